@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Character back ends: where bytes of consoles, monitors and qtest go.
+ *
+ * A Chardev is made from its options (-chardev KIND,id=...,...; -serial, -qtest, -qmp and
+ * -monitor take the short forms: "unix:PATH,server=on,wait=off", "stdio", "tcp:HOST:PORT", ...).
+ * It has one front end at a time, except a mux, which passes input to the one in focus.
+ * Everything runs on the main loop with the machine lock held. Writing never blocks: what the
+ * peer does not take is buffered up to CHARDEV_BUFFER bytes, then dropped for devices that
+ * ignore chardev_can_write().
+ */
+#ifndef CHARDEV_CHARDEV_H
+#define CHARDEV_CHARDEV_H
+
+#include <json-c/json.h>
+
+#include "hw/core/machine.h"
+
+#define CHARDEV_BUFFER (16u << 20)
+
+typedef struct Chardev Chardev;
+typedef enum ChardevEvent { CHARDEV_OPENED, CHARDEV_CLOSED, CHARDEV_BREAK } ChardevEvent;
+
+/* The front end. All may be NULL. */
+typedef struct ChardevFront {
+    size_t (*can_read)(void *opaque);  /* how many bytes it takes now; NULL: any number */
+    void (*read)(void *opaque, const uint8_t *buf, size_t len);
+    void (*event)(void *opaque, ChardevEvent event);
+    void (*writable)(void *opaque);    /* the buffer drained below its half */
+    void *opaque;
+} ChardevFront;
+
+/* "socket,id=c0,path=P,server=on,wait=off" or the short forms; options as a JSON object from a
+ * description. NULL and a sentence naming the option. A socket server with wait=on returns only
+ * when a peer is there. */
+Chardev *chardev_new(Machine *m, const char *id, const char *options, GError **err);
+Chardev *chardev_new_json(Machine *m, struct json_object *options, GError **err);
+void chardev_free(Chardev *c);
+Chardev *chardev_find(Machine *m, const char *id);
+
+/* Take or give back (front NULL) the back end; false if another front end has it. The front end
+ * gets CHARDEV_OPENED at once if a peer is connected. */
+bool chardev_attach(Chardev *c, const ChardevFront *front, GError **err);
+void chardev_detach(Chardev *c, const ChardevFront *front);
+/* Queue len bytes; returns how many were taken (all, up to the buffer's limit). */
+size_t chardev_write(Chardev *c, const void *buf, size_t len);
+bool chardev_can_write(const Chardev *c);
+/* can_read() may have grown: offer input again. */
+void chardev_accept_input(Chardev *c);
+bool chardev_is_open(const Chardev *c);
+/* Call fn for each, for query-chardev: id, its description ("unix:/x,server=on"), open. */
+void chardev_foreach(Machine *m, void (*fn)(void *opaque, Chardev *c), void *opaque);
+const char *chardev_id(const Chardev *c);
+const char *chardev_describe(const Chardev *c);
+/* Write out what is buffered, waiting at most timeout_ms (end of the process). */
+void chardev_flush(Chardev *c, int timeout_ms);
+
+#endif

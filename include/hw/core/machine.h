@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The machine: what everything live hangs off, and the machine lock.
+ *
+ * One lock covers everything in hw/, memory/ (regions), migration/ and the monitors. The main
+ * loop holds it whenever it is not polling; a CPU thread takes it for an access that is not RAM.
+ * Functions whose names end in _any may be called from any thread without it.
+ */
+#ifndef HW_CORE_MACHINE_H
+#define HW_CORE_MACHINE_H
+
+#include <json-c/json.h>
+
+#include "memory/memory.h"
+
+typedef struct Machine Machine;
+typedef struct Device Device;
+typedef struct Cpu Cpu;
+typedef struct ClockSet ClockSet;
+
+typedef enum RunState {
+    RUN_PRELAUNCH,      /* built, -S: never ran */
+    RUN_RUNNING,
+    RUN_PAUSED,         /* stop, or loaded from a paused source */
+    RUN_IO_ERROR,       /* werror/rerror=stop */
+    RUN_SHUTDOWN,       /* guest powered off, -no-shutdown */
+    RUN_INMIGRATE,      /* waiting for a stream */
+    RUN_FINISH_MIGRATE, /* source, stopped for the last pass */
+    RUN_POSTMIGRATE,    /* source, guest given away */
+    RUN_INTERNAL_ERROR,
+    RUN_STATES
+} RunState;
+
+/* "running", "prelaunch" ... as query-status spells them. */
+const char *run_state_name(RunState s);
+
+typedef enum ShutdownCause {
+    SHUTDOWN_HOST_QMP_QUIT, SHUTDOWN_HOST_SIGNAL, SHUTDOWN_HOST_UI,
+    SHUTDOWN_HOST_QMP_SYSTEM_RESET, SHUTDOWN_GUEST_SHUTDOWN, SHUTDOWN_GUEST_RESET,
+    SHUTDOWN_GUEST_PANIC, SHUTDOWN_CAUSES
+} ShutdownCause;
+const char *shutdown_cause_name(ShutdownCause c);
+
+/* Kinds of reset: register rows and devices know which bits each leaves alone. */
+typedef enum ResetKind {
+    RESET_COLD,     /* power: everything, sticky bits included */
+    RESET_HOT,      /* system reset, secondary bus reset, link down */
+    RESET_FUNCTION, /* FLR: one function; sticky bits stay */
+    RESET_D3HOT,    /* D3hot to D0 without No_Soft_Reset */
+} ResetKind;
+
+/*
+ * What the lower layers ask of the upper ones. system/ and monitor/ fill it in before the
+ * machine is built; a NULL entry is skipped. Called with the machine lock held.
+ */
+typedef struct MachineHooks {
+    void *opaque;
+    /* An event for QMP clients; `data` is consumed (may be NULL). */
+    void (*event)(void *opaque, const char *name, struct json_object *data);
+    /* The guest or a client asked for reset or power-off; carried out from the main loop. */
+    void (*request)(void *opaque, ShutdownCause cause, int exit_status);
+    /* The run state changed. */
+    void (*run_state)(void *opaque, RunState from, RunState to);
+    /* A device finished its removal: forget it in the description. */
+    void (*device_gone)(void *opaque, Device *dev);
+} MachineHooks;
+
+/* Called on each change between running and stopped, in order of registration when starting
+ * and in reverse when stopping; back ends drain there, clocks stop after them. */
+typedef void RunStateFn(void *opaque, bool running, RunState state);
+
+struct Machine {
+    const char *type_name; /* "virt-0.1" */
+    MemRegion memory;      /* root of the memory space */
+    MemRegion io;          /* root of port I/O (64 KiB, all ones where unclaimed) */
+    ClockSet *clocks;
+    Device *root;          /* /machine */
+    GPtrArray *cpus;       /* Cpu*, by index */
+    GPtrArray *ram_blocks; /* RamBlock*, in order of creation; ids are unique */
+    RunState state;
+    MachineHooks hooks;
+    bool qtest;            /* -accel qtest: CPUs exist but never run */
+    bool has_guest;        /* false for -machine none */
+    void *board;           /* the board's own structure (hw/riscv) */
+    const void *board_ops; /* MachineType * (hw/core/board.h) */
+    GPtrArray *run_fns;    /* private to machine.c */
+    GMutex lock;           /* private: use machine_lock() */
+    GThread *lock_holder;
+    unsigned migrating;    /* >0: plug and unplug are refused, ejects deferred */
+};
+
+/* An empty machine: both roots, clocks, the top of the device tree; no CPU, no RAM. */
+Machine *machine_new(void);
+/* Unrealize and free every device, CPU and block. CPU threads must have ended. Lock held. */
+void machine_free(Machine *m);
+
+void machine_lock(Machine *m);
+void machine_unlock(Machine *m);
+bool machine_locked(const Machine *m); /* by the calling thread: for assertions */
+
+/* Create a RAM block owned by the machine, refused when the id exists. Lock. */
+RamBlock *machine_ram_new(Machine *m, const char *id, uint64_t size, GError **err);
+void machine_ram_free(Machine *m, RamBlock *block);
+RamBlock *machine_ram_find(const Machine *m, const char *id);
+
+/* Change the run state: runs the RunStateFn list and starts or stops clocks and CPUs (through
+ * the list). No-op when it is the state already. Lock. */
+void machine_set_state(Machine *m, RunState state);
+static inline bool machine_running(const Machine *m)
+{
+    return m->state == RUN_RUNNING;
+}
+void machine_add_run_fn(Machine *m, RunStateFn *fn, void *opaque);
+void machine_remove_run_fn(Machine *m, RunStateFn *fn, void *opaque);
+
+/* Reset every device (two phases over the tree), then CPUs. Lock; CPUs stopped or excluded. */
+void machine_reset(Machine *m, ResetKind kind);
+
+/* Safe wrappers over the hooks. Lock. */
+void machine_event(Machine *m, const char *name, struct json_object *data);
+void machine_request(Machine *m, ShutdownCause cause, int exit_status);
+
+#endif

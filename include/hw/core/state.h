@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Saved-state tables: the format of a device's state, its documentation and its checks.
+ *
+ * A VmState lists the members of one structure that make up guest-visible state. vm_save()
+ * writes them in table order, big-endian; vm_load() reads, checks each value against its row,
+ * then runs the table's check and post_load. Derived state is not in the table: post_load
+ * recomputes it. A row with `since` above 1 is present from that version of the table on; older
+ * streams leave the member at its reset value.
+ *
+ * Errors name the path ("0000:00:01.0/edu/fact"), the value and the range. Nothing of an object
+ * is trusted after a failed load; its owner resets or discards it. Machine lock.
+ */
+#ifndef HW_CORE_STATE_H
+#define HW_CORE_STATE_H
+
+#include "hw/core/clock.h"
+#include "hw/core/reg.h"
+#include "util/bytestream.h"
+
+typedef enum VmKind {
+    VM_KIND_U8, VM_KIND_U16, VM_KIND_U32, VM_KIND_U64, VM_KIND_I32, VM_KIND_I64,
+    VM_KIND_BOOL,   /* one byte, 0 or 1, anything else refuses */
+    VM_KIND_BYTES,  /* `count` raw bytes */
+    VM_KIND_TIMER,  /* i64 absolute virtual deadline; armed by the core after everything loaded */
+    VM_KIND_STRUCT, /* `sub`, `count` of them `stride` apart (count 0: one) */
+    VM_KIND_RECORD, /* `ops`: a record of a core (PCI, virtio), self-describing */
+} VmKind;
+
+/* A record whose shape is code, not rows: the PCI record, virtio queues. */
+typedef struct VmOps {
+    const char *type; /* the name in the description JSON: "pci config", "msix state" */
+    void (*save)(void *field, ByteWriter *w);
+    bool (*load)(void *field, ByteReader *r, const char *path, GError **err);
+} VmOps;
+
+struct VmState;
+typedef struct VmField {
+    const char *name;
+    VmKind kind;
+    size_t field;
+    uint32_t count;      /* array length (0: a scalar), or bytes of BYTES */
+    size_t stride;       /* of STRUCT arrays */
+    uint64_t min, max;   /* legal range of integers when max > 0 (signed kinds: as signed) */
+    uint64_t mask;       /* legal bits when non-zero */
+    const struct VmState *sub;
+    const VmOps *ops;
+    uint16_t since;      /* table version that introduced the row; 0 means 1 */
+} VmField;
+
+typedef struct VmState {
+    const char *name;
+    uint16_t version, min_version; /* 0 in min_version means 1 */
+    const VmField *fields;
+    size_t n_fields;
+    void (*pre_save)(void *obj);
+    /* Fields that depend on each other: false with a sentence. Called with all rows loaded. */
+    bool (*check)(void *obj, GError **err);
+    /* Recompute what is derived. Called after check; other devices may not be loaded yet. */
+    bool (*post_load)(void *obj, GError **err);
+    /* Reason why this cannot be saved now (static text), or NULL. */
+    const char *(*blocked)(void *obj);
+} VmState;
+
+#define VM_U8(T, m, ...)   { .name = #m, .kind = VM_KIND_U8, .field = FIELD(T, m, uint8_t), __VA_ARGS__ }
+#define VM_U16(T, m, ...)  { .name = #m, .kind = VM_KIND_U16, .field = FIELD(T, m, uint16_t), __VA_ARGS__ }
+#define VM_U32(T, m, ...)  { .name = #m, .kind = VM_KIND_U32, .field = FIELD(T, m, uint32_t), __VA_ARGS__ }
+#define VM_U64(T, m, ...)  { .name = #m, .kind = VM_KIND_U64, .field = FIELD(T, m, uint64_t), __VA_ARGS__ }
+#define VM_I32(T, m, ...)  { .name = #m, .kind = VM_KIND_I32, .field = FIELD(T, m, int32_t), __VA_ARGS__ }
+#define VM_I64(T, m, ...)  { .name = #m, .kind = VM_KIND_I64, .field = FIELD(T, m, int64_t), __VA_ARGS__ }
+#define VM_BOOL(T, m, ...) { .name = #m, .kind = VM_KIND_BOOL, .field = FIELD(T, m, bool), __VA_ARGS__ }
+#define VM_TIMER(T, m)     { .name = #m, .kind = VM_KIND_TIMER, .field = FIELD(T, m, Timer) }
+/* Arrays: the member must be an array of the element type. */
+#define VM_ARRAY_(T, m, C, K, ...)                                                                 \
+    { .name = #m, .kind = (K), .field = offsetof(T, m) + 0 * sizeof(&((T *)0)->m[0] == (C *)0),    \
+      .count = G_N_ELEMENTS(((T *)0)->m), __VA_ARGS__ }
+#define VM_U8_ARRAY(T, m, ...)  VM_ARRAY_(T, m, uint8_t, VM_KIND_U8, __VA_ARGS__)
+#define VM_U16_ARRAY(T, m, ...) VM_ARRAY_(T, m, uint16_t, VM_KIND_U16, __VA_ARGS__)
+#define VM_U32_ARRAY(T, m, ...) VM_ARRAY_(T, m, uint32_t, VM_KIND_U32, __VA_ARGS__)
+#define VM_U64_ARRAY(T, m, ...) VM_ARRAY_(T, m, uint64_t, VM_KIND_U64, __VA_ARGS__)
+#define VM_BYTES(T, m)          VM_ARRAY_(T, m, uint8_t, VM_KIND_BYTES)
+#define VM_STRUCT(T, m, s)                                                                         \
+    { .name = #m, .kind = VM_KIND_STRUCT, .field = offsetof(T, m), .sub = (s) }
+#define VM_STRUCT_ARRAY(T, m, s)                                                                   \
+    { .name = #m, .kind = VM_KIND_STRUCT, .field = offsetof(T, m), .sub = (s),                     \
+      .count = G_N_ELEMENTS(((T *)0)->m), .stride = sizeof(((T *)0)->m[0]) }
+#define VM_RECORD(T, m, C, o)                                                                      \
+    { .name = #m, .kind = VM_KIND_RECORD, .field = FIELD(T, m, C), .ops = (o) }
+
+/* Append the state of obj. Returns the bytes written. */
+size_t vm_save(const VmState *vm, void *obj, ByteWriter *w);
+/* Read a state of `version` (from the section header). Must consume exactly what it needs: the
+ * caller checks that the section's bytes are used up. */
+bool vm_load(const VmState *vm, void *obj, unsigned version, ByteReader *r, const char *path,
+             GError **err);
+/* Arm the timers of obj at the deadlines that vm_load() stored. */
+void vm_arm_timers(const VmState *vm, void *obj);
+
+/* The description of one saved object for the stream's trailing JSON: an array of
+ * {name, type, size[, array_len, index, struct]} with the quirks of the format. `sizes` are
+ * those that vm_save() of this very object wrote. */
+struct json_object *vm_describe(const VmState *vm, void *obj);
+/* Documentation of a table (-show state TYPE): one row a line, g_free. */
+char *vm_document(const VmState *vm);
+/* NULL, or a sentence about the first malformed row (g_free). For the conformance test. */
+char *vm_table_check(const VmState *vm);
+
+#endif

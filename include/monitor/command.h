@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Monitor commands as tables. One file of monitor/ per subject (qmp_machine.c, qmp_block.c,
+ * qmp_migration.c ...) exports one QmpTable and one HmpTable; monitor/tables.c lists them all.
+ * From the rows come dispatch, argument checks, query-commands, query-qmp-schema, HMP `help`
+ * and the reference in docs/.
+ */
+#ifndef MONITOR_COMMAND_H
+#define MONITOR_COMMAND_H
+
+#include <json-c/json.h>
+
+#include "hw/core/machine.h"
+
+typedef struct Monitor Monitor;
+
+/* QMP error classes; the code of a GError in QMP_ERROR. Any other GError is GenericError. */
+#define QMP_ERROR g_quark_from_static_string("qmp-error")
+typedef enum QmpErrorClass {
+    QMP_GENERIC_ERROR,
+    QMP_COMMAND_NOT_FOUND,
+    QMP_DEVICE_NOT_FOUND,
+    QMP_DEVICE_NOT_ACTIVE,
+} QmpErrorClass;
+
+typedef enum QmpArgType { QMP_STR, QMP_INT, QMP_SIZE, QMP_NUMBER, QMP_BOOL, QMP_OBJECT, QMP_ARRAY, QMP_ANY }
+    QmpArgType;
+typedef struct QmpArg {
+    const char *name;
+    QmpArgType type;
+    bool optional;
+    const char *doc;
+} QmpArg;
+
+enum {
+    QMP_OOB = 1 << 0,           /* may run out of band */
+    QMP_PRECONFIG = 1 << 1,     /* allowed before the machine is built */
+    QMP_ANY_ARGS = 1 << 2,      /* device_add, blockdev-add: keys beyond the table are accepted */
+};
+
+typedef struct QmpCommand {
+    const char *name, *doc;
+    /* args: an object checked against the table (never NULL). Returns the value of "return"
+     * (owned by the caller; NULL means {}), or NULL with *err set. Machine lock held. */
+    struct json_object *(*run)(Machine *m, struct json_object *args, GError **err);
+    const QmpArg *args;
+    size_t n_args;
+    unsigned flags;
+    const char *returns; /* for the schema: "null", "object", "array", "str" */
+} QmpCommand;
+
+typedef struct HmpCommand {
+    const char *name;   /* "info pci" for sub-commands */
+    const char *params; /* "id" ; for help */
+    const char *doc;
+    /* args: the rest of the line, trimmed. Append the answer to out. */
+    void (*run)(Machine *m, const char *args, GString *out);
+} HmpCommand;
+
+typedef struct CommandTable {
+    const QmpCommand *qmp;
+    size_t n_qmp;
+    const HmpCommand *hmp;
+    size_t n_hmp;
+} CommandTable;
+
+#endif

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The catalogue: plain data about the device types that a machine description may name.
+ *
+ * plan/ defines the shapes; the descriptors in hw/ are written in them and handed over as a
+ * PlanCatalog, and backplane-plan links a generated copy. Nothing here refers to a live device.
+ */
+#ifndef PLAN_CATALOG_H
+#define PLAN_CATALOG_H
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What a property holds. The comment names the C type of the field it is stored in. */
+typedef enum PlanPropKind {
+    PLAN_PROP_BOOL,    /* bool: on/off, true/false, yes/no */
+    PLAN_PROP_U8,      /* uint8_t */
+    PLAN_PROP_U16,     /* uint16_t */
+    PLAN_PROP_U32,     /* uint32_t */
+    PLAN_PROP_U64,     /* uint64_t */
+    PLAN_PROP_I32,     /* int32_t; min and max are read as signed */
+    PLAN_PROP_SIZE,    /* uint64_t: bytes, with suffixes k M G T */
+    PLAN_PROP_STRING,  /* char *, owned by the device, may be NULL */
+    PLAN_PROP_ENUM,    /* uint32_t: index into choices */
+    PLAN_PROP_ONOFF,   /* uint32_t: PlanOnOff (on, off, auto) */
+    PLAN_PROP_CAP,     /* int32_t: PLAN_CAP_OFF, PLAN_CAP_ANYWHERE, or the offset asked for */
+    PLAN_PROP_MAC,     /* uint8_t[6] */
+    PLAN_PROP_BACKEND, /* char *: id of a host part of the kind in `backend`, may be NULL */
+} PlanPropKind;
+
+typedef enum PlanOnOff { PLAN_AUTO, PLAN_ON, PLAN_OFF } PlanOnOff;
+enum { PLAN_CAP_OFF = -1, PLAN_CAP_ANYWHERE = 0 };
+
+enum {
+    PLAN_PROP_REQUIRED = 1 << 0, /* the user must give it */
+    PLAN_PROP_HOST = 1 << 1,     /* belongs to the `host` section: the guest cannot see it */
+};
+
+/*
+ * One property. Tables of these stand in the descriptors. `field` is the offset in the device's
+ * structure (meaningless to plan/). Numbers are checked against [min, max]; max 0 means the
+ * kind's own range.
+ */
+typedef struct PlanProp {
+    const char *name;
+    PlanPropKind kind;
+    uint8_t flags;
+    size_t field;
+    uint64_t def, min, max;
+    const char *def_str;        /* default of STRING kinds */
+    const char *const *choices; /* ENUM: NULL-terminated */
+    const char *backend;        /* BACKEND: "drive", "netdev", "chardev", "rng" ... */
+    const char *doc;            /* one line for help */
+} PlanProp;
+
+/* The sorts of place a device can be put in, and the sorts of bus a device brings. */
+typedef enum PlanBusKind {
+    PLAN_BUS_NONE,
+    PLAN_BUS_SYSTEM,         /* board devices; no user may plug there */
+    PLAN_BUS_PCIE_ROOT,      /* root complex: 32 slots, function 0 first, no hotplug */
+    PLAN_BUS_PCI_ROOT,       /* conventional root */
+    PLAN_BUS_PCI,            /* behind a conventional bridge: slots 0-31 (or from 1 with SHPC) */
+    PLAN_BUS_PCIE_PORT,      /* below a root or switch downstream port: slot 0 only, hotplug */
+    PLAN_BUS_PCIE_UPSTREAM,  /* inside a switch: downstream ports only, no hotplug */
+    PLAN_BUS_VIRTIO_SERIAL,  /* ports by number */
+    PLAN_BUS_KINDS
+} PlanBusKind;
+
+/* What a PCI function is, as far as plugging rules go. */
+typedef enum PlanPciRole {
+    PLAN_PCI_NONE,          /* not a PCI function */
+    PLAN_PCI_ENDPOINT,      /* conventional, Express or either: see slots */
+    PLAN_PCI_ROOT_PORT,
+    PLAN_PCI_UPSTREAM,
+    PLAN_PCI_DOWNSTREAM,
+    PLAN_PCI_PCIE_BRIDGE,   /* Express to conventional */
+    PLAN_PCI_BRIDGE,        /* conventional to conventional */
+    PLAN_PCI_EXTRA_ROOT,    /* a root bus of its own (pxb-pcie) */
+    PLAN_PCI_HOST,          /* the host bridge's own function */
+} PlanPciRole;
+
+enum { PLAN_SLOT_CONVENTIONAL = 1 << 0, PLAN_SLOT_EXPRESS = 1 << 1 };
+
+/* One BAR, its size a function of the resolved properties. NULL size_of means `size`. */
+struct PlanDevice;
+typedef struct PlanBar {
+    uint8_t index;  /* 0-5; 6 is the expansion ROM */
+    bool io, is64, prefetch;
+    uint64_t size;
+    const char *size_prop; /* a SIZE property that overrides `size`, or NULL */
+} PlanBar;
+
+/* One capability that the type can have: which property switches it, and how long it is. */
+typedef struct PlanCapability {
+    uint16_t id;
+    bool extended;
+    bool required;      /* the port type demands it: cannot be off */
+    uint16_t length;
+    const char *prop;   /* the CAP property, or NULL */
+} PlanCapability;
+
+typedef struct PlanType {
+    const char *name, *alias, *doc;
+    const PlanProp *props;
+    size_t n_props;
+    PlanBusKind plugs_into;   /* for what is not PCI; PLAN_BUS_NONE when `role` decides */
+    PlanPciRole role;
+    uint8_t slots;            /* PLAN_SLOT_* for endpoints */
+    PlanBusKind provides;     /* the bus it brings, or PLAN_BUS_NONE */
+    bool hotpluggable;        /* may be plugged and unplugged while the guest runs */
+    bool user_creatable;      /* false: the board creates it */
+    const PlanBar *bars;
+    size_t n_bars;
+    const PlanCapability *caps;
+    size_t n_caps;
+} PlanType;
+
+/* The default, as older descriptions that do not mention the property imply it. */
+typedef struct PlanCompat {
+    const char *machine; /* versioned machine name */
+    const char *type, *prop, *value;
+} PlanCompat;
+
+typedef struct PlanMachineType {
+    const char *name, *alias, *doc;
+    bool is_default;
+    const char *default_cpu, *default_ram_id;
+    unsigned max_cpus;
+    uint64_t default_ram;
+    const PlanProp *props;   /* -M virt,aia=... ; field is unused */
+    size_t n_props;
+    const char *root_bus;    /* "pcie.0", or NULL for a machine without PCI */
+    PlanBusKind root_kind;
+    const char *const *implicit; /* NULL-terminated "type,id=...,addr=..." the board creates */
+} PlanMachineType;
+
+typedef struct PlanCatalog {
+    const PlanType *const *types;
+    size_t n_types;
+    const PlanMachineType *const *machines;
+    size_t n_machines;
+    const PlanCompat *compats;
+    size_t n_compats;
+} PlanCatalog;
+
+/* By name or alias; NULL if unknown. */
+const PlanType *plan_find_type(const PlanCatalog *c, const char *name);
+const PlanMachineType *plan_find_machine(const PlanCatalog *c, const char *name);
+const PlanProp *plan_find_prop(const PlanProp *props, size_t n, const char *name);
+
+#endif

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The machine description: everything that says what the machine is, as plain data.
+ *
+ * Command line, -machine-config files, QMP device_add and incoming streams all become one of
+ * these; plan_resolve() turns it into a complete description (every property has a value, every
+ * device an address); the live machine is built from that and from nothing else. It has two
+ * sections: `guest` is what the guest can see, `host` names files, sockets and taps.
+ *
+ * Nothing here is thread-safe; a description belongs to its holder.
+ */
+#ifndef PLAN_DESCRIPTION_H
+#define PLAN_DESCRIPTION_H
+
+#include <json-c/json.h>
+
+#include "plan/catalog.h"
+
+/* A property value as given (text or JSON scalar) or resolved. */
+typedef struct PlanValue {
+    PlanPropKind kind;
+    union {
+        bool b;
+        uint64_t u;
+        int64_t i;
+        char *s; /* owned; STRING and BACKEND, may be NULL */
+        uint8_t mac[6];
+    };
+} PlanValue;
+
+typedef struct PlanSetting {
+    char *name;
+    char *text;      /* as the user wrote it, canonical after resolving */
+    PlanValue value; /* valid once resolved */
+    bool resolved;
+    bool given;      /* by the user, a file or the stream; false for a default */
+} PlanSetting;
+
+typedef struct PlanPciAddr {
+    uint16_t domain;
+    uint8_t bus;  /* only where a full address was asked for */
+    uint8_t slot, fn;
+} PlanPciAddr;
+
+typedef struct PlanDevice {
+    char *type;
+    char *id;        /* NULL: anonymous; a deterministic one is derived from its place */
+    char *bus;       /* name of the bus, NULL until resolved if not given */
+    bool has_addr;
+    PlanPciAddr addr;
+    GPtrArray *settings; /* PlanSetting*, in table order once resolved */
+    bool implicit;   /* created by the board */
+    const PlanType *t; /* once resolved */
+} PlanDevice;
+
+/* A host part: -blockdev, -drive, -netdev, -chardev, -object. Kept as its options. */
+typedef struct PlanHostPart {
+    char *kind; /* "blockdev" "drive" "netdev" "chardev" "object" */
+    char *id;
+    struct json_object *options; /* owned object, keys in the order given */
+} PlanHostPart;
+
+typedef struct PlanMachine {
+    char *type;              /* versioned name once resolved */
+    GPtrArray *settings;     /* PlanSetting*: machine properties */
+    char *cpu;               /* "rv64,zba=on" */
+    uint64_t ram_size;
+    unsigned cpus;
+    GPtrArray *devices;      /* PlanDevice* in creation order */
+    GPtrArray *host;         /* PlanHostPart* */
+    GPtrArray *globals;      /* PlanGlobal*: -global type.prop=value */
+} PlanMachine;
+
+typedef struct PlanGlobal {
+    char *type, *prop, *value;
+    bool used;
+} PlanGlobal;
+
+PlanMachine *plan_machine_new(void);
+void plan_machine_free(PlanMachine *m);
+PlanMachine *plan_machine_copy(const PlanMachine *m);
+PlanDevice *plan_device_new(const char *type);
+void plan_device_free(PlanDevice *d);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(PlanMachine, plan_machine_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(PlanDevice, plan_device_free)
+
+/* "TYPE,id=..,bus=..,addr=..,prop=value" (',,' is a comma) or a JSON object {"driver": ...}
+ * (single quotes allowed). NULL and a sentence naming the option on a malformed one. Types and
+ * properties are checked when resolving, so that order on the command line is free. */
+PlanDevice *plan_device_parse(const char *text, GError **err);
+PlanDevice *plan_device_from_json(struct json_object *o, GError **err);
+
+/* Add a setting, replacing one of that name. */
+void plan_device_set(PlanDevice *d, const char *name, const char *text);
+/* The resolved value, or NULL if the type has no such property. */
+const PlanValue *plan_device_get(const PlanDevice *d, const char *name);
+
+/* Make the whole description complete: types known, -global and compat values applied, every
+ * property checked and given a value, buses found, addresses chosen (the lowest free slot that
+ * the bus's rules allow), topology rules checked. On failure *err has one sentence and m is
+ * unchanged in meaning. Resolving a resolved description changes nothing. */
+bool plan_resolve(PlanMachine *m, const PlanCatalog *c, GError **err);
+
+/* The same for one more device on a resolved description (QMP device_add): d is appended to
+ * m->devices on success and owned by m; on failure m is unchanged and d is the caller's.
+ * `running` applies the hotplug rules. */
+bool plan_add_device(PlanMachine *m, const PlanCatalog *c, PlanDevice *d, bool running,
+                     GError **err);
+/* Remove the device (not those on its bus: the caller removes these first). */
+void plan_remove_device(PlanMachine *m, PlanDevice *d);
+PlanDevice *plan_find_device(const PlanMachine *m, const char *id);
+
+/* The complete description as JSON, keys in a fixed order; `guest_only` leaves `host` out.
+ * plan_from_json() of it gives an equal description: dump, read, dump is byte-identical. */
+struct json_object *plan_to_json(const PlanMachine *m, const PlanCatalog *c, bool guest_only);
+PlanMachine *plan_from_json(struct json_object *o, GError **err);
+char *plan_to_text(const PlanMachine *m, const PlanCatalog *c, bool guest_only); /* g_free */
+PlanMachine *plan_from_text(const char *text, size_t len, GError **err);
+
+/* Lay `over` on `base`: its machine properties win, its devices replace those of the same id
+ * and others are appended. base is changed. */
+bool plan_merge(PlanMachine *base, const PlanMachine *over, GError **err);
+
+/* Per bus: slot range, free slots, what fits, hotplug or not, who holds the rest. */
+struct json_object *plan_slots_to_json(const PlanMachine *m, const PlanCatalog *c);
+char *plan_slots_to_text(const PlanMachine *m, const PlanCatalog *c);
+
+/* What differs for the guest between two complete descriptions: an array of
+ * {device, property, wanted, have}; empty when a guest could not tell. */
+struct json_object *plan_diff(const PlanMachine *wanted, const PlanMachine *have,
+                              const PlanCatalog *c);
+
+/* Help texts as `-device help`, `-device TYPE,help`, `-machine help` print them. g_free. */
+char *plan_help_types(const PlanCatalog *c);
+char *plan_help_type(const PlanType *t);
+char *plan_help_machines(const PlanCatalog *c);
+
+/* Addresses: "04.0" "4.0" "0x06" "0x06.0" "0000:01:00.0"; plain numbers are hexadecimal as in
+ * -device addr=. `full` says whether a bus number was given. */
+bool plan_addr_parse(const char *text, PlanPciAddr *addr, bool *full, GError **err);
+char *plan_addr_format(const PlanPciAddr *addr, bool full); /* "04.0" or "0000:01:04.0" */
+
+/* One value: parse text against a property; canonical text of a value (g_free). The sentence
+ * names the property, the text and what is accepted. */
+bool plan_value_parse(const PlanProp *p, const char *text, PlanValue *v, GError **err);
+char *plan_value_format(const PlanProp *p, const PlanValue *v);
+void plan_value_clear(PlanValue *v);
+
+#endif
