@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The arithmetic of the F and D extensions (RISC-V unprivileged ISA, chapters "F" and "D",
+ * version 20191213 and later) as pure functions on bit patterns: no CPU state, no memory.
+ *
+ * Conventions of every function below:
+ * - A single is a uint32_t, a double a uint64_t, both as IEEE 754-2019 binary32/binary64.
+ *   Reading and writing the 64-bit f registers goes through fp_unbox() and fp_box().
+ * - rm is a rounding mode, FRM_RNE to FRM_RMM. The caller has resolved the dynamic mode and has
+ *   raised an illegal instruction for the reserved ones; any other value here rounds as FRM_RMM.
+ * - Exceptions are or-ed into *fflags in the bit order of fcsr; nothing is ever cleared there.
+ * - A NaN result is the canonical NaN. Tininess is detected after rounding.
+ * - They may be called from any thread and never fail.
+ */
+#ifndef TARGET_RISCV_SEM_FP_H
+#define TARGET_RISCV_SEM_FP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Accrued exceptions: the fflags field of fcsr. */
+enum {
+    FFLAGS_NX = 1 << 0, /* inexact */
+    FFLAGS_UF = 1 << 1, /* underflow */
+    FFLAGS_OF = 1 << 2, /* overflow */
+    FFLAGS_DZ = 1 << 3, /* division by zero */
+    FFLAGS_NV = 1 << 4, /* invalid operation */
+};
+
+/* Rounding modes: the frm field of fcsr and the rm field of an instruction. */
+enum {
+    FRM_RNE = 0, /* nearest, ties to even */
+    FRM_RTZ = 1, /* towards zero */
+    FRM_RDN = 2, /* down */
+    FRM_RUP = 3, /* up */
+    FRM_RMM = 4, /* nearest, ties to the larger magnitude */
+    FRM_DYN = 7, /* in an instruction only: the mode in frm */
+};
+
+#define FP32_SIGN          UINT32_C(0x80000000)
+#define FP64_SIGN          UINT64_C(0x8000000000000000)
+#define FP32_CANONICAL_NAN UINT32_C(0x7fc00000)
+#define FP64_CANONICAL_NAN UINT64_C(0x7ff8000000000000)
+
+/* The f register that holds a single: the upper half is all ones. */
+static inline uint64_t fp_box(uint32_t single)
+{
+    return UINT64_C(0xffffffff00000000) | single;
+}
+
+/* The single an f register holds; one that is not NaN-boxed reads as the canonical NaN. */
+static inline uint32_t fp_unbox(uint64_t reg)
+{
+    return reg >> 32 == UINT32_MAX ? (uint32_t)reg : FP32_CANONICAL_NAN;
+}
+
+/* a + b, a - b, a * b, a / b, square root. */
+uint32_t sem_fadd_s(uint32_t a, uint32_t b, unsigned rm, uint8_t *fflags);
+uint32_t sem_fsub_s(uint32_t a, uint32_t b, unsigned rm, uint8_t *fflags);
+uint32_t sem_fmul_s(uint32_t a, uint32_t b, unsigned rm, uint8_t *fflags);
+uint32_t sem_fdiv_s(uint32_t a, uint32_t b, unsigned rm, uint8_t *fflags);
+uint32_t sem_fsqrt_s(uint32_t a, unsigned rm, uint8_t *fflags);
+uint64_t sem_fadd_d(uint64_t a, uint64_t b, unsigned rm, uint8_t *fflags);
+uint64_t sem_fsub_d(uint64_t a, uint64_t b, unsigned rm, uint8_t *fflags);
+uint64_t sem_fmul_d(uint64_t a, uint64_t b, unsigned rm, uint8_t *fflags);
+uint64_t sem_fdiv_d(uint64_t a, uint64_t b, unsigned rm, uint8_t *fflags);
+uint64_t sem_fsqrt_d(uint64_t a, unsigned rm, uint8_t *fflags);
+
+/*
+ * Fused: one rounding. fmadd = a*b + c, fmsub = a*b - c, fnmsub = -(a*b) + c,
+ * fnmadd = -(a*b) - c. Infinity times zero is invalid even when c is a quiet NaN.
+ */
+uint32_t sem_fmadd_s(uint32_t a, uint32_t b, uint32_t c, unsigned rm, uint8_t *fflags);
+uint32_t sem_fmsub_s(uint32_t a, uint32_t b, uint32_t c, unsigned rm, uint8_t *fflags);
+uint32_t sem_fnmsub_s(uint32_t a, uint32_t b, uint32_t c, unsigned rm, uint8_t *fflags);
+uint32_t sem_fnmadd_s(uint32_t a, uint32_t b, uint32_t c, unsigned rm, uint8_t *fflags);
+uint64_t sem_fmadd_d(uint64_t a, uint64_t b, uint64_t c, unsigned rm, uint8_t *fflags);
+uint64_t sem_fmsub_d(uint64_t a, uint64_t b, uint64_t c, unsigned rm, uint8_t *fflags);
+uint64_t sem_fnmsub_d(uint64_t a, uint64_t b, uint64_t c, unsigned rm, uint8_t *fflags);
+uint64_t sem_fnmadd_d(uint64_t a, uint64_t b, uint64_t c, unsigned rm, uint8_t *fflags);
+
+/*
+ * minimumNumber and maximumNumber of IEEE 754-2019: a NaN operand loses against a number, two
+ * NaNs give the canonical NaN, -0 is below +0, a signalling NaN raises NV.
+ */
+uint32_t sem_fmin_s(uint32_t a, uint32_t b, uint8_t *fflags);
+uint32_t sem_fmax_s(uint32_t a, uint32_t b, uint8_t *fflags);
+uint64_t sem_fmin_d(uint64_t a, uint64_t b, uint8_t *fflags);
+uint64_t sem_fmax_d(uint64_t a, uint64_t b, uint8_t *fflags);
+
+/*
+ * 1 or 0 as an x register takes it. feq raises NV for a signalling NaN only, flt and fle for any
+ * NaN; a comparison with a NaN is 0.
+ */
+uint64_t sem_feq_s(uint32_t a, uint32_t b, uint8_t *fflags);
+uint64_t sem_flt_s(uint32_t a, uint32_t b, uint8_t *fflags);
+uint64_t sem_fle_s(uint32_t a, uint32_t b, uint8_t *fflags);
+uint64_t sem_feq_d(uint64_t a, uint64_t b, uint8_t *fflags);
+uint64_t sem_flt_d(uint64_t a, uint64_t b, uint8_t *fflags);
+uint64_t sem_fle_d(uint64_t a, uint64_t b, uint8_t *fflags);
+
+/* The 10-bit one-hot class: -inf, -normal, -subnormal, -0, +0, +subnormal, +normal, +inf, sNaN,
+ * qNaN. */
+uint64_t sem_fclass_s(uint32_t a);
+uint64_t sem_fclass_d(uint64_t a);
+
+/* Sign injection: the bits of a with the sign of b, its opposite, or the exclusive or of both. */
+static inline uint32_t sem_fsgnj_s(uint32_t a, uint32_t b)
+{
+    return (a & ~FP32_SIGN) | (b & FP32_SIGN);
+}
+
+static inline uint32_t sem_fsgnjn_s(uint32_t a, uint32_t b)
+{
+    return (a & ~FP32_SIGN) | (~b & FP32_SIGN);
+}
+
+static inline uint32_t sem_fsgnjx_s(uint32_t a, uint32_t b)
+{
+    return a ^ (b & FP32_SIGN);
+}
+
+static inline uint64_t sem_fsgnj_d(uint64_t a, uint64_t b)
+{
+    return (a & ~FP64_SIGN) | (b & FP64_SIGN);
+}
+
+static inline uint64_t sem_fsgnjn_d(uint64_t a, uint64_t b)
+{
+    return (a & ~FP64_SIGN) | (~b & FP64_SIGN);
+}
+
+static inline uint64_t sem_fsgnjx_d(uint64_t a, uint64_t b)
+{
+    return a ^ (b & FP64_SIGN);
+}
+
+/*
+ * To an integer, as an x register takes it: a 32-bit result, unsigned too, is sign-extended to 64
+ * bits. A value out of range after rounding gives the nearest limit, a NaN the largest value;
+ * both raise NV and not NX.
+ */
+uint64_t sem_fcvt_w_s(uint32_t a, unsigned rm, uint8_t *fflags);
+uint64_t sem_fcvt_wu_s(uint32_t a, unsigned rm, uint8_t *fflags);
+uint64_t sem_fcvt_l_s(uint32_t a, unsigned rm, uint8_t *fflags);
+uint64_t sem_fcvt_lu_s(uint32_t a, unsigned rm, uint8_t *fflags);
+uint64_t sem_fcvt_w_d(uint64_t a, unsigned rm, uint8_t *fflags);
+uint64_t sem_fcvt_wu_d(uint64_t a, unsigned rm, uint8_t *fflags);
+uint64_t sem_fcvt_l_d(uint64_t a, unsigned rm, uint8_t *fflags);
+uint64_t sem_fcvt_lu_d(uint64_t a, unsigned rm, uint8_t *fflags);
+
+/* From an integer: x is the whole x register; the w and wu forms look at its low 32 bits only. */
+uint32_t sem_fcvt_s_w(uint64_t x, unsigned rm, uint8_t *fflags);
+uint32_t sem_fcvt_s_wu(uint64_t x, unsigned rm, uint8_t *fflags);
+uint32_t sem_fcvt_s_l(uint64_t x, unsigned rm, uint8_t *fflags);
+uint32_t sem_fcvt_s_lu(uint64_t x, unsigned rm, uint8_t *fflags);
+uint64_t sem_fcvt_d_w(uint64_t x, unsigned rm, uint8_t *fflags);
+uint64_t sem_fcvt_d_wu(uint64_t x, unsigned rm, uint8_t *fflags);
+uint64_t sem_fcvt_d_l(uint64_t x, unsigned rm, uint8_t *fflags);
+uint64_t sem_fcvt_d_lu(uint64_t x, unsigned rm, uint8_t *fflags);
+
+/* Between the formats. Widening is exact and rounds nothing; rm is there for the uniform shape. */
+uint32_t sem_fcvt_s_d(uint64_t a, unsigned rm, uint8_t *fflags);
+uint64_t sem_fcvt_d_s(uint32_t a, unsigned rm, uint8_t *fflags);
+
+#endif
