@@ -20,8 +20,6 @@ typedef struct BoardType {
     /* All devices of the description are plugged: load firmware and kernel, make the device
      * tree. Not called for an incoming machine, whose RAM the stream brings. Lock. */
     bool (*boot)(Machine *m, const BoardBoot *boot, GError **err);
-    /* Where a bus of this name is plugged into: the root buses. NULL: no such bus. */
-    Bus *(*find_bus)(Machine *m, const char *name);
     /* System reset of what is no device: CPUs and boot ROM state. */
     void (*reset)(Machine *m);
     void (*free)(Machine *m);

@@ -30,6 +30,7 @@ typedef struct Timer {
     void *arg;
     ClockKind kind;
     int64_t deadline;   /* CLOCK_NEVER when not armed */
+    int64_t loaded;     /* private: the deadline that a load found */
     unsigned heap_pos;  /* private */
 } Timer;
 
@@ -59,8 +60,8 @@ void clocks_run_virtual(ClockSet *c, bool run);
 void clocks_set_virtual(ClockSet *c, int64_t now);
 /* Deadline of the earliest timer of one clock, or CLOCK_NEVER. */
 int64_t clocks_deadline(const ClockSet *c, ClockKind kind);
-/* Run every due timer of every clock; returns how many ran. Bounded: a timer that re-arms in the
- * past runs once a call. */
+/* Run the due timers of every clock; returns how many ran. Bounded: at most as many callbacks as
+ * timers were armed at the start, so that one which re-arms in the past cannot hold the loop. */
 unsigned clocks_dispatch(ClockSet *c);
 /* Stepped clock: move to `to` (>= now), running timers at their own times on the way. False when
  * `to` is before now. */

@@ -69,7 +69,8 @@ struct Device {
     Machine *machine;
     const char *id;     /* owned; NULL when anonymous */
     char *path;         /* owned; "/machine/peripheral/nic0" */
-    char *plan_id;      /* owned: id, or the deterministic one of its place; names its section */
+    char *plan_id;      /* owned; deterministic, from its place: names its section in a stream
+                           ("0000:00:01.0"). attach sets it; else it is the id or the type's name */
     Device *parent;     /* in the tree */
     GPtrArray *children;
     Bus *bus;           /* it sits on; NULL for board devices */
@@ -81,14 +82,20 @@ struct Device {
     int pins;           /* atomic; 1 for the tree */
 };
 
-/* A bus: its kind, the device that brings it, and its members in address order. Cores embed it
- * (PCIBus). */
+/* A bus: its kind, the device that brings it, and its members in the order they came. Cores
+ * embed it (PCIBus). Registered by name in the machine from bus_init() to bus_fini(). */
 struct Bus {
     PlanBusKind kind;
     char *name;         /* owned; "pcie.0", or the id of the device that brings it */
     Device *owner;      /* NULL for a root bus of the board */
     Machine *machine;
+    GPtrArray *members; /* Device*, realized ones */
 };
+/* false with a sentence if the machine has a bus of that name. */
+bool bus_init(Bus *bus, Machine *m, PlanBusKind kind, const char *name, Device *owner,
+              GError **err);
+void bus_fini(Bus *bus); /* it has no members any more; safe on a zeroed bus */
+Bus *bus_find(Machine *m, const char *name);
 
 /* --- the registry: a generated const table of all types (hw/device_types.c) --- */
 extern const DeviceType *const *const device_type_entries[]; /* NULL-terminated */
@@ -103,11 +110,13 @@ const DeviceType *device_type_find(const char *name); /* by name or alias */
 /* A new instance with its properties set from plan's resolved settings (strings are copied).
  * NULL and a sentence if an allocation that the properties ask for is refused. */
 Device *device_new(Machine *m, const DeviceType *type, const PlanDevice *plan, GError **err);
-/* Attach, realize, enter the tree under `parent` (NULL: peripheral, peripheral-anon or
- * unattached by id and origin), reset (cold), make ready. On failure everything is undone, the
- * instance is freed and *err says why in one sentence. */
+/* Find plan->bus, attach, realize, enter the tree under `parent` (NULL: peripheral or
+ * peripheral-anon, as it has an id or not), reset (cold), make ready. On failure everything is
+ * undone, the instance is freed and *err says why in one sentence. plan may be NULL for a board
+ * device. */
 bool device_realize(Device *dev, const PlanDevice *plan, Device *parent, GError **err);
-/* For board code: type by name, settings "prop=value,..." over the defaults. NULL and error. */
+/* For board code: type by name, settings "prop=value,..." (NULL: none) over the defaults, then
+ * device_realize() under parent (NULL: unattached). NULL and error. */
 Device *device_create(Machine *m, const char *type, const char *settings, Device *parent,
                       GError **err);
 /* Remove dev and, first, everything on its child bus. The guest sees it gone on return. Emits

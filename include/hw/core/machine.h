@@ -84,6 +84,9 @@ struct Machine {
     void *board;           /* the board's own structure (hw/riscv) */
     const void *board_ops; /* MachineType * (hw/core/board.h) */
     GPtrArray *run_fns;    /* private to machine.c */
+    GHashTable *by_id;     /* private to device.c: id -> Device* */
+    GHashTable *buses;     /* private to device.c: name -> Bus* */
+    unsigned anon;         /* private to device.c: anonymous devices so far */
     GMutex lock;           /* private: use machine_lock() */
     GThread *lock_holder;
     unsigned migrating;    /* >0: plug and unplug are refused, ejects deferred */

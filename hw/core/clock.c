@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Clocks and timers (contract in hw/core/clock.h).
+ *
+ * Each clock keeps its armed timers in a binary heap by deadline. The virtual clock is the
+ * monotonic clock minus the time the guest stood still; readers take no lock (a sequence count).
+ */
+#include "hw/core/clock.h"
+
+#include <time.h>
+
+#include "hw/core/device.h"
+
+#define NS_PER_SECOND 1000000000LL
+#define STEP_ROUNDS   1000 /* timers armed for one instant by each other: more is a livelock */
+
+typedef struct TimerHeap {
+    GPtrArray *timers; /* Timer*, heap order; each knows its position */
+} TimerHeap;
+
+struct ClockSet {
+    Machine *machine;
+    TimerHeap heaps[CLOCK_KINDS];
+    bool stepped;
+    /* virtual clock: running ? monotonic + offset : stopped_at */
+    unsigned seq; /* odd while being changed */
+    bool running;
+    int64_t offset, stopped_at;
+    GSource *source;
+};
+
+typedef struct ClockSource {
+    GSource base;
+    ClockSet *clocks;
+} ClockSource;
+
+static int64_t host_ns(clockid_t id)
+{
+    struct timespec t;
+
+    clock_gettime(id, &t);
+    return t.tv_sec * NS_PER_SECOND + t.tv_nsec;
+}
+
+static int64_t virtual_now(const ClockSet *c)
+{
+    unsigned seq;
+    int64_t now;
+
+    do {
+        seq = __atomic_load_n(&c->seq, __ATOMIC_ACQUIRE);
+        now = __atomic_load_n(&c->running, __ATOMIC_RELAXED)
+                  ? host_ns(CLOCK_MONOTONIC) + __atomic_load_n(&c->offset, __ATOMIC_RELAXED)
+                  : __atomic_load_n(&c->stopped_at, __ATOMIC_RELAXED);
+        __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    } while ((seq & 1) || seq != __atomic_load_n(&c->seq, __ATOMIC_RELAXED));
+    return now;
+}
+
+static void virtual_set(ClockSet *c, bool running, int64_t offset, int64_t stopped_at)
+{
+    __atomic_store_n(&c->seq, c->seq + 1, __ATOMIC_RELAXED);
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    __atomic_store_n(&c->running, running, __ATOMIC_RELAXED);
+    __atomic_store_n(&c->offset, offset, __ATOMIC_RELAXED);
+    __atomic_store_n(&c->stopped_at, stopped_at, __ATOMIC_RELAXED);
+    __atomic_store_n(&c->seq, c->seq + 1, __ATOMIC_RELEASE);
+}
+
+int64_t clock_now_any(const Machine *m, ClockKind kind)
+{
+    switch (kind) {
+    case CLOCK_KIND_VIRTUAL:
+        return virtual_now(m->clocks);
+    case CLOCK_KIND_HOST:
+        return host_ns(CLOCK_REALTIME);
+    case CLOCK_KIND_REALTIME:
+    case CLOCK_KINDS:
+        break;
+    }
+    return host_ns(CLOCK_MONOTONIC);
+}
+
+/* --- the heap --- */
+
+static Timer *heap_at(const TimerHeap *h, unsigned i)
+{
+    return g_ptr_array_index(h->timers, i);
+}
+
+static void heap_place(TimerHeap *h, unsigned i, Timer *t)
+{
+    g_ptr_array_index(h->timers, i) = t;
+    t->heap_pos = i;
+}
+
+static void heap_up(TimerHeap *h, Timer *t)
+{
+    unsigned i = t->heap_pos;
+
+    while (i > 0 && heap_at(h, (i - 1) / 2)->deadline > t->deadline) {
+        heap_place(h, i, heap_at(h, (i - 1) / 2));
+        i = (i - 1) / 2;
+    }
+    heap_place(h, i, t);
+}
+
+static void heap_down(TimerHeap *h, Timer *t)
+{
+    unsigned i = t->heap_pos, n = h->timers->len;
+
+    for (;;) {
+        unsigned child = 2 * i + 1;
+
+        if (child + 1 < n && heap_at(h, child + 1)->deadline < heap_at(h, child)->deadline) {
+            child++;
+        }
+        if (child >= n || heap_at(h, child)->deadline >= t->deadline) {
+            break;
+        }
+        heap_place(h, i, heap_at(h, child));
+        i = child;
+    }
+    heap_place(h, i, t);
+}
+
+static void heap_remove(TimerHeap *h, Timer *t)
+{
+    Timer *last = heap_at(h, h->timers->len - 1);
+    unsigned pos = t->heap_pos;
+
+    g_ptr_array_set_size(h->timers, h->timers->len - 1);
+    if (last != t) {
+        heap_place(h, pos, last);
+        heap_up(h, last);
+        heap_down(h, last);
+    }
+}
+
+/* --- timers --- */
+
+void timer_setup_plain(Timer *t, Machine *m, ClockKind kind, void (*fn)(void *), void *arg)
+{
+    *t = (Timer){ .machine = m, .fn = fn, .arg = arg, .kind = kind, .deadline = CLOCK_NEVER };
+}
+
+void timer_setup(Timer *t, void (*fn)(void *dev), void *dev)
+{
+    Device *owner = dev;
+
+    timer_setup_plain(t, owner->machine, CLOCK_KIND_VIRTUAL, fn, dev);
+    t->owner = owner;
+}
+
+void timer_arm_at(Timer *t, int64_t deadline)
+{
+    ClockSet *c = t->machine->clocks;
+    TimerHeap *h = &c->heaps[t->kind];
+
+    if (deadline == CLOCK_NEVER) {
+        timer_cancel(t);
+        return;
+    }
+    if (!timer_armed(t)) {
+        t->heap_pos = h->timers->len;
+        g_ptr_array_add(h->timers, t);
+    }
+    t->deadline = deadline;
+    heap_up(h, t);
+    heap_down(h, t);
+    if (c->source && t->heap_pos == 0) {
+        g_main_context_wakeup(NULL);
+    }
+}
+
+void timer_arm_ns(Timer *t, uint64_t delay)
+{
+    int64_t now = clock_now_any(t->machine, t->kind);
+
+    timer_arm_at(t, delay < (uint64_t)(CLOCK_NEVER - 1 - now) ? now + (int64_t)delay
+                                                              : CLOCK_NEVER - 1);
+}
+
+void timer_cancel(Timer *t)
+{
+    if (timer_armed(t)) {
+        heap_remove(&t->machine->clocks->heaps[t->kind], t);
+        t->deadline = CLOCK_NEVER;
+    }
+}
+
+/* A device that is on the call stack or already unplugged is not entered; its timer then stays
+ * due and runs at the next turn. */
+static bool timer_fire(Timer *t)
+{
+    Device *owner = t->owner;
+
+    if (owner && !device_enter(owner)) {
+        return false;
+    }
+    timer_cancel(t);
+    if (owner) {
+        device_pin_any(owner);
+    }
+    t->fn(t->arg);
+    if (owner) {
+        device_leave(owner);
+        device_unpin_any(owner);
+    }
+    return true;
+}
+
+/* --- dispatch --- */
+
+ClockSet *clocks_new(Machine *m)
+{
+    ClockSet *c = g_new0(ClockSet, 1);
+
+    c->machine = m;
+    for (unsigned i = 0; i < CLOCK_KINDS; i++) {
+        c->heaps[i].timers = g_ptr_array_new();
+    }
+    return c;
+}
+
+void clocks_free(ClockSet *c)
+{
+    if (c->source) {
+        g_source_destroy(c->source);
+        g_source_unref(c->source);
+    }
+    for (unsigned i = 0; i < CLOCK_KINDS; i++) {
+        for (unsigned j = 0; j < c->heaps[i].timers->len; j++) {
+            heap_at(&c->heaps[i], j)->deadline = CLOCK_NEVER;
+        }
+        g_ptr_array_free(c->heaps[i].timers, TRUE);
+    }
+    g_free(c);
+}
+
+void clocks_set_stepped(ClockSet *c)
+{
+    c->stepped = true;
+    virtual_set(c, false, 0, 0);
+}
+
+void clocks_run_virtual(ClockSet *c, bool run)
+{
+    int64_t now = virtual_now(c);
+
+    if (!c->stepped && run != c->running) {
+        virtual_set(c, run, now - host_ns(CLOCK_MONOTONIC), now);
+        g_main_context_wakeup(NULL);
+    }
+}
+
+void clocks_set_virtual(ClockSet *c, int64_t now)
+{
+    g_assert(!c->running);
+    virtual_set(c, false, 0, now);
+}
+
+int64_t clocks_deadline(const ClockSet *c, ClockKind kind)
+{
+    const TimerHeap *h = &c->heaps[kind];
+
+    return h->timers->len ? heap_at(h, 0)->deadline : CLOCK_NEVER;
+}
+
+/* Timers due at `now`, each at most once: one that re-arms in the past waits for the next call. */
+static unsigned dispatch_heap(TimerHeap *h, int64_t now)
+{
+    unsigned ran = 0;
+
+    if (h->timers->len == 0 || heap_at(h, 0)->deadline > now) {
+        return 0;
+    }
+    for (unsigned budget = h->timers->len; budget > 0 && h->timers->len > 0; budget--) {
+        Timer *t = heap_at(h, 0);
+
+        if (t->deadline > now || !timer_fire(t)) {
+            break;
+        }
+        ran++;
+    }
+    return ran;
+}
+
+unsigned clocks_dispatch(ClockSet *c)
+{
+    unsigned ran = 0;
+
+    for (unsigned kind = 0; kind < CLOCK_KINDS; kind++) {
+        if (kind == CLOCK_KIND_VIRTUAL && (c->stepped || !c->running)) {
+            continue;
+        }
+        ran += dispatch_heap(&c->heaps[kind], clock_now_any(c->machine, kind));
+    }
+    return ran;
+}
+
+bool clocks_step_to(ClockSet *c, int64_t to)
+{
+    unsigned rounds = 0;
+
+    if (to < c->stopped_at) {
+        return false;
+    }
+    for (;;) {
+        int64_t next = clocks_deadline(c, CLOCK_KIND_VIRTUAL);
+        int64_t now = MAX(c->stopped_at, MIN(next, to));
+
+        rounds = now == c->stopped_at ? rounds + 1 : 0;
+        virtual_set(c, false, 0, now);
+        if (next > to || rounds > STEP_ROUNDS ||
+            !dispatch_heap(&c->heaps[CLOCK_KIND_VIRTUAL], now)) {
+            break;
+        }
+    }
+    virtual_set(c, false, 0, to);
+    return true;
+}
+
+/* --- the main loop's source --- */
+
+static int64_t source_wait_ns(ClockSet *c)
+{
+    int64_t wait = CLOCK_NEVER;
+
+    for (unsigned kind = 0; kind < CLOCK_KINDS; kind++) {
+        int64_t deadline = clocks_deadline(c, kind);
+
+        if (deadline == CLOCK_NEVER ||
+            (kind == CLOCK_KIND_VIRTUAL && (c->stepped || !c->running))) {
+            continue;
+        }
+        wait = MIN(wait, MAX(0, deadline - clock_now_any(c->machine, kind)));
+    }
+    return wait;
+}
+
+static gboolean source_prepare(GSource *source, gint *timeout)
+{
+    int64_t wait = source_wait_ns(((ClockSource *)source)->clocks);
+
+    *timeout = wait == CLOCK_NEVER ? -1 : (gint)MIN((wait + 999999) / 1000000, G_MAXINT);
+    return wait == 0;
+}
+
+static gboolean source_check(GSource *source)
+{
+    return source_wait_ns(((ClockSource *)source)->clocks) == 0;
+}
+
+static gboolean source_dispatch(GSource *source, GSourceFunc fn, gpointer data)
+{
+    clocks_dispatch(((ClockSource *)source)->clocks);
+    return G_SOURCE_CONTINUE;
+}
+
+void clocks_attach(ClockSet *c)
+{
+    static GSourceFuncs funcs = { source_prepare, source_check, source_dispatch, NULL, NULL, NULL };
+
+    c->source = g_source_new(&funcs, sizeof(ClockSource));
+    ((ClockSource *)c->source)->clocks = c;
+    g_source_attach(c->source, NULL);
+}

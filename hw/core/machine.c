@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The machine, its lock and its run state (contract in hw/core/machine.h).
+ */
+#include "hw/core/machine.h"
+
+#include "hw/core/board.h"
+#include "hw/core/clock.h"
+#include "hw/core/device_tree.h"
+
+typedef struct RunFn {
+    RunStateFn *fn;
+    void *opaque;
+} RunFn;
+
+const char *run_state_name(RunState s)
+{
+    static const char *const names[RUN_STATES] = {
+        [RUN_PRELAUNCH] = "prelaunch",
+        [RUN_RUNNING] = "running",
+        [RUN_PAUSED] = "paused",
+        [RUN_IO_ERROR] = "io-error",
+        [RUN_SHUTDOWN] = "shutdown",
+        [RUN_INMIGRATE] = "inmigrate",
+        [RUN_POSTMIGRATE] = "postmigrate",
+        [RUN_FINISH_MIGRATE] = "finish-migrate",
+        [RUN_INTERNAL_ERROR] = "internal-error",
+    };
+
+    return names[s];
+}
+
+const char *shutdown_cause_name(ShutdownCause c)
+{
+    static const char *const names[SHUTDOWN_CAUSES] = {
+        [SHUTDOWN_HOST_QMP_QUIT] = "host-qmp-quit",
+        [SHUTDOWN_HOST_SIGNAL] = "host-signal",
+        [SHUTDOWN_HOST_UI] = "host-ui",
+        [SHUTDOWN_HOST_QMP_SYSTEM_RESET] = "host-qmp-system-reset",
+        [SHUTDOWN_GUEST_SHUTDOWN] = "guest-shutdown",
+        [SHUTDOWN_GUEST_RESET] = "guest-reset",
+        [SHUTDOWN_GUEST_PANIC] = "guest-panic",
+    };
+
+    return names[c];
+}
+
+Machine *machine_new(void)
+{
+    Machine *m = g_new0(Machine, 1);
+
+    g_mutex_init(&m->lock);
+    mem_init_container(&m->memory, "system", UINT64_MAX, MEM_ZEROES);
+    mem_init_container(&m->io, "io", 0x10000, MEM_ONES);
+    m->clocks = clocks_new(m);
+    m->cpus = g_ptr_array_new();
+    m->ram_blocks = g_ptr_array_new();
+    m->run_fns = g_ptr_array_new_with_free_func(g_free);
+    device_tree_init(m);
+    return m;
+}
+
+void machine_free(Machine *m)
+{
+    const BoardType *board = m->board_ops;
+
+    device_tree_free(m);
+    for (unsigned i = 0; i < m->cpus->len; i++) {
+        Cpu *cpu = g_ptr_array_index(m->cpus, i);
+
+        cpu->type->destroy(cpu);
+    }
+    if (board && board->free) {
+        board->free(m);
+    }
+    mem_fini(&m->memory);
+    mem_fini(&m->io);
+    for (unsigned i = 0; i < m->ram_blocks->len; i++) {
+        ram_block_free(g_ptr_array_index(m->ram_blocks, i));
+    }
+    g_ptr_array_free(m->ram_blocks, TRUE);
+    g_ptr_array_free(m->cpus, TRUE);
+    g_ptr_array_free(m->run_fns, TRUE);
+    clocks_free(m->clocks);
+    if (machine_locked(m)) {
+        machine_unlock(m);
+    }
+    g_mutex_clear(&m->lock);
+    g_free(m);
+}
+
+/* --- the lock --- */
+
+void machine_lock(Machine *m)
+{
+    g_mutex_lock(&m->lock);
+    g_atomic_pointer_set(&m->lock_holder, g_thread_self());
+}
+
+void machine_unlock(Machine *m)
+{
+    g_atomic_pointer_set(&m->lock_holder, NULL);
+    g_mutex_unlock(&m->lock);
+}
+
+bool machine_locked(const Machine *m)
+{
+    return g_atomic_pointer_get(&((Machine *)m)->lock_holder) == g_thread_self();
+}
+
+/* --- RAM --- */
+
+RamBlock *machine_ram_find(const Machine *m, const char *id)
+{
+    for (unsigned i = 0; i < m->ram_blocks->len; i++) {
+        RamBlock *block = g_ptr_array_index(m->ram_blocks, i);
+
+        if (g_str_equal(block->id, id)) {
+            return block;
+        }
+    }
+    return NULL;
+}
+
+RamBlock *machine_ram_new(Machine *m, const char *id, uint64_t size, GError **err)
+{
+    RamBlock *block;
+
+    if (machine_ram_find(m, id)) {
+        g_set_error(err, G_FILE_ERROR, G_FILE_ERROR_EXIST,
+                    "the machine has a RAM block named '%s' already", id);
+        return NULL;
+    }
+    block = ram_block_new(id, size, err);
+    if (block) {
+        g_ptr_array_add(m->ram_blocks, block);
+    }
+    return block;
+}
+
+void machine_ram_free(Machine *m, RamBlock *block)
+{
+    g_ptr_array_remove(m->ram_blocks, block);
+    ram_block_free(block);
+}
+
+/* --- run state --- */
+
+void machine_add_run_fn(Machine *m, RunStateFn *fn, void *opaque)
+{
+    RunFn *f = g_new(RunFn, 1);
+
+    *f = (RunFn){ fn, opaque };
+    g_ptr_array_add(m->run_fns, f);
+}
+
+void machine_remove_run_fn(Machine *m, RunStateFn *fn, void *opaque)
+{
+    for (unsigned i = 0; i < m->run_fns->len; i++) {
+        RunFn *f = g_ptr_array_index(m->run_fns, i);
+
+        if (f->fn == fn && f->opaque == opaque) {
+            g_ptr_array_remove_index(m->run_fns, i);
+            return;
+        }
+    }
+}
+
+static void call_run_fns(Machine *m, bool running, RunState state)
+{
+    for (unsigned i = 0; i < m->run_fns->len; i++) {
+        RunFn *f = g_ptr_array_index(m->run_fns, running ? i : m->run_fns->len - 1 - i);
+
+        f->fn(f->opaque, running, state);
+    }
+}
+
+/* Clocks run whenever back ends and CPUs may look at them: they start first and stop last. */
+void machine_set_state(Machine *m, RunState state)
+{
+    RunState from = m->state;
+    bool was = from == RUN_RUNNING, now = state == RUN_RUNNING;
+
+    if (from == state) {
+        return;
+    }
+    m->state = state;
+    if (now && !was) {
+        clocks_run_virtual(m->clocks, true);
+        call_run_fns(m, true, state);
+    } else if (was && !now) {
+        call_run_fns(m, false, state);
+        clocks_run_virtual(m->clocks, false);
+    }
+    if (m->hooks.run_state) {
+        m->hooks.run_state(m->hooks.opaque, from, state);
+    }
+}
+
+void machine_reset(Machine *m, ResetKind kind)
+{
+    const BoardType *board = m->board_ops;
+
+    device_reset_tree(m->root, kind);
+    if (board && board->reset) {
+        board->reset(m);
+    }
+}
+
+/* --- hooks --- */
+
+void machine_event(Machine *m, const char *name, struct json_object *data)
+{
+    if (m->hooks.event) {
+        m->hooks.event(m->hooks.opaque, name, data);
+    } else if (data) {
+        json_object_put(data);
+    }
+}
+
+void machine_request(Machine *m, ShutdownCause cause, int exit_status)
+{
+    if (m->hooks.request) {
+        m->hooks.request(m->hooks.opaque, cause, exit_status);
+    }
+}

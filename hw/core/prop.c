@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Properties of live devices (contract in hw/core/prop.h).
+ */
+#include "hw/core/prop.h"
+
+#include <string.h>
+
+#include "hw/core/device.h"
+
+static size_t member_size(PlanPropKind kind)
+{
+    switch (kind) {
+    case PLAN_PROP_BOOL:
+        return sizeof(bool);
+    case PLAN_PROP_U8:
+        return 1;
+    case PLAN_PROP_U16:
+        return 2;
+    case PLAN_PROP_U32:
+    case PLAN_PROP_I32:
+    case PLAN_PROP_ENUM:
+    case PLAN_PROP_ONOFF:
+    case PLAN_PROP_CAP:
+        return 4;
+    case PLAN_PROP_U64:
+    case PLAN_PROP_SIZE:
+        return 8;
+    case PLAN_PROP_MAC:
+        return 6;
+    case PLAN_PROP_STRING:
+    case PLAN_PROP_BACKEND:
+        break;
+    }
+    return sizeof(char *);
+}
+
+static bool holds_string(const PlanProp *p)
+{
+    return p->kind == PLAN_PROP_STRING || p->kind == PLAN_PROP_BACKEND;
+}
+
+static bool holds_signed(const PlanProp *p)
+{
+    return p->kind == PLAN_PROP_I32 || p->kind == PLAN_PROP_CAP;
+}
+
+PlanValue prop_default(const PlanProp *p)
+{
+    PlanValue v = { .kind = p->kind };
+
+    if (p->kind == PLAN_PROP_BOOL) {
+        v.b = p->def != 0;
+    } else if (holds_string(p)) {
+        v.s = (char *)p->def_str;
+    } else if (p->kind != PLAN_PROP_MAC) {
+        v.u = p->def;
+    }
+    return v;
+}
+
+PlanValue prop_value(const PlanProp *p, const void *obj)
+{
+    const uint8_t *at = (const uint8_t *)obj + p->field;
+    PlanValue v = { .kind = p->kind };
+    int32_t narrow;
+
+    if (holds_signed(p)) {
+        memcpy(&narrow, at, sizeof(narrow));
+        v.i = narrow;
+    } else if (p->kind == PLAN_PROP_MAC) {
+        memcpy(v.mac, at, sizeof(v.mac));
+    } else if (p->kind == PLAN_PROP_BOOL) {
+        memcpy(&v.b, at, sizeof(v.b));
+    } else if (holds_string(p)) {
+        memcpy(&v.s, at, sizeof(v.s));
+    } else {
+        memcpy(&v.u, at, member_size(p->kind)); /* little-endian host: reg.c checks */
+    }
+    return v;
+}
+
+static void store(const PlanProp *p, void *obj, const PlanValue *v)
+{
+    uint8_t *at = (uint8_t *)obj + p->field;
+
+    if (holds_string(p)) {
+        char *copy = g_strdup(v->s);
+
+        memcpy(at, &copy, sizeof(copy));
+    } else if (p->kind == PLAN_PROP_MAC) {
+        memcpy(at, v->mac, sizeof(v->mac));
+    } else if (p->kind == PLAN_PROP_BOOL) {
+        memcpy(at, &v->b, sizeof(v->b));
+    } else {
+        memcpy(at, &v->u, member_size(p->kind));
+    }
+}
+
+static const PlanSetting *find_setting(const PlanDevice *plan, const char *name)
+{
+    for (unsigned i = 0; plan && plan->settings && i < plan->settings->len; i++) {
+        const PlanSetting *s = g_ptr_array_index(plan->settings, i);
+
+        if (g_str_equal(s->name, name)) {
+            return s;
+        }
+    }
+    return NULL;
+}
+
+bool props_store(const PlanProp *props, size_t n, void *obj, const PlanDevice *plan, GError **err)
+{
+    for (size_t i = 0; i < n; i++) {
+        const PlanSetting *s = find_setting(plan, props[i].name);
+        PlanValue v = prop_default(&props[i]);
+
+        if (s && s->resolved) {
+            store(&props[i], obj, &s->value);
+        } else if (s && s->text) {
+            if (!plan_value_parse(&props[i], s->text, &v, err)) {
+                return false;
+            }
+            store(&props[i], obj, &v);
+            plan_value_clear(&v);
+        } else {
+            store(&props[i], obj, &v);
+        }
+    }
+    return true;
+}
+
+void props_free(const PlanProp *props, size_t n, void *obj)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (holds_string(&props[i])) {
+            char *s;
+
+            memcpy(&s, (uint8_t *)obj + props[i].field, sizeof(s));
+            g_free(s);
+        }
+    }
+}
+
+char *device_prop_text(const Device *dev, const char *name)
+{
+    const PlanProp *p = plan_find_prop(dev->type->props, dev->type->n_props, name);
+    PlanValue v;
+
+    if (!p) {
+        return NULL;
+    }
+    v = prop_value(p, dev);
+    return plan_value_format(p, &v);
+}

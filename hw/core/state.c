@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Saved-state tables at work: saving and loading (contract in hw/core/state.h).
+ */
+#include "hw/core/state.h"
+
+#include <string.h>
+
+#define STATE_ERROR g_quark_from_static_string("state-error")
+
+static unsigned kind_bytes(VmKind kind)
+{
+    switch (kind) {
+    case VM_KIND_U8:
+    case VM_KIND_BOOL:
+    case VM_KIND_BYTES:
+        return 1;
+    case VM_KIND_U16:
+        return 2;
+    case VM_KIND_U32:
+    case VM_KIND_I32:
+        return 4;
+    case VM_KIND_U64:
+    case VM_KIND_I64:
+    case VM_KIND_TIMER:
+        return 8;
+    case VM_KIND_STRUCT:
+    case VM_KIND_RECORD:
+        break;
+    }
+    return 0;
+}
+
+static bool is_signed(VmKind kind)
+{
+    return kind == VM_KIND_I32 || kind == VM_KIND_I64;
+}
+
+static uint32_t elements(const VmField *f)
+{
+    return MAX(f->count, 1);
+}
+
+static size_t element_stride(const VmField *f)
+{
+    return f->kind == VM_KIND_STRUCT ? f->stride : kind_bytes(f->kind);
+}
+
+static void *element(const VmField *f, void *obj, uint32_t i)
+{
+    return (uint8_t *)obj + f->field + i * element_stride(f);
+}
+
+/* --- saving --- */
+
+static void put_scalar(ByteWriter *w, const void *p, unsigned bytes)
+{
+    uint64_t v = 0;
+
+    memcpy(&v, p, bytes); /* little-endian host: reg.c checks */
+    for (unsigned i = bytes; i > 0; i--) {
+        put_u8(w, v >> (8 * (i - 1)));
+    }
+}
+
+static void save_element(const VmField *f, void *p, ByteWriter *w)
+{
+    switch (f->kind) {
+    case VM_KIND_TIMER:
+        put_scalar(w, &((Timer *)p)->deadline, 8);
+        break;
+    case VM_KIND_STRUCT:
+        vm_save(f->sub, p, w);
+        break;
+    case VM_KIND_RECORD:
+        f->ops->save(p, w);
+        break;
+    default:
+        put_scalar(w, p, kind_bytes(f->kind));
+    }
+}
+
+static void save_field(const VmField *f, void *obj, ByteWriter *w)
+{
+    if (f->kind == VM_KIND_BYTES) {
+        put_bytes(w, element(f, obj, 0), f->count);
+        return;
+    }
+    for (uint32_t i = 0; i < elements(f); i++) {
+        save_element(f, element(f, obj, i), w);
+    }
+}
+
+size_t vm_save(const VmState *vm, void *obj, ByteWriter *w)
+{
+    size_t start = w->out->len;
+
+    if (vm->pre_save) {
+        vm->pre_save(obj);
+    }
+    for (size_t i = 0; i < vm->n_fields; i++) {
+        save_field(&vm->fields[i], obj, w);
+    }
+    return w->out->len - start;
+}
+
+/* --- loading --- */
+
+static uint64_t get_scalar(ByteReader *r, unsigned bytes)
+{
+    uint64_t v = 0;
+
+    for (unsigned i = 0; i < bytes; i++) {
+        v = v << 8 | get_u8(r);
+    }
+    return v;
+}
+
+static int64_t sign_extend(uint64_t v, unsigned bytes)
+{
+    unsigned shift = 64 - 8 * bytes;
+
+    return (int64_t)(v << shift) >> shift;
+}
+
+static bool refuse_range(const VmField *f, const char *path, uint64_t v, GError **err)
+{
+    if (is_signed(f->kind)) {
+        g_set_error(err, STATE_ERROR, 0,
+                    "%s: the value %" G_GINT64_FORMAT " is outside %" G_GINT64_FORMAT
+                    " to %" G_GINT64_FORMAT,
+                    path, sign_extend(v, kind_bytes(f->kind)), (int64_t)f->min, (int64_t)f->max);
+    } else {
+        g_set_error(err, STATE_ERROR, 0,
+                    "%s: the value 0x%" G_GINT64_MODIFIER "x is outside 0x%" G_GINT64_MODIFIER
+                    "x to 0x%" G_GINT64_MODIFIER "x",
+                    path, v, f->min, f->max);
+    }
+    return false;
+}
+
+static bool check_scalar(const VmField *f, const char *path, uint64_t v, GError **err)
+{
+    if (f->kind == VM_KIND_BOOL && v > 1) {
+        g_set_error(err, STATE_ERROR, 0, "%s: the value %u is neither 0 nor 1", path, (unsigned)v);
+        return false;
+    }
+    if (f->mask && (v & ~f->mask)) {
+        g_set_error(err, STATE_ERROR, 0,
+                    "%s: the value 0x%" G_GINT64_MODIFIER "x has bits outside 0x%" G_GINT64_MODIFIER
+                    "x",
+                    path, v, f->mask);
+        return false;
+    }
+    if (f->max && is_signed(f->kind)) {
+        int64_t s = sign_extend(v, kind_bytes(f->kind));
+
+        return s >= (int64_t)f->min && s <= (int64_t)f->max ? true : refuse_range(f, path, v, err);
+    }
+    return !f->max || (v >= f->min && v <= f->max) ? true : refuse_range(f, path, v, err);
+}
+
+static bool refuse_short(const char *path, GError **err)
+{
+    g_set_error(err, STATE_ERROR, 0, "%s: the record ends before this field", path);
+    return false;
+}
+
+static bool load_timer(Timer *t, ByteReader *r, const char *path, GError **err)
+{
+    int64_t deadline = get_scalar(r, 8);
+
+    if (!reader_ok(r)) {
+        return refuse_short(path, err);
+    }
+    if (deadline < 0) {
+        g_set_error(err, STATE_ERROR, 0, "%s: the deadline %" G_GINT64_FORMAT " is negative", path,
+                    deadline);
+        return false;
+    }
+    timer_cancel(t);
+    t->loaded = deadline;
+    return true;
+}
+
+static bool load_element(const VmField *f, void *p, ByteReader *r, const char *path, GError **err)
+{
+    uint64_t v;
+
+    switch (f->kind) {
+    case VM_KIND_TIMER:
+        return load_timer(p, r, path, err);
+    case VM_KIND_STRUCT:
+        return vm_load(f->sub, p, f->sub->version, r, path, err);
+    case VM_KIND_RECORD:
+        return f->ops->load(p, r, path, err);
+    default:
+        break;
+    }
+    v = get_scalar(r, kind_bytes(f->kind));
+    if (!reader_ok(r)) {
+        return refuse_short(path, err);
+    }
+    if (!check_scalar(f, path, v, err)) {
+        return false;
+    }
+    memcpy(p, &v, kind_bytes(f->kind));
+    return true;
+}
+
+static bool load_field(const VmField *f, void *obj, ByteReader *r, const char *path, GError **err)
+{
+    if (f->kind == VM_KIND_BYTES) {
+        return get_bytes(r, element(f, obj, 0), f->count) ? true : refuse_short(path, err);
+    }
+    for (uint32_t i = 0; i < elements(f); i++) {
+        g_autofree char *at = f->count ? g_strdup_printf("%s[%u]", path, i) : g_strdup(path);
+
+        if (!load_element(f, element(f, obj, i), r, at, err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool check_loaded(const VmState *vm, void *obj, const char *path, GError **err)
+{
+    GError *why = NULL;
+
+    if ((vm->check && !vm->check(obj, &why)) || (vm->post_load && !vm->post_load(obj, &why))) {
+        g_propagate_prefixed_error(err, why, "%s: ", path);
+        return false;
+    }
+    return true;
+}
+
+bool vm_load(const VmState *vm, void *obj, unsigned version, ByteReader *r, const char *path,
+             GError **err)
+{
+    if (version > vm->version || version < MAX(vm->min_version, 1)) {
+        g_set_error(err, STATE_ERROR, 0,
+                    "%s: version %u of this state is not one this build reads (%u to %u)", path,
+                    version, MAX(vm->min_version, 1), vm->version);
+        return false;
+    }
+    for (size_t i = 0; i < vm->n_fields; i++) {
+        const VmField *f = &vm->fields[i];
+        g_autofree char *at = g_strdup_printf("%s/%s", path, f->name);
+
+        if (f->since <= version && !load_field(f, obj, r, at, err)) {
+            return false;
+        }
+    }
+    return check_loaded(vm, obj, path, err);
+}
+
+void vm_arm_timers(const VmState *vm, void *obj)
+{
+    for (size_t i = 0; i < vm->n_fields; i++) {
+        const VmField *f = &vm->fields[i];
+
+        for (uint32_t j = 0; j < elements(f); j++) {
+            if (f->kind == VM_KIND_STRUCT) {
+                vm_arm_timers(f->sub, element(f, obj, j));
+            } else if (f->kind == VM_KIND_TIMER) {
+                Timer *t = element(f, obj, j);
+
+                timer_arm_at(t, t->loaded);
+            }
+        }
+    }
+}
