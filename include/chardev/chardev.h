@@ -36,6 +36,8 @@ typedef struct ChardevFront {
 Chardev *chardev_new(Machine *m, const char *id, const char *options, GError **err);
 Chardev *chardev_new_json(Machine *m, struct json_object *options, GError **err);
 void chardev_free(Chardev *c);
+/* Flush for a short while and free all (end of the process). */
+void chardev_free_all(Machine *m);
 Chardev *chardev_find(Machine *m, const char *id);
 
 /* Take or give back (front NULL) the back end; false if another front end has it. The front end
@@ -52,6 +54,11 @@ bool chardev_is_open(const Chardev *c);
 void chardev_foreach(Machine *m, void (*fn)(void *opaque, Chardev *c), void *opaque);
 const char *chardev_id(const Chardev *c);
 const char *chardev_describe(const Chardev *c);
+/* Read and deliver events on another context (a monitor's own thread; without the machine lock
+ * there), or on the default one again (NULL). chardev_write() may be called from any thread. */
+void chardev_set_context(Chardev *c, GMainContext *context);
+/* One line a kind, for -chardev help. g_free. */
+char *chardev_help(void);
 /* Write out what is buffered, waiting at most timeout_ms (end of the process). */
 void chardev_flush(Chardev *c, int timeout_ms);
 

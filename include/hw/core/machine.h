@@ -83,6 +83,9 @@ struct Machine {
     bool has_guest;        /* false for -machine none */
     void *board;           /* the board's own structure (hw/riscv) */
     const void *board_ops; /* MachineType * (hw/core/board.h) */
+    void *chardevs;        /* ChardevSet *, private to chardev/ */
+    void *monitors;        /* MonitorSet *, private to monitor/ */
+    const void *host;      /* MonitorHost *: what monitors ask of system/ (monitor/host.h) */
     GPtrArray *run_fns;    /* private to machine.c */
     GHashTable *by_id;     /* private to device.c: id -> Device* */
     GHashTable *buses;     /* private to device.c: name -> Bus* */

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The -d log and the rate limiter of guest errors.
+ */
+#include "util/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct {
+    const char *name;
+    uint32_t bit;
+    const char *doc;
+} categories[] = {
+    { "in_asm", LOG_IN_ASM, "each block of guest code when it is decoded" },
+    { "exec", LOG_EXEC, "each instruction executed: pc and encoding" },
+    { "cpu", LOG_CPU, "registers before each block" },
+    { "int", LOG_INT, "traps and interrupts" },
+    { "mmu", LOG_MMU, "page walks and TLB fills" },
+    { "unimp", LOG_UNIMP, "accesses to what this machine does not have" },
+    { "guest_errors", LOG_GUEST_ERROR, "what a correct guest would not do" },
+    { "trace", LOG_TRACE, "device events" },
+    { "nochain", 0, "accepted for compatibility: no effect" },
+};
+
+/* One log per process, as the header says: the only state of this layer. */
+uint32_t log_mask;
+static struct {
+    GMutex lock;
+    int fd; /* 0: stderr */
+    uint64_t errors;
+    gint64 second;      /* of the burst below */
+    unsigned in_second; /* lines tried in that second */
+    uint64_t held_back;
+} state;
+
+static void write_all(const char *s, size_t len)
+{
+    int fd = state.fd ? state.fd : STDERR_FILENO;
+
+    while (len > 0) {
+        ssize_t n = write(fd, s, len);
+
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            return; /* a full disk or a closed stderr must not stop the guest */
+        }
+        s += n;
+        len -= (size_t)n;
+    }
+}
+
+void log_line(const char *fmt, ...)
+{
+    g_autoptr(GString) line = g_string_sized_new(160);
+    va_list ap;
+
+    va_start(ap, fmt);
+    g_string_append_vprintf(line, fmt, ap);
+    va_end(ap);
+    if (line->len == 0 || line->str[line->len - 1] != '\n') {
+        g_string_append_c(line, '\n');
+    }
+    g_mutex_lock(&state.lock);
+    write_all(line->str, line->len);
+    g_mutex_unlock(&state.lock);
+}
+
+static bool category(const char *name, uint32_t *bits)
+{
+    if (strcmp(name, "all") == 0) {
+        *bits = ~0u;
+        return true;
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(categories); i++) {
+        if (strcmp(name, categories[i].name) == 0) {
+            *bits = categories[i].bit;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool log_set(const char *items, GError **err)
+{
+    g_auto(GStrv) names = g_strsplit(items, ",", 0);
+    uint32_t mask = 0, bits;
+
+    for (char **n = names; *n; n++) {
+        if (**n == '\0' || strcmp(*n, "none") == 0) {
+            continue;
+        }
+        if (!category(*n, &bits)) {
+            g_autoptr(GString) list = g_string_new(NULL);
+
+            for (size_t i = 0; i < G_N_ELEMENTS(categories); i++) {
+                g_string_append_printf(list, "%s, ", categories[i].name);
+            }
+            g_set_error(err, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                        "log category '%s' is not known: use %sall or none", *n, list->str);
+            return false;
+        }
+        mask |= bits;
+    }
+    __atomic_store_n(&log_mask, mask, __ATOMIC_RELAXED);
+    return true;
+}
+
+bool log_to_file(const char *path, GError **err)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+    if (fd < 0) {
+        g_set_error(err, G_FILE_ERROR, g_file_error_from_errno(errno),
+                    "log file '%s' cannot be written: %s", path, g_strerror(errno));
+        return false;
+    }
+    g_mutex_lock(&state.lock);
+    if (state.fd > 0) {
+        close(state.fd);
+    }
+    state.fd = fd;
+    g_mutex_unlock(&state.lock);
+    return true;
+}
+
+char *log_help(void)
+{
+    g_autoptr(GString) out = g_string_new("Log categories (comma separated):\n");
+
+    for (size_t i = 0; i < G_N_ELEMENTS(categories); i++) {
+        g_string_append_printf(out, "%-15s %s\n", categories[i].name, categories[i].doc);
+    }
+    return g_string_free(g_steal_pointer(&out), FALSE);
+}
+
+/* True if this error may be written; *missed says how many before it were not. */
+static bool admit(uint64_t *missed)
+{
+    gint64 second = g_get_monotonic_time() / G_USEC_PER_SEC;
+    bool yes;
+
+    g_mutex_lock(&state.lock);
+    __atomic_add_fetch(&state.errors, 1, __ATOMIC_RELAXED);
+    *missed = 0;
+    if (second != state.second) {
+        state.second = second;
+        state.in_second = 0;
+        *missed = state.held_back;
+        state.held_back = 0;
+    }
+    yes = state.in_second < GUEST_ERROR_BURST;
+    if (yes) {
+        state.in_second++;
+    } else {
+        state.held_back++;
+    }
+    g_mutex_unlock(&state.lock);
+    return yes;
+}
+
+void guest_error(const char *who, const char *fmt, ...)
+{
+    g_autofree char *text = NULL;
+    uint64_t missed;
+    va_list ap;
+
+    if (!log_on(LOG_GUEST_ERROR)) {
+        __atomic_add_fetch(&state.errors, 1, __ATOMIC_RELAXED);
+        return;
+    }
+    if (!admit(&missed)) {
+        return;
+    }
+    va_start(ap, fmt);
+    text = g_strdup_vprintf(fmt, ap);
+    va_end(ap);
+    if (missed) {
+        log_line("guest error: %" G_GUINT64_FORMAT " more were not written", missed);
+    }
+    log_line("guest error: %s: %s", who, text);
+}
+
+uint64_t guest_error_count(void)
+{
+    return __atomic_load_n(&state.errors, __ATOMIC_RELAXED);
+}
