@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Comparison, minimum and maximum, and classification of F and D. Nothing here rounds.
+ */
+#include "target/riscv/sem_fp_core.h"
+
+FP_INLINE bool fp_is_nan(FpFormat f, uint64_t bits)
+{
+    return (bits & ~fp_zero(f, true)) > fp_inf(f, false);
+}
+
+FP_INLINE bool fp_is_snan(FpFormat f, uint64_t bits)
+{
+    return fp_is_nan(f, bits) && !(bits >> (f.frac_bits - 1) & 1);
+}
+
+FP_INLINE void fp_note_snan(FpFormat f, uint64_t a, uint64_t b, uint8_t *fflags)
+{
+    if (fp_is_snan(f, a) || fp_is_snan(f, b)) {
+        *fflags |= FFLAGS_NV;
+    }
+}
+
+/* The bits as an integer in the order of the numbers, with -0 just below +0. */
+FP_INLINE int64_t fp_order(FpFormat f, uint64_t bits)
+{
+    int64_t magnitude = (int64_t)(bits & ~fp_zero(f, true));
+
+    return bits & fp_zero(f, true) ? -magnitude - 1 : magnitude;
+}
+
+FP_INLINE uint64_t fp_choose(FpFormat f, uint64_t a, uint64_t b, bool larger, uint8_t *fflags)
+{
+    fp_note_snan(f, a, b, fflags);
+    if (fp_is_nan(f, a)) {
+        return fp_is_nan(f, b) ? fp_nan(f) : b;
+    }
+    if (fp_is_nan(f, b)) {
+        return a;
+    }
+    return (fp_order(f, a) < fp_order(f, b)) != larger ? a : b;
+}
+
+typedef enum { FP_EQUAL, FP_LESS, FP_LESS_EQUAL } FpRelation;
+
+FP_INLINE uint64_t fp_compare(FpFormat f, uint64_t a, uint64_t b, FpRelation relation,
+                              uint8_t *fflags)
+{
+    if (fp_is_nan(f, a) || fp_is_nan(f, b)) {
+        if (relation == FP_EQUAL) {
+            fp_note_snan(f, a, b, fflags);
+        } else {
+            *fflags |= FFLAGS_NV;
+        }
+        return 0;
+    }
+    bool equal = a == b || ((a | b) & ~fp_zero(f, true)) == 0;
+
+    return relation == FP_EQUAL  ? equal
+           : relation == FP_LESS ? !equal && fp_order(f, a) < fp_order(f, b)
+                                 : equal || fp_order(f, a) < fp_order(f, b);
+}
+
+FP_INLINE uint64_t fp_class(FpFormat f, uint64_t bits)
+{
+    bool sign = bits & fp_zero(f, true);
+    uint64_t magnitude = bits & ~fp_zero(f, true);
+
+    if (fp_is_nan(f, bits)) {
+        return fp_is_snan(f, bits) ? 1 << 8 : 1 << 9;
+    }
+    if (magnitude == fp_inf(f, false)) {
+        return sign ? 1 << 0 : 1 << 7;
+    }
+    if (magnitude > fp_frac_mask(f)) {
+        return sign ? 1 << 1 : 1 << 6;
+    }
+    if (magnitude != 0) {
+        return sign ? 1 << 2 : 1 << 5;
+    }
+    return sign ? 1 << 3 : 1 << 4;
+}
+
+uint32_t sem_fmin_s(uint32_t a, uint32_t b, uint8_t *fflags)
+{
+    return (uint32_t)fp_choose(fp_single, a, b, false, fflags);
+}
+
+uint32_t sem_fmax_s(uint32_t a, uint32_t b, uint8_t *fflags)
+{
+    return (uint32_t)fp_choose(fp_single, a, b, true, fflags);
+}
+
+uint64_t sem_fmin_d(uint64_t a, uint64_t b, uint8_t *fflags)
+{
+    return fp_choose(fp_double, a, b, false, fflags);
+}
+
+uint64_t sem_fmax_d(uint64_t a, uint64_t b, uint8_t *fflags)
+{
+    return fp_choose(fp_double, a, b, true, fflags);
+}
+
+uint64_t sem_feq_s(uint32_t a, uint32_t b, uint8_t *fflags)
+{
+    return fp_compare(fp_single, a, b, FP_EQUAL, fflags);
+}
+
+uint64_t sem_flt_s(uint32_t a, uint32_t b, uint8_t *fflags)
+{
+    return fp_compare(fp_single, a, b, FP_LESS, fflags);
+}
+
+uint64_t sem_fle_s(uint32_t a, uint32_t b, uint8_t *fflags)
+{
+    return fp_compare(fp_single, a, b, FP_LESS_EQUAL, fflags);
+}
+
+uint64_t sem_feq_d(uint64_t a, uint64_t b, uint8_t *fflags)
+{
+    return fp_compare(fp_double, a, b, FP_EQUAL, fflags);
+}
+
+uint64_t sem_flt_d(uint64_t a, uint64_t b, uint8_t *fflags)
+{
+    return fp_compare(fp_double, a, b, FP_LESS, fflags);
+}
+
+uint64_t sem_fle_d(uint64_t a, uint64_t b, uint8_t *fflags)
+{
+    return fp_compare(fp_double, a, b, FP_LESS_EQUAL, fflags);
+}
+
+uint64_t sem_fclass_s(uint32_t a)
+{
+    return fp_class(fp_single, a);
+}
+
+uint64_t sem_fclass_d(uint64_t a)
+{
+    return fp_class(fp_double, a);
+}
