@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Network back ends: a peer that frames are exchanged with.
+ *
+ * A Netdev is made from -netdev / netdev_add options (user, socket, stream, dgram, tap, hubport)
+ * and serves one NIC. Frames are whole Ethernet frames, preceded by nothing; offload metadata
+ * travels beside them. Main loop, machine lock throughout.
+ */
+#ifndef NET_NET_H
+#define NET_NET_H
+
+#include <json-c/json.h>
+#include <sys/uio.h>
+
+#include "hw/core/machine.h"
+
+#define NET_MAX_FRAME (65536 + 18)
+
+typedef struct Netdev Netdev;
+
+/* Offload metadata of one frame; all zero: a plain frame. Fields are those of the virtio-net
+ * header (virtio 1.2, 5.1.6), host order. */
+typedef struct NetMeta {
+    uint8_t flags, gso_type;
+    uint16_t hdr_len, gso_size, csum_start, csum_offset;
+} NetMeta;
+
+/* The NIC. */
+typedef struct NetNic {
+    /* A frame from the peer; false: no room now, offer it again after net_nic_ready(). */
+    bool (*receive)(void *opaque, const struct iovec *iov, int n, const NetMeta *meta);
+    void (*link)(void *opaque, bool up);
+    /* The peer takes frames again after net_send() returned 0. */
+    void (*sent)(void *opaque);
+    void *opaque;
+} NetNic;
+
+Netdev *netdev_new(Machine *m, struct json_object *options, GError **err);
+bool netdev_del(Machine *m, const char *id, GError **err);
+Netdev *netdev_find(Machine *m, const char *id);
+void netdev_free_all(Machine *m);
+
+bool netdev_attach(Netdev *n, const NetNic *nic, const char *device, GError **err);
+void netdev_detach(Netdev *n);
+/* Send one frame: bytes taken (the whole frame or 0: wait for `sent`). Frames while the link is
+ * down are dropped. A back end without offloads gets checksums and segments made here. */
+size_t net_send(Netdev *n, const struct iovec *iov, int n_iov, const NetMeta *meta);
+void net_nic_ready(Netdev *n);
+/* Offloads the back end can take from and give to the NIC (VIRTIO_NET_F_* bit numbers). */
+uint64_t net_offloads(const Netdev *n);
+
+bool netdev_set_link(Machine *m, const char *name, bool up, GError **err);
+bool netdev_link(const Netdev *n);
+const char *netdev_id(const Netdev *n);
+/* One line for `info network`, g_free. */
+char *netdev_info(const Netdev *n);
+void netdev_foreach(Machine *m, void (*fn)(void *opaque, Netdev *n), void *opaque);
+
+#endif
