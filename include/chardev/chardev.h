@@ -23,10 +23,10 @@ typedef enum ChardevEvent { CHARDEV_OPENED, CHARDEV_CLOSED, CHARDEV_BREAK } Char
 
 /* The front end. All may be NULL. */
 typedef struct ChardevFront {
-    size_t (*can_read)(void *opaque);  /* how many bytes it takes now; NULL: any number */
+    size_t (*can_read)(void *opaque); /* how many bytes it takes now; NULL: any number */
     void (*read)(void *opaque, const uint8_t *buf, size_t len);
     void (*event)(void *opaque, ChardevEvent event);
-    void (*writable)(void *opaque);    /* the buffer drained below its half */
+    void (*writable)(void *opaque); /* the buffer drained below its half */
     void *opaque;
 } ChardevFront;
 
@@ -55,8 +55,9 @@ void chardev_foreach(Machine *m, void (*fn)(void *opaque, Chardev *c), void *opa
 const char *chardev_id(const Chardev *c);
 const char *chardev_describe(const Chardev *c);
 /* Read and deliver events on another context (a monitor's own thread; without the machine lock
- * there), or on the default one again (NULL). chardev_write() may be called from any thread. */
-void chardev_set_context(Chardev *c, GMainContext *context);
+ * there), or on the default one again (NULL). False for a mux, which stays on the main loop.
+ * chardev_write() may be called from any thread. */
+bool chardev_set_context(Chardev *c, GMainContext *context);
 /* One line a kind, for -chardev help. g_free. */
 char *chardev_help(void);
 /* Write out what is buffered, waiting at most timeout_ms (end of the process). */

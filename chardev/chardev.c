@@ -1,0 +1,538 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Character back ends: the set of a machine, the front end's calls, and the engine that moves
+ * bytes between a front end and file descriptors.
+ */
+#include "chardev_int.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define CHARDEV_BAD G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE
+#define READ_CHUNK  (64 * 1024)
+
+static const ChardevKind *const kinds[] = {
+    &chardev_null, &chardev_file,   &chardev_stdio,   &chardev_pipe,
+    &chardev_pty,  &chardev_socket, &chardev_ringbuf,
+};
+
+/* --- watches --- */
+
+GSource *chardev_watch(Chardev *c, int fd, GIOCondition cond, GUnixFDSourceFunc fn)
+{
+    GSource *s = g_unix_fd_source_new(fd, cond);
+
+    g_source_set_callback(s, G_SOURCE_FUNC(fn), c, NULL);
+    g_source_attach(s, c->context);
+    return s;
+}
+
+void chardev_unwatch(GSource **source)
+{
+    if (*source) {
+        g_source_destroy(*source);
+        g_source_unref(*source);
+        *source = NULL;
+    }
+}
+
+void chardev_emit(Chardev *c, ChardevEvent event)
+{
+    if (c->attached && c->front.event) {
+        c->front.event(c->front.opaque, event);
+    }
+}
+
+/* --- input --- */
+
+size_t chardev_front_room(Chardev *c)
+{
+    if (!c->attached || !c->front.read) {
+        return 0;
+    }
+    return c->front.can_read ? c->front.can_read(c->front.opaque) : SIZE_MAX;
+}
+
+static void hang_up(Chardev *c)
+{
+    chardev_drop_fds(c);
+    chardev_emit(c, CHARDEV_CLOSED);
+    if (c->kind->hung_up) {
+        c->kind->hung_up(c);
+    }
+}
+
+static gboolean on_readable(gint fd, GIOCondition cond, gpointer opaque)
+{
+    Chardev *c = opaque;
+    size_t room = chardev_front_room(c);
+    uint8_t buf[READ_CHUNK];
+    ssize_t n;
+
+    if (room == 0) {
+        chardev_unwatch(&c->in_watch);
+        return G_SOURCE_REMOVE;
+    }
+    n = read(fd, buf, MIN(room, sizeof(buf)));
+    if (n > 0) {
+        c->front.read(c->front.opaque, buf, (size_t)n);
+        return G_SOURCE_CONTINUE;
+    }
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return G_SOURCE_CONTINUE;
+    }
+    chardev_unwatch(&c->in_watch);
+    if (c->is_socket) {
+        hang_up(c);
+    }
+    return G_SOURCE_REMOVE; /* end of a file or of a terminal's input: output goes on */
+}
+
+static void watch_input(Chardev *c)
+{
+    if (!c->in_watch && c->fd_in >= 0 && c->open && chardev_front_room(c) > 0) {
+        c->in_watch = chardev_watch(c, c->fd_in, G_IO_IN | G_IO_HUP | G_IO_ERR, on_readable);
+    }
+}
+
+void chardev_accept_input(Chardev *c)
+{
+    if (c->kind->accept_input) {
+        c->kind->accept_input(c);
+    } else {
+        watch_input(c);
+    }
+}
+
+/* --- output --- */
+
+static ssize_t put_fd(Chardev *c, const uint8_t *buf, size_t len)
+{
+    ssize_t n;
+
+    do {
+        n = c->is_socket ? send(c->fd_out, buf, len, MSG_NOSIGNAL) : write(c->fd_out, buf, len);
+    } while (n < 0 && errno == EINTR);
+    return n;
+}
+
+/* Send what waits. out_lock held. Errors other than "would block" drop it all: the reading side
+ * notices the end of the connection. */
+static void drain_locked(Chardev *c)
+{
+    while (c->out->len > c->out_sent) {
+        ssize_t n = put_fd(c, c->out->data + c->out_sent, c->out->len - c->out_sent);
+
+        if (n < 0 && errno == EAGAIN) {
+            return;
+        }
+        if (n <= 0) {
+            break;
+        }
+        c->out_sent += (size_t)n;
+    }
+    g_byte_array_set_size(c->out, 0);
+    c->out_sent = 0;
+}
+
+static gboolean on_writable(gint fd, GIOCondition cond, gpointer opaque)
+{
+    Chardev *c = opaque;
+    bool empty, room;
+
+    g_mutex_lock(&c->out_lock);
+    drain_locked(c);
+    empty = c->out->len == 0;
+    room = c->out->len - c->out_sent < CHARDEV_BUFFER / 2;
+    if (empty) {
+        chardev_unwatch(&c->out_watch);
+    }
+    g_mutex_unlock(&c->out_lock);
+    if (room && c->attached && c->front.writable) {
+        c->front.writable(c->front.opaque);
+    }
+    return empty ? G_SOURCE_REMOVE : G_SOURCE_CONTINUE;
+}
+
+/* Keep what the descriptor did not take. out_lock held. */
+static size_t keep_locked(Chardev *c, const uint8_t *buf, size_t len)
+{
+    size_t waiting = c->out->len - c->out_sent;
+    size_t take = MIN(len, CHARDEV_BUFFER - MIN(waiting, CHARDEV_BUFFER));
+
+    if (c->out_sent > CHARDEV_BUFFER / 4) {
+        g_byte_array_remove_range(c->out, 0, (guint)c->out_sent);
+        c->out_sent = 0;
+    }
+    g_byte_array_append(c->out, buf, (guint)take);
+    if (!c->out_watch && take > 0) {
+        c->out_watch = chardev_watch(c, c->fd_out, G_IO_OUT | G_IO_HUP | G_IO_ERR, on_writable);
+    }
+    return take;
+}
+
+static void write_log(Chardev *c, const void *buf, size_t len)
+{
+    if (c->log_fd >= 0 && write(c->log_fd, buf, len) < 0) {
+        close(c->log_fd); /* a full disk ends the log, not the console */
+        c->log_fd = -1;
+    }
+}
+
+size_t chardev_write(Chardev *c, const void *buf, size_t len)
+{
+    const uint8_t *p = buf;
+    size_t done = 0;
+
+    if (c->log_fd >= 0) {
+        write_log(c, buf, len);
+    }
+    if (c->kind->write) {
+        return c->kind->write(c, buf, len);
+    }
+    g_mutex_lock(&c->out_lock);
+    if (c->fd_out < 0) {
+        done = len; /* nobody is there: as if printed */
+    } else if (c->out->len == 0) {
+        while (done < len) {
+            ssize_t n = put_fd(c, p + done, len - done);
+
+            if (n <= 0) {
+                done = n < 0 && errno == EAGAIN ? done : len;
+                break;
+            }
+            done += (size_t)n;
+        }
+    }
+    if (done < len) {
+        done += keep_locked(c, p + done, len - done);
+    }
+    g_mutex_unlock(&c->out_lock);
+    return done;
+}
+
+bool chardev_can_write(const Chardev *c)
+{
+    return c->out->len - c->out_sent < CHARDEV_BUFFER;
+}
+
+void chardev_flush(Chardev *c, int timeout_ms)
+{
+    gint64 end = g_get_monotonic_time() + timeout_ms * G_TIME_SPAN_MILLISECOND;
+
+    g_mutex_lock(&c->out_lock);
+    while (c->fd_out >= 0 && c->out->len > 0) {
+        struct pollfd p = { .fd = c->fd_out, .events = POLLOUT };
+        gint64 left = (end - g_get_monotonic_time()) / 1000;
+
+        if (left <= 0 || poll(&p, 1, (int)left) <= 0) {
+            break;
+        }
+        drain_locked(c);
+    }
+    g_mutex_unlock(&c->out_lock);
+}
+
+/* --- descriptors come and go --- */
+
+void chardev_set_fds(Chardev *c, int fd_in, int fd_out)
+{
+    if (fd_in >= 0) {
+        g_unix_set_fd_nonblocking(fd_in, TRUE, NULL);
+    }
+    if (fd_out >= 0 && fd_out != fd_in) {
+        g_unix_set_fd_nonblocking(fd_out, TRUE, NULL);
+    }
+    g_mutex_lock(&c->out_lock);
+    c->fd_in = fd_in;
+    c->fd_out = fd_out;
+    c->open = true;
+    g_mutex_unlock(&c->out_lock);
+    chardev_emit(c, CHARDEV_OPENED);
+    watch_input(c);
+}
+
+void chardev_drop_fds(Chardev *c)
+{
+    g_mutex_lock(&c->out_lock);
+    chardev_unwatch(&c->in_watch);
+    chardev_unwatch(&c->out_watch);
+    if (c->fd_in > STDERR_FILENO) {
+        close(c->fd_in);
+    }
+    if (c->fd_out > STDERR_FILENO && c->fd_out != c->fd_in) {
+        close(c->fd_out);
+    }
+    c->fd_in = c->fd_out = -1;
+    c->open = false;
+    g_byte_array_set_size(c->out, 0);
+    c->out_sent = 0;
+    g_mutex_unlock(&c->out_lock);
+}
+
+bool chardev_set_context(Chardev *c, GMainContext *context)
+{
+    if (c->kind == &chardev_mux) {
+        return false;
+    }
+    g_mutex_lock(&c->out_lock);
+    c->context = context;
+    chardev_unwatch(&c->in_watch);
+    if (c->out_watch) {
+        chardev_unwatch(&c->out_watch);
+        c->out_watch = chardev_watch(c, c->fd_out, G_IO_OUT | G_IO_HUP | G_IO_ERR, on_writable);
+    }
+    g_mutex_unlock(&c->out_lock);
+    if (c->kind->new_context) {
+        c->kind->new_context(c);
+    }
+    watch_input(c);
+    return true;
+}
+
+/* --- front ends --- */
+
+bool chardev_attach(Chardev *c, const ChardevFront *front, GError **err)
+{
+    if (c->kind->attach) {
+        return c->kind->attach(c, front, err);
+    }
+    if (c->attached) {
+        g_set_error(err, CHARDEV_BAD,
+                    "character device '%s' is in use already: give it mux=on to share it", c->id);
+        return false;
+    }
+    c->front = *front;
+    c->attached = true;
+    if (c->open) {
+        chardev_emit(c, CHARDEV_OPENED);
+    }
+    watch_input(c);
+    return true;
+}
+
+void chardev_detach(Chardev *c, const ChardevFront *front)
+{
+    if (c->kind->detach) {
+        c->kind->detach(c, front);
+    } else if (c->attached && c->front.opaque == front->opaque) {
+        c->attached = false;
+        memset(&c->front, 0, sizeof(c->front));
+        chardev_unwatch(&c->in_watch);
+    }
+}
+
+bool chardev_is_open(const Chardev *c)
+{
+    return c->open;
+}
+
+const char *chardev_id(const Chardev *c)
+{
+    return c->id;
+}
+
+const char *chardev_describe(const Chardev *c)
+{
+    return c->about ? c->about : c->kind->name;
+}
+
+/* --- the set --- */
+
+static GPtrArray *set_of(Machine *m)
+{
+    if (!m->chardevs) {
+        m->chardevs = g_ptr_array_new();
+    }
+    return m->chardevs;
+}
+
+Chardev *chardev_find(Machine *m, const char *id)
+{
+    GPtrArray *set = m->chardevs;
+
+    for (guint i = 0; set && i < set->len; i++) {
+        Chardev *c = set->pdata[i];
+
+        if (strcmp(c->id, id) == 0) {
+            return c;
+        }
+    }
+    return NULL;
+}
+
+void chardev_foreach(Machine *m, void (*fn)(void *opaque, Chardev *c), void *opaque)
+{
+    GPtrArray *set = m->chardevs;
+
+    for (guint i = 0; set && i < set->len; i++) {
+        fn(opaque, set->pdata[i]);
+    }
+}
+
+Chardev *chardev_alloc(Machine *m, const ChardevKind *kind, const char *id)
+{
+    Chardev *c = g_malloc0(kind->size);
+
+    c->kind = kind;
+    c->machine = m;
+    c->id = g_strdup(id);
+    c->fd_in = c->fd_out = c->log_fd = -1;
+    c->out = g_byte_array_new();
+    g_mutex_init(&c->out_lock);
+    return c;
+}
+
+void chardev_register(Chardev *c)
+{
+    g_ptr_array_add(set_of(c->machine), c);
+}
+
+void chardev_free(Chardev *c)
+{
+    if (!c) {
+        return;
+    }
+    if (c->machine->chardevs) {
+        g_ptr_array_remove(c->machine->chardevs, c);
+    }
+    c->attached = false;
+    if (c->kind->close) {
+        c->kind->close(c);
+    }
+    chardev_drop_fds(c);
+    if (c->log_fd >= 0) {
+        close(c->log_fd);
+    }
+    g_byte_array_unref(c->out);
+    g_mutex_clear(&c->out_lock);
+    g_free(c->id);
+    g_free(c->about);
+    g_free(c);
+}
+
+void chardev_free_all(Machine *m)
+{
+    GPtrArray *set = m->chardevs;
+
+    while (set && set->len > 0) {
+        Chardev *c = set->pdata[set->len - 1];
+
+        chardev_flush(c, 200);
+        chardev_free(c);
+    }
+    if (set) {
+        g_ptr_array_unref(set);
+    }
+    m->chardevs = NULL;
+}
+
+/* --- making them --- */
+
+static const ChardevKind *kind_find(const char *name, GError **err)
+{
+    g_autoptr(GString) list = g_string_new(NULL);
+
+    for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
+        if (strcmp(kinds[i]->name, name) == 0) {
+            return kinds[i];
+        }
+        g_string_append_printf(list, "%s%s", i ? ", " : "", kinds[i]->name);
+    }
+    g_set_error(err, CHARDEV_BAD, "character device kind '%s' is not known: use one of %s", name,
+                list->str);
+    return NULL;
+}
+
+static bool open_log(Chardev *c, struct json_object *o, GError **err)
+{
+    const char *path = chardev_opt(o, "logfile");
+    bool append;
+
+    if (!chardev_opt_bool(o, "logappend", false, &append, err)) {
+        return false;
+    }
+    if (!path) {
+        return true;
+    }
+    c->log_fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (append ? O_APPEND : O_TRUNC), 0644);
+    if (c->log_fd < 0) {
+        g_set_error(err, CHARDEV_BAD, "character device '%s': log file '%s' cannot be written: %s",
+                    c->id, path, g_strerror(errno));
+        return false;
+    }
+    return true;
+}
+
+/* The back end alone, in no set. */
+static Chardev *open_kind(Machine *m, const ChardevKind *kind, const char *id,
+                          struct json_object *o, GError **err)
+{
+    Chardev *c = chardev_alloc(m, kind, id);
+
+    if (!chardev_opt_check(kind, o, err) || !open_log(c, o, err) || !kind->open(c, o, err)) {
+        chardev_free(c);
+        return NULL;
+    }
+    return c;
+}
+
+Chardev *chardev_new_json(Machine *m, struct json_object *o, GError **err)
+{
+    const char *id = chardev_opt(o, "id"), *name = chardev_opt(o, "backend");
+    const ChardevKind *kind = kind_find(name ? name : "", err);
+    g_autofree char *base_id = NULL;
+    bool mux;
+    Chardev *c;
+
+    if (!kind || !chardev_opt_bool(o, "mux", false, &mux, err)) {
+        return NULL;
+    }
+    if (!id || !*id) {
+        g_set_error(err, CHARDEV_BAD, "character device '%s' has no id: add id=NAME", name);
+        return NULL;
+    }
+    if (chardev_find(m, id)) {
+        g_set_error(err, CHARDEV_BAD, "character device id '%s' is taken: choose another", id);
+        return NULL;
+    }
+    base_id = mux ? g_strdup_printf("%s-base", id) : g_strdup(id);
+    c = open_kind(m, kind, base_id, o, err);
+    if (c && mux) {
+        c = chardev_mux_new(m, id, c, err);
+    }
+    if (c) {
+        chardev_register(c);
+    }
+    return c;
+}
+
+Chardev *chardev_new(Machine *m, const char *id, const char *options, GError **err)
+{
+    struct json_object *o = chardev_parse(options, err);
+    Chardev *c;
+
+    if (!o) {
+        return NULL;
+    }
+    if (id) {
+        json_object_object_add(o, "id", json_object_new_string(id));
+    }
+    c = chardev_new_json(m, o, err);
+    json_object_put(o);
+    return c;
+}
+
+char *chardev_help(void)
+{
+    g_autoptr(GString) out = g_string_new("Character device kinds:\n");
+
+    for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
+        g_string_append_printf(out, "%-10s %s\n", kinds[i]->name, kinds[i]->doc);
+    }
+    return g_string_free(g_steal_pointer(&out), FALSE);
+}

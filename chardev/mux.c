@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A mux shares one back end between several front ends (a serial console and a monitor). Input
+ * goes to the one in focus; Ctrl-A is the escape key. The front end attached last has the focus
+ * at first.
+ */
+#include "chardev_int.h"
+
+#include <string.h>
+
+#define CHARDEV_BAD G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE
+#define MUX_FRONTS  8
+#define MUX_QUEUE   256
+#define MUX_ESCAPE  0x01 /* Ctrl-A */
+
+typedef struct MuxFront {
+    ChardevFront f;
+    uint8_t queue[MUX_QUEUE]; /* input it could not take yet */
+    size_t queued;
+} MuxFront;
+
+typedef struct Mux {
+    Chardev c;
+    Chardev *base;
+    MuxFront fronts[MUX_FRONTS];
+    unsigned n, focus;
+    bool escaped;
+} Mux;
+
+static size_t room_of(const MuxFront *f)
+{
+    if (!f->f.read) {
+        return 0;
+    }
+    return f->f.can_read ? f->f.can_read(f->f.opaque) : SIZE_MAX;
+}
+
+static void deliver(MuxFront *f)
+{
+    while (f->queued > 0) {
+        size_t n = MIN(f->queued, room_of(f));
+
+        if (n == 0) {
+            return;
+        }
+        uint8_t now[MUX_QUEUE];
+
+        /* the callee may come back here: take the bytes out first */
+        memcpy(now, f->queue, n);
+        f->queued -= n;
+        memmove(f->queue, f->queue + n, f->queued);
+        f->f.read(f->f.opaque, now, n);
+    }
+}
+
+static void say(Mux *x, const char *text)
+{
+    chardev_write(x->base, text, strlen(text));
+}
+
+static void help(Mux *x)
+{
+    say(x, "\r\nCtrl-A h  this help\r\n"
+           "Ctrl-A x  quit\r\n"
+           "Ctrl-A c  switch between console and monitor\r\n"
+           "Ctrl-A b  send a break\r\n"
+           "Ctrl-A Ctrl-A  send Ctrl-A\r\n");
+}
+
+static void next_focus(Mux *x)
+{
+    if (x->n > 1) {
+        deliver(&x->fronts[x->focus]);
+        x->focus = (x->focus + 1) % x->n;
+        say(x, "\r\n");
+        deliver(&x->fronts[x->focus]);
+    }
+}
+
+static void push(Mux *x, uint8_t byte)
+{
+    MuxFront *f = &x->fronts[x->focus];
+
+    if (x->n > 0 && f->queued < MUX_QUEUE) {
+        f->queue[f->queued++] = byte;
+    }
+}
+
+static void command(Mux *x, uint8_t byte)
+{
+    switch (byte) {
+    case 'x':
+        say(x, "\r\nterminated by Ctrl-A x\r\n");
+        machine_request(x->c.machine, SHUTDOWN_HOST_UI, 0);
+        break;
+    case 'c':
+        next_focus(x);
+        break;
+    case 'b':
+        if (x->n > 0 && x->fronts[x->focus].f.event) {
+            x->fronts[x->focus].f.event(x->fronts[x->focus].f.opaque, CHARDEV_BREAK);
+        }
+        break;
+    case MUX_ESCAPE:
+        push(x, byte);
+        break;
+    default:
+        help(x);
+    }
+}
+
+static size_t base_can_read(void *opaque)
+{
+    Mux *x = opaque;
+
+    return x->n ? MUX_QUEUE - x->fronts[x->focus].queued : 0;
+}
+
+static void base_read(void *opaque, const uint8_t *buf, size_t len)
+{
+    Mux *x = opaque;
+
+    for (size_t i = 0; i < len; i++) {
+        if (x->escaped) {
+            x->escaped = false;
+            command(x, buf[i]);
+        } else if (buf[i] == MUX_ESCAPE) {
+            x->escaped = true;
+        } else {
+            push(x, buf[i]);
+        }
+    }
+    if (x->n > 0) {
+        deliver(&x->fronts[x->focus]);
+    }
+}
+
+static void base_event(void *opaque, ChardevEvent event)
+{
+    Mux *x = opaque;
+
+    x->c.open = chardev_is_open(x->base);
+    for (unsigned i = 0; i < x->n; i++) {
+        if (x->fronts[i].f.event) {
+            x->fronts[i].f.event(x->fronts[i].f.opaque, event);
+        }
+    }
+}
+
+static void base_writable(void *opaque)
+{
+    Mux *x = opaque;
+
+    for (unsigned i = 0; i < x->n; i++) {
+        if (x->fronts[i].f.writable) {
+            x->fronts[i].f.writable(x->fronts[i].f.opaque);
+        }
+    }
+}
+
+static size_t mux_write(Chardev *c, const uint8_t *buf, size_t len)
+{
+    return chardev_write(((Mux *)c)->base, buf, len);
+}
+
+static bool mux_attach(Chardev *c, const ChardevFront *front, GError **err)
+{
+    Mux *x = (Mux *)c;
+
+    if (x->n == MUX_FRONTS) {
+        g_set_error(err, CHARDEV_BAD, "character device '%s' has %u users already: no more fit",
+                    c->id, x->n);
+        return false;
+    }
+    x->focus = x->n++;
+    x->fronts[x->focus] = (MuxFront){ .f = *front };
+    if (c->open && front->event) {
+        front->event(front->opaque, CHARDEV_OPENED);
+    }
+    chardev_accept_input(x->base);
+    return true;
+}
+
+static void mux_detach(Chardev *c, const ChardevFront *front)
+{
+    Mux *x = (Mux *)c;
+
+    for (unsigned i = 0; i < x->n; i++) {
+        if (x->fronts[i].f.opaque == front->opaque && x->fronts[i].f.read == front->read) {
+            memmove(&x->fronts[i], &x->fronts[i + 1], (x->n - i - 1) * sizeof(x->fronts[0]));
+            x->n--;
+            x->focus = x->focus > i || x->focus >= x->n ? (x->focus ? x->focus - 1 : 0) : x->focus;
+            return;
+        }
+    }
+}
+
+static void mux_accept_input(Chardev *c)
+{
+    Mux *x = (Mux *)c;
+
+    if (x->n > 0) {
+        deliver(&x->fronts[x->focus]);
+    }
+    chardev_accept_input(x->base);
+}
+
+static void mux_close(Chardev *c)
+{
+    Mux *x = (Mux *)c;
+
+    x->n = 0;
+    if (x->base) {
+        chardev_flush(x->base, 200);
+        chardev_free(x->base);
+    }
+}
+
+const ChardevKind chardev_mux = {
+    .name = "mux",
+    .doc = "several front ends on one back end",
+    .size = sizeof(Mux),
+    .close = mux_close,
+    .write = mux_write,
+    .attach = mux_attach,
+    .detach = mux_detach,
+    .accept_input = mux_accept_input,
+};
+
+Chardev *chardev_mux_new(Machine *m, const char *id, Chardev *base, GError **err)
+{
+    Mux *x = (Mux *)chardev_alloc(m, &chardev_mux, id);
+    ChardevFront front = { base_can_read, base_read, base_event, base_writable, x };
+
+    x->base = base;
+    x->c.about = g_strdup_printf("mux:%s", chardev_describe(base));
+    if (!chardev_attach(base, &front, err)) {
+        chardev_free(&x->c);
+        return NULL;
+    }
+    x->c.open = chardev_is_open(base);
+    return &x->c;
+}

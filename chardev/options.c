@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Options of character back ends: "KIND,key=value,..." and the short forms of -serial, -qtest,
+ * -qmp and -monitor, as one flat JSON object.
+ */
+#include "chardev_int.h"
+
+#include <string.h>
+
+#define CHARDEV_BAD G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE
+
+/* The text up to the next single comma; ",," stands for one. *text moves behind it, NULL at the
+ * end. */
+static char *next_part(const char **text)
+{
+    GString *part = g_string_new(NULL);
+    const char *p = *text;
+
+    for (; *p; p++) {
+        if (*p == ',' && p[1] != ',') {
+            break;
+        }
+        p += *p == ',';
+        g_string_append_c(part, *p);
+    }
+    *text = *p ? p + 1 : NULL;
+    return g_string_free(part, FALSE);
+}
+
+static void put(struct json_object *o, const char *key, const char *value)
+{
+    json_object_object_add(o, key, json_object_new_string(value));
+}
+
+/* "key=value", or a bare "server", "nowait" as older command lines have them. */
+static bool parse_pair(struct json_object *o, const char *part, GError **err)
+{
+    const char *eq = strchr(part, '=');
+
+    if (eq == part) {
+        g_set_error(err, CHARDEV_BAD, "character device option '%s' has no name", part);
+        return false;
+    }
+    if (eq) {
+        g_autofree char *key = g_strndup(part, (size_t)(eq - part));
+
+        put(o, key, eq + 1);
+    } else if (g_str_has_prefix(part, "no") && part[2]) {
+        put(o, part + 2, "off");
+    } else {
+        put(o, part, "on");
+    }
+    return true;
+}
+
+static bool parse_rest(struct json_object *o, const char *text, GError **err)
+{
+    while (text) {
+        g_autofree char *part = next_part(&text);
+
+        if (*part && !parse_pair(o, part, err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* "HOST:PORT", "[::1]:PORT", ":PORT" */
+static bool put_host_port(struct json_object *o, const char *where, GError **err)
+{
+    const char *colon = strrchr(where, ':');
+    g_autofree char *host = NULL;
+
+    if (!colon || !colon[1]) {
+        g_set_error(err, CHARDEV_BAD, "'%s' is no address: use tcp:HOST:PORT", where);
+        return false;
+    }
+    host = g_strndup(where, (size_t)(colon - where));
+    if (host[0] == '[' && g_str_has_suffix(host, "]")) {
+        memmove(host, host + 1, strlen(host));
+        host[strlen(host) - 1] = '\0';
+    }
+    put(o, "host", host);
+    put(o, "port", colon + 1);
+    return true;
+}
+
+static bool parse_short(struct json_object *o, const char *first, GError **err)
+{
+    const char *where = strchr(first, ':') + 1;
+
+    if (g_str_has_prefix(first, "unix:")) {
+        put(o, "backend", "socket");
+        put(o, "path", where);
+    } else if (g_str_has_prefix(first, "tcp:")) {
+        put(o, "backend", "socket");
+        return put_host_port(o, where, err);
+    } else if (g_str_has_prefix(first, "file:")) {
+        put(o, "backend", "file");
+        put(o, "path", where);
+    } else if (g_str_has_prefix(first, "pipe:")) {
+        put(o, "backend", "pipe");
+        put(o, "path", where);
+    } else if (g_str_has_prefix(first, "vc:")) {
+        put(o, "backend", "null");
+    } else {
+        g_set_error(err, CHARDEV_BAD,
+                    "character device '%s' is not known: use null, stdio, pty, file:PATH, "
+                    "pipe:PATH, unix:PATH or tcp:HOST:PORT",
+                    first);
+        return false;
+    }
+    return true;
+}
+
+struct json_object *chardev_parse(const char *text, GError **err)
+{
+    struct json_object *o = json_object_new_object();
+    g_autofree char *first = NULL;
+    bool ok = true;
+
+    if (g_str_has_prefix(text, "mon:")) {
+        put(o, "mux", "on");
+        text += 4;
+        if (g_str_has_prefix(text, "stdio")) {
+            put(o, "signal", "off");
+        }
+    }
+    first = next_part(&text);
+    if (strchr(first, ':')) {
+        ok = parse_short(o, first, err);
+    } else {
+        put(o, "backend", strcmp(first, "vc") == 0 ? "null" : first);
+    }
+    if (!ok || !parse_rest(o, text, err)) {
+        json_object_put(o);
+        return NULL;
+    }
+    return o;
+}
+
+const char *chardev_opt(struct json_object *o, const char *key)
+{
+    struct json_object *v;
+
+    return json_object_object_get_ex(o, key, &v) && v ? json_object_get_string(v) : NULL;
+}
+
+bool chardev_opt_bool(struct json_object *o, const char *key, bool def, bool *value, GError **err)
+{
+    static const char *const yes[] = { "on", "true", "yes", NULL };
+    static const char *const no[] = { "off", "false", "no", NULL };
+    const char *text = chardev_opt(o, key);
+
+    *value = def;
+    if (!text) {
+        return true;
+    }
+    *value = g_strv_contains(yes, text);
+    if (!*value && !g_strv_contains(no, text)) {
+        g_set_error(err, CHARDEV_BAD, "character device option %s=%s: use on or off", key, text);
+        return false;
+    }
+    return true;
+}
+
+bool chardev_opt_check(const ChardevKind *kind, struct json_object *o, GError **err)
+{
+    static const char *const common[] = { "backend", "id", "mux", "logfile", "logappend", NULL };
+
+    json_object_object_foreach(o, key, value)
+    {
+        (void)value;
+        if (!g_strv_contains(common, key) && !(kind->keys && g_strv_contains(kind->keys, key))) {
+            g_autofree char *list =
+                kind->keys ? g_strjoinv(", ", (char **)kind->keys) : g_strdup("no options");
+
+            g_set_error(err, CHARDEV_BAD,
+                        "character device kind '%s' has no option '%s': it takes %s", kind->name,
+                        key, list);
+            return false;
+        }
+    }
+    return true;
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A ring of the last bytes written, read by QMP ringbuf-read; ringbuf-write feeds the front end.
+ */
+#include "chardev_int.h"
+
+#include "chardev/ringbuf.h"
+
+#include <string.h>
+
+#define CHARDEV_BAD G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE
+#define RING_MAX    (64u << 20)
+
+typedef struct Ring {
+    Chardev c;
+    uint8_t *data;
+    size_t size;         /* a power of two */
+    uint64_t put, taken; /* bytes ever written and read */
+} Ring;
+
+static bool ring_open(Chardev *c, struct json_object *o, GError **err)
+{
+    Ring *r = (Ring *)c;
+    const char *text = chardev_opt(o, "size");
+    guint64 size = 64 * 1024;
+
+    if ((text && !g_ascii_string_to_unsigned(text, 10, 1, RING_MAX, &size, NULL)) ||
+        (size & (size - 1))) {
+        g_set_error(err, CHARDEV_BAD, "character device '%s': size=%s: use a power of two up to %u",
+                    c->id, text, RING_MAX);
+        return false;
+    }
+    r->size = size;
+    r->data = g_try_malloc0(size);
+    if (!r->data) {
+        g_set_error(err, CHARDEV_BAD, "character device '%s': no memory for size=%s", c->id, text);
+        return false;
+    }
+    c->open = true;
+    return true;
+}
+
+static void ring_close(Chardev *c)
+{
+    g_free(((Ring *)c)->data);
+}
+
+static size_t ring_write(Chardev *c, const uint8_t *buf, size_t len)
+{
+    Ring *r = (Ring *)c;
+
+    g_mutex_lock(&c->out_lock);
+    for (size_t i = 0; i < len; i++) {
+        r->data[r->put++ & (r->size - 1)] = buf[i];
+    }
+    if (r->put - r->taken > r->size) {
+        r->taken = r->put - r->size;
+    }
+    g_mutex_unlock(&c->out_lock);
+    return len;
+}
+
+static const char *const ring_keys[] = { "size", NULL };
+const ChardevKind chardev_ringbuf = {
+    .name = "ringbuf",
+    .doc = "keeps the last size= bytes for ringbuf-read",
+    .keys = ring_keys,
+    .size = sizeof(Ring),
+    .open = ring_open,
+    .close = ring_close,
+    .write = ring_write,
+};
+
+GByteArray *chardev_ringbuf_read(Chardev *c, size_t max)
+{
+    Ring *r = (Ring *)c;
+    GByteArray *out;
+
+    if (c->kind != &chardev_ringbuf) {
+        return NULL;
+    }
+    out = g_byte_array_new();
+    g_mutex_lock(&c->out_lock);
+    while (r->taken < r->put && out->len < max) {
+        g_byte_array_append(out, &r->data[r->taken++ & (r->size - 1)], 1);
+    }
+    g_mutex_unlock(&c->out_lock);
+    return out;
+}
+
+size_t chardev_ringbuf_feed(Chardev *c, const uint8_t *buf, size_t len)
+{
+    size_t n = c->kind == &chardev_ringbuf ? MIN(len, chardev_front_room(c)) : 0;
+
+    if (n > 0) {
+        c->front.read(c->front.opaque, buf, n);
+    }
+    return n;
+}

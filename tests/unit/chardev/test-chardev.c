@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Character back ends: options in both forms, sockets that come and go, a mux with its escape
+ * key, output that waits and output that is dropped.
+ */
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "chardev/ringbuf.h"
+
+/* The only thing that chardev/ asks of the machine. */
+static int quit_requests;
+void machine_request(Machine *m, ShutdownCause cause, int exit_status)
+{
+    quit_requests++;
+}
+
+typedef struct Front {
+    ChardevFront f;
+    GString *got;
+    size_t room;
+    unsigned opened, closed, breaks;
+} Front;
+
+static size_t front_can_read(void *opaque)
+{
+    return ((Front *)opaque)->room;
+}
+
+static void front_read(void *opaque, const uint8_t *buf, size_t len)
+{
+    Front *f = opaque;
+
+    g_assert_cmpuint(len, <=, f->room);
+    g_string_append_len(f->got, (const char *)buf, (gssize)len);
+    f->room -= len;
+}
+
+static void front_event(void *opaque, ChardevEvent event)
+{
+    Front *f = opaque;
+
+    f->opened += event == CHARDEV_OPENED;
+    f->closed += event == CHARDEV_CLOSED;
+    f->breaks += event == CHARDEV_BREAK;
+}
+
+static void front_init(Front *f)
+{
+    *f = (Front){ .f = { front_can_read, front_read, front_event, NULL, f },
+                  .got = g_string_new(NULL),
+                  .room = 1 << 20 };
+}
+
+static void front_done(Front *f)
+{
+    g_string_free(f->got, TRUE);
+}
+
+static void turn(void)
+{
+    for (int i = 0; i < 20; i++) {
+        while (g_main_context_iteration(NULL, FALSE)) {
+        }
+        g_usleep(200);
+    }
+}
+
+static int connect_unix(const char *path)
+{
+    struct sockaddr_un un = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+    g_strlcpy(un.sun_path, path, sizeof(un.sun_path));
+    g_assert_cmpint(connect(fd, (struct sockaddr *)&un, sizeof(un)), ==, 0);
+    return fd;
+}
+
+static char *temp_path(const char *name)
+{
+    return g_strdup_printf("%s/bp-%d-%s", g_get_tmp_dir(), (int)getpid(), name);
+}
+
+static void test_socket_server(void)
+{
+    Machine m = { 0 };
+    Front f;
+    g_autofree char *path = temp_path("sock");
+    g_autofree char *options = g_strdup_printf("unix:%s,server=on,wait=off", path);
+    Chardev *c = chardev_new(&m, "c0", options, NULL);
+    char buf[8];
+
+    g_assert_nonnull(c);
+    front_init(&f);
+    g_assert_true(chardev_attach(c, &f.f, NULL));
+    g_assert_false(chardev_attach(c, &f.f, NULL)); /* one front end at a time */
+    for (unsigned round = 1; round <= 3; round++) {
+        int fd = connect_unix(path);
+
+        turn();
+        g_assert_cmpuint(f.opened, ==, round);
+        g_assert_true(chardev_is_open(c));
+        g_assert_cmpint(write(fd, "hello", 5), ==, 5);
+        turn();
+        g_assert_cmpstr(f.got->str, ==, "hello");
+        g_string_truncate(f.got, 0);
+        g_assert_cmpuint(chardev_write(c, "answer", 6), ==, 6);
+        g_assert_cmpint(read(fd, buf, sizeof(buf)), ==, 6);
+        close(fd);
+        turn();
+        g_assert_cmpuint(f.closed, ==, round);
+        g_assert_cmpuint(chardev_write(c, "lost", 4), ==, 4); /* nobody there: dropped */
+    }
+    chardev_free_all(&m);
+    g_assert_false(g_file_test(path, G_FILE_TEST_EXISTS));
+    front_done(&f);
+}
+
+static void test_socket_client(void)
+{
+    Machine m = { 0 };
+    Front f;
+    g_autofree char *path = temp_path("client");
+    struct sockaddr_un un = { .sun_family = AF_UNIX };
+    int listener = socket(AF_UNIX, SOCK_STREAM, 0), fd;
+    g_autofree char *options = g_strdup_printf("socket,path=%s,id=char0", path);
+    Chardev *c;
+
+    g_strlcpy(un.sun_path, path, sizeof(un.sun_path));
+    g_assert_cmpint(bind(listener, (struct sockaddr *)&un, sizeof(un)), ==, 0);
+    g_assert_cmpint(listen(listener, 1), ==, 0);
+    c = chardev_new(&m, NULL, options, NULL);
+    g_assert_nonnull(c);
+    g_assert_true(chardev_find(&m, "char0") == c);
+    fd = accept(listener, NULL, NULL);
+    front_init(&f);
+    g_assert_true(chardev_attach(c, &f.f, NULL));
+    g_assert_cmpuint(f.opened, ==, 1);
+    f.room = 3; /* takes three, then no more before it says so */
+    g_assert_cmpint(write(fd, "abcdef", 6), ==, 6);
+    turn();
+    g_assert_cmpstr(f.got->str, ==, "abc");
+    f.room = 100;
+    chardev_accept_input(c);
+    turn();
+    g_assert_cmpstr(f.got->str, ==, "abcdef");
+    chardev_free_all(&m);
+    close(fd);
+    close(listener);
+    g_unlink(path);
+    front_done(&f);
+}
+
+static void test_full_peer(void)
+{
+    Machine m = { 0 };
+    int pair[2];
+    g_autofree char *options = NULL;
+    g_autofree uint8_t *big = g_malloc0(1 << 20);
+    Chardev *c;
+    size_t taken = 0, got = 0;
+    ssize_t n;
+
+    g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), ==, 0);
+    options = g_strdup_printf("socket,id=s,fd=%d", pair[0]);
+    c = chardev_new(&m, NULL, options, NULL);
+    g_assert_nonnull(c);
+    for (int i = 0; i < 20; i++) {
+        taken += chardev_write(c, big, 1 << 20);
+    }
+    g_assert_cmpuint(taken, >=, CHARDEV_BUFFER); /* buffered up to the limit, then refused */
+    g_assert_cmpuint(taken, <, CHARDEV_BUFFER + (2 << 20));
+    g_assert_false(chardev_can_write(c));
+    while (got < taken) {
+        g_main_context_iteration(NULL, FALSE);
+        n = recv(pair[1], big, 1 << 20, MSG_DONTWAIT);
+        got += n > 0 ? (size_t)n : 0;
+    }
+    g_assert_cmpuint(got, ==, taken); /* nothing of what was taken is lost */
+    g_assert_true(chardev_can_write(c));
+    close(pair[1]);
+    chardev_free_all(&m);
+}
+
+static void test_file_and_pipe(void)
+{
+    Machine m = { 0 };
+    Front f;
+    g_autofree char *path = temp_path("file"), *fifo = temp_path("fifo"), *text = NULL;
+    g_autofree char *file_options = g_strdup_printf("file,id=f,path=%s", path);
+    g_autofree char *pipe_options = g_strdup_printf("pipe:%s", fifo);
+    Chardev *c = chardev_new(&m, NULL, file_options, NULL);
+
+    g_assert_nonnull(c);
+    chardev_write(c, "some\n", 5);
+    g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+    g_assert_cmpstr(text, ==, "some\n");
+    g_assert_null(chardev_new(&m, "p", pipe_options, NULL)); /* there is no such pipe yet */
+    g_assert_cmpint(mkfifo(fifo, 0600), ==, 0);
+    c = chardev_new(&m, "p", pipe_options, NULL);
+    g_assert_nonnull(c);
+    front_init(&f);
+    g_assert_true(chardev_attach(c, &f.f, NULL));
+    chardev_write(c, "loop", 4); /* one pipe both ways gives it back */
+    turn();
+    g_assert_cmpstr(f.got->str, ==, "loop");
+    chardev_free_all(&m);
+    g_unlink(path);
+    g_unlink(fifo);
+    front_done(&f);
+}
+
+static void test_mux(void)
+{
+    Machine m = { 0 };
+    Front console, monitor;
+    int pair[2];
+    g_autofree char *options = NULL;
+    Chardev *c;
+
+    g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), ==, 0);
+    options = g_strdup_printf("socket,id=x,mux=on,fd=%d", pair[0]);
+    c = chardev_new(&m, NULL, options, NULL);
+    g_assert_nonnull(c);
+    front_init(&monitor);
+    front_init(&console);
+    g_assert_true(chardev_attach(c, &monitor.f, NULL));
+    g_assert_true(chardev_attach(c, &console.f, NULL));
+    g_assert_cmpint(write(pair[1], "one\x01", 4), ==, 4);
+    turn();
+    g_assert_cmpint(write(pair[1],
+                          "ctwo\x01\x01\x01z\x01"
+                          "b",
+                          10),
+                    ==, 10);
+    turn();
+    g_assert_cmpstr(console.got->str, ==, "one");
+    g_assert_cmpstr(monitor.got->str, ==, "two\x01");
+    g_assert_cmpuint(monitor.breaks, ==, 1);
+    quit_requests = 0;
+    g_assert_cmpint(write(pair[1], "\x01x", 2), ==, 2);
+    turn();
+    g_assert_cmpint(quit_requests, ==, 1);
+    monitor.room = 2; /* input of the focus waits in the mux; the escape key still works */
+    g_string_truncate(monitor.got, 0);
+    g_assert_cmpint(write(pair[1],
+                          "1234\x01"
+                          "cyes",
+                          9),
+                    ==, 9);
+    turn();
+    g_assert_cmpstr(monitor.got->str, ==, "12");
+    g_assert_cmpstr(console.got->str, ==, "oneyes");
+    monitor.room = 10;
+    g_assert_cmpint(write(pair[1],
+                          "\x01"
+                          "c",
+                          2),
+                    ==, 2);
+    turn();
+    g_assert_cmpstr(monitor.got->str, ==, "1234");
+    chardev_detach(c, &monitor.f);
+    g_assert_cmpint(write(pair[1], "!", 1), ==, 1);
+    turn();
+    g_assert_cmpstr(console.got->str, ==, "oneyes!");
+    chardev_free_all(&m);
+    close(pair[1]);
+    front_done(&monitor);
+    front_done(&console);
+}
+
+static void test_ringbuf(void)
+{
+    Machine m = { 0 };
+    Chardev *c = chardev_new(&m, NULL, "ringbuf,id=r,size=8", NULL);
+    GByteArray *out;
+
+    g_assert_nonnull(c);
+    chardev_write(c, "0123456789", 10);
+    out = chardev_ringbuf_read(c, 3);
+    g_assert_cmpmem(out->data, out->len, "234", 3);
+    g_byte_array_unref(out);
+    out = chardev_ringbuf_read(c, 100);
+    g_assert_cmpmem(out->data, out->len, "56789", 5);
+    g_byte_array_unref(out);
+    chardev_free_all(&m);
+}
+
+static void test_refusals(void)
+{
+    static const struct {
+        const char *options, *says;
+    } bad[] = {
+        { "socket,id=a", "path=" },
+        { "socket,path=/tmp/x", "no id" },
+        { "nosuch,id=a", "'nosuch'" },
+        { "null,id=a,colour=red", "'colour'" },
+        { "socket,id=a,path=/nonexistent/sock", "/nonexistent/sock" },
+        { "socket,id=a,path=x,server=perhaps", "perhaps" },
+        { "tcp:localhost", "tcp:HOST:PORT" },
+        { "telnet:x:1", "telnet:x:1" },
+        { "file,id=a", "path=" },
+        { "file:/nonexistent/dir/f,id=a", "/nonexistent/dir/f" },
+        { "socket,id=a,fd=zzz", "zzz" },
+        { "socket,id=a,path=x,wait=off", "server=on" },
+        { "ringbuf,id=a,size=3", "size=3" },
+        { "ringbuf,id=a,size=99999999999999", "size=" },
+        { "null,=x,id=a", "no name" },
+    };
+    Machine m = { 0 };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
+        g_autoptr(GError) err = NULL;
+
+        g_assert_null(chardev_new(&m, NULL, bad[i].options, &err));
+        g_assert_nonnull(err);
+        if (!strstr(err->message, bad[i].says)) {
+            g_error("'%s' gave '%s'", bad[i].options, err->message);
+        }
+    }
+    g_assert_nonnull(chardev_new(&m, "a", "null", NULL));
+    g_assert_null(chardev_new(&m, "a", "null", NULL)); /* the id is taken */
+    chardev_free_all(&m);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/chardev/socket-server", test_socket_server);
+    g_test_add_func("/chardev/socket-client", test_socket_client);
+    g_test_add_func("/chardev/full-peer", test_full_peer);
+    g_test_add_func("/chardev/file-and-pipe", test_file_and_pipe);
+    g_test_add_func("/chardev/mux", test_mux);
+    g_test_add_func("/chardev/ringbuf", test_ringbuf);
+    g_test_add_func("/chardev/refusals", test_refusals);
+    return g_test_run();
+}
