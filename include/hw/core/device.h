@@ -41,7 +41,11 @@ typedef struct DeviceKind {
     void (*finalize)(Device *dev); /* free what attach allocated; last pin gone */
     void (*reset)(Device *dev, ResetKind kind); /* before type->reset */
     void (*reset_exit)(Device *dev);            /* before type->reset_exit */
-    /* The catalogue entry of a type of this sort (allocated once per type by the registry). */
+    /* Row i of the properties that the sort adds to a type's own (their fields lie in the sort's
+     * structure); false when there are no more. device_new() stores them like the type's. */
+    bool (*prop)(const DeviceType *type, size_t i, PlanProp *out);
+    /* The catalogue entry of a type of this sort, beside name, doc and properties, which the
+     * registry fills in (allocated once per type by the registry). */
     void (*describe)(const DeviceType *type, PlanType *out);
 } DeviceKind;
 
