@@ -59,6 +59,7 @@ typedef struct PCICapDesc {
     bool off_by_default;
     const char *prop;
     uint32_t arg[4];         /* by capability: see the macros */
+    const char *count_prop;  /* MSI-X, MSI: a U32 property that replaces arg[0]; 0: left out */
 } PCICapDesc;
 
 #define PCI_CAP_PM_D3 { .id = 0x01, .prop = "pm" }
@@ -84,7 +85,10 @@ struct PCIDeviceType {
     size_t n_caps;
     unsigned n_irqs;     /* interrupt sources; >0 without MSI and MSI-X wants an INTx pin */
     uint8_t int_pin;     /* 1-4; 0: pin A if n_irqs > 0 */
-    /* After the core handled a guest's config write; for registers of the device's own. */
+    /* Around the core's handling of the guest's config accesses, for registers of the device's own
+     * (vendor capabilities): before a read, so that the device can refresh the bytes with
+     * pci_set(), and after a write. */
+    void (*config_reading)(void *dev, uint32_t addr, unsigned len);
     void (*config_written)(void *dev, uint32_t addr, unsigned len);
 };
 
