@@ -10,7 +10,7 @@
  *
  * Overlap is legal. Among siblings that cover an address the winner has the highest priority,
  * then the lowest `order` (a number that the owner derives from its place in the machine, so
- * that the winner is the same after a migration). A container or window with no child at an
+ * that the winner is the same after a migration), then the one that was mapped first. A container or window with no child at an
  * address is transparent (the next sibling below is asked), unless it has a background.
  * Descent is bounded (MEM_MAX_DEPTH); a deeper or cyclic map reads as nothing there.
  *
@@ -41,7 +41,8 @@ typedef enum MemResult {
  * several, low address first, and widens narrower ones (a narrow write becomes read-modify-write
  * only if `narrow_rmw`; otherwise the callee gets the narrow value in a wide access with the
  * other bytes zero). valid_min/valid_max bound what a guest may issue at all: outside them, or
- * unaligned without `unaligned`, a read gives all zeroes and MEM_REFUSED, a write nothing.
+ * unaligned without `unaligned`, a read gives all zeroes and MEM_REFUSED, a write nothing (the
+ * buffer functions below keep their pieces inside these bounds).
  * 0 means 1 for the minima and 8 for valid_max, 4 for impl_max. Values are little-endian
  * numbers of the guest.
  */
@@ -78,14 +79,17 @@ struct MemRegion {
     uint64_t addr;
     int32_t priority;
     uint32_t order;
-    bool enabled;
-    /* interval map node: a balanced tree by addr, augmented with the greatest end */
-    MemRegion *left, *right, *up;
+    /* interval map node: a treap by (addr, seq), augmented with the greatest end, the winner of
+     * the subtree and whether RAM stands anywhere below it */
+    MemRegion *left, *right, *up, *best;
     uint64_t max_last;
-    uint32_t tree_prio;
+    uint32_t tree_prio, seq;
+    bool tree_ram;
+    bool has_ram; /* RAM itself, or RAM may be reached through it */
     /* containers */
     MemRegion *children; /* root of the interval tree */
-    unsigned n_children;
+    unsigned n_children, n_ram_children;
+    uint32_t next_seq;
     GPtrArray *viewers;  /* windows that show this region */
     GPtrArray *listeners; /* roots only */
     /* windows */
@@ -155,9 +159,10 @@ MemResult mem_read(MemRegion *root, uint64_t addr, unsigned size, uint64_t *valu
 MemResult mem_write(MemRegion *root, uint64_t addr, unsigned size, uint64_t value);
 
 /* Any length, as a run of accesses: RAM by memcpy; MMIO in the widest naturally aligned pieces
- * up to 8 bytes; a piece running over a region's end goes byte-wise, the tail to nothing.
- * A length of exactly 1, 2, 4 or 8 on one device is one access of that width. The result is the
- * union of the pieces' results; bytes of nothing read as the background. */
+ * that the device takes, up to 8 bytes; a piece running over a region's end goes byte-wise, each
+ * byte to what stands at its own address. A length of exactly 1, 2, 4 or 8 on one device is one
+ * access of that width if the device takes it, aligned or not. The result is the union of the
+ * pieces' results; bytes of nothing read as the background. */
 MemResult mem_read_buf(MemRegion *root, uint64_t addr, void *buf, uint64_t len);
 MemResult mem_write_buf(MemRegion *root, uint64_t addr, const void *buf, uint64_t len);
 MemResult mem_set(MemRegion *root, uint64_t addr, uint8_t byte, uint64_t len);
@@ -174,9 +179,9 @@ typedef struct MemListener {
 void mem_listen(MemRegion *root, MemListener *listener);   /* borrowed */
 void mem_unlisten(MemRegion *root, MemListener *listener);
 
-/* Call fn for each mapped region below root, depth first in address order, with the depth, the
- * address as seen from the root (or in the container for what is outside every window) and
- * whether it is reachable there. For `info mtree` and pictures. */
+/* Call fn for each mapped region below root, depth first in address order, with its depth and
+ * the address as seen from the root at which it begins to be visible. What stands outside every
+ * window is not visited; what is hidden by a sibling is. For `info mtree` and pictures. */
 typedef void MemVisitFn(void *opaque, const MemRegion *r, uint64_t addr, unsigned depth);
 void mem_visit(const MemRegion *root, MemVisitFn *fn, void *opaque);
 

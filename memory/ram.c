@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * RAM blocks: shared memory and the state of its pages.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "memory/ram.h"
+
+#define PAGE_WORD_DIRTY UINT64_C(0x0101010101010101) /* RAM_PAGE_DIRTY of eight pages */
+
+static bool fail(GError **err, const char *id, uint64_t size, const char *what)
+{
+    int e = errno;
+
+    g_set_error(err, G_FILE_ERROR, g_file_error_from_errno(e),
+                "RAM block %s of %" G_GUINT64_FORMAT " bytes: %s: %s", id, size, what,
+                g_strerror(e));
+    return false;
+}
+
+static bool map_block(RamBlock *b, GError **err)
+{
+    g_autofree char *name = g_strdup_printf("backplane-%.200s", b->id);
+
+    b->fd = memfd_create(name, MFD_CLOEXEC);
+    if (b->fd < 0) {
+        return fail(err, b->id, b->size, "the host gives no memfd");
+    }
+    if (ftruncate(b->fd, (off_t)b->size) < 0) {
+        return fail(err, b->id, b->size, "the host's memfd cannot grow to it");
+    }
+    b->host = mmap(NULL, b->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, b->fd, 0);
+    if (b->host == MAP_FAILED) {
+        b->host = NULL;
+        return fail(err, b->id, b->size, "the host cannot map it");
+    }
+    /* A refusal costs speed only. */
+    madvise(b->host, b->size, MADV_HUGEPAGE);
+    b->pages = g_try_malloc0(b->size >> RAM_PAGE_BITS);
+    if (!b->pages) {
+        errno = ENOMEM;
+        return fail(err, b->id, b->size, "no memory for its page states");
+    }
+    return true;
+}
+
+RamBlock *ram_block_new(const char *id, uint64_t size, GError **err)
+{
+    RamBlock *b;
+
+    g_assert(size > 0);
+    if (size > (UINT64_C(1) << 52)) {
+        errno = EFBIG;
+        fail(err, id, size, "at most 4 PiB are accepted");
+        return NULL;
+    }
+    b = g_new0(RamBlock, 1);
+    b->id = g_strdup(id);
+    b->fd = -1;
+    b->size = (size + RAM_PAGE_SIZE - 1) & ~(uint64_t)(RAM_PAGE_SIZE - 1);
+    if (!map_block(b, err)) {
+        ram_block_free(b);
+        return NULL;
+    }
+    return b;
+}
+
+void ram_block_free(RamBlock *block)
+{
+    if (!block) {
+        return;
+    }
+    if (block->host) {
+        munmap(block->host, block->size);
+    }
+    if (block->fd >= 0) {
+        close(block->fd);
+    }
+    g_free(block->pages);
+    g_free(block->id);
+    g_free(block);
+}
+
+void ram_written_any(RamBlock *block, uint64_t offset, uint64_t len)
+{
+    bool tracking = __atomic_load_n(&block->tracking, __ATOMIC_RELAXED);
+    uint64_t page, last;
+    bool code = false;
+
+    if (!len) {
+        return;
+    }
+    last = (offset + len - 1) >> RAM_PAGE_BITS;
+    for (page = offset >> RAM_PAGE_BITS; page <= last; page++) {
+        /* A full barrier: the data must be visible before the bit is found set or set. */
+        uint8_t state =
+            tracking ? __atomic_fetch_or(&block->pages[page], RAM_PAGE_DIRTY, __ATOMIC_SEQ_CST)
+                     : __atomic_load_n(&block->pages[page], __ATOMIC_SEQ_CST);
+
+        code |= (state & RAM_PAGE_CODE) != 0;
+    }
+    if (code && block->code_written) {
+        block->code_written(block->code_opaque, block, offset, len);
+    }
+}
+
+void ram_dirty_track(RamBlock *block, bool on)
+{
+    uint64_t n = block->size >> RAM_PAGE_BITS;
+
+    if (on) {
+        __atomic_store_n(&block->tracking, true, __ATOMIC_SEQ_CST);
+        for (uint64_t i = 0; i < n; i++) {
+            __atomic_fetch_or(&block->pages[i], RAM_PAGE_DIRTY, __ATOMIC_RELAXED);
+        }
+    } else {
+        __atomic_store_n(&block->tracking, false, __ATOMIC_SEQ_CST);
+    }
+}
+
+static uint64_t fetch_page(RamBlock *block, uint64_t page, uint64_t i, unsigned long *bitmap)
+{
+    uint8_t old = __atomic_load_n(&block->pages[page], __ATOMIC_RELAXED);
+
+    if (!(old & RAM_PAGE_DIRTY)) {
+        return 0;
+    }
+    __atomic_fetch_and(&block->pages[page], (uint8_t)~RAM_PAGE_DIRTY, __ATOMIC_SEQ_CST);
+    bitmap[i / (8 * sizeof(long))] |= 1ul << i % (8 * sizeof(long));
+    return 1;
+}
+
+uint64_t ram_dirty_fetch(RamBlock *block, uint64_t first, uint64_t n, unsigned long *bitmap)
+{
+    uint64_t count = 0, word;
+
+    memset(bitmap, 0, (n + 8 * sizeof(long) - 1) / (8 * sizeof(long)) * sizeof(long));
+    for (uint64_t i = 0; i < n;) {
+        if (n - i >= 8) {
+            memcpy(&word, &block->pages[first + i], 8);
+            if (!(word & PAGE_WORD_DIRTY)) {
+                i += 8;
+                continue;
+            }
+        }
+        count += fetch_page(block, first + i, i, bitmap);
+        i++;
+    }
+    return count;
+}
+
+bool ram_page_direct_write_any(const RamBlock *block, uint64_t page)
+{
+    uint8_t state = __atomic_load_n(&block->pages[page], __ATOMIC_ACQUIRE);
+
+    if (block->read_only || state & RAM_PAGE_CODE) {
+        return false;
+    }
+    return !__atomic_load_n(&block->tracking, __ATOMIC_ACQUIRE) || state & RAM_PAGE_DIRTY;
+}
