@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Running CPUs: one thread each, started once the machine is built.
+ *
+ * A CPU thread is either parked (waiting to be let run, waiting for the machine lock, or asleep)
+ * or inside CpuType.run(). What must not happen while a CPU looks at its caches of the guest is
+ * done inside cpus_exclusive() (hw/core/cpu.h).
+ */
+#ifndef ACCEL_ACCEL_H
+#define ACCEL_ACCEL_H
+
+#include "hw/core/cpu.h"
+
+/* Start a thread for each CPU in m->cpus. They run guest code while the machine's state is
+ * RUN_RUNNING, now and after each change. Once per machine, never under -accel qtest. Lock. */
+void accel_start(Machine *m);
+/* End every CPU thread and wait for it. No-op if none was started. Lock held (it is dropped while
+ * waiting); the main loop's context must still exist. Before machine_free(). */
+void accel_stop(Machine *m);
+
+/* The machine lock for a CPU's own thread: the CPU counts as parked while it waits. False,
+ * without the lock: the CPU was stopped, reset or loaded meanwhile; the access must be abandoned
+ * and run() left, with the instruction not executed. */
+bool cpu_lock_machine(Cpu *cpu);
+void cpu_unlock_machine(Cpu *cpu);
+
+/* The pending word, as the CPU's own thread sees it. */
+static inline uint32_t cpu_pending(const Cpu *cpu)
+{
+    return __atomic_load_n(&cpu->pending, __ATOMIC_RELAXED);
+}
+/* Clear bits, so that whatever was published before they were raised is seen afterwards. */
+static inline void cpu_clear_pending(Cpu *cpu, uint32_t bits)
+{
+    __atomic_fetch_and(&cpu->pending, ~bits, __ATOMIC_SEQ_CST);
+}
+
+#endif

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * CPU threads: running, parking, sleeping, and the timer behind cpu_set_deadline_any()
+ * (contracts in accel/accel.h and hw/core/cpu.h).
+ *
+ * Accel.lock orders everything here; it is the innermost lock, taken with or without the
+ * machine lock held. A CPU is parked when it cannot touch guest state before it has taken one of
+ * the two locks and looked again.
+ */
+#include "accel/accel.h"
+
+#include <errno.h>
+#include <glib-unix.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "hw/core/clock.h"
+
+typedef struct Accel {
+    Machine *machine;
+    GMutex lock;
+    GCond parked;       /* some CPU parked */
+    unsigned exclusive; /* nested cpus_exclusive() under way */
+    bool running, quit;
+    int timer_fd;       /* one for all CPUs: the earliest deadline */
+    guint timer_source;
+    GPtrArray *threads;
+} Accel;
+
+typedef struct CpuThread {
+    Accel *accel;
+    Cpu *cpu;
+    GThread *thread;
+    GCond wake;
+    bool parked;
+    uint32_t sleeping; /* atomic */
+    int64_t deadline;
+} CpuThread;
+
+static Accel *machine_accel(Machine *m)
+{
+    if (m->cpus->len == 0) {
+        return NULL;
+    }
+    CpuThread *t = ((Cpu *)g_ptr_array_index(m->cpus, 0))->accel;
+    return t ? t->accel : NULL;
+}
+
+/* --- waking --- */
+
+void cpu_raise_any(Cpu *cpu, uint32_t bits)
+{
+    CpuThread *t = cpu->accel;
+
+    __atomic_fetch_or(&cpu->pending, bits, __ATOMIC_SEQ_CST);
+    if (t && __atomic_load_n(&t->sleeping, __ATOMIC_SEQ_CST)) {
+        g_mutex_lock(&t->accel->lock);
+        g_cond_signal(&t->wake);
+        g_mutex_unlock(&t->accel->lock);
+    }
+}
+
+void cpu_sleep_any(Cpu *cpu, int64_t deadline)
+{
+    CpuThread *t = cpu->accel;
+    Machine *m = cpu->machine;
+
+    if (!t) {
+        return;
+    }
+    g_mutex_lock(&t->accel->lock);
+    __atomic_store_n(&t->sleeping, 1, __ATOMIC_SEQ_CST);
+    while (__atomic_load_n(&cpu->pending, __ATOMIC_SEQ_CST) == 0) {
+        if (deadline == CLOCK_NEVER) {
+            g_cond_wait(&t->wake, &t->accel->lock);
+            continue;
+        }
+        int64_t left = deadline - clock_now_any(m, CLOCK_KIND_VIRTUAL);
+        if (left <= 0) {
+            break;
+        }
+        int64_t us = MIN(left / 1000 + 1, (int64_t)3600 * 1000000);
+        g_cond_wait_until(&t->wake, &t->accel->lock, g_get_monotonic_time() + us);
+    }
+    __atomic_store_n(&t->sleeping, 0, __ATOMIC_SEQ_CST);
+    g_mutex_unlock(&t->accel->lock);
+}
+
+/* --- deadlines --- */
+
+static void arm_timer(Accel *a)
+{
+    struct itimerspec spec = { 0 };
+    int64_t first = CLOCK_NEVER;
+
+    for (unsigned i = 0; i < a->threads->len; i++) {
+        CpuThread *t = g_ptr_array_index(a->threads, i);
+        first = MIN(first, t->deadline);
+    }
+    if (first != CLOCK_NEVER && a->running) {
+        int64_t left = first - clock_now_any(a->machine, CLOCK_KIND_VIRTUAL);
+        left = MAX(left, 1);
+        spec.it_value.tv_sec = left / 1000000000;
+        spec.it_value.tv_nsec = left % 1000000000;
+    }
+    timerfd_settime(a->timer_fd, 0, &spec, NULL);
+}
+
+static gboolean timer_fired(gint fd, GIOCondition cond, gpointer opaque)
+{
+    Accel *a = opaque;
+    uint64_t count;
+
+    if (read(fd, &count, sizeof(count)) < 0 && errno != EAGAIN) {
+        return G_SOURCE_CONTINUE;
+    }
+    g_mutex_lock(&a->lock);
+    int64_t now = clock_now_any(a->machine, CLOCK_KIND_VIRTUAL);
+    for (unsigned i = 0; i < a->threads->len; i++) {
+        CpuThread *t = g_ptr_array_index(a->threads, i);
+        if (t->deadline <= now) {
+            t->deadline = CLOCK_NEVER;
+            __atomic_fetch_or(&t->cpu->pending, CPU_PENDING_INTERRUPT, __ATOMIC_SEQ_CST);
+            g_cond_signal(&t->wake);
+        }
+    }
+    arm_timer(a);
+    g_mutex_unlock(&a->lock);
+    return G_SOURCE_CONTINUE;
+}
+
+void cpu_set_deadline_any(Cpu *cpu, int64_t deadline)
+{
+    CpuThread *t = cpu->accel;
+
+    if (!t) {
+        return;
+    }
+    g_mutex_lock(&t->accel->lock);
+    if (t->deadline != deadline) {
+        t->deadline = deadline;
+        arm_timer(t->accel);
+    }
+    g_mutex_unlock(&t->accel->lock);
+}
+
+/* --- parking --- */
+
+static void park(CpuThread *t, bool parked)
+{
+    t->parked = parked;
+    if (parked) {
+        g_cond_broadcast(&t->accel->parked);
+    }
+}
+
+bool cpu_lock_machine(Cpu *cpu)
+{
+    CpuThread *t = cpu->accel;
+
+    if (!t) {
+        machine_lock(cpu->machine);
+        return true;
+    }
+    g_mutex_lock(&t->accel->lock);
+    park(t, true);
+    g_mutex_unlock(&t->accel->lock);
+    machine_lock(cpu->machine);
+    g_mutex_lock(&t->accel->lock);
+    bool go = !(cpu_pending(cpu) & (CPU_PENDING_STOP | CPU_PENDING_EXCLUSIVE));
+    if (go) {
+        park(t, false);
+    }
+    g_mutex_unlock(&t->accel->lock);
+    /* Otherwise it stays parked: it goes straight to its thread's loop. */
+    if (!go) {
+        machine_unlock(cpu->machine);
+    }
+    return go;
+}
+
+void cpu_unlock_machine(Cpu *cpu)
+{
+    machine_unlock(cpu->machine);
+}
+
+/* Ask every CPU but the calling thread's to park and wait until they have. Accel.lock. */
+static void park_others(Accel *a, uint32_t bit)
+{
+    for (unsigned i = 0; i < a->threads->len; i++) {
+        CpuThread *t = g_ptr_array_index(a->threads, i);
+        __atomic_fetch_or(&t->cpu->pending, bit, __ATOMIC_SEQ_CST);
+        g_cond_signal(&t->wake);
+    }
+    for (unsigned i = 0; i < a->threads->len; i++) {
+        CpuThread *t = g_ptr_array_index(a->threads, i);
+        while (!t->parked && t->thread != g_thread_self()) {
+            g_cond_wait(&a->parked, &a->lock);
+        }
+    }
+}
+
+static void wake_all(Accel *a)
+{
+    for (unsigned i = 0; i < a->threads->len; i++) {
+        CpuThread *t = g_ptr_array_index(a->threads, i);
+        g_cond_signal(&t->wake);
+    }
+}
+
+void cpus_exclusive(Machine *m, void (*fn)(void *opaque), void *opaque)
+{
+    Accel *a = machine_accel(m);
+
+    if (!a) {
+        fn(opaque);
+        return;
+    }
+    g_mutex_lock(&a->lock);
+    a->exclusive++;
+    park_others(a, CPU_PENDING_EXCLUSIVE);
+    g_mutex_unlock(&a->lock);
+    fn(opaque);
+    g_mutex_lock(&a->lock);
+    if (--a->exclusive == 0) {
+        wake_all(a);
+    }
+    g_mutex_unlock(&a->lock);
+}
+
+/* --- the threads --- */
+
+static gpointer cpu_thread(gpointer opaque)
+{
+    CpuThread *t = opaque;
+    Accel *a = t->accel;
+
+    g_mutex_lock(&a->lock);
+    while (!a->quit) {
+        if (!a->running || a->exclusive > 0) {
+            park(t, true);
+            g_cond_wait(&t->wake, &a->lock);
+            continue;
+        }
+        park(t, false);
+        cpu_clear_pending(t->cpu, CPU_PENDING_STOP | CPU_PENDING_EXCLUSIVE);
+        g_mutex_unlock(&a->lock);
+        t->cpu->type->run(t->cpu);
+        g_mutex_lock(&a->lock);
+    }
+    park(t, true);
+    g_mutex_unlock(&a->lock);
+    return NULL;
+}
+
+static void run_state(void *opaque, bool running, RunState state)
+{
+    Accel *a = opaque;
+
+    g_mutex_lock(&a->lock);
+    a->running = running;
+    if (running) {
+        wake_all(a);
+    } else {
+        park_others(a, CPU_PENDING_STOP);
+    }
+    arm_timer(a);
+    g_mutex_unlock(&a->lock);
+}
+
+void accel_start(Machine *m)
+{
+    g_assert(machine_locked(m) && !machine_accel(m));
+    if (m->cpus->len == 0) {
+        return;
+    }
+    Accel *a = g_new0(Accel, 1);
+    a->machine = m;
+    g_mutex_init(&a->lock);
+    g_cond_init(&a->parked);
+    a->running = machine_running(m);
+    a->threads = g_ptr_array_new();
+    a->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    g_assert(a->timer_fd >= 0);
+    a->timer_source = g_unix_fd_add(a->timer_fd, G_IO_IN, timer_fired, a);
+    for (unsigned i = 0; i < m->cpus->len; i++) {
+        CpuThread *t = g_new0(CpuThread, 1);
+        t->accel = a;
+        t->cpu = g_ptr_array_index(m->cpus, i);
+        t->deadline = CLOCK_NEVER;
+        t->parked = true;
+        g_cond_init(&t->wake);
+        t->cpu->accel = t;
+        g_ptr_array_add(a->threads, t);
+    }
+    machine_add_run_fn(m, run_state, a);
+    for (unsigned i = 0; i < m->cpus->len; i++) {
+        CpuThread *t = g_ptr_array_index(a->threads, i);
+        char name[16];
+        g_snprintf(name, sizeof(name), "CPU %u", i);
+        t->cpu->type->post_load_arm(t->cpu);
+        t->thread = g_thread_new(name, cpu_thread, t);
+    }
+}
+
+static void free_thread(CpuThread *t)
+{
+    g_thread_join(t->thread);
+    t->cpu->accel = NULL;
+    g_cond_clear(&t->wake);
+    g_free(t);
+}
+
+void accel_stop(Machine *m)
+{
+    Accel *a = machine_accel(m);
+
+    if (!a) {
+        return;
+    }
+    machine_remove_run_fn(m, run_state, a);
+    g_mutex_lock(&a->lock);
+    a->quit = true;
+    park_others(a, CPU_PENDING_STOP);
+    wake_all(a);
+    g_mutex_unlock(&a->lock);
+    machine_unlock(m);
+    for (unsigned i = 0; i < a->threads->len; i++) {
+        free_thread(g_ptr_array_index(a->threads, i));
+    }
+    machine_lock(m);
+    g_source_remove(a->timer_source);
+    close(a->timer_fd);
+    g_ptr_array_free(a->threads, TRUE);
+    g_mutex_clear(&a->lock);
+    g_cond_clear(&a->parked);
+    g_free(a);
+}
