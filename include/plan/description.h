@@ -16,6 +16,11 @@
 
 #include "plan/catalog.h"
 
+/* Every refusal of this library: one sentence without a newline, in valid UTF-8. */
+#define PLAN_ERROR plan_error_quark()
+enum { PLAN_ERROR_INVALID };
+GQuark plan_error_quark(void);
+
 /* A property value as given (text or JSON scalar) or resolved. */
 typedef struct PlanValue {
     PlanPropKind kind;
@@ -30,7 +35,8 @@ typedef struct PlanValue {
 
 typedef struct PlanSetting {
     char *name;
-    char *text;      /* as the user wrote it, canonical after resolving */
+    char *text;      /* as the user wrote it, canonical after resolving; NULL for a default (use
+                      * plan_value_format()) and for a string or back end left unset */
     PlanValue value; /* valid once resolved */
     bool resolved;
     bool given;      /* by the user, a file or the stream; false for a default */
@@ -46,11 +52,16 @@ typedef struct PlanDevice {
     char *type;
     char *id;        /* NULL: anonymous; a deterministic one is derived from its place */
     char *bus;       /* name of the bus, NULL until resolved if not given */
-    bool has_addr;
+    bool has_addr, full_addr; /* full: a bus number was given, until resolved */
     PlanPciAddr addr;
     GPtrArray *settings; /* PlanSetting*, in table order once resolved */
     bool implicit;   /* created by the board */
-    const PlanType *t; /* once resolved */
+    /* Once resolved: */
+    const PlanType *t;
+    char *place; /* "pcie.0/05.0", "vs.0/1", "system/TYPE": names an anonymous device and its bus */
+    struct PlanBusNode *on, *brings; /* private to plan/ */
+    PlanSetting *number;             /* private: the address on a bus that counts (ports) */
+    bool sorted;                     /* private */
 } PlanDevice;
 
 /* A host part: -blockdev, -drive, -netdev, -chardev, -object. Kept as its options. */
@@ -69,11 +80,12 @@ typedef struct PlanMachine {
     GPtrArray *devices;      /* PlanDevice* in creation order */
     GPtrArray *host;         /* PlanHostPart* */
     GPtrArray *globals;      /* PlanGlobal*: -global type.prop=value */
+    struct PlanIndex *index; /* private to plan/: ids and buses of a resolved description */
 } PlanMachine;
 
 typedef struct PlanGlobal {
     char *type, *prop, *value;
-    bool used;
+    bool used; /* the type is known: resolving sets it, a caller may warn of the others */
 } PlanGlobal;
 
 PlanMachine *plan_machine_new(void);
@@ -90,10 +102,34 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(PlanDevice, plan_device_free)
 PlanDevice *plan_device_parse(const char *text, GError **err);
 PlanDevice *plan_device_from_json(struct json_object *o, GError **err);
 
-/* Add a setting, replacing one of that name. */
+/* Add a setting, replacing one of that name. text NULL: explicitly unset. */
 void plan_device_set(PlanDevice *d, const char *name, const char *text);
 /* The resolved value, or NULL if the type has no such property. */
 const PlanValue *plan_device_get(const PlanDevice *d, const char *name);
+
+/* "-machine TYPE,prop=value,...": the type and the machine properties, laid over what m has. */
+bool plan_machine_parse(PlanMachine *m, const char *text, GError **err);
+void plan_machine_set(PlanMachine *m, const char *name, const char *text);
+/* The resolved value of a machine property, or NULL. */
+const PlanValue *plan_machine_get(const PlanMachine *m, const char *name);
+/* "-global TYPE.PROP=VALUE" or "driver=TYPE,property=PROP,value=VALUE". */
+bool plan_machine_add_global(PlanMachine *m, const char *text, GError **err);
+/* What the globals say about TYPE's PROP, for board devices outside the description; or NULL. */
+const char *plan_global_value(const PlanMachine *m, const char *type, const char *prop);
+
+/* Options as key=value,... (',,' is a comma; implied: the key of a first word without '=', or
+ * NULL; a later word without '=' is on) or as a JSON object (single quotes allowed). Keys keep
+ * their order, values of the first form are strings. NULL and a sentence on a malformed one. */
+struct json_object *plan_options_parse(const char *text, const char *implied, GError **err);
+/* Dotted keys to nested objects, runs of 0, 1, 2 to arrays. Returns a new object. */
+struct json_object *plan_options_nest(struct json_object *flat, GError **err);
+/* A host part of KIND from the text of its option: the implied key and the key that holds the
+ * id are the kind's; dotted keys are nested. Refuses what has no id. */
+PlanHostPart *plan_host_part_parse(const char *kind, const char *text, GError **err);
+void plan_host_part_free(PlanHostPart *part);
+/* part is owned by m on success; a second one of its kind and id is refused. */
+bool plan_machine_add_host(PlanMachine *m, PlanHostPart *part, GError **err);
+PlanHostPart *plan_find_host(const PlanMachine *m, const char *kind, const char *id);
 
 /* Make the whole description complete: types known, -global and compat values applied, every
  * property checked and given a value, buses found, addresses chosen (the lowest free slot that
@@ -108,7 +144,10 @@ bool plan_add_device(PlanMachine *m, const PlanCatalog *c, PlanDevice *d, bool r
                      GError **err);
 /* Remove the device (not those on its bus: the caller removes these first). */
 void plan_remove_device(PlanMachine *m, PlanDevice *d);
+/* By id, or by place for an anonymous device of a resolved description. */
 PlanDevice *plan_find_device(const PlanMachine *m, const char *id);
+/* Its id, or its place when anonymous: unique, deterministic, names its section in a stream. */
+const char *plan_device_name(const PlanDevice *d);
 
 /* The complete description as JSON, keys in a fixed order; `guest_only` leaves `host` out.
  * plan_from_json() of it gives an equal description: dump, read, dump is byte-identical. */
@@ -139,11 +178,16 @@ char *plan_help_machines(const PlanCatalog *c);
  * -device addr=. `full` says whether a bus number was given. */
 bool plan_addr_parse(const char *text, PlanPciAddr *addr, bool *full, GError **err);
 char *plan_addr_format(const PlanPciAddr *addr, bool full); /* "04.0" or "0000:01:04.0" */
+int plan_addr_compare(const PlanPciAddr *a, const PlanPciAddr *b); /* -1, 0, 1 */
 
 /* One value: parse text against a property; canonical text of a value (g_free). The sentence
  * names the property, the text and what is accepted. */
 bool plan_value_parse(const PlanProp *p, const char *text, PlanValue *v, GError **err);
-char *plan_value_format(const PlanProp *p, const PlanValue *v);
+char *plan_value_format(const PlanProp *p, const PlanValue *v); /* NULL: an unset string */
 void plan_value_clear(PlanValue *v);
+void plan_value_default(const PlanProp *p, PlanValue *v);
+bool plan_value_equal(const PlanValue *a, const PlanValue *b);
+/* What the property takes, as the end of a sentence: "on or off". g_free. */
+char *plan_value_accepts(const PlanProp *p);
 
 #endif

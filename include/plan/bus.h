@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The rules of each kind of bus, in one const table: which places it has, what may be put there,
+ * and whether that may happen while the guest runs.
+ *
+ * A further address kind (SCSI, USB, IDE) is a row here and a PlanAddrKind.
+ */
+#ifndef PLAN_BUS_H
+#define PLAN_BUS_H
+
+#include "plan/catalog.h"
+
+/* How a place on a bus is named. */
+typedef enum PlanAddrKind {
+    PLAN_ADDR_NONE,   /* not at all: board devices */
+    PLAN_ADDR_PCI,    /* slot and function: addr=05.1 */
+    PLAN_ADDR_NUMBER, /* a number held in a property of the device */
+} PlanAddrKind;
+
+typedef enum PlanHotplug {
+    PLAN_HOTPLUG_NEVER,
+    PLAN_HOTPLUG_ALWAYS,
+    PLAN_HOTPLUG_IF,     /* the owner's property `hotplug_prop` is on; off if it has none */
+    PLAN_HOTPLUG_UNLESS, /* the same, on if it has none */
+} PlanHotplug;
+
+typedef struct PlanBusRule {
+    const char *name, *doc; /* "pcie-port", "below a PCI Express port" */
+    PlanAddrKind addr;
+    uint8_t first_slot, last_slot; /* PCI */
+    bool ari;                      /* devfn 8 to 255 for functions of an ARI device */
+    uint16_t roles;                /* 1 << PlanPciRole of what may be plugged */
+    uint8_t slots;                 /* PLAN_SLOT_*: an endpoint needs one of these in common */
+    const char *takes;             /* the last two, in words */
+    PlanHotplug hotplug;
+    const char *hotplug_prop;
+    bool prop_reserves_slot0;             /* with hotplug_prop on, slot 0 is the controller's */
+    const char *number_prop, *limit_prop; /* NUMBER: of the device, of the owner */
+    const char *suffix;                   /* the bus is named: owner's id + suffix */
+} PlanBusRule;
+
+/* Never NULL; a kind out of range is PLAN_BUS_NONE. */
+const PlanBusRule *plan_bus_rule(PlanBusKind kind);
+/* True for the kinds whose functions have Express capabilities. */
+bool plan_bus_is_express(PlanBusKind kind);
+/* "an endpoint", "a root port" ... */
+const char *plan_role_name(PlanPciRole role);
+
+#endif

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Capability properties: what a port type requires cannot be off, what needs Express needs it,
+ * and an offset leaves room for the entry. Overlaps are the PCI core's to find.
+ */
+#include "plan/internal.h"
+
+enum { CAP_ID_PM = 0x01, CAP_ID_EXP = 0x10, EXT_CAP_ID_ARI = 0x0e };
+
+static const char required_text[] =
+    "this type of function must have the capability; it takes on or an offset";
+
+static PlanSetting *setting_of(const PlanDevice *d, const PlanCapability *cap)
+{
+    return cap->prop ? plan_setting_find(d->settings, cap->prop) : NULL;
+}
+
+static bool is_on(const PlanDevice *d, const PlanCapability *cap)
+{
+    const PlanSetting *s = setting_of(d, cap);
+
+    return s ? s->value.i != PLAN_CAP_OFF : true;
+}
+
+static const PlanCapability *find_cap(const PlanType *t, unsigned id, bool extended)
+{
+    for (size_t i = 0; i < t->n_caps; i++) {
+        if (t->caps[i].id == id && t->caps[i].extended == extended) {
+            return &t->caps[i];
+        }
+    }
+    return NULL;
+}
+
+bool plan_has_ari(const PlanDevice *d)
+{
+    const PlanCapability *cap = find_cap(d->t, EXT_CAP_ID_ARI, true);
+
+    return cap && is_on(d, cap);
+}
+
+static void choose(PlanDevice *d, PlanSetting *s, int64_t value)
+{
+    plan_setting_choose(s, plan_prop_of(d, s->name),
+                        (PlanValue){ .kind = PLAN_PROP_CAP, .i = value });
+}
+
+static bool refuse(const PlanDevice *d, const PlanSetting *s, const char *why, GError **err)
+{
+    g_autofree char *label = plan_device_label(d);
+
+    return plan_fail(err, "%s: %s=%s is not possible: %s", label, s->name, s->text, why);
+}
+
+/* What cannot be there: off if nobody asked for it, refused if somebody did. */
+static bool leave_out(PlanDevice *d, const PlanCapability *cap, const char *why, GError **err)
+{
+    PlanSetting *s = setting_of(d, cap);
+
+    if (!s || s->value.i == PLAN_CAP_OFF) {
+        return true;
+    }
+    if (s->given) {
+        return refuse(d, s, why, err);
+    }
+    choose(d, s, PLAN_CAP_OFF);
+    return true;
+}
+
+static bool keep(PlanDevice *d, const PlanCapability *cap, const char *why, GError **err)
+{
+    PlanSetting *s = setting_of(d, cap);
+
+    if (!s || s->value.i != PLAN_CAP_OFF) {
+        return true;
+    }
+    if (s->given) {
+        return refuse(d, s, why, err);
+    }
+    choose(d, s, PLAN_CAP_ANYWHERE);
+    return true;
+}
+
+static bool check_offset(const PlanDevice *d, const PlanCapability *cap, GError **err)
+{
+    PlanSetting *s = setting_of(d, cap);
+    int64_t first = cap->extended ? 0x100 : 0x40, end = cap->extended ? 0x1000 : 0x100;
+    g_autofree char *label = NULL;
+
+    if (!s || s->value.i <= PLAN_CAP_ANYWHERE ||
+        (s->value.i >= first && s->value.i + cap->length <= end)) {
+        return true;
+    }
+    label = plan_device_label(d);
+    return plan_fail(err,
+                     "%s: %s=%s leaves no room for the %u bytes of the capability: it takes "
+                     "off, on, or an offset from 0x%x to 0x%x",
+                     label, s->name, s->text, cap->length, (unsigned)first,
+                     (unsigned)(end - cap->length) & ~3u);
+}
+
+static bool check_one(PlanDevice *d, const PlanCapability *cap, bool express, GError **err)
+{
+    if (cap->extended && !express) {
+        return leave_out(d, cap,
+                         "an extended capability needs the Express capability, which this "
+                         "function does not have here; it takes off",
+                         err);
+    }
+    if (cap->required && !keep(d, cap, required_text, err)) {
+        return false;
+    }
+    if (!cap->extended && cap->id == CAP_ID_PM && express &&
+        !keep(d, cap, "an Express function must have power management; it takes on or an offset",
+              err)) {
+        return false;
+    }
+    return check_offset(d, cap, err);
+}
+
+bool plan_check_capabilities(PlanDevice *d, GError **err)
+{
+    const PlanCapability *exp = find_cap(d->t, CAP_ID_EXP, false);
+    bool express = exp && d->on && plan_bus_is_express(d->on->kind);
+
+    if (exp && !express && !leave_out(d, exp, "the bus is conventional PCI; it takes off", err)) {
+        return false;
+    }
+    if (express && exp->required && !keep(d, exp, required_text, err)) {
+        return false;
+    }
+    express = express && is_on(d, exp);
+    for (size_t i = 0; i < d->t->n_caps; i++) {
+        const PlanCapability *cap = &d->t->caps[i];
+
+        if (cap == exp ? !check_offset(d, cap, err) : !check_one(d, cap, express, err)) {
+            return false;
+        }
+    }
+    return true;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Look-ups in a catalogue.
+ */
+#include "plan/internal.h"
+
+static bool named(const char *name, const char *own, const char *alias)
+{
+    return strcmp(own, name) == 0 || (alias && strcmp(alias, name) == 0);
+}
+
+const PlanType *plan_find_type(const PlanCatalog *c, const char *name)
+{
+    for (size_t i = 0; i < c->n_types; i++) {
+        if (named(name, c->types[i]->name, c->types[i]->alias)) {
+            return c->types[i];
+        }
+    }
+    return NULL;
+}
+
+const PlanMachineType *plan_find_machine(const PlanCatalog *c, const char *name)
+{
+    for (size_t i = 0; i < c->n_machines; i++) {
+        if (named(name, c->machines[i]->name, c->machines[i]->alias)) {
+            return c->machines[i];
+        }
+    }
+    return NULL;
+}
+
+const PlanProp *plan_find_prop(const PlanProp *props, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(props[i].name, name) == 0) {
+            return &props[i];
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The index of a resolved description: ids, buses and slots are found without a search.
+ */
+#include "plan/internal.h"
+
+static void bus_free(gpointer bus)
+{
+    PlanBusNode *node = bus;
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(node->slot); i++) {
+        g_free(node->slot[i]);
+    }
+    if (node->numbers) {
+        g_hash_table_unref(node->numbers);
+    }
+    g_free(node->name);
+    g_free(node);
+}
+
+PlanBusNode *plan_index_add_bus(PlanIndex *x, const char *name, PlanBusKind kind, PlanDevice *owner)
+{
+    PlanBusNode *node = g_new0(PlanBusNode, 1);
+
+    node->name = g_strdup(name);
+    node->kind = kind;
+    node->rule = plan_bus_rule(kind);
+    node->owner = owner;
+    if (node->rule->addr == PLAN_ADDR_NUMBER) {
+        node->numbers = g_hash_table_new(NULL, NULL);
+    }
+    if (owner) {
+        owner->brings = node;
+    }
+    g_hash_table_insert(x->buses, node->name, node);
+    g_ptr_array_add(x->bus_order, node);
+    return node;
+}
+
+void plan_index_remove_bus(PlanIndex *x, PlanBusNode *node)
+{
+    g_assert(node->n_devices == 0);
+    node->owner->brings = NULL;
+    g_hash_table_remove(x->buses, node->name);
+    g_ptr_array_remove(x->bus_order, node);
+}
+
+static void add_default(PlanIndex *x, const PlanType *t, const char *prop, const char *value)
+{
+    GHashTable *of_type = g_hash_table_lookup(x->defaults, t->name);
+
+    if (!of_type) {
+        of_type = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
+        g_hash_table_insert(x->defaults, (gpointer)t->name, of_type);
+    }
+    g_hash_table_insert(of_type, (gpointer)plan_find_prop(t->props, t->n_props, prop)->name,
+                        g_strdup(value));
+}
+
+static void add_compats(PlanIndex *x)
+{
+    for (size_t i = 0; i < x->catalog->n_compats; i++) {
+        const PlanCompat *compat = &x->catalog->compats[i];
+        const PlanType *t = g_hash_table_lookup(x->types, compat->type);
+
+        if (t && strcmp(compat->machine, x->machine->name) == 0 &&
+            plan_find_prop(t->props, t->n_props, compat->prop)) {
+            add_default(x, t, compat->prop, compat->value);
+        }
+    }
+}
+
+static const char *prop_name(const void *table, size_t i)
+{
+    return ((const PlanProp *)table)[i].name;
+}
+
+static bool add_global(PlanIndex *x, PlanGlobal *g, GError **err)
+{
+    const PlanType *t = g_hash_table_lookup(x->types, g->type);
+    const PlanProp *p = t ? plan_find_prop(t->props, t->n_props, g->prop) : NULL;
+    g_autofree char *quoted = plan_quote(g->prop);
+    PlanValue v;
+
+    g->used = t != NULL;
+    if (!t) {
+        return true;
+    }
+    if (!p) {
+        g_autofree char *hint = plan_suggest(g->prop, prop_name, t->props, t->n_props);
+
+        return plan_fail(err, "-global: type %s has no property %s%s", t->name, quoted, hint);
+    }
+    if (!plan_value_parse(p, g->value, &v, err)) {
+        g_prefix_error(err, "-global %s.%s: ", t->name, p->name);
+        return false;
+    }
+    plan_value_clear(&v);
+    add_default(x, t, p->name, g->value);
+    return true;
+}
+
+PlanIndex *plan_index_new(PlanMachine *m, const PlanCatalog *c, const PlanMachineType *machine,
+                          GError **err)
+{
+    PlanIndex *x = g_new0(PlanIndex, 1);
+
+    x->catalog = c;
+    x->machine = machine;
+    x->types = g_hash_table_new(g_str_hash, g_str_equal);
+    x->defaults =
+        g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)g_hash_table_unref);
+    x->devices = g_hash_table_new(g_str_hash, g_str_equal);
+    x->buses = g_hash_table_new(g_str_hash, g_str_equal);
+    x->bus_order = g_ptr_array_new_with_free_func(bus_free);
+    x->unique = g_hash_table_new(NULL, NULL);
+    for (size_t i = 0; i < c->n_types; i++) {
+        g_hash_table_insert(x->types, (gpointer)c->types[i]->name, (gpointer)c->types[i]);
+        if (c->types[i]->alias) {
+            g_hash_table_insert(x->types, (gpointer)c->types[i]->alias, (gpointer)c->types[i]);
+        }
+    }
+    add_compats(x);
+    for (guint i = 0; i < m->globals->len; i++) {
+        if (!add_global(x, m->globals->pdata[i], err)) {
+            plan_index_free(x);
+            return NULL;
+        }
+    }
+    if (machine->root_bus) {
+        x->root = plan_index_add_bus(x, machine->root_bus, machine->root_kind, NULL);
+        x->root->root = x->root;
+        x->root->n_buses = 1;
+    }
+    return x;
+}
+
+void plan_index_free(PlanIndex *x)
+{
+    if (x) {
+        g_hash_table_unref(x->types);
+        g_hash_table_unref(x->defaults);
+        g_hash_table_unref(x->devices);
+        g_hash_table_unref(x->buses);
+        g_hash_table_unref(x->unique);
+        g_ptr_array_unref(x->bus_order);
+        g_free(x);
+    }
+}

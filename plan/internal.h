@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the sources of plan/ share: error sentences, quoting, and the index of a resolved machine.
+ */
+#ifndef PLAN_INTERNAL_H
+#define PLAN_INTERNAL_H
+
+#include <string.h>
+
+#include "plan/bus.h"
+#include "plan/description.h"
+
+enum {
+    PLAN_ID_MAX = 127,          /* bytes of an id; places built on it fit a stream's 255 */
+    PLAN_DEPTH_MAX = 24,        /* bridges above a device */
+    PLAN_DEVICES_MAX = 1 << 17, /* a full segment twice over */
+    PLAN_TEXT_MAX = 128 << 20,  /* bytes of a description */
+    PLAN_OPTION_MAX = 1 << 20,  /* bytes of one option */
+    PLAN_JSON_DEPTH = 32,
+};
+
+/* *err gets the sentence; always false (or NULL for the callers that return pointers). */
+bool plan_fail(GError **err, const char *format, ...) G_GNUC_PRINTF(2, 3);
+/* 'text' for a sentence: quoted, control characters and invalid UTF-8 escaped, long ones cut. */
+char *plan_quote(const char *text);
+/* "device 'nic0' (virtio-net-pci)" or "device virtio-net-pci at 05.0". */
+char *plan_device_label(const PlanDevice *d);
+/* The name nearest to `wrong` if it is near: " (did you mean 'x'?)" or "". g_free. */
+char *plan_suggest(const char *wrong, const char *(*name)(const void *table, size_t i),
+                   const void *table, size_t n);
+
+/* Strings from JSON: no NUL inside, at most max bytes. */
+bool plan_json_string(struct json_object *o, const char *what, size_t max, const char **text,
+                      GError **err);
+/* The text of a scalar as an option would write it (*text NULL for null); g_free. */
+bool plan_json_scalar(struct json_object *o, const char *what, char **text, GError **err);
+struct json_object *plan_json_parse(const char *text, size_t len, const char *what, GError **err);
+
+PlanSetting *plan_setting_new(const char *name, const char *text, bool given);
+void plan_setting_free(gpointer setting);
+PlanSetting *plan_setting_find(const GPtrArray *settings, const char *name);
+void plan_settings_set(GPtrArray *settings, const char *name, const char *text);
+GPtrArray *plan_settings_copy(const GPtrArray *settings);
+bool plan_id_well_formed(const char *id);
+
+/* A bus of a resolved description. */
+typedef struct PlanBusNode {
+    char *name;
+    PlanBusKind kind;
+    const PlanBusRule *rule;
+    PlanDevice *owner;        /* NULL: the machine's root bus */
+    struct PlanBusNode *root; /* the root bus above, or itself */
+    unsigned number, n_buses; /* of a root: first bus number, buses from it down */
+    unsigned depth, n_devices;
+    uint32_t used;         /* slots that hold something */
+    PlanDevice **slot[32]; /* each eight functions, or NULL */
+    GHashTable *numbers;   /* NUMBER: number -> device */
+} PlanBusNode;
+
+typedef struct PlanIndex {
+    const PlanCatalog *catalog;
+    const PlanMachineType *machine;
+    GHashTable *types;    /* name or alias -> PlanType */
+    GHashTable *defaults; /* type name -> (property -> text): globals over compat values */
+    GHashTable *devices;  /* id or place -> PlanDevice */
+    GHashTable *buses;    /* name -> PlanBusNode */
+    GPtrArray *bus_order; /* PlanBusNode in creation order; owns */
+    GHashTable *unique;   /* slot and chassis numbers taken -> PlanDevice */
+    PlanBusNode *root;    /* NULL: a machine without PCI */
+} PlanIndex;
+
+/* index.c */
+PlanIndex *plan_index_new(PlanMachine *m, const PlanCatalog *c, const PlanMachineType *machine,
+                          GError **err);
+void plan_index_free(PlanIndex *x);
+PlanBusNode *plan_index_add_bus(PlanIndex *x, const char *name, PlanBusKind kind,
+                                PlanDevice *owner);
+void plan_index_remove_bus(PlanIndex *x, PlanBusNode *node);
+
+/* props.c: check and complete the settings against a table, in its order. `defaults` (property
+ * -> text, may be NULL) stands between what is given and the table's own. */
+bool plan_resolve_settings(GPtrArray **settings, const PlanProp *props, size_t n,
+                           GHashTable *defaults, GError **err);
+/* Type, id, settings: everything of d that needs no bus. */
+bool plan_resolve_device(PlanIndex *x, PlanDevice *d, GError **err);
+/* Give a resolved setting another value, as if the user had. */
+void plan_setting_choose(PlanSetting *s, const PlanProp *p, PlanValue v);
+const PlanProp *plan_prop_of(const PlanDevice *d, const char *name);
+bool plan_device_flag(const PlanDevice *d, const char *name, bool otherwise);
+
+/* numbers.c: chassis and slot numbers, one of a kind in the machine. */
+bool plan_take_number(PlanIndex *x, PlanDevice *d, GError **err);
+bool plan_choose_number(PlanIndex *x, PlanDevice *d, GError **err);
+void plan_release_number(PlanIndex *x, PlanDevice *d);
+
+/* caps.c: what the bus means for the capabilities. d is on its bus. */
+bool plan_check_capabilities(PlanDevice *d, GError **err);
+bool plan_has_ari(const PlanDevice *d);
+
+/* place.c */
+typedef enum PlanFound { PLAN_FOUND, PLAN_NOT_YET, PLAN_REFUSED } PlanFound;
+/* The bus that d names or falls to (NULL for board devices). NOT_YET, unless it is the `last`
+ * try: the name may be that of an anonymous device's bus that has no place yet. */
+PlanFound plan_find_bus(PlanIndex *x, PlanDevice *d, bool last, PlanBusNode **node, GError **err);
+/* Put d there, at its address or the lowest free one. */
+bool plan_put(PlanIndex *x, PlanDevice *d, PlanBusNode *node, GError **err);
+void plan_take_out(PlanIndex *x, PlanDevice *d);
+/* Function 0 and ARI, for one slot. */
+bool plan_check_slot(const PlanBusNode *node, unsigned slot, GError **err);
+bool plan_bus_hotplug(const PlanBusNode *node);
+void plan_bus_slots(const PlanBusNode *node, unsigned *first, unsigned *last);
+/* True if a device of this type may stand there, room aside. */
+bool plan_bus_takes(const PlanBusNode *node, const PlanType *t);
+bool plan_bus_has_room(const PlanBusNode *node);
+/* Slots as "01-04, 06-1f", "none". g_free. */
+char *plan_free_slots(const PlanBusNode *node);
+/* "bus 'rp0'" ... of those that take the type, have room and (if asked) hotplug. g_free. */
+char *plan_name_buses(const PlanIndex *x, const PlanType *t, bool hotplug);
+/* tree.c: the way up to a root, its length, and the room in bus numbers. */
+bool plan_attach_bus(PlanBusNode *node, GError **err);
+void plan_detach_bus(PlanBusNode *node);
+bool plan_check_bus_numbers(PlanIndex *x, GError **err);
+
+#endif

@@ -1,0 +1,520 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Places: which bus a device goes to, which address it gets there, and what the slot's other
+ * functions and the bus's rules say about it.
+ */
+#include "plan/internal.h"
+
+enum { NAMES_MAX = 8 };
+
+bool plan_bus_hotplug(const PlanBusNode *node)
+{
+    const PlanBusRule *r = node->rule;
+
+    switch (r->hotplug) {
+    case PLAN_HOTPLUG_ALWAYS:
+        return true;
+    case PLAN_HOTPLUG_IF:
+        return node->owner && plan_device_flag(node->owner, r->hotplug_prop, false);
+    case PLAN_HOTPLUG_UNLESS:
+        return !node->owner || plan_device_flag(node->owner, r->hotplug_prop, true);
+    default:
+        return false;
+    }
+}
+
+void plan_bus_slots(const PlanBusNode *node, unsigned *first, unsigned *last)
+{
+    bool reserved = node->rule->prop_reserves_slot0 && plan_bus_hotplug(node);
+
+    *first = MAX(node->rule->first_slot, reserved ? 1u : 0u);
+    *last = node->rule->last_slot;
+}
+
+static unsigned number_limit(const PlanBusNode *node)
+{
+    const PlanValue *v = plan_device_get(node->owner, node->rule->limit_prop);
+
+    return v ? (unsigned)MIN(v->u, UINT16_MAX) : 31;
+}
+
+bool plan_bus_takes(const PlanBusNode *node, const PlanType *t)
+{
+    if (t->role == PLAN_PCI_NONE) {
+        return node->kind == t->plugs_into && node->kind != PLAN_BUS_NONE;
+    }
+    if (node->rule->addr != PLAN_ADDR_PCI || !(node->rule->roles >> t->role & 1)) {
+        return false;
+    }
+    if (t->role == PLAN_PCI_EXTRA_ROOT) {
+        return node->owner == NULL;
+    }
+    return t->role != PLAN_PCI_ENDPOINT || (t->slots & node->rule->slots);
+}
+
+static uint32_t slot_mask(const PlanBusNode *node)
+{
+    unsigned first, last;
+
+    plan_bus_slots(node, &first, &last);
+    return (uint32_t)((2ull << last) - (1ull << first));
+}
+
+bool plan_bus_has_room(const PlanBusNode *node)
+{
+    if (node->rule->addr == PLAN_ADDR_NUMBER) {
+        return node->n_devices < number_limit(node);
+    }
+    return (slot_mask(node) & ~node->used) != 0;
+}
+
+char *plan_free_slots(const PlanBusNode *node)
+{
+    uint32_t unused = slot_mask(node) & ~node->used;
+    GString *out = g_string_new(NULL);
+
+    for (unsigned i = 0; i < 32; i++) {
+        unsigned from = i;
+
+        if (!(unused >> i & 1)) {
+            continue;
+        }
+        while (i < 31 && (unused >> (i + 1) & 1)) {
+            i++;
+        }
+        g_string_append_printf(out, "%s%02x", out->len ? ", " : "", from);
+        if (i > from) {
+            g_string_append_printf(out, "-%02x", i);
+        }
+    }
+    if (!out->len) {
+        g_string_append(out, "none");
+    }
+    return g_string_free(out, FALSE);
+}
+
+char *plan_name_buses(const PlanIndex *x, const PlanType *t, bool hotplug)
+{
+    GString *out = g_string_new(NULL);
+    unsigned n = 0;
+
+    for (guint i = 0; i < x->bus_order->len; i++) {
+        const PlanBusNode *node = x->bus_order->pdata[i];
+
+        if (!plan_bus_takes(node, t) || !plan_bus_has_room(node) ||
+            (hotplug && !plan_bus_hotplug(node))) {
+            continue;
+        }
+        if (n++ < NAMES_MAX) {
+            g_string_append_printf(out, "%s'%s'", out->len ? ", " : "", node->name);
+        }
+    }
+    if (n > NAMES_MAX) {
+        g_string_append_printf(out, " and %u more", n - NAMES_MAX);
+    }
+    return g_string_free(out, FALSE);
+}
+
+/* What a type needs to be told when no bus of the machine would do. */
+static const char *bus_advice(const PlanType *t)
+{
+    switch (t->role) {
+    case PLAN_PCI_DOWNSTREAM:
+        return "add a switch upstream port first";
+    case PLAN_PCI_UPSTREAM:
+        return "add a root port first";
+    case PLAN_PCI_NONE:
+        return t->plugs_into == PLAN_BUS_VIRTIO_SERIAL ? "add a virtio-serial-pci first"
+                                                       : "this machine has no such bus";
+    case PLAN_PCI_ENDPOINT:
+        return t->slots == PLAN_SLOT_CONVENTIONAL ? "add a bridge to conventional PCI first"
+                                                  : "add a root port first";
+    default:
+        return "this machine has no such bus";
+    }
+}
+
+/* "...: the buses that take it are 'rp0', 'rp1'", or what to add. */
+static char *alternatives(const PlanIndex *x, const PlanType *t, bool hotplug)
+{
+    g_autofree char *names = plan_name_buses(x, t, hotplug);
+
+    return *names ? g_strdup_printf("free buses that take it: %s", names)
+                  : g_strdup_printf("no free bus here takes it, %s", bus_advice(t));
+}
+
+static PlanFound refused(GError **err, const PlanDevice *d, const PlanIndex *x, const char *why)
+{
+    g_autofree char *label = plan_device_label(d), *others = alternatives(x, d->t, false);
+
+    plan_fail(err, "%s: %s: %s", label, why, others);
+    return PLAN_REFUSED;
+}
+
+/* The root bus of a full address: only root buses have numbers that the guest cannot change. */
+static PlanFound find_by_number(PlanIndex *x, const PlanDevice *d, PlanBusNode **node, GError **err)
+{
+    g_autofree char *label = plan_device_label(d), *addr = plan_addr_format(&d->addr, true);
+    GString *roots = g_string_new(NULL);
+    g_autofree char *list = NULL;
+
+    for (guint i = 0; i < x->bus_order->len; i++) {
+        PlanBusNode *b = x->bus_order->pdata[i];
+        bool root = b == x->root || (b->owner && b->owner->t->role == PLAN_PCI_EXTRA_ROOT);
+
+        if (!root) {
+            continue;
+        }
+        if (b->number == d->addr.bus && d->addr.domain == 0) {
+            g_string_free(roots, TRUE);
+            *node = b;
+            if (!d->bus || strcmp(d->bus, b->name) == 0) {
+                return PLAN_FOUND;
+            }
+            plan_fail(err, "%s: address %s is on bus '%s', but bus= names another", label, addr,
+                      b->name);
+            return PLAN_REFUSED;
+        }
+        g_string_append_printf(roots, "%s0000:%02x ('%s')", roots->len ? ", " : "", b->number,
+                               b->name);
+    }
+    list = g_string_free(roots, FALSE);
+    plan_fail(err,
+              "%s: address %s is on no root bus; behind bridges the guest chooses the "
+              "numbers, so name the bus instead: bus=NAME,addr=SLOT; root buses: %s",
+              label, addr, *list ? list : "none");
+    return PLAN_REFUSED;
+}
+
+static PlanFound find_named(PlanIndex *x, const PlanDevice *d, bool last, PlanBusNode **node,
+                            GError **err)
+{
+    g_autofree char *quoted = NULL, *why = NULL;
+
+    *node = g_hash_table_lookup(x->buses, d->bus);
+    if (*node) {
+        return PLAN_FOUND;
+    }
+    if (strchr(d->bus, '/') && !last) {
+        return PLAN_NOT_YET;
+    }
+    quoted = plan_quote(d->bus);
+    why = g_strdup_printf("there is no bus %s", quoted);
+    return refused(err, d, x, why);
+}
+
+static PlanFound find_default(PlanIndex *x, const PlanDevice *d, PlanBusNode **node, GError **err)
+{
+    if (d->t->role != PLAN_PCI_NONE) {
+        g_autofree char *label = x->root ? NULL : plan_device_label(d);
+
+        *node = x->root;
+        if (x->root) {
+            return PLAN_FOUND;
+        }
+        plan_fail(err, "%s: machine %s has no PCI bus", label, x->machine->name);
+        return PLAN_REFUSED;
+    }
+    for (guint i = 0; i < x->bus_order->len; i++) {
+        PlanBusNode *b = x->bus_order->pdata[i];
+
+        if (plan_bus_takes(b, d->t) && plan_bus_has_room(b)) {
+            *node = b;
+            return PLAN_FOUND;
+        }
+    }
+    return refused(err, d, x, "it needs a bus");
+}
+
+PlanFound plan_find_bus(PlanIndex *x, PlanDevice *d, bool last, PlanBusNode **node, GError **err)
+{
+    PlanFound found;
+
+    *node = NULL;
+    if (d->t->role == PLAN_PCI_NONE && d->has_addr) {
+        g_autofree char *label = plan_device_label(d);
+
+        plan_fail(err, "%s: it is no PCI function and takes no addr", label);
+        return PLAN_REFUSED;
+    }
+    if (d->t->role == PLAN_PCI_NONE && d->t->plugs_into <= PLAN_BUS_SYSTEM) {
+        return PLAN_FOUND;
+    }
+    found = d->has_addr && d->full_addr ? find_by_number(x, d, node, err)
+            : d->bus                    ? find_named(x, d, last, node, err)
+                                        : find_default(x, d, node, err);
+    if (found == PLAN_FOUND && !plan_bus_takes(*node, d->t)) {
+        const char *what = d->t->role != PLAN_PCI_ENDPOINT    ? plan_role_name(d->t->role)
+                           : d->t->slots == PLAN_SLOT_EXPRESS ? "an Express endpoint"
+                                                              : "a conventional endpoint";
+        g_autofree char *why =
+            d->t->role == PLAN_PCI_NONE
+                ? g_strdup_printf("bus '%s' is %s", (*node)->name, (*node)->rule->doc)
+                : g_strdup_printf("it is %s, and bus '%s' (%s) takes %s", what, (*node)->name,
+                                  (*node)->rule->doc,
+                                  d->t->role == PLAN_PCI_EXTRA_ROOT && (*node)->owner
+                                      ? "none: only the machine's own root bus does"
+                                      : (*node)->rule->takes);
+
+        return refused(err, d, x, why);
+    }
+    return found;
+}
+
+/* --- one place on a bus --- */
+
+static PlanDevice *holder_of(const PlanBusNode *node, const PlanPciAddr *addr)
+{
+    return node->slot[addr->slot] ? node->slot[addr->slot][addr->fn] : NULL;
+}
+
+static bool refuse_slot(const PlanDevice *d, const PlanBusNode *node, const char *why, GError **err)
+{
+    g_autofree char *label = plan_device_label(d), *unused = plan_free_slots(node);
+
+    return plan_fail(err, "%s: %s on bus '%s': free slots: %s", label, why, node->name, unused);
+}
+
+static bool choose_slot(PlanIndex *x, PlanDevice *d, PlanBusNode *node, GError **err)
+{
+    uint32_t unused = slot_mask(node) & ~node->used;
+
+    if (!unused) {
+        const PlanDevice *first = node->slot[0] ? node->slot[0][0] : NULL;
+        g_autofree char *label = first ? plan_device_label(first) : NULL;
+        g_autofree char *why =
+            node->rule->last_slot == 0 && label
+                ? g_strdup_printf("bus '%s' has one slot, 00, held by %s", node->name, label)
+                : g_strdup_printf("bus '%s' has no free slot", node->name);
+
+        refused(err, d, x, why);
+        return false;
+    }
+    d->addr = (PlanPciAddr){ .slot = (uint8_t)__builtin_ctz(unused) };
+    d->has_addr = true;
+    return true;
+}
+
+static bool check_addr(PlanIndex *x, const PlanDevice *d, const PlanBusNode *node, GError **err)
+{
+    const PlanDevice *holder = holder_of(node, &d->addr);
+    g_autofree char *addr = NULL, *why = NULL, *other = NULL;
+    unsigned first, last;
+
+    plan_bus_slots(node, &first, &last);
+    if (d->addr.slot >= first && d->addr.slot <= last && !holder) {
+        return true;
+    }
+    if (node->rule->ari && d->addr.slot > last && !holder && plan_has_ari(d)) {
+        return true;
+    }
+    addr = plan_addr_format(&d->addr, false);
+    if (holder) {
+        other = plan_device_label(holder);
+        why = g_strdup_printf("%s is held by %s", addr, other);
+    } else if (d->addr.slot < first) {
+        why = g_strdup_printf("slot %02x belongs to the hot-plug controller, so %s is none",
+                              d->addr.slot, addr);
+    } else {
+        why = g_strdup_printf("there is no slot %02x, only %02x to %02x%s,", d->addr.slot, first,
+                              last, node->rule->ari ? " (others need ARI)" : "");
+    }
+    return refuse_slot(d, node, why, err);
+}
+
+static bool has_multifunction(const PlanDevice *d)
+{
+    return plan_device_flag(d, "multifunction", false);
+}
+
+/* The others of an ARI device stand in "slots" above 0 and need function 0 to have ARI. */
+static bool check_ari(const PlanBusNode *node, const PlanDevice *d, GError **err)
+{
+    const PlanDevice *zero = node->slot[0] ? node->slot[0][0] : NULL;
+    g_autofree char *label = NULL, *other = NULL;
+
+    if (!zero || plan_has_ari(zero)) {
+        return true;
+    }
+    label = plan_device_label(d);
+    other = plan_device_label(zero);
+    return plan_fail(err,
+                     "%s: function %u of a device below bus '%s' needs ARI at function 0, "
+                     "which is %s without it",
+                     label, d->addr.slot * 8u + d->addr.fn, node->name, other);
+}
+
+bool plan_check_slot(const PlanBusNode *node, unsigned slot, GError **err)
+{
+    PlanDevice *const *fn = node->slot[slot];
+    g_autofree char *label = NULL, *other = NULL;
+
+    for (unsigned i = 1; fn && i < 8; i++) {
+        const PlanDevice *d = fn[i];
+
+        if (!d || (node->rule->ari && slot > 0)) {
+            continue;
+        }
+        if (fn[0] ? has_multifunction(fn[0]) : has_multifunction(d)) {
+            continue;
+        }
+        label = plan_device_label(d);
+        if (!fn[0]) {
+            return plan_fail(err,
+                             "%s: a guest looks at function %02x.0 first, and bus '%s' has "
+                             "nothing there: put a device at %02x.0 with multifunction=on, or "
+                             "set multifunction=on here if it comes later",
+                             label, slot, node->name, slot);
+        }
+        other = plan_device_label(fn[0]);
+        return plan_fail(err,
+                         "%s: %02x.%u on bus '%s' is no place for it, because function 0 "
+                         "there, %s, is a single-function device: set multifunction=on on it, or "
+                         "choose another slot",
+                         label, slot, i, node->name, other);
+    }
+    for (unsigned i = 0; node->rule->ari && slot > 0 && fn && i < 8; i++) {
+        if (fn[i] && !check_ari(node, fn[i], err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool put_pci(PlanIndex *x, PlanDevice *d, PlanBusNode *node, GError **err)
+{
+    g_autofree char *addr = NULL;
+
+    if (d->has_addr ? !check_addr(x, d, node, err) : !choose_slot(x, d, node, err)) {
+        return false;
+    }
+    if (!node->slot[d->addr.slot]) {
+        node->slot[d->addr.slot] = g_new0(PlanDevice *, 8);
+    }
+    node->slot[d->addr.slot][d->addr.fn] = d;
+    node->used |= 1u << d->addr.slot;
+    d->addr.domain = 0;
+    d->addr.bus = 0;
+    d->full_addr = false;
+    addr = plan_addr_format(&d->addr, false);
+    d->place = g_strconcat(node->name, "/", addr, NULL);
+    return true;
+}
+
+static PlanDevice *number_holder(const PlanBusNode *node, uint64_t n)
+{
+    return g_hash_table_lookup(node->numbers, GUINT_TO_POINTER((guint)n));
+}
+
+/* A place that is a number in a property: the lowest free one, or the one given. */
+static bool put_numbered(PlanIndex *x, PlanDevice *d, PlanBusNode *node, GError **err)
+{
+    const PlanProp *p = plan_prop_of(d, node->rule->number_prop);
+    PlanSetting *s = p ? plan_setting_find(d->settings, p->name) : NULL;
+    uint64_t n = s && s->given && s->value.u != p->def ? s->value.u : UINT64_MAX;
+    unsigned limit = number_limit(node);
+
+    if (n == UINT64_MAX) {
+        for (n = p ? p->min : 0; n < limit && number_holder(node, n); n++) {
+        }
+    }
+    if (!s || n >= limit || number_holder(node, n)) {
+        g_autofree char *label = plan_device_label(d);
+        PlanDevice *holder = n < limit ? number_holder(node, n) : NULL;
+        g_autofree char *other = holder ? plan_device_label(holder) : g_strdup("beyond its end");
+
+        return plan_fail(err, "%s: place %u on bus '%s' is %s%s: the places are 0 to %u", label,
+                         (unsigned)MIN(n, limit), node->name, holder ? "held by " : "", other,
+                         limit ? limit - 1 : 0);
+    }
+    plan_setting_choose(s, p, (PlanValue){ .kind = p->kind, .u = n });
+    g_hash_table_insert(node->numbers, GUINT_TO_POINTER((guint)n), d);
+    d->number = s;
+    d->place = g_strdup_printf("%s/%u", node->name, (unsigned)n);
+    return true;
+}
+
+/* Board devices: the type, and a number from the second of a type on. */
+static void put_board(PlanIndex *x, PlanDevice *d)
+{
+    d->place = g_strdup_printf("system/%s", d->t->name);
+    for (unsigned i = 1; g_hash_table_contains(x->devices, d->place); i++) {
+        g_free(d->place);
+        d->place = g_strdup_printf("system/%s.%u", d->t->name, i);
+    }
+}
+
+/* Names and the bus it brings, once the place is known. */
+static bool enter(PlanIndex *x, PlanDevice *d, GError **err)
+{
+    const char *name = plan_device_name(d);
+    g_autofree char *bus_name = NULL;
+
+    g_hash_table_insert(x->devices, (gpointer)name, d);
+    if (d->t->provides == PLAN_BUS_NONE || d->brings) {
+        return true;
+    }
+    bus_name = g_strconcat(name, plan_bus_rule(d->t->provides)->suffix, NULL);
+    if (g_hash_table_contains(x->buses, bus_name)) {
+        g_autofree char *label = plan_device_label(d);
+
+        return plan_fail(err, "%s: a bus '%s' exists already: choose another id", label, bus_name);
+    }
+    plan_index_add_bus(x, bus_name, d->t->provides, d);
+    return true;
+}
+
+bool plan_put(PlanIndex *x, PlanDevice *d, PlanBusNode *node, GError **err)
+{
+    g_free(d->place);
+    d->place = NULL;
+    if (!node) {
+        put_board(x, d);
+        return enter(x, d, err);
+    }
+    if (node->rule->addr == PLAN_ADDR_NUMBER ? !put_numbered(x, d, node, err)
+                                             : !put_pci(x, d, node, err)) {
+        return false;
+    }
+    if (g_strcmp0(d->bus, node->name) != 0) {
+        g_free(d->bus);
+        d->bus = g_strdup(node->name);
+    }
+    node->n_devices++;
+    d->on = node;
+    return enter(x, d, err);
+}
+
+void plan_take_out(PlanIndex *x, PlanDevice *d)
+{
+    PlanBusNode *node = d->on;
+    PlanDevice **fn;
+
+    if (d->brings) {
+        plan_index_remove_bus(x, d->brings);
+    }
+    if (g_hash_table_lookup(x->devices, plan_device_name(d)) == d) {
+        g_hash_table_remove(x->devices, plan_device_name(d));
+    }
+    g_free(d->place);
+    d->place = NULL;
+    d->on = NULL;
+    if (!node) {
+        return;
+    }
+    node->n_devices--;
+    if (node->numbers) {
+        g_hash_table_remove(node->numbers, GUINT_TO_POINTER((guint)d->number->value.u));
+        return;
+    }
+    fn = node->slot[d->addr.slot];
+    fn[d->addr.fn] = NULL;
+    for (unsigned i = 0; i < 8; i++) {
+        if (fn[i]) {
+            return;
+        }
+    }
+    g_free(fn);
+    node->slot[d->addr.slot] = NULL;
+    node->used &= ~(1u << d->addr.slot);
+}

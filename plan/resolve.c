@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * From what was asked for to a complete description, whole or one device at a time.
+ */
+#include "plan/internal.h"
+
+static const char *machine_name(const void *table, size_t i)
+{
+    return ((const PlanMachineType *const *)table)[i]->name;
+}
+
+static const PlanMachineType *find_machine(const PlanMachine *m, const PlanCatalog *c, GError **err)
+{
+    const PlanMachineType *t = m->type ? plan_find_machine(c, m->type) : NULL;
+    g_autofree char *quoted = NULL, *hint = NULL;
+
+    for (size_t i = 0; !m->type && i < c->n_machines; i++) {
+        t = c->machines[i]->is_default ? c->machines[i] : t;
+    }
+    if (t) {
+        return t;
+    }
+    if (!m->type) {
+        plan_fail(err, "no machine is given and there is no default: choose one with -M "
+                       "(-M help lists them)");
+        return NULL;
+    }
+    quoted = plan_quote(m->type);
+    hint = plan_suggest(m->type, machine_name, c->machines, c->n_machines);
+    plan_fail(err, "there is no machine %s%s: -M help lists those there are", quoted, hint);
+    return NULL;
+}
+
+static bool resolve_machine(PlanMachine *m, const PlanMachineType *t, GError **err)
+{
+    if (g_strcmp0(m->type, t->name) != 0) {
+        g_free(m->type);
+        m->type = g_strdup(t->name);
+    }
+    if (!plan_resolve_settings(&m->settings, t->props, t->n_props, NULL, err)) {
+        g_prefix_error(err, "machine %s: ", t->name);
+        return false;
+    }
+    if (!m->cpu) {
+        m->cpu = g_strdup(t->default_cpu);
+    }
+    if (!m->cpus) {
+        m->cpus = 1;
+    }
+    if (!m->ram_size) {
+        m->ram_size = t->default_ram;
+    }
+    if (t->max_cpus && m->cpus > t->max_cpus) {
+        return plan_fail(err, "machine %s takes 1 to %u CPUs, not %u", t->name, t->max_cpus,
+                         m->cpus);
+    }
+    return true;
+}
+
+/* The device of m that is the one this implicit option asks for. */
+static PlanDevice *find_implicit(const PlanMachine *m, const PlanDevice *wanted)
+{
+    for (guint i = 0; i < m->devices->len; i++) {
+        PlanDevice *d = m->devices->pdata[i];
+
+        if (d->implicit && !d->sorted && strcmp(d->type, wanted->type) == 0 &&
+            g_strcmp0(d->id, wanted->id) == 0 &&
+            (!wanted->has_addr ||
+             (d->has_addr && plan_addr_compare(&d->addr, &wanted->addr) == 0))) {
+            return d;
+        }
+    }
+    return NULL;
+}
+
+/* What the board brings stands in front; a description may name it again, with settings. */
+static bool add_implicit(PlanMachine *m, const PlanMachineType *t, GError **err)
+{
+    guint n = 0, claimed = 0;
+
+    for (guint i = 0; i < m->devices->len; i++) {
+        PlanDevice *d = m->devices->pdata[i];
+
+        d->sorted = false; /* here: matched with one that the machine brings */
+        claimed += d->implicit;
+    }
+    for (; t->implicit && t->implicit[n]; n++) {
+        PlanDevice *wanted = plan_device_parse(t->implicit[n], err), *found;
+
+        if (!wanted) {
+            return false;
+        }
+        wanted->implicit = true;
+        found = find_implicit(m, wanted);
+        if (found) {
+            claimed--;
+            found->sorted = true;
+            plan_device_free(wanted);
+        } else {
+            wanted->sorted = true;
+            g_ptr_array_insert(m->devices, (gint)n, wanted);
+        }
+    }
+    if (claimed) {
+        return plan_fail(err, "%u device%s marked as implicit: machine %s does not bring %s",
+                         claimed, claimed == 1 ? " is" : "s are", t->name,
+                         claimed == 1 ? "it" : "them");
+    }
+    return true;
+}
+
+static void forget_place(PlanDevice *d)
+{
+    d->on = NULL;
+    d->brings = NULL;
+    d->number = NULL;
+    d->sorted = false;
+    g_free(d->place);
+    d->place = NULL;
+}
+
+/* The id must be free, and so must the name of the bus that comes with it. */
+static bool claim_names(PlanIndex *x, PlanDevice *d, GError **err)
+{
+    PlanDevice *other = d->id ? g_hash_table_lookup(x->devices, d->id) : NULL;
+    g_autofree char *bus = NULL, *label = NULL, *holder = NULL;
+
+    if (!d->id) {
+        return true;
+    }
+    if (other) {
+        label = plan_device_label(d);
+        return plan_fail(err, "%s: the id is taken by a device of type %s", label, other->type);
+    }
+    g_hash_table_insert(x->devices, d->id, d);
+    if (d->t->provides == PLAN_BUS_NONE) {
+        return true;
+    }
+    bus = g_strconcat(d->id, plan_bus_rule(d->t->provides)->suffix, NULL);
+    if (g_hash_table_contains(x->buses, bus)) {
+        g_hash_table_remove(x->devices, d->id);
+        label = plan_device_label(d);
+        return plan_fail(err, "%s: a bus '%s' exists already: choose another id", label, bus);
+    }
+    plan_index_add_bus(x, bus, d->t->provides, d);
+    return true;
+}
+
+static bool resolve_each(PlanMachine *m, PlanIndex *x, GError **err)
+{
+    if (m->devices->len > PLAN_DEVICES_MAX) {
+        return plan_fail(err, "%u devices are more than the %d that a machine may have",
+                         m->devices->len, PLAN_DEVICES_MAX);
+    }
+    for (guint i = 0; i < m->devices->len; i++) {
+        PlanDevice *d = m->devices->pdata[i];
+
+        forget_place(d);
+        if (!plan_resolve_device(x, d, err) || !claim_names(x, d, err) ||
+            !plan_take_number(x, d, err)) {
+            return false;
+        }
+    }
+    for (guint i = 0; i < m->devices->len; i++) {
+        PlanDevice *d = m->devices->pdata[i];
+
+        if (!plan_choose_number(x, d, err)) {
+            return false;
+        }
+        if (d->brings && d->t->role == PLAN_PCI_EXTRA_ROOT && !plan_attach_bus(d->brings, err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Put those with (or without) an address whose bus is known by now. -1: refused; else how many. */
+static int put_ready(PlanMachine *m, PlanIndex *x, bool with_addr, GError **err)
+{
+    int n = 0;
+
+    for (guint i = 0; i < m->devices->len; i++) {
+        PlanDevice *d = m->devices->pdata[i];
+        PlanBusNode *node;
+        PlanFound found;
+
+        if (d->place || d->has_addr != with_addr) {
+            continue;
+        }
+        found = plan_find_bus(x, d, false, &node, err);
+        if (found == PLAN_REFUSED || (found == PLAN_FOUND && !plan_put(x, d, node, err))) {
+            return -1;
+        }
+        n += found == PLAN_FOUND;
+    }
+    return n;
+}
+
+/* Given addresses are held before any is chosen. A bus of an anonymous device has its name only
+ * once that device has its place, hence the rounds: at most one per level of the tree. */
+static bool put_all(PlanMachine *m, PlanIndex *x, GError **err)
+{
+    int placed, n;
+
+    do {
+        placed = 0;
+        while ((n = put_ready(m, x, true, err)) > 0) {
+            placed += n;
+        }
+        if (n < 0 || (n = put_ready(m, x, false, err)) < 0) {
+            return false;
+        }
+        placed += n;
+    } while (placed > 0);
+    for (guint i = 0; i < m->devices->len; i++) {
+        PlanDevice *d = m->devices->pdata[i];
+        PlanBusNode *node;
+
+        if (!d->place) {
+            plan_find_bus(x, d, true, &node, err);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool check_all(PlanMachine *m, PlanIndex *x, GError **err)
+{
+    for (guint i = 0; i < x->bus_order->len; i++) {
+        PlanBusNode *node = x->bus_order->pdata[i];
+
+        if (!plan_attach_bus(node, err)) {
+            return false;
+        }
+        for (unsigned slot = 0; slot < G_N_ELEMENTS(node->slot); slot++) {
+            if (node->slot[slot] && !plan_check_slot(node, slot, err)) {
+                return false;
+            }
+        }
+    }
+    for (guint i = 0; i < m->devices->len; i++) {
+        if (!plan_check_capabilities(m->devices->pdata[i], err)) {
+            return false;
+        }
+    }
+    return plan_check_bus_numbers(x, err);
+}
+
+/* The recursion is as deep as the tree, which plan_attach_bus() bounds. */
+static void append_sorted(GPtrArray *out, PlanDevice *d)
+{
+    if (!d->sorted) {
+        d->sorted = true;
+        if (d->on && d->on->owner) {
+            append_sorted(out, d->on->owner);
+        }
+        g_ptr_array_add(out, d);
+    }
+}
+
+/* The order given, except that the device that brings a bus comes before those on it. */
+static void sort_devices(PlanMachine *m)
+{
+    GPtrArray *out = g_ptr_array_new_full(m->devices->len, (GDestroyNotify)plan_device_free);
+
+    for (guint i = 0; i < m->devices->len; i++) {
+        append_sorted(out, m->devices->pdata[i]);
+    }
+    g_ptr_array_set_free_func(m->devices, NULL);
+    g_ptr_array_unref(m->devices);
+    m->devices = out;
+}
+
+static bool resolve_in_place(PlanMachine *m, const PlanCatalog *c, GError **err)
+{
+    const PlanMachineType *t = find_machine(m, c, err);
+
+    if (!t || !resolve_machine(m, t, err)) {
+        return false;
+    }
+    m->index = plan_index_new(m, c, t, err);
+    if (!m->index || !add_implicit(m, t, err) || !resolve_each(m, m->index, err) ||
+        !put_all(m, m->index, err) || !check_all(m, m->index, err)) {
+        return false;
+    }
+    sort_devices(m);
+    return true;
+}
+
+bool plan_resolve(PlanMachine *m, const PlanCatalog *c, GError **err)
+{
+    PlanMachine *before = plan_machine_copy(m), failed;
+
+    plan_index_free(m->index);
+    m->index = NULL;
+    if (resolve_in_place(m, c, err)) {
+        plan_machine_free(before);
+        return true;
+    }
+    failed = *m;
+    *m = *before;
+    *before = failed;
+    plan_machine_free(before);
+    return false;
+}
+
+/* --- one more device --- */
+
+/* Only function 0 completes a device for the guest, so that it is plugged last. */
+static bool check_hotplug(PlanIndex *x, const PlanDevice *d, const PlanBusNode *node, GError **err)
+{
+    g_autofree char *label = plan_device_label(d), *names = NULL;
+    PlanDevice *const *fn = node && d->has_addr ? node->slot[d->addr.slot] : NULL;
+
+    if (!d->t->hotpluggable) {
+        return plan_fail(err,
+                         "%s: devices of this type cannot be plugged while the guest runs: "
+                         "give it when the machine is started",
+                         label);
+    }
+    if (!node || !plan_bus_hotplug(node)) {
+        names = plan_name_buses(x, d->t, true);
+        return plan_fail(err, "%s: bus '%s' takes no device while the guest runs: %s%s", label,
+                         node ? node->name : "system",
+                         *names ? "buses that do and have room: "
+                                : "none of this machine does and has room, start it with a free "
+                                  "pcie-root-port",
+                         names);
+    }
+    if (fn && fn[0] && d->addr.fn > 0) {
+        g_autofree char *other = plan_device_label(fn[0]);
+
+        return plan_fail(err,
+                         "%s: function 0 of slot %02x on bus '%s', %s, is there already, and "
+                         "a running guest would not look for more: plug function 0 last",
+                         label, d->addr.slot, node->name, other);
+    }
+    return true;
+}
+
+static bool add_checked(PlanIndex *x, PlanDevice *d, GError **err)
+{
+    if (d->brings && !plan_attach_bus(d->brings, err)) {
+        return false;
+    }
+    if (d->on && d->on->rule->addr == PLAN_ADDR_PCI && !plan_check_slot(d->on, d->addr.slot, err)) {
+        return false;
+    }
+    return plan_check_capabilities(d, err) && (!d->brings || plan_check_bus_numbers(x, err));
+}
+
+static void undo_add(PlanIndex *x, PlanDevice *d)
+{
+    if (d->brings) {
+        plan_detach_bus(d->brings);
+    }
+    if (d->place) {
+        plan_take_out(x, d);
+    }
+    plan_release_number(x, d);
+}
+
+bool plan_add_device(PlanMachine *m, const PlanCatalog *c, PlanDevice *d, bool running,
+                     GError **err)
+{
+    PlanIndex *x;
+    PlanDevice *other;
+    PlanBusNode *node;
+
+    if (!m->index && !plan_resolve(m, c, err)) {
+        return false;
+    }
+    x = m->index;
+    d->implicit = false;
+    forget_place(d);
+    if (!plan_resolve_device(x, d, err)) {
+        return false;
+    }
+    other = d->id ? g_hash_table_lookup(x->devices, d->id) : NULL;
+    if (other) {
+        g_autofree char *label = plan_device_label(d);
+
+        return plan_fail(err, "%s: the id is taken by a device of type %s", label, other->type);
+    }
+    if (m->devices->len >= PLAN_DEVICES_MAX) {
+        return plan_fail(err, "the machine has %u devices, as many as it may", m->devices->len);
+    }
+    if (plan_find_bus(x, d, true, &node, err) != PLAN_FOUND ||
+        (running && !check_hotplug(x, d, node, err)) || !plan_take_number(x, d, err)) {
+        return false;
+    }
+    if (!plan_choose_number(x, d, err) || !plan_put(x, d, node, err) || !add_checked(x, d, err)) {
+        undo_add(x, d);
+        return false;
+    }
+    g_ptr_array_add(m->devices, d);
+    return true;
+}
+
+void plan_remove_device(PlanMachine *m, PlanDevice *d)
+{
+    if (m->index) {
+        undo_add(m->index, d);
+    }
+    g_ptr_array_remove(m->devices, d);
+}

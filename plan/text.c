@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Sentences: every refusal of this library is one line that quotes what it refuses safely.
+ */
+#include <stdarg.h>
+
+#include "plan/internal.h"
+
+enum { QUOTE_MAX = 80 };
+
+bool plan_fail(GError **err, const char *format, ...)
+{
+    va_list args;
+
+    if (err && !*err) {
+        va_start(args, format);
+        *err = g_error_new_valist(plan_error_quark(), PLAN_ERROR_INVALID, format, args);
+        va_end(args);
+    }
+    return false;
+}
+
+GQuark plan_error_quark(void)
+{
+    return g_quark_from_static_string("plan-error");
+}
+
+char *plan_quote(const char *text)
+{
+    GString *out = g_string_new("'");
+    const char *c = text;
+
+    while (*c && out->len < QUOTE_MAX) {
+        gunichar u = g_utf8_get_char_validated(c, -1);
+
+        if (u == (gunichar)-1 || u == (gunichar)-2) {
+            g_string_append_printf(out, "\\x%02x", (unsigned char)*c++);
+            continue;
+        }
+        if (u < 0x20 || u == 0x7f || !g_unichar_isprint(u)) {
+            g_string_append_printf(out, "\\x%02x", u);
+        } else {
+            g_string_append_unichar(out, u);
+        }
+        c = g_utf8_next_char(c);
+    }
+    g_string_append(out, *c ? "...'" : "'");
+    return g_string_free(out, FALSE);
+}
+
+char *plan_device_label(const PlanDevice *d)
+{
+    g_autofree char *type = plan_quote(d->type);
+    g_autofree char *addr = NULL;
+
+    if (d->id) {
+        g_autofree char *id = plan_quote(d->id);
+
+        return g_strdup_printf("device %s (%.*s)", id, (int)strlen(type) - 2, type + 1);
+    }
+    addr = d->has_addr ? plan_addr_format(&d->addr, false) : NULL;
+    return g_strdup_printf("device %s%s%s", type, addr ? " at " : "", addr ? addr : "");
+}
+
+/* Letters to change, add or drop to make b of a; gives up above `limit`. */
+static unsigned distance(const char *a, const char *b, unsigned limit)
+{
+    size_t n = strlen(b), m = strlen(a);
+    unsigned row[65];
+
+    if (n > 64 || m > 64) {
+        return limit + 1;
+    }
+    for (size_t j = 0; j <= n; j++) {
+        row[j] = (unsigned)j;
+    }
+    for (size_t i = 1; i <= m; i++) {
+        unsigned diagonal = row[0];
+
+        row[0] = (unsigned)i;
+        for (size_t j = 1; j <= n; j++) {
+            unsigned change = diagonal + (a[i - 1] != b[j - 1]);
+
+            diagonal = row[j];
+            row[j] = MIN(change, MIN(row[j], row[j - 1]) + 1);
+        }
+    }
+    return row[n];
+}
+
+char *plan_suggest(const char *wrong, const char *(*name)(const void *table, size_t i),
+                   const void *table, size_t n)
+{
+    unsigned best = strlen(wrong) > 3 ? 3 : 2;
+    const char *nearest = NULL;
+
+    for (size_t i = 0; i < n; i++) {
+        unsigned d = distance(wrong, name(table, i), best);
+
+        if (d < best) {
+            best = d;
+            nearest = name(table, i);
+        }
+    }
+    return nearest ? g_strdup_printf(" (did you mean '%s'?)", nearest) : g_strdup("");
+}
+
+bool plan_json_string(struct json_object *o, const char *what, size_t max, const char **text,
+                      GError **err)
+{
+    size_t len;
+
+    if (!json_object_is_type(o, json_type_string)) {
+        return plan_fail(err, "%s must be a string", what);
+    }
+    *text = json_object_get_string(o);
+    len = (size_t)json_object_get_string_len(o);
+    if (strlen(*text) != len) {
+        return plan_fail(err, "%s must not contain a NUL character", what);
+    }
+    return len <= max ||
+           plan_fail(err, "%s is %zu bytes long: at most %zu are taken", what, len, max);
+}
+
+bool plan_json_scalar(struct json_object *o, const char *what, char **text, GError **err)
+{
+    const char *string;
+
+    *text = NULL;
+    switch (json_object_get_type(o)) {
+    case json_type_null:
+        return true;
+    case json_type_boolean:
+        *text = g_strdup(json_object_get_boolean(o) ? "on" : "off");
+        return true;
+    case json_type_int:
+    case json_type_double:
+        *text = g_strdup(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
+        return true;
+    case json_type_string:
+        if (!plan_json_string(o, what, PLAN_OPTION_MAX, &string, err)) {
+            return false;
+        }
+        *text = g_strdup(string);
+        return true;
+    default:
+        return plan_fail(err, "%s must be a plain value, not an object or a list", what);
+    }
+}
+
+/* One JSON value and nothing behind it. json-c takes single quotes for double ones, which is what
+ * users of -device "{'driver': ...}" inside shell quotes write. */
+struct json_object *plan_json_parse(const char *text, size_t len, const char *what, GError **err)
+{
+    struct json_tokener *tok;
+    struct json_object *o;
+    enum json_tokener_error state;
+    size_t end;
+
+    if (len > PLAN_TEXT_MAX) {
+        plan_fail(err, "%s is %zu bytes long: at most %d are taken", what, len, PLAN_TEXT_MAX);
+        return NULL;
+    }
+    tok = json_tokener_new_ex(PLAN_JSON_DEPTH);
+    json_tokener_set_flags(tok, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8 |
+                                    JSON_TOKENER_ALLOW_TRAILING_CHARS);
+    o = json_tokener_parse_ex(tok, text, (int)len);
+    state = json_tokener_get_error(tok);
+    end = json_tokener_get_parse_end(tok);
+    json_tokener_free(tok);
+    while (end < len && g_ascii_isspace(text[end])) {
+        end++;
+    }
+    if (state == json_tokener_success && o && end == len) {
+        return o;
+    }
+    json_object_put(o);
+    plan_fail(err, "%s is not valid JSON: %s at byte %zu", what,
+              state == json_tokener_continue  ? "it ends too early"
+              : state == json_tokener_success ? "something follows its end"
+                                              : json_tokener_error_desc(state),
+              end);
+    return NULL;
+}
