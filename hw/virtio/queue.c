@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Virtqueues: what both ring formats share, the registers that place a queue, and the saved
+ * record of queues.
+ */
+#include <string.h>
+
+#include "hw/virtio/ring.h"
+#include "util/log.h"
+
+#define LEGACY_PAGE_BITS 12
+#define LEGACY_ALIGN     4096
+
+/* --- ring memory --- */
+
+bool ring_read(VirtQueue *vq, uint64_t addr, void *buf, size_t len)
+{
+    if (vq->v->transport->dma_read(vq->v, addr, buf, len) != MEM_OK) {
+        virtio_broken(vq->v, "queue %u: ring memory at 0x%" G_GINT64_MODIFIER "x is not there",
+                      vq->index, addr);
+        return false;
+    }
+    return true;
+}
+
+bool ring_write(VirtQueue *vq, uint64_t addr, const void *buf, size_t len)
+{
+    if (vq->v->transport->dma_write(vq->v, addr, buf, len) != MEM_OK) {
+        virtio_broken(vq->v, "queue %u: ring memory at 0x%" G_GINT64_MODIFIER "x is not there",
+                      vq->index, addr);
+        return false;
+    }
+    return true;
+}
+
+bool ring_read16(VirtQueue *vq, uint64_t addr, uint16_t *v)
+{
+    return ring_read(vq, addr, v, sizeof(*v)); /* little-endian host: reg.c checks */
+}
+
+bool ring_write16(VirtQueue *vq, uint64_t addr, uint16_t v)
+{
+    return ring_write(vq, addr, &v, sizeof(v));
+}
+
+static const RingOps *ring(const VirtQueue *vq)
+{
+    return virtio_has(vq->v, VIRTIO_F_RING_PACKED) ? &ring_packed : &ring_split;
+}
+
+/* --- for devices --- */
+
+bool virtq_ready(const VirtQueue *vq)
+{
+    return vq->enabled && !vq->v->broken && (vq->v->status & VIRTIO_S_DRIVER_OK);
+}
+
+bool virtq_empty(VirtQueue *vq)
+{
+    return !virtq_ready(vq) || !ring(vq)->available(vq);
+}
+
+VirtqBuf *virtq_pop(VirtQueue *vq)
+{
+    VirtqBuf *buf = virtq_empty(vq) ? NULL : ring(vq)->pop(vq);
+
+    if (buf) {
+        vq->in_use++;
+    }
+    return buf;
+}
+
+static bool stale(const VirtqBuf *buf)
+{
+    return buf->epoch != buf->vq->epoch;
+}
+
+void virtq_push(VirtQueue *vq, VirtqBuf *buf, uint32_t written)
+{
+    if (!stale(buf)) {
+        vq->in_use--;
+        if (virtq_ready(vq)) {
+            ring(vq)->push(vq, buf, written);
+        }
+    }
+    chain_free(buf, written);
+}
+
+void virtq_unpop(VirtQueue *vq, VirtqBuf *buf)
+{
+    if (!stale(buf)) {
+        vq->in_use--;
+        ring(vq)->unpop(vq, buf);
+    }
+    chain_free(buf, 0);
+}
+
+void virtq_discard(VirtqBuf *buf)
+{
+    if (!stale(buf)) {
+        buf->vq->in_use--;
+    }
+    chain_free(buf, 0);
+}
+
+void virtq_notify(VirtQueue *vq)
+{
+    uint16_t old = vq->signalled;
+    bool valid = vq->signalled_valid;
+
+    if (!virtq_ready(vq) || (valid && old == vq->next_used)) {
+        return;
+    }
+    vq->signalled = vq->next_used;
+    vq->signalled_valid = true;
+    if (ring(vq)->wants_interrupt(vq, old, valid)) {
+        vq->v->transport->interrupt(vq->v, vq->vector, false);
+    }
+}
+
+void virtq_want_notify(VirtQueue *vq, bool want)
+{
+    if (virtq_ready(vq)) {
+        vq->quiet = !want;
+        ring(vq)->set_notify(vq, want);
+    }
+}
+
+VirtQueue *virtio_queue(VirtioDevice *v, unsigned n)
+{
+    return n < v->n_queues ? &v->queues[n] : NULL;
+}
+
+unsigned virtq_index(const VirtQueue *vq)
+{
+    return vq->index;
+}
+
+/* --- for transports --- */
+
+void virtq_reset(VirtQueue *vq)
+{
+    *vq = (VirtQueue){ .v = vq->v,
+                       .index = vq->index,
+                       .max_size = vq->max_size,
+                       .size = vq->max_size,
+                       .vector = VIRTIO_NO_VECTOR,
+                       .avail_wrap = true,
+                       .used_wrap = true,
+                       .epoch = vq->epoch + 1 };
+}
+
+void virtq_driver_reset(VirtQueue *vq)
+{
+    VirtioDevice *v = vq->v;
+
+    if (v->cls->queue_reset) {
+        v->cls->queue_reset(v, vq->index);
+    }
+    virtq_reset(vq);
+}
+
+static bool frozen(const VirtQueue *vq, const char *what)
+{
+    if (vq->enabled) {
+        guest_error(device_name(vq->v->device), "queue %u: %s changed while enabled: ignored",
+                    vq->index, what);
+    }
+    return vq->enabled;
+}
+
+void virtq_set_size(VirtQueue *vq, uint16_t size)
+{
+    bool packed = virtio_has(vq->v, VIRTIO_F_RING_PACKED);
+
+    if (frozen(vq, "size")) {
+        return;
+    }
+    if (size == 0 || size > vq->max_size || (!packed && (size & (size - 1)))) {
+        guest_error(device_name(vq->v->device), "queue %u: size %u (at most %u%s): ignored",
+                    vq->index, size, vq->max_size, packed ? "" : ", a power of two");
+        return;
+    }
+    vq->size = size;
+}
+
+void virtq_set_area(VirtQueue *vq, uint64_t *area, uint64_t mask, uint64_t bits)
+{
+    if (!frozen(vq, "address")) {
+        *area = (*area & ~mask) | (bits & mask);
+    }
+}
+
+/* Alignments of 2.7 and 2.8. */
+static bool aligned(const VirtQueue *vq)
+{
+    bool packed = virtio_has(vq->v, VIRTIO_F_RING_PACKED);
+
+    return !(vq->desc & 15) && !(vq->driver & (packed ? 3 : 1)) && !(vq->device & 3);
+}
+
+void virtq_enable(VirtQueue *vq)
+{
+    if (!aligned(vq)) {
+        virtio_broken(vq->v, "queue %u: a ring area is not aligned", vq->index);
+        return;
+    }
+    vq->enabled = true;
+}
+
+void virtq_set_legacy_page(VirtQueue *vq, uint32_t pfn)
+{
+    uint64_t desc = (uint64_t)pfn << LEGACY_PAGE_BITS;
+    uint64_t driver = desc + 16 * (uint64_t)vq->size;
+
+    if (pfn == 0) {
+        virtq_driver_reset(vq);
+        return;
+    }
+    if (frozen(vq, "page")) {
+        return;
+    }
+    vq->desc = desc;
+    vq->driver = driver;
+    vq->device = (driver + 4 + 2 * (uint64_t)vq->size + 2 + LEGACY_ALIGN - 1) &
+                 ~(uint64_t)(LEGACY_ALIGN - 1);
+    vq->enabled = true;
+}
+
+uint32_t virtq_legacy_page(const VirtQueue *vq)
+{
+    return vq->enabled ? vq->desc >> LEGACY_PAGE_BITS : 0;
+}
+
+void virtq_kick(VirtQueue *vq)
+{
+    if (virtq_ready(vq)) {
+        vq->v->cls->queue_notified(vq->v, vq->index);
+    }
+}
+
+/* --- saved state: the common registers, then the queues that the driver set up --- */
+
+enum {
+    Q_ENABLED = 1,
+    Q_AVAIL_WRAP = 2,
+    Q_USED_WRAP = 4,
+    Q_SIGNALLED = 8,
+    Q_QUIET = 16,
+    Q_ALL = 31
+};
+
+static bool live(const VirtQueue *vq)
+{
+    return vq->enabled || vq->desc || vq->driver || vq->device || vq->size != vq->max_size ||
+           vq->vector != VIRTIO_NO_VECTOR;
+}
+
+static void save_queue(const VirtQueue *vq, ByteWriter *w)
+{
+    put_be16(w, vq->index);
+    put_be16(w, vq->size);
+    put_be16(w, vq->vector);
+    put_u8(w, (vq->enabled ? Q_ENABLED : 0) | (vq->avail_wrap ? Q_AVAIL_WRAP : 0) |
+                  (vq->used_wrap ? Q_USED_WRAP : 0) | (vq->signalled_valid ? Q_SIGNALLED : 0) |
+                  (vq->quiet ? Q_QUIET : 0));
+    put_be64(w, vq->desc);
+    put_be64(w, vq->driver);
+    put_be64(w, vq->device);
+    put_be16(w, vq->next_avail);
+    put_be16(w, vq->next_used);
+    put_be16(w, vq->signalled);
+}
+
+static void virtio_save(void *field, ByteWriter *w)
+{
+    VirtioDevice *v = field;
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < v->n_queues; i++) {
+        n += live(&v->queues[i]);
+    }
+    put_u8(w, v->status);
+    put_u8(w, v->isr);
+    put_u8(w, v->config_generation);
+    put_u8(w, v->broken);
+    put_be16(w, v->config_vector);
+    put_be64(w, v->guest_features);
+    put_be16(w, n);
+    for (unsigned i = 0; i < v->n_queues; i++) {
+        if (live(&v->queues[i])) {
+            save_queue(&v->queues[i], w);
+        }
+    }
+}
+
+G_GNUC_PRINTF(3, 4)
+static bool refuse(GError **err, const char *path, const char *fmt, ...)
+{
+    va_list ap;
+    g_autofree char *why = NULL;
+
+    va_start(ap, fmt);
+    why = g_strdup_vprintf(fmt, ap);
+    va_end(ap);
+    g_set_error(err, g_quark_from_static_string("virtio"), 0, "%s: %s", path, why);
+    return false;
+}
+
+static bool check_queue(const VirtQueue *vq, uint8_t flags, const char *path, GError **err)
+{
+    bool packed = virtio_has(vq->v, VIRTIO_F_RING_PACKED);
+
+    if (flags & ~Q_ALL) {
+        return refuse(err, path, "queue %u: unknown flags 0x%x", vq->index, flags);
+    }
+    if (vq->size == 0 || vq->size > vq->max_size || (!packed && (vq->size & (vq->size - 1)))) {
+        return refuse(err, path, "queue %u: size %u (at most %u)", vq->index, vq->size,
+                      vq->max_size);
+    }
+    if (vq->enabled && !aligned(vq)) {
+        return refuse(err, path, "queue %u: a ring area is not aligned", vq->index);
+    }
+    if (packed && (vq->next_avail >= vq->size || vq->next_used >= vq->size)) {
+        return refuse(err, path, "queue %u: position %u/%u in a ring of %u", vq->index,
+                      vq->next_avail, vq->next_used, vq->size);
+    }
+    if (!packed && (uint16_t)(vq->next_avail - vq->next_used) > vq->size) {
+        return refuse(err, path, "queue %u: %u buffers in flight in a ring of %u", vq->index,
+                      (uint16_t)(vq->next_avail - vq->next_used), vq->size);
+    }
+    return true;
+}
+
+static bool load_queue(VirtioDevice *v, ByteReader *r, const char *path, GError **err)
+{
+    uint16_t index = get_be16(r);
+    VirtQueue *vq = virtio_queue(v, index);
+    uint8_t flags;
+
+    if (!reader_ok(r) || !vq) {
+        return refuse(err, path, "queue %u does not exist (there are %u)", index, v->n_queues);
+    }
+    vq->size = get_be16(r);
+    vq->vector = get_be16(r);
+    flags = get_u8(r);
+    vq->enabled = flags & Q_ENABLED;
+    vq->avail_wrap = flags & Q_AVAIL_WRAP;
+    vq->used_wrap = flags & Q_USED_WRAP;
+    vq->signalled_valid = flags & Q_SIGNALLED;
+    vq->quiet = flags & Q_QUIET;
+    vq->desc = get_be64(r);
+    vq->driver = get_be64(r);
+    vq->device = get_be64(r);
+    vq->next_avail = get_be16(r);
+    vq->next_used = get_be16(r);
+    vq->signalled = get_be16(r);
+    return reader_ok(r) ? check_queue(vq, flags, path, err)
+                        : refuse(err, path, "the record ends inside queue %u", index);
+}
+
+static bool load_common(VirtioDevice *v, ByteReader *r, const char *path, GError **err)
+{
+    uint64_t missing;
+    uint8_t broken;
+
+    v->status = get_u8(r);
+    v->isr = get_u8(r);
+    v->config_generation = get_u8(r);
+    broken = get_u8(r);
+    v->config_vector = get_be16(r);
+    v->guest_features = get_be64(r);
+    missing = v->guest_features & ~v->host_features;
+    if (broken > 1 || (v->isr & ~3)) {
+        return refuse(err, path, "broken %u or isr 0x%x is out of range", broken, v->isr);
+    }
+    v->broken = broken;
+    return !missing ? true
+                    : refuse(err, path,
+                             "the guest negotiated features 0x%" G_GINT64_MODIFIER
+                             "x that this device does not offer",
+                             missing);
+}
+
+static bool virtio_load(void *field, ByteReader *r, const char *path, GError **err)
+{
+    VirtioDevice *v = field;
+    unsigned n;
+
+    for (unsigned i = 0; i < v->n_queues; i++) {
+        virtq_reset(&v->queues[i]);
+    }
+    if (!load_common(v, r, path, err)) {
+        return false;
+    }
+    n = get_be16(r);
+    if (!reader_ok(r) || n > v->n_queues) {
+        return refuse(err, path, "%u queues (there are %u)", n, v->n_queues);
+    }
+    for (unsigned i = 0; i < n; i++) {
+        if (!load_queue(v, r, path, err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+const VmOps virtio_record_ops = { "virtio", virtio_save, virtio_load };

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Packed rings (virtio 1.2, 2.8): one ring of descriptors, and two event suppression structures.
+ */
+#include "hw/virtio/ring.h"
+
+enum { DESC_AVAIL = 1 << 7, DESC_USED = 1 << 15 };
+enum { EVENT_ENABLE = 0, EVENT_DISABLE = 1, EVENT_DESC = 2 };
+
+typedef struct EventSuppression {
+    uint16_t off_wrap, flags;
+} EventSuppression;
+
+static uint64_t slot_addr(const VirtQueue *vq, uint16_t slot)
+{
+    return vq->desc + 16 * (uint64_t)slot;
+}
+
+/* Move a slot number on by n, toggling the wrap counter when it passes the end. */
+static void advance(const VirtQueue *vq, uint16_t *slot, bool *wrap, uint16_t n)
+{
+    *slot += n;
+    if (*slot >= vq->size) {
+        *slot -= vq->size;
+        *wrap = !*wrap;
+    }
+}
+
+static bool packed_available(VirtQueue *vq)
+{
+    uint16_t flags;
+
+    if (!ring_read16(vq, slot_addr(vq, vq->next_avail) + 14, &flags)) {
+        return false;
+    }
+    __atomic_thread_fence(__ATOMIC_ACQUIRE); /* the descriptor is read after its flags */
+    return !!(flags & DESC_AVAIL) == vq->avail_wrap && !!(flags & DESC_USED) != vq->avail_wrap;
+}
+
+static bool add_descriptor(VirtqBuf *buf, const VringDesc *d)
+{
+    VirtQueue *vq = buf->vq;
+
+    if (!(d->b & VRING_DESC_INDIRECT)) {
+        return chain_add(buf, d->addr, d->len, d->b & VRING_DESC_WRITE);
+    }
+    if (!virtio_has(vq->v, VIRTIO_F_RING_INDIRECT_DESC) || (d->b & VRING_DESC_NEXT)) {
+        virtio_broken(vq->v, "queue %u: an indirect descriptor that %s", vq->index,
+                      d->b & VRING_DESC_NEXT ? "has a successor" : "was not negotiated");
+        return false;
+    }
+    return chain_add_indirect(buf, d->addr, d->len, false);
+}
+
+static bool read_chain(VirtqBuf *buf, uint16_t slot)
+{
+    VirtQueue *vq = buf->vq;
+    bool wrap = false;
+    VringDesc d;
+
+    do {
+        if (buf->n_desc == vq->size) {
+            virtio_broken(vq->v, "queue %u: a chain longer than the ring", vq->index);
+            return false;
+        }
+        if (!ring_read(vq, slot_addr(vq, slot), &d, sizeof(d)) || !add_descriptor(buf, &d)) {
+            return false;
+        }
+        buf->n_desc++;
+        advance(vq, &slot, &wrap, 1);
+    } while (d.b & VRING_DESC_NEXT);
+    buf->id = d.a;
+    return true;
+}
+
+static void write_event(VirtQueue *vq, uint16_t flags)
+{
+    EventSuppression e = { vq->next_avail | (vq->avail_wrap ? 0x8000 : 0), flags };
+
+    ring_write(vq, vq->device, &e, sizeof(e));
+}
+
+static void packed_set_notify(VirtQueue *vq, bool want)
+{
+    if (!want) {
+        write_event(vq, EVENT_DISABLE);
+    } else {
+        write_event(vq, virtio_has(vq->v, VIRTIO_F_RING_EVENT_IDX) ? EVENT_DESC : EVENT_ENABLE);
+    }
+    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* before the caller looks at the ring again */
+}
+
+static VirtqBuf *packed_pop(VirtQueue *vq)
+{
+    VirtqBuf *buf = chain_new(vq);
+
+    if (!read_chain(buf, vq->next_avail)) {
+        chain_free(buf, 0);
+        return NULL;
+    }
+    advance(vq, &vq->next_avail, &vq->avail_wrap, buf->n_desc);
+    if (virtio_has(vq->v, VIRTIO_F_RING_EVENT_IDX) && !vq->quiet) {
+        write_event(vq, EVENT_DESC);
+    }
+    return buf;
+}
+
+static void packed_unpop(VirtQueue *vq, const VirtqBuf *buf)
+{
+    if (vq->next_avail < buf->n_desc) {
+        vq->next_avail += vq->size;
+        vq->avail_wrap = !vq->avail_wrap;
+    }
+    vq->next_avail -= buf->n_desc;
+}
+
+static void packed_push(VirtQueue *vq, const VirtqBuf *buf, uint32_t written)
+{
+    uint64_t at = slot_addr(vq, vq->next_used);
+    uint8_t body[6] = { written,       written >> 8,   written >> 16,
+                        written >> 24, buf->id & 0xff, buf->id >> 8 };
+    uint16_t flags =
+        (vq->used_wrap ? DESC_AVAIL | DESC_USED : 0) | (written ? VRING_DESC_WRITE : 0);
+
+    if (ring_write(vq, at + 8, body, sizeof(body))) {
+        __atomic_thread_fence(__ATOMIC_RELEASE); /* length and id before the flags */
+        ring_write16(vq, at + 14, flags);
+        advance(vq, &vq->next_used, &vq->used_wrap, buf->n_desc);
+    }
+}
+
+static bool packed_wants_interrupt(VirtQueue *vq, uint16_t old, bool old_valid)
+{
+    EventSuppression e;
+    uint16_t event;
+
+    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* our flags before the driver's wish */
+    if (!ring_read(vq, vq->driver, &e, sizeof(e)) || e.flags == EVENT_DISABLE) {
+        return false;
+    }
+    if (e.flags != EVENT_DESC || !virtio_has(vq->v, VIRTIO_F_RING_EVENT_IDX) || !old_valid) {
+        return true;
+    }
+    /* Unroll the ring so that plain modular arithmetic holds: what lies one lap back is
+     * negative. */
+    event = e.off_wrap & 0x7fff;
+    if ((e.off_wrap >> 15) != vq->used_wrap) {
+        event -= vq->size;
+    }
+    if (old > vq->next_used) {
+        old -= vq->size;
+    }
+    return vring_need_event(event, vq->next_used, old);
+}
+
+const RingOps ring_packed = {
+    .available = packed_available,
+    .pop = packed_pop,
+    .unpop = packed_unpop,
+    .push = packed_push,
+    .wants_interrupt = packed_wants_interrupt,
+    .set_notify = packed_set_notify,
+};

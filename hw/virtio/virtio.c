@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Virtio devices apart from transport and queues: status, features, config space, reset
+ * (virtio 1.2, 2.1 to 2.5 and 3).
+ */
+#include "hw/virtio/virtio.h"
+
+#include "hw/virtio/ring.h"
+#include "util/log.h"
+
+bool virtio_init(VirtioDevice *v, const VirtioClass *cls, const VirtioTransport *t, void *instance,
+                 Device *device, uint64_t transport_features)
+{
+    v->cls = cls;
+    v->transport = t;
+    v->instance = instance;
+    v->device = device;
+    v->queues = g_new0(VirtQueue, VIRTIO_MAX_QUEUES);
+    v->host_features = transport_features;
+    v->config_vector = VIRTIO_NO_VECTOR;
+    return true;
+}
+
+void virtio_fini(VirtioDevice *v)
+{
+    g_free(v->queues);
+    v->queues = NULL;
+    v->n_queues = 0;
+}
+
+void virtio_add_queue(VirtioDevice *v, uint16_t max_size)
+{
+    VirtQueue *vq = &v->queues[v->n_queues];
+
+    g_assert(v->n_queues < VIRTIO_MAX_QUEUES);
+    *vq = (VirtQueue){ .v = v, .index = v->n_queues++, .max_size = max_size };
+    virtq_reset(vq);
+}
+
+void virtio_reset(VirtioDevice *v)
+{
+    if (v->cls->queue_reset) {
+        for (unsigned i = 0; i < v->n_queues; i++) {
+            v->cls->queue_reset(v, i);
+        }
+    }
+    if (v->cls->reset) {
+        v->cls->reset(v);
+    }
+    for (unsigned i = 0; i < v->n_queues; i++) {
+        virtq_reset(&v->queues[i]);
+    }
+    v->status = 0;
+    v->isr = 0;
+    v->guest_features = 0;
+    v->broken = false;
+    v->config_vector = VIRTIO_NO_VECTOR;
+}
+
+void virtio_set_guest_features(VirtioDevice *v, uint64_t features)
+{
+    if (v->status & VIRTIO_S_FEATURES_OK) {
+        guest_error(device_name(v->device), "features changed after FEATURES_OK: ignored");
+        return;
+    }
+    v->guest_features = features & v->host_features;
+}
+
+/* FEATURES_OK sticks only if the device accepts the whole set (3.1.1). */
+static bool features_ok(VirtioDevice *v)
+{
+    return !v->cls->set_features || v->cls->set_features(v, v->guest_features);
+}
+
+void virtio_set_status(VirtioDevice *v, uint8_t status)
+{
+    uint8_t old = v->status;
+
+    if (status == 0) {
+        virtio_reset(v);
+        if (v->cls->status_changed && old) {
+            v->cls->status_changed(v, old);
+        }
+        return;
+    }
+    if ((status & VIRTIO_S_FEATURES_OK) && !(old & VIRTIO_S_FEATURES_OK) && !features_ok(v)) {
+        status &= ~VIRTIO_S_FEATURES_OK;
+    }
+    /* The driver cannot clear what only a reset clears. */
+    v->status = status | (old & VIRTIO_S_NEEDS_RESET);
+    if (v->cls->status_changed && v->status != old) {
+        v->cls->status_changed(v, old);
+    }
+    if ((v->status & ~old) & VIRTIO_S_DRIVER_OK) {
+        /* Buffers may have been made available, unannounced, before DRIVER_OK. */
+        for (unsigned i = 0; i < v->n_queues; i++) {
+            virtq_kick(&v->queues[i]);
+        }
+    }
+}
+
+void virtio_config_changed(VirtioDevice *v)
+{
+    v->config_generation++;
+    if (v->status & VIRTIO_S_DRIVER_OK) {
+        v->isr |= 2;
+        v->transport->interrupt(v, v->config_vector, true);
+    }
+}
+
+void virtio_broken(VirtioDevice *v, const char *fmt, ...)
+{
+    g_autofree char *why = NULL;
+    va_list ap;
+
+    va_start(ap, fmt);
+    why = g_strdup_vprintf(fmt, ap);
+    va_end(ap);
+    guest_error(device_name(v->device), "%s: %s", v->cls->name, why);
+    if (v->broken) {
+        return;
+    }
+    v->broken = true;
+    if (virtio_has(v, VIRTIO_F_VERSION_1)) {
+        v->status |= VIRTIO_S_NEEDS_RESET;
+        virtio_config_changed(v);
+    }
+}
