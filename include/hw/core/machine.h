@@ -85,6 +85,7 @@ struct Machine {
     const void *board_ops; /* MachineType * (hw/core/board.h) */
     void *chardevs;        /* ChardevSet *, private to chardev/ */
     void *monitors;        /* MonitorSet *, private to monitor/ */
+    void *migration;       /* Migration *, private to migration/ */
     const void *host;      /* MonitorHost *: what monitors ask of system/ (monitor/host.h) */
     GPtrArray *run_fns;    /* private to machine.c */
     GHashTable *by_id;     /* private to device.c: id -> Device* */

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Live migration and snapshots: moving a guest to another process, or into a file.
+ *
+ * One Migration hangs off each Machine. It does its work from GSources on the default main
+ * context, in small turns, with the machine lock held (as everything on the main loop); no call
+ * blocks, except where it says so. At most one migration, outgoing or incoming, is under way.
+ *
+ * A stream begins with the description of the machine; the target judges it before RAM is sent,
+ * answers with ACCEPT or with everything that it cannot provide, and builds its machine from it.
+ * At the end the source stops its guest, the target answers that it has loaded and checked
+ * everything (with a digest), the source gives the guest away, the target runs it and
+ * acknowledges. Until it gave the guest away the source keeps it, whatever fails; afterwards it
+ * never runs it again unasked. On one-way channels (file:, exec:, pipes) the stream is a copy:
+ * the check runs when it is loaded. docs/migration.md has the format and the states.
+ *
+ * Machine lock for everything in this file.
+ */
+#ifndef MIGRATION_MIGRATION_H
+#define MIGRATION_MIGRATION_H
+
+#include <json-c/json.h>
+
+#include "hw/core/machine.h"
+#include "plan/description.h"
+
+typedef struct Migration Migration;
+
+/* What this process can give an incoming guest. */
+typedef struct MigrationOffer {
+    const PlanMachine *own; /* the command line's description with its host parts; borrowed */
+    bool fixed;             /* the command line says what the guest is: it must be the same */
+    bool paused;            /* -S: do not start the guest after the load */
+    uint64_t max_ram;       /* bytes; 0: no limit but the host's */
+    unsigned max_cpus, max_devices; /* 0: the built-in limits */
+} MigrationOffer;
+
+/* What migration asks of system/. All are set, except where NULL is allowed. */
+typedef struct MigrationHooks {
+    void *opaque;
+    const PlanCatalog *catalog;
+    /* The complete description of the machine as it stands; NULL if none is built. Borrowed
+     * until the next change of the machine. */
+    const PlanMachine *(*description)(void *opaque);
+    void (*offer)(void *opaque, MigrationOffer *out);
+    /* Make the machine what `wanted` (resolved, guest half only) says, with this process's host
+     * parts: realized devices, RAM, CPUs, everything reset, nothing booted. If a machine equal
+     * to it stands already (offer.fixed), it is reset instead. */
+    bool (*build)(void *opaque, const PlanMachine *wanted, GError **err);
+    /* A load failed after build(): bring the process back to where it can accept another. */
+    void (*discard)(void *opaque);
+    /* Block back ends: drain, flush and unlock, or lock again. NULL: there are none. */
+    bool (*disks_release)(void *opaque, GError **err);
+    bool (*disks_take)(void *opaque, GError **err);
+    /* A descriptor passed with getfd under this name, now the caller's; -1 if there is none.
+     * NULL: only numbers are known. */
+    int (*take_fd)(void *opaque, const char *name);
+} MigrationHooks;
+
+/* hooks are copied. migration_free() ends what is under way (a source keeps its guest). */
+Migration *migration_new(Machine *m, const MigrationHooks *hooks);
+void migration_free(Migration *mig);
+/* The machine's; NULL if it has none (tools, tests). */
+Migration *migration_of(Machine *m);
+
+/* --- the source --- */
+
+/*
+ * Start sending the guest to `uri`:
+ *   tcp:HOST:PORT  unix:PATH  fd:NAME-OR-NUMBER  exec:COMMAND  file:PATH
+ * Refused at once: a migration under way, a guest given away, a machine without a guest, a
+ * malformed URI, a device that cannot be saved (named). Everything later (no such host, a target
+ * that refuses) ends in status "failed" with error-desc. The MIGRATION event "setup" is emitted
+ * before this returns. file: writes PATH.part and renames it when all is on the disk.
+ */
+bool migration_start(Migration *mig, const char *uri, GError **err);
+/* Give up: the guest stays here and runs again if it ran. Refused once it was given away; a
+ * no-op when nothing is under way. Ends an incoming connection too. */
+bool migration_cancel(Migration *mig, GError **err);
+/* Leave "pre-switchover" (capability pause-before-switchover). */
+bool migration_continue(Migration *mig, const char *state, GError **err);
+/* Ask the target at `uri` whether it would take the guest, leaving the guest untouched:
+ * {"accepted": bool, "deficits": [...]}; NULL if it cannot be asked. Blocks for at most
+ * 5 seconds, with the machine lock released. */
+struct json_object *migration_check(Migration *mig, const char *uri, GError **err);
+/* The state "undecided": the operator found out where the guest is. here: take it back (it may
+ * be continued); otherwise it is given up for good. After "completed" only with force. */
+bool migration_resolve(Migration *mig, bool here, bool force, GError **err);
+
+/* For `cont`: false with a sentence while the guest is given away, undecided, or still being
+ * received. */
+bool migration_may_run(Migration *mig, GError **err);
+
+/* --- the target --- */
+
+/* -incoming URI or "defer"; migrate-incoming URI afterwards (`later`). tcp:, unix: listen and
+ * go on listening after a load that failed; fd:, exec:, file: are read once. Sets the run state
+ * to inmigrate. */
+bool migration_incoming(Migration *mig, const char *uri, bool later, GError **err);
+
+/* --- settings and answers --- */
+
+/* {"capability": bool, ...} changed one by one; unknown names, and those that this build does
+ * not have, are refused by name. */
+bool migration_set_capability(Migration *mig, const char *name, bool on, GError **err);
+struct json_object *migration_query_capabilities(Migration *mig); /* array, owned */
+bool migration_set_parameters(Migration *mig, struct json_object *args, GError **err);
+struct json_object *migration_query_parameters(Migration *mig); /* owned */
+/* query-migrate; owned. Beside QEMU's fields: "deficits" (array of {device, property, wanted,
+ * have}), "pages-checked", "resolve" (the command to use when undecided). */
+struct json_object *migration_query(Migration *mig);
+/* Status as query-migrate spells it. */
+const char *migration_status(const Migration *mig);
+
+/* What differs for the guest between two descriptions, given as JSON objects (their "guest"
+ * halves or whole): an array of {device, property, wanted, have}; owned. */
+struct json_object *migration_machine_diff(Migration *mig, struct json_object *a,
+                                           struct json_object *b, GError **err);
+
+#endif
