@@ -161,9 +161,11 @@ static int split_offer(Fixture *f, unsigned n_in, unsigned n_out, bool indirect)
     }
     head = slots[0];
     for (unsigned i = 0; i < n; i++) {
-        uint64_t at = indirect ? TABLES + head * 0x400 + i * 16 : DESC + slots[i] * 16;
-        uint16_t flags = (i + 1 < n ? VRING_DESC_NEXT : 0) | (i >= n_in ? VRING_DESC_WRITE : 0);
+        uint64_t table = TABLES + head * 0x400;
+        uint64_t at = (indirect ? table : DESC) + 16 * (indirect ? i : (unsigned)slots[i]);
+        uint16_t flags = i + 1 < n ? VRING_DESC_NEXT : 0;
 
+        flags |= i >= n_in ? VRING_DESC_WRITE : 0;
         put_desc(f, at, DATA + head * 0x1000 + i * 100, 100, flags,
                  indirect ? (uint16_t)(i + 1) : slots[(i + 1) % need]);
     }

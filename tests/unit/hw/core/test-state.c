@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Saved-state tables: round trip, every check, versions, description sizes.
+ */
+#include "hw/core/state.h"
+
+#include <string.h>
+
+#include "fake-types.h"
+
+typedef struct Inner {
+    uint8_t a;
+    uint32_t b;
+} Inner;
+
+typedef struct Obj {
+    uint32_t ranged, masked;
+    int32_t temp;
+    bool flag;
+    uint16_t list[3];
+    uint8_t raw[5];
+    Inner one, many[2];
+    uint32_t added;
+    Timer timer;
+} Obj;
+
+static const VmField inner_fields[] = { VM_U8(Inner, a), VM_U32(Inner, b) };
+static const VmState inner_state = { .name = "inner", .version = 1, .fields = LIST(inner_fields) };
+
+static bool obj_check(void *obj, GError **err)
+{
+    Obj *o = obj;
+
+    if (o->ranged == 7 && o->flag) {
+        g_set_error(err, G_FILE_ERROR, 0, "flag must be off when ranged is 7");
+        return false;
+    }
+    return true;
+}
+
+static const VmField obj_fields[] = {
+    VM_U32(Obj, ranged, .min = 1, .max = 10),
+    VM_U32(Obj, masked, .mask = 0xff00),
+    VM_I32(Obj, temp, .min = (uint64_t)-5, .max = 5),
+    VM_BOOL(Obj, flag),
+    VM_U16_ARRAY(Obj, list),
+    VM_BYTES(Obj, raw),
+    VM_STRUCT(Obj, one, &inner_state),
+    VM_STRUCT_ARRAY(Obj, many, &inner_state),
+    VM_TIMER(Obj, timer),
+    VM_U32(Obj, added, .since = 2),
+};
+static const VmState obj_state = {
+    .name = "obj", .version = 2, .fields = LIST(obj_fields), .check = obj_check
+};
+
+static Obj sample(void)
+{
+    return (Obj){ .ranged = 3,
+                  .masked = 0x1200,
+                  .temp = -4,
+                  .flag = true,
+                  .list = { 1, 2, 65535 },
+                  .raw = "abcd",
+                  .one = { 9, 0xdeadbeef },
+                  .many = { { 1, 2 }, { 3, 4 } },
+                  .added = 77,
+                  .timer = { .deadline = 12345 } };
+}
+
+static GByteArray *save(Obj *o)
+{
+    GByteArray *out = g_byte_array_new();
+    ByteWriter w = { out };
+
+    g_assert_cmpuint(vm_save(&obj_state, o, &w), ==, out->len);
+    return out;
+}
+
+static bool load(Obj *o, const GByteArray *bytes, unsigned version, char **why)
+{
+    g_autoptr(GError) err = NULL;
+    ByteReader r;
+    bool ok;
+
+    reader_init(&r, bytes->data, bytes->len);
+    ok = vm_load(&obj_state, o, version, &r, "dev", &err);
+    g_assert_true(ok == (err == NULL));
+    *why = err ? g_strdup(err->message) : NULL;
+    return ok;
+}
+
+static void test_round_trip(void)
+{
+    Obj a = sample(), b = { 0 };
+    g_autoptr(GByteArray) bytes = save(&a), again = NULL;
+    g_autofree char *why = NULL;
+
+    g_assert_cmpuint(bytes->len, ==, 4 + 4 + 4 + 1 + 6 + 5 + 5 + 10 + 8 + 4);
+    g_assert_true(load(&b, bytes, 2, &why));
+    g_assert_cmpint(b.timer.loaded, ==, 12345);
+    b.timer.deadline = b.timer.loaded;
+    again = save(&b);
+    g_assert_cmpmem(bytes->data, bytes->len, again->data, again->len);
+    g_assert_cmpint(b.temp, ==, -4);
+}
+
+/* Each fault: byte offset, new value, and what the sentence must name. */
+static void test_refusals(void)
+{
+    static const struct {
+        unsigned at;
+        uint8_t value;
+        const char *says;
+    } rows[] = {
+        { 3, 0, "dev/ranged: the value 0x0 is outside 0x1 to 0xa" },
+        { 3, 11, "dev/ranged: the value 0xb is outside 0x1 to 0xa" },
+        { 7, 1, "dev/masked: the value 0x1201 has bits outside 0xff00" },
+        { 11, 0xfa, "dev/temp: the value -6 is outside -5 to 5" },
+        { 12, 2, "dev/flag: the value 2 is neither 0 nor 1" },
+        { 39, 0xff, "dev/timer: the deadline" },
+        { 3, 7, "dev: flag must be off when ranged is 7" },
+    };
+    Obj a = sample();
+
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(GByteArray) bytes = save(&a);
+        g_autofree char *why = NULL;
+        Obj b = { 0 };
+
+        bytes->data[rows[i].at] = rows[i].value;
+        g_assert_false(load(&b, bytes, 2, &why));
+        g_assert_nonnull(strstr(why, rows[i].says));
+    }
+}
+
+static void test_truncated(void)
+{
+    Obj a = sample();
+    g_autoptr(GByteArray) bytes = save(&a);
+
+    while (bytes->len > 0) {
+        g_autofree char *why = NULL;
+        Obj b = { 0 };
+
+        g_byte_array_set_size(bytes, bytes->len - 1);
+        g_assert_false(load(&b, bytes, 2, &why));
+        g_assert_nonnull(strstr(why, "the record ends before this field"));
+    }
+}
+
+static void test_versions(void)
+{
+    Obj a = sample(), b = { .added = 5 };
+    g_autoptr(GByteArray) bytes = save(&a);
+    g_autofree char *why = NULL, *why3 = NULL, *why0 = NULL;
+
+    g_byte_array_set_size(bytes, bytes->len - 4);
+    g_assert_true(load(&b, bytes, 1, &why));
+    g_assert_cmpuint(b.added, ==, 5);
+    g_assert_false(load(&b, bytes, 3, &why3));
+    g_assert_false(load(&b, bytes, 0, &why0));
+    g_assert_nonnull(strstr(why3, "version 3"));
+}
+
+static int64_t described_bytes(struct json_object *list)
+{
+    int64_t sum = 0;
+
+    for (size_t i = 0; i < json_object_array_length(list); i++) {
+        struct json_object *row = json_object_array_get_idx(list, i), *v;
+        int64_t size, n = 1;
+
+        g_assert_true(json_object_object_get_ex(row, "size", &v));
+        size = json_object_get_int64(v);
+        if (json_object_object_get_ex(row, "array_len", &v)) {
+            n = json_object_get_int64(v);
+        }
+        sum += size * n;
+    }
+    return sum;
+}
+
+static void test_describe(void)
+{
+    Obj a = sample();
+    g_autoptr(GByteArray) bytes = save(&a);
+    struct json_object *list = vm_describe(&obj_state, &a);
+    g_autofree char *doc = vm_document(&obj_state);
+
+    g_assert_cmpint(described_bytes(list), ==, bytes->len);
+    json_object_put(list);
+    g_assert_nonnull(strstr(doc, "ranged"));
+    g_assert_nonnull(strstr(doc, "since version 2"));
+    g_assert_null(vm_table_check(&obj_state));
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/state/round-trip", test_round_trip);
+    g_test_add_func("/state/refusals", test_refusals);
+    g_test_add_func("/state/truncated", test_truncated);
+    g_test_add_func("/state/versions", test_versions);
+    g_test_add_func("/state/describe", test_describe);
+    return g_test_run();
+}
