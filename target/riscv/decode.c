@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Instruction word to operation: a scan over the rows of the word's major opcode, then the
+ * operands by format (unprivileged ISA, "RV32/64G instruction set listings", C chapter 16.8).
+ */
+#include <stdio.h>
+
+#include "target/riscv/isa.h"
+
+/* Row indices: a GROUP takes no index of its own. */
+#define GROUP(name, index) GROUP_##name, BEFORE_##name = GROUP_##name - 1,
+#define INSN(id, ...) ROW_##id,
+#define ALIAS(id, ...) ROW_##id,
+enum {
+#include "target/riscv/isa.def"
+};
+#undef GROUP
+#undef INSN
+#undef ALIAS
+
+#define GROUP(name, index)
+#define INSN(id, text_, mask_, match_, fmt, ext_) \
+    [ROW_##id] = { text_, mask_, match_, OP_##id, FMT_##fmt, EXT_##ext_ },
+#define ALIAS(id, text_, mask_, match_, fmt, ext_, base) \
+    [ROW_##id] = { text_, mask_, match_, OP_##base, FMT_##fmt, EXT_##ext_ },
+const IsaRow isa_rows[] = {
+#include "target/riscv/isa.def"
+};
+#undef GROUP
+#undef INSN
+#undef ALIAS
+const size_t isa_n_rows = sizeof(isa_rows) / sizeof(isa_rows[0]);
+
+/* First row of each group plus one (0: no such group). */
+#define GROUP(name, index) [index] = GROUP_##name + 1,
+#define INSN(id, ...)
+#define ALIAS(id, ...)
+static const uint16_t group_first[] = {
+#include "target/riscv/isa.def"
+};
+#undef GROUP
+#undef INSN
+#undef ALIAS
+
+const char *const isa_x_names[32] = {
+    "zero", "ra", "sp", "gp", "tp",  "t0",  "t1", "t2", "s0", "s1", "a0",
+    "a1",   "a2", "a3", "a4", "a5",  "a6",  "a7", "s2", "s3", "s4", "s5",
+    "s6",   "s7", "s8", "s9", "s10", "s11", "t3", "t4", "t5", "t6",
+};
+const char *const isa_f_names[32] = {
+    "ft0", "ft1", "ft2", "ft3", "ft4", "ft5", "ft6",  "ft7",  "fs0", "fs1", "fa0",
+    "fa1", "fa2", "fa3", "fa4", "fa5", "fa6", "fa7",  "fs2",  "fs3", "fs4", "fs5",
+    "fs6", "fs7", "fs8", "fs9", "fs10", "fs11", "ft8", "ft9", "ft10", "ft11",
+};
+
+static inline uint32_t bits(uint32_t w, unsigned high, unsigned low)
+{
+    return (w >> low) & ((1u << (high - low + 1)) - 1);
+}
+
+/* Bits high..low of w moved to stand at `at`. */
+static inline uint32_t place(uint32_t w, unsigned high, unsigned low, unsigned at)
+{
+    return bits(w, high, low) << at;
+}
+
+static inline int32_t sext(uint32_t v, unsigned width)
+{
+    return (int32_t)(v << (32 - width)) >> (32 - width);
+}
+
+static int32_t imm_s(uint32_t w)
+{
+    return sext(place(w, 31, 25, 5) | bits(w, 11, 7), 12);
+}
+
+static int32_t imm_b(uint32_t w)
+{
+    return sext(place(w, 31, 31, 12) | place(w, 7, 7, 11) | place(w, 30, 25, 5) |
+                    place(w, 11, 8, 1),
+                13);
+}
+
+static int32_t imm_j(uint32_t w)
+{
+    return sext(place(w, 31, 31, 20) | place(w, 19, 12, 12) | place(w, 20, 20, 11) |
+                    place(w, 30, 21, 1),
+                21);
+}
+
+static bool operands_32(Insn *i, IsaFormat format)
+{
+    uint32_t w = i->word;
+
+    i->rd = bits(w, 11, 7);
+    i->rs1 = bits(w, 19, 15);
+    i->rs2 = bits(w, 24, 20);
+    i->rs3 = bits(w, 31, 27);
+    i->rm = bits(w, 14, 12);
+    switch (format) {
+    case FMT_I:
+    case FMT_FI:
+        i->imm = (int32_t)w >> 20;
+        break;
+    case FMT_CSR:
+        i->imm = w >> 20;
+        break;
+    case FMT_SH6:
+        i->imm = bits(w, 25, 20);
+        break;
+    case FMT_SH5:
+        i->imm = bits(w, 24, 20);
+        break;
+    case FMT_S:
+    case FMT_FS:
+        i->imm = imm_s(w);
+        break;
+    case FMT_B:
+        i->imm = imm_b(w);
+        break;
+    case FMT_U:
+        i->imm = (int32_t)(w & 0xfffff000);
+        break;
+    case FMT_J:
+        i->imm = imm_j(w);
+        break;
+    case FMT_FRM:
+    case FMT_FR4:
+        return i->rm != 5 && i->rm != 6;
+    default:
+        break;
+    }
+    return true;
+}
+
+static int32_t imm_ci(uint32_t w)
+{
+    return sext(place(w, 12, 12, 5) | bits(w, 6, 2), 6);
+}
+
+static int32_t imm_cj(uint32_t w)
+{
+    return sext(place(w, 12, 12, 11) | place(w, 11, 11, 4) | place(w, 10, 9, 8) |
+                    place(w, 8, 8, 10) | place(w, 7, 7, 6) | place(w, 6, 6, 7) |
+                    place(w, 5, 3, 1) | place(w, 2, 2, 5),
+                12);
+}
+
+static int32_t imm_cb(uint32_t w)
+{
+    return sext(place(w, 12, 12, 8) | place(w, 11, 10, 3) | place(w, 6, 5, 6) |
+                    place(w, 4, 3, 1) | place(w, 2, 2, 5),
+                9);
+}
+
+static void set(Insn *i, unsigned rd, unsigned rs1, unsigned rs2, int32_t imm)
+{
+    i->rd = rd;
+    i->rs1 = rs1;
+    i->rs2 = rs2;
+    i->imm = imm;
+}
+
+/* Quadrant 0: loads and stores through x8..x15, and c.addi4spn. */
+static bool operands_c0(Insn *i, IsaFormat format)
+{
+    uint32_t w = i->word;
+    unsigned r1 = 8 + bits(w, 9, 7), r2 = 8 + bits(w, 4, 2);
+    uint32_t word = place(w, 12, 10, 3) | place(w, 6, 6, 2) | place(w, 5, 5, 6);
+    uint32_t dword = place(w, 12, 10, 3) | place(w, 6, 5, 6);
+    uint32_t sp4 = place(w, 12, 11, 4) | place(w, 10, 7, 6) | place(w, 6, 6, 2) | place(w, 5, 5, 3);
+
+    switch (format) {
+    case FMT_CIW:
+        set(i, r2, 2, 0, sp4);
+        return sp4 != 0;
+    case FMT_CLW:
+        set(i, r2, r1, 0, word);
+        return true;
+    case FMT_CLD:
+        set(i, r2, r1, 0, dword);
+        return true;
+    case FMT_CSW:
+        set(i, 0, r1, r2, word);
+        return true;
+    default:
+        set(i, 0, r1, r2, dword);
+        return true;
+    }
+}
+
+static bool operands_c1(Insn *i, IsaFormat format)
+{
+    uint32_t w = i->word;
+    unsigned rd = bits(w, 11, 7), r1 = 8 + bits(w, 9, 7), r2 = 8 + bits(w, 4, 2);
+    int32_t imm = imm_ci(w), sp16;
+
+    switch (format) {
+    case FMT_CI:
+        set(i, rd, rd, 0, imm);
+        return true;
+    case FMT_CI_RD:
+        set(i, rd, rd, 0, imm);
+        return rd != 0;
+    case FMT_CLI:
+        set(i, rd, 0, 0, imm);
+        return true;
+    case FMT_CI16SP:
+        sp16 = sext(place(w, 12, 12, 9) | place(w, 6, 6, 4) | place(w, 5, 5, 6) |
+                        place(w, 4, 3, 7) | place(w, 2, 2, 5),
+                    10);
+        set(i, 2, 2, 0, sp16);
+        return sp16 != 0;
+    case FMT_CLUI:
+        set(i, rd, 0, 0, (int32_t)((uint32_t)imm << 12));
+        return imm != 0;
+    case FMT_CB_SH:
+        set(i, r1, r1, 0, imm & 63);
+        return true;
+    case FMT_CB_IMM:
+        set(i, r1, r1, 0, imm);
+        return true;
+    case FMT_CA:
+        set(i, r1, r1, r2, 0);
+        return true;
+    case FMT_CJ:
+        set(i, 0, 0, 0, imm_cj(w));
+        return true;
+    default:
+        set(i, 0, r1, 0, imm_cb(w));
+        return true;
+    }
+}
+
+static bool operands_c2(Insn *i, IsaFormat format)
+{
+    uint32_t w = i->word;
+    unsigned rd = bits(w, 11, 7), rs2 = bits(w, 6, 2);
+    uint32_t ldsp = place(w, 12, 12, 5) | place(w, 6, 5, 3) | place(w, 4, 2, 6);
+    uint32_t lwsp = place(w, 12, 12, 5) | place(w, 6, 4, 2) | place(w, 3, 2, 6);
+
+    switch (format) {
+    case FMT_CI_SH:
+        set(i, rd, rd, 0, imm_ci(w) & 63);
+        return true;
+    case FMT_CI_LDSP:
+        set(i, rd, 2, 0, ldsp);
+        return true;
+    case FMT_CI_LDSP_RD:
+        set(i, rd, 2, 0, ldsp);
+        return rd != 0;
+    case FMT_CI_LWSP:
+        set(i, rd, 2, 0, lwsp);
+        return rd != 0;
+    case FMT_CR_JR:
+        set(i, 0, rd, 0, 0);
+        return rd != 0;
+    case FMT_CR_JALR:
+        set(i, 1, rd, 0, 0);
+        return rd != 0;
+    case FMT_CR_MV:
+        set(i, rd, 0, rs2, 0);
+        return rs2 != 0;
+    case FMT_CR_ADD:
+        set(i, rd, rd, rs2, 0);
+        return rs2 != 0;
+    case FMT_CSS_SD:
+        set(i, 0, 2, rs2, place(w, 12, 10, 3) | place(w, 9, 7, 6));
+        return true;
+    case FMT_CSS_SW:
+        set(i, 0, 2, rs2, place(w, 12, 9, 2) | place(w, 8, 7, 6));
+        return true;
+    default:
+        set(i, 0, 0, 0, 0);
+        return true;
+    }
+}
+
+static bool operands(Insn *i, IsaFormat format)
+{
+    if (i->len == 4) {
+        return operands_32(i, format);
+    }
+    switch (i->word & 3) {
+    case 0:
+        return operands_c0(i, format);
+    case 1:
+        return operands_c1(i, format);
+    default:
+        return operands_c2(i, format);
+    }
+}
+
+bool decode(uint32_t word, uint32_t features, Insn *insn)
+{
+    *insn = (Insn){ .len = insn_len(word), .word = word };
+    unsigned group = (word >> 2) & 31;
+
+    if (insn->len == 2) {
+        if (!(features & (1u << EXT_C))) {
+            return false;
+        }
+        insn->word = word & 0xffff;
+        group = 32 + (word & 3);
+    }
+    unsigned first = group_first[group];
+    if (first == 0) {
+        return false;
+    }
+    uint32_t w = insn->word, opcode = insn->len == 4 ? 0x7f : 3;
+    for (const IsaRow *row = &isa_rows[first - 1]; row < isa_rows + isa_n_rows; row++) {
+        if ((row->match ^ w) & opcode) {
+            break;
+        }
+        if ((w & row->mask) == row->match && (features & (1u << row->ext))) {
+            insn->op = row->op;
+            insn->row = row - isa_rows;
+            if (operands(insn, row->format)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+void disassemble(const Insn *i, uint64_t pc, char *buf, size_t size)
+{
+    const IsaRow *row = &isa_rows[i->row];
+    uint8_t format = isa_rows[i->row].format;
+    bool fp = format == FMT_FR || format == FMT_FRM || format == FMT_FR4;
+    const char *const *names = fp ? isa_f_names : isa_x_names;
+
+    if (format == FMT_B || format == FMT_CB) {
+        snprintf(buf, size, "%s %s,%s,0x%llx", row->text, isa_x_names[i->rs1],
+                 isa_x_names[i->rs2], (unsigned long long)(pc + i->imm));
+    } else if (format == FMT_J || format == FMT_CJ) {
+        snprintf(buf, size, "%s %s,0x%llx", row->text, isa_x_names[i->rd],
+                 (unsigned long long)(pc + i->imm));
+    } else if (format == FMT_NONE) {
+        snprintf(buf, size, "%s", row->text);
+    } else {
+        snprintf(buf, size, "%s %s,%s,%s,%d", row->text, names[i->rd], names[i->rs1],
+                 names[i->rs2], i->imm);
+    }
+}
