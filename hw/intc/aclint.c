@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Advanced Core Local Interruptor: software interrupts and the machine timer.
+ *
+ * Reference: RISC-V ACLINT specification 1.0-rc4. The SiFive CLINT is an MSWI at offset 0 and an
+ * MTIMER at 0x4000 of the same window, so the board makes it from these two.
+ */
+#include "hw/core/sysdev.h"
+#include "hw/intc/cpu_input.h"
+
+enum { MAX_HARTS = 8, SWI_SIZE = 0x4000, MTIMER_SIZE = 0x8000, MTIME = 0x7ff8 };
+#define NS_PER_S 1000000000u
+
+/* --- MSWI and SSWI: one word a hart, bit 0 --- */
+
+typedef struct AclintSwi {
+    SysDevice sys;
+    bool supervisor;
+    uint32_t num_harts;
+    uint32_t msip[MAX_HARTS];
+} AclintSwi;
+
+static uint64_t swi_read(void *opaque, uint64_t offset, unsigned size)
+{
+    AclintSwi *s = opaque;
+
+    return offset / 4 < s->num_harts && !s->supervisor ? s->msip[offset / 4] : 0;
+}
+
+static void swi_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+{
+    AclintSwi *s = opaque;
+    unsigned hart = offset / 4;
+
+    if (hart >= s->num_harts)
+        return;
+    if (s->supervisor) {
+        if (value & 1) /* SETSSIP makes an edge: the hart keeps SSIP until it clears it (4.1) */
+            cpu_drive(s->sys.dev.machine, hart, INPUT_SSIP, true);
+        return;
+    }
+    s->msip[hart] = value & 1;
+    cpu_drive(s->sys.dev.machine, hart, INPUT_MSIP, s->msip[hart]);
+}
+
+static const MemOps swi_ops = {
+    .read = swi_read, .write = swi_write, .valid_min = 4, .valid_max = 4, .impl_min = 4
+};
+
+static void swi_reset(void *dev, ResetKind kind)
+{
+    AclintSwi *s = dev;
+
+    memset(s->msip, 0, sizeof(s->msip));
+}
+
+static void swi_drive(void *dev)
+{
+    AclintSwi *s = dev;
+
+    for (unsigned i = 0; i < s->num_harts && !s->supervisor; i++)
+        cpu_drive(s->sys.dev.machine, i, INPUT_MSIP, s->msip[i]);
+}
+
+static bool swi_post_load(void *obj, GError **err)
+{
+    swi_drive(obj);
+    return true;
+}
+
+static const VmField swi_fields[] = { VM_U32_ARRAY(AclintSwi, msip, .max = 1) };
+
+static const VmState swi_vmstate = {
+    .name = "riscv_aclint_swi", .version = 1, .fields = swi_fields,
+    .n_fields = G_N_ELEMENTS(swi_fields), .post_load = swi_post_load,
+};
+
+static const PlanProp swi_props[] = {
+    PROP_BOOL(AclintSwi, supervisor, "sswi", false, "supervisor instead of machine level"),
+    PROP_U32(AclintSwi, num_harts, "num-harts", 1, 1, MAX_HARTS, "harts"),
+};
+
+static const SysRegionDesc swi_regions[] = {
+    { .name = "riscv.aclint.swi", .size = SWI_SIZE, .ops = &swi_ops },
+};
+
+static const SysDeviceType aclint_swi_type = {
+    .base = {
+        .name = "riscv.aclint.swi",
+        .doc = "software interrupt registers of an ACLINT or CLINT",
+        .kind = &sys_device_kind,
+        .size = sizeof(AclintSwi),
+        .props = swi_props, .n_props = G_N_ELEMENTS(swi_props),
+        .vmstate = &swi_vmstate,
+        .internal = true,
+        .reset = swi_reset,
+        .reset_exit = swi_drive,
+    },
+    .regions = swi_regions, .n_regions = G_N_ELEMENTS(swi_regions),
+};
+SYS_DEVICE_TYPE(aclint_swi_type);
+
+/* --- MTIMER: mtimecmp of each hart, then mtime --- */
+
+typedef struct AclintMtimer {
+    SysDevice sys;
+    uint32_t num_harts, frequency;
+    uint64_t mtimecmp[MAX_HARTS];
+    uint64_t delta; /* mtime minus the ticks of the virtual clock */
+    Timer next;     /* the earliest compare value that lies ahead */
+} AclintMtimer;
+
+static uint64_t mtime_ticks(const AclintMtimer *s)
+{
+    uint64_t now = clock_now_any(s->sys.dev.machine, CLOCK_KIND_VIRTUAL);
+
+    return (unsigned __int128)now * s->frequency / NS_PER_S;
+}
+
+/* Virtual time at which the tick counter reaches `ticks`: CLOCK_NEVER beyond its range. */
+static int64_t ticks_to_ns(const AclintMtimer *s, unsigned __int128 ticks)
+{
+    unsigned __int128 ns = (ticks * NS_PER_S + s->frequency - 1) / s->frequency;
+
+    return ns < CLOCK_NEVER ? (int64_t)ns : CLOCK_NEVER;
+}
+
+/* Drive MTIP of every hart and arm the timer for the next change. */
+static void mtimer_update(void *dev)
+{
+    AclintMtimer *s = dev;
+    uint64_t ticks = mtime_ticks(s), mtime = ticks + s->delta;
+    int64_t deadline = CLOCK_NEVER;
+
+    for (unsigned i = 0; i < s->num_harts; i++) {
+        uint64_t cmp = s->mtimecmp[i];
+
+        cpu_drive(s->sys.dev.machine, i, INPUT_MTIP, mtime >= cmp);
+        if (mtime < cmp) {
+            unsigned __int128 at = (unsigned __int128)ticks + (cmp - mtime);
+
+            deadline = MIN(deadline, ticks_to_ns(s, at));
+        }
+    }
+    if (deadline == CLOCK_NEVER)
+        timer_cancel(&s->next);
+    else
+        timer_arm_at(&s->next, deadline);
+}
+
+static uint64_t mtimer_value(const AclintMtimer *s, uint64_t offset)
+{
+    if (offset / 8 == MTIME / 8)
+        return mtime_ticks(s) + s->delta;
+    return offset / 8 < s->num_harts ? s->mtimecmp[offset / 8] : 0;
+}
+
+static uint64_t mtimer_read(void *opaque, uint64_t offset, unsigned size)
+{
+    uint64_t v = mtimer_value(opaque, offset) >> offset % 8 * 8;
+
+    return size == 8 ? v : (uint32_t)v;
+}
+
+static void mtimer_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+{
+    AclintMtimer *s = opaque;
+    uint64_t v = value;
+
+    if (size == 4) { /* the other half stays */
+        uint64_t mask = 0xffffffffull << offset % 8 * 8;
+
+        v = (mtimer_value(s, offset) & ~mask) | (value << offset % 8 * 8 & mask);
+    }
+    if (offset / 8 == MTIME / 8)
+        s->delta = v - mtime_ticks(s);
+    else if (offset / 8 < s->num_harts)
+        s->mtimecmp[offset / 8] = v;
+    mtimer_update(s);
+}
+
+static const MemOps mtimer_ops = {
+    .read = mtimer_read, .write = mtimer_write, .valid_min = 4, .valid_max = 8, .impl_min = 4,
+    .impl_max = 8
+};
+
+static bool mtimer_realize(void *dev, GError **err)
+{
+    AclintMtimer *s = dev;
+
+    timer_setup(&s->next, mtimer_update, s);
+    return true;
+}
+
+static void mtimer_reset(void *dev, ResetKind kind)
+{
+    AclintMtimer *s = dev;
+
+    for (unsigned i = 0; i < MAX_HARTS; i++)
+        s->mtimecmp[i] = UINT64_MAX; /* unspecified by the text: no interrupt before it is set */
+    timer_cancel(&s->next);
+}
+
+static void mtimer_unrealize(void *dev)
+{
+    AclintMtimer *s = dev;
+
+    timer_cancel(&s->next);
+}
+
+/* Levels follow from the clock, which may not be loaded yet: the timer's row re-arms it, and a
+ * deadline that has passed drives the line at the first turn. */
+static const VmField mtimer_fields[] = {
+    VM_U64_ARRAY(AclintMtimer, mtimecmp),
+    VM_U64(AclintMtimer, delta),
+    VM_TIMER(AclintMtimer, next),
+};
+
+static const VmState mtimer_vmstate = {
+    .name = "riscv_aclint_mtimer", .version = 1, .fields = mtimer_fields,
+    .n_fields = G_N_ELEMENTS(mtimer_fields),
+};
+
+static const PlanProp mtimer_props[] = {
+    PROP_U32(AclintMtimer, num_harts, "num-harts", 1, 1, MAX_HARTS, "harts"),
+    PROP_U32(AclintMtimer, frequency, "timebase-freq", 10000000, 1, 1000000000,
+             "ticks of mtime per second"),
+};
+
+static const SysRegionDesc mtimer_regions[] = {
+    { .name = "riscv.aclint.mtimer", .size = MTIMER_SIZE, .ops = &mtimer_ops },
+};
+
+static const SysDeviceType aclint_mtimer_type = {
+    .base = {
+        .name = "riscv.aclint.mtimer",
+        .doc = "machine timer of an ACLINT or CLINT",
+        .kind = &sys_device_kind,
+        .size = sizeof(AclintMtimer),
+        .props = mtimer_props, .n_props = G_N_ELEMENTS(mtimer_props),
+        .vmstate = &mtimer_vmstate,
+        .internal = true,
+        .realize = mtimer_realize,
+        .reset = mtimer_reset,
+        .reset_exit = mtimer_update,
+        .unrealize = mtimer_unrealize,
+    },
+    .regions = mtimer_regions, .n_regions = G_N_ELEMENTS(mtimer_regions),
+};
+SYS_DEVICE_TYPE(aclint_mtimer_type);

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Booting the `virt` board: where firmware, kernel, initrd and device tree go, and the boot ROM
+ * that hands them over.
+ *
+ * References: OpenSBI docs/firmware/fw_dynamic.md; Linux Documentation/arch/riscv/boot.rst. RAM
+ * from below: firmware, kernel (next 2 MiB boundary), initrd, and near the top, below 3 GiB, the
+ * device tree.
+ */
+#include <libfdt.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "hw/riscv/virt.h"
+
+#define MiB              (1ull << 20)
+#define FDT_TOP          (3072 * MiB) /* firmware with 32-bit habits finds the tree below this */
+#define FDT_ALIGN        (2 * MiB)
+#define FDT_ROOM         4096
+#define KERNEL_ALIGN     (2 * MiB)
+#define INITRD_DISTANCE  (512 * MiB)
+#define DYNAMIC_MAGIC    0x4942534f /* "OSBI" */
+#define DYNAMIC_VERSION  2
+#define DYNAMIC_NEXT_S   1
+
+static const char *const default_firmware[] = {
+    "/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin",
+    "/usr/share/qemu/opensbi-riscv64-generic-fw_dynamic.bin",
+    BACKPLANE_DATADIR "/opensbi-riscv64-generic-fw_dynamic.bin",
+};
+
+/* What is decided on the way. */
+typedef struct Plan {
+    Machine *m;
+    Virt *v;
+    const BoardBoot *boot;
+    uint64_t base, end; /* of RAM */
+    void *fdt;          /* being completed; g_free */
+    uint64_t fdt_addr;
+    LoadedImage firmware, kernel, initrd;
+    bool has_firmware;
+} Plan;
+
+G_GNUC_PRINTF(2, 3) static bool fail(GError **err, const char *fmt, ...)
+{
+    va_list args;
+    g_autofree char *text = NULL;
+
+    va_start(args, fmt);
+    text = g_strdup_vprintf(fmt, args);
+    va_end(args);
+    g_set_error_literal(err, g_quark_from_static_string("backplane-boot"), 0, text);
+    return false;
+}
+
+static uint64_t align_up(uint64_t v, uint64_t a)
+{
+    return (v + a - 1) & ~(a - 1);
+}
+
+/* --- device tree --- */
+
+static bool make_fdt(Plan *p, GError **err)
+{
+    size_t room = FDT_ROOM + (p->boot->append ? strlen(p->boot->append) : 0);
+    uint64_t top = MIN(p->end, p->base > FDT_TOP ? p->end : FDT_TOP), size;
+
+    if (room > MiB)
+        return fail(err, "-append is %zu bytes long; at most 1 MiB is accepted", room - FDT_ROOM);
+    if (p->boot->dtb)
+        p->fdt = virt_fdt_load(p->boot->dtb, room, err);
+    else
+        p->fdt = virt_fdt_build(&p->v->config, p->m->cpus, room);
+    if (!p->fdt)
+        return false;
+    size = fdt_totalsize(p->fdt);
+    if (top - p->base < size)
+        return fail(err, "%" G_GUINT64_FORMAT " bytes of RAM have no room for the device tree "
+                    "(-m gives more memory)", p->end - p->base);
+    p->fdt_addr = (top - size) & ~(FDT_ALIGN - 1);
+    if (p->fdt_addr < p->base) /* tiny memory: unaligned is better than none */
+        p->fdt_addr = (top - size) & ~7ull;
+    return true;
+}
+
+static bool finish_fdt(Plan *p, GError **err)
+{
+    uint8_t seed[32];
+    VirtFdtBoot b = { p->boot->append, p->initrd.start, p->initrd.end, seed };
+
+    if (getrandom(seed, sizeof(seed), GRND_NONBLOCK) != sizeof(seed))
+        b.seed = NULL;
+    if (!virt_fdt_set_boot(p->fdt, &b, err))
+        return false;
+    fdt_pack(p->fdt);
+    load_bytes(p->v->loads, p->fdt, fdt_totalsize(p->fdt), p->fdt_addr);
+    return true;
+}
+
+static bool dump_fdt(Plan *p, GError **err)
+{
+    g_autoptr(GError) why = NULL;
+
+    if (g_file_set_contents(p->boot->dumpdtb, p->fdt, fdt_totalsize(p->fdt), &why))
+        return true;
+    return fail(err, "dumpdtb=%s: %s", p->boot->dumpdtb, why->message);
+}
+
+/* --- images --- */
+
+static const char *find_default_firmware(void)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(default_firmware); i++) {
+        if (g_file_test(default_firmware[i], G_FILE_TEST_IS_REGULAR))
+            return default_firmware[i];
+    }
+    return NULL;
+}
+
+static bool load_firmware(Plan *p, GError **err)
+{
+    const char *path = p->boot->bios;
+
+    p->firmware = (LoadedImage){ p->base, p->base, p->base };
+    if (path && g_str_equal(path, "none"))
+        return true;
+    if (!path || g_str_equal(path, "default")) {
+        if (p->m->qtest && !path && !p->boot->kernel)
+            return true; /* its CPUs never run */
+        path = find_default_firmware();
+        if (!path)
+            return fail(err, "the default firmware %s is not there: install the package opensbi, "
+                        "or give -bios FILE or -bios none", default_firmware[0]);
+    }
+    p->has_firmware = true;
+    return load_image(p->v->loads, "firmware", path, p->base, p->fdt_addr, false, &p->firmware,
+                      err);
+}
+
+static bool load_kernel(Plan *p, GError **err)
+{
+    uint64_t floor = p->has_firmware ? align_up(p->firmware.end, KERNEL_ALIGN) : p->base;
+
+    p->kernel = (LoadedImage){ 0 };
+    if (!p->boot->kernel)
+        return true;
+    if (!load_image(p->v->loads, "kernel", p->boot->kernel, floor, p->fdt_addr, true, &p->kernel,
+                    err))
+        return false;
+    if (p->has_firmware && p->kernel.start < p->firmware.end)
+        return fail(err, "kernel '%s' wants memory from 0x%" G_GINT64_MODIFIER "x, where the "
+                    "firmware stands (up to 0x%" G_GINT64_MODIFIER "x): -bios none makes room",
+                    p->boot->kernel, p->kernel.start, p->firmware.end);
+    return true;
+}
+
+/* Far above the kernel where there is room, so that its own early allocations stay clear; else
+ * as high as it fits. */
+static bool load_initrd(Plan *p, GError **err)
+{
+    uint64_t size, start, lowest = align_up(p->kernel.end, 4096);
+
+    p->initrd = (LoadedImage){ 0 };
+    if (!p->boot->initrd)
+        return true;
+    if (!load_file_size("initrd", p->boot->initrd, &size, err))
+        return false;
+    start = align_up(p->kernel.start + MIN((p->end - p->base) / 2, INITRD_DISTANCE), 4096);
+    start = MAX(start, lowest);
+    if (start > p->fdt_addr || size > p->fdt_addr - start)
+        start = size < p->fdt_addr ? (p->fdt_addr - size) & ~4095ull : 0;
+    if (start < lowest)
+        return fail(err, "initrd '%s' does not fit: it has %" G_GUINT64_FORMAT
+                    " bytes, and there is room from 0x%" G_GINT64_MODIFIER "x to 0x%"
+                    G_GINT64_MODIFIER "x (-m gives more memory)", p->boot->initrd, size, lowest,
+                    p->fdt_addr);
+    return load_file_at(p->v->loads, "initrd", p->boot->initrd, start, p->fdt_addr, &p->initrd,
+                        err);
+}
+
+/* --- the boot ROM --- */
+
+static void put32(uint8_t *p, uint32_t v)
+{
+    v = GUINT32_TO_LE(v);
+    memcpy(p, &v, 4);
+}
+
+static void put64(uint8_t *p, uint64_t v)
+{
+    v = GUINT64_TO_LE(v);
+    memcpy(p, &v, 8);
+}
+
+static void write_boot_rom(Plan *p)
+{
+    static const uint32_t code[] = {
+        0x00000297, /* auipc t0, 0 */
+        0x02828613, /* addi  a2, t0, 0x28: fw_dynamic_info */
+        0xf1402573, /* csrr  a0, mhartid */
+        0x0202b583, /* ld    a1, 32(t0): device tree */
+        0x0182b283, /* ld    t0, 24(t0): firmware */
+        0x00028067, /* jr    t0 */
+    };
+    uint64_t start = p->has_firmware || !p->boot->kernel ? p->firmware.entry : p->kernel.entry;
+    uint64_t next = p->boot->kernel && p->has_firmware ? p->kernel.entry : 0;
+    const uint64_t words[] = {
+        start, p->fdt_addr,
+        DYNAMIC_MAGIC, DYNAMIC_VERSION, next, DYNAMIC_NEXT_S, 0 /* options */, 0 /* boot hart */
+    };
+    uint8_t *rom = p->v->rom->host;
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(code); i++)
+        put32(rom + i * 4, code[i]);
+    for (unsigned i = 0; i < G_N_ELEMENTS(words); i++)
+        put64(rom + 24 + i * 8, words[i]);
+    ram_written_any(p->v->rom, 0, 24 + sizeof(words));
+}
+
+static bool check_options(const BoardBoot *b, GError **err)
+{
+    if (!b->kernel && (b->initrd || b->append))
+        return fail(err, "-%s is for a kernel: it needs -kernel",
+                    b->initrd ? "initrd" : "append");
+    return true;
+}
+
+bool virt_boot(Machine *m, const BoardBoot *boot, GError **err)
+{
+    Virt *v = m->board;
+    uint64_t base = virt_map[VIRT_DRAM].base;
+    Plan p = { .m = m, .v = v, .boot = boot, .base = base, .end = base + v->ram->size };
+    bool done;
+
+    done = check_options(boot, err) && make_fdt(&p, err) && load_firmware(&p, err) &&
+           load_kernel(&p, err) && load_initrd(&p, err) && finish_fdt(&p, err) &&
+           (!boot->dumpdtb || dump_fdt(&p, err));
+    if (done)
+        write_boot_rom(&p);
+    g_free(p.fdt);
+    return done;
+}

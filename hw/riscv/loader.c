@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Loading images into guest RAM.
+ *
+ * References: Linux Documentation/arch/riscv/boot-image-header.rst; System V ABI (ELF64).
+ * Files are read with pread() straight into guest memory. Nothing in a file is trusted: every
+ * range is checked against the file's size and the RAM before it is used.
+ */
+#include "hw/riscv/loader.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define IMAGE_HEADER_SIZE 64
+#define IMAGE_ALIGN       (2u << 20)
+#define MAX_SEGMENTS      128
+
+typedef struct LoadPiece {
+    int fd;          /* -1: bytes */
+    GBytes *bytes;
+    uint64_t at;     /* in the file */
+    uint64_t len;    /* bytes to copy */
+    uint64_t zero;   /* bytes to clear behind them */
+    uint64_t offset; /* in the RAM block */
+    char *path;
+} LoadPiece;
+
+struct LoadList {
+    LoadRam ram;
+    GArray *pieces;
+};
+
+typedef struct ImageFile {
+    LoadList *l;
+    const char *what, *path;
+    int fd;
+    uint64_t size, floor, limit;
+} ImageFile;
+
+static GQuark load_error(void)
+{
+    return g_quark_from_static_string("backplane-load");
+}
+
+LoadList *load_list_new(LoadRam ram)
+{
+    LoadList *l = g_new0(LoadList, 1);
+
+    l->ram = ram;
+    l->pieces = g_array_new(FALSE, TRUE, sizeof(LoadPiece));
+    return l;
+}
+
+void load_list_free(LoadList *l)
+{
+    if (!l)
+        return;
+    for (guint i = 0; i < l->pieces->len; i++) {
+        LoadPiece *p = &g_array_index(l->pieces, LoadPiece, i);
+
+        if (p->fd >= 0)
+            close(p->fd);
+        g_clear_pointer(&p->bytes, g_bytes_unref);
+        g_free(p->path);
+    }
+    g_array_free(l->pieces, TRUE);
+    g_free(l);
+}
+
+static bool read_exact(int fd, uint8_t *dst, uint64_t len, uint64_t at)
+{
+    while (len) {
+        ssize_t n = pread(fd, dst, MIN(len, 1u << 30), at);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        dst += n;
+        at += n;
+        len -= n;
+    }
+    return true;
+}
+
+static bool piece_write(LoadList *l, const LoadPiece *p, GError **err)
+{
+    uint8_t *dst = l->ram.ram->host + p->offset;
+    bool ok = true;
+
+    if (p->bytes)
+        memcpy(dst, g_bytes_get_data(p->bytes, NULL), p->len);
+    else
+        ok = read_exact(p->fd, dst, p->len, p->at);
+    memset(dst + p->len, 0, p->zero);
+    ram_written_any(l->ram.ram, p->offset, p->len + p->zero);
+    if (!ok)
+        g_set_error(err, load_error(), 0, "cannot read %" G_GUINT64_FORMAT " bytes of '%s': %s",
+                    p->len, p->path, errno ? g_strerror(errno) : "the file became shorter");
+    return ok;
+}
+
+bool load_list_replay(LoadList *l, GError **err)
+{
+    bool ok = true;
+
+    for (guint i = 0; i < l->pieces->len; i++) {
+        errno = 0;
+        ok &= piece_write(l, &g_array_index(l->pieces, LoadPiece, i), ok ? err : NULL);
+    }
+    return ok;
+}
+
+void load_bytes(LoadList *l, const void *data, uint64_t len, uint64_t addr)
+{
+    LoadPiece p = { .fd = -1, .len = len, .offset = addr - l->ram.base };
+
+    g_assert(addr >= l->ram.base && p.offset <= l->ram.ram->size &&
+             len <= l->ram.ram->size - p.offset);
+    p.bytes = g_bytes_new(data, len);
+    g_array_append_val(l->pieces, p);
+    piece_write(l, &p, NULL);
+}
+
+/* --- files --- */
+
+static int open_regular(const char *what, const char *path, uint64_t *size, GError **err)
+{
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+    if (fd < 0 || fstat(fd, &st) < 0) {
+        g_set_error(err, load_error(), 0, "%s '%s': %s", what, path, g_strerror(errno));
+    } else if (!S_ISREG(st.st_mode)) {
+        g_set_error(err, load_error(), 0, "%s '%s' is not a regular file", what, path);
+    } else if (st.st_size == 0) {
+        g_set_error(err, load_error(), 0, "%s '%s' is empty", what, path);
+    } else {
+        *size = st.st_size;
+        return fd;
+    }
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+bool load_file_size(const char *what, const char *path, uint64_t *size, GError **err)
+{
+    int fd = open_regular(what, path, size, err);
+
+    if (fd < 0)
+        return false;
+    close(fd);
+    return true;
+}
+
+uint8_t *load_file_bytes(const char *what, const char *path, uint64_t max, uint64_t *len,
+                         GError **err)
+{
+    int fd = open_regular(what, path, len, err);
+    uint8_t *data = NULL;
+
+    if (fd < 0)
+        return NULL;
+    if (*len > max) {
+        g_set_error(err, load_error(), 0,
+                    "%s '%s' has %" G_GUINT64_FORMAT " bytes; at most %" G_GUINT64_FORMAT
+                    " are accepted", what, path, *len, max);
+    } else {
+        data = g_malloc(*len);
+        if (!read_exact(fd, data, *len, 0)) {
+            g_set_error(err, load_error(), 0, "%s '%s' cannot be read", what, path);
+            g_clear_pointer(&data, g_free);
+        }
+    }
+    close(fd);
+    return data;
+}
+
+/* Does [addr, addr + len) lie in [floor, limit)? */
+static bool check_fits(const ImageFile *f, uint64_t addr, uint64_t len, uint64_t floor,
+                       GError **err)
+{
+    if (addr >= floor && addr <= f->limit && len <= f->limit - addr)
+        return true;
+    g_set_error(err, load_error(), 0,
+                "%s '%s' does not fit: it needs %" G_GUINT64_FORMAT " bytes at 0x%"
+                G_GINT64_MODIFIER "x, and there is room from 0x%" G_GINT64_MODIFIER "x to 0x%"
+                G_GINT64_MODIFIER "x (-m gives more memory)", f->what, f->path, len, addr, floor,
+                f->limit);
+    return false;
+}
+
+/* One range of the file to [addr, addr + len + zero): checked, loaded, remembered. */
+static bool load_piece(ImageFile *f, uint64_t at, uint64_t len, uint64_t zero, uint64_t addr,
+                       uint64_t floor, GError **err)
+{
+    LoadPiece p = { .at = at, .len = len, .zero = zero, .offset = addr - f->l->ram.base };
+
+    if (at > f->size || len > f->size - at) {
+        g_set_error(err, load_error(), 0,
+                    "%s '%s' is truncated: it names %" G_GUINT64_FORMAT " bytes at %"
+                    G_GUINT64_FORMAT " and has %" G_GUINT64_FORMAT, f->what, f->path, len, at,
+                    f->size);
+        return false;
+    }
+    if (!check_fits(f, addr, zero > UINT64_MAX - len ? UINT64_MAX : len + zero, floor, err))
+        return false;
+    p.fd = fcntl(f->fd, F_DUPFD_CLOEXEC, 3);
+    if (p.fd < 0) {
+        g_set_error(err, load_error(), 0, "%s '%s': %s", f->what, f->path, g_strerror(errno));
+        return false;
+    }
+    p.path = g_strdup(f->path);
+    g_array_append_val(f->l->pieces, p);
+    errno = 0;
+    return piece_write(f->l, &p, err);
+}
+
+/* --- ELF64 --- */
+
+static bool elf_header(ImageFile *f, Elf64_Ehdr *h, GError **err)
+{
+    const char *wrong = NULL;
+
+    if (!read_exact(f->fd, (uint8_t *)h, sizeof(*h), 0))
+        wrong = "its header is truncated";
+    else if (h->e_ident[EI_CLASS] != ELFCLASS64 || h->e_ident[EI_DATA] != ELFDATA2LSB)
+        wrong = "it is not 64-bit little-endian";
+    else if (h->e_machine != EM_RISCV)
+        wrong = "it is not for RISC-V";
+    else if (h->e_phentsize != sizeof(Elf64_Phdr) || h->e_phnum == 0 || h->e_phnum > MAX_SEGMENTS)
+        wrong = "its program headers are malformed";
+    if (wrong)
+        g_set_error(err, load_error(), 0, "%s '%s' is an ELF file that cannot be loaded: %s",
+                    f->what, f->path, wrong);
+    return !wrong;
+}
+
+static bool elf_segment(ImageFile *f, const Elf64_Phdr *p, uint64_t e_entry, LoadedImage *out,
+                        GError **err)
+{
+    if (p->p_memsz < p->p_filesz) {
+        g_set_error(err, load_error(), 0,
+                    "%s '%s' is an ELF file with a segment larger in the file than in memory",
+                    f->what, f->path);
+        return false;
+    }
+    if (!load_piece(f, p->p_offset, p->p_filesz, p->p_memsz - p->p_filesz, p->p_paddr, f->floor,
+                    err))
+        return false;
+    out->start = MIN(out->start, p->p_paddr);
+    out->end = MAX(out->end, p->p_paddr + p->p_memsz);
+    if (e_entry - p->p_vaddr < p->p_memsz) /* e_entry is virtual: enter where it was put */
+        out->entry = p->p_paddr + (e_entry - p->p_vaddr);
+    return true;
+}
+
+static bool load_elf(ImageFile *f, LoadedImage *out, GError **err)
+{
+    Elf64_Ehdr h;
+    Elf64_Phdr p;
+
+    if (!elf_header(f, &h, err))
+        return false;
+    *out = (LoadedImage){ UINT64_MAX, 0, h.e_entry };
+    for (unsigned i = 0; i < h.e_phnum; i++) {
+        uint64_t at = h.e_phoff + i * sizeof(p);
+
+        if (at < h.e_phoff || at > f->size || f->size - at < sizeof(p) ||
+            !read_exact(f->fd, (uint8_t *)&p, sizeof(p), at)) {
+            g_set_error(err, load_error(), 0, "%s '%s' is truncated: program header %u is missing",
+                        f->what, f->path, i);
+            return false;
+        }
+        if (p.p_type == PT_LOAD && p.p_memsz && !elf_segment(f, &p, h.e_entry, out, err))
+            return false;
+    }
+    if (out->end)
+        return true;
+    g_set_error(err, load_error(), 0, "%s '%s' is an ELF file without anything to load", f->what,
+                f->path);
+    return false;
+}
+
+/* --- Linux Image --- */
+
+static bool load_linux(ImageFile *f, const uint8_t *header, LoadedImage *out, GError **err)
+{
+    uint64_t text_offset, image_size, addr, ram_base = f->l->ram.base;
+
+    memcpy(&text_offset, header + 8, 8);
+    memcpy(&image_size, header + 16, 8);
+    text_offset = GUINT64_FROM_LE(text_offset);
+    image_size = GUINT64_FROM_LE(image_size);
+    if (text_offset > f->limit - ram_base || image_size < f->size) {
+        g_set_error(err, load_error(), 0,
+                    "%s '%s' has a Linux Image header with an impossible text offset (0x%"
+                    G_GINT64_MODIFIER "x) or image size (%" G_GUINT64_FORMAT
+                    " for a file of %" G_GUINT64_FORMAT " bytes)", f->what, f->path, text_offset,
+                    image_size, f->size);
+        return false;
+    }
+    addr = ram_base + text_offset;
+    if (addr < f->floor)
+        addr = (f->floor + IMAGE_ALIGN - 1) & ~(uint64_t)(IMAGE_ALIGN - 1);
+    *out = (LoadedImage){ addr, addr + image_size, addr };
+    /* Memory behind the file is the kernel's own to clear; it only must exist. */
+    return check_fits(f, addr, image_size, f->floor, err) &&
+           load_piece(f, 0, f->size, 0, addr, f->floor, err);
+}
+
+bool load_image(LoadList *l, const char *what, const char *path, uint64_t floor, uint64_t limit,
+                bool linux_image, LoadedImage *out, GError **err)
+{
+    uint8_t header[IMAGE_HEADER_SIZE] = { 0 };
+    ImageFile f = { l, what, path, -1, 0, floor, limit };
+    bool ok;
+
+    f.fd = open_regular(what, path, &f.size, err);
+    if (f.fd < 0)
+        return false;
+    read_exact(f.fd, header, MIN(f.size, sizeof(header)), 0);
+    if (f.size >= SELFMAG && memcmp(header, ELFMAG, SELFMAG) == 0) {
+        f.floor = l->ram.base;
+        ok = load_elf(&f, out, err);
+    } else if (linux_image && memcmp(header + 0x38, "RSC\x05", 4) == 0) {
+        ok = load_linux(&f, header, out, err);
+    } else {
+        *out = (LoadedImage){ floor, floor + f.size, floor };
+        ok = load_piece(&f, 0, f.size, 0, floor, floor, err);
+    }
+    close(f.fd);
+    return ok;
+}
+
+bool load_file_at(LoadList *l, const char *what, const char *path, uint64_t addr, uint64_t limit,
+                  LoadedImage *out, GError **err)
+{
+    ImageFile f = { l, what, path, -1, 0, addr, limit };
+    bool ok;
+
+    f.fd = open_regular(what, path, &f.size, err);
+    if (f.fd < 0)
+        return false;
+    *out = (LoadedImage){ addr, addr + f.size, addr };
+    ok = load_piece(&f, 0, f.size, 0, addr, l->ram.base, err);
+    close(f.fd);
+    return ok;
+}

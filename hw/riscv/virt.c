@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The `virt` board: what stands where, and how interrupts are wired.
+ */
+#include "hw/riscv/virt.h"
+
+#include <string.h>
+
+#include "chardev/chardev.h"
+#include "hw/core/sysdev.h"
+
+const VirtMap virt_map[VIRT_REGIONS] = {
+    [VIRT_MROM] = { 0x1000, 0xf000 },
+    [VIRT_TEST] = { 0x100000, 0x1000 },
+    [VIRT_RTC] = { 0x101000, 0x1000 },
+    [VIRT_CLINT] = { 0x2000000, 0x10000 },
+    [VIRT_ACLINT_SSWI] = { 0x2f00000, 0x4000 },
+    [VIRT_PCIE_PIO] = { 0x3000000, 0x10000 },
+    [VIRT_PLATFORM_BUS] = { 0x4000000, 0x2000000 },
+    [VIRT_PLIC] = { 0xc000000, 0x600000 },
+    [VIRT_APLIC_M] = { 0xc000000, 0x8000 },
+    [VIRT_APLIC_S] = { 0xd000000, 0x8000 },
+    [VIRT_UART] = { 0x10000000, 0x100 },
+    [VIRT_VIRTIO] = { 0x10001000, 0x1000 },
+    [VIRT_IMSIC_M] = { 0x24000000, 0x4000000 },
+    [VIRT_IMSIC_S] = { 0x28000000, 0x4000000 },
+    [VIRT_PCIE_ECAM] = { 0x30000000, 0x10000000 },
+    [VIRT_PCIE_MMIO] = { 0x40000000, 0x40000000 },
+    [VIRT_DRAM] = { 0x80000000, 0 },
+};
+
+#define SERIAL0 "serial0" /* the id that -serial gives its first back end */
+
+uint64_t virt_mmio64_base(const VirtConfig *c)
+{
+    uint64_t end = virt_map[VIRT_DRAM].base + c->ram_size;
+
+    return (end + VIRT_PCIE_MMIO64_SIZE - 1) & ~(VIRT_PCIE_MMIO64_SIZE - 1);
+}
+
+/* A board device, created and its first region mapped. */
+static Device *place(Machine *m, const char *type, const char *settings, uint64_t addr,
+                     GError **err)
+{
+    Device *dev = device_create(m, type, settings, NULL, err);
+
+    if (dev)
+        sysdev_map(dev, 0, addr);
+    return dev;
+}
+
+/* --- memory and CPUs --- */
+
+static bool build_memory(Machine *m, Virt *v, GError **err)
+{
+    v->ram = machine_ram_new(m, "riscv_virt_board.ram", v->config.ram_size, err);
+    v->rom = v->ram ? machine_ram_new(m, "riscv_virt_board.mrom", virt_map[VIRT_MROM].size, err)
+                    : NULL;
+    if (!v->rom)
+        return false;
+    v->rom->read_only = true;
+    mem_init_ram(&v->ram_region, v->ram->id, v->ram, 0, v->ram->size);
+    mem_init_ram(&v->rom_region, v->rom->id, v->rom, 0, v->rom->size);
+    mem_map(&m->memory, virt_map[VIRT_DRAM].base, &v->ram_region, 0, 0);
+    mem_map(&m->memory, virt_map[VIRT_MROM].base, &v->rom_region, 0, 0);
+    v->loads = load_list_new((LoadRam){ v->ram, virt_map[VIRT_DRAM].base });
+    return true;
+}
+
+/* Without an IMSIC the AIA CSRs are not there either, unless asked for by name. */
+static char *cpu_features(const Virt *v, const CpuType *type, const char *given)
+{
+    static const char *const aia[] = { "smaia", "ssaia" };
+    GString *s = g_string_new(given);
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(aia) && v->config.aia != VIRT_AIA_APLIC_IMSIC; i++) {
+        if (plan_find_prop(type->props, type->n_props, aia[i]) && !strstr(s->str, aia[i]))
+            g_string_append_printf(s, "%s%s=off", s->len ? "," : "", aia[i]);
+    }
+    return g_string_free(s, FALSE);
+}
+
+static bool build_cpus(Machine *m, Virt *v, const char *model, GError **err)
+{
+    g_auto(GStrv) parts = g_strsplit(model ? model : "rv64", ",", 2);
+    const CpuType *type = parts[0] ? cpu_type_find(parts[0]) : NULL;
+    g_autofree char *features = NULL;
+
+    if (!type) {
+        g_set_error(err, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                    "there is no CPU type '%s' (-cpu help lists them)", parts[0] ? parts[0] : "");
+        return false;
+    }
+    features = cpu_features(v, type, parts[1]);
+    for (unsigned i = 0; i < v->config.harts; i++) {
+        Cpu *cpu = type->create(m, i, *features ? features : NULL, err);
+
+        if (!cpu)
+            return false;
+        if (m->cpus->len <= i)
+            g_ptr_array_add(m->cpus, cpu);
+    }
+    return true;
+}
+
+/* --- interrupt controllers and timers --- */
+
+static bool build_timers(Machine *m, Virt *v, GError **err)
+{
+    g_autofree char *harts = g_strdup_printf("num-harts=%u", v->config.harts);
+    g_autofree char *sswi = g_strdup_printf("%s,sswi=on", harts);
+    uint64_t base = virt_map[VIRT_CLINT].base;
+
+    if (v->config.aclint && v->config.aia == VIRT_AIA_APLIC_IMSIC) /* the IMSIC sends IPIs */
+        return place(m, "riscv.aclint.mtimer", harts, base, err);
+    if (!place(m, "riscv.aclint.swi", harts, base, err) ||
+        !place(m, "riscv.aclint.mtimer", harts, base + 0x4000, err))
+        return false;
+    return !v->config.aclint ||
+           place(m, "riscv.aclint.swi", sswi, virt_map[VIRT_ACLINT_SSWI].base, err);
+}
+
+static bool build_plic(Machine *m, Virt *v, GError **err)
+{
+    g_autofree char *settings =
+        g_strdup_printf("num-harts=%u,num-sources=%u", v->config.harts, VIRT_N_SOURCES);
+
+    v->irqchip = place(m, "riscv.sifive.plic", settings, virt_map[VIRT_PLIC].base, err);
+    return v->irqchip;
+}
+
+static bool build_irqchip(Machine *m, Virt *v, GError **err)
+{
+    return build_plic(m, v, err);
+}
+
+/* --- devices --- */
+
+static bool wired(Machine *m, Virt *v, const char *type, const char *settings, uint64_t addr,
+                  unsigned irq, GError **err)
+{
+    Device *dev = place(m, type, settings, addr, err);
+
+    if (dev)
+        sysdev_connect(dev, 0, device_irq_in(v->irqchip, irq));
+    return dev;
+}
+
+/* Board devices are in no description: -global reaches them here. */
+static char *global_settings(const PlanMachine *plan, const char *type)
+{
+    GString *s = g_string_new(NULL);
+
+    for (guint i = 0; i < plan->globals->len; i++) {
+        PlanGlobal *g = g_ptr_array_index(plan->globals, i);
+
+        if (g_str_equal(g->type, type)) {
+            g_string_append_printf(s, "%s%s=%s", s->len ? "," : "", g->prop, g->value);
+            g->used = true;
+        }
+    }
+    return g_string_free(s, FALSE);
+}
+
+static bool build_devices(Machine *m, Virt *v, const PlanMachine *plan, GError **err)
+{
+    const char *serial = chardev_find(m, SERIAL0) ? "chardev=" SERIAL0 : NULL;
+    g_autofree char *slot = global_settings(plan, "virtio-mmio");
+    g_autofree char *rtc = global_settings(plan, "goldfish_rtc");
+
+    for (unsigned i = 0; i < VIRT_N_VIRTIO; i++) {
+        if (!wired(m, v, "virtio-mmio", *slot ? slot : NULL,
+                   virt_map[VIRT_VIRTIO].base + i * virt_map[VIRT_VIRTIO].size,
+                   VIRT_IRQ_VIRTIO + i, err))
+            return false;
+    }
+    return place(m, "riscv.sifive.test", NULL, virt_map[VIRT_TEST].base, err) &&
+           wired(m, v, "goldfish_rtc", *rtc ? rtc : NULL, virt_map[VIRT_RTC].base, VIRT_IRQ_RTC,
+                 err) &&
+           wired(m, v, "serial-mm", serial, virt_map[VIRT_UART].base, VIRT_IRQ_UART, err);
+}
+
+/* --- the board --- */
+
+static const PlanValue *setting(const PlanMachine *plan, const char *name)
+{
+    for (guint i = 0; i < plan->settings->len; i++) {
+        PlanSetting *s = g_ptr_array_index(plan->settings, i);
+
+        if (g_str_equal(s->name, name))
+            return &s->value;
+    }
+    return NULL;
+}
+
+static void read_config(const PlanMachine *plan, VirtConfig *c)
+{
+    const PlanValue *aia = setting(plan, "aia"), *aclint = setting(plan, "aclint");
+
+    *c = (VirtConfig){
+        .aia = aia ? (VirtAia)aia->u : VIRT_AIA_APLIC_IMSIC,
+        .aclint = aclint && aclint->b,
+        .harts = MAX(plan->cpus, 1),
+        .ram_size = plan->ram_size,
+    };
+}
+
+static bool virt_build(Machine *m, const PlanMachine *plan, GError **err)
+{
+    Virt *v = g_new0(Virt, 1);
+
+    m->board = v;
+    m->has_guest = true;
+    read_config(plan, &v->config);
+    g_assert(v->config.harts <= VIRT_MAX_HARTS);
+    return build_memory(m, v, err) && build_cpus(m, v, plan->cpu, err) &&
+           build_timers(m, v, err) && build_irqchip(m, v, err) && build_devices(m, v, plan, err);
+}
+
+/* Memory as it was at power-on, then the harts at the reset vector. */
+static void virt_reset(Machine *m)
+{
+    Virt *v = m->board;
+    g_autoptr(GError) err = NULL;
+
+    if (!load_list_replay(v->loads, &err))
+        g_printerr("backplane: reset: %s\n", err->message);
+    for (guint i = 0; i < m->cpus->len; i++) {
+        Cpu *cpu = g_ptr_array_index(m->cpus, i);
+
+        cpu->type->reset(cpu, virt_map[VIRT_MROM].base);
+    }
+}
+
+static void virt_free(Machine *m)
+{
+    Virt *v = m->board;
+
+    if (!v)
+        return;
+    mem_fini(&v->ram_region);
+    mem_fini(&v->rom_region);
+    load_list_free(v->loads);
+    g_free(v);
+    m->board = NULL;
+}
+
+static const char *const aia_choices[] = { "none", "aplic", "aplic-imsic", NULL };
+
+static const PlanProp virt_props[] = {
+    { .name = "aia", .kind = PLAN_PROP_ENUM, .def = VIRT_AIA_APLIC_IMSIC, .choices = aia_choices,
+      .doc = "interrupt controller: PLIC, APLIC, or APLIC with IMSIC (which takes messages)" },
+    { .name = "aclint", .kind = PLAN_PROP_BOOL, .def = false,
+      .doc = "ACLINT devices in place of the SiFive CLINT" },
+    { .name = "dumpdtb", .kind = PLAN_PROP_STRING, .flags = PLAN_PROP_HOST,
+      .doc = "write the device tree to this file and exit" },
+};
+
+const BoardType virt_board = {
+    .plan = {
+        .name = "virt-0.1",
+        .alias = "virt",
+        .doc = "RISC-V machine with a PCI Express root complex",
+        .is_default = true,
+        .default_cpu = "rv64",
+        .default_ram_id = "riscv_virt_board.ram",
+        .max_cpus = 1,
+        .default_ram = 128ull << 20,
+        .props = virt_props,
+        .n_props = G_N_ELEMENTS(virt_props),
+        .root_bus = "pcie.0",
+        .root_kind = PLAN_BUS_PCIE_ROOT,
+    },
+    .build = virt_build,
+    .boot = virt_boot,
+    .reset = virt_reset,
+    .free = virt_free,
+};

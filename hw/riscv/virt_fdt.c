@@ -1,0 +1,520 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The device tree of the `virt` board.
+ *
+ * References: Devicetree Specification 0.4; Linux Documentation/devicetree/bindings (riscv,aplic,
+ * riscv,imsics, host-generic-pci). Nodes are made in the order in which phandles are given out;
+ * libfdt puts a new node before its elder siblings.
+ */
+#include "hw/riscv/virt.h"
+
+#include <libfdt.h>
+
+enum { IRQ_LEVEL_HIGH = 4, TREE_SIZE = 64 << 10, MAX_CELLS = 512 };
+
+typedef struct Fdt {
+    void *blob;
+    const VirtConfig *c;
+    uint32_t next_phandle;
+    uint32_t cpu_intc[VIRT_MAX_HARTS];
+    uint32_t irqchip, irq_cells; /* where wired interrupts go */
+    uint32_t imsic_m, imsic_s, test;
+} Fdt;
+
+/* Cells being gathered for one property. */
+typedef struct Cells {
+    uint32_t v[MAX_CELLS];
+    unsigned n;
+} Cells;
+
+static void cell(Cells *c, uint32_t v)
+{
+    g_assert(c->n < MAX_CELLS);
+    c->v[c->n++] = cpu_to_fdt32(v);
+}
+
+static void cell64(Cells *c, uint64_t v)
+{
+    cell(c, v >> 32);
+    cell(c, v);
+}
+
+/* The blob is ours and sized for everything below: an error of libfdt is our own bug. */
+static int ok(int r)
+{
+    g_assert_cmpint(r, >=, 0);
+    return r;
+}
+
+static int add_node(Fdt *f, const char *parent, const char *name)
+{
+    return ok(fdt_add_subnode(f->blob, ok(fdt_path_offset(f->blob, parent)), name));
+}
+
+static int add_device(Fdt *f, const char *name, uint64_t base)
+{
+    g_autofree char *unit = g_strdup_printf("%s@%" G_GINT64_MODIFIER "x", name, base);
+
+    return add_node(f, "/soc", unit);
+}
+
+static void prop_cells(Fdt *f, int node, const char *name, const Cells *c)
+{
+    ok(fdt_setprop(f->blob, node, name, c->v, c->n * 4));
+}
+
+static void prop_u32(Fdt *f, int node, const char *name, uint32_t v)
+{
+    ok(fdt_setprop_u32(f->blob, node, name, v));
+}
+
+static void prop_flag(Fdt *f, int node, const char *name)
+{
+    ok(fdt_setprop(f->blob, node, name, NULL, 0));
+}
+
+static void prop_string(Fdt *f, int node, const char *name, const char *v)
+{
+    ok(fdt_setprop_string(f->blob, node, name, v));
+}
+
+/* A list of strings: the literal holds the separating zeroes. */
+#define prop_strings(f, node, name, literal)                                                       \
+    ok(fdt_setprop((f)->blob, node, name, literal, sizeof(literal)))
+
+static void prop_reg(Fdt *f, int node, uint64_t base, uint64_t size)
+{
+    Cells c = { .n = 0 };
+
+    cell64(&c, base);
+    cell64(&c, size);
+    prop_cells(f, node, "reg", &c);
+}
+
+static uint32_t new_phandle(Fdt *f, int node)
+{
+    prop_u32(f, node, "phandle", f->next_phandle);
+    return f->next_phandle++;
+}
+
+static void prop_interrupt(Fdt *f, int node, unsigned irq)
+{
+    Cells c = { .n = 0 };
+
+    cell(&c, irq);
+    if (f->irq_cells == 2)
+        cell(&c, IRQ_LEVEL_HIGH);
+    prop_u32(f, node, "interrupt-parent", f->irqchip);
+    prop_cells(f, node, "interrupts", &c);
+}
+
+/* interrupts-extended to these inputs (0: only one) of every hart. */
+static void prop_cpu_inputs(Fdt *f, int node, uint32_t first, uint32_t second)
+{
+    Cells c = { .n = 0 };
+
+    for (unsigned i = 0; i < f->c->harts; i++) {
+        cell(&c, f->cpu_intc[i]);
+        cell(&c, first);
+        if (second) {
+            cell(&c, f->cpu_intc[i]);
+            cell(&c, second);
+        }
+    }
+    prop_cells(f, node, "interrupts-extended", &c);
+}
+
+static void prop_controller(Fdt *f, int node, uint32_t irq_cells)
+{
+    prop_u32(f, node, "#interrupt-cells", irq_cells);
+    prop_flag(f, node, "interrupt-controller");
+}
+
+/* --- CPUs and memory --- */
+
+static uint32_t add_cpu(Fdt *f, unsigned i, Cpu *cpu)
+{
+    g_autofree char *name = g_strdup_printf("cpu@%x", i);
+    g_autofree char *path = g_strdup_printf("/cpus/%s", name);
+    int node = add_node(f, "/cpus", name);
+    uint32_t phandle = new_phandle(f, node);
+
+    if (cpu->type->fdt_props)
+        cpu->type->fdt_props(cpu, f->blob, node);
+    node = ok(fdt_path_offset(f->blob, path));
+    prop_string(f, node, "compatible", "riscv");
+    prop_string(f, node, "status", "okay");
+    prop_u32(f, node, "reg", i);
+    prop_string(f, node, "device_type", "cpu");
+    node = add_node(f, path, "interrupt-controller");
+    f->cpu_intc[i] = new_phandle(f, node);
+    prop_string(f, node, "compatible", "riscv,cpu-intc");
+    prop_controller(f, node, 1);
+    return phandle;
+}
+
+static void add_cpus(Fdt *f, GPtrArray *cpus)
+{
+    uint32_t phandle[VIRT_MAX_HARTS];
+    int node = add_node(f, "/", "cpus");
+
+    prop_u32(f, node, "timebase-frequency", VIRT_TIMEBASE);
+    prop_u32(f, node, "#size-cells", 0);
+    prop_u32(f, node, "#address-cells", 1);
+    add_node(f, "/cpus", "cpu-map");
+    add_node(f, "/cpus/cpu-map", "cluster0");
+    for (unsigned i = f->c->harts; i-- > 0;)
+        phandle[i] = add_cpu(f, i, g_ptr_array_index(cpus, i));
+    for (unsigned i = f->c->harts; i-- > 0;) {
+        g_autofree char *core = g_strdup_printf("core%u", i);
+
+        prop_u32(f, add_node(f, "/cpus/cpu-map/cluster0", core), "cpu", phandle[i]);
+    }
+}
+
+static void add_memory(Fdt *f)
+{
+    int node = add_node(f, "/", "memory@80000000");
+
+    prop_reg(f, node, virt_map[VIRT_DRAM].base, f->c->ram_size);
+    prop_string(f, node, "device_type", "memory");
+}
+
+/* --- interrupt controllers and timers --- */
+
+static void add_clint(Fdt *f)
+{
+    int node = add_device(f, "clint", virt_map[VIRT_CLINT].base);
+
+    prop_strings(f, node, "compatible", "sifive,clint0\0riscv,clint0");
+    prop_reg(f, node, virt_map[VIRT_CLINT].base, virt_map[VIRT_CLINT].size);
+    prop_cpu_inputs(f, node, 3, 7);
+}
+
+static void add_swi(Fdt *f, const char *name, const char *compatible, uint64_t base, uint32_t input)
+{
+    int node = add_device(f, name, base);
+
+    prop_string(f, node, "compatible", compatible);
+    prop_reg(f, node, base, 0x4000);
+    prop_cpu_inputs(f, node, input, 0);
+    prop_controller(f, node, 0);
+}
+
+static void add_mtimer(Fdt *f, uint64_t base, uint64_t mtime_size)
+{
+    int node = add_device(f, "mtimer", base);
+    Cells c = { .n = 0 };
+
+    prop_string(f, node, "compatible", "riscv,aclint-mtimer");
+    cell64(&c, base + 0x7ff8);
+    cell64(&c, mtime_size);
+    cell64(&c, base);
+    cell64(&c, 0x7ff8);
+    prop_cells(f, node, "reg", &c);
+    prop_cpu_inputs(f, node, 7, 0);
+}
+
+static void add_timers(Fdt *f)
+{
+    uint64_t base = virt_map[VIRT_CLINT].base;
+
+    if (!f->c->aclint) {
+        add_clint(f);
+    } else if (f->c->aia == VIRT_AIA_APLIC_IMSIC) {
+        add_mtimer(f, base, 8);
+    } else {
+        add_swi(f, "mswi", "riscv,aclint-mswi", base, 3);
+        add_mtimer(f, base + 0x4000, 0x4008);
+        add_swi(f, "sswi", "riscv,aclint-sswi", virt_map[VIRT_ACLINT_SSWI].base, 1);
+    }
+}
+
+static void add_plic(Fdt *f)
+{
+    int node = add_device(f, "plic", virt_map[VIRT_PLIC].base);
+
+    f->irqchip = new_phandle(f, node);
+    f->irq_cells = 1;
+    prop_strings(f, node, "compatible", "sifive,plic-1.0.0\0riscv,plic0");
+    prop_controller(f, node, 1);
+    prop_u32(f, node, "#address-cells", 0);
+    prop_cpu_inputs(f, node, 11, 9);
+    prop_reg(f, node, virt_map[VIRT_PLIC].base, virt_map[VIRT_PLIC].size);
+    prop_u32(f, node, "riscv,ndev", VIRT_N_SOURCES);
+}
+
+static uint32_t add_imsic(Fdt *f, uint64_t base, uint32_t input)
+{
+    int node = add_device(f, "imsics", base);
+    uint32_t phandle = new_phandle(f, node);
+
+    prop_string(f, node, "compatible", "riscv,imsics");
+    prop_controller(f, node, 0);
+    prop_flag(f, node, "msi-controller");
+    prop_u32(f, node, "#msi-cells", 0);
+    prop_cpu_inputs(f, node, input, 0);
+    prop_reg(f, node, base, (uint64_t)f->c->harts * 0x1000);
+    prop_u32(f, node, "riscv,num-ids", VIRT_IMSIC_IDS);
+    prop_u32(f, node, "riscv,ipi-id", 1);
+    return phandle;
+}
+
+static int add_aplic(Fdt *f, VirtRegion where, uint32_t imsic, uint32_t input)
+{
+    int node = add_device(f, "aplic", virt_map[where].base);
+
+    prop_string(f, node, "compatible", "riscv,aplic");
+    prop_controller(f, node, 2);
+    prop_u32(f, node, "#address-cells", 0);
+    if (f->c->aia == VIRT_AIA_APLIC_IMSIC)
+        prop_u32(f, node, "msi-parent", imsic);
+    else
+        prop_cpu_inputs(f, node, input, 0);
+    prop_reg(f, node, virt_map[where].base, virt_map[where].size);
+    prop_u32(f, node, "riscv,num-sources", VIRT_N_SOURCES);
+    return node;
+}
+
+/* M delegates everything to S. The delegation property was spelt differently before it was
+ * ratified: firmware of both ages finds its own. */
+static void add_aia(Fdt *f)
+{
+    Cells delegate = { .n = 0 };
+    uint32_t m;
+    int node;
+
+    if (f->c->aia == VIRT_AIA_APLIC_IMSIC) {
+        f->imsic_m = add_imsic(f, virt_map[VIRT_IMSIC_M].base, 11);
+        f->imsic_s = add_imsic(f, virt_map[VIRT_IMSIC_S].base, 9);
+    }
+    m = f->next_phandle++;
+    f->irqchip = f->next_phandle++;
+    f->irq_cells = 2;
+    cell(&delegate, f->irqchip);
+    cell(&delegate, 1);
+    cell(&delegate, VIRT_N_SOURCES);
+    node = add_aplic(f, VIRT_APLIC_M, f->imsic_m, 11);
+    prop_u32(f, node, "phandle", m);
+    prop_u32(f, node, "riscv,children", f->irqchip);
+    prop_cells(f, node, "riscv,delegate", &delegate);
+    prop_cells(f, node, "riscv,delegation", &delegate);
+    node = add_aplic(f, VIRT_APLIC_S, f->imsic_s, 9);
+    prop_u32(f, node, "phandle", f->irqchip);
+}
+
+/* --- devices --- */
+
+static void add_virtio(Fdt *f)
+{
+    for (unsigned i = 0; i < VIRT_N_VIRTIO; i++) {
+        uint64_t base = virt_map[VIRT_VIRTIO].base + i * virt_map[VIRT_VIRTIO].size;
+        int node = add_device(f, "virtio_mmio", base);
+
+        prop_string(f, node, "compatible", "virtio,mmio");
+        prop_reg(f, node, base, virt_map[VIRT_VIRTIO].size);
+        prop_interrupt(f, node, VIRT_IRQ_VIRTIO + i);
+    }
+}
+
+static void pci_range(Cells *c, uint32_t space, uint64_t bus, uint64_t cpu, uint64_t size)
+{
+    cell(c, space);
+    cell64(c, bus);
+    cell64(c, cpu);
+    cell64(c, size);
+}
+
+/* INTx pin p of slot s goes to input (s + p) mod 4: the mapping repeats every four slots. */
+static void prop_interrupt_map(Fdt *f, int node)
+{
+    static const uint32_t mask[] = { 0x1800, 0, 0, 7 };
+    Cells map = { .n = 0 }, m = { .n = 0 };
+
+    for (unsigned slot = 0; slot < 4; slot++) {
+        for (unsigned pin = 0; pin < 4; pin++) {
+            cell(&map, slot << 11);
+            cell64(&map, 0);
+            cell(&map, pin + 1);
+            cell(&map, f->irqchip);
+            cell(&map, VIRT_IRQ_PCIE + (slot + pin) % 4);
+            if (f->irq_cells == 2)
+                cell(&map, IRQ_LEVEL_HIGH);
+        }
+    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(mask); i++)
+        cell(&m, mask[i]);
+    prop_cells(f, node, "interrupt-map", &map);
+    prop_cells(f, node, "interrupt-map-mask", &m);
+}
+
+static void add_pci(Fdt *f)
+{
+    const VirtMap *ecam = &virt_map[VIRT_PCIE_ECAM], *mmio = &virt_map[VIRT_PCIE_MMIO];
+    uint64_t high = virt_mmio64_base(f->c);
+    int node = add_device(f, "pci", ecam->base);
+    Cells ranges = { .n = 0 }, buses = { .n = 0 };
+
+    pci_range(&ranges, 0x01000000, 0, virt_map[VIRT_PCIE_PIO].base, virt_map[VIRT_PCIE_PIO].size);
+    pci_range(&ranges, 0x02000000, mmio->base, mmio->base, mmio->size);
+    pci_range(&ranges, 0x03000000, high, high, VIRT_PCIE_MMIO64_SIZE);
+    cell(&buses, 0);
+    cell(&buses, ecam->size / (1 << 20) - 1);
+    prop_u32(f, node, "#address-cells", 3);
+    prop_u32(f, node, "#interrupt-cells", 1);
+    prop_u32(f, node, "#size-cells", 2);
+    prop_string(f, node, "compatible", "pci-host-ecam-generic");
+    prop_string(f, node, "device_type", "pci");
+    prop_u32(f, node, "linux,pci-domain", 0);
+    prop_cells(f, node, "bus-range", &buses);
+    prop_flag(f, node, "dma-coherent");
+    if (f->c->aia == VIRT_AIA_APLIC_IMSIC)
+        prop_u32(f, node, "msi-parent", f->imsic_s);
+    prop_reg(f, node, ecam->base, ecam->size);
+    prop_cells(f, node, "ranges", &ranges);
+    prop_interrupt_map(f, node);
+}
+
+static void add_syscon(Fdt *f, const char *name, const char *compatible, uint32_t value)
+{
+    int node = add_node(f, "/", name);
+
+    prop_string(f, node, "compatible", compatible);
+    prop_u32(f, node, "regmap", f->test);
+    prop_u32(f, node, "offset", 0);
+    prop_u32(f, node, "value", value);
+}
+
+static void add_test(Fdt *f)
+{
+    int node = add_device(f, "test", virt_map[VIRT_TEST].base);
+
+    prop_strings(f, node, "compatible", "sifive,test1\0sifive,test0\0syscon");
+    prop_reg(f, node, virt_map[VIRT_TEST].base, virt_map[VIRT_TEST].size);
+    f->test = new_phandle(f, node);
+    add_syscon(f, "reboot", "syscon-reboot", 0x7777);
+    add_syscon(f, "poweroff", "syscon-poweroff", 0x5555);
+}
+
+static void add_uart_and_rtc(Fdt *f)
+{
+    int node = add_device(f, "serial", virt_map[VIRT_UART].base);
+
+    prop_string(f, node, "compatible", "ns16550a");
+    prop_reg(f, node, virt_map[VIRT_UART].base, virt_map[VIRT_UART].size);
+    prop_u32(f, node, "clock-frequency", VIRT_UART_CLOCK);
+    prop_interrupt(f, node, VIRT_IRQ_UART);
+    node = add_device(f, "rtc", virt_map[VIRT_RTC].base);
+    prop_string(f, node, "compatible", "google,goldfish-rtc");
+    prop_reg(f, node, virt_map[VIRT_RTC].base, virt_map[VIRT_RTC].size);
+    prop_interrupt(f, node, VIRT_IRQ_RTC);
+}
+
+static void add_platform_bus(Fdt *f)
+{
+    const VirtMap *map = &virt_map[VIRT_PLATFORM_BUS];
+    int node = add_node(f, "/", "platform-bus@4000000");
+    Cells ranges = { .n = 0 };
+
+    cell(&ranges, 0);
+    cell64(&ranges, map->base);
+    cell(&ranges, map->size);
+    prop_strings(f, node, "compatible", "qemu,platform\0simple-bus");
+    prop_u32(f, node, "#size-cells", 1);
+    prop_u32(f, node, "#address-cells", 1);
+    prop_cells(f, node, "ranges", &ranges);
+    prop_u32(f, node, "interrupt-parent", f->irqchip);
+}
+
+static void add_root(Fdt *f)
+{
+    int node = ok(fdt_path_offset(f->blob, "/"));
+
+    prop_string(f, node, "model", "riscv-virtio,qemu");
+    prop_string(f, node, "compatible", "riscv-virtio");
+    prop_u32(f, node, "#size-cells", 2);
+    prop_u32(f, node, "#address-cells", 2);
+    node = add_node(f, "/", "soc");
+    prop_flag(f, node, "ranges");
+    prop_string(f, node, "compatible", "simple-bus");
+    prop_u32(f, node, "#size-cells", 2);
+    prop_u32(f, node, "#address-cells", 2);
+}
+
+void *virt_fdt_build(const VirtConfig *c, GPtrArray *cpus, size_t room)
+{
+    size_t size = TREE_SIZE + room;
+    Fdt f = { .blob = g_malloc0(size), .c = c, .next_phandle = 1 };
+    int node;
+
+    ok(fdt_create_empty_tree(f.blob, size));
+    add_root(&f);
+    add_cpus(&f, cpus);
+    add_memory(&f);
+    add_timers(&f);
+    if (c->aia == VIRT_AIA_NONE)
+        add_plic(&f);
+    else
+        add_aia(&f);
+    add_platform_bus(&f);
+    add_virtio(&f);
+    add_pci(&f);
+    add_test(&f);
+    add_uart_and_rtc(&f);
+    node = add_node(&f, "/", "chosen");
+    prop_string(&f, node, "stdout-path", "/soc/serial@10000000");
+    return f.blob;
+}
+
+/* --- what booting adds --- */
+
+static bool set_chosen(void *fdt, int node, const VirtFdtBoot *b)
+{
+    int r = 0;
+
+    if (b->append)
+        r |= fdt_setprop_string(fdt, node, "bootargs", b->append);
+    if (b->initrd_end > b->initrd_start) {
+        r |= fdt_setprop_u64(fdt, node, "linux,initrd-start", b->initrd_start);
+        r |= fdt_setprop_u64(fdt, node, "linux,initrd-end", b->initrd_end);
+    }
+    if (b->seed)
+        r |= fdt_setprop(fdt, node, "rng-seed", b->seed, 32);
+    return r == 0;
+}
+
+bool virt_fdt_set_boot(void *fdt, const VirtFdtBoot *b, GError **err)
+{
+    int node = fdt_path_offset(fdt, "/chosen");
+
+    if (node < 0)
+        node = fdt_add_subnode(fdt, 0, "chosen");
+    if (node >= 0 && set_chosen(fdt, node, b))
+        return true;
+    g_set_error(err, g_quark_from_static_string("backplane-fdt"), 0,
+                "the device tree takes no /chosen properties: it is malformed or full");
+    return false;
+}
+
+void *virt_fdt_load(const char *path, size_t room, GError **err)
+{
+    uint64_t len;
+    g_autofree uint8_t *data = load_file_bytes("device tree", path, 1 << 20, &len, err);
+    void *blob;
+
+    if (!data)
+        return NULL;
+    if (len < sizeof(struct fdt_header) || fdt_check_full(data, len) < 0) {
+        g_set_error(err, g_quark_from_static_string("backplane-fdt"), 0,
+                    "device tree '%s' is truncated or no flattened device tree (dtc makes one)",
+                    path);
+        return NULL;
+    }
+    blob = g_malloc0(len + room);
+    if (fdt_open_into(data, blob, len + room) == 0)
+        return blob;
+    g_set_error(err, g_quark_from_static_string("backplane-fdt"), 0,
+                "device tree '%s' cannot be expanded to hold the boot arguments", path);
+    g_free(blob);
+    return NULL;
+}

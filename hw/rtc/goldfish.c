@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Goldfish real-time clock: nanoseconds since 1970 in two halves, one alarm with an interrupt.
+ *
+ * Reference: the register list of Linux's drivers/rtc/rtc-goldfish.c binding and Android's
+ * "Goldfish virtual hardware" document. Time runs with the virtual clock from an offset that is
+ * taken from the host clock at power-on and saved.
+ */
+#include "hw/core/sysdev.h"
+
+typedef struct Goldfish {
+    SysDevice sys;
+    int64_t offset; /* RTC time minus virtual time, ns */
+    uint64_t base;  /* property: time at start, ns since 1970; 0: the host's */
+    uint32_t time_low, time_high, alarm_low, alarm_high, irq_enabled, alarm_status, irq_pending;
+    Timer alarm;
+} Goldfish;
+
+static uint64_t rtc_now(const Goldfish *s)
+{
+    return (uint64_t)clock_now_any(s->sys.dev.machine, CLOCK_KIND_VIRTUAL) + s->offset;
+}
+
+static void update_irq(Goldfish *s)
+{
+    sysdev_irq_set(&s->sys, 0, s->irq_enabled && s->irq_pending);
+}
+
+static void alarm_fired(void *dev)
+{
+    Goldfish *s = dev;
+
+    s->alarm_status = 0;
+    s->irq_pending = 1;
+    update_irq(s);
+}
+
+/* Arm the timer for the alarm's RTC time; one that has passed fires at once. */
+static void arm_alarm(Goldfish *s)
+{
+    uint64_t at = (uint64_t)s->alarm_high << 32 | s->alarm_low, now = rtc_now(s);
+
+    s->alarm_status = 1;
+    if (at <= now)
+        alarm_fired(s);
+    else
+        timer_arm_ns(&s->alarm, at - now);
+}
+
+static uint64_t read_time_low(void *dev, const RegDesc *r)
+{
+    Goldfish *s = dev;
+    uint64_t now = rtc_now(s);
+
+    s->time_high = now >> 32;
+    return (uint32_t)now;
+}
+
+static void wrote_time_low(void *dev, const RegDesc *r, uint64_t old, uint64_t written)
+{
+    Goldfish *s = dev;
+    uint64_t t = (uint64_t)s->time_high << 32 | s->time_low;
+
+    s->offset = t - (uint64_t)clock_now_any(s->sys.dev.machine, CLOCK_KIND_VIRTUAL);
+    if (s->alarm_status)
+        arm_alarm(s);
+}
+
+static void wrote_alarm_low(void *dev, const RegDesc *r, uint64_t old, uint64_t written)
+{
+    arm_alarm(dev);
+}
+
+static void wrote_irq_enabled(void *dev, const RegDesc *r, uint64_t old, uint64_t written)
+{
+    update_irq(dev);
+}
+
+static void wrote_clear_alarm(void *dev, const RegDesc *r, uint64_t old, uint64_t written)
+{
+    Goldfish *s = dev;
+
+    timer_cancel(&s->alarm);
+    s->alarm_status = 0;
+}
+
+static void wrote_clear_interrupt(void *dev, const RegDesc *r, uint64_t old, uint64_t written)
+{
+    Goldfish *s = dev;
+
+    s->irq_pending = 0;
+    update_irq(s);
+}
+
+#define ALL32 UINT32_MAX
+static const RegDesc goldfish_regs[] = {
+    REG32(Goldfish, time_low, 0x00, .rw = ALL32, .read = read_time_low, .wrote = wrote_time_low),
+    REG32(Goldfish, time_high, 0x04, .rw = ALL32),
+    REG32(Goldfish, alarm_low, 0x08, .rw = ALL32, .wrote = wrote_alarm_low),
+    REG32(Goldfish, alarm_high, 0x0c, .rw = ALL32),
+    REG32(Goldfish, irq_enabled, 0x10, .rw = 1, .wrote = wrote_irq_enabled),
+    { .at = 0x14, .width = 4, .name = "clear_alarm", .field = REG_NO_FIELD,
+      .wrote = wrote_clear_alarm },
+    REG32_RO(Goldfish, alarm_status, 0x18),
+    { .at = 0x1c, .width = 4, .name = "clear_interrupt", .field = REG_NO_FIELD,
+      .wrote = wrote_clear_interrupt },
+};
+
+static bool goldfish_realize(void *dev, GError **err)
+{
+    Goldfish *s = dev;
+    Machine *m = s->sys.dev.machine;
+    int64_t base = s->base ? (int64_t)s->base : clock_now_any(m, CLOCK_KIND_HOST);
+
+    s->offset = base - clock_now_any(m, CLOCK_KIND_VIRTUAL);
+    timer_setup(&s->alarm, alarm_fired, s);
+    return true;
+}
+
+/* The clock itself has a battery: a reset leaves its time alone. */
+static void goldfish_reset(void *dev, ResetKind kind)
+{
+    Goldfish *s = dev;
+
+    timer_cancel(&s->alarm);
+    s->irq_pending = 0;
+}
+
+static void goldfish_reset_exit(void *dev)
+{
+    update_irq(dev);
+}
+
+static void goldfish_unrealize(void *dev)
+{
+    Goldfish *s = dev;
+
+    timer_cancel(&s->alarm);
+}
+
+static bool goldfish_post_load(void *obj, GError **err)
+{
+    update_irq(obj);
+    return true;
+}
+
+static const VmField goldfish_fields[] = {
+    VM_I64(Goldfish, offset),
+    VM_U32(Goldfish, time_low),
+    VM_U32(Goldfish, time_high),
+    VM_U32(Goldfish, alarm_low),
+    VM_U32(Goldfish, alarm_high),
+    VM_U32(Goldfish, irq_enabled, .max = 1),
+    VM_U32(Goldfish, alarm_status, .max = 1),
+    VM_U32(Goldfish, irq_pending, .max = 1),
+    VM_TIMER(Goldfish, alarm),
+};
+
+static const VmState goldfish_vmstate = {
+    .name = "goldfish_rtc", .version = 1, .fields = goldfish_fields,
+    .n_fields = G_N_ELEMENTS(goldfish_fields), .post_load = goldfish_post_load,
+};
+
+static const PlanProp goldfish_props[] = {
+    PROP_U64(Goldfish, base, "base", 0, 0, INT64_MAX,
+             "time at power-on in ns since 1970; 0 is the host's clock"),
+};
+
+static const SysRegionDesc goldfish_regions[] = {
+    { .name = "goldfish_rtc", .size = 0x1000, .regs = goldfish_regs,
+      .n_regs = G_N_ELEMENTS(goldfish_regs) },
+};
+
+static const SysDeviceType goldfish_type = {
+    .base = {
+        .name = "goldfish_rtc",
+        .doc = "Goldfish real-time clock",
+        .kind = &sys_device_kind,
+        .size = sizeof(Goldfish),
+        .props = goldfish_props, .n_props = G_N_ELEMENTS(goldfish_props),
+        .vmstate = &goldfish_vmstate,
+        .internal = true,
+        .realize = goldfish_realize,
+        .reset = goldfish_reset,
+        .reset_exit = goldfish_reset_exit,
+        .unrealize = goldfish_unrealize,
+    },
+    .regions = goldfish_regions, .n_regions = G_N_ELEMENTS(goldfish_regions),
+    .n_irqs = 1,
+};
+SYS_DEVICE_TYPE(goldfish_type);

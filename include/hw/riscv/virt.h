@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The `virt` board: its memory map, its options and its device tree.
+ *
+ * The map, the node names and the properties are those of QEMU's `virt`, so that firmware and
+ * test programs built for it run unchanged; docs/ lists the differences.
+ */
+#ifndef HW_RISCV_VIRT_H
+#define HW_RISCV_VIRT_H
+
+#include "hw/core/board.h"
+#include "hw/riscv/loader.h"
+
+typedef enum VirtRegion {
+    VIRT_MROM, VIRT_TEST, VIRT_RTC, VIRT_CLINT, VIRT_ACLINT_SSWI, VIRT_PCIE_PIO,
+    VIRT_PLATFORM_BUS, VIRT_PLIC, VIRT_APLIC_M, VIRT_APLIC_S, VIRT_UART, VIRT_VIRTIO,
+    VIRT_IMSIC_M, VIRT_IMSIC_S, VIRT_PCIE_ECAM, VIRT_PCIE_MMIO, VIRT_DRAM, VIRT_REGIONS
+} VirtRegion;
+
+typedef struct VirtMap {
+    uint64_t base, size;
+} VirtMap;
+extern const VirtMap virt_map[VIRT_REGIONS];
+
+/* Interrupt controller inputs */
+enum { VIRT_IRQ_VIRTIO = 1, VIRT_IRQ_UART = 10, VIRT_IRQ_RTC = 11, VIRT_IRQ_PCIE = 32 };
+enum {
+    VIRT_N_VIRTIO = 8,
+    VIRT_N_SOURCES = 96,
+    VIRT_MAX_HARTS = 8,
+    VIRT_IMSIC_IDS = 255,
+    VIRT_TIMEBASE = 10000000,
+    VIRT_UART_CLOCK = 3686400,
+};
+#define VIRT_PCIE_MMIO64_SIZE 0x400000000ull
+
+typedef enum VirtAia { VIRT_AIA_NONE, VIRT_AIA_APLIC, VIRT_AIA_APLIC_IMSIC } VirtAia;
+
+/* What the options make of the board. */
+typedef struct VirtConfig {
+    VirtAia aia;
+    bool aclint;
+    unsigned harts;
+    uint64_t ram_size;
+} VirtConfig;
+
+/* Start of the 64-bit PCI window: above RAM, aligned to its own size. */
+uint64_t virt_mmio64_base(const VirtConfig *c);
+
+/* The device tree of a board, without what booting adds; a blob with at least `room` bytes of
+ * free space, g_free. fdt_props of each Cpu is called; `cpus` may be longer than c->harts. */
+void *virt_fdt_build(const VirtConfig *c, GPtrArray *cpus, size_t room);
+
+typedef struct VirtFdtBoot {
+    const char *append;             /* NULL: none */
+    uint64_t initrd_start, initrd_end; /* equal: none */
+    const uint8_t *seed;            /* 32 bytes, or NULL */
+} VirtFdtBoot;
+/* Fill in /chosen. False with a sentence if the blob (a user's) has no room or is malformed. */
+bool virt_fdt_set_boot(void *fdt, const VirtFdtBoot *boot, GError **err);
+/* A user's blob: checked, copied with `room` bytes free; g_free. NULL and a sentence. */
+void *virt_fdt_load(const char *path, size_t room, GError **err);
+
+/* The board's own structure (Machine.board). */
+typedef struct Virt {
+    VirtConfig config;
+    RamBlock *ram, *rom;
+    MemRegion ram_region, rom_region;
+    LoadList *loads;
+    Device *irqchip; /* the controller that wired interrupts enter */
+    Device *pci_host;
+} Virt;
+
+/* Firmware, kernel, initrd, device tree and boot ROM; also fills in loads. */
+bool virt_boot(Machine *m, const BoardBoot *boot, GError **err);
+
+extern const BoardType virt_board, none_board;
+
+#endif
