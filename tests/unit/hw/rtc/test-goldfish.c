@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Goldfish RTC: latched time, alarm, interrupt, setting the time.
+ */
+#include "../fixture.h"
+
+enum { BASE = 0x101000 };
+
+static uint64_t read_time(Machine *m)
+{
+    uint64_t low = rd32(m, BASE);
+
+    return low | (uint64_t)rd32(m, BASE + 4) << 32;
+}
+
+static void set_alarm(Machine *m, uint64_t t)
+{
+    wr32(m, BASE + 0x0c, t >> 32);
+    wr32(m, BASE + 0x08, t);
+}
+
+static void test_time(void)
+{
+    Machine *m = fixture_new(1);
+    Device *dev = fixture_device(m, "goldfish_rtc", "base=1700000000000000000", BASE);
+
+    g_assert_cmpuint(read_time(m), ==, 1700000000000000000);
+    step_ns(m, 5000000000);
+    g_assert_cmpuint(read_time(m), ==, 1700000005000000000);
+    rd32(m, BASE);
+    step_ns(m, 5000000000); /* the high half was latched with the low one */
+    g_assert_cmphex(rd32(m, BASE + 4), ==, 1700000005000000000 >> 32);
+    wr32(m, BASE + 4, 1);
+    wr32(m, BASE, 2);
+    g_assert_cmphex(read_time(m), ==, 0x100000002);
+    check_state_round_trip(dev);
+    device_reset_tree(dev, RESET_COLD);
+    g_assert_cmphex(read_time(m), ==, 0x100000002);
+    machine_free(m);
+}
+
+static void note_level(void *opaque, unsigned n, bool level)
+{
+    *(bool *)opaque = level;
+}
+
+static void test_alarm(void)
+{
+    Machine *m = fixture_new(1);
+    Device *dev = fixture_device(m, "goldfish_rtc", "base=1000", BASE);
+    bool level = false;
+    IrqPin pin;
+
+    irq_init(&pin, 1, note_level, &level);
+    sysdev_connect(dev, 0, &pin);
+    wr32(m, BASE + 0x10, 1);
+    set_alarm(m, 2000);
+    g_assert_cmpuint(rd32(m, BASE + 0x18), ==, 1);
+    check_state_round_trip(dev);
+    step_ns(m, 999);
+    g_assert_false(level);
+    step_ns(m, 1);
+    g_assert_true(level);
+    g_assert_cmpuint(rd32(m, BASE + 0x18), ==, 0);
+    wr32(m, BASE + 0x10, 0);
+    g_assert_false(level);
+    wr32(m, BASE + 0x10, 1);
+    g_assert_true(level);
+    wr32(m, BASE + 0x1c, 1);
+    g_assert_false(level);
+    set_alarm(m, 5); /* in the past: at once */
+    g_assert_true(level);
+    wr32(m, BASE + 0x1c, 1);
+    set_alarm(m, 9000);
+    wr32(m, BASE + 0x14, 1);
+    step_ns(m, 20000);
+    g_assert_false(level);
+    set_alarm(m, UINT64_MAX); /* may never come */
+    step_ns(m, 1000);
+    g_assert_false(level);
+    hammer(m, BASE, 0x40, 2000);
+    machine_free(m);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/goldfish/time", test_time);
+    g_test_add_func("/goldfish/alarm", test_alarm);
+    return g_test_run();
+}
