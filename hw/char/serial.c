@@ -17,13 +17,26 @@ enum { FCR_ENABLE = 1, FCR_RESET_RX = 2, FCR_RESET_TX = 4, FCR_KEPT = 0xc9 };
 enum { LCR_STOP2 = 4, LCR_PARITY = 8, LCR_DLAB = 0x80 };
 enum { MCR_DTR = 1, MCR_RTS = 2, MCR_OUT1 = 4, MCR_OUT2 = 8, MCR_LOOP = 0x10, MCR_BITS = 0x1f };
 enum {
-    LSR_DR = 1, LSR_OE = 2, LSR_PE = 4, LSR_FE = 8, LSR_BI = 0x10, LSR_THRE = 0x20,
-    LSR_TEMT = 0x40, LSR_FIFO_ERROR = 0x80,
+    LSR_DR = 1,
+    LSR_OE = 2,
+    LSR_PE = 4,
+    LSR_FE = 8,
+    LSR_BI = 0x10,
+    LSR_THRE = 0x20,
+    LSR_TEMT = 0x40,
+    LSR_FIFO_ERROR = 0x80,
     LSR_ERRORS = LSR_OE | LSR_PE | LSR_FE | LSR_BI,
 };
 enum {
-    MSR_DCTS = 1, MSR_DDSR = 2, MSR_TERI = 4, MSR_DDCD = 8, MSR_DELTAS = 0x0f,
-    MSR_CTS = 0x10, MSR_DSR = 0x20, MSR_RI = 0x40, MSR_DCD = 0x80,
+    MSR_DCTS = 1,
+    MSR_DDSR = 2,
+    MSR_TERI = 4,
+    MSR_DDCD = 8,
+    MSR_DELTAS = 0x0f,
+    MSR_CTS = 0x10,
+    MSR_DSR = 0x20,
+    MSR_RI = 0x40,
+    MSR_DCD = 0x80,
 };
 #define FIFO_SIZE 16
 
@@ -435,8 +448,11 @@ static const VmField serial_fields[] = {
 };
 
 static const VmState serial_vmstate = {
-    .name = "serial", .version = 1, .fields = serial_fields,
-    .n_fields = G_N_ELEMENTS(serial_fields), .post_load = serial_post_load,
+    .name = "serial",
+    .version = 1,
+    .fields = serial_fields,
+    .n_fields = G_N_ELEMENTS(serial_fields),
+    .post_load = serial_post_load,
 };
 
 static const PlanProp serial_props[] = {

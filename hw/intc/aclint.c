@@ -71,8 +71,11 @@ static bool swi_post_load(void *obj, GError **err)
 static const VmField swi_fields[] = { VM_U32_ARRAY(AclintSwi, msip, .max = 1) };
 
 static const VmState swi_vmstate = {
-    .name = "riscv_aclint_swi", .version = 1, .fields = swi_fields,
-    .n_fields = G_N_ELEMENTS(swi_fields), .post_load = swi_post_load,
+    .name = "riscv_aclint_swi",
+    .version = 1,
+    .fields = swi_fields,
+    .n_fields = G_N_ELEMENTS(swi_fields),
+    .post_load = swi_post_load,
 };
 
 static const PlanProp swi_props[] = {
@@ -179,10 +182,12 @@ static void mtimer_write(void *opaque, uint64_t offset, uint64_t value, unsigned
     mtimer_update(s);
 }
 
-static const MemOps mtimer_ops = {
-    .read = mtimer_read, .write = mtimer_write, .valid_min = 4, .valid_max = 8, .impl_min = 4,
-    .impl_max = 8
-};
+static const MemOps mtimer_ops = { .read = mtimer_read,
+                                   .write = mtimer_write,
+                                   .valid_min = 4,
+                                   .valid_max = 8,
+                                   .impl_min = 4,
+                                   .impl_max = 8 };
 
 static bool mtimer_realize(void *dev, GError **err)
 {
@@ -217,7 +222,9 @@ static const VmField mtimer_fields[] = {
 };
 
 static const VmState mtimer_vmstate = {
-    .name = "riscv_aclint_mtimer", .version = 1, .fields = mtimer_fields,
+    .name = "riscv_aclint_mtimer",
+    .version = 1,
+    .fields = mtimer_fields,
     .n_fields = G_N_ELEMENTS(mtimer_fields),
 };
 

@@ -14,8 +14,14 @@
 enum { MAX_HARTS = 8, MAX_CONTEXTS = 2 * MAX_HARTS, MAX_SOURCES = 127, WORDS = 4 };
 enum { PRIORITY_MASK = 7 };
 enum {
-    PRIORITY_BASE = 0x0, PENDING_BASE = 0x1000, ENABLE_BASE = 0x2000, ENABLE_STRIDE = 0x80,
-    CONTEXT_BASE = 0x200000, CONTEXT_STRIDE = 0x1000, THRESHOLD = 0, CLAIM = 4,
+    PRIORITY_BASE = 0x0,
+    PENDING_BASE = 0x1000,
+    ENABLE_BASE = 0x2000,
+    ENABLE_STRIDE = 0x80,
+    CONTEXT_BASE = 0x200000,
+    CONTEXT_STRIDE = 0x1000,
+    THRESHOLD = 0,
+    CLAIM = 4,
     PLIC_SIZE = 0x600000,
 };
 
@@ -255,7 +261,9 @@ static const VmField context_fields[] = {
 };
 
 static const VmState context_vmstate = {
-    .name = "plic_context", .version = 1, .fields = context_fields,
+    .name = "plic_context",
+    .version = 1,
+    .fields = context_fields,
     .n_fields = G_N_ELEMENTS(context_fields),
 };
 
@@ -268,8 +276,12 @@ static const VmField plic_fields[] = {
 };
 
 static const VmState plic_vmstate = {
-    .name = "riscv_sifive_plic", .version = 1, .fields = plic_fields,
-    .n_fields = G_N_ELEMENTS(plic_fields), .check = plic_check, .post_load = plic_post_load,
+    .name = "riscv_sifive_plic",
+    .version = 1,
+    .fields = plic_fields,
+    .n_fields = G_N_ELEMENTS(plic_fields),
+    .check = plic_check,
+    .post_load = plic_post_load,
 };
 
 static const PlanProp plic_props[] = {

@@ -36,8 +36,9 @@ static void finisher_write(void *opaque, uint64_t offset, uint64_t value, unsign
             return;
         }
     }
-    guest_error("sifive_test", "unknown order 0x%" G_GINT64_MODIFIER "x at offset 0x%"
-                G_GINT64_MODIFIER "x", value, offset);
+    guest_error("sifive_test",
+                "unknown order 0x%" G_GINT64_MODIFIER "x at offset 0x%" G_GINT64_MODIFIER "x",
+                value, offset);
 }
 
 static const MemOps finisher_ops = {

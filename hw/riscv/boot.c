@@ -13,15 +13,15 @@
 
 #include "hw/riscv/virt.h"
 
-#define MiB              (1ull << 20)
-#define FDT_TOP          (3072 * MiB) /* firmware with 32-bit habits finds the tree below this */
-#define FDT_ALIGN        (2 * MiB)
-#define FDT_ROOM         4096
-#define KERNEL_ALIGN     (2 * MiB)
-#define INITRD_DISTANCE  (512 * MiB)
-#define DYNAMIC_MAGIC    0x4942534f /* "OSBI" */
-#define DYNAMIC_VERSION  2
-#define DYNAMIC_NEXT_S   1
+#define MiB             (1ull << 20)
+#define FDT_TOP         (3072 * MiB) /* firmware with 32-bit habits finds the tree below this */
+#define FDT_ALIGN       (2 * MiB)
+#define FDT_ROOM        4096
+#define KERNEL_ALIGN    (2 * MiB)
+#define INITRD_DISTANCE (512 * MiB)
+#define DYNAMIC_MAGIC   0x4942534f /* "OSBI" */
+#define DYNAMIC_VERSION 2
+#define DYNAMIC_NEXT_S  1
 
 static const char *const default_firmware[] = {
     "/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin",
@@ -75,8 +75,10 @@ static bool make_fdt(Plan *p, GError **err)
         return false;
     size = fdt_totalsize(p->fdt);
     if (top - p->base < size)
-        return fail(err, "%" G_GUINT64_FORMAT " bytes of RAM have no room for the device tree "
-                    "(-m gives more memory)", p->end - p->base);
+        return fail(err,
+                    "%" G_GUINT64_FORMAT " bytes of RAM have no room for the device tree "
+                    "(-m gives more memory)",
+                    p->end - p->base);
     p->fdt_addr = (top - size) & ~(FDT_ALIGN - 1);
     if (p->fdt_addr < p->base) /* tiny memory: unaligned is better than none */
         p->fdt_addr = (top - size) & ~7ull;
@@ -129,8 +131,10 @@ static bool load_firmware(Plan *p, GError **err)
             return true; /* its CPUs never run */
         path = find_default_firmware();
         if (!path)
-            return fail(err, "the default firmware %s is not there: install the package opensbi, "
-                        "or give -bios FILE or -bios none", default_firmware[0]);
+            return fail(err,
+                        "the default firmware %s is not there: install the package opensbi, "
+                        "or give -bios FILE or -bios none",
+                        default_firmware[0]);
     }
     p->has_firmware = true;
     return load_image(p->v->loads, "firmware", path, p->base, p->fdt_addr, false, &p->firmware,
@@ -148,7 +152,8 @@ static bool load_kernel(Plan *p, GError **err)
                     err))
         return false;
     if (p->has_firmware && p->kernel.start < p->firmware.end)
-        return fail(err, "kernel '%s' wants memory from 0x%" G_GINT64_MODIFIER "x, where the "
+        return fail(err,
+                    "kernel '%s' wants memory from 0x%" G_GINT64_MODIFIER "x, where the "
                     "firmware stands (up to 0x%" G_GINT64_MODIFIER "x): -bios none makes room",
                     p->boot->kernel, p->kernel.start, p->firmware.end);
     return true;
@@ -170,10 +175,11 @@ static bool load_initrd(Plan *p, GError **err)
     if (start > p->fdt_addr || size > p->fdt_addr - start)
         start = size < p->fdt_addr ? (p->fdt_addr - size) & ~4095ull : 0;
     if (start < lowest)
-        return fail(err, "initrd '%s' does not fit: it has %" G_GUINT64_FORMAT
-                    " bytes, and there is room from 0x%" G_GINT64_MODIFIER "x to 0x%"
-                    G_GINT64_MODIFIER "x (-m gives more memory)", p->boot->initrd, size, lowest,
-                    p->fdt_addr);
+        return fail(err,
+                    "initrd '%s' does not fit: it has %" G_GUINT64_FORMAT
+                    " bytes, and there is room from 0x%" G_GINT64_MODIFIER
+                    "x to 0x%" G_GINT64_MODIFIER "x (-m gives more memory)",
+                    p->boot->initrd, size, lowest, p->fdt_addr);
     return load_file_at(p->v->loads, "initrd", p->boot->initrd, start, p->fdt_addr, &p->initrd,
                         err);
 }
@@ -205,8 +211,8 @@ static void write_boot_rom(Plan *p)
     uint64_t start = p->has_firmware || !p->boot->kernel ? p->firmware.entry : p->kernel.entry;
     uint64_t next = p->boot->kernel && p->has_firmware ? p->kernel.entry : 0;
     const uint64_t words[] = {
-        start, p->fdt_addr,
-        DYNAMIC_MAGIC, DYNAMIC_VERSION, next, DYNAMIC_NEXT_S, 0 /* options */, 0 /* boot hart */
+        start, p->fdt_addr,    DYNAMIC_MAGIC,   DYNAMIC_VERSION,
+        next,  DYNAMIC_NEXT_S, 0 /* options */, 0 /* boot hart */
     };
     uint8_t *rom = p->v->rom->host;
 
@@ -220,8 +226,7 @@ static void write_boot_rom(Plan *p)
 static bool check_options(const BoardBoot *b, GError **err)
 {
     if (!b->kernel && (b->initrd || b->append))
-        return fail(err, "-%s is for a kernel: it needs -kernel",
-                    b->initrd ? "initrd" : "append");
+        return fail(err, "-%s is for a kernel: it needs -kernel", b->initrd ? "initrd" : "append");
     return true;
 }
 

@@ -19,7 +19,7 @@
 #define MAX_SEGMENTS      128
 
 typedef struct LoadPiece {
-    int fd;          /* -1: bytes */
+    int fd; /* -1: bytes */
     GBytes *bytes;
     uint64_t at;     /* in the file */
     uint64_t len;    /* bytes to copy */
@@ -168,7 +168,8 @@ uint8_t *load_file_bytes(const char *what, const char *path, uint64_t max, uint6
     if (*len > max) {
         g_set_error(err, load_error(), 0,
                     "%s '%s' has %" G_GUINT64_FORMAT " bytes; at most %" G_GUINT64_FORMAT
-                    " are accepted", what, path, *len, max);
+                    " are accepted",
+                    what, path, *len, max);
     } else {
         data = g_malloc(*len);
         if (!read_exact(fd, data, *len, 0)) {
@@ -187,10 +188,10 @@ static bool check_fits(const ImageFile *f, uint64_t addr, uint64_t len, uint64_t
     if (addr >= floor && addr <= f->limit && len <= f->limit - addr)
         return true;
     g_set_error(err, load_error(), 0,
-                "%s '%s' does not fit: it needs %" G_GUINT64_FORMAT " bytes at 0x%"
-                G_GINT64_MODIFIER "x, and there is room from 0x%" G_GINT64_MODIFIER "x to 0x%"
-                G_GINT64_MODIFIER "x (-m gives more memory)", f->what, f->path, len, addr, floor,
-                f->limit);
+                "%s '%s' does not fit: it needs %" G_GUINT64_FORMAT
+                " bytes at 0x%" G_GINT64_MODIFIER "x, and there is room from 0x%" G_GINT64_MODIFIER
+                "x to 0x%" G_GINT64_MODIFIER "x (-m gives more memory)",
+                f->what, f->path, len, addr, floor, f->limit);
     return false;
 }
 
@@ -202,9 +203,9 @@ static bool load_piece(ImageFile *f, uint64_t at, uint64_t len, uint64_t zero, u
 
     if (at > f->size || len > f->size - at) {
         g_set_error(err, load_error(), 0,
-                    "%s '%s' is truncated: it names %" G_GUINT64_FORMAT " bytes at %"
-                    G_GUINT64_FORMAT " and has %" G_GUINT64_FORMAT, f->what, f->path, len, at,
-                    f->size);
+                    "%s '%s' is truncated: it names %" G_GUINT64_FORMAT
+                    " bytes at %" G_GUINT64_FORMAT " and has %" G_GUINT64_FORMAT,
+                    f->what, f->path, len, at, f->size);
         return false;
     }
     if (!check_fits(f, addr, zero > UINT64_MAX - len ? UINT64_MAX : len + zero, floor, err))
@@ -297,11 +298,11 @@ static bool load_linux(ImageFile *f, const uint8_t *header, LoadedImage *out, GE
     text_offset = GUINT64_FROM_LE(text_offset);
     image_size = GUINT64_FROM_LE(image_size);
     if (text_offset > f->limit - ram_base || image_size < f->size) {
-        g_set_error(err, load_error(), 0,
-                    "%s '%s' has a Linux Image header with an impossible text offset (0x%"
-                    G_GINT64_MODIFIER "x) or image size (%" G_GUINT64_FORMAT
-                    " for a file of %" G_GUINT64_FORMAT " bytes)", f->what, f->path, text_offset,
-                    image_size, f->size);
+        g_set_error(
+            err, load_error(), 0,
+            "%s '%s' has a Linux Image header with an impossible text offset (0x%" G_GINT64_MODIFIER
+            "x) or image size (%" G_GUINT64_FORMAT " for a file of %" G_GUINT64_FORMAT " bytes)",
+            f->what, f->path, text_offset, image_size, f->size);
         return false;
     }
     addr = ram_base + text_offset;

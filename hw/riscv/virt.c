@@ -54,8 +54,8 @@ static Device *place(Machine *m, const char *type, const char *settings, uint64_
 static bool build_memory(Machine *m, Virt *v, GError **err)
 {
     v->ram = machine_ram_new(m, "riscv_virt_board.ram", v->config.ram_size, err);
-    v->rom = v->ram ? machine_ram_new(m, "riscv_virt_board.mrom", virt_map[VIRT_MROM].size, err)
-                    : NULL;
+    v->rom =
+        v->ram ? machine_ram_new(m, "riscv_virt_board.mrom", virt_map[VIRT_MROM].size, err) : NULL;
     if (!v->rom)
         return false;
     v->rom->read_only = true;
@@ -170,8 +170,8 @@ static bool build_devices(Machine *m, Virt *v, const PlanMachine *plan, GError *
 
     for (unsigned i = 0; i < VIRT_N_VIRTIO; i++) {
         if (!wired(m, v, "virtio-mmio", *slot ? slot : NULL,
-                   virt_map[VIRT_VIRTIO].base + i * virt_map[VIRT_VIRTIO].size,
-                   VIRT_IRQ_VIRTIO + i, err))
+                   virt_map[VIRT_VIRTIO].base + i * virt_map[VIRT_VIRTIO].size, VIRT_IRQ_VIRTIO + i,
+                   err))
             return false;
     }
     return place(m, "riscv.sifive.test", NULL, virt_map[VIRT_TEST].base, err) &&
@@ -213,8 +213,8 @@ static bool virt_build(Machine *m, const PlanMachine *plan, GError **err)
     m->has_guest = true;
     read_config(plan, &v->config);
     g_assert(v->config.harts <= VIRT_MAX_HARTS);
-    return build_memory(m, v, err) && build_cpus(m, v, plan->cpu, err) &&
-           build_timers(m, v, err) && build_irqchip(m, v, err) && build_devices(m, v, plan, err);
+    return build_memory(m, v, err) && build_cpus(m, v, plan->cpu, err) && build_timers(m, v, err) &&
+           build_irqchip(m, v, err) && build_devices(m, v, plan, err);
 }
 
 /* Memory as it was at power-on, then the harts at the reset vector. */
@@ -248,11 +248,18 @@ static void virt_free(Machine *m)
 static const char *const aia_choices[] = { "none", "aplic", "aplic-imsic", NULL };
 
 static const PlanProp virt_props[] = {
-    { .name = "aia", .kind = PLAN_PROP_ENUM, .def = VIRT_AIA_APLIC_IMSIC, .choices = aia_choices,
+    { .name = "aia",
+      .kind = PLAN_PROP_ENUM,
+      .def = VIRT_AIA_APLIC_IMSIC,
+      .choices = aia_choices,
       .doc = "interrupt controller: PLIC, APLIC, or APLIC with IMSIC (which takes messages)" },
-    { .name = "aclint", .kind = PLAN_PROP_BOOL, .def = false,
+    { .name = "aclint",
+      .kind = PLAN_PROP_BOOL,
+      .def = false,
       .doc = "ACLINT devices in place of the SiFive CLINT" },
-    { .name = "dumpdtb", .kind = PLAN_PROP_STRING, .flags = PLAN_PROP_HOST,
+    { .name = "dumpdtb",
+      .kind = PLAN_PROP_STRING,
+      .flags = PLAN_PROP_HOST,
       .doc = "write the device tree to this file and exit" },
 };
 

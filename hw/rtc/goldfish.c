@@ -99,10 +99,16 @@ static const RegDesc goldfish_regs[] = {
     REG32(Goldfish, alarm_low, 0x08, .rw = ALL32, .wrote = wrote_alarm_low),
     REG32(Goldfish, alarm_high, 0x0c, .rw = ALL32),
     REG32(Goldfish, irq_enabled, 0x10, .rw = 1, .wrote = wrote_irq_enabled),
-    { .at = 0x14, .width = 4, .name = "clear_alarm", .field = REG_NO_FIELD,
+    { .at = 0x14,
+      .width = 4,
+      .name = "clear_alarm",
+      .field = REG_NO_FIELD,
       .wrote = wrote_clear_alarm },
     REG32_RO(Goldfish, alarm_status, 0x18),
-    { .at = 0x1c, .width = 4, .name = "clear_interrupt", .field = REG_NO_FIELD,
+    { .at = 0x1c,
+      .width = 4,
+      .name = "clear_interrupt",
+      .field = REG_NO_FIELD,
       .wrote = wrote_clear_interrupt },
 };
 
@@ -157,8 +163,11 @@ static const VmField goldfish_fields[] = {
 };
 
 static const VmState goldfish_vmstate = {
-    .name = "goldfish_rtc", .version = 1, .fields = goldfish_fields,
-    .n_fields = G_N_ELEMENTS(goldfish_fields), .post_load = goldfish_post_load,
+    .name = "goldfish_rtc",
+    .version = 1,
+    .fields = goldfish_fields,
+    .n_fields = G_N_ELEMENTS(goldfish_fields),
+    .post_load = goldfish_post_load,
 };
 
 static const PlanProp goldfish_props[] = {
@@ -167,7 +176,9 @@ static const PlanProp goldfish_props[] = {
 };
 
 static const SysRegionDesc goldfish_regions[] = {
-    { .name = "goldfish_rtc", .size = 0x1000, .regs = goldfish_regs,
+    { .name = "goldfish_rtc",
+      .size = 0x1000,
+      .regs = goldfish_regs,
       .n_regs = G_N_ELEMENTS(goldfish_regs) },
 };
 

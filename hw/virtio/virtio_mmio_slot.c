@@ -24,8 +24,7 @@ static uint64_t slot_read(void *opaque, uint64_t offset, unsigned size)
 {
     static const RegDesc regs[] = {
         REG32_CONST("MagicValue", 0x000, VIRTIO_MMIO_MAGIC),
-        { .at = 0x004, .width = 4, .name = "Version", .field = REG_NO_FIELD,
-          .read = read_version },
+        { .at = 0x004, .width = 4, .name = "Version", .field = REG_NO_FIELD, .read = read_version },
         REG32_CONST("DeviceID", 0x008, 0),
         REG32_CONST("VendorID", 0x00c, VIRTIO_MMIO_VENDOR),
     };
@@ -39,9 +38,7 @@ static void slot_write(void *opaque, uint64_t offset, uint64_t value, unsigned s
     /* An empty slot takes no orders: probing software writes the page size before it looks. */
 }
 
-static const MemOps slot_ops = {
-    .read = slot_read, .write = slot_write, .impl_max = 4
-};
+static const MemOps slot_ops = { .read = slot_read, .write = slot_write, .impl_max = 4 };
 
 static const SysRegionDesc regions[] = {
     { .name = "virtio-mmio", .size = 0x1000, .ops = &slot_ops },

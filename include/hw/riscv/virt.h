@@ -12,9 +12,24 @@
 #include "hw/riscv/loader.h"
 
 typedef enum VirtRegion {
-    VIRT_MROM, VIRT_TEST, VIRT_RTC, VIRT_CLINT, VIRT_ACLINT_SSWI, VIRT_PCIE_PIO,
-    VIRT_PLATFORM_BUS, VIRT_PLIC, VIRT_APLIC_M, VIRT_APLIC_S, VIRT_UART, VIRT_VIRTIO,
-    VIRT_IMSIC_M, VIRT_IMSIC_S, VIRT_PCIE_ECAM, VIRT_PCIE_MMIO, VIRT_DRAM, VIRT_REGIONS
+    VIRT_MROM,
+    VIRT_TEST,
+    VIRT_RTC,
+    VIRT_CLINT,
+    VIRT_ACLINT_SSWI,
+    VIRT_PCIE_PIO,
+    VIRT_PLATFORM_BUS,
+    VIRT_PLIC,
+    VIRT_APLIC_M,
+    VIRT_APLIC_S,
+    VIRT_UART,
+    VIRT_VIRTIO,
+    VIRT_IMSIC_M,
+    VIRT_IMSIC_S,
+    VIRT_PCIE_ECAM,
+    VIRT_PCIE_MMIO,
+    VIRT_DRAM,
+    VIRT_REGIONS
 } VirtRegion;
 
 typedef struct VirtMap {
@@ -52,9 +67,9 @@ uint64_t virt_mmio64_base(const VirtConfig *c);
 void *virt_fdt_build(const VirtConfig *c, GPtrArray *cpus, size_t room);
 
 typedef struct VirtFdtBoot {
-    const char *append;             /* NULL: none */
+    const char *append;                /* NULL: none */
     uint64_t initrd_start, initrd_end; /* equal: none */
-    const uint8_t *seed;            /* 32 bytes, or NULL */
+    const uint8_t *seed;               /* 32 bytes, or NULL */
 } VirtFdtBoot;
 /* Fill in /chosen. False with a sentence if the blob (a user's) has no room or is malformed. */
 bool virt_fdt_set_boot(void *fdt, const VirtFdtBoot *boot, GError **err);

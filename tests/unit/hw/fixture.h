@@ -167,7 +167,8 @@ static inline void hammer(Machine *m, uint64_t addr, uint64_t len, unsigned roun
     for (uint64_t at = 0; at < len; at++) {
         for (unsigned i = 0; i < 4; i++) {
             rd(m, addr + at, sizes[i]);
-            wr(m, addr + at, sizes[i], (uint64_t)g_test_rand_int() << 32 | (uint32_t)g_test_rand_int());
+            wr(m, addr + at, sizes[i],
+               (uint64_t)g_test_rand_int() << 32 | (uint32_t)g_test_rand_int());
         }
     }
     for (unsigned i = 0; i < rounds; i++)

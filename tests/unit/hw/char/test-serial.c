@@ -7,7 +7,19 @@
 
 #include "chardev/ringbuf.h"
 
-enum { BASE = 0x10000000, RBR = 0, THR = 0, IER = 1, FCR = 2, IIR = 2, LCR = 3, MCR, LSR, MSR, SCR };
+enum {
+    BASE = 0x10000000,
+    RBR = 0,
+    THR = 0,
+    IER = 1,
+    FCR = 2,
+    IIR = 2,
+    LCR = 3,
+    MCR,
+    LSR,
+    MSR,
+    SCR
+};
 
 typedef struct Uart {
     Machine *m;

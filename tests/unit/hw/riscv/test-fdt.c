@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The device tree against QEMU's: every node and property of one must be in the other with the
+ * same value, or stand in the list of differences with its reason, and nothing stands there in
+ * vain. Also what booting adds, and hostile user trees.
+ */
+#include "../fixture.h"
+
+#include <glib/gstdio.h>
+
+#include "hw/riscv/virt.h"
+
+typedef struct Difference {
+    const char *path, *prop; /* glob patterns; prop NULL: the whole node and what is below it */
+    unsigned trees;          /* which references: bits of TREE_* */
+    const char *reason;
+} Difference;
+
+enum {
+    TREE_NONE = 1,
+    TREE_ACLINT = 2,
+    TREE_AIA = 4,
+    TREE_AIAAC = 8,
+    TREE_ALL = 15,
+    TREE_AIAS = 12
+};
+
+static const Difference differences[] = {
+    { "/pmu", NULL, TREE_ALL, "no performance counters to map events to" },
+    { "/fw-cfg@10100000", NULL, TREE_ALL, "the board has no fw_cfg yet" },
+    { "/flash@20000000", NULL, TREE_ALL, "the board has no flash yet" },
+    { "/chosen", "rng-seed", TREE_ALL, "added when booting, random" },
+    { "/cpus/cpu@*", "riscv,isa", TREE_ALL, "the CPU type's word, not the board's" },
+    { "/soc/imsics@*", "#msi-cells", TREE_AIAS, "required by the binding, missing in 7.2" },
+    { "/soc/aplic@*", "#address-cells", TREE_AIAS,
+      "interrupt-map parents need it (Devicetree Specification 2.4.3)" },
+    { "/soc/aplic@c000000", "riscv,delegation", TREE_AIAS,
+      "the ratified binding's name of riscv,delegate" },
+};
+
+typedef struct Comparison {
+    const void *a, *b;   /* is what a has also in b? */
+    const char *missing; /* how a lack in b is called */
+    unsigned tree;
+    bool *used;
+    unsigned wrong;
+} Comparison;
+
+static bool explained(Comparison *c, const char *path, const char *prop)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(differences); i++) {
+        const Difference *d = &differences[i];
+        bool node =
+            g_pattern_match_simple(d->path, path) || (!d->prop && g_str_has_prefix(path, d->path));
+
+        if (!(d->trees & c->tree) || !node)
+            continue;
+        if (!d->prop || (prop && g_pattern_match_simple(d->prop, prop))) {
+            c->used[i] = true;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void differs(Comparison *c, const char *path, const char *prop, const char *how)
+{
+    if (explained(c, path, prop))
+        return;
+    g_test_message("%s %s: %s", path, prop ? prop : "(node)", how);
+    c->wrong++;
+}
+
+static void compare_node(Comparison *c, int a, const char *path)
+{
+    int b = fdt_path_offset(c->b, path), at, child;
+
+    if (b < 0) {
+        differs(c, path, NULL, c->missing);
+        return;
+    }
+    fdt_for_each_property_offset(at, c->a, a)
+    {
+        const char *name;
+        int la, lb = 0;
+        const void *va = fdt_getprop_by_offset(c->a, at, &name, &la);
+        const void *vb = fdt_getprop(c->b, b, name, &lb);
+
+        if (!vb)
+            differs(c, path, name, c->missing);
+        else if (la != lb || memcmp(va, vb, la) != 0)
+            differs(c, path, name, "another value");
+    }
+    fdt_for_each_subnode(child, c->a, a)
+    {
+        g_autofree char *sub =
+            g_strdup_printf("%s/%s", path[1] ? path : "", fdt_get_name(c->a, child, NULL));
+
+        compare_node(c, child, sub);
+    }
+}
+
+static void *reference(const char *name)
+{
+    g_autofree char *file = g_strdup_printf("virt-%s.dtb", name);
+    g_autofree char *path = g_test_build_filename(G_TEST_BUILT, file, NULL);
+    char *data;
+    gsize len;
+
+    if (!g_file_get_contents(path, &data, &len, NULL))
+        return NULL;
+    g_assert_cmpint(fdt_check_full(data, len), ==, 0);
+    return data;
+}
+
+static void compare(const char *name, unsigned tree, VirtAia aia, bool aclint, bool *used)
+{
+    Machine *m = fixture_new(2);
+    VirtConfig config = { aia, aclint, 2, 512 << 20 };
+    g_autofree void *ours = virt_fdt_build(&config, m->cpus, 4096);
+    g_autofree void *theirs = reference(name);
+    Comparison c = { ours, theirs, "not in the reference", tree, used, 0 };
+
+    g_assert_nonnull(theirs);
+    compare_node(&c, 0, "/");
+    c = (Comparison){ theirs, ours, "only in the reference", tree, used, c.wrong };
+    compare_node(&c, 0, "/");
+    g_assert_cmpuint(c.wrong, ==, 0);
+    machine_free(m);
+}
+
+static void test_compare(void)
+{
+    bool used[G_N_ELEMENTS(differences)] = { false };
+    g_autofree void *probe = reference("none");
+
+    if (!probe) {
+        g_test_skip("no dtc when this was configured (Debian package device-tree-compiler)");
+        return;
+    }
+    compare("none", TREE_NONE, VIRT_AIA_NONE, false, used);
+    compare("aclint", TREE_ACLINT, VIRT_AIA_NONE, true, used);
+    compare("aia", TREE_AIA, VIRT_AIA_APLIC_IMSIC, false, used);
+    compare("aiaac", TREE_AIAAC, VIRT_AIA_APLIC_IMSIC, true, used);
+    for (unsigned i = 0; i < G_N_ELEMENTS(differences); i++) {
+        if (!used[i])
+            g_test_message("unused: %s %s", differences[i].path, differences[i].prop);
+        g_assert_true(used[i]);
+    }
+}
+
+/* aia=aplic has no reference: the controllers signal harts by wire. */
+static void test_aplic_direct(void)
+{
+    Machine *m = fixture_new(1);
+    VirtConfig config = { VIRT_AIA_APLIC, false, 1, 128 << 20 };
+    g_autofree void *fdt = virt_fdt_build(&config, m->cpus, 0);
+    int node = fdt_path_offset(fdt, "/soc/aplic@d000000"), len;
+
+    g_assert_cmpint(node, >, 0);
+    g_assert_null(fdt_getprop(fdt, node, "msi-parent", NULL));
+    g_assert_nonnull(fdt_getprop(fdt, node, "interrupts-extended", &len));
+    g_assert_cmpint(len, ==, 8);
+    g_assert_cmpint(fdt_path_offset(fdt, "/soc/imsics@28000000"), <, 0);
+    node = fdt_path_offset(fdt, "/soc/pci@30000000");
+    g_assert_null(fdt_getprop(fdt, node, "msi-parent", NULL));
+    machine_free(m);
+}
+
+static void test_mmio64(void)
+{
+    VirtConfig c = { .ram_size = 128 << 20 };
+
+    g_assert_cmphex(virt_mmio64_base(&c), ==, 0x400000000);
+    c.ram_size = 0x400000000 - 0x80000000;
+    g_assert_cmphex(virt_mmio64_base(&c), ==, 0x400000000);
+    c.ram_size += 4096;
+    g_assert_cmphex(virt_mmio64_base(&c), ==, 0x800000000);
+}
+
+static void test_chosen(void)
+{
+    Machine *m = fixture_new(1);
+    VirtConfig config = { VIRT_AIA_APLIC_IMSIC, false, 1, 128 << 20 };
+    g_autofree void *fdt = virt_fdt_build(&config, m->cpus, 4096);
+    VirtFdtBoot boot = { "console=ttyS0", 0x84000000, 0x84001000, NULL };
+    int node, len;
+
+    g_assert_true(virt_fdt_set_boot(fdt, &boot, NULL));
+    node = fdt_path_offset(fdt, "/chosen");
+    g_assert_cmpstr(fdt_getprop(fdt, node, "bootargs", NULL), ==, "console=ttyS0");
+    g_assert_nonnull(fdt_getprop(fdt, node, "linux,initrd-start", &len));
+    g_assert_cmpint(len, ==, 8);
+    g_assert_cmpint(fdt_check_full(fdt, fdt_totalsize(fdt)), ==, 0);
+    machine_free(m);
+}
+
+static char *write_temp(const void *data, gsize len)
+{
+    char *path = g_strdup("/tmp/backplane-fdt-XXXXXX");
+
+    close(g_mkstemp(path));
+    g_assert_true(g_file_set_contents(path, data, len, NULL));
+    return path;
+}
+
+/* Every truncation and single-byte damage of a valid tree: loaded or refused, nothing else. */
+static void test_hostile_dtb(void)
+{
+    Machine *m = fixture_new(1);
+    VirtConfig config = { VIRT_AIA_NONE, false, 1, 128 << 20 };
+    g_autofree uint8_t *fdt = virt_fdt_build(&config, m->cpus, 0);
+    VirtFdtBoot boot = { "x", 0, 0, NULL };
+    unsigned refused = 0;
+
+    fdt_pack(fdt);
+    for (unsigned i = 0; i < 400; i++) {
+        uint32_t size = fdt_totalsize(fdt);
+        g_autofree uint8_t *copy = g_memdup2(fdt, size);
+        g_autofree char *path = NULL;
+        g_autofree void *loaded = NULL;
+        g_autoptr(GError) err = NULL;
+
+        copy[(uint32_t)g_test_rand_int() % (i % 2 ? size : 40)] = g_test_rand_int();
+        path = write_temp(copy, i % 4 == 0 ? (uint32_t)g_test_rand_int() % size : size);
+        loaded = virt_fdt_load(path, 4096, &err);
+        g_assert_true((loaded != NULL) == (err == NULL));
+        refused += !loaded;
+        if (loaded)
+            virt_fdt_set_boot(loaded, &boot, NULL);
+        g_remove(path);
+    }
+    g_assert_cmpuint(refused, >, 90);
+    machine_free(m);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/fdt/compare", test_compare);
+    g_test_add_func("/fdt/aplic-direct", test_aplic_direct);
+    g_test_add_func("/fdt/mmio64", test_mmio64);
+    g_test_add_func("/fdt/chosen", test_chosen);
+    g_test_add_func("/fdt/hostile-dtb", test_hostile_dtb);
+    return g_test_run();
+}
