@@ -17,6 +17,9 @@ enum {
     PLAN_TEXT_MAX = 128 << 20,  /* bytes of a description */
     PLAN_OPTION_MAX = 1 << 20,  /* bytes of one option */
     PLAN_JSON_DEPTH = 32,
+    PLAN_NAME_MAX = 255, /* bytes of a bus name or a place */
+    PLAN_GLOBALS_MAX = 4096,
+    PLAN_PARTS_MAX = 1 << 16,
 };
 
 /* *err gets the sentence; always false (or NULL for the callers that return pointers). */

@@ -191,3 +191,44 @@ bool plan_resolve_device(PlanIndex *x, PlanDevice *d, GError **err)
     }
     return true;
 }
+
+static bool guest_only(const char *label, const GPtrArray *settings, const PlanProp *props,
+                       size_t n, GError **err)
+{
+    for (size_t i = 0; i < n && i < settings->len; i++) {
+        const PlanSetting *s = settings->pdata[i];
+
+        if ((props[i].flags & PLAN_PROP_HOST) && s->given) {
+            return plan_fail(err,
+                             "%s: property '%s' belongs to the host and may not come with "
+                             "the guest's description",
+                             label, props[i].name);
+        }
+    }
+    return true;
+}
+
+bool plan_check_guest_only(const PlanMachine *m, GError **err)
+{
+    const PlanMachineType *t = m->index->machine;
+
+    if (m->host->len) {
+        const PlanHostPart *part = m->host->pdata[0];
+        g_autofree char *kind = plan_quote(part->kind), *id = plan_quote(part->id);
+
+        return plan_fail(err, "host part %s of kind %s may not come with the guest's description",
+                         id, kind);
+    }
+    if (!guest_only(t->name, m->settings, t->props, t->n_props, err)) {
+        return false;
+    }
+    for (guint i = 0; i < m->devices->len; i++) {
+        const PlanDevice *d = m->devices->pdata[i];
+        g_autofree char *label = plan_device_label(d);
+
+        if (!guest_only(label, d->settings, d->t->props, d->t->n_props, err)) {
+            return false;
+        }
+    }
+    return true;
+}

@@ -149,6 +149,9 @@ PlanDevice *plan_find_device(const PlanMachine *m, const char *id);
 /* Its id, or its place when anonymous: unique, deterministic, names its section in a stream. */
 const char *plan_device_name(const PlanDevice *d);
 
+/* The format number in "backplane-machine" of a description. */
+enum { PLAN_FORMAT = 1 };
+
 /* The complete description as JSON, keys in a fixed order; `guest_only` leaves `host` out.
  * plan_from_json() of it gives an equal description: dump, read, dump is byte-identical. */
 struct json_object *plan_to_json(const PlanMachine *m, const PlanCatalog *c, bool guest_only);
@@ -156,11 +159,16 @@ PlanMachine *plan_from_json(struct json_object *o, GError **err);
 char *plan_to_text(const PlanMachine *m, const PlanCatalog *c, bool guest_only); /* g_free */
 PlanMachine *plan_from_text(const char *text, size_t len, GError **err);
 
+/* False, with a sentence, if m names anything of the host: parts, or properties that are the
+ * host's. A stream must not. m is resolved. */
+bool plan_check_guest_only(const PlanMachine *m, GError **err);
+
 /* Lay `over` on `base`: its machine properties win, its devices replace those of the same id
  * and others are appended. base is changed. */
 bool plan_merge(PlanMachine *base, const PlanMachine *over, GError **err);
 
-/* Per bus: slot range, free slots, what fits, hotplug or not, who holds the rest. */
+/* Per PCI bus: slot range, free slots, what fits, hotplug or not, who holds the rest. m must be
+ * resolved. */
 struct json_object *plan_slots_to_json(const PlanMachine *m, const PlanCatalog *c);
 char *plan_slots_to_text(const PlanMachine *m, const PlanCatalog *c);
 
@@ -173,6 +181,8 @@ struct json_object *plan_diff(const PlanMachine *wanted, const PlanMachine *have
 char *plan_help_types(const PlanCatalog *c);
 char *plan_help_type(const PlanType *t);
 char *plan_help_machines(const PlanCatalog *c);
+char *plan_help_machine(const PlanMachineType *t); /* -machine TYPE,help */
+char *plan_help_default_machine(const PlanCatalog *c); /* the default, and what aliases mean */
 
 /* Addresses: "04.0" "4.0" "0x06" "0x06.0" "0000:01:00.0"; plain numbers are hexadecimal as in
  * -device addr=. `full` says whether a bus number was given. */
@@ -187,6 +197,7 @@ char *plan_value_format(const PlanProp *p, const PlanValue *v); /* NULL: an unse
 void plan_value_clear(PlanValue *v);
 void plan_value_default(const PlanProp *p, PlanValue *v);
 bool plan_value_equal(const PlanValue *a, const PlanValue *b);
+struct json_object *plan_value_to_json(const PlanProp *p, const PlanValue *v);
 /* What the property takes, as the end of a sentence: "on or off". g_free. */
 char *plan_value_accepts(const PlanProp *p);
 

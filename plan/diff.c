@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a guest could tell between two machines. Devices are matched by where they are, for a
+ * guest knows no ids; host parts count as there or not, for it knows no files either.
+ */
+#include "plan/internal.h"
+
+static struct json_object *text_or_null(const char *text)
+{
+    return text ? json_object_new_string(text) : NULL;
+}
+
+static void report(struct json_object *out, const char *device, const char *property,
+                   struct json_object *wanted, struct json_object *have)
+{
+    struct json_object *o = json_object_new_object();
+
+    json_object_object_add(o, "device", text_or_null(device));
+    json_object_object_add(o, "property", json_object_new_string(property));
+    json_object_object_add(o, "wanted", wanted);
+    json_object_object_add(o, "have", have);
+    json_object_array_add(out, o);
+}
+
+static void compare_text(struct json_object *out, const char *property, const char *wanted,
+                         const char *have)
+{
+    if (g_strcmp0(wanted, have) != 0) {
+        report(out, NULL, property, text_or_null(wanted), text_or_null(have));
+    }
+}
+
+static void compare_number(struct json_object *out, const char *property, uint64_t wanted,
+                           uint64_t have)
+{
+    if (wanted != have) {
+        report(out, NULL, property, json_object_new_uint64(wanted), json_object_new_uint64(have));
+    }
+}
+
+static bool same_for_guest(const PlanProp *p, const PlanValue *a, const PlanValue *b)
+{
+    if (p->flags & PLAN_PROP_HOST) {
+        return true;
+    }
+    return p->kind == PLAN_PROP_BACKEND ? !a->s == !b->s : plan_value_equal(a, b);
+}
+
+static void compare_settings(struct json_object *out, const char *device, const PlanProp *props,
+                             size_t n, const GPtrArray *wanted, const GPtrArray *have)
+{
+    for (size_t i = 0; i < n; i++) {
+        const PlanSetting *a = wanted->pdata[i], *b = have->pdata[i];
+
+        if (!same_for_guest(&props[i], &a->value, &b->value)) {
+            report(out, device, props[i].name, plan_value_to_json(&props[i], &a->value),
+                   plan_value_to_json(&props[i], &b->value));
+        }
+    }
+}
+
+/* "0000:40/01.0/00.0": the way from the root bus. */
+static char *path_of(const PlanDevice *d)
+{
+    GString *path = g_string_new(NULL);
+
+    if (!d->on) {
+        return g_strdup(d->place);
+    }
+    while (d) {
+        const PlanBusNode *on = d->on;
+        bool top = !on->owner || on->root == on;
+
+        g_string_prepend(path, strrchr(d->place, '/'));
+        if (top) {
+            g_autofree char *root = g_strdup_printf("0000:%02x", on->number);
+
+            g_string_prepend(path, root);
+        }
+        d = top ? NULL : on->owner;
+    }
+    return g_string_free(path, FALSE);
+}
+
+static GHashTable *by_path(const PlanMachine *m)
+{
+    GHashTable *devices = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+    for (guint i = 0; i < m->devices->len; i++) {
+        g_hash_table_insert(devices, path_of(m->devices->pdata[i]), m->devices->pdata[i]);
+    }
+    return devices;
+}
+
+static void compare_devices(struct json_object *out, const PlanMachine *wanted,
+                            const PlanMachine *have)
+{
+    g_autoptr(GHashTable) theirs = by_path(have);
+
+    for (guint i = 0; i < wanted->devices->len; i++) {
+        const PlanDevice *d = wanted->devices->pdata[i], *other;
+        g_autofree char *path = path_of(d);
+
+        other = g_hash_table_lookup(theirs, path);
+        g_hash_table_remove(theirs, path);
+        if (!other || other->t != d->t) {
+            report(out, plan_device_name(d), "type", text_or_null(d->type),
+                   text_or_null(other ? other->type : NULL));
+        } else {
+            compare_settings(out, plan_device_name(d), d->t->props, d->t->n_props, d->settings,
+                             other->settings);
+        }
+    }
+    for (guint i = 0; i < have->devices->len; i++) {
+        const PlanDevice *d = have->devices->pdata[i];
+        g_autofree char *path = path_of(d);
+
+        if (g_hash_table_contains(theirs, path)) {
+            report(out, plan_device_name(d), "type", NULL, text_or_null(d->type));
+        }
+    }
+}
+
+static struct json_object *diff_resolved(const PlanMachine *wanted, const PlanMachine *have)
+{
+    struct json_object *out = json_object_new_array();
+    const PlanMachineType *t = wanted->index->machine;
+
+    compare_text(out, "machine", wanted->type, have->type);
+    compare_text(out, "cpu", wanted->cpu, have->cpu);
+    compare_number(out, "cpus", wanted->cpus, have->cpus);
+    compare_number(out, "ram", wanted->ram_size, have->ram_size);
+    if (t == have->index->machine) {
+        compare_settings(out, NULL, t->props, t->n_props, wanted->settings, have->settings);
+    }
+    compare_devices(out, wanted, have);
+    return out;
+}
+
+/* m itself when it has its index, else a resolved copy in *copy; NULL if that is refused. */
+static const PlanMachine *indexed(const PlanMachine *m, const PlanCatalog *c, PlanMachine **copy,
+                                  GError **err)
+{
+    if (m->index) {
+        return m;
+    }
+    *copy = plan_machine_copy(m);
+    return plan_resolve(*copy, c, err) ? *copy : NULL;
+}
+
+struct json_object *plan_diff(const PlanMachine *wanted, const PlanMachine *have,
+                              const PlanCatalog *c)
+{
+    PlanMachine *copy[2] = { NULL };
+    g_autoptr(GError) err_wanted = NULL, err_have = NULL;
+    const PlanMachine *a = indexed(wanted, c, &copy[0], &err_wanted);
+    const PlanMachine *b = indexed(have, c, &copy[1], &err_have);
+    struct json_object *out;
+
+    if (a && b) {
+        out = diff_resolved(a, b);
+    } else {
+        out = json_object_new_array();
+        report(out, NULL, "description", text_or_null(err_wanted ? err_wanted->message : NULL),
+               text_or_null(err_have ? err_have->message : NULL));
+    }
+    plan_machine_free(copy[0]);
+    plan_machine_free(copy[1]);
+    return out;
+}

@@ -1,0 +1,510 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The description as JSON, in: whole or partial, every key known or refused by name.
+ */
+#include "plan/internal.h"
+
+typedef bool ReadFn(void *into, struct json_object *value, const char *where, GError **err);
+
+typedef struct Key {
+    const char *name;
+    ReadFn *read;
+} Key;
+
+/* The row of that name; NULL and a sentence that lists those there are. */
+static const Key *find_key(const Key *keys, size_t n, const char *name, const char *where,
+                           GError **err)
+{
+    g_autofree char *quoted = NULL;
+    GString *known;
+
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(keys[i].name, name) == 0) {
+            return &keys[i];
+        }
+    }
+    quoted = plan_quote(name);
+    known = g_string_new(keys[0].name);
+    for (size_t i = 1; i < n; i++) {
+        g_string_append_printf(known, ", %s", keys[i].name);
+    }
+    plan_fail(err, "%s has the unknown key %s: known are %s", where, quoted, known->str);
+    g_string_free(known, TRUE);
+    return NULL;
+}
+
+/* Each member of o goes to the row of its name. */
+static bool read_members(struct json_object *o, const char *where, const Key *keys, size_t n,
+                         void *into, GError **err)
+{
+    if (!json_object_is_type(o, json_type_object)) {
+        return plan_fail(err, "%s must be an object", where);
+    }
+    json_object_object_foreach(o, name, value)
+    {
+        const Key *key = find_key(keys, n, name, where, err);
+        g_autofree char *inner = g_strdup_printf("%s.%s", where, key ? key->name : "");
+
+        if (!key || !key->read(into, value, inner, err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Each element of a list, with its number in `where`. */
+static bool read_list(struct json_object *list, const char *where, size_t max, ReadFn *read,
+                      void *into, GError **err)
+{
+    size_t n;
+
+    if (!json_object_is_type(list, json_type_array)) {
+        return plan_fail(err, "%s must be a list", where);
+    }
+    n = json_object_array_length(list);
+    if (n > max) {
+        return plan_fail(err, "%s has %zu elements: at most %zu are taken", where, n, max);
+    }
+    for (size_t i = 0; i < n; i++) {
+        g_autofree char *inner = g_strdup_printf("%s[%zu]", where, i);
+
+        if (!read(into, json_object_array_get_idx(list, i), inner, err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool read_string(char **into, struct json_object *value, const char *where, size_t max,
+                        GError **err)
+{
+    const char *text;
+
+    if (!plan_json_string(value, where, max, &text, err)) {
+        return false;
+    }
+    g_free(*into);
+    *into = g_strdup(text);
+    return true;
+}
+
+static bool read_number(uint64_t *into, struct json_object *value, const char *where, uint64_t max,
+                        GError **err)
+{
+    if (!json_object_is_type(value, json_type_int) ||
+        (*into = json_object_get_uint64(value)) == 0 || json_object_get_int64(value) < 0 ||
+        *into > max) {
+        return plan_fail(err, "%s must be a number from 1 to %" G_GUINT64_FORMAT, where, max);
+    }
+    return true;
+}
+
+static bool read_settings(GPtrArray *settings, struct json_object *o, const char *where,
+                          GError **err)
+{
+    if (!json_object_is_type(o, json_type_object)) {
+        return plan_fail(err, "%s must be an object", where);
+    }
+    json_object_object_foreach(o, name, value)
+    {
+        g_autofree char *quoted = plan_quote(name);
+        g_autofree char *what = g_strdup_printf("%s: property %s", where, quoted);
+        g_autofree char *text = NULL;
+
+        if (!plan_json_scalar(value, what, &text, err)) {
+            return false;
+        }
+        /* A dump has no property twice, and json-c keeps the last of two: no search needed
+         * unless the host section adds to what the guest section gave. */
+        g_ptr_array_add(settings, plan_setting_new(name, text, true));
+    }
+    return true;
+}
+
+/* --- devices --- */
+
+static bool device_type(void *d, struct json_object *v, const char *where, GError **err)
+{
+    return read_string(&((PlanDevice *)d)->type, v, where, PLAN_ID_MAX, err);
+}
+
+static bool device_id(void *d, struct json_object *v, const char *where, GError **err)
+{
+    return read_string(&((PlanDevice *)d)->id, v, where, PLAN_ID_MAX, err);
+}
+
+static bool device_bus(void *d, struct json_object *v, const char *where, GError **err)
+{
+    return read_string(&((PlanDevice *)d)->bus, v, where, PLAN_NAME_MAX, err);
+}
+
+static bool device_addr(void *device, struct json_object *v, const char *where, GError **err)
+{
+    PlanDevice *d = device;
+    const char *text;
+
+    if (!plan_json_string(v, where, PLAN_ID_MAX, &text, err)) {
+        return false;
+    }
+    d->has_addr = plan_addr_parse(text, &d->addr, &d->full_addr, err);
+    if (!d->has_addr) {
+        g_prefix_error(err, "%s: ", where);
+    }
+    return d->has_addr;
+}
+
+static bool device_implicit(void *d, struct json_object *v, const char *where, GError **err)
+{
+    ((PlanDevice *)d)->implicit = json_object_get_boolean(v);
+    return json_object_is_type(v, json_type_boolean) ||
+           plan_fail(err, "%s must be true or false", where);
+}
+
+static bool device_properties(void *d, struct json_object *v, const char *where, GError **err)
+{
+    return read_settings(((PlanDevice *)d)->settings, v, where, err);
+}
+
+static bool read_device(void *machine, struct json_object *o, const char *where, GError **err)
+{
+    static const Key keys[] = {
+        { "type", device_type },         { "id", device_id },
+        { "bus", device_bus },           { "addr", device_addr },
+        { "implicit", device_implicit }, { "properties", device_properties },
+    };
+    PlanMachine *m = machine;
+    PlanDevice *d = plan_device_new(NULL);
+
+    g_ptr_array_add(m->devices, d);
+    if (!read_members(o, where, keys, G_N_ELEMENTS(keys), d, err)) {
+        return false;
+    }
+    return d->type || plan_fail(err, "%s needs a type", where);
+}
+
+/* --- parts and globals: objects of strings --- */
+
+typedef struct Strings {
+    char *kind, *id, *prop, *value;
+    struct json_object *options;
+} Strings;
+
+static bool strings_kind(void *s, struct json_object *v, const char *where, GError **err)
+{
+    return read_string(&((Strings *)s)->kind, v, where, PLAN_ID_MAX, err);
+}
+
+static bool strings_id(void *s, struct json_object *v, const char *where, GError **err)
+{
+    return read_string(&((Strings *)s)->id, v, where, PLAN_ID_MAX, err);
+}
+
+static bool strings_prop(void *s, struct json_object *v, const char *where, GError **err)
+{
+    return read_string(&((Strings *)s)->prop, v, where, PLAN_ID_MAX, err);
+}
+
+static bool strings_value(void *s, struct json_object *v, const char *where, GError **err)
+{
+    return read_string(&((Strings *)s)->value, v, where, PLAN_OPTION_MAX, err);
+}
+
+static bool strings_options(void *s, struct json_object *v, const char *where, GError **err)
+{
+    ((Strings *)s)->options = v;
+    return json_object_is_type(v, json_type_object) ||
+           plan_fail(err, "%s must be an object", where);
+}
+
+static void strings_clear(Strings *s)
+{
+    g_free(s->kind);
+    g_free(s->id);
+    g_free(s->prop);
+    g_free(s->value);
+}
+
+/* What the guest section wants follows from its devices; here only its form is checked. */
+static bool read_wanted(void *m, struct json_object *o, const char *where, GError **err)
+{
+    static const Key keys[] = { { "kind", strings_kind }, { "id", strings_id } };
+    Strings s = { NULL };
+    bool ok = read_members(o, where, keys, G_N_ELEMENTS(keys), &s, err);
+
+    strings_clear(&s);
+    return ok;
+}
+
+static bool read_part(void *m, struct json_object *o, const char *where, GError **err)
+{
+    static const Key keys[] = { { "kind", strings_kind },
+                                { "id", strings_id },
+                                { "options", strings_options } };
+    Strings s = { NULL };
+    PlanHostPart *part;
+    bool ok =
+        read_members(o, where, keys, G_N_ELEMENTS(keys), &s, err) &&
+        ((s.kind && s.id && s.options) || plan_fail(err, "%s needs kind, id and options", where));
+
+    if (ok) {
+        part = g_new0(PlanHostPart, 1);
+        part->kind = g_steal_pointer(&s.kind);
+        part->id = g_steal_pointer(&s.id);
+        part->options = json_object_get(s.options);
+        ok = plan_machine_add_host(m, part, err);
+        if (!ok) {
+            plan_host_part_free(part);
+        }
+    }
+    strings_clear(&s);
+    return ok;
+}
+
+static bool read_global(void *machine, struct json_object *o, const char *where, GError **err)
+{
+    static const Key keys[] = { { "type", strings_kind },
+                                { "property", strings_prop },
+                                { "value", strings_value } };
+    Strings s = { NULL };
+    PlanGlobal *g;
+    bool ok = read_members(o, where, keys, G_N_ELEMENTS(keys), &s, err) &&
+              ((s.kind && s.prop && s.value) ||
+               plan_fail(err, "%s needs type, property and value", where));
+
+    if (ok) {
+        g = g_new0(PlanGlobal, 1);
+        g->type = g_steal_pointer(&s.kind);
+        g->prop = g_steal_pointer(&s.prop);
+        g->value = g_steal_pointer(&s.value);
+        g_ptr_array_add(((PlanMachine *)machine)->globals, g);
+    }
+    strings_clear(&s);
+    return ok;
+}
+
+/* --- the guest section --- */
+
+static bool guest_machine(void *m, struct json_object *v, const char *where, GError **err)
+{
+    return read_string(&((PlanMachine *)m)->type, v, where, PLAN_ID_MAX, err);
+}
+
+static bool machine_properties(void *m, struct json_object *v, const char *where, GError **err)
+{
+    return read_settings(((PlanMachine *)m)->settings, v, where, err);
+}
+
+static bool guest_cpu(void *m, struct json_object *v, const char *where, GError **err)
+{
+    return read_string(&((PlanMachine *)m)->cpu, v, where, PLAN_NAME_MAX * 4, err);
+}
+
+static bool guest_cpus(void *m, struct json_object *v, const char *where, GError **err)
+{
+    uint64_t cpus;
+
+    if (!read_number(&cpus, v, where, 1 << 16, err)) {
+        return false;
+    }
+    ((PlanMachine *)m)->cpus = (unsigned)cpus;
+    return true;
+}
+
+static bool guest_ram(void *m, struct json_object *v, const char *where, GError **err)
+{
+    return read_number(&((PlanMachine *)m)->ram_size, v, where, 1ull << 52, err);
+}
+
+static bool guest_devices(void *m, struct json_object *v, const char *where, GError **err)
+{
+    return read_list(v, where, PLAN_DEVICES_MAX, read_device, m, err);
+}
+
+static bool guest_parts(void *m, struct json_object *v, const char *where, GError **err)
+{
+    return read_list(v, where, PLAN_DEVICES_MAX, read_wanted, m, err);
+}
+
+static bool guest_globals(void *m, struct json_object *v, const char *where, GError **err)
+{
+    return read_list(v, where, PLAN_GLOBALS_MAX, read_global, m, err);
+}
+
+static bool read_guest(void *m, struct json_object *o, const char *where, GError **err)
+{
+    static const Key keys[] = {
+        { "machine", guest_machine }, { "properties", machine_properties },
+        { "cpu", guest_cpu },         { "cpus", guest_cpus },
+        { "ram", guest_ram },         { "globals", guest_globals },
+        { "devices", guest_devices }, { "parts", guest_parts },
+    };
+
+    return read_members(o, where, keys, G_N_ELEMENTS(keys), m, err);
+}
+
+/* --- the host section --- */
+
+/* The name that a device of the guest section will have: its id, or its place as written. */
+static char *name_as_read(const PlanDevice *d, GHashTable *names)
+{
+    g_autofree char *addr = NULL;
+    char *name;
+
+    if (d->id) {
+        return g_strdup(d->id);
+    }
+    if (d->bus && d->has_addr) {
+        addr = plan_addr_format(&d->addr, false);
+        return g_strconcat(d->bus, "/", addr, NULL);
+    }
+    for (unsigned k = 0; d->bus && k < PLAN_BUS_KINDS; k++) {
+        const char *prop = plan_bus_rule(k)->number_prop;
+        PlanSetting *s = prop ? plan_setting_find(d->settings, prop) : NULL;
+
+        if (s && s->text) {
+            return g_strconcat(d->bus, "/", s->text, NULL);
+        }
+    }
+    name = g_strconcat("system/", d->type, NULL);
+    for (unsigned i = 1; g_hash_table_contains(names, name); i++) {
+        g_free(name);
+        name = g_strdup_printf("system/%s.%u", d->type, i);
+    }
+    return name;
+}
+
+typedef struct HostReader {
+    PlanMachine *m;
+    GHashTable *names; /* made when a device is first named */
+    PlanDevice *d;     /* that of the entry being read */
+} HostReader;
+
+static bool host_device_name(void *reader, struct json_object *v, const char *where, GError **err)
+{
+    HostReader *r = reader;
+    g_autofree char *quoted = NULL;
+    const char *name;
+
+    if (!plan_json_string(v, where, PLAN_NAME_MAX, &name, err)) {
+        return false;
+    }
+    if (!r->names) {
+        r->names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+        for (guint i = 0; i < r->m->devices->len; i++) {
+            PlanDevice *d = r->m->devices->pdata[i];
+
+            g_hash_table_insert(r->names, name_as_read(d, r->names), d);
+        }
+    }
+    r->d = g_hash_table_lookup(r->names, name);
+    quoted = plan_quote(name);
+    return r->d || plan_fail(err, "%s: the guest section has no device %s", where, quoted);
+}
+
+static bool host_device_properties(void *reader, struct json_object *v, const char *where,
+                                   GError **err)
+{
+    HostReader *r = reader;
+    g_autoptr(GPtrArray) settings = g_ptr_array_new_with_free_func(plan_setting_free);
+
+    if (!r->d) {
+        return plan_fail(err, "%s must come after the device's name", where);
+    }
+    if (!read_settings(settings, v, where, err)) {
+        return false;
+    }
+    for (guint i = 0; i < settings->len; i++) {
+        const PlanSetting *s = settings->pdata[i];
+
+        plan_settings_set(r->d->settings, s->name, s->text);
+    }
+    return true;
+}
+
+static bool read_host_device(void *reader, struct json_object *o, const char *where, GError **err)
+{
+    static const Key keys[] = { { "device", host_device_name },
+                                { "properties", host_device_properties } };
+
+    ((HostReader *)reader)->d = NULL;
+    return read_members(o, where, keys, G_N_ELEMENTS(keys), reader, err);
+}
+
+static bool host_devices(void *m, struct json_object *v, const char *where, GError **err)
+{
+    HostReader r = { .m = m };
+    bool ok = read_list(v, where, PLAN_DEVICES_MAX, read_host_device, &r, err);
+
+    if (r.names) {
+        g_hash_table_unref(r.names);
+    }
+    return ok;
+}
+
+static bool host_properties(void *machine, struct json_object *v, const char *where, GError **err)
+{
+    return read_settings(((PlanMachine *)machine)->settings, v, where, err);
+}
+
+static bool host_parts(void *m, struct json_object *v, const char *where, GError **err)
+{
+    return read_list(v, where, PLAN_PARTS_MAX, read_part, m, err);
+}
+
+static bool read_host(void *m, struct json_object *o, const char *where, GError **err)
+{
+    static const Key keys[] = { { "properties", host_properties },
+                                { "devices", host_devices },
+                                { "parts", host_parts } };
+
+    return read_members(o, where, keys, G_N_ELEMENTS(keys), m, err);
+}
+
+static bool read_format(void *m, struct json_object *v, const char *where, GError **err)
+{
+    return (json_object_is_type(v, json_type_int) && json_object_get_int64(v) == PLAN_FORMAT) ||
+           plan_fail(err, "%s is %s: this build reads format %d", where,
+                     json_object_is_type(v, json_type_int) ? "another number" : "no number",
+                     PLAN_FORMAT);
+}
+
+/* The two sections in the order guest, host, whatever the file's. */
+PlanMachine *plan_from_json(struct json_object *o, GError **err)
+{
+    static const Key keys[] = { { "backplane-machine", read_format },
+                                { "guest", read_guest },
+                                { "host", read_host } };
+    PlanMachine *m = NULL;
+    struct json_object *section;
+
+    if (!json_object_is_type(o, json_type_object) ||
+        !json_object_object_get_ex(o, keys[0].name, NULL)) {
+        plan_fail(err, "this is no machine description: it needs \"backplane-machine\": %d",
+                  PLAN_FORMAT);
+        return NULL;
+    }
+    json_object_object_foreach(o, name, value)
+    {
+        if (!find_key(keys, G_N_ELEMENTS(keys), name, "the description", err)) {
+            return NULL;
+        }
+    }
+    m = plan_machine_new();
+    for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
+        if (json_object_object_get_ex(o, keys[i].name, &section) &&
+            !keys[i].read(m, section, keys[i].name, err)) {
+            plan_machine_free(m);
+            return NULL;
+        }
+    }
+    return m;
+}
+
+PlanMachine *plan_from_text(const char *text, size_t len, GError **err)
+{
+    struct json_object *o = plan_json_parse(text, len, "the machine description", err);
+    PlanMachine *m = o ? plan_from_json(o, err) : NULL;
+
+    json_object_put(o);
+    return m;
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Who holds what: per bus the range of its slots, those that are free, what fits, and whether
+ * it may come while the guest runs.
+ */
+#include "plan/internal.h"
+
+/* Devices of a bus in the order of their addresses. */
+static GPtrArray *holders(const PlanBusNode *node)
+{
+    GPtrArray *list = g_ptr_array_new();
+
+    for (unsigned slot = 0; slot < G_N_ELEMENTS(node->slot); slot++) {
+        for (unsigned fn = 0; node->slot[slot] && fn < 8; fn++) {
+            if (node->slot[slot][fn]) {
+                g_ptr_array_add(list, node->slot[slot][fn]);
+            }
+        }
+    }
+    for (unsigned n = 0; node->numbers && n <= UINT16_MAX && list->len < node->n_devices; n++) {
+        PlanDevice *d = g_hash_table_lookup(node->numbers, GUINT_TO_POINTER(n));
+
+        if (d) {
+            g_ptr_array_add(list, d);
+        }
+    }
+    return list;
+}
+
+static const char *addr_text(const PlanDevice *d)
+{
+    return strrchr(d->place, '/') + 1;
+}
+
+static struct json_object *holder_to_json(const PlanDevice *d)
+{
+    struct json_object *o = json_object_new_object();
+
+    json_object_object_add(o, "addr", json_object_new_string(addr_text(d)));
+    json_object_object_add(o, "device", json_object_new_string(plan_device_name(d)));
+    json_object_object_add(o, "type", json_object_new_string(d->type));
+    if (d->brings) {
+        json_object_object_add(o, "bus", json_object_new_string(d->brings->name));
+    }
+    return o;
+}
+
+static struct json_object *bus_to_json(const PlanBusNode *node)
+{
+    struct json_object *o = json_object_new_object(), *list = json_object_new_array();
+    g_autoptr(GPtrArray) held = holders(node);
+    unsigned first, last;
+
+    plan_bus_slots(node, &first, &last);
+    json_object_object_add(o, "bus", json_object_new_string(node->name));
+    json_object_object_add(o, "kind", json_object_new_string(node->rule->name));
+    if (node->owner) {
+        json_object_object_add(o, "owner", json_object_new_string(plan_device_name(node->owner)));
+    }
+    if (node->root == node) {
+        json_object_object_add(o, "bus-number", json_object_new_int((int)node->number));
+    }
+    json_object_object_add(o, "takes", json_object_new_string(node->rule->takes));
+    json_object_object_add(o, "hotplug", json_object_new_boolean(plan_bus_hotplug(node)));
+    json_object_object_add(o, "first-slot", json_object_new_int((int)first));
+    json_object_object_add(o, "last-slot", json_object_new_int((int)last));
+    for (unsigned i = first; i <= last; i++) {
+        if (!(node->used >> i & 1)) {
+            json_object_array_add(list, json_object_new_int((int)i));
+        }
+    }
+    json_object_object_add(o, "free-slots", list);
+    list = json_object_new_array();
+    for (guint i = 0; i < held->len; i++) {
+        json_object_array_add(list, holder_to_json(held->pdata[i]));
+    }
+    json_object_object_add(o, "held", list);
+    return o;
+}
+
+struct json_object *plan_slots_to_json(const PlanMachine *m, const PlanCatalog *c)
+{
+    struct json_object *list = json_object_new_array();
+
+    g_assert(m->index);
+    for (guint i = 0; i < m->index->bus_order->len; i++) {
+        const PlanBusNode *node = m->index->bus_order->pdata[i];
+
+        if (node->rule->addr == PLAN_ADDR_PCI) {
+            json_object_array_add(list, bus_to_json(node));
+        }
+    }
+    return list;
+}
+
+static void holder_to_text(GString *out, const PlanDevice *d, unsigned width)
+{
+    g_string_append_printf(out, "  %-*s  %s", (int)width, addr_text(d), d->type);
+    if (d->id) {
+        g_string_append_printf(out, " '%s'", d->id);
+    }
+    if (d->implicit) {
+        g_string_append(out, ", comes with the machine");
+    }
+    if (d->brings) {
+        g_string_append_printf(out, ", brings bus '%s'", d->brings->name);
+    }
+    g_string_append_c(out, '\n');
+}
+
+static void bus_to_text(GString *out, const PlanBusNode *node)
+{
+    g_autoptr(GPtrArray) held = holders(node);
+    g_autofree char *unused = plan_free_slots(node);
+    unsigned first, last;
+
+    plan_bus_slots(node, &first, &last);
+    g_string_append_printf(out, "bus '%s': %s", node->name, node->rule->doc);
+    if (node->root == node) {
+        g_string_append_printf(out, ", bus number 0x%02x", node->number);
+    }
+    g_string_append_printf(out, "\n  slots    %02x-%02x, free: %s\n", first, last, unused);
+    g_string_append_printf(out, "  takes    %s\n", node->rule->takes);
+    g_string_append_printf(out, "  hotplug  %s\n", plan_bus_hotplug(node) ? "yes" : "no");
+    for (guint i = 0; i < held->len; i++) {
+        holder_to_text(out, held->pdata[i], 7);
+    }
+}
+
+char *plan_slots_to_text(const PlanMachine *m, const PlanCatalog *c)
+{
+    GString *out = g_string_new(NULL);
+
+    g_assert(m->index);
+    for (guint i = 0; i < m->index->bus_order->len; i++) {
+        const PlanBusNode *node = m->index->bus_order->pdata[i];
+
+        if (node->rule->addr == PLAN_ADDR_PCI) {
+            g_string_append(out, out->len ? "\n" : "");
+            bus_to_text(out, node);
+        }
+    }
+    if (!out->len) {
+        g_string_append_printf(out, "machine %s has no PCI bus\n", m->type);
+    }
+    return g_string_free(out, FALSE);
+}

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Dump, read, dump: identical for random machines; what a file leaves out moves nothing else.
+ */
+#include <string.h>
+
+#include "tests/unit/plan/test-catalog.h"
+
+static PlanMachine *read_back(const char *text)
+{
+    g_autoptr(GError) err = NULL;
+    PlanMachine *m = plan_from_text(text, strlen(text), &err);
+
+    g_assert_no_error(err);
+    return m;
+}
+
+static void assert_round_trip(const PlanMachine *m)
+{
+    g_autofree char *first = plan_to_text(m, &tc_catalog, false);
+    g_autoptr(PlanMachine) again = read_back(first);
+    g_autofree char *unresolved = plan_to_text(again, NULL, false);
+    g_autoptr(PlanMachine) twice = read_back(unresolved);
+    g_autofree char *second = NULL, *third = NULL;
+    g_autoptr(GError) err = NULL;
+    struct json_object *diff;
+
+    plan_resolve(again, &tc_catalog, &err);
+    g_assert_no_error(err);
+    second = plan_to_text(again, &tc_catalog, false);
+    g_assert_cmpstr(first, ==, second);
+    plan_resolve(again, &tc_catalog, &err);
+    g_assert_no_error(err);
+    third = plan_to_text(again, &tc_catalog, false);
+    g_assert_cmpstr(first, ==, third);
+    diff = plan_diff(m, again, &tc_catalog);
+    g_assert_cmpuint(json_object_array_length(diff), ==, 0);
+    json_object_put(diff);
+}
+
+static const char *pick(GRand *rand, const char *const *from, guint n)
+{
+    return from[g_rand_int_range(rand, 0, (gint32)n)];
+}
+
+/* One random -device option; buses are those of earlier devices, or none. */
+static char *random_option(GRand *rand, guint i, GPtrArray *buses)
+{
+    static const char *const types[] = { "nic",         "nic",      "nic",        "old",
+                                         "disk",        "bridge",   "root-port",  "root-port",
+                                         "pcie-bridge", "upstream", "downstream", "serial-pci",
+                                         "serialport",  "pxb" };
+    static const char *const extra[] = {
+        ",msix=off",          ",msix=0x98",   ",speed=8",   ",bias=-7",
+        ",model=a,,b\"\\",    ",csum=auto",   ",netdev=n0", ",mac=52:54:00:00:00:01",
+        ",queue-path=/dev/x", ",bar-size=1M", ",ari=on",    ",aer=0x200"
+    };
+    const char *type = pick(rand, types, G_N_ELEMENTS(types));
+    GString *s = g_string_new(type);
+
+    if (g_rand_int_range(rand, 0, 3)) {
+        g_string_append_printf(s, ",id=d%u", i);
+        if (strcmp(type, "nic") && strcmp(type, "old") && strcmp(type, "disk")) {
+            g_ptr_array_add(buses, g_strdup_printf("d%u", i));
+        }
+    }
+    if (buses->len && g_rand_boolean(rand)) {
+        g_string_append_printf(s, ",bus=%s",
+                               (char *)buses->pdata[g_rand_int_range(rand, 0, (gint32)buses->len)]);
+    }
+    if (g_rand_int_range(rand, 0, 4) == 0) {
+        g_string_append_printf(s, ",addr=%x", g_rand_int_range(rand, 0, 32));
+    }
+    if (strcmp(type, "nic") == 0 && g_rand_boolean(rand)) {
+        g_string_append(s, pick(rand, extra, G_N_ELEMENTS(extra)));
+    }
+    if (strcmp(type, "disk") == 0) {
+        g_string_append_printf(s, ",drive=d%u", i);
+    }
+    if (strcmp(type, "pxb") == 0) {
+        g_string_append_printf(s, ",bus_nr=%d", g_rand_int_range(rand, 1, 256));
+    }
+    return g_string_free(s, FALSE);
+}
+
+/* A machine grown by random options, those refused left out (each with a sentence). */
+static PlanMachine *random_machine(GRand *rand)
+{
+    PlanMachine *m = tc_resolved(NULL);
+    g_autoptr(GPtrArray) buses = g_ptr_array_new_with_free_func(g_free);
+    guint n = (guint)g_rand_int_range(rand, 0, 40);
+
+    g_assert_true(
+        plan_machine_add_host(m, plan_host_part_parse("netdev", "user,id=n0", NULL), NULL));
+    for (guint i = 0; i < n; i++) {
+        g_autofree char *option = random_option(rand, i, buses);
+        g_autoptr(GError) err = NULL;
+        PlanDevice *d = plan_device_parse(option, &err);
+
+        g_assert_no_error(err);
+        if (!plan_add_device(m, &tc_catalog, d, false, &err)) {
+            tc_sentence(err);
+            plan_device_free(d);
+        }
+    }
+    return m;
+}
+
+static void test_random(void)
+{
+    g_autoptr(GRand) rand = g_rand_new_with_seed((guint32)g_test_rand_int());
+
+    for (int i = 0; i < 300; i++) {
+        g_autoptr(PlanMachine) m = random_machine(rand);
+
+        assert_round_trip(m);
+    }
+}
+
+/* Drop a leaf device from the text; every other keeps its place. */
+static void test_remove(void)
+{
+    g_autoptr(GRand) rand = g_rand_new_with_seed((guint32)g_test_rand_int());
+
+    for (int i = 0; i < 100; i++) {
+        g_autoptr(PlanMachine) m = random_machine(rand);
+        g_autofree char *text = plan_to_text(m, &tc_catalog, false);
+        g_autoptr(PlanMachine) again = read_back(text);
+        guint at = (guint)g_rand_int_range(rand, 0, (gint32)m->devices->len);
+        PlanDevice *gone = m->devices->pdata[at];
+        g_autoptr(GError) err = NULL;
+
+        if (gone->implicit || gone->t->provides) {
+            continue;
+        }
+        g_ptr_array_remove_index(again->devices, at);
+        if (!plan_resolve(again, &tc_catalog, &err)) {
+            tc_sentence(err); /* function 0 went, the others stay behind it */
+            continue;
+        }
+        g_assert_cmpuint(again->devices->len, ==, m->devices->len - 1);
+        for (guint j = 0; j < again->devices->len; j++) {
+            const PlanDevice *was = m->devices->pdata[j + (j >= at)];
+
+            g_assert_cmpstr(((PlanDevice *)again->devices->pdata[j])->place, ==, was->place);
+        }
+    }
+}
+
+static void test_sections(void)
+{
+    g_autoptr(PlanMachine) m = TC_RESOLVED("nic,id=n,netdev=net,queue-path=/tmp/q",
+                                           "nic,addr=9,"
+                                           "queue-path=/tmp/r",
+                                           "disk,drive=d");
+    g_autofree char *guest = plan_to_text(m, &tc_catalog, true);
+    g_autofree char *all = plan_to_text(m, &tc_catalog, false);
+    g_autoptr(PlanMachine) from_guest = read_back(guest);
+    g_autoptr(GError) err = NULL;
+
+    g_assert_null(strstr(guest, "/tmp"));
+    g_assert_null(strstr(guest, "\"host\":"));
+    g_assert_nonnull(strstr(guest, "\"kind\":"));
+    g_assert_nonnull(strstr(all, "/tmp/q"));
+    g_assert_nonnull(strstr(all, "\"device\": \"pcie.0/09.0\""));
+    g_assert_false(plan_check_guest_only(m, &err));
+    tc_sentence(err);
+    g_assert_true(plan_resolve(from_guest, &tc_catalog, NULL));
+    g_assert_true(plan_check_guest_only(from_guest, NULL));
+}
+
+static void test_partial(void)
+{
+    static const char text[] = "{\"backplane-machine\": 1, \"guest\": {\"devices\": ["
+                               "{\"type\": \"nic\", \"id\": \"x\", \"properties\": "
+                               "{\"vectors\": 7, \"msix\": \"off\", \"model\": null}}]}}\n";
+    g_autoptr(PlanMachine) m = read_back(text);
+    PlanDevice *d;
+
+    g_assert_true(plan_resolve(m, &tc_catalog, NULL));
+    d = plan_find_device(m, "x");
+    g_assert_cmpuint(plan_device_get(d, "vectors")->u, ==, 7);
+    g_assert_null(plan_device_get(d, "model")->s);
+    g_assert_cmpstr(d->place, ==, "pcie.0/01.0");
+    assert_round_trip(m);
+}
+
+static void refuse_text(const char *text, size_t len, const char *word)
+{
+    g_autoptr(GError) err = NULL;
+    PlanMachine *m = plan_from_text(text, len, &err);
+
+    g_assert_null(m);
+    tc_sentence(err);
+    if (!strstr(err->message, word)) {
+        g_error("'%s' is not in: %s", word, err->message);
+    }
+}
+
+static void test_bad(void)
+{
+    static const struct {
+        const char *guest, *word;
+    } rows[] = {
+        { "\"x\": 1", "guest has the unknown key 'x'" },
+        { "\"devices\": {}", "guest.devices must be a list" },
+        { "\"devices\": [1]", "guest.devices[0] must be an object" },
+        { "\"devices\": [{}]", "guest.devices[0] needs a type" },
+        { "\"devices\": [{\"type\": \"nic\", \"slot\": 1}]", "unknown key 'slot'" },
+        { "\"devices\": [{\"type\": 1}]", "guest.devices[0].type must be a string" },
+        { "\"devices\": [{\"type\": \"a\\u0000b\"}]", "NUL" },
+        { "\"devices\": [{\"type\": \"nic\", \"addr\": \"zz\"}]", "address 'zz'" },
+        { "\"devices\": [{\"type\": \"nic\", \"properties\": {\"a\": {}}}]", "plain value" },
+        { "\"devices\": [{\"type\": \"nic\", \"implicit\": 1}]", "true or false" },
+        { "\"cpus\": 0", "guest.cpus must be a number" },
+        { "\"cpus\": 99999999999999999999999", "guest.cpus must be a number" },
+        { "\"ram\": -1", "guest.ram must be a number" },
+        { "\"ram\": 1.5", "guest.ram must be a number" },
+        { "\"machine\": []", "guest.machine must be a string" },
+        { "\"globals\": [{\"type\": \"nic\"}]", "needs type, property and value" },
+        { "\"parts\": [{\"path\": \"/x\"}]", "unknown key 'path'" },
+    };
+    g_autofree char *deep = g_strnfill(100000, '['), *big = NULL, *big_id = NULL;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autofree char *text =
+            g_strdup_printf("{\"backplane-machine\": 1, \"guest\": {%s}}", rows[i].guest);
+
+        refuse_text(text, strlen(text), rows[i].word);
+    }
+    refuse_text("", 0, "JSON");
+    refuse_text("{}", 2, "backplane-machine");
+    refuse_text("[]", 2, "backplane-machine");
+    refuse_text("{\"backplane-machine\": 2}", 24, "format 1");
+    refuse_text("{\"backplane-machine\": \"1\"}", 26, "format 1");
+    refuse_text("{\"backplane-machine\": 1} x", 26, "something follows");
+    refuse_text("{\"backplane-machine\": 1, \"y\": 1}", 32, "unknown key 'y'");
+    refuse_text("{\"backplane-machine\": 1", 23, "ends too early");
+    refuse_text("{\"backplane-machine\"\0: 1}", 25, "JSON");
+    refuse_text(deep, 100000, "JSON");
+    big_id = g_strnfill(65536, 'a');
+    big = g_strdup_printf("{\"backplane-machine\": 1, \"guest\": {\"devices\": [{\"type\": \"nic\","
+                          "\"id\": \"%s\"}]}}",
+                          big_id);
+    refuse_text(big, strlen(big), "at most 127");
+    big_id[300] = '\0';
+    g_free(big);
+    big = g_strdup_printf("{\"backplane-machine\": 1, \"%s\": 1}", big_id);
+    refuse_text(big, strlen(big), "aaa...'");
+}
+
+static void test_implicit(void)
+{
+    static const char text[] = "{\"backplane-machine\": 1, \"guest\": {\"devices\": ["
+                               "{\"type\": \"nic\", \"implicit\": true}]}}";
+
+    tc_refused(read_back(text), "implicit|virt-0.1 does not bring it");
+}
+
+/* Mutated dumps never crash, and what they still say resolves or is refused with a sentence. */
+static void test_mutated(void)
+{
+    g_autoptr(GRand) rand = g_rand_new_with_seed((guint32)g_test_rand_int());
+    g_autoptr(PlanMachine) m =
+        TC_RESOLVED("root-port,id=rp", "nic,bus=rp,netdev=n", "pxb,bus_nr=9", "bridge,id=b",
+                    "old,bus=b", "serial-pci,id=s", "serialport,bus=s.0");
+    g_autofree char *text = plan_to_text(m, &tc_catalog, false);
+    size_t len = strlen(text);
+
+    for (int i = 0; i < 3000; i++) {
+        g_autofree char *mutant = g_memdup2(text, len + 1);
+        g_autoptr(GError) err = NULL;
+        PlanMachine *got;
+
+        for (int j = g_rand_int_range(rand, 1, 4); j > 0; j--) {
+            mutant[g_rand_int_range(rand, 0, (gint32)len)] = (char)g_rand_int_range(rand, 0, 256);
+        }
+        got = plan_from_text(mutant, len, &err);
+        if (got) {
+            plan_resolve(got, &tc_catalog, &err);
+        }
+        if (err) {
+            tc_sentence(err);
+        }
+        plan_machine_free(got);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/dump/random", test_random);
+    g_test_add_func("/dump/remove", test_remove);
+    g_test_add_func("/dump/sections", test_sections);
+    g_test_add_func("/dump/partial", test_partial);
+    g_test_add_func("/dump/bad", test_bad);
+    g_test_add_func("/dump/implicit", test_implicit);
+    g_test_add_func("/dump/mutated", test_mutated);
+    return g_test_run();
+}
