@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A guest that boots one of our kernels with our initramfs: the command line, and what it says."""
+
+import base64
+import re
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import material
+from emulator import Emulator
+
+
+class Skip(Exception):
+    """The test cannot run here; the text says why."""
+
+
+@cache
+def device_types(program: str) -> set[str]:
+    """The names that `-device help` lists."""
+    done = subprocess.run([program, "-M", "virt", "-device", "help"], text=True, check=False,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30,
+                          stdin=subprocess.DEVNULL)
+    return set(re.findall(r'^(?:name )?"?([\w.-]+)"?', done.stdout, re.MULTILINE))
+
+
+def need_devices(program: str, args: list[str]) -> None:
+    """Skip where the emulator lacks a type that a -device names."""
+    for option, value in zip(args, args[1:]):
+        kind = value.split(",")[0]
+        if option == "-device" and kind not in device_types(program):
+            raise Skip(f"{Path(program).name} has no device '{kind}'")
+
+
+def arguments(kernel: str = "debian", bios: str = "1.6", machine: str = "virt",
+              append: str = "", run: str | None = None, memory: int = 256) -> list[str]:
+    """The arguments that boot a kernel ('debian' or 'hotplug') with our initramfs.
+
+    `run` is a shell script for the guest; afterwards it powers off.
+    """
+    words = ["console=ttyS0", "cryptomgr.notests", append]
+    if run is not None:
+        words.append("backplane.run=" + base64.b64encode(run.encode()).decode())
+    try:
+        image = material.debian_kernel() if kernel == "debian" else material.hotplug_kernel()
+        return ["-M", machine, "-m", str(memory), "-bios", str(material.opensbi(bios)),
+                "-kernel", str(image), "-initrd", str(material.initramfs(kernel)),
+                "-append", " ".join(word for word in words if word)]
+    except material.MaterialError as error:
+        raise Skip(str(error)) from None
+
+
+def finish(guest: Emulator, timeout: float = 120) -> str:
+    """Wait for the guest's script to succeed and the machine to power off with status 0.
+
+    Returns what the console said from our init on.
+    """
+    guest.expect("^BACKPLANE-INIT", timeout)
+    start = guest.seen
+    done = guest.expect(r"^BACKPLANE-DONE rc=(\d+)", timeout)
+    if done[1] != "0":
+        raise guest.fail(f"the guest's script ended with status {done[1]}")
+    status = guest.wait(30)
+    if status != 0:
+        raise guest.fail(f"the emulator ended with status {status} after the guest powered off")
+    return guest.console[start:done.start()]
