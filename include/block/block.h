@@ -57,8 +57,9 @@ typedef enum BlockErrorPolicy { BLOCK_ON_ERROR_REPORT, BLOCK_ON_ERROR_IGNORE,
  * "file" child, "host_device", "null-co" with "size", "read-zeroes", "latency-ns"). inactive: do not lock or
  * cache yet (-incoming). NULL and a sentence naming the option or the file. */
 BlockNode *block_node_new(Machine *m, struct json_object *options, bool inactive, GError **err);
-/* From -drive: if=none,id=..,file=..,format=raw,media=disk,readonly=..,cache=..,aio=..,werror=..,
- * rerror=..; the node's name is "#block-ID"; found by its drive id too. */
+/* From -drive: if=none,id=..,file=..,format=raw,media=disk,readonly=..,cache=..,aio=..,discard=..,
+ * werror=..,rerror=..; the node's name is "#block-ID"; found by its drive id too. file may be
+ * "null-co://". */
 BlockNode *block_drive_new(Machine *m, struct json_object *options, bool inactive, GError **err);
 /* Refused while a device uses it. */
 bool block_node_del(Machine *m, const char *name, GError **err);

@@ -86,6 +86,8 @@ struct Machine {
     void *chardevs;        /* ChardevSet *, private to chardev/ */
     void *monitors;        /* MonitorSet *, private to monitor/ */
     void *migration;       /* Migration *, private to migration/ */
+    void *blocks;          /* BlockSet *, private to block/ */
+    void *netdevs;         /* NetdevSet *, private to net/ */
     const void *host;      /* MonitorHost *: what monitors ask of system/ (monitor/host.h) */
     GPtrArray *run_fns;    /* private to machine.c */
     GHashTable *by_id;     /* private to device.c: id -> Device* */
