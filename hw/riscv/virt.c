@@ -8,6 +8,7 @@
 
 #include "chardev/chardev.h"
 #include "hw/core/sysdev.h"
+#include "hw/intc/aplic.h"
 
 const VirtMap virt_map[VIRT_REGIONS] = {
     [VIRT_MROM] = { 0x1000, 0xf000 },
@@ -129,9 +130,40 @@ static bool build_plic(Machine *m, Virt *v, GError **err)
     return v->irqchip;
 }
 
+static bool build_imsics(Machine *m, Virt *v, GError **err)
+{
+    g_autofree char *s_level = g_strdup_printf("num-harts=%u", v->config.harts);
+    g_autofree char *m_level = g_strdup_printf("%s,mmode=on", s_level);
+
+    return place(m, "riscv.imsic", m_level, virt_map[VIRT_IMSIC_M].base, err) &&
+           place(m, "riscv.imsic", s_level, virt_map[VIRT_IMSIC_S].base, err);
+}
+
+static bool build_aplics(Machine *m, Virt *v, GError **err)
+{
+    g_autofree char *s_level =
+        g_strdup_printf("num-harts=%u,num-irqs=%u,msimode=%s", v->config.harts, VIRT_N_SOURCES,
+                        v->config.aia == VIRT_AIA_APLIC_IMSIC ? "on" : "off");
+    g_autofree char *m_level = g_strdup_printf("%s,mmode=on", s_level);
+    Device *child = place(m, "riscv.aplic", s_level, virt_map[VIRT_APLIC_S].base, err);
+
+    v->irqchip = child ? place(m, "riscv.aplic", m_level, virt_map[VIRT_APLIC_M].base, err) : NULL;
+    if (v->irqchip)
+        aplic_set_child(v->irqchip, child);
+    return v->irqchip;
+}
+
 static bool build_irqchip(Machine *m, Virt *v, GError **err)
 {
-    return build_plic(m, v, err);
+    switch (v->config.aia) {
+    case VIRT_AIA_NONE:
+        return build_plic(m, v, err);
+    case VIRT_AIA_APLIC:
+        return build_aplics(m, v, err);
+    case VIRT_AIA_APLIC_IMSIC:
+        break;
+    }
+    return build_imsics(m, v, err) && build_aplics(m, v, err);
 }
 
 /* --- devices --- */

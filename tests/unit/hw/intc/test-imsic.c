@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * IMSIC pages: which hart, which file, which identity; everything else is ignored.
+ */
+#include "../fixture.h"
+
+enum { MPAGE = 0x24000000, SPAGE = 0x28000000 };
+
+static void test_pages(void)
+{
+    Machine *m = fixture_new(2);
+    FakeCpu *a = fixture_cpu(m, 0), *b = fixture_cpu(m, 1);
+
+    fixture_device(m, "riscv.imsic", "num-harts=2,mmode=on", MPAGE);
+    fixture_device(m, "riscv.imsic", "num-harts=2", SPAGE);
+    wr32(m, SPAGE, 17);
+    g_assert_cmpuint(a->last_id[MSI_FILE_S], ==, 17);
+    wr32(m, SPAGE + 0x1000, 18);
+    g_assert_cmpuint(b->last_id[MSI_FILE_S], ==, 18);
+    wr32(m, MPAGE + 0x1000 + 4, 0x13000000); /* big-endian register */
+    g_assert_cmpuint(b->last_id[MSI_FILE_M], ==, 0x13);
+    g_assert_cmpuint(a->messages[MSI_FILE_M], ==, 0);
+    wr32(m, SPAGE + 8, 1);
+    wr(m, SPAGE, 1, 1);
+    wr(m, SPAGE, 2, 1);
+    wr(m, SPAGE, 8, 1);
+    wr32(m, SPAGE + 2, 1);
+    wr32(m, SPAGE + 0x2000, 1);
+    g_assert_cmpuint(a->messages[MSI_FILE_S], ==, 1);
+    g_assert_cmpuint(b->messages[MSI_FILE_S], ==, 1);
+    g_assert_cmphex(rd32(m, SPAGE), ==, 0);
+    hammer(m, SPAGE, 0x40, 500);
+    machine_free(m);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/imsic/pages", test_pages);
+    return g_test_run();
+}
