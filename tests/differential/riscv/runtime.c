@@ -20,25 +20,6 @@ static u64 checksum;
 static u32 recorded;
 #endif
 
-static void put_hex(u64 value)
-{
-    char text[17];
-
-    for (int i = 0; i < 16; i++) {
-        text[i] = "0123456789abcdef"[value >> (60 - 4 * i) & 15];
-    }
-    text[16] = 0;
-    put_text(text);
-}
-
-void put_word(u64 value, char after)
-{
-    char end[2] = { after, 0 };
-
-    put_hex(value);
-    put_text(end);
-}
-
 static u64 mix(u64 z)
 {
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;

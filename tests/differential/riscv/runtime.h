@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What runtime.c needs from either side, and offers it. */
+/* What the files of a test program offer each other. */
 #ifndef RUNTIME_H
 #define RUNTIME_H
 
@@ -17,9 +17,11 @@ typedef unsigned int u32;
 void put_text(const char *text);
 void flush_text(void);
 
-/* Of runtime.c: everything, and one 64-bit number in hexadecimal with a character after it. */
-void test_main(void);
+/* Of text.c: print a number in hexadecimal, with a character after it. */
 void put_word(u64 value, char after);
+
+/* Of the test program: all of it, and what step.S calls between two sequences. */
+void test_main(void);
 void record(int sequence_ended);
 
 #endif

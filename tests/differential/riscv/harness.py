@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the two instruction tests share: the cross tools, and running programs."""
+import os
+import shutil
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
+CROSS = "riscv64-linux-gnu-"
+MARCH = "rv64gc_zba_zbb_zbs_zifencei"
+C_FLAGS = ["-O2", "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-fno-pic", "-mcmodel=medany",
+           "-msmall-data-limit=0", "-mabi=lp64d", "-march=" + MARCH]
+TIMEOUT = 120
+
+
+def tool(*command, **options):
+    """Run a build tool; its output is shown only if it fails."""
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          check=False, **options)
+    if done.returncode:
+        sys.exit(f"{' '.join(command)}:\n{done.stdout[-4000:]}")
+
+
+def compile_part(folder, source, define=()):
+    """Compile or assemble one of the files here; the object's path."""
+    path = os.path.join(folder, "-".join([source, *define]) + ".o")
+    tool(CROSS + "gcc", *C_FLAGS, *["-D" + name for name in define], "-c",
+         os.path.join(HERE, source), "-o", path)
+    return path
+
+
+def assemble(path, source):
+    """Assemble a made source; the object's path."""
+    with open(path + ".S", "w", encoding="ascii") as out:
+        out.write(source)
+    tool(CROSS + "gcc", "-march=" + MARCH, "-mabi=lp64d", "-I", HERE, "-c", path + ".S", "-o",
+         path + ".o")
+    return path + ".o"
+
+
+def link(path, objects):
+    """Link a program at the fixed addresses of program.ld."""
+    tool(CROSS + "ld", "-T", os.path.join(HERE, "program.ld"), "--no-relax",
+         "--no-warn-rwx-segments", "-o", path, *objects)
+    return path
+
+
+def lines_of(command):
+    """What a command prints, line by line, and what went wrong with it, if anything did."""
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT) as process:
+        try:
+            out, _ = process.communicate(timeout=TIMEOUT)
+            status = process.returncode
+        except subprocess.TimeoutExpired:
+            process.kill()
+            out, _ = process.communicate()
+            status = f"none after {TIMEOUT} s"
+    lines = out.decode("ascii", "replace").replace("\r", "").split("\n")
+    return [line for line in lines if line], f"exit status {status}" if status else ""
+
+
+def start(command, machine, program):
+    """The lines of a bare-metal program on an emulator, and what went wrong."""
+    return lines_of(command.split() + machine.split() + [program])
+
+
+def first_difference(a, b):
+    """The index of the first line that differs or is missing, or None."""
+    for i in range(max(len(a), len(b))):
+        if i >= len(a) or i >= len(b) or a[i] != b[i]:
+            return i
+    return None
+
+
+def missing(commands):
+    """The first of (command, what provides it) that is not there, as a sentence, or None."""
+    for command, provider in commands + [(CROSS + "gcc", "Debian package gcc-riscv64-linux-gnu"),
+                                         (CROSS + "ld", "Debian package binutils-riscv64-linux-gnu")]:
+        if not shutil.which(command):
+            return f"{command} not found ({provider})"
+    return None
+
+
+def add_options(parser):
+    """The options both tests have."""
+    default = os.path.join(ROOT, "build", "system", "backplane-system-riscv64")
+    parser.add_argument("--seed", default="1", metavar="S", help="any text (default %(default)s)")
+    parser.add_argument("--emulator", default=os.environ.get("BACKPLANE_SYSTEM", default),
+                        metavar="COMMAND", help="default: %(default)s, or $BACKPLANE_SYSTEM")
+    parser.add_argument("--machine", default="-M virt -m 128 -bios none -nographic -kernel",
+                        metavar="OPTIONS", help="what goes before the program's name")
+    parser.add_argument("--keep", metavar="DIR", help="leave all programs there")
