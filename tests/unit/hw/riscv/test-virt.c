@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The virt board, built from a description with harts that do not run: what answers where, the
+ * boot ROM and the images it names, reset, and the sentences for files and sizes that do not fit.
+ */
+#include <glib/gstdio.h>
+
+#include "../fixture.h"
+#include "chardev/chardev.h"
+#include "hw/riscv/virt.h"
+
+#define MiB (1ull << 20)
+#define RAM 0x80000000ull
+
+static void set_enum(PlanMachine *p, const char *name, uint64_t v)
+{
+    PlanSetting *s = g_new0(PlanSetting, 1);
+
+    s->name = g_strdup(name);
+    s->value = (PlanValue){ .kind = PLAN_PROP_ENUM, .u = v };
+    s->resolved = true;
+    g_ptr_array_add(p->settings, s);
+}
+
+static Machine *board(uint64_t ram, VirtAia aia)
+{
+    Machine *m = machine_new();
+    g_autoptr(PlanMachine) p = plan_machine_new();
+    g_autoptr(GError) err = NULL;
+
+    machine_lock(m);
+    clocks_set_stepped(m->clocks);
+    p->cpu = g_strdup("fake");
+    p->ram_size = ram;
+    p->cpus = 1;
+    set_enum(p, "aia", aia);
+    m->board_ops = &virt_board;
+    g_assert_true(virt_board.build(m, p, &err));
+    g_assert_no_error(err);
+    return m;
+}
+
+static char *temp_file(const void *data, gsize len)
+{
+    char *path = g_strdup("/tmp/backplane-virt-XXXXXX");
+
+    close(g_mkstemp(path));
+    g_assert_true(g_file_set_contents(path, data, len, NULL));
+    return path;
+}
+
+static void test_map(void)
+{
+    static const VirtAia all[] = { VIRT_AIA_NONE, VIRT_AIA_APLIC, VIRT_AIA_APLIC_IMSIC };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(all); i++) {
+        Machine *m = board(128 * MiB, all[i]);
+
+        g_assert_cmphex(rd32(m, 0x10008000), ==, 0x74726976);
+        g_assert_cmphex(rd(m, 0x10000005, 1), ==, 0x60);
+        wr(m, RAM + 128 * MiB - 8, 8, 0x1234);
+        g_assert_cmphex(rd(m, RAM + 128 * MiB - 8, 8), ==, 0x1234);
+        g_assert_cmphex(rd(m, RAM + 128 * MiB, 8), ==, 0);
+        g_assert_cmphex(rd32(m, 0x500000), ==, 0); /* nothing there */
+        g_assert_cmphex(rd32(m, 0xd000000), ==,
+                        all[i] == VIRT_AIA_NONE    ? 0
+                        : all[i] == VIRT_AIA_APLIC ? 0x80000000
+                                                   : 0x80000004);
+        machine_free(m);
+    }
+}
+
+static void test_uart_interrupt(void)
+{
+    Machine *m = board(128 * MiB, VIRT_AIA_NONE);
+
+    wr32(m, 0xc000000 + 10 * 4, 1);
+    wr32(m, 0xc002080, 1 << 10);
+    wr(m, 0x10000001, 1, 2);
+    g_assert_true(fixture_input(m, 0, 9));
+    g_assert_cmpuint(rd32(m, 0xc201004), ==, 10);
+    machine_reset(m, RESET_COLD);
+    g_assert_false(fixture_input(m, 0, 9));
+    machine_free(m);
+}
+
+static void test_boot(void)
+{
+    Machine *m = board(128 * MiB, VIRT_AIA_APLIC_IMSIC);
+    g_autofree char *fw = temp_file("firmware", 8), *kernel = temp_file("kernel", 6);
+    g_autofree char *initrd = temp_file("initrd", 6);
+    BoardBoot boot = { .bios = fw, .kernel = kernel, .initrd = initrd, .append = "a=b" };
+    g_autoptr(GError) err = NULL;
+    uint64_t fdt, start = 0;
+    char text[8];
+    const void *p;
+    int node;
+
+    g_assert_true(virt_board.boot(m, &boot, &err));
+    g_assert_no_error(err);
+    g_assert_cmphex(rd32(m, 0x1000), ==, 0x297);
+    g_assert_cmphex(rd(m, 0x1018, 8), ==, RAM);
+    fdt = rd(m, 0x1020, 8);
+    g_assert_cmphex(rd(m, 0x1028, 8), ==, 0x4942534f);
+    g_assert_cmphex(rd(m, 0x1038, 8), ==, RAM + 2 * MiB);
+    wr32(m, 0x1000, 0); /* ROM */
+    g_assert_cmphex(rd32(m, 0x1000), ==, 0x297);
+    mem_set(&m->memory, RAM, 0xff, 4 * MiB);
+    machine_reset(m, RESET_HOT);
+    g_assert_cmphex(fixture_cpu(m, 0)->pc, ==, 0x1000);
+    mem_read_buf(&m->memory, RAM, text, 8);
+    g_assert_cmpmem(text, 8, "firmware", 8);
+    mem_read_buf(&m->memory, RAM + 2 * MiB, text, 6);
+    g_assert_cmpmem(text, 6, "kernel", 6);
+    p = mem_ram_ptr(&m->memory, fdt, 64, NULL, NULL);
+    g_assert_cmpint(fdt_check_full(p, fdt_totalsize(p)), ==, 0);
+    node = fdt_path_offset(p, "/chosen");
+    g_assert_cmpstr(fdt_getprop(p, node, "bootargs", NULL), ==, "a=b");
+    start = fdt64_ld(fdt_getprop(p, node, "linux,initrd-start", NULL));
+    mem_read_buf(&m->memory, start, text, 6);
+    g_assert_cmpmem(text, 6, "initrd", 6);
+    g_remove(fw);
+    g_remove(kernel);
+    g_remove(initrd);
+    machine_free(m);
+}
+
+static void refuse(uint64_t ram, BoardBoot boot, const char *word)
+{
+    Machine *m = board(ram, VIRT_AIA_NONE);
+    g_autoptr(GError) err = NULL;
+
+    g_assert_false(virt_board.boot(m, &boot, &err));
+    g_assert_nonnull(err);
+    g_assert_null(strchr(err->message, '\n'));
+    if (!strstr(err->message, word))
+        g_error("'%s' does not say '%s'", err->message, word);
+    machine_free(m);
+}
+
+static void test_refusals(void)
+{
+    g_autofree uint8_t *big = g_malloc0(6 * MiB);
+    g_autofree char *file = temp_file(big, 6 * MiB), *junk = temp_file("junk", 4);
+
+    refuse(4096, (BoardBoot){ .bios = "none" }, "device tree");
+    refuse(4 * MiB, (BoardBoot){ .bios = file }, "does not fit");
+    refuse(8 * MiB, (BoardBoot){ .bios = junk, .kernel = file }, "does not fit");
+    refuse(8 * MiB, (BoardBoot){ .bios = junk, .kernel = junk, .initrd = file }, "initrd");
+    refuse(128 * MiB, (BoardBoot){ .bios = "/nowhere" }, "'/nowhere'");
+    refuse(128 * MiB, (BoardBoot){ .bios = junk, .kernel = "/nowhere" }, "'/nowhere'");
+    refuse(128 * MiB, (BoardBoot){ .bios = junk, .kernel = junk, .initrd = "/nowhere" },
+           "'/nowhere'");
+    refuse(128 * MiB, (BoardBoot){ .bios = junk, .dtb = junk }, "device tree");
+    refuse(128 * MiB, (BoardBoot){ .bios = junk, .dumpdtb = "/nowhere/x" }, "dumpdtb=/nowhere/x");
+    refuse(128 * MiB, (BoardBoot){ .bios = junk, .append = "x" }, "-kernel");
+    refuse(128 * MiB, (BoardBoot){ .bios = junk, .initrd = junk }, "-kernel");
+    g_remove(file);
+    g_remove(junk);
+}
+
+static void test_bios_none(void)
+{
+    Machine *m = board(128 * MiB, VIRT_AIA_NONE);
+    g_autofree char *kernel = temp_file("kernel", 6), *dtb = NULL;
+    BoardBoot boot = { .bios = "none", .kernel = kernel };
+
+    dtb = g_strdup_printf("%s.dtb", kernel);
+    boot.dumpdtb = dtb;
+    g_assert_true(virt_board.boot(m, &boot, NULL));
+    g_assert_cmphex(rd(m, 0x1018, 8), ==, RAM);
+    g_assert_cmphex(rd(m, 0x1038, 8), ==, 0);
+    g_assert_true(g_file_test(dtb, G_FILE_TEST_IS_REGULAR));
+    g_remove(kernel);
+    g_remove(dtb);
+    machine_free(m);
+}
+
+static void test_none(void)
+{
+    Machine *m = machine_new();
+    BoardBoot boot = { 0 };
+
+    machine_lock(m);
+    g_assert_true(none_board.build(m, NULL, NULL));
+    g_assert_true(none_board.boot(m, &boot, NULL));
+    boot.kernel = "x";
+    g_assert_false(none_board.boot(m, &boot, NULL));
+    machine_free(m);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/virt/map", test_map);
+    g_test_add_func("/virt/uart-interrupt", test_uart_interrupt);
+    g_test_add_func("/virt/boot", test_boot);
+    g_test_add_func("/virt/refusals", test_refusals);
+    g_test_add_func("/virt/bios-none", test_bios_none);
+    g_test_add_func("/virt/none", test_none);
+    return g_test_run();
+}
