@@ -243,6 +243,30 @@ bool device_visit(Device *dev, bool (*fn)(void *opaque, Device *dev), void *opaq
 
 /* --- life --- */
 
+/* The rows that the sort adds to the type's own. */
+static bool store_kind_props(Device *dev, const PlanDevice *plan, GError **err)
+{
+    const DeviceKind *kind = dev->type->kind;
+    PlanProp row;
+
+    for (size_t i = 0; kind && kind->prop && kind->prop(dev->type, i, &row); i++) {
+        if (!props_store(&row, 1, dev, plan, err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void free_kind_props(Device *dev)
+{
+    const DeviceKind *kind = dev->type->kind;
+    PlanProp row;
+
+    for (size_t i = 0; kind && kind->prop && kind->prop(dev->type, i, &row); i++) {
+        props_free(&row, 1, dev);
+    }
+}
+
 Device *device_new(Machine *m, const DeviceType *type, const PlanDevice *plan, GError **err)
 {
     Device *dev = g_try_malloc0(type->size);
@@ -256,7 +280,8 @@ Device *device_new(Machine *m, const DeviceType *type, const PlanDevice *plan, G
     dev->machine = m;
     dev->pins = 1;
     dev->id = plan && plan->id ? g_strdup(plan->id) : NULL;
-    if (!props_store(type->props, type->n_props, dev, plan, err)) {
+    if (!props_store(type->props, type->n_props, dev, plan, err) ||
+        !store_kind_props(dev, plan, err)) {
         device_unpin_any(dev);
         return NULL;
     }
@@ -272,6 +297,7 @@ static void device_finalize(Device *dev)
         dev->type->kind->finalize(dev);
     }
     props_free(dev->type->props, dev->type->n_props, dev);
+    free_kind_props(dev);
     if (dev->children) {
         g_ptr_array_free(dev->children, TRUE);
     }

@@ -142,14 +142,30 @@ void props_free(const PlanProp *props, size_t n, void *obj)
     }
 }
 
+static bool find_row(const DeviceType *type, const char *name, PlanProp *row)
+{
+    const PlanProp *p = plan_find_prop(type->props, type->n_props, name);
+
+    if (p) {
+        *row = *p;
+        return true;
+    }
+    for (size_t i = 0; type->kind && type->kind->prop && type->kind->prop(type, i, row); i++) {
+        if (g_str_equal(row->name, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 char *device_prop_text(const Device *dev, const char *name)
 {
-    const PlanProp *p = plan_find_prop(dev->type->props, dev->type->n_props, name);
+    PlanProp row;
     PlanValue v;
 
-    if (!p) {
+    if (!find_row(dev->type, name, &row)) {
         return NULL;
     }
-    v = prop_value(p, dev);
-    return plan_value_format(p, &v);
+    v = prop_value(&row, dev);
+    return plan_value_format(&row, &v);
 }

@@ -14,6 +14,7 @@
 #define HW_PCI_PCI_H
 
 #include "hw/core/device.h"
+#include "hw/pci/config.h"
 
 typedef struct PCIDevice PCIDevice;
 typedef struct PCIBus PCIBus;
@@ -26,14 +27,16 @@ enum {
     PCI_NUM_BARS = 7, /* six BARs and the expansion ROM */
     PCI_ROM_BAR = 6,
     PCI_NUM_PINS = 4,
+    PCI_MAX_CAPS = 16, /* rows of a type's capability table */
+    PCI_MAX_IRQS = 64, /* sources of one function (MSI-X vectors are not bounded by it) */
     MSIX_MAX_VECTORS = 2048,
 };
 
 /* A requester: segment, bus, device and function as they are now. */
 typedef uint32_t PCIRequester; /* segment << 16 | bus << 8 | devfn */
-#define PCI_DEVFN(slot, fn) (((slot) & 0x1f) << 3 | ((fn) & 7))
+#define PCI_DEVFN(slot, fn) (((slot)&0x1f) << 3 | ((fn)&7))
 #define PCI_SLOT(devfn)     ((devfn) >> 3 & 0x1f)
-#define PCI_FUNC(devfn)     ((devfn) & 7)
+#define PCI_FUNC(devfn)     ((devfn)&7)
 
 typedef enum PCIBarKind { PCI_BAR_IO, PCI_BAR_MEM32, PCI_BAR_MEM64 } PCIBarKind;
 
@@ -43,11 +46,12 @@ typedef struct PCIBarDesc {
     uint8_t index;
     PCIBarKind kind;
     bool prefetch;
-    uint64_t size;           /* bytes, a power of two (16 at least for memory, 4 for I/O) */
-    const char *size_prop;   /* a SIZE property that replaces `size` */
+    uint64_t size;         /* bytes, a power of two (16 at least for memory, 4 for I/O); 0 in a
+                              BAR for MSI-X alone: as large as table and PBA need */
+    const char *size_prop; /* a SIZE property that replaces `size` */
     const RegDesc *regs;
     size_t n_regs;
-    const MemOps *ops;       /* called with the instance as opaque */
+    const MemOps *ops; /* called with the instance as opaque */
 } PCIBarDesc;
 
 /* One capability. How it is switched and placed: the CAP property named `prop` ("msix=off",
@@ -55,22 +59,73 @@ typedef struct PCIBarDesc {
 typedef struct PCICapDesc {
     uint16_t id;
     bool extended;
-    bool required;           /* cannot be off */
+    bool required; /* cannot be off */
     bool off_by_default;
-    const char *prop;
-    uint32_t arg[4];         /* by capability: see the macros */
-    const char *count_prop;  /* MSI-X, MSI: a U32 property that replaces arg[0]; 0: left out */
+    const char *prop;       /* NULL: always there, where the core puts it */
+    uint16_t at;            /* offset it stands at by default; 0: the first that is free */
+    uint32_t arg[4];        /* by capability: see the macros */
+    const char *count_prop; /* MSI-X, MSI: a U32 property that replaces arg[0]; 0: left out */
 } PCICapDesc;
 
-#define PCI_CAP_PM_D3 { .id = 0x01, .prop = "pm" }
-/* n vectors, table and PBA in BAR b, at offsets t and p in it */
-#define PCI_CAP_MSIX(n, b) { .id = 0x11, .prop = "msix", .arg = { (n), (b), 0, 0 } }
-#define PCI_CAP_MSIX_AT(n, b, t, p) { .id = 0x11, .prop = "msix", .arg = { (n), (b), (t), (p) } }
+/* D0 and D3hot; D3hot to D0 resets the function, or (No_Soft_Reset) does not */
+#define PCI_CAP_PM_D3                                                                              \
+    {                                                                                              \
+        .id = 0x01, .prop = "pm"                                                                   \
+    }
+#define PCI_CAP_PM_D3_KEEP                                                                         \
+    {                                                                                              \
+        .id = 0x01, .prop = "pm", .arg = { 1 }                                                     \
+    }
+/* n bytes of which the first two are the list's; the device owns the rest */
+#define PCI_CAP_VENDOR(n, p)                                                                       \
+    {                                                                                              \
+        .id = 0x09, .prop = (p), .arg = {(n) }                                                     \
+    }
+/* n vectors, table and PBA in BAR b: table first, PBA behind it; or at offsets t and p in it */
+#define PCI_CAP_MSIX(n, b)                                                                         \
+    {                                                                                              \
+        .id = 0x11, .prop = "msix", .arg = {(n), (b), 0, 0 }                                       \
+    }
+#define PCI_CAP_MSIX_AT(n, b, t, p)                                                                \
+    {                                                                                              \
+        .id = 0x11, .prop = "msix", .arg = {(n), (b), (t), (p) }                                   \
+    }
 /* n messages (power of two), 64-bit address, per-vector masking */
-#define PCI_CAP_MSI(n, is64, mask) { .id = 0x05, .prop = "msi", .arg = { (n), (is64), (mask) } }
+#define PCI_CAP_MSI(n, is64, mask)                                                                 \
+    {                                                                                              \
+        .id = 0x05, .prop = "msi", .arg = {(n), (is64), (mask) }                                   \
+    }
 /* Express endpoint; becomes a root-complex integrated endpoint on a root bus, and is left out
  * on a conventional bus */
-#define PCI_CAP_ENDPOINT { .id = 0x10, .prop = "express" }
+#define PCI_CAP_ENDPOINT                                                                           \
+    {                                                                                              \
+        .id = 0x10, .prop = "express"                                                              \
+    }
+
+/* A function. An instance's structure starts with one. The members are the core's: others use
+ * the functions below. */
+struct PCIDevice {
+    Device dev;
+    PCIConfig config;
+    PCIBus *bus;                    /* NULL: detached, and inert */
+    struct PCIBar *bars;            /* list, by index; legacy fixed ranges last */
+    struct PCIMsix *msix;           /* NULL: no MSI-X */
+    uint64_t levels;                /* bit n: source n asserts */
+    uint16_t cap_pos[PCI_MAX_CAPS]; /* where row n of the type's capabilities stands; 0: absent */
+    void *cap_state[PCI_MAX_CAPS];  /* private to the capability's file */
+    uint16_t msi_pos, pm_pos, exp_pos;
+    uint8_t devfn;
+    uint8_t pin;      /* 0: none, 1 to 4 */
+    uint8_t d_state;  /* 0: D0, 3: D3hot */
+    bool present;     /* answers config cycles */
+    bool express;     /* has the Express capability, and 4096 bytes of config space */
+    bool intx_driven; /* the level on the wire now */
+    /* properties */
+    bool multifunction;
+    uint32_t rombar;
+    char *romfile;
+    int32_t cap_prop[PCI_MAX_CAPS];
+};
 
 struct PCIDeviceType {
     DeviceType base;
@@ -83,8 +138,8 @@ struct PCIDeviceType {
     size_t n_bars;
     const PCICapDesc *caps;
     size_t n_caps;
-    unsigned n_irqs;     /* interrupt sources; >0 without MSI and MSI-X wants an INTx pin */
-    uint8_t int_pin;     /* 1-4; 0: pin A if n_irqs > 0 */
+    unsigned n_irqs; /* interrupt sources; >0 without MSI and MSI-X wants an INTx pin */
+    uint8_t int_pin; /* 1-4; 0: pin A if n_irqs > 0 */
     /* Around the core's handling of the guest's config accesses, for registers of the device's own
      * (vendor capabilities): before a read, so that the device can refresh the bytes with
      * pci_set(), and after a write. */
@@ -105,9 +160,28 @@ bool msi_enabled(const PCIDevice *d);
 /* Send or pend vector n; ignored when n >= the table's size or MSI-X is off. */
 void msix_notify(PCIDevice *d, unsigned n);
 void msi_notify(PCIDevice *d, unsigned n);
-unsigned msix_vectors(const PCIDevice *d);
+unsigned msix_vectors(const PCIDevice *d); /* 0: no MSI-X */
 
-/* --- DMA: bus-master gate, the bus's translate hook, then the address map --- */
+/* Vectors that a device assigns while it runs (virtio queues). When the last user releases a
+ * vector its pending bit is cleared. Out of range: no-op. */
+void msix_use_vector(PCIDevice *d, unsigned n);
+void msix_release_vector(PCIDevice *d, unsigned n);
+/* Told of each vector that becomes able to send (its message) or stops being so, so that
+ * somebody else can send it (irqfd, vhost). NULL ends it; setting it reports what is live. */
+typedef struct MsixNotifier {
+    void (*unmasked)(void *opaque, unsigned n, uint64_t addr, uint32_t data);
+    void (*masked)(void *opaque, unsigned n);
+} MsixNotifier;
+void msix_set_notifier(PCIDevice *d, const MsixNotifier *notifier, void *opaque);
+
+/* The one way of every message: bus-master gate, translate hook, address map. MEM_REFUSED when
+ * the function may not send. */
+MemResult pci_msi_send(PCIDevice *d, uint64_t addr, uint32_t data);
+
+/* --- DMA: bus-master gate, the bus's translate hook, then the address map ---
+ * Refused (MEM_REFUSED; a read gives ones) while Bus Master Enable of the function, or of a
+ * bridge above it, is off, in D3hot, or when the function is in no bus. The function counts as
+ * entered meanwhile: its own registers refuse the access, a sibling's take it. */
 MemResult pci_dma_read(PCIDevice *d, uint64_t addr, void *buf, uint64_t len);
 MemResult pci_dma_write(PCIDevice *d, uint64_t addr, const void *buf, uint64_t len);
 /* Host pointer to [addr, addr+len) if it is one run of RAM that the function may reach now, else
@@ -130,8 +204,7 @@ void pci_dma_unmap(PCIDevice *d, PCIDmaMap *map, uint64_t written);
  * for size < 2). Entries start on 4-byte boundaries (PCI 6.7). */
 int pci_add_capability(PCIDevice *d, uint8_t cap_id, uint8_t size);
 /* At a wanted offset; overlap, misalignment or no room is an error that names the holder. */
-int pci_add_capability_at(PCIDevice *d, uint8_t cap_id, uint8_t offset, uint8_t size,
-                          GError **err);
+int pci_add_capability_at(PCIDevice *d, uint8_t cap_id, uint8_t offset, uint8_t size, GError **err);
 /* Unlink the first entry of that id, free its bytes, make them plain writable, clear the Status
  * bit when the list is empty. Absent: 0. Another size than added: -EINVAL, nothing changed. */
 int pci_del_capability(PCIDevice *d, uint8_t cap_id, uint8_t size);
@@ -161,7 +234,16 @@ MemRegion *pci_bar_region(PCIDevice *d, unsigned i);
 /* For devices whose BAR size is only known in realize(): declare it there. */
 bool pci_add_bar(PCIDevice *d, const PCIBarDesc *desc, GError **err);
 #define PCI_BAR_UNMAPPED UINT64_MAX
+/* Where BAR i decodes now, on its bus. */
 uint64_t pci_bar_addr(const PCIDevice *d, unsigned i);
+/* A range that the function decodes without a BAR (legacy VGA, IDE): `r`, uncovered by the
+ * caller's tables, stands at addr of the bus while Memory (or I/O) Space Enable is set. During
+ * realize. The caller keeps r until finalize. */
+void pci_add_fixed_range(PCIDevice *d, bool io, uint64_t addr, MemRegion *r);
+
+/* Reset this one function, both phases (function-level reset). Refused with a guest_error() if
+ * the function is on the call stack, unless the caller is its own config write. */
+void pci_device_reset(PCIDevice *d, ResetKind kind);
 
 /* --- where a function is --- */
 PCIBus *pci_bus_of(const PCIDevice *d);
@@ -170,7 +252,12 @@ uint8_t pci_devfn(const PCIDevice *d);
 bool pci_is_express(const PCIDevice *d);
 bool pci_bus_master(const PCIDevice *d);
 
-/* The saved record as a row of a device's state table: VM_PCI(Ticker, pci). */
+/* The saved record (its format: hw/pci/state.c). A load reports every disagreement at once: the
+ * register, the bits, both values and the property that decides. What it switched or moved shows
+ * in the capability properties of d. */
+void pci_device_save(const PCIDevice *d, ByteWriter *w);
+bool pci_device_load(PCIDevice *d, ByteReader *r, const char *path, GError **err);
+/* The same as a row of a device's state table: VM_PCI(Ticker, pci). */
 extern const VmOps pci_record_ops;
 #define VM_PCI(T, m) VM_RECORD(T, m, PCIDevice, &pci_record_ops)
 

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * ticker: a countdown timer on PCI (registers: docs/specs/ticker.md).
+ * Owns only its counter; config space, BARs, MSI-X and saved state are the core's.
+ */
+#include "hw/pci/pci.h"
+
+typedef struct Ticker {
+    PCIDevice pci;
+    uint32_t ctrl, status, fired;
+    uint64_t period_ns;
+    Timer timer;
+} Ticker;
+
+enum { REG_ID = 0x00, REG_CTRL = 0x04, REG_STATUS = 0x08, REG_FIRED = 0x0c };
+enum { CTRL_RUN = 1 << 0, CTRL_IRQ = 1 << 1, STATUS_EXPIRED = 1 << 0 };
+
+static void ticker_update_irq(void *dev)
+{
+    Ticker *t = dev;
+
+    pci_irq_set(&t->pci, 0, (t->ctrl & CTRL_IRQ) && (t->status & STATUS_EXPIRED));
+}
+
+static void ticker_expired(void *dev)
+{
+    Ticker *t = dev;
+
+    t->fired++;
+    t->status |= STATUS_EXPIRED;
+    timer_arm_ns(&t->timer, t->period_ns);
+    ticker_update_irq(t);
+}
+
+static void ticker_wrote(void *dev, const RegDesc *reg, uint64_t old, uint64_t written)
+{
+    Ticker *t = dev;
+
+    if (reg->at == REG_CTRL && ((old ^ t->ctrl) & CTRL_RUN)) {
+        if (t->ctrl & CTRL_RUN) {
+            timer_arm_ns(&t->timer, t->period_ns);
+        } else {
+            timer_cancel(&t->timer);
+        }
+    }
+    ticker_update_irq(t);
+}
+
+static bool ticker_realize(void *dev, GError **err)
+{
+    timer_setup(&((Ticker *)dev)->timer, ticker_expired, dev);
+    return true;
+}
+
+static void ticker_stop(void *dev)
+{
+    timer_cancel(&((Ticker *)dev)->timer);
+}
+
+static void ticker_reset(void *dev, ResetKind kind)
+{
+    ticker_stop(dev);
+}
+
+static const RegDesc ticker_regs[] = {
+    REG32_CONST("id", REG_ID, 0x7469636b),
+    REG32(Ticker, ctrl, REG_CTRL, .rw = CTRL_RUN | CTRL_IRQ, .wrote = ticker_wrote),
+    REG32(Ticker, status, REG_STATUS, .w1c = STATUS_EXPIRED, .wrote = ticker_wrote),
+    REG32_RO(Ticker, fired, REG_FIRED),
+};
+static const PCIBarDesc ticker_bars[] = {
+    { .index = 0, .kind = PCI_BAR_MEM32, .size = 4096, .regs = LIST(ticker_regs) },
+    { .index = 1, .kind = PCI_BAR_MEM32 }, /* MSI-X table and PBA */
+};
+static const PCICapDesc ticker_caps[] = { PCI_CAP_PM_D3, PCI_CAP_MSIX(1, 1), PCI_CAP_ENDPOINT };
+static const PlanProp ticker_props[] = {
+    PROP_U64(Ticker, period_ns, "period-ns", 1000000, 1000, INT64_MAX, "time between expiries"),
+};
+static const VmField ticker_fields[] = {
+    VM_PCI(Ticker, pci),    VM_TIMER(Ticker, timer), VM_U32(Ticker, ctrl, .mask = 3),
+    VM_U32(Ticker, status, .mask = 1), VM_U32(Ticker, fired),
+};
+static const VmState ticker_vmstate = { .name = "ticker", .version = 1, .fields = LIST(ticker_fields) };
+
+static const PCIDeviceType ticker_type = {
+    .base = { .name = "ticker", .doc = "countdown timer", .kind = &pci_device_kind,
+              .size = sizeof(Ticker), .props = LIST(ticker_props), .vmstate = &ticker_vmstate,
+              .hotpluggable = true, .realize = ticker_realize, .reset = ticker_reset,
+              .unrealize = ticker_stop },
+    .vendor = 0x1234, .device = 0x71c4, .revision = 1, .class_code = 0x088000, .n_irqs = 1,
+    .slots = PLAN_SLOT_CONVENTIONAL | PLAN_SLOT_EXPRESS,
+    .bars = LIST(ticker_bars), .caps = LIST(ticker_caps),
+};
+PCI_DEVICE_TYPE(ticker_type);

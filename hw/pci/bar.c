@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Base Address registers, the expansion ROM and legacy fixed ranges: declaring them, and mapping
+ * them into the bus where the registers say (PCI 6.2.5).
+ *
+ * Ranges may overlap: the winner among functions is the lowest devfn, then the lowest BAR.
+ */
+#include <string.h>
+
+#include "hw/pci/pci_int.h"
+#include "util/log.h"
+
+enum { MIN_MEM = 16, MIN_IO = 4, MAX_IO = 256, MIN_ROM = 2048, MAX_ROM = 16 << 20 };
+enum { ROM_LOW_BITS = 0x7ff }; /* enable bit and reserved bits of the ROM register */
+
+PCIBar *pci_bar(const PCIDevice *d, unsigned index)
+{
+    for (PCIBar *bar = d->bars; bar; bar = bar->next) {
+        if (bar->index == index && index != PCI_FIXED_RANGE) {
+            return bar;
+        }
+    }
+    return NULL;
+}
+
+MemRegion *pci_bar_region(PCIDevice *d, unsigned i)
+{
+    PCIBar *bar = pci_bar(d, i);
+
+    return bar ? &bar->region : NULL;
+}
+
+uint64_t pci_bar_addr(const PCIDevice *d, unsigned i)
+{
+    const PCIBar *bar = pci_bar(d, i);
+
+    return bar ? bar->addr : PCI_BAR_UNMAPPED;
+}
+
+uint32_t pci_bar_register(const PCIDevice *d, unsigned index)
+{
+    if (index == PCI_ROM_BAR) {
+        return d->config.type == 1 ? PCI_ROM_ADDRESS1 : PCI_ROM_ADDRESS;
+    }
+    return PCI_BASE_ADDRESS_0 + 4 * index;
+}
+
+/* --- what a BAR shows --- */
+
+static uint64_t regs_read(void *opaque, uint64_t offset, unsigned size)
+{
+    PCIBar *bar = opaque;
+
+    return reg_read(&bar->file, bar->pci, offset, size);
+}
+
+static void regs_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+{
+    PCIBar *bar = opaque;
+
+    reg_write(&bar->file, bar->pci, offset, value, size);
+}
+
+static const MemOps regs_ops = {
+    .read = regs_read,
+    .write = regs_write,
+    .impl_min = 1,
+    .impl_max = 8,
+    .unaligned = true,
+};
+
+static void init_content(PCIBar *bar)
+{
+    const PCIBarDesc *desc = bar->desc;
+    const char *name = bar->pci->dev.type->name;
+
+    if (desc->n_regs) {
+        bar->file = (RegFile){ desc->regs, desc->n_regs, name };
+        mem_init_mmio(&bar->content, name, bar->size, &regs_ops, bar);
+    } else if (desc->ops) {
+        mem_init_mmio(&bar->content, name, bar->size, desc->ops, bar->pci);
+    } else {
+        return;
+    }
+    mem_set_guard(&bar->content, &device_guard, &bar->pci->dev);
+    mem_map(&bar->region, 0, &bar->content, 0, 0);
+}
+
+/* --- declaring --- */
+
+static void append(PCIDevice *d, PCIBar *bar)
+{
+    PCIBar **at = &d->bars;
+
+    while (*at && (*at)->index <= bar->index) {
+        at = &(*at)->next;
+    }
+    bar->next = *at;
+    *at = bar;
+}
+
+static bool refuse(const PCIDevice *d, GError **err, unsigned index, const char *why)
+{
+    pci_error(err, "%s: BAR %u %s", device_name(&d->dev), index, why);
+    return false;
+}
+
+static bool check_place(const PCIDevice *d, const PCIBarDesc *desc, GError **err)
+{
+    unsigned limit = d->config.type == 1 ? 2 : PCI_ROM_BAR;
+    unsigned index = desc->index, last = index + (desc->kind == PCI_BAR_MEM64 ? 1 : 0);
+
+    if (last >= limit) {
+        return refuse(d, err, index, "does not exist in this header");
+    }
+    for (const PCIBar *bar = d->bars; bar; bar = bar->next) {
+        if (bar->index <= last && bar->index + (bar->is64 ? 1u : 0u) >= index) {
+            return refuse(d, err, index, "is taken already");
+        }
+    }
+    return true;
+}
+
+static bool check_size(const PCIDevice *d, const PCIBarDesc *desc, uint64_t size, GError **err)
+{
+    uint64_t min = desc->kind == PCI_BAR_IO ? MIN_IO : MIN_MEM;
+    uint64_t max = desc->kind == PCI_BAR_IO      ? MAX_IO
+                   : desc->kind == PCI_BAR_MEM32 ? 1ull << 31
+                                                 : 1ull << 62;
+
+    if (size < min || size > max || (size & (size - 1))) {
+        pci_error(err,
+                  "%s: BAR %u cannot be 0x%" PRIx64 " bytes%s%s: a power of two from %" PRIu64
+                  " to 0x%" PRIx64 " is accepted",
+                  device_name(&d->dev), desc->index, size, desc->size_prop ? " as set by " : "",
+                  desc->size_prop ? desc->size_prop : "", min, max);
+        return false;
+    }
+    return true;
+}
+
+/* The size of a BAR that only holds MSI-X follows from the number of vectors. */
+static uint64_t msix_only_size(const PCIDevice *d, const PCIBarDesc *desc)
+{
+    const PCIDeviceType *type = pci_type(d);
+
+    for (size_t i = 0; i < type->n_caps; i++) {
+        const PCICapDesc *cap = &type->caps[i];
+
+        if (cap->id == PCI_CAP_ID_MSIX && !cap->extended && cap->arg[1] == desc->index) {
+            uint64_t n = pci_cap_count(d, cap);
+
+            return msix_bar_size(MIN(n, MSIX_MAX_VECTORS));
+        }
+    }
+    return 0;
+}
+
+static void declare(PCIDevice *d, PCIBar *bar)
+{
+    uint32_t at = pci_bar_register(d, bar->index);
+    uint64_t flags = bar->io ? PCI_BAR_SPACE_IO : 0;
+    unsigned len = bar->is64 ? 8 : 4;
+
+    flags |= bar->is64 ? PCI_BAR_MEM_64 : 0;
+    flags |= bar->prefetch ? PCI_BAR_MEM_PREFETCH : 0;
+    for (unsigned i = 0; i < len; i += 4) {
+        pci_config_set(&d->config, at + i, 4, flags >> 8 * i);
+        pci_config_mask_set(&d->config, PCI_WMASK, at + i, 4, ~(bar->size - 1) >> 8 * i);
+    }
+}
+
+bool pci_add_bar(PCIDevice *d, const PCIBarDesc *desc, GError **err)
+{
+    uint64_t size = desc->size_prop ? pci_prop_u64(d, desc->size_prop) : desc->size;
+    PCIBar *bar;
+
+    if (!size && !desc->size_prop) {
+        size = msix_only_size(d, desc);
+    }
+    if (!check_place(d, desc, err) || !check_size(d, desc, size, err)) {
+        return false;
+    }
+    bar = g_new0(PCIBar, 1);
+    *bar = (PCIBar){ .pci = d,
+                     .desc = desc,
+                     .index = desc->index,
+                     .io = desc->kind == PCI_BAR_IO,
+                     .is64 = desc->kind == PCI_BAR_MEM64,
+                     .prefetch = desc->prefetch,
+                     .size = size,
+                     .addr = PCI_BAR_UNMAPPED };
+    mem_init_container(&bar->region, d->dev.type->name, size, MEM_ONES);
+    init_content(bar);
+    declare(d, bar);
+    append(d, bar);
+    return true;
+}
+
+void pci_add_fixed_range(PCIDevice *d, bool io, uint64_t addr, MemRegion *r)
+{
+    PCIBar *bar = g_new0(PCIBar, 1);
+
+    *bar = (PCIBar){ .pci = d,
+                     .index = PCI_FIXED_RANGE,
+                     .io = io,
+                     .size = r->size,
+                     .fixed = r,
+                     .fixed_addr = addr,
+                     .addr = PCI_BAR_UNMAPPED };
+    append(d, bar);
+}
+
+/* --- the expansion ROM --- */
+
+static uint64_t rom_size(gsize bytes)
+{
+    uint64_t size = MIN_ROM;
+
+    while (size < bytes) {
+        size <<= 1;
+    }
+    return size;
+}
+
+static void add_rom_bar(PCIDevice *d, RamBlock *block, uint64_t size)
+{
+    uint32_t at = pci_bar_register(d, PCI_ROM_BAR);
+    PCIBar *bar = g_new0(PCIBar, 1);
+
+    *bar = (PCIBar){
+        .pci = d, .index = PCI_ROM_BAR, .size = size, .rom = block, .addr = PCI_BAR_UNMAPPED
+    };
+    mem_init_ram(&bar->region, "rom", block, 0, size);
+    pci_config_mask_set(&d->config, PCI_WMASK, at, 4,
+                        (~(uint32_t)(size - 1) & ~ROM_LOW_BITS) | PCI_ROM_ENABLE);
+    append(d, bar);
+}
+
+static bool init_rom(PCIDevice *d, GError **err)
+{
+    g_autofree char *bytes = NULL, *id = NULL;
+    gsize len;
+    RamBlock *block;
+
+    if (!d->romfile || !*d->romfile || !d->rombar) {
+        return true;
+    }
+    if (!g_file_get_contents(d->romfile, &bytes, &len, err)) {
+        g_prefix_error(err, "%s: romfile: ", device_name(&d->dev));
+        return false;
+    }
+    if (len == 0 || len > MAX_ROM) {
+        pci_error(err,
+                  "%s: romfile '%s' has %" G_GSIZE_FORMAT " bytes: 1 byte to %d MiB are accepted",
+                  device_name(&d->dev), d->romfile, len, MAX_ROM >> 20);
+        return false;
+    }
+    id = g_strdup_printf("%s/rom", d->dev.plan_id);
+    block = machine_ram_new(d->dev.machine, id, rom_size(len), err);
+    if (!block) {
+        return false;
+    }
+    memcpy(block->host, bytes, len);
+    block->read_only = true;
+    add_rom_bar(d, block, rom_size(len));
+    return true;
+}
+
+bool pci_bars_init(PCIDevice *d, GError **err)
+{
+    const PCIDeviceType *type = pci_type(d);
+
+    for (size_t i = 0; i < type->n_bars; i++) {
+        if (!pci_add_bar(d, &type->bars[i], err)) {
+            return false;
+        }
+    }
+    return init_rom(d, err);
+}
+
+void pci_bars_fini(PCIDevice *d)
+{
+    while (d->bars) {
+        PCIBar *bar = d->bars;
+
+        d->bars = bar->next;
+        mem_fini(&bar->content);
+        mem_fini(&bar->region);
+        if (bar->rom) {
+            machine_ram_free(d->dev.machine, bar->rom);
+        }
+        g_free(bar);
+    }
+}
+
+/* --- mapping --- */
+
+static bool rom_enabled(const PCIDevice *d)
+{
+    return pci_config_get(&d->config, pci_bar_register(d, PCI_ROM_BAR), 4) & PCI_ROM_ENABLE;
+}
+
+/* The address the register holds; PCI_BAR_UNMAPPED if the range would wrap. */
+static uint64_t register_addr(const PCIDevice *d, const PCIBar *bar)
+{
+    uint32_t at = pci_bar_register(d, bar->index);
+    uint64_t addr = pci_config_get(&d->config, at, 4);
+
+    if (bar->is64) {
+        addr |= (uint64_t)pci_config_get(&d->config, at + 4, 4) << 32;
+    }
+    addr &= ~(bar->size - 1);
+    /* All ones is what sizing leaves behind, not a place. */
+    return addr + (bar->size - 1) == UINT64_MAX ? PCI_BAR_UNMAPPED : addr;
+}
+
+static uint64_t wanted_addr(const PCIDevice *d, const PCIBar *bar)
+{
+    uint16_t command = pci_config_get(&d->config, PCI_COMMAND, 2);
+    uint16_t enable = bar->io ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY;
+
+    if (!d->bus || !d->present || !pci_in_d0(d) || !(command & enable) ||
+        (bar->index == PCI_ROM_BAR && !rom_enabled(d))) {
+        return PCI_BAR_UNMAPPED;
+    }
+    return bar->index == PCI_FIXED_RANGE ? bar->fixed_addr : register_addr(d, bar);
+}
+
+static void move_bar(PCIDevice *d, PCIBar *bar, uint64_t addr)
+{
+    MemRegion *r = bar->fixed ? bar->fixed : &bar->region;
+
+    if (addr == PCI_BAR_UNMAPPED) {
+        mem_unmap(r);
+    } else if (bar->addr == PCI_BAR_UNMAPPED) {
+        MemRegion *space = bar->io ? &d->bus->io : &d->bus->mem;
+
+        mem_map(space, addr, r, 0, (uint32_t)d->devfn << 3 | bar->index);
+    } else {
+        mem_move(r, addr);
+    }
+    if (log_on(LOG_TRACE)) {
+        log_line("pci_bar %s bar %u %" PRIx64 " -> %" PRIx64, device_name(&d->dev), bar->index,
+                 bar->addr, addr);
+    }
+    bar->addr = addr;
+}
+
+void pci_bars_update(PCIDevice *d)
+{
+    for (PCIBar *bar = d->bars; bar; bar = bar->next) {
+        uint64_t addr = wanted_addr(d, bar);
+
+        if (addr != bar->addr) {
+            move_bar(d, bar, addr);
+        }
+    }
+}
+
+void pci_bars_reset(PCIDevice *d, ResetKind kind)
+{
+    for (PCIBar *bar = d->bars; bar; bar = bar->next) {
+        if (bar->file.n) {
+            reg_reset(&bar->file, d, kind);
+        }
+    }
+}

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Bridges: the type 1 header, its windows, bus numbers and Bridge Control, and the bus behind
+ * (PCI-to-PCI Bridge 1.2 chapter 3).
+ *
+ * A window is a view of the secondary bus's container, mapped in the primary bus's at the same
+ * address, so reprogramming one register moves one region.
+ */
+#include "hw/pci/pci_int.h"
+
+enum {
+    RANGE_TYPE_MASK = 0x0f,
+    IO_RANGE_32 = 0x01,
+    PREF_RANGE_64 = 0x01,
+    WINDOW_ORDER = 7, /* behind the function's own BARs */
+};
+
+bool pci_role_is_bridge(PlanPciRole role)
+{
+    switch (role) {
+    case PLAN_PCI_ROOT_PORT:
+    case PLAN_PCI_UPSTREAM:
+    case PLAN_PCI_DOWNSTREAM:
+    case PLAN_PCI_PCIE_BRIDGE:
+    case PLAN_PCI_BRIDGE:
+        return true;
+    case PLAN_PCI_NONE:
+    case PLAN_PCI_ENDPOINT:
+    case PLAN_PCI_EXTRA_ROOT:
+    case PLAN_PCI_HOST:
+        break;
+    }
+    return false;
+}
+
+PlanBusKind pci_role_bus(PlanPciRole role)
+{
+    switch (role) {
+    case PLAN_PCI_ROOT_PORT:
+    case PLAN_PCI_DOWNSTREAM:
+        return PLAN_BUS_PCIE_PORT;
+    case PLAN_PCI_UPSTREAM:
+        return PLAN_BUS_PCIE_UPSTREAM;
+    case PLAN_PCI_PCIE_BRIDGE:
+    case PLAN_PCI_BRIDGE:
+        return PLAN_BUS_PCI;
+    case PLAN_PCI_EXTRA_ROOT:
+        return PLAN_BUS_PCIE_ROOT;
+    case PLAN_PCI_NONE:
+    case PLAN_PCI_ENDPOINT:
+    case PLAN_PCI_HOST:
+        break;
+    }
+    return PLAN_BUS_NONE;
+}
+
+PCIBridge *pci_bridge_of(PCIDevice *d)
+{
+    return pci_role_is_bridge(pci_type(d)->role) ? (PCIBridge *)d : NULL;
+}
+
+/* --- life --- */
+
+static void link_on_bus(PCIBridge *br)
+{
+    PCIBridge **at = &br->pci.bus->bridges;
+
+    while (*at && (*at)->pci.devfn < br->pci.devfn) {
+        at = &(*at)->next;
+    }
+    br->next = *at;
+    *at = br;
+}
+
+static void unlink_from_bus(PCIBridge *br)
+{
+    PCIBridge **at = &br->pci.bus->bridges;
+
+    while (*at && *at != br) {
+        at = &(*at)->next;
+    }
+    if (*at) {
+        *at = br->next;
+    }
+}
+
+bool pci_bridge_init(PCIBridge *br, GError **err)
+{
+    PCIDevice *d = &br->pci;
+    const char *name = d->dev.id ? d->dev.id : d->dev.plan_id;
+    PCIBus *sec = &br->sec;
+
+    if (!bus_init(&sec->bus, d->dev.machine, pci_role_bus(pci_type(d)->role), name, &d->dev, err)) {
+        return false;
+    }
+    sec->host = d->bus->host;
+    sec->bridge = br;
+    mem_init_container(&sec->mem, sec->bus.name, UINT64_MAX, MEM_TRANSPARENT);
+    mem_init_container(&sec->io, sec->bus.name, UINT32_MAX, MEM_TRANSPARENT);
+    mem_init_window(&br->io, "bridge-io", &sec->io, 0, 0);
+    mem_init_window(&br->mem, "bridge-mem", &sec->mem, 0, 0);
+    mem_init_window(&br->pref, "bridge-pref", &sec->mem, 0, 0);
+    pci_config_set(&d->config, PCI_PREF_MEMORY_BASE, 2, PREF_RANGE_64);
+    pci_config_set(&d->config, PCI_PREF_MEMORY_LIMIT, 2, PREF_RANGE_64);
+    d->dev.child_bus = &sec->bus;
+    link_on_bus(br);
+    pci_host_numbers_changed(sec->host);
+    return true;
+}
+
+void pci_bridge_fini(PCIBridge *br)
+{
+    if (!br->sec.bus.name) {
+        return;
+    }
+    unlink_from_bus(br);
+    pci_host_numbers_changed(br->sec.host);
+    mem_fini(&br->io);
+    mem_fini(&br->mem);
+    mem_fini(&br->pref);
+    br->pci.dev.child_bus = NULL;
+    pci_bus_fini(&br->sec);
+}
+
+void pci_bridge_set_io32(PCIBridge *br)
+{
+    PCIConfig *c = &br->pci.config;
+
+    c->bytes[PCI_IO_BASE] |= IO_RANGE_32;
+    c->bytes[PCI_IO_LIMIT] |= IO_RANGE_32;
+    pci_config_mask_set(c, PCI_WMASK, PCI_IO_BASE_UPPER16, 4, ~0u);
+}
+
+void pci_bridge_set_pref32(PCIBridge *br)
+{
+    PCIConfig *c = &br->pci.config;
+
+    c->bytes[PCI_PREF_MEMORY_BASE] &= ~RANGE_TYPE_MASK;
+    c->bytes[PCI_PREF_MEMORY_LIMIT] &= ~RANGE_TYPE_MASK;
+    pci_config_mask_set(c, PCI_WMASK, PCI_PREF_BASE_UPPER32, 4, 0);
+    pci_config_mask_set(c, PCI_WMASK, PCI_PREF_LIMIT_UPPER32, 4, 0);
+}
+
+void pci_bridge_no_io(PCIBridge *br)
+{
+    pci_config_mask_set(&br->pci.config, PCI_WMASK, PCI_IO_BASE, 2, 0);
+}
+
+/* --- windows --- */
+
+typedef struct Range {
+    uint64_t base, limit;
+} Range;
+
+static Range io_range(const PCIConfig *c)
+{
+    Range r = { (c->bytes[PCI_IO_BASE] & 0xf0u) << 8,
+                (c->bytes[PCI_IO_LIMIT] & 0xf0u) << 8 | 0xfff };
+
+    if ((c->bytes[PCI_IO_BASE] & RANGE_TYPE_MASK) == IO_RANGE_32) {
+        r.base |= (uint64_t)pci_config_get(c, PCI_IO_BASE_UPPER16, 2) << 16;
+        r.limit |= (uint64_t)pci_config_get(c, PCI_IO_LIMIT_UPPER16, 2) << 16;
+    }
+    return r;
+}
+
+static Range mem_range(const PCIConfig *c)
+{
+    return (Range){ (uint64_t)(pci_config_get(c, PCI_MEMORY_BASE, 2) & 0xfff0) << 16,
+                    (uint64_t)(pci_config_get(c, PCI_MEMORY_LIMIT, 2) & 0xfff0) << 16 | 0xfffff };
+}
+
+static Range pref_range(const PCIConfig *c)
+{
+    uint16_t base = pci_config_get(c, PCI_PREF_MEMORY_BASE, 2);
+    uint16_t limit = pci_config_get(c, PCI_PREF_MEMORY_LIMIT, 2);
+    Range r = { (uint64_t)(base & 0xfff0) << 16, (uint64_t)(limit & 0xfff0) << 16 | 0xfffff };
+
+    if ((base & RANGE_TYPE_MASK) == PREF_RANGE_64) {
+        r.base |= (uint64_t)pci_config_get(c, PCI_PREF_BASE_UPPER32, 4) << 32;
+        r.limit |= (uint64_t)pci_config_get(c, PCI_PREF_LIMIT_UPPER32, 4) << 32;
+    }
+    return r;
+}
+
+static bool has_io(const PCIConfig *c)
+{
+    return pci_config_mask(c, PCI_WMASK, PCI_IO_BASE) != 0;
+}
+
+static void set_window(PCIBridge *br, MemRegion *w, MemRegion *space, bool on, Range r)
+{
+    /* UINT64_MAX is "whole"; a window of all 64 bits cannot be programmed otherwise. */
+    uint64_t size = r.limit - r.base == UINT64_MAX ? UINT64_MAX : r.limit - r.base + 1;
+
+    on = on && r.base <= r.limit;
+    if (!on) {
+        mem_unmap(w);
+        return;
+    }
+    if (mem_is_mapped(w) && w->addr == r.base && w->size == size) {
+        return;
+    }
+    mem_unmap(w);
+    mem_window_set(w, r.base, size);
+    mem_map(space, r.base, w, 0, (uint32_t)br->pci.devfn << 3 | WINDOW_ORDER);
+}
+
+void pci_bridge_update_windows(PCIBridge *br)
+{
+    const PCIDevice *d = &br->pci;
+    const PCIConfig *c = &d->config;
+    uint8_t command = c->bytes[PCI_COMMAND];
+    bool up = d->bus && d->present && pci_in_d0(d);
+    bool memory = up && (command & PCI_COMMAND_MEMORY);
+
+    if (!br->sec.bus.name) {
+        return;
+    }
+    set_window(br, &br->io, d->bus ? &d->bus->io : NULL,
+               up && (command & PCI_COMMAND_IO) && has_io(c), io_range(c));
+    set_window(br, &br->mem, d->bus ? &d->bus->mem : NULL, memory, mem_range(c));
+    set_window(br, &br->pref, d->bus ? &d->bus->mem : NULL, memory, pref_range(c));
+}
+
+void pci_bridge_control_written(PCIBridge *br, uint16_t old)
+{
+    uint16_t now = pci_config_get(&br->pci.config, PCI_BRIDGE_CONTROL, 2);
+
+    if ((now & ~old) & PCI_BRIDGE_CTL_BUS_RESET) {
+        pci_bus_reset(&br->sec, RESET_HOT);
+    }
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Buses: places, lookup, walks, paths and reset (contract in hw/pci/bus.h).
+ */
+#include "hw/pci/pci_int.h"
+#include "util/log.h"
+
+enum { FUNCTIONS = 8, ALL_FUNCTIONS = 256 };
+
+PCIBus *pci_bus_of(const PCIDevice *d)
+{
+    return d->bus;
+}
+
+uint8_t pci_devfn(const PCIDevice *d)
+{
+    return d->devfn;
+}
+
+uint8_t pci_bus_number(const PCIBus *bus)
+{
+    return bus->bridge ? bus->bridge->pci.config.bytes[PCI_SECONDARY_BUS] : bus->root_number;
+}
+
+PCIRequester pci_requester(const PCIDevice *d)
+{
+    if (!d->bus) {
+        return d->devfn;
+    }
+    return (uint32_t)d->bus->host->segment << 16 | (uint32_t)pci_bus_number(d->bus) << 8 | d->devfn;
+}
+
+PCIDevice *pci_bus_find(const PCIBus *bus, uint8_t devfn)
+{
+    return devfn < bus->n_slots ? bus->slots[devfn] : NULL;
+}
+
+/* --- places --- */
+
+static void grow(PCIBus *bus, uint8_t devfn)
+{
+    unsigned want = devfn < FUNCTIONS ? FUNCTIONS : ALL_FUNCTIONS;
+
+    if (bus->n_slots < want) {
+        bus->slots = g_renew(PCIDevice *, bus->slots, want);
+        for (unsigned i = bus->n_slots; i < want; i++) {
+            bus->slots[i] = NULL;
+        }
+        bus->n_slots = want;
+    }
+}
+
+/* Below a port there is one device, whose functions ARI numbers from 0 to 255. */
+static uint8_t function_0_of(const PCIBus *bus, uint8_t devfn)
+{
+    return bus->bus.kind == PLAN_BUS_PCIE_PORT ? 0 : devfn & ~7;
+}
+
+bool pci_bus_take(PCIBus *bus, PCIDevice *d, GError **err)
+{
+    const PCIDevice *holder = pci_bus_find(bus, d->devfn);
+    const PCIDevice *first = pci_bus_find(bus, function_0_of(bus, d->devfn));
+
+    if (holder) {
+        pci_error(err, "%s: address %02x.%x on bus '%s' is held by %s", device_name(&d->dev),
+                  PCI_SLOT(d->devfn), PCI_FUNC(d->devfn), bus->bus.name, device_name(&holder->dev));
+        return false;
+    }
+    if (first && !first->multifunction) {
+        pci_error(err,
+                  "%s: address %02x.%x on bus '%s' cannot be used: %s at function 0 has "
+                  "multifunction=off",
+                  device_name(&d->dev), PCI_SLOT(d->devfn), PCI_FUNC(d->devfn), bus->bus.name,
+                  device_name(&first->dev));
+        return false;
+    }
+    grow(bus, d->devfn);
+    bus->slots[d->devfn] = d;
+    d->bus = bus;
+    return true;
+}
+
+void pci_bus_leave(PCIDevice *d)
+{
+    if (d->bus) {
+        d->bus->slots[d->devfn] = NULL;
+        d->bus = NULL;
+    }
+}
+
+bool pci_device_visible(const PCIDevice *d)
+{
+    const PCIBus *bus = d->bus;
+    const PCIDevice *first;
+
+    if (!bus || !d->present) {
+        return false;
+    }
+    if (bus->bus.kind == PLAN_BUS_PCIE_PORT && d->devfn >= FUNCTIONS &&
+        !bus->bridge->ari_forwarding) {
+        return false;
+    }
+    first = pci_bus_find(bus, function_0_of(bus, d->devfn));
+    return first && first->present;
+}
+
+void pci_bus_fini(PCIBus *bus)
+{
+    if (!bus->bus.name) {
+        return;
+    }
+    if (bus->host && !bus->bridge && bus->host->roots) {
+        g_ptr_array_remove(bus->host->roots, bus);
+        pci_host_numbers_changed(bus->host);
+    }
+    mem_fini(&bus->mem);
+    mem_fini(&bus->io);
+    g_free(bus->slots);
+    bus_fini(&bus->bus);
+    *bus = (PCIBus){ 0 };
+}
+
+/* --- walks --- */
+
+bool pci_bus_walk(PCIBus *bus, bool deep, bool (*fn)(void *opaque, PCIDevice *d), void *opaque)
+{
+    for (unsigned i = 0; i < bus->n_slots; i++) {
+        PCIDevice *d = bus->slots[i];
+        PCIBridge *br = d && deep ? pci_bridge_of(d) : NULL;
+
+        if (d && !fn(opaque, d)) {
+            return false;
+        }
+        if (br && br->sec.bus.name && !pci_bus_walk(&br->sec, true, fn, opaque)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool reset_one(void *opaque, PCIDevice *d)
+{
+    if (d->dev.busy) {
+        guest_error(device_name(&d->dev), "reset while it is handling an access: refused");
+    } else {
+        pci_reset_state(d, *(ResetKind *)opaque);
+    }
+    return true;
+}
+
+static bool outputs_of_one(void *opaque, PCIDevice *d)
+{
+    if (!d->dev.busy) {
+        pci_reset_outputs(d);
+    }
+    return true;
+}
+
+void pci_bus_reset(PCIBus *bus, ResetKind kind)
+{
+    pci_bus_walk(bus, true, reset_one, &kind);
+    pci_bus_walk(bus, true, outputs_of_one, NULL);
+}
+
+static void append_path(GString *path, const PCIDevice *d)
+{
+    if (d->bus->bridge) {
+        append_path(path, &d->bus->bridge->pci);
+        g_string_append_printf(path, ":%02x.%x", PCI_SLOT(d->devfn), PCI_FUNC(d->devfn));
+        return;
+    }
+    g_string_append_printf(path, "%04x:%02x:%02x.%x", d->bus->host->segment, d->bus->root_number,
+                           PCI_SLOT(d->devfn), PCI_FUNC(d->devfn));
+}
+
+char *pci_device_path(const PCIDevice *d)
+{
+    GString *path = g_string_new(NULL);
+
+    if (d->bus) {
+        append_path(path, d);
+    }
+    return g_string_free(path, FALSE);
+}

@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The two capability lists: the linked list in 40h to FFh (PCI 6.7) and the extended list from
+ * 100h on (PCIe 7.6). Contract in hw/pci/pci.h.
+ *
+ * The list a guest sees is the bytes; what is allocated, and how long each entry is, is the
+ * config's entries. A walk follows the bytes and visits at most as many entries as fit, so a
+ * looped or wild list from a stream ends.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "hw/pci/names.h"
+#include "hw/pci/pci_int.h"
+
+enum {
+    ALIGN = 4,
+    MAX_ENTRIES = (PCI_CONFIG_SIZE - PCI_HEADER_SIZE) / ALIGN,
+    EXT_HEADER = 4,
+    MAX_EXT_ENTRIES = (PCIE_CONFIG_SIZE - PCI_EXT_CAP_BASE) / ALIGN,
+};
+
+/* --- space, for both lists --- */
+
+static bool is_free(const PCIConfig *c, unsigned offset, unsigned size)
+{
+    for (unsigned i = 0; i < size; i++) {
+        if (pci_config_mask(c, PCI_USED, offset + i)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* First aligned run of `size` free bytes in [first, end); 0 if none. */
+static unsigned find_space(const PCIConfig *c, unsigned first, unsigned end, unsigned size)
+{
+    for (unsigned offset = first; offset + size <= end; offset += ALIGN) {
+        if (is_free(c, offset, size)) {
+            return offset;
+        }
+    }
+    return 0;
+}
+
+static void claim(PCIConfig *c, const PCICapEntry *e)
+{
+    pci_config_mask_fill(c, PCI_USED, e->offset, e->size, 0xff);
+    pci_config_mask_fill(c, PCI_WMASK, e->offset, e->size, 0);
+    pci_config_mask_fill(c, PCI_W1CMASK, e->offset, e->size, 0);
+    pci_config_mask_fill(c, PCI_CMASK, e->offset, e->size, 0xff);
+    /* Pointers are not compared on load: an entry may stand at another place. */
+    if (e->extended) {
+        pci_config_mask_set(c, PCI_CMASK, e->offset, EXT_HEADER, 0xfffff);
+    } else {
+        pci_config_mask_set(c, PCI_CMASK, e->offset + 1, 1, 0);
+    }
+    pci_config_entry_add(c, e);
+}
+
+static void release(PCIConfig *c, const PCICapEntry *e)
+{
+    unsigned offset = e->offset, size = e->size; /* e lies in the array that shrinks */
+
+    pci_config_entry_drop(c, offset);
+    pci_config_unclaim(c, offset, size);
+    memset(c->bytes + offset, 0, size);
+}
+
+/* The refusal of a placement, naming the holder if that is the reason; false. */
+static bool refuse(const PCIDevice *d, const char *name, unsigned offset, unsigned size,
+                   unsigned first, unsigned end, GError **err)
+{
+    const char *who = device_name(&d->dev);
+
+    if (offset % ALIGN) {
+        pci_error(err, "%s: the %s capability cannot be at 0x%x: entries start on a multiple of 4",
+                  who, name, offset);
+    } else if (offset < first || offset + size > end) {
+        pci_error(err,
+                  "%s: the %s capability cannot be at 0x%x: its %u bytes must lie in 0x%x to "
+                  "0x%x",
+                  who, name, offset, size, first, end - 1);
+    } else {
+        const PCICapEntry *holder = NULL;
+
+        for (unsigned i = 0; !holder; i++) {
+            holder = pci_config_entry_at(&d->config, offset + i);
+        }
+        pci_error(err,
+                  "%s: the %s capability cannot be at 0x%x: the %s capability holds 0x%x to "
+                  "0x%x",
+                  who, name, offset, pci_cap_name(holder->id, holder->extended), holder->offset,
+                  holder->offset + holder->size - 1);
+    }
+    return false;
+}
+
+static int check_range(const PCIConfig *c, unsigned offset, unsigned size, unsigned first,
+                       unsigned end)
+{
+    if (offset < first || offset % ALIGN || offset + size > end) {
+        return -EINVAL;
+    }
+    return is_free(c, offset, size) ? 0 : -EBUSY;
+}
+
+/* --- the conventional list --- */
+
+static uint8_t next_of(const PCIConfig *c, unsigned pointer_at)
+{
+    uint8_t next = c->bytes[pointer_at] & ~(ALIGN - 1);
+
+    return next >= PCI_HEADER_SIZE ? next : 0;
+}
+
+static void set_list_bit(PCIConfig *c)
+{
+    if (next_of(c, PCI_CAPABILITY_LIST)) {
+        c->bytes[PCI_STATUS] |= PCI_STATUS_CAP_LIST;
+    } else {
+        c->bytes[PCI_STATUS] &= ~PCI_STATUS_CAP_LIST;
+    }
+}
+
+enum { ANY_ID = -1, ANY_PLACE = 0 };
+
+/* The byte that points to the first entry after the pointer at `from` that has the id and stands
+ * at the place wanted; 0 if none. */
+static uint8_t find_pointer(const PCIConfig *c, uint8_t from, int cap_id, unsigned place)
+{
+    uint8_t pointer = from;
+
+    if (!(c->bytes[PCI_STATUS] & PCI_STATUS_CAP_LIST)) {
+        return 0;
+    }
+    for (unsigned n = 0; n < MAX_ENTRIES; n++) {
+        uint8_t at = next_of(c, pointer);
+
+        if (!at) {
+            return 0;
+        }
+        if ((cap_id == ANY_ID || c->bytes[at] == cap_id) && (place == ANY_PLACE || at == place)) {
+            return pointer;
+        }
+        pointer = at + 1;
+    }
+    return 0;
+}
+
+uint8_t pci_find_capability(const PCIDevice *d, uint8_t cap_id)
+{
+    uint8_t pointer = find_pointer(&d->config, PCI_CAPABILITY_LIST, cap_id, ANY_PLACE);
+
+    return pointer ? next_of(&d->config, pointer) : 0;
+}
+
+uint8_t pci_find_next_capability(const PCIDevice *d, uint8_t after, uint8_t cap_id)
+{
+    uint8_t pointer;
+
+    if (after < PCI_HEADER_SIZE || after == UINT8_MAX) {
+        return 0;
+    }
+    pointer = find_pointer(&d->config, after + 1, cap_id, ANY_PLACE);
+    return pointer ? next_of(&d->config, pointer) : 0;
+}
+
+static void link_at(PCIConfig *c, uint8_t cap_id, uint8_t offset, uint8_t size)
+{
+    memset(c->bytes + offset, 0, size);
+    c->bytes[offset] = cap_id;
+    c->bytes[offset + 1] = c->bytes[PCI_CAPABILITY_LIST];
+    c->bytes[PCI_CAPABILITY_LIST] = offset;
+    c->bytes[PCI_STATUS] |= PCI_STATUS_CAP_LIST;
+    claim(c, &(PCICapEntry){ .offset = offset, .size = size, .id = cap_id });
+}
+
+int pci_add_capability(PCIDevice *d, uint8_t cap_id, uint8_t size)
+{
+    unsigned offset;
+
+    offset = size < 2 ? 0 : find_space(&d->config, PCI_HEADER_SIZE, PCI_CONFIG_SIZE, size);
+    if (!offset) {
+        return -ENOSPC;
+    }
+    link_at(&d->config, cap_id, offset, size);
+    return offset;
+}
+
+int pci_add_capability_at(PCIDevice *d, uint8_t cap_id, uint8_t offset, uint8_t size, GError **err)
+{
+    const char *name = pci_cap_name(cap_id, false);
+
+    if (size < 2) {
+        pci_error(err, "%s: the %s capability needs at least 2 bytes, not %u", device_name(&d->dev),
+                  name, size);
+        return -EINVAL;
+    }
+    if (check_range(&d->config, offset, size, PCI_HEADER_SIZE, PCI_CONFIG_SIZE) < 0) {
+        refuse(d, name, offset, size, PCI_HEADER_SIZE, PCI_CONFIG_SIZE, err);
+        return -EINVAL;
+    }
+    link_at(&d->config, cap_id, offset, size);
+    return offset;
+}
+
+static void unlink_at(PCIConfig *c, uint8_t pointer, const PCICapEntry *e)
+{
+    c->bytes[pointer] = c->bytes[e->offset + 1];
+    release(c, e);
+    set_list_bit(c);
+}
+
+int pci_del_capability(PCIDevice *d, uint8_t cap_id, uint8_t size)
+{
+    PCIConfig *c = &d->config;
+    uint8_t pointer = find_pointer(c, PCI_CAPABILITY_LIST, cap_id, ANY_PLACE);
+    const PCICapEntry *e;
+    uint8_t offset;
+
+    if (!pointer) {
+        return 0;
+    }
+    offset = next_of(c, pointer);
+    e = pci_config_entry_at(c, offset);
+    if (!e || e->offset != offset || e->size != size) {
+        return -EINVAL;
+    }
+    unlink_at(c, pointer, e);
+    return 0;
+}
+
+int pci_reserve_capability(PCIDevice *d, uint8_t offset, uint8_t size)
+{
+    int ret = size < 2 ? -EINVAL
+                       : check_range(&d->config, offset, size, PCI_HEADER_SIZE, PCI_CONFIG_SIZE);
+
+    if (ret == 0) {
+        claim(&d->config,
+              &(PCICapEntry){ .offset = offset, .size = size, .id = d->config.bytes[offset] });
+    }
+    return ret;
+}
+
+/* --- the extended list: a header of 4 bytes {id, version, next}; the first stands at 100h --- */
+
+static bool has_extended(const PCIConfig *c)
+{
+    return c->size > PCI_EXT_CAP_BASE;
+}
+
+static uint32_t ext_header(const PCIConfig *c, unsigned offset)
+{
+    return pci_config_get(c, offset, EXT_HEADER);
+}
+
+static unsigned ext_next(const PCIConfig *c, unsigned offset)
+{
+    unsigned next = ext_header(c, offset) >> 20 & ~(ALIGN - 1u);
+
+    return next > PCI_EXT_CAP_BASE ? next : 0;
+}
+
+static void set_ext_next(PCIConfig *c, unsigned offset, unsigned next)
+{
+    pci_config_set(c, offset, EXT_HEADER, (ext_header(c, offset) & 0xfffff) | next << 20);
+}
+
+static uint16_t ext_find_from(const PCIConfig *c, unsigned at, int cap_id, unsigned place,
+                              unsigned *before)
+{
+    unsigned prev = 0;
+
+    if (cap_id == 0) { /* the null head is no capability */
+        return 0;
+    }
+    for (unsigned n = 0; at && n < MAX_EXT_ENTRIES; n++) {
+        if ((cap_id == ANY_ID || (int)(ext_header(c, at) & 0xffff) == cap_id) &&
+            (place == ANY_PLACE || at == place)) {
+            if (before) {
+                *before = prev;
+            }
+            return at;
+        }
+        prev = at;
+        at = ext_next(c, at);
+    }
+    return 0;
+}
+
+uint16_t pcie_find_ext_capability(const PCIDevice *d, uint16_t cap_id)
+{
+    const PCIConfig *c = &d->config;
+
+    return has_extended(c) ? ext_find_from(c, PCI_EXT_CAP_BASE, cap_id, ANY_PLACE, NULL) : 0;
+}
+
+uint16_t pcie_find_next_ext_capability(const PCIDevice *d, uint16_t after, uint16_t cap_id)
+{
+    const PCIConfig *c = &d->config;
+
+    if (!has_extended(c) || after < PCI_EXT_CAP_BASE || after > PCIE_CONFIG_SIZE - EXT_HEADER) {
+        return 0;
+    }
+    return ext_find_from(c, ext_next(c, after), cap_id, ANY_PLACE, NULL);
+}
+
+static void ext_link_at(PCIConfig *c, uint16_t cap_id, uint8_t version, unsigned offset,
+                        unsigned size)
+{
+    unsigned next = ext_next(c, PCI_EXT_CAP_BASE);
+
+    memset(c->bytes + offset, 0, size);
+    pci_config_set(c, offset, EXT_HEADER,
+                   cap_id | (uint32_t)(version & 0xf) << 16 | (uint32_t)next << 20);
+    if (offset != PCI_EXT_CAP_BASE) {
+        set_ext_next(c, PCI_EXT_CAP_BASE, offset);
+    }
+    claim(c, &(PCICapEntry){ .offset = offset, .size = size, .id = cap_id, .extended = true });
+}
+
+int pcie_add_ext_capability(PCIDevice *d, uint16_t cap_id, uint8_t version, uint16_t size)
+{
+    unsigned offset = 0;
+
+    if (has_extended(&d->config) && cap_id != 0 && size >= EXT_HEADER) {
+        offset = find_space(&d->config, PCI_EXT_CAP_BASE, PCIE_CONFIG_SIZE, size);
+    }
+    if (!offset) {
+        return -ENOSPC;
+    }
+    ext_link_at(&d->config, cap_id, version, offset, size);
+    return offset;
+}
+
+int pcie_add_ext_capability_at(PCIDevice *d, uint16_t cap_id, uint8_t version, uint16_t offset,
+                               uint16_t size, GError **err)
+{
+    const char *name = pci_cap_name(cap_id, true);
+
+    if (!has_extended(&d->config)) {
+        pci_error(err, "%s: the %s capability is an extended one and needs PCI Express",
+                  device_name(&d->dev), name);
+        return -EINVAL;
+    }
+    if (cap_id == 0 || size < EXT_HEADER) {
+        pci_error(err,
+                  "%s: an extended capability needs an id and at least 4 bytes, not id 0x%x with "
+                  "%u bytes",
+                  device_name(&d->dev), cap_id, size);
+        return -EINVAL;
+    }
+    if (check_range(&d->config, offset, size, PCI_EXT_CAP_BASE, PCIE_CONFIG_SIZE) < 0) {
+        refuse(d, name, offset, size, PCI_EXT_CAP_BASE, PCIE_CONFIG_SIZE, err);
+        return -EINVAL;
+    }
+    ext_link_at(&d->config, cap_id, version, offset, size);
+    return offset;
+}
+
+/* The entry at 100h leaves a null head behind, from which the rest still hangs. */
+static void ext_unlink(PCIConfig *c, unsigned before, const PCICapEntry *e)
+{
+    unsigned next = ext_next(c, e->offset);
+
+    release(c, e);
+    set_ext_next(c, before ? before : PCI_EXT_CAP_BASE, next);
+}
+
+int pcie_del_ext_capability(PCIDevice *d, uint16_t cap_id, uint16_t size)
+{
+    PCIConfig *c = &d->config;
+    unsigned before = 0;
+    uint16_t offset = 0;
+    const PCICapEntry *e;
+
+    if (has_extended(c)) {
+        offset = ext_find_from(c, PCI_EXT_CAP_BASE, cap_id, ANY_PLACE, &before);
+    }
+    if (!offset) {
+        return 0;
+    }
+    e = pci_config_entry_at(c, offset);
+    if (!e || e->offset != offset || e->size != size) {
+        return -EINVAL;
+    }
+    ext_unlink(c, before, e);
+    return 0;
+}
+
+int pcie_reserve_ext_capability(PCIDevice *d, uint16_t offset, uint16_t size)
+{
+    PCIConfig *c = &d->config;
+    int ret;
+
+    if (!has_extended(c) || size < EXT_HEADER) {
+        return -EINVAL;
+    }
+    ret = check_range(c, offset, size, PCI_EXT_CAP_BASE, PCIE_CONFIG_SIZE);
+    if (ret == 0) {
+        claim(c, &(PCICapEntry){ .offset = offset,
+                                 .size = size,
+                                 .id = ext_header(c, offset) & 0xffff,
+                                 .extended = true });
+    }
+    return ret;
+}
+
+/* --- by place, for the core: several entries may have one id --- */
+
+void pci_cap_delete_at(PCIDevice *d, uint16_t offset)
+{
+    PCIConfig *c = &d->config;
+    const PCICapEntry *e = pci_config_entry_at(c, offset);
+    unsigned before = 0;
+    uint8_t pointer;
+
+    g_assert(e && e->offset == offset);
+    if (e->extended) {
+        if (ext_find_from(c, PCI_EXT_CAP_BASE, ANY_ID, offset, &before)) {
+            ext_unlink(c, before, e);
+        }
+        return;
+    }
+    pointer = find_pointer(c, PCI_CAPABILITY_LIST, ANY_ID, offset);
+    if (pointer) {
+        unlink_at(c, pointer, e);
+    }
+}

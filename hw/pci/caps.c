@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * From a type's capability rows to entries in config space, and from guest writes and resets to
+ * the files that own them.
+ */
+#include "hw/pci/pci_int.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "hw/pci/names.h"
+
+static const PCICapClass *const classes[] = {
+    &pci_pm_class, &pci_msi_class, &pci_msix_class, &pci_vendor_class, &pci_express_class,
+};
+
+const PCICapClass *pci_cap_class(uint16_t id, bool extended)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(classes); i++) {
+        if (classes[i]->id == id && classes[i]->extended == extended) {
+            return classes[i];
+        }
+    }
+    return NULL;
+}
+
+static const PCICapClass *class_of(const PCICapDesc *desc)
+{
+    const PCICapClass *cls = pci_cap_class(desc->id, desc->extended);
+
+    g_assert(cls); /* a row of a type without a class behind it */
+    return cls;
+}
+
+uint64_t pci_prop_u64(const PCIDevice *d, const char *name)
+{
+    const DeviceType *type = d->dev.type;
+    const PlanProp *p = plan_find_prop(type->props, type->n_props, name);
+    const uint8_t *at;
+    uint64_t value = 0;
+
+    g_assert(p);
+    at = (const uint8_t *)d + p->field;
+    switch (p->kind) {
+    case PLAN_PROP_U8:
+        return *at;
+    case PLAN_PROP_U16:
+        memcpy(&value, at, 2);
+        return value;
+    case PLAN_PROP_U32:
+        memcpy(&value, at, 4);
+        return value;
+    default:
+        g_assert(p->kind == PLAN_PROP_U64 || p->kind == PLAN_PROP_SIZE);
+        memcpy(&value, at, 8);
+        return value;
+    }
+}
+
+uint64_t pci_cap_count(const PCIDevice *d, const PCICapDesc *desc)
+{
+    return desc->count_prop ? pci_prop_u64(d, desc->count_prop) : desc->arg[0];
+}
+
+/* --- which rows there are, and where --- */
+
+static bool on_express_bus(const PCIDevice *d)
+{
+    PlanBusKind kind = d->bus->bus.kind;
+
+    return kind == PLAN_BUS_PCIE_ROOT || kind == PLAN_BUS_PCIE_PORT ||
+           kind == PLAN_BUS_PCIE_UPSTREAM;
+}
+
+bool pci_wants_express(const PCIDevice *d)
+{
+    const PCIDeviceType *type = pci_type(d);
+
+    for (size_t i = 0; i < type->n_caps; i++) {
+        if (type->caps[i].id == PCI_CAP_ID_EXP && !type->caps[i].extended &&
+            d->cap_prop[i] != PLAN_CAP_OFF) {
+            return on_express_bus(d);
+        }
+    }
+    return false;
+}
+
+static const char *row_name(const PCICapDesc *desc)
+{
+    return desc->prop ? desc->prop : pci_cap_name(desc->id, desc->extended);
+}
+
+/* Whether the row is to be there; an error when what the user asked for cannot be. */
+static bool row_wanted(const PCIDevice *d, unsigned row, bool *wanted, GError **err)
+{
+    const PCICapDesc *desc = &pci_type(d)->caps[row];
+    const PCICapClass *cls = class_of(desc);
+    bool needs_express = cls->express_only || desc->extended;
+
+    *wanted = d->cap_prop[row] != PLAN_CAP_OFF;
+    if (!*wanted &&
+        (desc->required || (d->express && desc->id == PCI_CAP_ID_PM && !desc->extended))) {
+        pci_error(err,
+                  "%s: %s cannot be off: %s requires the %s capability; on or an offset is "
+                  "accepted",
+                  device_name(&d->dev), row_name(desc),
+                  desc->required ? d->dev.type->name : "a PCI Express function",
+                  pci_cap_name(desc->id, desc->extended));
+        return false;
+    }
+    if (*wanted && needs_express && !d->express) {
+        *wanted = false;
+        /* On a conventional bus it is left out like Express itself; asked for, it is an error. */
+        if (on_express_bus(d) || d->cap_prop[row] > desc->at) {
+            pci_error(err,
+                      "%s: %s needs PCI Express, which this function does not have here; "
+                      "%s=off is accepted",
+                      device_name(&d->dev), row_name(desc), row_name(desc));
+            return false;
+        }
+    }
+    if (*wanted && cls->wanted) {
+        *wanted = cls->wanted(d, desc);
+    }
+    return true;
+}
+
+static int place(PCIDevice *d, const PCICapDesc *desc, unsigned length, uint16_t at, GError **err)
+{
+    const PCICapClass *cls = class_of(desc);
+    int pos;
+
+    if (at && desc->extended) {
+        return pcie_add_ext_capability_at(d, desc->id, cls->version, at, length, err);
+    }
+    if (at > UINT8_MAX) {
+        pci_error(err,
+                  "%s: the %s capability cannot be at 0x%x: its %u bytes must lie in 0x40 to "
+                  "0xff",
+                  device_name(&d->dev), pci_cap_name(desc->id, false), at, length);
+        return -EINVAL;
+    }
+    if (at) {
+        return pci_add_capability_at(d, desc->id, at, length, err);
+    }
+    pos = desc->extended ? pcie_add_ext_capability(d, desc->id, cls->version, length)
+                         : pci_add_capability(d, desc->id, length);
+    if (pos < 0) {
+        pci_error(err, "%s: no %u free bytes are left for the %s capability", device_name(&d->dev),
+                  length, pci_cap_name(desc->id, desc->extended));
+    }
+    return pos;
+}
+
+bool pci_cap_add_row(PCIDevice *d, unsigned row, uint16_t at, GError **err)
+{
+    const PCICapDesc *desc = &pci_type(d)->caps[row];
+    const PCICapClass *cls = class_of(desc);
+    unsigned length = cls->length(pci_type(d), desc);
+    int pos = place(d, desc, length, at, err);
+
+    if (pos < 0) {
+        return false;
+    }
+    d->cap_pos[row] = pos;
+    if (cls->setup && !cls->setup(d, row, pos, err)) {
+        d->cap_pos[row] = 0;
+        pci_cap_delete_at(d, pos);
+        return false;
+    }
+    if (cls->placed) {
+        cls->placed(d, row);
+    }
+    return true;
+}
+
+void pci_cap_remove_row(PCIDevice *d, unsigned row)
+{
+    const PCICapClass *cls = class_of(&pci_type(d)->caps[row]);
+    uint16_t pos = d->cap_pos[row];
+
+    if (cls->remove) {
+        cls->remove(d, row);
+    }
+    d->cap_pos[row] = 0;
+    if (cls->placed) {
+        cls->placed(d, row);
+    }
+    pci_cap_delete_at(d, pos);
+}
+
+/* Rows with an offset of their own take their place before those that stand anywhere. */
+static bool init_rows(PCIDevice *d, bool placed, GError **err)
+{
+    for (size_t row = 0; row < pci_type(d)->n_caps; row++) {
+        bool wanted;
+
+        if ((d->cap_prop[row] > 0) != placed) {
+            continue;
+        }
+        if (!row_wanted(d, row, &wanted, err) ||
+            (wanted && !pci_cap_add_row(d, row, placed ? d->cap_prop[row] : 0, err))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool pci_caps_init(PCIDevice *d, GError **err)
+{
+    g_assert(pci_type(d)->n_caps <= PCI_MAX_CAPS);
+    return init_rows(d, true, err) && init_rows(d, false, err);
+}
+
+void pci_caps_fini(PCIDevice *d)
+{
+    for (size_t row = 0; row < pci_type(d)->n_caps; row++) {
+        const PCICapClass *cls = class_of(&pci_type(d)->caps[row]);
+
+        if (d->cap_pos[row] && cls->remove) {
+            cls->remove(d, row);
+        }
+        d->cap_pos[row] = 0;
+    }
+}
+
+int pci_cap_row_at(const PCIDevice *d, uint16_t pos)
+{
+    for (size_t row = 0; row < pci_type(d)->n_caps; row++) {
+        if (d->cap_pos[row] == pos) {
+            return row;
+        }
+    }
+    return -1;
+}
+
+/* --- guest writes and resets --- */
+
+uint32_t pci_write_bits(const PCIConfigWrite *w, uint32_t addr, unsigned len, uint32_t *value)
+{
+    uint32_t bits = 0;
+
+    *value = 0;
+    for (unsigned i = 0; i < len; i++) {
+        uint32_t at = addr + i - w->addr;
+
+        if (addr + i >= w->addr && at < w->len) {
+            bits |= 0xffu << 8 * i;
+            *value |= (w->value >> 8 * at & 0xff) << 8 * i;
+        }
+    }
+    return bits;
+}
+
+uint32_t pci_write_old(const PCIDevice *d, const PCIConfigWrite *w, uint32_t addr, unsigned len)
+{
+    uint32_t value = pci_config_get(&d->config, addr, len);
+
+    for (unsigned i = 0; i < len; i++) {
+        uint32_t at = addr + i - w->addr;
+
+        if (addr + i >= w->addr && at < w->len) {
+            value &= ~(0xffu << 8 * i);
+            value |= (w->old >> 8 * at & 0xff) << 8 * i;
+        }
+    }
+    return value;
+}
+
+static bool touches(const PCICapEntry *e, const PCIConfigWrite *w)
+{
+    return w->addr < (uint32_t)e->offset + e->size && w->addr + w->len > e->offset;
+}
+
+void pci_caps_written(PCIDevice *d, const PCIConfigWrite *w)
+{
+    for (size_t row = 0; row < pci_type(d)->n_caps; row++) {
+        const PCICapClass *cls = class_of(&pci_type(d)->caps[row]);
+        const PCICapEntry *e = NULL;
+
+        if (d->cap_pos[row] && cls->written) {
+            e = pci_config_entry_at(&d->config, d->cap_pos[row]);
+        }
+        if (e && touches(e, w)) {
+            cls->written(d, row, w);
+        }
+    }
+}
+
+void pci_caps_reset(PCIDevice *d, ResetKind kind)
+{
+    for (size_t row = 0; row < pci_type(d)->n_caps; row++) {
+        const PCICapClass *cls = class_of(&pci_type(d)->caps[row]);
+
+        if (d->cap_pos[row] && cls->reset) {
+            cls->reset(d, row, kind);
+        }
+    }
+}
+
+/* --- vendor-specific capabilities: a length, and the device's own registers --- */
+
+static uint16_t vendor_length(const PCIDeviceType *type, const PCICapDesc *desc)
+{
+    return desc->arg[0];
+}
+
+static bool vendor_setup(PCIDevice *d, unsigned row, uint16_t pos, GError **err)
+{
+    pci_config_set(&d->config, pos + 2, 1, pci_type(d)->caps[row].arg[0]);
+    return true;
+}
+
+const PCICapClass pci_vendor_class = {
+    .id = PCI_CAP_ID_VNDR,
+    .present_bit = -1,
+    .doc = "vendor-specific capability",
+    .length = vendor_length,
+    .setup = vendor_setup,
+};

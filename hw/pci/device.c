@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A function's life: from the tables of its type to a place on a bus, config accesses and their
+ * effects, reset, and what the catalogue says of its type.
+ */
+#include "hw/pci/pci_int.h"
+#include "util/log.h"
+
+bool pci_is_express(const PCIDevice *d)
+{
+    return d->express;
+}
+
+uint32_t pci_get(const PCIDevice *d, uint16_t addr, unsigned len)
+{
+    return pci_config_get(&d->config, addr, len);
+}
+
+void pci_set(PCIDevice *d, uint16_t addr, unsigned len, uint32_t value)
+{
+    pci_config_set(&d->config, addr, len, value);
+}
+
+void pci_set_masks(PCIDevice *d, uint16_t addr, unsigned len, uint32_t wmask, uint32_t w1cmask)
+{
+    pci_config_mask_set(&d->config, PCI_WMASK, addr, len, wmask & ~w1cmask);
+    pci_config_mask_set(&d->config, PCI_W1CMASK, addr, len, w1cmask);
+}
+
+/* --- attach and detach --- */
+
+static bool take_place(PCIDevice *d, const PlanDevice *plan, GError **err)
+{
+    PCIBus *bus = (PCIBus *)d->dev.bus;
+
+    if (!bus || !plan || !plan->has_addr) {
+        pci_error(err,
+                  "%s: a PCI function needs a bus and an address (bus=..., addr=SLOT.FUNCTION)",
+                  device_name(&d->dev));
+        return false;
+    }
+    d->devfn = PCI_DEVFN(plan->addr.slot, plan->addr.fn);
+    return pci_bus_take(bus, d, err);
+}
+
+static void set_identity(PCIDevice *d)
+{
+    const PCIDeviceType *type = pci_type(d);
+    PCIConfig *c = &d->config;
+
+    pci_config_set(c, PCI_VENDOR_ID, 2, type->vendor);
+    pci_config_set(c, PCI_DEVICE_ID, 2, type->device);
+    pci_config_set(c, PCI_REVISION_ID, 1, type->revision);
+    pci_config_set(c, PCI_CLASS_PROG, 3, type->class_code);
+    if (c->type == 0) {
+        pci_config_set(c, PCI_SUBSYSTEM_VENDOR_ID, 2, type->subsystem_vendor);
+        pci_config_set(c, PCI_SUBSYSTEM_ID, 2, type->subsystem);
+    }
+    if (d->multifunction) {
+        c->bytes[PCI_HEADER_TYPE] |= PCI_HEADER_MULTI_FUNCTION;
+    }
+    d->pin = type->int_pin ? type->int_pin : type->n_irqs ? 1 : 0;
+    pci_config_set(c, PCI_INTERRUPT_PIN, 1, d->pin);
+}
+
+static bool build(PCIDevice *d, GError **err)
+{
+    bool bridge = pci_role_is_bridge(pci_type(d)->role);
+
+    d->express = pci_wants_express(d);
+    pci_config_init(&d->config, d->express ? PCIE_CONFIG_SIZE : PCI_CONFIG_SIZE, bridge);
+    set_identity(d);
+    if (bridge && !pci_bridge_init((PCIBridge *)d, err)) {
+        return false;
+    }
+    return pci_bars_init(d, err) && pci_caps_init(d, err);
+}
+
+static void pci_detach(Device *dev)
+{
+    PCIDevice *d = (PCIDevice *)dev;
+    PCIBridge *parent = d->bus ? d->bus->bridge : NULL;
+    bool was_present = d->present;
+
+    if (!d->bus) {
+        return;
+    }
+    d->present = false;
+    pci_intx_update(d);
+    pci_bars_update(d);
+    if (pci_bridge_of(d)) {
+        pci_bridge_fini((PCIBridge *)d);
+    }
+    if (parent && parent->presence && was_present) {
+        parent->presence(parent, d, false);
+    }
+    pci_bus_leave(d);
+}
+
+static bool pci_attach(Device *dev, const PlanDevice *plan, GError **err)
+{
+    PCIDevice *d = (PCIDevice *)dev;
+
+    if (!take_place(d, plan, err)) {
+        return false;
+    }
+    g_free(dev->plan_id);
+    dev->plan_id = pci_device_path(d);
+    if (!build(d, err)) {
+        pci_detach(dev);
+        return false;
+    }
+    return true;
+}
+
+static void pci_ready(Device *dev)
+{
+    PCIDevice *d = (PCIDevice *)dev;
+    PCIBridge *parent = d->bus->bridge;
+
+    d->present = true;
+    pci_resync(d);
+    if (parent && parent->presence) {
+        parent->presence(parent, d, true);
+    }
+}
+
+static void pci_finalize(Device *dev)
+{
+    PCIDevice *d = (PCIDevice *)dev;
+
+    if (!d->config.bytes) {
+        return;
+    }
+    pci_caps_fini(d);
+    pci_bars_fini(d);
+    pci_config_fini(&d->config);
+}
+
+/* --- config accesses --- */
+
+uint32_t pci_device_config_read(PCIDevice *d, uint32_t reg, unsigned len)
+{
+    const PCIDeviceType *type = pci_type(d);
+
+    if (type->config_reading && device_enter(&d->dev)) {
+        type->config_reading(d, reg, len);
+        device_leave(&d->dev);
+    }
+    return pci_config_read(&d->config, reg, len);
+}
+
+void pci_apply_effects(PCIDevice *d, uint32_t effects, const PCIConfigWrite *w)
+{
+    PCIBridge *br = pci_bridge_of(d);
+
+    if (effects & PCI_EFFECT_CAP) {
+        pci_caps_written(d, w);
+    }
+    if (effects & (PCI_EFFECT_DECODE | PCI_EFFECT_BAR | PCI_EFFECT_ROM | PCI_EFFECT_CAP)) {
+        pci_bars_update(d);
+    }
+    if (effects & (PCI_EFFECT_INTX | PCI_EFFECT_CAP)) {
+        pci_intx_update(d);
+    }
+    if (br && (effects & (PCI_EFFECT_DECODE | PCI_EFFECT_WINDOWS | PCI_EFFECT_CAP))) {
+        pci_bridge_update_windows(br);
+    }
+    if (br && (effects & PCI_EFFECT_BUS_NUMBERS)) {
+        pci_host_numbers_changed(d->bus->host);
+    }
+    if (br && (effects & PCI_EFFECT_BRIDGE_CONTROL)) {
+        pci_bridge_control_written(br, pci_write_old(d, w, PCI_BRIDGE_CONTROL, 2));
+    }
+}
+
+void pci_device_config_write(PCIDevice *d, uint32_t reg, unsigned len, uint32_t value)
+{
+    const PCIDeviceType *type = pci_type(d);
+    PCIConfigWrite w = { .addr = reg, .value = value, .len = len };
+    uint32_t effects;
+
+    if (!device_enter(&d->dev)) {
+        return;
+    }
+    w.old = pci_config_read(&d->config, reg, len);
+    effects = pci_config_write(&d->config, reg, len, value);
+    if (effects) {
+        pci_apply_effects(d, effects, &w);
+    }
+    if (type->config_written) {
+        type->config_written(d, reg, len);
+    }
+    device_leave(&d->dev);
+}
+
+void pci_resync(PCIDevice *d)
+{
+    PCIBridge *br = pci_bridge_of(d);
+
+    pci_bars_update(d);
+    pci_intx_update(d);
+    if (br) {
+        pci_bridge_update_windows(br);
+        pci_host_numbers_changed(d->bus->host);
+    }
+}
+
+/* --- reset --- */
+
+static void pci_reset(Device *dev, ResetKind kind)
+{
+    PCIDevice *d = (PCIDevice *)dev;
+
+    d->levels = 0;
+    d->d_state = 0;
+    pci_config_reset(&d->config, kind == RESET_COLD);
+    pci_caps_reset(d, kind);
+    pci_bars_reset(d, kind);
+    pci_resync(d);
+}
+
+static void pci_reset_exit(Device *dev)
+{
+    pci_intx_update((PCIDevice *)dev);
+}
+
+void pci_reset_state(PCIDevice *d, ResetKind kind)
+{
+    pci_reset(&d->dev, kind);
+    if (d->dev.type->reset) {
+        d->dev.type->reset(d, kind);
+    }
+}
+
+void pci_reset_outputs(PCIDevice *d)
+{
+    pci_reset_exit(&d->dev);
+    if (d->dev.type->reset_exit) {
+        d->dev.type->reset_exit(d);
+    }
+}
+
+void pci_device_reset(PCIDevice *d, ResetKind kind)
+{
+    if (!d->bus || !device_enter(&d->dev)) {
+        return;
+    }
+    pci_reset_state(d, kind);
+    pci_reset_outputs(d);
+    device_leave(&d->dev);
+}
+
+/* --- the catalogue --- */
+
+static const PlanProp common_props[] = {
+    PROP_BOOL(PCIDevice, multifunction, "multifunction", false,
+              "set the multi-function bit: function 0 of a slot with several functions needs it"),
+    PROP_U32(PCIDevice, rombar, "rombar", 1, 0, 1, "show the expansion ROM to the guest"),
+    PROP_STR(PCIDevice, romfile, "romfile", "file with the contents of the expansion ROM"),
+};
+
+static size_t count_switchable(const PCIDeviceType *type, size_t upto)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < upto; i++) {
+        n += type->caps[i].prop != NULL;
+    }
+    return n;
+}
+
+static bool pci_prop(const DeviceType *base, size_t i, PlanProp *out)
+{
+    const PCIDeviceType *type = (const PCIDeviceType *)base;
+
+    if (i < G_N_ELEMENTS(common_props)) {
+        *out = common_props[i];
+        return true;
+    }
+    i -= G_N_ELEMENTS(common_props);
+    for (size_t row = 0; row < type->n_caps; row++) {
+        const PCICapDesc *cap = &type->caps[row];
+
+        if (cap->prop && count_switchable(type, row) == i) {
+            const PCICapClass *cls = pci_cap_class(cap->id, cap->extended);
+
+            *out = (PlanProp){ .name = cap->prop,
+                               .kind = PLAN_PROP_CAP,
+                               .field = offsetof(PCIDevice, cap_prop) + row * sizeof(int32_t),
+                               .def = cap->off_by_default ? (uint64_t)PLAN_CAP_OFF : cap->at,
+                               .doc = cls ? cls->doc : NULL };
+            return true;
+        }
+    }
+    return false;
+}
+
+static void describe_bars(const PCIDeviceType *type, PlanType *out)
+{
+    PlanBar *bars = g_new0(PlanBar, type->n_bars);
+
+    for (size_t i = 0; i < type->n_bars; i++) {
+        const PCIBarDesc *b = &type->bars[i];
+
+        bars[i] = (PlanBar){ .index = b->index,
+                             .io = b->kind == PCI_BAR_IO,
+                             .is64 = b->kind == PCI_BAR_MEM64,
+                             .prefetch = b->prefetch,
+                             .size = b->size,
+                             .size_prop = b->size_prop };
+    }
+    out->bars = bars;
+    out->n_bars = type->n_bars;
+}
+
+static void describe_caps(const PCIDeviceType *type, PlanType *out)
+{
+    PlanCapability *caps = g_new0(PlanCapability, type->n_caps);
+
+    for (size_t i = 0; i < type->n_caps; i++) {
+        const PCICapDesc *c = &type->caps[i];
+        const PCICapClass *cls = pci_cap_class(c->id, c->extended);
+
+        caps[i] = (PlanCapability){ .id = c->id,
+                                    .extended = c->extended,
+                                    .required = c->required,
+                                    .length = cls ? cls->length(type, c) : 0,
+                                    .prop = c->prop };
+    }
+    out->caps = caps;
+    out->n_caps = type->n_caps;
+}
+
+static void pci_describe(const DeviceType *base, PlanType *out)
+{
+    const PCIDeviceType *type = (const PCIDeviceType *)base;
+
+    out->role = type->role == PLAN_PCI_NONE ? PLAN_PCI_ENDPOINT : type->role;
+    out->slots = type->slots;
+    out->provides = pci_role_bus(type->role);
+    describe_bars(type, out);
+    describe_caps(type, out);
+}
+
+const DeviceKind pci_device_kind = {
+    .name = "pci-device",
+    .attach = pci_attach,
+    .ready = pci_ready,
+    .detach = pci_detach,
+    .finalize = pci_finalize,
+    .reset = pci_reset,
+    .reset_exit = pci_reset_exit,
+    .prop = pci_prop,
+    .describe = pci_describe,
+};

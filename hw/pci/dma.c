@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The one way of all DMA and of all messages: bus-master gate, the bus's translate hook, the
+ * address map (PCI 6.2.2; contract in hw/pci/pci.h).
+ */
+#include <string.h>
+
+#include "hw/pci/pci_int.h"
+#include "util/log.h"
+
+static bool master_enabled(const PCIDevice *d)
+{
+    return d->present && pci_in_d0(d) && (d->config.bytes[PCI_COMMAND] & PCI_COMMAND_MASTER);
+}
+
+/* A bridge forwards requests upstream only while its own Bus Master Enable is set (B 3.2.4.3). */
+bool pci_bus_master(const PCIDevice *d)
+{
+    const PCIDevice *at = d;
+
+    for (;;) {
+        if (!at->bus || !master_enabled(at)) {
+            return false;
+        }
+        if (!at->bus->bridge) {
+            return true;
+        }
+        at = &at->bus->bridge->pci;
+    }
+}
+
+/* One contiguous piece: where it is in machine memory. False: refused. */
+static bool translate(const PCIDevice *d, uint64_t addr, bool write, uint64_t *out, uint64_t *len)
+{
+    const PCIHost *h = d->bus->host;
+
+    if (!h->translate) {
+        *out = addr;
+        return true;
+    }
+    return h->translate(h->translate_opaque, pci_requester(d), addr, write, out, len) && *len > 0;
+}
+
+static MemResult move_piece(PCIDevice *d, uint64_t addr, uint8_t *buf, uint64_t len, bool write)
+{
+    MemRegion *root = &d->dev.machine->memory;
+
+    return write ? mem_write_buf(root, addr, buf, len) : mem_read_buf(root, addr, buf, len);
+}
+
+static MemResult move(PCIDevice *d, uint64_t addr, uint8_t *buf, uint64_t len, bool write)
+{
+    MemResult result = MEM_OK;
+
+    while (len > 0) {
+        uint64_t out, piece = len;
+
+        if (!translate(d, addr, write, &out, &piece)) {
+            if (!write) {
+                memset(buf, 0xff, len);
+            }
+            return result | MEM_REFUSED;
+        }
+        piece = MIN(piece, len);
+        result |= move_piece(d, out, buf, piece, write);
+        addr += piece;
+        buf += piece;
+        len -= piece;
+    }
+    return result;
+}
+
+static MemResult transfer(PCIDevice *d, uint64_t addr, void *buf, uint64_t len, bool write)
+{
+    bool busy = d->dev.busy;
+    MemResult result;
+
+    if (!pci_bus_master(d)) {
+        if (!write) {
+            memset(buf, 0xff, len);
+        }
+        return MEM_REFUSED;
+    }
+    d->dev.busy = true; /* whatever brought us here, our own registers are not for us */
+    result = move(d, addr, buf, len, write);
+    d->dev.busy = busy;
+    return result;
+}
+
+MemResult pci_dma_read(PCIDevice *d, uint64_t addr, void *buf, uint64_t len)
+{
+    return transfer(d, addr, buf, len, false);
+}
+
+MemResult pci_dma_write(PCIDevice *d, uint64_t addr, const void *buf, uint64_t len)
+{
+    return transfer(d, addr, (void *)buf, len, true);
+}
+
+MemResult pci_msi_send(PCIDevice *d, uint64_t addr, uint32_t data)
+{
+    uint32_t le = GUINT32_TO_LE(data);
+
+    if (log_on(LOG_TRACE)) {
+        log_line("pci_msi %s %" PRIx64 " <- %x", device_name(&d->dev), addr, data);
+    }
+    return transfer(d, addr, &le, sizeof(le), true);
+}
+
+bool pci_dma_map(PCIDevice *d, uint64_t addr, uint64_t len, bool write, PCIDmaMap *map)
+{
+    uint64_t out, piece = len;
+    RamBlock *block;
+    uint64_t offset;
+    uint8_t *host;
+
+    if (len == 0 || !pci_bus_master(d) || !translate(d, addr, write, &out, &piece) || piece < len) {
+        return false;
+    }
+    host = mem_ram_ptr(&d->dev.machine->memory, out, len, &block, &offset);
+    if (!host || (write && block->read_only)) {
+        return false;
+    }
+    *map =
+        (PCIDmaMap){ .host = host, .len = len, .block = block, .offset = offset, .write = write };
+    device_pin_any(&d->dev);
+    return true;
+}
+
+void pci_dma_unmap(PCIDevice *d, PCIDmaMap *map, uint64_t written)
+{
+    if (map->write && written > 0) {
+        ram_written_any(map->block, map->offset, MIN(written, map->len));
+    }
+    *map = (PCIDmaMap){ 0 };
+    device_unpin_any(&d->dev);
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Interrupt pins: from the sources of a function to the four lines of the host
+ * (PCI 2.2.6, 6.2.2, 6.2.3; swizzle: B 9.1).
+ */
+#include "hw/pci/pci_int.h"
+
+static bool messages_on(const PCIDevice *d)
+{
+    return msix_enabled(d) || msi_enabled(d);
+}
+
+bool pci_intx_asserted(const PCIDevice *d)
+{
+    return d->levels != 0 && d->pin != 0;
+}
+
+unsigned pci_swizzle(const PCIDevice *d, unsigned pin)
+{
+    /* Below a port all functions are of device 0, whatever ARI makes of the number. */
+    unsigned slot = d->bus->bus.kind == PLAN_BUS_PCIE_PORT ? 0 : PCI_SLOT(d->devfn);
+
+    return (slot + pin) % PCI_NUM_PINS;
+}
+
+static void host_line(PCIHost *h, unsigned line, bool level)
+{
+    uint32_t before = h->intx_count[line];
+
+    h->intx_count[line] += level ? 1 : -1;
+    if (h->intx && (before == 0) != (h->intx_count[line] == 0)) {
+        h->intx(h->intx_opaque, line, level);
+    }
+}
+
+static void drive(const PCIDevice *d, bool level)
+{
+    unsigned pin = d->pin - 1;
+
+    for (const PCIDevice *at = d; at->bus; at = &at->bus->bridge->pci) {
+        pin = pci_swizzle(at, pin);
+        if (!at->bus->bridge) {
+            host_line(at->bus->host, pin, level);
+            return;
+        }
+    }
+}
+
+void pci_intx_update(PCIDevice *d)
+{
+    bool asserted = pci_intx_asserted(d) && !messages_on(d);
+    uint16_t command = pci_config_get(&d->config, PCI_COMMAND, 2);
+    bool level =
+        asserted && d->bus && d->present && pci_in_d0(d) && !(command & PCI_COMMAND_INTX_DISABLE);
+
+    if (asserted) {
+        d->config.bytes[PCI_STATUS] |= PCI_STATUS_INTERRUPT;
+    } else {
+        d->config.bytes[PCI_STATUS] &= ~PCI_STATUS_INTERRUPT;
+    }
+    if (level != d->intx_driven) {
+        d->intx_driven = level;
+        drive(d, level);
+    }
+}
+
+static void send_message(PCIDevice *d, unsigned n)
+{
+    if (msix_enabled(d)) {
+        msix_notify(d, n);
+    } else if (msi_enabled(d)) {
+        msi_notify(d, n);
+    }
+}
+
+void pci_irq_set(PCIDevice *d, unsigned n, bool level)
+{
+    bool was;
+
+    if (n >= PCI_MAX_IRQS || !d->config.bytes) {
+        return;
+    }
+    was = d->levels >> n & 1;
+    if (was == level) {
+        return;
+    }
+    d->levels ^= 1ull << n;
+    if (level) {
+        send_message(d, n);
+    }
+    pci_intx_update(d);
+}
+
+void pci_irq_pulse(PCIDevice *d, unsigned n)
+{
+    send_message(d, n);
+}

@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * MSI-X (PCI 6.8.2): the table and the Pending Bit Array in a BAR, per-vector and function
+ * masks, delivery of what was pending when a mask goes, and a notifier for somebody who sends
+ * messages in the function's stead.
+ */
+#include <string.h>
+
+#include "hw/pci/pci_int.h"
+
+typedef struct PCIMsix {
+    uint16_t pos; /* of the capability */
+    uint16_t n;
+    bool enabled, masked; /* as Message Control says */
+    uint8_t *table, *pba;
+    uint32_t pba_bytes;
+    uint16_t *users; /* by vector */
+    MemRegion table_mmio, pba_mmio;
+    const MsixNotifier *notifier;
+    void *opaque;
+} PCIMsix;
+
+enum { SHARED_BAR_HALF = 2048 };
+
+static uint32_t pba_size(uint64_t n)
+{
+    return (n + 63) / 64 * 8; /* whole QWORDs (PCI 6.8.2) */
+}
+
+/* Where the PBA stands behind a table at 0 unless the type says otherwise. */
+static uint64_t default_pba(uint64_t n)
+{
+    return MAX(n * PCI_MSIX_ENTRY_SIZE, SHARED_BAR_HALF);
+}
+
+uint64_t msix_bar_size(uint64_t vectors)
+{
+    uint64_t size = 2 * SHARED_BAR_HALF;
+
+    while (size < default_pba(vectors) + pba_size(vectors)) {
+        size <<= 1;
+    }
+    return size;
+}
+
+unsigned msix_vectors(const PCIDevice *d)
+{
+    return d->msix ? d->msix->n : 0;
+}
+
+bool msix_enabled(const PCIDevice *d)
+{
+    return d->msix && d->msix->enabled;
+}
+
+/* --- one vector --- */
+
+static uint8_t *entry(const PCIMsix *m, unsigned n)
+{
+    return m->table + n * PCI_MSIX_ENTRY_SIZE;
+}
+
+static bool vector_masked(const PCIMsix *m, unsigned n)
+{
+    return entry(m, n)[PCI_MSIX_ENTRY_CONTROL] & PCI_MSIX_ENTRY_MASKED;
+}
+
+static bool live(const PCIMsix *m, unsigned n)
+{
+    return m->enabled && !m->masked && !vector_masked(m, n);
+}
+
+static void message_of(const PCIMsix *m, unsigned n, uint64_t *addr, uint32_t *data)
+{
+    const uint8_t *e = entry(m, n);
+
+    memcpy(addr, e, 8);
+    memcpy(data, e + PCI_MSIX_ENTRY_DATA, 4);
+    *addr = GUINT64_FROM_LE(*addr);
+    *data = GUINT32_FROM_LE(*data);
+}
+
+static bool pending(const PCIMsix *m, unsigned n)
+{
+    return m->pba[n / 8] >> n % 8 & 1;
+}
+
+static void send(PCIDevice *d, unsigned n)
+{
+    uint64_t addr;
+    uint32_t data;
+
+    message_of(d->msix, n, &addr, &data);
+    pci_msi_send(d, addr, data);
+}
+
+void msix_notify(PCIDevice *d, unsigned n)
+{
+    PCIMsix *m = d->msix;
+
+    if (!m || !m->enabled || n >= m->n) {
+        return;
+    }
+    if (live(m, n)) {
+        send(d, n);
+    } else {
+        m->pba[n / 8] |= 1 << n % 8;
+    }
+}
+
+/* A vector's liveness or message may have changed: tell who listens, deliver what waited. */
+static void vector_changed(PCIDevice *d, unsigned n, bool was_live)
+{
+    PCIMsix *m = d->msix;
+    bool is_live = live(m, n);
+    uint64_t addr;
+    uint32_t data;
+
+    if (m->notifier && is_live) {
+        message_of(m, n, &addr, &data);
+        m->notifier->unmasked(m->opaque, n, addr, data);
+    } else if (m->notifier && was_live) {
+        m->notifier->masked(m->opaque, n);
+    }
+    if (is_live && pending(m, n)) {
+        m->pba[n / 8] &= ~(1 << n % 8);
+        send(d, n);
+    }
+}
+
+void msix_set_notifier(PCIDevice *d, const MsixNotifier *notifier, void *opaque)
+{
+    PCIMsix *m = d->msix;
+
+    if (!m) {
+        return;
+    }
+    m->notifier = notifier;
+    m->opaque = opaque;
+    for (unsigned n = 0; notifier && n < m->n; n++) {
+        if (live(m, n)) {
+            vector_changed(d, n, true);
+        }
+    }
+}
+
+void msix_use_vector(PCIDevice *d, unsigned n)
+{
+    if (d->msix && n < d->msix->n && d->msix->users[n] < UINT16_MAX) {
+        d->msix->users[n]++;
+    }
+}
+
+void msix_release_vector(PCIDevice *d, unsigned n)
+{
+    PCIMsix *m = d->msix;
+
+    if (m && n < m->n && m->users[n] > 0 && --m->users[n] == 0) {
+        m->pba[n / 8] &= ~(1 << n % 8);
+    }
+}
+
+/* --- the table and the PBA --- */
+
+static uint64_t bytes_read(const uint8_t *bytes, uint64_t len, uint64_t offset, unsigned size)
+{
+    uint64_t value = 0;
+
+    for (unsigned i = 0; i < size && offset + i < len; i++) {
+        value |= (uint64_t)bytes[offset + i] << 8 * i;
+    }
+    return value;
+}
+
+static uint64_t table_read(void *opaque, uint64_t offset, unsigned size)
+{
+    const PCIMsix *m = ((PCIDevice *)opaque)->msix;
+
+    return bytes_read(m->table, m->n * PCI_MSIX_ENTRY_SIZE, offset, size);
+}
+
+/* Message Address bits 1:0 and all of Vector Control but bit 0 are reserved. */
+static uint8_t writable(unsigned at)
+{
+    return at == 0                        ? 0xfc
+           : at == PCI_MSIX_ENTRY_CONTROL ? 1
+           : at > PCI_MSIX_ENTRY_CONTROL  ? 0
+                                          : 0xff;
+}
+
+static void table_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+{
+    PCIDevice *d = opaque;
+    PCIMsix *m = d->msix;
+    uint64_t len = m->n * PCI_MSIX_ENTRY_SIZE;
+    unsigned first = offset / PCI_MSIX_ENTRY_SIZE;
+    bool was_live[2] = { first < m->n && live(m, first), first + 1u < m->n && live(m, first + 1) };
+
+    for (unsigned i = 0; i < size && offset + i < len; i++) {
+        uint64_t at = offset + i;
+        uint8_t w = writable(at % PCI_MSIX_ENTRY_SIZE);
+
+        m->table[at] = (m->table[at] & ~w) | (value >> 8 * i & w);
+    }
+    for (unsigned n = first; n < m->n && n * PCI_MSIX_ENTRY_SIZE < offset + size; n++) {
+        vector_changed(d, n, was_live[n - first]);
+    }
+}
+
+static uint64_t pba_read(void *opaque, uint64_t offset, unsigned size)
+{
+    const PCIMsix *m = ((PCIDevice *)opaque)->msix;
+
+    return bytes_read(m->pba, m->pba_bytes, offset, size);
+}
+
+/* Read-only (PCI 6.8.2.10). */
+static void pba_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+{
+}
+
+static const MemOps table_ops = {
+    .read = table_read, .write = table_write, .impl_min = 1, .impl_max = 8, .unaligned = true
+};
+static const MemOps pba_ops = {
+    .read = pba_read, .write = pba_write, .impl_min = 1, .impl_max = 8, .unaligned = true
+};
+
+/* --- the capability --- */
+
+typedef struct MsixLayout {
+    uint64_t n, table, pba;
+    unsigned bar;
+} MsixLayout;
+
+static MsixLayout layout_of(const PCIDevice *d, const PCICapDesc *desc)
+{
+    MsixLayout l = {
+        .n = pci_cap_count(d, desc), .bar = desc->arg[1], .table = desc->arg[2], .pba = desc->arg[3]
+    };
+
+    if (l.table == 0 && l.pba == 0) {
+        l.pba = default_pba(l.n);
+    }
+    return l;
+}
+
+static bool check_layout(const PCIDevice *d, const PCICapDesc *desc, const MsixLayout *l,
+                         GError **err)
+{
+    const PCIBar *bar = pci_bar(d, l->bar);
+    const char *prop = desc->count_prop ? desc->count_prop : "the type";
+    uint64_t table_end, pba_end;
+
+    if (l->n > MSIX_MAX_VECTORS) {
+        pci_error(err, "%s: %" PRIu64 " MSI-X vectors as set by %s: 0 to %d are accepted",
+                  device_name(&d->dev), l->n, prop, MSIX_MAX_VECTORS);
+        return false;
+    }
+    table_end = l->table + l->n * PCI_MSIX_ENTRY_SIZE;
+    pba_end = l->pba + pba_size(l->n);
+    if (!bar || bar->io || table_end > bar->size || pba_end > bar->size ||
+        (l->table < pba_end && l->pba < table_end) || l->table % 8 || l->pba % 8) {
+        pci_error(err,
+                  "%s: the MSI-X table of %" PRIu64 " vectors (0x%" PRIx64 " to 0x%" PRIx64
+                  ") and its pending bits (0x%" PRIx64 " to 0x%" PRIx64
+                  ") must not overlap and must lie in memory BAR %u of 0x%" PRIx64 " bytes",
+                  device_name(&d->dev), l->n, l->table, table_end - 1, l->pba, pba_end - 1, l->bar,
+                  bar ? bar->size : 0);
+        return false;
+    }
+    return true;
+}
+
+static uint16_t msix_length(const PCIDeviceType *type, const PCICapDesc *desc)
+{
+    return PCI_MSIX_SIZEOF;
+}
+
+static bool msix_wanted(const PCIDevice *d, const PCICapDesc *desc)
+{
+    return pci_cap_count(d, desc) != 0;
+}
+
+static void map_part(PCIDevice *d, MemRegion *r, const char *name, uint64_t size, const MemOps *ops,
+                     unsigned bar, uint64_t at)
+{
+    mem_init_mmio(r, name, size, ops, d);
+    mem_set_guard(r, &device_guard, &d->dev);
+    mem_map(pci_bar_region(d, bar), at, r, 1, 0); /* above the BAR's own registers */
+}
+
+static void msix_clear(PCIMsix *m)
+{
+    m->enabled = m->masked = false;
+    memset(m->table, 0, m->n * PCI_MSIX_ENTRY_SIZE);
+    memset(m->pba, 0, m->pba_bytes);
+    for (unsigned n = 0; n < m->n; n++) {
+        entry(m, n)[PCI_MSIX_ENTRY_CONTROL] = PCI_MSIX_ENTRY_MASKED;
+    }
+}
+
+static bool msix_setup(PCIDevice *d, unsigned row, uint16_t pos, GError **err)
+{
+    const PCICapDesc *desc = &pci_type(d)->caps[row];
+    MsixLayout l = layout_of(d, desc);
+    PCIConfig *c = &d->config;
+    PCIMsix *m;
+
+    if (!check_layout(d, desc, &l, err)) {
+        return false;
+    }
+    pci_config_set(c, pos + PCI_MSIX_CONTROL, 2, l.n - 1);
+    pci_config_mask_set(c, PCI_WMASK, pos + PCI_MSIX_CONTROL, 2,
+                        PCI_MSIX_ENABLE | PCI_MSIX_FUNCTION_MASK);
+    pci_config_set(c, pos + PCI_MSIX_TABLE, 4, l.table | l.bar);
+    pci_config_set(c, pos + PCI_MSIX_PBA, 4, l.pba | l.bar);
+    m = g_new0(PCIMsix, 1);
+    m->n = l.n;
+    m->pba_bytes = pba_size(l.n);
+    m->table = g_malloc(l.n * PCI_MSIX_ENTRY_SIZE);
+    m->pba = g_malloc(m->pba_bytes);
+    m->users = g_new0(uint16_t, l.n);
+    msix_clear(m);
+    map_part(d, &m->table_mmio, "msix-table", l.n * PCI_MSIX_ENTRY_SIZE, &table_ops, l.bar,
+             l.table);
+    map_part(d, &m->pba_mmio, "msix-pba", m->pba_bytes, &pba_ops, l.bar, l.pba);
+    d->msix = m;
+    return true;
+}
+
+static void msix_remove(PCIDevice *d, unsigned row)
+{
+    PCIMsix *m = d->msix;
+
+    mem_fini(&m->table_mmio);
+    mem_fini(&m->pba_mmio);
+    g_free(m->table);
+    g_free(m->pba);
+    g_free(m->users);
+    g_free(m);
+    d->msix = NULL;
+}
+
+static void msix_placed(PCIDevice *d, unsigned row)
+{
+    if (d->msix) {
+        d->msix->pos = d->cap_pos[row];
+    }
+}
+
+/* Take Message Control over; every vector may have changed. */
+static void control_changed(PCIDevice *d)
+{
+    PCIMsix *m = d->msix;
+    uint16_t control = pci_config_get(&d->config, m->pos + PCI_MSIX_CONTROL, 2);
+    bool enabled = control & PCI_MSIX_ENABLE, masked = control & PCI_MSIX_FUNCTION_MASK;
+    bool could = m->enabled && !m->masked;
+
+    if (enabled == m->enabled && masked == m->masked) {
+        return;
+    }
+    m->enabled = enabled;
+    m->masked = masked;
+    if (could == (enabled && !masked)) {
+        return;
+    }
+    for (unsigned n = 0; n < m->n; n++) {
+        if (!vector_masked(m, n)) {
+            vector_changed(d, n, could);
+        }
+    }
+}
+
+static void msix_written(PCIDevice *d, unsigned row, const PCIConfigWrite *w)
+{
+    control_changed(d);
+}
+
+static void msix_reset(PCIDevice *d, unsigned row, ResetKind kind)
+{
+    PCIMsix *m = d->msix;
+
+    for (unsigned n = 0; m->notifier && n < m->n; n++) {
+        if (live(m, n)) {
+            m->notifier->masked(m->opaque, n);
+        }
+    }
+    msix_clear(m);
+}
+
+/* --- saved state: the table, then one bit for each vector --- */
+
+static void msix_save(PCIDevice *d, unsigned row, ByteWriter *w)
+{
+    put_bytes(w, d->msix->table, d->msix->n * PCI_MSIX_ENTRY_SIZE);
+    put_bytes(w, d->msix->pba, (d->msix->n + 7) / 8);
+}
+
+static bool check_entry(const uint8_t *e, unsigned n, const char *path, GError **err)
+{
+    for (unsigned at = 0; at < PCI_MSIX_ENTRY_SIZE; at++) {
+        if (e[at] & ~writable(at)) {
+            pci_error(err,
+                      "%s: MSI-X table entry %u has reserved bits 0x%02x set in byte %u: zero is "
+                      "accepted",
+                      path, n, e[at] & ~writable(at), at);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool msix_load(PCIDevice *d, unsigned row, ByteReader *r, const char *path, GError **err)
+{
+    PCIMsix *m = d->msix;
+    unsigned bits = (m->n + 7) / 8;
+
+    memset(m->pba, 0, m->pba_bytes);
+    if (!get_bytes(r, m->table, m->n * PCI_MSIX_ENTRY_SIZE) || !get_bytes(r, m->pba, bits)) {
+        msix_clear(m);
+        pci_error(err, "%s: the MSI-X table is cut short: %u vectors are expected", path, m->n);
+        return false;
+    }
+    for (unsigned n = 0; n < m->n; n++) {
+        if (!check_entry(entry(m, n), n, path, err)) {
+            msix_clear(m);
+            return false;
+        }
+    }
+    if (m->n % 8 && m->pba[bits - 1] >> m->n % 8) {
+        pci_error(err, "%s: MSI-X pending bits beyond vector %u are set: zero is accepted", path,
+                  m->n - 1);
+        msix_clear(m);
+        return false;
+    }
+    return true;
+}
+
+static bool msix_loaded(PCIDevice *d, unsigned row, const char *path, GError **err)
+{
+    PCIMsix *m = d->msix;
+    uint16_t control = pci_config_get(&d->config, m->pos + PCI_MSIX_CONTROL, 2);
+
+    m->enabled = control & PCI_MSIX_ENABLE;
+    m->masked = control & PCI_MSIX_FUNCTION_MASK;
+    return true;
+}
+
+const PCICapClass pci_msix_class = {
+    .id = PCI_CAP_ID_MSIX,
+    .present_bit = 0,
+    .doc = "MSI-X interrupts",
+    .length = msix_length,
+    .wanted = msix_wanted,
+    .setup = msix_setup,
+    .remove = msix_remove,
+    .placed = msix_placed,
+    .written = msix_written,
+    .reset = msix_reset,
+    .save = msix_save,
+    .load = msix_load,
+    .loaded = msix_loaded,
+};

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Bridges: functions with a type 1 header and a bus behind them.
+ *
+ * A PCIDeviceType whose role is a port or a bridge has instances that start with PCIBridge; the
+ * core makes the secondary bus and follows the windows, bus numbers and Bridge Control by
+ * itself. References: B = PCI-to-PCI Bridge Architecture 1.2. Machine lock.
+ */
+#ifndef HW_PCI_BRIDGE_H
+#define HW_PCI_BRIDGE_H
+
+#include "hw/pci/bus.h"
+
+struct PCIBridge {
+    PCIDevice pci;
+    PCIBus sec;              /* the bus behind */
+    MemRegion io, mem, pref; /* windows: views of sec's containers, mapped in pci.bus's */
+    PCIBridge *next;         /* on the same bus */
+    bool ari_forwarding;     /* Device Control 2 (PCIe 7.5.3.16); express.c keeps it */
+    /* Called when a function on sec became present or went (by plugging); NULL: none. */
+    void (*presence)(PCIBridge *br, PCIDevice *d, bool present);
+};
+
+/* The bridge of a function with a type 1 header; NULL for an endpoint. */
+PCIBridge *pci_bridge_of(PCIDevice *d);
+
+/* True if the I/O window (the prefetchable window's upper halves) is 32-bit (64-bit) capable;
+ * the default is 16-bit I/O and 64-bit prefetchable memory. During realize. */
+void pci_bridge_set_io32(PCIBridge *br);
+void pci_bridge_set_pref32(PCIBridge *br);
+/* No I/O window at all: base and limit read as zero (B 3.2.5.6). During realize. */
+void pci_bridge_no_io(PCIBridge *br);
+
+#endif
