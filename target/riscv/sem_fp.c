@@ -4,6 +4,7 @@
  */
 #include <math.h>
 #include "target/riscv/sem_fp_core.h"
+#include "target/riscv/sem_fp_host.h"
 
 FP_INLINE uint64_t fp_normalise_pack(FpFormat f, bool sign, int exp, uint64_t sig, unsigned rm,
                                      uint8_t *fflags)
@@ -240,56 +241,67 @@ FP_INLINE uint64_t fp_fma(FpFormat f, uint64_t a_bits, uint64_t b_bits, uint64_t
 
 uint32_t sem_fadd_s(uint32_t a, uint32_t b, unsigned rm, uint8_t *fflags)
 {
+    FP_TRY_HOST_S(fp_host_s(a) + fp_host_s(b));
     return (uint32_t)fp_add(fp_single, a, b, rm, fflags);
 }
 
 uint32_t sem_fsub_s(uint32_t a, uint32_t b, unsigned rm, uint8_t *fflags)
 {
+    FP_TRY_HOST_S(fp_host_s(a) - fp_host_s(b));
     return (uint32_t)fp_add(fp_single, a, b ^ FP32_SIGN, rm, fflags);
 }
 
 uint32_t sem_fmul_s(uint32_t a, uint32_t b, unsigned rm, uint8_t *fflags)
 {
+    FP_TRY_HOST_S(fp_host_s(a) * fp_host_s(b));
     return (uint32_t)fp_mul(fp_single, a, b, rm, fflags);
 }
 
 uint32_t sem_fdiv_s(uint32_t a, uint32_t b, unsigned rm, uint8_t *fflags)
 {
+    FP_TRY_HOST_S(fp_host_s(a) / fp_host_s(b));
     return (uint32_t)fp_div(fp_single, a, b, rm, fflags);
 }
 
 uint32_t sem_fsqrt_s(uint32_t a, unsigned rm, uint8_t *fflags)
 {
+    FP_TRY_HOST_S(sqrtf(fp_host_s(a)));
     return (uint32_t)fp_sqrt(fp_single, a, rm, fflags);
 }
 
 uint64_t sem_fadd_d(uint64_t a, uint64_t b, unsigned rm, uint8_t *fflags)
 {
+    FP_TRY_HOST_D(fp_host_d(a) + fp_host_d(b));
     return fp_add(fp_double, a, b, rm, fflags);
 }
 
 uint64_t sem_fsub_d(uint64_t a, uint64_t b, unsigned rm, uint8_t *fflags)
 {
+    FP_TRY_HOST_D(fp_host_d(a) - fp_host_d(b));
     return fp_add(fp_double, a, b ^ FP64_SIGN, rm, fflags);
 }
 
 uint64_t sem_fmul_d(uint64_t a, uint64_t b, unsigned rm, uint8_t *fflags)
 {
+    FP_TRY_HOST_D(fp_host_d(a) * fp_host_d(b));
     return fp_mul(fp_double, a, b, rm, fflags);
 }
 
 uint64_t sem_fdiv_d(uint64_t a, uint64_t b, unsigned rm, uint8_t *fflags)
 {
+    FP_TRY_HOST_D(fp_host_d(a) / fp_host_d(b));
     return fp_div(fp_double, a, b, rm, fflags);
 }
 
 uint64_t sem_fsqrt_d(uint64_t a, unsigned rm, uint8_t *fflags)
 {
+    FP_TRY_HOST_D(sqrt(fp_host_d(a)));
     return fp_sqrt(fp_double, a, rm, fflags);
 }
 
 uint32_t sem_fmadd_s(uint32_t a, uint32_t b, uint32_t c, unsigned rm, uint8_t *fflags)
 {
+    FP_TRY_HOST_S(fmaf(fp_host_s(a), fp_host_s(b), fp_host_s(c)));
     return (uint32_t)fp_fma(fp_single, a, b, c, rm, fflags);
 }
 
@@ -310,6 +322,7 @@ uint32_t sem_fnmadd_s(uint32_t a, uint32_t b, uint32_t c, unsigned rm, uint8_t *
 
 uint64_t sem_fmadd_d(uint64_t a, uint64_t b, uint64_t c, unsigned rm, uint8_t *fflags)
 {
+    FP_TRY_HOST_D(fma(fp_host_d(a), fp_host_d(b), fp_host_d(c)));
     return fp_fma(fp_double, a, b, c, rm, fflags);
 }
 
