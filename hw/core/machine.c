@@ -60,11 +60,12 @@ Machine *machine_new(void)
     return m;
 }
 
-void machine_free(Machine *m)
+void machine_clear(Machine *m)
 {
     const BoardType *board = m->board_ops;
 
     device_tree_free(m);
+    m->root = NULL;
     for (unsigned i = 0; i < m->cpus->len; i++) {
         Cpu *cpu = g_ptr_array_index(m->cpus, i);
 
@@ -77,6 +78,15 @@ void machine_free(Machine *m)
     mem_fini(&m->io);
     for (unsigned i = 0; i < m->ram_blocks->len; i++) {
         ram_block_free(g_ptr_array_index(m->ram_blocks, i));
+    }
+    g_ptr_array_set_size(m->ram_blocks, 0);
+    g_ptr_array_set_size(m->cpus, 0);
+}
+
+void machine_free(Machine *m)
+{
+    if (m->root) {
+        machine_clear(m);
     }
     g_ptr_array_free(m->ram_blocks, TRUE);
     g_ptr_array_free(m->cpus, TRUE);

@@ -100,7 +100,10 @@ struct Machine {
 
 /* An empty machine: both roots, clocks, the top of the device tree; no CPU, no RAM. */
 Machine *machine_new(void);
-/* Unrealize and free every device, CPU and block. CPU threads must have ended. Lock held. */
+/* Unrealize and free every device, CPU and block; what is left is the shell that back ends are
+ * freed from. CPU threads must have ended. Lock held. */
+void machine_clear(Machine *m);
+/* The same if it was not done yet, and free the machine. */
 void machine_free(Machine *m);
 
 void machine_lock(Machine *m);

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The catalogue of this build: what plan/ knows of the descriptors linked in.
+ */
+#ifndef HW_CORE_TYPE_CATALOG_H
+#define HW_CORE_TYPE_CATALOG_H
+
+#include "hw/core/board.h"
+
+/* All types of device_type_entries and all boards of board_types, sorted by name. The strings
+ * and tables of the descriptors are borrowed; free with type_catalog_free(). */
+PlanCatalog *type_catalog_new(const PlanCompat *compats, size_t n_compats);
+void type_catalog_free(PlanCatalog *c);
+
+#endif
