@@ -274,6 +274,22 @@ void chardev_drop_fds(Chardev *c)
     g_mutex_unlock(&c->out_lock);
 }
 
+static gboolean watch_in_context(gpointer opaque)
+{
+    watch_input(opaque);
+    return G_SOURCE_REMOVE;
+}
+
+/* Start reading from the context's own thread: once a watch exists, that thread owns it. */
+static void watch_from_context(Chardev *c)
+{
+    GSource *source = g_idle_source_new();
+
+    g_source_set_callback(source, watch_in_context, c, NULL);
+    g_source_attach(source, c->context);
+    g_source_unref(source);
+}
+
 bool chardev_set_context(Chardev *c, GMainContext *context)
 {
     if (c->kind == &chardev_mux) {
@@ -290,7 +306,11 @@ bool chardev_set_context(Chardev *c, GMainContext *context)
     if (c->kind->new_context) {
         c->kind->new_context(c);
     }
-    watch_input(c);
+    if (context) {
+        watch_from_context(c);
+    } else {
+        watch_input(c);
+    }
     return true;
 }
 
