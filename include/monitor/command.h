@@ -23,8 +23,16 @@ typedef enum QmpErrorClass {
     QMP_DEVICE_NOT_ACTIVE,
 } QmpErrorClass;
 
-typedef enum QmpArgType { QMP_STR, QMP_INT, QMP_SIZE, QMP_NUMBER, QMP_BOOL, QMP_OBJECT, QMP_ARRAY, QMP_ANY }
-    QmpArgType;
+typedef enum QmpArgType {
+    QMP_STR,
+    QMP_INT,
+    QMP_SIZE,
+    QMP_NUMBER,
+    QMP_BOOL,
+    QMP_OBJECT,
+    QMP_ARRAY,
+    QMP_ANY
+} QmpArgType;
 typedef struct QmpArg {
     const char *name;
     QmpArgType type;
@@ -33,9 +41,9 @@ typedef struct QmpArg {
 } QmpArg;
 
 enum {
-    QMP_OOB = 1 << 0,           /* may run out of band */
-    QMP_PRECONFIG = 1 << 1,     /* allowed before the machine is built */
-    QMP_ANY_ARGS = 1 << 2,      /* device_add, blockdev-add: keys beyond the table are accepted */
+    QMP_OOB = 1 << 0,       /* may run out of band */
+    QMP_PRECONFIG = 1 << 1, /* allowed before the machine is built */
+    QMP_ANY_ARGS = 1 << 2,  /* device_add, blockdev-add: keys beyond the table are accepted */
 };
 
 typedef struct QmpCommand {

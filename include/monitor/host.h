@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What monitors ask of the layer above: system/ fills this in before it opens a monitor.
+ * Machine lock for every call.
+ */
+#ifndef MONITOR_HOST_H
+#define MONITOR_HOST_H
+
+#include "hw/core/device.h"
+
+typedef struct MonitorHost {
+    const char *name; /* -name, or NULL */
+    const char *uuid; /* canonical text, or NULL */
+    /* The complete description of the machine as it is now, borrowed; NULL before it is built. */
+    const PlanMachine *(*description)(Machine *m);
+    const PlanCatalog *(*catalog)(Machine *m);
+    /* Plan, build and plug one more device. Takes d. NULL and a sentence. */
+    Device *(*device_add)(Machine *m, PlanDevice *d, GError **err);
+    /* Ask for its removal: at once, or when the guest agrees (DEVICE_DELETED tells). */
+    bool (*device_del)(Machine *m, Device *dev, GError **err);
+    /* Leave the stopped state, and enter it. */
+    bool (*cont)(Machine *m, GError **err);
+    void (*stop)(Machine *m);
+} MonitorHost;
+
+static inline const MonitorHost *monitor_host(const Machine *m)
+{
+    return m->host;
+}
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Monitors: QMP and HMP sessions on character devices.
+ *
+ * A QMP session runs commands on the main loop under the machine lock, in order. Once its client
+ * has negotiated out-of-band commands it is read by a thread of its own: a command that blocks
+ * the main loop does not delay commands marked QMP_OOB, which run in that thread without the
+ * lock.
+ */
+#ifndef MONITOR_MONITOR_H
+#define MONITOR_MONITOR_H
+
+#include "chardev/chardev.h"
+#include "monitor/command.h"
+
+/* All command tables of this build, NULL-terminated (monitor/tables.c). */
+extern const CommandTable *const command_tables[];
+
+/* Open a monitor on c: QMP if control, else HMP. pretty: indented QMP output. Lock. */
+bool monitor_open(Machine *m, Chardev *c, bool control, bool pretty, GError **err);
+/* Close all monitors and end their thread. Lock. */
+void monitor_close_all(Machine *m);
+
+/* Send an event to every QMP client that has finished its handshake; takes data (may be NULL).
+ * Lock. Fits MachineHooks.event with the machine as opaque. */
+void monitor_event(void *machine, const char *name, struct json_object *data);
+
+/* One HMP command line, without a session: the answer, g_free. Lock. */
+char *hmp_run(Machine *m, const char *line);
+
+/* --- for tests, the schema and the sessions themselves --- */
+
+const QmpCommand *qmp_find(const char *name);
+/* Check args (may be NULL) against the command's table and run it. The value of "return", or
+ * NULL with *err. */
+struct json_object *qmp_call(Machine *m, const QmpCommand *c, struct json_object *args,
+                             GError **err);
+/* What query-qmp-schema answers. */
+struct json_object *qmp_schema(void);
+
+#endif

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * JSON message framing (contract in framing.h).
+ */
+#include "framing.h"
+
+#include <string.h>
+
+void framer_init(Framer *f)
+{
+    *f = (Framer){ .text = g_string_sized_new(512) };
+}
+
+void framer_clear(Framer *f)
+{
+    g_string_free(f->text, TRUE);
+    f->text = NULL;
+}
+
+enum { WANT_VALUE, WANT_VALUE_OR_CLOSE, WANT_KEY, WANT_KEY_OR_CLOSE, WANT_COLON, WANT_COMMA };
+
+static void start_message(Framer *f)
+{
+    g_string_truncate(f->text, 0);
+    f->depth = 0;
+    f->want = WANT_VALUE;
+    f->quote = 0;
+    f->escaped = f->done = false;
+    f->utf8_left = 0;
+    f->word = 0;
+}
+
+void framer_reset(Framer *f)
+{
+    start_message(f);
+    f->recovering = false;
+}
+
+static bool bad(Framer *f, const char *problem)
+{
+    f->problem = problem;
+    return false;
+}
+
+/* --- inside strings --- */
+
+/* First byte of a sequence (Unicode 15, table 3-7). */
+static bool utf8_start(Framer *f, uint8_t c)
+{
+    f->utf8_min = 0x80;
+    f->utf8_max = 0xbf;
+    if (c < 0x80) {
+        return true;
+    }
+    if (c >= 0xc2 && c <= 0xdf) {
+        f->utf8_left = 1;
+    } else if (c >= 0xe0 && c <= 0xef) {
+        f->utf8_left = 2;
+        f->utf8_min = c == 0xe0 ? 0xa0 : 0x80;
+        f->utf8_max = c == 0xed ? 0x9f : 0xbf;
+    } else if (c >= 0xf0 && c <= 0xf4) {
+        f->utf8_left = 3;
+        f->utf8_min = c == 0xf0 ? 0x90 : 0x80;
+        f->utf8_max = c == 0xf4 ? 0x8f : 0xbf;
+    } else {
+        return bad(f, "a string has a byte that is no UTF-8");
+    }
+    return true;
+}
+
+static bool in_string(Framer *f, uint8_t c)
+{
+    if (f->utf8_left > 0) {
+        if (c < f->utf8_min || c > f->utf8_max) {
+            return bad(f, "a string has a byte that is no UTF-8");
+        }
+        f->utf8_left--;
+        f->utf8_min = 0x80;
+        f->utf8_max = 0xbf;
+        return true;
+    }
+    if (c < 0x20) {
+        return bad(f, "a string has a control character");
+    }
+    if (f->escaped) {
+        f->escaped = false;
+    } else if (c == '\\') {
+        f->escaped = true;
+    } else if (c == (uint8_t)f->quote) {
+        f->quote = 0;
+        f->want = f->want == WANT_COLON ? WANT_COLON : WANT_COMMA;
+    }
+    return utf8_start(f, c);
+}
+
+/* --- numbers and literals --- */
+
+static const char *skip_digits(const char *p)
+{
+    while (g_ascii_isdigit(*p)) {
+        p++;
+    }
+    return p;
+}
+
+/* RFC 8259 section 6, and integers within 64 bits. */
+static bool check_number(Framer *f, const char *word)
+{
+    const char *p = word + (*word == '-'), *q = skip_digits(p);
+    bool integer = true;
+
+    if (q == p || (*p == '0' && q != p + 1)) {
+        return bad(f, "it has a word that is no JSON value");
+    }
+    if (*q == '.') {
+        integer = false;
+        p = q + 1;
+        q = skip_digits(p);
+    }
+    if (q != p && (*q | 0x20) == 'e') {
+        integer = false;
+        p = q + 1 + (q[1] == '+' || q[1] == '-');
+        q = skip_digits(p);
+    }
+    if (q == p || *q) {
+        return bad(f, "it has a word that is no JSON value");
+    }
+    if (integer &&
+        !(*word == '-' ? g_ascii_string_to_signed(word, 10, G_MININT64, 0, NULL, NULL)
+                       : g_ascii_string_to_unsigned(word, 10, 0, G_MAXUINT64, NULL, NULL))) {
+        return bad(f, "a number does not fit 64 bits");
+    }
+    return true;
+}
+
+static bool end_word(Framer *f)
+{
+    static const char *const literals[] = { "true", "false", "null", NULL };
+    const char *word = f->text->str + f->word - 1;
+
+    f->word = 0;
+    f->want = WANT_COMMA;
+    return g_strv_contains(literals, word) || check_number(f, word);
+}
+
+/* --- outside strings --- */
+
+static bool unexpected(Framer *f)
+{
+    static const char *const problems[] = {
+        [WANT_VALUE] = "a value is expected",
+        [WANT_VALUE_OR_CLOSE] = "a value or ']' is expected",
+        [WANT_KEY] = "a key is expected",
+        [WANT_KEY_OR_CLOSE] = "a key or '}' is expected",
+        [WANT_COLON] = "':' is expected",
+        [WANT_COMMA] = "',' or the closing bracket is expected",
+    };
+
+    return bad(f, problems[f->want]);
+}
+
+static bool wants_value(const Framer *f)
+{
+    return f->want == WANT_VALUE || f->want == WANT_VALUE_OR_CLOSE;
+}
+
+static bool open_bracket(Framer *f, bool array)
+{
+    if (!wants_value(f)) {
+        return unexpected(f);
+    }
+    if (f->depth == FRAME_DEPTH_MAX) {
+        return bad(f, "it is nested too deeply");
+    }
+    f->arrays = (f->arrays & ~(1ull << f->depth)) | (uint64_t)array << f->depth;
+    f->depth++;
+    f->want = array ? WANT_VALUE_OR_CLOSE : WANT_KEY_OR_CLOSE;
+    return true;
+}
+
+static bool in_array(const Framer *f)
+{
+    return (f->arrays >> (f->depth - 1) & 1) != 0;
+}
+
+static bool close_bracket(Framer *f, bool array)
+{
+    bool fits =
+        f->want == WANT_COMMA || f->want == (array ? WANT_VALUE_OR_CLOSE : WANT_KEY_OR_CLOSE);
+
+    if (!fits || f->depth == 0 || in_array(f) != array) {
+        return unexpected(f);
+    }
+    f->depth--;
+    f->want = WANT_COMMA;
+    return true;
+}
+
+static bool open_quote(Framer *f, char c)
+{
+    if (f->want == WANT_KEY || f->want == WANT_KEY_OR_CLOSE) {
+        f->want = WANT_COLON;
+    } else if (!wants_value(f)) {
+        return unexpected(f);
+    } else {
+        f->want = WANT_VALUE;
+    }
+    f->quote = c;
+    return true;
+}
+
+static bool punctuation(Framer *f, uint8_t c)
+{
+    if (c == ',' && f->want == WANT_COMMA && f->depth > 0) {
+        f->want = in_array(f) ? WANT_VALUE : WANT_KEY;
+        return true;
+    }
+    if (c == ':' && f->want == WANT_COLON) {
+        f->want = WANT_VALUE;
+        return true;
+    }
+    return unexpected(f);
+}
+
+static bool word_byte(Framer *f, uint8_t c)
+{
+    if (!f->word) {
+        if (!wants_value(f)) {
+            return unexpected(f);
+        }
+        f->word = f->text->len + 1;
+    }
+    return true;
+}
+
+static bool outside(Framer *f, uint8_t c)
+{
+    if (g_ascii_isalnum(c) || c == '-' || c == '+' || c == '.') {
+        return word_byte(f, c);
+    }
+    if (f->word && !end_word(f)) {
+        return false;
+    }
+    switch (c) {
+    case '{':
+    case '[':
+        return open_bracket(f, c == '[');
+    case '}':
+    case ']':
+        return close_bracket(f, c == ']');
+    case '"':
+    case '\'':
+        return open_quote(f, (char)c);
+    case ' ':
+    case '\t':
+    case '\r':
+    case '\n':
+        return true;
+    default:
+        if (c < 0x20 || c >= 0x7f) {
+            return bad(f, "it has a byte that no JSON text contains");
+        }
+        return punctuation(f, c);
+    }
+}
+
+/* --- one byte --- */
+
+static FrameResult refuse(Framer *f, uint8_t c)
+{
+    bool again = f->recovering;
+
+    start_message(f);
+    f->recovering = c != '\n';
+    return again ? FRAME_MORE : FRAME_BAD;
+}
+
+static bool is_space(uint8_t c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+static FrameResult feed_byte(Framer *f, uint8_t c)
+{
+    if (f->text->len == 0 && (is_space(c) || (f->recovering && c != '{'))) {
+        f->recovering = f->recovering && c != '\n';
+        return FRAME_MORE;
+    }
+    if (c == '\n') {
+        f->recovering = false;
+    }
+    if (f->text->len >= FRAME_SIZE_MAX) {
+        f->problem = "it is too long";
+        return refuse(f, c);
+    }
+    if (f->quote ? !in_string(f, c) : !outside(f, c)) {
+        return refuse(f, c);
+    }
+    g_string_append_c(f->text, (char)c);
+    return f->depth == 0 && f->want == WANT_COMMA && !f->quote ? FRAME_MESSAGE : FRAME_MORE;
+}
+
+FrameResult framer_feed(Framer *f, const char *bytes, size_t len, size_t *used)
+{
+    if (f->done) {
+        start_message(f);
+    }
+    for (size_t i = 0; i < len; i++) {
+        FrameResult r = feed_byte(f, (uint8_t)bytes[i]);
+
+        if (r != FRAME_MORE) {
+            f->done = r == FRAME_MESSAGE;
+            f->recovering = f->recovering && r == FRAME_BAD;
+            *used = i + 1;
+            return r;
+        }
+    }
+    *used = len;
+    return FRAME_MORE;
+}

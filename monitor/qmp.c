@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * QMP requests: the handshake, checks of keys and arguments against the tables, dispatch and
+ * responses.
+ */
+#include "internal.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+static const char *const class_names[] = {
+    [QMP_GENERIC_ERROR] = "GenericError",
+    [QMP_COMMAND_NOT_FOUND] = "CommandNotFound",
+    [QMP_DEVICE_NOT_FOUND] = "DeviceNotFound",
+    [QMP_DEVICE_NOT_ACTIVE] = "DeviceNotActive",
+};
+
+static const struct {
+    const char *name;
+    enum json_type types[2];
+} arg_types[] = {
+    [QMP_STR] = { "string", { json_type_string, json_type_string } },
+    [QMP_INT] = { "integer", { json_type_int, json_type_int } },
+    [QMP_SIZE] = { "integer", { json_type_int, json_type_int } },
+    [QMP_NUMBER] = { "number", { json_type_int, json_type_double } },
+    [QMP_BOOL] = { "boolean", { json_type_boolean, json_type_boolean } },
+    [QMP_OBJECT] = { "object", { json_type_object, json_type_object } },
+    [QMP_ARRAY] = { "array", { json_type_array, json_type_array } },
+};
+
+void qmp_set_error(GError **err, QmpErrorClass cls, const char *fmt, ...)
+{
+    va_list ap;
+
+    if (err) {
+        va_start(ap, fmt);
+        *err = g_error_new_valist(QMP_ERROR, cls, fmt, ap);
+        va_end(ap);
+    }
+}
+
+struct json_object *qmp_error_response(GError *err)
+{
+    struct json_object *o = json_object_new_object(), *e = json_object_new_object();
+    int cls = err->domain == QMP_ERROR ? err->code : QMP_GENERIC_ERROR;
+    g_autofree char *text = g_utf8_make_valid(err->message, -1);
+
+    json_object_object_add(e, "class", json_object_new_string(class_names[cls]));
+    json_object_object_add(e, "desc", json_object_new_string(text));
+    json_object_object_add(o, "error", e);
+    g_error_free(err);
+    return o;
+}
+
+/* --- tables --- */
+
+const QmpCommand *qmp_find(const char *name)
+{
+    for (const CommandTable *const *t = command_tables; *t; t++) {
+        for (size_t i = 0; i < (*t)->n_qmp; i++) {
+            if (strcmp((*t)->qmp[i].name, name) == 0) {
+                return &(*t)->qmp[i];
+            }
+        }
+    }
+    return NULL;
+}
+
+static const QmpArg *find_arg(const QmpCommand *c, const char *name)
+{
+    for (size_t i = 0; i < c->n_args; i++) {
+        if (strcmp(c->args[i].name, name) == 0) {
+            return &c->args[i];
+        }
+    }
+    return NULL;
+}
+
+static bool check_type(const QmpArg *a, struct json_object *v, GError **err)
+{
+    enum json_type type = json_object_get_type(v);
+
+    if (a->type == QMP_ANY || type == arg_types[a->type].types[0] ||
+        type == arg_types[a->type].types[1]) {
+        return true;
+    }
+    qmp_set_error(err, QMP_GENERIC_ERROR, "Invalid parameter type for '%s', expected: %s", a->name,
+                  arg_types[a->type].name);
+    return false;
+}
+
+static bool check_args(const QmpCommand *c, struct json_object *args, GError **err)
+{
+    json_object_object_foreach(args, key, value)
+    {
+        const QmpArg *a = find_arg(c, key);
+
+        if (!a && !(c->flags & QMP_ANY_ARGS)) {
+            qmp_set_error(err, QMP_GENERIC_ERROR, "Parameter '%s' is unexpected", key);
+            return false;
+        }
+        if (a && !check_type(a, value, err)) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < c->n_args; i++) {
+        if (!c->args[i].optional && !json_object_object_get_ex(args, c->args[i].name, NULL)) {
+            qmp_set_error(err, QMP_GENERIC_ERROR, "Parameter '%s' is missing", c->args[i].name);
+            return false;
+        }
+    }
+    return true;
+}
+
+struct json_object *qmp_call(Machine *m, const QmpCommand *c, struct json_object *args,
+                             GError **err)
+{
+    struct json_object *none = args ? NULL : json_object_new_object();
+    struct json_object *result = NULL;
+    GError *local = NULL;
+
+    if (check_args(c, args ? args : none, &local)) {
+        result = c->run(m, args ? args : none, &local);
+        if (!result && !local) {
+            result = json_object_new_object();
+        }
+    }
+    if (local) {
+        g_propagate_error(err, local);
+    }
+    json_object_put(none);
+    return result;
+}
+
+/* --- the request object --- */
+
+typedef struct QmpRequest {
+    const char *name;
+    bool oob;
+    struct json_object *args, *id; /* borrowed */
+    bool has_id;
+} QmpRequest;
+
+static bool take_key(QmpRequest *r, const char *key, struct json_object *v, GError **err)
+{
+    bool oob = strcmp(key, "exec-oob") == 0;
+
+    if (oob || strcmp(key, "execute") == 0) {
+        if (!json_object_is_type(v, json_type_string)) {
+            qmp_set_error(err, QMP_GENERIC_ERROR, "QMP input member '%s' must be a string", key);
+            return false;
+        }
+        if (r->name) {
+            qmp_set_error(err, QMP_GENERIC_ERROR,
+                          "QMP input has both 'execute' and 'exec-oob': use one");
+            return false;
+        }
+        r->name = json_object_get_string(v);
+        r->oob = oob;
+    } else if (strcmp(key, "arguments") == 0) {
+        if (!json_object_is_type(v, json_type_object)) {
+            qmp_set_error(err, QMP_GENERIC_ERROR, "QMP input member 'arguments' must be an object");
+            return false;
+        }
+        r->args = v;
+    } else if (strcmp(key, "id") == 0) {
+        r->id = v;
+        r->has_id = true;
+    } else {
+        qmp_set_error(err, QMP_GENERIC_ERROR, "QMP input member '%s' is unexpected", key);
+        return false;
+    }
+    return true;
+}
+
+static bool parse_request(struct json_object *o, QmpRequest *r, GError **err)
+{
+    *r = (QmpRequest){ 0 };
+    if (!json_object_is_type(o, json_type_object)) {
+        qmp_set_error(err, QMP_GENERIC_ERROR, "QMP input must be a JSON object");
+        return false;
+    }
+    r->has_id = json_object_object_get_ex(o, "id", &r->id); /* echoed in errors, too */
+    json_object_object_foreach(o, key, value)
+    {
+        if (!take_key(r, key, value, err)) {
+            return false;
+        }
+    }
+    if (!r->name) {
+        qmp_set_error(err, QMP_GENERIC_ERROR, "QMP input lacks member 'execute'");
+        return false;
+    }
+    return true;
+}
+
+bool qmp_is_oob(struct json_object *request)
+{
+    return json_object_is_type(request, json_type_object) &&
+           json_object_object_get_ex(request, "exec-oob", NULL);
+}
+
+/* --- the handshake --- */
+
+static struct json_object *negotiate(Monitor *mon, const QmpRequest *r, GError **err)
+{
+    struct json_object *list = NULL;
+    bool oob = false;
+
+    if (r->args && !check_args(qmp_find(r->name), r->args, err)) {
+        return NULL;
+    }
+    if (r->args) {
+        json_object_object_get_ex(r->args, "enable", &list);
+    }
+    for (size_t i = 0; list && i < json_object_array_length(list); i++) {
+        const char *name = json_object_get_string(json_object_array_get_idx(list, i));
+
+        if (!name || strcmp(name, "oob") != 0) {
+            qmp_set_error(err, QMP_GENERIC_ERROR,
+                          "capability '%s' cannot be enabled: this monitor offers oob",
+                          name ? name : "null");
+            return NULL;
+        }
+        oob = true;
+    }
+    g_mutex_lock(&mon->lock);
+    mon->negotiated = true;
+    mon->oob = oob;
+    g_mutex_unlock(&mon->lock);
+    return json_object_new_object();
+}
+
+static bool may_run(Monitor *mon, const QmpRequest *r, const QmpCommand *c, GError **err)
+{
+    if (!mon->negotiated) {
+        qmp_set_error(err, QMP_COMMAND_NOT_FOUND,
+                      "Expecting capabilities negotiation with 'qmp_capabilities'");
+        return false;
+    }
+    if (!c) {
+        qmp_set_error(err, QMP_COMMAND_NOT_FOUND, "The command %s has not been found", r->name);
+        return false;
+    }
+    if (strcmp(r->name, "qmp_capabilities") == 0) {
+        qmp_set_error(err, QMP_COMMAND_NOT_FOUND,
+                      "Capabilities negotiation is already complete, command ignored");
+        return false;
+    }
+    if (r->oob && !mon->oob) {
+        qmp_set_error(err, QMP_GENERIC_ERROR,
+                      "exec-oob was not negotiated: enable the capability oob");
+        return false;
+    }
+    if (r->oob && !(c->flags & QMP_OOB)) {
+        qmp_set_error(err, QMP_GENERIC_ERROR, "The command %s does not support OOB", r->name);
+        return false;
+    }
+    return true;
+}
+
+struct json_object *qmp_answer(Monitor *mon, struct json_object *request, bool in_thread)
+{
+    struct json_object *response, *result = NULL;
+    GError *err = NULL;
+    QmpRequest r;
+
+    if (parse_request(request, &r, &err)) {
+        const QmpCommand *c = qmp_find(r.name);
+
+        if (c && !mon->negotiated && strcmp(r.name, "qmp_capabilities") == 0) {
+            result = negotiate(mon, &r, &err);
+        } else if (may_run(mon, &r, c, &err)) {
+            result = qmp_call(mon->machine, c, r.args, &err);
+        }
+    }
+    if (result) {
+        response = json_object_new_object();
+        json_object_object_add(response, "return", result);
+    } else {
+        response = qmp_error_response(err);
+    }
+    if (r.has_id) {
+        json_object_object_add(response, "id", json_object_get(r.id));
+    }
+    return response;
+}
+
+/* --- commands about commands --- */
+
+static struct json_object *cmd_capabilities(Machine *m, struct json_object *args, GError **err)
+{
+    return json_object_new_object(); /* the session answers before dispatch */
+}
+
+static struct json_object *cmd_query_commands(Machine *m, struct json_object *args, GError **err)
+{
+    struct json_object *list = json_object_new_array();
+
+    for (const CommandTable *const *t = command_tables; *t; t++) {
+        for (size_t i = 0; i < (*t)->n_qmp; i++) {
+            struct json_object *o = json_object_new_object();
+
+            json_object_object_add(o, "name", json_object_new_string((*t)->qmp[i].name));
+            json_object_array_add(list, o);
+        }
+    }
+    return list;
+}
+
+static struct json_object *cmd_query_schema(Machine *m, struct json_object *args, GError **err)
+{
+    return qmp_schema();
+}
+
+static struct json_object *cmd_hmp(Machine *m, struct json_object *args, GError **err)
+{
+    g_autofree char *text =
+        hmp_run(m, json_object_get_string(json_object_object_get(args, "command-line")));
+    g_autofree char *valid = g_utf8_make_valid(text, -1);
+
+    return json_object_new_string(valid);
+}
+
+static const QmpArg capabilities_args[] = {
+    { "enable", QMP_ARRAY, true, "capabilities to enable: oob" },
+};
+static const QmpArg hmp_args[] = {
+    { "command-line", QMP_STR, false, "one line for the human monitor" },
+    { "cpu-index", QMP_INT, true, "the CPU that commands about registers mean" },
+};
+
+static const QmpCommand commands[] = {
+    { "qmp_capabilities", "End the handshake", cmd_capabilities, LIST(capabilities_args),
+      .flags = QMP_PRECONFIG, .returns = "null" },
+    { "query-commands", "The commands there are", cmd_query_commands, .flags = QMP_PRECONFIG,
+      .returns = "array" },
+    { "query-qmp-schema", "Arguments and results of every command", cmd_query_schema,
+      .flags = QMP_PRECONFIG, .returns = "array" },
+    { "human-monitor-command", "Run a line of the human monitor", cmd_hmp, LIST(hmp_args),
+      .returns = "str" },
+};
+
+const CommandTable qmp_session_table = { .qmp = commands, .n_qmp = G_N_ELEMENTS(commands) };

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Commands about the machine as a whole: what it is, whether it runs, start, stop, reset, quit.
+ */
+#include "internal.h"
+
+#include <string.h>
+
+#include <unistd.h>
+
+#include "hw/core/board.h"
+
+static void put(struct json_object *o, const char *key, const char *value)
+{
+    json_object_object_add(o, key, json_object_new_string(value));
+}
+
+static void put_bool(struct json_object *o, const char *key, bool value)
+{
+    json_object_object_add(o, key, json_object_new_boolean(value));
+}
+
+static void put_int(struct json_object *o, const char *key, int64_t value)
+{
+    json_object_object_add(o, key, json_object_new_int64(value));
+}
+
+static struct json_object *query_version(Machine *m, struct json_object *args, GError **err)
+{
+    g_auto(GStrv) parts = g_strsplit(BACKPLANE_VERSION, ".", 3);
+    struct json_object *o = json_object_new_object(), *v = json_object_new_object();
+
+    put_int(v, "micro", atoi(parts[2]));
+    put_int(v, "minor", atoi(parts[1]));
+    put_int(v, "major", atoi(parts[0]));
+    json_object_object_add(o, "qemu", v);
+    put(o, "package", "Backplane");
+    return o;
+}
+
+static struct json_object *query_status(Machine *m, struct json_object *args, GError **err)
+{
+    struct json_object *o = json_object_new_object();
+
+    put(o, "status", run_state_name(m->state));
+    put_bool(o, "running", machine_running(m));
+    return o;
+}
+
+static struct json_object *query_target(Machine *m, struct json_object *args, GError **err)
+{
+    struct json_object *o = json_object_new_object();
+
+    put(o, "arch", "riscv64");
+    return o;
+}
+
+static struct json_object *query_kvm(Machine *m, struct json_object *args, GError **err)
+{
+    struct json_object *o = json_object_new_object();
+
+    put_bool(o, "enabled", false);
+    put_bool(o, "present", false);
+    return o;
+}
+
+static struct json_object *query_name(Machine *m, struct json_object *args, GError **err)
+{
+    struct json_object *o = json_object_new_object();
+
+    if (monitor_host(m)->name) {
+        put(o, "name", monitor_host(m)->name);
+    }
+    return o;
+}
+
+static struct json_object *query_uuid(Machine *m, struct json_object *args, GError **err)
+{
+    const char *uuid = monitor_host(m)->uuid;
+    struct json_object *o = json_object_new_object();
+
+    put(o, "UUID", uuid ? uuid : "00000000-0000-0000-0000-000000000000");
+    return o;
+}
+
+static struct json_object *describe_machine(const PlanMachineType *p)
+{
+    struct json_object *o = json_object_new_object();
+
+    put(o, "name", p->name);
+    if (p->alias) {
+        put(o, "alias", p->alias);
+    }
+    if (p->is_default) {
+        put_bool(o, "is-default", true);
+    }
+    put_int(o, "cpu-max", p->max_cpus ? p->max_cpus : 1);
+    put_bool(o, "hotpluggable-cpus", false);
+    put_bool(o, "numa-mem-supported", false);
+    put_bool(o, "deprecated", false);
+    put_bool(o, "acpi", false);
+    if (p->default_cpu) {
+        put(o, "default-cpu-type", p->default_cpu);
+    }
+    if (p->default_ram_id) {
+        put(o, "default-ram-id", p->default_ram_id);
+    }
+    return o;
+}
+
+static struct json_object *query_machines(Machine *m, struct json_object *args, GError **err)
+{
+    struct json_object *list = json_object_new_array();
+
+    for (const BoardType *const *b = board_types; *b; b++) {
+        json_object_array_add(list, describe_machine(&(*b)->plan));
+    }
+    return list;
+}
+
+static struct json_object *query_current(Machine *m, struct json_object *args, GError **err)
+{
+    struct json_object *o = json_object_new_object();
+
+    put_bool(o, "wakeup-suspend-support", false);
+    return o;
+}
+
+static struct json_object *query_cpus(Machine *m, struct json_object *args, GError **err)
+{
+    struct json_object *list = json_object_new_array();
+
+    for (guint i = 0; i < m->cpus->len; i++) {
+        Cpu *cpu = m->cpus->pdata[i];
+        struct json_object *o = json_object_new_object();
+
+        put_int(o, "cpu-index", cpu->index);
+        put(o, "qom-path", cpu->device ? cpu->device->path : "/machine/unattached");
+        put_int(o, "thread-id", getpid());
+        put(o, "target", "riscv64");
+        json_object_array_add(list, o);
+    }
+    return list;
+}
+
+static struct json_object *query_cpu_definitions(Machine *m, struct json_object *args, GError **err)
+{
+    struct json_object *list = json_object_new_array();
+
+    for (const CpuType *const *t = cpu_types; *t; t++) {
+        struct json_object *o = json_object_new_object();
+
+        put(o, "name", (*t)->name);
+        put(o, "typename", (*t)->name);
+        put_bool(o, "static", false);
+        put_bool(o, "deprecated", false);
+        json_object_array_add(list, o);
+    }
+    return list;
+}
+
+static struct json_object *query_hotpluggable(Machine *m, struct json_object *args, GError **err)
+{
+    qmp_set_error(err, QMP_GENERIC_ERROR, "The machine '%s' has no hot-pluggable CPUs",
+                  m->type_name ? m->type_name : "none");
+    return NULL;
+}
+
+static struct json_object *empty_list(Machine *m, struct json_object *args, GError **err)
+{
+    return json_object_new_array();
+}
+
+static struct json_object *query_memory(Machine *m, struct json_object *args, GError **err)
+{
+    const PlanMachine *d = monitor_host(m)->description(m);
+    struct json_object *o = json_object_new_object();
+
+    put_int(o, "base-memory", d ? (int64_t)d->ram_size : 0);
+    return o;
+}
+
+static const PlanMachine *description(Machine *m, GError **err)
+{
+    const PlanMachine *d = monitor_host(m)->description(m);
+
+    if (!d) {
+        qmp_set_error(err, QMP_GENERIC_ERROR, "there is no machine yet");
+    }
+    return d;
+}
+
+static struct json_object *query_description(Machine *m, struct json_object *args, GError **err)
+{
+    const PlanMachine *d = description(m, err);
+    struct json_object *guest_only = json_object_object_get(args, "guest-only");
+
+    return d ? plan_to_json(d, monitor_host(m)->catalog(m), json_object_get_boolean(guest_only))
+             : NULL;
+}
+
+static struct json_object *query_slots(Machine *m, struct json_object *args, GError **err)
+{
+    const PlanMachine *d = description(m, err);
+
+    return d ? plan_slots_to_json(d, monitor_host(m)->catalog(m)) : NULL;
+}
+
+static struct json_object *run_stop(Machine *m, struct json_object *args, GError **err)
+{
+    monitor_host(m)->stop(m);
+    return NULL;
+}
+
+static struct json_object *run_cont(Machine *m, struct json_object *args, GError **err)
+{
+    monitor_host(m)->cont(m, err);
+    return NULL;
+}
+
+static struct json_object *run_quit(Machine *m, struct json_object *args, GError **err)
+{
+    machine_request(m, SHUTDOWN_HOST_QMP_QUIT, 0);
+    return NULL;
+}
+
+static struct json_object *run_reset(Machine *m, struct json_object *args, GError **err)
+{
+    machine_request(m, SHUTDOWN_HOST_QMP_SYSTEM_RESET, 0);
+    return NULL;
+}
+
+static const QmpArg description_args[] = {
+    { "guest-only", QMP_BOOL, true, "leave out what the guest cannot see" },
+};
+
+static const QmpCommand commands[] = {
+    { "query-version", "The emulator's version", query_version, .flags = QMP_PRECONFIG,
+      .returns = "object" },
+    { "query-status", "Whether the guest runs", query_status, .flags = QMP_PRECONFIG,
+      .returns = "object" },
+    { "query-target", "The guest's architecture", query_target, .flags = QMP_PRECONFIG,
+      .returns = "object" },
+    { "query-kvm", "Whether KVM is used", query_kvm, .flags = QMP_PRECONFIG, .returns = "object" },
+    { "query-name", "The name given with -name", query_name, .flags = QMP_PRECONFIG,
+      .returns = "object" },
+    { "query-uuid", "The UUID given with -uuid", query_uuid, .flags = QMP_PRECONFIG,
+      .returns = "object" },
+    { "query-machines", "The machines there are", query_machines, .flags = QMP_PRECONFIG,
+      .returns = "array" },
+    { "query-current-machine", "Properties of this machine", query_current, .returns = "object" },
+    { "query-cpus-fast", "The CPUs of this machine", query_cpus, .returns = "array" },
+    { "query-cpu-definitions", "The CPU types there are", query_cpu_definitions,
+      .flags = QMP_PRECONFIG, .returns = "array" },
+    { "query-hotpluggable-cpus", "CPUs that can be plugged", query_hotpluggable,
+      .returns = "array" },
+    { "query-iothreads", "I/O threads", empty_list, .returns = "array" },
+    { "query-memory-devices", "Memory devices", empty_list, .returns = "array" },
+    { "query-memory-size-summary", "The size of RAM", query_memory, .returns = "object" },
+    { "query-machine-description", "The complete machine description", query_description,
+      LIST(description_args), .returns = "object" },
+    { "query-pci-slots", "Per bus: slots, what fits, who holds them", query_slots,
+      .returns = "array" },
+    { "stop", "Stop the guest", run_stop, .returns = "null" },
+    { "cont", "Let the guest run", run_cont, .returns = "null" },
+    { "system_reset", "Reset the machine", run_reset, .returns = "null" },
+    { "quit", "End the emulator", run_quit, .returns = "null" },
+};
+
+/* --- human monitor --- */
+
+static void hmp_version(Machine *m, const char *args, GString *out)
+{
+    g_string_append(out, BACKPLANE_VERSION " (Backplane)\n");
+}
+
+static void hmp_status(Machine *m, const char *args, GString *out)
+{
+    g_string_append_printf(out, "VM status: %s", machine_running(m) ? "running" : "paused");
+    if (!machine_running(m) && m->state != RUN_PAUSED) {
+        g_string_append_printf(out, " (%s)", run_state_name(m->state));
+    }
+    g_string_append_c(out, '\n');
+}
+
+static void hmp_name(Machine *m, const char *args, GString *out)
+{
+    if (monitor_host(m)->name) {
+        g_string_append_printf(out, "%s\n", monitor_host(m)->name);
+    }
+}
+
+static void hmp_uuid(Machine *m, const char *args, GString *out)
+{
+    const char *uuid = monitor_host(m)->uuid;
+
+    g_string_append_printf(out, "%s\n", uuid ? uuid : "00000000-0000-0000-0000-000000000000");
+}
+
+static void hmp_kvm(Machine *m, const char *args, GString *out)
+{
+    g_string_append(out, "kvm support: not compiled\n");
+}
+
+static void hmp_cpus(Machine *m, const char *args, GString *out)
+{
+    for (guint i = 0; i < m->cpus->len; i++) {
+        g_string_append_printf(out, "%c CPU #%u: thread_id=%d\n", i ? ' ' : '*', i, getpid());
+    }
+}
+
+static void hmp_stop(Machine *m, const char *args, GString *out)
+{
+    monitor_host(m)->stop(m);
+}
+
+static void hmp_cont(Machine *m, const char *args, GString *out)
+{
+    g_autoptr(GError) err = NULL;
+
+    if (!monitor_host(m)->cont(m, &err)) {
+        g_string_append_printf(out, "Error: %s\n", err->message);
+    }
+}
+
+static void hmp_reset(Machine *m, const char *args, GString *out)
+{
+    machine_request(m, SHUTDOWN_HOST_QMP_SYSTEM_RESET, 0);
+}
+
+static void hmp_quit(Machine *m, const char *args, GString *out)
+{
+    machine_request(m, SHUTDOWN_HOST_QMP_QUIT, 0);
+}
+
+static void hmp_slots(Machine *m, const char *args, GString *out)
+{
+    const PlanMachine *d = monitor_host(m)->description(m);
+    g_autofree char *text = d ? plan_slots_to_text(d, monitor_host(m)->catalog(m)) : NULL;
+
+    g_string_append(out, text ? text : "");
+}
+
+static const HmpCommand hmp_commands[] = {
+    { "info version", "", "show the version", hmp_version },
+    { "info status", "", "show whether the guest runs", hmp_status },
+    { "info name", "", "show the name of the machine", hmp_name },
+    { "info uuid", "", "show the UUID of the machine", hmp_uuid },
+    { "info kvm", "", "show whether KVM is used", hmp_kvm },
+    { "info cpus", "", "show the CPUs", hmp_cpus },
+    { "info pci-slots", "", "show each bus: slots, what fits, who holds them", hmp_slots },
+    { "stop", "", "stop the guest", hmp_stop },
+    { "s", "", "stop the guest", hmp_stop },
+    { "cont", "", "let the guest run", hmp_cont },
+    { "c", "", "let the guest run", hmp_cont },
+    { "system_reset", "", "reset the machine", hmp_reset },
+    { "quit", "", "end the emulator", hmp_quit },
+    { "q", "", "end the emulator", hmp_quit },
+};
+
+const CommandTable machine_table = { commands, G_N_ELEMENTS(commands), hmp_commands,
+                                     G_N_ELEMENTS(hmp_commands) };
