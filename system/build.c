@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * From a complete description to live devices, at the start and for device_add alike.
+ */
+#include "session.h"
+
+#include <string.h>
+
+#include "accel/accel.h"
+
+static const BoardType *board_find(const char *name)
+{
+    for (const BoardType *const *b = board_types; *b; b++) {
+        if (strcmp((*b)->plan.name, name) == 0) {
+            return *b;
+        }
+    }
+    return NULL;
+}
+
+static Device *plug(Session *s, PlanDevice *d, GError **err)
+{
+    const DeviceType *type = device_type_find(d->t->name);
+    Device *dev = device_new(s->m, type, d, err);
+
+    if (!dev || !device_realize(dev, d, NULL, err)) {
+        return NULL;
+    }
+    g_hash_table_insert(s->planned, dev, d);
+    return dev;
+}
+
+/* One pass over what is left: everything whose bus is there. Sets *progress. */
+static bool build_pass(Session *s, GPtrArray *left, bool *progress, GError **err)
+{
+    guint kept = 0;
+
+    for (guint i = 0; i < left->len; i++) {
+        PlanDevice *d = left->pdata[i];
+
+        if (d->bus && !bus_find(s->m, d->bus)) {
+            left->pdata[kept++] = d; /* the device that brings it comes later on the line */
+            continue;
+        }
+        if (!plug(s, d, err)) {
+            return false;
+        }
+        *progress = true;
+    }
+    g_ptr_array_set_size(left, (gint)kept);
+    return true;
+}
+
+static bool build_devices(Session *s, GError **err)
+{
+    g_autoptr(GPtrArray) left = g_ptr_array_new();
+    bool progress = true;
+
+    for (guint i = 0; i < s->plan->devices->len; i++) {
+        g_ptr_array_add(left, s->plan->devices->pdata[i]);
+    }
+    while (left->len > 0 && progress) {
+        progress = false;
+        if (!build_pass(s, left, &progress, err)) {
+            return false;
+        }
+    }
+    if (left->len > 0) {
+        PlanDevice *d = left->pdata[0];
+
+        g_set_error(err, SYSTEM_ERROR, "device '%s' cannot be plugged: machine %s has no bus '%s'",
+                    plan_device_name(d), s->plan->type, d->bus);
+        return false;
+    }
+    return true;
+}
+
+bool build_machine(Session *s, GError **err)
+{
+    const BoardType *board = board_find(s->plan->type);
+    const PlanValue *dumpdtb = plan_machine_get(s->plan, "dumpdtb");
+    BoardBoot boot = {
+        s->kernel, s->initrd, s->append, s->dtb, s->bios, dumpdtb ? dumpdtb->s : NULL
+    };
+
+    s->m->type_name = board->plan.name;
+    s->m->board_ops = board;
+    if (!board->build(s->m, s->plan, err) || !host_parts_create(s, err) || !build_devices(s, err)) {
+        return false;
+    }
+    if (s->incoming) {
+        return true;
+    }
+    if (board->boot && !board->boot(s->m, &boot, err)) {
+        return false;
+    }
+    if (boot.dumpdtb) {
+        s->mode = MODE_DONE;
+    }
+    return true;
+}
+
+/* --- what monitors ask for --- */
+
+static Session *session_of(Machine *m)
+{
+    return (Session *)((const char *)monitor_host(m) - offsetof(Session, host));
+}
+
+static const PlanMachine *get_description(Machine *m)
+{
+    return session_of(m)->plan;
+}
+
+static const PlanCatalog *get_catalog(Machine *m)
+{
+    return session_of(m)->catalog;
+}
+
+static bool plug_allowed(Machine *m, GError **err)
+{
+    if (m->migrating > 0 || m->state == RUN_INMIGRATE) {
+        g_set_error(err, SYSTEM_ERROR, "devices cannot come or go while the machine migrates");
+        return false;
+    }
+    return true;
+}
+
+static Device *device_add(Machine *m, PlanDevice *d, GError **err)
+{
+    Session *s = session_of(m);
+    Device *dev;
+
+    if (!plug_allowed(m, err) || !plan_add_device(s->plan, s->catalog, d, true, err)) {
+        plan_device_free(d);
+        return NULL;
+    }
+    dev = plug(s, d, err);
+    if (!dev) {
+        plan_remove_device(s->plan, d);
+    }
+    return dev;
+}
+
+static bool device_del(Machine *m, Device *dev, GError **err)
+{
+    if (!plug_allowed(m, err)) {
+        return false;
+    }
+    if (!dev->type->hotpluggable || !dev->bus) {
+        g_set_error(err, SYSTEM_ERROR,
+                    "device '%s' of type %s cannot be unplugged while the machine exists",
+                    device_name(dev), dev->type->name);
+        return false;
+    }
+    device_unplug(dev);
+    return true;
+}
+
+static bool do_cont(Machine *m, GError **err)
+{
+    switch (m->state) {
+    case RUN_PRELAUNCH:
+    case RUN_PAUSED:
+    case RUN_IO_ERROR:
+    case RUN_POSTMIGRATE:
+        machine_set_state(m, RUN_RUNNING);
+        return true;
+    case RUN_RUNNING:
+        return true;
+    case RUN_INMIGRATE:
+        session_of(m)->stopped = false; /* run once the stream has come */
+        return true;
+    default:
+        g_set_error(err, SYSTEM_ERROR, "the guest cannot continue in state %s: %s",
+                    run_state_name(m->state),
+                    m->state == RUN_FINISH_MIGRATE ? "a migration is finishing"
+                                                   : "use system_reset first");
+        return false;
+    }
+}
+
+static void do_stop(Machine *m)
+{
+    if (machine_running(m)) {
+        machine_set_state(m, RUN_PAUSED);
+    }
+}
+
+void build_fill_host(Session *s)
+{
+    s->host = (MonitorHost){
+        .name = s->name,
+        .uuid = s->uuid,
+        .description = get_description,
+        .catalog = get_catalog,
+        .device_add = device_add,
+        .device_del = device_del,
+        .cont = do_cont,
+        .stop = do_stop,
+    };
+    s->m->host = &s->host;
+}

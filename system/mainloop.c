@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The main loop: GLib's default context, iterated by hand so that the machine lock is dropped
+ * exactly while waiting; and the signals that end the emulator, read from a descriptor.
+ */
+#include "session.h"
+
+#include <errno.h>
+#include <glib-unix.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+typedef struct PollSet {
+    GPollFD *fds;
+    int size;
+} PollSet;
+
+static int query(GMainContext *ctx, int priority, int *timeout, PollSet *p)
+{
+    int n;
+
+    while ((n = g_main_context_query(ctx, priority, timeout, p->fds, p->size)) > p->size) {
+        p->size = n * 2;
+        p->fds = g_renew(GPollFD, p->fds, p->size);
+    }
+    return n;
+}
+
+static void iterate(Machine *m, GMainContext *ctx, PollSet *p)
+{
+    int priority, timeout, n;
+
+    g_main_context_prepare(ctx, &priority);
+    n = query(ctx, priority, &timeout, p);
+    machine_unlock(m);
+    g_poll(p->fds, (guint)n, timeout);
+    machine_lock(m);
+    if (g_main_context_check(ctx, priority, p->fds, n)) {
+        g_main_context_dispatch(ctx);
+    }
+}
+
+void main_loop(Session *s)
+{
+    GMainContext *ctx = g_main_context_default();
+    PollSet p = { g_new(GPollFD, 16), 16 };
+
+    g_main_context_acquire(ctx);
+    while (!s->quit) {
+        iterate(s->m, ctx, &p);
+    }
+    g_main_context_release(ctx);
+    g_free(p.fds);
+}
+
+/* --- signals --- */
+
+static gboolean on_signal(gint fd, GIOCondition cond, gpointer opaque)
+{
+    struct signalfd_siginfo info;
+    Session *s = opaque;
+
+    if (read(fd, &info, sizeof(info)) == sizeof(info)) {
+        g_printerr("%s: terminating on signal %u\n", s->program, info.ssi_signo);
+        machine_request(s->m, SHUTDOWN_HOST_SIGNAL, 0);
+    }
+    return G_SOURCE_CONTINUE;
+}
+
+bool signals_block(Session *s, GError **err)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    signal(SIGPIPE, SIG_IGN);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (s->signal_fd < 0) {
+        g_set_error(err, SYSTEM_ERROR, "signals cannot be received: %s", g_strerror(errno));
+        return false;
+    }
+    s->signals = g_unix_fd_source_new(s->signal_fd, G_IO_IN);
+    g_source_set_callback(s->signals, G_SOURCE_FUNC(on_signal), s, NULL);
+    g_source_attach(s->signals, NULL);
+    return true;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One run of the emulator: what the command line asked for, the machine built from it, and what
+ * the main loop has to do next.
+ */
+#ifndef SYSTEM_SESSION_H
+#define SYSTEM_SESSION_H
+
+#include "hw/core/board.h"
+#include "hw/core/type_catalog.h"
+#include "monitor/host.h"
+#include "system/qtest.h"
+
+#define SYSTEM_ERROR G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE
+
+typedef enum SessionMode {
+    MODE_RUN,
+    MODE_DONE, /* help or -show was printed: end with status 0 */
+} SessionMode;
+
+/* -monitor, -qmp, -qmp-pretty and -mon */
+typedef struct MonitorOption {
+    char *chardev; /* a back end in short form, or an id with by_id */
+    bool by_id, control, pretty;
+} MonitorOption;
+
+/* -set GROUP.ID.KEY=VALUE */
+typedef struct SetOption {
+    char *group, *id, *key, *value;
+} SetOption;
+
+typedef enum LifeAction { LIFE_DEFAULT, LIFE_PAUSE } LifeAction;
+
+typedef struct Session {
+    const char *program;
+    Machine *m;
+    PlanMachine *plan; /* the command line's, then the complete one */
+    PlanCatalog *catalog;
+    MonitorHost host;
+    SessionMode mode;
+
+    /* the command line; strings are owned */
+    char *machine_config, *show, *show_arg;
+    char *accel, *kernel, *initrd, *append, *dtb, *bios;
+    char *qtest_chardev, *qtest_log, *pidfile, *name, *uuid, *log_items, *log_file, *incoming;
+    char *rtc, *boot_order;
+    GPtrArray *chardevs; /* json_object* */
+    GPtrArray *serials;  /* char* */
+    GPtrArray *monitors; /* MonitorOption* */
+    GPtrArray *sets;     /* SetOption* */
+    unsigned n_nics, n_drives;
+    bool have_machine, have_monitor;
+    bool nographic, nodefaults, stopped, daemonize, no_reboot, no_shutdown, exit_with_parent;
+
+    /* running */
+    GHashTable *planned; /* Device* -> PlanDevice* of the live machine */
+    Qtest *qtest;
+    int signal_fd, ready_fd;
+    GSource *signals;
+    guint work; /* idle source that carries out requests */
+    bool shutdown_wanted, reset_wanted;
+    ShutdownCause shutdown_cause, reset_cause;
+    bool quit;
+    int exit_status;
+} Session;
+
+Session *session_new(const char *program);
+void session_free(Session *s);
+
+/* --- options.c --- */
+/* Take a whole command line. May print help and set MODE_DONE. */
+bool options_parse(Session *s, int argc, char **argv, GError **err);
+void options_free(Session *s); /* the strings that options set */
+/* "-name ARG  what" for each option; g_free. markdown: as a table for docs/. */
+char *options_help(bool markdown);
+
+/* --- show.c: -show --- */
+bool show(Session *s, GError **err);
+
+/* --- hostparts.c --- */
+/* Create every host part of the description (-netdev, -drive, -object ...). */
+bool host_parts_create(Session *s, GError **err);
+void host_parts_free(Machine *m);
+
+/* --- build.c --- */
+/* The board, every device of the resolved description, and what it boots. */
+bool build_machine(Session *s, GError **err);
+void build_fill_host(Session *s);
+
+/* --- runstate.c --- */
+void runstate_fill_hooks(Session *s);
+/* Let the guest run (or stay stopped with -S). */
+void runstate_start(Session *s);
+
+/* --- mainloop.c --- */
+bool signals_block(Session *s, GError **err);
+/* Run until session->quit. The machine lock is held except while waiting. */
+void main_loop(Session *s);
+
+/* --- process.c: the host process --- */
+bool process_daemonize(Session *s, GError **err); /* returns in the child only */
+void process_ready(Session *s);                   /* tell the parent that waits */
+bool process_write_pidfile(Session *s, GError **err);
+bool process_follow_parent(GError **err);
+
+/* --- startup.c --- */
+/* Everything, from the command line to the exit status. */
+int session_run(Session *s, int argc, char **argv);
+
+#endif

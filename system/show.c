@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * -show: what a machine would be, without starting it.
+ */
+#include "session.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void print_json(struct json_object *o)
+{
+    printf("%s\n", json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY |
+                                                         JSON_C_TO_STRING_NOSLASHESCAPE));
+    json_object_put(o);
+}
+
+static bool show_default(Session *s, GError **err)
+{
+    for (size_t i = 0; i < s->catalog->n_machines; i++) {
+        const PlanMachineType *t = s->catalog->machines[i];
+
+        if (t->is_default) {
+            printf("%s\n", t->name);
+        }
+    }
+    return true;
+}
+
+static bool show_machines(Session *s, GError **err)
+{
+    g_autofree char *text = plan_help_machines(s->catalog);
+
+    fputs(text, stdout);
+    return true;
+}
+
+static bool show_slots(Session *s, GError **err)
+{
+    g_autofree char *text = NULL;
+
+    if (!plan_resolve(s->plan, s->catalog, err)) {
+        return false;
+    }
+    text = plan_slots_to_text(s->plan, s->catalog);
+    fputs(text, stdout);
+    return true;
+}
+
+static bool show_machine(Session *s, GError **err)
+{
+    g_autofree char *text = NULL;
+
+    if (!plan_resolve(s->plan, s->catalog, err)) {
+        return false;
+    }
+    text = plan_to_text(s->plan, s->catalog, false);
+    fputs(text, stdout);
+    return true;
+}
+
+static bool show_state(Session *s, GError **err)
+{
+    const DeviceType *t = s->show_arg ? device_type_find(s->show_arg) : NULL;
+    g_autofree char *text = NULL;
+
+    if (!t) {
+        g_set_error(err, SYSTEM_ERROR,
+                    "-show state %s: there is no such type: -device help lists the types",
+                    s->show_arg ? s->show_arg : "");
+        return false;
+    }
+    if (!t->vmstate) {
+        printf("%s: %s\n", t->name, t->no_state ? t->no_state : "has no state of its own");
+        return true;
+    }
+    text = vm_document(t->vmstate);
+    fputs(text, stdout);
+    return true;
+}
+
+/* --- the catalogue --- */
+
+static const char *const prop_kinds[] = {
+    [PLAN_PROP_BOOL] = "bool",       [PLAN_PROP_U8] = "u8",          [PLAN_PROP_U16] = "u16",
+    [PLAN_PROP_U32] = "u32",         [PLAN_PROP_U64] = "u64",        [PLAN_PROP_I32] = "i32",
+    [PLAN_PROP_SIZE] = "size",       [PLAN_PROP_STRING] = "string",  [PLAN_PROP_ENUM] = "enum",
+    [PLAN_PROP_ONOFF] = "onoffauto", [PLAN_PROP_CAP] = "capability", [PLAN_PROP_MAC] = "mac",
+    [PLAN_PROP_BACKEND] = "backend",
+};
+
+static void put(struct json_object *o, const char *key, const char *value)
+{
+    if (value) {
+        json_object_object_add(o, key, json_object_new_string(value));
+    }
+}
+
+static void put_u64(struct json_object *o, const char *key, uint64_t value)
+{
+    json_object_object_add(o, key, json_object_new_uint64(value));
+}
+
+static struct json_object *props_json(const PlanType *t)
+{
+    struct json_object *list = json_object_new_array();
+
+    for (size_t i = 0; i < t->n_props; i++) {
+        const PlanProp *p = &t->props[i];
+        struct json_object *o = json_object_new_object();
+
+        put(o, "name", p->name);
+        put(o, "kind", prop_kinds[p->kind]);
+        put_u64(o, "default", p->def);
+        if (p->max) {
+            put_u64(o, "min", p->min);
+            put_u64(o, "max", p->max);
+        }
+        put(o, "doc", p->doc);
+        json_object_array_add(list, o);
+    }
+    return list;
+}
+
+static struct json_object *bars_json(const PlanType *t)
+{
+    struct json_object *list = json_object_new_array();
+
+    for (size_t i = 0; i < t->n_bars; i++) {
+        struct json_object *o = json_object_new_object();
+
+        put_u64(o, "index", t->bars[i].index);
+        put(o, "space", t->bars[i].io ? "io" : t->bars[i].is64 ? "memory64" : "memory32");
+        json_object_object_add(o, "prefetch", json_object_new_boolean(t->bars[i].prefetch));
+        put_u64(o, "size", t->bars[i].size);
+        put(o, "size-prop", t->bars[i].size_prop);
+        json_object_array_add(list, o);
+    }
+    return list;
+}
+
+static struct json_object *caps_json(const PlanType *t)
+{
+    struct json_object *list = json_object_new_array();
+
+    for (size_t i = 0; i < t->n_caps; i++) {
+        struct json_object *o = json_object_new_object();
+
+        put_u64(o, "id", t->caps[i].id);
+        json_object_object_add(o, "extended", json_object_new_boolean(t->caps[i].extended));
+        json_object_object_add(o, "required", json_object_new_boolean(t->caps[i].required));
+        put_u64(o, "length", t->caps[i].length);
+        put(o, "prop", t->caps[i].prop);
+        json_object_array_add(list, o);
+    }
+    return list;
+}
+
+static bool show_catalog(Session *s, GError **err)
+{
+    struct json_object *list = json_object_new_array();
+
+    for (size_t i = 0; i < s->catalog->n_types; i++) {
+        const PlanType *t = s->catalog->types[i];
+        struct json_object *o = json_object_new_object();
+
+        put(o, "name", t->name);
+        put(o, "alias", t->alias);
+        put(o, "doc", t->doc);
+        json_object_object_add(o, "user-creatable", json_object_new_boolean(t->user_creatable));
+        json_object_object_add(o, "hotpluggable", json_object_new_boolean(t->hotpluggable));
+        json_object_object_add(o, "properties", props_json(t));
+        json_object_object_add(o, "bars", bars_json(t));
+        json_object_object_add(o, "capabilities", caps_json(t));
+        json_object_array_add(list, o);
+    }
+    print_json(list);
+    return true;
+}
+
+static const struct {
+    const char *name;
+    bool (*run)(Session *s, GError **err);
+} shows[] = {
+    { "default-machine", show_default }, { "machines", show_machines }, { "pci-slots", show_slots },
+    { "machine", show_machine },         { "catalog", show_catalog },   { "state", show_state },
+};
+
+bool show(Session *s, GError **err)
+{
+    g_autoptr(GString) list = g_string_new(NULL);
+
+    for (size_t i = 0; i < G_N_ELEMENTS(shows); i++) {
+        if (strcmp(shows[i].name, s->show) == 0) {
+            s->mode = MODE_DONE;
+            return shows[i].run(s, err);
+        }
+        g_string_append_printf(list, "%s%s", i ? ", " : "", shows[i].name);
+    }
+    g_set_error(err, SYSTEM_ERROR, "-show %s: use one of %s", s->show, list->str);
+    return false;
+}

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One run from the command line to the exit status, in the order in which things depend on each
+ * other.
+ */
+#include "session.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "accel/accel.h"
+#include "chardev/chardev.h"
+#include "hw/core/clock.h"
+#include "monitor/monitor.h"
+#include "util/log.h"
+
+static void free_monitor_option(gpointer p)
+{
+    MonitorOption *o = p;
+
+    g_free(o->chardev);
+    g_free(o);
+}
+
+static void free_set_option(gpointer p)
+{
+    SetOption *o = p;
+
+    g_free(o->group);
+    g_free(o->id);
+    g_free(o->key);
+    g_free(o->value);
+    g_free(o);
+}
+
+static void free_json(gpointer p)
+{
+    json_object_put(p);
+}
+
+Session *session_new(const char *program)
+{
+    Session *s = g_new0(Session, 1);
+    const char *slash = strrchr(program ? program : "backplane", '/');
+
+    s->program = slash ? slash + 1 : program;
+    s->plan = plan_machine_new();
+    s->catalog = type_catalog_new(NULL, 0);
+    s->chardevs = g_ptr_array_new_with_free_func(free_json);
+    s->serials = g_ptr_array_new_with_free_func(g_free);
+    s->monitors = g_ptr_array_new_with_free_func(free_monitor_option);
+    s->sets = g_ptr_array_new_with_free_func(free_set_option);
+    s->planned = g_hash_table_new(NULL, NULL);
+    s->signal_fd = s->ready_fd = -1;
+    return s;
+}
+
+/* The machine and what serves it; the reverse of start(). Lock held. */
+static void take_down(Session *s)
+{
+    Machine *m = s->m;
+
+    if (!m->qtest) {
+        machine_set_state(m, RUN_PAUSED);
+        accel_stop(m);
+    }
+    m->hooks = (MachineHooks){ 0 };
+    qtest_free(s->qtest);
+    monitor_close_all(m);
+    if (s->signals) {
+        g_source_destroy(s->signals);
+        g_source_unref(s->signals);
+        close(s->signal_fd);
+    }
+    if (s->work) {
+        g_source_remove(s->work);
+    }
+    machine_clear(m); /* devices let go of their back ends first */
+    host_parts_free(m);
+    chardev_free_all(m);
+    machine_free(m);
+    s->m = NULL;
+}
+
+void session_free(Session *s)
+{
+    if (s->m) {
+        take_down(s);
+    }
+    plan_machine_free(s->plan);
+    type_catalog_free(s->catalog);
+    g_ptr_array_unref(s->chardevs);
+    g_ptr_array_unref(s->serials);
+    g_ptr_array_unref(s->monitors);
+    g_ptr_array_unref(s->sets);
+    g_hash_table_unref(s->planned);
+    options_free(s);
+    g_free(s);
+}
+
+/* --- the description --- */
+
+static bool apply_config_file(Session *s, GError **err)
+{
+    g_autofree char *text = NULL;
+    g_autoptr(PlanMachine) base = NULL;
+    gsize len;
+
+    if (!g_file_get_contents(s->machine_config, &text, &len, err)) {
+        return false;
+    }
+    base = plan_from_text(text, len, err);
+    if (!base) {
+        g_prefix_error(err, "-machine-config %s: ", s->machine_config);
+        return false;
+    }
+    if (!plan_merge(base, s->plan, err)) {
+        return false;
+    }
+    plan_machine_free(s->plan);
+    s->plan = g_steal_pointer(&base);
+    return true;
+}
+
+static bool set_device(Session *s, const SetOption *o, GError **err)
+{
+    PlanDevice *d = plan_find_device(s->plan, o->id);
+
+    for (guint i = 0; !d && i < s->plan->devices->len; i++) {
+        PlanDevice *each = s->plan->devices->pdata[i];
+
+        d = each->id && strcmp(each->id, o->id) == 0 ? each : NULL;
+    }
+    if (!d) {
+        g_set_error(err, SYSTEM_ERROR, "-set device.%s.%s: there is no device of that id", o->id,
+                    o->key);
+        return false;
+    }
+    plan_device_set(d, o->key, o->value);
+    return true;
+}
+
+static bool apply_set(Session *s, const SetOption *o, GError **err)
+{
+    PlanHostPart *part;
+
+    if (strcmp(o->group, "device") == 0) {
+        return set_device(s, o, err);
+    }
+    part = plan_find_host(s->plan, o->group, o->id);
+    if (!part) {
+        g_set_error(err, SYSTEM_ERROR, "-set %s.%s.%s: there is no %s of that id", o->group, o->id,
+                    o->key, o->group);
+        return false;
+    }
+    json_object_object_add(part->options, o->key, json_object_new_string(o->value));
+    return true;
+}
+
+static bool resolve(Session *s, GError **err)
+{
+    if (s->machine_config && !apply_config_file(s, err)) {
+        return false;
+    }
+    for (guint i = 0; i < s->sets->len; i++) {
+        if (!apply_set(s, s->sets->pdata[i], err)) {
+            return false;
+        }
+    }
+    if (s->show) {
+        return show(s, err);
+    }
+    return plan_resolve(s->plan, s->catalog, err);
+}
+
+/* --- consoles and monitors --- */
+
+static Chardev *make_chardev(Session *s, const char *id, const char *text, GError **err)
+{
+    Chardev *c;
+
+    if (g_str_has_prefix(text, "chardev:")) {
+        c = chardev_find(s->m, text + 8);
+        if (!c) {
+            g_set_error(err, SYSTEM_ERROR, "character device '%s' does not exist: add -chardev",
+                        text + 8);
+        }
+        return c;
+    }
+    return chardev_new(s->m, id, text, err);
+}
+
+static bool add_monitor(Session *s, const MonitorOption *o, unsigned n, GError **err)
+{
+    g_autofree char *id = g_strdup_printf("compat_monitor%u", n);
+    Chardev *c;
+
+    if (!o->by_id && strcmp(o->chardev, "none") == 0) {
+        return true;
+    }
+    c = o->by_id ? chardev_find(s->m, o->chardev) : make_chardev(s, id, o->chardev, err);
+    if (!c && o->by_id) {
+        g_set_error(err, SYSTEM_ERROR, "-mon chardev=%s: there is no character device of that id",
+                    o->chardev);
+    }
+    return c && monitor_open(s->m, c, o->control, o->pretty, err);
+}
+
+/* serialN is the id boards look for. "mon:" shares the back end with a monitor. */
+static bool add_serial(Session *s, const char *text, unsigned n, GError **err)
+{
+    g_autofree char *id = g_strdup_printf("serial%u", n);
+    Chardev *c;
+
+    if (strcmp(text, "none") == 0) {
+        return true;
+    }
+    if (g_str_has_prefix(text, "chardev:")) {
+        g_set_error(err, SYSTEM_ERROR,
+                    "-serial %s: name the back end serial%u and leave -serial out", text, n);
+        return false;
+    }
+    c = make_chardev(s, id, text, err);
+    if (c && g_str_has_prefix(text, "mon:")) {
+        return monitor_open(s->m, c, false, false, err);
+    }
+    return c != NULL;
+}
+
+/* What QEMU gives when neither -serial nor -monitor says otherwise. */
+static void add_defaults(Session *s)
+{
+    if (s->serials->len > 0 || s->nodefaults) {
+        return;
+    }
+    if (s->nographic) {
+        g_ptr_array_add(s->serials, g_strdup(s->have_monitor ? "stdio" : "mon:stdio"));
+    } else {
+        g_ptr_array_add(s->serials, g_strdup("null"));
+    }
+}
+
+static bool open_chardevs(Session *s, GError **err)
+{
+    for (guint i = 0; i < s->chardevs->len; i++) {
+        if (!chardev_new_json(s->m, s->chardevs->pdata[i], err)) {
+            return false;
+        }
+    }
+    for (guint i = 0; i < s->monitors->len; i++) {
+        if (!add_monitor(s, s->monitors->pdata[i], i, err)) {
+            return false;
+        }
+    }
+    add_defaults(s);
+    for (guint i = 0; i < s->serials->len; i++) {
+        if (!add_serial(s, s->serials->pdata[i], i, err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool open_qtest(Session *s, GError **err)
+{
+    Chardev *c;
+
+    if (!s->qtest_chardev) {
+        return true;
+    }
+    c = make_chardev(s, "qtest", s->qtest_chardev, err);
+    if (!c) {
+        return false;
+    }
+    s->qtest = qtest_new(s->m, NULL, NULL);
+    return (!s->qtest_log || qtest_log_to(s->qtest, s->qtest_log, err)) &&
+           qtest_serve(s->qtest, c, err);
+}
+
+/* --- start --- */
+
+static bool choose_accel(Session *s, GError **err)
+{
+    g_auto(GStrv) parts = g_strsplit(s->accel ? s->accel : "interp", ",", 2);
+
+    if (strcmp(parts[0], "qtest") == 0) {
+        s->m->qtest = true;
+        clocks_set_stepped(s->m->clocks);
+        return true;
+    }
+    if (strcmp(parts[0], "interp") == 0 || strcmp(parts[0], "tcg") == 0) {
+        return true; /* tcg: our own engine, so that existing command lines work */
+    }
+    g_set_error(err, SYSTEM_ERROR, "-accel %s: use interp, tcg (the same engine) or qtest",
+                parts[0]);
+    return false;
+}
+
+static bool start(Session *s, GError **err)
+{
+    if ((s->log_file && !log_to_file(s->log_file, err)) ||
+        (s->log_items && !log_set(s->log_items, err)) ||
+        (s->daemonize && !process_daemonize(s, err)) ||
+        (s->exit_with_parent && !process_follow_parent(err)) || !signals_block(s, err) ||
+        (s->pidfile && !process_write_pidfile(s, err))) {
+        return false;
+    }
+    s->m = machine_new();
+    machine_lock(s->m);
+    runstate_fill_hooks(s);
+    build_fill_host(s);
+    clocks_attach(s->m->clocks);
+    if (!choose_accel(s, err) || !open_chardevs(s, err) || !build_machine(s, err)) {
+        return false;
+    }
+    if (s->mode == MODE_DONE) {
+        return true;
+    }
+    runstate_start(s);
+    return open_qtest(s, err);
+}
+
+int session_run(Session *s, int argc, char **argv)
+{
+    g_autoptr(GError) err = NULL;
+    bool ok = options_parse(s, argc, argv, &err);
+
+    if (ok && s->mode == MODE_RUN) {
+        ok = resolve(s, &err);
+    }
+    if (ok && s->mode == MODE_RUN) {
+        ok = start(s, &err);
+    }
+    if (!ok) {
+        g_printerr("%s: %s\n", s->program, err->message);
+        return 1;
+    }
+    if (s->mode == MODE_RUN) {
+        process_ready(s);
+        main_loop(s);
+    }
+    if (s->pidfile && s->m) {
+        unlink(s->pidfile);
+    }
+    return s->exit_status;
+}
