@@ -59,7 +59,9 @@ uint64_t pci_prop_u64(const PCIDevice *d, const char *name)
 
 uint64_t pci_cap_count(const PCIDevice *d, const PCICapDesc *desc)
 {
-    return desc->count_prop ? pci_prop_u64(d, desc->count_prop) : desc->arg[0];
+    uint64_t count = desc->count_prop ? pci_prop_u64(d, desc->count_prop) : desc->arg[0];
+
+    return count == PCI_AUTO_COUNT && pci_type(d)->auto_count ? pci_type(d)->auto_count(d) : count;
 }
 
 /* --- which rows there are, and where --- */

@@ -70,6 +70,16 @@ VirtqBuf *virtq_pop(VirtQueue *vq)
     return buf;
 }
 
+VirtqBuf *virtq_refetch(VirtQueue *vq, uint16_t slot)
+{
+    VirtqBuf *buf = virtq_ready(vq) ? ring(vq)->fetch(vq, slot) : NULL;
+
+    if (buf) {
+        vq->in_use++;
+    }
+    return buf;
+}
+
 static bool stale(const VirtqBuf *buf)
 {
     return buf->epoch != buf->vq->epoch;

@@ -57,6 +57,7 @@ struct VirtQueue {
 
 typedef struct RingOps {
     bool (*available)(VirtQueue *vq);                 /* a chain waits (may break the device) */
+    VirtqBuf *(*fetch)(VirtQueue *vq, uint16_t slot); /* build a chain, ring state untouched */
     VirtqBuf *(*pop)(VirtQueue *vq);
     void (*unpop)(VirtQueue *vq, const VirtqBuf *buf);
     void (*push)(VirtQueue *vq, const VirtqBuf *buf, uint32_t written);

@@ -90,12 +90,23 @@ static void packed_set_notify(VirtQueue *vq, bool want)
     __atomic_thread_fence(__ATOMIC_SEQ_CST); /* before the caller looks at the ring again */
 }
 
-static VirtqBuf *packed_pop(VirtQueue *vq)
+static VirtqBuf *packed_fetch(VirtQueue *vq, uint16_t slot)
 {
     VirtqBuf *buf = chain_new(vq);
 
-    if (!read_chain(buf, vq->next_avail)) {
+    buf->slot = slot;
+    if (slot >= vq->size || !read_chain(buf, slot)) {
         chain_free(buf, 0);
+        return NULL;
+    }
+    return buf;
+}
+
+static VirtqBuf *packed_pop(VirtQueue *vq)
+{
+    VirtqBuf *buf = packed_fetch(vq, vq->next_avail);
+
+    if (!buf) {
         return NULL;
     }
     advance(vq, &vq->next_avail, &vq->avail_wrap, buf->n_desc);
@@ -155,6 +166,7 @@ static bool packed_wants_interrupt(VirtQueue *vq, uint16_t old, bool old_valid)
 
 const RingOps ring_packed = {
     .available = packed_available,
+    .fetch = packed_fetch,
     .pop = packed_pop,
     .unpop = packed_unpop,
     .push = packed_push,

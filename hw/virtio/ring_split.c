@@ -86,6 +86,19 @@ static void split_set_notify(VirtQueue *vq, bool want)
     __atomic_thread_fence(__ATOMIC_SEQ_CST); /* before the caller looks at the ring again */
 }
 
+static VirtqBuf *split_fetch(VirtQueue *vq, uint16_t head)
+{
+    VirtqBuf *buf = chain_new(vq);
+
+    buf->id = buf->slot = head;
+    buf->n_desc = 1;
+    if (!read_chain(buf, head)) {
+        chain_free(buf, 0);
+        return NULL;
+    }
+    return buf;
+}
+
 static VirtqBuf *split_pop(VirtQueue *vq)
 {
     VirtqBuf *buf;
@@ -94,11 +107,8 @@ static VirtqBuf *split_pop(VirtQueue *vq)
     if (!ring_read16(vq, avail_entry(vq, vq->next_avail), &head)) {
         return NULL;
     }
-    buf = chain_new(vq);
-    buf->id = head;
-    buf->n_desc = 1;
-    if (!read_chain(buf, head)) {
-        chain_free(buf, 0);
+    buf = split_fetch(vq, head);
+    if (!buf) {
         return NULL;
     }
     vq->next_avail++;
@@ -138,6 +148,7 @@ static bool split_wants_interrupt(VirtQueue *vq, uint16_t old, bool old_valid)
 
 const RingOps ring_split = {
     .available = split_available,
+    .fetch = split_fetch,
     .pop = split_pop,
     .unpop = split_unpop,
     .push = split_push,

@@ -30,6 +30,7 @@ enum {
     PCI_MAX_CAPS = 16, /* rows of a type's capability table */
     PCI_MAX_IRQS = 64, /* sources of one function (MSI-X vectors are not bounded by it) */
     MSIX_MAX_VECTORS = 2048,
+#define PCI_AUTO_COUNT UINT32_MAX
 };
 
 /* A requester: segment, bus, device and function as they are now. */
@@ -139,6 +140,8 @@ struct PCIDeviceType {
     const PCICapDesc *caps;
     size_t n_caps;
     unsigned n_irqs; /* interrupt sources; >0 without MSI and MSI-X wants an INTx pin */
+    /* The number of vectors when a count_prop says PCI_AUTO_COUNT: from the other properties. */
+    unsigned (*auto_count)(const void *dev);
     uint8_t int_pin; /* 1-4; 0: pin A if n_irqs > 0 */
     /* Around the core's handling of the guest's config accesses, for registers of the device's own
      * (vendor capabilities): before a read, so that the device can refresh the bytes with

@@ -35,6 +35,7 @@ typedef struct VirtqBuf {
     uint32_t epoch;      /* of the queue when popped: pushes after a reset are dropped */
     uint16_t id;         /* head descriptor, or buffer id of a packed ring */
     uint16_t n_desc;     /* ring slots it takes (packed) */
+    uint16_t slot;       /* where the chain starts: virtq_refetch() */
     struct iovec *in, *out;
     int n_in, n_out;
     size_t in_len, out_len;
@@ -98,6 +99,9 @@ void virtio_add_queue(VirtioDevice *v, uint16_t max_size);
 /* The next available chain, or NULL (none, not running, or the ring is malformed: then the
  * device is broken). */
 VirtqBuf *virtq_pop(VirtQueue *vq);
+/* Build the chain that starts at `slot` (VirtqBuf.slot) again: for requests that were under way
+ * when the machine was saved. NULL if the ring does not hold a chain there any more. */
+VirtqBuf *virtq_refetch(VirtQueue *vq, uint16_t slot);
 /* Return a chain with the number of bytes written into `out`; frees buf. Does not notify. */
 void virtq_push(VirtQueue *vq, VirtqBuf *buf, uint32_t written);
 /* Put the chain popped last back as if it had not been taken; frees buf. */

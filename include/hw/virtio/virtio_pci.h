@@ -9,11 +9,14 @@
 #ifndef HW_VIRTIO_VIRTIO_PCI_H
 #define HW_VIRTIO_VIRTIO_PCI_H
 
-#include "hw/pci/pci_device.h"
+#include "hw/pci/pci.h"
 #include "hw/virtio/virtio.h"
 
-typedef enum VirtioFace { VIRTIO_FACE_BY_PLACE, VIRTIO_FACE_TRANSITIONAL, VIRTIO_FACE_MODERN }
-    VirtioFace;
+typedef enum VirtioFace {
+    VIRTIO_FACE_BY_PLACE,
+    VIRTIO_FACE_TRANSITIONAL,
+    VIRTIO_FACE_MODERN
+} VirtioFace;
 
 typedef struct VirtioPCI {
     PCIDevice pci;
@@ -54,13 +57,14 @@ extern const VmState virtio_pci_state;
 extern const PCIBarDesc virtio_pci_bars[2];
 extern const PCICapDesc virtio_pci_caps[3];
 
-/* Rows every virtio PCI type has; n is the default number of vectors. */
-#define VIRTIO_PCI_PROPS(n)                                                                        \
+/* Rows every virtio PCI type has. */
+#define VIRTIO_AUTO_VECTORS PCI_AUTO_COUNT
+#define VIRTIO_PCI_PROPS                                                                           \
     PROP_ONOFF(VirtioPCI, disable_legacy, "disable-legacy", PLAN_AUTO,                             \
                "hide the legacy face (auto: below an Express port)"),                              \
         PROP_BOOL(VirtioPCI, disable_modern, "disable-modern", false, "hide the modern face"),     \
-        PROP_U32(VirtioPCI, vectors, "vectors", (n), 0, MSIX_MAX_VECTORS,                          \
-                 "MSI-X vectors; 0: no MSI-X"),                                                    \
+        PROP_U32(VirtioPCI, vectors, "vectors", VIRTIO_AUTO_VECTORS, 0, UINT32_MAX,                \
+                 "MSI-X vectors; 0: no MSI-X; 4294967295: as many as the queues want"),            \
         PROP_BOOL(VirtioPCI, indirect, "indirect_desc", true, "offer indirect descriptors"),       \
         PROP_BOOL(VirtioPCI, event_idx, "event_idx", true, "offer event indexes"),                 \
         PROP_BOOL(VirtioPCI, packed, "packed", false, "offer packed rings (modern face)"),         \
@@ -68,7 +72,8 @@ extern const PCICapDesc virtio_pci_caps[3];
         PROP_BOOL(VirtioPCI, any_layout, "any_layout", true, "accept any layout of requests")
 
 /* One type; s is the suffix of the name. */
-#define VIRTIO_PCI_TYPE_(n, s, T, text, class_, props_, state, klass, face_, init_, exit_, slots_) \
+#define VIRTIO_PCI_TYPE_(n, s, T, text, class_, props_, state, klass, face_, init_, exit_, vec_,   \
+                         slots_)                                                                   \
     {                                                                                              \
         .pci = { .base = { .name = "virtio-" n "-pci" s,                                           \
                            .doc = text,                                                            \
@@ -88,6 +93,7 @@ extern const PCICapDesc virtio_pci_caps[3];
                  .bars = LIST(virtio_pci_bars),                                                    \
                  .caps = LIST(virtio_pci_caps),                                                    \
                  .n_irqs = 1,                                                                      \
+                 .auto_count = (vec_),                                                             \
                  .config_reading = virtio_pci_config_reading,                                      \
                  .config_written = virtio_pci_config_written },                                    \
         .cls = &(klass), .face = (face_), .init = (init_), .exit = (exit_)                         \
@@ -95,17 +101,16 @@ extern const PCICapDesc virtio_pci_caps[3];
 
 /* The three types of a device: sym_any, sym_transitional, sym_modern; name each in a
  * VIRTIO_DEVICE_TYPE() line behind this. */
-#define VIRTIO_PCI_TYPES(sym, n, T, text, class_, props_, state, klass, init_, exit_)              \
-    static const VirtioPCIType sym##_any                                                           \
-        = VIRTIO_PCI_TYPE_(n, "", T, text, class_, props_, state, klass, VIRTIO_FACE_BY_PLACE,     \
-                           init_, exit_, PLAN_SLOT_CONVENTIONAL | PLAN_SLOT_EXPRESS);              \
-    static const VirtioPCIType sym##_transitional                                                  \
-        = VIRTIO_PCI_TYPE_(n, "-transitional", T, text, class_, props_, state, klass,              \
-                           VIRTIO_FACE_TRANSITIONAL, init_, exit_, PLAN_SLOT_CONVENTIONAL);        \
-    static const VirtioPCIType sym##_modern                                                        \
-        = VIRTIO_PCI_TYPE_(n, "-non-transitional", T, text, class_, props_, state, klass,          \
-                           VIRTIO_FACE_MODERN, init_, exit_,                                       \
-                           PLAN_SLOT_CONVENTIONAL | PLAN_SLOT_EXPRESS)
+#define VIRTIO_PCI_TYPES(sym, n, T, text, class_, props_, state, klass, init_, exit_, vec_)        \
+    static const VirtioPCIType sym##_any =                                                         \
+        VIRTIO_PCI_TYPE_(n, "", T, text, class_, props_, state, klass, VIRTIO_FACE_BY_PLACE,       \
+                         init_, exit_, vec_, PLAN_SLOT_CONVENTIONAL | PLAN_SLOT_EXPRESS);          \
+    static const VirtioPCIType sym##_transitional =                                                \
+        VIRTIO_PCI_TYPE_(n, "-transitional", T, text, class_, props_, state, klass,                \
+                         VIRTIO_FACE_TRANSITIONAL, init_, exit_, vec_, PLAN_SLOT_CONVENTIONAL);    \
+    static const VirtioPCIType sym##_modern = VIRTIO_PCI_TYPE_(                                    \
+        n, "-non-transitional", T, text, class_, props_, state, klass, VIRTIO_FACE_MODERN, init_,  \
+        exit_, vec_, PLAN_SLOT_CONVENTIONAL | PLAN_SLOT_EXPRESS)
 #define VIRTIO_DEVICE_TYPE(t)                                                                      \
     extern const DeviceType *const t##_entry;                                                      \
     const DeviceType *const t##_entry = &(t).pci.base

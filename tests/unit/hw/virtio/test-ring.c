@@ -285,6 +285,13 @@ static void test_split(void)
             buf = virtq_pop(vq);
             check_buf(&f, buf, head, n_in, n_out);
         }
+        if (n % 5 == 0) {
+            uint16_t slot = buf->slot;
+
+            virtq_discard(buf);
+            buf = virtq_refetch(vq, slot);
+            check_buf(&f, buf, head, n_in, n_out);
+        }
         virtq_push(vq, buf, n);
         g_assert_cmpint(split_collect(&f, &len), ==, head);
         g_assert_cmpuint(len, ==, n);
@@ -313,6 +320,13 @@ static void test_packed(void)
         if (n % 3 == 0) {
             virtq_unpop(vq, buf);
             buf = virtq_pop(vq);
+            check_buf(&f, buf, id, n_in, n_out);
+        }
+        if (n % 5 == 0) {
+            uint16_t slot = buf->slot;
+
+            virtq_discard(buf);
+            buf = virtq_refetch(vq, slot);
             check_buf(&f, buf, id, n_in, n_out);
         }
         virtq_push(vq, buf, n);

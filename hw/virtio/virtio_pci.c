@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The virtio PCI transport (virtio 1.2, 4.1): life of the function, its capabilities, DMA and
+ * interrupts. The register files are in virtio_pci_modern.c and virtio_pci_legacy.c.
+ */
+#include "hw/virtio/virtio_pci.h"
+
+#include <string.h>
+
+#include "hw/virtio/virtio_pci_faces.h"
+
+const PCIBarDesc virtio_pci_bars[2] = {
+    { .index = 1, .kind = PCI_BAR_MEM32, .size = 0 }, /* MSI-X: as large as its vectors need */
+    { .index = VIRTIO_PCI_MODERN_BAR,
+      .kind = PCI_BAR_MEM64,
+      .prefetch = true,
+      .size = VIRTIO_PCI_MODERN_SIZE },
+};
+const PCICapDesc virtio_pci_caps[3] = {
+    { .id = 0x11, .prop = "msix", .arg = { 2, 1, 0, 0 }, .count_prop = "vectors" },
+    PCI_CAP_PM_D3,
+    PCI_CAP_ENDPOINT,
+};
+
+/* --- what the transport gives to devices --- */
+
+static VirtioPCI *pci_of(VirtioDevice *v)
+{
+    return v->instance;
+}
+
+static MemResult vp_read(VirtioDevice *v, uint64_t addr, void *buf, uint64_t len)
+{
+    return pci_dma_read(&pci_of(v)->pci, addr, buf, len);
+}
+
+static MemResult vp_write(VirtioDevice *v, uint64_t addr, const void *buf, uint64_t len)
+{
+    return pci_dma_write(&pci_of(v)->pci, addr, buf, len);
+}
+
+static void *vp_map(VirtioDevice *v, uint64_t addr, uint64_t len, bool write, void **handle)
+{
+    PCIDmaMap *map = g_new(PCIDmaMap, 1);
+
+    if (!pci_dma_map(&pci_of(v)->pci, addr, len, write, map)) {
+        g_free(map);
+        return NULL;
+    }
+    *handle = map;
+    return map->host;
+}
+
+static void vp_unmap(VirtioDevice *v, void *handle, uint64_t written)
+{
+    pci_dma_unmap(&pci_of(v)->pci, handle, written);
+    g_free(handle);
+}
+
+void virtio_pci_update_intx(VirtioPCI *p)
+{
+    if (!msix_enabled(&p->pci)) {
+        pci_irq_set(&p->pci, 0, p->virtio.isr != 0);
+    }
+}
+
+static void vp_interrupt(VirtioDevice *v, uint16_t vector, bool config)
+{
+    VirtioPCI *p = pci_of(v);
+
+    if (msix_enabled(&p->pci)) {
+        if (vector != VIRTIO_NO_VECTOR) {
+            msix_notify(&p->pci, vector);
+        }
+        return;
+    }
+    v->isr |= config ? 2 : 1;
+    virtio_pci_update_intx(p);
+}
+
+static const VirtioTransport transport = { vp_read, vp_write, vp_map, vp_unmap, vp_interrupt };
+
+uint16_t virtio_pci_vector(VirtioPCI *p, uint16_t vector)
+{
+    return vector < msix_vectors(&p->pci) ? vector : VIRTIO_NO_VECTOR;
+}
+
+/* --- building the function --- */
+
+static const VirtioPCIType *type_of(const VirtioPCI *p)
+{
+    return (const VirtioPCIType *)p->pci.dev.type;
+}
+
+static bool below_express_port(const VirtioPCI *p)
+{
+    return p->pci.dev.bus && p->pci.dev.bus->kind == PLAN_BUS_PCIE_PORT;
+}
+
+static bool choose_faces(VirtioPCI *p, GError **err)
+{
+    VirtioFace face = type_of(p)->face;
+
+    if (face == VIRTIO_FACE_BY_PLACE) {
+        p->legacy = p->disable_legacy == PLAN_OFF ||
+                    (p->disable_legacy == PLAN_AUTO && !below_express_port(p));
+        p->modern = !p->disable_modern;
+    } else {
+        p->legacy = face == VIRTIO_FACE_TRANSITIONAL;
+        p->modern = true;
+    }
+    if (!p->legacy && !p->modern) {
+        g_set_error(err, G_FILE_ERROR, G_FILE_ERROR_INVAL,
+                    "%s: disable-legacy and disable-modern hide both faces of the device; one "
+                    "must stay",
+                    device_name(&p->pci.dev));
+    }
+    return p->legacy || p->modern;
+}
+
+/* Transitional functions keep the ids that came before the specification (4.1.2.1, 4.1.2.3). */
+static uint16_t transitional_id(uint16_t device_id)
+{
+    static const uint16_t ids[] = { [1] = 0x1000, [2] = 0x1001, [3] = 0x1003, [4] = 0x1005,
+                                    [5] = 0x1002, [8] = 0x1004, [9] = 0x1009 };
+
+    return device_id < G_N_ELEMENTS(ids) ? ids[device_id] : 0;
+}
+
+static void set_ids(VirtioPCI *p)
+{
+    uint16_t id = p->virtio.cls->device_id;
+
+    if (p->legacy) {
+        pci_set(&p->pci, 0x02, 2, transitional_id(id));
+        pci_set(&p->pci, 0x08, 1, 0);
+        pci_set(&p->pci, 0x2e, 2, id);
+    } else {
+        pci_set(&p->pci, 0x02, 2, 0x1040 + id);
+        pci_set(&p->pci, 0x08, 1, 1);
+        pci_set(&p->pci, 0x2e, 2, 0x1100);
+    }
+    pci_set(&p->pci, 0x2c, 2, 0x1af4);
+}
+
+static uint64_t transport_features(const VirtioPCI *p)
+{
+    return (p->indirect ? 1ull << VIRTIO_F_RING_INDIRECT_DESC : 0) |
+           (p->event_idx ? 1ull << VIRTIO_F_RING_EVENT_IDX : 0) |
+           (p->any_layout && p->legacy ? 1ull << VIRTIO_F_ANY_LAYOUT : 0) |
+           (p->modern ? 1ull << VIRTIO_F_VERSION_1 : 0) |
+           (p->modern && p->packed ? 1ull << VIRTIO_F_RING_PACKED : 0) |
+           (p->modern && p->queue_reset ? 1ull << VIRTIO_F_RING_RESET : 0);
+}
+
+bool virtio_pci_realize(void *dev, GError **err)
+{
+    VirtioPCI *p = dev;
+    const VirtioPCIType *t = type_of(p);
+
+    if (!choose_faces(p, err)) {
+        return false;
+    }
+    virtio_init(&p->virtio, t->cls, &transport, p, &p->pci.dev, transport_features(p));
+    if (!t->init(dev, err)) {
+        virtio_fini(&p->virtio);
+        return false;
+    }
+    p->virtio.host_features |= t->cls->features(&p->virtio);
+    set_ids(p);
+    if ((p->modern && !virtio_pci_add_modern(p, err)) ||
+        (p->legacy && !virtio_pci_add_legacy(p, err))) {
+        virtio_pci_unrealize(dev);
+        return false;
+    }
+    return true;
+}
+
+void virtio_pci_unrealize(void *dev)
+{
+    VirtioPCI *p = dev;
+
+    virtio_reset(&p->virtio);
+    if (type_of(p)->exit) {
+        type_of(p)->exit(dev);
+    }
+    mem_fini(&p->common);
+    mem_fini(&p->isr);
+    mem_fini(&p->config);
+    mem_fini(&p->notify);
+}
+
+void virtio_pci_finalize(void *dev)
+{
+    virtio_fini(&((VirtioPCI *)dev)->virtio);
+}
+
+void virtio_pci_reset(void *dev, ResetKind kind)
+{
+    VirtioPCI *p = dev;
+
+    virtio_reset(&p->virtio);
+    p->device_feature_select = p->driver_feature_select = 0;
+    p->queue_select = 0;
+    virtio_pci_update_intx(p);
+}
+
+/* --- saved state --- */
+
+static bool vectors_exist(void *obj, GError **err)
+{
+    VirtioPCI *p = obj;
+
+    for (unsigned i = 0; i <= p->virtio.n_queues; i++) {
+        uint16_t vector =
+            i < p->virtio.n_queues ? p->virtio.queues[i].vector : p->virtio.config_vector;
+
+        if (vector != virtio_pci_vector(p, vector)) {
+            g_set_error(err, g_quark_from_static_string("virtio"), 0,
+                        "vector %u of a queue or of the configuration does not exist", vector);
+            return false;
+        }
+    }
+    return true;
+}
+
+static const VmField state_fields[] = {
+    VM_PCI(VirtioPCI, pci),
+    VM_RECORD(VirtioPCI, virtio, VirtioDevice, &virtio_record_ops),
+    VM_U32(VirtioPCI, device_feature_select),
+    VM_U32(VirtioPCI, driver_feature_select),
+    VM_U16(VirtioPCI, queue_select),
+};
+const VmState virtio_pci_state = {
+    .name = "virtio-pci", .version = 1, .fields = LIST(state_fields), .check = vectors_exist
+};
