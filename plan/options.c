@@ -50,10 +50,10 @@ static bool take_option(const char **text, const char *implied, struct json_obje
         g_free(value);
         value = g_strdup("on");
     }
-    if (*key && !g_utf8_validate(value, -1, NULL)) {
-        g_autofree char *quoted = plan_quote(value);
+    if (!g_utf8_validate(key, -1, NULL) || !g_utf8_validate(value, -1, NULL)) {
+        g_autofree char *name = plan_quote(key), *quoted = plan_quote(value);
 
-        return plan_fail(err, "the value %s of '%s' is not UTF-8", quoted, key);
+        return plan_fail(err, "option %s=%s is not UTF-8", name, quoted);
     }
     if (*key) {
         json_object_object_del(out, key);

@@ -340,11 +340,18 @@ static bool check_hotplug(PlanIndex *x, const PlanDevice *d, const PlanBusNode *
 
 static bool add_checked(PlanIndex *x, PlanDevice *d, GError **err)
 {
+    const PlanBusNode *node = d->on && d->on->rule->addr == PLAN_ADDR_PCI ? d->on : NULL;
+    uint32_t slots = !node             ? 0
+                     : node->rule->ari ? node->used /* function 0 concerns them all */
+                                       : 1u << d->addr.slot;
+
     if (d->brings && !plan_attach_bus(d->brings, err)) {
         return false;
     }
-    if (d->on && d->on->rule->addr == PLAN_ADDR_PCI && !plan_check_slot(d->on, d->addr.slot, err)) {
-        return false;
+    for (; slots; slots &= slots - 1) {
+        if (!plan_check_slot(node, (unsigned)__builtin_ctz(slots), err)) {
+            return false;
+        }
     }
     return plan_check_capabilities(d, err) && (!d->brings || plan_check_bus_numbers(x, err));
 }

@@ -148,11 +148,26 @@ bool plan_json_scalar(struct json_object *o, const char *what, char **text, GErr
     }
 }
 
-/* One JSON value and nothing behind it. json-c takes single quotes for double ones, which is what
+static struct json_object *parse_once(const char *text, size_t len, bool lenient, size_t *end,
+                                      enum json_tokener_error *state)
+{
+    struct json_tokener *tok = json_tokener_new_ex(PLAN_JSON_DEPTH);
+    struct json_object *o;
+
+    json_tokener_set_flags(
+        tok, JSON_TOKENER_VALIDATE_UTF8 |
+                 (lenient ? 0 : JSON_TOKENER_STRICT | JSON_TOKENER_ALLOW_TRAILING_CHARS));
+    o = json_tokener_parse_ex(tok, text, (int)len);
+    *state = json_tokener_get_error(tok);
+    *end = json_tokener_get_parse_end(tok);
+    json_tokener_free(tok);
+    return o;
+}
+
+/* One JSON value and nothing behind it. Single quotes are taken for double ones, which is what
  * users of -device "{'driver': ...}" inside shell quotes write. */
 struct json_object *plan_json_parse(const char *text, size_t len, const char *what, GError **err)
 {
-    struct json_tokener *tok;
     struct json_object *o;
     enum json_tokener_error state;
     size_t end;
@@ -161,13 +176,10 @@ struct json_object *plan_json_parse(const char *text, size_t len, const char *wh
         plan_fail(err, "%s is %zu bytes long: at most %d are taken", what, len, PLAN_TEXT_MAX);
         return NULL;
     }
-    tok = json_tokener_new_ex(PLAN_JSON_DEPTH);
-    json_tokener_set_flags(tok, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8 |
-                                    JSON_TOKENER_ALLOW_TRAILING_CHARS);
-    o = json_tokener_parse_ex(tok, text, (int)len);
-    state = json_tokener_get_error(tok);
-    end = json_tokener_get_parse_end(tok);
-    json_tokener_free(tok);
+    o = parse_once(text, len, false, &end, &state);
+    if (!o && memchr(text, '\'', len)) {
+        o = parse_once(text, len, true, &end, &state);
+    }
     while (end < len && g_ascii_isspace(text[end])) {
         end++;
     }

@@ -140,7 +140,9 @@ static bool parse_unsigned(const PlanProp *p, const char *text, uint64_t *value)
         return false;
     }
     range_of(p, &min, &max);
-    return (*value >= min && *value <= max) || *value == p->def;
+    /* a default outside the range means "not set" and must read back from a dump */
+    return (*value >= min && *value <= max) ||
+           (*value == p->def && !(p->flags & PLAN_PROP_REQUIRED));
 }
 
 static bool parse_ranged_signed(const PlanProp *p, const char *text, int64_t *value)

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One more device on a resolved machine: places, hot-plug rules, removal, and nothing changed by
+ * a refusal.
+ */
+#include <string.h>
+
+#include "plan/internal.h"
+#include "tests/unit/plan/test-catalog.h"
+
+static PlanDevice *add(PlanMachine *m, const char *option, bool running)
+{
+    g_autoptr(GError) err = NULL;
+    PlanDevice *d = plan_device_parse(option, &err);
+
+    g_assert_no_error(err);
+    plan_add_device(m, &tc_catalog, d, running, &err);
+    g_assert_no_error(err);
+    return d;
+}
+
+static void refused(PlanMachine *m, const char *option, bool running, const char *words)
+{
+    g_autofree char *before = plan_to_text(m, &tc_catalog, false), *after = NULL;
+    g_autofree char *slots = plan_slots_to_text(m, &tc_catalog), *slots_after = NULL;
+    g_auto(GStrv) word = g_strsplit(words, "|", -1);
+    g_autoptr(GError) err = NULL;
+    g_autoptr(PlanDevice) d = plan_device_parse(option, NULL);
+
+    g_assert_false(plan_add_device(m, &tc_catalog, d, running, &err));
+    tc_sentence(err);
+    for (guint i = 0; word[i]; i++) {
+        if (!strstr(err->message, word[i])) {
+            g_error("'%s' is not in: %s", word[i], err->message);
+        }
+    }
+    after = plan_to_text(m, &tc_catalog, false);
+    slots_after = plan_slots_to_text(m, &tc_catalog);
+    g_assert_cmpstr(before, ==, after);
+    g_assert_cmpstr(slots, ==, slots_after);
+}
+
+static void test_add_remove(void)
+{
+    g_autoptr(PlanMachine) m = TC_RESOLVED("root-port,id=rp");
+    g_autofree char *before = plan_to_text(m, &tc_catalog, false), *after = NULL;
+
+    for (int i = 0; i < 1000; i++) {
+        PlanDevice *sw = add(m, "upstream,id=up,bus=rp", true);
+        PlanDevice *port = add(m, "downstream,id=down,bus=up", false);
+        PlanDevice *nic = add(m, "nic,bus=down", true);
+
+        g_assert_cmpstr(nic->place, ==, "down/00.0");
+        g_assert_true(plan_find_device(m, "down/00.0") == nic);
+        plan_remove_device(m, nic);
+        plan_remove_device(m, port);
+        plan_remove_device(m, sw);
+        g_assert_null(plan_find_device(m, "down/00.0"));
+        g_assert_null(plan_find_device(m, "up"));
+    }
+    after = plan_to_text(m, &tc_catalog, false);
+    g_assert_cmpstr(before, ==, after);
+    g_assert_cmpuint(m->index->root->n_buses, ==, 2);
+    g_assert_cmpuint(g_hash_table_size(m->index->unique), ==, 1);
+}
+
+static void test_hotplug(void)
+{
+    g_autoptr(PlanMachine) m =
+        TC_RESOLVED("root-port,id=r0", "root-port,id=r1,hotplug=off", "nic,id=n0,bus=r0",
+                    "bridge,id=b0", "bridge,id=b1,shpc=on", "root-port,id=r2,addr=9");
+
+    refused(m, "nic", true, "'pcie.0' takes no device while the guest runs|'b1', 'r2'");
+    refused(m, "nic,bus=r1", true, "'r1' takes no device|'b1', 'r2'");
+    refused(m, "old,bus=b0", true, "'b0' takes no device|'b1'");
+    refused(m, "disk,drive=d,bus=r0", true, "one slot, 00, held by device 'n0'|'r2'");
+    refused(m, "root-port", true, "cannot be plugged while the guest runs");
+    add(m, "disk,drive=d,bus=r2", true);
+    refused(m, "disk,drive=d", true, "none of this machine does and has room|pcie-root-port");
+    g_assert_cmpstr(add(m, "old,bus=b1", true)->place, ==, "b1/01.0");
+    refused(m, "old,bus=b1,addr=0", true, "hot-plug controller");
+}
+
+/* Functions above 0 come first, 0 completes the device. */
+static void test_functions(void)
+{
+    g_autoptr(PlanMachine) m = TC_RESOLVED("root-port,id=r0");
+
+    refused(m, "nic,bus=r0,addr=0.1", true, "00.0 first");
+    add(m, "nic,bus=r0,addr=0.1,multifunction=on", true);
+    refused(m, "nic,bus=r0,addr=0.0", true, "single-function device");
+    add(m, "nic,bus=r0,addr=0.0,multifunction=on", true);
+    refused(m, "nic,bus=r0,addr=0.2", true, "plug function 0 last");
+    add(m, "nic,bus=r0,addr=0.2", false);
+}
+
+static void test_ari(void)
+{
+    g_autoptr(PlanMachine) m = TC_RESOLVED("root-port,id=r0", "root-port,id=r1");
+
+    refused(m, "nic,bus=r0,addr=3.1", false, "no slot 03|need ARI");
+    add(m, "nic,bus=r0,addr=0,ari=on", false);
+    g_assert_cmpstr(add(m, "nic,bus=r0,addr=3.1,ari=on", false)->place, ==, "r0/03.1");
+    add(m, "nic,bus=r1,addr=0", false);
+    refused(m, "nic,bus=r1,addr=1.0,ari=on", false, "function 8|needs ARI at function 0");
+}
+
+static void test_fill(void)
+{
+    g_autoptr(PlanMachine) m = TC_RESOLVED("bridge,id=b");
+
+    for (int i = 0; i < 32; i++) {
+        g_autofree char *place = g_strdup_printf("b/%02x.0", i);
+
+        g_assert_cmpstr(add(m, "old,bus=b", false)->place, ==, place);
+    }
+    refused(m, "old,bus=b", false, "'b' has no free slot|'pcie.0'");
+    plan_remove_device(m, plan_find_device(m, "b/11.0"));
+    g_assert_cmpstr(add(m, "old,bus=b", false)->place, ==, "b/11.0");
+}
+
+static void test_ports(void)
+{
+    g_autoptr(PlanMachine) m = TC_RESOLVED("serial-pci,id=s,max_ports=3");
+
+    g_assert_cmpstr(add(m, "serialport,nr=2", true)->place, ==, "s.0/2");
+    g_assert_cmpstr(add(m, "serialport,bus=s.0,id=p", true)->place, ==, "s.0/1");
+    refused(m, "serialport", true, "'s.0'|place");
+    refused(m, "serialport,bus=s.0,nr=2", true, "place 2 on bus 's.0' is held by device");
+    refused(m, "serialport,bus=s.0,nr=9", true, "the places are 0 to 2");
+    refused(m, "serialport,bus=pcie.0", true, "bus 'pcie.0' is a PCI Express root bus");
+    plan_remove_device(m, plan_find_device(m, "p"));
+    g_assert_cmpstr(add(m, "serialport", true)->place, ==, "s.0/1");
+}
+
+static void test_bad_add(void)
+{
+    g_autoptr(PlanMachine) m = TC_RESOLVED("nic,id=n");
+
+    refused(m, "nic,id=n", false, "id is taken");
+    refused(m, "root-port,id=pcie.0", false, "bus 'pcie.0' exists already");
+    refused(m, "what", false, "no device type");
+    refused(m, "nic,vectors=9999", false, "0 to 2048");
+    refused(m, "host", false, "come with the machine");
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/place/add-remove", test_add_remove);
+    g_test_add_func("/place/hotplug", test_hotplug);
+    g_test_add_func("/place/functions", test_functions);
+    g_test_add_func("/place/ari", test_ari);
+    g_test_add_func("/place/fill", test_fill);
+    g_test_add_func("/place/ports", test_ports);
+    g_test_add_func("/place/bad-add", test_bad_add);
+    return g_test_run();
+}

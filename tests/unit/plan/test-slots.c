@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What is shown of buses and types.
+ */
+#include <string.h>
+
+#include "tests/unit/plan/test-catalog.h"
+
+static void test_text(void)
+{
+    g_autoptr(PlanMachine) m = TC_RESOLVED("root-port,id=rp", "nic,id=n,bus=rp", "old,addr=3");
+    g_autofree char *text = plan_slots_to_text(m, &tc_catalog);
+    g_autoptr(PlanMachine) none = plan_machine_new();
+    g_autofree char *empty = NULL;
+
+    g_assert_cmpstr(text, ==,
+                    "bus 'pcie.0': a PCI Express root bus, bus number 0x00\n"
+                    "  slots    00-1f, free: 02, 04-1f\n"
+                    "  takes    integrated endpoints, root ports, bridges and extra root buses\n"
+                    "  hotplug  no\n"
+                    "  00.0     host, comes with the machine\n"
+                    "  01.0     root-port 'rp', brings bus 'rp'\n"
+                    "  03.0     old\n"
+                    "\n"
+                    "bus 'rp': the link below a PCI Express port\n"
+                    "  slots    00-00, free: none\n"
+                    "  takes    one Express device, a switch upstream port or a PCIe-to-PCI "
+                    "bridge\n"
+                    "  hotplug  yes\n"
+                    "  00.0     nic 'n'\n");
+    plan_machine_parse(none, "none", NULL);
+    g_assert_true(plan_resolve(none, &tc_catalog, NULL));
+    empty = plan_slots_to_text(none, &tc_catalog);
+    g_assert_cmpstr(empty, ==, "machine none has no PCI bus\n");
+}
+
+static void test_json(void)
+{
+    g_autoptr(PlanMachine) m = TC_RESOLVED("root-port,id=rp,addr=1", "nic,id=n,bus=rp");
+    struct json_object *o = plan_slots_to_json(m, &tc_catalog);
+    struct json_object *port = json_object_array_get_idx(o, 1);
+
+    g_assert_cmpuint(json_object_array_length(o), ==, 2);
+    g_assert_cmpstr(json_object_to_json_string_ext(port, JSON_C_TO_STRING_PLAIN), ==,
+                    "{\"bus\":\"rp\",\"kind\":\"pcie-port\",\"owner\":\"rp\",\"takes\":"
+                    "\"one Express device, a switch upstream port or a PCIe-to-PCI bridge\","
+                    "\"hotplug\":true,\"first-slot\":0,\"last-slot\":0,\"free-slots\":[],"
+                    "\"held\":[{\"addr\":\"00.0\",\"device\":\"n\",\"type\":\"nic\"}]}");
+    json_object_put(o);
+}
+
+static void test_help(void)
+{
+    g_autofree char *types = plan_help_types(&tc_catalog), *type = plan_help_type(&tc_nic);
+    g_autofree char *machines = plan_help_machines(&tc_catalog);
+    g_autofree char *machine = plan_help_machine(&tc_virt);
+    g_autofree char *def = plan_help_default_machine(&tc_catalog);
+
+    g_assert_nonnull(strstr(types, "name \"nic\", bus PCI, alias \"nic-pci\", desc \"a network "
+                                   "card for tests\"\n"));
+    g_assert_nonnull(strstr(types, "name \"serialport\", bus virtio-serial\n"));
+    g_assert_null(strstr(types, "uart"));
+    g_assert_true(g_str_has_prefix(type, "nic options:\n  addr="));
+    for (size_t i = 0; i < G_N_ELEMENTS(tc_nic_props); i++) {
+        g_autofree char *line = g_strdup_printf("\n  %s=<", tc_nic_props[i].name);
+
+        g_assert_nonnull(strstr(type, line));
+    }
+    g_assert_nonnull(strstr(type, "bias=<int32>                 (default: -5)\n"));
+    g_assert_nonnull(strstr(type, "ari=<off|on|offset>          (default: off)\n"));
+    g_assert_nonnull(strstr(type, "netdev=<netdev>\n"));
+    g_assert_cmpstr(machines, ==,
+                    "Supported machines are:\n"
+                    "virt                 test board (alias of virt-0.1)\n"
+                    "virt-0.1             test board (default)\n"
+                    "virt-0.0             an older test board\n"
+                    "none                 empty machine\n");
+    g_assert_nonnull(strstr(machine, "aia=<none|aplic|aplic-imsic> - interrupts (default: "
+                                     "aplic-imsic)\n"));
+    g_assert_cmpstr(def, ==, "default machine: virt-0.1\nvirt means virt-0.1\n");
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/slots/text", test_text);
+    g_test_add_func("/slots/json", test_json);
+    g_test_add_func("/help", test_help);
+    return g_test_run();
+}
