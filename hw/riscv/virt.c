@@ -178,6 +178,24 @@ static bool wired(Machine *m, Virt *v, const char *type, const char *settings, u
     return dev;
 }
 
+/* The host bridge; its function 00:00.0 is an implicit device of the description. */
+static bool build_pci(Machine *m, Virt *v, GError **err)
+{
+    const VirtMap *pio = &virt_map[VIRT_PCIE_PIO], *mmio = &virt_map[VIRT_PCIE_MMIO];
+    g_autofree char *settings = g_strdup_printf(
+        "ecam-base=%" G_GUINT64_FORMAT ",ecam-size=%" G_GUINT64_FORMAT
+        ",pio-base=%" G_GUINT64_FORMAT ",pio-size=%" G_GUINT64_FORMAT
+        ",below-4g-mmio-base=%" G_GUINT64_FORMAT ",below-4g-mmio-size=%" G_GUINT64_FORMAT
+        ",above-4g-mmio-base=%" G_GUINT64_FORMAT ",above-4g-mmio-size=%" G_GUINT64_FORMAT,
+        virt_map[VIRT_PCIE_ECAM].base, virt_map[VIRT_PCIE_ECAM].size, pio->base, pio->size,
+        mmio->base, mmio->size, virt_mmio64_base(&v->config), (uint64_t)VIRT_PCIE_MMIO64_SIZE);
+
+    v->pci_host = device_create(m, "gpex-pcihost", settings, NULL, err);
+    for (unsigned i = 0; v->pci_host && i < 4; i++)
+        sysdev_connect(v->pci_host, i, device_irq_in(v->irqchip, VIRT_IRQ_PCIE + i));
+    return v->pci_host;
+}
+
 /* Board devices are in no description: -global reaches them here. */
 static char *global_settings(const PlanMachine *plan, const char *type)
 {
@@ -246,7 +264,7 @@ static bool virt_build(Machine *m, const PlanMachine *plan, GError **err)
     read_config(plan, &v->config);
     g_assert(v->config.harts <= VIRT_MAX_HARTS);
     return build_memory(m, v, err) && build_cpus(m, v, plan->cpu, err) && build_timers(m, v, err) &&
-           build_irqchip(m, v, err) && build_devices(m, v, plan, err);
+           build_irqchip(m, v, err) && build_pci(m, v, err) && build_devices(m, v, plan, err);
 }
 
 /* Memory as it was at power-on, then the harts at the reset vector. */
@@ -295,6 +313,8 @@ static const PlanProp virt_props[] = {
       .doc = "write the device tree to this file and exit" },
 };
 
+static const char *const virt_implicit[] = { "gpex-root,addr=00.0", NULL };
+
 const BoardType virt_board = {
     .plan = {
         .name = "virt-0.1",
@@ -309,6 +329,7 @@ const BoardType virt_board = {
         .n_props = G_N_ELEMENTS(virt_props),
         .root_bus = "pcie.0",
         .root_kind = PLAN_BUS_PCIE_ROOT,
+        .implicit = virt_implicit,
     },
     .build = virt_build,
     .boot = virt_boot,

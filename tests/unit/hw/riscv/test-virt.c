@@ -84,6 +84,60 @@ static void test_uart_interrupt(void)
     machine_free(m);
 }
 
+static void plug(Machine *m, const char *type, const char *id, const char *bus, unsigned slot,
+                 unsigned fn)
+{
+    PlanDevice *d = plan_device_new(type);
+    g_autoptr(GError) err = NULL;
+    Device *dev;
+
+    d->id = g_strdup(id);
+    d->bus = g_strdup(bus);
+    d->has_addr = true;
+    d->addr = (PlanPciAddr){ .slot = slot, .fn = fn };
+    dev = device_new(m, device_type_find(type), d, &err);
+    g_assert_no_error(err);
+    g_assert_true(device_realize(dev, d, NULL, &err));
+    g_assert_no_error(err);
+    plan_device_free(d);
+}
+
+static void test_pci(void)
+{
+    Machine *m = board(128 * MiB, VIRT_AIA_NONE);
+
+    g_assert_cmphex(rd32(m, 0x30000000), ==, 0xffffffff);
+    plug(m, "gpex-root", NULL, "pcie.0", 0, 0);
+    g_assert_cmphex(rd32(m, 0x30000000), ==, 0x00081b36);
+    g_assert_cmphex(rd32(m, 0x30000008), ==, 0x06000000);
+    g_assert_cmphex(rd32(m, 0x30008000), ==, 0xffffffff);
+    g_assert_cmphex(rd(m, 0x30000002, 2), ==, 0x0008);
+    g_assert_cmphex(rd32(m, 0x3ffffffc), ==, 0xffffffff);
+    g_assert_cmphex(rd32(m, 0x40000000), ==, 0xffffffff); /* the windows: all ones */
+    g_assert_cmphex(rd32(m, 0x7ffffffc), ==, 0xffffffff);
+    g_assert_cmphex(rd32(m, 0x3000000), ==, 0xffffffff);
+    g_assert_cmphex(rd(m, 0x3000000 + 0xffff, 1), ==, 0xff);
+    g_assert_cmphex(rd(m, 0x400000000, 8), ==, UINT64_MAX);
+    g_assert_cmphex(rd(m, 0x7fffffff8, 8), ==, UINT64_MAX);
+    g_assert_cmphex(rd(m, 0x800000000, 8), ==, 0); /* beyond */
+    machine_reset(m, RESET_HOT);
+    g_assert_cmphex(rd32(m, 0x30000000), ==, 0x00081b36);
+    machine_free(m);
+}
+
+/* Lines of the host bridge end at inputs 32 to 35. */
+static void test_intx(void)
+{
+    Machine *m = board(128 * MiB, VIRT_AIA_NONE);
+    Virt *v = m->board;
+
+    for (unsigned i = 0; i < 4; i++) {
+        sysdev_irq_set((SysDevice *)v->pci_host, i, true);
+        g_assert_cmphex(rd32(m, 0xc001004), ==, (1u << (i + 1)) - 1);
+    }
+    machine_free(m);
+}
+
 static void test_boot(void)
 {
     Machine *m = board(128 * MiB, VIRT_AIA_APLIC_IMSIC);
@@ -194,6 +248,8 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/virt/map", test_map);
     g_test_add_func("/virt/uart-interrupt", test_uart_interrupt);
+    g_test_add_func("/virt/pci", test_pci);
+    g_test_add_func("/virt/intx", test_intx);
     g_test_add_func("/virt/boot", test_boot);
     g_test_add_func("/virt/refusals", test_refusals);
     g_test_add_func("/virt/bios-none", test_bios_none);

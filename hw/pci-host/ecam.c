@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Generic PCI Express host bridge: ECAM and fixed windows onto one segment, four INTx lines out;
+ * and the function that stands for it at 00:00.0.
+ *
+ * References: PCI Express Base 5.0, 7.2.2; Linux bindings/pci/host-generic-pci.yaml. Bus
+ * addresses equal CPU addresses in the memory windows; ports start at 0.
+ */
+#include "hw/pci-host/ecam.h"
+
+#include "hw/core/sysdev.h"
+
+typedef struct EcamHost {
+    SysDevice sys;
+    PCIHost host;
+    uint64_t ecam_base, ecam_size;
+    uint64_t pio_base, pio_size, mmio_base, mmio_size, high_base, high_size;
+    MemRegion pio, mmio, high;
+} EcamHost;
+
+PCIHost *ecam_host(Device *dev)
+{
+    return &((EcamHost *)dev)->host;
+}
+
+static void drive_line(void *opaque, unsigned n, bool level)
+{
+    EcamHost *s = opaque;
+
+    sysdev_irq_set(&s->sys, n, level);
+}
+
+static bool check_window(const char *name, uint64_t base, uint64_t size, GError **err)
+{
+    if (size == 0 || base <= UINT64_MAX - size)
+        return true;
+    g_set_error(err, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                "gpex-pcihost: the %s window from 0x%" G_GINT64_MODIFIER
+                "x with 0x%" G_GINT64_MODIFIER "x bytes runs over the end of the address space",
+                name, base, size);
+    return false;
+}
+
+static void show(EcamHost *s, MemRegion *view, const char *name, MemRegion *space, uint64_t base,
+                 uint64_t size, uint64_t offset)
+{
+    if (size == 0)
+        return;
+    mem_init_window(view, name, space, offset, size);
+    mem_map(&s->sys.dev.machine->memory, base, view, 0, 0);
+}
+
+static bool ecam_realize(void *dev, GError **err)
+{
+    EcamHost *s = dev;
+    Machine *m = s->sys.dev.machine;
+
+    if (!check_window("ECAM", s->ecam_base, s->ecam_size, err) ||
+        !check_window("port", s->pio_base, s->pio_size, err) ||
+        !check_window("32-bit memory", s->mmio_base, s->mmio_size, err) ||
+        !check_window("64-bit memory", s->high_base, s->high_size, err) ||
+        !pci_host_init(&s->host, m, 0, PLAN_BUS_PCIE_ROOT, "pcie.0", &s->sys.dev, err))
+        return false;
+    s->sys.dev.child_bus = &s->host.root.bus;
+    s->host.intx = drive_line;
+    s->host.intx_opaque = s;
+    pci_host_init_ecam(&s->host, s->ecam_size >> 20);
+    mem_map(&m->memory, s->ecam_base, &s->host.ecam, 0, 0);
+    show(s, &s->pio, "pcie-pio", &s->host.root.io, s->pio_base, s->pio_size, 0);
+    show(s, &s->mmio, "pcie-mmio", &s->host.root.mem, s->mmio_base, s->mmio_size, s->mmio_base);
+    show(s, &s->high, "pcie-mmio-high", &s->host.root.mem, s->high_base, s->high_size,
+         s->high_base);
+    return true;
+}
+
+static void ecam_unrealize(void *dev)
+{
+    EcamHost *s = dev;
+
+    mem_fini(&s->pio);
+    mem_fini(&s->mmio);
+    mem_fini(&s->high);
+    s->sys.dev.child_bus = NULL;
+    pci_host_fini(&s->host);
+}
+
+static const PlanProp ecam_props[] = {
+    PROP_U64(EcamHost, ecam_base, "ecam-base", 0x30000000, 0, 0, "address of the ECAM window"),
+    PROP_SIZE(EcamHost, ecam_size, "ecam-size", 256 << 20, 1 << 20, 256 << 20,
+              "its size, 1 MiB a bus"),
+    PROP_U64(EcamHost, pio_base, "pio-base", 0x3000000, 0, 0, "address of the port window"),
+    PROP_SIZE(EcamHost, pio_size, "pio-size", 0x10000, 0, UINT32_MAX, "its size"),
+    PROP_U64(EcamHost, mmio_base, "below-4g-mmio-base", 0x40000000, 0, 0,
+             "address of the 32-bit memory window"),
+    PROP_SIZE(EcamHost, mmio_size, "below-4g-mmio-size", 0x40000000, 0, 0, "its size"),
+    PROP_U64(EcamHost, high_base, "above-4g-mmio-base", 0x400000000, 0, 0,
+             "address of the 64-bit memory window"),
+    PROP_SIZE(EcamHost, high_size, "above-4g-mmio-size", 0x400000000, 0, 0, "its size"),
+};
+
+static const SysDeviceType ecam_host_type = {
+    .base = {
+        .name = "gpex-pcihost",
+        .doc = "generic PCI Express host bridge (ECAM)",
+        .kind = &sys_device_kind,
+        .size = sizeof(EcamHost),
+        .props = ecam_props, .n_props = G_N_ELEMENTS(ecam_props),
+        .internal = true,
+        .realize = ecam_realize,
+        .unrealize = ecam_unrealize,
+    },
+    .n_irqs = PCI_NUM_PINS,
+};
+SYS_DEVICE_TYPE(ecam_host_type);
+
+/* --- the function at 00:00.0 --- */
+
+typedef struct EcamRoot {
+    PCIDevice pci;
+} EcamRoot;
+
+static const VmField root_fields[] = { VM_PCI(EcamRoot, pci) };
+
+static const VmState root_vmstate = {
+    .name = "gpex_root",
+    .version = 1,
+    .fields = root_fields,
+    .n_fields = G_N_ELEMENTS(root_fields),
+};
+
+static const PCIDeviceType ecam_root_type = {
+    .base = {
+        .name = "gpex-root",
+        .doc = "function 0 of the generic PCI Express host bridge",
+        .kind = &pci_device_kind,
+        .size = sizeof(EcamRoot),
+        .vmstate = &root_vmstate,
+        .internal = true,
+    },
+    .vendor = 0x1b36,
+    .device = 0x0008,
+    .class_code = 0x060000,
+    .slots = PLAN_SLOT_CONVENTIONAL,
+    .role = PLAN_PCI_HOST,
+};
+PCI_DEVICE_TYPE(ecam_root_type);
