@@ -47,7 +47,8 @@ typedef struct MigrationHooks {
      * parts: realized devices, RAM, CPUs, everything reset, nothing booted. If a machine equal
      * to it stands already (offer.fixed), it is reset instead. */
     bool (*build)(void *opaque, const PlanMachine *wanted, GError **err);
-    /* A load failed after build(): bring the process back to where it can accept another. */
+    /* A load failed after build() was called (it may be what failed): bring the process back to
+     * where it can accept another. */
     void (*discard)(void *opaque);
     /* Block back ends: drain, flush and unlock, or lock again. NULL: there are none. */
     bool (*disks_release)(void *opaque, GError **err);
@@ -107,7 +108,7 @@ struct json_object *migration_query_capabilities(Migration *mig); /* array, owne
 bool migration_set_parameters(Migration *mig, struct json_object *args, GError **err);
 struct json_object *migration_query_parameters(Migration *mig); /* owned */
 /* query-migrate; owned. Beside QEMU's fields: "deficits" (array of {device, property, wanted,
- * have}), "pages-checked", "resolve" (the command to use when undecided). */
+ * have}), "resolve" (the command to use when undecided). */
 struct json_object *migration_query(Migration *mig);
 /* Status as query-migrate spells it. */
 const char *migration_status(const Migration *mig);

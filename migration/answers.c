@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The return path as the source reads it: answers, cut into pieces or several at once.
+ */
+#include <string.h>
+
+#include "migration/internal.h"
+
+void answers_init(Answers *a)
+{
+    a->buf = g_byte_array_new();
+    a->deficits = g_string_new("");
+}
+
+void answers_clear(Answers *a)
+{
+    g_clear_pointer(&a->buf, g_byte_array_unref);
+    if (a->deficits) {
+        g_string_free(a->deficits, TRUE);
+        a->deficits = NULL;
+    }
+}
+
+/* -1: failed; 0: the channel has no more now; 1: bytes came. */
+static int fill(Answers *a, Channel *ch, GError **err)
+{
+    uint8_t bytes[4096];
+    bool eof;
+    ssize_t n = channel_read(ch, bytes, sizeof(bytes), &eof, err);
+
+    if (n > 0) {
+        g_byte_array_append(a->buf, bytes, n);
+        return 1;
+    }
+    if (eof) {
+        g_set_error(err, MIGRATION_ERROR, 0, "the target closed the channel");
+        return -1;
+    }
+    return n < 0 ? -1 : 0;
+}
+
+static int parse_deficits(Answers *a, Answer *out, GError **err)
+{
+    out->deficits = json_tokener_parse(a->deficits->str);
+    g_string_truncate(a->deficits, 0);
+    if (!json_object_is_type(out->deficits, json_type_array)) {
+        json_object_put(out->deficits);
+        out->deficits = NULL;
+        g_set_error(err, MIGRATION_ERROR, 0, "the target's list of deficits is malformed");
+        return -1;
+    }
+    return 1;
+}
+
+static int take_piece(Answers *a, Answer *out, GError **err)
+{
+    if (a->deficits->len + out->len > MAX_DEFICIT_TEXT) {
+        g_set_error(err, MIGRATION_ERROR, 0,
+                    "the target's list of deficits is longer than %u bytes", MAX_DEFICIT_TEXT);
+        return -1;
+    }
+    g_string_append_len(a->deficits, (const char *)out->data, out->len);
+    return out->type == ANSWER_MORE ? 0 : parse_deficits(a, out, err);
+}
+
+/* An answer at the start of the buffer: false if it is not whole yet. */
+static bool whole(const Answers *a, Answer *out)
+{
+    ByteReader r;
+
+    memset(out, 0, sizeof(*out));
+    reader_init(&r, a->buf->data, a->buf->len);
+    out->type = get_be16(&r);
+    out->len = get_be16(&r);
+    if (!reader_ok(&r) || reader_left(&r) < out->len) {
+        return false;
+    }
+    out->data = a->buf->data + 4;
+    return true;
+}
+
+int answers_next(Answers *a, Channel *ch, Answer *out, GError **err)
+{
+    int got;
+
+    for (;;) {
+        if (a->used) {
+            g_byte_array_remove_range(a->buf, 0, a->used);
+            a->used = 0;
+        }
+        if (!whole(a, out)) {
+            got = fill(a, ch, err);
+            if (got <= 0) {
+                return got;
+            }
+            continue;
+        }
+        a->used = 4 + out->len;
+        if (out->type != ANSWER_MORE && out->type != ANSWER_DEFICITS) {
+            return 1;
+        }
+        got = take_piece(a, out, err);
+        if (got) {
+            return got;
+        }
+    }
+}

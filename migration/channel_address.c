@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Socket addresses of migration URIs (contract in channel_address.h).
+ */
+#include "migration/channel_address.h"
+
+#include <netdb.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "migration/stream.h"
+
+static bool parse_unix(const char *uri, ChannelAddress *a, GError **err)
+{
+    const char *path = uri + strlen("unix:");
+    size_t len = strlen(path);
+
+    if (len == 0 || len >= sizeof(a->un.sun_path)) {
+        g_set_error(err, MIGRATION_ERROR, 0,
+                    "migration URI '%s': the path has %zu bytes, 1 to %zu are accepted", uri, len,
+                    sizeof(a->un.sun_path) - 1);
+        return false;
+    }
+    a->un.sun_family = AF_UNIX;
+    memcpy(a->un.sun_path, path, len + 1);
+    a->len = sizeof(a->un);
+    return true;
+}
+
+/* "host:port" or "[v6]:port" into two strings. */
+static bool split_host(const char *text, char **host, char **port)
+{
+    const char *end;
+
+    if (*text == '[') {
+        end = strchr(text, ']');
+        if (!end || end[1] != ':') {
+            return false;
+        }
+        *host = g_strndup(text + 1, end - text - 1);
+        *port = g_strdup(end + 2);
+        return true;
+    }
+    end = strrchr(text, ':');
+    if (!end) {
+        return false;
+    }
+    *host = g_strndup(text, end - text);
+    *port = g_strdup(end + 1);
+    return true;
+}
+
+static bool parse_tcp(const char *uri, bool listening, ChannelAddress *a, GError **err)
+{
+    g_autofree char *host = NULL, *port = NULL;
+    struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM }, *list;
+    guint64 number;
+    int e;
+
+    if (!split_host(uri + strlen("tcp:"), &host, &port) ||
+        !g_ascii_string_to_unsigned(port, 10, listening ? 0 : 1, 65535, &number, NULL)) {
+        g_set_error(err, MIGRATION_ERROR, 0,
+                    "migration URI '%s': tcp:HOST:PORT with a port up to 65535 is accepted", uri);
+        return false;
+    }
+    hints.ai_flags = AI_NUMERICSERV | (listening ? AI_PASSIVE : 0);
+    e = getaddrinfo(*host ? host : NULL, port, &hints, &list);
+    if (e) {
+        g_set_error(err, MIGRATION_ERROR, 0, "migration URI '%s': no address for host '%s': %s",
+                    uri, host, gai_strerror(e));
+        return false;
+    }
+    memcpy(&a->storage, list->ai_addr, list->ai_addrlen);
+    a->len = list->ai_addrlen;
+    freeaddrinfo(list);
+    return true;
+}
+
+bool channel_address_parse(const char *uri, bool listening, ChannelAddress *a, GError **err)
+{
+    memset(a, 0, sizeof(*a));
+    return g_str_has_prefix(uri, "unix:") ? parse_unix(uri, a, err)
+                                          : parse_tcp(uri, listening, a, err);
+}
+
+char *channel_address_text(const ChannelAddress *a)
+{
+    char host[NI_MAXHOST] = "?", port[NI_MAXSERV] = "?";
+
+    if (a->any.sa_family == AF_UNIX) {
+        return g_strdup_printf("unix:%s", a->un.sun_path);
+    }
+    getnameinfo(&a->any, a->len, host, sizeof(host), port, sizeof(port),
+                NI_NUMERICHOST | NI_NUMERICSERV);
+    return g_strdup_printf(strchr(host, ':') ? "tcp:[%s]:%s" : "tcp:%s:%s", host, port);
+}

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The description at the head of a stream: writing it, reading it, and judging whether this
+ * process can provide what it asks for. Knows no live machine.
+ */
+#include <string.h>
+
+#include "migration/internal.h"
+
+#define MAX_DESCRIPTION (16u << 20)
+#define MAX_DEPTH       32
+#define MAX_DEVICES     70000 /* a full segment */
+#define MAX_CPUS        4096
+
+char *handshake_text(Migration *mig)
+{
+    const PlanMachine *plan = mig->hooks.description(mig->hooks.opaque);
+    struct json_object *o = json_object_new_object();
+    char *text;
+
+    json_object_object_add(o, "profile", json_object_new_string(PROFILE));
+    json_object_object_add(o, "description", plan_to_json(plan, mig->hooks.catalog, true));
+    text = g_strdup(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
+    json_object_put(o);
+    return text;
+}
+
+/* --- reading --- */
+
+static bool refuse(GError **err, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
+static bool refuse(GError **err, const char *fmt, ...)
+{
+    g_autofree char *what = NULL;
+    va_list ap;
+
+    va_start(ap, fmt);
+    what = g_strdup_vprintf(fmt, ap);
+    va_end(ap);
+    g_set_error(err, MIGRATION_ERROR, 0, "section " HWDESC_SECTION ": %s", what);
+    return false;
+}
+
+static struct json_object *parse_json(const uint8_t *data, size_t len, GError **err)
+{
+    struct json_tokener *tok;
+    struct json_object *o = NULL;
+
+    if (len > MAX_DESCRIPTION || memchr(data, 0, len)) {
+        refuse(err, "it is no text of at most %u bytes", MAX_DESCRIPTION);
+        return NULL;
+    }
+    tok = json_tokener_new_ex(MAX_DEPTH);
+    json_tokener_set_flags(tok, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+    if (tok) {
+        o = json_tokener_parse_ex(tok, (const char *)data, len);
+        if (json_tokener_get_error(tok) != json_tokener_success ||
+            json_tokener_get_parse_end(tok) != len) {
+            json_object_put(o);
+            o = NULL;
+        }
+        json_tokener_free(tok);
+    }
+    if (!json_object_is_type(o, json_type_object)) {
+        json_object_put(o);
+        refuse(err, "it is no JSON object");
+        return NULL;
+    }
+    return o;
+}
+
+static bool check_keys(struct json_object *o, GError **err)
+{
+    struct json_object *profile = json_object_object_get(o, "profile");
+    struct json_object *desc = json_object_object_get(o, "description");
+
+    if (!json_object_is_type(profile, json_type_string) ||
+        strcmp(json_object_get_string(profile), PROFILE)) {
+        return refuse(err, "the stream's profile is '%.60s', this build reads '" PROFILE "'",
+                      profile ? json_object_get_string(profile) : "");
+    }
+    if (!json_object_is_type(desc, json_type_object) || json_object_object_length(o) != 2) {
+        return refuse(err, "it is not made of a profile and a description");
+    }
+    if (json_object_object_get_ex(desc, "host", NULL)) {
+        return refuse(err, "it names parts of the source's host, which a stream must not");
+    }
+    return true;
+}
+
+/* A property of the host half (a file's name) may not hide in the guest half. */
+static bool check_device(const PlanDevice *d, const PlanCatalog *catalog, GError **err)
+{
+    const PlanType *t = plan_find_type(catalog, d->type);
+
+    for (unsigned i = 0; t && i < d->settings->len; i++) {
+        const PlanSetting *s = g_ptr_array_index(d->settings, i);
+        const PlanProp *p = plan_find_prop(t->props, t->n_props, s->name);
+
+        if (p && p->flags & PLAN_PROP_HOST) {
+            return refuse(err, "property %s of device %s belongs to the source's host", s->name,
+                          d->id ? d->id : d->type);
+        }
+    }
+    return true;
+}
+
+PlanMachine *handshake_parse(const uint8_t *data, size_t len, const PlanCatalog *catalog,
+                             GError **err)
+{
+    struct json_object *o = parse_json(data, len, err);
+    g_autoptr(PlanMachine) plan = NULL;
+
+    if (!o) {
+        return NULL;
+    }
+    if (check_keys(o, err)) {
+        plan = plan_from_json(json_object_object_get(o, "description"), err);
+    }
+    json_object_put(o);
+    if (!plan) {
+        return NULL;
+    }
+    if (plan->host->len) {
+        refuse(err, "it names parts of the source's host, which a stream must not");
+        return NULL;
+    }
+    for (unsigned i = 0; i < plan->devices->len; i++) {
+        if (!check_device(g_ptr_array_index(plan->devices, i), catalog, err)) {
+            return NULL;
+        }
+    }
+    return g_steal_pointer(&plan);
+}
+
+/* --- judging --- */
+
+static void deficit(struct json_object *list, const char *device, const char *property,
+                    const char *wanted, const char *have)
+{
+    struct json_object *o = json_object_new_object();
+
+    json_object_object_add(o, "device", json_object_new_string(device));
+    json_object_object_add(o, "property", json_object_new_string(property));
+    json_object_object_add(o, "wanted", json_object_new_string(wanted));
+    json_object_object_add(o, "have", have ? json_object_new_string(have) : NULL);
+    json_object_array_add(list, o);
+}
+
+static void deficit_number(struct json_object *list, const char *property, uint64_t wanted,
+                           uint64_t have)
+{
+    g_autofree char *w = g_strdup_printf("%" G_GUINT64_FORMAT, wanted);
+    g_autofree char *h = g_strdup_printf("at most %" G_GUINT64_FORMAT, have);
+
+    deficit(list, "machine", property, w, h);
+}
+
+static void judge_size(struct json_object *list, const PlanMachine *wanted,
+                       const MigrationOffer *offer)
+{
+    unsigned max_cpus = offer->max_cpus ? offer->max_cpus : MAX_CPUS;
+    unsigned max_devices = offer->max_devices ? offer->max_devices : MAX_DEVICES;
+
+    if (offer->max_ram && wanted->ram_size > offer->max_ram) {
+        deficit_number(list, "memory", wanted->ram_size, offer->max_ram);
+    }
+    if (wanted->cpus > max_cpus) {
+        deficit_number(list, "cpus", wanted->cpus, max_cpus);
+    }
+    if (wanted->devices->len > max_devices) {
+        deficit_number(list, "devices", wanted->devices->len, max_devices);
+    }
+}
+
+/* A block device may be given as -drive or as -blockdev. */
+static bool kind_fits(const char *wanted, const char *have)
+{
+    bool block = g_str_equal(wanted, "drive") || g_str_equal(wanted, "blockdev");
+
+    return g_str_equal(wanted, have) ||
+           (block && (g_str_equal(have, "drive") || g_str_equal(have, "blockdev"))) ||
+           g_str_equal(have, "object");
+}
+
+static const PlanHostPart *find_part(const PlanMachine *own, const char *kind, const char *id)
+{
+    for (unsigned i = 0; own && i < own->host->len; i++) {
+        const PlanHostPart *part = g_ptr_array_index(own->host, i);
+
+        if (part->id && g_str_equal(part->id, id) && kind_fits(kind, part->kind)) {
+            return part;
+        }
+    }
+    return NULL;
+}
+
+static void judge_parts(struct json_object *list, const PlanDevice *d, const PlanType *t,
+                        const PlanMachine *own)
+{
+    for (unsigned i = 0; i < d->settings->len; i++) {
+        const PlanSetting *s = g_ptr_array_index(d->settings, i);
+        const PlanProp *p = plan_find_prop(t->props, t->n_props, s->name);
+        g_autofree char *wanted = NULL;
+
+        if (!p || p->kind != PLAN_PROP_BACKEND || !s->text || !*s->text) {
+            continue;
+        }
+        if (!find_part(own, p->backend, s->text)) {
+            wanted = g_strdup_printf("a %s with the id '%s'", p->backend, s->text);
+            deficit(list, d->id ? d->id : d->type, p->name, wanted, NULL);
+        }
+    }
+}
+
+static void judge_device(struct json_object *list, const PlanDevice *d, const MigrationOffer *offer,
+                         const PlanCatalog *catalog)
+{
+    const PlanType *t = plan_find_type(catalog, d->type);
+    const char *name = d->id ? d->id : d->type;
+
+    if (!t) {
+        deficit(list, name, "type", d->type, NULL);
+        return;
+    }
+    for (unsigned i = 0; i < d->settings->len; i++) {
+        const PlanSetting *s = g_ptr_array_index(d->settings, i);
+
+        if (!plan_find_prop(t->props, t->n_props, s->name)) {
+            deficit(list, name, s->name, s->text ? s->text : "", NULL);
+        }
+    }
+    judge_parts(list, d, t, offer->own);
+}
+
+static void judge_machine(struct json_object *list, const PlanMachine *wanted,
+                          const PlanCatalog *catalog)
+{
+    if (!wanted->type || !plan_find_machine(catalog, wanted->type)) {
+        deficit(list, "machine", "type", wanted->type ? wanted->type : "", NULL);
+    }
+}
+
+static void append_all(struct json_object *list, struct json_object *more)
+{
+    for (size_t i = 0; i < json_object_array_length(more); i++) {
+        json_object_array_add(list, json_object_get(json_object_array_get_idx(more, i)));
+    }
+    json_object_put(more);
+}
+
+struct json_object *handshake_judge(PlanMachine *wanted, const MigrationOffer *offer,
+                                    const PlanCatalog *catalog)
+{
+    struct json_object *list = json_object_new_array();
+    g_autoptr(GError) err = NULL;
+
+    judge_size(list, wanted, offer);
+    if (json_object_array_length(list)) {
+        return list; /* the rest would cost what was just refused */
+    }
+    judge_machine(list, wanted, catalog);
+    for (unsigned i = 0; i < wanted->devices->len; i++) {
+        judge_device(list, g_ptr_array_index(wanted->devices, i), offer, catalog);
+    }
+    if (!json_object_array_length(list) && !plan_resolve(wanted, catalog, &err)) {
+        deficit(list, "machine", "description", err->message, NULL);
+    }
+    if (offer->fixed && offer->own && !json_object_array_length(list)) {
+        append_all(list, plan_diff(wanted, offer->own, catalog));
+    }
+    return list;
+}
+
+static const char *text_of(struct json_object *o, const char *key, const char *none)
+{
+    struct json_object *v = json_object_object_get(o, key);
+
+    return v ? json_object_get_string(v) : none;
+}
+
+char *handshake_sentence(struct json_object *deficits)
+{
+    GString *s = g_string_new("the target cannot provide what the guest has: ");
+    size_t n = json_object_array_length(deficits);
+
+    for (size_t i = 0; i < n && s->len < 2000; i++) {
+        struct json_object *o = json_object_array_get_idx(deficits, i);
+
+        g_string_append_printf(s, "%s%.100s %.100s: wanted %.200s, have %.200s", i ? "; " : "",
+                               text_of(o, "device", "?"), text_of(o, "property", "?"),
+                               text_of(o, "wanted", "nothing"), text_of(o, "have", "none"));
+    }
+    if (s->len >= 2000) {
+        g_string_append_printf(s, "; %zu in all", n);
+    }
+    return g_string_free(s, FALSE);
+}

@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The target: one connection, from the first byte until the guest runs or is refused.
+ *
+ * Nothing of the guest is run before everything was loaded and checked. Whatever fails before
+ * that leaves this process as it was, ready for another connection.
+ */
+#include <string.h>
+
+#include "hw/core/clock.h"
+#include "migration/internal.h"
+
+#define CHUNK (1u << 20) /* bytes read in one turn */
+
+typedef enum InState {
+    IN_HEAD,     /* up to the description */
+    IN_JUDGED,   /* two-way: the source has not asked yet */
+    IN_LOADING,  /* the machine is built */
+    IN_PREPARED, /* all is loaded and checked; two-way: waiting for GO */
+    IN_RUNS,
+} InState;
+
+struct Incoming {
+    Migration *mig;
+    Machine *machine;
+    Channel *ch;
+    InState state;
+    StreamReader *reader;
+    GChecksum *digest;
+    char *machine_type;
+    PlanMachine *wanted;
+    struct json_object *deficits; /* of the judgement */
+    bool built, check_over;
+    RamReceive *ram;
+    Loadvm *load;
+    RunState state_wanted;
+};
+
+/* --- the end --- */
+
+static void incoming_free(Incoming *in)
+{
+    in->mig->in = NULL;
+    in->mig->stats.ended = migration_now();
+    channel_free(in->ch);
+    stream_reader_free(in->reader);
+    g_checksum_free(in->digest);
+    ram_receive_free(in->ram);
+    loadvm_free(in->load);
+    json_object_put(in->deficits);
+    if (in->wanted) {
+        plan_machine_free(in->wanted);
+    }
+    g_free(in->machine_type);
+    g_free(in);
+}
+
+/* Answers are short and the other side waits for them: what the channel does not take at once
+ * is a channel that is broken. */
+static bool answer(Incoming *in, uint16_t type, const void *data, size_t len, GError **err)
+{
+    g_autoptr(GByteArray) out = g_byte_array_new();
+    ByteWriter w = { out };
+    ssize_t n;
+
+    for (; len > UINT16_MAX; len -= UINT16_MAX, data = (const uint8_t *)data + UINT16_MAX) {
+        stream_put_answer(&w, ANSWER_MORE, data, UINT16_MAX);
+    }
+    stream_put_answer(&w, type, data, len);
+    n = channel_write(in->ch, out->data, out->len, err);
+    if (n >= 0 && (size_t)n < out->len) {
+        g_set_error(err, MIGRATION_ERROR, 0, "the source does not read the answers");
+        return false;
+    }
+    return n >= 0;
+}
+
+static void tell_source(Incoming *in, const char *text)
+{
+    if (channel_two_way(in->ch)) {
+        answer(in, ANSWER_ERROR, text, MIN(strlen(text), 4000), NULL);
+    }
+}
+
+static void discard(Incoming *in)
+{
+    Migration *mig = in->mig;
+
+    /* what refers to the machine goes first */
+    g_clear_pointer(&in->load, loadvm_free);
+    g_clear_pointer(&in->ram, ram_receive_free);
+    if (in->built) {
+        mig->hooks.discard(mig->hooks.opaque);
+    }
+}
+
+static void fail(Incoming *in, GError *err)
+{
+    Migration *mig = in->mig;
+
+    tell_source(in, err->message);
+    migration_set_error(mig, err);
+    if (in->deficits && json_object_array_length(in->deficits)) {
+        g_clear_pointer(&mig->deficits, json_object_put);
+        mig->deficits = json_object_get(in->deficits);
+    }
+    discard(in);
+    incoming_free(in);
+    migration_set_status(mig, MIG_FAILED);
+}
+
+void incoming_cancel(Incoming *in)
+{
+    if (in && in->state != IN_RUNS) {
+        fail(in, g_error_new_literal(MIGRATION_ERROR, 0, "the load was cancelled"));
+    }
+}
+
+/* --- running --- */
+
+static RunState state_to_enter(const Incoming *in)
+{
+    MigrationOffer offer = { 0 };
+
+    in->mig->hooks.offer(in->mig->hooks.opaque, &offer);
+    if (in->state_wanted == RUN_RUNNING) {
+        return offer.paused ? RUN_PAUSED : RUN_RUNNING;
+    }
+    return in->state_wanted == RUN_POSTMIGRATE ? RUN_PAUSED : in->state_wanted;
+}
+
+static bool run_guest(Incoming *in, GError **err)
+{
+    if (!migration_disks_take(in->mig, err)) {
+        return false;
+    }
+    in->state = IN_RUNS;
+    channel_server_free(in->mig->server);
+    in->mig->server = NULL;
+    machine_set_state(in->machine, state_to_enter(in));
+    if (channel_two_way(in->ch)) {
+        answer(in, ANSWER_RUNS, NULL, 0, NULL); /* the guest runs, heard or not */
+    }
+    migration_set_status(in->mig, MIG_COMPLETED);
+    return true;
+}
+
+/* --- elements of the stream --- */
+
+static bool refuse(GError **err, const char *what)
+{
+    g_set_error_literal(err, MIGRATION_ERROR, 0, what);
+    return false;
+}
+
+static bool on_configuration(void *opaque, const char *machine, GError **err)
+{
+    Incoming *in = opaque;
+
+    in->machine_type = g_strdup(machine);
+    return true;
+}
+
+static bool refuse_deficits(Incoming *in, GError **err)
+{
+    g_autofree char *text = handshake_sentence(in->deficits);
+
+    return refuse(err, text);
+}
+
+static bool build(Incoming *in, GError **err)
+{
+    Migration *mig = in->mig;
+
+    in->built = true;
+    if (!mig->hooks.build(mig->hooks.opaque, in->wanted, err)) {
+        return false;
+    }
+    in->ram = ram_receive_new(in->machine, err);
+    in->load = loadvm_new(in->machine);
+    in->state = IN_LOADING;
+    return in->ram != NULL;
+}
+
+static bool on_description(Incoming *in, const StreamSection *s, const uint8_t *data, size_t len,
+                           GError **err)
+{
+    MigrationOffer offer = { 0 };
+
+    if (strcmp(s->name, HWDESC_SECTION) || s->instance || s->version != HWDESC_VERSION) {
+        g_set_error(err, MIGRATION_ERROR, 0,
+                    "the first section is %s %u version %u, not " HWDESC_SECTION " version %d",
+                    s->name, s->instance, s->version, HWDESC_VERSION);
+        return false;
+    }
+    in->wanted = handshake_parse(data, len, in->mig->hooks.catalog, err);
+    if (!in->wanted) {
+        return false;
+    }
+    in->mig->hooks.offer(in->mig->hooks.opaque, &offer);
+    in->deficits = handshake_judge(in->wanted, &offer, in->mig->hooks.catalog);
+    in->state = IN_JUDGED;
+    if (g_strcmp0(in->machine_type, in->wanted->type)) {
+        return refuse(err, "the configuration and the description name different machines");
+    }
+    if (channel_two_way(in->ch)) {
+        return true;
+    }
+    return json_object_array_length(in->deficits) ? refuse_deficits(in, err) : build(in, err);
+}
+
+static bool on_full(void *opaque, const StreamSection *s, const uint8_t *data, size_t len,
+                    GError **err)
+{
+    Incoming *in = opaque;
+
+    digest_section(in->digest, s, data, len);
+    if (in->state == IN_HEAD) {
+        return on_description(in, s, data, len, err);
+    }
+    if (in->state != IN_LOADING) {
+        g_set_error(err, MIGRATION_ERROR, 0, "section %s does not belong here", s->name);
+        return false;
+    }
+    return loadvm_section(in->load, s, data, len, err);
+}
+
+static bool on_items(void *opaque, const StreamSection *s, ByteReader *r, bool *done, GError **err)
+{
+    Incoming *in = opaque;
+
+    if (in->state != IN_LOADING) {
+        g_set_error(err, MIGRATION_ERROR, 0, "section %s does not belong here", s->name);
+        return false;
+    }
+    return ram_receive_items(in->ram, s, r, done, err);
+}
+
+static bool everything_came(Incoming *in, GError **err)
+{
+    if (in->state != IN_LOADING) {
+        return refuse(err, "the stream ends before the machine was built");
+    }
+    if (!ram_receive_finish(in->ram, err) || !loadvm_finish(in->load, err)) {
+        return false;
+    }
+    in->state_wanted = loadvm_run_state(in->load);
+    in->state = IN_PREPARED;
+    return true;
+}
+
+/* --- commands of a two-way channel --- */
+
+static bool answer_deficits(Incoming *in, GError **err)
+{
+    const char *text = json_object_to_json_string_ext(in->deficits, JSON_C_TO_STRING_PLAIN);
+
+    return answer(in, ANSWER_DEFICITS, text, strlen(text), err) &&
+           (in->check_over || refuse_deficits(in, err));
+}
+
+static bool on_check(Incoming *in, const uint8_t *data, size_t len, GError **err)
+{
+    if (in->state != IN_JUDGED || len != 1 || data[0] > 1) {
+        return refuse(err, "a check was asked for in the wrong place");
+    }
+    in->check_over = data[0];
+    if (json_object_array_length(in->deficits)) {
+        return answer_deficits(in, err);
+    }
+    if (!in->check_over && !build(in, err)) {
+        return false;
+    }
+    return answer(in, ANSWER_ACCEPT, NULL, 0, err);
+}
+
+static bool on_prepare(Incoming *in, GError **err)
+{
+    uint8_t digest[DIGEST_BYTES];
+    gsize len = 32;
+
+    if (!everything_came(in, err)) {
+        return false;
+    }
+    g_checksum_get_digest(in->digest, digest, &len);
+    for (int i = 0; i < 8; i++) {
+        digest[32 + i] = ram_receive_pages(in->ram) >> (56 - 8 * i);
+    }
+    return answer(in, ANSWER_DIGEST, digest, sizeof(digest), err);
+}
+
+static bool on_command(void *opaque, uint16_t command, const uint8_t *data, size_t len,
+                       GError **err)
+{
+    Incoming *in = opaque;
+
+    if (!channel_two_way(in->ch)) {
+        return refuse(err, "a command stands in a one-way stream");
+    }
+    switch (command) {
+    case STREAM_CMD_OPEN_RETURN_PATH:
+        return len ? refuse(err, "the command to open the return path has data") : true;
+    case STREAM_CMD_CHECK:
+        return on_check(in, data, len, err);
+    case STREAM_CMD_PREPARE:
+        return on_prepare(in, err);
+    case STREAM_CMD_GO:
+        return in->state == IN_PREPARED ? run_guest(in, err)
+                                        : refuse(err, "the guest was given before it was loaded");
+    default:
+        g_set_error(err, MIGRATION_ERROR, 0, "there is no command %u", command);
+        return false;
+    }
+}
+
+static bool on_end(void *opaque, GError **err)
+{
+    Incoming *in = opaque;
+
+    return channel_two_way(in->ch) ? refuse(err, "a two-way stream has no end")
+                                   : everything_came(in, err);
+}
+
+static const StreamHandler handler = { on_configuration, on_full, on_items, on_command, on_end };
+
+/* --- bytes --- */
+
+static void at_end_of_channel(Incoming *in)
+{
+    GError *err = NULL;
+
+    if (in->check_over) {
+        Migration *mig = in->mig;
+
+        incoming_free(in);
+        migration_set_status(mig, MIG_SETUP);
+        return;
+    }
+    if (channel_two_way(in->ch)) {
+        fail(in, g_error_new_literal(MIGRATION_ERROR, 0, "the source closed the channel"));
+        return;
+    }
+    if (!stream_reader_finish(in->reader, &err) || !run_guest(in, &err)) {
+        fail(in, err);
+        return;
+    }
+    incoming_free(in);
+}
+
+static void turn(void *opaque)
+{
+    Incoming *in = opaque;
+    uint8_t *space = stream_reader_space(in->reader, CHUNK);
+    GError *err = NULL;
+    bool eof;
+    ssize_t n = channel_read(in->ch, space, CHUNK, &eof, &err);
+
+    if (n < 0) {
+        fail(in, err);
+    } else if (eof) {
+        at_end_of_channel(in);
+    } else if (n > 0) {
+        in->mig->stats.bytes += n;
+        if (!stream_reader_came(in->reader, n, &err)) {
+            fail(in, err);
+        } else if (in->state == IN_RUNS) {
+            incoming_free(in);
+        }
+    }
+}
+
+void incoming_accept(void *opaque, Channel *ch)
+{
+    Migration *mig = opaque;
+    Incoming *in;
+
+    if (mig->in || mig->out || mig->machine->state != RUN_INMIGRATE) {
+        channel_free(ch); /* one at a time */
+        return;
+    }
+    migration_clear_result(mig);
+    in = g_new0(Incoming, 1);
+    in->mig = mig;
+    in->machine = mig->machine;
+    in->ch = ch;
+    in->reader = stream_reader_new(&handler, in);
+    in->digest = g_checksum_new(G_CHECKSUM_SHA256);
+    mig->stats.started = migration_now();
+    mig->in = in;
+    migration_set_status(mig, MIG_ACTIVE);
+    channel_watch(ch, true, false, turn, in);
+}

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The migration object: status, results, and the entry points of the contract.
+ */
+#include <signal.h>
+#include <string.h>
+
+#include "hw/core/clock.h"
+#include "migration/internal.h"
+
+static const char *const status_names[MIG_STATUSES] = {
+    [MIG_NONE] = "none",
+    [MIG_SETUP] = "setup",
+    [MIG_CANCELLING] = "cancelling",
+    [MIG_CANCELLED] = "cancelled",
+    [MIG_ACTIVE] = "active",
+    [MIG_PRE_SWITCHOVER] = "pre-switchover",
+    [MIG_DEVICE] = "device",
+    [MIG_COMPLETED] = "completed",
+    [MIG_FAILED] = "failed",
+    [MIG_UNDECIDED] = "undecided",
+};
+
+int64_t migration_now(void)
+{
+    return g_get_monotonic_time() * 1000;
+}
+
+Migration *migration_new(Machine *m, const MigrationHooks *hooks)
+{
+    static const uint64_t defaults[N_PARAMS] = {
+        [PARAM_DOWNTIME_LIMIT] = 300,  [PARAM_MAX_BANDWIDTH] = 134217728,
+        [PARAM_THROTTLE_INITIAL] = 20, [PARAM_THROTTLE_INCREMENT] = 10,
+        [PARAM_THROTTLE_MAX] = 99,     [PARAM_THROTTLE_TRIGGER] = 50,
+    };
+    Migration *mig = g_new0(Migration, 1);
+
+    mig->machine = m;
+    mig->hooks = *hooks;
+    memcpy(mig->params, defaults, sizeof(defaults));
+    m->migration = mig;
+    /* A command that ends must be an error of its pipe, not our end. */
+    signal(SIGPIPE, SIG_IGN);
+    return mig;
+}
+
+void migration_free(Migration *mig)
+{
+    if (!mig) {
+        return;
+    }
+    outgoing_free(mig->out);
+    incoming_cancel(mig->in);
+    channel_server_free(mig->server);
+    migration_clear_result(mig);
+    mig->machine->migration = NULL;
+    g_free(mig);
+}
+
+Migration *migration_of(Machine *m)
+{
+    return m->migration;
+}
+
+const char *migration_status(const Migration *mig)
+{
+    return status_names[mig->status];
+}
+
+void migration_set_status(Migration *mig, MigStatus status)
+{
+    struct json_object *data;
+
+    if (mig->status == status) {
+        return;
+    }
+    mig->status = status;
+    if (mig->caps[CAP_EVENTS]) {
+        data = json_object_new_object();
+        json_object_object_add(data, "status", json_object_new_string(status_names[status]));
+        machine_event(mig->machine, "MIGRATION", data);
+    }
+}
+
+void migration_set_error(Migration *mig, GError *err)
+{
+    g_free(mig->error);
+    mig->error = g_strdup(err->message);
+    g_error_free(err);
+}
+
+void migration_clear_result(Migration *mig)
+{
+    g_clear_pointer(&mig->error, g_free);
+    g_clear_pointer(&mig->deficits, json_object_put);
+    mig->stats = (MigStats){ 0 };
+}
+
+/* --- what system/ provides --- */
+
+bool migration_disks_take(Migration *mig, GError **err)
+{
+    if (mig->hooks.disks_take && !mig->hooks.disks_take(mig->hooks.opaque, err)) {
+        return false;
+    }
+    mig->disks_released = false;
+    return true;
+}
+
+bool migration_disks_release(Migration *mig, GError **err)
+{
+    if (mig->hooks.disks_release && !mig->hooks.disks_release(mig->hooks.opaque, err)) {
+        return false;
+    }
+    mig->disks_released = true;
+    return true;
+}
+
+ChannelFds migration_fds(Migration *mig)
+{
+    return (ChannelFds){ mig->hooks.take_fd, mig->hooks.opaque };
+}
+
+/* --- entry points --- */
+
+static bool refuse(GError **err, const char *what)
+{
+    g_set_error_literal(err, MIGRATION_ERROR, 0, what);
+    return false;
+}
+
+bool migration_start(Migration *mig, const char *uri, GError **err)
+{
+    if (mig->out || mig->in) {
+        return refuse(err, "There's a migration process in progress");
+    }
+    if (mig->given_away) {
+        return refuse(err, "The guest was given away: there is nothing here to migrate");
+    }
+    if (mig->machine->state == RUN_INMIGRATE) {
+        return refuse(err, "Guest is waiting for an incoming migration");
+    }
+    if (!mig->machine->has_guest || !mig->hooks.description(mig->hooks.opaque)) {
+        return refuse(err, "This machine has no guest to migrate");
+    }
+    if (!savevm_possible(mig->machine, err)) {
+        return false;
+    }
+    migration_clear_result(mig);
+    return outgoing_start(mig, uri, err);
+}
+
+bool migration_cancel(Migration *mig, GError **err)
+{
+    if (mig->out) {
+        if (!outgoing_may_cancel(mig->out)) {
+            return refuse(err, "The guest was given away already: the migration cannot be "
+                               "cancelled (see query-migrate and migrate-resolve)");
+        }
+        outgoing_cancel(mig->out);
+    }
+    incoming_cancel(mig->in);
+    return true;
+}
+
+bool migration_continue(Migration *mig, const char *state, GError **err)
+{
+    if (g_strcmp0(state, "pre-switchover") || mig->status != MIG_PRE_SWITCHOVER) {
+        return refuse(err, "Migration not in expected state: only pre-switchover is continued");
+    }
+    outgoing_continue(mig->out);
+    return true;
+}
+
+bool migration_resolve(Migration *mig, bool here, bool force, GError **err)
+{
+    if (!mig->given_away) {
+        return refuse(err, "The guest is here and was not given away: there is nothing to resolve");
+    }
+    if (mig->status != MIG_UNDECIDED && here && !force) {
+        return refuse(err, "The target acknowledged that it runs the guest; to run it here too, "
+                           "give force=true");
+    }
+    if (here && !migration_disks_take(mig, err)) {
+        return false;
+    }
+    outgoing_free(mig->out);
+    if (here) {
+        mig->given_away = false;
+        machine_set_state(mig->machine, RUN_PAUSED);
+    }
+    migration_set_status(mig, here ? MIG_FAILED : MIG_COMPLETED);
+    return true;
+}
+
+bool migration_may_run(Migration *mig, GError **err)
+{
+    if (mig->given_away) {
+        return refuse(err, mig->status == MIG_UNDECIDED
+                               ? "The guest was given away and the target did not acknowledge: "
+                                 "find out whether it runs there, then use migrate-resolve"
+                               : "The guest was given away and runs elsewhere; migrate-resolve "
+                                 "with guest=here and force=true takes it back");
+    }
+    if (mig->machine->state == RUN_INMIGRATE) {
+        return refuse(err, "Guest is waiting for an incoming migration");
+    }
+    if (mig->machine->state == RUN_FINISH_MIGRATE) {
+        return refuse(err, "Guest is stopped for the end of a migration; migrate_cancel keeps it");
+    }
+    return !mig->disks_released || migration_disks_take(mig, err);
+}
+
+/* --- the target --- */
+
+static bool read_once(Migration *mig, const char *uri, GError **err)
+{
+    ChannelFds fds = migration_fds(mig);
+    Channel *ch = channel_open_in(uri, &fds, err);
+
+    if (!ch) {
+        return false;
+    }
+    incoming_accept(mig, ch);
+    return true;
+}
+
+static bool check_incoming(Migration *mig, bool later, GError **err)
+{
+    bool again = mig->incoming_used && mig->status == MIG_FAILED;
+
+    if (later && !mig->incoming_deferred && !again) {
+        return refuse(err, mig->incoming_used
+                               ? "The incoming migration has already been started"
+                               : "'-incoming' was not specified on the command line");
+    }
+    if (mig->out || mig->in || mig->server || (later && mig->machine->state != RUN_INMIGRATE)) {
+        return refuse(err, "The incoming migration has already been started");
+    }
+    return true;
+}
+
+bool migration_incoming(Migration *mig, const char *uri, bool later, GError **err)
+{
+    if (!check_incoming(mig, later, err)) {
+        return false;
+    }
+    machine_set_state(mig->machine, RUN_INMIGRATE);
+    if (!later && g_str_equal(uri, "defer")) {
+        mig->incoming_deferred = true;
+        return true;
+    }
+    migration_clear_result(mig);
+    if (channel_is_server(uri)) {
+        mig->server = channel_serve(uri, incoming_accept, mig, err);
+        if (!mig->server) {
+            return false;
+        }
+        migration_set_status(mig, MIG_SETUP);
+    } else if (!read_once(mig, uri, err)) {
+        return false;
+    }
+    mig->incoming_used = true;
+    return true;
+}
+
+struct json_object *migration_machine_diff(Migration *mig, struct json_object *a,
+                                           struct json_object *b, GError **err)
+{
+    g_autoptr(PlanMachine) wanted = plan_from_json(a, err), have = NULL;
+
+    if (!wanted) {
+        return NULL;
+    }
+    have = plan_from_json(b, err);
+    if (!have || !plan_resolve(wanted, mig->hooks.catalog, err) ||
+        !plan_resolve(have, mig->hooks.catalog, err)) {
+        return NULL;
+    }
+    return plan_diff(wanted, have, mig->hooks.catalog);
+}

@@ -1,0 +1,627 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The source: a state machine fed by the channel's readiness and a slow tick.
+ *
+ * Until GO has been handed to the kernel, every failure ends with the guest here, in the run
+ * state it had. From then on only the target's word decides: it runs the guest, or it declines;
+ * silence is "undecided".
+ */
+#include <string.h>
+
+#include "hw/core/clock.h"
+#include "hw/core/cpu.h"
+#include "migration/internal.h"
+
+#define CHUNK     (1u << 20) /* bytes made in one turn */
+#define TICK_MS   20
+#define WINDOW_NS 100000000LL /* over which the bandwidth limit is kept */
+#define NS        1000000000LL
+#define RAM_ID    2
+#define HWDESC_ID 1
+
+typedef enum OutState {
+    OUT_CONNECT,
+    OUT_ANSWER, /* the description is sent: will the target take the guest? */
+    OUT_RAM,    /* the guest runs */
+    OUT_WAIT,   /* stopped, waiting for migrate-continue */
+    OUT_REST,   /* stopped: the pass that was under way */
+    OUT_LAST,   /* stopped: the last pass */
+    OUT_DIGEST, /* all is sent: has the target all? */
+    OUT_GIVEN,  /* GO is sent: does it run? */
+    OUT_FINISH, /* one-way: making it durable */
+} OutState;
+
+struct Outgoing {
+    Migration *mig;
+    Machine *machine;
+    Channel *ch;
+    OutState state;
+    GByteArray *out; /* made but not yet taken by the channel, from out_at on */
+    size_t out_at;
+    Answers answers;
+    RamSend *ram;
+    GChecksum *digest;
+    struct json_object *devices; /* the description of a one-way stream; NULL otherwise */
+    uint32_t next_id;
+    unsigned tick; /* GSource id */
+    bool stopped;
+    int64_t moved_at; /* when a byte moved last */
+    int64_t window_at, pass_at;
+    uint64_t window_bytes, pass_bytes;
+    bool in_turn, dead;
+};
+
+static void turn(void *opaque);
+
+/* --- the end --- */
+
+static void destroy(Outgoing *o)
+{
+    answers_clear(&o->answers);
+    g_byte_array_unref(o->out);
+    g_checksum_free(o->digest);
+    json_object_put(o->devices);
+    g_free(o);
+}
+
+/* Ends the migration at once; inside a turn the memory goes when the turn is over. */
+void outgoing_free(Outgoing *o)
+{
+    if (!o) {
+        return;
+    }
+    if (o->ram) {
+        o->mig->stats.ram = *ram_send_stats(o->ram);
+    }
+    o->mig->stats.ended = migration_now();
+    o->mig->out = NULL;
+    o->machine->migrating--;
+    ram_send_free(o->ram);
+    o->ram = NULL;
+    g_source_remove(o->tick);
+    channel_free(o->ch);
+    o->ch = NULL;
+    o->dead = true;
+    if (!o->in_turn) {
+        destroy(o);
+    }
+}
+
+/* The guest stays here: run it again if it ran. */
+static void keep_guest(Outgoing *o)
+{
+    Migration *mig = o->mig;
+    g_autoptr(GError) err = NULL;
+
+    if (mig->disks_released && !migration_disks_take(mig, &err)) {
+        g_autofree char *before = g_steal_pointer(&mig->error);
+
+        mig->error = g_strdup_printf("%s; and the guest's disks cannot be used again: %s",
+                                     before ? before : "cancelled", err->message);
+        machine_set_state(o->machine, RUN_PAUSED);
+        return;
+    }
+    if (o->stopped) {
+        machine_set_state(o->machine, mig->before);
+    }
+}
+
+static void undecided(Migration *mig)
+{
+    machine_set_state(mig->machine, RUN_POSTMIGRATE);
+    migration_set_status(mig, MIG_UNDECIDED);
+}
+
+static void fail(Outgoing *o, GError *err)
+{
+    Migration *mig = o->mig;
+
+    migration_set_error(mig, err);
+    if (o->state == OUT_GIVEN && o->out_at == 0 && o->out->len) {
+        mig->given_away = false; /* not a byte of GO left this process */
+    }
+    if (mig->given_away) {
+        outgoing_free(o);
+        undecided(mig);
+        return;
+    }
+    keep_guest(o);
+    outgoing_free(o);
+    migration_set_status(mig, MIG_FAILED);
+}
+
+static void fail_text(Outgoing *o, const char *text)
+{
+    fail(o, g_error_new_literal(MIGRATION_ERROR, 0, text));
+}
+
+static void complete(Outgoing *o)
+{
+    Migration *mig = o->mig;
+
+    outgoing_free(o);
+    machine_set_state(mig->machine, RUN_POSTMIGRATE);
+    migration_set_status(mig, MIG_COMPLETED);
+}
+
+bool outgoing_may_cancel(const Outgoing *o)
+{
+    return o->state != OUT_GIVEN;
+}
+
+void outgoing_cancel(Outgoing *o)
+{
+    Migration *mig = o->mig;
+
+    migration_set_status(mig, MIG_CANCELLING);
+    keep_guest(o);
+    outgoing_free(o);
+    migration_set_status(mig, MIG_CANCELLED);
+}
+
+/* --- making the stream --- */
+
+void outgoing_put_head(Migration *mig, ByteWriter *w, GChecksum *digest,
+                       struct json_object *devices)
+{
+    StreamSection s = { STREAM_FULL, HWDESC_ID, 0, HWDESC_VERSION, HWDESC_SECTION };
+    g_autofree char *text = handshake_text(mig);
+    size_t at;
+
+    stream_put_header(w, mig->machine->type_name);
+    at = stream_begin_full(w, &s);
+    put_bytes(w, text, strlen(text));
+    digest_section(digest, &s, text, strlen(text));
+    stream_end_full(w, &s, at);
+    if (devices) {
+        g_autofree char *json = g_strdup_printf(
+            "{\"name\":\"" HWDESC_SECTION "\",\"instance_id\":0,\"vmsd_name\":\"hwdesc\","
+            "\"version\":%d,\"fields\":[{\"name\":\"length\",\"type\":\"uint32\",\"size\":4},"
+            "{\"name\":\"json\",\"type\":\"buffer\",\"size\":%zu}]}",
+            HWDESC_VERSION, strlen(text));
+
+        json_object_array_add(devices, json_tokener_parse(json));
+    }
+}
+
+static ByteWriter writer(Outgoing *o)
+{
+    return (ByteWriter){ o->out };
+}
+
+static bool begin_ram(Outgoing *o)
+{
+    ByteWriter w = writer(o);
+    GError *err = NULL;
+
+    o->ram = ram_send_new(o->machine, RAM_ID, &err);
+    if (!o->ram) {
+        fail(o, err);
+        return false;
+    }
+    ram_send_start(o->ram, &w);
+    ram_send_begin_pass(o->ram);
+    o->next_id = RAM_ID + 1;
+    o->pass_at = o->window_at = migration_now();
+    o->mig->stats.setup_done = migration_now();
+    o->state = OUT_RAM;
+    migration_set_status(o->mig, MIG_ACTIVE);
+    return true;
+}
+
+static bool begin_stream(Outgoing *o)
+{
+    ByteWriter w = writer(o);
+    uint8_t check_only = 0;
+
+    outgoing_put_head(o->mig, &w, o->digest, o->devices);
+    if (!channel_two_way(o->ch)) {
+        return begin_ram(o);
+    }
+    stream_put_command(&w, STREAM_CMD_OPEN_RETURN_PATH, NULL, 0);
+    stream_put_command(&w, STREAM_CMD_CHECK, &check_only, 1);
+    o->state = OUT_ANSWER;
+    return true;
+}
+
+/* --- switching over --- */
+
+static void stop_guest(Outgoing *o)
+{
+    o->mig->before = o->machine->state;
+    o->mig->stats.stopped = o->moved_at = migration_now();
+    o->stopped = true;
+    machine_set_state(o->machine, RUN_FINISH_MIGRATE);
+}
+
+static void switch_over(Outgoing *o)
+{
+    stop_guest(o);
+    if (o->mig->caps[CAP_PAUSE_BEFORE_SWITCHOVER]) {
+        o->state = OUT_WAIT;
+        migration_set_status(o->mig, MIG_PRE_SWITCHOVER);
+        return;
+    }
+    o->state = OUT_REST;
+}
+
+void outgoing_continue(Outgoing *o)
+{
+    o->state = OUT_REST;
+    o->moved_at = migration_now();
+    migration_set_status(o->mig, MIG_DEVICE);
+    channel_watch(o->ch, channel_two_way(o->ch), true, turn, o);
+}
+
+static struct json_object *whole_description(Outgoing *o)
+{
+    struct json_object *desc = json_object_new_object();
+
+    json_object_object_add(desc, "page_size", json_object_new_int(RAM_PAGE_SIZE));
+    json_object_object_add(desc, "devices", json_object_get(o->devices));
+    return desc;
+}
+
+/* RAM is through: everything else, in one piece. */
+static void put_devices(Outgoing *o)
+{
+    ByteWriter w = writer(o);
+    size_t from = o->out->len;
+    struct json_object *desc;
+
+    ram_send_end(o->ram, &w);
+    savevm_save(o->machine, o->mig->before, &w, &o->next_id, o->digest, o->devices);
+    o->mig->stats.device_bytes = o->out->len - from;
+    if (channel_two_way(o->ch)) {
+        stream_put_command(&w, STREAM_CMD_PREPARE, NULL, 0);
+        o->state = OUT_DIGEST;
+        return;
+    }
+    desc = whole_description(o);
+    stream_put_end(&w, desc);
+    json_object_put(desc);
+    o->state = OUT_FINISH;
+}
+
+static bool digest_matches(Outgoing *o, const Answer *a)
+{
+    const RamStats *ram = ram_send_stats(o->ram);
+    uint8_t own[DIGEST_BYTES];
+    gsize len = 32;
+
+    g_checksum_get_digest(o->digest, own, &len);
+    for (int i = 0; i < 8; i++) {
+        own[32 + i] = (ram->zero + ram->normal) >> (56 - 8 * i);
+    }
+    return a->len == sizeof(own) && !memcmp(a->data, own, sizeof(own));
+}
+
+/* The target has everything: the guest is its own from here on. */
+static void give_away(Outgoing *o, const Answer *a)
+{
+    ByteWriter w = writer(o);
+    GError *err = NULL;
+
+    if (!digest_matches(o, a)) {
+        fail_text(o, "the target loaded something else than was sent: the digests differ");
+        return;
+    }
+    if (!migration_disks_release(o->mig, &err)) {
+        fail(o, err);
+        return;
+    }
+    stream_put_command(&w, STREAM_CMD_GO, NULL, 0);
+    o->state = OUT_GIVEN;
+    o->mig->given_away = true;
+}
+
+/* --- answers --- */
+
+/* The target says no, and that it will not run the guest: it is ours, even after GO. */
+static void declined(Outgoing *o, char *why)
+{
+    o->state = OUT_DIGEST;
+    o->mig->given_away = false;
+    fail_text(o, why);
+    g_free(why);
+}
+
+static void take_answer(Outgoing *o, Answer *a)
+{
+    if (a->type == ANSWER_ERROR) {
+        g_autofree char *text = g_strndup((const char *)a->data, a->len);
+
+        declined(o, g_strdup_printf("the target: %s", text));
+    } else if (a->type == ANSWER_DEFICITS) {
+        o->mig->deficits = a->deficits;
+        declined(o, handshake_sentence(a->deficits));
+    } else if (a->type == ANSWER_ACCEPT && o->state == OUT_ANSWER) {
+        begin_ram(o);
+    } else if (a->type == ANSWER_DIGEST && o->state == OUT_DIGEST) {
+        give_away(o, a);
+    } else if (a->type == ANSWER_RUNS && o->state == OUT_GIVEN) {
+        complete(o);
+    } else {
+        fail_text(o, "the target sent an answer that does not belong here");
+    }
+}
+
+static void read_answers(Outgoing *o)
+{
+    while (!o->dead && channel_two_way(o->ch)) {
+        GError *err = NULL;
+        Answer a;
+        int got = answers_next(&o->answers, o->ch, &a, &err);
+
+        if (got == 0) {
+            return;
+        }
+        if (got < 0) {
+            fail(o, err);
+            return;
+        }
+        o->moved_at = migration_now();
+        take_answer(o, &a);
+    }
+}
+
+/* --- passes --- */
+
+static void pass_event(Outgoing *o)
+{
+    struct json_object *data;
+
+    if (o->mig->caps[CAP_EVENTS]) {
+        data = json_object_new_object();
+        json_object_object_add(data, "pass", json_object_new_int64(ram_send_stats(o->ram)->passes));
+        machine_event(o->machine, "MIGRATION_PASS", data);
+    }
+}
+
+/* The guest writes faster than the channel takes: slow it down (auto-converge). */
+static void consider_throttle(Outgoing *o, uint64_t dirty_bytes)
+{
+    const uint64_t *p = o->mig->params;
+    unsigned *t = &o->mig->stats.throttle;
+
+    if (!o->mig->caps[CAP_AUTO_CONVERGE] || ram_send_stats(o->ram)->passes < 3 ||
+        dirty_bytes * 100 < o->pass_bytes * p[PARAM_THROTTLE_TRIGGER]) {
+        return;
+    }
+    *t = *t ? *t + p[PARAM_THROTTLE_INCREMENT] : p[PARAM_THROTTLE_INITIAL];
+    *t = MIN(*t, p[PARAM_THROTTLE_MAX]);
+}
+
+/* A pass is through while the guest runs: is the rest small enough to stop for it? */
+static void end_of_pass(Outgoing *o)
+{
+    MigStats *s = &o->mig->stats;
+    int64_t now = migration_now(), took = MAX(1, now - o->pass_at);
+    uint64_t left;
+
+    s->bandwidth = MAX(1, (uint64_t)((double)o->pass_bytes * NS / took));
+    ram_send_begin_pass(o->ram);
+    pass_event(o);
+    left = ram_send_stats(o->ram)->remaining;
+    s->dirty_rate = (double)(left >> RAM_PAGE_BITS) * NS / took;
+    consider_throttle(o, left);
+    o->pass_at = now;
+    o->pass_bytes = 0;
+    if ((double)left * 1000 / s->bandwidth <= o->mig->params[PARAM_DOWNTIME_LIMIT]) {
+        switch_over(o);
+    }
+}
+
+/* Put more into the empty buffer. False when nothing can be made now. */
+static bool produce(Outgoing *o)
+{
+    ByteWriter w = writer(o);
+
+    switch (o->state) {
+    case OUT_RAM:
+        if (!ram_send_some(o->ram, &w, CHUNK)) {
+            end_of_pass(o);
+        }
+        return true;
+    case OUT_REST:
+        if (!ram_send_some(o->ram, &w, CHUNK)) {
+            ram_send_begin_pass(o->ram);
+            o->state = OUT_LAST;
+        }
+        return true;
+    case OUT_LAST:
+        if (!ram_send_some(o->ram, &w, CHUNK)) {
+            put_devices(o);
+        }
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* --- turns --- */
+
+/* Hand to the channel what it takes now; false when it failed or takes no more. */
+static bool flush(Outgoing *o)
+{
+    size_t left = o->out->len - o->out_at;
+    GError *err = NULL;
+    ssize_t n;
+
+    if (!left) {
+        return true;
+    }
+    n = channel_write(o->ch, o->out->data + o->out_at, left, &err);
+    if (n < 0) {
+        fail(o, err);
+        return false;
+    }
+    if (n > 0) {
+        o->moved_at = migration_now();
+    }
+    o->out_at += n;
+    o->mig->stats.bytes += n;
+    o->pass_bytes += n;
+    o->window_bytes += n;
+    if (o->out_at == o->out->len) {
+        g_byte_array_set_size(o->out, 0);
+        o->out_at = 0;
+        return true;
+    }
+    return false;
+}
+
+static bool over_budget(Outgoing *o)
+{
+    uint64_t limit = o->mig->params[PARAM_MAX_BANDWIDTH];
+
+    return o->state == OUT_RAM && limit && o->window_bytes >= limit / (NS / WINDOW_NS);
+}
+
+static void finish(Outgoing *o)
+{
+    GError *err = NULL;
+    int done = channel_finish(o->ch, &err);
+
+    if (done < 0) {
+        fail(o, err);
+    } else if (done > 0) {
+        if (!migration_disks_release(o->mig, &err)) {
+            fail(o, err);
+            return;
+        }
+        complete(o);
+    }
+}
+
+static void work(Outgoing *o)
+{
+    GError *err = NULL;
+
+    if (o->dead) {
+        return;
+    }
+    if (o->state == OUT_CONNECT) {
+        int connected = channel_connected(o->ch, &err);
+
+        if (connected < 0) {
+            fail(o, err);
+        }
+        if (connected <= 0 || !begin_stream(o)) {
+            return;
+        }
+    } else {
+        read_answers(o);
+    }
+    if (o->dead || !flush(o) || over_budget(o)) {
+        return;
+    }
+    if (produce(o) && !o->dead) {
+        flush(o);
+    } else if (!o->dead && o->state == OUT_FINISH) {
+        finish(o);
+    }
+}
+
+/* After a turn: what to wait for. */
+static void watch(Outgoing *o)
+{
+    bool pending = o->out_at < o->out->len;
+    bool more = o->state == OUT_RAM || o->state == OUT_REST || o->state == OUT_LAST;
+
+    if (o->state == OUT_FINISH && !pending) {
+        return; /* the tick asks again */
+    }
+    channel_watch(o->ch, channel_two_way(o->ch) && o->state != OUT_CONNECT,
+                  pending || o->state == OUT_CONNECT || (more && !over_budget(o)), turn, o);
+}
+
+static void turn(void *opaque)
+{
+    Outgoing *o = opaque;
+
+    o->in_turn = true;
+    work(o);
+    o->in_turn = false;
+    if (o->dead) {
+        destroy(o);
+    } else {
+        watch(o);
+    }
+}
+
+/* Auto-converge: for part of each tick the CPUs stand still while the stream goes on. */
+static void throttled(void *opaque)
+{
+    Outgoing *o = opaque;
+    int64_t until = migration_now() + TICK_MS * 10000LL * o->mig->stats.throttle;
+    ByteWriter w = writer(o);
+
+    while (!o->dead && migration_now() < until && !over_budget(o)) {
+        if (!flush(o)) {
+            g_usleep(200);
+        } else if (!ram_send_some(o->ram, &w, CHUNK)) {
+            break; /* what follows a pass is not for parked CPUs */
+        }
+    }
+}
+
+static void check_stall(Outgoing *o)
+{
+    bool waiting = o->state != OUT_RAM && o->state != OUT_WAIT && o->state != OUT_FINISH;
+
+    if (!waiting || migration_now() - o->moved_at < STALL_SECONDS * NS) {
+        return;
+    }
+    if (o->state == OUT_GIVEN) {
+        undecided(o->mig); /* a late answer still settles it */
+        return;
+    }
+    fail_text(o, "the target did not answer for 10 seconds");
+}
+
+static gboolean tick(gpointer opaque)
+{
+    Outgoing *o = opaque;
+
+    if (migration_now() - o->window_at >= WINDOW_NS) {
+        o->window_at = migration_now();
+        o->window_bytes = 0;
+    }
+    o->in_turn = true;
+    check_stall(o);
+    if (!o->dead && o->state == OUT_RAM && o->mig->stats.throttle) {
+        cpus_exclusive(o->machine, throttled, o);
+    }
+    if (!o->dead && o->ram) {
+        o->mig->stats.ram = *ram_send_stats(o->ram);
+    }
+    turn(o);
+    return G_SOURCE_CONTINUE;
+}
+
+bool outgoing_start(Migration *mig, const char *uri, GError **err)
+{
+    ChannelFds fds = migration_fds(mig);
+    Channel *ch = channel_open_out(uri, &fds, err);
+    Outgoing *o;
+
+    if (!ch) {
+        return false;
+    }
+    o = g_new0(Outgoing, 1);
+    o->mig = mig;
+    o->machine = mig->machine;
+    o->ch = ch;
+    o->out = g_byte_array_new();
+    o->digest = g_checksum_new(G_CHECKSUM_SHA256);
+    o->devices = channel_two_way(ch) ? NULL : json_object_new_array();
+    answers_init(&o->answers);
+    o->moved_at = mig->stats.started = migration_now();
+    o->tick = g_timeout_add(TICK_MS, tick, o);
+    o->machine->migrating++;
+    mig->out = o;
+    migration_set_status(mig, MIG_SETUP);
+    watch(o);
+    return true;
+}

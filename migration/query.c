@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Capabilities, parameters, and query-migrate.
+ */
+#include <string.h>
+
+#include "migration/internal.h"
+
+static const char *const cap_names[N_CAPS] = {
+    [CAP_EVENTS] = "events",
+    [CAP_AUTO_CONVERGE] = "auto-converge",
+    [CAP_PAUSE_BEFORE_SWITCHOVER] = "pause-before-switchover",
+    [CAP_RETURN_PATH] = "return-path",
+};
+
+static const struct {
+    const char *name;
+    uint64_t min, max;
+} params[N_PARAMS] = {
+    [PARAM_DOWNTIME_LIMIT] = { "downtime-limit", 0, 2000000 },
+    [PARAM_MAX_BANDWIDTH] = { "max-bandwidth", 0, INT64_MAX },
+    [PARAM_THROTTLE_INITIAL] = { "cpu-throttle-initial", 1, 99 },
+    [PARAM_THROTTLE_INCREMENT] = { "cpu-throttle-increment", 1, 99 },
+    [PARAM_THROTTLE_MAX] = { "max-cpu-throttle", 1, 99 },
+    [PARAM_THROTTLE_TRIGGER] = { "throttle-trigger-threshold", 1, 100 },
+};
+
+static char *names_of_caps(void)
+{
+    GString *s = g_string_new("");
+
+    for (int i = 0; i < N_CAPS; i++) {
+        g_string_append_printf(s, "%s%s", i ? ", " : "", cap_names[i]);
+    }
+    return g_string_free(s, FALSE);
+}
+
+bool migration_set_capability(Migration *mig, const char *name, bool on, GError **err)
+{
+    g_autofree char *known = NULL;
+
+    if (mig->out || mig->in) {
+        g_set_error(err, MIGRATION_ERROR, 0, "There's a migration process in progress");
+        return false;
+    }
+    for (int i = 0; i < N_CAPS; i++) {
+        if (g_str_equal(name, cap_names[i])) {
+            mig->caps[i] = on;
+            return true;
+        }
+    }
+    known = names_of_caps();
+    g_set_error(err, MIGRATION_ERROR, 0,
+                "Migration capability '%s' is not one of this build, which has: %s", name, known);
+    return false;
+}
+
+struct json_object *migration_query_capabilities(Migration *mig)
+{
+    struct json_object *list = json_object_new_array();
+
+    for (int i = 0; i < N_CAPS; i++) {
+        struct json_object *o = json_object_new_object();
+
+        json_object_object_add(o, "capability", json_object_new_string(cap_names[i]));
+        json_object_object_add(o, "state", json_object_new_boolean(mig->caps[i]));
+        json_object_array_add(list, o);
+    }
+    return list;
+}
+
+static int find_param(const char *name)
+{
+    for (int i = 0; i < N_PARAMS; i++) {
+        if (g_str_equal(name, params[i].name)) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+static bool check_param(const char *name, struct json_object *value, GError **err)
+{
+    int i = find_param(name);
+    int64_t v;
+
+    if (i < 0) {
+        g_set_error(err, MIGRATION_ERROR, 0, "Migration parameter '%s' is not one of this build",
+                    name);
+        return false;
+    }
+    v = json_object_get_int64(value);
+    if (!json_object_is_type(value, json_type_int) || v < 0 || (uint64_t)v < params[i].min ||
+        (uint64_t)v > params[i].max) {
+        g_set_error(err, MIGRATION_ERROR, 0,
+                    "Migration parameter '%s' is an integer from %" G_GUINT64_FORMAT
+                    " to %" G_GUINT64_FORMAT ", not %s",
+                    name, params[i].min, params[i].max, json_object_to_json_string(value));
+        return false;
+    }
+    return true;
+}
+
+bool migration_set_parameters(Migration *mig, struct json_object *args, GError **err)
+{
+    json_object_object_foreach(args, name, value)
+    {
+        if (!check_param(name, value, err)) {
+            return false;
+        }
+    }
+    json_object_object_foreach(args, key, v)
+    {
+        mig->params[find_param(key)] = json_object_get_int64(v);
+    }
+    return true;
+}
+
+struct json_object *migration_query_parameters(Migration *mig)
+{
+    struct json_object *o = json_object_new_object();
+
+    for (int i = 0; i < N_PARAMS; i++) {
+        json_object_object_add(o, params[i].name, json_object_new_int64(mig->params[i]));
+    }
+    return o;
+}
+
+/* --- query-migrate --- */
+
+static void put(struct json_object *o, const char *key, uint64_t v)
+{
+    json_object_object_add(o, key, json_object_new_int64(MIN(v, INT64_MAX)));
+}
+
+static struct json_object *ram_json(const MigStats *s)
+{
+    static const char *const zeroes[] = { "skipped",        "postcopy-requests",
+                                          "multifd-bytes",  "downtime-bytes",
+                                          "postcopy-bytes", "dirty-sync-missed-zero-copy" };
+    struct json_object *o = json_object_new_object();
+    int64_t end = s->ended ? s->ended : migration_now();
+    double seconds = MAX(1, end - s->started) / 1e9;
+
+    put(o, "transferred", s->bytes);
+    put(o, "remaining", s->ram.remaining);
+    put(o, "total", s->ram.total);
+    put(o, "duplicate", s->ram.zero);
+    put(o, "normal", s->ram.normal);
+    put(o, "normal-bytes", s->ram.normal * RAM_PAGE_SIZE);
+    put(o, "dirty-pages-rate", s->dirty_rate);
+    json_object_object_add(o, "mbps", json_object_new_double(s->bytes * 8 / seconds / 1e6));
+    put(o, "dirty-sync-count", s->ram.passes);
+    put(o, "page-size", RAM_PAGE_SIZE);
+    put(o, "pages-per-second", (s->ram.zero + s->ram.normal) / seconds);
+    put(o, "precopy-bytes", s->bytes - s->device_bytes);
+    for (unsigned i = 0; i < G_N_ELEMENTS(zeroes); i++) {
+        put(o, zeroes[i], 0);
+    }
+    return o;
+}
+
+static void put_times(struct json_object *o, const Migration *mig)
+{
+    const MigStats *s = &mig->stats;
+    int64_t end = s->ended ? s->ended : migration_now();
+
+    put(o, "total-time", (end - s->started) / 1000000);
+    if (s->setup_done) {
+        put(o, "setup-time", (s->setup_done - s->started) / 1000000);
+    }
+    if (mig->status == MIG_COMPLETED && s->stopped) {
+        put(o, "downtime", (s->ended - s->stopped) / 1000000);
+    } else if (s->bandwidth) {
+        put(o, "expected-downtime", s->ram.remaining * 1000 / s->bandwidth);
+    }
+    if (s->throttle) {
+        put(o, "cpu-throttle-percentage", s->throttle);
+    }
+}
+
+static struct json_object *server_json(const Migration *mig)
+{
+    const char *text = channel_server_address(mig->server);
+    struct json_object *list = json_object_new_array(), *o = json_object_new_object();
+    const char *colon = strrchr(text, ':');
+
+    if (g_str_has_prefix(text, "unix:")) {
+        json_object_object_add(o, "type", json_object_new_string("unix"));
+        json_object_object_add(o, "path", json_object_new_string(text + 5));
+    } else {
+        json_object_object_add(o, "type", json_object_new_string("inet"));
+        json_object_object_add(o, "host", json_object_new_string_len(text + 4, colon - text - 4));
+        json_object_object_add(o, "port", json_object_new_string(colon + 1));
+    }
+    json_object_array_add(list, o);
+    return list;
+}
+
+struct json_object *migration_query(Migration *mig)
+{
+    struct json_object *o = json_object_new_object();
+
+    if (mig->status != MIG_NONE) {
+        json_object_object_add(o, "status", json_object_new_string(migration_status(mig)));
+    }
+    if (mig->stats.started) {
+        put_times(o, mig);
+        json_object_object_add(o, "ram", ram_json(&mig->stats));
+    }
+    if (mig->error) {
+        json_object_object_add(o, "error-desc", json_object_new_string(mig->error));
+    }
+    if (mig->deficits) {
+        json_object_object_add(o, "deficits", json_object_get(mig->deficits));
+    }
+    if (mig->server) {
+        json_object_object_add(o, "socket-address", server_json(mig));
+    }
+    if (mig->status == MIG_UNDECIDED) {
+        json_object_object_add(
+            o, "resolve",
+            json_object_new_string("migrate-resolve with guest=here if the target does not run "
+                                   "the guest, guest=there if it does"));
+    }
+    return o;
+}

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Receiving RAM (contract in ram.h).
+ */
+#include <string.h>
+
+#include "migration/ram.h"
+#include "migration/ram_hole.h"
+
+#define LONG_BITS (8 * sizeof(unsigned long))
+#define ITEM_MASK ((UINT64_C(1) << RAM_PAGE_BITS) - 1)
+
+typedef struct ReceiveBlock {
+    RamBlock *ram;
+    unsigned long *came; /* pages received */
+    uint64_t n_came;
+    bool listed;
+    RamHole hole;
+} ReceiveBlock;
+
+struct RamReceive {
+    Machine *machine;
+    ReceiveBlock *blocks;
+    unsigned n_blocks;
+    ReceiveBlock *last; /* of the item before, for SAME_BLOCK */
+    bool list_done, ended;
+    uint64_t list_left; /* bytes of blocks still to be listed, while in_list */
+    bool in_list;
+    uint64_t pages;
+};
+
+RamReceive *ram_receive_new(Machine *m, GError **err)
+{
+    RamReceive *r = g_new0(RamReceive, 1);
+
+    r->machine = m;
+    r->blocks = g_new0(ReceiveBlock, m->ram_blocks->len);
+    for (unsigned i = 0; i < m->ram_blocks->len; i++) {
+        ReceiveBlock *b = &r->blocks[i];
+
+        b->ram = g_ptr_array_index(m->ram_blocks, i);
+        b->came = g_try_malloc0(((b->ram->size >> RAM_PAGE_BITS) + LONG_BITS - 1) / LONG_BITS *
+                                sizeof(long));
+        r->n_blocks++;
+        if (!b->came) {
+            g_set_error(err, MIGRATION_ERROR, 0, "no memory to track the pages of RAM block %s",
+                        b->ram->id);
+            ram_receive_free(r);
+            return NULL;
+        }
+    }
+    return r;
+}
+
+void ram_receive_free(RamReceive *r)
+{
+    if (!r) {
+        return;
+    }
+    for (unsigned i = 0; i < r->n_blocks; i++) {
+        g_free(r->blocks[i].came);
+    }
+    g_free(r->blocks);
+    g_free(r);
+}
+
+uint64_t ram_receive_pages(const RamReceive *r)
+{
+    return r->pages;
+}
+
+static bool refuse(GError **err, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
+static bool refuse(GError **err, const char *fmt, ...)
+{
+    g_autofree char *what = NULL;
+    va_list ap;
+
+    va_start(ap, fmt);
+    what = g_strdup_vprintf(fmt, ap);
+    va_end(ap);
+    g_set_error(err, MIGRATION_ERROR, 0, "section ram: %s", what);
+    return false;
+}
+
+/* The block named next in the stream. *name is empty if the bytes do not suffice yet. */
+static ReceiveBlock *find_block(RamReceive *r, ByteReader *b, char name[256])
+{
+    uint8_t len = get_u8(b);
+
+    memset(name, 0, 256);
+    if (!reader_ok(b) || !get_bytes(b, name, len)) {
+        return NULL;
+    }
+    for (unsigned i = 0; i < r->n_blocks; i++) {
+        if (strlen(r->blocks[i].ram->id) == len && !memcmp(r->blocks[i].ram->id, name, len)) {
+            return &r->blocks[i];
+        }
+    }
+    return NULL;
+}
+
+/* An unknown name may be anything. */
+static bool refuse_block(const char *name, GError **err)
+{
+    g_autofree char *text = g_strescape(name, NULL);
+
+    return refuse(err, "this machine has no RAM block '%s'", text);
+}
+
+/* --- the list of blocks --- */
+
+static bool take_list_entry(RamReceive *r, ByteReader *b, GError **err)
+{
+    char name[256];
+    ReceiveBlock *block = find_block(r, b, name);
+    uint64_t size = get_be64(b);
+
+    if (!reader_ok(b)) {
+        return true; /* the caller sees that it was cut */
+    }
+    if (!block) {
+        return refuse_block(name, err);
+    }
+    if (block->listed) {
+        return refuse(err, "block %s is listed twice", name);
+    }
+    if (size != block->ram->size) {
+        return refuse(err,
+                      "block %s has %" G_GUINT64_FORMAT " bytes there and %" G_GUINT64_FORMAT
+                      " bytes here",
+                      name, size, block->ram->size);
+    }
+    if (size > r->list_left) {
+        return refuse(err, "the blocks listed are larger than their sum");
+    }
+    block->listed = true;
+    r->list_left -= size;
+    return true;
+}
+
+static bool end_list(RamReceive *r, GError **err)
+{
+    r->in_list = false;
+    r->list_done = true;
+    for (unsigned i = 0; i < r->n_blocks; i++) {
+        if (!r->blocks[i].listed) {
+            return refuse(err, "block %s is not listed", r->blocks[i].ram->id);
+        }
+    }
+    return true;
+}
+
+static bool begin_list(RamReceive *r, uint64_t total, const StreamSection *s, GError **err)
+{
+    if (r->list_done || s->kind != STREAM_START) {
+        return refuse(err, "a list of blocks stands in the wrong place");
+    }
+    r->in_list = true;
+    r->list_left = total;
+    return total ? true : end_list(r, err);
+}
+
+/* --- pages --- */
+
+static bool check_page(const ReceiveBlock *b, uint64_t offset, GError **err)
+{
+    if (offset >= b->ram->size) {
+        return refuse(err, "offset 0x%" G_GINT64_MODIFIER "x is outside block %s", offset,
+                      b->ram->id);
+    }
+    return true;
+}
+
+static void mark(RamReceive *r, ReceiveBlock *b, uint64_t page)
+{
+    unsigned long bit = 1ul << page % LONG_BITS;
+
+    r->pages++;
+    if (!(b->came[page / LONG_BITS] & bit)) {
+        b->came[page / LONG_BITS] |= bit;
+        b->n_came++;
+    }
+}
+
+static void store_zero(ReceiveBlock *b, uint64_t page)
+{
+    uint8_t *p = b->ram->host + (page << RAM_PAGE_BITS);
+
+    /* a hole is zero already; touching it would make the host provide it */
+    if (!ram_hole_at(&b->hole, b->ram, page) && !ram_is_zero(p, RAM_PAGE_SIZE)) {
+        memset(p, 0, RAM_PAGE_SIZE);
+    }
+}
+
+static void store_page(ReceiveBlock *b, uint64_t page, const uint8_t *data)
+{
+    memcpy(b->ram->host + (page << RAM_PAGE_BITS), data, RAM_PAGE_SIZE);
+    if (b->hole.hole && page >= b->hole.first && page < b->hole.end) {
+        b->hole = (RamHole){ 0 };
+    }
+}
+
+/* The item after its first word; sets the reader's failure when it is cut. */
+static bool take_page(RamReceive *r, ByteReader *b, uint64_t offset, uint64_t flags, GError **err)
+{
+    ReceiveBlock *block = r->last;
+    const uint8_t *data = NULL;
+    uint8_t fill = 0;
+    char name[256];
+
+    if (!(flags & RAM_ITEM_SAME_BLOCK)) {
+        block = find_block(r, b, name);
+        if (reader_ok(b) && !block) {
+            return refuse_block(name, err);
+        }
+    }
+    if (flags & RAM_ITEM_ZERO) {
+        fill = get_u8(b);
+    } else {
+        data = get_view(b, RAM_PAGE_SIZE);
+    }
+    if (!reader_ok(b)) {
+        return true;
+    }
+    if (!block) {
+        return refuse(err, "the first page names no block");
+    }
+    if (fill) {
+        return refuse(err, "a page of block %s is filled with 0x%02x, only 0 is accepted",
+                      block->ram->id, fill);
+    }
+    if (!check_page(block, offset, err)) {
+        return false;
+    }
+    if (data) {
+        store_page(block, offset >> RAM_PAGE_BITS, data);
+    } else {
+        store_zero(block, offset >> RAM_PAGE_BITS);
+    }
+    mark(r, block, offset >> RAM_PAGE_BITS);
+    r->last = block;
+    return true;
+}
+
+static bool take_item(RamReceive *r, const StreamSection *s, ByteReader *b, bool *done,
+                      GError **err)
+{
+    uint64_t word, offset, flags;
+
+    if (r->in_list) {
+        return take_list_entry(r, b, err) && (r->list_left || !reader_ok(b) || end_list(r, err));
+    }
+    word = get_be64(b);
+    if (!reader_ok(b)) {
+        return true;
+    }
+    offset = word & ~ITEM_MASK;
+    flags = word & ITEM_MASK;
+    if (flags == RAM_ITEM_BLOCKS) {
+        return begin_list(r, offset, s, err);
+    }
+    if (!r->list_done) {
+        return refuse(err, "it does not begin with the list of blocks");
+    }
+    if (flags == RAM_ITEM_END && offset == 0) {
+        *done = true;
+        r->ended = s->kind == STREAM_END;
+        r->last = NULL;
+        return true;
+    }
+    if ((flags & ~(uint64_t)RAM_ITEM_SAME_BLOCK) != RAM_ITEM_ZERO &&
+        (flags & ~(uint64_t)RAM_ITEM_SAME_BLOCK) != RAM_ITEM_PAGE) {
+        return refuse(err, "an item has the flags 0x%03x, which mean nothing here",
+                      (unsigned)flags);
+    }
+    return take_page(r, b, offset, flags, err);
+}
+
+bool ram_receive_items(RamReceive *r, const StreamSection *s, ByteReader *b, bool *done,
+                       GError **err)
+{
+    if (strcmp(s->name, RAM_SECTION) || s->instance || s->version != RAM_SECTION_VERSION) {
+        return refuse(err, "section %s %u version %u came in its place", s->name, s->instance,
+                      s->version);
+    }
+    if (r->ended) {
+        return refuse(err, "it goes on after its end");
+    }
+    while (!*done) {
+        ByteReader item = *b;
+
+        if (!take_item(r, s, &item, done, err)) {
+            return false;
+        }
+        if (!reader_ok(&item)) {
+            return true; /* cut: wait for the rest */
+        }
+        *b = item;
+    }
+    return true;
+}
+
+bool ram_receive_finish(const RamReceive *r, GError **err)
+{
+    if (!r->ended) {
+        return refuse(err, "it did not come to its end");
+    }
+    for (unsigned i = 0; i < r->n_blocks; i++) {
+        const ReceiveBlock *b = &r->blocks[i];
+        uint64_t missing = (b->ram->size >> RAM_PAGE_BITS) - b->n_came;
+
+        if (missing) {
+            return refuse(err, "%" G_GUINT64_FORMAT " pages of block %s never came", missing,
+                          b->ram->id);
+        }
+    }
+    return true;
+}

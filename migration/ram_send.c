@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Sending RAM (contract in ram.h).
+ */
+#include <string.h>
+
+#include "hw/core/cpu.h"
+#include "migration/ram.h"
+#include "migration/ram_hole.h"
+
+#define LONG_BITS (8 * sizeof(unsigned long))
+
+typedef struct SendBlock {
+    RamBlock *ram;
+    uint64_t n_pages, next; /* pages below `next` are done in this pass */
+    unsigned long *todo;
+    RamHole hole;
+} SendBlock;
+
+struct RamSend {
+    Machine *machine;
+    uint32_t id;
+    SendBlock *blocks;
+    unsigned n_blocks, now; /* now: the block that the pass is at */
+    RamStats stats;
+};
+
+bool ram_is_zero(const void *p, size_t n)
+{
+    const uint64_t *v = p, *end = v + n / 8;
+
+    for (; v < end; v += 8) {
+        if (v[0] | v[1] | v[2] | v[3] | v[4] | v[5] | v[6] | v[7]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* --- dirty tracking: with every CPU parked --- */
+
+static void drop_write_rights(Machine *m)
+{
+    for (unsigned i = 0; i < m->cpus->len; i++) {
+        Cpu *cpu = g_ptr_array_index(m->cpus, i);
+
+        cpu->type->flush_writes(cpu);
+    }
+}
+
+static void track_on(void *opaque)
+{
+    RamSend *s = opaque;
+
+    for (unsigned i = 0; i < s->n_blocks; i++) {
+        ram_dirty_track(s->blocks[i].ram, true);
+    }
+    drop_write_rights(s->machine);
+}
+
+static void track_off(void *opaque)
+{
+    RamSend *s = opaque;
+
+    for (unsigned i = 0; i < s->n_blocks; i++) {
+        ram_dirty_track(s->blocks[i].ram, false);
+    }
+}
+
+static void fetch(void *opaque)
+{
+    RamSend *s = opaque;
+    uint64_t pages = 0;
+
+    for (unsigned i = 0; i < s->n_blocks; i++) {
+        SendBlock *b = &s->blocks[i];
+
+        pages += ram_dirty_fetch(b->ram, 0, b->n_pages, b->todo);
+        b->next = 0;
+        b->hole = (RamHole){ 0 };
+    }
+    drop_write_rights(s->machine);
+    s->stats.pass_pages = pages;
+    s->stats.remaining = pages << RAM_PAGE_BITS;
+}
+
+RamSend *ram_send_new(Machine *m, uint32_t id, GError **err)
+{
+    RamSend *s = g_new0(RamSend, 1);
+
+    s->machine = m;
+    s->id = id;
+    s->blocks = g_new0(SendBlock, m->ram_blocks->len);
+    for (unsigned i = 0; i < m->ram_blocks->len; i++) {
+        SendBlock *b = &s->blocks[i];
+
+        b->ram = g_ptr_array_index(m->ram_blocks, i);
+        b->n_pages = b->ram->size >> RAM_PAGE_BITS;
+        b->todo = g_try_malloc0((b->n_pages + LONG_BITS - 1) / LONG_BITS * sizeof(long));
+        s->n_blocks++;
+        s->stats.total += b->ram->size;
+        if (!b->todo) {
+            g_set_error(err, MIGRATION_ERROR, 0, "no memory to track the pages of RAM block %s",
+                        b->ram->id);
+            ram_send_free(s);
+            return NULL;
+        }
+    }
+    s->stats.remaining = s->stats.total;
+    cpus_exclusive(m, track_on, s);
+    return s;
+}
+
+void ram_send_free(RamSend *s)
+{
+    if (!s) {
+        return;
+    }
+    cpus_exclusive(s->machine, track_off, s);
+    for (unsigned i = 0; i < s->n_blocks; i++) {
+        g_free(s->blocks[i].todo);
+    }
+    g_free(s->blocks);
+    g_free(s);
+}
+
+const RamStats *ram_send_stats(const RamSend *s)
+{
+    return &s->stats;
+}
+
+/* --- the section --- */
+
+static StreamSection section(const RamSend *s, uint8_t kind)
+{
+    return (StreamSection){ kind, s->id, 0, RAM_SECTION_VERSION, RAM_SECTION };
+}
+
+static void put_name(ByteWriter *w, const char *id)
+{
+    put_u8(w, strlen(id));
+    put_bytes(w, id, strlen(id));
+}
+
+static void close_section(const RamSend *s, ByteWriter *w)
+{
+    put_be64(w, RAM_ITEM_END);
+    stream_put_footer(w, s->id);
+}
+
+void ram_send_start(RamSend *s, ByteWriter *w)
+{
+    StreamSection head = section(s, STREAM_START);
+
+    stream_begin(w, &head);
+    put_be64(w, s->stats.total | RAM_ITEM_BLOCKS);
+    for (unsigned i = 0; i < s->n_blocks; i++) {
+        put_name(w, s->blocks[i].ram->id);
+        put_be64(w, s->blocks[i].ram->size);
+    }
+    close_section(s, w);
+}
+
+void ram_send_end(RamSend *s, ByteWriter *w)
+{
+    StreamSection head = section(s, STREAM_END);
+
+    stream_begin(w, &head);
+    close_section(s, w);
+}
+
+void ram_send_begin_pass(RamSend *s)
+{
+    s->now = 0;
+    s->stats.passes++;
+    cpus_exclusive(s->machine, fetch, s);
+}
+
+/* The first page at or after b->next that is to be sent; n_pages if there is none. */
+static uint64_t next_page(const SendBlock *b)
+{
+    uint64_t page = b->next;
+
+    while (page < b->n_pages) {
+        unsigned long word = b->todo[page / LONG_BITS] >> page % LONG_BITS;
+
+        if (word) {
+            return page + __builtin_ctzl(word);
+        }
+        page = (page / LONG_BITS + 1) * LONG_BITS;
+    }
+    return b->n_pages;
+}
+
+static void send_page(RamSend *s, SendBlock *b, uint64_t page, bool same, ByteWriter *w)
+{
+    const uint8_t *p = b->ram->host + (page << RAM_PAGE_BITS);
+    bool zero = ram_hole_at(&b->hole, b->ram, page) || ram_is_zero(p, RAM_PAGE_SIZE);
+    uint64_t item = zero ? RAM_ITEM_ZERO : RAM_ITEM_PAGE;
+
+    put_be64(w, page << RAM_PAGE_BITS | item | (same ? RAM_ITEM_SAME_BLOCK : 0));
+    if (!same) {
+        put_name(w, b->ram->id);
+    }
+    if (zero) {
+        put_u8(w, 0);
+        s->stats.zero++;
+    } else {
+        put_bytes(w, p, RAM_PAGE_SIZE);
+        s->stats.normal++;
+    }
+    s->stats.remaining -= RAM_PAGE_SIZE;
+}
+
+bool ram_send_some(RamSend *s, ByteWriter *w, size_t room)
+{
+    StreamSection head = section(s, STREAM_PART);
+    size_t limit = w->out->len + room;
+    unsigned last = UINT_MAX; /* block of the item before: named anew in each part */
+    bool any = false;
+
+    while (s->now < s->n_blocks && w->out->len < limit) {
+        SendBlock *b = &s->blocks[s->now];
+        uint64_t page = next_page(b);
+
+        if (page >= b->n_pages) {
+            s->now++;
+            continue;
+        }
+        if (!any) {
+            stream_begin(w, &head);
+            any = true;
+        }
+        send_page(s, b, page, last == s->now, w);
+        b->next = page + 1;
+        last = s->now;
+    }
+    if (any) {
+        close_section(s, w);
+    }
+    return any;
+}

@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Walking the machine's saved-state tables (contract in savevm.h).
+ */
+#include "migration/savevm.h"
+
+#include <string.h>
+
+#include "hw/core/clock.h"
+#include "hw/core/state.h"
+
+/* What of the machine itself is saved: two small objects with tables of their own. */
+typedef struct MachineState {
+    Machine *machine;
+    int64_t virtual_ns;
+    uint8_t run_state[32];
+} MachineState;
+
+typedef struct Item {
+    char *name;
+    uint32_t instance;
+    unsigned rank; /* order in the stream */
+    const VmState *vm;
+    void *obj;
+    Device *dev; /* NULL: not a device */
+    bool loaded;
+} Item;
+
+typedef struct Walk {
+    GPtrArray *items;    /* Item* */
+    GHashTable *by_name; /* "name instance" -> Item* */
+    MachineState state;
+} Walk;
+
+struct Loadvm {
+    Machine *machine;
+    Walk walk;
+};
+
+enum { RANK_CLOCK, RANK_BRIDGE, RANK_CPU = 1000, RANK_DEVICE, RANK_LAST };
+
+/* --- the machine's own objects --- */
+
+static bool clock_post_load(void *obj, GError **err)
+{
+    MachineState *s = obj;
+
+    clocks_set_virtual(s->machine->clocks, s->virtual_ns);
+    return true;
+}
+
+static int find_run_state(const uint8_t *text, size_t size)
+{
+    if (!memchr(text, 0, size)) {
+        return -1;
+    }
+    for (int i = 0; i < RUN_STATES; i++) {
+        if (g_str_equal(run_state_name(i), (const char *)text)) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+static bool state_check(void *obj, GError **err)
+{
+    MachineState *s = obj;
+    int state = find_run_state(s->run_state, sizeof(s->run_state));
+
+    if (state < 0 || state == RUN_INMIGRATE || state == RUN_FINISH_MIGRATE) {
+        g_set_error(err, MIGRATION_ERROR, 0, "it is not the name of a state to continue in");
+        return false;
+    }
+    return true;
+}
+
+static const VmField clock_fields[] = {
+    VM_I64(MachineState, virtual_ns, .min = 0, .max = INT64_MAX / 2),
+};
+static const VmState clock_state = {
+    .name = "clock", .version = 1, .fields = LIST(clock_fields), .post_load = clock_post_load
+};
+static const VmField globalstate_fields[] = { VM_BYTES(MachineState, run_state) };
+static const VmState globalstate = {
+    .name = "globalstate", .version = 1, .fields = LIST(globalstate_fields), .check = state_check
+};
+
+/* --- the walk --- */
+
+static void item_free(gpointer p)
+{
+    Item *i = p;
+
+    g_free(i->name);
+    g_free(i);
+}
+
+/* A user's id may be of any length; the stream's names may not. */
+static char *section_name(const char *place, const char *type)
+{
+    g_autofree char *full = g_strdup_printf("%s/%s", place, type);
+    g_autofree char *sum = NULL;
+
+    if (strlen(full) <= STREAM_MAX_NAME && stream_name_ok(full)) {
+        return g_steal_pointer(&full);
+    }
+    sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, full, -1);
+    return g_strdup_printf("%.40s/%.60s", sum, type);
+}
+
+static void add_item(Walk *w, char *name, unsigned rank, const VmState *vm, void *obj, Device *dev)
+{
+    Item *item = g_new0(Item, 1);
+    g_autofree char *key = NULL;
+
+    *item = (Item){ .name = name, .rank = rank, .vm = vm, .obj = obj, .dev = dev };
+    for (;; item->instance++) {
+        key = g_strdup_printf("%s %u", name, item->instance);
+        if (!g_hash_table_contains(w->by_name, key)) {
+            break;
+        }
+        g_clear_pointer(&key, g_free);
+    }
+    g_hash_table_insert(w->by_name, g_steal_pointer(&key), item);
+    g_ptr_array_add(w->items, item);
+}
+
+static unsigned bridge_depth(const Device *dev)
+{
+    unsigned depth = 0;
+
+    for (; dev->bus && dev->bus->owner && depth < RANK_CPU - RANK_BRIDGE - 1; depth++) {
+        dev = dev->bus->owner;
+    }
+    return depth;
+}
+
+static bool add_device(void *opaque, Device *dev)
+{
+    Walk *w = opaque;
+
+    if (dev->type->vmstate) {
+        unsigned rank = dev->child_bus ? RANK_BRIDGE + bridge_depth(dev) : RANK_DEVICE;
+
+        add_item(w, section_name(dev->plan_id, dev->type->name), rank, dev->type->vmstate, dev,
+                 dev);
+    }
+    return true;
+}
+
+static gint by_rank(gconstpointer a, gconstpointer b)
+{
+    const Item *x = *(Item *const *)a, *y = *(Item *const *)b;
+
+    if (x->rank != y->rank) {
+        return x->rank < y->rank ? -1 : 1;
+    }
+    if (strcmp(x->name, y->name)) {
+        return strcmp(x->name, y->name);
+    }
+    return x->instance < y->instance ? -1 : x->instance > y->instance;
+}
+
+static void walk_init(Walk *w, Machine *m)
+{
+    w->items = g_ptr_array_new_with_free_func(item_free);
+    w->by_name = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    memset(&w->state, 0, sizeof(w->state));
+    w->state.machine = m;
+    add_item(w, g_strdup("clock"), RANK_CLOCK, &clock_state, &w->state, NULL);
+    for (unsigned i = 0; i < m->cpus->len; i++) {
+        Cpu *cpu = g_ptr_array_index(m->cpus, i);
+
+        add_item(w, g_strdup("cpu"), RANK_CPU, cpu->type->vmstate, cpu, NULL);
+    }
+    device_visit(m->root, add_device, w);
+    add_item(w, g_strdup("globalstate"), RANK_LAST, &globalstate, &w->state, NULL);
+    g_ptr_array_sort(w->items, by_rank);
+}
+
+static void walk_clear(Walk *w)
+{
+    g_hash_table_unref(w->by_name);
+    g_ptr_array_unref(w->items);
+}
+
+/* --- may it be saved? --- */
+
+static const char *reason_against(Device *dev)
+{
+    const DeviceType *t = dev->type;
+
+    if (t->vmstate) {
+        return t->vmstate->blocked ? t->vmstate->blocked(dev) : NULL;
+    }
+    if (t->no_state) {
+        return t->no_state;
+    }
+    /* Its config space alone is state. */
+    return t->kind && g_str_equal(t->kind->name, "pci-device") ? "its type has no saved state"
+                                                               : NULL;
+}
+
+static bool collect_reasons(void *opaque, Device *dev)
+{
+    const char *why = reason_against(dev);
+    GString *list = opaque;
+
+    if (why) {
+        g_string_append_printf(list, "%s%s (%s): %s", list->len ? "; " : "", device_name(dev),
+                               dev->type->name, why);
+    }
+    return true;
+}
+
+bool savevm_possible(Machine *m, GError **err)
+{
+    g_autoptr(GString) list = g_string_new("");
+
+    device_visit(m->root, collect_reasons, list);
+    if (list->len) {
+        g_set_error(err, MIGRATION_ERROR, 0, "the state of these devices cannot be saved: %s",
+                    list->str);
+        return false;
+    }
+    return true;
+}
+
+/* --- saving --- */
+
+void digest_section(GChecksum *digest, const StreamSection *s, const void *data, size_t len)
+{
+    g_autoptr(GByteArray) head = g_byte_array_new();
+    ByteWriter w = { head };
+
+    put_bytes(&w, s->name, strlen(s->name) + 1);
+    put_be32(&w, s->instance);
+    put_be32(&w, s->version);
+    put_be32(&w, len);
+    g_checksum_update(digest, head->data, head->len);
+    g_checksum_update(digest, data, len);
+}
+
+static struct json_object *describe_item(const Item *item)
+{
+    struct json_object *o = json_object_new_object();
+    struct json_object *fields = vm_describe(item->vm, item->obj), *list;
+    struct json_object *length = json_object_new_object();
+
+    json_object_object_add(length, "name", json_object_new_string("length"));
+    json_object_object_add(length, "type", json_object_new_string("uint32"));
+    json_object_object_add(length, "size", json_object_new_int(4));
+    list = json_object_new_array();
+    json_object_array_add(list, length);
+    for (size_t i = 0; i < json_object_array_length(fields); i++) {
+        json_object_array_add(list, json_object_get(json_object_array_get_idx(fields, i)));
+    }
+    json_object_put(fields);
+    json_object_object_add(o, "name", json_object_new_string(item->name));
+    json_object_object_add(o, "instance_id", json_object_new_int64(item->instance));
+    json_object_object_add(o, "vmsd_name", json_object_new_string(item->vm->name));
+    json_object_object_add(o, "version", json_object_new_int(item->vm->version));
+    json_object_object_add(o, "fields", list);
+    return o;
+}
+
+static void save_item(const Item *item, ByteWriter *w, uint32_t id, GChecksum *digest)
+{
+    StreamSection s = { STREAM_FULL, id, item->instance, item->vm->version, "" };
+    size_t at;
+
+    g_strlcpy(s.name, item->name, sizeof(s.name));
+    at = stream_begin_full(w, &s);
+    vm_save(item->vm, item->obj, w);
+    digest_section(digest, &s, w->out->data + at + 4, w->out->len - at - 4);
+    stream_end_full(w, &s, at);
+}
+
+void savevm_save(Machine *m, RunState state, ByteWriter *w, uint32_t *next_id, GChecksum *digest,
+                 struct json_object *devices)
+{
+    Walk walk;
+
+    walk_init(&walk, m);
+    walk.state.virtual_ns = clock_now_any(m, CLOCK_KIND_VIRTUAL);
+    g_strlcpy((char *)walk.state.run_state, run_state_name(state), sizeof(walk.state.run_state));
+    for (unsigned i = 0; i < walk.items->len; i++) {
+        const Item *item = g_ptr_array_index(walk.items, i);
+
+        save_item(item, w, (*next_id)++, digest);
+        if (devices) {
+            json_object_array_add(devices, describe_item(item));
+        }
+    }
+    walk_clear(&walk);
+}
+
+/* --- loading --- */
+
+Loadvm *loadvm_new(Machine *m)
+{
+    Loadvm *l = g_new0(Loadvm, 1);
+
+    l->machine = m;
+    walk_init(&l->walk, m);
+    return l;
+}
+
+void loadvm_free(Loadvm *l)
+{
+    if (l) {
+        walk_clear(&l->walk);
+        g_free(l);
+    }
+}
+
+bool loadvm_section(Loadvm *l, const StreamSection *s, const uint8_t *data, size_t len,
+                    GError **err)
+{
+    g_autofree char *key = g_strdup_printf("%s %u", s->name, s->instance);
+    Item *item = g_hash_table_lookup(l->walk.by_name, key);
+    ByteReader r;
+
+    if (!item) {
+        g_set_error(err, MIGRATION_ERROR, 0,
+                    "section %s: this machine has nothing of that name and instance", key);
+        return false;
+    }
+    if (item->loaded) {
+        g_set_error(err, MIGRATION_ERROR, 0, "section %s comes twice", key);
+        return false;
+    }
+    reader_init(&r, data, len);
+    if (!vm_load(item->vm, item->obj, s->version, &r, item->name, err)) {
+        return false;
+    }
+    if (!reader_ok(&r) || reader_left(&r)) {
+        g_set_error(err, MIGRATION_ERROR, 0,
+                    "section %s: its record of %zu bytes is %s than its fields", key, len,
+                    reader_ok(&r) ? "longer" : "shorter");
+        return false;
+    }
+    item->loaded = true;
+    return true;
+}
+
+static bool check_complete(const Loadvm *l, GError **err)
+{
+    g_autoptr(GString) list = g_string_new("");
+
+    for (unsigned i = 0; i < l->walk.items->len; i++) {
+        const Item *item = g_ptr_array_index(l->walk.items, i);
+
+        if (!item->loaded) {
+            g_string_append_printf(list, "%s%s %u", list->len ? ", " : "", item->name,
+                                   item->instance);
+        }
+    }
+    if (list->len) {
+        g_set_error(err, MIGRATION_ERROR, 0, "the stream lacks these sections: %s", list->str);
+    }
+    return list->len == 0;
+}
+
+bool loadvm_finish(Loadvm *l, GError **err)
+{
+    if (!check_complete(l, err)) {
+        return false;
+    }
+    for (unsigned i = 0; i < l->walk.items->len; i++) {
+        const Item *item = g_ptr_array_index(l->walk.items, i);
+
+        vm_arm_timers(item->vm, item->obj);
+    }
+    for (unsigned i = 0; i < l->machine->cpus->len; i++) {
+        Cpu *cpu = g_ptr_array_index(l->machine->cpus, i);
+
+        if (cpu->type->post_load_arm) {
+            cpu->type->post_load_arm(cpu);
+        }
+    }
+    return true;
+}
+
+RunState loadvm_run_state(const Loadvm *l)
+{
+    const MachineState *s = &l->walk.state;
+
+    return find_run_state(s->run_state, sizeof(s->run_state));
+}
