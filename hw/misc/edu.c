@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * edu: the device that PCI driver courses are taught with: identification, liveness check,
+ * factorial, raised interrupts and a DMA engine over a 4 KiB buffer (registers: docs/specs/edu.md).
+ *
+ * The factorial takes FACTORIAL_NS and a DMA transfer DMA_NS of guest time.
+ */
+#include <string.h>
+
+#include "hw/pci/pci.h"
+#include "util/log.h"
+
+enum { BUFFER_AT = 0x40000, BUFFER_SIZE = 4096, FACTORIAL_NS = 10000, DMA_NS = 100000000 };
+enum { STATUS_COMPUTING = 0x01, STATUS_IRQ = 0x80 };
+enum { IRQ_FACTORIAL = 0x001, IRQ_DMA = 0x100 };
+enum { DMA_RUN = 1, DMA_FROM_EDU = 2, DMA_IRQ = 4 };
+enum { REG_LIVENESS = 0x04, REG_FACTORIAL = 0x08, REG_RAISE = 0x60 };
+
+typedef struct Edu {
+    PCIDevice pci;
+    uint64_t dma_mask;
+    uint32_t liveness, factorial, status, irq_status;
+    uint64_t dma_src, dma_dst, dma_count, dma_cmd;
+    uint8_t buffer[BUFFER_SIZE];
+    Timer compute, transfer;
+} Edu;
+
+/* With MSI each cause is a message of its own, whether others are pending or not; without, the
+ * pin is the status. */
+static void edu_update_irq(Edu *e)
+{
+    pci_irq_set(&e->pci, 0, e->irq_status != 0 && !msi_enabled(&e->pci));
+}
+
+static void edu_raise(Edu *e, uint32_t cause)
+{
+    e->irq_status |= cause;
+    if (msi_enabled(&e->pci)) {
+        pci_irq_pulse(&e->pci, 0);
+    }
+    edu_update_irq(e);
+}
+
+/* --- factorial --- */
+
+static void edu_computed(void *dev)
+{
+    Edu *e = dev;
+    uint32_t n = e->factorial, result = 1;
+
+    /* Above 34 the product is 0 modulo 2^32. */
+    for (n = MIN(n, 34); n > 1; n--) {
+        result *= n;
+    }
+    e->factorial = result;
+    e->status &= ~STATUS_COMPUTING;
+    if (e->status & STATUS_IRQ) {
+        edu_raise(e, IRQ_FACTORIAL);
+    }
+}
+
+static void edu_factorial_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t written)
+{
+    Edu *e = dev;
+
+    if (e->status & STATUS_COMPUTING) {
+        e->factorial = old; /* busy: the write is ignored */
+        return;
+    }
+    e->status |= STATUS_COMPUTING;
+    timer_arm_ns(&e->compute, FACTORIAL_NS);
+}
+
+static void edu_liveness_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t written)
+{
+    ((Edu *)dev)->liveness = ~(uint32_t)written;
+}
+
+static void edu_irq_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t written)
+{
+    Edu *e = dev;
+
+    if (r->at == REG_RAISE) {
+        edu_raise(e, written);
+    } else {
+        e->irq_status &= ~(uint32_t)written;
+        edu_update_irq(e);
+    }
+}
+
+/* --- DMA --- */
+
+static bool edu_in_buffer(const Edu *e, uint64_t addr)
+{
+    return addr >= BUFFER_AT && e->dma_count <= BUFFER_SIZE &&
+           addr - BUFFER_AT <= BUFFER_SIZE - e->dma_count;
+}
+
+static void edu_transferred(void *dev)
+{
+    Edu *e = dev;
+    bool from_edu = e->dma_cmd & DMA_FROM_EDU;
+    uint64_t inside = from_edu ? e->dma_src : e->dma_dst;
+    uint64_t outside = (from_edu ? e->dma_dst : e->dma_src) & e->dma_mask;
+
+    e->dma_cmd &= ~(uint64_t)DMA_RUN;
+    if (!edu_in_buffer(e, inside)) {
+        guest_error(device_name(&e->pci.dev),
+                    "DMA of %" G_GUINT64_FORMAT " bytes at 0x%" G_GINT64_MODIFIER
+                    "x leaves the buffer: nothing moved",
+                    e->dma_count, inside);
+    } else if (from_edu) {
+        pci_dma_write(&e->pci, outside, e->buffer + (inside - BUFFER_AT), e->dma_count);
+    } else {
+        pci_dma_read(&e->pci, outside, e->buffer + (inside - BUFFER_AT), e->dma_count);
+    }
+    if (e->dma_cmd & DMA_IRQ) {
+        edu_raise(e, IRQ_DMA);
+    }
+}
+
+/* Registers of a transfer under way do not change. */
+static void edu_dma_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t written)
+{
+    Edu *e = dev;
+
+    if (timer_armed(&e->transfer)) {
+        *(uint64_t *)((uint8_t *)e + r->field) = old;
+    } else if (e->dma_cmd & DMA_RUN) {
+        timer_arm_ns(&e->transfer, DMA_NS);
+    }
+}
+
+/* --- life --- */
+
+static bool edu_realize(void *dev, GError **err)
+{
+    Edu *e = dev;
+
+    timer_setup(&e->compute, edu_computed, dev);
+    timer_setup(&e->transfer, edu_transferred, dev);
+    return true;
+}
+
+static void edu_reset(void *dev, ResetKind kind)
+{
+    Edu *e = dev;
+
+    timer_cancel(&e->compute);
+    timer_cancel(&e->transfer);
+    memset(e->buffer, 0, sizeof(e->buffer));
+    edu_update_irq(e);
+}
+
+static void edu_unrealize(void *dev)
+{
+    timer_cancel(&((Edu *)dev)->compute);
+    timer_cancel(&((Edu *)dev)->transfer);
+}
+
+static bool edu_check(void *obj, GError **err)
+{
+    Edu *e = obj;
+    bool computing = e->status & STATUS_COMPUTING, moving = e->dma_cmd & DMA_RUN;
+
+    if (computing != (e->compute.loaded != CLOCK_NEVER) ||
+        moving != (e->transfer.loaded != CLOCK_NEVER)) {
+        g_set_error(err, G_FILE_ERROR, G_FILE_ERROR_INVAL,
+                    "a timer does not agree with the status or the DMA command");
+        return false;
+    }
+    return true;
+}
+
+/* --- tables --- */
+
+#define DMA_REG(m, at) REG64(Edu, m, at, .rw = UINT64_MAX, .wrote = edu_dma_wrote)
+static const RegDesc edu_regs[] = {
+    REG32_CONST("id", 0x00, 0x010000ed),
+    REG32(Edu, liveness, REG_LIVENESS, .rw = UINT32_MAX, .wrote = edu_liveness_wrote),
+    REG32(Edu, factorial, REG_FACTORIAL, .rw = UINT32_MAX, .wrote = edu_factorial_wrote),
+    REG32(Edu, status, 0x20, .rw = STATUS_IRQ),
+    REG32_RO(Edu, irq_status, 0x24),
+    { .name = "irq_raise",
+      .at = REG_RAISE,
+      .width = 4,
+      .field = REG_NO_FIELD,
+      .wrote = edu_irq_wrote },
+    { .name = "irq_ack", .at = 0x64, .width = 4, .field = REG_NO_FIELD, .wrote = edu_irq_wrote },
+    DMA_REG(dma_src, 0x80),
+    DMA_REG(dma_dst, 0x88),
+    DMA_REG(dma_count, 0x90),
+    REG64(Edu, dma_cmd, 0x98, .rw = DMA_RUN | DMA_FROM_EDU | DMA_IRQ, .wrote = edu_dma_wrote),
+};
+static const PCIBarDesc edu_bars[] = {
+    { .index = 0, .kind = PCI_BAR_MEM32, .size = 1 << 20, .regs = LIST(edu_regs) }
+};
+static const PCICapDesc edu_caps[] = { PCI_CAP_MSI(1, true, false) };
+static const PlanProp edu_props[] = {
+    PROP_U64(Edu, dma_mask, "dma_mask", (1 << 28) - 1, 0, UINT64_MAX, "addresses DMA can reach"),
+};
+static const VmField edu_fields[] = {
+    VM_PCI(Edu, pci),
+    VM_U32(Edu, liveness),
+    VM_U32(Edu, factorial),
+    VM_U32(Edu, status, .mask = STATUS_COMPUTING | STATUS_IRQ),
+    VM_U32(Edu, irq_status),
+    VM_U64(Edu, dma_src),
+    VM_U64(Edu, dma_dst),
+    VM_U64(Edu, dma_count),
+    VM_U64(Edu, dma_cmd, .mask = DMA_RUN | DMA_FROM_EDU | DMA_IRQ),
+    VM_BYTES(Edu, buffer),
+    VM_TIMER(Edu, compute),
+    VM_TIMER(Edu, transfer),
+};
+static const VmState edu_state = {
+    .name = "edu", .version = 1, .fields = LIST(edu_fields), .check = edu_check
+};
+
+static const PCIDeviceType edu = {
+    .base = { .name = "edu",
+              .doc = "educational device",
+              .kind = &pci_device_kind,
+              .size = sizeof(Edu),
+              .props = LIST(edu_props),
+              .vmstate = &edu_state,
+              .hotpluggable = true,
+              .realize = edu_realize,
+              .reset = edu_reset,
+              .unrealize = edu_unrealize },
+    .vendor = 0x1234,
+    .device = 0x11e8,
+    .revision = 0x10,
+    .class_code = 0x00ff00,
+    .slots = PLAN_SLOT_CONVENTIONAL,
+    .bars = LIST(edu_bars),
+    .caps = LIST(edu_caps),
+    .n_irqs = 1,
+};
+PCI_DEVICE_TYPE(edu);

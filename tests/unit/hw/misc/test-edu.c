@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * edu as a driver course uses it: identification, liveness, factorial, raised interrupts over
+ * INTx and MSI, DMA both ways, and DMA a broken driver asks for.
+ */
+#define FIXTURE_WITH_TYPES
+#include "../pci/pci-fixture.h"
+
+enum { DEVFN = PCI_DEVFN(2, 0) };
+#define REGS (MMIO + 0x100000)
+
+static PCIDevice *start(Fixture *f)
+{
+    PCIDevice *d;
+
+    fixture_init(f);
+    d = plug(f, (const PCIDeviceType *)device_type_find("edu"), "pcie.0", "e0", DEVFN, NULL);
+    set_cfg(f, DEVFN, PCI_BASE_ADDRESS_0, 4, REGS);
+    set_cfg(f, DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    return d;
+}
+
+static void test_registers(void)
+{
+    Fixture f;
+
+    start(&f);
+    g_assert_cmphex(cfg(&f, DEVFN, PCI_VENDOR_ID, 4), ==, 0x11e81234);
+    g_assert_cmphex(rd(&f, REGS, 4), ==, 0x010000ed);
+    wr(&f, REGS + 4, 4, 0x12345678);
+    g_assert_cmphex(rd(&f, REGS + 4, 4), ==, ~0x12345678u);
+    fixture_fini(&f);
+}
+
+static void test_factorial(void)
+{
+    Fixture f;
+
+    start(&f);
+    wr(&f, REGS + 0x20, 4, 0x80);
+    wr(&f, REGS + 8, 4, 10);
+    g_assert_cmphex(rd(&f, REGS + 0x20, 4), ==, 0x81);
+    wr(&f, REGS + 8, 4, 3); /* busy: ignored */
+    step_ns(&f, 10000);
+    g_assert_cmphex(rd(&f, REGS + 0x20, 4), ==, 0x80);
+    g_assert_cmpuint(rd(&f, REGS + 8, 4), ==, 3628800);
+    g_assert_cmphex(rd(&f, REGS + 0x24, 4), ==, 1);
+    g_assert_true(f.line[2]);
+    wr(&f, REGS + 0x64, 4, 1);
+    g_assert_false(f.line[2]);
+    wr(&f, REGS + 8, 4, UINT32_MAX);
+    step_ns(&f, 10000);
+    g_assert_cmpuint(rd(&f, REGS + 8, 4), ==, 0);
+    fixture_fini(&f);
+}
+
+static void test_msi(void)
+{
+    Fixture f;
+    PCIDevice *d = start(&f);
+    uint8_t pos = pci_find_capability(d, PCI_CAP_ID_MSI);
+
+    set_cfg(&f, DEVFN, pos + 4, 4, (uint32_t)(RAM + 0x80));
+    set_cfg(&f, DEVFN, pos + 8, 4, RAM >> 32);
+    set_cfg(&f, DEVFN, pos + 12, 2, 0x77);
+    set_cfg(&f, DEVFN, pos + 2, 2, 1);
+    wr(&f, REGS + 0x60, 4, 0x10);
+    g_assert_cmphex(rd(&f, RAM + 0x80, 4), ==, 0x77);
+    wr(&f, RAM + 0x80, 4, 0);
+    wr(&f, REGS + 0x60, 4, 0x20); /* each raise is a message */
+    g_assert_cmphex(rd(&f, RAM + 0x80, 4), ==, 0x77);
+    wr(&f, RAM + 0x80, 4, 0);
+    wr(&f, REGS + 0x64, 4, 0x10); /* an acknowledgement is none */
+    g_assert_cmphex(rd(&f, RAM + 0x80, 4), ==, 0);
+    g_assert_cmpuint(f.edges, ==, 0);
+    fixture_fini(&f);
+}
+
+static void dma(Fixture *f, uint64_t src, uint64_t dst, uint64_t len, unsigned cmd)
+{
+    wr(f, REGS + 0x80, 8, src);
+    wr(f, REGS + 0x88, 8, dst);
+    wr(f, REGS + 0x90, 8, len);
+    wr(f, REGS + 0x98, 8, cmd);
+    wr(f, REGS + 0x80, 8, 0xdead); /* under way: ignored */
+    g_assert_cmphex(rd(f, REGS + 0x98, 4) & 1, ==, 1);
+    step_ns(f, 100000000);
+    g_assert_cmphex(rd(f, REGS + 0x98, 4) & 1, ==, 0);
+}
+
+static void test_dma(void)
+{
+    Fixture f;
+    uint64_t in = RAM & 0xfffffff;
+
+    start(&f);
+    if (in != RAM) { /* the fixture's RAM is above what the default mask reaches */
+        device_unplug(device_find_id(f.m, "e0"));
+        plug(&f, (const PCIDeviceType *)device_type_find("edu"), "pcie.0", "e0", DEVFN,
+             "dma_mask=0xffffffffffffffff");
+        set_cfg(&f, DEVFN, PCI_BASE_ADDRESS_0, 4, REGS);
+        set_cfg(&f, DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    }
+    wr(&f, RAM + 0x100, 8, 0x1122334455667788);
+    dma(&f, RAM + 0x100, 0x40010, 8, 1 | 4);
+    g_assert_true(f.line[2]);
+    g_assert_cmphex(rd(&f, REGS + 0x24, 4), ==, 0x100);
+    dma(&f, 0x40010, RAM + 0x200, 8, 1 | 2);
+    g_assert_cmphex(rd(&f, RAM + 0x200, 8), ==, 0x1122334455667788);
+    /* out of the buffer: nothing moves, nothing breaks */
+    dma(&f, RAM + 0x100, 0x40ffc, 8, 1);
+    dma(&f, RAM + 0x100, 0x40000, UINT64_MAX, 1);
+    dma(&f, 0x3ffff, RAM + 0x200, 8, 1 | 2);
+    /* into its own registers: the guard refuses */
+    dma(&f, 0x40010, REGS + 4, 4, 1 | 2);
+    g_assert_cmphex(rd(&f, REGS + 4, 4), ==, 0);
+    /* without bus mastering nothing leaves */
+    set_cfg(&f, DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+    wr(&f, RAM + 0x200, 8, 0);
+    dma(&f, 0x40010, RAM + 0x200, 8, 1 | 2);
+    g_assert_cmphex(rd(&f, RAM + 0x200, 8), ==, 0);
+    fixture_fini(&f);
+}
+
+static void test_reset_under_way(void)
+{
+    Fixture f;
+
+    start(&f);
+    wr(&f, REGS + 8, 4, 5);
+    wr(&f, REGS + 0x98, 8, 1);
+    machine_reset(f.m, RESET_HOT);
+    step_ns(&f, 200000000);
+    set_cfg(&f, DEVFN, PCI_BASE_ADDRESS_0, 4, REGS);
+    set_cfg(&f, DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+    g_assert_cmphex(rd(&f, REGS + 8, 4), ==, 0);
+    g_assert_cmphex(rd(&f, REGS + 0x20, 4), ==, 0);
+    g_assert_cmphex(rd(&f, REGS + 0x98, 4), ==, 0);
+    fixture_fini(&f);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/edu/registers", test_registers);
+    g_test_add_func("/edu/factorial", test_factorial);
+    g_test_add_func("/edu/msi", test_msi);
+    g_test_add_func("/edu/dma", test_dma);
+    g_test_add_func("/edu/reset-under-way", test_reset_under_way);
+    return g_test_run();
+}
