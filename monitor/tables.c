@@ -6,5 +6,5 @@
 
 const CommandTable *const command_tables[] = {
     &qmp_session_table, &machine_table, &device_table, &qom_table,
-    &chardev_table,     &info_table,    NULL,
+    &pci_table,         &chardev_table, &info_table,   NULL,
 };

@@ -7,13 +7,27 @@
 
 #include <string.h>
 
+#include "block/block.h"
+
 typedef struct HostKind {
     const char *kind;
     bool (*create)(Machine *m, struct json_object *options, GError **err);
     void (*free_all)(Machine *m);
 } HostKind;
 
+static bool create_blockdev(Machine *m, struct json_object *options, GError **err)
+{
+    return block_node_new(m, options, m->state == RUN_INMIGRATE, err) != NULL;
+}
+
+static bool create_drive(Machine *m, struct json_object *options, GError **err)
+{
+    return block_drive_new(m, options, m->state == RUN_INMIGRATE, err) != NULL;
+}
+
 static const HostKind kinds[] = {
+    { "blockdev", create_blockdev, block_free_all },
+    { "drive", create_drive, NULL },
     { NULL, NULL, NULL },
 };
 

@@ -23,12 +23,12 @@ struct Qtest {
     Machine *m;
     QtestSink *sink;
     void *opaque;
-    GString *line;   /* the unfinished request */
-    bool skipping;   /* the rest of a line that is too long */
+    GString *line;     /* the unfinished request */
+    bool skipping;     /* the rest of a line that is too long */
     GString *out;      /* replies that the sink has not taken */
     bool busy;         /* inside a feed, which sends the replies at its end */
     GByteArray *input; /* requests that wait until the client reads its replies */
-    Device *watched; /* interception: pinned; NULL for none */
+    Device *watched;   /* interception: pinned; NULL for none */
     FILE *log;
     gint64 start;
     Chardev *chardev;

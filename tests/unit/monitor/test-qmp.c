@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * QMP through a socket: greeting, handshake, ids, error classes, argument checks, events, noise,
+ * out-of-band commands beside a blocked one, the schema; and HMP lines.
+ */
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../hw/fixture.h"
+#include "hw/core/type_catalog.h"
+#include "monitor/host.h"
+#include "monitor/monitor.h"
+
+typedef struct Rig {
+    Machine *m;
+    MonitorHost host;
+    PlanCatalog *catalog;
+    int fd;
+    GString *in;
+    bool stopped;
+} Rig;
+
+static PlanCatalog *the_catalog;
+static const PlanCatalog *get_catalog(Machine *m)
+{
+    return the_catalog;
+}
+
+static const PlanMachine *get_description(Machine *m)
+{
+    return NULL;
+}
+
+static bool do_cont(Machine *m, GError **err)
+{
+    machine_set_state(m, RUN_RUNNING);
+    return true;
+}
+
+static void do_stop(Machine *m)
+{
+    machine_set_state(m, RUN_PAUSED);
+}
+
+static void rig_init(Rig *r, bool control)
+{
+    int pair[2];
+    g_autofree char *options = NULL;
+    Chardev *c;
+
+    *r = (Rig){ .m = fixture_new(1), .in = g_string_new(NULL) };
+    the_catalog = r->catalog = type_catalog_new(NULL, 0);
+    r->host = (MonitorHost){ .name = "guest1",
+                             .description = get_description,
+                             .catalog = get_catalog,
+                             .cont = do_cont,
+                             .stop = do_stop };
+    r->m->host = &r->host;
+    g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), ==, 0);
+    options = g_strdup_printf("socket,id=q,fd=%d", pair[0]);
+    c = chardev_new(r->m, NULL, options, NULL);
+    g_assert_nonnull(c);
+    r->fd = pair[1];
+    g_assert_true(monitor_open(r->m, c, control, false, NULL));
+}
+
+static void rig_done(Rig *r)
+{
+    monitor_close_all(r->m);
+    chardev_free_all(r->m);
+    machine_free(r->m);
+    type_catalog_free(r->catalog);
+    g_string_free(r->in, TRUE);
+    close(r->fd);
+}
+
+static void send_raw(Rig *r, const char *text, size_t len)
+{
+    while (len > 0) {
+        ssize_t n = send(r->fd, text, len, MSG_DONTWAIT);
+
+        if (n > 0) {
+            text += n;
+            len -= (size_t)n;
+        }
+        while (g_main_context_iteration(NULL, FALSE)) {
+        }
+    }
+}
+
+static void send_text(Rig *r, const char *text)
+{
+    send_raw(r, text, strlen(text));
+}
+
+/* The next line; runs the main loop unless `blocked`. NULL after a while of silence. */
+static char *next_line(Rig *r, bool blocked, int ms)
+{
+    gint64 end = g_get_monotonic_time() + ms * 1000;
+    char buf[65536], *nl;
+
+    while (!(nl = strchr(r->in->str, '\n'))) {
+        struct pollfd p = { r->fd, POLLIN, 0 };
+
+        if (!blocked) {
+            while (g_main_context_iteration(NULL, FALSE)) {
+            }
+        }
+        if (poll(&p, 1, 1) > 0) {
+            ssize_t n = read(r->fd, buf, sizeof(buf));
+
+            g_assert_cmpint(n, >, 0);
+            g_string_append_len(r->in, buf, n);
+        } else if (g_get_monotonic_time() > end) {
+            return NULL;
+        }
+    }
+    char *line = g_strndup(r->in->str, (gsize)(nl - r->in->str));
+
+    g_string_erase(r->in, 0, nl - r->in->str + 1);
+    return line;
+}
+
+static char *expect_line(Rig *r)
+{
+    char *line = next_line(r, false, 5000);
+
+    g_assert_nonnull(line);
+    g_assert_true(g_str_has_suffix(line, "\r"));
+    line[strlen(line) - 1] = '\0';
+    return line;
+}
+
+static char *ask(Rig *r, const char *text)
+{
+    send_text(r, text);
+    return expect_line(r);
+}
+
+static void expect(Rig *r, const char *text, const char *answer)
+{
+    g_autofree char *line = ask(r, text);
+
+    if (!strstr(line, answer)) {
+        g_error("'%s' gave '%s', not '%s'", text, line, answer);
+    }
+}
+
+static void handshake(Rig *r, const char *request)
+{
+    g_free(expect_line(r)); /* the greeting */
+    expect(r, request, "{\"return\":{}}");
+}
+
+static void test_handshake(void)
+{
+    Rig r;
+    g_autofree char *greeting = NULL;
+
+    rig_init(&r, true);
+    greeting = expect_line(&r);
+    g_assert_cmpstr(greeting, ==,
+                    "{\"QMP\":{\"version\":{\"qemu\":{\"micro\":0,\"minor\":1,\"major\":0},"
+                    "\"package\":\"Backplane\"},\"capabilities\":[\"oob\"]}}");
+    expect(&r, "{'execute':'query-version','id':7}\n", "CommandNotFound");
+    expect(&r, "{'execute':'qmp_capabilities','arguments':{'enable':['fast']}}\n", "'fast'");
+    expect(&r, "{'execute':'qmp_capabilities','id':{'a':[1]}}\n",
+           "{\"return\":{},\"id\":{\"a\":[1]}}");
+    expect(&r, "{'execute':'qmp_capabilities'}\n", "CommandNotFound");
+    expect(&r, "{'execute':'query-name','id':18446744073709551615}",
+           "{\"return\":{\"name\":\"guest1\"},\"id\":18446744073709551615}");
+    rig_done(&r);
+}
+
+static void test_errors(void)
+{
+    static const char *const bad[][2] = {
+        { "{'execute':'nosuch','id':null}\n", "\"id\":null" },
+        { "{'execute':'nosuch'}\n", "\"CommandNotFound\"" },
+        { "{}\n", "'execute'" },
+        { "[]\n", "JSON object" },
+        { "null\n", "JSON object" },
+        { "{'execute':true}\n", "must be a string" },
+        { "{'execute':'query-name','arguments':[]}\n", "must be an object" },
+        { "{'execute':'query-name','extra':1,'id':5}\n", "'extra' is unexpected" },
+        { "{'execute':'query-name','extra':1,'id':5}\n", "\"id\":5" },
+        { "{'execute':'query-name','exec-oob':'quit'}\n", "use one" },
+        { "{'exec-oob':'query-name'}\n", "not negotiated" },
+        { "{'execute':'query-name','arguments':{'x':1}}\n", "'x' is unexpected" },
+        { "{'execute':'qom-get','arguments':{'path':'/'}}\n", "'property' is missing" },
+        { "{'execute':'qom-get','arguments':{'path':1,'property':'x'}}\n", "expected: string" },
+        { "{'execute':'qom-get','arguments':{'path':'/nowhere','property':'x'}}\n",
+          "DeviceNotFound" },
+        { "{'execute':'qom-set','arguments':{'path':'/machine','property':'x'}}\n", "'value'" },
+        { "{'execute':'device_del','arguments':{'id':'nobody'}}\n", "DeviceNotFound" },
+        { "{'execute':'device_add','arguments':{}}\n", "'driver' is missing" },
+        { "{'execute':'device_add','arguments':{'driver':'ticker'}}\n", "'none' has no buses" },
+        { "{'execute':'query-machine-description'}\n", "no machine" },
+        { "{'execute':'query-hotpluggable-cpus'}\n", "GenericError" },
+        { "{]\n", "JSON parse error" },
+        { "{'execute':\xff}\n", "JSON parse error" },
+        { "{'execute':'query-name','id':99999999999999999999}\n", "64 bits" },
+    };
+    Rig r;
+
+    rig_init(&r, true);
+    handshake(&r, "{'execute':'qmp_capabilities'}\n");
+    for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
+        expect(&r, bad[i][0], bad[i][1]);
+        expect(&r, "{'execute':'query-target'}\n", "riscv64"); /* exactly one answer each */
+    }
+    send_text(&r, "{'execute':'query-t");
+    g_assert_null(next_line(&r, false, 20)); /* half a request is no request */
+    expect(&r, "arget'}\n", "riscv64");
+    rig_done(&r);
+}
+
+static void test_noise(void)
+{
+    g_autofree char *noise = g_malloc(1 << 20);
+    Rig r;
+
+    for (unsigned i = 0; i < 1 << 20; i++) {
+        noise[i] = (char)g_test_rand_int_range(11, 256); /* one line */
+    }
+    rig_init(&r, true);
+    handshake(&r, "{'execute':'qmp_capabilities'}\n");
+    send_raw(&r, noise, 1 << 20);
+    expect(&r, "\n{'execute':'query-target'}\n", "JSON parse error");
+    g_free(expect_line(&r));
+    rig_done(&r);
+}
+
+static void test_events(void)
+{
+    struct json_object *data = json_object_new_object();
+    g_autofree char *line = NULL;
+    Rig r;
+
+    rig_init(&r, true);
+    monitor_event(r.m, "EARLY", NULL); /* nobody has finished the handshake */
+    handshake(&r, "{'execute':'qmp_capabilities'}\n");
+    json_object_object_add(data, "device", json_object_new_string("d0"));
+    monitor_event(r.m, "DEVICE_DELETED", data);
+    line = expect_line(&r);
+    g_assert_true(g_str_has_prefix(line, "{\"timestamp\":{\"seconds\":"));
+    g_assert_true(
+        g_str_has_suffix(line, "},\"event\":\"DEVICE_DELETED\",\"data\":{\"device\":\"d0\"}}"));
+    expect(&r, "{'execute':'query-status'}\n", "\"prelaunch\"");
+    expect(&r, "{'execute':'cont'}\n", "{\"return\":{}}");
+    expect(&r, "{'execute':'query-status'}\n", "\"running\":true");
+    rig_done(&r);
+}
+
+/* The main loop does not turn (as if a command blocked): ordinary requests wait, those out of
+ * band are answered. */
+static void test_oob(void)
+{
+    g_autofree char *line = NULL, *late = NULL;
+    Rig r;
+
+    rig_init(&r, true);
+    handshake(&r, "{'execute':'qmp_capabilities','arguments':{'enable':['oob']}}\n");
+    while (g_main_context_iteration(NULL, FALSE)) {
+    }
+    g_assert_cmpint(write(r.fd, "{'execute':'query-target','id':1}\n", 34), ==, 34);
+    g_assert_null(next_line(&r, true, 30));
+    g_assert_cmpint(write(r.fd, "{'exec-oob':'query-target','id':2}\n", 35), ==, 35);
+    line = next_line(&r, true, 3000);
+    g_assert_nonnull(line);
+    g_assert_nonnull(strstr(line, "\"id\":2"));
+    g_assert_nonnull(strstr(line, "does not support OOB"));
+    late = next_line(&r, false, 3000);
+    g_assert_nonnull(strstr(late, "\"id\":1"));
+    rig_done(&r);
+}
+
+static void test_schema(void)
+{
+    struct json_object *schema = qmp_schema(), *type, *name;
+    g_autoptr(GHashTable) names = g_hash_table_new(g_str_hash, g_str_equal);
+    static const char *const refs[] = { "arg-type", "ret-type", "element-type" };
+
+    for (size_t i = 0; i < json_object_array_length(schema); i++) {
+        struct json_object *e = json_object_array_get_idx(schema, i);
+
+        g_assert_true(json_object_object_get_ex(e, "meta-type", &type));
+        g_assert_true(json_object_object_get_ex(e, "name", &name));
+        g_assert_true(g_hash_table_add(names, (char *)json_object_get_string(name)));
+    }
+    for (size_t i = 0; i < json_object_array_length(schema); i++) {
+        for (size_t k = 0; k < G_N_ELEMENTS(refs); k++) {
+            if (json_object_object_get_ex(json_object_array_get_idx(schema, i), refs[k], &name)) {
+                g_assert_true(g_hash_table_contains(names, json_object_get_string(name)));
+            }
+        }
+    }
+    g_assert_true(g_hash_table_contains(names, "device_add"));
+    json_object_put(schema);
+}
+
+/* Every row: documented, its name unique. */
+static void test_tables(void)
+{
+    g_autoptr(GHashTable) names = g_hash_table_new(g_str_hash, g_str_equal);
+
+    for (const CommandTable *const *t = command_tables; *t; t++) {
+        for (size_t i = 0; i < (*t)->n_qmp; i++) {
+            g_assert_nonnull((*t)->qmp[i].doc);
+            g_assert_nonnull((*t)->qmp[i].run);
+            g_assert_nonnull((*t)->qmp[i].returns);
+            g_assert_true(g_hash_table_add(names, (char *)(*t)->qmp[i].name));
+        }
+        for (size_t i = 0; i < (*t)->n_hmp; i++) {
+            g_autofree char *key = g_strdup_printf("hmp %s", (*t)->hmp[i].name);
+
+            g_assert_nonnull((*t)->hmp[i].doc);
+            g_assert_false(g_hash_table_contains(names, key));
+            g_hash_table_add(names, (char *)g_intern_string(key));
+        }
+    }
+}
+
+static void test_machines(void)
+{
+    static const char *const allowed[] = {
+        "name",
+        "alias",
+        "is-default",
+        "cpu-max",
+        "deprecated",
+        "acpi",
+        "hotpluggable-cpus",
+        "numa-mem-supported",
+        "default-cpu-type",
+        "default-ram-id",
+        NULL,
+    };
+    struct json_object *none = json_object_new_object(), *list;
+
+    list = qmp_call(NULL, qmp_find("query-machines"), none, NULL);
+    g_assert_cmpuint(json_object_array_length(list), >=, 2);
+    for (size_t i = 0; i < json_object_array_length(list); i++) {
+        struct json_object *e = json_object_array_get_idx(list, i);
+
+        json_object_object_foreach(e, key, value)
+        {
+            (void)value;
+            g_assert_true(g_strv_contains(allowed, key));
+        }
+        g_assert_true(json_object_object_get_ex(e, "acpi", NULL));
+        g_assert_true(json_object_object_get_ex(e, "cpu-max", NULL));
+    }
+    json_object_put(none);
+    json_object_put(list);
+}
+
+static void test_hmp(void)
+{
+    char buf[4096];
+    g_autoptr(GString) got = g_string_new(NULL);
+    Rig r;
+
+    rig_init(&r, false);
+    send_text(&r, "info stx\x7f"
+                  "atus\r\x1b[A\rnosuch\r");
+    for (unsigned i = 0; i < 200 && !strstr(got->str, "unknown command: 'nosuch'"); i++) {
+        ssize_t n = recv(r.fd, buf, sizeof(buf), MSG_DONTWAIT);
+
+        if (n > 0) {
+            g_string_append_len(got, buf, n);
+        }
+        while (g_main_context_iteration(NULL, FALSE)) {
+        }
+        g_usleep(500);
+    }
+    g_assert_nonnull(strstr(got->str, "(qemu) "));
+    g_assert_nonnull(strstr(got->str, "VM status: paused (prelaunch)\r\n"));
+    g_assert_nonnull(
+        strstr(strstr(got->str, "VM status") + 1, "VM status: paused (prelaunch)\r\n"));
+    g_assert_nonnull(strstr(got->str, "unknown command: 'nosuch'"));
+    rig_done(&r);
+}
+
+/* Every command of the tables answers, whatever it is given. */
+static void test_hmp_all(void)
+{
+    static const char *const args[] = { "", "x", "-a", "/4xw 0x80000000", "help", "\xff\x01 %s%n" };
+    Rig r;
+
+    rig_init(&r, true);
+    for (const CommandTable *const *t = command_tables; *t; t++) {
+        for (size_t i = 0; i < (*t)->n_hmp; i++) {
+            for (size_t k = 0; k < G_N_ELEMENTS(args); k++) {
+                g_autofree char *line = g_strdup_printf("%s %s", (*t)->hmp[i].name, args[k]);
+
+                g_free(hmp_run(r.m, line));
+            }
+        }
+    }
+    g_free(hmp_run(r.m, ""));
+    g_autofree char *help = hmp_run(r.m, "help info");
+
+    g_assert_nonnull(strstr(help, "info qtree"));
+    rig_done(&r);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/qmp/handshake", test_handshake);
+    g_test_add_func("/qmp/errors", test_errors);
+    g_test_add_func("/qmp/noise", test_noise);
+    g_test_add_func("/qmp/events", test_events);
+    g_test_add_func("/qmp/oob", test_oob);
+    g_test_add_func("/qmp/schema", test_schema);
+    g_test_add_func("/qmp/tables", test_tables);
+    g_test_add_func("/qmp/machines", test_machines);
+    g_test_add_func("/hmp/session", test_hmp);
+    g_test_add_func("/hmp/all", test_hmp_all);
+    return g_test_run();
+}
