@@ -11,7 +11,7 @@ CROSS = "riscv64-linux-gnu-"
 MARCH = "rv64gc_zba_zbb_zbs_zifencei"
 C_FLAGS = ["-O2", "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-fno-pic", "-mcmodel=medany",
            "-msmall-data-limit=0", "-mabi=lp64d", "-march=" + MARCH]
-TIMEOUT = 120
+TIMEOUT = 60
 
 
 def tool(*command, **options):
