@@ -54,8 +54,7 @@ static Block **page_slot(BlockCache *c, uint64_t host)
 
 void blockcache_jump_set(BlockCache *c, Block *b, uint32_t context)
 {
-    c->jump[jump_index(b->va)] =
-        (JumpEntry){ b->va, ((uint8_t *)b - c->arena) / 16, context };
+    c->jump[jump_index(b->va)] = (JumpEntry){ b->va, ((uint8_t *)b - c->arena) / 16, context };
 }
 
 void blockcache_new_generation(BlockCache *c, uint64_t generation)

@@ -38,9 +38,9 @@ struct Block {
     uint64_t va;
     uint64_t host;
     Block *hash_next;
-    Block *page_next;   /* blocks whose bytes stand in pages of the same bucket */
+    Block *page_next; /* blocks whose bytes stand in pages of the same bucket */
     uint16_t n_ops, n_links;
-    uint16_t len;       /* bytes of guest code */
+    uint16_t len; /* bytes of guest code */
     uint16_t dead;
     /* n_links Links stand before the structure, the last one first */
     Op ops[] __attribute__((aligned(16)));
@@ -68,15 +68,15 @@ typedef struct JumpEntry {
 typedef struct BlockCache {
     uint8_t *arena;
     size_t used;
-    uint64_t generation;      /* of the TLB's contexts the jump entries are good for */
-    Op dead_op;               /* what a dead block begins with */
+    uint64_t generation; /* of the TLB's contexts the jump entries are good for */
+    Op dead_op;          /* what a dead block begins with */
     CodePages *pages;
     CodeQueue queue;
     JumpEntry jump[1u << JUMP_BITS];
     Block *hash[1u << BLOCK_BITS];
     Block *page[1u << CPAGE_BITS];
-    uint64_t epoch;           /* counts drop_all: older Block pointers are dead */
-    bool drop_all;            /* requested from outside: before the next lookup */
+    uint64_t epoch; /* counts drop_all: older Block pointers are dead */
+    bool drop_all;  /* requested from outside: before the next lookup */
     uint64_t n_built, n_dropped, n_full;
 } BlockCache;
 

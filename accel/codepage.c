@@ -97,9 +97,8 @@ static void code_written(void *opaque, RamBlock *block, uint64_t offset, uint64_
 
     for (uint64_t at = offset; at < end;) {
         uint64_t page = at / RAM_PAGE_SIZE, n = MIN(end, (page + 1) * RAM_PAGE_SIZE) - at;
-        uint64_t held = map->granules
-                            ? __atomic_load_n(&map->granules[page], __ATOMIC_SEQ_CST)
-                            : ~(uint64_t)0;
+        uint64_t held =
+            map->granules ? __atomic_load_n(&map->granules[page], __ATOMIC_SEQ_CST) : ~(uint64_t)0;
         if (held & code_granules(at, n)) {
             queue_write(map->pages, &(CodeWrite){ block, at, n });
         }

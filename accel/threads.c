@@ -22,7 +22,7 @@ typedef struct Accel {
     GCond parked;       /* some CPU parked */
     unsigned exclusive; /* nested cpus_exclusive() under way */
     bool running, quit;
-    int timer_fd;       /* one for all CPUs: the earliest deadline */
+    int timer_fd; /* one for all CPUs: the earliest deadline */
     guint timer_source;
     GPtrArray *threads;
 } Accel;

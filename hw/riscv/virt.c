@@ -100,6 +100,7 @@ static bool build_cpus(Machine *m, Virt *v, const char *model, GError **err)
             return false;
         if (m->cpus->len <= i)
             g_ptr_array_add(m->cpus, cpu);
+        type->reset(cpu, virt_map[VIRT_MROM].base);
     }
     return true;
 }

@@ -9,8 +9,8 @@
 
 /* Row indices: a GROUP takes no index of its own. */
 #define GROUP(name, index) GROUP_##name, BEFORE_##name = GROUP_##name - 1,
-#define INSN(id, ...) ROW_##id,
-#define ALIAS(id, ...) ROW_##id,
+#define INSN(id, ...)      ROW_##id,
+#define ALIAS(id, ...)     ROW_##id,
 enum {
 #include "target/riscv/isa.def"
 };
@@ -19,9 +19,9 @@ enum {
 #undef ALIAS
 
 #define GROUP(name, index)
-#define INSN(id, text_, mask_, match_, fmt, ext_) \
+#define INSN(id, text_, mask_, match_, fmt, ext_)                                                  \
     [ROW_##id] = { text_, mask_, match_, OP_##id, FMT_##fmt, EXT_##ext_ },
-#define ALIAS(id, text_, mask_, match_, fmt, ext_, base) \
+#define ALIAS(id, text_, mask_, match_, fmt, ext_, base)                                           \
     [ROW_##id] = { text_, mask_, match_, OP_##base, FMT_##fmt, EXT_##ext_ },
 const IsaRow isa_rows[] = {
 #include "target/riscv/isa.def"
@@ -48,8 +48,8 @@ const char *const isa_x_names[32] = {
     "s6",   "s7", "s8", "s9", "s10", "s11", "t3", "t4", "t5", "t6",
 };
 const char *const isa_f_names[32] = {
-    "ft0", "ft1", "ft2", "ft3", "ft4", "ft5", "ft6",  "ft7",  "fs0", "fs1", "fa0",
-    "fa1", "fa2", "fa3", "fa4", "fa5", "fa6", "fa7",  "fs2",  "fs3", "fs4", "fs5",
+    "ft0", "ft1", "ft2", "ft3", "ft4",  "ft5",  "ft6", "ft7", "fs0",  "fs1",  "fa0",
+    "fa1", "fa2", "fa3", "fa4", "fa5",  "fa6",  "fa7", "fs2", "fs3",  "fs4",  "fs5",
     "fs6", "fs7", "fs8", "fs9", "fs10", "fs11", "ft8", "ft9", "ft10", "ft11",
 };
 
@@ -76,9 +76,8 @@ static int32_t imm_s(uint32_t w)
 
 static int32_t imm_b(uint32_t w)
 {
-    return sext(place(w, 31, 31, 12) | place(w, 7, 7, 11) | place(w, 30, 25, 5) |
-                    place(w, 11, 8, 1),
-                13);
+    return sext(
+        place(w, 31, 31, 12) | place(w, 7, 7, 11) | place(w, 30, 25, 5) | place(w, 11, 8, 1), 13);
 }
 
 static int32_t imm_j(uint32_t w)
@@ -141,15 +140,15 @@ static int32_t imm_ci(uint32_t w)
 static int32_t imm_cj(uint32_t w)
 {
     return sext(place(w, 12, 12, 11) | place(w, 11, 11, 4) | place(w, 10, 9, 8) |
-                    place(w, 8, 8, 10) | place(w, 7, 7, 6) | place(w, 6, 6, 7) |
-                    place(w, 5, 3, 1) | place(w, 2, 2, 5),
+                    place(w, 8, 8, 10) | place(w, 7, 7, 6) | place(w, 6, 6, 7) | place(w, 5, 3, 1) |
+                    place(w, 2, 2, 5),
                 12);
 }
 
 static int32_t imm_cb(uint32_t w)
 {
-    return sext(place(w, 12, 12, 8) | place(w, 11, 10, 3) | place(w, 6, 5, 6) |
-                    place(w, 4, 3, 1) | place(w, 2, 2, 5),
+    return sext(place(w, 12, 12, 8) | place(w, 11, 10, 3) | place(w, 6, 5, 6) | place(w, 4, 3, 1) |
+                    place(w, 2, 2, 5),
                 9);
 }
 
@@ -331,15 +330,15 @@ void disassemble(const Insn *i, uint64_t pc, char *buf, size_t size)
     const char *const *names = fp ? isa_f_names : isa_x_names;
 
     if (format == FMT_B || format == FMT_CB) {
-        snprintf(buf, size, "%s %s,%s,0x%llx", row->text, isa_x_names[i->rs1],
-                 isa_x_names[i->rs2], (unsigned long long)(pc + i->imm));
+        snprintf(buf, size, "%s %s,%s,0x%llx", row->text, isa_x_names[i->rs1], isa_x_names[i->rs2],
+                 (unsigned long long)(pc + i->imm));
     } else if (format == FMT_J || format == FMT_CJ) {
         snprintf(buf, size, "%s %s,0x%llx", row->text, isa_x_names[i->rd],
                  (unsigned long long)(pc + i->imm));
     } else if (format == FMT_NONE) {
         snprintf(buf, size, "%s", row->text);
     } else {
-        snprintf(buf, size, "%s %s,%s,%s,%d", row->text, names[i->rd], names[i->rs1],
-                 names[i->rs2], i->imm);
+        snprintf(buf, size, "%s %s,%s,%s,%d", row->text, names[i->rd], names[i->rs1], names[i->rs2],
+                 i->imm);
     }
 }

@@ -13,18 +13,75 @@
 
 /* Extensions that instructions and CSRs belong to: bit numbers of a feature mask. */
 typedef enum IsaExt {
-    EXT_I, EXT_M, EXT_A, EXT_F, EXT_D, EXT_C, EXT_ZBA, EXT_ZBB, EXT_ZBS, EXT_ZICBOZ, EXT_ZICOND,
-    EXT_ZAWRS, EXT_ZIHINTPAUSE, EXT_SSTC, EXT_SVINVAL, EXT_SVVPTC, EXT_SVADU, EXT_SVPBMT,
-    EXT_SVNAPOT, EXT_SMAIA, EXT_SSAIA, EXT_SV48, EXT_COUNT
+    EXT_I,
+    EXT_M,
+    EXT_A,
+    EXT_F,
+    EXT_D,
+    EXT_C,
+    EXT_ZBA,
+    EXT_ZBB,
+    EXT_ZBS,
+    EXT_ZICBOZ,
+    EXT_ZICOND,
+    EXT_ZAWRS,
+    EXT_ZIHINTPAUSE,
+    EXT_SSTC,
+    EXT_SVINVAL,
+    EXT_SVVPTC,
+    EXT_SVADU,
+    EXT_SVPBMT,
+    EXT_SVNAPOT,
+    EXT_SMAIA,
+    EXT_SSAIA,
+    EXT_SV48,
+    EXT_COUNT
 } IsaExt;
 
 /* How operands stand in the word: see decode.c. */
 typedef enum IsaFormat {
-    FMT_NONE, FMT_R, FMT_R2, FMT_RS1, FMT_RS12, FMT_I, FMT_SH6, FMT_SH5, FMT_S, FMT_B, FMT_U,
-    FMT_J, FMT_CSR, FMT_FI, FMT_FS, FMT_FR, FMT_FRM, FMT_FR4,
-    FMT_CIW, FMT_CLW, FMT_CLD, FMT_CSW, FMT_CSD, FMT_CI, FMT_CI_RD, FMT_CLI, FMT_CI16SP,
-    FMT_CLUI, FMT_CB_SH, FMT_CB_IMM, FMT_CA, FMT_CJ, FMT_CB, FMT_CI_SH, FMT_CI_LDSP,
-    FMT_CI_LWSP, FMT_CI_LDSP_RD, FMT_CR_JR, FMT_CR_MV, FMT_CR_JALR, FMT_CR_ADD, FMT_CSS_SD,
+    FMT_NONE,
+    FMT_R,
+    FMT_R2,
+    FMT_RS1,
+    FMT_RS12,
+    FMT_I,
+    FMT_SH6,
+    FMT_SH5,
+    FMT_S,
+    FMT_B,
+    FMT_U,
+    FMT_J,
+    FMT_CSR,
+    FMT_FI,
+    FMT_FS,
+    FMT_FR,
+    FMT_FRM,
+    FMT_FR4,
+    FMT_CIW,
+    FMT_CLW,
+    FMT_CLD,
+    FMT_CSW,
+    FMT_CSD,
+    FMT_CI,
+    FMT_CI_RD,
+    FMT_CLI,
+    FMT_CI16SP,
+    FMT_CLUI,
+    FMT_CB_SH,
+    FMT_CB_IMM,
+    FMT_CA,
+    FMT_CJ,
+    FMT_CB,
+    FMT_CI_SH,
+    FMT_CI_LDSP,
+    FMT_CI_LWSP,
+    FMT_CI_LDSP_RD,
+    FMT_CR_JR,
+    FMT_CR_MV,
+    FMT_CR_JALR,
+    FMT_CR_ADD,
+    FMT_CSS_SD,
     FMT_CSS_SW
 } IsaFormat;
 
@@ -53,11 +110,11 @@ extern const size_t isa_n_rows;
 /* A decoded instruction. Register numbers are the guest's (0 is x0 or f0). */
 typedef struct Insn {
     uint16_t op;
-    uint16_t row;    /* index in isa_rows */
-    uint8_t len;     /* bytes: 2 or 4 */
+    uint16_t row; /* index in isa_rows */
+    uint8_t len;  /* bytes: 2 or 4 */
     uint8_t rd, rs1, rs2, rs3, rm;
-    int32_t imm;     /* sign-extended; CSR number for CSR instructions, which have the register
-                        or the 5-bit immediate in rs1 */
+    int32_t imm; /* sign-extended; CSR number for CSR instructions, which have the register
+                    or the 5-bit immediate in rs1 */
     uint32_t word;
 } Insn;
 

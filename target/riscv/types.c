@@ -2,6 +2,6 @@
 /*
  * The CPU types of this build.
  */
-#include "hw/core/cpu.h"
+#include "target/riscv/hart.h"
 
-const CpuType *const cpu_types[] = { NULL };
+const CpuType *const cpu_types[] = { &riscv_cpu_type, NULL };

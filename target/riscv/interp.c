@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The interpreter: one function that dispatches operations by computed goto, assembled from
+ * ops_*.h, and the loop around it.
+ *
+ * Inside a block nothing is tested but what each operation itself may do. The pending word is
+ * tested where a block is left. Guest registers live in the hart; cpu->pc is only valid where a
+ * block is left and during what may trap or enter a device.
+ */
+#include "target/riscv/block.h"
+#include "target/riscv/csr.h"
+#include "target/riscv/sem_fp.h"
+#include "util/log.h"
+
+#define LIKELY(x)   __builtin_expect(!!(x), 1)
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+/* --- helpers of operations --- */
+
+static inline uint64_t div_signed(uint64_t a, uint64_t b)
+{
+    if (b == 0) {
+        return UINT64_MAX;
+    }
+    return b == UINT64_MAX ? -a : (uint64_t)((int64_t)a / (int64_t)b);
+}
+
+static inline uint64_t rem_signed(uint64_t a, uint64_t b)
+{
+    if (b == 0) {
+        return a;
+    }
+    return b == UINT64_MAX ? 0 : (uint64_t)((int64_t)a % (int64_t)b);
+}
+
+static inline uint64_t ror64(uint64_t v, uint64_t n)
+{
+    return v >> (n & 63) | v << (-n & 63);
+}
+
+static inline uint64_t rol64(uint64_t v, uint64_t n)
+{
+    return ror64(v, -n);
+}
+
+static inline uint32_t ror32(uint32_t v, uint64_t n)
+{
+    return v >> (n & 31) | v << (-n & 31);
+}
+
+/* Each byte that has a bit set becomes all ones. */
+static inline uint64_t or_combine(uint64_t v)
+{
+    const uint64_t low = UINT64_C(0x7f7f7f7f7f7f7f7f);
+    uint64_t high = (((v & low) + low) | v) & ~low;
+
+    return high | (high - (high >> 7));
+}
+
+static bool cbo_zero_allowed(const RiscvCpu *cpu)
+{
+    if (cpu->priv == PRIV_M) {
+        return true;
+    }
+    return (cpu->menvcfg & ENVCFG_CBZE) && (cpu->priv == PRIV_S || (cpu->senvcfg & ENVCFG_CBZE));
+}
+
+static bool sfence_allowed(const RiscvCpu *cpu)
+{
+    return cpu->priv == PRIV_M || (cpu->priv == PRIV_S && !(cpu->mstatus & MSTATUS_TVM));
+}
+
+/* In U-mode it is legal to end wfi at once; TW makes it illegal below M. */
+static bool wfi_allowed(const RiscvCpu *cpu)
+{
+    return cpu->priv == PRIV_M || (!(cpu->mstatus & MSTATUS_TW) && cpu->priv == PRIV_S);
+}
+
+/* The instruction word of a CSR operation, for xtval. */
+static uint32_t csr_word(const Op *op)
+{
+    static const uint8_t funct3[] = { 1, 2, 3, 5, 6, 7 };
+    unsigned rd = op->rd == X_DUMP ? 0 : op->rd;
+
+    return (uint32_t)op->imm << 20 | (uint32_t)op->rs1 << 15 |
+           (uint32_t)funct3[op->id - OP_CSRRW] << 12 | rd << 7 | 0x73;
+}
+
+static void log_registers(const RiscvCpu *cpu, uint64_t pc)
+{
+    GString *s = g_string_new(NULL);
+
+    g_string_printf(s, "pc=%" PRIx64 " priv=%u", pc, cpu->priv);
+    for (unsigned i = 1; i < 32; i++) {
+        g_string_append_printf(s, " %s=%" PRIx64, isa_x_names[i], cpu->x[i]);
+    }
+    log_line("%s", s->str);
+    g_string_free(s, TRUE);
+}
+
+static void log_insn(const RiscvCpu *cpu, uint64_t pc, uint32_t word)
+{
+    if (log_on(LOG_EXEC)) {
+        log_line("exec: %016" PRIx64 " %08x", pc, word);
+    }
+    if (log_on(LOG_CPU)) {
+        log_registers(cpu, pc);
+    }
+}
+
+/* Instructions of a block before the one at an operation; rarely wanted, so counted anew. */
+static unsigned retired_before(const RiscvCpu *cpu, const Block *b, const Op *op)
+{
+    unsigned n = 0;
+
+    if (b->dead == BLOCK_ONCE || cpu->blocks.drop_all) {
+        return 0;
+    }
+    for (unsigned off = 0; off < op->off * 2u; n++) {
+        uint16_t low;
+        __builtin_memcpy(&low, (void *)(uintptr_t)(b->host + off), 2);
+        off += insn_len(low);
+    }
+    return n;
+}
+
+/* Look at the pending word. False: run() must return. */
+static bool service(RiscvCpu *cpu)
+{
+    uint32_t pending = cpu_pending(&cpu->cpu);
+
+    if (pending & (CPU_PENDING_STOP | CPU_PENDING_EXCLUSIVE)) {
+        return false;
+    }
+    cpu_clear_pending(&cpu->cpu, CPU_PENDING_INTERRUPT | CPU_PENDING_DEBUG);
+    blockcache_sync(&cpu->blocks, cpu->cpu.machine->cpus->len <= 1);
+    rv_update_mip(cpu);
+    rv_take_interrupt(cpu);
+    return true;
+}
+
+/* Blocks have log operations in them or not: begin anew when -d changed. */
+static void check_log(RiscvCpu *cpu)
+{
+    if (cpu->log_seen != log_mask) {
+        cpu->log_seen = log_mask;
+        blockcache_drop_all(&cpu->blocks);
+    }
+}
+
+/* --- the dispatch function --- */
+
+#define CASE(id)      L_##id:
+#define CASE_ALSO(id) L_##id:
+#define DISPATCH      goto *(const void *)((const char *)&&L_MV + op->handler)
+#define NEXT                                                                                       \
+    do {                                                                                           \
+        op++;                                                                                      \
+        DISPATCH;                                                                                  \
+    } while (0)
+#define ENTER(block)                                                                               \
+    do {                                                                                           \
+        b = (block);                                                                               \
+        op = b->ops;                                                                               \
+        DISPATCH;                                                                                  \
+    } while (0)
+#define RD    (cpu->x[op->rd])
+#define RS1   (cpu->x[op->rs1])
+#define RS2   (cpu->x[op->rs2])
+#define FD    (cpu->f[op->rd])
+#define FS1   (cpu->f[op->rs1])
+#define FS2   (cpu->f[op->rs2])
+#define OP_PC (b->va + op->off * 2)
+#define TRAP(cause, tval)                                                                          \
+    do {                                                                                           \
+        rv_fail(cpu, cause, tval);                                                                 \
+        goto raise;                                                                                \
+    } while (0)
+
+/* Leave through a link of the block. A near one holds as long as its target lives. */
+#define LEAVE(number, target, valid)                                                               \
+    do {                                                                                           \
+        link = block_link(b, number);                                                              \
+        cpu->retired += op->aux;                                                                   \
+        if (LIKELY(!cpu_pending(&cpu->cpu) && (valid))) {                                          \
+            ENTER(link->to);                                                                       \
+        }                                                                                          \
+        cpu->pc = (target);                                                                        \
+        goto resolve;                                                                              \
+    } while (0)
+#define LEAVE_NEAR(number, target) LEAVE(number, target, link->to != NULL)
+#define LEAVE_FAR(number, target)  LEAVE(number, target, link->context == cpu->fetch_unique)
+
+/* With no hart it only tells its handlers. */
+static const int32_t *interpret(RiscvCpu *cpu)
+{
+#define GROUP(name, index)
+#define ALIAS(id, ...)
+#define INSN(id, ...) [OP_##id] = &&L_##id - &&L_MV,
+#define X(id)         [OP_##id] = &&L_##id - &&L_MV,
+    static const int32_t handlers[OP_COUNT] = {
+#include "target/riscv/isa.def"
+        BLOCK_OPS(X)
+    };
+#undef GROUP
+#undef ALIAS
+#undef INSN
+#undef X
+    Block *b = NULL;
+    const Op *op = NULL;
+    Link *link = NULL;
+
+    if (!cpu) {
+        return handlers;
+    }
+
+service:
+    if (UNLIKELY(cpu_pending(&cpu->cpu)) && !service(cpu)) {
+        return NULL;
+    }
+lookup:
+    b = rv_block(cpu);
+    if (UNLIKELY(!b)) {
+        goto trap;
+    }
+    ENTER(b);
+
+resolve : {
+    uint64_t epoch = cpu->blocks.epoch;
+    Block *to;
+
+    if (UNLIKELY(cpu_pending(&cpu->cpu))) {
+        goto service;
+    }
+    to = rv_block(cpu);
+    if (UNLIKELY(!to)) {
+        goto trap;
+    }
+    if (to->dead == BLOCK_LIVE && epoch == cpu->blocks.epoch) {
+        *link = (Link){ to, cpu->fetch_unique };
+    }
+    ENTER(to);
+}
+
+raise: /* the operation at hand did not happen */
+    if (cpu->trap_cause == CAUSE_ABANDON) {
+        goto service; /* pc is this instruction's, or what a reset made it */
+    }
+    cpu->pc = OP_PC;
+    cpu->retired += retired_before(cpu, b, op);
+trap: /* the instruction at cpu->pc did not happen */
+    if (cpu->trap_cause >= 0) {
+        rv_trap(cpu, cpu->trap_cause, cpu->trap_tval);
+    }
+    goto service;
+
+#include "target/riscv/ops_int.h"
+#include "target/riscv/ops_mem.h"
+#include "target/riscv/ops_amo.h"
+#include "target/riscv/ops_fp.h"
+#include "target/riscv/ops_sys.h"
+}
+
+void rv_run(Cpu *c)
+{
+    RiscvCpu *cpu = riscv_cpu(c);
+
+    check_log(cpu);
+    rv_update_mip(cpu);
+    rv_check_interrupts(cpu);
+    interpret(cpu);
+}
+
+const int32_t *rv_handlers(void)
+{
+    return interpret(NULL);
+}

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Guest memory as the hart sees it when the TLB has no answer: translation, protection, RAM,
+ * and devices through the address map. The only file of the CPU that knows the map.
+ *
+ * RAM is looked up once per 2 MiB of physical address space and remembered until the map
+ * changes. A device access is made with the machine lock and nothing else held; what the CPU
+ * has cached may be gone afterwards.
+ */
+#include <string.h>
+
+#include "target/riscv/hart.h"
+#include "util/log.h"
+
+/* --- RAM --- */
+
+static uint8_t *map_ram(RiscvCpu *cpu, uint64_t pa, uint64_t len, RamBlock **block,
+                        uint64_t *offset)
+{
+    return mem_ram_ptr(&cpu->cpu.machine->memory, pa, len, block, offset);
+}
+
+uint8_t *rv_ram(RiscvCpu *cpu, uint64_t pa, RamBlock **block, uint64_t *offset)
+{
+    uint64_t number = pa >> CHUNK_BITS, in_chunk = pa & ((UINT64_C(1) << CHUNK_BITS) - 1);
+    RamChunk *c = &cpu->chunk[number % RAM_CHUNKS];
+
+    if (c->number != number + 1) {
+        uint64_t page = pa & TLB_PAGE_MASK;
+        if (map_ram(cpu, pa - in_chunk, UINT64_C(1) << CHUNK_BITS, block, offset) &&
+            (*offset & (RAM_PAGE_SIZE - 1)) == 0) {
+            *c = (RamChunk){ number + 1, *block, *offset };
+        } else if (map_ram(cpu, page, RAM_PAGE_SIZE, block, offset) &&
+                   (*offset & (RAM_PAGE_SIZE - 1)) == 0) {
+            *offset += pa - page;
+            return (*block)->host + *offset;
+        } else {
+            return NULL;
+        }
+    }
+    *block = c->block;
+    *offset = c->offset + in_chunk;
+    return c->block->host + *offset;
+}
+
+void rv_forget_ram(RiscvCpu *cpu)
+{
+    memset(cpu->chunk, 0, sizeof(cpu->chunk));
+    memset(cpu->tlb.entry, 0, sizeof(cpu->tlb.entry));
+    cpu->lr_host = 0;
+}
+
+static void forget(void *opaque)
+{
+    RiscvCpu *cpu = opaque;
+
+    rv_forget_ram(cpu);
+    cpu->blocks.drop_all = true;
+    cpu_raise_any(&cpu->cpu, CPU_PENDING_INTERRUPT);
+}
+
+static void ram_changed(void *opaque, uint64_t addr, uint64_t len, bool added)
+{
+    RiscvCpu *cpu = opaque;
+
+    cpus_exclusive(cpu->cpu.machine, forget, cpu);
+}
+
+void rv_mem_attach(RiscvCpu *cpu)
+{
+    cpu->listener = (MemListener){ ram_changed, cpu };
+    mem_listen(&cpu->cpu.machine->memory, &cpu->listener);
+    cpu->listening = true;
+}
+
+void rv_mem_detach(RiscvCpu *cpu)
+{
+    if (cpu->listening) {
+        mem_unlisten(&cpu->cpu.machine->memory, &cpu->listener);
+        cpu->listening = false;
+    }
+}
+
+/* --- one access that stays inside a page --- */
+
+typedef struct Place {
+    uint64_t pa;
+    uint8_t *host; /* NULL: a device */
+    RamBlock *block;
+    uint64_t offset;
+    bool cached; /* the TLB has it now */
+} Place;
+
+static const uint8_t access_right[] = { PMP_R, PMP_W, PMP_X };
+static const TlbKind access_tlb[] = { TLB_READ, TLB_WRITE, TLB_EXEC };
+
+/* Where va leads. The page enters the TLB if it is RAM that the access may use directly. */
+static bool find(RiscvCpu *cpu, uint64_t va, unsigned size, Access access, Place *p)
+{
+    unsigned priv = access == ACCESS_FETCH ? cpu->priv : mmu_data_priv(cpu);
+    uint8_t right = access_right[access];
+    Translation t;
+    int cause = mmu_translate(cpu, va, access, priv, &t);
+
+    if (cause == CAUSE_NONE && !pmp_allows(&cpu->pmp, priv == PRIV_M, t.pa, size, right)) {
+        cause = mmu_access_fault(access);
+    }
+    if (cause != CAUSE_NONE) {
+        return rv_fail(cpu, cause, va);
+    }
+    p->pa = t.pa;
+    p->cached = false;
+    p->host = rv_ram(cpu, t.pa, &p->block, &p->offset);
+    uint64_t page = t.pa & TLB_PAGE_MASK;
+    if (p->host && pmp_allows(&cpu->pmp, priv == PRIV_M, page, RAM_PAGE_SIZE, right) &&
+        (access != ACCESS_WRITE ||
+         ram_page_direct_write_any(p->block, p->offset / RAM_PAGE_SIZE))) {
+        uint32_t context = access == ACCESS_FETCH ? cpu->fetch_context : cpu->data_context;
+        uint64_t host_page = (uintptr_t)p->host - (t.pa - page);
+        tlb_fill(&cpu->tlb, access_tlb[access], va, context, host_page, t.leaf_bits);
+        p->cached = true;
+    }
+    return true;
+}
+
+/* A first store through a clean page marks it dirty, which is what makes the next one direct. */
+static void stored(const Place *p, uint64_t len)
+{
+    if (!p->cached) {
+        ram_written_any(p->block, p->offset, len);
+    }
+}
+
+/* --- devices --- */
+
+/* What no device answers is an access fault, but for windows that float high (PCI). */
+static bool answered(RiscvCpu *cpu, uint64_t pa, MemResult result)
+{
+    if (result == MEM_OK) {
+        return true;
+    }
+    if (result & MEM_UNMAPPED) {
+        return mem_lookup(&cpu->cpu.machine->memory, pa).background == MEM_ONES;
+    }
+    return false;
+}
+
+static bool device_access(RiscvCpu *cpu, uint64_t va, uint64_t pa, unsigned size, bool write,
+                          uint64_t *value)
+{
+    MemRegion *root = &cpu->cpu.machine->memory;
+
+    if (!cpu_lock_machine(&cpu->cpu)) {
+        return rv_fail(cpu, CAUSE_ABANDON, 0);
+    }
+    MemResult result = write ? mem_write(root, pa, size, *value) : mem_read(root, pa, size, value);
+    bool ok = answered(cpu, pa, result);
+    cpu_unlock_machine(&cpu->cpu);
+    if (!ok) {
+        if (log_on(LOG_UNIMP)) {
+            log_line("hart %u: %s of %u bytes at 0x%" PRIx64 ": no device answers", cpu->cpu.index,
+                     write ? "store" : "load", size, pa);
+        }
+        return rv_fail(cpu, write ? CAUSE_STORE_ACCESS : CAUSE_LOAD_ACCESS, va);
+    }
+    return true;
+}
+
+/* --- loads and stores --- */
+
+static bool crosses(uint64_t va, unsigned size)
+{
+    return (va & (RAM_PAGE_SIZE - 1)) + size > RAM_PAGE_SIZE;
+}
+
+static bool load_page(RiscvCpu *cpu, uint64_t va, unsigned size, uint64_t *value)
+{
+    Place p;
+
+    if (!find(cpu, va, size, ACCESS_READ, &p)) {
+        return false;
+    }
+    *value = 0;
+    if (p.host) {
+        memcpy(value, p.host, size);
+        return true;
+    }
+    return device_access(cpu, va, p.pa, size, false, value);
+}
+
+static bool store_page(RiscvCpu *cpu, uint64_t va, unsigned size, uint64_t value)
+{
+    Place p;
+
+    if (!find(cpu, va, size, ACCESS_WRITE, &p)) {
+        return false;
+    }
+    if (!p.host) {
+        return device_access(cpu, va, p.pa, size, true, &value);
+    }
+    if (!p.block->read_only) {
+        memcpy(p.host, &value, size);
+        stored(&p, size);
+    }
+    return true;
+}
+
+bool rv_load(RiscvCpu *cpu, uint64_t va, unsigned size, uint64_t *value)
+{
+    if (!crosses(va, size)) {
+        return load_page(cpu, va, size, value);
+    }
+    uint64_t result = 0;
+    for (unsigned i = 0; i < size; i++) {
+        uint64_t byte;
+        if (!load_page(cpu, va + i, 1, &byte)) {
+            return false;
+        }
+        result |= byte << (8 * i);
+    }
+    *value = result;
+    return true;
+}
+
+bool rv_store(RiscvCpu *cpu, uint64_t va, unsigned size, uint64_t value)
+{
+    Place p;
+
+    if (!crosses(va, size)) {
+        return store_page(cpu, va, size, value);
+    }
+    /* Both pages must take it before either is written. */
+    uint64_t second = (va + size - 1) & TLB_PAGE_MASK;
+    if (!find(cpu, va, 1, ACCESS_WRITE, &p) || !find(cpu, second, 1, ACCESS_WRITE, &p)) {
+        return false;
+    }
+    for (unsigned i = 0; i < size; i++) {
+        if (!store_page(cpu, va + i, 1, value >> (8 * i) & 0xff)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void *rv_amo(RiscvCpu *cpu, uint64_t va, unsigned size, bool write, RamBlock **block,
+             uint64_t *offset)
+{
+    Place p;
+
+    *block = NULL;
+    if (!find(cpu, va, size, write ? ACCESS_WRITE : ACCESS_READ, &p)) {
+        return NULL;
+    }
+    if (!p.host || (write && p.block->read_only)) {
+        rv_fail(cpu, write ? CAUSE_STORE_ACCESS : CAUSE_LOAD_ACCESS, va);
+        return NULL;
+    }
+    if (write && !p.cached) {
+        *block = p.block;
+        *offset = p.offset;
+    }
+    return p.host;
+}
+
+bool rv_zero_block(RiscvCpu *cpu, uint64_t va)
+{
+    uint64_t at = va & ~(uint64_t)(CBO_BLOCK - 1), zero = 0;
+    Place p;
+
+    if (!find(cpu, at, CBO_BLOCK, ACCESS_WRITE, &p)) {
+        cpu->trap_tval = va;
+        return false;
+    }
+    if (p.host && !p.block->read_only) {
+        memset(p.host, 0, CBO_BLOCK);
+        stored(&p, CBO_BLOCK);
+    }
+    for (unsigned i = 0; !p.host && i < CBO_BLOCK; i += 8) {
+        if (!device_access(cpu, va, p.pa + i, 8, true, &zero)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+uint8_t *rv_fetch(RiscvCpu *cpu, uint64_t va, RamBlock **block, uint64_t *offset)
+{
+    Place p;
+
+    if (!find(cpu, va, 2, ACCESS_FETCH, &p)) {
+        return NULL;
+    }
+    if (!p.host) {
+        rv_fail(cpu, CAUSE_FETCH_ACCESS, va);
+        return NULL;
+    }
+    *block = p.block;
+    *offset = p.offset;
+    return p.host;
+}

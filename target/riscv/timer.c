@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * time, stimecmp (Sstc) and the cycle counter of a hart.
+ */
+#include "target/riscv/hart.h"
+
+uint64_t rv_time(const RiscvCpu *cpu)
+{
+    return (uint64_t)clock_now_any(cpu->cpu.machine, CLOCK_KIND_VIRTUAL) / TIME_NS;
+}
+
+/* A 1 GHz counter: the virtual clock. */
+uint64_t rv_cycle(const RiscvCpu *cpu)
+{
+    return clock_now_any(cpu->cpu.machine, CLOCK_KIND_VIRTUAL);
+}
+
+void rv_timer_update(RiscvCpu *cpu)
+{
+    bool far = cpu->stimecmp > (uint64_t)INT64_MAX / TIME_NS;
+
+    rv_update_mip(cpu);
+    if (!(cpu->menvcfg & ENVCFG_STCE) || far || cpu->stip) {
+        cpu_set_deadline_any(&cpu->cpu, CLOCK_NEVER);
+    } else {
+        cpu_set_deadline_any(&cpu->cpu, cpu->stimecmp * TIME_NS);
+    }
+}

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Traps, interrupts and returns from them (privileged ISA, chapters "Machine-Level ISA" and
+ * "Supervisor-Level ISA").
+ */
+#include "target/riscv/hart.h"
+#include "util/log.h"
+
+#define CAUSE_INTERRUPT (UINT64_C(1) << 63)
+#define SLEEP_SLICE_NS  1000000
+
+/* Highest first. */
+static const uint8_t priority[] = { IRQ_MEI, IRQ_MSI, IRQ_MTI, IRQ_SEI, IRQ_SSI, IRQ_STI };
+
+static void enter_s(RiscvCpu *cpu, uint64_t cause, uint64_t tval)
+{
+    uint64_t s = cpu->mstatus;
+
+    s &= ~(MSTATUS_SPP | MSTATUS_SPIE);
+    s |= cpu->priv == PRIV_S ? MSTATUS_SPP : 0;
+    s |= s & MSTATUS_SIE ? MSTATUS_SPIE : 0;
+    cpu->mstatus = s & ~MSTATUS_SIE;
+    cpu->sepc = cpu->pc;
+    cpu->scause = cause;
+    cpu->stval = tval;
+    cpu->priv = PRIV_S;
+    cpu->pc = cpu->stvec & ~UINT64_C(3);
+    if ((cpu->stvec & 1) && (cause & CAUSE_INTERRUPT)) {
+        cpu->pc += 4 * (cause & 0x3f);
+    }
+}
+
+static void enter_m(RiscvCpu *cpu, uint64_t cause, uint64_t tval)
+{
+    uint64_t s = cpu->mstatus;
+
+    s &= ~(MSTATUS_MPP | MSTATUS_MPIE);
+    s |= (uint64_t)cpu->priv << 11;
+    s |= s & MSTATUS_MIE ? MSTATUS_MPIE : 0;
+    cpu->mstatus = s & ~MSTATUS_MIE;
+    cpu->mepc = cpu->pc;
+    cpu->mcause = cause;
+    cpu->mtval = tval;
+    cpu->priv = PRIV_M;
+    cpu->pc = cpu->mtvec & ~UINT64_C(3);
+    if ((cpu->mtvec & 1) && (cause & CAUSE_INTERRUPT)) {
+        cpu->pc += 4 * (cause & 0x3f);
+    }
+}
+
+static void enter(RiscvCpu *cpu, uint64_t cause, uint64_t tval, uint64_t delegated)
+{
+    bool to_s = cpu->priv <= PRIV_S && (delegated >> (cause & 0x3f) & 1);
+
+    if (log_on(LOG_INT)) {
+        log_line("hart %u: %s %u priv %u to %c, epc 0x%" PRIx64 ", tval 0x%" PRIx64 "",
+                 cpu->cpu.index, cause & CAUSE_INTERRUPT ? "interrupt" : "exception",
+                 (unsigned)(cause & 0x3f), cpu->priv, to_s ? 'S' : 'M', cpu->pc, tval);
+    }
+    if (to_s) {
+        enter_s(cpu, cause, tval);
+    } else {
+        enter_m(cpu, cause, tval);
+    }
+    mmu_update_contexts(cpu);
+}
+
+void rv_trap(RiscvCpu *cpu, uint64_t cause, uint64_t tval)
+{
+    enter(cpu, cause, tval, cpu->medeleg);
+}
+
+/* --- interrupts --- */
+
+void rv_update_mip(RiscvCpu *cpu)
+{
+    uint64_t mip = cpu->mip_soft;
+
+    if (cpu->menvcfg & ENVCFG_STCE) {
+        cpu->stip = rv_time(cpu) >= cpu->stimecmp;
+        mip = (mip & ~MIP(STI)) | (cpu->stip ? MIP(STI) : 0);
+    } else {
+        cpu->stip = false;
+    }
+    mip |= imsic_signals(&cpu->file[MSI_FILE_M]) ? MIP(MEI) : 0;
+    mip |= imsic_signals(&cpu->file[MSI_FILE_S]) ? MIP(SEI) : 0;
+    cpu->mip_own = mip;
+}
+
+static unsigned highest(uint64_t set)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(priority); i++) {
+        if (set >> priority[i] & 1) {
+            return priority[i];
+        }
+    }
+    return 0;
+}
+
+unsigned rv_top_interrupt(RiscvCpu *cpu, unsigned priv)
+{
+    uint64_t set = rv_mip(cpu) & cpu->mie;
+
+    return highest(priv == PRIV_M ? set & ~cpu->mideleg : set & cpu->mideleg);
+}
+
+/* The interrupt to take now; 0: none. Those for M come before those for S. */
+static unsigned due(RiscvCpu *cpu)
+{
+    uint64_t set = rv_mip(cpu) & cpu->mie;
+    uint64_t m = set & ~cpu->mideleg, s = set & cpu->mideleg;
+
+    if (set == 0) {
+        return 0;
+    }
+    if (m && (cpu->priv < PRIV_M || (cpu->mstatus & MSTATUS_MIE))) {
+        return highest(m);
+    }
+    if (s && (cpu->priv < PRIV_S || (cpu->priv == PRIV_S && (cpu->mstatus & MSTATUS_SIE)))) {
+        return highest(s);
+    }
+    return 0;
+}
+
+bool rv_take_interrupt(RiscvCpu *cpu)
+{
+    unsigned irq = due(cpu);
+
+    if (irq) {
+        enter(cpu, CAUSE_INTERRUPT | irq, 0, cpu->mideleg);
+    }
+    return irq != 0;
+}
+
+void rv_check_interrupts(RiscvCpu *cpu)
+{
+    if (due(cpu)) {
+        __atomic_fetch_or(&cpu->cpu.pending, CPU_PENDING_INTERRUPT, __ATOMIC_SEQ_CST);
+    }
+}
+
+void rv_set_input_any(Cpu *cpu, unsigned input, bool level)
+{
+    RiscvCpu *rv = riscv_cpu(cpu);
+    uint64_t bit = UINT64_C(1) << (input & 63);
+
+    if (!(bit & (MIP_S_ALL | MIP_M_ALL))) {
+        return;
+    }
+    uint64_t old = level ? __atomic_fetch_or(&rv->mip_in, bit, __ATOMIC_SEQ_CST)
+                         : __atomic_fetch_and(&rv->mip_in, ~bit, __ATOMIC_SEQ_CST);
+    if (level && !(old & bit)) {
+        cpu_raise_any(cpu, CPU_PENDING_INTERRUPT);
+    }
+}
+
+void rv_deliver_any(Cpu *cpu, MsiFile file, uint32_t id)
+{
+    RiscvCpu *rv = riscv_cpu(cpu);
+
+    if (file < MSI_FILES && imsic_deliver_any(&rv->file[file], id)) {
+        cpu_raise_any(cpu, CPU_PENDING_INTERRUPT);
+    }
+}
+
+/* --- returns --- */
+
+bool rv_mret(RiscvCpu *cpu, uint32_t word)
+{
+    uint64_t s = cpu->mstatus;
+    unsigned to = (s & MSTATUS_MPP) >> 11;
+
+    if (cpu->priv != PRIV_M) {
+        return rv_fail(cpu, CAUSE_ILLEGAL, word);
+    }
+    s = (s & ~(MSTATUS_MIE | MSTATUS_MPP)) | (s & MSTATUS_MPIE ? MSTATUS_MIE : 0) | MSTATUS_MPIE;
+    cpu->mstatus = to == PRIV_M ? s : s & ~MSTATUS_MPRV;
+    cpu->priv = to;
+    cpu->pc = cpu->mepc;
+    mmu_update_contexts(cpu);
+    rv_check_interrupts(cpu);
+    return true;
+}
+
+bool rv_sret(RiscvCpu *cpu, uint32_t word)
+{
+    uint64_t s = cpu->mstatus;
+    unsigned to = s & MSTATUS_SPP ? PRIV_S : PRIV_U;
+
+    if (cpu->priv < PRIV_S || (cpu->priv == PRIV_S && (s & MSTATUS_TSR))) {
+        return rv_fail(cpu, CAUSE_ILLEGAL, word);
+    }
+    s = (s & ~(MSTATUS_SIE | MSTATUS_SPP)) | (s & MSTATUS_SPIE ? MSTATUS_SIE : 0) | MSTATUS_SPIE;
+    cpu->mstatus = s & ~MSTATUS_MPRV;
+    cpu->priv = to;
+    cpu->pc = cpu->sepc;
+    mmu_update_contexts(cpu);
+    rv_check_interrupts(cpu);
+    return true;
+}
+
+/* --- waiting --- */
+
+/* It may end early, as the architecture allows: for a stop, or an input that is not enabled. */
+void rv_wfi(RiscvCpu *cpu)
+{
+    int64_t deadline = CLOCK_NEVER;
+
+    rv_update_mip(cpu);
+    if (rv_mip(cpu) & cpu->mie) {
+        return;
+    }
+    if ((cpu->menvcfg & ENVCFG_STCE) && cpu->stimecmp <= (uint64_t)INT64_MAX / TIME_NS) {
+        deadline = cpu->stimecmp * TIME_NS;
+    }
+    __atomic_store_n(&cpu->cpu.halted, true, __ATOMIC_RELAXED);
+    cpu_sleep_any(&cpu->cpu, deadline);
+    __atomic_store_n(&cpu->cpu.halted, false, __ATOMIC_RELAXED);
+    rv_update_mip(cpu);
+    rv_check_interrupts(cpu);
+}
+
+/* One hart: nobody else takes the reservation, so a stall only yields the host CPU for a bit. */
+void rv_wrs(RiscvCpu *cpu, bool bounded)
+{
+    if (cpu->lr_host != 0) {
+        int64_t slice = bounded ? SLEEP_SLICE_NS / 100 : SLEEP_SLICE_NS;
+        cpu_sleep_any(&cpu->cpu, clock_now_any(cpu->cpu.machine, CLOCK_KIND_VIRTUAL) + slice);
+    }
+}
