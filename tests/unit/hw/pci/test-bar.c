@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * BARs: sizing, decode enables, moving while enabled, above 4 GiB, I/O, ROM, fixed ranges,
+ * overlap with a defined winner, refusals, and cost that does not grow with the number of BARs.
+ */
+#include <glib/gstdio.h>
+#include <unistd.h>
+
+#include "pci-fixture.h"
+
+typedef struct Dev {
+    PCIDevice pci;
+    uint32_t mark;
+    uint64_t size;
+    MemRegion vga;
+} Dev;
+
+static uint64_t mark_read(void *opaque, uint64_t offset, unsigned size)
+{
+    return ((Dev *)opaque)->mark + offset;
+}
+
+static void mark_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+{
+    ((Dev *)opaque)->mark = value;
+}
+
+static const MemOps mark_ops = { .read = mark_read, .write = mark_write, .unaligned = true };
+
+static bool dev_realize(void *dev, GError **err)
+{
+    Dev *d = dev;
+
+    d->mark = 0xd0000000 | (uint32_t)d->pci.devfn << 16;
+    mem_init_mmio(&d->vga, "vga", 0x20000, &mark_ops, d);
+    pci_add_fixed_range(&d->pci, false, 0xa0000, &d->vga);
+    return true;
+}
+
+static void dev_finalize(void *dev)
+{
+    mem_fini(&((Dev *)dev)->vga);
+}
+
+static const PCIBarDesc bars[] = {
+    { .index = 0, .kind = PCI_BAR_MEM32, .size = 0x1000, .ops = &mark_ops },
+    { .index = 1, .kind = PCI_BAR_IO, .size = 32, .ops = &mark_ops },
+    { .index = 2, .kind = PCI_BAR_MEM64, .prefetch = true, .size_prop = "size", .ops = &mark_ops },
+    { .index = 4, .kind = PCI_BAR_MEM32, .size = 16, .ops = &mark_ops },
+};
+static const PlanProp props[] = {
+    PROP_SIZE(Dev, size, "size", 0x1000, 0, 0, "size of BAR 2"),
+};
+static const PCIDeviceType type = {
+    .base = { .name = "barred",
+              .kind = &pci_device_kind,
+              .size = sizeof(Dev),
+              .props = LIST(props),
+              .realize = dev_realize,
+              .finalize = dev_finalize },
+    .bars = LIST(bars),
+};
+
+enum { DEVFN = PCI_DEVFN(1, 0), BAR0 = PCI_BASE_ADDRESS_0, ALL = 0x7 };
+#define MARK(devfn) (0xd0000000u | (uint32_t)(devfn) << 16)
+
+static uint32_t size_of(Fixture *f, uint32_t reg)
+{
+    set_cfg(f, DEVFN, reg, 4, 0xffffffff);
+    return cfg(f, DEVFN, reg, 4);
+}
+
+static void test_sizing(void)
+{
+    Fixture f;
+
+    fixture_init(&f);
+    plug(&f, &type, "pcie.0", NULL, DEVFN, "size=4G");
+    for (unsigned command = 0; command <= ALL; command++) { /* decoding or not: the same answers */
+        set_cfg(&f, DEVFN, PCI_COMMAND, 2, command);
+        g_assert_cmphex(size_of(&f, BAR0), ==, 0xfffff000);
+        g_assert_cmphex(size_of(&f, BAR0 + 4), ==, 0xffffffe1);
+        g_assert_cmphex(size_of(&f, BAR0 + 8), ==, 0x0000000c); /* 4 GiB, 64-bit, prefetchable */
+        g_assert_cmphex(size_of(&f, BAR0 + 12), ==, 0xffffffff);
+        g_assert_cmphex(size_of(&f, BAR0 + 16), ==, 0xfffffff0);
+        g_assert_cmphex(size_of(&f, BAR0 + 20), ==, 0);
+        g_assert_cmphex(size_of(&f, PCI_ROM_ADDRESS), ==, 0);
+        mem_check(&f.m->memory);
+    }
+    fixture_fini(&f);
+}
+
+static void test_decode(void)
+{
+    Fixture f;
+    PCIDevice *d;
+
+    fixture_init(&f);
+    d = plug(&f, &type, "pcie.0", NULL, DEVFN, NULL);
+    set_cfg(&f, DEVFN, BAR0, 4, MMIO);
+    set_cfg(&f, DEVFN, BAR0 + 4, 4, 0x100);
+    g_assert_cmphex(pci_bar_addr(d, 0), ==, PCI_BAR_UNMAPPED);
+    g_assert_cmphex(rd(&f, MMIO, 4), ==, 0xffffffff);
+    set_cfg(&f, DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+    g_assert_cmphex(pci_bar_addr(d, 0), ==, MMIO);
+    g_assert_cmphex(rd(&f, MMIO, 4), ==, MARK(DEVFN));
+    g_assert_cmphex(rd(&f, PIO + 0x100, 4), ==, 0xffffffff);
+    set_cfg(&f, DEVFN, PCI_COMMAND, 2, PCI_COMMAND_IO);
+    g_assert_cmphex(rd(&f, MMIO, 4), ==, 0xffffffff);
+    g_assert_cmphex(rd(&f, PIO + 0x100, 4), ==, MARK(DEVFN));
+    set_cfg(&f, DEVFN, BAR0 + 4, 4, 0); /* ports from 0 are legal */
+    g_assert_cmphex(rd(&f, PIO, 4), ==, MARK(DEVFN));
+    g_assert_cmphex(pci_bar_addr(d, 5), ==, PCI_BAR_UNMAPPED);
+    fixture_fini(&f);
+}
+
+static void test_moving(void)
+{
+    Fixture f;
+
+    fixture_init(&f);
+    plug(&f, &type, "pcie.0", NULL, DEVFN, NULL);
+    set_cfg(&f, DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+    for (unsigned i = 0; i < 100; i++) {
+        set_cfg(&f, DEVFN, BAR0, 4, MMIO + 0x1000 * i);
+        g_assert_cmphex(rd(&f, MMIO + 0x1000 * i + 0x10, 4), ==, MARK(DEVFN) + 0x10);
+        g_assert_cmphex(rd(&f, MMIO + 0x1000 * (i + 1), 4), ==, 0xffffffff);
+    }
+    /* byte by byte, as an odd guest would */
+    set_cfg(&f, DEVFN, BAR0 + 1, 1, 0x50);
+    set_cfg(&f, DEVFN, BAR0 + 2, 1, 0x34);
+    g_assert_cmphex(rd(&f, 0x40345000, 4), ==, MARK(DEVFN));
+    fixture_fini(&f);
+}
+
+static void test_above_4g(void)
+{
+    Fixture f;
+    PCIDevice *d;
+
+    fixture_init(&f);
+    d = plug(&f, &type, "pcie.0", NULL, DEVFN, "size=4G");
+    set_cfg(&f, DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+    set_cfg(&f, DEVFN, BAR0 + 8, 4, 0);
+    set_cfg(&f, DEVFN, BAR0 + 12, 4, MMIO64 >> 32);
+    g_assert_cmphex(rd(&f, MMIO64 + 0xfffffff0, 4), ==, (uint32_t)(MARK(DEVFN) + 0xfffffff0));
+    g_assert_cmphex(pci_bar_addr(d, 2), ==, MMIO64);
+    set_cfg(&f, DEVFN, BAR0 + 12, 4, 0xffffffff); /* what sizing leaves: nowhere */
+    g_assert_cmphex(pci_bar_addr(d, 2), ==, PCI_BAR_UNMAPPED);
+    g_assert_cmphex(rd(&f, MMIO64, 4), ==, 0xffffffff);
+    fixture_fini(&f);
+}
+
+/* The lowest devfn wins, then the lowest BAR, whatever the order of programming. */
+static void test_overlap(void)
+{
+    Fixture f;
+    uint8_t low = PCI_DEVFN(1, 0), high = PCI_DEVFN(2, 0);
+
+    fixture_init(&f);
+    plug(&f, &type, "pcie.0", NULL, high, NULL);
+    plug(&f, &type, "pcie.0", NULL, low, NULL);
+    for (unsigned order = 0; order < 2; order++) {
+        uint8_t first = order ? low : high, second = order ? high : low;
+
+        set_cfg(&f, first, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+        set_cfg(&f, first, BAR0, 4, MMIO);
+        set_cfg(&f, second, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+        set_cfg(&f, second, BAR0, 4, MMIO);
+        g_assert_cmphex(rd(&f, MMIO, 4), ==, MARK(low));
+        set_cfg(&f, low, BAR0 + 16, 4, MMIO + 0x20);
+        g_assert_cmphex(rd(&f, MMIO + 0x20, 4), ==, MARK(low) + 0x20); /* BAR 0, not BAR 4 */
+        set_cfg(&f, low, PCI_COMMAND, 2, 0);
+        g_assert_cmphex(rd(&f, MMIO, 4), ==, MARK(high)); /* what it covered is back */
+        set_cfg(&f, high, PCI_COMMAND, 2, 0);
+    }
+    fixture_fini(&f);
+}
+
+static void test_fixed_range(void)
+{
+    uint64_t v = 0;
+    Fixture f;
+
+    fixture_init(&f);
+    plug(&f, &type, "pcie.0", NULL, DEVFN, NULL);
+    mem_read(&f.host.root.mem, 0xa0010, 4, &v);
+    g_assert_cmphex(v, ==, 0xffffffff);
+    set_cfg(&f, DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+    mem_read(&f.host.root.mem, 0xa0010, 4, &v);
+    g_assert_cmphex(v, ==, MARK(DEVFN) + 0x10);
+    fixture_fini(&f);
+}
+
+static void test_rom(void)
+{
+    g_autofree char *path = NULL, *settings = NULL, *bytes = g_malloc(3000);
+    g_autoptr(GError) err = NULL;
+    int fd = g_file_open_tmp("rom-XXXXXX", &path, &err);
+    Fixture f;
+
+    g_assert_no_error(err);
+    close(fd);
+    memset(bytes, 0x5a, 3000);
+    g_assert_true(g_file_set_contents(path, bytes, 3000, &err));
+    settings = g_strdup_printf("romfile=%s", path);
+    fixture_init(&f);
+    plug(&f, &type, "pcie.0", NULL, DEVFN, settings);
+    g_assert_cmphex(size_of(&f, PCI_ROM_ADDRESS), ==, 0xfffff001); /* 4 KiB */
+    set_cfg(&f, DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+    set_cfg(&f, DEVFN, PCI_ROM_ADDRESS, 4, MMIO + 0x8000);
+    g_assert_cmphex(rd(&f, MMIO + 0x8000, 4), ==, 0xffffffff); /* not enabled */
+    set_cfg(&f, DEVFN, PCI_ROM_ADDRESS, 4, MMIO + 0x8001);
+    g_assert_cmphex(rd(&f, MMIO + 0x8000, 4), ==, 0x5a5a5a5a);
+    g_assert_cmphex(rd(&f, MMIO + 0x8000 + 2998, 4), ==, 0x00005a5a);
+    wr(&f, MMIO + 0x8000, 4, 0);
+    g_assert_cmphex(rd(&f, MMIO + 0x8000, 4), ==, 0x5a5a5a5a);
+    refused(&f, &type, "pcie.0", NULL, PCI_DEVFN(2, 0), "romfile=/does/not/exist", "romfile");
+    g_assert_true(g_file_set_contents(path, "", 0, &err));
+    refused(&f, &type, "pcie.0", NULL, PCI_DEVFN(2, 0), settings, "are accepted");
+    fixture_fini(&f);
+    g_unlink(path);
+}
+
+static void test_refusals(void)
+{
+    static const PCIBarDesc wrong[] = {
+        { .index = 5, .kind = PCI_BAR_MEM64, .size = 0x1000 },
+        { .index = 3, .kind = PCI_BAR_MEM32, .size = 0x1000 }, /* upper half of BAR 2 */
+        { .index = 0, .kind = PCI_BAR_MEM32, .size = 0x1000 },
+        { .index = 5, .kind = PCI_BAR_IO, .size = 512 },
+        { .index = 5, .kind = PCI_BAR_MEM32, .size = 24 },
+        { .index = 5, .kind = PCI_BAR_MEM32, .size = 0 },
+    };
+    Fixture f;
+    PCIDevice *d;
+
+    fixture_init(&f);
+    refused(&f, &type, "pcie.0", NULL, DEVFN, "size=0", "as set by size");
+    refused(&f, &type, "pcie.0", NULL, DEVFN, "size=9223372036854775808", "as set by size");
+    d = plug(&f, &type, "pcie.0", NULL, DEVFN, NULL);
+    for (unsigned i = 0; i < G_N_ELEMENTS(wrong); i++) {
+        g_autoptr(GError) err = NULL;
+
+        g_assert_false(pci_add_bar(d, &wrong[i], &err));
+        g_assert_nonnull(err);
+    }
+    g_assert_true(
+        pci_add_bar(d, &(PCIBarDesc){ .index = 5, .kind = PCI_BAR_MEM32, .size = 32 }, NULL));
+    g_assert_nonnull(pci_bar_region(d, 5));
+    g_assert_null(pci_bar_region(d, 3));
+    fixture_fini(&f);
+}
+
+/* Random writes to all of the header with everything else going on: nothing wild happens. */
+static void test_noise(void)
+{
+    Fixture f;
+
+    fixture_init(&f);
+    for (unsigned i = 0; i < 4; i++) {
+        plug(&f, &type, "pcie.0", NULL, PCI_DEVFN(1 + i, 0), NULL);
+    }
+    for (unsigned i = 0; i < 20000; i++) {
+        uint8_t devfn = PCI_DEVFN(g_test_rand_int_range(1, 5), 0);
+
+        set_cfg(&f, devfn, g_test_rand_int_range(0, 0x40), 1u << g_test_rand_int_range(0, 3),
+                g_test_rand_bit() ? (uint32_t)g_test_rand_int() : 0x40000000);
+        rd(&f, MMIO + (uint32_t)g_test_rand_int() % 0x40000000, 4);
+    }
+    mem_check(&f.m->memory);
+    mem_check(&f.host.root.mem);
+    fixture_fini(&f);
+}
+
+static double toggle_ns(Fixture *f, unsigned rounds)
+{
+    gint64 start = g_get_monotonic_time();
+
+    for (unsigned i = 0; i < rounds; i++) {
+        set_cfg(f, PCI_DEVFN(0, 1), PCI_COMMAND, 2, i & 1 ? PCI_COMMAND_MEMORY : 0);
+    }
+    return (g_get_monotonic_time() - start) * 1000.0 / rounds;
+}
+
+/* Prints what a toggle costs among many; passes or fails on nothing. */
+static void test_cost(void)
+{
+    Fixture f;
+    double alone = 0;
+
+    fixture_init(&f);
+    for (unsigned i = 0; i < 256; i++) {
+        plug(&f, &type, "pcie.0", NULL, i, "multifunction=on");
+        if (i == 1) {
+            alone = toggle_ns(&f, 1000);
+        } else if (i > 1) {
+            set_cfg(&f, i, BAR0, 4, MMIO + 0x1000 * i);
+            set_cfg(&f, i, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+        }
+    }
+    g_test_message("decode toggle: %.0f ns alone, %.0f ns among 256", alone, toggle_ns(&f, 1000));
+    fixture_fini(&f);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/pci/bar/sizing", test_sizing);
+    g_test_add_func("/pci/bar/decode", test_decode);
+    g_test_add_func("/pci/bar/moving", test_moving);
+    g_test_add_func("/pci/bar/above-4g", test_above_4g);
+    g_test_add_func("/pci/bar/overlap", test_overlap);
+    g_test_add_func("/pci/bar/fixed-range", test_fixed_range);
+    g_test_add_func("/pci/bar/rom", test_rom);
+    g_test_add_func("/pci/bar/refusals", test_refusals);
+    g_test_add_func("/pci/bar/noise", test_noise);
+    g_test_add_func("/pci/bar/cost", test_cost);
+    return g_test_run();
+}

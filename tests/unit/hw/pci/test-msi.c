@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * MSI: the four layouts, message numbers, more messages asked for than there are, masks and
+ * pending bits against a model, what a loaded state may say.
+ */
+#include "pci-fixture.h"
+
+typedef struct Dev {
+    PCIDevice pci;
+    uint32_t messages;
+} Dev;
+
+static const PlanProp props[] = { PROP_U32(Dev, messages, "messages", 8, 0, UINT32_MAX, "n") };
+
+#define TYPE(n, is64, mask)                                                                        \
+    static const PCICapDesc n##_caps[] = {                                                         \
+        { .id = PCI_CAP_ID_MSI,                                                                    \
+          .prop = "msi",                                                                           \
+          .count_prop = "messages",                                                                \
+          .arg = { 0, is64, mask } },                                                              \
+    };                                                                                             \
+    static const PCIDeviceType n = {                                                               \
+        .base = { .name = #n,                                                                      \
+                  .kind = &pci_device_kind,                                                        \
+                  .size = sizeof(Dev),                                                             \
+                  .props = LIST(props) },                                                          \
+        .caps = LIST(n##_caps),                                                                    \
+        .n_irqs = 1,                                                                               \
+    }
+TYPE(type_32, 0, 0);
+TYPE(type_64, 1, 0);
+TYPE(type_32_mask, 0, 1);
+TYPE(type_64_mask, 1, 1);
+
+static const struct {
+    const PCIDeviceType *type;
+    bool is64, mask;
+    unsigned length;
+} layouts[] = {
+    { &type_32, false, false, 10 },
+    { &type_64, true, false, 14 },
+    { &type_32_mask, false, true, 20 },
+    { &type_64_mask, true, true, 24 },
+};
+
+enum { FN = PCI_DEVFN(1, 0) };
+#define TO (RAM + 0x400)
+
+static void program(Fixture *f, uint8_t pos, bool is64, unsigned log2)
+{
+    set_cfg(f, FN, PCI_COMMAND, 2, PCI_COMMAND_MASTER);
+    set_cfg(f, FN, pos + PCI_MSI_ADDRESS_LO, 4, (uint32_t)TO);
+    set_cfg(f, FN, pos + (is64 ? 12 : 8), 2, 0xab00);
+    set_cfg(f, FN, pos + PCI_MSI_CONTROL, 2, PCI_MSI_ENABLE | log2 << 4);
+}
+
+static uint32_t got(Fixture *f)
+{
+    uint32_t v = rd(f, TO, 4);
+
+    wr(f, TO, 4, 0);
+    return v;
+}
+
+static void test_layouts(void)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(layouts); i++) {
+        Fixture f;
+        PCIDevice *d;
+        uint8_t pos;
+        uint16_t flags;
+
+        fixture_init(&f);
+        d = plug(&f, layouts[i].type, "pcie.0", NULL, FN, NULL);
+        pos = pci_find_capability(d, PCI_CAP_ID_MSI);
+        g_assert_cmpuint(pci_config_entry_at(&d->config, pos)->size, ==, layouts[i].length);
+        flags = 3 << 1 | (layouts[i].is64 ? 0x80 : 0) | (layouts[i].mask ? 0x100 : 0);
+        g_assert_cmphex(cfg(&f, FN, pos + 2, 2), ==, flags);
+        for (unsigned log2 = 0; log2 < 8; log2++) {
+            unsigned granted = MIN(log2, 3);
+
+            program(&f, pos, layouts[i].is64, log2);
+            g_assert_cmphex(cfg(&f, FN, pos + 2, 2), ==, flags | 1 | granted << 4);
+            for (unsigned n = 0; n < 40; n++) {
+                msi_notify(d, n);
+                g_assert_cmphex(got(&f), ==, 0xab00 | (n & ((1u << granted) - 1)));
+            }
+        }
+        set_cfg(&f, FN, PCI_COMMAND, 2, 0); /* no bus master, no message */
+        msi_notify(d, 0);
+        g_assert_cmphex(got(&f), ==, 0);
+        fixture_fini(&f);
+    }
+}
+
+static void test_upper_address(void)
+{
+    Fixture f;
+    PCIDevice *d;
+    uint8_t pos;
+    RamBlock *block;
+    MemRegion high = { 0 };
+
+    fixture_init(&f);
+    block = machine_ram_new(f.m, "high", 4096, NULL);
+    mem_init_ram(&high, "high", block, 0, 4096);
+    mem_map(&f.m->memory, 0x7700000000, &high, 0, 0);
+    d = plug(&f, &type_64, "pcie.0", NULL, FN, NULL);
+    pos = pci_find_capability(d, PCI_CAP_ID_MSI);
+    program(&f, pos, true, 0);
+    set_cfg(&f, FN, pos + PCI_MSI_ADDRESS_LO, 4, 0x13); /* low bits are reserved */
+    set_cfg(&f, FN, pos + PCI_MSI_ADDRESS_HI, 4, 0x77);
+    msi_notify(d, 0);
+    g_assert_cmphex(rd(&f, 0x7700000010, 4), ==, 0xab00);
+    mem_fini(&high);
+    fixture_fini(&f);
+}
+
+static void test_masks(void)
+{
+    for (unsigned i = 2; i < G_N_ELEMENTS(layouts); i++) {
+        unsigned mask_at = layouts[i].is64 ? 16 : 12;
+        uint32_t mask = 0, pending = 0;
+        Fixture f;
+        PCIDevice *d;
+        uint8_t pos;
+
+        fixture_init(&f);
+        d = plug(&f, layouts[i].type, "pcie.0", NULL, FN, NULL);
+        pos = pci_find_capability(d, PCI_CAP_ID_MSI);
+        program(&f, pos, layouts[i].is64, 3);
+        for (unsigned step = 0; step < 5000; step++) {
+            unsigned n = g_test_rand_int_range(0, 8);
+            uint32_t due;
+
+            if (g_test_rand_bit()) {
+                msi_notify(d, n);
+                due = 1u << n | pending;
+            } else {
+                uint32_t v = g_test_rand_int();
+
+                set_cfg(&f, FN, pos + mask_at, 4, v);
+                set_cfg(&f, FN, pos + mask_at + 4, 4, v); /* pending bits are read-only */
+                mask = v & 0xff;
+                due = pending;
+            }
+            g_assert_true((got(&f) != 0) == ((due & ~mask) != 0));
+            pending = due & mask;
+            g_assert_cmphex(cfg(&f, FN, pos + mask_at, 4), ==, mask);
+            g_assert_cmphex(cfg(&f, FN, pos + mask_at + 4, 4), ==, pending);
+        }
+        machine_reset(f.m, RESET_HOT);
+        g_assert_cmphex(cfg(&f, FN, pos + mask_at + 4, 4), ==, 0);
+        fixture_fini(&f);
+    }
+}
+
+static void test_counts(void)
+{
+    static const char *const wrong[] = { "messages=3", "messages=33", "messages=64",
+                                         "messages=4294967295" };
+    Fixture f;
+
+    fixture_init(&f);
+    for (unsigned i = 0; i < G_N_ELEMENTS(wrong); i++) {
+        refused(&f, &type_64, "pcie.0", "d", FN, wrong[i], "1, 2, 4, 8, 16 or 32");
+    }
+    for (unsigned n = 1; n <= 32; n *= 2) {
+        g_autofree char *s = g_strdup_printf("messages=%u", n);
+        PCIDevice *d = plug(&f, &type_64_mask, "pcie.0", "d", FN, s);
+
+        set_cfg(&f, FN, pci_find_capability(d, PCI_CAP_ID_MSI) + 16, 4, ~0u);
+        g_assert_cmphex(cfg(&f, FN, pci_find_capability(d, PCI_CAP_ID_MSI) + 16, 4), ==,
+                        (uint32_t)((1ull << n) - 1));
+        device_unplug(&d->dev);
+    }
+    fixture_fini(&f);
+}
+
+static void test_loaded(void)
+{
+    g_autoptr(GByteArray) bytes = g_byte_array_new();
+    g_autoptr(GError) err = NULL;
+    ByteWriter w = { bytes };
+    ByteReader r;
+    Fixture f;
+    PCIDevice *d;
+    uint8_t pos;
+
+    fixture_init(&f);
+    d = plug(&f, &type_64, "pcie.0", "d", FN, NULL);
+    pos = pci_find_capability(d, PCI_CAP_ID_MSI);
+    pci_device_save(d, &w);
+    bytes->data[8 + pos + 2] |= 7 << 4; /* more messages than it has */
+    reader_init(&r, bytes->data, bytes->len);
+    g_assert_false(pci_device_load(d, &r, "d", &err));
+    g_assert_nonnull(strstr(err->message, "at most 8"));
+    fixture_fini(&f);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/pci/msi/layouts", test_layouts);
+    g_test_add_func("/pci/msi/upper-address", test_upper_address);
+    g_test_add_func("/pci/msi/masks", test_masks);
+    g_test_add_func("/pci/msi/counts", test_counts);
+    g_test_add_func("/pci/msi/loaded", test_loaded);
+    return g_test_run();
+}
