@@ -301,7 +301,7 @@ static void run(bool extended, unsigned long sequences)
 
     seed = g_test_rand_int() | 1;
     while (sequences > 0) {
-        unsigned long here = MIN(sequences, 1 + rnd(extended ? 1000 : 200));
+        unsigned long want = 1 + rnd(extended ? 1000 : 200), here = MIN(sequences, want);
 
         memset(m, 0, sizeof(*m));
         m->extended = extended;
