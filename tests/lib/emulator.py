@@ -78,8 +78,8 @@ class Qmp:
             self.events.append(answer)
 
     def command(self, name: str, timeout: float | None = None, **arguments: Any) -> Any:
-        """Send a command and return its result; an error fails the test. `_` stands for `-`."""
-        answer = self.raw(name, {k.replace("_", "-"): v for k, v in arguments.items()}, timeout)
+        """Send a command and return its result; an error fails the test."""
+        answer = self.raw(name, arguments, timeout)
         if "error" in answer:
             raise TestFailure(f"QMP {name}: {answer['error']['desc']}")
         return answer["return"]
@@ -186,10 +186,11 @@ class Emulator:
 
     def shell(self, command: str, timeout: float = 30) -> str:
         """Run a command in the guest's shell; its output. A status other than 0 fails."""
-        self.send(f"{command}; echo \"@$?@\"\n")
+        self.send(f"echo '@'begin; {command}; echo \"@$?@\"\n")     # no marker in the echo of it
+        self.expect("^@begin\n", timeout)
         start = self.seen
-        match = self.expect(r"@(\d+)@", timeout)
-        text = self.console[start:match.start()].partition("\n")[2]
+        match = self.expect(r"^@(\d+)@", timeout)
+        text = self.console[start:match.start()]
         if match[1] != "0":
             raise self.fail(f"the guest's '{command}' ended with status {match[1]}")
         return text

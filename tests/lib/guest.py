@@ -64,3 +64,11 @@ def finish(guest: Emulator, timeout: float = 120) -> str:
     if status != 0:
         raise guest.fail(f"the emulator ended with status {status} after the guest powered off")
     return guest.console[start:done.start()]
+
+
+def shell_ready(guest: Emulator, timeout: float = 120) -> None:
+    """Wait for the shell of a guest that was given nothing to run, and quieten its terminal."""
+    guest.expect("^BACKPLANE-INIT", timeout)
+    guest.expect("# $", timeout)
+    guest.send("stty -echo; PS1=''\n")
+    guest.shell("true")

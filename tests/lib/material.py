@@ -47,14 +47,14 @@ def key_of(*parts: object) -> str:
 
 
 @contextlib.contextmanager
-def locked(cache: Path) -> Iterator[None]:
-    """Hold the cache: two runs never write it at the same time."""
+def locked(cache: Path, what: str) -> Iterator[None]:
+    """Hold one part of the cache: two runs never write it at the same time."""
     cache.mkdir(parents=True, exist_ok=True)
-    with open(cache / ".lock", "w", encoding="ascii") as lock:
+    with open(cache / f".lock-{what}", "w", encoding="ascii") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say(f"waiting for another run that holds {cache}")
+            say(f"waiting for another run that makes the {what} in {cache}")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
