@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "accel/accel.h"
+#include "hw/pci/port.h"
 
 static const BoardType *board_find(const char *name)
 {
@@ -153,8 +154,13 @@ static bool device_del(Machine *m, Device *dev, GError **err)
                     device_name(dev), dev->type->name);
         return false;
     }
-    device_unplug(dev);
-    return true;
+    /* There is no guest to ask before it ran, nor on a bus without slots of its own. */
+    if (m->state == RUN_PRELAUNCH || dev->type->kind != &pci_device_kind
+        || dev->bus->kind == PLAN_BUS_PCI) {
+        device_unplug(dev);
+        return true;
+    }
+    return pci_unplug_request((PCIDevice *)dev, 0, err);
 }
 
 static bool do_cont(Machine *m, GError **err)

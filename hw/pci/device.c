@@ -80,7 +80,7 @@ static void pci_detach(Device *dev)
 {
     PCIDevice *d = (PCIDevice *)dev;
     PCIBridge *parent = d->bus ? d->bus->bridge : NULL;
-    bool was_present = d->present;
+    bool was_plugged = dev->realized; /* its slot may have been without power */
 
     if (!d->bus) {
         return;
@@ -91,7 +91,7 @@ static void pci_detach(Device *dev)
     if (pci_bridge_of(d)) {
         pci_bridge_fini((PCIBridge *)d);
     }
-    if (parent && parent->presence && was_present) {
+    if (parent && parent->presence && was_plugged) {
         parent->presence(parent, d, false);
     }
     pci_bus_leave(d);
@@ -125,6 +125,19 @@ static void pci_ready(Device *dev)
     }
 }
 
+void pci_device_power(PCIDevice *d, bool on)
+{
+    if (!d->bus || d->present == on) {
+        return;
+    }
+    d->present = on;
+    if (on) {
+        device_reset_tree(&d->dev, RESET_COLD);
+    }
+    pci_intx_update(d);
+    pci_resync(d);
+}
+
 static void pci_finalize(Device *dev)
 {
     PCIDevice *d = (PCIDevice *)dev;
@@ -143,6 +156,9 @@ uint32_t pci_device_config_read(PCIDevice *d, uint32_t reg, unsigned len)
 {
     const PCIDeviceType *type = pci_type(d);
 
+    if (reg >= PCI_EXT_CAP_BASE) {
+        pci_ari_refresh(d);
+    }
     if (type->config_reading && device_enter(&d->dev)) {
         type->config_reading(d, reg, len);
         device_leave(&d->dev);

@@ -1,29 +1,61 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The PCI Express capability (PCIe 5.0 7.5.3): endpoints and root-complex integrated endpoints.
+ * The PCI Express capability (PCIe 5.0 7.5.3) of every port type: what each shows, from one
+ * table, and what its registers do. Slots are hotplug.c's.
  */
+#include "hw/pci/exp_regs.h"
 #include "hw/pci/pci_int.h"
+#include "hw/pci/port.h"
 
-enum {
-    EXP_FLAGS = 0x02,
-    EXP_DEVCAP = 0x04,
-    EXP_DEVCTL = 0x08,
-    EXP_DEVSTA = 0x0a,
-    EXP_LNKCAP = 0x0c,
-    EXP_LNKSTA = 0x12,
-    EXP_SIZEOF = 0x3c,
+/* What a port type shows. Widths and speeds are the port's properties where it has them. */
+typedef struct PortShape {
+    uint8_t type;
+    bool link, slot, root, flr, forwards_ari, prefixes;
+} PortShape;
 
-    FLAGS_VERSION_2 = 2,
-    FLAGS_TYPE_SHIFT = 4,
-    TYPE_ENDPOINT = 0,
-    TYPE_RC_INTEGRATED = 9,
-    DEVCAP_ROLE_BASED = 1 << 15,
-    DEVCAP_FLR = 1 << 28,
-    DEVCTL_RW = 0xf, /* the four error reporting enables */
-    DEVCTL_FLR = 1 << 15,
-    DEVSTA_W1C = 0xf, /* the four error detected bits */
-    LINK_2_5GT_X1 = 1 | 1 << 4,
+static const PortShape shapes[] = {
+    [PLAN_PCI_NONE] = { .type = EXP_TYPE_ENDPOINT, .link = true, .flr = true },
+    [PLAN_PCI_ENDPOINT] = { .type = EXP_TYPE_ENDPOINT, .link = true, .flr = true },
+    [PLAN_PCI_ROOT_PORT] = { .type = EXP_TYPE_ROOT_PORT,
+                             .link = true,
+                             .slot = true,
+                             .root = true,
+                             .forwards_ari = true,
+                             .prefixes = true },
+    [PLAN_PCI_UPSTREAM] = { .type = EXP_TYPE_UPSTREAM,
+                            .link = true,
+                            .flr = true,
+                            .prefixes = true },
+    [PLAN_PCI_DOWNSTREAM] = { .type = EXP_TYPE_DOWNSTREAM,
+                              .link = true,
+                              .slot = true,
+                              .forwards_ari = true,
+                              .prefixes = true },
+    [PLAN_PCI_PCIE_BRIDGE] = { .type = EXP_TYPE_PCIE_BRIDGE, .link = true },
+    [PLAN_PCI_BRIDGE] = { .type = EXP_TYPE_PCIE_BRIDGE },
+    [PLAN_PCI_EXTRA_ROOT] = { .type = EXP_TYPE_RC_INTEGRATED },
+    [PLAN_PCI_HOST] = { .type = EXP_TYPE_RC_INTEGRATED },
 };
+
+/* Link speeds and widths by the index of their property (port types list the names). */
+static const uint8_t speeds[] = { 1, 2, 3, 4, 5 };
+static const uint8_t widths[] = { 1, 2, 4, 8, 12, 16, 32 };
+
+static PortShape shape_of(const PCIDevice *d)
+{
+    PortShape s = shapes[pci_type(d)->role];
+
+    if (s.type == EXP_TYPE_ENDPOINT && d->bus->bus.kind == PLAN_BUS_PCIE_ROOT) {
+        s.type = EXP_TYPE_RC_INTEGRATED; /* no link to the complex it is part of */
+        s.link = false;
+    }
+    return s;
+}
+
+static bool is_port(const PCIDevice *d)
+{
+    return shapes[pci_type(d)->role].slot;
+}
 
 static uint16_t express_length(const PCIDeviceType *type, const PCICapDesc *desc)
 {
@@ -35,19 +67,78 @@ static bool express_wanted(const PCIDevice *d, const PCICapDesc *desc)
     return d->express;
 }
 
+static void setup_link(PCIDevice *d, uint16_t pos)
+{
+    PCIConfig *c = &d->config;
+    uint32_t speed = 1, width = 1, cap = 0;
+
+    if (is_port(d)) {
+        PCIPort *p = (PCIPort *)d;
+
+        speed = speeds[MIN(p->speed, G_N_ELEMENTS(speeds) - 1)];
+        width = widths[MIN(p->width, G_N_ELEMENTS(widths) - 1)];
+        cap = EXP_LNKCAP_ASPM_L0S | EXP_LNKCAP_DLLLARC | (speed > 1 ? EXP_LNKCAP_LBNC : 0) |
+              (uint32_t)p->port << EXP_LNKCAP_PORT_SHIFT;
+        pci_config_mask_set(c, PCI_WMASK, pos + EXP_LNKCTL, 2, EXP_LNKCTL_RW);
+        pci_config_mask_set(c, PCI_W1CMASK, pos + EXP_LNKSTA, 2, EXP_LNKSTA_LBMS | EXP_LNKSTA_LABS);
+        /* Link state follows what is plugged: state, not identity. */
+        pci_config_mask_set(c, PCI_CMASK, pos + EXP_LNKSTA, 2, 0);
+    }
+    pci_config_set(c, pos + EXP_LNKCAP, 4, speed | width << EXP_LNKCAP_WIDTH_SHIFT | cap);
+    pci_config_set(c, pos + EXP_LNKSTA, 2, 1 | 1 << EXP_LNKCAP_WIDTH_SHIFT);
+    if (speed > 1) {
+        pci_config_set(c, pos + EXP_LNKCAP2, 4, ((1u << speed) - 1) << 1);
+        pci_config_set(c, pos + EXP_LNKCTL2, 2, speed);
+    }
+}
+
+static void setup_slot(PCIDevice *d, uint16_t pos)
+{
+    PCIPort *p = (PCIPort *)d;
+    PCIConfig *c = &d->config;
+    uint32_t cap = (uint32_t)p->slot << EXP_SLTCAP_NUMBER_SHIFT;
+
+    if (p->hotplug_prop) {
+        cap |= EXP_SLTCAP_ABP | EXP_SLTCAP_PCP | EXP_SLTCAP_AIP | EXP_SLTCAP_PIP | EXP_SLTCAP_HPS |
+               EXP_SLTCAP_HPC | EXP_SLTCAP_EIP;
+        pci_config_mask_set(c, PCI_WMASK, pos + EXP_SLTCTL, 2, EXP_SLTCTL_RW);
+        pci_config_mask_set(c, PCI_W1CMASK, pos + EXP_SLTSTA, 2, EXP_SLTSTA_W1C);
+    }
+    pci_config_set(c, pos + EXP_SLTCAP, 4, cap);
+    pci_config_mask_set(c, PCI_CMASK, pos + EXP_SLTSTA, 2, 0);
+}
+
+static void setup_root(PCIDevice *d, uint16_t pos)
+{
+    pci_config_mask_set(&d->config, PCI_WMASK, pos + EXP_RTCTL, 2, EXP_RTCTL_RW);
+    pci_config_mask_set(&d->config, PCI_W1CMASK, pos + EXP_RTSTA, 4, EXP_RTSTA_PME);
+}
+
 static bool express_setup(PCIDevice *d, unsigned row, uint16_t pos, GError **err)
 {
-    bool integrated = d->bus->bus.kind == PLAN_BUS_PCIE_ROOT;
-    unsigned type = integrated ? TYPE_RC_INTEGRATED : TYPE_ENDPOINT;
+    PortShape s = shape_of(d);
     PCIConfig *c = &d->config;
 
-    pci_config_set(c, pos + EXP_FLAGS, 2, FLAGS_VERSION_2 | type << FLAGS_TYPE_SHIFT);
-    pci_config_set(c, pos + EXP_DEVCAP, 4, DEVCAP_ROLE_BASED | DEVCAP_FLR);
-    pci_config_mask_set(c, PCI_WMASK, pos + EXP_DEVCTL, 2, DEVCTL_RW);
-    pci_config_mask_set(c, PCI_W1CMASK, pos + EXP_DEVSTA, 2, DEVSTA_W1C);
-    if (!integrated) {
-        pci_config_set(c, pos + EXP_LNKCAP, 4, LINK_2_5GT_X1);
-        pci_config_set(c, pos + EXP_LNKSTA, 2, LINK_2_5GT_X1);
+    pci_config_set(c, pos + EXP_FLAGS, 2,
+                   EXP_FLAGS_VERSION_2 | s.type << EXP_FLAGS_TYPE_SHIFT |
+                       (s.slot ? EXP_FLAGS_SLOT : 0));
+    pci_config_set(c, pos + EXP_DEVCAP, 4, EXP_DEVCAP_ROLE_BASED | (s.flr ? EXP_DEVCAP_FLR : 0));
+    pci_config_mask_set(c, PCI_WMASK, pos + EXP_DEVCTL, 2, EXP_DEVCTL_ERRORS);
+    pci_config_mask_set(c, PCI_W1CMASK, pos + EXP_DEVSTA, 2, EXP_DEVSTA_ERRORS);
+    pci_config_set(c, pos + EXP_DEVCAP2, 4,
+                   (s.forwards_ari ? EXP_DEVCAP2_ARI : 0) |
+                       (s.prefixes ? EXP_DEVCAP2_END_END_PREFIX : 0));
+    if (s.forwards_ari) {
+        pci_config_mask_set(c, PCI_WMASK, pos + EXP_DEVCTL2, 2, EXP_DEVCTL2_ARI);
+    }
+    if (s.link) {
+        setup_link(d, pos);
+    }
+    if (s.slot) {
+        setup_slot(d, pos);
+    }
+    if (s.root) {
+        setup_root(d, pos);
     }
     return true;
 }
@@ -57,15 +148,65 @@ static void express_placed(PCIDevice *d, unsigned row)
     d->exp_pos = d->cap_pos[row];
 }
 
+/* --- guest writes --- */
+
+static void follow_ari(PCIDevice *d)
+{
+    PCIBridge *br = pci_bridge_of(d);
+
+    if (br && shapes[pci_type(d)->role].forwards_ari) {
+        br->ari_forwarding =
+            pci_config_get(&d->config, d->exp_pos + EXP_DEVCTL2, 2) & EXP_DEVCTL2_ARI;
+    }
+}
+
 static void express_written(PCIDevice *d, unsigned row, const PCIConfigWrite *w)
 {
+    uint16_t pos = d->cap_pos[row];
     uint32_t value;
 
-    pci_write_bits(w, d->cap_pos[row] + EXP_DEVCTL, 2, &value);
-    if (value & DEVCTL_FLR) {
+    pci_write_bits(w, pos + EXP_DEVCTL, 2, &value);
+    if ((value & EXP_DEVCTL_FLR) && shape_of(d).flr) {
         pci_reset_state(d, RESET_FUNCTION);
         pci_reset_outputs(d);
+        return;
     }
+    follow_ari(d);
+    if (is_port(d) && pci_write_bits(w, pos + EXP_SLTCTL, 2, &value)) {
+        pci_port_slot_control((PCIPort *)d, pci_write_old(d, w, pos + EXP_SLTCTL, 2));
+    } else if (is_port(d)) {
+        pci_port_update_irq((PCIPort *)d);
+    }
+}
+
+static void express_reset(PCIDevice *d, unsigned row, ResetKind kind)
+{
+    uint16_t pos = d->cap_pos[row];
+    PCIConfig *c = &d->config;
+    uint32_t speed = pci_config_get(c, pos + EXP_LNKCAP, 4) & 0xf;
+
+    if (speed > 1) {
+        pci_config_set(c, pos + EXP_LNKCTL2, 2, speed);
+    }
+    if (is_port(d)) {
+        PCIPort *p = (PCIPort *)d;
+
+        if (p->hotplug_prop) {
+            bool there = p->br.sec.bus.name && p->br.sec.bus.members->len > 0;
+
+            pci_config_set(c, pos + EXP_SLTCTL, 2,
+                           EXP_SLTCTL_AIC_OFF |
+                               (there ? EXP_SLTCTL_PIC_ON : EXP_SLTCTL_PIC_OFF | EXP_SLTCTL_PCC));
+        }
+        pci_port_reset(p);
+    }
+    follow_ari(d);
+}
+
+static bool express_loaded(PCIDevice *d, unsigned row, const char *path, GError **err)
+{
+    follow_ari(d);
+    return true;
 }
 
 const PCICapClass pci_express_class = {
@@ -77,4 +218,6 @@ const PCICapClass pci_express_class = {
     .setup = express_setup,
     .placed = express_placed,
     .written = express_written,
+    .reset = express_reset,
+    .loaded = express_loaded,
 };

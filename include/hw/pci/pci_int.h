@@ -95,7 +95,9 @@ int pci_cap_row_at(const PCIDevice *d, uint16_t pos);
 bool pci_wants_express(const PCIDevice *d);
 
 extern const PCICapClass pci_pm_class, pci_msi_class, pci_msix_class, pci_vendor_class,
-    pci_express_class;
+    pci_express_class, pci_ssvid_class, pci_aer_class, pci_acs_class, pci_dsn_class, pci_ari_class;
+/* ARI: put what stands behind d on the bus into its Next Function Number. */
+void pci_ari_refresh(PCIDevice *d);
 
 /* --- bar.c --- */
 typedef struct PCIBar {
@@ -142,6 +144,9 @@ void pci_apply_effects(PCIDevice *d, uint32_t effects, const PCIConfigWrite *w);
 /* The two phases of a reset of one function, the type's own included, without any check. */
 void pci_reset_state(PCIDevice *d, ResetKind kind);
 void pci_reset_outputs(PCIDevice *d);
+/* Slot power of a plugged function: off, it answers nothing; on again, it comes up as after a
+ * cold reset. */
+void pci_device_power(PCIDevice *d, bool on);
 /* Recompute everything that follows from the config bytes (after a load). */
 void pci_resync(PCIDevice *d);
 

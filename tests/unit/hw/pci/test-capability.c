@@ -333,7 +333,7 @@ static void test_model(void)
 
 static void test_ext_model(void)
 {
-    run(true, sequences(1000000) / 10);
+    run(true, sequences(1000000) / 50);
 }
 
 /* --- what a walk does with lists that no routine made --- */

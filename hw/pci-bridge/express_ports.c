@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Express ports: pcie-root-port, and the two halves of a switch, x3130-upstream and
+ * xio3130-downstream.
+ */
+#include "hw/pci/port.h"
+
+static const char *const speed_names[] = { "2_5", "5", "8", "16", "32", NULL };
+static const char *const width_names[] = { "1", "2", "4", "8", "12", "16", "32", NULL };
+enum { SPEED_2_5 = 0, SPEED_16 = 3, WIDTH_1 = 0, WIDTH_32 = 6 };
+
+/* Rows of every port with a slot. */
+#define PORT_PROPS(def_speed, def_width)                                                           \
+    PROP_U8(PCIPort, port, "port", 0, 0, 255, "port number"),                                      \
+        PROP_U8(PCIPort, chassis, "chassis", 0, 0, 255, "chassis the slot is in"),                 \
+        PROP_U16(PCIPort, slot, "slot", 0, 0, 8191, "physical slot number"),                       \
+        PROP_BOOL(PCIPort, hotplug_prop, "hotplug", true, "the slot can be plugged live"),         \
+        PROP_ENUM(PCIPort, speed, "x-speed", (def_speed), speed_names,                             \
+                  "greatest link speed, GT/s"),                                                    \
+        PROP_ENUM(PCIPort, width, "x-width", (def_width), width_names, "greatest link width")
+
+static bool port_realize(void *dev, GError **err)
+{
+    pci_port_init(dev);
+    return true;
+}
+
+static void port_unrealize(void *dev)
+{
+    pci_port_fini(dev);
+}
+
+static bool upstream_realize(void *dev, GError **err)
+{
+    pci_bridge_set_io32(dev);
+    return true;
+}
+
+static bool downstream_realize(void *dev, GError **err)
+{
+    pci_bridge_set_io32(dev);
+    return port_realize(dev, err);
+}
+
+/* --- pcie-root-port --- */
+
+static const PCIBarDesc root_port_bars[] = {
+    { .index = 0, .kind = PCI_BAR_MEM32, .size = 0 }, /* MSI-X */
+};
+static const PCICapDesc root_port_caps[] = {
+    { .id = 0x10, .prop = "express", .required = true, .at = 0x54 },
+    { .id = 0x11, .prop = "msix", .at = 0x48, .arg = { 1, 0, 0, 0 } },
+    { .id = 0x0d, .prop = "ssvid", .at = 0x40, .arg = { 0x1b36, 0 } },
+    { .id = 0x01, .extended = true, .prop = "aer", .at = 0x100 },
+    { .id = 0x0d, .extended = true, .prop = "acs", .at = 0x148, .arg = { 0x5f } },
+};
+static const PlanProp root_port_props[] = { PORT_PROPS(SPEED_16, WIDTH_32) };
+
+static const PCIDeviceType root_port = {
+    .base = { .name = "pcie-root-port",
+              .doc = "PCI Express root port with a hot-plug slot",
+              .kind = &pci_device_kind,
+              .size = sizeof(PCIPort),
+              .props = LIST(root_port_props),
+              .vmstate = &pci_port_state,
+              .realize = port_realize,
+              .unrealize = port_unrealize },
+    .vendor = 0x1b36,
+    .device = 0x000c,
+    .class_code = 0x060400,
+    .slots = PLAN_SLOT_EXPRESS,
+    .role = PLAN_PCI_ROOT_PORT,
+    .bars = LIST(root_port_bars),
+    .caps = LIST(root_port_caps),
+    .n_irqs = 1,
+};
+PCI_DEVICE_TYPE(root_port);
+
+/* --- the switch --- */
+
+static const PCICapDesc switch_caps[] = {
+    { .id = 0x10, .prop = "express", .required = true, .at = 0x90 },
+    { .id = 0x0d, .prop = "ssvid", .at = 0x80, .arg = { 0, 0 } },
+    { .id = 0x05, .prop = "msi", .at = 0x70, .arg = { 1, true, false } },
+    { .id = 0x01, .extended = true, .prop = "aer", .at = 0x100 },
+};
+static const PlanProp downstream_props[] = { PORT_PROPS(SPEED_2_5, WIDTH_1) };
+static const VmField upstream_fields[] = { VM_RECORD(PCIBridge, pci, PCIDevice, &pci_record_ops) };
+static const VmState upstream_state = { .name = "switch-upstream",
+                                        .version = 1,
+                                        .fields = LIST(upstream_fields) };
+
+static const PCIDeviceType upstream = {
+    .base = { .name = "x3130-upstream",
+              .doc = "upstream port of a PCI Express switch",
+              .kind = &pci_device_kind,
+              .size = sizeof(PCIBridge),
+              .vmstate = &upstream_state,
+              .hotpluggable = true,
+              .realize = upstream_realize },
+    .vendor = 0x104c,
+    .device = 0x8232,
+    .revision = 2,
+    .class_code = 0x060400,
+    .slots = PLAN_SLOT_EXPRESS,
+    .role = PLAN_PCI_UPSTREAM,
+    .caps = LIST(switch_caps),
+};
+PCI_DEVICE_TYPE(upstream);
+
+static const PCIDeviceType downstream = {
+    .base = { .name = "xio3130-downstream",
+              .doc = "downstream port of a PCI Express switch with a hot-plug slot",
+              .kind = &pci_device_kind,
+              .size = sizeof(PCIPort),
+              .props = LIST(downstream_props),
+              .vmstate = &pci_port_state,
+              .realize = downstream_realize,
+              .unrealize = port_unrealize },
+    .vendor = 0x104c,
+    .device = 0x8233,
+    .revision = 1,
+    .class_code = 0x060400,
+    .slots = PLAN_SLOT_EXPRESS,
+    .role = PLAN_PCI_DOWNSTREAM,
+    .caps = LIST(switch_caps),
+    .n_irqs = 1,
+};
+PCI_DEVICE_TYPE(downstream);

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Advanced Error Reporting (PCIe 5.0 7.8.4): registers, the way of an error from the function that
+ * found it to the root port (6.2.4 to 6.2.6), and the root port's status and interrupt.
+ */
+#include "hw/pci/aer.h"
+
+#include <string.h>
+
+#include "hw/pci/exp_regs.h"
+#include "hw/pci/pci_int.h"
+#include "hw/pci/port.h"
+
+enum {
+    UNCOR_STATUS = 0x04,
+    UNCOR_MASK = 0x08,
+    UNCOR_SEVERITY = 0x0c,
+    COR_STATUS = 0x10,
+    COR_MASK = 0x14,
+    CAP = 0x18,
+    HEADER_LOG = 0x1c,
+    ROOT_COMMAND = 0x2c,
+    ROOT_STATUS = 0x30,
+    COR_SOURCE = 0x34,
+    UNCOR_SOURCE = 0x36,
+    PREFIX_LOG = 0x38,
+    AER_SIZEOF = 0x48,
+
+    UNCOR_BITS = 0x03fff030,
+    UNCOR_FATAL_BY_DEFAULT = 0x00462030,
+    COR_BITS = 0xf1c1,
+    COR_MASKED_BY_DEFAULT = 0xe000,
+    COR_ADVISORY = 1 << 13,
+    CAP_FIRST_ERROR = 0x1f,
+    CAP_ECRC = 0xa0, /* generation and checking capable */
+    CAP_ECRC_ENABLES = 0x140,
+    CAP_MULTIPLE_HEADERS = 1 << 9,
+
+    ROOT_COMMAND_RW = 7,
+    ROOT_STATUS_W1C = 0x7f,
+    ROOT_COR = 1 << 0,
+    ROOT_COR_MULTIPLE = 1 << 1,
+    ROOT_UNCOR = 1 << 2,
+    ROOT_UNCOR_MULTIPLE = 1 << 3,
+    ROOT_FIRST_FATAL = 1 << 4,
+    ROOT_NONFATAL = 1 << 5,
+    ROOT_FATAL = 1 << 6,
+    COMMAND_COR = 1,
+    COMMAND_NONFATAL = 2,
+    COMMAND_FATAL = 4,
+};
+
+typedef enum Message { MESSAGE_COR, MESSAGE_NONFATAL, MESSAGE_FATAL } Message;
+
+static bool is_root(const PCIDevice *d)
+{
+    return pci_type(d)->role == PLAN_PCI_ROOT_PORT;
+}
+
+static uint32_t get(const PCIDevice *d, uint16_t at, unsigned len)
+{
+    return pci_config_get(&d->config, at, len);
+}
+
+static void set_bits(PCIDevice *d, uint16_t at, uint32_t bits)
+{
+    pci_config_set(&d->config, at, 4, get(d, at, 4) | bits);
+}
+
+/* --- the capability --- */
+
+static uint16_t aer_length(const PCIDeviceType *type, const PCICapDesc *desc)
+{
+    return AER_SIZEOF;
+}
+
+static bool aer_setup(PCIDevice *d, unsigned row, uint16_t pos, GError **err)
+{
+    PCIConfig *c = &d->config;
+
+    pci_config_mask_set(c, PCI_W1CMASK, pos + UNCOR_STATUS, 4, UNCOR_BITS);
+    pci_config_mask_set(c, PCI_WMASK, pos + UNCOR_MASK, 4, UNCOR_BITS);
+    pci_config_mask_set(c, PCI_WMASK, pos + UNCOR_SEVERITY, 4, UNCOR_BITS);
+    pci_config_mask_set(c, PCI_W1CMASK, pos + COR_STATUS, 4, COR_BITS);
+    pci_config_mask_set(c, PCI_WMASK, pos + COR_MASK, 4, COR_BITS);
+    pci_config_mask_set(c, PCI_WMASK, pos + CAP, 4, CAP_ECRC_ENABLES);
+    /* Errors survive all but a cold reset, so that software finds out what happened. */
+    pci_config_mask_fill(c, PCI_STICKY, pos + UNCOR_STATUS, CAP - UNCOR_STATUS + 4, 0xff);
+    /* The log is state of this function, not of its kind. */
+    pci_config_mask_fill(c, PCI_CMASK, pos + CAP, 1, 0xe0);
+    pci_config_mask_fill(c, PCI_CMASK, pos + HEADER_LOG, 16, 0);
+    pci_config_mask_fill(c, PCI_CMASK, pos + PREFIX_LOG, 16, 0);
+    if (is_root(d)) {
+        pci_config_mask_set(c, PCI_WMASK, pos + ROOT_COMMAND, 4, ROOT_COMMAND_RW);
+        pci_config_mask_set(c, PCI_W1CMASK, pos + ROOT_STATUS, 4, ROOT_STATUS_W1C);
+        pci_config_mask_fill(c, PCI_CMASK, pos + COR_SOURCE, 4, 0);
+    }
+    return true;
+}
+
+static void aer_reset(PCIDevice *d, unsigned row, ResetKind kind)
+{
+    uint16_t pos = d->cap_pos[row];
+    PCIConfig *c = &d->config;
+
+    if (kind == RESET_COLD) {
+        pci_config_set(c, pos + UNCOR_SEVERITY, 4, UNCOR_FATAL_BY_DEFAULT);
+        pci_config_set(c, pos + COR_MASK, 4, COR_MASKED_BY_DEFAULT);
+        pci_config_set(c, pos + CAP, 4, CAP_ECRC | CAP_MULTIPLE_HEADERS);
+        memset(c->bytes + pos + HEADER_LOG, 0, 16);
+    }
+    if (is_root(d)) {
+        pci_config_set(c, pos + COR_SOURCE, 4, 0);
+    }
+}
+
+/* --- the root port's side --- */
+
+static void root_update_irq(PCIDevice *d, uint16_t pos)
+{
+    uint32_t status = get(d, pos + ROOT_STATUS, 4), command = get(d, pos + ROOT_COMMAND, 4);
+    bool on = ((status & ROOT_COR) && (command & COMMAND_COR)) ||
+              ((status & ROOT_NONFATAL) && (command & COMMAND_NONFATAL)) ||
+              ((status & ROOT_FATAL) && (command & COMMAND_FATAL));
+
+    pci_port_set_error_irq((PCIPort *)d, on);
+}
+
+static void aer_written(PCIDevice *d, unsigned row, const PCIConfigWrite *w)
+{
+    if (is_root(d)) {
+        root_update_irq(d, d->cap_pos[row]);
+    }
+}
+
+static bool aer_loaded(PCIDevice *d, unsigned row, const char *path, GError **err)
+{
+    uint16_t pos = d->cap_pos[row];
+
+    if (get(d, pos + CAP, 4) &
+        ~(CAP_FIRST_ERROR | CAP_ECRC | CAP_ECRC_ENABLES | CAP_MULTIPLE_HEADERS)) {
+        pci_error(err, "%s: Advanced Error Capabilities and Control 0x%x has unknown bits", path,
+                  get(d, pos + CAP, 4));
+        return false;
+    }
+    return true;
+}
+
+static void root_receive(PCIDevice *d, uint16_t pos, Message message, uint16_t source)
+{
+    uint32_t status = get(d, pos + ROOT_STATUS, 4);
+
+    if (message == MESSAGE_COR) {
+        if (!(status & ROOT_COR)) {
+            pci_config_set(&d->config, pos + COR_SOURCE, 2, source);
+        }
+        set_bits(d, pos + ROOT_STATUS, status & ROOT_COR ? ROOT_COR_MULTIPLE : ROOT_COR);
+    } else {
+        if (!(status & ROOT_UNCOR)) {
+            pci_config_set(&d->config, pos + UNCOR_SOURCE, 2, source);
+            set_bits(d, pos + ROOT_STATUS, message == MESSAGE_FATAL ? ROOT_FIRST_FATAL : 0);
+        }
+        set_bits(d, pos + ROOT_STATUS,
+                 (status & ROOT_UNCOR ? ROOT_UNCOR_MULTIPLE : ROOT_UNCOR) |
+                     (message == MESSAGE_FATAL ? ROOT_FATAL : ROOT_NONFATAL));
+    }
+    root_update_irq(d, pos);
+}
+
+/* Up the tree: a port passes messages on if its Bridge Control says SERR# Enable (7.5.1.3.13). */
+static void send_message(PCIDevice *d, Message message)
+{
+    uint16_t source = pci_requester(d) & 0xffff;
+
+    while (d && !is_root(d)) {
+        d = d->bus && d->bus->bridge ? &d->bus->bridge->pci : NULL;
+        if (d && !(pci_config_get(&d->config, PCI_BRIDGE_CONTROL, 2) & PCI_BRIDGE_CTL_SERR)) {
+            return;
+        }
+    }
+    if (d && pcie_find_ext_capability(d, PCI_EXT_CAP_ID_AER)) {
+        root_receive(d, pcie_find_ext_capability(d, PCI_EXT_CAP_ID_AER), message, source);
+    }
+}
+
+/* --- the function's side (6.2.5, figure 6-2) --- */
+
+static void report_correctable(PCIDevice *d, uint16_t pos, uint32_t bit)
+{
+    set_bits(d, pos + COR_STATUS, bit);
+    if (!(get(d, pos + COR_MASK, 4) & bit) && (get(d, d->exp_pos + EXP_DEVCTL, 2) & 1)) {
+        send_message(d, MESSAGE_COR);
+    }
+}
+
+static void log_header(PCIDevice *d, uint16_t pos, const PCIAerError *e)
+{
+    uint32_t cap = get(d, pos + CAP, 4);
+
+    pci_config_set(&d->config, pos + CAP, 4, (cap & ~(uint32_t)CAP_FIRST_ERROR) | e->bit);
+    for (unsigned i = 0; e->has_header && i < 4; i++) {
+        pci_config_set(&d->config, pos + HEADER_LOG + 4 * i, 4, e->header[i]);
+    }
+}
+
+static void report_uncorrectable(PCIDevice *d, uint16_t pos, const PCIAerError *e)
+{
+    uint32_t bit = 1u << e->bit, status = get(d, pos + UNCOR_STATUS, 4);
+    bool fatal = get(d, pos + UNCOR_SEVERITY, 4) & bit;
+    uint16_t enables = get(d, d->exp_pos + EXP_DEVCTL, 2);
+    bool serr = pci_config_get(&d->config, PCI_COMMAND, 2) & PCI_COMMAND_SERR;
+
+    set_bits(d, pos + UNCOR_STATUS, bit);
+    if (get(d, pos + UNCOR_MASK, 4) & bit) {
+        return;
+    }
+    if (!(status & ~get(d, pos + UNCOR_MASK, 4))) {
+        log_header(d, pos, e);
+    }
+    if (e->advisory && !fatal) {
+        report_correctable(d, pos, COR_ADVISORY);
+    } else if (serr || (enables & (fatal ? 4 : 2))) {
+        send_message(d, fatal ? MESSAGE_FATAL : MESSAGE_NONFATAL);
+    }
+}
+
+bool pci_aer_report(PCIDevice *d, const PCIAerError *e)
+{
+    uint16_t pos = d->express ? pcie_find_ext_capability(d, PCI_EXT_CAP_ID_AER) : 0;
+    uint32_t bit;
+
+    if (!pos || !d->bus || e->bit > 31) {
+        return false;
+    }
+    bit = 1u << e->bit;
+    if (!(bit & (e->correctable ? COR_BITS : UNCOR_BITS))) {
+        return false;
+    }
+    if (e->correctable) {
+        pci_config_set(&d->config, d->exp_pos + EXP_DEVSTA, 2,
+                       get(d, d->exp_pos + EXP_DEVSTA, 2) | 1);
+        report_correctable(d, pos, bit);
+    } else {
+        bool fatal = get(d, pos + UNCOR_SEVERITY, 4) & bit;
+
+        pci_config_set(&d->config, d->exp_pos + EXP_DEVSTA, 2,
+                       get(d, d->exp_pos + EXP_DEVSTA, 2) | (fatal ? 4 : 2));
+        report_uncorrectable(d, pos, e);
+    }
+    return true;
+}
+
+int pci_aer_bit(const char *name, bool *correctable)
+{
+    static const struct {
+        const char *name;
+        uint8_t bit;
+        bool correctable;
+    } names[] = {
+        { "dlp", 4, false },           { "sdn", 5, false },
+        { "poison_tlp", 12, false },   { "fcp", 13, false },
+        { "comp_time", 14, false },    { "comp_abort", 15, false },
+        { "unx_comp", 16, false },     { "rx_over", 17, false },
+        { "malf_tlp", 18, false },     { "ecrc", 19, false },
+        { "unsup", 20, false },        { "acsv", 21, false },
+        { "intn", 22, false },         { "mcbtlp", 23, false },
+        { "atop_ebloked", 24, false }, { "tlp_prf_blocked", 25, false },
+        { "rcvr", 0, true },           { "bad_tlp", 6, true },
+        { "bad_dllp", 7, true },       { "rep_roll", 8, true },
+        { "rep_timer", 12, true },     { "adv_non_fatal", 13, true },
+        { "internal", 14, true },      { "hl_overflow", 15, true },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+        if (g_str_equal(names[i].name, name)) {
+            *correctable = names[i].correctable;
+            return names[i].bit;
+        }
+    }
+    return -1;
+}
+
+const PCICapClass pci_aer_class = {
+    .id = PCI_EXT_CAP_ID_AER,
+    .extended = true,
+    .version = 2,
+    .present_bit = 9,
+    .express_only = true,
+    .doc = "Advanced Error Reporting",
+    .length = aer_length,
+    .setup = aer_setup,
+    .written = aer_written,
+    .reset = aer_reset,
+    .loaded = aer_loaded,
+};

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The Device Serial Number capability (PCIe 5.0 7.9.3). The number is the U64 property named by
+ * the row's count_prop; 0 leaves the capability out.
+ */
+#include "hw/pci/pci_int.h"
+
+enum { DSN_NUMBER = 4, DSN_SIZEOF = 12 };
+
+static uint16_t dsn_length(const PCIDeviceType *type, const PCICapDesc *desc)
+{
+    return DSN_SIZEOF;
+}
+
+static bool dsn_wanted(const PCIDevice *d, const PCICapDesc *desc)
+{
+    return d->express && pci_prop_u64(d, desc->count_prop) != 0;
+}
+
+static bool dsn_setup(PCIDevice *d, unsigned row, uint16_t pos, GError **err)
+{
+    uint64_t number = pci_prop_u64(d, pci_type(d)->caps[row].count_prop);
+
+    pci_config_set(&d->config, pos + DSN_NUMBER, 4, (uint32_t)number);
+    pci_config_set(&d->config, pos + DSN_NUMBER + 4, 4, number >> 32);
+    return true;
+}
+
+const PCICapClass pci_dsn_class = {
+    .id = PCI_EXT_CAP_ID_DSN,
+    .extended = true,
+    .version = 1,
+    .present_bit = 7,
+    .express_only = true,
+    .doc = "Device Serial Number",
+    .length = dsn_length,
+    .wanted = dsn_wanted,
+    .setup = dsn_setup,
+};

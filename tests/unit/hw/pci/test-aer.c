@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Advanced Error Reporting: from the function that found the error to the root port's registers
+ * and interrupt; masks, severities, the header log, what sticks; ACS beside it.
+ */
+#define FIXTURE_WITH_TYPES
+#include "pci-fixture.h"
+
+#include "hw/pci/aer.h"
+#include "hw/pci/exp_regs.h"
+
+enum {
+    PORT = PCI_DEVFN(1, 0),
+    AER = 0x100,
+    STATUS = 4,
+    MASK = 8,
+    SEVERITY = 12,
+    COR = 16,
+    COR_MASK = 20,
+    CAP = 24,
+    LOG = 28,
+    COMMAND = 44,
+    ROOT = 48,
+    SOURCE = 52
+};
+enum { MALFORMED = 18, POISONED = 12, BAD_TLP = 6 };
+
+static const PCIDeviceType *type(const char *name)
+{
+    return (const PCIDeviceType *)device_type_find(name);
+}
+
+/* A root port with a bridge in its slot: the bridge finds the errors. */
+static PCIDevice *start(Fixture *f)
+{
+    PCIDevice *d;
+
+    fixture_init(f);
+    plug(f, type("pcie-root-port"), "pcie.0", "rp", PORT, "msix=off");
+    d = plug(f, type("pcie-pci-bridge"), "rp", "b", 0, NULL);
+    set_cfg(f, PORT, PCI_PRIMARY_BUS, 4, 0x00010100);
+    set_cfg(f, PORT, AER + COMMAND, 4, 7);
+    set_cfg(f, PORT, PCI_BRIDGE_CONTROL, 2, PCI_BRIDGE_CTL_SERR);
+    wr(f, ecam(1, 0, d->exp_pos + EXP_DEVCTL), 2, 0xf);
+    return d;
+}
+
+static uint32_t fn(Fixture *f, uint32_t reg)
+{
+    return rd(f, ecam(1, 0, AER + reg), 4);
+}
+
+static uint32_t root(Fixture *f)
+{
+    return cfg(f, PORT, AER + ROOT, 4);
+}
+
+static void report(PCIDevice *d, unsigned bit, bool correctable)
+{
+    PCIAerError e = { .bit = bit,
+                      .correctable = correctable,
+                      .has_header = true,
+                      .header = { 0x11111111, 0x22222222, 0x33333333, bit } };
+
+    g_assert_true(pci_aer_report(d, &e));
+}
+
+static void test_fatal(void)
+{
+    Fixture f;
+    PCIDevice *d = start(&f);
+
+    report(d, MALFORMED, false);
+    g_assert_cmphex(fn(&f, STATUS), ==, 1 << MALFORMED);
+    g_assert_cmpuint(fn(&f, CAP) & 0x1f, ==, MALFORMED);
+    g_assert_cmphex(fn(&f, LOG), ==, 0x11111111);
+    g_assert_cmphex(root(&f), ==, 1 << 2 | 1 << 4 | 1 << 6);
+    g_assert_cmphex(cfg(&f, PORT, AER + SOURCE + 2, 2), ==, 0x0100);
+    g_assert_true(f.line[1]);
+    report(d, POISONED, false); /* the second: counted as one of several, the log stays */
+    g_assert_cmphex(fn(&f, LOG + 12), ==, MALFORMED);
+    g_assert_cmphex(root(&f) & 1 << 3, !=, 0);
+    g_assert_cmphex(root(&f) & 1 << 5, !=, 0);
+    set_cfg(&f, PORT, AER + ROOT, 4, 0x7f);
+    g_assert_false(f.line[1]);
+    fixture_fini(&f);
+}
+
+static void test_masked(void)
+{
+    Fixture f;
+    PCIDevice *d = start(&f);
+
+    wr(&f, ecam(1, 0, AER + MASK), 4, 1 << MALFORMED);
+    report(d, MALFORMED, false);
+    g_assert_cmphex(fn(&f, STATUS), ==, 1 << MALFORMED);
+    g_assert_cmphex(fn(&f, LOG), ==, 0);
+    g_assert_cmphex(root(&f), ==, 0);
+    wr(&f, ecam(1, 0, AER + SEVERITY), 4, 0);
+    report(d, POISONED, false);
+    g_assert_cmphex(root(&f), ==, 1 << 2 | 1 << 5);
+    fixture_fini(&f);
+}
+
+static void test_correctable(void)
+{
+    Fixture f;
+    PCIDevice *d = start(&f);
+
+    report(d, BAD_TLP, true);
+    g_assert_cmphex(fn(&f, COR), ==, 1 << BAD_TLP);
+    g_assert_cmphex(root(&f), ==, 1);
+    g_assert_cmphex(cfg(&f, PORT, AER + SOURCE, 2), ==, 0x0100);
+    report(d, BAD_TLP, true);
+    g_assert_cmphex(root(&f), ==, 3);
+    fixture_fini(&f);
+}
+
+/* Reporting switched off in Device Control: logged, not told. */
+static void test_not_enabled(void)
+{
+    Fixture f;
+    PCIDevice *d = start(&f);
+
+    wr(&f, ecam(1, 0, d->exp_pos + EXP_DEVCTL), 2, 0);
+    report(d, MALFORMED, false);
+    report(d, BAD_TLP, true);
+    g_assert_cmphex(root(&f), ==, 0);
+    g_assert_cmphex(rd(&f, ecam(1, 0, d->exp_pos + EXP_DEVSTA), 2), ==, 5);
+    fixture_fini(&f);
+}
+
+/* A port without SERR# Enable lets nothing up. */
+static void test_not_forwarded(void)
+{
+    Fixture f;
+    PCIDevice *d = start(&f);
+
+    set_cfg(&f, PORT, PCI_BRIDGE_CONTROL, 2, 0);
+    report(d, MALFORMED, false);
+    report(d, BAD_TLP, true);
+    g_assert_cmphex(root(&f), ==, 0);
+    fixture_fini(&f);
+}
+
+static void test_sticky(void)
+{
+    Fixture f;
+    PCIDevice *d = start(&f);
+
+    report(d, MALFORMED, false);
+    machine_reset(f.m, RESET_HOT);
+    set_cfg(&f, PORT, PCI_PRIMARY_BUS, 4, 0x00010100);
+    g_assert_cmphex(fn(&f, STATUS), ==, 1 << MALFORMED);
+    g_assert_cmphex(fn(&f, LOG), ==, 0x11111111);
+    machine_reset(f.m, RESET_COLD);
+    set_cfg(&f, PORT, PCI_PRIMARY_BUS, 4, 0x00010100);
+    g_assert_cmphex(fn(&f, STATUS), ==, 0);
+    g_assert_cmphex(fn(&f, SEVERITY), ==, 0x00462030);
+    g_assert_cmphex(fn(&f, COR_MASK), ==, 0xe000);
+    fixture_fini(&f);
+}
+
+static void test_refused(void)
+{
+    Fixture f;
+    PCIDevice *d = start(&f), *plain;
+    bool correctable;
+
+    g_assert_false(pci_aer_report(d, &(PCIAerError){ .bit = 0 }));
+    g_assert_false(pci_aer_report(d, &(PCIAerError){ .bit = 77 }));
+    plain = plug(&f, type("edu"), "pcie.0", "e", PCI_DEVFN(2, 0), NULL);
+    g_assert_false(pci_aer_report(plain, &(PCIAerError){ .bit = MALFORMED }));
+    g_assert_cmpint(pci_aer_bit("malf_tlp", &correctable), ==, MALFORMED);
+    g_assert_false(correctable);
+    g_assert_cmpint(pci_aer_bit("bad_tlp", &correctable), ==, BAD_TLP);
+    g_assert_true(correctable);
+    g_assert_cmpint(pci_aer_bit("nonsense", &correctable), ==, -1);
+    fixture_fini(&f);
+}
+
+static void test_acs(void)
+{
+    Fixture f;
+
+    start(&f);
+    g_assert_cmphex(cfg(&f, PORT, 0x148, 4), ==, 0x0001000d);
+    g_assert_cmphex(cfg(&f, PORT, 0x14c, 2), ==, 0x5f);
+    set_cfg(&f, PORT, 0x14e, 2, 0xffff);
+    g_assert_cmphex(cfg(&f, PORT, 0x14e, 2), ==, 0x5f);
+    fixture_fini(&f);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/aer/fatal", test_fatal);
+    g_test_add_func("/aer/masked", test_masked);
+    g_test_add_func("/aer/correctable", test_correctable);
+    g_test_add_func("/aer/not-enabled", test_not_enabled);
+    g_test_add_func("/aer/not-forwarded", test_not_forwarded);
+    g_test_add_func("/aer/sticky", test_sticky);
+    g_test_add_func("/aer/refused", test_refused);
+    g_test_add_func("/aer/acs", test_acs);
+    return g_test_run();
+}

@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Slots of Express ports: events of plugging and pulling, commands, power, the interlock, the
+ * interrupt in its three forms, and the unplug job at each of its turns.
+ */
+#define FIXTURE_WITH_TYPES
+#include "pci-fixture.h"
+
+#include <string.h>
+
+#include "hw/pci/exp_regs.h"
+#include "hw/pci/port.h"
+
+enum { PORT = PCI_DEVFN(1, 0), EXP = 0x54 };
+
+static const PCIDeviceType *type(const char *name)
+{
+    return (const PCIDeviceType *)device_type_find(name);
+}
+
+static void settle(void)
+{
+    while (g_main_context_iteration(NULL, FALSE)) {
+    }
+}
+
+static PCIPort *start(Fixture *f, const char *settings)
+{
+    PCIDevice *d;
+
+    fixture_init(f);
+    d = plug(f, type("pcie-root-port"), "pcie.0", "rp", PORT, settings);
+    set_cfg(f, PORT, PCI_PRIMARY_BUS, 4, 0x00010100);
+    set_cfg(f, PORT, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    f->m->state = RUN_RUNNING;
+    return (PCIPort *)d;
+}
+
+static PCIDevice *insert(Fixture *f)
+{
+    return plug(f, type("ticker"), "rp", "t0", 0, NULL);
+}
+
+static uint16_t status(Fixture *f)
+{
+    return cfg(f, PORT, EXP + EXP_SLTSTA, 2);
+}
+
+static void command(Fixture *f, uint16_t v)
+{
+    set_cfg(f, PORT, EXP + EXP_SLTCTL, 2, v);
+}
+
+static void clear(Fixture *f)
+{
+    set_cfg(f, PORT, EXP + EXP_SLTSTA, 2, 0xffff);
+}
+
+static uint32_t behind(Fixture *f)
+{
+    return rd(f, ecam(1, 0, 0), 4);
+}
+
+static bool link_up(Fixture *f)
+{
+    return cfg(f, PORT, EXP + EXP_LNKSTA, 2) & EXP_LNKSTA_DLLLA;
+}
+
+enum {
+    ON = EXP_SLTCTL_PIC_ON | EXP_SLTCTL_AIC_OFF,
+    BLINK = EXP_SLTCTL_PIC_BLINK | EXP_SLTCTL_AIC_OFF,
+    OFF = EXP_SLTCTL_PIC_OFF | EXP_SLTCTL_AIC_OFF | EXP_SLTCTL_PCC
+};
+
+static void test_registers(void)
+{
+    Fixture f;
+
+    start(&f, "slot=5,port=9,chassis=2");
+    g_assert_cmphex(cfg(&f, PORT, EXP + EXP_FLAGS, 2), ==, 0x0142);
+    g_assert_cmphex(cfg(&f, PORT, EXP + EXP_LNKCAP, 4), ==, 0x09300604);
+    g_assert_cmphex(cfg(&f, PORT, EXP + EXP_SLTCAP, 4), ==, 0x0002007b | 5 << 19);
+    g_assert_cmphex(status(&f), ==, 0);
+    g_assert_cmphex(cfg(&f, PORT, EXP + EXP_SLTCTL, 2), ==, OFF);
+    fixture_fini(&f);
+    start(&f, "hotplug=off");
+    g_assert_cmphex(cfg(&f, PORT, EXP + EXP_SLTCAP, 4), ==, 0);
+    command(&f, 0xffff);
+    g_assert_cmphex(cfg(&f, PORT, EXP + EXP_SLTCTL, 2), ==, 0);
+    fixture_fini(&f);
+}
+
+/* A card put into a slot without power shows presence, no link, and answers nothing. */
+static void test_plug(void)
+{
+    Fixture f;
+
+    start(&f, NULL);
+    insert(&f);
+    g_assert_cmphex(status(&f), ==, EXP_SLTSTA_PDS | EXP_SLTSTA_PDC);
+    g_assert_false(link_up(&f));
+    g_assert_cmphex(behind(&f), ==, 0xffffffff);
+    clear(&f);
+    command(&f, ON);
+    g_assert_cmphex(status(&f), ==, EXP_SLTSTA_PDS | EXP_SLTSTA_CC | EXP_SLTSTA_DLLSC);
+    g_assert_true(link_up(&f));
+    g_assert_cmphex(behind(&f), ==, 0x71c41234);
+    fixture_fini(&f);
+}
+
+/* There at power-on: presence, power, link, and no event. */
+static void test_cold_plug(void)
+{
+    Fixture f;
+
+    start(&f, NULL);
+    f.m->state = RUN_PRELAUNCH;
+    insert(&f);
+    g_assert_cmphex(status(&f), ==, EXP_SLTSTA_PDS);
+    g_assert_true(link_up(&f));
+    g_assert_cmphex(behind(&f), ==, 0x71c41234);
+    machine_reset(f.m, RESET_HOT);
+    set_cfg(&f, PORT, PCI_PRIMARY_BUS, 4, 0x00010100);
+    g_assert_cmphex(cfg(&f, PORT, EXP + EXP_SLTCTL, 2), ==, ON);
+    g_assert_cmphex(behind(&f), ==, 0x71c41234);
+    fixture_fini(&f);
+}
+
+static void test_power_cycle(void)
+{
+    Fixture f;
+
+    start(&f, NULL);
+    insert(&f);
+    command(&f, ON);
+    set_cfg(&f, PORT, PCI_MEMORY_BASE, 4, 0x40004000);
+    wr(&f, ecam(1, 0, PCI_BASE_ADDRESS_0), 4, MMIO);
+    wr(&f, ecam(1, 0, PCI_COMMAND), 2, PCI_COMMAND_MEMORY);
+    g_assert_cmphex(rd(&f, MMIO, 4), ==, 0x7469636b);
+    command(&f, OFF);
+    settle();
+    g_assert_cmphex(behind(&f), ==, 0xffffffff);
+    g_assert_cmphex(rd(&f, MMIO, 4), ==, 0xffffffff);
+    g_assert_true(status(&f) & EXP_SLTSTA_PDS); /* nobody asked for it: it stays in the slot */
+    command(&f, ON);
+    g_assert_cmphex(behind(&f), ==, 0x71c41234);
+    g_assert_cmphex(rd(&f, ecam(1, 0, PCI_BASE_ADDRESS_0), 4), ==, 0); /* fresh */
+    fixture_fini(&f);
+}
+
+static void test_interlock(void)
+{
+    Fixture f;
+
+    start(&f, NULL);
+    command(&f, OFF | EXP_SLTCTL_EIC);
+    g_assert_true(status(&f) & EXP_SLTSTA_EIS);
+    g_assert_cmphex(cfg(&f, PORT, EXP + EXP_SLTCTL, 2), ==, OFF);
+    command(&f, OFF | EXP_SLTCTL_EIC);
+    g_assert_false(status(&f) & EXP_SLTSTA_EIS);
+    fixture_fini(&f);
+}
+
+/* --- interrupts --- */
+
+static void test_intx(void)
+{
+    Fixture f;
+
+    start(&f, "msix=off");
+    command(&f, OFF | EXP_SLTCTL_HPIE | 1 << 3);
+    g_assert_false(f.line[1]);
+    insert(&f);
+    g_assert_true(f.line[1]);
+    clear(&f);
+    g_assert_false(f.line[1]);
+    fixture_fini(&f);
+}
+
+static void test_msix(void)
+{
+    Fixture f;
+    uint64_t table = MMIO + 0x10000;
+
+    start(&f, NULL);
+    set_cfg(&f, PORT, PCI_BASE_ADDRESS_0, 4, (uint32_t)table);
+    wr(&f, table, 8, RAM + 0x40);
+    wr(&f, table + 8, 8, 0x5a);
+    set_cfg(&f, PORT, 0x48 + PCI_MSIX_CONTROL, 2, PCI_MSIX_ENABLE);
+    command(&f, OFF | EXP_SLTCTL_HPIE | 1 << 3 | 1 << 0);
+    insert(&f);
+    g_assert_cmphex(rd(&f, RAM + 0x40, 4), ==, 0x5a);
+    g_assert_cmpuint(f.edges, ==, 0);
+    /* still asserted: a further event is no new edge */
+    wr(&f, RAM + 0x40, 4, 0);
+    g_assert_true(pci_unplug_request((PCIDevice *)device_find_id(f.m, "t0"), 0, NULL));
+    g_assert_cmphex(rd(&f, RAM + 0x40, 4), ==, 0);
+    fixture_fini(&f);
+}
+
+/* --- the job --- */
+
+static unsigned failures;
+
+static void on_event(void *opaque, const char *name, struct json_object *data)
+{
+    failures += g_str_equal(name, "DEVICE_UNPLUG_GUEST_ERROR");
+    json_object_put(data);
+}
+
+static PCIDevice *running_card(Fixture *f)
+{
+    PCIDevice *d;
+
+    start(f, NULL);
+    failures = 0;
+    f->m->hooks.event = on_event;
+    d = insert(f);
+    command(f, ON);
+    clear(f);
+    return d;
+}
+
+static const char *job(PCIDevice *d)
+{
+    return pci_unplug_state_name(((PCIPort *)d->bus->bridge)->state.job);
+}
+
+static void test_unplug(void)
+{
+    Fixture f;
+    PCIDevice *d = running_card(&f);
+    struct json_object *jobs;
+
+    g_assert_true(pci_unplug_request(d, 1000, NULL));
+    g_assert_cmphex(status(&f), ==, EXP_SLTSTA_PDS | EXP_SLTSTA_ABP);
+    g_assert_false(pci_unplug_request(d, 0, NULL));
+    g_assert_cmpstr(job(d), ==, "requested");
+    clear(&f);
+    command(&f, BLINK);
+    g_assert_cmpstr(job(d), ==, "accepted");
+    clear(&f);
+    command(&f, OFF);
+    g_assert_nonnull(device_find_id(f.m, "t0")); /* not from inside the access */
+    settle();
+    g_assert_null(device_find_id(f.m, "t0"));
+    g_assert_cmphex(status(&f), ==, EXP_SLTSTA_CC | EXP_SLTSTA_PDC | EXP_SLTSTA_DLLSC);
+    g_assert_cmpuint(failures, ==, 0);
+    jobs = pci_unplug_query(f.m);
+    g_assert_cmpstr(json_object_to_json_string_ext(jobs, JSON_C_TO_STRING_PLAIN), ==,
+                    "[{\"device\":\"t0\",\"port\":\"rp\",\"state\":\"removed\"}]");
+    json_object_put(jobs);
+    step_ns(&f, 2000000000);
+    g_assert_cmpuint(failures, ==, 0);
+    fixture_fini(&f);
+}
+
+static void test_refused_by_guest(void)
+{
+    Fixture f;
+    PCIDevice *d = running_card(&f);
+
+    g_assert_true(pci_unplug_request(d, 1000, NULL));
+    command(&f, BLINK);
+    command(&f, ON);
+    g_assert_cmpstr(job(d), ==, "refused");
+    g_assert_cmpuint(failures, ==, 1);
+    g_assert_true(pci_unplug_request(d, 0, NULL)); /* and again */
+    fixture_fini(&f);
+}
+
+static void test_timeout_then_force(void)
+{
+    Fixture f;
+    PCIDevice *d = running_card(&f);
+
+    g_assert_true(pci_unplug_request(d, 1000, NULL));
+    step_ns(&f, 999999999);
+    g_assert_cmpstr(job(d), ==, "requested");
+    step_ns(&f, 1);
+    g_assert_cmpstr(job(d), ==, "timed-out");
+    g_assert_cmpuint(failures, ==, 1);
+    clear(&f);
+    g_assert_true(pci_unplug_force(d, NULL));
+    g_assert_null(device_find_id(f.m, "t0"));
+    g_assert_cmphex(status(&f), ==, EXP_SLTSTA_PDC | EXP_SLTSTA_DLLSC);
+    g_assert_false(link_up(&f));
+    fixture_fini(&f);
+}
+
+static void test_cancel(void)
+{
+    Fixture f;
+    PCIDevice *d = running_card(&f);
+
+    g_assert_false(pci_unplug_cancel(d, NULL));
+    g_assert_true(pci_unplug_request(d, 0, NULL));
+    clear(&f);
+    g_assert_true(pci_unplug_cancel(d, NULL));
+    g_assert_true(status(&f) & EXP_SLTSTA_ABP);
+    g_assert_cmpstr(job(d), ==, "cancelled");
+    command(&f, OFF); /* the guest goes on all the same: the card stays */
+    settle();
+    g_assert_nonnull(device_find_id(f.m, "t0"));
+    fixture_fini(&f);
+}
+
+/* While a migration runs nothing is taken out, and what the guest ejects waits. */
+static void test_migrating(void)
+{
+    Fixture f;
+    PCIDevice *d = running_card(&f);
+    g_autoptr(GError) err = NULL;
+
+    g_assert_true(pci_unplug_request(d, 0, NULL));
+    f.m->migrating = 1;
+    command(&f, BLINK);
+    command(&f, OFF);
+    settle();
+    g_assert_nonnull(device_find_id(f.m, "t0"));
+    g_assert_cmpstr(job(d), ==, "powered-off");
+    g_assert_false(pci_unplug_force(d, &err));
+    g_assert_nonnull(strstr(err->message, "migration"));
+    f.m->migrating = 0;
+    pci_unplug_resume(f.m);
+    settle();
+    g_assert_null(device_find_id(f.m, "t0"));
+    fixture_fini(&f);
+}
+
+static void test_no_slot(void)
+{
+    Fixture f;
+    PCIDevice *d;
+    g_autoptr(GError) err = NULL, off = NULL;
+
+    start(&f, NULL);
+    d = plug(&f, type("ticker"), "pcie.0", "x", PCI_DEVFN(3, 0), NULL);
+    g_assert_false(pci_unplug_request(d, 0, &err));
+    g_assert_nonnull(strstr(err->message, "'x'"));
+    g_assert_nonnull(strstr(err->message, "pcie-root-port"));
+    fixture_fini(&f);
+    start(&f, "hotplug=off");
+    d = insert(&f);
+    g_assert_false(pci_unplug_request(d, 0, &off));
+    g_assert_nonnull(strstr(off->message, "hotplug=off"));
+    fixture_fini(&f);
+}
+
+/* Pull the card at each step of a plug; the port may go at any of them too. */
+static void test_unplug_at_each_step(void)
+{
+    for (unsigned steps = 0; steps < 6; steps++) {
+        for (unsigned what = 0; what < 2; what++) {
+            Fixture f;
+            PCIPort *p = start(&f, NULL);
+            PCIDevice *d = insert(&f);
+
+            if (steps > 0) {
+                clear(&f);
+            }
+            if (steps > 1) {
+                command(&f, BLINK | EXP_SLTCTL_PCC);
+            }
+            if (steps > 2) {
+                command(&f, BLINK);
+            }
+            if (steps > 3) {
+                command(&f, ON);
+                pci_unplug_request(d, 5, NULL);
+            }
+            if (steps > 4) {
+                command(&f, OFF);
+            }
+            device_unplug(what ? &p->br.pci.dev : &d->dev);
+            settle();
+            step_ns(&f, 10000000);
+            fixture_fini(&f);
+        }
+    }
+}
+
+static void test_saved_state(void)
+{
+    Fixture f;
+    PCIDevice *d = running_card(&f);
+    PCIPort *p = (PCIPort *)d->bus->bridge;
+    g_autoptr(GByteArray) one = g_byte_array_new(), two = g_byte_array_new();
+    g_autoptr(GError) err = NULL;
+    ByteWriter w1 = { one }, w2 = { two };
+    ByteReader r;
+
+    g_assert_true(pci_unplug_request(d, 1000, NULL));
+    command(&f, BLINK);
+    vm_save(&pci_port_state, p, &w1);
+    machine_reset(f.m, RESET_COLD);
+    g_assert_cmpstr(job(d), ==, "none");
+    reader_init(&r, one->data, one->len);
+    g_assert_true(vm_load(&pci_port_state, p, 1, &r, "rp", &err));
+    g_assert_no_error(err);
+    vm_arm_timers(&pci_port_state, p);
+    g_assert_cmpstr(job(d), ==, "accepted");
+    vm_save(&pci_port_state, p, &w2);
+    g_assert_cmpmem(one->data, one->len, two->data, two->len);
+    command(&f, OFF);
+    settle();
+    g_assert_null(device_find_id(f.m, "t0"));
+    fixture_fini(&f);
+}
+
+/* A switch behind the port: three levels, and everything goes with the port's card. */
+static void test_switch(void)
+{
+    Fixture f;
+
+    start(&f, NULL);
+    f.m->state = RUN_PRELAUNCH;
+    plug(&f, type("x3130-upstream"), "rp", "up", 0, NULL);
+    plug(&f, type("xio3130-downstream"), "up", "dn", PCI_DEVFN(2, 0), NULL);
+    plug(&f, type("ticker"), "dn", "t0", 0, NULL);
+    f.m->state = RUN_RUNNING;
+    set_cfg(&f, PORT, PCI_PRIMARY_BUS, 4, 0x00030100);
+    wr(&f, ecam(1, 0, PCI_PRIMARY_BUS), 4, 0x00030201);
+    wr(&f, ecam(2, PCI_DEVFN(2, 0), PCI_PRIMARY_BUS), 4, 0x00030302);
+    g_assert_cmphex(behind(&f), ==, 0x8232104c);
+    g_assert_cmphex(rd(&f, ecam(2, PCI_DEVFN(2, 0), 0), 4), ==, 0x8233104c);
+    g_assert_cmphex(rd(&f, ecam(3, 0, 0), 4), ==, 0x71c41234);
+    g_assert_true(pci_unplug_force((PCIDevice *)device_find_id(f.m, "up"), NULL));
+    g_assert_null(device_find_id(f.m, "t0"));
+    g_assert_null(device_find_id(f.m, "dn"));
+    g_assert_cmphex(behind(&f), ==, 0xffffffff);
+    fixture_fini(&f);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/hotplug/registers", test_registers);
+    g_test_add_func("/hotplug/plug", test_plug);
+    g_test_add_func("/hotplug/cold-plug", test_cold_plug);
+    g_test_add_func("/hotplug/power-cycle", test_power_cycle);
+    g_test_add_func("/hotplug/interlock", test_interlock);
+    g_test_add_func("/hotplug/intx", test_intx);
+    g_test_add_func("/hotplug/msix", test_msix);
+    g_test_add_func("/hotplug/unplug", test_unplug);
+    g_test_add_func("/hotplug/refused-by-guest", test_refused_by_guest);
+    g_test_add_func("/hotplug/timeout-then-force", test_timeout_then_force);
+    g_test_add_func("/hotplug/cancel", test_cancel);
+    g_test_add_func("/hotplug/migrating", test_migrating);
+    g_test_add_func("/hotplug/no-slot", test_no_slot);
+    g_test_add_func("/hotplug/unplug-at-each-step", test_unplug_at_each_step);
+    g_test_add_func("/hotplug/saved-state", test_saved_state);
+    g_test_add_func("/hotplug/switch", test_switch);
+    return g_test_run();
+}
