@@ -233,10 +233,13 @@ static void judge_device(struct json_object *list, const PlanDevice *d, const Mi
 }
 
 static void judge_machine(struct json_object *list, const PlanMachine *wanted,
-                          const PlanCatalog *catalog)
+                          const MigrationOffer *offer, const PlanCatalog *catalog)
 {
-    if (!wanted->type || !plan_find_machine(catalog, wanted->type)) {
-        deficit(list, "machine", "type", wanted->type ? wanted->type : "", NULL);
+    const PlanMachineType *t = wanted->type ? plan_find_machine(catalog, wanted->type) : NULL;
+
+    if (!t || (offer->machine && !g_str_equal(offer->machine, t->name))) {
+        deficit(list, "machine", "type", wanted->type ? wanted->type : "",
+                t ? offer->machine : NULL);
     }
 }
 
@@ -258,7 +261,7 @@ struct json_object *handshake_judge(PlanMachine *wanted, const MigrationOffer *o
     if (json_object_array_length(list)) {
         return list; /* the rest would cost what was just refused */
     }
-    judge_machine(list, wanted, catalog);
+    judge_machine(list, wanted, offer, catalog);
     for (unsigned i = 0; i < wanted->devices->len; i++) {
         judge_device(list, g_ptr_array_index(wanted->devices, i), offer, catalog);
     }

@@ -6,5 +6,6 @@
 
 const CommandTable *const command_tables[] = {
     &qmp_session_table, &machine_table, &device_table, &qom_table,
-    &pci_table,         &chardev_table, &info_table,   NULL,
+    &pci_table,         &chardev_table, &info_table,   &migration_table,
+    NULL,
 };

@@ -8,6 +8,7 @@
 
 #include "accel/accel.h"
 #include "hw/pci/port.h"
+#include "migration/migration.h"
 
 static const BoardType *board_find(const char *name)
 {
@@ -86,7 +87,7 @@ bool build_machine(Session *s, GError **err)
 
     s->m->type_name = board->plan.name;
     s->m->board_ops = board;
-    if (!board->build(s->m, s->plan, err) || !host_parts_create(s, err) || !build_devices(s, err)) {
+    if (!board->build(s->m, s->plan, err) || !build_devices(s, err)) {
         return false;
     }
     if (s->incoming) {
@@ -165,6 +166,9 @@ static bool device_del(Machine *m, Device *dev, GError **err)
 
 static bool do_cont(Machine *m, GError **err)
 {
+    if (m->state != RUN_INMIGRATE && !migration_may_run(migration_of(m), err)) {
+        return false;
+    }
     switch (m->state) {
     case RUN_PRELAUNCH:
     case RUN_PAUSED:

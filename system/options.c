@@ -516,7 +516,7 @@ static bool opt_audiodev(Session *s, const char *arg, GError **err)
 
 static bool opt_incoming(Session *s, const char *arg, GError **err)
 {
-    return refuse(err, "-incoming %s: this version takes no migration stream", arg);
+    return set_string(&s->incoming, arg);
 }
 
 static bool opt_version(Session *s, const char *arg, GError **err)

@@ -137,7 +137,7 @@ void runstate_start(Session *s)
     if (!s->m->qtest) {
         accel_start(s->m);
     }
-    if (!s->stopped && s->m->state == RUN_PRELAUNCH) {
+    if (!s->stopped && !s->incoming && s->m->state == RUN_PRELAUNCH) {
         machine_set_state(s->m, RUN_RUNNING);
     }
 }

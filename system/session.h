@@ -52,6 +52,12 @@ typedef struct Session {
     bool have_machine, have_monitor;
     bool nographic, nodefaults, stopped, daemonize, no_reboot, no_shutdown, exit_with_parent;
 
+    /* migration.c */
+    struct Migration *migration;
+    bool machine_given, guest_given; /* the command line says -M; what else the guest is */
+    bool built;                      /* the machine stands */
+    PlanMachine *own;                /* the command line's, while plan is the stream's */
+
     /* running */
     GHashTable *planned; /* Device* -> PlanDevice* of the live machine */
     Qtest *qtest;
@@ -86,6 +92,15 @@ void host_parts_free(Machine *m);
 /* The board, every device of the resolved description, and what it boots. */
 bool build_machine(Session *s, GError **err);
 void build_fill_host(Session *s);
+
+/* --- migration.c --- */
+/* Before the description is resolved: what of it did the command line say? */
+void migration_note_given(Session *s);
+void migration_create(Session *s);
+/* Build the machine, unless a stream is to say what it is. */
+bool migration_start_machine(Session *s, GError **err);
+/* Carry out -incoming. */
+bool migration_await(Session *s, GError **err);
 
 /* --- runstate.c --- */
 void runstate_fill_hooks(Session *s);

@@ -11,6 +11,7 @@
 #include "accel/accel.h"
 #include "chardev/chardev.h"
 #include "hw/core/clock.h"
+#include "migration/migration.h"
 #include "monitor/monitor.h"
 #include "util/log.h"
 
@@ -75,6 +76,7 @@ static void take_down(Session *s)
     if (s->work) {
         g_source_remove(s->work);
     }
+    migration_free(s->migration);
     machine_clear(m); /* devices let go of their back ends first */
     host_parts_free(m);
     chardev_free_all(m);
@@ -88,6 +90,7 @@ void session_free(Session *s)
         take_down(s);
     }
     plan_machine_free(s->plan);
+    plan_machine_free(s->own);
     type_catalog_free(s->catalog);
     g_ptr_array_unref(s->chardevs);
     g_ptr_array_unref(s->serials);
@@ -167,6 +170,7 @@ static bool resolve(Session *s, GError **err)
             return false;
         }
     }
+    migration_note_given(s);
     if (s->show) {
         return show(s, err);
     }
@@ -309,15 +313,17 @@ static bool start(Session *s, GError **err)
     machine_lock(s->m);
     runstate_fill_hooks(s);
     build_fill_host(s);
+    migration_create(s);
     clocks_attach(s->m->clocks);
-    if (!choose_accel(s, err) || !open_chardevs(s, err) || !build_machine(s, err)) {
+    if (!choose_accel(s, err) || !open_chardevs(s, err) || !host_parts_create(s, err) ||
+        !migration_start_machine(s, err)) {
         return false;
     }
     if (s->mode == MODE_DONE) {
         return true;
     }
     runstate_start(s);
-    return open_qtest(s, err);
+    return migration_await(s, err) && open_qtest(s, err);
 }
 
 int session_run(Session *s, int argc, char **argv)

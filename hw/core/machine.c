@@ -83,6 +83,14 @@ void machine_clear(Machine *m)
     g_ptr_array_set_size(m->cpus, 0);
 }
 
+void machine_renew(Machine *m)
+{
+    m->board = NULL;
+    m->board_ops = NULL;
+    m->anon = 0;
+    device_tree_init(m);
+}
+
 void machine_free(Machine *m)
 {
     if (m->root) {

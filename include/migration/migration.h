@@ -29,6 +29,7 @@ typedef struct Migration Migration;
 /* What this process can give an incoming guest. */
 typedef struct MigrationOffer {
     const PlanMachine *own; /* the command line's description with its host parts; borrowed */
+    const char *machine;    /* -M: only this machine (resolved name); NULL: any */
     bool fixed;             /* the command line says what the guest is: it must be the same */
     bool paused;            /* -S: do not start the guest after the load */
     uint64_t max_ram;       /* bytes; 0: no limit but the host's */

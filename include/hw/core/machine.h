@@ -103,6 +103,8 @@ Machine *machine_new(void);
 /* Unrealize and free every device, CPU and block; what is left is the shell that back ends are
  * freed from. CPU threads must have ended. Lock held. */
 void machine_clear(Machine *m);
+/* After machine_clear(): an empty machine again, ready to be built (a load that failed). Lock. */
+void machine_renew(Machine *m);
 /* The same if it was not done yet, and free the machine. */
 void machine_free(Machine *m);
 

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Commands about migration.
+ */
+#include "internal.h"
+
+#include <string.h>
+
+#include "migration/migration.h"
+
+static const char *arg_str(struct json_object *args, const char *key)
+{
+    return json_object_get_string(json_object_object_get(args, key));
+}
+
+static bool arg_bool(struct json_object *args, const char *key)
+{
+    return json_object_get_boolean(json_object_object_get(args, key));
+}
+
+/* NULL and a sentence in a process that has none (a tool, a test). */
+static Migration *find(Machine *m, GError **err)
+{
+    Migration *mig = migration_of(m);
+
+    if (!mig) {
+        qmp_set_error(err, QMP_GENERIC_ERROR, "this process has no migration");
+    }
+    return mig;
+}
+
+/* --- QMP --- */
+
+static struct json_object *run_migrate(Machine *m, struct json_object *args, GError **err)
+{
+    static const char *const absent[] = { "blk", "inc", "resume" };
+    Migration *mig = find(m, err);
+
+    for (unsigned i = 0; mig && i < G_N_ELEMENTS(absent); i++) {
+        if (arg_bool(args, absent[i])) {
+            qmp_set_error(err, QMP_GENERIC_ERROR, "migrate: '%s' is not part of this build",
+                          absent[i]);
+            return NULL;
+        }
+    }
+    if (mig) {
+        migration_start(mig, arg_str(args, "uri"), err);
+    }
+    return NULL;
+}
+
+static struct json_object *run_incoming(Machine *m, struct json_object *args, GError **err)
+{
+    Migration *mig = find(m, err);
+
+    if (mig) {
+        migration_incoming(mig, arg_str(args, "uri"), true, err);
+    }
+    return NULL;
+}
+
+static struct json_object *run_cancel(Machine *m, struct json_object *args, GError **err)
+{
+    Migration *mig = find(m, err);
+
+    if (mig) {
+        migration_cancel(mig, err);
+    }
+    return NULL;
+}
+
+static struct json_object *run_continue(Machine *m, struct json_object *args, GError **err)
+{
+    Migration *mig = find(m, err);
+
+    if (mig) {
+        migration_continue(mig, arg_str(args, "state"), err);
+    }
+    return NULL;
+}
+
+static struct json_object *run_check(Machine *m, struct json_object *args, GError **err)
+{
+    Migration *mig = find(m, err);
+
+    return mig ? migration_check(mig, arg_str(args, "uri"), err) : NULL;
+}
+
+static struct json_object *run_resolve(Machine *m, struct json_object *args, GError **err)
+{
+    const char *guest = arg_str(args, "guest");
+    Migration *mig = find(m, err);
+
+    if (!mig) {
+        return NULL;
+    }
+    if (strcmp(guest, "here") != 0 && strcmp(guest, "there") != 0) {
+        qmp_set_error(err, QMP_GENERIC_ERROR,
+                      "migrate-resolve: guest is '%s': here or there are accepted", guest);
+        return NULL;
+    }
+    migration_resolve(mig, strcmp(guest, "here") == 0, arg_bool(args, "force"), err);
+    return NULL;
+}
+
+static struct json_object *query(Machine *m, struct json_object *args, GError **err)
+{
+    Migration *mig = find(m, err);
+
+    return mig ? migration_query(mig) : NULL;
+}
+
+static struct json_object *set_parameters(Machine *m, struct json_object *args, GError **err)
+{
+    Migration *mig = find(m, err);
+
+    if (mig) {
+        migration_set_parameters(mig, args, err);
+    }
+    return NULL;
+}
+
+static struct json_object *query_parameters(Machine *m, struct json_object *args, GError **err)
+{
+    Migration *mig = find(m, err);
+
+    return mig ? migration_query_parameters(mig) : NULL;
+}
+
+static struct json_object *set_capabilities(Machine *m, struct json_object *args, GError **err)
+{
+    struct json_object *list = json_object_object_get(args, "capabilities");
+    Migration *mig = find(m, err);
+
+    for (size_t i = 0; mig && i < json_object_array_length(list); i++) {
+        struct json_object *o = json_object_array_get_idx(list, i);
+        const char *name =
+            json_object_is_type(o, json_type_object) ? arg_str(o, "capability") : NULL;
+
+        if (!name || !json_object_is_type(json_object_object_get(o, "state"), json_type_boolean)) {
+            qmp_set_error(err, QMP_GENERIC_ERROR,
+                          "migrate-set-capabilities: each element is {\"capability\": NAME, "
+                          "\"state\": true or false}");
+            return NULL;
+        }
+        if (!migration_set_capability(mig, name, arg_bool(o, "state"), err)) {
+            return NULL;
+        }
+    }
+    return NULL;
+}
+
+static struct json_object *query_capabilities(Machine *m, struct json_object *args, GError **err)
+{
+    Migration *mig = find(m, err);
+
+    return mig ? migration_query_capabilities(mig) : NULL;
+}
+
+static struct json_object *machine_diff(Machine *m, struct json_object *args, GError **err)
+{
+    Migration *mig = find(m, err);
+
+    return mig ? migration_machine_diff(mig, json_object_object_get(args, "wanted"),
+                                        json_object_object_get(args, "have"), err)
+               : NULL;
+}
+
+static const QmpArg migrate_args[] = {
+    { "uri", QMP_STR, false, "tcp:HOST:PORT, unix:PATH, fd:NAME, exec:COMMAND or file:PATH" },
+    { "detach", QMP_BOOL, true, "without effect: migrate never waits" },
+    { "blk", QMP_BOOL, true, "not part of this build" },
+    { "inc", QMP_BOOL, true, "not part of this build" },
+    { "resume", QMP_BOOL, true, "not part of this build" },
+};
+static const QmpArg uri_args[] = { { "uri", QMP_STR, false, "where the stream goes or comes" } };
+static const QmpArg continue_args[] = { { "state", QMP_STR, false, "pre-switchover" } };
+static const QmpArg resolve_args[] = {
+    { "guest", QMP_STR, false, "here: take it back; there: it runs at the target" },
+    { "force", QMP_BOOL, true, "although the target acknowledged" },
+};
+static const QmpArg capability_args[] = { { "capabilities", QMP_ARRAY, false,
+                                            "{capability, state} each" } };
+static const QmpArg diff_args[] = {
+    { "wanted", QMP_OBJECT, false, "a machine description" },
+    { "have", QMP_OBJECT, false, "a machine description" },
+};
+
+static const QmpCommand commands[] = {
+    { "migrate", "Send the guest to another process or into a file", run_migrate,
+      LIST(migrate_args), .returns = "null" },
+    { "migrate-incoming", "After -incoming defer: wait for a stream", run_incoming, LIST(uri_args),
+      .returns = "null" },
+    { "migrate_cancel", "Give a migration up; the guest stays", run_cancel, .returns = "null" },
+    { "migrate-continue", "Leave pre-switchover", run_continue, LIST(continue_args),
+      .returns = "null" },
+    { "migrate-check", "Ask a target whether it would take the guest", run_check, LIST(uri_args),
+      .returns = "object" },
+    { "migrate-resolve", "Say where the guest is after an undecided migration", run_resolve,
+      LIST(resolve_args), .returns = "null" },
+    { "query-migrate", "The migration under way or the last one", query, .returns = "object" },
+    { "migrate-set-parameters", "Change parameters", set_parameters, .flags = QMP_ANY_ARGS,
+      .returns = "null" },
+    { "query-migrate-parameters", "The parameters", query_parameters, .returns = "object" },
+    { "migrate-set-capabilities", "Switch capabilities", set_capabilities, LIST(capability_args),
+      .returns = "null" },
+    { "query-migrate-capabilities", "The capabilities", query_capabilities, .returns = "array" },
+    { "machine-diff", "What differs for the guest between two descriptions", machine_diff,
+      LIST(diff_args), .returns = "array" },
+};
+
+/* --- human monitor --- */
+
+static void report(GString *out, GError *err)
+{
+    if (err) {
+        g_string_append_printf(out, "Error: %s\n", err->message);
+        g_error_free(err);
+    }
+}
+
+static void hmp_migrate(Machine *m, const char *args, GString *out)
+{
+    GError *err = NULL;
+    Migration *mig = find(m, &err);
+
+    if (g_str_has_prefix(args, "-d ")) {
+        args += 3;
+    }
+    if (mig) {
+        migration_start(mig, args, &err);
+    }
+    report(out, err);
+}
+
+static void hmp_incoming(Machine *m, const char *args, GString *out)
+{
+    GError *err = NULL;
+    Migration *mig = find(m, &err);
+
+    if (mig) {
+        migration_incoming(mig, args, true, &err);
+    }
+    report(out, err);
+}
+
+static void hmp_cancel(Machine *m, const char *args, GString *out)
+{
+    GError *err = NULL;
+    Migration *mig = find(m, &err);
+
+    if (mig) {
+        migration_cancel(mig, &err);
+    }
+    report(out, err);
+}
+
+static void hmp_info(Machine *m, const char *args, GString *out)
+{
+    GError *err = NULL;
+    Migration *mig = find(m, &err);
+    struct json_object *o = mig ? migration_query(mig) : NULL;
+
+    if (!o) {
+        report(out, err);
+        return;
+    }
+    json_object_object_foreach(o, key, value)
+    {
+        g_string_append_printf(out, "%s: %s\n", key,
+                               json_object_is_type(value, json_type_string)
+                                   ? json_object_get_string(value)
+                                   : json_object_to_json_string(value));
+    }
+    json_object_put(o);
+}
+
+static void hmp_info_parameters(Machine *m, const char *args, GString *out)
+{
+    GError *err = NULL;
+    Migration *mig = find(m, &err);
+    struct json_object *o = mig ? migration_query_parameters(mig) : NULL;
+
+    if (!o) {
+        report(out, err);
+        return;
+    }
+    json_object_object_foreach(o, key, value)
+    {
+        g_string_append_printf(out, "%s: %s\n", key, json_object_to_json_string(value));
+    }
+    json_object_put(o);
+}
+
+static void hmp_set_parameter(Machine *m, const char *args, GString *out)
+{
+    g_auto(GStrv) parts = g_strsplit(args, " ", 2);
+    struct json_object *o;
+    GError *err = NULL;
+    Migration *mig = find(m, &err);
+
+    if (mig && (!parts[0] || !parts[1])) {
+        g_string_append(out, "Error: a parameter and its value are needed\n");
+        return;
+    }
+    if (mig) {
+        o = json_object_new_object();
+        json_object_object_add(o, parts[0], json_tokener_parse(parts[1]));
+        migration_set_parameters(mig, o, &err);
+        json_object_put(o);
+    }
+    report(out, err);
+}
+
+static void hmp_set_capability(Machine *m, const char *args, GString *out)
+{
+    g_auto(GStrv) parts = g_strsplit(args, " ", 2);
+    GError *err = NULL;
+    Migration *mig = find(m, &err);
+
+    if (mig &&
+        (!parts[0] || !parts[1] || (strcmp(parts[1], "on") != 0 && strcmp(parts[1], "off") != 0))) {
+        g_string_append(out, "Error: a capability and on or off are needed\n");
+        return;
+    }
+    if (mig) {
+        migration_set_capability(mig, parts[0], strcmp(parts[1], "on") == 0, &err);
+    }
+    report(out, err);
+}
+
+static const HmpCommand hmp_commands[] = {
+    { "migrate", "[-d] uri", "send the guest to another process or into a file", hmp_migrate },
+    { "migrate_incoming", "uri", "after -incoming defer: wait for a stream", hmp_incoming },
+    { "migrate_cancel", "", "give a migration up; the guest stays", hmp_cancel },
+    { "migrate_set_parameter", "name value", "change a parameter", hmp_set_parameter },
+    { "migrate_set_capability", "name on|off", "switch a capability", hmp_set_capability },
+    { "info migrate", "", "show the migration under way or the last one", hmp_info },
+    { "info migrate_parameters", "", "show the parameters", hmp_info_parameters },
+};
+
+const CommandTable migration_table = { LIST(commands), LIST(hmp_commands) };

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What migration asks of the session: describing, offering, building and discarding the machine.
+ *
+ * With -incoming and nothing said about the guest, no machine is built until a stream describes
+ * one. If the command line does describe it, the machine is built at once, as management
+ * software expects, and the stream's description must be equal.
+ */
+#include "session.h"
+
+#include "accel/accel.h"
+#include "migration/migration.h"
+
+/* --- the machine --- */
+
+static const PlanMachine *describe(void *opaque)
+{
+    Session *s = opaque;
+
+    return s->built ? s->plan : NULL;
+}
+
+static void offer(void *opaque, MigrationOffer *out)
+{
+    Session *s = opaque;
+
+    *out = (MigrationOffer){
+        .own = s->own ? s->own : s->plan,
+        .machine = s->machine_given ? s->plan->type : NULL,
+        .fixed = s->guest_given,
+        .paused = s->stopped,
+    };
+}
+
+static bool build(Session *s, GError **err)
+{
+    s->built = true;
+    if (!build_machine(s, err)) {
+        return false;
+    }
+    if (!s->m->qtest) {
+        accel_start(s->m);
+    }
+    return true;
+}
+
+/* The stream's guest, with the host parts of this command line. */
+static void take_description(Session *s, const PlanMachine *wanted)
+{
+    PlanMachine *whole = plan_machine_copy(wanted), *own = plan_machine_copy(s->plan);
+
+    while (own->host->len) {
+        PlanHostPart *part = g_ptr_array_steal_index(own->host, 0);
+
+        if (!plan_machine_add_host(whole, part, NULL)) {
+            plan_host_part_free(part); /* the description has none, so that none is in the way */
+        }
+    }
+    plan_machine_free(own);
+    s->own = s->plan;
+    s->plan = whole;
+}
+
+static bool hook_build(void *opaque, const PlanMachine *wanted, GError **err)
+{
+    Session *s = opaque;
+
+    if (s->built) {
+        machine_reset(s->m, RESET_COLD);
+        return true;
+    }
+    take_description(s, wanted);
+    return build(s, err);
+}
+
+static void hook_discard(void *opaque)
+{
+    Session *s = opaque;
+    g_autoptr(GError) err = NULL;
+
+    accel_stop(s->m);
+    g_hash_table_remove_all(s->planned);
+    machine_clear(s->m);
+    machine_renew(s->m);
+    s->built = false;
+    if (s->own) {
+        plan_machine_free(s->plan);
+        s->plan = s->own;
+        s->own = NULL;
+    }
+    if (s->guest_given && !build(s, &err)) {
+        g_printerr("%s: the machine cannot be built again after a failed load: %s\n", s->program,
+                   err->message);
+        s->built = false;
+    }
+}
+
+/* --- at the start --- */
+
+void migration_note_given(Session *s)
+{
+    s->machine_given = s->plan->type != NULL;
+    s->guest_given = s->plan->devices->len > 0 || s->plan->settings->len > 0 || s->plan->cpu ||
+                     s->plan->cpus || s->plan->ram_size || s->machine_config;
+}
+
+void migration_create(Session *s)
+{
+    MigrationHooks hooks = {
+        .opaque = s,
+        .catalog = s->catalog,
+        .description = describe,
+        .offer = offer,
+        .build = hook_build,
+        .discard = hook_discard,
+    };
+
+    s->migration = migration_new(s->m, &hooks);
+}
+
+bool migration_start_machine(Session *s, GError **err)
+{
+    if (!s->incoming || s->guest_given) {
+        s->built = true;
+        return build_machine(s, err);
+    }
+    return true;
+}
+
+bool migration_await(Session *s, GError **err)
+{
+    return !s->incoming || migration_incoming(s->migration, s->incoming, false, err);
+}

@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Whole migrations between two machines of one process: over sockets and files, refused,
+ * cancelled, cut at every byte, and undecided.
+ */
+#include "fixture.h"
+
+#include <sys/socket.h>
+
+static const char *const devices[] = { "widget,id=w0,size=8", "widget,id=w1", NULL };
+
+static void dirty(Box *b)
+{
+    RamBlock *ram = g_ptr_array_index(b->m->ram_blocks, 0);
+
+    memset(ram->host + 0x5000, 0x5a, 0x3000);
+    ram->host[ram->size - 1] = 9;
+    box_widget(b, "w0")->value = 0x1234;
+    memcpy(box_widget(b, "w1")->bytes, "saved!!", 8);
+    ((FakeCpu *)g_ptr_array_index(b->m->cpus, 1))->pc = 0x80001234;
+}
+
+static void check_same(Box *b)
+{
+    RamBlock *ram = g_ptr_array_index(b->m->ram_blocks, 0);
+
+    g_assert_cmpuint(ram->host[0x4fff], ==, 0);
+    g_assert_cmpuint(ram->host[0x5000], ==, 0x5a);
+    g_assert_cmpuint(ram->host[0x7fff], ==, 0x5a);
+    g_assert_cmpuint(ram->host[ram->size - 1], ==, 9);
+    g_assert_cmphex(box_widget(b, "w0")->value, ==, 0x1234);
+    g_assert_cmpuint(box_widget(b, "w0")->size, ==, 8);
+    g_assert_cmpstr((char *)box_widget(b, "w1")->bytes, ==, "saved!!");
+    g_assert_cmphex(((FakeCpu *)g_ptr_array_index(b->m->cpus, 1))->pc, ==, 0x80001234);
+}
+
+static void events(Box *b)
+{
+    g_assert_true(migration_set_capability(b->mig, "events", true, NULL));
+}
+
+static void listen_on(Box *b, const char *uri)
+{
+    g_autoptr(GError) err = NULL;
+
+    migration_incoming(b->mig, uri, false, &err);
+    g_assert_no_error(err);
+}
+
+static void start(Box *b, const char *uri)
+{
+    g_autoptr(GError) err = NULL;
+
+    migration_start(b->mig, uri, &err);
+    g_assert_no_error(err);
+}
+
+static void test_socket(void)
+{
+    g_autofree char *path = temp_path("s"), *uri = g_strdup_printf("unix:%s", path);
+    g_autoptr(GError) err = NULL;
+    Box *a = box_new(devices), *b = box_empty();
+
+    events(a);
+    events(b);
+    dirty(a);
+    machine_set_state(a->m, RUN_RUNNING);
+    timer_arm_ns(&box_widget(a, "w0")->timer, 200000000);
+    listen_on(b, uri);
+    start(a, uri);
+    g_assert_cmpstr(a->events->str, ==, "RESUME setup ");
+    wait_status(a, "completed", "failed");
+    g_assert_cmpstr(a->mig->error, ==, NULL);
+    g_assert_cmpstr(a->events->str, ==, "RESUME setup active MIGRATION_PASS STOP completed ");
+    g_assert_cmpint(a->m->state, ==, RUN_POSTMIGRATE);
+    g_assert_cmpuint(a->m->migrating, ==, 0);
+    g_assert_cmpstr(b->events->str, ==, "setup active RESUME completed ");
+    g_assert_cmpint(b->m->state, ==, RUN_RUNNING);
+    check_same(b);
+    g_assert_cmpuint(a->releases, ==, 1);
+    g_assert_cmpuint(b->takes, ==, 1);
+    /* never twice */
+    g_assert_false(migration_may_run(a->mig, &err));
+    g_assert_nonnull(strstr(err->message, "given away"));
+    g_clear_error(&err);
+    g_assert_false(migration_start(a->mig, uri, &err));
+    g_clear_error(&err);
+    g_assert_false(migration_resolve(a->mig, true, false, &err));
+    g_assert_true(migration_resolve(a->mig, true, true, NULL));
+    g_assert_true(migration_may_run(a->mig, NULL));
+    /* the timer goes on where it was */
+    while (!box_widget(b, "w0")->fired) {
+        g_usleep(1000);
+        clocks_dispatch(b->m->clocks);
+    }
+    box_free(a);
+    box_free(b);
+}
+
+static void test_file(void)
+{
+    g_autofree char *path = temp_path("f"), *uri = g_strdup_printf("file:%s", path);
+    g_autofree char *path2 = temp_path("f2"), *uri2 = g_strdup_printf("file:%s", path2);
+    g_autofree char *one = NULL, *two = NULL;
+    gsize n1, n2;
+    Box *a = box_new(devices), *b = box_empty();
+
+    dirty(a);
+    start(a, uri);
+    g_assert_false(g_file_test(path, G_FILE_TEST_EXISTS));
+    wait_status(a, "completed", "failed");
+    g_assert_cmpint(a->m->state, ==, RUN_POSTMIGRATE);
+    g_assert_true(migration_may_run(a->mig, NULL)); /* a copy: the guest may go on */
+    listen_on(b, uri);
+    wait_status(b, "completed", "failed");
+    g_assert_cmpstr(b->mig->error, ==, NULL);
+    g_assert_cmpint(b->m->state, ==, RUN_PRELAUNCH);
+    check_same(b);
+    /* save, load, save: the same bytes */
+    start(b, uri2);
+    wait_status(b, "completed", "failed");
+    g_assert_true(g_file_get_contents(path, &one, &n1, NULL));
+    g_assert_true(g_file_get_contents(path2, &two, &n2, NULL));
+    g_assert_cmpmem(one, n1, two, n2);
+    box_free(a);
+    box_free(b);
+}
+
+static void test_refused(void)
+{
+    static const char *const with_disk[] = { "widget,id=w0,drive=d0", "widget,id=w1,drive=d1",
+                                             NULL };
+    g_autofree char *path = temp_path("r"), *uri = g_strdup_printf("unix:%s", path);
+    Box *a = box_new(with_disk), *b = box_empty();
+
+    machine_set_state(a->m, RUN_RUNNING);
+    listen_on(b, uri);
+    start(a, uri);
+    wait_status(a, "completed", "failed");
+    g_assert_cmpstr(migration_status(a->mig), ==, "failed");
+    g_assert_nonnull(strstr(a->mig->error, "w0 drive: wanted a drive with the id 'd0'"));
+    g_assert_cmpuint(json_object_array_length(a->mig->deficits), ==, 2);
+    g_assert_cmpint(a->m->state, ==, RUN_RUNNING);
+    g_assert_cmpuint(a->mig->stats.ram.passes, ==, 0); /* no RAM was sent */
+    wait_status(b, "failed", "");
+    g_assert_nonnull(strstr(b->mig->error, "d1"));
+    g_assert_null(b->plan);
+    g_assert_cmpint(b->m->state, ==, RUN_INMIGRATE);
+    /* and the target takes the next one */
+    box_free(a);
+    a = box_new(devices);
+    dirty(a);
+    start(a, uri);
+    wait_status(a, "completed", "failed");
+    g_assert_cmpstr(a->mig->error, ==, NULL);
+    check_same(b);
+    box_free(a);
+    box_free(b);
+}
+
+static void test_unmigratable(void)
+{
+    static const char *const stuck[] = { "stuck,id=s0", "widget,id=w0", "stuck,id=s1", NULL };
+    g_autoptr(GError) err = NULL;
+    Box *a = box_new(stuck);
+
+    g_assert_false(migration_start(a->mig, "file:/nowhere/x", &err));
+    g_assert_nonnull(strstr(err->message, "s0 (stuck): unmigratable"));
+    g_assert_nonnull(strstr(err->message, "s1"));
+    g_assert_cmpstr(migration_status(a->mig), ==, "none");
+    box_free(a);
+}
+
+static void test_cancel(void)
+{
+    g_autofree char *path = temp_path("c"), *uri = g_strdup_printf("unix:%s", path);
+    Box *a = box_new(devices), *b = box_empty();
+
+    events(a);
+    machine_set_state(a->m, RUN_RUNNING);
+    listen_on(b, uri);
+    for (unsigned i = 0; i < 12; i++) {
+        start(a, uri);
+        turns(i);
+        if (!migration_cancel(a->mig, NULL)) {
+            break; /* it was given away by then */
+        }
+        wait_status(a, "cancelled", "completed");
+        if (g_str_equal(migration_status(a->mig), "completed")) {
+            break;
+        }
+        g_assert_cmpint(a->m->state, ==, RUN_RUNNING);
+        g_assert_cmpuint(a->m->migrating, ==, 0);
+        turns(20); /* the target notices */
+        g_assert_cmpint(b->m->state, ==, RUN_INMIGRATE);
+    }
+    box_free(a);
+    box_free(b);
+}
+
+static void test_pause_before_switchover(void)
+{
+    g_autofree char *path = temp_path("p"), *uri = g_strdup_printf("unix:%s", path);
+    g_autoptr(GError) err = NULL;
+    Box *a = box_new(devices), *b = box_empty();
+
+    events(a);
+    migration_set_capability(a->mig, "pause-before-switchover", true, NULL);
+    dirty(a);
+    machine_set_state(a->m, RUN_RUNNING);
+    listen_on(b, uri);
+    start(a, uri);
+    wait_status(a, "pre-switchover", "failed");
+    g_assert_cmpint(a->m->state, ==, RUN_FINISH_MIGRATE);
+    g_assert_false(migration_continue(a->mig, "device", &err));
+    g_assert_true(migration_continue(a->mig, "pre-switchover", NULL));
+    wait_status(a, "completed", "failed");
+    g_assert_cmpstr(a->events->str, ==,
+                    "RESUME setup active MIGRATION_PASS STOP pre-switchover device completed ");
+    check_same(b);
+    box_free(a);
+    box_free(b);
+}
+
+/* A target that cannot lock the disks after it was given the guest hands it back. */
+static void test_handed_back(void)
+{
+    g_autofree char *path = temp_path("h"), *uri = g_strdup_printf("unix:%s", path);
+    Box *a = box_new(devices), *b = box_empty();
+
+    machine_set_state(a->m, RUN_RUNNING);
+    b->refuse_take = true;
+    listen_on(b, uri);
+    start(a, uri);
+    wait_status(a, "completed", "failed");
+    g_assert_nonnull(strstr(a->mig->error, "the disk is locked"));
+    g_assert_cmpint(a->m->state, ==, RUN_RUNNING);
+    g_assert_cmpuint(a->takes, ==, 1);
+    g_assert_true(migration_may_run(a->mig, NULL));
+    wait_status(b, "failed", "");
+    g_assert_cmpint(b->m->state, ==, RUN_INMIGRATE);
+    box_free(a);
+    box_free(b);
+}
+
+/* --- a proxy that cuts the connection --- */
+
+typedef struct Cut {
+    int near, far;
+    size_t to_target, to_source; /* bytes let through before it is cut */
+} Cut;
+
+/* Move what is there; false when the connection shall be cut. */
+static bool relay(int from, int to, size_t *left)
+{
+    uint8_t buf[65536];
+    ssize_t n = recv(from, buf, MIN(sizeof(buf), *left), MSG_DONTWAIT);
+
+    if (n > 0) {
+        g_assert_cmpint(send(to, buf, n, MSG_NOSIGNAL), ==, n);
+        *left -= n;
+    }
+    return *left > 0;
+}
+
+/* A migration over two socket pairs with a relay between them. Returns the source's status. */
+static const char *cut_migration(Box *a, Box *b, Cut *c)
+{
+    g_autofree char *out = NULL;
+    int s[2], t[2];
+
+    g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM, 0, s), ==, 0);
+    g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM, 0, t), ==, 0);
+    out = g_strdup_printf("fd:%d", s[0]);
+    g_autofree char *in = g_strdup_printf("fd:%d", t[0]);
+    listen_on(b, in);
+    start(a, out);
+    for (gint64 end = g_get_monotonic_time() + 20 * G_USEC_PER_SEC; a->mig->out;) {
+        g_main_context_iteration(NULL, FALSE);
+        g_assert_cmpint(g_get_monotonic_time(), <, end);
+        if (!relay(s[1], t[1], &c->to_target) || !relay(t[1], s[1], &c->to_source)) {
+            break;
+        }
+    }
+    close(s[1]);
+    close(t[1]);
+    while (a->mig->out) {
+        g_main_context_iteration(NULL, TRUE);
+    }
+    turns(20);
+    return migration_status(a->mig);
+}
+
+static void check_one_owner(Box *a, Box *b)
+{
+    const char *status = migration_status(a->mig);
+    bool target_runs = b->m->state == RUN_RUNNING, source_runs = a->m->state == RUN_RUNNING;
+
+    g_assert_false(target_runs && source_runs);
+    if (g_str_equal(status, "failed")) {
+        g_assert_true(source_runs && b->m->state == RUN_INMIGRATE);
+    } else if (g_str_equal(status, "undecided")) {
+        g_assert_false(source_runs);
+        g_assert_false(migration_may_run(a->mig, NULL));
+    } else {
+        g_assert_true(target_runs);
+    }
+}
+
+static void test_cut(void)
+{
+    unsigned undecided = 0, failed = 0, completed = 0;
+
+    for (size_t step = 0; step < 400; step++) {
+        Box *a = box_new(devices), *b = box_empty();
+        /* a few whole streams first, to know the length; then around its parts */
+        Cut c = { 0, 0, step < 390 ? 1 + step * 41 : SIZE_MAX / 2, SIZE_MAX / 2 };
+        const char *status;
+
+        if (step >= 200 && step < 390) {
+            c.to_target = SIZE_MAX / 2;
+            c.to_source = 1 + (step - 200) % 60;
+        }
+        dirty(a);
+        machine_set_state(a->m, RUN_RUNNING);
+        status = cut_migration(a, b, &c);
+        check_one_owner(a, b);
+        undecided += g_str_equal(status, "undecided");
+        failed += g_str_equal(status, "failed");
+        completed += g_str_equal(status, "completed");
+        box_free(a);
+        box_free(b);
+    }
+    g_test_message("cut: %u failed, %u undecided, %u completed", failed, undecided, completed);
+    g_assert_cmpuint(undecided, >, 0);
+    g_assert_cmpuint(failed, >, 100);
+    g_assert_cmpuint(completed, >=, 10);
+}
+
+static void test_undecided(void)
+{
+    Box *a = box_new(devices), *b = box_empty();
+    /* ACCEPT, DIGEST, and RUNS but for a byte */
+    Cut c = { 0, 0, SIZE_MAX / 2, 4 + 4 + DIGEST_BYTES + 3 };
+    struct json_object *o;
+
+    machine_set_state(a->m, RUN_RUNNING);
+    g_assert_cmpstr(cut_migration(a, b, &c), ==, "undecided");
+    g_assert_cmpint(b->m->state, ==, RUN_RUNNING);
+    g_assert_cmpint(a->m->state, ==, RUN_POSTMIGRATE);
+    o = migration_query(a->mig);
+    g_assert_true(json_object_object_get_ex(o, "resolve", NULL));
+    json_object_put(o);
+    g_assert_true(migration_resolve(a->mig, false, false, NULL));
+    g_assert_cmpstr(migration_status(a->mig), ==, "completed");
+    g_assert_false(migration_may_run(a->mig, NULL));
+    box_free(a);
+    box_free(b);
+}
+
+static void test_entry_errors(void)
+{
+    Box *a = box_new(devices), *b = box_empty();
+    g_autoptr(GError) err = NULL;
+
+    g_assert_false(migration_start(a->mig, "smoke:signals", &err));
+    g_assert_nonnull(strstr(err->message, "tcp:HOST:PORT"));
+    g_clear_error(&err);
+    g_assert_false(migration_start(b->mig, "file:/tmp/x", &err));
+    g_assert_nonnull(strstr(err->message, "no guest"));
+    g_clear_error(&err);
+    g_assert_false(migration_incoming(a->mig, "tcp:127.0.0.1:0", true, &err));
+    g_assert_nonnull(strstr(err->message, "-incoming"));
+    g_clear_error(&err);
+    g_assert_false(migration_resolve(a->mig, true, false, &err));
+    g_clear_error(&err);
+    g_assert_true(migration_incoming(b->mig, "defer", false, NULL));
+    g_assert_true(migration_incoming(b->mig, "tcp:127.0.0.1:0", true, NULL));
+    g_assert_false(migration_incoming(b->mig, "tcp:127.0.0.1:0", true, &err));
+    g_assert_nonnull(strstr(err->message, "already been started"));
+    g_clear_error(&err);
+    g_assert_false(migration_start(b->mig, "file:/tmp/x", &err));
+    g_assert_true(migration_cancel(a->mig, NULL));
+    box_free(a);
+    box_free(b);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/migration/migrate/socket", test_socket);
+    g_test_add_func("/migration/migrate/file", test_file);
+    g_test_add_func("/migration/migrate/refused", test_refused);
+    g_test_add_func("/migration/migrate/unmigratable", test_unmigratable);
+    g_test_add_func("/migration/migrate/cancel", test_cancel);
+    g_test_add_func("/migration/migrate/pause-before-switchover", test_pause_before_switchover);
+    g_test_add_func("/migration/migrate/handed-back", test_handed_back);
+    g_test_add_func("/migration/migrate/cut", test_cut);
+    g_test_add_func("/migration/migrate/undecided", test_undecided);
+    g_test_add_func("/migration/migrate/entry-errors", test_entry_errors);
+    return g_test_run();
+}
