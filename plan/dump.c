@@ -175,7 +175,11 @@ static struct json_object *dump_guest(const PlanMachine *m, const PlanCatalog *c
     add_list(o, "globals", dump_globals(m));
     list = json_object_new_array_ext((int)MAX(m->devices->len, 1));
     for (guint i = 0; i < m->devices->len; i++) {
-        json_object_array_add(list, dump_device(m->devices->pdata[i], c));
+        const PlanDevice *d = m->devices->pdata[i];
+
+        if (!d->on || !d->on->orphan) { /* unplugged with its bridge, about to go */
+            json_object_array_add(list, dump_device(d, c));
+        }
     }
     add_list(o, "devices", list);
     add_list(o, "parts", dump_wanted(m));

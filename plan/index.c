@@ -39,10 +39,15 @@ PlanBusNode *plan_index_add_bus(PlanIndex *x, const char *name, PlanBusKind kind
 
 void plan_index_remove_bus(PlanIndex *x, PlanBusNode *node)
 {
-    g_assert(node->n_devices == 0);
-    node->owner->brings = NULL;
-    g_hash_table_remove(x->buses, node->name);
-    g_ptr_array_remove(x->bus_order, node);
+    if (node->owner) {
+        node->owner->brings = NULL;
+        node->owner = NULL;
+        g_hash_table_remove(x->buses, node->name);
+    }
+    node->orphan = node->n_devices > 0;
+    if (!node->orphan) {
+        g_ptr_array_remove(x->bus_order, node);
+    }
 }
 
 static void add_default(PlanIndex *x, const PlanType *t, const char *prop, const char *value)

@@ -58,6 +58,7 @@ typedef struct PlanBusNode {
     uint32_t used;         /* slots that hold something */
     PlanDevice **slot[32]; /* each eight functions, or NULL */
     GHashTable *numbers;   /* NUMBER: number -> device */
+    bool orphan;           /* its owner went first; lives until its last device goes */
 } PlanBusNode;
 
 typedef struct PlanIndex {

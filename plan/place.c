@@ -33,13 +33,16 @@ void plan_bus_slots(const PlanBusNode *node, unsigned *first, unsigned *last)
 
 static unsigned number_limit(const PlanBusNode *node)
 {
-    const PlanValue *v = plan_device_get(node->owner, node->rule->limit_prop);
+    const PlanValue *v = node->owner ? plan_device_get(node->owner, node->rule->limit_prop) : NULL;
 
     return v ? (unsigned)MIN(v->u, UINT16_MAX) : 31;
 }
 
 bool plan_bus_takes(const PlanBusNode *node, const PlanType *t)
 {
+    if (node->orphan) {
+        return false;
+    }
     if (t->role == PLAN_PCI_NONE) {
         return node->kind == t->plugs_into && node->kind != PLAN_BUS_NONE;
     }
@@ -450,7 +453,7 @@ static bool enter(PlanIndex *x, PlanDevice *d, GError **err)
     const char *name = plan_device_name(d);
     g_autofree char *bus_name = NULL;
 
-    g_hash_table_insert(x->devices, (gpointer)name, d);
+    g_hash_table_replace(x->devices, (gpointer)name, d);
     if (d->t->provides == PLAN_BUS_NONE || d->brings) {
         return true;
     }
@@ -485,10 +488,24 @@ bool plan_put(PlanIndex *x, PlanDevice *d, PlanBusNode *node, GError **err)
     return enter(x, d, err);
 }
 
+static void leave_slot(PlanBusNode *node, const PlanDevice *d)
+{
+    PlanDevice **fn = node->slot[d->addr.slot];
+
+    fn[d->addr.fn] = NULL;
+    for (unsigned i = 0; i < 8; i++) {
+        if (fn[i]) {
+            return;
+        }
+    }
+    g_free(fn);
+    node->slot[d->addr.slot] = NULL;
+    node->used &= ~(1u << d->addr.slot);
+}
+
 void plan_take_out(PlanIndex *x, PlanDevice *d)
 {
     PlanBusNode *node = d->on;
-    PlanDevice **fn;
 
     if (d->brings) {
         plan_index_remove_bus(x, d->brings);
@@ -505,16 +522,10 @@ void plan_take_out(PlanIndex *x, PlanDevice *d)
     node->n_devices--;
     if (node->numbers) {
         g_hash_table_remove(node->numbers, GUINT_TO_POINTER((guint)d->number->value.u));
-        return;
+    } else {
+        leave_slot(node, d);
     }
-    fn = node->slot[d->addr.slot];
-    fn[d->addr.fn] = NULL;
-    for (unsigned i = 0; i < 8; i++) {
-        if (fn[i]) {
-            return;
-        }
+    if (node->orphan && node->n_devices == 0) {
+        plan_index_remove_bus(x, node);
     }
-    g_free(fn);
-    node->slot[d->addr.slot] = NULL;
-    node->used &= ~(1u << d->addr.slot);
 }

@@ -86,7 +86,7 @@ struct json_object *plan_slots_to_json(const PlanMachine *m, const PlanCatalog *
     for (guint i = 0; i < m->index->bus_order->len; i++) {
         const PlanBusNode *node = m->index->bus_order->pdata[i];
 
-        if (node->rule->addr == PLAN_ADDR_PCI) {
+        if (node->rule->addr == PLAN_ADDR_PCI && !node->orphan) {
             json_object_array_add(list, bus_to_json(node));
         }
     }
@@ -135,7 +135,7 @@ char *plan_slots_to_text(const PlanMachine *m, const PlanCatalog *c)
     for (guint i = 0; i < m->index->bus_order->len; i++) {
         const PlanBusNode *node = m->index->bus_order->pdata[i];
 
-        if (node->rule->addr == PLAN_ADDR_PCI) {
+        if (node->rule->addr == PLAN_ADDR_PCI && !node->orphan) {
             g_string_append(out, out->len ? "\n" : "");
             bus_to_text(out, node);
         }

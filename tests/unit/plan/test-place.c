@@ -64,6 +64,26 @@ static void test_add_remove(void)
     g_assert_cmpuint(g_hash_table_size(m->index->unique), ==, 1);
 }
 
+/* A device may outlive its bridge for a moment, when something of the host still holds it. */
+static void test_bridge_first(void)
+{
+    g_autoptr(PlanMachine) m = TC_RESOLVED("root-port,id=rp");
+    g_autofree char *before = plan_to_text(m, &tc_catalog, false), *after = NULL;
+    PlanDevice *sw = add(m, "upstream,id=up,bus=rp", true);
+    PlanDevice *port = add(m, "downstream,id=down,bus=up", false);
+    PlanDevice *nic = add(m, "nic,bus=down", true), *nic_again;
+
+    plan_remove_device(m, port);
+    plan_remove_device(m, sw);
+    after = plan_to_text(m, &tc_catalog, false);
+    g_assert_cmpstr(before, ==, after);
+    add(m, "upstream,id=up,bus=rp", true);
+    add(m, "downstream,id=down,bus=up", false);
+    nic_again = add(m, "nic,bus=down", true);
+    plan_remove_device(m, nic);
+    g_assert_true(plan_find_device(m, "down/00.0") == nic_again);
+}
+
 static void test_hotplug(void)
 {
     g_autoptr(PlanMachine) m =
@@ -148,6 +168,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/place/add-remove", test_add_remove);
+    g_test_add_func("/place/bridge-first", test_bridge_first);
     g_test_add_func("/place/hotplug", test_hotplug);
     g_test_add_func("/place/functions", test_functions);
     g_test_add_func("/place/ari", test_ari);
