@@ -16,13 +16,9 @@ static void print_json(struct json_object *o)
 
 static bool show_default(Session *s, GError **err)
 {
-    for (size_t i = 0; i < s->catalog->n_machines; i++) {
-        const PlanMachineType *t = s->catalog->machines[i];
+    g_autofree char *text = plan_help_default_machine(s->catalog);
 
-        if (t->is_default) {
-            printf("%s\n", t->name);
-        }
-    }
+    fputs(text, stdout);
     return true;
 }
 

@@ -280,6 +280,7 @@ Device *device_new(Machine *m, const DeviceType *type, const PlanDevice *plan, G
     dev->machine = m;
     dev->pins = 1;
     dev->id = plan && plan->id ? g_strdup(plan->id) : NULL;
+    dev->place = plan ? g_strdup(plan->place) : NULL;
     if (!props_store(type->props, type->n_props, dev, plan, err) ||
         !store_kind_props(dev, plan, err)) {
         device_unpin_any(dev);
@@ -304,6 +305,7 @@ static void device_finalize(Device *dev)
     g_free((char *)dev->id);
     g_free(dev->path);
     g_free(dev->plan_id);
+    g_free(dev->place);
     g_free(dev);
 }
 

@@ -87,7 +87,7 @@ static void unlink_from_bus(PCIBridge *br)
 bool pci_bridge_init(PCIBridge *br, GError **err)
 {
     PCIDevice *d = &br->pci;
-    const char *name = d->dev.id ? d->dev.id : d->dev.plan_id;
+    const char *name = d->dev.id ? d->dev.id : d->dev.place ? d->dev.place : d->dev.plan_id;
     PCIBus *sec = &br->sec;
 
     if (!bus_init(&sec->bus, d->dev.machine, pci_role_bus(pci_type(d)->role), name, &d->dev, err)) {

@@ -273,7 +273,11 @@ static const PlanProp common_props[] = {
     PROP_BOOL(PCIDevice, multifunction, "multifunction", false,
               "set the multi-function bit: function 0 of a slot with several functions needs it"),
     PROP_U32(PCIDevice, rombar, "rombar", 1, 0, 1, "show the expansion ROM to the guest"),
-    PROP_STR(PCIDevice, romfile, "romfile", "file with the contents of the expansion ROM"),
+    { .name = "romfile",
+      .kind = PLAN_PROP_STRING,
+      .flags = PLAN_PROP_HOST,
+      .field = FIELD(PCIDevice, romfile, char *),
+      .doc = "file with the contents of the expansion ROM" },
 };
 
 static size_t count_switchable(const PCIDeviceType *type, size_t upto)

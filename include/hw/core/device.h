@@ -75,6 +75,8 @@ struct Device {
     char *path;         /* owned; "/machine/peripheral/nic0" */
     char *plan_id;      /* owned; deterministic, from its place: names its section in a stream
                            ("0000:00:01.0"). attach sets it; else it is the id or the type's name */
+    char *place;        /* owned; the description's name of its place, NULL without one: an
+                           anonymous bridge's bus is called that ("pcie.0/01.0") */
     Device *parent;     /* in the tree */
     GPtrArray *children;
     Bus *bus;           /* it sits on; NULL for board devices */
