@@ -10,12 +10,19 @@
 
 #include "hw/core/sysdev.h"
 
+/* What CPUs see of an extra root: pieces laid over the windows of the first. */
+typedef struct ExtraRoot {
+    PCIBus *bus;
+    MemRegion pio, mmio, high;
+} ExtraRoot;
+
 typedef struct EcamHost {
     SysDevice sys;
     PCIHost host;
     uint64_t ecam_base, ecam_size;
     uint64_t pio_base, pio_size, mmio_base, mmio_size, high_base, high_size;
     MemRegion pio, mmio, high;
+    GPtrArray *extra; /* ExtraRoot* */
 } EcamHost;
 
 PCIHost *ecam_host(Device *dev)
@@ -41,14 +48,86 @@ static bool check_window(const char *name, uint64_t base, uint64_t size, GError 
     return false;
 }
 
-static void show(EcamHost *s, MemRegion *view, const char *name, MemRegion *space, uint64_t base,
-                 uint64_t size, uint64_t offset)
+static void show(EcamHost *s, MemRegion *view, const char *name, MemRegion *space, EcamRange at,
+                 uint64_t offset, int32_t priority)
 {
-    if (size == 0)
+    mem_fini(view);
+    if (at.size == 0)
         return;
-    mem_init_window(view, name, space, offset, size);
-    mem_map(&s->sys.dev.machine->memory, base, view, 0, 0);
+    mem_init_window(view, name, space, offset, at.size);
+    mem_map(&s->sys.dev.machine->memory, at.base, view, priority, 0);
 }
+
+/* --- extra roots --- */
+
+EcamRange ecam_slice(EcamRange window, unsigned first_bus, unsigned end_bus, uint64_t align)
+{
+    uint64_t first = window.base + window.size / 256 * first_bus;
+    uint64_t end = window.base + window.size / 256 * end_bus;
+
+    first = (first + align - 1) & ~(align - 1);
+    end &= ~(align - 1);
+    return (EcamRange){ first, end > first ? end - first : 0 };
+}
+
+unsigned ecam_end_bus(const PCIHost *h, unsigned first)
+{
+    unsigned end = 256;
+
+    for (unsigned i = 0; i < h->roots->len; i++) {
+        const PCIBus *bus = g_ptr_array_index(h->roots, i);
+
+        if (bus->root_number > first && bus->root_number < end)
+            end = bus->root_number;
+    }
+    return end;
+}
+
+static void show_extra(EcamHost *s, ExtraRoot *x)
+{
+    unsigned first = x->bus->root_number, end = ecam_end_bus(&s->host, first);
+    EcamRange pio = ecam_slice((EcamRange){ s->pio_base, s->pio_size }, first, end, ECAM_ALIGN_IO);
+    EcamRange mmio =
+        ecam_slice((EcamRange){ s->mmio_base, s->mmio_size }, first, end, ECAM_ALIGN_MEM);
+    EcamRange high =
+        ecam_slice((EcamRange){ s->high_base, s->high_size }, first, end, ECAM_ALIGN_MEM);
+
+    show(s, &x->pio, "pxb-pio", &x->bus->io, pio, pio.base - s->pio_base, 1);
+    show(s, &x->mmio, "pxb-mmio", &x->bus->mem, mmio, mmio.base, 1);
+    show(s, &x->high, "pxb-mmio-high", &x->bus->mem, high, high.base, 1);
+}
+
+static void extra_free(gpointer opaque)
+{
+    ExtraRoot *x = opaque;
+
+    mem_fini(&x->pio);
+    mem_fini(&x->mmio);
+    mem_fini(&x->high);
+    g_free(x);
+}
+
+/* One root's numbers end where the next one's begin, so all are laid out again. */
+static void roots_changed(void *opaque, PCIBus *bus, bool added)
+{
+    EcamHost *s = opaque;
+    ExtraRoot *x;
+
+    if (added) {
+        x = g_new0(ExtraRoot, 1);
+        x->bus = bus;
+        g_ptr_array_add(s->extra, x);
+    }
+    for (unsigned i = s->extra->len; i-- > 0;) {
+        x = g_ptr_array_index(s->extra, i);
+        if (!added && x->bus == bus)
+            g_ptr_array_remove_index(s->extra, i);
+        else
+            show_extra(s, x);
+    }
+}
+
+/* --- life --- */
 
 static bool ecam_realize(void *dev, GError **err)
 {
@@ -64,12 +143,16 @@ static bool ecam_realize(void *dev, GError **err)
     s->sys.dev.child_bus = &s->host.root.bus;
     s->host.intx = drive_line;
     s->host.intx_opaque = s;
+    s->host.roots_changed = roots_changed;
+    s->host.roots_opaque = s;
+    s->extra = g_ptr_array_new_with_free_func(extra_free);
     pci_host_init_ecam(&s->host, s->ecam_size >> 20);
     mem_map(&m->memory, s->ecam_base, &s->host.ecam, 0, 0);
-    show(s, &s->pio, "pcie-pio", &s->host.root.io, s->pio_base, s->pio_size, 0);
-    show(s, &s->mmio, "pcie-mmio", &s->host.root.mem, s->mmio_base, s->mmio_size, s->mmio_base);
-    show(s, &s->high, "pcie-mmio-high", &s->host.root.mem, s->high_base, s->high_size,
-         s->high_base);
+    show(s, &s->pio, "pcie-pio", &s->host.root.io, (EcamRange){ s->pio_base, s->pio_size }, 0, 0);
+    show(s, &s->mmio, "pcie-mmio", &s->host.root.mem, (EcamRange){ s->mmio_base, s->mmio_size },
+         s->mmio_base, 0);
+    show(s, &s->high, "pcie-mmio-high", &s->host.root.mem,
+         (EcamRange){ s->high_base, s->high_size }, s->high_base, 0);
     return true;
 }
 
@@ -81,6 +164,7 @@ static void ecam_unrealize(void *dev)
     mem_fini(&s->mmio);
     mem_fini(&s->high);
     s->sys.dev.child_bus = NULL;
+    g_ptr_array_free(s->extra, TRUE);
     pci_host_fini(&s->host);
 }
 

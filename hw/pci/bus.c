@@ -112,6 +112,9 @@ void pci_bus_fini(PCIBus *bus)
     if (bus->host && !bus->bridge && bus->host->roots) {
         g_ptr_array_remove(bus->host->roots, bus);
         pci_host_numbers_changed(bus->host);
+        if (bus->host->roots_changed && bus != &bus->host->root) {
+            bus->host->roots_changed(bus->host->roots_opaque, bus, false);
+        }
     }
     mem_fini(&bus->mem);
     mem_fini(&bus->io);

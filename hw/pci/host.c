@@ -51,6 +51,9 @@ bool pci_root_init(PCIBus *bus, PCIHost *h, PlanBusKind kind, const char *name, 
         return false;
     }
     pci_host_numbers_changed(h);
+    if (h->roots_changed) {
+        h->roots_changed(h->roots_opaque, bus, true);
+    }
     return true;
 }
 

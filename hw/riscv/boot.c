@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "hw/pci-host/ecam.h"
 #include "hw/riscv/virt.h"
 
 #define MiB             (1ull << 20)
@@ -60,11 +61,33 @@ static uint64_t align_up(uint64_t v, uint64_t a)
 
 /* --- device tree --- */
 
+static int compare_numbers(const void *a, const void *b)
+{
+    return *(const uint8_t *)a - *(const uint8_t *)b;
+}
+
+/* Tell the tree of the extra PCI roots that were plugged. */
+static bool find_roots(Plan *p, GError **err)
+{
+    const PCIHost *h = ecam_host(p->v->pci_host);
+    VirtConfig *c = &p->v->config;
+
+    if (h->roots->len - 1 > VIRT_MAX_ROOTS)
+        return fail(err, "the machine has %u extra PCI roots; the device tree can name %u",
+                    h->roots->len - 1, VIRT_MAX_ROOTS);
+    for (c->n_roots = 0; c->n_roots + 1 < h->roots->len; c->n_roots++)
+        c->roots[c->n_roots] = ((PCIBus *)g_ptr_array_index(h->roots, c->n_roots + 1))->root_number;
+    qsort(c->roots, c->n_roots, 1, compare_numbers);
+    return true;
+}
+
 static bool make_fdt(Plan *p, GError **err)
 {
     size_t room = FDT_ROOM + (p->boot->append ? strlen(p->boot->append) : 0);
     uint64_t top = MIN(p->end, p->base > FDT_TOP ? p->end : FDT_TOP), size;
 
+    if (!find_roots(p, err))
+        return false;
     if (room > MiB)
         return fail(err, "-append is %zu bytes long; at most 1 MiB is accepted", room - FDT_ROOM);
     if (p->boot->dtb)

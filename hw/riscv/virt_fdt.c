@@ -10,6 +10,8 @@
 
 #include <libfdt.h>
 
+#include "hw/pci-host/ecam.h"
+
 enum { IRQ_LEVEL_HIGH = 4, TREE_SIZE = 64 << 10, MAX_CELLS = 512 };
 
 typedef struct Fdt {
@@ -348,18 +350,25 @@ static void prop_interrupt_map(Fdt *f, int node)
     prop_cells(f, node, "interrupt-map-mask", &m);
 }
 
-static void add_pci(Fdt *f)
+/* The root with bus numbers [first, end) and its parts of the windows (see hw/pci-host/ecam.h). */
+static void add_pci_root(Fdt *f, unsigned first, unsigned end)
 {
-    const VirtMap *ecam = &virt_map[VIRT_PCIE_ECAM], *mmio = &virt_map[VIRT_PCIE_MMIO];
-    uint64_t high = virt_mmio64_base(f->c);
-    int node = add_device(f, "pci", ecam->base);
+    const VirtMap *ecam = &virt_map[VIRT_PCIE_ECAM], *pio = &virt_map[VIRT_PCIE_PIO];
+    const VirtMap *mmio = &virt_map[VIRT_PCIE_MMIO];
+    EcamRange io = ecam_slice((EcamRange){ pio->base, pio->size }, first, end, ECAM_ALIGN_IO);
+    EcamRange low = ecam_slice((EcamRange){ mmio->base, mmio->size }, first, end, ECAM_ALIGN_MEM);
+    EcamRange high = ecam_slice((EcamRange){ virt_mmio64_base(f->c), VIRT_PCIE_MMIO64_SIZE }, first,
+                                end, ECAM_ALIGN_MEM);
+    uint64_t base = ecam->base + ((uint64_t)first << 20);
+    int node = add_device(f, "pci", base);
     Cells ranges = { .n = 0 }, buses = { .n = 0 };
 
-    pci_range(&ranges, 0x01000000, 0, virt_map[VIRT_PCIE_PIO].base, virt_map[VIRT_PCIE_PIO].size);
-    pci_range(&ranges, 0x02000000, mmio->base, mmio->base, mmio->size);
-    pci_range(&ranges, 0x03000000, high, high, VIRT_PCIE_MMIO64_SIZE);
-    cell(&buses, 0);
-    cell(&buses, ecam->size / (1 << 20) - 1);
+    if (io.size)
+        pci_range(&ranges, 0x01000000, io.base - pio->base, io.base, io.size);
+    pci_range(&ranges, 0x02000000, low.base, low.base, low.size);
+    pci_range(&ranges, 0x03000000, high.base, high.base, high.size);
+    cell(&buses, first);
+    cell(&buses, end - 1);
     prop_u32(f, node, "#address-cells", 3);
     prop_u32(f, node, "#interrupt-cells", 1);
     prop_u32(f, node, "#size-cells", 2);
@@ -370,9 +379,20 @@ static void add_pci(Fdt *f)
     prop_flag(f, node, "dma-coherent");
     if (f->c->aia == VIRT_AIA_APLIC_IMSIC)
         prop_u32(f, node, "msi-parent", f->imsic_s);
-    prop_reg(f, node, ecam->base, ecam->size);
+    prop_reg(f, node, base, (uint64_t)(end - first) << 20);
     prop_cells(f, node, "ranges", &ranges);
     prop_interrupt_map(f, node);
+}
+
+static void add_pci(Fdt *f)
+{
+    unsigned end = 256;
+
+    for (unsigned i = f->c->n_roots; i-- > 0;) {
+        add_pci_root(f, f->c->roots[i], end);
+        end = f->c->roots[i];
+    }
+    add_pci_root(f, 0, end);
 }
 
 static void add_syscon(Fdt *f, const char *name, const char *compatible, uint32_t value)

@@ -38,6 +38,9 @@ struct PCIHost {
     uint16_t segment;
     PCIBus root;
     GPtrArray *roots; /* PCIBus*: root first, extra roots after it */
+    /* An extra root came, or just left `roots`: the host bridge shows it to CPUs or no more. */
+    void (*roots_changed)(void *opaque, PCIBus *bus, bool added);
+    void *roots_opaque;
     /* The four lines out: level of line n after aggregation. */
     IrqFn *intx;
     void *intx_opaque;

@@ -43,6 +43,7 @@ enum {
     VIRT_N_VIRTIO = 8,
     VIRT_N_SOURCES = 96,
     VIRT_MAX_HARTS = 8,
+    VIRT_MAX_ROOTS = 32, /* extra PCI roots that the device tree can name */
     VIRT_IMSIC_IDS = 255,
     VIRT_TIMEBASE = 10000000,
     VIRT_UART_CLOCK = 3686400,
@@ -57,6 +58,8 @@ typedef struct VirtConfig {
     bool aclint;
     unsigned harts;
     uint64_t ram_size;
+    uint8_t roots[VIRT_MAX_ROOTS]; /* numbers of extra PCI roots, rising */
+    unsigned n_roots;
 } VirtConfig;
 
 /* Start of the 64-bit PCI window: above RAM, aligned to its own size. */

@@ -71,11 +71,52 @@ static void test_root_function(void)
     machine_free(m);
 }
 
+static uint64_t read_word(void *opaque, uint64_t offset, unsigned size)
+{
+    return *(uint32_t *)opaque;
+}
+
+static const MemOps word_ops = { .read = read_word, .impl_min = 4 };
+
+/* An extra root is seen through its part of the windows, and the first one through the rest. */
+static void test_extra_root(void)
+{
+    Machine *m = fixture_new(1);
+    Device *dev = host(m, NULL);
+    PCIHost *h = ecam_host(dev);
+    PCIBus a, b;
+    MemRegion first = { 0 }, second = { 0 };
+    uint32_t one = 1, two = 2;
+
+    mem_init_mmio(&first, "one", 16, &word_ops, &one);
+    mem_init_mmio(&second, "two", 16, &word_ops, &two);
+    g_assert_true(pci_root_init(&a, h, PLAN_BUS_PCIE_ROOT, "a", 0x80, NULL, NULL));
+    mem_map(&h->root.mem, 0x60000000, &first, 0, 0);
+    mem_map(&a.mem, 0x60000000, &second, 0, 0);
+    g_assert_cmphex(rd32(m, 0x60000000), ==, 2);
+    mem_move(&first, 0x5ffffff0);
+    g_assert_cmphex(rd32(m, 0x5ffffff0), ==, 1);
+    g_assert_true(pci_root_init(&b, h, PLAN_BUS_PCIE_ROOT, "b", 0xc0, NULL, NULL));
+    mem_move(&second, 0x70000000); /* b's part now */
+    g_assert_cmphex(rd32(m, 0x70000000), ==, 0xffffffff);
+    g_assert_false(pci_root_init(&(PCIBus){ 0 }, h, PLAN_BUS_PCIE_ROOT, "c", 0xc0, NULL, NULL));
+    pci_bus_fini(&b);
+    g_assert_cmphex(rd32(m, 0x70000000), ==, 2);
+    mem_unmap(&second);
+    pci_bus_fini(&a);
+    mem_move(&first, 0x7ffffff0);
+    g_assert_cmphex(rd32(m, 0x7ffffff0), ==, 1);
+    mem_fini(&first);
+    mem_fini(&second);
+    machine_free(m);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/ecam/windows", test_windows);
     g_test_add_func("/ecam/refused", test_refused);
     g_test_add_func("/ecam/root-function", test_root_function);
+    g_test_add_func("/ecam/extra-root", test_extra_root);
     return g_test_run();
 }

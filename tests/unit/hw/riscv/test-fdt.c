@@ -178,6 +178,41 @@ static void test_mmio64(void)
     g_assert_cmphex(virt_mmio64_base(&c), ==, 0x800000000);
 }
 
+/* Extra PCI roots: bus numbers, ECAM and windows are cut without overlap and without a gap. */
+static void test_roots(void)
+{
+    Machine *m = fixture_new(1);
+    VirtConfig config = { VIRT_AIA_APLIC_IMSIC, false, 1, 128 << 20, { 0x40, 0x80 }, 2 };
+    g_autofree void *fdt = virt_fdt_build(&config, m->cpus, 0);
+    static const struct {
+        const char *path;
+        unsigned first, last;
+        uint64_t io, low, high;
+    } want[] = {
+        { "/soc/pci@30000000", 0, 0x3f, 0x3000000, 0x40000000, 0x400000000 },
+        { "/soc/pci@34000000", 0x40, 0x7f, 0x3004000, 0x50000000, 0x500000000 },
+        { "/soc/pci@38000000", 0x80, 0xff, 0x3008000, 0x60000000, 0x600000000 },
+    };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(want); i++) {
+        int node = fdt_path_offset(fdt, want[i].path), len;
+        const fdt32_t *buses = fdt_getprop(fdt, node, "bus-range", NULL);
+        const fdt64_t *reg = fdt_getprop(fdt, node, "reg", NULL);
+        const fdt32_t *ranges = fdt_getprop(fdt, node, "ranges", &len);
+
+        g_assert_cmpuint(fdt32_ld(&buses[0]), ==, want[i].first);
+        g_assert_cmpuint(fdt32_ld(&buses[1]), ==, want[i].last);
+        g_assert_cmphex(fdt64_ld(&reg[0]), ==, 0x30000000 + (want[i].first << 20));
+        g_assert_cmphex(fdt64_ld(&reg[1]), ==, (want[i].last + 1 - want[i].first) << 20);
+        g_assert_cmpint(len, ==, 3 * 7 * 4);
+        g_assert_cmphex(fdt32_ld(&ranges[4]), ==, want[i].io);
+        g_assert_cmphex(fdt32_ld(&ranges[7 + 4]), ==, want[i].low);
+        g_assert_cmphex((uint64_t)fdt32_ld(&ranges[14 + 3]) << 32 | fdt32_ld(&ranges[14 + 4]), ==,
+                        want[i].high);
+    }
+    machine_free(m);
+}
+
 static void test_chosen(void)
 {
     Machine *m = fixture_new(1);
@@ -240,6 +275,7 @@ int main(int argc, char **argv)
     g_test_add_func("/fdt/compare", test_compare);
     g_test_add_func("/fdt/aplic-direct", test_aplic_direct);
     g_test_add_func("/fdt/mmio64", test_mmio64);
+    g_test_add_func("/fdt/roots", test_roots);
     g_test_add_func("/fdt/chosen", test_chosen);
     g_test_add_func("/fdt/hostile-dtb", test_hostile_dtb);
     return g_test_run();

@@ -33,12 +33,22 @@ static void env_free(Env *e)
     g_free(e->path);
 }
 
+/* Without the flush to disk of g_file_set_contents(), of which thousands take seconds. */
+static void write_file(const char *path, const void *data, gsize len)
+{
+    FILE *f = fopen(path, "w");
+
+    g_assert_nonnull(f);
+    g_assert_cmpuint(fwrite(data, 1, len, f), ==, len);
+    fclose(f);
+}
+
 static bool load(Env *e, const void *data, gsize len, LoadedImage *out, char **why)
 {
     g_autoptr(GError) err = NULL;
     bool ok;
 
-    g_assert_true(g_file_set_contents(e->path, data, len, NULL));
+    write_file(e->path, data, len);
     ok = load_image(e->l, "kernel", e->path, FLOOR, LIMIT, true, out, &err);
     g_assert_true(ok == (err == NULL));
     if (err) {
@@ -202,7 +212,7 @@ static void test_damage(void)
     Env e;
 
     env_new(&e);
-    for (unsigned i = 0; i < 3000; i++) {
+    for (unsigned i = 0; i < 1000; i++) {
         ElfFile f = make_elf();
         LoadedImage out;
 
