@@ -22,23 +22,32 @@ enum {
 
 /* --- space, for both lists --- */
 
-static bool is_free(const PCIConfig *c, unsigned offset, unsigned size)
+/* How many bytes at `offset` are free, up to `size`. */
+static unsigned free_run(const PCIConfig *c, unsigned offset, unsigned size)
 {
     for (unsigned i = 0; i < size; i++) {
         if (pci_config_mask(c, PCI_USED, offset + i)) {
-            return false;
+            return i;
         }
     }
-    return true;
+    return size;
 }
 
-/* First aligned run of `size` free bytes in [first, end); 0 if none. */
+static bool is_free(const PCIConfig *c, unsigned offset, unsigned size)
+{
+    return free_run(c, offset, size) == size;
+}
+
+/* First aligned run of `size` free bytes in [first, end); 0 if none. Each byte is looked at once. */
 static unsigned find_space(const PCIConfig *c, unsigned first, unsigned end, unsigned size)
 {
-    for (unsigned offset = first; offset + size <= end; offset += ALIGN) {
-        if (is_free(c, offset, size)) {
+    for (unsigned offset = first; offset + size <= end;) {
+        unsigned run = free_run(c, offset, size);
+
+        if (run == size) {
             return offset;
         }
+        offset = (offset + run + ALIGN) & ~(ALIGN - 1u);
     }
     return 0;
 }
