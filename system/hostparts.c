@@ -53,14 +53,28 @@ static bool known(const char *kind)
     return false;
 }
 
+/* "iothread" of an object, "user" of a netdev. */
+static const char *sort_of(const PlanHostPart *part)
+{
+    static const char *const keys[] = { "qom-type", "type", "driver" };
+    struct json_object *v;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
+        if (json_object_object_get_ex(part->options, keys[i], &v)) {
+            return json_object_get_string(v);
+        }
+    }
+    return "?";
+}
+
 bool host_parts_create(Session *s, GError **err)
 {
     for (guint i = 0; i < s->plan->host->len; i++) {
         const PlanHostPart *part = s->plan->host->pdata[i];
 
         if (!known(part->kind)) {
-            g_set_error(err, SYSTEM_ERROR, "-%s id=%s: this build has no back ends of that kind",
-                        part->kind, part->id);
+            g_set_error(err, SYSTEM_ERROR, "-%s %s,id=%s: this build has no back ends of that kind",
+                        part->kind, sort_of(part), part->id);
             return false;
         }
     }

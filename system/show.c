@@ -14,6 +14,14 @@ static void print_json(struct json_object *o)
     json_object_put(o);
 }
 
+/* A text that may or may not end with a newline. */
+static void print_text(const char *text)
+{
+    size_t len = strlen(text);
+
+    printf("%s%s", text, len && text[len - 1] == '\n' ? "" : "\n");
+}
+
 static bool show_default(Session *s, GError **err)
 {
     g_autofree char *text = plan_help_default_machine(s->catalog);
@@ -26,7 +34,7 @@ static bool show_machines(Session *s, GError **err)
 {
     g_autofree char *text = plan_help_machines(s->catalog);
 
-    fputs(text, stdout);
+    print_text(text);
     return true;
 }
 
@@ -38,7 +46,7 @@ static bool show_slots(Session *s, GError **err)
         return false;
     }
     text = plan_slots_to_text(s->plan, s->catalog);
-    fputs(text, stdout);
+    print_text(text);
     return true;
 }
 
@@ -50,7 +58,7 @@ static bool show_machine(Session *s, GError **err)
         return false;
     }
     text = plan_to_text(s->plan, s->catalog, false);
-    fputs(text, stdout);
+    print_text(text);
     return true;
 }
 
@@ -70,7 +78,7 @@ static bool show_state(Session *s, GError **err)
         return true;
     }
     text = vm_document(t->vmstate);
-    fputs(text, stdout);
+    print_text(text);
     return true;
 }
 

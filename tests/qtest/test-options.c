@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The command line: what is refused (status 1 and one sentence), what is printed and ends with
+ * status 0, options in any order, a dumped machine read back, and the background process.
+ */
+#include <glib/gstdio.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "libqtest.h"
+
+static const struct {
+    const char *args, *says;
+} bad[] = {
+    { "-nosuch", "'-nosuch'" },
+    { "disk.img", "disk.img" },
+    { "-M", "needs an argument" },
+    { "-M nosuch", "nosuch" },
+    { "-M virt,aia=sometimes", "sometimes" },
+    { "-M virt,nosuch=on", "nosuch" },
+    { "-M virt -m 0", "-m" },
+    { "-M virt -m lots", "lots" },
+    { "-M virt -smp 2", "-smp 1" },
+    { "-M virt -smp zero", "zero" },
+    { "-accel warp", "warp" },
+    { "-M virt -cpu nosuch -accel qtest", "nosuch" },
+    { "-M virt -device nosuch", "nosuch" },
+    { "-M virt -device ticker,addr=00.0", "00.0" },
+    { "-M virt -device ticker,addr=4.0 -device ticker,addr=4.0", "04.0" },
+    { "-M virt -device ticker,bus=nowhere", "nowhere" },
+    { "-M virt -device ticker,id=a -device ticker,id=a", "'a'" },
+    { "-M virt -device ticker,period-ns=1", "period-ns" },
+    { "-M virt -device '{'", "JSON" },
+    { "-M virt -global ticker", "ticker" },
+    { "-set nonsense", "nonsense" },
+    { "-set device.nobody.addr=5", "nobody" },
+    { "-chardev socket,id=a -M none", "path=" },
+    { "-chardev null,id=a -chardev null,id=a -M none", "'a'" },
+    { "-mon chardev=nobody -M none", "nobody" },
+    { "-mon chardev=a,mode=psychic -chardev null,id=a -M none", "psychic" },
+    { "-qmp unix:/nonexistent/dir/sock -M none", "/nonexistent/dir/sock" },
+    { "-serial stdio -serial stdio -M none", "stdio" },
+    { "-display gtk -M none", "gtk" },
+    { "-vga std -M none", "std" },
+    { "-uuid 12 -M none", "12" },
+    { "-d everything_odd -M none", "everything_odd" },
+    { "-D /nonexistent/dir/log -M none", "/nonexistent/dir/log" },
+    { "-run-with nonsense=on -M none", "nonsense" },
+    { "-action reboot=maybe -M none", "maybe" },
+    { "-machine-config /nonexistent/machine", "/nonexistent/machine" },
+    { "-machine-config /dev/null", "/dev/null" },
+    { "-show everything", "everything" },
+    { "-show state nosuch", "nosuch" },
+    { "-pidfile /nonexistent/dir/pid -M none", "/nonexistent/dir/pid" },
+    { "-netdev user -M virt", "id" },
+    { "-object nosuch,id=x -M virt", "nosuch" },
+    { "-M none -device ticker", "ticker" },
+    { "-M none -kernel x", "-kernel" },
+};
+
+static void test_refused(void)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
+        g_autofree char *out = NULL, *err = NULL;
+        int status = qtest_run(bad[i].args, &out, &err);
+
+        if (status != 1 || !strchr(err, '\n') || strcmp(strchr(err, '\n'), "\n") != 0 ||
+            !strstr(err, bad[i].says) || *out) {
+            g_test_message("%s: status %d, stdout '%s', stderr '%s'", bad[i].args, status, out,
+                           err);
+            g_test_fail();
+        }
+    }
+}
+
+static void test_printed(void)
+{
+    static const struct {
+        const char *args, *says;
+    } good[] = {
+        { "-version", "Backplane" },
+        { "--help", "-device TYPE" },
+        { "-M help", "virt" },
+        { "-cpu help", "rv64" },
+        { "-accel help", "interp" },
+        { "-device help", "ticker" },
+        { "-device ticker,help", "period-ns" },
+        { "-chardev help", "socket" },
+        { "-d help", "guest_errors" },
+        { "-show default-machine", "virt-0.1\n" },
+        { "-show machines", "none" },
+        { "-show pci-slots -M virt -device ticker,addr=7", "07.0" },
+        { "-show machine -M virt", "\"virt-0.1\"" },
+        { "-show catalog", "\"ticker\"" },
+        { "-show state ticker", "timer" },
+        { "-show state=ticker", "fired" },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(good); i++) {
+        g_autofree char *out = NULL, *err = NULL;
+        int status = qtest_run(good[i].args, &out, &err);
+
+        if (status != 0 || !strstr(out, good[i].says) || *err || !g_str_has_suffix(out, "\n")) {
+            g_test_message("%s: status %d, stdout '%s', stderr '%s'", good[i].args, status, out,
+                           err);
+            g_test_fail();
+        }
+    }
+}
+
+/* Dump, read, dump is byte-identical; a device taken out moves no other. */
+static void test_round_trip(void)
+{
+    g_autofree char *path = g_strdup_printf("%s/machine-%d", g_get_tmp_dir(), (int)getpid());
+    g_autofree char *first = NULL, *second = NULL, *less = NULL;
+    g_autofree char *args = g_strdup_printf("-machine-config %s -show machine", path);
+    const char *third;
+
+    g_assert_cmpint(qtest_run("-M virt -m 256 -device ticker,id=a -device edu,id=b "
+                              "-device ticker,id=c,msix=off -show machine",
+                              &first, NULL),
+                    ==, 0);
+    g_assert_true(g_file_set_contents(path, first, -1, NULL));
+    g_assert_cmpint(qtest_run(args, &second, NULL), ==, 0);
+    g_assert_cmpstr(first, ==, second);
+    third = strstr(first, "\"03.0\"");
+    g_assert_nonnull(third);
+    struct json_object *o = json_tokener_parse(first), *guest, *devices = NULL;
+
+    guest = json_object_object_get(o, "guest");
+    devices = json_object_object_get(guest ? guest : o, "devices");
+    g_assert_nonnull(devices);
+    for (size_t i = 0; i < json_object_array_length(devices); i++) {
+        struct json_object *id =
+            json_object_object_get(json_object_array_get_idx(devices, i), "id");
+
+        if (id && strcmp(json_object_get_string(id), "b") == 0) {
+            json_object_array_del_idx(devices, i, 1);
+            break;
+        }
+    }
+    g_assert_true(g_file_set_contents(path, json_object_to_json_string(o), -1, NULL));
+    json_object_put(o);
+    g_assert_cmpint(qtest_run(args, &less, NULL), ==, 0);
+    g_assert_nonnull(strstr(less, "\"03.0\""));
+    g_assert_null(strstr(less, "\"02.0\""));
+    g_unlink(path);
+}
+
+static void test_order(void)
+{
+    QTest *q = qtest_start("-mon chardev=later -device '{\"driver\":\"ticker\",\"id\":\"x\"}' "
+                           "-set device.x.addr=09.0 -global ticker.period-ns=5000 "
+                           "-chardev null,id=later -nodefaults -no-user-config -M virt "
+                           "-name guest=box -uuid 01234567-89ab-cdef-0123-456789abcdef -vga none "
+                           "-net none -nic none -audiodev none,id=au -boot c -rtc base=utc "
+                           "-serial none -monitor none -action reboot=reset -trace x");
+    struct json_object *o = qmp_return(q, "{'execute':'query-name'}");
+
+    g_assert_nonnull(strstr(json_object_to_json_string(o), "box"));
+    json_object_put(o);
+    g_assert_cmphex(pci_read(q, 0, 9, 0, 0, 4), ==, 0x71c41234);
+    o = qmp_return(q, "{'execute':'qom-get','arguments':{'path':'/machine/peripheral/x','property':"
+                      "'period-ns'}}");
+    g_assert_cmpint(json_object_get_int(o), ==, 5000);
+    json_object_put(o);
+    qtest_end(q);
+}
+
+static void test_daemonize(void)
+{
+    g_autofree char *pidfile = g_strdup_printf("%s/pid-%d", g_get_tmp_dir(), (int)getpid());
+    g_autofree char *args =
+        g_strdup_printf("-M none -daemonize -pidfile %s -monitor none -serial none", pidfile);
+    g_autofree char *text = NULL;
+    pid_t pid;
+
+    g_assert_cmpint(qtest_run(args, NULL, NULL), ==, 0); /* returns once all is ready */
+    g_assert_true(g_file_get_contents(pidfile, &text, NULL, NULL));
+    pid = (pid_t)g_ascii_strtoll(text, NULL, 10);
+    g_assert_cmpint(pid, >, 1);
+    g_assert_cmpint(kill(pid, 0), ==, 0);
+    g_assert_cmpint(kill(pid, SIGTERM), ==, 0);
+    for (unsigned i = 0; i < 5000 && g_file_test(pidfile, G_FILE_TEST_EXISTS); i++) {
+        g_usleep(1000);
+    }
+    g_assert_false(g_file_test(pidfile, G_FILE_TEST_EXISTS));
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/options/refused", test_refused);
+    g_test_add_func("/options/printed", test_printed);
+    g_test_add_func("/options/round-trip", test_round_trip);
+    g_test_add_func("/options/order", test_order);
+    g_test_add_func("/options/daemonize", test_daemonize);
+    return g_test_run();
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * PCI through the binary: a walk over the bus, BAR sizing and moving, MSI-X and MSI as memory
+ * writes into RAM, masked and pending, INTx at the interrupt controller, DMA.
+ */
+#include <string.h>
+
+#include "libqtest.h"
+
+#define RAM_AT  0x80000000ull
+#define BAR0    0x40000000ull
+#define BAR1    0x40100000ull
+#define TICK_NS 1000000
+
+enum { CMD_MEM = 2, CMD_MASTER = 4, CMD_NO_INTX = 0x400 };
+enum { TICKER_CTRL = 4, TICKER_STATUS = 8 };
+
+static void test_walk(void)
+{
+    QTest *q = qtest_start("-M virt -device ticker,addr=04.0 -device edu,addr=0x6");
+    unsigned present = 0;
+
+    for (unsigned slot = 0; slot < 32; slot++) {
+        present += (pci_read(q, 0, slot, 0, 0, 4) & 0xffff) != 0xffff;
+        for (unsigned fn = 1; fn < 8; fn++) {
+            g_assert_cmphex(pci_read(q, 0, slot, fn, 0, 4), ==, 0xffffffff);
+        }
+    }
+    g_assert_cmpuint(present, ==, 3);
+    g_assert_cmphex(pci_read(q, 0, 4, 0, 0, 4), ==, 0x71c41234);
+    g_assert_cmphex(pci_read(q, 0, 6, 0, 0, 4), ==, 0x11e81234);
+    g_assert_cmpuint(pci_find_cap(q, 0, 4, 0, 0x11), !=, 0);
+    g_assert_cmpuint(pci_find_cap(q, 0, 6, 0, 0x05), !=, 0);
+    qtest_end(q);
+}
+
+static void test_bars(void)
+{
+    QTest *q = qtest_start("-M virt -device ticker,addr=04.0");
+
+    g_assert_cmphex(pci_place_bar(q, 0, 4, 0, 0, BAR0), ==, 4096);
+    g_assert_cmphex(qtest_read(q, BAR0, 4), ==, 0xffffffff); /* not decoding yet */
+    pci_write(q, 0, 4, 0, 4, 2, CMD_MEM);
+    g_assert_cmphex(qtest_read(q, BAR0, 4), ==, 0x7469636b);
+    pci_write(q, 0, 4, 0, 0x10, 4, (uint32_t)BAR0 + 0x10000); /* moved while enabled */
+    g_assert_cmphex(qtest_read(q, BAR0, 4), ==, 0xffffffff);
+    g_assert_cmphex(qtest_read(q, BAR0 + 0x10000, 4), ==, 0x7469636b);
+    pci_write(q, 0, 4, 0, 4, 2, 0);
+    g_assert_cmphex(qtest_read(q, BAR0 + 0x10000, 4), ==, 0xffffffff);
+    qtest_end(q);
+}
+
+static void ticker_start(QTest *q, unsigned command)
+{
+    pci_place_bar(q, 0, 4, 0, 0, BAR0);
+    pci_place_bar(q, 0, 4, 0, 1, BAR1);
+    pci_write(q, 0, 4, 0, 4, 2, command);
+    qtest_write(q, BAR0 + TICKER_CTRL, 4, 3); /* run, with interrupt */
+}
+
+static void test_msix(void)
+{
+    QTest *q = qtest_start("-M virt -device ticker,addr=04.0");
+    unsigned cap;
+
+    ticker_start(q, CMD_MEM | CMD_MASTER);
+    cap = pci_find_cap(q, 0, 4, 0, 0x11);
+    qtest_write(q, BAR1, 4, RAM_AT + 0x100);
+    qtest_write(q, BAR1 + 4, 4, 0);
+    qtest_write(q, BAR1 + 8, 4, 0xcafe);
+    g_assert_cmphex(qtest_read(q, BAR1 + 12, 4) & 1, ==, 1); /* masked by reset */
+    pci_write(q, 0, 4, 0, cap + 2, 2, 0x8000);
+    qtest_clock_step(q, TICK_NS);
+    g_assert_cmphex(qtest_read(q, RAM_AT + 0x100, 4), ==, 0); /* masked: pending instead */
+    qtest_write(q, BAR1 + 12, 4, 0);
+    g_assert_cmphex(qtest_read(q, RAM_AT + 0x100, 4), ==, 0xcafe); /* delivered on unmask */
+    qtest_write(q, RAM_AT + 0x100, 4, 0);
+    qtest_write(q, BAR0 + TICKER_STATUS, 4, 1);
+    qtest_clock_step(q, TICK_NS);
+    g_assert_cmphex(qtest_read(q, RAM_AT + 0x100, 4), ==, 0xcafe);
+    qtest_write(q, RAM_AT + 0x100, 4, 0);
+    pci_write(q, 0, 4, 0, 4, 2, CMD_MEM); /* no bus mastering, no message */
+    qtest_write(q, BAR0 + TICKER_STATUS, 4, 1);
+    qtest_clock_step(q, TICK_NS);
+    g_assert_cmphex(qtest_read(q, RAM_AT + 0x100, 4), ==, 0);
+    qtest_end(q);
+}
+
+static char *path_of(QTest *q, const char *type)
+{
+    struct json_object *list =
+        qmp_return(q, "{'execute':'qom-list','arguments':{'path':'/machine/unattached'}}");
+    g_autofree char *want = g_strdup_printf("child<%s>", type);
+    char *path = NULL;
+
+    for (size_t i = 0; i < json_object_array_length(list) && !path; i++) {
+        struct json_object *o = json_object_array_get_idx(list, i);
+
+        if (strcmp(json_object_get_string(json_object_object_get(o, "type")), want) == 0) {
+            path = g_strdup_printf("/machine/unattached/%s",
+                                   json_object_get_string(json_object_object_get(o, "name")));
+        }
+    }
+    json_object_put(list);
+    return path;
+}
+
+/* Slot 4, pin A: line (4 + 0) % 4 of the host, at inputs 32 to 35 of the PLIC. */
+static void test_intx(void)
+{
+    QTest *q = qtest_start("-M virt,aia=none -device ticker,addr=04.0,msix=off");
+    g_autofree char *plic = path_of(q, "riscv.sifive.plic");
+
+    g_assert_nonnull(plic);
+    qtest_ok(q, "irq_intercept_in %s", plic);
+    ticker_start(q, CMD_MEM);
+    g_assert_false(qtest_irq(q, 32));
+    qtest_clock_step(q, TICK_NS);
+    g_assert_true(qtest_irq(q, 32));
+    g_assert_cmphex(pci_read(q, 0, 4, 0, 6, 2) & 8, ==, 8); /* Interrupt Status */
+    pci_write(q, 0, 4, 0, 4, 2, CMD_MEM | CMD_NO_INTX);
+    g_assert_false(qtest_irq(q, 32));
+    g_assert_cmphex(pci_read(q, 0, 4, 0, 6, 2) & 8, ==, 8);
+    pci_write(q, 0, 4, 0, 4, 2, CMD_MEM);
+    g_assert_true(qtest_irq(q, 32));
+    qtest_write(q, BAR0 + TICKER_CTRL, 4, 0);
+    g_assert_false(qtest_irq(q, 32));
+    qtest_end(q);
+}
+
+static void test_edu(void)
+{
+    QTest *q = qtest_start("-M virt -device edu,addr=05.0");
+    uint8_t text[64], back[64] = { 0 };
+    unsigned msi;
+
+    g_assert_cmphex(pci_place_bar(q, 0, 5, 0, 0, BAR0), ==, 1 << 20);
+    pci_write(q, 0, 5, 0, 4, 2, CMD_MEM | CMD_MASTER);
+    msi = pci_find_cap(q, 0, 5, 0, 0x05);
+    pci_write(q, 0, 5, 0, msi + 4, 4, RAM_AT + 0x200);
+    pci_write(q, 0, 5, 0, msi + 8, 4, 0);
+    pci_write(q, 0, 5, 0, msi + 12, 2, 0x1234);
+    pci_write(q, 0, 5, 0, msi + 2, 2, 1);
+    qtest_write(q, BAR0 + 0x20, 4, 0x80); /* interrupt when the factorial is done */
+    qtest_write(q, BAR0 + 8, 4, 6);
+    qtest_clock_step(q, 1000000000);
+    g_assert_cmpuint(qtest_read(q, BAR0 + 8, 4), ==, 720);
+    g_assert_cmphex(qtest_read(q, RAM_AT + 0x200, 4), ==, 0x1234);
+    for (unsigned i = 0; i < sizeof(text); i++) {
+        text[i] = (uint8_t)(i ^ 0x5a);
+    }
+    /* DMA: RAM is above the 28-bit mask by default, so give the device all of it */
+    qtest_end(q);
+    q = qtest_start("-M virt -device edu,addr=05.0,dma_mask=0xffffffff");
+    pci_place_bar(q, 0, 5, 0, 0, BAR0);
+    pci_write(q, 0, 5, 0, 4, 2, CMD_MEM | CMD_MASTER);
+    qtest_memwrite(q, RAM_AT + 0x1000, text, sizeof(text));
+    qtest_write(q, BAR0 + 0x80, 8, RAM_AT + 0x1000);
+    qtest_write(q, BAR0 + 0x88, 8, 0x40000);
+    qtest_write(q, BAR0 + 0x90, 8, sizeof(text));
+    qtest_write(q, BAR0 + 0x98, 8, 1);
+    qtest_clock_step(q, 1000000000);
+    qtest_write(q, BAR0 + 0x80, 8, 0x40000);
+    qtest_write(q, BAR0 + 0x88, 8, RAM_AT + 0x2000);
+    qtest_write(q, BAR0 + 0x90, 8, sizeof(text));
+    qtest_write(q, BAR0 + 0x98, 8, 3);
+    qtest_clock_step(q, 1000000000);
+    qtest_memread(q, RAM_AT + 0x2000, back, sizeof(back));
+    g_assert_cmpmem(text, sizeof(text), back, sizeof(back));
+    qtest_end(q);
+}
+
+/* Capabilities are the user's: off, or at an offset, and refused in one sentence. */
+static void test_capabilities(void)
+{
+    QTest *q = qtest_start("-M virt -device ticker,addr=04.0,msix=0x98");
+    g_autofree char *out = NULL, *err = NULL;
+
+    g_assert_cmphex(pci_find_cap(q, 0, 4, 0, 0x11), ==, 0x98);
+    qtest_end(q);
+    q = qtest_start("-M virt -device ticker,addr=04.0,msix=off");
+    g_assert_cmphex(pci_find_cap(q, 0, 4, 0, 0x11), ==, 0);
+    qtest_end(q);
+    g_assert_cmpint(qtest_run("-M virt -accel qtest -device ticker,msix=0x99", &out, &err), ==, 1);
+    g_assert_nonnull(strchr(err, '\n'));
+    g_assert_cmpstr(strchr(err, '\n'), ==, "\n");
+}
+
+static void test_query(void)
+{
+    QTest *q = qtest_start("-M virt -device ticker,id=t,addr=04.0");
+    struct json_object *config, *caps, *list;
+    const char *text;
+
+    pci_place_bar(q, 0, 4, 0, 0, BAR0);
+    pci_write(q, 0, 4, 0, 4, 2, CMD_MEM);
+    list = qmp_return(q, "{'execute':'query-pci'}");
+    text = json_object_to_json_string_ext(list, JSON_C_TO_STRING_PLAIN);
+    g_assert_nonnull(strstr(text, "\"qdev_id\":\"t\""));
+    g_assert_nonnull(strstr(text, "\"address\":1073741824,\"size\":4096"));
+    json_object_put(list);
+    config = qmp_return(q, "{'execute':'query-pci-config','arguments':{'device':'t'}}");
+    g_assert_true(g_str_has_prefix(json_object_get_string(json_object_object_get(config, "config")),
+                                   "3412c471"));
+    caps = json_object_object_get(config, "capabilities");
+    g_assert_cmpuint(json_object_array_length(caps), ==, 3);
+    json_object_put(config);
+    config = qmp_return(q, "{'execute':'query-pci-config','arguments':{'slot':4}}");
+    json_object_put(config);
+    g_autofree char *missing =
+        qmp_error_class(q, "{'execute':'query-pci-config','arguments':{'slot':9}}");
+
+    g_assert_cmpstr(missing, ==, "DeviceNotFound");
+    g_autofree char *info = hmp(q, "info pci");
+
+    g_assert_nonnull(strstr(info, "Bus  0, device   4, function 0:"));
+    qtest_end(q);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/pci/walk", test_walk);
+    g_test_add_func("/pci/bars", test_bars);
+    g_test_add_func("/pci/msix", test_msix);
+    g_test_add_func("/pci/intx", test_intx);
+    g_test_add_func("/pci/edu", test_edu);
+    g_test_add_func("/pci/capabilities", test_capabilities);
+    g_test_add_func("/pci/query", test_query);
+    return g_test_run();
+}

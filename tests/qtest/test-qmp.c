@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * QMP through the binary, in the ways clients use it: handshake, run state and its events, types
+ * and their properties, every query, plug and unplug, quit.
+ */
+#include <string.h>
+
+#include "libqtest.h"
+
+static void test_handshake(void)
+{
+    QTest *q = qtest_start_raw("-machine none");
+    struct json_object *greeting = qmp_receive(q), *caps;
+
+    g_assert_true(json_object_object_get_ex(greeting, "QMP", &caps));
+    g_assert_true(json_object_object_get_ex(caps, "capabilities", NULL));
+    json_object_put(greeting);
+    g_autofree char *early = qmp_error_class(q, "{'execute':'query-status'}");
+
+    g_assert_cmpstr(early, ==, "CommandNotFound");
+    json_object_put(qmp_return(q, "{'execute':'qmp_capabilities'}"));
+    g_autofree char *twice = qmp_error_class(q, "{'execute':'qmp_capabilities'}");
+
+    g_assert_cmpstr(twice, ==, "CommandNotFound");
+    qtest_end(q);
+}
+
+static char *status(QTest *q)
+{
+    struct json_object *o = qmp_return(q, "{'execute':'query-status'}");
+    char *text = g_strdup(json_object_get_string(json_object_object_get(o, "status")));
+
+    json_object_put(o);
+    return text;
+}
+
+static void test_run_state(void)
+{
+    QTest *q = qtest_start("-M virt -S");
+    g_autofree char *before = status(q), *running = NULL, *paused = NULL;
+
+    g_assert_cmpstr(before, ==, "prelaunch");
+    json_object_put(qmp_return(q, "{'execute':'cont'}"));
+    json_object_put(qmp_event(q, "RESUME"));
+    running = status(q);
+    g_assert_cmpstr(running, ==, "running");
+    json_object_put(qmp_return(q, "{'execute':'stop'}"));
+    json_object_put(qmp_event(q, "STOP"));
+    paused = status(q);
+    g_assert_cmpstr(paused, ==, "paused");
+    json_object_put(qmp_return(q, "{'execute':'quit'}"));
+    json_object_put(qmp_event(q, "SHUTDOWN"));
+    g_assert_cmpint(qtest_wait(q), ==, 0);
+}
+
+static void test_not_stopped(void)
+{
+    QTest *q = qtest_start("-M virt");
+    g_autofree char *now = status(q);
+
+    g_assert_cmpstr(now, ==, "running"); /* at once: CPUs exist but never run */
+    qtest_end(q);
+}
+
+/* Every device type answers for its properties, and asking changes nothing. */
+static void test_introspection(void)
+{
+    QTest *q = qtest_start("-M virt");
+    g_autofree char *tree = hmp(q, "info qom-tree"), *again = NULL;
+    struct json_object *types = qmp_return(
+        q, "{'execute':'qom-list-types','arguments':{'implements':'device','abstract':false}}");
+
+    g_assert_cmpuint(json_object_array_length(types), >, 5);
+    for (size_t i = 0; i < json_object_array_length(types); i++) {
+        struct json_object *o = json_object_array_get_idx(types, i);
+        const char *name = json_object_get_string(json_object_object_get(o, "name"));
+        g_autofree char *line = g_strdup_printf("device_add %s,help", name);
+        g_autofree char *help = hmp(q, line);
+
+        g_assert_true(json_object_object_get_ex(o, "parent", NULL));
+        json_object_put(qmp_return(
+            q, "{'execute':'device-list-properties','arguments':{'typename':'%s'}}", name));
+        g_assert_cmpuint(strlen(help), >, 0);
+    }
+    again = hmp(q, "info qom-tree");
+    g_assert_cmpstr(tree, ==, again);
+    json_object_put(types);
+    qtest_end(q);
+}
+
+/* Every command without required arguments whose name says that it only asks. */
+static void test_queries(void)
+{
+    QTest *q = qtest_start("-M virt");
+    struct json_object *list = qmp_return(q, "{'execute':'query-commands'}");
+
+    for (size_t i = 0; i < json_object_array_length(list); i++) {
+        const char *name = json_object_get_string(
+            json_object_object_get(json_object_array_get_idx(list, i), "name"));
+
+        if (g_str_has_prefix(name, "query-")) {
+            json_object_put(qmp(q, "{'execute':'%s'}", name)); /* an answer, whatever it says */
+        }
+    }
+    json_object_put(list);
+    json_object_put(qmp_return(q, "{'execute':'query-machine-description'}"));
+    qtest_end(q);
+}
+
+static bool has_type(QTest *q, const char *type)
+{
+    g_autofree char *cls = qmp_error_class(
+        q, "{'execute':'device-list-properties','arguments':{'typename':'%s'}}", type);
+
+    return *cls == '\0';
+}
+
+static void test_plug(void)
+{
+    QTest *q = qtest_start("-M virt");
+    struct json_object *event;
+
+    if (!has_type(q, "pcie-root-port")) {
+        g_test_skip("no type of this build brings a bus for it");
+        qtest_end(q);
+        return;
+    }
+    qtest_end(q);
+    q = qtest_start("-M virt -device pcie-root-port,id=rp");
+    for (unsigned i = 0; i < 3; i++) {
+        json_object_put(qmp_return(
+            q, "{'execute':'device_add','arguments':{'driver':'ticker','id':'t','bus':'rp'}}"));
+        g_autofree char *twice = qmp_error_class(
+            q, "{'execute':'device_add','arguments':{'driver':'ticker','id':'t','bus':'rp'}}");
+
+        g_assert_cmpstr(twice, ==, "GenericError");
+        json_object_put(qmp_return(q, "{'execute':'device_del','arguments':{'id':'t'}}"));
+        event = qmp_event(q, "DEVICE_DELETED");
+        g_assert_nonnull(strstr(json_object_to_json_string(event), "/machine/peripheral/t"));
+        json_object_put(event);
+    }
+    qtest_end(q);
+}
+
+static void test_refused_plug(void)
+{
+    static const char *const bad[] = {
+        "{'driver':'nosuch'}",
+        "{'driver':'ticker','bus':'nowhere'}",
+        "{'driver':'ticker','period-ns':'never'}",
+        "{'driver':'ticker','colour':1}",
+        "{'driver':'ticker','addr':'99.0'}",
+        "{'driver':'gpex-root'}",
+    };
+    QTest *q = qtest_start("-M virt");
+
+    for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
+        g_autofree char *cls =
+            qmp_error_class(q, "{'execute':'device_add','arguments':%s}", bad[i]);
+
+        g_assert_cmpstr(cls, ==, "GenericError");
+    }
+    qtest_end(q);
+}
+
+static void test_noise(void)
+{
+    QTest *q = qtest_start("-M virt");
+    g_autofree char *noise = g_malloc(100001);
+    struct json_object *o;
+
+    for (unsigned i = 0; i < 100000; i++) {
+        noise[i] = (char)g_test_rand_int_range(14, 256);
+    }
+    noise[100000] = '\0';
+    qmp_send(q, noise);
+    qmp_send(q, "\n{\"execute\": \"query-status\", \"id\": 99}\n");
+    for (unsigned answers = 1;; answers++) {
+        o = qmp_receive(q);
+        g_assert_cmpuint(answers, <, 1000);
+        if (json_object_object_get_ex(o, "id", NULL)) {
+            break;
+        }
+        json_object_put(o);
+    }
+    json_object_put(o);
+    qtest_end(q);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/qmp/handshake", test_handshake);
+    g_test_add_func("/qmp/run-state", test_run_state);
+    g_test_add_func("/qmp/not-stopped", test_not_stopped);
+    g_test_add_func("/qmp/introspection", test_introspection);
+    g_test_add_func("/qmp/queries", test_queries);
+    g_test_add_func("/qmp/plug", test_plug);
+    g_test_add_func("/qmp/refused-plug", test_refused_plug);
+    g_test_add_func("/qmp/noise", test_noise);
+    return g_test_run();
+}
