@@ -139,6 +139,15 @@ static bool set_device(Session *s, const SetOption *o, GError **err)
                     o->key);
         return false;
     }
+    if (strcmp(o->key, "addr") == 0) {
+        d->has_addr = plan_addr_parse(o->value, &d->addr, &d->full_addr, err);
+        return d->has_addr;
+    }
+    if (strcmp(o->key, "bus") == 0) {
+        g_free(d->bus);
+        d->bus = g_strdup(o->value);
+        return true;
+    }
     plan_device_set(d, o->key, o->value);
     return true;
 }

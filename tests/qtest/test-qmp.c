@@ -136,7 +136,9 @@ static void test_plug(void)
         g_assert_cmpstr(twice, ==, "GenericError");
         json_object_put(qmp_return(q, "{'execute':'device_del','arguments':{'id':'t'}}"));
         event = qmp_event(q, "DEVICE_DELETED");
-        g_assert_nonnull(strstr(json_object_to_json_string(event), "/machine/peripheral/t"));
+        g_assert_nonnull(
+            strstr(json_object_to_json_string_ext(event, JSON_C_TO_STRING_NOSLASHESCAPE),
+                   "/machine/peripheral/t"));
         json_object_put(event);
     }
     qtest_end(q);
