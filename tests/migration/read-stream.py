@@ -1,0 +1,191 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Read a migration file by QEMU's rules, with nothing but the file.
+
+The description at the end of the file says which fields each section has; this reader finds it
+as scripts do (the last NUL byte, then the first brace), and then reads the stream with it. It
+shares no code with the loader. Usage: read-stream.py FILE [SECTION...]; without sections it
+lists them all, else it prints the fields of those given.
+"""
+import json
+import struct
+import sys
+
+EOF, START, PART, END, FULL, SUBSECTION, VMDESC, CONFIGURATION = range(8)
+FOOTER = 0x7e
+INTEGERS = {"uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64", "int",
+            "bool", "uint8 equal", "uint16 equal", "int32 le", "int32 equal"}
+
+
+class StreamError(Exception):
+    """The file breaks a rule; the text says which and where."""
+
+
+class Reader:
+    """Big-endian reads over the whole file."""
+
+    def __init__(self, data):
+        self.data = data
+        self.at = 0
+
+    def take(self, size):
+        """The next bytes."""
+        if size < 0 or self.at + size > len(self.data):
+            raise StreamError(f"byte {self.at}: {size} bytes are wanted, "
+                              f"{len(self.data) - self.at} are left")
+        self.at += size
+        return self.data[self.at - size:self.at]
+
+    def number(self, size):
+        """An unsigned number."""
+        return int.from_bytes(self.take(size), "big")
+
+    def name(self):
+        """A string with its length in a byte, which other readers take as signed."""
+        size, = struct.unpack(">b", self.take(1))
+        return self.take(size).decode("ascii")
+
+
+def find_description(data):
+    """The JSON from the last NUL byte's first brace on."""
+    tail = data[max(0, len(data) - (10 << 20)):]
+    tail = tail[tail.rfind(b"\0") + 1:]
+    brace = tail.find(b"{")
+    if brace < 0:
+        raise StreamError("there is no description at the end of the file")
+    return json.loads(tail[brace:].decode("utf-8"))
+
+
+class Ram:
+    """The section "ram", version 4."""
+
+    def __init__(self, version, page_size):
+        if version != 4:
+            raise StreamError(f"ram has version {version}")
+        self.page_size = page_size
+        self.blocks = {}
+        self.pages = {}
+        self.name = None
+        self.zero = self.normal = 0
+
+    def read(self, r):
+        """One chunk, up to its end mark."""
+        while True:
+            word = r.number(8)
+            address, flags = word & ~(self.page_size - 1), word & (self.page_size - 1)
+            if flags & 0x04:
+                total = address
+                while total > 0:
+                    name = r.name()
+                    self.blocks[name] = r.number(8)
+                    total -= self.blocks[name]
+                flags &= ~0x04
+            if flags & 0x0a:
+                if not flags & 0x20:
+                    self.name = r.name()
+                flags &= ~0x20
+                if address >= self.blocks[self.name]:
+                    raise StreamError(f"page {address:#x} is outside block {self.name}")
+                self.pages.setdefault(self.name, set()).add(address)
+                if flags & 0x02:
+                    if r.number(1):
+                        raise StreamError("a page is filled with something else than zero")
+                    self.zero += 1
+                else:
+                    r.take(self.page_size)
+                    self.normal += 1
+                flags &= ~0x0a
+            if flags & 0x10:
+                return
+            if flags:
+                raise StreamError(f"byte {r.at}: unknown flags {flags:#x}")
+
+    def check(self):
+        """Every page must have come."""
+        for name, size in self.blocks.items():
+            if len(self.pages.get(name, ())) * self.page_size != size:
+                raise StreamError(f"block {name} lacks pages")
+
+
+def read_fields(r, fields):
+    """The values of a section, as its description says."""
+    values = {}
+    for field in fields:
+        key = field["name"] + (f"[{field['index']}]" if "index" in field else "")
+        count = field.get("array_len", 1)
+        start = r.at
+        if field["type"] == "struct":
+            value = read_fields(r, field["struct"]["fields"])
+        elif field["type"] in INTEGERS:
+            value = [r.number(field["size"]) for _ in range(count)]
+            value = value if "array_len" in field else value[0]
+        else:
+            value = r.take(field["size"] * count).hex()
+        if field["type"] == "struct" and r.at - start != field["size"]:
+            raise StreamError(f"field {key} has {r.at - start} bytes, {field['size']} described")
+        values[key] = value
+    return values
+
+
+def read_stream(data):
+    """Returns (machine, [(section name, instance, version, values)], ram)."""
+    description = find_description(data)
+    described = {(d["name"], d["instance_id"]): d for d in description["devices"]}
+    r = Reader(data)
+    if r.take(4) != b"QEVM" or r.number(4) != 3:
+        raise StreamError("this is no QEVM version 3 file")
+    if r.number(1) != CONFIGURATION:
+        raise StreamError("the configuration is missing")
+    machine = r.take(r.number(4)).decode("ascii")
+    sections, open_sections, ram = [], {}, None
+    while True:
+        kind = r.number(1)
+        if kind == EOF:
+            break
+        ident = r.number(4)
+        if kind in (START, FULL):
+            name, instance, version = r.name(), r.number(4), r.number(4)
+            if kind == START:
+                if name != "ram":
+                    raise StreamError(f"section {name} has no reader")
+                ram = open_sections[ident] = Ram(version, description["page_size"])
+                ram.read(r)
+            else:
+                d = described.pop((name, instance))
+                sections.append((name, instance, version, read_fields(r, d["fields"])))
+        elif kind in (PART, END):
+            open_sections[ident].read(r)
+        else:
+            raise StreamError(f"byte {r.at}: element {kind:#x} has no reader")
+        if r.number(1) != FOOTER or r.number(4) != ident:
+            raise StreamError(f"byte {r.at}: the footer is missing")
+    if r.number(1) != VMDESC or r.number(4) != len(data) - r.at:
+        raise StreamError("what follows the end is not the description")
+    if described:
+        raise StreamError(f"described but not there: {sorted(described)}")
+    ram.check()
+    return machine, sections, ram
+
+
+def main():
+    """Print what the file has; the exit status is 1 if it breaks a rule."""
+    with open(sys.argv[1], "rb") as f:
+        data = f.read()
+    try:
+        machine, sections, ram = read_stream(data)
+    except (StreamError, KeyError, ValueError) as error:
+        print(f"{sys.argv[1]}: {type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    wanted = sys.argv[2:]
+    if not wanted:
+        print(f"machine {machine}; ram {ram.blocks}: {ram.normal} pages, {ram.zero} zero pages")
+    for name, instance, version, values in sections:
+        if not wanted:
+            print(f"{name} {instance} version {version}: {values['length']} bytes")
+        elif name in wanted:
+            print(json.dumps({"name": name, "instance": instance, **values}, indent=1))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
