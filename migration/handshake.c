@@ -172,14 +172,14 @@ static void judge_size(struct json_object *list, const PlanMachine *wanted,
     }
 }
 
-/* A block device may be given as -drive or as -blockdev. */
+/* A block node may be given as -drive or as -blockdev; what is neither of the named kinds is an
+ * -object. */
 static bool kind_fits(const char *wanted, const char *have)
 {
-    bool block = g_str_equal(wanted, "drive") || g_str_equal(wanted, "blockdev");
-
-    return g_str_equal(wanted, have) ||
-           (block && (g_str_equal(have, "drive") || g_str_equal(have, "blockdev"))) ||
-           g_str_equal(have, "object");
+    if (g_str_equal(wanted, "block")) {
+        return g_str_equal(have, "drive") || g_str_equal(have, "blockdev");
+    }
+    return g_str_equal(wanted, have) || g_str_equal(have, "object");
 }
 
 static const PlanHostPart *find_part(const PlanMachine *own, const char *kind, const char *id)

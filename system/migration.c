@@ -9,6 +9,7 @@
 #include "session.h"
 
 #include "accel/accel.h"
+#include "block/block.h"
 #include "migration/migration.h"
 
 /* --- the machine --- */
@@ -104,6 +105,16 @@ void migration_note_given(Session *s)
                      s->plan->cpus || s->plan->ram_size || s->machine_config;
 }
 
+static bool disks_take(void *opaque, GError **err)
+{
+    return block_activate_all(((Session *)opaque)->m, err);
+}
+
+static bool disks_release(void *opaque, GError **err)
+{
+    return block_inactivate_all(((Session *)opaque)->m, err);
+}
+
 void migration_create(Session *s)
 {
     MigrationHooks hooks = {
@@ -113,8 +124,13 @@ void migration_create(Session *s)
         .offer = offer,
         .build = hook_build,
         .discard = hook_discard,
+        .disks_release = disks_release,
+        .disks_take = disks_take,
     };
 
+    if (s->incoming) {
+        machine_set_state(s->m, RUN_INMIGRATE); /* back ends are opened but not locked */
+    }
     s->migration = migration_new(s->m, &hooks);
 }
 

@@ -53,7 +53,7 @@ static void widget_unrealize(void *dev)
 
 static const PlanProp widget_props[] = {
     PROP_U32(Widget, size, "size", 4, 1, 64, "how large"),
-    PROP_BACKEND(Widget, backend, "drive", "drive", "its disk"),
+    PROP_BACKEND(Widget, backend, "drive", "block", "its disk"),
 };
 static const DeviceType widget_type = {
     .name = "widget",

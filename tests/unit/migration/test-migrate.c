@@ -138,7 +138,7 @@ static void test_refused(void)
     start(a, uri);
     wait_status(a, "completed", "failed");
     g_assert_cmpstr(migration_status(a->mig), ==, "failed");
-    g_assert_nonnull(strstr(a->mig->error, "w0 drive: wanted a drive with the id 'd0'"));
+    g_assert_nonnull(strstr(a->mig->error, "w0 drive: wanted a block with the id 'd0'"));
     g_assert_cmpuint(json_object_array_length(a->mig->deficits), ==, 2);
     g_assert_cmpint(a->m->state, ==, RUN_RUNNING);
     g_assert_cmpuint(a->mig->stats.ram.passes, ==, 0); /* no RAM was sent */
