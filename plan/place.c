@@ -271,11 +271,17 @@ static PlanDevice *holder_of(const PlanBusNode *node, const PlanPciAddr *addr)
     return node->slot[addr->slot] ? node->slot[addr->slot][addr->fn] : NULL;
 }
 
+/* The label without an address, for sentences that give it themselves. */
+static char *short_label(const PlanDevice *d)
+{
+    return d->id ? plan_device_label(d) : g_strdup_printf("device '%s'", d->t->name);
+}
+
 static bool refuse_slot(const PlanDevice *d, const PlanBusNode *node, const char *why, GError **err)
 {
-    g_autofree char *label = plan_device_label(d), *unused = plan_free_slots(node);
+    g_autofree char *label = short_label(d), *unused = plan_free_slots(node);
 
-    return plan_fail(err, "%s: %s on bus '%s': free slots: %s", label, why, node->name, unused);
+    return plan_fail(err, "%s: %s: free slots there: %s", label, why, unused);
 }
 
 static bool choose_slot(PlanIndex *x, PlanDevice *d, PlanBusNode *node, GError **err)
@@ -284,7 +290,7 @@ static bool choose_slot(PlanIndex *x, PlanDevice *d, PlanBusNode *node, GError *
 
     if (!unused) {
         const PlanDevice *first = node->slot[0] ? node->slot[0][0] : NULL;
-        g_autofree char *label = first ? plan_device_label(first) : NULL;
+        g_autofree char *label = first ? short_label(first) : NULL;
         g_autofree char *why =
             node->rule->last_slot == 0 && label
                 ? g_strdup_printf("bus '%s' has one slot, 00, held by %s", node->name, label)
@@ -313,14 +319,15 @@ static bool check_addr(PlanIndex *x, const PlanDevice *d, const PlanBusNode *nod
     }
     addr = plan_addr_format(&d->addr, false);
     if (holder) {
-        other = plan_device_label(holder);
-        why = g_strdup_printf("%s is held by %s", addr, other);
+        other = short_label(holder);
+        why = g_strdup_printf("%s on bus '%s' is held by %s", addr, node->name, other);
     } else if (d->addr.slot < first) {
-        why = g_strdup_printf("slot %02x belongs to the hot-plug controller, so %s is none",
-                              d->addr.slot, addr);
+        why = g_strdup_printf("slot %02x of bus '%s' belongs to the hot-plug controller",
+                              d->addr.slot, node->name);
     } else {
-        why = g_strdup_printf("there is no slot %02x, only %02x to %02x%s,", d->addr.slot, first,
-                              last, node->rule->ari ? " (others need ARI)" : "");
+        why =
+            g_strdup_printf("bus '%s' has no slot %02x, only %02x to %02x%s", node->name,
+                            d->addr.slot, first, last, node->rule->ari ? " (others need ARI)" : "");
     }
     return refuse_slot(d, node, why, err);
 }

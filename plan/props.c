@@ -49,6 +49,21 @@ static PlanSetting *complete(const PlanProp *p, GHashTable *defaults, GError **e
     return s;
 }
 
+/* ": known are a, b and 3 more" */
+static char *list_names(const PlanProp *props, size_t n)
+{
+    enum { SHOWN = 12 };
+    GString *out = g_string_new(n ? ": known are " : ": it takes none");
+
+    for (size_t i = 0; i < n && i < SHOWN; i++) {
+        g_string_append_printf(out, "%s%s", i ? ", " : "", props[i].name);
+    }
+    if (n > SHOWN) {
+        g_string_append_printf(out, " and %zu more", n - SHOWN);
+    }
+    return g_string_free(out, FALSE);
+}
+
 /* slots[i] gets the given setting of props[i]. A dump lists them in table order, so that the
  * place behind the last match is tried first. */
 static bool match(GPtrArray *settings, const PlanProp *props, size_t n, PlanSetting **slots,
@@ -65,8 +80,9 @@ static bool match(GPtrArray *settings, const PlanProp *props, size_t n, PlanSett
         if (!p && s->given) {
             g_autofree char *quoted = plan_quote(s->name);
             g_autofree char *hint = plan_suggest(s->name, prop_name, props, n);
+            g_autofree char *known = *hint ? g_strdup("") : list_names(props, n);
 
-            return plan_fail(err, "there is no property %s%s", quoted, hint);
+            return plan_fail(err, "there is no property %s%s%s", quoted, hint, known);
         }
         if (p && s->given) {
             slots[p - props] = s;
@@ -153,7 +169,8 @@ static bool check_type(PlanIndex *x, PlanDevice *d, GError **err)
         g_autofree char *hint =
             plan_suggest(d->type, type_name, x->catalog->types, x->catalog->n_types);
 
-        return plan_fail(err, "%s: there is no device type of this name%s", label, hint);
+        return plan_fail(err, "%s: there is no device type of this name%s", label,
+                         *hint ? hint : ": -device help lists those there are");
     }
     if (strcmp(d->type, d->t->name) != 0) {
         g_free(d->type);

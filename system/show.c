@@ -181,10 +181,20 @@ static bool show_catalog(Session *s, GError **err)
     return true;
 }
 
+/* For the build: backplane-plan links this build's catalogue. */
+static bool show_catalog_c(Session *s, GError **err)
+{
+    g_autofree char *text = plan_catalog_to_c(s->catalog);
+
+    fputs(text, stdout);
+    return true;
+}
+
 static const struct {
     const char *name;
     bool (*run)(Session *s, GError **err);
 } shows[] = {
+    { "catalog-c", show_catalog_c },
     { "default-machine", show_default }, { "machines", show_machines }, { "pci-slots", show_slots },
     { "machine", show_machine },         { "catalog", show_catalog },   { "state", show_state },
 };

@@ -148,6 +148,9 @@ typedef struct PlanCatalog {
 /* By name or alias; NULL if unknown. */
 const PlanType *plan_find_type(const PlanCatalog *c, const char *name);
 const PlanMachineType *plan_find_machine(const PlanCatalog *c, const char *name);
+/* C source that defines `const PlanCatalog plan_catalog` equal to c (fields left 0). g_free. */
+char *plan_catalog_to_c(const PlanCatalog *c);
+extern const PlanCatalog plan_catalog; /* in programs that link such a source */
 const PlanProp *plan_find_prop(const PlanProp *props, size_t n, const char *name);
 
 #endif

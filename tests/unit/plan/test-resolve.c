@@ -98,8 +98,9 @@ static void test_again(void)
 
 static void test_refusals(void)
 {
-    TC_REFUSED("'b' (nic)|05.0 is held by device 'a' (old)|free slots: 01-04, 06-1f",
-               "old,id=a,addr=5", "nic,id=b,addr=5");
+    TC_REFUSED(
+        "'b' (nic)|05.0 on bus 'pcie.0' is held by device 'a' (old): free slots|: 01-04, 06-1f",
+        "old,id=a,addr=5", "nic,id=b,addr=5");
     TC_REFUSED("id is taken", "nic,id=a", "old,id=a");
     TC_REFUSED("'nic2'|no device type|did you mean 'nic'", "nic2");
     TC_REFUSED("come with the machine", "uart");
@@ -115,11 +116,14 @@ static void test_refusals(void)
                "root-port,id=rp");
     TC_REFUSED("single-function device|multifunction=on", "nic,addr=5,id=a", "nic,addr=5.1");
     TC_REFUSED("05.0 first|multifunction=on", "nic,addr=5.1");
-    TC_REFUSED("slot 00 belongs to the hot-plug controller|free slots: 01-1f", "old,bus=b,addr=0",
-               "bridge,id=b,shpc=on");
+    TC_REFUSED("slot 00 of bus 'b' belongs to the hot-plug controller|free slots|: 01-1f",
+               "old,bus=b,addr=0", "bridge,id=b,shpc=on");
     TC_REFUSED("no root bus|'pcie.0'|bus=NAME", "nic,addr=0000:01:00.0");
     TC_REFUSED("names another", "nic,addr=0000:00:05.0,bus=rp", "root-port,id=rp");
     TC_REFUSED("no property 'vectros'|'vectors'", "nic,id=a,vectros=3");
+    TC_REFUSED("no property 'zzz': known are multifunction, dma_mask", "old,zzz=3");
+    TC_REFUSED("and 3 more", "nic,id=a,zzz=3");
+    TC_REFUSED("-device help", "zzz");
     TC_REFUSED("'vectors' does not take '4096'|0 to 2048", "nic,vectors=4096");
     TC_REFUSED("'drive' must be given", "disk");
     TC_REFUSED("stands, through its own bus, on itself", "bridge,id=a,bus=b", "bridge,id=b,bus=a");
