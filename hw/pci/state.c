@@ -177,7 +177,8 @@ static unsigned walk_extended(Record *r, const uint8_t *config, Found *found, un
             break;
         }
         at = header >> 20;
-        if (at && (at < PCI_EXT_CAP_BASE || at % 4)) {
+        /* The null head is no entry that seen() would know, so 100h is refused here. */
+        if (at && (at <= PCI_EXT_CAP_BASE || at % 4)) {
             wrong(r, "the extended capability list points to 0x%x, which no entry can stand at",
                   at);
             break;

@@ -1,0 +1,484 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The saved record: all three versions, capabilities that come, go and move with a record, every
+ * refusal with the words it must say, and noise that may be refused but never do harm.
+ */
+#include "pci-fixture.h"
+
+typedef struct Dev {
+    PCIDevice pci;
+    uint32_t vectors;
+    uint64_t size;
+} Dev;
+
+static const PCIBarDesc bars[] = {
+    { .index = 0, .kind = PCI_BAR_MEM64, .size_prop = "size" },
+    { .index = 2, .kind = PCI_BAR_MEM32, .size = 0x10000 },
+};
+static const PlanProp props[] = {
+    PROP_U32(Dev, vectors, "vectors", 3, 0, 2048, "vectors"),
+    PROP_SIZE(Dev, size, "size", 0x1000, 0, 0, "size of BAR 0"),
+};
+static const PCICapDesc caps[] = {
+    PCI_CAP_PM_D3,
+    { .id = PCI_CAP_ID_MSIX, .prop = "msix", .count_prop = "vectors", .arg = { 0, 2 } },
+    PCI_CAP_MSI(4, true, true),
+    PCI_CAP_ENDPOINT,
+    PCI_CAP_VENDOR(16, "common"),
+    PCI_CAP_VENDOR(20, "notify"),
+};
+static const PCIDeviceType type = {
+    .base = { .name = "dev", .kind = &pci_device_kind, .size = sizeof(Dev), .props = LIST(props) },
+    .vendor = 0x1234,
+    .device = 0x5678,
+    .class_code = 0xff0000,
+    .bars = LIST(bars),
+    .caps = LIST(caps),
+    .n_irqs = 2,
+};
+
+typedef struct Port {
+    PCIBridge br;
+} Port;
+static const PCIDeviceType port_type = {
+    .base = { .name = "port", .kind = &pci_device_kind, .size = sizeof(Port) },
+    .role = PLAN_PCI_ROOT_PORT,
+};
+
+enum { FN = PCI_DEVFN(1, 0), CONFIG = 8 };
+enum { BIT_MSIX = 1, BIT_MSI = 2, BIT_PM = 4 };
+
+static GByteArray *save(PCIDevice *d)
+{
+    GByteArray *bytes = g_byte_array_new();
+    ByteWriter w = { bytes };
+
+    pci_device_save(d, &w);
+    return bytes;
+}
+
+static bool load(PCIDevice *d, const GByteArray *bytes, GError **err)
+{
+    ByteReader r;
+
+    reader_init(&r, bytes->data, bytes->len);
+    if (!pci_device_load(d, &r, "0000:00:01.0", err)) {
+        g_assert_true(!err || *err);
+        return false;
+    }
+    g_assert_cmpuint(reader_left(&r), ==, 0);
+    return true;
+}
+
+static void loads(PCIDevice *d, const GByteArray *bytes)
+{
+    g_autoptr(GError) err = NULL;
+
+    load(d, bytes, &err);
+    g_assert_no_error(err);
+}
+
+static void refuses(PCIDevice *d, const GByteArray *bytes, const char *word)
+{
+    g_autoptr(GError) err = NULL;
+
+    g_assert_false(load(d, bytes, &err));
+    if (!strstr(err->message, word) || !g_str_has_prefix(err->message, "0000:00:01.0: ")) {
+        g_error("'%s' does not say '%s'", err->message, word);
+    }
+}
+
+/* Nothing a load did may break what everything else relies on. */
+static void sound(const PCIDevice *d)
+{
+    const PCIConfig *c = &d->config;
+
+    for (unsigned at = 0; at < c->size; at++) {
+        g_assert_false(pci_config_mask(c, PCI_WMASK, at) & pci_config_mask(c, PCI_W1CMASK, at));
+        if (at >= 0x40) {
+            g_assert_true(!pci_config_mask(c, PCI_USED, at) == !pci_config_entry_at(c, at));
+        }
+    }
+    for (size_t row = 0; row < pci_type(d)->n_caps; row++) {
+        if (d->cap_pos[row]) {
+            const PCICapEntry *e = pci_config_entry_at(c, d->cap_pos[row]);
+
+            g_assert_true(e && e->offset == d->cap_pos[row]);
+            g_assert_cmpuint(e->id, ==, pci_type(d)->caps[row].id);
+        }
+    }
+}
+
+/* A device in use: BARs, MSI-X on, a level asserted. */
+static PCIDevice *busy(Fixture *f, const char *settings)
+{
+    PCIDevice *d = plug(f, &type, "pcie.0", "d", FN, settings);
+    uint8_t msix = pci_find_capability(d, PCI_CAP_ID_MSIX);
+
+    set_cfg(f, FN, PCI_BASE_ADDRESS_0, 4, MMIO);
+    set_cfg(f, FN, PCI_BASE_ADDRESS_0 + 8, 4, MMIO + 0x10000);
+    set_cfg(f, FN, PCI_COMMAND, 2, 6);
+    set_cfg(f, FN, PCI_INTERRUPT_LINE, 1, 9);
+    set_cfg(f, FN, 0xf8, 4, 0x12345678); /* device-specific area */
+    if (msix) {
+        wr(f, MMIO + 0x10000, 8, RAM);
+        set_cfg(f, FN, msix + PCI_MSIX_CONTROL, 2, PCI_MSIX_ENABLE);
+    }
+    pci_irq_set(d, 1, true);
+    return d;
+}
+
+static void test_round_trip(void)
+{
+    g_autoptr(GByteArray) first = NULL, second = NULL;
+    Fixture f;
+    PCIDevice *d;
+
+    fixture_init(&f);
+    d = busy(&f, NULL);
+    first = save(d);
+    g_assert_cmpuint(first->len, ==, 4 + 4 + 4096 + 16 + 3 * 16 + 1 + 8);
+    g_assert_cmphex(first->data[3], ==, 3);
+    g_assert_cmphex(first->data[7], ==,
+                    BIT_MSIX | BIT_MSI); /* PM of an Express function is fixed */
+    device_unplug(&d->dev);
+    d = plug(&f, &type, "pcie.0", "d", FN, NULL);
+    loads(d, first);
+    second = save(d);
+    g_assert_cmpmem(first->data, first->len, second->data, second->len);
+    g_assert_cmphex(pci_bar_addr(d, 0), ==, MMIO);
+    g_assert_true(msix_enabled(d));
+    g_assert_cmphex(d->levels, ==, 2);
+    sound(d);
+    fixture_fini(&f);
+}
+
+static void test_levels(void)
+{
+    g_autoptr(GByteArray) bytes = NULL;
+    Fixture f;
+    PCIDevice *d;
+
+    fixture_init(&f);
+    d = busy(&f, "msix=off");
+    g_assert_true(f.line[1]);
+    bytes = save(d);
+    machine_reset(f.m, RESET_COLD);
+    g_assert_false(f.line[1]);
+    loads(d, bytes);
+    g_assert_true(f.line[1]);
+    pci_irq_set(d, 1, false); /* the same source as before */
+    g_assert_false(f.line[1]);
+    loads(d, bytes);
+    bytes->data[bytes->len - 1] = 0;
+    refuses(d, bytes, "levels of the interrupt sources");
+    bytes->data[bytes->len - 1] = 4; /* no third source */
+    refuses(d, bytes, "levels of the interrupt sources");
+    bytes->data[CONFIG + 4096 + 3] = 2;
+    refuses(d, bytes, "INTA is 2: 0 or 1");
+    bytes->data[CONFIG + 4096 + 3] = 1;
+    bytes->data[CONFIG + 4096 + 7] = 1;
+    refuses(d, bytes, "INTB is asserted");
+    fixture_fini(&f);
+}
+
+/* A record of another version, made of ours. */
+static GByteArray *as_version(const GByteArray *v3, unsigned version, unsigned size)
+{
+    GByteArray *out = g_byte_array_new();
+    ByteWriter w = { out };
+
+    put_be32(&w, version);
+    put_bytes(&w, v3->data + CONFIG, size);
+    if (version == 2) {
+        put_bytes(&w, v3->data + CONFIG + size, 16);
+    }
+    return out;
+}
+
+/* Versions 1 and 2 mean: no optional capability. */
+static void test_old_versions(void)
+{
+    for (unsigned version = 1; version <= 2; version++) {
+        g_autoptr(GByteArray) v3 = NULL, old = NULL, short_one = NULL;
+        Fixture f;
+        PCIDevice *d;
+
+        fixture_init(&f);
+        d = busy(&f, "msix=off,msi=off");
+        v3 = save(d);
+        old = as_version(v3, version, 4096);
+        device_unplug(&d->dev);
+        d = plug(&f, &type, "pcie.0", "d", FN, NULL); /* with both */
+        loads(d, old);
+        sound(d);
+        g_assert_cmphex(pci_find_capability(d, PCI_CAP_ID_MSIX), ==, 0);
+        g_assert_cmpint(d->cap_prop[1], ==, PLAN_CAP_OFF);
+        g_assert_true(f.line[1] == (version == 2));
+        short_one = as_version(v3, version, 256);
+        refuses(d, short_one, "cut short: 4096 bytes");
+        pci_irq_set(d, 0, false);
+        fixture_fini(&f);
+    }
+}
+
+/* The stream's word wins: a capability goes, and comes back, with the record. */
+static void test_present_wins(void)
+{
+    g_autoptr(GByteArray) with = NULL, without = NULL, again = NULL;
+    g_autofree char *text = NULL;
+    Fixture f;
+    PCIDevice *d;
+
+    fixture_init(&f);
+    d = busy(&f, NULL);
+    with = save(d);
+    device_unplug(&d->dev);
+    d = busy(&f, "msix=off");
+    without = save(d);
+    g_assert_cmphex(without->data[7], ==, BIT_MSI);
+    for (unsigned i = 0; i < 3; i++) {
+        loads(d, with);
+        g_assert_cmpuint(msix_vectors(d), ==, 3);
+        sound(d);
+        loads(d, without);
+        g_assert_cmpuint(msix_vectors(d), ==, 0);
+        sound(d);
+        mem_check(&f.m->memory);
+    }
+    text = device_prop_text(&d->dev, "msix");
+    g_assert_cmpstr(text, ==, "off");
+    again = save(d);
+    g_assert_cmpmem(without->data, without->len, again->data, again->len);
+    with->data[6] = 0x80;
+    refuses(d, with, "cap_present has bits 0x8000");
+    fixture_fini(&f);
+}
+
+/* Entries may stand elsewhere: registers, masks and the property follow. */
+static void test_foreign_offsets(void)
+{
+    g_autoptr(GByteArray) bytes = NULL, again = NULL;
+    g_autofree char *text = NULL;
+    Fixture f;
+    PCIDevice *d;
+    uint8_t msi;
+
+    fixture_init(&f);
+    d = busy(&f, "msix=0xe0,msi=0xc0,pm=0xb0,express=0x44,common=0x80,notify=0x98");
+    bytes = save(d);
+    device_unplug(&d->dev);
+    d = plug(&f, &type, "pcie.0", "d", FN, NULL);
+    loads(d, bytes);
+    sound(d);
+    again = save(d);
+    g_assert_cmpmem(bytes->data, bytes->len, again->data, again->len);
+    msi = pci_find_capability(d, PCI_CAP_ID_MSI);
+    g_assert_cmphex(msi, ==, 0xc0);
+    text = device_prop_text(&d->dev, "msi");
+    g_assert_cmpuint(g_ascii_strtoull(text, NULL, 0), ==, 0xc0);
+    set_cfg(&f, FN, msi + PCI_MSI_CONTROL, 2, PCI_MSI_ENABLE | 2 << 4); /* masks moved too */
+    g_assert_true(msi_enabled(d));
+    set_cfg(&f, FN, 0x40, 4, 0xffffffff); /* plain bytes now */
+    g_assert_cmphex(cfg(&f, FN, 0x40, 4), ==, 0xffffffff);
+    set_cfg(&f, FN, pci_find_capability(d, PCI_CAP_ID_PM) + 4, 2, 3);
+    g_assert_cmpuint(d->d_state, ==, 3);
+    device_unplug(&d->dev);
+    refused(&f, &type, "pcie.0", "d", FN, "msix=0xe0,msi=0xd0", "holds 0xe0");
+    fixture_fini(&f);
+}
+
+/* All differences at once, each with its register, both values and what would decide. */
+static void test_differences(void)
+{
+    g_autoptr(GByteArray) bytes = NULL;
+    g_autoptr(GError) err = NULL;
+    Fixture f;
+    PCIDevice *d;
+
+    fixture_init(&f);
+    d = busy(&f, "vectors=7,size=0x4000,multifunction=on");
+    bytes = save(d);
+    bytes->data[CONFIG] = 0xf4;
+    bytes->data[CONFIG + PCI_INTERRUPT_PIN] = 3;
+    bytes->data[CONFIG + 0x200] = 1;
+    device_unplug(&d->dev);
+    d = plug(&f, &type, "pcie.0", "d", FN, "size=0x8000");
+    set_cfg(&f, FN, PCI_BASE_ADDRESS_0, 4, MMIO + 0x8000);
+    bytes->data[CONFIG + PCI_BASE_ADDRESS_0 + 1] |= 0x40;
+    g_assert_false(load(d, bytes, &err));
+    g_assert_nonnull(strstr(err->message,
+                            "Vendor ID (0x0) is 0x12f4 in the record and 0x1234 here, "
+                            "different in bits 0xc0"));
+    g_assert_nonnull(strstr(err->message, "Interrupt Pin (0x3d) is 0x3"));
+    g_assert_nonnull(strstr(err->message, "Header Type"));
+    g_assert_nonnull(strstr(err->message, "set by property multifunction"));
+    g_assert_nonnull(strstr(err->message, "Base Address 0"));
+    g_assert_nonnull(strstr(err->message, "set by property size"));
+    g_assert_nonnull(strstr(err->message, "MSI-X Message Control"));
+    g_assert_nonnull(strstr(err->message, "set by property vectors"));
+    g_assert_nonnull(strstr(err->message, "unallocated byte 0x200"));
+    fixture_fini(&f);
+}
+
+static void put(GByteArray *bytes, unsigned at, uint8_t value)
+{
+    bytes->data[CONFIG + at] = value;
+}
+
+static void test_bad_lists(void)
+{
+    g_autoptr(GByteArray) bytes = NULL;
+    g_autofree uint8_t *good = NULL;
+    Fixture f;
+    PCIDevice *d;
+    unsigned head, second;
+
+    fixture_init(&f);
+    d = busy(&f, NULL);
+    bytes = save(d);
+    good = g_memdup2(bytes->data, bytes->len);
+    head = d->config.bytes[PCI_CAPABILITY_LIST];
+    second = d->config.bytes[head + 1];
+#define AGAIN memcpy(bytes->data, good, bytes->len)
+    put(bytes, PCI_CAPABILITY_LIST, head + 1);
+    refuses(d, bytes, "which no entry can stand at");
+    put(bytes, PCI_CAPABILITY_LIST, 0x3c);
+    refuses(d, bytes, "which no entry can stand at");
+    AGAIN, put(bytes, second + 1, head);
+    refuses(d, bytes, "loops");
+    AGAIN, put(bytes, head + 1, 0);
+    refuses(d, bytes, "is not in the list");
+    AGAIN, put(bytes, head, 0x0a);
+    refuses(d, bytes, "is not one of this device");
+    AGAIN, put(bytes, PCI_STATUS, 0);
+    refuses(d, bytes, "is not in the list");
+    AGAIN, put(bytes, PCI_CAPABILITY_LIST, 0xfc);
+    put(bytes, 0xfc, bytes->data[CONFIG + head]);
+    put(bytes, 0xfd, second);
+    refuses(d, bytes, "runs over the end");
+    AGAIN, put(bytes, PCI_CAPABILITY_LIST, second + 4); /* inside another entry */
+    put(bytes, second + 4, bytes->data[CONFIG + head]);
+    put(bytes, second + 5, second);
+    refuses(d, bytes, "overlaps");
+    AGAIN, put(bytes, 0x100, 7);
+    put(bytes, 0x102, 1);
+    refuses(d, bytes, "is not one of this device");
+    AGAIN, put(bytes, 0x103, 0x10); /* null head pointing at itself, then below 100h */
+    refuses(d, bytes, "0x100");
+    AGAIN, put(bytes, 0x103, 0x04);
+    refuses(d, bytes, "which no entry can stand at");
+    AGAIN, put(bytes, 0x103, 0x20);
+    refuses(d, bytes, "null entry at 0x200");
+    AGAIN, bytes->data[3] = 4;
+    refuses(d, bytes, "record version 4: 1 to 3");
+    AGAIN, bytes->data[0] = 0xff;
+    refuses(d, bytes, "1 to 3 are accepted");
+    AGAIN;
+    loads(d, bytes); /* none of it did harm */
+    sound(d);
+    fixture_fini(&f);
+}
+
+static void test_short(void)
+{
+    g_autoptr(GByteArray) bytes = NULL;
+    Fixture f;
+    PCIDevice *d;
+
+    fixture_init(&f);
+    d = busy(&f, NULL);
+    bytes = save(d);
+    for (unsigned len = bytes->len; len-- > 0;) {
+        GByteArray part = { .data = bytes->data, .len = len };
+
+        if (len > 40 && len < CONFIG + 4000 && len % 97) {
+            continue;
+        }
+        g_assert_false(load(d, &part, NULL));
+        sound(d);
+    }
+    loads(d, bytes);
+    fixture_fini(&f);
+}
+
+/* Any byte to anything: refused, or taken with everything sound, and the guest goes on. */
+static void test_mutations(void)
+{
+    g_autoptr(GByteArray) bytes = NULL;
+    g_autofree uint8_t *good = NULL;
+    unsigned taken = 0;
+    Fixture f;
+    PCIDevice *d;
+
+    fixture_init(&f);
+    d = busy(&f, NULL);
+    bytes = save(d);
+    good = g_memdup2(bytes->data, bytes->len);
+    for (unsigned i = 0; i < 6000; i++) {
+        unsigned n = g_test_rand_int_range(1, 4);
+
+        memcpy(bytes->data, good, bytes->len);
+        for (unsigned k = 0; k < n; k++) {
+            unsigned at = g_test_rand_bit() ? g_test_rand_int_range(0, CONFIG + 0x110)
+                                            : g_test_rand_int_range(0, bytes->len);
+
+            bytes->data[at] = g_test_rand_bit() ? g_test_rand_int() : 0xff;
+        }
+        taken += load(d, bytes, NULL);
+        sound(d);
+        for (unsigned k = 0; k < 8; k++) {
+            set_cfg(&f, FN, g_test_rand_int_range(0, 0x100), 4, g_test_rand_int());
+            pci_irq_set(d, g_test_rand_int_range(0, 2), g_test_rand_bit());
+            rd(&f, MMIO + g_test_rand_int_range(0, 0x20000), 4);
+        }
+    }
+    g_assert_cmpuint(taken, >, 0);
+    mem_check(&f.m->memory);
+    memcpy(bytes->data, good, bytes->len);
+    loads(d, bytes);
+    fixture_fini(&f);
+}
+
+/* Windows and bus numbers are followed after a load as after a write. */
+static void test_bridge(void)
+{
+    g_autoptr(GByteArray) bytes = NULL;
+    Fixture f;
+    PCIDevice *port, *d;
+
+    fixture_init(&f);
+    port = plug(&f, &port_type, "pcie.0", "rp", FN, NULL);
+    d = plug(&f, &type, "rp", "d", 0, NULL);
+    set_cfg(&f, FN, PCI_PRIMARY_BUS, 4, 0x010100);
+    set_cfg(&f, FN, PCI_MEMORY_BASE, 4, 0x40004000);
+    set_cfg(&f, FN, PCI_COMMAND, 2, 7);
+    wr(&f, ecam(1, 0, PCI_BASE_ADDRESS_0 + 8), 4, MMIO + 0x10000);
+    wr(&f, ecam(1, 0, PCI_COMMAND), 2, 6);
+    g_assert_cmphex(rd(&f, MMIO + 0x10000 + 12, 4), ==, 1); /* a masked vector */
+    bytes = save(port);
+    machine_reset(f.m, RESET_COLD);
+    pci_set(d, PCI_BASE_ADDRESS_0 + 8, 4, MMIO + 0x10000);
+    pci_device_config_write(d, PCI_COMMAND, 2, 6);
+    g_assert_cmphex(rd(&f, MMIO + 0x10000 + 12, 4), ==, 0xffffffff);
+    loads(port, bytes);
+    g_assert_cmphex(rd(&f, MMIO + 0x10000 + 12, 4), ==, 1);
+    g_assert_cmphex(rd(&f, ecam(1, 0, 0), 4), ==, 0x56781234);
+    fixture_fini(&f);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/pci/state/round-trip", test_round_trip);
+    g_test_add_func("/pci/state/levels", test_levels);
+    g_test_add_func("/pci/state/old-versions", test_old_versions);
+    g_test_add_func("/pci/state/present-wins", test_present_wins);
+    g_test_add_func("/pci/state/foreign-offsets", test_foreign_offsets);
+    g_test_add_func("/pci/state/differences", test_differences);
+    g_test_add_func("/pci/state/bad-lists", test_bad_lists);
+    g_test_add_func("/pci/state/short", test_short);
+    g_test_add_func("/pci/state/mutations", test_mutations);
+    g_test_add_func("/pci/state/bridge", test_bridge);
+    return g_test_run();
+}
