@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A function's life: what the tables give, hooks of the type, resets by kind and phase, undoing
+ * of each failed step, what the catalogue says, and what an idle function costs.
+ */
+#include "pci-fixture.h"
+
+typedef struct Dev {
+    PCIDevice pci;
+    uint32_t reg, keep;
+    bool fail;
+    unsigned resets, exits, reads, writes;
+    uint32_t last_addr;
+    unsigned last_len;
+} Dev;
+
+static int live;
+
+static bool dev_realize(void *dev, GError **err)
+{
+    Dev *d = dev;
+
+    if (d->fail) {
+        g_set_error(err, G_FILE_ERROR, 0, "told to fail");
+        return false;
+    }
+    live++;
+    return true;
+}
+
+static void dev_unrealize(void *dev)
+{
+    live--;
+}
+
+static void dev_reset(void *dev, ResetKind kind)
+{
+    ((Dev *)dev)->resets++;
+}
+
+static void dev_exit(void *dev)
+{
+    ((Dev *)dev)->exits++;
+}
+
+static void dev_reading(void *dev, uint32_t addr, unsigned len)
+{
+    Dev *d = dev;
+
+    d->reads++;
+    if (addr == 0xf0) {
+        pci_set(&d->pci, 0xf0, 4, 0xfeed0000 + d->reads);
+    }
+}
+
+static void dev_written(void *dev, uint32_t addr, unsigned len)
+{
+    Dev *d = dev;
+
+    d->writes++;
+    d->last_addr = addr;
+    d->last_len = len;
+}
+
+static const RegDesc regs[] = {
+    REG32(Dev, reg, 0, .rw = ~0u, .reset = 0x42),
+    REG32(Dev, keep, 4, .rw = ~0u, .sticky = ~0u, .reset = 7),
+};
+static const PCIBarDesc bars[] = {
+    { .index = 0, .kind = PCI_BAR_MEM32, .size = 0x1000, .regs = LIST(regs) },
+    { .index = 4, .kind = PCI_BAR_MEM64, .prefetch = true, .size = 0x4000 },
+};
+static const PCICapDesc caps[] = {
+    PCI_CAP_PM_D3,
+    { .id = PCI_CAP_ID_MSI, .prop = "msi", .off_by_default = true, .arg = { 1, 1, 0 } },
+    { .id = PCI_CAP_ID_MSIX, .prop = "msix", .at = 0x90, .arg = { 2, 4 } },
+    PCI_CAP_ENDPOINT,
+};
+static const PlanProp props[] = { PROP_BOOL(Dev, fail, "fail", false, "fail in realize") };
+static const PCIDeviceType type = {
+    .base = { .name = "dev",
+              .kind = &pci_device_kind,
+              .size = sizeof(Dev),
+              .props = LIST(props),
+              .realize = dev_realize,
+              .unrealize = dev_unrealize,
+              .reset = dev_reset,
+              .reset_exit = dev_exit,
+              .hotpluggable = true },
+    .vendor = 0x1111,
+    .device = 0x2222,
+    .subsystem_vendor = 0x3333,
+    .subsystem = 0x4444,
+    .revision = 5,
+    .class_code = 0x123456,
+    .n_irqs = 1,
+    .int_pin = 2,
+    .slots = PLAN_SLOT_CONVENTIONAL | PLAN_SLOT_EXPRESS,
+    .bars = LIST(bars),
+    .caps = LIST(caps),
+    .config_reading = dev_reading,
+    .config_written = dev_written,
+};
+static const PCIDeviceType small_type = {
+    .base = { .name = "small", .kind = &pci_device_kind, .size = sizeof(PCIDevice) },
+    .bars = bars,
+    .n_bars = 1,
+};
+
+enum { FN = PCI_DEVFN(3, 0) };
+
+static void test_header(void)
+{
+    Fixture f;
+    PCIDevice *d;
+
+    fixture_init(&f);
+    d = plug(&f, &type, "pcie.0", "d", FN, NULL);
+    g_assert_cmphex(cfg(&f, FN, 0x00, 4), ==, 0x22221111);
+    g_assert_cmphex(cfg(&f, FN, 0x08, 4), ==, 0x12345605);
+    g_assert_cmphex(cfg(&f, FN, 0x2c, 4), ==, 0x44443333);
+    g_assert_cmphex(cfg(&f, FN, 0x3c, 2), ==, 0x0200);
+    g_assert_cmphex(cfg(&f, FN, 0x20, 4), ==, 0x0000000c);
+    g_assert_cmphex(pci_find_capability(d, PCI_CAP_ID_MSIX), ==, 0x90); /* its default place */
+    g_assert_cmphex(pci_find_capability(d, PCI_CAP_ID_MSI), ==, 0);
+    g_assert_cmpstr(d->dev.plan_id, ==, "0000:00:03.0");
+    g_assert_true(pci_is_express(d));
+    fixture_fini(&f);
+}
+
+static void test_buses_decide(void)
+{
+    Fixture f;
+    PCIDevice *d;
+
+    fixture_init_kind(&f, PLAN_BUS_PCI_ROOT);
+    d = plug(&f, &type, "pcie.0", "d", FN, "pm=off");
+    g_assert_false(pci_is_express(d));
+    g_assert_cmpuint(d->config.size, ==, 256);
+    g_assert_cmphex(pci_find_capability(d, PCI_CAP_ID_EXP), ==, 0);
+    fixture_fini(&f);
+}
+
+static void test_hooks(void)
+{
+    Fixture f;
+    Dev *d;
+
+    fixture_init(&f);
+    d = (Dev *)plug(&f, &type, "pcie.0", "d", FN, NULL);
+    g_assert_cmphex(cfg(&f, FN, 0xf0, 4), ==, 0xfeed0001);
+    g_assert_cmphex(cfg(&f, FN, 0xf0, 4), ==, 0xfeed0002);
+    set_cfg(&f, FN, 0xf2, 2, 0x55);
+    g_assert_cmpuint(d->writes, ==, 1);
+    g_assert_cmphex(d->last_addr, ==, 0xf2);
+    g_assert_cmpuint(d->last_len, ==, 2);
+    d->pci.dev.busy = true; /* on the call stack: bytes may be read, nothing is written */
+    set_cfg(&f, FN, 0xf2, 2, 0x66);
+    g_assert_cmphex(cfg(&f, FN, 0, 2), ==, 0x1111);
+    g_assert_cmpuint(d->writes, ==, 1);
+    g_assert_cmpuint(d->reads, ==, 2);
+    d->pci.dev.busy = false;
+    fixture_fini(&f);
+}
+
+static void dirty(Fixture *f, uint8_t fn)
+{
+    set_cfg(f, fn, PCI_BASE_ADDRESS_0, 4, MMIO);
+    set_cfg(f, fn, PCI_COMMAND, 2, 6);
+    set_cfg(f, fn, PCI_CACHE_LINE_SIZE, 1, 0x10);
+    wr(f, MMIO, 4, 1);
+    wr(f, MMIO + 4, 4, 2);
+}
+
+static void test_resets(void)
+{
+    static const ResetKind kinds[] = { RESET_COLD, RESET_HOT, RESET_FUNCTION, RESET_D3HOT };
+    Fixture f;
+    Dev *d;
+    g_autofree uint8_t *fresh = NULL;
+
+    fixture_init(&f);
+    d = (Dev *)plug(&f, &type, "pcie.0", "d", FN, NULL);
+    fresh = g_memdup2(d->pci.config.bytes, 4096);
+    for (unsigned i = 0; i < G_N_ELEMENTS(kinds); i++) {
+        unsigned resets = d->resets;
+
+        dirty(&f, FN);
+        pci_irq_set(&d->pci, 0, true);
+        g_assert_cmphex(d->reg, ==, 1);
+        pci_device_reset(&d->pci, kinds[i]);
+        g_assert_cmpuint(d->resets, ==, resets + 1);
+        g_assert_cmpuint(d->exits, ==, resets + 1);
+        g_assert_cmphex(d->reg, ==, 0x42);
+        g_assert_cmphex(d->keep, ==, kinds[i] == RESET_COLD ? 7 : 2);
+        g_assert_cmpmem(d->pci.config.bytes, 4096, fresh, 4096);
+        g_assert_cmphex(pci_bar_addr(&d->pci, 0), ==, PCI_BAR_UNMAPPED);
+        g_assert_false(f.line[0]);
+    }
+    set_cfg(&f, FN, d->pci.exp_pos + 8, 2, 0x8000); /* function-level reset, from the guest */
+    g_assert_cmpuint(d->resets, ==, 6);
+    d->pci.dev.busy = true;
+    pci_device_reset(&d->pci, RESET_FUNCTION);
+    g_assert_cmpuint(d->resets, ==, 6);
+    d->pci.dev.busy = false;
+    fixture_fini(&f);
+}
+
+/* A refusal at any step leaves nothing behind: the same id and place can be used at once. */
+static void test_undo(void)
+{
+    static const char *const fails[] = { "fail=on", "msix=0x94,pm=0x90", "msix=3",
+                                         "romfile=/does/not/exist", "pm=off" };
+    Fixture f;
+
+    fixture_init(&f);
+    for (unsigned i = 0; i < 200; i++) {
+        g_autoptr(GError) err = NULL;
+
+        g_assert_null(try_plug(&f, &type, "pcie.0", "d", FN, fails[i % G_N_ELEMENTS(fails)], &err));
+        g_assert_nonnull(err);
+        g_assert_cmphex(cfg(&f, FN, 0, 4), ==, 0xffffffff);
+    }
+    g_assert_cmpint(live, ==, 0);
+    plug(&f, &type, "pcie.0", "d", FN, NULL);
+    g_assert_cmpint(live, ==, 1);
+    fixture_fini(&f);
+    g_assert_cmpint(live, ==, 0);
+}
+
+static const PlanProp *find(GArray *rows, const char *name)
+{
+    for (unsigned i = 0; i < rows->len; i++) {
+        PlanProp *p = &g_array_index(rows, PlanProp, i);
+
+        if (g_str_equal(p->name, name)) {
+            return p;
+        }
+    }
+    return NULL;
+}
+
+static void test_catalogue(void)
+{
+    g_autoptr(GArray) rows = g_array_new(false, false, sizeof(PlanProp));
+    PlanType t = { 0 };
+    PlanProp row;
+
+    for (size_t i = 0; pci_device_kind.prop(&type.base, i, &row); i++) {
+        g_array_append_val(rows, row);
+        g_assert_nonnull(row.doc);
+    }
+    g_assert_cmpuint(rows->len, ==, 3 + 4);
+    g_assert_cmpint((int64_t)find(rows, "msi")->def, ==, PLAN_CAP_OFF);
+    g_assert_cmpint(find(rows, "msix")->def, ==, 0x90);
+    g_assert_cmpint(find(rows, "pm")->kind, ==, PLAN_PROP_CAP);
+    pci_device_kind.describe(&type.base, &t);
+    g_assert_cmpint(t.role, ==, PLAN_PCI_ENDPOINT);
+    g_assert_cmpuint(t.slots, ==, PLAN_SLOT_CONVENTIONAL | PLAN_SLOT_EXPRESS);
+    g_assert_cmpuint(t.n_bars, ==, 2);
+    g_assert_true(t.bars[1].is64 && t.bars[1].prefetch);
+    g_assert_cmpuint(t.n_caps, ==, 4);
+    g_assert_cmpuint(t.caps[0].length, ==, 8);
+    g_assert_cmpuint(t.caps[2].length, ==, 12);
+    g_free((void *)t.bars);
+    g_free((void *)t.caps);
+}
+
+static void test_footprint(void)
+{
+    Fixture f;
+    PCIDevice *small, *d;
+
+    fixture_init(&f);
+    small = plug(&f, &small_type, "pcie.0", NULL, PCI_DEVFN(1, 0), NULL);
+    d = plug(&f, &type, "pcie.0", NULL, FN, NULL);
+    g_test_message("one BAR, 256 bytes: %zu bytes; Express with PM, MSI-X, 2 BARs: %zu bytes",
+                   sizeof(PCIDevice) + sizeof(PCIBar) + pci_config_footprint(&small->config),
+                   sizeof(Dev) + 2 * sizeof(PCIBar) + pci_config_footprint(&d->config));
+    g_assert_cmpuint(sizeof(Dev) + 2 * sizeof(PCIBar) + pci_config_footprint(&d->config), <, 8192);
+    fixture_fini(&f);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/pci/device/header", test_header);
+    g_test_add_func("/pci/device/buses-decide", test_buses_decide);
+    g_test_add_func("/pci/device/hooks", test_hooks);
+    g_test_add_func("/pci/device/resets", test_resets);
+    g_test_add_func("/pci/device/undo", test_undo);
+    g_test_add_func("/pci/device/catalogue", test_catalogue);
+    g_test_add_func("/pci/device/footprint", test_footprint);
+    return g_test_run();
+}
