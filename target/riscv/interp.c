@@ -266,6 +266,7 @@ void rv_run(Cpu *c)
     RiscvCpu *cpu = riscv_cpu(c);
 
     check_log(cpu);
+    blockcache_sync(&cpu->blocks, c->machine->cpus->len <= 1);
     rv_update_mip(cpu);
     rv_check_interrupts(cpu);
     interpret(cpu);
