@@ -154,10 +154,12 @@ void rv_blocks_free(RiscvCpu *cpu);
 bool rv_load(RiscvCpu *cpu, uint64_t va, unsigned size, uint64_t *value);
 bool rv_store(RiscvCpu *cpu, uint64_t va, unsigned size, uint64_t value);
 /* Host address for an atomic access (aligned by the caller), NULL on a trap. After the access the
- * caller passes *block (NULL: nothing to do) and *offset to ram_written_any(). `write` false for
- * lr, which needs read rights only. */
+ * caller passes *block (NULL: nothing to do) and *offset to rv_stored(). `write` false for lr,
+ * which needs read rights only. */
 void *rv_amo(RiscvCpu *cpu, uint64_t va, unsigned size, bool write, RamBlock **block,
              uint64_t *offset);
+/* A store through no direct entry was made: mark it, and drop what was decoded there. */
+void rv_stored(RiscvCpu *cpu, RamBlock *block, uint64_t offset, uint64_t len);
 /* Zero the CBO_BLOCK bytes around va. */
 bool rv_zero_block(RiscvCpu *cpu, uint64_t va);
 /* The RAM at a physical address up to the end of its page, NULL if there is none. */

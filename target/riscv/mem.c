@@ -123,11 +123,17 @@ static bool find(RiscvCpu *cpu, uint64_t va, unsigned size, Access access, Place
     return true;
 }
 
+void rv_stored(RiscvCpu *cpu, RamBlock *block, uint64_t offset, uint64_t len)
+{
+    ram_written_any(block, offset, len);
+    blockcache_sync(&cpu->blocks, cpu->cpu.machine->cpus->len <= 1);
+}
+
 /* A first store through a clean page marks it dirty, which is what makes the next one direct. */
-static void stored(const Place *p, uint64_t len)
+static void stored(RiscvCpu *cpu, const Place *p, uint64_t len)
 {
     if (!p->cached) {
-        ram_written_any(p->block, p->offset, len);
+        rv_stored(cpu, p->block, p->offset, len);
     }
 }
 
@@ -200,7 +206,7 @@ static bool store_page(RiscvCpu *cpu, uint64_t va, unsigned size, uint64_t value
     }
     if (!p.block->read_only) {
         memcpy(p.host, &value, size);
-        stored(&p, size);
+        stored(cpu, &p, size);
     }
     return true;
 }
@@ -273,7 +279,7 @@ bool rv_zero_block(RiscvCpu *cpu, uint64_t va)
     }
     if (p.host && !p.block->read_only) {
         memset(p.host, 0, CBO_BLOCK);
-        stored(&p, CBO_BLOCK);
+        stored(cpu, &p, CBO_BLOCK);
     }
     for (unsigned i = 0; !p.host && i < CBO_BLOCK; i += 8) {
         if (!device_access(cpu, va, p.pa + i, 8, true, &zero)) {

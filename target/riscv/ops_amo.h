@@ -37,7 +37,7 @@
         } while (!__atomic_compare_exchange_n((type *)p, &old, result, false, __ATOMIC_SEQ_CST,    \
                                               __ATOMIC_RELAXED));                                  \
         if (ram) {                                                                                 \
-            ram_written_any(ram, at, sizeof(type));                                                \
+            rv_stored(cpu, ram, at, sizeof(type));                                                \
         }                                                                                          \
         RD = (uint64_t)(int64_t)(stype)old;                                                        \
         NEXT;                                                                                      \
@@ -84,7 +84,7 @@ LR(LR_D, uint64_t, int64_t)
                                                __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);                \
         }                                                                                          \
         if (done && ram) {                                                                         \
-            ram_written_any(ram, at, sizeof(type));                                                \
+            rv_stored(cpu, ram, at, sizeof(type));                                                \
         }                                                                                          \
         RD = !done;                                                                                \
         NEXT;                                                                                      \

@@ -35,7 +35,7 @@ typedef struct Hart {
     MemRegion ram_region, device, exit;
     uint64_t device_value; /* what a load gives, what a store left */
     unsigned device_loads, device_stores, device_size;
-    uint64_t at;           /* where emit() puts the next instruction */
+    uint64_t at; /* where emit() puts the next instruction */
 } Hart;
 
 static inline uint64_t harness_read(void *opaque, uint64_t offset, unsigned size)
@@ -244,9 +244,14 @@ static inline void hart_expect_trap(Hart *h, uint64_t cause, uint64_t epc, uint6
 /* Values that find mistakes: edges, and random ones of random width. */
 static inline uint64_t interesting(GRand *rand)
 {
-    static const uint64_t edges[] = { 0, 1, 2, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0x7fffffff,
-                                      0x80000000, 0xffffffff, 0x100000000, INT64_MAX,
-                                      (uint64_t)INT64_MIN, UINT64_MAX, UINT64_MAX - 1 };
+    static const uint64_t edges[] = { 0,          1,
+                                      2,          0x7f,
+                                      0x80,       0xff,
+                                      0x7fff,     0x8000,
+                                      0x7fffffff, 0x80000000,
+                                      0xffffffff, 0x100000000,
+                                      INT64_MAX,  (uint64_t)INT64_MIN,
+                                      UINT64_MAX, UINT64_MAX - 1 };
     uint64_t v = (uint64_t)g_rand_int(rand) << 32 | g_rand_int(rand);
 
     switch (g_rand_int_range(rand, 0, 4)) {

@@ -114,8 +114,8 @@ static void test_topi(void)
 /* Without the extensions the registers are not there. */
 static void test_absent(void)
 {
-    static const uint16_t numbers[] = { 0x150, 0x151, 0x15c, 0xdb0, 0x350, 0x351, 0x35c, 0xfb0,
-                                        0x308, 0x309 };
+    static const uint16_t numbers[] = { 0x150, 0x151, 0x15c, 0xdb0, 0x350,
+                                        0x351, 0x35c, 0xfb0, 0x308, 0x309 };
     Hart *h = hart_new("smaia=off,ssaia=off");
     uint64_t old;
 

@@ -29,8 +29,8 @@ static u64 apply(const char *op, u64 a, u64 b)
     }
 }
 
-static const char *const names[] = { "amoswap", "amoadd", "amoxor", "amoand", "amoor",
-                                     "amomin", "amomax", "amominu", "amomaxu" };
+static const char *const names[] = { "amoswap", "amoadd", "amoxor",  "amoand", "amoor",
+                                     "amomin",  "amomax", "amominu", "amomaxu" };
 
 static void check_one(Hart *h, GRand *rand, const char *name, unsigned size)
 {
@@ -96,14 +96,14 @@ static void test_reservation(void)
     h->cpu->x[6] = 77;
     h->cpu->x[8] = DATA + 8;
     poke(h, DATA, 0xffffffff80000001, 8);
-    emit_word(h, r_type("sc.w", 9, 5, 6));  /* no reservation */
+    emit_word(h, r_type("sc.w", 9, 5, 6)); /* no reservation */
     emit_word(h, r_type("lr.w", 10, 5, 0));
     emit_word(h, r_type("sc.w", 11, 5, 6)); /* succeeds */
     emit_word(h, r_type("sc.w", 12, 5, 6)); /* used up */
     emit_word(h, r_type("lr.d", 13, 5, 0));
     emit_word(h, r_type("sc.d", 14, 8, 6)); /* another address */
     emit_word(h, r_type("lr.w", 15, 5, 0));
-    emit_word(h, s_type("sw", 0, 5, 0));    /* another value */
+    emit_word(h, s_type("sw", 0, 5, 0)); /* another value */
     emit_word(h, r_type("sc.w", 16, 5, 6));
     hart_run_code(h);
     g_assert_cmphex(h->cpu->x[9], ==, 1);

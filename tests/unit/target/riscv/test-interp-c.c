@@ -11,28 +11,28 @@ typedef struct Case {
 } Case;
 
 static const Case cases[] = {
-    { 0x0800, 8, DATA + 0x110 },              /* addi s0,sp,16 */
-    { 0x4004, 9, 0x33221100 },                /* lw s1,0(s0) */
-    { 0x6404, 9, 0x8877665544332211 + 0 },    /* ld s1,8(s0): see memory below */
-    { 0x0515, 10, 0 },                        /* addi a0,a0,5 */
-    { 0x2515, 10, 0 },                        /* addiw a0,a0,5 */
-    { 0x557d, 10, -1 },                       /* li a0,-1 */
-    { 0x6141, 2, DATA + 0x110 },              /* addi sp,sp,16 */
-    { 0x6505, 10, 0x1000 },                   /* lui a0,1 */
-    { 0x8091, 9, 0x123 },                     /* srli s1,s1,4 */
-    { 0x8511, 10, -1 },                       /* srai a0,a0,4 */
-    { 0x88bd, 9, 4 },                         /* andi s1,s1,15 */
-    { 0x8c8d, 9, 0x1234 - 7 },                /* sub s1,s1,a1 */
-    { 0x8cad, 9, 0x1234 ^ 7 },                /* xor s1,s1,a1 */
-    { 0x8ccd, 9, 0x1234 | 7 },                /* or s1,s1,a1 */
-    { 0x8ced, 9, 0x1234 & 7 },                /* and s1,s1,a1 */
-    { 0x9c8d, 9, 0x1234 - 7 },                /* subw s1,s1,a1 */
-    { 0x9cad, 9, 0x1234 + 7 },                /* addw s1,s1,a1 */
-    { 0x0492, 9, 0x12340 },                   /* slli s1,s1,4 */
-    { 0x84ae, 9, 7 },                         /* mv s1,a1 */
-    { 0x94ae, 9, 0x1234 + 7 },                /* add s1,s1,a1 */
-    { 0x4482, 9, 0x33221100 },                /* lw s1,0(sp) */
-    { 0x64a2, 9, 0x8877665544332211 + 0 },    /* ld s1,8(sp) */
+    { 0x0800, 8, DATA + 0x110 },           /* addi s0,sp,16 */
+    { 0x4004, 9, 0x33221100 },             /* lw s1,0(s0) */
+    { 0x6404, 9, 0x8877665544332211 + 0 }, /* ld s1,8(s0): see memory below */
+    { 0x0515, 10, 0 },                     /* addi a0,a0,5 */
+    { 0x2515, 10, 0 },                     /* addiw a0,a0,5 */
+    { 0x557d, 10, -1 },                    /* li a0,-1 */
+    { 0x6141, 2, DATA + 0x110 },           /* addi sp,sp,16 */
+    { 0x6505, 10, 0x1000 },                /* lui a0,1 */
+    { 0x8091, 9, 0x123 },                  /* srli s1,s1,4 */
+    { 0x8511, 10, -1 },                    /* srai a0,a0,4 */
+    { 0x88bd, 9, 4 },                      /* andi s1,s1,15 */
+    { 0x8c8d, 9, 0x1234 - 7 },             /* sub s1,s1,a1 */
+    { 0x8cad, 9, 0x1234 ^ 7 },             /* xor s1,s1,a1 */
+    { 0x8ccd, 9, 0x1234 | 7 },             /* or s1,s1,a1 */
+    { 0x8ced, 9, 0x1234 & 7 },             /* and s1,s1,a1 */
+    { 0x9c8d, 9, 0x1234 - 7 },             /* subw s1,s1,a1 */
+    { 0x9cad, 9, 0x1234 + 7 },             /* addw s1,s1,a1 */
+    { 0x0492, 9, 0x12340 },                /* slli s1,s1,4 */
+    { 0x84ae, 9, 7 },                      /* mv s1,a1 */
+    { 0x94ae, 9, 0x1234 + 7 },             /* add s1,s1,a1 */
+    { 0x4482, 9, 0x33221100 },             /* lw s1,0(sp) */
+    { 0x64a2, 9, 0x8877665544332211 + 0 }, /* ld s1,8(sp) */
 };
 
 static void set_up(Hart *h)
@@ -92,15 +92,15 @@ static void test_calls(void)
     h->cpu->x[9] = CODE + 0x200;
     h->cpu->x[10] = 0;
     h->cpu->x[11] = 1;
-    emit_word(h, 0x9482);              /* jalr s1 */
-    emit_word(h, 0x86aa);              /* mv a3,a0: pc + 2 was in ra */
-    emit_word(h, 0xc119);              /* beqz a0,.+6 */
-    emit_word(h, 0x4585);              /* li a1,1: skipped */
-    emit_word(h, 0x4589);              /* li a1,2: skipped */
-    emit_word(h, 0xe191);              /* bnez a1,.+4 */
-    emit_word(h, 0x458d);              /* li a1,3: skipped */
-    emit_word(h, 0xa011);              /* j .+4 */
-    emit_word(h, 0x4591);              /* li a1,4: skipped */
+    emit_word(h, 0x9482); /* jalr s1 */
+    emit_word(h, 0x86aa); /* mv a3,a0: pc + 2 was in ra */
+    emit_word(h, 0xc119); /* beqz a0,.+6 */
+    emit_word(h, 0x4585); /* li a1,1: skipped */
+    emit_word(h, 0x4589); /* li a1,2: skipped */
+    emit_word(h, 0xe191); /* bnez a1,.+4 */
+    emit_word(h, 0x458d); /* li a1,3: skipped */
+    emit_word(h, 0xa011); /* j .+4 */
+    emit_word(h, 0x4591); /* li a1,4: skipped */
     hart_run_code(h);
     g_assert_cmphex(h->cpu->x[1], ==, CODE + 2);
     g_assert_cmpuint(h->cpu->x[11], ==, 1);

@@ -18,8 +18,8 @@ static uint32_t fp(const char *text, unsigned rd, unsigned rs1, unsigned rs2, un
 static void test_off(void)
 {
     Hart *h = hart_new(NULL);
-    uint32_t words[] = { fp("fadd.d", 1, 2, 3, 0), i_type("fld", 1, 5, 0),
-                         s_type("fsw", 1, 5, 0), r_type("fmv.x.d", 1, 2, 0), 0x2188 };
+    uint32_t words[] = { fp("fadd.d", 1, 2, 3, 0), i_type("fld", 1, 5, 0), s_type("fsw", 1, 5, 0),
+                         r_type("fmv.x.d", 1, 2, 0), 0x2188 };
 
     h->cpu->x[5] = DATA;
     for (unsigned i = 0; i < G_N_ELEMENTS(words); i++) {

@@ -9,10 +9,10 @@ typedef uint64_t Ref(uint64_t a, uint64_t b);
 typedef __int128 i128;
 typedef unsigned __int128 u128;
 
-#define REF(name, expr)                                                                           \
-    static uint64_t ref_##name(uint64_t a, uint64_t b)                                            \
-    {                                                                                             \
-        return (uint64_t)(expr);                                                                  \
+#define REF(name, expr)                                                                            \
+    static uint64_t ref_##name(uint64_t a, uint64_t b)                                             \
+    {                                                                                              \
+        return (uint64_t)(expr);                                                                   \
     }
 #define W(x) ((int64_t)(int32_t)(x))
 
@@ -25,17 +25,17 @@ REF(xor, a ^ b)
 REF(srl, a >> (b % 64))
 REF(sra, (int64_t)a >> (b % 64))
 REF(or, a | b)
-REF(and, a & b)
+REF(and, a &b)
 REF(addw, W((uint32_t)a + (uint32_t)b))
 REF(subw, W((uint32_t)a - (uint32_t)b))
 REF(sllw, W((uint32_t)a << (b % 32)))
 REF(srlw, W((uint32_t)a >> (b % 32)))
 REF(sraw, W((int32_t)a >> (b % 32)))
-REF(mul, (u128)a * b)
+REF(mul, (u128)a *b)
 REF(mulh, ((i128)(int64_t)a * (i128)(int64_t)b) >> 64)
 REF(mulhu, ((u128)a * b) >> 64)
 REF(mulhsu, ((i128)(int64_t)a * (i128)(u128)b) >> 64)
-REF(mulw, W(a * b))
+REF(mulw, W(a *b))
 REF(div, b == 0 ? -1 : (i128)(int64_t)a / (int64_t)b)
 REF(divu, b == 0 ? UINT64_MAX : a / b)
 REF(rem, b == 0 ? (i128)(int64_t)a : (i128)(int64_t)a % (int64_t)b)
@@ -49,11 +49,14 @@ static const struct {
     const char *text;
     Ref *ref;
 } ops[] = {
-#define OP(name) { #name, ref_##name }
-    OP(add),   OP(sub),  OP(sll),  OP(slt),  OP(sltu), OP(xor),  OP(srl),
-    OP(sra),   OP(or),   OP(and),  OP(addw), OP(subw), OP(sllw), OP(srlw),
-    OP(sraw),  OP(mul),  OP(mulh), OP(mulhu), OP(mulhsu), OP(mulw), OP(div),
-    OP(divu),  OP(rem),  OP(remu), OP(divw), OP(divuw), OP(remw), OP(remuw),
+#define OP(name)                                                                                   \
+    {                                                                                              \
+#name, ref_##name                                                                          \
+    }
+    OP(add),  OP(sub), OP(sll),  OP(slt),   OP(sltu),   OP(xor),  OP(srl),
+    OP(sra),  OP(or),  OP(and),  OP(addw),  OP(subw),   OP(sllw), OP(srlw),
+    OP(sraw), OP(mul), OP(mulh), OP(mulhu), OP(mulhsu), OP(mulw), OP(div),
+    OP(divu), OP(rem), OP(remu), OP(divw),  OP(divuw),  OP(remw), OP(remuw),
 };
 
 static void test_register(void)
@@ -82,12 +85,12 @@ static const struct {
     Ref *ref;
     bool shift, word;
 } imm_ops[] = {
-    { "addi", ref_add, false, false },  { "slti", ref_slt, false, false },
+    { "addi", ref_add, false, false },   { "slti", ref_slt, false, false },
     { "sltiu", ref_sltu, false, false }, { "xori", ref_xor, false, false },
-    { "ori", ref_or, false, false },    { "andi", ref_and, false, false },
-    { "slli", ref_sll, true, false },   { "srli", ref_srl, true, false },
-    { "srai", ref_sra, true, false },   { "addiw", ref_addw, false, true },
-    { "slliw", ref_sllw, true, true },  { "srliw", ref_srlw, true, true },
+    { "ori", ref_or, false, false },     { "andi", ref_and, false, false },
+    { "slli", ref_sll, true, false },    { "srli", ref_srl, true, false },
+    { "srai", ref_sra, true, false },    { "addiw", ref_addw, false, true },
+    { "slliw", ref_sllw, true, true },   { "srliw", ref_srlw, true, true },
     { "sraiw", ref_sraw, true, true },
 };
 
@@ -139,13 +142,13 @@ static void test_pairs(void)
 {
     Hart *h = hart_new(NULL);
 
-    emit_word(h, u_type("lui", 5, 0x80000000));   /* not fused: out of 32 bits */
+    emit_word(h, u_type("lui", 5, 0x80000000)); /* not fused: out of 32 bits */
     emit_word(h, i_type("addi", 5, 5, -1));
     emit_word(h, u_type("lui", 6, 0x7ffff000));
     emit_word(h, i_type("addiw", 6, 6, 0x7ff));
     emit_word(h, u_type("lui", 7, 0x12345000));
-    emit_word(h, i_type("addi", 8, 7, 0x678));    /* other destination */
-    emit_word(h, u_type("auipc", 9, 0x1000));     /* at CODE + 0x18 */
+    emit_word(h, i_type("addi", 8, 7, 0x678)); /* other destination */
+    emit_word(h, u_type("auipc", 9, 0x1000));  /* at CODE + 0x18 */
     emit_word(h, i_type("addi", 9, 9, -0x18));
     emit_word(h, u_type("auipc", 10, DATA - CODE));
     emit_word(h, i_type("ld", 10, 10, -0x20));
@@ -184,12 +187,11 @@ static void test_branches(void)
         uint64_t a, b;
         bool taken;
     } cases[] = {
-        { "beq", 1, 1, true },   { "beq", 1, 2, false },
-        { "bne", 1, 2, true },   { "bne", 1, 1, false },
-        { "blt", -1, 1, true },  { "blt", 1, -1, false },  { "blt", 1, 1, false },
-        { "bge", 1, -1, true },  { "bge", 1, 1, true },    { "bge", -1, 1, false },
-        { "bltu", 1, -1, true }, { "bltu", -1, 1, false },
-        { "bgeu", -1, 1, true }, { "bgeu", 1, 1, true },   { "bgeu", 1, -1, false },
+        { "beq", 1, 1, true },   { "beq", 1, 2, false },  { "bne", 1, 2, true },
+        { "bne", 1, 1, false },  { "blt", -1, 1, true },  { "blt", 1, -1, false },
+        { "blt", 1, 1, false },  { "bge", 1, -1, true },  { "bge", 1, 1, true },
+        { "bge", -1, 1, false }, { "bltu", 1, -1, true }, { "bltu", -1, 1, false },
+        { "bgeu", -1, 1, true }, { "bgeu", 1, 1, true },  { "bgeu", 1, -1, false },
     };
     Hart *h = hart_new(NULL);
 

@@ -8,7 +8,7 @@ static const struct {
     const char *text;
     unsigned size;
     bool sign;
-} loads[] = { { "lb", 1, true },  { "lh", 2, true },  { "lw", 4, true },  { "ld", 8, true },
+} loads[] = { { "lb", 1, true },   { "lh", 2, true },   { "lw", 4, true },  { "ld", 8, true },
               { "lbu", 1, false }, { "lhu", 2, false }, { "lwu", 4, false } };
 static const struct {
     const char *text;

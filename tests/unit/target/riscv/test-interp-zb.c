@@ -52,10 +52,10 @@ static uint64_t bytes(uint64_t v, bool reverse)
     return r;
 }
 
-#define REF(name, expr)                                                                           \
-    static uint64_t ref_##name(uint64_t a, uint64_t b)                                            \
-    {                                                                                             \
-        return (uint64_t)(expr);                                                                  \
+#define REF(name, expr)                                                                            \
+    static uint64_t ref_##name(uint64_t a, uint64_t b)                                             \
+    {                                                                                              \
+        return (uint64_t)(expr);                                                                   \
     }
 REF(sh1add, a * 2 + b)
 REF(sh2add, a * 4 + b)
@@ -101,27 +101,48 @@ static const struct {
     Shape shape;
     unsigned width;
 } ops[] = {
-    { "sh1add", ref_sh1add, BINARY, 0 },         { "sh2add", ref_sh2add, BINARY, 0 },
-    { "sh3add", ref_sh3add, BINARY, 0 },         { "add.uw", ref_add_uw, BINARY, 0 },
-    { "sh1add.uw", ref_sh1add_uw, BINARY, 0 },   { "sh2add.uw", ref_sh2add_uw, BINARY, 0 },
-    { "sh3add.uw", ref_sh3add_uw, BINARY, 0 },   { "andn", ref_andn, BINARY, 0 },
-    { "orn", ref_orn, BINARY, 0 },               { "xnor", ref_xnor, BINARY, 0 },
-    { "min", ref_min, BINARY, 0 },               { "max", ref_max, BINARY, 0 },
-    { "minu", ref_minu, BINARY, 0 },             { "maxu", ref_maxu, BINARY, 0 },
-    { "rol", ref_rol, BINARY, 0 },               { "ror", ref_ror, BINARY, 0 },
-    { "rolw", ref_rolw, BINARY, 0 },             { "rorw", ref_rorw, BINARY, 0 },
-    { "bclr", ref_bclr, BINARY, 0 },             { "bext", ref_bext, BINARY, 0 },
-    { "binv", ref_binv, BINARY, 0 },             { "bset", ref_bset, BINARY, 0 },
-    { "czero.eqz", ref_czero_eqz, BINARY, 0 },   { "czero.nez", ref_czero_nez, BINARY, 0 },
-    { "clz", ref_clz, UNARY, 0 },                { "ctz", ref_ctz, UNARY, 0 },
-    { "cpop", ref_cpop, UNARY, 0 },              { "clzw", ref_clzw, UNARY, 0 },
-    { "ctzw", ref_ctzw, UNARY, 0 },              { "cpopw", ref_cpopw, UNARY, 0 },
-    { "sext.b", ref_sext_b, UNARY, 0 },          { "sext.h", ref_sext_h, UNARY, 0 },
-    { "zext.h", ref_zext_h, UNARY, 0 },          { "orc.b", ref_orc_b, UNARY, 0 },
-    { "rev8", ref_rev8, UNARY, 0 },              { "rori", ref_ror, SHIFT, 64 },
-    { "roriw", ref_rorw, SHIFT, 32 },            { "bclri", ref_bclr, SHIFT, 64 },
-    { "bexti", ref_bext, SHIFT, 64 },            { "binvi", ref_binv, SHIFT, 64 },
-    { "bseti", ref_bset, SHIFT, 64 },            { "slli.uw", ref_slli_uw, SHIFT, 64 },
+    { "sh1add", ref_sh1add, BINARY, 0 },
+    { "sh2add", ref_sh2add, BINARY, 0 },
+    { "sh3add", ref_sh3add, BINARY, 0 },
+    { "add.uw", ref_add_uw, BINARY, 0 },
+    { "sh1add.uw", ref_sh1add_uw, BINARY, 0 },
+    { "sh2add.uw", ref_sh2add_uw, BINARY, 0 },
+    { "sh3add.uw", ref_sh3add_uw, BINARY, 0 },
+    { "andn", ref_andn, BINARY, 0 },
+    { "orn", ref_orn, BINARY, 0 },
+    { "xnor", ref_xnor, BINARY, 0 },
+    { "min", ref_min, BINARY, 0 },
+    { "max", ref_max, BINARY, 0 },
+    { "minu", ref_minu, BINARY, 0 },
+    { "maxu", ref_maxu, BINARY, 0 },
+    { "rol", ref_rol, BINARY, 0 },
+    { "ror", ref_ror, BINARY, 0 },
+    { "rolw", ref_rolw, BINARY, 0 },
+    { "rorw", ref_rorw, BINARY, 0 },
+    { "bclr", ref_bclr, BINARY, 0 },
+    { "bext", ref_bext, BINARY, 0 },
+    { "binv", ref_binv, BINARY, 0 },
+    { "bset", ref_bset, BINARY, 0 },
+    { "czero.eqz", ref_czero_eqz, BINARY, 0 },
+    { "czero.nez", ref_czero_nez, BINARY, 0 },
+    { "clz", ref_clz, UNARY, 0 },
+    { "ctz", ref_ctz, UNARY, 0 },
+    { "cpop", ref_cpop, UNARY, 0 },
+    { "clzw", ref_clzw, UNARY, 0 },
+    { "ctzw", ref_ctzw, UNARY, 0 },
+    { "cpopw", ref_cpopw, UNARY, 0 },
+    { "sext.b", ref_sext_b, UNARY, 0 },
+    { "sext.h", ref_sext_h, UNARY, 0 },
+    { "zext.h", ref_zext_h, UNARY, 0 },
+    { "orc.b", ref_orc_b, UNARY, 0 },
+    { "rev8", ref_rev8, UNARY, 0 },
+    { "rori", ref_ror, SHIFT, 64 },
+    { "roriw", ref_rorw, SHIFT, 32 },
+    { "bclri", ref_bclr, SHIFT, 64 },
+    { "bexti", ref_bext, SHIFT, 64 },
+    { "binvi", ref_binv, SHIFT, 64 },
+    { "bseti", ref_bset, SHIFT, 64 },
+    { "slli.uw", ref_slli_uw, SHIFT, 64 },
 };
 
 static void check(Hart *h, GRand *rand, unsigned i)
@@ -139,8 +160,7 @@ static void check(Hart *h, GRand *rand, unsigned i)
     }
     hart_run_code(h);
     if (h->cpu->x[7] != ops[i].ref(a, b)) {
-        g_error("%s 0x%" PRIx64 ", 0x%" PRIx64 " gave 0x%" PRIx64, ops[i].text, a, b,
-                h->cpu->x[7]);
+        g_error("%s 0x%" PRIx64 ", 0x%" PRIx64 " gave 0x%" PRIx64, ops[i].text, a, b, h->cpu->x[7]);
     }
 }
 
@@ -163,8 +183,8 @@ static void test_off(void)
 {
     Hart *h = hart_new("zba=off,zbb=off,zbs=off,zicond=off,zicboz=off,zawrs=off");
     uint32_t words[] = { r_type("sh1add", 1, 2, 3), r_type("andn", 1, 2, 3),
-                         r_type("bset", 1, 2, 3), r_type("czero.eqz", 1, 2, 3),
-                         match_of("cbo.zero"), match_of("wrs.nto") };
+                         r_type("bset", 1, 2, 3),   r_type("czero.eqz", 1, 2, 3),
+                         match_of("cbo.zero"),      match_of("wrs.nto") };
 
     for (unsigned i = 0; i < G_N_ELEMENTS(words); i++) {
         emit_word(h, words[i]);

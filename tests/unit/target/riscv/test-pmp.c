@@ -5,8 +5,7 @@
 #include "harness.h"
 
 /* Does entry i cover the byte? */
-static bool covers(const uint64_t cfg[2], const uint64_t addr[PMP_ENTRIES], unsigned i,
-                   uint64_t pa)
+static bool covers(const uint64_t cfg[2], const uint64_t addr[PMP_ENTRIES], unsigned i, uint64_t pa)
 {
     uint8_t c = cfg[i / 8] >> (i % 8 * 8);
     uint64_t low = i ? addr[i - 1] << 2 : 0;

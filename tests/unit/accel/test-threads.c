@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * CPU threads: they run only while the machine does, park for exclusive sections and for the
+ * machine lock, sleep and wake, and their deadlines come.
+ */
+#include "fake.h"
+
+typedef struct TestCpu {
+    Cpu cpu;
+    uint64_t turns;   /* atomic: loops in run() */
+    uint32_t running; /* atomic: inside run(), not parked */
+    uint32_t sleepy;  /* atomic: sleep instead of spinning */
+    uint32_t wants_lock;
+    uint32_t got_lock, abandoned, interrupts;
+    int64_t deadline;
+} TestCpu;
+
+static void run(Cpu *cpu)
+{
+    TestCpu *t = (TestCpu *)cpu;
+
+    while (!(cpu_pending(cpu) & (CPU_PENDING_STOP | CPU_PENDING_EXCLUSIVE))) {
+        __atomic_store_n(&t->running, 1, __ATOMIC_SEQ_CST);
+        __atomic_fetch_add(&t->turns, 1, __ATOMIC_SEQ_CST);
+        if (cpu_pending(cpu) & CPU_PENDING_INTERRUPT) {
+            cpu_clear_pending(cpu, CPU_PENDING_INTERRUPT);
+            __atomic_fetch_add(&t->interrupts, 1, __ATOMIC_SEQ_CST);
+        }
+        if (__atomic_load_n(&t->wants_lock, __ATOMIC_SEQ_CST)) {
+            __atomic_store_n(&t->running, 0, __ATOMIC_SEQ_CST);
+            if (!cpu_lock_machine(cpu)) {
+                __atomic_fetch_add(&t->abandoned, 1, __ATOMIC_SEQ_CST);
+                return;
+            }
+            __atomic_store_n(&t->wants_lock, 0, __ATOMIC_SEQ_CST);
+            __atomic_fetch_add(&t->got_lock, 1, __ATOMIC_SEQ_CST);
+            cpu_unlock_machine(cpu);
+        }
+        if (__atomic_load_n(&t->sleepy, __ATOMIC_SEQ_CST)) {
+            cpu_sleep_any(cpu, CLOCK_NEVER);
+        }
+    }
+    __atomic_store_n(&t->running, 0, __ATOMIC_SEQ_CST);
+}
+
+static void nothing(Cpu *cpu)
+{
+}
+
+static const CpuType type = {
+    .name = "test", .run = run, .destroy = nothing, .post_load_arm = nothing
+};
+
+typedef struct Env {
+    Machine *m;
+    TestCpu cpu[2];
+} Env;
+
+static Env *env_new(void)
+{
+    Env *e = g_new0(Env, 1);
+
+    e->m = machine_new();
+    machine_lock(e->m);
+    for (unsigned i = 0; i < 2; i++) {
+        e->cpu[i].cpu = (Cpu){ .type = &type, .machine = e->m, .index = i };
+        g_ptr_array_add(e->m->cpus, &e->cpu[i].cpu);
+    }
+    accel_start(e->m);
+    return e;
+}
+
+static void env_free(Env *e)
+{
+    machine_set_state(e->m, RUN_PAUSED);
+    accel_stop(e->m);
+    machine_free(e->m);
+    g_free(e);
+}
+
+static uint64_t turns(Env *e)
+{
+    return __atomic_load_n(&e->cpu[0].turns, __ATOMIC_SEQ_CST);
+}
+
+static bool moves(Env *e)
+{
+    uint64_t before = turns(e);
+
+    for (unsigned i = 0; i < 200 && turns(e) == before; i++) {
+        g_usleep(1000);
+    }
+    return turns(e) != before;
+}
+
+static bool still(Env *e)
+{
+    uint64_t before = turns(e);
+
+    g_usleep(5000);
+    return turns(e) == before;
+}
+
+static void test_run_state(void)
+{
+    Env *e = env_new();
+
+    g_assert_true(still(e));
+    for (unsigned i = 0; i < 20; i++) {
+        machine_set_state(e->m, RUN_RUNNING);
+        g_assert_true(moves(e));
+        machine_set_state(e->m, RUN_PAUSED);
+        g_assert_cmpuint(e->cpu[0].running + e->cpu[1].running, ==, 0);
+    }
+    g_assert_true(still(e));
+    env_free(e);
+}
+
+typedef struct Section {
+    Env *e;
+    unsigned depth;
+} Section;
+
+static void in_section(void *opaque)
+{
+    Section *s = opaque;
+
+    g_assert_cmpuint(s->e->cpu[0].running + s->e->cpu[1].running, ==, 0);
+    uint64_t before = turns(s->e);
+    if (s->depth++ < 2) {
+        cpus_exclusive(s->e->m, in_section, s);
+    }
+    g_assert_cmpuint(turns(s->e), ==, before);
+}
+
+static void test_exclusive(void)
+{
+    Env *e = env_new();
+
+    machine_set_state(e->m, RUN_RUNNING);
+    for (unsigned i = 0; i < 200; i++) {
+        Section s = { e, 0 };
+        cpus_exclusive(e->m, in_section, &s);
+        g_assert_cmpuint(s.depth, ==, 3);
+    }
+    g_assert_true(moves(e));
+    env_free(e);
+}
+
+/* A CPU that waits for the machine lock is parked; a stop meanwhile makes it give up. */
+static void test_lock(void)
+{
+    Env *e = env_new();
+
+    machine_set_state(e->m, RUN_RUNNING);
+    g_assert_true(moves(e));
+    __atomic_store_n(&e->cpu[0].wants_lock, 1, __ATOMIC_SEQ_CST);
+    g_usleep(5000); /* we hold the lock: it waits */
+    Section s = { e, 2 };
+    cpus_exclusive(e->m, in_section, &s);
+    machine_set_state(e->m, RUN_PAUSED);
+    g_assert_cmpuint(e->cpu[0].got_lock, ==, 0);
+    machine_unlock(e->m);
+    for (unsigned i = 0; i < 500 && !e->cpu[0].abandoned; i++) {
+        g_usleep(1000);
+    }
+    machine_lock(e->m);
+    g_assert_cmpuint(e->cpu[0].abandoned, ==, 1);
+    g_assert_cmpuint(e->cpu[0].got_lock, ==, 0);
+    machine_set_state(e->m, RUN_RUNNING);
+    machine_unlock(e->m);
+    for (unsigned i = 0; i < 500 && !__atomic_load_n(&e->cpu[0].got_lock, __ATOMIC_SEQ_CST); i++) {
+        g_usleep(1000);
+    }
+    machine_lock(e->m);
+    g_assert_cmpuint(e->cpu[0].got_lock, ==, 1);
+    env_free(e);
+}
+
+static void test_sleep(void)
+{
+    Env *e = env_new();
+
+    e->cpu[0].sleepy = 1;
+    machine_set_state(e->m, RUN_RUNNING);
+    g_usleep(5000);
+    g_assert_true(still(e));
+    for (unsigned i = 0; i < 50; i++) {
+        uint32_t before = __atomic_load_n(&e->cpu[0].interrupts, __ATOMIC_SEQ_CST);
+        cpu_raise_any(&e->cpu[0].cpu, CPU_PENDING_INTERRUPT);
+        for (unsigned k = 0; k < 500; k++) {
+            if (__atomic_load_n(&e->cpu[0].interrupts, __ATOMIC_SEQ_CST) != before) {
+                break;
+            }
+            g_usleep(200);
+        }
+        g_assert_cmpuint(__atomic_load_n(&e->cpu[0].interrupts, __ATOMIC_SEQ_CST), >, before);
+    }
+    env_free(e); /* a sleeping CPU stops too */
+}
+
+/* The main loop raises the interrupt at the deadline, not before, and a cancelled one never. */
+static void test_deadline(void)
+{
+    Env *e = env_new();
+
+    e->cpu[0].sleepy = 1;
+    machine_set_state(e->m, RUN_RUNNING);
+    int64_t start = clock_now_any(e->m, CLOCK_KIND_VIRTUAL);
+    cpu_set_deadline_any(&e->cpu[0].cpu, start + 20000000);
+    while (!__atomic_load_n(&e->cpu[0].interrupts, __ATOMIC_SEQ_CST)) {
+        g_main_context_iteration(NULL, TRUE);
+        g_usleep(500);
+    }
+    g_assert_cmpint(clock_now_any(e->m, CLOCK_KIND_VIRTUAL), >=, start + 20000000);
+    cpu_set_deadline_any(&e->cpu[0].cpu, clock_now_any(e->m, CLOCK_KIND_VIRTUAL) + 1000000);
+    cpu_set_deadline_any(&e->cpu[0].cpu, CLOCK_NEVER);
+    g_usleep(5000);
+    g_main_context_iteration(NULL, FALSE);
+    g_usleep(2000);
+    g_assert_cmpuint(e->cpu[0].interrupts, ==, 1);
+    env_free(e);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/threads/run-state", test_run_state);
+    g_test_add_func("/threads/exclusive", test_exclusive);
+    g_test_add_func("/threads/lock", test_lock);
+    g_test_add_func("/threads/sleep", test_sleep);
+    g_test_add_func("/threads/deadline", test_deadline);
+    return g_test_run();
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The CPU type: properties, registers for monitors, device-tree properties, translation.
+ */
+#include <libfdt.h>
+
+#include "harness.h"
+
+static void test_features(void)
+{
+    static const struct {
+        const char *text, *says;
+    } bad[] = {
+        { "zzz=on", "zzz" },
+        { "zba", "zba" },
+        { "zba=maybe", "maybe" },
+        { "=on", "=on" },
+    };
+    Machine *m = machine_new();
+
+    machine_lock(m);
+    for (unsigned i = 0; i < G_N_ELEMENTS(bad); i++) {
+        GError *err = NULL;
+        g_assert_null(riscv_cpu_type.create(m, 0, bad[i].text, &err));
+        g_assert_nonnull(strstr(err->message, bad[i].says));
+        g_error_free(err);
+    }
+    machine_free(m);
+    /* Every property of the table is accepted, both ways. */
+    for (size_t i = 0; i < riscv_cpu_type.n_props; i++) {
+        g_autofree char *off = g_strdup_printf("%s=off", riscv_cpu_type.props[i].name);
+        g_autofree char *on = g_strdup_printf("%s=on", riscv_cpu_type.props[i].name);
+        Hart *h = hart_new(off), *all = hart_new(on);
+        g_assert_cmphex(h->cpu->features, !=, all->cpu->features);
+        hart_free(h);
+        hart_free(all);
+    }
+}
+
+static const char *isa_string(const char *features, char *blob, size_t size, int *len)
+{
+    Hart *h = hart_new(features);
+
+    g_assert_cmpint(fdt_create_empty_tree(blob, size), ==, 0);
+    int node = fdt_add_subnode(blob, 0, "cpu");
+    riscv_cpu_type.fdt_props(&h->cpu->cpu, blob, node);
+    hart_free(h);
+    return fdt_getprop(blob, fdt_path_offset(blob, "/cpu"), "riscv,isa-extensions", len);
+}
+
+static bool has_item(const char *list, int len, const char *item)
+{
+    for (int at = 0; at < len; at += strlen(list + at) + 1) {
+        if (g_str_equal(list + at, item)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void test_device_tree(void)
+{
+    static char blob[4096];
+    int len;
+    const char *list = isa_string("zba=off", blob, sizeof(blob), &len);
+    int node = fdt_path_offset(blob, "/cpu");
+
+    g_assert_true(has_item(list, len, "zbb"));
+    g_assert_true(has_item(list, len, "ssaia"));
+    g_assert_true(has_item(list, len, "zicsr"));
+    g_assert_false(has_item(list, len, "zba"));
+    g_assert_false(has_item(list, len, "sv48"));
+    g_assert_cmpstr(fdt_getprop(blob, node, "mmu-type", NULL), ==, "riscv,sv48");
+    g_assert_cmpstr(fdt_getprop(blob, node, "riscv,isa-base", NULL), ==, "rv64i");
+    const char *isa = fdt_getprop(blob, node, "riscv,isa", NULL);
+    g_assert_true(g_str_has_prefix(isa, "rv64imafdc_"));
+    g_assert_null(strstr(isa, "zba"));
+    g_assert_nonnull(fdt_getprop(blob, node, "riscv,cboz-block-size", NULL));
+    isa_string("sv48=off,zicboz=off", blob, sizeof(blob), &len);
+    node = fdt_path_offset(blob, "/cpu");
+    g_assert_cmpstr(fdt_getprop(blob, node, "mmu-type", NULL), ==, "riscv,sv39");
+    g_assert_null(fdt_getprop(blob, node, "riscv,cboz-block-size", NULL));
+}
+
+static void test_registers(void)
+{
+    Hart *h = hart_new(NULL);
+    CpuReg regs[256];
+
+    h->cpu->x[10] = 77;
+    h->cpu->mepc = 88;
+    size_t n = riscv_cpu_type.registers(&h->cpu->cpu, regs, G_N_ELEMENTS(regs));
+    g_assert_cmpuint(n, >, 64);
+    g_assert_cmpuint(n, <=, G_N_ELEMENTS(regs));
+    g_assert_cmpuint(riscv_cpu_type.registers(&h->cpu->cpu, regs, 3), ==, n);
+    riscv_cpu_type.registers(&h->cpu->cpu, regs, G_N_ELEMENTS(regs));
+    unsigned seen = 0;
+    for (size_t i = 0; i < n; i++) {
+        seen += g_str_equal(regs[i].name, "a0") && regs[i].value == 77;
+        seen += g_str_equal(regs[i].name, "mepc") && regs[i].value == 88;
+    }
+    g_assert_cmpuint(seen, ==, 2);
+    uint64_t v = 99;
+    g_assert_true(riscv_cpu_type.csr_access(&h->cpu->cpu, 0x340, true, &v));
+    v = 0;
+    g_assert_true(riscv_cpu_type.csr_access(&h->cpu->cpu, 0x340, false, &v));
+    g_assert_cmpuint(v, ==, 99);
+    g_assert_false(riscv_cpu_type.csr_access(&h->cpu->cpu, 0x7a0, false, &v));
+    g_assert_true(riscv_cpu_type.translate(&h->cpu->cpu, DATA, &v));
+    g_assert_cmphex(v, ==, DATA);
+    hart_free(h);
+}
+
+/* Flushes from outside: what ran before runs again. */
+static void test_flush(void)
+{
+    Hart *h = hart_new(NULL);
+
+    for (unsigned i = 0; i < 3; i++) {
+        h->cpu->x[5] = DATA;
+        emit_word(h, s_type("sd", 5, 5, 0));
+        emit_word(h, i_type("ld", 6, 5, 0));
+        hart_run_code(h);
+        g_assert_cmphex(h->cpu->x[6], ==, DATA);
+        riscv_cpu_type.flush_translations(&h->cpu->cpu);
+        riscv_cpu_type.flush_writes(&h->cpu->cpu);
+    }
+    g_assert_cmpuint(riscv_cpu_type.retired(&h->cpu->cpu), >, 6);
+    hart_free(h);
+}
+
+/* Tracking: a store to a clean page marks it, a second one is direct. */
+static void test_dirty_tracking(void)
+{
+    Hart *h = hart_new(NULL);
+    uint64_t page = (DATA - RAM_BASE) / RAM_PAGE_SIZE;
+    unsigned long bitmap[RAM_BYTES / RAM_PAGE_SIZE / (8 * sizeof(long))];
+
+    machine_lock(h->m);
+    ram_dirty_track(h->ram, true);
+    ram_dirty_fetch(h->ram, 0, RAM_BYTES / RAM_PAGE_SIZE, bitmap);
+    riscv_cpu_type.flush_writes(&h->cpu->cpu);
+    machine_unlock(h->m);
+    h->cpu->x[5] = DATA;
+    emit_word(h, s_type("sd", 5, 5, 0));
+    emit_word(h, s_type("sd", 5, 5, 8));
+    hart_run_code(h);
+    g_assert_true(h->ram->pages[page] & RAM_PAGE_DIRTY);
+    g_assert_false(h->ram->pages[page + 1] & RAM_PAGE_DIRTY);
+    g_assert_cmphex(tlb_at(&h->cpu->tlb, TLB_WRITE, DATA)->tag & TLB_PAGE_MASK, ==, DATA);
+    hart_free(h);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/cpu/features", test_features);
+    g_test_add_func("/cpu/device-tree", test_device_tree);
+    g_test_add_func("/cpu/registers", test_registers);
+    g_test_add_func("/cpu/flush", test_flush);
+    g_test_add_func("/cpu/dirty-tracking", test_dirty_tracking);
+    return g_test_run();
+}
