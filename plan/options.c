@@ -23,6 +23,27 @@ static char *take_value(const char **text)
     return g_string_free(out, FALSE);
 }
 
+/* Keys that may stand several times on one line; of all others the last one counts. */
+static const char *const list_keys[] = { "hostfwd", "guestfwd", "dnssearch", NULL };
+
+static void add_option(struct json_object *out, const char *key, const char *value)
+{
+    struct json_object *old, *list;
+
+    if (!g_strv_contains(list_keys, key) || !json_object_object_get_ex(out, key, &old)) {
+        json_object_object_del(out, key);
+        json_object_object_add(out, key, json_object_new_string(value));
+        return;
+    }
+    if (!json_object_is_type(old, json_type_array)) {
+        list = json_object_new_array();
+        json_object_array_add(list, json_object_get(old));
+        json_object_object_add(out, key, list);
+        old = list;
+    }
+    json_object_array_add(old, json_object_new_string(value));
+}
+
 /* One KEY=VALUE, KEY, or (first) VALUE of the implied key. */
 static bool take_option(const char **text, const char *implied, struct json_object *out,
                         GError **err)
@@ -56,8 +77,7 @@ static bool take_option(const char **text, const char *implied, struct json_obje
         return plan_fail(err, "option %s=%s is not UTF-8", name, quoted);
     }
     if (*key) {
-        json_object_object_del(out, key);
-        json_object_object_add(out, key, json_object_new_string(value));
+        add_option(out, key, value);
     }
     return true;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "block/block.h"
+#include "net/net.h"
 
 typedef struct HostKind {
     const char *kind;
@@ -25,9 +26,15 @@ static bool create_drive(Machine *m, struct json_object *options, GError **err)
     return block_drive_new(m, options, m->state == RUN_INMIGRATE, err) != NULL;
 }
 
+static bool create_netdev(Machine *m, struct json_object *options, GError **err)
+{
+    return netdev_new(m, options, err) != NULL;
+}
+
 static const HostKind kinds[] = {
     { "blockdev", create_blockdev, block_free_all },
     { "drive", create_drive, NULL },
+    { "netdev", create_netdev, netdev_free_all },
     { NULL, NULL, NULL },
 };
 

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Network back ends: making, finding and connecting them, and frames both ways
+ * (contract in net/net.h).
+ */
+#include <string.h>
+
+#include "net_int.h"
+
+static const NetKind *const kinds[] = { &net_user,  &net_socket, &net_stream,
+                                        &net_dgram, &net_tap,    &net_hub };
+
+static GPtrArray *all(Machine *m)
+{
+    if (!m->netdevs) {
+        m->netdevs = g_ptr_array_new();
+    }
+    return m->netdevs;
+}
+
+const char *net_opt(struct json_object *o, const char *key)
+{
+    struct json_object *v;
+
+    return json_object_object_get_ex(o, key, &v) && v ? json_object_get_string(v) : NULL;
+}
+
+Netdev *netdev_find(Machine *m, const char *id)
+{
+    GPtrArray *list = all(m);
+
+    for (unsigned i = 0; i < list->len; i++) {
+        Netdev *n = g_ptr_array_index(list, i);
+
+        if (g_str_equal(n->id, id)) {
+            return n;
+        }
+    }
+    return NULL;
+}
+
+static const NetKind *find_kind(const char *name, GError **err)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
+        if (name && g_str_equal(kinds[i]->name, name)) {
+            return kinds[i];
+        }
+    }
+    NET_ERROR(err,
+              "'%s' is not a kind of network; accepted are user, socket, stream, dgram, tap "
+              "and hubport",
+              name ? name : "");
+    return NULL;
+}
+
+static bool check_keys(const NetKind *kind, struct json_object *o, GError **err)
+{
+    json_object_object_foreach(o, key, value)
+    {
+        (void)value;
+        if (!g_str_equal(key, "type") && !g_str_equal(key, "id") &&
+            !g_strv_contains(kind->keys, key)) {
+            g_autofree char *accepted = g_strjoinv(", ", (char **)kind->keys);
+
+            NET_ERROR(err, "%s has no option '%s'; accepted are %s", kind->name, key, accepted);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void netdev_free(Netdev *n)
+{
+    if (n->flush) {
+        g_source_remove(n->flush);
+    }
+    g_queue_clear_full(&n->waiting, g_free);
+    g_free(n->id);
+    g_free(n->device);
+    g_free(n);
+}
+
+Netdev *netdev_new(Machine *m, struct json_object *options, GError **err)
+{
+    const char *id = net_opt(options, "id");
+    const NetKind *kind = find_kind(net_opt(options, "type"), err);
+    Netdev *n;
+
+    if (!kind || !check_keys(kind, options, err)) {
+        g_prefix_error(err, "netdev '%s': ", id ? id : "");
+        return NULL;
+    }
+    if (!id || netdev_find(m, id)) {
+        NET_ERROR(err,
+                  id ? "a netdev named '%s' exists already" : "a netdev needs a name: id=...%s",
+                  id ? id : "");
+        return NULL;
+    }
+    n = g_new0(Netdev, 1);
+    *n = (Netdev){ .machine = m, .id = g_strdup(id), .kind = kind, .link = true };
+    if (!kind->open(n, options, err)) {
+        g_prefix_error(err, "netdev '%s': ", id);
+        netdev_free(n);
+        return NULL;
+    }
+    g_ptr_array_add(all(m), n);
+    return n;
+}
+
+static void netdev_destroy(Netdev *n)
+{
+    n->kind->close(n);
+    g_ptr_array_remove(all(n->machine), n);
+    netdev_free(n);
+}
+
+bool netdev_del(Machine *m, const char *id, GError **err)
+{
+    Netdev *n = netdev_find(m, id);
+
+    if (!n) {
+        NET_ERROR(err, "there is no netdev named '%s'", id);
+        return false;
+    }
+    if (n->nic) {
+        NET_ERROR(err, "netdev '%s' is in use by %s", id, n->device);
+        return false;
+    }
+    netdev_destroy(n);
+    return true;
+}
+
+void netdev_free_all(Machine *m)
+{
+    GPtrArray *list = m->netdevs;
+
+    while (list && list->len > 0) {
+        netdev_destroy(g_ptr_array_index(list, list->len - 1));
+    }
+    if (list) {
+        g_ptr_array_free(list, TRUE);
+        m->netdevs = NULL;
+    }
+}
+
+bool netdev_attach(Netdev *n, const NetNic *nic, const char *device, GError **err)
+{
+    if (n->nic) {
+        NET_ERROR(err, "%s: netdev '%s' is in use by %s", device, n->id, n->device);
+        return false;
+    }
+    n->nic = nic;
+    n->device = g_strdup(device);
+    return true;
+}
+
+void netdev_detach(Netdev *n)
+{
+    n->nic = NULL;
+    g_clear_pointer(&n->device, g_free);
+    g_queue_clear_full(&n->waiting, g_free);
+}
+
+/* --- to the NIC --- */
+
+static bool offer(Netdev *n, const uint8_t *frame, size_t len)
+{
+    struct iovec iov = { (void *)frame, len };
+
+    return !n->sending && n->nic->receive(n->nic->opaque, &iov, 1, NULL);
+}
+
+static gboolean flush_waiting(gpointer opaque)
+{
+    Netdev *n = opaque;
+
+    n->flush = 0;
+    net_nic_ready(n);
+    return G_SOURCE_REMOVE;
+}
+
+void net_input(Netdev *n, const uint8_t *frame, size_t len)
+{
+    NetFrame *f;
+
+    if (!n->nic || !n->link || len > NET_MAX_FRAME) {
+        return;
+    }
+    if (g_queue_is_empty(&n->waiting) && offer(n, frame, len)) {
+        return;
+    }
+    if (n->waiting.length >= NET_QUEUE_FRAMES) {
+        n->lost++;
+        return;
+    }
+    f = g_malloc(sizeof(*f) + len);
+    f->len = len;
+    memcpy(f->data, frame, len);
+    g_queue_push_tail(&n->waiting, f);
+    if (n->sending && !n->flush) {
+        n->flush = g_idle_add_full(G_PRIORITY_DEFAULT, flush_waiting, n, NULL);
+    }
+}
+
+void net_nic_ready(Netdev *n)
+{
+    NetFrame *f;
+
+    while (n->nic && (f = g_queue_peek_head(&n->waiting)) && offer(n, f->data, f->len)) {
+        g_free(g_queue_pop_head(&n->waiting));
+    }
+}
+
+/* --- from the NIC --- */
+
+/* A network of ours may answer inside send(). */
+static bool send_frame(void *opaque, const uint8_t *frame, size_t len)
+{
+    Netdev *n = opaque;
+    bool was = n->sending, sent;
+
+    n->sending = true;
+    sent = n->kind->send(n, frame, len);
+    n->sending = was;
+    return sent;
+}
+
+static bool is_plain(const NetMeta *meta)
+{
+    return !meta || (!(meta->flags & 1) && meta->gso_type == 0);
+}
+
+size_t net_send(Netdev *n, const struct iovec *iov, int n_iov, const NetMeta *meta)
+{
+    g_autofree uint8_t *copy = NULL;
+    size_t len = 0, at = 0;
+
+    for (int i = 0; i < n_iov; i++) {
+        len += iov[i].iov_len;
+    }
+    if (!n->link || len == 0 || len > NET_MAX_FRAME) {
+        return len;
+    }
+    if (n_iov == 1 && is_plain(meta)) {
+        return send_frame(n, iov[0].iov_base, len) ? len : 0;
+    }
+    copy = g_malloc(len);
+    for (int i = 0; i < n_iov; i++) {
+        memcpy(copy + at, iov[i].iov_base, iov[i].iov_len);
+        at += iov[i].iov_len;
+    }
+    if (is_plain(meta)) {
+        return send_frame(n, copy, len) ? len : 0;
+    }
+    /* A frame of several segments is sent as far as it goes: what does not fit is lost, and the
+     * guest's TCP sends it again. */
+    net_finish_frame(copy, len, meta, send_frame, n);
+    return len;
+}
+
+void net_writable(Netdev *n)
+{
+    if (n->nic && n->nic->sent) {
+        n->nic->sent(n->nic->opaque);
+    }
+}
+
+uint64_t net_offloads(const Netdev *n)
+{
+    return 0; /* every kind here takes plain frames; net_send() makes them */
+}
+
+/* --- link and information --- */
+
+bool netdev_set_link(Machine *m, const char *name, bool up, GError **err)
+{
+    Netdev *n = netdev_find(m, name);
+    GPtrArray *list = all(m);
+
+    for (unsigned i = 0; !n && i < list->len; i++) {
+        Netdev *other = g_ptr_array_index(list, i);
+
+        n = g_strcmp0(other->device, name) == 0 ? other : NULL;
+    }
+    if (!n) {
+        NET_ERROR(err, "there is no netdev or network card named '%s'", name);
+        return false;
+    }
+    if (n->link != up) {
+        n->link = up;
+        if (n->nic && n->nic->link) {
+            n->nic->link(n->nic->opaque, up);
+        }
+    }
+    return true;
+}
+
+bool netdev_link(const Netdev *n)
+{
+    return n->link;
+}
+
+const char *netdev_id(const Netdev *n)
+{
+    return n->id;
+}
+
+char *netdev_info(const Netdev *n)
+{
+    g_autofree char *kind = n->kind->info(n);
+
+    return g_strdup_printf("%s: index=0,type=%s,%s%s%s", n->id, n->kind->name, kind,
+                           n->device ? ",peer=" : "", n->device ? n->device : "");
+}
+
+void netdev_foreach(Machine *m, void (*fn)(void *opaque, Netdev *n), void *opaque)
+{
+    GPtrArray *list = all(m);
+
+    for (unsigned i = 0; i < list->len; i++) {
+        fn(opaque, g_ptr_array_index(list, i));
+    }
+}

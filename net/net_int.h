@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Inside net/: peers, their kinds, and the queue of frames on their way to the NIC.
+ */
+#ifndef NET_NET_INT_H
+#define NET_NET_INT_H
+
+#include "net/net.h"
+
+enum { NET_QUEUE_FRAMES = 256 }; /* waiting for the NIC; beyond that frames are lost, as on wires */
+
+typedef struct NetKind NetKind;
+typedef struct NetFrame {
+    size_t len;
+    uint8_t data[];
+} NetFrame;
+
+struct Netdev {
+    Machine *machine;
+    char *id;
+    const NetKind *kind;
+    void *priv;
+    const NetNic *nic; /* NULL: nothing attached; frames are dropped */
+    char *device;
+    bool link;
+    GQueue waiting; /* NetFrame*, for the NIC */
+    bool sending;   /* inside send(): the NIC must not be entered, answers wait */
+    guint flush;    /* idle source that delivers what waited for that */
+    uint64_t lost;
+};
+
+struct NetKind {
+    const char *name;
+    const char *const *keys; /* options beside type and id, NULL-terminated */
+    bool (*open)(Netdev *n, struct json_object *options, GError **err);
+    void (*close)(Netdev *n);
+    /* One whole frame; false: not now, net_writable() will be called. */
+    bool (*send)(Netdev *n, const uint8_t *frame, size_t len);
+    char *(*info)(const Netdev *n); /* g_free */
+};
+
+/* A frame from the network for the NIC: delivered, queued or lost. */
+void net_input(Netdev *n, const uint8_t *frame, size_t len);
+/* send() would succeed again. */
+void net_writable(Netdev *n);
+
+extern const NetKind net_user, net_stream, net_socket, net_dgram, net_tap, net_hub;
+
+/* Options as text, whatever scalar they are. NULL: absent. */
+const char *net_opt(struct json_object *o, const char *key);
+#define NET_ERROR(err, ...) g_set_error(err, g_quark_from_static_string("net"), 0, __VA_ARGS__)
+
+/* offload.c: call fn for each plain frame that `frame` with `meta` stands for: checksums filled
+ * in, TCP cut into segments. frame may be changed. False: the metadata fit no frame (dropped). */
+typedef bool NetFrameFn(void *opaque, const uint8_t *frame, size_t len);
+bool net_finish_frame(uint8_t *frame, size_t len, const NetMeta *meta, NetFrameFn *fn,
+                      void *opaque);
+/* The Internet checksum of bytes added to `sum`, folded and complemented. */
+uint16_t net_checksum(uint32_t sum, const uint8_t *p, size_t len);
+
+#endif

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Finishing frames for networks that take plain ones: the checksum a NIC left to be filled in
+ * (virtio 1.2, 5.1.6.2), and TCP segmentation over IPv4 and IPv6.
+ *
+ * All offsets come from the guest; every one is checked against the frame.
+ */
+#include <string.h>
+
+#include "net_int.h"
+
+enum { NEEDS_CSUM = 1, GSO_NONE = 0, GSO_TCPV4 = 1, GSO_TCPV6 = 4, GSO_ECN = 0x80 };
+enum {
+    ETH_LEN = 14,
+    VLAN_LEN = 4,
+    ETHERTYPE_VLAN = 0x8100,
+    IPV6_LEN = 40,
+    TCP_MIN = 20,
+    PROTO_TCP = 6
+};
+enum { TCP_FIN = 0x01, TCP_PSH = 0x08, TCP_CWR = 0x80 };
+
+static uint16_t get16(const uint8_t *p)
+{
+    return p[0] << 8 | p[1];
+}
+
+static uint32_t get32(const uint8_t *p)
+{
+    return (uint32_t)get16(p) << 16 | get16(p + 2);
+}
+
+static void put16(uint8_t *p, uint16_t v)
+{
+    p[0] = v >> 8;
+    p[1] = v;
+}
+
+static void put32(uint8_t *p, uint32_t v)
+{
+    put16(p, v >> 16);
+    put16(p + 2, v);
+}
+
+static uint32_t sum16(uint32_t sum, const uint8_t *p, size_t len)
+{
+    uint64_t total = sum;
+
+    for (; len > 1; len -= 2, p += 2) {
+        total += get16(p);
+    }
+    total += len ? (uint32_t)p[0] << 8 : 0;
+    while (total >> 16) {
+        total = (total & 0xffff) + (total >> 16);
+    }
+    return total;
+}
+
+uint16_t net_checksum(uint32_t sum, const uint8_t *p, size_t len)
+{
+    return ~sum16(sum, p, len);
+}
+
+/* The field holds the pseudo header's sum already; add the rest. */
+static bool fill_checksum(uint8_t *frame, size_t len, const NetMeta *meta)
+{
+    size_t start = meta->csum_start, at = start + meta->csum_offset;
+    uint16_t csum;
+
+    if (start >= len || at + 2 > len) {
+        return false;
+    }
+    csum = net_checksum(0, frame + start, len - start);
+    put16(frame + at, csum ? csum : 0xffff);
+    return true;
+}
+
+/* Where the headers of a TCP frame are. */
+typedef struct TcpFrame {
+    size_t ip, tcp, payload;
+    bool v6;
+} TcpFrame;
+
+static bool find_headers(const uint8_t *f, size_t len, bool v6, TcpFrame *t)
+{
+    size_t ip = ETH_LEN, tcp;
+
+    if (len >= ETH_LEN && get16(f + 12) == ETHERTYPE_VLAN) {
+        ip += VLAN_LEN;
+    }
+    if (ip + 20 > len || f[ip] >> 4 != (v6 ? 6 : 4)) {
+        return false;
+    }
+    tcp = ip + (v6 ? (size_t)IPV6_LEN : (f[ip] & 0xfu) * 4);
+    if (tcp < ip + 20 || tcp + TCP_MIN > len || f[ip + (v6 ? 6 : 9)] != PROTO_TCP) {
+        return false;
+    }
+    *t = (TcpFrame){ ip, tcp, tcp + (f[tcp + 12] >> 4) * 4u, v6 };
+    return t->payload >= tcp + TCP_MIN && t->payload <= len;
+}
+
+/* Lengths, identification and checksums of one segment. */
+static void fix_headers(uint8_t *f, size_t len, const TcpFrame *t, uint16_t index)
+{
+    uint8_t *ip = f + t->ip, *tcp = f + t->tcp;
+    size_t segment = len - t->tcp;
+    uint32_t sum;
+
+    if (t->v6) {
+        put16(ip + 4, len - t->ip - IPV6_LEN);
+        sum = sum16(segment + PROTO_TCP, ip + 8, 32);
+    } else {
+        put16(ip + 2, len - t->ip);
+        put16(ip + 4, get16(ip + 4) + index);
+        put16(ip + 10, 0);
+        put16(ip + 10, net_checksum(0, ip, t->tcp - t->ip));
+        sum = sum16(segment + PROTO_TCP, ip + 12, 8);
+    }
+    put16(tcp + 16, 0);
+    put16(tcp + 16, net_checksum(sum, tcp, segment));
+}
+
+static bool segment(const uint8_t *frame, size_t len, const NetMeta *meta, const TcpFrame *t,
+                    NetFrameFn *fn, void *opaque)
+{
+    size_t total = len - t->payload, done = 0;
+    g_autofree uint8_t *out = g_malloc(t->payload + meta->gso_size);
+    uint32_t seq = get32(frame + t->tcp + 4);
+    uint8_t flags = frame[t->tcp + 13];
+
+    for (uint16_t index = 0; done < total || index == 0; index++) {
+        size_t part = MIN(total - done, meta->gso_size);
+        bool last = done + part == total;
+
+        memcpy(out, frame, t->payload);
+        memcpy(out + t->payload, frame + t->payload + done, part);
+        put32(out + t->tcp + 4, seq + done);
+        out[t->tcp + 13] = flags & ~((last ? 0 : TCP_FIN | TCP_PSH) | (index ? TCP_CWR : 0));
+        fix_headers(out, t->payload + part, t, index);
+        fn(opaque, out, t->payload + part);
+        done += part;
+    }
+    return true;
+}
+
+bool net_finish_frame(uint8_t *frame, size_t len, const NetMeta *meta, NetFrameFn *fn, void *opaque)
+{
+    unsigned gso = meta->gso_type & ~GSO_ECN;
+    TcpFrame t;
+
+    if (gso == GSO_NONE) {
+        if ((meta->flags & NEEDS_CSUM) && !fill_checksum(frame, len, meta)) {
+            return false;
+        }
+        return fn(opaque, frame, len);
+    }
+    if ((gso != GSO_TCPV4 && gso != GSO_TCPV6) || meta->gso_size == 0 ||
+        !find_headers(frame, len, gso == GSO_TCPV6, &t)) {
+        return false;
+    }
+    return segment(frame, len, meta, &t, fn, opaque);
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * tap: a network interface of the host (needs CAP_NET_ADMIN, or a descriptor from somebody who
+ * has it); and hubport: several peers on one wire.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <glib-unix.h>
+#include <linux/if.h>
+#include <linux/if_tun.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "net_int.h"
+
+/* --- tap --- */
+
+typedef struct NetTap {
+    Netdev *netdev;
+    int fd;
+    guint in;
+    char ifname[IFNAMSIZ];
+} NetTap;
+
+static gboolean tap_readable(gint fd, GIOCondition condition, gpointer opaque)
+{
+    NetTap *t = opaque;
+    g_autofree uint8_t *buf = g_malloc(NET_MAX_FRAME);
+    ssize_t n = read(fd, buf, NET_MAX_FRAME);
+
+    if (n > 0) {
+        net_input(t->netdev, buf, n);
+    }
+    return G_SOURCE_CONTINUE;
+}
+
+static bool tap_make(NetTap *t, const char *ifname, GError **err)
+{
+    struct ifreq r = { .ifr_flags = IFF_TAP | IFF_NO_PI };
+
+    if (ifname && strlen(ifname) >= IFNAMSIZ) {
+        NET_ERROR(err, "ifname=%s: names have at most %d characters", ifname, IFNAMSIZ - 1);
+        return false;
+    }
+    strcpy(r.ifr_name, ifname ? ifname : "tap%d");
+    t->fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+    if (t->fd < 0 || ioctl(t->fd, TUNSETIFF, &r) < 0) {
+        NET_ERROR(err, "cannot make the interface '%s': %s", r.ifr_name, g_strerror(errno));
+        return false;
+    }
+    g_strlcpy(t->ifname, r.ifr_name, sizeof(t->ifname));
+    return true;
+}
+
+static void tap_close(Netdev *n)
+{
+    NetTap *t = n->priv;
+
+    if (t->in) {
+        g_source_remove(t->in);
+    }
+    if (t->fd >= 0) {
+        close(t->fd);
+    }
+    g_free(t);
+}
+
+static bool no_script(struct json_object *o, const char *key, GError **err)
+{
+    const char *v = net_opt(o, key);
+
+    if (v && !g_str_equal(v, "no")) {
+        NET_ERROR(err, "%s=%s: accepted is no; set the interface up before the start", key, v);
+        return false;
+    }
+    return true;
+}
+
+static bool tap_open(Netdev *n, struct json_object *o, GError **err)
+{
+    NetTap *t = g_new0(NetTap, 1);
+    const char *fd = net_opt(o, "fd");
+    char *end = NULL;
+
+    n->priv = t;
+    t->netdev = n;
+    t->fd = fd ? (int)strtol(fd, &end, 10) : -1;
+    if (fd && (*end || fcntl(t->fd, F_GETFD) < 0)) {
+        NET_ERROR(err, "fd=%s is not the number of an open descriptor", fd);
+        t->fd = -1;
+        tap_close(n);
+        return false;
+    }
+    if (!no_script(o, "script", err) || !no_script(o, "downscript", err) ||
+        (!fd && !tap_make(t, net_opt(o, "ifname"), err))) {
+        tap_close(n);
+        return false;
+    }
+    fcntl(t->fd, F_SETFL, O_NONBLOCK);
+    t->in = g_unix_fd_add(t->fd, G_IO_IN, tap_readable, t);
+    return true;
+}
+
+/* The interface's queue is its own affair: what it does not take is lost, as on any wire. */
+static bool tap_send(Netdev *n, const uint8_t *frame, size_t len)
+{
+    NetTap *t = n->priv;
+
+    if (write(t->fd, frame, len) < 0) {
+        n->lost++;
+    }
+    return true;
+}
+
+static char *tap_info(const Netdev *n)
+{
+    const NetTap *t = n->priv;
+
+    return t->ifname[0] ? g_strdup_printf("ifname=%s", t->ifname) : g_strdup_printf("fd=%d", t->fd);
+}
+
+static const char *const tap_keys[] = { "ifname", "fd", "script", "downscript", NULL };
+const NetKind net_tap = { "tap", tap_keys, tap_open, tap_close, tap_send, tap_info };
+
+/* --- hubport --- */
+
+typedef struct NetHub {
+    int hubid;
+} NetHub;
+
+static bool hub_open(Netdev *n, struct json_object *o, GError **err)
+{
+    const char *id = net_opt(o, "hubid");
+    char *end;
+    NetHub *h;
+
+    if (!id || !*id || (strtoul(id, &end, 10), *end)) {
+        NET_ERROR(err, "it needs the number of a hub: hubid=...");
+        return false;
+    }
+    h = g_new0(NetHub, 1);
+    h->hubid = atoi(id);
+    n->priv = h;
+    return true;
+}
+
+static void hub_close(Netdev *n)
+{
+    g_free(n->priv);
+}
+
+typedef struct HubSend {
+    Netdev *from;
+    const uint8_t *frame;
+    size_t len;
+} HubSend;
+
+static void hub_pass(void *opaque, Netdev *n)
+{
+    HubSend *s = opaque;
+
+    if (n != s->from && n->kind == &net_hub &&
+        ((NetHub *)n->priv)->hubid == ((NetHub *)s->from->priv)->hubid) {
+        net_input(n, s->frame, s->len);
+    }
+}
+
+static bool hub_send(Netdev *n, const uint8_t *frame, size_t len)
+{
+    HubSend s = { n, frame, len };
+
+    netdev_foreach(n->machine, hub_pass, &s);
+    return true;
+}
+
+static char *hub_info(const Netdev *n)
+{
+    return g_strdup_printf("hub %d", ((const NetHub *)n->priv)->hubid);
+}
+
+static const char *const hub_keys[] = { "hubid", NULL };
+const NetKind net_hub = { "hubport", hub_keys, hub_open, hub_close, hub_send, hub_info };

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * -netdev user: a network of its own behind this process's sockets, through libslirp: DHCP, DNS,
+ * TCP and UDP out, and hostfwd= in.
+ */
+#include "config-host.h"
+
+#include "net_int.h"
+
+static const char *const user_keys[] = { "hostfwd",   "hostname", "restrict", "net", "host",
+                                         "dhcpstart", "dns",      "ipv6",     NULL };
+
+#ifdef CONFIG_SLIRP
+#include <arpa/inet.h>
+#include <errno.h>
+#include <libslirp.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hw/core/clock.h"
+
+enum { MAX_FDS = 4096 };
+
+typedef struct NetUser {
+    Netdev *netdev;
+    Slirp *slirp;
+    GSource *source;
+    GArray *fds; /* GPollFD that libslirp wants this turn; pointers are handed to GLib */
+    unsigned n_registered;
+    char *hostname;
+} NetUser;
+
+typedef struct UserSource {
+    GSource base;
+    NetUser *user;
+} UserSource;
+
+typedef struct UserTimer {
+    Timer timer;
+    SlirpTimerCb cb;
+    void *opaque;
+} UserTimer;
+
+/* --- what libslirp calls --- */
+
+static ssize_t cb_send_packet(const void *buf, size_t len, void *opaque)
+{
+    net_input(((NetUser *)opaque)->netdev, buf, len);
+    return len;
+}
+
+static void cb_guest_error(const char *msg, void *opaque)
+{
+}
+
+static int64_t cb_clock(void *opaque)
+{
+    return clock_now_any(((NetUser *)opaque)->netdev->machine, CLOCK_KIND_REALTIME);
+}
+
+static void timer_fired(void *arg)
+{
+    UserTimer *t = arg;
+
+    t->cb(t->opaque);
+}
+
+static void *cb_timer_new(SlirpTimerCb cb, void *cb_opaque, void *opaque)
+{
+    UserTimer *t = g_new0(UserTimer, 1);
+
+    t->cb = cb;
+    t->opaque = cb_opaque;
+    timer_setup_plain(&t->timer, ((NetUser *)opaque)->netdev->machine, CLOCK_KIND_REALTIME,
+                      timer_fired, t);
+    return t;
+}
+
+static void cb_timer_free(void *timer, void *opaque)
+{
+    timer_cancel(&((UserTimer *)timer)->timer);
+    g_free(timer);
+}
+
+static void cb_timer_mod(void *timer, int64_t expire_ms, void *opaque)
+{
+    timer_arm_at(&((UserTimer *)timer)->timer, expire_ms * 1000000);
+}
+
+static void cb_register_fd(int fd, void *opaque)
+{
+}
+
+static void cb_notify(void *opaque)
+{
+    g_main_context_wakeup(NULL);
+}
+
+static const SlirpCb callbacks = {
+    .send_packet = cb_send_packet,
+    .guest_error = cb_guest_error,
+    .clock_get_ns = cb_clock,
+    .timer_new = cb_timer_new,
+    .timer_free = cb_timer_free,
+    .timer_mod = cb_timer_mod,
+    .register_poll_fd = cb_register_fd,
+    .unregister_poll_fd = cb_register_fd,
+    .notify = cb_notify,
+};
+
+/* --- its sockets in the main loop --- */
+
+static const struct {
+    int slirp;
+    GIOCondition glib;
+} event_bits[] = { { SLIRP_POLL_IN, G_IO_IN },
+                   { SLIRP_POLL_OUT, G_IO_OUT },
+                   { SLIRP_POLL_PRI, G_IO_PRI },
+                   { SLIRP_POLL_ERR, G_IO_ERR },
+                   { SLIRP_POLL_HUP, G_IO_HUP } };
+
+static int add_poll(int fd, int events, void *opaque)
+{
+    NetUser *u = opaque;
+    GPollFD p = { .fd = fd };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(event_bits); i++) {
+        p.events |= events & event_bits[i].slirp ? event_bits[i].glib : 0;
+    }
+    if (u->fds->len == MAX_FDS) {
+        return -1; /* not polled this turn */
+    }
+    g_array_append_val(u->fds, p);
+    return u->fds->len - 1;
+}
+
+static int get_revents(int index, void *opaque)
+{
+    NetUser *u = opaque;
+    const GPollFD *p = &g_array_index(u->fds, GPollFD, index);
+    int events = 0;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(event_bits); i++) {
+        events |= p->revents & event_bits[i].glib ? event_bits[i].slirp : 0;
+    }
+    return events;
+}
+
+static void unregister(NetUser *u)
+{
+    for (unsigned i = 0; i < u->n_registered; i++) {
+        g_source_remove_poll(u->source, &g_array_index(u->fds, GPollFD, i));
+    }
+    u->n_registered = 0;
+    g_array_set_size(u->fds, 0);
+}
+
+static gboolean user_prepare(GSource *source, gint *timeout)
+{
+    NetUser *u = ((UserSource *)source)->user;
+    uint32_t wait = 1000;
+
+    unregister(u);
+    slirp_pollfds_fill(u->slirp, &wait, add_poll, u);
+    for (; u->n_registered < u->fds->len; u->n_registered++) {
+        g_source_add_poll(source, &g_array_index(u->fds, GPollFD, u->n_registered));
+    }
+    *timeout = wait;
+    return FALSE;
+}
+
+static gboolean user_check(GSource *source)
+{
+    return TRUE;
+}
+
+static gboolean user_dispatch(GSource *source, GSourceFunc fn, gpointer data)
+{
+    NetUser *u = ((UserSource *)source)->user;
+
+    slirp_pollfds_poll(u->slirp, 0, get_revents, u);
+    return G_SOURCE_CONTINUE;
+}
+
+static GSourceFuncs source_funcs = { user_prepare, user_check, user_dispatch, NULL, NULL, NULL };
+
+/* --- options --- */
+
+static bool parse_ipv4(const char *key, const char *text, struct in_addr *out, GError **err)
+{
+    if (text && *text && inet_pton(AF_INET, text, out) != 1) {
+        NET_ERROR(err, "%s=%s is not an IPv4 address", key, text);
+        return false;
+    }
+    return true;
+}
+
+static bool parse_port(const char *text, int *port)
+{
+    char *end;
+    unsigned long v = strtoul(text, &end, 10);
+
+    *port = v;
+    return *text && !*end && v > 0 && v <= 65535;
+}
+
+/* tcp|udp:[HOSTADDR]:HOSTPORT-[GUESTADDR]:GUESTPORT */
+static bool add_hostfwd(NetUser *u, const char *rule, GError **err)
+{
+    g_auto(GStrv) ends = g_strsplit(rule, "-", 2);
+    g_auto(GStrv) host = g_strsplit(ends[0], ":", 3);
+    g_auto(GStrv) guest = ends[1] ? g_strsplit(ends[1], ":", 2) : NULL;
+    struct in_addr haddr = { htonl(INADDR_ANY) }, gaddr = { 0 };
+    int hport, gport;
+    bool udp = host[0] && g_str_equal(host[0], "udp");
+
+    if (g_strv_length(host) != 3 || !guest || g_strv_length(guest) != 2 ||
+        (!udp && *host[0] && !g_str_equal(host[0], "tcp")) || !parse_port(host[2], &hport) ||
+        !parse_port(guest[1], &gport)) {
+        NET_ERROR(err, "hostfwd=%s: the form is tcp|udp:[HOSTADDR]:HOSTPORT-[GUESTADDR]:GUESTPORT",
+                  rule);
+        return false;
+    }
+    if (!parse_ipv4("hostfwd", host[1], &haddr, err) ||
+        !parse_ipv4("hostfwd", guest[0], &gaddr, err)) {
+        return false;
+    }
+    if (slirp_add_hostfwd(u->slirp, udp, haddr, hport, gaddr, gport) < 0) {
+        NET_ERROR(err, "hostfwd=%s: cannot listen on port %d: %s", rule, hport, g_strerror(errno));
+        return false;
+    }
+    return true;
+}
+
+static bool add_hostfwds(NetUser *u, struct json_object *o, GError **err)
+{
+    struct json_object *rules;
+
+    if (!json_object_object_get_ex(o, "hostfwd", &rules)) {
+        return true;
+    }
+    if (!json_object_is_type(rules, json_type_array)) {
+        return add_hostfwd(u, json_object_get_string(rules), err);
+    }
+    for (size_t i = 0; i < json_object_array_length(rules); i++) {
+        struct json_object *rule = json_object_array_get_idx(rules, i);
+
+        if (!add_hostfwd(u, json_object_get_string(rule), err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool fill_config(NetUser *u, struct json_object *o, SlirpConfig *c, GError **err)
+{
+    const char *restricted = net_opt(o, "restrict");
+
+    *c = (SlirpConfig){ .version = 1, .in_enabled = true, .vhostname = u->hostname };
+    inet_pton(AF_INET, "10.0.2.0", &c->vnetwork);
+    inet_pton(AF_INET, "255.255.255.0", &c->vnetmask);
+    inet_pton(AF_INET, "10.0.2.2", &c->vhost);
+    inet_pton(AF_INET, "10.0.2.15", &c->vdhcp_start);
+    inet_pton(AF_INET, "10.0.2.3", &c->vnameserver);
+    c->restricted = restricted &&
+                    g_strv_contains((const char *const[]){ "on", "yes", "true", NULL }, restricted);
+    return parse_ipv4("host", net_opt(o, "host"), &c->vhost, err) &&
+           parse_ipv4("dhcpstart", net_opt(o, "dhcpstart"), &c->vdhcp_start, err) &&
+           parse_ipv4("dns", net_opt(o, "dns"), &c->vnameserver, err);
+}
+
+static void user_close(Netdev *n)
+{
+    NetUser *u = n->priv;
+
+    if (u->source) {
+        unregister(u);
+        g_source_destroy(u->source);
+        g_source_unref(u->source);
+    }
+    if (u->slirp) {
+        slirp_cleanup(u->slirp);
+    }
+    g_array_free(u->fds, TRUE);
+    g_free(u->hostname);
+    g_free(u);
+}
+
+static bool user_open(Netdev *n, struct json_object *o, GError **err)
+{
+    NetUser *u = g_new0(NetUser, 1);
+    SlirpConfig config;
+
+    n->priv = u;
+    u->netdev = n;
+    /* GLib keeps pointers into the array between prepare and check: it must not move. */
+    u->fds = g_array_sized_new(FALSE, TRUE, sizeof(GPollFD), MAX_FDS);
+    u->hostname = g_strdup(net_opt(o, "hostname"));
+    if (!fill_config(u, o, &config, err)) {
+        user_close(n);
+        return false;
+    }
+    u->slirp = slirp_new(&config, &callbacks, u);
+    if (!u->slirp || !add_hostfwds(u, o, err)) {
+        if (!u->slirp) {
+            NET_ERROR(err, "libslirp refuses this network");
+        }
+        user_close(n);
+        return false;
+    }
+    u->source = g_source_new(&source_funcs, sizeof(UserSource));
+    ((UserSource *)u->source)->user = u;
+    g_source_attach(u->source, NULL);
+    return true;
+}
+
+static bool user_send(Netdev *n, const uint8_t *frame, size_t len)
+{
+    slirp_input(((NetUser *)n->priv)->slirp, frame, len);
+    g_main_context_wakeup(NULL);
+    return true;
+}
+
+#else
+
+static bool user_open(Netdev *n, struct json_object *o, GError **err)
+{
+    NET_ERROR(err, "this build has no user-mode networking: install the Debian package "
+                   "libslirp-dev and build again");
+    return false;
+}
+
+static void user_close(Netdev *n)
+{
+}
+
+static bool user_send(Netdev *n, const uint8_t *frame, size_t len)
+{
+    return true;
+}
+
+#endif
+
+static char *user_info(const Netdev *n)
+{
+    return g_strdup("net=10.0.2.0,restrict=off");
+}
+
+const NetKind net_user = { "user", user_keys, user_open, user_close, user_send, user_info };

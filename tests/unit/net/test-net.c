@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Networks: frames both ways over hubs and sockets, queueing and loss, links, options that are
+ * refused, and finishing of frames (checksums, TCP segments) against plain arithmetic.
+ */
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "net/net_int.h"
+
+#include "../hw/core/fake-types.h"
+
+typedef struct Card {
+    unsigned frames, links;
+    bool full, up;
+    uint8_t last[NET_MAX_FRAME];
+    size_t last_len;
+    NetNic nic;
+} Card;
+
+static bool card_receive(void *opaque, const struct iovec *iov, int n, const NetMeta *meta)
+{
+    Card *c = opaque;
+
+    if (c->full) {
+        return false;
+    }
+    c->frames++;
+    c->last_len = iov[0].iov_len;
+    memcpy(c->last, iov[0].iov_base, c->last_len);
+    return true;
+}
+
+static void card_link(void *opaque, bool up)
+{
+    ((Card *)opaque)->links++;
+    ((Card *)opaque)->up = up;
+}
+
+static Netdev *make(Machine *m, const char *json, GError **err)
+{
+    struct json_object *o = json_tokener_parse(json);
+    Netdev *n;
+
+    g_assert_nonnull(o);
+    n = netdev_new(m, o, err);
+    json_object_put(o);
+    return n;
+}
+
+static Netdev *make_with_card(Machine *m, const char *json, Card *c)
+{
+    g_autoptr(GError) err = NULL;
+    Netdev *n = make(m, json, &err);
+
+    g_assert_no_error(err);
+    memset(c, 0, sizeof(*c));
+    c->nic = (NetNic){ .receive = card_receive, .link = card_link, .opaque = c };
+    g_assert_true(netdev_attach(n, &c->nic, "card", NULL));
+    return n;
+}
+
+static size_t send_bytes(Netdev *n, const void *p, size_t len)
+{
+    struct iovec iov[2] = { { (void *)p, len / 2 }, { (uint8_t *)p + len / 2, len - len / 2 } };
+
+    return net_send(n, iov, 2, NULL);
+}
+
+static void settle(void)
+{
+    for (unsigned i = 0; i < 50; i++) {
+        g_main_context_iteration(NULL, FALSE);
+        g_usleep(200);
+    }
+}
+
+static Machine *machine(void)
+{
+    Machine *m = machine_new();
+
+    machine_lock(m);
+    return m;
+}
+
+static void finish(Machine *m, Card *a, Netdev *na, Card *b, Netdev *nb)
+{
+    netdev_detach(na);
+    if (nb) {
+        netdev_detach(nb);
+    }
+    netdev_free_all(m);
+    machine_free(m);
+    g_free(a);
+    g_free(b);
+}
+
+static void test_hub(void)
+{
+    Machine *m = machine();
+    Card *a = g_new(Card, 1), *b = g_new(Card, 1);
+    Netdev *na = make_with_card(m, "{'type':'hubport','id':'a','hubid':1}", a);
+    Netdev *nb = make_with_card(m, "{'type':'hubport','id':'b','hubid':'1'}", b);
+    uint8_t frame[64] = { 1, 2, 3 };
+
+    g_assert_nonnull(make(m, "{'type':'hubport','id':'c','hubid':2}", NULL));
+    g_assert_cmpuint(send_bytes(na, frame, 64), ==, 64);
+    g_assert_cmpuint(b->frames, ==, 1);
+    g_assert_cmpuint(a->frames, ==, 0);
+    g_assert_cmpmem(b->last, b->last_len, frame, 64);
+    /* a full card: frames wait, then are lost */
+    b->full = true;
+    for (unsigned i = 0; i < NET_QUEUE_FRAMES + 10; i++) {
+        send_bytes(na, frame, 64);
+    }
+    g_assert_cmpuint(nb->lost, ==, 10);
+    b->full = false;
+    net_nic_ready(nb);
+    g_assert_cmpuint(b->frames, ==, 1 + NET_QUEUE_FRAMES);
+    /* a link that is down carries nothing either way */
+    g_assert_true(netdev_set_link(m, "b", false, NULL));
+    g_assert_cmpuint(b->links, ==, 1);
+    send_bytes(na, frame, 64);
+    g_assert_cmpuint(b->frames, ==, 1 + NET_QUEUE_FRAMES);
+    g_assert_false(netdev_set_link(m, "nobody", false, NULL));
+    finish(m, a, na, b, nb);
+}
+
+static void test_stream(void)
+{
+    int fds[2];
+    Machine *m = machine();
+    Card *a = g_new(Card, 1), *b = g_new(Card, 1);
+    g_autofree char *ja = NULL, *jb = NULL;
+    Netdev *na, *nb;
+    uint8_t frame[1500];
+
+    g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), ==, 0);
+    ja = g_strdup_printf("{'type':'socket','id':'a','fd':%d}", fds[0]);
+    jb = g_strdup_printf("{'type':'stream','id':'b','addr':{'type':'fd','str':'%d'}}", fds[1]);
+    na = make_with_card(m, ja, a);
+    nb = make_with_card(m, jb, b);
+    memset(frame, 0x5a, sizeof(frame));
+    for (unsigned i = 0; i < 20; i++) {
+        g_assert_cmpuint(send_bytes(na, frame, 60 + i * 70), ==, 60 + i * 70);
+    }
+    settle();
+    g_assert_cmpuint(b->frames, ==, 20);
+    g_assert_cmpuint(b->last_len, ==, 60 + 19 * 70);
+    finish(m, a, na, b, nb);
+}
+
+/* A peer that sends nonsense lengths is cut off; everything else goes on. */
+static void test_stream_noise(void)
+{
+    int fds[2];
+    Machine *m = machine();
+    Card *a = g_new(Card, 1);
+    g_autofree char *ja = NULL;
+    Netdev *na;
+
+    g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), ==, 0);
+    ja = g_strdup_printf("{'type':'socket','id':'a','fd':%d}", fds[0]);
+    na = make_with_card(m, ja, a);
+    g_assert_cmpint(write(fds[1], "\xff\xff\xff\xff garbage", 12), ==, 12);
+    settle();
+    g_assert_cmpuint(a->frames, ==, 0);
+    g_assert_cmpuint(send_bytes(na, "x", 1), ==, 1);
+    close(fds[1]);
+    finish(m, a, na, NULL, NULL);
+}
+
+static void test_refusals(void)
+{
+    static const struct {
+        const char *json, *says;
+    } rows[] = {
+        { "{'type':'wifi','id':'n'}", "'wifi'" },
+        { "{'type':'user'}", "id=" },
+        { "{'type':'user','id':'n','speed':1}", "'speed'" },
+        { "{'type':'user','id':'n','hostfwd':'tcp::99999-:80'}", "hostfwd=tcp::99999-:80" },
+        { "{'type':'user','id':'n','dns':'nowhere'}", "dns=nowhere" },
+        { "{'type':'socket','id':'n'}", "connect=HOST:PORT" },
+        { "{'type':'socket','id':'n','fd':'banana'}", "fd=banana" },
+        { "{'type':'stream','id':'n'}", "addr.type" },
+        { "{'type':'hubport','id':'n'}", "hubid" },
+        { "{'type':'tap','id':'n','script':'/bin/x'}", "script=/bin/x" },
+    };
+    Machine *m = machine();
+
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(GError) err = NULL;
+
+        g_assert_null(make(m, rows[i].json, &err));
+        if (!strstr(err->message, rows[i].says)) {
+            g_error("'%s' does not say '%s'", err->message, rows[i].says);
+        }
+        g_assert_null(strchr(err->message, '\n'));
+    }
+    netdev_free_all(m);
+    machine_free(m);
+}
+
+/* The network inside answers an ARP request for its gateway. */
+static void test_user(void)
+{
+    Machine *m = machine();
+    Card *a = g_new(Card, 1);
+    g_autoptr(GError) err = NULL;
+    Netdev *n;
+    uint8_t arp[60] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x52, 0x54, 0, 0x12, 0x34,
+                        0x56, 8,    6,    0,    1,    8,    0,    6,    4, 0,    1,
+                        0x52, 0x54, 0,    0x12, 0x34, 0x56, 10,   0,    2, 15,   0,
+                        0,    0,    0,    0,    0,    10,   0,    2,    2 };
+
+    n = make(m, "{'type':'user','id':'u'}", &err);
+    if (!n && strstr(err->message, "no user-mode networking")) {
+        g_test_skip(err->message);
+        machine_free(m);
+        g_free(a);
+        return;
+    }
+    memset(a, 0, sizeof(*a));
+    a->nic = (NetNic){ .receive = card_receive, .opaque = a };
+    g_assert_true(netdev_attach(n, &a->nic, "card", NULL));
+    send_bytes(n, arp, sizeof(arp));
+    g_assert_cmpuint(a->frames, ==, 0); /* not from inside the card's own sending */
+    settle();
+    g_assert_cmpuint(a->frames, ==, 1);
+    g_assert_cmphex(a->last[21], ==, 2); /* a reply */
+    finish(m, a, n, NULL, NULL);
+}
+
+/* --- finishing frames --- */
+
+typedef struct Sink {
+    unsigned frames;
+    size_t payload;
+    uint32_t next_seq;
+    bool v6, last_fin;
+} Sink;
+
+static uint32_t be32(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 24 | p[1] << 16 | p[2] << 8 | p[3];
+}
+
+/* Plain reference: the ones' complement sum over everything must be all ones. */
+static uint16_t plain_sum(const uint8_t *a, size_t na, uint32_t extra, const uint8_t *b, size_t nb)
+{
+    uint32_t sum = extra;
+
+    for (size_t i = 0; i < na; i++) {
+        sum += i & 1 ? a[i] : a[i] << 8;
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    for (size_t i = 0; i < nb; i++) {
+        sum += i & 1 ? b[i] : b[i] << 8;
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    return (sum & 0xffff) + (sum >> 16);
+}
+
+static bool check_segment(void *opaque, const uint8_t *f, size_t len)
+{
+    Sink *s = opaque;
+    size_t ip_len = s->v6 ? 40 : 20, tcp = 14 + ip_len;
+    const uint8_t *addrs = f + 14 + (s->v6 ? 8 : 12);
+
+    if (!s->v6) {
+        g_assert_cmpuint(f[16] << 8 | f[17], ==, len - 14);
+        g_assert_cmphex(plain_sum(f + 14, 20, 0, NULL, 0), ==, 0xffff);
+    } else {
+        g_assert_cmpuint(f[18] << 8 | f[19], ==, len - 54);
+    }
+    g_assert_cmphex(plain_sum(addrs, s->v6 ? 32 : 8, 6 + len - tcp, f + tcp, len - tcp), ==,
+                    0xffff);
+    g_assert_cmphex(be32(f + tcp + 4), ==, s->next_seq);
+    s->next_seq += len - tcp - 20;
+    s->payload += len - tcp - 20;
+    s->last_fin = f[tcp + 13] & 1;
+    s->frames++;
+    return true;
+}
+
+static size_t tcp_frame(uint8_t *f, bool v6, size_t payload)
+{
+    size_t tcp = 14 + (v6 ? 40 : 20);
+
+    for (size_t i = 0; i < tcp + 20 + payload; i++) {
+        f[i] = g_test_rand_int();
+    }
+    f[12] = v6 ? 0x86 : 0x08;
+    f[13] = v6 ? 0xdd : 0x00;
+    f[14] = v6 ? 0x60 : 0x45;
+    f[v6 ? 20 : 23] = 6;
+    f[tcp + 12] = 5 << 4;
+    f[tcp + 13] = 0x01 | 0x08 | 0x10;
+    return tcp + 20 + payload;
+}
+
+static void test_segments(void)
+{
+    g_autofree uint8_t *f = g_malloc(NET_MAX_FRAME);
+
+    for (unsigned round = 0; round < 200; round++) {
+        bool v6 = round & 1;
+        size_t payload = g_test_rand_int_range(0, 60000), len = tcp_frame(f, v6, payload);
+        NetMeta meta = { .flags = 1,
+                         .gso_type = v6 ? 4 : 1,
+                         .gso_size = g_test_rand_int_range(1, 9000) };
+        Sink s = { .v6 = v6, .next_seq = be32(f + 14 + (v6 ? 40 : 20) + 4) };
+
+        g_assert_true(net_finish_frame(f, len, &meta, check_segment, &s));
+        g_assert_cmpuint(s.payload, ==, payload);
+        g_assert_cmpuint(s.frames, ==, MAX(1, (payload + meta.gso_size - 1) / meta.gso_size));
+        g_assert_true(s.last_fin);
+    }
+}
+
+static bool any_frame(void *opaque, const uint8_t *f, size_t len)
+{
+    *(size_t *)opaque += len;
+    return true;
+}
+
+/* Whatever offsets a guest gives: a frame, segments, or nothing; never memory outside. */
+static void test_wild_meta(void)
+{
+    for (unsigned round = 0; round < 20000; round++) {
+        size_t len = g_test_rand_int_range(1, 200), sent = 0;
+        g_autofree uint8_t *f = g_malloc(len); /* exact, so that a sanitizer sees one byte more */
+        NetMeta meta = { g_test_rand_int(), g_test_rand_int() & 0x87, g_test_rand_int(),
+                         g_test_rand_int(), g_test_rand_int(),        g_test_rand_int() };
+
+        for (size_t i = 0; i < len; i++) {
+            f[i] = g_test_rand_int();
+        }
+        if (len > 60 && (round & 1)) {
+            f[12] = 8;
+            f[13] = 0;
+            f[14] = 0x40 | (f[14] & 15);
+            f[23] = 6;
+        }
+        net_finish_frame(f, len, &meta, any_frame, &sent);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/net/hub", test_hub);
+    g_test_add_func("/net/stream", test_stream);
+    g_test_add_func("/net/stream-noise", test_stream_noise);
+    g_test_add_func("/net/refusals", test_refusals);
+    g_test_add_func("/net/user", test_user);
+    g_test_add_func("/net/segments", test_segments);
+    g_test_add_func("/net/wild-meta", test_wild_meta);
+    return g_test_run();
+}
