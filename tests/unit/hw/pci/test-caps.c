@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * From capability rows to entries: switches, places, what is required, the parts of a write that
+ * fall on a register.
+ */
+#include "pci-fixture.h"
+
+static const PCICapDesc caps[] = {
+    { .id = PCI_CAP_ID_VNDR, .prop = "first", .at = 0x50, .arg = { 12 } },
+    { .id = PCI_CAP_ID_VNDR, .arg = { 8 } },
+    { .id = PCI_CAP_ID_VNDR, .prop = "last", .required = true, .arg = { 4 } },
+    PCI_CAP_PM_D3,
+    PCI_CAP_ENDPOINT,
+};
+static const PCIDeviceType type = {
+    .base = { .name = "dev", .kind = &pci_device_kind, .size = sizeof(PCIDevice) },
+    .caps = LIST(caps),
+};
+/* More than config space holds. */
+static const PCICapDesc big_caps[] = {
+    PCI_CAP_VENDOR(100, "a"),
+    PCI_CAP_VENDOR(92, "b"),
+    PCI_CAP_PM_D3,
+};
+static const PCIDeviceType big_type = {
+    .base = { .name = "big", .kind = &pci_device_kind, .size = sizeof(PCIDevice) },
+    .caps = LIST(big_caps),
+};
+
+enum { FN = PCI_DEVFN(1, 0) };
+
+static void test_switches(void)
+{
+    Fixture f;
+    PCIDevice *d;
+
+    fixture_init(&f);
+    d = plug(&f, &type, "pcie.0", "d", FN, "first=off");
+    g_assert_cmphex(d->cap_pos[0], ==, 0);
+    g_assert_cmphex(d->cap_pos[1], !=, 0);
+    device_unplug(&d->dev);
+    refused(&f, &type, "pcie.0", "d", FN, "last=off", "last cannot be off");
+    refused(&f, &type, "pcie.0", "d", FN, "pm=off", "pm cannot be off");
+    plug(&f, &type, "pcie.0", "d", FN, "pm=off,express=off");
+    fixture_fini(&f);
+}
+
+/* What asks for a place gets it, whatever stands before it in the table. */
+static void test_places(void)
+{
+    Fixture f;
+    PCIDevice *d;
+
+    fixture_init(&f);
+    d = plug(&f, &type, "pcie.0", "d", FN, NULL);
+    g_assert_cmphex(d->cap_pos[0], ==, 0x50);
+    device_unplug(&d->dev);
+    d = plug(&f, &type, "pcie.0", "d", FN, "first=0xc0,express=0x40");
+    g_assert_cmphex(d->cap_pos[0], ==, 0xc0);
+    g_assert_cmphex(d->exp_pos, ==, 0x40);
+    device_unplug(&d->dev);
+    refused(&f, &type, "pcie.0", "d", FN, "last=0x54", "Vendor Specific capability holds 0x50");
+    refused(&f, &type, "pcie.0", "d", FN, "last=0x1000", "0x40 to 0xff");
+    refused(&f, &type, "pcie.0", "d", FN, "last=0x100", "0x40 to 0xff");
+    refused(&f, &type, "pcie.0", "d", FN, "last=0x20", "0x40 to 0xff");
+    refused(&f, &big_type, "pcie.0", "d", FN, NULL, "no 8 free bytes are left for the Power");
+    plug(&f, &big_type, "pcie.0", "d", FN, "pm=off");
+    fixture_fini(&f);
+}
+
+/* Several entries of one id: taking a row away takes its own entry. */
+static void test_rows(void)
+{
+    g_autoptr(GError) err = NULL;
+    Fixture f;
+    PCIDevice *d;
+    uint16_t pos[3];
+
+    fixture_init(&f);
+    d = plug(&f, &type, "pcie.0", "d", FN, NULL);
+    memcpy(pos, d->cap_pos, sizeof(pos));
+    for (unsigned row = 0; row < 3; row++) {
+        g_assert_cmpint(pci_cap_row_at(d, pos[row]), ==, row);
+        pci_cap_remove_row(d, row);
+        g_assert_null(pci_config_entry_at(&d->config, pos[row]));
+        g_assert_nonnull(pci_config_entry_at(&d->config, pos[(row + 1) % 3]));
+        g_assert_true(pci_cap_add_row(d, row, pos[row], &err));
+        g_assert_cmphex(d->cap_pos[row], ==, pos[row]);
+        g_assert_false(pci_cap_add_row(d, row, pos[row], &err));
+        g_clear_error(&err);
+    }
+    g_assert_cmpint(pci_cap_row_at(d, 0xfc), ==, -1);
+    fixture_fini(&f);
+}
+
+static void test_write_bits(void)
+{
+    for (uint32_t addr = 0x40; addr < 0x4a; addr++) {
+        for (unsigned len = 1; len <= 4; len *= 2) {
+            PCIConfigWrite w = { .addr = addr, .value = 0x44332211, .len = len };
+            uint32_t value, bits = pci_write_bits(&w, 0x44, 2, &value), want = 0, mask = 0;
+
+            for (unsigned i = 0; i < len; i++) {
+                if (addr + i == 0x44 || addr + i == 0x45) {
+                    mask |= 0xffu << 8 * (addr + i - 0x44);
+                    want |= (w.value >> 8 * i & 0xff) << 8 * (addr + i - 0x44);
+                }
+            }
+            g_assert_cmphex(bits, ==, mask);
+            g_assert_cmphex(value, ==, want);
+        }
+    }
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/pci/caps/switches", test_switches);
+    g_test_add_func("/pci/caps/places", test_places);
+    g_test_add_func("/pci/caps/rows", test_rows);
+    g_test_add_func("/pci/caps/write-bits", test_write_bits);
+    return g_test_run();
+}
