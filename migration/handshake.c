@@ -290,7 +290,7 @@ char *handshake_sentence(struct json_object *deficits)
         struct json_object *o = json_object_array_get_idx(deficits, i);
 
         g_string_append_printf(s, "%s%.100s %.100s: wanted %.200s, have %.200s", i ? "; " : "",
-                               text_of(o, "device", "?"), text_of(o, "property", "?"),
+                               text_of(o, "device", "machine"), text_of(o, "property", "?"),
                                text_of(o, "wanted", "nothing"), text_of(o, "have", "none"));
     }
     if (s->len >= 2000) {

@@ -325,17 +325,19 @@ static const StreamHandler handler = { on_configuration, on_full, on_items, on_c
 
 /* --- bytes --- */
 
+/* It only asked, and has its answer: the next may come at once. */
+static void end_check(Incoming *in)
+{
+    Migration *mig = in->mig;
+
+    incoming_free(in);
+    migration_set_status(mig, MIG_SETUP);
+}
+
 static void at_end_of_channel(Incoming *in)
 {
     GError *err = NULL;
 
-    if (in->check_over) {
-        Migration *mig = in->mig;
-
-        incoming_free(in);
-        migration_set_status(mig, MIG_SETUP);
-        return;
-    }
     if (channel_two_way(in->ch)) {
         fail(in, g_error_new_literal(MIGRATION_ERROR, 0, "the source closed the channel"));
         return;
@@ -363,10 +365,24 @@ static void turn(void *opaque)
         in->mig->stats.bytes += n;
         if (!stream_reader_came(in->reader, n, &err)) {
             fail(in, err);
+        } else if (in->check_over) {
+            end_check(in);
         } else if (in->state == IN_RUNS) {
             incoming_free(in);
         }
     }
+}
+
+/* One at a time. What the source sends is never read, so that it may see a reset instead. */
+static void refuse_connection(Channel *ch)
+{
+    static const char why[] = "another migration is under way here";
+    g_autoptr(GByteArray) out = g_byte_array_new();
+    ByteWriter w = { out };
+
+    stream_put_answer(&w, ANSWER_ERROR, why, strlen(why));
+    channel_write(ch, out->data, out->len, NULL);
+    channel_free(ch);
 }
 
 void incoming_accept(void *opaque, Channel *ch)
@@ -375,7 +391,7 @@ void incoming_accept(void *opaque, Channel *ch)
     Incoming *in;
 
     if (mig->in || mig->out || mig->machine->state != RUN_INMIGRATE) {
-        channel_free(ch); /* one at a time */
+        refuse_connection(ch);
         return;
     }
     migration_clear_result(mig);
