@@ -3,8 +3,9 @@
  * 16550A UART: eight byte registers, two FIFOs of 16, a character back end.
  *
  * Reference: National Semiconductor PC16550D data sheet. Transmission takes no guest time: a
- * byte leaves the FIFO as soon as the back end takes it, so that bulk output is limited by the
- * back end alone; while it takes nothing the FIFO holds and THRE stays clear. Reception obeys
+ * byte leaves the FIFO at once for a buffer that goes to the back end when it is full or a
+ * millisecond old, so that bulk output costs no system call a byte; while the back end takes
+ * nothing the FIFO holds and THRE stays clear. Reception obeys
  * the trigger level, and the character timeout of four character times, on the virtual clock.
  */
 #include "chardev/chardev.h"
@@ -38,7 +39,9 @@ enum {
     MSR_RI = 0x40,
     MSR_DCD = 0x80,
 };
-#define FIFO_SIZE 16
+#define FIFO_SIZE     16
+#define LINE_SIZE     256
+#define LINE_DELAY_NS 1000000
 
 typedef struct Serial {
     SysDevice sys;
@@ -49,6 +52,9 @@ typedef struct Serial {
     uint8_t ier, fcr, lcr, mcr, lsr, msr, scr, dll, dlm;
     uint8_t rx[FIFO_SIZE], rx_bad[FIFO_SIZE], tx[FIFO_SIZE]; /* oldest first */
     uint8_t n_rx, n_tx;
+    uint8_t line[LINE_SIZE]; /* sent by the guest, not yet given to the back end */
+    uint16_t n_line;
+    Timer line_flush; /* realtime */
     bool thre_pending, timeout_pending;
     Timer rx_timeout;
 } Serial;
@@ -145,24 +151,46 @@ static uint8_t rx_pop(Serial *s)
     return c;
 }
 
-static size_t tx_send(Serial *s)
+/* Give the line's bytes to the back end, as far as it takes them. */
+static void line_send(Serial *s)
 {
-    if (s->mcr & MCR_LOOP) {
-        for (unsigned i = 0; i < s->n_tx; i++)
-            rx_push(s, s->tx[i], 0);
-        return s->n_tx;
+    bool heard = s->chr && chardev_is_open(s->chr);
+    size_t sent = heard ? chardev_write(s->chr, s->line, s->n_line) : s->n_line;
+
+    s->n_line -= sent;
+    memmove(s->line, s->line + sent, s->n_line);
+    timer_cancel(&s->line_flush);
+}
+
+static void line_put(Serial *s, uint8_t c)
+{
+    s->line[s->n_line++] = c;
+    if (s->n_line == LINE_SIZE)
+        line_send(s);
+    else if (!timer_armed(&s->line_flush))
+        timer_arm_ns(&s->line_flush, LINE_DELAY_NS);
+}
+
+/* Take bytes off the transmit FIFO; returns whether any went. */
+static bool tx_send(Serial *s)
+{
+    unsigned sent = 0;
+
+    for (; sent < s->n_tx && (s->mcr & MCR_LOOP || s->n_line < LINE_SIZE); sent++) {
+        if (s->mcr & MCR_LOOP)
+            rx_push(s, s->tx[sent], 0);
+        else
+            line_put(s, s->tx[sent]);
     }
-    if (!s->chr || !chardev_is_open(s->chr))
-        return s->n_tx; /* nobody listens to the line */
-    return chardev_write(s->chr, s->tx, s->n_tx);
+    s->n_tx -= sent;
+    memmove(s->tx, s->tx + sent, s->n_tx);
+    return sent > 0;
 }
 
 static void tx_flush(Serial *s)
 {
-    size_t sent = s->n_tx ? tx_send(s) : 0;
+    bool sent = tx_send(s);
 
-    s->n_tx -= sent;
-    memmove(s->tx, s->tx + sent, s->n_tx);
     if (s->n_tx) {
         s->lsr &= ~(LSR_THRE | LSR_TEMT);
     } else if (sent) {
@@ -347,22 +375,23 @@ static void front_read(void *opaque, const uint8_t *buf, size_t len)
     update_irq(s);
 }
 
+static void front_writable(void *opaque)
+{
+    Serial *s = opaque;
+
+    line_send(s);
+    tx_flush(s);
+    update_irq(s);
+}
+
 static void front_event(void *opaque, ChardevEvent event)
 {
     Serial *s = opaque;
 
     if (event == CHARDEV_BREAK && !(s->mcr & MCR_LOOP))
         rx_push(s, 0, LSR_BI);
-    if (event == CHARDEV_CLOSED)
-        tx_flush(s);
-    update_irq(s);
-}
-
-static void front_writable(void *opaque)
-{
-    Serial *s = opaque;
-
-    tx_flush(s);
+    if (event == CHARDEV_CLOSED) /* nobody listens: what waits goes nowhere */
+        front_writable(s);
     update_irq(s);
 }
 
@@ -371,6 +400,7 @@ static bool serial_realize(void *dev, GError **err)
     Serial *s = dev;
 
     timer_setup(&s->rx_timeout, rx_timed_out, s);
+    timer_setup_plain(&s->line_flush, s->sys.dev.machine, CLOCK_KIND_REALTIME, front_writable, s);
     if (!s->chardev)
         return true;
     s->chr = chardev_find(s->sys.dev.machine, s->chardev);
@@ -393,6 +423,7 @@ static void serial_unrealize(void *dev)
     Serial *s = dev;
 
     timer_cancel(&s->rx_timeout);
+    line_send(s);
     if (s->chr)
         chardev_detach(s->chr, &s->front);
     s->chr = NULL;
@@ -421,9 +452,18 @@ static void serial_reset_exit(void *dev)
         chardev_accept_input(s->chr);
 }
 
+static void serial_pre_save(void *obj)
+{
+    line_send(obj);
+}
+
 static bool serial_post_load(void *obj, GError **err)
 {
-    update_irq(obj);
+    Serial *s = obj;
+
+    if (s->n_line) /* the source's back end did not take it */
+        timer_arm_ns(&s->line_flush, LINE_DELAY_NS);
+    update_irq(s);
     return true;
 }
 
@@ -442,6 +482,8 @@ static const VmField serial_fields[] = {
     VM_BYTES(Serial, tx),
     VM_U8(Serial, n_rx, .max = FIFO_SIZE),
     VM_U8(Serial, n_tx, .max = FIFO_SIZE),
+    VM_BYTES(Serial, line),
+    VM_U16(Serial, n_line, .max = LINE_SIZE),
     VM_BOOL(Serial, thre_pending),
     VM_BOOL(Serial, timeout_pending),
     VM_TIMER(Serial, rx_timeout),
@@ -452,6 +494,7 @@ static const VmState serial_vmstate = {
     .version = 1,
     .fields = serial_fields,
     .n_fields = G_N_ELEMENTS(serial_fields),
+    .pre_save = serial_pre_save,
     .post_load = serial_post_load,
 };
 

@@ -289,6 +289,37 @@ static bool load_elf(ImageFile *f, LoadedImage *out, GError **err)
 
 /* --- Linux Image --- */
 
+static uint32_t le32(const uint8_t *p)
+{
+    return p[0] | p[1] << 8 | p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+/* An Image with an EFI stub is a PE file, too, whose section table says how long the file must
+ * be (PE format, 4 "Section Table"); the Image header's size counts memory. */
+static bool check_pe(ImageFile *f, const uint8_t *header, GError **err)
+{
+    enum { COFF = 24, SECTION = 40, MAX_SECTIONS = 32 };
+    uint8_t coff[COFF], section[SECTION];
+    uint64_t at = le32(header + 0x3c);
+    bool whole = true;
+
+    if (memcmp(header, "MZ", 2) != 0)
+        return true;
+    whole = read_exact(f->fd, coff, COFF, at) && memcmp(coff, "PE\0\0", 4) == 0;
+    for (unsigned i = 0; whole && i < MIN((unsigned)(coff[6] | coff[7] << 8), MAX_SECTIONS); i++) {
+        uint64_t row = at + COFF + (coff[20] | coff[21] << 8) + i * SECTION;
+
+        whole = read_exact(f->fd, section, SECTION, row) &&
+                (uint64_t)le32(section + 16) + le32(section + 20) <= f->size;
+    }
+    if (!whole)
+        g_set_error(err, load_error(), 0,
+                    "%s '%s' is truncated: its %" G_GUINT64_FORMAT
+                    " bytes end before the sections that its PE header names",
+                    f->what, f->path, f->size);
+    return whole;
+}
+
 static bool load_linux(ImageFile *f, const uint8_t *header, LoadedImage *out, GError **err)
 {
     uint64_t text_offset, image_size, addr, ram_base = f->l->ram.base;
@@ -305,6 +336,8 @@ static bool load_linux(ImageFile *f, const uint8_t *header, LoadedImage *out, GE
             f->what, f->path, text_offset, image_size, f->size);
         return false;
     }
+    if (!check_pe(f, header, err))
+        return false;
     addr = ram_base + text_offset;
     if (addr < f->floor)
         addr = (f->floor + IMAGE_ALIGN - 1) & ~(uint64_t)(IMAGE_ALIGN - 1);

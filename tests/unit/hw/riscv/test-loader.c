@@ -136,6 +136,30 @@ static void test_linux(void)
     env_free(&e);
 }
 
+/* An EFI stub's section table says how long the file is. */
+static void test_linux_pe(void)
+{
+    uint8_t image[4096] = { 'M', 'Z' };
+    uint8_t *pe = image + 0x40, *section = pe + 24 + 16;
+    LoadedImage out;
+    Env e;
+
+    env_new(&e);
+    make_image(image, 0x200000, 1 << 20);
+    image[0x3c] = 0x40;
+    memcpy(pe, "PE\0\0", 4);
+    pe[6] = 1;              /* sections */
+    pe[20] = 16;            /* optional header */
+    section[16 + 1] = 0x08; /* 2048 bytes */
+    section[20 + 1] = 0x08; /* at 2048 */
+    g_assert_true(load(&e, image, 4096, &out, NULL));
+    refuse(&e, image, 4095, "truncated");
+    refuse(&e, image, 0x60, "truncated");
+    image[0x3e] = 1;
+    refuse(&e, image, 4096, "truncated");
+    env_free(&e);
+}
+
 typedef struct ElfFile {
     Elf64_Ehdr h;
     Elf64_Phdr p[2];
@@ -248,6 +272,7 @@ int main(int argc, char **argv)
     g_test_add_func("/loader/raw", test_raw);
     g_test_add_func("/loader/missing", test_missing);
     g_test_add_func("/loader/linux", test_linux);
+    g_test_add_func("/loader/linux-pe", test_linux_pe);
     g_test_add_func("/loader/elf", test_elf);
     g_test_add_func("/loader/damage", test_damage);
     g_test_add_func("/loader/replay-shorter", test_replay_shorter);
