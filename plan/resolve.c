@@ -123,7 +123,7 @@ static void forget_place(PlanDevice *d)
 static bool claim_names(PlanIndex *x, PlanDevice *d, GError **err)
 {
     PlanDevice *other = d->id ? g_hash_table_lookup(x->devices, d->id) : NULL;
-    g_autofree char *bus = NULL, *label = NULL, *holder = NULL;
+    g_autofree char *bus = NULL, *label = NULL;
 
     if (!d->id) {
         return true;
