@@ -74,6 +74,8 @@ void type_catalog_free(PlanCatalog *c)
     }
     for (size_t i = 0; i < c->n_types; i++) {
         g_free((void *)c->types[i]->props);
+        g_free((void *)c->types[i]->bars); /* describe() allocated these two */
+        g_free((void *)c->types[i]->caps);
         g_free((void *)c->types[i]);
     }
     g_free((void *)c->types);
