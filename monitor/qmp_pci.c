@@ -13,19 +13,27 @@
 #include "hw/pci/names.h"
 #include "hw/pci/regs.h"
 
+/* Keys are literals and each comes once: with thousands of functions copying and looking for them
+ * is most of the cost of an answer. */
+static void put(struct json_object *o, const char *key, struct json_object *value)
+{
+    json_object_object_add_ex(o, key, value,
+                              JSON_C_OBJECT_ADD_KEY_IS_NEW | JSON_C_OBJECT_KEY_IS_CONSTANT);
+}
+
 static void put_int(struct json_object *o, const char *key, uint64_t value)
 {
-    json_object_object_add(o, key, json_object_new_uint64(value));
+    put(o, key, json_object_new_uint64(value));
 }
 
 static void put_str(struct json_object *o, const char *key, const char *value)
 {
-    json_object_object_add(o, key, json_object_new_string(value));
+    put(o, key, json_object_new_string(value));
 }
 
 static void put_bool(struct json_object *o, const char *key, bool value)
 {
-    json_object_object_add(o, key, json_object_new_boolean(value));
+    put(o, key, json_object_new_boolean(value));
 }
 
 static PCIHost *find_host(Machine *m)
@@ -74,9 +82,9 @@ static struct json_object *regions_json(PCIDevice *d)
         o = json_object_new_object();
         put_int(o, "bar", r.bar);
         put_str(o, "type", r.io ? "io" : "memory");
-        json_object_object_add(o, "address",
-                               r.addr == PCI_BAR_UNMAPPED ? json_object_new_int64(-1)
-                                                          : json_object_new_uint64(r.addr));
+        put(o, "address",
+            r.addr == PCI_BAR_UNMAPPED ? json_object_new_int64(-1)
+                                       : json_object_new_uint64(r.addr));
         put_int(o, "size", r.size);
         if (!r.io) {
             put_bool(o, "prefetch", r.prefetch);
@@ -129,7 +137,7 @@ static void put_window(struct json_object *o, const char *key, Window w)
 
     put_int(range, "base", w.base);
     put_int(range, "limit", w.limit);
-    json_object_object_add(o, key, range);
+    put(o, key, range);
 }
 
 static struct json_object *devices_json(PCIBus *bus);
@@ -145,8 +153,8 @@ static struct json_object *bridge_json(PCIBridge *br)
     put_window(bus, "io_range", io_window(d));
     put_window(bus, "memory_range", mem_window(d));
     put_window(bus, "prefetchable_range", pref_window(d));
-    json_object_object_add(o, "bus", bus);
-    json_object_object_add(o, "devices", devices_json(&br->sec));
+    put(o, "bus", bus);
+    put(o, "devices", devices_json(&br->sec));
     return o;
 }
 
@@ -175,14 +183,14 @@ static struct json_object *function_json(PCIDevice *d)
     put_int(o, "function", PCI_FUNC(d->devfn));
     put_int(cls, "class", pci_get(d, 0xa, 2));
     put_str(cls, "desc", d->dev.type->doc ? d->dev.type->doc : d->dev.type->name);
-    json_object_object_add(o, "class_info", cls);
-    json_object_object_add(o, "id", id_json(d));
+    put(o, "class_info", cls);
+    put(o, "id", id_json(d));
     put_int(o, "irq", pci_get(d, 0x3c, 1));
     put_int(o, "irq_pin", pci_get(d, 0x3d, 1));
     put_str(o, "qdev_id", d->dev.id ? d->dev.id : "");
-    json_object_object_add(o, "regions", regions_json(d));
+    put(o, "regions", regions_json(d));
     if (br) {
-        json_object_object_add(o, "pci_bridge", bridge_json(br));
+        put(o, "pci_bridge", bridge_json(br));
     }
     return o;
 }
@@ -213,7 +221,7 @@ static struct json_object *query_pci(Machine *m, struct json_object *args, GErro
         struct json_object *o = json_object_new_object();
 
         put_int(o, "bus", pci_bus_number(root));
-        json_object_object_add(o, "devices", devices_json(root));
+        put(o, "devices", devices_json(root));
         json_object_array_add(list, o);
     }
     return list;
@@ -262,15 +270,15 @@ static struct json_object *config_json(const PCIDevice *d)
     put_str(o, "type", d->dev.type->name);
     put_str(o, "address", address);
     put_int(o, "size", d->config.size);
-    json_object_object_add(o, "config", hex(d, -1));
-    json_object_object_add(o, "wmask", hex(d, PCI_WMASK));
-    json_object_object_add(o, "w1cmask", hex(d, PCI_W1CMASK));
-    json_object_object_add(o, "cmask", hex(d, PCI_CMASK));
-    json_object_object_add(o, "used", hex(d, PCI_USED));
+    put(o, "config", hex(d, -1));
+    put(o, "wmask", hex(d, PCI_WMASK));
+    put(o, "w1cmask", hex(d, PCI_W1CMASK));
+    put(o, "cmask", hex(d, PCI_CMASK));
+    put(o, "used", hex(d, PCI_USED));
     for (unsigned i = 0; i < d->config.n_entries; i++) {
         json_object_array_add(caps, capability_json(&d->config.entries[i]));
     }
-    json_object_object_add(o, "capabilities", caps);
+    put(o, "capabilities", caps);
     return o;
 }
 
