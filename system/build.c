@@ -164,6 +164,16 @@ static bool device_del(Machine *m, Device *dev, GError **err)
     return pci_unplug_request((PCIDevice *)dev, 0, err);
 }
 
+static bool host_add(Machine *m, const char *kind, struct json_object *options, GError **err)
+{
+    return host_part_add(session_of(m), kind, options, err);
+}
+
+static bool host_del(Machine *m, const char *kind, const char *id, GError **err)
+{
+    return host_part_del(session_of(m), kind, id, err);
+}
+
 static bool do_cont(Machine *m, GError **err)
 {
     if (m->state != RUN_INMIGRATE && !migration_may_run(migration_of(m), err)) {
@@ -206,6 +216,8 @@ void build_fill_host(Session *s)
         .catalog = get_catalog,
         .device_add = device_add,
         .device_del = device_del,
+        .host_add = host_add,
+        .host_del = host_del,
         .cont = do_cont,
         .stop = do_stop,
     };

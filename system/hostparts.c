@@ -13,6 +13,7 @@
 typedef struct HostKind {
     const char *kind;
     bool (*create)(Machine *m, struct json_object *options, GError **err);
+    bool (*del)(Machine *m, const char *id, GError **err); /* NULL: stays to the end */
     void (*free_all)(Machine *m);
 } HostKind;
 
@@ -32,11 +33,20 @@ static bool create_netdev(Machine *m, struct json_object *options, GError **err)
 }
 
 static const HostKind kinds[] = {
-    { "blockdev", create_blockdev, block_free_all },
-    { "drive", create_drive, NULL },
-    { "netdev", create_netdev, netdev_free_all },
-    { NULL, NULL, NULL },
+    { "blockdev", create_blockdev, block_node_del, block_free_all },
+    { "drive", create_drive, NULL, NULL },
+    { "netdev", create_netdev, netdev_del, netdev_free_all },
 };
+
+static const HostKind *find_kind(const char *kind)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
+        if (strcmp(kinds[i].kind, kind) == 0) {
+            return &kinds[i];
+        }
+    }
+    return NULL;
+}
 
 static bool create_kind(Session *s, const HostKind *k, GError **err)
 {
@@ -48,16 +58,6 @@ static bool create_kind(Session *s, const HostKind *k, GError **err)
         }
     }
     return true;
-}
-
-static bool known(const char *kind)
-{
-    for (const HostKind *k = kinds; k->kind; k++) {
-        if (strcmp(k->kind, kind) == 0) {
-            return true;
-        }
-    }
-    return false;
 }
 
 /* "iothread" of an object, "user" of a netdev. */
@@ -74,19 +74,25 @@ static const char *sort_of(const PlanHostPart *part)
     return "?";
 }
 
+static bool known(const PlanHostPart *part, GError **err)
+{
+    if (!find_kind(part->kind)) {
+        g_set_error(err, SYSTEM_ERROR, "-%s %s,id=%s: this build has no back ends of that kind",
+                    part->kind, sort_of(part), part->id);
+        return false;
+    }
+    return true;
+}
+
 bool host_parts_create(Session *s, GError **err)
 {
     for (guint i = 0; i < s->plan->host->len; i++) {
-        const PlanHostPart *part = s->plan->host->pdata[i];
-
-        if (!known(part->kind)) {
-            g_set_error(err, SYSTEM_ERROR, "-%s %s,id=%s: this build has no back ends of that kind",
-                        part->kind, sort_of(part), part->id);
+        if (!known(s->plan->host->pdata[i], err)) {
             return false;
         }
     }
-    for (const HostKind *k = kinds; k->kind; k++) {
-        if (!create_kind(s, k, err)) {
+    for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
+        if (!create_kind(s, &kinds[i], err)) {
             return false;
         }
     }
@@ -95,9 +101,40 @@ bool host_parts_create(Session *s, GError **err)
 
 void host_parts_free(Machine *m)
 {
-    for (const HostKind *k = kinds; k->kind; k++) {
-        if (k->free_all) {
-            k->free_all(m);
+    for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
+        if (kinds[i].free_all) {
+            kinds[i].free_all(m);
         }
     }
+}
+
+bool host_part_add(Session *s, const char *kind, struct json_object *options, GError **err)
+{
+    PlanHostPart *part = plan_host_part_parse(kind, json_object_to_json_string(options), err);
+
+    if (!part || !known(part, err) || !plan_machine_add_host(s->plan, part, err)) {
+        plan_host_part_free(part);
+        return false;
+    }
+    if (!find_kind(kind)->create(s->m, part->options, err)) {
+        g_ptr_array_remove(s->plan->host, part);
+        return false;
+    }
+    return true;
+}
+
+bool host_part_del(Session *s, const char *kind, const char *id, GError **err)
+{
+    PlanHostPart *part = plan_find_host(s->plan, kind, id);
+    const HostKind *k = find_kind(kind);
+
+    if (!part || !k || !k->del) {
+        g_set_error(err, SYSTEM_ERROR, "there is no %s named '%s'", kind, id);
+        return false;
+    }
+    if (!k->del(s->m, id, err)) {
+        return false;
+    }
+    g_ptr_array_remove(s->plan->host, part);
+    return true;
 }

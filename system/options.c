@@ -541,8 +541,8 @@ static const Option options[] = {
     { "help", NULL, "show this help", FN(opt_help) },
     { "version", NULL, "show the version", FN(opt_version) },
     { "show", "WHAT",
-      "print default-machine, machines, pci-slots, machine, catalog or state=TYPE, "
-      "and end",
+      "print default-machine, machines, pci-slots, machine, catalog, state=TYPE, "
+      "options or commands, and end",
       FN(opt_show) },
     { "machine-config", "FILE", "start from a description that -show machine printed",
       STR(machine_config) },

@@ -87,6 +87,9 @@ bool show(Session *s, GError **err);
 /* Create every host part of the description (-netdev, -drive, -object ...). */
 bool host_parts_create(Session *s, GError **err);
 void host_parts_free(Machine *m);
+/* One part while the machine lives, in the description, too. */
+bool host_part_add(Session *s, const char *kind, struct json_object *options, GError **err);
+bool host_part_del(Session *s, const char *kind, const char *id, GError **err);
 
 /* --- build.c --- */
 /* The board, every device of the resolved description, and what it boots. */

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "monitor/monitor.h"
+
 static void print_json(struct json_object *o)
 {
     printf("%s\n", json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY |
@@ -190,6 +192,44 @@ static bool show_catalog_c(Session *s, GError **err)
     return true;
 }
 
+/* --- references --- */
+
+static bool show_options(Session *s, GError **err)
+{
+    g_autofree char *text = options_help(true);
+
+    print_text(text);
+    return true;
+}
+
+static void print_args(const QmpCommand *c)
+{
+    for (size_t i = 0; i < c->n_args; i++) {
+        printf("%s%s%s", i ? ", " : "", c->args[i].name, c->args[i].optional ? "?" : "");
+    }
+    printf("%s", c->flags & QMP_ANY_ARGS ? ", ..." : "");
+}
+
+static bool show_commands(Session *s, GError **err)
+{
+    printf("| QMP command | arguments (? optional) | what it does |\n|---|---|---|\n");
+    for (const CommandTable *const *t = command_tables; *t; t++) {
+        for (size_t i = 0; i < (*t)->n_qmp; i++) {
+            printf("| `%s` | ", (*t)->qmp[i].name);
+            print_args(&(*t)->qmp[i]);
+            printf(" | %s |\n", (*t)->qmp[i].doc);
+        }
+    }
+    printf("\n| HMP command | what it does |\n|---|---|\n");
+    for (const CommandTable *const *t = command_tables; *t; t++) {
+        for (size_t i = 0; i < (*t)->n_hmp; i++) {
+            printf("| `%s%s%s` | %s |\n", (*t)->hmp[i].name, *(*t)->hmp[i].params ? " " : "",
+                   (*t)->hmp[i].params, (*t)->hmp[i].doc);
+        }
+    }
+    return true;
+}
+
 static const struct {
     const char *name;
     bool (*run)(Session *s, GError **err);
@@ -197,6 +237,7 @@ static const struct {
     { "catalog-c", show_catalog_c },
     { "default-machine", show_default }, { "machines", show_machines }, { "pci-slots", show_slots },
     { "machine", show_machine },         { "catalog", show_catalog },   { "state", show_state },
+    { "options", show_options },         { "commands", show_commands },
 };
 
 bool show(Session *s, GError **err)

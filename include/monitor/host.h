@@ -18,6 +18,10 @@ typedef struct MonitorHost {
     Device *(*device_add)(Machine *m, PlanDevice *d, GError **err);
     /* Ask for its removal: at once, or when the guest agrees (DEVICE_DELETED tells). */
     bool (*device_del)(Machine *m, Device *dev, GError **err);
+    /* Create a host part of a kind ("blockdev", "netdev", "object") from its options and enter it
+     * in the description; and take it out of both. */
+    bool (*host_add)(Machine *m, const char *kind, struct json_object *options, GError **err);
+    bool (*host_del)(Machine *m, const char *kind, const char *id, GError **err);
     /* Leave the stopped state, and enter it. */
     bool (*cont)(Machine *m, GError **err);
     void (*stop)(Machine *m);

@@ -165,6 +165,34 @@ static void test_refused_plug(void)
     qtest_end(q);
 }
 
+/* Disks come and go; a name is used once, and what a device needs stays. */
+static void test_disks(void)
+{
+    static const char add[] = "{'execute':'blockdev-add','arguments':{'driver':'null-co',"
+                              "'node-name':'n0','size':1048576}}";
+    QTest *q = qtest_start("-M virt -blockdev null-co,node-name=first,size=65536");
+    struct json_object *nodes;
+
+    json_object_put(qmp_return(q, add));
+    g_autofree char *twice = qmp_error_class(q, add);
+
+    g_assert_cmpstr(twice, ==, "GenericError");
+    nodes = qmp_return(q, "{'execute':'query-named-block-nodes'}");
+    g_assert_cmpuint(json_object_array_length(nodes), ==, 2);
+    json_object_put(nodes);
+    json_object_put(qmp_return(q, "{'execute':'blockdev-del','arguments':{'node-name':'n0'}}"));
+    g_autofree char *gone =
+        qmp_error_class(q, "{'execute':'blockdev-del','arguments':{'node-name':'n0'}}");
+
+    g_assert_cmpstr(gone, ==, "GenericError");
+    g_autofree char *odd =
+        qmp_error_class(q, "{'execute':'object-add','arguments':{'qom-type':'nosuch','id':'o'}}");
+
+    g_assert_cmpstr(odd, ==, "GenericError");
+    json_object_put(qmp_return(q, "{'execute':'query-block'}"));
+    qtest_end(q);
+}
+
 static void test_noise(void)
 {
     QTest *q = qtest_start("-M virt");
@@ -199,6 +227,7 @@ int main(int argc, char **argv)
     g_test_add_func("/qmp/queries", test_queries);
     g_test_add_func("/qmp/plug", test_plug);
     g_test_add_func("/qmp/refused-plug", test_refused_plug);
+    g_test_add_func("/qmp/disks", test_disks);
     g_test_add_func("/qmp/noise", test_noise);
     return g_test_run();
 }

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Commands about host parts: disks, network peers and objects that come and go.
+ */
+#include "internal.h"
+
+#include "block/block.h"
+
+static const char *arg_str(struct json_object *args, const char *key)
+{
+    return json_object_get_string(json_object_object_get(args, key));
+}
+
+static struct json_object *blockdev_add(Machine *m, struct json_object *args, GError **err)
+{
+    monitor_host(m)->host_add(m, "blockdev", args, err);
+    return NULL;
+}
+
+static struct json_object *blockdev_del(Machine *m, struct json_object *args, GError **err)
+{
+    monitor_host(m)->host_del(m, "blockdev", arg_str(args, "node-name"), err);
+    return NULL;
+}
+
+static struct json_object *netdev_add(Machine *m, struct json_object *args, GError **err)
+{
+    monitor_host(m)->host_add(m, "netdev", args, err);
+    return NULL;
+}
+
+static struct json_object *netdev_del(Machine *m, struct json_object *args, GError **err)
+{
+    monitor_host(m)->host_del(m, "netdev", arg_str(args, "id"), err);
+    return NULL;
+}
+
+static struct json_object *object_add(Machine *m, struct json_object *args, GError **err)
+{
+    monitor_host(m)->host_add(m, "object", args, err);
+    return NULL;
+}
+
+static struct json_object *object_del(Machine *m, struct json_object *args, GError **err)
+{
+    monitor_host(m)->host_del(m, "object", arg_str(args, "id"), err);
+    return NULL;
+}
+
+static struct json_object *query_block(Machine *m, struct json_object *args, GError **err)
+{
+    return block_query(m, false);
+}
+
+static struct json_object *query_nodes(Machine *m, struct json_object *args, GError **err)
+{
+    return block_query(m, true);
+}
+
+static struct json_object *resize(Machine *m, struct json_object *args, GError **err)
+{
+    const char *device = arg_str(args, "device"), *node = arg_str(args, "node-name");
+    int64_t size = json_object_get_int64(json_object_object_get(args, "size"));
+    BlockNode *n = device ? block_find(m, device) : node ? block_find(m, node) : NULL;
+
+    if (!n) {
+        qmp_set_error(err, QMP_GENERIC_ERROR, "Cannot find device='%s' nor node-name='%s'",
+                      device ? device : "", node ? node : "");
+    } else if (size < 0) {
+        qmp_set_error(err, QMP_GENERIC_ERROR, "Parameter 'size' expects a positive number");
+    } else {
+        block_resize(n, (uint64_t)size, err);
+    }
+    return NULL;
+}
+
+static const QmpArg blockdev_args[] = {
+    { "driver", QMP_STR, false, "kind of node" },
+    { "node-name", QMP_STR, false, "its name" },
+};
+static const QmpArg node_args[] = { { "node-name", QMP_STR, false, "name of the node" } };
+static const QmpArg netdev_args[] = {
+    { "type", QMP_STR, false, "kind of peer" },
+    { "id", QMP_STR, false, "its id" },
+};
+static const QmpArg object_args[] = {
+    { "qom-type", QMP_STR, false, "kind of object" },
+    { "id", QMP_STR, false, "its id" },
+};
+static const QmpArg id_args[] = { { "id", QMP_STR, false, "its id" } };
+static const QmpArg named_args[] = { { "flat", QMP_BOOL, true, "accepted" } };
+static const QmpArg resize_args[] = {
+    { "device", QMP_STR, true, "id of the drive, or" },
+    { "node-name", QMP_STR, true, "name of the node" },
+    { "size", QMP_INT, false, "bytes" },
+};
+
+static const QmpCommand commands[] = {
+    { "blockdev-add", "Create a disk back end", blockdev_add, LIST(blockdev_args), QMP_ANY_ARGS,
+      "null" },
+    { "blockdev-del", "Remove a disk back end nobody uses", blockdev_del, LIST(node_args),
+      .returns = "null" },
+    { "netdev_add", "Create a network back end", netdev_add, LIST(netdev_args), QMP_ANY_ARGS,
+      "null" },
+    { "netdev_del", "Remove a network back end", netdev_del, LIST(id_args), .returns = "null" },
+    { "object-add", "Create a host object", object_add, LIST(object_args), QMP_ANY_ARGS, "null" },
+    { "object-del", "Remove a host object nobody uses", object_del, LIST(id_args),
+      .returns = "null" },
+    { "query-block", "The disks", query_block, .returns = "array" },
+    { "query-named-block-nodes", "The nodes of the disks", query_nodes, LIST(named_args),
+      .returns = "array" },
+    { "block_resize", "Change the size of a disk", resize, LIST(resize_args), .returns = "null" },
+};
+
+static void hmp_block(Machine *m, const char *args, GString *out)
+{
+    struct json_object *list = block_query(m, false);
+
+    for (size_t i = 0; i < json_object_array_length(list); i++) {
+        struct json_object *o = json_object_array_get_idx(list, i);
+
+        g_string_append_printf(out, "%s\n",
+                               json_object_to_json_string_ext(
+                                   o, JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE));
+    }
+    json_object_put(list);
+}
+
+static const HmpCommand hmp_commands[] = {
+    { "info block", "", "show the disks", hmp_block },
+};
+
+const CommandTable host_table = { commands, G_N_ELEMENTS(commands), hmp_commands,
+                                  G_N_ELEMENTS(hmp_commands) };
