@@ -69,6 +69,6 @@ def finish(guest: Emulator, timeout: float = 120) -> str:
 def shell_ready(guest: Emulator, timeout: float = 120) -> None:
     """Wait for the shell of a guest that was given nothing to run, and quieten its terminal."""
     guest.expect("^BACKPLANE-INIT", timeout)
-    guest.expect("# $", timeout)
+    guest.expect("^~ # ", timeout)
     guest.send("stty -echo; PS1=''\n")
     guest.shell("true")
