@@ -168,6 +168,11 @@ static void on_presence(PCIBridge *br, PCIDevice *d, bool present)
     if (occupied(p) != present) {
         set_reg(p, EXP_SLTSTA, 2, EXP_SLTSTA_PDS, present ? EXP_SLTSTA_PDS : 0);
         changed = EXP_SLTSTA_PDC;
+        if (present && (reg(p, EXP_SLTCAP, 4) & EXP_SLTCAP_ABP)) {
+            /* Whoever puts a card in presses the button: where there is one, Linux enables its
+             * interrupt instead of the one for presence. */
+            changed |= EXP_SLTSTA_ABP;
+        }
     }
     if (set_link(p, present && pci_port_powered(p))) {
         changed |= EXP_SLTSTA_DLLSC;

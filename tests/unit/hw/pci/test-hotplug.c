@@ -97,7 +97,7 @@ static void test_plug(void)
 
     start(&f, NULL);
     insert(&f);
-    g_assert_cmphex(status(&f), ==, EXP_SLTSTA_PDS | EXP_SLTSTA_PDC);
+    g_assert_cmphex(status(&f), ==, EXP_SLTSTA_PDS | EXP_SLTSTA_PDC | EXP_SLTSTA_ABP);
     g_assert_false(link_up(&f));
     g_assert_cmphex(behind(&f), ==, 0xffffffff);
     clear(&f);
