@@ -227,6 +227,7 @@ static gboolean remove_members(gpointer opaque)
     PCIPort *p = opaque;
     GPtrArray *members;
 
+    p->state.removal = 0;
     members = p->br.sec.bus.name ? p->br.sec.bus.members : NULL;
     while (members && p->state.job == PCI_UNPLUG_POWERED_OFF && members->len > 0) {
         device_unplug(g_ptr_array_index(members, members->len - 1));
@@ -237,11 +238,11 @@ static gboolean remove_members(gpointer opaque)
 
 static void schedule_removal(PCIPort *p)
 {
-    if (pci_of(p)->dev.machine->migrating) {
-        return; /* pci_unplug_resume() */
+    if (pci_of(p)->dev.machine->migrating || p->state.removal) {
+        return; /* pci_unplug_resume(), or under way */
     }
     device_pin_any(&p->br.pci.dev);
-    g_idle_add_full(G_PRIORITY_HIGH, remove_members, p, NULL);
+    p->state.removal = g_idle_add_full(G_PRIORITY_HIGH, remove_members, p, NULL);
 }
 
 /* The power indicator tells what the guest decides: blinking means that it goes ahead, steady on
@@ -449,6 +450,11 @@ void pci_port_fini(PCIPort *p)
     machine_remove_run_fn(pci_of(p)->dev.machine, on_run, p);
     timer_cancel(&p->state.deadline);
     g_clear_pointer(&p->state.job_device, g_free);
+    if (p->state.removal) { /* everything behind the port is gone already */
+        g_source_remove(p->state.removal);
+        p->state.removal = 0;
+        device_unpin_any(&p->br.pci.dev);
+    }
 }
 
 void pci_port_reset(PCIPort *p)

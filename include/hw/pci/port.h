@@ -33,6 +33,7 @@ typedef struct PCISlotState {
     bool hotplug;       /* the slot is hot-plug capable (property) */
     uint32_t job;       /* PCIUnplugState of the last job */
     char *job_device;   /* id or path of its device, for messages */
+    unsigned removal;   /* source on the main loop that takes the devices out; 0: none */
     Timer deadline;     /* of the job; realtime is not used: the guest's time counts */
     bool hp_asserted;   /* the hot-plug interrupt's condition */
     bool aer_asserted;  /* the root error interrupt's condition */

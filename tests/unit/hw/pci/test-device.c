@@ -101,10 +101,12 @@ static const PCIDeviceType type = {
     .config_reading = dev_reading,
     .config_written = dev_written,
 };
+static const PCIBarDesc small_bars[] = {
+    { .index = 0, .kind = PCI_BAR_MEM32, .size = 0x1000 },
+};
 static const PCIDeviceType small_type = {
     .base = { .name = "small", .kind = &pci_device_kind, .size = sizeof(PCIDevice) },
-    .bars = bars,
-    .n_bars = 1,
+    .bars = LIST(small_bars),
 };
 
 enum { FN = PCI_DEVFN(3, 0) };
