@@ -14,20 +14,23 @@
 #define DATA_SIZE   8192
 #define EBREAKS     0x9002900290029002ul
 
+#define CAUSE_BREAKPOINT   3
+#define CAUSE_LOAD_ACCESS  5
+#define CAUSE_STORE_ACCESS 7
+
 #define MSTATUS_MPP_M 0x1800
 #define MSTATUS_SPP   0x100
 #define MSTATUS_FS    0x6000
 
 /* Made by encodings.py for each program. */
-extern const u32 words[], n_words, first_case, per_line;
+extern const u32 words[], n_words, first_case, per_line, dump_from;
 extern const u64 fp_values[1024];
 
 void enter(u64 *context, u64 pc);
 
 static u64 context[WORDS];
-#ifndef DUMP
 static u64 checksum;
-#endif
+static int dumping;
 
 static u64 mix(u64 z)
 {
@@ -68,12 +71,11 @@ static void place(u32 word)
 
 static void note(u64 word)
 {
-#ifdef DUMP
-    put_word(word, ' ');
-#else
     checksum = (checksum ^ word) * 0x9e3779b97f4a7c15;
     checksum ^= checksum >> 29;
-#endif
+    if (dumping) {
+        put_word(word, ' ');
+    }
 }
 
 /* Changed memory counts as part of the result, and is as before afterwards. */
@@ -88,11 +90,35 @@ static void note_memory(void)
     }
 }
 
+/* Where the manual leaves a choice, and where QEMU 7.2 is not as exact as we are. */
+static void allow_for(void)
+{
+    u64 cause = context[OUT_CAUSE];
+
+    if (cause == CAUSE_BREAKPOINT) {
+        context[OUT_TVAL] = 0; /* zero, or the address of ebreak */
+    } else if (cause == CAUSE_LOAD_ACCESS || cause == CAUSE_STORE_ACCESS) {
+        context[OUT_TVAL] &= ~7ul; /* QEMU: the aligned address of a misaligned access */
+    }
+}
+
+/* QEMU fails an SC without a reservation before it looks at the alignment. */
+static void align_for(u32 word)
+{
+    if ((word & 0xf800007f) == 0x1800002f) {
+        for (int i = 1; i < 32; i++) {
+            context[IN_X + i] &= ~7ul;
+        }
+    }
+}
+
 static void run_case(u32 index)
 {
     choose(first_case + index);
+    align_for(words[index]);
     place(words[index]);
     enter(context, ARENA);
+    allow_for();
     for (int i = OUT_X; i < CALLER; i++) {
         note(context[i]);
     }
@@ -105,15 +131,14 @@ void test_main(void)
     fill(DATA, DATA + DATA_SIZE);
     __asm__ volatile("csrw pmpaddr0, %0; csrw pmpcfg0, %1" ::"r"(-1ul), "r"(0x1ful));
     for (u32 i = 0; i < n_words; i++) {
+        dumping = i >= dump_from;
         run_case(i);
-#ifdef DUMP
-        put_text("\n");
-#else
-        if ((i + 1) % per_line == 0) {
+        if (dumping) {
+            put_text("\n");
+        } else if ((i + 1) % per_line == 0) {
             put_word(checksum, '\n');
             checksum = 0;
         }
-#endif
     }
     put_text("end\n");
     flush_text();

@@ -13,6 +13,7 @@
 #define OUT_TVAL   131
 #define OUT_STATUS 132
 #define CALLER     133 /* sp */
-#define WORDS      134
+#define UNRESERVED 134
+#define WORDS      135
 
 #endif

@@ -36,6 +36,8 @@ enter:
     addi sp, sp, -112
     for_callee_saved sd
     sd sp, 8 * CALLER(a0)
+    addi t0, a0, 8 * UNRESERVED
+    sc.d t0, t0, (t0) /* no reservation outlives a case */
     csrw mscratch, a0
     csrw mepc, a1
     addi a1, a1, 256

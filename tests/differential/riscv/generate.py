@@ -26,7 +26,7 @@ mul mulh mulhsu mulhu mulw div divu rem remu divw divuw remw remuw
 mul mulh mulhu div rem divw remw
 add.uw sh1add sh2add sh3add sh1add.uw sh2add.uw sh3add.uw
 andn orn xnor max maxu min minu rol ror rolw rorw bclr bext binv bset""".split()
-UNARY_OPS = """clz clzw ctz ctzw cpop cpopw sext.b sext.h zext.h orc.b rev8
+UNARY_OPS = """clz clzw ctz cpop cpopw sext.b sext.h zext.h orc.b rev8
 sext.w zext.w not neg negw seqz snez""".split()
 IMMEDIATE_OPS = "addi slti sltiu xori ori andi addiw addi".split()
 SHIFT_OPS = [(op, 64) for op in "slli srli srai rori slli.uw bclri bexti binvi bseti".split()]
@@ -77,6 +77,12 @@ def register_op(p):
 
 def unary_op(p):
     return [f"{p.of(UNARY_OPS)} {p.of(DESTINATIONS)}, {p.of(X)}"]
+
+
+def count_trailing(p):
+    """ctzw of a word that is not zero: of zero, QEMU 7.2 counts on in the upper word."""
+    t = p.of(TEMPORARIES)
+    return [f"bseti {t}, {p.of(X)}, {p.below(32)}", f"ctzw {p.of(DESTINATIONS)}, {t}"]
 
 
 def immediate_op(p):
@@ -256,7 +262,7 @@ def fences(p):
 
 
 # (weight, item, needs compressed instructions)
-PLAIN = [(14, register_op, False), (5, unary_op, False), (7, immediate_op, False),
+PLAIN = [(14, register_op, False), (5, unary_op, False), (1, count_trailing, False), (7, immediate_op, False),
          (6, shift_op, False), (3, upper, False), (6, load, False), (6, store, False),
          (3, indexed, False), (3, amo, False), (2, reserved, False), (3, float_memory, False),
          (18, float_arithmetic, False), (5, float_compare, False), (7, float_convert, False),

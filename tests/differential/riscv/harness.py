@@ -89,6 +89,6 @@ def add_options(parser):
     parser.add_argument("--seed", default="1", metavar="S", help="any text (default %(default)s)")
     parser.add_argument("--emulator", default=os.environ.get("BACKPLANE_SYSTEM", default),
                         metavar="COMMAND", help="default: %(default)s, or $BACKPLANE_SYSTEM")
-    parser.add_argument("--machine", default="-M virt -m 128 -bios none -nographic -kernel",
+    parser.add_argument("--machine", default="-M virt -m 128 -display none -monitor none -serial stdio -bios none -kernel",
                         metavar="OPTIONS", help="what goes before the program's name")
     parser.add_argument("--keep", metavar="DIR", help="leave all programs there")
