@@ -127,7 +127,7 @@ typedef struct Box {
     GString *events;
 } Box;
 
-static Widget *box_widget(Box *b, const char *id)
+static inline Widget *box_widget(Box *b, const char *id)
 {
     return (Widget *)device_find_id(b->m, id);
 }
@@ -250,7 +250,7 @@ static Box *box_empty(void)
 }
 
 /* A built machine: 1 MiB, two CPUs, and the devices given as -device texts (NULL-terminated). */
-static Box *box_new(const char *const *devices)
+static inline Box *box_new(const char *const *devices)
 {
     g_autoptr(GError) err = NULL;
     Box *b = box_empty();
@@ -268,7 +268,7 @@ static Box *box_new(const char *const *devices)
     return b;
 }
 
-static void box_free(Box *b)
+static inline void box_free(Box *b)
 {
     if (machine_running(b->m)) {
         machine_set_state(b->m, RUN_PAUSED);
@@ -284,7 +284,7 @@ static void box_free(Box *b)
 }
 
 /* Turn the main context until the status is one of two, at most 20 s. */
-static void wait_status(Box *b, const char *one, const char *two)
+static inline void wait_status(Box *b, const char *one, const char *two)
 {
     gint64 end = g_get_monotonic_time() + 20 * G_USEC_PER_SEC;
 

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The description at a stream's head: what is refused when it is read, and every deficit when
+ * it is judged.
+ */
+#include "fixture.h"
+
+static PlanMachine *parse(const char *text, const char *why)
+{
+    g_autoptr(GError) err = NULL;
+    PlanMachine *plan = handshake_parse((const uint8_t *)text, strlen(text), &catalog, &err);
+
+    if (why) {
+        g_assert_null(plan);
+        g_assert_nonnull(strstr(err->message, why));
+    } else {
+        g_assert_no_error(err);
+    }
+    return plan;
+}
+
+static char *text_of(const char *const *devices)
+{
+    Box *b = box_new(devices);
+    char *text = handshake_text(b->mig);
+
+    box_free(b);
+    return text;
+}
+
+static void test_parse(void)
+{
+    static const char *const devices[] = { "widget,id=w0,size=9", NULL };
+    g_autofree char *text = text_of(devices), *nested = g_strnfill(100000, '[');
+    g_autoptr(PlanMachine) plan = parse(text, NULL);
+    g_autoptr(GString) with_host = g_string_new(text);
+
+    g_assert_cmpuint(plan->devices->len, ==, 1);
+    g_assert_cmpuint(plan->cpus, ==, 2);
+    parse("", "no JSON");
+    parse("[]", "no JSON");
+    parse("{} x", "no JSON");
+    parse(nested, "no JSON");
+    parse("{}", "profile is ''");
+    parse("{\"profile\":\"other-2\",\"description\":{}}", "profile is 'other-2'");
+    parse("{\"profile\":\"" PROFILE "\"}", "profile and a description");
+    parse("{\"profile\":\"" PROFILE "\",\"description\":{},\"more\":1}", "profile and");
+    parse("{\"profile\":\"" PROFILE "\",\"description\":{\"host\":{\"d\":\"/etc/passwd\"}}}",
+          "source's host");
+    parse("{\"profile\":\"" PROFILE "\",\"description\":{}}", "");
+}
+
+static struct json_object *judge(const char *text, const MigrationOffer *offer)
+{
+    g_autoptr(PlanMachine) plan = parse(text, NULL);
+
+    return handshake_judge(plan, offer, &catalog);
+}
+
+static void check(const char *text, const MigrationOffer *offer, unsigned n, const char *what)
+{
+    struct json_object *list = judge(text, offer);
+    g_autofree char *sentence = handshake_sentence(list);
+
+    g_assert_cmpuint(json_object_array_length(list), ==, n);
+    g_assert_true(!what || strstr(sentence, what));
+    json_object_put(list);
+}
+
+static void test_judge(void)
+{
+    static const char *const devices[] = { "widget,id=w0,drive=d0", "widget,id=w1,drive=d1", NULL };
+    g_autofree char *text = text_of(devices), *plain = text_of(NULL);
+    g_autoptr(PlanMachine) own = plan_machine_new();
+    MigrationOffer offer = { .own = own };
+
+    check(plain, &offer, 0, NULL);
+    check(text, &offer, 2, "w1 drive: wanted a block with the id 'd1', have none");
+    plan_machine_add_host(own, plan_host_part_parse("drive", "id=d0,if=none", NULL), NULL);
+    check(text, &offer, 1, "d1");
+    plan_machine_add_host(own, plan_host_part_parse("drive", "id=d1,if=none", NULL), NULL);
+    check(text, &offer, 0, NULL);
+    offer.max_ram = 4096;
+    offer.max_cpus = 1;
+    check(text, &offer, 2, "machine cpus: wanted 2, have at most 1");
+    offer = (MigrationOffer){ .own = own, .max_devices = 1 };
+    check(text, &offer, 1, "devices");
+    offer = (MigrationOffer){ .own = own, .machine = "none" };
+    check(text, &offer, 1, "wanted box-1, have none");
+}
+
+static void test_unknown(void)
+{
+    static const char *const devices[] = { "widget,id=w0", NULL };
+    g_autofree char *text = text_of(devices);
+    g_auto(GStrv) type = g_strsplit(text, "\"widget\"", -1);
+    g_autofree char *other = g_strjoinv("\"gadget\"", type);
+    MigrationOffer offer = { 0 };
+
+    check(other, &offer, 1, "w0 type: wanted gadget, have none");
+}
+
+static void test_fixed(void)
+{
+    static const char *const eight[] = { "widget,id=w0,size=8", NULL };
+    static const char *const nine[] = { "widget,id=w0,size=9", NULL };
+    g_autofree char *text = text_of(eight);
+    Box *same = box_new(eight), *different = box_new(nine);
+    MigrationOffer offer = { .own = same->plan, .fixed = true };
+
+    check(text, &offer, 0, NULL);
+    offer.own = different->plan;
+    check(text, &offer, 1, "w0 size: wanted 8, have 9");
+    box_free(same);
+    box_free(different);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/migration/handshake/parse", test_parse);
+    g_test_add_func("/migration/handshake/judge", test_judge);
+    g_test_add_func("/migration/handshake/unknown", test_unknown);
+    g_test_add_func("/migration/handshake/fixed", test_fixed);
+    return g_test_run();
+}

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The RAM section: passes send what was written since, both ends agree, hostile items are
+ * refused, and empty memory stays empty on the target.
+ */
+#include "fixture.h"
+
+#include <sys/stat.h>
+
+static const StreamSection ram_start = { STREAM_START, 2, 0, 4, "ram" };
+static const StreamSection ram_part = { STREAM_PART, 2, 0, 4, "ram" };
+static const StreamSection ram_end = { STREAM_END, 2, 0, 4, "ram" };
+
+/* Bytes of the section as the sender makes them, without framing. */
+static GByteArray *strip(GByteArray *out, size_t head)
+{
+    g_byte_array_remove_range(out, 0, head);
+    g_byte_array_set_size(out, out->len - 5);
+    return out;
+}
+
+static void take(RamReceive *r, const StreamSection *s, const GByteArray *bytes, size_t piece)
+{
+    g_autoptr(GError) err = NULL;
+    bool done = false;
+    size_t at = 0, have = 0;
+
+    while (!done) {
+        ByteReader b;
+
+        g_assert_cmpuint(have, <, bytes->len);
+        have = MIN(have + piece, bytes->len);
+        reader_init(&b, bytes->data + at, have - at);
+        ram_receive_items(r, s, &b, &done, &err);
+        g_assert_no_error(err);
+        at += b.at;
+    }
+    g_assert_cmpuint(at, ==, bytes->len);
+}
+
+/* Everything of one pass into the receiver. */
+static void pass(RamSend *s, RamReceive *r, size_t piece)
+{
+    for (;;) {
+        g_autoptr(GByteArray) out = g_byte_array_new();
+        ByteWriter w = { out };
+
+        if (!ram_send_some(s, &w, 100000)) {
+            return;
+        }
+        take(r, &ram_part, strip(out, 5), piece);
+    }
+}
+
+static void test_round_trip(void)
+{
+    Box *a = box_new(NULL), *b = box_new(NULL);
+    RamBlock *from = g_ptr_array_index(a->m->ram_blocks, 0);
+    RamBlock *to = g_ptr_array_index(b->m->ram_blocks, 0);
+    g_autoptr(GError) err = NULL;
+    g_autoptr(GByteArray) out = g_byte_array_new();
+    ByteWriter w = { out };
+    RamSend *s;
+    RamReceive *r = ram_receive_new(b->m, &err);
+
+    memset(from->host + 0x3000, 1, 0x2000);
+    memset(to->host + 0x8000, 9, 0x1000); /* what the target must forget */
+    s = ram_send_new(a->m, 2, &err);
+    ram_send_start(s, &w);
+    take(r, &ram_start, strip(out, 1 + 4 + 4 + 8), 3);
+    ram_send_begin_pass(s);
+    g_assert_cmpuint(ram_send_stats(s)->pass_pages, ==, from->size >> 12);
+    pass(s, r, 700);
+    g_assert_cmpuint(ram_send_stats(s)->remaining, ==, 0);
+    g_assert_cmpmem(from->host, from->size, to->host, to->size);
+    g_assert_cmpuint(ram_send_stats(s)->normal, ==, 2);
+    g_assert_false(ram_receive_finish(r, &err)); /* not ended */
+    g_clear_error(&err);
+    /* what is written meanwhile comes with the next pass, and only that */
+    from->host[0x9000] = 7;
+    ram_written_any(from, 0x9000, 1);
+    memset(from->host + 0x3000, 0, 0x1000);
+    ram_written_any(from, 0x3000, 0x1000);
+    ram_send_begin_pass(s);
+    g_assert_cmpuint(ram_send_stats(s)->pass_pages, ==, 2);
+    pass(s, r, 100000);
+    g_assert_cmpmem(from->host, from->size, to->host, to->size);
+    g_byte_array_set_size(out, 0);
+    ram_send_end(s, &w);
+    take(r, &ram_end, strip(out, 5), 100);
+    g_assert_true(ram_receive_finish(r, &err));
+    g_assert_cmpuint(ram_receive_pages(r), ==, (from->size >> 12) + 2);
+    ram_send_free(s);
+    g_assert_false(from->tracking);
+    ram_receive_free(r);
+    box_free(a);
+    box_free(b);
+}
+
+/* A mostly empty guest costs neither side memory. */
+static void test_holes(void)
+{
+    Box *a = box_new(NULL), *b = box_new(NULL);
+    RamBlock *to = g_ptr_array_index(b->m->ram_blocks, 0);
+    RamBlock *from = g_ptr_array_index(a->m->ram_blocks, 0);
+    g_autoptr(GByteArray) out = g_byte_array_new();
+    ByteWriter w = { out };
+    RamSend *s = ram_send_new(a->m, 2, NULL);
+    RamReceive *r = ram_receive_new(b->m, NULL);
+    struct stat st;
+
+    from->host[0x80000] = 1;
+    ram_send_start(s, &w);
+    take(r, &ram_start, strip(out, 1 + 4 + 4 + 8), 1000);
+    ram_send_begin_pass(s);
+    pass(s, r, 100000);
+    g_assert_cmpint(fstat(from->fd, &st), ==, 0);
+    g_assert_cmpint(st.st_blocks, <=, 8);
+    g_assert_cmpint(fstat(to->fd, &st), ==, 0);
+    g_assert_cmpint(st.st_blocks, <=, 16 * 8);
+    g_assert_cmpuint(to->host[0x80000], ==, 1);
+    ram_send_free(s);
+    ram_receive_free(r);
+    box_free(a);
+    box_free(b);
+}
+
+/* --- refusals --- */
+
+static void put_list(ByteWriter *w, uint64_t total, const char *name, uint64_t size)
+{
+    put_be64(w, total | RAM_ITEM_BLOCKS);
+    put_u8(w, strlen(name));
+    put_bytes(w, name, strlen(name));
+    put_be64(w, size);
+}
+
+static void put_named(ByteWriter *w, uint64_t word, const char *name)
+{
+    put_be64(w, word);
+    put_u8(w, strlen(name));
+    put_bytes(w, name, strlen(name));
+}
+
+static void refused(const GByteArray *bytes, const StreamSection *s, const char *why)
+{
+    Box *b = box_new(NULL);
+    RamReceive *r = ram_receive_new(b->m, NULL);
+    g_autoptr(GError) err = NULL;
+    bool done = false, ok = true;
+    ByteReader reader;
+
+    reader_init(&reader, bytes->data, bytes->len);
+    while (ok && reader.at < bytes->len && !done) {
+        ok = ram_receive_items(r, s, &reader, &done, &err);
+    }
+    if (ok) {
+        ok = ram_receive_finish(r, &err);
+    }
+    g_assert_false(ok);
+    g_assert_nonnull(strstr(err->message, why));
+    ram_receive_free(r);
+    box_free(b);
+}
+
+static void test_refusals(void)
+{
+    const uint64_t mb = 1 << 20;
+    g_autoptr(GByteArray) o = g_byte_array_new();
+    ByteWriter w = { o };
+    StreamSection other = ram_start;
+
+#define CASE(why, ...)                                                                             \
+    do {                                                                                           \
+        g_byte_array_set_size(o, 0);                                                               \
+        __VA_ARGS__;                                                                               \
+        refused(o, &ram_start, why);                                                               \
+    } while (0)
+    CASE("no RAM block 'boxram'", put_list(&w, mb, "boxram", mb));
+    CASE("1048576 bytes here", put_list(&w, mb, "box.ram", mb * 2));
+    CASE("larger than their sum", put_list(&w, 4096, "box.ram", mb));
+    CASE("not listed", put_be64(&w, RAM_ITEM_BLOCKS));
+    CASE("listed twice", put_list(&w, 2 * mb, "box.ram", mb); put_u8(&w, 7);
+         put_bytes(&w, "box.ram", 7); put_be64(&w, mb));
+    CASE("does not begin", put_named(&w, RAM_ITEM_ZERO, "box.ram"); put_u8(&w, 0));
+    CASE("wrong place", put_list(&w, mb, "box.ram", mb); put_list(&w, mb, "box.ram", mb));
+    CASE("outside block", put_list(&w, mb, "box.ram", mb);
+         put_named(&w, mb | RAM_ITEM_ZERO, "box.ram"); put_u8(&w, 0));
+    CASE("filled with 0x05", put_list(&w, mb, "box.ram", mb);
+         put_named(&w, RAM_ITEM_ZERO, "box.ram"); put_u8(&w, 5));
+    CASE("names no block", put_list(&w, mb, "box.ram", mb);
+         put_be64(&w, RAM_ITEM_ZERO | RAM_ITEM_SAME_BLOCK); put_u8(&w, 0));
+    CASE("mean nothing", put_list(&w, mb, "box.ram", mb); put_be64(&w, 0x40));
+    CASE("mean nothing", put_list(&w, mb, "box.ram", mb);
+         put_be64(&w, RAM_ITEM_ZERO | RAM_ITEM_PAGE));
+    CASE("mean nothing", put_list(&w, mb, "box.ram", mb); put_be64(&w, 0x1000 | RAM_ITEM_END));
+    CASE("did not come to its end", put_list(&w, mb, "box.ram", mb); put_be64(&w, RAM_ITEM_END));
+#undef CASE
+    other.version = 5;
+    refused(o, &other, "version 5");
+    g_strlcpy(other.name, "rum", sizeof(other.name));
+    refused(o, &other, "section rum");
+}
+
+static void test_missing_pages(void)
+{
+    Box *b = box_new(NULL);
+    RamReceive *r = ram_receive_new(b->m, NULL);
+    g_autoptr(GByteArray) o = g_byte_array_new();
+    g_autoptr(GError) err = NULL;
+    ByteWriter w = { o };
+
+    put_list(&w, 1 << 20, "box.ram", 1 << 20);
+    put_be64(&w, RAM_ITEM_END);
+    take(r, &ram_start, o, 1000);
+    g_byte_array_set_size(o, 0);
+    put_named(&w, 0x1000 | RAM_ITEM_ZERO, "box.ram");
+    put_u8(&w, 0);
+    put_be64(&w, RAM_ITEM_END);
+    take(r, &ram_end, o, 1000);
+    g_assert_false(ram_receive_finish(r, &err));
+    g_assert_nonnull(strstr(err->message, "255 pages of block box.ram"));
+    ram_receive_free(r);
+    box_free(b);
+}
+
+static void test_is_zero(void)
+{
+    static uint64_t page[512];
+
+    g_assert_true(ram_is_zero(page, sizeof(page)));
+    for (int i = 0; i < 512; i++) {
+        page[i] = UINT64_C(1) << i % 64;
+        g_assert_false(ram_is_zero(page, sizeof(page)));
+        page[i] = 0;
+    }
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/migration/ram/round-trip", test_round_trip);
+    g_test_add_func("/migration/ram/holes", test_holes);
+    g_test_add_func("/migration/ram/refusals", test_refusals);
+    g_test_add_func("/migration/ram/missing-pages", test_missing_pages);
+    g_test_add_func("/migration/ram/is-zero", test_is_zero);
+    return g_test_run();
+}
