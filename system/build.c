@@ -82,16 +82,14 @@ bool build_machine(Session *s, GError **err)
     const BoardType *board = board_find(s->plan->type);
     const PlanValue *dumpdtb = plan_machine_get(s->plan, "dumpdtb");
     BoardBoot boot = {
-        s->kernel, s->initrd, s->append, s->dtb, s->bios, dumpdtb ? dumpdtb->s : NULL
+        s->kernel, s->initrd, s->append, s->dtb, s->bios, dumpdtb ? dumpdtb->s : NULL, s->rtc,
+        s->incoming != NULL
     };
 
     s->m->type_name = board->plan.name;
     s->m->board_ops = board;
     if (!board->build(s->m, s->plan, err) || !build_devices(s, err)) {
         return false;
-    }
-    if (s->incoming) {
-        return true;
     }
     if (board->boot && !board->boot(s->m, &boot, err)) {
         return false;

@@ -560,7 +560,7 @@ static const Option options[] = {
     { "set", "GROUP.ID.KEY=VALUE", "set a property of an option with that id", FN(opt_set) },
     { "name", "NAME", "name the machine", FN(opt_name) },
     { "uuid", "UUID", "the machine's UUID", FN(opt_uuid) },
-    { "rtc", "OPTIONS", "base=utc,clock=host is what the machine does", STR(rtc) },
+    { "rtc", "OPTIONS", "base=utc|localtime|DATE, clock=host|rt|vm of the real-time clock", STR(rtc) },
     { "boot", "OPTIONS", "accepted; firmware chooses what to boot", STR(boot_order) },
     /* what it boots */
     { "bios", "FILE", "firmware: a file, default or none", STR(bios) },

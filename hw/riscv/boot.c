@@ -13,6 +13,7 @@
 
 #include "hw/pci-host/ecam.h"
 #include "hw/riscv/virt.h"
+#include "hw/rtc/goldfish.h"
 
 #define MiB             (1ull << 20)
 #define FDT_TOP         (3072 * MiB) /* firmware with 32-bit habits finds the tree below this */
@@ -260,10 +261,12 @@ bool virt_boot(Machine *m, const BoardBoot *boot, GError **err)
     Plan p = { .m = m, .v = v, .boot = boot, .base = base, .end = base + v->ram->size };
     bool done;
 
-    done = check_options(boot, err) && make_fdt(&p, err) && load_firmware(&p, err) &&
-           load_kernel(&p, err) && load_initrd(&p, err) && finish_fdt(&p, err) &&
-           (!boot->dumpdtb || dump_fdt(&p, err));
-    if (done)
+    if (boot->remember)
+        load_list_only_remember(v->loads);
+    done = check_options(boot, err) && (!boot->rtc || goldfish_set(v->rtc, boot->rtc, err)) &&
+           make_fdt(&p, err) && load_firmware(&p, err) && load_kernel(&p, err) &&
+           load_initrd(&p, err) && finish_fdt(&p, err) && (!boot->dumpdtb || dump_fdt(&p, err));
+    if (done && !boot->remember)
         write_boot_rom(&p);
     g_free(p.fdt);
     return done;

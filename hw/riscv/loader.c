@@ -31,6 +31,7 @@ typedef struct LoadPiece {
 struct LoadList {
     LoadRam ram;
     GArray *pieces;
+    bool only_remember;
 };
 
 typedef struct ImageFile {
@@ -52,6 +53,11 @@ LoadList *load_list_new(LoadRam ram)
     l->ram = ram;
     l->pieces = g_array_new(FALSE, TRUE, sizeof(LoadPiece));
     return l;
+}
+
+void load_list_only_remember(LoadList *l)
+{
+    l->only_remember = true;
 }
 
 void load_list_free(LoadList *l)
@@ -103,6 +109,14 @@ static bool piece_write(LoadList *l, const LoadPiece *p, GError **err)
     return ok;
 }
 
+/* Remember a piece and write it for the first time. */
+static bool add_piece(LoadList *l, const LoadPiece *p, GError **err)
+{
+    g_array_append_val(l->pieces, *p);
+    errno = 0;
+    return l->only_remember || piece_write(l, p, err);
+}
+
 bool load_list_replay(LoadList *l, GError **err)
 {
     bool ok = true;
@@ -121,8 +135,7 @@ void load_bytes(LoadList *l, const void *data, uint64_t len, uint64_t addr)
     g_assert(addr >= l->ram.base && p.offset <= l->ram.ram->size &&
              len <= l->ram.ram->size - p.offset);
     p.bytes = g_bytes_new(data, len);
-    g_array_append_val(l->pieces, p);
-    piece_write(l, &p, NULL);
+    add_piece(l, &p, NULL);
 }
 
 /* --- files --- */
@@ -216,9 +229,7 @@ static bool load_piece(ImageFile *f, uint64_t at, uint64_t len, uint64_t zero, u
         return false;
     }
     p.path = g_strdup(f->path);
-    g_array_append_val(f->l->pieces, p);
-    errno = 0;
-    return piece_write(f->l, &p, err);
+    return add_piece(f->l, &p, err);
 }
 
 /* --- ELF64 --- */

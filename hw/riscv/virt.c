@@ -169,8 +169,8 @@ static bool build_irqchip(Machine *m, Virt *v, GError **err)
 
 /* --- devices --- */
 
-static bool wired(Machine *m, Virt *v, const char *type, const char *settings, uint64_t addr,
-                  unsigned irq, GError **err)
+static Device *wired(Machine *m, Virt *v, const char *type, const char *settings, uint64_t addr,
+                     unsigned irq, GError **err)
 {
     Device *dev = place(m, type, settings, addr, err);
 
@@ -225,9 +225,9 @@ static bool build_devices(Machine *m, Virt *v, const PlanMachine *plan, GError *
                    err))
             return false;
     }
-    return place(m, "riscv.sifive.test", NULL, virt_map[VIRT_TEST].base, err) &&
-           wired(m, v, "goldfish_rtc", *rtc ? rtc : NULL, virt_map[VIRT_RTC].base, VIRT_IRQ_RTC,
-                 err) &&
+    v->rtc =
+        wired(m, v, "goldfish_rtc", *rtc ? rtc : NULL, virt_map[VIRT_RTC].base, VIRT_IRQ_RTC, err);
+    return v->rtc && place(m, "riscv.sifive.test", NULL, virt_map[VIRT_TEST].base, err) &&
            wired(m, v, "serial-mm", serial, virt_map[VIRT_UART].base, VIRT_IRQ_UART, err);
 }
 

@@ -3,22 +3,35 @@
  * Goldfish real-time clock: nanoseconds since 1970 in two halves, one alarm with an interrupt.
  *
  * Reference: the register list of Linux's drivers/rtc/rtc-goldfish.c binding and Android's
- * "Goldfish virtual hardware" document. Time runs with the virtual clock from an offset that is
- * taken from the host clock at power-on and saved.
+ * "Goldfish virtual hardware" document. Time is a clock of the machine, the host's unless
+ * chosen otherwise, and an offset that is saved.
  */
+#include "hw/rtc/goldfish.h"
+
+#include <string.h>
+
 #include "hw/core/sysdev.h"
 
 typedef struct Goldfish {
     SysDevice sys;
-    int64_t offset; /* RTC time minus virtual time, ns */
+    int64_t offset; /* RTC time minus the clock's, ns */
+    uint32_t clock; /* property: index into clock_names */
     uint64_t base;  /* property: time at start, ns since 1970; 0: the host's */
     uint32_t time_low, time_high, alarm_low, alarm_high, irq_enabled, alarm_status, irq_pending;
     Timer alarm;
 } Goldfish;
 
+static const char *const clock_names[] = { "host", "rt", "vm", NULL };
+static const ClockKind clock_kinds[] = { CLOCK_KIND_HOST, CLOCK_KIND_REALTIME, CLOCK_KIND_VIRTUAL };
+
+static uint64_t clock_now(const Goldfish *s)
+{
+    return clock_now_any(s->sys.dev.machine, clock_kinds[s->clock]);
+}
+
 static uint64_t rtc_now(const Goldfish *s)
 {
-    return (uint64_t)clock_now_any(s->sys.dev.machine, CLOCK_KIND_VIRTUAL) + s->offset;
+    return clock_now(s) + s->offset;
 }
 
 static void update_irq(Goldfish *s)
@@ -61,7 +74,7 @@ static void wrote_time_low(void *dev, const RegDesc *r, uint64_t old, uint64_t w
     Goldfish *s = dev;
     uint64_t t = (uint64_t)s->time_high << 32 | s->time_low;
 
-    s->offset = t - (uint64_t)clock_now_any(s->sys.dev.machine, CLOCK_KIND_VIRTUAL);
+    s->offset = t - clock_now(s);
     if (s->alarm_status)
         arm_alarm(s);
 }
@@ -112,14 +125,76 @@ static const RegDesc goldfish_regs[] = {
       .wrote = wrote_clear_interrupt },
 };
 
+/* Run with the chosen clock from a time in ns since 1970. */
+static void set_clock(Goldfish *s, uint64_t base)
+{
+    timer_cancel(&s->alarm);
+    timer_setup_plain(&s->alarm, s->sys.dev.machine, clock_kinds[s->clock], alarm_fired, s);
+    s->offset = base - clock_now(s);
+}
+
 static bool goldfish_realize(void *dev, GError **err)
 {
     Goldfish *s = dev;
-    Machine *m = s->sys.dev.machine;
-    int64_t base = s->base ? (int64_t)s->base : clock_now_any(m, CLOCK_KIND_HOST);
 
-    s->offset = base - clock_now_any(m, CLOCK_KIND_VIRTUAL);
-    timer_setup(&s->alarm, alarm_fired, s);
+    set_clock(s, s->base ? s->base : (uint64_t)clock_now_any(s->sys.dev.machine, CLOCK_KIND_HOST));
+    return true;
+}
+
+/* --- -rtc --- */
+
+static bool parse_base(const char *text, Machine *m, uint64_t *base)
+{
+    uint64_t now = clock_now_any(m, CLOCK_KIND_HOST);
+    g_autoptr(GTimeZone) utc = g_time_zone_new_utc();
+    g_autofree char *full = g_strdup_printf("%s%s", text, strchr(text, 'T') ? "" : "T00:00:00");
+    g_autoptr(GDateTime) date = g_date_time_new_from_iso8601(full, utc);
+    g_autoptr(GDateTime) local = g_date_time_new_now_local();
+
+    if (g_str_equal(text, "utc"))
+        *base = now;
+    else if (g_str_equal(text, "localtime"))
+        *base = now + g_date_time_get_utc_offset(local) * 1000;
+    else if (date && g_date_time_to_unix(date) >= 0)
+        *base = (uint64_t)g_date_time_to_unix(date) * 1000000000;
+    else
+        return false;
+    return true;
+}
+
+static bool parse_clock(const char *text, uint32_t *clock)
+{
+    for (uint32_t i = 0; clock_names[i]; i++) {
+        if (g_str_equal(text, clock_names[i])) {
+            *clock = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool goldfish_set(Device *dev, const char *options, GError **err)
+{
+    Goldfish *s = (Goldfish *)dev;
+    uint64_t base = rtc_now(s);
+    g_auto(GStrv) parts = g_strsplit(options, ",", -1);
+
+    for (unsigned i = 0; parts[i]; i++) {
+        bool ok = g_str_equal(parts[i], "driftfix=none");
+
+        if (g_str_has_prefix(parts[i], "base="))
+            ok = parse_base(parts[i] + 5, dev->machine, &base);
+        else if (g_str_has_prefix(parts[i], "clock="))
+            ok = parse_clock(parts[i] + 6, &s->clock);
+        if (!ok) {
+            g_set_error(err, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                        "-rtc %s: it takes base=utc|localtime|YYYY-MM-DD[Thh:mm:ss] and "
+                        "clock=host|rt|vm",
+                        parts[i]);
+            return false;
+        }
+    }
+    set_clock(s, base);
     return true;
 }
 
@@ -173,6 +248,7 @@ static const VmState goldfish_vmstate = {
 static const PlanProp goldfish_props[] = {
     PROP_U64(Goldfish, base, "base", 0, 0, INT64_MAX,
              "time at power-on in ns since 1970; 0 is the host's clock"),
+    PROP_ENUM(Goldfish, clock, "clock", 0, clock_names, "the clock that it runs with"),
 };
 
 static const SysRegionDesc goldfish_regions[] = {

@@ -10,6 +10,8 @@
 /* What of the command line concerns the board beside the description (host side). */
 typedef struct BoardBoot {
     const char *kernel, *initrd, *append, *dtb, *bios, *dumpdtb; /* NULL: not given */
+    const char *rtc; /* "base=utc|localtime|DATE,clock=host|rt|vm" */
+    bool remember;   /* an incoming machine: a stream brings RAM; only know what a reset loads */
 } BoardBoot;
 
 typedef struct BoardType {
@@ -18,7 +20,7 @@ typedef struct BoardType {
      * machine. The description is resolved. Lock. */
     bool (*build)(Machine *m, const PlanMachine *plan, GError **err);
     /* All devices of the description are plugged: load firmware and kernel, make the device
-     * tree. Not called for an incoming machine, whose RAM the stream brings. Lock. */
+     * tree; with boot->remember leave RAM alone. Lock. */
     bool (*boot)(Machine *m, const BoardBoot *boot, GError **err);
     /* System reset of what is no device: CPUs and boot ROM state. */
     void (*reset)(Machine *m);

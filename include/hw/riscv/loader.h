@@ -19,6 +19,8 @@ typedef struct LoadRam {
 
 typedef struct LoadList LoadList; /* the remembered pieces */
 LoadList *load_list_new(LoadRam ram);
+/* From now on remember pieces for replays only, without writing them (RAM comes by a stream). */
+void load_list_only_remember(LoadList *l);
 void load_list_free(LoadList *l);
 /* Write every piece again. A file that cannot be read any more is reported through err; the
  * other pieces are written all the same. */

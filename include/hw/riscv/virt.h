@@ -86,7 +86,7 @@ typedef struct Virt {
     MemRegion ram_region, rom_region;
     LoadList *loads;
     Device *irqchip; /* the controller that wired interrupts enter */
-    Device *pci_host;
+    Device *pci_host, *rtc;
 } Virt;
 
 /* Firmware, kernel, initrd, device tree and boot ROM; also fills in loads. */

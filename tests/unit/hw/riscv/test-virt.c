@@ -179,6 +179,25 @@ static void test_boot(void)
     machine_free(m);
 }
 
+/* An incoming machine: RAM is the stream's until a reset. */
+static void test_remember(void)
+{
+    Machine *m = board(128 * MiB, VIRT_AIA_NONE);
+    g_autofree char *fw = temp_file("firmware", 8);
+    BoardBoot boot = { .bios = fw, .remember = true };
+    char text[8];
+
+    mem_set(&m->memory, RAM, 0x55, 4096);
+    g_assert_true(virt_board.boot(m, &boot, NULL));
+    g_assert_cmphex(rd(m, RAM, 8), ==, 0x5555555555555555);
+    g_assert_cmphex(rd32(m, 0x1000), ==, 0);
+    machine_reset(m, RESET_HOT);
+    mem_read_buf(&m->memory, RAM, text, 8);
+    g_assert_cmpmem(text, 8, "firmware", 8);
+    g_remove(fw);
+    machine_free(m);
+}
+
 static void refuse(uint64_t ram, BoardBoot boot, const char *word)
 {
     Machine *m = board(ram, VIRT_AIA_NONE);
@@ -208,6 +227,7 @@ static void test_refusals(void)
     refuse(128 * MiB, (BoardBoot){ .bios = junk, .dtb = junk }, "device tree");
     refuse(128 * MiB, (BoardBoot){ .bios = junk, .dumpdtb = "/nowhere/x" }, "dumpdtb=/nowhere/x");
     refuse(128 * MiB, (BoardBoot){ .bios = junk, .append = "x" }, "-kernel");
+    refuse(128 * MiB, (BoardBoot){ .bios = junk, .rtc = "base=never" }, "-rtc base=never");
     refuse(128 * MiB, (BoardBoot){ .bios = junk, .initrd = junk }, "-kernel");
     g_remove(file);
     g_remove(junk);
@@ -251,6 +271,7 @@ int main(int argc, char **argv)
     g_test_add_func("/virt/pci", test_pci);
     g_test_add_func("/virt/intx", test_intx);
     g_test_add_func("/virt/boot", test_boot);
+    g_test_add_func("/virt/remember", test_remember);
     g_test_add_func("/virt/refusals", test_refusals);
     g_test_add_func("/virt/bios-none", test_bios_none);
     g_test_add_func("/virt/none", test_none);

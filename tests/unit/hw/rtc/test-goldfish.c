@@ -3,6 +3,7 @@
  * Goldfish RTC: latched time, alarm, interrupt, setting the time.
  */
 #include "../fixture.h"
+#include "hw/rtc/goldfish.h"
 
 enum { BASE = 0x101000 };
 
@@ -22,7 +23,7 @@ static void set_alarm(Machine *m, uint64_t t)
 static void test_time(void)
 {
     Machine *m = fixture_new(1);
-    Device *dev = fixture_device(m, "goldfish_rtc", "base=1700000000000000000", BASE);
+    Device *dev = fixture_device(m, "goldfish_rtc", "base=1700000000000000000,clock=vm", BASE);
 
     g_assert_cmpuint(read_time(m), ==, 1700000000000000000);
     step_ns(m, 5000000000);
@@ -47,7 +48,7 @@ static void note_level(void *opaque, unsigned n, bool level)
 static void test_alarm(void)
 {
     Machine *m = fixture_new(1);
-    Device *dev = fixture_device(m, "goldfish_rtc", "base=1000", BASE);
+    Device *dev = fixture_device(m, "goldfish_rtc", "base=1000,clock=vm", BASE);
     bool level = false;
     IrqPin pin;
 
@@ -82,10 +83,36 @@ static void test_alarm(void)
     machine_free(m);
 }
 
+static void test_options(void)
+{
+    static const char *const bad[] = {
+        "base=", "base=yesterday", "base=2026-13-01", "clock=sun", "foo", "base=1960-01-01"
+    };
+    Machine *m = fixture_new(1);
+    Device *dev = fixture_device(m, "goldfish_rtc", NULL, BASE);
+
+    g_assert_cmpuint(read_time(m) / 1000000000, >=, 1700000000); /* the host's */
+    g_assert_true(goldfish_set(dev, "base=2026-11-20T10:00:00,clock=vm", NULL));
+    g_assert_cmpuint(read_time(m), ==, 1795168800000000000);
+    step_ns(m, 7);
+    g_assert_cmpuint(read_time(m), ==, 1795168800000000007);
+    g_assert_true(goldfish_set(dev, "base=1970-01-02", NULL));
+    g_assert_cmpuint(read_time(m), ==, 86400000000000);
+    g_assert_true(goldfish_set(dev, "base=localtime,clock=host,driftfix=none", NULL));
+    for (unsigned i = 0; i < G_N_ELEMENTS(bad); i++) {
+        g_autoptr(GError) err = NULL;
+
+        g_assert_false(goldfish_set(dev, bad[i], &err));
+        g_assert_nonnull(strstr(err->message, "-rtc"));
+    }
+    machine_free(m);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/goldfish/time", test_time);
     g_test_add_func("/goldfish/alarm", test_alarm);
+    g_test_add_func("/goldfish/options", test_options);
     return g_test_run();
 }
