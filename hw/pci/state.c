@@ -141,6 +141,11 @@ static unsigned walk_conventional(Record *r, const uint8_t *config, Found *found
 {
     unsigned n = 0, at = config[PCI_CAPABILITY_LIST];
 
+    if (!(config[PCI_STATUS] & PCI_STATUS_CAP_LIST) != (at == 0)) {
+        wrong(r, "Capabilities List of Status is %u while Capabilities Pointer is 0x%02x",
+              at == 0, at);
+        return 0;
+    }
     if (!(config[PCI_STATUS] & PCI_STATUS_CAP_LIST)) {
         return 0;
     }

@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One loop over every registered type that a guest can meet on PCI: what the tables of a type
+ * promise is checked by what its config space, BARs, reset and saved state do, and hostile
+ * accesses and streams must be refused or harmless. A new type is covered by being registered;
+ * one that needs back ends or another bus than the root gets a row in `needs`.
+ *
+ * CONFORMANCE_ROUNDS multiplies the random parts (default 1).
+ */
+#define FIXTURE_WITH_TYPES
+#include "../unit/hw/pci/pci-fixture.h"
+
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "block/block.h"
+#include "hw/pci/port.h"
+#include "net/net.h"
+
+enum { WRITES = 20000, MUTANTS = 2000, CYCLES = 1000, LEAK_LIMIT = 64 * 1024 };
+
+/* Types that do not simply stand on the root bus. */
+typedef struct Need {
+    const char *type, *bus, *settings;
+    uint8_t devfn;
+} Need;
+
+static const Need needs[] = {
+    { "x3130-upstream", "rp", NULL, 0 },
+    { "xio3130-downstream", "up", NULL, PCI_DEVFN(1, 0) },
+    { "pcie-pci-bridge", "rp", NULL, 0 },
+    { "pci-bridge", "cb", NULL, PCI_DEVFN(1, 0) },
+    { "virtio-blk-pci", "rp", "drive=d0,num-queues=4", 0 },
+    { "virtio-blk-pci-transitional", "pcie.0", "drive=d0", PCI_DEVFN(5, 0) },
+    { "virtio-blk-pci-non-transitional", "pcie.0", "drive=d0,packed=on", PCI_DEVFN(5, 0) },
+    { "virtio-net-pci", "rp", "netdev=n0,queue-pairs=2", 0 },
+};
+static const PCIDeviceType *subject;
+static unsigned rounds = 1;
+
+static const PCIDeviceType *type(const char *name)
+{
+    return (const PCIDeviceType *)device_type_find(name);
+}
+
+static const Need *need_of(const PCIDeviceType *t)
+{
+    static const Need plain = { NULL, "pcie.0", NULL, PCI_DEVFN(5, 0) };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(needs); i++) {
+        if (g_str_equal(needs[i].type, t->base.name)) {
+            return &needs[i];
+        }
+    }
+    return &plain;
+}
+
+/* --- a machine with a place of every kind --- */
+
+static void make_back_ends(Machine *m)
+{
+    struct json_object *drive = json_tokener_parse("{'id':'d0','file':'null-co://'}");
+    struct json_object *net = json_tokener_parse("{'type':'hubport','id':'n0','hubid':0}");
+
+    g_assert_nonnull(block_drive_new(m, drive, false, NULL));
+    g_assert_nonnull(netdev_new(m, net, NULL));
+    json_object_put(drive);
+    json_object_put(net);
+}
+
+static PCIDevice *plug_subject(Fixture *f)
+{
+    const Need *n = need_of(subject);
+
+    return plug(f, subject, n->bus, "dut", n->devfn, n->settings);
+}
+
+static PCIDevice *start(Fixture *f)
+{
+    fixture_init(f);
+    make_back_ends(f->m);
+    plug(f, type("pcie-root-port"), "pcie.0", "rp", PCI_DEVFN(1, 0), NULL);
+    plug(f, type("pcie-root-port"), "pcie.0", "rp2", PCI_DEVFN(2, 0), NULL);
+    plug(f, type("x3130-upstream"), "rp2", "up", 0, NULL);
+    plug(f, type("pcie-root-port"), "pcie.0", "rp3", PCI_DEVFN(3, 0), NULL);
+    plug(f, type("pcie-pci-bridge"), "rp3", "cb", 0, NULL);
+    return plug_subject(f);
+}
+
+static void finish(Fixture *f)
+{
+    fixture_empty(f->m, "peripheral");
+    block_free_all(f->m);
+    netdev_free_all(f->m);
+    fixture_fini(f);
+}
+
+static GByteArray *saved(PCIDevice *d)
+{
+    GByteArray *bytes = g_byte_array_new();
+    ByteWriter w = { bytes };
+
+    if (d->dev.type->vmstate) {
+        vm_save(d->dev.type->vmstate, d, &w);
+    }
+    return bytes;
+}
+
+/* A guest that writes anything anywhere in the function's config space, and in its BARs. */
+static void poke(Fixture *f, PCIDevice *d, unsigned writes)
+{
+    static const uint8_t sizes[] = { 1, 2, 4 };
+
+    for (unsigned i = 0; i < writes; i++) {
+        uint32_t at = g_test_rand_int_range(0, d->config.size + 4);
+        unsigned len = sizes[g_test_rand_int_range(0, 3)];
+
+        pci_device_config_write(d, at, len, g_test_rand_int());
+        pci_device_config_read(d, at, len);
+        if (i % 16 == 0) {
+            uint64_t addr = MMIO + (g_test_rand_int() & 0x3fffff);
+            uint64_t value;
+
+            mem_write(&f->m->memory, addr, 1u << g_test_rand_int_range(0, 4), g_test_rand_int());
+            mem_read(&f->m->memory, addr, 4, &value);
+        }
+    }
+    step_ns(f, 200000000);
+    while (g_main_context_iteration(NULL, FALSE)) {
+    }
+}
+
+static void map_bars(PCIDevice *d)
+{
+    pci_device_config_write(d, PCI_COMMAND, 2, 7);
+    for (unsigned i = 0; i < (d->config.type ? 2u : 6u); i++) {
+        pci_device_config_write(d, PCI_BASE_ADDRESS_0 + 4 * i, 4, (uint32_t)MMIO + (i << 20));
+    }
+}
+
+/* --- the checks --- */
+
+static void check_list(PCIDevice *d)
+{
+    uint8_t seen[PCIE_CONFIG_SIZE] = { 0 };
+    unsigned at = pci_get(d, PCI_CAPABILITY_LIST, 1);
+
+    g_assert_true(!(pci_get(d, PCI_STATUS, 2) & PCI_STATUS_CAP_LIST) == (at == 0));
+    for (; at; at = pci_get(d, at + 1, 1)) {
+        g_assert_cmpuint(at, >=, PCI_HEADER_SIZE);
+        g_assert_cmpuint(at % 4, ==, 0);
+        g_assert_cmpuint(seen[at]++, ==, 0);
+        g_assert_cmphex(pci_config_mask(&d->config, PCI_USED, at), ==, 0xff);
+    }
+    for (at = d->express ? 0x100 : 0; at && pci_get(d, at, 4); at = pci_get(d, at + 2, 2) >> 4) {
+        g_assert_cmpuint(at % 4, ==, 0);
+        g_assert_cmpuint(seen[at]++, ==, 0);
+    }
+}
+
+static void test_list(void)
+{
+    Fixture f;
+    PCIDevice *d = start(&f);
+
+    check_list(d);
+    g_assert_cmphex(pci_get(d, PCI_VENDOR_ID, 2), !=, 0xffff);
+    g_assert_cmphex(pci_get(d, PCI_CLASS_PROG, 3), ==, subject->class_code);
+    poke(&f, d, WRITES);
+    check_list(d);
+    finish(&f);
+}
+
+/* A bit that is in no mask and must agree on load never changes by a guest's doing. */
+static void test_declared_bits(void)
+{
+    Fixture f;
+    PCIDevice *d = start(&f);
+    g_autofree uint8_t *before = g_memdup2(d->config.bytes, d->config.size);
+
+    for (unsigned r = 0; r < rounds; r++) {
+        poke(&f, d, WRITES);
+        for (unsigned i = 0; i < d->config.size; i++) {
+            uint8_t fixed = pci_config_mask(&d->config, PCI_CMASK, i) &
+                            ~pci_config_mask(&d->config, PCI_WMASK, i) &
+                            ~pci_config_mask(&d->config, PCI_W1CMASK, i);
+
+            if ((before[i] ^ d->config.bytes[i]) & fixed) {
+                g_error("%s: byte 0x%x went from 0x%02x to 0x%02x, fixed bits 0x%02x",
+                        subject->base.name, i, before[i], d->config.bytes[i], fixed);
+            }
+        }
+    }
+    finish(&f);
+}
+
+static void test_bar_sizing(void)
+{
+    Fixture f;
+    PCIDevice *d = start(&f);
+
+    for (unsigned i = 0; i < (d->config.type ? 2u : 6u); i++) {
+        uint32_t reg = PCI_BASE_ADDRESS_0 + 4 * i, size;
+        uint32_t kind = pci_device_config_read(d, reg, 4);
+
+        pci_device_config_write(d, reg, 4, UINT32_MAX);
+        size = pci_device_config_read(d, reg, 4);
+        if (size == 0) {
+            continue;
+        }
+        size &= kind & PCI_BAR_SPACE_IO ? ~3u : ~15u;
+        g_assert_cmphex(size & (~size + 1), ==, size & -size);
+        g_assert_cmphex(~size & (~size + 1), ==, 0); /* a run of ones from the top */
+        pci_device_config_write(d, reg, 4, 0);
+        g_assert_cmphex(pci_device_config_read(d, reg, 4), ==, kind);
+        i += (kind & 7) == PCI_BAR_MEM_64;
+    }
+    finish(&f);
+}
+
+static void test_cold_reset(void)
+{
+    Fixture f;
+    PCIDevice *d = start(&f);
+    g_autoptr(GByteArray) fresh = saved(d);
+
+    for (unsigned r = 0; r < rounds; r++) {
+        g_autoptr(GByteArray) again = NULL;
+
+        map_bars(d);
+        poke(&f, d, WRITES);
+        machine_reset(f.m, RESET_COLD);
+        again = saved(d);
+        for (unsigned i = 0; i < fresh->len; i++) {
+            if (fresh->data[i] != again->data[i]) {
+                g_error("%s: byte 0x%x of the state is 0x%02x after a cold reset, fresh 0x%02x",
+                        subject->base.name, i, again->data[i], fresh->data[i]);
+            }
+        }
+        g_assert_cmpuint(fresh->len, ==, again->len);
+    }
+    finish(&f);
+}
+
+static bool load(PCIDevice *d, const GByteArray *bytes, GError **err)
+{
+    const VmState *vm = d->dev.type->vmstate;
+    ByteReader r;
+
+    reader_init(&r, bytes->data, bytes->len);
+    return vm_load(vm, d, vm->version, &r, "dut", err);
+}
+
+static void test_round_trip(void)
+{
+    Fixture f;
+    PCIDevice *d = start(&f);
+
+    for (unsigned r = 0; r < rounds && d->dev.type->vmstate; r++) {
+        g_autoptr(GByteArray) one = NULL, two = NULL;
+        g_autoptr(GError) err = NULL;
+
+        map_bars(d);
+        poke(&f, d, WRITES);
+        one = saved(d);
+        machine_reset(f.m, RESET_COLD);
+        load(d, one, &err);
+        g_assert_no_error(err);
+        vm_arm_timers(d->dev.type->vmstate, d);
+        two = saved(d);
+        g_assert_cmpmem(one->data, one->len, two->data, two->len);
+        check_list(d);
+    }
+    finish(&f);
+}
+
+/* One change or a cut: refused with a sentence, or loaded into something that goes on working. */
+static void test_mutants(void)
+{
+    Fixture f;
+    PCIDevice *d = start(&f);
+    g_autoptr(GByteArray) good = NULL;
+    unsigned refused = 0;
+
+    map_bars(d);
+    poke(&f, d, WRITES);
+    good = saved(d);
+    for (unsigned r = 0; r < MUTANTS * rounds && good->len; r++) {
+        g_autoptr(GByteArray) bad = g_byte_array_sized_new(good->len);
+        g_autoptr(GError) err = NULL;
+
+        g_byte_array_append(bad, good->data, good->len);
+        if (r % 8 == 0) {
+            g_byte_array_set_size(bad, g_test_rand_int_range(0, good->len));
+        } else {
+            bad->data[g_test_rand_int_range(0, bad->len)] ^= 1 << g_test_rand_int_range(0, 8);
+        }
+        if (load(d, bad, &err)) {
+            vm_arm_timers(d->dev.type->vmstate, d);
+            check_list(d);
+        } else {
+            refused++;
+            g_assert_nonnull(err);
+            g_assert_true(g_str_has_prefix(err->message, "dut"));
+            g_assert_null(strchr(err->message, '\n'));
+        }
+        poke(&f, d, 50);
+        machine_reset(f.m, RESET_COLD);
+    }
+    g_assert_true(refused > 0 || !good->len);
+    finish(&f);
+}
+
+static void test_help(void)
+{
+    PlanType t = { .name = subject->base.name,
+                   .doc = subject->base.doc,
+                   .props = subject->base.props,
+                   .n_props = subject->base.n_props };
+    g_autofree char *text = plan_help_type(&t);
+
+    g_assert_nonnull(subject->base.doc);
+    for (size_t i = 0; i < t.n_props; i++) {
+        g_assert_nonnull(strstr(text, t.props[i].name));
+        g_assert_nonnull(t.props[i].doc);
+    }
+    if (subject->base.vmstate) {
+        g_autofree char *wrong = vm_table_check(subject->base.vmstate);
+
+        g_assert_cmpstr(wrong, ==, NULL);
+    }
+    for (size_t i = 0; i < subject->n_bars; i++) {
+        const RegFile file = { subject->bars[i].regs, subject->bars[i].n_regs, t.name };
+        g_autofree char *wrong = reg_table_check(&file);
+
+        g_assert_cmpstr(wrong, ==, NULL);
+    }
+    /* State is saved, or it is said why not: never silently dropped. */
+    g_assert_true(subject->base.vmstate || subject->base.no_state);
+}
+
+static void test_plug_cycles(void)
+{
+    Fixture f;
+    PCIDevice *d = start(&f);
+    size_t before = 0;
+
+    for (unsigned i = 0; i < CYCLES; i++) {
+        device_unplug(&d->dev);
+        d = plug_subject(&f);
+        if (i == CYCLES / 10) {
+            before = mallinfo2().uordblks;
+        }
+    }
+    g_assert_cmpuint(mallinfo2().uordblks, <, before + LEAK_LIMIT);
+    finish(&f);
+}
+
+/* Every length at every offset past and before the end. */
+static void test_every_access(void)
+{
+    Fixture f;
+    PCIDevice *d = start(&f);
+
+    for (uint32_t at = 0; at <= 4100; at++) {
+        for (unsigned len = 1; len <= 8; len++) {
+            uint32_t v = pci_device_config_read(d, at, len);
+
+            if (at >= d->config.size || (len != 1 && len != 2 && len != 4)) {
+                g_assert_cmphex(v, ==, len == 1 ? 0xff : len == 2 ? 0xffff : UINT32_MAX);
+            }
+            pci_device_config_write(d, at, len, UINT32_MAX);
+        }
+    }
+    machine_reset(f.m, RESET_COLD);
+    finish(&f);
+}
+
+static const struct {
+    const char *name;
+    void (*fn)(void);
+} checks[] = {
+    { "list", test_list },
+    { "declared-bits", test_declared_bits },
+    { "bar-sizing", test_bar_sizing },
+    { "every-access", test_every_access },
+    { "cold-reset", test_cold_reset },
+    { "round-trip", test_round_trip },
+    { "mutants", test_mutants },
+    { "help", test_help },
+    { "plug-cycles", test_plug_cycles },
+};
+
+static void run_check(gconstpointer data)
+{
+    const size_t *which = data;
+
+    subject = (const PCIDeviceType *)*device_type_entries[which[0]];
+    checks[which[1]].fn();
+}
+
+int main(int argc, char **argv)
+{
+    const char *text = g_getenv("CONFORMANCE_ROUNDS");
+    GPtrArray *rows = g_ptr_array_new_with_free_func(g_free);
+    int rc;
+
+    g_test_init(&argc, &argv, NULL);
+    rounds = text ? MAX(1, atoi(text)) : 1;
+    for (size_t i = 0; i < n_device_types; i++) {
+        const DeviceType *t = *device_type_entries[i];
+
+        if (t->kind != &pci_device_kind || t->internal) {
+            continue;
+        }
+        for (size_t c = 0; c < G_N_ELEMENTS(checks); c++) {
+            g_autofree char *path = g_strdup_printf("/conformance/%s/%s", t->name, checks[c].name);
+            size_t *row = g_new(size_t, 2);
+
+            row[0] = i;
+            row[1] = c;
+            g_ptr_array_add(rows, row);
+            g_test_add_data_func(path, row, run_check);
+        }
+    }
+    rc = g_test_run();
+    g_ptr_array_free(rows, TRUE);
+    return rc;
+}
