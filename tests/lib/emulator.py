@@ -186,7 +186,7 @@ class Emulator:
 
     def shell(self, command: str, timeout: float = 30) -> str:
         """Run a command in the guest's shell; its output. A status other than 0 fails."""
-        self.send(f"echo '@'begin; {command}; echo \"@$?@\"\n")     # no marker in the echo of it
+        self.send(f"echo '@'begin; {command}\necho \"@$?@\"\n")     # no marker in the echo of it
         self.expect("^@begin\n", timeout)
         start = self.seen
         match = self.expect(r"^@(\d+)@", timeout)
