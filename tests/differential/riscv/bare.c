@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The side of a machine: M-mode from reset, 16550 UART, power off through the test device. */
+/*
+ * The side of a machine: M-mode from reset, 16550 UART, power off through the test device. With
+ * PAGED the program runs in U-mode on Sv39 tables that are an identity but for the two pages of
+ * the scratch memory, which lie in reverse order elsewhere.
+ */
 #include "runtime.h"
 
 #define UART_THR ((volatile unsigned char *)0x10000000)
@@ -40,6 +44,62 @@ void report_trap(u64 cause, u64 epc, u64 tval)
     power_off();
 }
 
+void run(void);
+
+#ifdef PAGED
+#define PTE_RWXAD_U 0xdful
+#define PTE_POINTER 1ul
+#define GIB         (1ul << 30)
+#define MIB_2       (2ul << 20)
+#define RAM         0x80000000ul
+#define ELSEWHERE   0x80700000ul
+
+extern u64 scratch[];
+
+static u64 tables[3][512] __attribute__((aligned(4096)));
+
+static u64 leaf(u64 pa)
+{
+    return pa >> 12 << 10 | PTE_RWXAD_U;
+}
+
+static void make_tables(void)
+{
+    u64 page = ((u64)scratch - RAM) >> 12;
+
+    tables[0][0] = leaf(0);
+    tables[0][RAM / GIB] = (u64)tables[1] >> 12 << 10 | PTE_POINTER;
+    tables[1][0] = (u64)tables[2] >> 12 << 10 | PTE_POINTER;
+    for (u64 i = 1; i < 512; i++) {
+        tables[1][i] = leaf(RAM + i * MIB_2);
+    }
+    for (u64 i = 0; i < 512; i++) {
+        tables[2][i] = leaf(RAM + i * 4096);
+    }
+    tables[2][page] = leaf(ELSEWHERE + 4096);
+    tables[2][page + 1] = leaf(ELSEWHERE);
+}
+
+static void run_and_stop(void)
+{
+    test_main();
+    power_off();
+}
+
+void run(void)
+{
+    make_tables();
+    __asm__ volatile("csrw pmpaddr0, %0; csrw pmpcfg0, %1" ::"r"(-1ul), "r"(0x1ful));
+    __asm__ volatile("csrw satp, %0; sfence.vma" ::"r"(8ul << 60 | (u64)tables >> 12) : "memory");
+    __asm__ volatile("csrc mstatus, %0; csrw mepc, %1; mret" ::"r"(0x1800), "r"(run_and_stop));
+}
+#else
+void run(void)
+{
+    test_main();
+}
+#endif
+
 __asm__(".section .reset, \"ax\"\n"
         ".globl _start\n"
         "_start:\n"
@@ -59,7 +119,7 @@ __asm__(".section .reset, \"ax\"\n"
         "    sd zero, (t0)\n"
         "    addi t0, t0, 8\n"
         "    j 1b\n"
-        "2:  call test_main\n"
+        "2:  call run\n"
         "    call power_off\n"
         "    .balign 4\n"
         "on_trap:\n"
