@@ -69,9 +69,8 @@ static const MemOps regs_ops = {
     .unaligned = true,
 };
 
-static void init_content(PCIBar *bar)
+static void init_content(PCIBar *bar, const PCIBarDesc *desc)
 {
-    const PCIBarDesc *desc = bar->desc;
     const char *name = bar->pci->dev.type->name;
 
     if (desc->n_regs) {
@@ -183,7 +182,7 @@ bool pci_add_bar(PCIDevice *d, const PCIBarDesc *desc, GError **err)
     }
     bar = g_new0(PCIBar, 1);
     *bar = (PCIBar){ .pci = d,
-                     .desc = desc,
+                     .size_prop = desc->size_prop,
                      .index = desc->index,
                      .io = desc->kind == PCI_BAR_IO,
                      .is64 = desc->kind == PCI_BAR_MEM64,
@@ -191,7 +190,7 @@ bool pci_add_bar(PCIDevice *d, const PCIBarDesc *desc, GError **err)
                      .size = size,
                      .addr = PCI_BAR_UNMAPPED };
     mem_init_container(&bar->region, d->dev.type->name, size, MEM_ONES);
-    init_content(bar);
+    init_content(bar, desc);
     declare(d, bar);
     append(d, bar);
     return true;

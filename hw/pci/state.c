@@ -292,7 +292,7 @@ static const char *deciding_property(const PCIDevice *d, unsigned addr)
         unsigned at = bar->index == PCI_FIXED_RANGE ? 0 : pci_bar_register(d, bar->index);
 
         if (at && addr >= at && addr < at + (bar->is64 ? 8 : 4)) {
-            return bar->rom ? "romfile" : bar->desc->size_prop;
+            return bar->rom ? "romfile" : bar->size_prop;
         }
     }
     return NULL;

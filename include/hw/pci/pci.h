@@ -234,7 +234,7 @@ void pci_set_masks(PCIDevice *d, uint16_t addr, unsigned len, uint32_t wmask, ui
 /* --- BARs --- */
 /* The region behind BAR i: a container the type may map things into. NULL if there is none. */
 MemRegion *pci_bar_region(PCIDevice *d, unsigned i);
-/* For devices whose BAR size is only known in realize(): declare it there. */
+/* For devices whose BAR size is only known in realize(): declare it there. desc is only read now. */
 bool pci_add_bar(PCIDevice *d, const PCIBarDesc *desc, GError **err);
 #define PCI_BAR_UNMAPPED UINT64_MAX
 /* Where BAR i decodes now, on its bus. */

@@ -102,7 +102,7 @@ void pci_ari_refresh(PCIDevice *d);
 /* --- bar.c --- */
 typedef struct PCIBar {
     PCIDevice *pci;
-    const PCIBarDesc *desc; /* NULL: ROM or a fixed range */
+    const char *size_prop;  /* the property that decides about its size; NULL: none */
     uint8_t index;          /* PCI_FIXED_RANGE for legacy ranges */
     bool io, is64, prefetch;
     uint64_t size, addr; /* addr: where it decodes, PCI_BAR_UNMAPPED */
