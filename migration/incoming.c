@@ -245,6 +245,9 @@ static bool everything_came(Incoming *in, GError **err)
         return false;
     }
     in->state_wanted = loadvm_run_state(in->load);
+    if (in->mig->hooks.loaded) {
+        in->mig->hooks.loaded(in->mig->hooks.opaque);
+    }
     in->state = IN_PREPARED;
     return true;
 }

@@ -8,6 +8,8 @@
  */
 #include "session.h"
 
+#include <string.h>
+
 #include "accel/accel.h"
 #include "block/block.h"
 #include "migration/migration.h"
@@ -74,6 +76,35 @@ static bool hook_build(void *opaque, const PlanMachine *wanted, GError **err)
     return build(s, err);
 }
 
+/* The stream's word about capabilities wins over the description's: take it over. */
+static void update_device(gpointer key, gpointer value, gpointer opaque)
+{
+    const Device *dev = key;
+    PlanDevice *d = value;
+
+    for (guint i = 0; i < d->settings->len; i++) {
+        PlanSetting *set = d->settings->pdata[i];
+        const PlanProp *p = plan_find_prop(d->t->props, d->t->n_props, set->name);
+        g_autofree char *text = NULL;
+
+        if (!p || p->kind != PLAN_PROP_CAP) {
+            continue;
+        }
+        text = device_prop_text(dev, set->name);
+        if (text && strcmp(text, set->text) != 0) {
+            plan_value_clear(&set->value);
+            plan_value_parse(p, text, &set->value, NULL);
+            g_free(set->text);
+            set->text = g_steal_pointer(&text);
+        }
+    }
+}
+
+static void hook_loaded(void *opaque)
+{
+    g_hash_table_foreach(((Session *)opaque)->planned, update_device, NULL);
+}
+
 static void hook_discard(void *opaque)
 {
     Session *s = opaque;
@@ -123,6 +154,7 @@ void migration_create(Session *s)
         .description = describe,
         .offer = offer,
         .build = hook_build,
+        .loaded = hook_loaded,
         .discard = hook_discard,
         .disks_release = disks_release,
         .disks_take = disks_take,

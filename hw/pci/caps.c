@@ -209,10 +209,32 @@ static bool init_rows(PCIDevice *d, bool placed, GError **err)
     return true;
 }
 
+/* The order of the list is the type's and not that of the placing, so that a description which
+ * spells out every offset gives the same bytes as one that leaves them open. */
+static void relink(PCIDevice *d)
+{
+    const PCIDeviceType *type = pci_type(d);
+    uint8_t head = 0;
+
+    for (int fixed = 1; fixed >= 0; fixed--) {
+        for (size_t row = 0; row < type->n_caps; row++) {
+            if (!type->caps[row].extended && d->cap_pos[row] && (type->caps[row].at > 0) == fixed) {
+                d->config.bytes[d->cap_pos[row] + 1] = head;
+                head = d->cap_pos[row];
+            }
+        }
+    }
+    d->config.bytes[PCI_CAPABILITY_LIST] = head;
+}
+
 bool pci_caps_init(PCIDevice *d, GError **err)
 {
-    g_assert(pci_type(d)->n_caps <= PCI_MAX_CAPS);
-    return init_rows(d, true, err) && init_rows(d, false, err);
+    g_assert(pci_type(d)->n_caps <= PCI_MAX_CAPS && !d->config.bytes[PCI_CAPABILITY_LIST]);
+    if (!init_rows(d, true, err) || !init_rows(d, false, err)) {
+        return false;
+    }
+    relink(d);
+    return true;
 }
 
 void pci_caps_fini(PCIDevice *d)

@@ -48,6 +48,9 @@ typedef struct MigrationHooks {
      * parts: realized devices, RAM, CPUs, everything reset, nothing booted. If a machine equal
      * to it stands already (offer.fixed), it is reset instead. */
     bool (*build)(void *opaque, const PlanMachine *wanted, GError **err);
+    /* Everything is loaded and checked: bring the description up to what the stream changed in
+     * it (capabilities that stand elsewhere, or not at all). NULL: nothing to do. */
+    void (*loaded)(void *opaque);
     /* A load failed after build() was called (it may be what failed): bring the process back to
      * where it can accept another. */
     void (*discard)(void *opaque);
