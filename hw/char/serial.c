@@ -452,9 +452,16 @@ static void serial_reset_exit(void *dev)
         chardev_accept_input(s->chr);
 }
 
+/* Equal states give equal streams: what has left a FIFO is not saved. */
 static void serial_pre_save(void *obj)
 {
-    line_send(obj);
+    Serial *s = obj;
+
+    line_send(s);
+    memset(s->rx + s->n_rx, 0, FIFO_SIZE - s->n_rx);
+    memset(s->rx_bad + s->n_rx, 0, FIFO_SIZE - s->n_rx);
+    memset(s->tx + s->n_tx, 0, FIFO_SIZE - s->n_tx);
+    memset(s->line + s->n_line, 0, LINE_SIZE - s->n_line);
 }
 
 static bool serial_post_load(void *obj, GError **err)
