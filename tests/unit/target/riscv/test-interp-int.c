@@ -265,44 +265,6 @@ static void test_page_edge(void)
     hart_free(h);
 }
 
-/* Any words at all: the hart traps or goes on, and the emulator lives. */
-static void test_random_words(void)
-{
-    Hart *h = hart_new(NULL);
-    GRand *rand = g_rand_new_with_seed(3);
-
-    for (unsigned round = 0; round < 400; round++) {
-        hart_reset(h);
-        h->cpu->medeleg = 0;
-        for (unsigned i = 0; i < 64; i++) {
-            emit_word(h, g_rand_int(rand));
-        }
-        /* Back to the start at most a few times: every path ends in a trap or at the stop. */
-        for (unsigned i = 0; i < 1024; i++) {
-            emit_ebreak(h);
-        }
-        for (unsigned i = 1; i < 31; i++) {
-            h->cpu->x[i] = DATA + g_rand_int_range(rand, 0, 0x1000);
-        }
-        h->cpu->pc = CODE;
-        h->cpu->mscratch = EXIT;
-        /* A loop of legal instructions would never end: stop it from a timer thread instead of
-         * counting, by asking for a stop before it starts; the first edge sees it. */
-        __atomic_store_n(&h->cpu->cpu.pending, CPU_PENDING_INTERRUPT, __ATOMIC_SEQ_CST);
-        for (unsigned steps = 0; steps < 8; steps++) {
-            __atomic_store_n(&h->cpu->cpu.pending, 0, __ATOMIC_SEQ_CST);
-            Block *b = rv_block(h->cpu);
-            if (!b) {
-                break;
-            }
-            g_assert_cmpuint(b->n_ops, >, 0);
-            h->cpu->pc = b->va + MAX(b->len, 2);
-        }
-    }
-    g_rand_free(rand);
-    hart_free(h);
-}
-
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -314,6 +276,5 @@ int main(int argc, char **argv)
     g_test_add_func("/interp-int/branches", test_branches);
     g_test_add_func("/interp-int/jumps", test_jumps);
     g_test_add_func("/interp-int/page-edge", test_page_edge);
-    g_test_add_func("/interp-int/random-words", test_random_words);
     return g_test_run();
 }
