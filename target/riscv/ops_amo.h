@@ -36,10 +36,10 @@
             result = (expr);                                                                       \
         } while (!__atomic_compare_exchange_n((type *)p, &old, result, false, __ATOMIC_SEQ_CST,    \
                                               __ATOMIC_RELAXED));                                  \
-        if (ram) {                                                                                 \
+        RD = (uint64_t)(int64_t)(stype)old; /* before rv_stored(), which may drop this block */   \
+        if (ram) {                                                                                \
             rv_stored(cpu, ram, at, sizeof(type));                                                \
-        }                                                                                          \
-        RD = (uint64_t)(int64_t)(stype)old;                                                        \
+        }                                                                                         \
         NEXT;                                                                                      \
     }
 
@@ -83,10 +83,10 @@ LR(LR_D, uint64_t, int64_t)
             done = __atomic_compare_exchange_n((type *)p, &old, (type)RS2, false,                  \
                                                __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);                \
         }                                                                                          \
-        if (done && ram) {                                                                         \
+        RD = !done;                                                                               \
+        if (done && ram) {                                                                        \
             rv_stored(cpu, ram, at, sizeof(type));                                                \
-        }                                                                                          \
-        RD = !done;                                                                                \
+        }                                                                                         \
         NEXT;                                                                                      \
     }
 SC(SC_W, uint32_t)

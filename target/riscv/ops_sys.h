@@ -83,9 +83,12 @@ CASE_ALSO(SFENCE_INVAL_IR)
 }
 CASE(FENCE_I)
 {
-    /* Writes to code are known already; what other threads wrote is carried out now. */
+    /* The hart's own writes to code are known already; what other threads wrote is carried out
+     * now, which may drop this very block. */
+    cpu->retired += op->aux;
+    cpu->pc = OP_PC + op->rd;
     blockcache_sync(&cpu->blocks, cpu->cpu.machine->cpus->len <= 1);
-    SYS_DONE
+    goto service;
 }
 
 CASE(WFI)

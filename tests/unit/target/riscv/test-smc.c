@@ -89,6 +89,33 @@ static void test_other_stores(void)
     hart_free(h);
 }
 
+/* An atomic that is the first operation of its block and overwrites itself. */
+static void test_own_block(void)
+{
+    Hart *h = hart_new(NULL);
+    uint32_t amo = r_type("amoswap.w", 7, 5, 6), sc = r_type("sc.w", 9, 5, 6);
+
+    h->at = DATA;
+    emit_word(h, amo);
+    emit_word(h, i_type("addi", 8, 8, 1));
+    emit_word(h, i_type("jalr", 0, 1, 0));
+    h->at = CODE;
+    h->cpu->x[5] = DATA;
+    h->cpu->x[6] = sc;
+    h->cpu->x[8] = 0;
+    h->cpu->x[9] = 7;
+    emit_word(h, i_type("jalr", 1, 5, 0));
+    emit_word(h, match_of("fence.i"));
+    emit_word(h, r_type("lr.w", 10, 5, 0));
+    emit_word(h, i_type("jalr", 1, 5, 0));
+    hart_run_code(h);
+    g_assert_cmphex(h->cpu->x[0], ==, 0);
+    g_assert_cmphex(h->cpu->x[7], ==, amo);
+    g_assert_cmphex(h->cpu->x[9], ==, 0);
+    g_assert_cmpuint(h->cpu->x[8], ==, 2);
+    hart_free(h);
+}
+
 /* Data in a page with code: slow, but the code stays decoded. */
 static void test_beside(void)
 {
@@ -197,6 +224,7 @@ int main(int argc, char **argv)
     g_test_add_func("/smc/own-store", test_own_store);
     g_test_add_func("/smc/patch-loop", test_patch_loop);
     g_test_add_func("/smc/other-stores", test_other_stores);
+    g_test_add_func("/smc/own-block", test_own_block);
     g_test_add_func("/smc/beside", test_beside);
     g_test_add_func("/smc/page-freed", test_page_freed);
     g_test_add_func("/smc/data-becomes-code", test_data_becomes_code);
