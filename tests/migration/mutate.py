@@ -79,8 +79,9 @@ class Target:
 
     def drop(self):
         """It runs a guest now, or is gone."""
-        self.machine.close()
-        self.machine = None
+        machine, self.machine = self.machine, None
+        code = machine.close()
+        assert code == 0, f"the process ended with status {code}"
 
     def load(self, data):
         """Returns None if the stream was taken, else the sentence."""
