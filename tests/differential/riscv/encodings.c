@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Every instruction word of a list by itself, legal or not, in M-mode: what it does to the
+ * Every instruction word of a list by itself, legal or not, in M, S or U mode: what it does to the
  * registers and to memory, or how it traps. Around the word, and wherever it may jump, stands
  * c.ebreak; the registers point at memory filled with it too.
  */
@@ -19,8 +19,11 @@
 #define CAUSE_STORE_ACCESS 7
 
 #define MSTATUS_MPP_M 0x1800
+#define MSTATUS_MPP_S 0x800
 #define MSTATUS_SPP   0x100
 #define MSTATUS_FS    0x6000
+#define MSTATUS_TVM   (1ul << 20)
+#define MSTATUS_TSR   (1ul << 22)
 
 /* Made by encodings.py for each program. */
 extern const u32 words[], n_words, first_case, per_line, dump_from;
@@ -46,6 +49,15 @@ static void fill(u64 start, u64 end)
     }
 }
 
+/* The mode a case runs in, whether it has floating point, and what S mode may not do. */
+static u64 choose_status(u64 z)
+{
+    static const u64 modes[4] = { MSTATUS_MPP_M, MSTATUS_MPP_M, MSTATUS_MPP_S, 0 };
+
+    return modes[z & 3] | (z >> 2 & 7 ? MSTATUS_FS : 0) | (z >> 5 & 1 ? MSTATUS_SPP : 0) |
+           (z >> 6 & 1 ? MSTATUS_TVM : 0) | (z >> 7 & 1 ? MSTATUS_TSR : 0);
+}
+
 /* Every register but x0 points into the middle of the data, so that any offset stays inside. */
 static void choose(u32 number)
 {
@@ -57,7 +69,7 @@ static void choose(u32 number)
         context[IN_F + i] = fp_values[z >> 20 & 1023];
     }
     context[IN_X] = z >> 8 & 0xff; /* fcsr: reserved rounding modes too */
-    context[IN_MSTATUS] = MSTATUS_MPP_M | (z & 0x30000 ? MSTATUS_FS : 0) | (z >> 20 & MSTATUS_SPP);
+    context[IN_MSTATUS] = choose_status(mix(z));
 }
 
 static void place(u32 word)
