@@ -138,6 +138,9 @@ static struct json_object *query_cpus(Machine *m, struct json_object *args, GErr
         put(o, "qom-path", cpu->device ? cpu->device->path : "/machine/unattached");
         put_int(o, "thread-id", getpid());
         put(o, "target", "riscv64");
+        if (cpu->type->retired) {
+            put_int(o, "x-retired", cpu->type->retired(cpu));
+        }
         json_object_array_add(list, o);
     }
     return list;
