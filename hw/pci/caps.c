@@ -93,6 +93,29 @@ static const char *row_name(const PCICapDesc *desc)
     return desc->prop ? desc->prop : pci_cap_name(desc->id, desc->extended);
 }
 
+static bool row_required(const PCIDevice *d, const PCICapDesc *desc)
+{
+    return desc->required || (d->express && desc->id == PCI_CAP_ID_PM && !desc->extended);
+}
+
+static bool check_required(const PCIDevice *d, GError **err)
+{
+    for (size_t row = 0; row < pci_type(d)->n_caps; row++) {
+        const PCICapDesc *desc = &pci_type(d)->caps[row];
+
+        if (d->cap_prop[row] == PLAN_CAP_OFF && row_required(d, desc)) {
+            pci_error(err,
+                      "%s: %s cannot be off: %s requires the %s capability; on or an offset is "
+                      "accepted",
+                      device_name(&d->dev), row_name(desc),
+                      desc->required ? d->dev.type->name : "a PCI Express function",
+                      pci_cap_name(desc->id, desc->extended));
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Whether the row is to be there; an error when what the user asked for cannot be. */
 static bool row_wanted(const PCIDevice *d, unsigned row, bool *wanted, GError **err)
 {
@@ -101,16 +124,6 @@ static bool row_wanted(const PCIDevice *d, unsigned row, bool *wanted, GError **
     bool needs_express = cls->express_only || desc->extended;
 
     *wanted = d->cap_prop[row] != PLAN_CAP_OFF;
-    if (!*wanted &&
-        (desc->required || (d->express && desc->id == PCI_CAP_ID_PM && !desc->extended))) {
-        pci_error(err,
-                  "%s: %s cannot be off: %s requires the %s capability; on or an offset is "
-                  "accepted",
-                  device_name(&d->dev), row_name(desc),
-                  desc->required ? d->dev.type->name : "a PCI Express function",
-                  pci_cap_name(desc->id, desc->extended));
-        return false;
-    }
     if (*wanted && needs_express && !d->express) {
         *wanted = false;
         /* On a conventional bus it is left out like Express itself; asked for, it is an error. */
@@ -230,7 +243,7 @@ static void relink(PCIDevice *d)
 bool pci_caps_init(PCIDevice *d, GError **err)
 {
     g_assert(pci_type(d)->n_caps <= PCI_MAX_CAPS && !d->config.bytes[PCI_CAPABILITY_LIST]);
-    if (!init_rows(d, true, err) || !init_rows(d, false, err)) {
+    if (!check_required(d, err) || !init_rows(d, true, err) || !init_rows(d, false, err)) {
         return false;
     }
     relink(d);

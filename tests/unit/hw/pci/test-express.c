@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The Express capability of every port type: what each shows, link and device registers,
+ * function-level reset, ARI forwarding, where it is left out.
+ */
+#define FIXTURE_WITH_TYPES
+#include "pci-fixture.h"
+
+#include "hw/pci/exp_regs.h"
+#include "hw/pci/port.h"
+
+typedef struct Dev {
+    PCIDevice pci;
+    unsigned resets;
+} Dev;
+
+static void dev_reset(void *dev, ResetKind kind)
+{
+    ((Dev *)dev)->resets++;
+}
+
+static const PCICapDesc caps[] = { PCI_CAP_PM_D3, PCI_CAP_ENDPOINT };
+static const PCIDeviceType endpoint = {
+    .base = { .name = "endpoint",
+              .kind = &pci_device_kind,
+              .size = sizeof(Dev),
+              .reset = dev_reset },
+    .vendor = 0x1234,
+    .caps = LIST(caps),
+};
+
+enum { RP = PCI_DEVFN(1, 0) };
+
+typedef struct Tree {
+    Fixture f;
+    PCIDevice *port, *up, *down, *leaf, *integrated, *bridge, *conventional;
+} Tree;
+
+static const PCIDeviceType *type(const char *name)
+{
+    return (const PCIDeviceType *)device_type_find(name);
+}
+
+static void numbers(Fixture *f, uint8_t bus, uint8_t devfn, uint8_t secondary)
+{
+    wr(f, ecam(bus, devfn, PCI_PRIMARY_BUS), 4, bus | secondary << 8 | 0x0f0000);
+    wr(f, ecam(bus, devfn, PCI_COMMAND), 2, 7);
+}
+
+static void grow(Tree *t)
+{
+    fixture_init(&t->f);
+    t->port = plug(&t->f, type("pcie-root-port"), "pcie.0", "rp", RP, "port=9,slot=77");
+    t->up = plug(&t->f, type("x3130-upstream"), "rp", "up", 0, NULL);
+    t->down = plug(&t->f, type("xio3130-downstream"), "up", "down", 0, "hotplug=off");
+    t->leaf = plug(&t->f, &endpoint, "down", "leaf", 0, NULL);
+    t->integrated = plug(&t->f, &endpoint, "pcie.0", "rc", PCI_DEVFN(2, 0), NULL);
+    t->bridge = plug(&t->f, type("pcie-pci-bridge"), "pcie.0", "br", PCI_DEVFN(3, 0), NULL);
+    t->conventional = plug(&t->f, &endpoint, "br", "conv", PCI_DEVFN(1, 0), NULL);
+    numbers(&t->f, 0, RP, 1);
+    numbers(&t->f, 1, 0, 2);
+    numbers(&t->f, 2, 0, 3);
+}
+
+static uint32_t reg(const PCIDevice *d, unsigned at, unsigned len)
+{
+    return pci_get(d, d->exp_pos + at, len);
+}
+
+static unsigned port_type(const PCIDevice *d)
+{
+    return reg(d, EXP_FLAGS, 2) >> EXP_FLAGS_TYPE_SHIFT & 15;
+}
+
+static void test_types(void)
+{
+    Tree t;
+
+    grow(&t);
+    g_assert_cmpuint(port_type(t.port), ==, EXP_TYPE_ROOT_PORT);
+    g_assert_cmpuint(port_type(t.up), ==, EXP_TYPE_UPSTREAM);
+    g_assert_cmpuint(port_type(t.down), ==, EXP_TYPE_DOWNSTREAM);
+    g_assert_cmpuint(port_type(t.leaf), ==, EXP_TYPE_ENDPOINT);
+    g_assert_cmpuint(port_type(t.integrated), ==, EXP_TYPE_RC_INTEGRATED);
+    g_assert_cmpuint(port_type(t.bridge), ==, EXP_TYPE_PCIE_BRIDGE);
+    g_assert_cmphex(t.conventional->exp_pos, ==, 0);
+    g_assert_false(pci_is_express(t.conventional));
+    g_assert_true(reg(t.port, EXP_FLAGS, 2) & EXP_FLAGS_SLOT);
+    g_assert_false(reg(t.leaf, EXP_FLAGS, 2) & EXP_FLAGS_SLOT);
+    g_assert_cmphex(reg(t.integrated, EXP_LNKCAP, 4), ==, 0); /* it has no link */
+    g_assert_cmphex(reg(t.leaf, EXP_LNKSTA, 2) & 0x3ff, ==, 0x11);
+    g_assert_cmpuint(reg(t.port, EXP_LNKCAP, 4) >> EXP_LNKCAP_PORT_SHIFT, ==, 9);
+    g_assert_cmpuint(reg(t.port, EXP_SLTCAP, 4) >> EXP_SLTCAP_NUMBER_SHIFT, ==, 77);
+    g_assert_true(reg(t.port, EXP_SLTCAP, 4) & EXP_SLTCAP_HPC);
+    g_assert_false(reg(t.down, EXP_SLTCAP, 4) & EXP_SLTCAP_HPC);
+    fixture_fini(&t.f);
+}
+
+static void test_flr(void)
+{
+    Tree t;
+    unsigned resets;
+    Dev *leaf;
+
+    grow(&t);
+    leaf = (Dev *)t.leaf;
+    resets = leaf->resets;
+    wr(&t.f, ecam(3, 0, PCI_CACHE_LINE_SIZE), 1, 8);
+    wr(&t.f, ecam(3, 0, t.leaf->exp_pos + EXP_DEVCTL), 2, EXP_DEVCTL_FLR);
+    g_assert_cmpuint(leaf->resets, ==, resets + 1);
+    g_assert_cmphex(reg(t.leaf, EXP_DEVCTL, 2), ==, 0); /* reads as zero */
+    g_assert_cmphex(pci_get(t.leaf, PCI_CACHE_LINE_SIZE, 1), ==, 0);
+    wr(&t.f, ecam(3, 0, t.leaf->exp_pos + EXP_DEVCTL + 1), 1, 0x80); /* by its byte alone */
+    g_assert_cmpuint(leaf->resets, ==, resets + 2);
+    wr(&t.f, ecam(0, RP, t.port->exp_pos + EXP_DEVCTL), 2, EXP_DEVCTL_FLR); /* ports have none */
+    g_assert_cmphex(pci_get(t.port, PCI_SECONDARY_BUS, 1), ==, 1);
+    g_assert_cmpuint(leaf->resets, ==, resets + 2);
+    fixture_fini(&t.f);
+}
+
+static void test_device_registers(void)
+{
+    Tree t;
+
+    grow(&t);
+    wr(&t.f, ecam(3, 0, t.leaf->exp_pos + EXP_DEVCTL), 2, 0x7fff);
+    g_assert_cmphex(reg(t.leaf, EXP_DEVCTL, 2), ==, EXP_DEVCTL_ERRORS);
+    pci_set(t.leaf, t.leaf->exp_pos + EXP_DEVSTA, 2, EXP_DEVSTA_ERRORS);
+    wr(&t.f, ecam(3, 0, t.leaf->exp_pos + EXP_DEVSTA), 2, 5);
+    g_assert_cmphex(reg(t.leaf, EXP_DEVSTA, 2), ==, 0xa);
+    machine_reset(t.f.m, RESET_HOT);
+    g_assert_cmphex(reg(t.leaf, EXP_DEVSTA, 2), ==, 0);
+    fixture_fini(&t.f);
+}
+
+static void test_ari_forwarding(void)
+{
+    Tree t;
+
+    grow(&t);
+    g_assert_true(reg(t.port, EXP_DEVCAP2, 4) & EXP_DEVCAP2_ARI);
+    g_assert_false(reg(t.up, EXP_DEVCAP2, 4) & EXP_DEVCAP2_ARI);
+    wr(&t.f, ecam(0, RP, t.port->exp_pos + EXP_DEVCTL2), 2, 0xffff);
+    g_assert_true(((PCIBridge *)t.port)->ari_forwarding);
+    machine_reset(t.f.m, RESET_HOT);
+    g_assert_false(((PCIBridge *)t.port)->ari_forwarding);
+    wr(&t.f, ecam(1, 0, t.up->exp_pos + EXP_DEVCTL2), 2, 0xffff);
+    g_assert_false(((PCIBridge *)t.up)->ari_forwarding);
+    fixture_fini(&t.f);
+}
+
+static void test_switched(void)
+{
+    Fixture f;
+    PCIDevice *d;
+
+    fixture_init(&f);
+    refused(&f, type("pcie-root-port"), "pcie.0", "rp", RP, "express=off", "cannot be off");
+    refused(&f, type("pcie-root-port"), "pcie.0", "rp", RP, "aer=0x104,acs=0x100", "holds");
+    refused(&f, type("pcie-root-port"), "pcie.0", "rp", RP, "aer=0xf0", "0x100 to 0xfff");
+    d = plug(&f, type("pcie-root-port"), "pcie.0", "rp", RP, "aer=off,acs=0x200,express=0x80");
+    g_assert_cmphex(pcie_find_ext_capability(d, PCI_EXT_CAP_ID_ACS), ==, 0x200);
+    g_assert_cmphex(pcie_find_ext_capability(d, PCI_EXT_CAP_ID_AER), ==, 0);
+    g_assert_cmphex(d->exp_pos, ==, 0x80);
+    d = plug(&f, &endpoint, "pcie.0", "e", PCI_DEVFN(2, 0), "express=off");
+    g_assert_cmpuint(d->config.size, ==, 256);
+    fixture_fini(&f);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/pci/express/types", test_types);
+    g_test_add_func("/pci/express/flr", test_flr);
+    g_test_add_func("/pci/express/device-registers", test_device_registers);
+    g_test_add_func("/pci/express/ari-forwarding", test_ari_forwarding);
+    g_test_add_func("/pci/express/switched", test_switched);
+    return g_test_run();
+}
