@@ -12,6 +12,43 @@
 #define MAX_DEVICES     70000 /* a full segment */
 #define MAX_CPUS        4096
 
+static void add_part(struct json_object *list, const MigrationOffer *offer, const PlanProp *p,
+                     const char *id)
+{
+    uint64_t size = offer->part_size ? offer->part_size(offer->opaque, p->backend, id) : 0;
+    struct json_object *o;
+
+    if (size) {
+        o = json_object_new_object();
+        json_object_object_add(o, "kind", json_object_new_string(p->backend));
+        json_object_object_add(o, "id", json_object_new_string(id));
+        json_object_object_add(o, "size", json_object_new_int64((int64_t)size));
+        json_object_array_add(list, o);
+    }
+}
+
+/* What the guest sees of the host parts that its devices name. */
+static struct json_object *describe_parts(Migration *mig, const PlanMachine *plan)
+{
+    struct json_object *list = json_object_new_array();
+    MigrationOffer offer = { 0 };
+
+    mig->hooks.offer(mig->hooks.opaque, &offer);
+    for (unsigned i = 0; i < plan->devices->len; i++) {
+        const PlanDevice *d = g_ptr_array_index(plan->devices, i);
+
+        for (unsigned j = 0; j < d->settings->len; j++) {
+            const PlanSetting *s = g_ptr_array_index(d->settings, j);
+            const PlanProp *p = plan_find_prop(d->t->props, d->t->n_props, s->name);
+
+            if (p && p->kind == PLAN_PROP_BACKEND && s->text && *s->text) {
+                add_part(list, &offer, p, s->text);
+            }
+        }
+    }
+    return list;
+}
+
 char *handshake_text(Migration *mig)
 {
     const PlanMachine *plan = mig->hooks.description(mig->hooks.opaque);
@@ -20,6 +57,7 @@ char *handshake_text(Migration *mig)
 
     json_object_object_add(o, "profile", json_object_new_string(PROFILE));
     json_object_object_add(o, "description", plan_to_json(plan, mig->hooks.catalog, true));
+    json_object_object_add(o, "parts", describe_parts(mig, plan));
     text = g_strdup(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
     json_object_put(o);
     return text;
@@ -78,8 +116,9 @@ static bool check_keys(struct json_object *o, GError **err)
         return refuse(err, "the stream's profile is '%.60s', this build reads '" PROFILE "'",
                       profile ? json_object_get_string(profile) : "");
     }
-    if (!json_object_is_type(desc, json_type_object) || json_object_object_length(o) != 2) {
-        return refuse(err, "it is not made of a profile and a description");
+    if (!json_object_is_type(desc, json_type_object) || json_object_object_length(o) != 3 ||
+        !json_object_is_type(json_object_object_get(o, "parts"), json_type_array)) {
+        return refuse(err, "it is not made of a profile, a description and parts");
     }
     if (json_object_object_get_ex(desc, "host", NULL)) {
         return refuse(err, "it names parts of the source's host, which a stream must not");
@@ -105,16 +144,18 @@ static bool check_device(const PlanDevice *d, const PlanCatalog *catalog, GError
 }
 
 PlanMachine *handshake_parse(const uint8_t *data, size_t len, const PlanCatalog *catalog,
-                             GError **err)
+                             struct json_object **parts, GError **err)
 {
     struct json_object *o = parse_json(data, len, err);
     g_autoptr(PlanMachine) plan = NULL;
 
+    *parts = NULL;
     if (!o) {
         return NULL;
     }
     if (check_keys(o, err)) {
         plan = plan_from_json(json_object_object_get(o, "description"), err);
+        *parts = json_object_get(json_object_object_get(o, "parts"));
     }
     json_object_put(o);
     if (!plan) {
@@ -243,6 +284,35 @@ static void judge_machine(struct json_object *list, const PlanMachine *wanted,
     }
 }
 
+static const char *string_of(struct json_object *o, const char *key)
+{
+    struct json_object *v =
+        json_object_is_type(o, json_type_object) ? json_object_object_get(o, key) : NULL;
+
+    return json_object_is_type(v, json_type_string) ? json_object_get_string(v) : "";
+}
+
+/* A disk of another size is another disk to the guest. */
+static void judge_sizes(struct json_object *list, struct json_object *parts,
+                        const MigrationOffer *offer)
+{
+    size_t n = parts && offer->part_size ? json_object_array_length(parts) : 0;
+
+    for (size_t i = 0; i < n; i++) {
+        struct json_object *o = json_object_array_get_idx(parts, i);
+        const char *id = string_of(o, "id");
+        uint64_t have = offer->part_size(offer->opaque, string_of(o, "kind"), id);
+        int64_t wanted = *id ? json_object_get_int64(json_object_object_get(o, "size")) : 0;
+
+        if (have && wanted != (int64_t)have) {
+            g_autofree char *w = g_strdup_printf("%" G_GINT64_FORMAT, wanted);
+            g_autofree char *h = g_strdup_printf("%" G_GUINT64_FORMAT, have);
+
+            deficit(list, id, "size", w, h);
+        }
+    }
+}
+
 static void append_all(struct json_object *list, struct json_object *more)
 {
     for (size_t i = 0; i < json_object_array_length(more); i++) {
@@ -251,8 +321,8 @@ static void append_all(struct json_object *list, struct json_object *more)
     json_object_put(more);
 }
 
-struct json_object *handshake_judge(PlanMachine *wanted, const MigrationOffer *offer,
-                                    const PlanCatalog *catalog)
+struct json_object *handshake_judge(PlanMachine *wanted, struct json_object *parts,
+                                    const MigrationOffer *offer, const PlanCatalog *catalog)
 {
     struct json_object *list = json_object_new_array();
     g_autoptr(GError) err = NULL;
@@ -265,6 +335,7 @@ struct json_object *handshake_judge(PlanMachine *wanted, const MigrationOffer *o
     for (unsigned i = 0; i < wanted->devices->len; i++) {
         judge_device(list, g_ptr_array_index(wanted->devices, i), offer, catalog);
     }
+    judge_sizes(list, parts, offer);
     if (!json_object_array_length(list) && !plan_resolve(wanted, catalog, &err)) {
         deficit(list, "machine", "description", err->message, NULL);
     }

@@ -29,6 +29,7 @@ struct Incoming {
     GChecksum *digest;
     char *machine_type;
     PlanMachine *wanted;
+    struct json_object *parts;    /* what the guest sees of the host parts */
     struct json_object *deficits; /* of the judgement */
     bool built, check_over;
     RamReceive *ram;
@@ -48,6 +49,7 @@ static void incoming_free(Incoming *in)
     ram_receive_free(in->ram);
     loadvm_free(in->load);
     json_object_put(in->deficits);
+    json_object_put(in->parts);
     if (in->wanted) {
         plan_machine_free(in->wanted);
     }
@@ -193,12 +195,12 @@ static bool on_description(Incoming *in, const StreamSection *s, const uint8_t *
                     s->name, s->instance, s->version, HWDESC_VERSION);
         return false;
     }
-    in->wanted = handshake_parse(data, len, in->mig->hooks.catalog, err);
+    in->wanted = handshake_parse(data, len, in->mig->hooks.catalog, &in->parts, err);
     if (!in->wanted) {
         return false;
     }
     in->mig->hooks.offer(in->mig->hooks.opaque, &offer);
-    in->deficits = handshake_judge(in->wanted, &offer, in->mig->hooks.catalog);
+    in->deficits = handshake_judge(in->wanted, in->parts, &offer, in->mig->hooks.catalog);
     in->state = IN_JUDGED;
     if (g_strcmp0(in->machine_type, in->wanted->type)) {
         return refuse(err, "the configuration and the description name different machines");

@@ -124,13 +124,14 @@ void incoming_cancel(Incoming *in);
 /* handshake.c */
 /* The text of the description section; g_free. */
 char *handshake_text(Migration *mig);
-/* Parse one: NULL and a sentence. Names no host part. */
+/* Parse one: NULL and a sentence. Names no file of a host. *parts (owned, may be NULL) says what
+ * the guest sees of the host parts: [{kind, id, size}]. */
 PlanMachine *handshake_parse(const uint8_t *data, size_t len, const PlanCatalog *catalog,
-                             GError **err);
+                             struct json_object **parts, GError **err);
 /* Everything that `offer` cannot provide of `wanted`, as {device, property, wanted, have}; an
  * empty array: accepted, and wanted is then resolved. */
-struct json_object *handshake_judge(PlanMachine *wanted, const MigrationOffer *offer,
-                                    const PlanCatalog *catalog);
+struct json_object *handshake_judge(PlanMachine *wanted, struct json_object *parts,
+                                    const MigrationOffer *offer, const PlanCatalog *catalog);
 /* The list as one sentence; g_free. */
 char *handshake_sentence(struct json_object *deficits);
 

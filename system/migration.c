@@ -23,6 +23,13 @@ static const PlanMachine *describe(void *opaque)
     return s->built ? s->plan : NULL;
 }
 
+static uint64_t part_size(void *opaque, const char *kind, const char *id)
+{
+    BlockNode *n = strcmp(kind, "block") == 0 ? block_find(((Session *)opaque)->m, id) : NULL;
+
+    return n ? block_size(n) : 0;
+}
+
 static void offer(void *opaque, MigrationOffer *out)
 {
     Session *s = opaque;
@@ -32,6 +39,8 @@ static void offer(void *opaque, MigrationOffer *out)
         .machine = s->machine_given ? s->plan->type : NULL,
         .fixed = s->guest_given,
         .paused = s->stopped,
+        .part_size = part_size,
+        .opaque = s,
     };
 }
 

@@ -34,6 +34,9 @@ typedef struct MigrationOffer {
     bool paused;            /* -S: do not start the guest after the load */
     uint64_t max_ram;       /* bytes; 0: no limit but the host's */
     unsigned max_cpus, max_devices; /* 0: the built-in limits */
+    /* What the guest sees of a host part's size (a disk's bytes); 0: nothing. NULL: of none. */
+    uint64_t (*part_size)(void *opaque, const char *kind, const char *id);
+    void *opaque;
 } MigrationOffer;
 
 /* What migration asks of system/. All are set, except where NULL is allowed. */

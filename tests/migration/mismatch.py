@@ -70,6 +70,9 @@ PAIRS = [
      BLK + ["-blockdev", "null-co,node-name=d1,size=1048576"]
      + device("virtio-blk-pci,id=v0,drive=d0,addr=3")
      + device("virtio-blk-pci,id=v1,drive=d1,addr=4"), None, "d1"),
+    ("disk size", BLK + device("virtio-blk-pci,id=v0,drive=d0,addr=3"),
+     VIRT + ["-blockdev", "null-co,node-name=d0,size=2097152"]
+     + device("virtio-blk-pci,id=v0,drive=d0,addr=3"), "size"),
     ("ticker's vectors", VIRT + device("ticker,id=t0,addr=3,msix=off"),
      VIRT + device("ticker,id=t0,addr=3,msix=on"), "msix"),
 ]

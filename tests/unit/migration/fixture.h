@@ -124,6 +124,7 @@ typedef struct Box {
     MigrationOffer offer;
     unsigned discards, takes, releases;
     bool refuse_take;
+    uint64_t disk_size; /* of every disk */
     GString *events;
 } Box;
 
@@ -164,12 +165,19 @@ static const PlanMachine *hook_description(void *opaque)
     return ((Box *)opaque)->plan;
 }
 
+static uint64_t part_size(void *opaque, const char *kind, const char *id)
+{
+    return ((Box *)opaque)->disk_size;
+}
+
 static void hook_offer(void *opaque, MigrationOffer *out)
 {
     Box *b = opaque;
 
     *out = b->offer;
     out->own = b->own;
+    out->part_size = part_size;
+    out->opaque = b;
 }
 
 static bool hook_build(void *opaque, const PlanMachine *wanted, GError **err)

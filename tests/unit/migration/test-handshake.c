@@ -5,10 +5,15 @@
  */
 #include "fixture.h"
 
+static struct json_object *parts; /* of the text parsed last */
+
 static PlanMachine *parse(const char *text, const char *why)
 {
     g_autoptr(GError) err = NULL;
-    PlanMachine *plan = handshake_parse((const uint8_t *)text, strlen(text), &catalog, &err);
+    PlanMachine *plan;
+
+    json_object_put(parts);
+    plan = handshake_parse((const uint8_t *)text, strlen(text), &catalog, &parts, &err);
 
     if (why) {
         g_assert_null(plan);
@@ -43,18 +48,19 @@ static void test_parse(void)
     parse(nested, "no JSON");
     parse("{}", "profile is ''");
     parse("{\"profile\":\"other-2\",\"description\":{}}", "profile is 'other-2'");
-    parse("{\"profile\":\"" PROFILE "\"}", "profile and a description");
-    parse("{\"profile\":\"" PROFILE "\",\"description\":{},\"more\":1}", "profile and");
-    parse("{\"profile\":\"" PROFILE "\",\"description\":{\"host\":{\"d\":\"/etc/passwd\"}}}",
+    parse("{\"profile\":\"" PROFILE "\"}", "a description and parts");
+    parse("{\"profile\":\"" PROFILE "\",\"description\":{},\"parts\":[],\"more\":1}", "and parts");
+    parse("{\"profile\":\"" PROFILE
+          "\",\"description\":{\"host\":{\"d\":\"/etc/passwd\"}},\"parts\":[]}",
           "source's host");
-    parse("{\"profile\":\"" PROFILE "\",\"description\":{}}", "");
+    parse("{\"profile\":\"" PROFILE "\",\"description\":{},\"parts\":[]}", "");
 }
 
 static struct json_object *judge(const char *text, const MigrationOffer *offer)
 {
     g_autoptr(PlanMachine) plan = parse(text, NULL);
 
-    return handshake_judge(plan, offer, &catalog);
+    return handshake_judge(plan, parts, offer, &catalog);
 }
 
 static void check(const char *text, const MigrationOffer *offer, unsigned n, const char *what)
@@ -115,6 +121,24 @@ static void test_fixed(void)
     box_free(different);
 }
 
+static void test_sizes(void)
+{
+    static const char *const disk[] = { "widget,id=w0,drive=d0", NULL };
+    Box *a = box_new(disk), *b = box_empty();
+    g_autofree char *text = NULL;
+    MigrationOffer offer = { .own = b->own, .part_size = part_size, .opaque = b };
+
+    a->disk_size = 1000;
+    text = handshake_text(a->mig);
+    plan_machine_add_host(b->own, plan_host_part_parse("drive", "id=d0,if=none", NULL), NULL);
+    b->disk_size = 1000;
+    check(text, &offer, 0, NULL);
+    b->disk_size = 2000;
+    check(text, &offer, 1, "d0 size: wanted 1000, have 2000");
+    box_free(a);
+    box_free(b);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -122,5 +146,6 @@ int main(int argc, char **argv)
     g_test_add_func("/migration/handshake/judge", test_judge);
     g_test_add_func("/migration/handshake/unknown", test_unknown);
     g_test_add_func("/migration/handshake/fixed", test_fixed);
+    g_test_add_func("/migration/handshake/sizes", test_sizes);
     return g_test_run();
 }
