@@ -9,7 +9,7 @@ import time
 
 EMULATOR = os.environ.get("BACKPLANE",
                           os.path.join(os.path.dirname(__file__),
-                                       "../../build/system/backplane-system-riscv64"))
+                                       "../../build/backplane-system-riscv64"))
 
 
 class QmpError(Exception):
