@@ -91,19 +91,25 @@ static bool parse_hex(const char **text, unsigned max_digits, unsigned *value)
     return n > 0;
 }
 
-/* SLOT[.FUNCTION], "0x" allowed in front of the slot. */
+static const char *skip_0x(const char *text)
+{
+    return g_ascii_strncasecmp(text, "0x", 2) == 0 ? text + 2 : text;
+}
+
+/* SLOT[.FUNCTION], "0x" allowed in front of either, as management software writes them. */
 static bool parse_slot(const char *text, PlanPciAddr *addr)
 {
     unsigned slot, fn = 0;
 
-    if (g_ascii_strncasecmp(text, "0x", 2) == 0) {
-        text += 2;
-    }
+    text = skip_0x(text);
     if (!parse_hex(&text, 2, &slot)) {
         return false;
     }
-    if (*text == '.' && (text++, !parse_hex(&text, 1, &fn))) {
-        return false;
+    if (*text == '.') {
+        text = skip_0x(text + 1);
+        if (!parse_hex(&text, 1, &fn)) {
+            return false;
+        }
     }
     addr->slot = (uint8_t)slot;
     addr->fn = (uint8_t)fn;
