@@ -274,11 +274,12 @@ static bool set_addr(PlanDevice *d, struct json_object *value, const char *text,
 
 static bool set_member(PlanDevice *d, const char *key, struct json_object *value, GError **err)
 {
-    g_autofree char *quoted = plan_quote(key);
-    g_autofree char *what = g_strdup_printf("property %s", quoted);
     g_autofree char *text = NULL;
 
-    if (!plan_json_scalar(value, what, &text, err)) {
+    if (!plan_json_scalar(value, &text, err)) {
+        g_autofree char *quoted = plan_quote(key);
+
+        g_prefix_error(err, "property %s ", quoted);
         return false;
     }
     if (strcmp(key, "driver") == 0) {
@@ -310,7 +311,8 @@ PlanDevice *plan_device_from_json(struct json_object *o, GError **err)
         plan_fail(err, "a device needs its type: TYPE,id=... or {\"driver\": \"TYPE\", ...}");
         return NULL;
     }
-    if (!plan_json_string(driver, "the device's type", PLAN_ID_MAX, &type, err)) {
+    if (!plan_json_string(driver, PLAN_ID_MAX, &type, err)) {
+        g_prefix_error(err, "the device's type ");
         return NULL;
     }
     d = plan_device_new(type);
@@ -338,18 +340,20 @@ PlanDevice *plan_device_parse(const char *text, GError **err)
 bool plan_machine_parse(PlanMachine *m, const char *text, GError **err)
 {
     struct json_object *o = plan_options_parse(text, "type", err);
-    bool ok = o != NULL;
+    bool ok = true;
 
     if (!o) {
         return false;
     }
     json_object_object_foreach(o, key, value)
     {
-        g_autofree char *quoted = plan_quote(key);
-        g_autofree char *what = g_strdup_printf("machine property %s", quoted);
         g_autofree char *word = NULL;
 
-        if (!ok || !(ok = plan_json_scalar(value, what, &word, err))) {
+        ok = plan_json_scalar(value, &word, err);
+        if (!ok) {
+            g_autofree char *quoted = plan_quote(key);
+
+            g_prefix_error(err, "machine property %s ", quoted);
             break;
         }
         if (strcmp(key, "type") == 0) {

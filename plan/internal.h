@@ -32,11 +32,11 @@ char *plan_device_label(const PlanDevice *d);
 char *plan_suggest(const char *wrong, const char *(*name)(const void *table, size_t i),
                    const void *table, size_t n);
 
-/* Strings from JSON: no NUL inside, at most max bytes. */
-bool plan_json_string(struct json_object *o, const char *what, size_t max, const char **text,
-                      GError **err);
+/* Strings from JSON: no NUL inside, at most max bytes. The sentence of these two lacks its
+ * subject ("must be a string"), which the caller puts in front. */
+bool plan_json_string(struct json_object *o, size_t max, const char **text, GError **err);
 /* The text of a scalar as an option would write it (*text NULL for null); g_free. */
-bool plan_json_scalar(struct json_object *o, const char *what, char **text, GError **err);
+bool plan_json_scalar(struct json_object *o, char **text, GError **err);
 struct json_object *plan_json_parse(const char *text, size_t len, const char *what, GError **err);
 
 PlanSetting *plan_setting_new(const char *name, const char *text, bool given);

@@ -242,12 +242,14 @@ PlanHostPart *plan_host_part_parse(const char *kind, const char *text, GError **
     }
     if (!json_object_object_get_ex(options, id_key, &id)) {
         plan_fail(err, "-%s needs %s=NAME", kind, id_key);
-    } else if (plan_json_string(id, id_key, PLAN_ID_MAX, &id_text, err)) {
+    } else if (plan_json_string(id, PLAN_ID_MAX, &id_text, err)) {
         part = g_new0(PlanHostPart, 1);
         part->kind = g_strdup(kind);
         part->id = g_strdup(id_text);
         part->options = options;
         return part;
+    } else {
+        g_prefix_error(err, "-%s: %s ", kind, id_key);
     }
     json_object_put(options);
     return NULL;

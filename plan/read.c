@@ -2,17 +2,67 @@
 /*
  * The description as JSON, in: whole or partial, every key known or refused by name.
  */
+#include <stdarg.h>
+
 #include "plan/internal.h"
 
-typedef bool ReadFn(void *into, struct json_object *value, const char *where, GError **err);
+/* Where in the description something stands; made into text only for a sentence. */
+typedef struct Where {
+    const struct Where *up;
+    const char *key; /* NULL: an element of a list */
+    size_t index;
+} Where;
+
+typedef bool ReadFn(void *into, struct json_object *value, const Where *where, GError **err);
 
 typedef struct Key {
     const char *name;
     ReadFn *read;
 } Key;
 
+/* "guest.devices[3].addr" */
+static char *where_text(const Where *where)
+{
+    GString *out = g_string_new(NULL);
+
+    for (; where; where = where->up) {
+        g_autofree char *part = where->key ? g_strconcat(where->up ? "." : "", where->key, NULL)
+                                           : g_strdup_printf("[%zu]", where->index);
+
+        g_string_prepend(out, part);
+    }
+    return g_string_free(out, FALSE);
+}
+
+static bool fail_at(const Where *where, GError **err, const char *format, ...) G_GNUC_PRINTF(3, 4);
+
+/* "guest.devices[3].addr must be ..." */
+static bool fail_at(const Where *where, GError **err, const char *format, ...)
+{
+    g_autofree char *place = where_text(where), *what = NULL;
+    va_list args;
+
+    va_start(args, format);
+    what = g_strdup_vprintf(format, args);
+    va_end(args);
+    return plan_fail(err, "%s %s", place, what);
+}
+
+static bool string_at(const Where *where, struct json_object *value, size_t max, const char **text,
+                      GError **err)
+{
+    g_autofree char *place = NULL;
+
+    if (plan_json_string(value, max, text, err)) {
+        return true;
+    }
+    place = where_text(where);
+    g_prefix_error(err, "%s ", place);
+    return false;
+}
+
 /* The row of that name; NULL and a sentence that lists those there are. */
-static const Key *find_key(const Key *keys, size_t n, const char *name, const char *where,
+static const Key *find_key(const Key *keys, size_t n, const char *name, const Where *where,
                            GError **err)
 {
     g_autofree char *quoted = NULL;
@@ -28,24 +78,24 @@ static const Key *find_key(const Key *keys, size_t n, const char *name, const ch
     for (size_t i = 1; i < n; i++) {
         g_string_append_printf(known, ", %s", keys[i].name);
     }
-    plan_fail(err, "%s has the unknown key %s: known are %s", where, quoted, known->str);
+    fail_at(where, err, "has the unknown key %s: known are %s", quoted, known->str);
     g_string_free(known, TRUE);
     return NULL;
 }
 
 /* Each member of o goes to the row of its name. */
-static bool read_members(struct json_object *o, const char *where, const Key *keys, size_t n,
+static bool read_members(struct json_object *o, const Where *where, const Key *keys, size_t n,
                          void *into, GError **err)
 {
     if (!json_object_is_type(o, json_type_object)) {
-        return plan_fail(err, "%s must be an object", where);
+        return fail_at(where, err, "must be an object");
     }
     json_object_object_foreach(o, name, value)
     {
         const Key *key = find_key(keys, n, name, where, err);
-        g_autofree char *inner = g_strdup_printf("%s.%s", where, key ? key->name : "");
+        Where inner = { where, name, 0 };
 
-        if (!key || !key->read(into, value, inner, err)) {
+        if (!key || !key->read(into, value, &inner, err)) {
             return false;
         }
     }
@@ -53,34 +103,34 @@ static bool read_members(struct json_object *o, const char *where, const Key *ke
 }
 
 /* Each element of a list, with its number in `where`. */
-static bool read_list(struct json_object *list, const char *where, size_t max, ReadFn *read,
+static bool read_list(struct json_object *list, const Where *where, size_t max, ReadFn *read,
                       void *into, GError **err)
 {
     size_t n;
 
     if (!json_object_is_type(list, json_type_array)) {
-        return plan_fail(err, "%s must be a list", where);
+        return fail_at(where, err, "must be a list");
     }
     n = json_object_array_length(list);
     if (n > max) {
-        return plan_fail(err, "%s has %zu elements: at most %zu are taken", where, n, max);
+        return fail_at(where, err, "has %zu elements: at most %zu are taken", n, max);
     }
     for (size_t i = 0; i < n; i++) {
-        g_autofree char *inner = g_strdup_printf("%s[%zu]", where, i);
+        Where inner = { where, NULL, i };
 
-        if (!read(into, json_object_array_get_idx(list, i), inner, err)) {
+        if (!read(into, json_object_array_get_idx(list, i), &inner, err)) {
             return false;
         }
     }
     return true;
 }
 
-static bool read_string(char **into, struct json_object *value, const char *where, size_t max,
+static bool read_string(char **into, struct json_object *value, const Where *where, size_t max,
                         GError **err)
 {
     const char *text;
 
-    if (!plan_json_string(value, where, max, &text, err)) {
+    if (!string_at(where, value, max, &text, err)) {
         return false;
     }
     g_free(*into);
@@ -88,30 +138,31 @@ static bool read_string(char **into, struct json_object *value, const char *wher
     return true;
 }
 
-static bool read_number(uint64_t *into, struct json_object *value, const char *where, uint64_t max,
+static bool read_number(uint64_t *into, struct json_object *value, const Where *where, uint64_t max,
                         GError **err)
 {
     if (!json_object_is_type(value, json_type_int) ||
         (*into = json_object_get_uint64(value)) == 0 || json_object_get_int64(value) < 0 ||
         *into > max) {
-        return plan_fail(err, "%s must be a number from 1 to %" G_GUINT64_FORMAT, where, max);
+        return fail_at(where, err, "must be a number from 1 to %" G_GUINT64_FORMAT, max);
     }
     return true;
 }
 
-static bool read_settings(GPtrArray *settings, struct json_object *o, const char *where,
+static bool read_settings(GPtrArray *settings, struct json_object *o, const Where *where,
                           GError **err)
 {
     if (!json_object_is_type(o, json_type_object)) {
-        return plan_fail(err, "%s must be an object", where);
+        return fail_at(where, err, "must be an object");
     }
     json_object_object_foreach(o, name, value)
     {
-        g_autofree char *quoted = plan_quote(name);
-        g_autofree char *what = g_strdup_printf("%s: property %s", where, quoted);
-        g_autofree char *text = NULL;
+        g_autofree char *text = NULL, *place = NULL, *quoted = NULL;
 
-        if (!plan_json_scalar(value, what, &text, err)) {
+        if (!plan_json_scalar(value, &text, err)) {
+            place = where_text(where);
+            quoted = plan_quote(name);
+            g_prefix_error(err, "%s: property %s ", place, quoted);
             return false;
         }
         /* A dump has no property twice, and json-c keeps the last of two: no search needed
@@ -123,49 +174,51 @@ static bool read_settings(GPtrArray *settings, struct json_object *o, const char
 
 /* --- devices --- */
 
-static bool device_type(void *d, struct json_object *v, const char *where, GError **err)
+static bool device_type(void *d, struct json_object *v, const Where *where, GError **err)
 {
     return read_string(&((PlanDevice *)d)->type, v, where, PLAN_ID_MAX, err);
 }
 
-static bool device_id(void *d, struct json_object *v, const char *where, GError **err)
+static bool device_id(void *d, struct json_object *v, const Where *where, GError **err)
 {
     return read_string(&((PlanDevice *)d)->id, v, where, PLAN_ID_MAX, err);
 }
 
-static bool device_bus(void *d, struct json_object *v, const char *where, GError **err)
+static bool device_bus(void *d, struct json_object *v, const Where *where, GError **err)
 {
     return read_string(&((PlanDevice *)d)->bus, v, where, PLAN_NAME_MAX, err);
 }
 
-static bool device_addr(void *device, struct json_object *v, const char *where, GError **err)
+static bool device_addr(void *device, struct json_object *v, const Where *where, GError **err)
 {
     PlanDevice *d = device;
     const char *text;
 
-    if (!plan_json_string(v, where, PLAN_ID_MAX, &text, err)) {
+    if (!string_at(where, v, PLAN_ID_MAX, &text, err)) {
         return false;
     }
     d->has_addr = plan_addr_parse(text, &d->addr, &d->full_addr, err);
     if (!d->has_addr) {
-        g_prefix_error(err, "%s: ", where);
+        g_autofree char *place = where_text(where);
+
+        g_prefix_error(err, "%s: ", place);
     }
     return d->has_addr;
 }
 
-static bool device_implicit(void *d, struct json_object *v, const char *where, GError **err)
+static bool device_implicit(void *d, struct json_object *v, const Where *where, GError **err)
 {
     ((PlanDevice *)d)->implicit = json_object_get_boolean(v);
     return json_object_is_type(v, json_type_boolean) ||
-           plan_fail(err, "%s must be true or false", where);
+           fail_at(where, err, "must be true or false");
 }
 
-static bool device_properties(void *d, struct json_object *v, const char *where, GError **err)
+static bool device_properties(void *d, struct json_object *v, const Where *where, GError **err)
 {
     return read_settings(((PlanDevice *)d)->settings, v, where, err);
 }
 
-static bool read_device(void *machine, struct json_object *o, const char *where, GError **err)
+static bool read_device(void *machine, struct json_object *o, const Where *where, GError **err)
 {
     static const Key keys[] = {
         { "type", device_type },         { "id", device_id },
@@ -179,7 +232,7 @@ static bool read_device(void *machine, struct json_object *o, const char *where,
     if (!read_members(o, where, keys, G_N_ELEMENTS(keys), d, err)) {
         return false;
     }
-    return d->type || plan_fail(err, "%s needs a type", where);
+    return d->type || fail_at(where, err, "needs a type");
 }
 
 /* --- parts and globals: objects of strings --- */
@@ -189,31 +242,30 @@ typedef struct Strings {
     struct json_object *options;
 } Strings;
 
-static bool strings_kind(void *s, struct json_object *v, const char *where, GError **err)
+static bool strings_kind(void *s, struct json_object *v, const Where *where, GError **err)
 {
     return read_string(&((Strings *)s)->kind, v, where, PLAN_ID_MAX, err);
 }
 
-static bool strings_id(void *s, struct json_object *v, const char *where, GError **err)
+static bool strings_id(void *s, struct json_object *v, const Where *where, GError **err)
 {
     return read_string(&((Strings *)s)->id, v, where, PLAN_ID_MAX, err);
 }
 
-static bool strings_prop(void *s, struct json_object *v, const char *where, GError **err)
+static bool strings_prop(void *s, struct json_object *v, const Where *where, GError **err)
 {
     return read_string(&((Strings *)s)->prop, v, where, PLAN_ID_MAX, err);
 }
 
-static bool strings_value(void *s, struct json_object *v, const char *where, GError **err)
+static bool strings_value(void *s, struct json_object *v, const Where *where, GError **err)
 {
     return read_string(&((Strings *)s)->value, v, where, PLAN_OPTION_MAX, err);
 }
 
-static bool strings_options(void *s, struct json_object *v, const char *where, GError **err)
+static bool strings_options(void *s, struct json_object *v, const Where *where, GError **err)
 {
     ((Strings *)s)->options = v;
-    return json_object_is_type(v, json_type_object) ||
-           plan_fail(err, "%s must be an object", where);
+    return json_object_is_type(v, json_type_object) || fail_at(where, err, "must be an object");
 }
 
 static void strings_clear(Strings *s)
@@ -225,7 +277,7 @@ static void strings_clear(Strings *s)
 }
 
 /* What the guest section wants follows from its devices; here only its form is checked. */
-static bool read_wanted(void *m, struct json_object *o, const char *where, GError **err)
+static bool read_wanted(void *m, struct json_object *o, const Where *where, GError **err)
 {
     static const Key keys[] = { { "kind", strings_kind }, { "id", strings_id } };
     Strings s = { NULL };
@@ -235,16 +287,15 @@ static bool read_wanted(void *m, struct json_object *o, const char *where, GErro
     return ok;
 }
 
-static bool read_part(void *m, struct json_object *o, const char *where, GError **err)
+static bool read_part(void *m, struct json_object *o, const Where *where, GError **err)
 {
     static const Key keys[] = { { "kind", strings_kind },
                                 { "id", strings_id },
                                 { "options", strings_options } };
     Strings s = { NULL };
     PlanHostPart *part;
-    bool ok =
-        read_members(o, where, keys, G_N_ELEMENTS(keys), &s, err) &&
-        ((s.kind && s.id && s.options) || plan_fail(err, "%s needs kind, id and options", where));
+    bool ok = read_members(o, where, keys, G_N_ELEMENTS(keys), &s, err) &&
+              ((s.kind && s.id && s.options) || fail_at(where, err, "needs kind, id and options"));
 
     if (ok) {
         part = g_new0(PlanHostPart, 1);
@@ -260,16 +311,16 @@ static bool read_part(void *m, struct json_object *o, const char *where, GError 
     return ok;
 }
 
-static bool read_global(void *machine, struct json_object *o, const char *where, GError **err)
+static bool read_global(void *machine, struct json_object *o, const Where *where, GError **err)
 {
     static const Key keys[] = { { "type", strings_kind },
                                 { "property", strings_prop },
                                 { "value", strings_value } };
     Strings s = { NULL };
     PlanGlobal *g;
-    bool ok = read_members(o, where, keys, G_N_ELEMENTS(keys), &s, err) &&
-              ((s.kind && s.prop && s.value) ||
-               plan_fail(err, "%s needs type, property and value", where));
+    bool ok =
+        read_members(o, where, keys, G_N_ELEMENTS(keys), &s, err) &&
+        ((s.kind && s.prop && s.value) || fail_at(where, err, "needs type, property and value"));
 
     if (ok) {
         g = g_new0(PlanGlobal, 1);
@@ -284,22 +335,22 @@ static bool read_global(void *machine, struct json_object *o, const char *where,
 
 /* --- the guest section --- */
 
-static bool guest_machine(void *m, struct json_object *v, const char *where, GError **err)
+static bool guest_machine(void *m, struct json_object *v, const Where *where, GError **err)
 {
     return read_string(&((PlanMachine *)m)->type, v, where, PLAN_ID_MAX, err);
 }
 
-static bool machine_properties(void *m, struct json_object *v, const char *where, GError **err)
+static bool machine_properties(void *m, struct json_object *v, const Where *where, GError **err)
 {
     return read_settings(((PlanMachine *)m)->settings, v, where, err);
 }
 
-static bool guest_cpu(void *m, struct json_object *v, const char *where, GError **err)
+static bool guest_cpu(void *m, struct json_object *v, const Where *where, GError **err)
 {
     return read_string(&((PlanMachine *)m)->cpu, v, where, PLAN_NAME_MAX * 4, err);
 }
 
-static bool guest_cpus(void *m, struct json_object *v, const char *where, GError **err)
+static bool guest_cpus(void *m, struct json_object *v, const Where *where, GError **err)
 {
     uint64_t cpus;
 
@@ -310,27 +361,27 @@ static bool guest_cpus(void *m, struct json_object *v, const char *where, GError
     return true;
 }
 
-static bool guest_ram(void *m, struct json_object *v, const char *where, GError **err)
+static bool guest_ram(void *m, struct json_object *v, const Where *where, GError **err)
 {
     return read_number(&((PlanMachine *)m)->ram_size, v, where, 1ull << 52, err);
 }
 
-static bool guest_devices(void *m, struct json_object *v, const char *where, GError **err)
+static bool guest_devices(void *m, struct json_object *v, const Where *where, GError **err)
 {
     return read_list(v, where, PLAN_DEVICES_MAX, read_device, m, err);
 }
 
-static bool guest_parts(void *m, struct json_object *v, const char *where, GError **err)
+static bool guest_parts(void *m, struct json_object *v, const Where *where, GError **err)
 {
     return read_list(v, where, PLAN_DEVICES_MAX, read_wanted, m, err);
 }
 
-static bool guest_globals(void *m, struct json_object *v, const char *where, GError **err)
+static bool guest_globals(void *m, struct json_object *v, const Where *where, GError **err)
 {
     return read_list(v, where, PLAN_GLOBALS_MAX, read_global, m, err);
 }
 
-static bool read_guest(void *m, struct json_object *o, const char *where, GError **err)
+static bool read_guest(void *m, struct json_object *o, const Where *where, GError **err)
 {
     static const Key keys[] = {
         { "machine", guest_machine }, { "properties", machine_properties },
@@ -379,13 +430,13 @@ typedef struct HostReader {
     PlanDevice *d;     /* that of the entry being read */
 } HostReader;
 
-static bool host_device_name(void *reader, struct json_object *v, const char *where, GError **err)
+static bool host_device_name(void *reader, struct json_object *v, const Where *where, GError **err)
 {
     HostReader *r = reader;
     g_autofree char *quoted = NULL;
     const char *name;
 
-    if (!plan_json_string(v, where, PLAN_NAME_MAX, &name, err)) {
+    if (!string_at(where, v, PLAN_NAME_MAX, &name, err)) {
         return false;
     }
     if (!r->names) {
@@ -397,18 +448,21 @@ static bool host_device_name(void *reader, struct json_object *v, const char *wh
         }
     }
     r->d = g_hash_table_lookup(r->names, name);
-    quoted = plan_quote(name);
-    return r->d || plan_fail(err, "%s: the guest section has no device %s", where, quoted);
+    if (!r->d) {
+        quoted = plan_quote(name);
+        return fail_at(where, err, "is %s, which the guest section does not have", quoted);
+    }
+    return true;
 }
 
-static bool host_device_properties(void *reader, struct json_object *v, const char *where,
+static bool host_device_properties(void *reader, struct json_object *v, const Where *where,
                                    GError **err)
 {
     HostReader *r = reader;
     g_autoptr(GPtrArray) settings = g_ptr_array_new_with_free_func(plan_setting_free);
 
     if (!r->d) {
-        return plan_fail(err, "%s must come after the device's name", where);
+        return fail_at(where, err, "must come after the device's name");
     }
     if (!read_settings(settings, v, where, err)) {
         return false;
@@ -421,7 +475,7 @@ static bool host_device_properties(void *reader, struct json_object *v, const ch
     return true;
 }
 
-static bool read_host_device(void *reader, struct json_object *o, const char *where, GError **err)
+static bool read_host_device(void *reader, struct json_object *o, const Where *where, GError **err)
 {
     static const Key keys[] = { { "device", host_device_name },
                                 { "properties", host_device_properties } };
@@ -430,7 +484,7 @@ static bool read_host_device(void *reader, struct json_object *o, const char *wh
     return read_members(o, where, keys, G_N_ELEMENTS(keys), reader, err);
 }
 
-static bool host_devices(void *m, struct json_object *v, const char *where, GError **err)
+static bool host_devices(void *m, struct json_object *v, const Where *where, GError **err)
 {
     HostReader r = { .m = m };
     bool ok = read_list(v, where, PLAN_DEVICES_MAX, read_host_device, &r, err);
@@ -441,17 +495,17 @@ static bool host_devices(void *m, struct json_object *v, const char *where, GErr
     return ok;
 }
 
-static bool host_properties(void *machine, struct json_object *v, const char *where, GError **err)
+static bool host_properties(void *machine, struct json_object *v, const Where *where, GError **err)
 {
     return read_settings(((PlanMachine *)machine)->settings, v, where, err);
 }
 
-static bool host_parts(void *m, struct json_object *v, const char *where, GError **err)
+static bool host_parts(void *m, struct json_object *v, const Where *where, GError **err)
 {
     return read_list(v, where, PLAN_PARTS_MAX, read_part, m, err);
 }
 
-static bool read_host(void *m, struct json_object *o, const char *where, GError **err)
+static bool read_host(void *m, struct json_object *o, const Where *where, GError **err)
 {
     static const Key keys[] = { { "properties", host_properties },
                                 { "devices", host_devices },
@@ -460,12 +514,12 @@ static bool read_host(void *m, struct json_object *o, const char *where, GError 
     return read_members(o, where, keys, G_N_ELEMENTS(keys), m, err);
 }
 
-static bool read_format(void *m, struct json_object *v, const char *where, GError **err)
+static bool read_format(void *m, struct json_object *v, const Where *where, GError **err)
 {
     return (json_object_is_type(v, json_type_int) && json_object_get_int64(v) == PLAN_FORMAT) ||
-           plan_fail(err, "%s is %s: this build reads format %d", where,
-                     json_object_is_type(v, json_type_int) ? "another number" : "no number",
-                     PLAN_FORMAT);
+           fail_at(where, err, "is %s: this build reads format %d",
+                   json_object_is_type(v, json_type_int) ? "another number" : "no number",
+                   PLAN_FORMAT);
 }
 
 /* The two sections in the order guest, host, whatever the file's. */
@@ -474,6 +528,7 @@ PlanMachine *plan_from_json(struct json_object *o, GError **err)
     static const Key keys[] = { { "backplane-machine", read_format },
                                 { "guest", read_guest },
                                 { "host", read_host } };
+    const Where top = { NULL, "the description", 0 };
     PlanMachine *m = NULL;
     struct json_object *section;
 
@@ -485,14 +540,14 @@ PlanMachine *plan_from_json(struct json_object *o, GError **err)
     }
     json_object_object_foreach(o, name, value)
     {
-        if (!find_key(keys, G_N_ELEMENTS(keys), name, "the description", err)) {
+        if (!find_key(keys, G_N_ELEMENTS(keys), name, &top, err)) {
             return NULL;
         }
     }
     m = plan_machine_new();
     for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
         if (json_object_object_get_ex(o, keys[i].name, &section) &&
-            !keys[i].read(m, section, keys[i].name, err)) {
+            !keys[i].read(m, section, &(Where){ NULL, keys[i].name, 0 }, err)) {
             plan_machine_free(m);
             return NULL;
         }

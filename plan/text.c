@@ -105,24 +105,22 @@ char *plan_suggest(const char *wrong, const char *(*name)(const void *table, siz
     return nearest ? g_strdup_printf(" (did you mean '%s'?)", nearest) : g_strdup("");
 }
 
-bool plan_json_string(struct json_object *o, const char *what, size_t max, const char **text,
-                      GError **err)
+bool plan_json_string(struct json_object *o, size_t max, const char **text, GError **err)
 {
     size_t len;
 
     if (!json_object_is_type(o, json_type_string)) {
-        return plan_fail(err, "%s must be a string", what);
+        return plan_fail(err, "must be a string");
     }
     *text = json_object_get_string(o);
     len = (size_t)json_object_get_string_len(o);
     if (strlen(*text) != len) {
-        return plan_fail(err, "%s must not contain a NUL character", what);
+        return plan_fail(err, "must not contain a NUL character");
     }
-    return len <= max ||
-           plan_fail(err, "%s is %zu bytes long: at most %zu are taken", what, len, max);
+    return len <= max || plan_fail(err, "is %zu bytes long: at most %zu are taken", len, max);
 }
 
-bool plan_json_scalar(struct json_object *o, const char *what, char **text, GError **err)
+bool plan_json_scalar(struct json_object *o, char **text, GError **err)
 {
     const char *string;
 
@@ -138,13 +136,13 @@ bool plan_json_scalar(struct json_object *o, const char *what, char **text, GErr
         *text = g_strdup(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
         return true;
     case json_type_string:
-        if (!plan_json_string(o, what, PLAN_OPTION_MAX, &string, err)) {
+        if (!plan_json_string(o, PLAN_OPTION_MAX, &string, err)) {
             return false;
         }
         *text = g_strdup(string);
         return true;
     default:
-        return plan_fail(err, "%s must be a plain value, not an object or a list", what);
+        return plan_fail(err, "must be a plain value, not an object or a list");
     }
 }
 
