@@ -4,7 +4,10 @@
  */
 #include "internal.h"
 
+#include <string.h>
+
 #include "block/block.h"
+#include "net/net.h"
 
 static const char *arg_str(struct json_object *args, const char *key)
 {
@@ -23,13 +26,13 @@ static struct json_object *blockdev_del(Machine *m, struct json_object *args, GE
     return NULL;
 }
 
-static struct json_object *netdev_add(Machine *m, struct json_object *args, GError **err)
+static struct json_object *add_netdev(Machine *m, struct json_object *args, GError **err)
 {
     monitor_host(m)->host_add(m, "netdev", args, err);
     return NULL;
 }
 
-static struct json_object *netdev_del(Machine *m, struct json_object *args, GError **err)
+static struct json_object *del_netdev(Machine *m, struct json_object *args, GError **err)
 {
     monitor_host(m)->host_del(m, "netdev", arg_str(args, "id"), err);
     return NULL;
@@ -74,6 +77,17 @@ static struct json_object *resize(Machine *m, struct json_object *args, GError *
     return NULL;
 }
 
+static struct json_object *set_link(Machine *m, struct json_object *args, GError **err)
+{
+    netdev_set_link(m, arg_str(args, "name"),
+                    json_object_get_boolean(json_object_object_get(args, "up")), err);
+    return NULL;
+}
+
+static const QmpArg link_args[] = {
+    { "name", QMP_STR, false, "id of the back end or of its device" },
+    { "up", QMP_BOOL, false, "whether the cable is plugged" },
+};
 static const QmpArg blockdev_args[] = {
     { "driver", QMP_STR, false, "kind of node" },
     { "node-name", QMP_STR, false, "its name" },
@@ -100,9 +114,10 @@ static const QmpCommand commands[] = {
       "null" },
     { "blockdev-del", "Remove a disk back end nobody uses", blockdev_del, LIST(node_args),
       .returns = "null" },
-    { "netdev_add", "Create a network back end", netdev_add, LIST(netdev_args), QMP_ANY_ARGS,
+    { "netdev_add", "Create a network back end", add_netdev, LIST(netdev_args), QMP_ANY_ARGS,
       "null" },
-    { "netdev_del", "Remove a network back end", netdev_del, LIST(id_args), .returns = "null" },
+    { "netdev_del", "Remove a network back end", del_netdev, LIST(id_args), .returns = "null" },
+    { "set_link", "Plug or pull a network cable", set_link, LIST(link_args), .returns = "null" },
     { "object-add", "Create a host object", object_add, LIST(object_args), QMP_ANY_ARGS, "null" },
     { "object-del", "Remove a host object nobody uses", object_del, LIST(id_args),
       .returns = "null" },
@@ -126,7 +141,56 @@ static void hmp_block(Machine *m, const char *args, GString *out)
     json_object_put(list);
 }
 
+static void show_netdev(void *opaque, Netdev *n)
+{
+    g_autofree char *text = netdev_info(n);
+
+    g_string_append_printf(opaque, "%s%s", text, g_str_has_suffix(text, "\n") ? "" : "\n");
+}
+
+static void hmp_network(Machine *m, const char *args, GString *out)
+{
+    netdev_foreach(m, show_netdev, out);
+}
+
+static void hmp_netdev_add(Machine *m, const char *args, GString *out)
+{
+    g_autoptr(GError) err = NULL;
+    struct json_object *o = plan_options_parse(args, "type", &err);
+
+    if (!o || !monitor_host(m)->host_add(m, "netdev", o, &err)) {
+        g_string_append_printf(out, "Error: %s\n", err->message);
+    }
+    json_object_put(o);
+}
+
+static void hmp_netdev_del(Machine *m, const char *args, GString *out)
+{
+    g_autoptr(GError) err = NULL;
+
+    if (!monitor_host(m)->host_del(m, "netdev", args, &err)) {
+        g_string_append_printf(out, "Error: %s\n", err->message);
+    }
+}
+
+static void hmp_set_link(Machine *m, const char *args, GString *out)
+{
+    g_auto(GStrv) words = g_strsplit(args, " ", 2);
+    g_autoptr(GError) err = NULL;
+    bool up = words[0] && words[1] && strcmp(words[1], "on") == 0;
+
+    if (!words[0] || !words[1] || (!up && strcmp(words[1], "off") != 0)) {
+        g_string_append(out, "Error: use set_link NAME on|off\n");
+    } else if (!netdev_set_link(m, words[0], up, &err)) {
+        g_string_append_printf(out, "Error: %s\n", err->message);
+    }
+}
+
 static const HmpCommand hmp_commands[] = {
+    { "info network", "", "show the network back ends", hmp_network },
+    { "netdev_add", "KIND,id=ID[,...]", "create a network back end", hmp_netdev_add },
+    { "netdev_del", "ID", "remove a network back end", hmp_netdev_del },
+    { "set_link", "NAME on|off", "plug or pull a network cable", hmp_set_link },
     { "info block", "", "show the disks", hmp_block },
 };
 
