@@ -122,6 +122,10 @@ bool process_write_pidfile(Session *s, GError **err);
 bool process_follow_parent(GError **err);
 
 /* --- startup.c --- */
+/* The command line, up to the complete description (or what -show prints). */
+bool session_prepare(Session *s, int argc, char **argv, GError **err);
+/* The machine and all that serves it; its lock is held. Once. */
+bool session_start(Session *s, GError **err);
 /* Everything, from the command line to the exit status. */
 int session_run(Session *s, int argc, char **argv);
 

@@ -234,10 +234,11 @@ static const struct {
     const char *name;
     bool (*run)(Session *s, GError **err);
 } shows[] = {
-    { "catalog-c", show_catalog_c },
-    { "default-machine", show_default }, { "machines", show_machines }, { "pci-slots", show_slots },
-    { "machine", show_machine },         { "catalog", show_catalog },   { "state", show_state },
-    { "options", show_options },         { "commands", show_commands },
+    { "catalog-c", show_catalog_c }, { "default-machine", show_default },
+    { "machines", show_machines },   { "pci-slots", show_slots },
+    { "machine", show_machine },     { "catalog", show_catalog },
+    { "state", show_state },         { "options", show_options },
+    { "commands", show_commands },
 };
 
 bool show(Session *s, GError **err)

@@ -309,7 +309,7 @@ static bool choose_accel(Session *s, GError **err)
     return false;
 }
 
-static bool start(Session *s, GError **err)
+bool session_start(Session *s, GError **err)
 {
     if ((s->log_file && !log_to_file(s->log_file, err)) ||
         (s->log_items && !log_set(s->log_items, err)) ||
@@ -335,16 +335,18 @@ static bool start(Session *s, GError **err)
     return migration_await(s, err) && open_qtest(s, err);
 }
 
+bool session_prepare(Session *s, int argc, char **argv, GError **err)
+{
+    return options_parse(s, argc, argv, err) && (s->mode == MODE_DONE || resolve(s, err));
+}
+
 int session_run(Session *s, int argc, char **argv)
 {
     g_autoptr(GError) err = NULL;
-    bool ok = options_parse(s, argc, argv, &err);
+    bool ok = session_prepare(s, argc, argv, &err);
 
     if (ok && s->mode == MODE_RUN) {
-        ok = resolve(s, &err);
-    }
-    if (ok && s->mode == MODE_RUN) {
-        ok = start(s, &err);
+        ok = session_start(s, &err);
     }
     if (!ok) {
         g_printerr("%s: %s\n", s->program, err->message);
