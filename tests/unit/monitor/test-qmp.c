@@ -33,6 +33,18 @@ static const PlanMachine *get_description(Machine *m)
     return NULL;
 }
 
+static bool host_add(Machine *m, const char *kind, struct json_object *options, GError **err)
+{
+    g_set_error(err, QMP_ERROR, QMP_GENERIC_ERROR, "no %s here", kind);
+    return false;
+}
+
+static bool host_del(Machine *m, const char *kind, const char *id, GError **err)
+{
+    g_set_error(err, QMP_ERROR, QMP_GENERIC_ERROR, "no %s named %s", kind, id);
+    return false;
+}
+
 static bool do_cont(Machine *m, GError **err)
 {
     machine_set_state(m, RUN_RUNNING);
@@ -55,6 +67,8 @@ static void rig_init(Rig *r, bool control)
     r->host = (MonitorHost){ .name = "guest1",
                              .description = get_description,
                              .catalog = get_catalog,
+                             .host_add = host_add,
+                             .host_del = host_del,
                              .cont = do_cont,
                              .stop = do_stop };
     r->m->host = &r->host;
