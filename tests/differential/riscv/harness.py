@@ -85,7 +85,7 @@ def missing(commands):
 
 def add_options(parser):
     """The options both tests have."""
-    default = os.path.join(ROOT, "build", "system", "backplane-system-riscv64")
+    default = os.path.join(ROOT, "build", "backplane-system-riscv64")
     parser.add_argument("--seed", default="1", metavar="S", help="any text (default %(default)s)")
     parser.add_argument("--emulator", default=os.environ.get("BACKPLANE_SYSTEM", default),
                         metavar="COMMAND", help="default: %(default)s, or $BACKPLANE_SYSTEM")
