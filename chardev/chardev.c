@@ -66,6 +66,62 @@ static void hang_up(Chardev *c)
     }
 }
 
+static void keep_passed(Chardev *c, const int *fds, size_t n)
+{
+    g_mutex_lock(&c->out_lock);
+    for (size_t i = 0; i < n; i++) {
+        if (c->n_passed < CHARDEV_PASSED) {
+            c->passed[c->n_passed++] = fds[i];
+        } else {
+            close(fds[i]);
+        }
+    }
+    g_mutex_unlock(&c->out_lock);
+}
+
+int chardev_take_passed_fd(Chardev *c)
+{
+    int fd = -1;
+
+    g_mutex_lock(&c->out_lock);
+    if (c->n_passed) {
+        fd = c->passed[0];
+        memmove(c->passed, c->passed + 1, --c->n_passed * sizeof(int));
+    }
+    g_mutex_unlock(&c->out_lock);
+    return fd;
+}
+
+/* read(), and what a unix socket carries beside the bytes. */
+static ssize_t read_input(Chardev *c, int fd, uint8_t *buf, size_t len)
+{
+    union {
+        struct cmsghdr align;
+        uint8_t bytes[CMSG_SPACE(CHARDEV_PASSED * sizeof(int))];
+    } control;
+    struct iovec iov = { buf, len };
+    struct msghdr msg = { .msg_iov = &iov,
+                          .msg_iovlen = 1,
+                          .msg_control = control.bytes,
+                          .msg_controllen = sizeof(control.bytes) };
+    ssize_t n;
+
+    if (!c->is_socket) {
+        return read(fd, buf, len);
+    }
+    n = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC);
+    for (struct cmsghdr *h = n >= 0 ? CMSG_FIRSTHDR(&msg) : NULL; h; h = CMSG_NXTHDR(&msg, h)) {
+        if (h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS) {
+            int fds[CHARDEV_PASSED];
+            size_t count = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+            memcpy(fds, CMSG_DATA(h), count * sizeof(int));
+            keep_passed(c, fds, count);
+        }
+    }
+    return n;
+}
+
 static gboolean on_readable(gint fd, GIOCondition cond, gpointer opaque)
 {
     Chardev *c = opaque;
@@ -77,7 +133,7 @@ static gboolean on_readable(gint fd, GIOCondition cond, gpointer opaque)
         chardev_unwatch(&c->in_watch);
         return G_SOURCE_REMOVE;
     }
-    n = read(fd, buf, MIN(room, sizeof(buf)));
+    n = read_input(c, fd, buf, MIN(room, sizeof(buf)));
     if (n > 0) {
         c->front.read(c->front.opaque, buf, (size_t)n);
         return G_SOURCE_CONTINUE;
@@ -268,6 +324,9 @@ void chardev_drop_fds(Chardev *c)
         close(c->fd_out);
     }
     c->fd_in = c->fd_out = -1;
+    while (c->n_passed) {
+        close(c->passed[--c->n_passed]);
+    }
     c->open = false;
     g_byte_array_set_size(c->out, 0);
     c->out_sent = 0;

@@ -25,6 +25,8 @@ typedef struct ChardevKind {
     void (*new_context)(Chardev *c); /* watches of the kind's own move to c->context */
 } ChardevKind;
 
+#define CHARDEV_PASSED 8
+
 struct Chardev {
     const ChardevKind *kind;
     Machine *machine;
@@ -36,6 +38,9 @@ struct Chardev {
     bool is_socket;
     GSource *in_watch;
     int log_fd; /* -1: no log file */
+    /* descriptors that a unix socket's peer passed and nobody took; under out_lock */
+    int passed[CHARDEV_PASSED];
+    unsigned n_passed;
     /* output, under out_lock since any thread may write */
     GMutex out_lock;
     GByteArray *out; /* waiting for the descriptor; the first out_sent bytes are gone */

@@ -31,6 +31,8 @@ struct Monitor {
 /* m->monitors */
 typedef struct MonitorSet {
     GPtrArray *all; /* Monitor* */
+    Monitor *current; /* whose request the main loop carries out */
+    GHashTable *fds;  /* name -> descriptor + 1, from getfd; NULL until the first */
     GThread *thread;
     GMainContext *context; /* of the thread */
     GMainLoop *loop;
@@ -47,6 +49,6 @@ bool qmp_is_oob(struct json_object *request);
 void qmp_set_error(GError **err, QmpErrorClass cls, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
 
 extern const CommandTable qmp_session_table, machine_table, qom_table, device_table, pci_table,
-    chardev_table, host_table, info_table, migration_table;
+    chardev_table, host_table, info_table, migration_table, fd_table;
 
 #endif

@@ -271,7 +271,15 @@ struct json_object *qmp_answer(Monitor *mon, struct json_object *request, bool i
         if (c && !mon->negotiated && strcmp(r.name, "qmp_capabilities") == 0) {
             result = negotiate(mon, &r, &err);
         } else if (may_run(mon, &r, c, &err)) {
+            MonitorSet *set = in_thread ? NULL : mon->machine->monitors;
+
+            if (set) {
+                set->current = mon;
+            }
             result = qmp_call(mon->machine, c, r.args, &err);
+            if (set) {
+                set->current = NULL;
+            }
         }
     }
     if (result) {

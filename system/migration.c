@@ -13,6 +13,7 @@
 #include "accel/accel.h"
 #include "block/block.h"
 #include "migration/migration.h"
+#include "monitor/monitor.h"
 
 /* --- the machine --- */
 
@@ -145,6 +146,11 @@ void migration_note_given(Session *s)
                      s->plan->cpus || s->plan->ram_size || s->machine_config;
 }
 
+static int take_fd(void *opaque, const char *name)
+{
+    return monitor_take_fd(((Session *)opaque)->m, name);
+}
+
 static bool disks_take(void *opaque, GError **err)
 {
     return block_activate_all(((Session *)opaque)->m, err);
@@ -165,6 +171,7 @@ void migration_create(Session *s)
         .build = hook_build,
         .loaded = hook_loaded,
         .discard = hook_discard,
+        .take_fd = take_fd,
         .disks_release = disks_release,
         .disks_take = disks_take,
     };

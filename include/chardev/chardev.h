@@ -58,6 +58,9 @@ const char *chardev_describe(const Chardev *c);
  * there), or on the default one again (NULL). False for a mux, which stays on the main loop.
  * chardev_write() may be called from any thread. */
 bool chardev_set_context(Chardev *c, GMainContext *context);
+/* The oldest descriptor that the peer of a unix socket passed and nobody took; the caller's. -1:
+ * none. At most 8 wait; more are closed. */
+int chardev_take_passed_fd(Chardev *c);
 /* One line a kind, for -chardev help. g_free. */
 char *chardev_help(void);
 /* Write out what is buffered, waiting at most timeout_ms (end of the process). */

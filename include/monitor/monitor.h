@@ -25,6 +25,10 @@ void monitor_close_all(Machine *m);
  * Lock. Fits MachineHooks.event with the machine as opaque. */
 void monitor_event(void *machine, const char *name, struct json_object *data);
 
+/* The descriptor that a client passed and named with getfd; the caller's. -1: there is none of
+ * that name. Lock. */
+int monitor_take_fd(Machine *m, const char *name);
+
 /* One HMP command line, without a session: the answer, g_free. Lock. */
 char *hmp_run(Machine *m, const char *line);
 

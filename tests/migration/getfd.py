@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Migrate over descriptors passed with getfd, as management software does: a socket and a pipe."""
+import json
+import os
+import socket
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from machine import Machine, QmpError  # noqa: E402
+
+QUIET = open(os.devnull, "wb")
+ADDRESS, MARK = 0x80200000, 0x0123456789abcdef
+
+
+def getfd(machine, fd, name):
+    """Pass a descriptor and name it."""
+    request = {"execute": "getfd", "arguments": {"fdname": name}}
+    socket.send_fds(machine.qmp, [json.dumps(request).encode() + b"\n"], [fd])
+    answer = machine.receive()
+    assert "return" in answer, answer
+
+
+def guest(*args):
+    """A small machine, or one that waits."""
+    return Machine(*(args or ("-M", "virt", "-m", "8", "-device", "edu,addr=3")), stderr=QUIET)
+
+
+def over_socket():
+    """Both ends are given one side of a socket pair."""
+    ours, theirs = socket.socketpair()
+    with guest() as a, guest("-incoming", "defer") as b:
+        a.write(ADDRESS, 8, MARK)
+        getfd(a, ours.fileno(), "out")
+        getfd(b, theirs.fileno(), "in")
+        ours.close()
+        theirs.close()
+        b.command("migrate-incoming", uri="fd:in")
+        a.command("migrate", uri="fd:out")
+        assert a.wait("completed", "failed")["status"] == "completed", a.command("query-migrate")
+        b.wait("completed")
+        assert b.read(ADDRESS, 8) == MARK
+        try:
+            a.command("migrate", uri="fd:out")
+            raise AssertionError("a used name is still there")
+        except QmpError:
+            pass
+
+
+def over_file():
+    """The source is given an open file, as a saving manager does."""
+    with tempfile.NamedTemporaryFile() as f, guest() as a:
+        a.write(ADDRESS, 8, MARK)
+        getfd(a, f.fileno(), "migrate")
+        a.command("migrate", uri="fd:migrate")
+        assert a.wait("completed", "failed")["status"] == "completed", a.command("query-migrate")
+        with guest("-incoming", f"file:{f.name}") as b:
+            assert b.wait("completed", "failed")["status"] == "completed"
+            assert b.read(ADDRESS, 8) == MARK
+
+
+def errors():
+    """No descriptor, a bad name, a name that is not there."""
+    with guest() as a:
+        for command, arguments, words in (
+                ("getfd", {"fdname": "x"}, "SCM_RIGHTS"),
+                ("closefd", {"fdname": "x"}, "not found"),
+                ("migrate", {"uri": "fd:x"}, "no such descriptor")):
+            try:
+                a.command(command, **arguments)
+                raise AssertionError(f"{command} succeeded")
+            except QmpError as error:
+                assert words in str(error), error
+        with open(os.devnull, "wb") as f:
+            getfd(a, f.fileno(), "x")
+            a.command("closefd", fdname="x")
+
+
+def main():
+    """Run all three."""
+    over_socket()
+    over_file()
+    errors()
+    print("getfd: ok")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
