@@ -6,5 +6,6 @@
 
 const CommandTable *const command_tables[] = {
     &qmp_session_table, &machine_table, &device_table,    &qom_table, &pci_table, &chardev_table,
-    &host_table,        &info_table,    &migration_table, &fd_table,  NULL,
+    &host_table,        &info_table,    &migration_table, &fd_table,  &unplug_table,
+    NULL,
 };

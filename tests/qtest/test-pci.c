@@ -217,6 +217,33 @@ static void test_query(void)
     qtest_end(q);
 }
 
+/* A guest that never answers, one that does, and a card pulled out. */
+static void test_unplug(void)
+{
+    QTest *q =
+        qtest_start("-M virt -device pcie-root-port,id=p0,addr=1 -device ticker,id=t,bus=p0");
+    struct json_object *jobs;
+    uint8_t exp = pci_find_cap(q, 0, 1, 0, 0x10);
+
+    pci_write(q, 0, 1, 0, exp + 0x18, 2, 0x01c0); /* power on, indicator on */
+    json_object_put(qmp_return(q, "{'execute':'unplug-request','arguments':"
+                                  "{'id':'t','timeout':100}}"));
+    g_assert_cmphex(pci_read(q, 0, 1, 0, exp + 0x1a, 2) & 1, ==, 1); /* attention button */
+    qtest_clock_step(q, 100000000);
+    json_object_put(qmp_event(q, "DEVICE_UNPLUG_GUEST_ERROR"));
+    jobs = qmp_return(q, "{'execute':'query-unplug-jobs'}");
+    g_assert_nonnull(strstr(json_object_to_json_string(jobs), "timed-out"));
+    json_object_put(jobs);
+    json_object_put(qmp_return(q, "{'execute':'device_del','arguments':{'id':'t'}}"));
+    pci_write(q, 0, 1, 0, exp + 0x18, 2, 0x07c0); /* the guest switches the slot off */
+    json_object_put(qmp_event(q, "DEVICE_DELETED"));
+    json_object_put(qmp_return(q, "{'execute':'device_add','arguments':"
+                                  "{'driver':'ticker','id':'t2','bus':'p0'}}"));
+    json_object_put(qmp_return(q, "{'execute':'unplug-force','arguments':{'id':'t2'}}"));
+    json_object_put(qmp_event(q, "DEVICE_DELETED"));
+    qtest_end(q);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -227,5 +254,6 @@ int main(int argc, char **argv)
     g_test_add_func("/pci/edu", test_edu);
     g_test_add_func("/pci/capabilities", test_capabilities);
     g_test_add_func("/pci/query", test_query);
+    g_test_add_func("/pci/unplug", test_unplug);
     return g_test_run();
 }

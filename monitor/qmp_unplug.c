@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Unplugging as a job: what is under way, giving it up, and pulling a device out unasked.
+ */
+#include "internal.h"
+
+#include "hw/pci/port.h"
+
+static PCIDevice *find_function(Machine *m, struct json_object *args, GError **err)
+{
+    const char *id = json_object_get_string(json_object_object_get(args, "id"));
+    Device *dev = *id == '/' ? device_find_path(m, id) : device_find_id(m, id);
+
+    if (!dev || dev->type->kind != &pci_device_kind) {
+        qmp_set_error(err, dev ? QMP_GENERIC_ERROR : QMP_DEVICE_NOT_FOUND,
+                      dev ? "Device '%s' is not a PCI function" : "Device '%s' not found", id);
+        return NULL;
+    }
+    return (PCIDevice *)dev;
+}
+
+static struct json_object *unplug_force(Machine *m, struct json_object *args, GError **err)
+{
+    PCIDevice *d = find_function(m, args, err);
+
+    if (d) {
+        pci_unplug_force(d, err);
+    }
+    return NULL;
+}
+
+static struct json_object *unplug_cancel(Machine *m, struct json_object *args, GError **err)
+{
+    PCIDevice *d = find_function(m, args, err);
+
+    if (d) {
+        pci_unplug_cancel(d, err);
+    }
+    return NULL;
+}
+
+static struct json_object *unplug_request(Machine *m, struct json_object *args, GError **err)
+{
+    PCIDevice *d = find_function(m, args, err);
+
+    if (d) {
+        pci_unplug_request(d, json_object_get_uint64(json_object_object_get(args, "timeout")), err);
+    }
+    return NULL;
+}
+
+static struct json_object *query_jobs(Machine *m, struct json_object *args, GError **err)
+{
+    return pci_unplug_query(m);
+}
+
+static const QmpArg id_args[] = { { "id", QMP_STR, false, "id or path of the device" } };
+static const QmpArg request_args[] = {
+    { "id", QMP_STR, false, "id or path of the device" },
+    { "timeout", QMP_INT, false, "ms of guest time until the request counts as ignored; 0: none" },
+};
+
+static const QmpCommand commands[] = {
+    { "query-unplug-jobs", "Slots whose device was asked to go, and how far that is", query_jobs,
+      .returns = "array" },
+    { "unplug-request", "Like device_del, with a deadline", unplug_request, LIST(request_args),
+      .returns = "null" },
+    { "unplug-cancel", "Give up the unplug of a device", unplug_cancel, LIST(id_args),
+      .returns = "null" },
+    { "unplug-force", "Take a device out of its slot without asking the guest", unplug_force,
+      LIST(id_args), .returns = "null" },
+};
+
+static void hmp_jobs(Machine *m, const char *args, GString *out)
+{
+    struct json_object *list = pci_unplug_query(m);
+
+    for (size_t i = 0; i < json_object_array_length(list); i++) {
+        struct json_object *job = json_object_array_get_idx(list, i);
+
+        g_string_append_printf(out, "%s: %s (port %s)\n",
+                               json_object_get_string(json_object_object_get(job, "device")),
+                               json_object_get_string(json_object_object_get(job, "state")),
+                               json_object_get_string(json_object_object_get(job, "port")));
+    }
+    json_object_put(list);
+}
+
+static const HmpCommand hmp_commands[] = {
+    { "info unplug", "", "unplug jobs and how far they are", hmp_jobs },
+};
+
+const CommandTable unplug_table = { LIST(commands), LIST(hmp_commands) };
