@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the fuzz targets of the PCI core share: inputs read as operations, a small topology, and
+ * what must hold whatever was done to it.
+ */
+#ifndef FUZZ_PCI_H
+#define FUZZ_PCI_H
+
+#define FIXTURE_WITH_TYPES
+#include "tests/unit/hw/pci/pci-fixture.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* The input, consumed from the front; zeroes behind its end. */
+typedef struct Input {
+    const uint8_t *data;
+    size_t left;
+} Input;
+
+static inline uint64_t take(Input *in, unsigned bytes)
+{
+    uint64_t v = 0;
+
+    for (unsigned i = 0; i < bytes && in->left; i++, in->left--) {
+        v |= (uint64_t)*in->data++ << 8 * i;
+    }
+    return v;
+}
+
+static inline const PCIDeviceType *fuzz_type(const char *name)
+{
+    const DeviceType *t = device_type_find(name);
+
+    g_assert(t);
+    return (const PCIDeviceType *)t;
+}
+
+/* 01.0 a root port with an edu behind it, 02.0 a ticker, 03.0 a bridge with a ticker behind it. */
+static inline void fuzz_grow(Fixture *f)
+{
+    fixture_init(f);
+    plug(f, fuzz_type("pcie-root-port"), "pcie.0", "rp", PCI_DEVFN(1, 0), NULL);
+    plug(f, fuzz_type("edu"), "rp", "edu", 0, NULL);
+    plug(f, fuzz_type("ticker"), "pcie.0", "t0", PCI_DEVFN(2, 0), NULL);
+    plug(f, fuzz_type("pci-bridge"), "pcie.0", "br", PCI_DEVFN(3, 0), NULL);
+    plug(f, fuzz_type("ticker"), "br", "t1", PCI_DEVFN(1, 0), NULL);
+    set_cfg(f, PCI_DEVFN(1, 0), PCI_PRIMARY_BUS, 4, 0x010100);
+    set_cfg(f, PCI_DEVFN(3, 0), PCI_PRIMARY_BUS, 4, 0x020200);
+}
+
+static inline bool fuzz_sound(void *opaque, PCIDevice *d)
+{
+    const PCIConfig *c = &d->config;
+
+    for (unsigned at = 0; at < c->size; at++) {
+        g_assert(!(pci_config_mask(c, PCI_WMASK, at) & pci_config_mask(c, PCI_W1CMASK, at)));
+        if (at >= 0x40) {
+            g_assert(!pci_config_mask(c, PCI_USED, at) == !pci_config_entry_at(c, at));
+        }
+    }
+    for (size_t row = 0; row < pci_type(d)->n_caps; row++) {
+        const PCICapDesc *desc = &pci_type(d)->caps[row];
+
+        if (d->cap_pos[row]) {
+            g_assert(pci_config_entry_at(c, d->cap_pos[row])->id == desc->id);
+        }
+    }
+    return true;
+}
+
+static inline void fuzz_end(Fixture *f)
+{
+    while (g_main_context_iteration(NULL, FALSE)) {
+    }
+    pci_bus_walk(&f->host.root, true, fuzz_sound, NULL);
+    mem_check(&f->host.root.mem);
+    mem_check(&f->host.root.io);
+    fixture_fini(f);
+}
+
+#endif
