@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the PCI core costs in process: enabling decode, toggling it, config reads, reset, plugging,
+ * and memory, among N functions; then a full segment enumerated, sized and programmed. Prints
+ * figures; passes or fails on none. Arguments: the values of N (default 30 300 3000 10000).
+ */
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tests/unit/hw/pci/pci-fixture.h"
+
+typedef struct Leaf {
+    PCIDevice pci;
+    uint32_t reg;
+} Leaf;
+
+typedef struct Port {
+    PCIBridge br;
+} Port;
+
+static const RegDesc regs[] = { REG32(Leaf, reg, 0, .rw = ~0u) };
+static const PCIBarDesc bars[] = {
+    { .index = 0, .kind = PCI_BAR_MEM32, .size = 0x1000, .regs = LIST(regs) },
+};
+static const PCICapDesc caps[] = { PCI_CAP_PM_D3, PCI_CAP_MSI(1, true, false), PCI_CAP_ENDPOINT };
+static const PCIDeviceType leaf_type = {
+    .base = { .name = "leaf", .kind = &pci_device_kind, .size = sizeof(Leaf) },
+    .vendor = 0x1234,
+    .bars = LIST(bars),
+    .caps = LIST(caps),
+    .n_irqs = 1,
+};
+static const PCIDeviceType port_type = {
+    .base = { .name = "port", .kind = &pci_device_kind, .size = sizeof(Port) },
+    .role = PLAN_PCI_ROOT_PORT,
+};
+
+enum { PER_BUS = 256 };
+
+static double now_us(void)
+{
+    return g_get_monotonic_time();
+}
+
+static size_t heap(void)
+{
+    return mallinfo2().uordblks;
+}
+
+/* Ports on the root bus, one for each 256 functions, numbered as they come. */
+static void add_port(Fixture *f, unsigned bus)
+{
+    uint8_t devfn = bus - 1;
+    g_autofree char *id = g_strdup_printf("p%u", bus);
+    PCIBridge *br = (PCIBridge *)plug(f, &port_type, "pcie.0", id, devfn, "multifunction=on");
+    uint32_t base = 0x4000 + (bus - 1) * 0x10; /* 1 MiB each */
+
+    br->ari_forwarding = true;
+    set_cfg(f, devfn, PCI_PRIMARY_BUS, 4, bus << 8 | bus << 16);
+    set_cfg(f, devfn, PCI_MEMORY_BASE, 4, base << 16 | base);
+    set_cfg(f, devfn, PCI_COMMAND, 2, 7);
+}
+
+static void add_functions(Fixture *f, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        unsigned bus = 1 + i / PER_BUS;
+        g_autofree char *name = g_strdup_printf("p%u", bus);
+
+        if (i % PER_BUS == 0) {
+            add_port(f, bus);
+        }
+        plug(f, &leaf_type, name, NULL, i % PER_BUS, "multifunction=on");
+    }
+}
+
+static uint64_t fn_reg(unsigned i, uint32_t reg)
+{
+    return ecam(1 + i / PER_BUS, i % PER_BUS, reg);
+}
+
+/* What firmware does: find, size, place, enable. Returns how many answered. */
+static unsigned enumerate(Fixture *f, unsigned n)
+{
+    unsigned found = 0;
+
+    for (unsigned i = 0; i < n; i++) {
+        if (rd(f, fn_reg(i, 0), 2) != 0x1234) {
+            continue;
+        }
+        found++;
+        wr(f, fn_reg(i, PCI_BASE_ADDRESS_0), 4, 0xffffffff);
+        g_assert_cmphex(rd(f, fn_reg(i, PCI_BASE_ADDRESS_0), 4), ==, 0xfffff000);
+        wr(f, fn_reg(i, PCI_BASE_ADDRESS_0), 4, MMIO + i * 0x1000ull);
+        wr(f, fn_reg(i, PCI_COMMAND), 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    }
+    return found;
+}
+
+static double toggle_us(Fixture *f, unsigned i, unsigned rounds)
+{
+    double start = now_us();
+
+    for (unsigned k = 0; k < rounds; k++) {
+        wr(f, fn_reg(i, PCI_COMMAND), 2, k & 1 ? PCI_COMMAND_MEMORY : 0);
+    }
+    return (now_us() - start) / rounds;
+}
+
+static double read_ns(Fixture *f, unsigned n, bool config)
+{
+    enum { ROUNDS = 200000 };
+    double start = now_us();
+
+    for (unsigned k = 0; k < ROUNDS; k++) {
+        unsigned i = k * 7919u % n;
+
+        rd(f, config ? fn_reg(i, 0) : MMIO + i * 0x1000ull, 4);
+    }
+    return (now_us() - start) * 1000 / ROUNDS;
+}
+
+static void plug_and_unplug(Fixture *f, unsigned n, double *in, double *out)
+{
+    enum { ROUNDS = 200 };
+    unsigned last = n - 1;
+    g_autofree char *name = g_strdup_printf("p%u", 1 + last / PER_BUS);
+    double start;
+
+    *in = *out = 0;
+    for (unsigned k = 0; k < ROUNDS; k++) {
+        PCIBus *bus = (PCIBus *)bus_find(f->m, name);
+
+        start = now_us();
+        device_unplug(&pci_bus_find(bus, last % PER_BUS)->dev);
+        *out += now_us() - start;
+        start = now_us();
+        plug(f, &leaf_type, name, NULL, last % PER_BUS, "multifunction=on");
+        *in += now_us() - start;
+    }
+    *in /= ROUNDS;
+    *out /= ROUNDS;
+}
+
+static void measure(unsigned n)
+{
+    size_t before;
+    double start, build, decode, reset, in, out;
+    Fixture f;
+    unsigned found;
+
+    fixture_init(&f);
+    before = heap();
+    start = now_us();
+    add_functions(&f, n);
+    build = now_us() - start;
+    before = heap() - before;
+    start = now_us();
+    found = enumerate(&f, n);
+    decode = now_us() - start;
+    g_assert_cmpuint(found, ==, n);
+    printf("%6u  %8.1f  %7zu  %9.2f  %8.2f  %8.0f  %8.0f", n, build / 1000, before / n, decode / n,
+           toggle_us(&f, 0, 2000), read_ns(&f, n, true), read_ns(&f, n, false));
+    plug_and_unplug(&f, n, &in, &out);
+    start = now_us();
+    machine_reset(f.m, RESET_HOT);
+    reset = now_us() - start;
+    printf("  %8.1f  %8.1f  %8.2f\n", in, out, reset / 1000);
+    fixture_fini(&f);
+}
+
+/* 255 buses of 256 functions behind 255 ports on bus 0: every number of a segment is taken. */
+static void full_segment(void)
+{
+    enum { N = 255 * PER_BUS };
+    size_t before = heap();
+    double start = now_us(), built, done;
+    Fixture f;
+    unsigned found;
+
+    fixture_init(&f);
+    add_functions(&f, N);
+    built = now_us();
+    found = enumerate(&f, N);
+    done = now_us();
+    printf("full segment: %u functions behind 255 ports: built in %.2f s, enumerated, sized and "
+           "programmed in %.2f s (%.2f us each), %.0f MiB (%.1f KiB a function)\n",
+           found + 255, (built - start) / 1e6, (done - built) / 1e6, (done - built) / found,
+           (heap() - before) / 1048576.0, (heap() - before) / 1024.0 / found);
+    fixture_fini(&f);
+}
+
+int main(int argc, char **argv)
+{
+    static const char *const defaults[] = { "", "30", "300", "3000", "10000" };
+    const char *const *list = argc > 1 ? (const char *const *)argv : defaults;
+    int n = argc > 1 ? argc : (int)G_N_ELEMENTS(defaults);
+
+    printf("     N  build ms  bytes/N  us/enable  us/toggle  cfg ns  mmio ns   plug us  unplug us  "
+           "reset ms\n");
+    for (int i = 1; i < n; i++) {
+        measure(strtoul(list[i], NULL, 0));
+    }
+    full_segment();
+    return 0;
+}
