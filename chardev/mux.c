@@ -17,6 +17,7 @@ typedef struct MuxFront {
     ChardevFront f;
     uint8_t queue[MUX_QUEUE]; /* input it could not take yet */
     size_t queued;
+    bool opened; /* has had CHARDEV_OPENED */
 } MuxFront;
 
 typedef struct Mux {
@@ -25,6 +26,7 @@ typedef struct Mux {
     MuxFront fronts[MUX_FRONTS];
     unsigned n, focus;
     bool escaped;
+    guint hello; /* the source that tells the front end in focus, or 0 */
 } Mux;
 
 static size_t room_of(const MuxFront *f)
@@ -67,12 +69,43 @@ static void help(Mux *x)
            "Ctrl-A Ctrl-A  send Ctrl-A\r\n");
 }
 
+/* Tell the front end in focus that it is: a monitor then greets or shows its prompt. */
+static void tell_focus(Mux *x)
+{
+    MuxFront *f = &x->fronts[x->focus];
+    ChardevEvent event = f->opened ? CHARDEV_FOCUSED : CHARDEV_OPENED;
+
+    if (x->c.open) {
+        f->opened = true;
+        if (f->f.event) {
+            f->f.event(f->f.opaque, event);
+        }
+    }
+}
+
+static void greet_focus(Mux *x)
+{
+    if (x->n > 0 && !x->fronts[x->focus].opened) {
+        tell_focus(x);
+    }
+}
+
+static gboolean say_hello(gpointer opaque)
+{
+    Mux *x = opaque;
+
+    x->hello = 0;
+    greet_focus(x);
+    return G_SOURCE_REMOVE;
+}
+
 static void next_focus(Mux *x)
 {
     if (x->n > 1) {
         deliver(&x->fronts[x->focus]);
         x->focus = (x->focus + 1) % x->n;
         say(x, "\r\n");
+        tell_focus(x);
         deliver(&x->fronts[x->focus]);
     }
 }
@@ -140,7 +173,12 @@ static void base_event(void *opaque, ChardevEvent event)
     Mux *x = opaque;
 
     x->c.open = chardev_is_open(x->base);
+    if (event == CHARDEV_OPENED) {
+        greet_focus(x);
+        return;
+    }
     for (unsigned i = 0; i < x->n; i++) {
+        x->fronts[i].opened = x->fronts[i].opened && event != CHARDEV_CLOSED;
         if (x->fronts[i].f.event) {
             x->fronts[i].f.event(x->fronts[i].f.opaque, event);
         }
@@ -174,8 +212,8 @@ static bool mux_attach(Chardev *c, const ChardevFront *front, GError **err)
     }
     x->focus = x->n++;
     x->fronts[x->focus] = (MuxFront){ .f = *front };
-    if (c->open && front->event) {
-        front->event(front->opaque, CHARDEV_OPENED);
+    if (x->hello == 0) {
+        x->hello = g_idle_add(say_hello, x);
     }
     chardev_accept_input(x->base);
     return true;
@@ -210,6 +248,7 @@ static void mux_close(Chardev *c)
     Mux *x = (Mux *)c;
 
     x->n = 0;
+    g_clear_handle_id(&x->hello, g_source_remove);
     if (x->base) {
         chardev_flush(x->base, 200);
         chardev_free(x->base);

@@ -264,6 +264,12 @@ static void on_event(void *opaque, ChardevEvent event)
     if (event == CHARDEV_BREAK) {
         return;
     }
+    if (event == CHARDEV_FOCUSED) {
+        if (!mon->control) {
+            emit_text(mon, HMP_PROMPT, strlen(HMP_PROMPT), false);
+        }
+        return;
+    }
     if (mon->control) {
         forget_client(mon);
     }

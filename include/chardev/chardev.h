@@ -19,7 +19,12 @@
 #define CHARDEV_BUFFER (16u << 20)
 
 typedef struct Chardev Chardev;
-typedef enum ChardevEvent { CHARDEV_OPENED, CHARDEV_CLOSED, CHARDEV_BREAK } ChardevEvent;
+typedef enum ChardevEvent {
+    CHARDEV_OPENED, /* a peer is there; on a mux, not before input first comes to this front end */
+    CHARDEV_CLOSED,
+    CHARDEV_BREAK,
+    CHARDEV_FOCUSED, /* on a mux: input comes to this front end again */
+} ChardevEvent;
 
 /* The front end. All may be NULL. */
 typedef struct ChardevFront {
@@ -41,7 +46,8 @@ void chardev_free_all(Machine *m);
 Chardev *chardev_find(Machine *m, const char *id);
 
 /* Take or give back (front NULL) the back end; false if another front end has it. The front end
- * gets CHARDEV_OPENED at once if a peer is connected. */
+ * gets CHARDEV_OPENED at once if a peer is connected; on a mux the one in focus gets it from the
+ * main loop, so that only the last of those attached at start greets. */
 bool chardev_attach(Chardev *c, const ChardevFront *front, GError **err);
 void chardev_detach(Chardev *c, const ChardevFront *front);
 /* Queue len bytes; returns how many were taken (all, up to the buffer's limit). */

@@ -23,7 +23,7 @@ typedef struct Front {
     ChardevFront f;
     GString *got;
     size_t room;
-    unsigned opened, closed, breaks;
+    unsigned opened, closed, breaks, focused;
 } Front;
 
 static size_t front_can_read(void *opaque)
@@ -47,6 +47,7 @@ static void front_event(void *opaque, ChardevEvent event)
     f->opened += event == CHARDEV_OPENED;
     f->closed += event == CHARDEV_CLOSED;
     f->breaks += event == CHARDEV_BREAK;
+    f->focused += event == CHARDEV_FOCUSED;
 }
 
 static void front_init(Front *f)
@@ -232,6 +233,8 @@ static void test_mux(void)
     g_assert_true(chardev_attach(c, &console.f, NULL));
     g_assert_cmpint(write(pair[1], "one\x01", 4), ==, 4);
     turn();
+    g_assert_cmpuint(console.opened, ==, 1); /* it has the focus; the monitor keeps quiet */
+    g_assert_cmpuint(monitor.opened, ==, 0);
     g_assert_cmpint(write(pair[1],
                           "ctwo\x01\x01\x01z\x01"
                           "b",
@@ -241,6 +244,8 @@ static void test_mux(void)
     g_assert_cmpstr(console.got->str, ==, "one");
     g_assert_cmpstr(monitor.got->str, ==, "two\x01");
     g_assert_cmpuint(monitor.breaks, ==, 1);
+    g_assert_cmpuint(monitor.opened, ==, 1);
+    g_assert_cmpuint(monitor.focused, ==, 0);
     quit_requests = 0;
     g_assert_cmpint(write(pair[1], "\x01x", 2), ==, 2);
     turn();
@@ -263,6 +268,9 @@ static void test_mux(void)
                     ==, 2);
     turn();
     g_assert_cmpstr(monitor.got->str, ==, "1234");
+    g_assert_cmpuint(console.focused, ==, 1);
+    g_assert_cmpuint(monitor.focused, ==, 1);
+    g_assert_cmpuint(monitor.opened, ==, 1);
     chardev_detach(c, &monitor.f);
     g_assert_cmpint(write(pair[1], "!", 1), ==, 1);
     turn();
