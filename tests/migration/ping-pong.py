@@ -10,7 +10,9 @@ Exit status 77: the guest material is absent (scripts/fetch-guest).
 import argparse
 import os
 import re
+import shutil
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -19,8 +21,11 @@ sys.path.insert(0, str(TESTS / "lib"))
 from emulator import Emulator  # noqa: E402
 import guest as guests  # noqa: E402
 
-DEVICES = ["-device", "pcie-root-port,id=rp0,addr=2", "-device", "ticker,bus=rp0,id=t0",
-           "-device", "edu,addr=4", "-device", "virtio-rng-pci,addr=5"]
+DEVICES = ["pcie-root-port,id=rp0,addr=2,chassis=1", "x3130-upstream,id=up0,bus=rp0",
+           "xio3130-downstream,id=dn0,bus=up0,chassis=2", "virtio-blk-pci,id=v0,bus=dn0,drive=d0",
+           "pcie-root-port,id=rp1,addr=3,chassis=3", "ticker,id=t0,bus=rp1",
+           "pci-bridge,id=br0,addr=4,chassis_nr=4", "edu,id=e0,bus=br0,addr=1",
+           "virtio-rng-pci,addr=5"]
 
 LOAD = r"""
 dd if=/dev/urandom of=/tmp/data bs=64k count=64 2>/dev/null
@@ -29,6 +34,11 @@ n=0
 while :; do
     n=$((n + 1))
     cp /tmp/data /tmp/copy
+    if [ -b /dev/vda ]; then
+        dd if=/tmp/data of=/dev/vda bs=64k seek=$((n % 4 * 64)) conv=fsync 2>/dev/null
+        echo 3 > /proc/sys/vm/drop_caches
+        dd if=/dev/vda of=/tmp/copy bs=64k skip=$((n % 4 * 64)) count=64 2>/dev/null
+    fi
     [ "$(md5sum < /tmp/copy)" = "$sum" ] && echo "@line $n $(cut -d' ' -f1 /proc/uptime)" \
         || echo "@BAD $n"
     usleep 100000
@@ -93,12 +103,15 @@ def main():
     parser.add_argument("--emulator", required=True)
     parser.add_argument("--hops", type=int, default=5)
     options = parser.parse_args()
+    folder = tempfile.mkdtemp(prefix="backplane-ping-pong-")
+    disk = os.path.join(folder, "disk")
+    with open(disk, "wb") as f:
+        f.truncate(32 << 20)
+    parts = ["-blockdev", f"file,node-name=d0,filename={disk}"]
     try:
-        devices = []
-        for option, value in zip(DEVICES[::2], DEVICES[1::2]):
-            if value.split(",")[0] in guests.device_types(options.emulator):
-                devices += [option, value]
-        arguments = guests.arguments(memory=256) + ["-nodefaults"] + devices
+        devices = [word for value in DEVICES for word in ("-device", value)]
+        guests.need_devices(options.emulator, devices)
+        arguments = guests.arguments(memory=256) + ["-nodefaults"] + parts + devices
     except guests.Skip as reason:
         print(f"skipped: {reason}")
         return 77
@@ -109,7 +122,7 @@ def main():
         last, gap = watch(guest, 0, 3)
         print(f"before: gap {gap:.2f} s, rss and fds {resources(guest)}", flush=True)
         for number in range(options.hops):
-            guest, report = hop(options.emulator, guest, [])
+            guest, report = hop(options.emulator, guest, parts)
             last, gap = watch(guest, last, 4)
             ram = report["ram"]
             print(f"hop {number + 1}: total {report['total-time']} ms, "
@@ -118,6 +131,7 @@ def main():
                   f"line {last}, rss and fds {resources(guest)}", flush=True)
     finally:
         guest.close()
+        shutil.rmtree(folder)
     return 0
 
 
