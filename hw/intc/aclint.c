@@ -62,6 +62,16 @@ static void swi_drive(void *dev)
         cpu_drive(s->sys.dev.machine, i, INPUT_MSIP, s->msip[i]);
 }
 
+/* A reset also takes back an edge that the hart has not answered. */
+static void swi_reset_exit(void *dev)
+{
+    AclintSwi *s = dev;
+
+    for (unsigned i = 0; i < s->num_harts && s->supervisor; i++)
+        cpu_drive(s->sys.dev.machine, i, INPUT_SSIP, false);
+    swi_drive(s);
+}
+
 static bool swi_post_load(void *obj, GError **err)
 {
     swi_drive(obj);
@@ -97,7 +107,7 @@ static const SysDeviceType aclint_swi_type = {
         .vmstate = &swi_vmstate,
         .internal = true,
         .reset = swi_reset,
-        .reset_exit = swi_drive,
+        .reset_exit = swi_reset_exit,
     },
     .regions = swi_regions, .n_regions = G_N_ELEMENTS(swi_regions),
 };

@@ -27,13 +27,16 @@ static void test_swi(void)
 static void test_sswi(void)
 {
     Machine *m = fixture_new(1);
-
-    fixture_device(m, "riscv.aclint.swi", "num-harts=1,sswi=on", SSWI);
+    Device *dev = fixture_device(m, "riscv.aclint.swi", "num-harts=1,sswi=on", SSWI);
     wr32(m, SSWI, 0);
     g_assert_false(fixture_input(m, 0, 1));
     wr32(m, SSWI, 1);
     g_assert_true(fixture_input(m, 0, 1));
     g_assert_cmphex(rd32(m, SSWI), ==, 0);
+    check_state_round_trip(dev);
+    g_assert_true(fixture_input(m, 0, 1));
+    device_reset_tree(dev, RESET_HOT);
+    g_assert_false(fixture_input(m, 0, 1));
     machine_free(m);
 }
 
