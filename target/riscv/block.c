@@ -358,7 +358,7 @@ static void add_insn(Builder *b, uint32_t word)
     unsigned before = b->address_op;
 
     b->n_insns++;
-    if (log_mask & (LOG_EXEC | LOG_CPU)) {
+    if (log_on(LOG_EXEC) || (log_on(LOG_CPU) && b->off == 0)) {
         emit(b, OP_LOG)->imm = insn.word;
         b->address_op = 0;
     }

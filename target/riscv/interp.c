@@ -98,13 +98,13 @@ static void log_registers(const RiscvCpu *cpu, uint64_t pc)
     g_string_free(s, TRUE);
 }
 
-static void log_insn(const RiscvCpu *cpu, uint64_t pc, uint32_t word)
+static void log_insn(const RiscvCpu *cpu, uint64_t pc, const Op *op)
 {
-    if (log_on(LOG_EXEC)) {
-        log_line("exec: %016" PRIx64 " %08x", pc, word);
-    }
-    if (log_on(LOG_CPU)) {
+    if (log_on(LOG_CPU) && op->off == 0) {
         log_registers(cpu, pc);
+    }
+    if (log_on(LOG_EXEC)) {
+        log_line("exec: %016" PRIx64 " %08x", pc, (uint32_t)op->imm);
     }
 }
 
@@ -124,6 +124,15 @@ static unsigned retired_before(const RiscvCpu *cpu, const Block *b, const Op *op
     return n;
 }
 
+/* Blocks have log operations in them or not: begin anew when -d changed. */
+static void check_log(RiscvCpu *cpu)
+{
+    if (cpu->log_seen != log_mask) {
+        cpu->log_seen = log_mask;
+        blockcache_drop_all(&cpu->blocks);
+    }
+}
+
 /* Look at the pending word. False: run() must return. */
 static bool service(RiscvCpu *cpu)
 {
@@ -133,19 +142,11 @@ static bool service(RiscvCpu *cpu)
         return false;
     }
     cpu_clear_pending(&cpu->cpu, CPU_PENDING_INTERRUPT | CPU_PENDING_DEBUG);
+    check_log(cpu);
     blockcache_sync(&cpu->blocks, cpu->cpu.machine->cpus->len <= 1);
     rv_update_mip(cpu);
     rv_take_interrupt(cpu);
     return true;
-}
-
-/* Blocks have log operations in them or not: begin anew when -d changed. */
-static void check_log(RiscvCpu *cpu)
-{
-    if (cpu->log_seen != log_mask) {
-        cpu->log_seen = log_mask;
-        blockcache_drop_all(&cpu->blocks);
-    }
 }
 
 /* --- the dispatch function --- */

@@ -122,7 +122,7 @@ CASE(PAUSE)
 
 CASE(LOG)
 {
-    log_insn(cpu, OP_PC, op->imm);
+    log_insn(cpu, OP_PC, op);
     NEXT;
 }
 CASE(DEAD)

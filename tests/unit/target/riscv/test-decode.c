@@ -75,27 +75,27 @@ typedef struct Sample {
 
 /* Words made with GNU as. */
 static const Sample samples[] = {
-    { 0xfff50513, OP_ADDI, 10, 10, 0, -1 },        /* addi a0,a0,-1 */
-    { 0x80000537, OP_LUI, 10, 0, 0, INT32_MIN },   /* lui a0,0x80000 */
-    { 0xfe0508e3, OP_BEQ, 0, 10, 0, -16 },         /* beqz a0,.-16 */
-    { 0x7ff5b823, OP_SD, 0, 11, 31, 0x7f0 },       /* sd t6,2032(a1) */
-    { 0xff1ff0ef, OP_JAL, 1, 0, 0, -16 },          /* jal .-16 */
-    { 0x30529073, OP_CSRRW, 0, 5, 0, 0x305 },      /* csrw mtvec,t0 */
-    { 0x4305d513, OP_SRAI, 10, 11, 0, 48 },        /* srai a0,a1,48 */
+    { 0xfff50513, OP_ADDI, 10, 10, 0, -1 },      /* addi a0,a0,-1 */
+    { 0x80000537, OP_LUI, 10, 0, 0, INT32_MIN }, /* lui a0,0x80000 */
+    { 0xfe0508e3, OP_BEQ, 0, 10, 0, -16 },       /* beqz a0,.-16 */
+    { 0x7ff5b823, OP_SD, 0, 11, 31, 0x7f0 },     /* sd t6,2032(a1) */
+    { 0xff1ff0ef, OP_JAL, 1, 0, 0, -16 },        /* jal .-16 */
+    { 0x30529073, OP_CSRRW, 0, 5, 0, 0x305 },    /* csrw mtvec,t0 */
+    { 0x4305d513, OP_SRAI, 10, 11, 0, 48 },      /* srai a0,a1,48 */
     { 0x1800b073, OP_CSRRC, 0, 1, 0, 0x180 },
-    { 0x1141, OP_ADDI, 2, 2, 0, -16 },             /* addi sp,sp,-16 */
-    { 0x0808, OP_ADDI, 10, 2, 0, 16 },             /* addi a0,sp,16 */
-    { 0x7139, OP_ADDI, 2, 2, 0, -64 },             /* addi sp,sp,-64 */
-    { 0x8082, OP_JALR, 0, 1, 0, 0 },               /* ret */
-    { 0x9502, OP_JALR, 1, 10, 0, 0 },              /* jalr a0 */
-    { 0x852e, OP_ADD, 10, 0, 11, 0 },              /* mv a0,a1 */
-    { 0xe406, OP_SD, 0, 2, 1, 8 },                 /* sd ra,8(sp) */
-    { 0x60a2, OP_LD, 1, 2, 0, 8 },                 /* ld ra,8(sp) */
-    { 0x6105, OP_ADDI, 2, 2, 0, 32 },              /* addi sp,sp,32 */
-    { 0x757d, OP_LUI, 10, 0, 0, -4096 },           /* lui a0,0xfffff */
-    { 0xbfd5, OP_JAL, 0, 0, 0, -12 },              /* j .-12 */
-    { 0x9d89, OP_SUBW, 11, 11, 10, 0 },            /* subw a1,a1,a0 */
-    { 0x917d, OP_SRLI, 10, 10, 0, 63 },            /* srli a0,a0,63 */
+    { 0x1141, OP_ADDI, 2, 2, 0, -16 },   /* addi sp,sp,-16 */
+    { 0x0808, OP_ADDI, 10, 2, 0, 16 },   /* addi a0,sp,16 */
+    { 0x7139, OP_ADDI, 2, 2, 0, -64 },   /* addi sp,sp,-64 */
+    { 0x8082, OP_JALR, 0, 1, 0, 0 },     /* ret */
+    { 0x9502, OP_JALR, 1, 10, 0, 0 },    /* jalr a0 */
+    { 0x852e, OP_ADD, 10, 0, 11, 0 },    /* mv a0,a1 */
+    { 0xe406, OP_SD, 0, 2, 1, 8 },       /* sd ra,8(sp) */
+    { 0x60a2, OP_LD, 1, 2, 0, 8 },       /* ld ra,8(sp) */
+    { 0x6105, OP_ADDI, 2, 2, 0, 32 },    /* addi sp,sp,32 */
+    { 0x757d, OP_LUI, 10, 0, 0, -4096 }, /* lui a0,0xfffff */
+    { 0xbfd5, OP_JAL, 0, 0, 0, -12 },    /* j .-12 */
+    { 0x9d89, OP_SUBW, 11, 11, 10, 0 },  /* subw a1,a1,a0 */
+    { 0x917d, OP_SRLI, 10, 10, 0, 63 },  /* srli a0,a0,63 */
 };
 
 static void test_samples(void)
@@ -119,14 +119,21 @@ static void test_samples(void)
 static void test_reserved(void)
 {
     static const uint32_t words[] = {
-        0x00000000, 0xffffffff, 0x0000,     /* all zeroes, all ones */
-        0x0004,     0x2001,     0x6101,     /* addi4spn 0, addiw x0, addi16sp 0 */
-        0x4002,     0x6002,     0x8002,     /* lwsp x0, ldsp x0, jr x0 */
-        0x9c41,     0x8000,                 /* reserved in quadrants 1 and 0 */
-        0x0200101b | 1u << 25,              /* slliw with shamt[5] */
-        0x02005053,                         /* fadd.d with rm=5 */
-        0x0010200f,                         /* cbo.clean: no Zicbom */
-        0x00200073,                         /* uret */
+        0x00000000,
+        0xffffffff,
+        0x0000, /* all zeroes, all ones */
+        0x0004,
+        0x2001,
+        0x6101, /* addi4spn 0, addiw x0, addi16sp 0 */
+        0x4002,
+        0x6002,
+        0x8002, /* lwsp x0, ldsp x0, jr x0 */
+        0x9c41,
+        0x8000,                /* reserved in quadrants 1 and 0 */
+        0x0200101b | 1u << 25, /* slliw with shamt[5] */
+        0x02005053,            /* fadd.d with rm=5 */
+        0x0010200f,            /* cbo.clean: no Zicbom */
+        0x00200073,            /* uret */
     };
     Insn insn;
 
@@ -140,6 +147,37 @@ static void test_reserved(void)
     g_assert_cmpuint(insn.op, ==, OP_FENCE);
 }
 
+/* Every row has a text, whatever its operands; a few of them literally. */
+static void test_text(void)
+{
+    static const struct {
+        uint32_t word;
+        const char *text;
+    } texts[] = {
+        { 0xfff50513, "addi a0,a0,-1" },
+        { 0xe406, "c.sdsp ra,8(sp)" },
+        { 0xfe0508e3, "beq a0,zero,0xff0" },
+        { 0x80000537, "lui a0,0x80000" },
+        { 0x852e, "c.mv a0,a1" },
+        { 0x00000073, "ecall" },
+        { 0x0202b583, "ld a1,t0,32" },
+    };
+    char buf[80];
+    Insn insn;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(texts); i++) {
+        g_assert_true(decode(texts[i].word, ALL, &insn));
+        disassemble(&insn, 0x1000, buf, sizeof(buf));
+        g_assert_cmpstr(buf, ==, texts[i].text);
+    }
+    for (size_t i = 0; i < isa_n_rows; i++) {
+        if (decode(isa_rows[i].match | (~isa_rows[i].mask & 0xffff8f80), ALL, &insn)) {
+            disassemble(&insn, UINT64_MAX, buf, sizeof(buf));
+            g_assert_true(g_str_has_prefix(buf, isa_rows[insn.row].text));
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -147,5 +185,6 @@ int main(int argc, char **argv)
     g_test_add_func("/decode/random", test_random);
     g_test_add_func("/decode/samples", test_samples);
     g_test_add_func("/decode/reserved", test_reserved);
+    g_test_add_func("/decode/text", test_text);
     return g_test_run();
 }
