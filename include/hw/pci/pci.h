@@ -82,6 +82,11 @@ typedef struct PCICapDesc {
     {                                                                                              \
         .id = 0x09, .prop = (p), .arg = {(n) }                                                     \
     }
+/* vital product data: the type's doc, and what pci_vpd_set() says */
+#define PCI_CAP_VPD                                                                                \
+    {                                                                                              \
+        .id = 0x03, .prop = "vpd"                                                                  \
+    }
 /* n vectors, table and PBA in BAR b: table first, PBA behind it; or at offsets t and p in it */
 #define PCI_CAP_MSIX(n, b)                                                                         \
     {                                                                                              \
@@ -225,6 +230,10 @@ int pcie_reserve_ext_capability(PCIDevice *d, uint16_t offset, uint16_t size);
 uint16_t pcie_find_ext_capability(const PCIDevice *d, uint16_t cap_id);
 uint16_t pcie_find_next_ext_capability(const PCIDevice *d, uint16_t after, uint16_t cap_id);
 
+/* Part and serial number of the vital product data, 255 characters each at most; in realize().
+ * Without the capability nothing happens. */
+bool pci_vpd_set(PCIDevice *d, const char *part, const char *serial, GError **err);
+
 /* Values of the config space for devices that own registers in it (vendor capabilities). */
 uint32_t pci_get(const PCIDevice *d, uint16_t addr, unsigned len);
 void pci_set(PCIDevice *d, uint16_t addr, unsigned len, uint32_t value);
@@ -234,7 +243,8 @@ void pci_set_masks(PCIDevice *d, uint16_t addr, unsigned len, uint32_t wmask, ui
 /* --- BARs --- */
 /* The region behind BAR i: a container the type may map things into. NULL if there is none. */
 MemRegion *pci_bar_region(PCIDevice *d, unsigned i);
-/* For devices whose BAR size is only known in realize(): declare it there. desc is only read now. */
+/* For devices whose BAR size is only known in realize(): declare it there. desc is only read now.
+ */
 bool pci_add_bar(PCIDevice *d, const PCIBarDesc *desc, GError **err);
 #define PCI_BAR_UNMAPPED UINT64_MAX
 /* Where BAR i decodes now, on its bus. */

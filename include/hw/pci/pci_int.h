@@ -94,16 +94,17 @@ int pci_cap_row_at(const PCIDevice *d, uint16_t pos);
 /* True if some row makes the function an Express one on its bus. */
 bool pci_wants_express(const PCIDevice *d);
 
-extern const PCICapClass pci_pm_class, pci_msi_class, pci_msix_class, pci_vendor_class,
-    pci_express_class, pci_ssvid_class, pci_aer_class, pci_acs_class, pci_dsn_class, pci_ari_class;
+extern const PCICapClass pci_vpd_class, pci_pm_class, pci_msi_class, pci_msix_class,
+    pci_vendor_class, pci_express_class, pci_ssvid_class, pci_aer_class, pci_acs_class,
+    pci_dsn_class, pci_ari_class;
 /* ARI: put what stands behind d on the bus into its Next Function Number. */
 void pci_ari_refresh(PCIDevice *d);
 
 /* --- bar.c --- */
 typedef struct PCIBar {
     PCIDevice *pci;
-    const char *size_prop;  /* the property that decides about its size; NULL: none */
-    uint8_t index;          /* PCI_FIXED_RANGE for legacy ranges */
+    const char *size_prop; /* the property that decides about its size; NULL: none */
+    uint8_t index;         /* PCI_FIXED_RANGE for legacy ranges */
     bool io, is64, prefetch;
     uint64_t size, addr; /* addr: where it decodes, PCI_BAR_UNMAPPED */
     MemRegion region;    /* the container that stands on the bus */

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Vital Product Data (PCI 3.0 appendix I): a window of four bytes on a small memory. The guest
+ * writes an address and the flag F: 0 to have the data filled in (F turns 1), 1 to have the data
+ * stored (F turns 0). The memory holds what the device gave it in realize(): an identifier, and
+ * read-only fields; nothing in it is writable, so a store is only acknowledged.
+ */
+#include <string.h>
+
+#include "hw/pci/pci_int.h"
+
+enum {
+    VPD_ADDRESS = 2,
+    VPD_DATA = 4,
+    VPD_SIZEOF = 8,
+    VPD_FLAG = 1 << 15,
+
+    TAG_IDENTIFIER = 0x82, /* large resources */
+    TAG_READ_ONLY = 0x90,
+    TAG_END = 0x78,     /* small resource, the last */
+    FIELD_HEAD = 3,     /* two characters of a keyword, a length */
+    CHECKSUM_FIELD = 4, /* RV and one byte */
+    MAX_TEXT = 255,
+};
+
+static void put_head(GByteArray *out, uint8_t tag, unsigned len)
+{
+    uint8_t head[3] = { tag, len, len >> 8 };
+
+    g_byte_array_append(out, head, sizeof(head));
+}
+
+static void put_field(GByteArray *out, const char *keyword, const char *text)
+{
+    uint8_t head[FIELD_HEAD] = { keyword[0], keyword[1], strlen(text) };
+
+    g_byte_array_append(out, head, sizeof(head));
+    g_byte_array_append(out, (const uint8_t *)text, strlen(text));
+}
+
+/* The byte that makes the sum of everything up to and with it zero (appendix I, field RV). */
+static void put_checksum(GByteArray *out)
+{
+    uint8_t field[CHECKSUM_FIELD] = { 'R', 'V', 1, 0 };
+    uint8_t sum = 0;
+
+    for (unsigned i = 0; i < out->len; i++) {
+        sum += out->data[i];
+    }
+    for (unsigned i = 0; i < FIELD_HEAD; i++) {
+        sum += field[i];
+    }
+    field[FIELD_HEAD] = -sum;
+    g_byte_array_append(out, field, sizeof(field));
+}
+
+static GByteArray *compose(const char *identifier, const char *part, const char *serial)
+{
+    GByteArray *out = g_byte_array_new();
+    unsigned fields = FIELD_HEAD + strlen(part) + FIELD_HEAD + strlen(serial) + CHECKSUM_FIELD;
+    uint8_t end = TAG_END;
+
+    put_head(out, TAG_IDENTIFIER, strlen(identifier));
+    g_byte_array_append(out, (const uint8_t *)identifier, strlen(identifier));
+    put_head(out, TAG_READ_ONLY, fields);
+    put_field(out, "PN", part);
+    put_field(out, "SN", serial);
+    put_checksum(out);
+    g_byte_array_append(out, &end, 1);
+    return out;
+}
+
+static int vpd_row(const PCIDevice *d)
+{
+    uint8_t pos = pci_find_capability(d, PCI_CAP_ID_VPD);
+
+    return pos ? pci_cap_row_at(d, pos) : -1;
+}
+
+bool pci_vpd_set(PCIDevice *d, const char *part, const char *serial, GError **err)
+{
+    int row = vpd_row(d);
+
+    if (strlen(part) > MAX_TEXT || strlen(serial) > MAX_TEXT) {
+        pci_error(err, "%s: part number or serial number of %zu characters: up to %d are accepted",
+                  device_name(&d->dev), MAX(strlen(part), strlen(serial)), MAX_TEXT);
+        return false;
+    }
+    if (row < 0) {
+        return true;
+    }
+    g_byte_array_unref(d->cap_state[row]);
+    d->cap_state[row] =
+        compose(d->dev.type->doc ? d->dev.type->doc : d->dev.type->name, part, serial);
+    return true;
+}
+
+/* --- the capability --- */
+
+static uint16_t vpd_length(const PCIDeviceType *type, const PCICapDesc *desc)
+{
+    return VPD_SIZEOF;
+}
+
+static bool vpd_setup(PCIDevice *d, unsigned row, uint16_t pos, GError **err)
+{
+    d->cap_state[row] = compose(d->dev.type->doc ? d->dev.type->doc : d->dev.type->name, "", "");
+    pci_config_mask_set(&d->config, PCI_WMASK, pos + VPD_ADDRESS, 2, 0xffff);
+    pci_config_mask_set(&d->config, PCI_WMASK, pos + VPD_DATA, 4, ~0u);
+    return true;
+}
+
+static void vpd_remove(PCIDevice *d, unsigned row)
+{
+    g_byte_array_unref(d->cap_state[row]);
+    d->cap_state[row] = NULL;
+}
+
+static uint32_t data_at(const GByteArray *bytes, unsigned addr)
+{
+    uint32_t data = 0;
+
+    for (unsigned i = 0; i < 4 && addr + i < bytes->len; i++) {
+        data |= (uint32_t)bytes->data[addr + i] << 8 * i;
+    }
+    return data;
+}
+
+/* The transfer starts when the byte with the flag is written; addresses are of whole dwords. */
+static void vpd_written(PCIDevice *d, unsigned row, const PCIConfigWrite *w)
+{
+    uint16_t pos = d->cap_pos[row];
+    uint16_t address = pci_config_get(&d->config, pos + VPD_ADDRESS, 2);
+    uint32_t value;
+
+    if (!(pci_write_bits(w, pos + VPD_ADDRESS, 2, &value) & VPD_FLAG)) {
+        return;
+    }
+    if (!(address & VPD_FLAG)) {
+        pci_config_set(&d->config, pos + VPD_DATA, 4,
+                       data_at(d->cap_state[row], address & ~(unsigned)VPD_FLAG & ~3u));
+    }
+    pci_config_set(&d->config, pos + VPD_ADDRESS, 2, address ^ VPD_FLAG);
+}
+
+const PCICapClass pci_vpd_class = {
+    .id = PCI_CAP_ID_VPD,
+    .present_bit = 4,
+    .doc = "vital product data",
+    .length = vpd_length,
+    .setup = vpd_setup,
+    .remove = vpd_remove,
+    .written = vpd_written,
+};

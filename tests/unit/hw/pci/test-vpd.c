@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Vital Product Data: read through the window dword by dword, the resource list and its checksum,
+ * stores that change nothing, wild addresses.
+ */
+#include "one-cap.h"
+
+ONE_CAP_TYPE(.id = PCI_CAP_ID_VPD, .prop = "vpd");
+
+static uint32_t read_at(Fixture *f, uint8_t pos, uint16_t addr)
+{
+    set_cfg(f, ONE_FN, pos + 2, 2, addr & 0x7fff);
+    g_assert_cmphex(cfg(f, ONE_FN, pos + 2, 2), ==, (addr & 0x7fff) | 0x8000);
+    return cfg(f, ONE_FN, pos + 4, 4);
+}
+
+static void test_contents(void)
+{
+    uint8_t bytes[64];
+    uint8_t sum = 0;
+    unsigned ro;
+    Fixture f;
+    PCIDevice *d;
+    uint8_t pos;
+
+    fixture_init(&f);
+    d = plug(&f, &one_type, "pcie.0", "d", ONE_FN, NULL);
+    pos = pci_find_capability(d, PCI_CAP_ID_VPD);
+    g_assert_true(pci_vpd_set(d, "P-77", "0123456789", NULL));
+    for (unsigned at = 0; at < sizeof(bytes); at += 4) {
+        uint32_t v = read_at(&f, pos, at);
+
+        memcpy(bytes + at, &v, 4);
+    }
+    g_assert_cmpmem(bytes, 6, "\x82\x03\x00one", 6);
+    ro = 6;
+    g_assert_cmpmem(bytes + ro, 3, "\x90\x18\x00", 3);
+    g_assert_cmpmem(bytes + ro + 3, 20,
+                    "PN\x04P-77SN\x0a"
+                    "0123456789",
+                    20);
+    g_assert_cmpmem(bytes + ro + 23, 3, "RV\x01", 3);
+    for (unsigned i = 0; i <= ro + 26; i++) {
+        sum += bytes[i];
+    }
+    g_assert_cmphex(sum, ==, 0);
+    g_assert_cmphex(bytes[ro + 27], ==, 0x78);
+    g_assert_cmphex(read_at(&f, pos, 0x7ffc), ==, 0);      /* behind the end */
+    g_assert_cmphex(read_at(&f, pos, 2) & 0xff, ==, 0x82); /* whole dwords */
+    one_cap_round_trip(d);
+    fixture_fini(&f);
+}
+
+static void test_stores(void)
+{
+    g_autofree char *longer = g_strnfill(256, 'x');
+    g_autoptr(GError) err = NULL;
+    Fixture f;
+    PCIDevice *d;
+    uint8_t pos;
+
+    fixture_init(&f);
+    d = plug(&f, &one_type, "pcie.0", "d", ONE_FN, NULL);
+    pos = pci_find_capability(d, PCI_CAP_ID_VPD);
+    set_cfg(&f, ONE_FN, pos + 4, 4, 0x12345678);
+    g_assert_cmphex(cfg(&f, ONE_FN, pos + 4, 4), ==, 0x12345678); /* no transfer yet */
+    set_cfg(&f, ONE_FN, pos + 2, 2, 0x8000);
+    g_assert_cmphex(cfg(&f, ONE_FN, pos + 2, 2), ==, 0); /* acknowledged */
+    g_assert_cmphex(read_at(&f, pos, 0) & 0xff, ==, 0x82);
+    set_cfg(&f, ONE_FN, pos + 2, 1, 4); /* without the flag's byte nothing starts */
+    g_assert_cmphex(cfg(&f, ONE_FN, pos + 2, 2), ==, 0x8004);
+    g_assert_false(pci_vpd_set(d, longer, "", &err));
+    g_assert_nonnull(strstr(err->message, "up to 255"));
+    for (unsigned i = 0; i < 20000; i++) {
+        set_cfg(&f, ONE_FN, pos + g_test_rand_int_range(0, 8), 1u << g_test_rand_int_range(0, 3),
+                g_test_rand_int());
+    }
+    one_cap_round_trip(d);
+    device_unplug(&d->dev);
+    d = plug(&f, &one_type, "pcie.0", "d", ONE_FN, "vpd=off");
+    g_assert_true(pci_vpd_set(d, "a", "b", NULL)); /* nobody to tell */
+    fixture_fini(&f);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/pci/vpd/contents", test_contents);
+    g_test_add_func("/pci/vpd/stores", test_stores);
+    return g_test_run();
+}
