@@ -126,23 +126,6 @@ static bool check_keys(struct json_object *o, GError **err)
     return true;
 }
 
-/* A property of the host half (a file's name) may not hide in the guest half. */
-static bool check_device(const PlanDevice *d, const PlanCatalog *catalog, GError **err)
-{
-    const PlanType *t = plan_find_type(catalog, d->type);
-
-    for (unsigned i = 0; t && i < d->settings->len; i++) {
-        const PlanSetting *s = g_ptr_array_index(d->settings, i);
-        const PlanProp *p = plan_find_prop(t->props, t->n_props, s->name);
-
-        if (p && p->flags & PLAN_PROP_HOST) {
-            return refuse(err, "property %s of device %s belongs to the source's host", s->name,
-                          d->id ? d->id : d->type);
-        }
-    }
-    return true;
-}
-
 PlanMachine *handshake_parse(const uint8_t *data, size_t len, const PlanCatalog *catalog,
                              struct json_object **parts, GError **err)
 {
@@ -161,14 +144,9 @@ PlanMachine *handshake_parse(const uint8_t *data, size_t len, const PlanCatalog 
     if (!plan) {
         return NULL;
     }
-    if (plan->host->len) {
-        refuse(err, "it names parts of the source's host, which a stream must not");
+    if (!plan_check_guest_only(plan, catalog, err)) {
+        g_prefix_error(err, "section " HWDESC_SECTION ": ");
         return NULL;
-    }
-    for (unsigned i = 0; i < plan->devices->len; i++) {
-        if (!check_device(g_ptr_array_index(plan->devices, i), catalog, err)) {
-            return NULL;
-        }
     }
     return g_steal_pointer(&plan);
 }

@@ -124,14 +124,18 @@ static struct json_object *dump_wanted(const PlanMachine *m)
     return list;
 }
 
-static struct json_object *dump_globals(const PlanMachine *m)
+static struct json_object *dump_globals(const PlanMachine *m, const PlanCatalog *c, bool host)
 {
     struct json_object *list = json_object_new_array();
 
     for (guint i = 0; i < m->globals->len; i++) {
         const PlanGlobal *g = m->globals->pdata[i];
-        struct json_object *o = json_object_new_object();
+        struct json_object *o;
 
+        if (plan_global_is_host(g, c) != host) {
+            continue;
+        }
+        o = json_object_new_object();
         add_string(o, "type", g->type);
         add_string(o, "property", g->prop);
         add_string(o, "value", g->value);
@@ -172,7 +176,7 @@ static struct json_object *dump_guest(const PlanMachine *m, const PlanCatalog *c
     if (m->ram_size) {
         add(o, "ram", json_object_new_uint64(m->ram_size));
     }
-    add_list(o, "globals", dump_globals(m));
+    add_list(o, "globals", dump_globals(m, c, false));
     list = json_object_new_array_ext((int)MAX(m->devices->len, 1));
     for (guint i = 0; i < m->devices->len; i++) {
         const PlanDevice *d = m->devices->pdata[i];
@@ -194,6 +198,7 @@ static struct json_object *dump_host(const PlanMachine *m, const PlanCatalog *c)
     if (settings) {
         add(o, "properties", settings);
     }
+    add_list(o, "globals", dump_globals(m, c, true));
     for (guint i = 0; i < m->devices->len; i++) {
         const PlanDevice *d = m->devices->pdata[i];
         struct json_object *entry;

@@ -92,6 +92,9 @@ void plan_setting_choose(PlanSetting *s, const PlanProp *p, PlanValue v);
 const PlanProp *plan_prop_of(const PlanDevice *d, const char *name);
 bool plan_device_flag(const PlanDevice *d, const char *name, bool otherwise);
 
+/* guest.c */
+bool plan_global_is_host(const PlanGlobal *g, const PlanCatalog *c);
+
 /* numbers.c: chassis and slot numbers, one of a kind in the machine. */
 bool plan_take_number(PlanIndex *x, PlanDevice *d, GError **err);
 bool plan_choose_number(PlanIndex *x, PlanDevice *d, GError **err);

@@ -508,6 +508,7 @@ static bool host_parts(void *m, struct json_object *v, const Where *where, GErro
 static bool read_host(void *m, struct json_object *o, const Where *where, GError **err)
 {
     static const Key keys[] = { { "properties", host_properties },
+                                { "globals", guest_globals },
                                 { "devices", host_devices },
                                 { "parts", host_parts } };
 

@@ -87,8 +87,14 @@ static void take_machine_keys(Session *s)
 
 static bool opt_machine(Session *s, const char *arg, GError **err)
 {
+    g_auto(GStrv) words = g_strsplit(arg, ",", 3);
+    const PlanMachineType *t = words[0] ? plan_find_machine(s->catalog, words[0]) : NULL;
+
     if (wants_help(arg)) {
         return print_done(s, plan_help_machines(s->catalog));
+    }
+    if (t && words[1] && wants_help(words[1])) {
+        return print_done(s, plan_help_machine(t));
     }
     if (!plan_machine_parse(s->plan, arg, err)) {
         return false;

@@ -159,9 +159,9 @@ PlanMachine *plan_from_json(struct json_object *o, GError **err);
 char *plan_to_text(const PlanMachine *m, const PlanCatalog *c, bool guest_only); /* g_free */
 PlanMachine *plan_from_text(const char *text, size_t len, GError **err);
 
-/* False, with a sentence, if m names anything of the host: parts, or properties that are the
- * host's. A stream must not. m is resolved. */
-bool plan_check_guest_only(const PlanMachine *m, GError **err);
+/* False, with a sentence, if m names anything of the host: parts, or values of properties that
+ * are the host's. What a stream brings must pass this. m need not be resolved. */
+bool plan_check_guest_only(const PlanMachine *m, const PlanCatalog *c, GError **err);
 
 /* Lay `over` on `base`: its machine properties win, its devices replace those of the same id
  * and others are appended. base is changed. */

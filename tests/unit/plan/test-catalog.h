@@ -206,6 +206,7 @@ static const char *const tc_aia[] = { "none", "aplic", "aplic-imsic", NULL };
 static const PlanProp tc_machine_props[] = {
     { .name = "aia", .kind = PLAN_PROP_ENUM, .def = 2, .choices = tc_aia, .doc = "interrupts" },
     { .name = "aclint", .kind = PLAN_PROP_BOOL },
+    { .name = "dump", .kind = PLAN_PROP_STRING, .flags = PLAN_PROP_HOST },
 };
 static const char *const tc_implicit[] = { "uart", "uart", "host,bus=pcie.0,addr=00.0", NULL };
 static const PlanMachineType tc_virt = {

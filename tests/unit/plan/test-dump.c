@@ -163,10 +163,10 @@ static void test_sections(void)
     g_assert_nonnull(strstr(guest, "\"kind\":"));
     g_assert_nonnull(strstr(all, "/tmp/q"));
     g_assert_nonnull(strstr(all, "\"device\": \"pcie.0/09.0\""));
-    g_assert_false(plan_check_guest_only(m, &err));
+    g_assert_false(plan_check_guest_only(m, &tc_catalog, &err));
     tc_sentence(err);
     g_assert_true(plan_resolve(from_guest, &tc_catalog, NULL));
-    g_assert_true(plan_check_guest_only(from_guest, NULL));
+    g_assert_true(plan_check_guest_only(from_guest, &tc_catalog, NULL));
 }
 
 static void test_partial(void)
