@@ -335,9 +335,28 @@ bool session_start(Session *s, GError **err)
     return migration_await(s, err) && open_qtest(s, err);
 }
 
+/* A refusal may quote any bytes of the command line: one line of valid text for the terminal. */
+static void tidy(GError *err)
+{
+    char *text = g_utf8_make_valid(err->message, -1);
+
+    for (char *p = text; *p; p++) {
+        *p = g_ascii_iscntrl(*p) ? '?' : *p;
+    }
+    g_free(err->message);
+    err->message = text;
+}
+
 bool session_prepare(Session *s, int argc, char **argv, GError **err)
 {
-    return options_parse(s, argc, argv, err) && (s->mode == MODE_DONE || resolve(s, err));
+    GError *why = NULL;
+
+    if (options_parse(s, argc, argv, &why) && (s->mode == MODE_DONE || resolve(s, &why))) {
+        return true;
+    }
+    tidy(why);
+    g_propagate_error(err, why);
+    return false;
 }
 
 int session_run(Session *s, int argc, char **argv)
