@@ -94,6 +94,7 @@ static void pci_detach(Device *dev)
     if (parent && parent->presence && was_plugged) {
         parent->presence(parent, d, false);
     }
+    pci_host_numbers_changed(d->bus->host); /* function 0 hides the bridges beside it, too */
     pci_bus_leave(d);
 }
 
@@ -119,6 +120,7 @@ static void pci_ready(Device *dev)
     PCIBridge *parent = d->bus->bridge;
 
     d->present = true;
+    pci_host_numbers_changed(d->bus->host);
     pci_resync(d);
     if (parent && parent->presence) {
         parent->presence(parent, d, true);
@@ -131,6 +133,7 @@ void pci_device_power(PCIDevice *d, bool on)
         return;
     }
     d->present = on;
+    pci_host_numbers_changed(d->bus->host);
     if (on) {
         device_reset_tree(&d->dev, RESET_COLD);
     }

@@ -63,6 +63,25 @@ static void test_function_0(void)
     fixture_fini(&f);
 }
 
+/* A bridge beside function 0 forwards only while function 0 is there. */
+static void test_function_0_and_bridges(void)
+{
+    Fixture f;
+    PCIDevice *first;
+
+    fixture_init(&f);
+    first = plug(&f, &type, "pcie.0", NULL, PCI_DEVFN(4, 0), "multifunction=on");
+    plug(&f, &port_type, "pcie.0", "rp", PCI_DEVFN(4, 1), NULL);
+    plug(&f, &type, "rp", NULL, 0, NULL);
+    set_cfg(&f, PCI_DEVFN(4, 1), PCI_PRIMARY_BUS, 4, 0x010100);
+    g_assert_true(answers(&f, 1, 0));
+    device_unplug(&first->dev);
+    g_assert_false(answers(&f, 1, 0));
+    plug(&f, &type, "pcie.0", NULL, PCI_DEVFN(4, 0), "multifunction=on");
+    g_assert_true(answers(&f, 1, 0));
+    fixture_fini(&f);
+}
+
 static void test_ari(void)
 {
     Fixture f;
@@ -151,6 +170,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/pci/bus/collisions", test_collisions);
     g_test_add_func("/pci/bus/function-0", test_function_0);
+    g_test_add_func("/pci/bus/function-0-and-bridges", test_function_0_and_bridges);
     g_test_add_func("/pci/bus/ari", test_ari);
     g_test_add_func("/pci/bus/walk-and-paths", test_walk_and_paths);
     g_test_add_func("/pci/bus/thousand", test_thousand);
