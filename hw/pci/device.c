@@ -53,8 +53,11 @@ static void set_identity(PCIDevice *d)
     pci_config_set(c, PCI_REVISION_ID, 1, type->revision);
     pci_config_set(c, PCI_CLASS_PROG, 3, type->class_code);
     if (c->type == 0) {
-        pci_config_set(c, PCI_SUBSYSTEM_VENDOR_ID, 2, type->subsystem_vendor);
-        pci_config_set(c, PCI_SUBSYSTEM_ID, 2, type->subsystem);
+        /* The ids that drivers expect of emulated hardware, unless the type has its own. */
+        bool own = type->subsystem_vendor != 0;
+
+        pci_config_set(c, PCI_SUBSYSTEM_VENDOR_ID, 2, own ? type->subsystem_vendor : 0x1af4);
+        pci_config_set(c, PCI_SUBSYSTEM_ID, 2, own ? type->subsystem : 0x1100);
     }
     if (d->multifunction) {
         c->bytes[PCI_HEADER_TYPE] |= PCI_HEADER_MULTI_FUNCTION;

@@ -7,6 +7,8 @@
 #include "hw/pci/pci_int.h"
 #include "hw/pci/port.h"
 
+enum { PORT_BRIDGE_CONTROL = 0x5f };
+
 /* What a port type shows. Widths and speeds are the port's properties where it has them. */
 typedef struct PortShape {
     uint8_t type;
@@ -70,15 +72,15 @@ static bool express_wanted(const PCIDevice *d, const PCICapDesc *desc)
 static void setup_link(PCIDevice *d, uint16_t pos)
 {
     PCIConfig *c = &d->config;
-    uint32_t speed = 1, width = 1, cap = 0;
+    uint32_t speed = 1, width = 1, cap = EXP_LNKCAP_ASPM_L0S;
 
     if (is_port(d)) {
         PCIPort *p = (PCIPort *)d;
 
         speed = speeds[MIN(p->speed, G_N_ELEMENTS(speeds) - 1)];
         width = widths[MIN(p->width, G_N_ELEMENTS(widths) - 1)];
-        cap = EXP_LNKCAP_ASPM_L0S | EXP_LNKCAP_DLLLARC | (speed > 1 ? EXP_LNKCAP_LBNC : 0) |
-              (uint32_t)p->port << EXP_LNKCAP_PORT_SHIFT;
+        cap |= EXP_LNKCAP_DLLLARC | (speed > 1 ? EXP_LNKCAP_LBNC : 0) |
+               (uint32_t)p->port << EXP_LNKCAP_PORT_SHIFT;
         pci_config_mask_set(c, PCI_WMASK, pos + EXP_LNKCTL, 2, EXP_LNKCTL_RW);
         pci_config_mask_set(c, PCI_W1CMASK, pos + EXP_LNKSTA, 2, EXP_LNKSTA_LBMS | EXP_LNKSTA_LABS);
         /* Link state follows what is plugged: state, not identity. */
@@ -133,6 +135,10 @@ static bool express_setup(PCIDevice *d, unsigned row, uint16_t pos, GError **err
     }
     if (s.link) {
         setup_link(d, pos);
+    }
+    if (s.prefixes) { /* a port: no timers of a conventional bus behind it (7.5.1.3.13) */
+        pci_config_mask_set(c, PCI_WMASK, PCI_BRIDGE_CONTROL, 2, PORT_BRIDGE_CONTROL);
+        pci_config_mask_set(c, PCI_W1CMASK, PCI_BRIDGE_CONTROL, 2, 0);
     }
     if (s.slot) {
         setup_slot(d, pos);
