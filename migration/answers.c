@@ -8,6 +8,7 @@
 
 void answers_init(Answers *a)
 {
+    a->used = 0;
     a->buf = g_byte_array_new();
     a->deficits = g_string_new("");
 }

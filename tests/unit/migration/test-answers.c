@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The return path: answers in pieces of a byte, several at once, long lists, and what is not one.
+ */
+#include "fixture.h"
+
+#include <sys/socket.h>
+
+typedef struct Path {
+    Answers answers;
+    Channel *ch;
+    int peer;
+} Path;
+
+static void path_init(Path *p)
+{
+    g_autofree char *uri = NULL;
+    int fds[2];
+
+    g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), ==, 0);
+    uri = g_strdup_printf("fd:%d", fds[0]);
+    p->ch = channel_open_out(uri, NULL, NULL);
+    p->peer = fds[1];
+    answers_init(&p->answers);
+}
+
+static void path_clear(Path *p)
+{
+    answers_clear(&p->answers);
+    channel_free(p->ch);
+    if (p->peer >= 0) {
+        close(p->peer);
+    }
+}
+
+static void put(Path *p, uint16_t type, const char *text)
+{
+    g_autoptr(GByteArray) out = g_byte_array_new();
+    ByteWriter w = { out };
+
+    stream_put_answer(&w, type, text, strlen(text));
+    g_assert_cmpint(write(p->peer, out->data, out->len), ==, out->len);
+}
+
+static void test_pieces(void)
+{
+    static const char bytes[] = "\x42\x06\0\3abc";
+    Answer a;
+    Path p;
+
+    path_init(&p);
+    for (unsigned i = 0; i < sizeof(bytes) - 1; i++) {
+        g_assert_cmpint(answers_next(&p.answers, p.ch, &a, NULL), ==, 0);
+        g_assert_cmpint(write(p.peer, bytes + i, 1), ==, 1);
+    }
+    g_assert_cmpint(answers_next(&p.answers, p.ch, &a, NULL), ==, 1);
+    g_assert_cmphex(a.type, ==, ANSWER_ERROR);
+    g_assert_cmpmem(a.data, a.len, "abc", 3);
+    put(&p, ANSWER_ACCEPT, "");
+    put(&p, ANSWER_DIGEST, "digest");
+    g_assert_cmpint(answers_next(&p.answers, p.ch, &a, NULL), ==, 1);
+    g_assert_cmphex(a.type, ==, ANSWER_ACCEPT);
+    g_assert_cmpuint(a.len, ==, 0);
+    g_assert_cmpint(answers_next(&p.answers, p.ch, &a, NULL), ==, 1);
+    g_assert_cmpmem(a.data, a.len, "digest", 6);
+    path_clear(&p);
+}
+
+static void test_list(void)
+{
+    g_autoptr(GError) err = NULL;
+    Answer a;
+    Path p;
+
+    path_init(&p);
+    put(&p, ANSWER_MORE, "[{\"device\":");
+    g_assert_cmpint(answers_next(&p.answers, p.ch, &a, NULL), ==, 0);
+    put(&p, ANSWER_MORE, "\"d0\"}");
+    put(&p, ANSWER_DEFICITS, "]");
+    g_assert_cmpint(answers_next(&p.answers, p.ch, &a, NULL), ==, 1);
+    g_assert_cmpuint(json_object_array_length(a.deficits), ==, 1);
+    json_object_put(a.deficits);
+    put(&p, ANSWER_DEFICITS, "{}");
+    g_assert_cmpint(answers_next(&p.answers, p.ch, &a, &err), ==, -1);
+    g_assert_nonnull(strstr(err->message, "malformed"));
+    path_clear(&p);
+}
+
+static void test_endless_list(void)
+{
+    g_autofree char *fill = g_strnfill(60000, '[');
+    g_autoptr(GError) err = NULL;
+    int got = 0;
+    Answer a;
+    Path p;
+
+    path_init(&p);
+    for (unsigned sent = 0; got == 0; sent += 60000) {
+        g_assert_cmpuint(sent, <=, MAX_DEFICIT_TEXT);
+        put(&p, ANSWER_MORE, fill);
+        got = answers_next(&p.answers, p.ch, &a, &err);
+    }
+    g_assert_cmpint(got, ==, -1);
+    g_assert_nonnull(strstr(err->message, "longer than"));
+    path_clear(&p);
+}
+
+static void test_closed(void)
+{
+    g_autoptr(GError) err = NULL;
+    Answer a;
+    Path p;
+
+    path_init(&p);
+    put(&p, ANSWER_RUNS, "");
+    close(p.peer);
+    p.peer = -1;
+    g_assert_cmpint(answers_next(&p.answers, p.ch, &a, &err), ==, 1); /* it was said before */
+    g_assert_cmpint(answers_next(&p.answers, p.ch, &a, &err), ==, -1);
+    g_assert_nonnull(strstr(err->message, "closed"));
+    path_clear(&p);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/migration/answers/pieces", test_pieces);
+    g_test_add_func("/migration/answers/list", test_list);
+    g_test_add_func("/migration/answers/endless-list", test_endless_list);
+    g_test_add_func("/migration/answers/closed", test_closed);
+    return g_test_run();
+}
