@@ -4,6 +4,7 @@
 import base64
 import re
 import subprocess
+import time
 from functools import cache
 from pathlib import Path
 
@@ -72,3 +73,17 @@ def shell_ready(guest: Emulator, timeout: float = 120) -> None:
     guest.expect("^~ # ", timeout)
     guest.send("stty -echo; PS1=''\n")
     guest.shell("true")
+
+
+def ticks(guest: Emulator, more_than: int) -> tuple[int, int]:
+    """Wait until /scripts/load, which writes to /tmp/ticks, has ticked more often than that.
+
+    Returns how often it did, and how many of these were bad.
+    """
+    for _ in range(100):
+        count, bad = (int(n) for n in guest.shell(
+            "wc -l </tmp/ticks; grep -c BAD /tmp/ticks || true").split())
+        if count > more_than:
+            break
+        time.sleep(0.2)
+    return count, bad
