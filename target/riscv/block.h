@@ -10,6 +10,8 @@
 #ifndef TARGET_RISCV_BLOCK_H
 #define TARGET_RISCV_BLOCK_H
 
+#include <string.h>
+
 #include "target/riscv/hart.h"
 
 #define BLOCK_OPS(X)                                                                               \
@@ -33,5 +35,45 @@ enum { OP_BLOCK_FIRST = OP_ISA_COUNT - 1, BLOCK_OPS(X) OP_COUNT };
 
 /* Block.dead: the block may be entered once, but not be linked to or remembered. */
 enum { BLOCK_LIVE, BLOCK_DEAD, BLOCK_ONCE };
+
+/* A block under construction. */
+#define BLOCK_MAX_BYTES 480 /* Op.off counts half-words in a byte */
+
+typedef struct Builder {
+    RiscvCpu *cpu;
+    uint64_t va;
+    const uint8_t *host;
+    unsigned off; /* of the instruction at hand */
+    unsigned n_ops, n_links, n_insns;
+    unsigned address_op; /* index + 1 of the lui or auipc just before, else 0 */
+    bool fp_checked, done, once;
+    Op ops[BLOCK_MAX_OPS + 8];
+} Builder;
+
+/* Decode one instruction (a word) at b->off; all from b->host to the block's end; and go on behind
+ * what was decoded. */
+void builder_add(Builder *b, uint32_t word);
+void builder_add_all(Builder *b);
+void builder_end(Builder *b);
+
+/* The instruction of len bytes at p, and the length of the one there. */
+static inline uint32_t word_at(const uint8_t *p, unsigned len)
+{
+    uint16_t low, high = 0;
+
+    memcpy(&low, p, 2);
+    if (len == 4) {
+        memcpy(&high, p + 2, 2);
+    }
+    return low | (uint32_t)high << 16;
+}
+
+static inline unsigned len_at(const uint8_t *p)
+{
+    uint16_t low;
+
+    memcpy(&low, p, 2);
+    return insn_len(low);
+}
 
 #endif
