@@ -152,6 +152,7 @@ static void watch_input(Chardev *c)
 {
     if (!c->in_watch && c->fd_in >= 0 && c->open && chardev_front_room(c) > 0) {
         c->in_watch = chardev_watch(c, c->fd_in, G_IO_IN | G_IO_HUP | G_IO_ERR, on_readable);
+        g_source_set_can_recurse(c->in_watch, c->front.nests);
     }
 }
 

@@ -708,9 +708,14 @@ void qtest_feed(Qtest *q, const void *bytes, size_t len)
     }
     q->busy = true;
     s = run_lines(q, s, end);
+    /* what a nested turn of the main loop read meanwhile comes after the rest of this */
+    g_byte_array_prepend(q->input, (const guint8 *)s, (guint)(end - s));
     q->busy = false;
-    g_byte_array_append(q->input, (const guint8 *)s, (guint)(end - s));
-    flush(q, 0);
+    if (s == end) {
+        qtest_writable(q);
+    } else {
+        flush(q, 0);
+    }
 }
 
 void qtest_writable(Qtest *q)
@@ -817,7 +822,7 @@ static size_t to_chardev(void *opaque, const char *bytes, size_t len)
 
 bool qtest_serve(Qtest *q, Chardev *c, GError **err)
 {
-    q->front = (ChardevFront){ front_can_read, front_read, front_event, front_writable, q };
+    q->front = (ChardevFront){ front_can_read, front_read, front_event, front_writable, q, true };
     q->chardev = c;
     q->sink = to_chardev;
     q->opaque = q;
