@@ -52,6 +52,21 @@ static bool show_slots(Session *s, GError **err)
     return true;
 }
 
+static bool show_topology(Session *s, GError **err)
+{
+    g_autofree char *svg = NULL;
+
+    if (!plan_resolve(s->plan, s->catalog, err)) {
+        return false;
+    }
+    svg = plan_topology_svg(s->plan, s->catalog);
+    if (s->show_arg) {
+        return g_file_set_contents(s->show_arg, svg, -1, err);
+    }
+    fputs(svg, stdout);
+    return true;
+}
+
 static bool show_machine(Session *s, GError **err)
 {
     g_autofree char *text = NULL;
@@ -238,7 +253,7 @@ static const struct {
     { "machines", show_machines },   { "pci-slots", show_slots },
     { "machine", show_machine },     { "catalog", show_catalog },
     { "state", show_state },         { "options", show_options },
-    { "commands", show_commands },
+    { "commands", show_commands },   { "topology", show_topology },
 };
 
 bool show(Session *s, GError **err)

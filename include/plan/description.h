@@ -171,6 +171,9 @@ bool plan_merge(PlanMachine *base, const PlanMachine *over, GError **err);
  * resolved. */
 struct json_object *plan_slots_to_json(const PlanMachine *m, const PlanCatalog *c);
 char *plan_slots_to_text(const PlanMachine *m, const PlanCatalog *c);
+/* The same as a picture: buses, bridges, devices at their addresses with their BARs, free places.
+ * SVG text; g_free. m is resolved. */
+char *plan_topology_svg(const PlanMachine *m, const PlanCatalog *c);
 
 /* What differs for the guest between two complete descriptions: an array of
  * {device, property, wanted, have}; empty when a guest could not tell. */

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The PCI topology as a picture (SVG): each bus a frame with its rule and its free places, each
+ * device a box at its address with its memory and vectors, and the bus it brings nested below it.
+ *
+ * Drawn from what plan_slots_to_json() says and from the types' BARs, so that the picture, the
+ * text and the rules cannot disagree. Two passes: heights, then ink.
+ */
+#include <string.h>
+
+#include "internal.h"
+
+enum { WIDTH = 860, MARGIN = 16, INDENT = 28, ROW = 30, HEAD = 46, GAP = 10, BOTTOM = 10 };
+
+typedef struct Picture {
+    const PlanMachine *m;
+    const PlanCatalog *c;
+    struct json_object *buses;
+    GString *svg;
+} Picture;
+
+static const char *text_of(struct json_object *o, const char *key)
+{
+    struct json_object *v;
+
+    return json_object_object_get_ex(o, key, &v) ? json_object_get_string(v) : NULL;
+}
+
+static struct json_object *bus_named(const Picture *p, const char *name)
+{
+    for (size_t i = 0; i < json_object_array_length(p->buses); i++) {
+        struct json_object *bus = json_object_array_get_idx(p->buses, i);
+
+        if (g_strcmp0(text_of(bus, "bus"), name) == 0) {
+            return bus;
+        }
+    }
+    return NULL;
+}
+
+static struct json_object *held_of(struct json_object *bus)
+{
+    struct json_object *held;
+
+    return json_object_object_get_ex(bus, "held", &held) ? held : NULL;
+}
+
+/* The bus that a device brings, or NULL. */
+static struct json_object *brought(const Picture *p, struct json_object *device)
+{
+    const char *name = text_of(device, "bus");
+
+    return name ? bus_named(p, name) : NULL;
+}
+
+static unsigned bus_height(const Picture *p, struct json_object *bus)
+{
+    struct json_object *held = held_of(bus);
+    unsigned height = HEAD + BOTTOM;
+
+    for (size_t i = 0; held && i < json_object_array_length(held); i++) {
+        struct json_object *child = brought(p, json_object_array_get_idx(held, i));
+
+        height += ROW + (child ? bus_height(p, child) + GAP : 0);
+    }
+    return height;
+}
+
+/* --- ink --- */
+
+static void text(Picture *p, unsigned x, unsigned y, const char *style, const char *s)
+{
+    g_autofree char *escaped = g_markup_escape_text(s, -1);
+
+    g_string_append_printf(p->svg, "<text x=\"%u\" y=\"%u\" class=\"%s\">%s</text>\n", x, y, style,
+                           escaped);
+}
+
+static void box(Picture *p, unsigned x, unsigned y, unsigned w, unsigned h, const char *style)
+{
+    g_string_append_printf(
+        p->svg, "<rect x=\"%u\" y=\"%u\" width=\"%u\" height=\"%u\" rx=\"5\" class=\"%s\"/>\n", x,
+        y, w, h, style);
+}
+
+/* "01-04, 06-1f" of a sorted array of numbers. */
+static char *ranges(struct json_object *list)
+{
+    GString *s = g_string_new(NULL);
+    size_t n = json_object_array_length(list);
+
+    for (size_t i = 0; i < n; i++) {
+        int first = json_object_get_int(json_object_array_get_idx(list, i)), last = first;
+
+        while (i + 1 < n &&
+               json_object_get_int(json_object_array_get_idx(list, i + 1)) == last + 1) {
+            last++;
+            i++;
+        }
+        g_string_append_printf(s, last > first ? "%s%02x-%02x" : "%s%02x", s->len ? ", " : "",
+                               first, last);
+    }
+    return g_string_free(s, s->len == 0 ? TRUE : FALSE);
+}
+
+static char *bus_rule(struct json_object *bus)
+{
+    struct json_object *free_slots, *hotplug;
+    g_autofree char *list = NULL;
+    bool live =
+        json_object_object_get_ex(bus, "hotplug", &hotplug) && json_object_get_boolean(hotplug);
+
+    if (json_object_object_get_ex(bus, "free-slots", &free_slots)) {
+        list = ranges(free_slots);
+    }
+    return g_strdup_printf("free: %s%s", list ? list : "none", live ? "  -  hot plug" : "");
+}
+
+static void append_size(GString *s, uint64_t size)
+{
+    static const char units[] = "BKMGT";
+    unsigned unit = 0;
+
+    while (size >= 1024 && size % 1024 == 0 && unit + 1 < strlen(units)) {
+        size /= 1024;
+        unit++;
+    }
+    g_string_append_printf(s, "%" G_GUINT64_FORMAT "%c", size, units[unit]);
+}
+
+/* "BAR0 1M, BAR4 16K 64-bit" */
+static char *bars_of(const PlanType *t)
+{
+    GString *s = g_string_new(NULL);
+
+    for (size_t i = 0; t && i < t->n_bars; i++) {
+        const PlanBar *b = &t->bars[i];
+
+        if (b->size == 0) {
+            continue;
+        }
+        g_string_append_printf(s, "%sBAR%u ", s->len ? ", " : "", b->index);
+        append_size(s, b->size);
+        g_string_append(s, b->io ? " I/O" : b->is64 ? " 64-bit" : "");
+    }
+    return g_string_free(s, FALSE);
+}
+
+/* Frames narrow on both sides as they nest. */
+static unsigned right_of(unsigned x)
+{
+    return WIDTH - MARGIN - (x - MARGIN) / 5;
+}
+
+static unsigned draw_bus(Picture *p, struct json_object *bus, unsigned x, unsigned y);
+
+static unsigned draw_device(Picture *p, struct json_object *d, unsigned x, unsigned y)
+{
+    const char *type = text_of(d, "type"), *id = text_of(d, "device");
+    struct json_object *child = brought(p, d);
+    g_autofree char *bars = bars_of(plan_find_type(p->c, type));
+    g_autofree char *label = g_strdup_printf("%s%s%s", type, id && !strchr(id, '/') ? "  " : "",
+                                             id && !strchr(id, '/') ? id : "");
+
+    box(p, x, y, right_of(x - GAP) - x - GAP, ROW - 6, child ? "bridge" : "device");
+    text(p, x + 8, y + 16, "addr", text_of(d, "addr"));
+    text(p, x + 56, y + 16, "name", label);
+    text(p, WIDTH - MARGIN - 230, y + 16, "bars", bars);
+    y += ROW;
+    return child ? draw_bus(p, child, x + INDENT, y - 2) + GAP : y;
+}
+
+static unsigned draw_bus(Picture *p, struct json_object *bus, unsigned x, unsigned y)
+{
+    struct json_object *held = held_of(bus);
+    g_autofree char *rule = bus_rule(bus);
+    g_autofree char *title =
+        g_strdup_printf("bus %s  (%s)", text_of(bus, "bus"), text_of(bus, "kind"));
+    unsigned bottom = y + bus_height(p, bus);
+
+    box(p, x, y, right_of(x) - x, bottom - y - 2, "bus");
+    text(p, x + 10, y + 18, "title", title);
+    text(p, x + 10, y + 35, "rule", rule);
+    y += HEAD;
+    for (size_t i = 0; held && i < json_object_array_length(held); i++) {
+        y = draw_device(p, json_object_array_get_idx(held, i), x + GAP, y);
+    }
+    return bottom;
+}
+
+static const char style[] = "<style>text{font-family:sans-serif;font-size:13px;fill:#1c2733}"
+                            ".title{font-weight:bold}.rule,.bars{fill:#5b6b7b;font-size:12px}"
+                            ".addr{font-family:monospace;fill:#7a3e00}"
+                            ".bus{fill:#f5f8fb;stroke:#8aa4bf}.device{fill:#ffffff;stroke:#b9c6d3}"
+                            ".bridge{fill:#e4eef9;stroke:#5f87b5}</style>\n";
+
+/* A bus that no device brings: those are drawn at the left edge. */
+static bool is_root(struct json_object *bus)
+{
+    return text_of(bus, "owner") == NULL;
+}
+
+char *plan_topology_svg(const PlanMachine *m, const PlanCatalog *c)
+{
+    Picture p = { m, c, plan_slots_to_json(m, c), g_string_new(NULL) };
+    unsigned height = MARGIN, y = MARGIN;
+
+    for (size_t i = 0; i < json_object_array_length(p.buses); i++) {
+        struct json_object *bus = json_object_array_get_idx(p.buses, i);
+
+        height += is_root(bus) ? bus_height(&p, bus) + GAP : 0;
+    }
+    g_string_append_printf(p.svg,
+                           "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%u\" "
+                           "viewBox=\"0 0 %d %u\">\n%s<rect width=\"100%%\" height=\"100%%\" "
+                           "fill=\"white\"/>\n",
+                           WIDTH, height, WIDTH, height, style);
+    for (size_t i = 0; i < json_object_array_length(p.buses); i++) {
+        struct json_object *bus = json_object_array_get_idx(p.buses, i);
+
+        y = is_root(bus) ? draw_bus(&p, bus, MARGIN, y) + GAP : y;
+    }
+    g_string_append(p.svg, "</svg>\n");
+    json_object_put(p.buses);
+    return g_string_free(p.svg, FALSE);
+}

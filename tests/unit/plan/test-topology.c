@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The picture: well-formed, names everything once, stays inside its frame, and escapes text.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "test-catalog.h"
+
+static unsigned count(const char *text, const char *what)
+{
+    unsigned n = 0;
+
+    for (const char *at = text; (at = strstr(at, what)); at++) {
+        n++;
+    }
+    return n;
+}
+
+/* Every box lies inside the picture. */
+static void check_boxes(const char *svg)
+{
+    unsigned width = atoi(strstr(svg, "width=\"") + 7), height = atoi(strstr(svg, "height=\"") + 8);
+    const char *at = svg;
+    unsigned x, y, w, h;
+
+    while ((at = strstr(at, "<rect x="))) {
+        g_assert_cmpint(
+            sscanf(at, "<rect x=\"%u\" y=\"%u\" width=\"%u\" height=\"%u\"", &x, &y, &w, &h), ==,
+            4);
+        g_assert_cmpuint(x + w, <, width);
+        g_assert_cmpuint(y + h, <=, height);
+        at++;
+    }
+}
+
+static void test_topology(void)
+{
+    g_autoptr(PlanMachine) m = TC_RESOLVED("root-port,id=port0", "upstream,id=up,bus=port0",
+                                           "downstream,id=dn,bus=up", "nic,id=card,bus=dn");
+    g_autofree char *svg = plan_topology_svg(m, &tc_catalog);
+
+    g_assert_true(g_str_has_prefix(svg, "<svg "));
+    g_assert_true(g_str_has_suffix(svg, "</svg>\n"));
+    g_assert_cmpuint(count(svg, ">bus "), ==, 4);
+    g_assert_cmpuint(count(svg, ">bus dn "), ==, 1);
+    g_assert_cmpuint(count(svg, "upstream  up"), ==, 1);
+    g_assert_cmpuint(count(svg, "<text"), ==, count(svg, "</text>"));
+    check_boxes(svg);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/topology/picture", test_topology);
+    return g_test_run();
+}
