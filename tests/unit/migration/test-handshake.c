@@ -38,7 +38,6 @@ static void test_parse(void)
     static const char *const devices[] = { "widget,id=w0,size=9", NULL };
     g_autofree char *text = text_of(devices), *nested = g_strnfill(100000, '[');
     g_autoptr(PlanMachine) plan = parse(text, NULL);
-    g_autoptr(GString) with_host = g_string_new(text);
 
     g_assert_cmpuint(plan->devices->len, ==, 1);
     g_assert_cmpuint(plan->cpus, ==, 2);

@@ -20,11 +20,12 @@ static void assert_round_trip(const PlanMachine *m)
     g_autofree char *first = plan_to_text(m, &tc_catalog, false);
     g_autoptr(PlanMachine) again = read_back(first);
     g_autofree char *unresolved = plan_to_text(again, NULL, false);
-    g_autoptr(PlanMachine) twice = read_back(unresolved);
+    g_autoptr(PlanMachine) twice = read_back(unresolved); /* an unresolved dump reads back, too */
     g_autofree char *second = NULL, *third = NULL;
     g_autoptr(GError) err = NULL;
     struct json_object *diff;
 
+    g_assert_cmpuint(twice->devices->len, ==, again->devices->len);
     plan_resolve(again, &tc_catalog, &err);
     g_assert_no_error(err);
     second = plan_to_text(again, &tc_catalog, false);
