@@ -351,7 +351,9 @@ static void prop_interrupt_map(Fdt *f, int node)
 }
 
 /* The root with bus numbers [first, end) and its parts of the windows (see hw/pci-host/ecam.h). */
-static void add_pci_root(Fdt *f, unsigned first, unsigned end)
+/* Linux refuses two host bridges of one domain in a device tree, so each root is a domain of its
+ * own there, though they share the segment's ECAM. */
+static void add_pci_root(Fdt *f, unsigned domain, unsigned first, unsigned end)
 {
     const VirtMap *ecam = &virt_map[VIRT_PCIE_ECAM], *pio = &virt_map[VIRT_PCIE_PIO];
     const VirtMap *mmio = &virt_map[VIRT_PCIE_MMIO];
@@ -374,7 +376,7 @@ static void add_pci_root(Fdt *f, unsigned first, unsigned end)
     prop_u32(f, node, "#size-cells", 2);
     prop_string(f, node, "compatible", "pci-host-ecam-generic");
     prop_string(f, node, "device_type", "pci");
-    prop_u32(f, node, "linux,pci-domain", 0);
+    prop_u32(f, node, "linux,pci-domain", domain);
     prop_cells(f, node, "bus-range", &buses);
     prop_flag(f, node, "dma-coherent");
     if (f->c->aia == VIRT_AIA_APLIC_IMSIC)
@@ -389,10 +391,10 @@ static void add_pci(Fdt *f)
     unsigned end = 256;
 
     for (unsigned i = f->c->n_roots; i-- > 0;) {
-        add_pci_root(f, f->c->roots[i], end);
+        add_pci_root(f, i + 1, f->c->roots[i], end);
         end = f->c->roots[i];
     }
-    add_pci_root(f, 0, end);
+    add_pci_root(f, 0, 0, end);
 }
 
 static void add_syscon(Fdt *f, const char *name, const char *compatible, uint32_t value)

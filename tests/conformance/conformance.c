@@ -30,6 +30,7 @@ static const Need needs[] = {
     { "x3130-upstream", "rp", NULL, 0 },
     { "xio3130-downstream", "up", NULL, PCI_DEVFN(1, 0) },
     { "pcie-pci-bridge", "rp", NULL, 0 },
+    { "pxb-pcie", "pcie.0", "bus_nr=64", PCI_DEVFN(5, 0) },
     { "pci-bridge", "cb", NULL, PCI_DEVFN(1, 0) },
     { "virtio-blk-pci", "rp", "drive=d0,num-queues=4", 0 },
     { "virtio-blk-pci-transitional", "pcie.0", "drive=d0", PCI_DEVFN(5, 0) },
