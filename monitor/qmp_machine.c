@@ -209,6 +209,20 @@ static struct json_object *query_slots(Machine *m, struct json_object *args, GEr
     return d ? plan_slots_to_json(d, monitor_host(m)->catalog(m)) : NULL;
 }
 
+static char *topology(Machine *m, GError **err)
+{
+    const PlanMachine *d = description(m, err);
+
+    return d ? plan_topology_svg(d, monitor_host(m)->catalog(m)) : NULL;
+}
+
+static struct json_object *query_topology(Machine *m, struct json_object *args, GError **err)
+{
+    g_autofree char *svg = topology(m, err);
+
+    return svg ? json_object_new_string(svg) : NULL;
+}
+
 static struct json_object *run_stop(Machine *m, struct json_object *args, GError **err)
 {
     monitor_host(m)->stop(m);
@@ -264,6 +278,8 @@ static const QmpCommand commands[] = {
       LIST(description_args), .returns = "object" },
     { "query-pci-slots", "Per bus: slots, what fits, who holds them", query_slots,
       .returns = "array" },
+    { "query-topology", "The PCI topology as a picture: SVG text", query_topology,
+      .returns = "str" },
     { "stop", "Stop the guest", run_stop, .returns = "null" },
     { "cont", "Let the guest run", run_cont, .returns = "null" },
     { "system_reset", "Reset the machine", run_reset, .returns = "null" },
@@ -344,6 +360,18 @@ static void hmp_slots(Machine *m, const char *args, GString *out)
     g_string_append(out, text ? text : "");
 }
 
+static void hmp_topology(Machine *m, const char *args, GString *out)
+{
+    g_autoptr(GError) err = NULL;
+    g_autofree char *svg = topology(m, &err);
+
+    if (!*args) {
+        g_string_append(out, "Error: topology needs the name of the file to write\n");
+    } else if (!svg || !g_file_set_contents(args, svg, -1, &err)) {
+        g_string_append_printf(out, "Error: %s\n", err->message);
+    }
+}
+
 static const HmpCommand hmp_commands[] = {
     { "info version", "", "show the version", hmp_version },
     { "info status", "", "show whether the guest runs", hmp_status },
@@ -352,6 +380,7 @@ static const HmpCommand hmp_commands[] = {
     { "info kvm", "", "show whether KVM is used", hmp_kvm },
     { "info cpus", "", "show the CPUs", hmp_cpus },
     { "info pci-slots", "", "show each bus: slots, what fits, who holds them", hmp_slots },
+    { "topology", "file", "draw the PCI topology as a picture (SVG)", hmp_topology },
     { "stop", "", "stop the guest", hmp_stop },
     { "s", "", "stop the guest", hmp_stop },
     { "cont", "", "let the guest run", hmp_cont },

@@ -32,11 +32,21 @@ static const PlanCapability *find_cap(const PlanType *t, unsigned id, bool exten
     return NULL;
 }
 
-bool plan_has_ari(const PlanDevice *d)
+static bool has_cap(const PlanDevice *d, unsigned id, bool extended)
 {
-    const PlanCapability *cap = find_cap(d->t, EXT_CAP_ID_ARI, true);
+    const PlanCapability *cap = find_cap(d->t, id, extended);
 
     return cap && is_on(d, cap);
+}
+
+bool plan_has_cap(const PlanDevice *d, unsigned id)
+{
+    return has_cap(d, id, false);
+}
+
+bool plan_has_ari(const PlanDevice *d)
+{
+    return has_cap(d, EXT_CAP_ID_ARI, true);
 }
 
 static void choose(PlanDevice *d, PlanSetting *s, int64_t value)

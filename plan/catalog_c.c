@@ -98,10 +98,11 @@ static void put_type(GString *out, size_t i, const PlanType *t)
     put_string(out, t->alias);
     put_string(out, t->doc);
     g_string_append_printf(out,
-                           "%s_props, %zu, %d, %d, %u, %d, %d, %d, %s_bars, %zu, %s_caps, %zu\n"
+                           "%s_props, %zu, %d, %d, %u, %d, %d, %d, %s_bars, %zu, %s_caps, %zu, %u\n"
                            "};\n\n",
                            name, t->n_props, t->plugs_into, t->role, t->slots, t->provides,
-                           t->hotpluggable, t->user_creatable, name, t->n_bars, name, t->n_caps);
+                           t->hotpluggable, t->user_creatable, name, t->n_bars, name, t->n_caps,
+                           t->pin);
 }
 
 static void put_machine(GString *out, size_t i, const PlanMachineType *t)
@@ -129,7 +130,11 @@ static void put_machine(GString *out, size_t i, const PlanMachineType *t)
     } else {
         g_string_append(out, "NULL");
     }
-    g_string_append(out, "\n};\n\n");
+    g_string_append(out, ", { ");
+    for (unsigned r = 0; r < PLAN_RESOURCES; r++) {
+        put_number(out, t->window[r]);
+    }
+    g_string_append(out, "}\n};\n\n");
 }
 
 static void put_index(GString *out, const char *type, const char *each, size_t n)

@@ -39,6 +39,9 @@ bool plan_json_string(struct json_object *o, size_t max, const char **text, GErr
 bool plan_json_scalar(struct json_object *o, char **text, GError **err);
 struct json_object *plan_json_parse(const char *text, size_t len, const char *what, GError **err);
 
+/* "4K", "1M", "1028K". */
+void plan_append_size(GString *s, uint64_t size);
+
 PlanSetting *plan_setting_new(const char *name, const char *text, bool given);
 void plan_setting_free(gpointer setting);
 PlanSetting *plan_setting_find(const GPtrArray *settings, const char *name);
@@ -103,6 +106,16 @@ void plan_release_number(PlanIndex *x, PlanDevice *d);
 /* caps.c: what the bus means for the capabilities. d is on its bus. */
 bool plan_check_capabilities(PlanDevice *d, GError **err);
 bool plan_has_ari(const PlanDevice *d);
+/* The type has the conventional capability and it is not switched off. */
+bool plan_has_cap(const PlanDevice *d, unsigned id);
+
+/* room.c */
+typedef struct PlanRoom {
+    uint64_t need, window; /* bytes; window 0: not known (extra roots share the host's) */
+} PlanRoom;
+const char *plan_resource_name(PlanResource r);
+uint64_t plan_bar_size(const PlanDevice *d, const PlanBar *b);
+PlanRoom plan_bus_room(const PlanIndex *x, const PlanBusNode *node, PlanResource r);
 
 /* place.c */
 typedef enum PlanFound { PLAN_FOUND, PLAN_NOT_YET, PLAN_REFUSED } PlanFound;

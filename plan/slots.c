@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Who holds what: per bus the range of its slots, those that are free, what fits, and whether
- * it may come while the guest runs.
+ * Who holds what: per bus the range of its slots, those that are free, what fits, whether it may
+ * come while the guest runs, and what its windows must hold.
  */
 #include "plan/internal.h"
 
@@ -32,20 +32,78 @@ static const char *addr_text(const PlanDevice *d)
     return strrchr(d->place, '/') + 1;
 }
 
+enum { CAP_ID_MSI = 0x05, CAP_ID_MSIX = 0x11, PINS = 4 };
+
+/* The line of the root that the function's pin reaches through the bridges above it. */
+static unsigned root_line(const PlanDevice *d)
+{
+    unsigned pin = d->t->pin - 1u;
+
+    for (; d; d = d->on->root == d->on ? NULL : d->on->owner) {
+        pin += d->on->kind == PLAN_BUS_PCIE_PORT ? 0 : d->addr.slot;
+    }
+    return pin % PINS;
+}
+
+/* "MSI-X, INTA on line 2"; NULL: the function never interrupts. g_free. */
+static char *interrupts(const PlanDevice *d)
+{
+    GString *s = g_string_new(NULL);
+
+    if (plan_has_cap(d, CAP_ID_MSIX)) {
+        g_string_append(s, "MSI-X");
+    }
+    if (plan_has_cap(d, CAP_ID_MSI)) {
+        g_string_append_printf(s, "%sMSI", s->len ? ", " : "");
+    }
+    if (d->t->pin) {
+        g_string_append_printf(s, "%sINT%c on line %u", s->len ? ", " : "", 'A' + d->t->pin - 1,
+                               root_line(d));
+    }
+    return g_string_free(s, s->len == 0);
+}
+
+/* {"resource": "I/O", "need": bytes, "window": bytes}; what a bus has no use for is left out. */
+static struct json_object *room_to_json(const PlanIndex *x, const PlanBusNode *node)
+{
+    struct json_object *list = json_object_new_array();
+
+    for (unsigned r = 0; r < PLAN_RESOURCES; r++) {
+        PlanRoom room = plan_bus_room(x, node, r);
+        struct json_object *o;
+
+        if (!room.need && !room.window) {
+            continue;
+        }
+        o = json_object_new_object();
+        json_object_object_add(o, "resource", json_object_new_string(plan_resource_name(r)));
+        json_object_object_add(o, "need", json_object_new_uint64(room.need));
+        if (room.window) {
+            json_object_object_add(o, "window", json_object_new_uint64(room.window));
+        }
+        json_object_array_add(list, o);
+    }
+    return list;
+}
+
 static struct json_object *holder_to_json(const PlanDevice *d)
 {
     struct json_object *o = json_object_new_object();
+    g_autofree char *irqs = interrupts(d);
 
     json_object_object_add(o, "addr", json_object_new_string(addr_text(d)));
     json_object_object_add(o, "device", json_object_new_string(plan_device_name(d)));
     json_object_object_add(o, "type", json_object_new_string(d->type));
+    if (irqs) {
+        json_object_object_add(o, "interrupts", json_object_new_string(irqs));
+    }
     if (d->brings) {
         json_object_object_add(o, "bus", json_object_new_string(d->brings->name));
     }
     return o;
 }
 
-static struct json_object *bus_to_json(const PlanBusNode *node)
+static struct json_object *bus_to_json(const PlanIndex *x, const PlanBusNode *node)
 {
     struct json_object *o = json_object_new_object(), *list = json_object_new_array();
     g_autoptr(GPtrArray) held = holders(node);
@@ -70,6 +128,7 @@ static struct json_object *bus_to_json(const PlanBusNode *node)
         }
     }
     json_object_object_add(o, "free-slots", list);
+    json_object_object_add(o, "room", room_to_json(x, node));
     list = json_object_new_array();
     for (guint i = 0; i < held->len; i++) {
         json_object_array_add(list, holder_to_json(held->pdata[i]));
@@ -87,7 +146,7 @@ struct json_object *plan_slots_to_json(const PlanMachine *m, const PlanCatalog *
         const PlanBusNode *node = m->index->bus_order->pdata[i];
 
         if (node->rule->addr == PLAN_ADDR_PCI && !node->orphan) {
-            json_object_array_add(list, bus_to_json(node));
+            json_object_array_add(list, bus_to_json(m->index, node));
         }
     }
     return list;
@@ -108,7 +167,30 @@ static void holder_to_text(GString *out, const PlanDevice *d, unsigned width)
     g_string_append_c(out, '\n');
 }
 
-static void bus_to_text(GString *out, const PlanBusNode *node)
+/* "  room     1M of 1G 32-bit memory, 16K of 1M 64-bit memory" */
+static void room_to_text(GString *out, const PlanIndex *x, const PlanBusNode *node)
+{
+    const char *before = "  room     ";
+
+    for (unsigned r = 0; r < PLAN_RESOURCES; r++) {
+        PlanRoom room = plan_bus_room(x, node, r);
+
+        if (!room.need) {
+            continue;
+        }
+        g_string_append(out, before);
+        plan_append_size(out, room.need);
+        if (room.window) {
+            g_string_append(out, " of ");
+            plan_append_size(out, room.window);
+        }
+        g_string_append_printf(out, " %s", plan_resource_name(r));
+        before = ", ";
+    }
+    g_string_append(out, *before == ',' ? "\n" : "");
+}
+
+static void bus_to_text(GString *out, const PlanIndex *x, const PlanBusNode *node)
 {
     g_autoptr(GPtrArray) held = holders(node);
     g_autofree char *unused = plan_free_slots(node);
@@ -122,6 +204,7 @@ static void bus_to_text(GString *out, const PlanBusNode *node)
     g_string_append_printf(out, "\n  slots    %02x-%02x, free: %s\n", first, last, unused);
     g_string_append_printf(out, "  takes    %s\n", node->rule->takes);
     g_string_append_printf(out, "  hotplug  %s\n", plan_bus_hotplug(node) ? "yes" : "no");
+    room_to_text(out, x, node);
     for (guint i = 0; i < held->len; i++) {
         holder_to_text(out, held->pdata[i], 7);
     }
@@ -137,7 +220,7 @@ char *plan_slots_to_text(const PlanMachine *m, const PlanCatalog *c)
 
         if (node->rule->addr == PLAN_ADDR_PCI && !node->orphan) {
             g_string_append(out, out->len ? "\n" : "");
-            bus_to_text(out, node);
+            bus_to_text(out, m->index, node);
         }
     }
     if (!out->len) {

@@ -20,6 +20,22 @@ bool plan_fail(GError **err, const char *format, ...)
     return false;
 }
 
+void plan_append_size(GString *s, uint64_t size)
+{
+    static const char units[] = "BKMGT";
+    unsigned unit = 0;
+
+    if (size == 0) {
+        g_string_append_c(s, '0');
+        return;
+    }
+    while (size >= 1024 && size % 1024 == 0 && unit + 1 < strlen(units)) {
+        size /= 1024;
+        unit++;
+    }
+    g_string_append_printf(s, "%" G_GUINT64_FORMAT "%c", size, units[unit]);
+}
+
 GQuark plan_error_quark(void)
 {
     return g_quark_from_static_string("plan-error");

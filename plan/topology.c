@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The PCI topology as a picture (SVG): each bus a frame with its rule and its free places, each
- * device a box at its address with its memory and vectors, and the bus it brings nested below it.
+ * The PCI topology as a picture (SVG): each bus a frame with its rule, its free places and a gauge
+ * for each of its windows, each device a box at its address with its BARs and interrupts, and the
+ * bus it brings nested below it.
  *
  * Drawn from what plan_slots_to_json() says and from the types' BARs, so that the picture, the
  * text and the rules cannot disagree. Two passes: heights, then ink.
@@ -10,7 +11,8 @@
 
 #include "internal.h"
 
-enum { WIDTH = 860, MARGIN = 16, INDENT = 28, ROW = 30, HEAD = 46, GAP = 10, BOTTOM = 10 };
+enum { WIDTH = 960, MARGIN = 16, INDENT = 28, ROW = 30, HEAD = 46, GAP = 10, BOTTOM = 10 };
+enum { GAUGE = 174, GAUGE_HEIGHT = 7, BARS_AT = 420, IRQS_AT = 210 }; /* the last two from right */
 
 typedef struct Picture {
     const PlanMachine *m;
@@ -24,6 +26,13 @@ static const char *text_of(struct json_object *o, const char *key)
     struct json_object *v;
 
     return json_object_object_get_ex(o, key, &v) ? json_object_get_string(v) : NULL;
+}
+
+static uint64_t number_of(struct json_object *o, const char *key)
+{
+    struct json_object *v;
+
+    return json_object_object_get_ex(o, key, &v) ? json_object_get_uint64(v) : 0;
 }
 
 static struct json_object *bus_named(const Picture *p, const char *name)
@@ -116,34 +125,59 @@ static char *bus_rule(struct json_object *bus)
     return g_strdup_printf("free: %s%s", list ? list : "none", live ? "  -  hot plug" : "");
 }
 
-static void append_size(GString *s, uint64_t size)
-{
-    static const char units[] = "BKMGT";
-    unsigned unit = 0;
-
-    while (size >= 1024 && size % 1024 == 0 && unit + 1 < strlen(units)) {
-        size /= 1024;
-        unit++;
-    }
-    g_string_append_printf(s, "%" G_GUINT64_FORMAT "%c", size, units[unit]);
-}
-
 /* "BAR0 1M, BAR4 16K 64-bit" */
-static char *bars_of(const PlanType *t)
+static char *bars_of(const PlanDevice *d)
 {
     GString *s = g_string_new(NULL);
 
-    for (size_t i = 0; t && i < t->n_bars; i++) {
-        const PlanBar *b = &t->bars[i];
+    for (size_t i = 0; d && i < d->t->n_bars; i++) {
+        const PlanBar *b = &d->t->bars[i];
+        uint64_t size = plan_bar_size(d, b);
 
-        if (b->size == 0) {
+        if (size == 0) {
             continue;
         }
         g_string_append_printf(s, "%sBAR%u ", s->len ? ", " : "", b->index);
-        append_size(s, b->size);
+        plan_append_size(s, size);
         g_string_append(s, b->io ? " I/O" : b->is64 ? " 64-bit" : "");
     }
     return g_string_free(s, FALSE);
+}
+
+/* One window: what it holds of what it could hold, and a bar as full. */
+static void draw_gauge(Picture *p, struct json_object *room, unsigned x, unsigned y)
+{
+    uint64_t need = number_of(room, "need"), window = number_of(room, "window");
+    unsigned width = GAUGE - 2 * GAP;
+    GString *label = g_string_new(text_of(room, "resource"));
+    g_autofree char *shown = NULL;
+
+    g_string_append(label, ": ");
+    plan_append_size(label, need);
+    if (window) {
+        g_string_append(label, " of ");
+        plan_append_size(label, window);
+    }
+    shown = g_string_free(label, FALSE);
+    text(p, x, y + 18, "gauge", shown);
+    box(p, x, y + 25, width, GAUGE_HEIGHT, "room");
+    if (need && window) {
+        double part = MIN(1.0, (double)need / (double)window);
+
+        box(p, x, y + 25, MAX(2u, (unsigned)(part * width)), GAUGE_HEIGHT,
+            need > window ? "over" : "full");
+    }
+}
+
+/* In the head of the frame, the last at its right edge. */
+static void draw_gauges(Picture *p, struct json_object *bus, unsigned right, unsigned y)
+{
+    struct json_object *list;
+    size_t n = json_object_object_get_ex(bus, "room", &list) ? json_object_array_length(list) : 0;
+
+    for (size_t i = 0; i < n; i++) {
+        draw_gauge(p, json_object_array_get_idx(list, i), right - (unsigned)(n - i) * GAUGE, y);
+    }
 }
 
 /* Frames narrow on both sides as they nest. */
@@ -157,15 +191,17 @@ static unsigned draw_bus(Picture *p, struct json_object *bus, unsigned x, unsign
 static unsigned draw_device(Picture *p, struct json_object *d, unsigned x, unsigned y)
 {
     const char *type = text_of(d, "type"), *id = text_of(d, "device");
+    const char *irqs = text_of(d, "interrupts");
     struct json_object *child = brought(p, d);
-    g_autofree char *bars = bars_of(plan_find_type(p->c, type));
+    g_autofree char *bars = bars_of(plan_find_device(p->m, id));
     g_autofree char *label = g_strdup_printf("%s%s%s", type, id && !strchr(id, '/') ? "  " : "",
                                              id && !strchr(id, '/') ? id : "");
 
     box(p, x, y, right_of(x - GAP) - x - GAP, ROW - 6, child ? "bridge" : "device");
     text(p, x + 8, y + 16, "addr", text_of(d, "addr"));
     text(p, x + 56, y + 16, "name", label);
-    text(p, WIDTH - MARGIN - 230, y + 16, "bars", bars);
+    text(p, WIDTH - MARGIN - BARS_AT, y + 16, "bars", bars);
+    text(p, WIDTH - MARGIN - IRQS_AT, y + 16, "bars", irqs ? irqs : "");
     y += ROW;
     return child ? draw_bus(p, child, x + INDENT, y - 2) + GAP : y;
 }
@@ -181,6 +217,7 @@ static unsigned draw_bus(Picture *p, struct json_object *bus, unsigned x, unsign
     box(p, x, y, right_of(x) - x, bottom - y - 2, "bus");
     text(p, x + 10, y + 18, "title", title);
     text(p, x + 10, y + 35, "rule", rule);
+    draw_gauges(p, bus, right_of(x), y);
     y += HEAD;
     for (size_t i = 0; held && i < json_object_array_length(held); i++) {
         y = draw_device(p, json_object_array_get_idx(held, i), x + GAP, y);
@@ -190,6 +227,8 @@ static unsigned draw_bus(Picture *p, struct json_object *bus, unsigned x, unsign
 
 static const char style[] = "<style>text{font-family:sans-serif;font-size:13px;fill:#1c2733}"
                             ".title{font-weight:bold}.rule,.bars{fill:#5b6b7b;font-size:12px}"
+                            ".gauge{fill:#5b6b7b;font-size:11px}.room{fill:#dde5ed}"
+                            ".full{fill:#3f87c5}.over{fill:#c5403f}"
                             ".addr{font-family:monospace;fill:#7a3e00}"
                             ".bus{fill:#f5f8fb;stroke:#8aa4bf}.device{fill:#ffffff;stroke:#b9c6d3}"
                             ".bridge{fill:#e4eef9;stroke:#5f87b5}</style>\n";

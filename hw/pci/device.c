@@ -43,6 +43,12 @@ static bool take_place(PCIDevice *d, const PlanDevice *plan, GError **err)
     return pci_bus_take(bus, d, err);
 }
 
+/* 0: none, 1 to 4. */
+static uint8_t pin_of(const PCIDeviceType *type)
+{
+    return type->int_pin ? type->int_pin : type->n_irqs ? 1 : 0;
+}
+
 static void set_identity(PCIDevice *d)
 {
     const PCIDeviceType *type = pci_type(d);
@@ -62,7 +68,7 @@ static void set_identity(PCIDevice *d)
     if (d->multifunction) {
         c->bytes[PCI_HEADER_TYPE] |= PCI_HEADER_MULTI_FUNCTION;
     }
-    d->pin = type->int_pin ? type->int_pin : type->n_irqs ? 1 : 0;
+    d->pin = pin_of(type);
     pci_config_set(c, PCI_INTERRUPT_PIN, 1, d->pin);
 }
 
@@ -364,6 +370,7 @@ static void pci_describe(const DeviceType *base, PlanType *out)
 
     out->role = type->role == PLAN_PCI_NONE ? PLAN_PCI_ENDPOINT : type->role;
     out->slots = type->slots;
+    out->pin = pin_of(type);
     out->provides = pci_role_bus(type->role);
     describe_bars(type, out);
     describe_caps(type, out);

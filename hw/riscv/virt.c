@@ -16,7 +16,7 @@ const VirtMap virt_map[VIRT_REGIONS] = {
     [VIRT_RTC] = { 0x101000, 0x1000 },
     [VIRT_CLINT] = { 0x2000000, 0x10000 },
     [VIRT_ACLINT_SSWI] = { 0x2f00000, 0x4000 },
-    [VIRT_PCIE_PIO] = { 0x3000000, 0x10000 },
+    [VIRT_PCIE_PIO] = { 0x3000000, VIRT_PCIE_PIO_SIZE },
     [VIRT_PLATFORM_BUS] = { 0x4000000, 0x2000000 },
     [VIRT_PLIC] = { 0xc000000, 0x600000 },
     [VIRT_APLIC_M] = { 0xc000000, 0x8000 },
@@ -26,7 +26,7 @@ const VirtMap virt_map[VIRT_REGIONS] = {
     [VIRT_IMSIC_M] = { 0x24000000, 0x4000000 },
     [VIRT_IMSIC_S] = { 0x28000000, 0x4000000 },
     [VIRT_PCIE_ECAM] = { 0x30000000, 0x10000000 },
-    [VIRT_PCIE_MMIO] = { 0x40000000, 0x40000000 },
+    [VIRT_PCIE_MMIO] = { 0x40000000, VIRT_PCIE_MMIO_SIZE },
     [VIRT_DRAM] = { 0x80000000, 0 },
 };
 
@@ -331,6 +331,7 @@ const BoardType virt_board = {
         .root_bus = "pcie.0",
         .root_kind = PLAN_BUS_PCIE_ROOT,
         .implicit = virt_implicit,
+        .window = { VIRT_PCIE_PIO_SIZE, VIRT_PCIE_MMIO_SIZE, VIRT_PCIE_MMIO64_SIZE },
     },
     .build = virt_build,
     .boot = virt_boot,

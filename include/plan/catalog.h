@@ -88,9 +88,18 @@ struct PlanDevice;
 typedef struct PlanBar {
     uint8_t index;  /* 0-5; 6 is the expansion ROM */
     bool io, is64, prefetch;
-    uint64_t size;
+    uint64_t size;         /* 0 without size_prop: MSI-X alone, a page at least */
     const char *size_prop; /* a SIZE property that overrides `size`, or NULL */
 } PlanBar;
+
+/* The windows that BARs are placed in. A 64-bit BAR that is not prefetchable goes below 4 GiB,
+ * where a bridge can forward it. */
+typedef enum PlanResource {
+    PLAN_ROOM_IO,
+    PLAN_ROOM_MEM32,
+    PLAN_ROOM_MEM64,
+    PLAN_RESOURCES
+} PlanResource;
 
 /* One capability that the type can have: which property switches it, and how long it is. */
 typedef struct PlanCapability {
@@ -115,6 +124,7 @@ typedef struct PlanType {
     size_t n_bars;
     const PlanCapability *caps;
     size_t n_caps;
+    uint8_t pin;              /* INTx: 1 to 4 for A to D; 0: none */
 } PlanType;
 
 /* The default, as older descriptions that do not mention the property imply it. */
@@ -134,6 +144,7 @@ typedef struct PlanMachineType {
     const char *root_bus;    /* "pcie.0", or NULL for a machine without PCI */
     PlanBusKind root_kind;
     const char *const *implicit; /* NULL-terminated "type,id=...,addr=..." the board creates */
+    uint64_t window[PLAN_RESOURCES]; /* sizes of the root bus's windows */
 } PlanMachineType;
 
 typedef struct PlanCatalog {

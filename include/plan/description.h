@@ -167,12 +167,13 @@ bool plan_check_guest_only(const PlanMachine *m, const PlanCatalog *c, GError **
  * and others are appended. base is changed. */
 bool plan_merge(PlanMachine *base, const PlanMachine *over, GError **err);
 
-/* Per PCI bus: slot range, free slots, what fits, hotplug or not, who holds the rest. m must be
- * resolved. */
+/* Per PCI bus: slot range, free slots, what fits, hotplug or not, who holds the rest with its
+ * interrupts, and how much of each window the BARs need (of a bridge's: the smallest window that
+ * would do). m must be resolved. */
 struct json_object *plan_slots_to_json(const PlanMachine *m, const PlanCatalog *c);
 char *plan_slots_to_text(const PlanMachine *m, const PlanCatalog *c);
-/* The same as a picture: buses, bridges, devices at their addresses with their BARs, free places.
- * SVG text; g_free. m is resolved. */
+/* The same as a picture: buses, bridges, devices at their addresses with their BARs and
+ * interrupts, free places, windows and how full they are. SVG text; g_free. m is resolved. */
 char *plan_topology_svg(const PlanMachine *m, const PlanCatalog *c);
 
 /* What differs for the guest between two complete descriptions: an array of

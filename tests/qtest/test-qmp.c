@@ -3,7 +3,9 @@
  * QMP through the binary, in the ways clients use it: handshake, run state and its events, types
  * and their properties, every query, plug and unplug, quit.
  */
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "libqtest.h"
 
@@ -113,6 +115,29 @@ static bool has_type(QTest *q, const char *type)
         q, "{'execute':'device-list-properties','arguments':{'typename':'%s'}}", type);
 
     return *cls == '\0';
+}
+
+/* The picture follows what is plugged, and the human monitor writes the same text. */
+static void test_topology(void)
+{
+    QTest *q = qtest_start("-M virt -S -device pcie-root-port,id=rp");
+    g_autofree char *file = g_strdup_printf("/tmp/backplane-topology-%d.svg", (int)getpid());
+    g_autofree char *line = g_strdup_printf("{'execute':'human-monitor-command','arguments':"
+                                            "{'command-line':'topology %s'}}",
+                                            file);
+    g_autofree char *written = NULL;
+    struct json_object *svg;
+
+    json_object_put(qmp_return(q, "{'execute':'device_add','arguments':"
+                                  "{'driver':'ticker','id':'plugged','bus':'rp'}}"));
+    svg = qmp_return(q, "{'execute':'query-topology'}");
+    g_assert_nonnull(strstr(json_object_get_string(svg), ">ticker  plugged<"));
+    json_object_put(qmp_return(q, line));
+    g_assert_true(g_file_get_contents(file, &written, NULL, NULL));
+    g_assert_cmpstr(written, ==, json_object_get_string(svg));
+    json_object_put(svg);
+    remove(file);
+    qtest_end(q);
 }
 
 static void test_plug(void)
@@ -225,6 +250,7 @@ int main(int argc, char **argv)
     g_test_add_func("/qmp/not-stopped", test_not_stopped);
     g_test_add_func("/qmp/introspection", test_introspection);
     g_test_add_func("/qmp/queries", test_queries);
+    g_test_add_func("/qmp/topology", test_topology);
     g_test_add_func("/qmp/plug", test_plug);
     g_test_add_func("/qmp/refused-plug", test_refused_plug);
     g_test_add_func("/qmp/disks", test_disks);

@@ -46,6 +46,10 @@ static const PlanCapability tc_nic_caps[] = {
     { .id = 0x01, .extended = true, .length = 0x2c, .prop = "aer" },
     { .id = 0x0e, .extended = true, .length = 8, .prop = "ari" },
 };
+static const PlanBar tc_nic_bars[] = {
+    { .index = 0, .is64 = true, .prefetch = true, .size_prop = "bar-size" },
+    { .index = 2 }, /* MSI-X alone */
+};
 static const PlanType tc_nic = {
     .name = "nic",
     .alias = "nic-pci",
@@ -56,13 +60,20 @@ static const PlanType tc_nic = {
     .slots = PLAN_SLOT_CONVENTIONAL | PLAN_SLOT_EXPRESS,
     .hotpluggable = true,
     .user_creatable = true,
+    .bars = tc_nic_bars,
+    .n_bars = G_N_ELEMENTS(tc_nic_bars),
     .caps = tc_nic_caps,
     .n_caps = G_N_ELEMENTS(tc_nic_caps),
+    .pin = 1,
 };
 
 static const PlanProp tc_old_props[] = {
     PROP_MULTIFUNCTION,
     { .name = "dma_mask", .kind = PLAN_PROP_U64, .def = 0xfffffff },
+};
+static const PlanBar tc_old_bars[] = {
+    { .index = 0, .io = true, .size = 64 },
+    { .index = 1, .size = 1 << 19 },
 };
 static const PlanType tc_old = {
     .name = "old",
@@ -71,6 +82,9 @@ static const PlanType tc_old = {
     .n_props = G_N_ELEMENTS(tc_old_props),
     .role = PLAN_PCI_ENDPOINT,
     .slots = PLAN_SLOT_CONVENTIONAL,
+    .bars = tc_old_bars,
+    .n_bars = G_N_ELEMENTS(tc_old_bars),
+    .pin = 2,
     .hotpluggable = true,
     .user_creatable = true,
 };
@@ -223,6 +237,7 @@ static const PlanMachineType tc_virt = {
     .root_bus = "pcie.0",
     .root_kind = PLAN_BUS_PCIE_ROOT,
     .implicit = tc_implicit,
+    .window = { 1 << 16, 1 << 30, 1ull << 34 },
 };
 static const PlanMachineType tc_virt0 = {
     .name = "virt-0.0",

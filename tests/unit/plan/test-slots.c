@@ -18,6 +18,8 @@ static void test_text(void)
                     "  slots    00-1f, free: 02, 04-1f\n"
                     "  takes    integrated endpoints, root ports, bridges and extra root buses\n"
                     "  hotplug  no\n"
+                    "  room     64B of 64K I/O, 1536K of 1G 32-bit memory, 1M of 16G 64-bit "
+                    "memory\n"
                     "  00.0     host, comes with the machine\n"
                     "  01.0     root-port 'rp', brings bus 'rp'\n"
                     "  03.0     old\n"
@@ -27,6 +29,7 @@ static void test_text(void)
                     "  takes    one Express device, a switch upstream port or a PCIe-to-PCI "
                     "bridge\n"
                     "  hotplug  yes\n"
+                    "  room     4K of 1M 32-bit memory, 4K of 1M 64-bit memory\n"
                     "  00.0     nic 'n'\n");
     plan_machine_parse(none, "none", NULL);
     g_assert_true(plan_resolve(none, &tc_catalog, NULL));
@@ -44,8 +47,11 @@ static void test_json(void)
     g_assert_cmpstr(json_object_to_json_string_ext(port, JSON_C_TO_STRING_PLAIN), ==,
                     "{\"bus\":\"rp\",\"kind\":\"pcie-port\",\"owner\":\"rp\",\"takes\":"
                     "\"one Express device, a switch upstream port or a PCIe-to-PCI bridge\","
-                    "\"hotplug\":true,\"first-slot\":0,\"last-slot\":0,\"free-slots\":[],"
-                    "\"held\":[{\"addr\":\"00.0\",\"device\":\"n\",\"type\":\"nic\"}]}");
+                    "\"hotplug\":true,\"first-slot\":0,\"last-slot\":0,\"free-slots\":[],\"room\":["
+                    "{\"resource\":\"32-bit memory\",\"need\":4096,\"window\":1048576},"
+                    "{\"resource\":\"64-bit memory\",\"need\":4096,\"window\":1048576}],"
+                    "\"held\":[{\"addr\":\"00.0\",\"device\":\"n\",\"type\":\"nic\","
+                    "\"interrupts\":\"MSI-X, INTA on line 1\"}]}");
     json_object_put(o);
 }
 

@@ -46,6 +46,12 @@ static void test_topology(void)
     g_assert_cmpuint(count(svg, ">bus "), ==, 4);
     g_assert_cmpuint(count(svg, ">bus dn "), ==, 1);
     g_assert_cmpuint(count(svg, "upstream  up"), ==, 1);
+    g_assert_cmpuint(count(svg, "BAR0 4K 64-bit, BAR2 4K"), ==, 1);
+    g_assert_cmpuint(count(svg, "MSI-X, INTA on line"), ==, 1);
+    /* A gauge for each window of the root, and two each for the buses above the card. */
+    g_assert_cmpuint(count(svg, "class=\"room\""), ==, 3 + 3 * 2);
+    g_assert_cmpuint(count(svg, "64-bit memory: 4K of 1M<"), ==, 1);
+    g_assert_cmpuint(count(svg, "64-bit memory: 1M of 16G<"), ==, 1);
     g_assert_cmpuint(count(svg, "<text"), ==, count(svg, "</text>"));
     check_boxes(svg);
 }
