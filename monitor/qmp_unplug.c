@@ -4,7 +4,7 @@
  */
 #include "internal.h"
 
-#include "hw/pci/port.h"
+#include "hw/pci/slot.h"
 
 static PCIDevice *find_function(Machine *m, struct json_object *args, GError **err)
 {

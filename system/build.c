@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "accel/accel.h"
-#include "hw/pci/port.h"
+#include "hw/pci/slot.h"
 #include "migration/migration.h"
 
 static const BoardType *board_find(const char *name)

@@ -11,6 +11,8 @@
 
 #include "hw/pci/bus.h"
 
+typedef struct PCISlot PCISlot;
+
 struct PCIBridge {
     PCIDevice pci;
     PCIBus sec;              /* the bus behind */
@@ -19,6 +21,8 @@ struct PCIBridge {
     bool ari_forwarding;     /* Device Control 2 (PCIe 7.5.3.16); express.c keeps it */
     /* Called when a function on sec became present or went (by plugging); NULL: none. */
     void (*presence)(PCIBridge *br, PCIDevice *d, bool present);
+    PCISlot *slots; /* hot-plug slots of sec (hw/pci/slot.h); NULL: none */
+    unsigned n_slots;
 };
 
 /* The bridge of a function with a type 1 header; NULL for an endpoint. */
