@@ -10,6 +10,7 @@
 
 #include "hw/core/clock.h"
 #include "hw/core/cpu.h"
+#include "hw/pci/slot.h"
 #include "migration/internal.h"
 
 #define CHUNK     (1u << 20) /* bytes made in one turn */
@@ -127,6 +128,7 @@ static void fail(Outgoing *o, GError *err)
     }
     keep_guest(o);
     outgoing_free(o);
+    pci_unplug_resume(mig->machine);
     migration_set_status(mig, MIG_FAILED);
 }
 
@@ -156,6 +158,7 @@ void outgoing_cancel(Outgoing *o)
     migration_set_status(mig, MIG_CANCELLING);
     keep_guest(o);
     outgoing_free(o);
+    pci_unplug_resume(mig->machine);
     migration_set_status(mig, MIG_CANCELLED);
 }
 

@@ -3,7 +3,11 @@
  * PCI through the binary: a walk over the bus, BAR sizing and moving, MSI-X and MSI as memory
  * writes into RAM, masked and pending, INTx at the interrupt controller, DMA.
  */
+#include <glib/gstdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "libqtest.h"
 
@@ -244,6 +248,45 @@ static void test_unplug(void)
     qtest_end(q);
 }
 
+/* A listener that takes a connection and never says a word; its path is out[]. */
+static int silent_target(struct sockaddr_un *out)
+{
+    g_autofree char *folder = g_dir_make_tmp("bp-XXXXXX", NULL);
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+    *out = (struct sockaddr_un){ .sun_family = AF_UNIX };
+    g_snprintf(out->sun_path, sizeof(out->sun_path), "%s/s", folder);
+    g_assert_cmpint(bind(fd, (struct sockaddr *)out, sizeof(*out)), ==, 0);
+    g_assert_cmpint(listen(fd, 1), ==, 0);
+    return fd;
+}
+
+/* While a migration runs a request is refused, and what the guest lets go stays until the end. */
+static void test_unplug_migrating(void)
+{
+    QTest *q = qtest_start("-M virt -device pcie-root-port,id=p0,addr=1 -device ticker,id=t,bus=p0 "
+                           "-device pcie-root-port,id=p1,addr=2 -device ticker,id=t1,bus=p1");
+    uint8_t exp = pci_find_cap(q, 0, 1, 0, 0x10);
+    struct sockaddr_un target;
+    int fd = silent_target(&target);
+    g_autofree char *folder = g_path_get_dirname(target.sun_path), *refused = NULL, *jobs = NULL;
+
+    json_object_put(qmp_return(q, "{'execute':'device_del','arguments':{'id':'t'}}"));
+    json_object_put(
+        qmp_return(q, "{'execute':'migrate','arguments':{'uri':'unix:%s'}}", target.sun_path));
+    refused = qmp_error_class(q, "{'execute':'device_del','arguments':{'id':'t1'}}");
+    g_assert_cmpstr(refused, ==, "GenericError");
+    pci_write(q, 0, 1, 0, exp + 0x18, 2, 0x07c0); /* the guest switches the slot off */
+    jobs = hmp(q, "info unplug");
+    g_assert_nonnull(strstr(jobs, "powered-off"));
+    json_object_put(qmp_return(q, "{'execute':'migrate_cancel'}"));
+    json_object_put(qmp_event(q, "DEVICE_DELETED"));
+    qtest_end(q);
+    close(fd);
+    g_unlink(target.sun_path);
+    g_rmdir(folder);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -255,5 +298,6 @@ int main(int argc, char **argv)
     g_test_add_func("/pci/capabilities", test_capabilities);
     g_test_add_func("/pci/query", test_query);
     g_test_add_func("/pci/unplug", test_unplug);
+    g_test_add_func("/pci/unplug-migrating", test_unplug_migrating);
     return g_test_run();
 }
