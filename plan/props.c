@@ -151,6 +151,7 @@ bool plan_device_flag(const PlanDevice *d, const char *name, bool otherwise)
         return otherwise;
     }
     return v->kind == PLAN_PROP_BOOL    ? v->b
+           : v->kind == PLAN_PROP_CAP   ? v->i != PLAN_CAP_OFF
            : v->kind == PLAN_PROP_ONOFF ? v->u == PLAN_ON || (v->u == PLAN_AUTO && otherwise)
                                         : otherwise;
 }

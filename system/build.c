@@ -153,9 +153,8 @@ static bool device_del(Machine *m, Device *dev, GError **err)
                     device_name(dev), dev->type->name);
         return false;
     }
-    /* There is no guest to ask before it ran, nor on a bus without slots of its own. */
-    if (m->state == RUN_PRELAUNCH || dev->type->kind != &pci_device_kind ||
-        dev->bus->kind == PLAN_BUS_PCI) {
+    /* There is no guest to ask before it ran. */
+    if (m->state == RUN_PRELAUNCH || dev->type->kind != &pci_device_kind) {
         device_unplug(dev);
         return true;
     }

@@ -1,30 +1,52 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Bridges to conventional buses: pci-bridge, and pcie-pci-bridge from an Express link.
+ * Bridges to conventional buses: pci-bridge, and pcie-pci-bridge from an Express link. Both have
+ * a Standard Hot-Plug Controller unless shpc=off.
  */
-#include "hw/pci/bridge.h"
+#include "hw/pci/shpc.h"
 
 typedef struct ConventionalBridge {
-    PCIBridge br;
+    PCIShpcBridge hp;
     uint8_t chassis_nr;
 } ConventionalBridge;
 
 static bool bridge_realize(void *dev, GError **err)
 {
     pci_bridge_set_io32(dev);
+    pci_shpc_init(dev);
     return true;
 }
 
+static void bridge_unrealize(void *dev)
+{
+    pci_shpc_fini(dev);
+}
+
+static void bridge_reset(void *dev, ResetKind kind)
+{
+    pci_shpc_reset(dev);
+}
+
 static const PlanProp bridge_props[] = {
-    PROP_U8(ConventionalBridge, chassis_nr, "chassis_nr", 0, 0, 255, "chassis the slots are in"),
+    PROP_U8(ConventionalBridge, chassis_nr, "chassis_nr", 0, 0, 255,
+            "chassis the slots are in; 0: not told"),
 };
 static const PCICapDesc bridge_caps[] = {
+    PCI_CAP_SHPC,
+    { .id = 0x04, .prop = "slotid", .count_prop = "chassis_nr" },
     { .id = 0x05, .prop = "msi", .arg = { 1, true, true } },
     { .id = 0x0d, .prop = "ssvid", .off_by_default = true, .arg = { 0x1b36, 0 } },
 };
-static const VmField bridge_fields[] = { VM_RECORD(PCIBridge, pci, PCIDevice, &pci_record_ops) };
+static const VmField bridge_fields[] = {
+    VM_RECORD(ConventionalBridge, hp.br.pci, PCIDevice, &pci_record_ops),
+    { .name = "shpc",
+      .kind = VM_KIND_STRUCT,
+      .field = offsetof(ConventionalBridge, hp),
+      .sub = &pci_shpc_state,
+      .since = 2 },
+};
 static const VmState bridge_state = { .name = "pci-bridge",
-                                      .version = 1,
+                                      .version = 2,
                                       .fields = LIST(bridge_fields) };
 
 static const PCIDeviceType pci_bridge = {
@@ -35,7 +57,9 @@ static const PCIDeviceType pci_bridge = {
               .props = LIST(bridge_props),
               .vmstate = &bridge_state,
               .hotpluggable = true,
-              .realize = bridge_realize },
+              .realize = bridge_realize,
+              .reset = bridge_reset,
+              .unrealize = bridge_unrealize },
     .vendor = 0x1b36,
     .device = 0x0001,
     .class_code = 0x060400,
@@ -46,6 +70,7 @@ static const PCIDeviceType pci_bridge = {
 PCI_DEVICE_TYPE(pci_bridge);
 
 static const PCICapDesc pcie_bridge_caps[] = {
+    PCI_CAP_SHPC,
     { .id = 0x10, .prop = "express", .required = true },
     PCI_CAP_PM_D3_KEEP,
     { .id = 0x05, .prop = "msi", .arg = { 1, true, true } },
@@ -58,7 +83,9 @@ static const PCIDeviceType pcie_pci_bridge = {
               .size = sizeof(ConventionalBridge),
               .vmstate = &bridge_state,
               .hotpluggable = true,
-              .realize = bridge_realize },
+              .realize = bridge_realize,
+              .reset = bridge_reset,
+              .unrealize = bridge_unrealize },
     .vendor = 0x1b36,
     .device = 0x000e,
     .class_code = 0x060400,

@@ -83,6 +83,9 @@ static const RegName vpd_names[] = { { 2, 2, "Address" }, { 4, 4, "Data" }, { 0 
 static const RegName slotid_names[] = { { 2, 1, "Expansion Slot" },
                                         { 3, 1, "Chassis Number" },
                                         { 0 } };
+static const RegName shpc_names[] = {
+    { 2, 1, "DWORD Select" }, { 3, 1, "Pending" }, { 4, 4, "DWORD Data" }, { 0 }
+};
 static const RegName ssvid_names[] = { { 4, 2, "Subsystem Vendor ID" },
                                        { 6, 2, "Subsystem ID" },
                                        { 0 } };
@@ -156,7 +159,7 @@ static const CapName cap_names[] = {
     { 0x08, "HyperTransport", NULL },
     { PCI_CAP_ID_VNDR, "Vendor Specific", NULL },
     { 0x0a, "Debug Port", NULL },
-    { PCI_CAP_ID_SHPC, "Hot-Plug Controller", NULL },
+    { PCI_CAP_ID_SHPC, "Hot-Plug Controller", shpc_names },
     { PCI_CAP_ID_SSVID, "Subsystem ID", ssvid_names },
     { PCI_CAP_ID_EXP, "PCI Express", exp_names },
     { PCI_CAP_ID_MSIX, "MSI-X", msix_names },

@@ -96,7 +96,7 @@ bool pci_wants_express(const PCIDevice *d);
 
 extern const PCICapClass pci_vpd_class, pci_pm_class, pci_msi_class, pci_msix_class,
     pci_vendor_class, pci_express_class, pci_ssvid_class, pci_aer_class, pci_acs_class,
-    pci_dsn_class, pci_ari_class;
+    pci_dsn_class, pci_ari_class, pci_shpc_class, pci_slotid_class;
 /* ARI: put what stands behind d on the bus into its Next Function Number. */
 void pci_ari_refresh(PCIDevice *d);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Slots of Express ports: events of plugging and pulling, commands, power, the interlock, the
- * interrupt in its three forms, and the unplug job at each of its turns.
+ * Slots of Express ports: events of plugging and pulling, commands, power, the interlock, and the
+ * interrupt in its three forms. The unplug job is test-slot.c's.
  */
 #define FIXTURE_WITH_TYPES
 #include "pci-fixture.h"
@@ -255,156 +255,16 @@ static void test_unplug(void)
     fixture_fini(&f);
 }
 
-static void test_refused_by_guest(void)
+/* A hand pulls it: link and presence drop together, and the guest is told after. */
+static void test_pulled(void)
 {
     Fixture f;
     PCIDevice *d = running_card(&f);
 
-    g_assert_true(pci_unplug_request(d, 1000, NULL));
-    command(&f, BLINK);
-    command(&f, ON);
-    g_assert_cmpstr(job(d), ==, "refused");
-    g_assert_cmpuint(failures, ==, 1);
-    g_assert_true(pci_unplug_request(d, 0, NULL)); /* and again */
-    fixture_fini(&f);
-}
-
-static void test_timeout_then_force(void)
-{
-    Fixture f;
-    PCIDevice *d = running_card(&f);
-
-    g_assert_true(pci_unplug_request(d, 1000, NULL));
-    step_ns(&f, 999999999);
-    g_assert_cmpstr(job(d), ==, "requested");
-    step_ns(&f, 1);
-    g_assert_cmpstr(job(d), ==, "timed-out");
-    g_assert_cmpuint(failures, ==, 1);
-    clear(&f);
     g_assert_true(pci_unplug_force(d, NULL));
     g_assert_null(device_find_id(f.m, "t0"));
     g_assert_cmphex(status(&f), ==, EXP_SLTSTA_PDC | EXP_SLTSTA_DLLSC);
     g_assert_false(link_up(&f));
-    fixture_fini(&f);
-}
-
-static void test_cancel(void)
-{
-    Fixture f;
-    PCIDevice *d = running_card(&f);
-
-    g_assert_false(pci_unplug_cancel(d, NULL));
-    g_assert_true(pci_unplug_request(d, 0, NULL));
-    clear(&f);
-    g_assert_true(pci_unplug_cancel(d, NULL));
-    g_assert_true(status(&f) & EXP_SLTSTA_ABP);
-    g_assert_cmpstr(job(d), ==, "cancelled");
-    command(&f, OFF); /* the guest goes on all the same: the card stays */
-    settle();
-    g_assert_nonnull(device_find_id(f.m, "t0"));
-    fixture_fini(&f);
-}
-
-/* While a migration runs nothing is taken out, and what the guest ejects waits. */
-static void test_migrating(void)
-{
-    Fixture f;
-    PCIDevice *d = running_card(&f);
-    g_autoptr(GError) err = NULL;
-
-    g_assert_true(pci_unplug_request(d, 0, NULL));
-    f.m->migrating = 1;
-    command(&f, BLINK);
-    command(&f, OFF);
-    settle();
-    g_assert_nonnull(device_find_id(f.m, "t0"));
-    g_assert_cmpstr(job(d), ==, "powered-off");
-    g_assert_false(pci_unplug_force(d, &err));
-    g_assert_nonnull(strstr(err->message, "migration"));
-    f.m->migrating = 0;
-    pci_unplug_resume(f.m);
-    settle();
-    g_assert_null(device_find_id(f.m, "t0"));
-    fixture_fini(&f);
-}
-
-static void test_no_slot(void)
-{
-    Fixture f;
-    PCIDevice *d;
-    g_autoptr(GError) err = NULL, off = NULL;
-
-    start(&f, NULL);
-    d = plug(&f, type("ticker"), "pcie.0", "x", PCI_DEVFN(3, 0), NULL);
-    g_assert_false(pci_unplug_request(d, 0, &err));
-    g_assert_nonnull(strstr(err->message, "'x'"));
-    g_assert_nonnull(strstr(err->message, "pcie-root-port"));
-    fixture_fini(&f);
-    start(&f, "hotplug=off");
-    d = insert(&f);
-    g_assert_false(pci_unplug_request(d, 0, &off));
-    g_assert_nonnull(strstr(off->message, "hotplug=off"));
-    fixture_fini(&f);
-}
-
-/* Pull the card at each step of a plug; the port may go at any of them too. */
-static void test_unplug_at_each_step(void)
-{
-    for (unsigned steps = 0; steps < 6; steps++) {
-        for (unsigned what = 0; what < 2; what++) {
-            Fixture f;
-            PCIPort *p = start(&f, NULL);
-            PCIDevice *d = insert(&f);
-
-            if (steps > 0) {
-                clear(&f);
-            }
-            if (steps > 1) {
-                command(&f, BLINK | EXP_SLTCTL_PCC);
-            }
-            if (steps > 2) {
-                command(&f, BLINK);
-            }
-            if (steps > 3) {
-                command(&f, ON);
-                pci_unplug_request(d, 5, NULL);
-            }
-            if (steps > 4) {
-                command(&f, OFF);
-            }
-            device_unplug(what ? &p->br.pci.dev : &d->dev);
-            settle();
-            step_ns(&f, 10000000);
-            fixture_fini(&f);
-        }
-    }
-}
-
-static void test_saved_state(void)
-{
-    Fixture f;
-    PCIDevice *d = running_card(&f);
-    PCIPort *p = (PCIPort *)d->bus->bridge;
-    g_autoptr(GByteArray) one = g_byte_array_new(), two = g_byte_array_new();
-    g_autoptr(GError) err = NULL;
-    ByteWriter w1 = { one }, w2 = { two };
-    ByteReader r;
-
-    g_assert_true(pci_unplug_request(d, 1000, NULL));
-    command(&f, BLINK);
-    vm_save(&pci_port_state, p, &w1);
-    machine_reset(f.m, RESET_COLD);
-    g_assert_cmpstr(job(d), ==, "none");
-    reader_init(&r, one->data, one->len);
-    g_assert_true(vm_load(&pci_port_state, p, 1, &r, "rp", &err));
-    g_assert_no_error(err);
-    vm_arm_timers(&pci_port_state, p);
-    g_assert_cmpstr(job(d), ==, "accepted");
-    vm_save(&pci_port_state, p, &w2);
-    g_assert_cmpmem(one->data, one->len, two->data, two->len);
-    command(&f, OFF);
-    settle();
-    g_assert_null(device_find_id(f.m, "t0"));
     fixture_fini(&f);
 }
 
@@ -443,13 +303,7 @@ int main(int argc, char **argv)
     g_test_add_func("/hotplug/intx", test_intx);
     g_test_add_func("/hotplug/msix", test_msix);
     g_test_add_func("/hotplug/unplug", test_unplug);
-    g_test_add_func("/hotplug/refused-by-guest", test_refused_by_guest);
-    g_test_add_func("/hotplug/timeout-then-force", test_timeout_then_force);
-    g_test_add_func("/hotplug/cancel", test_cancel);
-    g_test_add_func("/hotplug/migrating", test_migrating);
-    g_test_add_func("/hotplug/no-slot", test_no_slot);
-    g_test_add_func("/hotplug/unplug-at-each-step", test_unplug_at_each_step);
-    g_test_add_func("/hotplug/saved-state", test_saved_state);
+    g_test_add_func("/hotplug/pulled", test_pulled);
     g_test_add_func("/hotplug/switch", test_switch);
     return g_test_run();
 }
