@@ -95,19 +95,23 @@ static bool interrupts(const PCIShpcBridge *b)
 
 static uint32_t selected(PCIShpcBridge *b);
 
+static bool serr_asserted(const PCIShpcBridge *b)
+{
+    return serr_locator(b) && !(b->serr_int & SHPC_GLOBAL_SERR_MASK);
+}
+
 /* What follows from the registers: the capability's view of them, the interrupt, SERR#. */
 static void settle(PCIShpcBridge *b)
 {
     PCIDevice *d = pci_of(b);
-    uint16_t status = pci_get(d, PCI_STATUS, 2), command = pci_get(d, PCI_COMMAND, 2);
-    bool serr = serr_locator(b) && !(b->serr_int & SHPC_GLOBAL_SERR_MASK);
-    bool had = pci_get(d, b->shpc_pos + SHPC_CAP_PENDING, 1) & SHPC_CSP;
+    bool serr = serr_asserted(b);
 
-    if (serr && !had && (command & PCI_COMMAND_SERR)) {
-        pci_set(d, PCI_STATUS, 2, status | PCI_STATUS_SIG_SYSTEM_ERROR);
+    if (serr && !b->serr && (pci_get(d, PCI_COMMAND, 2) & PCI_COMMAND_SERR)) {
+        pci_set(d, PCI_STATUS, 2, pci_get(d, PCI_STATUS, 2) | PCI_STATUS_SIG_SYSTEM_ERROR);
     }
+    b->serr = serr;
     pci_set(d, b->shpc_pos + SHPC_CAP_PENDING, 1,
-            (serr ? SHPC_CSP : 0) | (int_locator(b) ? SHPC_CIP : 0));
+            (serr_locator(b) ? SHPC_CSP : 0) | (int_locator(b) ? SHPC_CIP : 0));
     pci_set(d, b->shpc_pos + SHPC_CAP_DATA, 4, selected(b));
     pci_irq_set(d, 0, interrupts(b));
 }
@@ -494,6 +498,7 @@ static bool shpc_post_load(void *obj, GError **err)
         pci_slot_show(&b->state[i], state_of(b, i) == SHPC_ENABLED);
     }
     if (b->shpc_pos) {
+        b->serr = serr_asserted(b); /* no edge */
         settle(b);
     }
     return true;

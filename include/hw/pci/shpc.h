@@ -111,6 +111,7 @@ typedef struct PCIShpcBridge {
     uint16_t status;
     uint32_t serr_int;
     uint32_t slot[SHPC_SLOTS]; /* logical slot registers */
+    bool serr;                 /* SERR# is asserted: derived */
     PCISlot state[SHPC_SLOTS];
 } PCIShpcBridge;
 
