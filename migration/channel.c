@@ -46,20 +46,34 @@ static bool fail(GError **err, const char *uri, const char *what, int e)
     return false;
 }
 
+/* Answers are small and waited for. A host that vanished is noticed within half a minute. What is
+ * not tcp refuses these. */
+static void tune_socket(int fd)
+{
+    static const struct {
+        int level, name, value;
+    } options[] = {
+        { IPPROTO_TCP, TCP_NODELAY, 1 },   { SOL_SOCKET, SO_KEEPALIVE, 1 },
+        { IPPROTO_TCP, TCP_KEEPIDLE, 10 }, { IPPROTO_TCP, TCP_KEEPINTVL, 5 },
+        { IPPROTO_TCP, TCP_KEEPCNT, 4 },   { IPPROTO_TCP, TCP_USER_TIMEOUT, 30000 },
+    };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(options); i++) {
+        setsockopt(fd, options[i].level, options[i].name, &options[i].value, sizeof(int));
+    }
+}
+
 static Channel *channel_new(const char *uri, int fd)
 {
     Channel *c = g_new0(Channel, 1);
     struct stat st;
-    int on = 1;
 
     c->uri = g_strdup(uri);
     c->fd = fd;
     g_unix_set_fd_nonblocking(fd, TRUE, NULL);
     c->socket = fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
     if (c->socket) {
-        /* answers are small and waited for; refused for what is not tcp */
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-        setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+        tune_socket(fd);
     }
     return c;
 }
@@ -380,9 +394,11 @@ int channel_finish(Channel *c, GError **err)
 static gboolean accept_one(gint fd, GIOCondition condition, gpointer opaque)
 {
     ChannelServer *s = opaque;
-    int peer = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    int peer = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK), room = 1 << 20;
 
     if (peer >= 0) {
+        /* a long list of deficits must fit, since answers are written in one go */
+        setsockopt(peer, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
         s->fn(s->opaque, channel_new(s->address, peer));
     }
     return G_SOURCE_CONTINUE;

@@ -15,7 +15,8 @@
 
 #define CHUNK     (1u << 20) /* bytes made in one turn */
 #define TICK_MS   20
-#define WINDOW_NS 100000000LL /* over which the bandwidth limit is kept */
+#define BURST_NS  50000000LL /* what may be sent at once under the bandwidth limit */
+#define MAX_TRIES 8          /* passes that are small enough to stop for, but still shrink */
 #define NS        1000000000LL
 #define RAM_ID    2
 #define HWDESC_ID 1
@@ -47,8 +48,10 @@ struct Outgoing {
     unsigned tick; /* GSource id */
     bool stopped;
     int64_t moved_at; /* when a byte moved last */
-    int64_t window_at, pass_at;
-    uint64_t window_bytes, pass_bytes;
+    int64_t budget_at, pass_at;
+    double budget; /* bytes that may be sent now; negative after a large piece */
+    uint64_t pass_bytes;
+    unsigned tries;
     bool in_turn, dead;
 };
 
@@ -205,7 +208,7 @@ static bool begin_ram(Outgoing *o)
     ram_send_start(o->ram, &w);
     ram_send_begin_pass(o->ram);
     o->next_id = RAM_ID + 1;
-    o->pass_at = o->window_at = migration_now();
+    o->pass_at = o->budget_at = migration_now();
     o->mig->stats.setup_done = migration_now();
     o->state = OUT_RAM;
     migration_set_status(o->mig, MIG_ACTIVE);
@@ -395,12 +398,24 @@ static void consider_throttle(Outgoing *o, uint64_t dirty_bytes)
     *t = MIN(*t, p[PARAM_THROTTLE_MAX]);
 }
 
-/* A pass is through while the guest runs: is the rest small enough to stop for it? */
+/* Is what is left small enough to stop for? If it still halves from pass to pass, a few more make
+ * the stop shorter. */
+static bool time_to_stop(Outgoing *o, uint64_t left, uint64_t before)
+{
+    double limit = (double)o->mig->params[PARAM_DOWNTIME_LIMIT];
+
+    if ((double)left * 1000 / (double)o->mig->stats.bandwidth > limit) {
+        return false;
+    }
+    return left > before / 2 || left <= CHUNK || ++o->tries == MAX_TRIES;
+}
+
+/* A pass is through while the guest runs: another, or the last? */
 static void end_of_pass(Outgoing *o)
 {
     MigStats *s = &o->mig->stats;
     int64_t now = migration_now(), took = MAX(1, now - o->pass_at);
-    uint64_t left;
+    uint64_t left, before = ram_send_stats(o->ram)->pass_pages << RAM_PAGE_BITS;
 
     s->bandwidth = MAX(1, (uint64_t)((double)o->pass_bytes * NS / took));
     ram_send_begin_pass(o->ram);
@@ -410,7 +425,7 @@ static void end_of_pass(Outgoing *o)
     consider_throttle(o, left);
     o->pass_at = now;
     o->pass_bytes = 0;
-    if ((double)left * 1000 / s->bandwidth <= o->mig->params[PARAM_DOWNTIME_LIMIT]) {
+    if (time_to_stop(o, left, before)) {
         switch_over(o);
     }
 }
@@ -444,6 +459,20 @@ static bool produce(Outgoing *o)
 
 /* --- turns --- */
 
+/* Writing failed. A target that gave up said why before it closed. */
+static void last_words(Outgoing *o, GError *err)
+{
+    Answer a;
+
+    if (channel_two_way(o->ch) && answers_next(&o->answers, o->ch, &a, NULL) > 0 &&
+        (a.type == ANSWER_ERROR || a.type == ANSWER_DEFICITS)) {
+        g_error_free(err);
+        take_answer(o, &a);
+        return;
+    }
+    fail(o, err);
+}
+
 /* Hand to the channel what it takes now; false when it failed or takes no more. */
 static bool flush(Outgoing *o)
 {
@@ -456,7 +485,7 @@ static bool flush(Outgoing *o)
     }
     n = channel_write(o->ch, o->out->data + o->out_at, left, &err);
     if (n < 0) {
-        fail(o, err);
+        last_words(o, err);
         return false;
     }
     if (n > 0) {
@@ -465,7 +494,7 @@ static bool flush(Outgoing *o)
     o->out_at += n;
     o->mig->stats.bytes += n;
     o->pass_bytes += n;
-    o->window_bytes += n;
+    o->budget -= (double)n;
     if (o->out_at == o->out->len) {
         g_byte_array_set_size(o->out, 0);
         o->out_at = 0;
@@ -474,11 +503,19 @@ static bool flush(Outgoing *o)
     return false;
 }
 
+/* While the guest runs, the bandwidth limit holds: what was sent beyond it is waited for. */
 static bool over_budget(Outgoing *o)
 {
-    uint64_t limit = o->mig->params[PARAM_MAX_BANDWIDTH];
+    double limit = (double)o->mig->params[PARAM_MAX_BANDWIDTH];
+    int64_t now = migration_now();
 
-    return o->state == OUT_RAM && limit && o->window_bytes >= limit / (NS / WINDOW_NS);
+    if (limit <= 0) {
+        o->budget = 0;
+        return false;
+    }
+    o->budget = MIN(o->budget + limit * (double)(now - o->budget_at) / NS, limit * BURST_NS / NS);
+    o->budget_at = now;
+    return o->state == OUT_RAM && o->budget <= 0;
 }
 
 static void finish(Outgoing *o)
@@ -587,10 +624,6 @@ static gboolean tick(gpointer opaque)
 {
     Outgoing *o = opaque;
 
-    if (migration_now() - o->window_at >= WINDOW_NS) {
-        o->window_at = migration_now();
-        o->window_bytes = 0;
-    }
     o->in_turn = true;
     check_stall(o);
     if (!o->dead && o->state == OUT_RAM && o->mig->stats.throttle) {
