@@ -112,6 +112,10 @@ struct json_object *migration_check(Migration *mig, const char *uri, GError **er
     if (!c.ch) {
         return NULL;
     }
+    if (channel_two_way(c.ch) && !migration_record_offer(mig, err)) {
+        channel_free(c.ch);
+        return NULL;
+    }
     if (channel_two_way(c.ch)) {
         prepare(&c, mig);
         machine_unlock(mig->machine);
@@ -119,6 +123,7 @@ struct json_object *migration_check(Migration *mig, const char *uri, GError **er
             result = wait_answer(&c, err);
         }
         machine_lock(mig->machine);
+        migration_record_forget(mig);
         answers_clear(&c.answers);
         g_byte_array_unref(c.out);
     } else {

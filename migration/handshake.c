@@ -11,6 +11,7 @@
 #define MAX_DEPTH       32
 #define MAX_DEVICES     70000 /* a full segment */
 #define MAX_CPUS        4096
+#define RECORD_KIND     "handover" /* among the parts: its id is the record's token */
 
 static void add_part(struct json_object *list, const MigrationOffer *offer, const PlanProp *p,
                      const char *id)
@@ -27,7 +28,16 @@ static void add_part(struct json_object *list, const MigrationOffer *offer, cons
     }
 }
 
-/* What the guest sees of the host parts that its devices name. */
+static void add_record(struct json_object *list, const char *token)
+{
+    struct json_object *o = json_object_new_object();
+
+    json_object_object_add(o, "kind", json_object_new_string(RECORD_KIND));
+    json_object_object_add(o, "id", json_object_new_string(token));
+    json_object_array_add(list, o);
+}
+
+/* What the guest sees of the host parts that its devices name; and the hand-over record. */
 static struct json_object *describe_parts(Migration *mig, const PlanMachine *plan)
 {
     struct json_object *list = json_object_new_array();
@@ -45,6 +55,9 @@ static struct json_object *describe_parts(Migration *mig, const PlanMachine *pla
                 add_part(list, &offer, p, s->text);
             }
         }
+    }
+    if (mig->record[0]) {
+        add_record(list, mig->record);
     }
     return list;
 }
@@ -291,6 +304,40 @@ static void judge_sizes(struct json_object *list, struct json_object *parts,
     }
 }
 
+const char *handshake_record(struct json_object *parts)
+{
+    size_t n = parts ? json_object_array_length(parts) : 0;
+
+    for (size_t i = 0; i < n; i++) {
+        struct json_object *o = json_object_array_get_idx(parts, i);
+
+        if (g_str_equal(string_of(o, "kind"), RECORD_KIND)) {
+            return string_of(o, "id");
+        }
+    }
+    return NULL;
+}
+
+/* The source will ask the record, so both ends must see the same folder. */
+static void judge_record(struct json_object *list, struct json_object *parts,
+                         const MigrationOffer *offer)
+{
+    const char *token = handshake_record(parts);
+
+    if (!token) {
+        return;
+    }
+    if (!offer->handover || !handover_token_ok(token)) {
+        deficit(list, "machine", "handover-folder", "the folder that the source uses",
+                offer->handover);
+    } else if (!handover_is_offered(offer->handover, token)) {
+        g_autofree char *have =
+            g_strdup_printf("%s, where there is no record %s", offer->handover, token);
+
+        deficit(list, "machine", "handover-folder", "the folder that the source uses", have);
+    }
+}
+
 static void append_all(struct json_object *list, struct json_object *more)
 {
     for (size_t i = 0; i < json_object_array_length(more); i++) {
@@ -314,6 +361,7 @@ struct json_object *handshake_judge(PlanMachine *wanted, struct json_object *par
         judge_device(list, g_ptr_array_index(wanted->devices, i), offer, catalog);
     }
     judge_sizes(list, parts, offer);
+    judge_record(list, parts, offer);
     if (!json_object_array_length(list) && !plan_resolve(wanted, catalog, &err)) {
         deficit(list, "machine", "description", err->message, NULL);
     }

@@ -35,6 +35,7 @@ struct Incoming {
     RamReceive *ram;
     Loadvm *load;
     RunState state_wanted;
+    unsigned timer; /* GSource id, while it waits for GO */
 };
 
 /* --- the end --- */
@@ -43,6 +44,9 @@ static void incoming_free(Incoming *in)
 {
     in->mig->in = NULL;
     in->mig->stats.ended = migration_now();
+    if (in->timer) {
+        g_source_remove(in->timer);
+    }
     channel_free(in->ch);
     stream_reader_free(in->reader);
     g_checksum_free(in->digest);
@@ -131,9 +135,28 @@ static RunState state_to_enter(const Incoming *in)
     return in->state_wanted == RUN_POSTMIGRATE ? RUN_PAUSED : in->state_wanted;
 }
 
+/* The source reads in the record whether the guest was taken; that is the last step. */
+static bool take_record(Incoming *in, GError **err)
+{
+    const char *token = handshake_record(in->parts);
+    HandoverClaim claim = HANDOVER_MINE;
+
+    if (token && channel_two_way(in->ch)) {
+        claim = handover_claim(in->mig->handover, token, true, err);
+    }
+    if (claim == HANDOVER_THEIRS) {
+        g_set_error(err, MIGRATION_ERROR, 0, "the source took the guest back");
+    }
+    return claim == HANDOVER_MINE;
+}
+
 static bool run_guest(Incoming *in, GError **err)
 {
     if (!migration_disks_take(in->mig, err)) {
+        return false;
+    }
+    if (!take_record(in, err)) {
+        migration_disks_release(in->mig, NULL);
         return false;
     }
     in->state = IN_RUNS;
@@ -200,6 +223,7 @@ static bool on_description(Incoming *in, const StreamSection *s, const uint8_t *
         return false;
     }
     in->mig->hooks.offer(in->mig->hooks.opaque, &offer);
+    offer.handover = in->mig->handover;
     in->deficits = handshake_judge(in->wanted, in->parts, &offer, in->mig->hooks.catalog);
     in->state = IN_JUDGED;
     if (g_strcmp0(in->machine_type, in->wanted->type)) {
@@ -279,6 +303,17 @@ static bool on_check(Incoming *in, const uint8_t *data, size_t len, GError **err
     return answer(in, ANSWER_ACCEPT, NULL, 0, err);
 }
 
+/* A source that is gone, or gave up unheard, must not find its guest running here later. */
+static gboolean no_go(gpointer opaque)
+{
+    Incoming *in = opaque;
+
+    in->timer = 0;
+    fail(in, g_error_new(MIGRATION_ERROR, 0, "the source did not give the guest within %d seconds",
+                         GO_SECONDS));
+    return G_SOURCE_REMOVE;
+}
+
 static bool on_prepare(Incoming *in, GError **err)
 {
     uint8_t digest[DIGEST_BYTES];
@@ -291,6 +326,7 @@ static bool on_prepare(Incoming *in, GError **err)
     for (int i = 0; i < 8; i++) {
         digest[32 + i] = ram_receive_pages(in->ram) >> (56 - 8 * i);
     }
+    in->timer = g_timeout_add_seconds(GO_SECONDS, no_go, in);
     return answer(in, ANSWER_DIGEST, digest, sizeof(digest), err);
 }
 

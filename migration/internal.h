@@ -6,6 +6,7 @@
 #define MIGRATION_INTERNAL_H
 
 #include "migration/channel.h"
+#include "migration/handover.h"
 #include "migration/migration.h"
 #include "migration/ram.h"
 #include "migration/savevm.h"
@@ -15,6 +16,7 @@
 #define PROFILE          "backplane-1"
 #define DIGEST_BYTES     40 /* SHA-256 of the sections, then the number of pages */
 #define STALL_SECONDS    10 /* without a byte while the guest stands still */
+#define GO_SECONDS       30 /* that a loaded guest waits for being given */
 #define MAX_DEFICIT_TEXT (8u << 20)
 
 typedef enum MigStatus {
@@ -71,8 +73,10 @@ struct Migration {
     MigStats stats;
     bool caps[N_CAPS];
     uint64_t params[N_PARAMS];
-    Outgoing *out;   /* NULL: none under way */
-    bool given_away; /* the guest runs elsewhere, or may */
+    char *handover;                  /* folder of hand-over records; NULL: none are made */
+    char record[HANDOVER_TOKEN + 1]; /* the outgoing migration's; empty: it has none */
+    Outgoing *out;                   /* NULL: none under way */
+    bool given_away;                 /* the guest runs elsewhere, or may */
     bool disks_released;
     RunState before; /* the source's run state before it stopped */
     Incoming *in;    /* NULL: no connection */
@@ -88,6 +92,12 @@ void migration_clear_result(Migration *mig);
 bool migration_disks_take(Migration *mig, GError **err);
 bool migration_disks_release(Migration *mig, GError **err);
 ChannelFds migration_fds(Migration *mig);
+/* The outgoing hand-over record; all do nothing if no folder is set. */
+bool migration_record_offer(Migration *mig, GError **err);
+bool migration_record_give(Migration *mig, GError **err);
+/* Whose is a guest that was given away? Without a record: unknown, and no error. */
+HandoverClaim migration_record_claim(Migration *mig, GError **err);
+void migration_record_forget(Migration *mig);
 int64_t migration_now(void); /* monotonic ns */
 
 /* outgoing.c */
@@ -132,6 +142,8 @@ PlanMachine *handshake_parse(const uint8_t *data, size_t len, const PlanCatalog 
  * empty array: accepted, and wanted is then resolved. */
 struct json_object *handshake_judge(PlanMachine *wanted, struct json_object *parts,
                                     const MigrationOffer *offer, const PlanCatalog *catalog);
+/* The token of the hand-over record among the parts, borrowed; NULL: there is none. */
+const char *handshake_record(struct json_object *parts);
 /* The list as one sentence; g_free. */
 char *handshake_sentence(struct json_object *deficits);
 

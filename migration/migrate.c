@@ -53,6 +53,7 @@ void migration_free(Migration *mig)
     incoming_cancel(mig->in);
     channel_server_free(mig->server);
     migration_clear_result(mig);
+    g_free(mig->handover);
     mig->machine->migration = NULL;
     g_free(mig);
 }
@@ -114,6 +115,37 @@ bool migration_disks_release(Migration *mig, GError **err)
     }
     mig->disks_released = true;
     return true;
+}
+
+/* --- the hand-over record --- */
+
+bool migration_record_offer(Migration *mig, GError **err)
+{
+    bool ok = !mig->handover || handover_offer(mig->handover, mig->record, err);
+
+    if (!ok) {
+        mig->record[0] = '\0';
+    }
+    return ok;
+}
+
+bool migration_record_give(Migration *mig, GError **err)
+{
+    return !mig->record[0] || handover_give(mig->handover, mig->record, err);
+}
+
+HandoverClaim migration_record_claim(Migration *mig, GError **err)
+{
+    return mig->record[0] ? handover_claim(mig->handover, mig->record, false, err)
+                          : HANDOVER_UNKNOWN;
+}
+
+void migration_record_forget(Migration *mig)
+{
+    if (mig->record[0]) {
+        handover_forget(mig->handover, mig->record);
+        mig->record[0] = '\0';
+    }
 }
 
 ChannelFds migration_fds(Migration *mig)
@@ -181,10 +213,15 @@ bool migration_resolve(Migration *mig, bool here, bool force, GError **err)
         return refuse(err, "The target acknowledged that it runs the guest; to run it here too, "
                            "give force=true");
     }
+    if (here && !force && migration_record_claim(mig, NULL) == HANDOVER_THEIRS) {
+        return refuse(err, "The hand-over record says that the target took the guest; to run it "
+                           "here all the same, give force=true");
+    }
     if (here && !migration_disks_take(mig, err)) {
         return false;
     }
     outgoing_free(mig->out);
+    migration_record_forget(mig);
     if (here) {
         mig->given_away = false;
         machine_set_state(mig->machine, RUN_PAUSED);

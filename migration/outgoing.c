@@ -77,6 +77,9 @@ void outgoing_free(Outgoing *o)
     if (o->ram) {
         o->mig->stats.ram = *ram_send_stats(o->ram);
     }
+    if (!o->mig->given_away) {
+        migration_record_forget(o->mig);
+    }
     o->mig->stats.ended = migration_now();
     o->mig->out = NULL;
     o->machine->migrating--;
@@ -110,10 +113,42 @@ static void keep_guest(Outgoing *o)
     }
 }
 
-static void undecided(Migration *mig)
+static void complete(Outgoing *o)
 {
+    Migration *mig = o->mig;
+
+    outgoing_free(o);
+    migration_record_forget(mig);
+    machine_set_state(mig->machine, RUN_POSTMIGRATE);
+    migration_set_status(mig, MIG_COMPLETED);
+}
+
+static void undecided(Migration *mig, const GError *why)
+{
+    g_autofree char *before = g_steal_pointer(&mig->error);
+
+    mig->error = why && before ? g_strdup_printf("%s; %s", before, why->message)
+                               : g_strdup(why ? why->message : before);
     machine_set_state(mig->machine, RUN_POSTMIGRATE);
     migration_set_status(mig, MIG_UNDECIDED);
+}
+
+/* The guest was given away and the target is silent: a hand-over record settles whose it is.
+ * Theirs: the migration is complete and o gone. Without a record, unknown: undecided. */
+static HandoverClaim settle(Outgoing *o)
+{
+    g_autoptr(GError) err = NULL;
+    HandoverClaim claim = migration_record_claim(o->mig, &err);
+
+    if (claim == HANDOVER_MINE) {
+        o->mig->given_away = false;
+    } else if (claim == HANDOVER_THEIRS) {
+        g_clear_pointer(&o->mig->error, g_free);
+        complete(o);
+    } else {
+        undecided(o->mig, err);
+    }
+    return claim;
 }
 
 static void fail(Outgoing *o, GError *err)
@@ -124,9 +159,8 @@ static void fail(Outgoing *o, GError *err)
     if (o->state == OUT_GIVEN && o->out_at == 0 && o->out->len) {
         mig->given_away = false; /* not a byte of GO left this process */
     }
-    if (mig->given_away) {
-        outgoing_free(o);
-        undecided(mig);
+    if (mig->given_away && settle(o) != HANDOVER_MINE) {
+        outgoing_free(mig->out);
         return;
     }
     keep_guest(o);
@@ -138,15 +172,6 @@ static void fail(Outgoing *o, GError *err)
 static void fail_text(Outgoing *o, const char *text)
 {
     fail(o, g_error_new_literal(MIGRATION_ERROR, 0, text));
-}
-
-static void complete(Outgoing *o)
-{
-    Migration *mig = o->mig;
-
-    outgoing_free(o);
-    machine_set_state(mig->machine, RUN_POSTMIGRATE);
-    migration_set_status(mig, MIG_COMPLETED);
 }
 
 bool outgoing_may_cancel(const Outgoing *o)
@@ -312,7 +337,7 @@ static void give_away(Outgoing *o, const Answer *a)
         fail_text(o, "the target loaded something else than was sent: the digests differ");
         return;
     }
-    if (!migration_disks_release(o->mig, &err)) {
+    if (!migration_disks_release(o->mig, &err) || !migration_record_give(o->mig, &err)) {
         fail(o, err);
         return;
     }
@@ -606,6 +631,14 @@ static void throttled(void *opaque)
     }
 }
 
+/* Given away, and no answer. Without a record, a late answer still settles it. */
+static void silence(Outgoing *o)
+{
+    if (o->mig->status != MIG_UNDECIDED && settle(o) == HANDOVER_MINE) {
+        fail_text(o, "the target did not take the guest within 10 seconds");
+    }
+}
+
 static void check_stall(Outgoing *o)
 {
     bool waiting = o->state != OUT_RAM && o->state != OUT_WAIT && o->state != OUT_FINISH;
@@ -614,7 +647,7 @@ static void check_stall(Outgoing *o)
         return;
     }
     if (o->state == OUT_GIVEN) {
-        undecided(o->mig); /* a late answer still settles it */
+        silence(o);
         return;
     }
     fail_text(o, "the target did not answer for 10 seconds");
@@ -643,6 +676,10 @@ bool outgoing_start(Migration *mig, const char *uri, GError **err)
     Outgoing *o;
 
     if (!ch) {
+        return false;
+    }
+    if (channel_two_way(ch) && !migration_record_offer(mig, err)) {
+        channel_free(ch);
         return false;
     }
     o = g_new0(Outgoing, 1);

@@ -6,6 +6,8 @@
 
 #include "migration/internal.h"
 
+#define HANDOVER_FOLDER "handover-folder"
+
 static const char *const cap_names[N_CAPS] = {
     [CAP_EVENTS] = "events",
     [CAP_AUTO_CONVERGE] = "auto-converge",
@@ -101,17 +103,41 @@ static bool check_param(const char *name, struct json_object *value, GError **er
     return true;
 }
 
+static bool check_folder(struct json_object *value, GError **err)
+{
+    const char *text = json_object_get_string(value);
+
+    if (json_object_is_type(value, json_type_string) &&
+        (!*text || g_file_test(text, G_FILE_TEST_IS_DIR))) {
+        return true;
+    }
+    g_set_error(err, MIGRATION_ERROR, 0,
+                "Migration parameter '" HANDOVER_FOLDER "' is a folder, or \"\" for none, not %s",
+                json_object_to_json_string(value));
+    return false;
+}
+
 bool migration_set_parameters(Migration *mig, struct json_object *args, GError **err)
 {
     json_object_object_foreach(args, name, value)
     {
-        if (!check_param(name, value, err)) {
+        if (g_str_equal(name, HANDOVER_FOLDER) && (mig->out || mig->in || mig->record[0])) {
+            g_set_error(err, MIGRATION_ERROR, 0, "There's a migration process in progress");
+            return false;
+        }
+        if (!(g_str_equal(name, HANDOVER_FOLDER) ? check_folder(value, err)
+                                                 : check_param(name, value, err))) {
             return false;
         }
     }
     json_object_object_foreach(args, key, v)
     {
-        mig->params[find_param(key)] = json_object_get_int64(v);
+        if (g_str_equal(key, HANDOVER_FOLDER)) {
+            g_free(mig->handover);
+            mig->handover = *json_object_get_string(v) ? g_strdup(json_object_get_string(v)) : NULL;
+        } else {
+            mig->params[find_param(key)] = json_object_get_int64(v);
+        }
     }
     return true;
 }
@@ -123,6 +149,8 @@ struct json_object *migration_query_parameters(Migration *mig)
     for (int i = 0; i < N_PARAMS; i++) {
         json_object_object_add(o, params[i].name, json_object_new_int64(mig->params[i]));
     }
+    json_object_object_add(o, HANDOVER_FOLDER,
+                           json_object_new_string(mig->handover ? mig->handover : ""));
     return o;
 }
 

@@ -304,8 +304,10 @@ static void hmp_set_parameter(Machine *m, const char *args, GString *out)
         return;
     }
     if (mig) {
+        struct json_object *value = json_tokener_parse(parts[1]);
+
         o = json_object_new_object();
-        json_object_object_add(o, parts[0], json_tokener_parse(parts[1]));
+        json_object_object_add(o, parts[0], value ? value : json_object_new_string(parts[1]));
         migration_set_parameters(mig, o, &err);
         json_object_put(o);
     }

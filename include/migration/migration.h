@@ -34,6 +34,7 @@ typedef struct MigrationOffer {
     bool paused;            /* -S: do not start the guest after the load */
     uint64_t max_ram;       /* bytes; 0: no limit but the host's */
     unsigned max_cpus, max_devices; /* 0: the built-in limits */
+    const char *handover;           /* the folder for hand-over records; NULL: none */
     /* What the guest sees of a host part's size (a disk's bytes); 0: nothing. NULL: of none. */
     uint64_t (*part_size)(void *opaque, const char *kind, const char *id);
     void *opaque;
@@ -92,7 +93,8 @@ bool migration_continue(Migration *mig, const char *state, GError **err);
  * 5 seconds, with the machine lock released. */
 struct json_object *migration_check(Migration *mig, const char *uri, GError **err);
 /* The state "undecided": the operator found out where the guest is. here: take it back (it may
- * be continued); otherwise it is given up for good. After "completed" only with force. */
+ * be continued); otherwise it is given up for good. After "completed", and where the hand-over
+ * record says that the target took the guest, only with force. */
 bool migration_resolve(Migration *mig, bool here, bool force, GError **err);
 
 /* For `cont`: false with a sentence while the guest is given away, undecided, or still being

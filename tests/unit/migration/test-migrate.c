@@ -337,6 +337,144 @@ static void test_cut(void)
     g_assert_cmpuint(completed, >=, 10);
 }
 
+/* --- the hand-over record --- */
+
+static void set_folder(Box *b, const char *folder)
+{
+    struct json_object *o = json_object_new_object();
+    g_autoptr(GError) err = NULL;
+
+    json_object_object_add(o, "handover-folder", json_object_new_string(folder));
+    migration_set_parameters(b->mig, o, &err);
+    g_assert_no_error(err);
+    json_object_put(o);
+}
+
+static unsigned files_in(const char *folder)
+{
+    GDir *dir = g_dir_open(folder, 0, NULL);
+    unsigned n = 0;
+
+    while (g_dir_read_name(dir)) {
+        n++;
+    }
+    g_dir_close(dir);
+    return n;
+}
+
+/* With a record nothing is undecided, wherever the channel is cut. */
+static void test_cut_with_record(void)
+{
+    g_autofree char *folder = g_dir_make_tmp("backplane-record-XXXXXX", NULL);
+    /* ACCEPT and DIGEST; what is cut behind them is cut after GO */
+    const size_t answers = 4 + 4 + DIGEST_BYTES;
+    unsigned failed = 0, completed = 0;
+
+    for (size_t step = 0; step < 60; step++) {
+        Box *a = box_new(devices), *b = box_empty();
+        Cut c = { 0, 0, SIZE_MAX / 2, SIZE_MAX / 2 };
+        const char *status;
+
+        if (step % 2) {
+            c.to_source = answers - 10 + step / 2;
+        } else {
+            c.to_target = 100 + step * 400;
+        }
+        set_folder(a, folder);
+        set_folder(b, folder);
+        machine_set_state(a->m, RUN_RUNNING);
+        status = cut_migration(a, b, &c);
+        g_assert_cmpstr(status, !=, "undecided");
+        check_one_owner(a, b);
+        failed += g_str_equal(status, "failed");
+        completed += g_str_equal(status, "completed");
+        g_assert_cmpuint(files_in(folder), ==, 0);
+        g_assert_cmpstr(migration_status(a->mig), ==,
+                        b->m->state == RUN_RUNNING ? "completed" : "failed");
+        box_free(a);
+        box_free(b);
+    }
+    g_assert_cmpuint(failed, >, 10);
+    g_assert_cmpuint(completed, >, 4);
+    rmdir(folder);
+}
+
+/* GO waits in the network until after the source took its guest back. */
+static void test_late_go(void)
+{
+    g_autofree char *folder = g_dir_make_tmp("backplane-record-XXXXXX", NULL);
+    g_autofree char *out = NULL, *in = NULL;
+    Box *a = box_new(devices), *b = box_empty();
+    size_t all = SIZE_MAX / 2;
+    int s[2], t[2];
+
+    set_folder(a, folder);
+    set_folder(b, folder);
+    g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM, 0, s), ==, 0);
+    g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM, 0, t), ==, 0);
+    out = g_strdup_printf("fd:%d", s[0]);
+    in = g_strdup_printf("fd:%d", t[0]);
+    machine_set_state(a->m, RUN_RUNNING);
+    listen_on(b, in);
+    start(a, out);
+    while (!a->mig->given_away) {
+        g_main_context_iteration(NULL, FALSE);
+        relay(t[1], s[1], &all);
+        if (!a->mig->given_away) {
+            relay(s[1], t[1], &all);
+        }
+    }
+    shutdown(s[1], SHUT_WR); /* the source hears that the channel ended; GO is on its way */
+    while (a->mig->out) {
+        g_main_context_iteration(NULL, FALSE);
+    }
+    g_assert_cmpstr(migration_status(a->mig), ==, "failed");
+    g_assert_cmpint(a->m->state, ==, RUN_RUNNING);
+    relay(s[1], t[1], &all);
+    wait_status(b, "failed", "completed");
+    g_assert_cmpstr(migration_status(b->mig), ==, "failed");
+    g_assert_cmpint(b->m->state, ==, RUN_INMIGRATE);
+    g_assert_cmpuint(files_in(folder), ==, 0);
+    close(s[1]);
+    close(t[1]);
+    box_free(a);
+    box_free(b);
+    rmdir(folder);
+}
+
+/* A target without the folder, or with another, says so before RAM. */
+static void test_folder_missing(void)
+{
+    g_autofree char *folder = g_dir_make_tmp("backplane-record-XXXXXX", NULL);
+    g_autofree char *other = g_dir_make_tmp("backplane-record-XXXXXX", NULL);
+    g_autofree char *path = temp_path("m"), *uri = g_strdup_printf("unix:%s", path);
+    Box *a = box_new(devices), *b = box_empty();
+
+    set_folder(a, folder);
+    machine_set_state(a->m, RUN_RUNNING);
+    listen_on(b, uri);
+    for (int i = 0; i < 2; i++) {
+        start(a, uri);
+        wait_status(a, "completed", "failed");
+        g_assert_nonnull(strstr(a->mig->error, "handover-folder: wanted the folder"));
+        g_assert_nonnull(strstr(a->mig->error, i ? other : "have none"));
+        g_assert_cmpuint(a->mig->stats.ram.passes, ==, 0);
+        g_assert_cmpuint(files_in(folder), ==, 0);
+        wait_status(b, "failed", "");
+        set_folder(b, other);
+    }
+    set_folder(b, folder);
+    start(a, uri);
+    wait_status(a, "completed", "failed");
+    g_assert_cmpstr(a->mig->error, ==, NULL);
+    g_assert_cmpint(b->m->state, ==, RUN_RUNNING);
+    g_assert_cmpuint(files_in(folder), ==, 0);
+    box_free(a);
+    box_free(b);
+    rmdir(folder);
+    rmdir(other);
+}
+
 static void test_undecided(void)
 {
     Box *a = box_new(devices), *b = box_empty();
@@ -396,6 +534,9 @@ int main(int argc, char **argv)
     g_test_add_func("/migration/migrate/pause-before-switchover", test_pause_before_switchover);
     g_test_add_func("/migration/migrate/handed-back", test_handed_back);
     g_test_add_func("/migration/migrate/cut", test_cut);
+    g_test_add_func("/migration/migrate/cut-with-record", test_cut_with_record);
+    g_test_add_func("/migration/migrate/late-go", test_late_go);
+    g_test_add_func("/migration/migrate/folder-missing", test_folder_missing);
     g_test_add_func("/migration/migrate/undecided", test_undecided);
     g_test_add_func("/migration/migrate/entry-errors", test_entry_errors);
     return g_test_run();
