@@ -39,8 +39,9 @@ Migration *migration_new(Machine *m, const MigrationHooks *hooks)
     mig->hooks = *hooks;
     memcpy(mig->params, defaults, sizeof(defaults));
     m->migration = mig;
-    /* A command that ends must be an error of its pipe, not our end. */
+    /* A command that ends, and a file that may not grow, must be errors, not our end. */
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     return mig;
 }
 

@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Save into files that cannot be written: a file is complete or absent, and the guest goes on.
+
+The file may grow to a random size only (short writes, then an error); the file system is full; the
+command or the descriptor that is written to fails; the emulator is killed while it saves. After
+each, an older file of that name is untouched, nothing else is left, the guest runs with its
+memory whole, and saving works once there is room. What is complete loads.
+"""
+import argparse
+import os
+import random
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import machine as machines  # noqa: E402
+from machine import Machine  # noqa: E402
+from owners import MARK, QUIET, WHERE, runs  # noqa: E402
+
+GUEST = ["-M", "virt", "-m", "16", "-device", "edu", "-device", "ticker"]
+
+
+def guest():
+    """A machine with something in its memory, and a megabyte to save."""
+    m = Machine(*GUEST, stderr=QUIET)
+    m.ask(f"memset {WHERE + 4096:#x} {1 << 20:#x} 0x5a")
+    m.write(WHERE, 8, MARK)
+    m.command("migrate-set-parameters", max_bandwidth=0)
+    return m
+
+
+def save(m, uri, wanted):
+    """Save and check how it ends; returns error-desc."""
+    m.command("migrate", uri=uri)
+    report = m.wait("completed", "failed")
+    assert report["status"] == wanted, report
+    if wanted == "failed":
+        assert report["error-desc"], "no reason is given"
+        assert runs(m), "the guest does not go on"
+    else:
+        m.command("cont")
+    return report.get("error-desc", "")
+
+
+def loads(path):
+    """Whether the file gives the guest."""
+    with Machine("-incoming", f"file:{path}", stderr=QUIET) as m:
+        return m.wait("completed", "failed")["status"] == "completed" and \
+            m.read(WHERE, 8) == MARK
+
+
+def limited(rng, folder, cases):
+    """The file may not grow beyond a random size."""
+    path = folder / "limited"
+    with guest() as m:
+        save(m, f"file:{path}", "completed")
+        whole = path.read_bytes()
+        sizes = [0, 1, len(whole) - 1] + [rng.randrange(len(whole)) for _ in range(cases)]
+        for size in sizes:
+            resource.prlimit(m.process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+            why = save(m, f"file:{path}", "failed")
+            assert str(path) in why and "too large" in why, why
+            assert path.read_bytes() == whole, "the older file was touched"
+            assert os.listdir(folder) == ["limited"], os.listdir(folder)
+        resource.prlimit(m.process.pid, resource.RLIMIT_FSIZE, (-1, -1))
+        save(m, f"file:{path}", "completed")
+        assert loads(path)
+    path.unlink()
+    return len(sizes)
+
+
+def full_file_system(folder):
+    """A real file system that is full, in a mount namespace of the emulator's own."""
+    program, wrapper = machines.EMULATOR, folder / "wrapper"
+    there = folder / "there"
+    there.mkdir()
+    wrapper.write_text(f"#!/bin/sh\nexec unshare -rm sh -c 'mount -t tmpfs -o size=256k none "
+                       f"{there} && exec \"$@\"' sh {os.path.abspath(program)} \"$@\"\n")
+    wrapper.chmod(0o755)
+    if subprocess.run([wrapper, "--version"], check=False, stdout=QUIET, stderr=QUIET).returncode:
+        return "skipped: no mount namespaces here"
+    machines.EMULATOR = str(wrapper)
+    try:
+        with guest() as m:
+            why = save(m, f"file:{there}/x", "failed")
+            assert "No space left" in why, why
+            inside = os.listdir(f"/proc/{m.process.pid}/root{there}")
+            assert not inside, inside
+    finally:
+        machines.EMULATOR = program
+        shutil.rmtree(there)
+        wrapper.unlink()
+    return "ok"
+
+
+def other_ends(folder):
+    """Commands and descriptors that fail, and paths that cannot be."""
+    with guest() as m:
+        assert "exec:cat" in save(m, "exec:cat >/dev/full", "failed")
+        assert save(m, "exec:head -c 5000 >/dev/null; exit 1", "failed")
+        assert save(m, "exec:exec false", "failed")
+        for uri in (f"file:{folder}", f"file:{folder}/no/such", "file:/proc/x"):
+            try:
+                m.command("migrate", uri=uri)
+                assert m.wait("failed", "completed")["status"] == "failed", uri
+            except machines.QmpError as error:
+                assert str(folder) in str(error) or "/proc/x" in str(error), error
+            assert runs(m)
+        assert not os.listdir(folder), os.listdir(folder)
+
+
+def killed(rng, folder, cases):
+    """Killed while it saves: the file is there and loads, or is not there."""
+    path = folder / "killed"
+    complete = 0
+    for _ in range(cases):
+        m = guest()
+        m.command("migrate", uri=f"file:{path}")
+        time.sleep(rng.random() * 0.03)
+        m.process.kill()
+        m.process.wait()
+        m.close()
+        if path.exists():
+            assert loads(path), "a file that is there does not load"
+            complete += 1
+            path.unlink()
+    part = folder / "killed.part"
+    if part.exists():
+        part.unlink()       # what a killed process leaves is overwritten by the next
+    return complete
+
+
+def main():
+    """Run all."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--cases", type=int, default=10)
+    parser.add_argument("--long", action="store_true", help="200 sizes, 200 kills")
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    options = parser.parse_args()
+    cases = 200 if options.long else options.cases
+    rng = random.Random(options.seed)
+    folder = Path(tempfile.mkdtemp(prefix="backplane-files-"))
+    try:
+        print(f"{limited(rng, folder, cases)} sizes, seed {options.seed}: complete or absent")
+        print(f"a full file system: {full_file_system(folder)}")
+        other_ends(folder)
+        print("commands, descriptors and paths that fail: ok")
+        print(f"killed {cases} times: {killed(rng, folder, cases)} complete, the others absent")
+    finally:
+        shutil.rmtree(folder)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,226 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Migrate over a link that goes wrong: nobody runs twice, nobody is lost.
+
+A proxy stands between the two ends, over tcp on the loopback. At a random byte of one direction
+  cut        both connections are reset,
+  close      that direction ends, the other goes on (half-open),
+  swallow    that direction loses everything from there on, unnoticed (half-open),
+  stall      nothing moves any more in either direction,
+  trickle    what follows comes in pieces of a few bytes.
+Both ends live, so the verdict is made by asking both. Where bytes just stop while the guest still
+runs the source may wait for ever: it is cancelled, and must go on. "undecided" may only be said
+after giving away, never with a hand-over record. Byte positions are drawn from the whole stream
+and, for half of the cases, from the end of it, where the guest changes hands. The cases that wait
+for the source's patience run side by side.
+"""
+import argparse
+import concurrent.futures
+import random
+import shutil
+import socket
+import struct
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from machine import QmpError  # noqa: E402
+from owners import Pair, verdict_of_both  # noqa: E402
+
+FAULTS = ["cut", "close", "swallow", "stall", "trickle"]
+ANSWERS = 4 + 4 + 40 + 4    # bytes of the return path: accepted, digest, it runs
+GO, RUNS = 5, 4             # bytes of the last word and of the last answer
+PATIENCE = 3                # seconds that a migration may hang before it is cancelled
+TAIL = 12                   # bytes before the end that belong to the hand-over
+
+
+class Proxy(threading.Thread):
+    """Passes one connection on to `port`, and does one fault after `at` bytes of a direction."""
+
+    def __init__(self, port, direction, fault, at):
+        super().__init__(daemon=True)
+        self.target, self.direction, self.fault, self.at = port, direction, fault, at
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.port = self.server.getsockname()[1]
+        self.passed = [0, 0]    # bytes to the target, to the source
+        self.ended = threading.Event()
+        self.ends = []
+        self.start()
+
+    def run(self):
+        """Accept one connection and serve it, a thread for each direction."""
+        near = self.server.accept()[0]
+        far = socket.create_connection(("127.0.0.1", self.target))
+        self.ends = [near, far]
+        for end in self.ends:
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        back = threading.Thread(target=self.pump, args=(far, near, 1), daemon=True)
+        back.start()
+        self.pump(near, far, 0)
+        back.join()
+
+    def pump(self, source, sink, direction):
+        """Move bytes until something ends; the fault belongs to one direction."""
+        try:
+            while not self.ended.is_set():
+                here = direction == self.direction and self.fault
+                left = self.at - self.passed[direction] if here else 1 << 16
+                if left <= 0:
+                    return self.go_wrong(source, sink, direction)
+                data = source.recv(min(left, 1 << 16))
+                if not data:
+                    sink.shutdown(socket.SHUT_WR)
+                    return None
+                sink.sendall(data)
+                self.passed[direction] += len(data)
+        except OSError:
+            pass
+        return None
+
+    def go_wrong(self, source, sink, direction):
+        """The fault itself."""
+        if self.fault == "cut":
+            self.reset()
+        elif self.fault == "close":
+            sink.shutdown(socket.SHUT_WR)
+        elif self.fault == "swallow":
+            while not self.ended.is_set() and source.recv(1 << 16):
+                pass
+        elif self.fault == "stall":
+            self.ended.set()    # the other direction stops at its next piece
+        else:
+            self.trickle(source, sink, direction)
+
+    def trickle(self, source, sink, direction):
+        """A few bytes at a time; faster after a while, so that it ends."""
+        size = 1
+        while data := source.recv(size):
+            sink.sendall(data)
+            self.passed[direction] += len(data)
+            time.sleep(0.001)
+            size = min(size + 1 if size < 64 else size * 2, 1 << 16)
+        sink.shutdown(socket.SHUT_WR)
+
+    def reset(self):
+        """Both connections end at once, without a farewell."""
+        self.ended.set()
+        for end in self.ends:
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            end.close()
+
+    def close(self):
+        """The network is gone for good."""
+        self.ended.set()
+        self.server.close()
+        for end in self.ends:
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+            end.close()
+
+
+def listening_port(target):
+    """Where the target listens."""
+    return int(target.command("query-migrate")["socket-address"][0]["port"])
+
+
+def length_of_one(folder):
+    """How many bytes go to the target when nothing goes wrong, for a certain guest."""
+    pair = Pair(folder, random.Random(1), "tcp:127.0.0.1:0")
+    proxy = Proxy(listening_port(pair.target), 0, None, 0)
+    try:
+        pair.source.command("migrate", uri=f"tcp:127.0.0.1:{proxy.port}")
+        assert pair.source.wait("completed", "failed")["status"] == "completed"
+        assert proxy.passed[1] == ANSWERS, proxy.passed
+        return proxy.passed[0]
+    finally:
+        pair.close()
+        proxy.close()
+
+
+def cancel_if_hanging(source):
+    """The guest runs and the link is silent: giving up is the manager's decision."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        if source.status() in ("completed", "failed", "undecided", "cancelled"):
+            return
+        time.sleep(0.02)
+    if source.command("query-status")["status"] == "running":
+        try:
+            source.command("migrate_cancel")
+        except QmpError:    # it was given away in this moment
+            pass
+
+
+def one(seed, length):
+    """One migration; returns (fault, direction, record, outcome)."""
+    rng = random.Random(seed)
+    folder = tempfile.mkdtemp(prefix="backplane-link-")
+    record = folder if rng.random() < 1 / 3 else None
+    fault, direction = rng.choice(FAULTS), rng.randrange(2)
+    pair = Pair(folder, random.Random(1), "tcp:127.0.0.1:0", record)
+    size = (length + (62 if record else 0)) if direction == 0 else ANSWERS
+    at = rng.randrange(size + 1)
+    if rng.random() < 0.5:
+        at = size - rng.randrange(TAIL)
+    proxy = Proxy(listening_port(pair.target), direction, fault, at)
+    try:
+        pair.source.command("migrate", uri=f"tcp:127.0.0.1:{proxy.port}")
+        cancel_if_hanging(pair.source)
+        outcome = verdict_of_both(pair.source, pair.target)
+        proxy.close()
+        if outcome == "stayed":
+            outcome = target_is_free(pair.target)
+        if outcome.startswith("undecided") and at < size - (GO if direction == 0 else RUNS):
+            outcome = "UNDECIDED TOO EARLY"
+        return fault, "to target" if direction == 0 else "to source", \
+            "record" if record else "", outcome
+    except AssertionError as error:
+        return fault, str(direction), f"seed {seed}, byte {at} of {size}", f"FAILED: {error}".upper()
+    finally:
+        proxy.close()
+        pair.close()
+        shutil.rmtree(folder)
+
+
+def target_is_free(target):
+    """When the link is gone the target must be ready for another; a mute one is told."""
+    end = time.monotonic() + 2
+    while target.status() not in ("failed", "setup") and time.monotonic() < end:
+        time.sleep(0.02)
+    if target.status() not in ("failed", "setup"):
+        target.command("migrate_cancel")
+    return "stayed" if target.status() in ("failed", "setup") else "TARGET STUCK"
+
+
+def main():
+    """Run the cases and print the table of outcomes."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--cases", type=int, default=40)
+    parser.add_argument("--long", action="store_true", help="500 cases")
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--jobs", type=int, default=8)
+    options = parser.parse_args()
+    folder = tempfile.mkdtemp(prefix="backplane-link-")
+    length = length_of_one(folder)
+    shutil.rmtree(folder)
+    table = {}
+    seeds = [options.seed * 1000 + n for n in range(500 if options.long else options.cases)]
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        for outcome in pool.map(lambda seed: one(seed, length), seeds):
+            table[outcome] = table.get(outcome, 0) + 1
+    print(f"{len(seeds)} cases, seed {options.seed}, {length} bytes to the target in a whole one")
+    for (fault, direction, record, outcome), count in sorted(table.items()):
+        print(f"  {fault}, {direction}{', ' if record else ''}{record}: {outcome}: {count}")
+    bad = sum(count for (_, _, record, outcome), count in table.items()
+              if outcome.isupper() or (record and outcome.startswith("undecided")))
+    print(f"  run twice, lost, or undecided with a record: {bad}")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

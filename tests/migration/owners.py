@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Two machines with one guest between them, and the question which of them has it.
+
+The guest has a disk in a shared file, so that each side must get and give up its lock, and a mark
+in RAM that tells whether it is whole. Used by kill.py and links.py.
+"""
+import os
+
+from machine import Machine, QmpError
+
+MARK = 0x1122334455667788
+WHERE = 0x80200000
+QUIET = open(os.devnull, "wb")      # pylint: disable=consider-using-with
+
+
+def disk_args(path):
+    """The host part that both sides have."""
+    return ["-blockdev", f"file,node-name=d0,filename={path}"]
+
+
+class Pair:
+    """A running source and a target that waits."""
+
+    def __init__(self, folder, rng, listen, record=None):
+        self.disk = os.path.join(folder, "disk")
+        with open(self.disk, "wb") as f:
+            f.truncate(1 << 20)
+        self.target = Machine("-incoming", listen, *disk_args(self.disk), stderr=QUIET)
+        self.source = Machine("-M", "virt", "-m", "64", "-device", "edu", "-device", "ticker",
+                              "-device", "virtio-blk-pci,drive=d0", *disk_args(self.disk),
+                              stderr=QUIET)
+        self.source.ask(f"memset {WHERE + 4096:#x} {rng.randrange(1, 16) << 20:#x} 0x5a")
+        self.source.write(WHERE, 8, MARK)
+        self.source.command("migrate-set-parameters", max_bandwidth=0)
+        for machine in (self.source, self.target) if record else ():
+            machine.command("migrate-set-parameters", handover_folder=record)
+
+    def close(self):
+        """End both."""
+        self.source.close()
+        self.target.close()
+
+
+def runs(machine):
+    """Whether the guest runs there, whole."""
+    return machine.command("query-status")["status"] == "running" and \
+        machine.read(WHERE, 8) == MARK
+
+
+def verdict_of_source(source):
+    """The target cannot be asked: what has the source? Upper case: must not be."""
+    report = source.wait("completed", "failed", "undecided", "cancelled", seconds=60)
+    if report["status"] in ("failed", "cancelled"):
+        return "source goes on" if runs(source) else "LOST"
+    try:
+        source.command("cont")
+        return "RUNS TWICE"
+    except QmpError:
+        pass
+    if report["status"] == "undecided":
+        return undecided(source, report)
+    return "target owned it"
+
+
+def undecided(source, report):
+    """The way out that query-migrate names must work."""
+    if "resolve" not in report:
+        return "UNDECIDED WITHOUT A WAY OUT"
+    source.command("migrate-resolve", guest="here")
+    source.command("cont")
+    return "undecided, resolved" if runs(source) else "LOST"
+
+
+def verdict_of_target(target):
+    """The source cannot be asked: what has the target?"""
+    report = target.wait("completed", "failed", "setup", seconds=60)
+    if report["status"] == "completed":
+        return "target runs" if runs(target) else "LOST"
+    inmigrate = target.command("query-status")["status"] == "inmigrate"
+    return "source owned it" if inmigrate else "LOST"
+
+
+def verdict_of_both(source, target):
+    """Both live: exactly one has it, or the source says that it cannot know."""
+    report = source.wait("completed", "failed", "undecided", "cancelled", seconds=60)
+    here, there = runs(source), runs(target)
+    if here and there:
+        return "RUNS TWICE"
+    if report["status"] == "undecided":
+        return "undecided, it runs there" if there else "undecided, it runs nowhere"
+    if report["status"] == "completed":
+        return "moved" if there else "LOST"
+    return "stayed" if here else "LOST"
