@@ -20,7 +20,7 @@ typedef struct Accel {
     Machine *machine;
     GMutex lock;
     GCond parked;       /* some CPU parked */
-    unsigned exclusive; /* nested cpus_exclusive() under way */
+    unsigned exclusive; /* nested cpus_exclusive() under way, and cpus_hold() */
     bool running, quit;
     int timer_fd; /* one for all CPUs: the earliest deadline */
     guint timer_source;
@@ -184,14 +184,20 @@ void cpu_unlock_machine(Cpu *cpu)
     machine_unlock(cpu->machine);
 }
 
-/* Ask every CPU but the calling thread's to park and wait until they have. Accel.lock. */
-static void park_others(Accel *a, uint32_t bit)
+/* Ask every CPU to park. Accel.lock. */
+static void ask_to_park(Accel *a, uint32_t bit)
 {
     for (unsigned i = 0; i < a->threads->len; i++) {
         CpuThread *t = g_ptr_array_index(a->threads, i);
         __atomic_fetch_or(&t->cpu->pending, bit, __ATOMIC_SEQ_CST);
         g_cond_signal(&t->wake);
     }
+}
+
+/* Ask, and wait until all but the calling thread's have. Accel.lock. */
+static void park_others(Accel *a, uint32_t bit)
+{
+    ask_to_park(a, bit);
     for (unsigned i = 0; i < a->threads->len; i++) {
         CpuThread *t = g_ptr_array_index(a->threads, i);
         while (!t->parked && t->thread != g_thread_self()) {
@@ -226,6 +232,31 @@ void cpus_exclusive(Machine *m, void (*fn)(void *opaque), void *opaque)
         wake_all(a);
     }
     g_mutex_unlock(&a->lock);
+}
+
+void cpus_hold(Machine *m)
+{
+    Accel *a = machine_accel(m);
+
+    if (a) {
+        g_mutex_lock(&a->lock);
+        a->exclusive++;
+        ask_to_park(a, CPU_PENDING_EXCLUSIVE);
+        g_mutex_unlock(&a->lock);
+    }
+}
+
+void cpus_release(Machine *m)
+{
+    Accel *a = machine_accel(m);
+
+    if (a) {
+        g_mutex_lock(&a->lock);
+        if (--a->exclusive == 0) {
+            wake_all(a);
+        }
+        g_mutex_unlock(&a->lock);
+    }
 }
 
 /* --- the threads --- */

@@ -137,11 +137,11 @@ static Channel *open_socket(const char *uri, GError **err)
     return c;
 }
 
-static Channel *open_fd(const char *uri, const ChannelFds *fds, GError **err)
+static Channel *open_fd(const char *uri, bool out, const ChannelFds *fds, GError **err)
 {
     const char *name = uri + strlen("fd:");
     guint64 number;
-    int fd = fds && fds->take ? fds->take(fds->opaque, name) : -1;
+    int fd = fds && fds->take ? fds->take(fds->opaque, name, out) : -1;
 
     if (fd < 0 && g_ascii_string_to_unsigned(name, 10, 0, INT_MAX, &number, NULL)) {
         fd = number;
@@ -173,6 +173,20 @@ static Channel *open_exec(const char *uri, bool out, GError **err)
     return c;
 }
 
+static Channel *open_fdset(const char *uri, bool out, const ChannelFds *fds, GError **err)
+{
+    int fd = fds && fds->take ? fds->take(fds->opaque, uri + strlen("file:"), out) : -1;
+
+    if (fd < 0) {
+        fail(err, uri,
+             out ? "that set has no descriptor to write to: add-fd makes sets"
+                 : "that set has no descriptor to read from: add-fd makes sets",
+             0);
+        return NULL;
+    }
+    return channel_new(uri, fd);
+}
+
 static Channel *open_file(const char *uri, bool out, GError **err)
 {
     const char *path = uri + strlen("file:");
@@ -201,10 +215,13 @@ bool channel_is_server(const char *uri)
 static Channel *open_one_way(const char *uri, bool out, const ChannelFds *fds, GError **err)
 {
     if (g_str_has_prefix(uri, "fd:")) {
-        return open_fd(uri, fds, err);
+        return open_fd(uri, out, fds, err);
     }
     if (g_str_has_prefix(uri, "exec:") && uri[5]) {
         return open_exec(uri, out, err);
+    }
+    if (g_str_has_prefix(uri, "file:/dev/fdset/")) {
+        return open_fdset(uri, out, fds, err);
     }
     if (g_str_has_prefix(uri, "file:") && uri[5]) {
         return open_file(uri, out, err);

@@ -7,7 +7,8 @@
  *   unix:PATH       two-way
  *   fd:N            two-way if it is a socket
  *   exec:COMMAND    one-way, run by /bin/sh
- *   file:PATH       one-way; written as PATH.part and renamed when it is safely on the disk
+ *   file:PATH       one-way; written as PATH.part and renamed when it is safely on the disk;
+ *                   /dev/fdset/N is a descriptor that somebody else opened, written as it is
  */
 #ifndef MIGRATION_CHANNEL_H
 #define MIGRATION_CHANNEL_H
@@ -21,9 +22,9 @@ typedef struct Channel Channel;
 typedef struct ChannelServer ChannelServer;
 typedef void ChannelFn(void *opaque);
 
-/* How fd: names are turned into descriptors; NULL: numbers only. */
+/* How fd: names, and file:/dev/fdset/N, are turned into descriptors; NULL: numbers only. */
 typedef struct ChannelFds {
-    int (*take)(void *opaque, const char *name);
+    int (*take)(void *opaque, const char *name, bool write);
     void *opaque;
 } ChannelFds;
 

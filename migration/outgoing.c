@@ -12,6 +12,7 @@
 #include "hw/core/cpu.h"
 #include "hw/pci/slot.h"
 #include "migration/internal.h"
+#include "migration/throttle.h"
 
 #define CHUNK     (1u << 20) /* bytes made in one turn */
 #define TICK_MS   20
@@ -46,6 +47,7 @@ struct Outgoing {
     struct json_object *devices; /* the description of a one-way stream; NULL otherwise */
     uint32_t next_id;
     unsigned tick; /* GSource id */
+    Throttle throttle;
     bool stopped;
     int64_t moved_at; /* when a byte moved last */
     int64_t budget_at, pass_at;
@@ -80,6 +82,7 @@ void outgoing_free(Outgoing *o)
     if (!o->mig->given_away) {
         migration_record_forget(o->mig);
     }
+    throttle_set(&o->throttle, 0);
     o->mig->stats.ended = migration_now();
     o->mig->out = NULL;
     o->machine->migrating--;
@@ -262,6 +265,7 @@ static void stop_guest(Outgoing *o)
     o->mig->before = o->machine->state;
     o->mig->stats.stopped = o->moved_at = migration_now();
     o->stopped = true;
+    throttle_set(&o->throttle, 0);
     machine_set_state(o->machine, RUN_FINISH_MIGRATE);
 }
 
@@ -421,6 +425,7 @@ static void consider_throttle(Outgoing *o, uint64_t dirty_bytes)
     }
     *t = *t ? *t + p[PARAM_THROTTLE_INCREMENT] : p[PARAM_THROTTLE_INITIAL];
     *t = MIN(*t, p[PARAM_THROTTLE_MAX]);
+    throttle_set(&o->throttle, *t);
 }
 
 /* Is what is left small enough to stop for? If it still halves from pass to pass, a few more make
@@ -615,22 +620,6 @@ static void turn(void *opaque)
     }
 }
 
-/* Auto-converge: for part of each tick the CPUs stand still while the stream goes on. */
-static void throttled(void *opaque)
-{
-    Outgoing *o = opaque;
-    int64_t until = migration_now() + TICK_MS * 10000LL * o->mig->stats.throttle;
-    ByteWriter w = writer(o);
-
-    while (!o->dead && migration_now() < until && !over_budget(o)) {
-        if (!flush(o)) {
-            g_usleep(200);
-        } else if (!ram_send_some(o->ram, &w, CHUNK)) {
-            break; /* what follows a pass is not for parked CPUs */
-        }
-    }
-}
-
 /* Given away, and no answer. Without a record, a late answer still settles it. */
 static void silence(Outgoing *o)
 {
@@ -659,9 +648,6 @@ static gboolean tick(gpointer opaque)
 
     o->in_turn = true;
     check_stall(o);
-    if (!o->dead && o->state == OUT_RAM && o->mig->stats.throttle) {
-        cpus_exclusive(o->machine, throttled, o);
-    }
     if (!o->dead && o->ram) {
         o->mig->stats.ram = *ram_send_stats(o->ram);
     }
@@ -684,7 +670,7 @@ bool outgoing_start(Migration *mig, const char *uri, GError **err)
     }
     o = g_new0(Outgoing, 1);
     o->mig = mig;
-    o->machine = mig->machine;
+    o->machine = o->throttle.machine = mig->machine;
     o->ch = ch;
     o->out = g_byte_array_new();
     o->digest = g_checksum_new(G_CHECKSUM_SHA256);

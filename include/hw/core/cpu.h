@@ -96,5 +96,9 @@ void cpu_set_deadline_any(Cpu *cpu, int64_t deadline);
  * by the caller, who may itself be a CPU thread in an MMIO access; a CPU that waits for the
  * machine lock counts as parked. Nests. */
 void cpus_exclusive(Machine *m, void (*fn)(void *opaque), void *opaque);
+/* Keep every CPU out of guest code until as many cpus_release(): does not wait for them, and the
+ * machine counts as running all the while (its clocks go on). Lock held. */
+void cpus_hold(Machine *m);
+void cpus_release(Machine *m);
 
 #endif

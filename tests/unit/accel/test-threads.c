@@ -147,6 +147,32 @@ static void test_exclusive(void)
     env_free(e);
 }
 
+/* Held CPUs stand still while the machine runs, also those that sleep or want the lock. */
+static void test_hold(void)
+{
+    Env *e = env_new();
+    Section s = { e, 0 };
+
+    machine_set_state(e->m, RUN_RUNNING);
+    for (unsigned i = 0; i < 50; i++) {
+        g_assert_true(moves(e));
+        cpus_hold(e->m);
+        cpus_hold(e->m);
+        cpus_exclusive(e->m, in_section, &s); /* waits until they stand */
+        g_assert_true(still(e));
+        cpus_release(e->m);
+        g_assert_true(still(e));
+        cpus_release(e->m);
+    }
+    cpus_hold(e->m);
+    machine_set_state(e->m, RUN_PAUSED);
+    cpus_release(e->m);
+    g_assert_true(still(e));
+    machine_set_state(e->m, RUN_RUNNING);
+    g_assert_true(moves(e));
+    env_free(e);
+}
+
 /* A CPU that waits for the machine lock is parked; a stop meanwhile makes it give up. */
 static void test_lock(void)
 {
@@ -229,6 +255,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/threads/run-state", test_run_state);
     g_test_add_func("/threads/exclusive", test_exclusive);
+    g_test_add_func("/threads/hold", test_hold);
     g_test_add_func("/threads/lock", test_lock);
     g_test_add_func("/threads/sleep", test_sleep);
     g_test_add_func("/threads/deadline", test_deadline);

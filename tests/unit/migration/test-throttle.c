@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A throttled CPU runs for its share of the time while the main loop goes on.
+ */
+#include "migration/throttle.h"
+
+#include "../accel/fake.h"
+
+static uint64_t loops; /* atomic */
+
+static void run(Cpu *cpu)
+{
+    while (!(cpu_pending(cpu) & (CPU_PENDING_STOP | CPU_PENDING_EXCLUSIVE))) {
+        __atomic_fetch_add(&loops, 1, __ATOMIC_SEQ_CST);
+        g_usleep(100);
+    }
+}
+
+static void nothing(Cpu *cpu)
+{
+}
+
+static const CpuType type = {
+    .name = "test", .run = run, .destroy = nothing, .post_load_arm = nothing
+};
+
+/* What the CPU does while the main loop turns for so long. */
+static uint64_t loops_in(unsigned ms)
+{
+    gint64 end = g_get_monotonic_time() + ms * 1000;
+    uint64_t before = __atomic_load_n(&loops, __ATOMIC_SEQ_CST);
+
+    while (g_get_monotonic_time() < end) {
+        g_main_context_iteration(NULL, FALSE);
+        g_usleep(200);
+    }
+    return __atomic_load_n(&loops, __ATOMIC_SEQ_CST) - before;
+}
+
+static void test_share(void)
+{
+    Cpu cpu = { .type = &type };
+    Machine *m = machine_new();
+    Throttle t = { .machine = m };
+    uint64_t free_run, held;
+
+    machine_lock(m);
+    cpu.machine = m;
+    g_ptr_array_add(m->cpus, &cpu);
+    accel_start(m);
+    machine_set_state(m, RUN_RUNNING);
+    free_run = loops_in(300);
+    throttle_set(&t, 90);
+    held = loops_in(600) / 2;
+    g_test_message("%u loops free, %u at 90 %%", (unsigned)free_run, (unsigned)held);
+    g_assert_cmpuint(held, <, free_run / 2);
+    g_assert_cmpuint(held, >, 0);
+    throttle_set(&t, 99);
+    throttle_set(&t, 0);
+    throttle_set(&t, 0);
+    g_assert_cmpuint(t.timer, ==, 0);
+    g_assert_cmpuint(loops_in(300), >, held * 2);
+    /* let go while held */
+    throttle_set(&t, 99);
+    g_assert_true(t.held);
+    throttle_set(&t, 0);
+    g_assert_cmpuint(loops_in(100), >, 10);
+    machine_set_state(m, RUN_PAUSED);
+    accel_stop(m);
+    machine_free(m);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/migration/throttle/share", test_share);
+    return g_test_run();
+}
