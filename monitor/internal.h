@@ -33,6 +33,7 @@ typedef struct MonitorSet {
     GPtrArray *all; /* Monitor* */
     Monitor *current; /* whose request the main loop carries out */
     GHashTable *fds;  /* name -> descriptor + 1, from getfd; NULL until the first */
+    GPtrArray *fdsets; /* members of all sets, from add-fd; NULL until the first */
     GThread *thread;
     GMainContext *context; /* of the thread */
     GMainLoop *loop;
@@ -50,6 +51,6 @@ void qmp_set_error(GError **err, QmpErrorClass cls, const char *fmt, ...) G_GNUC
 
 extern const CommandTable unplug_table;
 extern const CommandTable qmp_session_table, machine_table, qom_table, device_table, pci_table,
-    chardev_table, host_table, info_table, migration_table, fd_table;
+    chardev_table, host_table, info_table, migration_table, fd_table, fdset_table;
 
 #endif

@@ -331,13 +331,77 @@ static void hmp_set_capability(Machine *m, const char *args, GString *out)
     report(out, err);
 }
 
+static void hmp_continue(Machine *m, const char *args, GString *out)
+{
+    GError *err = NULL;
+    Migration *mig = find(m, &err);
+
+    if (mig) {
+        migration_continue(mig, args, &err);
+    }
+    report(out, err);
+}
+
+static void hmp_check(Machine *m, const char *args, GString *out)
+{
+    GError *err = NULL;
+    Migration *mig = find(m, &err);
+    struct json_object *o = mig ? migration_check(mig, args, &err) : NULL;
+
+    if (o) {
+        g_string_append_printf(
+            out, "%s\n",
+            json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED));
+        json_object_put(o);
+    }
+    report(out, err);
+}
+
+static void hmp_resolve(Machine *m, const char *args, GString *out)
+{
+    bool force = g_str_has_prefix(args, "-f ");
+    const char *guest = force ? args + 3 : args;
+    GError *err = NULL;
+    Migration *mig = find(m, &err);
+
+    if (mig && strcmp(guest, "here") != 0 && strcmp(guest, "there") != 0) {
+        g_string_append(out, "Error: here or there is needed\n");
+        return;
+    }
+    if (mig) {
+        migration_resolve(mig, strcmp(guest, "here") == 0, force, &err);
+    }
+    report(out, err);
+}
+
+static void hmp_info_capabilities(Machine *m, const char *args, GString *out)
+{
+    GError *err = NULL;
+    Migration *mig = find(m, &err);
+    struct json_object *list = mig ? migration_query_capabilities(mig) : NULL;
+
+    for (size_t i = 0; list && i < json_object_array_length(list); i++) {
+        struct json_object *o = json_object_array_get_idx(list, i);
+
+        g_string_append_printf(out, "%s: %s\n", arg_str(o, "capability"),
+                               arg_bool(o, "state") ? "on" : "off");
+    }
+    json_object_put(list);
+    report(out, err);
+}
+
 static const HmpCommand hmp_commands[] = {
     { "migrate", "[-d] uri", "send the guest to another process or into a file", hmp_migrate },
     { "migrate_incoming", "uri", "after -incoming defer: wait for a stream", hmp_incoming },
     { "migrate_cancel", "", "give a migration up; the guest stays", hmp_cancel },
+    { "migrate_continue", "pre-switchover", "leave pre-switchover", hmp_continue },
+    { "migrate_check", "uri", "ask a target whether it would take the guest", hmp_check },
+    { "migrate_resolve", "[-f] here|there", "say where the guest is after an undecided migration",
+      hmp_resolve },
     { "migrate_set_parameter", "name value", "change a parameter", hmp_set_parameter },
     { "migrate_set_capability", "name on|off", "switch a capability", hmp_set_capability },
     { "info migrate", "", "show the migration under way or the last one", hmp_info },
+    { "info migrate_capabilities", "", "show the capabilities", hmp_info_capabilities },
     { "info migrate_parameters", "", "show the parameters", hmp_info_parameters },
 };
 

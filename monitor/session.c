@@ -353,6 +353,7 @@ void monitor_close_all(Machine *m)
     }
     g_ptr_array_unref(set->all);
     g_clear_pointer(&set->fds, g_hash_table_unref);
+    g_clear_pointer(&set->fdsets, g_ptr_array_unref);
     g_free(set);
     m->monitors = NULL;
 }

@@ -146,9 +146,12 @@ void migration_note_given(Session *s)
                      s->plan->cpus || s->plan->ram_size || s->machine_config;
 }
 
-static int take_fd(void *opaque, const char *name)
+static int take_fd(void *opaque, const char *name, bool write)
 {
-    return monitor_take_fd(((Session *)opaque)->m, name);
+    Machine *m = ((Session *)opaque)->m;
+    int fd = monitor_dup_fdset(m, name, write);
+
+    return fd >= 0 ? fd : monitor_take_fd(m, name);
 }
 
 static bool disks_take(void *opaque, GError **err)

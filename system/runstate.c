@@ -33,6 +33,10 @@ static void carry_out_reset(Session *s)
     if (s->m->state == RUN_INMIGRATE) {
         return; /* there is no state to reset before it has come */
     }
+    if (s->m->state == RUN_FINISH_MIGRATE) {
+        s->reset_wanted = true; /* what was sent must stay true: when it is known whose it is */
+        return;
+    }
     if (s->m->qtest || !machine_running(s->m)) {
         do_reset(s);
     } else {
@@ -102,6 +106,9 @@ static void on_run_state(void *opaque, RunState from, RunState to)
 
     if ((from == RUN_RUNNING) != (to == RUN_RUNNING)) {
         machine_event(s->m, to == RUN_RUNNING ? "RESUME" : "STOP", NULL);
+    }
+    if (from == RUN_FINISH_MIGRATE && s->reset_wanted) {
+        schedule(s);
     }
 }
 

@@ -61,9 +61,10 @@ typedef struct MigrationHooks {
     /* Block back ends: drain, flush and unlock, or lock again. NULL: there are none. */
     bool (*disks_release)(void *opaque, GError **err);
     bool (*disks_take)(void *opaque, GError **err);
-    /* A descriptor passed with getfd under this name, now the caller's; -1 if there is none.
-     * NULL: only numbers are known. */
-    int (*take_fd)(void *opaque, const char *name);
+    /* A descriptor passed with getfd under this name, or one of add-fd's set for "/dev/fdset/N"
+     * that can be written, or read; now the caller's; -1 if there is none. NULL: only numbers are
+     * known. */
+    int (*take_fd)(void *opaque, const char *name, bool write);
 } MigrationHooks;
 
 /* hooks are copied. migration_free() ends what is under way (a source keeps its guest). */

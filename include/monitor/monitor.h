@@ -28,6 +28,9 @@ void monitor_event(void *machine, const char *name, struct json_object *data);
 /* The descriptor that a client passed and named with getfd; the caller's. -1: there is none of
  * that name. Lock. */
 int monitor_take_fd(Machine *m, const char *name);
+/* A new descriptor for "/dev/fdset/N", from the set's member that can be written, or read; the
+ * caller's. -1: there is none. Lock. */
+int monitor_dup_fdset(Machine *m, const char *path, bool write);
 
 /* One HMP command line, without a session: the answer, g_free. Lock. */
 char *hmp_run(Machine *m, const char *line);

@@ -157,7 +157,7 @@ static void test_exec(void)
     channel_free(c);
 }
 
-static int take_fd(void *opaque, const char *name)
+static int take_fd(void *opaque, const char *name, bool write)
 {
     return g_str_equal(name, "mine") ? dup(1) : -1;
 }

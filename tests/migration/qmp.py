@@ -1,0 +1,428 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The commands and events of migration as management software uses them."""
+import json
+import os
+import random
+import socket
+import struct
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from machine import Machine, QmpError  # noqa: E402
+from owners import MARK, QUIET, WHERE, runs  # noqa: E402
+
+GUEST = ["-M", "virt", "-m", "32", "-device", "edu,id=e0,addr=3"]
+MIB = 1 << 20
+# Rewrites a word in each page from 0x80200000 to 0x81200000, for ever: with -bios, on a real CPU.
+DIRTY = struct.pack("<10I",
+                    0x4010029b, 0x01529293,     # li t0, 0x80200000
+                    0x4090031b, 0x01531313,     # li t1, 0x81200000
+                    0x00001e37,                 # lui t3, 1
+                    0x00028393,                 # outer: mv t2, t0
+                    0x0073b023,                 # inner: sd t2, 0(t2)
+                    0x01c383b3,                 # add t2, t2, t3
+                    0xfe63ece3,                 # bltu t2, t1, inner
+                    0xff1ff06f)                 # j outer
+RAM_KEYS = {"transferred", "remaining", "total", "duplicate", "skipped", "normal", "normal-bytes",
+            "dirty-pages-rate", "mbps", "dirty-sync-count", "postcopy-requests", "page-size",
+            "multifd-bytes", "pages-per-second", "precopy-bytes", "downtime-bytes",
+            "postcopy-bytes", "dirty-sync-missed-zero-copy"}
+
+
+def source(*args, fill=0, **kwargs):
+    """A running guest with a mark and so many MiB that are not zero."""
+    m = Machine(*(args or GUEST), stderr=QUIET, **kwargs)
+    if m.qtest:
+        m.write(WHERE, 8, MARK)
+        if fill:
+            m.ask(f"memset {WHERE + 4096:#x} {fill * MIB:#x} 0x5a")
+    capability(m, "events", True)
+    return m
+
+
+def target(uri, *args):
+    """A process that waits."""
+    m = Machine("-incoming", uri, *args, stderr=QUIET)
+    capability(m, "events", True)
+    return m
+
+
+def capability(m, name, on):
+    """Switch one."""
+    m.command("migrate-set-capabilities", capabilities=[{"capability": name, "state": on}])
+
+
+def refused(m, command, *words, **arguments):
+    """The command fails, and its description has the words."""
+    try:
+        m.command(command, **arguments)
+    except QmpError as error:
+        for word in words:
+            assert word in str(error), (command, word, str(error))
+        return str(error)
+    raise AssertionError(f"{command} {arguments} succeeded")
+
+
+def hmp(m, line):
+    """A line of the human monitor."""
+    return m.command("human-monitor-command", command_line=line)
+
+
+def settle(m):
+    """The migration's end."""
+    return m.wait("completed", "failed", "cancelled")
+
+
+def order(folder):
+    """Events in the order that clients rely on, on both sides."""
+    with source() as a, target(f"unix:{folder}/s") as b:
+        a.command("migrate", uri=f"unix:{folder}/s")
+        assert a.names() == ["setup"], f"before the reply: {a.names()}"
+        assert settle(a)["status"] == "completed"
+        b.wait("completed")
+        names = [name for name in a.names() if name != "MIGRATION_PASS"]
+        assert names == ["setup", "active", "STOP", "completed"], names
+        assert "MIGRATION_PASS" in a.names()
+        assert b.names() == ["active", "RESUME", "completed"], b.names()
+        assert a.command("query-status")["status"] == "postmigrate"
+        refused(a, "cont", "given away", "force=true")
+        refused(a, "migrate", "given away", uri=f"file:{folder}/x")
+        refused(a, "migrate-resolve", "force=true", guest="here")
+        refused(a, "migrate-resolve", "here or there", guest="nowhere")
+        a.command("migrate-resolve", guest="here", force=True)
+        a.command("cont")
+        assert runs(a) and runs(b)     # as was insisted on
+
+
+def pause(folder):
+    """pre-switchover: the guest stands until migrate-continue, or runs again after a cancel."""
+    with source() as a, target(f"unix:{folder}/s") as b:
+        capability(a, "pause-before-switchover", True)
+        refused(a, "migrate-continue", "expected state", state="pre-switchover")
+        for again in (True, False):
+            a.events.clear()
+            a.command("migrate", uri=f"unix:{folder}/s")
+            a.wait("pre-switchover")
+            assert a.command("query-status")["status"] == "finish-migrate"
+            refused(a, "cont", "migrat")
+            refused(a, "migrate", "in progress", uri="tcp:127.0.0.1:1")
+            refused(a, "migrate-continue", "expected state", state="device")
+            refused(a, "device_add", "migrat", driver="edu")
+            if again:
+                a.command("system_reset")       # carried out when the guest is here again
+                a.command("migrate_cancel")
+                a.wait("cancelled")
+                assert a.command("query-status")["status"] == "running"
+                b.wait("failed")
+                names = [name for name in a.names() if name != "MIGRATION_PASS"]
+                assert names[:6] == ["setup", "active", "STOP", "pre-switchover", "cancelling",
+                                     "RESUME"] and "cancelled" in names, names
+        a.write(WHERE, 8, MARK)
+        a.command("migrate-continue", state="pre-switchover")
+        assert settle(a)["status"] == "completed"
+        names = [name for name in a.names() if name != "MIGRATION_PASS"]
+        assert names == ["setup", "active", "STOP", "pre-switchover", "device", "completed"], names
+        b.wait("completed")
+
+
+def fields(folder):
+    """query-migrate while it is under way, and afterwards."""
+    with source(fill=16) as a, target(f"unix:{folder}/s") as b:
+        assert a.command("query-migrate") == {}
+        a.command("migrate-set-parameters", max_bandwidth=4 * MIB)
+        a.command("migrate", uri=f"unix:{folder}/s")
+        refused(a, "migrate-set-capabilities", "in progress",
+                capabilities=[{"capability": "auto-converge", "state": True}])
+        time.sleep(0.7)
+        now = a.command("query-migrate")
+        assert now["status"] == "active" and RAM_KEYS <= set(now["ram"]), now
+        assert now["ram"]["remaining"] < now["ram"]["total"] >= 32 * MIB, now
+        assert 0 < now["ram"]["transferred"] < 16 * MIB and now["ram"]["mbps"] > 0
+        assert now["total-time"] >= 500 and "setup-time" in now and "downtime" not in now
+        assert b.command("query-migrate")["status"] == "active"
+        a.command("migrate-set-parameters", max_bandwidth=0)
+        done = settle(a)
+        assert done["status"] == "completed" and done["downtime"] <= done["total-time"], done
+        ram = done["ram"]
+        assert ram["remaining"] == 0 and ram["dirty-sync-count"] >= 2
+        assert ram["normal-bytes"] == ram["normal"] * ram["page-size"] >= 16 * MIB
+        assert ram["duplicate"] > 1000 and "error-desc" not in done
+
+
+def bandwidth(folder):
+    """The limit is kept, for rates below and above what is made in one turn."""
+    for limit, fill in ((512 << 10, 1), (8 * MIB, 12)):
+        with source(fill=fill) as a, target(f"unix:{folder}/s"):
+            a.command("migrate-set-parameters", max_bandwidth=limit)
+            began = time.monotonic()
+            a.command("migrate", uri=f"unix:{folder}/s")
+            while a.status() in ("setup", "active"):
+                sent = a.command("query-migrate")["ram"]["transferred"]
+                passed = time.monotonic() - began
+                assert sent <= limit * passed * 1.1 + MIB + limit * 0.06, (limit, sent, passed)
+                time.sleep(0.05)
+            assert settle(a)["status"] == "completed"
+            took = time.monotonic() - began
+            assert took > (fill * MIB - MIB) / limit * 0.9, f"{limit} B/s: only {took:.2f} s"
+
+
+def cancel(folder):
+    """At any moment: the guest is in one place, and the next migration works."""
+    rng = random.Random(7)
+    with target(f"unix:{folder}/s") as b:
+        moved = cancelled = 0
+        a = source(fill=4)
+        for _ in range(40):
+            a.command("migrate-set-parameters", max_bandwidth=rng.choice([0, 2 * MIB]))
+            a.command("migrate", uri=f"unix:{folder}/s")
+            time.sleep(rng.random() ** 2 * 0.06)
+            try:
+                a.command("migrate_cancel")
+            except QmpError as error:
+                assert "given away" in str(error), error
+            report = settle(a)
+            if report["status"] == "completed":
+                b.wait("completed")
+                assert runs(b) and not runs(a)
+                moved += 1
+                a.close()
+                b.close()
+                a, b = source(fill=4), target(f"unix:{folder}/s")
+                continue
+            assert report["status"] == "cancelled" and runs(a), report
+            b.wait("failed", "setup")
+            assert b.command("query-status")["status"] == "inmigrate"
+            cancelled += 1
+        a.command("migrate-set-parameters", max_bandwidth=0)
+        a.command("migrate", uri=f"unix:{folder}/s")
+        assert settle(a)["status"] == "completed", a.command("query-migrate")
+        a.close()
+        b.close()
+    assert cancelled > 5, (cancelled, moved)
+
+
+def failed_loads(folder):
+    """Every kind of failure: both sides say why, and the target takes the next one."""
+    uri = f"unix:{folder}/s"
+    with source() as a, target(uri) as b:
+        for data in (b"", b"GET / HTTP/1.0\r\n\r\n", b"QEVM\0\0\0\3\7\0\0\0\6virt-1\4"):
+            with socket.socket(socket.AF_UNIX) as s:
+                s.connect(f"{folder}/s")
+                s.sendall(data)
+                s.shutdown(socket.SHUT_WR)
+                s.recv(4096)
+            assert b.wait("failed")["error-desc"]
+            assert b.command("query-status")["status"] == "inmigrate"
+        with source("-M", "virt", "-m", "16", "-device",
+                    "virtio-blk-pci,drive=d0,id=v0", "-blockdev",
+                    "null-co,node-name=d0,size=1048576") as other:
+            assert not other.command("migrate-check", uri=uri)["accepted"]
+            other.command("migrate", uri=uri)
+            report = settle(other)
+            assert "d0" in report["error-desc"] and report["deficits"][0]["device"] == "v0"
+            assert runs(other) and "d0" in b.wait("failed")["error-desc"]
+        for nobody in (f"unix:{folder}/nobody", "tcp:127.0.0.1:1", "fd:none", "smoke:x"):
+            try:
+                a.command("migrate", uri=nobody)
+                assert settle(a)["status"] == "failed" and a.command("query-migrate")["error-desc"]
+            except QmpError as error:
+                assert nobody in str(error) or nobody.split(":")[0] in str(error), error
+            assert runs(a)
+        a.command("migrate", uri=uri)
+        assert settle(a)["status"] == "completed"
+        b.wait("completed")
+        assert runs(b)
+
+
+def incoming(folder):
+    """-incoming defer and migrate-incoming; what is refused."""
+    with source() as a, target("defer") as b:
+        refused(a, "migrate-incoming", "-incoming", uri="tcp:127.0.0.1:0")
+        refused(b, "migrate", "incoming", uri=f"file:{folder}/x")
+        refused(b, "migrate-incoming", "tcp:HOST:PORT", uri="nonsense")
+        b.command("migrate-incoming", uri="tcp:127.0.0.1:0")
+        refused(b, "migrate-incoming", "already been started", uri="tcp:127.0.0.1:0")
+        address = b.command("query-migrate")["socket-address"][0]
+        assert address["type"] == "inet" and address["host"] == "127.0.0.1", address
+        a.command("stop")
+        a.command("migrate", uri=f"tcp:127.0.0.1:{address['port']}")
+        assert settle(a)["status"] == "completed"
+        b.wait("completed")
+        assert b.command("query-status")["status"] == "paused"      # as it was
+        b.command("cont")
+        assert runs(b)
+
+
+def check(folder):
+    """migrate-check leaves everything alone."""
+    uri = f"unix:{folder}/s"
+    with source() as a:
+        with target(uri) as b:
+            for _ in range(3):
+                assert a.command("migrate-check", uri=uri) == {"accepted": True, "deficits": []}
+            assert a.command("query-migrate") == {} and a.names() == [] and runs(a)
+            a.command("migrate", uri=uri)
+            assert settle(a)["status"] == "completed"
+            b.wait("completed")
+    with source() as a:
+        refused(a, "migrate-check", "one-way", uri=f"file:{folder}/x")
+        refused(a, "migrate-check", "connect", uri=uri)
+        silent = socket.create_server(("127.0.0.1", 0))
+        began = time.monotonic()
+        refused(a, "migrate-check", "5 seconds", uri=f"tcp:127.0.0.1:{silent.getsockname()[1]}")
+        assert time.monotonic() - began < 15
+        silent.close()
+
+
+def settings(_):
+    """Parameters and capabilities: set, asked, refused by name."""
+    with source() as a:
+        values = {"downtime-limit": 17, "max-bandwidth": 12345, "cpu-throttle-initial": 5,
+                  "cpu-throttle-increment": 6, "max-cpu-throttle": 77,
+                  "throttle-trigger-threshold": 33}
+        a.command("migrate-set-parameters", **values)
+        got = a.command("query-migrate-parameters")
+        assert {key: got[key] for key in values} == values, got
+        refused(a, "migrate-set-parameters", "multifd-channels", multifd_channels=4)
+        refused(a, "migrate-set-parameters", "downtime-limit", "2000000", downtime_limit=-1)
+        refused(a, "migrate-set-parameters", "max-bandwidth", max_bandwidth="fast")
+        refused(a, "migrate-set-parameters", "handover-folder", handover_folder="/no/such")
+        refused(a, "migrate-set-parameters", "handover-folder", handover_folder=None)
+        # all or nothing
+        refused(a, "migrate-set-parameters", "max-cpu-throttle", downtime_limit=3,
+                max_cpu_throttle=100)
+        assert a.command("query-migrate-parameters")["downtime-limit"] == 17
+        names = {c["capability"] for c in a.command("query-migrate-capabilities")}
+        assert names == {"events", "auto-converge", "pause-before-switchover", "return-path"}, names
+        for name in ("xbzrle", "postcopy-ram", "multifd"):
+            refused(a, "migrate-set-capabilities", name,
+                    capabilities=[{"capability": name, "state": True}])
+        refused(a, "migrate", "blk", uri="tcp:127.0.0.1:1", blk=True)
+
+
+def human(folder):
+    """The same from the human monitor."""
+    uri = f"unix:{folder}/s"
+    with source() as a, target("defer") as b:
+        assert hmp(b, f"migrate_incoming {uri}") == ""
+        assert '"accepted": true' in hmp(a, f"migrate_check {uri}")
+        hmp(a, "migrate_set_capability pause-before-switchover on")
+        assert "pause-before-switchover: on" in hmp(a, "info migrate_capabilities")
+        hmp(a, "migrate_set_parameter downtime-limit 20")
+        assert "downtime-limit: 20" in hmp(a, "info migrate_parameters")
+        assert "Error" in hmp(a, "migrate_set_parameter downtime-limit soon")
+        assert hmp(a, f"migrate_set_parameter handover-folder {folder}") == ""
+        assert hmp(b, f"migrate_set_parameter handover-folder {folder}") == ""
+        assert hmp(a, f"migrate -d {uri}") == ""
+        a.wait("pre-switchover")
+        assert len([name for name in os.listdir(folder) if name.endswith(".offered")]) == 1
+        assert "Error" in hmp(a, "migrate_continue active")
+        assert hmp(a, "migrate_continue pre-switchover") == ""
+        settle(a)
+        assert "status: completed" in hmp(a, "info migrate")
+        assert "Error" in hmp(a, "migrate_cancel") or hmp(a, "info status")
+        assert "Error" in hmp(a, "migrate_resolve maybe")
+        assert "Error" in hmp(a, "migrate_resolve here")
+        b.wait("completed")
+        assert not [name for name in os.listdir(folder) if name.endswith("ed")]
+
+
+def speed(m, seconds=0.6):
+    """Instructions a second."""
+    def retired():
+        return sum(cpu["x-retired"] for cpu in m.command("query-cpus-fast")), time.monotonic()
+    first, began = retired()
+    time.sleep(seconds)
+    last, ended = retired()
+    return (last - first) / (ended - began)
+
+
+def converge(folder):
+    """auto-converge slows a guest that writes faster than it is sent, and lets go of it."""
+    bios = Path(folder, "dirty")
+    bios.write_bytes(DIRTY)
+    uri = f"unix:{folder}/s"
+    with source("-M", "virt", "-m", "64", "-bios", str(bios), qtest=False) as a, target(uri):
+        capability(a, "auto-converge", True)
+        a.command("migrate-set-parameters", max_bandwidth=64 * MIB, downtime_limit=1,
+                  cpu_throttle_initial=50, cpu_throttle_increment=40, max_cpu_throttle=90)
+        free = speed(a)
+        a.command("migrate", uri=uri)
+        end = time.monotonic() + 60
+        while a.command("query-migrate").get("cpu-throttle-percentage") != 90:
+            assert a.status() in ("setup", "active") and time.monotonic() < end, \
+                a.command("query-migrate")
+            time.sleep(0.02)
+        held = speed(a)
+        assert a.status() == "active"
+        a.command("migrate_cancel")
+        again = speed(a)
+        assert held < 0.5 * max(free, again), (free, held, again)
+        print(f"  instructions/s: {free / 1e6:.0f} M free, {held / 1e6:.0f} M at 90 % throttle, "
+              f"{again / 1e6:.0f} M afterwards")
+
+
+def fdsets(folder):
+    """add-fd: a file that somebody else opened, written by one and read by another."""
+    path = Path(folder, "passed")
+    with source() as a, open(path, "wb") as f:
+        refused(a, "add-fd", "SCM_RIGHTS")
+        sets = [pass_fd(a, f.fileno()), pass_fd(a, f.fileno(), opaque="for saving")]
+        assert sets[0]["fdset-id"] == 0 and sets[1]["fdset-id"] == 1, sets
+        got = a.command("query-fdsets")
+        assert got[1] == {"fdset-id": 1, "fds": [{"fd": sets[1]["fd"], "opaque": "for saving"}]}
+        refused(a, "migrate", "add-fd", uri="file:/dev/fdset/7")
+        a.command("migrate", uri="file:/dev/fdset/1")
+        assert settle(a)["status"] == "completed", a.command("query-migrate")
+        a.command("remove-fd", fdset_id=1, fd=sets[1]["fd"])
+        refused(a, "remove-fd", "not found", fdset_id=1)
+        a.command("remove-fd", fdset_id=0)
+        assert a.command("query-fdsets") == []
+    with target("defer") as b, open(path, "rb") as f:
+        number = pass_fd(b, f.fileno())["fdset-id"]
+        b.command("migrate-incoming", uri=f"file:/dev/fdset/{number}")
+        assert b.wait("completed", "failed")["status"] == "completed"
+        assert b.read(WHERE, 8) == MARK
+
+
+def pass_fd(m, fd, **arguments):
+    """add-fd."""
+    request = {"execute": "add-fd", "arguments": arguments}
+    socket.send_fds(m.qmp, [json.dumps(request).encode() + b"\n"], [fd])
+    while "return" not in (answer := m.receive()):
+        assert "error" not in answer, answer
+    return answer["return"]
+
+
+def differ(_):
+    """machine-diff: what a guest would see of it."""
+    with source() as a, source("-M", "virt", "-m", "64", "-device", "edu,id=e0,addr=4") as b:
+        ours, theirs = (m.command("query-machine-description") for m in (a, b))
+        assert a.command("machine-diff", wanted=ours, have=ours) == []
+        text = json.dumps(a.command("machine-diff", wanted=ours, have=theirs))
+        assert '"e0"' in text and "33554432" in text and "67108864" in text, text
+        refused(a, "machine-diff", wanted={"guest": 1}, have=ours)
+
+
+TESTS = [order, pause, fields, bandwidth, cancel, failed_loads, incoming, check, settings, human,
+         converge, fdsets, differ]
+
+
+def main():
+    """Run all, or those named."""
+    names = sys.argv[1:]
+    for test in TESTS:
+        if not names or test.__name__ in names:
+            with tempfile.TemporaryDirectory(prefix="backplane-qmp-") as folder:
+                began = time.monotonic()
+                test(folder)
+                print(f"{test.__name__}: ok ({time.monotonic() - began:.1f} s)", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
