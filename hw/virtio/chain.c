@@ -121,6 +121,7 @@ void chain_free(VirtqBuf *buf, size_t written)
     VirtioDevice *v = buf->vq->v;
     ChainMap *map = buf->map;
 
+    written = MAX(written, buf->touched);
     for (unsigned i = 0; i < map->n; i++) {
         size_t part = i < (unsigned)buf->n_in ? 0 : MIN(written, map->iov[i].iov_len);
 
@@ -163,7 +164,10 @@ size_t virtq_read(const VirtqBuf *buf, size_t at, void *dst, size_t len)
     return copy(buf->in, buf->n_in, at, dst, len, false);
 }
 
-size_t virtq_write(const VirtqBuf *buf, size_t at, const void *src, size_t len)
+size_t virtq_write(VirtqBuf *buf, size_t at, const void *src, size_t len)
 {
-    return copy(buf->out, buf->n_out, at, (void *)src, len, true);
+    size_t done = copy(buf->out, buf->n_out, at, (void *)src, len, true);
+
+    buf->touched = MAX(buf->touched, at + done);
+    return done;
 }

@@ -179,16 +179,22 @@ static bool frozen(const VirtQueue *vq, const char *what)
     return vq->enabled;
 }
 
-void virtq_set_size(VirtQueue *vq, uint16_t size)
+static bool good_size(const VirtQueue *vq, uint16_t size)
 {
     bool packed = virtio_has(vq->v, VIRTIO_F_RING_PACKED);
 
+    return size > 0 && size <= vq->max_size && (packed || !(size & (size - 1)));
+}
+
+void virtq_set_size(VirtQueue *vq, uint16_t size)
+{
     if (frozen(vq, "size")) {
         return;
     }
-    if (size == 0 || size > vq->max_size || (!packed && (size & (size - 1)))) {
-        guest_error(device_name(vq->v->device), "queue %u: size %u (at most %u%s): ignored",
-                    vq->index, size, vq->max_size, packed ? "" : ", a power of two");
+    if (!good_size(vq, size)) {
+        guest_error(device_name(vq->v->device),
+                    "queue %u: size %u (at most %u; of a split ring a power of two): ignored",
+                    vq->index, size, vq->max_size);
         return;
     }
     vq->size = size;
@@ -211,8 +217,9 @@ static bool aligned(const VirtQueue *vq)
 
 void virtq_enable(VirtQueue *vq)
 {
-    if (!aligned(vq)) {
-        virtio_broken(vq->v, "queue %u: a ring area is not aligned", vq->index);
+    if (!aligned(vq) || !good_size(vq, vq->size)) {
+        virtio_broken(vq->v, "queue %u: %s", vq->index,
+                      aligned(vq) ? "its size fits no split ring" : "a ring area is not aligned");
         return;
     }
     vq->enabled = true;
@@ -234,7 +241,7 @@ void virtq_set_legacy_page(VirtQueue *vq, uint32_t pfn)
     vq->driver = driver;
     vq->device = (driver + 4 + 2 * (uint64_t)vq->size + 2 + LEGACY_ALIGN - 1) &
                  ~(uint64_t)(LEGACY_ALIGN - 1);
-    vq->enabled = true;
+    virtq_enable(vq);
 }
 
 uint32_t virtq_legacy_page(const VirtQueue *vq)
@@ -324,7 +331,7 @@ static bool check_queue(const VirtQueue *vq, uint8_t flags, const char *path, GE
     if (flags & ~Q_ALL) {
         return refuse(err, path, "queue %u: unknown flags 0x%x", vq->index, flags);
     }
-    if (vq->size == 0 || vq->size > vq->max_size || (!packed && (vq->size & (vq->size - 1)))) {
+    if (vq->size == 0 || vq->size > vq->max_size || (vq->enabled && !good_size(vq, vq->size))) {
         return refuse(err, path, "queue %u: size %u (at most %u)", vq->index, vq->size,
                       vq->max_size);
     }

@@ -112,6 +112,7 @@ static VirtqBuf *packed_pop(VirtQueue *vq)
     advance(vq, &vq->next_avail, &vq->avail_wrap, buf->n_desc);
     if (virtio_has(vq->v, VIRTIO_F_RING_EVENT_IDX) && !vq->quiet) {
         write_event(vq, EVENT_DESC);
+        __atomic_thread_fence(__ATOMIC_SEQ_CST); /* before the next look at the ring */
     }
     return buf;
 }

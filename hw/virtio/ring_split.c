@@ -114,6 +114,7 @@ static VirtqBuf *split_pop(VirtQueue *vq)
     vq->next_avail++;
     if (virtio_has(vq->v, VIRTIO_F_RING_EVENT_IDX) && !vq->quiet) {
         ring_write16(vq, avail_event(vq), vq->next_avail);
+        __atomic_thread_fence(__ATOMIC_SEQ_CST); /* before the next look at the ring */
     }
     return buf;
 }

@@ -57,19 +57,33 @@ void virtio_reset(VirtioDevice *v)
     v->config_vector = VIRTIO_NO_VECTOR;
 }
 
+/* Rings in use have the layout that the features gave them. */
+static bool features_frozen(const VirtioDevice *v)
+{
+    for (unsigned i = 0; i < v->n_queues; i++) {
+        if (v->queues[i].enabled) {
+            return true;
+        }
+    }
+    return v->status & VIRTIO_S_FEATURES_OK;
+}
+
 void virtio_set_guest_features(VirtioDevice *v, uint64_t features)
 {
-    if (v->status & VIRTIO_S_FEATURES_OK) {
-        guest_error(device_name(v->device), "features changed after FEATURES_OK: ignored");
+    if (features_frozen(v)) {
+        guest_error(device_name(v->device),
+                    "features changed after FEATURES_OK or with a queue enabled: ignored");
         return;
     }
     v->guest_features = features & v->host_features;
 }
 
-/* FEATURES_OK sticks only if the device accepts the whole set (3.1.1). */
+/* FEATURES_OK sticks only if the device accepts the whole set (3.1.1). A driver that knows the
+ * bit is none from before the specification, so it must take VERSION_1 (6.1). */
 static bool features_ok(VirtioDevice *v)
 {
-    return !v->cls->set_features || v->cls->set_features(v, v->guest_features);
+    return virtio_has(v, VIRTIO_F_VERSION_1) &&
+           (!v->cls->set_features || v->cls->set_features(v, v->guest_features));
 }
 
 void virtio_set_status(VirtioDevice *v, uint8_t status)
@@ -86,8 +100,8 @@ void virtio_set_status(VirtioDevice *v, uint8_t status)
     if ((status & VIRTIO_S_FEATURES_OK) && !(old & VIRTIO_S_FEATURES_OK) && !features_ok(v)) {
         status &= ~VIRTIO_S_FEATURES_OK;
     }
-    /* The driver cannot clear what only a reset clears. */
-    v->status = status | (old & VIRTIO_S_NEEDS_RESET);
+    /* A driver adds bits and only a reset takes them away (2.1.1); NEEDS_RESET is the device's. */
+    v->status = old | (status & ~VIRTIO_S_NEEDS_RESET);
     if (v->cls->status_changed && v->status != old) {
         v->cls->status_changed(v, old);
     }

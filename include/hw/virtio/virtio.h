@@ -3,7 +3,7 @@
  * Virtio devices apart from their transport (virtio 1.2).
  *
  * A device is a VirtioClass: its id, features, number of queues, config space, and what to do
- * when a queue is notified. The PCI transport (hw/virtio/pci.c) embeds a VirtioDevice and gives
+ * when a queue is notified. The PCI transport (hw/virtio/virtio_pci.c) embeds a VirtioDevice and gives
  * it queues, interrupts and DMA. A new device costs its own logic and nothing else.
  *
  * Queue memory is read and written only through the transport's DMA path. Whatever a driver
@@ -39,6 +39,8 @@ typedef struct VirtqBuf {
     struct iovec *in, *out;
     int n_in, n_out;
     size_t in_len, out_len;
+    size_t touched;      /* first bytes of `out` that may have changed: dirty however buf ends.
+                            virtq_write() keeps it; who writes through `out` sets it */
     void *map;           /* private: DMA mappings to undo */
     uint64_t *addr;      /* guest addresses of the segments, in then out (saved with requests) */
 } VirtqBuf;
@@ -124,6 +126,6 @@ void virtio_broken(VirtioDevice *v, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 
 /* Gather and scatter helpers over buf->in / buf->out; return bytes copied. */
 size_t virtq_read(const VirtqBuf *buf, size_t at, void *dst, size_t len);
-size_t virtq_write(const VirtqBuf *buf, size_t at, const void *src, size_t len);
+size_t virtq_write(VirtqBuf *buf, size_t at, const void *src, size_t len);
 
 #endif

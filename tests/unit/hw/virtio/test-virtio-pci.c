@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The virtio function apart from its register files: which faces it shows, ids, capabilities,
+ * interrupts by vector, by INTx and by neither, DMA that may not be, reset and saved state.
+ */
+#include "virtio-driver.h"
+
+enum { QUEUES = 4, SECTOR = 512 };
+
+/* A read of one sector by queue q; false if it did not come back. */
+static bool read_sector(Drv *v, unsigned q)
+{
+    uint64_t at = RAM + DRV_DATA;
+    DrvSeg s[] = { { at, 16, false }, { at + 0x1000, SECTOR, true }, { at + 0x2000, 1, true } };
+
+    memset(drv_ram(v, DRV_DATA), 0, 16);
+    *drv_ram(v, DRV_DATA + 0x2000) = 0xff;
+    drv_offer(v, q, s, 3);
+    drv_kick(v, q);
+    return drv_wait(v, q, 3) == SECTOR + 1 && *drv_ram(v, DRV_DATA + 0x2000) == 0;
+}
+
+/* --- faces --- */
+
+typedef struct Faces {
+    const char *type, *settings;
+    uint16_t device, subsystem;
+    uint8_t revision;
+    bool legacy, modern;
+} Faces;
+
+static void check_faces(const Faces *row)
+{
+    Fixture f;
+    Drv v;
+
+    drv_machine(&f, DRV_NULL_DRIVE, NULL);
+    drv_plug(&v, &f, row->type, row->settings, false);
+    g_assert_cmphex(cfg(&f, DRV_DEVFN, PCI_VENDOR_ID, 2), ==, 0x1af4);
+    g_assert_cmphex(cfg(&f, DRV_DEVFN, 2, 2), ==, row->device);
+    g_assert_cmphex(cfg(&f, DRV_DEVFN, 8, 1), ==, row->revision);
+    g_assert_cmphex(cfg(&f, DRV_DEVFN, 0x2e, 2), ==, row->subsystem);
+    g_assert_cmpint(cfg(&f, DRV_DEVFN, PCI_BASE_ADDRESS_0, 4) & 1, ==, row->legacy);
+    g_assert_cmpint(v.common != 0, ==, row->modern);
+    g_assert_cmpint(v.notify && v.isr && v.config && v.cfg_cap, ==, row->modern);
+    if (row->modern) {
+        drv_start(&v, 0, 1);
+        g_assert_true(read_sector(&v, 0));
+    }
+    if (row->legacy) {
+        v.legacy = true;
+        drv_start(&v, UINT64_MAX, 1);
+        g_assert_false(v.features >> 32);
+        g_assert_true(read_sector(&v, 0));
+    }
+    drv_finish(&f);
+}
+
+static void test_faces(void)
+{
+    static const Faces rows[] = {
+        { "virtio-blk-pci", "drive=d0", 0x1001, 2, 0, true, true },
+        { "virtio-blk-pci", "drive=d0,disable-legacy=on", 0x1042, 0x1100, 1, false, true },
+        { "virtio-blk-pci", "drive=d0,disable-modern=on", 0x1001, 2, 0, true, false },
+        { "virtio-blk-pci-transitional", "drive=d0", 0x1001, 2, 0, true, true },
+        { "virtio-blk-pci-non-transitional", "drive=d0", 0x1042, 0x1100, 1, false, true },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        check_faces(&rows[i]);
+    }
+}
+
+/* Below an Express port the legacy face goes by itself: there is no port I/O to spare there. */
+static void test_face_by_place(void)
+{
+    Fixture f;
+    PCIDevice *d;
+
+    drv_machine(&f, DRV_NULL_DRIVE, NULL);
+    plug(&f, drv_type("pcie-root-port"), "pcie.0", "rp", PCI_DEVFN(1, 0), NULL);
+    d = plug(&f, drv_type("virtio-blk-pci"), "rp", "dut", 0, "drive=d0");
+    g_assert_cmphex(pci_get(d, 2, 2), ==, 0x1042);
+    device_unplug(&d->dev);
+    d = plug(&f, drv_type("virtio-blk-pci"), "rp", "dut", 0, "drive=d0,disable-legacy=off");
+    g_assert_cmphex(pci_get(d, 2, 2), ==, 0x1001);
+    device_unplug(&d->dev);
+    refused(&f, drv_type("virtio-blk-pci"), "rp", "dut", 0,
+            "drive=d0,disable-legacy=on,disable-modern=on", "both faces");
+    drv_finish(&f);
+}
+
+/* --- interrupts --- */
+
+static void check_vectors(bool legacy)
+{
+    Fixture f;
+    Drv v;
+
+    drv_machine(&f, DRV_NULL_DRIVE, NULL);
+    drv_plug(&v, &f, "virtio-blk-pci", "drive=d0,num-queues=4", legacy);
+    g_assert_cmpuint(msix_vectors(v.d), ==, QUEUES + 1);
+    drv_msix(&v, true);
+    drv_start(&v, 0, QUEUES);
+    for (unsigned q = 0; q < QUEUES; q++) {
+        g_assert_true(read_sector(&v, q));
+        for (unsigned n = 0; n <= QUEUES; n++) {
+            g_assert_cmpint(drv_interrupted(&v, n), ==, n == q + 1);
+        }
+    }
+    virtio_config_changed(&((VirtioPCI *)v.d)->virtio);
+    g_assert_true(drv_interrupted(&v, 0));
+    g_assert_false(f.line[3]);
+    drv_finish(&f);
+}
+
+static void test_vectors(void)
+{
+    check_vectors(false);
+    check_vectors(true);
+}
+
+/* Vectors there are not, or none given: the driver reads back that it has none, and hears nothing.
+ */
+static void test_no_vector(void)
+{
+    Fixture f;
+    Drv v;
+
+    drv_machine(&f, DRV_NULL_DRIVE, NULL);
+    drv_plug(&v, &f, "virtio-blk-pci", "drive=d0,vectors=2", false);
+    g_assert_cmpuint(msix_vectors(v.d), ==, 2);
+    drv_msix(&v, true);
+    drv_start(&v, 0, 1);
+    set_com(&v, C_SELECT, 2, 0);
+    g_assert_cmphex(com(&v, C_VECTOR, 2), ==, 1);
+    set_com(&v, C_VECTOR, 2, 2);
+    g_assert_cmphex(com(&v, C_VECTOR, 2), ==, VIRTIO_NO_VECTOR);
+    set_com(&v, C_CONFIG_VECTOR, 2, 7);
+    g_assert_cmphex(com(&v, C_CONFIG_VECTOR, 2), ==, VIRTIO_NO_VECTOR);
+    g_assert_true(read_sector(&v, 0));
+    g_assert_false(drv_interrupted(&v, 0));
+    g_assert_false(drv_interrupted(&v, 1));
+    drv_finish(&f);
+}
+
+static void check_intx(const char *settings, bool legacy)
+{
+    Fixture f;
+    Drv v;
+
+    drv_machine(&f, DRV_NULL_DRIVE, NULL);
+    drv_plug(&v, &f, "virtio-blk-pci", settings, legacy);
+    drv_start(&v, 0, 1);
+    g_assert_false(f.line[3]);
+    g_assert_true(read_sector(&v, 0));
+    g_assert_true(f.line[3]);
+    g_assert_cmphex(legacy ? leg(&v, L_ISR, 1) : rd(&f, v.isr, 1), ==, 1);
+    g_assert_false(f.line[3]); /* reading took it */
+    g_assert_cmphex(legacy ? leg(&v, L_ISR, 1) : rd(&f, v.isr, 1), ==, 0);
+    virtio_config_changed(&((VirtioPCI *)v.d)->virtio);
+    g_assert_true(f.line[3]);
+    g_assert_true(read_sector(&v, 0));
+    g_assert_cmphex(legacy ? leg(&v, L_ISR, 1) : rd(&f, v.isr, 1), ==, 3);
+    g_assert_true(read_sector(&v, 0));
+    drv_set_status(&v, 0); /* a reset lowers the pin */
+    g_assert_false(f.line[3]);
+    drv_finish(&f);
+}
+
+static void test_intx(void)
+{
+    check_intx("drive=d0,vectors=0", false);
+    check_intx("drive=d0,vectors=0", true);
+    check_intx("drive=d0", false); /* MSI-X there, but off */
+    check_intx("drive=d0", true);
+    check_intx("drive=d0,msix=off", false);
+}
+
+/* --- where the device may not go --- */
+
+static void needs_reset(Drv *v)
+{
+    g_assert_cmphex(drv_status(v) & VIRTIO_S_NEEDS_RESET, !=, 0);
+    g_assert_true(drv_interrupted(v, 0)); /* the driver is told (2.1.2) */
+    drv_start(v, 0, 1);
+    drv_running(v);
+    g_assert_true(read_sector(v, 0));
+    drv_interrupted(v, 1);
+}
+
+/* Buffers and rings outside RAM, in its own BAR, in a sibling's: never a crash, always a reset. */
+static void test_wild_addresses(void)
+{
+    static const uint64_t wild[] = { 0,    RAM + RAM_SIZE - 8, MMIO,      MMIO64, MMIO64 + 0x3000,
+                                     ECAM, UINT64_MAX - 8,     1ull << 63 };
+    Fixture f;
+    Drv v;
+
+    drv_machine(&f, DRV_NULL_DRIVE, NULL);
+    drv_plug(&v, &f, "virtio-blk-pci", "drive=d0", false);
+    drv_msix(&v, true);
+    for (size_t i = 0; i < G_N_ELEMENTS(wild); i++) {
+        DrvSeg s[] = { { wild[i], 16, false }, { RAM + DRV_DATA, 513, true } };
+        DrvSeg t[] = { { RAM + DRV_DATA, 16, false }, { wild[i], 513, true } };
+
+        drv_start(&v, 0, 1);
+        drv_offer(&v, 0, s, 2);
+        drv_kick(&v, 0);
+        needs_reset(&v);
+        drv_offer(&v, 0, t, 2);
+        drv_kick(&v, 0);
+        needs_reset(&v);
+        for (unsigned area = C_DESC; area <= C_DEVICE; area += 8) {
+            drv_start(&v, F_BIT(VIRTIO_F_RING_RESET), 1);
+            set_com(&v, C_RESET, 2, 1);
+            set_com(&v, C_DESC, 8, v.ring[0].desc);
+            set_com(&v, C_DRIVER, 8, v.ring[0].driver);
+            set_com(&v, C_DEVICE, 8, v.ring[0].device);
+            set_com(&v, area, 8, wild[i] & ~15ull);
+            set_com(&v, C_ENABLE, 2, 1);
+            drv_offer(&v, 0, t, 2);
+            drv_kick(&v, 0);
+            while (g_main_context_iteration(NULL, FALSE)) {
+            }
+            set_com(&v, C_RESET, 2, 1);
+            drv_interrupted(&v, 0);
+        }
+    }
+    drv_start(&v, 0, 1);
+    g_assert_true(read_sector(&v, 0));
+    drv_finish(&f);
+}
+
+/* Without Bus Master Enable nothing is fetched; with it again the device works after a reset. */
+static void test_bus_master(void)
+{
+    Fixture f;
+    Drv v;
+
+    drv_machine(&f, DRV_NULL_DRIVE, NULL);
+    drv_plug(&v, &f, "virtio-blk-pci", "drive=d0", false);
+    drv_start(&v, 0, 1);
+    set_cfg(&f, DRV_DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+    drv_kick(&v, 0);
+    g_assert_cmphex(drv_status(&v) & VIRTIO_S_NEEDS_RESET, !=, 0);
+    set_cfg(&f, DRV_DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    drv_start(&v, 0, 1);
+    g_assert_true(read_sector(&v, 0));
+    drv_finish(&f);
+}
+
+/* --- resets and saved state --- */
+
+static void offer_many(Drv *v, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        uint64_t at = RAM + DRV_DATA;
+        DrvSeg s[] = { { at, 16, false }, { at + 0x1000, SECTOR, true }, { at + 0x2000, 1, true } };
+
+        drv_offer(v, i % QUEUES, s, 3);
+    }
+    for (unsigned q = 0; q < QUEUES; q++) {
+        drv_kick(v, q);
+    }
+}
+
+/* Every kind of reset with requests in flight: nothing comes back, nothing leaks, all works. */
+static void test_resets_in_flight(void)
+{
+    Fixture f;
+    Drv v;
+    uint8_t pm;
+
+    drv_machine(&f, DRV_NULL_DRIVE, NULL);
+    drv_plug(&v, &f, "virtio-blk-pci", "drive=d0,num-queues=4", false);
+    pm = pci_find_capability(v.d, PCI_CAP_ID_PM);
+    for (unsigned way = 0; way < 5; way++) {
+        drv_msix(&v, true);
+        drv_start(&v, F_BIT(VIRTIO_F_RING_RESET), QUEUES);
+        memset(drv_ram(&v, DRV_DATA), 0, 16);
+        offer_many(&v, 40);
+        switch (way) {
+        case 0:
+            drv_set_status(&v, 0);
+            break;
+        case 1:
+            set_com(&v, C_SELECT, 2, 2);
+            set_com(&v, C_RESET, 2, 1);
+            g_assert_cmpuint(com(&v, C_ENABLE, 2), ==, 0);
+            drv_queue(&v, 2, 0, 3); /* a ring set up again starts from nothing (2.6.1) */
+            g_assert_true(read_sector(&v, 2));
+            drv_running(&v);
+            continue;
+        case 2:
+            pci_device_reset(v.d, RESET_FUNCTION);
+            break;
+        case 3:
+            set_cfg(&f, DRV_DEVFN, pm + 4, 2, 3);
+            set_cfg(&f, DRV_DEVFN, pm + 4, 2, 0);
+            break;
+        case 4:
+            machine_reset(f.m, RESET_HOT);
+            break;
+        }
+        drv_find(&v, &f, v.d, false);
+        g_assert_cmphex(drv_status(&v), ==, 0);
+        g_assert_cmpuint(block_in_flight(block_find(f.m, "d0")), ==, 0);
+    }
+    drv_start(&v, 0, QUEUES);
+    offer_many(&v, 40);
+    device_unplug(&v.d->dev); /* and the last way: under I/O */
+    drv_finish(&f);
+}
+
+static void check_state(bool packed)
+{
+    Fixture f;
+    Drv v;
+    g_autoptr(GError) err = NULL;
+    g_autoptr(GByteArray) one = NULL, two = NULL;
+
+    drv_machine(&f, DRV_NULL_DRIVE, NULL);
+    drv_plug(&v, &f, "virtio-blk-pci",
+             packed ? "drive=d0,num-queues=4,packed=on" : "drive=d0,num-queues=4", false);
+    drv_msix(&v, true);
+    drv_start(&v, packed ? F_BIT(VIRTIO_F_RING_PACKED) : 0, QUEUES);
+    for (unsigned i = 0; i < 300; i++) {
+        g_assert_true(read_sector(&v, i % QUEUES));
+    }
+    one = drv_save(v.d);
+    drv_set_status(&v, 0);
+    g_assert_true(drv_load(v.d, one, &err));
+    g_assert_no_error(err);
+    two = drv_save(v.d);
+    g_assert_cmpmem(one->data, one->len, two->data, two->len);
+    for (unsigned i = 0; i < 300; i++) {
+        g_assert_true(read_sector(&v, i % QUEUES));
+        g_assert_true(drv_interrupted(&v, i % QUEUES + 1));
+    }
+    drv_finish(&f);
+}
+
+static void test_state(void)
+{
+    check_state(false);
+    check_state(true);
+}
+
+/* What one device negotiated another must offer, and vectors must exist. */
+static void test_state_refused(void)
+{
+    static const char *const settings[] = { "drive=d0,num-queues=4,event_idx=off",
+                                            "drive=d0,num-queues=2",
+                                            "drive=d0,num-queues=4,vectors=3" };
+    Fixture f;
+    Drv v;
+    g_autoptr(GByteArray) saved = NULL;
+
+    drv_machine(&f, DRV_NULL_DRIVE, NULL);
+    drv_plug(&v, &f, "virtio-blk-pci", "drive=d0,num-queues=4", false);
+    drv_msix(&v, true);
+    drv_start(&v, F_BIT(VIRTIO_F_RING_EVENT_IDX), QUEUES);
+    saved = drv_save(v.d);
+    for (size_t i = 0; i < G_N_ELEMENTS(settings); i++) {
+        g_autoptr(GError) err = NULL;
+
+        device_unplug(&v.d->dev);
+        v.d = plug(&f, drv_type("virtio-blk-pci"), "pcie.0", "dut", DRV_DEVFN, settings[i]);
+        g_assert_false(drv_load(v.d, saved, &err));
+        g_assert_nonnull(err);
+    }
+    drv_finish(&f);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/virtio-pci/faces", test_faces);
+    g_test_add_func("/virtio-pci/face-by-place", test_face_by_place);
+    g_test_add_func("/virtio-pci/vectors", test_vectors);
+    g_test_add_func("/virtio-pci/no-vector", test_no_vector);
+    g_test_add_func("/virtio-pci/intx", test_intx);
+    g_test_add_func("/virtio-pci/wild-addresses", test_wild_addresses);
+    g_test_add_func("/virtio-pci/bus-master", test_bus_master);
+    g_test_add_func("/virtio-pci/resets-in-flight", test_resets_in_flight);
+    g_test_add_func("/virtio-pci/state", test_state);
+    g_test_add_func("/virtio-pci/state-refused", test_state_refused);
+    return g_test_run();
+}

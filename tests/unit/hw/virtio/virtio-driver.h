@@ -1,0 +1,504 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A small virtio driver over a PCI fixture: it finds the device as a guest would, through its
+ * capabilities or its legacy BAR, sets queues up through either face, and offers and collects
+ * chains in split and packed rings. It keeps no more than one chain a ring slot and never wraps
+ * its data area, so a test says where its buffers lie.
+ */
+#ifndef TESTS_VIRTIO_DRIVER_H
+#define TESTS_VIRTIO_DRIVER_H
+
+#ifndef FIXTURE_WITH_TYPES
+#define FIXTURE_WITH_TYPES
+#endif
+#include "../pci/pci-fixture.h"
+
+#include "block/block.h"
+#include "hw/virtio/ring.h"
+#include "hw/virtio/virtio_pci.h"
+#include "net/net.h"
+
+enum {
+    DRV_QUEUES = 24,
+    DRV_RING_SPAN = 0x4000,                      /* descriptors, driver and device areas */
+    DRV_TABLES = DRV_QUEUES * DRV_RING_SPAN,     /* indirect tables, 32 a queue */
+    DRV_DATA = DRV_TABLES + DRV_QUEUES * 0x2000, /* free for tests, to DRV_MESSAGES */
+    DRV_MESSAGES = (int)RAM_SIZE - 0x1000,       /* vector n writes n + 1 at 4 * n */
+    DRV_OK = VIRTIO_S_ACKNOWLEDGE | VIRTIO_S_DRIVER | VIRTIO_S_DRIVER_OK,
+    DRV_DEVFN = PCI_DEVFN(3, 0),
+};
+#define DRV_MSIX_BAR MMIO
+#define DRV_MODERN   MMIO64
+#define DRV_IO       0x1000
+#define F_BIT(n)     (1ull << (n))
+
+/* Registers of the common configuration and of the legacy header. */
+enum {
+    C_DEVICE_SELECT = 0x00,
+    C_DEVICE_FEATURE = 0x04,
+    C_DRIVER_SELECT = 0x08,
+    C_DRIVER_FEATURE = 0x0c,
+    C_CONFIG_VECTOR = 0x10,
+    C_NUM_QUEUES = 0x12,
+    C_STATUS = 0x14,
+    C_GENERATION = 0x15,
+    C_SELECT = 0x16,
+    C_SIZE = 0x18,
+    C_VECTOR = 0x1a,
+    C_ENABLE = 0x1c,
+    C_NOTIFY_OFF = 0x1e,
+    C_DESC = 0x20,
+    C_DRIVER = 0x28,
+    C_DEVICE = 0x30,
+    C_RESET = 0x3a,
+};
+enum {
+    L_DEVICE_FEATURES = 0x00,
+    L_DRIVER_FEATURES = 0x04,
+    L_PAGE = 0x08,
+    L_SIZE = 0x0c,
+    L_SELECT = 0x0e,
+    L_NOTIFY = 0x10,
+    L_STATUS = 0x12,
+    L_ISR = 0x13,
+    L_CONFIG_VECTOR = 0x14,
+    L_VECTOR = 0x16,
+};
+
+typedef struct DrvRing {
+    uint64_t desc, driver, device;
+    uint16_t size, avail, used; /* split: free-running; packed: slots */
+    bool avail_wrap, used_wrap;
+    uint16_t next_free; /* descriptors are taken round and round */
+} DrvRing;
+
+typedef struct Drv {
+    Fixture *f;
+    PCIDevice *d;
+    bool legacy;
+    uint64_t features;
+    uint64_t common, isr, config, notify; /* machine addresses; 0: no such structure */
+    uint32_t notify_step;
+    uint8_t cfg_cap;
+    DrvRing ring[DRV_QUEUES];
+} Drv;
+
+/* One buffer of a chain. */
+typedef struct DrvSeg {
+    uint64_t addr;
+    uint32_t len;
+    bool write;
+} DrvSeg;
+
+static inline uint8_t *drv_ram(Drv *v, uint64_t offset)
+{
+    return machine_ram_find(v->f->m, "ram")->host + offset;
+}
+
+/* --- finding the device --- */
+
+static inline void drv_take_cap(Drv *v, uint8_t at)
+{
+    uint8_t type = cfg(v->f, DRV_DEVFN, at + 3, 1);
+    uint64_t where = DRV_MODERN + cfg(v->f, DRV_DEVFN, at + 8, 4);
+
+    switch (type) {
+    case 1:
+        v->common = where;
+        break;
+    case 2:
+        v->notify = where;
+        v->notify_step = cfg(v->f, DRV_DEVFN, at + 16, 4);
+        break;
+    case 3:
+        v->isr = where;
+        break;
+    case 4:
+        v->config = where;
+        break;
+    case 5:
+        v->cfg_cap = at;
+        break;
+    }
+}
+
+static inline void drv_program_msix(Drv *v)
+{
+    for (unsigned n = 0; n < msix_vectors(v->d); n++) {
+        wr(v->f, DRV_MSIX_BAR + 16 * n, 4, RAM + DRV_MESSAGES + 4 * n);
+        wr(v->f, DRV_MSIX_BAR + 16 * n + 8, 4, n + 1);
+        wr(v->f, DRV_MSIX_BAR + 16 * n + 12, 4, 0);
+    }
+}
+
+static inline void drv_msix(Drv *v, bool on)
+{
+    uint8_t at = pci_find_capability(v->d, PCI_CAP_ID_MSIX);
+
+    if (at) {
+        drv_program_msix(v);
+        set_cfg(v->f, DRV_DEVFN, at + 2, 2, on ? 0x8000 : 0);
+    }
+}
+
+static inline bool drv_interrupted(Drv *v, unsigned vector)
+{
+    uint8_t *at = drv_ram(v, DRV_MESSAGES + 4 * vector);
+    bool was = at[0] == vector + 1;
+
+    memset(at, 0, 4);
+    return was;
+}
+
+static inline void drv_find(Drv *v, Fixture *f, PCIDevice *d, bool legacy)
+{
+    uint8_t at = cfg(f, DRV_DEVFN, PCI_CAPABILITY_LIST, 1);
+
+    *v = (Drv){ .f = f, .d = d, .legacy = legacy };
+    set_cfg(f, DRV_DEVFN, PCI_BASE_ADDRESS_0, 4, DRV_IO);
+    set_cfg(f, DRV_DEVFN, PCI_BASE_ADDRESS_0 + 4, 4, DRV_MSIX_BAR);
+    set_cfg(f, DRV_DEVFN, PCI_BASE_ADDRESS_0 + 16, 4, (uint32_t)DRV_MODERN);
+    set_cfg(f, DRV_DEVFN, PCI_BASE_ADDRESS_0 + 20, 4, DRV_MODERN >> 32);
+    set_cfg(f, DRV_DEVFN, PCI_COMMAND, 2, PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    for (unsigned i = 0; at && i < 48; i++, at = cfg(f, DRV_DEVFN, at + 1, 1)) {
+        if (cfg(f, DRV_DEVFN, at, 1) == 0x09) {
+            drv_take_cap(v, at);
+        }
+    }
+}
+
+/* --- registers --- */
+
+static inline uint64_t com(Drv *v, unsigned at, unsigned size)
+{
+    return rd(v->f, v->common + at, size);
+}
+
+static inline void set_com(Drv *v, unsigned at, unsigned size, uint64_t value)
+{
+    wr(v->f, v->common + at, size, value);
+}
+
+static inline uint64_t leg(Drv *v, unsigned at, unsigned size)
+{
+    return rd(v->f, PIO + DRV_IO + at, size);
+}
+
+static inline void set_leg(Drv *v, unsigned at, unsigned size, uint64_t value)
+{
+    wr(v->f, PIO + DRV_IO + at, size, value);
+}
+
+static inline uint8_t drv_status(Drv *v)
+{
+    return v->legacy ? leg(v, L_STATUS, 1) : com(v, C_STATUS, 1);
+}
+
+static inline void drv_set_status(Drv *v, uint8_t status)
+{
+    if (v->legacy) {
+        set_leg(v, L_STATUS, 1, status);
+    } else {
+        set_com(v, C_STATUS, 1, status);
+    }
+}
+
+static inline uint64_t drv_offered(Drv *v)
+{
+    uint64_t low, high;
+
+    if (v->legacy) {
+        return leg(v, L_DEVICE_FEATURES, 4);
+    }
+    set_com(v, C_DEVICE_SELECT, 4, 0);
+    low = com(v, C_DEVICE_FEATURE, 4);
+    set_com(v, C_DEVICE_SELECT, 4, 1);
+    high = com(v, C_DEVICE_FEATURE, 4);
+    return low | high << 32;
+}
+
+/* The device's own configuration space, wherever the face has it. */
+static inline uint64_t drv_config(Drv *v, unsigned at, unsigned size)
+{
+    return v->legacy ? leg(v, (msix_enabled(v->d) ? 0x18 : 0x14) + at, size)
+                     : rd(v->f, v->config + at, size);
+}
+
+static inline void drv_write_features(Drv *v, uint64_t features)
+{
+    if (v->legacy) {
+        set_leg(v, L_DRIVER_FEATURES, 4, features);
+        return;
+    }
+    set_com(v, C_DRIVER_SELECT, 4, 0);
+    set_com(v, C_DRIVER_FEATURE, 4, (uint32_t)features);
+    set_com(v, C_DRIVER_SELECT, 4, 1);
+    set_com(v, C_DRIVER_FEATURE, 4, features >> 32);
+}
+
+static inline void drv_kick(Drv *v, unsigned q)
+{
+    if (v->legacy) {
+        set_leg(v, L_NOTIFY, 2, q);
+    } else {
+        set_com(v, C_SELECT, 2, q);
+        wr(v->f, v->notify + com(v, C_NOTIFY_OFF, 2) * v->notify_step, 2, q);
+    }
+}
+
+/* --- setting up --- */
+
+static inline void drv_place_ring(Drv *v, unsigned q, uint16_t size)
+{
+    DrvRing *r = &v->ring[q];
+
+    *r = (DrvRing){
+        .desc = RAM + q * DRV_RING_SPAN, .size = size, .avail_wrap = true, .used_wrap = true
+    };
+    r->driver = r->desc + 16u * size;
+    r->device = (r->driver + 4 + 2u * size + 2 + 4095) & ~4095ull;
+    memset(drv_ram(v, q * DRV_RING_SPAN), 0, DRV_RING_SPAN);
+}
+
+/* Queue q with vector `vector` (VIRTIO_NO_VECTOR: none); size 0: as offered. */
+static inline void drv_queue(Drv *v, unsigned q, uint16_t size, uint16_t vector)
+{
+    if (v->legacy) {
+        set_leg(v, L_SELECT, 2, q);
+        drv_place_ring(v, q, leg(v, L_SIZE, 2));
+        set_leg(v, L_PAGE, 4, v->ring[q].desc >> 12);
+        if (msix_enabled(v->d)) {
+            set_leg(v, L_VECTOR, 2, vector);
+        }
+        return;
+    }
+    set_com(v, C_SELECT, 2, q);
+    if (size) {
+        set_com(v, C_SIZE, 2, size);
+    }
+    drv_place_ring(v, q, com(v, C_SIZE, 2));
+    set_com(v, C_DESC, 4, (uint32_t)v->ring[q].desc);
+    set_com(v, C_DESC + 4, 4, v->ring[q].desc >> 32);
+    set_com(v, C_DRIVER, 8, v->ring[q].driver);
+    set_com(v, C_DEVICE, 8, v->ring[q].device);
+    set_com(v, C_VECTOR, 2, vector);
+    set_com(v, C_ENABLE, 2, 1);
+}
+
+/* Reset, negotiate what of `features` is offered, set n queues up (vector q + 1 each), run. */
+static inline void drv_start(Drv *v, uint64_t features, unsigned n)
+{
+    drv_set_status(v, 0);
+    drv_set_status(v, VIRTIO_S_ACKNOWLEDGE | VIRTIO_S_DRIVER);
+    v->features = (features | (v->legacy ? 0 : F_BIT(VIRTIO_F_VERSION_1))) & drv_offered(v);
+    drv_write_features(v, v->features);
+    if (!v->legacy) {
+        drv_set_status(v, VIRTIO_S_ACKNOWLEDGE | VIRTIO_S_DRIVER | VIRTIO_S_FEATURES_OK);
+        g_assert_cmphex(drv_status(v), ==,
+                        VIRTIO_S_ACKNOWLEDGE | VIRTIO_S_DRIVER | VIRTIO_S_FEATURES_OK);
+    }
+    if (v->legacy) {
+        if (msix_enabled(v->d)) {
+            set_leg(v, L_CONFIG_VECTOR, 2, 0);
+        }
+    } else {
+        set_com(v, C_CONFIG_VECTOR, 2, 0);
+    }
+    for (unsigned q = 0; q < n; q++) {
+        drv_queue(v, q, 0, q + 1);
+    }
+    drv_set_status(v, v->legacy ? DRV_OK : DRV_OK | VIRTIO_S_FEATURES_OK);
+}
+
+static inline void drv_running(Drv *v)
+{
+    g_assert_cmphex(drv_status(v), ==, v->legacy ? DRV_OK : DRV_OK | VIRTIO_S_FEATURES_OK);
+}
+
+/* --- rings --- */
+
+static inline bool drv_packed(const Drv *v)
+{
+    return v->features >> VIRTIO_F_RING_PACKED & 1;
+}
+
+static inline void put_desc(Drv *v, uint64_t at, uint64_t addr, uint32_t len, uint16_t a,
+                            uint16_t b)
+{
+    VringDesc d = { addr, len, a, b };
+
+    memcpy(drv_ram(v, at - RAM), &d, sizeof(d));
+}
+
+static inline void split_offer(Drv *v, DrvRing *r, const DrvSeg *s, unsigned n, uint64_t table)
+{
+    uint16_t head = r->next_free, slot = head;
+
+    for (unsigned i = 0; i < n; i++) {
+        uint16_t next = table ? i + 1 : (slot + 1u) % r->size;
+        uint16_t flags = (i + 1 < n ? VRING_DESC_NEXT : 0) | (s[i].write ? VRING_DESC_WRITE : 0);
+
+        put_desc(v, table ? table + 16 * i : r->desc + 16 * slot, s[i].addr, s[i].len, flags, next);
+        slot = table ? slot : next;
+    }
+    if (table) {
+        put_desc(v, r->desc + 16 * head, table, 16 * n, VRING_DESC_INDIRECT, 0);
+        slot = (head + 1) % r->size;
+    }
+    r->next_free = slot;
+    wr(v->f, r->driver + 4 + 2 * (r->avail % r->size), 2, head);
+    wr(v->f, r->driver + 2, 2, ++r->avail);
+}
+
+static inline void ring_step(DrvRing *r, uint16_t *slot, bool *wrap, unsigned n)
+{
+    *slot += n;
+    if (*slot >= r->size) {
+        *slot -= r->size;
+        *wrap = !*wrap;
+    }
+}
+
+static inline void packed_offer(Drv *v, DrvRing *r, const DrvSeg *s, unsigned n, uint64_t table)
+{
+    uint16_t first = r->avail, first_flags = 0, id = first;
+
+    for (unsigned i = 0; i < n; i++) {
+        uint16_t flags = s[i].write ? VRING_DESC_WRITE : 0;
+
+        if (table) {
+            put_desc(v, table + 16 * i, s[i].addr, s[i].len, 0, flags);
+            continue;
+        }
+        flags |= (i + 1 < n ? VRING_DESC_NEXT : 0) | (r->avail_wrap ? 1 << 7 : 1 << 15);
+        put_desc(v, r->desc + 16 * r->avail, s[i].addr, s[i].len, id, i ? flags : 0);
+        first_flags = i ? first_flags : flags;
+        ring_step(r, &r->avail, &r->avail_wrap, 1);
+    }
+    if (table) {
+        first_flags = VRING_DESC_INDIRECT | (r->avail_wrap ? 1 << 7 : 1 << 15);
+        put_desc(v, r->desc + 16 * first, table, 16 * n, id, 0);
+        ring_step(r, &r->avail, &r->avail_wrap, 1);
+    }
+    wr(v->f, r->desc + 16 * first + 14, 2, first_flags);
+}
+
+/* Make a chain available in queue q; through an indirect table if the driver negotiated that. */
+static inline void drv_offer(Drv *v, unsigned q, const DrvSeg *s, unsigned n)
+{
+    DrvRing *r = &v->ring[q];
+    uint16_t slot = drv_packed(v) ? r->avail : r->next_free;
+    bool indirect = (v->features >> VIRTIO_F_RING_INDIRECT_DESC & 1) && n <= 16;
+    uint64_t table = indirect ? RAM + DRV_TABLES + 0x100 * (q * 32 + slot % 32) : 0;
+
+    (drv_packed(v) ? packed_offer : split_offer)(v, r, s, n, table);
+}
+
+/* Take the next used chain: its length, or -1. n: the chain's buffers (packed rings skip them). */
+static inline int64_t drv_collect(Drv *v, unsigned q, unsigned n)
+{
+    DrvRing *r = &v->ring[q];
+    bool indirect = (v->features >> VIRTIO_F_RING_INDIRECT_DESC & 1) && n <= 16;
+
+    if (!drv_packed(v)) {
+        if ((uint16_t)rd(v->f, r->device + 2, 2) == r->used) {
+            return -1;
+        }
+        return rd(v->f, r->device + 4 + 8 * (r->used++ % r->size) + 4, 4);
+    }
+    VringDesc d;
+
+    memcpy(&d, drv_ram(v, r->desc - RAM + 16 * r->used), sizeof(d));
+    if (!!(d.b & 1 << 7) != r->used_wrap || !!(d.b & 1 << 15) != r->used_wrap) {
+        return -1;
+    }
+    ring_step(r, &r->used, &r->used_wrap, indirect ? 1 : n);
+    return d.len;
+}
+
+/* The same once the main loop has got so far, within a few seconds. */
+static inline int64_t drv_wait(Drv *v, unsigned q, unsigned n)
+{
+    int64_t len = drv_collect(v, q, n), until = g_get_monotonic_time() + 20 * G_USEC_PER_SEC;
+
+    while (len < 0 && g_get_monotonic_time() < until) {
+        g_main_context_iteration(NULL, FALSE);
+        len = drv_collect(v, q, n);
+    }
+    return len;
+}
+
+/* --- saved state --- */
+
+static inline GByteArray *drv_save(PCIDevice *d)
+{
+    GByteArray *bytes = g_byte_array_new();
+    ByteWriter w = { bytes };
+
+    vm_save(d->dev.type->vmstate, d, &w);
+    return bytes;
+}
+
+static inline bool drv_load(PCIDevice *d, const GByteArray *bytes, GError **err)
+{
+    const VmState *vm = d->dev.type->vmstate;
+    ByteReader r;
+
+    reader_init(&r, bytes->data, bytes->len);
+    if (!vm_load(vm, d, vm->version, &r, "dev", err)) {
+        return false;
+    }
+    vm_arm_timers(vm, d);
+    return true;
+}
+
+static inline const PCIDeviceType *drv_type(const char *name)
+{
+    const DeviceType *t = device_type_find(name);
+
+    g_assert_nonnull(t);
+    return (const PCIDeviceType *)t;
+}
+
+/* --- a machine for it --- */
+
+/* Back ends, from JSON (NULL: none): a drive, and a netdev. */
+static inline void drv_machine(Fixture *f, const char *drive, const char *netdev)
+{
+    g_autoptr(GError) err = NULL;
+    struct json_object *o;
+
+    fixture_init(f);
+    if (drive) {
+        o = json_tokener_parse(drive);
+        block_drive_new(f->m, o, false, &err);
+        g_assert_no_error(err);
+        json_object_put(o);
+    }
+    if (netdev) {
+        o = json_tokener_parse(netdev);
+        netdev_new(f->m, o, &err);
+        g_assert_no_error(err);
+        json_object_put(o);
+    }
+    machine_set_state(f->m, RUN_RUNNING);
+}
+
+static inline void drv_plug(Drv *v, Fixture *f, const char *type, const char *settings, bool legacy)
+{
+    drv_find(v, f, plug(f, drv_type(type), "pcie.0", "dut", DRV_DEVFN, settings), legacy);
+}
+
+static inline void drv_finish(Fixture *f)
+{
+    fixture_empty(f->m, "peripheral");
+    block_free_all(f->m);
+    netdev_free_all(f->m);
+    while (g_main_context_iteration(NULL, FALSE)) {
+    }
+    fixture_fini(f);
+}
+
+#define DRV_NULL_DRIVE "{'id':'d0','file':{'driver':'null-co','size':1048576,'read-zeroes':true}}"
+
+#endif
