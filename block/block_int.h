@@ -18,6 +18,7 @@ struct BlockNode {
     void *priv;          /* the driver's */
     uint64_t size;
     bool read_only, discard, no_flush, active;
+    bool write_through;  /* every write is durable when it ends */
     BlockErrorPolicy on_write_error, on_read_error;
     const BlockUser *user; /* NULL: no device */
     char *device;        /* its name, for messages */

@@ -29,29 +29,36 @@ void block_complete_any(BlockRequest *req, int result)
     }
 }
 
-static BlockRequest *take_finished(BlockSet *set)
+/* The next one, whoever asks: a `done` may itself wait for the rest, so none may be held back
+ * in a list of the caller's. */
+static BlockRequest *next_finished(BlockSet *set)
 {
-    BlockRequest *list;
+    BlockRequest *req;
 
     g_mutex_lock(&set->lock);
-    list = set->finished;
-    set->finished = NULL;
-    set->finished_tail = &set->finished;
+    req = set->finished;
+    if (req) {
+        set->finished = req->priv[REQ_NEXT];
+        if (!set->finished) {
+            set->finished_tail = &set->finished;
+        }
+    }
     g_mutex_unlock(&set->lock);
-    return list;
+    return req;
 }
 
-static void deliver(BlockSet *set)
+/* False if there was none. */
+static bool deliver(BlockSet *set)
 {
-    BlockRequest *req = take_finished(set);
+    BlockRequest *req;
+    bool any = false;
 
-    while (req) {
-        BlockRequest *next = req->priv[REQ_NEXT];
-
+    while ((req = next_finished(set))) {
+        any = true;
         req_node(req)->in_flight--;
         req->done(req, GPOINTER_TO_INT(req->priv[REQ_RESULT]));
-        req = next;
     }
+    return any;
 }
 
 static void take_event(BlockSet *set)
@@ -74,6 +81,9 @@ void block_wait(BlockSet *set)
 {
     struct pollfd p = { .fd = set->event, .events = POLLIN };
 
+    if (deliver(set)) {
+        return; /* their event may have been taken by a caller that is waiting as well */
+    }
     poll(&p, 1, 1000);
     take_event(set);
     deliver(set);

@@ -16,10 +16,11 @@ static const char *const no_keys[] = { NULL };
 /* -drive cache=MODE as the three switches it stands for. */
 static const struct CacheMode {
     const char *name;
-    bool direct, no_flush;
+    bool direct, no_flush, writeback;
 } cache_modes[] = {
-    { "writeback", false, false }, { "none", true, false },   { "writethrough", false, false },
-    { "directsync", true, false }, { "unsafe", false, true },
+    { "writeback", false, false, true },     { "none", true, false, true },
+    { "writethrough", false, false, false }, { "directsync", true, false, false },
+    { "unsafe", false, true, true },
 };
 
 static bool add_cache(struct json_object *node, const char *mode, GError **err)
@@ -31,6 +32,8 @@ static bool add_cache(struct json_object *node, const char *mode, GError **err)
             json_object_object_add(cache, "direct", json_object_new_boolean(cache_modes[i].direct));
             json_object_object_add(cache, "no-flush",
                                    json_object_new_boolean(cache_modes[i].no_flush));
+            json_object_object_add(cache, "writeback",
+                                   json_object_new_boolean(cache_modes[i].writeback));
             json_object_object_add(node, "cache", cache);
             return true;
         }
@@ -188,7 +191,7 @@ static struct json_object *cache_json(const BlockNode *n)
     bool d = json_object_object_get_ex(n->options, "cache", &cache) &&
              json_object_object_get_ex(cache, "direct", &direct) && json_object_get_boolean(direct);
 
-    json_object_object_add(o, "writeback", json_object_new_boolean(true));
+    json_object_object_add(o, "writeback", json_object_new_boolean(!n->write_through));
     json_object_object_add(o, "direct", json_object_new_boolean(d));
     json_object_object_add(o, "no-flush", json_object_new_boolean(n->no_flush));
     return o;

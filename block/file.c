@@ -273,7 +273,7 @@ static int transfer(BlockFile *s, BlockRequest *req, uint64_t done)
     return req->fua && req->op == BLOCK_WRITE && fdatasync(s->fd) < 0 ? -errno : 0;
 }
 
-static int write_zeroes(BlockFile *s, const BlockRequest *req)
+static int zero_range(BlockFile *s, const BlockRequest *req)
 {
     static const uint8_t zeroes[65536] __attribute__((aligned(DIRECT_ALIGN)));
     int mode = req->may_unmap ? FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE : FALLOC_FL_ZERO_RANGE;
@@ -284,12 +284,19 @@ static int write_zeroes(BlockFile *s, const BlockRequest *req)
     for (uint64_t done = 0; done < req->len;) {
         ssize_t r = pwrite(s->fd, zeroes, MIN(sizeof(zeroes), req->len - done), req->offset + done);
 
-        if (r <= 0 && errno != EINTR) {
+        if (r == 0 || (r < 0 && errno != EINTR)) {
             return r < 0 ? -errno : -ENOSPC;
         }
         done += MAX(r, 0);
     }
     return 0;
+}
+
+static int write_zeroes(BlockFile *s, const BlockRequest *req)
+{
+    int result = zero_range(s, req);
+
+    return result == 0 && req->fua && fdatasync(s->fd) < 0 ? -errno : result;
 }
 
 static int discard(BlockFile *s, const BlockRequest *req)

@@ -13,7 +13,7 @@ static const char *const common_keys[] = {
     "driver",  "node-name", "read-only", "auto-read-only", "cache",
     "discard", "file",      "filename",  "detect-zeroes",  NULL
 };
-static const char *const cache_keys[] = { "direct", "no-flush", NULL };
+static const char *const cache_keys[] = { "direct", "no-flush", "writeback", NULL };
 static const char *const no_keys[] = { NULL };
 
 static const BlockDriver *find_driver(const char *name, GError **err)
@@ -74,6 +74,7 @@ static bool read_common(BlockNode *n, struct json_object *o, GError **err)
 {
     struct json_object *cache = NULL;
     const char *discard = opt_str(o, "discard");
+    bool writeback = true;
 
     if (discard &&
         !g_strv_contains((const char *const[]){ "ignore", "off", "unmap", "on", NULL }, discard)) {
@@ -83,13 +84,15 @@ static bool read_common(BlockNode *n, struct json_object *o, GError **err)
     n->discard = discard && (g_str_equal(discard, "unmap") || g_str_equal(discard, "on"));
     if (json_object_object_get_ex(o, "cache", &cache)) {
         if (!json_object_is_type(cache, json_type_object)) {
-            BLOCK_ERROR(err, "cache is an object with direct and no-flush");
+            BLOCK_ERROR(err, "cache is an object with direct, no-flush and writeback");
             return false;
         }
         if (!opt_known(cache, cache_keys, no_keys, "cache", err) ||
-            !opt_bool(cache, "no-flush", false, &n->no_flush, err)) {
+            !opt_bool(cache, "no-flush", false, &n->no_flush, err) ||
+            !opt_bool(cache, "writeback", true, &writeback, err)) {
             return false;
         }
+        n->write_through = !writeback;
     }
     return opt_bool(o, "read-only", false, &n->read_only, err);
 }
@@ -192,6 +195,16 @@ void block_detach(BlockNode *n)
     g_clear_pointer(&n->device, g_free);
 }
 
+const char *block_name(const BlockNode *n)
+{
+    return n->name;
+}
+
+const char *block_drive_id(const BlockNode *n)
+{
+    return n->drive ? n->drive : "";
+}
+
 uint64_t block_size(const BlockNode *n)
 {
     return n->size;
@@ -257,6 +270,8 @@ void block_submit(BlockNode *n, BlockRequest *req)
     int error = refusal(n, req);
 
     req->priv[REQ_NODE] = n;
+    req->fua |= n->write_through;
+    req->may_unmap &= n->discard;
     n->in_flight++;
     if (error) {
         block_complete_any(req, error);

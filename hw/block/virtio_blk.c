@@ -54,7 +54,8 @@ struct VirtioBlk {
     uint16_t num_queues, queue_size;
     uint32_t logical, physical;
     bool discard, write_zeroes, config_wce;
-    uint32_t write_cache; /* PlanOnOff */
+    uint32_t write_cache;    /* PlanOnOff */
+    uint32_t werror, rerror; /* 0: as the drive says; else BlockErrorPolicy + 1 */
     BlockNode *node;
     BlockUser user;
     uint8_t writeback;
@@ -98,7 +99,8 @@ static void announce_error(BlkReq *req, const char *action, int error)
     VirtioBlk *blk = req->blk;
     struct json_object *data = json_object_new_object();
 
-    json_object_object_add(data, "device", json_object_new_string(blk->drive));
+    json_object_object_add(data, "device", json_object_new_string(block_drive_id(blk->node)));
+    json_object_object_add(data, "node-name", json_object_new_string(block_name(blk->node)));
     json_object_object_add(data, "qom-path", json_object_new_string(blk->vpci.pci.dev.path));
     json_object_object_add(data, "operation", json_object_new_string(operation_name(req)));
     json_object_object_add(data, "action", json_object_new_string(action));
@@ -116,12 +118,22 @@ static void req_keep(BlkReq *req)
     blk->kept_tail = &req->next;
 }
 
+/* What the device was told to do, or else what the drive says. */
+static BlockErrorPolicy policy_for(const BlkReq *req)
+{
+    bool write = req->io.op != BLOCK_READ;
+    uint32_t own = write ? req->blk->werror : req->blk->rerror;
+
+    return own ? (BlockErrorPolicy)(own - 1) : block_on_error(req->blk->node, write);
+}
+
 static void req_failed(BlkReq *req, int error)
 {
-    BlockErrorPolicy policy = block_on_error(req->blk->node, req->io.op != BLOCK_READ);
+    BlockErrorPolicy policy = policy_for(req);
     bool stop =
         policy == BLOCK_ON_ERROR_STOP || (policy == BLOCK_ON_ERROR_ENOSPC && error == -ENOSPC);
 
+    /* What fails beside it while the machine stops is kept likewise. */
     if (stop) {
         req_keep(req);
         announce_error(req, "stop", error);
@@ -140,13 +152,17 @@ static void req_done(BlockRequest *io, int result)
 {
     BlkReq *req = io->opaque;
     Device *dev = &req->blk->vpci.pci.dev;
-    bool entered = device_enter(dev);
+    /* Inside already: the device waits for its requests, in an access or because the machine
+     * stops. Then what a request that ends must do is the same. */
+    bool entered = !dev->busy && !dev->hidden && device_enter(dev);
 
-    /* An unplugged device's guard is shut for good; its chains are stale and are dropped. */
-    if (result < 0 && entered) {
+    if (dev->hidden) { /* unplugged: there is no driver to tell */
+        virtq_discard(req->buf);
+        req_free(req);
+    } else if (result < 0) {
         req_failed(req, result);
     } else {
-        req_finish(req, result < 0 ? S_IOERR : S_OK);
+        req_finish(req, S_OK);
     }
     if (entered) {
         device_leave(dev);
@@ -203,6 +219,7 @@ static uint8_t start_transfer(BlkReq *req, uint64_t sector)
     req->io.len = len;
     req->io.fua = !read && !req->blk->writeback;
     req->in_data = read ? len : 0;
+    req->buf->touched = req->in_data;
     req_submit(req);
     return S_OK;
 }
@@ -233,6 +250,7 @@ static uint8_t start_range(BlkReq *req)
     req->io.offset = range.sector * BLOCK_SECTOR;
     req->io.len = (uint64_t)range.sectors * BLOCK_SECTOR;
     req->io.may_unmap = range.flags & UNMAP_FLAG;
+    req->io.fua = zeroes && !blk->writeback;
     req_submit(req);
     return S_OK;
 }
@@ -576,6 +594,13 @@ static const VmField blk_fields[] = {
 };
 static const VmState blk_state = { .name = "virtio-blk", .version = 1, .fields = LIST(blk_fields) };
 
+static const char *const policies[] = { "auto", "report", "ignore", "stop", "enospc", NULL };
+
+#define ERROR_PROP(m, text)                                                                        \
+    {                                                                                              \
+        .name = #m, .kind = PLAN_PROP_ENUM, .field = FIELD(VirtioBlk, m, uint32_t),                \
+        .choices = policies, .flags = PLAN_PROP_HOST, .doc = (text)                                \
+    }
 static const PlanProp blk_props[] = {
     VIRTIO_PCI_PROPS,
     PROP_BACKEND(VirtioBlk, drive, "drive", "block", "the drive or block node behind it"),
@@ -590,6 +615,8 @@ static const PlanProp blk_props[] = {
     PROP_BOOL(VirtioBlk, write_zeroes, "write-zeroes", true, "offer writing of zeroes"),
     PROP_BOOL(VirtioBlk, config_wce, "config-wce", true, "let the driver switch the write cache"),
     PROP_ONOFF(VirtioBlk, write_cache, "write-cache", PLAN_AUTO, "write cache at reset"),
+    ERROR_PROP(werror, "on a write error (auto: as -drive says, else enospc)"),
+    ERROR_PROP(rerror, "on a read error (auto: as -drive says, else report)"),
 };
 static const VirtioClass blk_class = {
     .name = "virtio-blk",

@@ -34,8 +34,8 @@ struct BlockRequest {
     uint64_t offset, len;
     struct iovec *iov; /* READ and WRITE; sums to len */
     int n_iov;
-    bool fua;          /* durable before done */
-    bool may_unmap;    /* WRITE_ZEROES */
+    bool fua;          /* WRITE and WRITE_ZEROES: durable before done */
+    bool may_unmap;    /* WRITE_ZEROES: may make a hole, if the node does discards */
     void (*done)(BlockRequest *req, int result);
     void *opaque;
     void *priv[4];     /* private to block/ */
@@ -70,6 +70,8 @@ void block_free_all(Machine *m);
 bool block_attach(BlockNode *n, const BlockUser *user, const char *device, GError **err);
 void block_detach(BlockNode *n);
 
+const char *block_name(const BlockNode *n);
+const char *block_drive_id(const BlockNode *n); /* of -drive; "" for other nodes */
 uint64_t block_size(const BlockNode *n);
 bool block_read_only(const BlockNode *n);
 bool block_can_discard(const BlockNode *n);

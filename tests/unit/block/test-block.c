@@ -250,6 +250,65 @@ static void test_flood(Fixture *f, gconstpointer data)
     g_assert_cmpuint(f->done, ==, N);
 }
 
+typedef struct Waiting {
+    BlockNode *n;
+    unsigned done;
+} Waiting;
+
+static void wait_inside(BlockRequest *req, int result)
+{
+    Waiting *w = req->opaque;
+
+    w->done++;
+    block_drain(w->n);
+}
+
+/* The first of several that finish together waits for the others from inside its callback. */
+static void test_wait_inside(Fixture *f, gconstpointer data)
+{
+    Waiting w = { .n = node(f, "{'driver':'null-co','node-name':'z'}", false, NULL) };
+    BlockRequest reqs[5];
+    gint64 since = g_get_monotonic_time();
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(reqs); i++) {
+        reqs[i] = (BlockRequest){ .op = BLOCK_FLUSH, .done = wait_inside, .opaque = &w };
+        block_submit(w.n, &reqs[i]);
+    }
+    while (w.done == 0) {
+        g_main_context_iteration(NULL, TRUE);
+    }
+    g_assert_cmpuint(w.done, ==, G_N_ELEMENTS(reqs));
+    g_assert_cmpuint(block_in_flight(w.n), ==, 0);
+    g_assert_cmpint(g_get_monotonic_time() - since, <, G_USEC_PER_SEC * 30);
+}
+
+/* Writes of a drive without a write cache are on the disk when they end; the mode is shown. */
+static void test_cache_modes(Fixture *f, gconstpointer data)
+{
+    static const struct {
+        const char *mode;
+        bool through;
+    } rows[] = { { "writeback", false }, { "writethrough", true }, { "unsafe", false } };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autofree char *line =
+            g_strdup_printf("{'id':'d','file':'%%s','cache':'%s'}", rows[i].mode);
+        uint8_t buf[512] = { 1 };
+        struct json_object *list, *cache;
+        BlockNode *n = drive(f, line, NULL);
+
+        g_assert_nonnull(n);
+        g_assert_cmpint(io(f, n, BLOCK_WRITE, 0, buf, sizeof(buf)), ==, 0);
+        g_assert_cmpint(io(f, n, BLOCK_WRITE_ZEROES, 0, NULL, sizeof(buf)), ==, 0);
+        list = block_query(f->m, true);
+        cache = json_object_object_get(json_object_array_get_idx(list, 0), "cache");
+        g_assert_cmpint(json_object_get_boolean(json_object_object_get(cache, "writeback")), ==,
+                        !rows[i].through);
+        json_object_put(list);
+        g_assert_true(block_node_del(f->m, "d", NULL));
+    }
+}
+
 static void test_null(Fixture *f, gconstpointer data)
 {
     uint8_t buf[1024];
@@ -282,6 +341,8 @@ int main(int argc, char **argv)
     ADD("resize-and-use", test_resize_and_use);
     ADD("refusals", test_refusals);
     ADD("flood", test_flood);
+    ADD("wait-inside", test_wait_inside);
+    ADD("cache-modes", test_cache_modes);
     ADD("null", test_null);
     return g_test_run();
 }
