@@ -91,6 +91,7 @@ void virtq_push(VirtQueue *vq, VirtqBuf *buf, uint32_t written)
         vq->in_use--;
         if (virtq_ready(vq)) {
             ring(vq)->push(vq, buf, written);
+            vq->unsignalled = true;
         }
     }
     chain_free(buf, written);
@@ -118,9 +119,10 @@ void virtq_notify(VirtQueue *vq)
     uint16_t old = vq->signalled;
     bool valid = vq->signalled_valid;
 
-    if (!virtq_ready(vq) || (valid && old == vq->next_used)) {
+    if (!virtq_ready(vq) || !vq->unsignalled) {
         return;
     }
+    vq->unsignalled = false;
     vq->signalled = vq->next_used;
     vq->signalled_valid = true;
     if (ring(vq)->wants_interrupt(vq, old, valid)) {

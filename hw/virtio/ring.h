@@ -45,14 +45,15 @@ struct VirtQueue {
     uint16_t max_size, size; /* size is the driver's choice, at most max_size */
     bool enabled;
     uint16_t vector;
-    uint64_t desc, driver, device; /* ring areas: guest addresses */
+    uint64_t desc, driver, device;  /* ring areas: guest addresses */
     uint16_t next_avail, next_used; /* split: free-running; packed: slots */
     bool avail_wrap, used_wrap;     /* packed */
     uint16_t signalled;             /* next_used when the driver was last interrupted */
     bool signalled_valid;
-    bool quiet;                     /* the device wants no notifications now */
-    uint32_t epoch;                 /* changes with each reset: stale buffers are dropped */
-    uint32_t in_use;                /* buffers popped and not given back */
+    bool unsignalled; /* something was pushed since virtq_notify() */
+    bool quiet;       /* the device wants no notifications now */
+    uint32_t epoch;   /* changes with each reset: stale buffers are dropped */
+    uint32_t in_use;  /* buffers popped and not given back */
 };
 
 typedef struct RingOps {

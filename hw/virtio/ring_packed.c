@@ -159,7 +159,7 @@ static bool packed_wants_interrupt(VirtQueue *vq, uint16_t old, bool old_valid)
     if ((e.off_wrap >> 15) != vq->used_wrap) {
         event -= vq->size;
     }
-    if (old > vq->next_used) {
+    if (old >= vq->next_used) { /* equal: a whole lap */
         old -= vq->size;
     }
     return vring_need_event(event, vq->next_used, old);

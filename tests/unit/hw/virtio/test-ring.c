@@ -427,6 +427,50 @@ static void test_packed_interrupts(void)
     teardown(&f);
 }
 
+/* A driver that filled its ring hears of it when all of it was used at once; nothing used is
+ * nothing heard. */
+static void test_whole_lap(gconstpointer features)
+{
+    Fixture f;
+    VirtQueue *vq = setup(&f, GPOINTER_TO_SIZE(features));
+    bool packed = GPOINTER_TO_SIZE(features) >> VIRTIO_F_RING_PACKED & 1;
+
+    virtq_notify(vq);
+    g_assert_cmpuint(f.interrupts, ==, 0);
+    for (unsigned lap = 1; lap <= 3; lap++) {
+        for (unsigned n = 0; n < QSIZE; n++) {
+            if (packed) {
+                packed_offer(&f, n, 0, 1, false);
+            } else {
+                g_assert_cmpint(split_offer(&f, 0, 1, false), >=, 0);
+            }
+        }
+        if (packed) { /* tell me when slot 7 was used, in this lap */
+            put16(&f, DRIVER, 7 | (lap & 1 ? 0x8000 : 0));
+            put16(&f, DRIVER + 2, 2);
+        } else {
+            put16(&f, DRIVER + 4 + 2 * QSIZE, (lap - 1) * QSIZE + 7);
+        }
+        for (unsigned n = 0; n < QSIZE; n++) {
+            virtq_push(vq, virtq_pop(vq), 1);
+        }
+        virtq_notify(vq);
+        g_assert_cmpuint(f.interrupts, ==, lap);
+        virtq_notify(vq);
+        g_assert_cmpuint(f.interrupts, ==, lap);
+        for (unsigned n = 0; n < QSIZE; n++) {
+            uint32_t len;
+            int head = packed ? packed_collect(&f, 1, &len) : split_collect(&f, &len);
+
+            g_assert_cmpint(head, >=, 0);
+            if (!packed) {
+                split_release(&f, head, 1, false);
+            }
+        }
+    }
+    teardown(&f);
+}
+
 /* --- reset with buffers out, and saved state --- */
 
 static void test_reset_in_flight(void)
@@ -606,6 +650,12 @@ int main(int argc, char **argv)
     g_test_add_func("/ring/out-of-order", test_out_of_order);
     g_test_add_func("/ring/interrupts", test_interrupts);
     g_test_add_func("/ring/packed-interrupts", test_packed_interrupts);
+    g_test_add_data_func("/ring/whole-lap", GSIZE_TO_POINTER(1ull << VIRTIO_F_RING_EVENT_IDX),
+                         test_whole_lap);
+    g_test_add_data_func(
+        "/ring/whole-lap-packed",
+        GSIZE_TO_POINTER(1ull << VIRTIO_F_RING_EVENT_IDX | 1ull << VIRTIO_F_RING_PACKED),
+        test_whole_lap);
     g_test_add_func("/ring/reset-in-flight", test_reset_in_flight);
     g_test_add_func("/ring/saved-state", test_saved_state);
     g_test_add_func("/ring/attacks", test_attacks);
