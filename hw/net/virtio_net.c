@@ -4,450 +4,23 @@
  *
  * Queue 2n receives, 2n+1 sends for pair n, and the last one takes control commands. Frames of a
  * back end that does no offloads are finished in net/ (checksums, segments), so that what the
- * card offers does not depend on what is behind it.
+ * card offers follows from its properties alone and not from what is behind it.
  */
 #include <string.h>
 
-#include "hw/virtio/virtio_pci.h"
-#include "net/net.h"
-#include "util/log.h"
+#include "virtio_net.h"
 
-enum {
-    F_CSUM = 0,
-    F_GUEST_CSUM = 1,
-    F_MTU = 3,
-    F_MAC = 5,
-    F_GUEST_TSO4 = 7,
-    F_GUEST_TSO6 = 8,
-    F_HOST_TSO4 = 11,
-    F_HOST_TSO6 = 12,
-    F_MRG_RXBUF = 15,
-    F_STATUS = 16,
-    F_CTRL_VQ = 17,
-    F_CTRL_RX = 18,
-    F_CTRL_VLAN = 19,
-    F_GUEST_ANNOUNCE = 21,
-    F_MQ = 22,
-    F_CTRL_MAC_ADDR = 23,
-    F_VERSION_1 = 32,
-    F_SPEED_DUPLEX = 63,
-};
-enum { STATUS_LINK_UP = 1, STATUS_ANNOUNCE = 2 };
-enum { CTRL_RX = 0, CTRL_MAC = 1, CTRL_VLAN = 2, CTRL_ANNOUNCE = 3, CTRL_MQ = 4 };
-enum { CTRL_OK = 0, CTRL_ERR = 1 };
-enum {
-    CONFIG_SIZE = 24,
-    MAX_PAIRS = 16,
-    MAX_MACS = 64,
-    VLANS = 4096,
-    TX_BURST = 256,
-    MIN_MTU = 68,
-    MAX_MTU = 65535
-};
-
-/* struct virtio_net_hdr (5.1.6); num_buffers is there with MRG_RXBUF or VERSION_1. */
-typedef struct NetHeader {
-    uint8_t flags, gso_type;
-    uint16_t hdr_len, gso_size, csum_start, csum_offset, num_buffers;
-} NetHeader;
-G_STATIC_ASSERT(sizeof(NetHeader) == 12);
-
-typedef struct VirtioNet {
-    VirtioPCI vpci;
-    char *netdev;
-    uint8_t mac_prop[6];
-    uint16_t pairs, rx_size, tx_size, mtu;
-    bool csum, tso, mrg, ctrl, announce;
-    Netdev *peer;
-    NetNic nic;
-    /* guest-visible state */
-    uint8_t mac[6];
-    uint16_t status;
-    uint16_t active_pairs;
-    bool promisc, allmulti, alluni, nomulti, nouni, nobcast, mac_overflow, multi_overflow;
-    uint16_t n_uni, n_multi; /* filter table: unicast first */
-    uint8_t table[MAX_MACS * 6];
-    uint8_t vlans[VLANS / 8];
-    bool moved;          /* loaded, and did not run here yet */
-    uint32_t tx_blocked; /* bit n: pair n waits for the peer */
-} VirtioNet;
+enum { CONFIG_SIZE = 24, MIN_MTU = 68, MAX_MTU = 65535, CTRL_SIZE = 64 };
 
 static VirtioNet *net_of(VirtioDevice *v)
 {
     return v->instance;
 }
 
-static size_t header_len(const VirtioNet *n)
+/* Without MQ there is one pair, and the control queue comes right behind it (5.1.2). */
+static unsigned usable_pairs(const VirtioNet *n)
 {
-    const VirtioDevice *v = &n->vpci.virtio;
-
-    return virtio_has(v, F_MRG_RXBUF) || virtio_has(v, F_VERSION_1) ? sizeof(NetHeader) : 10;
-}
-
-static Device *device_of(VirtioNet *n)
-{
-    return &n->vpci.pci.dev;
-}
-
-/* The last queue, wherever the guest's features put it (5.1.2). */
-static unsigned ctrl_queue(const VirtioNet *n)
-{
-    return virtio_has(&n->vpci.virtio, F_MQ) || n->pairs == 1 ? 2u * n->pairs : 2;
-}
-
-static bool stopped(VirtioNet *n)
-{
-    Machine *m = device_of(n)->machine;
-
-    return !machine_running(m) && !m->qtest;
-}
-
-/* --- receiving --- */
-
-static bool in_table(const VirtioNet *n, const uint8_t *mac, unsigned first, unsigned count)
-{
-    for (unsigned i = first; i < first + count; i++) {
-        if (memcmp(n->table + i * 6, mac, 6) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool wants_vlan(const VirtioNet *n, const uint8_t *frame)
-{
-    unsigned id = (frame[14] << 8 | frame[15]) & (VLANS - 1);
-
-    return !virtio_has(&n->vpci.virtio, F_CTRL_VLAN) || frame[12] != 0x81 || frame[13] != 0x00 ||
-           (n->vlans[id / 8] >> (id % 8) & 1);
-}
-
-static bool wants(const VirtioNet *n, const uint8_t *frame)
-{
-    static const uint8_t broadcast[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
-
-    if (n->promisc) {
-        return true;
-    }
-    if (!wants_vlan(n, frame)) {
-        return false;
-    }
-    if (memcmp(frame, broadcast, 6) == 0) {
-        return !n->nobcast;
-    }
-    if (frame[0] & 1) {
-        return !n->nomulti &&
-               (n->allmulti || n->multi_overflow || in_table(n, frame, n->n_uni, n->n_multi));
-    }
-    return !n->nouni && (n->alluni || n->mac_overflow || memcmp(frame, n->mac, 6) == 0 ||
-                         in_table(n, frame, 0, n->n_uni));
-}
-
-/* A flat copy of a frame's bytes [at, at+len) from the peer's segments into a buffer. */
-static size_t fill(VirtqBuf *buf, size_t where, const struct iovec *iov, int n, size_t at)
-{
-    size_t done = 0;
-
-    for (int i = 0; i < n && where + done < buf->out_len; i++) {
-        if (at >= iov[i].iov_len) {
-            at -= iov[i].iov_len;
-            continue;
-        }
-        done +=
-            virtq_write(buf, where + done, (uint8_t *)iov[i].iov_base + at, iov[i].iov_len - at);
-        at = 0;
-    }
-    return done;
-}
-
-/* Take buffers until the frame fits: one, or several with MRG_RXBUF. 0: not enough buffers now;
- * those taken are put back. */
-static unsigned take_buffers(VirtioNet *n, VirtQueue *vq, size_t need, VirtqBuf **bufs)
-{
-    bool merge = virtio_has(&n->vpci.virtio, F_MRG_RXBUF);
-    size_t have = 0;
-    unsigned count = 0;
-
-    while (have < need && count < VIRTIO_MAX_QUEUE_SIZE && (count == 0 || merge)) {
-        bufs[count] = virtq_pop(vq);
-        if (!bufs[count]) {
-            break;
-        }
-        have += bufs[count++]->out_len;
-    }
-    if (have >= need) {
-        return count;
-    }
-    if (count > 0 && !merge) {
-        guest_error(device_name(device_of(n)), "receive buffer of %zu bytes for a frame of %zu",
-                    have, need);
-    }
-    while (count > 0) {
-        virtq_unpop(vq, bufs[--count]);
-    }
-    return 0;
-}
-
-static NetHeader header_for(const VirtioNet *n, const NetMeta *meta, unsigned buffers)
-{
-    NetHeader h = { .num_buffers = buffers };
-
-    if (meta && virtio_has(&n->vpci.virtio, F_GUEST_CSUM)) {
-        h = (NetHeader){ meta->flags,      meta->gso_type,    meta->hdr_len, meta->gso_size,
-                         meta->csum_start, meta->csum_offset, buffers };
-    }
-    return h;
-}
-
-static bool deliver(VirtioNet *n, VirtQueue *vq, const struct iovec *iov, int n_iov, size_t len,
-                    const NetMeta *meta)
-{
-    VirtqBuf *bufs[VIRTIO_MAX_QUEUE_SIZE];
-    size_t hlen = header_len(n), at = 0;
-    unsigned count = take_buffers(n, vq, len + hlen, bufs);
-    NetHeader h = header_for(n, meta, count);
-
-    for (unsigned i = 0; i < count; i++) {
-        size_t start = i == 0 ? virtq_write(bufs[0], 0, &h, hlen) : 0;
-        size_t part = fill(bufs[i], start, iov, n_iov, at);
-
-        at += part;
-        virtq_push(vq, bufs[i], start + part);
-    }
-    virtq_notify(vq);
-    return count > 0;
-}
-
-static bool receive(VirtioNet *n, const struct iovec *iov, int n_iov, const NetMeta *meta)
-{
-    VirtQueue *vq = virtio_queue(&n->vpci.virtio, 0);
-    uint8_t head[16] = { 0 };
-    size_t len = 0;
-
-    if (stopped(n) || !virtq_ready(vq)) {
-        return stopped(n) ? false : true; /* a card that is not set up hears nothing */
-    }
-    for (int i = 0; i < n_iov; i++) {
-        if (len < sizeof(head)) {
-            memcpy(head + len, iov[i].iov_base, MIN(iov[i].iov_len, sizeof(head) - len));
-        }
-        len += iov[i].iov_len;
-    }
-    if (len < 14 || len > NET_MAX_FRAME || !(n->status & STATUS_LINK_UP) || !wants(n, head)) {
-        return true;
-    }
-    return deliver(n, vq, iov, n_iov, len, meta);
-}
-
-/* Frames come from the main loop, or because the card asked for them in a notification: then it
- * is inside its guard already. */
-static bool net_receive(void *opaque, const struct iovec *iov, int n_iov, const NetMeta *meta)
-{
-    VirtioNet *n = opaque;
-    Device *dev = device_of(n);
-    bool inside = dev->busy, taken;
-
-    if (!inside && !device_enter(dev)) {
-        return true; /* unplugged */
-    }
-    taken = receive(n, iov, n_iov, meta);
-    if (!inside) {
-        device_leave(dev);
-    }
-    return taken;
-}
-
-/* --- sending --- */
-
-static bool send_one(VirtioNet *n, VirtqBuf *buf)
-{
-    size_t hlen = header_len(n);
-    NetHeader h = { 0 };
-    NetMeta meta;
-    g_autofree struct iovec *iov = NULL;
-    int count = 0;
-    size_t skip = hlen;
-
-    if (buf->in_len < hlen + 14 || buf->n_out > 0 || buf->in_len - hlen > NET_MAX_FRAME) {
-        guest_error(device_name(device_of(n)), "a frame of %zu bytes with its header: dropped",
-                    buf->in_len);
-        return true;
-    }
-    virtq_read(buf, 0, &h, hlen);
-    meta = (NetMeta){ h.flags, h.gso_type, h.hdr_len, h.gso_size, h.csum_start, h.csum_offset };
-    iov = g_new(struct iovec, buf->n_in);
-    for (int i = 0; i < buf->n_in; i++) {
-        if (skip >= buf->in[i].iov_len) {
-            skip -= buf->in[i].iov_len;
-            continue;
-        }
-        iov[count++] =
-            (struct iovec){ (uint8_t *)buf->in[i].iov_base + skip, buf->in[i].iov_len - skip };
-        skip = 0;
-    }
-    return !n->peer || net_send(n->peer, iov, count, &meta) > 0;
-}
-
-static void send_pair(VirtioNet *n, unsigned pair)
-{
-    VirtQueue *vq = virtio_queue(&n->vpci.virtio, 2 * pair + 1);
-    VirtqBuf *buf;
-
-    if (stopped(n) || (n->tx_blocked >> pair & 1)) {
-        return;
-    }
-    while ((buf = virtq_pop(vq))) {
-        if (!send_one(n, buf)) {
-            virtq_unpop(vq, buf);
-            n->tx_blocked |= 1u << pair;
-            break;
-        }
-        virtq_push(vq, buf, 0);
-    }
-    virtq_notify(vq);
-}
-
-static void net_sent(void *opaque)
-{
-    VirtioNet *n = opaque;
-    uint32_t blocked = n->tx_blocked;
-
-    n->tx_blocked = 0;
-    for (unsigned pair = 0; pair < n->pairs; pair++) {
-        if (blocked >> pair & 1) {
-            send_pair(n, pair);
-        }
-    }
-}
-
-/* --- control commands (5.1.6.5) --- */
-
-static bool ctrl_rx(VirtioNet *n, uint8_t cmd, const uint8_t *p, size_t len)
-{
-    bool *const modes[] = { &n->promisc, &n->allmulti, &n->alluni,
-                            &n->nomulti, &n->nouni,    &n->nobcast };
-
-    if (cmd >= G_N_ELEMENTS(modes) || len != 1) {
-        return false;
-    }
-    *modes[cmd] = p[0] != 0;
-    return true;
-}
-
-/* One list of the MAC table: a count and that many addresses; false when the bytes do not fit. */
-static bool take_list(VirtioNet *n, const uint8_t **p, size_t *len, unsigned at, uint16_t *count,
-                      bool *overflow)
-{
-    uint32_t entries;
-
-    if (*len < 4) {
-        return false;
-    }
-    memcpy(&entries, *p, 4);
-    if (entries > (*len - 4) / 6) {
-        return false;
-    }
-    *overflow = entries > MAX_MACS - at;
-    *count = *overflow ? 0 : entries;
-    memcpy(n->table + at * 6, *p + 4, *count * 6);
-    *p += 4 + entries * 6;
-    *len -= 4 + entries * 6;
-    return true;
-}
-
-static bool ctrl_mac(VirtioNet *n, uint8_t cmd, const uint8_t *p, size_t len)
-{
-    if (cmd == 1) {
-        if (len != 6) {
-            return false;
-        }
-        memcpy(n->mac, p, 6);
-        return true;
-    }
-    n->n_uni = n->n_multi = 0;
-    return cmd == 0 && take_list(n, &p, &len, 0, &n->n_uni, &n->mac_overflow) &&
-           take_list(n, &p, &len, n->n_uni, &n->n_multi, &n->multi_overflow) && len == 0;
-}
-
-static bool ctrl_vlan(VirtioNet *n, uint8_t cmd, const uint8_t *p, size_t len)
-{
-    uint16_t id;
-
-    if (len != 2 || cmd > 1) {
-        return false;
-    }
-    memcpy(&id, p, 2);
-    if (id >= VLANS) {
-        return false;
-    }
-    if (cmd == 0) {
-        n->vlans[id / 8] |= 1 << (id % 8);
-    } else {
-        n->vlans[id / 8] &= ~(1 << (id % 8));
-    }
-    return true;
-}
-
-static bool ctrl_announce(VirtioNet *n, uint8_t cmd, const uint8_t *p, size_t len)
-{
-    if (cmd != 0 || !(n->status & STATUS_ANNOUNCE)) {
-        return false;
-    }
-    n->status &= ~STATUS_ANNOUNCE;
-    return true;
-}
-
-static bool ctrl_mq(VirtioNet *n, uint8_t cmd, const uint8_t *p, size_t len)
-{
-    uint16_t pairs;
-
-    if (cmd != 0 || len != 2 || !virtio_has(&n->vpci.virtio, F_MQ)) {
-        return false;
-    }
-    memcpy(&pairs, p, 2);
-    if (pairs < 1 || pairs > n->pairs) {
-        return false;
-    }
-    n->active_pairs = pairs;
-    return true;
-}
-
-typedef bool CtrlFn(VirtioNet *n, uint8_t cmd, const uint8_t *p, size_t len);
-static CtrlFn *const ctrl_classes[] = { [CTRL_RX] = ctrl_rx,
-                                        [CTRL_MAC] = ctrl_mac,
-                                        [CTRL_VLAN] = ctrl_vlan,
-                                        [CTRL_ANNOUNCE] = ctrl_announce,
-                                        [CTRL_MQ] = ctrl_mq };
-
-static uint8_t ctrl_run(VirtioNet *n, VirtqBuf *buf)
-{
-    size_t len = MIN(buf->in_len, 2 + 8 + 6 * 4096);
-    g_autofree uint8_t *p = g_malloc(len);
-
-    virtq_read(buf, 0, p, len);
-    if (buf->in_len != len || p[0] >= G_N_ELEMENTS(ctrl_classes)) {
-        return CTRL_ERR;
-    }
-    return ctrl_classes[p[0]](n, p[1], p + 2, len - 2) ? CTRL_OK : CTRL_ERR;
-}
-
-static void ctrl_commands(VirtioNet *n, VirtQueue *vq)
-{
-    VirtqBuf *buf;
-
-    while ((buf = virtq_pop(vq))) {
-        uint8_t ack;
-
-        if (buf->in_len < 2 || buf->out_len < 1) {
-            virtio_broken(&n->vpci.virtio, "a control command without header or status");
-            virtq_discard(buf);
-            return;
-        }
-        ack = ctrl_run(n, buf);
-        virtq_write(buf, 0, &ack, 1);
-        virtq_push(vq, buf, 1);
-    }
-    virtq_notify(vq);
+    return virtio_has(&n->vpci.virtio, F_MQ) ? n->pairs : 1;
 }
 
 /* --- the class --- */
@@ -456,14 +29,14 @@ static void net_notified(VirtioDevice *v, unsigned queue)
 {
     VirtioNet *n = net_of(v);
 
-    if (virtio_has(v, F_CTRL_VQ) && queue == ctrl_queue(n)) {
-        ctrl_commands(n, virtio_queue(v, queue));
-    } else if (queue % 2 == 0) {
-        if (n->peer) {
-            net_nic_ready(n->peer);
-        }
-    } else {
-        send_pair(n, queue / 2);
+    if (queue == 2 * usable_pairs(n) && virtio_has(v, F_CTRL_VQ)) {
+        virtio_net_control(n, virtio_queue(v, queue));
+    } else if (queue >= 2 * usable_pairs(n)) {
+        return;
+    } else if (queue % 2) {
+        virtio_net_send_pair(n, queue / 2);
+    } else if (n->peer) {
+        net_nic_ready(n->peer);
     }
 }
 
@@ -480,9 +53,26 @@ static uint64_t net_features(VirtioDevice *v)
            bits(n->csum && n->tso, 1ull << F_HOST_TSO4 | 1ull << F_HOST_TSO6) |
            bits(n->mrg, 1ull << F_MRG_RXBUF) | bits(n->mtu != 0, 1ull << F_MTU) |
            bits(n->ctrl, 1ull << F_CTRL_VQ | 1ull << F_CTRL_RX | 1ull << F_CTRL_VLAN |
-                             1ull << F_CTRL_MAC_ADDR) |
+                             1ull << F_CTRL_RX_EXTRA | 1ull << F_CTRL_MAC_ADDR) |
            bits(n->ctrl && n->announce, 1ull << F_GUEST_ANNOUNCE) |
-           bits(n->ctrl && n->pairs > 1, 1ull << F_MQ);
+           bits(n->mq || n->pairs > 1, 1ull << F_MQ);
+}
+
+/* What needs what (5.1.3.1): a set that leaves the second out is refused. */
+static bool net_set_features(VirtioDevice *v, uint64_t features)
+{
+    static const uint8_t needs[][2] = {
+        { F_HOST_TSO4, F_CSUM },    { F_HOST_TSO6, F_CSUM },        { F_CTRL_RX, F_CTRL_VQ },
+        { F_CTRL_VLAN, F_CTRL_VQ }, { F_CTRL_RX_EXTRA, F_CTRL_VQ }, { F_GUEST_ANNOUNCE, F_CTRL_VQ },
+        { F_MQ, F_CTRL_VQ },        { F_CTRL_MAC_ADDR, F_CTRL_VQ },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(needs); i++) {
+        if ((features >> needs[i][0] & 1) && !(features >> needs[i][1] & 1)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static void net_config_read(VirtioDevice *v, uint8_t *c)
@@ -510,13 +100,9 @@ static void net_reset(VirtioDevice *v)
     memcpy(n->mac, n->mac_prop, 6);
     n->status = n->peer && !netdev_link(n->peer) ? 0 : STATUS_LINK_UP;
     n->active_pairs = 1;
-    n->promisc = true; /* until a driver programs the filter (5.1.6.5.1) */
-    n->allmulti = n->alluni = n->nomulti = n->nouni = n->nobcast = false;
-    n->mac_overflow = n->multi_overflow = false;
-    n->n_uni = n->n_multi = 0;
+    n->filter = (NetFilter){ .promisc = true }; /* until a driver programs it (5.1.6.5.1) */
     n->tx_blocked = 0;
-    memset(n->table, 0, sizeof(n->table));
-    memset(n->vlans, 0, sizeof(n->vlans));
+    memset(n->flows, 0, sizeof(n->flows));
 }
 
 static void net_link(void *opaque, bool up)
@@ -527,23 +113,6 @@ static void net_link(void *opaque, bool up)
     virtio_config_changed(&n->vpci.virtio);
 }
 
-/* A gratuitous reverse ARP: tells switches where the address is now (RFC 903). */
-static void send_rarp(VirtioNet *n)
-{
-    uint8_t f[60] = { 0 };
-    struct iovec iov = { f, sizeof(f) };
-    static const uint8_t head[] = { 0x80, 0x35, 0, 1, 8, 0, 6, 4, 0, 3 };
-
-    memset(f, 0xff, 6);
-    memcpy(f + 6, n->mac, 6);
-    memcpy(f + 12, head, sizeof(head));
-    memcpy(f + 22, n->mac, 6);
-    memcpy(f + 32, n->mac, 6);
-    if (n->peer) {
-        net_send(n->peer, &iov, 1, NULL);
-    }
-}
-
 /* After a load the network must learn where the guest is: the guest tells it if it negotiated
  * that, else the card does. */
 static void announce_self(VirtioNet *n)
@@ -552,7 +121,7 @@ static void announce_self(VirtioNet *n)
         n->status |= STATUS_ANNOUNCE;
         virtio_config_changed(&n->vpci.virtio);
     } else {
-        send_rarp(n);
+        virtio_net_send_rarp(n);
     }
 }
 
@@ -571,7 +140,7 @@ static void run_changed(void *opaque, bool running, RunState state)
         announce_self(n);
     }
     for (unsigned pair = 0; running && pair < n->pairs; pair++) {
-        send_pair(n, pair);
+        virtio_net_send_pair(n, pair);
     }
     if (running && n->peer) {
         net_nic_ready(n->peer);
@@ -590,9 +159,11 @@ static bool check_props(VirtioNet *n, GError **err)
         what = "host_mtu must be 0 or at least 68";
     } else if (n->mac_prop[0] & 1) {
         what = "mac must not be a multicast address";
+    } else if (!n->ctrl && (n->mq || n->pairs > 1)) {
+        what = "mq and queue-pairs above 1 need the control queue: ctrl_vq=on";
     }
     if (what) {
-        g_set_error(err, G_FILE_ERROR, G_FILE_ERROR_INVAL, "%s: %s", device_name(device_of(n)),
+        g_set_error(err, G_FILE_ERROR, G_FILE_ERROR_INVAL, "%s: %s", device_name(net_device(n)),
                     what);
     }
     return what == NULL;
@@ -600,7 +171,7 @@ static bool check_props(VirtioNet *n, GError **err)
 
 static bool attach_peer(VirtioNet *n, GError **err)
 {
-    Device *dev = device_of(n);
+    Device *dev = net_device(n);
 
     if (!n->netdev) {
         return true;
@@ -611,7 +182,7 @@ static bool attach_peer(VirtioNet *n, GError **err)
                     device_name(dev), n->netdev);
         return false;
     }
-    n->nic = (NetNic){ net_receive, net_link, net_sent, n };
+    n->nic = (NetNic){ virtio_net_receive, net_link, virtio_net_sent, n };
     if (!netdev_attach(n->peer, &n->nic, device_name(dev), err)) {
         n->peer = NULL;
         return false;
@@ -619,27 +190,42 @@ static bool attach_peer(VirtioNet *n, GError **err)
     return true;
 }
 
+/* An address by place, so that a description always gives the same one: on the first root bus
+ * 52:54:00:12:34:56 plus slot and function, elsewhere 52:54:00 and a hash of the way there. */
+static void derive_mac(VirtioNet *n)
+{
+    static const uint8_t none[6];
+    const char *path = net_device(n)->plan_id;
+    uint32_t low = 0x123456, hash = 2166136261u;
+
+    if (memcmp(n->mac_prop, none, 6) != 0) {
+        return;
+    }
+    for (const char *p = path; *p; p++) {
+        hash = (hash ^ (uint8_t)*p) * 16777619u; /* FNV-1a */
+    }
+    if (g_str_has_prefix(path, "0000:00:") && !strchr(path + 8, ':')) {
+        low = (low & ~0xffu) | (uint8_t)(low + pci_devfn(&n->vpci.pci));
+    } else {
+        low = (hash ^ hash >> 24) & 0xffffff;
+    }
+    memcpy(n->mac_prop, (const uint8_t[6]){ 0x52, 0x54, 0x00, low >> 16, low >> 8, low }, 6);
+}
+
 static bool net_init(void *dev, GError **err)
 {
     VirtioNet *n = dev;
-    static const uint8_t none[6];
 
     if (!check_props(n, err) || !attach_peer(n, err)) {
         return false;
     }
-    if (memcmp(n->mac_prop, none, 6) == 0) {
-        /* 52:54:00:12:34:NN by place, so that a description always gives the same address. */
-        const uint8_t base[6] = { 0x52, 0x54, 0x00, 0x12, 0x34, 0x56 };
-
-        memcpy(n->mac_prop, base, 6);
-        n->mac_prop[5] += pci_devfn(&n->vpci.pci);
-    }
+    derive_mac(n);
     for (unsigned pair = 0; pair < n->pairs; pair++) {
         virtio_add_queue(&n->vpci.virtio, n->rx_size);
         virtio_add_queue(&n->vpci.virtio, n->tx_size);
     }
     if (n->ctrl) {
-        virtio_add_queue(&n->vpci.virtio, 64);
+        virtio_add_queue(&n->vpci.virtio, CTRL_SIZE);
     }
     machine_add_run_fn(n->vpci.pci.dev.machine, run_changed, n);
     return true;
@@ -666,33 +252,46 @@ static unsigned net_auto_vectors(const void *dev)
 static bool net_check(void *obj, GError **err)
 {
     VirtioNet *n = obj;
+    const NetFilter *f = &n->filter;
+    unsigned last = 0;
 
-    if (n->active_pairs > n->pairs || n->n_uni + n->n_multi > MAX_MACS) {
+    for (unsigned i = 0; i < FLOWS; i++) {
+        last = MAX(last, n->flows[i]);
+    }
+    if (n->active_pairs > n->pairs || last > n->pairs || f->n_uni + f->n_multi > MAX_MACS) {
         g_set_error(err, g_quark_from_static_string("virtio"), 0,
-                    "%u active pairs of %u, %u filter entries of %u", n->active_pairs, n->pairs,
-                    n->n_uni + n->n_multi, MAX_MACS);
+                    "%u active pairs and flows of pair %u (there are %u), %u filter entries of %u",
+                    n->active_pairs, last, n->pairs, f->n_uni + f->n_multi, MAX_MACS);
         return false;
     }
     return true;
 }
+
+static const VmField filter_fields[] = {
+    VM_BOOL(NetFilter, promisc),
+    VM_BOOL(NetFilter, allmulti),
+    VM_BOOL(NetFilter, alluni),
+    VM_BOOL(NetFilter, nomulti),
+    VM_BOOL(NetFilter, nouni),
+    VM_BOOL(NetFilter, nobcast),
+    VM_BOOL(NetFilter, mac_overflow),
+    VM_BOOL(NetFilter, multi_overflow),
+    VM_U16(NetFilter, n_uni, .max = MAX_MACS),
+    VM_U16(NetFilter, n_multi, .max = MAX_MACS),
+    VM_BYTES(NetFilter, table),
+    VM_BYTES(NetFilter, vlans),
+};
+static const VmState filter_state = { .name = "filter",
+                                      .version = 1,
+                                      .fields = LIST(filter_fields) };
 
 static const VmField net_fields[] = {
     VM_VIRTIO_PCI(VirtioNet, vpci),
     VM_BYTES(VirtioNet, mac),
     VM_U16(VirtioNet, status, .mask = STATUS_LINK_UP | STATUS_ANNOUNCE),
     VM_U16(VirtioNet, active_pairs, .min = 1, .max = MAX_PAIRS),
-    VM_BOOL(VirtioNet, promisc),
-    VM_BOOL(VirtioNet, allmulti),
-    VM_BOOL(VirtioNet, alluni),
-    VM_BOOL(VirtioNet, nomulti),
-    VM_BOOL(VirtioNet, nouni),
-    VM_BOOL(VirtioNet, nobcast),
-    VM_BOOL(VirtioNet, mac_overflow),
-    VM_BOOL(VirtioNet, multi_overflow),
-    VM_U16(VirtioNet, n_uni, .max = MAX_MACS),
-    VM_U16(VirtioNet, n_multi, .max = MAX_MACS),
-    VM_BYTES(VirtioNet, table),
-    VM_BYTES(VirtioNet, vlans),
+    VM_STRUCT(VirtioNet, filter, &filter_state),
+    VM_BYTES(VirtioNet, flows),
 };
 static const VmState net_state = { .name = "virtio-net",
                                    .version = 1,
@@ -705,6 +304,7 @@ static const PlanProp net_props[] = {
     PROP_BACKEND(VirtioNet, netdev, "netdev", "netdev", "the network it is connected to"),
     PROP_MAC(VirtioNet, mac_prop, "mac", "hardware address (derived from the place if absent)"),
     PROP_U16(VirtioNet, pairs, "queue-pairs", 1, 1, MAX_PAIRS, "pairs of queues"),
+    PROP_BOOL(VirtioNet, mq, "mq", false, "offer multi-queue for a single pair, too"),
     PROP_U16(VirtioNet, rx_size, "rx_queue_size", 256, 64, VIRTIO_MAX_QUEUE_SIZE,
              "descriptors of a receive queue"),
     PROP_U16(VirtioNet, tx_size, "tx_queue_size", 256, 64, VIRTIO_MAX_QUEUE_SIZE,
@@ -721,6 +321,7 @@ static const VirtioClass net_class = {
     .device_id = 1,
     .config_size = CONFIG_SIZE,
     .features = net_features,
+    .set_features = net_set_features,
     .config_read = net_config_read,
     .config_written = net_config_written,
     .queue_notified = net_notified,

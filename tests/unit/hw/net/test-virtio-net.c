@@ -1,0 +1,702 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * virtio-net against its driver, with a second card-less end on the same hub: frames both ways in
+ * every header and buffer layout, offloads, the filter and the control queue, receive queues by
+ * flow, link and announcements, and what is saved of all that.
+ */
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../../../../hw/net/virtio_net.h"
+#include "../virtio/virtio-driver.h"
+
+enum { TX = DRV_DATA, RX = DRV_DATA + 0x10000, CTRL = DRV_DATA + 0x60000, RX_LEN = 2048 };
+enum { CTRL_RX = 0, CTRL_MAC = 1, CTRL_VLAN = 2, CTRL_ANNOUNCE = 3, CTRL_MQ = 4 };
+
+static const uint8_t mac0[6] = { 0x52, 0x54, 0, 0x12, 0x34, 0x56 + DRV_DEVFN };
+
+/* The other end of the cable. */
+typedef struct End {
+    Netdev *netdev;
+    NetNic nic;
+    unsigned frames;
+    uint8_t last[NET_MAX_FRAME];
+    size_t len;
+} End;
+
+typedef struct Net {
+    Fixture f;
+    Drv v;
+    End end;
+    unsigned ctrl; /* number of the control queue */
+} Net;
+
+static bool end_receive(void *opaque, const struct iovec *iov, int n, const NetMeta *meta)
+{
+    End *e = opaque;
+
+    e->len = 0;
+    for (int i = 0; i < n; i++) {
+        memcpy(e->last + e->len, iov[i].iov_base, iov[i].iov_len);
+        e->len += iov[i].iov_len;
+    }
+    e->frames++;
+    return true;
+}
+
+static Netdev *add_netdev(Machine *m, const char *json)
+{
+    struct json_object *o = json_tokener_parse(json);
+    Netdev *n = netdev_new(m, o, NULL);
+
+    json_object_put(o);
+    return n;
+}
+
+static Net *start(const char *settings, uint64_t features, unsigned queues, bool legacy)
+{
+    Net *n = g_new0(Net, 1);
+
+    drv_machine(&n->f, NULL, "{'type':'hubport','id':'n0','hubid':1}");
+    n->end.netdev = add_netdev(n->f.m, "{'type':'hubport','id':'far','hubid':1}");
+    n->end.nic = (NetNic){ .receive = end_receive, .opaque = &n->end };
+    g_assert_true(netdev_attach(n->end.netdev, &n->end.nic, "far", NULL));
+    drv_plug(&n->v, &n->f, "virtio-net-pci", settings, legacy);
+    drv_start(&n->v, features, queues);
+    n->ctrl = queues - 1;
+    return n;
+}
+
+static void finish(Net *n)
+{
+    netdev_detach(n->end.netdev);
+    drv_finish(&n->f);
+    g_free(n);
+}
+
+static size_t hlen(const Net *n)
+{
+    return net_header_len((VirtioNet *)n->v.d);
+}
+
+/* Frame i of a test: to our card, or from it. */
+static size_t make_frame(uint8_t *p, const uint8_t *to, size_t len, unsigned seed)
+{
+    memset(p, 0, len);
+    memcpy(p, to, 6);
+    memcpy(p + 6, (const uint8_t[6]){ 2, 0, 0, 0, 0, 1 }, 6);
+    p[12] = 0x88;
+    p[13] = 0xb5; /* a local experiment */
+    for (size_t i = 14; i < len; i++) {
+        p[i] = (uint8_t)(i * 3 + seed);
+    }
+    return len;
+}
+
+static void from_far(Net *n, const uint8_t *frame, size_t len)
+{
+    struct iovec iov = { (void *)frame, len };
+
+    g_assert_cmpuint(net_send(n->end.netdev, &iov, 1, NULL), ==, len);
+}
+
+static void give_buffers(Net *n, unsigned pair, unsigned count, uint32_t len)
+{
+    for (unsigned i = 0; i < count; i++) {
+        DrvSeg s = { RAM + RX + pair * 0x10000 + i * RX_LEN, len, true };
+
+        drv_offer(&n->v, 2 * pair, &s, 1);
+    }
+    drv_kick(&n->v, 2 * pair);
+}
+
+static uint8_t *rx(Net *n, unsigned pair, unsigned i)
+{
+    return drv_ram(&n->v, RX + pair * 0x10000 + i * RX_LEN);
+}
+
+static void send_frame(Net *n, unsigned pair, const NetHeader *h, const uint8_t *frame, size_t len)
+{
+    DrvSeg s[] = { { RAM + TX, hlen(n), false }, { RAM + TX + 0x100, len, false } };
+
+    memcpy(drv_ram(&n->v, TX), h, hlen(n));
+    memcpy(drv_ram(&n->v, TX + 0x100), frame, len);
+    drv_offer(&n->v, 2 * pair + 1, s, 2);
+    drv_kick(&n->v, 2 * pair + 1);
+    g_assert_cmpint(drv_wait(&n->v, 2 * pair + 1, 2), ==, 0);
+}
+
+/* A control command: its answer. */
+static uint8_t control(Net *n, uint8_t class, uint8_t cmd, const void *data, size_t len)
+{
+    DrvSeg s[] = { { RAM + CTRL, 2, false },
+                   { RAM + CTRL + 0x10, len, false },
+                   { RAM + CTRL + 8, 1, true } };
+
+    *drv_ram(&n->v, CTRL) = class;
+    *drv_ram(&n->v, CTRL + 1) = cmd;
+    *drv_ram(&n->v, CTRL + 8) = 0xff;
+    if (len) {
+        memcpy(drv_ram(&n->v, CTRL + 0x10), data, len);
+    } else {
+        s[1] = s[2];
+    }
+    drv_offer(&n->v, n->ctrl, s, len ? 3 : 2);
+    drv_kick(&n->v, n->ctrl);
+    g_assert_cmpint(drv_wait(&n->v, n->ctrl, len ? 3 : 2), ==, 1);
+    return *drv_ram(&n->v, CTRL + 8);
+}
+
+/* --- frames --- */
+
+static void check_frames(const char *settings, uint64_t features, bool legacy, size_t header)
+{
+    Net *n = start(settings, features, 2, legacy);
+    uint8_t frame[1500];
+    NetHeader none = { 0 };
+
+    g_assert_cmpuint(hlen(n), ==, header);
+    for (unsigned i = 0; i < 600; i++) {
+        size_t len = make_frame(frame, mac0, 60 + i * 2, i);
+
+        send_frame(n, 0, &none, frame, len);
+        g_assert_cmpmem(n->end.last, n->end.len, frame, len);
+        give_buffers(n, 0, 1, RX_LEN);
+        from_far(n, frame, len);
+        g_assert_cmpint(drv_wait(&n->v, 0, 1), ==, len + header);
+        g_assert_cmpmem(rx(n, 0, 0) + header, len, frame, len);
+        g_assert_cmpuint(rx(n, 0, 0)[10], ==, header == 12 ? 1 : frame[0]);
+    }
+    g_assert_cmpuint(n->end.frames, ==, 600);
+    drv_running(&n->v);
+    finish(n);
+}
+
+static void test_frames(void)
+{
+    check_frames("netdev=n0", 0, false, 12);
+    check_frames("netdev=n0", F_BIT(F_MRG_RXBUF) | F_BIT(VIRTIO_F_RING_EVENT_IDX), false, 12);
+    check_frames("netdev=n0,packed=on",
+                 F_BIT(VIRTIO_F_RING_PACKED) | F_BIT(VIRTIO_F_RING_EVENT_IDX), false, 12);
+    check_frames("netdev=n0", 0, true, 10);
+    check_frames("netdev=n0", F_BIT(F_MRG_RXBUF), true, 12);
+}
+
+/* One frame over several buffers, all or none. */
+static void test_merged(void)
+{
+    Net *n = start("netdev=n0", F_BIT(F_MRG_RXBUF), 2, false);
+    uint8_t frame[1400];
+    size_t got = 0, len = make_frame(frame, mac0, sizeof(frame), 9);
+
+    give_buffers(n, 0, 2, 512);
+    from_far(n, frame, len);
+    g_assert_cmpint(drv_collect(&n->v, 0, 1), ==, -1);
+    for (unsigned i = 2; i < 4; i++) {
+        DrvSeg s = { RAM + RX + i * RX_LEN, 512, true };
+
+        drv_offer(&n->v, 0, &s, 1);
+    }
+    drv_kick(&n->v, 0); /* now it fits */
+    for (unsigned i = 0; i < 3; i++) {
+        int64_t used = drv_wait(&n->v, 0, 1);
+        size_t skip = i == 0 ? 12 : 0;
+
+        g_assert_cmpint(used, >, 0);
+        g_assert_cmpmem(rx(n, 0, i) + skip, used - skip, frame + got, used - skip);
+        got += used - skip;
+    }
+    g_assert_cmpuint(got, ==, len);
+    g_assert_cmpuint(rx(n, 0, 0)[10], ==, 3);
+    g_assert_cmpint(drv_collect(&n->v, 0, 1), ==, -1);
+    finish(n);
+}
+
+/* What a driver left to the card is done before the frame leaves, whatever is behind it. */
+static void test_offloads(void)
+{
+    Net *n = start("netdev=n0", F_BIT(F_CSUM) | F_BIT(F_HOST_TSO4), 2, false);
+    uint8_t f[14 + 20 + 20 + 3000] = { 0 };
+    NetHeader csum = { .flags = 1, .csum_start = 34, .csum_offset = 16 };
+    NetHeader tso = { .flags = 1,
+                      .gso_type = 1,
+                      .hdr_len = 54,
+                      .gso_size = 1000,
+                      .csum_start = 34,
+                      .csum_offset = 16 };
+
+    memcpy(f, "\xff\xff\xff\xff\xff\xff\x02\x00\x00\x00\x00\x01\x08\x00\x45", 15);
+    f[23] = 6;
+    f[34 + 12] = 5 << 4;
+    f[50] = 0x12; /* the pseudo header's sum, or nonsense that stands for it */
+    send_frame(n, 0, &csum, f, 60);
+    g_assert_cmpuint(n->end.len, ==, 60);
+    g_assert_cmphex(n->end.last[50] << 8 | n->end.last[51], !=, 0x1200);
+    n->end.frames = 0;
+    send_frame(n, 0, &tso, f, sizeof(f));
+    g_assert_cmpuint(n->end.frames, ==, 3);
+    g_assert_cmpuint(n->end.len, ==, 54 + 1000);
+    g_assert_cmphex(n->end.last[16] << 8 | n->end.last[17], ==, 40 + 1000);
+    finish(n);
+}
+
+/* Frames that are none, and buffers that hold none. */
+static void test_odd_frames(void)
+{
+    Net *n = start("netdev=n0", 0, 2, false);
+    uint8_t frame[64];
+    DrvSeg tiny = { RAM + TX, 13, false }, huge[17];
+    DrvSeg both[] = { { RAM + TX, 100, false }, { RAM + TX + 0x200, 64, true } };
+
+    drv_offer(&n->v, 1, &tiny, 1);
+    drv_kick(&n->v, 1);
+    g_assert_cmpint(drv_wait(&n->v, 1, 1), ==, 0);
+    drv_offer(&n->v, 1, both, 2);
+    drv_kick(&n->v, 1);
+    g_assert_cmpint(drv_wait(&n->v, 1, 2), ==, 0);
+    for (unsigned i = 0; i < 17; i++) {
+        huge[i] = (DrvSeg){ RAM + TX, 0x1000, false };
+    }
+    drv_offer(&n->v, 1, huge, 17);
+    drv_kick(&n->v, 1);
+    g_assert_cmpint(drv_wait(&n->v, 1, 17), ==, 0);
+    g_assert_cmpuint(n->end.frames, ==, 0);
+    give_buffers(n, 0, 1, 16); /* too small for any frame: it waits for better ones */
+    from_far(n, frame, make_frame(frame, mac0, 64, 1));
+    from_far(n, frame, 13); /* no Ethernet header */
+    g_assert_cmpint(drv_collect(&n->v, 0, 1), ==, -1);
+    drv_running(&n->v);
+    finish(n);
+}
+
+/* --- features --- */
+
+static void test_features(void)
+{
+    static const char *const kinds[] = { "a socket", "{'type':'hubport','id':'n1','hubid':7}",
+                                         "{'type':'user','id':'n1'}", NULL };
+    static const uint64_t lacking[] = { F_BIT(F_HOST_TSO4), F_BIT(F_MQ), F_BIT(F_GUEST_ANNOUNCE),
+                                        F_BIT(F_CTRL_RX), F_BIT(F_CTRL_MAC_ADDR) };
+    Net *n = start("netdev=n0,queue-pairs=2", 0, 1, false);
+    uint64_t offered = drv_offered(&n->v);
+    int fds[2];
+
+    for (size_t i = 0; i < G_N_ELEMENTS(lacking); i++) { /* without what it needs (5.1.3.1) */
+        drv_set_status(&n->v, 0);
+        drv_write_features(&n->v, lacking[i] | F_BIT(VIRTIO_F_VERSION_1));
+        drv_set_status(&n->v, VIRTIO_S_FEATURES_OK);
+        g_assert_cmphex(drv_status(&n->v), ==, 0);
+    }
+    /* the same properties offer the same, whatever is behind the card */
+    g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), ==, 0);
+    device_unplug(&n->v.d->dev);
+    for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
+        g_autofree char *json = i == 0
+                                    ? g_strdup_printf("{'type':'socket','id':'n1','fd':%d}", fds[0])
+                                    : g_strdup(kinds[i]);
+        Netdev *peer = json ? add_netdev(n->f.m, json) : NULL;
+
+        if (json && !peer) {
+            g_test_message("this build has no user networking");
+            continue;
+        }
+        drv_plug(&n->v, &n->f, "virtio-net-pci", json ? "netdev=n1,queue-pairs=2" : "queue-pairs=2",
+                 false);
+        g_assert_cmphex(drv_offered(&n->v), ==, offered);
+        device_unplug(&n->v.d->dev);
+        g_assert_true(!json || netdev_del(n->f.m, "n1", NULL));
+    }
+    close(fds[1]);
+    finish(n);
+}
+
+static void test_properties(void)
+{
+    Net *n = start("netdev=n0,host_mtu=9000,mq=on,mac=52:54:00:aa:bb:cc", F_BIT(F_MTU), 3, false);
+    const PCIDeviceType *t = drv_type("virtio-net-pci");
+
+    g_assert_cmphex(drv_offered(&n->v) & F_BIT(F_MQ), !=, 0);
+    g_assert_cmphex(drv_config(&n->v, 0, 4), ==, 0xaa005452);
+    g_assert_cmphex(drv_config(&n->v, 6, 2), ==, STATUS_LINK_UP);
+    g_assert_cmpuint(drv_config(&n->v, 8, 2), ==, 1);
+    g_assert_cmpuint(drv_config(&n->v, 10, 2), ==, 9000);
+    refused(&n->f, t, "pcie.0", "b", PCI_DEVFN(4, 0), "netdev=n0", "in use by dut");
+    refused(&n->f, t, "pcie.0", "b", PCI_DEVFN(4, 0), "netdev=none", "'none'");
+    refused(&n->f, t, "pcie.0", "b", PCI_DEVFN(4, 0), "rx_queue_size=100", "powers of two");
+    refused(&n->f, t, "pcie.0", "b", PCI_DEVFN(4, 0), "host_mtu=60", "at least 68");
+    refused(&n->f, t, "pcie.0", "b", PCI_DEVFN(4, 0), "mac=01:00:00:00:00:00", "multicast");
+    refused(&n->f, t, "pcie.0", "b", PCI_DEVFN(4, 0), "ctrl_vq=off,queue-pairs=2", "ctrl_vq=on");
+    finish(n);
+}
+
+/* Cards in the same slot of different buses have different addresses, always the same ones. */
+static void test_addresses(void)
+{
+    static const char *const buses[] = { "pcie.0", "a", "b" };
+    Fixture f;
+    uint8_t mac[2][3][6];
+
+    drv_machine(&f, NULL, NULL);
+    plug(&f, drv_type("pcie-root-port"), "pcie.0", "a", PCI_DEVFN(1, 0), NULL);
+    plug(&f, drv_type("pcie-root-port"), "pcie.0", "b", PCI_DEVFN(2, 0), NULL);
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned i = 0; i < G_N_ELEMENTS(buses); i++) {
+            PCIDevice *d =
+                plug(&f, drv_type("virtio-net-pci"), buses[i], NULL, i ? 0 : DRV_DEVFN, NULL);
+
+            memcpy(mac[round][i], ((VirtioNet *)d)->mac, 6);
+            g_assert_cmpmem(mac[round][i], 3, mac0, 3);
+            device_unplug(&d->dev);
+        }
+    }
+    g_assert_cmpmem(mac[0][0], 6, mac0, 6);
+    g_assert_cmpmem(mac[0], sizeof(mac[0]), mac[1], sizeof(mac[1]));
+    g_assert_cmpint(memcmp(mac[0][0], mac[0][1], 6), !=, 0);
+    g_assert_cmpint(memcmp(mac[0][1], mac[0][2], 6), !=, 0);
+    drv_finish(&f);
+}
+
+/* --- the control queue --- */
+
+static bool arrives(Net *n, const uint8_t *to, int vlan)
+{
+    uint8_t frame[64];
+    size_t len = make_frame(frame, to, 64, 5);
+
+    if (vlan >= 0) {
+        frame[12] = 0x81;
+        frame[13] = 0;
+        frame[14] = vlan >> 8;
+        frame[15] = vlan;
+    }
+    from_far(n, frame, len);
+    if (drv_collect(&n->v, 0, 1) < 0) {
+        return false;
+    }
+    give_buffers(n, 0, 1, RX_LEN);
+    return true;
+}
+
+static void test_filter(void)
+{
+    static const uint8_t other[6] = { 0x52, 0x54, 0, 1, 2, 3 }, group[6] = { 1, 0, 0x5e, 0, 0, 1 },
+                         all[6] = { 255, 255, 255, 255, 255, 255 };
+    uint8_t table[4 + 6 + 4 + 6] = { 1 }, on = 1, off = 0, crowd[4 + 6 * 65 + 4] = { 65 };
+    uint16_t vlan = 77;
+    Net *n = start("netdev=n0",
+                   F_BIT(F_CTRL_VQ) | F_BIT(F_CTRL_RX) | F_BIT(F_CTRL_RX_EXTRA) |
+                       F_BIT(F_CTRL_VLAN) | F_BIT(F_CTRL_MAC_ADDR),
+                   3, false);
+
+    give_buffers(n, 0, 4, RX_LEN);
+    g_assert_true(arrives(n, other, -1)); /* promiscuous until told otherwise */
+    g_assert_cmpuint(control(n, CTRL_RX, 0, &off, 1), ==, 0);
+    g_assert_true(arrives(n, mac0, -1));
+    g_assert_true(arrives(n, all, -1));
+    g_assert_false(arrives(n, other, -1));
+    g_assert_false(arrives(n, group, -1));
+    memcpy(table + 4, other, 6);
+    table[10] = 1;
+    memcpy(table + 14, group, 6);
+    g_assert_cmpuint(control(n, CTRL_MAC, 0, table, sizeof(table)), ==, 0);
+    g_assert_true(arrives(n, other, -1));
+    g_assert_true(arrives(n, group, -1));
+    /* a table that is cut, or longer than it says, changes nothing */
+    g_assert_cmpuint(control(n, CTRL_MAC, 0, table, sizeof(table) - 1), ==, 1);
+    g_assert_cmpuint(control(n, CTRL_MAC, 0, table, 4), ==, 1);
+    g_assert_cmpuint(control(n, CTRL_MAC, 2, table, sizeof(table)), ==, 1);
+    g_assert_true(arrives(n, other, -1));
+    g_assert_cmpuint(control(n, CTRL_RX, 3, &on, 1), ==, 0); /* no multicast, no broadcast */
+    g_assert_cmpuint(control(n, CTRL_RX, 5, &on, 1), ==, 0);
+    g_assert_false(arrives(n, group, -1));
+    g_assert_false(arrives(n, all, -1));
+    g_assert_cmpuint(control(n, CTRL_RX, 6, &on, 1), ==, 1);
+    g_assert_cmpuint(control(n, CTRL_MAC, 0, crowd, sizeof(crowd)), ==, 0); /* too many: take all */
+    g_assert_true(arrives(n, (const uint8_t[6]){ 2, 9, 9, 9, 9, 9 }, -1));
+    /* VLANs */
+    g_assert_false(arrives(n, mac0, 77));
+    g_assert_cmpuint(control(n, CTRL_VLAN, 0, &vlan, 2), ==, 0);
+    g_assert_true(arrives(n, mac0, 77));
+    g_assert_false(arrives(n, mac0, 78));
+    g_assert_cmpuint(control(n, CTRL_VLAN, 1, &vlan, 2), ==, 0);
+    g_assert_false(arrives(n, mac0, 77));
+    vlan = 4096;
+    g_assert_cmpuint(control(n, CTRL_VLAN, 0, &vlan, 2), ==, 1);
+    /* the address */
+    g_assert_cmpuint(control(n, CTRL_MAC, 0, "\0\0\0\0\0\0\0", 8), ==, 0);
+    g_assert_cmpuint(control(n, CTRL_MAC, 1, other, 6), ==, 0);
+    g_assert_false(arrives(n, mac0, -1));
+    g_assert_true(arrives(n, other, -1));
+    g_assert_cmpuint(control(n, 200, 0, &on, 1), ==, 1);
+    finish(n);
+}
+
+/* Commands of features that were not taken are refused; one without room for an answer breaks. */
+static void test_control_refused(void)
+{
+    uint16_t pairs = 2;
+    uint8_t on = 1;
+    DrvSeg no_ack[] = { { RAM + CTRL, 3, false } };
+    Net *n = start("netdev=n0,queue-pairs=2", F_BIT(F_CTRL_VQ), 3, false);
+
+    g_assert_cmpuint(control(n, CTRL_RX, 0, &on, 1), ==, 1);
+    g_assert_cmpuint(control(n, CTRL_MAC, 1, mac0, 6), ==, 1);
+    g_assert_cmpuint(control(n, CTRL_VLAN, 0, &pairs, 2), ==, 1);
+    g_assert_cmpuint(control(n, CTRL_MQ, 0, &pairs, 2), ==, 1);
+    g_assert_cmpuint(control(n, CTRL_ANNOUNCE, 0, NULL, 0), ==, 1);
+    drv_kick(&n->v, 4); /* without MQ the queues behind are nobody's */
+    drv_offer(&n->v, 2, no_ack, 1);
+    drv_kick(&n->v, 2);
+    g_assert_cmphex(drv_status(&n->v) & VIRTIO_S_NEEDS_RESET, !=, 0);
+    finish(n);
+}
+
+/* --- receive queues --- */
+
+static size_t udp_frame(uint8_t *p, const uint8_t *src, const uint8_t *dst, uint16_t sport,
+                        uint16_t dport, bool v6)
+{
+    size_t ip = 14, len = v6 ? 16 : 4, addr = ip + (v6 ? 8 : 12), udp = ip + (v6 ? 40 : 20);
+
+    memset(p, 0, 100);
+    memcpy(p, mac0, 6);
+    p[12] = v6 ? 0x86 : 0x08;
+    p[13] = v6 ? 0xdd : 0;
+    p[ip] = v6 ? 0x60 : 0x45;
+    p[ip + (v6 ? 6 : 9)] = 17;
+    memcpy(p + addr, src, len);
+    memcpy(p + addr + len, dst, len);
+    p[udp] = sport >> 8;
+    p[udp + 1] = sport;
+    p[udp + 2] = dport >> 8;
+    p[udp + 3] = dport;
+    return 100;
+}
+
+/* The queue a frame from the far end lands in. */
+static int lands(Net *n, const uint8_t *frame, size_t len, unsigned pairs)
+{
+    int found = -1;
+
+    from_far(n, frame, len);
+    for (unsigned pair = 0; pair < pairs; pair++) {
+        if (drv_collect(&n->v, 2 * pair, 1) >= 0) {
+            g_assert_cmpint(found, ==, -1);
+            found = (int)pair;
+            give_buffers(n, pair, 1, RX_LEN);
+        }
+    }
+    return found;
+}
+
+static Net *start_pairs(unsigned pairs)
+{
+    g_autofree char *settings = g_strdup_printf("netdev=n0,queue-pairs=%u", pairs);
+    Net *n = start(settings, F_BIT(F_CTRL_VQ) | F_BIT(F_MQ), 2 * pairs + 1, false);
+
+    for (unsigned pair = 0; pair < pairs; pair++) {
+        give_buffers(n, pair, 2, RX_LEN);
+    }
+    return n;
+}
+
+static void test_steering(void)
+{
+    enum { PAIRS = 4 };
+    static const uint8_t here[16] = { 10, 0, 2, 15, 1 }, there[16] = { 10, 0, 2, 2, 9 };
+    Net *n = start_pairs(PAIRS);
+    uint16_t four = PAIRS, two = 2, zero = 0, five = 5;
+    uint8_t frame[100];
+    NetHeader none = { 0 };
+    unsigned hit[PAIRS] = { 0 };
+    g_autoptr(GByteArray) saved = NULL;
+
+    /* one queue until the driver asks for more (5.1.6.5.6.2) */
+    for (unsigned port = 0; port < 64; port++) {
+        size_t len = udp_frame(frame, there, here, 53, 1000 + port, false);
+
+        g_assert_cmpint(lands(n, frame, len, PAIRS), ==, 0);
+    }
+    g_assert_cmpuint(control(n, CTRL_MQ, 0, &zero, 2), ==, 1);
+    g_assert_cmpuint(control(n, CTRL_MQ, 0, &five, 2), ==, 1);
+    g_assert_cmpuint(control(n, CTRL_MQ, 0, &four, 2), ==, 0);
+    /* flows that only come are spread, each to one queue */
+    for (unsigned port = 0; port < 256; port++) {
+        size_t len = udp_frame(frame, there, here, 53, 1000 + port, port & 1);
+        int queue = lands(n, frame, len, PAIRS);
+
+        g_assert_cmpint(queue, >=, 0);
+        g_assert_cmpint(lands(n, frame, len, PAIRS), ==, queue);
+        hit[queue]++;
+    }
+    for (unsigned pair = 0; pair < PAIRS; pair++) {
+        g_assert_cmpuint(hit[pair], >, 16);
+    }
+    /* and those the driver sends in come back to the pair that sent */
+    for (unsigned i = 0; i < 64; i++) {
+        bool v6 = i & 1;
+        unsigned pair = i % PAIRS;
+        size_t len = udp_frame(frame, here, there, 4000 + i, 53, v6);
+
+        send_frame(n, pair, &none, frame, len);
+        len = udp_frame(frame, there, here, 53, 4000 + i, v6);
+        g_assert_cmpint(lands(n, frame, len, PAIRS), ==, pair);
+    }
+    /* what is no flow goes to the first */
+    g_assert_cmpint(lands(n, frame, make_frame(frame, mac0, 60, 1), PAIRS), ==, 0);
+    /* saved and loaded: the last flow still goes where it went */
+    udp_frame(frame, here, there, 5000, 53, false);
+    send_frame(n, 3, &none, frame, 100);
+    saved = drv_save(n->v.d);
+    drv_set_status(&n->v, 0);
+    g_assert_true(drv_load(n->v.d, saved, NULL));
+    udp_frame(frame, there, here, 53, 5000, false);
+    g_assert_cmpint(lands(n, frame, 100, PAIRS), ==, 3);
+    /* fewer queues: none beyond them is used */
+    g_assert_cmpuint(control(n, CTRL_MQ, 0, &two, 2), ==, 0);
+    for (unsigned port = 0; port < 64; port++) {
+        size_t len = udp_frame(frame, there, here, 53, 5000 + port, false);
+
+        g_assert_cmpint(lands(n, frame, len, PAIRS), <, 2);
+    }
+    finish(n);
+}
+
+/* --- link, announcements, resets --- */
+
+static void test_link(void)
+{
+    Net *n = start("netdev=n0", F_BIT(F_STATUS), 2, false);
+    uint8_t frame[60];
+
+    give_buffers(n, 0, 1, RX_LEN);
+    g_assert_true(netdev_set_link(n->f.m, "n0", false, NULL));
+    g_assert_cmpuint(drv_config(&n->v, 6, 2), ==, 0);
+    g_assert_true(n->f.line[3]); /* the configuration changed */
+    g_assert_cmphex(rd(&n->f, n->v.isr, 1), ==, 2);
+    from_far(n, frame, make_frame(frame, mac0, 60, 1));
+    g_assert_cmpint(drv_collect(&n->v, 0, 1), ==, -1);
+    drv_start(&n->v, F_BIT(F_STATUS), 2); /* a reset does not plug the cable in */
+    g_assert_cmpuint(drv_config(&n->v, 6, 2), ==, 0);
+    g_assert_true(netdev_set_link(n->f.m, "dut", true, NULL));
+    g_assert_cmpuint(drv_config(&n->v, 6, 2), ==, STATUS_LINK_UP);
+    finish(n);
+}
+
+/* Where it was loaded the guest is asked to announce itself, or the card does it (RARP). */
+static void check_announce(bool guest)
+{
+    Net *n =
+        start("netdev=n0", guest ? F_BIT(F_CTRL_VQ) | F_BIT(F_GUEST_ANNOUNCE) | F_BIT(F_STATUS) : 0,
+              3, false);
+    g_autoptr(GByteArray) saved = drv_save(n->v.d);
+
+    machine_set_state(n->f.m, RUN_PAUSED);
+    g_assert_true(drv_load(n->v.d, saved, NULL));
+    n->end.frames = 0;
+    machine_set_state(n->f.m, RUN_RUNNING);
+    if (guest) {
+        g_assert_cmphex(drv_config(&n->v, 6, 2), ==, STATUS_LINK_UP | STATUS_ANNOUNCE);
+        g_assert_cmphex(rd(&n->f, n->v.isr, 1) & 2, ==, 2);
+        g_assert_cmpuint(control(n, CTRL_ANNOUNCE, 0, NULL, 0), ==, 0);
+        g_assert_cmphex(drv_config(&n->v, 6, 2), ==, STATUS_LINK_UP);
+        g_assert_cmpuint(control(n, CTRL_ANNOUNCE, 0, NULL, 0), ==, 1);
+        g_assert_cmpuint(n->end.frames, ==, 0);
+    } else {
+        g_assert_cmpuint(n->end.frames, ==, 1);
+        g_assert_cmphex(n->end.last[12] << 8 | n->end.last[13], ==, 0x8035);
+        g_assert_cmpmem(n->end.last + 6, 6, mac0, 6);
+    }
+    finish(n);
+}
+
+static void test_announce(void)
+{
+    check_announce(true);
+    check_announce(false);
+}
+
+/* A card that stands still takes nothing and loses nothing. */
+static void test_stopped(void)
+{
+    Net *n = start("netdev=n0", 0, 2, false);
+    uint8_t frame[60];
+
+    give_buffers(n, 0, 2, RX_LEN);
+    machine_set_state(n->f.m, RUN_PAUSED);
+    from_far(n, frame, make_frame(frame, mac0, 60, 1));
+    g_assert_cmpint(drv_collect(&n->v, 0, 1), ==, -1);
+    machine_set_state(n->f.m, RUN_RUNNING);
+    g_assert_cmpint(drv_wait(&n->v, 0, 1), ==, 72);
+    finish(n);
+}
+
+static void test_resets(void)
+{
+    Net *n = start("netdev=n0,queue-pairs=2", F_BIT(VIRTIO_F_RING_RESET), 4, false);
+    uint8_t frame[60];
+
+    for (unsigned i = 0; i < 50; i++) {
+        give_buffers(n, 0, 2, RX_LEN);
+        from_far(n, frame, make_frame(frame, mac0, 60, 1));
+        if (i % 2) {
+            set_com(&n->v, C_SELECT, 2, 0);
+            set_com(&n->v, C_RESET, 2, 1);
+            from_far(n, frame, 60); /* nobody hears it */
+            drv_queue(&n->v, 0, 0, 1);
+        } else {
+            drv_start(&n->v, F_BIT(VIRTIO_F_RING_RESET), 4);
+        }
+        give_buffers(n, 0, 1, RX_LEN);
+        from_far(n, frame, 60);
+        g_assert_cmpint(drv_wait(&n->v, 0, 1), ==, 72);
+        if (i % 2) {
+            drv_start(&n->v, F_BIT(VIRTIO_F_RING_RESET), 4);
+        }
+    }
+    finish(n);
+}
+
+/* Any byte of the record may be anything: it is refused, or the card works on. */
+static void test_state_noise(void)
+{
+    Net *n = start_pairs(2);
+    g_autoptr(GByteArray) saved = drv_save(n->v.d);
+    uint8_t frame[100];
+
+    for (unsigned i = 0; i < 3000; i++) {
+        unsigned at = g_test_rand_int_range(0, saved->len);
+        uint8_t was = saved->data[at];
+
+        saved->data[at] = g_test_rand_int();
+        if (drv_load(n->v.d, saved, NULL)) {
+            from_far(n, frame, make_frame(frame, mac0, 60, 1));
+            for (unsigned q = 0; q < 5; q++) {
+                drv_kick(&n->v, q);
+            }
+        }
+        saved->data[at] = was;
+    }
+    finish(n);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/net/frames", test_frames);
+    g_test_add_func("/net/merged", test_merged);
+    g_test_add_func("/net/offloads", test_offloads);
+    g_test_add_func("/net/odd-frames", test_odd_frames);
+    g_test_add_func("/net/features", test_features);
+    g_test_add_func("/net/properties", test_properties);
+    g_test_add_func("/net/addresses", test_addresses);
+    g_test_add_func("/net/filter", test_filter);
+    g_test_add_func("/net/control-refused", test_control_refused);
+    g_test_add_func("/net/steering", test_steering);
+    g_test_add_func("/net/link", test_link);
+    g_test_add_func("/net/announce", test_announce);
+    g_test_add_func("/net/stopped", test_stopped);
+    g_test_add_func("/net/resets", test_resets);
+    g_test_add_func("/net/state-noise", test_state_noise);
+    return g_test_run();
+}
