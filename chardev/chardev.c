@@ -215,6 +215,35 @@ static gboolean on_writable(gint fd, GIOCondition cond, gpointer opaque)
     return empty ? G_SOURCE_REMOVE : G_SOURCE_CONTINUE;
 }
 
+/* The descriptor took no more: hear of it when it does. out_lock held. */
+static void await_room_locked(Chardev *c)
+{
+    if (!c->out_watch) {
+        c->out_watch = chardev_watch(c, c->fd_out, G_IO_OUT | G_IO_HUP | G_IO_ERR, on_writable);
+    }
+}
+
+/* As much as goes without waiting. Errors other than "would block" lose it all, as in
+ * drain_locked(). */
+static size_t put_now_locked(Chardev *c, const uint8_t *buf, size_t len)
+{
+    size_t done = 0;
+
+    while (done < len) {
+        ssize_t n = put_fd(c, buf + done, len - done);
+
+        if (n < 0 && errno == EAGAIN) {
+            await_room_locked(c);
+            return done;
+        }
+        if (n <= 0) {
+            return len;
+        }
+        done += (size_t)n;
+    }
+    return done;
+}
+
 /* Keep what the descriptor did not take. out_lock held. */
 static size_t keep_locked(Chardev *c, const uint8_t *buf, size_t len)
 {
@@ -226,8 +255,8 @@ static size_t keep_locked(Chardev *c, const uint8_t *buf, size_t len)
         c->out_sent = 0;
     }
     g_byte_array_append(c->out, buf, (guint)take);
-    if (!c->out_watch && take > 0) {
-        c->out_watch = chardev_watch(c, c->fd_out, G_IO_OUT | G_IO_HUP | G_IO_ERR, on_writable);
+    if (take > 0) {
+        await_room_locked(c);
     }
     return take;
 }
@@ -255,20 +284,32 @@ size_t chardev_write(Chardev *c, const void *buf, size_t len)
     if (c->fd_out < 0) {
         done = len; /* nobody is there: as if printed */
     } else if (c->out->len == 0) {
-        while (done < len) {
-            ssize_t n = put_fd(c, p + done, len - done);
-
-            if (n <= 0) {
-                done = n < 0 && errno == EAGAIN ? done : len;
-                break;
-            }
-            done += (size_t)n;
-        }
+        done = put_now_locked(c, p, len);
     }
     if (done < len) {
         done += keep_locked(c, p + done, len - done);
     }
     g_mutex_unlock(&c->out_lock);
+    return done;
+}
+
+size_t chardev_write_now(Chardev *c, const void *buf, size_t len)
+{
+    size_t done = 0;
+
+    if (c->kind->write) {
+        return chardev_write(c, buf, len);
+    }
+    g_mutex_lock(&c->out_lock);
+    if (c->fd_out < 0) {
+        done = len;
+    } else if (c->out->len == 0) {
+        done = put_now_locked(c, buf, len);
+    }
+    g_mutex_unlock(&c->out_lock);
+    if (c->log_fd >= 0 && done > 0) {
+        write_log(c, buf, done);
+    }
     return done;
 }
 
@@ -387,7 +428,7 @@ bool chardev_attach(Chardev *c, const ChardevFront *front, GError **err)
         return false;
     }
     c->front = *front;
-    c->attached = true;
+    c->attached = c->front_open = true;
     if (c->open) {
         chardev_emit(c, CHARDEV_OPENED);
     }
@@ -400,7 +441,7 @@ void chardev_detach(Chardev *c, const ChardevFront *front)
     if (c->kind->detach) {
         c->kind->detach(c, front);
     } else if (c->attached && c->front.opaque == front->opaque) {
-        c->attached = false;
+        c->attached = c->front_open = false;
         memset(&c->front, 0, sizeof(c->front));
         chardev_unwatch(&c->in_watch);
     }
@@ -409,6 +450,16 @@ void chardev_detach(Chardev *c, const ChardevFront *front)
 bool chardev_is_open(const Chardev *c)
 {
     return c->open;
+}
+
+void chardev_set_front_open(Chardev *c, bool open)
+{
+    c->front_open = open;
+}
+
+bool chardev_front_is_open(const Chardev *c)
+{
+    return c->front_open;
 }
 
 const char *chardev_id(const Chardev *c)

@@ -33,6 +33,7 @@ struct Chardev {
     char *id, *about;
     ChardevFront front;
     bool attached, open;
+    bool front_open; /* the front end is there and listens */
     GMainContext *context;
     int fd_in, fd_out; /* -1: none; may be the same */
     bool is_socket;

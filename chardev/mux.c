@@ -212,6 +212,7 @@ static bool mux_attach(Chardev *c, const ChardevFront *front, GError **err)
     }
     x->focus = x->n++;
     x->fronts[x->focus] = (MuxFront){ .f = *front };
+    c->front_open = true;
     if (x->hello == 0) {
         x->hello = g_idle_add(say_hello, x);
     }
@@ -227,6 +228,7 @@ static void mux_detach(Chardev *c, const ChardevFront *front)
         if (x->fronts[i].f.opaque == front->opaque && x->fronts[i].f.read == front->read) {
             memmove(&x->fronts[i], &x->fronts[i + 1], (x->n - i - 1) * sizeof(x->fronts[0]));
             x->n--;
+            c->front_open = x->n > 0;
             x->focus = x->focus > i || x->focus >= x->n ? (x->focus ? x->focus - 1 : 0) : x->focus;
             return;
         }

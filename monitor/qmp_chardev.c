@@ -19,7 +19,7 @@ static void describe(void *opaque, Chardev *c)
 
     json_object_object_add(o, "label", json_object_new_string(chardev_id(c)));
     json_object_object_add(o, "filename", json_object_new_string(chardev_describe(c)));
-    json_object_object_add(o, "frontend-open", json_object_new_boolean(chardev_is_open(c)));
+    json_object_object_add(o, "frontend-open", json_object_new_boolean(chardev_front_is_open(c)));
     json_object_array_add(opaque, o);
 }
 

@@ -55,10 +55,17 @@ bool chardev_attach(Chardev *c, const ChardevFront *front, GError **err);
 void chardev_detach(Chardev *c, const ChardevFront *front);
 /* Queue len bytes; returns how many were taken (all, up to the buffer's limit). */
 size_t chardev_write(Chardev *c, const void *buf, size_t len);
+/* Hand over only what goes without waiting and return how much that was; writable() is called
+ * when more goes. For front ends that hold their bytes back themselves. */
+size_t chardev_write_now(Chardev *c, const void *buf, size_t len);
 bool chardev_can_write(const Chardev *c);
 /* can_read() may have grown: offer input again. */
 void chardev_accept_input(Chardev *c);
 bool chardev_is_open(const Chardev *c);
+/* Whether somebody listens at the front end, for query-chardev. Attaching says so; a front end
+ * whose own user comes and goes (a port that the guest opens and closes) corrects it. */
+void chardev_set_front_open(Chardev *c, bool open);
+bool chardev_front_is_open(const Chardev *c);
 /* Call fn for each, for query-chardev: id, its description ("unix:/x,server=on"), open. */
 void chardev_foreach(Machine *m, void (*fn)(void *opaque, Chardev *c), void *opaque);
 const char *chardev_id(const Chardev *c);

@@ -187,6 +187,71 @@ static void test_full_peer(void)
     chardev_free_all(&m);
 }
 
+typedef struct Sender {
+    Chardev *c;
+    size_t sent, total;
+    unsigned woken;
+} Sender;
+
+static void send_more(void *opaque)
+{
+    Sender *s = opaque;
+    uint8_t bytes[1000];
+
+    s->woken++;
+    while (s->sent < s->total) {
+        size_t len = MIN(sizeof(bytes), s->total - s->sent), went;
+
+        for (size_t i = 0; i < len; i++) {
+            bytes[i] = (uint8_t)((s->sent + i) * 7 >> 3);
+        }
+        went = chardev_write_now(s->c, bytes, len);
+        s->sent += went;
+        if (went < len) {
+            return;
+        }
+    }
+}
+
+/* A front end that keeps its bytes until the peer takes them: nothing is buffered, nothing lost,
+ * and it is told each time that there is room. */
+static void test_write_now(void)
+{
+    Machine m = { 0 };
+    int pair[2];
+    g_autofree char *text = NULL;
+    Sender s = { .total = 3 << 20 };
+    ChardevFront front = { .writable = send_more, .opaque = &s };
+    uint8_t buf[4096];
+    size_t got = 0;
+    ssize_t n;
+
+    g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), ==, 0);
+    text = g_strdup_printf("socket,id=c,fd=%d", pair[0]);
+    s.c = chardev_new(&m, NULL, text, NULL);
+    g_assert_nonnull(s.c);
+    g_assert_false(chardev_front_is_open(s.c));
+    g_assert_true(chardev_attach(s.c, &front, NULL));
+    g_assert_true(chardev_front_is_open(s.c));
+    send_more(&s);
+    g_assert_cmpuint(s.sent, <, s.total);
+    while (got < s.total) {
+        n = recv(pair[1], buf, sizeof(buf), MSG_DONTWAIT);
+        for (ssize_t i = 0; i < n; i++) {
+            g_assert_cmphex(buf[i], ==, (uint8_t)((got + i) * 7 >> 3));
+        }
+        got += n > 0 ? n : 0;
+        g_assert_cmpuint(s.sent - got, <, 1 << 20); /* the socket's own buffer at most */
+        g_main_context_iteration(NULL, FALSE);
+    }
+    g_assert_cmpuint(s.woken, >, 2);
+    g_assert_cmpint(recv(pair[1], buf, sizeof(buf), MSG_DONTWAIT), ==, -1);
+    chardev_set_front_open(s.c, false);
+    g_assert_false(chardev_front_is_open(s.c));
+    chardev_free_all(&m);
+    close(pair[1]);
+}
+
 static void test_file_and_pipe(void)
 {
     Machine m = { 0 };
@@ -341,6 +406,7 @@ int main(int argc, char **argv)
     g_test_add_func("/chardev/socket-server", test_socket_server);
     g_test_add_func("/chardev/socket-client", test_socket_client);
     g_test_add_func("/chardev/full-peer", test_full_peer);
+    g_test_add_func("/chardev/write-now", test_write_now);
     g_test_add_func("/chardev/file-and-pipe", test_file_and_pipe);
     g_test_add_func("/chardev/mux", test_mux);
     g_test_add_func("/chardev/ringbuf", test_ringbuf);
