@@ -44,7 +44,7 @@ static const PlanBusRule rules[PLAN_BUS_KINDS] = {
         .takes = "switch downstream ports", .suffix = "",
     },
     [PLAN_BUS_VIRTIO_SERIAL] = {
-        .name = "virtio-serial", .doc = "a virtio serial bus", .addr = PLAN_ADDR_NUMBER,
+        .name = "virtio-serial-bus", .doc = "a virtio serial bus", .addr = PLAN_ADDR_NUMBER,
         .takes = "virtio serial ports", .hotplug = PLAN_HOTPLUG_ALWAYS, .number_prop = "nr",
         .limit_prop = "max_ports", .suffix = ".0",
     },

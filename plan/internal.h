@@ -131,11 +131,15 @@ bool plan_bus_hotplug(const PlanBusNode *node);
 void plan_bus_slots(const PlanBusNode *node, unsigned *first, unsigned *last);
 /* True if a device of this type may stand there, room aside. */
 bool plan_bus_takes(const PlanBusNode *node, const PlanType *t);
-bool plan_bus_has_room(const PlanBusNode *node);
 /* Slots as "01-04, 06-1f", "none". g_free. */
 char *plan_free_slots(const PlanBusNode *node);
 /* "bus 'rp0'" ... of those that take the type, have room and (if asked) hotplug. g_free. */
 char *plan_name_buses(const PlanIndex *x, const PlanType *t, bool hotplug);
+/* numbered.c: places on buses that count. */
+bool plan_numbered_has_room(const PlanBusNode *node, const PlanType *t);
+/* d goes to such a bus and says where. */
+bool plan_number_given(const PlanDevice *d);
+bool plan_put_numbered(PlanDevice *d, PlanBusNode *node, GError **err);
 /* tree.c: the way up to a root, its length, and the room in bus numbers. */
 bool plan_attach_bus(PlanBusNode *node, GError **err);
 void plan_detach_bus(PlanBusNode *node);

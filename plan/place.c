@@ -31,13 +31,6 @@ void plan_bus_slots(const PlanBusNode *node, unsigned *first, unsigned *last)
     *last = node->rule->last_slot;
 }
 
-static unsigned number_limit(const PlanBusNode *node)
-{
-    const PlanValue *v = node->owner ? plan_device_get(node->owner, node->rule->limit_prop) : NULL;
-
-    return v ? (unsigned)MIN(v->u, UINT16_MAX) : 31;
-}
-
 bool plan_bus_takes(const PlanBusNode *node, const PlanType *t)
 {
     if (node->orphan) {
@@ -63,10 +56,11 @@ static uint32_t slot_mask(const PlanBusNode *node)
     return (uint32_t)((2ull << last) - (1ull << first));
 }
 
-bool plan_bus_has_room(const PlanBusNode *node)
+/* For one more device of a type that the bus takes. */
+static bool has_room(const PlanBusNode *node, const PlanType *t)
 {
     if (node->rule->addr == PLAN_ADDR_NUMBER) {
-        return node->n_devices < number_limit(node);
+        return plan_numbered_has_room(node, t);
     }
     return (slot_mask(node) & ~node->used) != 0;
 }
@@ -104,7 +98,7 @@ char *plan_name_buses(const PlanIndex *x, const PlanType *t, bool hotplug)
     for (guint i = 0; i < x->bus_order->len; i++) {
         const PlanBusNode *node = x->bus_order->pdata[i];
 
-        if (!plan_bus_takes(node, t) || !plan_bus_has_room(node) ||
+        if (!plan_bus_takes(node, t) || !has_room(node, t) ||
             (hotplug && !plan_bus_hotplug(node))) {
             continue;
         }
@@ -221,7 +215,7 @@ static PlanFound find_default(PlanIndex *x, const PlanDevice *d, PlanBusNode **n
     for (guint i = 0; i < x->bus_order->len; i++) {
         PlanBusNode *b = x->bus_order->pdata[i];
 
-        if (plan_bus_takes(b, d->t) && plan_bus_has_room(b)) {
+        if (plan_bus_takes(b, d->t) && has_room(b, d->t)) {
             *node = b;
             return PLAN_FOUND;
         }
@@ -411,39 +405,6 @@ static bool put_pci(PlanIndex *x, PlanDevice *d, PlanBusNode *node, GError **err
     return true;
 }
 
-static PlanDevice *number_holder(const PlanBusNode *node, uint64_t n)
-{
-    return g_hash_table_lookup(node->numbers, GUINT_TO_POINTER((guint)n));
-}
-
-/* A place that is a number in a property: the lowest free one, or the one given. */
-static bool put_numbered(PlanIndex *x, PlanDevice *d, PlanBusNode *node, GError **err)
-{
-    const PlanProp *p = plan_prop_of(d, node->rule->number_prop);
-    PlanSetting *s = p ? plan_setting_find(d->settings, p->name) : NULL;
-    uint64_t n = s && s->given && s->value.u != p->def ? s->value.u : UINT64_MAX;
-    unsigned limit = number_limit(node);
-
-    if (n == UINT64_MAX) {
-        for (n = p ? p->min : 0; n < limit && number_holder(node, n); n++) {
-        }
-    }
-    if (!s || n >= limit || number_holder(node, n)) {
-        g_autofree char *label = plan_device_label(d);
-        PlanDevice *holder = n < limit ? number_holder(node, n) : NULL;
-        g_autofree char *other = holder ? plan_device_label(holder) : g_strdup("beyond its end");
-
-        return plan_fail(err, "%s: place %u on bus '%s' is %s%s: the places are 0 to %u", label,
-                         (unsigned)MIN(n, limit), node->name, holder ? "held by " : "", other,
-                         limit ? limit - 1 : 0);
-    }
-    plan_setting_choose(s, p, (PlanValue){ .kind = p->kind, .u = n });
-    g_hash_table_insert(node->numbers, GUINT_TO_POINTER((guint)n), d);
-    d->number = s;
-    d->place = g_strdup_printf("%s/%u", node->name, (unsigned)n);
-    return true;
-}
-
 /* Board devices: the type, and a number from the second of a type on. */
 static void put_board(PlanIndex *x, PlanDevice *d)
 {
@@ -482,7 +443,7 @@ bool plan_put(PlanIndex *x, PlanDevice *d, PlanBusNode *node, GError **err)
         put_board(x, d);
         return enter(x, d, err);
     }
-    if (node->rule->addr == PLAN_ADDR_NUMBER ? !put_numbered(x, d, node, err)
+    if (node->rule->addr == PLAN_ADDR_NUMBER ? !plan_put_numbered(d, node, err)
                                              : !put_pci(x, d, node, err)) {
         return false;
     }

@@ -15,7 +15,7 @@ static void test_help(void)
 
     g_assert_nonnull(strstr(types, "name \"nic\", bus PCI, alias \"nic-pci\", desc \"a network "
                                    "card for tests\"\n"));
-    g_assert_nonnull(strstr(types, "name \"serialport\", bus virtio-serial\n"));
+    g_assert_nonnull(strstr(types, "name \"serialport\", bus virtio-serial-bus\n"));
     g_assert_null(strstr(types, "uart"));
     g_assert_true(g_str_has_prefix(type, "nic options:\n  addr="));
     for (size_t i = 0; i < G_N_ELEMENTS(tc_nic_props); i++) {

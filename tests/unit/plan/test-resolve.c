@@ -131,7 +131,7 @@ static void test_refusals(void)
                "root-port,id=b,chassis=1,slot=2");
     TC_REFUSED("bus_nr=7 is held", "pxb,bus_nr=7", "pxb,bus_nr=7");
     TC_REFUSED("too few|0xff to 0xff", "pxb,bus_nr=255,id=p", "root-port,bus=p");
-    TC_REFUSED("place 3 on bus 's.0' is held by device 'x'", "serial-pci,id=s",
+    TC_REFUSED("nr=3 on bus 's.0' is held by device 'x'", "serial-pci,id=s",
                "serialport,nr=3,id=x", "serialport,nr=3");
     TC_REFUSED("needs a bus|virtio-serial-pci", "serialport");
     TC_REFUSED("takes no addr", "serialport,addr=3", "serial-pci");

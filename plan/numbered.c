@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Places that are a number in a property of the device: the ports of a virtio serial bus. A type
+ * starts at the least number its property takes, the bus ends at its owner's limit.
+ */
+#include "plan/internal.h"
+
+static PlanDevice *holder_of(const PlanBusNode *node, uint64_t n)
+{
+    return g_hash_table_lookup(node->numbers, GUINT_TO_POINTER((guint)n));
+}
+
+static uint64_t limit_of(const PlanBusNode *node)
+{
+    const PlanValue *v = node->owner ? plan_device_get(node->owner, node->rule->limit_prop) : NULL;
+
+    return v ? MIN(v->u, UINT16_MAX) : 0;
+}
+
+static const PlanProp *number_prop(const PlanType *t, const PlanBusRule *rule)
+{
+    return rule->number_prop ? plan_find_prop(t->props, t->n_props, rule->number_prop) : NULL;
+}
+
+/* The lowest free number from `from` on, or the bus's limit. */
+static uint64_t next_free(const PlanBusNode *node, uint64_t from)
+{
+    uint64_t limit = limit_of(node), n = from;
+
+    while (n < limit && holder_of(node, n)) {
+        n++;
+    }
+    return n;
+}
+
+bool plan_numbered_has_room(const PlanBusNode *node, const PlanType *t)
+{
+    const PlanProp *p = number_prop(t, node->rule);
+
+    return p && next_free(node, p->min) < limit_of(node);
+}
+
+bool plan_number_given(const PlanDevice *d)
+{
+    const PlanProp *p = number_prop(d->t, plan_bus_rule(d->t->plugs_into));
+    const PlanSetting *s = p ? plan_setting_find(d->settings, p->name) : NULL;
+
+    return s && s->given && s->value.u != p->def;
+}
+
+/* "1-3, 7", "none" */
+static char *free_numbers(const PlanBusNode *node, uint64_t first)
+{
+    uint64_t limit = limit_of(node);
+    GString *out = g_string_new(NULL);
+
+    for (uint64_t n = next_free(node, first); n < limit; n = next_free(node, n)) {
+        uint64_t from = n;
+
+        while (n < limit && !holder_of(node, n)) {
+            n++;
+        }
+        g_string_append_printf(out, "%s%u", out->len ? ", " : "", (unsigned)from);
+        if (n > from + 1) {
+            g_string_append_printf(out, "-%u", (unsigned)n - 1);
+        }
+    }
+    return g_string_free(g_string_append(out, out->len ? "" : "none"), FALSE);
+}
+
+static bool refuse(const PlanBusNode *node, const PlanDevice *d, const PlanProp *p, uint64_t n,
+                   GError **err)
+{
+    g_autofree char *label = plan_device_label(d), *unused = free_numbers(node, p->min);
+    const PlanDevice *holder = n < limit_of(node) ? holder_of(node, n) : NULL;
+    g_autofree char *other = holder ? plan_device_label(holder) : NULL;
+
+    if (!plan_number_given(d)) {
+        return plan_fail(err, "%s: bus '%s' is full: %s=%u of its owner allows no more", label,
+                         node->name, node->rule->limit_prop, (unsigned)limit_of(node));
+    }
+    if (holder) {
+        return plan_fail(err, "%s: %s=%u on bus '%s' is held by %s: free there: %s", label, p->name,
+                         (unsigned)n, node->name, other, unused);
+    }
+    return plan_fail(err,
+                     "%s: %s=%u is beyond the end of bus '%s', whose owner has %s=%u: free "
+                     "there: %s",
+                     label, p->name, (unsigned)n, node->name, node->rule->limit_prop,
+                     (unsigned)limit_of(node), unused);
+}
+
+bool plan_put_numbered(PlanDevice *d, PlanBusNode *node, GError **err)
+{
+    const PlanProp *p = number_prop(d->t, node->rule);
+    PlanSetting *s = p ? plan_setting_find(d->settings, p->name) : NULL;
+    uint64_t n;
+
+    if (!s) {
+        return plan_fail(err, "type '%s' lacks the property '%s'", d->t->name,
+                         node->rule->number_prop);
+    }
+    n = plan_number_given(d) ? s->value.u : next_free(node, p->min);
+    if (n >= limit_of(node) || holder_of(node, n)) {
+        return refuse(node, d, p, n, err);
+    }
+    plan_setting_choose(s, p, (PlanValue){ .kind = p->kind, .u = n });
+    g_hash_table_insert(node->numbers, GUINT_TO_POINTER((guint)n), d);
+    d->number = s;
+    d->place = g_strdup_printf("%s/%u", node->name, (unsigned)n);
+    return true;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Places that are numbers: who gets which, in what order, and the sentences of refusals.
+ */
+#include <string.h>
+
+#include "plan/internal.h"
+#include "tests/unit/plan/test-catalog.h"
+
+static PlanDevice *add(PlanMachine *m, const char *text)
+{
+    PlanDevice *d = plan_device_parse(text, NULL);
+    g_autoptr(GError) err = NULL;
+
+    plan_add_device(m, &tc_catalog, d, true, &err);
+    g_assert_no_error(err);
+    return d;
+}
+
+static void refused(PlanMachine *m, const char *text, const char *sentence)
+{
+    g_autoptr(PlanDevice) d = plan_device_parse(text, NULL);
+    g_autoptr(GError) err = NULL;
+
+    g_assert_false(plan_add_device(m, &tc_catalog, d, true, &err));
+    if (!strstr(err->message, sentence)) {
+        g_error("'%s' does not say '%s'", err->message, sentence);
+    }
+}
+
+static const char *place(const PlanMachine *m, const char *id)
+{
+    return plan_find_device(m, id)->place;
+}
+
+/* Given numbers are held before any is chosen, whatever the order of the options. */
+static void test_order(void)
+{
+    g_autoptr(PlanMachine) m = TC_RESOLVED("serialport,id=a", "serialport,id=b,nr=1",
+                                           "serialport,id=c", "serial-pci,id=s");
+
+    g_assert_cmpstr(place(m, "b"), ==, "s.0/1");
+    g_assert_cmpstr(place(m, "a"), ==, "s.0/2");
+    g_assert_cmpstr(place(m, "c"), ==, "s.0/3");
+    g_assert_cmpuint(plan_device_get(plan_find_device(m, "c"), "nr")->u, ==, 3);
+}
+
+/* A full bus is passed over; a place that came free is taken again. */
+static void test_full(void)
+{
+    g_autoptr(PlanMachine) m =
+        TC_RESOLVED("serial-pci,id=s,max_ports=3", "serial-pci,id=t,max_ports=2");
+    PlanDevice *second;
+
+    add(m, "serialport,id=a");
+    second = add(m, "serialport,id=b");
+    g_assert_cmpstr(second->place, ==, "s.0/2");
+    g_assert_cmpstr(add(m, "serialport,id=c")->place, ==, "t.0/1");
+    refused(m, "serialport", "it needs a bus: no free bus here takes it, add a virtio-serial-pci");
+    refused(m, "serialport,bus=s.0", "bus 's.0' is full: max_ports=3 of its owner allows no more");
+    plan_remove_device(m, second);
+    g_assert_cmpstr(add(m, "serialport")->place, ==, "s.0/2");
+}
+
+static void test_sentences(void)
+{
+    g_autoptr(PlanMachine) m =
+        TC_RESOLVED("serial-pci,id=s,max_ports=9", "serialport,id=a,nr=2", "serialport,id=b,nr=6");
+
+    refused(m, "serialport,bus=s.0,nr=6",
+            "nr=6 on bus 's.0' is held by device 'b' (serialport): free there: 1, 3-5, 7-8");
+    refused(m, "serialport,bus=s.0,nr=9",
+            "nr=9 is beyond the end of bus 's.0', whose owner has max_ports=9: free there: 1, 3-5");
+    refused(m, "serialport,bus=s.0,nr=0", "it takes a number from 1 to 30");
+    refused(m, "serialport,bus=t.0", "there is no bus 't.0': free buses that take it: 's.0'");
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/plan/numbered/order", test_order);
+    g_test_add_func("/plan/numbered/full", test_full);
+    g_test_add_func("/plan/numbered/sentences", test_sentences);
+    return g_test_run();
+}
