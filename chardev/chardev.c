@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -122,6 +123,8 @@ static ssize_t read_input(Chardev *c, int fd, uint8_t *buf, size_t len)
     return n;
 }
 
+static void watch_input(Chardev *c);
+
 static gboolean on_readable(gint fd, GIOCondition cond, gpointer opaque)
 {
     Chardev *c = opaque;
@@ -131,6 +134,7 @@ static gboolean on_readable(gint fd, GIOCondition cond, gpointer opaque)
 
     if (room == 0) {
         chardev_unwatch(&c->in_watch);
+        watch_input(c);
         return G_SOURCE_REMOVE;
     }
     n = read_input(c, fd, buf, MIN(room, sizeof(buf)));
@@ -148,11 +152,33 @@ static gboolean on_readable(gint fd, GIOCondition cond, gpointer opaque)
     return G_SOURCE_REMOVE; /* end of a file or of a terminal's input: output goes on */
 }
 
+/* The peer went while the front end takes nothing. What it left behind is kept: its end is then
+ * noticed behind the last byte. */
+static gboolean on_hang_up(gint fd, GIOCondition cond, gpointer opaque)
+{
+    Chardev *c = opaque;
+    int unread = 0;
+
+    chardev_unwatch(&c->end_watch);
+    if (ioctl(fd, FIONREAD, &unread) < 0 || unread == 0) {
+        hang_up(c);
+    }
+    return G_SOURCE_REMOVE;
+}
+
+/* For input if the front end takes some, else for the end of a connection. */
 static void watch_input(Chardev *c)
 {
-    if (!c->in_watch && c->fd_in >= 0 && c->open && chardev_front_room(c) > 0) {
-        c->in_watch = chardev_watch(c, c->fd_in, G_IO_IN | G_IO_HUP | G_IO_ERR, on_readable);
-        g_source_set_can_recurse(c->in_watch, c->front.nests);
+    bool up = c->fd_in >= 0 && c->open;
+
+    if (up && chardev_front_room(c) > 0) {
+        chardev_unwatch(&c->end_watch);
+        if (!c->in_watch) {
+            c->in_watch = chardev_watch(c, c->fd_in, G_IO_IN | G_IO_HUP | G_IO_ERR, on_readable);
+            g_source_set_can_recurse(c->in_watch, c->front.nests);
+        }
+    } else if (up && c->is_socket && !c->in_watch && !c->end_watch) {
+        c->end_watch = chardev_watch(c, c->fd_in, POLLRDHUP | G_IO_HUP | G_IO_ERR, on_hang_up);
     }
 }
 
@@ -358,6 +384,7 @@ void chardev_drop_fds(Chardev *c)
 {
     g_mutex_lock(&c->out_lock);
     chardev_unwatch(&c->in_watch);
+    chardev_unwatch(&c->end_watch);
     chardev_unwatch(&c->out_watch);
     if (c->fd_in > STDERR_FILENO) {
         close(c->fd_in);
@@ -399,6 +426,7 @@ bool chardev_set_context(Chardev *c, GMainContext *context)
     g_mutex_lock(&c->out_lock);
     c->context = context;
     chardev_unwatch(&c->in_watch);
+    chardev_unwatch(&c->end_watch);
     if (c->out_watch) {
         chardev_unwatch(&c->out_watch);
         c->out_watch = chardev_watch(c, c->fd_out, G_IO_OUT | G_IO_HUP | G_IO_ERR, on_writable);
@@ -444,6 +472,7 @@ void chardev_detach(Chardev *c, const ChardevFront *front)
         c->attached = c->front_open = false;
         memset(&c->front, 0, sizeof(c->front));
         chardev_unwatch(&c->in_watch);
+        watch_input(c);
     }
 }
 

@@ -37,8 +37,8 @@ struct Chardev {
     GMainContext *context;
     int fd_in, fd_out; /* -1: none; may be the same */
     bool is_socket;
-    GSource *in_watch;
-    int log_fd; /* -1: no log file */
+    GSource *in_watch, *end_watch; /* for input; for the peer's going while none is taken */
+    int log_fd;                    /* -1: no log file */
     /* descriptors that a unix socket's peer passed and nobody took; under out_lock */
     int passed[CHARDEV_PASSED];
     unsigned n_passed;

@@ -121,6 +121,52 @@ static void test_socket_server(void)
     front_done(&f);
 }
 
+/* A front end that takes nothing still hears of a peer's going, but not before it could have read
+ * what the peer left. */
+static void test_socket_end(void)
+{
+    Machine m = { 0 };
+    Front f;
+    g_autofree char *path = temp_path("sock");
+    g_autofree char *options = g_strdup_printf("unix:%s,server=on,wait=off", path);
+    Chardev *c = chardev_new(&m, "c0", options, NULL);
+    int fd;
+
+    front_init(&f);
+    f.room = 0;
+    g_assert_true(chardev_attach(c, &f.f, NULL));
+    fd = connect_unix(path);
+    turn();
+    g_assert_cmpuint(f.opened, ==, 1);
+    close(fd);
+    turn();
+    g_assert_cmpuint(f.closed, ==, 1);
+    fd = connect_unix(path);
+    turn();
+    g_assert_cmpint(write(fd, "last words", 10), ==, 10);
+    close(fd);
+    turn();
+    g_assert_cmpuint(f.closed, ==, 1);
+    f.room = 4;
+    chardev_accept_input(c);
+    turn();
+    g_assert_cmpuint(f.closed, ==, 1);
+    f.room = 100;
+    chardev_accept_input(c);
+    turn();
+    g_assert_cmpuint(f.closed, ==, 2);
+    g_assert_cmpstr(f.got->str, ==, "last words");
+    chardev_detach(c, &f.f);
+    fd = connect_unix(path); /* with nobody attached the server is free for the next, too */
+    turn();
+    g_assert_true(chardev_is_open(c));
+    close(fd);
+    turn();
+    g_assert_false(chardev_is_open(c));
+    chardev_free_all(&m);
+    front_done(&f);
+}
+
 static void test_socket_client(void)
 {
     Machine m = { 0 };
@@ -404,6 +450,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/chardev/socket-server", test_socket_server);
+    g_test_add_func("/chardev/socket-end", test_socket_end);
     g_test_add_func("/chardev/socket-client", test_socket_client);
     g_test_add_func("/chardev/full-peer", test_full_peer);
     g_test_add_func("/chardev/write-now", test_write_now);
