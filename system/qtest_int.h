@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the qtest server's files share: its state, replies, and the table of requests.
+ */
+#ifndef SYSTEM_QTEST_INT_H
+#define SYSTEM_QTEST_INT_H
+
+#include <stdio.h>
+
+#include "chardev/chardev.h"
+#include "qtest_words.h"
+#include "system/qtest.h"
+
+struct Qtest {
+    Machine *m;
+    QtestSink *sink;
+    void *opaque;
+    GString *line;     /* the unfinished request */
+    bool skipping;     /* the rest of a line that is too long */
+    GString *out;      /* replies that the sink has not taken */
+    bool busy;         /* inside a feed, which sends the replies at its end */
+    GByteArray *input; /* requests that wait until the client reads its replies */
+    Device *watched;   /* interception: pinned; NULL for none */
+    FILE *log;
+    gint64 start;
+    Chardev *chardev;
+    ChardevFront front;
+};
+
+/* Append a reply line; it leaves at the end of the feed. */
+void qtest_reply(Qtest *q, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
+/* Offer what is ready once it is more than limit bytes. False when the client does not read it. */
+bool qtest_flush(Qtest *q, size_t limit);
+
+/* Carry out one request, whose words all fitted or not, and append its one reply. */
+void qtest_run_request(Qtest *q, const QtestWords *r, bool fits);
+/* End interception, if any. */
+void qtest_unwatch(Qtest *q);
+
+#endif
