@@ -70,39 +70,38 @@ typedef struct MemGuard {
  * Size 0 is legal and covers nothing; UINT64_MAX covers 2^64 bytes ("whole").
  */
 struct MemRegion {
-    const char *name; /* borrowed; lives as long as the region */
-    MemKind kind;
-    MemBackground background;
-    uint64_t size;
-    /* where it is mapped */
-    MemRegion *parent;
-    uint64_t addr;
+    /* What lookups read on their way through the siblings, 64 bytes: where it is mapped, and its
+     * node in the interval map, a treap by (addr, seq), augmented with the greatest end, the
+     * winner of the subtree and whether RAM stands anywhere below it. */
+    uint64_t size, addr, max_last;
+    MemRegion *left, *right, *best;
     int32_t priority;
-    uint32_t order;
-    /* interval map node: a treap by (addr, seq), augmented with the greatest end, the winner of
-     * the subtree and whether RAM stands anywhere below it */
-    MemRegion *left, *right, *up, *best;
-    uint64_t max_last;
-    uint32_t tree_prio, seq;
-    bool tree_ram;
-    bool has_ram; /* RAM itself, or RAM may be reached through it */
-    /* containers */
-    MemRegion *children; /* root of the interval tree */
-    unsigned n_children, n_ram_children;
-    uint32_t next_seq;
-    GPtrArray *viewers;  /* windows that show this region */
-    GPtrArray *listeners; /* roots only */
-    /* windows */
-    MemRegion *target;
-    uint64_t target_offset;
-    /* RAM */
-    RamBlock *ram;
-    uint64_t ram_offset;
-    /* MMIO */
+    uint32_t order, seq;
+    MemKind kind;
+    /* what they read at the end of it: MMIO */
     const MemOps *ops;
     void *opaque;
     const MemGuard *guard;
     void *guard_owner;
+    /* windows */
+    MemRegion *target;
+    uint64_t target_offset;
+    /* containers */
+    MemRegion *children; /* root of the interval tree */
+    MemBackground background;
+    bool has_ram; /* RAM itself, or RAM may be reached through it */
+    /* what only changes of the map read */
+    bool tree_ram;
+    uint32_t tree_prio;
+    MemRegion *up, *parent;
+    const char *name; /* borrowed; lives as long as the region */
+    unsigned n_children, n_ram_children;
+    uint32_t next_seq;
+    GPtrArray *viewers;   /* windows that show this region */
+    GPtrArray *listeners; /* roots only */
+    /* RAM */
+    RamBlock *ram;
+    uint64_t ram_offset;
 };
 
 /* --- making regions (machine lock; none can fail; the region must be unmapped) --- */

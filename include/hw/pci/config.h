@@ -47,10 +47,10 @@ typedef struct PCICapEntry {
 
 typedef struct PCIConfig {
     uint8_t *bytes;
-    PCIMasks **masks; /* one pointer for each block */
-    uint64_t own;     /* bit b: block b was allocated here */
     uint16_t size;    /* 256 or 4096 */
     uint8_t type;     /* header type: 0 or 1 */
+    PCIMasks **masks; /* one pointer for each block */
+    uint64_t own;     /* bit b: block b was allocated here */
     uint16_t n_entries, room;
     PCICapEntry *entries;
 } PCIConfig;

@@ -112,18 +112,19 @@ typedef struct PCICapDesc {
  * the functions below. */
 struct PCIDevice {
     Device dev;
+    /* what a config cycle reads stands together */
+    PCIBus *bus; /* NULL: detached, and inert */
+    uint16_t msi_pos, pm_pos, exp_pos;
+    uint8_t devfn;
+    bool present; /* answers config cycles */
     PCIConfig config;
-    PCIBus *bus;                    /* NULL: detached, and inert */
     struct PCIBar *bars;            /* list, by index; legacy fixed ranges last */
     struct PCIMsix *msix;           /* NULL: no MSI-X */
     uint64_t levels;                /* bit n: source n asserts */
     uint16_t cap_pos[PCI_MAX_CAPS]; /* where row n of the type's capabilities stands; 0: absent */
     void *cap_state[PCI_MAX_CAPS];  /* private to the capability's file */
-    uint16_t msi_pos, pm_pos, exp_pos;
-    uint8_t devfn;
     uint8_t pin;      /* 0: none, 1 to 4 */
     uint8_t d_state;  /* 0: D0, 3: D3hot */
-    bool present;     /* answers config cycles */
     bool express;     /* has the Express capability, and 4096 bytes of config space */
     bool intx_driven; /* the level on the wire now */
     /* properties */
