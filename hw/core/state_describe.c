@@ -17,6 +17,11 @@ static const char *type_name(const VmField *f)
     return f->kind == VM_KIND_RECORD ? f->ops->type : kind_names[f->kind];
 }
 
+static bool described(const VmField *f)
+{
+    return f->kind == VM_KIND_RECORD && f->ops->describe;
+}
+
 static void *member(const VmField *f, void *obj, uint32_t i)
 {
     return (uint8_t *)obj + f->field + i * f->stride;
@@ -62,8 +67,10 @@ static struct json_object *field_json(const VmField *f, void *obj, uint32_t i)
     } else if (f->count && f->kind != VM_KIND_BYTES) {
         add(o, "array_len", json_object_new_int64(f->count));
     }
-    add(o, "type", json_object_new_string(type_name(f)));
-    if (f->kind == VM_KIND_STRUCT) {
+    add(o, "type", json_object_new_string(described(f) ? "struct" : type_name(f)));
+    if (described(f)) {
+        add(o, "struct", f->ops->describe(member(f, obj, i)));
+    } else if (f->kind == VM_KIND_STRUCT) {
         add(o, "struct", struct_json(f, member(f, obj, i)));
     }
     add(o, "size", json_object_new_int64(element_size(f, obj, i)));

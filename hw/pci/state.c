@@ -4,6 +4,9 @@
  *
  * Big-endian. Version 1: {1, config}. Version 2: {2, config, irq[4]}. Version 3, the one we
  * write: {3, cap_present, config, irq[4]}. Config is 256 bytes, 4096 of an Express function.
+ * In a device's section the version 3 record of an Express function has its length in front, and
+ * the zeros at the end of its config are left out: most of the 4096 bytes of nearly all functions.
+ * No version is as large as the least length, so that both forms load anywhere.
  * Behind it stand the capabilities' own states in the order of the type's rows, and, if the type
  * has several interrupt sources, their levels.
  *
@@ -12,6 +15,7 @@
  * what the guest cannot change must agree, relative to the entry. All disagreements are
  * collected and reported together.
  */
+#include <json-c/json.h>
 #include <string.h>
 
 #include "hw/pci/names.h"
@@ -21,6 +25,7 @@ enum {
     VERSION_CONFIG = 1,
     VERSION_IRQ = 2,
     VERSION_PRESENT = 3,
+    BESIDE_CONFIG = 4 + 4 + 4 * PCI_NUM_PINS, /* bytes of a version 3 record */
     MAX_FOUND = (PCIE_CONFIG_SIZE - PCI_HEADER_SIZE) / 4,
     MAX_REPORTED = 64,
 };
@@ -31,6 +36,7 @@ typedef struct Record {
     const char *path;
     uint32_t version, present;
     const uint8_t *config;
+    uint8_t *filled; /* config with the zeros that were left out; NULL: it was whole */
     uint32_t irq[PCI_NUM_PINS];
     GString *wrong; /* sentences, joined by "; " */
     unsigned n_wrong;
@@ -100,14 +106,35 @@ static unsigned saved_levels(const PCIDevice *d)
     return pci_type(d)->n_irqs > 1 ? 8 : 0;
 }
 
-void pci_device_save(const PCIDevice *d, ByteWriter *w)
+static bool is_extended(const PCIDevice *d)
+{
+    return d->config.size > PCI_CONFIG_SIZE;
+}
+
+/* Bytes of config space up to the last that is not zero, in whole registers. */
+static unsigned lean_size(const PCIDevice *d)
+{
+    unsigned n = d->config.size;
+
+    while (n > PCI_CONFIG_SIZE && d->config.bytes[n - 1] == 0) {
+        n--;
+    }
+    return (n + 3) & ~3u;
+}
+
+static void put_record(const PCIDevice *d, unsigned config_size, ByteWriter *w)
 {
     put_be32(w, VERSION_PRESENT);
     put_be32(w, present_word(d));
-    put_bytes(w, d->config.bytes, d->config.size);
+    put_bytes(w, d->config.bytes, config_size);
     for (unsigned pin = 0; pin < PCI_NUM_PINS; pin++) {
         put_be32(w, pin + 1 == d->pin && pci_intx_asserted(d));
     }
+}
+
+/* The state behind the record. */
+static void put_caps(const PCIDevice *d, ByteWriter *w)
+{
     for (size_t row = 0; row < pci_type(d)->n_caps; row++) {
         const PCICapClass *cls = row_class(d, row);
 
@@ -118,6 +145,62 @@ void pci_device_save(const PCIDevice *d, ByteWriter *w)
     if (saved_levels(d)) {
         put_be64(w, d->levels);
     }
+}
+
+void pci_device_save(const PCIDevice *d, ByteWriter *w)
+{
+    put_record(d, d->config.size, w);
+    put_caps(d, w);
+}
+
+static void record_save(void *field, ByteWriter *w)
+{
+    const PCIDevice *d = field;
+    unsigned n = lean_size(d);
+
+    if (is_extended(d)) {
+        put_be32(w, BESIDE_CONFIG + n);
+    }
+    put_record(d, n, w);
+    put_caps(d, w);
+}
+
+static void describe_field(struct json_object *list, const char *name, const char *type,
+                           unsigned size, unsigned count)
+{
+    struct json_object *o = json_object_new_object();
+
+    json_object_object_add(o, "name", json_object_new_string(name));
+    if (count) {
+        json_object_object_add(o, "array_len", json_object_new_int((int)count));
+    }
+    json_object_object_add(o, "type", json_object_new_string(type));
+    json_object_object_add(o, "size", json_object_new_int((int)size));
+    json_object_array_add(list, o);
+}
+
+static struct json_object *record_describe(void *field)
+{
+    struct json_object *o = json_object_new_object(), *list = json_object_new_array();
+    g_autoptr(GByteArray) caps = g_byte_array_new();
+    const PCIDevice *d = field;
+    ByteWriter w = { caps };
+
+    put_caps(d, &w);
+    if (is_extended(d)) {
+        describe_field(list, "length", "uint32", 4, 0);
+    }
+    describe_field(list, "version_id", "uint32", 4, 0);
+    describe_field(list, "cap_present", "uint32", 4, 0);
+    describe_field(list, "config", "pci config", lean_size(d), 0);
+    describe_field(list, "irq_state", "uint32", 4, PCI_NUM_PINS);
+    if (caps->len) {
+        describe_field(list, "caps", "pci capability state", caps->len, 0);
+    }
+    json_object_object_add(o, "vmsd_name", json_object_new_string("PCIDevice"));
+    json_object_object_add(o, "version", json_object_new_int(VERSION_PRESENT));
+    json_object_object_add(o, "fields", list);
+    return o;
 }
 
 /* --- walking the lists of a record --- */
@@ -142,8 +225,8 @@ static unsigned walk_conventional(Record *r, const uint8_t *config, Found *found
     unsigned n = 0, at = config[PCI_CAPABILITY_LIST];
 
     if (!(config[PCI_STATUS] & PCI_STATUS_CAP_LIST) != (at == 0)) {
-        wrong(r, "Capabilities List of Status is %u while Capabilities Pointer is 0x%02x",
-              at == 0, at);
+        wrong(r, "Capabilities List of Status is %u while Capabilities Pointer is 0x%02x", at == 0,
+              at);
         return 0;
     }
     if (!(config[PCI_STATUS] & PCI_STATUS_CAP_LIST)) {
@@ -196,7 +279,7 @@ static unsigned walk(Record *r, const uint8_t *config, Found *found)
 {
     unsigned n = walk_conventional(r, config, found);
 
-    return r->d->config.size > PCI_CONFIG_SIZE ? walk_extended(r, config, found, n) : n;
+    return is_extended(r->d) ? walk_extended(r, config, found, n) : n;
 }
 
 /* The nth entry of that id, in list order. */
@@ -446,22 +529,56 @@ static void take_over(Record *r, const Found *found, unsigned n)
 
 /* --- loading --- */
 
+/* A length instead of a version: the version and the size of a lean config follow from it. */
+static bool read_length(Record *r, ByteReader *in, unsigned *config_size)
+{
+    uint32_t size = r->version - BESIDE_CONFIG;
+
+    if (!is_extended(r->d) || r->version < BESIDE_CONFIG + PCI_CONFIG_SIZE ||
+        size > r->d->config.size) {
+        return true;
+    }
+    r->version = get_be32(in);
+    if (reader_ok(in) && (size % 4 || r->version != VERSION_PRESENT)) {
+        wrong(r,
+              "a record of version %u with %u bytes of config space: version 3 with a "
+              "multiple of 4 is accepted",
+              r->version, size);
+        return false;
+    }
+    *config_size = size;
+    return true;
+}
+
+static void read_config(Record *r, ByteReader *in, unsigned size)
+{
+    r->config = get_view(in, size);
+    if (r->config && size < r->d->config.size) {
+        r->filled = g_malloc0(r->d->config.size);
+        memcpy(r->filled, r->config, size);
+        r->config = r->filled;
+    }
+}
+
 static bool read_record(Record *r, ByteReader *in)
 {
-    PCIDevice *d = r->d;
+    unsigned size = r->d->config.size;
 
     r->version = get_be32(in);
+    if (!read_length(r, in, &size)) {
+        return false;
+    }
     if (reader_ok(in) && (r->version < VERSION_CONFIG || r->version > VERSION_PRESENT)) {
         wrong(r, "record version %u: 1 to 3 are accepted", r->version);
         return false;
     }
     r->present = r->version >= VERSION_PRESENT ? get_be32(in) : 0;
-    r->config = get_view(in, d->config.size);
+    read_config(r, in, size);
     for (unsigned pin = 0; r->version >= VERSION_IRQ && pin < PCI_NUM_PINS; pin++) {
         r->irq[pin] = get_be32(in);
     }
     if (!reader_ok(in)) {
-        wrong(r, "the record is cut short: %u bytes of config space are expected", d->config.size);
+        wrong(r, "the record is cut short: %u bytes of config space are expected", size);
         return false;
     }
     return true;
@@ -591,6 +708,7 @@ bool pci_device_load(PCIDevice *d, ByteReader *in, const char *path, GError **er
     bool irq, ok = load_config(&r, in, err);
 
     g_string_free(r.wrong, TRUE);
+    g_free(r.filled);
     if (!ok) {
         return false;
     }
@@ -607,14 +725,11 @@ bool pci_device_load(PCIDevice *d, ByteReader *in, const char *path, GError **er
     return true;
 }
 
-static void record_save(void *field, ByteWriter *w)
-{
-    pci_device_save(field, w);
-}
-
 static bool record_load(void *field, ByteReader *r, const char *path, GError **err)
 {
     return pci_device_load(field, r, path, err);
 }
 
-const VmOps pci_record_ops = { .type = "pci config", .save = record_save, .load = record_load };
+const VmOps pci_record_ops = {
+    .type = "pci config", .save = record_save, .load = record_load, .describe = record_describe
+};

@@ -32,6 +32,8 @@ typedef struct VmOps {
     const char *type; /* the name in the description JSON: "pci config", "msix state" */
     void (*save)(void *field, ByteWriter *w);
     bool (*load)(void *field, ByteReader *r, const char *path, GError **err);
+    /* What save() writes now, as {vmsd_name, version, fields}; owned. NULL: bytes of that type. */
+    struct json_object *(*describe)(void *field);
 } VmOps;
 
 struct VmState;

@@ -37,6 +37,19 @@ static const PCIDeviceType type = {
     .n_irqs = 2,
 };
 
+/* Something in extended space, far out. */
+static const PCICapDesc ext_caps[] = {
+    PCI_CAP_ENDPOINT,
+    { .id = PCI_EXT_CAP_ID_AER, .extended = true, .prop = "aer", .at = 0x180 },
+};
+static const PCIDeviceType ext_type = {
+    .base = { .name = "ext", .kind = &pci_device_kind, .size = sizeof(PCIDevice) },
+    .vendor = 0x1234,
+    .device = 0x5678,
+    .class_code = 0xff0000,
+    .caps = LIST(ext_caps),
+};
+
 typedef struct Port {
     PCIBridge br;
 } Port;
@@ -440,6 +453,95 @@ static void test_mutations(void)
     fixture_fini(&f);
 }
 
+static GByteArray *save_lean(PCIDevice *d)
+{
+    GByteArray *bytes = g_byte_array_new();
+    ByteWriter w = { bytes };
+
+    pci_record_ops.save(d, &w);
+    return bytes;
+}
+
+/* In a section: the length in front, and no zeros at the end of config space. */
+static void test_lean(void)
+{
+    g_autoptr(GByteArray) whole = NULL, lean = NULL, again = NULL;
+    unsigned config, beside = 4 + 4 + 16;
+    Fixture f;
+    PCIDevice *d;
+
+    fixture_init(&f);
+    d = plug(&f, &ext_type, "pcie.0", "d", FN, NULL);
+    whole = save(d);
+    lean = save_lean(d);
+    config = lean->data[2] << 8 | lean->data[3];
+    config -= beside;
+    g_assert_cmpuint(config, >, 0x180);
+    g_assert_cmpuint(config, <=, 0x180 + 0x48);
+    g_assert_cmpuint(lean->len, ==, whole->len + 4 - (4096 - config));
+    g_assert_cmpmem(lean->data + 4, CONFIG + config, whole->data, CONFIG + config);
+    machine_reset(f.m, RESET_COLD);
+    loads(d, lean);
+    sound(d);
+    again = save(d);
+    g_assert_cmpmem(whole->data, whole->len, again->data, again->len);
+    lean->data[7] = 2;
+    refuses(d, lean, "a record of version 2 with");
+    lean->data[7] = 3;
+    lean->data[3]++;
+    refuses(d, lean, "a multiple of 4 is accepted");
+    lean->data[3] -= 5; /* 4 less: the last register is cut off, and everything moves */
+    refuses(d, lean, "0000:00:01.0: ");
+    lean->data[2] = 0;
+    refuses(d, lean, "1 to 3 are accepted");
+    loads(d, whole);
+    fixture_fini(&f);
+}
+
+/* A conventional function has nothing to leave out: no length, the record itself. */
+static void test_lean_conventional(void)
+{
+    g_autoptr(GByteArray) whole = NULL, lean = NULL;
+    Fixture f;
+    PCIDevice *d;
+
+    fixture_init_kind(&f, PLAN_BUS_PCI);
+    d = plug(&f, &type, "pcie.0", "d", FN, NULL);
+    whole = save(d);
+    lean = save_lean(d);
+    g_assert_cmpmem(whole->data, whole->len, lean->data, lean->len);
+    whole->data[2] = 8;
+    refuses(d, whole, "1 to 3 are accepted");
+    fixture_fini(&f);
+}
+
+/* The description's fields add up to what was saved. */
+static void test_describe(void)
+{
+    g_autoptr(GByteArray) lean = NULL;
+    struct json_object *desc, *fields;
+    unsigned sum = 0;
+    Fixture f;
+    PCIDevice *d;
+
+    fixture_init(&f);
+    d = busy(&f, NULL);
+    lean = save_lean(d);
+    desc = pci_record_ops.describe(d);
+    fields = json_object_object_get(desc, "fields");
+    for (size_t i = 0; i < json_object_array_length(fields); i++) {
+        struct json_object *o = json_object_array_get_idx(fields, i), *n = NULL;
+
+        json_object_object_get_ex(o, "array_len", &n);
+        sum += json_object_get_int(json_object_object_get(o, "size")) *
+               (n ? json_object_get_int(n) : 1);
+    }
+    g_assert_cmpuint(sum, ==, lean->len);
+    g_assert_cmpint(json_object_get_int(json_object_object_get(desc, "version")), ==, 3);
+    json_object_put(desc);
+    fixture_fini(&f);
+}
+
 /* Windows and bus numbers are followed after a load as after a write. */
 static void test_bridge(void)
 {
@@ -479,6 +581,9 @@ int main(int argc, char **argv)
     g_test_add_func("/pci/state/bad-lists", test_bad_lists);
     g_test_add_func("/pci/state/short", test_short);
     g_test_add_func("/pci/state/mutations", test_mutations);
+    g_test_add_func("/pci/state/lean", test_lean);
+    g_test_add_func("/pci/state/lean-conventional", test_lean_conventional);
+    g_test_add_func("/pci/state/describe", test_describe);
     g_test_add_func("/pci/state/bridge", test_bridge);
     return g_test_run();
 }
