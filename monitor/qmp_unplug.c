@@ -76,12 +76,16 @@ static void hmp_jobs(Machine *m, const char *args, GString *out)
     struct json_object *list = pci_unplug_query(m);
 
     for (size_t i = 0; i < json_object_array_length(list); i++) {
-        struct json_object *job = json_object_array_get_idx(list, i);
+        struct json_object *job = json_object_array_get_idx(list, i), *slot;
 
-        g_string_append_printf(out, "%s: %s (port %s)\n",
+        g_string_append_printf(out, "%s: %s (port %s",
                                json_object_get_string(json_object_object_get(job, "device")),
                                json_object_get_string(json_object_object_get(job, "state")),
                                json_object_get_string(json_object_object_get(job, "port")));
+        if (json_object_object_get_ex(job, "slot", &slot)) {
+            g_string_append_printf(out, ", slot %d", json_object_get_int(slot));
+        }
+        g_string_append(out, ")\n");
     }
     json_object_put(list);
 }

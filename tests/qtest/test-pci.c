@@ -248,6 +248,43 @@ static void test_unplug(void)
     qtest_end(q);
 }
 
+/* The same behind a conventional bridge; one without a controller is refused, and told where. */
+static void test_unplug_shpc(void)
+{
+    QTest *q = qtest_start("-M virt -device pci-bridge,id=b,addr=1 -device edu,id=e,bus=b,addr=3 "
+                           "-device pci-bridge,id=o,addr=2,shpc=off -device edu,id=f,bus=o "
+                           "-device edu,id=g,addr=5");
+    static const char *const without[] = { "f", "g" };
+    struct json_object *slots = qmp_return(q, "{'execute':'query-pci-slots'}");
+    const char *text = json_object_to_json_string_ext(slots, JSON_C_TO_STRING_PLAIN);
+    g_autofree char *jobs = NULL, *zero = NULL;
+    uint8_t pos = pci_find_cap(q, 0, 1, 0, 0x0c);
+
+    g_assert_nonnull(strstr(text, "\"hotplug\":true"));
+    json_object_put(slots);
+    for (size_t i = 0; i < G_N_ELEMENTS(without); i++) {
+        g_autofree char *refused =
+            qmp_error_class(q, "{'execute':'device_del','arguments':{'id':'%s'}}", without[i]);
+
+        g_assert_cmpstr(refused, ==, "GenericError");
+    }
+    json_object_put(qmp_return(q, "{'execute':'device_del','arguments':{'id':'e'}}"));
+    pci_write(q, 0, 1, 0, pos + 2, 1, 0x14 / 4); /* Command, through DWORD Data */
+    pci_write(q, 0, 1, 0, pos + 4, 2, 0x308);    /* slot 3 blinks */
+    jobs = hmp(q, "info unplug");
+    g_assert_cmpstr(jobs, ==, "e: accepted (port b, slot 3)\n");
+    pci_write(q, 0, 1, 0, pos + 4, 2, 0x30f); /* and goes off */
+    json_object_put(qmp_event(q, "DEVICE_DELETED"));
+    zero = qmp_error_class(q, "{'execute':'device_add','arguments':"
+                              "{'driver':'edu','bus':'b','addr':'0'}}");
+    g_assert_cmpstr(zero, ==, "GenericError");
+    json_object_put(qmp_return(q, "{'execute':'device_add','arguments':"
+                                  "{'driver':'edu','id':'e2','bus':'b'}}"));
+    json_object_put(qmp_return(q, "{'execute':'unplug-force','arguments':{'id':'e2'}}"));
+    json_object_put(qmp_event(q, "DEVICE_DELETED"));
+    qtest_end(q);
+}
+
 /* A listener that takes a connection and never says a word; its path is out[]. */
 static int silent_target(struct sockaddr_un *out)
 {
@@ -298,6 +335,7 @@ int main(int argc, char **argv)
     g_test_add_func("/pci/capabilities", test_capabilities);
     g_test_add_func("/pci/query", test_query);
     g_test_add_func("/pci/unplug", test_unplug);
+    g_test_add_func("/pci/unplug-shpc", test_unplug_shpc);
     g_test_add_func("/pci/unplug-migrating", test_unplug_migrating);
     return g_test_run();
 }
