@@ -28,8 +28,8 @@ static void bridge_reset(void *dev, ResetKind kind)
 }
 
 static const PlanProp bridge_props[] = {
-    PROP_U8(ConventionalBridge, chassis_nr, "chassis_nr", 0, 0, 255,
-            "chassis the slots are in; 0: not told"),
+    PROP_U8(ConventionalBridge, chassis_nr, "chassis_nr", 1, 1, 255,
+            "chassis that the bridge begins"),
 };
 static const PCICapDesc bridge_caps[] = {
     PCI_CAP_SHPC,

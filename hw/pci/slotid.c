@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Slot Identification (PCI-to-PCI Bridge 1.2, chapter 13): the chassis that the bridge begins.
- * arg 0 is its number; chassis 0 is the machine itself, of which nothing is said.
+ * arg 0 is its number; 0, the chassis the machine itself is in, leaves the capability out.
  */
 #include "hw/pci/pci_int.h"
 
