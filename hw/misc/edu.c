@@ -195,7 +195,7 @@ static const RegDesc edu_regs[] = {
 static const PCIBarDesc edu_bars[] = {
     { .index = 0, .kind = PCI_BAR_MEM32, .size = 1 << 20, .regs = LIST(edu_regs) }
 };
-static const PCICapDesc edu_caps[] = { PCI_CAP_MSI(1, true, false) };
+static const PCICapDesc edu_caps[] = { PCI_CAP_MSI(1, true, false), PCI_CAP_VPD };
 static const PlanProp edu_props[] = {
     PROP_U64(Edu, dma_mask, "dma_mask", (1 << 28) - 1, 0, UINT64_MAX, "addresses DMA can reach"),
 };

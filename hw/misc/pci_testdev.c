@@ -138,6 +138,7 @@ static const PCIBarDesc testdev_bars[] = {
     { .index = 0, .kind = PCI_BAR_MEM32, .size = MEM_SIZE, .ops = &mem_bar_ops },
     { .index = 1, .kind = PCI_BAR_IO, .size = IO_SIZE, .ops = &io_bar_ops },
 };
+static const PCICapDesc testdev_caps[] = { PCI_CAP_VPD };
 static const PlanProp testdev_props[] = {
     PROP_SIZE(TestDev, membar, "membar", 0, 0, 1ull << 40, "size of an extra memory BAR; 0: none"),
 };
@@ -167,5 +168,6 @@ static const PCIDeviceType pci_testdev = {
     .class_code = 0x00ff00,
     .slots = PLAN_SLOT_CONVENTIONAL,
     .bars = LIST(testdev_bars),
+    .caps = LIST(testdev_caps),
 };
 PCI_DEVICE_TYPE(pci_testdev);

@@ -292,16 +292,19 @@ static const PlanProp common_props[] = {
       .doc = "file with the contents of the expansion ROM" },
 };
 
-static size_t count_switchable(const PCIDeviceType *type, size_t upto)
+static PlanProp switch_prop(const PCIDeviceType *type, size_t row)
 {
-    size_t n = 0;
+    const PCICapDesc *cap = &type->caps[row];
+    const PCICapClass *cls = pci_cap_class(cap->id, cap->extended);
 
-    for (size_t i = 0; i < upto; i++) {
-        n += type->caps[i].prop != NULL;
-    }
-    return n;
+    return (PlanProp){ .name = cap->prop,
+                       .kind = PLAN_PROP_CAP,
+                       .field = offsetof(PCIDevice, cap_prop) + row * sizeof(int32_t),
+                       .def = cap->off_by_default ? (uint64_t)PLAN_CAP_OFF : cap->at,
+                       .doc = cls ? cls->doc : NULL };
 }
 
+/* The common ones, then those of each capability row: its switch, and what its class adds. */
 static bool pci_prop(const DeviceType *base, size_t i, PlanProp *out)
 {
     const PCIDeviceType *type = (const PCIDeviceType *)base;
@@ -312,18 +315,14 @@ static bool pci_prop(const DeviceType *base, size_t i, PlanProp *out)
     }
     i -= G_N_ELEMENTS(common_props);
     for (size_t row = 0; row < type->n_caps; row++) {
-        const PCICapDesc *cap = &type->caps[row];
+        const PCICapClass *cls = pci_cap_class(type->caps[row].id, type->caps[row].extended);
+        size_t has_switch = type->caps[row].prop ? 1 : 0, n = has_switch + (cls ? cls->n_props : 0);
 
-        if (cap->prop && count_switchable(type, row) == i) {
-            const PCICapClass *cls = pci_cap_class(cap->id, cap->extended);
-
-            *out = (PlanProp){ .name = cap->prop,
-                               .kind = PLAN_PROP_CAP,
-                               .field = offsetof(PCIDevice, cap_prop) + row * sizeof(int32_t),
-                               .def = cap->off_by_default ? (uint64_t)PLAN_CAP_OFF : cap->at,
-                               .doc = cls ? cls->doc : NULL };
+        if (i < n) {
+            *out = i < has_switch ? switch_prop(type, row) : cls->props[i - has_switch];
             return true;
         }
+        i -= n;
     }
     return false;
 }

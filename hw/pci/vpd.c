@@ -2,8 +2,9 @@
 /*
  * Vital Product Data (PCI 3.0 appendix I): a window of four bytes on a small memory. The guest
  * writes an address and the flag F: 0 to have the data filled in (F turns 1), 1 to have the data
- * stored (F turns 0). The memory holds what the device gave it in realize(): an identifier, and
- * read-only fields; nothing in it is writable, so a store is only acknowledged.
+ * stored (F turns 0). The memory holds an identifier, what the type is, and read-only fields, the
+ * part and serial number of the properties; nothing in it is writable, so a store is only
+ * acknowledged.
  */
 #include <string.h>
 
@@ -30,12 +31,20 @@ static void put_head(GByteArray *out, uint8_t tag, unsigned len)
     g_byte_array_append(out, head, sizeof(head));
 }
 
+/* A field that has something to say. */
 static void put_field(GByteArray *out, const char *keyword, const char *text)
 {
     uint8_t head[FIELD_HEAD] = { keyword[0], keyword[1], strlen(text) };
 
-    g_byte_array_append(out, head, sizeof(head));
-    g_byte_array_append(out, (const uint8_t *)text, strlen(text));
+    if (*text) {
+        g_byte_array_append(out, head, sizeof(head));
+        g_byte_array_append(out, (const uint8_t *)text, strlen(text));
+    }
+}
+
+static unsigned field_length(const char *text)
+{
+    return *text ? FIELD_HEAD + strlen(text) : 0;
 }
 
 /* The byte that makes the sum of everything up to and with it zero (appendix I, field RV). */
@@ -54,15 +63,22 @@ static void put_checksum(GByteArray *out)
     g_byte_array_append(out, field, sizeof(field));
 }
 
-static GByteArray *compose(const char *identifier, const char *part, const char *serial)
+static const char *text_or(const char *given, const char *otherwise)
 {
+    return given ? given : otherwise;
+}
+
+static GByteArray *compose(const PCIDevice *d)
+{
+    const DeviceType *type = d->dev.type;
+    const char *identifier = text_or(type->doc, type->name);
+    const char *part = text_or(d->vpd_part, type->name), *serial = text_or(d->vpd_serial, "");
     GByteArray *out = g_byte_array_new();
-    unsigned fields = FIELD_HEAD + strlen(part) + FIELD_HEAD + strlen(serial) + CHECKSUM_FIELD;
     uint8_t end = TAG_END;
 
     put_head(out, TAG_IDENTIFIER, strlen(identifier));
     g_byte_array_append(out, (const uint8_t *)identifier, strlen(identifier));
-    put_head(out, TAG_READ_ONLY, fields);
+    put_head(out, TAG_READ_ONLY, field_length(part) + field_length(serial) + CHECKSUM_FIELD);
     put_field(out, "PN", part);
     put_field(out, "SN", serial);
     put_checksum(out);
@@ -70,29 +86,20 @@ static GByteArray *compose(const char *identifier, const char *part, const char 
     return out;
 }
 
-static int vpd_row(const PCIDevice *d)
+static bool check_text(const PCIDevice *d, const char *prop, const char *text, GError **err)
 {
-    uint8_t pos = pci_find_capability(d, PCI_CAP_ID_VPD);
+    size_t n = text ? strlen(text) : 0;
 
-    return pos ? pci_cap_row_at(d, pos) : -1;
-}
-
-bool pci_vpd_set(PCIDevice *d, const char *part, const char *serial, GError **err)
-{
-    int row = vpd_row(d);
-
-    if (strlen(part) > MAX_TEXT || strlen(serial) > MAX_TEXT) {
-        pci_error(err, "%s: part number or serial number of %zu characters: up to %d are accepted",
-                  device_name(&d->dev), MAX(strlen(part), strlen(serial)), MAX_TEXT);
-        return false;
+    for (size_t i = 0; i < n; i++) {
+        if (!g_ascii_isprint(text[i])) {
+            n = MAX_TEXT + 1;
+        }
     }
-    if (row < 0) {
-        return true;
+    if (n > MAX_TEXT) {
+        pci_error(err, "%s: %s takes up to %d printable ASCII characters", device_name(&d->dev),
+                  prop, MAX_TEXT);
     }
-    g_byte_array_unref(d->cap_state[row]);
-    d->cap_state[row] =
-        compose(d->dev.type->doc ? d->dev.type->doc : d->dev.type->name, part, serial);
-    return true;
+    return n <= MAX_TEXT;
 }
 
 /* --- the capability --- */
@@ -104,7 +111,11 @@ static uint16_t vpd_length(const PCIDeviceType *type, const PCICapDesc *desc)
 
 static bool vpd_setup(PCIDevice *d, unsigned row, uint16_t pos, GError **err)
 {
-    d->cap_state[row] = compose(d->dev.type->doc ? d->dev.type->doc : d->dev.type->name, "", "");
+    if (!check_text(d, "vpd-part", d->vpd_part, err) ||
+        !check_text(d, "vpd-serial", d->vpd_serial, err)) {
+        return false;
+    }
+    d->cap_state[row] = compose(d);
     pci_config_mask_set(&d->config, PCI_WMASK, pos + VPD_ADDRESS, 2, 0xffff);
     pci_config_mask_set(&d->config, PCI_WMASK, pos + VPD_DATA, 4, ~0u);
     return true;
@@ -143,10 +154,18 @@ static void vpd_written(PCIDevice *d, unsigned row, const PCIConfigWrite *w)
     pci_config_set(&d->config, pos + VPD_ADDRESS, 2, address ^ VPD_FLAG);
 }
 
+static const PlanProp vpd_props[] = {
+    PROP_STR(PCIDevice, vpd_part, "vpd-part",
+             "part number in the vital product data (default: the type's name)"),
+    PROP_STR(PCIDevice, vpd_serial, "vpd-serial", "serial number in the vital product data"),
+};
+
 const PCICapClass pci_vpd_class = {
     .id = PCI_CAP_ID_VPD,
     .present_bit = 4,
     .doc = "vital product data",
+    .props = vpd_props,
+    .n_props = G_N_ELEMENTS(vpd_props),
     .length = vpd_length,
     .setup = vpd_setup,
     .remove = vpd_remove,

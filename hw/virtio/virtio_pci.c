@@ -16,10 +16,11 @@ const PCIBarDesc virtio_pci_bars[2] = {
       .prefetch = true,
       .size = VIRTIO_PCI_MODERN_SIZE },
 };
-const PCICapDesc virtio_pci_caps[3] = {
+const PCICapDesc virtio_pci_caps[4] = {
     { .id = 0x11, .prop = "msix", .arg = { 2, 1, 0, 0 }, .count_prop = "vectors" },
     PCI_CAP_PM_D3,
     PCI_CAP_ENDPOINT,
+    PCI_CAP_VPD,
 };
 
 /* --- what the transport gives to devices --- */

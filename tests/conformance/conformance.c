@@ -70,11 +70,19 @@ static void make_back_ends(Machine *m)
     json_object_put(net);
 }
 
-static PCIDevice *plug_subject(Fixture *f)
+/* With every capability that is off by default, or as a user gets it. */
+static PCIDevice *plug_subject(Fixture *f, bool everything)
 {
     const Need *n = need_of(subject);
+    g_autoptr(GString) settings = g_string_new(n->settings);
 
-    return plug(f, subject, n->bus, "dut", n->devfn, n->settings);
+    for (size_t i = 0; everything && i < subject->n_caps; i++) {
+        if (subject->caps[i].off_by_default) {
+            g_string_append_printf(settings, "%s%s=on", settings->len ? "," : "",
+                                   subject->caps[i].prop);
+        }
+    }
+    return plug(f, subject, n->bus, "dut", n->devfn, settings->len ? settings->str : NULL);
 }
 
 static PCIDevice *start(Fixture *f)
@@ -86,7 +94,7 @@ static PCIDevice *start(Fixture *f)
     plug(f, type("x3130-upstream"), "rp2", "up", 0, NULL);
     plug(f, type("pcie-root-port"), "pcie.0", "rp3", PCI_DEVFN(3, 0), NULL);
     plug(f, type("pcie-pci-bridge"), "rp3", "cb", 0, NULL);
-    return plug_subject(f);
+    return plug_subject(f, true);
 }
 
 static void finish(Fixture *f)
@@ -349,7 +357,7 @@ static void test_plug_cycles(void)
 
     for (unsigned i = 0; i < CYCLES; i++) {
         device_unplug(&d->dev);
-        d = plug_subject(&f);
+        d = plug_subject(&f, false);
         if (i == CYCLES / 10) {
             before = mallinfo2().uordblks;
         }

@@ -82,10 +82,11 @@ typedef struct PCICapDesc {
     {                                                                                              \
         .id = 0x09, .prop = (p), .arg = {(n) }                                                     \
     }
-/* vital product data: the type's doc, and what pci_vpd_set() says */
+/* vital product data: the type's doc, and the part and serial number that the user gives with the
+ * properties vpd-part and vpd-serial, which come with the row */
 #define PCI_CAP_VPD                                                                                \
     {                                                                                              \
-        .id = 0x03, .prop = "vpd"                                                                  \
+        .id = 0x03, .prop = "vpd", .off_by_default = true                                          \
     }
 /* n vectors, table and PBA in BAR b: table first, PBA behind it; or at offsets t and p in it */
 #define PCI_CAP_MSIX(n, b)                                                                         \
@@ -131,6 +132,7 @@ struct PCIDevice {
     bool multifunction;
     uint32_t rombar;
     char *romfile;
+    char *vpd_part, *vpd_serial;
     int32_t cap_prop[PCI_MAX_CAPS];
 };
 
@@ -230,10 +232,6 @@ int pcie_del_ext_capability(PCIDevice *d, uint16_t cap_id, uint16_t size);
 int pcie_reserve_ext_capability(PCIDevice *d, uint16_t offset, uint16_t size);
 uint16_t pcie_find_ext_capability(const PCIDevice *d, uint16_t cap_id);
 uint16_t pcie_find_next_ext_capability(const PCIDevice *d, uint16_t after, uint16_t cap_id);
-
-/* Part and serial number of the vital product data, 255 characters each at most; in realize().
- * Without the capability nothing happens. */
-bool pci_vpd_set(PCIDevice *d, const char *part, const char *serial, GError **err);
 
 /* Values of the config space for devices that own registers in it (vendor capabilities). */
 uint32_t pci_get(const PCIDevice *d, uint16_t addr, unsigned len);

@@ -38,10 +38,12 @@ uint32_t pci_write_old(const PCIDevice *d, const PCIConfigWrite *w, uint32_t add
 typedef struct PCICapClass {
     uint16_t id;
     bool extended;
-    uint8_t version;    /* of an extended capability */
-    int8_t present_bit; /* its bit in the saved record's cap_present; -1: not optional */
-    bool express_only;  /* needs the Express capability */
-    const char *doc;    /* help text of its property */
+    uint8_t version;       /* of an extended capability */
+    int8_t present_bit;    /* its bit in the saved record's cap_present; -1: not optional */
+    bool express_only;     /* needs the Express capability */
+    const char *doc;       /* help text of its property */
+    const PlanProp *props; /* further properties of a type that lists it; fields of PCIDevice */
+    size_t n_props;
     /* Bytes it takes. A function of the description alone. */
     uint16_t (*length)(const PCIDeviceType *type, const PCICapDesc *desc);
     /* False: left out here, silently (Express on a conventional bus, MSI-X with 0 vectors). NULL:

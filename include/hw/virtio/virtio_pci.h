@@ -55,7 +55,7 @@ void virtio_pci_config_written(void *dev, uint32_t addr, unsigned len);
 extern const VmState virtio_pci_state;
 #define VM_VIRTIO_PCI(T, m) VM_STRUCT(T, m, &virtio_pci_state)
 extern const PCIBarDesc virtio_pci_bars[2];
-extern const PCICapDesc virtio_pci_caps[3];
+extern const PCICapDesc virtio_pci_caps[4];
 
 /* Rows every virtio PCI type has. */
 #define VIRTIO_AUTO_VECTORS PCI_AUTO_COUNT

@@ -95,7 +95,9 @@ static void test_registers(void)
 {
     Fixture f;
     PCIShpcBridge *b = start(&f, "chassis_nr=3");
+    g_autofree char *wrong = reg_table_check(&pci_bar(&b->br.pci, SHPC_BAR)->file);
 
+    g_assert_cmpstr(wrong, ==, NULL);
     insert(&f, "card", SLOT);
     g_assert_cmphex(get(&f, SHPC_BASE_OFFSET), ==, 0);
     g_assert_cmphex(get(&f, SHPC_SLOTS_AVAILABLE_1), ==, 31);
