@@ -128,7 +128,7 @@ static void pci_ready(Device *dev)
     PCIDevice *d = (PCIDevice *)dev;
     PCIBridge *parent = d->bus->bridge;
 
-    d->present = true;
+    d->present = !parent || parent->pci.present; /* no power without its bridge's */
     pci_host_numbers_changed(d->bus->host);
     pci_resync(d);
     if (parent && parent->presence) {
@@ -136,18 +136,40 @@ static void pci_ready(Device *dev)
     }
 }
 
+static bool set_present(void *opaque, PCIDevice *d)
+{
+    d->present = *(bool *)opaque;
+    return true;
+}
+
+static bool resync_one(void *opaque, PCIDevice *d)
+{
+    pci_resync(d);
+    return true;
+}
+
 void pci_device_power(PCIDevice *d, bool on)
 {
+    PCIBridge *br = pci_bridge_of(d);
+
     if (!d->bus || d->present == on) {
         return;
     }
     d->present = on;
-    pci_host_numbers_changed(d->bus->host);
+    if (br) { /* a bridge feeds what is behind it */
+        pci_bus_walk(&br->sec, true, set_present, &on);
+    }
     if (on) {
         device_reset_tree(&d->dev, RESET_COLD);
     }
-    pci_intx_update(d);
+    if (on && br) {
+        pci_bus_reset(&br->sec, RESET_COLD);
+    }
     pci_resync(d);
+    if (br) {
+        pci_bus_walk(&br->sec, true, resync_one, NULL);
+    }
+    pci_host_numbers_changed(d->bus->host);
 }
 
 static void pci_finalize(Device *dev)

@@ -74,6 +74,7 @@ void pci_slot_show(PCISlot *s, bool on)
 {
     const GPtrArray *members = s->br->sec.bus.members;
 
+    on = on && s->br->pci.present;
     for (unsigned i = 0; members && i < members->len; i++) {
         PCIDevice *d = g_ptr_array_index(members, i);
 

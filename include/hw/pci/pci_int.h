@@ -147,8 +147,8 @@ void pci_apply_effects(PCIDevice *d, uint32_t effects, const PCIConfigWrite *w);
 /* The two phases of a reset of one function, the type's own included, without any check. */
 void pci_reset_state(PCIDevice *d, ResetKind kind);
 void pci_reset_outputs(PCIDevice *d);
-/* Slot power of a plugged function: off, it answers nothing; on again, it comes up as after a
- * cold reset. */
+/* Slot power of a plugged function and of everything behind it: off, it answers nothing; on
+ * again, it comes up as after a cold reset. */
 void pci_device_power(PCIDevice *d, bool on);
 /* Recompute everything that follows from the config bytes (after a load). */
 void pci_resync(PCIDevice *d);

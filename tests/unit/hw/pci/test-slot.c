@@ -256,6 +256,40 @@ static void test_migrating(gconstpointer opaque)
     fixture_fini(&f);
 }
 
+/* A bridge in the slot: what is behind it loses power with it, and comes up fresh. */
+static void test_bridge(gconstpointer opaque)
+{
+    const Controller *c = opaque;
+    uint64_t edu = ecam(2, PCI_DEVFN(1, 0), 0);
+    unsigned pin = c->devfn ? (1 + SLOT + 1) % 4 : 2; /* swizzled on the way up */
+    Fixture f;
+
+    start(c, &f);
+    f.m->state = RUN_PRELAUNCH;
+    plug(&f, type(c->devfn ? "pci-bridge" : "pcie-pci-bridge"), "br", "card", c->devfn, NULL);
+    plug(&f, type("edu"), "card", "edu", PCI_DEVFN(1, 0), NULL);
+    f.m->state = RUN_RUNNING;
+    for (unsigned round = 0; round < 2; round++) {
+        set_cfg(&f, BRIDGE, PCI_PRIMARY_BUS, 4, 0x00020100);
+        set_cfg(&f, BRIDGE, PCI_MEMORY_BASE, 4, 0x40104010);
+        wr(&f, ecam(1, c->devfn, PCI_PRIMARY_BUS), 4, 0x00020201);
+        wr(&f, ecam(1, c->devfn, PCI_MEMORY_BASE), 4, 0x40104010);
+        wr(&f, ecam(1, c->devfn, PCI_COMMAND), 2, PCI_COMMAND_MEMORY);
+        g_assert_cmphex(rd(&f, edu, 4), ==, 0x11e81234);
+        g_assert_cmphex(rd(&f, edu + PCI_COMMAND, 2), ==, 0);
+        wr(&f, edu + PCI_BASE_ADDRESS_0, 4, MMIO + 0x100000);
+        wr(&f, edu + PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+        wr(&f, MMIO + 0x100060, 4, 1); /* raise */
+        g_assert_true(f.line[pin]);
+        c->say(&f, SAY_OFF);
+        g_assert_false(f.line[pin]);
+        g_assert_cmphex(rd(&f, MMIO + 0x100000, 4), ==, 0xffffffff);
+        c->say(&f, SAY_ON);
+        g_assert_false(f.line[pin]);
+    }
+    fixture_fini(&f);
+}
+
 /* Every function of the slot goes, and only those. */
 static void test_functions(gconstpointer opaque)
 {
@@ -426,6 +460,7 @@ int main(int argc, char **argv)
         add(c, "timeout-then-force", test_timeout_then_force);
         add(c, "cancel", test_cancel);
         add(c, "migrating", test_migrating);
+        add(c, "bridge", test_bridge);
         add(c, "functions", test_functions);
         add(c, "pulled-at-each-step", test_pulled_at_each_step);
         add(c, "saved-at-each-step", test_saved_at_each_step);
