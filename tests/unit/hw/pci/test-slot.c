@@ -9,7 +9,7 @@
 #include "hw/pci/exp_regs.h"
 #include "hw/pci/shpc.h"
 
-enum { BRIDGE = PCI_DEVFN(1, 0), EXP = 0x54, SLOT = 3 };
+enum { BRIDGE = PCI_DEVFN(1, 0), EXP = 0x54, SLOT = 3, CARD_ID = 0x71c41234 };
 
 /* What a guest says to a slot. */
 typedef enum Say { SAY_ON, SAY_BLINK, SAY_OFF, SAY_CLEAR } Say;
@@ -104,7 +104,7 @@ static PCIDevice *start(const Controller *c, Fixture *f)
 
 static PCIDevice *insert(const Controller *c, Fixture *f)
 {
-    return plug(f, type("edu"), "br", "card", c->devfn, NULL);
+    return plug(f, type("ticker"), "br", "card", c->devfn, NULL);
 }
 
 static PCIDevice *running_card(const Controller *c, Fixture *f)
@@ -115,7 +115,7 @@ static PCIDevice *running_card(const Controller *c, Fixture *f)
     d = insert(c, f);
     c->say(f, SAY_ON);
     c->say(f, SAY_CLEAR);
-    g_assert_cmphex(rd(f, ecam(1, c->devfn, 0), 4), ==, 0x11e81234);
+    g_assert_cmphex(rd(f, ecam(1, c->devfn, 0), 4), ==, CARD_ID);
     return d;
 }
 
@@ -298,13 +298,13 @@ static void test_functions(gconstpointer opaque)
     PCIDevice *d, *second;
 
     start(c, &f);
-    d = plug(&f, type("edu"), "br", "card", c->devfn, "multifunction=on");
-    second = plug(&f, type("edu"), "br", "second", c->devfn + 1, NULL);
+    d = plug(&f, type("ticker"), "br", "card", c->devfn, "multifunction=on");
+    second = plug(&f, type("ticker"), "br", "second", c->devfn + 1, NULL);
     if (c->devfn) {
-        plug(&f, type("edu"), "br", "other", PCI_DEVFN(SLOT + 1, 0), NULL);
+        plug(&f, type("ticker"), "br", "other", PCI_DEVFN(SLOT + 1, 0), NULL);
     }
     c->say(&f, SAY_ON);
-    g_assert_cmphex(rd(&f, ecam(1, c->devfn + 1, 0), 4), ==, 0x11e81234);
+    g_assert_cmphex(rd(&f, ecam(1, c->devfn + 1, 0), 4), ==, CARD_ID);
     g_assert_true(pci_slot_of(d) == pci_slot_of(second));
     g_assert_true(pci_unplug_request(second, 0, NULL));
     g_assert_false(pci_unplug_request(d, 0, NULL));
@@ -359,7 +359,7 @@ static void test_saved_at_each_step(gconstpointer opaque)
         for (unsigned i = 0; i < G_N_ELEMENTS(steps); i++) {
             if (i == n) {
                 g_autofree char *was = g_strdup(job(d));
-                bool seen = rd(&f, ecam(1, c->devfn, 0), 4) == 0x11e81234;
+                bool seen = rd(&f, ecam(1, c->devfn, 0), 4) == CARD_ID;
 
                 f.m->migrating = 1;
                 vm_save(vm, br, &w1);
@@ -372,7 +372,7 @@ static void test_saved_at_each_step(gconstpointer opaque)
                 vm_save(vm, br, &w2);
                 g_assert_cmpmem(one->data, one->len, two->data, two->len);
                 g_assert_cmpstr(job(d), ==, was);
-                g_assert_true(seen == (rd(&f, ecam(1, c->devfn, 0), 4) == 0x11e81234));
+                g_assert_true(seen == (rd(&f, ecam(1, c->devfn, 0), 4) == CARD_ID));
                 f.m->migrating = 0;
             }
             if (i == 3) {
@@ -432,7 +432,7 @@ static void test_no_slot(void)
             plug(&f, type(rows[i].type), "pcie.0", "br", BRIDGE, rows[i].settings);
         }
         f.m->state = RUN_RUNNING;
-        d = plug(&f, type("edu"), rows[i].type ? "br" : "pcie.0", "x", rows[i].devfn, NULL);
+        d = plug(&f, type("ticker"), rows[i].type ? "br" : "pcie.0", "x", rows[i].devfn, NULL);
         g_assert_null(pci_slot_of(d));
         g_assert_false(pci_unplug_request(d, 0, &err));
         g_assert_nonnull(strstr(err->message, "'x'"));
