@@ -151,9 +151,24 @@ static void power_changed(PCIPort *p, bool on)
     }
 }
 
+static bool slot_locked(const PCISlot *s)
+{
+    return reg((const PCIPort *)s->br, EXP_SLTSTA, 2) & EXP_SLTSTA_EIS;
+}
+
 static PCIIndicator indicator(uint16_t control)
 {
     return (control & EXP_SLTCTL_PIC) / EXP_SLTCTL_PIC_ON;
+}
+
+/* A command, not a setting: it toggles the interlock and reads as zero (7.5.3.10). */
+static void toggle_interlock(PCIPort *p)
+{
+    set_reg(p, EXP_SLTCTL, 2, EXP_SLTCTL_EIC, 0);
+    set_reg(p, EXP_SLTSTA, 2, EXP_SLTSTA_EIS, ~reg(p, EXP_SLTSTA, 2) & EXP_SLTSTA_EIS);
+    if (!slot_locked(&p->state)) {
+        pci_slot_unlocked(&p->state);
+    }
 }
 
 void pci_port_slot_control(PCIPort *p, uint16_t old)
@@ -163,9 +178,8 @@ void pci_port_slot_control(PCIPort *p, uint16_t old)
     if (!pci_port_has_slot(p)) {
         return;
     }
-    if (now & EXP_SLTCTL_EIC) { /* a command, not a setting: toggle the lock (7.5.3.10) */
-        set_reg(p, EXP_SLTCTL, 2, EXP_SLTCTL_EIC, 0);
-        set_reg(p, EXP_SLTSTA, 2, EXP_SLTSTA_EIS, ~reg(p, EXP_SLTSTA, 2) & EXP_SLTSTA_EIS);
+    if (now & EXP_SLTCTL_EIC) {
+        toggle_interlock(p);
         now &= ~EXP_SLTCTL_EIC;
     }
     pci_slot_indicator(&p->state, indicator(old), indicator(now));
@@ -191,7 +205,9 @@ static void slot_press(PCISlot *s)
     event((PCIPort *)s->br, EXP_SLTSTA_ABP);
 }
 
-static const PCISlotOps slot_ops = { .powered = slot_powered, .press = slot_press };
+static const PCISlotOps slot_ops = { .powered = slot_powered,
+                                     .press = slot_press,
+                                     .locked = slot_locked };
 
 void pci_port_init(PCIPort *p)
 {

@@ -126,6 +126,13 @@ static void job_timeout(void *arg)
     }
 }
 
+/* Nobody takes out a card that is held, nor one that a stream is being made of. */
+static bool removable(const PCISlot *s)
+{
+    return s->job == PCI_UNPLUG_POWERED_OFF && !machine_of(s)->migrating &&
+           !(s->ops->locked && s->ops->locked(s));
+}
+
 /* Unplugging frees devices, so it runs after the access that caused it. */
 static gboolean remove_members(gpointer opaque)
 {
@@ -133,7 +140,7 @@ static gboolean remove_members(gpointer opaque)
     PCIDevice *d;
 
     s->removal = 0;
-    while (s->job == PCI_UNPLUG_POWERED_OFF && (d = last_of(s, NULL)) != NULL) {
+    while (removable(s) && (d = last_of(s, NULL)) != NULL) {
         device_unplug(&d->dev);
     }
     device_unpin_any(&s->br->pci.dev);
@@ -142,8 +149,8 @@ static gboolean remove_members(gpointer opaque)
 
 static void schedule_removal(PCISlot *s)
 {
-    if (machine_of(s)->migrating || s->removal) {
-        return; /* pci_unplug_resume(), or under way */
+    if (!removable(s) || s->removal) {
+        return; /* later, or under way */
     }
     device_pin_any(&s->br->pci.dev);
     s->removal = g_idle_add_full(G_PRIORITY_HIGH, remove_members, s, NULL);
@@ -168,6 +175,11 @@ void pci_slot_powered_off(PCISlot *s)
         job_end(s, PCI_UNPLUG_POWERED_OFF);
         schedule_removal(s);
     }
+}
+
+void pci_slot_unlocked(PCISlot *s)
+{
+    schedule_removal(s);
 }
 
 void pci_slot_emptied(PCISlot *s)
@@ -326,9 +338,7 @@ struct json_object *pci_unplug_query(Machine *m)
 
 static void resume_one(PCISlot *s, void *opaque)
 {
-    if (s->job == PCI_UNPLUG_POWERED_OFF) {
-        schedule_removal(s);
-    }
+    schedule_removal(s);
 }
 
 void pci_unplug_resume(Machine *m)

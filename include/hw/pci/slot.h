@@ -21,7 +21,8 @@ typedef enum PCIUnplugState {
     PCI_UNPLUG_NONE,
     PCI_UNPLUG_REQUESTED,   /* the button was pressed */
     PCI_UNPLUG_ACCEPTED,    /* the guest blinks the power indicator */
-    PCI_UNPLUG_POWERED_OFF, /* power is off; removal follows at once, or after a migration */
+    PCI_UNPLUG_POWERED_OFF, /* power is off; removal follows at once, or when the interlock opens
+                               or a migration has ended */
     PCI_UNPLUG_REMOVED,
     PCI_UNPLUG_REFUSED, /* the guest went back to a steady indicator */
     PCI_UNPLUG_TIMED_OUT,
@@ -42,6 +43,7 @@ typedef enum PCIIndicator {
 typedef struct PCISlotOps {
     bool (*powered)(const PCISlot *s); /* power is on, or cannot be switched */
     void (*press)(PCISlot *s);         /* the attention button: latch the event, interrupt */
+    bool (*locked)(const PCISlot *s);  /* an interlock holds the card; NULL: there is none */
 } PCISlotOps;
 
 enum { PCI_SLOT_WHOLE_BUS = 0xff };
@@ -62,7 +64,7 @@ struct PCISlot {
  * job ends as timed out; 0: none. Refused while a migration runs, while a job is under way, and
  * where nothing can be unplugged: the sentence says what would do. */
 bool pci_unplug_request(PCIDevice *d, uint64_t timeout_ms, GError **err);
-/* Take it out now, as a hand pulling a card: the guest is told after. */
+/* Take it out now, as a hand pulling a card, interlock or not: the guest is told after. */
 bool pci_unplug_force(PCIDevice *d, GError **err);
 /* Give up the job of d's slot (presses the button again while the guest has not decided). */
 bool pci_unplug_cancel(PCIDevice *d, GError **err);
@@ -92,6 +94,8 @@ void pci_slot_show(PCISlot *s, bool on);
 void pci_slot_indicator(PCISlot *s, PCIIndicator was, PCIIndicator is);
 /* The guest switched power off: the job's device goes from the main loop. */
 void pci_slot_powered_off(PCISlot *s);
+/* The guest opened the interlock. */
+void pci_slot_unlocked(PCISlot *s);
 /* The last function left, for whatever reason. */
 void pci_slot_emptied(PCISlot *s);
 /* A reset ends a job without a word. */

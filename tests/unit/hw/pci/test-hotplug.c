@@ -148,19 +148,6 @@ static void test_power_cycle(void)
     fixture_fini(&f);
 }
 
-static void test_interlock(void)
-{
-    Fixture f;
-
-    start(&f, NULL);
-    command(&f, OFF | EXP_SLTCTL_EIC);
-    g_assert_true(status(&f) & EXP_SLTSTA_EIS);
-    g_assert_cmphex(cfg(&f, PORT, EXP + EXP_SLTCTL, 2), ==, OFF);
-    command(&f, OFF | EXP_SLTCTL_EIC);
-    g_assert_false(status(&f) & EXP_SLTSTA_EIS);
-    fixture_fini(&f);
-}
-
 /* --- interrupts --- */
 
 static void test_intx(void)
@@ -224,6 +211,43 @@ static PCIDevice *running_card(Fixture *f)
 static const char *job(PCIDevice *d)
 {
     return pci_unplug_state_name(((PCIPort *)d->bus->bridge)->state.job);
+}
+
+static void test_interlock(void)
+{
+    Fixture f;
+
+    start(&f, NULL);
+    command(&f, OFF | EXP_SLTCTL_EIC);
+    g_assert_true(status(&f) & EXP_SLTSTA_EIS);
+    g_assert_cmphex(cfg(&f, PORT, EXP + EXP_SLTCTL, 2), ==, OFF);
+    command(&f, OFF | EXP_SLTCTL_EIC);
+    g_assert_false(status(&f) & EXP_SLTSTA_EIS);
+    fixture_fini(&f);
+}
+
+/* A held card stays when power is off, until the guest opens the interlock; or a hand breaks it. */
+static void test_interlocked_unplug(void)
+{
+    for (unsigned force = 0; force < 2; force++) {
+        Fixture f;
+        PCIDevice *d = running_card(&f);
+
+        command(&f, ON | EXP_SLTCTL_EIC);
+        g_assert_true(pci_unplug_request(d, 0, NULL));
+        command(&f, OFF);
+        settle();
+        g_assert_nonnull(device_find_id(f.m, "t0"));
+        g_assert_cmphex(behind(&f), ==, 0xffffffff);
+        if (force) {
+            g_assert_true(pci_unplug_force(d, NULL));
+        } else {
+            command(&f, OFF | EXP_SLTCTL_EIC);
+            settle();
+        }
+        g_assert_null(device_find_id(f.m, "t0"));
+        fixture_fini(&f);
+    }
 }
 
 static void test_unplug(void)
@@ -300,6 +324,7 @@ int main(int argc, char **argv)
     g_test_add_func("/hotplug/cold-plug", test_cold_plug);
     g_test_add_func("/hotplug/power-cycle", test_power_cycle);
     g_test_add_func("/hotplug/interlock", test_interlock);
+    g_test_add_func("/hotplug/interlocked-unplug", test_interlocked_unplug);
     g_test_add_func("/hotplug/intx", test_intx);
     g_test_add_func("/hotplug/msix", test_msix);
     g_test_add_func("/hotplug/unplug", test_unplug);
