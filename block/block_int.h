@@ -19,6 +19,8 @@ struct BlockNode {
     uint64_t size;
     bool read_only, discard, no_flush, active;
     bool write_through;  /* every write is durable when it ends */
+    bool raw;            /* made as "raw" over a file, or by -drive */
+    int io_error;        /* -errno that stopped the machine; 0: none */
     BlockErrorPolicy on_write_error, on_read_error;
     const BlockUser *user; /* NULL: no device */
     char *device;        /* its name, for messages */

@@ -2,6 +2,7 @@
 /*
  * -drive: the older way to say a block node, translated into node options; and the queries.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "block_int.h"
@@ -167,6 +168,7 @@ BlockNode *block_drive_new(Machine *m, struct json_object *options, bool inactiv
         return NULL;
     }
     n->drive = g_strdup(id);
+    n->raw = true;
     n->on_write_error = on_write;
     n->on_read_error = on_read;
     return n;
@@ -204,7 +206,7 @@ static struct json_object *node_json(const BlockNode *n)
     json_object_object_add(o, "file", json_object_new_string(n->drv->filename(n)));
     json_object_object_add(o, "node-name", json_object_new_string(n->name));
     json_object_object_add(o, "ro", json_object_new_boolean(n->read_only));
-    json_object_object_add(o, "drv", json_object_new_string(n->drv->name));
+    json_object_object_add(o, "drv", json_object_new_string(n->raw ? "raw" : n->drv->name));
     json_object_object_add(o, "active", json_object_new_boolean(n->active));
     json_object_object_add(o, "cache", cache_json(n));
     json_object_object_add(o, "image", image_json(n));
@@ -215,12 +217,20 @@ static struct json_object *device_json(const BlockNode *n)
 {
     struct json_object *o = json_object_new_object();
 
-    json_object_object_add(o, "device", json_object_new_string(n->drive ? n->drive : ""));
-    if (n->device) {
-        json_object_object_add(o, "qdev", json_object_new_string(n->device));
+    json_object_object_add(o, "device", json_object_new_string(block_drive_id(n)));
+    if (n->user) {
+        json_object_object_add(
+            o, "qdev",
+            json_object_new_string(n->user->path ? n->user->path(n->user->opaque) : n->device));
+        json_object_object_add(o, "io-status",
+                               json_object_new_string(!n->io_error             ? "ok"
+                                                      : n->io_error == -ENOSPC ? "nospace"
+                                                                               : "failed"));
+    } else { /* nothing holds it: it may go */
+        json_object_object_add(o, "tray_open", json_object_new_boolean(false));
     }
     json_object_object_add(o, "type", json_object_new_string("unknown"));
-    json_object_object_add(o, "removable", json_object_new_boolean(false));
+    json_object_object_add(o, "removable", json_object_new_boolean(!n->user));
     json_object_object_add(o, "locked", json_object_new_boolean(false));
     json_object_object_add(o, "inserted", node_json(n));
     return o;

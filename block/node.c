@@ -144,6 +144,7 @@ BlockNode *block_node_new(Machine *m, struct json_object *options, bool inactive
     n->set = block_set(m);
     n->name = g_strdup(name);
     n->options = o;
+    n->raw = o != options;
     if (!node_open(n, o, inactive, err)) {
         g_prefix_error(err, "block node '%s': ", n->name);
         node_free(n);
@@ -192,6 +193,7 @@ void block_detach(BlockNode *n)
 {
     block_drain(n);
     n->user = NULL;
+    n->io_error = 0;
     g_clear_pointer(&n->device, g_free);
 }
 
@@ -223,6 +225,11 @@ bool block_can_discard(const BlockNode *n)
 BlockErrorPolicy block_on_error(const BlockNode *n, bool write)
 {
     return write ? n->on_write_error : n->on_read_error;
+}
+
+void block_set_io_status(BlockNode *n, int error)
+{
+    n->io_error = error;
 }
 
 bool block_resize(BlockNode *n, uint64_t size, GError **err)

@@ -49,6 +49,9 @@ bool qmp_is_oob(struct json_object *request);
 
 void qmp_set_error(GError **err, QmpErrorClass cls, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
 
+/* Rows of other files' tables. */
+void hmp_info_block(Machine *m, const char *args, GString *out);
+
 extern const CommandTable unplug_table;
 extern const CommandTable qmp_session_table, machine_table, qom_table, device_table, pci_table,
     chardev_table, host_table, info_table, migration_table, fd_table, fdset_table;

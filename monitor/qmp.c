@@ -326,8 +326,10 @@ static struct json_object *cmd_hmp(Machine *m, struct json_object *args, GError 
     g_autofree char *text =
         hmp_run(m, json_object_get_string(json_object_object_get(args, "command-line")));
     g_autofree char *valid = g_utf8_make_valid(text, -1);
+    g_autoptr(GString) lines = g_string_new(NULL);
 
-    return json_object_new_string(valid);
+    hmp_emit_lines(lines, valid); /* as on a terminal, for clients that compare whole lines */
+    return json_object_new_string(lines->str);
 }
 
 static const QmpArg capabilities_args[] = {

@@ -84,6 +84,37 @@ static struct json_object *set_link(Machine *m, struct json_object *args, GError
     return NULL;
 }
 
+static uint64_t number(struct json_object *args, const char *key)
+{
+    return (uint64_t)MAX(json_object_get_int64(json_object_object_get(args, key)), 0);
+}
+
+static struct json_object *announce_self(Machine *m, struct json_object *args, GError **err)
+{
+    struct json_object *list = json_object_object_get(args, "interfaces");
+    const char *id = arg_str(args, "id");
+    NetAnnounceTimes times = { number(args, "initial"), number(args, "max"), number(args, "rounds"),
+                               number(args, "step") };
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+
+    for (size_t i = 0; list && i < json_object_array_length(list); i++) {
+        const char *name = json_object_get_string(json_object_array_get_idx(list, i));
+
+        g_ptr_array_add(names, (char *)(name ? name : ""));
+    }
+    g_ptr_array_add(names, NULL);
+    net_announce(m, id ? id : "", &times, list ? (char **)names->pdata : NULL, err);
+    return NULL;
+}
+
+static const QmpArg announce_args[] = {
+    { "initial", QMP_INT, false, "ms from the first announcement to the second" },
+    { "max", QMP_INT, false, "ms between announcements at most" },
+    { "rounds", QMP_INT, false, "announcements; 0: end the series of that id" },
+    { "step", QMP_INT, false, "ms that are added to the time between them" },
+    { "interfaces", QMP_ARRAY, true, "names of cards (default: all)" },
+    { "id", QMP_STR, true, "of the series, to change or end it" },
+};
 static const QmpArg link_args[] = {
     { "name", QMP_STR, false, "id of the back end or of its device" },
     { "up", QMP_BOOL, false, "whether the cable is plugged" },
@@ -121,36 +152,34 @@ static const QmpCommand commands[] = {
     { "object-add", "Create a host object", object_add, LIST(object_args), QMP_ANY_ARGS, "null" },
     { "object-del", "Remove a host object nobody uses", object_del, LIST(id_args),
       .returns = "null" },
+    { "announce-self", "Let network cards tell where they are", announce_self, LIST(announce_args),
+      .returns = "null" },
     { "query-block", "The disks", query_block, .returns = "array" },
     { "query-named-block-nodes", "The nodes of the disks", query_nodes, LIST(named_args),
       .returns = "array" },
     { "block_resize", "Change the size of a disk", resize, LIST(resize_args), .returns = "null" },
 };
 
-static void hmp_block(Machine *m, const char *args, GString *out)
-{
-    struct json_object *list = block_query(m, false);
-
-    for (size_t i = 0; i < json_object_array_length(list); i++) {
-        struct json_object *o = json_object_array_get_idx(list, i);
-
-        g_string_append_printf(out, "%s\n",
-                               json_object_to_json_string_ext(
-                                   o, JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE));
-    }
-    json_object_put(list);
-}
-
-static void show_netdev(void *opaque, Netdev *n)
-{
-    g_autofree char *text = netdev_info(n);
-
-    g_string_append_printf(opaque, "%s%s", text, g_str_has_suffix(text, "\n") ? "" : "\n");
-}
-
 static void hmp_network(Machine *m, const char *args, GString *out)
 {
-    netdev_foreach(m, show_netdev, out);
+    g_autofree char *text = net_info(m);
+
+    g_string_append(out, text);
+}
+
+/* The times that QEMU's own command uses. */
+static const NetAnnounceTimes usual_times = { .initial = 50, .max = 550, .rounds = 5, .step = 100 };
+
+static void hmp_announce(Machine *m, const char *args, GString *out)
+{
+    g_auto(GStrv) words = g_strsplit(args, " ", 2);
+    g_auto(GStrv) cards = words[0] ? g_strsplit(words[0], ",", -1) : NULL;
+    g_autoptr(GError) err = NULL;
+
+    if (!net_announce(m, words[0] && words[1] ? words[1] : "", &usual_times,
+                      cards && *cards ? cards : NULL, &err)) {
+        g_string_append_printf(out, "Error: %s\n", err->message);
+    }
 }
 
 static void hmp_netdev_add(Machine *m, const char *args, GString *out)
@@ -191,7 +220,9 @@ static const HmpCommand hmp_commands[] = {
     { "netdev_add", "KIND,id=ID[,...]", "create a network back end", hmp_netdev_add },
     { "netdev_del", "ID", "remove a network back end", hmp_netdev_del },
     { "set_link", "NAME on|off", "plug or pull a network cable", hmp_set_link },
-    { "info block", "", "show the disks", hmp_block },
+    { "announce_self", "[CARDS [ID]]", "let network cards tell where they are", hmp_announce },
+    { "info block", "[-n] [-v] [DEVICE]", "show the disks (-n: all nodes; -v: their images)",
+      hmp_info_block },
 };
 
 const CommandTable host_table = { commands, G_N_ELEMENTS(commands), hmp_commands,

@@ -132,9 +132,11 @@ static struct json_object *query_cpus(Machine *m, struct json_object *args, GErr
 
     for (guint i = 0; i < m->cpus->len; i++) {
         Cpu *cpu = m->cpus->pdata[i];
-        struct json_object *o = json_object_new_object();
+        struct json_object *o = json_object_new_object(), *props = json_object_new_object();
 
         put_int(o, "cpu-index", cpu->index);
+        put_int(props, "core-id", cpu->index);
+        json_object_object_add(o, "props", props);
         put(o, "qom-path", cpu->device ? cpu->device->path : "/machine/unattached");
         put_int(o, "thread-id", getpid());
         put(o, "target", "riscv64");

@@ -10,12 +10,21 @@
 static const NetKind *const kinds[] = { &net_user,  &net_socket, &net_stream,
                                         &net_dgram, &net_tap,    &net_hub };
 
+NetSet *net_set(Machine *m)
+{
+    NetSet *set = m->netdevs;
+
+    if (!set) {
+        set = m->netdevs = g_new(NetSet, 1);
+        *set = (NetSet){ g_ptr_array_new(), g_ptr_array_new(),
+                         g_hash_table_new_full(g_str_hash, g_str_equal, NULL, net_announce_free) };
+    }
+    return set;
+}
+
 static GPtrArray *all(Machine *m)
 {
-    if (!m->netdevs) {
-        m->netdevs = g_ptr_array_new();
-    }
-    return m->netdevs;
+    return net_set(m)->netdevs;
 }
 
 const char *net_opt(struct json_object *o, const char *key)
@@ -132,15 +141,88 @@ bool netdev_del(Machine *m, const char *id, GError **err)
 
 void netdev_free_all(Machine *m)
 {
-    GPtrArray *list = m->netdevs;
+    NetSet *set = m->netdevs;
 
-    while (list && list->len > 0) {
-        netdev_destroy(g_ptr_array_index(list, list->len - 1));
+    if (!set) {
+        return;
     }
-    if (list) {
-        g_ptr_array_free(list, TRUE);
-        m->netdevs = NULL;
+    while (set->netdevs->len > 0) {
+        netdev_destroy(g_ptr_array_index(set->netdevs, set->netdevs->len - 1));
     }
+    g_hash_table_destroy(set->announcing);
+    g_ptr_array_free(set->netdevs, TRUE);
+    g_ptr_array_free(set->nics, TRUE);
+    g_free(set);
+    m->netdevs = NULL;
+}
+
+/* --- cards --- */
+
+NetNic *net_nic_find(Machine *m, const char *name)
+{
+    GPtrArray *nics = net_set(m)->nics;
+
+    for (unsigned i = 0; i < nics->len; i++) {
+        NetNic *nic = g_ptr_array_index(nics, i);
+
+        if (g_str_equal(nic->name, name)) {
+            return nic;
+        }
+    }
+    return NULL;
+}
+
+/* The model and how many cards of it there are, or the next number that is free. */
+static char *free_name(Machine *m, const char *model)
+{
+    GPtrArray *nics = net_set(m)->nics;
+    char *name = NULL;
+    unsigned number = 0;
+
+    for (unsigned i = 0; i < nics->len; i++) {
+        number += g_str_equal(((NetNic *)g_ptr_array_index(nics, i))->model, model);
+    }
+    for (; !name || net_nic_find(m, name); number++) {
+        g_free(name);
+        name = g_strdup_printf("%s.%u", model, number);
+    }
+    return name;
+}
+
+bool net_nic_add(Machine *m, NetNic *nic, const char *netdev, const char *id, GError **err)
+{
+    Netdev *peer = netdev ? netdev_find(m, netdev) : NULL;
+    g_autofree char *name = id ? g_strdup(id) : free_name(m, nic->model);
+
+    if (netdev && !peer) {
+        NET_ERROR(err, "%s: there is no netdev named '%s'", name, netdev);
+        return false;
+    }
+    if (peer && !netdev_attach(peer, nic, name, err)) {
+        return false;
+    }
+    nic->peer = peer;
+    nic->name = g_steal_pointer(&name);
+    g_ptr_array_add(net_set(m)->nics, nic);
+    return true;
+}
+
+void net_nic_remove(Machine *m, NetNic *nic)
+{
+    if (!nic->name) {
+        return;
+    }
+    if (nic->peer) {
+        netdev_detach(nic->peer);
+    }
+    g_ptr_array_remove(net_set(m)->nics, nic);
+    g_clear_pointer(&nic->name, g_free);
+    nic->peer = NULL;
+}
+
+bool net_nic_link(const NetNic *nic)
+{
+    return nic->peer ? nic->peer->link : !nic->unplugged;
 }
 
 bool netdev_attach(Netdev *n, const NetNic *nic, const char *device, GError **err)
@@ -272,25 +354,28 @@ uint64_t net_offloads(const Netdev *n)
 
 /* --- link and information --- */
 
+static void tell_nic(const NetNic *nic, bool up)
+{
+    if (nic && nic->link) {
+        nic->link(nic->opaque, up);
+    }
+}
+
 bool netdev_set_link(Machine *m, const char *name, bool up, GError **err)
 {
-    Netdev *n = netdev_find(m, name);
-    GPtrArray *list = all(m);
+    NetNic *nic = net_nic_find(m, name);
+    Netdev *n = nic ? nic->peer : netdev_find(m, name);
 
-    for (unsigned i = 0; !n && i < list->len; i++) {
-        Netdev *other = g_ptr_array_index(list, i);
-
-        n = g_strcmp0(other->device, name) == 0 ? other : NULL;
-    }
-    if (!n) {
+    if (!n && !nic) {
         NET_ERROR(err, "there is no netdev or network card named '%s'", name);
         return false;
     }
-    if (n->link != up) {
+    if (n && n->link != up) {
         n->link = up;
-        if (n->nic && n->nic->link) {
-            n->nic->link(n->nic->opaque, up);
-        }
+        tell_nic(n->nic, up);
+    } else if (!n && nic->unplugged == up) {
+        nic->unplugged = !up;
+        tell_nic(nic, up);
     }
     return true;
 }
@@ -303,14 +388,6 @@ bool netdev_link(const Netdev *n)
 const char *netdev_id(const Netdev *n)
 {
     return n->id;
-}
-
-char *netdev_info(const Netdev *n)
-{
-    g_autofree char *kind = n->kind->info(n);
-
-    return g_strdup_printf("%s: index=0,type=%s,%s%s%s", n->id, n->kind->name, kind,
-                           n->device ? ",peer=" : "", n->device ? n->device : "");
 }
 
 void netdev_foreach(Machine *m, void (*fn)(void *opaque, Netdev *n), void *opaque)

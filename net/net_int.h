@@ -5,6 +5,8 @@
 #ifndef NET_NET_INT_H
 #define NET_NET_INT_H
 
+#include <sys/socket.h>
+
 #include "net/net.h"
 
 enum { NET_QUEUE_FRAMES = 256 }; /* waiting for the NIC; beyond that frames are lost, as on wires */
@@ -14,6 +16,15 @@ typedef struct NetFrame {
     size_t len;
     uint8_t data[];
 } NetFrame;
+
+/* m->netdevs */
+typedef struct NetSet {
+    GPtrArray *netdevs;     /* Netdev* */
+    GPtrArray *nics;        /* NetNic*, the cards */
+    GHashTable *announcing; /* id -> NetAnnounce* */
+} NetSet;
+NetSet *net_set(Machine *m); /* made at the first call */
+void net_announce_free(void *announce);
 
 struct Netdev {
     Machine *machine;
@@ -45,6 +56,24 @@ void net_input(Netdev *n, const uint8_t *frame, size_t len);
 void net_writable(Netdev *n);
 
 extern const NetKind net_user, net_stream, net_socket, net_dgram, net_tap, net_hub;
+
+/* --- address.c --- */
+typedef struct NetAddr {
+    struct sockaddr_storage sa;
+    socklen_t len; /* 0: none */
+} NetAddr;
+/* NAME.type=inet with .host, .port, .ipv4, .ipv6, or NAME.type=unix with .path and .abstract. */
+bool net_addr_parse(struct json_object *o, const char *name, bool dgram, bool passive, NetAddr *out,
+                    GError **err);
+bool net_addr_host_port(const char *text, bool passive, NetAddr *out, GError **err); /* HOST:PORT */
+/* The text of NAME.KEY, NULL if absent. */
+const char *net_addr_opt(struct json_object *o, const char *name, const char *key);
+char *net_addr_text(const NetAddr *a); /* "HOST:PORT" or the path, g_free */
+struct json_object *net_addr_json(const NetAddr *a);
+bool net_addr_multicast(const NetAddr *a);
+
+/* hubport: the number of its hub. */
+int net_hub_id(const Netdev *n);
 
 /* Options as text, whatever scalar they are. NULL: absent. */
 const char *net_opt(struct json_object *o, const char *key);

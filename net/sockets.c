@@ -4,11 +4,10 @@
  * socket or an inherited descriptor), `dgram` (a frame a datagram), and `socket`, the older form
  * of both.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <glib-unix.h>
-#include <netdb.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -25,15 +24,47 @@ typedef struct NetSock {
     guint in, out, accept;
     bool datagrams;
     GByteArray *rx, *tx; /* stream: bytes of unfinished frames */
-    struct sockaddr_storage to;
-    socklen_t to_len;
-    char *describe;
+    NetAddr to;          /* datagrams: where they go; len 0: the socket knows */
+    NetAddr at;          /* where a listener listens */
+    char *describe;      /* what monitors show of the connection */
 } NetSock;
 
 static bool fail(GError **err, const char *what)
 {
     NET_ERROR(err, "cannot %s: %s", what, g_strerror(errno));
     return false;
+}
+
+/* --- what monitors see --- */
+
+static void describe(NetSock *s, char *text)
+{
+    g_free(s->describe);
+    s->describe = text;
+}
+
+static void tell(NetSock *s, const char *event, struct json_object *addr)
+{
+    struct json_object *data = json_object_new_object();
+
+    json_object_object_add(data, "netdev-id", json_object_new_string(s->netdev->id));
+    if (addr) {
+        json_object_object_add(data, "addr", addr);
+    }
+    machine_event(s->netdev->machine, event, data);
+}
+
+/* A stream has a peer: its address, and how the older form of the option words it. */
+static void connected(NetSock *s, const NetAddr *peer, const char *older)
+{
+    g_autofree char *text = net_addr_text(peer);
+
+    if (s->netdev->kind == &net_stream) {
+        describe(s, g_strconcat(peer->sa.ss_family == AF_UNIX ? "unix:" : "tcp:", text, NULL));
+        tell(s, "NETDEV_STREAM_CONNECTED", net_addr_json(peer));
+    } else {
+        describe(s, g_strdup_printf("socket: %s %s", older, text));
+    }
 }
 
 /* --- frames --- */
@@ -51,6 +82,8 @@ static void sock_lost(NetSock *s)
     s->fd = -1;
     g_byte_array_set_size(s->rx, 0);
     g_byte_array_set_size(s->tx, 0);
+    describe(s, g_strdup(""));
+    net_writable(s->netdev); /* what waited for this peer is for nobody now */
 }
 
 /* Whole frames at the front of rx; a length no frame has ends the connection. */
@@ -94,6 +127,9 @@ static gboolean on_readable(gint fd, GIOCondition condition, gpointer opaque)
     if (n <= 0 || !take_frames(s)) {
         s->in = 0;
         sock_lost(s);
+        if (s->netdev->kind == &net_stream) {
+            tell(s, "NETDEV_STREAM_DISCONNECTED", NULL);
+        }
         return G_SOURCE_REMOVE;
     }
     return G_SOURCE_CONTINUE;
@@ -132,8 +168,8 @@ static bool sock_send(Netdev *n, const uint8_t *frame, size_t len)
         return true; /* nobody there: as a cable that leads nowhere */
     }
     if (s->datagrams) {
-        sendto(s->fd, frame, len, MSG_NOSIGNAL, s->to_len ? (struct sockaddr *)&s->to : NULL,
-               s->to_len);
+        sendto(s->fd, frame, len, MSG_NOSIGNAL, s->to.len ? (struct sockaddr *)&s->to.sa : NULL,
+               s->to.len);
         return true;
     }
     if (s->tx->len > OUT_LIMIT) {
@@ -145,74 +181,6 @@ static bool sock_send(Netdev *n, const uint8_t *frame, size_t len)
         s->out = g_unix_fd_add(s->fd, G_IO_OUT, on_writable, s);
     }
     return true;
-}
-
-/* --- addresses --- */
-
-static bool resolve(const char *host, const char *port, bool dgram, bool passive,
-                    struct sockaddr_storage *out, socklen_t *len, GError **err)
-{
-    struct addrinfo hints = { .ai_family = AF_INET,
-                              .ai_socktype = dgram ? SOCK_DGRAM : SOCK_STREAM,
-                              .ai_flags = passive ? AI_PASSIVE : 0 };
-    struct addrinfo *found = NULL;
-    int rc = getaddrinfo(host && *host ? host : NULL, port, &hints, &found);
-
-    if (rc != 0) {
-        NET_ERROR(err, "cannot resolve %s:%s: %s", host ? host : "", port ? port : "",
-                  gai_strerror(rc));
-        return false;
-    }
-    memcpy(out, found->ai_addr, found->ai_addrlen);
-    *len = found->ai_addrlen;
-    freeaddrinfo(found);
-    return true;
-}
-
-static bool unix_address(const char *path, struct sockaddr_storage *out, socklen_t *len,
-                         GError **err)
-{
-    struct sockaddr_un *un = (struct sockaddr_un *)out;
-
-    if (strlen(path) >= sizeof(un->sun_path)) {
-        NET_ERROR(err, "the socket path '%s' is longer than %zu bytes", path,
-                  sizeof(un->sun_path) - 1);
-        return false;
-    }
-    memset(un, 0, sizeof(*un));
-    un->sun_family = AF_UNIX;
-    strcpy(un->sun_path, path);
-    *len = sizeof(*un);
-    return true;
-}
-
-static const char *sub(struct json_object *o, const char *object, const char *key)
-{
-    struct json_object *inner;
-
-    return json_object_object_get_ex(o, object, &inner) &&
-                   json_object_is_type(inner, json_type_object)
-               ? net_opt(inner, key)
-               : NULL;
-}
-
-/* addr.type=inet,addr.host=..,addr.port=.. or addr.type=unix,addr.path=.. */
-static bool address(struct json_object *o, const char *name, bool dgram, bool passive,
-                    struct sockaddr_storage *out, socklen_t *len, GError **err)
-{
-    const char *type = sub(o, name, "type"), *path = sub(o, name, "path");
-
-    if (type && g_str_equal(type, "unix") && path) {
-        return unix_address(path, out, len, err);
-    }
-    if (type && g_str_equal(type, "inet") && sub(o, name, "port")) {
-        return resolve(sub(o, name, "host"), sub(o, name, "port"), dgram, passive, out, len, err);
-    }
-    NET_ERROR(err,
-              "%s needs %s.type=inet with %s.host and %s.port, %s.type=unix with %s.path, or "
-              "%s.type=fd with %s.str",
-              name, name, name, name, name, name, name, name);
-    return false;
 }
 
 /* --- opening --- */
@@ -233,7 +201,13 @@ static void sock_close(Netdev *n)
     NetSock *s = n->priv;
 
     if (s->fd >= 0) {
-        sock_lost(s);
+        if (s->in) {
+            g_source_remove(s->in);
+        }
+        if (s->out) {
+            g_source_remove(s->out);
+        }
+        close(s->fd);
     }
     if (s->accept) {
         g_source_remove(s->accept);
@@ -250,63 +224,86 @@ static void sock_close(Netdev *n)
 static gboolean on_accept(gint fd, GIOCondition condition, gpointer opaque)
 {
     NetSock *s = opaque;
-    int peer = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+    NetAddr from = { .len = sizeof(from.sa) };
+    int peer = accept4(fd, (struct sockaddr *)&from.sa, &from.len, SOCK_CLOEXEC);
 
     if (peer >= 0 && s->fd < 0) {
         sock_start(s, peer);
+        connected(s, s->at.sa.ss_family == AF_UNIX ? &s->at : &from, "connection from");
     } else if (peer >= 0) {
         close(peer); /* one peer at a time */
     }
     return G_SOURCE_CONTINUE;
 }
 
-static bool listen_on(NetSock *s, const struct sockaddr_storage *at, socklen_t len, GError **err)
+/* A path that is no abstract name stands in the way of the next bind(). */
+static void unlink_path(const NetAddr *a)
+{
+    const struct sockaddr_un *un = (const struct sockaddr_un *)&a->sa;
+
+    if (a->sa.ss_family == AF_UNIX && un->sun_path[0]) {
+        unlink(un->sun_path);
+    }
+}
+
+static bool listen_on(NetSock *s, GError **err)
 {
     int on = 1;
 
-    s->listener = socket(at->ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    s->listener = socket(s->at.sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (s->listener < 0) {
         return fail(err, "make a socket");
     }
     setsockopt(s->listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (at->ss_family == AF_UNIX) {
-        unlink(((const struct sockaddr_un *)at)->sun_path);
-    }
-    if (bind(s->listener, (const struct sockaddr *)at, len) < 0 || listen(s->listener, 1) < 0) {
+    unlink_path(&s->at);
+    if (bind(s->listener, (const struct sockaddr *)&s->at.sa, s->at.len) < 0 ||
+        listen(s->listener, 1) < 0) {
         return fail(err, "listen");
     }
     s->accept = g_unix_fd_add(s->listener, G_IO_IN, on_accept, s);
     return true;
 }
 
-static bool connect_to(NetSock *s, const struct sockaddr_storage *at, socklen_t len, GError **err)
+static bool connect_to(NetSock *s, const NetAddr *at, GError **err)
 {
-    int fd = socket(at->ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = socket(at->sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-    if (fd < 0 || connect(fd, (const struct sockaddr *)at, len) < 0) {
+    if (fd < 0 || connect(fd, (const struct sockaddr *)&at->sa, at->len) < 0) {
         if (fd >= 0) {
             close(fd);
         }
         return fail(err, "connect");
     }
     sock_start(s, fd);
+    connected(s, at, "connect to");
     return true;
 }
 
+/* An open socket by its number, stream or datagrams as it is. */
 static bool take_fd(NetSock *s, const char *text, GError **err)
 {
+    NetAddr local = { .len = sizeof(local.sa) };
     char *end;
     long fd = strtol(text, &end, 10);
     int type = 0;
     socklen_t len = sizeof(type);
+    const char *family;
 
     if (!*text || *end || fd < 0 || fd > INT_MAX ||
-        getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0) {
+        getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 ||
+        getsockname(fd, (struct sockaddr *)&local.sa, &local.len) < 0) {
         NET_ERROR(err, "fd=%s is not the number of an open socket", text);
         return false;
     }
     s->datagrams = type == SOCK_DGRAM;
     sock_start(s, fd);
+    family = local.sa.ss_family == AF_UNIX ? " unix" : " inet";
+    if (s->netdev->kind == &net_stream) {
+        connected(s, &local, "");
+    } else {
+        describe(s, g_strdup_printf("%sfd=%ld%s", s->netdev->kind == &net_dgram ? "" : "socket: ",
+                                    fd, s->datagrams ? family : ""));
+    }
     return true;
 }
 
@@ -315,11 +312,14 @@ static bool is_on(const char *text)
     return text && g_strv_contains((const char *const[]){ "on", "yes", "true", NULL }, text);
 }
 
-static bool finish_open(Netdev *n, bool ok, char *describe)
+static bool finish_open(Netdev *n, bool ok)
 {
-    ((NetSock *)n->priv)->describe = describe;
+    NetSock *s = n->priv;
+
     if (!ok) {
         sock_close(n);
+    } else if (!s->describe) {
+        describe(s, g_strdup("")); /* nobody came yet */
     }
     return ok;
 }
@@ -327,74 +327,83 @@ static bool finish_open(Netdev *n, bool ok, char *describe)
 static bool stream_open(Netdev *n, struct json_object *o, GError **err)
 {
     NetSock *s = sock_new(n, false);
-    const char *type = sub(o, "addr", "type");
-    struct sockaddr_storage at;
-    socklen_t len;
-    bool ok;
+    const char *type = net_addr_opt(o, "addr", "type");
+    const char *fd = net_addr_opt(o, "addr", "str");
+    bool server = is_on(net_opt(o, "server")), ok;
+    NetAddr at;
 
     if (type && g_str_equal(type, "fd")) {
-        const char *fd = sub(o, "addr", "str");
-
         ok = take_fd(s, fd ? fd : "", err);
+    } else if (server) {
+        ok = net_addr_parse(o, "addr", false, true, &s->at, err) && listen_on(s, err);
     } else {
-        bool server = is_on(net_opt(o, "server"));
-
-        ok = address(o, "addr", false, server, &at, &len, err) &&
-             (server ? listen_on(s, &at, len, err) : connect_to(s, &at, len, err));
+        ok = net_addr_parse(o, "addr", false, false, &at, err) && connect_to(s, &at, err);
     }
-    return finish_open(n, ok, g_strdup(is_on(net_opt(o, "server")) ? "server" : "client"));
+    return finish_open(n, ok);
 }
 
-static bool bind_datagrams(NetSock *s, const struct sockaddr_storage *local, socklen_t len,
-                           GError **err)
+/* Join the group on the interface of `local` (any if it is not given); others on this host may. */
+static bool join(int fd, const NetAddr *group, const NetAddr *local)
 {
-    int fd = socket(local->ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    const struct sockaddr_in *to = (const struct sockaddr_in *)&group->sa;
+    const struct sockaddr_in *from = (const struct sockaddr_in *)&local->sa;
+    struct ip_mreq m = { .imr_multiaddr = to->sin_addr };
+    int on = 1;
 
-    if (local->ss_family == AF_UNIX) {
-        unlink(((const struct sockaddr_un *)local)->sun_path);
+    if (local->len) {
+        m.imr_interface = from->sin_addr;
+        setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &from->sin_addr, sizeof(from->sin_addr));
     }
-    if (fd < 0 || bind(fd, (const struct sockaddr *)local, len) < 0) {
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    return setsockopt(fd, IPPROTO_IP, IP_MULTICAST_LOOP, &on, sizeof(on)) == 0 &&
+           setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &m, sizeof(m)) == 0;
+}
+
+/* Datagrams come to `local`, or to the group they go to. */
+static bool bind_datagrams(NetSock *s, const NetAddr *local, GError **err)
+{
+    bool group = net_addr_multicast(&s->to);
+    const NetAddr *at = group ? &s->to : local;
+    int fd = socket(at->sa.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    g_autofree char *to = net_addr_text(&s->to), *from = net_addr_text(at);
+
+    unlink_path(at);
+    if (fd < 0 || (group && !join(fd, &s->to, local)) ||
+        bind(fd, (const struct sockaddr *)&at->sa, at->len) < 0) {
+        fail(err, group ? "join the group" : "bind");
         if (fd >= 0) {
             close(fd);
         }
-        return fail(err, "bind");
+        return false;
     }
     sock_start(s, fd);
+    if (group) {
+        describe(s, g_strconcat("mcast=", to, NULL));
+    } else {
+        describe(s, g_strconcat("udp=", from, at->sa.ss_family == AF_UNIX ? ":" : "/", to, NULL));
+    }
     return true;
 }
 
 static bool dgram_open(Netdev *n, struct json_object *o, GError **err)
 {
     NetSock *s = sock_new(n, true);
-    struct sockaddr_storage local;
-    socklen_t len;
-    const char *type = sub(o, "local", "type");
+    const char *type = net_addr_opt(o, "local", "type"), *fd = net_addr_opt(o, "local", "str");
+    NetAddr local = { .len = 0 };
     bool ok;
 
     if (type && g_str_equal(type, "fd")) {
-        const char *fd = sub(o, "local", "str");
-
-        ok = take_fd(s, fd ? fd : "", err);
-    } else {
-        ok = address(o, "local", true, true, &local, &len, err) &&
-             address(o, "remote", true, false, &s->to, &s->to_len, err) &&
-             bind_datagrams(s, &local, len, err);
+        return finish_open(n, take_fd(s, fd ? fd : "", err));
     }
-    return finish_open(n, ok, g_strdup("udp"));
-}
-
-/* "HOST:PORT" of the older options. */
-static bool host_port(const char *text, bool passive, struct sockaddr_storage *out, socklen_t *len,
-                      GError **err)
-{
-    const char *colon = strrchr(text, ':');
-    g_autofree char *host = colon ? g_strndup(text, colon - text) : NULL;
-
-    if (!colon) {
-        NET_ERROR(err, "'%s' is not HOST:PORT", text);
-        return false;
+    ok = net_addr_parse(o, "remote", true, false, &s->to, err);
+    if (ok && (type || !net_addr_multicast(&s->to))) {
+        ok = net_addr_parse(o, "local", true, true, &local, err);
     }
-    return resolve(host, colon + 1, false, passive, out, len, err);
+    if (ok && local.len && local.sa.ss_family != s->to.sa.ss_family) {
+        NET_ERROR(err, "local and remote must be addresses of one kind");
+        ok = false;
+    }
+    return finish_open(n, ok && bind_datagrams(s, &local, err));
 }
 
 static bool socket_open(Netdev *n, struct json_object *o, GError **err)
@@ -402,20 +411,19 @@ static bool socket_open(Netdev *n, struct json_object *o, GError **err)
     NetSock *s = sock_new(n, false);
     const char *fd = net_opt(o, "fd"), *server = net_opt(o, "listen");
     const char *client = net_opt(o, "connect");
-    struct sockaddr_storage at;
-    socklen_t len;
+    NetAddr at;
     bool ok = false;
 
     if (fd) {
         ok = take_fd(s, fd, err);
     } else if (server) {
-        ok = host_port(server, true, &at, &len, err) && listen_on(s, &at, len, err);
+        ok = net_addr_host_port(server, true, &s->at, err) && listen_on(s, err);
     } else if (client) {
-        ok = host_port(client, false, &at, &len, err) && connect_to(s, &at, len, err);
+        ok = net_addr_host_port(client, false, &at, err) && connect_to(s, &at, err);
     } else {
         NET_ERROR(err, "it needs one of fd=, listen=HOST:PORT and connect=HOST:PORT");
     }
-    return finish_open(n, ok, g_strdup(fd ? "fd" : server ? server : client ? client : ""));
+    return finish_open(n, ok);
 }
 
 static char *sock_info(const Netdev *n)

@@ -118,7 +118,8 @@ static char *tap_info(const Netdev *n)
 {
     const NetTap *t = n->priv;
 
-    return t->ifname[0] ? g_strdup_printf("ifname=%s", t->ifname) : g_strdup_printf("fd=%d", t->fd);
+    return t->ifname[0] ? g_strdup_printf("ifname=%s,script=no,downscript=no", t->ifname)
+                        : g_strdup_printf("fd=%d", t->fd);
 }
 
 static const char *const tap_keys[] = { "ifname", "fd", "script", "downscript", NULL };
@@ -173,6 +174,11 @@ static bool hub_send(Netdev *n, const uint8_t *frame, size_t len)
 
     netdev_foreach(n->machine, hub_pass, &s);
     return true;
+}
+
+int net_hub_id(const Netdev *n)
+{
+    return ((const NetHub *)n->priv)->hubid;
 }
 
 static char *hub_info(const Netdev *n)

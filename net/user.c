@@ -28,7 +28,8 @@ typedef struct NetUser {
     GSource *source;
     GArray *fds; /* GPollFD that libslirp wants this turn; pointers are handed to GLib */
     unsigned n_registered;
-    char *hostname;
+    char *hostname, *net;
+    bool restricted;
 } NetUser;
 
 typedef struct UserSource {
@@ -253,18 +254,50 @@ static bool add_hostfwds(NetUser *u, struct json_object *o, GError **err)
     return true;
 }
 
+static bool is_on(const char *text)
+{
+    return text && g_strv_contains((const char *const[]){ "on", "yes", "true", NULL }, text);
+}
+
+/* ADDRESS[/BITS]; 10.0.2.0/24 if absent, 24 bits if those are. The fixed addresses must fit in. */
+static bool parse_net(const char *text, SlirpConfig *c, GError **err)
+{
+    g_auto(GStrv) parts = g_strsplit(text ? text : "10.0.2.0", "/", 2);
+    char *end = NULL;
+    unsigned long bits = parts[1] ? strtoul(parts[1], &end, 10) : 24;
+
+    if (!parts[0] || inet_pton(AF_INET, parts[0], &c->vnetwork) != 1 || (end && *end) || bits < 8 ||
+        bits > 27) {
+        NET_ERROR(err, "net=%s: the form is ADDRESS/BITS, with 8 to 27 bits", text);
+        return false;
+    }
+    c->vnetmask.s_addr = htonl(~0u << (32 - bits));
+    c->vnetwork.s_addr &= c->vnetmask.s_addr;
+    return true;
+}
+
 static bool fill_config(NetUser *u, struct json_object *o, SlirpConfig *c, GError **err)
 {
-    const char *restricted = net_opt(o, "restrict");
+    uint32_t net;
 
     *c = (SlirpConfig){ .version = 1, .in_enabled = true, .vhostname = u->hostname };
-    inet_pton(AF_INET, "10.0.2.0", &c->vnetwork);
-    inet_pton(AF_INET, "255.255.255.0", &c->vnetmask);
-    inet_pton(AF_INET, "10.0.2.2", &c->vhost);
-    inet_pton(AF_INET, "10.0.2.15", &c->vdhcp_start);
-    inet_pton(AF_INET, "10.0.2.3", &c->vnameserver);
-    c->restricted = restricted &&
-                    g_strv_contains((const char *const[]){ "on", "yes", "true", NULL }, restricted);
+    if (!parse_net(net_opt(o, "net"), c, err)) {
+        return false;
+    }
+    net = ntohl(c->vnetwork.s_addr);
+    c->vhost.s_addr = htonl(net + 2);
+    c->vdhcp_start.s_addr = htonl(net + 15);
+    c->vnameserver.s_addr = htonl(net + 3);
+    c->restricted = is_on(net_opt(o, "restrict"));
+    if (is_on(net_opt(o, "ipv6"))) {
+        c->in6_enabled = true;
+        c->vprefix_len = 64;
+        inet_pton(AF_INET6, "fec0::", &c->vprefix_addr6);
+        inet_pton(AF_INET6, "fec0::2", &c->vhost6);
+        inet_pton(AF_INET6, "fec0::3", &c->vnameserver6);
+    }
+    u->restricted = c->restricted;
+    u->net = g_strdup(inet_ntoa(c->vnetwork));
     return parse_ipv4("host", net_opt(o, "host"), &c->vhost, err) &&
            parse_ipv4("dhcpstart", net_opt(o, "dhcpstart"), &c->vdhcp_start, err) &&
            parse_ipv4("dns", net_opt(o, "dns"), &c->vnameserver, err);
@@ -284,6 +317,7 @@ static void user_close(Netdev *n)
     }
     g_array_free(u->fds, TRUE);
     g_free(u->hostname);
+    g_free(u->net);
     g_free(u);
 }
 
@@ -322,6 +356,13 @@ static bool user_send(Netdev *n, const uint8_t *frame, size_t len)
     return true;
 }
 
+static char *user_info(const Netdev *n)
+{
+    const NetUser *u = n->priv;
+
+    return g_strdup_printf("net=%s,restrict=%s", u->net, u->restricted ? "on" : "off");
+}
+
 #else
 
 static bool user_open(Netdev *n, struct json_object *o, GError **err)
@@ -340,11 +381,11 @@ static bool user_send(Netdev *n, const uint8_t *frame, size_t len)
     return true;
 }
 
-#endif
-
 static char *user_info(const Netdev *n)
 {
-    return g_strdup("net=10.0.2.0,restrict=off");
+    return g_strdup("");
 }
+
+#endif
 
 const NetKind net_user = { "user", user_keys, user_open, user_close, user_send, user_info };

@@ -136,6 +136,7 @@ static void req_failed(BlkReq *req, int error)
     /* What fails beside it while the machine stops is kept likewise. */
     if (stop) {
         req_keep(req);
+        block_set_io_status(req->blk->node, error);
         announce_error(req, "stop", error);
         machine_set_state(req->blk->vpci.pci.dev.machine, RUN_IO_ERROR);
     } else if (policy == BLOCK_ON_ERROR_IGNORE) {
@@ -370,6 +371,7 @@ static void run_changed(void *opaque, bool running, RunState state)
         block_drain(blk->node);
         return;
     }
+    block_set_io_status(blk->node, 0);
     reissue_loaded(blk);
     reissue_kept(blk);
     for (unsigned i = 0; i < blk->vpci.virtio.n_queues; i++) {
@@ -467,6 +469,11 @@ static void blk_resized(void *opaque, uint64_t size)
     virtio_config_changed(&((VirtioBlk *)opaque)->vpci.virtio);
 }
 
+static const char *blk_path(void *opaque)
+{
+    return ((VirtioBlk *)opaque)->vpci.pci.dev.path;
+}
+
 /* --- life --- */
 
 static bool power_of_two(uint32_t v, uint32_t lo, uint32_t hi)
@@ -509,7 +516,7 @@ static bool blk_init(void *dev, GError **err)
                     blk->drive);
         return false;
     }
-    blk->user = (BlockUser){ .resized = blk_resized, .opaque = blk };
+    blk->user = (BlockUser){ .resized = blk_resized, .path = blk_path, .opaque = blk };
     if (!block_attach(blk->node, &blk->user, device_name(device), err)) {
         blk->node = NULL;
         return false;

@@ -98,7 +98,7 @@ static void net_reset(VirtioDevice *v)
     VirtioNet *n = net_of(v);
 
     memcpy(n->mac, n->mac_prop, 6);
-    n->status = n->peer && !netdev_link(n->peer) ? 0 : STATUS_LINK_UP;
+    n->status = net_nic_link(&n->nic) ? STATUS_LINK_UP : 0;
     n->active_pairs = 1;
     n->filter = (NetFilter){ .promisc = true }; /* until a driver programs it (5.1.6.5.1) */
     n->tx_blocked = 0;
@@ -113,16 +113,22 @@ static void net_link(void *opaque, bool up)
     virtio_config_changed(&n->vpci.virtio);
 }
 
-/* After a load the network must learn where the guest is: the guest tells it if it negotiated
- * that, else the card does. */
-static void announce_self(VirtioNet *n)
+/* The network must learn where the guest is: the guest tells it if it negotiated that. */
+static bool ask_guest(VirtioNet *n)
 {
-    if (virtio_has(&n->vpci.virtio, F_GUEST_ANNOUNCE)) {
-        n->status |= STATUS_ANNOUNCE;
-        virtio_config_changed(&n->vpci.virtio);
-    } else {
-        virtio_net_send_rarp(n);
+    if (!virtio_has(&n->vpci.virtio, F_GUEST_ANNOUNCE)) {
+        return false;
     }
+    n->status |= STATUS_ANNOUNCE;
+    virtio_config_changed(&n->vpci.virtio);
+    return true;
+}
+
+/* On demand the card does it as well: whoever asks cannot know what the guest does. */
+static void net_announce_now(void *opaque)
+{
+    virtio_net_send_rarp(opaque);
+    ask_guest(opaque);
 }
 
 static bool net_post_load(void *obj, GError **err)
@@ -137,7 +143,9 @@ static void run_changed(void *opaque, bool running, RunState state)
 
     if (running && n->moved) {
         n->moved = false;
-        announce_self(n);
+        if (!ask_guest(n)) {
+            virtio_net_send_rarp(n);
+        }
     }
     for (unsigned pair = 0; running && pair < n->pairs; pair++) {
         virtio_net_send_pair(n, pair);
@@ -169,27 +177,6 @@ static bool check_props(VirtioNet *n, GError **err)
     return what == NULL;
 }
 
-static bool attach_peer(VirtioNet *n, GError **err)
-{
-    Device *dev = net_device(n);
-
-    if (!n->netdev) {
-        return true;
-    }
-    n->peer = netdev_find(dev->machine, n->netdev);
-    if (!n->peer) {
-        g_set_error(err, G_FILE_ERROR, G_FILE_ERROR_NOENT, "%s: there is no netdev named '%s'",
-                    device_name(dev), n->netdev);
-        return false;
-    }
-    n->nic = (NetNic){ virtio_net_receive, net_link, virtio_net_sent, n };
-    if (!netdev_attach(n->peer, &n->nic, device_name(dev), err)) {
-        n->peer = NULL;
-        return false;
-    }
-    return true;
-}
-
 /* An address by place, so that a description always gives the same one: on the first root bus
  * 52:54:00:12:34:56 plus slot and function, elsewhere 52:54:00 and a hash of the way there. */
 static void derive_mac(VirtioNet *n)
@@ -216,10 +203,21 @@ static bool net_init(void *dev, GError **err)
 {
     VirtioNet *n = dev;
 
-    if (!check_props(n, err) || !attach_peer(n, err)) {
+    if (!check_props(n, err)) {
         return false;
     }
     derive_mac(n);
+    n->nic = (NetNic){ .receive = virtio_net_receive,
+                       .link = net_link,
+                       .sent = virtio_net_sent,
+                       .announce = net_announce_now,
+                       .opaque = n,
+                       .model = net_device(n)->type->name,
+                       .mac = n->mac };
+    if (!net_nic_add(net_device(n)->machine, &n->nic, n->netdev, net_device(n)->id, err)) {
+        return false;
+    }
+    n->peer = n->nic.peer;
     for (unsigned pair = 0; pair < n->pairs; pair++) {
         virtio_add_queue(&n->vpci.virtio, n->rx_size);
         virtio_add_queue(&n->vpci.virtio, n->tx_size);
@@ -236,10 +234,8 @@ static void net_exit(void *dev)
     VirtioNet *n = dev;
 
     machine_remove_run_fn(n->vpci.pci.dev.machine, run_changed, n);
-    if (n->peer) {
-        netdev_detach(n->peer);
-        n->peer = NULL;
-    }
+    net_nic_remove(n->vpci.pci.dev.machine, &n->nic);
+    n->peer = NULL;
 }
 
 static unsigned net_auto_vectors(const void *dev)

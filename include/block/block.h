@@ -23,8 +23,13 @@
 
 typedef struct BlockNode BlockNode;
 
-typedef enum BlockOp { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH, BLOCK_DISCARD, BLOCK_WRITE_ZEROES }
-    BlockOp;
+typedef enum BlockOp {
+    BLOCK_READ,
+    BLOCK_WRITE,
+    BLOCK_FLUSH,
+    BLOCK_DISCARD,
+    BLOCK_WRITE_ZEROES
+} BlockOp;
 
 /* One request. The caller owns it until `done` was called; iov points to memory that stays
  * valid (guest RAM is pinned by the device). result: 0 or -errno. */
@@ -34,28 +39,33 @@ struct BlockRequest {
     uint64_t offset, len;
     struct iovec *iov; /* READ and WRITE; sums to len */
     int n_iov;
-    bool fua;          /* WRITE and WRITE_ZEROES: durable before done */
-    bool may_unmap;    /* WRITE_ZEROES: may make a hole, if the node does discards */
+    bool fua;       /* WRITE and WRITE_ZEROES: durable before done */
+    bool may_unmap; /* WRITE_ZEROES: may make a hole, if the node does discards */
     void (*done)(BlockRequest *req, int result);
     void *opaque;
-    void *priv[4];     /* private to block/ */
+    void *priv[4]; /* private to block/ */
 };
 
 /* What the device behind a node wants to hear. */
 typedef struct BlockUser {
     void (*resized)(void *opaque, uint64_t size);
+    const char *(*path)(void *opaque); /* of the device in the tree, for queries; may be NULL */
     void *opaque;
 } BlockUser;
 
-typedef enum BlockErrorPolicy { BLOCK_ON_ERROR_REPORT, BLOCK_ON_ERROR_IGNORE,
-                                BLOCK_ON_ERROR_STOP, BLOCK_ON_ERROR_ENOSPC } BlockErrorPolicy;
+typedef enum BlockErrorPolicy {
+    BLOCK_ON_ERROR_REPORT,
+    BLOCK_ON_ERROR_IGNORE,
+    BLOCK_ON_ERROR_STOP,
+    BLOCK_ON_ERROR_ENOSPC
+} BlockErrorPolicy;
 
 /* --- nodes --- */
 
 /* From -blockdev options: {"driver":"file","filename":..,"node-name":..,"read-only":..,
  * "cache":{"direct":..,"no-flush":..},"aio":"io_uring|threads","discard":..} (also "raw" over a
- * "file" child, "host_device", "null-co" with "size", "read-zeroes", "latency-ns"). inactive: do not lock or
- * cache yet (-incoming). NULL and a sentence naming the option or the file. */
+ * "file" child, "host_device", "null-co" with "size", "read-zeroes", "latency-ns"). inactive: do
+ * not lock or cache yet (-incoming). NULL and a sentence naming the option or the file. */
 BlockNode *block_node_new(Machine *m, struct json_object *options, bool inactive, GError **err);
 /* From -drive: if=none,id=..,file=..,format=raw,media=disk,readonly=..,cache=..,aio=..,discard=..,
  * werror=..,rerror=..; the node's name is "#block-ID"; found by its drive id too. file may be
@@ -78,6 +88,8 @@ bool block_can_discard(const BlockNode *n);
 /* grow or shrink; calls user->resized. */
 bool block_resize(BlockNode *n, uint64_t size, GError **err);
 BlockErrorPolicy block_on_error(const BlockNode *n, bool write);
+/* For queries: an error that stopped the machine (-errno), or that it is over (0). */
+void block_set_io_status(BlockNode *n, int error);
 
 /* --- I/O --- */
 /* Always completes through done, never from inside the call. Out of range: -EIO. Write to a

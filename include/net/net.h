@@ -32,7 +32,14 @@ typedef struct NetNic {
     void (*link)(void *opaque, bool up);
     /* The peer takes frames again after net_send() returned 0. */
     void (*sent)(void *opaque);
+    /* Tell the network where the card is. */
+    void (*announce)(void *opaque);
     void *opaque;
+    const char *model;  /* type of the card, for monitors */
+    const uint8_t *mac; /* its address as it is at any time, 6 bytes */
+    char *name;         /* private: net_nic_add() gives it */
+    Netdev *peer;       /* private; NULL: a card without a cable */
+    bool unplugged;     /* private: set_link of such a card */
 } NetNic;
 
 Netdev *netdev_new(Machine *m, struct json_object *options, GError **err);
@@ -40,6 +47,13 @@ bool netdev_del(Machine *m, const char *id, GError **err);
 Netdev *netdev_find(Machine *m, const char *id);
 void netdev_free_all(Machine *m);
 
+/* A card comes: known to monitors as `id`, or (NULL) as its model and a number, and attached to
+ * the netdev of that name, if not NULL. False with a sentence. */
+bool net_nic_add(Machine *m, NetNic *nic, const char *netdev, const char *id, GError **err);
+void net_nic_remove(Machine *m, NetNic *nic); /* safe on one that was not added */
+NetNic *net_nic_find(Machine *m, const char *name);
+bool net_nic_link(const NetNic *nic);
+/* For peers that are no card of a guest. */
 bool netdev_attach(Netdev *n, const NetNic *nic, const char *device, GError **err);
 void netdev_detach(Netdev *n);
 /* Send one frame: bytes taken (the whole frame or 0: wait for `sent`). Frames while the link is
@@ -52,8 +66,18 @@ uint64_t net_offloads(const Netdev *n);
 bool netdev_set_link(Machine *m, const char *name, bool up, GError **err);
 bool netdev_link(const Netdev *n);
 const char *netdev_id(const Netdev *n);
-/* One line for `info network`, g_free. */
-char *netdev_info(const Netdev *n);
+/* What `info network` shows: cards, each with its network, and hubs with their ports; g_free. */
+char *net_info(Machine *m);
+
+/* Let cards announce themselves: now and, `rounds` times in all, after `initial` ms and `step` ms
+ * more each time, at most `max`. names: of cards (NULL-terminated; NULL: all). A series of the
+ * same id that is under way ends; rounds 0 does no more. Lock. */
+enum { NET_ANNOUNCE_MAX_MS = 100000, NET_ANNOUNCE_MAX_ROUNDS = 1000 };
+typedef struct NetAnnounceTimes {
+    uint64_t initial, max, rounds, step;
+} NetAnnounceTimes;
+bool net_announce(Machine *m, const char *id, const NetAnnounceTimes *times, char **names,
+                  GError **err);
 void netdev_foreach(Machine *m, void (*fn)(void *opaque, Netdev *n), void *opaque);
 
 #endif

@@ -109,6 +109,58 @@ static void test_queries(void)
     qtest_end(q);
 }
 
+static void answers(QTest *q, const char *line, const char *want)
+{
+    g_autofree char *text = hmp(q, line);
+
+    g_assert_cmpstr(text, ==, want);
+}
+
+/* Lines that scripts compare as a whole, ends included. */
+static void test_wording(void)
+{
+    QTest *q = qtest_start("-M virt -netdev hubport,id=n0,hubid=3 -device "
+                           "virtio-net-pci,netdev=n0,id=nic0,mac=52:54:00:00:00:01 -device "
+                           "virtio-net-pci,mac=52:54:00:00:00:02 -drive "
+                           "if=none,id=d0,file=null-co://,readonly=on,cache=directsync "
+                           "-device virtio-blk-pci,drive=d0,id=disk0");
+    struct json_object *cpus;
+
+    answers(q, "info network",
+            "hub 3\r\n \\ n0: nic0: index=0,type=nic,model=virtio-net-pci,"
+            "macaddr=52:54:00:00:00:01\r\n"
+            "virtio-net-pci.1: index=0,type=nic,model=virtio-net-pci,"
+            "macaddr=52:54:00:00:00:02\r\n");
+    answers(q, "info block",
+            "d0 (#block-d0): null-co:// (raw, read-only)\r\n"
+            "    Attached to:      /machine/peripheral/disk0\r\n"
+            "    Cache mode:       writethrough, direct\r\n");
+    answers(q, "info block -n d0", "");
+    answers(q, "info block -v #block-d0",
+            "d0 (#block-d0): null-co:// (raw, read-only)\r\n"
+            "    Attached to:      /machine/peripheral/disk0\r\n"
+            "    Cache mode:       writethrough, direct\r\n"
+            "\r\nImages:\r\nimage: null-co://\r\nfile format: raw\r\n"
+            "virtual size: 1 GiB (1073741824 bytes)\r\n");
+    answers(q, "announce_self", "");
+    answers(q, "announce_self nic0 series", "");
+    answers(q, "announce_self nobody", "Error: there is no network card named 'nobody'\r\n");
+    json_object_put(qmp_return(q, "{'execute':'announce-self','arguments':{'initial':50,"
+                                  "'max':100,'rounds':0,'step':10,'id':'series'}}"));
+    g_autofree char *wrong = qmp_error_class(
+        q, "{'execute':'announce-self','arguments':{'initial':50,'max':100,'rounds':9999,"
+           "'step':10}}");
+
+    g_assert_cmpstr(wrong, ==, "GenericError");
+    cpus = qmp_return(q, "{'execute':'query-cpus-fast'}");
+    g_assert_cmpint(
+        json_object_get_int(json_object_object_get(
+            json_object_object_get(json_object_array_get_idx(cpus, 0), "props"), "core-id")),
+        ==, 0);
+    json_object_put(cpus);
+    qtest_end(q);
+}
+
 static bool has_type(QTest *q, const char *type)
 {
     g_autofree char *cls = qmp_error_class(
@@ -251,6 +303,7 @@ int main(int argc, char **argv)
     g_test_add_func("/qmp/introspection", test_introspection);
     g_test_add_func("/qmp/queries", test_queries);
     g_test_add_func("/qmp/topology", test_topology);
+    g_test_add_func("/qmp/wording", test_wording);
     g_test_add_func("/qmp/plug", test_plug);
     g_test_add_func("/qmp/refused-plug", test_refused_plug);
     g_test_add_func("/qmp/disks", test_disks);

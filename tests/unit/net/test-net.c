@@ -4,8 +4,11 @@
  * refused, and finishing of frames (checksums, TCP segments) against plain arithmetic.
  */
 #include <string.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "hw/core/clock.h"
 
 #include "net/net_int.h"
 
@@ -181,6 +184,11 @@ static void test_refusals(void)
         { "{'type':'user','id':'n','speed':1}", "'speed'" },
         { "{'type':'user','id':'n','hostfwd':'tcp::99999-:80'}", "hostfwd=tcp::99999-:80" },
         { "{'type':'user','id':'n','dns':'nowhere'}", "dns=nowhere" },
+        { "{'type':'user','id':'n','net':'10.0.0.0/40'}", "net=10.0.0.0/40" },
+        { "{'type':'user','id':'n','net':'here'}", "net=here" },
+        { "{'type':'dgram','id':'n','local':{'type':'unix','path':'/tmp/x'},"
+          "'remote':{'type':'inet','host':'127.0.0.1','port':'9'}}",
+          "one kind" },
         { "{'type':'socket','id':'n'}", "connect=HOST:PORT" },
         { "{'type':'socket','id':'n','fd':'banana'}", "fd=banana" },
         { "{'type':'stream','id':'n'}", "addr.type" },
@@ -230,6 +238,180 @@ static void test_user(void)
     g_assert_cmpuint(a->frames, ==, 1);
     g_assert_cmphex(a->last[21], ==, 2); /* a reply */
     finish(m, a, n, NULL, NULL);
+}
+
+/* --- what monitors are shown --- */
+
+typedef struct Heard {
+    unsigned connected, disconnected;
+    char *port;
+} Heard;
+
+static void on_event(void *opaque, const char *name, struct json_object *data)
+{
+    Heard *h = opaque;
+    struct json_object *addr;
+
+    g_assert_cmpstr(json_object_get_string(json_object_object_get(data, "netdev-id")), ==, "st0");
+    if (g_str_equal(name, "NETDEV_STREAM_CONNECTED")) {
+        h->connected++;
+        addr = json_object_object_get(data, "addr");
+        g_assert_cmpstr(json_object_get_string(json_object_object_get(addr, "type")), ==, "inet");
+        g_free(h->port);
+        h->port = g_strdup(json_object_get_string(json_object_object_get(addr, "port")));
+    } else {
+        g_assert_cmpstr(name, ==, "NETDEV_STREAM_DISCONNECTED");
+        h->disconnected++;
+    }
+    json_object_put(data);
+}
+
+static void shows(Machine *m, const char *want)
+{
+    g_autofree char *text = net_info(m);
+
+    g_assert_cmpstr(text, ==, want);
+}
+
+/* A stream's server comes up alone, gets a peer, loses it; each step shows. */
+static void test_stream_states(void)
+{
+    Machine *m = machine();
+    Heard h = { 0 };
+    struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+    socklen_t len = sizeof(at);
+    int probe = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0);
+    g_autofree char *json = NULL, *want = NULL;
+
+    m->hooks.event = on_event;
+    m->hooks.opaque = &h;
+    g_assert_cmpint(bind(probe, (struct sockaddr *)&at, sizeof(at)), ==, 0); /* a port free now */
+    g_assert_cmpint(getsockname(probe, (struct sockaddr *)&at, &len), ==, 0);
+    close(probe);
+    json = g_strdup_printf("{'type':'stream','id':'st0','server':true,'addr':{'type':'inet',"
+                           "'host':'127.0.0.1','port':'%u'}}",
+                           ntohs(at.sin_port));
+    g_assert_nonnull(make(m, json, NULL));
+    shows(m, "st0: index=0,type=stream,\n");
+    g_assert_cmpint(connect(client, (struct sockaddr *)&at, sizeof(at)), ==, 0);
+    settle();
+    g_assert_cmpuint(h.connected, ==, 1);
+    want = g_strdup_printf("st0: index=0,type=stream,tcp:127.0.0.1:%s\n", h.port);
+    shows(m, want);
+    close(client);
+    settle();
+    g_assert_cmpuint(h.disconnected, ==, 1);
+    shows(m, "st0: index=0,type=stream,\n");
+    netdev_free_all(m);
+    machine_free(m);
+    g_free(h.port);
+}
+
+static unsigned announced;
+
+static void card_announce(void *opaque)
+{
+    announced++;
+}
+
+static void add_card(Machine *m, Card *c, const char *netdev, const char *id)
+{
+    static const uint8_t mac[6] = { 0x52, 0x54, 0, 0x12, 0x34, 0x56 };
+    g_autoptr(GError) err = NULL;
+
+    memset(c, 0, sizeof(*c));
+    c->nic = (NetNic){ .receive = card_receive,
+                       .link = card_link,
+                       .announce = card_announce,
+                       .opaque = c,
+                       .model = "card",
+                       .mac = mac };
+    net_nic_add(m, &c->nic, netdev, id, &err);
+    g_assert_no_error(err);
+}
+
+static void test_info(void)
+{
+    Machine *m = machine();
+    Card *c = g_new(Card, 4);
+    g_autoptr(GError) err = NULL, again = NULL;
+    int fds[2];
+    g_autofree char *json = NULL, *want = NULL;
+
+    g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), ==, 0);
+    json = g_strdup_printf("{'type':'socket','id':'s','fd':%d}", fds[0]);
+    g_assert_nonnull(make(m, json, NULL));
+    g_assert_nonnull(make(m, "{'type':'hubport','id':'h1','hubid':4}", NULL));
+    g_assert_nonnull(make(m, "{'type':'hubport','id':'h2','hubid':4}", NULL));
+    add_card(m, &c[0], "s", "nic0");
+    add_card(m, &c[1], NULL, NULL);
+    add_card(m, &c[2], "h1", NULL);
+    want = g_strdup_printf("hub 4\n \\ h2\n"
+                           " \\ h1: card.2: index=0,type=nic,model=card,macaddr=52:54:00:12:34:56\n"
+                           "nic0: index=0,type=nic,model=card,macaddr=52:54:00:12:34:56\n"
+                           " \\ s: index=0,type=socket,socket: fd=%d\n"
+                           "card.1: index=0,type=nic,model=card,macaddr=52:54:00:12:34:56\n",
+                           fds[0]);
+    shows(m, want);
+    c[3] = c[0];
+    g_assert_false(net_nic_add(m, &c[3].nic, "s", "nic1", &err));
+    g_assert_nonnull(strstr(err->message, "nic0"));
+    g_assert_false(net_nic_add(m, &c[3].nic, "nowhere", "nic1", &again));
+    g_assert_nonnull(strstr(again->message, "'nowhere'"));
+    /* a cable by the name of its card, also of a card that has none */
+    g_assert_true(netdev_set_link(m, "card.1", false, NULL));
+    g_assert_false(net_nic_link(&c[1].nic));
+    g_assert_cmpuint(c[1].links, ==, 1);
+    g_assert_true(netdev_set_link(m, "nic0", false, NULL));
+    g_assert_false(netdev_link(netdev_find(m, "s")));
+    for (unsigned i = 0; i < 3; i++) {
+        net_nic_remove(m, &c[i].nic);
+    }
+    netdev_free_all(m);
+    machine_free(m);
+    close(fds[1]);
+    g_free(c);
+}
+
+static void test_announce(void)
+{
+    Machine *m = machine();
+    Card *c = g_new(Card, 2);
+    char *one[] = { (char *)"b", NULL }, *nobody[] = { (char *)"z", NULL };
+    const NetAnnounceTimes now = { 0, 0, 1, 0 }, often = { 1, 2, 4, 1 }, none = { 0, 0, 0, 0 };
+    const NetAnnounceTimes later = { 100000, 100000, 3, 0 }, endless = { 1, 1, 100000, 1 };
+    g_autoptr(GError) err = NULL, limit = NULL;
+    gint64 until = g_get_monotonic_time() + 20 * G_USEC_PER_SEC;
+
+    add_card(m, &c[0], NULL, "a");
+    add_card(m, &c[1], NULL, "b");
+    announced = 0;
+    g_assert_true(net_announce(m, "", &now, NULL, NULL));
+    g_assert_cmpuint(announced, ==, 2);
+    g_assert_true(net_announce(m, "", &now, one, NULL));
+    g_assert_cmpuint(announced, ==, 3);
+    g_assert_true(net_announce(m, "x", &often, one, NULL));
+    while (announced < 7 && g_get_monotonic_time() < until) {
+        clocks_dispatch(m->clocks);
+    }
+    g_assert_cmpuint(announced, ==, 7);
+    g_usleep(5000);
+    clocks_dispatch(m->clocks);
+    g_assert_cmpuint(announced, ==, 7);
+    g_assert_true(net_announce(m, "x", &later, NULL, NULL));
+    g_assert_cmpuint(announced, ==, 9);
+    g_assert_true(net_announce(m, "x", &none, NULL, NULL)); /* ends it */
+    g_assert_cmpint(clocks_deadline(m->clocks, CLOCK_KIND_REALTIME), ==, CLOCK_NEVER);
+    g_assert_true(net_announce(m, "x", &later, NULL, NULL)); /* under way when all ends */
+    g_assert_false(net_announce(m, "", &now, nobody, &err));
+    g_assert_nonnull(strstr(err->message, "'z'"));
+    g_assert_false(net_announce(m, "", &endless, NULL, &limit));
+    g_assert_nonnull(strstr(limit->message, "1000"));
+    net_nic_remove(m, &c[0].nic);
+    net_nic_remove(m, &c[1].nic);
+    netdev_free_all(m);
+    machine_free(m);
+    g_free(c);
 }
 
 /* --- finishing frames --- */
@@ -355,6 +537,9 @@ int main(int argc, char **argv)
     g_test_add_func("/net/stream-noise", test_stream_noise);
     g_test_add_func("/net/refusals", test_refusals);
     g_test_add_func("/net/user", test_user);
+    g_test_add_func("/net/stream-states", test_stream_states);
+    g_test_add_func("/net/info", test_info);
+    g_test_add_func("/net/announce", test_announce);
     g_test_add_func("/net/segments", test_segments);
     g_test_add_func("/net/wild-meta", test_wild_meta);
     return g_test_run();

@@ -450,6 +450,16 @@ static void test_ignore(void)
     finish_faulty(&f, &h);
 }
 
+static void check_io_status(Fixture *f, const char *want)
+{
+    struct json_object *list = block_query(f->m, false), *o = json_object_array_get_idx(list, 0);
+
+    g_assert_cmpstr(json_object_get_string(json_object_object_get(o, "io-status")), ==, want);
+    g_assert_cmpstr(json_object_get_string(json_object_object_get(o, "qdev")), ==,
+                    "/machine/peripheral/dut");
+    json_object_put(list);
+}
+
 /* Many requests fail at once. All are kept, one stop is announced; when the machine runs again
  * with the fault gone each is carried out once, and the guest saw no error. */
 static void check_stop(const char *policy, const char *settings, int result)
@@ -473,6 +483,7 @@ static void check_stop(const char *policy, const char *settings, int result)
     g_assert_cmpstr(h.action, ==, "stop");
     g_assert_cmpint(h.nospace, ==, result == -ENOSPC);
     g_assert_cmpint(drv_collect(&v, 0, 3), ==, -1);
+    check_io_status(&f, result == -ENOSPC ? "nospace" : "failed");
     machine_set_state(f.m, RUN_RUNNING); /* too early: all fail once more */
     settle();
     g_assert_cmpint(f.m->state, ==, RUN_IO_ERROR);
@@ -485,6 +496,7 @@ static void check_stop(const char *policy, const char *settings, int result)
     for (unsigned i = 0; i < N; i++) {
         g_assert_cmpuint(*drv_ram(&v, STATUS + i), ==, S_OK);
     }
+    check_io_status(&f, "ok");
     g_assert_cmpuint(fault.sum, ==, N * (N + 1) / 2);
     g_assert_cmpuint(fault.seen[BLOCK_WRITE], ==, 3 * N);
     finish_faulty(&f, &h);

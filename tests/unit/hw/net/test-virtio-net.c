@@ -616,6 +616,21 @@ static void test_announce(void)
     check_announce(false);
 }
 
+/* Asked for by a client: both, for the client cannot know what the guest does. */
+static void test_announce_on_demand(void)
+{
+    const NetAnnounceTimes once = { .rounds = 1 };
+    char *names[] = { (char *)"dut", NULL };
+    Net *n =
+        start("netdev=n0", F_BIT(F_CTRL_VQ) | F_BIT(F_GUEST_ANNOUNCE) | F_BIT(F_STATUS), 3, false);
+
+    g_assert_true(net_announce(n->f.m, "", &once, names, NULL));
+    g_assert_cmpuint(n->end.frames, ==, 1);
+    g_assert_cmpmem(n->end.last + 22, 6, mac0, 6);
+    g_assert_cmphex(drv_config(&n->v, 6, 2), ==, STATUS_LINK_UP | STATUS_ANNOUNCE);
+    finish(n);
+}
+
 /* A card that stands still takes nothing and loses nothing. */
 static void test_stopped(void)
 {
@@ -695,6 +710,7 @@ int main(int argc, char **argv)
     g_test_add_func("/net/steering", test_steering);
     g_test_add_func("/net/link", test_link);
     g_test_add_func("/net/announce", test_announce);
+    g_test_add_func("/net/announce-on-demand", test_announce_on_demand);
     g_test_add_func("/net/stopped", test_stopped);
     g_test_add_func("/net/resets", test_resets);
     g_test_add_func("/net/state-noise", test_state_noise);

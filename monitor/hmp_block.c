@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * `info block`: the answers of query-block and query-named-block-nodes in the words clients look
+ * for.
+ */
+#include "internal.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "block/block.h"
+
+static const char *text(struct json_object *o, const char *key)
+{
+    struct json_object *v;
+
+    return json_object_object_get_ex(o, key, &v) ? json_object_get_string(v) : "";
+}
+
+static bool flag(struct json_object *o, const char *key)
+{
+    return json_object_get_boolean(json_object_object_get(o, key));
+}
+
+/* "1 MiB", "1.5 GiB" */
+static char *human(uint64_t bytes)
+{
+    static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
+    double v = (double)bytes;
+    size_t i = 0;
+
+    for (; v >= 1024 && i + 1 < G_N_ELEMENTS(units); i++) {
+        v /= 1024;
+    }
+    return g_strdup_printf("%.4g %s", v, units[i]);
+}
+
+static void show_node(GString *out, const char *name, struct json_object *node)
+{
+    g_string_append_printf(out, "%s: %s (%s%s)\n", name, text(node, "file"), text(node, "drv"),
+                           flag(node, "ro") ? ", read-only" : "");
+}
+
+static void show_cache(GString *out, struct json_object *node)
+{
+    struct json_object *cache = json_object_object_get(node, "cache");
+
+    g_string_append_printf(out, "    Cache mode:       %s%s%s\n",
+                           flag(cache, "writeback") ? "writeback" : "writethrough",
+                           flag(cache, "direct") ? ", direct" : "",
+                           flag(cache, "no-flush") ? ", ignore flushes" : "");
+}
+
+static void show_image(GString *out, struct json_object *node)
+{
+    struct json_object *image = json_object_object_get(node, "image");
+    uint64_t size = json_object_get_uint64(json_object_object_get(image, "virtual-size"));
+    g_autofree char *units = human(size);
+
+    g_string_append_printf(out,
+                           "\nImages:\nimage: %s\nfile format: %s\n"
+                           "virtual size: %s (%" PRIu64 " bytes)\n",
+                           text(image, "filename"), text(image, "format"), units, size);
+}
+
+static void show_device(GString *out, struct json_object *o)
+{
+    struct json_object *node = json_object_object_get(o, "inserted");
+    const char *drive = text(o, "device"), *name = text(node, "node-name"), *qdev = text(o, "qdev");
+    g_autofree char *both = g_strdup_printf("%s (%s)", drive, name);
+
+    show_node(out, *drive ? both : name, node);
+    if (*qdev) {
+        g_string_append_printf(out, "    Attached to:      %s\n", qdev);
+    }
+    if (strcmp(text(o, "io-status"), "ok") != 0 && *text(o, "io-status")) {
+        g_string_append_printf(out, "    I/O status:       %s\n", text(o, "io-status"));
+    }
+    if (flag(o, "removable")) {
+        g_string_append(out, "    Removable device: not locked, tray closed\n");
+    }
+    show_cache(out, node);
+}
+
+typedef struct BlockArgs {
+    bool nodes, verbose;
+    const char *name; /* NULL: all */
+} BlockArgs;
+
+static bool chosen(const BlockArgs *a, struct json_object *o)
+{
+    struct json_object *node = a->nodes ? o : json_object_object_get(o, "inserted");
+
+    return !a->name || strcmp(text(node, "node-name"), a->name) == 0 ||
+           (!a->nodes && strcmp(text(o, "device"), a->name) == 0);
+}
+
+static void show(const BlockArgs *a, struct json_object *o, GString *out)
+{
+    struct json_object *node = a->nodes ? o : json_object_object_get(o, "inserted");
+
+    if (a->nodes) {
+        show_node(out, text(node, "node-name"), node);
+        show_cache(out, node);
+    } else {
+        show_device(out, o);
+    }
+    if (a->verbose) {
+        show_image(out, node);
+    }
+}
+
+/* [-n] [-v] [device] */
+void hmp_info_block(Machine *m, const char *args, GString *out)
+{
+    g_auto(GStrv) words = g_strsplit_set(args, " ", -1);
+    BlockArgs a = { 0 };
+    struct json_object *list;
+    gsize before = out->len;
+
+    for (char **w = words; *w; w++) {
+        a.nodes |= strcmp(*w, "-n") == 0;
+        a.verbose |= strcmp(*w, "-v") == 0;
+        a.name = **w && **w != '-' ? *w : a.name;
+    }
+    list = block_query(m, a.nodes);
+    for (size_t i = 0; i < json_object_array_length(list); i++) {
+        struct json_object *o = json_object_array_get_idx(list, i);
+
+        if (chosen(&a, o)) {
+            g_string_append(out, out->len > before ? "\n" : "");
+            show(&a, o, out);
+        }
+    }
+    json_object_put(list);
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Socket addresses of networks: from options, and as monitors show them.
+ */
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <string.h>
+#include <sys/un.h>
+
+#include "net_int.h"
+
+static bool is_on(const char *text)
+{
+    return text && g_strv_contains((const char *const[]){ "on", "yes", "true", NULL }, text);
+}
+
+/* IPv4 unless IPv6 alone is asked for, or the host is an IPv6 address. */
+static int family(const char *host, const char *ipv4, const char *ipv6)
+{
+    bool six = ipv6 && is_on(ipv6) && !(ipv4 && is_on(ipv4));
+
+    return six || (host && strchr(host, ':')) ? AF_INET6 : AF_INET;
+}
+
+static bool resolve(const char *host, const char *port, int af, bool dgram, bool passive,
+                    NetAddr *out, GError **err)
+{
+    struct addrinfo hints = { .ai_family = af,
+                              .ai_socktype = dgram ? SOCK_DGRAM : SOCK_STREAM,
+                              .ai_flags = passive ? AI_PASSIVE : 0 };
+    struct addrinfo *found = NULL;
+    int rc = getaddrinfo(host && *host ? host : NULL, port, &hints, &found);
+
+    if (rc != 0) {
+        NET_ERROR(err, "cannot resolve %s:%s: %s", host ? host : "", port ? port : "",
+                  gai_strerror(rc));
+        return false;
+    }
+    memcpy(&out->sa, found->ai_addr, found->ai_addrlen);
+    out->len = found->ai_addrlen;
+    freeaddrinfo(found);
+    return true;
+}
+
+/* Abstract names begin with a zero byte and end with their length. */
+static bool unix_address(const char *path, bool abstract, NetAddr *out, GError **err)
+{
+    struct sockaddr_un *un = (struct sockaddr_un *)&out->sa;
+    size_t len = strlen(path);
+
+    if (len + 1 > sizeof(un->sun_path)) {
+        NET_ERROR(err, "the socket path '%s' is longer than %zu bytes", path,
+                  sizeof(un->sun_path) - 1);
+        return false;
+    }
+    memset(un, 0, sizeof(*un));
+    un->sun_family = AF_UNIX;
+    memcpy(un->sun_path + abstract, path, len);
+    out->len = abstract ? offsetof(struct sockaddr_un, sun_path) + 1 + len : sizeof(*un);
+    return true;
+}
+
+const char *net_addr_opt(struct json_object *o, const char *name, const char *key)
+{
+    struct json_object *inner;
+
+    return json_object_object_get_ex(o, name, &inner) &&
+                   json_object_is_type(inner, json_type_object)
+               ? net_opt(inner, key)
+               : NULL;
+}
+
+bool net_addr_parse(struct json_object *o, const char *name, bool dgram, bool passive, NetAddr *out,
+                    GError **err)
+{
+    const char *type = net_addr_opt(o, name, "type"), *path = net_addr_opt(o, name, "path");
+    const char *host = net_addr_opt(o, name, "host"), *port = net_addr_opt(o, name, "port");
+
+    if (type && g_str_equal(type, "unix") && path) {
+        return unix_address(path, is_on(net_addr_opt(o, name, "abstract")), out, err);
+    }
+    if (type && g_str_equal(type, "inet") && port) {
+        int af = family(host, net_addr_opt(o, name, "ipv4"), net_addr_opt(o, name, "ipv6"));
+
+        return resolve(host, port, af, dgram, passive, out, err);
+    }
+    NET_ERROR(err,
+              "%s needs %s.type=inet with %s.host and %s.port, %s.type=unix with %s.path, or "
+              "%s.type=fd with %s.str",
+              name, name, name, name, name, name, name, name);
+    return false;
+}
+
+bool net_addr_host_port(const char *text, bool passive, NetAddr *out, GError **err)
+{
+    const char *colon = strrchr(text, ':');
+    g_autofree char *host = colon ? g_strndup(text, colon - text) : NULL;
+
+    if (!colon) {
+        NET_ERROR(err, "'%s' is not HOST:PORT", text);
+        return false;
+    }
+    return resolve(host, colon + 1, family(host, NULL, NULL), false, passive, out, err);
+}
+
+static const char *unix_path(const NetAddr *a, bool *abstract)
+{
+    const struct sockaddr_un *un = (const struct sockaddr_un *)&a->sa;
+    bool named = a->len > offsetof(struct sockaddr_un, sun_path) + 1;
+
+    *abstract = named && !un->sun_path[0];
+    return named ? un->sun_path + *abstract : "";
+}
+
+/* Host and port in numbers. */
+static void inet_parts(const NetAddr *a, char *host, size_t room, unsigned *port)
+{
+    bool six = a->sa.ss_family == AF_INET6;
+    const struct sockaddr_in *in = (const struct sockaddr_in *)&a->sa;
+    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&a->sa;
+
+    inet_ntop(a->sa.ss_family, six ? (const void *)&in6->sin6_addr : &in->sin_addr, host, room);
+    *port = ntohs(six ? in6->sin6_port : in->sin_port);
+}
+
+char *net_addr_text(const NetAddr *a)
+{
+    char host[INET6_ADDRSTRLEN] = "";
+    bool abstract;
+    unsigned port;
+
+    if (a->sa.ss_family == AF_UNIX) {
+        return g_strdup(unix_path(a, &abstract));
+    }
+    inet_parts(a, host, sizeof(host), &port);
+    return g_strdup_printf("%s:%u", host, port);
+}
+
+struct json_object *net_addr_json(const NetAddr *a)
+{
+    struct json_object *o = json_object_new_object();
+    char host[INET6_ADDRSTRLEN] = "";
+    g_autofree char *service = NULL;
+    bool abstract, local = a->sa.ss_family == AF_UNIX;
+    unsigned port;
+
+    json_object_object_add(o, "type", json_object_new_string(local ? "unix" : "inet"));
+    if (local) {
+        json_object_object_add(o, "path", json_object_new_string(unix_path(a, &abstract)));
+        if (abstract) {
+            json_object_object_add(o, "abstract", json_object_new_boolean(true));
+        }
+        return o;
+    }
+    inet_parts(a, host, sizeof(host), &port);
+    service = g_strdup_printf("%u", port);
+    json_object_object_add(o, "host", json_object_new_string(host));
+    json_object_object_add(o, "port", json_object_new_string(service));
+    json_object_object_add(o, a->sa.ss_family == AF_INET6 ? "ipv6" : "ipv4",
+                           json_object_new_boolean(true));
+    return o;
+}
+
+bool net_addr_multicast(const NetAddr *a)
+{
+    const struct sockaddr_in *in = (const struct sockaddr_in *)&a->sa;
+
+    return a->sa.ss_family == AF_INET && IN_MULTICAST(ntohl(in->sin_addr.s_addr));
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Cards that tell the network where they are, several times, further and further apart.
+ */
+#include "hw/core/clock.h"
+#include "net_int.h"
+
+typedef struct NetAnnounce {
+    Machine *machine;
+    char *id;
+    char **names; /* of cards; NULL: all */
+    NetAnnounceTimes times;
+    unsigned done;
+    Timer timer;
+} NetAnnounce;
+
+void net_announce_free(void *opaque)
+{
+    NetAnnounce *a = opaque;
+
+    timer_cancel(&a->timer);
+    g_strfreev(a->names);
+    g_free(a->id);
+    g_free(a);
+}
+
+static void announce_all(NetAnnounce *a)
+{
+    GPtrArray *nics = net_set(a->machine)->nics;
+
+    for (unsigned i = 0; i < nics->len; i++) {
+        const NetNic *nic = g_ptr_array_index(nics, i);
+
+        if (nic->announce &&
+            (!a->names || g_strv_contains((const char *const *)a->names, nic->name))) {
+            nic->announce(nic->opaque);
+        }
+    }
+}
+
+static void announce_round(void *opaque)
+{
+    NetAnnounce *a = opaque;
+    uint64_t wait = a->times.initial + a->done * a->times.step;
+
+    announce_all(a);
+    if (++a->done >= a->times.rounds) {
+        g_hash_table_remove(net_set(a->machine)->announcing, a->id);
+        return;
+    }
+    timer_arm_ns(&a->timer, MIN(wait, a->times.max) * 1000000);
+}
+
+static bool check(Machine *m, const NetAnnounceTimes *t, char **names, GError **err)
+{
+    for (char **name = names; name && *name; name++) {
+        if (!net_nic_find(m, *name)) {
+            NET_ERROR(err, "there is no network card named '%s'", *name);
+            return false;
+        }
+    }
+    if (t->initial > NET_ANNOUNCE_MAX_MS || t->max > NET_ANNOUNCE_MAX_MS ||
+        t->step > NET_ANNOUNCE_MAX_MS || t->rounds > NET_ANNOUNCE_MAX_ROUNDS) {
+        NET_ERROR(err,
+                  "announcements: initial, max and step are at most %d ms, and rounds at most %d",
+                  NET_ANNOUNCE_MAX_MS, NET_ANNOUNCE_MAX_ROUNDS);
+        return false;
+    }
+    return true;
+}
+
+bool net_announce(Machine *m, const char *id, const NetAnnounceTimes *times, char **names,
+                  GError **err)
+{
+    NetSet *set = net_set(m);
+    NetAnnounce *a;
+
+    if (!check(m, times, names, err)) {
+        return false;
+    }
+    g_hash_table_remove(set->announcing, id);
+    if (times->rounds == 0) {
+        return true;
+    }
+    a = g_new0(NetAnnounce, 1);
+    *a = (NetAnnounce){
+        .machine = m, .id = g_strdup(id), .names = g_strdupv(names), .times = *times
+    };
+    timer_setup_plain(&a->timer, m, CLOCK_KIND_REALTIME, announce_round, a);
+    g_hash_table_insert(set->announcing, a->id, a);
+    announce_round(a);
+    return true;
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What `info network` shows, in the words clients look for.
+ */
+#include "net_int.h"
+
+static bool is_hub(const Netdev *n)
+{
+    return n->kind == &net_hub;
+}
+
+static void show_netdev(GString *out, const char *lead, const Netdev *n)
+{
+    g_autofree char *text = n->kind->info(n);
+
+    g_string_append_printf(out, "%s%s: index=0,type=%s,%s\n", lead, n->id, n->kind->name, text);
+}
+
+static void show_nic(GString *out, const NetNic *nic)
+{
+    const uint8_t *m = nic->mac;
+
+    g_string_append_printf(out,
+                           "%s: index=0,type=nic,model=%s,macaddr=%02x:%02x:%02x:%02x:%02x:%02x\n",
+                           nic->name, nic->model, m[0], m[1], m[2], m[3], m[4], m[5]);
+}
+
+/* A port and, if one is there, the card behind it. */
+static void show_port(GString *out, const Netdev *n, GPtrArray *nics)
+{
+    g_string_append_printf(out, " \\ %s", n->id);
+    for (unsigned i = 0; i < nics->len; i++) {
+        const NetNic *nic = g_ptr_array_index(nics, i);
+
+        if (nic->peer == n) {
+            g_string_append(out, ": ");
+            show_nic(out, nic);
+            return;
+        }
+    }
+    g_string_append_c(out, '\n');
+}
+
+/* Each hub once, with its first port, the youngest port first. */
+static void show_hubs(GString *out, const NetSet *set)
+{
+    for (unsigned i = 0; i < set->netdevs->len; i++) {
+        const Netdev *n = g_ptr_array_index(set->netdevs, i);
+        bool first = is_hub(n);
+
+        for (unsigned j = 0; first && j < i; j++) {
+            const Netdev *other = g_ptr_array_index(set->netdevs, j);
+
+            first = !is_hub(other) || net_hub_id(other) != net_hub_id(n);
+        }
+        if (!first) {
+            continue;
+        }
+        g_string_append_printf(out, "hub %d\n", net_hub_id(n));
+        for (unsigned j = set->netdevs->len; j-- > i;) {
+            const Netdev *port = g_ptr_array_index(set->netdevs, j);
+
+            if (is_hub(port) && net_hub_id(port) == net_hub_id(n)) {
+                show_port(out, port, set->nics);
+            }
+        }
+    }
+}
+
+char *net_info(Machine *m)
+{
+    const NetSet *set = net_set(m);
+    GString *out = g_string_new(NULL);
+
+    show_hubs(out, set);
+    for (unsigned i = 0; i < set->netdevs->len; i++) {
+        const Netdev *n = g_ptr_array_index(set->netdevs, i);
+
+        if (!is_hub(n) && !n->nic) {
+            show_netdev(out, "", n);
+        }
+    }
+    for (unsigned i = 0; i < set->nics->len; i++) {
+        const NetNic *nic = g_ptr_array_index(set->nics, i);
+
+        if (!nic->peer || !is_hub(nic->peer)) {
+            show_nic(out, nic);
+        }
+        if (nic->peer && !is_hub(nic->peer)) {
+            show_netdev(out, " \\ ", nic->peer);
+        }
+    }
+    return g_string_free(out, FALSE);
+}
