@@ -255,8 +255,8 @@ static inline void drv_place_ring(Drv *v, unsigned q, uint16_t size)
     *r = (DrvRing){
         .desc = RAM + q * DRV_RING_SPAN, .size = size, .avail_wrap = true, .used_wrap = true
     };
-    r->driver = r->desc + 16u * size;
-    r->device = (r->driver + 4 + 2u * size + 2 + 4095) & ~4095ull;
+    r->driver = r->desc + 16u * r->size;
+    r->device = (r->driver + 4 + 2u * r->size + 2 + 4095) & ~4095ull;
     memset(drv_ram(v, q * DRV_RING_SPAN), 0, DRV_RING_SPAN);
 }
 
@@ -285,29 +285,37 @@ static inline void drv_queue(Drv *v, unsigned q, uint16_t size, uint16_t vector)
     set_com(v, C_ENABLE, 2, 1);
 }
 
-/* Reset, negotiate what of `features` is offered, set n queues up (vector q + 1 each), run. */
-static inline void drv_start(Drv *v, uint64_t features, unsigned n)
+/* Reset, negotiate what of `features` is offered, set n queues up (vector q + 1 each), run. False
+ * if the device does not take this set of features. */
+static inline bool drv_try_start(Drv *v, uint64_t features, unsigned n)
 {
+    const uint8_t ok = VIRTIO_S_ACKNOWLEDGE | VIRTIO_S_DRIVER | VIRTIO_S_FEATURES_OK;
+
     drv_set_status(v, 0);
     drv_set_status(v, VIRTIO_S_ACKNOWLEDGE | VIRTIO_S_DRIVER);
     v->features = (features | (v->legacy ? 0 : F_BIT(VIRTIO_F_VERSION_1))) & drv_offered(v);
     drv_write_features(v, v->features);
-    if (!v->legacy) {
-        drv_set_status(v, VIRTIO_S_ACKNOWLEDGE | VIRTIO_S_DRIVER | VIRTIO_S_FEATURES_OK);
-        g_assert_cmphex(drv_status(v), ==,
-                        VIRTIO_S_ACKNOWLEDGE | VIRTIO_S_DRIVER | VIRTIO_S_FEATURES_OK);
-    }
     if (v->legacy) {
         if (msix_enabled(v->d)) {
             set_leg(v, L_CONFIG_VECTOR, 2, 0);
         }
     } else {
+        drv_set_status(v, ok);
+        if (drv_status(v) != ok) {
+            return false;
+        }
         set_com(v, C_CONFIG_VECTOR, 2, 0);
     }
     for (unsigned q = 0; q < n; q++) {
         drv_queue(v, q, 0, q + 1);
     }
     drv_set_status(v, v->legacy ? DRV_OK : DRV_OK | VIRTIO_S_FEATURES_OK);
+    return true;
+}
+
+static inline void drv_start(Drv *v, uint64_t features, unsigned n)
+{
+    g_assert_true(drv_try_start(v, features, n));
 }
 
 static inline void drv_running(Drv *v)

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * edu: registers, DMA both ways to anywhere, the clock, resets, save and load, unplug.
+ */
+#include "fuzz-pci.h"
+#include "hw/core/clock.h"
+
+enum { FN = PCI_DEVFN(2, 0) };
+
+static PCIDevice *plug_edu(Fixture *f)
+{
+    PCIDevice *d = plug(f, fuzz_type("edu"), "pcie.0", "edu", FN, NULL);
+
+    set_cfg(f, FN, PCI_BASE_ADDRESS_0, 4, MMIO);
+    set_cfg(f, FN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    return d;
+}
+
+static void round_trip(PCIDevice *d)
+{
+    const VmState *vm = d->dev.type->vmstate;
+    g_autoptr(GByteArray) one = g_byte_array_new(), two = g_byte_array_new();
+    ByteWriter w1 = { one }, w2 = { two };
+    ByteReader r;
+
+    vm_save(vm, d, &w1);
+    reader_init(&r, one->data, one->len);
+    g_assert(vm_load(vm, d, vm->version, &r, "edu", NULL));
+    vm_arm_timers(vm, d);
+    vm_save(vm, d, &w2);
+    g_assert_cmpmem(one->data, one->len, two->data, two->len);
+}
+
+static PCIDevice *step(Fixture *f, PCIDevice *d, Input *in)
+{
+    static const uint64_t places[] = { RAM, 0x40000, MMIO, 0, ECAM, RAM + RAM_SIZE - 4 };
+    uint8_t op = take(in, 1);
+    unsigned size = 1u << (op >> 6);
+
+    switch (op & 7) {
+    case 0:
+        wr(f, MMIO + take(in, 1), size, take(in, size));
+        rd(f, MMIO + take(in, 1), size);
+        break;
+    case 1: /* a DMA as it should be, but for its places */
+        wr(f, MMIO + 0x80, 8, places[take(in, 1) % 6] + take(in, 2));
+        wr(f, MMIO + 0x88, 8, places[take(in, 1) % 6] + take(in, 2));
+        wr(f, MMIO + 0x90, 8, take(in, 2));
+        wr(f, MMIO + 0x98, 8, take(in, 1));
+        break;
+    case 2:
+        step_ns(f, (int64_t)take(in, 4));
+        break;
+    case 3:
+        set_cfg(f, FN, take(in, 1), size > 4 ? 4 : size, take(in, size));
+        break;
+    case 4:
+        round_trip(d);
+        break;
+    case 5:
+        pci_device_reset(d, op & 0x40 ? RESET_FUNCTION : RESET_HOT);
+        break;
+    case 6:
+        set_cfg(f, FN, PCI_BASE_ADDRESS_0, 4, MMIO);
+        set_cfg(f, FN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+        break;
+    default:
+        device_unplug(&d->dev);
+        d = plug_edu(f);
+    }
+    return d;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    Input in = { data, MIN(size, 4096) };
+    Fixture f;
+    PCIDevice *d;
+
+    fixture_init(&f);
+    d = plug_edu(&f);
+    while (in.left) {
+        d = step(&f, d, &in);
+    }
+    fuzz_end(&f);
+    return 0;
+}
