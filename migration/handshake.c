@@ -273,6 +273,9 @@ static void judge_machine(struct json_object *list, const PlanMachine *wanted,
         deficit(list, "machine", "type", wanted->type ? wanted->type : "",
                 t ? offer->machine : NULL);
     }
+    if (t && t->max_cpus && wanted->cpus > t->max_cpus) {
+        deficit_number(list, "cpus", wanted->cpus, t->max_cpus);
+    }
 }
 
 static const char *string_of(struct json_object *o, const char *key)
@@ -338,10 +341,27 @@ static void judge_record(struct json_object *list, struct json_object *parts,
     }
 }
 
-static void append_all(struct json_object *list, struct json_object *more)
+static bool same_place(struct json_object *a, struct json_object *b)
 {
+    return g_str_equal(string_of(a, "device"), string_of(b, "device")) &&
+           g_str_equal(string_of(a, "property"), string_of(b, "property"));
+}
+
+/* What is not in the list under another sentence already. */
+static void append_new(struct json_object *list, struct json_object *more)
+{
+    size_t known = json_object_array_length(list);
+
     for (size_t i = 0; i < json_object_array_length(more); i++) {
-        json_object_array_add(list, json_object_get(json_object_array_get_idx(more, i)));
+        struct json_object *o = json_object_array_get_idx(more, i);
+        bool fresh = true;
+
+        for (size_t j = 0; j < known && fresh; j++) {
+            fresh = !same_place(o, json_object_array_get_idx(list, j));
+        }
+        if (fresh) {
+            json_object_array_add(list, json_object_get(o));
+        }
     }
     json_object_put(more);
 }
@@ -362,11 +382,12 @@ struct json_object *handshake_judge(PlanMachine *wanted, struct json_object *par
     }
     judge_sizes(list, parts, offer);
     judge_record(list, parts, offer);
-    if (!json_object_array_length(list) && !plan_resolve(wanted, catalog, &err)) {
+    if (plan_resolve(wanted, catalog, &err)) {
+        if (offer->fixed && offer->own) {
+            append_new(list, plan_diff(wanted, offer->own, catalog));
+        }
+    } else if (!json_object_array_length(list)) { /* else it may follow from what is listed */
         deficit(list, "machine", "description", err->message, NULL);
-    }
-    if (offer->fixed && offer->own && !json_object_array_length(list)) {
-        append_all(list, plan_diff(wanted, offer->own, catalog));
     }
     return list;
 }

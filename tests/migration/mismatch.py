@@ -8,6 +8,7 @@ a list that names the difference, the guest must run on, and the target must the
 guest that fits.
 """
 import os
+import statistics
 import sys
 import tempfile
 import time
@@ -18,6 +19,9 @@ from machine import Machine, QmpError  # noqa: E402
 VIRT = ["-M", "virt", "-m", "16"]
 
 
+QUIET = open(os.devnull, "wb")
+
+
 def device(text):
     """A -device option."""
     return ["-device", text]
@@ -25,10 +29,12 @@ def device(text):
 
 EDU = VIRT + device("edu,id=e0,addr=3")
 PORT = VIRT + device("pcie-root-port,id=rp0,addr=2,chassis=1")
-DISK = ["-drive", "if=none,id=d0,driver=null-co,size=1M"]
+NET = VIRT + ["-netdev", "user,id=u0"]
 BLK = VIRT + ["-blockdev", "null-co,node-name=d0,size=1048576"]
 
-# name, source, target, what the list must mention; a target of None: nothing about the guest
+# name, source, target, what the list must mention; a target of None: nothing about the guest.
+# What QEMU has and this build does not: -smp other than 1 (a stream that says so is below), flash,
+# devices without saved state (edu and pci-testdev have one here), nvme, subsystem ids as properties.
 PAIRS = [
     ("target lacks a device", EDU, VIRT + device("ticker,id=e1,addr=4"), "e0"),
     ("device in another slot", EDU, VIRT + device("edu,id=e0,addr=4"), "e0"),
@@ -38,8 +44,6 @@ PAIRS = [
      VIRT + device("edu,id=e0,addr=4"), "p0"),
     ("edu missing", EDU + device("ticker,id=t0,addr=5"), VIRT + device("ticker,id=t0,addr=5"),
      "e0"),
-    ("-smp 2 to 1", VIRT + ["-smp", "2"], VIRT + ["-smp", "1"], "cpus"),
-    ("-smp 1 to 2", VIRT + ["-smp", "1"], VIRT + ["-smp", "2"], "cpus"),
     ("RAM 16 MiB to 32 MiB", VIRT, ["-M", "virt", "-m", "32"], "ram"),
     ("RAM 32 MiB to 16 MiB", ["-M", "virt", "-m", "32"], VIRT, "ram"),
     ("aia", ["-M", "virt,aia=none", "-m", "16"], ["-M", "virt,aia=aplic-imsic", "-m", "16"], "aia"),
@@ -63,6 +67,29 @@ PAIRS = [
     ("modern only or transitional",
      BLK + device("virtio-blk-pci-non-transitional,id=v0,drive=d0,addr=3"),
      BLK + device("virtio-blk-pci-transitional,id=v0,drive=d0,addr=3"), "v0"),
+    ("transitional or modern only",
+     BLK + device("virtio-blk-pci-transitional,id=v0,drive=d0,addr=3"),
+     BLK + device("virtio-blk-pci-non-transitional,id=v0,drive=d0,addr=3"), "v0"),
+    ("MAC address", NET + device("virtio-net-pci,id=n0,netdev=u0,mac=52:54:00:00:00:01"),
+     NET + device("virtio-net-pci,id=n0,netdev=u0,mac=52:54:00:00:00:02"), "mac"),
+    ("network back end or none", NET + device("virtio-net-pci,id=n0,netdev=u0"), None, "u0"),
+    ("network with another id", NET + device("virtio-net-pci,id=n0,netdev=u0"),
+     ["-netdev", "user,id=u1"], "u0"),
+    ("pairs of queues", NET + device("virtio-net-pci,id=n0,netdev=u0,queue-pairs=2"),
+     NET + device("virtio-net-pci,id=n0,netdev=u0,queue-pairs=1"), "queue-pairs"),
+    ("capability elsewhere", VIRT + device("ticker,id=t0,addr=3,msix=0x98"),
+     VIRT + device("ticker,id=t0,addr=3,msix=0xa0"), "msix"),
+    ("many things at once",
+     BLK + device("virtio-blk-pci,id=v0,drive=d0,addr=3,serial=A,queue-size=128")
+     + device("edu,id=e0,addr=5"),
+     ["-M", "virt", "-m", "32", "-blockdev", "null-co,node-name=d0,size=1048576"]
+     + device("virtio-blk-pci,id=v0,drive=d0,addr=3,serial=B,queue-size=256"),
+     ("serial", "queue-size", "e0", "ram")),
+    ("a host part, and a property",
+     BLK + PORT[4:] + device("virtio-blk-pci,id=v0,drive=d0,addr=3"),
+     VIRT + ["-blockdev", "null-co,node-name=d1,size=1048576"]
+     + device("pcie-root-port,id=rp0,addr=2,chassis=7")
+     + device("virtio-blk-pci,id=v0,drive=d1,addr=3"), ("'d0'", "chassis")),
     ("serial number of a disk", BLK + device("virtio-blk-pci,id=v0,drive=d0,serial=AAA,addr=3"),
      BLK + device("virtio-blk-pci,id=v0,drive=d0,serial=BBB,addr=3"), "serial"),
     ("host part missing", BLK + device("virtio-blk-pci,id=v0,drive=d0,addr=3"), None, "d0"),
@@ -81,7 +108,7 @@ PAIRS = [
 def start(*args, **kwargs):
     """A machine, or None where this build has no such option."""
     try:
-        return Machine(*args, stderr=open(os.devnull, "wb"), **kwargs)
+        return Machine(*args, stderr=QUIET, **kwargs)
     except RuntimeError:
         return None
 
@@ -94,20 +121,21 @@ def refusal(source, target, uri):
     source.command("migrate", uri=uri)
     report = source.wait("completed", "failed")
     took = time.monotonic() - began
+    ram = report["ram"]
     assert report["status"] == "failed", "it was taken"
-    assert report["ram"]["dirty-sync-count"] == 0 and report["ram"]["transferred"] < 65536, \
-        "RAM was sent"
+    assert ram["dirty-sync-count"] == ram["normal"] == ram["duplicate"] == 0, "RAM was sent"
     assert report.get("deficits") == answer["deficits"], f"the lists differ: {report}"
-    assert took < 1, f"it took {took:.2f} s"
     assert source.command("query-status")["status"] == "running", "the guest stands"
     theirs = target.wait("failed")
-    assert theirs["error-desc"], "the target does not say why"
+    assert theirs["error-desc"] == report["error-desc"], "the target says something else"
+    assert theirs["deficits"] == answer["deficits"], "the target has another list"
+    assert theirs["ram"]["transferred"] == ram["transferred"], "something else was sent"
     assert target.command("query-status")["status"] == "inmigrate", "the target is lost"
     return report["deficits"], took
 
 
-def run(pair, folder):
-    """One pair: 'ok', 'skipped' or what is wrong."""
+def run(pair, folder, times):
+    """One pair: 'ok', 'skipped' or what is wrong; how long the refusal took goes to times."""
     name, ours, theirs, word = pair
     uri = f"unix:{folder}/{abs(hash(name))}"
     source = start(*ours)
@@ -116,10 +144,12 @@ def run(pair, folder):
         if not source or not target:
             return "skipped: this build has no such option"
         deficits, took = refusal(source, target, uri)
+        times.append(took)
         text = "; ".join(f"{d['device'] or 'machine'} {d['property']}: wanted {d['wanted']}, have {d['have']}"
                          for d in deficits)
-        if word not in text:
-            return f"the list does not mention {word}: {text}"
+        for one in [word] if isinstance(word, str) else word:
+            if one not in text:
+                return f"the list does not mention {one}: {text}"
         return f"ok in {took * 1000:.0f} ms: {text[:150]}"
     except (AssertionError, QmpError, RuntimeError) as error:
         return f"FAILED: {error}"
@@ -129,16 +159,41 @@ def run(pair, folder):
                 m.close()
 
 
+def more_cpus(folder):
+    """A stream that asks for a second CPU, as from a build that has one."""
+    path = os.path.join(folder, "cpus")
+    with Machine(*VIRT, stderr=QUIET) as source:
+        source.command("migrate", uri=f"file:{path}")
+        assert source.wait("completed", "failed")["status"] == "completed"
+    with open(path, "r+b") as f:
+        data = f.read()
+        assert data.count(b'"cpus":1,') == 1
+        f.seek(0)
+        f.write(data.replace(b'"cpus":1,', b'"cpus":2,'))
+    with Machine("-incoming", f"file:{path}", stderr=QUIET) as target:
+        report = target.wait("completed", "failed")
+        assert report["status"] == "failed" and report["deficits"] == [
+            {"device": "machine", "property": "cpus", "wanted": "2", "have": "at most 1"}], report
+    print(f"a second CPU: ok: {report['error-desc']}")
+
+
 def main():
     """Run all pairs; the exit status says whether one was not refused as it must be."""
     folder = tempfile.mkdtemp(prefix="backplane-mismatch-")
     bad = skipped = 0
+    times = []
+    more_cpus(folder)
     for pair in PAIRS:
-        result = run(pair, folder)
+        result = run(pair, folder, times)
         skipped += result.startswith("skipped")
         bad += not result.startswith(("ok", "skipped"))
         print(f"{pair[0]}: {result}", flush=True)
-    print(f"{len(PAIRS)} pairs, {bad} wrong, {skipped} skipped")
+    typical = statistics.median(times) * 1000
+    print(f"{len(PAIRS)} pairs, {bad} wrong, {skipped} skipped; refused in {typical:.0f} ms "
+          f"(median), {max(times) * 1000:.0f} ms at most")
+    if typical > 100 * float(os.environ.get("BACKPLANE_TIMEOUT_FACTOR", "1")):
+        print("that is too long")
+        return 1
     return 1 if bad else 0
 
 
