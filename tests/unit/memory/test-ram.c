@@ -50,6 +50,46 @@ static void test_dirty(void)
     ram_block_free(b);
 }
 
+/* Any range of any pattern, against a plain list; other bits of the states stay. */
+static void test_dirty_ranges(void)
+{
+    RamBlock *b = ram_block_new("a", PAGES << RAM_PAGE_BITS, NULL);
+    bool dirty[PAGES] = { false };
+    unsigned long map[4];
+
+    for (unsigned i = 0; i < PAGES; i += 3) {
+        b->pages[i] |= RAM_PAGE_CODE;
+    }
+    ram_dirty_track(b, true);
+    ram_dirty_fetch(b, 0, PAGES, map);
+    for (unsigned round = 0; round < 3000; round++) {
+        unsigned first = g_test_rand_int_range(0, PAGES);
+        unsigned n = g_test_rand_int_range(1, PAGES - first + 1), count = 0;
+
+        for (unsigned i = 0; i < 10; i++) {
+            unsigned page = g_test_rand_int_range(0, PAGES);
+
+            ram_written_any(b, (uint64_t)page << RAM_PAGE_BITS, 1);
+            dirty[page] = true;
+        }
+        if (round % 3 == 0) {
+            first = first / 8 * 8;
+        }
+        for (unsigned i = first; i < first + n; i++) {
+            count += dirty[i];
+        }
+        g_assert_cmpuint(ram_dirty_fetch(b, first, n, map), ==, count);
+        for (unsigned i = 0; i < n; i++) {
+            g_assert_cmpint(map[i / 64] >> i % 64 & 1, ==, dirty[first + i]);
+            dirty[first + i] = false;
+        }
+    }
+    for (unsigned i = 0; i < PAGES; i++) {
+        g_assert_cmpint(b->pages[i] & RAM_PAGE_CODE, ==, i % 3 ? 0 : RAM_PAGE_CODE);
+    }
+    ram_block_free(b);
+}
+
 static void test_direct_write(void)
 {
     RamBlock *b = ram_block_new("a", PAGES << RAM_PAGE_BITS, NULL);
@@ -99,6 +139,7 @@ int main(int argc, char **argv)
     g_test_add_func("/memory/ram/make", test_make);
     g_test_add_func("/memory/ram/too-much", test_too_much);
     g_test_add_func("/memory/ram/dirty", test_dirty);
+    g_test_add_func("/memory/ram/dirty-ranges", test_dirty_ranges);
     g_test_add_func("/memory/ram/direct-write", test_direct_write);
     g_test_add_func("/memory/ram/code", test_code);
     return g_test_run();
