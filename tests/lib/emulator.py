@@ -111,6 +111,7 @@ class Emulator:
                  echo: bool = False) -> None:
         self.dir = Path(tempfile.mkdtemp(prefix="bp-"))
         self.console = ""
+        self.arrivals: list[tuple[int, float]] = []     # how long the console was, and when
         self.seen = 0
         self.echo = echo
         self._qmp: Qmp | None = None
@@ -140,6 +141,7 @@ class Emulator:
                 print(text, end="", flush=True)
             with self._news:
                 self.console += text
+                self.arrivals.append((len(self.console), time.monotonic()))
                 self._news.notify_all()
         with self._news:
             self._closed = True

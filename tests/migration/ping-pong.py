@@ -1,16 +1,27 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Move a running Debian guest back and forth between two processes and watch it work.
+"""Move a running guest back and forth between processes and watch it work.
 
-The guest fills memory, checks its sums, and says a line about five times a second. Every hop
-goes over tcp to a fresh process that was given nothing but -incoming. Printed: the longest gap
-between two lines, downtimes, and the emulators' memory and descriptors.
+The guest has a disk and a network card behind a root port and a switch, `edu` behind a
+conventional bridge, and a `ticker` that interrupts 200 times a second. All the while it
+  - copies memory, writes and re-reads the disk, and compares checksums,
+  - sends 64 KiB pieces over one TCP connection that lasts from the first hop to the last, to a
+    peer that echoes them (tests/lib/netpeer.py), and compares checksums,
+  - has edu copy by DMA and compute, and checks the results,
+  - masks the ticker's MSI-X function for a third of a second and unmasks it: nothing may arrive
+    in between, and what was pending must arrive then (nothing else would make it tick again),
+  - says its uptime ten times a second: the ticks.
+Every hop goes over tcp to a fresh process that was given -incoming and host parts, no devices.
+A tick that is late by more than a second, a wrong or missing result, a link that was lost, an
+unannounced move, or an emulator that grows fails the test.
 Exit status 77: the guest material is absent (scripts/fetch-guest).
 """
 import argparse
+import bisect
 import os
 import re
 import shutil
+import statistics
 import sys
 import tempfile
 import time
@@ -18,44 +29,155 @@ from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TESTS / "lib"))
-from emulator import Emulator  # noqa: E402
+from emulator import Emulator, timeout_factor  # noqa: E402
+from netpeer import Peer  # noqa: E402
 import guest as guests  # noqa: E402
 
 DEVICES = ["pcie-root-port,id=rp0,addr=2,chassis=1", "x3130-upstream,id=up0,bus=rp0",
-           "xio3130-downstream,id=dn0,bus=up0,chassis=2", "virtio-blk-pci,id=v0,bus=dn0,drive=d0",
-           "pcie-root-port,id=rp1,addr=3,chassis=3", "ticker,id=t0,bus=rp1",
-           "pci-bridge,id=br0,addr=4,chassis_nr=4", "edu,id=e0,bus=br0,addr=1",
+           "xio3130-downstream,id=dn0,bus=up0,addr=0,chassis=2",
+           "xio3130-downstream,id=dn1,bus=up0,addr=1,chassis=3",
+           "virtio-blk-pci,id=v0,bus=dn0,drive=d0", "virtio-net-pci,id=n0,bus=dn1,netdev=net0",
+           "pcie-root-port,id=rp1,addr=3,chassis=4", "ticker,id=t0,bus=rp1,period-ns=5000000",
+           "pci-bridge,id=br0,addr=4,chassis_nr=5", "edu,id=e0,bus=br0,addr=1,dma_mask=0xffffffff",
            "virtio-rng-pci,addr=5"]
+LATE = 1.0          # seconds that a tick may be late
+TICK = 0.1          # seconds between ticks
+MASKED = 0.3        # seconds that the ticker is masked at least
+GROWTH = 1.25       # of the emulators' resident memory, from the first hops to the last
 
-LOAD = r"""
-dd if=/dev/urandom of=/tmp/data bs=64k count=64 2>/dev/null
-sum=$(md5sum < /tmp/data)
-n=0
-while :; do
-    n=$((n + 1))
-    cp /tmp/data /tmp/copy
-    if [ -b /dev/vda ]; then
-        dd if=/tmp/data of=/dev/vda bs=64k seek=$((n % 4 * 64)) conv=fsync 2>/dev/null
-        echo 3 > /proc/sys/vm/drop_caches
-        dd if=/dev/vda of=/tmp/copy bs=64k skip=$((n % 4 * 64)) count=64 2>/dev/null
-    fi
-    [ "$(md5sum < /tmp/copy)" = "$sum" ] && echo "@line $n $(cut -d' ' -f1 /proc/uptime)" \
-        || echo "@BAD $n"
-    usleep 100000
-done &
+# Each loop says "@KIND number ..." or "@BAD what"; `say` writes whole lines.
+LOADS = r"""
+dmesg -n 1
+modprobe bpdrv
+ip addr add 10.0.0.1/24 dev eth0
+ip link set eth0 up
+for d in /sys/bus/pci/drivers/bpdrv/0*; do
+    read -r kind _ <$d/report
+    eval "$kind=$d"
+done
+slot=${ticker##*/}
+irqs() { read -r _ _ _ _ irqs _ <$ticker/report; irqs=${irqs#irqs=}; }
+dd if=/dev/urandom of=/tmp/data bs=64k count=32 2>/dev/null
+head -c 65536 /tmp/data >/tmp/piece
+sum=$(md5sum </tmp/data)
+piece=$(md5sum </tmp/piece)
+
+memory_and_disk() {
+    n=0
+    while :; do
+        n=$((n + 1))
+        cp /tmp/data /tmp/copy
+        [ "$(md5sum </tmp/copy)" = "$sum" ] || echo "@BAD memory $n"
+        at=$((n % 4 * 32))
+        dd if=/tmp/copy of=/dev/vda bs=64k seek=$at conv=fsync 2>/dev/null || echo "@BAD write $n"
+        echo 3 >/proc/sys/vm/drop_caches
+        got=$(dd if=/dev/vda bs=64k skip=$at count=32 2>/dev/null | md5sum)
+        [ "$got" = "$sum" ] && echo "@disk $n" || echo "@BAD disk $n"
+    done
+}
+network() {
+    while :; do cat /tmp/piece; usleep 100000; done | nc 10.0.0.2 7 | {
+        n=0
+        while [ "$(dd bs=65536 count=1 iflag=fullblock 2>/dev/null | md5sum)" = "$piece" ]; do
+            n=$((n + 1))
+            echo "@net $n"
+        done
+        echo "@BAD net $n"
+    }
+}
+edu() {
+    n=0
+    while n=$((n + 1)); do
+        { echo dma $((n * 52 % 2048 + 1)) >$edu/command && echo factorial 9 >$edu/command &&
+          echo "@edu $n"; } || echo "@BAD edu $n"
+        usleep 150000
+    done
+}
+masking() {
+    n=0
+    while n=$((n + 1)); do
+        setpci -s $slot CAP_MSIX+2.w=4000:4000
+        irqs; from=$irqs
+        echo "@masked $n"
+        usleep 300000
+        irqs; masked=$irqs
+        setpci -s $slot CAP_MSIX+2.w=0:4000
+        usleep 100000
+        irqs
+        [ $from = $masked ] && [ $irqs -gt $masked ] && echo "@mask $n" ||
+            echo "@BAD mask $n: $from $masked $irqs"
+    done
+}
+ticks() {
+    n=0
+    while n=$((n + 1)); do
+        read -r up _ </proc/uptime
+        echo "@tick $n $up"
+        usleep 100000
+    done
+}
+for load in memory_and_disk network edu masking ticks; do $load </dev/null & done
 """
 
 
-def resources(guest):
-    """Resident KiB and open descriptors of an emulator."""
+class Watch:
+    """What the guest said so far: a number that must go on for each kind of line."""
+
+    def __init__(self) -> None:
+        self.last: dict[str, int] = {}
+        self.last_tick = 0.0
+        self.masked_at = 0.0
+        self.stop = 0.0             # of the last hop
+        self.masked_hops = 0        # with the ticker's interrupts masked, and one pending
+        self.late = 0.0     # the longest that a tick was late since it was last asked for
+
+    def line(self, guest: Emulator, kind: str, rest: str, when: float) -> None:
+        """Check one line."""
+        if kind == "BAD":
+            raise guest.fail(f"the guest found something wrong: {rest}")
+        number = int(rest.split()[0])
+        if number != self.last.get(kind, 0) + 1:
+            raise guest.fail(f"{kind} {number} follows {self.last.get(kind, 0)}")
+        self.last[kind] = number
+        if kind == "masked":
+            self.masked_at = when
+        if kind == "mask":
+            self.masked_hops += self.masked_at < self.stop < self.masked_at + MASKED
+        if kind == "tick":
+            if self.last_tick:
+                self.late = max(self.late, when - self.last_tick - TICK)
+            self.last_tick = when
+
+    def until(self, guest: Emulator, more: int) -> None:
+        """Follow the console until every load went on by that much, or once at least."""
+        want = {kind: self.last.get(kind, 0) + (more if kind == "tick" else 1)
+                for kind in ("tick", "disk", "net", "edu", "mask")}
+        while any(self.last.get(kind, 0) < number for kind, number in want.items()):
+            match = guest.expect(r"^@(tick|disk|net|edu|masked|mask|BAD) (.*)\n", 30)
+            self.line(guest, match[1], match[2], arrival(guest, match.end()))
+
+
+def arrival(guest: Emulator, offset: int) -> float:
+    """When that much of the console had come."""
+    return guest.arrivals[bisect.bisect_left(guest.arrivals, (offset, 0.0))][1]
+
+
+def stopped_at(guest: Emulator) -> float:
+    """When it stopped the guest, on the clock of arrival()."""
+    stamp = guest.qmp.wait_event("STOP")["timestamp"]
+    return stamp["seconds"] + stamp["microseconds"] / 1e6 - time.time() + time.monotonic()
+
+
+def resources(guest: Emulator) -> tuple[int, int]:
+    """Resident KiB, guest memory included, and open descriptors of an emulator."""
     proc = Path(f"/proc/{guest.proc.pid}")
     rss = int(re.search(r"VmRSS:\s+(\d+)", (proc / "status").read_text())[1])
     return rss, len(os.listdir(proc / "fd"))
 
 
-def wait(guest, *states, seconds=60):
+def wait(guest: Emulator, *states: str, seconds: float = 60) -> dict:
     """query-migrate once it is in one of the states."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + seconds * timeout_factor()
     while time.monotonic() < end:
         answer = guest.qmp.command("query-migrate")
         if answer.get("status") in states:
@@ -64,9 +186,19 @@ def wait(guest, *states, seconds=60):
     raise guest.fail(f"the migration is still {answer}")
 
 
-def hop(program, source, extra):
+def join_consoles(source: Emulator, target: Emulator) -> None:
+    """A line may begin on one console and end on the other: what is left moves along."""
+    with target._news:      # pylint: disable=protected-access
+        left = source.console[source.seen:]
+        target.console = left + target.console
+        target.arrivals = ([(end - source.seen, when) for end, when in source.arrivals
+                            if end > source.seen] +
+                           [(end + len(left), when) for end, when in target.arrivals])
+
+
+def hop(program: str, source: Emulator, parts: list[str], watch: Watch) -> tuple[Emulator, dict]:
     """One migration; returns the new process and the source's report."""
-    target = Emulator(program, ["-nodefaults", "-incoming", "tcp:127.0.0.1:0"] + extra)
+    target = Emulator(program, ["-nodefaults", "-incoming", "tcp:127.0.0.1:0"] + parts)
     address = target.qmp.command("query-migrate")["socket-address"][0]
     source.qmp.command("migrate", uri=f"tcp:127.0.0.1:{address['port']}")
     report = wait(source, "completed", "failed")
@@ -74,65 +206,87 @@ def hop(program, source, extra):
         target.close()
         raise source.fail(f"the migration failed: {report}")
     wait(target, "completed")
+    watch.stop = stopped_at(source)
     source.close()
-    with target._news:     # a line may begin on one console and end on the other
-        target.console = source.console[source.seen:] + target.console
+    join_consoles(source, target)
     return target, report
 
 
-def watch(guest, last, lines):
-    """Wait for a few more lines; returns the number of the last and the longest gap in s."""
-    gap = 0.0
-    before = time.monotonic()
-    for _ in range(lines):
-        match = guest.expect(r"^@(line|BAD) (\d+)(?: ([\d.]+))?\n", 30)
-        if match[1] == "BAD":
-            raise guest.fail("a checksum is wrong")
-        number = int(match[2])
-        if last and number != last + 1:
-            raise guest.fail(f"line {number} follows line {last}")
-        last = number
-        gap = max(gap, time.monotonic() - before)
-        before = time.monotonic()
-    return last, gap
+def spread(values: list[float], digits: int = 0) -> str:
+    """Median and maximum."""
+    return f"median {statistics.median(values):.{digits}f}, max {max(values):.{digits}f}"
 
 
-def main():
-    """Run the hops and print the figures."""
+def run(options: argparse.Namespace, arguments: list[str], parts: list[str], peer: Peer) -> int:
+    """The hops; returns the exit status."""
+    guest, watch = Emulator(options.emulator, arguments), Watch()
+    total, down, late, rss, fds = [], [], [], [], []
+    try:
+        guests.shell_ready(guest)
+        guest.shell("PS2=''")
+        guest.send("cat >/tmp/loads <<'EOF'\n" + LOADS + "EOF\nsh /tmp/loads\n")
+        watch.until(guest, 10)
+        print(f"before: a tick was late by {watch.late:.2f} s, rss and fds {resources(guest)}",
+              flush=True)
+        for number in range(options.hops):
+            announced, watch.late = peer.counts["announced"], 0.0
+            guest, report = hop(options.emulator, guest, parts, watch)
+            watch.until(guest, 4)
+            if peer.counts["announced"] == announced:
+                raise guest.fail("the guest's card did not announce its move")
+            memory, descriptors = resources(guest)
+            total.append(report["total-time"])
+            down.append(report["downtime"])
+            late.append(watch.late)
+            rss.append(memory)
+            fds.append(descriptors)
+            ram = report["ram"]
+            print(f"hop {number + 1}: total {total[-1]} ms, downtime {down[-1]} ms, "
+                  f"{ram['transferred'] >> 20} MiB at {ram['mbps'] / 8:.0f} MB/s, passes "
+                  f"{ram['dirty-sync-count']}, late {late[-1]:.2f} s, rss {memory >> 10} MiB, "
+                  f"fds {descriptors}, {watch.last}", flush=True)
+            if late[-1] > LATE * timeout_factor():
+                raise guest.fail(f"a tick was late by {late[-1]:.2f} s")
+    finally:
+        guest.close()
+    print(f"{options.hops} hops, {watch.masked_hops} with an interrupt masked and pending: total "
+          f"ms {spread(total)}; downtime ms {spread(down)}; late s {spread(late, 2)}; rss MiB "
+          f"{spread([r / 1024 for r in rss])}; fds {min(fds)} to {max(fds)}; {watch.last}; the "
+          f"peer: {peer.counts}")
+    if options.hops >= 20 and not watch.masked_hops:
+        print("FAILED: no interrupt was masked at any hop")
+        return 1
+    grew = statistics.median(rss[-3:]) / statistics.median(rss[:3])
+    if grew > GROWTH or fds[-1] != fds[0] or peer.counts["bad"]:
+        print(f"FAILED: memory grew by {grew:.2f}, descriptors {fds[0]} to {fds[-1]}, "
+              f"{peer.counts['bad']} bad frames")
+        return 1
+    return 0
+
+
+def main() -> int:
+    """Make the host parts, run, clean up."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--emulator", required=True)
     parser.add_argument("--hops", type=int, default=5)
     options = parser.parse_args()
     folder = tempfile.mkdtemp(prefix="backplane-ping-pong-")
-    disk = os.path.join(folder, "disk")
-    with open(disk, "wb") as f:
-        f.truncate(32 << 20)
-    parts = ["-blockdev", f"file,node-name=d0,filename={disk}"]
+    with open(f"{folder}/disk", "wb") as disk:
+        disk.truncate(32 << 20)
+    parts = ["-blockdev", f"file,node-name=d0,filename={folder}/disk", "-netdev",
+             f"stream,id=net0,server=off,addr.type=unix,addr.path={folder}/net"]
+    peer = Peer(f"{folder}/net")
     try:
         devices = [word for value in DEVICES for word in ("-device", value)]
         guests.need_devices(options.emulator, devices)
-        arguments = guests.arguments(memory=256) + ["-nodefaults"] + parts + devices
+        arguments = guests.arguments("hotplug", memory=256) + ["-nodefaults"] + parts + devices
+        return run(options, arguments, parts, peer)
     except guests.Skip as reason:
         print(f"skipped: {reason}")
         return 77
-    guest = Emulator(options.emulator, arguments)
-    try:
-        guests.shell_ready(guest)
-        guest.send("cat > /tmp/load <<'EOF'\n" + LOAD + "EOF\nsh /tmp/load\n")
-        last, gap = watch(guest, 0, 3)
-        print(f"before: gap {gap:.2f} s, rss and fds {resources(guest)}", flush=True)
-        for number in range(options.hops):
-            guest, report = hop(options.emulator, guest, parts)
-            last, gap = watch(guest, last, 4)
-            ram = report["ram"]
-            print(f"hop {number + 1}: total {report['total-time']} ms, "
-                  f"downtime {report['downtime']} ms, {ram['transferred'] >> 20} MiB at "
-                  f"{ram['mbps'] / 8:.0f} MB/s, passes {ram['dirty-sync-count']}, gap {gap:.2f} s, "
-                  f"line {last}, rss and fds {resources(guest)}", flush=True)
     finally:
-        guest.close()
+        peer.close()
         shutil.rmtree(folder)
-    return 0
 
 
 if __name__ == "__main__":

@@ -12,7 +12,9 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 from machine import Machine, QmpError  # noqa: E402
+from netpeer import Peer  # noqa: E402
 from owners import MARK, QUIET, WHERE, runs  # noqa: E402
 
 GUEST = ["-M", "virt", "-m", "32", "-device", "edu,id=e0,addr=3"]
@@ -408,8 +410,51 @@ def differ(_):
         refused(a, "machine-diff", wanted={"guest": 1}, have=ours)
 
 
+def announce(folder):
+    """A card whose guest cannot say that it moved says so itself; once, and at the target."""
+    peer = Peer(f"{folder}/net")
+    wire = ["-netdev", f"stream,id=w0,server=off,addr.type=unix,addr.path={folder}/net"]
+    try:
+        with source(*GUEST, *wire, "-device", "virtio-net-pci,netdev=w0") as a, \
+                target(f"unix:{folder}/s", *wire) as b:
+            time.sleep(0.2)
+            assert peer.counts["announced"] == 0, peer.counts
+            a.command("migrate", uri=f"unix:{folder}/s")
+            assert settle(a)["status"] == "completed", a.command("query-migrate")
+            b.wait("completed")
+            time.sleep(0.3)
+            b.command("stop")
+            b.command("cont")
+            time.sleep(0.2)
+            assert peer.counts["announced"] == 1, peer.counts
+    finally:
+        peer.close()
+
+
+def timers(folder):
+    """A countdown that runs when the guest is saved goes on from there, not from new."""
+    bar = 0x40000000
+    with source("-M", "virt", "-m", "16", "-device",
+                "ticker,id=t0,addr=4,period-ns=1000000000") as a, target(f"unix:{folder}/s") as b:
+        config = 0x30000000 + (4 << 15)
+        a.write(config + 0x10, 4, bar)
+        a.write(config + 4, 2, 2)
+        a.write(bar + 4, 4, 1)
+        a.ask("clock_step 600000000")
+        assert a.read(bar + 0xc, 4) == 0
+        a.command("migrate", uri=f"unix:{folder}/s")
+        assert settle(a)["status"] == "completed"
+        b.wait("completed")
+        b.ask("clock_step 399000000")
+        assert b.read(bar + 0xc, 4) == 0
+        b.ask("clock_step 2000000")
+        assert b.read(bar + 0xc, 4) == 1
+        b.ask("clock_step 1000000000")
+        assert b.read(bar + 0xc, 4) == 2
+
+
 TESTS = [order, pause, fields, bandwidth, cancel, failed_loads, incoming, check, settings, human,
-         converge, fdsets, differ]
+         converge, fdsets, differ, announce, timers]
 
 
 def main():
