@@ -392,7 +392,7 @@ static void pci_describe(const DeviceType *base, PlanType *out)
     out->role = type->role == PLAN_PCI_NONE ? PLAN_PCI_ENDPOINT : type->role;
     out->slots = type->slots;
     out->pin = pin_of(type);
-    out->provides = pci_role_bus(type->role);
+    out->provides = type->provides ? type->provides : pci_role_bus(type->role);
     describe_bars(type, out);
     describe_caps(type, out);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One loop over every registered type that a guest can meet on PCI: what the tables of a type
- * promise is checked by what its config space, BARs, reset and saved state do, and hostile
- * accesses and streams must be refused or harmless. A new type is covered by being registered;
- * one that needs back ends or another bus than the root gets a row in `needs`.
+ * One loop over every registered type that a guest can meet: what the tables of a type promise is
+ * checked by what its config space, BARs, reset and saved state do, and hostile accesses and
+ * streams must be refused or harmless. A new type is covered by being registered; one that needs
+ * back ends or another bus than the root gets a row in `needs`. A type that is no PCI function
+ * stands on a bus that one brings, and accesses go to that function.
  *
  * CONFORMANCE_ROUNDS multiplies the random parts (default 1).
  */
@@ -15,6 +16,8 @@
 #include <string.h>
 
 #include "block/block.h"
+#include "chardev/chardev.h"
+#include "hw/core/sysdev.h"
 #include "hw/pci/port.h"
 #include "net/net.h"
 
@@ -36,8 +39,11 @@ static const Need needs[] = {
     { "virtio-blk-pci-transitional", "pcie.0", "drive=d0", PCI_DEVFN(5, 0) },
     { "virtio-blk-pci-non-transitional", "pcie.0", "drive=d0,packed=on", PCI_DEVFN(5, 0) },
     { "virtio-net-pci", "rp", "netdev=n0,queue-pairs=2", 0 },
+    { "virtio-serial-pci", "rp", "max_ports=4", 0 },
+    { "virtconsole", "vs.0", "nr=0,chardev=c0", 0 },
+    { "virtserialport", "vs.0", "nr=3,chardev=c0,name=port", 0 },
 };
-static const PCIDeviceType *subject;
+static const DeviceType *subject;
 static unsigned rounds = 1;
 
 static const PCIDeviceType *type(const char *name)
@@ -45,12 +51,17 @@ static const PCIDeviceType *type(const char *name)
     return (const PCIDeviceType *)device_type_find(name);
 }
 
-static const Need *need_of(const PCIDeviceType *t)
+static bool is_pci(const DeviceType *t)
+{
+    return t->kind == &pci_device_kind;
+}
+
+static const Need *need_of(const DeviceType *t)
 {
     static const Need plain = { NULL, "pcie.0", NULL, PCI_DEVFN(5, 0) };
 
     for (size_t i = 0; i < G_N_ELEMENTS(needs); i++) {
-        if (g_str_equal(needs[i].type, t->base.name)) {
+        if (g_str_equal(needs[i].type, t->name)) {
             return &needs[i];
         }
     }
@@ -66,26 +77,48 @@ static void make_back_ends(Machine *m)
 
     g_assert_nonnull(block_drive_new(m, drive, false, NULL));
     g_assert_nonnull(netdev_new(m, net, NULL));
+    g_assert_nonnull(chardev_new(m, NULL, "ringbuf,id=c0,size=1024", NULL));
     json_object_put(drive);
     json_object_put(net);
 }
 
+static Device *plug_on_bus(Fixture *f, const DeviceType *t, const Need *n)
+{
+    g_autofree char *text = g_strdup_printf("%s,bus=%s,id=dut,%s", t->name, n->bus, n->settings);
+    g_autoptr(PlanDevice) plan = plan_device_parse(text, NULL);
+    Device *dev = device_new(f->m, t, plan, NULL);
+
+    g_assert_true(device_realize(dev, plan, NULL, NULL));
+    return dev;
+}
+
 /* With every capability that is off by default, or as a user gets it. */
-static PCIDevice *plug_subject(Fixture *f, bool everything)
+static Device *plug_subject(Fixture *f, bool everything)
 {
     const Need *n = need_of(subject);
     g_autoptr(GString) settings = g_string_new(n->settings);
+    const PCIDeviceType *t;
 
-    for (size_t i = 0; everything && i < subject->n_caps; i++) {
-        if (subject->caps[i].off_by_default) {
+    if (!is_pci(subject)) {
+        return plug_on_bus(f, subject, n);
+    }
+    t = (const PCIDeviceType *)subject;
+    for (size_t i = 0; everything && i < t->n_caps; i++) {
+        if (t->caps[i].off_by_default) {
             g_string_append_printf(settings, "%s%s=on", settings->len ? "," : "",
-                                   subject->caps[i].prop);
+                                   t->caps[i].prop);
         }
     }
-    return plug(f, subject, n->bus, "dut", n->devfn, settings->len ? settings->str : NULL);
+    return &plug(f, t, n->bus, "dut", n->devfn, settings->len ? settings->str : NULL)->dev;
 }
 
-static PCIDevice *start(Fixture *f)
+/* The PCI function of the device, or the one whose bus it is on. */
+static PCIDevice *function_of(Device *dev)
+{
+    return (PCIDevice *)(is_pci(dev->type) ? dev : dev->bus->owner);
+}
+
+static Device *start_any(Fixture *f)
 {
     fixture_init(f);
     make_back_ends(f->m);
@@ -94,7 +127,14 @@ static PCIDevice *start(Fixture *f)
     plug(f, type("x3130-upstream"), "rp2", "up", 0, NULL);
     plug(f, type("pcie-root-port"), "pcie.0", "rp3", PCI_DEVFN(3, 0), NULL);
     plug(f, type("pcie-pci-bridge"), "rp3", "cb", 0, NULL);
+    plug(f, type("virtio-serial-pci"), "pcie.0", "vs", PCI_DEVFN(4, 0), "max_ports=4");
+    f->m->qtest = true; /* back ends are heard as if the guest ran */
     return plug_subject(f, true);
+}
+
+static PCIDevice *start(Fixture *f)
+{
+    return function_of(start_any(f));
 }
 
 static void finish(Fixture *f)
@@ -102,16 +142,17 @@ static void finish(Fixture *f)
     fixture_empty(f->m, "peripheral");
     block_free_all(f->m);
     netdev_free_all(f->m);
+    chardev_free_all(f->m);
     fixture_fini(f);
 }
 
-static GByteArray *saved(PCIDevice *d)
+static GByteArray *saved(Device *dev)
 {
     GByteArray *bytes = g_byte_array_new();
     ByteWriter w = { bytes };
 
-    if (d->dev.type->vmstate) {
-        vm_save(d->dev.type->vmstate, d, &w);
+    if (dev->type->vmstate) {
+        vm_save(dev->type->vmstate, dev, &w);
     }
     return bytes;
 }
@@ -175,7 +216,7 @@ static void test_list(void)
 
     check_list(d);
     g_assert_cmphex(pci_get(d, PCI_VENDOR_ID, 2), !=, 0xffff);
-    g_assert_cmphex(pci_get(d, PCI_CLASS_PROG, 3), ==, subject->class_code);
+    g_assert_cmphex(pci_get(d, PCI_CLASS_PROG, 3), ==, pci_type(d)->class_code);
     poke(&f, d, WRITES);
     check_list(d);
     finish(&f);
@@ -197,7 +238,7 @@ static void test_declared_bits(void)
 
             if ((before[i] ^ d->config.bytes[i]) & fixed) {
                 g_error("%s: byte 0x%x went from 0x%02x to 0x%02x, fixed bits 0x%02x",
-                        subject->base.name, i, before[i], d->config.bytes[i], fixed);
+                        subject->name, i, before[i], d->config.bytes[i], fixed);
             }
         }
     }
@@ -231,8 +272,9 @@ static void test_bar_sizing(void)
 static void test_cold_reset(void)
 {
     Fixture f;
-    PCIDevice *d = start(&f);
-    g_autoptr(GByteArray) fresh = saved(d);
+    Device *dev = start_any(&f);
+    PCIDevice *d = function_of(dev);
+    g_autoptr(GByteArray) fresh = saved(dev);
 
     for (unsigned r = 0; r < rounds; r++) {
         g_autoptr(GByteArray) again = NULL;
@@ -240,11 +282,11 @@ static void test_cold_reset(void)
         map_bars(d);
         poke(&f, d, WRITES);
         machine_reset(f.m, RESET_COLD);
-        again = saved(d);
+        again = saved(dev);
         for (unsigned i = 0; i < fresh->len; i++) {
             if (fresh->data[i] != again->data[i]) {
                 g_error("%s: byte 0x%x of the state is 0x%02x after a cold reset, fresh 0x%02x",
-                        subject->base.name, i, again->data[i], fresh->data[i]);
+                        subject->name, i, again->data[i], fresh->data[i]);
             }
         }
         g_assert_cmpuint(fresh->len, ==, again->len);
@@ -252,32 +294,33 @@ static void test_cold_reset(void)
     finish(&f);
 }
 
-static bool load(PCIDevice *d, const GByteArray *bytes, GError **err)
+static bool load(Device *dev, const GByteArray *bytes, GError **err)
 {
-    const VmState *vm = d->dev.type->vmstate;
+    const VmState *vm = dev->type->vmstate;
     ByteReader r;
 
     reader_init(&r, bytes->data, bytes->len);
-    return vm_load(vm, d, vm->version, &r, "dut", err);
+    return vm_load(vm, dev, vm->version, &r, "dut", err);
 }
 
 static void test_round_trip(void)
 {
     Fixture f;
-    PCIDevice *d = start(&f);
+    Device *dev = start_any(&f);
+    PCIDevice *d = function_of(dev);
 
-    for (unsigned r = 0; r < rounds && d->dev.type->vmstate; r++) {
+    for (unsigned r = 0; r < rounds && dev->type->vmstate; r++) {
         g_autoptr(GByteArray) one = NULL, two = NULL;
         g_autoptr(GError) err = NULL;
 
         map_bars(d);
         poke(&f, d, WRITES);
-        one = saved(d);
+        one = saved(dev);
         machine_reset(f.m, RESET_COLD);
-        load(d, one, &err);
+        load(dev, one, &err);
         g_assert_no_error(err);
-        vm_arm_timers(d->dev.type->vmstate, d);
-        two = saved(d);
+        vm_arm_timers(dev->type->vmstate, dev);
+        two = saved(dev);
         g_assert_cmpmem(one->data, one->len, two->data, two->len);
         check_list(d);
     }
@@ -288,13 +331,14 @@ static void test_round_trip(void)
 static void test_mutants(void)
 {
     Fixture f;
-    PCIDevice *d = start(&f);
+    Device *dev = start_any(&f);
+    PCIDevice *d = function_of(dev);
     g_autoptr(GByteArray) good = NULL;
     unsigned refused = 0;
 
     map_bars(d);
     poke(&f, d, WRITES);
-    good = saved(d);
+    good = saved(dev);
     for (unsigned r = 0; r < MUTANTS * rounds && good->len; r++) {
         g_autoptr(GByteArray) bad = g_byte_array_sized_new(good->len);
         g_autoptr(GError) err = NULL;
@@ -305,8 +349,8 @@ static void test_mutants(void)
         } else {
             bad->data[g_test_rand_int_range(0, bad->len)] ^= 1 << g_test_rand_int_range(0, 8);
         }
-        if (load(d, bad, &err)) {
-            vm_arm_timers(d->dev.type->vmstate, d);
+        if (load(dev, bad, &err)) {
+            vm_arm_timers(dev->type->vmstate, dev);
             check_list(d);
         } else {
             refused++;
@@ -323,41 +367,42 @@ static void test_mutants(void)
 
 static void test_help(void)
 {
-    PlanType t = { .name = subject->base.name,
-                   .doc = subject->base.doc,
-                   .props = subject->base.props,
-                   .n_props = subject->base.n_props };
+    PlanType t = { .name = subject->name,
+                   .doc = subject->doc,
+                   .props = subject->props,
+                   .n_props = subject->n_props };
+    const PCIDeviceType *pci = (const PCIDeviceType *)subject;
     g_autofree char *text = plan_help_type(&t);
 
-    g_assert_nonnull(subject->base.doc);
+    g_assert_nonnull(subject->doc);
     for (size_t i = 0; i < t.n_props; i++) {
         g_assert_nonnull(strstr(text, t.props[i].name));
         g_assert_nonnull(t.props[i].doc);
     }
-    if (subject->base.vmstate) {
-        g_autofree char *wrong = vm_table_check(subject->base.vmstate);
+    if (subject->vmstate) {
+        g_autofree char *wrong = vm_table_check(subject->vmstate);
 
         g_assert_cmpstr(wrong, ==, NULL);
     }
-    for (size_t i = 0; i < subject->n_bars; i++) {
-        const RegFile file = { subject->bars[i].regs, subject->bars[i].n_regs, t.name };
+    for (size_t i = 0; is_pci(subject) && i < pci->n_bars; i++) {
+        const RegFile file = { pci->bars[i].regs, pci->bars[i].n_regs, t.name };
         g_autofree char *wrong = reg_table_check(&file);
 
         g_assert_cmpstr(wrong, ==, NULL);
     }
     /* State is saved, or it is said why not: never silently dropped. */
-    g_assert_true(subject->base.vmstate || subject->base.no_state);
+    g_assert_true(subject->vmstate || subject->no_state);
 }
 
 static void test_plug_cycles(void)
 {
     Fixture f;
-    PCIDevice *d = start(&f);
+    Device *dev = start_any(&f);
     size_t before = 0;
 
     for (unsigned i = 0; i < CYCLES; i++) {
-        device_unplug(&d->dev);
-        d = plug_subject(&f, false);
+        device_unplug(dev);
+        dev = plug_subject(&f, false);
         if (i == CYCLES / 10) {
             before = mallinfo2().uordblks;
         }
@@ -389,23 +434,24 @@ static void test_every_access(void)
 static const struct {
     const char *name;
     void (*fn)(void);
+    bool pci; /* about functions alone */
 } checks[] = {
-    { "list", test_list },
-    { "declared-bits", test_declared_bits },
-    { "bar-sizing", test_bar_sizing },
-    { "every-access", test_every_access },
-    { "cold-reset", test_cold_reset },
-    { "round-trip", test_round_trip },
-    { "mutants", test_mutants },
-    { "help", test_help },
-    { "plug-cycles", test_plug_cycles },
+    { "list", test_list, true },
+    { "declared-bits", test_declared_bits, true },
+    { "bar-sizing", test_bar_sizing, true },
+    { "every-access", test_every_access, true },
+    { "cold-reset", test_cold_reset, false },
+    { "round-trip", test_round_trip, false },
+    { "mutants", test_mutants, false },
+    { "help", test_help, false },
+    { "plug-cycles", test_plug_cycles, false },
 };
 
 static void run_check(gconstpointer data)
 {
     const size_t *which = data;
 
-    subject = (const PCIDeviceType *)*device_type_entries[which[0]];
+    subject = *device_type_entries[which[0]];
     checks[which[1]].fn();
 }
 
@@ -420,10 +466,13 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < n_device_types; i++) {
         const DeviceType *t = *device_type_entries[i];
 
-        if (t->kind != &pci_device_kind || t->internal) {
+        if (t->kind == &sys_device_kind || t->internal) {
             continue;
         }
         for (size_t c = 0; c < G_N_ELEMENTS(checks); c++) {
+            if (checks[c].pci && !is_pci(t)) {
+                continue;
+            }
             g_autofree char *path = g_strdup_printf("/conformance/%s/%s", t->name, checks[c].name);
             size_t *row = g_new(size_t, 2);
 

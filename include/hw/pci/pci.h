@@ -140,9 +140,10 @@ struct PCIDeviceType {
     DeviceType base;
     uint16_t vendor, device, subsystem_vendor, subsystem;
     uint8_t revision;
-    uint32_t class_code; /* 24 bits: class, subclass, interface */
-    unsigned slots;      /* PLAN_SLOT_*: what it may be plugged into */
-    PlanPciRole role;    /* 0: endpoint */
+    uint32_t class_code;  /* 24 bits: class, subclass, interface */
+    unsigned slots;       /* PLAN_SLOT_*: what it may be plugged into */
+    PlanPciRole role;     /* 0: endpoint */
+    PlanBusKind provides; /* the bus that an endpoint brings, in its realize; 0: none */
     const PCIBarDesc *bars;
     size_t n_bars;
     const PCICapDesc *caps;

@@ -71,11 +71,12 @@ extern const PCICapDesc virtio_pci_caps[4];
         PROP_BOOL(VirtioPCI, queue_reset, "queue_reset", true, "offer reset of single queues"),    \
         PROP_BOOL(VirtioPCI, any_layout, "any_layout", true, "accept any layout of requests")
 
-/* One type; s is the suffix of the name. */
-#define VIRTIO_PCI_TYPE_(n, s, T, text, class_, props_, state, klass, face_, init_, exit_, vec_,   \
-                         slots_)                                                                   \
+/* One type; s is the suffix of the name, what follows vec_ further members of the function. */
+#define VIRTIO_PCI_TYPE_(n, s, nick, T, text, class_, props_, state, klass, face_, slots_, init_,  \
+                         exit_, vec_, ...)                                                         \
     {                                                                                              \
         .pci = { .base = { .name = "virtio-" n "-pci" s,                                           \
+                           .alias = (nick),                                                        \
                            .doc = text,                                                            \
                            .kind = &pci_device_kind,                                               \
                            .size = sizeof(T),                                                      \
@@ -95,22 +96,24 @@ extern const PCICapDesc virtio_pci_caps[4];
                  .n_irqs = 1,                                                                      \
                  .auto_count = (vec_),                                                             \
                  .config_reading = virtio_pci_config_reading,                                      \
-                 .config_written = virtio_pci_config_written },                                    \
+                 .config_written = virtio_pci_config_written,                                      \
+                 __VA_ARGS__ },                                                                    \
         .cls = &(klass), .face = (face_), .init = (init_), .exit = (exit_)                         \
     }
 
 /* The three types of a device: sym_any, sym_transitional, sym_modern; name each in a
- * VIRTIO_DEVICE_TYPE() line behind this. */
-#define VIRTIO_PCI_TYPES(sym, n, T, text, class_, props_, state, klass, init_, exit_, vec_)        \
-    static const VirtioPCIType sym##_any =                                                         \
-        VIRTIO_PCI_TYPE_(n, "", T, text, class_, props_, state, klass, VIRTIO_FACE_BY_PLACE,       \
-                         init_, exit_, vec_, PLAN_SLOT_CONVENTIONAL | PLAN_SLOT_EXPRESS);          \
+ * VIRTIO_DEVICE_TYPE() line behind this. The first is also known as virtio-X. What follows the
+ * function that counts vectors are further members of the PCIDeviceType. */
+#define VIRTIO_PCI_TYPES(sym, n, T, text, class_, props_, state, klass, ...)                       \
+    static const VirtioPCIType sym##_any = VIRTIO_PCI_TYPE_(                                       \
+        n, "", "virtio-" n, T, text, class_, props_, state, klass, VIRTIO_FACE_BY_PLACE,           \
+        PLAN_SLOT_CONVENTIONAL | PLAN_SLOT_EXPRESS, __VA_ARGS__);                                  \
     static const VirtioPCIType sym##_transitional =                                                \
-        VIRTIO_PCI_TYPE_(n, "-transitional", T, text, class_, props_, state, klass,                \
-                         VIRTIO_FACE_TRANSITIONAL, init_, exit_, vec_, PLAN_SLOT_CONVENTIONAL);    \
+        VIRTIO_PCI_TYPE_(n, "-transitional", NULL, T, text, class_, props_, state, klass,          \
+                         VIRTIO_FACE_TRANSITIONAL, PLAN_SLOT_CONVENTIONAL, __VA_ARGS__);           \
     static const VirtioPCIType sym##_modern = VIRTIO_PCI_TYPE_(                                    \
-        n, "-non-transitional", T, text, class_, props_, state, klass, VIRTIO_FACE_MODERN, init_,  \
-        exit_, vec_, PLAN_SLOT_CONVENTIONAL | PLAN_SLOT_EXPRESS)
+        n, "-non-transitional", NULL, T, text, class_, props_, state, klass, VIRTIO_FACE_MODERN,   \
+        PLAN_SLOT_CONVENTIONAL | PLAN_SLOT_EXPRESS, __VA_ARGS__)
 #define VIRTIO_DEVICE_TYPE(t)                                                                      \
     extern const DeviceType *const t##_entry;                                                      \
     const DeviceType *const t##_entry = &(t).pci.base
