@@ -10,8 +10,10 @@
 static const struct {
     const char *name, *parent;
 } abstract_types[] = {
-    { "object", NULL },         { "device", "object" },         { "pci-device", "device" },
-    { "sys-device", "device" }, { "sys-bus-device", "device" }, { "interface", NULL },
+    { "object", NULL },         { "device", "object" },
+    { "pci-device", "device" }, { "virtio-serial-port", "device" },
+    { "sys-device", "device" }, { "sys-bus-device", "device" },
+    { "interface", NULL },
 };
 
 static const char *arg_str(struct json_object *args, const char *key)
