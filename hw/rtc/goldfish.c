@@ -19,6 +19,10 @@ typedef struct Goldfish {
     uint64_t base;  /* property: time at start, ns since 1970; 0: the host's */
     uint32_t time_low, time_high, alarm_low, alarm_high, irq_enabled, alarm_status, irq_pending;
     Timer alarm;
+    /* In a stream: clocks of two hosts have nothing in common, except the time of day. */
+    uint32_t saved_clock;
+    int64_t saved_time;   /* offset from the host's time of day; of other clocks: the RTC's time */
+    uint64_t saved_alarm; /* RTC time of the armed alarm; 0: none is */
 } Goldfish;
 
 static const char *const clock_names[] = { "host", "rt", "vm", NULL };
@@ -48,16 +52,22 @@ static void alarm_fired(void *dev)
     update_irq(s);
 }
 
-/* Arm the timer for the alarm's RTC time; one that has passed fires at once. */
-static void arm_alarm(Goldfish *s)
+static uint64_t alarm_time(const Goldfish *s)
 {
-    uint64_t at = (uint64_t)s->alarm_high << 32 | s->alarm_low, now = rtc_now(s);
+    return (uint64_t)s->alarm_high << 32 | s->alarm_low;
+}
 
+/* Arm the timer for an RTC time; one that has passed fires at once. */
+static void arm_alarm(Goldfish *s, uint64_t at)
+{
+    uint64_t deadline = at - (uint64_t)s->offset;
+
+    timer_cancel(&s->alarm);
     s->alarm_status = 1;
-    if (at <= now)
+    if (at <= rtc_now(s))
         alarm_fired(s);
     else
-        timer_arm_ns(&s->alarm, at - now);
+        timer_arm_at(&s->alarm, deadline < CLOCK_NEVER ? (int64_t)deadline : CLOCK_NEVER - 1);
 }
 
 static uint64_t read_time_low(void *dev, const RegDesc *r)
@@ -76,12 +86,12 @@ static void wrote_time_low(void *dev, const RegDesc *r, uint64_t old, uint64_t w
 
     s->offset = t - clock_now(s);
     if (s->alarm_status)
-        arm_alarm(s);
+        arm_alarm(s, alarm_time(s));
 }
 
 static void wrote_alarm_low(void *dev, const RegDesc *r, uint64_t old, uint64_t written)
 {
-    arm_alarm(dev);
+    arm_alarm(dev, alarm_time(dev));
 }
 
 static void wrote_irq_enabled(void *dev, const RegDesc *r, uint64_t old, uint64_t written)
@@ -219,14 +229,43 @@ static void goldfish_unrealize(void *dev)
     timer_cancel(&s->alarm);
 }
 
+static void goldfish_pre_save(void *obj)
+{
+    Goldfish *s = obj;
+    bool host = clock_kinds[s->clock] == CLOCK_KIND_HOST;
+
+    s->saved_clock = s->clock;
+    s->saved_time = host ? s->offset : (int64_t)rtc_now(s);
+    s->saved_alarm = s->alarm_status ? (uint64_t)s->alarm.deadline + (uint64_t)s->offset : 0;
+}
+
+/* The RTC's time when it was saved, as far as this host can know. */
+static uint64_t loaded_now(const Goldfish *s)
+{
+    uint64_t host = clock_now_any(s->sys.dev.machine, CLOCK_KIND_HOST);
+
+    return clock_kinds[s->saved_clock] == CLOCK_KIND_HOST ? host + (uint64_t)s->saved_time
+                                                          : (uint64_t)s->saved_time;
+}
+
 static bool goldfish_post_load(void *obj, GError **err)
 {
-    update_irq(obj);
+    Goldfish *s = obj;
+    bool same = s->clock == s->saved_clock && clock_kinds[s->clock] == CLOCK_KIND_HOST;
+
+    s->offset = same ? s->saved_time : (int64_t)(loaded_now(s) - clock_now(s));
+    timer_cancel(&s->alarm);
+    if (s->alarm_status) {
+        arm_alarm(s, s->saved_alarm);
+    }
+    update_irq(s);
     return true;
 }
 
 static const VmField goldfish_fields[] = {
-    VM_I64(Goldfish, offset),
+    VM_U32(Goldfish, saved_clock, .max = G_N_ELEMENTS(clock_kinds) - 1),
+    VM_I64(Goldfish, saved_time),
+    VM_U64(Goldfish, saved_alarm),
     VM_U32(Goldfish, time_low),
     VM_U32(Goldfish, time_high),
     VM_U32(Goldfish, alarm_low),
@@ -234,7 +273,6 @@ static const VmField goldfish_fields[] = {
     VM_U32(Goldfish, irq_enabled, .max = 1),
     VM_U32(Goldfish, alarm_status, .max = 1),
     VM_U32(Goldfish, irq_pending, .max = 1),
-    VM_TIMER(Goldfish, alarm),
 };
 
 static const VmState goldfish_vmstate = {
@@ -242,6 +280,7 @@ static const VmState goldfish_vmstate = {
     .version = 1,
     .fields = goldfish_fields,
     .n_fields = G_N_ELEMENTS(goldfish_fields),
+    .pre_save = goldfish_pre_save,
     .post_load = goldfish_post_load,
 };
 

@@ -83,11 +83,46 @@ static void test_alarm(void)
     machine_free(m);
 }
 
+/* Saved with one clock and loaded with another: the time goes on, and the alarm comes at its time.
+ */
+static void test_other_clock(void)
+{
+    static const char *const clocks[] = { "clock=vm", "clock=rt", "clock=host" };
+    const uint64_t base = 1700000000000000000, minute = 60000000000;
+
+    for (unsigned from = 0; from < 3; from++) {
+        for (unsigned to = 0; to < 3; to++) {
+            g_autofree char *options = g_strdup_printf("base=%" PRIu64 ",%s", base, clocks[from]);
+            Machine *a = fixture_new(1), *b = fixture_new(1);
+            Device *source = fixture_device(a, "goldfish_rtc", options, BASE);
+            Device *target = fixture_device(b, "goldfish_rtc", clocks[to], BASE);
+            const VmState *vm = source->type->vmstate;
+            g_autoptr(GByteArray) bytes = g_byte_array_new();
+            ByteWriter w = { bytes };
+            ByteReader r;
+
+            step_ns(b, 777);
+            set_alarm(a, base + minute);
+            vm_save(vm, source, &w);
+            reader_init(&r, bytes->data, bytes->len);
+            g_assert_true(vm_load(vm, target, vm->version, &r, "rtc", NULL));
+            g_assert_cmpuint(read_time(b), >=, base);
+            g_assert_cmpuint(read_time(b), <, base + minute / 2);
+            g_assert_cmpuint(rd32(b, BASE + 0x18), ==, 1);
+            step_ns(b, minute / 2);
+            g_assert_cmpuint(rd32(b, BASE + 0x18), ==, 1);
+            step_ns(b, minute / 2);
+            g_assert_cmpuint(rd32(b, BASE + 0x18), ==, to != 0);
+            machine_free(a);
+            machine_free(b);
+        }
+    }
+}
+
 static void test_options(void)
 {
-    static const char *const bad[] = {
-        "base=", "base=yesterday", "base=2026-13-01", "clock=sun", "foo", "base=1960-01-01"
-    };
+    static const char *const bad[] = { "base=", "base=yesterday", "base=2026-13-01", "clock=sun",
+                                       "foo",   "base=1960-01-01" };
     Machine *m = fixture_new(1);
     Device *dev = fixture_device(m, "goldfish_rtc", NULL, BASE);
 
@@ -113,6 +148,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/goldfish/time", test_time);
     g_test_add_func("/goldfish/alarm", test_alarm);
+    g_test_add_func("/goldfish/other-clock", test_other_clock);
     g_test_add_func("/goldfish/options", test_options);
     return g_test_run();
 }
