@@ -85,6 +85,18 @@ static const VmState globalstate = {
     .name = "globalstate", .version = 1, .fields = LIST(globalstate_fields), .check = state_check
 };
 
+const VmState *savevm_table(const char *name)
+{
+    static const VmState *const tables[] = { &clock_state, &globalstate };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(tables); i++) {
+        if (g_str_equal(tables[i]->name, name)) {
+            return tables[i];
+        }
+    }
+    return NULL;
+}
+
 /* --- the walk --- */
 
 static void item_free(gpointer p)

@@ -10,6 +10,7 @@
 #define MIGRATION_SAVEVM_H
 
 #include "hw/core/cpu.h"
+#include "hw/core/state.h"
 #include "migration/stream.h"
 
 /* False with a sentence that names every object whose state cannot be saved, and why. */
@@ -32,6 +33,9 @@ bool loadvm_section(Loadvm *l, const StreamSection *s, const uint8_t *data, size
 bool loadvm_finish(Loadvm *l, GError **err);
 /* The run state that the stream asks for. After loadvm_finish(). */
 RunState loadvm_run_state(const Loadvm *l);
+
+/* The tables of the machine's own sections, "clock" and "globalstate"; NULL: no such section. */
+const VmState *savevm_table(const char *name);
 
 /* Add a section to the digest that both ends compare. */
 void digest_section(GChecksum *digest, const StreamSection *s, const void *data, size_t len);

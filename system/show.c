@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "hw/core/cpu.h"
+#include "migration/savevm.h"
 #include "monitor/monitor.h"
 
 static void print_json(struct json_object *o)
@@ -79,22 +81,33 @@ static bool show_machine(Session *s, GError **err)
     return true;
 }
 
+/* The table of what is not a device: a CPU type, or a part of the machine itself. */
+static const VmState *other_table(const char *name)
+{
+    const CpuType *cpu = cpu_type_find(name);
+
+    return cpu ? cpu->vmstate : savevm_table(name);
+}
+
 static bool show_state(Session *s, GError **err)
 {
-    const DeviceType *t = s->show_arg ? device_type_find(s->show_arg) : NULL;
+    const char *name = s->show_arg ? s->show_arg : "";
+    const DeviceType *t = device_type_find(name);
+    const VmState *vm = t ? t->vmstate : other_table(name);
     g_autofree char *text = NULL;
 
-    if (!t) {
+    if (!t && !vm) {
         g_set_error(err, SYSTEM_ERROR,
-                    "-show state %s: there is no such type: -device help lists the types",
-                    s->show_arg ? s->show_arg : "");
+                    "-show state %s: there is no such type: -device help and -cpu help list the "
+                    "types",
+                    name);
         return false;
     }
-    if (!t->vmstate) {
+    if (!vm) {
         printf("%s: %s\n", t->name, t->no_state ? t->no_state : "has no state of its own");
         return true;
     }
-    text = vm_document(t->vmstate);
+    text = vm_document(vm);
     print_text(text);
     return true;
 }

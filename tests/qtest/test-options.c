@@ -95,6 +95,8 @@ static void test_printed(void)
         { "-show catalog", "\"ticker\"" },
         { "-show state ticker", "timer" },
         { "-show state=ticker", "fired" },
+        { "-show state=rv64", "stimecmp" },
+        { "-show state=clock", "virtual_ns" },
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(good); i++) {
