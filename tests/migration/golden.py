@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Golden streams: what an earlier build wrote loads, has the values it was saved with, and goes on.
+
+For each stream: the independent reader reads it; it loads; saved at once it gives the same
+sections; then every value of its recipe is looked for, timers and queues going on included. A
+file made by --add NAME is never overwritten.
+"""
+import argparse
+import gzip
+import importlib
+import os
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from machine import Machine, QmpError  # noqa: E402
+from recipes import RECIPES  # noqa: E402
+
+QUIET = open(os.devnull, "wb")
+READER = importlib.import_module("read-stream")
+
+
+def save(m, path):
+    """Save a machine, whose clock then stands."""
+    m.command("stop")
+    m.command("migrate", uri=f"file:{path}")
+    report = m.wait("completed", "failed")
+    assert report["status"] == "completed", report
+    with open(path, "rb") as f:
+        return f.read()
+
+
+def check(m, recipe):
+    """Every value of a recipe."""
+    for what, read, want in recipe.checks(m):
+        have = read()
+        assert have == want, f"{what}: {have!r}, not {want!r}"
+
+
+def sections(data):
+    """{(name, instance): (version, values)} of a stream; the description of the machine apart."""
+    return {(name, instance): (version, values)
+            for name, instance, version, values in READER.read_stream(data)[1]}
+
+
+def test(recipe, folder):
+    """One stream."""
+    with gzip.open(recipe.path) as f:
+        golden = f.read()
+    first = sections(golden)
+    path, again = os.path.join(folder, "golden"), os.path.join(folder, "again")
+    with open(path, "wb") as f:
+        f.write(golden)
+    with Machine(*recipe.host, "-incoming", f"file:{path}", stderr=QUIET) as m:
+        report = m.wait("completed", "failed")
+        assert report["status"] == "completed", report["error-desc"]
+        data = save(m, again)
+        if not recipe.older:
+            second = sections(data)
+            differ = [name for name, value in first.items() if second.get(name) != value]
+            assert not differ, f"saved again, these sections differ: {differ}"
+        m.command("cont")
+        check(m, recipe)
+    with Machine(*recipe.host, "-incoming", f"file:{again}", stderr=QUIET) as m:
+        report = m.wait("completed", "failed")
+        assert report["status"] == "completed", report["error-desc"]
+        m.command("cont")
+        check(m, recipe)
+    return len(first)
+
+
+def add(recipe):
+    """Make a stream that is not there yet."""
+    with tempfile.TemporaryDirectory(prefix="backplane-golden-") as folder:
+        with Machine(*recipe.host, *recipe.args, stderr=QUIET) as m:
+            recipe.setup(m)
+            data = save(m, os.path.join(folder, "stream"))
+    with open(recipe.path, "xb") as f:
+        f.write(gzip.compress(data, 9, mtime=0))
+    print(f"{recipe.path}: {len(data)} bytes, {os.path.getsize(recipe.path)} compressed")
+
+
+def main():
+    """Test all, or add one."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--add", metavar="NAME", help="make this one; refused if it is there")
+    options = parser.parse_args()
+    if options.add:
+        recipe = next((r for r in RECIPES if r.name == options.add), None)
+        if not recipe or os.path.exists(recipe.path):
+            print(f"golden: {options.add}: " + (
+                "it is there, and golden streams are never made again" if recipe else
+                f"no recipe of that name ({', '.join(r.name for r in RECIPES)})"), file=sys.stderr)
+            return 1
+        add(recipe)
+        return 0
+    bad = 0
+    with tempfile.TemporaryDirectory(prefix="backplane-golden-") as folder:
+        for recipe in RECIPES:
+            try:
+                print(f"{recipe.name}: ok, {test(recipe, folder)} sections", flush=True)
+            except (AssertionError, QmpError, OSError, ValueError, RuntimeError, KeyError) as error:
+                bad += 1
+                print(f"{recipe.name}: {type(error).__name__}: {error}", flush=True)
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
