@@ -348,7 +348,7 @@ static unsigned match_entries(Record *r, Found *found)
     }
     for (unsigned i = 0; i < n; i++) {
         if (!found[i].own) {
-            wrong(r, "a %s capability (id 0x%x) at 0x%x is not one of this device",
+            wrong(r, "the %s capability (id 0x%x) at 0x%x is not one of this device",
                   pci_cap_name(found[i].id, found[i].extended), found[i].id, found[i].offset);
         }
     }

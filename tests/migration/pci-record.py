@@ -3,9 +3,10 @@
 """The PCI record in a stream: versions 1, 2 and 3, and capabilities at foreign offsets.
 
 golden/pci-testdev-vN.hex are records as releases wrote them; they are never regenerated. Each is
-put into a fresh stream in place of the record that is there, loaded, and read back. Then a
-stream says a capability stands elsewhere than its description: the loaded machine shows it
-there, its description says so, and a machine started from that description has the same bytes.
+put into a fresh stream in place of the record that is there, loaded, and read back. Then streams
+say that capabilities stand elsewhere than their description, or are there or not: the loaded
+machine shows them so, its description says so, and a machine started from that description shows
+the same 4,096 bytes of each function.
 """
 import json
 import os
@@ -14,6 +15,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from guest import Function  # noqa: E402
 from machine import Machine, QmpError  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -61,7 +63,8 @@ def skip_ram(data, at):
 def replace(data, name, record):
     """The stream with another record in that section; without the description at its end."""
     at, old = sections(data)[name]
-    end = data.rindex(b"\0\6", 0, data.rindex(b'{"page_size"'))
+    end = data.rindex(b"\0\6", 0, data.rindex(b'{"page_size"')) if b'{"page_size"' in data else -1
+    end = end if end >= 0 else len(data) - 1
     body = data[:at] + struct.pack(">I", len(record)) + record + data[at + 4 + len(old):end + 1]
     return body
 
@@ -115,30 +118,83 @@ def check_golden(folder, version):
     raise AssertionError("a record of version 4 was taken")
 
 
-def check_foreign(folder):
-    """A capability elsewhere than the description has it."""
-    moved, config = save(folder, "-device", f"ticker,id=t0,addr={SLOT},msix=0x98")
-    plain, other = save(folder, "-device", f"ticker,id=t0,addr={SLOT}")
-    assert config != other
-    name = f"0000:00:{SLOT:02x}.0/ticker"
-    data = replace(plain, name, sections(moved)[name][1])
+# What a stream may say against its description: devices as saved, devices as described.
+FOREIGN = {
+    "one offset": (["ticker,id=t0,addr=3,msix=0x98"], ["ticker,id=t0,addr=3"]),
+    "every offset": (
+        ["ticker,id=t0,addr=3,msix=0x50,pm=0x80,express=0xa0", "edu,id=e0,addr=4,msi=0xe0"],
+        ["ticker,id=t0,addr=3,msix=0x98", "edu,id=e0,addr=4"]),
+    "extended capabilities": (
+        ["pcie-root-port,id=rp0,addr=3,chassis=1,aer=0x200,acs=0x108,msix=0xc0"],
+        ["pcie-root-port,id=rp0,addr=3,chassis=1"]),
+    "present or absent": (
+        ["ticker,id=t0,addr=3,msix=off", "edu,id=e0,addr=4"],
+        ["ticker,id=t0,addr=3", "edu,id=e0,addr=4,msi=off"]),
+    "behind a bridge": (
+        ["pcie-root-port,id=rp0,addr=3,chassis=1", "ticker,id=t0,bus=rp0,msix=0xd0"],
+        ["pcie-root-port,id=rp0,addr=3,chassis=1,msix=0xc8", "ticker,id=t0,bus=rp0"]),
+}
+
+
+def show_all(m):
+    """What `lspci -xxxx` prints: {(bus, slot): 4,096 bytes} of each function."""
+    return {(bus, slot): Function(m, bus, slot).config() for bus in range(2) for slot in range(32)
+            if Function(m, bus, slot).get(0, 2) != 0xffff}
+
+
+def save_devices(folder, devices):
+    """The stream of a fresh machine whose bridge, if it has one, was numbered."""
+    path = os.path.join(folder, "saved")
+    args = [word for device in devices for word in ("-device", device)]
+    with Machine("-M", "virt", "-m", "1", *args, stderr=QUIET) as m:
+        if devices[0].startswith("pcie-root-port"):
+            Function(m, 0, 3).bridge(1, 1)
+        m.command("stop")
+        m.command("migrate", uri=f"file:{path}")
+        m.wait("completed")
+        config = show_all(m)
+    with open(path, "rb") as f:
+        return f.read(), config
+
+
+def check_foreign(folder, saved, described):
+    """Records of one machine in the stream of another."""
+    theirs, config = save_devices(folder, saved)
+    data, other = save_devices(folder, described)
+    assert config != other, "the pair does not differ"
+    for name, (_, record) in sections(theirs).items():
+        if name.startswith("0000:"):
+            data = replace(data, name, record)
     with load(folder, data) as m:
-        assert read_config(m) == config, "the capability is not where the stream has it"
+        assert show_all(m) == config, "the capabilities are not where the stream has them"
         description = m.command("query-machine-description")
     dump = os.path.join(folder, "dump")
     with open(dump, "w", encoding="utf-8") as f:
         json.dump(description, f)
     with Machine("-machine-config", dump, stderr=QUIET) as m:
-        fresh = read_config(m)
-        wrong = [f"{i:#x}: {config[i]:#x}, {fresh[i]:#x}" for i in range(256) if config[i] != fresh[i]]
-        assert not wrong, f"a machine from the dump differs: {wrong[:8]} {[d for d in description['guest']['devices'] if d.get('id') == 't0']}"
+        if saved[0].startswith("pcie-root-port"):
+            Function(m, 0, 3).bridge(1, 1)
+        fresh = show_all(m)
+        wrong = [f"{where} {i:#x}: {config[where][i]:#x}, {fresh[where][i]:#x}" for where in config
+                 for i in range(4096) if config[where][i] != fresh[where][i]]
+        assert not wrong, f"a machine from the dump differs: {wrong[:8]}"
+    with load(folder, data) as m:
+        again = os.path.join(folder, "again")
+        m.command("stop")
+        m.command("migrate", uri=f"file:{again}")
+        m.wait("completed")
+        with open(again, "rb") as f:
+            kept = sections(f.read())
+        for name, (_, record) in sections(data).items():
+            assert name == "backplane/hwdesc" or kept[name][1] == record, f"{name} changed"
 
 
 def main():
     """Run all; the exit status says whether one failed."""
     bad = 0
     checks = [(f"version {v}", lambda folder, v=v: check_golden(folder, v)) for v in (1, 2, 3)]
-    checks.append(("foreign offset", check_foreign))
+    checks += [(f"foreign: {name}", lambda folder, pair=pair: check_foreign(folder, *pair))
+               for name, pair in FOREIGN.items()]
     with tempfile.TemporaryDirectory(prefix="backplane-record-") as folder:
         for name, check in checks:
             try:

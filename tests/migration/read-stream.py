@@ -3,9 +3,11 @@
 """Read a migration file by QEMU's rules, with nothing but the file.
 
 The description at the end of the file says which fields each section has; this reader finds it
-as scripts do (the last NUL byte, then the first brace), and then reads the stream with it. It
-shares no code with the loader. Usage: read-stream.py FILE [SECTION...]; without sections it
-lists them all, else it prints the fields of those given.
+as scripts do (the last NUL byte of the last 10 MiB, then the first brace), and then reads the
+stream with it. What scripts stumble over is refused by name: a brace in the description's length,
+bytes behind it, fields whose sizes do not add up to their section. It shares no code with the
+loader. Usage: read-stream.py FILE [SECTION...]; without sections it lists them all, else it
+prints the fields of those given.
 """
 import json
 import struct
@@ -13,8 +15,9 @@ import sys
 
 EOF, START, PART, END, FULL, SUBSECTION, VMDESC, CONFIGURATION = range(8)
 FOOTER = 0x7e
-INTEGERS = {"uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64", "int",
-            "bool", "uint8 equal", "uint16 equal", "int32 le", "int32 equal"}
+INTEGERS = {"uint8": 1, "uint16": 2, "uint32": 4, "uint64": 8, "int8": 1, "int16": 2, "int32": 4,
+            "int64": 8, "bool": 1, "timer": 8}
+TAIL = 10 << 20
 
 
 class StreamError(Exception):
@@ -47,13 +50,17 @@ class Reader:
 
 
 def find_description(data):
-    """The JSON from the last NUL byte's first brace on."""
-    tail = data[max(0, len(data) - (10 << 20)):]
-    tail = tail[tail.rfind(b"\0") + 1:]
-    brace = tail.find(b"{")
+    """Offset and value of the JSON: from the last NUL byte's first brace on."""
+    start = max(0, len(data) - TAIL)
+    start = data.rfind(b"\0", start) + 1 if b"\0" in data[start:] else start
+    brace = data.find(b"{", start)
     if brace < 0:
         raise StreamError("there is no description at the end of the file")
-    return json.loads(tail[brace:].decode("utf-8"))
+    try:
+        return brace, json.loads(data[brace:].decode("utf-8"))
+    except ValueError as error:
+        raise StreamError(f"byte {brace}: what scripts take for the description is none "
+                          f"(a brace in its length, or bytes behind it): {error}")
 
 
 class Ram:
@@ -107,30 +114,66 @@ class Ram:
                 raise StreamError(f"block {name} lacks pages")
 
 
+def read_value(r, field, key):
+    """One element, or one array, or the bytes of a type that is not known."""
+    count = field.get("array_len", 1)
+    if field["type"] not in INTEGERS:
+        return r.take(field["size"] * count).hex()
+    if field["size"] != INTEGERS[field["type"]]:
+        raise StreamError(f"field {key} of type {field['type']} has {field['size']} bytes")
+    value = [r.number(field["size"]) for _ in range(count)]
+    return value if "array_len" in field else value[0]
+
+
 def read_fields(r, fields):
     """The values of a section, as its description says."""
     values = {}
     for field in fields:
         key = field["name"] + (f"[{field['index']}]" if "index" in field else "")
-        count = field.get("array_len", 1)
         start = r.at
-        if field["type"] == "struct":
-            value = read_fields(r, field["struct"]["fields"])
-        elif field["type"] in INTEGERS:
-            value = [r.number(field["size"]) for _ in range(count)]
-            value = value if "array_len" in field else value[0]
-        else:
-            value = r.take(field["size"] * count).hex()
-        if field["type"] == "struct" and r.at - start != field["size"]:
+        if key in values:
+            raise StreamError(f"field {key} is described twice")
+        if field["type"] != "struct":
+            values[key] = read_value(r, field, key)
+            continue
+        struct_ = field["struct"]
+        if not {"vmsd_name", "version", "fields"} <= set(struct_):
+            raise StreamError(f"structure {key} lacks its name, version or fields")
+        values[key] = read_fields(r, struct_["fields"])
+        if r.at - start != field["size"]:
             raise StreamError(f"field {key} has {r.at - start} bytes, {field['size']} described")
-        values[key] = value
     return values
+
+
+def read_full(r, name, instance, version, described):
+    """A section of FULL kind: its record has its length in front, described as a field."""
+    if (name, instance) not in described:
+        raise StreamError(f"byte {r.at}: section {name} {instance} is not described")
+    device, start = described.pop((name, instance)), r.at
+    if device["version"] != version:
+        raise StreamError(f"section {name} has version {version}, {device['version']} described")
+    values = read_fields(r, device["fields"])
+    if r.at - start - 4 != values["length"]:
+        raise StreamError(f"section {name} has {values['length']} bytes, its fields "
+                          f"{r.at - start - 4}")
+    return values
+
+
+def index_devices(description):
+    """{(name, instance): description}; each once."""
+    described = {}
+    for device in description["devices"]:
+        key = device["name"], device["instance_id"]
+        if key in described:
+            raise StreamError(f"section {key[0]} {key[1]} is described twice")
+        described[key] = device
+    return described
 
 
 def read_stream(data):
     """Returns (machine, [(section name, instance, version, values)], ram)."""
-    description = find_description(data)
-    described = {(d["name"], d["instance_id"]): d for d in description["devices"]}
+    where, description = find_description(data)
+    described = index_devices(description)
     r = Reader(data)
     if r.take(4) != b"QEVM" or r.number(4) != 3:
         raise StreamError("this is no QEVM version 3 file")
@@ -151,16 +194,20 @@ def read_stream(data):
                 ram = open_sections[ident] = Ram(version, description["page_size"])
                 ram.read(r)
             else:
-                d = described.pop((name, instance))
-                sections.append((name, instance, version, read_fields(r, d["fields"])))
+                values = read_full(r, name, instance, version, described)
+                sections.append((name, instance, version, values))
         elif kind in (PART, END):
+            if ident not in open_sections:
+                raise StreamError(f"byte {r.at}: section id {ident} never started")
             open_sections[ident].read(r)
         else:
             raise StreamError(f"byte {r.at}: element {kind:#x} has no reader")
         if r.number(1) != FOOTER or r.number(4) != ident:
             raise StreamError(f"byte {r.at}: the footer is missing")
-    if r.number(1) != VMDESC or r.number(4) != len(data) - r.at:
-        raise StreamError("what follows the end is not the description")
+    if r.number(1) != VMDESC or r.number(4) != len(data) - r.at or r.at != where:
+        raise StreamError("what follows the end is not the description, or not that alone")
+    if len(data) - r.at >= TAIL:
+        raise StreamError("the description is not within the last 10 MiB")
     if described:
         raise StreamError(f"described but not there: {sorted(described)}")
     ram.check()

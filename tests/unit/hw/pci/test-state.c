@@ -366,6 +366,9 @@ static void test_bad_lists(void)
     refuses(d, bytes, "is not one of this device");
     AGAIN, put(bytes, PCI_STATUS, 0);
     refuses(d, bytes, "is not in the list");
+    refuses(d, bytes, "Capabilities List of Status is 0 while Capabilities Pointer is 0x");
+    AGAIN, put(bytes, PCI_CAPABILITY_LIST, 0);
+    refuses(d, bytes, "Capabilities List of Status is 1 while Capabilities Pointer is 0x00");
     AGAIN, put(bytes, PCI_CAPABILITY_LIST, 0xfc);
     put(bytes, 0xfc, bytes->data[CONFIG + head]);
     put(bytes, 0xfd, second);
@@ -450,6 +453,35 @@ static void test_mutations(void)
     mem_check(&f.m->memory);
     memcpy(bytes->data, good, bytes->len);
     loads(d, bytes);
+    fixture_fini(&f);
+}
+
+/* The extended list, too, has only what the device has, once, inside config space. */
+static void test_bad_extended_lists(void)
+{
+    g_autoptr(GByteArray) bytes = NULL;
+    g_autofree uint8_t *good = NULL;
+    Fixture f;
+    PCIDevice *d;
+
+    fixture_init(&f);
+    d = plug(&f, &ext_type, "pcie.0", "d", FN, NULL);
+    bytes = save(d);
+    good = g_memdup2(bytes->data, bytes->len);
+    put(bytes, 0x183, 0x18); /* its own successor */
+    refuses(d, bytes, "the extended capability list loops at 0x180");
+    AGAIN, put(bytes, 0x182, bytes->data[CONFIG + 0x182] | 0x20);
+    refuses(d, bytes, "which no entry can stand at");
+    AGAIN, put(bytes, 0x180, 0x0d);
+    refuses(d, bytes, "the Access Control Services capability (id 0xd) at 0x180 is not one of");
+    refuses(d, bytes, "the Advanced Error Reporting capability is not in the list");
+    AGAIN, memcpy(bytes->data + CONFIG + 0xff0, good + CONFIG + 0x180, 16);
+    put(bytes, 0x103, 0xff);
+    put(bytes, 0x102, 0);
+    refuses(d, bytes, "the Advanced Error Reporting capability at 0xff0 runs over the end");
+    AGAIN;
+    loads(d, bytes);
+    sound(d);
     fixture_fini(&f);
 }
 
@@ -581,6 +613,7 @@ int main(int argc, char **argv)
     g_test_add_func("/pci/state/bad-lists", test_bad_lists);
     g_test_add_func("/pci/state/short", test_short);
     g_test_add_func("/pci/state/mutations", test_mutations);
+    g_test_add_func("/pci/state/bad-extended-lists", test_bad_extended_lists);
     g_test_add_func("/pci/state/lean", test_lean);
     g_test_add_func("/pci/state/lean-conventional", test_lean_conventional);
     g_test_add_func("/pci/state/describe", test_describe);
