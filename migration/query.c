@@ -227,7 +227,7 @@ static struct json_object *server_json(const Migration *mig)
 
 struct json_object *migration_query(Migration *mig)
 {
-    struct json_object *o = json_object_new_object();
+    struct json_object *o = json_object_new_object(), *blockers = savevm_blockers(mig->machine);
 
     if (mig->status != MIG_NONE) {
         json_object_object_add(o, "status", json_object_new_string(migration_status(mig)));
@@ -245,6 +245,10 @@ struct json_object *migration_query(Migration *mig)
     if (mig->server) {
         json_object_object_add(o, "socket-address", server_json(mig));
     }
+    if (json_object_array_length(blockers)) {
+        json_object_object_add(o, "blocked-reasons", json_object_get(blockers));
+    }
+    json_object_put(blockers);
     if (mig->status == MIG_UNDECIDED) {
         json_object_object_add(
             o, "resolve",

@@ -216,26 +216,42 @@ static const char *reason_against(Device *dev)
 static bool collect_reasons(void *opaque, Device *dev)
 {
     const char *why = reason_against(dev);
-    GString *list = opaque;
+    struct json_object *list = opaque;
 
     if (why) {
-        g_string_append_printf(list, "%s%s (%s): %s", list->len ? "; " : "", device_name(dev),
-                               dev->type->name, why);
+        g_autofree char *text =
+            g_strdup_printf("%s (%s): %s", device_name(dev), dev->type->name, why);
+
+        json_object_array_add(list, json_object_new_string(text));
     }
     return true;
 }
 
+struct json_object *savevm_blockers(Machine *m)
+{
+    struct json_object *list = json_object_new_array();
+
+    if (m->root) {
+        device_visit(m->root, collect_reasons, list);
+    }
+    return list;
+}
+
 bool savevm_possible(Machine *m, GError **err)
 {
-    g_autoptr(GString) list = g_string_new("");
+    struct json_object *list = savevm_blockers(m);
+    size_t n = json_object_array_length(list);
+    g_autoptr(GString) text = g_string_new("the state of these devices cannot be saved: ");
 
-    device_visit(m->root, collect_reasons, list);
-    if (list->len) {
-        g_set_error(err, MIGRATION_ERROR, 0, "the state of these devices cannot be saved: %s",
-                    list->str);
-        return false;
+    for (size_t i = 0; i < n; i++) {
+        g_string_append_printf(text, "%s%s", i ? "; " : "",
+                               json_object_get_string(json_object_array_get_idx(list, i)));
     }
-    return true;
+    json_object_put(list);
+    if (n) {
+        g_set_error_literal(err, MIGRATION_ERROR, 0, text->str);
+    }
+    return n == 0;
 }
 
 /* --- saving --- */

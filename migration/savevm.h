@@ -13,7 +13,9 @@
 #include "hw/core/state.h"
 #include "migration/stream.h"
 
-/* False with a sentence that names every object whose state cannot be saved, and why. */
+/* Why the guest cannot be saved: a sentence for each device in the way. An array; owned. */
+struct json_object *savevm_blockers(Machine *m);
+/* False with a sentence that has all of them. */
 bool savevm_possible(Machine *m, GError **err);
 
 /* Append one FULL section for each object, ids from *next_id on. `state` is the run state that

@@ -138,6 +138,52 @@ static void test_sizes(void)
     box_free(b);
 }
 
+/* A missing host part hides no other difference. */
+static void test_whole_list(void)
+{
+    static const char *const eight[] = { "widget,id=w0,size=8,drive=d0", NULL };
+    static const char *const nine[] = { "widget,id=w0,size=9,drive=d1", NULL };
+    g_autofree char *text = text_of(eight);
+    Box *here = box_new(nine);
+    MigrationOffer offer = { .own = here->plan, .fixed = true };
+    struct json_object *list = judge(text, &offer);
+
+    g_assert_cmpuint(json_object_array_length(list), ==, 2); /* the drive once, and the size */
+    json_object_put(list);
+    check(text, &offer, 2, "w0 drive: wanted a block with the id 'd0', have none");
+    check(text, &offer, 2, "w0 size: wanted 8, have 9");
+    box_free(here);
+}
+
+static void test_more_cpus(void)
+{
+    g_autofree char *text = text_of(NULL), *nine = NULL;
+    g_auto(GStrv) cut = g_strsplit(text, "\"cpus\":2", -1);
+    MigrationOffer offer = { 0 };
+
+    nine = g_strjoinv("\"cpus\":9", cut);
+    check(nine, &offer, 1, "machine cpus: wanted 9, have at most 8");
+}
+
+/* A hand-over record that is not seen here, and tokens that are none. */
+static void test_record(void)
+{
+    Box *a = box_new(NULL);
+    g_autofree char *text = NULL, *bad = NULL;
+    MigrationOffer offer = { 0 };
+
+    strcpy(a->mig->record, "0123456789abcdef0123456789abcdef");
+    text = handshake_text(a->mig);
+    a->mig->record[0] = '\0';
+    check(text, &offer, 1, "machine handover-folder: wanted the folder that the source uses, have");
+    offer.handover = g_get_tmp_dir();
+    check(text, &offer, 1, "where there is no record 0123456789abcdef");
+    g_auto(GStrv) cut = g_strsplit(text, "0123456789abcdef0123456789abcdef", -1);
+    bad = g_strjoinv("../../../../../../../../etc/passw", cut);
+    check(bad, &offer, 1, "have /");
+    box_free(a);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -146,5 +192,8 @@ int main(int argc, char **argv)
     g_test_add_func("/migration/handshake/unknown", test_unknown);
     g_test_add_func("/migration/handshake/fixed", test_fixed);
     g_test_add_func("/migration/handshake/sizes", test_sizes);
+    g_test_add_func("/migration/handshake/whole-list", test_whole_list);
+    g_test_add_func("/migration/handshake/more-cpus", test_more_cpus);
+    g_test_add_func("/migration/handshake/record", test_record);
     return g_test_run();
 }

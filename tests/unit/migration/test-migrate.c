@@ -168,6 +168,13 @@ static void test_unmigratable(void)
     g_assert_nonnull(strstr(err->message, "s0 (stuck): unmigratable"));
     g_assert_nonnull(strstr(err->message, "s1"));
     g_assert_cmpstr(migration_status(a->mig), ==, "none");
+    struct json_object *o = migration_query(a->mig);
+    struct json_object *list = json_object_object_get(o, "blocked-reasons");
+
+    g_assert_cmpuint(json_object_array_length(list), ==, 2);
+    g_assert_cmpstr(json_object_get_string(json_object_array_get_idx(list, 0)), ==,
+                    "s0 (stuck): unmigratable: it is stuck");
+    json_object_put(o);
     box_free(a);
 }
 
