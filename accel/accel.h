@@ -24,6 +24,12 @@ void accel_stop(Machine *m);
 bool cpu_lock_machine(Cpu *cpu);
 void cpu_unlock_machine(Cpu *cpu);
 
+/* Around a device access, with that lock: counts it in cpu->device_accesses, and times one in
+ * CPU_DEVICE_SAMPLE, a prime number so that no pattern of a driver's keeps step with it. */
+#define CPU_DEVICE_SAMPLE 61
+int64_t cpu_device_enter(Cpu *cpu); /* what the other one takes */
+void cpu_device_leave(Cpu *cpu, int64_t start);
+
 /* The pending word, as the CPU's own thread sees it. */
 static inline uint32_t cpu_pending(const Cpu *cpu)
 {

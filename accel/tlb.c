@@ -22,14 +22,16 @@ void tlb_init(Tlb *t)
 
 static void clear_all(Tlb *t)
 {
-    uint64_t generation = t->generation + 1;
+    uint64_t generation = t->generation + 1, epoch = t->epoch + 1;
 
     tlb_init(t);
     t->generation = generation;
+    t->epoch = epoch;
 }
 
 void tlb_flush(Tlb *t)
 {
+    t->epoch++;
     memset(t->keys, 0, sizeof(t->keys));
     memset(t->large, 0, sizeof(t->large));
     memset(t->fetched, 0, sizeof(t->fetched));
@@ -108,6 +110,7 @@ bool tlb_flush_page(Tlb *t, uint64_t va)
     unsigned i = tlb_index(va);
     bool fetched = filter_has(t->fetched, hash(va & TLB_PAGE_MASK, 12));
 
+    t->epoch++;
     for (unsigned kind = 0; kind < TLB_KINDS; kind++) {
         drop(&t->entry[kind][i], va);
     }
@@ -122,6 +125,7 @@ bool tlb_flush_page(Tlb *t, uint64_t va)
 
 void tlb_flush_matching(Tlb *t, bool (*match)(uint64_t space, uint64_t arg), uint64_t arg)
 {
+    t->epoch++;
     for (unsigned i = 0; i < TLB_KEYS; i++) {
         if (t->keys[i].context != 0 && match(t->keys[i].space, arg)) {
             t->keys[i] = (TlbKey){ 0 };

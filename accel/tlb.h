@@ -47,6 +47,7 @@ typedef struct Tlb {
     TlbKey keys[TLB_KEYS];
     uint32_t next_context;
     uint64_t generation; /* counts clearings: context numbers mean something else afterwards */
+    uint64_t epoch;      /* counts whatever ends a translation: for caches kept beside this one */
     uint64_t large[TLB_LEVELS][16]; /* filters: large leaves that pieces were cached from */
     uint64_t fetched[64];           /* filter: pages in the fetch array since the last renewal */
 } Tlb;

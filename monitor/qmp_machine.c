@@ -133,16 +133,20 @@ static struct json_object *query_cpus(Machine *m, struct json_object *args, GErr
     for (guint i = 0; i < m->cpus->len; i++) {
         Cpu *cpu = m->cpus->pdata[i];
         struct json_object *o = json_object_new_object(), *props = json_object_new_object();
+        int thread;
 
         put_int(o, "cpu-index", cpu->index);
         put_int(props, "core-id", cpu->index);
         json_object_object_add(o, "props", props);
         put(o, "qom-path", cpu->device ? cpu->device->path : "/machine/unattached");
-        put_int(o, "thread-id", getpid());
+        thread = g_atomic_int_get(&cpu->thread_id);
+        put_int(o, "thread-id", thread ? thread : getpid());
         put(o, "target", "riscv64");
         if (cpu->type->retired) {
             put_int(o, "x-retired", cpu->type->retired(cpu));
         }
+        put_int(o, "x-device-accesses", (int64_t)cpu->device_accesses);
+        put_int(o, "x-device-ns", cpu->device_ns);
         json_object_array_add(list, o);
     }
     return list;

@@ -115,6 +115,15 @@ void machine_lock(Machine *m)
     g_atomic_pointer_set(&m->lock_holder, g_thread_self());
 }
 
+bool machine_trylock(Machine *m)
+{
+    if (!g_mutex_trylock(&m->lock)) {
+        return false;
+    }
+    g_atomic_pointer_set(&m->lock_holder, g_thread_self());
+    return true;
+}
+
 void machine_unlock(Machine *m)
 {
     g_atomic_pointer_set(&m->lock_holder, NULL);

@@ -73,6 +73,7 @@ enum { SATP_BARE = 0, SATP_SV39 = 8, SATP_SV48 = 9 };
 #define RAM_CHUNKS  64
 #define CHUNK_BITS  21
 #define EDGE_BLOCKS 64
+#define DEVICE_PAGES 16
 
 /* RAM found in a 2 MiB piece of the physical address space. */
 typedef struct RamChunk {
@@ -80,6 +81,13 @@ typedef struct RamChunk {
     RamBlock *block;
     uint64_t offset;
 } RamChunk;
+
+/* Where a page leads that is not RAM; as good as the TLB's entries, so it ends when they do. */
+typedef struct DevicePage {
+    uint64_t tag; /* as in the TLB */
+    uint64_t epoch;
+    uint64_t pa;
+} DevicePage;
 
 typedef struct RiscvCpu {
     Cpu cpu;
@@ -117,6 +125,7 @@ typedef struct RiscvCpu {
 
     Pmp pmp; /* compiled */
     RamChunk chunk[RAM_CHUNKS];
+    DevicePage device_page[2][DEVICE_PAGES]; /* for loads, for stores */
     MemListener listener;
     bool listening;
     CodePages *pages;

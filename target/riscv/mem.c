@@ -4,8 +4,9 @@
  * and devices through the address map. The only file of the CPU that knows the map.
  *
  * RAM is looked up once per 2 MiB of physical address space and remembered until the map
- * changes. A device access is made with the machine lock and nothing else held; what the CPU
- * has cached may be gone afterwards.
+ * changes. Of the pages that are not RAM a few translations are remembered, so that a driver's
+ * register accesses walk no page table. A device access is made with the machine lock and nothing
+ * else held; what the CPU has cached may be gone afterwards.
  */
 #include <string.h>
 
@@ -46,6 +47,7 @@ uint8_t *rv_ram(RiscvCpu *cpu, uint64_t pa, RamBlock **block, uint64_t *offset)
 void rv_forget_ram(RiscvCpu *cpu)
 {
     memset(cpu->chunk, 0, sizeof(cpu->chunk));
+    memset(cpu->device_page, 0, sizeof(cpu->device_page));
     memset(cpu->tlb.entry, 0, sizeof(cpu->tlb.entry));
     cpu->lr_host = 0;
 }
@@ -94,6 +96,30 @@ typedef struct Place {
 static const uint8_t access_right[] = { PMP_R, PMP_W, PMP_X };
 static const TlbKind access_tlb[] = { TLB_READ, TLB_WRITE, TLB_EXEC };
 
+/* --- pages of devices --- */
+
+static DevicePage *device_page(RiscvCpu *cpu, uint64_t va, Access access)
+{
+    return &cpu->device_page[access == ACCESS_WRITE][(va >> TLB_PAGE_BITS) % DEVICE_PAGES];
+}
+
+static void device_page_fill(RiscvCpu *cpu, uint64_t va, uint64_t pa, Access access)
+{
+    *device_page(cpu, va, access) =
+        (DevicePage){ tlb_tag(va, 1, cpu->data_context), cpu->tlb.epoch, pa & TLB_PAGE_MASK };
+}
+
+/* The physical address, if va is in a device's page that was used before. */
+static bool device_page_find(RiscvCpu *cpu, uint64_t va, Access access, uint64_t *pa)
+{
+    const DevicePage *d = device_page(cpu, va, access);
+
+    *pa = d->pa | (va & ~TLB_PAGE_MASK);
+    return d->tag == tlb_tag(va, 1, cpu->data_context) && d->epoch == cpu->tlb.epoch;
+}
+
+/* --- translation --- */
+
 /* Where va leads. The page enters the TLB if it is RAM that the access may use directly. */
 static bool find(RiscvCpu *cpu, uint64_t va, unsigned size, Access access, Place *p)
 {
@@ -112,9 +138,13 @@ static bool find(RiscvCpu *cpu, uint64_t va, unsigned size, Access access, Place
     p->cached = false;
     p->host = rv_ram(cpu, t.pa, &p->block, &p->offset);
     uint64_t page = t.pa & TLB_PAGE_MASK;
-    if (p->host && pmp_allows(&cpu->pmp, priv == PRIV_M, page, RAM_PAGE_SIZE, right) &&
-        (access != ACCESS_WRITE ||
-         ram_page_direct_write_any(p->block, p->offset / RAM_PAGE_SIZE))) {
+    if (!pmp_allows(&cpu->pmp, priv == PRIV_M, page, RAM_PAGE_SIZE, right)) {
+        return true;
+    }
+    if (!p->host && access != ACCESS_FETCH) {
+        device_page_fill(cpu, va, t.pa, access);
+    } else if (p->host && (access != ACCESS_WRITE ||
+                           ram_page_direct_write_any(p->block, p->offset / RAM_PAGE_SIZE))) {
         uint32_t context = access == ACCESS_FETCH ? cpu->fetch_context : cpu->data_context;
         uint64_t host_page = (uintptr_t)p->host - (t.pa - page);
         tlb_fill(&cpu->tlb, access_tlb[access], va, context, host_page, t.leaf_bits);
@@ -159,8 +189,10 @@ static bool device_access(RiscvCpu *cpu, uint64_t va, uint64_t pa, unsigned size
     if (!cpu_lock_machine(&cpu->cpu)) {
         return rv_fail(cpu, CAUSE_ABANDON, 0);
     }
+    int64_t start = cpu_device_enter(&cpu->cpu);
     MemResult result = write ? mem_write(root, pa, size, *value) : mem_read(root, pa, size, value);
     bool ok = answered(cpu, pa, result);
+    cpu_device_leave(&cpu->cpu, start);
     cpu_unlock_machine(&cpu->cpu);
     if (!ok) {
         if (log_on(LOG_UNIMP)) {
@@ -181,8 +213,12 @@ static bool crosses(uint64_t va, unsigned size)
 
 static bool load_page(RiscvCpu *cpu, uint64_t va, unsigned size, uint64_t *value)
 {
+    uint64_t pa;
     Place p;
 
+    if (device_page_find(cpu, va, ACCESS_READ, &pa)) {
+        return device_access(cpu, va, pa, size, false, value);
+    }
     if (!find(cpu, va, size, ACCESS_READ, &p)) {
         return false;
     }
@@ -196,8 +232,12 @@ static bool load_page(RiscvCpu *cpu, uint64_t va, unsigned size, uint64_t *value
 
 static bool store_page(RiscvCpu *cpu, uint64_t va, unsigned size, uint64_t value)
 {
+    uint64_t pa;
     Place p;
 
+    if (device_page_find(cpu, va, ACCESS_WRITE, &pa)) {
+        return device_access(cpu, va, pa, size, true, &value);
+    }
     if (!find(cpu, va, size, ACCESS_WRITE, &p)) {
         return false;
     }

@@ -32,6 +32,9 @@ struct Cpu {
     bool halted;        /* waiting for an interrupt (wfi); atomic */
     Device *device;     /* its node in the tree */
     void *accel;        /* private to accel/ (thread, condition) */
+    int thread_id;      /* the host's, of the thread that runs it; atomic; 0: none yet */
+    uint64_t device_accesses; /* that were no RAM; lock */
+    int64_t device_ns;  /* CPU time inside them, from a sample of them; lock */
 };
 
 typedef struct CpuReg {

@@ -109,6 +109,7 @@ void machine_renew(Machine *m);
 void machine_free(Machine *m);
 
 void machine_lock(Machine *m);
+bool machine_trylock(Machine *m); /* false: another thread holds it */
 void machine_unlock(Machine *m);
 bool machine_locked(const Machine *m); /* by the calling thread: for assertions */
 

@@ -209,6 +209,50 @@ static void test_sfence(void)
     hart_free(h);
 }
 
+/* The remembered way to a device's page: it ends with sfence.vma, is no right to store, and gives
+ * way to RAM that comes to stand there. */
+static void test_device_page(void)
+{
+    Hart *h = hart_new(NULL);
+    MemRegion over = { 0 };
+
+    set_up(h);
+    map(h, 0x20, DEVICE, 0x43 /* V, R, A */);
+    poke(h, DATA + 0x1000, 2, 8);
+    h->device_value = 1;
+    h->cpu->x[5] = 0x20000;
+    h->cpu->x[6] = L0 + 0x20 * 8;
+    h->cpu->x[7] = (DATA + 0x1000) >> 12 << 10 | RWXAD;
+    emit_word(h, i_type("ld", 10, 5, 0));
+    emit_word(h, i_type("ld", 10, 5, 0));
+    emit_word(h, s_type("sd", 7, 6, 0));
+    emit_word(h, match_of("sfence.vma") | 5u << 15);
+    emit_word(h, i_type("ld", 11, 5, 0));
+    run_s(h, CAUSE_BREAKPOINT, 0);
+    g_assert_cmpuint(h->cpu->x[10], ==, 1);
+    g_assert_cmpuint(h->cpu->x[11], ==, 2);
+    g_assert_cmpuint(h->device_loads, ==, 2);
+    map(h, 0x20, DEVICE, 0x43);
+    mmu_flush(h->cpu);
+    emit_word(h, i_type("ld", 10, 5, 0));
+    emit_word(h, s_type("sd", 0, 5, 0));
+    run_s(h, CAUSE_STORE_PAGE, 0x20000);
+    g_assert_cmpuint(h->device_loads, ==, 3);
+    machine_lock(h->m);
+    mem_init_ram(&over, "over", h->ram, DATA + 0x1000 - RAM_BASE, 0x1000);
+    mem_map(&h->m->memory, DEVICE, &over, 1, 0);
+    machine_unlock(h->m);
+    emit_word(h, i_type("ld", 10, 5, 0));
+    run_s(h, CAUSE_BREAKPOINT, 0);
+    g_assert_cmpuint(h->cpu->x[10], ==, 2);
+    g_assert_cmpuint(h->device_loads, ==, 3);
+    g_assert_cmpuint(h->cpu->cpu.device_accesses, >=, 3);
+    machine_lock(h->m);
+    mem_fini(&over);
+    machine_unlock(h->m);
+    hart_free(h);
+}
+
 /* sfence.vma of any address in a 2 MiB leaf drops every piece of it. */
 static void test_sfence_superpage(void)
 {
@@ -390,6 +434,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/mmu/random", test_random);
     g_test_add_func("/mmu/sfence", test_sfence);
+    g_test_add_func("/mmu/device-page", test_device_page);
     g_test_add_func("/mmu/sfence-superpage", test_sfence_superpage);
     g_test_add_func("/mmu/sfence-code", test_sfence_code);
     g_test_add_func("/mmu/asid", test_asid);

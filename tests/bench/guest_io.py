@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""I/O measured inside a guest (tests/bench/guest/iobench.c), and what the host pays for it.
+
+Beside each figure stands the host CPU time per request outside the CPU engine. For ours that is
+the CPU time of all threads but the CPU's, plus the time that the CPU's thread spent inside device
+accesses (x-device-ns of query-cpus-fast: one access in 61 is timed). QEMU does not tell the second
+part, so its figure is the other threads' alone. "Engine" is the part of our CPU time that is left:
+the interpreter running guest code. Where it is above two thirds the row is marked with `E`: it
+measures the CPU, not the device.
+"""
+
+import importlib.machinery
+import importlib.util
+import socket
+import socketserver
+import statistics
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from measure import TOP, Options, figure, process_cpu, thread_cpu
+from emulator import Emulator           # pylint: disable=wrong-import-order
+from guest import Skip, arguments, shell_ready
+
+SOURCE = TOP / "tests/bench/guest/iobench.c"
+SECONDS = 2
+ENGINE_BOUND = 2 / 3
+ECAM = 0x30000000
+DISK = ["-blockdev", "driver=null-co,node-name=d,size=1073741824",
+        "-device", "virtio-blk-pci,drive=d,addr=05.0"]
+NET = ["-netdev", "user,id=n", "-device", "virtio-net-pci,netdev=n,addr=06.0,romfile="]
+EDU = ["-device", "edu,addr=04.0"]
+TICKER = ["-device", "ticker,addr=07.0,period-ns=1000"]
+CONFIG = "/sys/bus/pci/devices/0000:00:04.0/config"
+REPORT = "/sys/bus/pci/drivers/bpdrv/0000:00:07.0/report"
+
+
+class Row(NamedTuple):
+    """A figure: what it is called, its unit, requests in one unit, and how it is taken."""
+
+    name: str
+    unit: str
+    per_unit: float
+    command: str
+    request: float = 1      # bytes to a request, where the program counts bytes
+
+
+ROWS = [
+    Row("virtio-blk null, 128 KiB reads, depth 8", "MB/s", 1e6 / 131072, "blk /dev/vda 131072 8"),
+    Row("virtio-blk null, 4 KiB random reads, depth 1", "k/s", 1e3, "blk /dev/vda 4096 1"),
+    Row("virtio-blk null, 4 KiB random reads, depth 32", "k/s", 1e3, "blk /dev/vda 4096 32"),
+    Row("virtio-net user, 1-byte TCP round trips", "k/s", 1e3, "rr 10.0.2.2 {port}"),
+    Row("virtio-net user, TCP in (a request: 64 KiB)", "MB/s", 1e6, "in 10.0.2.2 {port}", 65536),
+    Row("virtio-net user, TCP out (a request: 64 KiB)", "MB/s", 1e6, "out 10.0.2.2 {port}", 65536),
+    Row("config reads through sysfs, 4 bytes", "k/s", 1e3, f"config {CONFIG}"),
+    Row("ECAM loads", "M/s", 1e6, f"load /dev/mem {ECAM + (4 << 15):#x}"),
+    Row("MMIO loads, edu", "M/s", 1e6, f"load {CONFIG.replace('config', 'resource0')} 0"),
+]
+IRQS = Row("MSI-X interrupts, ticker every us", "k/s", 1e3, f"irqs {REPORT}")
+
+
+class Sample(NamedTuple):
+    """One row, once: requests a second, host microseconds outside the engine, engine's share."""
+
+    rate: float
+    device_us: float
+    engine: float
+
+
+class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
+    """The host's end: echoes, sends or takes, as its port says."""
+
+    daemon_threads = True
+    serve = None
+
+    def finish_request(self, request: socket.socket, client_address: object) -> None:
+        """Serve one connection until the guest closes it."""
+        request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            type(self).serve(request)
+        except OSError:
+            pass        # the guest hangs up when its time is over
+
+
+def echo(sock: socket.socket) -> None:
+    """Give back what comes."""
+    while data := sock.recv(65536):
+        sock.sendall(data)
+
+
+def source(sock: socket.socket) -> None:
+    """Send for ever."""
+    while True:
+        sock.sendall(bytes(1 << 18))
+
+
+def sink(sock: socket.socket) -> None:
+    """Take for ever."""
+    while sock.recv(1 << 18):
+        pass
+
+
+@contextmanager
+def servers() -> Iterator[dict[str, int]]:
+    """Word of a command -> port on the host's loopback."""
+    running = {}
+    for word, serve in (("rr", echo), ("in", source), ("out", sink)):
+        kind = type("Serve", (Server,), {"serve": staticmethod(serve)})
+        running[word] = kind(("127.0.0.1", 0), None)
+        threading.Thread(target=running[word].serve_forever, daemon=True).start()
+    try:
+        yield {word: server.server_address[1] for word, server in running.items()}
+    finally:
+        for server in running.values():
+            server.shutdown()
+            server.server_close()
+
+
+def initrd(base: Path, scratch: Path) -> Path:
+    """The guest's initramfs with our program: a second archive after the first."""
+    loader = importlib.machinery.SourceFileLoader("initramfs", str(TOP / "scripts/make-initramfs"))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("initramfs", loader))
+    loader.exec_module(module)
+    program = scratch / "iobench"
+    subprocess.run(["riscv64-linux-gnu-gcc", "-O2", "-static", "-o", program, SOURCE], check=True)
+    archive = module.Cpio()
+    archive.file("usr/bin/iobench", program.read_bytes(), 0o755)
+    both = scratch / "initramfs"
+    both.write_bytes(base.read_bytes() + archive.finish())
+    return both
+
+
+def boot_arguments(scratch: Path, machine: str, kernel: str) -> list[str]:
+    """A guest with our program in it; /dev/mem may map what a driver holds."""
+    args = arguments(kernel, machine=machine, append="iomem=relaxed")
+    at = args.index("-initrd") + 1
+    args[at] = str(initrd(Path(args[at]), scratch))
+    return args
+
+
+class Clocks(NamedTuple):
+    """CPU seconds so far."""
+
+    total: float
+    cpu_thread: float
+    device: float       # of the CPU's thread, inside device accesses; 0: not told
+
+    @classmethod
+    def now(cls, machine: Emulator) -> "Clocks":
+        """Read them."""
+        cpu = machine.qmp.command("query-cpus-fast")[0]
+        pid = machine.proc.pid
+        return cls(process_cpu(pid), thread_cpu(pid, cpu["thread-id"]),
+                   cpu.get("x-device-ns", 0) / 1e9)
+
+
+def take(machine: Emulator, row: Row, ports: dict[str, int]) -> Sample:
+    """One row in a booted guest."""
+    port = ports.get(row.command.split()[0], 0)
+    before = Clocks.now(machine)
+    text = machine.shell(f"iobench {row.command.format(port=port)} {SECONDS}", 60)
+    after = Clocks.now(machine)
+    count, seconds = (float(word) for word in text.split("RESULT")[1].split()[:2])
+    total, thread, device = (b - a for a, b in zip(before, after))
+    outside = total - thread + device
+    return Sample(count / seconds, outside / (count / row.request) * 1e6, 1 - outside / total)
+
+
+def session(program: str, machine: str, kernel: str, devices: list[str], rows: list[Row]
+            ) -> dict[str, Sample]:
+    """Boot, take every row, end."""
+    with tempfile.TemporaryDirectory() as name, servers() as ports:
+        args = boot_arguments(Path(name), machine, kernel) + devices
+        with Emulator(program, args) as guest:
+            shell_ready(guest)
+            if kernel == "hotplug":
+                guest.shell("modprobe bpdrv")
+                return {row.name: take(guest, row, ports) for row in rows}
+            guest.shell("udhcpc -q -i eth0 >/dev/null; echo 1 > "
+                        f"{CONFIG.replace('config', 'enable')}")
+            return {row.name: take(guest, row, ports) for row in rows}
+
+
+def medians(samples: list[dict[str, Sample]]) -> dict[str, Sample]:
+    """Row by row, field by field."""
+    return {name: Sample(*(statistics.median(column)
+                           for column in zip(*(sample[name] for sample in samples))))
+            for name in samples[0]}
+
+
+def guest_io(options: Options) -> Iterator[str]:
+    """I/O of a guest: rates, and host CPU time per request outside the CPU engine."""
+    devices = EDU + DISK + NET
+    variants = [(options.ours, "virt"), (options.ours, "virt,aia=none"), (options.theirs, "virt")]
+    taken: list[list[dict[str, Sample]]] = [[] for _ in variants]
+    for _ in range(options.runs):
+        for (program, machine), samples in zip(variants, taken):
+            samples.append(session(program, machine, "debian", devices, ROWS))
+    msix, intx, theirs = (medians(samples) for samples in taken)
+    yield ("| in the guest | unit | ours, MSI-X | ours, INTx | QEMU 7.2, INTx | ratio | host us a "
+           "request, MSI-X | INTx | QEMU, other threads | engine |")
+    yield "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|"
+    for row in ROWS:
+        ours = msix[row.name]
+        yield (f"| {row.name} | {row.unit} | "
+               + " | ".join(figure(s[row.name].rate / row.per_unit) for s in (msix, intx, theirs))
+               + f" | {ours.rate / theirs[row.name].rate:.2f} | "
+               + " | ".join(f"{s[row.name].device_us:.2f}" for s in (msix, intx, theirs))
+               + f" | {ours.engine:.0%}{' E' if ours.engine > ENGINE_BOUND else ''} |")
+    try:
+        irqs = medians([session(options.ours, "virt", "hotplug", TICKER, [IRQS])
+                        for _ in range(options.runs)])[IRQS.name]
+        yield (f"| {IRQS.name} | {IRQS.unit} | {figure(irqs.rate / IRQS.per_unit)} | - | - | - | "
+               f"{irqs.device_us:.2f} | - | - | {irqs.engine:.0%}"
+               f"{' E' if irqs.engine > ENGINE_BOUND else ''} |")
+    except Skip as skip:
+        yield f"| {IRQS.name} | | {skip} | | | | | | | |"
