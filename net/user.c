@@ -26,8 +26,10 @@ typedef struct NetUser {
     Netdev *netdev;
     Slirp *slirp;
     GSource *source;
-    GArray *fds; /* GPollFD that libslirp wants this turn; pointers are handed to GLib */
+    GArray *fds;  /* GPollFD in the main loop; pointers into it are handed to GLib */
+    GArray *want; /* those that libslirp wants this turn */
     unsigned n_registered;
+    gint64 due; /* when libslirp's own timers want a turn: monotonic us */
     char *hostname, *net;
     bool restricted;
 } NetUser;
@@ -93,9 +95,12 @@ static void cb_register_fd(int fd, void *opaque)
 {
 }
 
+/* Something changed that the next turn of the main loop must see. */
 static void cb_notify(void *opaque)
 {
-    g_main_context_wakeup(NULL);
+    if (!g_main_context_is_owner(NULL)) {
+        g_main_context_wakeup(NULL); /* another thread's doing, so the loop may be waiting */
+    }
 }
 
 static const SlirpCb callbacks = {
@@ -129,17 +134,16 @@ static int add_poll(int fd, int events, void *opaque)
     for (size_t i = 0; i < G_N_ELEMENTS(event_bits); i++) {
         p.events |= events & event_bits[i].slirp ? event_bits[i].glib : 0;
     }
-    if (u->fds->len == MAX_FDS) {
+    if (u->want->len == MAX_FDS) {
         return -1; /* not polled this turn */
     }
-    g_array_append_val(u->fds, p);
-    return u->fds->len - 1;
+    g_array_append_val(u->want, p);
+    return u->want->len - 1;
 }
 
 static int get_revents(int index, void *opaque)
 {
-    NetUser *u = opaque;
-    const GPollFD *p = &g_array_index(u->fds, GPollFD, index);
+    const GPollFD *p = &g_array_index(((NetUser *)opaque)->fds, GPollFD, index);
     int events = 0;
 
     for (size_t i = 0; i < G_N_ELEMENTS(event_bits); i++) {
@@ -157,23 +161,53 @@ static void unregister(NetUser *u)
     g_array_set_size(u->fds, 0);
 }
 
+/* The same descriptors as in the last turn: only the events asked for are new, which GLib reads
+ * through its pointers. It wakes the main loop up for each descriptor that comes or goes, even from
+ * inside the loop itself: registering them anew in every turn would make it spin. */
+static bool ask_again(NetUser *u)
+{
+    if (u->want->len != u->n_registered) {
+        return false;
+    }
+    for (unsigned i = 0; i < u->n_registered; i++) {
+        if (g_array_index(u->want, GPollFD, i).fd != g_array_index(u->fds, GPollFD, i).fd) {
+            return false;
+        }
+    }
+    for (unsigned i = 0; i < u->n_registered; i++) {
+        g_array_index(u->fds, GPollFD, i).events = g_array_index(u->want, GPollFD, i).events;
+    }
+    return true;
+}
+
 static gboolean user_prepare(GSource *source, gint *timeout)
 {
     NetUser *u = ((UserSource *)source)->user;
     uint32_t wait = 1000;
 
-    unregister(u);
+    g_array_set_size(u->want, 0);
     slirp_pollfds_fill(u->slirp, &wait, add_poll, u);
-    for (; u->n_registered < u->fds->len; u->n_registered++) {
-        g_source_add_poll(source, &g_array_index(u->fds, GPollFD, u->n_registered));
+    if (!ask_again(u)) {
+        unregister(u);
+        g_array_append_vals(u->fds, u->want->data, u->want->len);
+        for (; u->n_registered < u->fds->len; u->n_registered++) {
+            g_source_add_poll(source, &g_array_index(u->fds, GPollFD, u->n_registered));
+        }
     }
+    u->due = g_source_get_time(source) + (gint64)wait * 1000;
     *timeout = wait;
     return FALSE;
 }
 
 static gboolean user_check(GSource *source)
 {
-    return TRUE;
+    const NetUser *u = ((UserSource *)source)->user;
+    bool ready = g_source_get_time(source) >= u->due;
+
+    for (unsigned i = 0; !ready && i < u->n_registered; i++) {
+        ready = g_array_index(u->fds, GPollFD, i).revents != 0;
+    }
+    return ready;
 }
 
 static gboolean user_dispatch(GSource *source, GSourceFunc fn, gpointer data)
@@ -316,6 +350,7 @@ static void user_close(Netdev *n)
         slirp_cleanup(u->slirp);
     }
     g_array_free(u->fds, TRUE);
+    g_array_free(u->want, TRUE);
     g_free(u->hostname);
     g_free(u->net);
     g_free(u);
@@ -330,6 +365,7 @@ static bool user_open(Netdev *n, struct json_object *o, GError **err)
     u->netdev = n;
     /* GLib keeps pointers into the array between prepare and check: it must not move. */
     u->fds = g_array_sized_new(FALSE, TRUE, sizeof(GPollFD), MAX_FDS);
+    u->want = g_array_new(FALSE, TRUE, sizeof(GPollFD));
     u->hostname = g_strdup(net_opt(o, "hostname"));
     if (!fill_config(u, o, &config, err)) {
         user_close(n);
@@ -351,8 +387,10 @@ static bool user_open(Netdev *n, struct json_object *o, GError **err)
 
 static bool user_send(Netdev *n, const uint8_t *frame, size_t len)
 {
-    slirp_input(((NetUser *)n->priv)->slirp, frame, len);
-    g_main_context_wakeup(NULL);
+    NetUser *u = n->priv;
+
+    slirp_input(u->slirp, frame, len);
+    cb_notify(u);
     return true;
 }
 

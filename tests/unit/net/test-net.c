@@ -3,8 +3,8 @@
  * Networks: frames both ways over hubs and sockets, queueing and loss, links, options that are
  * refused, and finishing of frames (checksums, TCP segments) against plain arithmetic.
  */
-#include <string.h>
 #include <netinet/in.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -414,6 +414,49 @@ static void test_announce(void)
     g_free(c);
 }
 
+static int free_port(void)
+{
+    struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+    socklen_t len = sizeof(in);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    g_assert_cmpint(bind(fd, (struct sockaddr *)&in, len), ==, 0);
+    g_assert_cmpint(getsockname(fd, (struct sockaddr *)&in, &len), ==, 0);
+    close(fd);
+    return ntohs(in.sin_port);
+}
+
+static gboolean time_over(gpointer over)
+{
+    *(bool *)over = true;
+    return G_SOURCE_REMOVE;
+}
+
+/* With a socket to watch, and nothing that happens on it, the main loop waits. */
+static void test_user_idle(void)
+{
+    Machine *m = machine();
+    g_autofree char *json =
+        g_strdup_printf("{'type':'user','id':'u','hostfwd':'tcp:127.0.0.1:%d-:80'}", free_port());
+    g_autoptr(GError) err = NULL;
+    Netdev *n = make(m, json, &err);
+    unsigned turns = 0;
+    bool over = false;
+
+    if (!n && strstr(err->message, "no user-mode networking")) {
+        g_test_skip(err->message);
+    } else {
+        g_assert_no_error(err);
+        g_timeout_add(300, time_over, &over);
+        for (; !over; turns++) {
+            g_main_context_iteration(NULL, TRUE);
+        }
+        g_assert_cmpuint(turns, <, 30);
+    }
+    netdev_free_all(m);
+    machine_free(m);
+}
+
 /* --- finishing frames --- */
 
 typedef struct Sink {
@@ -540,6 +583,7 @@ int main(int argc, char **argv)
     g_test_add_func("/net/stream-states", test_stream_states);
     g_test_add_func("/net/info", test_info);
     g_test_add_func("/net/announce", test_announce);
+    g_test_add_func("/net/user-idle", test_user_idle);
     g_test_add_func("/net/segments", test_segments);
     g_test_add_func("/net/wild-meta", test_wild_meta);
     return g_test_run();
