@@ -152,6 +152,15 @@ void timer_setup(Timer *t, void (*fn)(void *dev), void *dev)
     t->owner = owner;
 }
 
+/* The main loop looks at the deadlines before it waits; only if another thread changes them may
+ * it be waiting already. */
+static void wake_loop(void)
+{
+    if (!g_main_context_is_owner(NULL)) {
+        g_main_context_wakeup(NULL);
+    }
+}
+
 void timer_arm_at(Timer *t, int64_t deadline)
 {
     ClockSet *c = t->machine->clocks;
@@ -169,7 +178,7 @@ void timer_arm_at(Timer *t, int64_t deadline)
     heap_up(h, t);
     heap_down(h, t);
     if (c->source && t->heap_pos == 0) {
-        g_main_context_wakeup(NULL);
+        wake_loop();
     }
 }
 
@@ -250,7 +259,7 @@ void clocks_run_virtual(ClockSet *c, bool run)
 
     if (!c->stepped && run != c->running) {
         virtual_set(c, run, now - host_ns(CLOCK_MONOTONIC), now);
-        g_main_context_wakeup(NULL);
+        wake_loop();
     }
 }
 
