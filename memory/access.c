@@ -231,42 +231,85 @@ static MemResult write_bytes(MemRegion *root, uint64_t addr, unsigned size, uint
     return result;
 }
 
+static MemResult read_found(MemRegion *root, const MemLookup *l, uint64_t addr, unsigned size,
+                            uint64_t *value)
+{
+    if (size - 1 > l->last - addr) {
+        return read_bytes(root, addr, size, value);
+    }
+    if (!l->leaf) {
+        *value = nothing_value(l->background, size);
+        return MEM_UNMAPPED;
+    }
+    if (l->leaf->kind == MEM_RAM) {
+        *value = ram_load(ram_host(l), size);
+        return MEM_OK;
+    }
+    return mmio_read(l->leaf, l->offset, size, value);
+}
+
+static MemResult write_found(MemRegion *root, const MemLookup *l, uint64_t addr, unsigned size,
+                             uint64_t value)
+{
+    if (size - 1 > l->last - addr) {
+        return write_bytes(root, addr, size, value);
+    }
+    if (!l->leaf) {
+        return MEM_UNMAPPED;
+    }
+    if (l->leaf->kind == MEM_RAM) {
+        if (!l->leaf->ram->read_only) {
+            ram_store(ram_host(l), size, value);
+            ram_done(l, size);
+        }
+        return MEM_OK;
+    }
+    return mmio_write(l->leaf, l->offset, value, size);
+}
+
 MemResult mem_read(MemRegion *root, uint64_t addr, unsigned size, uint64_t *value)
 {
     MemLookup l = mem_lookup(root, addr);
 
-    if (size - 1 > l.last - addr) {
-        return read_bytes(root, addr, size, value);
-    }
-    if (!l.leaf) {
-        *value = nothing_value(l.background, size);
-        return MEM_UNMAPPED;
-    }
-    if (l.leaf->kind == MEM_RAM) {
-        *value = ram_load(ram_host(&l), size);
-        return MEM_OK;
-    }
-    return mmio_read(l.leaf, l.offset, size, value);
+    return read_found(root, &l, addr, size, value);
 }
 
 MemResult mem_write(MemRegion *root, uint64_t addr, unsigned size, uint64_t value)
 {
     MemLookup l = mem_lookup(root, addr);
 
-    if (size - 1 > l.last - addr) {
-        return write_bytes(root, addr, size, value);
+    return write_found(root, &l, addr, size, value);
+}
+
+/* By value: what the access does may change the map, and through it the memo. */
+static MemLookup recall(MemRegion *root, MemMemo *memo, uint64_t addr)
+{
+    MemLookup *l = &memo->found;
+
+    if (memo->generation != root->generation + 1 || addr < l->first || addr > l->last) {
+        *l = mem_lookup(root, addr);
+        memo->generation = root->generation + 1;
+        l->offset -= addr - l->first; /* kept for the first address */
     }
-    if (!l.leaf) {
-        return MEM_UNMAPPED;
-    }
-    if (l.leaf->kind == MEM_RAM) {
-        if (!l.leaf->ram->read_only) {
-            ram_store(ram_host(&l), size, value);
-            ram_done(&l, size);
-        }
-        return MEM_OK;
-    }
-    return mmio_write(l.leaf, l.offset, value, size);
+    MemLookup here = *l;
+    here.offset += addr - l->first;
+    return here;
+}
+
+MemResult mem_read_memo(MemRegion *root, MemMemo *memo, uint64_t addr, unsigned size,
+                        uint64_t *value)
+{
+    MemLookup l = recall(root, memo, addr);
+
+    return read_found(root, &l, addr, size, value);
+}
+
+MemResult mem_write_memo(MemRegion *root, MemMemo *memo, uint64_t addr, unsigned size,
+                         uint64_t value)
+{
+    MemLookup l = recall(root, memo, addr);
+
+    return write_found(root, &l, addr, size, value);
 }
 
 /* How much of [off, off + len) a device takes in one access. `whole`: this is the first piece

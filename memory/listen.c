@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Listeners: which roots see a change of RAM, found by climbing from the change.
+ * Listeners: which roots see a change of RAM, found by climbing from the change. Whatever lies on
+ * the way up has its generation counted, which ends the lookups that were remembered there.
  *
  * A range is passed up through parents and through the windows that show it. On the way it is
  * noted whether what was mapped has RAM, and whether a neighbour with RAM reaches into the range
@@ -57,9 +58,10 @@ static void tell_both(const Climb *c, const MemRegion *root, uint64_t first, uin
     }
 }
 
-static void climb(Climb *c, const MemRegion *at, uint64_t first, uint64_t last,
-                  const MemRegion *from, bool near, unsigned depth)
+static void climb(Climb *c, MemRegion *at, uint64_t first, uint64_t last, const MemRegion *from,
+                  bool near, unsigned depth)
 {
+    at->generation++;
     if (depth > MEM_MAX_DEPTH || ++c->steps > MAX_STEPS) {
         return;
     }
@@ -92,18 +94,19 @@ static void climb(Climb *c, const MemRegion *at, uint64_t first, uint64_t last,
 }
 
 /* The answer for a map too tangled to climb: every root above hears of everything. */
-static void tell_all_above(const MemRegion *from)
+static void tell_all_above(MemRegion *from)
 {
     g_autoptr(GPtrArray) todo = g_ptr_array_new();
     g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
 
-    g_ptr_array_add(todo, (gpointer)from);
+    g_ptr_array_add(todo, from);
     while (todo->len) {
-        const MemRegion *at = g_ptr_array_steal_index_fast(todo, todo->len - 1);
+        MemRegion *at = g_ptr_array_steal_index_fast(todo, todo->len - 1);
 
-        if (!at || !g_hash_table_add(seen, (gpointer)at)) {
+        if (!at || !g_hash_table_add(seen, at)) {
             continue;
         }
+        at->generation++;
         if (at->listeners && at->size) {
             tell(at, 0, region_last(at), false);
             tell(at, 0, region_last(at), true);

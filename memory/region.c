@@ -190,6 +190,9 @@ void mem_fini(MemRegion *r)
         MemRegion *window = g_ptr_array_steal_index_fast(r->viewers, 0);
 
         window->target = NULL;
+        if (window->parent) {
+            notify(window->parent, window->addr, node_last(window), window, false);
+        }
         mem_update_ram(window);
     }
     g_clear_pointer(&r->viewers, g_ptr_array_unref);

@@ -13,6 +13,7 @@
 
 struct Qtest {
     Machine *m;
+    MemMemo memo; /* of the last single access to memory */
     QtestSink *sink;
     void *opaque;
     GString *line;     /* the unfinished request */

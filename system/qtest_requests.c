@@ -87,7 +87,7 @@ static void do_read(Qtest *q, const QtestWords *r)
     uint64_t addr, value = 0;
 
     if (arg(q, r, 1, &addr)) {
-        mem_read(&q->m->memory, addr, width_of(r->w[0].s[4]), &value);
+        mem_read_memo(&q->m->memory, &q->memo, addr, width_of(r->w[0].s[4]), &value);
         reply_hex(q, value, 16);
     }
 }
@@ -97,7 +97,7 @@ static void do_write(Qtest *q, const QtestWords *r)
     uint64_t addr, value;
 
     if (arg(q, r, 1, &addr) && arg(q, r, 2, &value)) {
-        mem_write(&q->m->memory, addr, width_of(r->w[0].s[5]), value);
+        mem_write_memo(&q->m->memory, &q->memo, addr, width_of(r->w[0].s[5]), value);
         reply_ok(q);
     }
 }

@@ -99,6 +99,7 @@ struct MemRegion {
     uint32_t next_seq;
     GPtrArray *viewers;   /* windows that show this region */
     GPtrArray *listeners; /* roots only */
+    uint64_t generation;  /* counts changes that may alter a lookup which begins here */
     /* RAM */
     RamBlock *ram;
     uint64_t ram_offset;
@@ -147,6 +148,14 @@ typedef struct MemLookup {
 /* O(depth * log n). Machine lock. */
 MemLookup mem_lookup(MemRegion *root, uint64_t addr);
 
+/* A lookup that is remembered, and good until the map changes anywhere below its root. Zeroed
+ * memory is an empty one. For whoever accesses the same register over and over: while the answer
+ * holds an access costs no descent. Belongs to one root. */
+typedef struct MemMemo {
+    MemLookup found;
+    uint64_t generation; /* of the root, plus 1 */
+} MemMemo;
+
 /* The host address of [addr, addr+len) if all of it is one RAM leaf, else NULL; *block and
  * *offset say where. For page table walks and TLB fills. Machine lock, or inside a CPU thread
  * that is registered as a listener (RAM mappings change only while such CPUs are stopped). */
@@ -156,6 +165,12 @@ uint8_t *mem_ram_ptr(MemRegion *root, uint64_t addr, uint64_t len, RamBlock **bl
 /* --- accessing: one access of 1, 2, 4 or 8 bytes; machine lock --- */
 MemResult mem_read(MemRegion *root, uint64_t addr, unsigned size, uint64_t *value);
 MemResult mem_write(MemRegion *root, uint64_t addr, unsigned size, uint64_t value);
+
+/* The same; *memo remembers where the address led. */
+MemResult mem_read_memo(MemRegion *root, MemMemo *memo, uint64_t addr, unsigned size,
+                        uint64_t *value);
+MemResult mem_write_memo(MemRegion *root, MemMemo *memo, uint64_t addr, unsigned size,
+                         uint64_t value);
 
 /* Any length, as a run of accesses: RAM by memcpy; MMIO in the widest naturally aligned pieces
  * that the device takes, up to 8 bytes; a piece running over a region's end goes byte-wise, each

@@ -87,6 +87,7 @@ typedef struct DevicePage {
     uint64_t tag; /* as in the TLB */
     uint64_t epoch;
     uint64_t pa;
+    MemMemo memo; /* of the last register in it */
 } DevicePage;
 
 typedef struct RiscvCpu {

@@ -4,8 +4,9 @@
  * and devices through the address map. The only file of the CPU that knows the map.
  *
  * RAM is looked up once per 2 MiB of physical address space and remembered until the map
- * changes. Of the pages that are not RAM a few translations are remembered, so that a driver's
- * register accesses walk no page table. A device access is made with the machine lock and nothing
+ * changes. Of the pages that are not RAM a few translations are remembered, and with each the
+ * region that answered last, so that a driver's register accesses walk no page table and descend
+ * no map. A device access is made with the machine lock and nothing
  * else held; what the CPU has cached may be gone afterwards.
  */
 #include <string.h>
@@ -105,8 +106,9 @@ static DevicePage *device_page(RiscvCpu *cpu, uint64_t va, Access access)
 
 static void device_page_fill(RiscvCpu *cpu, uint64_t va, uint64_t pa, Access access)
 {
-    *device_page(cpu, va, access) =
-        (DevicePage){ tlb_tag(va, 1, cpu->data_context), cpu->tlb.epoch, pa & TLB_PAGE_MASK };
+    *device_page(cpu, va, access) = (DevicePage){ .tag = tlb_tag(va, 1, cpu->data_context),
+                                                  .epoch = cpu->tlb.epoch,
+                                                  .pa = pa & TLB_PAGE_MASK };
 }
 
 /* The physical address, if va is in a device's page that was used before. */
@@ -190,7 +192,9 @@ static bool device_access(RiscvCpu *cpu, uint64_t va, uint64_t pa, unsigned size
         return rv_fail(cpu, CAUSE_ABANDON, 0);
     }
     int64_t start = cpu_device_enter(&cpu->cpu);
-    MemResult result = write ? mem_write(root, pa, size, *value) : mem_read(root, pa, size, value);
+    MemMemo *memo = &device_page(cpu, va, write ? ACCESS_WRITE : ACCESS_READ)->memo;
+    MemResult result = write ? mem_write_memo(root, memo, pa, size, *value)
+                             : mem_read_memo(root, memo, pa, size, value);
     bool ok = answered(cpu, pa, result);
     cpu_device_leave(&cpu->cpu, start);
     cpu_unlock_machine(&cpu->cpu);

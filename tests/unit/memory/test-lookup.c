@@ -47,6 +47,67 @@ static void test_model(void)
     model_fini(&m);
 }
 
+static uint64_t read_place(void *opaque, uint64_t offset, unsigned size)
+{
+    return GPOINTER_TO_UINT(opaque) + offset;
+}
+
+static const MemOps place_ops = { .read = read_place, .impl_max = 8, .unaligned = true };
+
+/* A memo is never staler than the map: every change that could alter its answer ends it. */
+static void test_memo(void)
+{
+    MemMemo memo[MODEL_BOXES][4] = { 0 };
+    MemRegion *root;
+    Model m;
+
+    model_init(&m, 8);
+    m.ram.host = g_malloc(MODEL_SPACE);
+    for (int i = 0; i < MODEL_SPACE; i++) {
+        m.ram.host[i] = 255 - i;
+    }
+    for (int i = 1; i < MODEL_LEAVES; i += 2) {
+        m.leaf[i].ops = &place_ops;
+        m.leaf[i].opaque = GUINT_TO_POINTER(i << 12);
+    }
+    for (int step = 0; step < 100000; step++) {
+        unsigned box = pick(&m, MODEL_BOXES), size = 1 << pick(&m, 4);
+        uint64_t x = pick(&m, MODEL_SPACE), want = 0, got = 0;
+        MemResult result;
+
+        model_step(&m);
+        root = &m.box[box];
+        for (int i = 0; i < 3; i++, x = MIN(x + 1, MODEL_SPACE - 1)) {
+            result = mem_read(root, x, size, &want);
+            g_assert_cmpint(mem_read_memo(root, &memo[box][i], x, size, &got), ==, result);
+            g_assert_cmphex(got, ==, want);
+        }
+    }
+    model_fini(&m);
+    g_free(m.ram.host);
+}
+
+/* A window on a region itself, which goes: nothing of it is remembered. */
+static void test_memo_gone(void)
+{
+    static const MemOps ops = { 0 };
+    MemRegion root = { 0 }, window = { 0 }, io = { 0 };
+    MemMemo memo = { 0 };
+    uint64_t v;
+
+    mem_init_container(&root, "root", 0x1000, MEM_ONES);
+    mem_init_mmio(&io, "io", 4, &ops, NULL);
+    mem_init_window(&window, "window", &io, 0, 4);
+    mem_map(&root, 0x10, &window, 0, 0);
+    g_assert_cmpint(mem_read_memo(&root, &memo, 0x10, 4, &v), ==, MEM_OK);
+    g_assert_cmpint(mem_write_memo(&root, &memo, 0x10, 4, 1), ==, MEM_OK);
+    mem_fini(&io);
+    g_assert_cmpint(mem_read_memo(&root, &memo, 0x10, 4, &v), ==, MEM_UNMAPPED);
+    g_assert_cmphex(v, ==, UINT32_MAX);
+    mem_fini(&window);
+    mem_fini(&root);
+}
+
 static void test_ends(void)
 {
     MemRegion root = { 0 }, io = { 0 }, none = { 0 };
@@ -135,6 +196,8 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/memory/lookup/model", test_model);
+    g_test_add_func("/memory/lookup/memo", test_memo);
+    g_test_add_func("/memory/lookup/memo-gone", test_memo_gone);
     g_test_add_func("/memory/lookup/ends", test_ends);
     g_test_add_func("/memory/lookup/deep", test_deep);
     g_test_add_func("/memory/lookup/ram-ptr", test_ram_ptr);
