@@ -7,9 +7,12 @@
 
 #include <errno.h>
 #include <glib-unix.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
+
+#include "hw/core/clock.h"
 
 typedef struct PollSet {
     GPollFD *fds;
@@ -27,14 +30,28 @@ static int query(GMainContext *ctx, int priority, int *timeout, PollSet *p)
     return n;
 }
 
+/* GLib counts in milliseconds; the machine's timers do not. */
+static void wait_for_events(PollSet *p, int n, int timeout_ms, int64_t timer_ns)
+{
+    int64_t ns = timeout_ms < 0 ? CLOCK_NEVER : timeout_ms * INT64_C(1000000);
+    struct timespec t;
+
+    G_STATIC_ASSERT(sizeof(GPollFD) == sizeof(struct pollfd));
+    ns = MIN(ns, timer_ns);
+    t = (struct timespec){ ns / 1000000000, ns % 1000000000 };
+    ppoll((struct pollfd *)p->fds, (nfds_t)n, ns == CLOCK_NEVER ? NULL : &t, NULL);
+}
+
 static void iterate(Machine *m, GMainContext *ctx, PollSet *p)
 {
     int priority, timeout, n;
+    int64_t timer_ns;
 
     g_main_context_prepare(ctx, &priority);
     n = query(ctx, priority, &timeout, p);
+    timer_ns = clocks_wait_ns(m->clocks);
     machine_unlock(m);
-    g_poll(p->fds, (guint)n, timeout);
+    wait_for_events(p, n, timeout, timer_ns);
     machine_lock(m);
     if (g_main_context_check(ctx, priority, p->fds, n)) {
         g_main_context_dispatch(ctx);

@@ -332,7 +332,7 @@ bool clocks_step_to(ClockSet *c, int64_t to)
 
 /* --- the main loop's source --- */
 
-static int64_t source_wait_ns(ClockSet *c)
+int64_t clocks_wait_ns(const ClockSet *c)
 {
     int64_t wait = CLOCK_NEVER;
 
@@ -350,7 +350,7 @@ static int64_t source_wait_ns(ClockSet *c)
 
 static gboolean source_prepare(GSource *source, gint *timeout)
 {
-    int64_t wait = source_wait_ns(((ClockSource *)source)->clocks);
+    int64_t wait = clocks_wait_ns(((ClockSource *)source)->clocks);
 
     *timeout = wait == CLOCK_NEVER ? -1 : (gint)MIN((wait + 999999) / 1000000, G_MAXINT);
     return wait == 0;
@@ -358,7 +358,7 @@ static gboolean source_prepare(GSource *source, gint *timeout)
 
 static gboolean source_check(GSource *source)
 {
-    return source_wait_ns(((ClockSource *)source)->clocks) == 0;
+    return clocks_wait_ns(((ClockSource *)source)->clocks) == 0;
 }
 
 static gboolean source_dispatch(GSource *source, GSourceFunc fn, gpointer data)

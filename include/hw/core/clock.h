@@ -68,5 +68,8 @@ unsigned clocks_dispatch(ClockSet *c);
 bool clocks_step_to(ClockSet *c, int64_t to);
 /* Attach a GSource that dispatches timers on the default main context. */
 void clocks_attach(ClockSet *c);
+/* How long the host may wait until a timer is due: 0, nanoseconds, or CLOCK_NEVER. For a loop that
+ * waits more finely than GLib, whose unit is the millisecond. */
+int64_t clocks_wait_ns(const ClockSet *c);
 
 #endif

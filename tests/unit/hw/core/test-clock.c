@@ -150,6 +150,31 @@ static void test_running(void)
     machine_free(m);
 }
 
+/* A stepped clock's timers are not waited for; a real-time one to the nanosecond. */
+static void test_wait(void)
+{
+    Fixture f;
+    Item item;
+    Timer real;
+    int64_t now;
+
+    setup(&f);
+    g_assert_cmpint(clocks_wait_ns(f.m->clocks), ==, CLOCK_NEVER);
+    item_init(&item, &f, 1);
+    timer_arm_ns(&item.t, 5);
+    g_assert_cmpint(clocks_wait_ns(f.m->clocks), ==, CLOCK_NEVER);
+    timer_setup_plain(&real, f.m, CLOCK_KIND_REALTIME, fired, &item);
+    now = clock_now_any(f.m, CLOCK_KIND_REALTIME);
+    timer_arm_at(&real, now + 3600 * INT64_C(1000000000));
+    g_assert_cmpint(clocks_wait_ns(f.m->clocks), >, 3500 * INT64_C(1000000000));
+    g_assert_cmpint(clocks_wait_ns(f.m->clocks), <=, 3600 * INT64_C(1000000000));
+    timer_arm_at(&real, now);
+    g_assert_cmpint(clocks_wait_ns(f.m->clocks), ==, 0);
+    timer_cancel(&real);
+    timer_cancel(&item.t);
+    teardown(&f);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -158,5 +183,6 @@ int main(int argc, char **argv)
     g_test_add_func("/clock/livelock", test_livelock);
     g_test_add_func("/clock/limits", test_limits);
     g_test_add_func("/clock/running", test_running);
+    g_test_add_func("/clock/wait", test_wait);
     return g_test_run();
 }
