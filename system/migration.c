@@ -95,13 +95,14 @@ static void update_device(gpointer key, gpointer value, gpointer opaque)
     for (guint i = 0; i < d->settings->len; i++) {
         PlanSetting *set = d->settings->pdata[i];
         const PlanProp *p = plan_find_prop(d->t->props, d->t->n_props, set->name);
-        g_autofree char *text = NULL;
+        g_autofree char *text = NULL, *planned = NULL;
 
         if (!p || p->kind != PLAN_PROP_CAP) {
             continue;
         }
         text = device_prop_text(dev, set->name);
-        if (text && strcmp(text, set->text) != 0) {
+        planned = plan_value_format(p, &set->value);
+        if (text && g_strcmp0(text, planned) != 0) {
             plan_value_clear(&set->value);
             plan_value_parse(p, text, &set->value, NULL);
             g_free(set->text);

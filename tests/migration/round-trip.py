@@ -17,7 +17,11 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from machine import EMULATOR, Machine, QmpError  # noqa: E402
 
 NEEDS = {"virtio-blk-pci": "drive=d0", "xio3130-downstream": "bus=up", "x3130-upstream": "bus=rp",
-         "pxb-pcie": "bus_nr=64"}
+         "pxb-pcie": "bus_nr=64", "virtconsole": "bus=vs.0", "virtserialport": "bus=vs.0"}
+# What brings the bus that is needed.
+BEFORE = {"bus=rp": ["pcie-root-port,id=rp,chassis=7"],
+          "bus=up": ["pcie-root-port,id=rp,chassis=7", "x3130-upstream,id=up,bus=rp"],
+          "bus=vs.0": ["virtio-serial-pci,id=vs"]}
 HOST = ["-blockdev", "null-co,node-name=d0,size=1048576"]
 WHOLE = ["pcie-root-port,id=rp0,addr=2,chassis=1", "virtio-blk-pci,id=v0,bus=rp0,drive=d0",
          "pcie-root-port,id=rp1,addr=3,chassis=2", "x3130-upstream,id=up0,bus=rp1",
@@ -36,12 +40,7 @@ def types():
 def options_for(name):
     """-device options for a machine with one such device."""
     extra = NEEDS.get(name, NEEDS["virtio-blk-pci"] if name.startswith("virtio-blk") else None)
-    devices = []
-    if extra == "bus=rp":
-        devices.append("pcie-root-port,id=rp,chassis=7")
-    if extra == "bus=up":
-        devices += ["pcie-root-port,id=rp,chassis=7", "x3130-upstream,id=up,bus=rp"]
-    devices.append(name + (f",{extra}" if extra else ""))
+    devices = BEFORE.get(extra, []) + [name + (f",{extra}" if extra else "")]
     return [word for device in devices for word in ("-device", device)]
 
 

@@ -272,7 +272,7 @@ static void test_unplug_shpc(void)
     pci_write(q, 0, 1, 0, pos + 2, 1, 0x14 / 4); /* Command, through DWORD Data */
     pci_write(q, 0, 1, 0, pos + 4, 2, 0x308);    /* slot 3 blinks */
     jobs = hmp(q, "info unplug");
-    g_assert_cmpstr(jobs, ==, "e: accepted (port b, slot 3)\n");
+    g_assert_cmpstr(jobs, ==, "e: accepted (port b, slot 3)\r\n");
     pci_write(q, 0, 1, 0, pos + 4, 2, 0x30f); /* and goes off */
     json_object_put(qmp_event(q, "DEVICE_DELETED"));
     zero = qmp_error_class(q, "{'execute':'device_add','arguments':"
