@@ -86,20 +86,22 @@ static GByteArray *compose(const PCIDevice *d)
     return out;
 }
 
+static bool printable(const char *text)
+{
+    while (g_ascii_isprint(*text)) {
+        text++;
+    }
+    return *text == 0;
+}
+
 static bool check_text(const PCIDevice *d, const char *prop, const char *text, GError **err)
 {
-    size_t n = text ? strlen(text) : 0;
-
-    for (size_t i = 0; i < n; i++) {
-        if (!g_ascii_isprint(text[i])) {
-            n = MAX_TEXT + 1;
-        }
+    if (!text || (strlen(text) <= MAX_TEXT && printable(text))) {
+        return true;
     }
-    if (n > MAX_TEXT) {
-        pci_error(err, "%s: %s takes up to %d printable ASCII characters", device_name(&d->dev),
-                  prop, MAX_TEXT);
-    }
-    return n <= MAX_TEXT;
+    pci_error(err, "%s: %s takes up to %d printable ASCII characters", device_name(&d->dev), prop,
+              MAX_TEXT);
+    return false;
 }
 
 /* --- the capability --- */
