@@ -151,7 +151,7 @@ static const PlanType tc_upstream = {
 static const PlanProp tc_bridge_props[] = {
     PROP_MULTIFUNCTION,
     { .name = "chassis_nr", .kind = PLAN_PROP_U8, .min = 1, .max = 255 },
-    { .name = "shpc", .kind = PLAN_PROP_BOOL },
+    { .name = "shpc", .kind = PLAN_PROP_CAP, .def = (uint64_t)PLAN_CAP_OFF },
 };
 static const PlanType tc_bridge = {
     .name = "bridge",

@@ -88,7 +88,7 @@ static void test_hotplug(void)
 {
     g_autoptr(PlanMachine) m =
         TC_RESOLVED("root-port,id=r0", "root-port,id=r1,hotplug=off", "nic,id=n0,bus=r0",
-                    "bridge,id=b0", "bridge,id=b1,shpc=on", "root-port,id=r2,addr=9");
+                    "bridge,id=b0", "bridge,id=b1,shpc=0x60", "root-port,id=r2,addr=9");
 
     refused(m, "nic", true, "'pcie.0' takes no device while the guest runs|'b1', 'r2'");
     refused(m, "nic,bus=r1", true, "'r1' takes no device|'b1', 'r2'");
