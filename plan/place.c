@@ -200,7 +200,8 @@ static PlanFound find_named(PlanIndex *x, const PlanDevice *d, bool last, PlanBu
     return refused(err, d, x, why);
 }
 
-static PlanFound find_default(PlanIndex *x, const PlanDevice *d, PlanBusNode **node, GError **err)
+static PlanFound find_default(PlanIndex *x, const PlanDevice *d, bool last, PlanBusNode **node,
+                              GError **err)
 {
     if (d->t->role != PLAN_PCI_NONE) {
         g_autofree char *label = x->root ? NULL : plan_device_label(d);
@@ -220,7 +221,7 @@ static PlanFound find_default(PlanIndex *x, const PlanDevice *d, PlanBusNode **n
             return PLAN_FOUND;
         }
     }
-    return refused(err, d, x, "it needs a bus");
+    return last ? refused(err, d, x, "it needs a bus") : PLAN_NOT_YET;
 }
 
 PlanFound plan_find_bus(PlanIndex *x, PlanDevice *d, bool last, PlanBusNode **node, GError **err)
@@ -239,7 +240,7 @@ PlanFound plan_find_bus(PlanIndex *x, PlanDevice *d, bool last, PlanBusNode **no
     }
     found = d->has_addr && d->full_addr ? find_by_number(x, d, node, err)
             : d->bus                    ? find_named(x, d, last, node, err)
-                                        : find_default(x, d, node, err);
+                                        : find_default(x, d, last, node, err);
     if (found == PLAN_FOUND && !plan_bus_takes(*node, d->t)) {
         const char *what = d->t->role != PLAN_PCI_ENDPOINT    ? plan_role_name(d->t->role)
                            : d->t->slots == PLAN_SLOT_EXPRESS ? "an Express endpoint"

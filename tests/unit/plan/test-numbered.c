@@ -45,6 +45,16 @@ static void test_order(void)
     g_assert_cmpuint(plan_device_get(plan_find_device(m, "c"), "nr")->u, ==, 3);
 }
 
+/* A bus of an anonymous device has its name, and is there, only when that device has its place. */
+static void test_anonymous(void)
+{
+    g_autoptr(PlanMachine) m =
+        TC_RESOLVED("serialport,id=a,nr=3", "serialport,id=b", "serial-pci,addr=5", "serial-pci");
+
+    g_assert_cmpstr(place(m, "a"), ==, "pcie.0/05.0.0/3");
+    g_assert_cmpstr(place(m, "b"), ==, "pcie.0/05.0.0/1");
+}
+
 /* A full bus is passed over; a place that came free is taken again. */
 static void test_full(void)
 {
@@ -79,6 +89,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/plan/numbered/order", test_order);
+    g_test_add_func("/plan/numbered/anonymous", test_anonymous);
     g_test_add_func("/plan/numbered/full", test_full);
     g_test_add_func("/plan/numbered/sentences", test_sentences);
     return g_test_run();
