@@ -3,8 +3,12 @@
  * RAM blocks: shared memory and the state of its pages.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <linux/memfd.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "memory/ram.h"
@@ -23,24 +27,104 @@ static bool fail(GError **err, const char *id, uint64_t size, const char *what)
     return false;
 }
 
-static bool map_block(RamBlock *b, GError **err)
+/* A new anonymous file. */
+static bool make_memfd(RamBlock *b, const RamSource *from, GError **err)
 {
     g_autofree char *name = g_strdup_printf("backplane-%.200s", b->id);
+    unsigned flags = MFD_CLOEXEC | (from->seal ? MFD_ALLOW_SEALING : 0);
 
-    b->fd = memfd_create(name, MFD_CLOEXEC);
+    if (from->hugetlb) {
+        flags |= MFD_HUGETLB;
+        if (from->hugetlb_size) {
+            flags |= (unsigned)__builtin_ctzll(from->hugetlb_size) << MFD_HUGE_SHIFT;
+        }
+    }
+    b->fd = memfd_create(name, flags);
     if (b->fd < 0) {
         return fail(err, b->id, b->size, "the host gives no memfd");
     }
     if (ftruncate(b->fd, (off_t)b->size) < 0) {
         return fail(err, b->id, b->size, "the host's memfd cannot grow to it");
     }
-    b->host = mmap(NULL, b->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, b->fd, 0);
+    b->holes = !from->hugetlb;
+    if (from->seal && fcntl(b->fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0) {
+        return fail(err, b->id, b->size, "the host's memfd cannot be sealed");
+    }
+    return true;
+}
+
+static int open_path(const char *path)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+
+    if (fd < 0 && errno == EISDIR) { /* a file system to take memory from, such as hugetlbfs */
+        g_autofree char *name = g_build_filename(path, "backplane-ram-XXXXXX", NULL);
+
+        fd = g_mkstemp_full(name, O_RDWR | O_CLOEXEC, 0600);
+        if (fd >= 0) {
+            unlink(name);
+        }
+    }
+    return fd;
+}
+
+/* An existing file keeps its content and must be large enough; an empty one grows. */
+static bool open_file(RamBlock *b, const RamSource *from, GError **err)
+{
+    struct stat st;
+
+    b->fd = open_path(from->path);
+    if (b->fd < 0 || fstat(b->fd, &st) < 0) {
+        return fail(err, b->id, b->size, from->path);
+    }
+    if (st.st_size > 0 && (uint64_t)st.st_size < b->size) {
+        errno = EFBIG;
+        return fail(err, b->id, b->size, "the file is smaller: take one that is empty or larger");
+    }
+    if (st.st_size == 0 && ftruncate(b->fd, (off_t)b->size) < 0) {
+        return fail(err, b->id, b->size, "the file cannot grow to it");
+    }
+    return true;
+}
+
+static bool populate(RamBlock *b, GError **err)
+{
+    if (madvise(b->host, b->size, MADV_POPULATE_WRITE) == 0) {
+        return true;
+    }
+    if (errno == EINVAL) { /* a host kernel before 5.14 */
+        errno = b->fd < 0 ? ENOTSUP : posix_fallocate(b->fd, 0, (off_t)b->size);
+    }
+    return errno == 0 || fail(err, b->id, b->size, "the host cannot provide it all now");
+}
+
+static bool map_block(RamBlock *b, const RamSource *from, GError **err)
+{
+    int flags = (from->path && from->private_file ? MAP_PRIVATE : MAP_SHARED) | MAP_NORESERVE;
+
+    if (from->path ? !open_file(b, from, err) : !make_memfd(b, from, err)) {
+        return false;
+    }
+    b->host = mmap(NULL, b->size, PROT_READ | PROT_WRITE, flags, b->fd, 0);
     if (b->host == MAP_FAILED) {
         b->host = NULL;
         return fail(err, b->id, b->size, "the host cannot map it");
     }
-    /* A refusal costs speed only. */
+    if (from->path && from->private_file) { /* what is written here is not in the file */
+        close(b->fd);
+        b->fd = -1;
+    }
+    /* A refusal of these costs speed or a larger core file only. */
     madvise(b->host, b->size, MADV_HUGEPAGE);
+    if (from->merge) {
+        madvise(b->host, b->size, MADV_MERGEABLE);
+    }
+    if (from->no_dump) {
+        madvise(b->host, b->size, MADV_DONTDUMP);
+    }
+    if (from->prealloc && !populate(b, err)) {
+        return false;
+    }
     b->pages = g_try_malloc0(b->size >> RAM_PAGE_BITS);
     if (!b->pages) {
         errno = ENOMEM;
@@ -50,6 +134,11 @@ static bool map_block(RamBlock *b, GError **err)
 }
 
 RamBlock *ram_block_new(const char *id, uint64_t size, GError **err)
+{
+    return ram_block_new_from(id, size, &(RamSource){ 0 }, err);
+}
+
+RamBlock *ram_block_new_from(const char *id, uint64_t size, const RamSource *from, GError **err)
 {
     RamBlock *b;
 
@@ -63,7 +152,7 @@ RamBlock *ram_block_new(const char *id, uint64_t size, GError **err)
     b->id = g_strdup(id);
     b->fd = -1;
     b->size = (size + RAM_PAGE_SIZE - 1) & ~(uint64_t)(RAM_PAGE_SIZE - 1);
-    if (!map_block(b, err)) {
+    if (!map_block(b, from, err)) {
         ram_block_free(b);
         return NULL;
     }

@@ -25,8 +25,13 @@ static inline bool ram_hole_at(RamHole *h, const RamBlock *block, uint64_t page)
     if (page >= h->first && page < h->end) {
         return h->hole;
     }
-    data = lseek(block->fd, at, SEEK_DATA);
     h->first = page;
+    if (!block->holes) {
+        h->end = block->size >> RAM_PAGE_BITS;
+        h->hole = false;
+        return false;
+    }
+    data = lseek(block->fd, at, SEEK_DATA);
     h->hole = data != at;
     if (h->hole) {
         h->end = data < 0 ? block->size >> RAM_PAGE_BITS : (uint64_t)data >> RAM_PAGE_BITS;

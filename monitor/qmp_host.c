@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Commands about host parts: disks, network peers and objects that come and go.
+ * Commands about host parts: disks and network peers that come and go.
  */
 #include "internal.h"
 
@@ -35,18 +35,6 @@ static struct json_object *add_netdev(Machine *m, struct json_object *args, GErr
 static struct json_object *del_netdev(Machine *m, struct json_object *args, GError **err)
 {
     monitor_host(m)->host_del(m, "netdev", arg_str(args, "id"), err);
-    return NULL;
-}
-
-static struct json_object *object_add(Machine *m, struct json_object *args, GError **err)
-{
-    monitor_host(m)->host_add(m, "object", args, err);
-    return NULL;
-}
-
-static struct json_object *object_del(Machine *m, struct json_object *args, GError **err)
-{
-    monitor_host(m)->host_del(m, "object", arg_str(args, "id"), err);
     return NULL;
 }
 
@@ -128,10 +116,6 @@ static const QmpArg netdev_args[] = {
     { "type", QMP_STR, false, "kind of peer" },
     { "id", QMP_STR, false, "its id" },
 };
-static const QmpArg object_args[] = {
-    { "qom-type", QMP_STR, false, "kind of object" },
-    { "id", QMP_STR, false, "its id" },
-};
 static const QmpArg id_args[] = { { "id", QMP_STR, false, "its id" } };
 static const QmpArg named_args[] = { { "flat", QMP_BOOL, true, "accepted" } };
 static const QmpArg resize_args[] = {
@@ -149,9 +133,6 @@ static const QmpCommand commands[] = {
       "null" },
     { "netdev_del", "Remove a network back end", del_netdev, LIST(id_args), .returns = "null" },
     { "set_link", "Plug or pull a network cable", set_link, LIST(link_args), .returns = "null" },
-    { "object-add", "Create a host object", object_add, LIST(object_args), QMP_ANY_ARGS, "null" },
-    { "object-del", "Remove a host object nobody uses", object_del, LIST(id_args),
-      .returns = "null" },
     { "announce-self", "Let network cards tell where they are", announce_self, LIST(announce_args),
       .returns = "null" },
     { "query-block", "The disks", query_block, .returns = "array" },

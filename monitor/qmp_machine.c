@@ -277,7 +277,6 @@ static const QmpCommand commands[] = {
       .flags = QMP_PRECONFIG, .returns = "array" },
     { "query-hotpluggable-cpus", "CPUs that can be plugged", query_hotpluggable,
       .returns = "array" },
-    { "query-iothreads", "I/O threads", empty_list, .returns = "array" },
     { "query-memory-devices", "Memory devices", empty_list, .returns = "array" },
     { "query-memory-size-summary", "The size of RAM", query_memory, .returns = "object" },
     { "query-machine-description", "The complete machine description", query_description,

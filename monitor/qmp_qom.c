@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "hw/core/host_object.h"
+
 /* Types that no description can name: the parents in qom-list-types. */
 static const struct {
     const char *name, *parent;
@@ -46,14 +48,85 @@ static const PlanType *plan_type(Machine *m, const Device *dev)
     return plan_find_type(monitor_host(m)->catalog(m), dev->type->name);
 }
 
+/* --- host objects: /objects, beside the machine --- */
+
+#define OBJECTS "/objects"
+
+/* The object of a path below OBJECTS, or NULL. */
+static HostObject *find_object(Machine *m, const char *path)
+{
+    return g_str_has_prefix(path, OBJECTS "/") ? host_object_find(m, path + strlen(OBJECTS "/"))
+                                               : NULL;
+}
+
+static void add_object(void *opaque, HostObject *o)
+{
+    g_autofree char *type = g_strdup_printf("child<%s>", o->kind->name);
+
+    add_node(opaque, o->id, type);
+}
+
+/* What the path is of, if it names OBJECTS or one of them; else NULL. */
+static struct json_object *list_objects(Machine *m, const char *path)
+{
+    HostObject *o = find_object(m, path);
+    struct json_object *list;
+
+    if (!o && strcmp(path, OBJECTS) != 0) {
+        return NULL;
+    }
+    list = json_object_new_array();
+    add_node(list, "type", "string");
+    for (size_t i = 0; o && i < o->kind->n_props; i++) {
+        add_node(list, o->kind->props[i].name, "string");
+    }
+    if (!o) {
+        host_object_foreach(m, add_object, list);
+    }
+    return list;
+}
+
+static struct json_object *value_json(const PlanProp *p, const char *text)
+{
+    if (p->kind == PLAN_PROP_BOOL) {
+        return json_object_new_boolean(strcmp(text, "on") == 0 || strcmp(text, "true") == 0);
+    }
+    if (p->kind <= PLAN_PROP_U64) {
+        return json_object_new_uint64(g_ascii_strtoull(text, NULL, 0));
+    }
+    return json_object_new_string(text);
+}
+
+/* NULL with *err untouched if the path is of no object. */
+static struct json_object *get_object_prop(const HostObject *o, const char *name, GError **err)
+{
+    const PlanProp *p = plan_find_prop(o->kind->props, o->kind->n_props, name);
+    g_autofree char *text = host_object_prop_text(o, name);
+
+    if (strcmp(name, "type") == 0) {
+        return json_object_new_string(o->kind->name);
+    }
+    if (p && p->kind == PLAN_PROP_SIZE) {
+        return json_object_new_uint64(host_memory_size(o));
+    }
+    if (!p || !text || (o->kind == &host_secret && strcmp(name, "data") == 0)) {
+        qmp_set_error(err, QMP_GENERIC_ERROR, "Property '%s.%s' %s", o->kind->name, name,
+                      p ? "cannot be read" : "not found");
+        return NULL;
+    }
+    return value_json(p, text);
+}
+
+/* --- the device tree --- */
+
 static struct json_object *qom_list(Machine *m, struct json_object *args, GError **err)
 {
-    Device *dev = find(m, args, err);
-    struct json_object *list;
+    struct json_object *list = list_objects(m, arg_str(args, "path"));
+    Device *dev = list ? NULL : find(m, args, err);
     const PlanType *t;
 
     if (!dev) {
-        return NULL;
+        return list;
     }
     list = json_object_new_array();
     add_node(list, "type", "string");
@@ -63,6 +136,7 @@ static struct json_object *qom_list(Machine *m, struct json_object *args, GError
     }
     if (strcmp(arg_str(args, "path"), "/") == 0) {
         add_node(list, "machine", "child<machine>");
+        add_node(list, "objects", "child<container>");
         return list;
     }
     for (guint i = 0; dev->children && i < dev->children->len; i++) {
@@ -93,11 +167,15 @@ static struct json_object *prop_json(const Device *dev, const PlanProp *p)
 static struct json_object *qom_get(Machine *m, struct json_object *args, GError **err)
 {
     const char *name = arg_str(args, "property");
-    Device *dev = find(m, args, err);
+    HostObject *o = find_object(m, arg_str(args, "path"));
+    Device *dev = o ? NULL : find(m, args, err);
     const PlanType *t = dev ? plan_type(m, dev) : NULL;
     const PlanProp *p = t ? plan_find_prop(t->props, t->n_props, name) : NULL;
     struct json_object *value = p ? prop_json(dev, p) : NULL;
 
+    if (o) {
+        return get_object_prop(o, name, err);
+    }
     if (dev && strcmp(name, "type") == 0) {
         return json_object_new_string(dev->type->name);
     }

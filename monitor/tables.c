@@ -5,7 +5,7 @@
 #include "internal.h"
 
 const CommandTable *const command_tables[] = {
-    &qmp_session_table, &machine_table, &device_table, &qom_table,       &pci_table,
-    &chardev_table,     &host_table,    &info_table,   &migration_table, &fd_table,
-    &fdset_table,       &unplug_table,  NULL,
+    &qmp_session_table, &machine_table, &device_table,    &qom_table, &pci_table,   &chardev_table,
+    &host_table,        &info_table,    &migration_table, &fd_table,  &fdset_table, &unplug_table,
+    &object_table,      NULL,
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Host parts of a description: disks, network peers and objects, created before the devices that
+ * Host parts of a description: objects, disks and network peers, created before the devices that
  * name them. One row a kind; the order of the rows is the order of creation.
  */
 #include "session.h"
@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "block/block.h"
+#include "hw/core/host_object.h"
 #include "net/net.h"
 
 typedef struct HostKind {
@@ -32,7 +33,13 @@ static bool create_netdev(Machine *m, struct json_object *options, GError **err)
     return netdev_new(m, options, err) != NULL;
 }
 
+static bool create_object(Machine *m, struct json_object *options, GError **err)
+{
+    return host_object_new(m, options, err) != NULL;
+}
+
 static const HostKind kinds[] = {
+    { "object", create_object, host_object_del, host_object_free_all },
     { "blockdev", create_blockdev, block_node_del, block_free_all },
     { "drive", create_drive, NULL, NULL },
     { "netdev", create_netdev, netdev_del, netdev_free_all },
@@ -99,9 +106,10 @@ bool host_parts_create(Session *s, GError **err)
     return true;
 }
 
+/* In the reverse order: objects last, since others may use them. */
 void host_parts_free(Machine *m)
 {
-    for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
+    for (size_t i = G_N_ELEMENTS(kinds); i-- > 0;) {
         if (kinds[i].free_all) {
             kinds[i].free_all(m);
         }

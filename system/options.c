@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "chardev/chardev.h"
+#include "hw/core/host_object.h"
 #include "util/log.h"
 
 typedef bool OptionFn(Session *s, const char *arg, GError **err);
@@ -254,6 +255,17 @@ static bool host_part(Session *s, const char *kind, const char *arg, GError **er
 
 static bool opt_object(Session *s, const char *arg, GError **err)
 {
+    g_auto(GStrv) words = g_strsplit(arg, ",", 0);
+
+    if (wants_help(arg)) {
+        return print_done(s, host_object_help());
+    }
+    if (*arg != '{' && (g_strv_contains((const char *const *)words, "help") ||
+                        g_strv_contains((const char *const *)words, "?"))) {
+        char *text = host_object_kind_help(words[0], err);
+
+        return text && print_done(s, text);
+    }
     return host_part(s, "object", arg, err);
 }
 
@@ -566,7 +578,8 @@ static const Option options[] = {
     { "set", "GROUP.ID.KEY=VALUE", "set a property of an option with that id", FN(opt_set) },
     { "name", "NAME", "name the machine", FN(opt_name) },
     { "uuid", "UUID", "the machine's UUID", FN(opt_uuid) },
-    { "rtc", "OPTIONS", "base=utc|localtime|DATE, clock=host|rt|vm of the real-time clock", STR(rtc) },
+    { "rtc", "OPTIONS", "base=utc|localtime|DATE, clock=host|rt|vm of the real-time clock",
+      STR(rtc) },
     { "boot", "OPTIONS", "accepted; firmware chooses what to boot", STR(boot_order) },
     /* what it boots */
     { "bios", "FILE", "firmware: a file, default or none", STR(bios) },
@@ -575,7 +588,8 @@ static const Option options[] = {
     { "append", "TEXT", "the kernel's command line", STR(append) },
     { "dtb", "FILE", "device tree in place of our own", STR(dtb) },
     /* host parts */
-    { "object", "TYPE,id=ID[,prop=value...]", "create a host object", FN(opt_object) },
+    { "object", "TYPE,id=ID[,prop=value...]", "create a host object; help lists the types",
+      FN(opt_object) },
     { "blockdev", "DRIVER,node-name=ID[,...]", "create a disk back end", FN(opt_blockdev) },
     { "drive", "file=FILE,if=none|virtio,id=ID[,...]",
       "create a disk back end, and its disk "

@@ -169,6 +169,32 @@ static bool apply_set(Session *s, const SetOption *o, GError **err)
     return true;
 }
 
+/* Without -m the machine is as large as the memory it is given. */
+static bool take_backend_size(Session *s, GError **err)
+{
+    static const PlanProp size = { .name = "size", .kind = PLAN_PROP_SIZE, .min = 1 };
+    const char *id = NULL;
+    PlanHostPart *part;
+    PlanValue value;
+    struct json_object *v;
+
+    for (guint i = 0; i < s->plan->settings->len; i++) {
+        PlanSetting *set = s->plan->settings->pdata[i];
+
+        id = strcmp(set->name, "memory-backend") == 0 ? set->text : id;
+    }
+    part = id && s->plan->ram_size == 0 ? plan_find_host(s->plan, "object", id) : NULL;
+    if (!part || !json_object_object_get_ex(part->options, "size", &v)) {
+        return true; /* what is wrong will be said when RAM is made */
+    }
+    if (!plan_value_parse(&size, json_object_get_string(v), &value, err)) {
+        g_prefix_error(err, "object '%s': ", id);
+        return false;
+    }
+    s->plan->ram_size = value.u;
+    return true;
+}
+
 static bool resolve(Session *s, GError **err)
 {
     if (s->machine_config && !apply_config_file(s, err)) {
@@ -178,6 +204,9 @@ static bool resolve(Session *s, GError **err)
         if (!apply_set(s, s->sets->pdata[i], err)) {
             return false;
         }
+    }
+    if (!take_backend_size(s, err)) {
+        return false;
     }
     migration_note_given(s);
     if (s->show) {

@@ -7,6 +7,7 @@
 #include "hw/core/board.h"
 #include "hw/core/clock.h"
 #include "hw/core/device_tree.h"
+#include "hw/core/host_object.h"
 
 typedef struct RunFn {
     RunStateFn *fn;
@@ -80,6 +81,7 @@ void machine_clear(Machine *m)
         ram_block_free(g_ptr_array_index(m->ram_blocks, i));
     }
     g_ptr_array_set_size(m->ram_blocks, 0);
+    host_memory_release(m);
     g_ptr_array_set_size(m->cpus, 0);
 }
 
@@ -151,6 +153,12 @@ RamBlock *machine_ram_find(const Machine *m, const char *id)
 
 RamBlock *machine_ram_new(Machine *m, const char *id, uint64_t size, GError **err)
 {
+    return machine_ram_new_from(m, id, size, &(RamSource){ 0 }, err);
+}
+
+RamBlock *machine_ram_new_from(Machine *m, const char *id, uint64_t size, const RamSource *from,
+                               GError **err)
+{
     RamBlock *block;
 
     if (machine_ram_find(m, id)) {
@@ -158,7 +166,7 @@ RamBlock *machine_ram_new(Machine *m, const char *id, uint64_t size, GError **er
                     "the machine has a RAM block named '%s' already", id);
         return NULL;
     }
-    block = ram_block_new(id, size, err);
+    block = ram_block_new_from(id, size, from, err);
     if (block) {
         g_ptr_array_add(m->ram_blocks, block);
     }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "chardev/chardev.h"
+#include "hw/core/host_object.h"
 #include "hw/core/sysdev.h"
 #include "hw/intc/aplic.h"
 
@@ -30,6 +31,7 @@ const VirtMap virt_map[VIRT_REGIONS] = {
     [VIRT_DRAM] = { 0x80000000, 0 },
 };
 
+#define RAM_ID  "riscv_virt_board.ram"
 #define SERIAL0 "serial0" /* the id that -serial gives its first back end */
 
 uint64_t virt_mmio64_base(const VirtConfig *c)
@@ -52,9 +54,12 @@ static Device *place(Machine *m, const char *type, const char *settings, uint64_
 
 /* --- memory and CPUs --- */
 
-static bool build_memory(Machine *m, Virt *v, GError **err)
+static bool build_memory(Machine *m, Virt *v, const PlanMachine *plan, GError **err)
 {
-    v->ram = machine_ram_new(m, "riscv_virt_board.ram", v->config.ram_size, err);
+    const PlanValue *backend = plan_machine_get(plan, "memory-backend");
+
+    v->ram = backend && backend->s ? host_memory_ram(m, backend->s, RAM_ID, v->config.ram_size, err)
+                                   : machine_ram_new(m, RAM_ID, v->config.ram_size, err);
     v->rom =
         v->ram ? machine_ram_new(m, "riscv_virt_board.mrom", virt_map[VIRT_MROM].size, err) : NULL;
     if (!v->rom)
@@ -264,8 +269,9 @@ static bool virt_build(Machine *m, const PlanMachine *plan, GError **err)
     m->has_guest = true;
     read_config(plan, &v->config);
     g_assert(v->config.harts <= VIRT_MAX_HARTS);
-    return build_memory(m, v, err) && build_cpus(m, v, plan->cpu, err) && build_timers(m, v, err) &&
-           build_irqchip(m, v, err) && build_pci(m, v, err) && build_devices(m, v, plan, err);
+    return build_memory(m, v, plan, err) && build_cpus(m, v, plan->cpu, err) &&
+           build_timers(m, v, err) && build_irqchip(m, v, err) && build_pci(m, v, err) &&
+           build_devices(m, v, plan, err);
 }
 
 /* Memory as it was at power-on, then the harts at the reset vector. */
@@ -308,6 +314,11 @@ static const PlanProp virt_props[] = {
       .kind = PLAN_PROP_BOOL,
       .def = false,
       .doc = "ACLINT devices in place of the SiFive CLINT" },
+    { .name = "memory-backend",
+      .kind = PLAN_PROP_BACKEND,
+      .flags = PLAN_PROP_HOST,
+      .backend = "memory",
+      .doc = "id of the -object that RAM comes from" },
     { .name = "dumpdtb",
       .kind = PLAN_PROP_STRING,
       .flags = PLAN_PROP_HOST,

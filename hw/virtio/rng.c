@@ -4,12 +4,14 @@
  */
 #include <sys/random.h>
 
+#include "hw/core/host_object.h"
 #include "hw/virtio/virtio_pci.h"
 #include "util/log.h"
 
 typedef struct VirtioRng {
     VirtioPCI vpci;
-    char *rng;          /* the back end's id; the host kernel's generator serves all kinds */
+    char *rng;          /* the back end's id; NULL: the host kernel's generator */
+    HostObject *source; /* the back end, or NULL */
     uint64_t max_bytes; /* per period */
     uint32_t period_ms;
     uint64_t quota; /* bytes left in this period */
@@ -23,15 +25,26 @@ static VirtioRng *rng_of(VirtioDevice *v)
     return v->instance;
 }
 
+static size_t read_source(VirtioRng *rng, uint8_t *bytes, size_t len)
+{
+    ssize_t got;
+
+    if (rng->source) {
+        return host_rng_read(rng->source, bytes, len);
+    }
+    got = getrandom(bytes, len, 0);
+    return got > 0 ? got : 0;
+}
+
 static size_t fill(VirtioRng *rng, VirtqBuf *buf)
 {
     size_t want = MIN(buf->out_len, rng->quota), done = 0;
     uint8_t bytes[CHUNK];
 
     while (done < want) {
-        ssize_t got = getrandom(bytes, MIN(want - done, sizeof(bytes)), 0);
+        size_t got = read_source(rng, bytes, MIN(want - done, sizeof(bytes)));
 
-        if (got <= 0) {
+        if (got == 0) {
             break;
         }
         virtq_write(buf, done, bytes, got);
@@ -41,13 +54,35 @@ static size_t fill(VirtioRng *rng, VirtqBuf *buf)
     return done;
 }
 
+static void serve(VirtioRng *rng);
+
+/* The source has more, or the machine runs (again): a stopped one's memory is left alone. */
+static void more(void *dev)
+{
+    VirtioRng *rng = dev;
+    Machine *m = rng->vpci.pci.dev.machine;
+
+    if ((machine_running(m) || m->qtest) && device_enter(&rng->vpci.pci.dev)) {
+        serve(rng);
+        device_leave(&rng->vpci.pci.dev);
+    }
+}
+
+/* A source that has nothing now leaves the buffer with the driver until it has. */
 static void serve(VirtioRng *rng)
 {
     VirtQueue *vq = virtio_queue(&rng->vpci.virtio, 0);
     VirtqBuf *buf;
 
     while (rng->quota > 0 && (buf = virtq_pop(vq))) {
-        virtq_push(vq, buf, fill(rng, buf));
+        size_t done = fill(rng, buf);
+
+        if (done == 0 && rng->source && buf->out_len > 0) {
+            virtq_unpop(vq, buf);
+            host_rng_wait(rng->source, more, rng);
+            break;
+        }
+        virtq_push(vq, buf, done);
     }
     virtq_notify(vq);
     if (rng->quota == 0 && !timer_armed(&rng->refill)) {
@@ -79,14 +114,44 @@ static uint64_t rng_features(VirtioDevice *v)
     return 0;
 }
 
+static void run_changed(void *opaque, bool running, RunState state)
+{
+    if (running) {
+        more(opaque);
+    }
+}
+
 static bool rng_init(void *dev, GError **err)
 {
     VirtioRng *rng = dev;
+    Device *d = &rng->vpci.pci.dev;
 
+    if (rng->rng && !(rng->source = host_rng_find(d->machine, rng->rng, err))) {
+        g_prefix_error(err, "%s: ", device_name(d));
+        return false;
+    }
+    if (rng->source) {
+        host_object_use(rng->source, device_name(d));
+        machine_add_run_fn(d->machine, run_changed, rng);
+    }
     virtio_add_queue(&rng->vpci.virtio, 8);
     timer_setup(&rng->refill, refill, rng);
     rng->quota = rng->max_bytes;
     return true;
+}
+
+static void rng_exit(void *dev)
+{
+    VirtioRng *rng = dev;
+    Device *d = &rng->vpci.pci.dev;
+
+    timer_cancel(&rng->refill);
+    if (rng->source) {
+        machine_remove_run_fn(d->machine, run_changed, rng);
+        host_rng_wait(rng->source, NULL, NULL);
+        host_object_unuse(rng->source, device_name(d));
+        rng->source = NULL;
+    }
 }
 
 static unsigned rng_auto_vectors(const void *dev)
@@ -129,7 +194,7 @@ static const VmState rng_state = {
 };
 
 VIRTIO_PCI_TYPES(rng, "rng", VirtioRng, "entropy source", 0x00ff00, rng_props, rng_state, rng_class,
-                 rng_init, NULL, rng_auto_vectors);
+                 rng_init, rng_exit, rng_auto_vectors);
 VIRTIO_DEVICE_TYPE(rng_any);
 VIRTIO_DEVICE_TYPE(rng_transitional);
 VIRTIO_DEVICE_TYPE(rng_modern);

@@ -11,7 +11,8 @@
  *  - A page whose RAM_PAGE_CLEAN bit is set has no direct write entry in any CPU's TLB while
  *    tracking is on; the first write goes the slow way and calls ram_page_written_any().
  *  - A page whose RAM_PAGE_CODE bit is set likewise, until the code in it is dropped.
- *  - Sizes are multiples of RAM_PAGE_SIZE; host memory is page aligned, shared and zero at first.
+ *  - Sizes are multiples of RAM_PAGE_SIZE; host memory is page aligned, and, unless its RamSource
+ *    says otherwise, shared and zero at first.
  */
 #ifndef MEMORY_RAM_H
 #define MEMORY_RAM_H
@@ -38,7 +39,8 @@ typedef void RamCodeWrittenFn(void *opaque, RamBlock *block, uint64_t offset, ui
 struct RamBlock {
     char *id;       /* unique in the machine: "riscv_virt_board.ram" */
     uint64_t size;  /* bytes */
-    int fd;         /* memfd, kept open for the life of the block */
+    int fd;         /* of the memory, kept open for the life of the block; -1: it has none */
+    bool holes;     /* SEEK_DATA on fd finds what the host never had to provide */
     uint8_t *host;  /* mapping of the whole block */
     uint8_t *pages; /* size / RAM_PAGE_SIZE bytes of RAM_PAGE_*; atomic access only */
     bool tracking;  /* dirty tracking on (atomic) */
@@ -50,6 +52,18 @@ struct RamBlock {
 /* A zeroed block, or NULL with a sentence naming id, size and what the host lacked. size > 0 is
  * rounded up to whole pages. Any thread. The caller owns it. */
 RamBlock *ram_block_new(const char *id, uint64_t size, GError **err);
+
+/* Where the memory of a block comes from; all zero: a memfd. */
+typedef struct RamSource {
+    const char *path;      /* this file, with its content; or a folder to put an unnamed one in */
+    bool private_file;     /* guest stores do not reach the file */
+    bool hugetlb;          /* memfd of huge pages, */
+    uint64_t hugetlb_size; /* of this size (a power of two; 0: the host's default) */
+    bool seal;             /* the memfd cannot change its size */
+    bool prealloc;         /* all of it now, or refuse */
+    bool merge, no_dump;   /* advice to the host: KSM; leave out of core files */
+} RamSource;
+RamBlock *ram_block_new_from(const char *id, uint64_t size, const RamSource *from, GError **err);
 
 /* Unmap and close. No mapping or CPU may refer to it any more. NULL is allowed. */
 void ram_block_free(RamBlock *block);

@@ -294,6 +294,100 @@ static void test_noise(void)
     qtest_end(q);
 }
 
+static char *error_text(QTest *q, const char *request)
+{
+    struct json_object *answer = qmp(q, "%s", request), *error, *desc;
+    char *text;
+
+    g_assert_true(json_object_object_get_ex(answer, "error", &error));
+    g_assert_true(json_object_object_get_ex(error, "desc", &desc));
+    text = g_strdup(json_object_get_string(desc));
+    json_object_put(answer);
+    return text;
+}
+
+static void check_answer(QTest *q, const char *request, const char *says)
+{
+    struct json_object *answer = qmp_return(q, "%s", request);
+    const char *text = json_object_to_json_string_ext(answer, JSON_C_TO_STRING_PLAIN);
+
+    if (!strstr(text, says)) {
+        g_error("%s: '%s' does not say '%s'", request, text, says);
+    }
+    json_object_put(answer);
+}
+
+/* Objects are made, shown, used and removed, but not while they are used. */
+static void test_objects(void)
+{
+    QTest *q =
+        qtest_start("-M virt,memory-backend=mem -object memory-backend-memfd,id=mem,size=32M, "
+                    "-object iothread,id=io -device pcie-root-port,id=rp "
+                    "-device virtio-serial-pci,id=vs -chardev null,id=c");
+    g_autofree char *ram = NULL, *used = NULL, *gone = NULL;
+
+    check_answer(q, "{'execute':'query-memdev'}", "\"id\":\"mem\",\"size\":33554432");
+    check_answer(q, "{'execute':'query-iothreads'}", "\"id\":\"io\",\"thread-id\":");
+    check_answer(q, "{'execute':'query-memory-size-summary'}", "33554432");
+    check_answer(q, "{'execute':'qom-list','arguments':{'path':'/objects'}}",
+                 "{\"name\":\"mem\",\"type\":\"child<memory-backend-memfd>\"}");
+    check_answer(q, "{'execute':'qom-get','arguments':{'path':'/objects/mem','property':'size'}}",
+                 "33554432");
+    ram = error_text(q, "{'execute':'object-del','arguments':{'id':'mem'}}");
+    g_assert_cmpstr(ram, ==, "object 'mem' is in use by 'machine'");
+    json_object_put(
+        qmp_return(q, "{'execute':'object-add','arguments':{'qom-type':'rng-builtin','id':'r'}}"));
+    json_object_put(qmp_return(q, "{'execute':'device_add','arguments':{'driver':"
+                                  "'virtio-rng-pci','id':'rng','bus':'rp','rng':'r'}}"));
+    used = error_text(q, "{'execute':'object-del','arguments':{'id':'r'}}");
+    g_assert_cmpstr(used, ==, "object 'r' is in use by 'rng'");
+    json_object_put(qmp_return(q, "{'execute':'object-del','arguments':{'id':'io'}}"));
+    gone = error_text(q, "{'execute':'object-del','arguments':{'id':'io'}}");
+    g_assert_cmpstr(gone, ==, "there is no object named 'io'");
+    qtest_end(q);
+}
+
+/* Ports come and go at once, with DEVICE_DELETED and their path; the description has their number.
+ */
+static void test_ports(void)
+{
+    QTest *q =
+        qtest_start("-M virt -device virtio-serial-pci,id=vs,max_ports=4 -chardev null,id=c");
+    g_autofree char *held = NULL, *in_use = NULL, *full = NULL;
+    struct json_object *event;
+
+    json_object_put(qmp_return(q, "{'execute':'device_add','arguments':{'driver':'virtserialport',"
+                                  "'id':'p','bus':'vs.0','chardev':'c','name':'org.x'}}"));
+    check_answer(q, "{'execute':'query-chardev'}",
+                 "\"label\":\"c\",\"filename\":\"null\","
+                 "\"frontend-open\":false");
+    check_answer(q, "{'execute':'query-machine-description','arguments':{'guest-only':true}}",
+                 "\"id\":\"p\",\"bus\":\"vs.0\",\"properties\":{\"nr\":1,");
+    held = error_text(q, "{'execute':'device_add','arguments':{'driver':'virtconsole','id':'x',"
+                         "'bus':'vs.0','nr':1}}");
+    g_assert_nonnull(strstr(held, "nr=1 on bus 'vs.0' is held by device 'p'"));
+    in_use = error_text(q, "{'execute':'device_add','arguments':{'driver':'virtserialport',"
+                           "'id':'x','bus':'vs.0','chardev':'c'}}");
+    g_assert_nonnull(strstr(in_use, "'c' is in use already"));
+    for (unsigned i = 0; i < 3; i++) {
+        json_object_put(qmp_return(q,
+                                   "{'execute':'device_add','arguments':{'driver':'virtconsole',"
+                                   "'id':'c%u','bus':'vs.0'}}",
+                                   i));
+    }
+    full = error_text(q, "{'execute':'device_add','arguments':{'driver':'virtserialport',"
+                         "'bus':'vs.0'}}");
+    g_assert_nonnull(strstr(full, "bus 'vs.0' is full: max_ports=4"));
+    json_object_put(qmp_return(q, "{'execute':'device_del','arguments':{'id':'p'}}"));
+    event = qmp_event(q, "DEVICE_DELETED");
+    g_assert_nonnull(strstr(json_object_to_json_string_ext(event, JSON_C_TO_STRING_NOSLASHESCAPE),
+                            "/machine/peripheral/p"));
+    json_object_put(event);
+    json_object_put(qmp_return(q, "{'execute':'device_add','arguments':{'driver':'virtserialport',"
+                                  "'id':'p','bus':'vs.0','chardev':'c','name':'org.x'}}"));
+    qtest_end(q);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -307,6 +401,8 @@ int main(int argc, char **argv)
     g_test_add_func("/qmp/plug", test_plug);
     g_test_add_func("/qmp/refused-plug", test_refused_plug);
     g_test_add_func("/qmp/disks", test_disks);
+    g_test_add_func("/qmp/objects", test_objects);
+    g_test_add_func("/qmp/ports", test_ports);
     g_test_add_func("/qmp/noise", test_noise);
     return g_test_run();
 }

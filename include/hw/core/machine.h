@@ -88,6 +88,7 @@ struct Machine {
     void *migration;       /* Migration *, private to migration/ */
     void *blocks;          /* BlockSet *, private to block/ */
     void *netdevs;         /* NetdevSet *, private to net/ */
+    void *objects;         /* private to host_object.c: the list of HostObject* */
     const void *host;      /* MonitorHost *: what monitors ask of system/ (monitor/host.h) */
     GPtrArray *run_fns;    /* private to machine.c */
     GHashTable *by_id;     /* private to device.c: id -> Device* */
@@ -115,6 +116,9 @@ bool machine_locked(const Machine *m); /* by the calling thread: for assertions 
 
 /* Create a RAM block owned by the machine, refused when the id exists. Lock. */
 RamBlock *machine_ram_new(Machine *m, const char *id, uint64_t size, GError **err);
+/* The same from given memory. */
+RamBlock *machine_ram_new_from(Machine *m, const char *id, uint64_t size, const RamSource *from,
+                               GError **err);
 void machine_ram_free(Machine *m, RamBlock *block);
 RamBlock *machine_ram_find(const Machine *m, const char *id);
 

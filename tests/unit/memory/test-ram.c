@@ -3,6 +3,9 @@
  * RAM blocks: rounding, refusals, dirty and code page states.
  */
 #include <string.h>
+#include <unistd.h>
+
+#include <string.h>
 
 #include "memory/ram.h"
 
@@ -133,6 +136,24 @@ static void test_code(void)
     ram_block_free(b);
 }
 
+/* Sealed, provided at once, or from a place that is none. */
+static void test_source(void)
+{
+    g_autoptr(GError) err = NULL;
+    RamBlock *b = ram_block_new_from("s", 1 << 20, &(RamSource){ .seal = true }, &err);
+
+    g_assert_no_error(err);
+    g_assert_cmpint(ftruncate(b->fd, 4096), <, 0);
+    g_assert_true(b->holes);
+    ram_block_free(b);
+    b = ram_block_new_from("s", 1 << 20, &(RamSource){ .prealloc = true, .no_dump = true }, &err);
+    g_assert_no_error(err);
+    g_assert_cmpint(lseek(b->fd, 0, SEEK_HOLE), ==, 1 << 20); /* none inside */
+    ram_block_free(b);
+    g_assert_null(ram_block_new_from("s", 4096, &(RamSource){ .path = "/nowhere/x" }, &err));
+    g_assert_nonnull(strstr(err->message, "RAM block s of 4096 bytes: /nowhere/x: No such file"));
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -142,5 +163,6 @@ int main(int argc, char **argv)
     g_test_add_func("/memory/ram/dirty-ranges", test_dirty_ranges);
     g_test_add_func("/memory/ram/direct-write", test_direct_write);
     g_test_add_func("/memory/ram/code", test_code);
+    g_test_add_func("/memory/ram/source", test_source);
     return g_test_run();
 }

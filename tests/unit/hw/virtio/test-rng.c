@@ -3,6 +3,12 @@
  * virtio-rng through both faces: entropy in what was asked for and nowhere else, the limit per
  * period on the virtual clock, reset, and the limit across save and load.
  */
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "hw/core/host_object.h"
 #include "virtio-driver.h"
 
 enum { LEN = 64 };
@@ -102,11 +108,59 @@ static void test_odd(void)
     drv_finish(&f);
 }
 
+/* A source that has nothing leaves the buffer with the driver; it is filled when there is more, but
+ * not in a machine that stands still. */
+static void test_source(void)
+{
+    g_autofree char *dir = g_dir_make_tmp("bp-XXXXXX", NULL);
+    g_autofree char *path = g_build_filename(dir, "fifo", NULL);
+    struct json_object *o = json_object_new_object();
+    g_autoptr(GError) err = NULL;
+    Fixture f;
+    Drv v;
+    int fd;
+
+    drv_machine(&f, NULL, NULL);
+    refused(&f, drv_type("virtio-rng-pci"), "pcie.0", "dut", DRV_DEVFN, "rng=r", "no such object");
+    g_assert_cmpint(mkfifo(path, 0600), ==, 0);
+    json_object_object_add(o, "qom-type", json_object_new_string("rng-random"));
+    json_object_object_add(o, "id", json_object_new_string("r"));
+    json_object_object_add(o, "filename", json_object_new_string(path));
+    g_assert_nonnull(host_object_new(f.m, o, &err));
+    json_object_put(o);
+    fd = open(path, O_WRONLY);
+    drv_plug(&v, &f, "virtio-rng-pci", "rng=r", false);
+    g_assert_false(host_object_del(f.m, "r", NULL));
+    drv_start(&v, 0, 1);
+    offer(&v, 2, LEN);
+    g_assert_cmpint(drv_collect(&v, 0, 1), ==, -1);
+    g_assert_cmpint(write(fd, "0123456789", 10), ==, 10);
+    while (g_main_context_iteration(NULL, FALSE)) {
+    }
+    g_assert_cmpint(drv_collect(&v, 0, 1), ==, 10);
+    g_assert_cmpint(drv_collect(&v, 0, 1), ==, -1);
+    machine_set_state(f.m, RUN_PAUSED);
+    g_assert_cmpint(write(fd, "abc", 3), ==, 3);
+    while (g_main_context_iteration(NULL, FALSE)) {
+    }
+    g_assert_cmpint(drv_collect(&v, 0, 1), ==, -1);
+    machine_set_state(f.m, RUN_RUNNING);
+    g_assert_cmpint(drv_collect(&v, 0, 1), ==, 3);
+    device_unplug(&v.d->dev);
+    g_assert_true(host_object_del(f.m, "r", NULL));
+    host_object_free_all(f.m);
+    close(fd);
+    g_unlink(path);
+    rmdir(dir);
+    drv_finish(&f);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/rng/bytes", test_bytes);
     g_test_add_func("/rng/limit", test_limit);
     g_test_add_func("/rng/odd", test_odd);
+    g_test_add_func("/rng/source", test_source);
     return g_test_run();
 }

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Host objects: the list of a machine, their properties and their users.
+ */
+#include "hw/core/host_object.h"
+
+#include <string.h>
+
+#include "hw/core/prop.h"
+
+#define BAD G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE
+
+const HostObjectKind *const host_object_kinds[] = {
+    &host_iothread,    &host_memory_file, &host_memory_memfd, &host_memory_ram_kind,
+    &host_rng_builtin, &host_rng_random,  &host_secret,       NULL,
+};
+
+static const HostObjectKind *find_kind(const char *name, GError **err)
+{
+    GString *known = g_string_new(NULL);
+    g_autofree char *list = NULL;
+
+    for (size_t i = 0; host_object_kinds[i]; i++) {
+        if (strcmp(host_object_kinds[i]->name, name) == 0) {
+            g_string_free(known, TRUE);
+            return host_object_kinds[i];
+        }
+        g_string_append_printf(known, "%s%s", i ? ", " : "", host_object_kinds[i]->name);
+    }
+    list = g_string_free(known, FALSE);
+    g_set_error(err, BAD, "object type '%s' is not known: there are %s", name, list);
+    return NULL;
+}
+
+/* --- the list --- */
+
+static GPtrArray *list_of(const Machine *m)
+{
+    return m->objects;
+}
+
+HostObject *host_object_find(const Machine *m, const char *id)
+{
+    GPtrArray *list = list_of(m);
+
+    for (guint i = 0; list && i < list->len; i++) {
+        HostObject *o = list->pdata[i];
+
+        if (strcmp(o->id, id) == 0) {
+            return o;
+        }
+    }
+    return NULL;
+}
+
+void host_object_foreach(const Machine *m, void (*fn)(void *opaque, HostObject *o), void *opaque)
+{
+    GPtrArray *list = list_of(m);
+
+    for (guint i = 0; list && i < list->len; i++) {
+        fn(opaque, list->pdata[i]);
+    }
+}
+
+static void free_object(HostObject *o)
+{
+    o->kind->close(o);
+    props_free(o->kind->props, o->kind->n_props, o);
+    g_ptr_array_unref(o->users);
+    g_free(o->id);
+    g_free(o);
+}
+
+/* --- life --- */
+
+/* The options as settings of a description, whose rules for values hold here, too. */
+static PlanDevice *settings_of(const HostObjectKind *kind, struct json_object *options,
+                               GError **err)
+{
+    PlanDevice *d = plan_device_new(kind->name);
+
+    json_object_object_foreach(options, key, value)
+    {
+        if (strcmp(key, "qom-type") == 0 || strcmp(key, "id") == 0) {
+            continue;
+        }
+        if (!plan_find_prop(kind->props, kind->n_props, key)) {
+            g_set_error(err, BAD, "%s has no property '%s' (-object %s,help lists them)",
+                        kind->name, key, kind->name);
+            plan_device_free(d);
+            return NULL;
+        }
+        plan_device_set(d, key, json_object_get_string(value));
+    }
+    return d;
+}
+
+static bool required_given(const HostObjectKind *kind, struct json_object *options, GError **err)
+{
+    for (size_t i = 0; i < kind->n_props; i++) {
+        if ((kind->props[i].flags & PLAN_PROP_REQUIRED) &&
+            !json_object_object_get_ex(options, kind->props[i].name, NULL)) {
+            g_set_error(err, BAD, "%s needs %s=", kind->name, kind->props[i].name);
+            return false;
+        }
+    }
+    return true;
+}
+
+static HostObject *make(Machine *m, const HostObjectKind *kind, const char *id,
+                        struct json_object *options, GError **err)
+{
+    g_autoptr(PlanDevice) settings = settings_of(kind, options, err);
+    HostObject *o;
+
+    if (!settings || !required_given(kind, options, err)) {
+        return NULL;
+    }
+    o = g_malloc0(kind->size);
+    o->kind = kind;
+    o->machine = m;
+    o->id = g_strdup(id);
+    o->users = g_ptr_array_new_with_free_func(g_free);
+    if (!props_store(kind->props, kind->n_props, o, settings, err) || !kind->open(o, err)) {
+        free_object(o);
+        return NULL;
+    }
+    return o;
+}
+
+static const char *text_of(struct json_object *options, const char *key)
+{
+    struct json_object *v;
+
+    return json_object_object_get_ex(options, key, &v) ? json_object_get_string(v) : NULL;
+}
+
+HostObject *host_object_new(Machine *m, struct json_object *options, GError **err)
+{
+    const char *type = text_of(options, "qom-type"), *id = text_of(options, "id");
+    const HostObjectKind *kind = type ? find_kind(type, err) : NULL;
+    HostObject *o;
+
+    if (!kind || !id) {
+        if (!type || kind) {
+            g_set_error(err, BAD, "an object needs qom-type and id");
+        }
+        return NULL;
+    }
+    if (host_object_find(m, id)) {
+        g_set_error(err, BAD, "there is an object '%s' already", id);
+        return NULL;
+    }
+    o = make(m, kind, id, options, err);
+    if (!o) {
+        g_prefix_error(err, "object '%s': ", id);
+        return NULL;
+    }
+    if (!m->objects) {
+        m->objects = g_ptr_array_new();
+    }
+    g_ptr_array_add(m->objects, o);
+    return o;
+}
+
+bool host_object_del(Machine *m, const char *id, GError **err)
+{
+    HostObject *o = host_object_find(m, id);
+    g_autofree char *users = NULL;
+
+    if (!o) {
+        g_set_error(err, BAD, "there is no object named '%s'", id);
+        return false;
+    }
+    if (o->users->len > 0) {
+        g_ptr_array_add(o->users, NULL);
+        users = g_strjoinv("', '", (char **)o->users->pdata);
+        g_ptr_array_set_size(o->users, (gint)o->users->len - 1);
+        g_set_error(err, BAD, "object '%s' is in use by '%s'", id, users);
+        return false;
+    }
+    g_ptr_array_remove(m->objects, o);
+    free_object(o);
+    return true;
+}
+
+void host_object_free_all(Machine *m)
+{
+    GPtrArray *list = list_of(m);
+
+    while (list && list->len > 0) {
+        free_object(g_ptr_array_steal_index(list, list->len - 1));
+    }
+    if (list) {
+        g_ptr_array_unref(list);
+    }
+    m->objects = NULL;
+}
+
+/* --- users --- */
+
+void host_object_use(HostObject *o, const char *user)
+{
+    g_ptr_array_add(o->users, g_strdup(user));
+}
+
+void host_object_unuse(HostObject *o, const char *user)
+{
+    guint at;
+
+    if (g_ptr_array_find_with_equal_func(o->users, user, g_str_equal, &at)) {
+        g_ptr_array_remove_index(o->users, at);
+    }
+}
+
+/* --- for people --- */
+
+char *host_object_prop_text(const HostObject *o, const char *name)
+{
+    const PlanProp *p = plan_find_prop(o->kind->props, o->kind->n_props, name);
+    PlanValue v;
+
+    if (!p) {
+        return NULL;
+    }
+    v = prop_value(p, o);
+    return plan_value_format(p, &v);
+}
+
+char *host_object_help(void)
+{
+    GString *out = g_string_new("List of user creatable objects:\n");
+
+    for (size_t i = 0; host_object_kinds[i]; i++) {
+        g_string_append_printf(out, "  %-22s %s\n", host_object_kinds[i]->name,
+                               host_object_kinds[i]->doc);
+    }
+    return g_string_free(out, FALSE);
+}
+
+char *host_object_kind_help(const char *name, GError **err)
+{
+    const HostObjectKind *kind = find_kind(name, err);
+    PlanType t = { 0 };
+
+    if (!kind) {
+        return NULL;
+    }
+    t.name = kind->name;
+    t.doc = kind->doc;
+    t.props = kind->props;
+    t.n_props = kind->n_props;
+    return plan_help_type(&t);
+}

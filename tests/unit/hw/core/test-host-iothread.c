@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * I/O threads: each a thread of the host under its id, gone with the object.
+ */
+#include <signal.h>
+#include <unistd.h>
+
+#include "host-objects.h"
+
+static bool alive(int64_t tid)
+{
+    g_autofree char *path = g_strdup_printf("/proc/self/task/%" G_GINT64_FORMAT, tid);
+
+    return g_file_test(path, G_FILE_TEST_IS_DIR);
+}
+
+static void test_threads(void)
+{
+    Machine *m = machine_with_lock();
+    int64_t one = host_iothread_tid(object(m, "iothread,id=one"));
+    int64_t two = host_iothread_tid(object(m, "iothread,id=two"));
+    g_autofree char *comm = g_strdup_printf("/proc/self/task/%" G_GINT64_FORMAT "/comm", two);
+    g_autofree char *name = NULL;
+
+    g_assert_true(one > 0 && two > 0 && one != two && two != gettid());
+    g_assert_true(alive(one) && alive(two));
+    g_assert_true(g_file_get_contents(comm, &name, NULL, NULL));
+    g_assert_cmpstr(name, ==, "IO two\n");
+    g_assert_true(host_object_del(m, "one", NULL));
+    g_assert_false(alive(one));
+    g_assert_cmpint(host_iothread_tid(object(m, "secret,id=s,data=x")), ==, 0);
+    machine_end(m);
+    g_assert_false(alive(two));
+}
+
+/* A thread that is told to end before its loop runs must end, too. */
+static void test_quick_end(void)
+{
+    Machine *m = machine_with_lock();
+
+    for (int i = 0; i < 200; i++) {
+        object(m, "iothread,id=t");
+        g_assert_true(host_object_del(m, "t", NULL));
+    }
+    machine_end(m);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/host-iothread/threads", test_threads);
+    g_test_add_func("/host-iothread/quick-end", test_quick_end);
+    return g_test_run();
+}
