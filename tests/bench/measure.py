@@ -186,21 +186,21 @@ def interleaved(programs: list[str], runs: int, sample: Callable[[str], dict[str
 
 def figure(value: float) -> str:
     """Three digits, without an exponent."""
-    if value >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.3g}" if value >= 1 else f"{value:.2f}"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def comparison(title: str, unit: str, scale: float, results: dict[str, dict[str, Cost]],
                options: Options) -> Iterator[str]:
     """A table of two programs: medians by the clock and of CPU time, and the ratio of the first."""
     ours, theirs = results[options.ours], results.get(options.theirs, {})
+
+    def cell(seconds: float) -> str:
+        return figure(seconds * scale) if seconds else "-"
+
     yield f"| {title} | ours, {unit} | QEMU 7.2 | ratio | CPU, ours | CPU, QEMU |"
     yield "|---|--:|--:|--:|--:|--:|"
     for row, cost in ours.items():
-        other = theirs.get(row)
-        yield (f"| {row} | {figure(cost.wall * scale)} | "
-               + (f"{figure(other.wall * scale)} | {cost.wall / other.wall:.3f} | " if other else
-                  "- | - | ")
-               + f"{figure(cost.cpu * scale)} | "
-               + (f"{figure(other.cpu * scale)} |" if other else "- |"))
+        other = theirs.get(row, Cost(0, 0))
+        ratio = f"{cost.wall / other.wall:.2g}" if other.wall else "-"
+        yield (f"| {row} | {cell(cost.wall)} | {cell(other.wall)} | {ratio} | {cell(cost.cpu)} | "
+               f"{cell(other.cpu)} |")
