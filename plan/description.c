@@ -201,6 +201,21 @@ void plan_device_set(PlanDevice *d, const char *name, const char *text)
     plan_settings_set(d->settings, name, text);
 }
 
+void plan_device_decide(PlanDevice *d, const char *name, const char *text)
+{
+    PlanSetting *s = plan_setting_find(d->settings, name);
+    const PlanProp *p = plan_find_prop(d->t->props, d->t->n_props, name);
+    PlanValue v;
+
+    if (s && p && s->resolved && plan_value_parse(p, text, &v, NULL)) {
+        plan_value_clear(&s->value);
+        s->value = v;
+        g_free(s->text);
+        s->text = g_strdup(text);
+        s->given = true;
+    }
+}
+
 const PlanValue *plan_device_get(const PlanDevice *d, const char *name)
 {
     PlanSetting *s = plan_setting_find(d->settings, name);

@@ -20,6 +20,20 @@ static const BoardType *board_find(const char *name)
     return NULL;
 }
 
+/* What the device decided belongs to the guest's hardware, wherever it goes. */
+static void write_back(PlanDevice *d, const Device *dev)
+{
+    for (size_t i = 0; i < d->t->n_props; i++) {
+        const PlanProp *p = &d->t->props[i];
+        g_autofree char *text =
+            p->flags & PLAN_PROP_DECIDED ? device_prop_text(dev, p->name) : NULL;
+
+        if (text) {
+            plan_device_decide(d, p->name, text);
+        }
+    }
+}
+
 static Device *plug(Session *s, PlanDevice *d, GError **err)
 {
     const DeviceType *type = device_type_find(d->t->name);
@@ -28,6 +42,7 @@ static Device *plug(Session *s, PlanDevice *d, GError **err)
     if (!dev || !device_realize(dev, d, NULL, err)) {
         return NULL;
     }
+    write_back(d, dev);
     g_hash_table_insert(s->planned, dev, d);
     return dev;
 }
@@ -81,10 +96,10 @@ bool build_machine(Session *s, GError **err)
 {
     const BoardType *board = board_find(s->plan->type);
     const PlanValue *dumpdtb = plan_machine_get(s->plan, "dumpdtb");
-    BoardBoot boot = {
-        s->kernel, s->initrd, s->append, s->dtb, s->bios, dumpdtb ? dumpdtb->s : NULL, s->rtc,
-        s->incoming != NULL
-    };
+    BoardBoot boot = { s->kernel, s->initrd,
+                       s->append, s->dtb,
+                       s->bios,   dumpdtb ? dumpdtb->s : NULL,
+                       s->rtc,    s->incoming != NULL };
 
     s->m->type_name = board->plan.name;
     s->m->board_ops = board;

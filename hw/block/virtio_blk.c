@@ -55,6 +55,7 @@ struct VirtioBlk {
     uint32_t logical, physical;
     bool discard, write_zeroes, config_wce;
     uint32_t write_cache;    /* PlanOnOff */
+    uint32_t read_only;      /* PlanOnOff, decided in init */
     uint32_t werror, rerror; /* 0: as the drive says; else BlockErrorPolicy + 1 */
     BlockNode *node;
     BlockUser user;
@@ -277,7 +278,7 @@ static uint8_t start(BlkReq *req, uint64_t sector)
     case T_IN:
         return start_transfer(req, sector);
     case T_OUT:
-        return block_read_only(req->blk->node) ? S_IOERR : start_transfer(req, sector);
+        return req->blk->read_only == PLAN_ON ? S_IOERR : start_transfer(req, sector);
     case T_FLUSH:
         req->io.op = BLOCK_FLUSH;
         req_submit(req);
@@ -423,7 +424,7 @@ static void blk_reset(VirtioDevice *v)
 static uint64_t blk_features(VirtioDevice *v)
 {
     VirtioBlk *blk = blk_of(v);
-    bool writable = !block_read_only(blk->node);
+    bool writable = blk->read_only != PLAN_ON;
 
     return 1ull << F_SEG_MAX | 1ull << F_BLK_SIZE | 1ull << F_FLUSH | 1ull << F_TOPOLOGY |
            (writable ? 0 : 1ull << F_RO) | (blk->num_queues > 1 ? 1ull << F_MQ : 0) |
@@ -515,6 +516,17 @@ static bool blk_init(void *dev, GError **err)
                     "%s: there is no drive or block node named '%s'", device_name(device),
                     blk->drive);
         return false;
+    }
+    if (blk->read_only == PLAN_OFF && block_read_only(blk->node)) {
+        g_set_error(err, G_FILE_ERROR, G_FILE_ERROR_ROFS,
+                    "%s: the guest has a disk that it may write (read-only=off), and '%s' is "
+                    "read-only",
+                    device_name(device), blk->drive);
+        blk->node = NULL;
+        return false;
+    }
+    if (blk->read_only == PLAN_AUTO) {
+        blk->read_only = block_read_only(blk->node) ? PLAN_ON : PLAN_OFF;
     }
     blk->user = (BlockUser){ .resized = blk_resized, .path = blk_path, .opaque = blk };
     if (!block_attach(blk->node, &blk->user, device_name(device), err)) {
@@ -622,6 +634,11 @@ static const PlanProp blk_props[] = {
     PROP_BOOL(VirtioBlk, write_zeroes, "write-zeroes", true, "offer writing of zeroes"),
     PROP_BOOL(VirtioBlk, config_wce, "config-wce", true, "let the driver switch the write cache"),
     PROP_ONOFF(VirtioBlk, write_cache, "write-cache", PLAN_AUTO, "write cache at reset"),
+    { .name = "read-only",
+      .kind = PLAN_PROP_ONOFF,
+      .flags = PLAN_PROP_DECIDED,
+      .field = FIELD(VirtioBlk, read_only, uint32_t),
+      .doc = "the guest may not write (auto: as the drive)" },
     ERROR_PROP(werror, "on a write error (auto: as -drive says, else enospc)"),
     ERROR_PROP(rerror, "on a read error (auto: as -drive says, else report)"),
 };

@@ -36,6 +36,8 @@ enum { PLAN_CAP_OFF = -1, PLAN_CAP_ANYWHERE = 0 };
 enum {
     PLAN_PROP_REQUIRED = 1 << 0, /* the user must give it */
     PLAN_PROP_HOST = 1 << 1,     /* belongs to the `host` section: the guest cannot see it */
+    PLAN_PROP_DECIDED = 1 << 2,  /* left open, it is decided when the device is created, from its
+                                    back end or place, and stands in the description from then on */
 };
 
 /*

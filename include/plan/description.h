@@ -104,6 +104,9 @@ PlanDevice *plan_device_from_json(struct json_object *o, GError **err);
 
 /* Add a setting, replacing one of that name. text NULL: explicitly unset. */
 void plan_device_set(PlanDevice *d, const char *name, const char *text);
+/* A property of a resolved device was decided when it was created (PLAN_PROP_DECIDED): its value
+ * stands in the description as if it had been given. */
+void plan_device_decide(PlanDevice *d, const char *name, const char *text);
 /* The resolved value, or NULL if the type has no such property. */
 const PlanValue *plan_device_get(const PlanDevice *d, const char *name);
 

@@ -100,6 +100,11 @@ PAIRS = [
     ("disk size", BLK + device("virtio-blk-pci,id=v0,drive=d0,addr=3"),
      VIRT + ["-blockdev", "null-co,node-name=d0,size=2097152"]
      + device("virtio-blk-pci,id=v0,drive=d0,addr=3"), "size"),
+    ("a disk that may be written or not", BLK + device("virtio-blk-pci,id=v0,drive=d0,addr=3"),
+     VIRT + ["-blockdev", "null-co,node-name=d0,size=1048576,read-only=on"]
+     + device("virtio-blk-pci,id=v0,drive=d0,addr=3"), "read-only"),
+    ("a card's address", VIRT + device("virtio-net-pci,id=n0,addr=3"),
+     VIRT + device("virtio-net-pci,id=n0,addr=3,mac=52:54:00:00:00:09"), "mac"),
     ("ticker's vectors", VIRT + device("ticker,id=t0,addr=3,msix=off"),
      VIRT + device("ticker,id=t0,addr=3,msix=on"), "msix"),
 ]

@@ -55,6 +55,27 @@ static void test_topology(void)
     g_assert_cmpstr(plan_find_device(m, "pcie.0/01.0/00.0/00.0")->type, ==, "downstream");
 }
 
+/* What a device decided when it was created counts as given, and only where it fits. */
+static void test_decided(void)
+{
+    g_autoptr(PlanMachine) m = TC_RESOLVED("nic,id=a", "nic,id=b");
+    PlanDevice *a = plan_find_device(m, "a");
+    g_autoptr(PlanMachine) copy = NULL;
+    const uint8_t mac[6] = { 0x52, 0x54, 0, 1, 2, 3 };
+
+    g_assert_cmpuint(plan_device_get(a, "csum")->u, ==, PLAN_AUTO);
+    plan_device_decide(a, "csum", "on");
+    plan_device_decide(a, "mac", "52:54:00:01:02:03");
+    plan_device_decide(a, "csum", "maybe");
+    plan_device_decide(a, "nothing", "on");
+    g_assert_cmpuint(plan_device_get(a, "csum")->u, ==, PLAN_ON);
+    g_assert_cmpmem(plan_device_get(a, "mac")->mac, 6, mac, 6);
+    g_assert_cmpuint(plan_device_get(plan_find_device(m, "b"), "csum")->u, ==, PLAN_AUTO);
+    copy = plan_machine_copy(m);
+    g_assert_true(plan_resolve(copy, &tc_catalog, NULL));
+    g_assert_cmpuint(plan_device_get(plan_find_device(copy, "a"), "csum")->u, ==, PLAN_ON);
+}
+
 static void test_values(void)
 {
     g_autoptr(PlanMachine) m = plan_machine_new();
@@ -131,8 +152,8 @@ static void test_refusals(void)
                "root-port,id=b,chassis=1,slot=2");
     TC_REFUSED("bus_nr=7 is held", "pxb,bus_nr=7", "pxb,bus_nr=7");
     TC_REFUSED("too few|0xff to 0xff", "pxb,bus_nr=255,id=p", "root-port,bus=p");
-    TC_REFUSED("nr=3 on bus 's.0' is held by device 'x'", "serial-pci,id=s",
-               "serialport,nr=3,id=x", "serialport,nr=3");
+    TC_REFUSED("nr=3 on bus 's.0' is held by device 'x'", "serial-pci,id=s", "serialport,nr=3,id=x",
+               "serialport,nr=3");
     TC_REFUSED("needs a bus|virtio-serial-pci", "serialport");
     TC_REFUSED("takes no addr", "serialport,addr=3", "serial-pci");
 }
@@ -143,6 +164,7 @@ int main(int argc, char **argv)
     g_test_add_func("/resolve/places", test_places);
     g_test_add_func("/resolve/topology", test_topology);
     g_test_add_func("/resolve/values", test_values);
+    g_test_add_func("/resolve/decided", test_decided);
     g_test_add_func("/resolve/again", test_again);
     g_test_add_func("/resolve/refusals", test_refusals);
     return g_test_run();

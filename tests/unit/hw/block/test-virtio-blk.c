@@ -308,11 +308,13 @@ static void test_layouts(void)
 static void test_read_only(void)
 {
     Disk d;
-    g_autofree char *content = NULL;
+    g_autofree char *content = NULL, *decided = NULL;
     uint8_t expect[SECTOR];
     gsize len;
 
     start_disk(&d, ",'readonly':'on'", "drive=d0", 0, false);
+    decided = device_prop_text(&d.v.d->dev, "read-only");
+    g_assert_cmpstr(decided, ==, "on");
     g_assert_cmphex(drv_offered(&d.v) & F_BIT(F_RO), !=, 0);
     g_assert_cmphex(drv_offered(&d.v) & (F_BIT(F_DISCARD) | F_BIT(F_WRITE_ZEROES)), ==, 0);
     memset(drv_ram(&d.v, DATA), 0xee, SECTOR);
@@ -322,6 +324,14 @@ static void test_read_only(void)
     pattern(expect, SECTOR, 1);
     g_assert_true(g_file_get_contents(d.path, &content, &len, NULL));
     g_assert_cmpmem(content, SECTOR, expect, SECTOR);
+    device_unplug(&d.v.d->dev);
+    refused(&d.f, drv_type("virtio-blk-pci"), "pcie.0", "dut", DRV_DEVFN, "drive=d0,read-only=off",
+            "read-only");
+    finish_disk(&d);
+    /* a disk that could be written, for a guest that may not */
+    start_disk(&d, "", "drive=d0,read-only=on", 0, false);
+    g_assert_cmphex(drv_offered(&d.v) & F_BIT(F_RO), !=, 0);
+    g_assert_cmpuint(request(&d.v, T_OUT, 0, 512), ==, S_IOERR);
     finish_disk(&d);
 }
 
