@@ -22,6 +22,11 @@ QUIET = open(os.devnull, "wb")
 READER = importlib.import_module("read-stream")
 
 
+def start(recipe, *args):
+    """An emulator with a recipe's host parts."""
+    return Machine(*recipe.host, *args, qtest=not recipe.bios, stderr=QUIET)
+
+
 def save(m, path):
     """Save a machine, whose clock then stands."""
     m.command("stop")
@@ -71,7 +76,7 @@ def test(recipe, folder):
     path, again = os.path.join(folder, "golden"), os.path.join(folder, "again")
     with open(path, "wb") as f:
         f.write(golden)
-    with Machine(*recipe.host, "-incoming", f"file:{path}", stderr=QUIET) as m:
+    with start(recipe, "-incoming", f"file:{path}") as m:
         report = m.wait("completed", "failed")
         assert report["status"] == "completed", report["error-desc"]
         data = save(m, again)
@@ -82,7 +87,7 @@ def test(recipe, folder):
             assert not differ, f"saved again, these sections differ: {differ}"
         m.command("cont")
         check(m, recipe)
-    with Machine(*recipe.host, "-incoming", f"file:{again}", stderr=QUIET) as m:
+    with start(recipe, "-incoming", f"file:{again}") as m:
         report = m.wait("completed", "failed")
         assert report["status"] == "completed", report["error-desc"]
         m.command("cont")
@@ -93,7 +98,12 @@ def test(recipe, folder):
 def add(recipe):
     """Make a stream that is not there yet."""
     with tempfile.TemporaryDirectory(prefix="backplane-golden-") as folder:
-        with Machine(*recipe.host, *recipe.args, stderr=QUIET) as m:
+        args = list(recipe.args)
+        if recipe.bios:
+            args += ["-bios", os.path.join(folder, "bios")]
+            with open(args[-1], "wb") as f:
+                f.write(recipe.bios)
+        with start(recipe, *args) as m:
             recipe.setup(m)
             data = save(m, os.path.join(folder, "stream"))
     with open(recipe.path, "xb") as f:

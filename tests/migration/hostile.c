@@ -5,12 +5,13 @@
  * self-check: what it saves loads again and saves the same bytes, a script of hostile accesses
  * does no harm, and what is saved after that loads, too.
  *
- *   hostile [--cases N] [--seed S] [--all] [--fields] FILE.gz...
+ *   hostile [--cases N] [--seed S] [--all] [--fields | --harts] FILE.gz...
  *
  * Without --fields: single bits flipped and cuts, of everything but the items of RAM; N cases of
  * each file, or with --all every one. With --fields: values at and beyond the limits of every
  * field of every saved-state table, and hostile numbers in the records that have no table, and
  * in the names and lengths of the container: some of them, or with --all at every byte.
+ * With --harts: bits of the harts' own state, which then run on with what was loaded.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -35,6 +36,7 @@ typedef struct Run {
     Golden *g;
     Session *s; /* waits for a stream; NULL: one is to be opened */
     bool all;
+    bool harts;           /* let the harts run what was loaded, in place of a qtest script */
     unsigned reload_each; /* of the loaded cases this one is reloaded, too */
     guint32 seed;
     unsigned cases, refused, loaded, reloaded, opened;
@@ -131,6 +133,11 @@ static const Part *part_at(const Golden *g, size_t offset)
 
 /* --- one case --- */
 
+static const char *accel(const Run *run)
+{
+    return run->harts ? "interp" : "qtest";
+}
+
 static void check_sentence(const char *text, const char *must_say)
 {
     g_assert_true(*text && g_utf8_validate(text, -1, NULL));
@@ -163,7 +170,7 @@ static void check_equal(GByteArray *one, const GByteArray *two)
 static void check_reload(Run *run)
 {
     g_autoptr(GByteArray) one = rig_save(run->s), two = NULL;
-    Session *other = rig_open();
+    Session *other = rig_open(accel(run));
     g_autofree char *refusal = rig_load(other, one->data, one->len);
 
     if (refusal) {
@@ -183,7 +190,13 @@ static void self_check(Run *run)
     if (reload) {
         check_reload(run);
     }
-    rig_harm(run->s, run->seed + run->cases);
+    if (run->harts) {
+        bool moved = rig_run(run->s, run->cases == 1 ? 10000 : 10);
+
+        g_assert_true(moved || run->cases > 1); /* the first is the stream as it is */
+    } else {
+        rig_harm(run->s, run->seed + run->cases);
+    }
     if (reload) {
         check_reload(run);
     }
@@ -198,7 +211,7 @@ static bool try_case(Run *run, const uint8_t *data, size_t len, const char *must
     g_autofree char *refusal = NULL;
 
     if (!run->s) {
-        run->s = rig_open();
+        run->s = rig_open(accel(run));
         run->opened++;
     }
     run->cases++;
@@ -236,8 +249,16 @@ static void cut(Run *run, size_t at)
     }
 }
 
-static bool in_ram(const Golden *g, size_t at)
+/* Left out: the items of RAM; with --harts all but what harts and their timers are. */
+static bool left_out(const Run *run, size_t at)
 {
+    const Golden *g = run->g;
+    const Part *p = part_at(g, at);
+
+    if (run->harts) {
+        return !p || !(g_str_equal(p->name, "cpu") || g_str_equal(p->name, "clock") ||
+                       strstr(p->name, "mtimer"));
+    }
     return at >= g->ram && at < g->ram_end;
 }
 
@@ -246,15 +267,15 @@ static void all_flips_and_cuts(Run *run)
     const Golden *g = run->g;
 
     for (size_t at = 0; at < g->text; at++) {
-        for (unsigned bit = 0; bit < 8 && !in_ram(g, at); bit++) {
+        for (unsigned bit = 0; bit < 8 && !left_out(run, at); bit++) {
             flip(run, at, bit);
         }
-        if (!in_ram(g, at)) {
+        if (!left_out(run, at)) {
             cut(run, at);
         }
     }
     /* the loader does not look into the text at the end: a bit here and there shows it */
-    for (size_t at = g->text; at < g->bytes->len; at += 61) {
+    for (size_t at = g->text; at < g->bytes->len && !run->harts; at += 61) {
         flip(run, at, at % 8);
         cut(run, at);
     }
@@ -269,7 +290,7 @@ static void some_flips_and_cuts(Run *run, unsigned n)
 
         do {
             at = (size_t)g_rand_int_range(r, 0, (gint32)run->g->text);
-        } while (in_ram(run->g, at));
+        } while (left_out(run, at));
         if (i % 5) {
             flip(run, at, g_rand_int_range(r, 0, 8));
         } else {
@@ -521,7 +542,7 @@ static void try_container(Fields *f)
 static void all_fields(Run *run)
 {
     Fields f = { .run = run };
-    Session *model = rig_open();
+    Session *model = rig_open(accel(run));
     g_autofree char *refusal = rig_load(model, run->g->bytes->data, run->g->bytes->len);
 
     g_assert_cmpstr(refusal, ==, NULL);
@@ -565,7 +586,7 @@ static void run_file(Run *run, const char *path, int cases, bool fields)
 
 int main(int argc, char **argv)
 {
-    gboolean all = FALSE, fields = FALSE;
+    gboolean all = FALSE, fields = FALSE, harts = FALSE;
     gint cases = 200, seed = 1;
     gchar **files = NULL;
     const GOptionEntry options[] = {
@@ -573,6 +594,7 @@ int main(int argc, char **argv)
         { "seed", 0, 0, G_OPTION_ARG_INT, &seed, "which", "S" },
         { "all", 0, 0, G_OPTION_ARG_NONE, &all, "every bit and every cut", NULL },
         { "fields", 0, 0, G_OPTION_ARG_NONE, &fields, "boundary values", NULL },
+        { "harts", 0, 0, G_OPTION_ARG_NONE, &harts, "their state alone, and run them", NULL },
         { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &files, NULL, "FILE.gz..." },
         { NULL }
     };
@@ -588,7 +610,9 @@ int main(int argc, char **argv)
     signal(SIGABRT, on_abort);
     signal(SIGTRAP, on_abort);
     for (char **f = files; *f; f++) {
-        Run run = { .all = all, .reload_each = all || fields ? 16 : 1, .seed = (guint32)seed };
+        Run run = {
+            .all = all, .harts = harts, .reload_each = all || fields ? 16 : 1, .seed = (guint32)seed
+        };
 
         current = &run;
         run_file(&run, *f, cases, fields);

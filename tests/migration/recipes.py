@@ -216,6 +216,52 @@ def aplic_checks(m):
             *csr_checks(m), *board_checks(m), *endpoint_checks(m)]
 
 
+# --- a hart that runs ---
+
+HART = bytes.fromhex(
+    "9702000093820216739052309702000093824210739052109302f0ff7390023b9302f0017390023ab7b20000"
+    "9b82f21f739022309302202273903230930210009392f2037390a23093027000739062307390621017130000"
+    "1303c3fa9302f00c23305300b70200209b82f20c233853001353c300930280009392c203b3e2620073900218"
+    "b73200009b82028073a00230b712000073b00230970200009382020173901234730020307300001217040000"
+    "1304441573100414930200027390421073600110f32210c09382421f7390d2149304300053f524d2d3f524d2"
+    "c375b55253f6a5183389940285042f339400af33041085032f3e741804ec833e8401010093f2f47fe39c02fc"
+    "730000000290f9b7731404142330540423346404f322201463ca0200f322101493822200739012146f00c001"
+    "833204029382120023305402f32210c09382421f7390d2140333840483320404731404147300201013000000"
+    "73900234f32210349382420073901234f3220034730020301300000013000000130000001300000013000000"
+    "1300000013000000130000001300000013000000130000001300000013000000130000001300000013000000"
+    "1300000013000000")
+TICKS = RAM + 0x220
+
+
+def guest_word(m, address):
+    """A word of a running guest's RAM, over the monitor."""
+    text = m.command("human-monitor-command", command_line=f"xp /1xg {address:#x}")
+    return int(text.split(":")[1].split()[0], 16)
+
+
+def hart_setup(m):
+    """Let the guest of golden/hart.S take some timer interrupts."""
+    for _ in range(2000):
+        if guest_word(m, TICKS) > 5:
+            return
+    raise AssertionError("the guest does not tick")
+
+
+def more_ticks(m):
+    """Whether timer interrupts go on; both counters of the loop move with them."""
+    before, loops = guest_word(m, TICKS), guest_word(m, TICKS - 8)
+    for _ in range(2000):
+        if guest_word(m, TICKS) > before and guest_word(m, TICKS - 8) != loops:
+            return True
+    return False
+
+
+def hart_checks(m):
+    """Registers, translation and the timer: all are needed for another tick."""
+    return [("it ticked before it was saved", lambda: guest_word(m, TICKS) > 5, True),
+            ("it goes on", lambda: more_ticks(m), True)]
+
+
 # --- Express ports ---
 
 PORTS = ["-device", "pcie-root-port,id=rp0,addr=2,chassis=1", "-device", "ticker,id=t0,bus=rp0",
@@ -442,11 +488,13 @@ def bridges_checks(m):
 class Recipe:
     """One golden stream."""
 
-    def __init__(self, name, machine, devices, setup, checks, host=(), older=False):
+    def __init__(self, name, machine, devices, setup, checks, host=(), older=False,
+                 bios=None):
         self.name, self.setup, self.checks = name, setup, checks
         self.older = older  # another form of records than the one that is written now
         self.host = HOST + list(host)
-        self.args = ["-M", machine, "-m", "1", *devices]
+        self.bios = bios  # what a hart runs; without one the harts stand and qtest drives
+        self.args = ["-M", machine, "-m", "4" if bios else "1", *devices]
         self.path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "golden", name + ".gz")
 
 
@@ -454,6 +502,7 @@ RECIPES = [
     Recipe("aia", "virt,aia=aplic-imsic", ENDPOINTS, aia_setup, aia_checks),
     Recipe("plic", "virt,aia=none", ENDPOINTS, plic_setup, plic_checks),
     Recipe("aplic", "virt,aia=aplic,aclint=on", ENDPOINTS, aplic_setup, aplic_checks),
+    Recipe("hart", "virt", [], hart_setup, hart_checks, bios=HART),
     Recipe("ports", "virt", PORTS, ports_setup, ports_checks),
     # written by a build that did not leave the empty end of an Express config space out
     Recipe("ports-whole-config", "virt", PORTS, ports_setup, ports_checks, older=True),

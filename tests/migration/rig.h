@@ -36,12 +36,13 @@ static Session *rig_open_args(const char *const *args, unsigned n)
     return s;
 }
 
-static inline Session *rig_open(void)
+/* accel: "qtest", where harts stand, or "interp". */
+static inline Session *rig_open(const char *accel)
 {
-    static const char *const args[] = { "rig",         "-rtc",           "base=2026-11-20,clock=vm",
-                                        "-nodefaults", "-accel",         "qtest",
-                                        RIG_HOST,      "-incoming",      "defer",
-                                        "-chardev",    "null,id=serial0" };
+    const char *const args[] = { "rig",         "-rtc",           "base=2026-11-20,clock=vm",
+                                 "-nodefaults", "-accel",         accel,
+                                 RIG_HOST,      "-incoming",      "defer",
+                                 "-chardev",    "null,id=serial0" };
 
     return rig_open_args(args, G_N_ELEMENTS(args));
 }
@@ -246,6 +247,26 @@ static inline void rig_harm(Session *s, guint32 seed)
     g_rand_free(v.r);
     mem_check(&s->m->memory);
     machine_set_state(s->m, RUN_PAUSED);
+}
+
+/* Let the harts run for a while: up to `tries` times 300 us, until one has retired something.
+ * Returns whether one has. */
+static inline bool rig_run(Session *s, unsigned tries)
+{
+    Cpu *cpu = g_ptr_array_index(s->m->cpus, 0);
+    uint64_t before = cpu->type->retired(cpu);
+    bool moved = false;
+
+    machine_set_state(s->m, RUN_RUNNING);
+    for (unsigned i = 0; i < tries && !moved; i++) {
+        machine_unlock(s->m);
+        g_usleep(300);
+        machine_lock(s->m);
+        g_main_context_iteration(NULL, FALSE);
+        moved = cpu->type->retired(cpu) != before;
+    }
+    machine_set_state(s->m, RUN_PAUSED);
+    return moved || cpu->type->retired(cpu) != before;
 }
 
 #endif
