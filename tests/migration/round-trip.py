@@ -27,7 +27,9 @@ WHOLE = ["pcie-root-port,id=rp0,addr=2,chassis=1", "virtio-blk-pci,id=v0,bus=rp0
          "pcie-root-port,id=rp1,addr=3,chassis=2", "x3130-upstream,id=up0,bus=rp1",
          "xio3130-downstream,id=dn0,bus=up0,chassis=3", "ticker,id=t0,bus=dn0",
          "pci-bridge,id=br0,addr=4,chassis_nr=4", "edu,id=e0,bus=br0,addr=1",
-         "virtio-rng-pci,id=rng0,addr=5", "pci-testdev,id=pt0,addr=6"]
+         "virtio-rng-pci,id=rng0,addr=5", "pci-testdev,id=pt0,addr=6",
+         "virtio-net-pci,id=net0,addr=7"]
+MACHINES = ["virt", "virt,aia=none", "virt,aia=aplic", "virt,aia=none,aclint=on"]
 
 
 def types():
@@ -68,12 +70,12 @@ def save(m, path):
         return f.read()
 
 
-def round_trip(args, folder):
+def round_trip(machine, args, folder):
     """One machine; raises AssertionError."""
     reader = importlib.import_module("read-stream")
     one, two, dump = (os.path.join(folder, n) for n in ("one", "two", "dump"))
     quiet = open(os.devnull, "wb")
-    with Machine("-M", "virt", "-m", "4", *HOST, *args, stderr=quiet) as m:
+    with Machine("-M", machine, "-m", "4", *HOST, *args, stderr=quiet) as m:
         program_bars(m)
         m.ask("clock_step 12345678")
         first = save(m, one)
@@ -99,11 +101,12 @@ def main():
     """All types, then the whole; the exit status says whether one differs."""
     bad = 0
     with tempfile.TemporaryDirectory(prefix="backplane-round-trip-") as folder:
-        rows = [(name, options_for(name)) for name in types()]
-        rows.append(("everything", [w for d in WHOLE for w in ("-device", d)]))
-        for name, args in rows:
+        rows = [(name, "virt", options_for(name)) for name in types()]
+        rows += [(f"everything on {machine}", machine, [w for d in WHOLE for w in ("-device", d)])
+                 for machine in MACHINES]
+        for name, machine, args in rows:
             try:
-                round_trip(args, folder)
+                round_trip(machine, args, folder)
                 print(f"{name}: ok", flush=True)
             except (AssertionError, QmpError, RuntimeError, ValueError, KeyError) as error:
                 bad += 1

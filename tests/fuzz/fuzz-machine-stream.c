@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Golden streams of whole machines, edited by the input with the framing made right again:
+ * refused in a sentence, or loaded into a machine that saves and loads to the same bytes and
+ * bears a script of hostile accesses.
+ *
+ * The input is {stream, edits}; an edit is {what, section, offset (2), length, bytes}: put bytes
+ * over those of a record, put them in, take some out, leave a section out, send it twice, send it
+ * under another's name. Lengths and footers follow.
+ */
+#include "../migration/rig.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const char *const names[] = {
+    "aia", "plic", "aplic", "ports", "ports-whole-config", "virtio", "virtio-faces", "bridges"
+};
+enum { MAX_EDITS = 16 };
+
+typedef struct Piece {
+    StreamSection s;
+    GByteArray *record;
+    unsigned copies;
+} Piece;
+
+/* A stream taken apart: what is before the sections after RAM, and those. The description at its
+ * head is piece 0; `middle` is all between it and the others. */
+typedef struct Apart {
+    GByteArray *head, *middle;
+    GPtrArray *pieces; /* Piece* */
+} Apart;
+
+static const GByteArray *golden(unsigned i)
+{
+    static GByteArray *read[G_N_ELEMENTS(names)];
+
+    if (!read[i]) {
+        g_autofree char *path = g_strdup_printf("%s/%s.gz", GOLDEN, names[i]);
+
+        read[i] = rig_read(path);
+    }
+    return read[i];
+}
+
+static void take_piece(Apart *a, ByteReader *r)
+{
+    Piece *p = g_new0(Piece, 1);
+    uint32_t len;
+
+    p->s.kind = STREAM_FULL;
+    p->copies = 1;
+    p->s.id = get_be32(r);
+    get_bytes(r, p->s.name, get_u8(r));
+    p->s.instance = get_be32(r);
+    p->s.version = get_be32(r);
+    len = get_be32(r);
+    p->record = g_byte_array_new();
+    g_byte_array_append(p->record, get_view(r, len), len);
+    get_view(r, 5);
+    g_ptr_array_add(a->pieces, p);
+}
+
+/* RAM is one run between the description and the section "clock". */
+static void take_ram(Apart *a, ByteReader *r)
+{
+    static const uint8_t clock[] = { 5, 'c', 'l', 'o', 'c', 'k' };
+    const uint8_t *at = memmem(r->p, r->len, clock, sizeof(clock));
+    size_t from = r->at - 1, to = (size_t)(at - r->p) - 5;
+
+    g_byte_array_append(a->middle, r->p + from, (guint)(to - from));
+    r->at = to;
+}
+
+static Apart take_apart(const GByteArray *bytes)
+{
+    Apart a = { g_byte_array_new(), g_byte_array_new(), g_ptr_array_new() };
+    ByteReader r;
+    uint8_t kind;
+
+    reader_init(&r, bytes->data, bytes->len);
+    get_view(&r, 9);
+    get_view(&r, get_be32(&r));
+    g_byte_array_append(a.head, bytes->data, (guint)r.at);
+    while ((kind = get_u8(&r)) != STREAM_EOF) {
+        if (kind == STREAM_FULL) {
+            take_piece(&a, &r);
+        } else {
+            take_ram(&a, &r);
+        }
+    }
+    return a;
+}
+
+static GByteArray *put_together(Apart *a)
+{
+    GByteArray *out = g_byte_array_new();
+    ByteWriter w = { out };
+
+    put_bytes(&w, a->head->data, a->head->len);
+    for (unsigned i = 0; i < a->pieces->len; i++) {
+        Piece *p = a->pieces->pdata[i];
+
+        for (unsigned k = 0; k < p->copies; k++) {
+            size_t at = stream_begin_full(&w, &p->s);
+
+            put_bytes(&w, p->record->data, p->record->len);
+            stream_end_full(&w, &p->s, at);
+        }
+        if (i == 0) {
+            put_bytes(&w, a->middle->data, a->middle->len);
+        }
+        g_byte_array_unref(p->record);
+        g_free(p);
+    }
+    stream_put_end(&w, NULL);
+    g_byte_array_unref(a->head);
+    g_byte_array_unref(a->middle);
+    g_ptr_array_unref(a->pieces);
+    return out;
+}
+
+static void insert(GByteArray *record, guint at, const uint8_t *p, guint n)
+{
+    guint tail = record->len - at;
+
+    g_byte_array_set_size(record, record->len + n);
+    memmove(record->data + at + n, record->data + at, tail);
+    memcpy(record->data + at, p, n);
+}
+
+static void edit(Apart *a, unsigned what, Piece *p, guint at, const uint8_t *bytes, guint n)
+{
+    at = p->record->len ? at % p->record->len : 0;
+    switch (what & 7) {
+    case 0:
+        insert(p->record, at, bytes, n);
+        break;
+    case 1:
+        if (p->record->len) {
+            g_byte_array_remove_range(p->record, at, MIN(n, p->record->len - at));
+        }
+        break;
+    case 2:
+        p->copies = n % 3;
+        break;
+    case 3:
+        p->s = ((Piece *)a->pieces->pdata[n % a->pieces->len])->s;
+        break;
+    default:
+        n = MIN(n, p->record->len - at);
+        memcpy(p->record->data + at, bytes, n);
+    }
+}
+
+static GByteArray *make_stream(const uint8_t *data, size_t size)
+{
+    Apart a = take_apart(golden(size ? data[0] % G_N_ELEMENTS(names) : 0));
+    size_t at = 1;
+
+    for (unsigned i = 0; i < MAX_EDITS && at + 5 <= size; i++) {
+        const uint8_t *e = data + at;
+        size_t n = MIN(e[4], size - at - 5);
+
+        edit(&a, e[0], a.pieces->pdata[e[1] % a.pieces->len], (guint)(e[2] << 8 | e[3]), e + 5,
+             (guint)n);
+        at += 5 + n;
+    }
+    return put_together(&a);
+}
+
+static void check_reload(Session *s)
+{
+    g_autoptr(GByteArray) one = rig_save(s), two = NULL;
+    Session *other = rig_open("qtest");
+    g_autofree char *refusal = rig_load(other, one->data, one->len);
+
+    if (refusal) {
+        g_error("what was saved is refused: %s", refusal);
+    }
+    two = rig_save(other);
+    g_assert_true(one->len == two->len && !memcmp(one->data, two->data, one->len));
+    session_free(other);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static Session *waiting;
+    g_autoptr(GByteArray) stream = make_stream(data, size);
+    g_autofree char *refusal = NULL;
+
+    waiting = waiting ? waiting : rig_open("qtest");
+    refusal = rig_load(waiting, stream->data, stream->len);
+    if (refusal) {
+        g_assert_true(*refusal && g_utf8_validate(refusal, -1, NULL) && !strchr(refusal, '\n'));
+        return 0;
+    }
+    check_reload(waiting);
+    rig_harm(waiting, (guint32)size);
+    check_reload(waiting);
+    g_clear_pointer(&waiting, session_free);
+    return 0;
+}
