@@ -2,6 +2,7 @@
 """An emulator under test, driven over QMP and qtest sockets."""
 import json
 import os
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -10,6 +11,8 @@ import time
 EMULATOR = os.environ.get("BACKPLANE",
                           os.path.join(os.path.dirname(__file__),
                                        "../../build/backplane-system-riscv64"))
+# How much longer than usual to wait (sanitizers, slow CI).
+PATIENCE = float(os.environ.get("BACKPLANE_TIMEOUT_FACTOR", "1"))
 
 
 class QmpError(Exception):
@@ -39,11 +42,11 @@ class Machine:
     def connect(self, name):
         """Connect to a socket of the process once it is there."""
         path = os.path.join(self.folder, name)
-        for _ in range(500):
+        for _ in range(int(500 * PATIENCE)):
             try:
                 s = socket.socket(socket.AF_UNIX)
                 s.connect(path)
-                s.settimeout(30)
+                s.settimeout(30 * PATIENCE)
                 return s
             except OSError:
                 if self.process.poll() is not None:
@@ -102,7 +105,7 @@ class Machine:
 
     def wait(self, *states, seconds=20):
         """Wait until the migration is in one of the states; returns query-migrate."""
-        end = time.monotonic() + seconds
+        end = time.monotonic() + seconds * PATIENCE
         while time.monotonic() < end:
             answer = self.command("query-migrate")
             if answer.get("status") in states:
@@ -127,6 +130,7 @@ class Machine:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
         return self.process.returncode
 
     def __enter__(self):
