@@ -58,8 +58,15 @@ static void tune_socket(int fd)
         { IPPROTO_TCP, TCP_KEEPCNT, 4 },   { IPPROTO_TCP, TCP_USER_TIMEOUT, 30000 },
     };
 
+    int domain = 0, room = 1 << 20;
+    socklen_t len = sizeof(domain);
+
     for (unsigned i = 0; i < G_N_ELEMENTS(options); i++) {
         setsockopt(fd, options[i].level, options[i].name, &options[i].value, sizeof(int));
+    }
+    /* tcp finds its own size; the usual one of a unix socket is a fifth of what a turn makes */
+    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_UNIX) {
+        setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
     }
 }
 
