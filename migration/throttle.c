@@ -6,18 +6,23 @@
 
 #include "hw/core/cpu.h"
 
+#define MAX_HOLD_MS 1000
+
+/* A slice lasts until the main loop comes round; the hold after it makes up for what it took. */
 static gboolean turn(gpointer opaque)
 {
     Throttle *t = opaque;
+    int64_t now = g_get_monotonic_time(), ran = MAX(now - t->since, THROTTLE_SLICE_MS * 1000);
     unsigned ms = THROTTLE_SLICE_MS;
 
     if (t->held) {
         cpus_release(t->machine);
     } else {
         cpus_hold(t->machine);
-        ms = MAX(1, THROTTLE_SLICE_MS * t->percent / (100 - t->percent));
+        ms = CLAMP(ran * t->percent / (100 - t->percent) / 1000, 1, MAX_HOLD_MS);
     }
     t->held = !t->held;
+    t->since = now;
     t->timer = g_timeout_add(ms, turn, t);
     return G_SOURCE_REMOVE;
 }
@@ -26,6 +31,7 @@ void throttle_set(Throttle *t, unsigned percent)
 {
     t->percent = MIN(percent, 99);
     if (percent && !t->timer) {
+        t->since = g_get_monotonic_time();
         turn(t);
     } else if (!percent && t->timer) {
         g_source_remove(t->timer);

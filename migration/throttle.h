@@ -15,6 +15,7 @@ typedef struct Throttle {
     Machine *machine;
     unsigned percent; /* of the time that the CPUs are held; 0: not at all */
     unsigned timer;   /* GSource id; 0 while percent is 0 */
+    int64_t since;    /* monotonic us: when it held or let go */
     bool held;
 } Throttle;
 
