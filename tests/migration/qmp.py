@@ -116,8 +116,13 @@ def pause(folder):
             refused(a, "device_add", "migrat", driver="edu")
             if again:
                 a.command("system_reset")       # carried out when the guest is here again
+                time.sleep(0.1)
+                assert a.command("query-status") and "RESET" not in a.names()
                 a.command("migrate_cancel")
                 a.wait("cancelled")
+                time.sleep(0.1)
+                assert a.command("query-status") and "RESET" in a.names(), a.names()
+                assert a.names().index("RESET") > a.names().index("RESUME")
                 assert a.command("query-status")["status"] == "running"
                 b.wait("failed")
                 names = [name for name in a.names() if name != "MIGRATION_PASS"]
