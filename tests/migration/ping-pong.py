@@ -12,7 +12,7 @@ conventional bridge, and a `ticker` that interrupts 200 times a second. All the 
     in between, and what was pending must arrive then (nothing else would make it tick again),
   - says its uptime ten times a second: the ticks.
 Every hop goes over tcp to a fresh process that was given -incoming and host parts, no devices.
-A tick that is late by more than a second, a wrong or missing result, a link that was lost, an
+A tick that is late by more than a second beyond what it is between hops, a wrong or missing result, a link that was lost, an
 unannounced move, or an emulator that grows fails the test.
 Exit status 77: the guest material is absent (scripts/fetch-guest).
 """
@@ -129,7 +129,9 @@ class Watch:
         self.masked_at = 0.0
         self.stop = 0.0             # of the last hop
         self.masked_hops = 0        # with the ticker's interrupts masked, and one pending
-        self.late = 0.0     # the longest that a tick was late since it was last asked for
+        self.late = 0.0             # the longest that a tick was late during a hop
+        self.calm = 0.0             # and otherwise: what the host is to blame for
+        self.hop = (0.0, 0.0)       # when the last one began and ended
 
     def line(self, guest: Emulator, kind: str, rest: str, when: float) -> None:
         """Check one line."""
@@ -144,8 +146,11 @@ class Watch:
         if kind == "mask":
             self.masked_hops += self.masked_at < self.stop < self.masked_at + MASKED
         if kind == "tick":
-            if self.last_tick:
-                self.late = max(self.late, when - self.last_tick - TICK)
+            late = when - self.last_tick - TICK if self.last_tick else 0.0
+            if when > self.hop[0] and self.last_tick < self.hop[1]:
+                self.late = max(self.late, late)
+            else:
+                self.calm = max(self.calm, late)
             self.last_tick = when
 
     def until(self, guest: Emulator, more: int) -> None:
@@ -200,12 +205,14 @@ def hop(program: str, source: Emulator, parts: list[str], watch: Watch) -> tuple
     """One migration; returns the new process and the source's report."""
     target = Emulator(program, ["-nodefaults", "-incoming", "tcp:127.0.0.1:0"] + parts)
     address = target.qmp.command("query-migrate")["socket-address"][0]
+    start = time.monotonic()
     source.qmp.command("migrate", uri=f"tcp:127.0.0.1:{address['port']}")
     report = wait(source, "completed", "failed")
     if report["status"] != "completed":
         target.close()
         raise source.fail(f"the migration failed: {report}")
     wait(target, "completed")
+    watch.hop = start, time.monotonic()
     watch.stop = stopped_at(source)
     source.close()
     join_consoles(source, target)
@@ -226,7 +233,7 @@ def run(options: argparse.Namespace, arguments: list[str], parts: list[str], pee
         guest.shell("PS2=''")
         guest.send("cat >/tmp/loads <<'EOF'\n" + LOADS + "EOF\nsh /tmp/loads\n")
         watch.until(guest, 10)
-        print(f"before: a tick was late by {watch.late:.2f} s, rss and fds {resources(guest)}",
+        print(f"before: a tick was late by {watch.calm:.2f} s, rss and fds {resources(guest)}",
               flush=True)
         for number in range(options.hops):
             announced, watch.late = peer.counts["announced"], 0.0
@@ -245,14 +252,14 @@ def run(options: argparse.Namespace, arguments: list[str], parts: list[str], pee
                   f"{ram['transferred'] >> 20} MiB at {ram['mbps'] / 8:.0f} MB/s, passes "
                   f"{ram['dirty-sync-count']}, late {late[-1]:.2f} s, rss {memory >> 10} MiB, "
                   f"fds {descriptors}, {watch.last}", flush=True)
-            if late[-1] > LATE * timeout_factor():
+            if late[-1] > LATE * timeout_factor() + watch.calm:
                 raise guest.fail(f"a tick was late by {late[-1]:.2f} s")
     finally:
         guest.close()
     print(f"{options.hops} hops, {watch.masked_hops} with an interrupt masked and pending: total "
-          f"ms {spread(total)}; downtime ms {spread(down)}; late s {spread(late, 2)}; rss MiB "
-          f"{spread([r / 1024 for r in rss])}; fds {min(fds)} to {max(fds)}; {watch.last}; the "
-          f"peer: {peer.counts}")
+          f"ms {spread(total)}; downtime ms {spread(down)}; late s {spread(late, 2)} (otherwise "
+          f"{watch.calm:.2f} at most); rss MiB {spread([r / 1024 for r in rss])}; fds {min(fds)} to "
+          f"{max(fds)}; {watch.last}; the peer: {peer.counts}")
     if options.hops >= 20 and not watch.masked_hops:
         print("FAILED: no interrupt was masked at any hop")
         return 1
