@@ -5,7 +5,7 @@
  * self-check: what it saves loads again and saves the same bytes, a script of hostile accesses
  * does no harm, and what is saved after that loads, too.
  *
- *   hostile [--cases N] [--seed S] [--all] [--fields | --harts] FILE.gz...
+ *   hostile [--cases N | --seconds S] [--seed S] [--all] [--fields | --harts] FILE.gz...
  *
  * Without --fields: single bits flipped and cuts, of everything but the items of RAM; N cases of
  * each file, or with --all every one. With --fields: values at and beyond the limits of every
@@ -281,11 +281,13 @@ static void all_flips_and_cuts(Run *run)
     }
 }
 
-static void some_flips_and_cuts(Run *run, unsigned n)
+/* n of them, or as many as go into some seconds. */
+static void some_flips_and_cuts(Run *run, unsigned n, unsigned seconds)
 {
+    gint64 end = g_get_monotonic_time() + seconds * G_USEC_PER_SEC;
     GRand *r = g_rand_new_with_seed(run->seed);
 
-    for (unsigned i = 0; i < n; i++) {
+    for (unsigned i = 0; seconds ? g_get_monotonic_time() < end : i < n; i++) {
         size_t at;
 
         do {
@@ -559,24 +561,41 @@ static void all_fields(Run *run)
 
 /* --- a file --- */
 
-static void run_file(Run *run, const char *path, int cases, bool fields)
+/* Descriptors that this process has open. */
+static unsigned open_files(void)
+{
+    GDir *dir = g_dir_open("/proc/self/fd", 0, NULL);
+    unsigned n = 0;
+
+    while (g_dir_read_name(dir)) {
+        n++;
+    }
+    g_dir_close(dir);
+    return n;
+}
+
+static void run_file(Run *run, const char *path, int cases, int seconds, bool fields)
 {
     gint64 start = g_get_monotonic_time();
+    unsigned files = 0;
 
     run->g = golden_new(path, rig_read(path));
     g_snprintf(run->what, sizeof(run->what), "the stream as it is");
     g_assert_true(try_case(run, run->g->bytes->data, run->g->bytes->len, NULL));
+    files = open_files();
     if (fields) {
         all_fields(run);
     } else if (run->all) {
         all_flips_and_cuts(run);
     } else {
-        some_flips_and_cuts(run, cases);
+        some_flips_and_cuts(run, (unsigned)cases, (unsigned)seconds);
     }
     if (run->s) {
         session_free(run->s);
         run->s = NULL;
     }
+    g_snprintf(run->what, sizeof(run->what), "descriptors after all cases");
+    g_assert_cmpuint(open_files(), ==, files);
     printf("%s: %u cases, %u refused, %u loaded (%u reloaded), 0 findings, %.1f s\n", path,
            run->cases, run->refused, run->loaded, run->reloaded,
            (g_get_monotonic_time() - start) / 1e6);
@@ -587,10 +606,11 @@ static void run_file(Run *run, const char *path, int cases, bool fields)
 int main(int argc, char **argv)
 {
     gboolean all = FALSE, fields = FALSE, harts = FALSE;
-    gint cases = 200, seed = 1;
+    gint cases = 200, seconds = 0, seed = 1;
     gchar **files = NULL;
     const GOptionEntry options[] = {
         { "cases", 0, 0, G_OPTION_ARG_INT, &cases, "bits and cuts of each file", "N" },
+        { "seconds", 0, 0, G_OPTION_ARG_INT, &seconds, "as many as go into S seconds", "S" },
         { "seed", 0, 0, G_OPTION_ARG_INT, &seed, "which", "S" },
         { "all", 0, 0, G_OPTION_ARG_NONE, &all, "every bit and every cut", NULL },
         { "fields", 0, 0, G_OPTION_ARG_NONE, &fields, "boundary values", NULL },
@@ -615,7 +635,7 @@ int main(int argc, char **argv)
         };
 
         current = &run;
-        run_file(&run, *f, cases, fields);
+        run_file(&run, *f, cases, seconds, fields);
     }
     g_strfreev(files);
     return 0;
