@@ -464,6 +464,20 @@ static void serial_pre_save(void *obj)
     memset(s->line + s->n_line, 0, LINE_SIZE - s->n_line);
 }
 
+/* Switching the FIFOs empties them, so none holds more than it is deep. */
+static bool serial_check(void *obj, GError **err)
+{
+    const Serial *s = obj;
+
+    if (s->n_rx > fifo_depth(s) || s->n_tx > fifo_depth(s)) {
+        g_set_error(err, G_FILE_ERROR, G_FILE_ERROR_INVAL,
+                    "%u bytes received (n_rx) and %u to send (n_tx), where fcr gives room for %u",
+                    s->n_rx, s->n_tx, fifo_depth(s));
+        return false;
+    }
+    return true;
+}
+
 static bool serial_post_load(void *obj, GError **err)
 {
     Serial *s = obj;
@@ -502,6 +516,7 @@ static const VmState serial_vmstate = {
     .fields = serial_fields,
     .n_fields = G_N_ELEMENTS(serial_fields),
     .pre_save = serial_pre_save,
+    .check = serial_check,
     .post_load = serial_post_load,
 };
 

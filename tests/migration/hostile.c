@@ -58,6 +58,12 @@ const char *__asan_default_options(void)
     return "handle_abort=0:abort_on_error=1";
 }
 
+const char *__ubsan_default_options(void);
+const char *__ubsan_default_options(void)
+{
+    return "halt_on_error=1:abort_on_error=1:print_stacktrace=1";
+}
+
 /* --- the container, as far as a mutator must know it --- */
 
 static void index_full(Golden *g, ByteReader *r)
@@ -630,9 +636,10 @@ int main(int argc, char **argv)
     signal(SIGABRT, on_abort);
     signal(SIGTRAP, on_abort);
     for (char **f = files; *f; f++) {
-        Run run = {
-            .all = all, .harts = harts, .reload_each = all || fields ? 16 : 1, .seed = (guint32)seed
-        };
+        Run run = { .all = all,
+                    .harts = harts,
+                    .reload_each = all || fields || seconds ? 16 : 1,
+                    .seed = (guint32)seed };
 
         current = &run;
         run_file(&run, *f, cases, seconds, fields);

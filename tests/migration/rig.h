@@ -138,7 +138,7 @@ static uint64_t rig_address(GRand *r)
         { 0x02000000, 0x10000 },  { 0x0c000000, 0x8000 },   { 0x0d000000, 0x8000 },
         { 0x0c200000, 0x4000 },   { 0x10000000, 0x8 },      { 0x00101000, 0x40 },
         { 0x03000000, 0x10000 },  { 0x24000000, 0x4000 },   { 0x28000000, 0x4000 },
-        { 0x30000000, 0x400000 }, { 0x40000000, 0x800000 }, { 0x80000000, 0x10000 },
+        { 0x30000000, 0x400000 }, { 0x40000000, 0x800000 }, { 0x80000000, 0x80000 },
     };
     unsigned i = g_rand_int_range(r, 0, G_N_ELEMENTS(windows));
 
@@ -183,6 +183,9 @@ static bool rig_bars(void *opaque, Device *dev)
             unsigned to = k < 3 ? 0x100 : 0x4000;
 
             rig_line(v->lines, v->r, at + g_rand_int_range(v->r, 0, (gint32)to));
+        }
+        for (unsigned q = 0; i == 4 && q < 3 && at < UINT32_MAX; q++) { /* virtio's doorbells */
+            g_string_append_printf(v->lines, "writew 0x%" PRIx64 " %u\n", at + 0x3000 + 4 * q, q);
         }
     }
     return true;

@@ -228,6 +228,34 @@ static void test_no_such_chardev(void)
     machine_free(m);
 }
 
+/* State with more in a FIFO than it is deep would be written past its end by the next byte. */
+static void test_fuller_than_deep(void)
+{
+    enum { N_RX = 9 + 3 * 16, N_TX, FCR_AT = 1 };
+
+    for (unsigned at = N_RX; at <= N_TX; at++) {
+        g_autoptr(GByteArray) bytes = g_byte_array_new();
+        g_autoptr(GError) err = NULL;
+        ByteWriter w = { bytes };
+        const VmState *vm;
+        ByteReader r;
+        Uart u;
+
+        uart_new(&u);
+        vm = u.dev->type->vmstate;
+        vm_save(vm, u.dev, &w);
+        bytes->data[at] = 16;
+        reader_init(&r, bytes->data, bytes->len);
+        g_assert_false(vm_load(vm, u.dev, 1, &r, "serial", &err));
+        g_assert_nonnull(strstr(err->message, at == N_TX ? "(n_tx)" : "(n_rx)"));
+        bytes->data[FCR_AT] = 1; /* with FIFOs it is full */
+        reader_init(&r, bytes->data, bytes->len);
+        g_assert_true(vm_load(vm, u.dev, 1, &r, "serial", NULL));
+        out(&u, THR, 'x');
+        uart_free(&u);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -237,6 +265,7 @@ int main(int argc, char **argv)
     g_test_add_func("/serial/input", test_input);
     g_test_add_func("/serial/loopback", test_loopback);
     g_test_add_func("/serial/hostile", test_hostile);
+    g_test_add_func("/serial/fuller-than-deep", test_fuller_than_deep);
     g_test_add_func("/serial/no-such-chardev", test_no_such_chardev);
     return g_test_run();
 }
