@@ -656,6 +656,4 @@ static const VirtioClass blk_class = {
 
 VIRTIO_PCI_TYPES(blk, "blk", VirtioBlk, "disk", 0x010000, blk_props, blk_state, blk_class, blk_init,
                  blk_exit, blk_auto_vectors);
-VIRTIO_DEVICE_TYPE(blk_any);
-VIRTIO_DEVICE_TYPE(blk_transitional);
-VIRTIO_DEVICE_TYPE(blk_modern);
+VIRTIO_DEVICE_TYPES(blk);

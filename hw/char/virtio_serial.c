@@ -477,6 +477,4 @@ static const VmState serial_state = {
 VIRTIO_PCI_TYPES(serial, "serial", VirtioSerial, "serial ports and consoles", 0x078000,
                  serial_props, serial_state, serial_class, serial_init, serial_exit,
                  serial_auto_vectors, .provides = PLAN_BUS_VIRTIO_SERIAL);
-VIRTIO_DEVICE_TYPE(serial_any);
-VIRTIO_DEVICE_TYPE(serial_transitional);
-VIRTIO_DEVICE_TYPE(serial_modern);
+VIRTIO_DEVICE_TYPES(serial);

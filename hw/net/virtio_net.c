@@ -330,6 +330,4 @@ static const VirtioClass net_class = {
 
 VIRTIO_PCI_TYPES(net, "net", VirtioNet, "network card", 0x020000, net_props, net_state, net_class,
                  net_init, net_exit, net_auto_vectors);
-VIRTIO_DEVICE_TYPE(net_any);
-VIRTIO_DEVICE_TYPE(net_transitional);
-VIRTIO_DEVICE_TYPE(net_modern);
+VIRTIO_DEVICE_TYPES(net);

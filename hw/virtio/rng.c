@@ -195,6 +195,4 @@ static const VmState rng_state = {
 
 VIRTIO_PCI_TYPES(rng, "rng", VirtioRng, "entropy source", 0x00ff00, rng_props, rng_state, rng_class,
                  rng_init, rng_exit, rng_auto_vectors);
-VIRTIO_DEVICE_TYPE(rng_any);
-VIRTIO_DEVICE_TYPE(rng_transitional);
-VIRTIO_DEVICE_TYPE(rng_modern);
+VIRTIO_DEVICE_TYPES(rng);

@@ -101,9 +101,10 @@ extern const PCICapDesc virtio_pci_caps[4];
         .cls = &(klass), .face = (face_), .init = (init_), .exit = (exit_)                         \
     }
 
-/* The three types of a device: sym_any, sym_transitional, sym_modern; name each in a
- * VIRTIO_DEVICE_TYPE() line behind this. The first is also known as virtio-X. What follows the
- * function that counts vectors are further members of the PCIDeviceType. */
+/* The three types of a device: sym_any, sym_transitional, sym_modern; a line
+ * VIRTIO_DEVICE_TYPES(sym) behind this enters them in the table of types. The first is also known
+ * as virtio-X. What follows the function that counts vectors are further members of the
+ * PCIDeviceType. */
 #define VIRTIO_PCI_TYPES(sym, n, T, text, class_, props_, state, klass, ...)                       \
     static const VirtioPCIType sym##_any = VIRTIO_PCI_TYPE_(                                       \
         n, "", "virtio-" n, T, text, class_, props_, state, klass, VIRTIO_FACE_BY_PLACE,           \
@@ -117,5 +118,9 @@ extern const PCICapDesc virtio_pci_caps[4];
 #define VIRTIO_DEVICE_TYPE(t)                                                                      \
     extern const DeviceType *const t##_entry;                                                      \
     const DeviceType *const t##_entry = &(t).pci.base
+#define VIRTIO_DEVICE_TYPES(sym)                                                                   \
+    VIRTIO_DEVICE_TYPE(sym##_any);                                                                 \
+    VIRTIO_DEVICE_TYPE(sym##_transitional);                                                        \
+    VIRTIO_DEVICE_TYPE(sym##_modern)
 
 #endif
