@@ -201,7 +201,7 @@ static void express_reset(PCIDevice *d, unsigned row, ResetKind kind)
         PCIPort *p = (PCIPort *)d;
 
         if (p->hotplug_prop) {
-            bool there = p->br.sec.bus.name && p->br.sec.bus.members->len > 0;
+            bool there = pci_slot_occupied(&p->state);
 
             pci_config_set(c, pos + EXP_SLTCTL, 2,
                            EXP_SLTCTL_AIC_OFF |

@@ -105,18 +105,23 @@ static bool set_link(PCIPort *p, bool up)
 static void on_presence(PCIBridge *br, PCIDevice *d, bool present)
 {
     PCIPort *p = (PCIPort *)br;
+    bool card = pci_slot_is_card(&p->state, d);
     uint16_t changed = 0;
 
-    if (!pci_port_has_slot(p) || (!present && pci_slot_occupied(&p->state, d))) {
+    if (!pci_port_has_slot(p)) {
         return;
     }
     if (present && !pci_port_powered(p)) {
-        if (pci_slot_live(&p->state)) {
+        if (pci_slot_live(&p->state) || !card) {
             pci_device_power(d, false);
         } else {
             /* Powered at reset with the card in it. */
             set_reg(p, EXP_SLTCTL, 2, EXP_SLTCTL_PCC, 0);
+            pci_slot_show(&p->state, true);
         }
+    }
+    if (!card) {
+        return;
     }
     if (occupied(p) != present) {
         set_reg(p, EXP_SLTSTA, 2, EXP_SLTSTA_PDS, present ? EXP_SLTSTA_PDS : 0);
@@ -222,7 +227,7 @@ void pci_port_fini(PCIPort *p)
 
 void pci_port_reset(PCIPort *p)
 {
-    bool there = pci_slot_occupied(&p->state, NULL);
+    bool there = pci_slot_occupied(&p->state);
 
     if (!pci_port_has_slot(p)) {
         return;

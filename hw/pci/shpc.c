@@ -348,18 +348,13 @@ static void power_up(PCIShpcBridge *b, unsigned i)
     set_state(b, i, SHPC_ENABLED);
 }
 
-static void came(PCIShpcBridge *b, unsigned i, PCIDevice *d)
+static void came(PCIShpcBridge *b, unsigned i)
 {
-    bool live = pci_slot_live(&b->state[i]), first = latch_open(b, i);
-
     set_slot(b, i, SHPC_SLOT_MRL_OPEN | SHPC_SLOT_EMPTY, 0);
-    if (!live) {
-        power_up(b, i);
-    } else if (state_of(b, i) != SHPC_ENABLED) {
-        pci_device_power(d, false);
-    }
-    if (live && first) {
+    if (pci_slot_live(&b->state[i])) {
         event(b, i, SHPC_SLOT_PRESENCE_CHANGED | SHPC_SLOT_MRL_CHANGED | SHPC_SLOT_BUTTON_PRESSED);
+    } else {
+        power_up(b, i);
     }
 }
 
@@ -376,10 +371,15 @@ static void on_presence(PCIBridge *br, PCIDevice *d, bool present)
 {
     PCIShpcBridge *b = (PCIShpcBridge *)br;
     PCISlot *s = pci_slot_of(d);
+    bool card = s && pci_slot_is_card(s, d);
 
-    if (s && present) {
-        came(b, index_of(b, s), d);
-    } else if (s && !pci_slot_occupied(s, d)) {
+    if (s && present && state_of(b, index_of(b, s)) != SHPC_ENABLED &&
+        (pci_slot_live(s) || !card)) {
+        pci_device_power(d, false);
+    }
+    if (card && present) {
+        came(b, index_of(b, s));
+    } else if (card) {
         went(b, index_of(b, s));
     }
 }
@@ -421,7 +421,7 @@ void pci_shpc_reset(PCIShpcBridge *b)
     }
     for (unsigned i = 0; i < SHPC_SLOTS; i++) {
         pci_slot_reset(&b->state[i]);
-        if (pci_slot_occupied(&b->state[i], NULL)) {
+        if (pci_slot_occupied(&b->state[i])) {
             set_slot(b, i, SHPC_SLOT_MRL_OPEN | SHPC_SLOT_EMPTY, 0);
             power_up(b, i);
         }
@@ -440,7 +440,7 @@ static bool refuse(GError **err, unsigned i, const char *why)
 /* Who stands in a slot is the machine's business; the rest must be something a guest can do. */
 static bool slot_check(const PCIShpcBridge *b, unsigned i, GError **err)
 {
-    bool there = pci_slot_occupied(&b->state[i], NULL);
+    bool there = pci_slot_occupied(&b->state[i]);
     uint32_t r = b->slot[i], sensors = SHPC_SLOT_MRL_OPEN | SHPC_SLOT_EMPTY;
 
     if ((r & sensors) != (there ? 0 : sensors)) {

@@ -28,19 +28,20 @@ static bool stands_in(const PCISlot *s, const PCIDevice *d)
     return s->device == PCI_SLOT_WHOLE_BUS || PCI_SLOT(d->devfn) == s->device;
 }
 
-/* The last that came and stands in the slot, other than `but`; NULL: none. */
-static PCIDevice *last_of(const PCISlot *s, const PCIDevice *but)
+/* The highest function in the slot, so that the card itself goes last; NULL: none. */
+static PCIDevice *last_of(const PCISlot *s)
 {
     const GPtrArray *members = s->br->sec.bus.members; /* NULL once the bridge is gone */
+    PCIDevice *last = NULL;
 
-    for (unsigned i = members ? members->len : 0; i > 0; i--) {
-        PCIDevice *d = g_ptr_array_index(members, i - 1);
+    for (unsigned i = 0; members && i < members->len; i++) {
+        PCIDevice *d = g_ptr_array_index(members, i);
 
-        if (d != but && stands_in(s, d)) {
-            return d;
+        if (stands_in(s, d) && (!last || d->devfn > last->devfn)) {
+            last = d;
         }
     }
-    return NULL;
+    return last;
 }
 
 PCISlot *pci_slot_of(const PCIDevice *d)
@@ -58,9 +59,21 @@ PCISlot *pci_slot_of(const PCIDevice *d)
     return PCI_SLOT(d->devfn) - first < br->n_slots ? &br->slots[PCI_SLOT(d->devfn) - first] : NULL;
 }
 
-bool pci_slot_occupied(const PCISlot *s, const PCIDevice *but)
+bool pci_slot_is_card(const PCISlot *s, const PCIDevice *d)
 {
-    return last_of(s, but) != NULL;
+    return d->devfn == (s->device == PCI_SLOT_WHOLE_BUS ? 0 : PCI_DEVFN(s->device, 0));
+}
+
+bool pci_slot_occupied(const PCISlot *s)
+{
+    const GPtrArray *members = s->br->sec.bus.members;
+
+    for (unsigned i = 0; members && i < members->len; i++) {
+        if (pci_slot_is_card(s, g_ptr_array_index(members, i))) {
+            return true;
+        }
+    }
+    return false;
 }
 
 bool pci_slot_live(const PCISlot *s)
@@ -107,7 +120,7 @@ static void name_job(PCISlot *s, const PCIDevice *d)
 static void announce_failure(PCISlot *s)
 {
     struct json_object *data = json_object_new_object();
-    const PCIDevice *d = last_of(s, NULL);
+    const PCIDevice *d = last_of(s);
 
     if (d && d->dev.id) {
         json_object_object_add(data, "device", json_object_new_string(d->dev.id));
@@ -140,8 +153,11 @@ static gboolean remove_members(gpointer opaque)
     PCIDevice *d;
 
     s->removal = 0;
-    while (removable(s) && (d = last_of(s, NULL)) != NULL) {
-        device_unplug(&d->dev);
+    if (removable(s)) {
+        while ((d = last_of(s)) != NULL) {
+            device_unplug(&d->dev);
+        }
+        pci_slot_emptied(s); /* said already, unless there was no card */
     }
     device_unpin_any(&s->br->pci.dev);
     return G_SOURCE_REMOVE;
@@ -240,8 +256,8 @@ bool pci_unplug_request(PCIDevice *d, uint64_t timeout_ms, GError **err)
         return refuse(d, err, "it is being unplugged already; wait, cancel it, or force it");
     }
     name_job(s, d);
-    if (!s->ops->powered(s)) {
-        /* The guest switched it off already: there is nobody to ask. */
+    if (!s->ops->powered(s) || !pci_slot_occupied(s)) {
+        /* The guest switched it off already, or never saw it: there is nobody to ask. */
         s->job = PCI_UNPLUG_POWERED_OFF;
         schedule_removal(s);
         return true;
@@ -261,7 +277,7 @@ bool pci_unplug_force(PCIDevice *d, GError **err)
     if (!s) {
         return false;
     }
-    while ((d = last_of(s, NULL)) != NULL) {
+    while ((d = last_of(s)) != NULL) {
         device_unplug(&d->dev);
     }
     return true;
@@ -310,7 +326,7 @@ static void visit_slots(Machine *m, void (*fn)(PCISlot *s, void *opaque), void *
 static void query_one(PCISlot *s, void *list)
 {
     struct json_object *o;
-    const PCIDevice *d = last_of(s, NULL);
+    const PCIDevice *d = last_of(s);
 
     if (s->job == PCI_UNPLUG_NONE) {
         return;

@@ -84,8 +84,10 @@ void pci_slots_init(PCIBridge *br, PCISlot *slots, unsigned n, uint8_t first, bo
 void pci_slots_fini(PCIBridge *br);
 /* The slot a function stands in; NULL: none that can be unplugged. */
 PCISlot *pci_slot_of(const PCIDevice *d);
-/* Something but `but` (may be NULL) stands in it. */
-bool pci_slot_occupied(const PCISlot *s, const PCIDevice *but);
+/* A card is a device's function 0: a guest looks at it first and finds the others through it, and
+ * on a running machine it comes last. So a slot counts as occupied while one stands in it. */
+bool pci_slot_is_card(const PCISlot *s, const PCIDevice *d);
+bool pci_slot_occupied(const PCISlot *s);
 /* False while a machine that was never started is put together: things are simply there. */
 bool pci_slot_live(const PCISlot *s);
 /* Show or hide the functions in it; none can be seen while the bridge itself has no power. */
@@ -96,7 +98,7 @@ void pci_slot_indicator(PCISlot *s, PCIIndicator was, PCIIndicator is);
 void pci_slot_powered_off(PCISlot *s);
 /* The guest opened the interlock. */
 void pci_slot_unlocked(PCISlot *s);
-/* The last function left, for whatever reason. */
+/* The card left, for whatever reason. */
 void pci_slot_emptied(PCISlot *s);
 /* A reset ends a job without a word. */
 void pci_slot_reset(PCISlot *s);

@@ -290,6 +290,50 @@ static void test_bridge(gconstpointer opaque)
     fixture_fini(&f);
 }
 
+/* On a running machine function 0 comes last, and it is the card: the guest hears of it, and of all
+ * functions, then. Alone the others can go again without a guest. */
+static void test_function_0_last(gconstpointer opaque)
+{
+    const Controller *c = opaque;
+    PCIDevice *first;
+    Fixture f;
+
+    start(c, &f);
+    for (unsigned round = 0; round < 2; round++) {
+        first = plug(&f, type("ticker"), "br", "second", c->devfn + 1, "multifunction=on");
+        g_assert_false(c->pressed(&f));
+        if (round == 0) {
+            g_assert_true(pci_unplug_request(first, 0, NULL));
+            g_assert_false(c->pressed(&f));
+            settle();
+            g_assert_null(device_find_id(f.m, "second"));
+        }
+    }
+    plug(&f, type("ticker"), "br", "card", c->devfn, "multifunction=on");
+    g_assert_true(c->pressed(&f));
+    c->say(&f, SAY_ON);
+    g_assert_cmphex(rd(&f, ecam(1, c->devfn, 0), 4), ==, CARD_ID);
+    g_assert_cmphex(rd(&f, ecam(1, c->devfn + 1, 0), 4), ==, CARD_ID);
+    fixture_fini(&f);
+}
+
+/* The same before the machine runs: all of it is there, powered, whatever the order. */
+static void test_function_0_last_cold(gconstpointer opaque)
+{
+    const Controller *c = opaque;
+    Fixture f;
+
+    start(c, &f);
+    f.m->state = RUN_PRELAUNCH;
+    plug(&f, type("ticker"), "br", "second", c->devfn + 1, "multifunction=on");
+    plug(&f, type("ticker"), "br", "card", c->devfn, "multifunction=on");
+    f.m->state = RUN_RUNNING;
+    g_assert_false(c->pressed(&f));
+    g_assert_cmphex(rd(&f, ecam(1, c->devfn, 0), 4), ==, CARD_ID);
+    g_assert_cmphex(rd(&f, ecam(1, c->devfn + 1, 0), 4), ==, CARD_ID);
+    fixture_fini(&f);
+}
+
 /* Every function of the slot goes, and only those. */
 static void test_functions(gconstpointer opaque)
 {
@@ -462,6 +506,8 @@ int main(int argc, char **argv)
         add(c, "migrating", test_migrating);
         add(c, "bridge", test_bridge);
         add(c, "functions", test_functions);
+        add(c, "function-0-last", test_function_0_last);
+        add(c, "function-0-last-cold", test_function_0_last_cold);
         add(c, "pulled-at-each-step", test_pulled_at_each_step);
         add(c, "saved-at-each-step", test_saved_at_each_step);
         add(c, "hostile", test_hostile);
