@@ -102,6 +102,18 @@ static bool set_link(PCIPort *p, bool up)
     return was != up;
 }
 
+static bool listening(const PCIPort *p)
+{
+    return reg(p, EXP_SLTCTL, 2) & EXP_SLTCTL_HPIE;
+}
+
+/* The guest is about to see what is in the slot: it has yet to notice that the link dropped, or is
+ * on its way to switching power on. A button pressed now would be taken for its opposite. */
+static bool guest_will_look(const PCIPort *p)
+{
+    return listening(p) && (pci_port_powered(p) || p->attended);
+}
+
 static void on_presence(PCIBridge *br, PCIDevice *d, bool present)
 {
     PCIPort *p = (PCIPort *)br;
@@ -126,7 +138,7 @@ static void on_presence(PCIBridge *br, PCIDevice *d, bool present)
     if (occupied(p) != present) {
         set_reg(p, EXP_SLTSTA, 2, EXP_SLTSTA_PDS, present ? EXP_SLTSTA_PDS : 0);
         changed = EXP_SLTSTA_PDC;
-        if (present && (reg(p, EXP_SLTCAP, 4) & EXP_SLTCAP_ABP)) {
+        if (present && (reg(p, EXP_SLTCAP, 4) & EXP_SLTCAP_ABP) && !guest_will_look(p)) {
             /* Whoever puts a card in presses the button: where there is one, Linux enables its
              * interrupt instead of the one for presence. */
             changed |= EXP_SLTSTA_ABP;
@@ -176,6 +188,15 @@ static void toggle_interlock(PCIPort *p)
     }
 }
 
+/* See guest_will_look(): it goes to power on while it blinks without power. */
+static void follow_attention(PCIPort *p, PCIIndicator was, PCIIndicator is)
+{
+    if (was != is) {
+        p->attended = is == PCI_INDICATOR_BLINK && !pci_port_powered(p);
+    }
+    p->attended = p->attended && listening(p);
+}
+
 void pci_port_slot_control(PCIPort *p, uint16_t old)
 {
     uint16_t now = reg(p, EXP_SLTCTL, 2);
@@ -188,6 +209,7 @@ void pci_port_slot_control(PCIPort *p, uint16_t old)
         now &= ~EXP_SLTCTL_EIC;
     }
     pci_slot_indicator(&p->state, indicator(old), indicator(now));
+    follow_attention(p, indicator(old), indicator(now));
     if (has_controller(p) && ((old ^ now) & EXP_SLTCTL_PCC)) {
         power_changed(p, !(now & EXP_SLTCTL_PCC));
     }
@@ -210,9 +232,17 @@ static void slot_press(PCISlot *s)
     event((PCIPort *)s->br, EXP_SLTSTA_ABP);
 }
 
-static const PCISlotOps slot_ops = { .powered = slot_powered,
-                                     .press = slot_press,
-                                     .locked = slot_locked };
+/* A guest that finds the card gone switches the slot off, and then looks what is there. */
+static void slot_pulled(PCISlot *s)
+{
+    PCIPort *p = (PCIPort *)s->br;
+
+    p->attended = has_controller(p) && pci_port_powered(p) && listening(p);
+}
+
+static const PCISlotOps slot_ops = {
+    .powered = slot_powered, .press = slot_press, .locked = slot_locked, .pulled = slot_pulled
+};
 
 void pci_port_init(PCIPort *p)
 {
@@ -233,7 +263,7 @@ void pci_port_reset(PCIPort *p)
         return;
     }
     pci_slot_reset(&p->state);
-    p->hp_asserted = p->aer_asserted = false;
+    p->hp_asserted = p->aer_asserted = p->attended = false;
     set_reg(p, EXP_SLTSTA, 2, 0xffff, there ? EXP_SLTSTA_PDS : 0);
     set_link(p, there);
     /* With power on again after the reset, what the guest had switched off is back. */
@@ -255,6 +285,7 @@ static const VmField port_fields[] = {
     VM_STRUCT(PCIPort, state, &pci_slot_state),
     VM_BOOL(PCIPort, hp_asserted),
     VM_BOOL(PCIPort, aer_asserted),
+    VM_BOOL(PCIPort, attended, .since = 2),
 };
 static bool port_post_load(void *obj, GError **err)
 {
@@ -263,5 +294,5 @@ static bool port_post_load(void *obj, GError **err)
 }
 
 const VmState pci_port_state = {
-    .name = "pcie-port", .version = 1, .fields = LIST(port_fields), .post_load = port_post_load
+    .name = "pcie-port", .version = 2, .fields = LIST(port_fields), .post_load = port_post_load
 };

@@ -139,10 +139,16 @@ static void job_timeout(void *arg)
     }
 }
 
+/* The guest is here to stay: not on its way elsewhere, nor gone. */
+static bool owns_guest(const Machine *m)
+{
+    return !m->migrating && m->state != RUN_POSTMIGRATE && m->state != RUN_INMIGRATE;
+}
+
 /* Nobody takes out a card that is held, nor one that a stream is being made of. */
 static bool removable(const PCISlot *s)
 {
-    return s->job == PCI_UNPLUG_POWERED_OFF && !machine_of(s)->migrating &&
+    return s->job == PCI_UNPLUG_POWERED_OFF && owns_guest(machine_of(s)) &&
            !(s->ops->locked && s->ops->locked(s));
 }
 
@@ -174,6 +180,7 @@ static void schedule_removal(PCISlot *s)
 
 void pci_slot_indicator(PCISlot *s, PCIIndicator was, PCIIndicator is)
 {
+    s->blinking = is == PCI_INDICATOR_BLINK;
     if (was == is) {
         return;
     }
@@ -208,6 +215,7 @@ void pci_slot_emptied(PCISlot *s)
 void pci_slot_reset(PCISlot *s)
 {
     job_end(s, PCI_UNPLUG_NONE);
+    s->blinking = false;
 }
 
 /* --- requests --- */
@@ -245,28 +253,60 @@ static PCISlot *job_slot(const PCIDevice *d, GError **err)
     return s;
 }
 
+/* A guest that has not even blinked by then did not see the button: it may be pressed again. */
+static const int64_t retry_ns = 5000000000;
+
+static bool may_ask(const PCISlot *s, const PCIDevice *d, GError **err)
+{
+    bool unseen = s->job == PCI_UNPLUG_REQUESTED &&
+                  clock_now_any(machine_of(s), CLOCK_KIND_VIRTUAL) - s->pressed >= retry_ns;
+
+    if (!job_open(s) || unseen) {
+        return true;
+    }
+    pci_error(err,
+              "Device %s is already in the process of unplug: wait for DEVICE_DELETED, give it up "
+              "with unplug-cancel, or pull it out with unplug-force",
+              device_name(&d->dev));
+    return false;
+}
+
+static void ask(PCISlot *s, uint64_t timeout_ms)
+{
+    bool underway = s->job == PCI_UNPLUG_TIMED_OUT && s->blinking;
+
+    timer_cancel(&s->deadline);
+    if (timeout_ms) {
+        timer_arm_ns(&s->deadline, MIN(timeout_ms, 1ull << 40) * 1000000);
+    }
+    if (underway) { /* an earlier button is being answered late; another would take it back */
+        s->job = PCI_UNPLUG_ACCEPTED;
+        return;
+    }
+    s->job = PCI_UNPLUG_REQUESTED;
+    s->pressed = clock_now_any(machine_of(s), CLOCK_KIND_VIRTUAL);
+    s->ops->press(s);
+}
+
 bool pci_unplug_request(PCIDevice *d, uint64_t timeout_ms, GError **err)
 {
     PCISlot *s = job_slot(d, err);
 
-    if (!s) {
+    if (!s || !may_ask(s, d, err)) {
         return false;
     }
-    if (job_open(s)) {
-        return refuse(d, err, "it is being unplugged already; wait, cancel it, or force it");
+    if (!pci_slot_occupied(s)) {
+        device_unplug(&d->dev); /* without function 0 the guest cannot see it */
+        return true;
     }
     name_job(s, d);
-    if (!s->ops->powered(s) || !pci_slot_occupied(s)) {
-        /* The guest switched it off already, or never saw it: there is nobody to ask. */
+    if (!s->ops->powered(s)) {
+        /* The guest switched it off already: there is nobody to ask. */
         s->job = PCI_UNPLUG_POWERED_OFF;
         schedule_removal(s);
         return true;
     }
-    s->job = PCI_UNPLUG_REQUESTED;
-    if (timeout_ms) {
-        timer_arm_ns(&s->deadline, MIN(timeout_ms, 1ull << 40) * 1000000);
-    }
-    s->ops->press(s);
+    ask(s, timeout_ms);
     return true;
 }
 
@@ -276,6 +316,9 @@ bool pci_unplug_force(PCIDevice *d, GError **err)
 
     if (!s) {
         return false;
+    }
+    if (s->ops->pulled) {
+        s->ops->pulled(s);
     }
     while ((d = last_of(s)) != NULL) {
         device_unplug(&d->dev);

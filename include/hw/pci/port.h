@@ -21,6 +21,7 @@ typedef struct PCIPort {
     PCISlot state;
     bool hp_asserted;  /* the hot-plug interrupt's condition */
     bool aer_asserted; /* the root error interrupt's condition */
+    bool attended;     /* the guest will look at the slot without being told of a new card */
 } PCIPort;
 
 bool pci_port_has_slot(const PCIPort *p);

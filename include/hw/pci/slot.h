@@ -44,6 +44,7 @@ typedef struct PCISlotOps {
     bool (*powered)(const PCISlot *s); /* power is on, or cannot be switched */
     void (*press)(PCISlot *s);         /* the attention button: latch the event, interrupt */
     bool (*locked)(const PCISlot *s);  /* an interlock holds the card; NULL: there is none */
+    void (*pulled)(PCISlot *s);        /* the cards are about to be pulled out; NULL: nothing */
 } PCISlotOps;
 
 enum { PCI_SLOT_WHOLE_BUS = 0xff };
@@ -56,13 +57,17 @@ struct PCISlot {
     char *job_device; /* id or path of its device, for messages */
     unsigned removal; /* source on the main loop that takes the devices out; 0: none */
     Timer deadline;   /* of the job; realtime is not used: the guest's time counts */
+    int64_t pressed;  /* when the button was pressed for the job (virtual clock, not saved) */
+    bool blinking;    /* the power indicator (the controller's registers have it; not saved) */
 };
 
 /* --- taking a device out --- */
 
 /* Ask the guest to let d's slot go (every function in it). `timeout_ms` of guest time until the
- * job ends as timed out; 0: none. Refused while a migration runs, while a job is under way, and
- * where nothing can be unplugged: the sentence says what would do. */
+ * job ends as timed out; 0: none. At once where there is nobody to ask: the slot has no power, or
+ * no function 0. Refused while a migration runs, where nothing can be unplugged (the sentence
+ * says what would do), and while a job is under way; but one that the guest has not answered in
+ * 5 s of its time is asked for again: it may have booted since. */
 bool pci_unplug_request(PCIDevice *d, uint64_t timeout_ms, GError **err);
 /* Take it out now, as a hand pulling a card, interlock or not: the guest is told after. */
 bool pci_unplug_force(PCIDevice *d, GError **err);
@@ -71,7 +76,7 @@ bool pci_unplug_cancel(PCIDevice *d, GError **err);
 /* {"device":..,"port":..,"state":..} of each slot that has or had a job, and "slot":.. where the
  * bridge has several; array, owned. */
 struct json_object *pci_unplug_query(Machine *m);
-/* A migration ended: carry out what was put off. */
+/* A migration ended and the guest is still here: carry out what was put off. */
 void pci_unplug_resume(Machine *m);
 
 /* --- for controllers --- */

@@ -68,6 +68,7 @@ static bool link_up(Fixture *f)
 
 enum {
     ON = EXP_SLTCTL_PIC_ON | EXP_SLTCTL_AIC_OFF,
+    HEARS = EXP_SLTCTL_HPIE,
     BLINK = EXP_SLTCTL_PIC_BLINK | EXP_SLTCTL_AIC_OFF,
     OFF = EXP_SLTCTL_PIC_OFF | EXP_SLTCTL_AIC_OFF | EXP_SLTCTL_PCC
 };
@@ -316,6 +317,85 @@ static void test_switch(void)
     fixture_fini(&f);
 }
 
+/* Does putting a card in press the button? */
+static bool pressed_by_insert(Fixture *f)
+{
+    clear(f);
+    insert(f);
+    return status(f) & EXP_SLTSTA_ABP;
+}
+
+/* A guest that will look at the slot anyway would take the button for a wish to switch off: one
+ * that was not done with a card pulled out, and one that is switching on. */
+static void test_button_of_plug(void)
+{
+    Fixture f;
+    PCIDevice *d = running_card(&f);
+
+    command(&f, ON | HEARS);
+    g_assert_true(pci_unplug_force(d, NULL));
+    g_assert_false(pressed_by_insert(&f)); /* it has not noticed yet */
+    g_assert_true(link_up(&f));
+    g_assert_true(pci_unplug_force((PCIDevice *)device_find_id(f.m, "t0"), NULL));
+    command(&f, ON | HEARS | EXP_SLTCTL_PCC); /* it is switching off, and looks afterwards */
+    g_assert_false(pressed_by_insert(&f));
+    command(&f, OFF | HEARS);
+    command(&f, BLINK | HEARS | EXP_SLTCTL_PCC); /* on in 5 s */
+    g_assert_true(pci_unplug_request((PCIDevice *)device_find_id(f.m, "t0"), 0, NULL));
+    settle();
+    g_assert_false(pressed_by_insert(&f));
+    command(&f, BLINK | HEARS);
+    command(&f, ON | HEARS);
+    clear(&f);
+    g_assert_true(pci_unplug_request((PCIDevice *)device_find_id(f.m, "t0"), 0, NULL));
+    command(&f, BLINK | HEARS);
+    command(&f, BLINK | HEARS | EXP_SLTCTL_PCC);
+    settle();
+    g_assert_true(pressed_by_insert(&f)); /* asked for, so it does not look again */
+    fixture_fini(&f);
+}
+
+/* A guest whose driver went away while a card was pulled out looks at nothing when it is back. */
+static void test_button_without_driver(void)
+{
+    Fixture f;
+    PCIDevice *d = running_card(&f);
+
+    g_assert_true(pci_unplug_force(d, NULL));
+    command(&f, ON | EXP_SLTCTL_PCC | HEARS);
+    g_assert_true(pressed_by_insert(&f));
+    command(&f, ON | HEARS);
+    g_assert_true(pci_unplug_force((PCIDevice *)device_find_id(f.m, "t0"), NULL));
+    command(&f, ON);
+    command(&f, ON | EXP_SLTCTL_PCC | HEARS);
+    g_assert_true(pressed_by_insert(&f));
+    fixture_fini(&f);
+}
+
+/* Of several functions, function 0 comes last, and the guest is told once. */
+static void test_functions(void)
+{
+    Fixture f;
+    PCIDevice *d;
+
+    start(&f, NULL);
+    d = plug(&f, type("ticker"), "rp", "f1", 1, "multifunction=on");
+    g_assert_cmphex(status(&f), ==, 0);
+    g_assert_true(pci_unplug_request(d, 0, NULL)); /* the guest never saw it */
+    g_assert_null(device_find_id(f.m, "f1"));
+    plug(&f, type("ticker"), "rp", "f1", 1, "multifunction=on");
+    d = plug(&f, type("ticker"), "rp", "t0", 0, "multifunction=on");
+    g_assert_cmphex(status(&f), ==, EXP_SLTSTA_PDS | EXP_SLTSTA_PDC | EXP_SLTSTA_ABP);
+    command(&f, ON);
+    g_assert_cmphex(rd(&f, ecam(1, 1, 0), 4), ==, 0x71c41234);
+    g_assert_true(pci_unplug_request(d, 0, NULL));
+    command(&f, OFF);
+    settle();
+    g_assert_null(device_find_id(f.m, "f1"));
+    g_assert_false(status(&f) & EXP_SLTSTA_PDS);
+    fixture_fini(&f);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -330,5 +410,8 @@ int main(int argc, char **argv)
     g_test_add_func("/hotplug/unplug", test_unplug);
     g_test_add_func("/hotplug/pulled", test_pulled);
     g_test_add_func("/hotplug/switch", test_switch);
+    g_test_add_func("/hotplug/button-of-plug", test_button_of_plug);
+    g_test_add_func("/hotplug/button-without-driver", test_button_without_driver);
+    g_test_add_func("/hotplug/functions", test_functions);
     return g_test_run();
 }

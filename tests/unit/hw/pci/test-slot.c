@@ -160,6 +160,74 @@ static void test_unplug(gconstpointer opaque)
     fixture_fini(&f);
 }
 
+/* A second request is refused in the words clients know, until 5 s passed without an answer. */
+static void test_ask_again(gconstpointer opaque)
+{
+    const Controller *c = opaque;
+    Fixture f;
+    PCIDevice *d = running_card(c, &f);
+    g_autoptr(GError) err = NULL;
+
+    g_assert_true(pci_unplug_request(d, 0, NULL));
+    step_ns(&f, 4999999999);
+    g_assert_false(pci_unplug_request(d, 0, &err));
+    g_assert_nonnull(strstr(err->message, "Device card is already in the process of unplug"));
+    step_ns(&f, 1);
+    c->say(&f, SAY_CLEAR);
+    g_assert_true(pci_unplug_request(d, 0, NULL));
+    g_assert_true(c->pressed(&f));
+    c->say(&f, SAY_BLINK); /* it is answered now: however long that takes, nobody asks again */
+    step_ns(&f, 60000000000);
+    g_assert_false(pci_unplug_request(d, 0, NULL));
+    g_assert_cmpstr(job(d), ==, "accepted");
+    fixture_fini(&f);
+}
+
+/* A guest that answers a request that has timed out is asked again without the button, which it
+ * would take for a change of mind. */
+static void test_late_answer(gconstpointer opaque)
+{
+    const Controller *c = opaque;
+    Fixture f;
+    PCIDevice *d = running_card(c, &f);
+
+    g_assert_true(pci_unplug_request(d, 1000, NULL));
+    c->say(&f, SAY_BLINK);
+    c->say(&f, SAY_CLEAR);
+    step_ns(&f, 1000000000);
+    g_assert_cmpstr(job(d), ==, "timed-out");
+    g_assert_true(pci_unplug_request(d, 0, NULL));
+    g_assert_false(c->pressed(&f));
+    g_assert_cmpstr(job(d), ==, "accepted");
+    c->say(&f, SAY_OFF);
+    settle();
+    g_assert_false(card(&f));
+    fixture_fini(&f);
+}
+
+/* A guest that was given away takes its eject along; one that came back has it done here. */
+static void test_given_away(gconstpointer opaque)
+{
+    const Controller *c = opaque;
+    Fixture f;
+    PCIDevice *d = running_card(c, &f);
+
+    g_assert_true(pci_unplug_request(d, 0, NULL));
+    f.m->migrating = 1;
+    c->say(&f, SAY_BLINK);
+    c->say(&f, SAY_OFF);
+    machine_set_state(f.m, RUN_FINISH_MIGRATE);
+    f.m->migrating = 0;
+    machine_set_state(f.m, RUN_POSTMIGRATE);
+    pci_unplug_resume(f.m);
+    settle();
+    g_assert_true(card(&f));
+    machine_set_state(f.m, RUN_RUNNING);
+    settle();
+    g_assert_false(card(&f));
+    fixture_fini(&f);
+}
+
 /* The guest switched it off without being asked: the card stays, and goes without asking. */
 static void test_powered_off_already(gconstpointer opaque)
 {
@@ -499,6 +567,9 @@ int main(int argc, char **argv)
         const Controller *c = &controllers[i];
 
         add(c, "unplug", test_unplug);
+        add(c, "ask-again", test_ask_again);
+        add(c, "late-answer", test_late_answer);
+        add(c, "given-away", test_given_away);
         add(c, "powered-off-already", test_powered_off_already);
         add(c, "refused-by-guest", test_refused_by_guest);
         add(c, "timeout-then-force", test_timeout_then_force);

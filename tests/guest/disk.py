@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Disks: virtio-blk under a file system, behind ports and switches, over every kind of ring."""
+
+import re
+import tempfile
+
+from emulator import Emulator
+from guest import arguments, finish, need_devices
+from subject import Subject, check, test
+
+DISK_TREE = ["-device", "pcie-root-port,id=rp0,addr=02.0,chassis=1,slot=1",
+             "-device", "pcie-root-port,id=rp1,addr=03.0,chassis=1,slot=2",
+             "-device", "x3130-upstream,id=up,bus=rp1",
+             "-device", "xio3130-downstream,id=dn,bus=up,addr=00.0,chassis=2,slot=0"]
+# The first boot makes a file system on each disk, fills it and reboots; the second verifies.
+DISK_SCRIPT = """
+set -e
+for d in vda vdb; do
+    mkdir -p /mnt/$d; cd /
+    if mount -t ext4 /dev/$d /mnt/$d 2>/dev/null; then
+        cd /mnt/$d; md5sum -c sum && echo "$d verified"; cd /
+    else
+        mkfs.ext4 -q /dev/$d; mount -t ext4 /dev/$d /mnt/$d
+        cd /mnt/$d; dd if=/dev/urandom of=data bs=1M count=%d 2>/dev/null
+        md5sum data >sum; again=yes; cd /
+    fi
+    umount /mnt/$d
+done
+grep virtio /proc/interrupts
+lspci -vvv -d 1af4: | grep MSI-X
+[ -z "$again" ] || reboot -f
+"""
+
+
+def disks(subject: Subject, options: str) -> str:
+    """ext4 behind a root port and behind a switch, written, rebooted and verified; what the
+    guest said after the reboot."""
+    size = 256 if subject.long else 8
+    with tempfile.TemporaryDirectory() as scratch:
+        args = arguments(run=DISK_SCRIPT % size) + DISK_TREE
+        for number, bus in enumerate(("rp0", "dn")):
+            with open(f"{scratch}/{number}.img", "wb") as image:
+                image.truncate((size + 40) << 20)
+            args += ["-drive", f"if=none,id=d{number},format=raw,file={scratch}/{number}.img",
+                     "-device", f"virtio-blk-pci,drive=d{number},bus={bus}{options}"]
+        need_devices(subject.program, args)
+        with Emulator(subject.program, args, qmp=False, echo=subject.echo) as machine:
+            machine.expect("^BACKPLANE-INIT", 120)
+            text = finish(machine, 900 if subject.long else 300)
+    for disk in ("vda", "vdb"):
+        check(f"{disk} verified" in text, f"{disk} not verified", text)
+    return text
+
+
+def check_vectors(text: str, table: int) -> None:
+    """Both disks have MSI-X on, with a table of this size, and interrupt through a queue's own
+    vector. The guest has one hart, so its driver uses one queue of each."""
+    found = re.findall(r"MSI-X: Enable([+-]) Count=(\d+)", text)
+    check(found == [("+", str(table))] * 2, f"lspci shows MSI-X {found}", text)
+    counts = re.findall(r"(\d+) +PCI-MSIX\S* +\d+ +\w+ +virtio\d-req", text)
+    check(len(counts) == 2 and "0" not in counts, f"queues interrupted {counts} times", text)
+
+
+@test
+def disk_ext4(subject: Subject) -> None:
+    """Two virtio disks, each with an interrupt vector per queue where MSI works."""
+    text = disks(subject, "")
+    if not subject.is_qemu:
+        check_vectors(text, 2)
+
+
+@test
+def disk_ext4_queues(subject: Subject) -> None:
+    """The same with four queues, and a vector for each."""
+    subject.need_aia()
+    check_vectors(disks(subject, ",num-queues=4"), 5)
+
+
+@test
+def disk_ext4_intx(subject: Subject) -> None:
+    """The same over INTx (vectors=0)."""
+    text = disks(subject, ",vectors=0")
+    check("PCI-MSI" not in text and "MSI-X" not in text, "MSI in use", text)
+    check(len(re.findall(r"[1-9]\d* +\S+ +\d+ +Level +.*virtio\d", text)) > 0, "no INTx", text)
+
+
+@test
+def disk_ext4_packed(subject: Subject) -> None:
+    """The same with packed rings, over MSI-X and over INTx."""
+    disks(subject, ",packed=on")
+    disks(subject, ",packed=on,vectors=0")

@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Hot plug, one device at a time: what a client asks for, and what a Linux guest makes of it."""
+
+import tempfile
+import time
+
+import material
+from emulator import Emulator, TestFailure, timeout_factor
+from guest import Skip, arguments, need_devices, shell_ready
+from net import web
+from slots import PATTERN, SLOT_OF, SlotMachine, check_clean, port_args, slot_machine
+from subject import Subject, check, test
+from surprise import LEGACY
+
+
+def plug_and_unplug(subject: Subject, slot: list[str], device: dict, driver: str) -> None:
+    """Plug a test device into a slot of a running guest, use it through its driver, unplug it."""
+    args = arguments("hotplug") + slot
+    need_devices(subject.program, args + ["-device", device["driver"]])
+    with Emulator(subject.program, args, echo=subject.echo) as machine:
+        shell_ready(machine)
+        machine.shell("modprobe bpdrv")
+        for _ in range(2):
+            machine.qmp.command("device_add", id="hot", **device)
+            machine.expect(f"bpdrv: {device['driver']} with .* self-test ok", 30)
+            machine.qmp.command("device_del", id="hot")
+            machine.expect(rf"bpdrv: {device['driver']} removed after \d+ interrupts", 30)
+            machine.qmp.wait_event("DEVICE_DELETED", 30)
+        check(driver in machine.shell("ls /sys/bus/pci*/drivers /sys/bus/pci*/drivers/*"),
+              f"no driver {driver}", "")
+        machine.send("exit\n")
+        check(machine.wait() == 0, "a status other than 0", machine.console[-500:])
+
+
+@test
+def hotplug_express(subject: Subject) -> None:
+    """Native PCI Express hotplug at a root port, twice.
+
+    With INTx, where the device shares the port's line, Linux 6.12 deadlocks on unplugging (free_irq
+    waits for the port's own interrupt thread, which is the caller): this needs MSI.
+    """
+    subject.need_aia()
+    plug_and_unplug(subject, ["-device", "pcie-root-port,id=rp,addr=02.0,chassis=1,slot=1"],
+                    {"driver": "ticker", "bus": "rp"}, "pciehp")
+
+
+@test
+def hotplug_shpc(subject: Subject) -> None:
+    """Hotplug by the standard controller (SHPC) of a conventional bridge, twice."""
+    if not subject.is_qemu and "shpc" not in subject.ask("-device", "pcie-pci-bridge,help"):
+        raise Skip("pcie-pci-bridge has no SHPC")
+    plug_and_unplug(subject, ["-device", "pcie-pci-bridge,id=br,addr=02.0"],
+                    {"driver": "edu", "bus": "br", "addr": "03.0", "dma_mask": 0xffffffff},
+                    "shpchp")
+
+
+def need_ours(subject: Subject) -> None:
+    """The unplug-* commands are ours."""
+    if subject.is_qemu:
+        raise Skip("QEMU has no unplug jobs")
+
+
+def wait_job(machine: SlotMachine, name: str, state: str, timeout: float = 30) -> None:
+    """Wait until the unplug of a device is in a state."""
+    end = time.monotonic() + timeout * timeout_factor()
+    while (now := machine.jobs().get(name)) != state:
+        if time.monotonic() > end:
+            raise machine.fail(f"unplug of {name}: {now}, not {state}\n{machine.log()}")
+        time.sleep(0.1)
+
+
+def use_and_unplug(machine: SlotMachine, bus: str, name: str) -> None:
+    """The guest writes to the disk in a slot; then it goes the orderly way."""
+    with web(PATTERN) as server:
+        machine.use(bus, name, server)
+        machine.wait_use(name)
+        machine.qmp.command("device_del", id=name)
+        machine.deleted({name})
+        machine.end_use(name)
+
+
+@test
+def hotplug_boot_time(subject: Subject) -> None:
+    """Disks that were there at boot, at a root port and at a switch, go; others come."""
+    with tempfile.TemporaryDirectory() as scratch:
+        extra: list[str] = []
+        for bus in ("rp0", "dn0"):
+            with open(f"{scratch}/disk.{bus}.img", "wb") as image:
+                image.truncate(len(PATTERN) * 8)
+            extra += ["-drive", f"if=none,id=n-{bus},format=raw,file={image.name}", "-device",
+                      f"virtio-blk-pci,id=disk.{bus},bus={bus},drive=n-{bus},serial=disk.{bus}"]
+        with slot_machine(subject, scratch, ["rp0"], ["dn0"], extra) as machine:
+            for bus in ("rp0", "dn0"):
+                use_and_unplug(machine, bus, f"disk.{bus}")
+                machine.add(bus, f"disk.{bus}.2")
+                use_and_unplug(machine, bus, f"disk.{bus}.2")
+            check_clean(machine.log())
+
+
+@test
+def hotplug_switch(subject: Subject) -> None:
+    """A whole switch leaves its root port, with a disk and an empty slot behind it."""
+    with tempfile.TemporaryDirectory() as scratch:
+        with slot_machine(subject, scratch, [], ["dn0", "dn1"]) as machine:
+            machine.add("dn0", "disk")
+            with web(PATTERN) as server:
+                machine.use("dn0", "disk", server)
+                machine.wait_use("disk")
+            machine.qmp.command("device_del", id="up")
+            machine.deleted({"disk", "dn0", "dn1", "up"})
+            machine.end_use("disk")
+            check("xio3130" not in machine.shell("lspci -n"), "the switch is still there", "")
+            check_clean(machine.log())
+
+
+@test
+def hotplug_functions(subject: Subject) -> None:
+    """Two functions of one slot come with function 0, the last, and go together."""
+    with tempfile.TemporaryDirectory() as scratch:
+        with slot_machine(subject, scratch, ["rp0"], []) as machine:
+            for function in (1, 0):
+                machine.qmp.command("device_add", driver="virtio-rng-pci", id=f"r{function}",
+                                    bus="rp0", addr=f"0.{function}", multifunction=True)
+            machine.shell("until_true '[ $(lspci -d 1af4:1044 | wc -l) = 2 ]'", 60)
+            machine.qmp.command("device_del", id="r1")
+            machine.deleted({"r0", "r1"})
+            check_clean(machine.log())
+
+
+@test
+def hotplug_cancel(subject: Subject) -> None:
+    """A request taken back while the guest blinks; a card withdrawn, and one in its place."""
+    need_ours(subject)
+    with tempfile.TemporaryDirectory() as scratch:
+        with slot_machine(subject, scratch, ["rp0"], []) as machine:
+            machine.add("rp0", "disk.a")
+            machine.qmp.command("device_del", id="disk.a")      # the guest is still blinking
+            machine.deleted({"disk.a"})
+            machine.add("rp0", "disk.b")
+            machine.shell("disk disk.b", 60)
+            machine.qmp.command("unplug-request", id="disk.b")
+            wait_job(machine, "disk.b", "accepted")
+            answer = machine.qmp.raw("device_del", {"id": "disk.b"})
+            check("already in the process of unplug" in answer["error"]["desc"],
+                  "a second request", str(answer))
+            machine.qmp.command("unplug-cancel", id="disk.b")
+            wait_job(machine, "disk.b", "cancelled")
+            machine.shell("until_true 'dmesg | grep -q \"canceling request to power off\"'")
+            time.sleep(6)       # longer than Linux would have waited before it acts
+            check("disk.b" in str(machine.qmp.command("qom-list", path="/machine/peripheral")),
+                  "the disk is gone all the same", "")
+            use_and_unplug(machine, "rp0", "disk.b")
+            check_clean(machine.log())
+
+
+@test
+def hotplug_ignored(subject: Subject) -> None:
+    """A guest without its hotplug driver lets a request time out; the disk is pulled out; with
+    the driver back, another is plugged."""
+    need_ours(subject)
+    driver = "/sys/bus/pci_express/drivers/pciehp"
+    with tempfile.TemporaryDirectory() as scratch:
+        with slot_machine(subject, scratch, ["rp0"], []) as machine:
+            machine.add("rp0", "disk.a", **LEGACY)
+            machine.shell("disk disk.a", 60)
+            machine.shell(f"port=$(ls {driver} | grep 02.0:pcie); echo $port >{driver}/unbind")
+            time_out_and_pull(machine, "disk.a")
+            machine.shell("echo 1 >/sys/bus/pci/devices/0000:01:00.0/remove")
+            machine.shell(f"echo $port >{driver}/bind")
+            machine.add("rp0", "disk.b")
+            use_and_unplug(machine, "rp0", "disk.b")
+
+
+def time_out_and_pull(machine: Emulator, name: str) -> None:
+    """Ask for a device, with a deadline that nobody keeps; then take it out."""
+    answer = machine.qmp.raw("unplug-request", {"id": name, "timeout": 1500})
+    check("return" in answer, "the request was refused", str(answer))
+    event = machine.qmp.wait_event("DEVICE_UNPLUG_GUEST_ERROR", 30 * timeout_factor())
+    wanted = {"device": name, "path": f"/machine/peripheral/{name}"}
+    check(event["data"] == wanted, f"not about {name}", str(event))
+    jobs = machine.qmp.command("query-unplug-jobs")
+    check([(job["device"], job["state"]) for job in jobs] == [(name, "timed-out")], "another state",
+          str(jobs))
+    check(not any(e["event"] == "DEVICE_DELETED" for e in machine.qmp.events), "deleted", "")
+    machine.qmp.command("unplug-force", id=name)
+    machine.qmp.wait_event("DEVICE_DELETED", 10 * timeout_factor())
+
+
+@test
+def hotplug_firmware(subject: Subject) -> None:
+    """The same with a guest that waits in its firmware, and goes on living."""
+    need_ours(subject)
+    try:
+        args = ["-M", "virt", "-m", "256", "-bios", str(material.opensbi("1.6")),
+                "-kernel", str(material.uboot())]
+    except material.MaterialError as error:
+        raise Skip(str(error)) from None
+    args += port_args(["rp0"], []) + ["-device", "virtio-rng-pci,id=r,bus=rp0"]
+    with Emulator(subject.program, args, echo=subject.echo) as machine:
+        machine.expect("Hit any key to stop autoboot")
+        machine.send("\n")
+        machine.expect("^=> ")
+        time_out_and_pull(machine, "r")
+        machine.send("pci 1\n")
+        text = machine.console[machine.seen:machine.expect("^=> ").start()]
+        check("1044" not in text, "U-Boot still sees it", text)
+        try:
+            machine.qmp.command("device_add", driver="virtio-rng-pci", id="r2", bus="rp0")
+        except TestFailure as failure:
+            raise machine.fail(f"nothing can be plugged after it: {failure}") from None
+
+
+@test
+def hotplug_own_eject(subject: Subject) -> None:
+    """A slot that the guest switches off and on by itself keeps its disk, as a card stays where
+    it is; asked for while it is off, it goes at once."""
+    with tempfile.TemporaryDirectory() as scratch:
+        with slot_machine(subject, scratch, ["rp0"], []) as machine:
+            power = f"/sys/bus/pci/slots/{SLOT_OF['rp0']}/power"
+            machine.add("rp0", "disk")
+            machine.shell("disk disk", 60)
+            machine.shell(f"echo 0 >{power}; [ -z \"$(find_disk disk)\" ]", 60)
+            machine.shell(f"echo 1 >{power}; disk disk; echo 0 >{power}", 60)
+            check("disk" in str(machine.qmp.command("qom-list", path="/machine/peripheral")),
+                  "the disk was taken out", "")
+            machine.qmp.command("device_del", id="disk")
+            machine.deleted({"disk"}, 5)
+            check_clean(machine.log())

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Live migration of a guest that works, and what may come and go meanwhile."""
+
+import re
+import tempfile
+import time
+
+from emulator import Emulator, Qmp, timeout_factor
+from guest import Skip, arguments, need_devices, shell_ready, ticks
+from slots import SLOT_OF, SlotMachine, slot_machine
+from subject import TICKER, Subject, check, test
+
+
+@test
+def live_migration(subject: Subject) -> None:
+    """A guest under load moves to a process that was given no device arguments, and goes on."""
+    if subject.is_qemu:
+        raise Skip("QEMU's -incoming needs the whole machine on its command line")
+    devices = ["-device", "pcie-root-port,id=rp,addr=02.0", "-device", TICKER + ",bus=pcie.0",
+               "-device", "virtio-rng-pci,bus=rp"]
+    need_devices(subject.program, devices)
+    with tempfile.TemporaryDirectory() as scratch:
+        uri = f"unix:{scratch}/stream"
+        with Emulator(subject.program, arguments("hotplug") + devices, echo=subject.echo) as source:
+            shell_ready(source)
+            source.shell("modprobe bpdrv; sh /scripts/load 4 >/tmp/ticks 2>&1 </dev/null &")
+            before, _ = ticks(source, 0)
+            bus = source.shell("lspci -tv")
+            with Emulator(subject.program, ["-incoming", uri], echo=subject.echo) as target:
+                target.qmp.command("query-status")      # it listens
+                source.qmp.command("migrate", uri=uri)
+                while (state := source.qmp.command("query-migrate"))["status"] != "completed":
+                    check(state["status"] != "failed", "the migration failed", str(state))
+                    time.sleep(0.05)
+                check(target.shell("lspci -tv") == bus, "another bus", target.console[-2000:])
+                after, bad = ticks(target, before + 3)
+                check(after > before + 3 and not bad, f"{after} rounds, {bad} bad", "")
+                first, second = (int(re.search(r"irqs=(\d+)", target.shell(
+                    "cat /sys/bus/pci/drivers/bpdrv/*/report; sleep 1"))[1]) for _ in range(2))
+                check(second > first + 20, f"ticker: {first}, then {second} interrupts", "")
+
+
+class Pair:
+    """A guest, and a second process that waits for it."""
+
+    def __init__(self, source: SlotMachine, target: Emulator, uri: str) -> None:
+        self.source, self.target, self.uri = source, target, uri
+
+    def start(self) -> None:
+        """Begin a migration that does not end by itself."""
+        self.source.qmp.command("migrate-set-parameters", **{"max-bandwidth": 1 << 20})
+        self.source.qmp.command("migrate", uri=self.uri)
+        self.wait("active")
+
+    def wait(self, wanted: str) -> None:
+        """Wait for the migration to be in a state."""
+        end = time.monotonic() + 60 * timeout_factor()
+        while (state := self.source.qmp.command("query-migrate"))["status"] != wanted:
+            check(state["status"] != "failed" and time.monotonic() < end,
+                  f"the migration is not {wanted}", str(state))
+            time.sleep(0.05)
+
+    def finish(self) -> None:
+        """Let it end."""
+        self.source.qmp.command("migrate-set-parameters", **{"max-bandwidth": 1 << 34})
+        self.wait("completed")
+
+
+def refused_while_moving(qmp: Qmp, name: str) -> None:
+    """Nothing comes or goes while a migration runs: one sentence each."""
+    for command, arguments_ in (
+            ("device_add", {"driver": "virtio-rng-pci", "id": "r", "bus": "rp1"}),
+            ("device_del", {"id": name}), ("unplug-request", {"id": name}),
+            ("unplug-cancel", {"id": name}), ("unplug-force", {"id": name})):
+        error = qmp.raw(command, arguments_).get("error", {"desc": "accepted"})
+        check("migrat" in error["desc"] and "\n" not in error["desc"], f"{command} while it moves",
+              str(error))
+
+
+def has(machine: Emulator, name: str) -> bool:
+    """Whether a device is there."""
+    nodes = machine.qmp.command("qom-list", path="/machine/peripheral")
+    return any(node["name"] == name for node in nodes)
+
+
+def deleted_events(machine: Emulator, name: str) -> int:
+    """How often a device was reported deleted."""
+    machine.qmp.command("query-status")
+    return sum(e["event"] == "DEVICE_DELETED" and e["data"].get("device") == name
+               for e in machine.qmp.events)
+
+
+def eject_while_moving(pair: Pair) -> None:
+    """Ask for the card before the migration, and have the guest let it go in the middle of it."""
+    pair.source.qmp.command("device_del", id="rng")
+    pair.start()
+    refused_while_moving(pair.source.qmp, "rng")
+    pair.source.shell(f"echo 0 >/sys/bus/pci/slots/{SLOT_OF['rp0']}/power", 60)
+    check(pair.source.jobs()["rng"] == "powered-off", "not let go", str(pair.source.jobs()))
+    check(has(pair.source, "rng"), "the device went in the middle of it", "")
+
+
+@test
+def migrate_eject(subject: Subject) -> None:
+    """A guest ejects a device while it is moved: the device goes where the guest then is, and
+    only there; here when the migration is cancelled."""
+    if subject.is_qemu:
+        raise Skip("QEMU's -incoming needs the whole machine on its command line")
+    with tempfile.TemporaryDirectory() as scratch:
+        uri = f"unix:{scratch}/stream"
+        extra = ["-device", "virtio-rng-pci,id=rng,bus=rp0"]
+        ports = ["rp0", "rp1"]
+        with (slot_machine(subject, scratch, ports, [], extra, disk=False) as source,
+              Emulator(subject.program, ["-incoming", uri], echo=subject.echo) as target):
+            target.qmp.command("query-status")      # it listens
+            pair = Pair(source, target, uri)
+            eject_while_moving(pair)
+            pair.finish()
+            target.qmp.wait_event("DEVICE_DELETED", 10 * timeout_factor())
+            check(not has(target, "rng"), "still there on the other side", "")
+            check(has(source, "rng") and not deleted_events(source, "rng"), "gone here, too", "")
+            text = target.shell("lspci -n; cat /sys/bus/pci/slots/1/power")
+            check("1af4:1044" not in text, "the guest still sees it", text)
+            target.qmp.command("device_add", driver="virtio-rng-pci", id="r2", bus="rp0")
+            target.shell("until_true 'lspci -n | grep -q 1af4:1044'", 60)
+        with (slot_machine(subject, scratch, ports, [], extra, disk=False) as source,
+              Emulator(subject.program, ["-incoming", uri], echo=subject.echo) as target):
+            target.qmp.command("query-status")
+            eject_while_moving(Pair(source, target, uri))
+            source.qmp.command("migrate_cancel")
+            source.deleted({"rng"}, 10)
+            source.qmp.command("device_add", driver="virtio-rng-pci", id="r2", bus="rp0")
+            source.shell("until_true 'lspci -n | grep -q 1af4:1044'", 60)

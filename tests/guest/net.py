@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The network: virtio-net in user mode, to and from servers on the host's loopback."""
+
+import hashlib
+import http.server
+import random
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from emulator import Emulator, timeout_factor
+from guest import arguments, need_devices, shell_ready
+from subject import Subject, check, test
+
+
+class Sink(http.server.BaseHTTPRequestHandler):
+    """Serves one body and takes another; the server's `body` and `taken`."""
+
+    def do_GET(self) -> None:  # pylint: disable=invalid-name
+        """Send the body."""
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(self.server.body)))
+        self.end_headers()
+        self.wfile.write(self.server.body)
+
+    def do_POST(self) -> None:  # pylint: disable=invalid-name
+        """Keep what is sent."""
+        self.server.taken = self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *args: object) -> None:  # pylint: disable=arguments-differ
+        """Say nothing."""
+
+
+@contextmanager
+def web(body: bytes) -> Iterator[http.server.HTTPServer]:
+    """An HTTP server on the host's loopback, with this to fetch."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Sink)
+    server.body, server.taken = body, b""
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def amount(subject: Subject) -> bytes:
+    """What is moved each way."""
+    return random.Random(1).randbytes((50 if subject.long else 4) << 20)
+
+
+@test
+def net_user(subject: Subject) -> None:
+    """DHCP over virtio-net, then a file from and to an HTTP server on the host's loopback."""
+    with web(amount(subject)) as server:
+        url = f"http://10.0.2.2:{server.server_port}/"
+        script = (f"set -e; udhcpc -q -i eth0; wget -q -O /tmp/f {url}; md5sum /tmp/f; (printf "
+                  f"'POST / HTTP/1.0\\r\\nContent-Length: {len(server.body)}\\r\\n\\r\\n'; "
+                  f"cat /tmp/f) | nc 10.0.2.2 {server.server_port}; grep virtio /proc/interrupts")
+        text = subject.boot(arguments(run=script) + [
+            "-netdev", "user,id=n", "-device", "virtio-net-pci,netdev=n"])
+        check(hashlib.md5(server.body).hexdigest() in text, "the file came out wrong", text)
+        check(server.taken == server.body, f"{len(server.taken)} bytes came back, not the same",
+              text)
+    if not subject.is_qemu:
+        for queue in ("input", "output"):
+            check(f"virtio0-{queue}.0" in text, f"no vector for the {queue} queue", text)
+
+
+def free_port() -> int:
+    """A TCP port of the loopback that nobody has."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+def dial(port: int) -> socket.socket:
+    """Connect to a port, and keep trying while nobody answers behind it."""
+    end = time.monotonic() + 30 * timeout_factor()
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port), 60)
+        except ConnectionError:
+            check(time.monotonic() < end, f"nobody answers on port {port}", "")
+            time.sleep(0.2)
+
+
+def receive(port: int) -> bytes:
+    """All that comes from a port."""
+    with dial(port) as sock, sock.makefile("rb") as stream:
+        return stream.read()
+
+
+@test
+def net_hostfwd(subject: Subject) -> None:
+    """The host reaches servers in the guest through hostfwd, both ways."""
+    inward, outward = free_port(), free_port()
+    data = amount(subject)
+    args = arguments() + ["-netdev", f"user,id=n,hostfwd=tcp:127.0.0.1:{inward}-:80,"
+                          f"hostfwd=tcp:127.0.0.1:{outward}-:81",
+                          "-device", "virtio-net-pci,netdev=n"]
+    need_devices(subject.program, args)
+    with Emulator(subject.program, args, echo=subject.echo) as machine:
+        shell_ready(machine)
+        machine.shell("udhcpc -q -i eth0; (nc -l -p 80 </dev/null >/tmp/f; touch /tmp/end) &")
+        machine.shell("until grep -q :0050.*0A /proc/net/tcp*; do sleep 0.1; done", 60)
+        with dial(inward) as sock:
+            sock.sendall(data)
+        machine.shell("until [ -e /tmp/end ]; do sleep 0.2; done", 300)
+        text = machine.shell("md5sum /tmp/f", 60)
+        check(hashlib.md5(data).hexdigest() in text, "it came in wrong", text)
+        machine.shell("(nc -l -p 81 </tmp/f >/dev/null &)")
+        machine.shell("until grep -q :0051.*0A /proc/net/tcp*; do sleep 0.1; done", 60)
+        back = receive(outward)
+        check(back == data, f"{len(back)} bytes came out, not the same", "")
+        machine.send("exit\n")
+        check(machine.wait() == 0, "a status other than 0", machine.console[-500:])

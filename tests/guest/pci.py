@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The PCI bus as the guest sees it: its functions, and interrupts of every kind."""
+
+import re
+from pathlib import Path
+
+from guest import arguments
+from subject import EDU, TICKER, Subject, check, test
+
+TREE = ["-device", "pcie-root-port,id=rp1,addr=02.0,chassis=1,slot=1",
+        "-device", "x3130-upstream,id=up,bus=rp1,addr=00.0",
+        "-device", "xio3130-downstream,id=dn0,bus=up,addr=00.0,chassis=2,slot=0",
+        "-device", "xio3130-downstream,id=dn1,bus=up,addr=01.0,chassis=2,slot=1",
+        "-device", "virtio-rng-pci,bus=dn1,addr=00.0",
+        "-device", "pcie-pci-bridge,id=br,addr=05.0",
+        "-device", "edu,bus=br,addr=03.0",
+        "-device", "edu,addr=07.0", "-device", "edu,addr=1f.0"]
+TREE_SEEN = {   # what the tree above is to the guest, address -> id
+    "00:02.0": "1b36:000c", "01:00.0": "104c:8232", "02:00.0": "104c:8233", "02:01.0": "104c:8233",
+    "04:00.0": "1af4:1044", "00:05.0": "1b36:000e", "05:03.0": "1234:11e8", "00:07.0": "1234:11e8",
+    "00:1f.0": "1234:11e8"}
+
+
+@test
+def lspci(subject: Subject) -> None:
+    """The guest finds every device of the command line at the address asked for."""
+    text = subject.boot(arguments(run="lspci -n; lspci -vvv") + TREE)
+    seen = dict(re.findall(r"^([0-9a-f:.]{7}) [0-9a-f]{4}: ([0-9a-f:]{9})", text, re.MULTILINE))
+    for address, ident in TREE_SEEN.items():
+        check(seen.get(address) == ident, f"no {ident} at {address}", text)
+    for header in ("!!! Unknown header type", "rev ff"):
+        check(header not in text, f"lspci saw '{header}'", text)
+
+
+IRQS = (Path(__file__).parent / "scripts/irqs").read_text()
+
+
+def irq_report(text: str, device: str) -> list[tuple[str, int, str]]:
+    """The driver's reports on one kind of device: (irq kind, count, last outcome) each."""
+    found = re.findall(rf"^{device} \S+ irq=(\S+) vector=\d+ irqs=(\d+) last=(\S+)", text,
+                       re.MULTILINE)
+    check(len(found) == 2, f"not two reports of {device}", text)
+    return [(kind, int(count), last) for kind, count, last in found]
+
+
+def check_counting(text: str, device: str, kind: str, chip: str, grows: bool) -> None:
+    """The device interrupts by `kind` through `chip`, and its self-test went well."""
+    first, second = irq_report(text, device)
+    check(first[0] == kind, f"{device} uses {first[0]}, not {kind}", text)
+    check(second[2] == "ok", f"{device}: {second[2]}", text)
+    check(first[1] > 0, f"{device} never interrupted", text)
+    check(not grows or second[1] > first[1] + 20, f"{device} does not count", text)
+    check(re.search(rf"{chip}.*bpdrv-{device}", text), f"{device} is not on {chip}", text)
+
+
+@test
+def msi_imsic(subject: Subject) -> None:
+    """ticker's MSI-X and edu's MSI are delivered through the IMSIC."""
+    subject.need_aia()
+    text = subject.boot(arguments("hotplug", run=IRQS) + ["-device", TICKER, "-device", EDU])
+    check_counting(text, "ticker", "MSI-X", "PCI-MSIX", True)
+    check_counting(text, "edu", "MSI", "PCI-MSI", False)
+
+
+@test
+def pxb_pcie(subject: Subject) -> None:
+    """A ticker below a port of an extra root bus: Linux scans it, and its MSI-X counts."""
+    subject.need_aia()
+    text = subject.boot(arguments("hotplug", run=IRQS) + [
+        "-device", "pxb-pcie,bus_nr=16,id=x1", "-device", "pcie-root-port,bus=x1,id=rp",
+        "-device", TICKER.split(",")[0] + ",bus=rp"])
+    check_counting(text, "ticker", "MSI-X", "PCI-MSIX", True)
+
+
+@test
+def intx_aplic(subject: Subject) -> None:
+    """With msix=off and msi=off both use INTx, through the APLIC."""
+    subject.need_aia()
+    text = subject.boot(arguments("hotplug", run=IRQS) + [
+        "-device", TICKER + ",msix=off", "-device", EDU + ",msi=off"])
+    check_counting(text, "ticker", "INTx", "APLIC", True)
+    check_counting(text, "edu", "INTx", "APLIC", False)
+
+
+@test
+def intx_plic(subject: Subject) -> None:
+    """The same with aia=none, through the PLIC."""
+    text = subject.boot(arguments("hotplug", machine="virt,aia=none", run=IRQS) + [
+        "-device", TICKER + ",msix=off", "-device", EDU + ",msi=off"])
+    check_counting(text, "ticker", "INTx", "PLIC", True)
+    check_counting(text, "edu", "INTx", "PLIC", False)
+
+
+@test
+def edu_plic(subject: Subject) -> None:
+    """edu alone on the PLIC (no MSI there): the test that QEMU can pass, too."""
+    text = subject.boot(arguments("hotplug", machine="virt,aia=none", run=IRQS) +
+                        ["-device", EDU])
+    check_counting(text, "edu", "INTx", "PLIC", False)

@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Machines with slots, and what tests plug into them: disks and network cards that work.
+
+Not a module of tests. A disk is found in the guest by its serial number, which is its id, and a
+card by its hardware address.
+"""
+
+import base64
+import hashlib
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import HTTPServer
+from pathlib import Path
+from typing import Any
+
+from emulator import Emulator, TestFailure, timeout_factor
+from guest import arguments, need_devices, shell_ready
+from subject import Subject, check
+
+ROOT_PORTS = ["rp0", "rp1", "rp2", "rp3"]
+SWITCH_PORTS = ["dn0", "dn1", "dn2", "dn3"]
+SLOT_OF = {name: number for number, name in enumerate(ROOT_PORTS + SWITCH_PORTS, 1)}
+RECORD = 65536          # what a guest's writer writes at a time
+DISK_RECORDS = 128      # of a disk that is plugged
+
+# Shell functions of the guest. `disk ID` and `nic MAC` print a device's name once it is there, and
+# fail after a while. `writer ID` writes the records of /tmp/pattern to a disk in order, uncached,
+# while a reader reads all of it; `fetcher ID MAC URL SUM` fetches a file over a card again and
+# again and compares. Both work in the background until the device goes or /tmp/ID.stop appears,
+# keep count of what completed in /tmp/ID.n, and leave /tmp/ID.end.
+FUNCTIONS = r"""
+find_disk() { for d in /sys/block/vd*; do
+    s=; read -r s 2>/dev/null <$d/serial; [ "$s" != $1 ] || echo ${d##*/}; done; }
+find_nic() { for d in /sys/class/net/*; do
+    s=; read -r s 2>/dev/null <$d/address; [ "$s" != $1 ] || echo ${d##*/}; done; }
+until_true() { n=0; until eval "$1"; do n=$((n+1)); [ $n -lt 300 ] || return 1; sleep 0.2; done; }
+disk() { until_true '[ -n "$(find_disk '$1')" ]' && find_disk $1; }
+nic() { until_true '[ -n "$(find_nic '$1')" ]' && find_nic $1; }
+working() { [ -e $1 ] && [ ! -e /tmp/$2.stop ]; }
+read_all() { while working $1 $2 && dd if=/proc/self/fd/3 of=/dev/null bs=1M iflag=direct; do :; done; }
+write_all() {
+    i=0
+    while working $1 $2 && dd if=/tmp/pattern of=/proc/self/fd/3 bs=65536 count=1 \
+        skip=$((i % 16)) seek=$((i % 128)) oflag=direct conv=notrunc; do
+        i=$((i+1)); echo $i >/tmp/$2.n
+    done; }
+fetch_all() {
+    i=0; ip link set $1 up; udhcpc -q -n -i $1 >/dev/null 2>&1
+    while working /sys/class/net/$1 $4; do
+        sum=$(wget -q -T 3 -O - $2 2>/dev/null | md5sum | cut -c1-32)
+        if [ "$sum" = $3 ]; then i=$((i+1)); echo $i >/tmp/$4.n
+        elif working /sys/class/net/$1 $4; then echo $sum >>/tmp/$4.bad; sleep 0.2; fi
+    done; }
+writer() {
+    d=$(disk $1) || return
+    exec 3<>/dev/$d
+    read_all /sys/block/$d $1 & write_all /sys/block/$d $1
+    wait; touch /tmp/$1.end; }
+fetcher() { d=$(nic $2) || return; fetch_all $d $3 $4 $1; touch /tmp/$1.end; }
+background() { ("$@" >/dev/null 2>&1 </dev/null &) }
+"""
+PATTERN = random.Random(7).randbytes(16 * RECORD)   # /tmp/pattern
+
+
+def written(image: Path, count: int) -> bool:
+    """The first `count` records that a writer completed are in the image."""
+    with open(image, "rb") as stream:
+        return all(stream.read(RECORD) == PATTERN[at % 16 * RECORD:][:RECORD]
+                   for at in range(min(count, DISK_RECORDS)))
+
+
+class SlotMachine(Emulator):
+    """A guest at its shell, with ports; `log()` is what its kernel had to say since the last."""
+
+    def __init__(self, subject: Subject, scratch: Path, args: list[str]) -> None:
+        super().__init__(subject.program, args, echo=subject.echo)
+        self.scratch = scratch
+
+    def ready(self, disk: bool) -> None:
+        """Wait for the shell, silence the kernel on the console and bring our functions in, and
+        the pattern from its disk."""
+        shell_ready(self)
+        self.shell("dmesg -n 1; dmesg -c >/dev/null")
+        text = base64.b64encode(FUNCTIONS.encode()).decode()
+        lines = "\n".join(text[at:at + 400] for at in range(0, len(text), 400))
+        self.shell(f"base64 -d >/tmp/functions <<END\n{lines}\nEND\n. /tmp/functions")
+        if disk:
+            self.shell("dd if=/dev/$(disk pattern) of=/tmp/pattern bs=65536 count=16 2>/dev/null")
+
+    def log(self) -> str:
+        """The kernel's messages since the last call, with their levels."""
+        return self.shell("dmesg -r -c")
+
+    # --- plugging: each backend comes and goes with its device ---
+
+    def image(self, name: str, size: int = DISK_RECORDS * RECORD) -> Path:
+        """A disk's image, made of zeroes on first use."""
+        path = self.scratch / f"{name}.img"
+        if not path.exists():
+            with open(path, "wb") as stream:
+                stream.truncate(size)
+        return path
+
+    def add_disk(self, bus: str, name: str, **options: Any) -> None:
+        """Plug a disk with an image of its own."""
+        self.qmp.command("blockdev-add", **{"driver": "raw", "node-name": f"n-{name}", "file": {
+            "driver": "file", "filename": str(self.image(name))}})
+        self.qmp.command("device_add", driver="virtio-blk-pci", id=name, bus=bus, serial=name,
+                         drive=f"n-{name}", **options)
+
+    def add_nic(self, bus: str, name: str, number: int, **options: Any) -> None:
+        """Plug a card on a network 10.0.NUMBER.0/24 of its own."""
+        self.qmp.command("netdev_add", type="user", id=f"n-{name}", net=f"10.0.{number}.0/24")
+        self.qmp.command("device_add", driver="virtio-net-pci", id=name, bus=bus,
+                         netdev=f"n-{name}", mac=mac_of(number), **options)
+
+    def add(self, bus: str, name: str, **options: Any) -> None:
+        """Plug a disk or a card, as the name says; the card's number is that of the slot."""
+        if name.startswith("disk"):
+            self.add_disk(bus, name, **options)
+        else:
+            self.add_nic(bus, name, SLOT_OF[bus], **options)
+
+    def use(self, bus: str, name: str, server: HTTPServer) -> None:
+        """Have the guest work with a device as soon as it has found it."""
+        if name.startswith("disk"):
+            self.shell(f"background writer {name}")
+        else:
+            number = SLOT_OF[bus]
+            self.shell(f"background fetcher {name} {mac_of(number)} "
+                       f"http://10.0.{number}.2:{server.server_port}/ {md5(server.body)}")
+
+    def wait_use(self, name: str, more_than: int = 0, timeout: float = 120) -> int:
+        """Wait until the guest has done something with a device more often than that."""
+        end = time.monotonic() + timeout * timeout_factor()
+        while (done := self.count(name)) <= more_than:
+            if time.monotonic() > end:
+                raise self.fail(f"{name} did {done} things only\n{self.log()}")
+            time.sleep(0.3)
+        return done
+
+    def count(self, name: str) -> int:
+        """How much the guest has completed with a device."""
+        return int(self.shell(f"n=0; read -r n 2>/dev/null </tmp/{name}.n; echo ${{n:-0}}"))
+
+    def stop_use(self, name: str) -> None:
+        """Have the guest stop working with a device, and leave nothing in flight."""
+        self.shell(f"touch /tmp/{name}.stop")
+        self.end_use(name)
+
+    def end_use(self, name: str, timeout: float = 60) -> None:
+        """Wait for the guest to have stopped, or noticed that the device is gone; check what it did
+        with it: nothing fetched was wrong, and no write that completed is lost."""
+        self.shell(f"until_true '[ -e /tmp/{name}.end ]'", timeout)
+        check(not self.shell(f"cat /tmp/{name}.bad 2>/dev/null || true"), f"{name}: bad data", "")
+        if name.startswith("disk"):
+            count = self.count(name)
+            check(written(self.image(name), count), f"{name}: {count} writes, not all there", "")
+
+    def nodes(self) -> int:
+        """How many block nodes there are."""
+        return len(self.qmp.command("query-named-block-nodes"))
+
+    def remove_backend(self, name: str) -> None:
+        """Remove what stood behind a device that is gone."""
+        kind, word = ("blockdev-del", "node-name") if name.startswith("disk") else ("netdev_del",
+                                                                                    "id")
+        self.qmp.command(kind, **{word: f"n-{name}"})
+
+    def deleted(self, names: set[str], timeout: float = 60) -> None:
+        """Wait until all of these devices are deleted."""
+        left = set(names)
+        end = time.monotonic() + timeout * timeout_factor()
+        while left:
+            try:
+                event = self.qmp.wait_event("DEVICE_DELETED", max(0.1, end - time.monotonic()))
+            except TestFailure:
+                raise self.fail(f"not deleted: {sorted(left)}; jobs: {self.jobs()}") from None
+            left.discard(event["data"].get("device", ""))
+
+    def jobs(self) -> dict[str, str]:
+        """The unplug jobs: device -> state."""
+        return {job["device"]: job["state"] for job in self.qmp.command("query-unplug-jobs")}
+
+    def footprint(self) -> tuple[int, int]:
+        """The emulator's own memory (private, in KiB) and how many descriptors it holds."""
+        proc = Path(f"/proc/{self.proc.pid}")
+        lines = dict(line.split(":", 1) for line in (proc / "status").read_text().splitlines())
+        return int(lines["RssAnon"].split()[0]), len(list((proc / "fd").iterdir()))
+
+
+def md5(data: bytes) -> str:
+    """The MD5 of some bytes, as md5sum prints it."""
+    return hashlib.md5(data).hexdigest()
+
+
+def mac_of(number: int) -> str:
+    """The hardware address of a card."""
+    return f"52:54:00:12:35:{number:02x}"
+
+
+def port_args(root: list[str], switch: list[str]) -> list[str]:
+    """Root ports, and a switch with ports; the slot numbers are those of SLOT_OF."""
+    args: list[str] = []
+    for at, name in enumerate(root):
+        args += ["-device", f"pcie-root-port,id={name},addr={at + 2:02x}.0,chassis=1,"
+                 f"slot={SLOT_OF[name]}"]
+    if switch:
+        args += ["-device", "pcie-root-port,id=rpsw,addr=10.0,chassis=1,slot=20",
+                 "-device", "x3130-upstream,id=up,bus=rpsw"]
+    for at, name in enumerate(switch):
+        args += ["-device", f"xio3130-downstream,id={name},bus=up,addr={at:02x}.0,chassis=2,"
+                 f"slot={SLOT_OF[name]}"]
+    return args
+
+
+@contextmanager
+def slot_machine(subject: Subject, scratch: str, root: list[str], switch: list[str],
+                 extra: list[str] | None = None, disk: bool = True) -> Iterator[SlotMachine]:
+    """A running guest with these ports, and further arguments; with the disk of the pattern
+    unless `disk` is false. MSI is needed: Linux 6.12 deadlocks when it unplugs a device that
+    shares the port's INTx line."""
+    subject.need_aia()
+    image = Path(scratch) / "pattern.img"
+    image.write_bytes(PATTERN)
+    args = arguments("hotplug") + port_args(root, switch) + (extra or [])
+    if disk:
+        args += ["-blockdev", f"driver=raw,node-name=pattern,file.driver=file,file.filename={image}",
+                 "-device", "virtio-blk-pci,drive=pattern,serial=pattern,addr=1e.0"]
+    need_devices(subject.program, args + ["-device", "virtio-blk-pci", "-device",
+                                          "virtio-net-pci"])
+    with SlotMachine(subject, Path(scratch), args) as machine:
+        machine.ready(disk)
+        yield machine
+
+
+# What Linux says above 'notice' and means nothing bad.
+HARMLESS: list[str] = []
+
+
+def check_clean(log: str) -> None:
+    """Nothing of the level 'warning' or worse, and none of the words of a kernel in trouble."""
+    for line in log.splitlines():
+        level = int(line[1:line.index(">")]) & 7 if line.startswith("<") else 0
+        bad = level <= 4 or "BUG" in line or "hung" in line
+        check(not bad or any(text in line for text in HARMLESS), f"the kernel said: {line}", log)
