@@ -41,10 +41,16 @@ static struct json_object *unplug_cancel(Machine *m, struct json_object *args, G
 
 static struct json_object *unplug_request(Machine *m, struct json_object *args, GError **err)
 {
+    int64_t timeout = json_object_get_int64(json_object_object_get(args, "timeout"));
     PCIDevice *d = find_function(m, args, err);
 
-    if (d) {
-        pci_unplug_request(d, json_object_get_uint64(json_object_object_get(args, "timeout")), err);
+    if (d && timeout < 0) {
+        qmp_set_error(err, QMP_GENERIC_ERROR,
+                      "Parameter 'timeout' is %" G_GINT64_FORMAT
+                      ": it takes milliseconds from 0 on",
+                      timeout);
+    } else if (d) {
+        pci_unplug_request(d, timeout, err);
     }
     return NULL;
 }
@@ -57,7 +63,8 @@ static struct json_object *query_jobs(Machine *m, struct json_object *args, GErr
 static const QmpArg id_args[] = { { "id", QMP_STR, false, "id or path of the device" } };
 static const QmpArg request_args[] = {
     { "id", QMP_STR, false, "id or path of the device" },
-    { "timeout", QMP_INT, false, "ms of guest time until the request counts as ignored; 0: none" },
+    { "timeout", QMP_INT, true,
+      "ms of guest time until it counts as ignored; 0 and none: no limit" },
 };
 
 static const QmpCommand commands[] = {
