@@ -47,11 +47,32 @@ def hotplug_express(subject: Subject) -> None:
 @test
 def hotplug_shpc(subject: Subject) -> None:
     """Hotplug by the standard controller (SHPC) of a conventional bridge, twice."""
-    if not subject.is_qemu and "shpc" not in subject.ask("-device", "pcie-pci-bridge,help"):
-        raise Skip("pcie-pci-bridge has no SHPC")
     plug_and_unplug(subject, ["-device", "pcie-pci-bridge,id=br,addr=02.0"],
                     {"driver": "edu", "bus": "br", "addr": "03.0", "dma_mask": 0xffffffff},
                     "shpchp")
+
+
+@test
+def unplug_shpc(subject: Subject) -> None:
+    """A device of a SHPC slot that was there at boot goes; one comes to the slot beside it."""
+    args = arguments("hotplug") + [
+        "-device", "pci-bridge,id=br,addr=02.0,chassis_nr=1",
+        "-device", "edu,id=first,bus=br,addr=01.0,dma_mask=0xffffffff"]
+    need_devices(subject.program, args)
+    with Emulator(subject.program, args, echo=subject.echo) as machine:
+        shell_ready(machine)
+        machine.shell("modprobe bpdrv")
+        machine.qmp.command("device_del", id="first")
+        machine.expect(r"bpdrv: edu removed after \d+ interrupts", 30)
+        machine.qmp.wait_event("DEVICE_DELETED", 30)
+        check("1234:11e8" not in machine.shell("lspci -n"), "the device is still seen", "")
+        machine.qmp.command("device_add", driver="edu", id="second", bus="br", addr="02.0",
+                            dma_mask=0xffffffff)
+        machine.expect("bpdrv: edu with .* self-test ok", 30)
+        slots = machine.shell("grep . /sys/bus/pci/slots/[12]/power")
+        check("1/power:0" in slots and "2/power:0" not in slots, "slot power", slots)
+        machine.send("exit\n")
+        check(machine.wait() == 0, "a status other than 0", machine.console[-500:])
 
 
 def need_ours(subject: Subject) -> None:

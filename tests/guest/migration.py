@@ -2,6 +2,7 @@
 """Live migration of a guest that works, and what may come and go meanwhile."""
 
 import re
+import resource
 import tempfile
 import time
 
@@ -38,6 +39,45 @@ def live_migration(subject: Subject) -> None:
                 first, second = (int(re.search(r"irqs=(\d+)", target.shell(
                     "cat /sys/bus/pci/drivers/bpdrv/*/report; sleep 1"))[1]) for _ in range(2))
                 check(second > first + 20, f"ticker: {first}, then {second} interrupts", "")
+
+
+@test
+def migrate_stopped_disk(subject: Subject) -> None:
+    """A write that the host's disk does not take stops the guest; it is done where the guest moves."""
+    if subject.is_qemu:
+        raise Skip("QEMU's -incoming needs the whole machine on its command line")
+    device = ["-device", "virtio-blk-pci,drive=d"]
+    need_devices(subject.program, device)
+    with tempfile.TemporaryDirectory() as scratch:
+        with open(f"{scratch}/disk", "wb") as image:
+            image.truncate(1 << 20)
+        disk = ["-drive", f"if=none,id=d,format=raw,file={scratch}/disk,werror=stop"]
+        uri = f"unix:{scratch}/stream"
+        with Emulator(subject.program, arguments() + disk + device, echo=subject.echo) as source:
+            shell_ready(source)
+            source.shell("head -c 524288 /dev/urandom >/tmp/data")
+            resource.prlimit(source.proc.pid, resource.RLIMIT_FSIZE, (300000, -1))
+            source.send("dd if=/tmp/data of=/dev/vda bs=64k conv=fsync && echo @ok || echo @not\n")
+            source.qmp.wait_event("STOP", 60)
+            status = source.qmp.command("query-status")
+            check(status["status"] == "io-error", "the guest did not stop", str(status))
+            with Emulator(subject.program, disk + ["-incoming", uri], echo=subject.echo) as target:
+                target.qmp.command("query-status")
+                source.qmp.command("migrate", uri=uri)
+                while (state := source.qmp.command("query-migrate"))["status"] != "completed":
+                    check(state["status"] != "failed", "the migration failed", str(state))
+                    time.sleep(0.05)
+                while target.qmp.command("query-migrate")["status"] != "completed":
+                    time.sleep(0.05)
+                status = target.qmp.command("query-status")
+                check(status["status"] == "io-error", "it does not stand as it stood", str(status))
+                target.qmp.command("cont")
+                check(target.expect("^@(ok|not)", 60)[1] == "ok", "the write failed", "")
+                sums = re.findall(r"\b[0-9a-f]{32}\b", target.shell(
+                    "md5sum </tmp/data; echo 3 >/proc/sys/vm/drop_caches; "
+                    "head -c 524288 /dev/vda | md5sum"))
+                check(len(sums) == 2 and sums[0] == sums[1], "the disk has something else",
+                      str(sums))
 
 
 class Pair:

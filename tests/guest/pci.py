@@ -28,6 +28,12 @@ def lspci(subject: Subject) -> None:
     seen = dict(re.findall(r"^([0-9a-f:.]{7}) [0-9a-f]{4}: ([0-9a-f:]{9})", text, re.MULTILINE))
     for address, ident in TREE_SEEN.items():
         check(seen.get(address) == ident, f"no {ident} at {address}", text)
+    if not subject.is_qemu:
+        text = subject.boot(arguments(run="lspci -vvv -s 00:07.0") + [
+            "-device", "edu,addr=07.0,vpd=on,vpd-part=BP-42,vpd-serial=0815"])
+        for wanted in ("Vital Product Data", "Product Name: ", "Part number: BP-42",
+                       "Serial number: 0815"):
+            check(wanted in text, f"no '{wanted}'", text)
     for header in ("!!! Unknown header type", "rev ff"):
         check(header not in text, f"lspci saw '{header}'", text)
 

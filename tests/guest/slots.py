@@ -49,9 +49,9 @@ write_all() {
 fetch_all() {
     i=0; ip link set $1 up; udhcpc -q -n -i $1 >/dev/null 2>&1
     while working /sys/class/net/$1 $4; do
-        sum=$(wget -q -T 3 -O - $2 2>/dev/null | md5sum | cut -c1-32)
-        if [ "$sum" = $3 ]; then i=$((i+1)); echo $i >/tmp/$4.n
-        elif working /sys/class/net/$1 $4; then echo $sum >>/tmp/$4.bad; sleep 0.2; fi
+        wget -q -T 9 -O /tmp/$4.got $2 || continue      # it may be going
+        sum=$(md5sum </tmp/$4.got | cut -c1-32)
+        if [ "$sum" = $3 ]; then i=$((i+1)); echo $i >/tmp/$4.n; else echo $sum >>/tmp/$4.bad; fi
     done; }
 writer() {
     d=$(disk $1) || return

@@ -71,7 +71,7 @@ def shell_ready(guest: Emulator, timeout: float = 120) -> None:
     """Wait for the shell of a guest that was given nothing to run, and quieten its terminal."""
     guest.expect("^BACKPLANE-INIT", timeout)
     guest.expect("^~ # ", timeout)
-    guest.send("stty -echo; PS1=''\n")
+    guest.send("stty -echo; PS1='' PS2=''\n")
     guest.shell("true")
 
 

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""virtio-serial: consoles and named ports."""
+
+import hashlib
+import random
+import socket
+import tempfile
+import time
+
+from emulator import Emulator, timeout_factor
+from guest import arguments, need_devices, shell_ready
+from subject import Subject, check, test
+
+# What udev does for ports.
+PORT_LINKS = ("mkdir -p /dev/virtio-ports; for name in /sys/class/virtio-ports/*/name; do "
+              "ln -sf /dev/$(basename $(dirname $name)) /dev/virtio-ports/$(cat $name); done")
+
+
+def call(path: str) -> socket.socket:
+    """A connection to a unix socket, with a limit on each wait."""
+    peer = socket.socket(socket.AF_UNIX)
+    peer.settimeout(60 * timeout_factor())
+    peer.connect(path)
+    return peer
+
+
+def both_ways(machine: Emulator, path: str, port: str, data: bytes) -> None:
+    """Into the guest, whose cat ends when we hang up, and back out: the same bytes, and the same
+    checksum there."""
+    machine.shell(f"cat {port} >/tmp/f &")
+    with call(path) as peer:
+        peer.sendall(data)
+        for _ in range(600):
+            if int(machine.shell("stat -c %s /tmp/f")) == len(data):
+                break
+            time.sleep(0.1)
+    summed = machine.shell("wait; md5sum /tmp/f", 60)
+    check(hashlib.md5(data).hexdigest() in summed, "other bytes in the guest", summed)
+    with call(path) as peer:
+        machine.shell(f"cat /tmp/f >{port} &")
+        back = b""
+        while len(back) < len(data) and (part := peer.recv(65536)):
+            back += part
+    machine.shell("wait")
+    check(back == data, f"{len(back)} bytes came back, not the same", "")
+
+
+def wait_ports(machine: Emulator, names: str) -> None:
+    """Wait until the guest has these ports and no others."""
+    for _ in range(100):
+        if machine.shell("cat /sys/class/virtio-ports/*/name 2>/dev/null || true").split() \
+                == names.split():
+            return
+        time.sleep(0.1)
+    raise machine.fail(f"the guest's ports are not '{names}'")
+
+
+@test
+def virtio_serial(subject: Subject) -> None:
+    """A console with a shell on it, a port both ways, and a port that comes and goes."""
+    data = random.Random(2).randbytes((50 if subject.long else 4) << 20)
+    with tempfile.TemporaryDirectory() as scratch:
+        args = arguments() + ["-device", "virtio-serial-pci,id=vs"]
+        for name in ("console", "port", "late"):
+            args += ["-chardev", f"socket,id={name},path={scratch}/{name},server=on,wait=off"]
+        args += ["-device", "virtconsole,chardev=console",
+                 "-device", "virtserialport,chardev=port,name=org.example.0,id=p"]
+        need_devices(subject.program, args)
+        with Emulator(subject.program, args, echo=subject.echo) as machine:
+            machine.qmp.command("query-status")
+            shell_ready(machine)
+            machine.shell(PORT_LINKS)
+            both_ways(machine, f"{scratch}/port", "/dev/virtio-ports/org.example.0", data)
+            events = [machine.qmp.wait_event("VSERPORT_CHANGE") for _ in range(2)]
+            check([e["data"] for e in events] == [{"id": "p", "open": True},
+                                                  {"id": "p", "open": False}], "events", events)
+            with call(f"{scratch}/console") as console:
+                machine.send("setsid sh </dev/hvc0 >/dev/hvc0 2>&1 &\n")
+                console.sendall(b"echo $((6 * 7)) on $(readlink /proc/self/fd/0); exit\n")
+                said = b""
+                while b"42 on /dev/hvc0" not in said:
+                    said += console.recv(4096)
+            hot = {"driver": "virtserialport", "bus": "vs.0", "chardev": "late", "id": "hot",
+                   "nr": 5, "name": "org.example.1"}
+            for _ in range(2):
+                check("return" in (said := machine.qmp.raw("device_add", hot)), "no port", said)
+                wait_ports(machine, "org.example.0 org.example.1")
+                machine.shell(PORT_LINKS)
+                both_ways(machine, f"{scratch}/late", "/dev/virtio-ports/org.example.1", data[:1000])
+                machine.qmp.command("device_del", id="hot")
+                machine.qmp.wait_event("DEVICE_DELETED")
+                wait_ports(machine, "org.example.0")
+            machine.send("exit\n")
+            check(machine.wait() == 0, "a status other than 0", machine.console[-500:])
