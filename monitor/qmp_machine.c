@@ -30,9 +30,9 @@ static struct json_object *query_version(Machine *m, struct json_object *args, G
     g_auto(GStrv) parts = g_strsplit(BACKPLANE_VERSION, ".", 3);
     struct json_object *o = json_object_new_object(), *v = json_object_new_object();
 
-    put_int(v, "micro", atoi(parts[2]));
-    put_int(v, "minor", atoi(parts[1]));
-    put_int(v, "major", atoi(parts[0]));
+    put_int(v, "micro", g_ascii_strtoll(parts[2], NULL, 10));
+    put_int(v, "minor", g_ascii_strtoll(parts[1], NULL, 10));
+    put_int(v, "major", g_ascii_strtoll(parts[0], NULL, 10));
     json_object_object_add(o, "qemu", v);
     put(o, "package", "Backplane");
     return o;

@@ -134,15 +134,15 @@ typedef struct NetHub {
 static bool hub_open(Netdev *n, struct json_object *o, GError **err)
 {
     const char *id = net_opt(o, "hubid");
-    char *end;
+    guint64 number;
     NetHub *h;
 
-    if (!id || !*id || (strtoul(id, &end, 10), *end)) {
-        NET_ERROR(err, "it needs the number of a hub: hubid=...");
+    if (!id || !g_ascii_string_to_unsigned(id, 10, 0, G_MAXINT, &number, NULL)) {
+        NET_ERROR(err, "it needs the number of a hub: hubid=..., 0 to %d", G_MAXINT);
         return false;
     }
     h = g_new0(NetHub, 1);
-    h->hubid = atoi(id);
+    h->hubid = (int)number;
     n->priv = h;
     return true;
 }

@@ -62,11 +62,12 @@ static void compare_settings(struct json_object *out, const char *device, const 
 /* "0000:40/01.0/00.0": the way from the root bus. */
 static char *path_of(const PlanDevice *d)
 {
-    GString *path = g_string_new(NULL);
+    GString *path;
 
     if (!d->on) {
         return g_strdup(d->place);
     }
+    path = g_string_new(NULL);
     while (d) {
         const PlanBusNode *on = d->on;
         bool top = !on->owner || on->root == on;

@@ -85,9 +85,7 @@ static void store(const PlanProp *p, void *obj, const PlanValue *v)
     uint8_t *at = (uint8_t *)obj + p->field;
 
     if (holds_string(p)) {
-        char *copy = g_strdup(v->s);
-
-        memcpy(at, &copy, sizeof(copy));
+        *(char **)(void *)at = g_strdup(v->s);
     } else if (p->kind == PLAN_PROP_MAC) {
         memcpy(at, v->mac, sizeof(v->mac));
     } else if (p->kind == PLAN_PROP_BOOL) {
