@@ -217,11 +217,6 @@ bool block_read_only(const BlockNode *n)
     return n->read_only;
 }
 
-bool block_can_discard(const BlockNode *n)
-{
-    return n->discard && !n->read_only;
-}
-
 BlockErrorPolicy block_on_error(const BlockNode *n, bool write)
 {
     return write ? n->on_write_error : n->on_read_error;

@@ -339,11 +339,6 @@ size_t chardev_write_now(Chardev *c, const void *buf, size_t len)
     return done;
 }
 
-bool chardev_can_write(const Chardev *c)
-{
-    return c->out->len - c->out_sent < CHARDEV_BUFFER;
-}
-
 void chardev_flush(Chardev *c, int timeout_ms)
 {
     gint64 end = g_get_monotonic_time() + timeout_ms * G_TIME_SPAN_MILLISECOND;

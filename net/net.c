@@ -347,11 +347,6 @@ void net_writable(Netdev *n)
     }
 }
 
-uint64_t net_offloads(const Netdev *n)
-{
-    return 0; /* every kind here takes plain frames; net_send() makes them */
-}
-
 /* --- link and information --- */
 
 static void tell_nic(const NetNic *nic, bool up)
@@ -383,11 +378,6 @@ bool netdev_set_link(Machine *m, const char *name, bool up, GError **err)
 bool netdev_link(const Netdev *n)
 {
     return n->link;
-}
-
-const char *netdev_id(const Netdev *n)
-{
-    return n->id;
 }
 
 void netdev_foreach(Machine *m, void (*fn)(void *opaque, Netdev *n), void *opaque)

@@ -428,18 +428,6 @@ bool plan_machine_add_global(PlanMachine *m, const char *text, GError **err)
     return true;
 }
 
-const char *plan_global_value(const PlanMachine *m, const char *type, const char *prop)
-{
-    for (guint i = m->globals->len; i-- > 0;) {
-        const PlanGlobal *g = m->globals->pdata[i];
-
-        if (strcmp(g->prop, prop) == 0 && strcmp(g->type, type) == 0) {
-            return g->value;
-        }
-    }
-    return NULL;
-}
-
 PlanHostPart *plan_find_host(const PlanMachine *m, const char *kind, const char *id)
 {
     for (guint i = 0; i < m->host->len; i++) {

@@ -100,16 +100,6 @@ uint8_t pci_config_mask(const PCIConfig *c, PCIMaskKind kind, uint32_t addr)
     return block[kind + addr % PCI_MASK_BLOCK];
 }
 
-uint32_t pci_config_mask_get(const PCIConfig *c, PCIMaskKind kind, uint32_t addr, unsigned len)
-{
-    uint32_t value = 0;
-
-    for (unsigned i = 0; i < len; i++) {
-        value |= (uint32_t)pci_config_mask(c, kind, addr + i) << 8 * i;
-    }
-    return value;
-}
-
 static void mask_put(PCIConfig *c, PCIMaskKind kind, uint32_t addr, uint8_t value)
 {
     if (pci_config_mask(c, kind, addr) != value) {

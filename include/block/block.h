@@ -84,7 +84,6 @@ const char *block_name(const BlockNode *n);
 const char *block_drive_id(const BlockNode *n); /* of -drive; "" for other nodes */
 uint64_t block_size(const BlockNode *n);
 bool block_read_only(const BlockNode *n);
-bool block_can_discard(const BlockNode *n);
 /* grow or shrink; calls user->resized. */
 bool block_resize(BlockNode *n, uint64_t size, GError **err);
 BlockErrorPolicy block_on_error(const BlockNode *n, bool write);

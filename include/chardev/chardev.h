@@ -58,7 +58,6 @@ size_t chardev_write(Chardev *c, const void *buf, size_t len);
 /* Hand over only what goes without waiting and return how much that was; writable() is called
  * when more goes. For front ends that hold their bytes back themselves. */
 size_t chardev_write_now(Chardev *c, const void *buf, size_t len);
-bool chardev_can_write(const Chardev *c);
 /* can_read() may have grown: offer input again. */
 void chardev_accept_input(Chardev *c);
 bool chardev_is_open(const Chardev *c);

@@ -57,15 +57,12 @@ bool net_nic_link(const NetNic *nic);
 bool netdev_attach(Netdev *n, const NetNic *nic, const char *device, GError **err);
 void netdev_detach(Netdev *n);
 /* Send one frame: bytes taken (the whole frame or 0: wait for `sent`). Frames while the link is
- * down are dropped. A back end without offloads gets checksums and segments made here. */
+ * down are dropped. Back ends take plain frames: checksums and segments are made here. */
 size_t net_send(Netdev *n, const struct iovec *iov, int n_iov, const NetMeta *meta);
 void net_nic_ready(Netdev *n);
-/* Offloads the back end can take from and give to the NIC (VIRTIO_NET_F_* bit numbers). */
-uint64_t net_offloads(const Netdev *n);
 
 bool netdev_set_link(Machine *m, const char *name, bool up, GError **err);
 bool netdev_link(const Netdev *n);
-const char *netdev_id(const Netdev *n);
 /* What `info network` shows: cards, each with its network, and hubs with their ports; g_free. */
 char *net_info(Machine *m);
 

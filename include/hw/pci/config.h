@@ -83,9 +83,8 @@ uint32_t pci_config_write(PCIConfig *c, uint32_t addr, unsigned len, uint32_t va
 uint32_t pci_config_get(const PCIConfig *c, uint32_t addr, unsigned len);
 void pci_config_set(PCIConfig *c, uint32_t addr, unsigned len, uint32_t value);
 
-/* One byte of a mask, and 1 to 4 bytes as a little-endian number. */
+/* One byte of a mask. */
 uint8_t pci_config_mask(const PCIConfig *c, PCIMaskKind kind, uint32_t addr);
-uint32_t pci_config_mask_get(const PCIConfig *c, PCIMaskKind kind, uint32_t addr, unsigned len);
 void pci_config_mask_set(PCIConfig *c, PCIMaskKind kind, uint32_t addr, unsigned len,
                          uint32_t value);
 /* The same byte over a range. */

@@ -166,6 +166,16 @@ static void test_effect_of_entries(void)
     pci_config_fini(&c);
 }
 
+static uint32_t mask_get(const PCIConfig *c, PCIMaskKind kind, uint32_t addr, unsigned len)
+{
+    uint32_t value = 0;
+
+    for (unsigned i = 0; i < len; i++) {
+        value |= (uint32_t)pci_config_mask(c, kind, addr + i) << 8 * i;
+    }
+    return value;
+}
+
 static void test_fresh_masks(void)
 {
     for (unsigned s = 0; s < G_N_ELEMENTS(shapes); s++) {
@@ -181,7 +191,7 @@ static void test_fresh_masks(void)
                 g_assert_cmphex(pci_config_mask(&c, PCI_CMASK, addr), ==, plain ? 0 : 0xff);
             }
         }
-        g_assert_cmphex(pci_config_mask_get(&c, PCI_WMASK, PCI_COMMAND, 2), ==, 0x0507);
+        g_assert_cmphex(mask_get(&c, PCI_WMASK, PCI_COMMAND, 2), ==, 0x0507);
         g_assert_cmphex(c.bytes[PCI_HEADER_TYPE], ==, shapes[s].type);
         pci_config_fini(&c);
     }
@@ -198,8 +208,8 @@ static void test_sharing(void)
     g_assert_cmpuint(pci_config_footprint(&a), <, 6 * 1024);
     pci_config_mask_set(&a, PCI_WMASK, 0x200, 4, 0x12345678);
     pci_config_mask_set(&a, PCI_WMASK, 0x204, 4, 0); /* what it is already: no copy */
-    g_assert_cmphex(pci_config_mask_get(&a, PCI_WMASK, 0x200, 4), ==, 0x12345678);
-    g_assert_cmphex(pci_config_mask_get(&b, PCI_WMASK, 0x200, 4), ==, 0);
+    g_assert_cmphex(mask_get(&a, PCI_WMASK, 0x200, 4), ==, 0x12345678);
+    g_assert_cmphex(mask_get(&b, PCI_WMASK, 0x200, 4), ==, 0);
     pci_config_unclaim(&a, 0x200, 4);
     for (unsigned addr = 0x40; addr < 4096; addr++) {
         for (unsigned k = 0; k < G_N_ELEMENTS(kinds); k++) {
