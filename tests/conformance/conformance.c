@@ -492,7 +492,7 @@ int main(int argc, char **argv)
     int rc;
 
     g_test_init(&argc, &argv, NULL);
-    rounds = text ? MAX(1, atoi(text)) : 1;
+    rounds = text ? MAX(1, g_ascii_strtoull(text, NULL, 10)) : 1;
     for (size_t i = 0; i < n_device_types; i++) {
         const DeviceType *t = *device_type_entries[i];
 

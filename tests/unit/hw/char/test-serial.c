@@ -163,7 +163,7 @@ static void test_input(void)
     feed(&u, "hi");
     g_assert_cmphex(in(&u, IIR), ==, 0xc4);
     for (const char *c = "bcdefghi"; *c; c++)
-        g_assert_cmpint(in(&u, RBR), ==, *c);
+        g_assert_cmpint(in(&u, RBR), ==, (uint8_t)*c);
     g_assert_cmphex(in(&u, IIR), ==, 0xc1);
     g_assert_cmphex(in(&u, LSR) & 1, ==, 0);
     g_assert_cmphex(in(&u, RBR), ==, 0);

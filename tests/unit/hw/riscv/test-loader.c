@@ -106,9 +106,11 @@ static void test_missing(void)
 
 static void make_image(uint8_t *p, uint64_t text_offset, uint64_t image_size)
 {
+    static const uint8_t magic[12] = "RISCV\0\0\0RSC\x05";
+
     memcpy(p + 8, &text_offset, 8);
     memcpy(p + 16, &image_size, 8);
-    memcpy(p + 0x30, "RISCV\0\0\0RSC\x05", 12);
+    memcpy(p + 0x30, magic, sizeof(magic));
 }
 
 static void test_linux(void)

@@ -68,7 +68,7 @@ static void check(const Op *op, const uint64_t x[3], unsigned rm)
     seen[2] ^= op->negate_addend ? oracle_sign(op->format) : 0;
     uint64_t want = oracle_bits(op->format, op->format, op->op, op->arity, seen, rm, &want_flags);
 
-    for (uint8_t before = 0; before <= FFLAGS_NX; before++) {
+    for (unsigned before = 0; before <= FFLAGS_NX; before++) {
         uint8_t flags = before;
         uint64_t got = op->fn(x, rm, &flags);
 
