@@ -298,6 +298,7 @@ static void run(bool extended, unsigned long sequences)
 {
     g_autofree Model *m = g_new(Model, 1);
     PCIDevice d;
+    unsigned long steps = 0, all = sequences;
 
     seed = g_test_rand_int() | 1;
     while (sequences > 0) {
@@ -310,13 +311,14 @@ static void run(bool extended, unsigned long sequences)
         device_init(&d, m->end);
         sequences -= here;
         for (; here > 0; here--) {
-            for (unsigned length = 1 + rnd(6); length > 0; length--) {
+            for (unsigned length = 1 + rnd(6); length > 0; length--, steps++) {
                 step(&d, m);
                 check(&d, m);
             }
         }
         pci_config_fini(&d.config);
     }
+    g_test_message("%lu sequences, %lu steps, each compared with the reference", all, steps);
 }
 
 static unsigned long sequences(unsigned long fallback)
@@ -359,6 +361,24 @@ static void test_loops(void)
     g_assert_cmphex(pcie_find_ext_capability(&d, 8), ==, 0);
     pci_config_set(&d.config, 0x100, 4, 0xffc10007);
     g_assert_cmphex(pcie_find_ext_capability(&d, 8), ==, 0);
+    pci_config_fini(&d.config);
+}
+
+/* Extended entries that name themselves or each other: a search for what is not there ends. */
+static void test_ext_loops(void)
+{
+    PCIDevice d;
+
+    device_init(&d, 4096);
+    pci_config_set(&d.config, 0x100, 4, 0x20010007);
+    pci_config_set(&d.config, 0x200, 4, 0x20010008);
+    g_assert_cmphex(pcie_find_ext_capability(&d, 0x0b), ==, 0);
+    g_assert_cmphex(pcie_find_ext_capability(&d, 0x08), ==, 0x200);
+    pci_config_set(&d.config, 0x200, 4, 0x30010008);
+    pci_config_set(&d.config, 0x300, 4, 0x20010009);
+    g_assert_cmphex(pcie_find_ext_capability(&d, 0x0b), ==, 0);
+    g_assert_cmphex(pcie_find_next_ext_capability(&d, 0x100, 0x0b), ==, 0);
+    g_assert_cmphex(pcie_find_next_ext_capability(&d, 0x100, 0x08), ==, 0x200);
     pci_config_fini(&d.config);
 }
 
@@ -422,14 +442,69 @@ static void test_ext_head(void)
     pci_config_fini(&d.config);
 }
 
+/* What is not there or not so is refused with nothing changed. */
+static void test_ext_refused(void)
+{
+    PCIDevice plain, d;
+    g_autoptr(GError) no_id = NULL, taken = NULL;
+
+    device_init(&plain, 256);
+    g_assert_cmpint(pcie_add_ext_capability(&plain, PCI_EXT_CAP_ID_ACS, 1, 8), ==, -ENOSPC);
+    g_assert_cmpint(pcie_del_ext_capability(&plain, PCI_EXT_CAP_ID_ACS, 8), ==, 0);
+    g_assert_cmpint(pcie_reserve_ext_capability(&plain, 0x100, 8), ==, -EINVAL);
+    g_assert_cmphex(pcie_find_ext_capability(&plain, PCI_EXT_CAP_ID_ACS), ==, 0);
+    g_assert_cmphex(pcie_find_next_ext_capability(&plain, 0x100, PCI_EXT_CAP_ID_ACS), ==, 0);
+    pci_config_fini(&plain.config);
+
+    device_init(&d, 4096);
+    g_assert_cmpint(pcie_add_ext_capability(&d, 0, 1, 8), ==, -ENOSPC);
+    g_assert_cmpint(pcie_add_ext_capability(&d, PCI_EXT_CAP_ID_ACS, 1, 3), ==, -ENOSPC);
+    expect(pcie_add_ext_capability_at(&d, 0, 1, 0x100, 8, &no_id), &no_id, "an id");
+    g_assert_cmpint(pcie_add_ext_capability(&d, PCI_EXT_CAP_ID_ACS, 1, 8), ==, 0x100);
+    g_assert_cmpint(pcie_add_ext_capability(&d, PCI_EXT_CAP_ID_DSN, 1, 12), ==, 0x108);
+    expect(pcie_add_ext_capability_at(&d, PCI_EXT_CAP_ID_AER, 1, 0x10c, 8, &taken), &taken,
+           "0x10c");
+    g_assert_cmpint(pcie_del_ext_capability(&d, PCI_EXT_CAP_ID_DSN, 8), ==, -EINVAL);
+    g_assert_cmphex(pcie_find_ext_capability(&d, PCI_EXT_CAP_ID_DSN), ==, 0x108);
+    g_assert_cmpint(pcie_reserve_ext_capability(&d, 0x200, 2), ==, -EINVAL);
+    g_assert_cmpint(pcie_reserve_ext_capability(&d, 0x104, 8), !=, 0);
+    g_assert_cmphex(pcie_find_next_ext_capability(&d, 0x100, PCI_EXT_CAP_ID_DSN), ==, 0x108);
+    g_assert_cmphex(pcie_find_next_ext_capability(&d, 0xfc, PCI_EXT_CAP_ID_DSN), ==, 0);
+    g_assert_cmphex(pcie_find_next_ext_capability(&d, 0xffe, PCI_EXT_CAP_ID_DSN), ==, 0);
+    pci_config_fini(&d.config);
+}
+
+/* By place: the one of two entries that have the same id; reserved space has no list to leave. */
+static void test_delete_at(void)
+{
+    PCIDevice d;
+
+    device_init(&d, 4096);
+    g_assert_cmpint(pcie_add_ext_capability(&d, 0x000b, 1, 8), ==, 0x100);
+    g_assert_cmpint(pcie_add_ext_capability(&d, 0x000b, 1, 8), ==, 0x108);
+    pci_cap_delete_at(&d, 0x108);
+    g_assert_cmphex(pcie_find_ext_capability(&d, 0x000b), ==, 0x100);
+    g_assert_cmphex(pcie_find_next_ext_capability(&d, 0x100, 0x000b), ==, 0);
+    g_assert_cmpint(pcie_reserve_ext_capability(&d, 0x300, 8), ==, 0);
+    pci_cap_delete_at(&d, 0x300);
+    g_assert_cmphex(pci_config_mask(&d.config, PCI_USED, 0x300), ==, 0xff);
+    g_assert_cmpint(pci_reserve_capability(&d, 0x80, 8), ==, 0);
+    pci_cap_delete_at(&d, 0x80);
+    g_assert_cmphex(pci_config_mask(&d.config, PCI_USED, 0x80), ==, 0xff);
+    pci_config_fini(&d.config);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/pci/capability/model", test_model);
     g_test_add_func("/pci/capability/ext-model", test_ext_model);
     g_test_add_func("/pci/capability/loops", test_loops);
+    g_test_add_func("/pci/capability/ext-loops", test_ext_loops);
     g_test_add_func("/pci/capability/wild-lists", test_wild_lists);
     g_test_add_func("/pci/capability/messages", test_messages);
     g_test_add_func("/pci/capability/ext-head", test_ext_head);
+    g_test_add_func("/pci/capability/ext-refused", test_ext_refused);
+    g_test_add_func("/pci/capability/delete-at", test_delete_at);
     return g_test_run();
 }
