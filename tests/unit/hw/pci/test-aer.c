@@ -161,6 +161,71 @@ static void test_sticky(void)
     fixture_fini(&f);
 }
 
+/* Each kind interrupts by its own enable; a function's mask and its SERR# Enable decide. */
+static void test_enables(void)
+{
+    static const struct {
+        unsigned bit;
+        bool correctable, fatal;
+        uint8_t enable; /* Root Error Command */
+    } kinds[] = { { BAD_TLP, true, false, 1 },
+                  { POISONED, false, false, 2 },
+                  { MALFORMED, false, true, 4 } };
+
+    for (unsigned k = 0; k < G_N_ELEMENTS(kinds); k++) {
+        for (unsigned command = 0; command < 8; command++) {
+            Fixture f;
+            PCIDevice *d = start(&f);
+
+            set_cfg(&f, PORT, AER + COMMAND, 4, command);
+            report(d, kinds[k].bit, kinds[k].correctable);
+            g_assert_cmpuint(f.line[1] != 0, ==, (command & kinds[k].enable) != 0);
+            set_cfg(&f, PORT, AER + COMMAND, 4, 7); /* enabling later interrupts for what stands */
+            g_assert_true(f.line[1]);
+            fixture_fini(&f);
+        }
+    }
+}
+
+static void test_function_decides(void)
+{
+    Fixture f;
+    PCIDevice *d = start(&f);
+    uint16_t devctl = d->exp_pos + EXP_DEVCTL;
+
+    wr(&f, ecam(1, 0, AER + COR_MASK), 4, 1 << BAD_TLP);
+    report(d, BAD_TLP, true); /* logged, masked */
+    g_assert_cmphex(fn(&f, COR), ==, 1 << BAD_TLP);
+    g_assert_cmphex(root(&f), ==, 0);
+    wr(&f, ecam(1, 0, devctl), 2, 0);
+    report(d, MALFORMED, false);
+    g_assert_cmphex(root(&f), ==, 0);
+    wr(&f, ecam(1, 0, PCI_COMMAND), 2, PCI_COMMAND_SERR); /* instead of the enables */
+    report(d, POISONED, false);
+    g_assert_cmphex(root(&f) & 1 << 2, !=, 0);
+    fixture_fini(&f);
+}
+
+/* An advisory one that is not fatal is told as a correctable error (6.2.3.2.4). */
+static void test_advisory(void)
+{
+    enum { ADVISORY = 13 };
+    Fixture f;
+    PCIDevice *d = start(&f);
+    const PCIAerError poisoned = { .bit = POISONED, .advisory = true };
+    const PCIAerError malformed = { .bit = MALFORMED, .advisory = true };
+
+    wr(&f, ecam(1, 0, AER + COR_MASK), 4, 0);
+    g_assert_true(pci_aer_report(d, &poisoned));
+    g_assert_cmphex(fn(&f, STATUS), ==, 1 << POISONED);
+    g_assert_cmphex(fn(&f, COR), ==, 1 << ADVISORY);
+    g_assert_cmphex(root(&f), ==, 1);
+    g_assert_cmphex(fn(&f, LOG), ==, 0);          /* it came without a header */
+    g_assert_true(pci_aer_report(d, &malformed)); /* fatal by its severity: not advisory */
+    g_assert_cmphex(root(&f) & 1 << 6, !=, 0);
+    fixture_fini(&f);
+}
+
 static void test_refused(void)
 {
     Fixture f;
@@ -197,6 +262,9 @@ int main(int argc, char **argv)
     g_test_add_func("/aer/fatal", test_fatal);
     g_test_add_func("/aer/masked", test_masked);
     g_test_add_func("/aer/correctable", test_correctable);
+    g_test_add_func("/aer/enables", test_enables);
+    g_test_add_func("/aer/function-decides", test_function_decides);
+    g_test_add_func("/aer/advisory", test_advisory);
     g_test_add_func("/aer/not-enabled", test_not_enabled);
     g_test_add_func("/aer/not-forwarded", test_not_forwarded);
     g_test_add_func("/aer/sticky", test_sticky);

@@ -293,6 +293,23 @@ static void test_pulled(void)
     fixture_fini(&f);
 }
 
+/* The link's own event interrupts as the slot's others do. */
+static void test_link_event(void)
+{
+    Fixture f;
+
+    start(&f, "msix=off");
+    command(&f, ON | EXP_SLTCTL_DLLSCE | EXP_SLTCTL_HPIE);
+    clear(&f);
+    g_assert_false(f.line[1]);
+    insert(&f);
+    g_assert_true(status(&f) & EXP_SLTSTA_DLLSC);
+    g_assert_true(f.line[1]);
+    clear(&f);
+    g_assert_false(f.line[1]);
+    fixture_fini(&f);
+}
+
 /* A switch behind the port: three levels, and everything goes with the port's card. */
 static void test_switch(void)
 {
@@ -413,5 +430,6 @@ int main(int argc, char **argv)
     g_test_add_func("/hotplug/button-of-plug", test_button_of_plug);
     g_test_add_func("/hotplug/button-without-driver", test_button_without_driver);
     g_test_add_func("/hotplug/functions", test_functions);
+    g_test_add_func("/hotplug/link-event", test_link_event);
     return g_test_run();
 }
