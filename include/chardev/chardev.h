@@ -6,8 +6,8 @@
  * -monitor take the short forms: "unix:PATH,server=on,wait=off", "stdio", "tcp:HOST:PORT", ...).
  * It has one front end at a time, except a mux, which passes input to the one in focus.
  * Everything runs on the main loop with the machine lock held. Writing never blocks: what the
- * peer does not take is buffered up to CHARDEV_BUFFER bytes, then dropped for devices that
- * ignore chardev_can_write().
+ * peer does not take is buffered up to CHARDEV_BUFFER bytes; what chardev_write() does not take
+ * then is lost for devices that ignore its result.
  */
 #ifndef CHARDEV_CHARDEV_H
 #define CHARDEV_CHARDEV_H

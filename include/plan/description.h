@@ -39,23 +39,23 @@ typedef struct PlanSetting {
                       * plan_value_format()) and for a string or back end left unset */
     PlanValue value; /* valid once resolved */
     bool resolved;
-    bool given; /* by the user, a file or the stream; false for a default */
+    bool given;      /* by the user, a file or the stream; false for a default */
 } PlanSetting;
 
 typedef struct PlanPciAddr {
     uint16_t domain;
-    uint8_t bus; /* only where a full address was asked for */
+    uint8_t bus;  /* only where a full address was asked for */
     uint8_t slot, fn;
 } PlanPciAddr;
 
 typedef struct PlanDevice {
     char *type;
-    char *id;                 /* NULL: anonymous; a deterministic one is derived from its place */
-    char *bus;                /* name of the bus, NULL until resolved if not given */
+    char *id;        /* NULL: anonymous; a deterministic one is derived from its place */
+    char *bus;       /* name of the bus, NULL until resolved if not given */
     bool has_addr, full_addr; /* full: a bus number was given, until resolved */
     PlanPciAddr addr;
     GPtrArray *settings; /* PlanSetting*, in table order once resolved */
-    bool implicit;       /* created by the board */
+    bool implicit;   /* created by the board */
     /* Once resolved: */
     const PlanType *t;
     char *place; /* "pcie.0/05.0", "vs.0/1", "system/TYPE": names an anonymous device and its bus */
@@ -72,9 +72,9 @@ typedef struct PlanHostPart {
 } PlanHostPart;
 
 typedef struct PlanMachine {
-    char *type;          /* versioned name once resolved */
-    GPtrArray *settings; /* PlanSetting*: machine properties */
-    char *cpu;           /* "rv64,zba=on" */
+    char *type;              /* versioned name once resolved */
+    GPtrArray *settings;     /* PlanSetting*: machine properties */
+    char *cpu;               /* "rv64,zba=on" */
     uint64_t ram_size;
     unsigned cpus;
     GPtrArray *devices;      /* PlanDevice* in creation order */
@@ -186,13 +186,13 @@ struct json_object *plan_diff(const PlanMachine *wanted, const PlanMachine *have
 char *plan_help_types(const PlanCatalog *c);
 char *plan_help_type(const PlanType *t);
 char *plan_help_machines(const PlanCatalog *c);
-char *plan_help_machine(const PlanMachineType *t);     /* -machine TYPE,help */
+char *plan_help_machine(const PlanMachineType *t); /* -machine TYPE,help */
 char *plan_help_default_machine(const PlanCatalog *c); /* the default, and what aliases mean */
 
 /* Addresses: "04.0" "4.0" "0x06" "0x06.0" "0000:01:00.0"; plain numbers are hexadecimal as in
  * -device addr=. `full` says whether a bus number was given. */
 bool plan_addr_parse(const char *text, PlanPciAddr *addr, bool *full, GError **err);
-char *plan_addr_format(const PlanPciAddr *addr, bool full);        /* "04.0" or "0000:01:04.0" */
+char *plan_addr_format(const PlanPciAddr *addr, bool full); /* "04.0" or "0000:01:04.0" */
 int plan_addr_compare(const PlanPciAddr *a, const PlanPciAddr *b); /* -1, 0, 1 */
 
 /* One value: parse text against a property; canonical text of a value (g_free). The sentence

@@ -326,6 +326,13 @@ static void test_file_and_pipe(void)
     front_done(&f);
 }
 
+/* What a person types; then the main loop turns. */
+static void type(int fd, const char *text)
+{
+    g_assert_cmpint(write(fd, text, strlen(text)), ==, (ssize_t)strlen(text));
+    turn();
+}
+
 static void test_mux(void)
 {
     Machine m = { 0 };
@@ -342,49 +349,31 @@ static void test_mux(void)
     front_init(&console);
     g_assert_true(chardev_attach(c, &monitor.f, NULL));
     g_assert_true(chardev_attach(c, &console.f, NULL));
-    g_assert_cmpint(write(pair[1], "one\x01", 4), ==, 4);
-    turn();
+    type(pair[1], "one\x01");
     g_assert_cmpuint(console.opened, ==, 1); /* it has the focus; the monitor keeps quiet */
     g_assert_cmpuint(monitor.opened, ==, 0);
-    g_assert_cmpint(write(pair[1],
-                          "ctwo\x01\x01\x01z\x01"
-                          "b",
-                          10),
-                    ==, 10);
-    turn();
+    type(pair[1], "ctwo\x01\x01\x01z\x01\x62");
     g_assert_cmpstr(console.got->str, ==, "one");
     g_assert_cmpstr(monitor.got->str, ==, "two\x01");
     g_assert_cmpuint(monitor.breaks, ==, 1);
     g_assert_cmpuint(monitor.opened, ==, 1);
     g_assert_cmpuint(monitor.focused, ==, 0);
     quit_requests = 0;
-    g_assert_cmpint(write(pair[1], "\x01x", 2), ==, 2);
-    turn();
+    type(pair[1], "\x01x");
     g_assert_cmpint(quit_requests, ==, 1);
     monitor.room = 2; /* input of the focus waits in the mux; the escape key still works */
     g_string_truncate(monitor.got, 0);
-    g_assert_cmpint(write(pair[1],
-                          "1234\x01"
-                          "cyes",
-                          9),
-                    ==, 9);
-    turn();
+    type(pair[1], "1234\x01\x63yes");
     g_assert_cmpstr(monitor.got->str, ==, "12");
     g_assert_cmpstr(console.got->str, ==, "oneyes");
     monitor.room = 10;
-    g_assert_cmpint(write(pair[1],
-                          "\x01"
-                          "c",
-                          2),
-                    ==, 2);
-    turn();
+    type(pair[1], "\x01\x63");
     g_assert_cmpstr(monitor.got->str, ==, "1234");
     g_assert_cmpuint(console.focused, ==, 1);
     g_assert_cmpuint(monitor.focused, ==, 1);
     g_assert_cmpuint(monitor.opened, ==, 1);
     chardev_detach(c, &monitor.f);
-    g_assert_cmpint(write(pair[1], "!", 1), ==, 1);
-    turn();
+    type(pair[1], "!");
     g_assert_cmpstr(console.got->str, ==, "oneyes!");
     chardev_free_all(&m);
     close(pair[1]);

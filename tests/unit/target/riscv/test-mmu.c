@@ -7,6 +7,19 @@
 #define TABLES   (RAM_BASE + 0x100000)
 #define N_TABLES 16
 
+/* Whether a leaf's bits let this access through. */
+static bool allowed(const RiscvCpu *c, uint64_t pte, Access access, unsigned priv)
+{
+    bool user = pte >> 4 & 1, readable = pte >> 1 & 1, executable = pte >> 3 & 1;
+
+    if (priv == PRIV_U ? !user : user && (access == ACCESS_FETCH || !(c->mstatus & MSTATUS_SUM))) {
+        return false;
+    }
+    return access == ACCESS_FETCH   ? executable
+           : access == ACCESS_WRITE ? pte >> 2 & 1
+                                    : readable || ((c->mstatus & MSTATUS_MXR) && executable);
+}
+
 /* The specification's algorithm, one sentence a line. Returns the cause or CAUSE_NONE. */
 static int reference(Hart *h, uint64_t va, Access access, unsigned priv, uint64_t *pa)
 {
@@ -39,7 +52,6 @@ static int reference(Hart *h, uint64_t va, Access access, unsigned priv, uint64_
         }
         a = (pte >> 10 & 0xfffffffffff) * 4096;
     }
-    bool user = pte >> 4 & 1;
     unsigned pbmt = pte >> 61 & 3;
     if (pbmt && (pbmt == 3 || !(c->menvcfg & ENVCFG_PBMTE))) {
         return page[access];
@@ -54,14 +66,7 @@ static int reference(Hart *h, uint64_t va, Access access, unsigned priv, uint64_
     if (ppn & ((UINT64_C(1) << (9 * i)) - 1)) {
         return page[access];
     }
-    if (priv == PRIV_U ? !user : user && (access == ACCESS_FETCH || !(c->mstatus & MSTATUS_SUM))) {
-        return page[access];
-    }
-    bool allowed = access == ACCESS_FETCH ? pte >> 3 & 1
-                   : access == ACCESS_WRITE
-                       ? pte >> 2 & 1
-                       : (pte >> 1 & 1) || ((c->mstatus & MSTATUS_MXR) && (pte >> 3 & 1));
-    if (!allowed) {
+    if (!allowed(c, pte, access, priv)) {
         return page[access];
     }
     bool ready = (pte & 0x40) && (access != ACCESS_WRITE || (pte & 0x80));
