@@ -272,6 +272,9 @@ static FrameResult refuse(Framer *f, uint8_t c)
 
     start_message(f);
     f->recovering = c != '\n';
+    if (c == '{' && outside(f, c)) { /* what is one too many there begins the next */
+        g_string_append_c(f->text, '{');
+    }
     return again ? FRAME_MORE : FRAME_BAD;
 }
 

@@ -68,6 +68,8 @@ static const struct {
     { "{\xff{'execute': 'x'}\n", "BM" },
     { "{bad\n{}\n", "BM" },
     { "bad\nbad\nbad\n{}\n", "BBBM" },
+    { "noise {\n{'execute': 'x'}\n", "BBM" }, /* one brace left open takes no other with it */
+    { "{{}\n", "BM" },
 };
 
 static void test_cases(void)
