@@ -244,7 +244,7 @@ static bool parse_port(const char *text, int *port)
 static bool add_hostfwd(NetUser *u, const char *rule, GError **err)
 {
     g_auto(GStrv) ends = g_strsplit(rule, "-", 2);
-    g_auto(GStrv) host = g_strsplit(ends[0], ":", 3);
+    g_auto(GStrv) host = g_strsplit(ends[0] ? ends[0] : "", ":", 3);
     g_auto(GStrv) guest = ends[1] ? g_strsplit(ends[1], ":", 2) : NULL;
     struct in_addr haddr = { htonl(INADDR_ANY) }, gaddr = { 0 };
     int hport, gport;
@@ -268,6 +268,17 @@ static bool add_hostfwd(NetUser *u, const char *rule, GError **err)
     return true;
 }
 
+/* The text of a rule; QMP wraps each in an object. */
+static const char *rule_text(struct json_object *rule)
+{
+    struct json_object *inner;
+
+    if (json_object_object_get_ex(rule, "str", &inner)) {
+        rule = inner;
+    }
+    return rule ? json_object_get_string(rule) : "";
+}
+
 static bool add_hostfwds(NetUser *u, struct json_object *o, GError **err)
 {
     struct json_object *rules;
@@ -276,12 +287,10 @@ static bool add_hostfwds(NetUser *u, struct json_object *o, GError **err)
         return true;
     }
     if (!json_object_is_type(rules, json_type_array)) {
-        return add_hostfwd(u, json_object_get_string(rules), err);
+        return add_hostfwd(u, rule_text(rules), err);
     }
     for (size_t i = 0; i < json_object_array_length(rules); i++) {
-        struct json_object *rule = json_object_array_get_idx(rules, i);
-
-        if (!add_hostfwd(u, json_object_get_string(rule), err)) {
+        if (!add_hostfwd(u, rule_text(json_object_array_get_idx(rules, i)), err)) {
             return false;
         }
     }

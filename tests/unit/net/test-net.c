@@ -184,6 +184,10 @@ static void test_refusals(void)
         { "{'type':'user','id':'n','speed':1}", "'speed'" },
         { "{'type':'user','id':'n','hostfwd':'tcp::99999-:80'}", "hostfwd=tcp::99999-:80" },
         { "{'type':'user','id':'n','dns':'nowhere'}", "dns=nowhere" },
+        { "{'type':'user','id':'n','hostfwd':[{'str':'tcp'}]}", "hostfwd=tcp:" },
+        { "{'type':'user','id':'n','hostfwd':['tcp::1']}", "hostfwd=tcp::1:" },
+        { "{'type':'user','id':'n','hostfwd':[null]}", "hostfwd=:" },
+        { "{'type':'user','id':'n','hostfwd':[{'str':{}}]}", "hostfwd={" },
         { "{'type':'user','id':'n','net':'10.0.0.0/40'}", "net=10.0.0.0/40" },
         { "{'type':'user','id':'n','net':'here'}", "net=here" },
         { "{'type':'dgram','id':'n','local':{'type':'unix','path':'/tmp/x'},"
