@@ -169,6 +169,7 @@ bool cpu_lock_machine(Cpu *cpu)
     g_mutex_lock(&t->accel->lock);
     park(t, true);
     g_mutex_unlock(&t->accel->lock);
+    g_thread_yield(); /* a guest that polls a register must not keep the main loop out */
     machine_lock(cpu->machine);
     g_mutex_lock(&t->accel->lock);
     bool go = !(cpu_pending(cpu) & (CPU_PENDING_STOP | CPU_PENDING_EXCLUSIVE));

@@ -113,13 +113,15 @@ void machine_free(Machine *m)
 
 void machine_lock(Machine *m)
 {
+    g_atomic_int_inc(&m->lock_waiters);
     g_mutex_lock(&m->lock);
+    g_atomic_int_add(&m->lock_waiters, -1);
     g_atomic_pointer_set(&m->lock_holder, g_thread_self());
 }
 
 bool machine_trylock(Machine *m)
 {
-    if (!g_mutex_trylock(&m->lock)) {
+    if (g_atomic_int_get(&m->lock_waiters) > 0 || !g_mutex_trylock(&m->lock)) {
         return false;
     }
     g_atomic_pointer_set(&m->lock_holder, g_thread_self());

@@ -96,6 +96,7 @@ struct Machine {
     unsigned anon;         /* private to device.c: anonymous devices so far */
     GMutex lock;           /* private: use machine_lock() */
     GThread *lock_holder;
+    int lock_waiters;      /* atomic: threads inside machine_lock() */
     unsigned migrating;    /* >0: plug and unplug are refused, ejects deferred */
 };
 
@@ -110,7 +111,7 @@ void machine_renew(Machine *m);
 void machine_free(Machine *m);
 
 void machine_lock(Machine *m);
-bool machine_trylock(Machine *m); /* false: another thread holds it */
+bool machine_trylock(Machine *m); /* false: another thread holds it or waits for it */
 void machine_unlock(Machine *m);
 bool machine_locked(const Machine *m); /* by the calling thread: for assertions */
 
