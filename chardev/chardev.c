@@ -570,6 +570,19 @@ void chardev_free(Chardev *c)
     g_free(c);
 }
 
+bool chardev_del(Machine *m, const char *id, GError **err)
+{
+    Chardev *c = chardev_find(m, id);
+
+    if (!c || c->attached || c->front_open) {
+        g_set_error(err, CHARDEV_BAD, "character device '%s' %s", id,
+                    c ? "is in use" : "does not exist");
+        return false;
+    }
+    chardev_free(c);
+    return true;
+}
+
 void chardev_free_all(Machine *m)
 {
     GPtrArray *set = m->chardevs;

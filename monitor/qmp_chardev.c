@@ -94,6 +94,120 @@ static struct json_object *ring_write(Machine *m, struct json_object *args, GErr
     return NULL;
 }
 
+/* --- chardev-add --- */
+
+/* How the members of QMP's back ends are called in an option. */
+static const struct Member {
+    const char *kind, *member, *option;
+} members[] = {
+    { "file", "out", "path" },          { "file", "in", "input-path" },
+    { "file", "append", "append" },     { "pipe", "device", "path" },
+    { "stdio", "signal", "signal" },    { "ringbuf", "size", "size" },
+    { "socket", "server", "server" },   { "socket", "wait", "wait" },
+    { "socket", "nodelay", "nodelay" }, { "inet", "host", "host" },
+    { "inet", "port", "port" },         { "unix", "path", "path" },
+    { "unix", "abstract", "abstract" }, { "fd", "str", "fd" },
+    { NULL, "logfile", "logfile" },     { NULL, "logappend", "logappend" },
+};
+
+static bool take_members(struct json_object *out, const char *kind, struct json_object *data,
+                         GError **err);
+
+/* {"type": KIND, "data": {...}}, as back ends and addresses are given. */
+static bool take_union(struct json_object *out, struct json_object *o, const char **kind,
+                       GError **err)
+{
+    struct json_object *type = NULL, *data = NULL;
+
+    if (!json_object_is_type(o, json_type_object) || !json_object_object_get_ex(o, "type", &type) ||
+        (json_object_object_get_ex(o, "data", &data) &&
+         !json_object_is_type(data, json_type_object))) {
+        qmp_set_error(err, QMP_GENERIC_ERROR,
+                      "a back end and an address are {\"type\": KIND, \"data\": {...}}");
+        return false;
+    }
+    *kind = json_object_get_string(type);
+    return !data || take_members(out, *kind, data, err);
+}
+
+static bool take_members(struct json_object *out, const char *kind, struct json_object *data,
+                         GError **err)
+{
+    json_object_object_foreach(data, name, value)
+    {
+        const struct Member *found = NULL;
+        const char *address;
+
+        if (strcmp(kind, "socket") == 0 && strcmp(name, "addr") == 0) {
+            if (!take_union(out, value, &address, err)) {
+                return false;
+            }
+            continue;
+        }
+        for (size_t i = 0; i < G_N_ELEMENTS(members) && !found; i++) {
+            bool fits = !members[i].kind || strcmp(members[i].kind, kind) == 0;
+
+            found = fits && strcmp(members[i].member, name) == 0 ? &members[i] : NULL;
+        }
+        if (!found) {
+            qmp_set_error(err, QMP_GENERIC_ERROR, "'%s' is no member of back end '%s'", name, kind);
+            return false;
+        }
+        json_object_object_add(out, found->option, json_object_get(value));
+    }
+    return true;
+}
+
+/* A socket of QMP listens unless told otherwise, and waits for nobody. */
+static void socket_defaults(struct json_object *o)
+{
+    struct json_object *server;
+
+    if (!json_object_object_get_ex(o, "server", &server)) {
+        server = json_object_new_boolean(true);
+        json_object_object_add(o, "server", server);
+    }
+    if (!json_object_get_boolean(server)) {
+        json_object_object_del(o, "wait");
+    } else if (!json_object_object_get_ex(o, "wait", NULL)) {
+        json_object_object_add(o, "wait", json_object_new_boolean(false));
+    }
+}
+
+static struct json_object *add(Machine *m, struct json_object *args, GError **err)
+{
+    struct json_object *o = json_object_new_object(), *answer = NULL;
+    const char *kind, *id = arg_str(args, "id"), *about;
+
+    json_object_object_add(o, "id", json_object_new_string(id));
+    if (take_union(o, json_object_object_get(args, "backend"), &kind, err)) {
+        json_object_object_add(o, "backend", json_object_new_string(kind));
+        if (strcmp(kind, "socket") == 0) {
+            socket_defaults(o);
+        }
+        if (monitor_host(m)->host_add(m, "chardev", o, err)) {
+            answer = json_object_new_object();
+            about = chardev_describe(chardev_find(m, id));
+            if (g_str_has_prefix(about, "pty:")) {
+                json_object_object_add(answer, "pty", json_object_new_string(about + 4));
+            }
+        }
+    }
+    json_object_put(o);
+    return answer;
+}
+
+static struct json_object *del(Machine *m, struct json_object *args, GError **err)
+{
+    monitor_host(m)->host_del(m, "chardev", arg_str(args, "id"), err);
+    return NULL;
+}
+
+static const QmpArg add_args[] = {
+    { "id", QMP_STR, false, "its id" },
+    { "backend", QMP_OBJECT, false, "{\"type\": KIND, \"data\": {...}}" },
+};
+static const QmpArg del_args[] = { { "id", QMP_STR, false, "id of one nobody uses" } };
 static const QmpArg read_args[] = {
     { "device", QMP_STR, false, "id of the ring buffer" },
     { "size", QMP_INT, false, "bytes at most" },
@@ -107,6 +221,9 @@ static const QmpArg write_args[] = {
 
 static const QmpCommand commands[] = {
     { "query-chardev", "The character devices", query, .returns = "array" },
+    { "chardev-add", "Create a character device", add, LIST(add_args), .returns = "object" },
+    { "chardev-remove", "Remove a character device nobody uses", del, LIST(del_args),
+      .returns = "null" },
     { "ringbuf-read", "Take what was written to a ring buffer", ring_read, LIST(read_args),
       .returns = "str" },
     { "ringbuf-write", "Feed the user of a ring buffer", ring_write, LIST(write_args),
@@ -123,7 +240,29 @@ static void hmp_chardev(Machine *m, const char *args, GString *out)
     chardev_foreach(m, hmp_show, out);
 }
 
+static void hmp_add(Machine *m, const char *args, GString *out)
+{
+    g_autoptr(GError) err = NULL;
+    struct json_object *o = plan_options_parse(args, "backend", &err);
+
+    if (!o || !monitor_host(m)->host_add(m, "chardev", o, &err)) {
+        g_string_append_printf(out, "Error: %s\n", err->message);
+    }
+    json_object_put(o);
+}
+
+static void hmp_remove(Machine *m, const char *args, GString *out)
+{
+    g_autoptr(GError) err = NULL;
+
+    if (!monitor_host(m)->host_del(m, "chardev", args, &err)) {
+        g_string_append_printf(out, "Error: %s\n", err->message);
+    }
+}
+
 static const HmpCommand hmp_commands[] = {
+    { "chardev-add", "KIND,id=ID[,...]", "create a character device", hmp_add },
+    { "chardev-remove", "ID", "remove a character device nobody uses", hmp_remove },
     { "info chardev", "", "show the character devices", hmp_chardev },
 };
 

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Host parts of a description: objects, disks and network peers, created before the devices that
- * name them. One row a kind; the order of the rows is the order of creation.
+ * Host parts of a description: character back ends, objects, disks and network peers, created
+ * before the devices that name them. One row a kind; the order of the rows is the order of
+ * creation.
  */
 #include "session.h"
 
 #include <string.h>
 
 #include "block/block.h"
+#include "chardev/chardev.h"
 #include "hw/core/host_object.h"
 #include "net/net.h"
 
@@ -38,7 +40,14 @@ static bool create_object(Machine *m, struct json_object *options, GError **err)
     return host_object_new(m, options, err) != NULL;
 }
 
+static bool create_chardev(Machine *m, struct json_object *options, GError **err)
+{
+    return chardev_new_json(m, options, err) != NULL;
+}
+
+/* Character back ends of all sorts, those of -serial included, are freed by the session. */
 static const HostKind kinds[] = {
+    { "chardev", create_chardev, chardev_del, NULL },
     { "object", create_object, host_object_del, host_object_free_all },
     { "blockdev", create_blockdev, block_node_del, block_free_all },
     { "drive", create_drive, NULL, NULL },
@@ -91,6 +100,11 @@ static bool known(const PlanHostPart *part, GError **err)
     return true;
 }
 
+bool host_chardevs_create(Session *s, GError **err)
+{
+    return create_kind(s, &kinds[0], err);
+}
+
 bool host_parts_create(Session *s, GError **err)
 {
     for (guint i = 0; i < s->plan->host->len; i++) {
@@ -98,7 +112,7 @@ bool host_parts_create(Session *s, GError **err)
             return false;
         }
     }
-    for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
+    for (size_t i = 1; i < G_N_ELEMENTS(kinds); i++) {
         if (!create_kind(s, &kinds[i], err)) {
             return false;
         }

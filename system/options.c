@@ -366,16 +366,10 @@ static bool opt_nic(Session *s, const char *arg, GError **err)
 
 static bool opt_chardev(Session *s, const char *arg, GError **err)
 {
-    struct json_object *o;
-
     if (wants_help(arg)) {
         return print_done(s, chardev_help());
     }
-    o = plan_options_parse(arg, "backend", err);
-    if (o) {
-        g_ptr_array_add(s->chardevs, o);
-    }
-    return o != NULL;
+    return host_part(s, "chardev", arg, err);
 }
 
 static bool opt_serial(Session *s, const char *arg, GError **err)

@@ -44,7 +44,6 @@ typedef struct Session {
     char *accel, *kernel, *initrd, *append, *dtb, *bios;
     char *qtest_chardev, *qtest_log, *pidfile, *name, *uuid, *log_items, *log_file, *incoming;
     char *rtc, *boot_order;
-    GPtrArray *chardevs; /* json_object* */
     GPtrArray *serials;  /* char* */
     GPtrArray *monitors; /* MonitorOption* */
     GPtrArray *sets;     /* SetOption* */
@@ -84,7 +83,9 @@ char *options_help(bool markdown);
 bool show(Session *s, GError **err);
 
 /* --- hostparts.c --- */
-/* Create every host part of the description (-netdev, -drive, -object ...). */
+/* Create the character back ends of the description, which monitors need; and every other host
+ * part (-netdev, -drive, -object ...). */
+bool host_chardevs_create(Session *s, GError **err);
 bool host_parts_create(Session *s, GError **err);
 void host_parts_free(Machine *m);
 /* One part while the machine lives, in the description, too. */

@@ -34,11 +34,6 @@ static void free_set_option(gpointer p)
     g_free(o);
 }
 
-static void free_json(gpointer p)
-{
-    json_object_put(p);
-}
-
 Session *session_new(const char *program)
 {
     Session *s = g_new0(Session, 1);
@@ -47,7 +42,6 @@ Session *session_new(const char *program)
     s->program = slash ? slash + 1 : program;
     s->plan = plan_machine_new();
     s->catalog = type_catalog_new(NULL, 0);
-    s->chardevs = g_ptr_array_new_with_free_func(free_json);
     s->serials = g_ptr_array_new_with_free_func(g_free);
     s->monitors = g_ptr_array_new_with_free_func(free_monitor_option);
     s->sets = g_ptr_array_new_with_free_func(free_set_option);
@@ -92,7 +86,6 @@ void session_free(Session *s)
     plan_machine_free(s->plan);
     plan_machine_free(s->own);
     type_catalog_free(s->catalog);
-    g_ptr_array_unref(s->chardevs);
     g_ptr_array_unref(s->serials);
     g_ptr_array_unref(s->monitors);
     g_ptr_array_unref(s->sets);
@@ -284,10 +277,8 @@ static void add_defaults(Session *s)
 
 static bool open_chardevs(Session *s, GError **err)
 {
-    for (guint i = 0; i < s->chardevs->len; i++) {
-        if (!chardev_new_json(s->m, s->chardevs->pdata[i], err)) {
-            return false;
-        }
+    if (!host_chardevs_create(s, err)) {
+        return false;
     }
     for (guint i = 0; i < s->monitors->len; i++) {
         if (!add_monitor(s, s->monitors->pdata[i], i, err)) {

@@ -44,6 +44,8 @@ typedef struct ChardevFront {
 Chardev *chardev_new(Machine *m, const char *id, const char *options, GError **err);
 Chardev *chardev_new_json(Machine *m, struct json_object *options, GError **err);
 void chardev_free(Chardev *c);
+/* Free the one of this id; refused while a front end has it. */
+bool chardev_del(Machine *m, const char *id, GError **err);
 /* Flush for a short while and free all (end of the process). */
 void chardev_free_all(Machine *m);
 Chardev *chardev_find(Machine *m, const char *id);

@@ -8,7 +8,7 @@ import tempfile
 import time
 
 from emulator import Emulator, timeout_factor
-from guest import arguments, need_devices, shell_ready
+from guest import Skip, arguments, need_devices, shell_ready
 from subject import Subject, check, test
 
 # What udev does for ports.
@@ -92,3 +92,50 @@ def virtio_serial(subject: Subject) -> None:
                 wait_ports(machine, "org.example.0")
             machine.send("exit\n")
             check(machine.wait() == 0, "a status other than 0", machine.console[-500:])
+
+
+def read_all(peer: socket.socket, enough: int) -> bytes:
+    """What the peer has to say, until it hangs up or it is enough."""
+    said = b""
+    while len(said) < enough and (part := peer.recv(65536)):
+        said += part
+    return said
+
+
+@test
+def virtio_serial_migration(subject: Subject) -> None:
+    """A guest that writes to a port as fast as it is read moves to another process: what the two
+    peers read is, one behind the other, what it wrote."""
+    if subject.is_qemu:
+        raise Skip("QEMU's -incoming needs the whole machine on its command line")
+    size = 2 << 20
+    devices = ["-device", "virtio-serial-pci", "-device", "virtserialport,chardev=port,id=p"]
+    with tempfile.TemporaryDirectory() as scratch:
+        uri = f"unix:{scratch}/stream"
+        ports = [["-chardev", f"socket,id=port,path={scratch}/{n},server=on,wait=off"]
+                 for n in range(2)]
+        need_devices(subject.program, arguments() + devices)
+        with Emulator(subject.program, arguments() + ports[0] + devices,
+                      echo=subject.echo) as source:
+            shell_ready(source)
+            source.shell(f"dd if=/dev/urandom of=/tmp/f bs={size} count=1 2>/dev/null")
+            first = call(f"{scratch}/0")
+            source.shell("cat /tmp/f >/dev/vport0p1 &")
+            before = read_all(first, size // 4)
+            with Emulator(subject.program, ["-incoming", uri] + ports[1],
+                          echo=subject.echo) as target:
+                target.qmp.command("query-status")
+                second = call(f"{scratch}/1")
+                source.qmp.command("migrate", uri=uri)
+                while (state := source.qmp.command("query-migrate"))["status"] != "completed":
+                    check(state["status"] != "failed", "the migration failed", str(state))
+                    time.sleep(0.05)
+                source.qmp.command("quit")
+                before += read_all(first, size)
+                after = read_all(second, size - len(before))
+                summed = target.shell("wait; md5sum /tmp/f")
+            check(after, "the old peer read it all: nothing was under way", "")
+            check(hashlib.md5(before + after).hexdigest() in summed,
+                  f"{len(before)} and {len(after)} bytes of {size}, not the same", summed)
+            first.close()
+            second.close()

@@ -388,6 +388,37 @@ static void test_ports(void)
     qtest_end(q);
 }
 
+/* Character devices come and go, in QMP's nested form, and are part of the description. */
+static void test_chardevs(void)
+{
+    QTest *q = qtest_start("-M virt -device virtio-serial-pci,id=vs");
+    g_autofree char *in_use = NULL, *odd = NULL, *gone = NULL, *taken = NULL, *shape = NULL;
+
+    json_object_put(qmp_return(q, "{'execute':'chardev-add','arguments':{'id':'c','backend':{"
+                                  "'type':'socket','data':{'addr':{'type':'inet','data':{'host':"
+                                  "'127.0.0.1','port':'0'}}}}}}"));
+    check_answer(q, "{'execute':'query-machine-description'}", "\"kind\":\"chardev\",\"id\":\"c\"");
+    json_object_put(qmp_return(q, "{'execute':'device_add','arguments':{'driver':'virtserialport',"
+                                  "'id':'p','chardev':'c'}}"));
+    in_use = error_text(q, "{'execute':'chardev-remove','arguments':{'id':'c'}}");
+    g_assert_cmpstr(in_use, ==, "character device 'c' is in use");
+    json_object_put(qmp_return(q, "{'execute':'device_del','arguments':{'id':'p'}}"));
+    json_object_put(qmp_return(q, "{'execute':'chardev-remove','arguments':{'id':'c'}}"));
+    gone = error_text(q, "{'execute':'chardev-remove','arguments':{'id':'c'}}");
+    g_assert_nonnull(strstr(gone, "'c'"));
+    check_answer(q, "{'execute':'chardev-add','arguments':{'id':'t','backend':{'type':'pty'}}}",
+                 "\"pty\":\"\\/dev\\/pts\\/");
+    taken = error_text(q, "{'execute':'chardev-add','arguments':{'id':'t','backend':{'type':"
+                          "'null','data':{}}}}");
+    g_assert_nonnull(strstr(taken, "'t'"));
+    odd = error_text(q, "{'execute':'chardev-add','arguments':{'id':'o','backend':{'type':'null',"
+                        "'data':{'speed':9600}}}}");
+    g_assert_cmpstr(odd, ==, "'speed' is no member of back end 'null'");
+    shape = error_text(q, "{'execute':'chardev-add','arguments':{'id':'o','backend':{'data':{}}}}");
+    g_assert_nonnull(strstr(shape, "KIND"));
+    qtest_end(q);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -403,6 +434,7 @@ int main(int argc, char **argv)
     g_test_add_func("/qmp/disks", test_disks);
     g_test_add_func("/qmp/objects", test_objects);
     g_test_add_func("/qmp/ports", test_ports);
+    g_test_add_func("/qmp/chardevs", test_chardevs);
     g_test_add_func("/qmp/noise", test_noise);
     return g_test_run();
 }
