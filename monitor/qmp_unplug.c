@@ -6,9 +6,8 @@
 
 #include "hw/pci/slot.h"
 
-static PCIDevice *find_function(Machine *m, struct json_object *args, GError **err)
+static PCIDevice *find_named(Machine *m, const char *id, GError **err)
 {
-    const char *id = json_object_get_string(json_object_object_get(args, "id"));
     Device *dev = *id == '/' ? device_find_path(m, id) : device_find_id(m, id);
 
     if (!dev || dev->type->kind != &pci_device_kind) {
@@ -17,6 +16,11 @@ static PCIDevice *find_function(Machine *m, struct json_object *args, GError **e
         return NULL;
     }
     return (PCIDevice *)dev;
+}
+
+static PCIDevice *find_function(Machine *m, struct json_object *args, GError **err)
+{
+    return find_named(m, json_object_get_string(json_object_object_get(args, "id")), err);
 }
 
 static struct json_object *unplug_force(Machine *m, struct json_object *args, GError **err)
@@ -97,7 +101,29 @@ static void hmp_jobs(Machine *m, const char *args, GString *out)
     json_object_put(list);
 }
 
+static void hmp_do(Machine *m, const char *id, bool (*fn)(PCIDevice *d, GError **err), GString *out)
+{
+    g_autoptr(GError) err = NULL;
+    PCIDevice *d = find_named(m, id, &err);
+
+    if (!d || !fn(d, &err)) {
+        g_string_append_printf(out, "Error: %s\n", err->message);
+    }
+}
+
+static void hmp_force(Machine *m, const char *args, GString *out)
+{
+    hmp_do(m, args, pci_unplug_force, out);
+}
+
+static void hmp_cancel(Machine *m, const char *args, GString *out)
+{
+    hmp_do(m, args, pci_unplug_cancel, out);
+}
+
 static const HmpCommand hmp_commands[] = {
+    { "unplug_force", "ID", "take a device out of its slot without asking the guest", hmp_force },
+    { "unplug_cancel", "ID", "give up the unplug of a device", hmp_cancel },
     { "info unplug", "", "unplug jobs and how far they are", hmp_jobs },
 };
 
