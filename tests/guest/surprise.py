@@ -11,7 +11,7 @@ import re
 import tempfile
 
 from net import web
-from slots import PATTERN, SLOT_OF, SlotMachine, check_clean, slot_machine
+from slots import PATTERN, RECORD, SLOT_OF, SlotMachine, check_clean, slot_machine
 from subject import Subject, check, test
 
 LEGACY = {"disable-modern": True, "disable-legacy": "off"}
@@ -58,7 +58,7 @@ def pull(machine: SlotMachine, places: dict[str, str]) -> None:
 def surprise_removal(subject: Subject) -> None:
     """Disks and cards at a root port and at a switch port are pulled, the cards under load; twice."""
     places = {"rp0": "disk.a", "dn0": "disk.b", "rp1": "nic.a", "dn1": "nic.b"}
-    with tempfile.TemporaryDirectory() as scratch, web(PATTERN) as server:
+    with tempfile.TemporaryDirectory() as scratch, web(PATTERN[:RECORD]) as server:
         with slot_machine(subject, scratch, ["rp0", "rp1"], ["dn0", "dn1"]) as machine:
             for turn in range(2):
                 names = {bus: f"{name}.{turn}" for bus, name in places.items()}
@@ -66,7 +66,7 @@ def surprise_removal(subject: Subject) -> None:
                     machine.add(bus, name, **LEGACY)
                     machine.use(bus, name, server)
                 for name in names.values():
-                    machine.wait_use(name, 2)
+                    machine.wait_use(name, 1, 300)
                 pull(machine, names)
 
 
@@ -98,13 +98,13 @@ def surprise_replace(subject: Subject) -> None:
 def surprise_modern(subject: Subject) -> None:
     """A modern disk is pulled: its driver waits for ever, as on real hardware; the guest, another
     disk of it and the emulator go on."""
-    with tempfile.TemporaryDirectory() as scratch, web(PATTERN) as server:
+    with tempfile.TemporaryDirectory() as scratch, web(PATTERN[:RECORD]) as server:
         with slot_machine(subject, scratch, ["rp0", "rp1"], []) as machine:
             for bus, name in (("rp0", "disk.a"), ("rp1", "disk.b")):
                 machine.add(bus, name)
                 machine.use(bus, name, server)
             for name in ("disk.a", "disk.b"):
-                machine.wait_use(name, 2)
+                machine.wait_use(name, 1, 300)
             machine.qmp.command("unplug-force", id="disk.a")
             machine.deleted({"disk.a"}, 5)
             machine.remove_backend("disk.a")
