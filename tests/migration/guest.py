@@ -3,7 +3,6 @@
 
 Addresses and layouts are those of `virt` and of the PCI, MSI-X and virtio specifications.
 """
-import struct
 
 ECAM, MMIO, RAM = 0x30000000, 0x40000000, 0x80000000
 COMMAND, BAR0, CAPABILITIES, PRIMARY_BUS, MEMORY_BASE = 0x04, 0x10, 0x34, 0x18, 0x20
@@ -28,7 +27,7 @@ class Function:
 
     def config(self):
         """All 4,096 bytes."""
-        return b"".join(struct.pack("<I", self.get(at)) for at in range(0, 4096, 4))
+        return bytes.fromhex(self.m.ask(f"read {self.ecam:#x} 4096")[2:])
 
     def capability(self, ident, number=0):
         """Offset of an entry of that id."""
