@@ -16,6 +16,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "rig.h"
 
@@ -45,11 +47,31 @@ typedef struct Run {
 
 static Run *current;
 
+/* Only what may be called in a signal handler; a report cut short is still one. */
+static void report(const char *text)
+{
+    ssize_t done = write(STDERR_FILENO, text, strlen(text));
+
+    (void)done;
+}
+
+/* Installed with SA_RESETHAND: the second signal ends the process. */
 static void on_abort(int sig)
 {
-    fprintf(stderr, "finding: %s: %s\n", current->g->path, current->what);
-    signal(sig, SIG_DFL);
+    report("finding: ");
+    report(current->g->path);
+    report(": ");
+    report(current->what);
+    report("\n");
     raise(sig);
+}
+
+static void report_aborts(void)
+{
+    const struct sigaction action = { .sa_handler = on_abort, .sa_flags = (int)SA_RESETHAND };
+
+    g_assert_cmpint(sigaction(SIGABRT, &action, NULL), ==, 0);
+    g_assert_cmpint(sigaction(SIGTRAP, &action, NULL), ==, 0);
 }
 
 const char *__asan_default_options(void);
@@ -624,7 +646,7 @@ int main(int argc, char **argv)
         { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &files, NULL, "FILE.gz..." },
         { NULL }
     };
-    GOptionContext *context = g_option_context_new(NULL);
+    g_autoptr(GOptionContext) context = g_option_context_new(NULL);
     g_autoptr(GError) err = NULL;
 
     g_option_context_add_main_entries(context, options, NULL);
@@ -632,9 +654,7 @@ int main(int argc, char **argv)
         g_printerr("hostile: %s\n", err ? err->message : "which files?");
         return 2;
     }
-    g_option_context_free(context);
-    signal(SIGABRT, on_abort);
-    signal(SIGTRAP, on_abort);
+    report_aborts();
     for (char **f = files; *f; f++) {
         Run run = { .all = all,
                     .harts = harts,

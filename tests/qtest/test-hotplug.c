@@ -206,8 +206,10 @@ static void check_writes(Plug *p)
     g_assert_true(g_file_get_contents(p->image, &bytes, &len, NULL));
     for (unsigned i = 0; i < REQUESTS; i++) {
         if (qtest_read(p->q, RING + STATUS + i, 1) == 0) {
-            g_assert_cmpint(bytes[i * LENGTH], ==, i + 1);
-            g_assert_cmpint(bytes[i * LENGTH + LENGTH - 1], ==, i + 1);
+            const uint8_t *got = (const uint8_t *)bytes + (size_t)i * LENGTH;
+
+            g_assert_cmpuint(got[0], ==, i + 1);
+            g_assert_cmpuint(got[LENGTH - 1], ==, i + 1);
         }
     }
 }

@@ -39,9 +39,17 @@ static void teardown(Fixture *f, gconstpointer data)
     g_free(f->path);
 }
 
-static BlockNode *node(Fixture *f, const char *fmt, bool inactive, GError **err)
+/* The line with the file's name for %s, if it has one. */
+static char *with_path(const Fixture *f, const char *line)
 {
-    g_autofree char *text = g_strdup_printf(fmt, f->path);
+    g_auto(GStrv) parts = g_strsplit(line, "%s", -1);
+
+    return g_strjoinv(f->path, parts);
+}
+
+static BlockNode *node(Fixture *f, const char *line, bool inactive, GError **err)
+{
+    g_autofree char *text = with_path(f, line);
     struct json_object *o = json_tokener_parse(text);
     BlockNode *n;
 
@@ -51,9 +59,9 @@ static BlockNode *node(Fixture *f, const char *fmt, bool inactive, GError **err)
     return n;
 }
 
-static BlockNode *drive(Fixture *f, const char *fmt, GError **err)
+static BlockNode *drive(Fixture *f, const char *line, GError **err)
 {
-    g_autofree char *text = g_strdup_printf(fmt, f->path);
+    g_autofree char *text = with_path(f, line);
     struct json_object *o = json_tokener_parse(text);
     BlockNode *n = block_drive_new(f->m, o, false, err);
 

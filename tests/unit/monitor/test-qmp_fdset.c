@@ -3,7 +3,6 @@
  * Sets of descriptors: what a client passes is kept, listed, taken by the way it was opened, and
  * closed; what is malformed leaves none behind.
  */
-#include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -74,13 +73,14 @@ static void expect(Rig *r, const char *text, int fd, const char *what)
 
 static unsigned open_files(void)
 {
-    DIR *dir = opendir("/proc/self/fd");
+    GDir *dir = g_dir_open("/proc/self/fd", 0, NULL);
     unsigned n = 0;
 
-    while (readdir(dir)) {
+    g_assert_nonnull(dir);
+    while (g_dir_read_name(dir)) {
         n++;
     }
-    closedir(dir);
+    g_dir_close(dir);
     return n;
 }
 

@@ -12,7 +12,7 @@ static unsigned count(const char *text, const char *what)
 {
     unsigned n = 0;
 
-    for (const char *at = text; (at = strstr(at, what)); at++) {
+    for (const char *at = strstr(text, what); at; at = strstr(at + 1, what)) {
         n++;
     }
     return n;

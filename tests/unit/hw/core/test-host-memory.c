@@ -72,14 +72,14 @@ static void write_file(const char *path, size_t len, char fill)
     g_assert_true(g_file_set_contents(path, bytes, (gssize)len, NULL));
 }
 
-static char first_byte(const char *path)
+static uint8_t first_byte(const char *path)
 {
     g_autofree char *bytes = NULL;
     gsize len;
 
     g_assert_true(g_file_get_contents(path, &bytes, &len, NULL));
     g_assert_cmpuint(len, >=, 0x10000);
-    return bytes[0];
+    return (uint8_t)bytes[0];
 }
 
 /* A shared file has what the guest wrote; a private one keeps what it had; both are read. */
@@ -102,7 +102,7 @@ static void test_file(void)
         g_assert_false(ram_hole_at(&hole, b, 3)); /* a migration reads all of it */
         b->host[0] = 'b';
         machine_end(m);
-        g_assert_cmpint(first_byte(path), ==, share ? 'b' : 'a');
+        g_assert_cmpuint(first_byte(path), ==, share ? 'b' : 'a');
     }
     g_unlink(path);
     rmdir(dir);
@@ -122,7 +122,7 @@ static void test_file_sizes(void)
     ram(m, "f", 0x10000, "the file is smaller: take one that is empty or larger");
     g_unlink(path);
     ram(m, "f", 0x10000, NULL); /* made, and grown */
-    g_assert_cmpint(first_byte(path), ==, 0);
+    g_assert_cmpuint(first_byte(path), ==, 0);
     machine_clear(m);
     machine_renew(m);
     g_assert_cmpint(ram(m, "d", 0x10000, NULL)->host[0], ==, 0);

@@ -216,7 +216,8 @@ static void test_merged(void)
 static void test_offloads(void)
 {
     Net *n = start("netdev=n0", F_BIT(F_CSUM) | F_BIT(F_HOST_TSO4), 2, false);
-    uint8_t f[14 + 20 + 20 + 3000] = { 0 };
+    uint8_t f[14 + 20 + 20 + 3000] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02, 0,
+                                       0,    0,    0,    0x01, 0x08, 0,    0x45 };
     NetHeader csum = { .flags = 1, .csum_start = 34, .csum_offset = 16 };
     NetHeader tso = { .flags = 1,
                       .gso_type = 1,
@@ -225,7 +226,6 @@ static void test_offloads(void)
                       .csum_start = 34,
                       .csum_offset = 16 };
 
-    memcpy(f, "\xff\xff\xff\xff\xff\xff\x02\x00\x00\x00\x00\x01\x08\x00\x45", 15);
     f[23] = 6;
     f[34 + 12] = 5 << 4;
     f[50] = 0x12; /* the pseudo header's sum, or nonsense that stands for it */

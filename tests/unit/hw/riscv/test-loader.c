@@ -9,7 +9,10 @@
 #include "../fixture.h"
 #include "hw/riscv/loader.h"
 
-enum { BASE = 0x80000000u, SIZE = 16 << 20, FLOOR = BASE + (2 << 20), LIMIT = BASE + SIZE };
+enum { SIZE = 16 << 20 };
+
+static const uint64_t BASE = 0x80000000u, FLOOR = 0x80000000u + (2 << 20),
+                      LIMIT = 0x80000000u + SIZE;
 
 typedef struct Env {
     RamBlock *ram;
