@@ -23,8 +23,8 @@ typedef struct NetSet {
     GPtrArray *nics;        /* NetNic*, the cards */
     GHashTable *announcing; /* id -> NetAnnounce* */
 } NetSet;
-NetSet *net_set(Machine *m); /* made at the first call */
-void net_announce_free(void *announce);
+NetSet *net_set(Machine *m);          /* made at the first call */
+void net_announce_free(void *opaque); /* NetAnnounce* */
 
 struct Netdev {
     Machine *machine;

@@ -8,7 +8,6 @@
  *   bench-qtest SOCKET PID CPU DEPTH COUNT LINE
  *   bench-qtest echo SOCKET
  */
-#define _GNU_SOURCE
 #include <poll.h>
 #include <sched.h>
 #include <stdio.h>
@@ -101,7 +100,7 @@ static void client(char **arg)
     cpu_set_t set;
 
     if (!piece || fd < 0 || connect(fd, (struct sockaddr *)&un, sizeof(un)) < 0 ||
-        clock_getcpuclockid(atoi(arg[1]), &server) != 0) {
+        clock_getcpuclockid((pid_t)strtol(arg[1], NULL, 0), &server) != 0) {
         die(arg[0]);
     }
     for (size_t i = 0; i < depth; i++) {
@@ -109,7 +108,7 @@ static void client(char **arg)
         piece[(i + 1) * one - 1] = '\n';
     }
     CPU_ZERO(&set);
-    CPU_SET(atoi(arg[2]), &set);
+    CPU_SET(strtoul(arg[2], NULL, 0), &set);
     if (sched_setaffinity(0, sizeof(set), &set) < 0) {
         die("affinity");
     }

@@ -113,9 +113,12 @@ QTest *qtest_start(const char *args)
 
 static void qtest_free(QTest *q)
 {
-    g_autofree char *command = g_strdup_printf("rm -rf '%s'", q->dir);
+    char *argv[] = { "rm", "-rf", q->dir, NULL };
+    int status = -1;
 
-    if (system(command) != 0) {
+    if (!g_spawn_sync(NULL, argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, &status,
+                      NULL) ||
+        status != 0) {
         g_test_message("%s is left behind", q->dir);
     }
     close(q->qtest_fd);

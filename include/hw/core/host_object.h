@@ -45,7 +45,7 @@ char *host_object_prop_text(const HostObject *o, const char *name);
 
 /* `-object help` and `-object KIND,help`; g_free. NULL and a sentence for an unknown kind. */
 char *host_object_help(void);
-char *host_object_kind_help(const char *kind, GError **err);
+char *host_object_kind_help(const char *name, GError **err);
 /* All kinds, NULL-terminated. */
 extern const HostObjectKind *const host_object_kinds[];
 
