@@ -147,6 +147,18 @@ int qtest_wait(QTest *q)
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+unsigned long qtest_memory(QTest *q)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/status", (int)q->pid);
+    g_autofree char *text = NULL;
+    const char *at;
+
+    g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+    at = strstr(text, "RssAnon:");
+    g_assert_nonnull(at);
+    return strtoul(at + strlen("RssAnon:"), NULL, 10);
+}
+
 void qtest_end(QTest *q)
 {
     kill(q->pid, SIGTERM);

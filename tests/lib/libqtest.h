@@ -24,6 +24,8 @@ QTest *qtest_start_raw(const char *args);
 void qtest_end(QTest *q);
 /* Wait for it to end by itself: the exit status, or -1 if a signal ended it. Frees q. */
 int qtest_wait(QTest *q);
+/* Its private memory in KiB, guest RAM left out (RssAnon of Linux). */
+unsigned long qtest_memory(QTest *q);
 /* Run with args and no sockets: exit status, and what it wrote (g_free) if the pointers are given.
  */
 int qtest_run(const char *args, char **out, char **err);
