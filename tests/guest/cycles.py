@@ -10,6 +10,7 @@ from slots import PATTERN, RECORD, ROOT_PORTS, SWITCH_PORTS, SlotMachine, check_
 from subject import Subject, check, test
 
 PORTS = ROOT_PORTS + SWITCH_PORTS
+GROWTH = 80             # KiB a turn that memory may grow
 
 
 def turn(machine: SlotMachine, number: int, server: HTTPServer) -> int:
@@ -36,7 +37,12 @@ def turn(machine: SlotMachine, number: int, server: HTTPServer) -> int:
 def hotplug_cycles(subject: Subject) -> None:
     """Disks and cards come and go at root ports and switch ports, under load: 24 cycles, or 104
     with --long. No write that completed is lost, the kernel has nothing to complain of, and the
-    emulator's memory and descriptors stay what they were."""
+    emulator's memory and descriptors stay what they were.
+
+    Memory is what `own_memory` counts, without the CPU's decoded code, which grows by hundreds of
+    KiB a turn at first as the guest runs code it has not run before. What is left grows by 14 to 66
+    KiB a turn; a leak of 8 KiB a cycle, 64 KiB a turn, is over the limit in a long run. A disk's
+    smaller leaks are for qtest/test-hotplug, where no guest blurs the figure."""
     turns = 13 if subject.long else 3
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as scratch, web(PATTERN[:RECORD]) as server:
@@ -54,4 +60,4 @@ def hotplug_cycles(subject: Subject) -> None:
           f"own memory {memory[0]} KiB, {memory[1]} after the first turn, {memory[-1]} at the end; "
           f"descriptors {descriptors[0]}, {descriptors[1]}, {descriptors[-1]}")
     check(descriptors[1] == descriptors[-1], f"descriptors: {descriptors}", "")
-    check(memory[-1] - memory[1] < 128 * turns, f"memory grows: {memory} KiB", "")
+    check(memory[-1] - memory[1] < GROWTH * (turns - 1), f"memory grows: {memory} KiB", "")

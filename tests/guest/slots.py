@@ -8,6 +8,7 @@ card by its hardware address.
 import base64
 import hashlib
 import random
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,10 @@ SWITCH_PORTS = ["dn0", "dn1", "dn2", "dn3"]
 SLOT_OF = {name: number for number, name in enumerate(ROOT_PORTS + SWITCH_PORTS, 1)}
 RECORD = 65536          # what a guest's writer writes at a time
 DISK_RECORDS = 128      # of a disk that is plugged
+# What is freed goes back to the host, so that memory held tells what is in use: one heap for all
+# threads, buffers of a page or more mapped one by one, and no slack at the heap's end.
+TIDY_MALLOC = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "16384",
+               "MALLOC_TRIM_THRESHOLD_": "4096", "MALLOC_TOP_PAD_": "0"}
 
 # Shell functions of the guest. `disk ID` and `nic MAC` print a device's name once it is there, and
 # fail after a while. `writer ID` writes the records of /tmp/pattern to a disk in order, uncached,
@@ -75,7 +80,7 @@ class SlotMachine(Emulator):
     """A guest at its shell, with ports; `log()` is what its kernel had to say since the last."""
 
     def __init__(self, subject: Subject, scratch: Path, args: list[str]) -> None:
-        super().__init__(subject.program, args, echo=subject.echo)
+        super().__init__(subject.program, args, echo=subject.echo, environment=TIDY_MALLOC)
         self.scratch = scratch
 
     def ready(self, disk: bool) -> None:
@@ -187,8 +192,21 @@ class SlotMachine(Emulator):
     def footprint(self) -> tuple[int, int]:
         """The emulator's own memory (private, in KiB) and how many descriptors it holds."""
         proc = Path(f"/proc/{self.proc.pid}")
-        lines = dict(line.split(":", 1) for line in (proc / "status").read_text().splitlines())
-        return int(lines["RssAnon"].split()[0]), len(list((proc / "fd").iterdir()))
+        return own_memory((proc / "smaps").read_text()), len(list((proc / "fd").iterdir()))
+
+
+def own_memory(smaps: str) -> int:
+    """The private memory in a process's mappings, in KiB, without those of more than 64 MiB. The
+    large ones are guest RAM and the CPU's store of decoded code, which are reserved whole when the
+    machine is built and fill as the guest touches RAM or runs code it has not run before; malloc
+    maps nothing so large by itself, so what devices and back ends leave behind is all counted."""
+    total, counted = 0, False
+    for line in smaps.splitlines():
+        if match := re.match(r"([0-9a-f]+)-([0-9a-f]+) ", line):
+            counted = int(match[2], 16) - int(match[1], 16) <= 64 << 20
+        elif counted and line.startswith("Anonymous:"):
+            total += int(line.split()[1])
+    return total
 
 
 def md5(data: bytes) -> str:

@@ -103,12 +103,13 @@ class Qmp:
 class Emulator:
     """One emulator process with its serial console on its standard input and output.
 
-    `args` are its arguments beside `-display none -monitor none -serial stdio` and QMP. What it
-    says on standard error is kept in `errors`.
+    `args` are its arguments beside `-display none -monitor none -serial stdio` and QMP, and
+    `environment` what it finds in its environment beside ours. What it says on standard error is
+    kept in `errors`.
     """
 
-    def __init__(self, program: str | Path, args: list[str], qmp: bool = True,
-                 echo: bool = False) -> None:
+    def __init__(self, program: str | Path, args: list[str], qmp: bool = True, echo: bool = False,
+                 environment: dict[str, str] | None = None) -> None:
         self.dir = Path(tempfile.mkdtemp(prefix="bp-"))
         self.console = ""
         self.arrivals: list[tuple[int, float]] = []     # how long the console was, and when
@@ -123,7 +124,8 @@ class Emulator:
         self.argv += args
         with open(self.dir / "stderr", "wb") as errors:
             self.proc = subprocess.Popen(self.argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                         stderr=errors, start_new_session=True)
+                                         stderr=errors, start_new_session=True,
+                                         env=os.environ | (environment or {}))
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
