@@ -83,10 +83,11 @@ def full_file_system(folder):
     wrapper.write_text(f"#!/bin/sh\nexec unshare -rm sh -c 'mount -t tmpfs -o size=256k none "
                        f"{there} && exec \"$@\"' sh {os.path.abspath(program)} \"$@\"\n")
     wrapper.chmod(0o755)
-    if subprocess.run([wrapper, "--version"], check=False, stdout=QUIET, stderr=QUIET).returncode:
-        return "skipped: no mount namespaces here"
-    machines.EMULATOR = str(wrapper)
     try:
+        if subprocess.run([wrapper, "--version"], check=False, stdout=QUIET,
+                          stderr=QUIET).returncode:
+            return "skipped: no mount namespaces here"
+        machines.EMULATOR = str(wrapper)
         with guest() as m:
             why = save(m, f"file:{there}/x", "failed")
             assert "No space left" in why, why
