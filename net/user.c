@@ -245,7 +245,7 @@ static bool add_hostfwd(NetUser *u, const char *rule, GError **err)
 {
     g_auto(GStrv) ends = g_strsplit(rule, "-", 2);
     g_auto(GStrv) host = g_strsplit(ends[0] ? ends[0] : "", ":", 3);
-    g_auto(GStrv) guest = ends[1] ? g_strsplit(ends[1], ":", 2) : NULL;
+    g_auto(GStrv) guest = ends[0] && ends[1] ? g_strsplit(ends[1], ":", 2) : NULL;
     struct in_addr haddr = { htonl(INADDR_ANY) }, gaddr = { 0 };
     int hport, gport;
     bool udp = host[0] && g_str_equal(host[0], "udp");

@@ -12,6 +12,7 @@
 #include "hw/core/type_catalog.h"
 #include "monitor/host.h"
 #include "monitor/monitor.h"
+#include "net/net.h"
 
 typedef struct Rig {
     Machine *m;
@@ -83,6 +84,7 @@ static void rig_init(Rig *r, bool control)
 static void rig_done(Rig *r)
 {
     monitor_close_all(r->m);
+    netdev_free_all(r->m);
     chardev_free_all(r->m);
     machine_free(r->m);
     type_catalog_free(r->catalog);

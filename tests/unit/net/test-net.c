@@ -452,8 +452,9 @@ static void test_user_idle(void)
     } else {
         g_assert_no_error(err);
         g_timeout_add(300, time_over, &over);
-        for (; !over; turns++) {
+        while (!over) {
             g_main_context_iteration(NULL, TRUE);
+            turns++;
         }
         g_assert_cmpuint(turns, <, 30);
     }
