@@ -184,7 +184,7 @@ static void test_topology(void)
                                   "{'driver':'ticker','id':'plugged','bus':'rp'}}"));
     svg = qmp_return(q, "{'execute':'query-topology'}");
     g_assert_nonnull(strstr(json_object_get_string(svg), ">ticker  plugged<"));
-    json_object_put(qmp_return(q, line));
+    json_object_put(qmp_return(q, "%s", line));
     g_assert_true(g_file_get_contents(file, &written, NULL, NULL));
     g_assert_cmpstr(written, ==, json_object_get_string(svg));
     json_object_put(svg);
