@@ -5,6 +5,7 @@
 #include "libqtest.h"
 
 #include <errno.h>
+#include <glib/gstdio.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -111,16 +112,26 @@ QTest *qtest_start(const char *args)
     return q;
 }
 
+/* The sockets, and whatever a test put beside them. */
+static void remove_folder(const char *path)
+{
+    GDir *dir = g_dir_open(path, 0, NULL);
+    const char *name;
+
+    while (dir && (name = g_dir_read_name(dir))) {
+        g_autofree char *file = g_build_filename(path, name, NULL);
+
+        g_unlink(file);
+    }
+    g_clear_pointer(&dir, g_dir_close);
+    if (g_rmdir(path) != 0) {
+        g_test_message("%s is left behind", path);
+    }
+}
+
 static void qtest_free(QTest *q)
 {
-    char *argv[] = { "rm", "-rf", q->dir, NULL };
-    int status = -1;
-
-    if (!g_spawn_sync(NULL, argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, &status,
-                      NULL) ||
-        status != 0) {
-        g_test_message("%s is left behind", q->dir);
-    }
+    remove_folder(q->dir);
     close(q->qtest_fd);
     close(q->qmp_fd);
     g_string_free(q->qtest_in, TRUE);
@@ -193,7 +204,7 @@ static void send_all(int fd, const void *bytes, size_t len)
             continue;
         }
         if (n <= 0) {
-            g_error("the emulator hung up");
+            g_error("the emulator hung up: %s", g_strerror(errno));
         }
         p += n;
         len -= (size_t)n;
