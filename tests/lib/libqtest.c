@@ -369,10 +369,11 @@ struct json_object *qmp_receive(QTest *q)
 
 static struct json_object *qmp_ask(QTest *q, const char *fmt, va_list ap)
 {
-    g_autofree char *text = g_strdup_vprintf(fmt, ap);
+    g_autoptr(GString) text = g_string_new(NULL);
 
-    qmp_send(q, text);
-    qmp_send(q, "\n");
+    g_string_append_vprintf(text, fmt, ap);
+    g_string_append_c(text, '\n'); /* in one piece: behind a quit's brace nobody may be left */
+    qmp_send(q, text->str);
     for (;;) {
         struct json_object *o = qmp_receive(q);
 
