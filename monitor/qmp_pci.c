@@ -4,6 +4,7 @@
  * query-pci-config (config bytes with their masks and the capability lists). Read-only.
  */
 #include "internal.h"
+#include "json_text.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -12,29 +13,6 @@
 #include "hw/pci/bridge.h"
 #include "hw/pci/names.h"
 #include "hw/pci/regs.h"
-
-/* Keys are literals and each comes once: with thousands of functions copying and looking for them
- * is most of the cost of an answer. */
-static void put(struct json_object *o, const char *key, struct json_object *value)
-{
-    json_object_object_add_ex(o, key, value,
-                              JSON_C_OBJECT_ADD_KEY_IS_NEW | JSON_C_OBJECT_KEY_IS_CONSTANT);
-}
-
-static void put_int(struct json_object *o, const char *key, uint64_t value)
-{
-    put(o, key, json_object_new_uint64(value));
-}
-
-static void put_str(struct json_object *o, const char *key, const char *value)
-{
-    put(o, key, json_object_new_string(value));
-}
-
-static void put_bool(struct json_object *o, const char *key, bool value)
-{
-    put(o, key, json_object_new_boolean(value));
-}
 
 static PCIHost *find_host(Machine *m)
 {
@@ -68,31 +46,27 @@ static bool get_region(PCIDevice *d, unsigned i, Region *r)
     return true;
 }
 
-static struct json_object *regions_json(PCIDevice *d)
+static void put_regions(JsonText *j, PCIDevice *d)
 {
-    struct json_object *list = json_object_new_array();
     Region r;
 
+    json_text_open(j, "regions", '[');
     for (unsigned i = 0; i < PCI_NUM_BARS; i++) {
-        struct json_object *o;
-
         if (!get_region(d, i, &r)) {
             continue;
         }
-        o = json_object_new_object();
-        put_int(o, "bar", r.bar);
-        put_str(o, "type", r.io ? "io" : "memory");
-        put(o, "address",
-            r.addr == PCI_BAR_UNMAPPED ? json_object_new_int64(-1)
-                                       : json_object_new_uint64(r.addr));
-        put_int(o, "size", r.size);
+        json_text_open(j, NULL, '{');
+        json_text_uint(j, "bar", r.bar);
+        json_text_str(j, "type", r.io ? "io" : "memory");
+        json_text_int(j, "address", r.addr == PCI_BAR_UNMAPPED ? -1 : (int64_t)r.addr);
+        json_text_uint(j, "size", r.size);
         if (!r.io) {
-            put_bool(o, "prefetch", r.prefetch);
-            put_bool(o, "mem_type_64", r.is64);
+            json_text_bool(j, "prefetch", r.prefetch);
+            json_text_bool(j, "mem_type_64", r.is64);
         }
-        json_object_array_add(list, o);
+        json_text_close(j, '}');
     }
-    return list;
+    json_text_close(j, ']');
 }
 
 /* --- bridges --- */
@@ -131,103 +105,115 @@ static Window pref_window(const PCIDevice *d)
     return w;
 }
 
-static void put_window(struct json_object *o, const char *key, Window w)
+static void put_window(JsonText *j, const char *key, Window w)
 {
-    struct json_object *range = json_object_new_object();
-
-    put_int(range, "base", w.base);
-    put_int(range, "limit", w.limit);
-    put(o, key, range);
+    json_text_open(j, key, '{');
+    json_text_uint(j, "base", w.base);
+    json_text_uint(j, "limit", w.limit);
+    json_text_close(j, '}');
 }
 
-static struct json_object *devices_json(PCIBus *bus);
+static void put_devices(JsonText *j, PCIBus *bus);
 
-static struct json_object *bridge_json(PCIBridge *br)
+static void put_bridge(JsonText *j, PCIBridge *br)
 {
     PCIDevice *d = &br->pci;
-    struct json_object *o = json_object_new_object(), *bus = json_object_new_object();
 
-    put_int(bus, "number", pci_get(d, PCI_PRIMARY_BUS, 1));
-    put_int(bus, "secondary", pci_get(d, PCI_SECONDARY_BUS, 1));
-    put_int(bus, "subordinate", pci_get(d, PCI_SUBORDINATE_BUS, 1));
-    put_window(bus, "io_range", io_window(d));
-    put_window(bus, "memory_range", mem_window(d));
-    put_window(bus, "prefetchable_range", pref_window(d));
-    put(o, "bus", bus);
-    put(o, "devices", devices_json(&br->sec));
-    return o;
+    json_text_open(j, "pci_bridge", '{');
+    json_text_open(j, "bus", '{');
+    json_text_uint(j, "number", pci_get(d, PCI_PRIMARY_BUS, 1));
+    json_text_uint(j, "secondary", pci_get(d, PCI_SECONDARY_BUS, 1));
+    json_text_uint(j, "subordinate", pci_get(d, PCI_SUBORDINATE_BUS, 1));
+    put_window(j, "io_range", io_window(d));
+    put_window(j, "memory_range", mem_window(d));
+    put_window(j, "prefetchable_range", pref_window(d));
+    json_text_close(j, '}');
+    put_devices(j, &br->sec);
+    json_text_close(j, '}');
 }
 
 /* --- functions --- */
 
-static struct json_object *id_json(const PCIDevice *d)
+static void put_class(JsonText *j, const PCIDevice *d)
 {
-    struct json_object *o = json_object_new_object();
-
-    put_int(o, "device", pci_get(d, 2, 2));
-    put_int(o, "vendor", pci_get(d, 0, 2));
-    if ((pci_get(d, 0xe, 1) & 0x7f) == 0) {
-        put_int(o, "subsystem-vendor", pci_get(d, 0x2c, 2));
-        put_int(o, "subsystem", pci_get(d, 0x2e, 2));
-    }
-    return o;
+    json_text_open(j, "class_info", '{');
+    json_text_uint(j, "class", pci_get(d, 0xa, 2));
+    json_text_str(j, "desc", d->dev.type->doc ? d->dev.type->doc : d->dev.type->name);
+    json_text_close(j, '}');
 }
 
-static struct json_object *function_json(PCIDevice *d)
+static void put_id(JsonText *j, const PCIDevice *d)
 {
-    struct json_object *o = json_object_new_object(), *cls = json_object_new_object();
+    json_text_open(j, "id", '{');
+    json_text_uint(j, "device", pci_get(d, 2, 2));
+    json_text_uint(j, "vendor", pci_get(d, 0, 2));
+    if ((pci_get(d, 0xe, 1) & 0x7f) == 0) {
+        json_text_uint(j, "subsystem-vendor", pci_get(d, 0x2c, 2));
+        json_text_uint(j, "subsystem", pci_get(d, 0x2e, 2));
+    }
+    json_text_close(j, '}');
+}
+
+static bool put_function(void *opaque, PCIDevice *d)
+{
+    JsonText *j = opaque;
     PCIBridge *br = pci_bridge_of(d);
 
-    put_int(o, "bus", pci_bus_number(d->bus));
-    put_int(o, "slot", PCI_SLOT(d->devfn));
-    put_int(o, "function", PCI_FUNC(d->devfn));
-    put_int(cls, "class", pci_get(d, 0xa, 2));
-    put_str(cls, "desc", d->dev.type->doc ? d->dev.type->doc : d->dev.type->name);
-    put(o, "class_info", cls);
-    put(o, "id", id_json(d));
-    put_int(o, "irq", pci_get(d, 0x3c, 1));
-    put_int(o, "irq_pin", pci_get(d, 0x3d, 1));
-    put_str(o, "qdev_id", d->dev.id ? d->dev.id : "");
-    put(o, "regions", regions_json(d));
+    if (!pci_device_visible(d)) {
+        return true;
+    }
+    json_text_open(j, NULL, '{');
+    json_text_uint(j, "bus", pci_bus_number(d->bus));
+    json_text_uint(j, "slot", PCI_SLOT(d->devfn));
+    json_text_uint(j, "function", PCI_FUNC(d->devfn));
+    put_class(j, d);
+    put_id(j, d);
+    json_text_uint(j, "irq", pci_get(d, 0x3c, 1));
+    json_text_uint(j, "irq_pin", pci_get(d, 0x3d, 1));
+    json_text_str(j, "qdev_id", d->dev.id ? d->dev.id : "");
+    put_regions(j, d);
     if (br) {
-        put(o, "pci_bridge", bridge_json(br));
+        put_bridge(j, br);
     }
-    return o;
-}
-
-static bool add_function(void *opaque, PCIDevice *d)
-{
-    if (pci_device_visible(d)) {
-        json_object_array_add(opaque, function_json(d));
-    }
+    json_text_close(j, '}');
     return true;
 }
 
-static struct json_object *devices_json(PCIBus *bus)
+static void put_devices(JsonText *j, PCIBus *bus)
 {
-    struct json_object *list = json_object_new_array();
-
-    pci_bus_walk(bus, false, add_function, list);
-    return list;
+    json_text_open(j, "devices", '[');
+    pci_bus_walk(bus, false, put_function, j);
+    json_text_close(j, ']');
 }
 
 static struct json_object *query_pci(Machine *m, struct json_object *args, GError **err)
 {
-    struct json_object *list = json_object_new_array();
     PCIHost *host = find_host(m);
+    JsonText j;
 
+    json_text_begin(&j, '[');
     for (guint i = 0; host && i < host->roots->len; i++) {
         PCIBus *root = host->roots->pdata[i];
-        struct json_object *o = json_object_new_object();
 
-        put_int(o, "bus", pci_bus_number(root));
-        put(o, "devices", devices_json(root));
-        json_object_array_add(list, o);
+        json_text_open(&j, NULL, '{');
+        json_text_uint(&j, "bus", pci_bus_number(root));
+        put_devices(&j, root);
+        json_text_close(&j, '}');
     }
-    return list;
+    return json_text_end(&j, ']');
 }
 
 /* --- query-pci-config --- */
+
+static void put_str(struct json_object *o, const char *key, const char *value)
+{
+    json_object_object_add(o, key, json_object_new_string(value));
+}
+
+static void put_int(struct json_object *o, const char *key, uint64_t value)
+{
+    json_object_object_add(o, key, json_object_new_uint64(value));
+}
 
 static struct json_object *hex(const PCIDevice *d, int mask)
 {
@@ -253,7 +239,7 @@ static struct json_object *capability_json(const PCICapEntry *e)
 
     put_int(o, "id", e->id);
     put_str(o, "name", pci_cap_name(e->id, e->extended));
-    put_bool(o, "extended", e->extended);
+    json_object_object_add(o, "extended", json_object_new_boolean(e->extended));
     put_int(o, "offset", e->offset);
     put_int(o, "size", e->size);
     return o;
@@ -270,15 +256,15 @@ static struct json_object *config_json(const PCIDevice *d)
     put_str(o, "type", d->dev.type->name);
     put_str(o, "address", address);
     put_int(o, "size", d->config.size);
-    put(o, "config", hex(d, -1));
-    put(o, "wmask", hex(d, PCI_WMASK));
-    put(o, "w1cmask", hex(d, PCI_W1CMASK));
-    put(o, "cmask", hex(d, PCI_CMASK));
-    put(o, "used", hex(d, PCI_USED));
+    json_object_object_add(o, "config", hex(d, -1));
+    json_object_object_add(o, "wmask", hex(d, PCI_WMASK));
+    json_object_object_add(o, "w1cmask", hex(d, PCI_W1CMASK));
+    json_object_object_add(o, "cmask", hex(d, PCI_CMASK));
+    json_object_object_add(o, "used", hex(d, PCI_USED));
     for (unsigned i = 0; i < d->config.n_entries; i++) {
         json_object_array_add(caps, capability_json(&d->config.entries[i]));
     }
-    put(o, "capabilities", caps);
+    json_object_object_add(o, "capabilities", caps);
     return o;
 }
 
