@@ -26,8 +26,8 @@ def call(path: str) -> socket.socket:
 
 def both_ways(machine: Emulator, path: str, port: str, data: bytes) -> None:
     """Into the guest, whose cat ends when we hang up, and back out: the same bytes, and the same
-    checksum there."""
-    machine.shell(f"cat {port} >/tmp/f &")
+    checksum there. Until the guest knows that we called, it reads an end of file."""
+    machine.shell(f": >/tmp/f; until [ -s /tmp/f ]; do cat {port} >/tmp/f; done &")
     with call(path) as peer:
         peer.sendall(data)
         for _ in range(600):
