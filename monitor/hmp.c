@@ -77,7 +77,12 @@ char *hmp_run(Machine *m, const char *line)
         help("info", out);
     } else if (*clean) {
         c = find(clean, &rest);
-        if (c) {
+        if (c && monitor_in_preconfig(m)) {
+            g_string_append_printf(out,
+                                   "%s: the machine is not built yet: the QMP command "
+                                   "x-exit-preconfig builds it\n",
+                                   c->name);
+        } else if (c) {
             args = g_strstrip(g_strdup(rest));
             c->run(m, args, out);
         } else {

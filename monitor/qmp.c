@@ -252,6 +252,11 @@ static bool may_run(Monitor *mon, const QmpRequest *r, const QmpCommand *c, GErr
                       "exec-oob was not negotiated: enable the capability oob");
         return false;
     }
+    if (monitor_in_preconfig(mon->machine) && !(c->flags & QMP_PRECONFIG)) {
+        qmp_set_error(err, QMP_GENERIC_ERROR,
+                      "The command %s needs the machine, which x-exit-preconfig builds", r->name);
+        return false;
+    }
     if (r->oob && !(c->flags & QMP_OOB)) {
         qmp_set_error(err, QMP_GENERIC_ERROR, "The command %s does not support OOB", r->name);
         return false;

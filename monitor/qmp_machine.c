@@ -247,6 +247,17 @@ static struct json_object *run_quit(Machine *m, struct json_object *args, GError
     return NULL;
 }
 
+static struct json_object *exit_preconfig(Machine *m, struct json_object *args, GError **err)
+{
+    if (!monitor_in_preconfig(m)) {
+        qmp_set_error(err, QMP_GENERIC_ERROR,
+                      "x-exit-preconfig: the machine is built: only --preconfig has it wait");
+        return NULL;
+    }
+    monitor_host(m)->exit_preconfig(m, err);
+    return NULL;
+}
+
 static struct json_object *run_reset(Machine *m, struct json_object *args, GError **err)
 {
     machine_request(m, SHUTDOWN_HOST_QMP_SYSTEM_RESET, 0);
@@ -288,7 +299,9 @@ static const QmpCommand commands[] = {
     { "stop", "Stop the guest", run_stop, .returns = "null" },
     { "cont", "Let the guest run", run_cont, .returns = "null" },
     { "system_reset", "Reset the machine", run_reset, .returns = "null" },
-    { "quit", "End the emulator", run_quit, .returns = "null" },
+    { "x-exit-preconfig", "Build the machine that --preconfig has wait", exit_preconfig,
+      .flags = QMP_PRECONFIG, .returns = "null" },
+    { "quit", "End the emulator", run_quit, .flags = QMP_PRECONFIG, .returns = "null" },
 };
 
 /* --- human monitor --- */

@@ -219,11 +219,29 @@ static void do_stop(Machine *m)
     }
 }
 
+/* A machine that was built in part cannot be built once more. */
+static bool exit_preconfig(Machine *m, GError **err)
+{
+    Session *s = session_of(m);
+
+    __atomic_store_n(&s->host.preconfig, false, __ATOMIC_RELAXED);
+    if (!session_start_machine(s, err)) {
+        machine_request(m, SHUTDOWN_HOST_ERROR, 1);
+        return false;
+    }
+    if (s->mode == MODE_DONE) {
+        machine_request(m, SHUTDOWN_HOST_QMP_QUIT, 0);
+    }
+    return true;
+}
+
 void build_fill_host(Session *s)
 {
     s->host = (MonitorHost){
         .name = s->name,
         .uuid = s->uuid,
+        .preconfig = s->preconfig,
+        .exit_preconfig = exit_preconfig,
         .description = get_description,
         .catalog = get_catalog,
         .device_add = device_add,

@@ -615,6 +615,7 @@ static const Option options[] = {
     { "no-user-config", NULL, "accepted; there is no user configuration", ONLY(NULL) },
     /* running */
     { "S", NULL, "do not let the guest run before cont", FLAG(stopped) },
+    { "preconfig", NULL, "build the machine when QMP says x-exit-preconfig", FLAG(preconfig) },
     { "no-reboot", NULL, "end instead of resetting", FLAG(no_reboot) },
     { "no-shutdown", NULL, "stop instead of ending when the guest powers off", FLAG(no_shutdown) },
     { "action", "reboot=reset|shutdown,shutdown=poweroff|pause", "what these events do",

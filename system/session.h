@@ -49,7 +49,8 @@ typedef struct Session {
     GPtrArray *sets;     /* SetOption* */
     unsigned n_nics, n_drives;
     bool have_machine, have_monitor;
-    bool nographic, nodefaults, stopped, daemonize, no_reboot, no_shutdown, exit_with_parent;
+    bool nographic, nodefaults, stopped, preconfig, daemonize, no_reboot, no_shutdown,
+        exit_with_parent;
 
     /* migration.c */
     struct Migration *migration;
@@ -125,8 +126,11 @@ bool process_follow_parent(GError **err);
 /* --- startup.c --- */
 /* The command line, up to the complete description (or what -show prints). */
 bool session_prepare(Session *s, int argc, char **argv, GError **err);
-/* The machine and all that serves it; its lock is held. Once. */
+/* Everything that serves the machine, and the machine unless --preconfig has it wait; its lock is
+ * held. Once. */
 bool session_start(Session *s, GError **err);
+/* The machine itself, running as the command line says. Once, also if it fails. */
+bool session_start_machine(Session *s, GError **err);
 /* Everything, from the command line to the exit status. */
 int session_run(Session *s, int argc, char **argv);
 

@@ -329,8 +329,26 @@ static bool choose_accel(Session *s, GError **err)
     return false;
 }
 
+bool session_start_machine(Session *s, GError **err)
+{
+    if (!migration_start_machine(s, err)) {
+        return false;
+    }
+    if (s->mode == MODE_DONE) {
+        return true;
+    }
+    runstate_start(s);
+    return migration_await(s, err);
+}
+
 bool session_start(Session *s, GError **err)
 {
+    if (s->preconfig && s->daemonize) {
+        g_set_error(err, SYSTEM_ERROR,
+                    "-preconfig and -daemonize: use one: the parent process "
+                    "waits for a machine that waits for QMP");
+        return false;
+    }
     if ((s->log_file && !log_to_file(s->log_file, err)) ||
         (s->log_items && !log_set(s->log_items, err)) ||
         (s->daemonize && !process_daemonize(s, err)) ||
@@ -344,15 +362,13 @@ bool session_start(Session *s, GError **err)
     build_fill_host(s);
     migration_create(s);
     clocks_attach(s->m->clocks);
-    if (!choose_accel(s, err) || !open_chardevs(s, err) || !host_parts_create(s, err) ||
-        !migration_start_machine(s, err)) {
+    if (!choose_accel(s, err) || !open_chardevs(s, err) || !host_parts_create(s, err)) {
         return false;
     }
-    if (s->mode == MODE_DONE) {
-        return true;
+    if (!s->preconfig && !session_start_machine(s, err)) {
+        return false;
     }
-    runstate_start(s);
-    return migration_await(s, err) && open_qtest(s, err);
+    return s->mode == MODE_DONE || open_qtest(s, err);
 }
 
 /* A refusal may quote any bytes of the command line: one line of valid text for the terminal. */

@@ -34,6 +34,7 @@ const char *run_state_name(RunState s)
 const char *shutdown_cause_name(ShutdownCause c)
 {
     static const char *const names[SHUTDOWN_CAUSES] = {
+        [SHUTDOWN_HOST_ERROR] = "host-error",
         [SHUTDOWN_HOST_QMP_QUIT] = "host-qmp-quit",
         [SHUTDOWN_HOST_SIGNAL] = "host-signal",
         [SHUTDOWN_HOST_UI] = "host-ui",

@@ -11,6 +11,11 @@
 typedef struct MonitorHost {
     const char *name; /* -name, or NULL */
     const char *uuid; /* canonical text, or NULL */
+    /* --preconfig: the machine waits for x-exit-preconfig, and only commands with QMP_PRECONFIG
+     * run. Read with an atomic load: requests out of band hold no lock. */
+    bool preconfig;
+    /* Build the machine and let it run as the command line says. An error ends the process. */
+    bool (*exit_preconfig)(Machine *m, GError **err);
     /* The complete description of the machine as it is now, borrowed; NULL before it is built. */
     const PlanMachine *(*description)(Machine *m);
     const PlanCatalog *(*catalog)(Machine *m);
@@ -30,6 +35,11 @@ typedef struct MonitorHost {
 static inline const MonitorHost *monitor_host(const Machine *m)
 {
     return m->host;
+}
+
+static inline bool monitor_in_preconfig(const Machine *m)
+{
+    return m->host && __atomic_load_n(&monitor_host(m)->preconfig, __ATOMIC_RELAXED);
 }
 
 #endif

@@ -205,6 +205,40 @@ static void test_daemonize(void)
     g_assert_false(g_file_test(pidfile, G_FILE_TEST_EXISTS));
 }
 
+/* --preconfig: QMP answers before there is a machine, which x-exit-preconfig builds once. */
+static void test_preconfig(void)
+{
+    QTest *q = qtest_start("--preconfig -device ticker,id=t");
+    struct json_object *o = qmp_return(q, "{'execute':'query-status'}");
+    g_autofree char *early = qmp_error_class(q, "{'execute':'query-pci'}");
+
+    g_assert_cmpstr(json_object_get_string(json_object_object_get(o, "status")), ==, "prelaunch");
+    json_object_put(o);
+    g_assert_cmpstr(early, ==, "GenericError");
+    json_object_put(qmp_return(q, "{'execute':'x-exit-preconfig'}"));
+    json_object_put(qmp_event(q, "RESUME"));
+    o = qmp_return(q, "{'execute':'query-pci'}");
+    g_assert_nonnull(
+        strstr(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN), "\"qdev_id\":\"t\""));
+    json_object_put(o);
+    g_autofree char *again = qmp_error_class(q, "{'execute':'x-exit-preconfig'}");
+
+    g_assert_cmpstr(again, ==, "GenericError");
+    qtest_end(q);
+}
+
+/* A machine that cannot be built: the command says why, and the process ends with status 1. */
+static void test_preconfig_fails(void)
+{
+    QTest *q = qtest_start("--preconfig -kernel no-such-file");
+    struct json_object *o = qmp(q, "{'execute':'x-exit-preconfig'}");
+
+    g_assert_nonnull(
+        strstr(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN), "no-such-file"));
+    json_object_put(o);
+    g_assert_cmpint(qtest_wait(q), ==, 1);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -213,5 +247,7 @@ int main(int argc, char **argv)
     g_test_add_func("/options/round-trip", test_round_trip);
     g_test_add_func("/options/order", test_order);
     g_test_add_func("/options/daemonize", test_daemonize);
+    g_test_add_func("/options/preconfig", test_preconfig);
+    g_test_add_func("/options/preconfig/fails", test_preconfig_fails);
     return g_test_run();
 }

@@ -19,7 +19,7 @@ typedef struct Cpu Cpu;
 typedef struct ClockSet ClockSet;
 
 typedef enum RunState {
-    RUN_PRELAUNCH,      /* built, -S: never ran */
+    RUN_PRELAUNCH, /* built, -S: never ran */
     RUN_RUNNING,
     RUN_PAUSED,         /* stop, or loaded from a paused source */
     RUN_IO_ERROR,       /* werror/rerror=stop */
@@ -35,9 +35,15 @@ typedef enum RunState {
 const char *run_state_name(RunState s);
 
 typedef enum ShutdownCause {
-    SHUTDOWN_HOST_QMP_QUIT, SHUTDOWN_HOST_SIGNAL, SHUTDOWN_HOST_UI,
-    SHUTDOWN_HOST_QMP_SYSTEM_RESET, SHUTDOWN_GUEST_SHUTDOWN, SHUTDOWN_GUEST_RESET,
-    SHUTDOWN_GUEST_PANIC, SHUTDOWN_CAUSES
+    SHUTDOWN_HOST_ERROR,
+    SHUTDOWN_HOST_QMP_QUIT,
+    SHUTDOWN_HOST_SIGNAL,
+    SHUTDOWN_HOST_UI,
+    SHUTDOWN_HOST_QMP_SYSTEM_RESET,
+    SHUTDOWN_GUEST_SHUTDOWN,
+    SHUTDOWN_GUEST_RESET,
+    SHUTDOWN_GUEST_PANIC,
+    SHUTDOWN_CAUSES
 } ShutdownCause;
 const char *shutdown_cause_name(ShutdownCause c);
 
@@ -96,8 +102,8 @@ struct Machine {
     unsigned anon;         /* private to device.c: anonymous devices so far */
     GMutex lock;           /* private: use machine_lock() */
     GThread *lock_holder;
-    int lock_waiters;      /* atomic: threads inside machine_lock() */
-    unsigned migrating;    /* >0: plug and unplug are refused, ejects deferred */
+    int lock_waiters;   /* atomic: threads inside machine_lock() */
+    unsigned migrating; /* >0: plug and unplug are refused, ejects deferred */
 };
 
 /* An empty machine: both roots, clocks, the top of the device tree; no CPU, no RAM. */
