@@ -11,20 +11,40 @@ typedef struct BlockDriver BlockDriver;
 typedef struct BlockSet BlockSet;
 typedef struct BlockRing BlockRing; /* io_uring; NULL where the host has none */
 
+typedef enum BlockAccess {
+    ACCESS_READ,
+    ACCESS_WRITE,
+    ACCESS_FLUSH,
+    ACCESS_UNMAP,
+    ACCESS_KINDS
+} BlockAccess;
+
+typedef struct BlockCount {
+    uint64_t bytes, done, failed;
+    int64_t time_ns; /* from submission to the end, of failed ones too */
+} BlockCount;
+
+typedef struct BlockStats {
+    BlockCount count[ACCESS_KINDS];
+    uint64_t highest; /* where the highest write ended */
+    int64_t last_ns;  /* when a request last ended; 0: none did */
+} BlockStats;
+
 struct BlockNode {
     BlockSet *set;
-    char *name, *drive;  /* node name; the id of -drive, or NULL */
+    char *name, *drive; /* node name; the id of -drive, or NULL */
     const BlockDriver *drv;
-    void *priv;          /* the driver's */
+    void *priv; /* the driver's */
     uint64_t size;
     bool read_only, discard, no_flush, active;
-    bool write_through;  /* every write is durable when it ends */
-    bool raw;            /* made as "raw" over a file, or by -drive */
-    int io_error;        /* -errno that stopped the machine; 0: none */
+    bool write_through; /* every write is durable when it ends */
+    bool raw;           /* made as "raw" over a file, or by -drive */
+    int io_error;       /* -errno that stopped the machine; 0: none */
     BlockErrorPolicy on_write_error, on_read_error;
     const BlockUser *user; /* NULL: no device */
-    char *device;        /* its name, for messages */
+    char *device;          /* its name, for messages */
     unsigned in_flight;
+    BlockStats stats;
     struct json_object *options; /* as given, for queries */
 };
 
@@ -49,15 +69,15 @@ struct BlockDriver {
 struct BlockSet {
     Machine *machine;
     GPtrArray *nodes;
-    GThreadPool *pool;   /* created with the first file */
+    GThreadPool *pool; /* created with the first file */
     BlockRing *ring;
-    int event;           /* eventfd: something finished */
+    int event; /* eventfd: something finished */
     guint source;
     GMutex lock;
     BlockRequest *finished, **finished_tail; /* linked through priv[0] */
 };
 
-enum { REQ_NEXT, REQ_NODE, REQ_RESULT, REQ_DONE }; /* uses of BlockRequest.priv */
+enum { REQ_NEXT, REQ_NODE, REQ_RESULT, REQ_USES }; /* uses of BlockRequest.priv */
 
 BlockSet *block_set(Machine *m); /* made at the first call */
 static inline BlockNode *req_node(const BlockRequest *req)
@@ -71,6 +91,13 @@ void block_complete_any(BlockRequest *req, int result);
 void block_run_threaded(BlockRequest *req);
 /* Wait (without the main loop) until something finished, and deliver it. */
 void block_wait(BlockSet *set);
+
+/* Path or name of the device that uses the node; one does. */
+const char *node_user(const BlockNode *n);
+
+/* --- stats.c --- */
+void stats_begin(BlockRequest *req);
+void stats_end(BlockNode *n, const BlockRequest *req, int result);
 
 extern const BlockDriver block_file, block_host_device, block_null;
 
@@ -95,7 +122,6 @@ void ring_poll(BlockRing *ring);
 /* file.c, for uring.c: do the rest of a request in the calling thread; 0 or -errno. */
 int file_do(BlockNode *n, BlockRequest *req, uint64_t done);
 
-#define BLOCK_ERROR(err, ...) \
-    g_set_error(err, g_quark_from_static_string("block"), 0, __VA_ARGS__)
+#define BLOCK_ERROR(err, ...) g_set_error(err, g_quark_from_static_string("block"), 0, __VA_ARGS__)
 
 #endif

@@ -52,11 +52,14 @@ static bool deliver(BlockSet *set)
 {
     BlockRequest *req;
     bool any = false;
+    int result;
 
     while ((req = next_finished(set))) {
         any = true;
+        result = GPOINTER_TO_INT(req->priv[REQ_RESULT]);
         req_node(req)->in_flight--;
-        req->done(req, GPOINTER_TO_INT(req->priv[REQ_RESULT]));
+        stats_end(req_node(req), req, result);
+        req->done(req, result);
     }
     return any;
 }

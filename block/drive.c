@@ -213,15 +213,18 @@ static struct json_object *node_json(const BlockNode *n)
     return o;
 }
 
+const char *node_user(const BlockNode *n)
+{
+    return n->user->path ? n->user->path(n->user->opaque) : n->device;
+}
+
 static struct json_object *device_json(const BlockNode *n)
 {
     struct json_object *o = json_object_new_object();
 
     json_object_object_add(o, "device", json_object_new_string(block_drive_id(n)));
     if (n->user) {
-        json_object_object_add(
-            o, "qdev",
-            json_object_new_string(n->user->path ? n->user->path(n->user->opaque) : n->device));
+        json_object_object_add(o, "qdev", json_object_new_string(node_user(n)));
         json_object_object_add(o, "io-status",
                                json_object_new_string(!n->io_error             ? "ok"
                                                       : n->io_error == -ENOSPC ? "nospace"

@@ -272,6 +272,7 @@ void block_submit(BlockNode *n, BlockRequest *req)
     int error = refusal(n, req);
 
     req->priv[REQ_NODE] = n;
+    stats_begin(req);
     req->fua |= n->write_through;
     req->may_unmap &= n->discard;
     n->in_flight++;

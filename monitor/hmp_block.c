@@ -134,3 +134,36 @@ void hmp_info_block(Machine *m, const char *args, GString *out)
     }
     json_object_put(list);
 }
+
+void hmp_info_blockstats(Machine *m, const char *args, GString *out)
+{
+    static const char *const keys[] = {
+        "rd_bytes",
+        "wr_bytes",
+        "rd_operations",
+        "wr_operations",
+        "flush_operations",
+        "unmap_operations",
+        "rd_total_time_ns",
+        "wr_total_time_ns",
+        "flush_total_time_ns",
+        "failed_rd_operations",
+        "failed_wr_operations",
+        "idle_time_ns",
+    };
+    struct json_object *list = block_query_stats(m, false);
+
+    for (size_t i = 0; i < json_object_array_length(list); i++) {
+        struct json_object *o = json_object_array_get_idx(list, i);
+        struct json_object *stats = json_object_object_get(o, "stats");
+
+        g_string_append_printf(
+            out, "%s:", *text(o, "device") ? text(o, "device") : text(o, "node-name"));
+        for (size_t k = 0; k < G_N_ELEMENTS(keys); k++) {
+            g_string_append_printf(out, " %s=%" PRIu64, keys[k],
+                                   json_object_get_uint64(json_object_object_get(stats, keys[k])));
+        }
+        g_string_append_c(out, '\n');
+    }
+    json_object_put(list);
+}

@@ -30,9 +30,9 @@ struct Monitor {
 
 /* m->monitors */
 typedef struct MonitorSet {
-    GPtrArray *all; /* Monitor* */
-    Monitor *current; /* whose request the main loop carries out */
-    GHashTable *fds;  /* name -> descriptor + 1, from getfd; NULL until the first */
+    GPtrArray *all;    /* Monitor* */
+    Monitor *current;  /* whose request the main loop carries out */
+    GHashTable *fds;   /* name -> descriptor + 1, from getfd; NULL until the first */
     GPtrArray *fdsets; /* members of all sets, from add-fd; NULL until the first */
     GThread *thread;
     GMainContext *context; /* of the thread */
@@ -51,6 +51,7 @@ void qmp_set_error(GError **err, QmpErrorClass cls, const char *fmt, ...) G_GNUC
 
 /* Rows of other files' tables. */
 void hmp_info_block(Machine *m, const char *args, GString *out);
+void hmp_info_blockstats(Machine *m, const char *args, GString *out);
 
 extern const CommandTable unplug_table, object_table;
 extern const CommandTable qmp_session_table, machine_table, qom_table, device_table, pci_table,

@@ -48,6 +48,12 @@ static struct json_object *query_nodes(Machine *m, struct json_object *args, GEr
     return block_query(m, true);
 }
 
+static struct json_object *query_stats(Machine *m, struct json_object *args, GError **err)
+{
+    return block_query_stats(m,
+                             json_object_get_boolean(json_object_object_get(args, "query-nodes")));
+}
+
 static struct json_object *resize(Machine *m, struct json_object *args, GError **err)
 {
     const char *device = arg_str(args, "device"), *node = arg_str(args, "node-name");
@@ -117,6 +123,9 @@ static const QmpArg netdev_args[] = {
     { "id", QMP_STR, false, "its id" },
 };
 static const QmpArg id_args[] = { { "id", QMP_STR, false, "its id" } };
+static const QmpArg stats_args[] = {
+    { "query-nodes", QMP_BOOL, true, "all nodes, not just those of disks" },
+};
 static const QmpArg named_args[] = { { "flat", QMP_BOOL, true, "accepted" } };
 static const QmpArg resize_args[] = {
     { "device", QMP_STR, true, "id of the drive, or" },
@@ -137,6 +146,8 @@ static const QmpCommand commands[] = {
       .returns = "null" },
     { "query-block", "The disks", query_block, .returns = "array" },
     { "query-named-block-nodes", "The nodes of the disks", query_nodes, LIST(named_args),
+      .returns = "array" },
+    { "query-blockstats", "What the disks have done", query_stats, LIST(stats_args),
       .returns = "array" },
     { "block_resize", "Change the size of a disk", resize, LIST(resize_args), .returns = "null" },
 };
@@ -204,6 +215,7 @@ static const HmpCommand hmp_commands[] = {
     { "announce_self", "[CARDS [ID]]", "let network cards tell where they are", hmp_announce },
     { "info block", "[-n] [-v] [DEVICE]", "show the disks (-n: all nodes; -v: their images)",
       hmp_info_block },
+    { "info blockstats", "", "show what the disks have done", hmp_info_blockstats },
 };
 
 const CommandTable host_table = { commands, G_N_ELEMENTS(commands), hmp_commands,

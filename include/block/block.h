@@ -43,7 +43,8 @@ struct BlockRequest {
     bool may_unmap; /* WRITE_ZEROES: may make a hole, if the node does discards */
     void (*done)(BlockRequest *req, int result);
     void *opaque;
-    void *priv[4]; /* private to block/ */
+    void *priv[3]; /* these two are private to block/ */
+    int64_t started_ns;
 };
 
 /* What the device behind a node wants to hear. */
@@ -64,7 +65,7 @@ typedef enum BlockErrorPolicy {
 
 /* From -blockdev options: {"driver":"file","filename":..,"node-name":..,"read-only":..,
  * "cache":{"direct":..,"no-flush":..},"aio":"io_uring|threads","discard":..} (also "raw" over a
- * "file" child, "host_device", "null-co" with "size", "read-zeroes", "latency-ns"). inactive: do
+ * "file" child, "host_device", "null-co" with "size", "read-zeroes"). inactive: do
  * not lock or cache yet (-incoming). NULL and a sentence naming the option or the file. */
 BlockNode *block_node_new(Machine *m, struct json_object *options, bool inactive, GError **err);
 /* From -drive: if=none,id=..,file=..,format=raw,media=disk,readonly=..,cache=..,aio=..,discard=..,
@@ -106,5 +107,7 @@ bool block_inactivate_all(Machine *m, GError **err);
 
 /* For query-block and query-named-block-nodes; `what` selects drives or all nodes. */
 struct json_object *block_query(Machine *m, bool named_nodes);
+/* For query-blockstats: what the drives and devices, or all nodes, have done. */
+struct json_object *block_query_stats(Machine *m, bool nodes);
 
 #endif

@@ -337,11 +337,58 @@ static void test_null(Fixture *f, gconstpointer data)
     json_object_put(list);
 }
 
+static uint64_t counted(struct json_object *list, const char *key)
+{
+    struct json_object *o = json_object_array_get_idx(list, 0), *v;
+
+    g_assert_true(json_object_object_get_ex(json_object_object_get(o, "stats"), key, &v));
+    return json_object_get_uint64(v);
+}
+
+/* Each request is counted where it belongs, failed ones apart. */
+static void test_stats(Fixture *f, gconstpointer data)
+{
+    static const struct {
+        const char *key;
+        uint64_t value;
+    } rows[] = {
+        { "rd_operations", 2 },         { "rd_bytes", 1536 },
+        { "wr_operations", 2 },         { "wr_bytes", 1024 },
+        { "wr_highest_offset", 4096 },  { "flush_operations", 1 },
+        { "unmap_operations", 1 },      { "unmap_bytes", 512 },
+        { "failed_rd_operations", 1 },  { "failed_wr_operations", 0 },
+        { "invalid_rd_operations", 0 }, { "wr_merged", 0 },
+    };
+    BlockNode *n = node(f, "{'driver':'null-co','node-name':'n','size':4096}", false, NULL);
+    struct json_object *list;
+    uint8_t buf[1024] = { 0 };
+
+    list = block_query_stats(f->m, false);
+    g_assert_cmpuint(json_object_array_length(list), ==, 0); /* no drive, no device */
+    json_object_put(list);
+    g_assert_cmpint(io(f, n, BLOCK_READ, 0, buf, 1024), ==, 0);
+    g_assert_cmpint(io(f, n, BLOCK_READ, 512, buf, 512), ==, 0);
+    g_assert_cmpint(io(f, n, BLOCK_READ, 4096, buf, 512), ==, -EIO);
+    g_assert_cmpint(io(f, n, BLOCK_WRITE_ZEROES, 3584, NULL, 512), ==, 0);
+    g_assert_cmpint(io(f, n, BLOCK_WRITE, 0, buf, 512), ==, 0);
+    g_assert_cmpint(io(f, n, BLOCK_FLUSH, 0, NULL, 0), ==, 0);
+    g_assert_cmpint(io(f, n, BLOCK_DISCARD, 0, NULL, 512), ==, 0);
+    list = block_query_stats(f->m, true);
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        if (counted(list, rows[i].key) != rows[i].value) {
+            g_error("%s: %" G_GUINT64_FORMAT, rows[i].key, counted(list, rows[i].key));
+        }
+    }
+    g_assert_cmpuint(counted(list, "rd_total_time_ns"), >, 0);
+    json_object_put(list);
+}
+
 #define ADD(name, fn) g_test_add("/block/" name, Fixture, NULL, setup, fn, teardown)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     ADD("threads", test_threads);
+    ADD("stats", test_stats);
     ADD("uring", test_uring);
     ADD("direct", test_direct);
     ADD("read-only", test_read_only);
