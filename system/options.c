@@ -111,7 +111,7 @@ static bool opt_accel(Session *s, const char *arg, GError **err)
                                       "tcg     another name of it\n"
                                       "qtest   CPUs never run; the clock is stepped\n"));
     }
-    return set_string(&s->accel, arg);
+    return set_string(&s->accel, g_str_has_prefix(arg, "accel=") ? arg + 6 : arg);
 }
 
 static bool opt_cpu(Session *s, const char *arg, GError **err)
@@ -558,6 +558,8 @@ static const Option options[] = {
       FN(opt_show) },
     { "machine-config", "FILE", "start from a description that -show machine printed",
       STR(machine_config) },
+    { "readconfig", "FILE", "take options from a file: a section [OPTION \"ID\"] each",
+      FN(readconfig) },
     /* the machine */
     { "M", "TYPE[,prop=value...]", "choose the machine; help lists them", FN(opt_machine) },
     { "machine", "TYPE[,prop=value...]", "the same", FN(opt_machine) },
@@ -631,10 +633,8 @@ static const Option options[] = {
 
 /* --- parsing --- */
 
-static const Option *find_option(const char *word)
+static const Option *find_option(const char *name)
 {
-    const char *name = word + (word[1] == '-' ? 2 : 1);
-
     for (size_t i = 0; i < G_N_ELEMENTS(options); i++) {
         if (strcmp(options[i].name, name) == 0) {
             return &options[i];
@@ -661,10 +661,23 @@ static bool apply(Session *s, const Option *o, const char *arg, GError **err)
     return true;
 }
 
+bool options_apply(Session *s, const char *name, const char *arg, GError **err)
+{
+    const Option *o = find_option(name);
+
+    if (!o || !o->arg || o->fn == readconfig) {
+        return refuse(err, "there is no option '%s' with properties: -help lists the options",
+                      name);
+    }
+    return apply(s, o, arg, err);
+}
+
 bool options_parse(Session *s, int argc, char **argv, GError **err)
 {
     for (int i = 1; i < argc && s->mode == MODE_RUN; i++) {
-        const Option *o = argv[i][0] == '-' && argv[i][1] ? find_option(argv[i]) : NULL;
+        const Option *o = argv[i][0] == '-' && argv[i][1]
+                              ? find_option(argv[i] + (argv[i][1] == '-' ? 2 : 1))
+                              : NULL;
         const char *arg = NULL;
 
         if (!o && argv[i][0] == '-') {

@@ -76,6 +76,10 @@ void session_free(Session *s);
 /* --- options.c --- */
 /* Take a whole command line. May print help and set MODE_DONE. */
 bool options_parse(Session *s, int argc, char **argv, GError **err);
+/* One option without its dash. */
+bool options_apply(Session *s, const char *name, const char *arg, GError **err);
+/* -readconfig (readconfig.c) */
+bool readconfig(Session *s, const char *path, GError **err);
 void options_free(Session *s); /* the strings that options set */
 /* "-name ARG  what" for each option; g_free. markdown: as a table for docs/. */
 char *options_help(bool markdown);

@@ -50,6 +50,8 @@ static const struct {
     { "-action reboot=maybe -M none", "maybe" },
     { "-machine-config /nonexistent/machine", "/nonexistent/machine" },
     { "-machine-config /dev/null", "/dev/null" },
+    { "-readconfig /nonexistent/file", "/nonexistent/file" },
+    { "-preconfig -daemonize -M none", "-preconfig and -daemonize" },
     { "-show everything", "everything" },
     { "-show state nosuch", "nosuch" },
     { "-pidfile /nonexistent/dir/pid -M none", "/nonexistent/dir/pid" },
@@ -205,6 +207,61 @@ static void test_daemonize(void)
     g_assert_false(g_file_test(pidfile, G_FILE_TEST_EXISTS));
 }
 
+static char *config_file(const char *text)
+{
+    char *path;
+    int fd = g_file_open_tmp("config-XXXXXX", &path, NULL);
+
+    g_assert_cmpint(fd, >=, 0);
+    close(fd);
+    g_assert_true(g_file_set_contents(path, text, -1, NULL));
+    return path;
+}
+
+static const struct {
+    const char *text, *says;
+} bad_config[] = {
+    { "driver = \"edu\"\n", "line 1: 'driver = \"edu\"' stands before the first section" },
+    { "\n[device\n", "line 2: a section is" },
+    { "[device edu]\n", "line 1: the id of a section" },
+    { "[]\n", "line 1: a section is" },
+    { "[device]\ndriver\n", "line 2: a property is" },
+    { "[device]\ndriver = edu\n", "line 2: the value of 'driver'" },
+    { "[device]\ndriver = \"a\"b\"\n", "line 2: the value of 'driver'" },
+    { "# odd\n[nosuch \"x\"]\n", "line 2: there is no option 'nosuch'" },
+    { "[readconfig]\na = \"b\"\n", "line 1: there is no option 'readconfig'" },
+    { "[S]\n", "line 1: there is no option 'S'" },
+    { "[machine]\ntype = \"virt\"\n[device]\ndriver = \"nosuch\"\n", "'nosuch'" },
+    { "\xff", "no text" },
+};
+
+/* A file of options: the same machine as from the command line, or what is wrong and where. */
+static void test_readconfig(void)
+{
+    g_autofree char *good = config_file("# a machine\n\n[machine]\n  type = \"virt\"\n[memory]\n"
+                                        "size=\"64\"\n[name]\nguest = \"a,b\"\n"
+                                        "[device \"t.t\"]\r\n\tdriver = \"ticker\"\n");
+    g_autofree char *args = g_strdup_printf("-readconfig %s -show machine", good);
+    g_autofree char *out = NULL, *same = NULL;
+
+    g_assert_cmpint(qtest_run(args, &out, NULL), ==, 0);
+    g_assert_cmpint(
+        qtest_run("-M virt -m 64 -name a,,b -device ticker,id=t.t -show machine", &same, NULL), ==,
+        0);
+    g_assert_cmpstr(out, ==, same);
+    g_unlink(good);
+    for (size_t i = 0; i < G_N_ELEMENTS(bad_config); i++) {
+        g_autofree char *path = config_file(bad_config[i].text), *err = NULL;
+        g_autofree char *bad_args = g_strdup_printf("-readconfig %s", path);
+
+        g_assert_cmpint(qtest_run(bad_args, NULL, &err), ==, 1);
+        if (!strstr(err, bad_config[i].says)) {
+            g_error("'%s': %s", bad_config[i].text, err);
+        }
+        g_unlink(path);
+    }
+}
+
 /* --preconfig: QMP answers before there is a machine, which x-exit-preconfig builds once. */
 static void test_preconfig(void)
 {
@@ -247,6 +304,7 @@ int main(int argc, char **argv)
     g_test_add_func("/options/round-trip", test_round_trip);
     g_test_add_func("/options/order", test_order);
     g_test_add_func("/options/daemonize", test_daemonize);
+    g_test_add_func("/options/readconfig", test_readconfig);
     g_test_add_func("/options/preconfig", test_preconfig);
     g_test_add_func("/options/preconfig/fails", test_preconfig_fails);
     return g_test_run();
