@@ -91,7 +91,7 @@ static struct json_object *value_json(const PlanProp *p, const char *text)
     if (p->kind == PLAN_PROP_BOOL) {
         return json_object_new_boolean(strcmp(text, "on") == 0 || strcmp(text, "true") == 0);
     }
-    if (p->kind <= PLAN_PROP_U64) {
+    if (p->kind <= PLAN_PROP_U64 || p->kind == PLAN_PROP_SIZE) {
         return json_object_new_uint64(g_ascii_strtoull(text, NULL, 0));
     }
     return json_object_new_string(text);
@@ -152,16 +152,7 @@ static struct json_object *prop_json(const Device *dev, const PlanProp *p)
 {
     g_autofree char *text = device_prop_text(dev, p->name);
 
-    if (!text) {
-        return NULL;
-    }
-    if (p->kind == PLAN_PROP_BOOL) {
-        return json_object_new_boolean(strcmp(text, "on") == 0 || strcmp(text, "true") == 0);
-    }
-    if (p->kind <= PLAN_PROP_U64 || p->kind == PLAN_PROP_SIZE) {
-        return json_object_new_uint64(g_ascii_strtoull(text, NULL, 0));
-    }
-    return json_object_new_string(text);
+    return text ? value_json(p, text) : NULL;
 }
 
 static struct json_object *qom_get(Machine *m, struct json_object *args, GError **err)
@@ -183,6 +174,55 @@ static struct json_object *qom_get(Machine *m, struct json_object *args, GError 
         qmp_set_error(err, QMP_GENERIC_ERROR, "Property '%s.%s' not found", dev->type->name, name);
     }
     return value;
+}
+
+/* The properties of one node; one that cannot be read has no value. */
+static struct json_object *list_values(Machine *m, struct json_object *path, GError **err)
+{
+    struct json_object *args = json_object_new_object(), *node = NULL, *list;
+
+    json_object_object_add(args, "path", json_object_get(path));
+    list = qom_list(m, args, err);
+    for (size_t i = 0; list && i < json_object_array_length(list); i++) {
+        struct json_object *o = json_object_array_get_idx(list, i), *name, *value;
+
+        json_object_object_get_ex(o, "name", &name);
+        json_object_object_add(args, "property", json_object_get(name));
+        value = qom_get(m, args, NULL);
+        if (value) {
+            json_object_object_add(o, "value", value);
+        }
+    }
+    if (list) {
+        node = json_object_new_object();
+        json_object_object_add(node, "properties", list);
+    }
+    json_object_put(args);
+    return node;
+}
+
+static struct json_object *qom_list_get(Machine *m, struct json_object *args, GError **err)
+{
+    struct json_object *paths = json_object_object_get(args, "paths");
+    struct json_object *list = json_object_new_array();
+
+    for (size_t i = 0; i < json_object_array_length(paths); i++) {
+        struct json_object *path = json_object_array_get_idx(paths, i), *node = NULL;
+
+        if (!json_object_is_type(path, json_type_string)) {
+            qmp_set_error(err, QMP_GENERIC_ERROR,
+                          "Parameter 'paths[%zu]' is no string: it names a node of the device tree",
+                          i);
+        } else {
+            node = list_values(m, path, err);
+        }
+        if (!node) {
+            json_object_put(list);
+            return NULL;
+        }
+        json_object_array_add(list, node);
+    }
+    return list;
 }
 
 static struct json_object *qom_set(Machine *m, struct json_object *args, GError **err)
@@ -253,6 +293,7 @@ static struct json_object *list_types(Machine *m, struct json_object *args, GErr
 }
 
 static const QmpArg path_args[] = { { "path", QMP_STR, false, "path in the device tree" } };
+static const QmpArg paths_args[] = { { "paths", QMP_ARRAY, false, "paths in the device tree" } };
 static const QmpArg get_args[] = {
     { "path", QMP_STR, false, "path in the device tree" },
     { "property", QMP_STR, false, "name of the property" },
@@ -271,6 +312,8 @@ static const QmpCommand commands[] = {
     { "qom-list", "Children and properties of a node", qom_list, LIST(path_args),
       .returns = "array" },
     { "qom-get", "Value of a property", qom_get, LIST(get_args), .returns = "any" },
+    { "qom-list-get", "Properties and values of several nodes", qom_list_get, LIST(paths_args),
+      .returns = "array" },
     { "qom-set", "Set a property", qom_set, LIST(set_args), .returns = "null" },
     { "qom-list-types", "The types there are", list_types, LIST(types_args), QMP_PRECONFIG,
       "array" },

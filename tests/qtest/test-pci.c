@@ -90,6 +90,29 @@ static void test_msix(void)
     qtest_end(q);
 }
 
+/* Nodes with their values at once; one that is not there refuses them all. */
+static void test_list_get(void)
+{
+    QTest *q = qtest_start("-M virt -device edu,id=e -object rng-builtin,id=r");
+    struct json_object *list = qmp_return(
+        q,
+        "{'execute':'qom-list-get','arguments':{'paths':['/machine/peripheral/e','/objects/r']}}");
+    const char *text = json_object_to_json_string_ext(list, JSON_C_TO_STRING_PLAIN);
+    g_autofree char *none = qmp_error_class(
+        q, "{'execute':'qom-list-get','arguments':{'paths':['/machine','/nowhere']}}");
+    g_autofree char *odd =
+        qmp_error_class(q, "{'execute':'qom-list-get','arguments':{'paths':[{}]}}");
+
+    g_assert_cmpuint(json_object_array_length(list), ==, 2);
+    g_assert_nonnull(strstr(text, "\"name\":\"type\",\"type\":\"string\",\"value\":\"edu\""));
+    g_assert_nonnull(strstr(text, "\"value\":\"rng-builtin\""));
+    g_assert_nonnull(strstr(text, "\"name\":\"msi\""));
+    json_object_put(list);
+    g_assert_cmpstr(none, ==, "DeviceNotFound");
+    g_assert_cmpstr(odd, ==, "GenericError");
+    qtest_end(q);
+}
+
 static char *path_of(QTest *q, const char *type)
 {
     struct json_object *list =
@@ -337,5 +360,6 @@ int main(int argc, char **argv)
     g_test_add_func("/pci/unplug", test_unplug);
     g_test_add_func("/pci/unplug-shpc", test_unplug_shpc);
     g_test_add_func("/pci/unplug-migrating", test_unplug_migrating);
+    g_test_add_func("/pci/list-get", test_list_get);
     return g_test_run();
 }
