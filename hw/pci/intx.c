@@ -87,6 +87,9 @@ void pci_irq_set(PCIDevice *d, unsigned n, bool level)
     d->levels ^= 1ull << n;
     if (level) {
         send_message(d, n);
+    } else {
+        msix_clear_pending(d, n);
+        msi_clear_pending(d, n);
     }
     pci_intx_update(d);
 }

@@ -80,6 +80,25 @@ void msi_notify(PCIDevice *d, unsigned n)
     send(d, n);
 }
 
+void msi_clear_pending(PCIDevice *d, unsigned n)
+{
+    uint32_t pending;
+    unsigned messages;
+
+    if (!d->msi_pos || !maskable(d)) {
+        return;
+    }
+    messages = 1u << log2_enabled(d);
+    n &= messages - 1;
+    for (unsigned source = n; source < PCI_MAX_IRQS; source += messages) {
+        if (d->levels >> source & 1) {
+            return;
+        }
+    }
+    pending = pci_config_get(&d->config, pending_at(d), 4);
+    pci_config_set(&d->config, pending_at(d), 4, pending & ~(1u << n));
+}
+
 /* --- the capability --- */
 
 static uint16_t msi_length(const PCIDeviceType *type, const PCICapDesc *desc)

@@ -108,6 +108,13 @@ void msix_notify(PCIDevice *d, unsigned n)
     }
 }
 
+void msix_clear_pending(PCIDevice *d, unsigned n)
+{
+    if (n < msix_vectors(d)) {
+        d->msix->pba[n / 8] &= ~(1 << n % 8);
+    }
+}
+
 /* A vector's liveness or message may have changed: tell who listens, deliver what waited. */
 static void vector_changed(PCIDevice *d, unsigned n, bool was_live)
 {
@@ -123,7 +130,7 @@ static void vector_changed(PCIDevice *d, unsigned n, bool was_live)
         m->notifier->masked(m->opaque, n);
     }
     if (is_live && pending(m, n)) {
-        m->pba[n / 8] &= ~(1 << n % 8);
+        msix_clear_pending(d, n);
         send(d, n);
     }
 }
@@ -156,7 +163,7 @@ void msix_release_vector(PCIDevice *d, unsigned n)
     PCIMsix *m = d->msix;
 
     if (m && n < m->n && m->users[n] > 0 && --m->users[n] == 0) {
-        m->pba[n / 8] &= ~(1 << n % 8);
+        msix_clear_pending(d, n);
     }
 }
 

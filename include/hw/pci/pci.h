@@ -124,10 +124,10 @@ struct PCIDevice {
     uint64_t levels;                /* bit n: source n asserts */
     uint16_t cap_pos[PCI_MAX_CAPS]; /* where row n of the type's capabilities stands; 0: absent */
     void *cap_state[PCI_MAX_CAPS];  /* private to the capability's file */
-    uint8_t pin;      /* 0: none, 1 to 4 */
-    uint8_t d_state;  /* 0: D0, 3: D3hot */
-    bool express;     /* has the Express capability, and 4096 bytes of config space */
-    bool intx_driven; /* the level on the wire now */
+    uint8_t pin;                    /* 0: none, 1 to 4 */
+    uint8_t d_state;                /* 0: D0, 3: D3hot */
+    bool express;                   /* has the Express capability, and 4096 bytes of config space */
+    bool intx_driven;               /* the level on the wire now */
     /* properties */
     bool multifunction;
     uint32_t rombar;
@@ -162,8 +162,9 @@ struct PCIDeviceType {
 /* --- interrupts of a function --- */
 
 /* Source n (< n_irqs) asserts or deasserts. With MSI-X or MSI live a rising level sends the
- * message of vector n (MSI: n modulo the messages granted) if unmasked, or sets its pending bit;
- * otherwise the levels of all sources are or-ed onto the INTx pin, gated by Interrupt Disable. */
+ * message of vector n (MSI: n modulo the messages granted) if unmasked, or sets its pending bit,
+ * which goes again with the level (of the last source that shares the message); otherwise the
+ * levels of all sources are or-ed onto the INTx pin, gated by Interrupt Disable. */
 void pci_irq_set(PCIDevice *d, unsigned n, bool level);
 /* An edge: send once. On INTx nothing (use levels). */
 void pci_irq_pulse(PCIDevice *d, unsigned n);
@@ -173,6 +174,10 @@ bool msi_enabled(const PCIDevice *d);
 void msix_notify(PCIDevice *d, unsigned n);
 void msi_notify(PCIDevice *d, unsigned n);
 unsigned msix_vectors(const PCIDevice *d); /* 0: no MSI-X */
+
+/* What vector n waits to say is not so any more: its pending bit goes (PCI 6.8.3.5). Out of range:
+ * no-op. */
+void msix_clear_pending(PCIDevice *d, unsigned n);
 
 /* Vectors that a device assigns while it runs (virtio queues). When the last user releases a
  * vector its pending bit is cleared. Out of range: no-op. */

@@ -135,6 +135,8 @@ bool pci_intx_asserted(const PCIDevice *d); /* some source asserts */
 
 /* --- msi.c, msix.c --- */
 uint64_t msix_bar_size(uint64_t vectors); /* of a BAR that holds nothing else */
+/* Source n fell: its message waits no more, unless another source that shares it still asserts. */
+void msi_clear_pending(PCIDevice *d, unsigned n);
 
 /* --- pm.c --- */
 static inline bool pci_in_d0(const PCIDevice *d)

@@ -25,7 +25,7 @@ static const PlanProp props[] = { PROP_U32(Dev, messages, "messages", 8, 0, UINT
                   .size = sizeof(Dev),                                                             \
                   .props = LIST(props) },                                                          \
         .caps = LIST(n##_caps),                                                                    \
-        .n_irqs = 1,                                                                               \
+        .n_irqs = 10,                                                                              \
     }
 TYPE(type_32, 0, 0);
 TYPE(type_64, 1, 0);
@@ -155,6 +155,36 @@ static void test_masks(void)
     }
 }
 
+/* A pending bit goes with its cause: with the last of the sources that share the message. */
+static void test_cause_gone(void)
+{
+    Fixture f;
+    PCIDevice *d;
+    uint8_t pos;
+
+    fixture_init(&f);
+    d = plug(&f, &type_64_mask, "pcie.0", NULL, FN, NULL);
+    pos = pci_find_capability(d, PCI_CAP_ID_MSI);
+    program(&f, pos, true, 3);
+    set_cfg(&f, FN, pos + 16, 4, 0x06);
+    pci_irq_set(d, 1, true);
+    pci_irq_set(d, 9, true); /* message 1 again */
+    pci_irq_set(d, 2, true);
+    g_assert_cmphex(cfg(&f, FN, pos + 20, 4), ==, 0x06);
+    pci_irq_set(d, 1, false);
+    pci_irq_set(d, 2, false);
+    g_assert_cmphex(cfg(&f, FN, pos + 20, 4), ==, 0x02);
+    pci_irq_set(d, 9, false);
+    g_assert_cmphex(cfg(&f, FN, pos + 20, 4), ==, 0);
+    set_cfg(&f, FN, pos + 16, 4, 0);
+    g_assert_cmphex(got(&f), ==, 0); /* nothing spurious */
+    set_cfg(&f, FN, pos + 16, 4, 0x06);
+    pci_irq_set(d, 1, true); /* and an event after that pends again */
+    set_cfg(&f, FN, pos + 16, 4, 0);
+    g_assert_cmphex(got(&f), ==, 0xab01);
+    fixture_fini(&f);
+}
+
 static void test_counts(void)
 {
     static const char *const wrong[] = { "messages=3", "messages=33", "messages=64",
@@ -204,6 +234,7 @@ int main(int argc, char **argv)
     g_test_add_func("/pci/msi/layouts", test_layouts);
     g_test_add_func("/pci/msi/upper-address", test_upper_address);
     g_test_add_func("/pci/msi/masks", test_masks);
+    g_test_add_func("/pci/msi/cause-gone", test_cause_gone);
     g_test_add_func("/pci/msi/counts", test_counts);
     g_test_add_func("/pci/msi/loaded", test_loaded);
     return g_test_run();

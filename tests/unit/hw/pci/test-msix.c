@@ -271,6 +271,29 @@ static void test_very_end(void)
     fixture_fini(&f);
 }
 
+/* A pending bit goes with its cause, and comes with the next. */
+static void test_cause_gone(void)
+{
+    Rig r;
+
+    start(&r, 2);
+    program(&r, 0);
+    control(&r, PCI_MSIX_ENABLE);
+    pci_irq_set(r.d, 0, true);
+    g_assert_cmphex(rd(&r.f, PBA, 1), ==, 1);
+    pci_irq_set(r.d, 0, false);
+    g_assert_cmphex(rd(&r.f, PBA, 1), ==, 0);
+    wr(&r.f, TABLE + 12, 4, 0);
+    g_assert_false(arrived(&r, 0)); /* nothing spurious */
+    wr(&r.f, TABLE + 12, 4, 1);
+    pci_irq_set(r.d, 0, true);
+    wr(&r.f, TABLE + 12, 4, 0);
+    g_assert_true(arrived(&r, 0));
+    msix_clear_pending(r.d, 2); /* not a vector: nothing */
+    msix_clear_pending(r.d, UINT_MAX);
+    fixture_fini(&r.f);
+}
+
 static void test_vector_users(void)
 {
     Rig r;
@@ -400,6 +423,7 @@ int main(int argc, char **argv)
     g_test_add_func("/pci/msix/layout", test_layout);
     g_test_add_func("/pci/msix/counts", test_counts);
     g_test_add_func("/pci/msix/very-end", test_very_end);
+    g_test_add_func("/pci/msix/cause-gone", test_cause_gone);
     g_test_add_func("/pci/msix/vector-users", test_vector_users);
     g_test_add_func("/pci/msix/notifier", test_notifier);
     g_test_add_func("/pci/msix/state", test_state);
