@@ -169,6 +169,7 @@ void virtq_driver_reset(VirtQueue *vq)
     if (v->cls->queue_reset) {
         v->cls->queue_reset(v, vq->index);
     }
+    virtio_set_vector(v, &vq->vector, VIRTIO_NO_VECTOR);
     virtq_reset(vq);
 }
 

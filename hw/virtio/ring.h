@@ -98,6 +98,8 @@ bool virtio_init(VirtioDevice *v, const VirtioClass *cls, const VirtioTransport 
                  Device *device, uint64_t transport_features);
 void virtio_fini(VirtioDevice *v);
 void virtio_reset(VirtioDevice *v);
+/* Give a queue, or the configuration, the vector: `where` is its member. */
+void virtio_set_vector(VirtioDevice *v, uint16_t *where, uint16_t vector);
 /* The driver wrote the status register. */
 void virtio_set_status(VirtioDevice *v, uint8_t status);
 void virtio_set_guest_features(VirtioDevice *v, uint64_t features);

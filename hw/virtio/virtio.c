@@ -37,6 +37,26 @@ void virtio_add_queue(VirtioDevice *v, uint16_t max_size)
     virtq_reset(vq);
 }
 
+static bool vector_used(const VirtioDevice *v, uint16_t vector)
+{
+    for (unsigned i = 0; i < v->n_queues; i++) {
+        if (v->queues[i].vector == vector) {
+            return true;
+        }
+    }
+    return v->config_vector == vector;
+}
+
+void virtio_set_vector(VirtioDevice *v, uint16_t *where, uint16_t vector)
+{
+    uint16_t old = *where;
+
+    *where = vector;
+    if (old != VIRTIO_NO_VECTOR && !vector_used(v, old)) {
+        v->transport->vector_unused(v, old);
+    }
+}
+
 void virtio_reset(VirtioDevice *v)
 {
     if (v->cls->queue_reset) {
@@ -48,13 +68,14 @@ void virtio_reset(VirtioDevice *v)
         v->cls->reset(v);
     }
     for (unsigned i = 0; i < v->n_queues; i++) {
+        virtio_set_vector(v, &v->queues[i].vector, VIRTIO_NO_VECTOR);
         virtq_reset(&v->queues[i]);
     }
     v->status = 0;
     v->isr = 0;
     v->guest_features = 0;
     v->broken = false;
-    v->config_vector = VIRTIO_NO_VECTOR;
+    virtio_set_vector(v, &v->config_vector, VIRTIO_NO_VECTOR);
 }
 
 /* Rings in use have the layout that the features gave them. */

@@ -79,11 +79,22 @@ static void vp_interrupt(VirtioDevice *v, uint16_t vector, bool config)
     virtio_pci_update_intx(p);
 }
 
-static const VirtioTransport transport = { vp_read, vp_write, vp_map, vp_unmap, vp_interrupt };
+static void vp_vector_unused(VirtioDevice *v, uint16_t vector)
+{
+    msix_clear_pending(&pci_of(v)->pci, vector);
+}
 
-uint16_t virtio_pci_vector(VirtioPCI *p, uint16_t vector)
+static const VirtioTransport transport = { vp_read,  vp_write,     vp_map,
+                                           vp_unmap, vp_interrupt, vp_vector_unused };
+
+static uint16_t vector_or_none(const VirtioPCI *p, uint16_t vector)
 {
     return vector < msix_vectors(&p->pci) ? vector : VIRTIO_NO_VECTOR;
+}
+
+void virtio_pci_set_vector(VirtioPCI *p, uint16_t *where, uint16_t vector)
+{
+    virtio_set_vector(&p->virtio, where, vector_or_none(p, vector));
 }
 
 /* --- building the function --- */
@@ -216,7 +227,7 @@ static bool vectors_exist(void *obj, GError **err)
         uint16_t vector =
             i < p->virtio.n_queues ? p->virtio.queues[i].vector : p->virtio.config_vector;
 
-        if (vector != virtio_pci_vector(p, vector)) {
+        if (vector != vector_or_none(p, vector)) {
             g_set_error(err, g_quark_from_static_string("virtio"), 0,
                         "vector %u of a queue or of the configuration does not exist", vector);
             return false;

@@ -23,8 +23,9 @@ bool virtio_pci_add_modern(VirtioPCI *p, GError **err);
 bool virtio_pci_add_legacy(VirtioPCI *p, GError **err);
 /* Drive INTx from the ISR while MSI-X is off. */
 void virtio_pci_update_intx(VirtioPCI *p);
-/* A vector the driver asked for, or VIRTIO_NO_VECTOR if there is no such vector (4.1.5.1.2). */
-uint16_t virtio_pci_vector(VirtioPCI *p, uint16_t vector);
+/* The driver asked for a vector, which becomes VIRTIO_NO_VECTOR if there is none (4.1.5.1.2), for a
+ * queue or the configuration (`where`). */
+void virtio_pci_set_vector(VirtioPCI *p, uint16_t *where, uint16_t vector);
 /* Device configuration space, bytes beyond its end read as zero. */
 uint64_t virtio_pci_config_read(VirtioPCI *p, uint64_t at, unsigned size);
 void virtio_pci_config_write(VirtioPCI *p, uint64_t at, uint64_t value, unsigned size);

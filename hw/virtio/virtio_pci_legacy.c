@@ -149,9 +149,9 @@ static void wr_vector(void *dev, const RegDesc *r, uint64_t old, uint64_t writte
     VirtQueue *vq = selected(p);
 
     if (r->at == LEGACY_VECTORS) {
-        p->virtio.config_vector = virtio_pci_vector(p, written);
+        virtio_pci_set_vector(p, &p->virtio.config_vector, written);
     } else if (vq) {
-        vq->vector = virtio_pci_vector(p, written);
+        virtio_pci_set_vector(p, &vq->vector, written);
     }
 }
 

@@ -54,7 +54,7 @@ static void wr_config_vector(void *dev, const RegDesc *r, uint64_t old, uint64_t
 {
     VirtioPCI *p = dev;
 
-    p->virtio.config_vector = virtio_pci_vector(p, written);
+    virtio_pci_set_vector(p, &p->virtio.config_vector, written);
 }
 
 static uint64_t rd_num_queues(void *dev, const RegDesc *r)
@@ -108,7 +108,7 @@ static void wr_queue_vector(void *dev, const RegDesc *r, uint64_t old, uint64_t 
     VirtQueue *vq = selected(dev);
 
     if (vq) {
-        vq->vector = virtio_pci_vector(dev, written);
+        virtio_pci_set_vector(dev, &vq->vector, written);
     }
 }
 

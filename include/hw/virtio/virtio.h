@@ -72,6 +72,8 @@ typedef struct VirtioTransport {
     void *(*dma_map)(VirtioDevice *v, uint64_t addr, uint64_t len, bool write, void **handle);
     void (*dma_unmap)(VirtioDevice *v, void *handle, uint64_t written);
     void (*interrupt)(VirtioDevice *v, uint16_t vector, bool config);
+    /* no queue has the vector any more, nor the configuration: nothing waits to be sent for it */
+    void (*vector_unused)(VirtioDevice *v, uint16_t vector);
 } VirtioTransport;
 
 struct VirtioDevice {

@@ -144,6 +144,152 @@ static void test_no_vector(void)
     drv_finish(&f);
 }
 
+/* --- pending bits --- */
+
+static uint64_t pending(Drv *v)
+{
+    return rd(v->f, DRV_MSIX_BAR + 2048, 8);
+}
+
+static void mask_vectors(Drv *v, bool masked)
+{
+    for (unsigned n = 0; n < msix_vectors(v->d); n++) {
+        wr(v->f, DRV_MSIX_BAR + 16 * n + 12, 4, masked);
+    }
+}
+
+static void give_vector(Drv *v, unsigned q, uint16_t vector)
+{
+    if (v->legacy) {
+        set_leg(v, L_SELECT, 2, q);
+        set_leg(v, L_VECTOR, 2, vector);
+    } else {
+        set_com(v, C_SELECT, 2, q);
+        set_com(v, C_VECTOR, 2, vector);
+    }
+}
+
+static void give_config_vector(Drv *v, uint16_t vector)
+{
+    if (v->legacy) {
+        set_leg(v, L_CONFIG_VECTOR, 2, vector);
+    } else {
+        set_com(v, C_CONFIG_VECTOR, 2, vector);
+    }
+}
+
+/* Queues 0 and 1, and the configuration, have something to say that the masks hold back. */
+static void start_pending(Fixture *f, Drv *v, bool legacy)
+{
+    drv_machine(f, DRV_NULL_DRIVE, NULL);
+    drv_plug(v, f, "virtio-blk-pci", "drive=d0,num-queues=4", legacy);
+    drv_msix(v, true);
+    drv_start(v, F_BIT(VIRTIO_F_RING_RESET), QUEUES);
+    mask_vectors(v, true);
+    g_assert_true(read_sector(v, 0));
+    g_assert_true(read_sector(v, 1));
+    virtio_config_changed(&((VirtioPCI *)v->d)->virtio);
+    g_assert_cmphex(pending(v), ==, 7);
+}
+
+/* Vectors taken away one after the other, by each of the ways a driver has. */
+static void check_pending(bool legacy)
+{
+    Fixture f;
+    Drv v;
+
+    start_pending(&f, &v, legacy);
+    give_vector(&v, 0, 1); /* the same one */
+    g_assert_cmphex(pending(&v), ==, 7);
+    give_vector(&v, 0, 4);
+    g_assert_cmphex(pending(&v), ==, 5);
+    give_vector(&v, 2, 2); /* shared now: it goes with the last */
+    give_vector(&v, 1, VIRTIO_NO_VECTOR);
+    g_assert_cmphex(pending(&v), ==, 5);
+    give_config_vector(&v, 2);
+    g_assert_cmphex(pending(&v), ==, 4);
+    give_vector(&v, 2, VIRTIO_NO_VECTOR);
+    g_assert_cmphex(pending(&v), ==, 4);
+    give_config_vector(&v, 99); /* there is none: so none it has */
+    g_assert_cmphex(pending(&v), ==, 0);
+    mask_vectors(&v, false);
+    for (unsigned n = 0; n <= QUEUES; n++) {
+        g_assert_false(drv_interrupted(&v, n));
+    }
+    drv_finish(&f);
+}
+
+static void check_pending_resets(bool legacy)
+{
+    for (unsigned way = 0; way < 3; way++) {
+        Fixture f;
+        Drv v;
+
+        start_pending(&f, &v, legacy);
+        switch (way) {
+        case 0: /* of a queue */
+            if (legacy) {
+                set_leg(&v, L_SELECT, 2, 1);
+                set_leg(&v, L_PAGE, 4, 0);
+            } else {
+                set_com(&v, C_SELECT, 2, 1);
+                set_com(&v, C_RESET, 2, 1);
+            }
+            g_assert_cmphex(pending(&v), ==, 3);
+            break;
+        case 1: /* of the device */
+            drv_set_status(&v, 0);
+            g_assert_cmphex(pending(&v), ==, 0);
+            mask_vectors(&v, false);
+            g_assert_false(drv_interrupted(&v, 0) || drv_interrupted(&v, 1));
+            break;
+        case 2: /* of the function */
+            pci_device_reset(v.d, RESET_FUNCTION);
+            drv_find(&v, &f, v.d, legacy);
+            g_assert_cmphex(pending(&v), ==, 0);
+            break;
+        }
+        drv_msix(&v, true); /* and the next driver hears of its own requests only */
+        drv_start(&v, 0, QUEUES);
+        g_assert_true(read_sector(&v, 1));
+        g_assert_true(drv_interrupted(&v, 2));
+        drv_finish(&f);
+    }
+}
+
+static void test_pending(void)
+{
+    for (unsigned legacy = 0; legacy < 2; legacy++) {
+        check_pending(legacy);
+        check_pending_resets(legacy);
+    }
+}
+
+/* What is pending travels, also into a device whose queues had other vectors. */
+static void test_pending_saved(void)
+{
+    g_autoptr(GByteArray) saved = NULL, again = NULL;
+    g_autoptr(GError) err = NULL;
+    Fixture f;
+    Drv v;
+
+    start_pending(&f, &v, false);
+    saved = drv_save(v.d);
+    for (unsigned q = 0; q < QUEUES; q++) {
+        give_vector(&v, q, QUEUES - q);
+    }
+    g_assert_true(drv_load(v.d, saved, &err));
+    g_assert_no_error(err);
+    again = drv_save(v.d);
+    g_assert_cmpmem(saved->data, saved->len, again->data, again->len);
+    g_assert_cmphex(pending(&v), ==, 7);
+    mask_vectors(&v, false);
+    for (unsigned n = 0; n <= QUEUES; n++) {
+        g_assert_true(drv_interrupted(&v, n) == (n < 3));
+    }
+    drv_finish(&f);
+}
+
 static void check_intx(const char *settings, bool legacy)
 {
     Fixture f;
@@ -380,6 +526,8 @@ int main(int argc, char **argv)
     g_test_add_func("/virtio-pci/face-by-place", test_face_by_place);
     g_test_add_func("/virtio-pci/vectors", test_vectors);
     g_test_add_func("/virtio-pci/no-vector", test_no_vector);
+    g_test_add_func("/virtio-pci/pending", test_pending);
+    g_test_add_func("/virtio-pci/pending-saved", test_pending_saved);
     g_test_add_func("/virtio-pci/intx", test_intx);
     g_test_add_func("/virtio-pci/wild-addresses", test_wild_addresses);
     g_test_add_func("/virtio-pci/bus-master", test_bus_master);
