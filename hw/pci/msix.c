@@ -14,7 +14,6 @@ typedef struct PCIMsix {
     bool enabled, masked; /* as Message Control says */
     uint8_t *table, *pba;
     uint32_t pba_bytes;
-    uint16_t *users; /* by vector */
     MemRegion table_mmio, pba_mmio;
     const MsixNotifier *notifier;
     void *opaque;
@@ -148,22 +147,6 @@ void msix_set_notifier(PCIDevice *d, const MsixNotifier *notifier, void *opaque)
         if (live(m, n)) {
             vector_changed(d, n, true);
         }
-    }
-}
-
-void msix_use_vector(PCIDevice *d, unsigned n)
-{
-    if (d->msix && n < d->msix->n && d->msix->users[n] < UINT16_MAX) {
-        d->msix->users[n]++;
-    }
-}
-
-void msix_release_vector(PCIDevice *d, unsigned n)
-{
-    PCIMsix *m = d->msix;
-
-    if (m && n < m->n && m->users[n] > 0 && --m->users[n] == 0) {
-        msix_clear_pending(d, n);
     }
 }
 
@@ -327,7 +310,6 @@ static bool msix_setup(PCIDevice *d, unsigned row, uint16_t pos, GError **err)
     m->pba_bytes = pba_size(l.n);
     m->table = g_malloc(l.n * PCI_MSIX_ENTRY_SIZE);
     m->pba = g_malloc(m->pba_bytes);
-    m->users = g_new0(uint16_t, l.n);
     msix_clear(m);
     map_part(d, &m->table_mmio, "msix-table", l.n * PCI_MSIX_ENTRY_SIZE, &table_ops, l.bar,
              l.table);
@@ -344,7 +326,6 @@ static void msix_remove(PCIDevice *d, unsigned row)
     mem_fini(&m->pba_mmio);
     g_free(m->table);
     g_free(m->pba);
-    g_free(m->users);
     g_free(m);
     d->msix = NULL;
 }

@@ -179,10 +179,6 @@ unsigned msix_vectors(const PCIDevice *d); /* 0: no MSI-X */
  * no-op. */
 void msix_clear_pending(PCIDevice *d, unsigned n);
 
-/* Vectors that a device assigns while it runs (virtio queues). When the last user releases a
- * vector its pending bit is cleared. Out of range: no-op. */
-void msix_use_vector(PCIDevice *d, unsigned n);
-void msix_release_vector(PCIDevice *d, unsigned n);
 /* Told of each vector that becomes able to send (its message) or stops being so, so that
  * somebody else can send it (irqfd, vhost). NULL ends it; setting it reports what is live. */
 typedef struct MsixNotifier {

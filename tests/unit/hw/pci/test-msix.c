@@ -294,26 +294,6 @@ static void test_cause_gone(void)
     fixture_fini(&r.f);
 }
 
-static void test_vector_users(void)
-{
-    Rig r;
-
-    start(&r, 2);
-    program(&r, 1);
-    control(&r, PCI_MSIX_ENABLE);
-    msix_use_vector(r.d, 1);
-    msix_use_vector(r.d, 1);
-    msix_use_vector(r.d, 2);
-    msix_notify(r.d, 1);
-    msix_release_vector(r.d, 1);
-    g_assert_cmphex(rd(&r.f, PBA, 1), ==, 2);
-    msix_release_vector(r.d, 1);
-    g_assert_cmphex(rd(&r.f, PBA, 1), ==, 0);
-    msix_release_vector(r.d, 1);
-    msix_release_vector(r.d, UINT_MAX);
-    fixture_fini(&r.f);
-}
-
 typedef struct Heard {
     bool live[4];
     uint64_t addr[4];
@@ -424,7 +404,6 @@ int main(int argc, char **argv)
     g_test_add_func("/pci/msix/counts", test_counts);
     g_test_add_func("/pci/msix/very-end", test_very_end);
     g_test_add_func("/pci/msix/cause-gone", test_cause_gone);
-    g_test_add_func("/pci/msix/vector-users", test_vector_users);
     g_test_add_func("/pci/msix/notifier", test_notifier);
     g_test_add_func("/pci/msix/state", test_state);
     return g_test_run();
