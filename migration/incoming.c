@@ -240,15 +240,13 @@ static bool on_full(void *opaque, const StreamSection *s, const uint8_t *data, s
 {
     Incoming *in = opaque;
 
-    digest_section(in->digest, s, data, len);
-    if (in->state == IN_HEAD) {
-        return on_description(in, s, data, len, err);
-    }
-    if (in->state != IN_LOADING) {
+    if (in->state != IN_HEAD && in->state != IN_LOADING) {
         g_set_error(err, MIGRATION_ERROR, 0, "section %s does not belong here", s->name);
         return false;
     }
-    return loadvm_section(in->load, s, data, len, err);
+    digest_section(in->digest, s, data, len); /* closed once the digest was told */
+    return in->state == IN_HEAD ? on_description(in, s, data, len, err)
+                                : loadvm_section(in->load, s, data, len, err);
 }
 
 static bool on_items(void *opaque, const StreamSection *s, ByteReader *r, bool *done, GError **err)
@@ -265,7 +263,7 @@ static bool on_items(void *opaque, const StreamSection *s, ByteReader *r, bool *
 static bool everything_came(Incoming *in, GError **err)
 {
     if (in->state != IN_LOADING) {
-        return refuse(err, "the stream ends before the machine was built");
+        return refuse(err, "the stream ends where no machine is being loaded");
     }
     if (!ram_receive_finish(in->ram, err) || !loadvm_finish(in->load, err)) {
         return false;

@@ -1,0 +1,732 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The target: what it answers to every order of the parts of a stream, well made or not, and to
+ * a source that goes away. After each refusal it takes a sound stream.
+ *
+ * A stream is written as a line of letters (put_letter()): "hdocrspg" is what a source sends
+ * over a two-way channel, "hdrse" a file.
+ */
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "fixture.h"
+
+static const char *const devices[] = { "widget,id=w0,size=8", "widget,id=w1", NULL };
+
+/* --- writing streams --- */
+
+typedef struct Sound {
+    GByteArray *description, *ram, *sections;
+    RunState state; /* that the guest shall have */
+} Sound;
+
+static GByteArray *put_ram(Box *b)
+{
+    GByteArray *out = g_byte_array_new();
+    ByteWriter w = { out };
+    RamSend *ram = ram_send_new(b->m, 2, NULL);
+
+    ram_send_start(ram, &w);
+    ram_send_begin_pass(ram);
+    while (ram_send_some(ram, &w, 1 << 20)) {
+    }
+    ram_send_end(ram, &w);
+    ram_send_free(ram);
+    return out;
+}
+
+/* The text that a sound source describes its machine with. */
+static GByteArray *put_description(Box *b)
+{
+    GByteArray *out = g_byte_array_new();
+    g_autofree char *text = handshake_text(b->mig);
+
+    g_byte_array_append(out, (const guint8 *)text, (guint)strlen(text));
+    return out;
+}
+
+static Sound sound_new(RunState state)
+{
+    Box *b = box_new(devices);
+    Sound s = { put_description(b), put_ram(b), g_byte_array_new(), state };
+    ByteWriter w = { s.sections };
+    GChecksum *digest = g_checksum_new(G_CHECKSUM_SHA256);
+    uint32_t id = 3;
+
+    box_widget(b, "w0")->value = 0x1234;
+    savevm_save(b->m, state, &w, &id, digest, NULL);
+    g_checksum_free(digest);
+    box_free(b);
+    return s;
+}
+
+static void sound_clear(Sound *s)
+{
+    g_byte_array_unref(s->description);
+    g_byte_array_unref(s->ram);
+    g_byte_array_unref(s->sections);
+}
+
+static void put_text(ByteWriter *w, const char *name, unsigned instance, unsigned version,
+                     const void *text, size_t len)
+{
+    StreamSection s = { STREAM_FULL, 1, instance, version, "" };
+    size_t at;
+
+    g_strlcpy(s.name, name, sizeof(s.name));
+    at = stream_begin_full(w, &s);
+    put_bytes(w, text, len);
+    stream_end_full(w, &s, at);
+}
+
+/* The description with one string in it exchanged. */
+static void put_changed(ByteWriter *w, const Sound *s, const char *from, const char *to)
+{
+    g_autofree char *text = g_strndup((const char *)s->description->data, s->description->len);
+    GString *changed = g_string_new(text);
+
+    g_assert_cmpuint(g_string_replace(changed, from, to, 0), >, 0);
+    put_text(w, HWDESC_SECTION, 0, HWDESC_VERSION, changed->str, changed->len);
+    g_string_free(changed, TRUE);
+}
+
+static void put_letter(ByteWriter *w, const Sound *s, char letter)
+{
+    static const uint8_t flags[] = { 0, 1, 2 };
+    const GByteArray *d = s->description;
+
+    switch (letter) {
+    case 'h':
+        stream_put_header(w, "box-1");
+        break;
+    case 'H': /* of another machine */
+        stream_put_header(w, "box-2");
+        break;
+    case 'd':
+        put_text(w, HWDESC_SECTION, 0, HWDESC_VERSION, d->data, d->len);
+        break;
+    case 'N': /* of another name, instance, version; no text; what this build lacks */
+        put_text(w, "backplane/other", 0, HWDESC_VERSION, d->data, d->len);
+        break;
+    case 'I':
+        put_text(w, HWDESC_SECTION, 3, HWDESC_VERSION, d->data, d->len);
+        break;
+    case 'V':
+        put_text(w, HWDESC_SECTION, 0, HWDESC_VERSION + 1, d->data, d->len);
+        break;
+    case 'T':
+        put_text(w, HWDESC_SECTION, 0, HWDESC_VERSION, "{", 1);
+        break;
+    case 'L':
+        put_changed(w, s, "\"widget\"", "\"gadget\"");
+        break;
+    case 'r':
+        put_bytes(w, s->ram->data, s->ram->len);
+        break;
+    case 'R': /* all but its end */
+        put_bytes(w, s->ram->data, s->ram->len - 5 - 8 - 5);
+        break;
+    case 's':
+        put_bytes(w, s->sections->data, s->sections->len);
+        break;
+    case 'e':
+        put_u8(w, STREAM_EOF);
+        break;
+    case 'o':
+        stream_put_command(w, STREAM_CMD_OPEN_RETURN_PATH, NULL, 0);
+        break;
+    case 'O': /* with data */
+        stream_put_command(w, STREAM_CMD_OPEN_RETURN_PATH, flags, 1);
+        break;
+    case 'c':
+        stream_put_command(w, STREAM_CMD_CHECK, flags, 1);
+        break;
+    case 'C': /* and that is all */
+        stream_put_command(w, STREAM_CMD_CHECK, flags + 1, 1);
+        break;
+    case '2': /* neither */
+        stream_put_command(w, STREAM_CMD_CHECK, flags + 2, 1);
+        break;
+    case '0': /* no flag, two flags */
+        stream_put_command(w, STREAM_CMD_CHECK, NULL, 0);
+        break;
+    case '3':
+        stream_put_command(w, STREAM_CMD_CHECK, flags, 2);
+        break;
+    case 'p':
+        stream_put_command(w, STREAM_CMD_PREPARE, NULL, 0);
+        break;
+    case 'g':
+        stream_put_command(w, STREAM_CMD_GO, NULL, 0);
+        break;
+    case 'x':
+        stream_put_command(w, 7, NULL, 0);
+        break;
+    default:
+        put_u8(w, 0x2a); /* no element */
+    }
+}
+
+static GByteArray *put_stream(const Sound *s, const char *letters)
+{
+    GByteArray *out = g_byte_array_new();
+    ByteWriter w = { out };
+
+    for (; *letters; letters++) {
+        put_letter(&w, s, *letters);
+    }
+    return out;
+}
+
+/* --- sending them --- */
+
+static char *listen_here(Box *b)
+{
+    char *path = temp_path("incoming");
+    g_autofree char *uri = g_strdup_printf("unix:%s", path);
+    g_autoptr(GError) err = NULL;
+
+    migration_incoming(b->mig, uri, false, &err);
+    g_assert_no_error(err);
+    return path;
+}
+
+static int dial(const char *path)
+{
+    struct sockaddr_un a = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    g_strlcpy(a.sun_path, path, sizeof(a.sun_path));
+    g_assert_cmpint(connect(fd, (struct sockaddr *)&a, sizeof(a)), ==, 0);
+    return fd;
+}
+
+static void say(int fd, const Sound *s, const char *letters)
+{
+    g_autoptr(GByteArray) out = put_stream(s, letters);
+
+    g_assert_cmpint(send(fd, out->data, out->len, MSG_NOSIGNAL), ==, (ssize_t)out->len);
+}
+
+/* The answers that have come, as letters: accept, deficits, more, digest, runs, error. */
+static char *heard(int fd)
+{
+    static const char letters[] = "?ADMSRE";
+    g_autofree uint8_t *buf = g_malloc(4 << 20);
+    GString *out = g_string_new("");
+    size_t have = 0;
+    ssize_t n;
+    ByteReader r;
+
+    while ((n = recv(fd, buf + have, (4 << 20) - have, MSG_DONTWAIT)) > 0) {
+        have += (size_t)n;
+    }
+    reader_init(&r, buf, have);
+    while (reader_left(&r)) {
+        uint16_t type = get_be16(&r);
+
+        get_view(&r, get_be16(&r));
+        g_assert_true(reader_ok(&r));
+        g_string_append_c(out, letters[type > ANSWER_ERROR || type < 0x4200 ? 0 : type & 7]);
+    }
+    return g_string_free(out, FALSE);
+}
+
+static void check_waits(Box *b)
+{
+    g_assert_null(b->mig->in);
+    g_assert_null(b->plan);
+    g_assert_cmpint(b->m->state, ==, RUN_INMIGRATE);
+    g_assert_false(b->m->has_guest);
+}
+
+/* A sound stream is taken, whatever came before. */
+static void check_takes(Box *b, const char *path, const Sound *s, RunState state)
+{
+    int fd = dial(path);
+    g_autofree char *answers = NULL;
+
+    say(fd, s, "hdocrspg");
+    wait_status(b, "active", "");
+    wait_status(b, "completed", "failed");
+    g_assert_cmpstr(b->mig->error, ==, NULL);
+    answers = heard(fd);
+    g_assert_cmpstr(answers, ==, "ASR");
+    g_assert_cmpint(b->m->state, ==, state);
+    g_assert_cmphex(box_widget(b, "w0")->value, ==, 0x1234);
+    g_assert_null(b->mig->server);
+    g_assert_null(b->mig->in);
+    close(fd);
+}
+
+/* --- two-way streams --- */
+
+typedef struct Order {
+    const char *letters, *answers, *why;
+} Order;
+
+static void test_orders(void)
+{
+    static const Order orders[] = {
+        { "h!", "E", "no element of type 0x2a" },
+        { "hN", "E", "the first section is backplane/other 0 version 1" },
+        { "hI", "E", "the first section is backplane/hwdesc 3 version 1" },
+        { "hV", "E", "the first section is backplane/hwdesc 0 version 2" },
+        { "hT", "E", "section backplane/hwdesc: it is no JSON object" },
+        { "Hd", "E", "the configuration and the description name different machines" },
+        { "hs", "E", "the first section is clock 0" },
+        { "hr", "E", "section ram does not belong here" },
+        { "ho!", "E", "no element" },
+        { "hO", "E", "the command to open the return path has data" },
+        { "hoc", "E", "a check was asked for in the wrong place" },
+        { "hop", "E", "the stream ends where no machine is being loaded" },
+        { "hg", "E", "the guest was given before it was loaded" },
+        { "hdx", "E", "there is no command 7" },
+        { "hdo2", "E", "a check was asked for in the wrong place" },
+        { "hdo0", "E", "a check was asked for in the wrong place" },
+        { "hdo3", "E", "a check was asked for in the wrong place" },
+        { "hdd", "E", "section backplane/hwdesc does not belong here" },
+        { "hdr", "E", "section ram does not belong here" },
+        { "hds", "E", "section clock does not belong here" },
+        { "hdop", "E", "the stream ends where no machine is being loaded" },
+        { "hde", "E", "a two-way stream has no end" },
+        { "hLoc", "DE", "w0 type: wanted gadget, have none" },
+        { "hdoCs", "AE", "section clock does not belong here" },
+        { "hdocc", "AE", "a check was asked for in the wrong place" },
+        { "hdocd", "AE", "this machine has nothing of that name" },
+        { "hdocp", "AE", "section ram: it did not come to its end" },
+        { "hdocsp", "AE", "section ram: it did not come to its end" },
+        { "hdocRp", "AE", "section ram: it did not come to its end" },
+        { "hdocrp", "AE", "the stream lacks these sections: clock 0, cpu 0" },
+        { "hdocrss", "AE", "section clock 0 comes twice" },
+        { "hdocrsg", "AE", "the guest was given before it was loaded" },
+        { "hdocrspp", "ASE", "the stream ends where no machine is being loaded" },
+        { "hdocrsps", "ASE", "section clock does not belong here" },
+        { "hdocrspr", "ASE", "section ram does not belong here" },
+        { "hdocrspe", "ASE", "a two-way stream has no end" },
+        { "hdocrsp!", "ASE", "no element" },
+    };
+    Sound s = sound_new(RUN_RUNNING);
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(orders); i++) {
+        Box *b = box_empty();
+        g_autofree char *path = listen_here(b), *answers = NULL;
+        int fd = dial(path);
+
+        say(fd, &s, orders[i].letters);
+        wait_status(b, "completed", "failed");
+        g_assert_cmpstr(migration_status(b->mig), ==, "failed");
+        if (!strstr(b->mig->error, orders[i].why)) {
+            g_error("%s: %s", orders[i].letters, b->mig->error);
+        }
+        answers = heard(fd);
+        g_assert_cmpstr(answers, ==, orders[i].answers);
+        close(fd);
+        check_waits(b);
+        g_assert_cmpuint(b->takes, ==, 0);
+        check_takes(b, path, &s, RUN_RUNNING);
+        box_free(b);
+    }
+    sound_clear(&s);
+}
+
+/* Asked only: nothing is built, and the next may come. */
+static void test_check_only(void)
+{
+    Box *b = box_empty();
+    Sound s = sound_new(RUN_PAUSED);
+    g_autofree char *path = listen_here(b);
+
+    for (unsigned i = 0; i < 4; i++) {
+        g_autofree char *answers = NULL;
+        int fd = dial(path);
+
+        say(fd, &s, i % 2 ? "hLoC" : "hdoC");
+        wait_status(b, "active", "");
+        wait_status(b, "setup", "failed");
+        g_assert_cmpstr(b->mig->error, ==, NULL);
+        answers = heard(fd);
+        g_assert_cmpstr(answers, ==, i % 2 ? "D" : "A");
+        check_waits(b);
+        g_assert_cmpuint(b->discards, ==, 0);
+        close(fd);
+    }
+    check_takes(b, path, &s, RUN_PAUSED);
+    box_free(b);
+    sound_clear(&s);
+}
+
+/* The state that the guest had, except where it cannot be had here. */
+static void test_states(void)
+{
+    static const struct {
+        RunState was, becomes;
+        bool paused; /* -S */
+    } states[] = {
+        { RUN_RUNNING, RUN_RUNNING, false },   { RUN_RUNNING, RUN_PAUSED, true },
+        { RUN_PAUSED, RUN_PAUSED, false },     { RUN_POSTMIGRATE, RUN_PAUSED, false },
+        { RUN_SHUTDOWN, RUN_SHUTDOWN, false }, { RUN_PRELAUNCH, RUN_PRELAUNCH, true },
+    };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(states); i++) {
+        Sound s = sound_new(states[i].was);
+        Box *b = box_empty();
+        g_autofree char *path = listen_here(b);
+
+        b->offer.paused = states[i].paused;
+        check_takes(b, path, &s, states[i].becomes);
+        box_free(b);
+        sound_clear(&s);
+    }
+}
+
+/* --- one-way streams --- */
+
+static void load_copy(Box *b, const Sound *s, const char *letters)
+{
+    g_autoptr(GByteArray) out = put_stream(s, letters);
+    int fd = memfd_create("stream", 0);
+    g_autofree char *uri = g_strdup_printf("fd:%d", fd);
+    g_autoptr(GError) err = NULL;
+
+    g_assert_cmpint(write(fd, out->data, out->len), ==, (ssize_t)out->len);
+    lseek(fd, 0, SEEK_SET);
+    migration_incoming(b->mig, uri, b->mig->incoming_used, &err);
+    g_assert_no_error(err);
+    wait_status(b, "completed", "failed");
+}
+
+static void test_copies(void)
+{
+    static const Order orders[] = {
+        { "", NULL, "the stream is cut off" },
+        { "h", NULL, "the stream is cut off" },
+        { "hdr", NULL, "the stream is cut off" },
+        { "hdrs", NULL, "the stream is cut off" },
+        { "he", NULL, "the stream ends where no machine is being loaded" },
+        { "hre", NULL, "section ram does not belong here" },
+        { "hde", NULL, "section ram: it did not come to its end" },
+        { "hdre", NULL, "the stream lacks these sections" },
+        { "hdo", NULL, "a command stands in a one-way stream" },
+        { "hdg", NULL, "a command stands in a one-way stream" },
+        { "Hd", NULL, "name different machines" },
+        { "hL", NULL, "w0 type: wanted gadget, have none" },
+        { "hdd", NULL, "this machine has nothing of that name" },
+        { "hdrse!!!!!", NULL, "what follows the end is no description" },
+    };
+    Sound s = sound_new(RUN_PAUSED);
+    Box *b = box_empty();
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(orders); i++) {
+        load_copy(b, &s, orders[i].letters);
+        g_assert_cmpstr(migration_status(b->mig), ==, "failed");
+        if (!b->mig->error || !strstr(b->mig->error, orders[i].why)) {
+            g_error("%s: %s", orders[i].letters, b->mig->error);
+        }
+        check_waits(b);
+        g_assert_cmpint(!!b->mig->deficits, ==, orders[i].letters[1] == 'L');
+    }
+    /* the disks are taken last */
+    b->refuse_take = true;
+    load_copy(b, &s, "hdrse");
+    g_assert_cmpstr(b->mig->error, ==, "the disk is locked");
+    check_waits(b);
+    b->refuse_take = false;
+    load_copy(b, &s, "hdrse");
+    g_assert_cmpstr(b->mig->error, ==, NULL);
+    g_assert_cmpint(b->m->state, ==, RUN_PAUSED);
+    g_assert_cmphex(box_widget(b, "w0")->value, ==, 0x1234);
+    box_free(b);
+    sound_clear(&s);
+}
+
+/* --- a machine that cannot be built --- */
+
+static bool build_nothing(void *opaque, const PlanMachine *wanted, GError **err)
+{
+    g_set_error(err, MIGRATION_ERROR, 0, "the host has no such thing");
+    return false;
+}
+
+static void discard_nothing(void *opaque)
+{
+    ((Box *)opaque)->discards++;
+}
+
+static void test_not_built(void)
+{
+    Sound s = sound_new(RUN_RUNNING);
+    Box *b = box_empty();
+    g_autofree char *path = listen_here(b), *answers = NULL;
+    MigrationHooks own = b->mig->hooks;
+    int fd = dial(path);
+
+    b->mig->hooks.build = build_nothing;
+    b->mig->hooks.discard = discard_nothing;
+    say(fd, &s, "hdoc");
+    wait_status(b, "completed", "failed");
+    g_assert_cmpstr(b->mig->error, ==, "the host has no such thing");
+    answers = heard(fd);
+    g_assert_cmpstr(answers, ==, "E");
+    close(fd);
+    g_assert_cmpuint(b->discards, ==, 1);
+    check_waits(b);
+    b->mig->hooks = own;
+    check_takes(b, path, &s, RUN_RUNNING);
+    box_free(b);
+    sound_clear(&s);
+}
+
+static void count_loaded(void *opaque)
+{
+    ((Box *)opaque)->discards += 100;
+}
+
+/* It is told when all is loaded, before the guest runs. */
+static void test_loaded_hook(void)
+{
+    Sound s = sound_new(RUN_RUNNING);
+    Box *b = box_empty();
+    g_autofree char *path = listen_here(b);
+
+    b->mig->hooks.loaded = count_loaded;
+    check_takes(b, path, &s, RUN_RUNNING);
+    g_assert_cmpuint(b->discards, ==, 100);
+    box_free(b);
+    sound_clear(&s);
+}
+
+/* --- the source goes away --- */
+
+static void test_closed(void)
+{
+    static const char *const orders[] = { "", "h", "hd", "hdo", "hdocr", "hdocrs" };
+    Sound s = sound_new(RUN_RUNNING);
+    Box *b = box_empty();
+    g_autofree char *path = listen_here(b);
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(orders); i++) {
+        int fd = dial(path);
+
+        say(fd, &s, orders[i]);
+        shutdown(fd, SHUT_WR);
+        wait_status(b, "active", "");
+        wait_status(b, "completed", "failed");
+        g_assert_cmpstr(b->mig->error, ==, "the source closed the channel");
+        check_waits(b);
+        close(fd);
+    }
+    check_takes(b, path, &s, RUN_RUNNING);
+    box_free(b);
+    sound_clear(&s);
+}
+
+/* Gone before its answer came: the answer cannot be written, or the channel not be read. */
+static void test_gone(void)
+{
+    Sound s = sound_new(RUN_RUNNING);
+    Box *b = box_empty();
+    g_autofree char *path = listen_here(b);
+    int fd = dial(path);
+
+    say(fd, &s, "hdoc");
+    close(fd);
+    wait_status(b, "completed", "failed");
+    g_assert_nonnull(strstr(b->mig->error, "writing failed"));
+    check_waits(b);
+    fd = dial(path);
+    say(fd, &s, "hdoc");
+    wait_status(b, "active", "");
+    turns(5);
+    g_assert_true(b->m->has_guest);
+    close(fd); /* with an answer unread: a reset */
+    wait_status(b, "completed", "failed");
+    g_assert_nonnull(strstr(b->mig->error, "reading failed"));
+    check_waits(b);
+    check_takes(b, path, &s, RUN_RUNNING);
+    box_free(b);
+    sound_clear(&s);
+}
+
+/* Given by nobody: the guest is let go after GO_SECONDS, which is made now here. */
+static void test_no_go(void)
+{
+    Sound s = sound_new(RUN_RUNNING);
+    Box *b = box_empty();
+    g_autofree char *path = listen_here(b), *answers = NULL;
+    int fd = dial(path);
+    GSource *timer;
+
+    say(fd, &s, "hdocrsp");
+    wait_status(b, "active", "");
+    turns(5);
+    timer = g_main_context_find_source_by_funcs_user_data(NULL, &g_timeout_funcs, b->mig->in);
+    g_assert_nonnull(timer);
+    g_assert_cmpint(g_source_get_ready_time(timer) - g_get_monotonic_time(), >,
+                    (GO_SECONDS - 10) * G_USEC_PER_SEC);
+    g_source_set_ready_time(timer, 0);
+    wait_status(b, "completed", "failed");
+    g_assert_nonnull(strstr(b->mig->error, "did not give the guest within 30 seconds"));
+    answers = heard(fd);
+    g_assert_cmpstr(answers, ==, "ASE");
+    check_waits(b);
+    close(fd);
+    check_takes(b, path, &s, RUN_RUNNING);
+    box_free(b);
+    sound_clear(&s);
+}
+
+/* Cancelled here, at each stage. */
+static void test_cancel(void)
+{
+    static const Order orders[] = {
+        { "h", "E", NULL }, { "hdo", "E", NULL }, { "hdoc", "AE", NULL }, { "hdocrsp", "ASE", NULL }
+    };
+    Sound s = sound_new(RUN_RUNNING);
+    Box *b = box_empty();
+    g_autofree char *path = listen_here(b);
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(orders); i++) {
+        g_autofree char *answers = NULL;
+        int fd = dial(path);
+
+        say(fd, &s, orders[i].letters);
+        wait_status(b, "active", "");
+        turns(5);
+        g_assert_true(migration_cancel(b->mig, NULL));
+        g_assert_cmpstr(b->mig->error, ==, "the load was cancelled");
+        check_waits(b);
+        answers = heard(fd);
+        g_assert_cmpstr(answers, ==, orders[i].answers);
+        close(fd);
+    }
+    check_takes(b, path, &s, RUN_RUNNING);
+    box_free(b);
+    sound_clear(&s);
+}
+
+/* --- answers --- */
+
+/* A description with n devices of types that are not here. */
+static void put_lacking(GByteArray *out, unsigned n)
+{
+    ByteWriter w = { out };
+    g_autoptr(GString) text = g_string_new(
+        "{\"profile\":\"" PROFILE "\",\"parts\":[],\"description\":{\"backplane-machine\":1,"
+        "\"guest\":{\"machine\":\"box-1\",\"properties\":{},\"cpu\":\"fake\",\"cpus\":1,"
+        "\"ram\":1048576,\"devices\":[");
+
+    for (unsigned i = 0; i < n; i++) {
+        g_string_append_printf(text, "%s{\"type\":\"lacking-%u\",\"id\":\"i%u\",\"properties\":{}}",
+                               i ? "," : "", i, i);
+    }
+    g_string_append(text, "]}}}");
+    stream_put_header(&w, "box-1");
+    put_text(&w, HWDESC_SECTION, 0, HWDESC_VERSION, text->str, text->len);
+    stream_put_command(&w, STREAM_CMD_CHECK, "", 1);
+}
+
+/* Two ends of a channel of which the target has one. */
+static int pair(Box *b, int room)
+{
+    g_autofree char *uri = NULL;
+    g_autoptr(GError) err = NULL;
+    int s[2];
+
+    g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM, 0, s), ==, 0);
+    uri = g_strdup_printf("fd:%d", s[0]);
+    migration_incoming(b->mig, uri, b->mig->incoming_used, &err);
+    g_assert_no_error(err);
+    g_assert_cmpint(setsockopt(s[0], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room)), ==, 0);
+    return s[1];
+}
+
+/* A long list goes in pieces; a source that reads none of it is let go. */
+static void test_long_answer(void)
+{
+    g_autoptr(GByteArray) stream = g_byte_array_new();
+    Box *b = box_empty();
+
+    put_lacking(stream, 2000);
+    for (unsigned i = 0; i < 2; i++) {
+        int fd = pair(b, i ? 4096 : 1 << 20), room = 1 << 20;
+        g_autofree char *answers = NULL;
+
+        setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+        g_assert_cmpint(send(fd, stream->data, stream->len, 0), ==, (ssize_t)stream->len);
+        wait_status(b, "active", "");
+        wait_status(b, "completed", "failed");
+        g_assert_cmpuint(json_object_array_length(b->mig->deficits), ==, 2000);
+        g_assert_nonnull(
+            strstr(b->mig->error, i ? "the source does not read the answers" : "2000 in all"));
+        check_waits(b);
+        if (!i) {
+            answers = heard(fd);
+            g_assert_cmpstr(answers, ==, "MMDE");
+        }
+        close(fd);
+    }
+    box_free(b);
+}
+
+/* --- one at a time --- */
+
+static void test_second_connection(void)
+{
+    Sound s = sound_new(RUN_RUNNING);
+    Box *b = box_empty();
+    g_autofree char *path = listen_here(b), *one = NULL, *two = NULL;
+    int first = dial(path), second;
+
+    say(first, &s, "hdoc");
+    wait_status(b, "active", "");
+    second = dial(path);
+    turns(5);
+    two = heard(second);
+    g_assert_cmpstr(two, ==, "E");
+    close(second);
+    say(first, &s, "rspg");
+    wait_status(b, "completed", "failed");
+    one = heard(first);
+    g_assert_cmpstr(one, ==, "ASR");
+    close(first);
+    box_free(b);
+    sound_clear(&s);
+}
+
+/* A machine that is there already (offer.fixed) may end before a guest comes. */
+static void test_ended(void)
+{
+    Box *b = box_empty();
+    g_autofree char *path = listen_here(b), *answers = NULL;
+    int fd;
+
+    machine_set_state(b->m, RUN_SHUTDOWN);
+    fd = dial(path);
+    turns(5);
+    answers = heard(fd);
+    g_assert_cmpstr(answers, ==, "E");
+    g_assert_null(b->mig->in);
+    close(fd);
+    box_free(b);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/migration/incoming/orders", test_orders);
+    g_test_add_func("/migration/incoming/check-only", test_check_only);
+    g_test_add_func("/migration/incoming/states", test_states);
+    g_test_add_func("/migration/incoming/copies", test_copies);
+    g_test_add_func("/migration/incoming/not-built", test_not_built);
+    g_test_add_func("/migration/incoming/loaded-hook", test_loaded_hook);
+    g_test_add_func("/migration/incoming/closed", test_closed);
+    g_test_add_func("/migration/incoming/gone", test_gone);
+    g_test_add_func("/migration/incoming/no-go", test_no_go);
+    g_test_add_func("/migration/incoming/cancel", test_cancel);
+    g_test_add_func("/migration/incoming/long-answer", test_long_answer);
+    g_test_add_func("/migration/incoming/second-connection", test_second_connection);
+    g_test_add_func("/migration/incoming/ended", test_ended);
+    return g_test_run();
+}
