@@ -388,12 +388,25 @@ static void at_end_of_channel(Incoming *in)
     incoming_free(in);
 }
 
+/* Once the guest runs it stays, whatever stands behind its being given. */
+static void after_bytes(Incoming *in, bool understood, GError *err)
+{
+    if (in->state == IN_RUNS) {
+        g_clear_error(&err);
+        incoming_free(in);
+    } else if (!understood) {
+        fail(in, err);
+    } else if (in->check_over) {
+        end_check(in);
+    }
+}
+
 static void turn(void *opaque)
 {
     Incoming *in = opaque;
     uint8_t *space = stream_reader_space(in->reader, CHUNK);
     GError *err = NULL;
-    bool eof;
+    bool eof, understood;
     ssize_t n = channel_read(in->ch, space, CHUNK, &eof, &err);
 
     if (n < 0) {
@@ -402,13 +415,8 @@ static void turn(void *opaque)
         at_end_of_channel(in);
     } else if (n > 0) {
         in->mig->stats.bytes += n;
-        if (!stream_reader_came(in->reader, n, &err)) {
-            fail(in, err);
-        } else if (in->check_over) {
-            end_check(in);
-        } else if (in->state == IN_RUNS) {
-            incoming_free(in);
-        }
+        understood = stream_reader_came(in->reader, n, &err);
+        after_bytes(in, understood, err);
     }
 }
 

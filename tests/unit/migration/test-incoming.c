@@ -331,6 +331,33 @@ static void test_orders(void)
     sound_clear(&s);
 }
 
+/* Whatever comes behind GO: the guest runs here and nowhere else. */
+static void test_after_go(void)
+{
+    static const char *const orders[] = { "hdocrspg!", "hdocrspgg", "hdocrspgc", "hdocrspgp",
+                                          "hdocrspgd", "hdocrspge", "hdocrspgr" };
+    Sound s = sound_new(RUN_RUNNING);
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(orders); i++) {
+        Box *b = box_empty();
+        g_autofree char *path = listen_here(b), *answers = NULL;
+        int fd = dial(path);
+
+        say(fd, &s, orders[i]);
+        wait_status(b, "completed", "failed");
+        turns(5);
+        g_assert_cmpstr(migration_status(b->mig), ==, "completed");
+        answers = heard(fd);
+        g_assert_cmpstr(answers, ==, "ASR");
+        g_assert_cmpint(b->m->state, ==, RUN_RUNNING);
+        g_assert_cmpuint(b->discards, ==, 0);
+        g_assert_null(b->mig->in);
+        close(fd);
+        box_free(b);
+    }
+    sound_clear(&s);
+}
+
 /* Asked only: nothing is built, and the next may come. */
 static void test_check_only(void)
 {
@@ -716,6 +743,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/migration/incoming/orders", test_orders);
+    g_test_add_func("/migration/incoming/after-go", test_after_go);
     g_test_add_func("/migration/incoming/check-only", test_check_only);
     g_test_add_func("/migration/incoming/states", test_states);
     g_test_add_func("/migration/incoming/copies", test_copies);
