@@ -107,7 +107,6 @@ static void fail(Incoming *in, GError *err)
     tell_source(in, err->message);
     migration_set_error(mig, err);
     if (in->deficits && json_object_array_length(in->deficits)) {
-        g_clear_pointer(&mig->deficits, json_object_put);
         mig->deficits = json_object_get(in->deficits);
     }
     discard(in);
@@ -117,7 +116,7 @@ static void fail(Incoming *in, GError *err)
 
 void incoming_cancel(Incoming *in)
 {
-    if (in && in->state != IN_RUNS) {
+    if (in) {
         fail(in, g_error_new_literal(MIGRATION_ERROR, 0, "the load was cancelled"));
     }
 }

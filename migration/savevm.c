@@ -107,13 +107,14 @@ static void item_free(gpointer p)
     g_free(i);
 }
 
-/* A user's id may be of any length; the stream's names may not. */
+/* Ids and types are names in print; a place with an id in it may be longer than a section's name
+ * may be. */
 static char *section_name(const char *place, const char *type)
 {
     g_autofree char *full = g_strdup_printf("%s/%s", place, type);
     g_autofree char *sum = NULL;
 
-    if (strlen(full) <= STREAM_MAX_NAME && stream_name_ok(full)) {
+    if (strlen(full) <= STREAM_MAX_NAME) {
         return g_steal_pointer(&full);
     }
     sum = g_compute_checksum_for_string(G_CHECKSUM_SHA256, full, -1);
@@ -123,25 +124,23 @@ static char *section_name(const char *place, const char *type)
 static void add_item(Walk *w, char *name, unsigned rank, const VmState *vm, void *obj, Device *dev)
 {
     Item *item = g_new0(Item, 1);
-    g_autofree char *key = NULL;
+    char *key = g_strdup_printf("%s 0", name);
 
     *item = (Item){ .name = name, .rank = rank, .vm = vm, .obj = obj, .dev = dev };
-    for (;; item->instance++) {
-        key = g_strdup_printf("%s %u", name, item->instance);
-        if (!g_hash_table_contains(w->by_name, key)) {
-            break;
-        }
-        g_clear_pointer(&key, g_free);
+    while (g_hash_table_contains(w->by_name, key)) {
+        g_free(key);
+        key = g_strdup_printf("%s %u", name, ++item->instance);
     }
-    g_hash_table_insert(w->by_name, g_steal_pointer(&key), item);
+    g_hash_table_insert(w->by_name, key, item);
     g_ptr_array_add(w->items, item);
 }
 
+/* Bus numbers end it long before RANK_CPU. */
 static unsigned bridge_depth(const Device *dev)
 {
     unsigned depth = 0;
 
-    for (; dev->bus && dev->bus->owner && depth < RANK_CPU - RANK_BRIDGE - 1; depth++) {
+    for (; dev->bus && dev->bus->owner; depth++) {
         dev = dev->bus->owner;
     }
     return depth;
@@ -170,7 +169,7 @@ static gint by_rank(gconstpointer a, gconstpointer b)
     if (strcmp(x->name, y->name)) {
         return strcmp(x->name, y->name);
     }
-    return x->instance < y->instance ? -1 : x->instance > y->instance;
+    return x->instance < y->instance ? -1 : 1; /* no two are the same */
 }
 
 static void walk_init(Walk *w, Machine *m)
@@ -231,9 +230,7 @@ struct json_object *savevm_blockers(Machine *m)
 {
     struct json_object *list = json_object_new_array();
 
-    if (m->root) {
-        device_visit(m->root, collect_reasons, list);
-    }
+    device_visit(m->root, collect_reasons, list);
     return list;
 }
 
@@ -403,9 +400,7 @@ bool loadvm_finish(Loadvm *l, GError **err)
     for (unsigned i = 0; i < l->machine->cpus->len; i++) {
         Cpu *cpu = g_ptr_array_index(l->machine->cpus, i);
 
-        if (cpu->type->post_load_arm) {
-            cpu->type->post_load_arm(cpu);
-        }
+        cpu->type->post_load_arm(cpu);
     }
     return true;
 }

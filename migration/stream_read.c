@@ -48,10 +48,8 @@ StreamReader *stream_reader_new(const StreamHandler *handler, void *opaque)
 
 void stream_reader_free(StreamReader *r)
 {
-    if (r) {
-        g_free(r->buf);
-        g_free(r);
-    }
+    g_free(r->buf);
+    g_free(r);
 }
 
 uint64_t stream_reader_position(const StreamReader *r)
@@ -356,7 +354,7 @@ static Step read_vmdesc(StreamReader *r, GError **err)
 }
 
 /* The description is for people and scripts; it says nothing that the load needs. */
-static Step read_text(StreamReader *r)
+static Step read_text(StreamReader *r, GError **err)
 {
     size_t n = MIN(r->text_left, r->to - r->from);
 
@@ -369,28 +367,17 @@ static Step read_text(StreamReader *r)
     return STEP_OK;
 }
 
-static Step step(StreamReader *r, GError **err)
+static Step read_nothing(StreamReader *r, GError **err)
 {
-    switch (r->state) {
-    case READ_HEADER:
-        return read_header(r, err);
-    case READ_CONFIGURATION:
-        return read_configuration(r, err);
-    case READ_ELEMENTS:
-        return read_element(r, err);
-    case READ_ITEMS:
-        return read_items(r, err);
-    case READ_FOOTER:
-        return read_footer(r, err);
-    case READ_VMDESC:
-        return read_vmdesc(r, err);
-    case READ_VMDESC_TEXT:
-        return read_text(r);
-    case READ_DONE:
-        break;
-    }
     return r->from == r->to ? STEP_SHORT : fail(r, err, "bytes follow the description");
 }
+
+static Step (*const steps[])(StreamReader *r, GError **err) = {
+    [READ_HEADER] = read_header,    [READ_CONFIGURATION] = read_configuration,
+    [READ_ELEMENTS] = read_element, [READ_ITEMS] = read_items,
+    [READ_FOOTER] = read_footer,    [READ_VMDESC] = read_vmdesc,
+    [READ_VMDESC_TEXT] = read_text, [READ_DONE] = read_nothing,
+};
 
 uint8_t *stream_reader_space(StreamReader *r, size_t room)
 {
@@ -414,7 +401,7 @@ bool stream_reader_came(StreamReader *r, size_t len, GError **err)
 
     r->to += len;
     while (s == STEP_OK) {
-        s = step(r, err);
+        s = steps[r->state](r, err);
     }
     return s == STEP_SHORT;
 }

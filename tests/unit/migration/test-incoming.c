@@ -468,6 +468,58 @@ static void test_copies(void)
     sound_clear(&s);
 }
 
+/* --- the hand-over record --- */
+
+/* A description that names the record. */
+static void name_record(Sound *s, const char *token)
+{
+    g_autofree char *part =
+        g_strdup_printf("\"parts\":[{\"kind\":\"handover\",\"id\":\"%s\"}]", token);
+    g_autofree char *text = g_strndup((const char *)s->description->data, s->description->len);
+    GString *changed = g_string_new(text);
+
+    g_assert_cmpuint(g_string_replace(changed, "\"parts\":[]", part, 0), ==, 1);
+    g_byte_array_set_size(s->description, 0);
+    g_byte_array_append(s->description, (const guint8 *)changed->str, (guint)changed->len);
+    g_string_free(changed, TRUE);
+}
+
+/* GO alone does not give a guest whose record says that it was not given; and a copy, which
+ * its source may outlive, leaves the record alone. */
+static void test_record(void)
+{
+    g_autofree char *folder = g_dir_make_tmp("backplane-record-XXXXXX", NULL);
+    char token[HANDOVER_TOKEN + 1];
+    Sound s = sound_new(RUN_RUNNING);
+    Box *b = box_empty();
+    g_autofree char *path = listen_here(b), *answers = NULL;
+    int fd = dial(path);
+
+    g_assert_true(handover_offer(folder, token, NULL));
+    b->mig->handover = g_strdup(folder);
+    name_record(&s, token);
+    say(fd, &s, "hdocrspg");
+    wait_status(b, "completed", "failed");
+    g_assert_nonnull(strstr(b->mig->error, folder));
+    g_assert_nonnull(strstr(b->mig->error, "the record cannot be changed"));
+    answers = heard(fd);
+    g_assert_cmpstr(answers, ==, "ASE");
+    close(fd);
+    check_waits(b);
+    g_assert_cmpuint(b->takes, ==, 1);
+    g_assert_cmpuint(b->releases, ==, 1);
+    box_free(b);
+    b = box_empty();
+    b->mig->handover = g_strdup(folder);
+    load_copy(b, &s, "hdrse");
+    g_assert_cmpstr(b->mig->error, ==, NULL);
+    g_assert_true(handover_is_offered(folder, token));
+    box_free(b);
+    handover_forget(folder, token);
+    sound_clear(&s);
+    rmdir(folder);
+}
+
 /* --- a machine that cannot be built --- */
 
 static bool build_nothing(void *opaque, const PlanMachine *wanted, GError **err)
@@ -747,6 +799,7 @@ int main(int argc, char **argv)
     g_test_add_func("/migration/incoming/check-only", test_check_only);
     g_test_add_func("/migration/incoming/states", test_states);
     g_test_add_func("/migration/incoming/copies", test_copies);
+    g_test_add_func("/migration/incoming/record", test_record);
     g_test_add_func("/migration/incoming/not-built", test_not_built);
     g_test_add_func("/migration/incoming/loaded-hook", test_loaded_hook);
     g_test_add_func("/migration/incoming/closed", test_closed);

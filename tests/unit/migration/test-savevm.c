@@ -134,6 +134,7 @@ static void test_refusals(void)
     refused(b, "w0/widget", 2, "\0\1\0\0abcdefgh\0\0\0\0\0\0\0\1", 20, "value");
     refused(b, "clock", 1, "\x80\0\0\0\0\0\0\0", 8, "virtual_ns");
     refused(b, "globalstate", 1, "inmigrate\0xxxxxxxxxxxxxxxxxxxxxxx", 32, "state");
+    refused(b, "globalstate", 1, "finish-migrate\0xxxxxxxxxxxxxxxxx", 32, "state");
     refused(b, "globalstate", 1, "flying\0xxxxxxxxxxxxxxxxxxxxxxxxxx", 32, "state");
     memset(state, 'x', sizeof(state));
     refused(b, "globalstate", 1, state, 32, "state");
@@ -177,6 +178,125 @@ static void test_long_names(void)
     box_free(b);
 }
 
+/* Bridges come first, the nearer to the root the earlier, whatever they are called. */
+static void test_bridges_first(void)
+{
+    static const char *const four[] = { "widget,id=w0", "widget,id=w1", "widget,id=w2",
+                                        "widget,id=w3", NULL };
+    Box *b = box_new(four);
+    Device *leaf = &box_widget(b, "w0")->dev, *far = &box_widget(b, "w1")->dev;
+    Device *near = &box_widget(b, "w2")->dev;
+    g_autoptr(GString) names = g_string_new("");
+    Bus near_bus = { 0 }, far_bus = { 0 };
+    GPtrArray *sections;
+
+    g_assert_true(bus_init(&near_bus, b->m, PLAN_BUS_SYSTEM, "near", near, NULL));
+    g_assert_true(bus_init(&far_bus, b->m, PLAN_BUS_SYSTEM, "far", far, NULL));
+    near->child_bus = far->bus = &near_bus;
+    far->child_bus = leaf->bus = &far_bus;
+    sections = save(b, NULL);
+    for (unsigned i = 0; i < sections->len; i += 2) {
+        g_string_append_printf(names, "%s ", ((StreamSection *)sections->pdata[i])->name);
+    }
+    g_assert_cmpstr(names->str, ==,
+                    "clock w2/widget w1/widget cpu cpu w0/widget w3/widget globalstate ");
+    free_sections(sections);
+    near->child_bus = far->child_bus = far->bus = leaf->bus = NULL;
+    bus_fini(&far_bus);
+    bus_fini(&near_bus);
+    box_free(b);
+}
+
+/* --- types as there may be --- */
+
+static const char *busy(void *obj)
+{
+    return ((Widget *)obj)->value ? "it is busy" : NULL;
+}
+
+/* What savevm_possible() says of a machine whose first widget is of another type; "" is yes. */
+static char *possible(Box *b, const DeviceType *type)
+{
+    Device *dev = &box_widget(b, "w0")->dev;
+    const DeviceType *own = dev->type;
+    GError *err = NULL;
+    char *text;
+
+    dev->type = type;
+    text = g_strdup(savevm_possible(b->m, &err) ? "" : err->message);
+    dev->type = own;
+    g_clear_error(&err);
+    return text;
+}
+
+static void check_possible(Box *b, const DeviceType *type, const char *want)
+{
+    g_autofree char *text = possible(b, type);
+
+    g_assert_true(g_str_has_suffix(text, want) && !*text == !*want);
+}
+
+static void test_blockers(void)
+{
+    static const DeviceKind pci = { .name = "pci-device" }, other = { .name = "other" };
+    const VmState asks = { .name = "asks", .version = 1, .blocked = busy };
+    DeviceType t = widget_type;
+    Box *b = box_new(devices), *empty = box_empty();
+
+    check_possible(b, &t, "");
+    g_assert_true(savevm_possible(empty->m, NULL));
+    t.vmstate = &asks;
+    check_possible(b, &t, "");
+    box_widget(b, "w0")->value = 1;
+    check_possible(b, &t, "cannot be saved: w0 (widget): it is busy");
+    t.vmstate = NULL;
+    check_possible(b, &t, ""); /* nothing to save */
+    t.kind = &other;
+    check_possible(b, &t, "");
+    t.kind = &pci;
+    check_possible(b, &t, "w0 (widget): its type has no saved state");
+    t.no_state = "unmigratable: a reason";
+    check_possible(b, &t, "w0 (widget): unmigratable: a reason");
+    box_free(b);
+    box_free(empty);
+}
+
+static void save_record(void *field, ByteWriter *w)
+{
+}
+
+/* One that looks at what it read too late. */
+static bool load_record(void *field, ByteReader *r, const char *path, GError **err)
+{
+    get_be32(r);
+    return true;
+}
+
+/* A record may fail to say that it was too short; then the section says it. */
+static void test_careless_record(void)
+{
+    static const VmOps ops = { .type = "careless", .save = save_record, .load = load_record };
+    static const VmField fields[] = { VM_RECORD(Widget, value, uint32_t, &ops) };
+    static const VmState state = { .name = "careless", .version = 1, .fields = LIST(fields) };
+    StreamSection s = { STREAM_FULL, 1, 0, 1, "w0/widget" };
+    DeviceType t = widget_type;
+    Box *b = box_new(devices);
+    Device *dev = &box_widget(b, "w0")->dev;
+    g_autoptr(GError) err = NULL;
+    Loadvm *l;
+
+    t.vmstate = &state;
+    dev->type = &t;
+    l = loadvm_new(b->m);
+    dev->type = &widget_type;
+    g_assert_false(loadvm_section(l, &s, (const uint8_t *)"\0\0\0", 3, &err));
+    g_assert_cmpstr(err->message, ==,
+                    "section w0/widget 0: its record of 3 bytes is shorter than its fields");
+    g_assert_true(loadvm_section(l, &s, (const uint8_t *)"\0\0\0\0", 4, NULL));
+    loadvm_free(l);
+    box_free(b);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -184,5 +304,8 @@ int main(int argc, char **argv)
     g_test_add_func("/migration/savevm/refusals", test_refusals);
     g_test_add_func("/migration/savevm/twice-and-missing", test_twice_and_missing);
     g_test_add_func("/migration/savevm/long-names", test_long_names);
+    g_test_add_func("/migration/savevm/bridges-first", test_bridges_first);
+    g_test_add_func("/migration/savevm/blockers", test_blockers);
+    g_test_add_func("/migration/savevm/careless-record", test_careless_record);
     return g_test_run();
 }
