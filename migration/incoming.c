@@ -436,7 +436,7 @@ void incoming_accept(void *opaque, Channel *ch)
     Migration *mig = opaque;
     Incoming *in;
 
-    if (mig->in || mig->out || mig->machine->state != RUN_INMIGRATE) {
+    if (mig->in || mig->machine->state != RUN_INMIGRATE) {
         refuse_connection(ch);
         return;
     }

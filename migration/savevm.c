@@ -166,10 +166,7 @@ static gint by_rank(gconstpointer a, gconstpointer b)
     if (x->rank != y->rank) {
         return x->rank < y->rank ? -1 : 1;
     }
-    if (strcmp(x->name, y->name)) {
-        return strcmp(x->name, y->name);
-    }
-    return x->instance < y->instance ? -1 : 1; /* no two are the same */
+    return strcmp(x->name, y->name); /* the sort is stable: instances stay in their order */
 }
 
 static void walk_init(Walk *w, Machine *m)

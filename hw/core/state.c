@@ -8,27 +8,15 @@
 
 #define STATE_ERROR g_quark_from_static_string("state-error")
 
-static unsigned kind_bytes(VmKind kind)
+unsigned vm_kind_bytes(VmKind kind)
 {
-    switch (kind) {
-    case VM_KIND_U8:
-    case VM_KIND_BOOL:
-    case VM_KIND_BYTES:
-        return 1;
-    case VM_KIND_U16:
-        return 2;
-    case VM_KIND_U32:
-    case VM_KIND_I32:
-        return 4;
-    case VM_KIND_U64:
-    case VM_KIND_I64:
-    case VM_KIND_TIMER:
-        return 8;
-    case VM_KIND_STRUCT:
-    case VM_KIND_RECORD:
-        break;
-    }
-    return 0;
+    static const uint8_t bytes[] = {
+        [VM_KIND_U8] = 1,    [VM_KIND_U16] = 2,    [VM_KIND_U32] = 4,    [VM_KIND_U64] = 8,
+        [VM_KIND_I32] = 4,   [VM_KIND_I64] = 8,    [VM_KIND_BOOL] = 1,   [VM_KIND_BYTES] = 1,
+        [VM_KIND_TIMER] = 8, [VM_KIND_STRUCT] = 0, [VM_KIND_RECORD] = 0,
+    };
+
+    return bytes[kind];
 }
 
 static bool is_signed(VmKind kind)
@@ -43,7 +31,7 @@ static uint32_t elements(const VmField *f)
 
 static size_t element_stride(const VmField *f)
 {
-    return f->kind == VM_KIND_STRUCT ? f->stride : kind_bytes(f->kind);
+    return f->kind == VM_KIND_STRUCT ? f->stride : vm_kind_bytes(f->kind);
 }
 
 static void *element(const VmField *f, void *obj, uint32_t i)
@@ -76,7 +64,7 @@ static void save_element(const VmField *f, void *p, ByteWriter *w)
         f->ops->save(p, w);
         break;
     default:
-        put_scalar(w, p, kind_bytes(f->kind));
+        put_scalar(w, p, vm_kind_bytes(f->kind));
     }
 }
 
@@ -123,59 +111,63 @@ static int64_t sign_extend(uint64_t v, unsigned bytes)
     return (int64_t)(v << shift) >> shift;
 }
 
-static bool refuse_range(const VmField *f, const char *path, uint64_t v, GError **err)
+static bool refuse_range(const VmField *f, uint64_t v, GError **err)
 {
     if (is_signed(f->kind)) {
         g_set_error(err, STATE_ERROR, 0,
-                    "%s: the value %" G_GINT64_FORMAT " is outside %" G_GINT64_FORMAT
+                    "the value %" G_GINT64_FORMAT " is outside %" G_GINT64_FORMAT
                     " to %" G_GINT64_FORMAT,
-                    path, sign_extend(v, kind_bytes(f->kind)), (int64_t)f->min, (int64_t)f->max);
+                    sign_extend(v, vm_kind_bytes(f->kind)), (int64_t)f->min, (int64_t)f->max);
     } else {
         g_set_error(err, STATE_ERROR, 0,
-                    "%s: the value 0x%" G_GINT64_MODIFIER "x is outside 0x%" G_GINT64_MODIFIER
+                    "the value 0x%" G_GINT64_MODIFIER "x is outside 0x%" G_GINT64_MODIFIER
                     "x to 0x%" G_GINT64_MODIFIER "x",
-                    path, v, f->min, f->max);
+                    v, f->min, f->max);
     }
     return false;
 }
 
-static bool check_scalar(const VmField *f, const char *path, uint64_t v, GError **err)
+static bool in_range(const VmField *f, uint64_t v)
+{
+    if (is_signed(f->kind)) {
+        int64_t s = sign_extend(v, vm_kind_bytes(f->kind));
+
+        return s >= (int64_t)f->min && s <= (int64_t)f->max;
+    }
+    return v >= f->min && v <= f->max;
+}
+
+static bool check_scalar(const VmField *f, uint64_t v, GError **err)
 {
     if (f->kind == VM_KIND_BOOL && v > 1) {
-        g_set_error(err, STATE_ERROR, 0, "%s: the value %u is neither 0 nor 1", path, (unsigned)v);
+        g_set_error(err, STATE_ERROR, 0, "the value %u is neither 0 nor 1", (unsigned)v);
         return false;
     }
     if (f->mask && (v & ~f->mask)) {
         g_set_error(err, STATE_ERROR, 0,
-                    "%s: the value 0x%" G_GINT64_MODIFIER "x has bits outside 0x%" G_GINT64_MODIFIER
+                    "the value 0x%" G_GINT64_MODIFIER "x has bits outside 0x%" G_GINT64_MODIFIER
                     "x",
-                    path, v, f->mask);
+                    v, f->mask);
         return false;
     }
-    if (f->max && is_signed(f->kind)) {
-        int64_t s = sign_extend(v, kind_bytes(f->kind));
-
-        return s >= (int64_t)f->min && s <= (int64_t)f->max ? true : refuse_range(f, path, v, err);
-    }
-    return !f->max || (v >= f->min && v <= f->max) ? true : refuse_range(f, path, v, err);
+    return !f->max || in_range(f, v) ? true : refuse_range(f, v, err);
 }
 
-static bool refuse_short(const char *path, GError **err)
+static bool refuse_short(GError **err)
 {
-    g_set_error(err, STATE_ERROR, 0, "%s: the record ends before this field", path);
+    g_set_error(err, STATE_ERROR, 0, "the record ends before this field");
     return false;
 }
 
-static bool load_timer(Timer *t, ByteReader *r, const char *path, GError **err)
+static bool load_timer(Timer *t, ByteReader *r, GError **err)
 {
     int64_t deadline = get_scalar(r, 8);
 
     if (!reader_ok(r)) {
-        return refuse_short(path, err);
+        return refuse_short(err);
     }
     if (deadline < 0) {
-        g_set_error(err, STATE_ERROR, 0, "%s: the deadline %" G_GINT64_FORMAT " is negative", path,
-                    deadline);
+        g_set_error(err, STATE_ERROR, 0, "the deadline %" G_GINT64_FORMAT " is negative", deadline);
         return false;
     }
     timer_cancel(t);
@@ -183,40 +175,63 @@ static bool load_timer(Timer *t, ByteReader *r, const char *path, GError **err)
     return true;
 }
 
-static bool load_element(const VmField *f, void *p, ByteReader *r, const char *path, GError **err)
+static bool load_scalar(const VmField *f, void *p, ByteReader *r, GError **err)
 {
-    uint64_t v;
+    uint64_t v = get_scalar(r, vm_kind_bytes(f->kind));
 
-    switch (f->kind) {
-    case VM_KIND_TIMER:
-        return load_timer(p, r, path, err);
-    case VM_KIND_STRUCT:
-        return vm_load(f->sub, p, f->sub->version, r, path, err);
-    case VM_KIND_RECORD:
-        return f->ops->load(p, r, path, err);
-    default:
-        break;
-    }
-    v = get_scalar(r, kind_bytes(f->kind));
     if (!reader_ok(r)) {
-        return refuse_short(path, err);
+        return refuse_short(err);
     }
-    if (!check_scalar(f, path, v, err)) {
+    if (!check_scalar(f, v, err)) {
         return false;
     }
-    memcpy(p, &v, kind_bytes(f->kind));
+    memcpy(p, &v, vm_kind_bytes(f->kind));
     return true;
+}
+
+static bool load_plain(const VmField *f, void *p, ByteReader *r, GError **err)
+{
+    switch (f->kind) {
+    case VM_KIND_BYTES:
+        return get_bytes(r, p, f->count) ? true : refuse_short(err);
+    case VM_KIND_TIMER:
+        return load_timer(p, r, err);
+    default:
+        return load_scalar(f, p, r, err);
+    }
+}
+
+static char *element_path(const VmField *f, uint32_t i, const char *path)
+{
+    return f->count && f->kind != VM_KIND_BYTES ? g_strdup_printf("%s/%s[%u]", path, f->name, i)
+                                                : g_strdup_printf("%s/%s", path, f->name);
+}
+
+/* Most elements are plain: their path is made for a refusal alone. */
+static bool load_element(const VmField *f, uint32_t i, void *p, ByteReader *r, const char *path,
+                         GError **err)
+{
+    bool plain = f->kind != VM_KIND_STRUCT && f->kind != VM_KIND_RECORD;
+    g_autofree char *at = NULL;
+
+    if (plain && load_plain(f, p, r, err)) {
+        return true;
+    }
+    at = element_path(f, i, path);
+    if (plain) {
+        g_prefix_error(err, "%s: ", at);
+        return false;
+    }
+    return f->kind == VM_KIND_STRUCT ? vm_load(f->sub, p, f->sub->version, r, at, err)
+                                     : f->ops->load(p, r, at, err);
 }
 
 static bool load_field(const VmField *f, void *obj, ByteReader *r, const char *path, GError **err)
 {
-    if (f->kind == VM_KIND_BYTES) {
-        return get_bytes(r, element(f, obj, 0), f->count) ? true : refuse_short(path, err);
-    }
-    for (uint32_t i = 0; i < elements(f); i++) {
-        g_autofree char *at = f->count ? g_strdup_printf("%s[%u]", path, i) : g_strdup(path);
+    uint32_t n = f->kind == VM_KIND_BYTES ? 1 : elements(f);
 
-        if (!load_element(f, element(f, obj, i), r, at, err)) {
+    for (uint32_t i = 0; i < n; i++) {
+        if (!load_element(f, i, element(f, obj, i), r, path, err)) {
             return false;
         }
     }
@@ -245,9 +260,8 @@ bool vm_load(const VmState *vm, void *obj, unsigned version, ByteReader *r, cons
     }
     for (size_t i = 0; i < vm->n_fields; i++) {
         const VmField *f = &vm->fields[i];
-        g_autofree char *at = g_strdup_printf("%s/%s", path, f->name);
 
-        if (f->since <= version && !load_field(f, obj, r, at, err)) {
+        if (f->since <= version && !load_field(f, obj, r, path, err)) {
             return false;
         }
     }

@@ -373,23 +373,6 @@ static bool try_value(Fields *f, size_t at, unsigned bytes, uint64_t value, cons
     return taken;
 }
 
-static unsigned width_of(VmKind kind)
-{
-    switch (kind) {
-    case VM_KIND_U16:
-        return 2;
-    case VM_KIND_U32:
-    case VM_KIND_I32:
-        return 4;
-    case VM_KIND_U64:
-    case VM_KIND_I64:
-    case VM_KIND_TIMER:
-        return 8;
-    default:
-        return 1;
-    }
-}
-
 /* Must the row itself refuse this value? */
 static bool outside(const VmField *row, uint64_t v, unsigned bytes)
 {
@@ -420,7 +403,7 @@ static bool wanted(const Run *run, unsigned i, bool must)
 
 static void try_scalar(Fields *f, const VmField *row, size_t at, const char *path)
 {
-    unsigned bytes = width_of(row->kind);
+    unsigned bytes = vm_kind_bytes(row->kind);
     uint64_t ones = bytes == 8 ? UINT64_MAX : (1ull << 8 * bytes) - 1;
     uint64_t now = peek(f->run->g->bytes->data + at, bytes);
     const uint64_t values[] = {
@@ -501,7 +484,7 @@ static void try_row(Fields *f, const VmField *row, void *obj, const char *path)
             if (i < 4 || i + 2 > row->count || i % 37 == 0) {
                 try_scalar(f, row, f->part->record + f->at, each);
             }
-            f->at += width_of(row->kind);
+            f->at += vm_kind_bytes(row->kind);
         }
     }
 }

@@ -89,6 +89,8 @@ typedef struct VmState {
 #define VM_RECORD(T, m, C, o)                                                                      \
     { .name = #m, .kind = VM_KIND_RECORD, .field = FIELD(T, m, C), .ops = (o) }
 
+/* Bytes of one element in a stream; 0 for a structure and a record. */
+unsigned vm_kind_bytes(VmKind kind);
 /* Append the state of obj. Returns the bytes written. */
 size_t vm_save(const VmState *vm, void *obj, ByteWriter *w);
 /* Read a state of `version` (from the section header). Must consume exactly what it needs: the

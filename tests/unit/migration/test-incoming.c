@@ -80,21 +80,20 @@ static void put_text(ByteWriter *w, const char *name, unsigned instance, unsigne
     stream_end_full(w, &s, at);
 }
 
-/* The description with one string in it exchanged. */
-static void put_changed(ByteWriter *w, const Sound *s, const char *from, const char *to)
+/* The description with a string in it exchanged. */
+static GString *changed(const Sound *s, const char *from, const char *to)
 {
-    g_autofree char *text = g_strndup((const char *)s->description->data, s->description->len);
-    GString *changed = g_string_new(text);
+    GString *text = g_string_new_len((const char *)s->description->data, s->description->len);
 
-    g_assert_cmpuint(g_string_replace(changed, from, to, 0), >, 0);
-    put_text(w, HWDESC_SECTION, 0, HWDESC_VERSION, changed->str, changed->len);
-    g_string_free(changed, TRUE);
+    g_assert_cmpuint(g_string_replace(text, from, to, 0), >, 0);
+    return text;
 }
 
 static void put_letter(ByteWriter *w, const Sound *s, char letter)
 {
     static const uint8_t flags[] = { 0, 1, 2 };
     const GByteArray *d = s->description;
+    g_autoptr(GString) lacking = NULL;
 
     switch (letter) {
     case 'h':
@@ -119,7 +118,8 @@ static void put_letter(ByteWriter *w, const Sound *s, char letter)
         put_text(w, HWDESC_SECTION, 0, HWDESC_VERSION, "{", 1);
         break;
     case 'L':
-        put_changed(w, s, "\"widget\"", "\"gadget\"");
+        lacking = changed(s, "\"widget\"", "\"gadget\"");
+        put_text(w, HWDESC_SECTION, 0, HWDESC_VERSION, lacking->str, lacking->len);
         break;
     case 'r':
         put_bytes(w, s->ram->data, s->ram->len);
@@ -470,18 +470,22 @@ static void test_copies(void)
 
 /* --- the hand-over record --- */
 
+/* Exchange a string in the description for good. */
+static void change(Sound *s, const char *from, const char *to)
+{
+    g_autoptr(GString) text = changed(s, from, to);
+
+    g_byte_array_set_size(s->description, 0);
+    g_byte_array_append(s->description, (const guint8 *)text->str, (guint)text->len);
+}
+
 /* A description that names the record. */
 static void name_record(Sound *s, const char *token)
 {
     g_autofree char *part =
         g_strdup_printf("\"parts\":[{\"kind\":\"handover\",\"id\":\"%s\"}]", token);
-    g_autofree char *text = g_strndup((const char *)s->description->data, s->description->len);
-    GString *changed = g_string_new(text);
 
-    g_assert_cmpuint(g_string_replace(changed, "\"parts\":[]", part, 0), ==, 1);
-    g_byte_array_set_size(s->description, 0);
-    g_byte_array_append(s->description, (const guint8 *)changed->str, (guint)changed->len);
-    g_string_free(changed, TRUE);
+    change(s, "\"parts\":[]", part);
 }
 
 /* GO alone does not give a guest whose record says that it was not given; and a copy, which
@@ -489,7 +493,7 @@ static void name_record(Sound *s, const char *token)
 static void test_record(void)
 {
     g_autofree char *folder = g_dir_make_tmp("backplane-record-XXXXXX", NULL);
-    char token[HANDOVER_TOKEN + 1];
+    char token[HANDOVER_TOKEN + 1], again[HANDOVER_TOKEN + 1];
     Sound s = sound_new(RUN_RUNNING);
     Box *b = box_empty();
     g_autofree char *path = listen_here(b), *answers = NULL;
@@ -508,14 +512,28 @@ static void test_record(void)
     check_waits(b);
     g_assert_cmpuint(b->takes, ==, 1);
     g_assert_cmpuint(b->releases, ==, 1);
+    fd = dial(path);
+    say(fd, &s, "hdocrsp");
+    wait_status(b, "active", "");
+    turns(5);
+    g_assert_true(handover_give(folder, token, NULL));
+    g_assert_cmpint(handover_claim(folder, token, false, NULL), ==, HANDOVER_MINE);
+    say(fd, &s, "g");
+    wait_status(b, "completed", "failed");
+    g_assert_cmpstr(b->mig->error, ==, "the source took the guest back");
+    close(fd);
+    check_waits(b);
+    handover_forget(folder, token);
     box_free(b);
+    g_assert_true(handover_offer(folder, again, NULL));
+    change(&s, token, again);
     b = box_empty();
     b->mig->handover = g_strdup(folder);
     load_copy(b, &s, "hdrse");
     g_assert_cmpstr(b->mig->error, ==, NULL);
-    g_assert_true(handover_is_offered(folder, token));
+    g_assert_true(handover_is_offered(folder, again));
     box_free(b);
-    handover_forget(folder, token);
+    handover_forget(folder, again);
     sound_clear(&s);
     rmdir(folder);
 }
@@ -609,12 +627,15 @@ static void test_gone(void)
     g_autofree char *path = listen_here(b);
     int fd = dial(path);
 
-    say(fd, &s, "hdoc");
-    close(fd);
-    wait_status(b, "completed", "failed");
-    g_assert_nonnull(strstr(b->mig->error, "writing failed"));
-    check_waits(b);
-    fd = dial(path);
+    for (unsigned i = 0; i < 2; i++) {
+        say(fd, &s, i ? "hLoc" : "hdoc");
+        close(fd);
+        wait_status(b, "active", "");
+        wait_status(b, "completed", "failed");
+        g_assert_nonnull(strstr(b->mig->error, "writing failed"));
+        check_waits(b);
+        fd = dial(path);
+    }
     say(fd, &s, "hdoc");
     wait_status(b, "active", "");
     turns(5);
@@ -749,6 +770,73 @@ static void test_long_answer(void)
     box_free(b);
 }
 
+/* An error may be as long as the list of what is missing: the source gets its beginning. */
+static void test_long_error(void)
+{
+    g_autoptr(GPtrArray) many = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GByteArray) out = g_byte_array_new();
+    ByteWriter w = { out };
+    Box *b = box_empty(), *a;
+    Sound s = { NULL, NULL, NULL, RUN_RUNNING };
+    uint8_t buf[8192];
+    int fd;
+
+    for (unsigned i = 0; i < 600; i++) {
+        g_ptr_array_add(many, g_strdup_printf("widget,id=with-a-long-name-%u", i));
+    }
+    g_ptr_array_add(many, NULL);
+    a = box_new((const char *const *)many->pdata);
+    s.description = put_description(a);
+    s.ram = put_ram(a);
+    box_free(a);
+    for (const char *letter = "hdocrp"; *letter; letter++) {
+        put_letter(&w, &s, *letter);
+    }
+    fd = pair(b, 1 << 20);
+    g_assert_cmpint(send(fd, out->data, out->len, 0), ==, (ssize_t)out->len);
+    wait_status(b, "failed", "");
+    g_assert_cmpuint(strlen(b->mig->error), >, 4000);
+    g_assert_cmpint(recv(fd, buf, sizeof(buf), 0), ==, 4 + 4 + 4000);
+    g_assert_cmpmem(buf + 8, 4000, b->mig->error, 4000);
+    check_waits(b);
+    close(fd);
+    box_free(b);
+    g_byte_array_unref(s.description);
+    g_byte_array_unref(s.ram);
+}
+
+/* Taken by another before the target came to it; or a poll that was wrong. */
+static gboolean drain(gpointer fd)
+{
+    uint8_t buf[64];
+
+    g_assert_cmpint(recv(GPOINTER_TO_INT(fd), buf, sizeof(buf), MSG_DONTWAIT), ==, 1);
+    return G_SOURCE_REMOVE;
+}
+
+static void test_nothing_there(void)
+{
+    Sound s = sound_new(RUN_RUNNING);
+    Box *b = box_empty();
+    g_autofree char *uri = NULL;
+    int pipe[2];
+
+    g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM, 0, pipe), ==, 0);
+    uri = g_strdup_printf("fd:%d", pipe[0]);
+    g_timeout_add(0, drain, GINT_TO_POINTER(pipe[0])); /* comes first in the turn */
+    migration_incoming(b->mig, uri, false, NULL);
+    g_assert_cmpint(send(pipe[1], "Q", 1, 0), ==, 1);
+    turns(3);
+    g_assert_cmpstr(migration_status(b->mig), ==, "active");
+    g_assert_cmpuint(b->mig->stats.bytes, ==, 0);
+    say(pipe[1], &s, "hdocrspg");
+    wait_status(b, "completed", "failed");
+    g_assert_cmpstr(b->mig->error, ==, NULL);
+    close(pipe[1]);
+    box_free(b);
+    sound_clear(&s);
+}
+
 /* --- one at a time --- */
 
 static void test_second_connection(void)
@@ -807,6 +895,8 @@ int main(int argc, char **argv)
     g_test_add_func("/migration/incoming/no-go", test_no_go);
     g_test_add_func("/migration/incoming/cancel", test_cancel);
     g_test_add_func("/migration/incoming/long-answer", test_long_answer);
+    g_test_add_func("/migration/incoming/long-error", test_long_error);
+    g_test_add_func("/migration/incoming/nothing-there", test_nothing_there);
     g_test_add_func("/migration/incoming/second-connection", test_second_connection);
     g_test_add_func("/migration/incoming/ended", test_ended);
     return g_test_run();

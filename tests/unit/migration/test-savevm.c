@@ -187,11 +187,14 @@ static void test_bridges_first(void)
     Device *leaf = &box_widget(b, "w0")->dev, *far = &box_widget(b, "w1")->dev;
     Device *near = &box_widget(b, "w2")->dev;
     g_autoptr(GString) names = g_string_new("");
-    Bus near_bus = { 0 }, far_bus = { 0 };
+    Device *board = &box_widget(b, "w3")->dev;
+    Bus root = { 0 }, near_bus = { 0 }, far_bus = { 0 };
     GPtrArray *sections;
 
+    g_assert_true(bus_init(&root, b->m, PLAN_BUS_SYSTEM, "root", NULL, NULL));
     g_assert_true(bus_init(&near_bus, b->m, PLAN_BUS_SYSTEM, "near", near, NULL));
     g_assert_true(bus_init(&far_bus, b->m, PLAN_BUS_SYSTEM, "far", far, NULL));
+    board->child_bus = near->bus = &root;
     near->child_bus = far->bus = &near_bus;
     far->child_bus = leaf->bus = &far_bus;
     sections = save(b, NULL);
@@ -199,11 +202,13 @@ static void test_bridges_first(void)
         g_string_append_printf(names, "%s ", ((StreamSection *)sections->pdata[i])->name);
     }
     g_assert_cmpstr(names->str, ==,
-                    "clock w2/widget w1/widget cpu cpu w0/widget w3/widget globalstate ");
+                    "clock w2/widget w3/widget w1/widget cpu cpu w0/widget globalstate ");
     free_sections(sections);
-    near->child_bus = far->child_bus = far->bus = leaf->bus = NULL;
+    board->child_bus = near->child_bus = far->child_bus = NULL;
+    near->bus = far->bus = leaf->bus = NULL;
     bus_fini(&far_bus);
     bus_fini(&near_bus);
+    bus_fini(&root);
     box_free(b);
 }
 

@@ -117,6 +117,7 @@ static void test_refusals(void)
         { 3, 11, "dev/ranged: the value 0xb is outside 0x1 to 0xa" },
         { 7, 1, "dev/masked: the value 0x1201 has bits outside 0xff00" },
         { 11, 0xfa, "dev/temp: the value -6 is outside -5 to 5" },
+        { 8, 0, "dev/temp: the value 16777212 is outside -5 to 5" },
         { 12, 2, "dev/flag: the value 2 is neither 0 nor 1" },
         { 39, 0xff, "dev/timer: the deadline" },
         { 3, 7, "dev: flag must be off when ranged is 7" },
@@ -195,12 +196,50 @@ static void test_describe(void)
     g_assert_null(vm_table_check(&obj_state));
 }
 
+static bool refuse_late(void *obj, GError **err)
+{
+    g_set_error(err, G_FILE_ERROR, 0, "what is derived does not fit");
+    return false;
+}
+
+/* The path of what is refused, however deep it lies. */
+static void test_paths(void)
+{
+    static const VmState late = { .name = "late", .version = 1, .post_load = refuse_late };
+    static const VmField small[] = { VM_U8(Inner, a, .max = 5) };
+    static const VmState small_state = { .name = "small", .version = 1, .fields = LIST(small) };
+    static const VmField deep[] = { VM_STRUCT_ARRAY(Obj, many, &small_state),
+                                    VM_U16_ARRAY(Obj, list, .max = 9), VM_STRUCT(Obj, one, &late) };
+    static const VmState deep_state = { .name = "deep", .version = 1, .fields = LIST(deep) };
+    static const struct {
+        const char *bytes;
+        size_t len;
+        const char *says;
+    } rows[] = {
+        { "\1\6", 2, "dev/many[1]/a: the value 0x6 is outside 0x0 to 0x5" },
+        { "\1\2\0\1\0\2\0\12", 8, "dev/list[2]: the value 0xa is outside 0x0 to 0x9" },
+        { "\1\2\0\1\0", 5, "dev/list[1]: the record ends before this field" },
+        { "\1\2\0\1\0\2\0\3", 8, "dev/one: what is derived does not fit" },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(GError) err = NULL;
+        Obj o = { 0 };
+        ByteReader r;
+
+        reader_init(&r, rows[i].bytes, rows[i].len);
+        g_assert_false(vm_load(&deep_state, &o, 1, &r, "dev", &err));
+        g_assert_cmpstr(err->message, ==, rows[i].says);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/state/round-trip", test_round_trip);
     g_test_add_func("/state/refusals", test_refusals);
     g_test_add_func("/state/truncated", test_truncated);
+    g_test_add_func("/state/paths", test_paths);
     g_test_add_func("/state/versions", test_versions);
     g_test_add_func("/state/describe", test_describe);
     return g_test_run();
