@@ -32,6 +32,7 @@ struct Monitor {
 typedef struct MonitorSet {
     GPtrArray *all;    /* Monitor* */
     Monitor *current;  /* whose request the main loop carries out */
+    GHashTable *held;  /* events whose interval runs (events.c); NULL until the first */
     GHashTable *fds;   /* name -> descriptor + 1, from getfd; NULL until the first */
     GPtrArray *fdsets; /* members of all sets, from add-fd; NULL until the first */
     GThread *thread;
@@ -39,6 +40,8 @@ typedef struct MonitorSet {
     GMainLoop *loop;
 } MonitorSet;
 
+/* Send one message, which it takes. Any thread. */
+void monitor_emit(Monitor *mon, struct json_object *o);
 /* The object a message is, answered: the response (owned), never NULL. `mon` gives and takes the
  * state of the handshake; in_thread: out of band, without the machine lock. */
 struct json_object *qmp_answer(Monitor *mon, struct json_object *request, bool in_thread);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Monitor sessions: bytes in and out, batches, events, and the thread that reads sessions whose
+ * Monitor sessions: bytes in and out, batches, and the thread that reads sessions whose
  * clients negotiated out-of-band commands.
  */
 #include "internal.h"
@@ -24,7 +24,7 @@ static void emit_text(Monitor *mon, const char *text, size_t len, bool crlf)
     g_mutex_unlock(&mon->lock);
 }
 
-static void emit_json(Monitor *mon, struct json_object *o)
+void monitor_emit(Monitor *mon, struct json_object *o)
 {
     size_t len;
     const char *text = json_object_to_json_string_length(
@@ -58,7 +58,7 @@ static void run_request(Monitor *mon, struct json_object *request, bool in_threa
 
     json_object_put(request);
     if (generation == __atomic_load_n(&mon->generation, __ATOMIC_RELAXED)) {
-        emit_json(mon, response);
+        monitor_emit(mon, response);
     } else {
         json_object_put(response); /* the client that asked is gone */
     }
@@ -136,9 +136,9 @@ static void handle_message(Monitor *mon, const GString *text)
 
     json_tokener_free(tok);
     if (status != json_tokener_success) {
-        emit_json(mon, qmp_error_response(g_error_new(QMP_ERROR, QMP_GENERIC_ERROR,
-                                                      "JSON parse error: %s",
-                                                      json_tokener_error_desc(status))));
+        monitor_emit(mon, qmp_error_response(g_error_new(QMP_ERROR, QMP_GENERIC_ERROR,
+                                                         "JSON parse error: %s",
+                                                         json_tokener_error_desc(status))));
         json_object_put(request);
     } else if (!mon->threaded) {
         run_request(mon, request, false);
@@ -159,9 +159,9 @@ static void qmp_read(Monitor *mon, const char *buf, size_t len)
         if (r == FRAME_MESSAGE) {
             handle_message(mon, mon->framer.text);
         } else if (r == FRAME_BAD) {
-            emit_json(mon,
-                      qmp_error_response(g_error_new(QMP_ERROR, QMP_GENERIC_ERROR,
-                                                     "JSON parse error: %s", mon->framer.problem)));
+            monitor_emit(
+                mon, qmp_error_response(g_error_new(QMP_ERROR, QMP_GENERIC_ERROR,
+                                                    "JSON parse error: %s", mon->framer.problem)));
         }
         buf += used;
         len -= used;
@@ -188,7 +188,7 @@ static void greet(Monitor *mon)
     json_object_object_add(qmp, "version", version());
     json_object_object_add(qmp, "capabilities", caps);
     json_object_object_add(o, "QMP", qmp);
-    emit_json(mon, o);
+    monitor_emit(mon, o);
 }
 
 static void forget_client(Monitor *mon)
@@ -352,31 +352,9 @@ void monitor_close_all(Machine *m)
         g_main_context_unref(set->context);
     }
     g_ptr_array_unref(set->all);
+    g_clear_pointer(&set->held, g_hash_table_unref);
     g_clear_pointer(&set->fds, g_hash_table_unref);
     g_clear_pointer(&set->fdsets, g_ptr_array_unref);
     g_free(set);
     m->monitors = NULL;
-}
-
-void monitor_event(void *machine, const char *name, struct json_object *data)
-{
-    MonitorSet *set = ((Machine *)machine)->monitors;
-    gint64 now = g_get_real_time();
-    struct json_object *o = json_object_new_object(), *at = json_object_new_object();
-
-    json_object_object_add(at, "seconds", json_object_new_int64(now / G_USEC_PER_SEC));
-    json_object_object_add(at, "microseconds", json_object_new_int64(now % G_USEC_PER_SEC));
-    json_object_object_add(o, "timestamp", at);
-    json_object_object_add(o, "event", json_object_new_string(name));
-    if (data) {
-        json_object_object_add(o, "data", data);
-    }
-    for (guint i = 0; set && i < set->all->len; i++) {
-        Monitor *mon = set->all->pdata[i];
-
-        if (mon->control && __atomic_load_n(&mon->negotiated, __ATOMIC_RELAXED)) {
-            emit_json(mon, json_object_get(o));
-        }
-    }
-    json_object_put(o);
 }

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Events: each reaches the client with its data and the time it was raised; those that guests raise
+ * at will leave at once, then once an interval with what was said last, each port by itself, and
+ * nothing is kept of a port that is quiet.
+ */
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../../../monitor/internal.h"
+#include "../hw/fixture.h"
+#include "hw/core/clock.h"
+
+enum { SECOND = 1000000000 };
+
+typedef struct Rig {
+    Machine *m;
+    int fd;
+    int64_t now;
+} Rig;
+
+/* What came, without what a client does not compare. */
+static char *heard(Rig *r)
+{
+    char text[8192];
+    ssize_t n;
+
+    for (unsigned i = 0; i < 50; i++) {
+        g_main_context_iteration(NULL, FALSE);
+    }
+    n = recv(r->fd, text, sizeof(text) - 1, MSG_DONTWAIT);
+    return g_strndup(text, MAX(n, 0));
+}
+
+static void rig_init(Rig *r)
+{
+    static const char hello[] = "{'execute':'qmp_capabilities'}\n";
+    g_autofree char *options = NULL, *answer = NULL;
+    int pair[2];
+
+    *r = (Rig){ .m = fixture_new(1) };
+    r->m->qtest = true;
+    g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), ==, 0);
+    options = g_strdup_printf("socket,id=q,fd=%d", pair[0]);
+    r->fd = pair[1];
+    g_assert_true(monitor_open(r->m, chardev_new(r->m, NULL, options, NULL), true, false, NULL));
+    g_assert_cmpint(send(r->fd, hello, strlen(hello), 0), ==, (ssize_t)strlen(hello));
+    answer = heard(r);
+    g_assert_nonnull(strstr(answer, "return"));
+}
+
+static void rig_done(Rig *r)
+{
+    monitor_close_all(r->m);
+    chardev_free_all(r->m);
+    machine_free(r->m);
+    close(r->fd);
+}
+
+static void step(Rig *r, int64_t ns)
+{
+    g_assert_true(clocks_step_to(r->m->clocks, r->now += ns));
+}
+
+static void port(Rig *r, const char *id, bool open)
+{
+    struct json_object *data = json_object_new_object();
+
+    json_object_object_add(data, "id", json_object_new_string(id));
+    json_object_object_add(data, "open", json_object_new_boolean(open));
+    monitor_event(r->m, "VSERPORT_CHANGE", data);
+}
+
+/* "p0+ p1-": which ports opened and closed, in order. */
+static void expect(Rig *r, const char *want)
+{
+    g_autofree char *text = heard(r);
+    g_auto(GStrv) lines = g_strsplit(text, "\r\n", -1);
+    g_autoptr(GString) got = g_string_new(NULL);
+
+    for (char **line = lines; *line && **line; line++) {
+        struct json_object *o = json_tokener_parse(*line), *data;
+
+        g_assert_true(json_object_object_get_ex(o, "data", &data));
+        g_assert_nonnull(json_object_object_get(o, "timestamp"));
+        g_string_append_printf(got, "%s%s%c", got->len ? " " : "",
+                               json_object_get_string(json_object_object_get(data, "id")),
+                               json_object_get_boolean(json_object_object_get(data, "open")) ? '+'
+                                                                                             : '-');
+        json_object_put(o);
+    }
+    g_assert_cmpstr(got->str, ==, want);
+}
+
+static void test_limited(void)
+{
+    Rig r;
+
+    rig_init(&r);
+    port(&r, "p0", true);
+    expect(&r, "p0+");
+    for (unsigned i = 0; i < 1000; i++) {
+        port(&r, "p0", i & 1);
+    }
+    port(&r, "p0", false);
+    port(&r, "p1", true); /* another port does not wait for it */
+    expect(&r, "p1+");
+    step(&r, SECOND - 1);
+    expect(&r, "");
+    step(&r, 1);
+    expect(&r, "p0-");
+    port(&r, "p0", true); /* the held one began an interval of its own */
+    expect(&r, "");
+    step(&r, SECOND);
+    expect(&r, "p0+");
+    step(&r, SECOND);
+    expect(&r, "");
+    port(&r, "p0", false);
+    expect(&r, "p0-");
+    rig_done(&r);
+}
+
+/* However many names there are, what is quiet for an interval is forgotten. */
+static void test_forgotten(void)
+{
+    Rig r;
+
+    rig_init(&r);
+    for (unsigned i = 0; i < 100; i++) {
+        g_autofree char *id = g_strdup_printf("p%u", i);
+
+        port(&r, id, true);
+        port(&r, id, false);
+    }
+    g_assert_cmpuint(g_hash_table_size(((MonitorSet *)r.m->monitors)->held), ==, 100);
+    step(&r, 2ll * SECOND);
+    g_assert_cmpuint(g_hash_table_size(((MonitorSet *)r.m->monitors)->held), ==, 0);
+    port(&r, "p0", true);
+    port(&r, "p0", false); /* held when the monitor closes */
+    rig_done(&r);
+}
+
+/* Others are not held back, however fast they come, and need no client. */
+static void test_others(void)
+{
+    Rig r;
+    g_autofree char *text = NULL;
+    Machine *alone = machine_new();
+
+    rig_init(&r);
+    for (unsigned i = 0; i < 3; i++) {
+        monitor_event(r.m, "STOP", NULL);
+    }
+    text = heard(&r);
+    for (unsigned i = 0; i < 3; i++) {
+        char *at = strstr(text, "\"STOP\"");
+
+        g_assert_nonnull(at);
+        *at = ' ';
+    }
+    g_assert_null(strstr(text, "\"data\""));
+    rig_done(&r);
+    monitor_event(alone, "VSERPORT_CHANGE", json_object_new_object());
+    machine_free(alone);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/events/limited", test_limited);
+    g_test_add_func("/events/forgotten", test_forgotten);
+    g_test_add_func("/events/others", test_others);
+    return g_test_run();
+}
