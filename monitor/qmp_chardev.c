@@ -54,6 +54,7 @@ static struct json_object *ring_read(Machine *m, struct json_object *args, GErro
     int64_t size = json_object_get_int64(json_object_object_get(args, "size"));
     Chardev *c = find(m, args, err);
     GByteArray *bytes;
+    const char *data;
     g_autofree char *text = NULL;
 
     if (!c) {
@@ -66,8 +67,9 @@ static struct json_object *ring_read(Machine *m, struct json_object *args, GErro
                       chardev_id(c));
         return NULL;
     }
-    text = base64(args) ? g_base64_encode(bytes->data, bytes->len)
-                        : g_utf8_make_valid((const char *)bytes->data, bytes->len);
+    data = bytes->len ? (const char *)bytes->data : "";
+    text = base64(args) ? g_base64_encode((const guchar *)data, bytes->len)
+                        : g_utf8_make_valid(data, bytes->len);
     g_byte_array_unref(bytes);
     return json_object_new_string(text);
 }
