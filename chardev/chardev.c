@@ -513,11 +513,27 @@ Chardev *chardev_find(Machine *m, const char *id)
     for (guint i = 0; set && i < set->len; i++) {
         Chardev *c = set->pdata[i];
 
-        if (strcmp(c->id, id) == 0) {
+        if (strcmp(c->id, id) == 0 || g_strcmp0(c->alias, id) == 0) {
             return c;
         }
     }
     return NULL;
+}
+
+bool chardev_set_alias(Chardev *c, const char *alias, GError **err)
+{
+    Chardev *other = chardev_find(c->machine, alias);
+
+    if (other == c) {
+        return true;
+    }
+    if (other || c->alias) {
+        g_set_error(err, CHARDEV_BAD, "character device '%s' cannot be '%s': %s '%s'", c->id, alias,
+                    other ? "that is" : "it is", other ? other->id : c->alias);
+        return false;
+    }
+    c->alias = g_strdup(alias);
+    return true;
 }
 
 void chardev_foreach(Machine *m, void (*fn)(void *opaque, Chardev *c), void *opaque)
@@ -566,6 +582,7 @@ void chardev_free(Chardev *c)
     g_byte_array_unref(c->out);
     g_mutex_clear(&c->out_lock);
     g_free(c->id);
+    g_free(c->alias);
     g_free(c->about);
     g_free(c);
 }

@@ -31,6 +31,7 @@ struct Chardev {
     const ChardevKind *kind;
     Machine *machine;
     char *id, *about;
+    char *alias; /* what a board looks for; NULL: none */
     ChardevFront front;
     bool attached, open;
     bool front_open; /* the front end is there and listens */

@@ -599,8 +599,8 @@ static const Option options[] = {
       FN(opt_chardev) },
     /* consoles and monitors */
     { "serial", "DEV",
-      "connect the serial port: stdio, mon:stdio, file:F, unix:P, tcp:H:P, null, "
-      "none",
+      "connect the serial port: stdio, mon:stdio, file:F, unix:P, tcp:H:P, "
+      "chardev:ID, null, none",
       FN(opt_serial) },
     { "monitor", "DEV", "human monitor on DEV", FN(opt_monitor) },
     { "qmp", "DEV", "QMP monitor on DEV", FN(opt_qmp) },

@@ -241,7 +241,8 @@ static bool add_monitor(Session *s, const MonitorOption *o, unsigned n, GError *
     return c && monitor_open(s->m, c, o->control, o->pretty, err);
 }
 
-/* serialN is the id boards look for. "mon:" shares the back end with a monitor. */
+/* serialN is what boards look for: the id, or the alias of one that -chardev made. "mon:" shares
+ * the back end with a monitor. */
 static bool add_serial(Session *s, const char *text, unsigned n, GError **err)
 {
     g_autofree char *id = g_strdup_printf("serial%u", n);
@@ -250,16 +251,15 @@ static bool add_serial(Session *s, const char *text, unsigned n, GError **err)
     if (strcmp(text, "none") == 0) {
         return true;
     }
-    if (g_str_has_prefix(text, "chardev:")) {
-        g_set_error(err, SYSTEM_ERROR,
-                    "-serial %s: name the back end serial%u and leave -serial out", text, n);
+    c = make_chardev(s, id, text, err);
+    if (!c || !chardev_set_alias(c, id, err)) {
+        g_prefix_error(err, "-serial %s: ", text);
         return false;
     }
-    c = make_chardev(s, id, text, err);
-    if (c && g_str_has_prefix(text, "mon:")) {
+    if (g_str_has_prefix(text, "mon:")) {
         return monitor_open(s->m, c, false, false, err);
     }
-    return c != NULL;
+    return true;
 }
 
 /* What QEMU gives when neither -serial nor -monitor says otherwise. */

@@ -48,7 +48,10 @@ void chardev_free(Chardev *c);
 bool chardev_del(Machine *m, const char *id, GError **err);
 /* Flush for a short while and free all (end of the process). */
 void chardev_free_all(Machine *m);
-Chardev *chardev_find(Machine *m, const char *id);
+Chardev *chardev_find(Machine *m, const char *id); /* or by its alias */
+/* Let it be found under the name that a board looks for (serial0), too; monitors show its id. False
+ * and a sentence if another has that name, or this one has one already. */
+bool chardev_set_alias(Chardev *c, const char *alias, GError **err);
 
 /* Take or give back (front NULL) the back end; false if another front end has it. The front end
  * gets CHARDEV_OPENED at once if a peer is connected; on a mux the one in focus gets it from the

@@ -41,6 +41,10 @@ static const struct {
     { "-mon chardev=a,mode=psychic -chardev null,id=a -M none", "psychic" },
     { "-qmp unix:/nonexistent/dir/sock -M none", "/nonexistent/dir/sock" },
     { "-serial stdio -serial stdio -M none", "stdio" },
+    { "-serial chardev:nobody -M none", "-serial chardev:nobody: character device 'nobody'" },
+    { "-chardev null,id=a -serial chardev:a -serial chardev:a -M none", "it is 'serial0'" },
+    { "-chardev null,id=a -serial null -serial chardev:a -chardev null,id=serial1 -M none",
+      "that is 'serial1'" },
     { "-display gtk -M none", "gtk" },
     { "-vga std -M none", "std" },
     { "-uuid 12 -M none", "12" },
@@ -187,6 +191,53 @@ static void test_order(void)
     qtest_end(q);
 }
 
+static char *read_ring(QTest *q, const char *id)
+{
+    struct json_object *text =
+        qmp_return(q, "{'execute':'ringbuf-read','arguments':{'device':'%s','size':9}}", id);
+    char *copy = g_strdup(json_object_get_string(text));
+
+    json_object_put(text);
+    return copy;
+}
+
+/* The board's port is on the back end that -serial names, whatever its id. */
+static void check_serial(const char *options, const char *id)
+{
+    g_autofree char *args = g_strdup_printf("-M virt %s", options);
+    QTest *q = qtest_start(args);
+    struct json_object *list;
+    unsigned named = 0;
+    char *text = read_ring(q, id);
+
+    g_assert_cmpstr(text, ==, "");
+    qtest_write(q, 0x10000000, 1, 'k');
+    for (unsigned turn = 0; turn < 2000 && !*text; turn++) { /* lines are sent whole, a bit later */
+        g_usleep(5000);
+        g_free(text);
+        text = read_ring(q, id);
+    }
+    g_assert_cmpstr(text, ==, "k");
+    g_free(text);
+    list = qmp_return(q, "{'execute':'query-chardev'}");
+    for (size_t i = 0; i < json_object_array_length(list); i++) {
+        struct json_object *label =
+            json_object_object_get(json_object_array_get_idx(list, i), "label");
+
+        named += g_str_equal(json_object_get_string(label), id);
+    }
+    g_assert_cmpuint(named, ==, 1);
+    json_object_put(list);
+    qtest_end(q);
+}
+
+static void test_serial(void)
+{
+    check_serial("-chardev ringbuf,id=con -serial chardev:con", "con");
+    check_serial("-chardev ringbuf,id=serial0 -serial chardev:serial0", "serial0");
+    check_serial("-serial ringbuf", "serial0");
+}
+
 static void test_daemonize(void)
 {
     g_autofree char *pidfile = g_strdup_printf("%s/pid-%d", g_get_tmp_dir(), (int)getpid());
@@ -303,6 +354,7 @@ int main(int argc, char **argv)
     g_test_add_func("/options/printed", test_printed);
     g_test_add_func("/options/round-trip", test_round_trip);
     g_test_add_func("/options/order", test_order);
+    g_test_add_func("/options/serial", test_serial);
     g_test_add_func("/options/daemonize", test_daemonize);
     g_test_add_func("/options/readconfig", test_readconfig);
     g_test_add_func("/options/preconfig", test_preconfig);
