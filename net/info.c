@@ -9,11 +9,21 @@ static bool is_hub(const Netdev *n)
     return n->kind == &net_hub;
 }
 
+/* Frames that found no room: the guest gave no buffers, or the host takes no more. */
+static void show_lost(GString *out, const Netdev *n)
+{
+    if (net_lost(n)) {
+        g_string_append_printf(out, ",lost=%" PRIu64, net_lost(n));
+    }
+}
+
 static void show_netdev(GString *out, const char *lead, const Netdev *n)
 {
     g_autofree char *text = n->kind->info(n);
 
-    g_string_append_printf(out, "%s%s: index=0,type=%s,%s\n", lead, n->id, n->kind->name, text);
+    g_string_append_printf(out, "%s%s: index=0,type=%s,%s", lead, n->id, n->kind->name, text);
+    show_lost(out, n);
+    g_string_append_c(out, '\n');
 }
 
 static void show_nic(GString *out, const NetNic *nic)
@@ -29,6 +39,7 @@ static void show_nic(GString *out, const NetNic *nic)
 static void show_port(GString *out, const Netdev *n, GPtrArray *nics)
 {
     g_string_append_printf(out, " \\ %s", n->id);
+    show_lost(out, n);
     for (unsigned i = 0; i < nics->len; i++) {
         const NetNic *nic = g_ptr_array_index(nics, i);
 

@@ -78,12 +78,20 @@ static bool check_keys(const NetKind *kind, struct json_object *o, GError **err)
     return true;
 }
 
+static void forget_waiting(Netdev *n)
+{
+    for (unsigned i = 0; i < NET_LANES; i++) {
+        g_queue_clear_full(&n->lanes[i].waiting, g_free);
+        n->lanes[i].bytes = 0;
+    }
+}
+
 static void netdev_free(Netdev *n)
 {
     if (n->flush) {
         g_source_remove(n->flush);
     }
-    g_queue_clear_full(&n->waiting, g_free);
+    forget_waiting(n);
     g_free(n->id);
     g_free(n->device);
     g_free(n);
@@ -240,16 +248,23 @@ void netdev_detach(Netdev *n)
 {
     n->nic = NULL;
     g_clear_pointer(&n->device, g_free);
-    g_queue_clear_full(&n->waiting, g_free);
+    forget_waiting(n);
 }
 
 /* --- to the NIC --- */
 
-static bool offer(Netdev *n, const uint8_t *frame, size_t len)
+static int lane_of(const Netdev *n, const uint8_t *frame, size_t len)
 {
     struct iovec iov = { (void *)frame, len };
 
-    return !n->sending && n->nic->receive(n->nic->opaque, &iov, 1, NULL);
+    return n->nic->lane ? n->nic->lane(n->nic->opaque, &iov, 1) : 0;
+}
+
+static bool offer(Netdev *n, unsigned lane, const uint8_t *frame, size_t len)
+{
+    struct iovec iov = { (void *)frame, len };
+
+    return !n->sending && n->nic->receive(n->nic->opaque, lane, &iov, 1, NULL);
 }
 
 static gboolean flush_waiting(gpointer opaque)
@@ -261,36 +276,63 @@ static gboolean flush_waiting(gpointer opaque)
     return G_SOURCE_REMOVE;
 }
 
-void net_input(Netdev *n, const uint8_t *frame, size_t len)
+static void keep(Netdev *n, NetLane *l, const uint8_t *frame, size_t len)
 {
     NetFrame *f;
 
-    if (!n->nic || !n->link || len > NET_MAX_FRAME) {
-        return;
-    }
-    if (g_queue_is_empty(&n->waiting) && offer(n, frame, len)) {
-        return;
-    }
-    if (n->waiting.length >= NET_QUEUE_FRAMES) {
-        n->lost++;
+    if (l->waiting.length >= NET_QUEUE_FRAMES || l->bytes + len > NET_QUEUE_BYTES) {
+        l->lost++;
         return;
     }
     f = g_malloc(sizeof(*f) + len);
     f->len = len;
     memcpy(f->data, frame, len);
-    g_queue_push_tail(&n->waiting, f);
+    g_queue_push_tail(&l->waiting, f);
+    l->bytes += len;
     if (n->sending && !n->flush) {
         n->flush = g_idle_add_full(G_PRIORITY_DEFAULT, flush_waiting, n, NULL);
     }
 }
 
-void net_nic_ready(Netdev *n)
+void net_input(Netdev *n, const uint8_t *frame, size_t len)
 {
+    int lane;
+
+    if (!n->nic || !n->link || len > NET_MAX_FRAME) {
+        return;
+    }
+    lane = lane_of(n, frame, len);
+    if (lane >= 0 && (!g_queue_is_empty(&n->lanes[lane].waiting) || !offer(n, lane, frame, len))) {
+        keep(n, &n->lanes[lane], frame, len);
+    }
+}
+
+static void lane_ready(Netdev *n, unsigned lane)
+{
+    NetLane *l = &n->lanes[lane];
     NetFrame *f;
 
-    while (n->nic && (f = g_queue_peek_head(&n->waiting)) && offer(n, f->data, f->len)) {
-        g_free(g_queue_pop_head(&n->waiting));
+    while (n->nic && (f = g_queue_peek_head(&l->waiting)) && offer(n, lane, f->data, f->len)) {
+        l->bytes -= f->len;
+        g_free(g_queue_pop_head(&l->waiting));
     }
+}
+
+void net_nic_ready(Netdev *n)
+{
+    for (unsigned lane = 0; lane < NET_LANES; lane++) {
+        lane_ready(n, lane);
+    }
+}
+
+uint64_t net_lost(const Netdev *n)
+{
+    uint64_t lost = n->lost;
+
+    for (unsigned lane = 0; lane < NET_LANES; lane++) {
+        lost += n->lanes[lane].lost;
+    }
+    return lost;
 }
 
 /* --- from the NIC --- */

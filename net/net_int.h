@@ -9,13 +9,20 @@
 
 #include "net/net.h"
 
-enum { NET_QUEUE_FRAMES = 256 }; /* waiting for the NIC; beyond that frames are lost, as on wires */
+/* What waits for the NIC in one lane; beyond either, frames are lost, as on wires. */
+enum { NET_QUEUE_FRAMES = 256, NET_QUEUE_BYTES = 1 << 20 };
 
 typedef struct NetKind NetKind;
 typedef struct NetFrame {
     size_t len;
     uint8_t data[];
 } NetFrame;
+
+typedef struct NetLane {
+    GQueue waiting; /* NetFrame*, for the NIC */
+    size_t bytes;
+    uint64_t lost;
+} NetLane;
 
 /* m->netdevs */
 typedef struct NetSet {
@@ -34,10 +41,10 @@ struct Netdev {
     const NetNic *nic; /* NULL: nothing attached; frames are dropped */
     char *device;
     bool link;
-    GQueue waiting; /* NetFrame*, for the NIC */
-    bool sending;   /* inside send(): the NIC must not be entered, answers wait */
-    guint flush;    /* idle source that delivers what waited for that */
-    uint64_t lost;
+    NetLane lanes[NET_LANES];
+    bool sending;  /* inside send(): the NIC must not be entered, answers wait */
+    guint flush;   /* idle source that delivers what waited for that */
+    uint64_t lost; /* on their way to the network */
 };
 
 struct NetKind {
@@ -52,6 +59,8 @@ struct NetKind {
 
 /* A frame from the network for the NIC: delivered, queued or lost. */
 void net_input(Netdev *n, const uint8_t *frame, size_t len);
+/* Frames lost so far, either way, over all lanes. */
+uint64_t net_lost(const Netdev *n);
 /* send() would succeed again. */
 void net_writable(Netdev *n);
 

@@ -208,6 +208,7 @@ static bool net_init(void *dev, GError **err)
     }
     derive_mac(n);
     n->nic = (NetNic){ .receive = virtio_net_receive,
+                       .lane = virtio_net_lane,
                        .link = net_link,
                        .sent = virtio_net_sent,
                        .announce = net_announce_now,

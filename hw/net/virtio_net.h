@@ -46,6 +46,7 @@ typedef struct NetHeader {
     uint16_t hdr_len, gso_size, csum_start, csum_offset, num_buffers;
 } NetHeader;
 G_STATIC_ASSERT(sizeof(NetHeader) == 12);
+G_STATIC_ASSERT((int)MAX_PAIRS <= NET_LANES);
 
 /* The receive filter: the table holds unicast addresses first. A list that was too long for it
  * counts as holding everything. */
@@ -97,8 +98,10 @@ static inline bool net_stopped(VirtioNet *n)
 }
 
 /* --- receiving --- */
-/* NetNic.receive */
-bool virtio_net_receive(void *opaque, const struct iovec *iov, int n_iov, const NetMeta *meta);
+/* NetNic.receive and .lane: a lane is a pair of queues. */
+bool virtio_net_receive(void *opaque, unsigned lane, const struct iovec *iov, int n_iov,
+                        const NetMeta *meta);
+int virtio_net_lane(void *opaque, const struct iovec *iov, int n_iov);
 /* The pair sent this frame: what comes back belongs to its receive queue (5.1.6.5.6). */
 void virtio_net_learn(VirtioNet *n, unsigned pair, const struct iovec *iov, int n_iov);
 

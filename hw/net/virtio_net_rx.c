@@ -131,18 +131,24 @@ void virtio_net_learn(VirtioNet *n, unsigned pair, const struct iovec *iov, int 
 }
 
 /* Where the flow was last sent from; one that only comes is spread by its number. */
-static VirtQueue *choose_queue(VirtioNet *n, const uint8_t *head)
+static unsigned choose_pair(VirtioNet *n, const uint8_t *head)
 {
     unsigned pair = 0;
     uint32_t flow;
-    VirtQueue *vq;
 
     if (n->active_pairs > 1 && flow_of(head, &flow)) {
         pair = n->flows[flow % FLOWS];
         pair = (pair ? pair - 1 : flow / FLOWS) % n->active_pairs;
     }
-    vq = virtio_queue(&n->vpci.virtio, 2 * pair);
-    return virtq_ready(vq) ? vq : virtio_queue(&n->vpci.virtio, 0);
+    return pair;
+}
+
+/* The queue of a pair that was chosen earlier, maybe: what it is not now goes to the first. */
+static VirtQueue *queue_of(VirtioNet *n, unsigned pair)
+{
+    VirtQueue *vq = pair < n->active_pairs ? virtio_queue(&n->vpci.virtio, 2 * pair) : NULL;
+
+    return vq && virtq_ready(vq) ? vq : virtio_queue(&n->vpci.virtio, 0);
 }
 
 /* --- buffers --- */
@@ -164,32 +170,46 @@ static size_t fill(VirtqBuf *buf, size_t where, const struct iovec *iov, int n, 
     return done;
 }
 
-/* Take buffers until the frame fits: one, or several with MRG_RXBUF. 0: not enough buffers now;
- * those taken are put back. */
-static unsigned take_buffers(VirtioNet *n, VirtQueue *vq, size_t need, VirtqBuf **bufs)
-{
-    bool merge = virtio_has(&n->vpci.virtio, F_MRG_RXBUF);
-    size_t have = 0;
-    unsigned count = 0;
+/* What becomes of a frame for which there are not enough buffers. */
+typedef enum Verdict { TAKEN, WAIT, TOO_LONG } Verdict;
 
-    while (have < need && count < VIRTIO_MAX_QUEUE_SIZE && (count == 0 || merge)) {
-        bufs[count] = virtq_pop(vq);
-        if (!bufs[count]) {
+/* It waits, unless what the driver gives is too little however long it waits. */
+static Verdict judge(VirtioNet *n, const VirtQueue *vq, unsigned count, size_t have, size_t need)
+{
+    bool all = count == virtq_size(vq) || !virtio_has(&n->vpci.virtio, F_MRG_RXBUF);
+
+    if (count == 0 || !all) {
+        return WAIT;
+    }
+    guest_error(device_name(net_device(n)),
+                "receive buffers of %zu bytes for a frame of %zu: dropped", have, need);
+    return TOO_LONG;
+}
+
+/* Take buffers until the frame fits: one, or several with MRG_RXBUF; `count` of them. Else those
+ * taken are put back. */
+static Verdict take_buffers(VirtioNet *n, VirtQueue *vq, size_t need, VirtqBuf **bufs,
+                            unsigned *count)
+{
+    unsigned most = virtio_has(&n->vpci.virtio, F_MRG_RXBUF) ? VIRTIO_MAX_QUEUE_SIZE : 1;
+    size_t have = 0;
+    Verdict v;
+
+    for (*count = 0; have < need && *count < most; ++*count) {
+        bufs[*count] = virtq_pop(vq);
+        if (!bufs[*count]) {
             break;
         }
-        have += bufs[count++]->out_len;
+        have += bufs[*count]->out_len;
     }
     if (have >= need) {
-        return count;
+        return TAKEN;
     }
-    if (count > 0 && !merge) {
-        guest_error(device_name(net_device(n)), "receive buffer of %zu bytes for a frame of %zu",
-                    have, need);
+    v = judge(n, vq, *count, have, need);
+    while (*count > 0) {
+        virtq_unpop(vq, bufs[--*count]);
     }
-    while (count > 0) {
-        virtq_unpop(vq, bufs[--count]);
-    }
-    return 0;
+    return v;
 }
 
 static NetHeader header_for(const VirtioNet *n, const NetMeta *meta, unsigned buffers)
@@ -208,7 +228,8 @@ static bool deliver(VirtioNet *n, VirtQueue *vq, const struct iovec *iov, int n_
 {
     VirtqBuf *bufs[VIRTIO_MAX_QUEUE_SIZE];
     size_t hlen = net_header_len(n), at = 0;
-    unsigned count = take_buffers(n, vq, len + hlen, bufs);
+    unsigned count;
+    Verdict v = take_buffers(n, vq, len + hlen, bufs, &count);
     NetHeader h = header_for(n, meta, count);
 
     for (unsigned i = 0; i < count; i++) {
@@ -219,32 +240,57 @@ static bool deliver(VirtioNet *n, VirtQueue *vq, const struct iovec *iov, int n_
         virtq_push(vq, bufs[i], start + part);
     }
     virtq_notify(vq);
-    return count > 0;
+    return v != WAIT;
 }
 
-static bool receive(VirtioNet *n, const struct iovec *iov, int n_iov, const NetMeta *meta)
+/* A card that is not set up hears nothing. */
+static bool hears(VirtioNet *n, const uint8_t *head, size_t len)
+{
+    return virtq_ready(virtio_queue(&n->vpci.virtio, 0)) && len >= ETH_LEN &&
+           len <= NET_MAX_FRAME && (n->status & STATUS_LINK_UP) && wants(n, head);
+}
+
+static size_t length(const struct iovec *iov, int n_iov)
+{
+    size_t len = 0;
+
+    for (int i = 0; i < n_iov; i++) {
+        len += iov[i].iov_len;
+    }
+    return len;
+}
+
+/* What the card does not want now takes no room from what it does. While it stands still it may
+ * be about to be loaded, so it refuses nothing. */
+int virtio_net_lane(void *opaque, const struct iovec *iov, int n_iov)
+{
+    VirtioNet *n = opaque;
+    uint8_t head[HEADERS];
+
+    peek(iov, n_iov, head);
+    if (!net_stopped(n) && !hears(n, head, length(iov, n_iov))) {
+        return -1;
+    }
+    return (int)choose_pair(n, head);
+}
+
+static bool receive(VirtioNet *n, unsigned lane, const struct iovec *iov, int n_iov,
+                    const NetMeta *meta)
 {
     uint8_t head[HEADERS];
-    size_t len = 0;
+    size_t len = length(iov, n_iov);
 
     if (net_stopped(n)) {
         return false;
     }
-    for (int i = 0; i < n_iov; i++) {
-        len += iov[i].iov_len;
-    }
     peek(iov, n_iov, head);
-    /* A card that is not set up hears nothing. */
-    if (!virtq_ready(virtio_queue(&n->vpci.virtio, 0)) || len < ETH_LEN || len > NET_MAX_FRAME ||
-        !(n->status & STATUS_LINK_UP) || !wants(n, head)) {
-        return true;
-    }
-    return deliver(n, choose_queue(n, head), iov, n_iov, len, meta);
+    return !hears(n, head, len) || deliver(n, queue_of(n, lane), iov, n_iov, len, meta);
 }
 
 /* Frames come from the main loop, or because the card asked for them in a notification: then it
  * is inside its guard already. */
-bool virtio_net_receive(void *opaque, const struct iovec *iov, int n_iov, const NetMeta *meta)
+bool virtio_net_receive(void *opaque, unsigned lane, const struct iovec *iov, int n_iov,
+                        const NetMeta *meta)
 {
     VirtioNet *n = opaque;
     Device *dev = net_device(n);
@@ -253,7 +299,7 @@ bool virtio_net_receive(void *opaque, const struct iovec *iov, int n_iov, const 
     if (!inside && !device_enter(dev)) {
         return true; /* unplugged */
     }
-    taken = receive(n, iov, n_iov, meta);
+    taken = receive(n, lane, iov, n_iov, meta);
     if (!inside) {
         device_leave(dev);
     }

@@ -148,6 +148,11 @@ unsigned virtq_index(const VirtQueue *vq)
     return vq->index;
 }
 
+unsigned virtq_size(const VirtQueue *vq)
+{
+    return vq->size;
+}
+
 /* --- for transports --- */
 
 void virtq_reset(VirtQueue *vq)

@@ -25,10 +25,17 @@ typedef struct NetMeta {
     uint16_t hdr_len, gso_size, csum_start, csum_offset;
 } NetMeta;
 
+#define NET_LANES 16
+
 /* The NIC. */
 typedef struct NetNic {
-    /* A frame from the peer; false: no room now, offer it again after net_nic_ready(). */
-    bool (*receive)(void *opaque, const struct iovec *iov, int n, const NetMeta *meta);
+    /* A frame from the peer, for a lane; false: no room there now, offer it again after
+     * net_nic_ready(). */
+    bool (*receive)(void *opaque, unsigned lane, const struct iovec *iov, int n,
+                    const NetMeta *meta);
+    /* Which way into the card the frame takes, below NET_LANES: what waits in one lane holds up no
+     * other. -1: the card does not want it. NULL: all take lane 0. */
+    int (*lane)(void *opaque, const struct iovec *iov, int n);
     void (*link)(void *opaque, bool up);
     /* The peer takes frames again after net_send() returned 0. */
     void (*sent)(void *opaque);

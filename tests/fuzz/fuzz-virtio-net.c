@@ -4,7 +4,7 @@
  */
 #include "fuzz-virtio.h"
 
-static bool drop(void *opaque, const struct iovec *iov, int n, const NetMeta *meta)
+static bool drop(void *opaque, unsigned lane, const struct iovec *iov, int n, const NetMeta *meta)
 {
     return true;
 }

@@ -3,8 +3,8 @@
  * Virtio devices apart from their transport (virtio 1.2).
  *
  * A device is a VirtioClass: its id, features, number of queues, config space, and what to do
- * when a queue is notified. The PCI transport (hw/virtio/virtio_pci.c) embeds a VirtioDevice and gives
- * it queues, interrupts and DMA. A new device costs its own logic and nothing else.
+ * when a queue is notified. The PCI transport (hw/virtio/virtio_pci.c) embeds a VirtioDevice and
+ * gives it queues, interrupts and DMA. A new device costs its own logic and nothing else.
  *
  * Queue memory is read and written only through the transport's DMA path. Whatever a driver
  * writes there, a device gets whole, checked chains or none: a malformed ring or chain breaks
@@ -32,32 +32,32 @@ typedef struct VirtQueue VirtQueue;
  * virtq_push() or virtq_unpop(), or dropped by virtq_discard() after a reset. */
 typedef struct VirtqBuf {
     VirtQueue *vq;
-    uint32_t epoch;      /* of the queue when popped: pushes after a reset are dropped */
-    uint16_t id;         /* head descriptor, or buffer id of a packed ring */
-    uint16_t n_desc;     /* ring slots it takes (packed) */
-    uint16_t slot;       /* where the chain starts: virtq_refetch() */
+    uint32_t epoch;  /* of the queue when popped: pushes after a reset are dropped */
+    uint16_t id;     /* head descriptor, or buffer id of a packed ring */
+    uint16_t n_desc; /* ring slots it takes (packed) */
+    uint16_t slot;   /* where the chain starts: virtq_refetch() */
     struct iovec *in, *out;
     int n_in, n_out;
     size_t in_len, out_len;
-    size_t touched;      /* first bytes of `out` that may have changed: dirty however buf ends.
-                            virtq_write() keeps it; who writes through `out` sets it */
-    void *map;           /* private: DMA mappings to undo */
-    uint64_t *addr;      /* guest addresses of the segments, in then out (saved with requests) */
+    size_t touched; /* first bytes of `out` that may have changed: dirty however buf ends.
+                       virtq_write() keeps it; who writes through `out` sets it */
+    void *map;      /* private: DMA mappings to undo */
+    uint64_t *addr; /* guest addresses of the segments, in then out (saved with requests) */
 } VirtqBuf;
 
 typedef struct VirtioClass {
-    const char *name;     /* "virtio-blk" */
-    uint16_t device_id;   /* 2 */
+    const char *name;      /* "virtio-blk" */
+    uint16_t device_id;    /* 2 */
     uint16_t pci_class_hi; /* class and subclass of the PCI function: 0x0100 */
     size_t config_size;
     /* Features this instance offers beside the transport's own. Fixed at realize. */
     uint64_t (*features)(VirtioDevice *v);
     /* The driver wrote FEATURES_OK with this set; false refuses it. */
     bool (*set_features)(VirtioDevice *v, uint64_t features);
-    void (*config_read)(VirtioDevice *v, uint8_t *config);      /* fill config_size bytes */
+    void (*config_read)(VirtioDevice *v, uint8_t *config); /* fill config_size bytes */
     void (*config_written)(VirtioDevice *v, const uint8_t *config, size_t at, size_t len);
-    void (*queue_notified)(VirtioDevice *v, unsigned queue);    /* work may be there */
-    void (*status_changed)(VirtioDevice *v, uint8_t old);       /* DRIVER_OK came or went */
+    void (*queue_notified)(VirtioDevice *v, unsigned queue); /* work may be there */
+    void (*status_changed)(VirtioDevice *v, uint8_t old);    /* DRIVER_OK came or went */
     /* Stop what is under way for one queue (ring reset) or all; buffers are discarded. */
     void (*queue_reset)(VirtioDevice *v, unsigned queue);
     void (*reset)(VirtioDevice *v);
@@ -79,13 +79,13 @@ typedef struct VirtioTransport {
 struct VirtioDevice {
     const VirtioClass *cls;
     const VirtioTransport *transport;
-    void *instance;       /* the whole device structure */
+    void *instance; /* the whole device structure */
     Device *device;
     uint8_t status;
     uint64_t host_features, guest_features;
     bool broken;
     uint16_t n_queues;
-    VirtQueue *queues;    /* n_queues of them */
+    VirtQueue *queues; /* n_queues of them */
     uint16_t config_vector;
     uint8_t config_generation;
     uint8_t isr;
@@ -120,6 +120,7 @@ bool virtq_ready(const VirtQueue *vq); /* enabled, DRIVER_OK, not broken */
 void virtq_want_notify(VirtQueue *vq, bool want);
 VirtQueue *virtio_queue(VirtioDevice *v, unsigned n);
 unsigned virtq_index(const VirtQueue *vq);
+unsigned virtq_size(const VirtQueue *vq); /* entries, as the driver chose */
 
 /* The config space changed: bump the generation and interrupt. */
 void virtio_config_changed(VirtioDevice *v);

@@ -22,7 +22,8 @@ typedef struct Card {
     NetNic nic;
 } Card;
 
-static bool card_receive(void *opaque, const struct iovec *iov, int n, const NetMeta *meta)
+static bool card_receive(void *opaque, unsigned lane, const struct iovec *iov, int n,
+                         const NetMeta *meta)
 {
     Card *c = opaque;
 
@@ -34,6 +35,11 @@ static bool card_receive(void *opaque, const struct iovec *iov, int n, const Net
     memcpy(c->last, iov[0].iov_base, c->last_len);
     return true;
 }
+
+/* One with lanes. */
+typedef struct LaneCard {
+    unsigned next[NET_LANES], full_lanes;
+} LaneCard;
 
 static void card_link(void *opaque, bool up)
 {
@@ -117,7 +123,7 @@ static void test_hub(void)
     for (unsigned i = 0; i < NET_QUEUE_FRAMES + 10; i++) {
         send_bytes(na, frame, 64);
     }
-    g_assert_cmpuint(nb->lost, ==, 10);
+    g_assert_cmpuint(net_lost(nb), ==, 10);
     b->full = false;
     net_nic_ready(nb);
     g_assert_cmpuint(b->frames, ==, 1 + NET_QUEUE_FRAMES);
@@ -127,6 +133,73 @@ static void test_hub(void)
     send_bytes(na, frame, 64);
     g_assert_cmpuint(b->frames, ==, 1 + NET_QUEUE_FRAMES);
     g_assert_false(netdev_set_link(m, "nobody", false, NULL));
+    finish(m, a, na, b, nb);
+}
+
+/* The lane is in a frame's first byte; which of them have no room in the card's `full_lanes`. */
+static bool lanes_receive(void *opaque, unsigned lane, const struct iovec *iov, int n,
+                          const NetMeta *meta)
+{
+    LaneCard *c = opaque;
+    const uint8_t *frame = iov[0].iov_base;
+
+    if (c->full_lanes >> lane & 1) {
+        return false;
+    }
+    g_assert_cmpuint(frame[0], ==, lane);
+    g_assert_cmpuint(frame[1], ==, c->next[lane]++ & 0xff);
+    return true;
+}
+
+static int lanes_lane(void *opaque, const struct iovec *iov, int n)
+{
+    uint8_t lane = *(uint8_t *)iov[0].iov_base;
+
+    return lane < NET_LANES ? lane : -1;
+}
+
+static void send_lane(Netdev *n, uint8_t lane, unsigned number)
+{
+    uint8_t frame[64] = { lane, (uint8_t)number };
+
+    send_bytes(n, frame, sizeof(frame));
+}
+
+/* What has no room in one lane waits there, as much as a lane holds, and holds up no other; what
+ * the card does not want takes no room. */
+static void test_lanes(void)
+{
+    enum { FULL = 3, ROUNDS = NET_QUEUE_FRAMES + 50 };
+    Machine *m = machine();
+    Card *a = g_new(Card, 1), *b = g_new(Card, 1);
+    LaneCard c = { .full_lanes = 1 << FULL };
+    Netdev *na = make_with_card(m, "{'type':'hubport','id':'a','hubid':1}", a);
+    Netdev *nb = make_with_card(m, "{'type':'hubport','id':'b','hubid':1}", b);
+    g_autofree uint8_t *big = g_malloc0(NET_MAX_FRAME);
+    g_autofree char *info = NULL;
+
+    b->nic = (NetNic){ .receive = lanes_receive, .lane = lanes_lane, .opaque = &c };
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        for (uint8_t lane = 0; lane <= NET_LANES; lane++) {
+            send_lane(na, lane, i);
+        }
+    }
+    for (unsigned lane = 0; lane < NET_LANES; lane++) {
+        g_assert_cmpuint(c.next[lane], ==, lane == FULL ? 0 : ROUNDS);
+    }
+    g_assert_cmpuint(net_lost(nb), ==, 50);
+    info = net_info(m);
+    g_assert_nonnull(strstr(info, "b,lost=50\n"));
+    c.full_lanes = 0;
+    net_nic_ready(nb);
+    g_assert_cmpuint(c.next[FULL], ==, NET_QUEUE_FRAMES);
+    /* nor is a lane of large frames more than so many bytes */
+    c.full_lanes = 1;
+    for (unsigned i = 0; i < NET_QUEUE_FRAMES; i++) {
+        send_bytes(na, big, NET_MAX_FRAME);
+    }
+    g_assert_cmpuint(nb->lanes[0].bytes, <=, NET_QUEUE_BYTES);
+    g_assert_cmpuint(nb->lanes[0].bytes, >, NET_QUEUE_BYTES - NET_MAX_FRAME);
     finish(m, a, na, b, nb);
 }
 
@@ -581,6 +654,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/net/hub", test_hub);
+    g_test_add_func("/net/lanes", test_lanes);
     g_test_add_func("/net/stream", test_stream);
     g_test_add_func("/net/stream-noise", test_stream_noise);
     g_test_add_func("/net/refusals", test_refusals);

@@ -31,7 +31,8 @@ typedef struct Net {
     unsigned ctrl; /* number of the control queue */
 } Net;
 
-static bool end_receive(void *opaque, const struct iovec *iov, int n, const NetMeta *meta)
+static bool end_receive(void *opaque, unsigned lane, const struct iovec *iov, int n,
+                        const NetMeta *meta)
 {
     End *e = opaque;
 
@@ -562,6 +563,60 @@ static void test_steering(void)
     finish(n);
 }
 
+/* A pair without buffers holds up no other: its frames wait, so many, and come when it has some. */
+static void test_full_pair(void)
+{
+    static const uint8_t here[4] = { 10, 0, 2, 15 }, there[4] = { 10, 0, 2, 2 };
+    Net *n = start_pairs(2);
+    NetHeader none = { 0 };
+    uint16_t two = 2;
+    uint8_t frame[2][100];
+
+    g_assert_cmpuint(control(n, CTRL_MQ, 0, &two, 2), ==, 0);
+    for (unsigned pair = 0; pair < 2; pair++) {
+        udp_frame(frame[pair], here, there, 4000 + pair, 53, false);
+        send_frame(n, pair, &none, frame[pair], 100);
+        udp_frame(frame[pair], there, here, 53, 4000 + pair, false);
+    }
+    for (unsigned i = 0; i < 400; i++) { /* the first pair has two buffers and gets no more */
+        frame[0][50] = (uint8_t)i;
+        from_far(n, frame[0], 100);
+        from_far(n, frame[1], 100);
+        g_assert_cmpint(drv_wait(&n->v, 2, 1), ==, 112);
+        give_buffers(n, 1, 1, RX_LEN);
+    }
+    for (unsigned i = 0; i < 258; i++) {
+        g_assert_cmpint(drv_wait(&n->v, 0, 1), ==, 112);
+        g_assert_cmpuint(rx(n, 0, i < 2 ? i : 0)[12 + 50], ==, (uint8_t)i);
+        if (i > 0) {
+            give_buffers(n, 0, 1, RX_LEN);
+        }
+    }
+    g_assert_cmpint(drv_collect(&n->v, 0, 1), ==, -1);
+    finish(n);
+}
+
+/* A frame that no buffer of the driver's holds is dropped, and the next one comes; so is one that
+ * all buffers of the queue together do not hold. */
+static void check_too_long(uint64_t features, unsigned buffers, uint32_t buffer)
+{
+    Net *n = start("netdev=n0,rx_queue_size=64", features, 2, false);
+    uint8_t frame[1500];
+
+    give_buffers(n, 0, buffers, buffer);
+    from_far(n, frame, make_frame(frame, mac0, sizeof(frame), 1));
+    g_assert_cmpint(drv_collect(&n->v, 0, 1), ==, -1);
+    from_far(n, frame, make_frame(frame, mac0, 60, 2));
+    g_assert_cmpint(drv_wait(&n->v, 0, 1), >, 0);
+    finish(n);
+}
+
+static void test_too_long(void)
+{
+    check_too_long(0, 1, 512);
+    check_too_long(F_BIT(F_MRG_RXBUF), 64, 20);
+}
+
 /* --- link, announcements, resets --- */
 
 static void test_link(void)
@@ -708,6 +763,8 @@ int main(int argc, char **argv)
     g_test_add_func("/net/filter", test_filter);
     g_test_add_func("/net/control-refused", test_control_refused);
     g_test_add_func("/net/steering", test_steering);
+    g_test_add_func("/net/full-pair", test_full_pair);
+    g_test_add_func("/net/too-long", test_too_long);
     g_test_add_func("/net/link", test_link);
     g_test_add_func("/net/announce", test_announce);
     g_test_add_func("/net/announce-on-demand", test_announce_on_demand);
