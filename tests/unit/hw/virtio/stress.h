@@ -19,6 +19,7 @@ struct Stress {
     void (*plug)(Stress *s);   /* make s->v.d, at DRV_DEVFN */
     void (*forget)(Stress *s); /* nothing that was offered will be done any more */
     unsigned queues;           /* to set up */
+    unsigned eager;            /* one from which the device takes as soon as it is told */
     bool running;              /* the driver has it set up */
     unsigned disturbed;
 };
@@ -105,7 +106,7 @@ static void machine_hot_reset(Stress *s)
 static void master_off(Stress *s)
 {
     set_cfg(&s->f, DRV_DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_IO);
-    drv_kick(&s->v, 0);
+    drv_kick(&s->v, s->eager);
     stress_main_loop(3);
     stress_forget(s);
 }
@@ -113,7 +114,7 @@ static void master_off(Stress *s)
 static void bars_off(Stress *s)
 {
     set_cfg(&s->f, DRV_DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MASTER);
-    drv_kick(&s->v, 0);
+    drv_kick(&s->v, s->eager);
     set_cfg(&s->f, DRV_DEVFN, PCI_COMMAND, 2,
             PCI_COMMAND_MEMORY | PCI_COMMAND_IO | PCI_COMMAND_MASTER);
 }
@@ -125,7 +126,7 @@ static void move_on(Stress *s)
     g_autoptr(GError) err = NULL;
 
     machine_set_state(s->f.m, RUN_PAUSED);
-    drv_kick(&s->v, 0); /* looked at when it runs again */
+    drv_kick(&s->v, s->eager); /* looked at when it runs again */
     saved = drv_save(s->v.d);
     pci_device_reset(s->v.d, RESET_COLD);
     drv_load(s->v.d, saved, &err);
@@ -140,8 +141,8 @@ static void break_ring(Stress *s)
     if (!s->running) {
         return;
     }
-    drv_offer(&s->v, 0, &bad, 1);
-    drv_kick(&s->v, 0);
+    drv_offer(&s->v, s->eager, &bad, 1);
+    drv_kick(&s->v, s->eager);
     stress_main_loop(3);
     stress_forget(s);
 }
