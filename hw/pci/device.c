@@ -33,7 +33,7 @@ static bool take_place(PCIDevice *d, const PlanDevice *plan, GError **err)
 {
     PCIBus *bus = (PCIBus *)d->dev.bus;
 
-    if (!bus || !plan || !plan->has_addr) {
+    if (!bus || !plan->has_addr) { /* a bus comes from a plan */
         pci_error(err,
                   "%s: a PCI function needs a bus and an address (bus=..., addr=SLOT.FUNCTION)",
                   device_name(&d->dev));
@@ -88,12 +88,9 @@ static bool build(PCIDevice *d, GError **err)
 static void pci_detach(Device *dev)
 {
     PCIDevice *d = (PCIDevice *)dev;
-    PCIBridge *parent = d->bus ? d->bus->bridge : NULL;
+    PCIBridge *parent = d->bus->bridge;
     bool was_plugged = dev->realized; /* its slot may have been without power */
 
-    if (!d->bus) {
-        return;
-    }
     d->present = false;
     pci_intx_update(d);
     pci_bars_update(d);
@@ -152,7 +149,7 @@ void pci_device_power(PCIDevice *d, bool on)
 {
     PCIBridge *br = pci_bridge_of(d);
 
-    if (!d->bus || d->present == on) {
+    if (d->present == on) {
         return;
     }
     d->present = on;
@@ -230,7 +227,7 @@ void pci_device_config_write(PCIDevice *d, uint32_t reg, unsigned len, uint32_t 
     PCIConfigWrite w = { .addr = reg, .value = value, .len = len };
     uint32_t effects;
 
-    if (!device_enter(&d->dev)) {
+    if (!d->bus || !device_enter(&d->dev)) {
         return;
     }
     w.old = pci_config_read(&d->config, reg, len);
@@ -323,7 +320,7 @@ static PlanProp switch_prop(const PCIDeviceType *type, size_t row)
                        .kind = PLAN_PROP_CAP,
                        .field = offsetof(PCIDevice, cap_prop) + row * sizeof(int32_t),
                        .def = cap->off_by_default ? (uint64_t)PLAN_CAP_OFF : cap->at,
-                       .doc = cls ? cls->doc : NULL };
+                       .doc = cls->doc };
 }
 
 /* The common ones, then those of each capability row: its switch, and what its class adds. */
@@ -338,7 +335,7 @@ static bool pci_prop(const DeviceType *base, size_t i, PlanProp *out)
     i -= G_N_ELEMENTS(common_props);
     for (size_t row = 0; row < type->n_caps; row++) {
         const PCICapClass *cls = pci_cap_class(type->caps[row].id, type->caps[row].extended);
-        size_t has_switch = type->caps[row].prop ? 1 : 0, n = has_switch + (cls ? cls->n_props : 0);
+        size_t has_switch = type->caps[row].prop ? 1 : 0, n = has_switch + cls->n_props;
 
         if (i < n) {
             *out = i < has_switch ? switch_prop(type, row) : cls->props[i - has_switch];
@@ -378,7 +375,7 @@ static void describe_caps(const PCIDeviceType *type, PlanType *out)
         caps[i] = (PlanCapability){ .id = c->id,
                                     .extended = c->extended,
                                     .required = c->required,
-                                    .length = cls ? cls->length(type, c) : 0,
+                                    .length = cls->length(type, c),
                                     .prop = c->prop };
     }
     out->caps = caps;

@@ -230,6 +230,49 @@ static void test_undo(void)
     g_assert_cmpint(live, ==, 0);
 }
 
+/* A function stands at an address of a bus, or nowhere. */
+static void test_no_place(void)
+{
+    g_autoptr(PlanDevice) plan = plan_device_parse("dev,bus=pcie.0", NULL);
+    const PlanDevice *const plans[] = { NULL, plan };
+    Fixture f;
+
+    fixture_init(&f);
+    for (size_t i = 0; i < G_N_ELEMENTS(plans); i++) {
+        g_autoptr(GError) err = NULL;
+        Device *dev = device_new(f.m, &type.base, plan, &err);
+
+        g_assert_no_error(err);
+        g_assert_false(device_realize(dev, plans[i], NULL, &err));
+        g_assert_nonnull(strstr(err->message, "needs a bus and an address"));
+    }
+    fixture_fini(&f);
+}
+
+/* A function that left its bus takes no writes, whoever still holds it. */
+static void test_detached(void)
+{
+    static const PCIDeviceType bridge = {
+        .base = { .name = "bridge", .kind = &pci_device_kind, .size = sizeof(PCIBridge) },
+        .role = PLAN_PCI_BRIDGE,
+    };
+    Fixture f;
+    PCIDevice *d;
+
+    fixture_init(&f);
+    d = plug(&f, &bridge, "pcie.0", "b", FN, NULL);
+    device_pin_any(&d->dev);
+    device_unplug(&d->dev);
+    for (unsigned reg = 0; reg < PCI_HEADER_SIZE; reg += 4) {
+        uint32_t was = pci_device_config_read(d, reg, 4);
+
+        pci_device_config_write(d, reg, 4, ~0u);
+        g_assert_cmphex(pci_device_config_read(d, reg, 4), ==, was);
+    }
+    device_unpin_any(&d->dev);
+    fixture_fini(&f);
+}
+
 static const PlanProp *find(GArray *rows, const char *name)
 {
     for (unsigned i = 0; i < rows->len; i++) {
@@ -291,6 +334,8 @@ int main(int argc, char **argv)
     g_test_add_func("/pci/device/hooks", test_hooks);
     g_test_add_func("/pci/device/resets", test_resets);
     g_test_add_func("/pci/device/undo", test_undo);
+    g_test_add_func("/pci/device/no-place", test_no_place);
+    g_test_add_func("/pci/device/detached", test_detached);
     g_test_add_func("/pci/device/catalogue", test_catalogue);
     g_test_add_func("/pci/device/footprint", test_footprint);
     return g_test_run();
