@@ -27,7 +27,6 @@ const PCICapClass pci_acs_class = {
     .extended = true,
     .version = 1,
     .present_bit = 6,
-    .express_only = true,
     .doc = "Access Control Services",
     .length = acs_length,
     .setup = acs_setup,

@@ -133,19 +133,6 @@ static void aer_written(PCIDevice *d, unsigned row, const PCIConfigWrite *w)
     }
 }
 
-static bool aer_loaded(PCIDevice *d, unsigned row, const char *path, GError **err)
-{
-    uint16_t pos = d->cap_pos[row];
-
-    if (get(d, pos + CAP, 4) &
-        ~(CAP_FIRST_ERROR | CAP_ECRC | CAP_ECRC_ENABLES | CAP_MULTIPLE_HEADERS)) {
-        pci_error(err, "%s: Advanced Error Capabilities and Control 0x%x has unknown bits", path,
-                  get(d, pos + CAP, 4));
-        return false;
-    }
-    return true;
-}
-
 static void root_receive(PCIDevice *d, uint16_t pos, Message message, uint16_t source)
 {
     uint32_t status = get(d, pos + ROOT_STATUS, 4);
@@ -173,7 +160,7 @@ static void send_message(PCIDevice *d, Message message)
     uint16_t source = pci_requester(d) & 0xffff;
 
     while (d && !is_root(d)) {
-        d = d->bus && d->bus->bridge ? &d->bus->bridge->pci : NULL;
+        d = d->bus->bridge ? &d->bus->bridge->pci : NULL;
         if (d && !(pci_config_get(&d->config, PCI_BRIDGE_CONTROL, 2) & PCI_BRIDGE_CTL_SERR)) {
             return;
         }
@@ -285,11 +272,9 @@ const PCICapClass pci_aer_class = {
     .extended = true,
     .version = 2,
     .present_bit = 9,
-    .express_only = true,
     .doc = "Advanced Error Reporting",
     .length = aer_length,
     .setup = aer_setup,
     .written = aer_written,
     .reset = aer_reset,
-    .loaded = aer_loaded,
 };

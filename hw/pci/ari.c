@@ -38,7 +38,6 @@ const PCICapClass pci_ari_class = {
     .extended = true,
     .version = 1,
     .present_bit = 8,
-    .express_only = true,
     .doc = "Alternative Routing-ID Interpretation",
     .length = ari_length,
     .setup = ari_setup,

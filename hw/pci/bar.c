@@ -16,7 +16,7 @@ enum { ROM_LOW_BITS = 0x7ff }; /* enable bit and reserved bits of the ROM regist
 PCIBar *pci_bar(const PCIDevice *d, unsigned index)
 {
     for (PCIBar *bar = d->bars; bar; bar = bar->next) {
-        if (bar->index == index && index != PCI_FIXED_RANGE) {
+        if (bar->index == index) {
             return bar;
         }
     }
@@ -146,7 +146,8 @@ static uint64_t msix_only_size(const PCIDevice *d, const PCIBarDesc *desc)
     for (size_t i = 0; i < type->n_caps; i++) {
         const PCICapDesc *cap = &type->caps[i];
 
-        if (cap->id == PCI_CAP_ID_MSIX && !cap->extended && cap->arg[1] == desc->index) {
+        if (pci_cap_class(cap->id, cap->extended) == &pci_msix_class &&
+            cap->arg[1] == desc->index) {
             uint64_t n = pci_cap_count(d, cap);
 
             return msix_bar_size(MIN(n, MSIX_MAX_VECTORS));
@@ -319,7 +320,7 @@ static uint64_t wanted_addr(const PCIDevice *d, const PCIBar *bar)
     uint16_t command = pci_config_get(&d->config, PCI_COMMAND, 2);
     uint16_t enable = bar->io ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY;
 
-    if (!d->bus || !d->present || !pci_in_d0(d) || !(command & enable) ||
+    if (!d->present || !pci_in_d0(d) || !(command & enable) ||
         (bar->index == PCI_ROM_BAR && !rom_enabled(d))) {
         return PCI_BAR_UNMAPPED;
     }

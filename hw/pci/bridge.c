@@ -15,43 +15,28 @@ enum {
     WINDOW_ORDER = 7, /* behind the function's own BARs */
 };
 
-bool pci_role_is_bridge(PlanPciRole role)
-{
-    switch (role) {
-    case PLAN_PCI_ROOT_PORT:
-    case PLAN_PCI_UPSTREAM:
-    case PLAN_PCI_DOWNSTREAM:
-    case PLAN_PCI_PCIE_BRIDGE:
-    case PLAN_PCI_BRIDGE:
-        return true;
-    case PLAN_PCI_NONE:
-    case PLAN_PCI_ENDPOINT:
-    case PLAN_PCI_EXTRA_ROOT:
-    case PLAN_PCI_HOST:
-        break;
-    }
-    return false;
-}
+/* The bus behind; PLAN_BUS_NONE: none. */
+static const PlanBusKind role_buses[] = {
+    [PLAN_PCI_NONE] = PLAN_BUS_NONE,
+    [PLAN_PCI_ENDPOINT] = PLAN_BUS_NONE,
+    [PLAN_PCI_ROOT_PORT] = PLAN_BUS_PCIE_PORT,
+    [PLAN_PCI_UPSTREAM] = PLAN_BUS_PCIE_UPSTREAM,
+    [PLAN_PCI_DOWNSTREAM] = PLAN_BUS_PCIE_PORT,
+    [PLAN_PCI_PCIE_BRIDGE] = PLAN_BUS_PCI,
+    [PLAN_PCI_BRIDGE] = PLAN_BUS_PCI,
+    [PLAN_PCI_EXTRA_ROOT] = PLAN_BUS_PCIE_ROOT,
+    [PLAN_PCI_HOST] = PLAN_BUS_NONE,
+};
 
 PlanBusKind pci_role_bus(PlanPciRole role)
 {
-    switch (role) {
-    case PLAN_PCI_ROOT_PORT:
-    case PLAN_PCI_DOWNSTREAM:
-        return PLAN_BUS_PCIE_PORT;
-    case PLAN_PCI_UPSTREAM:
-        return PLAN_BUS_PCIE_UPSTREAM;
-    case PLAN_PCI_PCIE_BRIDGE:
-    case PLAN_PCI_BRIDGE:
-        return PLAN_BUS_PCI;
-    case PLAN_PCI_EXTRA_ROOT:
-        return PLAN_BUS_PCIE_ROOT;
-    case PLAN_PCI_NONE:
-    case PLAN_PCI_ENDPOINT:
-    case PLAN_PCI_HOST:
-        break;
-    }
-    return PLAN_BUS_NONE;
+    return role_buses[role];
+}
+
+/* A function beside its root bus is none. */
+bool pci_role_is_bridge(PlanPciRole role)
+{
+    return role_buses[role] != PLAN_BUS_NONE && role_buses[role] != PLAN_BUS_PCIE_ROOT;
 }
 
 PCIBridge *pci_bridge_of(PCIDevice *d)
@@ -76,12 +61,10 @@ static void unlink_from_bus(PCIBridge *br)
 {
     PCIBridge **at = &br->pci.bus->bridges;
 
-    while (*at && *at != br) {
+    while (*at != br) {
         at = &(*at)->next;
     }
-    if (*at) {
-        *at = br->next;
-    }
+    *at = br->next;
 }
 
 bool pci_bridge_init(PCIBridge *br, GError **err)
@@ -211,16 +194,13 @@ void pci_bridge_update_windows(PCIBridge *br)
     const PCIDevice *d = &br->pci;
     const PCIConfig *c = &d->config;
     uint8_t command = c->bytes[PCI_COMMAND];
-    bool up = d->bus && d->present && pci_in_d0(d);
+    bool up = d->present && pci_in_d0(d);
     bool memory = up && (command & PCI_COMMAND_MEMORY);
 
-    if (!br->sec.bus.name) {
-        return;
-    }
-    set_window(br, &br->io, d->bus ? &d->bus->io : NULL,
-               up && (command & PCI_COMMAND_IO) && has_io(c), io_range(c));
-    set_window(br, &br->mem, d->bus ? &d->bus->mem : NULL, memory, mem_range(c));
-    set_window(br, &br->pref, d->bus ? &d->bus->mem : NULL, memory, pref_range(c));
+    set_window(br, &br->io, &d->bus->io, up && (command & PCI_COMMAND_IO) && has_io(c),
+               io_range(c));
+    set_window(br, &br->mem, &d->bus->mem, memory, mem_range(c));
+    set_window(br, &br->pref, &d->bus->mem, memory, pref_range(c));
 }
 
 void pci_bridge_control_written(PCIBridge *br, uint16_t old)

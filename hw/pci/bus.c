@@ -82,10 +82,8 @@ bool pci_bus_take(PCIBus *bus, PCIDevice *d, GError **err)
 
 void pci_bus_leave(PCIDevice *d)
 {
-    if (d->bus) {
-        d->bus->slots[d->devfn] = NULL;
-        d->bus = NULL;
-    }
+    d->bus->slots[d->devfn] = NULL;
+    d->bus = NULL;
 }
 
 bool pci_device_visible(const PCIDevice *d)
@@ -93,7 +91,7 @@ bool pci_device_visible(const PCIDevice *d)
     const PCIBus *bus = d->bus;
     const PCIDevice *first;
 
-    if (!bus || !d->present) {
+    if (!d->present) {
         return false;
     }
     if (bus->bus.kind == PLAN_BUS_PCIE_PORT && d->devfn >= FUNCTIONS &&
@@ -109,7 +107,7 @@ void pci_bus_fini(PCIBus *bus)
     if (!bus->bus.name) {
         return;
     }
-    if (bus->host && !bus->bridge && bus->host->roots) {
+    if (!bus->bridge) {
         g_ptr_array_remove(bus->host->roots, bus);
         pci_host_numbers_changed(bus->host);
         if (bus->host->roots_changed && bus != &bus->host->root) {
@@ -180,8 +178,6 @@ char *pci_device_path(const PCIDevice *d)
 {
     GString *path = g_string_new(NULL);
 
-    if (d->bus) {
-        append_path(path, d);
-    }
+    append_path(path, d);
     return g_string_free(path, FALSE);
 }

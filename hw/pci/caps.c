@@ -18,20 +18,18 @@ static const PCICapClass *const classes[] = {
 
 const PCICapClass *pci_cap_class(uint16_t id, bool extended)
 {
-    for (size_t i = 0; i < G_N_ELEMENTS(classes); i++) {
-        if (classes[i]->id == id && classes[i]->extended == extended) {
-            return classes[i];
-        }
+    size_t i = 0;
+
+    while (classes[i]->id != id || classes[i]->extended != extended) {
+        i++;
+        g_assert(i < G_N_ELEMENTS(classes)); /* a row of a type without a class behind it */
     }
-    return NULL;
+    return classes[i];
 }
 
 static const PCICapClass *class_of(const PCICapDesc *desc)
 {
-    const PCICapClass *cls = pci_cap_class(desc->id, desc->extended);
-
-    g_assert(cls); /* a row of a type without a class behind it */
-    return cls;
+    return pci_cap_class(desc->id, desc->extended);
 }
 
 uint64_t pci_prop_u64(const PCIDevice *d, const char *name)
@@ -81,8 +79,7 @@ bool pci_wants_express(const PCIDevice *d)
     const PCIDeviceType *type = pci_type(d);
 
     for (size_t i = 0; i < type->n_caps; i++) {
-        if (type->caps[i].id == PCI_CAP_ID_EXP && !type->caps[i].extended &&
-            d->cap_prop[i] != PLAN_CAP_OFF) {
+        if (class_of(&type->caps[i]) == &pci_express_class && d->cap_prop[i] != PLAN_CAP_OFF) {
             return on_express_bus(d);
         }
     }
@@ -122,10 +119,9 @@ static bool row_wanted(const PCIDevice *d, unsigned row, bool *wanted, GError **
 {
     const PCICapDesc *desc = &pci_type(d)->caps[row];
     const PCICapClass *cls = class_of(desc);
-    bool needs_express = cls->express_only || desc->extended;
 
     *wanted = d->cap_prop[row] != PLAN_CAP_OFF;
-    if (*wanted && needs_express && !d->express) {
+    if (*wanted && desc->extended && !d->express) {
         *wanted = false;
         /* On a conventional bus it is left out like Express itself; asked for, it is an error. */
         if (on_express_bus(d) || d->cap_prop[row] > desc->at) {
@@ -180,7 +176,7 @@ bool pci_cap_add_row(PCIDevice *d, unsigned row, uint16_t at, GError **err)
         return false;
     }
     d->cap_pos[row] = pos;
-    if (cls->setup && !cls->setup(d, row, pos, err)) {
+    if (!cls->setup(d, row, pos, err)) {
         d->cap_pos[row] = 0;
         pci_cap_delete_at(d, pos);
         return false;

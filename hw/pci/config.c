@@ -330,14 +330,14 @@ void pci_config_entry_add(PCIConfig *c, const PCICapEntry *entry)
 
 void pci_config_entry_drop(PCIConfig *c, uint16_t offset)
 {
-    for (unsigned i = 0; i < c->n_entries; i++) {
-        if (c->entries[i].offset == offset) {
-            memmove(&c->entries[i], &c->entries[i + 1],
-                    (c->n_entries - i - 1) * sizeof(PCICapEntry));
-            c->n_entries--;
-            return;
-        }
+    unsigned i = 0;
+
+    while (c->entries[i].offset != offset) {
+        i++;
+        g_assert(i < c->n_entries);
     }
+    memmove(&c->entries[i], &c->entries[i + 1], (c->n_entries - i - 1) * sizeof(PCICapEntry));
+    c->n_entries--;
 }
 
 void pci_config_forget(PCIConfig *c)

@@ -14,7 +14,7 @@ static uint16_t dsn_length(const PCIDeviceType *type, const PCICapDesc *desc)
 
 static bool dsn_wanted(const PCIDevice *d, const PCICapDesc *desc)
 {
-    return d->express && pci_prop_u64(d, desc->count_prop) != 0;
+    return pci_prop_u64(d, desc->count_prop) != 0;
 }
 
 static bool dsn_setup(PCIDevice *d, unsigned row, uint16_t pos, GError **err)
@@ -31,7 +31,6 @@ const PCICapClass pci_dsn_class = {
     .extended = true,
     .version = 1,
     .present_bit = 7,
-    .express_only = true,
     .doc = "Device Serial Number",
     .length = dsn_length,
     .wanted = dsn_wanted,

@@ -163,9 +163,7 @@ static void follow_ari(PCIDevice *d)
     if (br && shapes[pci_type(d)->role].forwards_ari) {
         br->ari_forwarding =
             pci_config_get(&d->config, d->exp_pos + EXP_DEVCTL2, 2) & EXP_DEVCTL2_ARI;
-        if (d->bus) {
-            pci_host_numbers_changed(d->bus->host);
-        }
+        pci_host_numbers_changed(d->bus->host);
     }
 }
 

@@ -35,15 +35,13 @@ static void host_line(PCIHost *h, unsigned line, bool level)
 
 static void drive(const PCIDevice *d, bool level)
 {
-    unsigned pin = d->pin - 1;
+    unsigned pin = pci_swizzle(d, d->pin - 1);
 
-    for (const PCIDevice *at = d; at->bus; at = &at->bus->bridge->pci) {
-        pin = pci_swizzle(at, pin);
-        if (!at->bus->bridge) {
-            host_line(at->bus->host, pin, level);
-            return;
-        }
+    while (d->bus->bridge) {
+        d = &d->bus->bridge->pci;
+        pin = pci_swizzle(d, pin);
     }
+    host_line(d->bus->host, pin, level);
 }
 
 void pci_intx_update(PCIDevice *d)
@@ -77,7 +75,7 @@ void pci_irq_set(PCIDevice *d, unsigned n, bool level)
 {
     bool was;
 
-    if (n >= PCI_MAX_IRQS || !d->config.bytes) {
+    if (n >= PCI_MAX_IRQS) {
         return;
     }
     was = d->levels >> n & 1;

@@ -342,7 +342,7 @@ static unsigned match_entries(Record *r, Found *found)
             continue;
         }
         f->own = pci_config_entry_at(&r->d->config, own[i].offset);
-        if (f->own && !fits(r, f)) {
+        if (!fits(r, f)) {
             wrong(r, "the %s capability at 0x%x runs over the end", name, f->offset);
         }
     }
@@ -642,7 +642,7 @@ static bool load_levels(PCIDevice *d, bool irq, ByteReader *in, const char *path
 
     if (saved_levels(d)) {
         levels = get_be64(in);
-        if (!reader_ok(in) || (levels & ~legal) || (levels != 0 && d->pin != 0) != irq) {
+        if (!reader_ok(in) || (levels & ~legal) || (levels != 0) != irq) {
             pci_error(err,
                       "%s: the levels of the interrupt sources (0x%" PRIx64
                       ") do not agree with the pin",

@@ -40,7 +40,6 @@ typedef struct PCICapClass {
     bool extended;
     uint8_t version;       /* of an extended capability */
     int8_t present_bit;    /* its bit in the saved record's cap_present; -1: not optional */
-    bool express_only;     /* needs the Express capability */
     const char *doc;       /* help text of its property */
     const PlanProp *props; /* further properties of a type that lists it; fields of PCIDevice */
     size_t n_props;
@@ -74,7 +73,8 @@ typedef struct PCICapClass {
 void pci_cap_delete_at(PCIDevice *d, uint16_t offset);
 
 /* --- caps.c --- */
-const PCICapClass *pci_cap_class(uint16_t id, bool extended); /* NULL: no such class */
+/* The class behind a type's row: each row has one. */
+const PCICapClass *pci_cap_class(uint16_t id, bool extended);
 static inline const PCIDeviceType *pci_type(const PCIDevice *d)
 {
     return (const PCIDeviceType *)d->dev.type;

@@ -244,6 +244,41 @@ static void test_refused(void)
     fixture_fini(&f);
 }
 
+/* Nobody above to hear of it: a function beside the root ports, and a root port without AER. The
+ * function's own registers have it all the same; one that left its bus has nothing to say. */
+static void test_unheard(void)
+{
+    static const PCICapDesc caps[] = {
+        PCI_CAP_ENDPOINT,
+        { .id = PCI_EXT_CAP_ID_AER, .extended = true, .prop = "aer" },
+    };
+    static const PCIDeviceType beside = {
+        .base = { .name = "beside", .kind = &pci_device_kind, .size = sizeof(PCIDevice) },
+        .caps = LIST(caps),
+    };
+    Fixture f;
+    PCIDevice *d = start(&f);
+
+    d = plug(&f, &beside, "pcie.0", "beside", PCI_DEVFN(2, 0), NULL);
+    set_cfg(&f, PCI_DEVFN(2, 0), d->exp_pos + EXP_DEVCTL, 2, 0xf);
+    report(d, MALFORMED, false);
+    g_assert_cmphex(cfg(&f, PCI_DEVFN(2, 0), AER + STATUS, 4), ==, 1 << MALFORMED);
+    g_assert_cmphex(root(&f), ==, 0);
+    device_pin_any(&d->dev);
+    device_unplug(&d->dev);
+    g_assert_false(pci_aer_report(d, &(PCIAerError){ .bit = MALFORMED }));
+    device_unpin_any(&d->dev);
+    plug(&f, type("pcie-root-port"), "pcie.0", "silent", PCI_DEVFN(3, 0), "aer=off");
+    d = plug(&f, type("pcie-pci-bridge"), "silent", "b2", 0, NULL);
+    set_cfg(&f, PCI_DEVFN(3, 0), PCI_PRIMARY_BUS, 4, 0x00020200);
+    set_cfg(&f, PCI_DEVFN(3, 0), PCI_BRIDGE_CONTROL, 2, PCI_BRIDGE_CTL_SERR);
+    wr(&f, ecam(2, 0, d->exp_pos + EXP_DEVCTL), 2, 0xf);
+    report(d, MALFORMED, false);
+    g_assert_cmphex(rd(&f, ecam(2, 0, AER + STATUS), 4), ==, 1 << MALFORMED);
+    g_assert_cmphex(root(&f), ==, 0);
+    fixture_fini(&f);
+}
+
 static void test_acs(void)
 {
     Fixture f;
@@ -269,6 +304,7 @@ int main(int argc, char **argv)
     g_test_add_func("/aer/not-forwarded", test_not_forwarded);
     g_test_add_func("/aer/sticky", test_sticky);
     g_test_add_func("/aer/refused", test_refused);
+    g_test_add_func("/aer/unheard", test_unheard);
     g_test_add_func("/aer/acs", test_acs);
     return g_test_run();
 }

@@ -218,6 +218,40 @@ static void test_rom(void)
     refused(&f, &type, "pcie.0", NULL, PCI_DEVFN(2, 0), "romfile=/does/not/exist", "romfile");
     g_assert_true(g_file_set_contents(path, "", 0, &err));
     refused(&f, &type, "pcie.0", NULL, PCI_DEVFN(2, 0), settings, "are accepted");
+    g_assert_cmpint(truncate(path, (16 << 20) + 1), ==, 0);
+    refused(&f, &type, "pcie.0", NULL, PCI_DEVFN(2, 0), settings, "to 16 MiB are accepted");
+    fixture_fini(&f);
+    g_unlink(path);
+}
+
+/* A bridge has its ROM register elsewhere; rombar=0 and an empty name leave it out. */
+static void test_rom_places(void)
+{
+    static const PCIDeviceType bridge = {
+        .base = { .name = "bridge", .kind = &pci_device_kind, .size = sizeof(PCIBridge) },
+        .role = PLAN_PCI_BRIDGE,
+    };
+    g_autofree char *path = NULL, *settings = NULL, *hidden = NULL;
+    int fd = g_file_open_tmp("rom-XXXXXX", &path, NULL);
+    Fixture f;
+
+    close(fd);
+    g_assert_true(g_file_set_contents(path, "rom!", 4, NULL));
+    settings = g_strdup_printf("romfile=%s", path);
+    hidden = g_strdup_printf("romfile=%s,rombar=0", path);
+    fixture_init(&f);
+    plug(&f, &bridge, "pcie.0", "b", DEVFN, settings);
+    g_assert_cmphex(size_of(&f, PCI_ROM_ADDRESS), ==, 0); /* of a bridge: prefetch limit */
+    g_assert_cmphex(size_of(&f, PCI_ROM_ADDRESS1), ==, 0xfffff801);
+    set_cfg(&f, DEVFN, PCI_ROM_ADDRESS1, 4, MMIO + 1);
+    set_cfg(&f, DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+    g_assert_cmphex(rd(&f, MMIO, 4), ==, 0x216d6f72);
+    device_unplug(&pci_bus_find(&f.host.root, DEVFN)->dev);
+    plug(&f, &type, "pcie.0", "hidden", DEVFN, hidden);
+    g_assert_cmphex(size_of(&f, PCI_ROM_ADDRESS), ==, 0);
+    device_unplug(&pci_bus_find(&f.host.root, DEVFN)->dev);
+    plug(&f, &type, "pcie.0", "none", DEVFN, "romfile=");
+    g_assert_cmphex(size_of(&f, PCI_ROM_ADDRESS), ==, 0);
     fixture_fini(&f);
     g_unlink(path);
 }
@@ -313,6 +347,7 @@ int main(int argc, char **argv)
     g_test_add_func("/pci/bar/overlap", test_overlap);
     g_test_add_func("/pci/bar/fixed-range", test_fixed_range);
     g_test_add_func("/pci/bar/rom", test_rom);
+    g_test_add_func("/pci/bar/rom-places", test_rom_places);
     g_test_add_func("/pci/bar/refusals", test_refusals);
     g_test_add_func("/pci/bar/noise", test_noise);
     g_test_add_func("/pci/bar/cost", test_cost);

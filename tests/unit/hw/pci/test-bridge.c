@@ -164,6 +164,22 @@ static void test_widest_window(void)
     fixture_fini(&r.f);
 }
 
+/* The bus behind is called like the bridge, or by its path; no two have one name. */
+static void test_names(void)
+{
+    Fixture f;
+
+    fixture_init(&f);
+    plug(&f, &port_type, "pcie.0", "br", FN, NULL);
+    g_assert_nonnull(bus_find(f.m, "br"));
+    plug(&f, &port_type, "br", NULL, LEAF, NULL);
+    g_assert_nonnull(bus_find(f.m, "0000:00:02.0:01.0"));
+    refused(&f, &port_type, "pcie.0", "pcie.0", PCI_DEVFN(3, 0), NULL, "pcie.0");
+    g_assert_null(pci_bus_find(&f.host.root, PCI_DEVFN(3, 0)));
+    plug(&f, &port_type, "pcie.0", "other", PCI_DEVFN(3, 0), NULL);
+    fixture_fini(&f);
+}
+
 static void test_styles(void)
 {
     Rig r;
@@ -287,6 +303,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/pci/bridge/windows", test_windows);
     g_test_add_func("/pci/bridge/widest-window", test_widest_window);
+    g_test_add_func("/pci/bridge/names", test_names);
     g_test_add_func("/pci/bridge/styles", test_styles);
     g_test_add_func("/pci/bridge/power", test_power);
     g_test_add_func("/pci/bridge/bus-numbers", test_bus_numbers);

@@ -27,6 +27,13 @@ static const PCIDeviceType big_type = {
     .caps = LIST(big_caps),
 };
 
+/* A row without a switch that cannot be had here. */
+static const PCICapDesc lost_caps[] = { { .id = PCI_EXT_CAP_ID_ACS, .extended = true } };
+static const PCIDeviceType lost_type = {
+    .base = { .name = "lost", .kind = &pci_device_kind, .size = sizeof(PCIDevice) },
+    .caps = LIST(lost_caps),
+};
+
 enum { FN = PCI_DEVFN(1, 0) };
 
 static void test_switches(void)
@@ -41,6 +48,7 @@ static void test_switches(void)
     device_unplug(&d->dev);
     refused(&f, &type, "pcie.0", "d", FN, "last=off", "last cannot be off");
     refused(&f, &type, "pcie.0", "d", FN, "pm=off", "pm cannot be off");
+    refused(&f, &lost_type, "pcie.0", "d", FN, NULL, "Access Control Services needs PCI Express");
     plug(&f, &type, "pcie.0", "d", FN, "pm=off,express=off");
     fixture_fini(&f);
 }

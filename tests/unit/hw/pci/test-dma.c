@@ -2,7 +2,12 @@
 /*
  * DMA and messages: gates, the translate hook, own and siblings' registers, mapping and pins.
  */
+#include <glib/gstdio.h>
+#include <unistd.h>
+
 #include "pci-fixture.h"
+
+#include "util/log.h"
 
 typedef struct Dev {
     PCIDevice pci;
@@ -179,6 +184,69 @@ static void test_translate(void)
     fixture_fini(&f);
 }
 
+static bool to_nowhere(void *opaque, PCIRequester who, uint64_t addr, bool write, uint64_t *out,
+                       uint64_t *len)
+{
+    *out = RAM;
+    *len = 0;
+    return true;
+}
+
+/* A translation that covers nothing refuses, instead of being asked for ever; and what a function
+ * may not reach it cannot map, ROM to write to included. */
+static void test_nothing_to_map(void)
+{
+    uint8_t buf[4];
+    PCIDmaMap map;
+    MemRegion rom = { 0 };
+    RamBlock *block;
+    Unit u = { 0 };
+    Fixture f;
+    PCIDevice *d;
+
+    fixture_init(&f);
+    d = add(&f, A);
+    block = machine_ram_new(f.m, "rom", 0x1000, NULL);
+    block->read_only = true;
+    mem_init_ram(&rom, "rom", block, 0, 0x1000);
+    mem_map(&f.m->memory, RAM + RAM_SIZE, &rom, 0, 0);
+    g_assert_false(pci_dma_map(d, RAM + RAM_SIZE, 16, true, &map));
+    g_assert_true(pci_dma_map(d, RAM + RAM_SIZE, 16, false, &map));
+    pci_dma_unmap(d, &map, 0);
+    g_assert_false(pci_dma_map(d, RAM, 0, true, &map));
+    f.host.translate = to_nowhere;
+    g_assert_cmpint(pci_dma_read(d, 0, buf, 4), ==, MEM_REFUSED);
+    g_assert_false(pci_dma_map(d, 0, 4, false, &map));
+    f.host.translate = swap_pages;
+    f.host.translate_opaque = &u;
+    g_assert_false(pci_dma_map(d, 0x10000, 4, false, &map));
+    mem_fini(&rom);
+    fixture_fini(&f);
+}
+
+/* -d trace shows each message, and which BAR went where. */
+static void test_traced(void)
+{
+    g_autofree char *path = NULL, *text = NULL;
+    int fd = g_file_open_tmp("trace-XXXXXX", &path, NULL);
+    Fixture f;
+    PCIDevice *d;
+
+    close(fd);
+    fixture_init(&f);
+    g_assert_true(log_to_file(path, NULL));
+    g_assert_true(log_set("trace", NULL));
+    d = add(&f, A);
+    pci_msi_send(d, RAM + 0x40, 0x77);
+    log_mask = 0;
+    g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+    g_assert_nonnull(strstr(text, "pci_bar"));
+    g_assert_nonnull(strstr(text, "bar 0 ffffffffffffffff -> 40010000"));
+    g_assert_nonnull(strstr(text, "80000040 <- 77"));
+    fixture_fini(&f);
+    g_unlink(path);
+}
+
 /* A mapping keeps the function's memory after it was unplugged. */
 static void test_map_outlives_unplug(void)
 {
@@ -208,6 +276,8 @@ int main(int argc, char **argv)
     g_test_add_func("/pci/dma/own-and-sibling", test_own_and_sibling);
     g_test_add_func("/pci/dma/message-to-self", test_message_to_self);
     g_test_add_func("/pci/dma/translate", test_translate);
+    g_test_add_func("/pci/dma/nothing-to-map", test_nothing_to_map);
+    g_test_add_func("/pci/dma/traced", test_traced);
     g_test_add_func("/pci/dma/map-outlives-unplug", test_map_outlives_unplug);
     return g_test_run();
 }

@@ -198,6 +198,8 @@ static void test_extra_root(void)
     g_assert_true(pci_root_init(&extra, &f.host, PLAN_BUS_PCIE_ROOT, "pxb", 0x40, NULL, &err));
     g_assert_false(pci_root_init(&clash, &f.host, PLAN_BUS_PCIE_ROOT, "px2", 0x40, NULL, &err));
     g_assert_nonnull(strstr(err->message, "'pxb'"));
+    g_assert_false(pci_root_init(&clash, &f.host, PLAN_BUS_PCIE_ROOT, "pxb", 0x50, NULL, NULL));
+    g_assert_null(pci_host_find_bus(&f.host, 0x50));
     plug(&f, &port_type, "pxb", "below", FN, NULL);
     d = plug(&f, &leaf_type, "below", NULL, 0, NULL);
     wr(&f, ecam(0x40, FN, PCI_PRIMARY_BUS), 4, 0x434240);
@@ -222,6 +224,7 @@ static void test_segments(void)
     fixture_init(&f);
     g_assert_true(pci_host_init(&other, f.m, 3, PLAN_BUS_PCIE_ROOT, "pcie.1", NULL, &err));
     g_assert_false(pci_host_init(&clash, f.m, 4, PLAN_BUS_PCIE_ROOT, "pcie.1", NULL, &err));
+    pci_host_fini(&clash); /* nothing is left of it */
     d = plug(&f, &leaf_type, "pcie.1", NULL, FN, NULL);
     g_assert_cmphex(pci_host_config_read(&other, 0, FN, 0, 4), ==, 0x56781234);
     g_assert_cmphex(cfg(&f, FN, 0, 4), ==, 0xffffffff);

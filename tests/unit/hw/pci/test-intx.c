@@ -81,6 +81,21 @@ static void test_aggregation(void)
     fixture_fini(&f);
 }
 
+/* A host whose lines lead nowhere still counts who asserts them. */
+static void test_unwired(void)
+{
+    Fixture f;
+    PCIDevice *d;
+
+    fixture_init(&f);
+    f.host.intx = NULL;
+    d = plug(&f, &type, "pcie.0", NULL, PCI_DEVFN(4, 0), NULL);
+    pci_irq_set(d, 0, true);
+    g_assert_cmpuint(f.host.intx_count[0], ==, 1);
+    g_assert_cmphex(cfg(&f, PCI_DEVFN(4, 0), PCI_STATUS, 2) & PCI_STATUS_INTERRUPT, !=, 0);
+    fixture_fini(&f);
+}
+
 static void test_disable_and_status(void)
 {
     uint8_t fn = PCI_DEVFN(1, 0);
@@ -210,6 +225,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/pci/intx/sources", test_sources);
     g_test_add_func("/pci/intx/aggregation", test_aggregation);
+    g_test_add_func("/pci/intx/unwired", test_unwired);
     g_test_add_func("/pci/intx/disable-and-status", test_disable_and_status);
     g_test_add_func("/pci/intx/messages-take-over", test_messages_take_over);
     g_test_add_func("/pci/intx/swizzle", test_swizzle);

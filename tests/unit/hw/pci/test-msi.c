@@ -32,6 +32,13 @@ TYPE(type_64, 1, 0);
 TYPE(type_32_mask, 0, 1);
 TYPE(type_64_mask, 1, 1);
 
+/* A wrong number of the type's own. */
+static const PCICapDesc fixed_caps[] = { PCI_CAP_MSI(3, 1, 0) };
+static const PCIDeviceType fixed_type = {
+    .base = { .name = "fixed", .kind = &pci_device_kind, .size = sizeof(PCIDevice) },
+    .caps = LIST(fixed_caps),
+};
+
 static const struct {
     const PCIDeviceType *type;
     bool is64, mask;
@@ -195,6 +202,7 @@ static void test_counts(void)
     for (unsigned i = 0; i < G_N_ELEMENTS(wrong); i++) {
         refused(&f, &type_64, "pcie.0", "d", FN, wrong[i], "1, 2, 4, 8, 16 or 32");
     }
+    refused(&f, &fixed_type, "pcie.0", "d", FN, NULL, "3 MSI messages: 1, 2");
     for (unsigned n = 1; n <= 32; n *= 2) {
         g_autofree char *s = g_strdup_printf("messages=%u", n);
         PCIDevice *d = plug(&f, &type_64_mask, "pcie.0", "d", FN, s);

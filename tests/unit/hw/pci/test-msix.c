@@ -34,6 +34,8 @@ static const PCICapDesc shared_caps[] = {
       .arg = { 0, 2, 0x1000 - 5 * 16, 0x800 } },
 };
 static const PCICapDesc overlapping_caps[] = { PCI_CAP_MSIX_AT(5, 2, 0, 0x40) };
+static const PCICapDesc odd_table_caps[] = { PCI_CAP_MSIX_AT(5, 2, 4, 0x800) };
+static const PCICapDesc odd_pba_caps[] = { PCI_CAP_MSIX_AT(5, 2, 0, 0x804) };
 static const PCICapDesc io_caps[] = { PCI_CAP_MSIX(1, 4) };
 static const PCICapDesc no_bar_caps[] = { PCI_CAP_MSIX(1, 1) };
 
@@ -50,6 +52,9 @@ static const PCICapDesc no_bar_caps[] = { PCI_CAP_MSIX(1, 1) };
 TYPE(plain_type, bars, caps);
 TYPE(shared_type, shared_bars, shared_caps);
 TYPE(overlapping_type, shared_bars, overlapping_caps);
+TYPE(odd_table_type, shared_bars, odd_table_caps);
+TYPE(odd_pba_type, shared_bars, odd_pba_caps);
+TYPE(lonely_type, bars, shared_caps);
 TYPE(io_type, shared_bars, io_caps);
 TYPE(no_bar_type, shared_bars, no_bar_caps);
 
@@ -140,6 +145,7 @@ static void test_model(void)
             g_assert_true((rd(&r.f, PBA + i / 8, 1) >> i % 8 & 1) == pending[i]);
         }
     }
+    control(&r, PCI_MSIX_ENABLE);
     msix_notify(r.d, N); /* not a vector: nothing */
     msix_notify(r.d, UINT_MAX);
     fixture_fini(&r.f);
@@ -211,6 +217,9 @@ static void test_layout(void)
     refused(&f, &shared_type, "pcie.0", "d", DEVFN, "bar-size=3000", "power of two");
     refused(&f, &shared_type, "pcie.0", "d", DEVFN, "bar-size=8", "power of two");
     refused(&f, &overlapping_type, "pcie.0", "d", DEVFN, NULL, "must not overlap");
+    refused(&f, &odd_table_type, "pcie.0", "d", DEVFN, NULL, "(0x4 to 0x53)");
+    refused(&f, &odd_pba_type, "pcie.0", "d", DEVFN, NULL, "(0x804 to 0x80b)");
+    refused(&f, &lonely_type, "pcie.0", "d", DEVFN, NULL, "power of two"); /* BAR 0 is for none */
     refused(&f, &io_type, "pcie.0", "d", DEVFN, NULL, "memory BAR 4");
     refused(&f, &no_bar_type, "pcie.0", "d", DEVFN, NULL, "memory BAR 1");
     fixture_fini(&f);
@@ -338,10 +347,18 @@ static void test_notifier(void)
     g_assert_true(h.live[2]);
     wr(&r.f, TABLE + 16 * 2 + 12, 4, 1);
     g_assert_false(h.live[2]);
+    h.events = 0;
+    wr(&r.f, TABLE + 16 * 2, 4, AT(1)); /* moved while masked: nobody hears */
+    g_assert_cmpuint(h.events, ==, 0);
     wr(&r.f, TABLE + 16 * 2 + 12, 4, 0);
     machine_reset(r.f.m, RESET_HOT);
     g_assert_false(h.live[2]);
+    h.events = 0;
     msix_set_notifier(r.d, NULL, NULL);
+    device_unplug(&r.d->dev);
+    r.d = plug(&r.f, &plain_type, "pcie.0", "d", DEVFN, "msix=off");
+    msix_set_notifier(r.d, &notifier, &h); /* no vectors: nothing to hear */
+    g_assert_cmpuint(h.events, ==, 0);
     fixture_fini(&r.f);
 }
 

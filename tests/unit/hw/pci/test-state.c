@@ -3,6 +3,9 @@
  * The saved record: all three versions, capabilities that come, go and move with a record, every
  * refusal with the words it must say, and noise that may be refused but never do harm.
  */
+#include <glib/gstdio.h>
+#include <unistd.h>
+
 #include "pci-fixture.h"
 
 typedef struct Dev {
@@ -16,7 +19,7 @@ static const PCIBarDesc bars[] = {
     { .index = 2, .kind = PCI_BAR_MEM32, .size = 0x10000 },
 };
 static const PlanProp props[] = {
-    PROP_U32(Dev, vectors, "vectors", 3, 0, 2048, "vectors"),
+    PROP_U32(Dev, vectors, "vectors", 3, 0, UINT32_MAX, "vectors"),
     PROP_SIZE(Dev, size, "size", 0x1000, 0, 0, "size of BAR 0"),
 };
 static const PCICapDesc caps[] = {
@@ -48,6 +51,46 @@ static const PCIDeviceType ext_type = {
     .device = 0x5678,
     .class_code = 0xff0000,
     .caps = LIST(ext_caps),
+};
+
+/* A conventional function with as many sources as there can be, a row without a switch, an entry at
+ * the very end, and a range it decodes without a BAR. */
+typedef struct Wide {
+    PCIDevice pci;
+    MemRegion vga;
+} Wide;
+static uint64_t vga_read(void *opaque, uint64_t offset, unsigned size)
+{
+    return 0;
+}
+static void vga_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+{
+}
+static const MemOps vga_ops = { .read = vga_read, .write = vga_write };
+static bool wide_realize(void *dev, GError **err)
+{
+    Wide *w = dev;
+
+    mem_init_mmio(&w->vga, "vga", 0x20000, &vga_ops, w);
+    pci_add_fixed_range(&w->pci, false, 0xa0000, &w->vga);
+    return true;
+}
+static void wide_finalize(void *dev)
+{
+    mem_fini(&((Wide *)dev)->vga);
+}
+static const PCICapDesc wide_caps[] = {
+    { .id = PCI_CAP_ID_MSI, .arg = { 1, 0, 0 } },
+    { .id = PCI_CAP_ID_VNDR, .prop = "tail", .at = 0xf0, .arg = { 16 } },
+};
+static const PCIDeviceType wide_type = {
+    .base = { .name = "wide",
+              .kind = &pci_device_kind,
+              .size = sizeof(Wide),
+              .realize = wide_realize,
+              .finalize = wide_finalize },
+    .caps = LIST(wide_caps),
+    .n_irqs = 64,
 };
 
 typedef struct Port {
@@ -195,6 +238,47 @@ static void test_levels(void)
     fixture_fini(&f);
 }
 
+/* Sixty-four sources: each level travels. */
+static void test_all_levels(void)
+{
+    Fixture f;
+    PCIDevice *d;
+
+    fixture_init(&f);
+    d = plug(&f, &wide_type, "pcie.0", "d", FN, NULL);
+    for (unsigned n = 0; n < 64; n++) {
+        g_autoptr(GByteArray) bytes = NULL;
+
+        pci_irq_set(d, n, true);
+        bytes = save(d);
+        machine_reset(f.m, RESET_COLD);
+        g_assert_false(f.line[1]);
+        loads(d, bytes);
+        g_assert_cmphex(d->levels, ==, 1ull << n);
+        g_assert_true(f.line[1]);
+        pci_irq_set(d, n, false);
+    }
+    fixture_fini(&f);
+}
+
+/* A row without a switch has no bit: it is there on both sides, whatever the record says. */
+static void test_no_switch(void)
+{
+    g_autoptr(GByteArray) bytes = NULL;
+    Fixture f;
+    PCIDevice *d;
+
+    fixture_init(&f);
+    d = plug(&f, &wide_type, "pcie.0", "d", FN, NULL);
+    bytes = save(d);
+    g_assert_cmphex(bytes->data[7] & BIT_MSI, ==, 0);
+    loads(d, bytes);
+    g_assert_cmphex(pci_find_capability(d, PCI_CAP_ID_MSI), !=, 0);
+    bytes->data[7] |= BIT_MSI;
+    refuses(d, bytes, "cap_present has bits 0x2");
+    fixture_fini(&f);
+}
+
 /* A record of another version, made of ours. */
 static GByteArray *as_version(const GByteArray *v3, unsigned version, unsigned size)
 {
@@ -339,6 +423,75 @@ static void put(GByteArray *bytes, unsigned at, uint8_t value)
     bytes->data[CONFIG + at] = value;
 }
 
+/* The last byte of config space, and a ROM of another size. */
+static void test_differences_at_the_edge(void)
+{
+    g_autofree char *path = NULL, *settings = NULL;
+    g_autoptr(GByteArray) bytes = NULL, small = NULL;
+    int fd = g_file_open_tmp("rom-XXXXXX", &path, NULL);
+    Fixture f;
+    PCIDevice *d;
+
+    close(fd);
+    fixture_init(&f);
+    d = plug(&f, &wide_type, "pcie.0", "d", FN, NULL);
+    bytes = save(d);
+    put(bytes, 0xff, 0x80);
+    refuses(d, bytes, "(0xff) is 0x80 in the record and 0x0 here, different in bits 0x80");
+    put(bytes, 0xff, 0);
+    put(bytes, 0x2c, 0xff); /* no property decides about it */
+    refuses(d, bytes, "Subsystem Vendor ID (0x2c) is 0x1aff in the record and 0x1af4 here");
+    device_unplug(&d->dev);
+    settings = g_strdup_printf("romfile=%s", path);
+    g_assert_true(g_file_set_contents(path, "small", 5, NULL));
+    d = plug(&f, &wide_type, "pcie.0", "d", FN, settings);
+    set_cfg(&f, FN, PCI_ROM_ADDRESS, 4, MMIO + 0x800);
+    small = save(d);
+    device_unplug(&d->dev);
+    g_assert_cmpint(truncate(path, 0x1000), ==, 0);
+    d = plug(&f, &wide_type, "pcie.0", "d", FN, settings);
+    refuses(d, small, "Expansion ROM Base Address");
+    refuses(d, small, "set by property romfile");
+    fixture_fini(&f);
+    g_unlink(path);
+}
+
+/* However much differs, the sentence ends: 64 registers by name, and how many more there are. */
+static void test_very_different(void)
+{
+    g_autoptr(GByteArray) bytes = NULL;
+    Fixture f;
+    PCIDevice *d;
+
+    fixture_init(&f);
+    d = busy(&f, NULL);
+    bytes = save(d);
+    for (unsigned at = 0x200; at < 0x300; at++) {
+        put(bytes, at, 1);
+    }
+    refuses(d, bytes, "unallocated byte 0x23f");
+    refuses(d, bytes, "; and 192 more");
+    fixture_fini(&f);
+}
+
+/* A capability comes with a record only where the device could have had it. */
+static void test_present_but_impossible(void)
+{
+    g_autoptr(GByteArray) bytes = NULL;
+    Fixture f;
+    PCIDevice *d;
+
+    fixture_init(&f);
+    d = busy(&f, NULL);
+    bytes = save(d);
+    device_unplug(&d->dev);
+    d = plug(&f, &type, "pcie.0", "d", FN, "msix=off,vectors=5000");
+    refuses(d, bytes, "5000 MSI-X vectors as set by vectors: 0 to 2048 are accepted");
+    sound(d);
+    g_assert_cmpuint(msix_vectors(d), ==, 0);
+    fixture_fini(&f);
+}
+
 static void test_bad_lists(void)
 {
     g_autoptr(GByteArray) bytes = NULL;
@@ -388,6 +541,8 @@ static void test_bad_lists(void)
     refuses(d, bytes, "null entry at 0x200");
     AGAIN, bytes->data[3] = 4;
     refuses(d, bytes, "record version 4: 1 to 3");
+    AGAIN, bytes->data[3] = 0;
+    refuses(d, bytes, "record version 0: 1 to 3");
     AGAIN, bytes->data[0] = 0xff;
     refuses(d, bytes, "1 to 3 are accepted");
     AGAIN;
@@ -548,29 +703,39 @@ static void test_lean_conventional(void)
 }
 
 /* The description's fields add up to what was saved. */
-static void test_describe(void)
+static void check_description(PCIDevice *d, const char *const *names)
 {
-    g_autoptr(GByteArray) lean = NULL;
-    struct json_object *desc, *fields;
+    g_autoptr(GByteArray) lean = save_lean(d);
+    struct json_object *desc = pci_record_ops.describe(d);
+    struct json_object *fields = json_object_object_get(desc, "fields");
     unsigned sum = 0;
-    Fixture f;
-    PCIDevice *d;
 
-    fixture_init(&f);
-    d = busy(&f, NULL);
-    lean = save_lean(d);
-    desc = pci_record_ops.describe(d);
-    fields = json_object_object_get(desc, "fields");
     for (size_t i = 0; i < json_object_array_length(fields); i++) {
         struct json_object *o = json_object_array_get_idx(fields, i), *n = NULL;
 
         json_object_object_get_ex(o, "array_len", &n);
         sum += json_object_get_int(json_object_object_get(o, "size")) *
                (n ? json_object_get_int(n) : 1);
+        g_assert_cmpstr(json_object_get_string(json_object_object_get(o, "name")), ==, names[i]);
     }
+    g_assert_null(names[json_object_array_length(fields)]);
     g_assert_cmpuint(sum, ==, lean->len);
     g_assert_cmpint(json_object_get_int(json_object_object_get(desc, "version")), ==, 3);
     json_object_put(desc);
+}
+
+#define RECORD "version_id", "cap_present", "config", "irq_state"
+static void test_describe(void)
+{
+    static const char *const all[] = { "length", RECORD, "caps", NULL };
+    static const char *const no_state[] = { "length", RECORD, NULL };
+    static const char *const conventional[] = { RECORD, "caps", NULL };
+    Fixture f;
+
+    fixture_init(&f);
+    check_description(busy(&f, NULL), all);
+    check_description(plug(&f, &ext_type, "pcie.0", "e", PCI_DEVFN(2, 0), NULL), no_state);
+    check_description(plug(&f, &wide_type, "pcie.0", "w", PCI_DEVFN(3, 0), NULL), conventional);
     fixture_fini(&f);
 }
 
@@ -606,10 +771,15 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/pci/state/round-trip", test_round_trip);
     g_test_add_func("/pci/state/levels", test_levels);
+    g_test_add_func("/pci/state/all-levels", test_all_levels);
+    g_test_add_func("/pci/state/no-switch", test_no_switch);
     g_test_add_func("/pci/state/old-versions", test_old_versions);
     g_test_add_func("/pci/state/present-wins", test_present_wins);
     g_test_add_func("/pci/state/foreign-offsets", test_foreign_offsets);
     g_test_add_func("/pci/state/differences", test_differences);
+    g_test_add_func("/pci/state/differences-at-the-edge", test_differences_at_the_edge);
+    g_test_add_func("/pci/state/very-different", test_very_different);
+    g_test_add_func("/pci/state/present-but-impossible", test_present_but_impossible);
     g_test_add_func("/pci/state/bad-lists", test_bad_lists);
     g_test_add_func("/pci/state/short", test_short);
     g_test_add_func("/pci/state/mutations", test_mutations);
