@@ -29,14 +29,9 @@ static void set_reg(PCIPort *p, uint16_t at, unsigned len, uint32_t clear, uint3
                    (reg(p, at, len) & ~clear) | set);
 }
 
-bool pci_port_has_slot(const PCIPort *p)
-{
-    return p->br.pci.exp_pos && (reg(p, EXP_FLAGS, 2) & EXP_FLAGS_SLOT);
-}
-
 static bool has_controller(const PCIPort *p)
 {
-    return pci_port_has_slot(p) && (reg(p, EXP_SLTCAP, 4) & EXP_SLTCAP_PCP);
+    return reg(p, EXP_SLTCAP, 4) & EXP_SLTCAP_PCP;
 }
 
 bool pci_port_powered(const PCIPort *p)
@@ -63,9 +58,6 @@ void pci_port_update_irq(PCIPort *p)
 {
     uint16_t control, status, events;
 
-    if (!pci_port_has_slot(p)) {
-        return;
-    }
     control = reg(p, EXP_SLTCTL, 2);
     status = reg(p, EXP_SLTSTA, 2);
     events = status & control & EXP_SLT_SAME_BITS;
@@ -118,11 +110,8 @@ static void on_presence(PCIBridge *br, PCIDevice *d, bool present)
 {
     PCIPort *p = (PCIPort *)br;
     bool card = pci_slot_is_card(&p->state, d);
-    uint16_t changed = 0;
+    uint16_t changed = EXP_SLTSTA_PDC;
 
-    if (!pci_port_has_slot(p)) {
-        return;
-    }
     if (present && !pci_port_powered(p)) {
         if (pci_slot_live(&p->state) || !card) {
             pci_device_power(d, false);
@@ -135,14 +124,11 @@ static void on_presence(PCIBridge *br, PCIDevice *d, bool present)
     if (!card) {
         return;
     }
-    if (occupied(p) != present) {
-        set_reg(p, EXP_SLTSTA, 2, EXP_SLTSTA_PDS, present ? EXP_SLTSTA_PDS : 0);
-        changed = EXP_SLTSTA_PDC;
-        if (present && (reg(p, EXP_SLTCAP, 4) & EXP_SLTCAP_ABP) && !guest_will_look(p)) {
-            /* Whoever puts a card in presses the button: where there is one, Linux enables its
-             * interrupt instead of the one for presence. */
-            changed |= EXP_SLTSTA_ABP;
-        }
+    set_reg(p, EXP_SLTSTA, 2, EXP_SLTSTA_PDS, present ? EXP_SLTSTA_PDS : 0);
+    if (present && (reg(p, EXP_SLTCAP, 4) & EXP_SLTCAP_ABP) && !guest_will_look(p)) {
+        /* Whoever puts a card in presses the button: where there is one, Linux enables its
+         * interrupt instead of the one for presence. */
+        changed |= EXP_SLTSTA_ABP;
     }
     if (set_link(p, present && pci_port_powered(p))) {
         changed |= EXP_SLTSTA_DLLSC;
@@ -150,7 +136,7 @@ static void on_presence(PCIBridge *br, PCIDevice *d, bool present)
     if (!present) {
         pci_slot_emptied(&p->state);
     }
-    if (pci_slot_live(&p->state) && changed) {
+    if (pci_slot_live(&p->state)) {
         event(p, changed);
     }
 }
@@ -201,9 +187,6 @@ void pci_port_slot_control(PCIPort *p, uint16_t old)
 {
     uint16_t now = reg(p, EXP_SLTCTL, 2);
 
-    if (!pci_port_has_slot(p)) {
-        return;
-    }
     if (now & EXP_SLTCTL_EIC) {
         toggle_interlock(p);
         now &= ~EXP_SLTCTL_EIC;
@@ -213,11 +196,7 @@ void pci_port_slot_control(PCIPort *p, uint16_t old)
     if (has_controller(p) && ((old ^ now) & EXP_SLTCTL_PCC)) {
         power_changed(p, !(now & EXP_SLTCTL_PCC));
     }
-    if (reg(p, EXP_SLTCAP, 4) & EXP_SLTCAP_NCCS) {
-        pci_port_update_irq(p);
-    } else {
-        event(p, EXP_SLTSTA_CC);
-    }
+    event(p, EXP_SLTSTA_CC);
 }
 
 /* --- life --- */
@@ -237,7 +216,7 @@ static void slot_pulled(PCISlot *s)
 {
     PCIPort *p = (PCIPort *)s->br;
 
-    p->attended = has_controller(p) && pci_port_powered(p) && listening(p);
+    p->attended = pci_port_powered(p) && listening(p);
 }
 
 static const PCISlotOps slot_ops = {
@@ -259,9 +238,6 @@ void pci_port_reset(PCIPort *p)
 {
     bool there = pci_slot_occupied(&p->state);
 
-    if (!pci_port_has_slot(p)) {
-        return;
-    }
     pci_slot_reset(&p->state);
     p->hp_asserted = p->aer_asserted = p->attended = false;
     set_reg(p, EXP_SLTSTA, 2, 0xffff, there ? EXP_SLTSTA_PDS : 0);
@@ -275,9 +251,7 @@ void pci_port_reset(PCIPort *p)
 
 void pci_port_loaded(PCIPort *p)
 {
-    if (pci_port_has_slot(p)) {
-        pci_slot_show(&p->state, pci_port_powered(p));
-    }
+    pci_slot_show(&p->state, pci_port_powered(p));
 }
 
 static const VmField port_fields[] = {
@@ -287,12 +261,29 @@ static const VmField port_fields[] = {
     VM_BOOL(PCIPort, aer_asserted),
     VM_BOOL(PCIPort, attended, .since = 2),
 };
+
+/* Who stands in the slot is the machine's business. */
+static bool port_check(void *obj, GError **err)
+{
+    const PCIPort *p = obj;
+    bool there = pci_slot_occupied(&p->state);
+
+    if (occupied(p) != there) {
+        pci_error(err, "Presence Detect State is %u, but the slot %s", occupied(p),
+                  there ? "has a card" : "is empty");
+        return false;
+    }
+    return true;
+}
+
 static bool port_post_load(void *obj, GError **err)
 {
     pci_port_loaded(obj);
     return true;
 }
 
-const VmState pci_port_state = {
-    .name = "pcie-port", .version = 2, .fields = LIST(port_fields), .post_load = port_post_load
-};
+const VmState pci_port_state = { .name = "pcie-port",
+                                 .version = 2,
+                                 .fields = LIST(port_fields),
+                                 .check = port_check,
+                                 .post_load = port_post_load };

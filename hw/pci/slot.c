@@ -13,7 +13,7 @@ static const char *const state_names[PCI_UNPLUG_STATES] = {
 
 const char *pci_unplug_state_name(PCIUnplugState s)
 {
-    return s < PCI_UNPLUG_STATES ? state_names[s] : "none";
+    return state_names[s];
 }
 
 /* --- who stands in it --- */
@@ -31,10 +31,10 @@ static bool stands_in(const PCISlot *s, const PCIDevice *d)
 /* The highest function in the slot, so that the card itself goes last; NULL: none. */
 static PCIDevice *last_of(const PCISlot *s)
 {
-    const GPtrArray *members = s->br->sec.bus.members; /* NULL once the bridge is gone */
+    const GPtrArray *members = s->br->sec.bus.members;
     PCIDevice *last = NULL;
 
-    for (unsigned i = 0; members && i < members->len; i++) {
+    for (unsigned i = 0; i < members->len; i++) {
         PCIDevice *d = g_ptr_array_index(members, i);
 
         if (stands_in(s, d) && (!last || d->devfn > last->devfn)) {
@@ -68,7 +68,7 @@ bool pci_slot_occupied(const PCISlot *s)
 {
     const GPtrArray *members = s->br->sec.bus.members;
 
-    for (unsigned i = 0; members && i < members->len; i++) {
+    for (unsigned i = 0; i < members->len; i++) {
         if (pci_slot_is_card(s, g_ptr_array_index(members, i))) {
             return true;
         }
@@ -88,7 +88,7 @@ void pci_slot_show(PCISlot *s, bool on)
     const GPtrArray *members = s->br->sec.bus.members;
 
     on = on && s->br->pci.present;
-    for (unsigned i = 0; members && i < members->len; i++) {
+    for (unsigned i = 0; i < members->len; i++) {
         PCIDevice *d = g_ptr_array_index(members, i);
 
         if (stands_in(s, d)) {
@@ -117,15 +117,16 @@ static void name_job(PCISlot *s, const PCIDevice *d)
     s->job_device = g_strdup(d->dev.id ? d->dev.id : d->dev.path);
 }
 
+/* Of an open job, so there is a card. */
 static void announce_failure(PCISlot *s)
 {
     struct json_object *data = json_object_new_object();
     const PCIDevice *d = last_of(s);
 
-    if (d && d->dev.id) {
+    if (d->dev.id) {
         json_object_object_add(data, "device", json_object_new_string(d->dev.id));
     }
-    json_object_object_add(data, "path", json_object_new_string(d ? d->dev.path : ""));
+    json_object_object_add(data, "path", json_object_new_string(d->dev.path));
     machine_event(machine_of(s), "DEVICE_UNPLUG_GUEST_ERROR", data);
 }
 
@@ -133,10 +134,8 @@ static void job_timeout(void *arg)
 {
     PCISlot *s = arg;
 
-    if (job_open(s)) {
-        job_end(s, PCI_UNPLUG_TIMED_OUT);
-        announce_failure(s);
-    }
+    job_end(s, PCI_UNPLUG_TIMED_OUT);
+    announce_failure(s);
 }
 
 /* The guest is here to stay: not on its way elsewhere, nor gone. */
@@ -455,11 +454,6 @@ void pci_slots_fini(PCIBridge *br)
 
 /* --- saved state --- */
 
-static bool is_slot(const PCISlot *s)
-{
-    return s >= s->br->slots && s < s->br->slots + s->br->n_slots;
-}
-
 static bool slot_check(void *obj, GError **err)
 {
     const PCISlot *s = obj;
@@ -469,8 +463,12 @@ static bool slot_check(void *obj, GError **err)
         pci_error(err, "a deadline without an unplug under way");
         return false;
     }
-    if (s->job != PCI_UNPLUG_NONE && !is_slot(s)) {
+    if (s->job != PCI_UNPLUG_NONE && s->br->n_slots == 0) {
         pci_error(err, "an unplug job of a slot that cannot be unplugged");
+        return false;
+    }
+    if (job_open(s) && !pci_slot_occupied(s)) {
+        pci_error(err, "an unplug under way in a slot without a card");
         return false;
     }
     return true;

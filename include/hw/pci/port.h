@@ -24,7 +24,6 @@ typedef struct PCIPort {
     bool attended;     /* the guest will look at the slot without being told of a new card */
 } PCIPort;
 
-bool pci_port_has_slot(const PCIPort *p);
 /* Power is on, or the slot has no power controller. */
 bool pci_port_powered(const PCIPort *p);
 

@@ -186,6 +186,35 @@ static void test_msix(void)
     fixture_fini(&f);
 }
 
+/* A switch's downstream port has MSI. */
+static void test_msi(void)
+{
+    Fixture f;
+    uint64_t down = ecam(2, PCI_DEVFN(2, 0), 0);
+    PCIDevice *d;
+    uint8_t msi;
+
+    start(&f, NULL);
+    f.m->state = RUN_PRELAUNCH;
+    plug(&f, type("x3130-upstream"), "rp", "up", 0, NULL);
+    d = plug(&f, type("xio3130-downstream"), "up", "dn", PCI_DEVFN(2, 0), NULL);
+    f.m->state = RUN_RUNNING;
+    set_cfg(&f, PORT, PCI_PRIMARY_BUS, 4, 0x00030100);
+    wr(&f, ecam(1, 0, PCI_PRIMARY_BUS), 4, 0x00030201);
+    wr(&f, ecam(1, 0, PCI_COMMAND), 2, PCI_COMMAND_MASTER);
+    wr(&f, down + PCI_PRIMARY_BUS, 4, 0x00030302);
+    wr(&f, down + PCI_COMMAND, 2, PCI_COMMAND_MASTER);
+    msi = pci_find_capability(d, PCI_CAP_ID_MSI);
+    wr(&f, down + msi + PCI_MSI_ADDRESS_LO, 4, RAM + 0x40);
+    wr(&f, down + msi + 12, 2, 0x5b);
+    wr(&f, down + msi + PCI_MSI_CONTROL, 2, PCI_MSI_ENABLE);
+    wr(&f, down + d->exp_pos + EXP_SLTCTL, 2, OFF | EXP_SLTCTL_HPIE | EXP_SLTSTA_PDC);
+    plug(&f, type("ticker"), "dn", "t0", 0, NULL);
+    g_assert_cmphex(rd(&f, RAM + 0x40, 4), ==, 0x5b);
+    g_assert_cmpuint(f.edges, ==, 0);
+    fixture_fini(&f);
+}
+
 /* --- the job --- */
 
 static unsigned failures;
@@ -413,10 +442,32 @@ static void test_functions(void)
     fixture_fini(&f);
 }
 
+/* A stream may not say of the slot what is not so: it would be believed at the next plug. */
+static void test_hostile_presence(void)
+{
+    for (unsigned there = 0; there < 2; there++) {
+        Fixture f;
+        PCIPort *p = start(&f, NULL);
+        g_autoptr(GError) err = NULL;
+        uint8_t *sltsta = p->br.pci.config.bytes + EXP + EXP_SLTSTA;
+
+        if (there) {
+            insert(&f);
+        }
+        g_assert_true(pci_port_state.check(p, NULL));
+        *sltsta ^= EXP_SLTSTA_PDS;
+        g_assert_false(pci_port_state.check(p, &err));
+        g_assert_nonnull(strstr(err->message, there ? "has a card" : "is empty"));
+        *sltsta ^= EXP_SLTSTA_PDS;
+        fixture_fini(&f);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/hotplug/registers", test_registers);
+    g_test_add_func("/hotplug/hostile-presence", test_hostile_presence);
     g_test_add_func("/hotplug/plug", test_plug);
     g_test_add_func("/hotplug/cold-plug", test_cold_plug);
     g_test_add_func("/hotplug/power-cycle", test_power_cycle);
@@ -424,6 +475,7 @@ int main(int argc, char **argv)
     g_test_add_func("/hotplug/interlocked-unplug", test_interlocked_unplug);
     g_test_add_func("/hotplug/intx", test_intx);
     g_test_add_func("/hotplug/msix", test_msix);
+    g_test_add_func("/hotplug/msi", test_msi);
     g_test_add_func("/hotplug/unplug", test_unplug);
     g_test_add_func("/hotplug/pulled", test_pulled);
     g_test_add_func("/hotplug/switch", test_switch);

@@ -222,6 +222,26 @@ static void test_given_away(gconstpointer opaque)
     pci_unplug_resume(f.m);
     settle();
     g_assert_true(card(&f));
+    g_assert_false(pci_unplug_request(d, 0, NULL)); /* under way still */
+    machine_set_state(f.m, RUN_RUNNING);
+    pci_unplug_resume(f.m); /* once is enough */
+    settle();
+    g_assert_false(card(&f));
+    fixture_fini(&f);
+}
+
+/* A guest that has yet to arrive owns nothing: what its slot has no power for goes when it runs. */
+static void test_incoming(gconstpointer opaque)
+{
+    const Controller *c = opaque;
+    Fixture f;
+    PCIDevice *d = running_card(c, &f);
+
+    c->say(&f, SAY_OFF);
+    f.m->state = RUN_INMIGRATE;
+    g_assert_true(pci_unplug_request(d, 0, NULL));
+    settle();
+    g_assert_true(card(&f));
     machine_set_state(f.m, RUN_RUNNING);
     settle();
     g_assert_false(card(&f));
@@ -235,10 +255,14 @@ static void test_powered_off_already(gconstpointer opaque)
     Fixture f;
     PCIDevice *d = running_card(c, &f);
 
+    wr(&f, ecam(1, c->devfn, PCI_COMMAND), 2, PCI_COMMAND_MASTER);
+    g_assert_cmpint(pci_dma_write(d, RAM, "ok", 2), ==, MEM_OK);
     c->say(&f, SAY_OFF);
     settle();
     g_assert_true(card(&f));
     g_assert_cmphex(rd(&f, ecam(1, c->devfn, 0), 4), ==, 0xffffffff);
+    g_assert_cmpint(pci_dma_write(d, RAM, "no", 2), ==,
+                    MEM_REFUSED); /* whatever its registers say */
     c->say(&f, SAY_CLEAR);
     g_assert_true(pci_unplug_request(d, 0, NULL));
     g_assert_false(c->pressed(&f));
@@ -276,6 +300,9 @@ static void test_timeout_then_force(gconstpointer opaque)
     step_ns(&f, 1);
     g_assert_cmpstr(job(d), ==, "timed-out");
     g_assert_cmpuint(failures, ==, 1);
+    c->say(&f, SAY_CLEAR);
+    g_assert_true(pci_unplug_request(d, 0, NULL)); /* it never blinked: the button again */
+    g_assert_true(c->pressed(&f));
     g_assert_true(pci_unplug_force(d, NULL));
     g_assert_false(card(&f));
     g_assert_cmphex(rd(&f, ecam(1, c->devfn, 0), 4), ==, 0xffffffff);
@@ -297,6 +324,37 @@ static void test_cancel(gconstpointer opaque)
     c->say(&f, SAY_OFF); /* the guest goes on all the same: the card stays */
     settle();
     g_assert_true(card(&f));
+    c->say(&f, SAY_ON);
+    g_assert_true(pci_unplug_request(d, 0, NULL)); /* the same once the guest has answered */
+    c->say(&f, SAY_BLINK);
+    c->say(&f, SAY_CLEAR);
+    g_assert_true(pci_unplug_cancel(d, NULL));
+    g_assert_true(c->pressed(&f));
+    g_assert_cmpstr(job(d), ==, "cancelled");
+    fixture_fini(&f);
+}
+
+/* A deadline beyond all clocks does not wrap; without an id the device goes by its path. */
+static void test_endless(gconstpointer opaque)
+{
+    const Controller *c = opaque;
+    struct json_object *jobs, *o;
+    Fixture f;
+    PCIDevice *d;
+
+    start(c, &f);
+    d = plug(&f, type("ticker"), "br", NULL, c->devfn, NULL);
+    c->say(&f, SAY_ON);
+    g_assert_true(pci_unplug_request(d, UINT64_MAX, NULL));
+    step_ns(&f, 1ll << 59); /* 18 years */
+    g_assert_cmpstr(job(d), ==, "requested");
+    jobs = pci_unplug_query(f.m);
+    o = json_object_object_get(json_object_array_get_idx(jobs, 0), "device");
+    g_assert_cmpstr(json_object_get_string(o), ==, d->dev.path);
+    json_object_put(jobs);
+    c->say(&f, SAY_BLINK);
+    c->say(&f, SAY_ON); /* refused: told by the path alone */
+    g_assert_cmpuint(failures, ==, 1);
     fixture_fini(&f);
 }
 
@@ -358,6 +416,59 @@ static void test_bridge(gconstpointer opaque)
     fixture_fini(&f);
 }
 
+static GByteArray *save(PCIDevice *d)
+{
+    GByteArray *bytes = g_byte_array_new();
+    ByteWriter w = { bytes };
+
+    vm_save(d->dev.type->vmstate, d, &w);
+    return bytes;
+}
+
+static bool load(PCIDevice *d, const GByteArray *bytes, GError **err)
+{
+    const VmState *vm = d->dev.type->vmstate;
+    ByteReader r;
+
+    reader_init(&r, bytes->data, bytes->len);
+    if (!vm_load(vm, d, vm->version, &r, "br", err)) {
+        return false;
+    }
+    vm_arm_timers(vm, d);
+    return true;
+}
+
+/* A bridge in a slot that is off: what comes behind it, and what a stream says of its own slots,
+ * has no power either. */
+static void test_bridge_without_power(gconstpointer opaque)
+{
+    const Controller *c = opaque;
+    g_autoptr(GByteArray) on = NULL;
+    g_autoptr(GError) err = NULL;
+    PCIDevice *inner, *behind;
+    Fixture f;
+
+    start(c, &f);
+    f.m->state = RUN_PRELAUNCH;
+    inner =
+        plug(&f, type(c->devfn ? "pci-bridge" : "pcie-pci-bridge"), "br", "card", c->devfn, NULL);
+    behind = plug(&f, type("edu"), "card", "edu", PCI_DEVFN(1, 0), NULL);
+    on = save(inner);
+    g_assert_true(behind->present);
+    f.m->state = RUN_RUNNING;
+    c->say(&f, SAY_OFF);
+    g_assert_false(behind->present);
+    g_assert_true(load(inner, on, &err));
+    g_assert_no_error(err);
+    g_assert_false(behind->present);
+    f.m->state = RUN_PRELAUNCH;
+    g_assert_false(plug(&f, type("edu"), "card", "late", PCI_DEVFN(2, 0), NULL)->present);
+    f.m->state = RUN_RUNNING;
+    c->say(&f, SAY_ON);
+    g_assert_true(behind->present);
+    fixture_fini(&f);
+}
+
 /* On a running machine function 0 comes last, and it is the card: the guest hears of it, and of all
  * functions, then. Alone the others can go again without a guest. */
 static void test_function_0_last(gconstpointer opaque)
@@ -391,13 +502,29 @@ static void test_function_0_last_cold(gconstpointer opaque)
     const Controller *c = opaque;
     Fixture f;
 
+    for (unsigned incoming = 0; incoming < 2; incoming++) {
+        start(c, &f);
+        f.m->state = incoming ? RUN_INMIGRATE : RUN_PRELAUNCH;
+        plug(&f, type("ticker"), "br", "second", c->devfn + 1, "multifunction=on");
+        plug(&f, type("ticker"), "br", "card", c->devfn, "multifunction=on");
+        f.m->state = RUN_RUNNING;
+        g_assert_false(c->pressed(&f));
+        g_assert_cmphex(rd(&f, ecam(1, c->devfn, 0), 4), ==, CARD_ID);
+        g_assert_cmphex(rd(&f, ecam(1, c->devfn + 1, 0), 4), ==, CARD_ID);
+        fixture_fini(&f);
+    }
+}
+
+/* Into a slot that is on, a function more is there at once. */
+static void test_function_added(gconstpointer opaque)
+{
+    const Controller *c = opaque;
+    Fixture f;
+
     start(c, &f);
-    f.m->state = RUN_PRELAUNCH;
-    plug(&f, type("ticker"), "br", "second", c->devfn + 1, "multifunction=on");
     plug(&f, type("ticker"), "br", "card", c->devfn, "multifunction=on");
-    f.m->state = RUN_RUNNING;
-    g_assert_false(c->pressed(&f));
-    g_assert_cmphex(rd(&f, ecam(1, c->devfn, 0), 4), ==, CARD_ID);
+    c->say(&f, SAY_ON);
+    plug(&f, type("ticker"), "br", "second", c->devfn + 1, NULL);
     g_assert_cmphex(rd(&f, ecam(1, c->devfn + 1, 0), 4), ==, CARD_ID);
     fixture_fini(&f);
 }
@@ -462,11 +589,8 @@ static void test_saved_at_each_step(gconstpointer opaque)
     for (unsigned n = 0; n <= G_N_ELEMENTS(steps); n++) {
         Fixture f;
         PCIDevice *br = start(c, &f), *d = insert(c, &f);
-        const VmState *vm = br->dev.type->vmstate;
-        g_autoptr(GByteArray) one = g_byte_array_new(), two = g_byte_array_new();
+        g_autoptr(GByteArray) one = NULL, two = NULL;
         g_autoptr(GError) err = NULL;
-        ByteWriter w1 = { one }, w2 = { two };
-        ByteReader r;
 
         for (unsigned i = 0; i < G_N_ELEMENTS(steps); i++) {
             if (i == n) {
@@ -474,14 +598,12 @@ static void test_saved_at_each_step(gconstpointer opaque)
                 bool seen = rd(&f, ecam(1, c->devfn, 0), 4) == CARD_ID;
 
                 f.m->migrating = 1;
-                vm_save(vm, br, &w1);
+                one = save(br);
                 machine_reset(f.m, RESET_COLD);
                 g_assert_cmpstr(job(d), ==, "none");
-                reader_init(&r, one->data, one->len);
-                g_assert_true(vm_load(vm, br, vm->version, &r, "br", &err));
+                g_assert_true(load(br, one, &err));
                 g_assert_no_error(err);
-                vm_arm_timers(vm, br);
-                vm_save(vm, br, &w2);
+                two = save(br);
                 g_assert_cmpmem(one->data, one->len, two->data, two->len);
                 g_assert_cmpstr(job(d), ==, was);
                 g_assert_true(seen == (rd(&f, ecam(1, c->devfn, 0), 4) == CARD_ID));
@@ -498,6 +620,44 @@ static void test_saved_at_each_step(gconstpointer opaque)
     }
 }
 
+/* The target knows the job of a stream, and its device by what stands in the slot: none any more,
+ * or the card. */
+static void test_query_after_load(gconstpointer opaque)
+{
+    const Controller *c = opaque;
+
+    for (unsigned gone = 0; gone < 2; gone++) {
+        g_autoptr(GByteArray) bytes = NULL;
+        g_autoptr(GError) err = NULL;
+        struct json_object *jobs, *o;
+        PCIDevice *d, *br;
+        Fixture f;
+
+        d = running_card(c, &f);
+        g_assert_true(pci_unplug_request(d, 1000, NULL));
+        if (gone) {
+            c->say(&f, SAY_OFF);
+            settle();
+        }
+        bytes = save((PCIDevice *)device_find_id(f.m, "br"));
+        fixture_fini(&f);
+        br = start(c, &f);
+        if (!gone) {
+            insert(c, &f);
+        }
+        g_assert_true(load(br, bytes, &err));
+        g_assert_no_error(err);
+        jobs = pci_unplug_query(f.m);
+        o = json_object_array_get_idx(jobs, 0);
+        g_assert_cmpstr(json_object_get_string(json_object_object_get(o, "device")), ==,
+                        gone ? "" : "card");
+        g_assert_cmpstr(json_object_get_string(json_object_object_get(o, "state")), ==,
+                        gone ? "removed" : "requested");
+        json_object_put(jobs);
+        fixture_fini(&f);
+    }
+}
+
 /* A job of a stream that no source can have had. */
 static void test_hostile(gconstpointer opaque)
 {
@@ -505,8 +665,11 @@ static void test_hostile(gconstpointer opaque)
     Fixture f;
     PCIDevice *d = running_card(c, &f);
     PCISlot *s = pci_slot_of(d);
-    g_autoptr(GError) err = NULL, job_err = NULL;
+    g_autoptr(GError) err = NULL, job_err = NULL, card_err = NULL;
 
+    s->job = PCI_UNPLUG_REQUESTED;
+    s->deadline.loaded = 5;
+    g_assert_true(pci_slot_state.check(s, NULL));
     s->job = PCI_UNPLUG_REFUSED;
     s->deadline.loaded = 5;
     g_assert_false(pci_slot_state.check(s, &err));
@@ -516,6 +679,12 @@ static void test_hostile(gconstpointer opaque)
     g_assert_false(pci_slot_state.check(s, &job_err));
     s->br->n_slots = c->devfn ? SHPC_SLOTS : 1;
     g_assert_true(pci_slot_state.check(s, NULL));
+    device_unplug(&d->dev);
+    for (s->job = PCI_UNPLUG_REQUESTED; s->job <= PCI_UNPLUG_POWERED_OFF; s->job++) {
+        g_clear_error(&card_err);
+        g_assert_false(pci_slot_state.check(s, &card_err));
+        g_assert_nonnull(strstr(card_err->message, "without a card"));
+    }
     s->job = PCI_UNPLUG_NONE;
     fixture_fini(&f);
 }
@@ -549,8 +718,27 @@ static void test_no_slot(void)
         g_assert_false(pci_unplug_request(d, 0, &err));
         g_assert_nonnull(strstr(err->message, "'x'"));
         g_assert_nonnull(strstr(err->message, rows[i].says));
+        g_assert_false(pci_unplug_cancel(d, NULL));
+        g_assert_false(pci_unplug_force(d, NULL));
         fixture_fini(&f);
     }
+}
+
+/* A function that left its bus, and lives on only for who still uses it, is in no slot. */
+static void test_detached(void)
+{
+    const Controller *c = &controllers[0];
+    g_autoptr(GError) err = NULL;
+    Fixture f;
+    PCIDevice *d = running_card(c, &f);
+
+    device_pin_any(&d->dev);
+    device_unplug(&d->dev);
+    g_assert_null(pci_slot_of(d));
+    g_assert_false(pci_unplug_request(d, 0, &err));
+    g_assert_nonnull(strstr(err->message, "cannot be unplugged"));
+    device_unpin_any(&d->dev);
+    fixture_fini(&f);
 }
 
 static void add(const Controller *c, const char *name, GTestDataFunc fn)
@@ -581,8 +769,14 @@ int main(int argc, char **argv)
         add(c, "function-0-last-cold", test_function_0_last_cold);
         add(c, "pulled-at-each-step", test_pulled_at_each_step);
         add(c, "saved-at-each-step", test_saved_at_each_step);
+        add(c, "incoming", test_incoming);
+        add(c, "endless", test_endless);
+        add(c, "function-added", test_function_added);
+        add(c, "bridge-without-power", test_bridge_without_power);
+        add(c, "query-after-load", test_query_after_load);
         add(c, "hostile", test_hostile);
     }
     g_test_add_func("/slot/none", test_no_slot);
+    g_test_add_func("/slot/detached", test_detached);
     return g_test_run();
 }
