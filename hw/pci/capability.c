@@ -38,7 +38,8 @@ static bool is_free(const PCIConfig *c, unsigned offset, unsigned size)
     return free_run(c, offset, size) == size;
 }
 
-/* First aligned run of `size` free bytes in [first, end); 0 if none. Each byte is looked at once. */
+/* First aligned run of `size` free bytes in [first, end); 0 if none. Each byte is looked at once.
+ */
 static unsigned find_space(const PCIConfig *c, unsigned first, unsigned end, unsigned size)
 {
     for (unsigned offset = first; offset + size <= end;) {

