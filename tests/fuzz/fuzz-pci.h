@@ -1,31 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the fuzz targets of the PCI core share: inputs read as operations, a small topology, and
- * what must hold whatever was done to it.
+ * What the fuzz targets of the PCI core share: a small topology, and what must hold
+ * whatever was done to it.
  */
 #ifndef FUZZ_PCI_H
 #define FUZZ_PCI_H
 
 #define FIXTURE_WITH_TYPES
+#include "fuzz-input.h"
 #include "tests/unit/hw/pci/pci-fixture.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* The input, consumed from the front; zeroes behind its end. */
-typedef struct Input {
-    const uint8_t *data;
-    size_t left;
-} Input;
-
-static inline uint64_t take(Input *in, unsigned bytes)
-{
-    uint64_t v = 0;
-
-    for (unsigned i = 0; i < bytes && in->left; i++, in->left--) {
-        v |= (uint64_t)*in->data++ << 8 * i;
-    }
-    return v;
-}
 
 static inline const PCIDeviceType *fuzz_type(const char *name)
 {

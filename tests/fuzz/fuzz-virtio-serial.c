@@ -4,24 +4,8 @@
  * peers that come and go, a machine that stops and runs. What must hold: whatever state that
  * leads to can be saved, and loads back to the same.
  */
+#include "fuzz-input.h"
 #include "tests/unit/hw/char/serial-driver.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-typedef struct Input {
-    const uint8_t *data;
-    size_t left;
-} Input;
-
-static uint64_t take(Input *in, unsigned bytes)
-{
-    uint64_t v = 0;
-
-    for (unsigned i = 0; i < bytes && in->left; i++, in->left--) {
-        v |= (uint64_t)*in->data++ << 8 * i;
-    }
-    return v;
-}
 
 /* --- the driver --- */
 

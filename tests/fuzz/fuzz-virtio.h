@@ -12,24 +12,8 @@
 #define FIXTURE_WITH_TYPES
 #include "tests/unit/hw/virtio/virtio-driver.h"
 
+#include "fuzz-input.h"
 #include "hw/core/clock.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-typedef struct Input {
-    const uint8_t *data;
-    size_t left;
-} Input;
-
-static inline uint64_t take(Input *in, unsigned bytes)
-{
-    uint64_t v = 0;
-
-    for (unsigned i = 0; i < bytes && in->left; i++, in->left--) {
-        v |= (uint64_t)*in->data++ << 8 * i;
-    }
-    return v;
-}
 
 typedef struct FuzzVirtio {
     const char *type;
