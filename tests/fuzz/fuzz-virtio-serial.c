@@ -132,12 +132,12 @@ static void op_run(Sd *s, Input *in)
 
 static void check_device(Device *dev)
 {
-    g_autoptr(GByteArray) one = drv_save((PCIDevice *)dev), two = NULL;
+    g_autoptr(GByteArray) one = save_state((PCIDevice *)dev), two = NULL;
     g_autoptr(GError) err = NULL;
 
-    drv_load((PCIDevice *)dev, one, &err);
+    load_state((PCIDevice *)dev, one, &err);
     g_assert_no_error(err);
-    two = drv_save((PCIDevice *)dev);
+    two = save_state((PCIDevice *)dev);
     g_assert_cmpmem(one->data, one->len, two->data, two->len);
 }
 
@@ -157,11 +157,11 @@ static void op_load(Sd *s, Input *in)
     uint8_t which = take(in, 1);
     VirtioSerialPort *p = sd_function(s)->ports[which & 3];
     Device *dev = p && which & 0x80 ? &p->dev : &s->v.d->dev;
-    g_autoptr(GByteArray) bytes = drv_save((PCIDevice *)dev);
+    g_autoptr(GByteArray) bytes = save_state((PCIDevice *)dev);
     g_autoptr(GError) err = NULL;
 
     bytes->data[take(in, 2) % bytes->len] ^= 1u << take(in, 1) % 8;
-    if (!drv_load((PCIDevice *)dev, bytes, &err)) {
+    if (!load_state((PCIDevice *)dev, bytes, &err)) {
         device_reset_tree(dev, RESET_COLD);
     }
     drv_find(&s->v, &s->f, s->v.d, false); /* the change may have moved its BARs */

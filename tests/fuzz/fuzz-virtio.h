@@ -92,20 +92,20 @@ static inline void fuzz_reset(FuzzRun *r, Input *in)
 /* What it saves it loads, and saves again alike; or an older state, or one with a byte changed. */
 static inline void fuzz_state(FuzzRun *r, Input *in)
 {
-    g_autoptr(GByteArray) now = drv_save(r->v.d);
+    g_autoptr(GByteArray) now = save_state(r->v.d);
     unsigned way = take(in, 1);
 
     if (way & 1) {
         g_autoptr(GByteArray) again = NULL;
 
-        g_assert_true(drv_load(r->v.d, now, NULL));
-        again = drv_save(r->v.d);
+        g_assert_true(load_state(r->v.d, now, NULL));
+        again = save_state(r->v.d);
         g_assert_cmpmem(now->data, now->len, again->data, again->len);
     } else if (r->saved) {
         uint32_t at = take(in, 2) % r->saved->len;
 
         r->saved->data[at] ^= way >> 1 & 0x7f;
-        drv_load(r->v.d, r->saved, NULL);
+        load_state(r->v.d, r->saved, NULL);
         r->saved->data[at] ^= way >> 1 & 0x7f;
     }
     if (way & 0x80) {

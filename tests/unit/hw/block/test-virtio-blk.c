@@ -589,10 +589,10 @@ static void check_kept_saved(const char *settings, uint64_t features)
     }
     drv_kick(&v, 0);
     settle();
-    saved = drv_save(v.d);
+    saved = save_state(v.d);
     drv_set_status(&v, 0);
-    g_assert_true(drv_load(v.d, saved, &err));
-    again = drv_save(v.d);
+    g_assert_true(load_state(v.d, saved, &err));
+    again = save_state(v.d);
     g_assert_cmpmem(saved->data, saved->len, again->data, again->len);
     fault.result = 0;
     machine_set_state(f.m, RUN_RUNNING);

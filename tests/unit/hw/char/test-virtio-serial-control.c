@@ -123,17 +123,17 @@ static void test_saved(void)
     sd_expect(&s, "1 ADD=1, 2 ADD=1");
     sd_say(&s, 1, PORT_READY, 1);
     device_unplug(&sd_function(&s)->ports[2]->dev);
-    function = drv_save(s.v.d);
-    port = drv_save((PCIDevice *)&p->dev);
+    function = save_state(s.v.d);
+    port = save_state((PCIDevice *)&p->dev);
     sd_function(&s)->removed[0] = 0;
     p->pending = 0;
     p->ready = false;
-    g_assert_true(drv_load(s.v.d, function, &err));
-    g_assert_true(drv_load((PCIDevice *)&p->dev, port, &err));
+    g_assert_true(load_state(s.v.d, function, &err));
+    g_assert_true(load_state((PCIDevice *)&p->dev, port, &err));
     sd_offer_messages(&s, 8);
     sd_expect(&s, "2 REMOVE=1, 1 NAME=1 'one', 1 OPEN=1");
     port->data[3] = 0xff; /* pending: bits that are no events */
-    g_assert_false(drv_load((PCIDevice *)&p->dev, port, &err));
+    g_assert_false(load_state((PCIDevice *)&p->dev, port, &err));
     g_assert_nonnull(strstr(err->message, "pending"));
     sd_fini(&s);
 }

@@ -137,10 +137,10 @@ static void test_slow_guest(void)
 
 static void move_device(Device *from, Device *to)
 {
-    GByteArray *bytes = drv_save((PCIDevice *)from);
+    GByteArray *bytes = save_state((PCIDevice *)from);
     g_autoptr(GError) err = NULL;
 
-    drv_load((PCIDevice *)to, bytes, &err);
+    load_state((PCIDevice *)to, bytes, &err);
     g_assert_no_error(err);
     g_byte_array_unref(bytes);
 }
@@ -228,10 +228,10 @@ static void test_saved_checks(void)
     Sd s;
 
     sd_init(&s, "max_ports=4", false);
-    bytes = drv_save(s.v.d);
-    g_assert_true(drv_load(s.v.d, bytes, &err));
+    bytes = save_state(s.v.d);
+    g_assert_true(load_state(s.v.d, bytes, &err));
     bytes->data[bytes->len - 1] = 0x10; /* removed[0]: port 4 */
-    g_assert_false(drv_load(s.v.d, bytes, &err));
+    g_assert_false(load_state(s.v.d, bytes, &err));
     g_assert_nonnull(strstr(err->message, "port 4 of a device with 4"));
     sd_fini(&s);
 }

@@ -102,25 +102,19 @@ static void test_d3hot(void)
 
 static void test_save_and_load(void)
 {
-    g_autoptr(GByteArray) bytes = g_byte_array_new();
+    g_autoptr(GByteArray) bytes = NULL;
     g_autoptr(GError) err = NULL;
-    ByteWriter w = { bytes };
-    ByteReader r;
     Fixture f;
     PCIDevice *d = start(&f, NULL);
-    const VmState *vm = d->dev.type->vmstate;
 
     wr(&f, REGS + CTRL, 4, 3);
     step_ns(&f, 1000000);
-    vm_save(vm, d, &w);
+    bytes = save_state(d);
     device_unplug(&d->dev);
     g_assert_false(f.line[3]);
     d = plug(&f, ticker(), "pcie.0", "t0", DEVFN, NULL);
-    reader_init(&r, bytes->data, bytes->len);
-    g_assert_true(vm_load(vm, d, vm->version, &r, "t0", &err));
+    g_assert_true(load_state(d, bytes, &err));
     g_assert_no_error(err);
-    g_assert_cmpuint(reader_left(&r), ==, 0);
-    vm_arm_timers(vm, d);
     g_assert_true(f.line[3]);
     step_ns(&f, 1000000);
     g_assert_cmpuint(rd(&f, REGS + FIRED, 4), ==, 2);

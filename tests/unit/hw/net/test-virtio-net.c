@@ -548,9 +548,9 @@ static void test_steering(void)
     /* saved and loaded: the last flow still goes where it went */
     udp_frame(frame, here, there, 5000, 53, false);
     send_frame(n, 3, &none, frame, 100);
-    saved = drv_save(n->v.d);
+    saved = save_state(n->v.d);
     drv_set_status(&n->v, 0);
-    g_assert_true(drv_load(n->v.d, saved, NULL));
+    g_assert_true(load_state(n->v.d, saved, NULL));
     udp_frame(frame, there, here, 53, 5000, false);
     g_assert_cmpint(lands(n, frame, 100, PAIRS), ==, 3);
     /* fewer queues: none beyond them is used */
@@ -644,10 +644,10 @@ static void check_announce(bool guest)
     Net *n =
         start("netdev=n0", guest ? F_BIT(F_CTRL_VQ) | F_BIT(F_GUEST_ANNOUNCE) | F_BIT(F_STATUS) : 0,
               3, false);
-    g_autoptr(GByteArray) saved = drv_save(n->v.d);
+    g_autoptr(GByteArray) saved = save_state(n->v.d);
 
     machine_set_state(n->f.m, RUN_PAUSED);
-    g_assert_true(drv_load(n->v.d, saved, NULL));
+    g_assert_true(load_state(n->v.d, saved, NULL));
     n->end.frames = 0;
     machine_set_state(n->f.m, RUN_RUNNING);
     if (guest) {
@@ -731,7 +731,7 @@ static void test_resets(void)
 static void test_state_noise(void)
 {
     Net *n = start_pairs(2);
-    g_autoptr(GByteArray) saved = drv_save(n->v.d);
+    g_autoptr(GByteArray) saved = save_state(n->v.d);
     uint8_t frame[100];
 
     for (unsigned i = 0; i < 3000; i++) {
@@ -739,7 +739,7 @@ static void test_state_noise(void)
         uint8_t was = saved->data[at];
 
         saved->data[at] = g_test_rand_int();
-        if (drv_load(n->v.d, saved, NULL)) {
+        if (load_state(n->v.d, saved, NULL)) {
             from_far(n, frame, make_frame(frame, mac0, 60, 1));
             for (unsigned q = 0; q < 5; q++) {
                 drv_kick(&n->v, q);

@@ -161,6 +161,53 @@ static inline void set_cfg(Fixture *f, uint8_t devfn, uint32_t reg, unsigned siz
     wr(f, ecam(0, devfn, reg), size, v);
 }
 
+/* The record of the function, with the whole of config space. */
+static inline GByteArray *save_record(PCIDevice *d)
+{
+    GByteArray *bytes = g_byte_array_new();
+    ByteWriter w = { bytes };
+
+    pci_device_save(d, &w);
+    return bytes;
+}
+
+/* A load that is not refused has read all of it. */
+static inline bool load_record(PCIDevice *d, const GByteArray *bytes, GError **err)
+{
+    ByteReader r;
+
+    reader_init(&r, bytes->data, bytes->len);
+    if (!pci_device_load(d, &r, "record", err)) {
+        g_assert_true(!err || *err);
+        return false;
+    }
+    g_assert_cmpuint(reader_left(&r), ==, 0);
+    return true;
+}
+
+/* The state of the whole device, as a migration sends it. */
+static inline GByteArray *save_state(PCIDevice *d)
+{
+    GByteArray *bytes = g_byte_array_new();
+    ByteWriter w = { bytes };
+
+    vm_save(d->dev.type->vmstate, d, &w);
+    return bytes;
+}
+
+static inline bool load_state(PCIDevice *d, const GByteArray *bytes, GError **err)
+{
+    const VmState *vm = d->dev.type->vmstate;
+    ByteReader r;
+
+    reader_init(&r, bytes->data, bytes->len);
+    if (!vm_load(vm, d, vm->version, &r, "state", err)) {
+        return false;
+    }
+    vm_arm_timers(vm, d);
+    return true;
+}
+
 static inline void step_ns(Fixture *f, int64_t ns)
 {
     g_assert_true(clocks_step_to(f->m->clocks, clock_now_any(f->m, CLOCK_KIND_VIRTUAL) + ns));

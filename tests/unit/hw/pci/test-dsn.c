@@ -28,20 +28,17 @@ static void test_number(void)
 
 static void test_other_number(void)
 {
-    g_autoptr(GByteArray) bytes = g_byte_array_new();
+    g_autoptr(GByteArray) bytes = NULL;
     g_autoptr(GError) err = NULL;
-    ByteWriter w = { bytes };
-    ByteReader r;
     Fixture f;
     PCIDevice *d;
 
     fixture_init(&f);
     d = plug(&f, &one_type, "pcie.0", "d", ONE_FN, "serial=1");
-    pci_device_save(d, &w);
+    bytes = save_record(d);
     device_unplug(&d->dev);
     d = plug(&f, &one_type, "pcie.0", "d", ONE_FN, "serial=2");
-    reader_init(&r, bytes->data, bytes->len);
-    g_assert_false(pci_device_load(d, &r, "d", &err));
+    g_assert_false(load_record(d, bytes, &err));
     g_assert_nonnull(strstr(err->message, "Device Serial Number Serial Number"));
     g_assert_nonnull(strstr(err->message, "set by property serial"));
     fixture_fini(&f);

@@ -217,10 +217,8 @@ static void test_counts(void)
 
 static void test_loaded(void)
 {
-    g_autoptr(GByteArray) bytes = g_byte_array_new();
+    g_autoptr(GByteArray) bytes = NULL;
     g_autoptr(GError) err = NULL;
-    ByteWriter w = { bytes };
-    ByteReader r;
     Fixture f;
     PCIDevice *d;
     uint8_t pos;
@@ -228,10 +226,9 @@ static void test_loaded(void)
     fixture_init(&f);
     d = plug(&f, &type_64, "pcie.0", "d", FN, NULL);
     pos = pci_find_capability(d, PCI_CAP_ID_MSI);
-    pci_device_save(d, &w);
+    bytes = save_record(d);
     bytes->data[8 + pos + 2] |= 7 << 4; /* more messages than it has */
-    reader_init(&r, bytes->data, bytes->len);
-    g_assert_false(pci_device_load(d, &r, "d", &err));
+    g_assert_false(load_record(d, bytes, &err));
     g_assert_nonnull(strstr(err->message, "at most 8"));
     fixture_fini(&f);
 }

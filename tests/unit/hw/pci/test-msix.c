@@ -362,23 +362,6 @@ static void test_notifier(void)
     fixture_fini(&r.f);
 }
 
-static GByteArray *saved(PCIDevice *d)
-{
-    GByteArray *bytes = g_byte_array_new();
-    ByteWriter w = { bytes };
-
-    pci_device_save(d, &w);
-    return bytes;
-}
-
-static bool load(PCIDevice *d, const GByteArray *bytes, GError **err)
-{
-    ByteReader r;
-
-    reader_init(&r, bytes->data, bytes->len);
-    return pci_device_load(d, &r, "dev", err) && reader_left(&r) == 0;
-}
-
 static void test_state(void)
 {
     g_autoptr(GByteArray) bytes = NULL, again = NULL;
@@ -390,23 +373,23 @@ static void test_state(void)
     program(&r, 3);
     control(&r, PCI_MSIX_ENABLE);
     msix_notify(r.d, 3);
-    bytes = saved(r.d);
+    bytes = save_record(r.d);
     g_assert_cmpuint(bytes->len, ==, table + 81); /* 5 entries and a byte of pending bits */
     machine_reset(r.f.m, RESET_COLD);
-    g_assert_true(load(r.d, bytes, &err));
-    again = saved(r.d);
+    g_assert_true(load_record(r.d, bytes, &err));
+    again = save_record(r.d);
     g_assert_cmpmem(bytes->data, bytes->len, again->data, again->len);
     g_assert_cmphex(rd(&r.f, PBA, 1), ==, 8);
     wr(&r.f, TABLE + 16 * 3 + 12, 4, 0); /* what was pending comes out */
     g_assert_true(arrived(&r, 3));
 
     bytes->data[table + 80] |= 0x20; /* a vector that is not there */
-    g_assert_false(load(r.d, bytes, &err));
+    g_assert_false(load_record(r.d, bytes, &err));
     g_assert_nonnull(strstr(err->message, "pending bits beyond vector 4"));
     g_clear_error(&err);
     bytes->data[table + 80] = 0;
     bytes->data[table + 16 * 2 + 13] = 1;
-    g_assert_false(load(r.d, bytes, &err));
+    g_assert_false(load_record(r.d, bytes, &err));
     g_assert_nonnull(strstr(err->message, "entry 2 has reserved bits"));
     fixture_fini(&r.f);
 }

@@ -104,22 +104,19 @@ static void test_soft_reset(void)
 
 static void test_loaded(void)
 {
-    g_autoptr(GByteArray) bytes = g_byte_array_new();
+    g_autoptr(GByteArray) bytes = NULL;
     g_autoptr(GError) err = NULL;
-    ByteWriter w = { bytes };
     Fixture f;
     Dev *d = start(&f, &keep);
 
     set_cfg(&f, FN, CSR, 2, 3);
-    pci_device_save(&d->pci, &w);
+    bytes = save_record(&d->pci);
     machine_reset(f.m, RESET_COLD);
     for (unsigned state = 0; state < 4; state++) {
-        ByteReader r;
         bool ok;
 
         bytes->data[8 + CSR] = PCI_PM_NO_SOFT_RESET | state;
-        reader_init(&r, bytes->data, bytes->len);
-        ok = pci_device_load(&d->pci, &r, "d", &err);
+        ok = load_record(&d->pci, bytes, &err);
         g_assert_true(ok == (state == 0 || state == 3));
         g_assert_true(ok || strstr(err->message, "D0 and D3hot are accepted"));
         g_assert_true(!ok || pci_bar_addr(&d->pci, 0) == (state ? PCI_BAR_UNMAPPED : MMIO));

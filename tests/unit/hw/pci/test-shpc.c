@@ -497,16 +497,12 @@ static void test_saved_off(void)
 {
     Fixture f;
     PCIShpcBridge *b = start(&f, "shpc=off");
-    const VmState *vm = b->br.pci.dev.type->vmstate;
-    g_autoptr(GByteArray) bytes = g_byte_array_new();
+    g_autoptr(GByteArray) bytes = NULL;
     g_autoptr(GError) err = NULL;
-    ByteWriter w = { bytes };
-    ByteReader r;
 
     insert(&f, "card", SLOT);
-    vm_save(vm, b, &w);
-    reader_init(&r, bytes->data, bytes->len);
-    g_assert_true(vm_load(vm, b, vm->version, &r, "br", &err));
+    bytes = save_state(&b->br.pci);
+    g_assert_true(load_state(&b->br.pci, bytes, &err));
     g_assert_no_error(err);
     g_assert_cmphex(behind(&f), ==, CARD_ID);
     g_assert_false(line(&f));
@@ -519,12 +515,10 @@ static void test_version_1(void)
     Fixture f;
     PCIShpcBridge *b = start(&f, "shpc=off");
     const VmState *vm = b->br.pci.dev.type->vmstate;
-    g_autoptr(GByteArray) bytes = g_byte_array_new();
+    g_autoptr(GByteArray) bytes = save_record(&b->br.pci);
     g_autoptr(GError) err = NULL;
-    ByteWriter w = { bytes };
     ByteReader r;
 
-    pci_device_save(&b->br.pci, &w);
     reader_init(&r, bytes->data, bytes->len);
     g_assert_true(vm_load(vm, b, 1, &r, "br", &err));
     g_assert_no_error(err);

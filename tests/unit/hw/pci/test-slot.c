@@ -416,28 +416,6 @@ static void test_bridge(gconstpointer opaque)
     fixture_fini(&f);
 }
 
-static GByteArray *save(PCIDevice *d)
-{
-    GByteArray *bytes = g_byte_array_new();
-    ByteWriter w = { bytes };
-
-    vm_save(d->dev.type->vmstate, d, &w);
-    return bytes;
-}
-
-static bool load(PCIDevice *d, const GByteArray *bytes, GError **err)
-{
-    const VmState *vm = d->dev.type->vmstate;
-    ByteReader r;
-
-    reader_init(&r, bytes->data, bytes->len);
-    if (!vm_load(vm, d, vm->version, &r, "br", err)) {
-        return false;
-    }
-    vm_arm_timers(vm, d);
-    return true;
-}
-
 /* A bridge in a slot that is off: what comes behind it, and what a stream says of its own slots,
  * has no power either. */
 static void test_bridge_without_power(gconstpointer opaque)
@@ -453,12 +431,12 @@ static void test_bridge_without_power(gconstpointer opaque)
     inner =
         plug(&f, type(c->devfn ? "pci-bridge" : "pcie-pci-bridge"), "br", "card", c->devfn, NULL);
     behind = plug(&f, type("edu"), "card", "edu", PCI_DEVFN(1, 0), NULL);
-    on = save(inner);
+    on = save_state(inner);
     g_assert_true(behind->present);
     f.m->state = RUN_RUNNING;
     c->say(&f, SAY_OFF);
     g_assert_false(behind->present);
-    g_assert_true(load(inner, on, &err));
+    g_assert_true(load_state(inner, on, &err));
     g_assert_no_error(err);
     g_assert_false(behind->present);
     f.m->state = RUN_PRELAUNCH;
@@ -598,12 +576,12 @@ static void test_saved_at_each_step(gconstpointer opaque)
                 bool seen = rd(&f, ecam(1, c->devfn, 0), 4) == CARD_ID;
 
                 f.m->migrating = 1;
-                one = save(br);
+                one = save_state(br);
                 machine_reset(f.m, RESET_COLD);
                 g_assert_cmpstr(job(d), ==, "none");
-                g_assert_true(load(br, one, &err));
+                g_assert_true(load_state(br, one, &err));
                 g_assert_no_error(err);
-                two = save(br);
+                two = save_state(br);
                 g_assert_cmpmem(one->data, one->len, two->data, two->len);
                 g_assert_cmpstr(job(d), ==, was);
                 g_assert_true(seen == (rd(&f, ecam(1, c->devfn, 0), 4) == CARD_ID));
@@ -639,13 +617,13 @@ static void test_query_after_load(gconstpointer opaque)
             c->say(&f, SAY_OFF);
             settle();
         }
-        bytes = save((PCIDevice *)device_find_id(f.m, "br"));
+        bytes = save_state((PCIDevice *)device_find_id(f.m, "br"));
         fixture_fini(&f);
         br = start(c, &f);
         if (!gone) {
             insert(c, &f);
         }
-        g_assert_true(load(br, bytes, &err));
+        g_assert_true(load_state(br, bytes, &err));
         g_assert_no_error(err);
         jobs = pci_unplug_query(f.m);
         o = json_object_array_get_idx(jobs, 0);

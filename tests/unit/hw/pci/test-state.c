@@ -104,33 +104,11 @@ static const PCIDeviceType port_type = {
 enum { FN = PCI_DEVFN(1, 0), CONFIG = 8 };
 enum { BIT_MSIX = 1, BIT_MSI = 2, BIT_PM = 4 };
 
-static GByteArray *save(PCIDevice *d)
-{
-    GByteArray *bytes = g_byte_array_new();
-    ByteWriter w = { bytes };
-
-    pci_device_save(d, &w);
-    return bytes;
-}
-
-static bool load(PCIDevice *d, const GByteArray *bytes, GError **err)
-{
-    ByteReader r;
-
-    reader_init(&r, bytes->data, bytes->len);
-    if (!pci_device_load(d, &r, "0000:00:01.0", err)) {
-        g_assert_true(!err || *err);
-        return false;
-    }
-    g_assert_cmpuint(reader_left(&r), ==, 0);
-    return true;
-}
-
 static void loads(PCIDevice *d, const GByteArray *bytes)
 {
     g_autoptr(GError) err = NULL;
 
-    load(d, bytes, &err);
+    load_record(d, bytes, &err);
     g_assert_no_error(err);
 }
 
@@ -138,8 +116,8 @@ static void refuses(PCIDevice *d, const GByteArray *bytes, const char *word)
 {
     g_autoptr(GError) err = NULL;
 
-    g_assert_false(load(d, bytes, &err));
-    if (!strstr(err->message, word) || !g_str_has_prefix(err->message, "0000:00:01.0: ")) {
+    g_assert_false(load_record(d, bytes, &err));
+    if (!strstr(err->message, word) || !g_str_has_prefix(err->message, "record: ")) {
         g_error("'%s' does not say '%s'", err->message, word);
     }
 }
@@ -192,7 +170,7 @@ static void test_round_trip(void)
 
     fixture_init(&f);
     d = busy(&f, NULL);
-    first = save(d);
+    first = save_record(d);
     g_assert_cmpuint(first->len, ==, 4 + 4 + 4096 + 16 + 3 * 16 + 1 + 8);
     g_assert_cmphex(first->data[3], ==, 3);
     g_assert_cmphex(first->data[7], ==,
@@ -200,7 +178,7 @@ static void test_round_trip(void)
     device_unplug(&d->dev);
     d = plug(&f, &type, "pcie.0", "d", FN, NULL);
     loads(d, first);
-    second = save(d);
+    second = save_record(d);
     g_assert_cmpmem(first->data, first->len, second->data, second->len);
     g_assert_cmphex(pci_bar_addr(d, 0), ==, MMIO);
     g_assert_true(msix_enabled(d));
@@ -218,7 +196,7 @@ static void test_levels(void)
     fixture_init(&f);
     d = busy(&f, "msix=off");
     g_assert_true(f.line[1]);
-    bytes = save(d);
+    bytes = save_record(d);
     machine_reset(f.m, RESET_COLD);
     g_assert_false(f.line[1]);
     loads(d, bytes);
@@ -250,7 +228,7 @@ static void test_all_levels(void)
         g_autoptr(GByteArray) bytes = NULL;
 
         pci_irq_set(d, n, true);
-        bytes = save(d);
+        bytes = save_record(d);
         machine_reset(f.m, RESET_COLD);
         g_assert_false(f.line[1]);
         loads(d, bytes);
@@ -270,7 +248,7 @@ static void test_no_switch(void)
 
     fixture_init(&f);
     d = plug(&f, &wide_type, "pcie.0", "d", FN, NULL);
-    bytes = save(d);
+    bytes = save_record(d);
     g_assert_cmphex(bytes->data[7] & BIT_MSI, ==, 0);
     loads(d, bytes);
     g_assert_cmphex(pci_find_capability(d, PCI_CAP_ID_MSI), !=, 0);
@@ -303,7 +281,7 @@ static void test_old_versions(void)
 
         fixture_init(&f);
         d = busy(&f, "msix=off,msi=off");
-        v3 = save(d);
+        v3 = save_record(d);
         old = as_version(v3, version, 4096);
         device_unplug(&d->dev);
         d = plug(&f, &type, "pcie.0", "d", FN, NULL); /* with both */
@@ -329,10 +307,10 @@ static void test_present_wins(void)
 
     fixture_init(&f);
     d = busy(&f, NULL);
-    with = save(d);
+    with = save_record(d);
     device_unplug(&d->dev);
     d = busy(&f, "msix=off");
-    without = save(d);
+    without = save_record(d);
     g_assert_cmphex(without->data[7], ==, BIT_MSI);
     for (unsigned i = 0; i < 3; i++) {
         loads(d, with);
@@ -345,7 +323,7 @@ static void test_present_wins(void)
     }
     text = device_prop_text(&d->dev, "msix");
     g_assert_cmpstr(text, ==, "off");
-    again = save(d);
+    again = save_record(d);
     g_assert_cmpmem(without->data, without->len, again->data, again->len);
     with->data[6] = 0x80;
     refuses(d, with, "cap_present has bits 0x8000");
@@ -363,12 +341,12 @@ static void test_foreign_offsets(void)
 
     fixture_init(&f);
     d = busy(&f, "msix=0xe0,msi=0xc0,pm=0xb0,express=0x44,common=0x80,notify=0x98");
-    bytes = save(d);
+    bytes = save_record(d);
     device_unplug(&d->dev);
     d = plug(&f, &type, "pcie.0", "d", FN, NULL);
     loads(d, bytes);
     sound(d);
-    again = save(d);
+    again = save_record(d);
     g_assert_cmpmem(bytes->data, bytes->len, again->data, again->len);
     msi = pci_find_capability(d, PCI_CAP_ID_MSI);
     g_assert_cmphex(msi, ==, 0xc0);
@@ -395,7 +373,7 @@ static void test_differences(void)
 
     fixture_init(&f);
     d = busy(&f, "vectors=7,size=0x4000,multifunction=on");
-    bytes = save(d);
+    bytes = save_record(d);
     bytes->data[CONFIG] = 0xf4;
     bytes->data[CONFIG + PCI_INTERRUPT_PIN] = 3;
     bytes->data[CONFIG + 0x200] = 1;
@@ -403,7 +381,7 @@ static void test_differences(void)
     d = plug(&f, &type, "pcie.0", "d", FN, "size=0x8000");
     set_cfg(&f, FN, PCI_BASE_ADDRESS_0, 4, MMIO + 0x8000);
     bytes->data[CONFIG + PCI_BASE_ADDRESS_0 + 1] |= 0x40;
-    g_assert_false(load(d, bytes, &err));
+    g_assert_false(load_record(d, bytes, &err));
     g_assert_nonnull(strstr(err->message,
                             "Vendor ID (0x0) is 0x12f4 in the record and 0x1234 here, "
                             "different in bits 0xc0"));
@@ -435,7 +413,7 @@ static void test_differences_at_the_edge(void)
     close(fd);
     fixture_init(&f);
     d = plug(&f, &wide_type, "pcie.0", "d", FN, NULL);
-    bytes = save(d);
+    bytes = save_record(d);
     put(bytes, 0xff, 0x80);
     refuses(d, bytes, "(0xff) is 0x80 in the record and 0x0 here, different in bits 0x80");
     put(bytes, 0xff, 0);
@@ -446,7 +424,7 @@ static void test_differences_at_the_edge(void)
     g_assert_true(g_file_set_contents(path, "small", 5, NULL));
     d = plug(&f, &wide_type, "pcie.0", "d", FN, settings);
     set_cfg(&f, FN, PCI_ROM_ADDRESS, 4, MMIO + 0x800);
-    small = save(d);
+    small = save_record(d);
     device_unplug(&d->dev);
     g_assert_cmpint(truncate(path, 0x1000), ==, 0);
     d = plug(&f, &wide_type, "pcie.0", "d", FN, settings);
@@ -465,7 +443,7 @@ static void test_very_different(void)
 
     fixture_init(&f);
     d = busy(&f, NULL);
-    bytes = save(d);
+    bytes = save_record(d);
     for (unsigned at = 0x200; at < 0x300; at++) {
         put(bytes, at, 1);
     }
@@ -483,7 +461,7 @@ static void test_present_but_impossible(void)
 
     fixture_init(&f);
     d = busy(&f, NULL);
-    bytes = save(d);
+    bytes = save_record(d);
     device_unplug(&d->dev);
     d = plug(&f, &type, "pcie.0", "d", FN, "msix=off,vectors=5000");
     refuses(d, bytes, "5000 MSI-X vectors as set by vectors: 0 to 2048 are accepted");
@@ -502,7 +480,7 @@ static void test_bad_lists(void)
 
     fixture_init(&f);
     d = busy(&f, NULL);
-    bytes = save(d);
+    bytes = save_record(d);
     good = g_memdup2(bytes->data, bytes->len);
     head = d->config.bytes[PCI_CAPABILITY_LIST];
     second = d->config.bytes[head + 1];
@@ -559,14 +537,14 @@ static void test_short(void)
 
     fixture_init(&f);
     d = busy(&f, NULL);
-    bytes = save(d);
+    bytes = save_record(d);
     for (unsigned len = bytes->len; len-- > 0;) {
         GByteArray part = { .data = bytes->data, .len = len };
 
         if (len > 40 && len < CONFIG + 4000 && len % 97) {
             continue;
         }
-        g_assert_false(load(d, &part, NULL));
+        g_assert_false(load_record(d, &part, NULL));
         sound(d);
     }
     loads(d, bytes);
@@ -584,7 +562,7 @@ static void test_mutations(void)
 
     fixture_init(&f);
     d = busy(&f, NULL);
-    bytes = save(d);
+    bytes = save_record(d);
     good = g_memdup2(bytes->data, bytes->len);
     for (unsigned i = 0; i < 6000; i++) {
         unsigned n = g_test_rand_int_range(1, 4);
@@ -596,7 +574,7 @@ static void test_mutations(void)
 
             bytes->data[at] = g_test_rand_bit() ? g_test_rand_int() : 0xff;
         }
-        taken += load(d, bytes, NULL);
+        taken += load_record(d, bytes, NULL);
         sound(d);
         for (unsigned k = 0; k < 8; k++) {
             set_cfg(&f, FN, g_test_rand_int_range(0, 0x100), 4, g_test_rand_int());
@@ -621,7 +599,7 @@ static void test_bad_extended_lists(void)
 
     fixture_init(&f);
     d = plug(&f, &ext_type, "pcie.0", "d", FN, NULL);
-    bytes = save(d);
+    bytes = save_record(d);
     good = g_memdup2(bytes->data, bytes->len);
     put(bytes, 0x183, 0x18); /* its own successor */
     refuses(d, bytes, "the extended capability list loops at 0x180");
@@ -659,7 +637,7 @@ static void test_lean(void)
 
     fixture_init(&f);
     d = plug(&f, &ext_type, "pcie.0", "d", FN, NULL);
-    whole = save(d);
+    whole = save_record(d);
     lean = save_lean(d);
     config = lean->data[2] << 8 | lean->data[3];
     config -= beside;
@@ -670,7 +648,7 @@ static void test_lean(void)
     machine_reset(f.m, RESET_COLD);
     loads(d, lean);
     sound(d);
-    again = save(d);
+    again = save_record(d);
     g_assert_cmpmem(whole->data, whole->len, again->data, again->len);
     lean->data[7] = 2;
     refuses(d, lean, "a record of version 2 with");
@@ -678,7 +656,7 @@ static void test_lean(void)
     lean->data[3]++;
     refuses(d, lean, "a multiple of 4 is accepted");
     lean->data[3] -= 5; /* 4 less: the last register is cut off, and everything moves */
-    refuses(d, lean, "0000:00:01.0: ");
+    refuses(d, lean, "record: ");
     lean->data[2] = 0;
     refuses(d, lean, "1 to 3 are accepted");
     loads(d, whole);
@@ -694,7 +672,7 @@ static void test_lean_conventional(void)
 
     fixture_init_kind(&f, PLAN_BUS_PCI);
     d = plug(&f, &type, "pcie.0", "d", FN, NULL);
-    whole = save(d);
+    whole = save_record(d);
     lean = save_lean(d);
     g_assert_cmpmem(whole->data, whole->len, lean->data, lean->len);
     whole->data[2] = 8;
@@ -755,7 +733,7 @@ static void test_bridge(void)
     wr(&f, ecam(1, 0, PCI_BASE_ADDRESS_0 + 8), 4, MMIO + 0x10000);
     wr(&f, ecam(1, 0, PCI_COMMAND), 2, 6);
     g_assert_cmphex(rd(&f, MMIO + 0x10000 + 12, 4), ==, 1); /* a masked vector */
-    bytes = save(port);
+    bytes = save_record(port);
     machine_reset(f.m, RESET_COLD);
     pci_set(d, PCI_BASE_ADDRESS_0 + 8, 4, MMIO + 0x10000);
     pci_device_config_write(d, PCI_COMMAND, 2, 6);

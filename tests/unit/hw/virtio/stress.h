@@ -127,9 +127,9 @@ static void move_on(Stress *s)
 
     machine_set_state(s->f.m, RUN_PAUSED);
     drv_kick(&s->v, s->eager); /* looked at when it runs again */
-    saved = drv_save(s->v.d);
+    saved = save_state(s->v.d);
     pci_device_reset(s->v.d, RESET_COLD);
-    drv_load(s->v.d, saved, &err);
+    load_state(s->v.d, saved, &err);
     g_assert_no_error(err);
     machine_set_state(s->f.m, RUN_RUNNING);
 }

@@ -73,8 +73,8 @@ static void test_limit(void)
     g_assert_cmpint(drv_collect(&v, 0, 1), ==, -1);
     step_ns(&f, 999999999);
     g_assert_cmpint(drv_collect(&v, 0, 1), ==, -1);
-    saved = drv_save(v.d); /* and the period goes on where it is loaded */
-    g_assert_true(drv_load(v.d, saved, NULL));
+    saved = save_state(v.d); /* and the period goes on where it is loaded */
+    g_assert_true(load_state(v.d, saved, NULL));
     step_ns(&f, 1);
     g_assert_cmpint(drv_collect(&v, 0, 1), ==, LEN);
     g_assert_cmpint(drv_collect(&v, 0, 1), ==, 100 - LEN);
@@ -100,10 +100,10 @@ static void test_odd(void)
     drv_kick(&v, 0);
     g_assert_cmpint(drv_collect(&v, 0, 1), ==, 0);
     drv_running(&v);
-    saved = drv_save(v.d);
+    saved = save_state(v.d);
     device_unplug(&v.d->dev);
     v.d = plug(&f, drv_type("virtio-rng-pci"), "pcie.0", "dut", DRV_DEVFN, "max-bytes=10");
-    g_assert_false(drv_load(v.d, saved, &err));
+    g_assert_false(load_state(v.d, saved, &err));
     g_assert_nonnull(strstr(err->message, "max-bytes"));
     drv_finish(&f);
 }

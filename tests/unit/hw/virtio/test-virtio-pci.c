@@ -274,13 +274,13 @@ static void test_pending_saved(void)
     Drv v;
 
     start_pending(&f, &v, false);
-    saved = drv_save(v.d);
+    saved = save_state(v.d);
     for (unsigned q = 0; q < QUEUES; q++) {
         give_vector(&v, q, QUEUES - q);
     }
-    g_assert_true(drv_load(v.d, saved, &err));
+    g_assert_true(load_state(v.d, saved, &err));
     g_assert_no_error(err);
-    again = drv_save(v.d);
+    again = save_state(v.d);
     g_assert_cmpmem(saved->data, saved->len, again->data, again->len);
     g_assert_cmphex(pending(&v), ==, 7);
     mask_vectors(&v, false);
@@ -474,11 +474,11 @@ static void check_state(bool packed)
     for (unsigned i = 0; i < 300; i++) {
         g_assert_true(read_sector(&v, i % QUEUES));
     }
-    one = drv_save(v.d);
+    one = save_state(v.d);
     drv_set_status(&v, 0);
-    g_assert_true(drv_load(v.d, one, &err));
+    g_assert_true(load_state(v.d, one, &err));
     g_assert_no_error(err);
-    two = drv_save(v.d);
+    two = save_state(v.d);
     g_assert_cmpmem(one->data, one->len, two->data, two->len);
     for (unsigned i = 0; i < 300; i++) {
         g_assert_true(read_sector(&v, i % QUEUES));
@@ -507,13 +507,13 @@ static void test_state_refused(void)
     drv_plug(&v, &f, "virtio-blk-pci", "drive=d0,num-queues=4", false);
     drv_msix(&v, true);
     drv_start(&v, F_BIT(VIRTIO_F_RING_EVENT_IDX), QUEUES);
-    saved = drv_save(v.d);
+    saved = save_state(v.d);
     for (size_t i = 0; i < G_N_ELEMENTS(settings); i++) {
         g_autoptr(GError) err = NULL;
 
         device_unplug(&v.d->dev);
         v.d = plug(&f, drv_type("virtio-blk-pci"), "pcie.0", "dut", DRV_DEVFN, settings[i]);
-        g_assert_false(drv_load(v.d, saved, &err));
+        g_assert_false(load_state(v.d, saved, &err));
         g_assert_nonnull(err);
     }
     drv_finish(&f);

@@ -436,30 +436,6 @@ static inline int64_t drv_wait(Drv *v, unsigned q, unsigned n)
     return len;
 }
 
-/* --- saved state --- */
-
-static inline GByteArray *drv_save(PCIDevice *d)
-{
-    GByteArray *bytes = g_byte_array_new();
-    ByteWriter w = { bytes };
-
-    vm_save(d->dev.type->vmstate, d, &w);
-    return bytes;
-}
-
-static inline bool drv_load(PCIDevice *d, const GByteArray *bytes, GError **err)
-{
-    const VmState *vm = d->dev.type->vmstate;
-    ByteReader r;
-
-    reader_init(&r, bytes->data, bytes->len);
-    if (!vm_load(vm, d, vm->version, &r, "dev", err)) {
-        return false;
-    }
-    vm_arm_timers(vm, d);
-    return true;
-}
-
 static inline const PCIDeviceType *drv_type(const char *name)
 {
     const DeviceType *t = device_type_find(name);
