@@ -470,6 +470,24 @@ static void check_io_status(Fixture *f, const char *want)
     json_object_put(list);
 }
 
+/* n writes of a sector at once, no two alike; and that all end well. */
+static void offer_writes(Drv *v, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        offer(v, i, T_OUT, i, 512);
+        *drv_ram(v, DATA + i * 4096) = i + 1;
+    }
+    drv_kick(v, 0);
+}
+
+static void writes_end(Drv *v, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        g_assert_cmpint(drv_wait(v, 0, 3), ==, 1);
+        g_assert_cmpuint(*drv_ram(v, STATUS + i), ==, S_OK);
+    }
+}
+
 /* Many requests fail at once. All are kept, one stop is announced; when the machine runs again
  * with the fault gone each is carried out once, and the guest saw no error. */
 static void check_stop(const char *policy, const char *settings, int result)
@@ -481,11 +499,7 @@ static void check_stop(const char *policy, const char *settings, int result)
 
     start_faulty(&f, &v, &h, policy, settings);
     fault.result = result;
-    for (unsigned i = 0; i < N; i++) {
-        offer(&v, i, T_OUT, i, 512);
-        *drv_ram(&v, DATA + i * 4096) = i + 1;
-    }
-    drv_kick(&v, 0);
+    offer_writes(&v, N);
     settle();
     g_assert_cmpint(f.m->state, ==, RUN_IO_ERROR);
     g_assert_cmpuint(h.stops, ==, 1);
@@ -500,12 +514,7 @@ static void check_stop(const char *policy, const char *settings, int result)
     g_assert_cmpint(drv_collect(&v, 0, 3), ==, -1);
     fault.result = 0;
     machine_set_state(f.m, RUN_RUNNING);
-    for (unsigned i = 0; i < N; i++) {
-        g_assert_cmpint(drv_wait(&v, 0, 3), ==, 1);
-    }
-    for (unsigned i = 0; i < N; i++) {
-        g_assert_cmpuint(*drv_ram(&v, STATUS + i), ==, S_OK);
-    }
+    writes_end(&v, N);
     check_io_status(&f, "ok");
     g_assert_cmpuint(fault.sum, ==, N * (N + 1) / 2);
     g_assert_cmpuint(fault.seen[BLOCK_WRITE], ==, 3 * N);
@@ -543,10 +552,7 @@ static void test_stop_inside_access(void)
 
     start_faulty(&f, &v, &h, ",'werror':'stop'", "drive=d0,num-queues=2");
     fault.result = -EIO;
-    for (unsigned i = 0; i < 4; i++) {
-        offer(&v, i, T_OUT, i, 512);
-    }
-    drv_kick(&v, 0);
+    offer_writes(&v, 4);
     set_com(&v, C_SELECT, 2, 1);
     set_com(&v, C_RESET, 2, 1); /* the other queue's */
     g_assert_cmpint(f.m->state, ==, RUN_IO_ERROR);
@@ -554,13 +560,9 @@ static void test_stop_inside_access(void)
     g_assert_cmpint(drv_collect(&v, 0, 3), ==, -1);
     fault.result = 0;
     machine_set_state(f.m, RUN_RUNNING);
-    for (unsigned i = 0; i < 4; i++) {
-        g_assert_cmpint(drv_wait(&v, 0, 3), ==, 1);
-        g_assert_cmpuint(*drv_ram(&v, STATUS + i), ==, S_OK);
-    }
+    writes_end(&v, 4);
     fault.result = -EIO;
-    offer(&v, 0, T_OUT, 0, 512);
-    drv_kick(&v, 0);
+    offer_writes(&v, 1);
     drv_set_status(&v, 0);
     g_assert_cmpint(f.m->state, ==, RUN_IO_ERROR);
     fault.result = 0;
@@ -583,11 +585,7 @@ static void check_kept_saved(const char *settings, uint64_t features)
     start_faulty(&f, &v, &h, ",'werror':'stop'", settings);
     drv_start(&v, features, 1);
     fault.result = -EIO;
-    for (unsigned i = 0; i < 3; i++) {
-        offer(&v, i, T_OUT, i, 512);
-        *drv_ram(&v, DATA + i * 4096) = 10;
-    }
-    drv_kick(&v, 0);
+    offer_writes(&v, 3);
     settle();
     saved = save_state(v.d);
     drv_set_status(&v, 0);
@@ -596,10 +594,8 @@ static void check_kept_saved(const char *settings, uint64_t features)
     g_assert_cmpmem(saved->data, saved->len, again->data, again->len);
     fault.result = 0;
     machine_set_state(f.m, RUN_RUNNING);
-    for (unsigned i = 0; i < 3; i++) {
-        g_assert_cmpint(drv_wait(&v, 0, 3), ==, 1);
-    }
-    g_assert_cmpuint(fault.sum, ==, 30);
+    writes_end(&v, 3);
+    g_assert_cmpuint(fault.sum, ==, 1 + 2 + 3);
     finish_faulty(&f, &h);
 }
 
@@ -619,10 +615,7 @@ static void test_unplug(void)
 
     start_faulty(&f, &v, &h, ",'werror':'stop'", "drive=d0");
     fault.result = -EIO;
-    for (unsigned i = 0; i < 8; i++) {
-        offer(&v, i, T_OUT, i, 512);
-    }
-    drv_kick(&v, 0);
+    offer_writes(&v, 8);
     device_unplug(&v.d->dev);
     g_assert_cmpuint(h.stops, ==, 0);
     g_assert_cmpuint(h.events, ==, 0);
@@ -630,8 +623,7 @@ static void test_unplug(void)
     /* kept ones as well */
     drv_plug(&v, &f, "virtio-blk-pci", "drive=d0", false);
     drv_start(&v, 0, 1);
-    offer(&v, 0, T_OUT, 0, 512);
-    drv_kick(&v, 0);
+    offer_writes(&v, 1);
     settle();
     g_assert_cmpuint(h.stops, ==, 1);
     device_unplug(&v.d->dev);
