@@ -13,7 +13,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char *const names[] = {
-    "aia", "plic", "aplic", "ports", "ports-whole-config", "virtio", "virtio-faces", "bridges"
+    "aia",    "plic",         "aplic",   "ports", "ports-whole-config",
+    "virtio", "virtio-faces", "bridges", "shpc",  "serial",
 };
 enum { MAX_EDITS = 16 };
 

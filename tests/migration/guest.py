@@ -7,7 +7,7 @@ Addresses and layouts are those of `virt` and of the PCI, MSI-X and virtio speci
 ECAM, MMIO, RAM = 0x30000000, 0x40000000, 0x80000000
 COMMAND, BAR0, CAPABILITIES, PRIMARY_BUS, MEMORY_BASE = 0x04, 0x10, 0x34, 0x18, 0x20
 PREFETCH_BASE = 0x24
-MSI, VENDOR, EXPRESS, MSIX = 0x05, 0x09, 0x10, 0x11
+MSI, VENDOR, HOTPLUG, EXPRESS, MSIX = 0x05, 0x09, 0x0c, 0x10, 0x11
 
 
 class Function:

@@ -9,12 +9,10 @@
  *           FILE.gz...
  *
  * Without --fields: single bits flipped and cuts, of everything but the items of RAM; N cases of
- * each file, or with --all every one. hostile-all.c
- * says how.
- *
- * With --fields: values at and beyond the limits of every
- * field of every saved-state table, and hostile numbers in the records that have no table, and
- * in the names and lengths of the container: some of them, or with --all at every byte.
+ * each file, or with --all every one (hostile-all.c says how).
+ * With --fields: values at and beyond the limits of every field of every saved-state table, and
+ * hostile numbers in the records that have no table, and in the names and lengths of the
+ * container: some of them, or with --all at every byte (hostile-fields.c).
  * With --harts: bits of the harts' own state, which then run on with what was loaded.
  */
 #include <signal.h>

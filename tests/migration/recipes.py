@@ -10,7 +10,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from guest import MMIO, RAM, Function, Virtio, EXPRESS, MSI, MSIX  # noqa: E402
+from guest import MMIO, RAM, Function, Virtio, EXPRESS, HOTPLUG, MSI, MSIX  # noqa: E402
 
 HOST = ["-rtc", "base=2026-11-20,clock=vm",
         "-blockdev", "null-co,node-name=d0,size=1048576", "-netdev", "hubport,id=n0,hubid=0"]
@@ -485,6 +485,150 @@ def bridges_checks(m):
                                       Function(m, 3, 2).get(6, 2) >> 3 & 1)[1], 0)]
 
 
+# --- a bus with a hot-plug controller ---
+
+SHPC = ["-device", "pci-bridge,id=br0,addr=2,chassis_nr=1", "-device", "ticker,id=t0,bus=br0,addr=1",
+        "-device", "edu,id=card,bus=br0,addr=3"]
+SHPC_COMMAND, SHPC_SLOT_1 = 5, 9  # registers, by DWORD Select
+POWER_ON, BLINK, POWER_OFF = 0x06, 0x08, 0x0f  # of commands: slot state and indicators
+
+
+def shpc_select(m, number):
+    """The data register of the capability, with a register behind it."""
+    bridge = Function(m, 0, 2)
+    at = bridge.capability(HOTPLUG)
+    bridge.set(at + 2, 1, number)
+    return bridge.ecam + at + 4
+
+
+def shpc_say(m, what, slot=3):
+    """A command for a slot."""
+    m.write(shpc_select(m, SHPC_COMMAND), 2, slot << 8 | what)
+
+
+def shpc_slot(m, slot=3):
+    """The register of a slot without what happened there: state, indicators, and so on."""
+    return m.read(shpc_select(m, SHPC_SLOT_1 + slot - 1), 2)
+
+
+def shpc_setup(m):
+    """Two cards in use, and the unplug of one asked for with a deadline and accepted."""
+    Function(m, 0, 2).bridge(1, 1, window=(MMIO, MMIO))
+    Function(m, 1, 1).enable((0, MMIO + 0x10000))
+    Function(m, 1, 3).enable((0, MMIO))
+    m.write(MMIO + 0x60, 4, 0x103)
+    m.write(MMIO + 0x10004, 4, 3)
+    shpc_say(m, POWER_ON, slot=1)
+    shpc_say(m, POWER_ON)
+    m.ask("clock_step 3500000")
+    m.command("unplug-request", id="card", timeout=1000)
+    shpc_say(m, BLINK)
+    m.ask("clock_step 400000000")
+
+
+def shpc_eject(m):
+    """The guest lets the card go: what is read in its place, and the job."""
+    shpc_say(m, POWER_OFF)
+    m.ask("clock_step 1000000")
+    return Function(m, 1, 3).get(0), job(m)
+
+
+def shpc_checks(m):
+    """Both slots, the cards in them, and the job on its way; its deadline is the guest's."""
+    return [("the job", lambda: job(m), ["accepted"]),
+            ("slot 1: on, its light too", lambda: shpc_slot(m, 1) & 0x3f, 0x36),
+            ("slot 3: on, its light blinks", lambda: shpc_slot(m) & 0x3f, 0x3a),
+            ("edu", lambda: m.read(MMIO, 4), EDU),
+            ("its cause", lambda: m.read(MMIO + 0x24, 4), 0x103),
+            ("ticks of the other card", lambda: m.read(MMIO + 0x1000c, 4) >= 3, True),
+            ("still accepted half a second later", lambda: (
+                m.ask("clock_step 500000000"), job(m))[1], ["accepted"]),
+            ("ejected", lambda: shpc_eject(m), (0xffffffff, ["removed"])),
+            ("the slot is off", lambda: shpc_slot(m) & 3, 3),
+            ("the other card goes on", lambda: m.read(MMIO + 0x10000, 4), TICK)]
+
+
+# --- virtio-serial ---
+
+SERIAL = ["-device", "virtio-serial-pci,id=vs0,addr=2,max_ports=4",
+          "-device", "virtconsole,id=con0,chardev=c0",
+          "-device", "virtserialport,id=port2,nr=2,chardev=c1,name=org.example.agent"]
+SERIAL_HOST = ["-chardev", "ringbuf,id=c0", "-chardev", "ringbuf,id=c1"]
+SERIAL_BAR, SERIAL_RING, SERIAL_BUFFERS = 0x44000000, RAM + 0x20000, RAM + 0x30000
+CONTROL_IN, CONTROL_OUT, MULTIPORT = 2, 3, 1 << 1
+DEVICE_READY, PORT_READY, CONSOLE_PORT, PORT_OPEN = 0, 3, 4, 6
+
+
+def serial_device(m):
+    """The device as its driver finds it."""
+    return Virtio(Function(m, 0, 2), SERIAL_BAR)
+
+
+def serial_ring(queue):
+    """Where the ring of a queue lies."""
+    return SERIAL_RING + 0x1000 * queue
+
+
+def serial_put(m, queue, index, text):
+    """Give one buffer of bytes to the device; the used index after it."""
+    device, at = serial_device(m), SERIAL_BUFFERS + 0x1000 * queue + 0x100 * index
+    for i, byte in enumerate(text):
+        m.write(at + i, 1, byte)
+    device.offer(serial_ring(queue), index, [(at, len(text), False)], kick=queue)
+    wait_used(m, device, serial_ring(queue), index + 1)
+    return device.used(serial_ring(queue))
+
+
+def serial_control(m, index, port, event, value):
+    """Send a control message."""
+    return serial_put(m, CONTROL_OUT, index, port.to_bytes(4, "little") +
+                      event.to_bytes(2, "little") + value.to_bytes(2, "little"))
+
+
+def serial_heard(m, index):
+    """(port, event, value) of a control message that came."""
+    at = SERIAL_BUFFERS + 0x1000 * CONTROL_IN + 0x100 * index
+    return m.read(at, 4), m.read(at + 4, 2), m.read(at + 6, 2)
+
+
+def serial_setup(m):
+    """A driver that knows all ports and has opened both; a buffer waits for input."""
+    device = serial_device(m).start(MODERN | MULTIPORT, 8, SERIAL_RING)
+    for i in range(8):
+        device.offer(serial_ring(CONTROL_IN), i,
+                     [(SERIAL_BUFFERS + 0x1000 * CONTROL_IN + 0x100 * i, 64, True)])
+    serial_control(m, 0, 0xffffffff, DEVICE_READY, 1)
+    wait_used(m, device, serial_ring(CONTROL_IN), 2)
+    serial_control(m, 1, 0, PORT_READY, 1)
+    serial_control(m, 2, 2, PORT_READY, 1)
+    serial_control(m, 3, 0, PORT_OPEN, 1)
+    serial_control(m, 4, 2, PORT_OPEN, 1)
+    device.offer(serial_ring(6), 0, [(SERIAL_BUFFERS + 0x6000, 64, True)], kick=6)
+    serial_put(m, 7, 0, b"before")
+    assert m.command("ringbuf-read", device="c1", size=64) == "before"
+
+
+def serial_again(m, port, index):
+    """What the host hears of a port that writes once more."""
+    serial_put(m, 1 if port == 0 else 2 * port + 3, index, b"after")
+    return m.command("ringbuf-read", device="c1" if port else "c0", size=64)
+
+
+def serial_checks(m):
+    """Features, queues, and ports that are still open at both ends."""
+    return [("status", lambda: virtio_state(m, 2, SERIAL_BAR, 0x14, 1), 15),
+            ("number of queues", lambda: virtio_state(m, 2, SERIAL_BAR, 0x12, 2), 10),
+            ("ring of a port", lambda: virtio_state(m, 2, SERIAL_BAR, 0x20, 8, 7), serial_ring(7)),
+            ("a queue that is not set up", lambda: virtio_state(m, 2, SERIAL_BAR, 0x1c, 2, 8), 0),
+            ("places", lambda: m.read(serial_device(m).part[4] + 4, 4), 4),
+            ("told of port 0", lambda: serial_heard(m, 0), (0, 1, 1)),
+            ("told of port 2", lambda: serial_heard(m, 1), (2, 1, 1)),
+            ("port 0 is a console", lambda: serial_heard(m, 2), (0, CONSOLE_PORT, 1)),
+            ("what port 2 says", lambda: serial_again(m, 2, 1), "after"),
+            ("what the console says", lambda: serial_again(m, 0, 0), "after"),
+            ("control goes on", lambda: serial_control(m, 5, 2, PORT_OPEN, 0), 6)]
+
+
 class Recipe:
     """One golden stream."""
 
@@ -509,4 +653,6 @@ RECIPES = [
     Recipe("virtio", "virt", VIRTIO, virtio_setup, virtio_checks),
     Recipe("virtio-faces", "virt", FACES, faces_setup, faces_checks, FACES_HOST),
     Recipe("bridges", "virt", BRIDGES, bridges_setup, bridges_checks),
+    Recipe("shpc", "virt", SHPC, shpc_setup, shpc_checks),
+    Recipe("serial", "virt", SERIAL, serial_setup, serial_checks, SERIAL_HOST),
 ]

@@ -22,7 +22,7 @@
 #define RIG_HOST                                                                                   \
     "-blockdev", "null-co,node-name=d0,size=1048576", "-blockdev",                                 \
         "null-co,node-name=d1,size=1048576", "-netdev", "hubport,id=n0,hubid=0", "-netdev",        \
-        "hubport,id=n1,hubid=0"
+        "hubport,id=n1,hubid=0", "-chardev", "null,id=c0", "-chardev", "null,id=c1"
 
 /* A process that waits (-incoming defer), or with args a machine of its own. */
 static Session *rig_open_args(const char *const *args, unsigned n)
