@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A network card with numbered frames both ways over datagrams, while the guest resets, unplugs,
- * reconfigures, saves and loads it, the cable is pulled and the back end replaced, at any moment,
- * through changing faces, ring formats and numbers of queues. Frames may be lost; none is changed,
- * comes twice or out of order, and none is written to a card's buffers after its reset. Whenever
- * it is asked the card still carries frames both ways.
+ * A network card with numbered frames both ways over datagrams or a stream, while the guest resets,
+ * unplugs, reconfigures, saves and loads it, the cable is pulled and the back end replaced, at any
+ * moment, through changing faces, ring formats and numbers of queues. Frames may be lost; none is
+ * changed, comes twice or out of order, and none is written to a card's buffers after its reset.
+ * Whenever it is asked the card still carries frames both ways.
  */
 #include <sys/socket.h>
 #include <unistd.h>
@@ -32,13 +32,15 @@ typedef struct Pair {
 
 typedef struct Net {
     Stress s;
-    int far; /* the other end of the datagrams */
+    int far; /* the other end of the back end */
+    bool stream;
+    GByteArray *in, *out; /* of a stream: what came, and what did not go yet */
     Pair pair[PAIRS];
     unsigned active;    /* pairs in use since it was set up */
     uint32_t rx_buffer; /* length of a receive buffer */
     uint32_t next[WAYS], limit;
     uint8_t *seen[WAYS]; /* bits, by number */
-    unsigned passed[WAYS];
+    unsigned passed[WAYS], blocked;
     uint32_t floor; /* frames from this number on must come in order */
     int64_t last;
 } Net;
@@ -225,14 +227,37 @@ static void control(Net *n, uint8_t class, uint8_t cmd, uint16_t value, uint32_t
 
 /* --- the far side --- */
 
+static void frame_length(uint8_t *p, size_t len)
+{
+    p[0] = p[1] = 0;
+    p[2] = len >> 8;
+    p[3] = (uint8_t)len;
+}
+
+/* Whether some of what a stream has to send went. */
+static bool flush_far(Net *n)
+{
+    ssize_t done = n->out->len ? send(n->far, n->out->data, n->out->len, MSG_DONTWAIT) : 0;
+
+    if (done > 0) {
+        g_byte_array_remove_range(n->out, 0, done);
+    }
+    return done > 0;
+}
+
 static void send_far(Net *n)
 {
-    uint8_t frame[SLOT];
+    uint8_t message[4 + SLOT], *frame = message + 4;
     size_t len = make(frame, TO_GUEST, g_test_rand_int_range(0, FLOW_COUNT), n->next[TO_GUEST]);
 
-    if (send(n->far, frame, len, MSG_DONTWAIT) == (ssize_t)len) {
+    if (n->stream && n->out->len == 0) {
+        frame_length(message, len);
+        g_byte_array_append(n->out, message, 4 + len);
+        new_number(n, TO_GUEST);
+    } else if (!n->stream && send(n->far, frame, len, MSG_DONTWAIT) == (ssize_t)len) {
         new_number(n, TO_GUEST);
     }
+    flush_far(n);
 }
 
 /* The card also says where it is, after it moved and when asked. */
@@ -241,19 +266,51 @@ static bool is_rarp(const uint8_t *p, size_t len)
     return len == 60 && p[12] == 0x80 && p[13] == 0x35 && memcmp(p + 22, mac0, 6) == 0;
 }
 
+static void left(Net *n, const uint8_t *frame, size_t len)
+{
+    uint32_t number;
+    Pair *p;
+
+    if (is_rarp(frame, len)) {
+        return;
+    }
+    number = check(n, FROM_GUEST, frame, len);
+    p = &n->pair[frame[FLOW]];
+    g_assert_cmpint(number, >, p->last_sent);
+    p->last_sent = number;
+}
+
+/* The whole frames of a stream. */
+static void cut_frames(Net *n)
+{
+    size_t at = 0;
+
+    while (n->in->len - at >= 4) {
+        const uint8_t *p = n->in->data + at;
+        size_t len = p[2] << 8 | p[3];
+
+        g_assert_cmphex(p[0] | p[1], ==, 0);
+        if (n->in->len - at - 4 < len) {
+            break;
+        }
+        left(n, p + 4, len);
+        at += 4 + len;
+    }
+    g_byte_array_remove_range(n->in, 0, at);
+}
+
 static unsigned drain_far(Net *n)
 {
-    uint8_t frame[NET_MAX_FRAME];
+    uint8_t bytes[NET_MAX_FRAME];
     unsigned count = 0;
     ssize_t len;
 
-    for (; (len = recv(n->far, frame, sizeof(frame), MSG_DONTWAIT)) > 0; count++) {
-        if (!is_rarp(frame, len)) {
-            uint32_t number = check(n, FROM_GUEST, frame, len);
-            Pair *p = &n->pair[frame[FLOW]];
-
-            g_assert_cmpint(number, >, p->last_sent);
-            p->last_sent = number;
+    for (; (len = recv(n->far, bytes, sizeof(bytes), MSG_DONTWAIT)) > 0; count++) {
+        if (n->stream) {
+            g_byte_array_append(n->in, bytes, len);
+            cut_frames(n);
+        } else {
+            left(n, bytes, len);
         }
     }
     return count;
@@ -272,10 +329,13 @@ static void new_back_end(Net *n)
         drain_far(n);
         g_assert_true(netdev_del(n->s.f.m, "n0", NULL));
         close(n->far);
+        g_byte_array_set_size(n->in, 0);
+        g_byte_array_set_size(n->out, 0);
     }
-    g_assert_cmpint(socketpair(AF_UNIX, SOCK_DGRAM, 0, fds), ==, 0);
+    n->stream = g_test_rand_bit();
+    g_assert_cmpint(socketpair(AF_UNIX, n->stream ? SOCK_STREAM : SOCK_DGRAM, 0, fds), ==, 0);
     n->far = fds[1];
-    json = g_strdup_printf("{'type':'dgram','id':'n0','local':{'type':'fd','str':'%d'}}", fds[0]);
+    json = g_strdup_printf("{'type':'socket','id':'n0','fd':'%d'}", fds[0]);
     o = json_tokener_parse(json);
     netdev_new(n->s.f.m, o, &err);
     g_assert_no_error(err);
@@ -354,7 +414,7 @@ static void settle(Net *n)
 
         refill(n);
         stress_main_loop(1);
-        moved = collect(n) + drain_far(n);
+        moved = collect(n) + drain_far(n) + flush_far(n);
         quiet = moved ? 0 : quiet + 1;
         g_assert_cmpuint(turn, <, 10000);
     }
@@ -395,6 +455,22 @@ static void flood(Stress *s)
     }
 }
 
+/* Until the peer, who does not read, takes no more: frames stay in the guest's queue. */
+static void block(Stress *s)
+{
+    Net *n = net_of(s);
+
+    for (unsigned i = 0; s->running && i < 4000; i++) {
+        if (!transmit(n, 0)) {
+            drv_kick(&s->v, 1);
+            if (!collect(n)) {
+                n->blocked++;
+                return;
+            }
+        }
+    }
+}
+
 static void announce(Stress *s)
 {
     const NetAnnounceTimes once = { .rounds = 1 };
@@ -418,7 +494,7 @@ static void reprogram(Stress *s)
 
 static void one_round(Net *n)
 {
-    static StressEvent *const own[] = { pull_cable, flood, announce, reprogram };
+    static StressEvent *const own[] = { pull_cable, flood, block, announce, reprogram };
 
     if (!n->s.running && g_test_rand_bit()) {
         set_up(n);
@@ -456,7 +532,9 @@ static void test_card(void)
     Net *n = g_new0(Net, 1);
 
     n->s = (Stress){ .plug = plug_card, .forget = forget, .eager = 1 };
-    n->limit = rounds * 16;
+    n->limit = rounds * 32;
+    n->in = g_byte_array_new();
+    n->out = g_byte_array_new();
     n->seen[TO_GUEST] = g_malloc0(n->limit / 8 + 1);
     n->seen[FROM_GUEST] = g_malloc0(n->limit / 8 + 1);
     n->pair[0].last_sent = n->pair[1].last_sent = -1;
@@ -467,14 +545,17 @@ static void test_card(void)
     for (unsigned round = 0; round < rounds; round++) {
         one_round(n);
     }
-    g_test_message("%u of %u frames came in, %u of %u went out, %u disturbances",
+    g_test_message("%u of %u frames came in, %u of %u went out, %u disturbances, %u jams",
                    n->passed[TO_GUEST], n->next[TO_GUEST], n->passed[FROM_GUEST],
-                   n->next[FROM_GUEST], n->s.disturbed);
+                   n->next[FROM_GUEST], n->s.disturbed, n->blocked);
     g_assert_cmpuint(n->passed[TO_GUEST], >, rounds / 4);
     g_assert_cmpuint(n->passed[FROM_GUEST], >, rounds / 4);
     g_assert_cmpuint(n->s.disturbed, >, rounds / 20);
+    g_assert_cmpuint(n->blocked, >, rounds / 2000);
     drv_finish(&n->s.f);
     close(n->far);
+    g_byte_array_unref(n->in);
+    g_byte_array_unref(n->out);
     g_free(n->seen[TO_GUEST]);
     g_free(n->seen[FROM_GUEST]);
     g_free(n);
