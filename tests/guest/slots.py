@@ -26,9 +26,11 @@ SLOT_OF = {name: number for number, name in enumerate(ROOT_PORTS + SWITCH_PORTS,
 RECORD = 65536          # what a guest's writer writes at a time
 DISK_RECORDS = 128      # of a disk that is plugged
 # What is freed goes back to the host, so that memory held tells what is in use: one heap for all
-# threads, buffers of a page or more mapped one by one, and no slack at the heap's end.
+# threads, buffers of a page or more mapped one by one, no slack at the heap's end, and no freed
+# blocks that threads keep for themselves (those grow for a hundred cycles and more).
 TIDY_MALLOC = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "16384",
-               "MALLOC_TRIM_THRESHOLD_": "4096", "MALLOC_TOP_PAD_": "0"}
+               "MALLOC_TRIM_THRESHOLD_": "4096", "MALLOC_TOP_PAD_": "0",
+               "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"}
 
 # Shell functions of the guest. `disk ID` and `nic MAC` print a device's name once it is there, and
 # fail after a while. `writer ID` writes the records of /tmp/pattern to a disk in order, uncached,
