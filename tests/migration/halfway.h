@@ -87,18 +87,11 @@ static Halfway *halfway_open(const char *accel, const uint8_t *data, size_t len)
     return h;
 }
 
-/* The section's own record, so that the next case starts where the last did. False: what was
- * tried before cannot be undone (a record may take a capability away), a new machine is needed. */
-static bool halfway_restore(Halfway *h, const StreamSection *s, const uint8_t *data, size_t len)
+/* All sections may come (again). */
+static void halfway_again(Halfway *h)
 {
-    bool ok;
-
     loadvm_free(h->load);
     h->load = loadvm_new(h->s->m);
-    ok = loadvm_section(h->load, s, data, len, NULL);
-    loadvm_free(h->load);
-    h->load = loadvm_new(h->s->m);
-    return ok;
 }
 
 static void halfway_close(Halfway *h)

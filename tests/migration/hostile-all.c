@@ -72,22 +72,6 @@ static GArray *find_buffers(Run *run)
 
 /* --- bits --- */
 
-/* A sentence without its numbers: how it was refused. */
-static char *stem(const char *text)
-{
-    GString *out = g_string_new("");
-
-    for (const char *p = text; *p; p++) {
-        if (g_ascii_isdigit(*p)) {
-            p += strspn(p, "0123456789abcdefx") - 1;
-            g_string_append_c(out, '#');
-        } else {
-            g_string_append_c(out, *p);
-        }
-    }
-    return g_string_free(out, FALSE);
-}
-
 static bool in_ranges(const GArray *ranges, size_t at)
 {
     for (unsigned i = 0; i < ranges->len; i++) {
@@ -135,6 +119,21 @@ static void trial_end(Trial *t)
     g_free(t->sound);
 }
 
+/* The record as it is, so that the next case starts where the last did; a new machine if what was
+ * tried cannot be undone (a record may take a capability away). */
+static void trial_restore(Trial *t)
+{
+    bool ok;
+
+    halfway_again(t->at);
+    ok = loadvm_section(t->at->load, &t->section, t->sound, t->part->len, NULL);
+    halfway_again(t->at);
+    if (!ok) {
+        halfway_close(t->at);
+        trial_begin(t);
+    }
+}
+
 /* One bit of the record, which is wrong now. A whole emulator sees it, too, if it was taken, or
  * refused as none was before; what is refused here is refused there. */
 static void try_record(Trial *t, bool in_buffer, size_t at, unsigned bit)
@@ -144,11 +143,8 @@ static void try_record(Trial *t, bool in_buffer, size_t at, unsigned bit)
     g_autoptr(GError) err = NULL;
     bool taken = loadvm_section(t->at->load, &t->section, record, t->part->len, &err), whole;
 
-    whole = taken ? !in_buffer : g_hash_table_add(t->stems, stem(err->message));
-    if (!halfway_restore(t->at, &t->section, t->sound, t->part->len)) {
-        halfway_close(t->at);
-        trial_begin(t);
-    }
+    whole = taken ? !in_buffer : g_hash_table_add(t->stems, rig_stem(err->message));
+    trial_restore(t);
     if (!taken) {
         hostile_check_sentence(err->message, t->part->name);
     }

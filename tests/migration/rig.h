@@ -94,6 +94,22 @@ static inline GByteArray *rig_save(Session *s)
     return out;
 }
 
+/* A sentence without its numbers: how it was refused. */
+static inline char *rig_stem(const char *text)
+{
+    GString *out = g_string_new("");
+
+    for (const char *p = text; *p; p++) {
+        if (g_ascii_isdigit(*p)) {
+            p += strspn(p, "0123456789abcdefx") - 1;
+            g_string_append_c(out, '#');
+        } else {
+            g_string_append_c(out, *p);
+        }
+    }
+    return g_string_free(out, FALSE);
+}
+
 /* A .gz file's contents. */
 static inline GByteArray *rig_read(const char *path)
 {
