@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A running machine with a card in a slot, for each controller that has slots, and what its guest
+ * says to the slot.
+ */
+#ifndef TESTS_SLOT_RIG_H
+#define TESTS_SLOT_RIG_H
+
+#define FIXTURE_WITH_TYPES
+#include "pci-fixture.h"
+
+#include "hw/pci/exp_regs.h"
+#include "hw/pci/shpc.h"
+
+enum { BRIDGE = PCI_DEVFN(1, 0), EXP = 0x54, SLOT = 3, CARD_ID = 0x71c41234 };
+
+/* What a guest says to a slot. */
+typedef enum Say { SAY_ON, SAY_BLINK, SAY_OFF, SAY_CLEAR } Say;
+
+typedef struct Controller {
+    const char *name, *type;
+    uint8_t devfn; /* of the card */
+    void (*say)(Fixture *f, Say what);
+    bool (*pressed)(Fixture *f);
+} Controller;
+
+static inline const PCIDeviceType *type(const char *name)
+{
+    return (const PCIDeviceType *)device_type_find(name);
+}
+
+static inline void express_say(Fixture *f, Say what)
+{
+    static const uint16_t control[] = {
+        [SAY_ON] = EXP_SLTCTL_PIC_ON | EXP_SLTCTL_AIC_OFF,
+        [SAY_BLINK] = EXP_SLTCTL_PIC_BLINK | EXP_SLTCTL_AIC_OFF,
+        [SAY_OFF] = EXP_SLTCTL_PIC_OFF | EXP_SLTCTL_AIC_OFF | EXP_SLTCTL_PCC,
+    };
+
+    if (what == SAY_CLEAR) {
+        set_cfg(f, BRIDGE, EXP + EXP_SLTSTA, 2, 0xffff);
+    } else {
+        set_cfg(f, BRIDGE, EXP + EXP_SLTCTL, 2, control[what]);
+    }
+}
+
+static inline bool express_pressed(Fixture *f)
+{
+    return cfg(f, BRIDGE, EXP + EXP_SLTSTA, 2) & EXP_SLTSTA_ABP;
+}
+
+static inline void shpc_say(Fixture *f, Say what)
+{
+    static const uint8_t code[] = {
+        [SAY_ON] = SHPC_ENABLED | PCI_INDICATOR_ON << 2,
+        [SAY_BLINK] = SHPC_NO_CHANGE | PCI_INDICATOR_BLINK << 2,
+        [SAY_OFF] = SHPC_DISABLED | PCI_INDICATOR_OFF << 2,
+    };
+
+    if (what == SAY_CLEAR) {
+        wr(f, MMIO + SHPC_SLOT + 4 * (SLOT - 1), 4, SHPC_SLOT_EVENTS);
+    } else {
+        wr(f, MMIO + SHPC_COMMAND, 2, SLOT << 8 | code[what]);
+    }
+}
+
+static inline bool shpc_pressed(Fixture *f)
+{
+    return rd(f, MMIO + SHPC_SLOT + 4 * (SLOT - 1), 4) & SHPC_SLOT_BUTTON_PRESSED;
+}
+
+static const Controller controllers[] = {
+    { "express", "pcie-root-port", 0, express_say, express_pressed },
+    { "shpc", "pci-bridge", PCI_DEVFN(SLOT, 0), shpc_say, shpc_pressed },
+};
+
+/* --- a running machine with a card in the slot --- */
+
+static unsigned failures;
+
+static inline void on_event(void *opaque, const char *name, struct json_object *data)
+{
+    failures += g_str_equal(name, "DEVICE_UNPLUG_GUEST_ERROR");
+    json_object_put(data);
+}
+
+static inline void settle(void)
+{
+    while (g_main_context_iteration(NULL, FALSE)) {
+    }
+}
+
+static inline PCIDevice *start(const Controller *c, Fixture *f)
+{
+    PCIDevice *br;
+
+    fixture_init(f);
+    br = plug(f, type(c->type), "pcie.0", "br", BRIDGE, NULL);
+    set_cfg(f, BRIDGE, PCI_PRIMARY_BUS, 4, 0x00010100);
+    set_cfg(f, BRIDGE, PCI_BASE_ADDRESS_0, 4, MMIO);
+    set_cfg(f, BRIDGE, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    f->m->state = RUN_RUNNING;
+    failures = 0;
+    f->m->hooks.event = on_event;
+    return br;
+}
+
+static inline PCIDevice *insert(const Controller *c, Fixture *f)
+{
+    return plug(f, type("ticker"), "br", "card", c->devfn, NULL);
+}
+
+static inline PCIDevice *running_card(const Controller *c, Fixture *f)
+{
+    PCIDevice *d;
+
+    start(c, f);
+    d = insert(c, f);
+    c->say(f, SAY_ON);
+    c->say(f, SAY_CLEAR);
+    g_assert_cmphex(rd(f, ecam(1, c->devfn, 0), 4), ==, CARD_ID);
+    return d;
+}
+
+static inline bool card(Fixture *f)
+{
+    return device_find_id(f->m, "card") != NULL;
+}
+
+static inline const char *job(PCIDevice *d)
+{
+    return pci_unplug_state_name(pci_slot_of(d)->job);
+}
+
+/* One test, run for that controller. */
+static inline void slot_test(const Controller *c, const char *name, GTestDataFunc fn)
+{
+    g_autofree char *path = g_strdup_printf("/slot/%s/%s", c->name, name);
+
+    g_test_add_data_func(path, c, fn);
+}
+
+#endif

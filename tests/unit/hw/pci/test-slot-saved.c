@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Slots and their jobs across a save and a load: at each step, on another machine, and what a
+ * stream may not say. Every test runs on a slot of each controller.
+ */
+#include "slot-rig.h"
+
+/* Saved and loaded again at each step, the bytes are the same and the job goes on. */
+static void test_saved_at_each_step(gconstpointer opaque)
+{
+    const Controller *c = opaque;
+    static const Say steps[] = { SAY_CLEAR, SAY_BLINK, SAY_ON, SAY_BLINK, SAY_OFF };
+
+    for (unsigned n = 0; n <= G_N_ELEMENTS(steps); n++) {
+        Fixture f;
+        PCIDevice *br = start(c, &f), *d = insert(c, &f);
+        g_autoptr(GByteArray) one = NULL, two = NULL;
+        g_autoptr(GError) err = NULL;
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(steps); i++) {
+            if (i == n) {
+                g_autofree char *was = g_strdup(job(d));
+                bool seen = rd(&f, ecam(1, c->devfn, 0), 4) == CARD_ID;
+
+                f.m->migrating = 1;
+                one = save_state(br);
+                machine_reset(f.m, RESET_COLD);
+                g_assert_cmpstr(job(d), ==, "none");
+                g_assert_true(load_state(br, one, &err));
+                g_assert_no_error(err);
+                two = save_state(br);
+                g_assert_cmpmem(one->data, one->len, two->data, two->len);
+                g_assert_cmpstr(job(d), ==, was);
+                g_assert_true(seen == (rd(&f, ecam(1, c->devfn, 0), 4) == CARD_ID));
+                f.m->migrating = 0;
+            }
+            if (i == 3) {
+                g_assert_true(pci_unplug_request(d, 5000, NULL));
+            }
+            c->say(&f, steps[i]);
+        }
+        settle();
+        g_assert_false(card(&f));
+        fixture_fini(&f);
+    }
+}
+
+/* The target knows the job of a stream, and its device by what stands in the slot: none any more,
+ * or the card. */
+static void test_query_after_load(gconstpointer opaque)
+{
+    const Controller *c = opaque;
+
+    for (unsigned gone = 0; gone < 2; gone++) {
+        g_autoptr(GByteArray) bytes = NULL;
+        g_autoptr(GError) err = NULL;
+        struct json_object *jobs, *o;
+        PCIDevice *d, *br;
+        Fixture f;
+
+        d = running_card(c, &f);
+        g_assert_true(pci_unplug_request(d, 1000, NULL));
+        if (gone) {
+            c->say(&f, SAY_OFF);
+            settle();
+        }
+        bytes = save_state((PCIDevice *)device_find_id(f.m, "br"));
+        fixture_fini(&f);
+        br = start(c, &f);
+        if (!gone) {
+            insert(c, &f);
+        }
+        g_assert_true(load_state(br, bytes, &err));
+        g_assert_no_error(err);
+        jobs = pci_unplug_query(f.m);
+        o = json_object_array_get_idx(jobs, 0);
+        g_assert_cmpstr(json_object_get_string(json_object_object_get(o, "device")), ==,
+                        gone ? "" : "card");
+        g_assert_cmpstr(json_object_get_string(json_object_object_get(o, "state")), ==,
+                        gone ? "removed" : "requested");
+        json_object_put(jobs);
+        fixture_fini(&f);
+    }
+}
+
+/* A bridge in a slot that is off: what comes behind it, and what a stream says of its own slots,
+ * has no power either. */
+static void test_bridge_without_power(gconstpointer opaque)
+{
+    const Controller *c = opaque;
+    g_autoptr(GByteArray) on = NULL;
+    g_autoptr(GError) err = NULL;
+    PCIDevice *inner, *behind;
+    Fixture f;
+
+    start(c, &f);
+    f.m->state = RUN_PRELAUNCH;
+    inner =
+        plug(&f, type(c->devfn ? "pci-bridge" : "pcie-pci-bridge"), "br", "card", c->devfn, NULL);
+    behind = plug(&f, type("edu"), "card", "edu", PCI_DEVFN(1, 0), NULL);
+    on = save_state(inner);
+    g_assert_true(behind->present);
+    f.m->state = RUN_RUNNING;
+    c->say(&f, SAY_OFF);
+    g_assert_false(behind->present);
+    g_assert_true(load_state(inner, on, &err));
+    g_assert_no_error(err);
+    g_assert_false(behind->present);
+    f.m->state = RUN_PRELAUNCH;
+    g_assert_false(plug(&f, type("edu"), "card", "late", PCI_DEVFN(2, 0), NULL)->present);
+    f.m->state = RUN_RUNNING;
+    c->say(&f, SAY_ON);
+    g_assert_true(behind->present);
+    fixture_fini(&f);
+}
+
+/* A job of a stream that no source can have had. */
+static void test_hostile(gconstpointer opaque)
+{
+    const Controller *c = opaque;
+    Fixture f;
+    PCIDevice *d = running_card(c, &f);
+    PCISlot *s = pci_slot_of(d);
+    g_autoptr(GError) err = NULL, job_err = NULL, card_err = NULL;
+
+    s->job = PCI_UNPLUG_REQUESTED;
+    s->deadline.loaded = 5;
+    g_assert_true(pci_slot_state.check(s, NULL));
+    s->job = PCI_UNPLUG_REFUSED;
+    s->deadline.loaded = 5;
+    g_assert_false(pci_slot_state.check(s, &err));
+    g_assert_nonnull(strstr(err->message, "deadline"));
+    s->deadline.loaded = CLOCK_NEVER;
+    s->br->n_slots = 0;
+    g_assert_false(pci_slot_state.check(s, &job_err));
+    s->br->n_slots = c->devfn ? SHPC_SLOTS : 1;
+    g_assert_true(pci_slot_state.check(s, NULL));
+    device_unplug(&d->dev);
+    for (s->job = PCI_UNPLUG_REQUESTED; s->job <= PCI_UNPLUG_POWERED_OFF; s->job++) {
+        g_clear_error(&card_err);
+        g_assert_false(pci_slot_state.check(s, &card_err));
+        g_assert_nonnull(strstr(card_err->message, "without a card"));
+    }
+    s->job = PCI_UNPLUG_NONE;
+    fixture_fini(&f);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    for (size_t i = 0; i < G_N_ELEMENTS(controllers); i++) {
+        const Controller *c = &controllers[i];
+
+        slot_test(c, "saved-at-each-step", test_saved_at_each_step);
+        slot_test(c, "query-after-load", test_query_after_load);
+        slot_test(c, "bridge-without-power", test_bridge_without_power);
+        slot_test(c, "hostile", test_hostile);
+    }
+    return g_test_run();
+}
