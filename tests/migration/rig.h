@@ -6,6 +6,7 @@
 #ifndef TESTS_MIGRATION_RIG_H
 #define TESTS_MIGRATION_RIG_H
 
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -29,10 +30,16 @@ static Session *rig_open_args(const char *const *args, unsigned n)
 {
     g_autoptr(GError) err = NULL;
     Session *s = session_new("rig");
+    sigset_t end;
 
     if (!session_prepare(s, (int)n, (char **)args, &err) || !session_start(s, &err)) {
         g_error("%s", err->message);
     }
+    /* a test that is to end ends, rather than one of its machines */
+    sigemptyset(&end);
+    sigaddset(&end, SIGINT);
+    sigaddset(&end, SIGTERM);
+    sigprocmask(SIG_UNBLOCK, &end, NULL);
     return s;
 }
 
