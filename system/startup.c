@@ -371,16 +371,20 @@ bool session_start(Session *s, GError **err)
     return s->mode == MODE_DONE || open_qtest(s, err);
 }
 
-/* A refusal may quote any bytes of the command line: one line of valid text for the terminal. */
+/* A refusal may quote any bytes of the command line: one line of valid text for the terminal, which
+ * may not know the quotes of GLib's own messages. */
 static void tidy(GError *err)
 {
-    char *text = g_utf8_make_valid(err->message, -1);
+    g_autofree char *valid = g_utf8_make_valid(err->message, -1);
+    GString *text = g_string_new(valid);
 
-    for (char *p = text; *p; p++) {
+    g_string_replace(text, "\u201c", "'", 0);
+    g_string_replace(text, "\u201d", "'", 0);
+    for (char *p = text->str; *p; p++) {
         *p = g_ascii_iscntrl(*p) ? '?' : *p;
     }
     g_free(err->message);
-    err->message = text;
+    err->message = g_string_free(text, FALSE);
 }
 
 bool session_prepare(Session *s, int argc, char **argv, GError **err)

@@ -54,7 +54,7 @@ static const struct {
     { "-action reboot=maybe -M none", "maybe" },
     { "-machine-config /nonexistent/machine", "/nonexistent/machine" },
     { "-machine-config /dev/null", "/dev/null" },
-    { "-readconfig /nonexistent/file", "/nonexistent/file" },
+    { "-readconfig /nonexistent/file", "'/nonexistent/file'" },
     { "-preconfig -daemonize -M none", "-preconfig and -daemonize" },
     { "-show everything", "everything" },
     { "-show state nosuch", "nosuch" },
