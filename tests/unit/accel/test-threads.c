@@ -5,6 +5,8 @@
  */
 #include "fake.h"
 
+enum { PATIENCE = 20000 /* ms: of a loaded machine */ };
+
 typedef struct TestCpu {
     Cpu cpu;
     uint64_t turns;   /* atomic: loops in run() */
@@ -181,13 +183,18 @@ static void test_lock(void)
     machine_set_state(e->m, RUN_RUNNING);
     g_assert_true(moves(e));
     __atomic_store_n(&e->cpu[0].wants_lock, 1, __ATOMIC_SEQ_CST);
-    g_usleep(5000); /* we hold the lock: it waits */
+    /* we hold the lock: it waits */
+    for (unsigned i = 0; i < PATIENCE && __atomic_load_n(&e->cpu[0].running, __ATOMIC_SEQ_CST);
+         i++) {
+        g_usleep(1000);
+    }
     Section s = { e, 2 };
     cpus_exclusive(e->m, in_section, &s);
     machine_set_state(e->m, RUN_PAUSED);
     g_assert_cmpuint(e->cpu[0].got_lock, ==, 0);
     machine_unlock(e->m);
-    for (unsigned i = 0; i < 500 && !e->cpu[0].abandoned; i++) {
+    for (unsigned i = 0; i < PATIENCE && !__atomic_load_n(&e->cpu[0].abandoned, __ATOMIC_SEQ_CST);
+         i++) {
         g_usleep(1000);
     }
     machine_lock(e->m);
@@ -195,7 +202,8 @@ static void test_lock(void)
     g_assert_cmpuint(e->cpu[0].got_lock, ==, 0);
     machine_set_state(e->m, RUN_RUNNING);
     machine_unlock(e->m);
-    for (unsigned i = 0; i < 500 && !__atomic_load_n(&e->cpu[0].got_lock, __ATOMIC_SEQ_CST); i++) {
+    for (unsigned i = 0; i < PATIENCE && !__atomic_load_n(&e->cpu[0].got_lock, __ATOMIC_SEQ_CST);
+         i++) {
         g_usleep(1000);
     }
     machine_lock(e->m);
