@@ -3,310 +3,59 @@
  * The target: what it answers to every order of the parts of a stream, well made or not, and to
  * a source that goes away. After each refusal it takes a sound stream.
  *
- * A stream is written as a line of letters (put_letter()): "hdocrspg" is what a source sends
- * over a two-way channel, "hdrse" a file.
+ * A stream is written as a line of letters (stream-letters.h).
  */
 #include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
-#include "fixture.h"
-
-static const char *const devices[] = { "widget,id=w0,size=8", "widget,id=w1", NULL };
-
-/* --- writing streams --- */
-
-typedef struct Sound {
-    GByteArray *description, *ram, *sections;
-    RunState state; /* that the guest shall have */
-} Sound;
-
-static GByteArray *put_ram(Box *b)
-{
-    GByteArray *out = g_byte_array_new();
-    ByteWriter w = { out };
-    RamSend *ram = ram_send_new(b->m, 2, NULL);
-
-    ram_send_start(ram, &w);
-    ram_send_begin_pass(ram);
-    while (ram_send_some(ram, &w, 1 << 20)) {
-    }
-    ram_send_end(ram, &w);
-    ram_send_free(ram);
-    return out;
-}
-
-/* The text that a sound source describes its machine with. */
-static GByteArray *put_description(Box *b)
-{
-    GByteArray *out = g_byte_array_new();
-    g_autofree char *text = handshake_text(b->mig);
-
-    g_byte_array_append(out, (const guint8 *)text, (guint)strlen(text));
-    return out;
-}
-
-static Sound sound_new(RunState state)
-{
-    Box *b = box_new(devices);
-    Sound s = { put_description(b), put_ram(b), g_byte_array_new(), state };
-    ByteWriter w = { s.sections };
-    GChecksum *digest = g_checksum_new(G_CHECKSUM_SHA256);
-    uint32_t id = 3;
-
-    box_widget(b, "w0")->value = 0x1234;
-    savevm_save(b->m, state, &w, &id, digest, NULL);
-    g_checksum_free(digest);
-    box_free(b);
-    return s;
-}
-
-static void sound_clear(Sound *s)
-{
-    g_byte_array_unref(s->description);
-    g_byte_array_unref(s->ram);
-    g_byte_array_unref(s->sections);
-}
-
-static void put_text(ByteWriter *w, const char *name, unsigned instance, unsigned version,
-                     const void *text, size_t len)
-{
-    StreamSection s = { STREAM_FULL, 1, instance, version, "" };
-    size_t at;
-
-    g_strlcpy(s.name, name, sizeof(s.name));
-    at = stream_begin_full(w, &s);
-    put_bytes(w, text, len);
-    stream_end_full(w, &s, at);
-}
-
-/* The description with a string in it exchanged. */
-static GString *changed(const Sound *s, const char *from, const char *to)
-{
-    GString *text = g_string_new_len((const char *)s->description->data, s->description->len);
-
-    g_assert_cmpuint(g_string_replace(text, from, to, 0), >, 0);
-    return text;
-}
-
-static void put_letter(ByteWriter *w, const Sound *s, char letter)
-{
-    static const uint8_t flags[] = { 0, 1, 2 };
-    const GByteArray *d = s->description;
-    g_autoptr(GString) lacking = NULL;
-
-    switch (letter) {
-    case 'h':
-        stream_put_header(w, "box-1");
-        break;
-    case 'H': /* of another machine */
-        stream_put_header(w, "box-2");
-        break;
-    case 'd':
-        put_text(w, HWDESC_SECTION, 0, HWDESC_VERSION, d->data, d->len);
-        break;
-    case 'N': /* of another name, instance, version; no text; what this build lacks */
-        put_text(w, "backplane/other", 0, HWDESC_VERSION, d->data, d->len);
-        break;
-    case 'I':
-        put_text(w, HWDESC_SECTION, 3, HWDESC_VERSION, d->data, d->len);
-        break;
-    case 'V':
-        put_text(w, HWDESC_SECTION, 0, HWDESC_VERSION + 1, d->data, d->len);
-        break;
-    case 'T':
-        put_text(w, HWDESC_SECTION, 0, HWDESC_VERSION, "{", 1);
-        break;
-    case 'L':
-        lacking = changed(s, "\"widget\"", "\"gadget\"");
-        put_text(w, HWDESC_SECTION, 0, HWDESC_VERSION, lacking->str, lacking->len);
-        break;
-    case 'r':
-        put_bytes(w, s->ram->data, s->ram->len);
-        break;
-    case 'R': /* all but its end */
-        put_bytes(w, s->ram->data, s->ram->len - 5 - 8 - 5);
-        break;
-    case 's':
-        put_bytes(w, s->sections->data, s->sections->len);
-        break;
-    case 'e':
-        put_u8(w, STREAM_EOF);
-        break;
-    case 'o':
-        stream_put_command(w, STREAM_CMD_OPEN_RETURN_PATH, NULL, 0);
-        break;
-    case 'O': /* with data */
-        stream_put_command(w, STREAM_CMD_OPEN_RETURN_PATH, flags, 1);
-        break;
-    case 'c':
-        stream_put_command(w, STREAM_CMD_CHECK, flags, 1);
-        break;
-    case 'C': /* and that is all */
-        stream_put_command(w, STREAM_CMD_CHECK, flags + 1, 1);
-        break;
-    case '2': /* neither */
-        stream_put_command(w, STREAM_CMD_CHECK, flags + 2, 1);
-        break;
-    case '0': /* no flag, two flags */
-        stream_put_command(w, STREAM_CMD_CHECK, NULL, 0);
-        break;
-    case '3':
-        stream_put_command(w, STREAM_CMD_CHECK, flags, 2);
-        break;
-    case 'p':
-        stream_put_command(w, STREAM_CMD_PREPARE, NULL, 0);
-        break;
-    case 'g':
-        stream_put_command(w, STREAM_CMD_GO, NULL, 0);
-        break;
-    case 'x':
-        stream_put_command(w, 7, NULL, 0);
-        break;
-    default:
-        put_u8(w, 0x2a); /* no element */
-    }
-}
-
-static GByteArray *put_stream(const Sound *s, const char *letters)
-{
-    GByteArray *out = g_byte_array_new();
-    ByteWriter w = { out };
-
-    for (; *letters; letters++) {
-        put_letter(&w, s, *letters);
-    }
-    return out;
-}
-
-/* --- sending them --- */
-
-static char *listen_here(Box *b)
-{
-    char *path = temp_path("incoming");
-    g_autofree char *uri = g_strdup_printf("unix:%s", path);
-    g_autoptr(GError) err = NULL;
-
-    migration_incoming(b->mig, uri, false, &err);
-    g_assert_no_error(err);
-    return path;
-}
-
-static int dial(const char *path)
-{
-    struct sockaddr_un a = { .sun_family = AF_UNIX };
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    g_strlcpy(a.sun_path, path, sizeof(a.sun_path));
-    g_assert_cmpint(connect(fd, (struct sockaddr *)&a, sizeof(a)), ==, 0);
-    return fd;
-}
-
-static void say(int fd, const Sound *s, const char *letters)
-{
-    g_autoptr(GByteArray) out = put_stream(s, letters);
-
-    g_assert_cmpint(send(fd, out->data, out->len, MSG_NOSIGNAL), ==, (ssize_t)out->len);
-}
-
-/* The answers that have come, as letters: accept, deficits, more, digest, runs, error. */
-static char *heard(int fd)
-{
-    static const char letters[] = "?ADMSRE";
-    g_autofree uint8_t *buf = g_malloc(4 << 20);
-    GString *out = g_string_new("");
-    size_t have = 0;
-    ssize_t n;
-    ByteReader r;
-
-    while ((n = recv(fd, buf + have, (4 << 20) - have, MSG_DONTWAIT)) > 0) {
-        have += (size_t)n;
-    }
-    reader_init(&r, buf, have);
-    while (reader_left(&r)) {
-        uint16_t type = get_be16(&r);
-
-        get_view(&r, get_be16(&r));
-        g_assert_true(reader_ok(&r));
-        g_string_append_c(out, letters[type > ANSWER_ERROR || type < 0x4200 ? 0 : type & 7]);
-    }
-    return g_string_free(out, FALSE);
-}
-
-static void check_waits(Box *b)
-{
-    g_assert_null(b->mig->in);
-    g_assert_null(b->plan);
-    g_assert_cmpint(b->m->state, ==, RUN_INMIGRATE);
-    g_assert_false(b->m->has_guest);
-}
-
-/* A sound stream is taken, whatever came before. */
-static void check_takes(Box *b, const char *path, const Sound *s, RunState state)
-{
-    int fd = dial(path);
-    g_autofree char *answers = NULL;
-
-    say(fd, s, "hdocrspg");
-    wait_status(b, "active", "");
-    wait_status(b, "completed", "failed");
-    g_assert_cmpstr(b->mig->error, ==, NULL);
-    answers = heard(fd);
-    g_assert_cmpstr(answers, ==, "ASR");
-    g_assert_cmpint(b->m->state, ==, state);
-    g_assert_cmphex(box_widget(b, "w0")->value, ==, 0x1234);
-    g_assert_null(b->mig->server);
-    g_assert_null(b->mig->in);
-    close(fd);
-}
-
+#include "stream-letters.h"
 /* --- two-way streams --- */
 
 typedef struct Order {
     const char *letters, *answers, *why;
 } Order;
 
+static const Order orders[] = {
+    { "h!", "E", "no element of type 0x2a" },
+    { "hN", "E", "the first section is backplane/other 0 version 1" },
+    { "hI", "E", "the first section is backplane/hwdesc 3 version 1" },
+    { "hV", "E", "the first section is backplane/hwdesc 0 version 2" },
+    { "hT", "E", "section backplane/hwdesc: it is no JSON object" },
+    { "Hd", "E", "the configuration and the description name different machines" },
+    { "hs", "E", "the first section is clock 0" },
+    { "hr", "E", "section ram does not belong here" },
+    { "ho!", "E", "no element" },
+    { "hO", "E", "the command to open the return path has data" },
+    { "hoc", "E", "a check was asked for in the wrong place" },
+    { "hop", "E", "the stream ends where no machine is being loaded" },
+    { "hg", "E", "the guest was given before it was loaded" },
+    { "hdx", "E", "there is no command 7" },
+    { "hdo2", "E", "a check was asked for in the wrong place" },
+    { "hdo0", "E", "a check was asked for in the wrong place" },
+    { "hdo3", "E", "a check was asked for in the wrong place" },
+    { "hdd", "E", "section backplane/hwdesc does not belong here" },
+    { "hdr", "E", "section ram does not belong here" },
+    { "hds", "E", "section clock does not belong here" },
+    { "hdop", "E", "the stream ends where no machine is being loaded" },
+    { "hde", "E", "a two-way stream has no end" },
+    { "hLoc", "DE", "w0 type: wanted gadget, have none" },
+    { "hdoCs", "AE", "section clock does not belong here" },
+    { "hdocc", "AE", "a check was asked for in the wrong place" },
+    { "hdocd", "AE", "this machine has nothing of that name" },
+    { "hdocp", "AE", "section ram: it did not come to its end" },
+    { "hdocsp", "AE", "section ram: it did not come to its end" },
+    { "hdocRp", "AE", "section ram: it did not come to its end" },
+    { "hdocrp", "AE", "the stream lacks these sections: clock 0, cpu 0" },
+    { "hdocrss", "AE", "section clock 0 comes twice" },
+    { "hdocrsg", "AE", "the guest was given before it was loaded" },
+    { "hdocrspp", "ASE", "the stream ends where no machine is being loaded" },
+    { "hdocrsps", "ASE", "section clock does not belong here" },
+    { "hdocrspr", "ASE", "section ram does not belong here" },
+    { "hdocrspe", "ASE", "a two-way stream has no end" },
+    { "hdocrsp!", "ASE", "no element" },
+};
+
 static void test_orders(void)
 {
-    static const Order orders[] = {
-        { "h!", "E", "no element of type 0x2a" },
-        { "hN", "E", "the first section is backplane/other 0 version 1" },
-        { "hI", "E", "the first section is backplane/hwdesc 3 version 1" },
-        { "hV", "E", "the first section is backplane/hwdesc 0 version 2" },
-        { "hT", "E", "section backplane/hwdesc: it is no JSON object" },
-        { "Hd", "E", "the configuration and the description name different machines" },
-        { "hs", "E", "the first section is clock 0" },
-        { "hr", "E", "section ram does not belong here" },
-        { "ho!", "E", "no element" },
-        { "hO", "E", "the command to open the return path has data" },
-        { "hoc", "E", "a check was asked for in the wrong place" },
-        { "hop", "E", "the stream ends where no machine is being loaded" },
-        { "hg", "E", "the guest was given before it was loaded" },
-        { "hdx", "E", "there is no command 7" },
-        { "hdo2", "E", "a check was asked for in the wrong place" },
-        { "hdo0", "E", "a check was asked for in the wrong place" },
-        { "hdo3", "E", "a check was asked for in the wrong place" },
-        { "hdd", "E", "section backplane/hwdesc does not belong here" },
-        { "hdr", "E", "section ram does not belong here" },
-        { "hds", "E", "section clock does not belong here" },
-        { "hdop", "E", "the stream ends where no machine is being loaded" },
-        { "hde", "E", "a two-way stream has no end" },
-        { "hLoc", "DE", "w0 type: wanted gadget, have none" },
-        { "hdoCs", "AE", "section clock does not belong here" },
-        { "hdocc", "AE", "a check was asked for in the wrong place" },
-        { "hdocd", "AE", "this machine has nothing of that name" },
-        { "hdocp", "AE", "section ram: it did not come to its end" },
-        { "hdocsp", "AE", "section ram: it did not come to its end" },
-        { "hdocRp", "AE", "section ram: it did not come to its end" },
-        { "hdocrp", "AE", "the stream lacks these sections: clock 0, cpu 0" },
-        { "hdocrss", "AE", "section clock 0 comes twice" },
-        { "hdocrsg", "AE", "the guest was given before it was loaded" },
-        { "hdocrspp", "ASE", "the stream ends where no machine is being loaded" },
-        { "hdocrsps", "ASE", "section clock does not belong here" },
-        { "hdocrspr", "ASE", "section ram does not belong here" },
-        { "hdocrspe", "ASE", "a two-way stream has no end" },
-        { "hdocrsp!", "ASE", "no element" },
-    };
     Sound s = sound_new(RUN_RUNNING);
 
     for (unsigned i = 0; i < G_N_ELEMENTS(orders); i++) {
