@@ -18,13 +18,12 @@ static const PCICapClass *const classes[] = {
 
 const PCICapClass *pci_cap_class(uint16_t id, bool extended)
 {
-    size_t i = 0;
-
-    while (classes[i]->id != id || classes[i]->extended != extended) {
-        i++;
-        g_assert(i < G_N_ELEMENTS(classes)); /* a row of a type without a class behind it */
+    for (size_t i = 0; i < G_N_ELEMENTS(classes); i++) {
+        if (classes[i]->id == id && classes[i]->extended == extended) {
+            return classes[i];
+        }
     }
-    return classes[i];
+    g_assert_not_reached(); /* a row of a type without a class behind it */
 }
 
 static const PCICapClass *class_of(const PCICapDesc *desc)
