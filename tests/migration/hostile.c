@@ -289,6 +289,20 @@ static void run_file(Run *run, const char *path, int cases, int seconds, bool fi
     golden_close(run->g);
 }
 
+static bool parse_share(const char *text, unsigned *share, unsigned *shares)
+{
+    g_auto(GStrv) parts = g_strsplit(text, "/", 2);
+    guint64 i, n;
+
+    if (!parts[0] || !parts[1] || !g_ascii_string_to_unsigned(parts[1], 10, 1, 1000, &n, NULL) ||
+        !g_ascii_string_to_unsigned(parts[0], 10, 0, n - 1, &i, NULL)) {
+        return false;
+    }
+    *share = (unsigned)i;
+    *shares = (unsigned)n;
+    return true;
+}
+
 int main(int argc, char **argv)
 {
     gboolean all = FALSE, fields = FALSE, harts = FALSE;
@@ -314,7 +328,7 @@ int main(int argc, char **argv)
         g_printerr("hostile: %s\n", err ? err->message : "which files?");
         return 2;
     }
-    if (of && (sscanf(of, "%u/%u", &share, &shares) != 2 || share >= shares)) {
+    if (of && !parse_share(of, &share, &shares)) {
         g_printerr("hostile: share '%s' is no I/N with I below N\n", of);
         return 2;
     }
