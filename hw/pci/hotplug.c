@@ -99,11 +99,27 @@ static bool listening(const PCIPort *p)
     return reg(p, EXP_SLTCTL, 2) & EXP_SLTCTL_HPIE;
 }
 
-/* The guest is about to see what is in the slot: it has yet to notice that the link dropped, or is
- * on its way to switching power on. A button pressed now would be taken for its opposite. */
+/* The guest is about to see what is in the slot: it has yet to notice that the link dropped, has
+ * yet to answer a button, or is on its way to switching power on. A button pressed now would be
+ * taken for its opposite. */
 static bool guest_will_look(const PCIPort *p)
 {
     return listening(p) && (pci_port_powered(p) || p->attended);
+}
+
+/* Whoever puts a card in presses the button, unless the guest will look anyway: where there is one,
+ * Linux enables its interrupt instead of the one for presence. Slot Status bits that this sets. */
+static uint16_t button_of_card(PCIPort *p)
+{
+    if (!(reg(p, EXP_SLTCAP, 4) & EXP_SLTCAP_ABP)) {
+        return 0;
+    }
+    if (guest_will_look(p)) {
+        p->unsaid = true;
+        return 0;
+    }
+    p->attended = listening(p) && !pci_port_powered(p);
+    return EXP_SLTSTA_ABP;
 }
 
 static void on_presence(PCIBridge *br, PCIDevice *d, bool present)
@@ -125,10 +141,8 @@ static void on_presence(PCIBridge *br, PCIDevice *d, bool present)
         return;
     }
     set_reg(p, EXP_SLTSTA, 2, EXP_SLTSTA_PDS, present ? EXP_SLTSTA_PDS : 0);
-    if (present && (reg(p, EXP_SLTCAP, 4) & EXP_SLTCAP_ABP) && !guest_will_look(p)) {
-        /* Whoever puts a card in presses the button: where there is one, Linux enables its
-         * interrupt instead of the one for presence. */
-        changed |= EXP_SLTSTA_ABP;
+    if (present) {
+        changed |= button_of_card(p);
     }
     if (set_link(p, present && pci_port_powered(p))) {
         changed |= EXP_SLTSTA_DLLSC;
@@ -145,6 +159,7 @@ static void on_presence(PCIBridge *br, PCIDevice *d, bool present)
 
 static void power_changed(PCIPort *p, bool on)
 {
+    p->unsaid = p->unsaid && !on;
     pci_slot_show(&p->state, on);
     if (set_link(p, on && occupied(p))) {
         set_reg(p, EXP_SLTSTA, 2, 0, EXP_SLTSTA_DLLSC);
@@ -174,13 +189,21 @@ static void toggle_interlock(PCIPort *p)
     }
 }
 
-/* See guest_will_look(): it goes to power on while it blinks without power. */
+/* See guest_will_look(): it goes to power on while it blinks without power. One that stops blinking
+ * without it had found the slot empty: of a card that came since then it has to be told. */
 static void follow_attention(PCIPort *p, PCIIndicator was, PCIIndicator is)
 {
+    bool gave_up = was == PCI_INDICATOR_BLINK && is == PCI_INDICATOR_OFF && !pci_port_powered(p);
+
     if (was != is) {
         p->attended = is == PCI_INDICATOR_BLINK && !pci_port_powered(p);
     }
     p->attended = p->attended && listening(p);
+    gave_up = gave_up && p->unsaid;
+    p->unsaid = p->unsaid && p->attended;
+    if (gave_up && occupied(p)) {
+        event(p, button_of_card(p));
+    }
 }
 
 void pci_port_slot_control(PCIPort *p, uint16_t old)
@@ -239,7 +262,7 @@ void pci_port_reset(PCIPort *p)
     bool there = pci_slot_occupied(&p->state);
 
     pci_slot_reset(&p->state);
-    p->hp_asserted = p->aer_asserted = p->attended = false;
+    p->hp_asserted = p->aer_asserted = p->attended = p->unsaid = false;
     set_reg(p, EXP_SLTSTA, 2, 0xffff, there ? EXP_SLTSTA_PDS : 0);
     set_link(p, there);
     /* With power on again after the reset, what the guest had switched off is back. */
@@ -260,6 +283,7 @@ static const VmField port_fields[] = {
     VM_BOOL(PCIPort, hp_asserted),
     VM_BOOL(PCIPort, aer_asserted),
     VM_BOOL(PCIPort, attended, .since = 2),
+    VM_BOOL(PCIPort, unsaid, .since = 3),
 };
 
 /* Who stands in the slot is the machine's business. */
@@ -283,7 +307,7 @@ static bool port_post_load(void *obj, GError **err)
 }
 
 const VmState pci_port_state = { .name = "pcie-port",
-                                 .version = 2,
+                                 .version = 3,
                                  .fields = LIST(port_fields),
                                  .check = port_check,
                                  .post_load = port_post_load };

@@ -3,8 +3,9 @@
 """Golden streams: what an earlier build wrote loads, has the values it was saved with, and goes on.
 
 For each stream: the independent reader reads it; it loads; saved at once it gives the same
-sections (the description may say more: what a later build knows beside); then every value of its recipe is looked for, timers and queues going on included. A
-file made by --add NAME is never overwritten.
+sections (the description, and sections of a later version, may say more: what a later build knows
+beside); then every value of its recipe is looked for, timers and queues going on included. A file
+made by --add NAME is never overwritten.
 """
 import argparse
 import gzip
@@ -65,6 +66,9 @@ def kept(name, later, earlier):
     if name == "backplane/hwdesc" and later:
         return later[0] == earlier[0] and says(*(
             json.loads(bytes.fromhex(section[1]["json"])) for section in (later, earlier)))
+    if later and later[0] > earlier[0]:     # a later version adds to what the earlier one said
+        return says(*({key: value for key, value in section[1].items() if key != "length"}
+                      for section in (later, earlier)))
     return later == earlier
 
 

@@ -22,6 +22,7 @@ typedef struct PCIPort {
     bool hp_asserted;  /* the hot-plug interrupt's condition */
     bool aer_asserted; /* the root error interrupt's condition */
     bool attended;     /* the guest will look at the slot without being told of a new card */
+    bool unsaid;       /* a card came meanwhile, and nothing told the guest of it */
 } PCIPort;
 
 /* Power is on, or the slot has no power controller. */

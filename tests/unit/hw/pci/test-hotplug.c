@@ -401,6 +401,40 @@ static void test_button_of_plug(void)
     fixture_fini(&f);
 }
 
+/* Two cards one behind the other, before the guest has answered the first one's button: a second
+ * button would switch the slot off again. If it stopped looking when the slot was empty, it is told
+ * of the second. */
+static void test_button_unanswered(void)
+{
+    Fixture f;
+
+    start(&f, NULL);
+    command(&f, OFF | HEARS);
+    g_assert_true(pressed_by_insert(&f));
+    g_assert_true(pci_unplug_request((PCIDevice *)device_find_id(f.m, "t0"), 0, NULL));
+    settle();
+    g_assert_false(pressed_by_insert(&f));
+    command(&f, BLINK | HEARS | EXP_SLTCTL_PCC);
+    command(&f, BLINK | HEARS);
+    command(&f, ON | HEARS); /* it saw the second */
+    g_assert_false(status(&f) & EXP_SLTSTA_ABP);
+    command(&f, OFF | HEARS);
+    g_assert_true(pci_unplug_request((PCIDevice *)device_find_id(f.m, "t0"), 0, NULL));
+    settle();
+    g_assert_true(pressed_by_insert(&f));
+    command(&f, BLINK | HEARS | EXP_SLTCTL_PCC);
+    g_assert_true(pci_unplug_request((PCIDevice *)device_find_id(f.m, "t0"), 0, NULL));
+    settle();
+    g_assert_false(pressed_by_insert(&f));
+    command(&f, OFF | HEARS); /* it had found nothing */
+    g_assert_true(status(&f) & EXP_SLTSTA_ABP);
+    clear(&f);
+    command(&f, BLINK | HEARS | EXP_SLTCTL_PCC);
+    command(&f, OFF | HEARS); /* told once */
+    g_assert_false(status(&f) & EXP_SLTSTA_ABP);
+    fixture_fini(&f);
+}
+
 /* A guest whose driver went away while a card was pulled out looks at nothing when it is back. */
 static void test_button_without_driver(void)
 {
@@ -480,6 +514,7 @@ int main(int argc, char **argv)
     g_test_add_func("/hotplug/pulled", test_pulled);
     g_test_add_func("/hotplug/switch", test_switch);
     g_test_add_func("/hotplug/button-of-plug", test_button_of_plug);
+    g_test_add_func("/hotplug/button-unanswered", test_button_unanswered);
     g_test_add_func("/hotplug/button-without-driver", test_button_without_driver);
     g_test_add_func("/hotplug/functions", test_functions);
     g_test_add_func("/hotplug/link-event", test_link_event);
