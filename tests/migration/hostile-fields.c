@@ -137,7 +137,7 @@ size_t hostile_row_size(const VmField *row, void *obj)
     return vm_save(&one, obj, &w);
 }
 
-static void try_table(Fields *f, const VmState *vm, void *obj, const char *path);
+static void try_table(Fields *f, const VmState *vm, uint32_t version, void *obj, const char *path);
 
 static void try_row(Fields *f, const VmField *row, void *obj, const char *path)
 {
@@ -153,7 +153,8 @@ static void try_row(Fields *f, const VmField *row, void *obj, const char *path)
         g_autofree char *each = row->count ? g_strdup_printf("%s[%u]", path, i) : g_strdup(path);
 
         if (row->kind == VM_KIND_STRUCT) {
-            try_table(f, row->sub, (uint8_t *)obj + row->field + i * row->stride, each);
+            try_table(f, row->sub, row->sub->version, (uint8_t *)obj + row->field + i * row->stride,
+                      each);
         } else {
             /* of long arrays the ends and some between */
             if (i < 4 || i + 2 > row->count || i % 37 == 0) {
@@ -164,13 +165,16 @@ static void try_row(Fields *f, const VmField *row, void *obj, const char *path)
     }
 }
 
-static void try_table(Fields *f, const VmState *vm, void *obj, const char *path)
+/* The rows that the version of the stream has. */
+static void try_table(Fields *f, const VmState *vm, uint32_t version, void *obj, const char *path)
 {
     f->tables++;
     for (size_t i = 0; i < vm->n_fields; i++) {
         g_autofree char *at = g_strdup_printf("%s/%s", path, vm->fields[i].name);
 
-        try_row(f, &vm->fields[i], obj, at);
+        if (vm->fields[i].since <= version) {
+            try_row(f, &vm->fields[i], obj, at);
+        }
     }
 }
 
@@ -181,7 +185,7 @@ static bool try_object(Fields *f, const char *name, uint32_t instance, const VmS
         f->part = &g_array_index(f->run->g->parts, Part, i);
         if (g_str_equal(f->part->name, name) && f->part->instance == instance) {
             f->at = 0;
-            try_table(f, vm, obj, name);
+            try_table(f, vm, f->part->version, obj, name);
             g_assert_cmpuint(f->at, ==, f->part->len);
             return true;
         }
