@@ -141,13 +141,18 @@ def cases(data, options):
 
 
 def main():
-    """Run the cases and print the table."""
+    """Parse the command line; the files are gone afterwards."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--long", action="store_true", help="every bit and every cut")
     parser.add_argument("--cases", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    folder = tempfile.mkdtemp(prefix="backplane-mutate-")
+    with tempfile.TemporaryDirectory(prefix="backplane-mutate-") as folder:
+        return run(options, folder)
+
+
+def run(options, folder):
+    """Run the cases and print the table; returns the exit status."""
     path = os.path.join(folder, "stream")
     line = ["-M", "virt", "-m", "2"]
     for device in DEVICES:
