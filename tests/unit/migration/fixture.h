@@ -7,6 +7,8 @@
 #ifndef TESTS_MIGRATION_FIXTURE_H
 #define TESTS_MIGRATION_FIXTURE_H
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -310,15 +312,30 @@ static inline void turns(unsigned n)
     }
 }
 
+static char temp_folder[64];
+
+static inline void temp_remove(void)
+{
+    g_autoptr(GDir) dir = g_dir_open(temp_folder, 0, NULL);
+    const char *name;
+
+    while (dir && (name = g_dir_read_name(dir))) {
+        g_autofree char *path = g_build_filename(temp_folder, name, NULL);
+
+        remove(path);
+    }
+    rmdir(temp_folder);
+}
+
+/* A file in a folder of this program's, which goes with what is in it when the program ends. */
 static inline char *temp_path(const char *name)
 {
-    static char folder[64];
-
-    if (!*folder) {
-        g_strlcpy(folder, "/tmp/backplane-test-XXXXXX", sizeof(folder));
-        g_assert_nonnull(g_mkdtemp(folder));
+    if (!*temp_folder) {
+        g_strlcpy(temp_folder, "/tmp/backplane-test-XXXXXX", sizeof(temp_folder));
+        g_assert_nonnull(g_mkdtemp(temp_folder));
+        atexit(temp_remove);
     }
-    return g_strdup_printf("%s/%s", folder, name);
+    return g_strdup_printf("%s/%s", temp_folder, name);
 }
 
 #endif
