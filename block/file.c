@@ -72,11 +72,20 @@ static int open_flags(const BlockNode *n, const BlockFile *s)
     return (n->read_only ? O_RDONLY : O_RDWR) | (s->direct ? O_DIRECT : 0) | O_CLOEXEC;
 }
 
+static bool set_lock(const BlockFile *s, short type)
+{
+    struct flock lock = { .l_type = type, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1 };
+
+    return fcntl(s->fd, F_OFD_SETLK, &lock) == 0;
+}
+
 static void file_close(BlockNode *n)
 {
     BlockFile *s = n->priv;
 
     if (s->fd >= 0) {
+        /* The kernel may still hold the file for requests that are done, and with it the lock. */
+        set_lock(s, F_UNLCK);
         close(s->fd);
     }
     g_free(s->filename);
@@ -117,9 +126,8 @@ static bool file_open(BlockNode *n, struct json_object *o, GError **err)
 static bool file_lock(BlockNode *n, short type, GError **err)
 {
     BlockFile *s = n->priv;
-    struct flock lock = { .l_type = type, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1 };
 
-    if (fcntl(s->fd, F_OFD_SETLK, &lock) < 0) {
+    if (!set_lock(s, type)) {
         BLOCK_ERROR(err, "cannot lock '%s': another process %s it", s->filename,
                     n->read_only ? "writes" : "uses");
         return false;

@@ -176,6 +176,34 @@ static void test_locks(Fixture *f, gconstpointer data)
     g_assert_false(block_activate_all(f->m, NULL));
 }
 
+/* Whoever else holds the open file: the kernel does so for a moment after the last io_uring
+ * request. */
+static int open_again(const char *path)
+{
+    for (int fd = 3; fd < 1024; fd++) {
+        g_autofree char *name = g_strdup_printf("/proc/self/fd/%d", fd);
+        g_autofree char *target = g_file_read_link(name, NULL);
+
+        if (target && strcmp(target, path) == 0) {
+            return dup(fd);
+        }
+    }
+    return -1;
+}
+
+static void test_lock_ends_with_node(Fixture *f, gconstpointer data)
+{
+    const char *line = "{'driver':'file','node-name':'a','filename':'%s'}";
+    int fd;
+
+    g_assert_nonnull(node(f, line, false, NULL));
+    fd = open_again(f->path);
+    g_assert_cmpint(fd, >=, 0);
+    g_assert_true(block_node_del(f->m, "a", NULL));
+    g_assert_nonnull(node(f, line, false, NULL));
+    close(fd);
+}
+
 static uint64_t resized_to;
 
 static void on_resized(void *opaque, uint64_t size)
@@ -393,6 +421,7 @@ int main(int argc, char **argv)
     ADD("direct", test_direct);
     ADD("read-only", test_read_only);
     ADD("locks", test_locks);
+    ADD("lock-ends-with-node", test_lock_ends_with_node);
     ADD("resize-and-use", test_resize_and_use);
     ADD("refusals", test_refusals);
     ADD("flood", test_flood);
