@@ -382,12 +382,17 @@ static bool wants_pairs(const Net *n)
 }
 
 /* What waited for another number of pairs comes in its own order. */
+static void other_pairs(Net *n, unsigned active)
+{
+    n->active = active;
+    n->floor = n->next[TO_GUEST];
+    n->last = -1;
+}
+
 static void set_pairs(Net *n, unsigned pairs)
 {
     control(n, CTRL_MQ, 0, pairs, 2);
-    n->active = MAX(n->active, pairs); /* buffers given to a pair stay with it */
-    n->floor = n->next[TO_GUEST];
-    n->last = -1;
+    other_pairs(n, MAX(n->active, pairs)); /* buffers given to a pair stay with it */
 }
 
 static void set_up(Net *n)
@@ -399,7 +404,7 @@ static void set_up(Net *n)
     features |= g_test_rand_bit() ? F_BIT(F_MQ) : 0;
     features |= g_test_rand_bit() ? F_BIT(F_GUEST_ANNOUNCE) : 0;
     stress_set_up(&n->s, features);
-    n->active = 1; /* until the driver asks for more */
+    other_pairs(n, 1); /* until the driver asks for more */
     n->rx_buffer = n->s.v.features >> F_MRG_RXBUF & 1 && g_test_rand_bit() ? 200 : SLOT;
     if (wants_pairs(n) && g_test_rand_bit()) {
         set_pairs(n, 2);
