@@ -11,6 +11,8 @@
 #include "hw/pci/exp_regs.h"
 #include "hw/pci/pci_int.h"
 
+#define SWAP_NS 500000000 /* between a card that goes and one that comes, for hands */
+
 /* --- registers --- */
 
 static PCIDevice *pci_of(PCIPort *p)
@@ -100,11 +102,11 @@ static bool listening(const PCIPort *p)
 }
 
 /* The guest is about to see what is in the slot: it has yet to notice that the link dropped, has
- * yet to answer a button, or is on its way to switching power on. A button pressed now would be
- * taken for its opposite. */
+ * yet to answer a button, is on its way to switching power on, or was told a moment ago that a card
+ * went. A button pressed now would be taken for its opposite. */
 static bool guest_will_look(const PCIPort *p)
 {
-    return listening(p) && (pci_port_powered(p) || p->attended);
+    return listening(p) && (pci_port_powered(p) || p->attended || timer_armed(&p->swap));
 }
 
 /* Whoever puts a card in presses the button, unless the guest will look anyway: where there is one,
@@ -120,6 +122,20 @@ static uint16_t button_of_card(PCIPort *p)
     }
     p->attended = listening(p) && !pci_port_powered(p);
     return EXP_SLTSTA_ABP;
+}
+
+/* A card came that the guest, it turns out, has not found by itself. */
+static void say(PCIPort *p)
+{
+    if (p->unsaid && occupied(p) && !guest_will_look(p)) {
+        p->unsaid = false;
+        event(p, button_of_card(p));
+    }
+}
+
+static void swap_over(void *arg)
+{
+    say(arg);
 }
 
 static void on_presence(PCIBridge *br, PCIDevice *d, bool present)
@@ -149,6 +165,7 @@ static void on_presence(PCIBridge *br, PCIDevice *d, bool present)
     }
     if (!present) {
         pci_slot_emptied(&p->state);
+        timer_arm_ns(&p->swap, SWAP_NS);
     }
     if (pci_slot_live(&p->state)) {
         event(p, changed);
@@ -199,11 +216,10 @@ static void follow_attention(PCIPort *p, PCIIndicator was, PCIIndicator is)
         p->attended = is == PCI_INDICATOR_BLINK && !pci_port_powered(p);
     }
     p->attended = p->attended && listening(p);
-    gave_up = gave_up && p->unsaid;
-    p->unsaid = p->unsaid && p->attended;
-    if (gave_up && occupied(p)) {
-        event(p, button_of_card(p));
+    if (gave_up) {
+        say(p);
     }
+    p->unsaid = p->unsaid && guest_will_look(p);
 }
 
 void pci_port_slot_control(PCIPort *p, uint16_t old)
@@ -249,11 +265,13 @@ static const PCISlotOps slot_ops = {
 void pci_port_init(PCIPort *p)
 {
     p->br.presence = on_presence;
+    timer_setup_plain(&p->swap, pci_of(p)->dev.machine, CLOCK_KIND_VIRTUAL, swap_over, p);
     pci_slots_init(&p->br, &p->state, 1, PCI_SLOT_WHOLE_BUS, p->hotplug_prop, &slot_ops);
 }
 
 void pci_port_fini(PCIPort *p)
 {
+    timer_cancel(&p->swap);
     pci_slots_fini(&p->br);
 }
 
@@ -262,6 +280,7 @@ void pci_port_reset(PCIPort *p)
     bool there = pci_slot_occupied(&p->state);
 
     pci_slot_reset(&p->state);
+    timer_cancel(&p->swap);
     p->hp_asserted = p->aer_asserted = p->attended = p->unsaid = false;
     set_reg(p, EXP_SLTSTA, 2, 0xffff, there ? EXP_SLTSTA_PDS : 0);
     set_link(p, there);
@@ -272,8 +291,13 @@ void pci_port_reset(PCIPort *p)
     }
 }
 
+/* How long ago a card went is not saved: who is to be told of another waits from now. */
 void pci_port_loaded(PCIPort *p)
 {
+    timer_cancel(&p->swap);
+    if (p->unsaid) {
+        timer_arm_ns(&p->swap, SWAP_NS);
+    }
     pci_slot_show(&p->state, pci_port_powered(p));
 }
 

@@ -23,6 +23,7 @@ typedef struct PCIPort {
     bool aer_asserted; /* the root error interrupt's condition */
     bool attended;     /* the guest will look at the slot without being told of a new card */
     bool unsaid;       /* a card came meanwhile, and nothing told the guest of it */
+    Timer swap;        /* armed: a card went so lately that the guest may still be about to look */
 } PCIPort;
 
 /* Power is on, or the slot has no power controller. */

@@ -371,6 +371,12 @@ static bool pressed_by_insert(Fixture *f)
     return status(f) & EXP_SLTSTA_ABP;
 }
 
+/* As long as it takes to put in a card in place of another. */
+static void hands(Fixture *f)
+{
+    step_ns(f, 500000000);
+}
+
 /* A guest that will look at the slot anyway would take the button for a wish to switch off: one
  * that was not done with a card pulled out, and one that is switching on. */
 static void test_button_of_plug(void)
@@ -397,6 +403,7 @@ static void test_button_of_plug(void)
     command(&f, BLINK | HEARS);
     command(&f, BLINK | HEARS | EXP_SLTCTL_PCC);
     settle();
+    hands(&f);
     g_assert_true(pressed_by_insert(&f)); /* asked for, so it does not look again */
     fixture_fini(&f);
 }
@@ -421,17 +428,52 @@ static void test_button_unanswered(void)
     command(&f, OFF | HEARS);
     g_assert_true(pci_unplug_request((PCIDevice *)device_find_id(f.m, "t0"), 0, NULL));
     settle();
+    hands(&f);
     g_assert_true(pressed_by_insert(&f));
     command(&f, BLINK | HEARS | EXP_SLTCTL_PCC);
     g_assert_true(pci_unplug_request((PCIDevice *)device_find_id(f.m, "t0"), 0, NULL));
     settle();
     g_assert_false(pressed_by_insert(&f));
+    hands(&f); /* it blinks for 5 s */
+    g_assert_false(status(&f) & EXP_SLTSTA_ABP);
     command(&f, OFF | HEARS); /* it had found nothing */
     g_assert_true(status(&f) & EXP_SLTSTA_ABP);
     clear(&f);
     command(&f, BLINK | HEARS | EXP_SLTCTL_PCC);
     command(&f, OFF | HEARS); /* told once */
     g_assert_false(status(&f) & EXP_SLTSTA_ABP);
+    fixture_fini(&f);
+}
+
+/* One card right behind another, when the guest has seen the first go and not yet looked again:
+ * Linux clears the bits first, finds the second card some time later and switches it on, and the
+ * button that came in between would switch it off. If it does not look, it is told. */
+static void test_button_of_swap(void)
+{
+    Fixture f;
+    PCIDevice *port = &start(&f, NULL)->br.pci;
+    g_autoptr(GByteArray) saved = NULL;
+
+    command(&f, OFF | HEARS);
+    g_assert_true(pressed_by_insert(&f));
+    command(&f, BLINK | HEARS | EXP_SLTCTL_PCC);
+    g_assert_true(pci_unplug_request((PCIDevice *)device_find_id(f.m, "t0"), 0, NULL));
+    settle();
+    command(&f, OFF | HEARS);
+    g_assert_false(pressed_by_insert(&f));
+    command(&f, BLINK | HEARS);
+    command(&f, ON | HEARS); /* it found the second */
+    hands(&f);
+    g_assert_false(status(&f) & EXP_SLTSTA_ABP);
+    command(&f, OFF | HEARS);
+    g_assert_true(pci_unplug_request((PCIDevice *)device_find_id(f.m, "t0"), 0, NULL));
+    settle();
+    g_assert_false(pressed_by_insert(&f));
+    saved = save_state(port); /* on the way to somewhere else */
+    g_assert_true(load_state(port, saved, NULL));
+    g_assert_false(status(&f) & EXP_SLTSTA_ABP);
+    hands(&f);
+    g_assert_true(status(&f) & EXP_SLTSTA_ABP);
     fixture_fini(&f);
 }
 
@@ -443,9 +485,11 @@ static void test_button_without_driver(void)
 
     g_assert_true(pci_unplug_force(d, NULL));
     command(&f, ON | EXP_SLTCTL_PCC | HEARS);
+    hands(&f);
     g_assert_true(pressed_by_insert(&f));
     command(&f, ON | HEARS);
     g_assert_true(pci_unplug_force((PCIDevice *)device_find_id(f.m, "t0"), NULL));
+    hands(&f);
     command(&f, ON);
     command(&f, ON | EXP_SLTCTL_PCC | HEARS);
     g_assert_true(pressed_by_insert(&f));
@@ -515,6 +559,7 @@ int main(int argc, char **argv)
     g_test_add_func("/hotplug/switch", test_switch);
     g_test_add_func("/hotplug/button-of-plug", test_button_of_plug);
     g_test_add_func("/hotplug/button-unanswered", test_button_unanswered);
+    g_test_add_func("/hotplug/button-of-swap", test_button_of_swap);
     g_test_add_func("/hotplug/button-without-driver", test_button_without_driver);
     g_test_add_func("/hotplug/functions", test_functions);
     g_test_add_func("/hotplug/link-event", test_link_event);
