@@ -213,7 +213,7 @@ static void command_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t wr
     settle(b);
 }
 
-static void masks_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t written)
+static void settles(void *dev, const RegDesc *r, uint64_t old, uint64_t written)
 {
     settle(dev);
 }
@@ -235,7 +235,7 @@ enum {
 };
 #define ROW(n)                                                                                     \
     REG32(PCIShpcBridge, slot[n], SHPC_SLOT + 4 * (n), .reset = SLOT_RESET, .rw = SHPC_SLOT_MASKS, \
-          .w1c = SHPC_SLOT_EVENTS, .wrote = masks_wrote)
+          .w1c = SHPC_SLOT_EVENTS, .wrote = settles)
 #define ROWS5(n) ROW(n), ROW((n) + 1), ROW((n) + 2), ROW((n) + 3), ROW((n) + 4)
 
 static const RegDesc shpc_regs[] = {
@@ -245,7 +245,7 @@ static const RegDesc shpc_regs[] = {
     REG32_CONST("slot configuration", SHPC_SLOT_CONFIG, SLOT_CONFIG),
     REG32_CONST("secondary bus configuration", SHPC_BUS_CONFIG, INTERFACE_1),
     REG8(PCIShpcBridge, command, SHPC_COMMAND, .rw = 0xff, .wrote = command_wrote),
-    REG8(PCIShpcBridge, target, SHPC_TARGET, .rw = 0x1f),
+    REG8(PCIShpcBridge, target, SHPC_TARGET, .rw = 0x1f, .wrote = settles),
     REG16(PCIShpcBridge, status, SHPC_STATUS, .rw = 0),
     { .at = SHPC_INT_LOCATOR,
       .width = 4,
@@ -258,7 +258,7 @@ static const RegDesc shpc_regs[] = {
       .name = "SERR locator",
       .read = read_serr_locator },
     REG32(PCIShpcBridge, serr_int, SHPC_SERR_INT, .reset = SERR_INT_MASKS, .rw = SERR_INT_MASKS,
-          .w1c = SERR_INT_EVENTS, .wrote = masks_wrote),
+          .w1c = SERR_INT_EVENTS, .wrote = settles),
     ROWS5(0),
     ROWS5(5),
     ROWS5(10),

@@ -112,6 +112,9 @@ static void test_registers(void)
     }
     g_assert_cmphex(by_config(&f, b, SHPC_END), ==, 0);
     g_assert_cmphex(by_config(&f, b, 0x3fc), ==, 0);
+    by_config(&f, b, SHPC_TARGET); /* and follows a register that does nothing by itself */
+    wr(&f, MMIO + SHPC_TARGET, 1, SLOT);
+    g_assert_cmphex(cfg(&f, BRIDGE, cap(b) + SHPC_CAP_DATA, 4), ==, SLOT << 8);
     g_assert_cmphex(get(&f, SHPC_END), ==, 0);
     for (unsigned at = 0; at < 4; at++) {
         g_assert_cmphex(rd(&f, MMIO + SHPC_SLOT_CONFIG + at, 1), ==, 0xe001011f >> 8 * at & 0xff);
