@@ -4,7 +4,8 @@
 import re
 from pathlib import Path
 
-from guest import arguments
+from emulator import Emulator
+from guest import arguments, need_devices, shell_ready
 from subject import EDU, TICKER, Subject, check, test
 
 TREE = ["-device", "pcie-root-port,id=rp1,addr=02.0,chassis=1,slot=1",
@@ -95,6 +96,23 @@ def intx_plic(subject: Subject) -> None:
         "-device", TICKER + ",msix=off", "-device", EDU + ",msi=off"])
     check_counting(text, "ticker", "INTx", "PLIC", True)
     check_counting(text, "edu", "INTx", "PLIC", False)
+
+
+@test
+def intx_user(subject: Subject) -> None:
+    """Quickstart's drivers in the shell, each with a line of its own and ticker too fast for its
+    driver: none comes to wait for an interrupt that was there before it waited."""
+    subject.need_aia()
+    args = arguments() + ["-device", "ticker,addr=04.0,period-ns=20000000",
+                          "-device", "edu,addr=05.0"]
+    need_devices(subject.program, args)
+    with Emulator(subject.program, args, echo=subject.echo) as machine:
+        shell_ready(machine)
+        machine.shell("touch /tmp/ticker /tmp/edu; sh /scripts/uio >/dev/null 2>&1 </dev/null")
+        machine.shell("until [ 0$(cat /tmp/ticker) -gt 20 ]; do sleep 0.1; done")
+        machine.shell("until [ $(wc -l </tmp/edu) -gt 5 ]; do sleep 0.1; done")
+        answers = machine.shell("head -n 5 /tmp/edu").split("\n")
+        check(answers[4].strip() == "5! = 120", "edu's driver has it wrong", str(answers))
 
 
 @test
