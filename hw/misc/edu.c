@@ -14,7 +14,7 @@ enum { BUFFER_AT = 0x40000, BUFFER_SIZE = 4096, FACTORIAL_NS = 10000, DMA_NS = 1
 enum { STATUS_COMPUTING = 0x01, STATUS_IRQ = 0x80 };
 enum { IRQ_FACTORIAL = 0x001, IRQ_DMA = 0x100 };
 enum { DMA_RUN = 1, DMA_FROM_EDU = 2, DMA_IRQ = 4 };
-enum { REG_LIVENESS = 0x04, REG_FACTORIAL = 0x08, REG_RAISE = 0x60 };
+enum { REG_LIVENESS = 0x04, REG_FACTORIAL = 0x08, REG_RAISE = 0x60, REG_DMA_CMD = 0x98 };
 
 typedef struct Edu {
     PCIDevice pci;
@@ -119,14 +119,15 @@ static void edu_transferred(void *dev)
     }
 }
 
-/* Registers of a transfer under way do not change. */
+/* Registers of a transfer under way do not change. One access may hold the end of the count and the
+ * command: the command alone starts. */
 static void edu_dma_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t written)
 {
     Edu *e = dev;
 
     if (timer_armed(&e->transfer)) {
         *(uint64_t *)((uint8_t *)e + r->field) = old;
-    } else if (e->dma_cmd & DMA_RUN) {
+    } else if (r->at == REG_DMA_CMD && (e->dma_cmd & DMA_RUN)) {
         timer_arm_ns(&e->transfer, DMA_NS);
     }
 }
@@ -190,7 +191,8 @@ static const RegDesc edu_regs[] = {
     DMA_REG(dma_src, 0x80),
     DMA_REG(dma_dst, 0x88),
     DMA_REG(dma_count, 0x90),
-    REG64(Edu, dma_cmd, 0x98, .rw = DMA_RUN | DMA_FROM_EDU | DMA_IRQ, .wrote = edu_dma_wrote),
+    REG64(Edu, dma_cmd, REG_DMA_CMD, .rw = DMA_RUN | DMA_FROM_EDU | DMA_IRQ,
+          .wrote = edu_dma_wrote),
 };
 static const PCIBarDesc edu_bars[] = {
     { .index = 0, .kind = PCI_BAR_MEM32, .size = 1 << 20, .regs = LIST(edu_regs) }

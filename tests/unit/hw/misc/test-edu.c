@@ -122,6 +122,25 @@ static void test_dma(void)
     fixture_fini(&f);
 }
 
+/* A transfer is started by an access that begins in the count before the command. */
+static void test_dma_across_registers(void)
+{
+    g_autoptr(GByteArray) bytes = NULL;
+    g_autoptr(GError) err = NULL;
+    Fixture f;
+    PCIDevice *d = start(&f);
+
+    wr(&f, REGS + 0x96, 4, 0x00050000);
+    g_assert_cmphex(rd(&f, REGS + 0x98, 8), ==, 5);
+    bytes = save_state(d);
+    g_assert_true(load_state(d, bytes, &err));
+    g_assert_no_error(err);
+    step_ns(&f, 100000000);
+    g_assert_cmphex(rd(&f, REGS + 0x98, 8), ==, 4);
+    g_assert_cmphex(rd(&f, REGS + 0x24, 4), ==, 0x100);
+    fixture_fini(&f);
+}
+
 static void test_reset_under_way(void)
 {
     Fixture f;
@@ -146,6 +165,7 @@ int main(int argc, char **argv)
     g_test_add_func("/edu/factorial", test_factorial);
     g_test_add_func("/edu/msi", test_msi);
     g_test_add_func("/edu/dma", test_dma);
+    g_test_add_func("/edu/dma-across-registers", test_dma_across_registers);
     g_test_add_func("/edu/reset-under-way", test_reset_under_way);
     return g_test_run();
 }
