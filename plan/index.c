@@ -92,7 +92,7 @@ static bool add_global(PlanIndex *x, PlanGlobal *g, GError **err)
         return true;
     }
     if (!p) {
-        g_autofree char *hint = plan_suggest(g->prop, prop_name, t->props, t->n_props);
+        g_autofree char *hint = suggest_hint_of(g->prop, prop_name, t->props, t->n_props);
 
         return plan_fail(err, "-global: type %s has no property %s%s", t->name, quoted, hint);
     }

@@ -9,6 +9,7 @@
 
 #include "plan/bus.h"
 #include "plan/description.h"
+#include "util/suggest.h"
 
 enum {
     PLAN_ID_MAX = 127,          /* bytes of an id; places built on it fit a stream's 255 */
@@ -28,9 +29,6 @@ bool plan_fail(GError **err, const char *format, ...) G_GNUC_PRINTF(2, 3);
 char *plan_quote(const char *text);
 /* "device 'nic0' (virtio-net-pci)" or "device virtio-net-pci at 05.0". */
 char *plan_device_label(const PlanDevice *d);
-/* The name nearest to `wrong` if it is near: " (did you mean 'x'?)" or "". g_free. */
-char *plan_suggest(const char *wrong, const char *(*name)(const void *table, size_t i),
-                   const void *table, size_t n);
 
 /* Strings from JSON: no NUL inside, at most max bytes. The sentence of these two lacks its
  * subject ("must be a string"), which the caller puts in front. */

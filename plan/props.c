@@ -79,7 +79,7 @@ static bool match(GPtrArray *settings, const PlanProp *props, size_t n, PlanSett
 
         if (!p && s->given) {
             g_autofree char *quoted = plan_quote(s->name);
-            g_autofree char *hint = plan_suggest(s->name, prop_name, props, n);
+            g_autofree char *hint = suggest_hint_of(s->name, prop_name, props, n);
             g_autofree char *known = *hint ? g_strdup("") : list_names(props, n);
 
             return plan_fail(err, "there is no property %s%s%s", quoted, hint, known);
@@ -168,7 +168,7 @@ static bool check_type(PlanIndex *x, PlanDevice *d, GError **err)
     if (!d->t) {
         g_autofree char *label = plan_device_label(d);
         g_autofree char *hint =
-            plan_suggest(d->type, type_name, x->catalog->types, x->catalog->n_types);
+            suggest_hint_of(d->type, type_name, x->catalog->types, x->catalog->n_types);
 
         return plan_fail(err, "%s: there is no device type of this name%s", label,
                          *hint ? hint : ": -device help lists those there are");

@@ -26,7 +26,7 @@ static const PlanMachineType *find_machine(const PlanMachine *m, const PlanCatal
         return NULL;
     }
     quoted = plan_quote(m->type);
-    hint = plan_suggest(m->type, machine_name, c->machines, c->n_machines);
+    hint = suggest_hint_of(m->type, machine_name, c->machines, c->n_machines);
     plan_fail(err, "there is no machine %s%s: -M help lists those there are", quoted, hint);
     return NULL;
 }

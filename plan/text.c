@@ -78,49 +78,6 @@ char *plan_device_label(const PlanDevice *d)
     return g_strdup_printf("device %s%s%s", type, addr ? " at " : "", addr ? addr : "");
 }
 
-/* Letters to change, add or drop to make b of a; gives up above `limit`. */
-static unsigned distance(const char *a, const char *b, unsigned limit)
-{
-    size_t n = strlen(b), m = strlen(a);
-    unsigned row[65];
-
-    if (n > 64 || m > 64) {
-        return limit + 1;
-    }
-    for (size_t j = 0; j <= n; j++) {
-        row[j] = (unsigned)j;
-    }
-    for (size_t i = 1; i <= m; i++) {
-        unsigned diagonal = row[0];
-
-        row[0] = (unsigned)i;
-        for (size_t j = 1; j <= n; j++) {
-            unsigned change = diagonal + (a[i - 1] != b[j - 1]);
-
-            diagonal = row[j];
-            row[j] = MIN(change, MIN(row[j], row[j - 1]) + 1);
-        }
-    }
-    return row[n];
-}
-
-char *plan_suggest(const char *wrong, const char *(*name)(const void *table, size_t i),
-                   const void *table, size_t n)
-{
-    unsigned best = strlen(wrong) > 3 ? 3 : 2;
-    const char *nearest = NULL;
-
-    for (size_t i = 0; i < n; i++) {
-        unsigned d = distance(wrong, name(table, i), best);
-
-        if (d < best) {
-            best = d;
-            nearest = name(table, i);
-        }
-    }
-    return nearest ? g_strdup_printf(" (did you mean '%s'?)", nearest) : g_strdup("");
-}
-
 bool plan_json_string(struct json_object *o, size_t max, const char **text, GError **err)
 {
     size_t len;

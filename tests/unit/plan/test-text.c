@@ -31,34 +31,6 @@ static void test_quote(void)
     g_assert_true(g_str_has_suffix(cut, "x...'"));
 }
 
-static const char *word(const void *table, size_t i)
-{
-    return ((const char *const *)table)[i];
-}
-
-static void test_suggest(void)
-{
-    static const char *const words[] = { "vectors", "multifunction", "id", "msix" };
-    static const struct {
-        const char *wrong, *hint;
-    } rows[] = {
-        { "vectros", " (did you mean 'vectors'?)" },
-        { "vector", " (did you mean 'vectors'?)" },
-        { "mutlifunction", " (did you mean 'multifunction'?)" },
-        { "zzz", "" },
-        { "", "" },
-        { "msx", " (did you mean 'msix'?)" },
-    };
-    g_autofree char *big = g_strnfill(65536, 'v'), *none = plan_suggest(big, word, words, 4);
-
-    g_assert_cmpstr(none, ==, "");
-    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
-        g_autofree char *hint = plan_suggest(rows[i].wrong, word, words, G_N_ELEMENTS(words));
-
-        g_assert_cmpstr(hint, ==, rows[i].hint);
-    }
-}
-
 static void test_label(void)
 {
     g_autoptr(PlanDevice) d = plan_device_new("nic");
@@ -101,7 +73,6 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/text/quote", test_quote);
-    g_test_add_func("/text/suggest", test_suggest);
     g_test_add_func("/text/label", test_label);
     g_test_add_func("/text/json", test_json);
     return g_test_run();
