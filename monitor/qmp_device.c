@@ -24,7 +24,7 @@ static Device *add(Machine *m, PlanDevice *d, GError **err)
 
 static struct json_object *device_add(Machine *m, struct json_object *args, GError **err)
 {
-    PlanDevice *d = plan_device_from_json(args, err);
+    PlanDevice *d = plan_device_from_json_known(args, monitor_host(m)->catalog(m), err);
 
     if (d) {
         add(m, d, err);
@@ -121,6 +121,7 @@ static bool device_help(Machine *m, const char *args, GString *out)
     const PlanCatalog *c = monitor_host(m)->catalog(m);
     g_auto(GStrv) words = g_strsplit(args, ",", 0);
     g_autofree char *text = NULL;
+    g_autoptr(GError) err = NULL;
     const PlanType *t;
 
     if (!words[0] || strcmp(words[0], "help") == 0 || strcmp(words[0], "?") == 0) {
@@ -132,12 +133,12 @@ static bool device_help(Machine *m, const char *args, GString *out)
         !g_strv_contains((const char *const *)words, "?")) {
         return false;
     }
-    t = plan_find_type(c, words[0]);
+    t = plan_expect_type(c, words[0], &err);
     if (t) {
         text = plan_help_type(t);
         g_string_append(out, text);
     } else {
-        g_string_append_printf(out, "Error: device type '%s' is not known\n", words[0]);
+        g_string_append_printf(out, "Error: %s\n", err->message);
     }
     return true;
 }
@@ -150,7 +151,7 @@ static void hmp_add(Machine *m, const char *args, GString *out)
     if (device_help(m, args, out)) {
         return;
     }
-    d = plan_device_parse(args, &err);
+    d = plan_device_parse_known(args, monitor_host(m)->catalog(m), &err);
     if (!d || !add(m, d, &err)) {
         g_string_append_printf(out, "Error: %s\n", err->message);
     }

@@ -19,6 +19,28 @@ const PlanType *plan_find_type(const PlanCatalog *c, const char *name)
     return NULL;
 }
 
+/* Names and aliases of the types that a user may give: 2 * n_types of them. */
+static const char *catalog_type_name(const void *catalog, size_t i)
+{
+    const PlanCatalog *c = catalog;
+    const PlanType *t = c->types[i / 2];
+
+    return !t->user_creatable ? NULL : i % 2 ? t->alias : t->name;
+}
+
+const PlanType *plan_expect_type(const PlanCatalog *c, const char *name, GError **err)
+{
+    const PlanType *t = plan_find_type(c, name);
+    g_autofree char *quoted = NULL, *hint = NULL;
+
+    if (!t) {
+        quoted = plan_quote(name);
+        hint = suggest_hint_of(name, catalog_type_name, c, 2 * c->n_types);
+        plan_fail(err, "unknown device type %s%s: -device help lists the types", quoted, hint);
+    }
+    return t;
+}
+
 const PlanMachineType *plan_find_machine(const PlanCatalog *c, const char *name)
 {
     for (size_t i = 0; i < c->n_machines; i++) {

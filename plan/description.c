@@ -315,7 +315,7 @@ static bool set_member(PlanDevice *d, const char *key, struct json_object *value
     return true;
 }
 
-PlanDevice *plan_device_from_json(struct json_object *o, GError **err)
+static PlanDevice *device_from_json(struct json_object *o, const PlanCatalog *c, GError **err)
 {
     g_autoptr(PlanDevice) d = NULL;
     struct json_object *driver = NULL;
@@ -328,6 +328,9 @@ PlanDevice *plan_device_from_json(struct json_object *o, GError **err)
     }
     if (!plan_json_string(driver, PLAN_ID_MAX, &type, err)) {
         g_prefix_error(err, "the device's type ");
+        return NULL;
+    }
+    if (c && !plan_expect_type(c, type, err)) {
         return NULL;
     }
     d = plan_device_new(type);
@@ -343,10 +346,39 @@ PlanDevice *plan_device_from_json(struct json_object *o, GError **err)
     return g_steal_pointer(&d);
 }
 
+PlanDevice *plan_device_from_json(struct json_object *o, GError **err)
+{
+    return device_from_json(o, NULL, err);
+}
+
 PlanDevice *plan_device_parse(const char *text, GError **err)
 {
-    struct json_object *o = plan_options_parse(text, "driver", err);
-    PlanDevice *d = o ? plan_device_from_json(o, err) : NULL;
+    return plan_device_parse_known(text, NULL, err);
+}
+
+PlanDevice *plan_device_from_json_known(struct json_object *o, const PlanCatalog *c, GError **err)
+{
+    return device_from_json(o, c, err);
+}
+
+/* The type in front of the other options of the text form, before these are parsed. */
+static bool expect_first_word(const char *text, const PlanCatalog *c, GError **err)
+{
+    size_t len = strcspn(text, "=,");
+    g_autofree char *type = NULL;
+
+    if (!c || *text == '{' || len == 0 || len > PLAN_ID_MAX || text[len] == '=') {
+        return true;
+    }
+    type = g_strndup(text, len);
+    return plan_expect_type(c, type, err) != NULL;
+}
+
+PlanDevice *plan_device_parse_known(const char *text, const PlanCatalog *c, GError **err)
+{
+    struct json_object *o =
+        expect_first_word(text, c, err) ? plan_options_parse(text, "driver", err) : NULL;
+    PlanDevice *d = o ? device_from_json(o, c, err) : NULL;
 
     json_object_put(o);
     return d;

@@ -156,22 +156,18 @@ bool plan_device_flag(const PlanDevice *d, const char *name, bool otherwise)
                                         : otherwise;
 }
 
-static const char *type_name(const void *table, size_t i)
-{
-    return ((const PlanType *const *)table)[i]->name;
-}
-
 /* A device that users may name, or one that the machine itself brings. */
 static bool check_type(PlanIndex *x, PlanDevice *d, GError **err)
 {
     d->t = g_hash_table_lookup(x->types, d->type);
     if (!d->t) {
-        g_autofree char *label = plan_device_label(d);
-        g_autofree char *hint =
-            suggest_hint_of(d->type, type_name, x->catalog->types, x->catalog->n_types);
+        plan_expect_type(x->catalog, d->type, err);
+        if (d->id) {
+            g_autofree char *id = plan_quote(d->id);
 
-        return plan_fail(err, "%s: there is no device type of this name%s", label,
-                         *hint ? hint : ": -device help lists those there are");
+            g_prefix_error(err, "device %s: ", id);
+        }
+        return false;
     }
     if (strcmp(d->type, d->t->name) != 0) {
         g_free(d->type);

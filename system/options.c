@@ -218,11 +218,8 @@ static bool device_help(Session *s, const char *arg, GError **err)
     if (wants_help(words[0])) {
         return print_done(s, plan_help_types(s->catalog));
     }
-    t = plan_find_type(s->catalog, words[0]);
-    if (!t) {
-        return refuse(err, "device type '%s' is not known: -device help lists the types", words[0]);
-    }
-    return print_done(s, plan_help_type(t));
+    t = plan_expect_type(s->catalog, words[0], err);
+    return t && print_done(s, plan_help_type(t));
 }
 
 static bool opt_device(Session *s, const char *arg, GError **err)
@@ -235,7 +232,7 @@ static bool opt_device(Session *s, const char *arg, GError **err)
          g_strv_contains((const char *const *)words, "?"))) {
         return device_help(s, arg, err);
     }
-    d = plan_device_parse(arg, err);
+    d = plan_device_parse_known(arg, s->catalog, err);
     if (d) {
         g_ptr_array_add(s->plan->devices, d);
     }
@@ -290,7 +287,7 @@ static char *take_key(struct json_object *o, const char *key)
 
 static bool add_device_text(Session *s, char *text, GError **err)
 {
-    PlanDevice *d = plan_device_parse(text, err);
+    PlanDevice *d = plan_device_parse_known(text, s->catalog, err);
 
     g_free(text);
     if (d) {

@@ -160,6 +160,8 @@ typedef struct PlanCatalog {
 
 /* By name or alias; NULL if unknown. */
 const PlanType *plan_find_type(const PlanCatalog *c, const char *name);
+/* The same; NULL sets *err to a sentence with the nearest name that a user may give. */
+const PlanType *plan_expect_type(const PlanCatalog *c, const char *name, GError **err);
 const PlanMachineType *plan_find_machine(const PlanCatalog *c, const char *name);
 /* C source that defines `const PlanCatalog plan_catalog` equal to c (fields left 0). g_free. */
 char *plan_catalog_to_c(const PlanCatalog *c);

@@ -101,6 +101,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(PlanDevice, plan_device_free)
  * properties are checked when resolving, so that order on the command line is free. */
 PlanDevice *plan_device_parse(const char *text, GError **err);
 PlanDevice *plan_device_from_json(struct json_object *o, GError **err);
+/* The same with the types of the catalogue at hand (NULL: none): an unknown type is reported
+ * before anything else of the option is checked. */
+PlanDevice *plan_device_parse_known(const char *text, const PlanCatalog *c, GError **err);
+PlanDevice *plan_device_from_json_known(struct json_object *o, const PlanCatalog *c, GError **err);
 
 /* Add a setting, replacing one of that name. text NULL: explicitly unset. */
 void plan_device_set(PlanDevice *d, const char *name, const char *text);

@@ -45,7 +45,7 @@ static bool opt_machine(Tool *tool, const char *value, GError **err)
 
 static bool opt_device(Tool *tool, const char *value, GError **err)
 {
-    PlanDevice *d = plan_device_parse(value, err);
+    PlanDevice *d = plan_device_parse_known(value, &plan_catalog, err);
 
     if (d) {
         g_ptr_array_add(tool->m->devices, d);
@@ -214,12 +214,10 @@ static int cmd_machines(Tool *tool, GError **err)
 
 static int cmd_type(Tool *tool, GError **err)
 {
-    const PlanType *t = plan_find_type(&plan_catalog, tool->args[0]);
+    const PlanType *t = plan_expect_type(&plan_catalog, tool->args[0], err);
     g_autofree char *text = t ? plan_help_type(t) : NULL;
 
     if (!t) {
-        g_set_error(err, PLAN_ERROR, PLAN_ERROR_INVALID,
-                    "there is no such device type: the command 'types' lists them");
         return EXIT_FAILURE;
     }
     fputs(text, stdout);

@@ -41,6 +41,34 @@ static void test_json(void)
     g_assert_cmpstr(((PlanSetting *)d->settings->pdata[3])->text, ==, "-4");
 }
 
+/* An unknown type is reported before anything else of the option, in both spellings. */
+static void test_unknown_type(void)
+{
+    static const char *const rows[] = {
+        "nik,addr=0x80200000", "nik,id=1x", "nik,=x",
+        "driver=nik,id=1x",    "nik",       "{'id': '1x', 'x': [], 'addr': 999, 'driver': 'nik'}",
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(GError) err = NULL;
+
+        g_assert_null(plan_device_parse_known(rows[i], &tc_catalog, &err));
+        tc_sentence(err);
+        g_assert_nonnull(strstr(err->message, "unknown device type 'nik' (did you mean 'nic'?)"));
+    }
+}
+
+/* Types that come with the machine are no suggestion, aliases are one. */
+static void test_suggested_types(void)
+{
+    g_autoptr(GError) host = NULL, alias = NULL;
+
+    g_assert_null(plan_expect_type(&tc_catalog, "hosr", &host));
+    g_assert_null(strstr(host->message, "did you mean"));
+    g_assert_null(plan_expect_type(&tc_catalog, "nic-pcie", &alias));
+    g_assert_nonnull(strstr(alias->message, "did you mean 'nic-pci'"));
+}
+
 static void test_bad(void)
 {
     static const char *const rows[] = {
@@ -167,6 +195,8 @@ int main(int argc, char **argv)
     g_test_add_func("/description/device", test_device);
     g_test_add_func("/description/json", test_json);
     g_test_add_func("/description/bad", test_bad);
+    g_test_add_func("/description/unknown-type", test_unknown_type);
+    g_test_add_func("/description/suggested-types", test_suggested_types);
     g_test_add_func("/description/machine", test_machine);
     g_test_add_func("/description/globals", test_globals);
     g_test_add_func("/description/host", test_host);

@@ -47,7 +47,7 @@ static void test_differs(void)
                     "{\"device\":\"z\",\"property\":\"type\",\"wanted\":\"nic\",\"have\":\"old\"},"
                     "{\"device\":\"m\",\"property\":\"type\",\"wanted\":null,\"have\":\"nic\"}]");
     other = diff_text(a, bad);
-    g_assert_nonnull(strstr(other, "no device type"));
+    g_assert_nonnull(strstr(other, "unknown device type"));
 }
 
 int main(int argc, char **argv)

@@ -157,7 +157,7 @@ static void test_bad_add(void)
 
     refused(m, "nic,id=n", false, "id is taken");
     refused(m, "root-port,id=pcie.0", false, "bus 'pcie.0' exists already");
-    refused(m, "what", false, "no device type");
+    refused(m, "what", false, "unknown device type");
     refused(m, "nic,vectors=9999", false, "0 to 2048");
     refused(m, "host", false, "come with the machine");
 }

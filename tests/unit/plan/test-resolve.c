@@ -123,7 +123,7 @@ static void test_refusals(void)
         "'b' (nic)|05.0 on bus 'pcie.0' is held by device 'a' (old): free slots|: 01-04, 06-1f",
         "old,id=a,addr=5", "nic,id=b,addr=5");
     TC_REFUSED("id is taken", "nic,id=a", "old,id=a");
-    TC_REFUSED("'nic2'|no device type|did you mean 'nic'", "nic2");
+    TC_REFUSED("unknown device type 'nic2' (did you mean 'nic'?)", "nic2");
     TC_REFUSED("come with the machine", "uart");
     TC_REFUSED("no bus 'nope'|'pcie.0', 'rp'", "nic,id=a,bus=nope", "root-port,id=rp");
     TC_REFUSED("conventional endpoint|'rp'|'pcie.0'", "old,id=a,bus=rp", "root-port,id=rp");

@@ -52,6 +52,7 @@ wrong -device ticker,msix=0x98z
 wrong -device ticker,period=3
 wrong -device pcie-root-port,express=off
 wrong -device nothing
+wrong -device tickr,addr=0x80200000
 for bad in "" nonsense "type" "type x" "diff a" "machine x" "machine -device" "machine -what" \
     "machine -m 0" "machine -smp x" "machine -machine-config /nonexistent"; do
     # shellcheck disable=SC2086
