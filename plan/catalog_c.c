@@ -134,7 +134,9 @@ static void put_machine(GString *out, size_t i, const PlanMachineType *t)
     for (unsigned r = 0; r < PLAN_RESOURCES; r++) {
         put_number(out, t->window[r]);
     }
-    g_string_append(out, "}\n};\n\n");
+    g_string_append(out, "}, ");
+    put_string(out, t->newer);
+    g_string_append(out, "\n};\n\n");
 }
 
 static void put_index(GString *out, const char *type, const char *each, size_t n)

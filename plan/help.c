@@ -54,7 +54,8 @@ static const char *kind_word(const PlanProp *p)
     return p->kind == PLAN_PROP_BACKEND && p->backend ? p->backend : words[p->kind];
 }
 
-static void append_prop(GString *out, const PlanProp *p)
+/* compat: the default on the machine in question, or NULL for the property's own. */
+static void append_prop(GString *out, const PlanProp *p, const char *compat)
 {
     g_autofree char *choices =
         p->kind == PLAN_PROP_ENUM ? g_strjoinv("|", (char **)p->choices) : NULL;
@@ -63,7 +64,9 @@ static void append_prop(GString *out, const PlanProp *p)
     PlanValue v;
 
     plan_value_default(p, &v);
-    def = p->kind == PLAN_PROP_MAC ? NULL : plan_value_format(p, &v);
+    def = compat                       ? g_strdup(compat)
+          : p->kind == PLAN_PROP_MAC ? NULL
+                                       : plan_value_format(p, &v);
     plan_value_clear(&v);
     g_string_append_printf(out, "  %-28s", left);
     if (p->doc) {
@@ -93,7 +96,7 @@ char *plan_help_type(const PlanType *t)
                                "addr=<SLOT[.FUNCTION]>");
     }
     for (size_t i = 0; i < t->n_props; i++) {
-        append_prop(out, &t->props[i]);
+        append_prop(out, &t->props[i], NULL);
     }
     return g_string_free(out, FALSE);
 }
@@ -115,13 +118,13 @@ char *plan_help_machines(const PlanCatalog *c)
     return g_string_free(out, FALSE);
 }
 
-char *plan_help_machine(const PlanMachineType *t)
+char *plan_help_machine(const PlanCatalog *c, const PlanMachineType *t)
 {
     GString *out = g_string_new(NULL);
 
     g_string_append_printf(out, "%s options:\n", t->name);
     for (size_t i = 0; i < t->n_props; i++) {
-        append_prop(out, &t->props[i]);
+        append_prop(out, &t->props[i], plan_compat_value(c, t, NULL, t->props[i].name));
     }
     return g_string_free(out, FALSE);
 }

@@ -66,11 +66,12 @@ static void add_compats(PlanIndex *x)
 {
     for (size_t i = 0; i < x->catalog->n_compats; i++) {
         const PlanCompat *compat = &x->catalog->compats[i];
-        const PlanType *t = g_hash_table_lookup(x->types, compat->type);
+        const PlanType *t = compat->type ? g_hash_table_lookup(x->types, compat->type) : NULL;
+        const char *value =
+            t ? plan_compat_value(x->catalog, x->machine, compat->type, compat->prop) : NULL;
 
-        if (t && strcmp(compat->machine, x->machine->name) == 0 &&
-            plan_find_prop(t->props, t->n_props, compat->prop)) {
-            add_default(x, t, compat->prop, compat->value);
+        if (value && plan_find_prop(t->props, t->n_props, compat->prop)) {
+            add_default(x, t, compat->prop, value);
         }
     }
 }
@@ -103,6 +104,25 @@ static bool add_global(PlanIndex *x, PlanGlobal *g, GError **err)
     plan_value_clear(&v);
     add_default(x, t, p->name, g->value);
     return true;
+}
+
+char *plan_type_defaults(const PlanMachine *m, const char *type)
+{
+    GHashTable *of_type = m->index ? g_hash_table_lookup(m->index->defaults, type) : NULL;
+    GString *out = g_string_new(NULL);
+    GHashTableIter iter;
+    gpointer prop, value;
+
+    if (of_type) {
+        g_hash_table_iter_init(&iter, of_type);
+        while (g_hash_table_iter_next(&iter, &prop, &value)) {
+            g_auto(GStrv) parts = g_strsplit(value, ",", -1);
+            g_autofree char *quoted = g_strjoinv(",,", parts);
+
+            g_string_append_printf(out, "%s%s=%s", out->len ? "," : "", (char *)prop, quoted);
+        }
+    }
+    return g_string_free(out, FALSE);
 }
 
 PlanIndex *plan_index_new(PlanMachine *m, const PlanCatalog *c, const PlanMachineType *machine,

@@ -31,14 +31,33 @@ static const PlanMachineType *find_machine(const PlanMachine *m, const PlanCatal
     return NULL;
 }
 
-static bool resolve_machine(PlanMachine *m, const PlanMachineType *t, GError **err)
+static bool resolve_machine_settings(PlanMachine *m, const PlanCatalog *c, const PlanMachineType *t,
+                                     GError **err)
+{
+    g_autoptr(GHashTable) defaults = g_hash_table_new(g_str_hash, g_str_equal);
+
+    for (size_t i = 0; i < t->n_props; i++) {
+        const char *value = plan_compat_value(c, t, NULL, t->props[i].name);
+
+        if (value) {
+            g_hash_table_insert(defaults, (gpointer)t->props[i].name, (gpointer)value);
+        }
+    }
+    if (!plan_resolve_settings(&m->settings, t->props, t->n_props, defaults, err)) {
+        g_prefix_error(err, "machine %s: ", t->name);
+        return false;
+    }
+    return true;
+}
+
+static bool resolve_machine(PlanMachine *m, const PlanCatalog *c, const PlanMachineType *t,
+                            GError **err)
 {
     if (g_strcmp0(m->type, t->name) != 0) {
         g_free(m->type);
         m->type = g_strdup(t->name);
     }
-    if (!plan_resolve_settings(&m->settings, t->props, t->n_props, NULL, err)) {
-        g_prefix_error(err, "machine %s: ", t->name);
+    if (!resolve_machine_settings(m, c, t, err)) {
         return false;
     }
     if (!m->cpu) {
@@ -275,7 +294,7 @@ static bool resolve_in_place(PlanMachine *m, const PlanCatalog *c, GError **err)
 {
     const PlanMachineType *t = find_machine(m, c, err);
 
-    if (!t || !resolve_machine(m, t, err)) {
+    if (!t || !resolve_machine(m, c, t, err)) {
         return false;
     }
     m->index = plan_index_new(m, c, t, err);

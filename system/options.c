@@ -95,7 +95,7 @@ static bool opt_machine(Session *s, const char *arg, GError **err)
         return print_done(s, plan_help_machines(s->catalog));
     }
     if (t && words[1] && wants_help(words[1])) {
-        return print_done(s, plan_help_machine(t));
+        return print_done(s, plan_help_machine(s->catalog, t));
     }
     if (!plan_machine_parse(s->plan, arg, err)) {
         return false;

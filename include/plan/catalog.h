@@ -129,10 +129,15 @@ typedef struct PlanType {
     uint8_t pin;              /* INTx: 1 to 4 for A to D; 0: none */
 } PlanType;
 
-/* The default, as older descriptions that do not mention the property imply it. */
+/*
+ * A compatibility row: the default of a property on one machine version and on every older one.
+ * A row of an older version overrides one of a newer version. Descriptions that do not mention
+ * the property imply this value (docs/devel/machine-versions.md).
+ */
 typedef struct PlanCompat {
-    const char *machine; /* versioned machine name */
-    const char *type, *prop, *value;
+    const char *machine; /* the newest machine version the row applies to */
+    const char *type;    /* device type; NULL: a property of the machine itself */
+    const char *prop, *value;
 } PlanCompat;
 
 typedef struct PlanMachineType {
@@ -147,6 +152,7 @@ typedef struct PlanMachineType {
     PlanBusKind root_kind;
     const char *const *implicit; /* NULL-terminated "type,id=...,addr=..." the board creates */
     uint64_t window[PLAN_RESOURCES]; /* sizes of the root bus's windows */
+    const char *newer; /* name of the next newer version, or NULL: its compat rows apply as well */
 } PlanMachineType;
 
 typedef struct PlanCatalog {
@@ -163,6 +169,10 @@ const PlanType *plan_find_type(const PlanCatalog *c, const char *name);
 /* The same; NULL sets *err to a sentence with the nearest name that a user may give. */
 const PlanType *plan_expect_type(const PlanCatalog *c, const char *name, GError **err);
 const PlanMachineType *plan_find_machine(const PlanCatalog *c, const char *name);
+/* The default of a property that compat rows give on this machine; NULL if no row applies.
+ * type NULL: a property of the machine itself. */
+const char *plan_compat_value(const PlanCatalog *c, const PlanMachineType *machine,
+                              const char *type, const char *prop);
 /* C source that defines `const PlanCatalog plan_catalog` equal to c (fields left 0). g_free. */
 char *plan_catalog_to_c(const PlanCatalog *c);
 extern const PlanCatalog plan_catalog; /* in programs that link such a source */

@@ -122,6 +122,11 @@ const PlanValue *plan_machine_get(const PlanMachine *m, const char *name);
 /* "-global TYPE.PROP=VALUE" or "driver=TYPE,property=PROP,value=VALUE". */
 bool plan_machine_add_global(PlanMachine *m, const char *text, GError **err);
 
+/* Defaults of a device type on this resolved machine that differ from the type's own (-global and
+ * compat rows), as "prop=value,..." in no particular order, "" without any. Board devices, which
+ * are in no description, are created with them. g_free. */
+char *plan_type_defaults(const PlanMachine *m, const char *type);
+
 /* Options as key=value,... (',,' is a comma; implied: the key of a first word without '=', or
  * NULL; a later word without '=' is on) or as a JSON object (single quotes allowed). Keys keep
  * their order, values of the first form are strings. NULL and a sentence on a malformed one. */
@@ -190,7 +195,7 @@ struct json_object *plan_diff(const PlanMachine *wanted, const PlanMachine *have
 char *plan_help_types(const PlanCatalog *c);
 char *plan_help_type(const PlanType *t);
 char *plan_help_machines(const PlanCatalog *c);
-char *plan_help_machine(const PlanMachineType *t); /* -machine TYPE,help */
+char *plan_help_machine(const PlanCatalog *c, const PlanMachineType *t); /* -machine TYPE,help */
 char *plan_help_default_machine(const PlanCatalog *c); /* the default, and what aliases mean */
 
 /* Addresses: "04.0" "4.0" "0x06" "0x06.0" "0000:01:00.0"; plain numbers are hexadecimal as in

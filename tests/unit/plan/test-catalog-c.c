@@ -75,6 +75,7 @@ static void same_machine(const PlanMachineType *a, const PlanMachineType *b)
     same_text(a->default_cpu, b->default_cpu);
     same_text(a->default_ram_id, b->default_ram_id);
     same_text(a->root_bus, b->root_bus);
+    same_text(a->newer, b->newer);
     same_list(a->implicit, b->implicit);
     g_assert_true(a->is_default == b->is_default);
     g_assert_cmpuint(a->max_cpus, ==, b->max_cpus);
@@ -102,6 +103,7 @@ static void test_linked(void)
     g_assert_cmpuint(plan_catalog.n_compats, ==, tc_catalog.n_compats);
     for (size_t i = 0; i < tc_catalog.n_compats; i++) {
         same_text(plan_catalog.compats[i].machine, tc_catalog.compats[i].machine);
+        same_text(plan_catalog.compats[i].type, tc_catalog.compats[i].type);
         same_text(plan_catalog.compats[i].value, tc_catalog.compats[i].value);
     }
 }

@@ -250,10 +250,29 @@ static const PlanMachineType tc_virt0 = {
     .root_bus = "pcie.0",
     .root_kind = PLAN_BUS_PCIE_ROOT,
     .implicit = tc_implicit,
+    .newer = "virt-0.1",
+};
+static const PlanMachineType tc_ancient = {
+    .name = "virt-alpha",
+    .doc = "the oldest test board",
+    .default_cpu = "rv64",
+    .max_cpus = 8,
+    .default_ram = 128 << 20,
+    .props = tc_machine_props,
+    .n_props = G_N_ELEMENTS(tc_machine_props),
+    .root_bus = "pcie.0",
+    .root_kind = PLAN_BUS_PCIE_ROOT,
+    .implicit = tc_implicit,
+    .newer = "virt-0.0",
 };
 static const PlanMachineType tc_none = { .name = "none", .doc = "empty machine" };
-static const PlanMachineType *const tc_machines[] = { &tc_virt, &tc_virt0, &tc_none };
-static const PlanCompat tc_compats[] = { { "virt-0.0", "nic", "vectors", "2" } };
+static const PlanMachineType *const tc_machines[] = { &tc_virt, &tc_virt0, &tc_ancient, &tc_none };
+static const PlanCompat tc_compats[] = {
+    { "virt-0.0", "nic", "vectors", "2" },
+    { "virt-0.0", NULL, "aia", "aplic" },
+    { "virt-alpha", "nic", "bias", "7" },
+    { "virt-alpha", NULL, "aia", "none" },
+};
 
 static const PlanCatalog tc_catalog = {
     tc_types,   G_N_ELEMENTS(tc_types),   tc_machines, G_N_ELEMENTS(tc_machines),

@@ -10,7 +10,7 @@ static void test_help(void)
 {
     g_autofree char *types = plan_help_types(&tc_catalog), *type = plan_help_type(&tc_nic);
     g_autofree char *machines = plan_help_machines(&tc_catalog);
-    g_autofree char *machine = plan_help_machine(&tc_virt);
+    g_autofree char *machine = plan_help_machine(&tc_catalog, &tc_virt);
     g_autofree char *def = plan_help_default_machine(&tc_catalog);
 
     g_assert_nonnull(strstr(types, "name \"nic\", bus PCI, alias \"nic-pci\", desc \"a network "
@@ -31,6 +31,7 @@ static void test_help(void)
                     "virt                 test board (alias of virt-0.1)\n"
                     "virt-0.1             test board (default)\n"
                     "virt-0.0             an older test board\n"
+                    "virt-alpha           the oldest test board\n"
                     "none                 empty machine\n");
     g_assert_nonnull(strstr(machine, "aia=<none|aplic|aplic-imsic> - interrupts (default: "
                                      "aplic-imsic)\n"));

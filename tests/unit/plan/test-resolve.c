@@ -103,6 +103,38 @@ static void test_values(void)
     g_assert_false(((PlanGlobal *)m->globals->pdata[2])->used);
 }
 
+/* A row applies to its version and to older ones; the oldest version's own row wins. */
+static void test_versions(void)
+{
+    static const struct {
+        const char *machine;
+        uint64_t aia, vectors;
+        int64_t bias;
+    } want[] = {
+        { "virt", 2, 4, -5 },
+        { "virt-0.0", 1, 2, -5 },
+        { "virt-alpha", 0, 2, 7 },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(want); i++) {
+        g_autoptr(PlanMachine) m = plan_machine_new();
+        g_autoptr(GError) err = NULL;
+        g_autofree char *defaults = NULL;
+        PlanDevice *d = plan_device_parse("nic,id=n", NULL);
+
+        g_assert_true(plan_machine_parse(m, want[i].machine, &err));
+        g_ptr_array_add(m->devices, d);
+        plan_resolve(m, &tc_catalog, &err);
+        g_assert_no_error(err);
+        g_assert_cmpuint(plan_machine_get(m, "aia")->u, ==, want[i].aia);
+        g_assert_cmpuint(plan_device_get(d, "vectors")->u, ==, want[i].vectors);
+        g_assert_cmpint(plan_device_get(d, "bias")->i, ==, want[i].bias);
+        defaults = plan_type_defaults(m, "nic");
+        g_assert_true(!!strstr(defaults, "vectors=2") == (want[i].vectors == 2));
+        g_assert_true(!!strstr(defaults, "bias=7") == (want[i].bias == 7));
+    }
+}
+
 static void test_again(void)
 {
     g_autoptr(PlanMachine) m = TC_RESOLVED("root-port,id=a", "root-port,id=b", "nic,bus=b");
@@ -164,6 +196,7 @@ int main(int argc, char **argv)
     g_test_add_func("/resolve/places", test_places);
     g_test_add_func("/resolve/topology", test_topology);
     g_test_add_func("/resolve/values", test_values);
+    g_test_add_func("/resolve/versions", test_versions);
     g_test_add_func("/resolve/decided", test_decided);
     g_test_add_func("/resolve/again", test_again);
     g_test_add_func("/resolve/refusals", test_refusals);
