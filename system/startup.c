@@ -41,7 +41,7 @@ Session *session_new(const char *program)
 
     s->program = slash ? slash + 1 : program;
     s->plan = plan_machine_new();
-    s->catalog = type_catalog_new(NULL, 0);
+    s->catalog = type_catalog_new();
     s->serials = g_ptr_array_new_with_free_func(g_free);
     s->monitors = g_ptr_array_new_with_free_func(free_monitor_option);
     s->sets = g_ptr_array_new_with_free_func(free_set_option);

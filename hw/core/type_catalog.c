@@ -45,7 +45,7 @@ static int by_name(const void *a, const void *b)
     return strcmp((*(const PlanType *const *)a)->name, (*(const PlanType *const *)b)->name);
 }
 
-PlanCatalog *type_catalog_new(const PlanCompat *compats, size_t n_compats)
+PlanCatalog *type_catalog_new(void)
 {
     PlanCatalog *c = g_new0(PlanCatalog, 1);
     const PlanType **types = g_new0(const PlanType *, n_device_types + 1);
@@ -62,8 +62,8 @@ PlanCatalog *type_catalog_new(const PlanCompat *compats, size_t n_compats)
     c->n_types = n_device_types;
     c->n_machines = machines->len;
     c->machines = (const PlanMachineType *const *)g_ptr_array_free(machines, FALSE);
-    c->compats = compats;
-    c->n_compats = n_compats;
+    c->compats = board_compats;
+    c->n_compats = n_board_compats;
     return c;
 }
 

@@ -4,4 +4,4 @@
  */
 #include "hw/riscv/virt.h"
 
-const BoardType *const board_types[] = { &virt_board, &none_board, NULL };
+const BoardType *const board_types[] = { &virt_board, &virt_0_1_board, &none_board, NULL };

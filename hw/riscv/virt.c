@@ -41,11 +41,22 @@ uint64_t virt_mmio64_base(const VirtConfig *c)
     return (end + VIRT_PCIE_MMIO64_SIZE - 1) & ~(VIRT_PCIE_MMIO64_SIZE - 1);
 }
 
+/* A board device is in no description: -global and compat rows reach it here. */
+static Device *create(Machine *m, const char *type, const char *settings, GError **err)
+{
+    const Virt *v = m->board;
+    g_autofree char *defaults = plan_type_defaults(v->plan, type);
+    g_autofree char *all = g_strdup_printf("%s%s%s", defaults, *defaults && settings ? "," : "",
+                                           settings ? settings : "");
+
+    return device_create(m, type, *all ? all : NULL, NULL, err);
+}
+
 /* A board device, created and its first region mapped. */
 static Device *place(Machine *m, const char *type, const char *settings, uint64_t addr,
                      GError **err)
 {
-    Device *dev = device_create(m, type, settings, NULL, err);
+    Device *dev = create(m, type, settings, err);
 
     if (dev)
         sysdev_map(dev, 0, addr);
@@ -196,42 +207,23 @@ static bool build_pci(Machine *m, Virt *v, GError **err)
         virt_map[VIRT_PCIE_ECAM].base, virt_map[VIRT_PCIE_ECAM].size, pio->base, pio->size,
         mmio->base, mmio->size, virt_mmio64_base(&v->config), (uint64_t)VIRT_PCIE_MMIO64_SIZE);
 
-    v->pci_host = device_create(m, "gpex-pcihost", settings, NULL, err);
+    v->pci_host = create(m, "gpex-pcihost", settings, err);
     for (unsigned i = 0; v->pci_host && i < 4; i++)
         sysdev_connect(v->pci_host, i, device_irq_in(v->irqchip, VIRT_IRQ_PCIE + i));
     return v->pci_host;
 }
 
-/* Board devices are in no description: -global reaches them here. */
-static char *global_settings(const PlanMachine *plan, const char *type)
-{
-    GString *s = g_string_new(NULL);
-
-    for (guint i = 0; i < plan->globals->len; i++) {
-        PlanGlobal *g = g_ptr_array_index(plan->globals, i);
-
-        if (g_str_equal(g->type, type)) {
-            g_string_append_printf(s, "%s%s=%s", s->len ? "," : "", g->prop, g->value);
-            g->used = true;
-        }
-    }
-    return g_string_free(s, FALSE);
-}
-
-static bool build_devices(Machine *m, Virt *v, const PlanMachine *plan, GError **err)
+static bool build_devices(Machine *m, Virt *v, GError **err)
 {
     const char *serial = chardev_find(m, SERIAL0) ? "chardev=" SERIAL0 : NULL;
-    g_autofree char *slot = global_settings(plan, "virtio-mmio");
-    g_autofree char *rtc = global_settings(plan, "goldfish_rtc");
 
     for (unsigned i = 0; i < VIRT_N_VIRTIO; i++) {
-        if (!wired(m, v, "virtio-mmio", *slot ? slot : NULL,
+        if (!wired(m, v, "virtio-mmio", NULL,
                    virt_map[VIRT_VIRTIO].base + i * virt_map[VIRT_VIRTIO].size, VIRT_IRQ_VIRTIO + i,
                    err))
             return false;
     }
-    v->rtc =
-        wired(m, v, "goldfish_rtc", *rtc ? rtc : NULL, virt_map[VIRT_RTC].base, VIRT_IRQ_RTC, err);
+    v->rtc = wired(m, v, "goldfish_rtc", NULL, virt_map[VIRT_RTC].base, VIRT_IRQ_RTC, err);
     return v->rtc && place(m, "riscv.sifive.test", NULL, virt_map[VIRT_TEST].base, err) &&
            wired(m, v, "serial-mm", serial, virt_map[VIRT_UART].base, VIRT_IRQ_UART, err);
 }
@@ -254,7 +246,7 @@ static void read_config(const PlanMachine *plan, VirtConfig *c)
     const PlanValue *aia = setting(plan, "aia"), *aclint = setting(plan, "aclint");
 
     *c = (VirtConfig){
-        .aia = aia ? (VirtAia)aia->u : VIRT_AIA_APLIC_IMSIC,
+        .aia = aia ? (VirtAia)aia->u : VIRT_AIA_NONE,
         .aclint = aclint && aclint->b,
         .harts = MAX(plan->cpus, 1),
         .ram_size = plan->ram_size,
@@ -264,14 +256,18 @@ static void read_config(const PlanMachine *plan, VirtConfig *c)
 static bool virt_build(Machine *m, const PlanMachine *plan, GError **err)
 {
     Virt *v = g_new0(Virt, 1);
+    bool built;
 
     m->board = v;
     m->has_guest = true;
+    v->plan = plan;
     read_config(plan, &v->config);
     g_assert(v->config.harts <= VIRT_MAX_HARTS);
-    return build_memory(m, v, plan, err) && build_cpus(m, v, plan->cpu, err) &&
-           build_timers(m, v, err) && build_irqchip(m, v, err) && build_pci(m, v, err) &&
-           build_devices(m, v, plan, err);
+    built = build_memory(m, v, plan, err) && build_cpus(m, v, plan->cpu, err) &&
+            build_timers(m, v, err) && build_irqchip(m, v, err) && build_pci(m, v, err) &&
+            build_devices(m, v, err);
+    v->plan = NULL;
+    return built;
 }
 
 /* Memory as it was at power-on, then the harts at the reset vector. */
@@ -307,7 +303,7 @@ static const char *const aia_choices[] = { "none", "aplic", "aplic-imsic", NULL 
 static const PlanProp virt_props[] = {
     { .name = "aia",
       .kind = PLAN_PROP_ENUM,
-      .def = VIRT_AIA_APLIC_IMSIC,
+      .def = VIRT_AIA_NONE, /* compat.c: aplic-imsic on virt-0.1 */
       .choices = aia_choices,
       .doc = "interrupt controller: PLIC, APLIC, or APLIC with IMSIC (which takes messages)" },
     { .name = "aclint",
@@ -327,25 +323,33 @@ static const PlanProp virt_props[] = {
 
 static const char *const virt_implicit[] = { "gpex-root,addr=00.0", NULL };
 
+/* What all versions of the machine have in common: they differ by the rows of compat.c only. */
+/* clang-format off */
+#define VIRT_PLAN                                                                                 \
+    .default_cpu = "rv64", .default_ram_id = "riscv_virt_board.ram", .max_cpus = 1,                \
+    .default_ram = 128ull << 20, .props = virt_props, .n_props = G_N_ELEMENTS(virt_props),         \
+    .root_bus = "pcie.0", .root_kind = PLAN_BUS_PCIE_ROOT, .implicit = virt_implicit,              \
+    .window = { VIRT_PCIE_PIO_SIZE, VIRT_PCIE_MMIO_SIZE, VIRT_PCIE_MMIO64_SIZE }
+#define VIRT_OPS .build = virt_build, .boot = virt_boot, .reset = virt_reset, .free = virt_free
+/* clang-format on */
+
 const BoardType virt_board = {
     .plan = {
-        .name = "virt-0.1",
+        .name = "virt-0.2",
         .alias = "virt",
         .doc = "RISC-V machine with a PCI Express root complex",
         .is_default = true,
-        .default_cpu = "rv64",
-        .default_ram_id = "riscv_virt_board.ram",
-        .max_cpus = 1,
-        .default_ram = 128ull << 20,
-        .props = virt_props,
-        .n_props = G_N_ELEMENTS(virt_props),
-        .root_bus = "pcie.0",
-        .root_kind = PLAN_BUS_PCIE_ROOT,
-        .implicit = virt_implicit,
-        .window = { VIRT_PCIE_PIO_SIZE, VIRT_PCIE_MMIO_SIZE, VIRT_PCIE_MMIO64_SIZE },
+        VIRT_PLAN,
     },
-    .build = virt_build,
-    .boot = virt_boot,
-    .reset = virt_reset,
-    .free = virt_free,
+    VIRT_OPS,
+};
+
+const BoardType virt_0_1_board = {
+    .plan = {
+        .name = "virt-0.1",
+        .doc = "RISC-V machine with a PCI Express root complex",
+        .newer = "virt-0.2",
+        VIRT_PLAN,
+    },
+    VIRT_OPS,
 };

@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 from measure import TOP, Options, figure, process_cpu, thread_cpu
 from emulator import Emulator           # pylint: disable=wrong-import-order
-from guest import Skip, arguments, shell_ready
+from guest import MSI_MACHINE, Skip, arguments, shell_ready
 
 SOURCE = TOP / "tests/bench/guest/iobench.c"
 SECONDS = 2
@@ -195,7 +195,7 @@ def medians(samples: list[dict[str, Sample]]) -> dict[str, Sample]:
 def guest_io(options: Options) -> Iterator[str]:
     """I/O of a guest: rates, and host CPU time per request outside the CPU engine."""
     devices = EDU + DISK + NET
-    variants = [(options.ours, "virt"), (options.ours, "virt,aia=none"), (options.theirs, "virt")]
+    variants = [(options.ours, MSI_MACHINE), (options.ours, "virt"), (options.theirs, "virt")]
     taken: list[list[dict[str, Sample]]] = [[] for _ in variants]
     for _ in range(options.runs):
         for (program, machine), samples in zip(variants, taken):
@@ -212,7 +212,7 @@ def guest_io(options: Options) -> Iterator[str]:
                + " | ".join(figure(s[row.name].device_us) for s in (msix, intx, theirs))
                + f" | {ours.engine:.0%}{' E' if ours.engine > ENGINE_BOUND else ''} |")
     try:
-        irqs = medians([session(options.ours, "virt", "hotplug", TICKER, [IRQS])
+        irqs = medians([session(options.ours, MSI_MACHINE, "hotplug", TICKER, [IRQS])
                         for _ in range(options.runs)])[IRQS.name]
         yield (f"| {IRQS.name} | {IRQS.unit} | {figure(irqs.rate / IRQS.per_unit)} | - | - | - | "
                f"{figure(irqs.device_us)} | - | - | {irqs.engine:.0%}"

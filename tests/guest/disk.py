@@ -37,7 +37,7 @@ def disks(subject: Subject, options: str) -> str:
     guest said after the reboot."""
     size = 256 if subject.long else 8
     with tempfile.TemporaryDirectory() as scratch:
-        args = arguments(run=DISK_SCRIPT % size) + DISK_TREE
+        args = arguments(machine=subject.msi_machine, run=DISK_SCRIPT % size) + DISK_TREE
         for number, bus in enumerate(("rp0", "dn")):
             with open(f"{scratch}/{number}.img", "wb") as image:
                 image.truncate((size + 40) << 20)

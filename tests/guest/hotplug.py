@@ -15,7 +15,7 @@ from surprise import LEGACY
 
 def plug_and_unplug(subject: Subject, slot: list[str], device: dict, driver: str) -> None:
     """Plug a test device into a slot of a running guest, use it through its driver, unplug it."""
-    args = arguments("hotplug") + slot
+    args = arguments("hotplug", machine=subject.msi_machine) + slot
     need_devices(subject.program, args + ["-device", device["driver"]])
     with Emulator(subject.program, args, echo=subject.echo) as machine:
         shell_ready(machine)

@@ -7,7 +7,7 @@ import tempfile
 import time
 
 from emulator import Emulator, Qmp, timeout_factor
-from guest import Skip, arguments, need_devices, shell_ready, ticks
+from guest import MSI_MACHINE, Skip, arguments, need_devices, shell_ready, ticks
 from slots import SLOT_OF, SlotMachine, slot_machine
 from subject import TICKER, Subject, check, test
 
@@ -22,7 +22,8 @@ def live_migration(subject: Subject) -> None:
     need_devices(subject.program, devices)
     with tempfile.TemporaryDirectory() as scratch:
         uri = f"unix:{scratch}/stream"
-        with Emulator(subject.program, arguments("hotplug") + devices, echo=subject.echo) as source:
+        args = arguments("hotplug", machine=MSI_MACHINE) + devices
+        with Emulator(subject.program, args, echo=subject.echo) as source:
             shell_ready(source)
             source.shell("modprobe bpdrv; sh /scripts/load 4 >/tmp/ticks 2>&1 </dev/null &")
             before, _ = ticks(source, 0)

@@ -63,7 +63,7 @@ def net_user(subject: Subject) -> None:
         script = (f"set -e; udhcpc -q -i eth0; wget -q -O /tmp/f {url}; md5sum /tmp/f; (printf "
                   f"'POST / HTTP/1.0\\r\\nContent-Length: {len(server.body)}\\r\\n\\r\\n'; "
                   f"cat /tmp/f) | nc 10.0.2.2 {server.server_port}; grep virtio /proc/interrupts")
-        text = subject.boot(arguments(run=script) + [
+        text = subject.boot(arguments(machine=subject.msi_machine, run=script) + [
             "-netdev", "user,id=n", "-device", "virtio-net-pci,netdev=n"])
         check(hashlib.md5(server.body).hexdigest() in text, "the file came out wrong", text)
         check(server.taken == server.body, f"{len(server.taken)} bytes came back, not the same",

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from emulator import Emulator
-from guest import arguments, need_devices, shell_ready
+from guest import MSI_MACHINE, arguments, need_devices, shell_ready
 from subject import EDU, TICKER, Subject, check, test
 
 TREE = ["-device", "pcie-root-port,id=rp1,addr=02.0,chassis=1,slot=1",
@@ -64,7 +64,8 @@ def check_counting(text: str, device: str, kind: str, chip: str, grows: bool) ->
 def msi_imsic(subject: Subject) -> None:
     """ticker's MSI-X and edu's MSI are delivered through the IMSIC."""
     subject.need_aia()
-    text = subject.boot(arguments("hotplug", run=IRQS) + ["-device", TICKER, "-device", EDU])
+    text = subject.boot(arguments("hotplug", machine=MSI_MACHINE, run=IRQS) +
+                        ["-device", TICKER, "-device", EDU])
     check_counting(text, "ticker", "MSI-X", "PCI-MSIX", True)
     check_counting(text, "edu", "MSI", "PCI-MSI", False)
 
@@ -73,7 +74,7 @@ def msi_imsic(subject: Subject) -> None:
 def pxb_pcie(subject: Subject) -> None:
     """A ticker below a port of an extra root bus: Linux scans it, and its MSI-X counts."""
     subject.need_aia()
-    text = subject.boot(arguments("hotplug", run=IRQS) + [
+    text = subject.boot(arguments("hotplug", machine=MSI_MACHINE, run=IRQS) + [
         "-device", "pxb-pcie,bus_nr=16,id=x1", "-device", "pcie-root-port,bus=x1,id=rp",
         "-device", TICKER.split(",")[0] + ",bus=rp"])
     check_counting(text, "ticker", "MSI-X", "PCI-MSIX", True)
@@ -83,7 +84,7 @@ def pxb_pcie(subject: Subject) -> None:
 def intx_aplic(subject: Subject) -> None:
     """With msix=off and msi=off both use INTx, through the APLIC."""
     subject.need_aia()
-    text = subject.boot(arguments("hotplug", run=IRQS) + [
+    text = subject.boot(arguments("hotplug", machine=MSI_MACHINE, run=IRQS) + [
         "-device", TICKER + ",msix=off", "-device", EDU + ",msi=off"])
     check_counting(text, "ticker", "INTx", "APLIC", True)
     check_counting(text, "edu", "INTx", "APLIC", False)
@@ -91,8 +92,8 @@ def intx_aplic(subject: Subject) -> None:
 
 @test
 def intx_plic(subject: Subject) -> None:
-    """The same with aia=none, through the PLIC."""
-    text = subject.boot(arguments("hotplug", machine="virt,aia=none", run=IRQS) + [
+    """The same on the default machine, through the PLIC."""
+    text = subject.boot(arguments("hotplug", run=IRQS) + [
         "-device", TICKER + ",msix=off", "-device", EDU + ",msi=off"])
     check_counting(text, "ticker", "INTx", "PLIC", True)
     check_counting(text, "edu", "INTx", "PLIC", False)
@@ -103,8 +104,8 @@ def intx_user(subject: Subject) -> None:
     """Quickstart's drivers in the shell, each with a line of its own and ticker too fast for its
     driver: none comes to wait for an interrupt that was there before it waited."""
     subject.need_aia()
-    args = arguments() + ["-device", "ticker,addr=04.0,period-ns=20000000",
-                          "-device", "edu,addr=05.0"]
+    args = arguments(machine=MSI_MACHINE) + [
+        "-device", "ticker,addr=04.0,period-ns=20000000", "-device", "edu,addr=05.0"]
     need_devices(subject.program, args)
     with Emulator(subject.program, args, echo=subject.echo) as machine:
         shell_ready(machine)
@@ -118,6 +119,5 @@ def intx_user(subject: Subject) -> None:
 @test
 def edu_plic(subject: Subject) -> None:
     """edu alone on the PLIC (no MSI there): the test that QEMU can pass, too."""
-    text = subject.boot(arguments("hotplug", machine="virt,aia=none", run=IRQS) +
-                        ["-device", EDU])
+    text = subject.boot(arguments("hotplug", run=IRQS) + ["-device", EDU])
     check_counting(text, "edu", "INTx", "PLIC", False)

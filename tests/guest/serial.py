@@ -60,7 +60,7 @@ def virtio_serial(subject: Subject) -> None:
     """A console with a shell on it, a port both ways, and a port that comes and goes."""
     data = random.Random(2).randbytes((50 if subject.long else 4) << 20)
     with tempfile.TemporaryDirectory() as scratch:
-        args = arguments() + ["-device", "virtio-serial-pci,id=vs"]
+        args = arguments(machine=subject.msi_machine) + ["-device", "virtio-serial-pci,id=vs"]
         for name in ("console", "port", "late"):
             args += ["-chardev", f"socket,id={name},path={scratch}/{name},server=on,wait=off"]
         args += ["-device", "virtconsole,chardev=console",

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from emulator import Emulator, TestFailure, timeout_factor
-from guest import arguments, need_devices, shell_ready
+from guest import MSI_MACHINE, arguments, need_devices, shell_ready
 from subject import Subject, check
 
 ROOT_PORTS = ["rp0", "rp1", "rp2", "rp3"]
@@ -245,7 +245,7 @@ def slot_machine(subject: Subject, scratch: str, root: list[str], switch: list[s
     subject.need_aia()
     image = Path(scratch) / "pattern.img"
     image.write_bytes(PATTERN)
-    args = arguments("hotplug") + port_args(root, switch) + (extra or [])
+    args = arguments("hotplug", machine=MSI_MACHINE) + port_args(root, switch) + (extra or [])
     if disk:
         args += ["-blockdev", f"driver=raw,node-name=pattern,file.driver=file,file.filename={image}",
                  "-device", "virtio-blk-pci,drive=pattern,serial=pattern,addr=1e.0"]

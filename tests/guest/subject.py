@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from emulator import Emulator, TestFailure
-from guest import Skip, finish, need_devices
+from guest import MSI_MACHINE, Skip, finish, need_devices
 
 TESTS: dict[str, Callable[["Subject"], None]] = {}
 
@@ -34,6 +34,11 @@ class Subject:
         """MSI reaches the CPU only through an IMSIC."""
         if self.is_qemu:
             raise Skip("QEMU 7.2 livelocks with aia=aplic-imsic, so it delivers no MSI")
+
+    @property
+    def msi_machine(self) -> str:
+        """A machine that delivers MSI; the default machine where the subject cannot."""
+        return "virt" if self.is_qemu else MSI_MACHINE
 
     def boot(self, args: list[str]) -> str:
         """Boot, wait for the script's end and the power-off; the console from our init on."""

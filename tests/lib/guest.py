@@ -12,6 +12,10 @@ import material
 from emulator import Emulator
 
 
+# MSI and MSI-X need an IMSIC to be delivered to. The machine's default is the PLIC, as in QEMU.
+MSI_MACHINE = "virt,aia=aplic-imsic"
+
+
 class Skip(Exception):
     """The test cannot run here; the text says why."""
 

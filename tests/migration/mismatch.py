@@ -47,6 +47,7 @@ PAIRS = [
     ("RAM 16 MiB to 32 MiB", VIRT, ["-M", "virt", "-m", "32"], "ram"),
     ("RAM 32 MiB to 16 MiB", ["-M", "virt", "-m", "32"], VIRT, "ram"),
     ("aia", ["-M", "virt,aia=none", "-m", "16"], ["-M", "virt,aia=aplic-imsic", "-m", "16"], "aia"),
+    ("machine version", ["-M", "virt-0.1,aia=none", "-m", "16"], VIRT, "virt-0.1"),
     ("aclint", ["-M", "virt,aclint=on", "-m", "16"], ["-M", "virt,aclint=off", "-m", "16"],
      "aclint"),
     ("machine type", VIRT, ["-M", "none"], "type"),

@@ -286,7 +286,8 @@ def main() -> int:
     try:
         devices = [word for value in DEVICES for word in ("-device", value)]
         guests.need_devices(options.emulator, devices)
-        arguments = guests.arguments("hotplug", memory=256) + ["-nodefaults"] + parts + devices
+        arguments = guests.arguments("hotplug", machine=guests.MSI_MACHINE, memory=256)
+        arguments += ["-nodefaults"] + parts + devices
         return run(options, arguments, parts, peer)
     except guests.Skip as reason:
         print(f"skipped: {reason}")

@@ -643,16 +643,16 @@ class Recipe:
 
 
 RECIPES = [
-    Recipe("aia", "virt,aia=aplic-imsic", ENDPOINTS, aia_setup, aia_checks),
-    Recipe("plic", "virt,aia=none", ENDPOINTS, plic_setup, plic_checks),
-    Recipe("aplic", "virt,aia=aplic,aclint=on", ENDPOINTS, aplic_setup, aplic_checks),
-    Recipe("hart", "virt", [], hart_setup, hart_checks, bios=HART),
-    Recipe("ports", "virt", PORTS, ports_setup, ports_checks),
+    Recipe("aia", "virt-0.1,aia=aplic-imsic", ENDPOINTS, aia_setup, aia_checks),
+    Recipe("plic", "virt-0.1,aia=none", ENDPOINTS, plic_setup, plic_checks),
+    Recipe("aplic", "virt-0.1,aia=aplic,aclint=on", ENDPOINTS, aplic_setup, aplic_checks),
+    Recipe("hart", "virt-0.1", [], hart_setup, hart_checks, bios=HART),
+    Recipe("ports", "virt-0.1", PORTS, ports_setup, ports_checks),
     # written by a build that did not leave the empty end of an Express config space out
-    Recipe("ports-whole-config", "virt", PORTS, ports_setup, ports_checks, older=True),
-    Recipe("virtio", "virt", VIRTIO, virtio_setup, virtio_checks),
-    Recipe("virtio-faces", "virt", FACES, faces_setup, faces_checks, FACES_HOST),
-    Recipe("bridges", "virt", BRIDGES, bridges_setup, bridges_checks),
-    Recipe("shpc", "virt", SHPC, shpc_setup, shpc_checks),
-    Recipe("serial", "virt", SERIAL, serial_setup, serial_checks, SERIAL_HOST),
+    Recipe("ports-whole-config", "virt-0.1", PORTS, ports_setup, ports_checks, older=True),
+    Recipe("virtio", "virt-0.1", VIRTIO, virtio_setup, virtio_checks),
+    Recipe("virtio-faces", "virt-0.1", FACES, faces_setup, faces_checks, FACES_HOST),
+    Recipe("bridges", "virt-0.1", BRIDGES, bridges_setup, bridges_checks),
+    Recipe("shpc", "virt-0.1", SHPC, shpc_setup, shpc_checks),
+    Recipe("serial", "virt-0.1", SERIAL, serial_setup, serial_checks, SERIAL_HOST),
 ]

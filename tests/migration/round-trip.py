@@ -29,7 +29,7 @@ WHOLE = ["pcie-root-port,id=rp0,addr=2,chassis=1", "virtio-blk-pci,id=v0,bus=rp0
          "pci-bridge,id=br0,addr=4,chassis_nr=4", "edu,id=e0,bus=br0,addr=1",
          "virtio-rng-pci,id=rng0,addr=5", "pci-testdev,id=pt0,addr=6",
          "virtio-net-pci,id=net0,addr=7"]
-MACHINES = ["virt", "virt,aia=none", "virt,aia=aplic", "virt,aia=none,aclint=on"]
+MACHINES = ["virt", "virt,aia=aplic-imsic", "virt,aia=aplic", "virt,aclint=on", "virt-0.1"]
 
 
 def types():

@@ -29,5 +29,9 @@ typedef struct BoardType {
 
 /* Boards of this build, NULL-terminated (hw/riscv/boards.c). */
 extern const BoardType *const board_types[];
+/* Property defaults of older machine versions (hw/riscv/compat.c,
+ * docs/devel/machine-versions.md). */
+extern const PlanCompat board_compats[];
+extern const size_t n_board_compats;
 
 #endif

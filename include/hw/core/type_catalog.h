@@ -7,9 +7,10 @@
 
 #include "hw/core/board.h"
 
-/* All types of device_type_entries and all boards of board_types, sorted by name. The strings
- * and tables of the descriptors are borrowed; free with type_catalog_free(). */
-PlanCatalog *type_catalog_new(const PlanCompat *compats, size_t n_compats);
+/* All types of device_type_entries sorted by name, all boards of board_types and the rows of
+ * board_compats. The strings and tables of the descriptors are borrowed; free with
+ * type_catalog_free(). */
+PlanCatalog *type_catalog_new(void);
 void type_catalog_free(PlanCatalog *c);
 
 #endif

@@ -84,6 +84,7 @@ void *virt_fdt_load(const char *path, size_t room, GError **err);
 /* The board's own structure (Machine.board). */
 typedef struct Virt {
     VirtConfig config;
+    const PlanMachine *plan; /* while the board is being built; NULL later */
     RamBlock *ram, *rom;
     MemRegion ram_region, rom_region;
     LoadList *loads;
@@ -94,6 +95,7 @@ typedef struct Virt {
 /* Firmware, kernel, initrd, device tree and boot ROM; also fills in loads. */
 bool virt_boot(Machine *m, const BoardBoot *boot, GError **err);
 
-extern const BoardType virt_board, none_board;
+/* The newest version of `virt`, and older ones. */
+extern const BoardType virt_board, virt_0_1_board, none_board;
 
 #endif

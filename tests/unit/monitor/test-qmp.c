@@ -64,7 +64,7 @@ static void rig_init(Rig *r, bool control)
     Chardev *c;
 
     *r = (Rig){ .m = fixture_new(1), .in = g_string_new(NULL) };
-    the_catalog = r->catalog = type_catalog_new(NULL, 0);
+    the_catalog = r->catalog = type_catalog_new();
     r->host = (MonitorHost){ .name = "guest1",
                              .description = get_description,
                              .catalog = get_catalog,
