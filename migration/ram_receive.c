@@ -4,7 +4,9 @@
  *
  * A page that comes for the first time is written to the block's memfd rather than stored
  * through the mapping: the host then provides it without a fault and without clearing it first,
- * which is most of what storing costs. Neighbours are written at once, and mapped.
+ * which is most of what storing costs. Neighbours are written at once, and mapped. Blocks without
+ * a file that shows what is written (a private mapping), and files that cannot be written
+ * (hugetlbfs), are stored to through the mapping.
  */
 #include <errno.h>
 #include <string.h>
@@ -229,6 +231,16 @@ static void advance(struct iovec **iov, unsigned *n, size_t done)
     }
 }
 
+/* Store what is left of a run through the mapping, from `offset` of the block on. */
+static void copy_run(Run *run, const struct iovec *iov, size_t offset)
+{
+    for (unsigned i = 0; i < run->n; i++) {
+        memcpy(run->block->ram->host + offset, iov[i].iov_base, iov[i].iov_len);
+        offset += iov[i].iov_len;
+    }
+    run->n = 0;
+}
+
 static bool write_run(RamReceive *r, GError **err)
 {
     Run *run = &r->run;
@@ -236,12 +248,16 @@ static bool write_run(RamReceive *r, GError **err)
     struct iovec *iov = run->iov;
 
     while (run->n) {
+        int fd = run->block->ram->fd;
         ssize_t n;
 
-        errno = 0;
-        n = pwritev(run->block->ram->fd, iov, (int)run->n, (off_t)(start + done));
-
-        if (n <= 0 && errno != EINTR) {
+        errno = EINVAL;
+        n = fd < 0 ? -1 : pwritev(fd, iov, (int)run->n, (off_t)(start + done));
+        if (n < 0 && (errno == EINVAL || errno == EOPNOTSUPP)) {
+            copy_run(run, iov, start + done);
+            return true;
+        }
+        if (n == 0 || (n < 0 && errno != EINTR)) {
             return refuse(err, "the host has no memory for block %s at 0x%zx: %s",
                           run->block->ram->id, start + done, n ? g_strerror(errno) : "it is full");
         }

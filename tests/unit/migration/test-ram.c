@@ -5,6 +5,8 @@
  */
 #include "fixture.h"
 
+#include <linux/memfd.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 static const StreamSection ram_start = { STREAM_START, 2, 0, 4, "ram" };
@@ -95,6 +97,48 @@ static void test_round_trip(void)
     ram_receive_free(r);
     box_free(a);
     box_free(b);
+}
+
+/* A private mapping of a file, or memory that cannot be written through its descriptor. */
+static void test_other_memory(void)
+{
+    g_autofree char *path = temp_path("memory"), *old = g_malloc(1 << 20);
+    g_autoptr(GError) err = NULL;
+
+    memset(old, 9, 1 << 20); /* what the target must forget */
+    for (unsigned kind = 0; kind < 3; kind++) {
+        Box *a = box_new(NULL), *b = box_new(NULL);
+        RamBlock *from = g_ptr_array_index(a->m->ram_blocks, 0), *to;
+        RamSource source = { .path = path, .private_file = kind == 0 };
+        g_autoptr(GByteArray) out = g_byte_array_new();
+        ByteWriter w = { out };
+        RamSend *s;
+        RamReceive *r;
+
+        g_file_set_contents(path, old, 1 << 20, NULL);
+        ram_block_free(g_ptr_array_steal_index(b->m->ram_blocks, 0));
+        to = ram_block_new_from("box.ram", 1 << 20, &source, &err);
+        g_assert_no_error(err);
+        g_ptr_array_add(b->m->ram_blocks, to);
+        if (kind == 2) { /* a descriptor that refuses to be written */
+            int huge = memfd_create("huge", MFD_CLOEXEC | MFD_HUGETLB);
+
+            to->fd = huge >= 0 ? dup2(huge, to->fd) : to->fd;
+            close(huge);
+        }
+        memset(from->host + 0x3000, 1, 0x3000);
+        s = ram_send_new(a->m, 2, &err);
+        r = ram_receive_new(b->m, &err);
+        ram_send_start(s, &w);
+        take(r, &ram_start, strip(out, 1 + 4 + 4 + 8), 1000);
+        ram_send_begin_pass(s);
+        pass(s, r, 100000);
+        g_assert_cmpmem(from->host, from->size, to->host, to->size);
+        ram_send_free(s);
+        ram_receive_free(r);
+        box_free(a);
+        box_free(b);
+    }
 }
 
 /* A mostly empty guest costs neither side memory. */
@@ -290,6 +334,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/migration/ram/round-trip", test_round_trip);
+    g_test_add_func("/migration/ram/other-memory", test_other_memory);
     g_test_add_func("/migration/ram/holes", test_holes);
     g_test_add_func("/migration/ram/order", test_order);
     g_test_add_func("/migration/ram/refusals", test_refusals);
