@@ -35,7 +35,7 @@ struct Incoming {
     RamReceive *ram;
     Loadvm *load;
     RunState state_wanted;
-    unsigned timer; /* GSource id, while it waits for GO */
+    unsigned timer; /* GSource id: the time limit of the present stage; 0: it has none */
 };
 
 /* --- the end --- */
@@ -177,11 +177,38 @@ static bool refuse(GError **err, const char *what)
     return false;
 }
 
+static void set_timer(Incoming *in, unsigned seconds, GSourceFunc fn)
+{
+    if (in->timer) {
+        g_source_remove(in->timer);
+    }
+    in->timer = fn ? g_timeout_add_seconds(seconds, fn, in) : 0;
+}
+
+/* It may be a port scanner, or a source that hangs: others must be able to connect. */
+static gboolean no_description(gpointer opaque)
+{
+    Incoming *in = opaque;
+
+    in->timer = 0;
+    fail(in, in->machine_type
+                 ? g_error_new(MIGRATION_ERROR, 0,
+                               "the source did not describe its machine within %d seconds",
+                               DESCRIPTION_SECONDS)
+                 : g_error_new(MIGRATION_ERROR, 0,
+                               "no migration stream began on the connection within %d seconds",
+                               HEADER_SECONDS));
+    return G_SOURCE_REMOVE;
+}
+
 static bool on_configuration(void *opaque, const char *machine, GError **err)
 {
     Incoming *in = opaque;
 
     in->machine_type = g_strdup(machine);
+    if (in->timer) {
+        set_timer(in, DESCRIPTION_SECONDS, no_description);
+    }
     return true;
 }
 
@@ -197,6 +224,7 @@ static bool build(Incoming *in, GError **err)
     Migration *mig = in->mig;
 
     in->built = true;
+    set_timer(in, 0, NULL);
     if (!mig->hooks.build(mig->hooks.opaque, in->wanted, err)) {
         return false;
     }
@@ -323,7 +351,7 @@ static bool on_prepare(Incoming *in, GError **err)
     for (int i = 0; i < 8; i++) {
         digest[32 + i] = ram_receive_pages(in->ram) >> (56 - 8 * i);
     }
-    in->timer = g_timeout_add_seconds(GO_SECONDS, no_go, in);
+    set_timer(in, GO_SECONDS, no_go);
     return answer(in, ANSWER_DIGEST, digest, sizeof(digest), err);
 }
 
@@ -431,11 +459,26 @@ static void refuse_connection(Channel *ch)
     channel_free(ch);
 }
 
+/* A connection on which no stream has begun does not keep others out. What has arrived on it by
+ * now still counts. */
+static void give_up_silent(Migration *mig)
+{
+    if (mig->in && mig->server && !mig->in->machine_type) {
+        turn(mig->in);
+    }
+    if (mig->in && mig->server && !mig->in->machine_type) {
+        fail(mig->in, g_error_new_literal(MIGRATION_ERROR, 0,
+                                          "another connection came before this one began a "
+                                          "migration stream"));
+    }
+}
+
 void incoming_accept(void *opaque, Channel *ch)
 {
     Migration *mig = opaque;
     Incoming *in;
 
+    give_up_silent(mig);
     if (mig->in || mig->machine->state != RUN_INMIGRATE) {
         refuse_connection(ch);
         return;
@@ -450,5 +493,8 @@ void incoming_accept(void *opaque, Channel *ch)
     mig->stats.started = migration_now();
     mig->in = in;
     migration_set_status(mig, MIG_ACTIVE);
+    if (mig->server) {
+        set_timer(in, HEADER_SECONDS, no_description);
+    }
     channel_watch(ch, true, false, turn, in);
 }

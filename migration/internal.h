@@ -17,6 +17,10 @@
 #define DIGEST_BYTES     40 /* SHA-256 of the sections, then the number of pages */
 #define STALL_SECONDS    10 /* without a byte while the guest stands still */
 #define GO_SECONDS       30 /* that a loaded guest waits for being given */
+/* Time limits of an accepted connection: to the header, and from there to the accepted
+ * description. */
+#define HEADER_SECONDS      10
+#define DESCRIPTION_SECONDS 30
 #define MAX_DEFICIT_TEXT (8u << 20)
 
 typedef enum MigStatus {

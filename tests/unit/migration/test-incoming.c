@@ -611,6 +611,74 @@ static void test_second_connection(void)
     sound_clear(&s);
 }
 
+static GSource *time_limit(Box *b)
+{
+    return g_main_context_find_source_by_funcs_user_data(NULL, &g_timeout_funcs, b->mig->in);
+}
+
+/* A connection on which nothing comes, or a header alone, ends at its time limit. */
+static void test_silent(void)
+{
+    static const Order orders[] = {
+        { "", "E", "no migration stream began on the connection within 10 seconds" },
+        { "h", "E", "did not describe its machine within 30 seconds" },
+        { "hd", "E", "did not describe its machine within 30 seconds" },
+    };
+    Sound s = sound_new(RUN_RUNNING);
+    Box *b = box_empty();
+    g_autofree char *path = listen_here(b);
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(orders); i++) {
+        g_autofree char *answers = NULL;
+        int fd = dial(path);
+
+        if (*orders[i].letters) {
+            say(fd, &s, orders[i].letters);
+        }
+        wait_status(b, "active", "");
+        turns(5);
+        g_assert_nonnull(time_limit(b));
+        g_source_set_ready_time(time_limit(b), 0);
+        wait_status(b, "failed", "");
+        g_assert_nonnull(strstr(b->mig->error, orders[i].why));
+        answers = heard(fd);
+        g_assert_cmpstr(answers, ==, orders[i].answers);
+        close(fd);
+        check_waits(b);
+    }
+    check_takes(b, path, &s, RUN_RUNNING);
+    box_free(b);
+    sound_clear(&s);
+}
+
+/* A second connection need not wait until a silent one ends; RAM has no time limit. */
+static void test_take_over(void)
+{
+    Sound s = sound_new(RUN_RUNNING);
+    Box *b = box_empty();
+    g_autofree char *path = listen_here(b), *one = NULL, *two = NULL;
+    int first = dial(path), second;
+
+    wait_status(b, "active", "");
+    g_assert_cmpint(send(first, "QEV", 3, MSG_NOSIGNAL), ==, 3);
+    turns(5);
+    second = dial(path);
+    say(second, &s, "hdoc");
+    turns(20);
+    one = heard(first);
+    g_assert_cmpstr(one, ==, "E");
+    g_assert_nonnull(b->mig->in);
+    g_assert_null(time_limit(b));
+    say(second, &s, "rspg");
+    wait_status(b, "completed", "failed");
+    two = heard(second);
+    g_assert_cmpstr(two, ==, "ASR");
+    close(first);
+    close(second);
+    box_free(b);
+    sound_clear(&s);
+}
+
 /* A machine that is there already (offer.fixed) may end before a guest comes. */
 static void test_ended(void)
 {
@@ -647,6 +715,8 @@ int main(int argc, char **argv)
     g_test_add_func("/migration/incoming/long-error", test_long_error);
     g_test_add_func("/migration/incoming/nothing-there", test_nothing_there);
     g_test_add_func("/migration/incoming/second-connection", test_second_connection);
+    g_test_add_func("/migration/incoming/silent", test_silent);
+    g_test_add_func("/migration/incoming/take-over", test_take_over);
     g_test_add_func("/migration/incoming/ended", test_ended);
     return g_test_run();
 }
