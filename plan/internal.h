@@ -93,6 +93,11 @@ void plan_setting_choose(PlanSetting *s, const PlanProp *p, PlanValue v);
 const PlanProp *plan_prop_of(const PlanDevice *d, const char *name);
 bool plan_device_flag(const PlanDevice *d, const char *name, bool otherwise);
 
+/* merge.c: files that each describe a part. Where they differ about one thing: an error. */
+bool plan_settings_combine(GPtrArray *base, const GPtrArray *other, const char *subject,
+                           const PlanProp *props, size_t n, GError **err);
+bool plan_combine(PlanMachine *base, PlanMachine *other, const PlanCatalog *c, GError **err);
+
 /* guest.c */
 bool plan_global_is_host(const PlanGlobal *g, const PlanCatalog *c);
 

@@ -2,7 +2,9 @@
 /*
  * The description as JSON, in: whole or partial, every key known or refused by name.
  */
+#include <errno.h>
 #include <stdarg.h>
+#include <stdio.h>
 
 #include "plan/internal.h"
 
@@ -293,7 +295,7 @@ static bool read_part(void *m, struct json_object *o, const Where *where, GError
                                 { "id", strings_id },
                                 { "options", strings_options } };
     Strings s = { NULL };
-    PlanHostPart *part;
+    PlanHostPart *part, *old;
     bool ok = read_members(o, where, keys, G_N_ELEMENTS(keys), &s, err) &&
               ((s.kind && s.id && s.options) || fail_at(where, err, "needs kind, id and options"));
 
@@ -302,8 +304,10 @@ static bool read_part(void *m, struct json_object *o, const Where *where, GError
         part->kind = g_steal_pointer(&s.kind);
         part->id = g_steal_pointer(&s.id);
         part->options = json_object_get(s.options);
-        ok = plan_machine_add_host(m, part, err);
-        if (!ok) {
+        old = plan_find_host(m, part->kind, part->id);
+        ok = (old && json_object_equal(old->options, part->options)) ||
+             plan_machine_add_host(m, part, err);
+        if (!ok || old) {
             plan_host_part_free(part);
         }
     }
@@ -460,6 +464,7 @@ static bool host_device_properties(void *reader, struct json_object *v, const Wh
 {
     HostReader *r = reader;
     g_autoptr(GPtrArray) settings = g_ptr_array_new_with_free_func(plan_setting_free);
+    g_autofree char *label = NULL;
 
     if (!r->d) {
         return fail_at(where, err, "must come after the device's name");
@@ -467,12 +472,8 @@ static bool host_device_properties(void *reader, struct json_object *v, const Wh
     if (!read_settings(settings, v, where, err)) {
         return false;
     }
-    for (guint i = 0; i < settings->len; i++) {
-        const PlanSetting *s = settings->pdata[i];
-
-        plan_settings_set(r->d->settings, s->name, s->text);
-    }
-    return true;
+    label = plan_device_label(r->d);
+    return plan_settings_combine(r->d->settings, settings, label, NULL, 0, err);
 }
 
 static bool read_host_device(void *reader, struct json_object *o, const Where *where, GError **err)
@@ -497,7 +498,11 @@ static bool host_devices(void *m, struct json_object *v, const Where *where, GEr
 
 static bool host_properties(void *machine, struct json_object *v, const Where *where, GError **err)
 {
-    return read_settings(((PlanMachine *)machine)->settings, v, where, err);
+    g_autoptr(GPtrArray) settings = g_ptr_array_new_with_free_func(plan_setting_free);
+
+    return read_settings(settings, v, where, err) &&
+           plan_settings_combine(((PlanMachine *)machine)->settings, settings, "the machine", NULL,
+                                 0, err);
 }
 
 static bool host_parts(void *m, struct json_object *v, const Where *where, GError **err)
@@ -523,37 +528,51 @@ static bool read_format(void *m, struct json_object *v, const Where *where, GErr
                    PLAN_FORMAT);
 }
 
-/* The two sections in the order guest, host, whatever the file's. */
-PlanMachine *plan_from_json(struct json_object *o, GError **err)
-{
-    static const Key keys[] = { { "backplane-machine", read_format },
+static const Key sections[] = { { "backplane-machine", read_format },
                                 { "guest", read_guest },
                                 { "host", read_host } };
+enum { FIRST_HOST = 2 }; /* the host section refers to devices of the one before */
+
+static bool check_sections(struct json_object *o, GError **err)
+{
     const Where top = { NULL, "the description", 0 };
-    PlanMachine *m = NULL;
-    struct json_object *section;
 
     if (!json_object_is_type(o, json_type_object) ||
-        !json_object_object_get_ex(o, keys[0].name, NULL)) {
-        plan_fail(err, "this is no machine description: it needs \"backplane-machine\": %d",
-                  PLAN_FORMAT);
-        return NULL;
+        !json_object_object_get_ex(o, sections[0].name, NULL)) {
+        return plan_fail(err, "this is no machine description: it needs \"backplane-machine\": %d",
+                         PLAN_FORMAT);
     }
     json_object_object_foreach(o, name, value)
     {
-        if (!find_key(keys, G_N_ELEMENTS(keys), name, &top, err)) {
-            return NULL;
+        if (!find_key(sections, G_N_ELEMENTS(sections), name, &top, err)) {
+            return false;
         }
     }
-    m = plan_machine_new();
-    for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
-        if (json_object_object_get_ex(o, keys[i].name, &section) &&
-            !keys[i].read(m, section, &(Where){ NULL, keys[i].name, 0 }, err)) {
-            plan_machine_free(m);
-            return NULL;
+    return true;
+}
+
+/* The sections [first, end) in the order of the table, whatever the file's. */
+static bool read_sections(PlanMachine *m, struct json_object *o, size_t first, size_t end,
+                          GError **err)
+{
+    struct json_object *section;
+
+    for (size_t i = first; i < end; i++) {
+        if (json_object_object_get_ex(o, sections[i].name, &section) &&
+            !sections[i].read(m, section, &(Where){ NULL, sections[i].name, 0 }, err)) {
+            return false;
         }
     }
-    return m;
+    return true;
+}
+
+PlanMachine *plan_from_json(struct json_object *o, GError **err)
+{
+    g_autoptr(PlanMachine) m = plan_machine_new();
+
+    return check_sections(o, err) && read_sections(m, o, 0, G_N_ELEMENTS(sections), err)
+               ? g_steal_pointer(&m)
+               : NULL;
 }
 
 PlanMachine *plan_from_text(const char *text, size_t len, GError **err)
@@ -563,4 +582,77 @@ PlanMachine *plan_from_text(const char *text, size_t len, GError **err)
 
     json_object_put(o);
     return m;
+}
+
+/* --- several files --- */
+
+/* At most what a description may have, since the path may be that of an endless device. */
+static char *read_text(const char *path, size_t *len, GError **err)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    g_autofree char *piece = g_malloc(1 << 16);
+    FILE *f = fopen(path, "re");
+    size_t n;
+
+    while (f && text->len <= PLAN_TEXT_MAX && (n = fread(piece, 1, 1 << 16, f)) > 0) {
+        g_string_append_len(text, piece, (gssize)n);
+    }
+    if (!f || ferror(f)) {
+        plan_fail(err, "%s", g_strerror(errno));
+        if (f) {
+            fclose(f);
+        }
+        return NULL;
+    }
+    fclose(f);
+    *len = text->len;
+    return g_string_free(g_steal_pointer(&text), FALSE);
+}
+
+static struct json_object *parse_file(const char *path, GError **err)
+{
+    size_t len;
+    g_autofree char *text = read_text(path, &len, err);
+    struct json_object *o =
+        text ? plan_json_parse(text, len, "the machine description", err) : NULL;
+
+    if (o && !check_sections(o, err)) {
+        json_object_put(o);
+        return NULL;
+    }
+    return o;
+}
+
+static bool add_guest(PlanMachine *m, struct json_object *o, const PlanCatalog *c, GError **err)
+{
+    g_autoptr(PlanMachine) part = plan_machine_new();
+
+    return read_sections(part, o, 0, FIRST_HOST, err) && plan_combine(m, part, c, err);
+}
+
+/* All guest sections first: a file may give the host parts of another one's devices. */
+PlanMachine *plan_from_files(const char *const *paths, size_t n, const PlanCatalog *c, GError **err)
+{
+    g_autoptr(PlanMachine) m = plan_machine_new();
+    struct json_object **files = g_new0(struct json_object *, n);
+    bool ok = true;
+
+    for (size_t i = 0; i < n && ok; i++) {
+        files[i] = parse_file(paths[i], err);
+        ok = files[i] && add_guest(m, files[i], c, err);
+        if (!ok) {
+            g_prefix_error(err, "%s: ", paths[i]);
+        }
+    }
+    for (size_t i = 0; i < n && ok; i++) {
+        ok = read_sections(m, files[i], FIRST_HOST, G_N_ELEMENTS(sections), err);
+        if (!ok) {
+            g_prefix_error(err, "%s: ", paths[i]);
+        }
+    }
+    for (size_t i = 0; i < n; i++) {
+        json_object_put(files[i]);
+    }
+    g_free(files);
+    return ok ? g_steal_pointer(&m) : NULL;
 }

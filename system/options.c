@@ -104,6 +104,12 @@ static bool opt_machine(Session *s, const char *arg, GError **err)
     return true;
 }
 
+static bool opt_machine_config(Session *s, const char *arg, GError **err)
+{
+    g_ptr_array_add(s->machine_configs, g_strdup(arg));
+    return true;
+}
+
 static bool opt_accel(Session *s, const char *arg, GError **err)
 {
     if (wants_help(arg)) {
@@ -553,8 +559,9 @@ static const Option options[] = {
       "print default-machine, machines, pci-slots, machine, catalog, state=TYPE, "
       "options or commands, and end",
       FN(opt_show) },
-    { "machine-config", "FILE", "start from a description that -show machine printed",
-      STR(machine_config) },
+    { "machine-config", "FILE",
+      "start from a description, or a part of one, that -show machine printed; may be repeated",
+      FN(opt_machine_config) },
     { "readconfig", "FILE", "take options from a file: a section [OPTION \"ID\"] each",
       FN(readconfig) },
     /* the machine */

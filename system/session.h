@@ -40,7 +40,8 @@ typedef struct Session {
     SessionMode mode;
 
     /* the command line; strings are owned */
-    char *machine_config, *show, *show_arg;
+    GPtrArray *machine_configs; /* char*: paths */
+    char *show, *show_arg;
     char *accel, *kernel, *initrd, *append, *dtb, *bios;
     char *qtest_chardev, *qtest_log, *pidfile, *name, *uuid, *log_items, *log_file, *incoming;
     char *rtc, *boot_order;

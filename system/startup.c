@@ -42,6 +42,7 @@ Session *session_new(const char *program)
     s->program = slash ? slash + 1 : program;
     s->plan = plan_machine_new();
     s->catalog = type_catalog_new();
+    s->machine_configs = g_ptr_array_new_with_free_func(g_free);
     s->serials = g_ptr_array_new_with_free_func(g_free);
     s->monitors = g_ptr_array_new_with_free_func(free_monitor_option);
     s->sets = g_ptr_array_new_with_free_func(free_set_option);
@@ -86,6 +87,7 @@ void session_free(Session *s)
     plan_machine_free(s->plan);
     plan_machine_free(s->own);
     type_catalog_free(s->catalog);
+    g_ptr_array_unref(s->machine_configs);
     g_ptr_array_unref(s->serials);
     g_ptr_array_unref(s->monitors);
     g_ptr_array_unref(s->sets);
@@ -96,21 +98,16 @@ void session_free(Session *s)
 
 /* --- the description --- */
 
-static bool apply_config_file(Session *s, GError **err)
+static bool apply_config_files(Session *s, GError **err)
 {
-    g_autofree char *text = NULL;
-    g_autoptr(PlanMachine) base = NULL;
-    gsize len;
+    g_autoptr(PlanMachine) base = plan_from_files((const char *const *)s->machine_configs->pdata,
+                                                  s->machine_configs->len, s->catalog, err);
 
-    if (!g_file_get_contents(s->machine_config, &text, &len, err)) {
-        return false;
-    }
-    base = plan_from_text(text, len, err);
     if (!base) {
-        g_prefix_error(err, "-machine-config %s: ", s->machine_config);
+        g_prefix_error(err, "-machine-config ");
         return false;
     }
-    if (!plan_merge(base, s->plan, err)) {
+    if (!plan_merge(base, s->plan, s->catalog, err)) {
         return false;
     }
     plan_machine_free(s->plan);
@@ -190,7 +187,7 @@ static bool take_backend_size(Session *s, GError **err)
 
 static bool resolve(Session *s, GError **err)
 {
-    if (s->machine_config && !apply_config_file(s, err)) {
+    if (s->machine_configs->len && !apply_config_files(s, err)) {
         return false;
     }
     for (guint i = 0; i < s->sets->len; i++) {

@@ -169,13 +169,21 @@ PlanMachine *plan_from_json(struct json_object *o, GError **err);
 char *plan_to_text(const PlanMachine *m, const PlanCatalog *c, bool guest_only); /* g_free */
 PlanMachine *plan_from_text(const char *text, size_t len, GError **err);
 
+/* One description from several files, in any order: sections that a file lacks come from others.
+ * Devices are one by id, anonymous ones by bus and address, host parts by kind and id. Where two
+ * files give different values for one thing, and for a file that cannot be read, NULL and a
+ * sentence that begins with the path. */
+PlanMachine *plan_from_files(const char *const *paths, size_t n, const PlanCatalog *c,
+                             GError **err);
+
 /* False, with a sentence, if m names anything of the host: parts, or values of properties that
  * are the host's. What a stream brings must pass this. m need not be resolved. */
 bool plan_check_guest_only(const PlanMachine *m, const PlanCatalog *c, GError **err);
 
-/* Lay `over` on `base`: its machine properties win, its devices replace those of the same id
- * and others are appended. base is changed. */
-bool plan_merge(PlanMachine *base, const PlanMachine *over, GError **err);
+/* Lay a command line, `over`, on `base`: its values win, and others are added. A device with the id
+ * of one in base changes the properties that it names, its bus and its address, if it names them;
+ * another type keeps the place alone. base is changed. c (may be NULL) knows aliases of types. */
+bool plan_merge(PlanMachine *base, const PlanMachine *over, const PlanCatalog *c, GError **err);
 
 /* Per PCI bus: slot range, free slots, what fits, hotplug or not, who holds the rest with its
  * interrupts, and how much of each window the BARs need (of a bridge's: the smallest window that
@@ -190,6 +198,11 @@ char *plan_topology_svg(const PlanMachine *m, const PlanCatalog *c);
  * {device, property, wanted, have}; empty when a guest could not tell. */
 struct json_object *plan_diff(const PlanMachine *wanted, const PlanMachine *have,
                               const PlanCatalog *c);
+
+/* Devices of one type at one place that have different ids, in the same form: no guest sees ids,
+ * but saved state is found by them. */
+struct json_object *plan_diff_names(const PlanMachine *wanted, const PlanMachine *have,
+                                    const PlanCatalog *c);
 
 /* Help texts as `-device help`, `-device TYPE,help`, `-machine help` print them. g_free. */
 char *plan_help_types(const PlanCatalog *c);

@@ -12,8 +12,8 @@
 enum { EXIT_DIFFERS = 2 };
 
 typedef struct Tool {
-    PlanMachine *m;    /* of the options */
-    PlanMachine *file; /* of -machine-config, or NULL */
+    PlanMachine *m;   /* of the options */
+    GPtrArray *files; /* paths of -machine-config */
     bool json, guest;
     const char *command;
     const char *args[2];
@@ -24,18 +24,7 @@ typedef bool OptionFn(Tool *tool, const char *value, GError **err);
 
 static PlanMachine *read_file(const char *path, GError **err)
 {
-    g_autofree char *text = NULL;
-    PlanMachine *m;
-    gsize len;
-
-    if (!g_file_get_contents(path, &text, &len, err)) {
-        return NULL;
-    }
-    m = plan_from_text(text, len, err);
-    if (!m) {
-        g_prefix_error(err, "%s: ", path);
-    }
-    return m;
+    return plan_from_files(&path, 1, &plan_catalog, err);
 }
 
 static bool opt_machine(Tool *tool, const char *value, GError **err)
@@ -97,9 +86,8 @@ static bool opt_smp(Tool *tool, const char *value, GError **err)
 
 static bool opt_config(Tool *tool, const char *value, GError **err)
 {
-    plan_machine_free(tool->file);
-    tool->file = read_file(value, err);
-    return tool->file != NULL;
+    g_ptr_array_add(tool->files, (char *)value);
+    return true;
 }
 
 static bool opt_json(Tool *tool, const char *value, GError **err)
@@ -117,7 +105,8 @@ static const struct {
     OptionFn *run;
 } options[] = {
     { "machine", "M", "TYPE,...", "machine type and properties", opt_machine },
-    { "machine-config", NULL, "FILE", "a description, the other options laid over it", opt_config },
+    { "machine-config", NULL, "FILE", "a description, or a part of one; other options go over it",
+      opt_config },
     { "device", NULL, "TYPE,...", "add a device", opt_device },
     { "global", NULL, "TYPE.PROP=VALUE", "another default", opt_global },
     { "cpu", NULL, "TYPE,...", "CPU type", opt_cpu },
@@ -130,15 +119,19 @@ static const struct {
 /* The options as one complete description. */
 static PlanMachine *resolve(Tool *tool, GError **err)
 {
-    PlanMachine *m = tool->m;
+    PlanMachine *m;
 
-    if (tool->file) {
-        if (!plan_merge(tool->file, tool->m, err)) {
+    if (tool->files->len) {
+        m = plan_from_files((const char *const *)tool->files->pdata, tool->files->len,
+                            &plan_catalog, err);
+        if (!m || !plan_merge(m, tool->m, &plan_catalog, err)) {
+            plan_machine_free(m);
             return NULL;
         }
-        m = tool->file;
+        plan_machine_free(tool->m);
+        tool->m = m;
     }
-    return plan_resolve(m, &plan_catalog, err) ? m : NULL;
+    return plan_resolve(tool->m, &plan_catalog, err) ? tool->m : NULL;
 }
 
 static int cmd_machine(Tool *tool, GError **err)
@@ -317,7 +310,7 @@ static int run(Tool *tool, GError **err)
 
 int main(int argc, char **argv)
 {
-    Tool tool = { .m = plan_machine_new() };
+    Tool tool = { .m = plan_machine_new(), .files = g_ptr_array_new() };
     g_autoptr(GError) err = NULL;
     int status = EXIT_FAILURE;
 
@@ -331,6 +324,6 @@ int main(int argc, char **argv)
         fprintf(stderr, "backplane-plan: %s\n", err->message);
     }
     plan_machine_free(tool.m);
-    plan_machine_free(tool.file);
+    g_ptr_array_unref(tool.files);
     return status;
 }
