@@ -385,6 +385,7 @@ struct json_object *handshake_judge(PlanMachine *wanted, struct json_object *par
     if (plan_resolve(wanted, catalog, &err)) {
         if (offer->fixed && offer->own) {
             append_new(list, plan_diff(wanted, offer->own, catalog));
+            append_new(list, plan_diff_names(wanted, offer->own, catalog));
         }
     } else if (!json_object_array_length(list)) { /* else it may follow from what is listed */
         deficit(list, "machine", "description", err->message, NULL);

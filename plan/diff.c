@@ -122,6 +122,24 @@ static void compare_devices(struct json_object *out, const PlanMachine *wanted,
     }
 }
 
+/* The saved state of a device is found by its name, so at equal places the names must be equal. */
+static struct json_object *diff_names(const PlanMachine *wanted, const PlanMachine *have)
+{
+    g_autoptr(GHashTable) theirs = by_path(have);
+    struct json_object *out = json_object_new_array();
+
+    for (guint i = 0; i < wanted->devices->len; i++) {
+        const PlanDevice *d = wanted->devices->pdata[i], *other;
+        g_autofree char *path = path_of(d);
+
+        other = g_hash_table_lookup(theirs, path);
+        if (other && other->t == d->t && g_strcmp0(d->id, other->id) != 0) {
+            report(out, plan_device_name(d), "id", text_or_null(d->id), text_or_null(other->id));
+        }
+    }
+    return out;
+}
+
 static struct json_object *diff_resolved(const PlanMachine *wanted, const PlanMachine *have)
 {
     struct json_object *out = json_object_new_array();
@@ -149,8 +167,10 @@ static const PlanMachine *indexed(const PlanMachine *m, const PlanCatalog *c, Pl
     return plan_resolve(*copy, c, err) ? *copy : NULL;
 }
 
-struct json_object *plan_diff(const PlanMachine *wanted, const PlanMachine *have,
-                              const PlanCatalog *c)
+typedef struct json_object *CompareFn(const PlanMachine *wanted, const PlanMachine *have);
+
+static struct json_object *compare(const PlanMachine *wanted, const PlanMachine *have,
+                                   const PlanCatalog *c, CompareFn *fn)
 {
     PlanMachine *copy[2] = { NULL };
     g_autoptr(GError) err_wanted = NULL, err_have = NULL;
@@ -159,7 +179,7 @@ struct json_object *plan_diff(const PlanMachine *wanted, const PlanMachine *have
     struct json_object *out;
 
     if (a && b) {
-        out = diff_resolved(a, b);
+        out = fn(a, b);
     } else {
         out = json_object_new_array();
         report(out, NULL, "description", text_or_null(err_wanted ? err_wanted->message : NULL),
@@ -168,4 +188,16 @@ struct json_object *plan_diff(const PlanMachine *wanted, const PlanMachine *have
     plan_machine_free(copy[0]);
     plan_machine_free(copy[1]);
     return out;
+}
+
+struct json_object *plan_diff(const PlanMachine *wanted, const PlanMachine *have,
+                              const PlanCatalog *c)
+{
+    return compare(wanted, have, c, diff_resolved);
+}
+
+struct json_object *plan_diff_names(const PlanMachine *wanted, const PlanMachine *have,
+                                    const PlanCatalog *c)
+{
+    return compare(wanted, have, c, diff_names);
 }
