@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "hw/core/clock.h"
+#include "util/sandbox.h"
 
 typedef struct Accel {
     Machine *machine;
@@ -307,6 +308,7 @@ static gpointer cpu_thread(gpointer opaque)
 {
     CpuThread *t = opaque;
     Accel *a = t->accel;
+    bool confined = false;
 
     g_atomic_int_set(&t->cpu->thread_id, gettid());
     t->clock_cost = clock_cost();
@@ -320,6 +322,10 @@ static gpointer cpu_thread(gpointer opaque)
         park(t, false);
         cpu_clear_pending(t->cpu, CPU_PENDING_STOP | CPU_PENDING_EXCLUSIVE);
         g_mutex_unlock(&a->lock);
+        if (!confined) { /* the process filter was installed before the guest was first started */
+            confined = true;
+            sandbox_confine_cpu_thread(a->machine->sandbox);
+        }
         t->cpu->type->run(t->cpu);
         g_mutex_lock(&a->lock);
     }

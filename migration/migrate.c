@@ -7,6 +7,7 @@
 
 #include "hw/core/clock.h"
 #include "migration/internal.h"
+#include "util/sandbox.h"
 
 static const char *const status_names[MIG_STATUSES] = {
     [MIG_NONE] = "none",
@@ -162,6 +163,16 @@ static bool refuse(GError **err, const char *what)
     return false;
 }
 
+/* exec: starts a process. Under spawn=deny it is refused here, before anything is stopped. */
+static bool may_open(const Migration *mig, const char *uri, GError **err)
+{
+    if (g_str_has_prefix(uri, "exec:") && sandbox_denies_spawn(mig->machine->sandbox)) {
+        return refuse(err, "exec: starts a process, which -sandbox spawn=deny forbids: use tcp:, "
+                           "unix:, fd: or file:");
+    }
+    return true;
+}
+
 bool migration_start(Migration *mig, const char *uri, GError **err)
 {
     if (mig->out || mig->in) {
@@ -176,7 +187,7 @@ bool migration_start(Migration *mig, const char *uri, GError **err)
     if (!mig->machine->has_guest || !mig->hooks.description(mig->hooks.opaque)) {
         return refuse(err, "This machine has no guest to migrate");
     }
-    if (!savevm_possible(mig->machine, err)) {
+    if (!savevm_possible(mig->machine, err) || !may_open(mig, uri, err)) {
         return false;
     }
     migration_clear_result(mig);
@@ -280,7 +291,7 @@ static bool check_incoming(Migration *mig, bool later, GError **err)
 
 bool migration_incoming(Migration *mig, const char *uri, bool later, GError **err)
 {
-    if (!check_incoming(mig, later, err)) {
+    if (!check_incoming(mig, later, err) || !may_open(mig, uri, err)) {
         return false;
     }
     machine_set_state(mig->machine, RUN_INMIGRATE);

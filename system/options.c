@@ -459,20 +459,34 @@ static bool opt_uuid(Session *s, const char *arg, GError **err)
 static bool opt_run_with(Session *s, const char *arg, GError **err)
 {
     struct json_object *o = plan_options_parse(arg, NULL, err);
-    g_autofree char *value = NULL;
-    bool other;
+    g_autofree char *follow = NULL, *chroot_dir = NULL, *user = NULL;
+    bool ok;
 
     if (!o) {
         return false;
     }
-    value = take_key(o, "exit-with-parent");
-    other = json_object_object_length(o) > 0;
+    follow = take_key(o, "exit-with-parent");
+    chroot_dir = take_key(o, "chroot");
+    user = take_key(o, "user");
+    ok = json_object_object_length(o) == 0 && (follow || chroot_dir || user) &&
+         (!follow || strcmp(follow, "on") == 0 || strcmp(follow, "off") == 0);
     json_object_put(o);
-    if (other || !value || (strcmp(value, "on") != 0 && strcmp(value, "off") != 0)) {
-        return refuse(err, "-run-with %s: use exit-with-parent=on or exit-with-parent=off", arg);
+    if (!ok) {
+        return refuse(err,
+                      "-run-with %s: use exit-with-parent=on|off, chroot=FOLDER and "
+                      "user=NAME or user=UID:GID",
+                      arg);
     }
-    s->exit_with_parent = strcmp(value, "on") == 0;
-    return true;
+    if (follow) {
+        s->exit_with_parent = strcmp(follow, "on") == 0;
+    }
+    return (!chroot_dir || set_string(&s->chroot_dir, chroot_dir)) &&
+           (!user || set_string(&s->run_as, user));
+}
+
+static bool opt_sandbox(Session *s, const char *arg, GError **err)
+{
+    return sandbox_policy_parse(&s->sandbox, arg, err);
 }
 
 static bool opt_action(Session *s, const char *arg, GError **err)
@@ -629,7 +643,18 @@ static const Option options[] = {
     { "incoming", "URI", "wait for a migration stream", FN(opt_incoming) },
     { "daemonize", NULL, "run in the background once everything is ready", FLAG(daemonize) },
     { "pidfile", "FILE", "write the process id", STR(pidfile) },
-    { "run-with", "exit-with-parent=on", "end when the parent process ends", FN(opt_run_with) },
+    { "run-with", "[exit-with-parent=on|off][,chroot=FOLDER][,user=NAME|UID:GID]",
+      "end when the parent process ends; give up the host's file tree and the user before the "
+      "guest runs",
+      FN(opt_run_with) },
+    { "chroot", "FOLDER", "the same as -run-with chroot=FOLDER", STR(chroot_dir) },
+    { "runas", "NAME|UID:GID", "the same as -run-with user=NAME|UID:GID", STR(run_as) },
+    { "sandbox",
+      "on|off[,obsolete=allow|deny][,elevateprivileges=allow|deny|children]"
+      "[,spawn=allow|deny][,resourcecontrol=allow|deny]",
+      "on: end the process at a system call that no part of it requires; off: no filter; by default "
+      "such calls fail with EPERM and are reported",
+      FN(opt_sandbox) },
     { "d", "ITEM[,...]", "log; help lists what", FN(opt_log) },
     { "D", "FILE", "log to a file", STR(log_file) },
     { "trace", "PATTERN", "accepted; see -d trace", ONLY("*") },

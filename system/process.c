@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The host process: into the background, its pid file, and dying with its parent.
+ * The host process: running in the background, the pid file, ending with the parent process, and
+ * giving up privileges.
  */
 #include "session.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +17,12 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+typedef struct ProcessUser {
+    const char *name; /* NULL: only numbers are known */
+    uid_t uid;
+    gid_t gid;
+} ProcessUser;
 
 static bool process_error(const char *what, GError **err)
 {
@@ -56,22 +65,21 @@ bool process_daemonize(Session *s, GError **err)
         _exit(0);
     }
     umask(027);
+    s->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC); /* out of reach after -chroot */
     return true;
 }
 
 void process_ready(Session *s)
 {
-    int null;
-
     if (s->ready_fd < 0) {
         return;
     }
-    null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (null >= 0) {
-        dup2(null, STDIN_FILENO);
-        dup2(null, STDOUT_FILENO);
-        dup2(null, STDERR_FILENO);
-        close(null);
+    if (s->null_fd >= 0) {
+        dup2(s->null_fd, STDIN_FILENO);
+        dup2(s->null_fd, STDOUT_FILENO);
+        dup2(s->null_fd, STDERR_FILENO);
+        close(s->null_fd);
+        s->null_fd = -1;
     }
     if (chdir("/") < 0 || write(s->ready_fd, "", 1) < 1) {
         s->exit_status = 1; /* the parent reports failure, too */
@@ -113,5 +121,85 @@ bool process_follow_parent(GError **err)
         g_set_error(err, SYSTEM_ERROR, "exit-with-parent=on: the parent has ended already");
         return false;
     }
+    return true;
+}
+
+/* --- giving up privileges --- */
+
+static bool parse_ids(const char *text, uid_t *uid, gid_t *gid)
+{
+    g_auto(GStrv) parts = g_strsplit(text, ":", 0);
+    guint64 u, g;
+
+    if (g_strv_length(parts) != 2 ||
+        !g_ascii_string_to_unsigned(parts[0], 10, 0, UINT32_MAX - 1, &u, NULL) ||
+        !g_ascii_string_to_unsigned(parts[1], 10, 0, UINT32_MAX - 1, &g, NULL)) {
+        return false;
+    }
+    *uid = (uid_t)u;
+    *gid = (gid_t)g;
+    return true;
+}
+
+/* Looked up before the root folder changes, since the user database is below it. */
+static bool process_find_user(const char *text, ProcessUser *user, GError **err)
+{
+    const struct passwd *pw;
+
+    user->name = NULL;
+    if (parse_ids(text, &user->uid, &user->gid)) {
+        return true;
+    }
+    errno = 0;
+    pw = getpwnam(text);
+    if (!pw) {
+        g_set_error(err, SYSTEM_ERROR,
+                    "user '%s' does not exist: use the name of a user, or UID:GID in decimal",
+                    text);
+        return false;
+    }
+    *user = (ProcessUser){ .name = text, .uid = pw->pw_uid, .gid = pw->pw_gid };
+    return true;
+}
+
+static bool process_change_root(const char *folder, GError **err)
+{
+    if (chroot(folder) < 0 || chdir("/") < 0) {
+        g_set_error(err, SYSTEM_ERROR, "-run-with chroot=%s is not possible: %s", folder,
+                    g_strerror(errno));
+        return false;
+    }
+    return true;
+}
+
+/* Groups first: they cannot be changed without the privileges that setuid() gives up. */
+static bool process_become(const ProcessUser *user, const char *text, GError **err)
+{
+    int groups = user->name ? initgroups(user->name, user->gid) : setgroups(1, &user->gid);
+
+    if (groups < 0 || setgid(user->gid) < 0 || setuid(user->uid) < 0) {
+        g_set_error(err, SYSTEM_ERROR, "-run-with user=%s is not possible: %s", text,
+                    g_strerror(errno));
+        return false;
+    }
+    if (user->uid != 0 && setuid(0) == 0) {
+        g_set_error(err, SYSTEM_ERROR, "-run-with user=%s: the process can become root again",
+                    text);
+        return false;
+    }
+    return true;
+}
+
+bool process_confine(Session *s, GError **err)
+{
+    ProcessUser user;
+
+    if ((s->run_as && !process_find_user(s->run_as, &user, err)) ||
+        (s->chroot_dir && !process_change_root(s->chroot_dir, err)) ||
+        (s->run_as && !process_become(&user, s->run_as, err)) ||
+        !sandbox_confine_process(&s->sandbox, err)) {
+        return false;
+    }
+    s->m->sandbox = &s->sandbox;
     return true;
 }

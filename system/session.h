@@ -10,6 +10,7 @@
 #include "hw/core/type_catalog.h"
 #include "monitor/host.h"
 #include "system/qtest.h"
+#include "util/sandbox.h"
 
 #define SYSTEM_ERROR G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE
 
@@ -50,6 +51,9 @@ typedef struct Session {
     GPtrArray *sets;     /* SetOption* */
     unsigned n_nics, n_drives;
     bool have_machine, have_monitor;
+    SandboxPolicy sandbox;
+    char *chroot_dir, *run_as; /* -run-with chroot= and user=, -chroot, -runas */
+    bool confine; /* this process runs one session: privileges and the filter apply to all of it */
     bool nographic, nodefaults, stopped, preconfig, daemonize, no_reboot, no_shutdown,
         exit_with_parent;
 
@@ -62,7 +66,7 @@ typedef struct Session {
     /* running */
     GHashTable *planned; /* Device* -> PlanDevice* of the live machine */
     Qtest *qtest;
-    int signal_fd, ready_fd;
+    int signal_fd, ready_fd, null_fd;
     GSource *signals;
     guint work; /* idle source that carries out requests */
     bool shutdown_wanted, reset_wanted;
@@ -127,6 +131,12 @@ bool process_daemonize(Session *s, GError **err); /* returns in the child only *
 void process_ready(Session *s);                   /* tell the parent that waits */
 bool process_write_pidfile(Session *s, GError **err);
 bool process_follow_parent(GError **err);
+/*
+ * Give up what the guest's execution does not require: enter the -chroot folder, become the -runas
+ * user, and install the system-call filter. Files of the command line are open by then; threads
+ * exist, but no CPU thread has executed guest code. Fails if any of the three is not possible.
+ */
+bool process_confine(Session *s, GError **err);
 
 /* --- startup.c --- */
 /* The command line, up to the complete description (or what -show prints). */

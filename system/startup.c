@@ -47,7 +47,8 @@ Session *session_new(const char *program)
     s->monitors = g_ptr_array_new_with_free_func(free_monitor_option);
     s->sets = g_ptr_array_new_with_free_func(free_set_option);
     s->planned = g_hash_table_new(NULL, NULL);
-    s->signal_fd = s->ready_fd = -1;
+    s->signal_fd = s->ready_fd = s->null_fd = -1;
+    sandbox_policy_default(&s->sandbox);
     return s;
 }
 
@@ -334,6 +335,9 @@ bool session_start_machine(Session *s, GError **err)
     if (s->mode == MODE_DONE) {
         return true;
     }
+    if (s->confine && !process_confine(s, err)) {
+        return false;
+    }
     runstate_start(s);
     return migration_await(s, err);
 }
@@ -401,6 +405,7 @@ int session_run(Session *s, int argc, char **argv)
     g_autoptr(GError) err = NULL;
     bool ok = session_prepare(s, argc, argv, &err);
 
+    s->confine = true;
     if (ok && s->mode == MODE_RUN) {
         ok = session_start(s, &err);
     }

@@ -95,6 +95,9 @@ struct Machine {
     void *blocks;          /* BlockSet *, private to block/ */
     void *netdevs;         /* NetdevSet *, private to net/ */
     void *objects;         /* private to host_object.c: the list of HostObject* */
+    /* Each CPU thread applies it to itself before it executes guest code; NULL: no filter. Set
+     * before CPU threads are created; borrowed. */
+    const struct SandboxPolicy *sandbox;
     const void *host;      /* MonitorHost *: what monitors ask of system/ (monitor/host.h) */
     GPtrArray *run_fns;    /* private to machine.c */
     GHashTable *by_id;     /* private to device.c: id -> Device* */
