@@ -2,14 +2,15 @@
 """Measurements of the PCI core and its interfaces, without a guest: the sections of `run`."""
 
 import os
+import socket
 import statistics
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from measure import BUILD, Cost, Machine, Options, comparison, figure, interleaved, pss_kib
+from waiting import elapse, scaled, until
 
 ECAM = 0x30000000
 MMIO = 0x40000000
@@ -31,7 +32,7 @@ def start(options: Options) -> Iterator[str]:
 
     def sample(program: str) -> dict[str, Cost]:
         with Machine(program, ["-S"]) as machine:
-            time.sleep(0.1)
+            elapse(0.1, "memory at rest")
             memory.setdefault(program, []).append(pss_kib(machine.pid))
             return {"virt -S": machine.started}
 
@@ -47,17 +48,18 @@ def rate(pid: int, path: Path, depth: int, line: str) -> Cost:
     """One request, from a client on CPU 0 with the server, and the server's part of it."""
     count = 10000 if depth == 1 else 100000
     done = subprocess.run([CLIENT, path, str(pid), "0", str(depth), str(count), line], check=True,
-                          stdout=subprocess.PIPE, text=True, timeout=300)
+                          stdout=subprocess.PIPE, text=True, timeout=scaled(300))
     rows = [[float(word) for word in row.split()] for row in done.stdout.splitlines()]
     return Cost(statistics.median(r[0] for r in rows) / count,
                 statistics.median(r[2] for r in rows) / count)
 
 
 def served(path: Path) -> None:
-    """Wait for a server's socket."""
-    end = time.monotonic() + 10
-    while not path.exists() and time.monotonic() < end:
-        time.sleep(0.01)
+    """Wait until a server listens on its socket."""
+    def look() -> bool:
+        with socket.socket(socket.AF_UNIX) as sock:
+            return sock.connect_ex(str(path)) == 0
+    until(f"a server on {path}", look, 10)
 
 
 def qtest_rates(program: str, accel: list[str], depths: list[int]) -> dict[str, Cost]:
@@ -152,8 +154,8 @@ def plug(machine: Machine, times: int) -> dict[str, Cost]:
     """device_add and device_del (to DEVICE_DELETED) of a function in an empty root port."""
     add, remove = Cost(0, 0), Cost(0, 0)
     for _ in range(times):
-        cost = machine.cost(lambda: machine.qmp("device_add", driver="virtio-rng-pci", bus="hot",
-                                                id="x"))
+        cost = machine.cost(lambda: machine.qmp.command("device_add", driver="virtio-rng-pci",
+                                                        bus="hot", id="x"))
         add = Cost(add.wall + cost.wall, add.cpu + cost.cpu)
         cost = machine.cost(lambda: machine.qmp_line("device_del", b"DEVICE_DELETED", id="x"))
         remove = Cost(remove.wall + cost.wall, remove.cpu + cost.cpu)
@@ -164,21 +166,21 @@ def scale_sample(program: str, count: int) -> dict[str, Cost]:
     """Everything at one number of functions. Per-function rows are in units of 1/1000."""
     with Machine(program, [*testdevs(count), "-S"], qtest=True) as machine:
         rows = {"start, ms": machine.started}
-        time.sleep(0.2)
+        elapse(0.2, "memory at rest")
         rows["PSS, MiB"] = Cost(pss_kib(machine.pid) / 1024 / 1e3, 0)
-        machine.ask(program_bridges(count))
-        if machine.read(f"readl {ecam(*function(count - 1), 0):#x}") != 0x00051b36:
+        machine.qtest.ask_all(program_bridges(count))
+        if machine.qtest.read(ecam(*function(count - 1), 0), 4) != 0x00051b36:
             raise RuntimeError(f"{program}: function {count - 1} is not where it should be")
         micro = 1e3 / count
-        bars = machine.cost(lambda: machine.ask(program_bars(count)))
+        bars = machine.cost(lambda: machine.qtest.ask_all(program_bars(count)))
         rows["program a BAR, us a function"] = Cost(bars.wall * micro, bars.cpu * micro)
-        enable = machine.cost(lambda: machine.ask(
+        enable = machine.cost(lambda: machine.qtest.ask_all(
             [f"writew {ecam(*function(n), COMMAND):#x} 2" for n in range(count)]))
         rows["enable decoding, us a function"] = Cost(enable.wall * micro, enable.cpu * micro)
         at = ecam(*function(count // 2), COMMAND)
         toggles = 100
-        toggle = machine.cost(lambda: machine.ask([f"writew {at:#x} {2 * (i & 1)}"
-                                                   for i in range(toggles)]))
+        toggle = machine.cost(lambda: machine.qtest.ask_all(
+            [f"writew {at:#x} {2 * (i & 1)}" for i in range(toggles)]))
         rows["one decode toggle, us"] = Cost(toggle.wall * 1e3 / toggles, toggle.cpu * 1e3 / toggles)
         rows["query-pci, ms"] = machine.cost(lambda: machine.qmp_line("query-pci"))
         rows.update(plug(machine, 5))
@@ -220,7 +222,7 @@ def memory(options: Options) -> Iterator[str]:
             sizes = []
             for n in (count // 10, count):
                 with Machine(program, [*make(n), "-S"]) as machine:
-                    time.sleep(0.2)
+                    elapse(0.2, "memory at rest")
                     sizes.append(pss_kib(machine.pid))
             rows[name] = Cost((sizes[1] - sizes[0]) / (count - count // 10), 0)
         return rows
@@ -235,7 +237,7 @@ def memory(options: Options) -> Iterator[str]:
 
 def process(options: Options) -> Iterator[str]:
     """The PCI core called in process; CPU time."""
-    done = subprocess.run([BUILD / "tests/bench/bench-pci"], check=True, text=True, timeout=600,
+    done = subprocess.run([BUILD / "tests/bench/bench-pci"], check=True, text=True, timeout=scaled(600),
                           stdout=subprocess.PIPE)
     yield "```"
     yield from done.stdout.rstrip().splitlines()

@@ -94,8 +94,8 @@ def echo(sock: socket.socket) -> None:
 
 def source(sock: socket.socket) -> None:
     """Send for ever."""
-    while True:
-        sock.sendall(bytes(1 << 18))
+    while sock.send(bytes(1 << 18)):
+        pass
 
 
 def sink(sock: socket.socket) -> None:

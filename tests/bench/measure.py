@@ -5,15 +5,10 @@ Emulators take turns within a run; a figure is the median over the runs. Beside 
 stands the emulator's own CPU time, all threads, which a busy host disturbs less.
 """
 
-import json
 import os
 import re
-import shutil
-import socket
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,11 +16,12 @@ from typing import Any, NamedTuple
 
 TOP = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(TOP / "tests/lib"))
+from emulator import Emulator, TestFailure  # noqa: E402
+
 BUILD = TOP / "build"
 OURS = str(BUILD / "backplane-system-riscv64")
 THEIRS = "/usr/bin/qemu-system-riscv64"
 WAIT = 300      # seconds for any one answer
-CHUNK = 1 << 20
 
 
 class Options(NamedTuple):
@@ -64,107 +60,34 @@ def pss_kib(pid: int) -> int:
     return int(re.search(r"^Pss:\s+(\d+)", text, re.MULTILINE)[1])
 
 
-class Machine:
-    """An emulator that connected to our QMP socket and, if asked to, to our qtest socket."""
+class Machine(Emulator):
+    """An emulator without a console that answered QMP; `started` is what that took."""
 
     def __init__(self, program: str, args: list[str], qtest: bool = False) -> None:
-        self.dir = Path(tempfile.mkdtemp(prefix="bench-"))
-        listeners = {name: self._listen(name) for name in (["qmp", "qtest"] if qtest else ["qmp"])}
-        argv = [program, "-M", "virt", "-display", "none", "-qmp", f"unix:{self.dir}/qmp", *args]
-        if qtest:
-            argv += ["-qtest", f"unix:{self.dir}/qtest", "-qtest-log", "none"]
         begin = time.monotonic()
-        with open(self.dir / "stderr", "wb") as errors:
-            self.proc = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=errors,
-                                         stdout=subprocess.DEVNULL)
-        self.pid = self.proc.pid
-        self.qmp_sock = self._accept(listeners["qmp"])
-        self._qmp_in = b""
-        self._line()
-        self.qmp("qmp_capabilities")
-        self.started = Cost(time.monotonic() - begin, process_cpu(self.pid))
-        self.qtest_sock = self._accept(listeners["qtest"]) if qtest else None
-
-    def __enter__(self) -> "Machine":
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.proc.kill()
-        self.proc.wait()
-        self.qmp_sock.close()
-        if self.qtest_sock:
-            self.qtest_sock.close()
-        shutil.rmtree(self.dir, ignore_errors=True)
-
-    def _listen(self, name: str) -> socket.socket:
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        listener.bind(str(self.dir / name))
-        listener.listen(1)
-        return listener
-
-    def _accept(self, listener: socket.socket) -> socket.socket:
-        """The emulator's connection; what it said instead, if it ended."""
-        end = time.monotonic() + WAIT
-        listener.settimeout(1)
-        while True:
-            try:
-                sock, _ = listener.accept()
-                break
-            except TimeoutError:
-                if self.proc.poll() is not None or time.monotonic() > end:
-                    said = (self.dir / "stderr").read_text(errors="replace")[-500:]
-                    raise RuntimeError(f"{self.proc.args[0]} does not start: {said}") from None
-        listener.close()
-        sock.settimeout(WAIT)
-        return sock
-
-    def _line(self) -> bytes:
-        """The next line from QMP, unparsed."""
-        while b"\n" not in self._qmp_in:
-            data = self.qmp_sock.recv(CHUNK)
-            if not data:
-                raise RuntimeError("the emulator closed QMP")
-            self._qmp_in += data
-        line, _, self._qmp_in = self._qmp_in.partition(b"\n")
-        return line
+        quiet = ["-qtest-log", "none"] if qtest else []
+        super().__init__(program, ["-M", "virt", *quiet, *args], console=False, qtest=qtest,
+                         patience=WAIT)
+        try:
+            assert self.qmp.greeting
+            self.started = Cost(time.monotonic() - begin, process_cpu(self.pid))
+        except BaseException:
+            self.close()
+            raise
 
     def qmp_line(self, name: str, until: bytes = b'{"return"', **arguments: Any) -> bytes:
-        """Send a command; the line that begins (or is an event) as given; an error raises."""
-        message = {"execute": name, **({"arguments": arguments} if arguments else {})}
-        self.qmp_sock.sendall(json.dumps(message).encode() + b"\n")
-        while True:
-            line = self._line()
+        """Send a command; the line, not parsed, that contains `until`; an error raises."""
+        self.qmp.request(name, arguments)
+        while until not in (line := self.qmp.line(f"{until.decode()} after {name}")):
             if b'{"error"' in line[:12] or b'"error": {' in line[:200]:
-                raise RuntimeError(f"QMP {name}: {line.decode()}")
-            if until in line:
-                return line
-
-    def qmp(self, name: str, **arguments: Any) -> Any:
-        """A command's result."""
-        return json.loads(self.qmp_line(name, **arguments))["return"]
+                raise TestFailure(f"QMP {name}: {line.decode()}")
+        return line
 
     def cost(self, action: Callable[[], Any]) -> Cost:
         """What an action takes."""
         wall, cpu = time.monotonic(), process_cpu(self.pid)
         action()
         return Cost(time.monotonic() - wall, process_cpu(self.pid) - cpu)
-
-    def ask(self, lines: list[str]) -> None:
-        """Send qtest requests in one go and wait for as many replies, all of which must be OK."""
-        data = "".join(line + "\n" for line in lines).encode()
-        seen = at = 0
-        while seen < len(lines):
-            if at < len(data):
-                at += self.qtest_sock.send(data[at:at + CHUNK // 16])
-            reply = self.qtest_sock.recv(CHUNK)
-            if not reply or b"FAIL" in reply or b"ERR" in reply:
-                raise RuntimeError(f"qtest: {reply[:200]!r}")
-            seen += reply.count(b"\n")
-
-    def read(self, line: str) -> int:
-        """The value that one qtest read gives."""
-        self.qtest_sock.sendall(line.encode() + b"\n")
-        return int(self.qtest_sock.recv(CHUNK).split()[1], 0)
 
     def pin(self, cpu: int) -> None:
         """Keep every thread on one CPU."""

@@ -5,15 +5,14 @@ import hashlib
 import http.server
 import random
 import socket
-import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from emulator import Emulator, timeout_factor
+from emulator import Emulator
 from guest import arguments, need_devices, shell_ready
 from subject import Subject, check, test
+from waiting import Deadline, scaled
 
 
 class Sink(http.server.BaseHTTPRequestHandler):
@@ -82,13 +81,13 @@ def free_port() -> int:
 
 def dial(port: int) -> socket.socket:
     """Connect to a port, and keep trying while nobody answers behind it."""
-    end = time.monotonic() + 30 * timeout_factor()
-    while True:
+    deadline = Deadline(f"an answer on port {port}", 30)
+    for _ in deadline:
         try:
-            return socket.create_connection(("127.0.0.1", port), 60)
-        except ConnectionError:
-            check(time.monotonic() < end, f"nobody answers on port {port}", "")
-            time.sleep(0.2)
+            return socket.create_connection(("127.0.0.1", port), scaled(60))
+        except ConnectionError as error:
+            deadline.state = error
+    raise deadline.failure()
 
 
 def receive(port: int) -> bytes:
@@ -109,14 +108,14 @@ def net_hostfwd(subject: Subject) -> None:
     with Emulator(subject.program, args, echo=subject.echo) as machine:
         shell_ready(machine)
         machine.shell("udhcpc -q -i eth0; (nc -l -p 80 </dev/null >/tmp/f; touch /tmp/end) &")
-        machine.shell("until grep -q :0050.*0A /proc/net/tcp*; do sleep 0.1; done", 60)
+        machine.shell_until("grep -q :0050.*0A /proc/net/tcp*", 60)
         with dial(inward) as sock:
             sock.sendall(data)
-        machine.shell("until [ -e /tmp/end ]; do sleep 0.2; done", 300)
+        machine.shell_until("[ -e /tmp/end ]", 300)
         text = machine.shell("md5sum /tmp/f", 60)
         check(hashlib.md5(data).hexdigest() in text, "it came in wrong", text)
         machine.shell("(nc -l -p 81 </tmp/f >/dev/null &)")
-        machine.shell("until grep -q :0051.*0A /proc/net/tcp*; do sleep 0.1; done", 60)
+        machine.shell_until("grep -q :0051.*0A /proc/net/tcp*", 60)
         back = receive(outward)
         check(back == data, f"{len(back)} bytes came out, not the same", "")
         machine.send("exit\n")

@@ -110,8 +110,9 @@ def intx_user(subject: Subject) -> None:
     with Emulator(subject.program, args, echo=subject.echo) as machine:
         shell_ready(machine)
         machine.shell("touch /tmp/ticker /tmp/edu; sh /scripts/uio >/dev/null 2>&1 </dev/null")
-        machine.shell("until [ 0$(cat /tmp/ticker) -gt 20 ]; do sleep 0.1; done")
-        machine.shell("until [ $(wc -l </tmp/edu) -gt 5 ]; do sleep 0.1; done")
+        for file, lines in (("ticker", 20), ("edu", 5)):
+            machine.shell_value(f"{lines} lines in /tmp/{file}", f"wc -l </tmp/{file}",
+                                lambda text, lines=lines: int(text) > lines, 60)
         answers = machine.shell("head -n 5 /tmp/edu").split("\n")
         check(answers[4].strip() == "5! = 120", "edu's driver has it wrong", str(answers))
 

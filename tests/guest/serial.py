@@ -5,11 +5,11 @@ import hashlib
 import random
 import socket
 import tempfile
-import time
 
-from emulator import Emulator, timeout_factor
+from emulator import Emulator
 from guest import Skip, arguments, need_devices, shell_ready
 from subject import Subject, check, test
+from waiting import scaled
 
 # What udev does for ports.
 PORT_LINKS = ("mkdir -p /dev/virtio-ports; for name in /sys/class/virtio-ports/*/name; do "
@@ -19,7 +19,7 @@ PORT_LINKS = ("mkdir -p /dev/virtio-ports; for name in /sys/class/virtio-ports/*
 def call(path: str) -> socket.socket:
     """A connection to a unix socket, with a limit on each wait."""
     peer = socket.socket(socket.AF_UNIX)
-    peer.settimeout(60 * timeout_factor())
+    peer.settimeout(scaled(60))
     peer.connect(path)
     return peer
 
@@ -30,10 +30,8 @@ def both_ways(machine: Emulator, path: str, port: str, data: bytes) -> None:
     machine.shell(f": >/tmp/f; until [ -s /tmp/f ]; do cat {port} >/tmp/f; done &")
     with call(path) as peer:
         peer.sendall(data)
-        for _ in range(600):
-            if int(machine.shell("stat -c %s /tmp/f")) == len(data):
-                break
-            time.sleep(0.1)
+        machine.shell_value(f"{len(data)} bytes in the guest", "stat -c %s /tmp/f",
+                            lambda size: int(size) == len(data), 120)
     summed = machine.shell("wait; md5sum /tmp/f", 60)
     check(hashlib.md5(data).hexdigest() in summed, "other bytes in the guest", summed)
     with call(path) as peer:
@@ -47,12 +45,9 @@ def both_ways(machine: Emulator, path: str, port: str, data: bytes) -> None:
 
 def wait_ports(machine: Emulator, names: str) -> None:
     """Wait until the guest has these ports and no others."""
-    for _ in range(100):
-        if machine.shell("cat /sys/class/virtio-ports/*/name 2>/dev/null || true").split() \
-                == names.split():
-            return
-        time.sleep(0.1)
-    raise machine.fail(f"the guest's ports are not '{names}'")
+    machine.shell_value(f"the guest's ports to be '{names}'",
+                        "cat /sys/class/virtio-ports/*/name 2>/dev/null || true",
+                        lambda text: text.split() == names.split())
 
 
 @test
@@ -127,9 +122,7 @@ def virtio_serial_migration(subject: Subject) -> None:
                 target.qmp.command("query-status")
                 second = call(f"{scratch}/1")
                 source.qmp.command("migrate", uri=uri)
-                while (state := source.qmp.command("query-migrate"))["status"] != "completed":
-                    check(state["status"] != "failed", "the migration failed", str(state))
-                    time.sleep(0.05)
+                source.migrated()
                 source.qmp.command("quit")
                 before += read_all(first, size)
                 after = read_all(second, size - len(before))

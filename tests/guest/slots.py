@@ -9,16 +9,16 @@ import base64
 import hashlib
 import random
 import re
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import HTTPServer
 from pathlib import Path
 from typing import Any
 
-from emulator import Emulator, TestFailure, timeout_factor
+from emulator import Emulator, TestFailure
 from guest import MSI_MACHINE, arguments, need_devices, shell_ready
 from subject import Subject, check
+from waiting import Deadline, until
 
 ROOT_PORTS = ["rp0", "rp1", "rp2", "rp3"]
 SWITCH_PORTS = ["dn0", "dn1", "dn2", "dn3"]
@@ -32,8 +32,8 @@ TIDY_MALLOC = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "16384",
                "MALLOC_TRIM_THRESHOLD_": "4096", "MALLOC_TOP_PAD_": "0",
                "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"}
 
-# Shell functions of the guest. `disk ID` and `nic MAC` print a device's name once it is there, and
-# fail after a while. `writer ID` writes the records of /tmp/pattern to a disk in order, uncached,
+# Shell functions of the guest. `disk ID` and `nic MAC` wait for a device and print its name; the
+# limit is the host's. `writer ID` writes the records of /tmp/pattern to a disk in order, uncached,
 # while a reader reads all of it; `fetcher ID MAC URL SUM` fetches a file over a card again and
 # again and compares. Both work in the background until the device goes or /tmp/ID.stop appears,
 # keep count of what completed in /tmp/ID.n, and leave /tmp/ID.end.
@@ -42,7 +42,7 @@ find_disk() { for d in /sys/block/vd*; do
     s=; read -r s 2>/dev/null <$d/serial; [ "$s" != $1 ] || echo ${d##*/}; done; }
 find_nic() { for d in /sys/class/net/*; do
     s=; read -r s 2>/dev/null <$d/address; [ "$s" != $1 ] || echo ${d##*/}; done; }
-until_true() { n=0; until eval "$1"; do n=$((n+1)); [ $n -lt 300 ] || return 1; sleep 0.2; done; }
+until_true() { until eval "$1"; do sleep 0.2; done; }
 disk() { until_true '[ -n "$(find_disk '$1')" ]' && find_disk $1; }
 nic() { until_true '[ -n "$(find_nic '$1')" ]' && find_nic $1; }
 working() { [ -e $1 ] && [ ! -e /tmp/$2.stop ]; }
@@ -51,14 +51,14 @@ write_all() {
     i=0
     while working $1 $2 && dd if=/tmp/pattern of=/proc/self/fd/3 bs=65536 count=1 \
         skip=$((i % 16)) seek=$((i % 128)) oflag=direct conv=notrunc; do
-        i=$((i+1)); echo $i >/tmp/$2.n
+        i=$((i+1)); echo $i >/tmp/$2.new; mv /tmp/$2.new /tmp/$2.n
     done; }
 fetch_all() {
     i=0; ip link set $1 up; udhcpc -q -n -i $1 >/dev/null 2>&1
     while working /sys/class/net/$1 $4; do
         wget -q -T 9 -O /tmp/$4.got $2 || continue      # it may be going
         sum=$(md5sum </tmp/$4.got | cut -c1-32)
-        if [ "$sum" = $3 ]; then i=$((i+1)); echo $i >/tmp/$4.n; else echo $sum >>/tmp/$4.bad; fi
+        if [ "$sum" = $3 ]; then i=$((i+1)); echo $i >/tmp/$4.new; mv /tmp/$4.new /tmp/$4.n; else echo $sum >>/tmp/$4.bad; fi
     done; }
 writer() {
     d=$(disk $1) || return
@@ -141,12 +141,9 @@ class SlotMachine(Emulator):
 
     def wait_use(self, name: str, more_than: int = 0, timeout: float = 120) -> int:
         """Wait until the guest has done something with a device more often than that."""
-        end = time.monotonic() + timeout * timeout_factor()
-        while (done := self.count(name)) <= more_than:
-            if time.monotonic() > end:
-                raise self.fail(f"{name} did {done} things only\n{self.log()}")
-            time.sleep(0.3)
-        return done
+        until(f"{name} to do more than {more_than} things", lambda: self.count(name) > more_than,
+              timeout, self.describe, lambda: f"{self.count(name)}\n{self.log()}", 0.3)
+        return self.count(name)
 
     def count(self, name: str) -> int:
         """How much the guest has completed with a device."""
@@ -179,12 +176,13 @@ class SlotMachine(Emulator):
     def deleted(self, names: set[str], timeout: float = 60) -> None:
         """Wait until all of these devices are deleted."""
         left = set(names)
-        end = time.monotonic() + timeout * timeout_factor()
+        deadline = Deadline(f"{sorted(names)} to be deleted", timeout, self.describe)
         while left:
             try:
-                event = self.qmp.wait_event("DEVICE_DELETED", max(0.1, end - time.monotonic()))
+                event = self.qmp.wait_event("DEVICE_DELETED", max(0.1, deadline.left()))
             except TestFailure:
-                raise self.fail(f"not deleted: {sorted(left)}; jobs: {self.jobs()}") from None
+                deadline.state = f"left: {sorted(left)}, jobs: {self.jobs()}"
+                raise deadline.failure() from None
             left.discard(event["data"].get("device", ""))
 
     def jobs(self) -> dict[str, str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from emulator import Emulator, TestFailure
 from guest import MSI_MACHINE, Skip, finish, need_devices
+from waiting import scaled
 
 TESTS: dict[str, Callable[["Subject"], None]] = {}
 
@@ -27,7 +28,7 @@ class Subject:
         """What it prints for a question that it answers without starting."""
         done = subprocess.run([self.program, "-M", "virt", *question], stdin=subprocess.DEVNULL,
                               text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                              check=False, timeout=30)
+                              check=False, timeout=scaled(30))
         return done.stdout
 
     def need_aia(self) -> None:

@@ -13,6 +13,7 @@ import tempfile
 from net import web
 from slots import PATTERN, RECORD, SLOT_OF, SlotMachine, check_clean, slot_machine
 from subject import Subject, check, test
+from waiting import elapse
 
 LEGACY = {"disable-modern": True, "disable-legacy": "off"}
 WARNS = "virtio_dev_remove"     # where the legacy driver reads a status of 0xff
@@ -84,7 +85,7 @@ def surprise_replace(subject: Subject) -> None:
                     machine.qmp.command("device_add", driver="ticker", id=f"t{turn}.{bus}", bus=bus)
                 seen = f"[ $(dmesg | grep -c bpdrv:.ticker.with) = {2 * turn + 2} ]"
                 machine.shell(f"until_true '{seen}'", 90)
-            machine.shell("sleep 6")    # a button would have switched one off by now
+            elapse(6, "a button would have switched one off by now")
             check(len(machine.shell("cat /sys/bus/pci/drivers/bpdrv/*/report").splitlines()) >= 2,
                   "not two tickers", "")
             log = machine.log()

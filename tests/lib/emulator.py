@@ -1,139 +1,119 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Drive an emulator process from a test: start it, talk on its serial console and QMP, end it.
+"""Drive an emulator process from a test: start it, talk on its serial console, QMP and qtest, end it.
 
-Every wait has a limit, and a wait that runs out shows the end of the console. Leaving the `with`
-block ends the process and removes its sockets, whatever happened.
+The emulator connects to sockets of ours that listen before it starts. Every wait has a limit
+(waiting.py), and a wait that runs out shows the end of the console and of standard error. Leaving
+the `with` block ends the process and removes its folder, whatever happened.
 """
 
-import json
 import os
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
+import waiting
+from monitors import Qmp, QmpError, Qtest
+from waiting import Deadline, TestFailure, WaitTimeout, until
+
+__all__ = ["Emulator", "Qmp", "QmpError", "TestFailure", "WaitTimeout"]
 TAIL = 3000     # characters of console shown with a failure
 
 
-class TestFailure(AssertionError):
-    """What the emulator or the guest did is not what the test asked for."""
-
-
-class Qmp:
-    """A QMP client on a unix socket; events are kept in order in `events`."""
-
-    def __init__(self, path: Path, alive: Callable[[], bool], timeout: float = 10) -> None:
-        self.sock = self._connect(path, alive, timeout)
-        self.reader = self.sock.makefile("r", encoding="utf-8")
-        self.events: list[dict] = []
-        self.timeout = timeout
-        self.greeting = self._read(timeout)["QMP"]
-        self.command("qmp_capabilities")
-
-    @staticmethod
-    def _connect(path: Path, alive: Callable[[], bool], timeout: float) -> socket.socket:
-        """Connect as soon as the emulator listens."""
-        end = time.monotonic() + timeout
-        while True:
-            sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            try:
-                sock.connect(str(path))
-                return sock
-            except OSError as error:
-                sock.close()
-                if not alive():
-                    raise TestFailure("the emulator ended before it opened QMP") from error
-                if time.monotonic() > end:
-                    raise TestFailure(f"no QMP on {path} within {timeout} s") from error
-                time.sleep(0.01)
-
-    def _read(self, timeout: float) -> dict:
-        """The next message."""
-        self.sock.settimeout(timeout)
-        try:
-            line = self.reader.readline()
-        except TimeoutError:
-            raise TestFailure(f"QMP: nothing within {timeout} s") from None
-        if not line:
-            raise TestFailure("QMP: the emulator closed the connection")
-        return json.loads(line)
-
-    def raw(self, name: str, arguments: dict | None = None, timeout: float | None = None) -> dict:
-        """Send a command; its whole answer, {'return': …} or {'error': …}."""
-        message: dict[str, Any] = {"execute": name}
-        if arguments:
-            message["arguments"] = arguments
-        self.sock.sendall(json.dumps(message).encode() + b"\n")
-        while True:
-            answer = self._read(timeout or self.timeout)
-            if "event" not in answer:
-                return answer
-            self.events.append(answer)
-
-    def command(self, name: str, timeout: float | None = None, **arguments: Any) -> Any:
-        """Send a command and return its result; an error fails the test."""
-        answer = self.raw(name, arguments, timeout)
-        if "error" in answer:
-            raise TestFailure(f"QMP {name}: {answer['error']['desc']}")
-        return answer["return"]
-
-    def wait_event(self, name: str, timeout: float | None = None) -> dict:
-        """The first event of that name that nobody has taken; it is taken."""
-        end = time.monotonic() + (timeout or self.timeout)
-        while True:
-            for event in self.events:
-                if event["event"] == name:
-                    self.events.remove(event)
-                    return event
-            self.events.append(self._read(max(0.01, end - time.monotonic())))
-
-    def close(self) -> None:
-        """Hang up."""
-        self.reader.close()
-        self.sock.close()
+def leave(process: subprocess.Popen, folder: Path) -> None:
+    """Leave nothing behind, at the latest when the test ends."""
+    if process.poll() is None:
+        process.kill()
+        process.wait()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 class Emulator:
-    """One emulator process with its serial console on its standard input and output.
+    """One emulator process. `args` are its arguments beside those that are made here:
 
-    `args` are its arguments beside `-display none -monitor none -serial stdio` and QMP, and
-    `environment` what it finds in its environment beside ours. What it says on standard error is
-    kept in `errors`.
+    console      a serial console on its standard input and output (`expect`, `send`, `shell`)
+    qmp, qtest   a QMP and a qtest connection (`qmp`, `qtest`)
+    environment  what it finds in its environment beside ours
+    patience     the limit on each answer of QMP and qtest, in seconds
+    What it writes to standard error (and to standard output, without a console) is kept in
+    `errors`.
     """
 
     def __init__(self, program: str | Path, args: list[str], qmp: bool = True, echo: bool = False,
-                 environment: dict[str, str] | None = None) -> None:
-        self.dir = Path(tempfile.mkdtemp(prefix="bp-"))
+                 environment: dict[str, str] | None = None, console: bool = True,
+                 qtest: bool = False, patience: float = 30) -> None:
+        self.dir = Path(tempfile.mkdtemp(prefix="backplane-"))
         self.console = ""
         self.arrivals: list[tuple[int, float]] = []     # how long the console was, and when
         self.seen = 0
-        self.echo = echo
+        self.echo, self.patience = echo, patience
+        self._sockets: dict[str, socket.socket] = {}
         self._qmp: Qmp | None = None
+        self._qtest: Qtest | None = None
+        self._reader: threading.Thread | None = None
         self._news = threading.Condition()
         self._closed = False
-        self.argv = [str(program), "-display", "none", "-monitor", "none", "-serial", "stdio"]
-        if qmp:
-            self.argv += ["-qmp", f"unix:{self.dir}/qmp,server=on,wait=off"]
+        self.argv = [str(program), "-display", "none"]
+        self.argv += ["-monitor", "none", "-serial", "stdio"] if console else []
+        self.argv += ["-qmp", self._listen("qmp")] if qmp else []
+        self.argv += ["-qtest", self._listen("qtest")] if qtest else []
         self.argv += args
+        pipe = subprocess.PIPE if console else None
         with open(self.dir / "stderr", "wb") as errors:
-            self.proc = subprocess.Popen(self.argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                         stderr=errors, start_new_session=True,
+            self.proc = subprocess.Popen(self.argv, stdin=pipe or subprocess.DEVNULL,
+                                         stdout=pipe or errors, stderr=errors,
+                                         start_new_session=True,
                                          env=os.environ | (environment or {}))
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
+        self.pid = self.proc.pid
+        weakref.finalize(self, leave, self.proc, self.dir)     # where nobody calls close()
+        if console:
+            self._reader = threading.Thread(target=self._read, daemon=True)
+            self._reader.start()
 
     def __enter__(self) -> "Emulator":
         return self
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+    # --- sockets ---
+
+    def _listen(self, name: str) -> str:
+        """Listen for a connection of the emulator; what its option is to be."""
+        self._sockets[name] = socket.socket(socket.AF_UNIX)
+        self._sockets[name].bind(str(self.dir / name))
+        self._sockets[name].listen(1)
+        return f"unix:{self.dir / name}"
+
+    def _accept(self, name: str) -> socket.socket:
+        """The emulator's connection."""
+        if name not in self._sockets:
+            raise AssertionError(f"this emulator was started without {name}")
+        with self._sockets.pop(name) as listener:
+            return waiting.accept(listener, self.proc, f"the emulator's {name} connection",
+                                  self.patience, self.describe)
+
+    @property
+    def qmp(self) -> Qmp:
+        """The QMP connection, made on first use."""
+        if self._qmp is None:
+            self._qmp = Qmp(self._accept("qmp"), self.describe, self.patience)
+        return self._qmp
+
+    @property
+    def qtest(self) -> Qtest:
+        """The qtest connection, made on first use."""
+        if self._qtest is None:
+            self._qtest = Qtest(self._accept("qtest"), self.describe, self.patience)
+        return self._qtest
+
+    # --- what it says ---
 
     def _read(self) -> None:
         """Collect the console until the emulator closes it (in a thread of its own)."""
@@ -152,36 +132,39 @@ class Emulator:
     @property
     def errors(self) -> str:
         """What the emulator wrote to standard error so far."""
-        return (self.dir / "stderr").read_text(errors="replace")
+        try:
+            return (self.dir / "stderr").read_text(errors="replace")
+        except FileNotFoundError:
+            return ""       # after close()
 
-    @property
-    def qmp(self) -> Qmp:
-        """The QMP connection, made on first use."""
-        if self._qmp is None:
-            self._qmp = Qmp(self.dir / "qmp", lambda: self.proc.poll() is None)
-        return self._qmp
+    def describe(self) -> str:
+        """What a failure shows: the command, whether it runs, the ends of standard error and of
+        the console."""
+        status = self.proc.poll()
+        text = (f"--- command ({'runs' if status is None else f'ended with status {status}'})\n"
+                f"{' '.join(self.argv)}\n--- standard error\n{self.errors[-TAIL:]}")
+        if self._reader:
+            text += f"\n--- end of console\n{self.console[-TAIL:]}"
+        return text
 
     def fail(self, what: str) -> TestFailure:
         """A failure that carries the end of the console and of standard error."""
-        return TestFailure(f"{what}\n--- command\n{' '.join(self.argv)}\n--- standard error\n"
-                           f"{self.errors[-TAIL:]}\n--- end of console\n{self.console[-TAIL:]}")
+        return TestFailure(f"{what}\n{self.describe()}")
 
     def expect(self, pattern: str, timeout: float = 60) -> re.Match:
-        """Wait for a pattern in the console after what was matched before; returns the match."""
-        end = time.monotonic() + timeout * timeout_factor()
+        """Wait for a pattern in the console after what was matched before; returns the match.
+        Where more text could change what matched, the pattern must include what ends it."""
+        deadline = Deadline(f"'{pattern}' on the console", timeout, self.describe)
         compiled = re.compile(pattern, re.MULTILINE)
         with self._news:
-            while True:
-                match = compiled.search(self.console, self.seen)
-                if match:
-                    self.seen = match.end()
-                    return match
-                left = end - time.monotonic()
-                if self._closed or left <= 0:
-                    break
-                self._news.wait(left)
-        why = "console closed" if self._closed else f"not within {timeout} s"
-        raise self.fail(f"expected '{pattern}': {why}")
+            while not (match := compiled.search(self.console, self.seen)):
+                if self._closed:
+                    raise deadline.failure("console closed")
+                if deadline.over():
+                    raise deadline.failure()
+                self._news.wait(deadline.left())
+            self.seen = match.end()
+            return match
 
     def send(self, text: str) -> None:
         """Type on the console."""
@@ -193,39 +176,71 @@ class Emulator:
         self.send(f"echo '@'begin; {command}\necho \"@$?@\"\n")     # no marker in the echo of it
         self.expect("^@begin\n", timeout)
         start = self.seen
-        match = self.expect(r"^@(\d+)@", timeout)
+        match = self.expect(r"^@(\d+)@\n", timeout)
         text = self.console[start:match.start()]
         if match[1] != "0":
             raise self.fail(f"the guest's '{command}' ended with status {match[1]}")
         return text
 
+    def shell_until(self, condition: str, timeout: float = 30) -> None:
+        """Wait until a condition of the guest's shell holds. The loop in the guest has no limit of
+        its own, so that a slow machine has one limit only, the one given here."""
+        self.shell(f"until {condition}; do sleep 0.1; done", timeout)
+
+    def shell_value(self, what: str, command: str, enough: Callable[[str], object],
+                    timeout: float = 30) -> str:
+        """Run a command in the guest's shell again and again until its output is enough; that
+        output. A wait that runs out shows the last output."""
+        text = ""
+
+        def look() -> object:
+            nonlocal text
+            text = self.shell(command)
+            return enough(text)
+        until(what, look, timeout, self.describe, lambda: text, 0.3)
+        return text
+
+    # --- migration ---
+
+    def migrated(self, *states: str, timeout: float = 60, longest_step: float = 0.05) -> dict:
+        """Wait until the migration is in one of the states ("completed" if none is given);
+        query-migrate's answer. One that failed ends the wait."""
+        states = states or ("completed",)
+        deadline = Deadline(f"the migration to be {' or '.join(states)}", timeout, self.describe,
+                            longest_step)
+        for _ in deadline:
+            deadline.state = report = self.qmp.command("query-migrate")
+            if report.get("status") in states:
+                return report
+            if report.get("status") == "failed":
+                raise deadline.failure("it failed")
+        raise deadline.failure()
+
+    # --- its end ---
+
     def wait(self, timeout: float = 30) -> int:
         """Wait for the process to end by itself; its status."""
-        try:
-            self.proc.wait(timeout * timeout_factor())
-        except subprocess.TimeoutExpired:
-            raise self.fail(f"the emulator did not end within {timeout} s") from None
-        self._reader.join(5)
-        return self.proc.returncode
+        status = waiting.ended(self.proc, "the emulator to end by itself", timeout, self.describe)
+        if self._reader:
+            self._reader.join(waiting.scaled(5))
+        return status
 
-    def close(self) -> None:
-        """End the process, politely first, and remove what belonged to it."""
-        if self._qmp:
-            self._qmp.close()
-        for sign in (signal.SIGTERM, signal.SIGKILL):
-            if self.proc.poll() is not None:
-                break
-            self.proc.send_signal(sign)
-            try:
-                self.proc.wait(5)
-            except subprocess.TimeoutExpired:
-                continue
-        self._reader.join(5)
-        self.proc.stdin.close()
-        self.proc.stdout.close()
+    def kill(self) -> None:
+        """End the process at once, as a crash would."""
+        self.proc.kill()
+        self.proc.wait()
+
+    def close(self) -> int:
+        """End the process, politely first, and remove what belonged to it; its status."""
+        for connection in (self._qmp, self._qtest):
+            if connection:
+                connection.close()
+        for listener in self._sockets.values():
+            listener.close()
+        status = waiting.end(self.proc)
+        if self._reader:
+            self._reader.join(waiting.scaled(5))
+            self.proc.stdin.close()
+            self.proc.stdout.close()
         shutil.rmtree(self.dir, ignore_errors=True)
-
-
-def timeout_factor() -> float:
-    """How much longer than usual to wait, from $BACKPLANE_TIMEOUT_FACTOR (sanitizers, slow CI)."""
-    return float(os.environ.get("BACKPLANE_TIMEOUT_FACTOR", "1"))
+        return status

@@ -4,12 +4,12 @@
 import base64
 import re
 import subprocess
-import time
 from functools import cache
 from pathlib import Path
 
 import material
 from emulator import Emulator
+from waiting import scaled
 
 
 # MSI and MSI-X need an IMSIC to be delivered to. The machine's default is the PLIC, as in QEMU.
@@ -24,7 +24,7 @@ class Skip(Exception):
 def device_types(program: str) -> set[str]:
     """The names that `-device help` lists."""
     done = subprocess.run([program, "-M", "virt", "-device", "help"], text=True, check=False,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=scaled(30),
                           stdin=subprocess.DEVNULL)
     return set(re.findall(r'^(?:name )?"?([\w.-]+)"?', done.stdout, re.MULTILINE))
 
@@ -72,22 +72,23 @@ def finish(guest: Emulator, timeout: float = 120) -> str:
 
 
 def shell_ready(guest: Emulator, timeout: float = 120) -> None:
-    """Wait for the shell of a guest that was given nothing to run, and quieten its terminal."""
+    """Wait for the shell of a guest that was given nothing to run, and keep everything off its
+    terminal but what our commands print: echo, prompts, kernel messages, reports on jobs."""
     guest.expect("^BACKPLANE-INIT", timeout)
     guest.expect("^~ # ", timeout)
-    guest.send("stty -echo; PS1='' PS2=''\n")
+    guest.send("dmesg -n 1; stty -echo; set +m; PS1='' PS2=''\n")
     guest.shell("true")
 
 
 def ticks(guest: Emulator, more_than: int) -> tuple[int, int]:
     """Wait until /scripts/load, which writes to /tmp/ticks, has ticked more often than that.
 
-    Returns how often it did, and how many of these were bad.
+    Returns how often it did, and how many of these were bad. Only complete lines count, and the
+    file need not be there yet.
     """
-    for _ in range(100):
-        count, bad = (int(n) for n in guest.shell(
-            "wc -l </tmp/ticks; grep -c BAD /tmp/ticks || true").split())
-        if count > more_than:
-            break
-        time.sleep(0.2)
+    text = guest.shell_value(
+        f"more than {more_than} lines in /tmp/ticks",
+        "cat /tmp/ticks 2>/dev/null >/tmp/seen; wc -l </tmp/seen; grep -c BAD /tmp/seen || true",
+        lambda text: int(text.split()[0]) > more_than, 60)
+    count, bad = (int(number) for number in text.split())
     return count, bad

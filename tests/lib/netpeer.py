@@ -14,6 +14,8 @@ import struct
 import threading
 import time
 
+from waiting import scaled
+
 MAC = b"\x52\x54\x00\x00\x00\x02"
 ADDRESS = bytes([10, 0, 0, 2])
 BROADCAST = b"\xff" * 6
@@ -64,7 +66,7 @@ class Peer:
     def close(self) -> None:
         """Hang up."""
         self._stop = True
-        self._thread.join(5)
+        self._thread.join(scaled(5))
         for sock in [self.server, *self.wires]:
             sock.close()
         os.unlink(self.path)
@@ -104,7 +106,7 @@ class Peer:
         frame = (to + MAC + struct.pack("!H", kind) + payload).ljust(60, b"\0")
         if sock in self.wires:
             try:
-                sock.settimeout(5)
+                sock.settimeout(scaled(5))
                 sock.sendall(struct.pack("!I", len(frame)) + frame)
             except OSError:
                 self.wires.pop(sock, None)

@@ -21,14 +21,15 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import machine as machines  # noqa: E402
 from machine import Machine  # noqa: E402
-from owners import MARK, QUIET, WHERE, runs  # noqa: E402
+from owners import MARK, WHERE, runs  # noqa: E402
+from waiting import elapse  # noqa: E402
 
 GUEST = ["-M", "virt", "-m", "16", "-device", "edu", "-device", "ticker"]
 
 
 def guest():
     """A machine with something in its memory, and a megabyte to save."""
-    m = Machine(*GUEST, stderr=QUIET)
+    m = Machine(*GUEST)
     m.ask(f"memset {WHERE + 4096:#x} {1 << 20:#x} 0x5a")
     m.write(WHERE, 8, MARK)
     m.command("migrate-set-parameters", max_bandwidth=0)
@@ -50,7 +51,7 @@ def save(m, uri, wanted):
 
 def loads(path):
     """Whether the file gives the guest."""
-    with Machine("-incoming", f"file:{path}", stderr=QUIET) as m:
+    with Machine("-incoming", f"file:{path}") as m:
         return m.wait("completed", "failed")["status"] == "completed" and \
             m.read(WHERE, 8) == MARK
 
@@ -63,12 +64,12 @@ def limited(rng, folder, cases):
         whole = path.read_bytes()
         sizes = [0, 1, len(whole) - 1] + [rng.randrange(len(whole)) for _ in range(cases)]
         for size in sizes:
-            resource.prlimit(m.process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+            resource.prlimit(m.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
             why = save(m, f"file:{path}", "failed")
             assert str(path) in why and "too large" in why, why
             assert path.read_bytes() == whole, "the older file was touched"
             assert os.listdir(folder) == ["limited"], os.listdir(folder)
-        resource.prlimit(m.process.pid, resource.RLIMIT_FSIZE, (-1, -1))
+        resource.prlimit(m.pid, resource.RLIMIT_FSIZE, (-1, -1))
         save(m, f"file:{path}", "completed")
         assert loads(path)
     path.unlink()
@@ -84,14 +85,14 @@ def full_file_system(folder):
                        f"{there} && exec \"$@\"' sh {os.path.abspath(program)} \"$@\"\n")
     wrapper.chmod(0o755)
     try:
-        if subprocess.run([wrapper, "--version"], check=False, stdout=QUIET,
-                          stderr=QUIET).returncode:
+        if subprocess.run([wrapper, "--version"], check=False, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL).returncode:
             return "skipped: no mount namespaces here"
         machines.EMULATOR = str(wrapper)
         with guest() as m:
             why = save(m, f"file:{there}/x", "failed")
             assert "No space left" in why, why
-            inside = os.listdir(f"/proc/{m.process.pid}/root{there}")
+            inside = os.listdir(f"/proc/{m.pid}/root{there}")
             assert not inside, inside
     finally:
         machines.EMULATOR = program
@@ -123,9 +124,8 @@ def killed(rng, folder, cases):
     for _ in range(cases):
         m = guest()
         m.command("migrate", uri=f"file:{path}")
-        time.sleep(rng.random() * 0.03)
-        m.process.kill()
-        m.process.wait()
+        elapse(rng.random() * 0.03, "killed at a random moment of saving")
+        m.kill()
         m.close()
         if path.exists():
             assert loads(path), "a file that is there does not load"

@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Migrate over descriptors passed with getfd, as management software does: a socket and a pipe."""
-import json
 import os
 import socket
 import sys
@@ -10,21 +9,17 @@ import tempfile
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from machine import Machine, QmpError  # noqa: E402
 
-QUIET = open(os.devnull, "wb")
 ADDRESS, MARK = 0x80200000, 0x0123456789abcdef
 
 
 def getfd(machine, fd, name):
     """Pass a descriptor and name it."""
-    request = {"execute": "getfd", "arguments": {"fdname": name}}
-    socket.send_fds(machine.qmp, [json.dumps(request).encode() + b"\n"], [fd])
-    answer = machine.receive()
-    assert "return" in answer, answer
+    machine.qmp.pass_fd("getfd", fd, fdname=name)
 
 
 def guest(*args):
     """A small machine, or one that waits."""
-    return Machine(*(args or ("-M", "virt", "-m", "8", "-device", "edu,addr=3")), stderr=QUIET)
+    return Machine(*(args or ("-M", "virt", "-m", "8", "-device", "edu,addr=3")))
 
 
 def over_socket():

@@ -19,13 +19,12 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from machine import Machine, QmpError  # noqa: E402
 from recipes import RECIPES  # noqa: E402
 
-QUIET = open(os.devnull, "wb")
 READER = importlib.import_module("read-stream")
 
 
 def start(recipe, *args):
     """An emulator with a recipe's host parts."""
-    return Machine(*recipe.host, *args, qtest=not recipe.bios, stderr=QUIET)
+    return Machine(*recipe.host, *args, qtest=not recipe.bios)
 
 
 def save(m, path):

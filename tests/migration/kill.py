@@ -18,6 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from owners import Pair, verdict_of_source, verdict_of_target  # noqa: E402
+from waiting import Gone, WaitTimeout, elapse  # noqa: E402
 
 
 def length_of_one(folder):
@@ -35,13 +36,11 @@ def length_of_one(folder):
 
 def wait_stop(source):
     """Until the source says that it stopped its guest; it may have ended before."""
-    source.qmp.settimeout(2)
     try:
         while "STOP" not in source.names():
-            source.receive()
-    except (TimeoutError, RuntimeError):
+            source.qmp.message("event STOP", 2)
+    except (WaitTimeout, Gone):
         pass
-    source.qmp.settimeout(30)
 
 
 def one(rng, folder, length):
@@ -55,12 +54,9 @@ def one(rng, folder, length):
         pair.source.command("migrate", uri=f"unix:{folder}/s")
         if at_stop:
             wait_stop(pair.source)
-        end = time.perf_counter() + delay
-        while time.perf_counter() < end:
-            pass
+        elapse(delay, "killed at a random moment")
         dead = pair.source if victim == "source" else pair.target
-        dead.process.kill()
-        dead.process.wait()
+        dead.kill()
         outcome = (verdict_of_source(pair.source) if victim == "target"
                    else verdict_of_target(pair.target))
         return victim, "with record" if record else "", outcome

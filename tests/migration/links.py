@@ -29,6 +29,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from machine import QmpError  # noqa: E402
 from owners import Pair, verdict_of_both  # noqa: E402
+from waiting import elapse, moments  # noqa: E402
 
 FAULTS = ["cut", "close", "swallow", "stall", "trickle"]
 ANSWERS = 4 + 4 + 40 + 4    # bytes of the return path: accepted, digest, it runs
@@ -100,7 +101,7 @@ class Proxy(threading.Thread):
         while data := source.recv(size):
             sink.sendall(data)
             self.passed[direction] += len(data)
-            time.sleep(0.001)
+            elapse(0.001, "a link of a few bytes a millisecond")
             size = min(size + 1 if size < 64 else size * 2, 1 << 16)
         sink.shutdown(socket.SHUT_WR)
 
@@ -144,11 +145,9 @@ def length_of_one(folder):
 
 def cancel_if_hanging(source):
     """The guest runs and the link is silent: giving up is the manager's decision."""
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
+    for _ in moments(PATIENCE, 0.02):
         if source.status() in ("completed", "failed", "undecided", "cancelled"):
             return
-        time.sleep(0.02)
     if source.command("query-status")["status"] == "running":
         try:
             source.command("migrate_cancel")
@@ -189,11 +188,10 @@ def one(seed, length):
 
 def target_is_free(target):
     """When the link is gone the target must be ready for another; a mute one is told."""
-    end = time.monotonic() + 2
-    while target.status() not in ("failed", "setup") and time.monotonic() < end:
-        time.sleep(0.02)
-    if target.status() not in ("failed", "setup"):
-        target.command("migrate_cancel")
+    for _ in moments(2, 0.02):
+        if target.status() in ("failed", "setup"):
+            return "stayed"
+    target.command("migrate_cancel")
     return "stayed" if target.status() in ("failed", "setup") else "TARGET STUCK"
 
 

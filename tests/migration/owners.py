@@ -10,7 +10,6 @@ from machine import Machine, QmpError
 
 MARK = 0x1122334455667788
 WHERE = 0x80200000
-QUIET = open(os.devnull, "wb")      # pylint: disable=consider-using-with
 
 
 def disk_args(path):
@@ -25,10 +24,9 @@ class Pair:
         self.disk = os.path.join(folder, "disk")
         with open(self.disk, "wb") as f:
             f.truncate(1 << 20)
-        self.target = Machine("-incoming", listen, *disk_args(self.disk), stderr=QUIET)
+        self.target = Machine("-incoming", listen, *disk_args(self.disk))
         self.source = Machine("-M", "virt", "-m", "64", "-device", "edu", "-device", "ticker",
-                              "-device", "virtio-blk-pci,drive=d0", *disk_args(self.disk),
-                              stderr=QUIET)
+                              "-device", "virtio-blk-pci,drive=d0", *disk_args(self.disk))
         self.source.ask(f"memset {WHERE + 4096:#x} {rng.randrange(1, 16) << 20:#x} 0x5a")
         self.source.write(WHERE, 8, MARK)
         self.source.command("migrate-set-parameters", max_bandwidth=0)

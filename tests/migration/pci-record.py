@@ -19,7 +19,6 @@ from guest import Function  # noqa: E402
 from machine import Machine, QmpError  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-QUIET = open(os.devnull, "wb")
 SLOT = 3
 CONFIG = 0x30000000 + (SLOT << 15)
 
@@ -72,7 +71,7 @@ def replace(data, name, record):
 def save(folder, *args):
     """The stream of a fresh machine."""
     path = os.path.join(folder, "saved")
-    with Machine("-M", "virt", "-m", "2", *args, stderr=QUIET) as m:
+    with Machine("-M", "virt", "-m", "2", *args) as m:
         m.command("stop")
         m.command("migrate", uri=f"file:{path}")
         m.wait("completed")
@@ -91,7 +90,7 @@ def load(folder, data):
     path = os.path.join(folder, "load")
     with open(path, "wb") as f:
         f.write(data)
-    m = Machine("-incoming", f"file:{path}", stderr=QUIET)
+    m = Machine("-incoming", f"file:{path}")
     report = m.wait("completed", "failed")
     if report["status"] == "failed":
         m.close()
@@ -146,7 +145,7 @@ def save_devices(folder, devices):
     """The stream of a fresh machine whose bridge, if it has one, was numbered."""
     path = os.path.join(folder, "saved")
     args = [word for device in devices for word in ("-device", device)]
-    with Machine("-M", "virt", "-m", "1", *args, stderr=QUIET) as m:
+    with Machine("-M", "virt", "-m", "1", *args) as m:
         if devices[0].startswith("pcie-root-port"):
             Function(m, 0, 3).bridge(1, 1)
         m.command("stop")
@@ -171,7 +170,7 @@ def check_foreign(folder, saved, described):
     dump = os.path.join(folder, "dump")
     with open(dump, "w", encoding="utf-8") as f:
         json.dump(description, f)
-    with Machine("-machine-config", dump, stderr=QUIET) as m:
+    with Machine("-machine-config", dump) as m:
         if saved[0].startswith("pcie-root-port"):
             Function(m, 0, 3).bridge(1, 1)
         fresh = show_all(m)

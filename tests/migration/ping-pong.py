@@ -29,8 +29,9 @@ from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TESTS / "lib"))
-from emulator import Emulator, timeout_factor  # noqa: E402
+from emulator import Emulator  # noqa: E402
 from netpeer import Peer  # noqa: E402
+from waiting import scaled  # noqa: E402
 import guest as guests  # noqa: E402
 
 DEVICES = ["pcie-root-port,id=rp0,addr=2,chassis=1", "x3130-upstream,id=up0,bus=rp0",
@@ -180,17 +181,6 @@ def resources(guest: Emulator) -> tuple[int, int]:
     return rss, len(os.listdir(proc / "fd"))
 
 
-def wait(guest: Emulator, *states: str, seconds: float = 60) -> dict:
-    """query-migrate once it is in one of the states."""
-    end = time.monotonic() + seconds * timeout_factor()
-    while time.monotonic() < end:
-        answer = guest.qmp.command("query-migrate")
-        if answer.get("status") in states:
-            return answer
-        time.sleep(0.01)
-    raise guest.fail(f"the migration is still {answer}")
-
-
 def join_consoles(source: Emulator, target: Emulator) -> None:
     """A line may begin on one console and end on the other: what is left moves along."""
     with target._news:      # pylint: disable=protected-access
@@ -207,11 +197,12 @@ def hop(program: str, source: Emulator, parts: list[str], watch: Watch) -> tuple
     address = target.qmp.command("query-migrate")["socket-address"][0]
     start = time.monotonic()
     source.qmp.command("migrate", uri=f"tcp:127.0.0.1:{address['port']}")
-    report = wait(source, "completed", "failed")
-    if report["status"] != "completed":
+    try:
+        report = source.migrated()
+        target.migrated()
+    except BaseException:
         target.close()
-        raise source.fail(f"the migration failed: {report}")
-    wait(target, "completed")
+        raise
     watch.hop = start, time.monotonic()
     watch.stop = stopped_at(source)
     source.close()
@@ -252,7 +243,7 @@ def run(options: argparse.Namespace, arguments: list[str], parts: list[str], pee
                   f"{ram['transferred'] >> 20} MiB at {ram['mbps'] / 8:.0f} MB/s, passes "
                   f"{ram['dirty-sync-count']}, late {late[-1]:.2f} s, rss {memory >> 10} MiB, "
                   f"fds {descriptors}, {watch.last}", flush=True)
-            if late[-1] > LATE * timeout_factor() + watch.calm:
+            if late[-1] > scaled(LATE) + watch.calm:
                 raise guest.fail(f"a tick was late by {late[-1]:.2f} s")
     finally:
         guest.close()

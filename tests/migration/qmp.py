@@ -15,7 +15,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 from machine import Machine, QmpError  # noqa: E402
 from netpeer import Peer  # noqa: E402
-from owners import MARK, QUIET, WHERE, runs  # noqa: E402
+from owners import MARK, WHERE, runs  # noqa: E402
+from waiting import Deadline, elapse, scaled, steady, until  # noqa: E402
 
 GUEST = ["-M", "virt", "-m", "32", "-device", "edu,id=e0,addr=3"]
 MIB = 1 << 20
@@ -37,8 +38,8 @@ RAM_KEYS = {"transferred", "remaining", "total", "duplicate", "skipped", "normal
 
 def source(*args, fill=0, **kwargs):
     """A running guest with a mark and so many MiB that are not zero."""
-    m = Machine(*(args or GUEST), stderr=QUIET, **kwargs)
-    if m.qtest:
+    m = Machine(*(args or GUEST), **kwargs)
+    if m.ask:
         m.write(WHERE, 8, MARK)
         if fill:
             m.ask(f"memset {WHERE + 4096:#x} {fill * MIB:#x} 0x5a")
@@ -48,7 +49,7 @@ def source(*args, fill=0, **kwargs):
 
 def target(uri, *args):
     """A process that waits."""
-    m = Machine("-incoming", uri, *args, stderr=QUIET)
+    m = Machine("-incoming", uri, *args)
     capability(m, "events", True)
     return m
 
@@ -116,12 +117,11 @@ def pause(folder):
             refused(a, "device_add", "migrat", driver="edu")
             if again:
                 a.command("system_reset")       # carried out when the guest is here again
-                time.sleep(0.1)
-                assert a.command("query-status") and "RESET" not in a.names()
+                steady("no RESET while the guest stands",
+                       lambda: a.command("query-status") and "RESET" not in a.names(), 0.1)
                 a.command("migrate_cancel")
                 a.wait("cancelled")
-                time.sleep(0.1)
-                assert a.command("query-status") and "RESET" in a.names(), a.names()
+                a.wait_event("RESET")
                 assert a.names().index("RESET") > a.names().index("RESUME")
                 assert a.command("query-status")["status"] == "running"
                 b.wait("failed")
@@ -144,7 +144,7 @@ def fields(folder):
         a.command("migrate", uri=f"unix:{folder}/s")
         refused(a, "migrate-set-capabilities", "in progress",
                 capabilities=[{"capability": "auto-converge", "state": True}])
-        time.sleep(0.7)
+        elapse(0.7, "total-time and the rate are looked at in the middle of it")
         now = a.command("query-migrate")
         assert now["status"] == "active" and RAM_KEYS <= set(now["ram"]), now
         assert now["ram"]["remaining"] < now["ram"]["total"] >= 32 * MIB, now
@@ -167,11 +167,12 @@ def bandwidth(folder):
             a.command("migrate-set-parameters", max_bandwidth=limit)
             began = time.monotonic()
             a.command("migrate", uri=f"unix:{folder}/s")
-            while a.status() in ("setup", "active"):
+            for _ in Deadline(f"a migration at {limit} B/s", 60, a.describe):
+                if a.status() not in ("setup", "active"):
+                    break
                 sent = a.command("query-migrate")["ram"]["transferred"]
                 passed = time.monotonic() - began
                 assert sent <= limit * passed * 1.1 + MIB + limit * 0.06, (limit, sent, passed)
-                time.sleep(0.05)
             assert settle(a)["status"] == "completed"
             took = time.monotonic() - began
             assert took > (fill * MIB - MIB) / limit * 0.9, f"{limit} B/s: only {took:.2f} s"
@@ -186,7 +187,7 @@ def cancel(folder):
         for _ in range(40):
             a.command("migrate-set-parameters", max_bandwidth=rng.choice([0, 2 * MIB]))
             a.command("migrate", uri=f"unix:{folder}/s")
-            time.sleep(rng.random() ** 2 * 0.06)
+            elapse(rng.random() ** 2 * 0.06, "cancelled at a random moment")
             try:
                 a.command("migrate_cancel")
             except QmpError as error:
@@ -281,7 +282,7 @@ def check(folder):
         silent = socket.create_server(("127.0.0.1", 0))
         began = time.monotonic()
         refused(a, "migrate-check", "5 seconds", uri=f"tcp:127.0.0.1:{silent.getsockname()[1]}")
-        assert time.monotonic() - began < 15
+        assert time.monotonic() - began < scaled(15)
         silent.close()
 
 
@@ -340,14 +341,14 @@ def human(folder):
 
 def share(m, seconds=0.6):
     """The share of the time that the guest's CPU runs, or would if the host were idle."""
-    task = next(t for t in Path(f"/proc/{m.process.pid}/task").iterdir()
+    task = next(t for t in Path(f"/proc/{m.pid}/task").iterdir()
                 if (t / "comm").read_text().startswith("CPU"))
 
     def wanted():
         running, waiting, _ = (task / "schedstat").read_text().split()
         return (int(running) + int(waiting)) / 1e9, time.monotonic()
     first, began = wanted()
-    time.sleep(seconds)
+    elapse(seconds, "the period to measure over")
     last, ended = wanted()
     return (last - first) / (ended - began)
 
@@ -363,11 +364,10 @@ def converge(folder):
                   cpu_throttle_initial=50, cpu_throttle_increment=40, max_cpu_throttle=90)
         free = share(a)
         a.command("migrate", uri=uri)
-        end = time.monotonic() + 60
-        while a.command("query-migrate").get("cpu-throttle-percentage") != 90:
-            assert a.status() in ("setup", "active") and time.monotonic() < end, \
-                a.command("query-migrate")
-            time.sleep(0.02)
+        for _ in Deadline("a throttle of 90 %", 60, a.describe):
+            if a.command("query-migrate").get("cpu-throttle-percentage") == 90:
+                break
+            assert a.status() in ("setup", "active"), a.command("query-migrate")
         held = share(a)
         assert a.status() == "active"
         a.command("migrate_cancel")
@@ -401,11 +401,7 @@ def fdsets(folder):
 
 def pass_fd(m, fd, **arguments):
     """add-fd."""
-    request = {"execute": "add-fd", "arguments": arguments}
-    socket.send_fds(m.qmp, [json.dumps(request).encode() + b"\n"], [fd])
-    while "return" not in (answer := m.receive()):
-        assert "error" not in answer, answer
-    return answer["return"]
+    return m.qmp.pass_fd("add-fd", fd, **arguments)
 
 
 def differ(_):
@@ -425,16 +421,17 @@ def announce(folder):
     try:
         with source(*GUEST, *wire, "-device", "virtio-net-pci,netdev=w0") as a, \
                 target(f"unix:{folder}/s", *wire) as b:
-            time.sleep(0.2)
-            assert peer.counts["announced"] == 0, peer.counts
+            until("the card's connection", lambda: peer.wires, 10)
+            steady("nothing announced yet", lambda: peer.counts["announced"] == 0, 0.2)
             a.command("migrate", uri=f"unix:{folder}/s")
             assert settle(a)["status"] == "completed", a.command("query-migrate")
             b.wait("completed")
-            time.sleep(0.3)
+            until("the announcement", lambda: peer.counts["announced"], 10,
+                  state=lambda: peer.counts)
+            steady("announced once", lambda: peer.counts["announced"] == 1, 0.3)
             b.command("stop")
             b.command("cont")
-            time.sleep(0.2)
-            assert peer.counts["announced"] == 1, peer.counts
+            steady("announced once", lambda: peer.counts["announced"] == 1, 0.2)
     finally:
         peer.close()
 

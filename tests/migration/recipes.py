@@ -9,8 +9,10 @@ whose stream exists must not change in a way that needs another.
 import os
 import sys
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "../lib")]
 from guest import MMIO, RAM, Function, Virtio, EXPRESS, HOTPLUG, MSI, MSIX  # noqa: E402
+from waiting import until  # noqa: E402
 
 HOST = ["-rtc", "base=2026-11-20,clock=vm",
         "-blockdev", "null-co,node-name=d0,size=1048576", "-netdev", "hubport,id=n0,hubid=0"]
@@ -241,19 +243,14 @@ def guest_word(m, address):
 
 def hart_setup(m):
     """Let the guest of golden/hart.S take some timer interrupts."""
-    for _ in range(2000):
-        if guest_word(m, TICKS) > 5:
-            return
-    raise AssertionError("the guest does not tick")
+    until("the guest to tick", lambda: guest_word(m, TICKS) > 5, 30, m.describe)
 
 
 def more_ticks(m):
     """Whether timer interrupts go on; both counters of the loop move with them."""
     before, loops = guest_word(m, TICKS), guest_word(m, TICKS - 8)
-    for _ in range(2000):
-        if guest_word(m, TICKS) > before and guest_word(m, TICKS - 8) != loops:
-            return True
-    return False
+    return until("another tick", lambda: guest_word(m, TICKS) > before
+                 and guest_word(m, TICKS - 8) != loops, 30, m.describe)
 
 
 def hart_checks(m):
@@ -352,11 +349,8 @@ def virtio_setup(m):
 
 def wait_used(m, device, ring, count=1):
     """Back ends answer in their own time."""
-    for _ in range(500):
-        if device.used(ring) == count:
-            return
-        m.command("query-status")
-    raise AssertionError("the device does not answer")
+    until(f"{count} used buffers", lambda: device.used(ring) == count, 30, m.describe,
+          lambda: device.used(ring))
 
 
 def virtio_again(m, slot, bar, ring, chain):
@@ -417,10 +411,8 @@ def legacy_offer(m, index):
     m.write(ring + 0x80 + 4 + 2 * index, 2, 0)
     m.write(ring + 0x80 + 2, 2, index + 1)
     m.write(PORT_IO + 0x1010, 2, 0)
-    for _ in range(500):
-        if legacy_ring(m) == index + 1:
-            break
-        m.command("query-status")
+    until(f"{index + 1} used buffers", lambda: legacy_ring(m) == index + 1, 30, m.describe,
+          lambda: legacy_ring(m))
     for at in (RAM + 0x70000, RAM + 0x70008):
         m.write(at, 8, 0)
     return legacy_ring(m)

@@ -74,14 +74,13 @@ def round_trip(machine, args, folder):
     """One machine; raises AssertionError."""
     reader = importlib.import_module("read-stream")
     one, two, dump = (os.path.join(folder, n) for n in ("one", "two", "dump"))
-    quiet = open(os.devnull, "wb")
-    with Machine("-M", machine, "-m", "4", *HOST, *args, stderr=quiet) as m:
+    with Machine("-M", machine, "-m", "4", *HOST, *args) as m:
         program_bars(m)
         m.ask("clock_step 12345678")
         first = save(m, one)
         want = m.command("query-machine-description")
     reader.read_stream(first)
-    with Machine(*HOST, "-incoming", f"file:{one}", stderr=quiet) as m:
+    with Machine(*HOST, "-incoming", f"file:{one}") as m:
         report = m.wait("completed", "failed")
         assert report["status"] == "completed", report["error-desc"]
         have = m.command("query-machine-description")
@@ -92,7 +91,7 @@ def round_trip(machine, args, folder):
         raise AssertionError(f"the files differ from byte {at} on")
     with open(dump, "w", encoding="utf-8") as f:
         json.dump(have, f)
-    with Machine(*HOST, "-machine-config", dump, stderr=quiet) as m:
+    with Machine(*HOST, "-machine-config", dump) as m:
         again = m.command("query-machine-description")
         assert again["guest"] == have["guest"], "the dump starts another machine"
 

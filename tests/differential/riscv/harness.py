@@ -7,11 +7,14 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
+sys.path.insert(0, os.path.join(ROOT, "tests/lib"))
+from waiting import scaled  # noqa: E402
+
 CROSS = "riscv64-linux-gnu-"
 MARCH = "rv64gc_zba_zbb_zbs_zifencei"
 C_FLAGS = ["-O2", "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-fno-pic", "-mcmodel=medany",
            "-msmall-data-limit=0", "-mabi=lp64d", "-march=" + MARCH]
-TIMEOUT = 60
+TIMEOUT = 60        # seconds of an idle machine
 
 
 def tool(*command, **options):
@@ -51,7 +54,7 @@ def lines_of(command):
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT) as process:
         try:
-            out, _ = process.communicate(timeout=TIMEOUT)
+            out, _ = process.communicate(timeout=scaled(TIMEOUT))
             status = process.returncode
         except subprocess.TimeoutExpired:
             process.kill()

@@ -1,0 +1,152 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The waiting module: limits, reports, and waits for states that are complete."""
+
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+from pathlib import Path
+from unittest import mock
+
+LIB = Path(__file__).resolve().parent
+sys.path.insert(0, str(LIB))
+import waiting  # noqa: E402
+from emulator import Emulator, TestFailure  # noqa: E402
+from guest import shell_ready, ticks  # noqa: E402
+from monitors import Gone, Lines, Qmp  # noqa: E402
+from waiting import Deadline, WaitTimeout, elapse, steady, until  # noqa: E402
+
+# A guest's shell: reads lines and runs them, as busybox on a console does.
+SHELL = r"""
+cd "$0.d" 2>/dev/null || { mkdir "$0.d"; cd "$0.d"; }
+stty() { echo; }    # a terminal would have echoed the line
+echo BACKPLANE-INIT; printf '~ # '
+while IFS= read -r line; do
+    while ! sh -n -c "$line" 2>/dev/null; do IFS= read -r more || exit; line="$line
+$more"; done
+    eval "$(echo "$line" | sed "s|/tmp/|$PWD/|g")"
+done
+"""
+
+
+class Limits(unittest.TestCase):
+    """Limits scale, and say what they were for."""
+
+    def test_answer(self) -> None:
+        """The answer that is true is returned; what the look raises ends the wait."""
+        answers = iter([0, None, "", 7, 8])
+        self.assertEqual(until("a number", lambda: next(answers), 5), 7)
+        with self.assertRaises(ZeroDivisionError):
+            until("nothing", lambda: 1 // 0, 5)
+
+    def test_report(self) -> None:
+        """What, how long, the last state, the context."""
+        with mock.patch.object(waiting, "factor", lambda: 1.0):
+            with self.assertRaisesRegex(WaitTimeout, r"(?s)waited 0\.[12]\d* s for the moon "
+                                        r"\(limit 0.1 s, .*last state: \[\].*the console"):
+                until("the moon", list, 0.1, lambda: "the console")
+
+    def test_scaled(self) -> None:
+        """A limit that is reached grows with how slow the machine is at that moment."""
+        slow = iter([1.5, 3.0, 1.0, 1.0])
+        with mock.patch.object(waiting, "factor", lambda: next(slow)):
+            deadline = Deadline("it", 0.02)
+            elapse(0.025, "beyond the limit as it stands")
+            self.assertFalse(deadline.over())
+            elapse(0.01, "beyond the second limit")
+            self.assertFalse(deadline.over())
+            elapse(0.03, "beyond the third")
+            self.assertTrue(deadline.over())
+            self.assertAlmostEqual(deadline.limit, 0.06)
+
+    def test_factor(self) -> None:
+        """Busy CPUs and the environment count; it is never less than 1."""
+        with mock.patch.object(waiting, "speed", lambda: 0.2), \
+                mock.patch.object(waiting, "load", lambda: 4.0):
+            with mock.patch.dict("os.environ", BACKPLANE_TIMEOUT_FACTOR="2.5"):
+                self.assertEqual(waiting.factor(), 10.0)
+            with mock.patch.object(waiting, "load", lambda: 0.0), \
+                    mock.patch.dict("os.environ", BACKPLANE_TIMEOUT_FACTOR=""):
+                self.assertEqual(waiting.factor(), 1.0)
+
+    def test_steady(self) -> None:
+        """What must not happen is looked for to the end."""
+        steady("it holds", lambda: True, 0.1)
+        answers = iter([True, False])
+        with self.assertRaisesRegex(TestFailure, "it holds: no longer"):
+            steady("it holds", lambda: next(answers), 5)
+
+    def test_process(self) -> None:
+        """A process that ends instead of connecting ends the wait; one that ignores SIGTERM is
+        killed."""
+        with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(f"{folder}/s")
+            listener.listen(1)
+            with subprocess.Popen(["false"]) as process:
+                with self.assertRaisesRegex(Gone, "status 1"):
+                    waiting.accept(listener, process, "a connection", 60)
+        with subprocess.Popen(["sh", "-c", "trap '' TERM; echo; while :; do read x; done"],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            process.stdout.readline()
+            self.assertEqual(waiting.end(process, 0.1), -9)
+
+
+class Complete(unittest.TestCase):
+    """Half of a state is never taken for the state."""
+
+    def test_lines(self) -> None:
+        """A line that comes in pieces is one line; a peer that hangs up in the middle is Gone."""
+        near, far = socket.socketpair()
+        lines = Lines(near, "test", lambda: "", 5)
+
+        def feed() -> None:
+            for piece in (b"o", b"ne\ntw", b"o\nthr"):
+                far.sendall(piece)
+                elapse(0.01, "pieces that do not come together")
+            far.close()
+        thread = threading.Thread(target=feed)
+        thread.start()
+        self.assertEqual([lines.line("a line"), lines.line("a line")], [b"one", b"two"])
+        with self.assertRaisesRegex(Gone, "hung up"):
+            lines.line("a line")
+        thread.join()
+        lines.close()
+
+    def test_events(self) -> None:
+        """Events before an answer are kept, and one that did not come is waited for."""
+        near, far = socket.socketpair()
+        far.sendall(b'{"QMP": {}}\n{"event": "A"}\n{"return": {}}\n{"event": "B"}\n{"ev')
+        qmp = Qmp(near, lambda: "", 5)
+        self.assertEqual(qmp.wait_event("B"), {"event": "B"})
+        far.sendall(b'ent": "C"}\n')
+        self.assertEqual(qmp.wait_event("C"), {"event": "C"})
+        self.assertEqual(qmp.events, [{"event": "A"}])
+        with mock.patch.object(waiting, "factor", lambda: 1.0), \
+                self.assertRaisesRegex(WaitTimeout, r"event D.*\n--- last state: \['A'\]"):
+            qmp.wait_event("D", 0.05)
+        near.close()
+        far.close()
+
+    def test_ticks(self) -> None:
+        """Rounds are counted in a file that appears late and whose last line is not complete."""
+        with tempfile.TemporaryDirectory() as scratch:
+            path = Path(scratch) / "guest"
+            path.write_text(f"#!/bin/sh\n{SHELL}")
+            path.chmod(0o755)
+            with Emulator(path, [], qmp=False) as guest:
+                shell_ready(guest, 5)
+
+                def load() -> None:
+                    elapse(0.3, "the file is not there yet")
+                    (Path(scratch) / "guest.d/ticks").write_text("tick 1 ok\ntick 2 BAD\nti")
+                thread = threading.Thread(target=load)
+                thread.start()
+                self.assertEqual(ticks(guest, 1), (2, 1))
+                thread.join()
+
+
+if __name__ == "__main__":
+    unittest.main()
