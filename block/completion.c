@@ -14,15 +14,15 @@ enum { POOL_THREADS = 16 };
 
 void block_complete_any(BlockRequest *req, int result)
 {
-    BlockSet *set = req_node(req)->set;
+    BlockSet *set = req->p.root->set;
     bool first;
 
-    req->priv[REQ_NEXT] = NULL;
-    req->priv[REQ_RESULT] = GINT_TO_POINTER(result);
+    req->p.next = NULL;
+    req->p.result = result;
     g_mutex_lock(&set->lock);
     first = set->finished == NULL;
     *set->finished_tail = req;
-    set->finished_tail = (BlockRequest **)&req->priv[REQ_NEXT];
+    set->finished_tail = &req->p.next;
     g_mutex_unlock(&set->lock);
     if (first) {
         eventfd_write(set->event, 1);
@@ -38,7 +38,7 @@ static BlockRequest *next_finished(BlockSet *set)
     g_mutex_lock(&set->lock);
     req = set->finished;
     if (req) {
-        set->finished = req->priv[REQ_NEXT];
+        set->finished = req->p.next;
         if (!set->finished) {
             set->finished_tail = &set->finished;
         }
@@ -56,9 +56,9 @@ static bool deliver(BlockSet *set)
 
     while ((req = next_finished(set))) {
         any = true;
-        result = GPOINTER_TO_INT(req->priv[REQ_RESULT]);
-        req_node(req)->in_flight--;
-        stats_end(req_node(req), req, result);
+        result = req->p.result;
+        req->p.root->in_flight--;
+        stats_end(req->p.root, req, result);
         req->done(req, result);
     }
     return any;
@@ -96,12 +96,12 @@ static void run_threaded(gpointer data, gpointer opaque)
 {
     BlockRequest *req = data;
 
-    block_complete_any(req, file_do(req_node(req), req, 0));
+    block_complete_any(req, req->p.node->drv->perform(req->p.node, req));
 }
 
 void block_run_threaded(BlockRequest *req)
 {
-    BlockSet *set = req_node(req)->set;
+    BlockSet *set = req->p.root->set;
 
     if (!set->pool) {
         set->pool = g_thread_pool_new(run_threaded, set, POOL_THREADS, FALSE, NULL);

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Raw image files and host block devices: opening, locking, sizes, and the I/O that a thread
- * does; io_uring takes plain reads and writes where it can (uring.c).
- *
- * Locks are open-file-description locks on the first byte: a writer excludes everybody, readers
- * share. They end with the process, however it ends.
+ * Image files and host block devices: opening, sizes, and the I/O that a thread does; io_uring
+ * takes plain reads and writes where it can (uring.c). Locks: image_lock.c.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,27 +18,64 @@ enum { DIRECT_ALIGN = 4096, BOUNCE_MAX = 1 << 20 };
 typedef struct BlockFile {
     char *filename;
     int fd;
-    bool direct, threads;
+    bool threads; /* no io_uring */
+    bool locking;
+    ImageLock lock;
 } BlockFile;
 
-static bool read_options(BlockFile *s, struct json_object *o, GError **err)
-{
-    const char *aio = opt_str(o, "aio");
-    struct json_object *cache;
+enum { AIO_DEFAULT, AIO_THREADS, AIO_NATIVE, AIO_IO_URING };
+enum { LOCKING_AUTO, LOCKING_ON, LOCKING_OFF };
 
-    if (aio &&
-        !g_strv_contains((const char *const[]){ "threads", "io_uring", "native", NULL }, aio)) {
-        BLOCK_ERROR(err, "aio=%s: accepted are threads and io_uring", aio);
+static bool read_aio(BlockNode *n, struct json_object *o, GError **err)
+{
+    static const char *const names[] = { "", "threads", "native", "io_uring", NULL };
+    BlockFile *s = n->priv;
+    int aio;
+
+    if (!opt_enum(o, "aio", names, AIO_DEFAULT, &aio, err)) {
         return false;
     }
-    s->threads = aio && g_str_equal(aio, "threads");
+    if (aio == AIO_NATIVE && !n->direct) {
+        BLOCK_ERROR(err, "aio=native was specified, but it requires cache.direct=on, which was "
+                         "not specified");
+        return false;
+    }
+    s->threads = aio == AIO_THREADS;
+    if (!n->set->ring && !s->threads) {
+        n->set->ring = ring_new(n->set);
+    }
+    if (!n->set->ring && aio > AIO_THREADS) {
+        BLOCK_ERROR(err, "aio=%s needs io_uring, which this host does not offer; use aio=threads",
+                    names[aio]);
+        return false;
+    }
+    return true;
+}
+
+static bool read_options(BlockNode *n, struct json_object *o, int *locking, GError **err)
+{
+    static const char *const lockings[] = { "auto", "on", "off", NULL };
+    BlockFile *s = n->priv;
+
     s->filename = g_strdup(opt_str(o, "filename"));
     if (!s->filename || !*s->filename) {
         BLOCK_ERROR(err, "it needs a file: filename=...");
         return false;
     }
-    return !json_object_object_get_ex(o, "cache", &cache) ||
-           opt_bool(cache, "direct", false, &s->direct, err);
+    return read_aio(n, o, err) && opt_enum(o, "locking", lockings, LOCKING_AUTO, locking, err);
+}
+
+static bool read_locking(BlockFile *s, int locking, GError **err)
+{
+    bool possible = image_lock_possible(s->fd);
+
+    s->lock.fd = s->fd;
+    s->locking = possible && locking != LOCKING_OFF;
+    if (!possible && locking == LOCKING_ON) {
+        BLOCK_ERROR(err, "locking=on: '%s' cannot be locked: %s", s->filename, g_strerror(errno));
+        return false;
+    }
+    return true;
 }
 
 static bool read_size(BlockNode *n, GError **err)
@@ -63,20 +97,13 @@ static bool read_size(BlockNode *n, GError **err)
         BLOCK_ERROR(err, "'%s' is neither a regular file nor a block device", s->filename);
         return false;
     }
-    n->size = size & ~(uint64_t)(BLOCK_SECTOR - 1);
+    n->size = (size + BLOCK_SECTOR - 1) & ~(uint64_t)(BLOCK_SECTOR - 1);
     return true;
 }
 
-static int open_flags(const BlockNode *n, const BlockFile *s)
+static int open_flags(const BlockNode *n)
 {
-    return (n->read_only ? O_RDONLY : O_RDWR) | (s->direct ? O_DIRECT : 0) | O_CLOEXEC;
-}
-
-static bool set_lock(const BlockFile *s, short type)
-{
-    struct flock lock = { .l_type = type, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1 };
-
-    return fcntl(s->fd, F_OFD_SETLK, &lock) == 0;
+    return (n->read_only ? O_RDONLY : O_RDWR) | (n->direct ? O_DIRECT : 0) | O_CLOEXEC;
 }
 
 static void file_close(BlockNode *n)
@@ -84,60 +111,60 @@ static void file_close(BlockNode *n)
     BlockFile *s = n->priv;
 
     if (s->fd >= 0) {
-        /* The kernel may still hold the file for requests that are done, and with it the lock. */
-        set_lock(s, F_UNLCK);
+        /* The kernel may still hold the file for requests that are done, and with it the locks. */
+        image_lock_drop(&s->lock);
         close(s->fd);
     }
     g_free(s->filename);
     g_free(s);
 }
 
-static bool file_open(BlockNode *n, struct json_object *o, GError **err)
+static bool open_image(BlockNode *n, struct json_object *o, GError **err)
 {
-    BlockFile *s = g_new0(BlockFile, 1);
+    BlockFile *s = n->priv;
     bool auto_read_only = false;
 
-    n->priv = s;
-    s->fd = -1;
-    if (!read_options(s, o, err) || !opt_bool(o, "auto-read-only", false, &auto_read_only, err)) {
-        file_close(n);
+    if (!opt_bool(o, "auto-read-only", false, &auto_read_only, err)) {
         return false;
     }
-    s->fd = open(s->filename, open_flags(n, s));
-    if (s->fd < 0 && auto_read_only && (errno == EACCES || errno == EROFS)) {
+    s->fd = open(s->filename, open_flags(n));
+    if (s->fd < 0 && auto_read_only && (errno == EACCES || errno == EROFS || errno == EPERM)) {
         n->read_only = true;
-        s->fd = open(s->filename, open_flags(n, s));
+        s->fd = open(s->filename, open_flags(n));
     }
     if (s->fd < 0) {
-        BLOCK_ERROR(err, "cannot open '%s'%s: %s", s->filename,
+        BLOCK_ERROR(err, "Could not open '%s'%s: %s", s->filename,
                     n->read_only ? "" : " for writing (read-only=on if it must not be)",
                     g_strerror(errno));
     }
-    if (s->fd < 0 || !read_size(n, err)) {
-        file_close(n);
-        return false;
-    }
-    if (!n->set->ring && !s->threads) {
-        n->set->ring = ring_new(n->set);
-    }
-    return true;
+    return s->fd >= 0;
 }
 
-static bool file_lock(BlockNode *n, short type, GError **err)
+static bool file_open(BlockNode *n, struct json_object *o, GError **err)
+{
+    BlockFile *s = g_new0(BlockFile, 1);
+    int locking;
+
+    n->priv = s;
+    s->fd = s->lock.fd = -1;
+    if (read_options(n, o, &locking, err) && open_image(n, o, err) &&
+        read_locking(s, locking, err) && read_size(n, err)) {
+        return true;
+    }
+    file_close(n);
+    return false;
+}
+
+static bool file_lock(BlockNode *n, unsigned perm, unsigned shared, GError **err)
 {
     BlockFile *s = n->priv;
 
-    if (!set_lock(s, type)) {
-        BLOCK_ERROR(err, "cannot lock '%s': another process %s it", s->filename,
-                    n->read_only ? "writes" : "uses");
-        return false;
-    }
-    return true;
+    return !s->locking || image_lock_set(&s->lock, perm, shared, s->filename, err);
 }
 
 static bool file_activate(BlockNode *n, GError **err)
 {
-    return file_lock(n, n->read_only ? F_RDLCK : F_WRLCK, err) && read_size(n, err);
+    return read_size(n, err);
 }
 
 static bool file_inactivate(BlockNode *n, GError **err)
@@ -148,7 +175,7 @@ static bool file_inactivate(BlockNode *n, GError **err)
         BLOCK_ERROR(err, "cannot flush '%s': %s", s->filename, g_strerror(errno));
         return false;
     }
-    return file_lock(n, F_UNLCK, err);
+    return true;
 }
 
 static bool file_resize(BlockNode *n, uint64_t size, GError **err)
@@ -194,8 +221,8 @@ static ssize_t transfer_once(int fd, const BlockRequest *req, uint64_t done)
     memcpy(iov, c.iov, n * sizeof(*iov));
     iov[0].iov_base = (uint8_t *)iov[0].iov_base + c.skip;
     iov[0].iov_len -= c.skip;
-    r = req->op == BLOCK_READ ? preadv(fd, iov, n, req->offset + done)
-                              : pwritev(fd, iov, n, req->offset + done);
+    r = req->p.op == BLOCK_READ ? preadv(fd, iov, n, req->p.at + done)
+                                : pwritev(fd, iov, n, req->p.at + done);
     return r < 0 ? -errno : r;
 }
 
@@ -211,7 +238,7 @@ static ssize_t transfer_bounce(int fd, const BlockRequest *req, uint64_t done)
     if (posix_memalign(&bounce, DIRECT_ALIGN, BOUNCE_MAX)) {
         return -ENOMEM;
     }
-    r = req->op == BLOCK_READ ? pread(fd, bounce, len, req->offset + done) : (ssize_t)len;
+    r = req->p.op == BLOCK_READ ? pread(fd, bounce, len, req->p.at + done) : (ssize_t)len;
     if (r < 0) {
         r = -errno;
     }
@@ -219,15 +246,15 @@ static ssize_t transfer_bounce(int fd, const BlockRequest *req, uint64_t done)
         size_t part = MIN(c.iov[i].iov_len - skip, (size_t)r - at);
         uint8_t *guest = (uint8_t *)c.iov[i].iov_base + skip;
 
-        if (req->op == BLOCK_READ) {
+        if (req->p.op == BLOCK_READ) {
             memcpy(guest, (uint8_t *)bounce + at, part);
         } else {
             memcpy((uint8_t *)bounce + at, guest, part);
         }
         at += part;
     }
-    if (req->op == BLOCK_WRITE) {
-        r = pwrite(fd, bounce, len, req->offset + done);
+    if (req->p.op == BLOCK_WRITE) {
+        r = pwrite(fd, bounce, len, req->p.at + done);
         r = r < 0 ? -errno : r;
     }
     free(bounce);
@@ -256,9 +283,11 @@ static void zero_rest(const BlockRequest *req, uint64_t done)
     }
 }
 
-static int transfer(BlockFile *s, BlockRequest *req, uint64_t done)
+static int transfer(const BlockNode *n, BlockRequest *req)
 {
-    bool bounce = s->direct && !is_aligned(req);
+    BlockFile *s = n->priv;
+    bool bounce = n->direct && !is_aligned(req);
+    uint64_t done = 0;
 
     while (done < req->len) {
         ssize_t r = bounce ? transfer_bounce(s->fd, req, done) : transfer_once(s->fd, req, done);
@@ -269,7 +298,7 @@ static int transfer(BlockFile *s, BlockRequest *req, uint64_t done)
         if (r < 0) {
             return r;
         }
-        if (r == 0 && req->op == BLOCK_READ) {
+        if (r == 0 && req->p.op == BLOCK_READ) {
             zero_rest(req, done);
             break;
         }
@@ -278,19 +307,19 @@ static int transfer(BlockFile *s, BlockRequest *req, uint64_t done)
         }
         done += r;
     }
-    return req->fua && req->op == BLOCK_WRITE && fdatasync(s->fd) < 0 ? -errno : 0;
+    return req->p.fua && req->p.op == BLOCK_WRITE && fdatasync(s->fd) < 0 ? -errno : 0;
 }
 
 static int zero_range(BlockFile *s, const BlockRequest *req)
 {
     static const uint8_t zeroes[65536] __attribute__((aligned(DIRECT_ALIGN)));
-    int mode = req->may_unmap ? FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE : FALLOC_FL_ZERO_RANGE;
+    int mode = req->p.unmap ? FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE : FALLOC_FL_ZERO_RANGE;
 
-    if (fallocate(s->fd, mode, req->offset, req->len) == 0) {
+    if (fallocate(s->fd, mode, req->p.at, req->len) == 0) {
         return 0;
     }
     for (uint64_t done = 0; done < req->len;) {
-        ssize_t r = pwrite(s->fd, zeroes, MIN(sizeof(zeroes), req->len - done), req->offset + done);
+        ssize_t r = pwrite(s->fd, zeroes, MIN(sizeof(zeroes), req->len - done), req->p.at + done);
 
         if (r == 0 || (r < 0 && errno != EINTR)) {
             return r < 0 ? -errno : -ENOSPC;
@@ -304,24 +333,24 @@ static int write_zeroes(BlockFile *s, const BlockRequest *req)
 {
     int result = zero_range(s, req);
 
-    return result == 0 && req->fua && fdatasync(s->fd) < 0 ? -errno : result;
+    return result == 0 && req->p.fua && fdatasync(s->fd) < 0 ? -errno : result;
 }
 
 static int discard(BlockFile *s, const BlockRequest *req)
 {
     /* A hint: a file system that cannot punch holes keeps the data. */
-    fallocate(s->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, req->offset, req->len);
+    fallocate(s->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, req->p.at, req->len);
     return 0;
 }
 
-int file_do(BlockNode *n, BlockRequest *req, uint64_t done)
+static int file_perform(BlockNode *n, BlockRequest *req)
 {
     BlockFile *s = n->priv;
 
-    switch (req->op) {
+    switch (req->p.op) {
     case BLOCK_READ:
     case BLOCK_WRITE:
-        return transfer(s, req, done);
+        return transfer(n, req);
     case BLOCK_FLUSH:
         return fdatasync(s->fd) < 0 ? -errno : 0;
     case BLOCK_DISCARD:
@@ -335,10 +364,10 @@ int file_do(BlockNode *n, BlockRequest *req, uint64_t done)
 static void file_submit(BlockNode *n, BlockRequest *req)
 {
     BlockFile *s = n->priv;
-    bool plain = (req->op == BLOCK_READ || (req->op == BLOCK_WRITE && !req->fua)) &&
-                 (!s->direct || is_aligned(req));
+    bool plain = (req->p.op == BLOCK_READ || (req->p.op == BLOCK_WRITE && !req->p.fua)) &&
+                 (!n->direct || is_aligned(req));
 
-    if (s->threads || !n->set->ring || !(plain || req->op == BLOCK_FLUSH) ||
+    if (s->threads || !n->set->ring || !(plain || req->p.op == BLOCK_FLUSH) ||
         !ring_submit(n->set->ring, req, s->fd)) {
         block_run_threaded(req);
     }
@@ -349,12 +378,12 @@ static const char *file_filename(const BlockNode *n)
     return ((BlockFile *)n->priv)->filename;
 }
 
-static const char *const file_keys[] = { "aio", NULL };
+static const char *const file_keys[] = { "filename", "aio", "locking", NULL };
 #define FILE_DRIVER(n)                                                                             \
     {                                                                                              \
         .name = (n), .keys = file_keys, .open = file_open, .close = file_close,                    \
-        .submit = file_submit, .resize = file_resize, .activate = file_activate,                   \
-        .inactivate = file_inactivate, .filename = file_filename                                   \
+        .submit = file_submit, .perform = file_perform, .resize = file_resize, .lock = file_lock,  \
+        .activate = file_activate, .inactivate = file_inactivate, .filename = file_filename        \
     }
 const BlockDriver block_file = FILE_DRIVER("file");
 const BlockDriver block_host_device = FILE_DRIVER("host_device");

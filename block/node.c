@@ -1,38 +1,74 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Block nodes: making, finding and deleting them, and the checks before a driver sees a request
- * (contract in block/block.h).
+ * Block nodes: making, finding and deleting them (contract in block/block.h).
  */
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "block_int.h"
 
-static const BlockDriver *const drivers[] = { &block_file, &block_host_device, &block_null };
-static const char *const common_keys[] = {
-    "driver",  "node-name", "read-only", "auto-read-only", "cache",
-    "discard", "file",      "filename",  "detect-zeroes",  NULL
-};
-static const char *const cache_keys[] = { "direct", "no-flush", "writeback", NULL };
+static const BlockDriver *const drivers[] = { &block_file,     &block_host_device, &block_null,
+                                              &block_null_aio, &block_raw,         &block_overlay };
+static const char *const common_keys[] = { "driver",         "node-name",     "read-only",
+                                           "auto-read-only", "force-share",   "cache",
+                                           "discard",        "detect-zeroes", NULL };
 static const char *const no_keys[] = { NULL };
 
-static const BlockDriver *find_driver(const char *name, GError **err)
+enum { NAME_LEN_MAX = 127 };
+
+const BlockDriver *driver_find(const char *name)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(drivers); i++) {
-        if (name && g_str_equal(drivers[i]->name, name)) {
+        /* overlay is for snapshot=on alone: its contents end with the process */
+        if (drivers[i] != &block_overlay && g_str_equal(drivers[i]->name, name)) {
             return drivers[i];
         }
     }
-    BLOCK_ERROR(err, "'%s' is not a block driver; accepted are raw, file, host_device and null-co",
-                name ? name : "");
     return NULL;
+}
+
+char *block_format_help(void)
+{
+    GString *out = g_string_new(NULL);
+
+    for (size_t i = 0; i < G_N_ELEMENTS(drivers); i++) {
+        if (drivers[i] != &block_overlay) {
+            g_string_append_printf(out, "%s%s", out->len ? " " : "", drivers[i]->name);
+        }
+    }
+    return g_string_free(out, FALSE);
+}
+
+static const BlockDriver *need_driver(struct json_object *o, GError **err)
+{
+    const char *name = opt_str(o, "driver");
+    const BlockDriver *drv = name ? driver_find(name) : NULL;
+    g_autofree char *all = drv ? NULL : block_format_help();
+
+    if (!name) {
+        BLOCK_ERROR(err, "Parameter 'driver' is missing; accepted are %s", all);
+    } else if (!drv && probe_knows(name)) {
+        BLOCK_ERROR(err, "format '%s' is not available in this version; accepted are %s", name,
+                    all);
+    } else if (!drv) {
+        BLOCK_ERROR(err, "Unknown driver '%s'; accepted are %s", name, all);
+    }
+    return drv;
+}
+
+bool node_check(struct json_object *o, GError **err)
+{
+    const BlockDriver *drv = need_driver(o, err);
+
+    return drv && opt_known(o, common_keys, drv->keys, drv->name, err);
 }
 
 BlockNode *block_find(Machine *m, const char *name)
 {
     BlockSet *set = block_set(m);
 
-    for (unsigned i = 0; i < set->nodes->len; i++) {
+    for (unsigned i = 0; name && i < set->nodes->len; i++) {
         BlockNode *n = g_ptr_array_index(set->nodes, i);
 
         if (g_strcmp0(n->name, name) == 0 || g_strcmp0(n->drive, name) == 0) {
@@ -42,117 +78,260 @@ BlockNode *block_find(Machine *m, const char *name)
     return NULL;
 }
 
-/* "raw" adds nothing to the node below it: its options move down, and it is the node. */
-static struct json_object *see_through_raw(struct json_object *options, GError **err)
+const char *node_filename(const BlockNode *n)
 {
-    struct json_object *child, *merged;
-    const char *driver = opt_str(options, "driver");
+    while (!n->drv->filename) {
+        n = n->child->node;
+    }
+    return n->drv->filename(n);
+}
 
-    if (!driver || !g_str_equal(driver, "raw")) {
-        return json_object_get(options);
+/* --- options of every node --- */
+
+static bool read_cache(BlockNode *n, struct json_object *o, GError **err)
+{
+    static const char *const keys[] = { "direct", "no-flush", "writeback", NULL };
+    struct json_object *cache;
+    bool writeback = true;
+
+    if (!json_object_object_get_ex(o, "cache", &cache)) {
+        return true;
     }
-    if (!json_object_object_get_ex(options, "file", &child) ||
-        !json_object_is_type(child, json_type_object)) {
-        BLOCK_ERROR(err, "a raw node needs the node below it: file.driver=...,file.filename=...");
-        return NULL;
+    if (!json_object_is_type(cache, json_type_object)) {
+        BLOCK_ERROR(err, "cache is an object with direct and no-flush");
+        return false;
     }
-    merged = json_object_new_object();
-    json_object_object_foreach(child, key, value)
-    {
-        json_object_object_add(merged, key, json_object_get(value));
+    if (!opt_known(cache, keys, no_keys, "cache", err) ||
+        !opt_bool(cache, "direct", false, &n->direct, err) ||
+        !opt_bool(cache, "no-flush", false, &n->no_flush, err) ||
+        !opt_bool(cache, "writeback", true, &writeback, err)) {
+        return false;
     }
-    json_object_object_foreach(options, key2, value2)
-    {
-        if (!g_str_equal(key2, "driver") && !g_str_equal(key2, "file")) {
-            json_object_object_add(merged, key2, json_object_get(value2));
-        }
-    }
-    return merged;
+    n->write_through = !writeback;
+    return true;
 }
 
 static bool read_common(BlockNode *n, struct json_object *o, GError **err)
 {
-    struct json_object *cache = NULL;
-    const char *discard = opt_str(o, "discard");
-    bool writeback = true;
+    static const char *const discards[] = { "ignore", "off", "unmap", "on", NULL };
+    static const char *const detects[] = { "off", "on", "unmap", NULL };
+    int discard = 0, detect = DETECT_OFF;
 
-    if (discard &&
-        !g_strv_contains((const char *const[]){ "ignore", "off", "unmap", "on", NULL }, discard)) {
-        BLOCK_ERROR(err, "discard=%s: accepted are ignore and unmap", discard);
+    if (!opt_enum(o, "discard", discards, 0, &discard, err) ||
+        !opt_enum(o, "detect-zeroes", detects, DETECT_OFF, &detect, err) ||
+        !opt_bool(o, "read-only", false, &n->read_only, err) ||
+        !opt_bool(o, "force-share", false, &n->force_share, err) || !read_cache(n, o, err)) {
         return false;
     }
-    n->discard = discard && (g_str_equal(discard, "unmap") || g_str_equal(discard, "on"));
-    if (json_object_object_get_ex(o, "cache", &cache)) {
-        if (!json_object_is_type(cache, json_type_object)) {
-            BLOCK_ERROR(err, "cache is an object with direct, no-flush and writeback");
-            return false;
-        }
-        if (!opt_known(cache, cache_keys, no_keys, "cache", err) ||
-            !opt_bool(cache, "no-flush", false, &n->no_flush, err) ||
-            !opt_bool(cache, "writeback", true, &writeback, err)) {
-            return false;
-        }
-        n->write_through = !writeback;
+    n->discard = discard >= 2;
+    n->detect_zeroes = (DetectZeroes)detect;
+    if (n->force_share && !n->read_only) {
+        BLOCK_ERROR(err, "force-share=on can only be used with read-only images");
+        return false;
     }
-    return opt_bool(o, "read-only", false, &n->read_only, err);
+    if (n->detect_zeroes == DETECT_UNMAP && !n->discard) {
+        BLOCK_ERROR(err, "setting detect-zeroes to unmap is not allowed without setting discard "
+                         "operation to unmap");
+        return false;
+    }
+    return true;
+}
+
+/* --- children --- */
+
+static void inherit(struct json_object *from, struct json_object *to, const char *key)
+{
+    struct json_object *v;
+
+    if (!json_object_object_get_ex(to, key, NULL) && json_object_object_get_ex(from, key, &v)) {
+        json_object_object_add(to, key, json_object_get(v));
+    }
+}
+
+struct json_object *node_inline_options(struct json_object *parent, struct json_object *given)
+{
+    struct json_object *o = json_object_new_object(), *from, *cache;
+
+    json_object_object_foreach(given, key, value)
+    {
+        json_object_object_add(o, key, json_object_get(value));
+    }
+    inherit(parent, o, "read-only");
+    inherit(parent, o, "auto-read-only");
+    inherit(parent, o, "force-share");
+    if (json_object_object_get_ex(parent, "cache", &from) &&
+        json_object_is_type(from, json_type_object)) {
+        struct json_object *own = NULL, *merged = json_object_new_object();
+
+        if (json_object_object_get_ex(o, "cache", &own)) {
+            json_object_object_foreach(own, key2, value2)
+            {
+                json_object_object_add(merged, key2, json_object_get(value2));
+            }
+        }
+        cache = merged;
+        inherit(from, cache, "direct");
+        inherit(from, cache, "no-flush");
+        json_object_object_add(o, "cache", cache);
+    }
+    if (!opt_str(o, "discard")) {
+        json_object_object_add(o, "discard", json_object_new_string("unmap"));
+    }
+    return o;
+}
+
+/* The node below: one that exists, or one made here (*made). */
+static BlockNode *find_child(BlockNode *n, struct json_object *o, bool inactive, GError **err)
+{
+    Machine *m = n->set->machine;
+    struct json_object *given, *all;
+    BlockNode *child;
+
+    if (!json_object_object_get_ex(o, n->drv->child, &given) || !given) {
+        BLOCK_ERROR(err,
+                    "Parameter '%s' is missing: it takes the name of a node, or the options of "
+                    "one (%s.driver=...)",
+                    n->drv->child, n->drv->child);
+        return NULL;
+    }
+    if (json_object_is_type(given, json_type_object)) {
+        all = node_inline_options(o, given);
+        child = node_new(m, NULL, all, inactive, err);
+        json_object_put(all);
+        return child;
+    }
+    child = block_find(m, json_object_get_string(given));
+    if (!child) {
+        BLOCK_ERROR(err, "Cannot find device='%s' nor node-name='%s'",
+                    json_object_get_string(given), json_object_get_string(given));
+    }
+    return child;
+}
+
+static bool open_child(BlockNode *n, struct json_object *o, bool inactive, GError **err)
+{
+    BlockNode *child;
+
+    if (!n->drv->child) {
+        return true;
+    }
+    child = find_child(n, o, inactive, err);
+    if (!child) {
+        return false;
+    }
+    if (child->depth >= BLOCK_DEPTH_MAX) {
+        BLOCK_ERROR(err, "the chain of nodes below is longer than %d", BLOCK_DEPTH_MAX - 1);
+    } else {
+        n->child = edge_new(child, n, NULL, n->drv->child, 0, BLOCK_PERM_ALL, err);
+    }
+    if (!n->child) {
+        node_unref(child);
+        return false;
+    }
+    n->depth = child->depth + 1;
+    if (child->read_only && n->drv != &block_overlay && !opt_str(o, "read-only")) {
+        n->read_only = true;
+    }
+    return true;
+}
+
+/* --- making --- */
+
+static bool name_usable(const char *name)
+{
+    bool ok = g_ascii_isalpha(*name) && strlen(name) <= NAME_LEN_MAX;
+
+    for (const char *c = name; ok && *c; c++) {
+        ok = g_ascii_isalnum(*c) || strchr("-._", *c);
+    }
+    return ok;
+}
+
+/* Names that begin with '#' are ours: of nodes without a name, and of drives. */
+static bool take_name(BlockNode *n, struct json_object *o, GError **err)
+{
+    const char *name = opt_str(o, "node-name");
+
+    do {
+        g_free(n->name);
+        n->name = name ? g_strdup(name) : g_strdup_printf("#block%03u", n->set->n_auto++);
+    } while (!name && block_find(n->set->machine, n->name));
+    if (name && !name_usable(name) && !g_str_has_prefix(name, "#block-")) {
+        BLOCK_ERROR(err,
+                    "Invalid node-name: '%.*s': it is made of a letter and up to %d letters, "
+                    "digits, '-', '.' and '_'",
+                    NAME_LEN_MAX, name, NAME_LEN_MAX - 1);
+    } else if (block_find(n->set->machine, n->name)) {
+        BLOCK_ERROR(err, "Duplicate nodes with node-name='%s'", n->name);
+    } else {
+        return true;
+    }
+    return false;
 }
 
 static void node_free(BlockNode *n)
 {
+    edge_free(n->child);
+    g_ptr_array_free(n->parents, TRUE);
     g_free(n->name);
     g_free(n->drive);
-    g_free(n->device);
-    if (n->options) {
-        json_object_put(n->options);
-    }
     g_free(n);
 }
 
 static bool node_open(BlockNode *n, struct json_object *o, bool inactive, GError **err)
 {
-    n->drv = find_driver(opt_str(o, "driver"), err);
-    if (!n->drv || !opt_known(o, common_keys, n->drv->keys, n->drv->name, err) ||
-        !read_common(n, o, err) || !n->drv->open(n, o, err)) {
-        return false;
-    }
-    if (!inactive && !n->drv->activate(n, err)) {
-        n->drv->close(n);
+    if (!opt_known(o, common_keys, n->drv->keys, n->drv->name, err) || !take_name(n, o, err) ||
+        !read_common(n, o, err) || !open_child(n, o, inactive, err)) {
         return false;
     }
     n->active = !inactive;
-    return true;
+    return n->drv->open(n, o, err);
 }
 
-BlockNode *block_node_new(Machine *m, struct json_object *options, bool inactive, GError **err)
+BlockNode *node_new(Machine *m, const BlockDriver *drv, struct json_object *o, bool inactive,
+                    GError **err)
 {
-    struct json_object *o = see_through_raw(options, err);
-    const char *name = o ? opt_str(o, "node-name") : NULL;
     BlockNode *n;
 
-    if (!o) {
-        return NULL;
-    }
-    if (!name || block_find(m, name)) {
-        BLOCK_ERROR(err,
-                    name ? "a block node named '%s' exists already"
-                         : "a block node needs a name: node-name=...%s",
-                    name ? name : "");
-        json_object_put(o);
+    drv = drv ? drv : need_driver(o, err);
+    if (!drv) {
         return NULL;
     }
     n = g_new0(BlockNode, 1);
     n->set = block_set(m);
-    n->name = g_strdup(name);
-    n->options = o;
-    n->raw = o != options;
+    n->drv = drv;
+    n->depth = 1;
+    n->parents = g_ptr_array_new();
     if (!node_open(n, o, inactive, err)) {
-        g_prefix_error(err, "block node '%s': ", n->name);
         node_free(n);
         return NULL;
     }
     g_ptr_array_add(n->set->nodes, n);
     return n;
 }
+
+BlockNode *block_node_new(Machine *m, struct json_object *options, bool inactive, GError **err)
+{
+    const char *name = opt_str(options, "node-name");
+    BlockNode *n = NULL;
+
+    if (!name) {
+        BLOCK_ERROR(err, "a block node needs a name: node-name=NAME");
+    } else if (!name_usable(name)) {
+        BLOCK_ERROR(err, "Invalid node-name: '%.*s'", NAME_LEN_MAX, name);
+    } else {
+        n = node_new(m, NULL, options, inactive, err);
+        if (!n) {
+            g_prefix_error(err, "block node '%s': ", name);
+        }
+    }
+    if (n) {
+        n->named = true;
+    }
+    return n;
+}
+
+/* --- the end --- */
 
 static void node_destroy(BlockNode *n)
 {
@@ -162,40 +341,39 @@ static void node_destroy(BlockNode *n)
     node_free(n);
 }
 
+void node_unref(BlockNode *n)
+{
+    if (!n->named && n->parents->len == 0) {
+        node_destroy(n);
+    }
+}
+
 bool block_node_del(Machine *m, const char *name, GError **err)
 {
     BlockNode *n = block_find(m, name);
 
     if (!n) {
-        BLOCK_ERROR(err, "there is no block node named '%s'", name);
+        BLOCK_ERROR(err, "Failed to find node with node-name='%s'", name);
         return false;
     }
-    if (n->user) {
-        BLOCK_ERROR(err, "block node '%s' is in use by %s", name, n->device);
-        return false;
+    for (unsigned i = 0; i < n->parents->len; i++) {
+        if (n->parents->pdata[i] != n->drive_ref) {
+            g_autofree char *who = edge_describe(n->parents->pdata[i]);
+
+            BLOCK_ERROR(err, "Node '%s' is in use by %s", name, who);
+            return false;
+        }
     }
-    node_destroy(n);
+    n->named = false;
+    if (n->drive_ref) {
+        edge_free(g_steal_pointer(&n->drive_ref));
+    } else {
+        node_unref(n);
+    }
     return true;
 }
 
-bool block_attach(BlockNode *n, const BlockUser *user, const char *device, GError **err)
-{
-    if (n->user) {
-        BLOCK_ERROR(err, "%s: block node '%s' is in use by %s", device, n->name, n->device);
-        return false;
-    }
-    n->user = user;
-    n->device = g_strdup(device);
-    return true;
-}
-
-void block_detach(BlockNode *n)
-{
-    block_drain(n);
-    n->user = NULL;
-    n->io_error = 0;
-    g_clear_pointer(&n->device, g_free);
-}
+/* --- what devices ask --- */
 
 const char *block_name(const BlockNode *n)
 {
@@ -227,120 +405,6 @@ void block_set_io_status(BlockNode *n, int error)
     n->io_error = error;
 }
 
-bool block_resize(BlockNode *n, uint64_t size, GError **err)
-{
-    if (size % BLOCK_SECTOR) {
-        BLOCK_ERROR(err, "block node '%s': %" G_GUINT64_FORMAT " is not a multiple of %u bytes",
-                    n->name, size, BLOCK_SECTOR);
-        return false;
-    }
-    if (n->read_only) {
-        BLOCK_ERROR(err, "block node '%s' is read-only", n->name);
-        return false;
-    }
-    block_drain(n);
-    if (!n->drv->resize(n, size, err)) {
-        return false;
-    }
-    n->size = size;
-    if (n->user && n->user->resized) {
-        n->user->resized(n->user->opaque, size);
-    }
-    return true;
-}
-
-/* --- I/O --- */
-
-static bool moves_data(BlockOp op)
-{
-    return op == BLOCK_READ || op == BLOCK_WRITE;
-}
-
-static int refusal(const BlockNode *n, const BlockRequest *req)
-{
-    if (req->op != BLOCK_FLUSH && (req->len > n->size || req->offset > n->size - req->len)) {
-        return -EIO;
-    }
-    if (n->read_only && req->op != BLOCK_READ && req->op != BLOCK_FLUSH) {
-        return -EPERM;
-    }
-    return n->active ? 0 : -EIO;
-}
-
-void block_submit(BlockNode *n, BlockRequest *req)
-{
-    int error = refusal(n, req);
-
-    req->priv[REQ_NODE] = n;
-    stats_begin(req);
-    req->fua |= n->write_through;
-    req->may_unmap &= n->discard;
-    n->in_flight++;
-    if (error) {
-        block_complete_any(req, error);
-    } else if ((req->op == BLOCK_FLUSH && (n->no_flush || n->read_only)) ||
-               (req->op == BLOCK_DISCARD && !n->discard) ||
-               (moves_data(req->op) && req->len == 0)) {
-        block_complete_any(req, 0);
-    } else {
-        n->drv->submit(n, req);
-    }
-}
-
-unsigned block_in_flight(const BlockNode *n)
-{
-    return n->in_flight;
-}
-
-void block_drain(BlockNode *n)
-{
-    while (n->in_flight > 0) {
-        block_wait(n->set);
-    }
-}
-
-void block_drain_all(Machine *m)
-{
-    BlockSet *set = block_set(m);
-
-    for (unsigned i = 0; i < set->nodes->len; i++) {
-        block_drain(g_ptr_array_index(set->nodes, i));
-    }
-}
-
-/* --- hand-over --- */
-
-bool block_activate_all(Machine *m, GError **err)
-{
-    BlockSet *set = block_set(m);
-
-    for (unsigned i = 0; i < set->nodes->len; i++) {
-        BlockNode *n = g_ptr_array_index(set->nodes, i);
-
-        if (!n->active && !n->drv->activate(n, err)) {
-            return false;
-        }
-        n->active = true;
-    }
-    return true;
-}
-
-bool block_inactivate_all(Machine *m, GError **err)
-{
-    BlockSet *set = block_set(m);
-
-    block_drain_all(m);
-    for (unsigned i = 0; i < set->nodes->len; i++) {
-        BlockNode *n = g_ptr_array_index(set->nodes, i);
-
-        if (n->active && !n->drv->inactivate(n, err)) {
-            return false;
-        }
-        n->active = false;
-    }
-    return true;
-}
-
 /* --- the set --- */
 
 void block_free_all(Machine *m)
@@ -350,8 +414,18 @@ void block_free_all(Machine *m)
     if (!set) {
         return;
     }
-    while (set->nodes->len > 0) {
-        node_destroy(g_ptr_array_index(set->nodes, set->nodes->len - 1));
+    while (set->nodes->len > 0) { /* parents come after their children */
+        BlockNode *n = g_ptr_array_index(set->nodes, set->nodes->len - 1);
+
+        while (n->parents->len > 1) {
+            edge_free(n->parents->pdata[0]);
+        }
+        n->named = false;
+        if (n->parents->len) {
+            edge_free(n->parents->pdata[0]);
+        } else {
+            node_unref(n);
+        }
     }
     if (set->pool) {
         g_thread_pool_free(set->pool, FALSE, TRUE);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * null-co: a disk that holds nothing; reads give zeroes if asked to, else leave memory as it is.
+ * null-co and null-aio: a disk that holds nothing. Reads return zeroes with read-zeroes=on;
+ * otherwise they leave memory as it is.
  */
 #include <string.h>
 
@@ -28,16 +29,21 @@ static void null_close(BlockNode *n)
     g_free(n->priv);
 }
 
-static void null_submit(BlockNode *n, BlockRequest *req)
+static int null_perform(BlockNode *n, BlockRequest *req)
 {
     BlockNull *s = n->priv;
 
-    if (req->op == BLOCK_READ && s->read_zeroes) {
+    if (req->p.op == BLOCK_READ && s->read_zeroes) {
         for (int i = 0; i < req->n_iov; i++) {
             memset(req->iov[i].iov_base, 0, req->iov[i].iov_len);
         }
     }
-    block_complete_any(req, 0);
+    return 0;
+}
+
+static void null_submit(BlockNode *n, BlockRequest *req)
+{
+    block_complete_any(req, null_perform(n, req));
 }
 
 static bool null_resize(BlockNode *n, uint64_t size, GError **err)
@@ -45,25 +51,17 @@ static bool null_resize(BlockNode *n, uint64_t size, GError **err)
     return true;
 }
 
-static bool null_switch(BlockNode *n, GError **err)
-{
-    return true;
-}
-
 static const char *null_filename(const BlockNode *n)
 {
-    return "null-co://";
+    return n->drv == &block_null_aio ? "null-aio://" : "null-co://";
 }
 
 static const char *const null_keys[] = { "size", "read-zeroes", NULL };
-const BlockDriver block_null = {
-    .name = "null-co",
-    .keys = null_keys,
-    .open = null_open,
-    .close = null_close,
-    .submit = null_submit,
-    .resize = null_resize,
-    .activate = null_switch,
-    .inactivate = null_switch,
-    .filename = null_filename,
-};
+#define NULL_DRIVER(n)                                                                             \
+    {                                                                                              \
+        .name = (n), .keys = null_keys, .open = null_open, .close = null_close,                    \
+        .submit = null_submit, .perform = null_perform, .resize = null_resize,                     \
+        .filename = null_filename                                                                  \
+    }
+const BlockDriver block_null = NULL_DRIVER("null-co");
+const BlockDriver block_null_aio = NULL_DRIVER("null-aio");

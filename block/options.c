@@ -45,6 +45,26 @@ bool opt_size(struct json_object *o, const char *key, uint64_t def, uint64_t *ou
     return true;
 }
 
+bool opt_enum(struct json_object *o, const char *key, const char *const *names, int def, int *out,
+              GError **err)
+{
+    const char *text = opt_str(o, key);
+    g_autofree char *all = NULL;
+
+    *out = def;
+    for (int i = 0; text && names[i]; i++) {
+        if (*text && g_str_equal(names[i], text)) {
+            *out = i;
+            return true;
+        }
+    }
+    if (text) {
+        all = g_strjoinv(", ", (char **)names + (**names ? 0 : 1));
+        BLOCK_ERROR(err, "%s=%s: accepted are %s", key, text, all);
+    }
+    return text == NULL;
+}
+
 bool opt_known(struct json_object *o, const char *const *a, const char *const *b, const char *what,
                GError **err)
 {
@@ -52,10 +72,11 @@ bool opt_known(struct json_object *o, const char *const *a, const char *const *b
     {
         (void)value;
         if (!g_strv_contains(a, key) && !g_strv_contains(b, key)) {
-            g_autofree char *accepted = g_strjoinv(", ", (char **)a);
+            g_autofree char *one = g_strjoinv(", ", (char **)a),
+                            *two = g_strjoinv(", ", (char **)b);
 
-            BLOCK_ERROR(err, "%s: there is no option '%s'; accepted are %s%s%s", what, key,
-                        accepted, *b ? ", " : "", *b ? *b : "");
+            BLOCK_ERROR(err, "%s: Parameter '%s' is unexpected; accepted are %s%s%s", what, key,
+                        one, *two ? ", " : "", two);
             return false;
         }
     }

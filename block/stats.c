@@ -32,7 +32,7 @@ static int64_t now_ns(void)
 
 void stats_begin(BlockRequest *req)
 {
-    req->started_ns = now_ns();
+    req->p.started_ns = now_ns();
 }
 
 void stats_end(BlockNode *n, const BlockRequest *req, int result)
@@ -41,7 +41,7 @@ void stats_end(BlockNode *n, const BlockRequest *req, int result)
     BlockCount *c = &n->stats.count[access];
     int64_t now = now_ns();
 
-    c->time_ns += now - req->started_ns;
+    c->time_ns += now - req->p.started_ns;
     n->stats.last_ns = now;
     if (result < 0) {
         c->failed++;
@@ -97,6 +97,18 @@ static struct json_object *stats_json(const BlockStats *s)
     return o;
 }
 
+static struct json_object *entry_json(const BlockNode *n, const BlockEdge *user)
+{
+    struct json_object *o = json_object_new_object();
+
+    if (user) {
+        json_object_object_add(o, "qdev", json_object_new_string(edge_user_name(user)));
+    }
+    json_object_object_add(o, "node-name", json_object_new_string(n->name));
+    json_object_object_add(o, "stats", stats_json(&n->stats));
+    return o;
+}
+
 struct json_object *block_query_stats(Machine *m, bool nodes)
 {
     struct json_object *list = json_object_new_array();
@@ -106,19 +118,13 @@ struct json_object *block_query_stats(Machine *m, bool nodes)
         const BlockNode *n = g_ptr_array_index(set->nodes, i);
         struct json_object *o;
 
-        if (!nodes && !n->drive && !n->user) {
-            continue;
+        if (nodes || n->drive || node_user(n)) {
+            o = entry_json(n, nodes ? NULL : node_user(n));
+            if (!nodes) {
+                json_object_object_add(o, "device", json_object_new_string(block_drive_id(n)));
+            }
+            json_object_array_add(list, o);
         }
-        o = json_object_new_object();
-        if (!nodes) {
-            json_object_object_add(o, "device", json_object_new_string(block_drive_id(n)));
-        }
-        if (!nodes && n->user) {
-            json_object_object_add(o, "qdev", json_object_new_string(node_user(n)));
-        }
-        json_object_object_add(o, "node-name", json_object_new_string(n->name));
-        json_object_object_add(o, "stats", stats_json(&n->stats));
-        json_object_array_add(list, o);
     }
     return list;
 }

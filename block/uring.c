@@ -53,10 +53,10 @@ bool ring_submit(BlockRing *ring, BlockRequest *req, int fd)
     if (!sqe) {
         return false;
     }
-    if (req->op == BLOCK_READ) {
-        io_uring_prep_readv(sqe, fd, req->iov, req->n_iov, req->offset);
-    } else if (req->op == BLOCK_WRITE) {
-        io_uring_prep_writev(sqe, fd, req->iov, req->n_iov, req->offset);
+    if (req->p.op == BLOCK_READ) {
+        io_uring_prep_readv(sqe, fd, req->iov, req->n_iov, req->p.at);
+    } else if (req->p.op == BLOCK_WRITE) {
+        io_uring_prep_writev(sqe, fd, req->iov, req->n_iov, req->p.at);
     } else {
         io_uring_prep_fsync(sqe, fd, IORING_FSYNC_DATASYNC);
     }
@@ -71,7 +71,7 @@ bool ring_submit(BlockRing *ring, BlockRequest *req, int fd)
  * same bytes are moved again, which is harmless while nobody was told that it ended. */
 static void finish(BlockRequest *req, int result)
 {
-    bool whole = req->op == BLOCK_FLUSH ? result == 0 : (uint64_t)result == req->len;
+    bool whole = req->p.op == BLOCK_FLUSH ? result == 0 : (uint64_t)result == req->len;
 
     if (result >= 0 && whole) {
         block_complete_any(req, 0);

@@ -90,8 +90,9 @@ static bool check_props(VirtioBlk *blk, GError **err)
     } else if (!power_of_two(blk->physical, blk->logical, 2 << 20)) {
         what = "physical_block_size must be a power of two, at least logical_block_size";
     } else if (!blk->drive) {
-        what = "it needs a disk: drive=NAME, with -drive if=none,id=NAME,... or -blockdev "
-               "node-name=NAME,...";
+        what = "property 'drive' is required: make a back end with -drive "
+               "if=none,id=NAME,file=FILE,format=raw (or -blockdev node-name=NAME,...) and add "
+               "drive=NAME to -device virtio-blk-pci";
     }
     if (what) {
         g_set_error(err, G_FILE_ERROR, G_FILE_ERROR_INVAL, "%s: %s", name, what);
@@ -116,8 +117,7 @@ static bool blk_init(void *dev, GError **err)
     }
     if (blk->read_only == PLAN_OFF && block_read_only(blk->node)) {
         g_set_error(err, G_FILE_ERROR, G_FILE_ERROR_ROFS,
-                    "%s: the guest has a disk that it may write (read-only=off), and '%s' is "
-                    "read-only",
+                    "%s: read-only=off was requested, but block node '%s' is read-only",
                     device_name(device), blk->drive);
         blk->node = NULL;
         return false;
@@ -125,7 +125,14 @@ static bool blk_init(void *dev, GError **err)
     if (blk->read_only == PLAN_AUTO) {
         blk->read_only = block_read_only(blk->node) ? PLAN_ON : PLAN_OFF;
     }
-    blk->user = (BlockUser){ .resized = blk_resized, .path = blk_path, .opaque = blk };
+    blk->user = (BlockUser){
+        .resized = blk_resized,
+        .path = blk_path,
+        .opaque = blk,
+        .perm = BLOCK_PERM_CONSISTENT_READ | (blk->read_only == PLAN_ON ? 0 : BLOCK_PERM_WRITE),
+        .shared = BLOCK_PERM_CONSISTENT_READ | BLOCK_PERM_WRITE_UNCHANGED | BLOCK_PERM_RESIZE |
+                  (blk->share_rw ? BLOCK_PERM_WRITE : 0),
+    };
     if (!block_attach(blk->node, &blk->user, device_name(device), err)) {
         blk->node = NULL;
         return false;
@@ -143,7 +150,7 @@ static void blk_exit(void *dev)
     VirtioBlk *blk = dev;
 
     machine_remove_run_fn(blk->vpci.pci.dev.machine, virtio_blk_run_changed, blk);
-    block_detach(blk->node);
+    block_detach(blk->node, &blk->user);
     blk->node = NULL;
 }
 
@@ -185,6 +192,11 @@ static const PlanProp blk_props[] = {
       .flags = PLAN_PROP_DECIDED,
       .field = FIELD(VirtioBlk, read_only, uint32_t),
       .doc = "the guest may not write (auto: as the drive)" },
+    { .name = "share-rw",
+      .kind = PLAN_PROP_BOOL,
+      .flags = PLAN_PROP_HOST,
+      .field = FIELD(VirtioBlk, share_rw, bool),
+      .doc = "other devices and processes may write to the drive, too" },
     ERROR_PROP(werror, "on a write error (auto: as -drive says, else enospc)"),
     ERROR_PROP(rerror, "on a read error (auto: as -drive says, else report)"),
 };

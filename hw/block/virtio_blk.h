@@ -39,6 +39,7 @@ struct VirtioBlk {
     bool discard, write_zeroes, config_wce;
     uint32_t write_cache;    /* PlanOnOff */
     uint32_t read_only;      /* PlanOnOff, decided in init */
+    bool share_rw;           /* others may write to the node */
     uint32_t werror, rerror; /* 0: as the drive says; else BlockErrorPolicy + 1 */
     BlockNode *node;
     BlockUser user;

@@ -72,7 +72,8 @@ static const Need *need_of(const DeviceType *t)
 
 static void make_back_ends(Machine *m)
 {
-    struct json_object *drive = json_tokener_parse("{'id':'d0','file':'null-co://'}");
+    struct json_object *drive =
+        json_tokener_parse("{'id':'d0','file':'null-co://','format':'raw'}");
     struct json_object *net = json_tokener_parse("{'type':'hubport','id':'n0','hubid':0}");
 
     g_assert_nonnull(block_drive_new(m, drive, false, NULL));

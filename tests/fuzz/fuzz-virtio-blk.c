@@ -49,7 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .settings = { "drive=d0", "drive=d0,num-queues=3,packed=on", "drive=d0,werror=stop",
                       "drive=d0,vectors=0,packed=on,rerror=stop,queue-size=16" },
         .queues = 3,
-        .drive = "{'id':'d0','file':{'driver':'null-co','size':1048576}}",
+        .drive = "{'id':'d0','file':{'driver':'null-co','size':1048576},'format':'raw'}",
         .prepare = prepare,
         .host = host,
         .finish = finish,

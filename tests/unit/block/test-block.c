@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Block nodes over real files: data, ends, read-only, locks, hand-over, resizing, options that
- * are refused, and requests in flight at deletion.
+ * Block nodes over real files: data, ends, read-only, the graph and its permissions, locks,
+ * hand-over, probing, temporary overlays, resizing, options that are refused, and requests in
+ * flight at deletion.
  */
 #include "block/block.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,7 +21,15 @@ typedef struct Fixture {
     char *path;
     int result;
     unsigned done;
+    char *other;
 } Fixture;
+
+#define SWAP(a, b)                                                                                 \
+    do {                                                                                           \
+        char *c_ = (a);                                                                            \
+        (a) = (b);                                                                                 \
+        (b) = c_;                                                                                  \
+    } while (0)
 
 static void setup(Fixture *f, gconstpointer data)
 {
@@ -155,25 +165,414 @@ static void test_read_only(Fixture *f, gconstpointer data)
     g_assert_false(block_resize(n, SIZE * 2, NULL));
 }
 
+enum { RW = BLOCK_PERM_CONSISTENT_READ | BLOCK_PERM_WRITE };
+enum { READ_SHARED = BLOCK_PERM_ALL & ~BLOCK_PERM_WRITE };
+static const BlockUser writer = { .perm = RW, .shared = READ_SHARED };
+static const BlockUser reader = { .perm = BLOCK_PERM_CONSISTENT_READ, .shared = READ_SHARED };
+static const BlockUser sharer = { .perm = RW, .shared = BLOCK_PERM_ALL };
+
+/* The bytes of the image that are locked by open files of this process, as "100 101 201". */
+static char *locked_bytes(const Fixture *f)
+{
+    GString *out = g_string_new(NULL);
+    int fd = g_open(f->path, O_RDWR);
+
+    for (int at = 0; at < 300; at++) {
+        struct flock lock = { .l_type = F_WRLCK, .l_start = at, .l_len = 1 };
+
+        g_assert_cmpint(fcntl(fd, F_OFD_GETLK, &lock), ==, 0);
+        if (lock.l_type != F_UNLCK) {
+            g_string_append_printf(out, "%s%d", out->len ? " " : "", at);
+        }
+    }
+    close(fd);
+    return g_string_free(out, FALSE);
+}
+
+static void assert_locked(const Fixture *f, const char *bytes)
+{
+    g_autofree char *held = locked_bytes(f);
+
+    g_assert_cmpstr(held, ==, bytes);
+}
+
+/* Every kind of opener of QEMU's table. */
+static void test_lock_bytes(Fixture *f, gconstpointer data)
+{
+    static const struct {
+        const char *line;
+        const BlockUser *user; /* NULL: none */
+        const char *bytes;
+    } rows[] = {
+        { "{'id':'d','file':'%s','format':'raw'}", NULL, "100" },
+        { "{'id':'d','file':'%s','format':'raw'}", &writer, "100 101 201" },
+        { "{'id':'d','file':'%s','format':'raw'}", &sharer, "100 101" },
+        { "{'id':'d','file':'%s','format':'raw','readonly':'on'}", &reader, "100 201" },
+        { "{'id':'d','file':'%s','format':'raw','media':'cdrom'}", &reader, "100 201" },
+        { "{'id':'d','file':'%s','format':'raw','snapshot':'on'}", NULL, "100 201 203" },
+        { "{'id':'d','file':'%s','format':'raw','snapshot':'on'}", &writer, "100 201 203" },
+        { "{'id':'d','driver':'raw','file':{'filename':'%s','locking':'off'}}", &writer, "" },
+        { "{'id':'d','file':'%s','format':'raw','readonly':'on','force-share':'on'}", &reader,
+          "100" },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(GError) err = NULL;
+        BlockNode *n = drive(f, rows[i].line, &err);
+
+        g_assert_no_error(err);
+        if (rows[i].user) {
+            g_assert_true(block_attach(n, rows[i].user, "disk", &err));
+            assert_locked(f, rows[i].bytes);
+            block_detach(n, rows[i].user);
+        } else {
+            assert_locked(f, rows[i].bytes);
+        }
+        g_assert_true(block_node_del(f->m, "d", NULL));
+        assert_locked(f, "");
+    }
+}
+
 static void test_locks(Fixture *f, gconstpointer data)
 {
-    g_autoptr(GError) err = NULL;
-    const char *line = "{'driver':'file','node-name':'b','filename':'%s'}";
-    BlockNode *a = node(f, "{'driver':'file','node-name':'a','filename':'%s'}", false, NULL), *b;
+    g_autoptr(GError) err = NULL, again = NULL;
+    BlockNode *a = node(f, "{'driver':'file','node-name':'a','filename':'%s'}", false, NULL);
+    BlockNode *b = node(f, "{'driver':'file','node-name':'b','filename':'%s'}", false, NULL);
+    BlockNode *c = node(f, "{'driver':'file','node-name':'c','filename':'%s'}", true, NULL);
     uint8_t buf[512] = { 0 };
 
-    g_assert_null(node(f, line, false, &err));
-    g_assert_nonnull(strstr(err->message, "another process"));
-    /* hand-over: the target opens it inactive, the source gives it away, the target takes it */
-    b = node(f, line, true, NULL);
-    g_assert_cmpint(io(f, b, BLOCK_READ, 0, buf, 512), ==, -EIO);
+    /* a node alone holds nothing; two devices exclude each other whichever comes first */
+    assert_locked(f, "");
+    g_assert_true(block_attach(a, &writer, "one", NULL));
+    g_assert_false(block_attach(b, &writer, "two", &err));
+    g_assert_nonnull(strstr(err->message, "Failed to get \"write\" lock. Is another process using "
+                                          "the image ["));
+    g_assert_false(block_attach(b, &reader, "two", &again));
+    g_assert_nonnull(strstr(again->message, "Failed to get shared \"write\" lock"));
+    assert_locked(f, "100 101 201");
+    /* hand-over: a target opens it inactive, the source gives it away, the target takes it */
+    g_assert_true(block_attach(c, &writer, "three", NULL));
+    assert_locked(f, "100 101 201");
+    g_assert_cmpint(io(f, c, BLOCK_READ, 0, buf, 512), ==, -EIO);
     g_assert_false(block_activate_all(f->m, NULL));
-    g_assert_true(block_node_del(f->m, "b", NULL));
+    g_assert_cmpint(io(f, c, BLOCK_READ, 0, buf, 512), ==, -EIO);
+    block_detach(c, &writer);
     g_assert_true(block_inactivate_all(f->m, NULL));
+    assert_locked(f, "");
     g_assert_cmpint(io(f, a, BLOCK_WRITE, 0, buf, 512), ==, -EIO);
-    b = node(f, line, false, NULL);
-    g_assert_nonnull(b);
-    g_assert_false(block_activate_all(f->m, NULL));
+    g_assert_true(block_activate_all(f->m, NULL));
+    assert_locked(f, "100 101 201");
+    g_assert_cmpint(io(f, a, BLOCK_WRITE, 0, buf, 512), ==, 0);
+    block_detach(a, &writer);
+    assert_locked(f, "");
+}
+
+/* Activation takes all locks or none. */
+static void test_activate_all_or_none(Fixture *f, gconstpointer data)
+{
+    int fd = g_open(f->path, O_RDWR);
+    struct flock lock = { .l_type = F_RDLCK, .l_start = 201, .l_len = 1 };
+    g_autofree char *other = g_strconcat(f->path, "2", NULL);
+    g_autoptr(GError) err = NULL;
+    BlockNode *a, *b;
+
+    g_assert_true(g_file_set_contents(other, "", 0, NULL));
+    a = node(f, "{'driver':'file','node-name':'a','filename':'%s2'}", true, NULL);
+    b = node(f, "{'driver':'file','node-name':'b','filename':'%s'}", true, NULL);
+    g_assert_true(block_attach(a, &writer, "one", NULL));
+    g_assert_true(block_attach(b, &writer, "two", NULL));
+    g_assert_cmpint(fcntl(fd, F_OFD_SETLK, &lock), ==, 0);
+    g_assert_false(block_activate_all(f->m, &err));
+    g_assert_nonnull(strstr(err->message, "block node 'b'"));
+    f->other = other;
+    SWAP(f->path, f->other);
+    assert_locked(f, "");
+    SWAP(f->path, f->other);
+    close(fd);
+    g_assert_true(block_activate_all(f->m, NULL));
+    assert_locked(f, "100 101 201");
+    block_detach(a, &writer);
+    block_detach(b, &writer);
+    g_unlink(other);
+}
+
+/* --- the graph --- */
+
+static void test_children(Fixture *f, gconstpointer data)
+{
+    g_autoptr(GError) err = NULL, used = NULL, below = NULL;
+    BlockNode *p = node(f, "{'driver':'file','node-name':'p','filename':'%s'}", false, NULL);
+    BlockNode *r = node(f, "{'driver':'raw','node-name':'r','file':'p'}", false, NULL), *part;
+    uint8_t out[4096], in[4096];
+    struct json_object *list;
+
+    memset(out, 0x5a, sizeof(out));
+    g_assert_null(node(f, "{'driver':'raw','node-name':'x','file':'nope'}", false, &err));
+    g_assert_nonnull(strstr(err->message, "node-name='nope'"));
+    part = node(f, "{'driver':'raw','node-name':'part','file':'p','offset':8192,'size':4096}",
+                false, NULL);
+    g_assert_cmpuint(block_size(part), ==, 4096);
+    g_assert_cmpint(io(f, part, BLOCK_WRITE, 0, out, 4096), ==, 0);
+    g_assert_cmpint(io(f, part, BLOCK_WRITE, 512, out, 4096), ==, -EIO);
+    g_assert_cmpint(io(f, r, BLOCK_READ, 8192, in, 4096), ==, 0);
+    g_assert_cmpmem(in, 4096, out, 4096);
+    list = block_query(f->m, true);
+    g_assert_cmpuint(json_object_array_length(list), ==, 3);
+    json_object_put(list);
+    /* in order: parents first */
+    g_assert_true(block_node_del(f->m, "part", NULL));
+    g_assert_false(block_node_del(f->m, "p", &used));
+    g_assert_nonnull(strstr(used->message, "node 'r'"));
+    /* a size that changes below is seen above */
+    g_assert_true(block_attach(r, &reader, "disk", NULL));
+    g_assert_true(block_resize(p, 2 * SIZE, NULL));
+    g_assert_cmpuint(block_size(r), ==, 2 * SIZE);
+    g_assert_false(block_node_del(f->m, "r", &below));
+    g_assert_nonnull(strstr(below->message, "device 'disk'"));
+    block_detach(r, &reader);
+    g_assert_true(block_node_del(f->m, "r", NULL));
+    g_assert_true(block_node_del(f->m, "p", NULL));
+    g_assert_null(block_find(f->m, "p"));
+}
+
+/* A child made inline ends with its parent; what it does not say is as at the parent. */
+static void test_inline(Fixture *f, gconstpointer data)
+{
+    BlockNode *r = node(f,
+                        "{'driver':'raw','node-name':'r','read-only':true,'file':{'driver':'file',"
+                        "'filename':'%s','node-name':'p'}}",
+                        false, NULL);
+    g_autoptr(GError) err = NULL;
+
+    g_assert_true(block_read_only(r));
+    g_assert_true(block_read_only(block_find(f->m, "p")));
+    g_assert_false(block_attach(r, &writer, "disk", &err));
+    g_assert_nonnull(strstr(err->message, "read-only"));
+    g_assert_false(block_node_del(f->m, "p", NULL));
+    g_assert_true(block_node_del(f->m, "r", NULL));
+    g_assert_null(block_find(f->m, "p"));
+}
+
+static void test_permissions(Fixture *f, gconstpointer data)
+{
+    BlockNode *p = node(f, "{'driver':'file','node-name':'p','filename':'%s'}", false, NULL);
+    BlockNode *a = node(f, "{'driver':'raw','node-name':'a','file':'p'}", false, NULL);
+    BlockNode *b = node(f, "{'driver':'raw','node-name':'b','file':'p'}", false, NULL);
+    static const BlockUser two = { .perm = RW, .shared = BLOCK_PERM_ALL };
+    g_autoptr(GError) err = NULL, same = NULL;
+
+    g_assert_true(block_attach(a, &writer, "one", NULL));
+    g_assert_false(block_attach(b, &sharer, "two", &err)); /* meets at p */
+    g_assert_nonnull(strstr(err->message, "Permission conflict on node 'p': 'write'"));
+    g_assert_false(block_attach(a, &reader, "three", &same));
+    g_assert_nonnull(strstr(same->message, "share-rw=on"));
+    block_detach(a, &writer);
+    g_assert_true(block_attach(a, &sharer, "one", NULL));
+    g_assert_true(block_attach(a, &two, "two", NULL));
+    assert_locked(f, "100 101");
+    block_detach(a, &two);
+    block_detach(a, &sharer);
+    assert_locked(f, "");
+    g_assert_true(block_attach(b, &reader, "one", NULL));
+    g_assert_true(block_attach(p, &reader, "two", NULL));
+    block_detach(p, &reader);
+    block_detach(b, &reader);
+}
+
+static void test_deep(Fixture *f, gconstpointer data)
+{
+    g_autoptr(GError) err = NULL;
+
+    g_assert_nonnull(node(f, "{'driver':'null-co','node-name':'n1'}", false, NULL));
+    for (unsigned i = 2; i <= BLOCK_DEPTH_MAX; i++) {
+        g_autofree char *line =
+            g_strdup_printf("{'driver':'raw','node-name':'n%u','file':'n%u'}", i, i - 1);
+
+        g_assert_nonnull(node(f, line, false, NULL));
+    }
+    g_assert_null(node(f, "{'driver':'raw','node-name':'last','file':'n16'}", false, &err));
+    g_assert_nonnull(strstr(err->message, "longer than 15"));
+}
+
+/* --- probing --- */
+
+static void put_file(const Fixture *f, uint64_t at, const void *data, size_t len)
+{
+    int fd = g_open(f->path, O_RDWR);
+
+    g_assert_cmpint(pwrite(fd, data, len, at), ==, (ssize_t)len);
+    close(fd);
+}
+
+static void test_probe(Fixture *f, gconstpointer data)
+{
+    static const struct {
+        const char *format, *magic;
+        unsigned at, len;
+    } rows[] = {
+        { "qcow2", "QFI\xfb\0\0\0\3", 0, 8 },
+        { "qcow", "QFI\xfb\0\0\0\1", 0, 8 },
+        { "qed", "QED\0", 0, 4 },
+        { "vmdk", "KDMV\1\0\0\0", 0, 8 },
+        { "vhdx", "vhdxfile", 0, 8 },
+        { "vdi", "\x7f\x10\xda\xbe", 64, 4 },
+        { "vpc", "conectix", 0, 8 },
+        { "luks", "LUKS\xba\xbe\0\1", 0, 8 },
+        { "parallels", "WithoutFreeSpace", 0, 16 },
+    };
+    static const char line[] = "{'id':'d','file':'%s'}";
+    uint8_t sector[1024], zero[1024] = { 0 };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(GError) err = NULL;
+        g_autofree char *format = g_strdup_printf("'%s'", rows[i].format);
+        BlockNode *n;
+
+        put_file(f, rows[i].at, rows[i].magic, rows[i].len);
+        g_assert_null(drive(f, line, &err));
+        g_assert_nonnull(strstr(err->message, format));
+        put_file(f, 0, zero, sizeof(zero));
+        /* a guessed raw disk must not become another format; other data are written */
+        memset(sector, 0, sizeof(sector));
+        memcpy(sector + rows[i].at, rows[i].magic, rows[i].len);
+        n = drive(f, line, NULL);
+        g_assert_cmpint(io(f, n, BLOCK_WRITE, 0, sector, 512), ==, -EPERM);
+        g_assert_cmpint(io(f, n, BLOCK_WRITE, 0, sector, 1024), ==, -EPERM);
+        g_assert_cmpint(io(f, n, BLOCK_WRITE, 512, sector, 512), ==, 0);
+        g_assert_cmpint(io(f, n, BLOCK_WRITE, 0, zero, 1024), ==, 0);
+        g_assert_true(block_node_del(f->m, "d", NULL));
+        /* nothing is guessed with a format, or by -blockdev */
+        n = drive(f, "{'id':'d','file':'%s','format':'raw'}", NULL);
+        g_assert_cmpint(io(f, n, BLOCK_WRITE, 0, sector, 512), ==, 0);
+        g_assert_true(block_node_del(f->m, "d", NULL));
+        n = node(f, "{'driver':'raw','node-name':'a','file':{'driver':'file','filename':'%s'}}",
+                 false, NULL);
+        g_assert_nonnull(n);
+        g_assert_cmpint(io(f, n, BLOCK_WRITE, 0, zero, 1024), ==, 0);
+        g_assert_true(block_node_del(f->m, "a", NULL));
+    }
+}
+
+/* --- snapshot=on --- */
+
+enum { MODEL = 256 * 1024 };
+
+static void model_write(uint8_t *model, uint64_t at, uint64_t len, int value)
+{
+    memset(model + at, value, len);
+}
+
+/* Random requests against a model; the image stays as it is. */
+static void test_overlay(Fixture *f, gconstpointer data)
+{
+    g_autofree uint8_t *model = g_malloc(MODEL), *image = g_malloc(MODEL), *buf = g_malloc(MODEL);
+    g_autofree char *after = NULL;
+    BlockNode *n;
+
+    for (unsigned i = 0; i < MODEL; i++) {
+        image[i] = (uint8_t)g_test_rand_int();
+    }
+    memcpy(model, image, MODEL);
+    put_file(f, 0, image, MODEL);
+    g_assert_cmpint(truncate(f->path, MODEL), ==, 0);
+    n = drive(f, "{'id':'d','file':'%s','format':'raw','snapshot':'on','discard':'unmap'}", NULL);
+    for (unsigned i = 0; i < 3000; i++) {
+        uint64_t at = (uint64_t)g_test_rand_int_range(0, MODEL / 512) * 512;
+        uint64_t some = (uint64_t)g_test_rand_int_range(1, 40) * 512, len = MIN(MODEL - at, some);
+        int value = g_test_rand_int_range(1, 256), kind = g_test_rand_int_range(0, 8);
+
+        if (kind == 0) {
+            g_assert_cmpint(io(f, n, BLOCK_WRITE_ZEROES, at, NULL, len), ==, 0);
+            model_write(model, at, len, 0);
+        } else if (kind == 1) { /* whole clusters of 4096 bytes go, parts stay */
+            uint64_t from = (at + 4095) / 4096 * 4096, to = (at + len) / 4096 * 4096;
+
+            g_assert_cmpint(io(f, n, BLOCK_DISCARD, at, NULL, len), ==, 0);
+            if (to > from) {
+                model_write(model, from, to - from, 0);
+            }
+        } else if (kind < 5) {
+            memset(buf, value, len);
+            g_assert_cmpint(io(f, n, BLOCK_WRITE, at, buf, len), ==, 0);
+            model_write(model, at, len, value);
+        } else {
+            g_assert_cmpint(io(f, n, BLOCK_READ, at, buf, len), ==, 0);
+            g_assert_cmpmem(buf, len, model + at, len);
+        }
+    }
+    g_assert_cmpint(io(f, n, BLOCK_FLUSH, 0, NULL, 0), ==, 0);
+    g_assert_cmpint(io(f, n, BLOCK_READ, 0, buf, MODEL), ==, 0);
+    g_assert_cmpmem(buf, MODEL, model, MODEL);
+    /* cut off, and grown again: zeroes */
+    g_assert_true(block_resize(n, 65536, NULL));
+    g_assert_true(block_resize(n, MODEL * 2, NULL));
+    g_assert_cmpint(io(f, n, BLOCK_READ, 0, buf, MODEL), ==, 0);
+    memset(model + 65536, 0, MODEL - 65536);
+    g_assert_cmpmem(buf, MODEL, model, MODEL);
+    g_assert_true(g_file_get_contents(f->path, &after, NULL, NULL));
+    g_assert_cmpmem(after, MODEL, image, MODEL);
+}
+
+/* A guest whose disk is in a temporary file is not given away. */
+static void test_overlay_stays(Fixture *f, gconstpointer data)
+{
+    g_autoptr(GError) err = NULL;
+    BlockNode *n = drive(f, "{'id':'d','file':'%s','format':'raw','snapshot':'on'}", NULL);
+
+    g_assert_true(block_may_hand_over(f->m, NULL)); /* no guest uses it */
+    g_assert_true(block_attach(n, &writer, "disk", NULL));
+    g_assert_false(block_may_hand_over(f->m, &err));
+    g_assert_nonnull(strstr(err->message, "'d' has snapshot=on"));
+    g_assert_false(block_inactivate_all(f->m, NULL));
+    assert_locked(f, "100 201 203");
+    block_detach(n, &writer);
+}
+
+/* Many parallel writes to parts of the same clusters: none is lost. */
+static void test_overlay_parallel(Fixture *f, gconstpointer data)
+{
+    enum { N = 512 };
+    BlockNode *n = drive(f, "{'id':'d','file':'%s','format':'raw','snapshot':'on'}", NULL);
+    g_autofree BlockRequest *reqs = g_new0(BlockRequest, N);
+    g_autofree struct iovec *iov = g_new0(struct iovec, N);
+    g_autofree uint8_t *out = g_malloc(N * 512), *in = g_malloc(N * 512);
+
+    for (unsigned i = 0; i < N; i++) {
+        memset(out + i * 512, (int)(i % 255 + 1), 512);
+        iov[i] = (struct iovec){ out + i * 512, 512 };
+        reqs[i] = (BlockRequest){ .op = BLOCK_WRITE,
+                                  .offset = i * 512,
+                                  .len = 512,
+                                  .iov = &iov[i],
+                                  .n_iov = 1,
+                                  .done = on_done,
+                                  .opaque = f };
+        block_submit(n, &reqs[i]);
+    }
+    block_drain(n);
+    g_assert_cmpint(io(f, n, BLOCK_READ, 0, in, N * 512), ==, 0);
+    g_assert_cmpmem(in, N * 512, out, N * 512);
+}
+
+/* A write of zeroes becomes one that the host stores as a hole. */
+static void test_detect_zeroes(Fixture *f, gconstpointer data)
+{
+    static const char line[] = "{'id':'d','file':'%s','format':'raw','discard':'unmap',"
+                               "'detect-zeroes':'unmap'}";
+    g_autofree uint8_t *buf = g_malloc0(SIZE);
+    GStatBuf before, after;
+    BlockNode *n = drive(f, line, NULL);
+
+    memset(buf, 1, SIZE);
+    g_assert_cmpint(io(f, n, BLOCK_WRITE, 0, buf, SIZE), ==, 0);
+    g_assert_cmpint(g_stat(f->path, &before), ==, 0);
+    memset(buf, 0, SIZE);
+    g_assert_cmpint(io(f, n, BLOCK_WRITE, 0, buf, SIZE), ==, 0);
+    g_assert_cmpint(g_stat(f->path, &after), ==, 0);
+    g_assert_cmpint(after.st_blocks, <, before.st_blocks);
+    memset(buf, 1, SIZE);
+    g_assert_cmpint(io(f, n, BLOCK_READ, 0, buf, SIZE), ==, 0);
+    g_assert_cmpint(buf[0] | buf[SIZE - 1], ==, 0);
 }
 
 /* Whoever else holds the open file: the kernel does so for a moment after the last io_uring
@@ -193,14 +592,15 @@ static int open_again(const char *path)
 
 static void test_lock_ends_with_node(Fixture *f, gconstpointer data)
 {
-    const char *line = "{'driver':'file','node-name':'a','filename':'%s'}";
+    const char *line = "{'id':'d','file':'%s','format':'raw'}";
     int fd;
 
-    g_assert_nonnull(node(f, line, false, NULL));
+    g_assert_nonnull(drive(f, line, NULL));
+    assert_locked(f, "100");
     fd = open_again(f->path);
     g_assert_cmpint(fd, >=, 0);
-    g_assert_true(block_node_del(f->m, "a", NULL));
-    g_assert_nonnull(node(f, line, false, NULL));
+    g_assert_true(block_node_del(f->m, "d", NULL));
+    assert_locked(f, "");
     close(fd);
 }
 
@@ -213,9 +613,9 @@ static void on_resized(void *opaque, uint64_t size)
 
 static void test_resize_and_use(Fixture *f, gconstpointer data)
 {
-    static const BlockUser user = { .resized = on_resized };
+    static const BlockUser user = { .resized = on_resized, .perm = RW, .shared = READ_SHARED };
     g_autoptr(GError) err = NULL, busy = NULL;
-    BlockNode *n = drive(f, "{'id':'d','file':'%s','werror':'stop'}", NULL);
+    BlockNode *n = drive(f, "{'id':'d','file':'%s','format':'raw','werror':'stop'}", NULL);
 
     g_assert_true(block_find(f->m, "d") == n);
     g_assert_true(block_find(f->m, "#block-d") == n);
@@ -228,7 +628,7 @@ static void test_resize_and_use(Fixture *f, gconstpointer data)
     g_assert_true(block_resize(n, SIZE * 2, NULL));
     g_assert_cmpuint(resized_to, ==, SIZE * 2);
     g_assert_cmpuint(block_size(n), ==, SIZE * 2);
-    block_detach(n);
+    block_detach(n, &user);
     g_assert_true(block_node_del(f->m, "d", NULL));
     g_assert_null(block_find(f->m, "d"));
 }
@@ -242,12 +642,26 @@ static void test_refusals(Fixture *f, gconstpointer data)
         { "{'file':'%s'}", "id=" },
         { "{'id':'d','file':'%s','cache':'slow'}", "cache=slow" },
         { "{'id':'d','file':'%s','if':'ide'}", "if=ide" },
-        { "{'id':'d','file':'%s','format':'qcow2'}", "format=qcow2" },
+        { "{'id':'d','file':'%s','format':'qcow2'}", "format 'qcow2' is not available" },
+        { "{'id':'d','file':'%s','format':'rwa'}", "Unknown driver 'rwa'" },
+        { "{'id':'d','file':'%s','format':'raw','driver':'raw'}",
+          "Cannot specify both 'driver' and 'format'" },
         { "{'id':'d','file':'%s','werror':'panic'}", "werror=panic" },
+        { "{'id':'d','file':'%s','rerror':'enospc'}", "rerror=enospc" },
         { "{'id':'d','file':'%s','speed':'9'}", "'speed'" },
         { "{'id':'d','file':'%s','aio':'magic'}", "aio=magic" },
-        { "{'id':'d','file':'/nonexistent/disk'}", "/nonexistent/disk" },
-        { "{'id':'d','file':'/dev/null'}", "neither a regular file" },
+        { "{'id':'d','file':'%s','aio':'native'}", "cache.direct=on" },
+        { "{'id':'d','file':'%s','format':'raw','bps':'9'}", "I/O limits" },
+        { "{'id':'d','file':'%s','throttling':{'iops-total':'9'}}", "I/O limits" },
+        { "{'id':'d','file':'%s','copy-on-read':'on'}", "copy-on-read=on" },
+        { "{'id':'d','file':'%s','media':'tape'}", "media=tape" },
+        { "{'id':'d','file':'%s','readonly':'on','read-only':'on'}", "alias" },
+        { "{'id':'d','file':'%s','force-share':'on'}", "force-share=on" },
+        { "{'id':'d','file':'%s','detect-zeroes':'unmap'}", "discard" },
+        { "{'id':'d','file':'ftp://x/y'}", "Unknown protocol 'ftp'" },
+        { "{'id':'d','file':'json:{'}", "JSON" },
+        { "{'id':'d','file':'/nonexistent/disk','format':'raw'}", "/nonexistent/disk" },
+        { "{'id':'d','file':'/dev/null','format':'raw'}", "neither a regular file" },
         { "{'id':'d','file':'%s','readonly':'maybe'}", "maybe" },
     };
 
@@ -328,7 +742,7 @@ static void test_cache_modes(Fixture *f, gconstpointer data)
 
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
         g_autofree char *line =
-            g_strdup_printf("{'id':'d','file':'%%s','cache':'%s'}", rows[i].mode);
+            g_strdup_printf("{'id':'d','file':'%%s','format':'raw','cache':'%s'}", rows[i].mode);
         uint8_t buf[512] = { 1 };
         struct json_object *list, *cache;
         BlockNode *n = drive(f, line, NULL);
@@ -337,7 +751,7 @@ static void test_cache_modes(Fixture *f, gconstpointer data)
         g_assert_cmpint(io(f, n, BLOCK_WRITE, 0, buf, sizeof(buf)), ==, 0);
         g_assert_cmpint(io(f, n, BLOCK_WRITE_ZEROES, 0, NULL, sizeof(buf)), ==, 0);
         list = block_query(f->m, true);
-        cache = json_object_object_get(json_object_array_get_idx(list, 0), "cache");
+        cache = json_object_object_get(json_object_array_get_idx(list, 1), "cache");
         g_assert_cmpint(json_object_get_boolean(json_object_object_get(cache, "writeback")), ==,
                         !rows[i].through);
         json_object_put(list);
@@ -349,7 +763,7 @@ static void test_null(Fixture *f, gconstpointer data)
 {
     uint8_t buf[1024];
     struct json_object *list;
-    BlockNode *n = drive(f, "{'id':'d','file':'null-co://'}", NULL);
+    BlockNode *n = drive(f, "{'id':'d','file':'null-co://','format':'raw'}", NULL);
 
     memset(buf, 0xaa, sizeof(buf));
     g_assert_cmpint(io(f, n, BLOCK_READ, 0, buf, sizeof(buf)), ==, 0);
@@ -358,7 +772,7 @@ static void test_null(Fixture *f, gconstpointer data)
     g_assert_cmpint(io(f, n, BLOCK_READ, 0, buf, sizeof(buf)), ==, 0);
     g_assert_cmphex(buf[1023], ==, 0);
     list = block_query(f->m, true);
-    g_assert_cmpuint(json_object_array_length(list), ==, 2);
+    g_assert_cmpuint(json_object_array_length(list), ==, 3); /* one under the drive's */
     json_object_put(list);
     list = block_query(f->m, false);
     g_assert_cmpuint(json_object_array_length(list), ==, 1);
@@ -420,7 +834,18 @@ int main(int argc, char **argv)
     ADD("uring", test_uring);
     ADD("direct", test_direct);
     ADD("read-only", test_read_only);
+    ADD("lock-bytes", test_lock_bytes);
     ADD("locks", test_locks);
+    ADD("activate-all-or-none", test_activate_all_or_none);
+    ADD("children", test_children);
+    ADD("inline", test_inline);
+    ADD("permissions", test_permissions);
+    ADD("deep", test_deep);
+    ADD("probe", test_probe);
+    ADD("overlay", test_overlay);
+    ADD("overlay-stays", test_overlay_stays);
+    ADD("overlay-parallel", test_overlay_parallel);
+    ADD("detect-zeroes", test_detect_zeroes);
     ADD("lock-ends-with-node", test_lock_ends_with_node);
     ADD("resize-and-use", test_resize_and_use);
     ADD("refusals", test_refusals);

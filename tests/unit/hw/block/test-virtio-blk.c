@@ -31,11 +31,11 @@ static struct Fault {
 
 static void fault_submit(BlockNode *n, BlockRequest *req)
 {
-    bool fails = fault.result && (req->op != BLOCK_READ || fault.reads);
+    bool fails = fault.result && (req->p.op != BLOCK_READ || fault.reads);
 
-    fault.seen[req->op]++;
-    fault.durable += req->fua;
-    if (!fails && req->op == BLOCK_WRITE) {
+    fault.seen[req->p.op]++;
+    fault.durable += req->p.fua;
+    if (!fails && req->p.op == BLOCK_WRITE) {
         fault.sum += *(uint8_t *)req->iov[0].iov_base;
     }
     block_complete_any(req, fails ? fault.result : 0);
@@ -75,11 +75,11 @@ static void on_run_state(void *opaque, RunState from, RunState to)
 /* A machine with a disk on a faulty driver (policy: "'werror':'stop'"), its driver running. */
 static void start_faulty(Fixture *f, Drv *v, Heard *h, const char *policy, const char *settings)
 {
-    g_autofree char *drive =
-        g_strdup_printf("{'id':'d0','file':{'driver':'null-co','size':1048576}%s}", policy);
+    g_autofree char *drive = g_strdup_printf(
+        "{'id':'d0','file':{'driver':'null-co','size':1048576},'format':'raw'%s}", policy);
 
     fault = (struct Fault){ 0 };
-    faulty = block_null;
+    faulty = block_raw;
     faulty.submit = fault_submit;
     *h = (Heard){ 0 };
     drv_machine(f, drive, NULL);
@@ -130,7 +130,7 @@ static void start_disk(Disk *d, const char *options, const char *settings, uint6
     pattern(content, SIZE, 1);
     g_assert_cmpint(write(fd, content, SIZE), ==, SIZE);
     close(fd);
-    drive = g_strdup_printf("{'id':'d0','file':'%s'%s}", d->path, options);
+    drive = g_strdup_printf("{'id':'d0','file':'%s','format':'raw'%s}", d->path, options);
     drv_machine(&d->f, drive, NULL);
     drv_plug(&d->v, &d->f, "virtio-blk-pci", settings, legacy);
     drv_start(&d->v, features, 1);

@@ -179,7 +179,7 @@ static void start(Disk *d)
         g_assert_cmpint(write(fd, p, BLOCK), ==, BLOCK);
     }
     close(fd);
-    drive = g_strdup_printf("{'id':'d0','file':'%s'}", d->path);
+    drive = g_strdup_printf("{'id':'d0','file':'%s','format':'raw'}", d->path);
     d->s = (Stress){ .plug = plug_disk, .forget = forget, .queues = 1 };
     drv_machine(&d->s.f, drive, NULL);
     plug_disk(&d->s);

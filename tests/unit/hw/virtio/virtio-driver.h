@@ -483,6 +483,7 @@ static inline void drv_finish(Fixture *f)
     fixture_fini(f);
 }
 
-#define DRV_NULL_DRIVE "{'id':'d0','file':{'driver':'null-co','size':1048576,'read-zeroes':true}}"
+#define DRV_NULL_DRIVE                                                                             \
+    "{'id':'d0','format':'raw','file':{'driver':'null-co','size':1048576,'read-zeroes':true}}"
 
 #endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Locks on an image that other processes use: one byte for each permission in use and one for
+ * each permission not shared, as open-file-description locks, which end with the open file.
+ *
+ * Every lock is a read lock, so that all openers can hold theirs together; a conflict is found by
+ * asking whether a write lock on the opposite byte would be possible. Locks are taken before the
+ * question, so that of two processes that start at the same time at least one is refused.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "block_int.h"
+
+enum { PERM_BASE = 100, UNSHARED_BASE = 200, PERMS = 4 };
+
+const char *perm_name(unsigned perm)
+{
+    static const char *const names[PERMS] = { "consistent read", "write", "write unchanged",
+                                              "resize" };
+
+    for (unsigned i = 0; i < PERMS; i++) {
+        if (perm & 1u << i) {
+            return names[i];
+        }
+    }
+    return "no permission";
+}
+
+static bool set_byte(int fd, off_t at, short type)
+{
+    struct flock lock = { .l_type = type, .l_whence = SEEK_SET, .l_start = at, .l_len = 1 };
+
+    return fcntl(fd, F_OFD_SETLK, &lock) == 0;
+}
+
+/* Whether another open file holds a lock on this byte; an error counts as one. */
+static bool byte_held(int fd, off_t at)
+{
+    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = at, .l_len = 1 };
+
+    return fcntl(fd, F_OFD_GETLK, &lock) < 0 || lock.l_type != F_UNLCK;
+}
+
+bool image_lock_possible(int fd)
+{
+    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1 };
+
+    return fcntl(fd, F_OFD_GETLK, &lock) == 0;
+}
+
+/* Change the bytes of `mask` from base on; the first that cannot be changed is an error. */
+static bool set_bytes(int fd, off_t base, unsigned mask, short type, const char *filename,
+                      GError **err)
+{
+    for (unsigned i = 0; i < PERMS; i++) {
+        if ((mask & 1u << i) && !set_byte(fd, base + i, type)) {
+            BLOCK_ERROR(err, "Failed to lock byte %u of '%s': %s", (unsigned)base + i, filename,
+                        g_strerror(errno));
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool check(int fd, unsigned perm, unsigned unshared, const char *filename, GError **err)
+{
+    for (unsigned i = 0; i < PERMS; i++) {
+        bool used = (perm & 1u << i) && byte_held(fd, UNSHARED_BASE + i);
+
+        if (used || ((unshared & 1u << i) && byte_held(fd, PERM_BASE + i))) {
+            BLOCK_ERROR(err,
+                        "Failed to get %s\"%s\" lock. Is another process using the image [%s]?",
+                        used ? "" : "shared ", perm_name(1u << i), filename);
+            return false;
+        }
+    }
+    return true;
+}
+
+bool image_lock_set(ImageLock *l, unsigned perm, unsigned shared, const char *filename,
+                    GError **err)
+{
+    unsigned unshared = BLOCK_PERM_ALL & ~shared;
+    unsigned add_perm = perm & ~l->perm, add_unshared = unshared & ~l->unshared;
+    bool ok = set_bytes(l->fd, PERM_BASE, add_perm, F_RDLCK, filename, err) &&
+              set_bytes(l->fd, UNSHARED_BASE, add_unshared, F_RDLCK, filename, err) &&
+              check(l->fd, add_perm, add_unshared, filename, err);
+
+    if (!ok) {
+        set_bytes(l->fd, PERM_BASE, add_perm, F_UNLCK, filename, NULL);
+        set_bytes(l->fd, UNSHARED_BASE, add_unshared, F_UNLCK, filename, NULL);
+        return false;
+    }
+    set_bytes(l->fd, PERM_BASE, l->perm & ~perm, F_UNLCK, filename, NULL);
+    set_bytes(l->fd, UNSHARED_BASE, l->unshared & ~unshared, F_UNLCK, filename, NULL);
+    l->perm = perm;
+    l->unshared = unshared;
+    return true;
+}
+
+void image_lock_drop(ImageLock *l)
+{
+    image_lock_set(l, 0, BLOCK_PERM_ALL, "", NULL);
+}
