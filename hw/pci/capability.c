@@ -241,16 +241,29 @@ int pci_del_capability(PCIDevice *d, uint8_t cap_id, uint8_t size)
     return 0;
 }
 
-int pci_reserve_capability(PCIDevice *d, uint8_t offset, uint8_t size)
+/* Mark the bytes of an entry whose masks are its caller's. The same range once more is no change.
+ */
+static int reserve(PCIConfig *c, const PCICapEntry *e, unsigned first, unsigned end)
 {
-    int ret = size < 2 ? -EINVAL
-                       : check_range(&d->config, offset, size, PCI_HEADER_SIZE, PCI_CONFIG_SIZE);
+    const PCICapEntry *holder = pci_config_entry_at(c, e->offset);
+    int ret = check_range(c, e->offset, e->size, first, end);
 
+    if (ret == -EBUSY && holder && holder->offset == e->offset && holder->size == e->size) {
+        return 0;
+    }
     if (ret == 0) {
-        claim(&d->config,
-              &(PCICapEntry){ .offset = offset, .size = size, .id = d->config.bytes[offset] });
+        pci_config_mask_fill(c, PCI_USED, e->offset, e->size, 0xff);
+        pci_config_entry_add(c, e);
     }
     return ret;
+}
+
+int pci_reserve_capability(PCIDevice *d, uint8_t offset, uint8_t size)
+{
+    PCIConfig *c = &d->config;
+    PCICapEntry e = { .offset = offset, .size = size, .id = c->bytes[offset] };
+
+    return size < 2 ? -EINVAL : reserve(c, &e, PCI_HEADER_SIZE, PCI_CONFIG_SIZE);
 }
 
 /* --- the extended list: a header of 4 bytes {id, version, next}; the first stands at 100h --- */
@@ -402,19 +415,13 @@ int pcie_del_ext_capability(PCIDevice *d, uint16_t cap_id, uint16_t size)
 int pcie_reserve_ext_capability(PCIDevice *d, uint16_t offset, uint16_t size)
 {
     PCIConfig *c = &d->config;
-    int ret;
+    PCICapEntry e = { .offset = offset, .size = size, .extended = true };
 
-    if (!has_extended(c) || size < EXT_HEADER) {
+    if (!has_extended(c) || size < EXT_HEADER || offset > PCIE_CONFIG_SIZE - EXT_HEADER) {
         return -EINVAL;
     }
-    ret = check_range(c, offset, size, PCI_EXT_CAP_BASE, PCIE_CONFIG_SIZE);
-    if (ret == 0) {
-        claim(c, &(PCICapEntry){ .offset = offset,
-                                 .size = size,
-                                 .id = ext_header(c, offset) & 0xffff,
-                                 .extended = true });
-    }
-    return ret;
+    e.id = ext_header(c, offset) & 0xffff;
+    return reserve(c, &e, PCI_EXT_CAP_BASE, PCIE_CONFIG_SIZE);
 }
 
 /* --- by place, for the core: several entries may have one id --- */

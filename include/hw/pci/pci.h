@@ -221,7 +221,9 @@ int pci_add_capability_at(PCIDevice *d, uint8_t cap_id, uint8_t offset, uint8_t 
 /* Unlink the first entry of that id, free its bytes, make them plain writable, clear the Status
  * bit when the list is empty. Absent: 0. Another size than added: -EINVAL, nothing changed. */
 int pci_del_capability(PCIDevice *d, uint8_t cap_id, uint8_t size);
-/* Mark space at a known offset (after a load). 0, -EINVAL (range, alignment), -EBUSY (overlap). */
+/* Mark the bytes of an entry at a known offset as used (after a load). Its masks stay what the
+ * caller made them. 0, also if exactly this range is reserved or added already; -EINVAL (range,
+ * alignment, size < 2) or -EBUSY (overlap with another entry) with nothing changed. */
 int pci_reserve_capability(PCIDevice *d, uint8_t offset, uint8_t size);
 /* Offset or 0. Bounded on looped and wild lists. */
 uint8_t pci_find_capability(const PCIDevice *d, uint8_t cap_id);

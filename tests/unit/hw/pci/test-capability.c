@@ -24,6 +24,7 @@ typedef struct Model {
     Entry list[MAX];
     unsigned n;
     uint8_t used[4096];
+    uint8_t kept[4096]; /* wmask of reserved bytes */
 } Model;
 
 static const PCIDeviceType type = { .base = { .name = "thing", .size = sizeof(PCIDevice) } };
@@ -148,7 +149,8 @@ static void check_bytes(const PCIDevice *d, const Model *m)
         for (unsigned i = 0; i < block; i++) {
             uint8_t used = m->used[at + i] ? 0xff : 0;
 
-            if (k->used[i] != used || k->wmask[i] != (used ? 0 : free_wmask) || k->w1cmask[i]) {
+            if (k->used[i] != used || k->wmask[i] != (used ? m->kept[at + i] : free_wmask) ||
+                k->w1cmask[i]) {
                 g_error("byte 0x%x: used %02x wmask %02x w1cmask %02x, reference says %s", at + i,
                         k->used[i], k->wmask[i], k->w1cmask[i], used ? "used" : "free");
             }
@@ -251,19 +253,32 @@ static void step_find(const PCIDevice *d, const Model *m)
     g_assert_cmphex(at, ==, 0);
 }
 
-/* Reserved space is taken but hangs in no list. */
+static bool model_has(const Model *m, unsigned offset, unsigned size)
+{
+    for (unsigned i = 0; i < m->n; i++) {
+        if (m->list[i].offset == offset && m->list[i].size == size) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Reserved space is taken but hangs in no list, and its masks are the caller's. */
 static void step_reserve(PCIDevice *d, Model *m)
 {
-    unsigned size = rnd_size(m), at = rnd_offset(m);
-    int want = size < 2 || at < m->first || at % 4 || at + size > m->end ? -EINVAL
-               : model_free(m, at, size)                                 ? 0
-                                                                         : -EBUSY;
+    const Entry *again = m->n && rnd(4) == 0 ? &m->list[rnd(m->n)] : NULL;
+    unsigned size = again ? again->size : rnd_size(m), at = again ? again->offset : rnd_offset(m);
+    bool valid = size >= 2 && at >= m->first && at % 4 == 0 && at + size <= m->end;
+    bool fresh = valid && model_free(m, at, size);
+    int want = fresh || (valid && model_has(m, at, size)) ? 0 : valid ? -EBUSY : -EINVAL;
 
-    g_assert_cmpint(pci_reserve_capability(d, at, size), ==, want);
-    if (want == 0) {
+    if (fresh) {
         m->list[m->n++] = (Entry){ at, size, 0, false }; /* behind: no list order */
         memset(m->used + at, 1, size);
+        memset(m->kept + at, rnd(256), size);
+        pci_config_mask_fill(&d->config, PCI_WMASK, at, size, m->kept[at]);
     }
+    g_assert_cmpint(pci_reserve_capability(d, at, size), ==, want);
 }
 
 static void step(PCIDevice *d, Model *m)
@@ -474,6 +489,50 @@ static void test_ext_refused(void)
     pci_config_fini(&d.config);
 }
 
+static unsigned mask_at(const PCIDevice *d, PCIMaskKind kind, unsigned at)
+{
+    return pci_config_mask(&d->config, kind, at);
+}
+
+/* Masks that the device set before are its own; the same range is reserved once, whoever asks. */
+static void test_reserve(void)
+{
+    PCIDevice d;
+
+    device_init(&d, 4096);
+    pci_config_mask_fill(&d.config, PCI_WMASK, 0x52, 2, 0x0f);
+    pci_config_mask_fill(&d.config, PCI_W1CMASK, 0x54, 1, 0xf0);
+    pci_config_mask_fill(&d.config, PCI_WMASK, 0x54, 1, 0);
+    pci_config_mask_fill(&d.config, PCI_CMASK, 0x50, 2, 0xff);
+    for (unsigned i = 0; i < 3; i++) {
+        g_assert_cmpint(pci_reserve_capability(&d, 0x50, 8), ==, 0);
+        g_assert_cmphex(mask_at(&d, PCI_USED, 0x57), ==, 0xff);
+        g_assert_cmphex(mask_at(&d, PCI_WMASK, 0x52), ==, 0x0f);
+        g_assert_cmphex(mask_at(&d, PCI_WMASK, 0x57), ==, 0xff); /* plain space is read-write */
+        g_assert_cmphex(mask_at(&d, PCI_W1CMASK, 0x54), ==, 0xf0);
+        g_assert_cmphex(mask_at(&d, PCI_CMASK, 0x50), ==, 0xff);
+        g_assert_cmphex(mask_at(&d, PCI_CMASK, 0x52), ==, 0);
+        g_assert_cmpuint(d.config.n_entries, ==, 1);
+    }
+    g_assert_cmpint(pci_reserve_capability(&d, 0x50, 4), ==, -EBUSY);
+    g_assert_cmpint(pci_reserve_capability(&d, 0x50, 12), ==, -EBUSY);
+    g_assert_cmpint(pci_reserve_capability(&d, 0x4c, 8), ==, -EBUSY);
+    g_assert_cmpint(pci_reserve_capability(&d, 0x54, 4), ==, -EBUSY);
+    g_assert_cmpint(pci_add_capability(&d, PCI_CAP_ID_PM, 8), ==, 0x40);
+    g_assert_cmpint(pci_reserve_capability(&d, 0x40, 8), ==, 0); /* added is taken already, too */
+    g_assert_cmphex(mask_at(&d, PCI_WMASK, 0x44), ==, 0);
+    g_assert_cmphex(mask_at(&d, PCI_USED, 0x48), ==, 0);
+    pci_config_mask_fill(&d.config, PCI_WMASK, 0x200, 4, 0x55);
+    for (unsigned i = 0; i < 2; i++) {
+        g_assert_cmpint(pcie_reserve_ext_capability(&d, 0x200, 8), ==, 0);
+        g_assert_cmphex(mask_at(&d, PCI_WMASK, 0x203), ==, 0x55);
+    }
+    g_assert_cmpint(pcie_reserve_ext_capability(&d, 0x204, 8), ==, -EBUSY);
+    g_assert_cmpint(pcie_reserve_ext_capability(&d, 0xffe, 8), ==, -EINVAL);
+    g_assert_cmpuint(d.config.n_entries, ==, 3);
+    pci_config_fini(&d.config);
+}
+
 /* By place: the one of two entries that have the same id; reserved space has no list to leave. */
 static void test_delete_at(void)
 {
@@ -497,6 +556,7 @@ static void test_delete_at(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/pci/capability/reserve", test_reserve);
     g_test_add_func("/pci/capability/model", test_model);
     g_test_add_func("/pci/capability/ext-model", test_ext_model);
     g_test_add_func("/pci/capability/loops", test_loops);
