@@ -164,7 +164,7 @@ static int place(PCIDevice *d, const PCICapDesc *desc, unsigned length, uint16_t
     return pos;
 }
 
-bool pci_cap_add_row(PCIDevice *d, unsigned row, uint16_t at, GError **err)
+bool pci_cap_place_row(PCIDevice *d, unsigned row, uint16_t at, GError **err)
 {
     const PCICapDesc *desc = &pci_type(d)->caps[row];
     const PCICapClass *cls = class_of(desc);
@@ -180,25 +180,31 @@ bool pci_cap_add_row(PCIDevice *d, unsigned row, uint16_t at, GError **err)
         pci_cap_delete_at(d, pos);
         return false;
     }
+    return true;
+}
+
+void pci_cap_drop_row(PCIDevice *d, unsigned row)
+{
+    uint16_t pos = d->cap_pos[row];
+
+    d->cap_pos[row] = 0;
+    pci_cap_delete_at(d, pos);
+}
+
+bool pci_cap_add_row(PCIDevice *d, unsigned row, uint16_t at, GError **err)
+{
+    const PCICapClass *cls = class_of(&pci_type(d)->caps[row]);
+
+    if (!pci_cap_place_row(d, row, at, err)) {
+        return false;
+    }
+    if (cls->create) {
+        cls->create(d, row);
+    }
     if (cls->placed) {
         cls->placed(d, row);
     }
     return true;
-}
-
-void pci_cap_remove_row(PCIDevice *d, unsigned row)
-{
-    const PCICapClass *cls = class_of(&pci_type(d)->caps[row]);
-    uint16_t pos = d->cap_pos[row];
-
-    if (cls->remove) {
-        cls->remove(d, row);
-    }
-    d->cap_pos[row] = 0;
-    if (cls->placed) {
-        cls->placed(d, row);
-    }
-    pci_cap_delete_at(d, pos);
 }
 
 /* Rows with an offset of their own take their place before those that stand anywhere. */

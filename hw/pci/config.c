@@ -184,6 +184,21 @@ void pci_config_fini(PCIConfig *c)
     *c = (PCIConfig){ 0 };
 }
 
+void pci_config_copy(PCIConfig *c, const PCIConfig *from)
+{
+    unsigned blocks = from->size / PCI_MASK_BLOCK;
+
+    *c = *from;
+    c->bytes = g_memdup2(from->bytes, from->size);
+    c->masks = g_memdup2(from->masks, blocks * sizeof(PCIMasks *));
+    c->entries = g_memdup2(from->entries, from->room * sizeof(PCICapEntry));
+    for (unsigned b = 0; b < blocks; b++) {
+        if (from->own >> b & 1) {
+            c->masks[b] = g_memdup2(from->masks[b], sizeof(PCIMasks));
+        }
+    }
+}
+
 size_t pci_config_footprint(const PCIConfig *c)
 {
     return c->size + c->size / PCI_MASK_BLOCK * sizeof(PCIMasks *) +

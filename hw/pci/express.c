@@ -210,10 +210,9 @@ static void express_reset(PCIDevice *d, unsigned row, ResetKind kind)
     follow_ari(d);
 }
 
-static bool express_loaded(PCIDevice *d, unsigned row, const char *path, GError **err)
+static void express_loaded(PCIDevice *d, unsigned row, const uint8_t *state)
 {
     follow_ari(d);
-    return true;
 }
 
 const PCICapClass pci_express_class = {

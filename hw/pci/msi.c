@@ -117,6 +117,8 @@ static bool msi_setup(PCIDevice *d, unsigned row, uint16_t pos, GError **err)
 {
     const PCICapDesc *desc = &pci_type(d)->caps[row];
     uint64_t n = pci_cap_count(d, desc);
+    bool is64 = desc->arg[1], mask = desc->arg[2];
+    uint16_t data = pos + (is64 ? 12 : 8);
     PCIConfig *c = &d->config;
     uint16_t flags = 0;
 
@@ -127,22 +129,21 @@ static bool msi_setup(PCIDevice *d, unsigned row, uint16_t pos, GError **err)
         return false;
     }
     flags |= __builtin_ctz(n) << PCI_MSI_MULTIPLE_CAPABLE_SHIFT;
-    flags |= desc->arg[1] ? PCI_MSI_64BIT : 0;
-    flags |= desc->arg[2] ? PCI_MSI_MASKABLE : 0;
-    d->msi_pos = pos;
+    flags |= is64 ? PCI_MSI_64BIT : 0;
+    flags |= mask ? PCI_MSI_MASKABLE : 0;
     pci_config_set(c, pos + PCI_MSI_CONTROL, 2, flags);
     pci_config_mask_set(c, PCI_WMASK, pos + PCI_MSI_CONTROL, 2, PCI_MSI_ENABLE | MME_MASK);
     pci_config_mask_set(c, PCI_WMASK, pos + PCI_MSI_ADDRESS_LO, 4, ~3u);
-    if (is_64bit(d)) {
+    if (is64) {
         pci_config_mask_set(c, PCI_WMASK, pos + PCI_MSI_ADDRESS_HI, 4, ~0u);
     }
-    pci_config_mask_set(c, PCI_WMASK, data_at(d), 2, 0xffff);
-    if (maskable(d)) {
+    pci_config_mask_set(c, PCI_WMASK, data, 2, 0xffff);
+    if (mask) {
         uint32_t vectors = (uint32_t)((1ull << n) - 1);
 
-        pci_config_mask_set(c, PCI_WMASK, mask_at(d), 4, vectors);
+        pci_config_mask_set(c, PCI_WMASK, data + 4, 4, vectors);
         /* Pending bits are state: read-only, yet not compared on load. */
-        pci_config_mask_set(c, PCI_CMASK, pending_at(d), 4, ~vectors);
+        pci_config_mask_set(c, PCI_CMASK, data + 8, 4, ~vectors);
     }
     return true;
 }
@@ -197,11 +198,15 @@ static void msi_reset(PCIDevice *d, unsigned row, ResetKind kind)
     }
 }
 
-static bool msi_loaded(PCIDevice *d, unsigned row, const char *path, GError **err)
+static bool msi_check(const PCIDevice *d, unsigned row, const char *path, GError **err)
 {
-    if (log2_enabled(d) > log2_capable(d)) {
+    uint16_t flags = pci_config_get(&d->config, d->cap_pos[row] + PCI_MSI_CONTROL, 2);
+    unsigned enabled = flags >> PCI_MSI_MULTIPLE_ENABLE_SHIFT & 7;
+    unsigned capable = flags >> PCI_MSI_MULTIPLE_CAPABLE_SHIFT & 7;
+
+    if (enabled > capable) {
         pci_error(err, "%s: MSI Message Control enables %u messages: at most %u are accepted", path,
-                  1u << log2_enabled(d), 1u << log2_capable(d));
+                  1u << enabled, 1u << capable);
         return false;
     }
     return true;
@@ -217,5 +222,5 @@ const PCICapClass pci_msi_class = {
     .placed = msi_placed,
     .written = msi_written,
     .reset = msi_reset,
-    .loaded = msi_loaded,
+    .check = msi_check,
 };

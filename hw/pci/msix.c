@@ -295,7 +295,6 @@ static bool msix_setup(PCIDevice *d, unsigned row, uint16_t pos, GError **err)
     const PCICapDesc *desc = &pci_type(d)->caps[row];
     MsixLayout l = layout_of(d, desc);
     PCIConfig *c = &d->config;
-    PCIMsix *m;
 
     if (!check_layout(d, desc, &l, err)) {
         return false;
@@ -305,6 +304,14 @@ static bool msix_setup(PCIDevice *d, unsigned row, uint16_t pos, GError **err)
                         PCI_MSIX_ENABLE | PCI_MSIX_FUNCTION_MASK);
     pci_config_set(c, pos + PCI_MSIX_TABLE, 4, l.table | l.bar);
     pci_config_set(c, pos + PCI_MSIX_PBA, 4, l.pba | l.bar);
+    return true;
+}
+
+static void msix_create(PCIDevice *d, unsigned row)
+{
+    MsixLayout l = layout_of(d, &pci_type(d)->caps[row]);
+    PCIMsix *m;
+
     m = g_new0(PCIMsix, 1);
     m->n = l.n;
     m->pba_bytes = pba_size(l.n);
@@ -315,7 +322,6 @@ static bool msix_setup(PCIDevice *d, unsigned row, uint16_t pos, GError **err)
              l.table);
     map_part(d, &m->pba_mmio, "msix-pba", m->pba_bytes, &pba_ops, l.bar, l.pba);
     d->msix = m;
-    return true;
 }
 
 static void msix_remove(PCIDevice *d, unsigned row)
@@ -399,40 +405,40 @@ static bool check_entry(const uint8_t *e, unsigned n, const char *path, GError *
     return true;
 }
 
-static bool msix_load(PCIDevice *d, unsigned row, ByteReader *r, const char *path, GError **err)
+static bool msix_parse(const PCIDevice *d, unsigned row, ByteReader *r, const uint8_t **state,
+                       const char *path, GError **err)
 {
-    PCIMsix *m = d->msix;
-    unsigned bits = (m->n + 7) / 8;
+    unsigned n = layout_of(d, &pci_type(d)->caps[row]).n, bits = (n + 7) / 8;
+    const uint8_t *table = get_view(r, n * PCI_MSIX_ENTRY_SIZE + bits);
 
-    memset(m->pba, 0, m->pba_bytes);
-    if (!get_bytes(r, m->table, m->n * PCI_MSIX_ENTRY_SIZE) || !get_bytes(r, m->pba, bits)) {
-        msix_clear(m);
-        pci_error(err, "%s: the MSI-X table is cut short: %u vectors are expected", path, m->n);
+    if (!table) {
+        pci_error(err, "%s: the MSI-X table is cut short: %u vectors are expected", path, n);
         return false;
     }
-    for (unsigned n = 0; n < m->n; n++) {
-        if (!check_entry(entry(m, n), n, path, err)) {
-            msix_clear(m);
+    for (unsigned i = 0; i < n; i++) {
+        if (!check_entry(table + i * PCI_MSIX_ENTRY_SIZE, i, path, err)) {
             return false;
         }
     }
-    if (m->n % 8 && m->pba[bits - 1] >> m->n % 8) {
+    if (n % 8 && table[n * PCI_MSIX_ENTRY_SIZE + bits - 1] >> n % 8) {
         pci_error(err, "%s: MSI-X pending bits beyond vector %u are set: zero is accepted", path,
-                  m->n - 1);
-        msix_clear(m);
+                  n - 1);
         return false;
     }
+    *state = table;
     return true;
 }
 
-static bool msix_loaded(PCIDevice *d, unsigned row, const char *path, GError **err)
+static void msix_loaded(PCIDevice *d, unsigned row, const uint8_t *state)
 {
     PCIMsix *m = d->msix;
     uint16_t control = pci_config_get(&d->config, m->pos + PCI_MSIX_CONTROL, 2);
 
+    memcpy(m->table, state, m->n * PCI_MSIX_ENTRY_SIZE);
+    memset(m->pba, 0, m->pba_bytes);
+    memcpy(m->pba, state + m->n * PCI_MSIX_ENTRY_SIZE, (m->n + 7) / 8);
     m->enabled = control & PCI_MSIX_ENABLE;
     m->masked = control & PCI_MSIX_FUNCTION_MASK;
-    return true;
 }
 
 const PCICapClass pci_msix_class = {
@@ -442,11 +448,12 @@ const PCICapClass pci_msix_class = {
     .length = msix_length,
     .wanted = msix_wanted,
     .setup = msix_setup,
+    .create = msix_create,
     .remove = msix_remove,
     .placed = msix_placed,
     .written = msix_written,
     .reset = msix_reset,
     .save = msix_save,
-    .load = msix_load,
+    .parse = msix_parse,
     .loaded = msix_loaded,
 };

@@ -29,9 +29,9 @@ static void pm_placed(PCIDevice *d, unsigned row)
     d->pm_pos = d->cap_pos[row];
 }
 
-static unsigned state_of(const PCIDevice *d)
+static unsigned state_at(const PCIDevice *d, uint16_t pos)
 {
-    return d->config.bytes[d->pm_pos + PCI_PM_PMCSR] & PCI_PM_STATE_MASK;
+    return d->config.bytes[pos + PCI_PM_PMCSR] & PCI_PM_STATE_MASK;
 }
 
 static void set_state(PCIDevice *d, unsigned state)
@@ -43,7 +43,7 @@ static void set_state(PCIDevice *d, unsigned state)
 
 static void pm_written(PCIDevice *d, unsigned row, const PCIConfigWrite *w)
 {
-    unsigned old = d->d_state, new = state_of(d);
+    unsigned old = d->d_state, new = state_at(d, d->pm_pos);
     bool keeps = d->config.bytes[d->pm_pos + PCI_PM_PMCSR] & PCI_PM_NO_SOFT_RESET;
 
     if (new != 0 && new != PCI_PM_D3HOT) {
@@ -62,9 +62,9 @@ static void pm_reset(PCIDevice *d, unsigned row, ResetKind kind)
     d->d_state = 0;
 }
 
-static bool pm_loaded(PCIDevice *d, unsigned row, const char *path, GError **err)
+static bool pm_check(const PCIDevice *d, unsigned row, const char *path, GError **err)
 {
-    unsigned state = state_of(d);
+    unsigned state = state_at(d, d->cap_pos[row]);
 
     if (state != 0 && state != PCI_PM_D3HOT) {
         pci_error(err,
@@ -73,8 +73,12 @@ static bool pm_loaded(PCIDevice *d, unsigned row, const char *path, GError **err
                   path, state);
         return false;
     }
-    d->d_state = state;
     return true;
+}
+
+static void pm_loaded(PCIDevice *d, unsigned row, const uint8_t *state)
+{
+    d->d_state = state_at(d, d->pm_pos);
 }
 
 const PCICapClass pci_pm_class = {
@@ -86,5 +90,6 @@ const PCICapClass pci_pm_class = {
     .placed = pm_placed,
     .written = pm_written,
     .reset = pm_reset,
+    .check = pm_check,
     .loaded = pm_loaded,
 };

@@ -10,60 +10,18 @@
  * Behind it stand the capabilities' own states in the order of the type's rows, and, if the type
  * has several interrupt sources, their levels.
  *
- * cap_present has one bit for each capability that a description can switch; its word wins over
- * ours. Entries are looked for in the loaded bytes, so they may stand at other offsets than here;
- * what the guest cannot change must agree, relative to the entry. All disagreements are
- * collected and reported together.
+ * cap_present has one bit for each capability that a description can switch; it takes precedence
+ * over the target's description. Versions 1 and 2 have no MSI-X; the list in their bytes tells which
+ * of the other capabilities are present. Entries are looked for in the loaded bytes, so they may
+ * stand at other offsets than here; what the guest cannot change must agree, relative to the entry
+ * (state_check.c). All disagreements are reported together, and a refused load changes nothing.
  */
 #include <json-c/json.h>
 #include <string.h>
 
-#include "hw/pci/names.h"
-#include "hw/pci/pci_int.h"
+#include "state.h"
 
-enum {
-    VERSION_CONFIG = 1,
-    VERSION_IRQ = 2,
-    VERSION_PRESENT = 3,
-    BESIDE_CONFIG = 4 + 4 + 4 * PCI_NUM_PINS, /* bytes of a version 3 record */
-    MAX_FOUND = (PCIE_CONFIG_SIZE - PCI_HEADER_SIZE) / 4,
-    MAX_REPORTED = 64,
-};
-
-/* What the record says, before any of it is believed. */
-typedef struct Record {
-    PCIDevice *d;
-    const char *path;
-    uint32_t version, present;
-    const uint8_t *config;
-    uint8_t *filled; /* config with the zeros that were left out; NULL: it was whole */
-    uint32_t irq[PCI_NUM_PINS];
-    GString *wrong; /* sentences, joined by "; " */
-    unsigned n_wrong;
-} Record;
-
-/* An entry met on a walk of a list, and the own entry it stands for. */
-typedef struct Found {
-    uint16_t offset, id;
-    bool extended;
-    const PCICapEntry *own;
-} Found;
-
-static void wrong(Record *r, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
-static void wrong(Record *r, const char *fmt, ...)
-{
-    va_list ap;
-
-    if (++r->n_wrong > MAX_REPORTED) {
-        return;
-    }
-    if (r->wrong->len) {
-        g_string_append(r->wrong, "; ");
-    }
-    va_start(ap, fmt);
-    g_string_append_vprintf(r->wrong, fmt, ap);
-    va_end(ap);
-}
+enum { BESIDE_CONFIG = 4 + 4 + 4 * PCI_NUM_PINS /* bytes of a version 3 record */ };
 
 /* --- rows a stream may switch --- */
 
@@ -124,7 +82,7 @@ static unsigned lean_size(const PCIDevice *d)
 
 static void put_record(const PCIDevice *d, unsigned config_size, ByteWriter *w)
 {
-    put_be32(w, VERSION_PRESENT);
+    put_be32(w, PCI_RECORD_PRESENT);
     put_be32(w, present_word(d));
     put_bytes(w, d->config.bytes, config_size);
     for (unsigned pin = 0; pin < PCI_NUM_PINS; pin++) {
@@ -198,263 +156,12 @@ static struct json_object *record_describe(void *field)
         describe_field(list, "caps", "pci capability state", caps->len, 0);
     }
     json_object_object_add(o, "vmsd_name", json_object_new_string("PCIDevice"));
-    json_object_object_add(o, "version", json_object_new_int(VERSION_PRESENT));
+    json_object_object_add(o, "version", json_object_new_int(PCI_RECORD_PRESENT));
     json_object_object_add(o, "fields", list);
     return o;
 }
 
-/* --- walking the lists of a record --- */
-
-static uint32_t le32(const uint8_t *p)
-{
-    return p[0] | p[1] << 8 | p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
-static bool seen(const Found *found, unsigned n, unsigned offset)
-{
-    for (unsigned i = 0; i < n; i++) {
-        if (found[i].offset == offset) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static unsigned walk_conventional(Record *r, const uint8_t *config, Found *found)
-{
-    unsigned n = 0, at = config[PCI_CAPABILITY_LIST];
-
-    if (!(config[PCI_STATUS] & PCI_STATUS_CAP_LIST) != (at == 0)) {
-        wrong(r, "Capabilities List of Status is %u while Capabilities Pointer is 0x%02x", at == 0,
-              at);
-        return 0;
-    }
-    if (!(config[PCI_STATUS] & PCI_STATUS_CAP_LIST)) {
-        return 0;
-    }
-    while (at) {
-        if (at < PCI_HEADER_SIZE || at % 4) {
-            wrong(r, "the capability list points to 0x%x, which no entry can stand at", at);
-            break;
-        }
-        if (seen(found, n, at)) {
-            wrong(r, "the capability list loops at 0x%x", at);
-            break;
-        }
-        found[n++] = (Found){ .offset = at, .id = config[at] };
-        at = config[at + 1];
-    }
-    return n;
-}
-
-static unsigned walk_extended(Record *r, const uint8_t *config, Found *found, unsigned n)
-{
-    unsigned at = PCI_EXT_CAP_BASE;
-
-    while (at) {
-        uint32_t header = le32(config + at);
-
-        if (seen(found, n, at)) {
-            wrong(r, "the extended capability list loops at 0x%x", at);
-            break;
-        }
-        if (header & 0xffff) { /* else the null head */
-            found[n++] = (Found){ .offset = at, .id = header & 0xffff, .extended = true };
-        } else if (at != PCI_EXT_CAP_BASE) {
-            wrong(r, "the extended capability list has a null entry at 0x%x", at);
-            break;
-        }
-        at = header >> 20;
-        /* The null head is no entry that seen() would know, so 100h is refused here. */
-        if (at && (at <= PCI_EXT_CAP_BASE || at % 4)) {
-            wrong(r, "the extended capability list points to 0x%x, which no entry can stand at",
-                  at);
-            break;
-        }
-    }
-    return n;
-}
-
-static unsigned walk(Record *r, const uint8_t *config, Found *found)
-{
-    unsigned n = walk_conventional(r, config, found);
-
-    return is_extended(r->d) ? walk_extended(r, config, found, n) : n;
-}
-
-/* The nth entry of that id, in list order. */
-static Found *nth(Found *found, unsigned n, const Found *like, unsigned k)
-{
-    for (unsigned i = 0; i < n; i++) {
-        if (found[i].id == like->id && found[i].extended == like->extended && k-- == 0) {
-            return &found[i];
-        }
-    }
-    return NULL;
-}
-
-static unsigned rank(const Found *found, unsigned i)
-{
-    unsigned k = 0;
-
-    for (unsigned j = 0; j < i; j++) {
-        k += found[j].id == found[i].id && found[j].extended == found[i].extended;
-    }
-    return k;
-}
-
-static bool fits(const Record *r, const Found *f)
-{
-    return (unsigned)f->offset + f->own->size <=
-           (f->extended ? r->d->config.size : PCI_CONFIG_SIZE);
-}
-
-static void check_overlap(Record *r, const Found *found, unsigned n)
-{
-    for (unsigned i = 0; i < n; i++) {
-        if (!found[i].own || !fits(r, &found[i])) {
-            continue;
-        }
-        for (unsigned j = 0; j < n; j++) {
-            if (j != i && found[j].own && found[j].offset > found[i].offset &&
-                found[j].offset < found[i].offset + found[i].own->size) {
-                wrong(r, "the %s capability at 0x%x overlaps the %s capability at 0x%x",
-                      pci_cap_name(found[i].id, found[i].extended), found[i].offset,
-                      pci_cap_name(found[j].id, found[j].extended), found[j].offset);
-            }
-        }
-    }
-}
-
-/* Pair the loaded entries with our own. */
-static unsigned match_entries(Record *r, Found *found)
-{
-    g_autofree Found *own = g_new0(Found, MAX_FOUND);
-    unsigned n = walk(r, r->config, found);
-    unsigned n_own = walk(r, r->d->config.bytes, own);
-
-    for (unsigned i = 0; i < n_own; i++) {
-        Found *f = nth(found, n, &own[i], rank(own, i));
-        const char *name = pci_cap_name(own[i].id, own[i].extended);
-
-        if (!f) {
-            wrong(r, "the %s capability is not in the list", name);
-            continue;
-        }
-        f->own = pci_config_entry_at(&r->d->config, own[i].offset);
-        if (!fits(r, f)) {
-            wrong(r, "the %s capability at 0x%x runs over the end", name, f->offset);
-        }
-    }
-    for (unsigned i = 0; i < n; i++) {
-        if (!found[i].own) {
-            wrong(r, "the %s capability (id 0x%x) at 0x%x is not one of this device",
-                  pci_cap_name(found[i].id, found[i].extended), found[i].id, found[i].offset);
-        }
-    }
-    check_overlap(r, found, n);
-    return n;
-}
-
-/* --- comparing --- */
-
-/* The property that decides about a byte of config space; NULL: none does. */
-static const char *deciding_property(const PCIDevice *d, unsigned addr)
-{
-    const PCIDeviceType *type = pci_type(d);
-    const PCICapEntry *e = pci_config_entry_at(&d->config, addr);
-    int row = e ? pci_cap_row_at(d, e->offset) : -1;
-
-    if (row >= 0) {
-        return type->caps[row].count_prop ? type->caps[row].count_prop : type->caps[row].prop;
-    }
-    if (addr == PCI_HEADER_TYPE) {
-        return "multifunction";
-    }
-    for (const PCIBar *bar = d->bars; bar; bar = bar->next) {
-        unsigned at = bar->index == PCI_FIXED_RANGE ? 0 : pci_bar_register(d, bar->index);
-
-        if (at && addr >= at && addr < at + (bar->is64 ? 8 : 4)) {
-            return bar->rom ? "romfile" : bar->size_prop;
-        }
-    }
-    return NULL;
-}
-
-static uint8_t compared(const PCIConfig *c, unsigned addr)
-{
-    return pci_config_mask(c, PCI_CMASK, addr) & ~pci_config_mask(c, PCI_WMASK, addr) &
-           ~pci_config_mask(c, PCI_W1CMASK, addr);
-}
-
-/* Report the register that holds our byte `addr`; `theirs` is where that byte is in the record.
- * Returns how many bytes were covered by the report. */
-static unsigned report(Record *r, unsigned addr, const uint8_t *theirs)
-{
-    const PCIConfig *c = &r->d->config;
-    g_autofree char *name = pci_register_name(c, addr);
-    const char *prop = deciding_property(r->d, addr);
-    uint32_t bits = 0, got = 0, want = 0;
-    unsigned n = 0;
-
-    while (n < 4 && addr + n < c->size) {
-        g_autofree char *other = pci_register_name(c, addr + n);
-
-        if (!g_str_equal(name, other)) {
-            break;
-        }
-        bits |= (uint32_t)((theirs[n] ^ c->bytes[addr + n]) & compared(c, addr + n)) << 8 * n;
-        got |= (uint32_t)theirs[n] << 8 * n;
-        want |= (uint32_t)c->bytes[addr + n] << 8 * n;
-        n++;
-    }
-    wrong(r, "%s (0x%x) is 0x%x in the record and 0x%x here, different in bits 0x%x%s%s", name,
-          addr, got, want, bits, prop ? "; set by property " : "", prop ? prop : "");
-    return n;
-}
-
-static void compare_range(Record *r, unsigned addr, const uint8_t *theirs, unsigned n)
-{
-    const PCIConfig *c = &r->d->config;
-
-    for (unsigned i = 0; i < n; i++) {
-        if ((theirs[i] ^ c->bytes[addr + i]) & compared(c, addr + i)) {
-            i += report(r, addr + i, theirs + i) - 1;
-        }
-    }
-}
-
-/* Extended space that no entry holds reads as zero; the null head may point on. */
-static void compare_unallocated(Record *r, const Found *found, unsigned n)
-{
-    g_autofree uint8_t *held = g_malloc0(PCIE_CONFIG_SIZE);
-
-    memset(held + PCI_EXT_CAP_BASE, 1, 4);
-    for (unsigned i = 0; i < n; i++) {
-        if (found[i].own && fits(r, &found[i])) {
-            memset(held + found[i].offset, 1, found[i].own->size);
-        }
-    }
-    for (unsigned at = PCI_EXT_CAP_BASE; at < r->d->config.size; at++) {
-        if (!held[at] && r->config[at]) {
-            wrong(r, "unallocated byte 0x%x is 0x%02x in the record: zero is accepted", at,
-                  r->config[at]);
-        }
-    }
-}
-
-static void compare_all(Record *r, const Found *found, unsigned n)
-{
-    compare_range(r, 0, r->config, PCI_HEADER_SIZE);
-    for (unsigned i = 0; i < n; i++) {
-        if (found[i].own && fits(r, &found[i])) {
-            compare_range(r, found[i].own->offset, r->config + found[i].offset, found[i].own->size);
-        }
-    }
-    compare_unallocated(r, found, n);
-}
-
-/* --- taking over --- */
+/* --- the trial takes over what the record says --- */
 
 static const PCIMaskKind moved_masks[] = { PCI_WMASK, PCI_W1CMASK, PCI_CMASK, PCI_STICKY };
 
@@ -477,8 +184,9 @@ static uint8_t *copy_masks(const PCIConfig *c, const PCICapEntry *e)
     return masks;
 }
 
-static void put_entry(PCIDevice *d, const Move *m)
+static void put_entry(PCIRecord *r, const Move *m)
 {
+    PCIDevice *d = r->d;
     PCIConfig *c = &d->config;
     unsigned size = m->to.size;
     int ret = m->to.extended ? pcie_reserve_ext_capability(d, m->to.offset, size)
@@ -495,12 +203,12 @@ static void put_entry(PCIDevice *d, const Move *m)
     }
     d->cap_pos[m->row] = m->to.offset;
     if (m->from != m->to.offset) {
-        d->cap_prop[m->row] = m->to.offset; /* a description can say what a stream can contain */
+        r->cap_prop[m->row] = m->to.offset; /* a description can say what a stream can contain */
     }
 }
 
 /* Bytes, entries and masks as the record has them. Everything was checked. */
-static void take_over(Record *r, const Found *found, unsigned n)
+static void take_over(PCIRecord *r, const PCIFound *found, unsigned n)
 {
     PCIDevice *d = r->d;
     g_autofree Move *moves = g_new0(Move, n + 1);
@@ -515,22 +223,15 @@ static void take_over(Record *r, const Found *found, unsigned n)
     pci_config_forget(&d->config);
     memcpy(d->config.bytes, r->config, d->config.size);
     for (unsigned i = 0; i < n; i++) {
-        put_entry(d, &moves[i]);
+        put_entry(r, &moves[i]);
         g_free(moves[i].masks);
-    }
-    for (size_t row = 0; row < pci_type(d)->n_caps; row++) {
-        const PCICapClass *cls = row_class(d, row);
-
-        if (d->cap_pos[row] && cls->placed) {
-            cls->placed(d, row);
-        }
     }
 }
 
 /* --- loading --- */
 
 /* A length instead of a version: the version and the size of a lean config follow from it. */
-static bool read_length(Record *r, ByteReader *in, unsigned *config_size)
+static bool read_length(PCIRecord *r, ByteReader *in, unsigned *config_size)
 {
     uint32_t size = r->version - BESIDE_CONFIG;
 
@@ -539,18 +240,18 @@ static bool read_length(Record *r, ByteReader *in, unsigned *config_size)
         return true;
     }
     r->version = get_be32(in);
-    if (reader_ok(in) && (size % 4 || r->version != VERSION_PRESENT)) {
-        wrong(r,
-              "a record of version %u with %u bytes of config space: version 3 with a "
-              "multiple of 4 is accepted",
-              r->version, size);
+    if (reader_ok(in) && (size % 4 || r->version != PCI_RECORD_PRESENT)) {
+        pci_record_wrong(r,
+                         "a record of version %u with %u bytes of config space: version 3 with a "
+                         "multiple of 4 is accepted",
+                         r->version, size);
         return false;
     }
     *config_size = size;
     return true;
 }
 
-static void read_config(Record *r, ByteReader *in, unsigned size)
+static void read_config(PCIRecord *r, ByteReader *in, unsigned size)
 {
     r->config = get_view(in, size);
     if (r->config && size < r->d->config.size) {
@@ -560,7 +261,7 @@ static void read_config(Record *r, ByteReader *in, unsigned size)
     }
 }
 
-static bool read_record(Record *r, ByteReader *in)
+static bool read_record(PCIRecord *r, ByteReader *in)
 {
     unsigned size = r->d->config.size;
 
@@ -568,34 +269,54 @@ static bool read_record(Record *r, ByteReader *in)
     if (!read_length(r, in, &size)) {
         return false;
     }
-    if (reader_ok(in) && (r->version < VERSION_CONFIG || r->version > VERSION_PRESENT)) {
-        wrong(r, "record version %u: 1 to 3 are accepted", r->version);
+    if (reader_ok(in) && (r->version < PCI_RECORD_CONFIG || r->version > PCI_RECORD_PRESENT)) {
+        pci_record_wrong(r, "record version %u: 1 to 3 are accepted", r->version);
         return false;
     }
-    r->present = r->version >= VERSION_PRESENT ? get_be32(in) : 0;
+    r->present = r->version >= PCI_RECORD_PRESENT ? get_be32(in) : 0;
     read_config(r, in, size);
-    for (unsigned pin = 0; r->version >= VERSION_IRQ && pin < PCI_NUM_PINS; pin++) {
+    for (unsigned pin = 0; r->version >= PCI_RECORD_IRQ && pin < PCI_NUM_PINS; pin++) {
         r->irq[pin] = get_be32(in);
     }
     if (!reader_ok(in)) {
-        wrong(r, "the record is cut short: %u bytes of config space are expected", size);
+        pci_record_wrong(r, "the record is cut short: %u bytes of config space are expected", size);
         return false;
     }
     return true;
 }
 
-static void check_irq(Record *r)
+static void check_irq(PCIRecord *r)
 {
     for (unsigned pin = 0; pin < PCI_NUM_PINS; pin++) {
         if (r->irq[pin] > 1) {
-            wrong(r, "the level of pin INT%c is %u: 0 or 1 is accepted", 'A' + pin, r->irq[pin]);
+            pci_record_wrong(r, "the level of pin INT%c is %u: 0 or 1 is accepted", 'A' + pin,
+                             r->irq[pin]);
         } else if (r->irq[pin] && pin + 1u != r->d->pin) {
-            wrong(r, "pin INT%c is asserted, which this device does not have", 'A' + pin);
+            pci_record_wrong(r, "pin INT%c is asserted, which this device does not have",
+                             'A' + pin);
         }
     }
 }
 
-static void check_present(Record *r)
+/* Versions 1 and 2 have no word for it: what is present, the list says. */
+static uint32_t present_in_list(const PCIRecord *r, const PCIFound *found, unsigned n)
+{
+    uint32_t word = 0;
+
+    for (size_t row = 0; row < pci_type(r->d)->n_caps; row++) {
+        const PCICapDesc *desc = &pci_type(r->d)->caps[row];
+
+        for (unsigned i = 0; i < n; i++) {
+            if (found[i].id == desc->id && found[i].extended == desc->extended &&
+                !pci_record_is_msix(&found[i])) {
+                word |= row_bit(r->d, row);
+            }
+        }
+    }
+    return word;
+}
+
+static void check_present(PCIRecord *r)
 {
     uint32_t known = 0;
 
@@ -603,13 +324,14 @@ static void check_present(Record *r)
         known |= row_bit(r->d, row);
     }
     if (r->present & ~known) {
-        wrong(r, "cap_present has bits 0x%x that stand for capabilities this device does not have",
-              r->present & ~known);
+        pci_record_wrong(
+            r, "cap_present has bits 0x%x that stand for capabilities this device does not have",
+            r->present & ~known);
     }
 }
 
 /* The record's word wins: rows come and go to agree with it. */
-static void switch_rows(Record *r)
+static void switch_rows(PCIRecord *r)
 {
     PCIDevice *d = r->d;
 
@@ -617,8 +339,8 @@ static void switch_rows(Record *r)
         uint32_t bit = row_bit(d, row);
 
         if (bit && d->cap_pos[row] && !(r->present & bit)) {
-            pci_cap_remove_row(d, row);
-            d->cap_prop[row] = PLAN_CAP_OFF;
+            pci_cap_drop_row(d, row);
+            r->cap_prop[row] = PLAN_CAP_OFF;
         }
     }
     for (size_t row = 0; row < pci_type(d)->n_caps; row++) {
@@ -626,103 +348,156 @@ static void switch_rows(Record *r)
         g_autoptr(GError) err = NULL;
 
         if (bit && !d->cap_pos[row] && (r->present & bit)) {
-            if (!pci_cap_add_row(d, row, 0, &err)) {
-                wrong(r, "%s", err->message);
+            if (!pci_cap_place_row(d, row, 0, &err)) {
+                pci_record_wrong(r, "%s", err->message);
             } else {
-                d->cap_prop[row] = PLAN_CAP_ANYWHERE;
+                r->cap_prop[row] = PLAN_CAP_ANYWHERE;
             }
         }
     }
 }
 
-static bool load_levels(PCIDevice *d, bool irq, ByteReader *in, const char *path, GError **err)
+static bool parse_levels(PCIRecord *r, ByteReader *in, GError **err)
 {
+    const PCIDevice *d = r->d;
     unsigned n = pci_type(d)->n_irqs;
-    uint64_t levels = irq, legal = n >= 64 ? UINT64_MAX : (1ull << n) - 1;
+    bool irq = d->pin && r->irq[d->pin - 1];
+    uint64_t legal = n >= 64 ? UINT64_MAX : (1ull << n) - 1;
 
-    if (saved_levels(d)) {
-        levels = get_be64(in);
-        if (!reader_ok(in) || (levels & ~legal) || (levels != 0) != irq) {
+    r->levels = irq;
+    if (r->version >= PCI_RECORD_PRESENT && saved_levels(d)) {
+        r->levels = get_be64(in);
+        if (!reader_ok(in) || (r->levels & ~legal) || (r->levels != 0) != irq) {
             pci_error(err,
                       "%s: the levels of the interrupt sources (0x%" PRIx64
                       ") do not agree with the pin",
-                      path, levels);
-            return false;
-        }
-    }
-    d->levels = levels;
-    return true;
-}
-
-static bool load_caps(PCIDevice *d, ByteReader *in, const char *path, GError **err)
-{
-    for (size_t row = 0; row < pci_type(d)->n_caps; row++) {
-        const PCICapClass *cls = row_class(d, row);
-
-        if (d->cap_pos[row] && cls->load && !cls->load(d, row, in, path, err)) {
-            return false;
-        }
-    }
-    for (size_t row = 0; row < pci_type(d)->n_caps; row++) {
-        const PCICapClass *cls = row_class(d, row);
-
-        if (d->cap_pos[row] && cls->loaded && !cls->loaded(d, row, path, err)) {
+                      r->path, r->levels);
             return false;
         }
     }
     return true;
 }
 
-static bool refuse(Record *r, GError **err)
+static bool parse_caps(PCIRecord *r, ByteReader *in, GError **err)
 {
-    if (r->n_wrong > MAX_REPORTED) {
-        g_string_append_printf(r->wrong, "; and %u more", r->n_wrong - MAX_REPORTED);
+    const PCIDevice *d = r->d;
+
+    for (size_t row = 0; row < pci_type(d)->n_caps; row++) {
+        const PCICapClass *cls = row_class(d, row);
+
+        if (d->cap_pos[row] && cls->parse &&
+            !cls->parse(d, row, in, &r->state[row], r->path, err)) {
+            return false;
+        }
     }
-    pci_error(err, "%s: %s", r->path, r->wrong->str);
-    return false;
+    for (size_t row = 0; row < pci_type(d)->n_caps; row++) {
+        const PCICapClass *cls = row_class(d, row);
+
+        if (d->cap_pos[row] && cls->check && !cls->check(d, row, r->path, err)) {
+            return false;
+        }
+    }
+    return true;
 }
 
-static bool load_config(Record *r, ByteReader *in, GError **err)
+static bool parse_config(PCIRecord *r, ByteReader *in, GError **err)
 {
-    g_autofree Found *found = g_new0(Found, MAX_FOUND);
+    g_autofree PCIFound *found = g_new0(PCIFound, PCI_RECORD_ENTRIES);
     unsigned n;
 
     if (!read_record(r, in)) {
-        return refuse(r, err);
+        return pci_record_refuse(r, err);
+    }
+    n = pci_record_walk(r, r->config, found);
+    if (r->version < PCI_RECORD_PRESENT) {
+        r->present = present_in_list(r, found, n);
     }
     check_irq(r);
     check_present(r);
     switch_rows(r);
-    n = match_entries(r, found);
-    compare_all(r, found, n);
+    pci_record_match(r, found, n);
+    pci_record_compare(r, found, n);
     if (r->n_wrong) {
-        return refuse(r, err);
+        return pci_record_refuse(r, err);
     }
     take_over(r, found, n);
     return true;
 }
 
+/* Everything up to the verdict works on a copy of config space, so that a refusal leaves the
+ * device as it is. */
+static void begin_trial(PCIRecord *r)
+{
+    PCIDevice *d = r->d;
+
+    r->own_config = d->config;
+    memcpy(r->own_pos, d->cap_pos, sizeof(r->own_pos));
+    memcpy(r->cap_prop, d->cap_prop, sizeof(r->cap_prop));
+    pci_config_copy(&d->config, &r->own_config);
+}
+
+static void end_trial(PCIRecord *r)
+{
+    PCIDevice *d = r->d;
+
+    pci_config_fini(&d->config);
+    d->config = r->own_config;
+    memcpy(d->cap_pos, r->own_pos, sizeof(r->own_pos));
+}
+
+/* The state beside the bytes follows: rows come, go and move. */
+static void accept_row(PCIRecord *r, unsigned row)
+{
+    PCIDevice *d = r->d;
+    const PCICapClass *cls = row_class(d, row);
+    bool had = r->own_pos[row], has = d->cap_pos[row];
+
+    if (had && !has && cls->remove) {
+        cls->remove(d, row);
+    }
+    if (has && !had && cls->create) {
+        cls->create(d, row);
+    }
+    if ((had || has) && cls->placed) {
+        cls->placed(d, row);
+    }
+}
+
+static void accept(PCIRecord *r)
+{
+    PCIDevice *d = r->d;
+
+    pci_config_fini(&r->own_config);
+    memcpy(d->cap_prop, r->cap_prop, sizeof(r->cap_prop));
+    for (size_t row = 0; row < pci_type(d)->n_caps; row++) {
+        accept_row(r, row);
+    }
+    for (size_t row = 0; row < pci_type(d)->n_caps; row++) {
+        const PCICapClass *cls = row_class(d, row);
+
+        if (d->cap_pos[row] && cls->loaded) {
+            cls->loaded(d, row, r->state[row]);
+        }
+    }
+    d->levels = r->levels;
+    pci_resync(d);
+}
+
 bool pci_device_load(PCIDevice *d, ByteReader *in, const char *path, GError **err)
 {
-    Record r = { .d = d, .path = path, .wrong = g_string_new(NULL) };
-    bool irq, ok = load_config(&r, in, err);
+    PCIRecord r = { .d = d, .path = path, .wrong = g_string_new(NULL) };
+    bool ok;
 
+    begin_trial(&r);
+    ok = parse_config(&r, in, err) && parse_caps(&r, in, err) && parse_levels(&r, in, err);
+    if (ok) {
+        accept(&r);
+    } else {
+        end_trial(&r);
+    }
     g_string_free(r.wrong, TRUE);
     g_free(r.filled);
-    if (!ok) {
-        return false;
-    }
-    irq = d->pin && r.irq[d->pin - 1];
-    if (!load_caps(d, in, path, err)) {
-        return false;
-    }
-    if (r.version < VERSION_PRESENT) {
-        d->levels = irq;
-    } else if (!load_levels(d, irq, in, path, err)) {
-        return false;
-    }
-    pci_resync(d);
-    return true;
+    return ok;
 }
 
 static bool record_load(void *field, ByteReader *r, const char *path, GError **err)

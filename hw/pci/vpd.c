@@ -117,10 +117,14 @@ static bool vpd_setup(PCIDevice *d, unsigned row, uint16_t pos, GError **err)
         !check_text(d, "vpd-serial", d->vpd_serial, err)) {
         return false;
     }
-    d->cap_state[row] = compose(d);
     pci_config_mask_set(&d->config, PCI_WMASK, pos + VPD_ADDRESS, 2, 0xffff);
     pci_config_mask_set(&d->config, PCI_WMASK, pos + VPD_DATA, 4, ~0u);
     return true;
+}
+
+static void vpd_create(PCIDevice *d, unsigned row)
+{
+    d->cap_state[row] = compose(d);
 }
 
 static void vpd_remove(PCIDevice *d, unsigned row)
@@ -170,6 +174,7 @@ const PCICapClass pci_vpd_class = {
     .n_props = G_N_ELEMENTS(vpd_props),
     .length = vpd_length,
     .setup = vpd_setup,
+    .create = vpd_create,
     .remove = vpd_remove,
     .written = vpd_written,
 };

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A saved record of a function, patched by the input and loaded: refused with a sentence, or
- * taken with everything sound; what is saved then loads again and gives the same bytes.
+ * A saved record of a function, patched by the input and loaded: refused with a sentence and the
+ * device as it was, or taken with everything sound; what is saved then loads again and gives the
+ * same bytes.
  */
 #include "fuzz-pci.h"
+#include "tests/unit/hw/pci/snapshot.h"
 
 static void patch(GByteArray *record, Input *in)
 {
@@ -30,6 +32,7 @@ static GByteArray *save(PCIDevice *d)
 
 static bool load(PCIDevice *d, const GByteArray *bytes)
 {
+    g_autoptr(GByteArray) before = snapshot(d);
     g_autoptr(GError) err = NULL;
     ByteReader r;
     bool ok;
@@ -37,6 +40,7 @@ static bool load(PCIDevice *d, const GByteArray *bytes)
     reader_init(&r, bytes->data, bytes->len);
     ok = pci_device_load(d, &r, "device", &err);
     g_assert(ok == (err == NULL));
+    g_assert(ok || snapshot_equal(d, before));
     return ok;
 }
 

@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     for (guint i = 0; lines[i]; i++) {
         g_autoptr(GError) err = NULL;
-        PlanDevice *d = plan_device_parse(lines[i], &err);
+        PlanDevice *d = plan_device_parse_known(lines[i], &tc_catalog, &err);
 
         if (!d) {
             tc_sentence(err);

@@ -10,8 +10,9 @@
  * (40h to FFh: read-write) or reserved (100h onward: reads as zero), so an idle function pays
  * only for the blocks in which it has registers.
  *
- * Invariants: wmask & w1cmask == 0 for every byte; bytes of an entry are used, and so read-only
- * unless its owner opened bits; entries are 4-byte aligned and do not overlap.
+ * Invariants: wmask & w1cmask == 0 for every byte; bytes of an entry are used; those of an added
+ * entry are read-only unless its owner opened bits, those of a reserved one as its owner set them;
+ * entries are 4-byte aligned and do not overlap.
  * Machine lock.
  */
 #ifndef HW_PCI_CONFIG_H
@@ -73,6 +74,8 @@ enum {
  * 256 or 4096, type 0 or 1. */
 void pci_config_init(PCIConfig *c, unsigned size, unsigned type);
 void pci_config_fini(PCIConfig *c);
+/* Make c a copy of `from` with bytes, masks and entries of its own; ended by pci_config_fini(). */
+void pci_config_copy(PCIConfig *c, const PCIConfig *from);
 
 /* A guest's access. Bytes past the end read as ones and swallow writes; a length other than 1, 2
  * and 4 reads as all ones and writes nothing. The write returns PCI_EFFECT_*. */

@@ -48,9 +48,13 @@ typedef struct PCICapClass {
     /* False: left out here, silently (Express on a conventional bus, MSI-X with 0 vectors). NULL:
      * always wanted. */
     bool (*wanted)(const PCIDevice *d, const PCICapDesc *desc);
-    /* The space at pos is allocated, read-only and zero but for the list's own bytes: set
-     * registers and masks, allocate d->cap_state[row]. On failure the core undoes the entry. */
+    /* The space at pos is allocated, read-only and zero but for the list's own bytes: check the
+     * properties, set registers and masks. If the class has a present_bit, nothing but d->config
+     * may change: a load calls this on a trial copy of it. On failure the core undoes the entry. */
     bool (*setup)(PCIDevice *d, unsigned row, uint16_t pos, GError **err);
+    /* The entry is set up at d->cap_pos[row]: allocate the state beside the bytes, such as
+     * d->cap_state[row]. */
+    void (*create)(PCIDevice *d, unsigned row);
     /* Free the state (also at finalize). */
     void (*remove)(PCIDevice *d, unsigned row);
     /* The entry now stands at d->cap_pos[row] (also called after setup). Bytes and masks were
@@ -61,11 +65,18 @@ typedef struct PCICapClass {
     /* Writable and W1C bits are zero (sticky ones only for RESET_COLD): put what is not zero by
      * default, and the state beside the bytes. */
     void (*reset)(PCIDevice *d, unsigned row, ResetKind kind);
-    /* State beside the bytes. load checks everything and names what is wrong. */
+    /* State beside the bytes. */
     void (*save)(PCIDevice *d, unsigned row, ByteWriter *w);
-    bool (*load)(PCIDevice *d, unsigned row, ByteReader *r, const char *path, GError **err);
-    /* The bytes were loaded: check what fits together inside the entry, recompute the rest. */
-    bool (*loaded)(PCIDevice *d, unsigned row, const char *path, GError **err);
+    /* A load has three steps. d->config and d->cap_pos are those of the record in the first two,
+     * the rest of d is not, and nothing may change, because the load can still be refused.
+     * parse: read and check the state beside the bytes; *state is a view of it in the stream.
+     * check: what must fit together inside the entry.
+     * loaded: the record is accepted; take over what bytes and state say. state is NULL without
+     * parse. */
+    bool (*parse)(const PCIDevice *d, unsigned row, ByteReader *r, const uint8_t **state,
+                  const char *path, GError **err);
+    bool (*check)(const PCIDevice *d, unsigned row, const char *path, GError **err);
+    void (*loaded)(PCIDevice *d, unsigned row, const uint8_t *state);
 } PCICapClass;
 
 /* --- capability.c --- */
@@ -86,9 +97,12 @@ uint64_t pci_cap_count(const PCIDevice *d, const PCICapDesc *desc);
 /* All rows of the type; on failure everything is undone by pci_caps_fini. */
 bool pci_caps_init(PCIDevice *d, GError **err);
 void pci_caps_fini(PCIDevice *d);
-/* Add one row at a wanted offset (0: anywhere), and take one away. Bytes, list and state. */
+/* Add one row at a wanted offset (0: anywhere): bytes, masks, the list and its state. */
 bool pci_cap_add_row(PCIDevice *d, unsigned row, uint16_t at, GError **err);
-void pci_cap_remove_row(PCIDevice *d, unsigned row);
+/* The part of it in d->config and d->cap_pos alone, and its opposite. The state beside the bytes
+ * (create, placed and remove of the class) is the caller's. */
+bool pci_cap_place_row(PCIDevice *d, unsigned row, uint16_t at, GError **err);
+void pci_cap_drop_row(PCIDevice *d, unsigned row);
 void pci_caps_written(PCIDevice *d, const PCIConfigWrite *w);
 void pci_caps_reset(PCIDevice *d, ResetKind kind);
 /* The row whose entry starts at pos; -1: an entry of the device's own. */

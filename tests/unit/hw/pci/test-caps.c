@@ -89,7 +89,7 @@ static void test_rows(void)
     memcpy(pos, d->cap_pos, sizeof(pos));
     for (unsigned row = 0; row < 3; row++) {
         g_assert_cmpint(pci_cap_row_at(d, pos[row]), ==, row);
-        pci_cap_remove_row(d, row);
+        pci_cap_drop_row(d, row);
         g_assert_null(pci_config_entry_at(&d->config, pos[row]));
         g_assert_nonnull(pci_config_entry_at(&d->config, pos[(row + 1) % 3]));
         g_assert_true(pci_cap_add_row(d, row, pos[row], &err));

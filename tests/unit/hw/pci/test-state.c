@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "pci-fixture.h"
+#include "snapshot.h"
 
 typedef struct Dev {
     PCIDevice pci;
@@ -112,11 +113,14 @@ static void loads(PCIDevice *d, const GByteArray *bytes)
     g_assert_no_error(err);
 }
 
+/* A refused load leaves everything as it is. */
 static void refuses(PCIDevice *d, const GByteArray *bytes, const char *word)
 {
+    g_autoptr(GByteArray) before = snapshot(d);
     g_autoptr(GError) err = NULL;
 
     g_assert_false(load_record(d, bytes, &err));
+    g_assert_true(snapshot_equal(d, before));
     if (!strstr(err->message, word) || !g_str_has_prefix(err->message, "record: ")) {
         g_error("'%s' does not say '%s'", err->message, word);
     }
@@ -271,28 +275,89 @@ static GByteArray *as_version(const GByteArray *v3, unsigned version, unsigned s
     return out;
 }
 
-/* Versions 1 and 2 mean: no optional capability. */
+/* Versions 1 and 2: no MSI-X, and of the others those that the list has. */
 static void test_old_versions(void)
 {
-    for (unsigned version = 1; version <= 2; version++) {
+    static const struct {
+        const char *saved, *loaded;
+        bool msi;
+    } rows[] = {
+        { "msix=off,msi=off", NULL, false },
+        { "msix=off", NULL, true },
+        { "msix=off", "msi=off,msix=off", true },
+        { "msix=off,msi=0xd0", "msi=0x80", true },
+    };
+
+    for (unsigned i = 0; i < 2 * G_N_ELEMENTS(rows); i++) {
         g_autoptr(GByteArray) v3 = NULL, old = NULL, short_one = NULL;
+        unsigned version = 1 + i % 2, row = i / 2;
         Fixture f;
         PCIDevice *d;
 
         fixture_init(&f);
-        d = busy(&f, "msix=off,msi=off");
+        d = busy(&f, rows[row].saved);
         v3 = save_record(d);
         old = as_version(v3, version, 4096);
         device_unplug(&d->dev);
-        d = plug(&f, &type, "pcie.0", "d", FN, NULL); /* with both */
+        d = plug(&f, &type, "pcie.0", "d", FN, rows[row].loaded);
         loads(d, old);
         sound(d);
         g_assert_cmphex(pci_find_capability(d, PCI_CAP_ID_MSIX), ==, 0);
         g_assert_cmpint(d->cap_prop[1], ==, PLAN_CAP_OFF);
+        g_assert_cmpint(d->cap_prop[2] != PLAN_CAP_OFF, ==, rows[row].msi);
+        g_assert_cmpmem(d->config.bytes + 0x40, 4096 - 0x40, v3->data + CONFIG + 0x40, 4096 - 0x40);
         g_assert_true(f.line[1] == (version == 2));
         short_one = as_version(v3, version, 256);
         refuses(d, short_one, "cut short: 4096 bytes");
         pci_irq_set(d, 0, false);
+        fixture_fini(&f);
+    }
+}
+
+/* Power management of a conventional function can be switched, too. */
+static void test_old_versions_conventional(void)
+{
+    for (unsigned version = 1; version <= 2; version++) {
+        g_autoptr(GByteArray) v3 = NULL, old = NULL;
+        Fixture f;
+        PCIDevice *d;
+
+        fixture_init_kind(&f, PLAN_BUS_PCI);
+        d = busy(&f, "msix=off,msi=off");
+        v3 = save_record(d);
+        old = as_version(v3, version, 256);
+        device_unplug(&d->dev);
+        d = plug(&f, &type, "pcie.0", "d", FN, "pm=off");
+        g_assert_cmphex(pci_find_capability(d, PCI_CAP_ID_PM), ==, 0);
+        loads(d, old);
+        sound(d);
+        g_assert_cmphex(pci_find_capability(d, PCI_CAP_ID_PM), !=, 0);
+        set_cfg(&f, FN, pci_find_capability(d, PCI_CAP_ID_PM) + PCI_PM_PMCSR, 2, PCI_PM_D3HOT);
+        g_assert_cmpuint(d->d_state, ==, 3);
+        set_cfg(&f, FN, pci_find_capability(d, PCI_CAP_ID_PM) + PCI_PM_PMCSR, 2, 0);
+        pci_irq_set(d, 1, false);
+        fixture_fini(&f);
+    }
+}
+
+/* A list with MSI-X in a record of a version that has none, whether the device could have it or
+ * not. */
+static void test_old_versions_without_msix(void)
+{
+    for (unsigned version = 1; version <= 2; version++) {
+        g_autoptr(GByteArray) v3 = NULL, old = NULL;
+        Fixture f;
+        PCIDevice *d;
+
+        fixture_init(&f);
+        d = busy(&f, NULL);
+        v3 = save_record(d);
+        old = as_version(v3, version, 4096);
+        refuses(d, old, "an MSI-X capability at 0x");
+        refuses(d, old, version == 1 ? "a record of version 1 has none" : "version 2 has none");
+        device_unplug(&d->dev);
+        d = plug(&f, &type, "pcie.0", "d", FN, "msix=off");
+        refuses(d, old, "an MSI-X capability at 0x");
         fixture_fini(&f);
     }
 }
@@ -452,6 +517,41 @@ static void test_very_different(void)
     fixture_fini(&f);
 }
 
+/* A record that switches capabilities and moves them, and is wrong in its last part: the MSI-X
+ * table, the levels. MSI-X stays as it was, with its table, its notifier and what is pending. */
+static void test_refused_late(void)
+{
+    static const char *const here[] = { "msix=off", "msi=off,msix=0xd0", "msi=0xc0,pm=0xf0" };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(here); i++) {
+        g_autoptr(GByteArray) bytes = NULL;
+        unsigned table = CONFIG + 4096 + 16;
+        PCIDevice *d;
+        Fixture f;
+
+        fixture_init(&f);
+        d = busy(&f, "pm=0xe0");
+        bytes = save_record(d);
+        device_unplug(&d->dev);
+        d = busy(&f, here[i]);
+        bytes->data[table + 13] = 1;
+        refuses(d, bytes, "MSI-X table entry 0 has reserved bits 0x01");
+        bytes->data[table + 13] = 0;
+        bytes->data[table + 48] |= 8;
+        refuses(d, bytes, "pending bits beyond vector 2");
+        bytes->data[table + 48] &= 7;
+        bytes->data[bytes->len - 1] = 4;
+        refuses(d, bytes, "levels of the interrupt sources");
+        put(bytes, 0xe4, 1); /* D1 */
+        refuses(d, bytes, "power state D1");
+        put(bytes, 0xe4, 0);
+        g_byte_array_set_size(bytes, table + 20);
+        refuses(d, bytes, "cut short: 3 vectors");
+        pci_irq_set(d, 1, false);
+        fixture_fini(&f);
+    }
+}
+
 /* A capability comes with a record only where the device could have had it. */
 static void test_present_but_impossible(void)
 {
@@ -541,10 +641,14 @@ static void test_short(void)
     for (unsigned len = bytes->len; len-- > 0;) {
         GByteArray part = { .data = bytes->data, .len = len };
 
+        g_autoptr(GByteArray) before = NULL;
+
         if (len > 40 && len < CONFIG + 4000 && len % 97) {
             continue;
         }
+        before = snapshot(d);
         g_assert_false(load_record(d, &part, NULL));
+        g_assert_true(snapshot_equal(d, before));
         sound(d);
     }
     loads(d, bytes);
@@ -565,7 +669,9 @@ static void test_mutations(void)
     bytes = save_record(d);
     good = g_memdup2(bytes->data, bytes->len);
     for (unsigned i = 0; i < 6000; i++) {
+        g_autoptr(GByteArray) before = NULL;
         unsigned n = g_test_rand_int_range(1, 4);
+        bool ok;
 
         memcpy(bytes->data, good, bytes->len);
         for (unsigned k = 0; k < n; k++) {
@@ -574,7 +680,10 @@ static void test_mutations(void)
 
             bytes->data[at] = g_test_rand_bit() ? g_test_rand_int() : 0xff;
         }
-        taken += load_record(d, bytes, NULL);
+        before = snapshot(d);
+        ok = load_record(d, bytes, NULL);
+        g_assert_true(ok || snapshot_equal(d, before));
+        taken += ok;
         sound(d);
         for (unsigned k = 0; k < 8; k++) {
             set_cfg(&f, FN, g_test_rand_int_range(0, 0x100), 4, g_test_rand_int());
@@ -752,12 +861,15 @@ int main(int argc, char **argv)
     g_test_add_func("/pci/state/all-levels", test_all_levels);
     g_test_add_func("/pci/state/no-switch", test_no_switch);
     g_test_add_func("/pci/state/old-versions", test_old_versions);
+    g_test_add_func("/pci/state/old-versions-conventional", test_old_versions_conventional);
+    g_test_add_func("/pci/state/old-versions-without-msix", test_old_versions_without_msix);
     g_test_add_func("/pci/state/present-wins", test_present_wins);
     g_test_add_func("/pci/state/foreign-offsets", test_foreign_offsets);
     g_test_add_func("/pci/state/differences", test_differences);
     g_test_add_func("/pci/state/differences-at-the-edge", test_differences_at_the_edge);
     g_test_add_func("/pci/state/very-different", test_very_different);
     g_test_add_func("/pci/state/present-but-impossible", test_present_but_impossible);
+    g_test_add_func("/pci/state/refused-late", test_refused_late);
     g_test_add_func("/pci/state/bad-lists", test_bad_lists);
     g_test_add_func("/pci/state/short", test_short);
     g_test_add_func("/pci/state/mutations", test_mutations);
