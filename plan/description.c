@@ -108,6 +108,7 @@ static PlanDevice *device_copy(const PlanDevice *d)
     copy->full_addr = d->full_addr;
     copy->addr = d->addr;
     copy->implicit = d->implicit;
+    copy->option = d->option;
     copy->t = d->t;
     copy->place = g_strdup(d->place);
     copy->settings = plan_settings_copy(d->settings);

@@ -27,8 +27,11 @@ enum {
 bool plan_fail(GError **err, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /* 'text' for a sentence: quoted, control characters and invalid UTF-8 escaped, long ones cut. */
 char *plan_quote(const char *text);
-/* "device 'nic0' (virtio-net-pci)" or "device virtio-net-pci at 05.0". */
+/* "device 'nic0' (virtio-net-pci)", or of an anonymous one "device 'virtio-net-pci' (-device
+ * option 3) at 05.0". g_free. */
 char *plan_device_label(const PlanDevice *d);
+/* The same without an address, for sentences that give it themselves. */
+char *plan_device_short_label(const PlanDevice *d);
 
 /* Strings from JSON: no NUL inside, at most max bytes. The sentence of these two lacks its
  * subject ("must be a string"), which the caller puts in front. */
@@ -72,6 +75,7 @@ typedef struct PlanIndex {
     GPtrArray *bus_order; /* PlanBusNode in creation order; owns */
     GHashTable *unique;   /* slot and chassis numbers taken -> PlanDevice */
     PlanBusNode *root;    /* NULL: a machine without PCI */
+    bool running;         /* a device is being added to a running machine: hot-plug rules apply */
 } PlanIndex;
 
 /* index.c */
@@ -136,8 +140,16 @@ void plan_bus_slots(const PlanBusNode *node, unsigned *first, unsigned *last);
 bool plan_bus_takes(const PlanBusNode *node, const PlanType *t);
 /* Slots as "01-04, 06-1f", "none". g_free. */
 char *plan_free_slots(const PlanBusNode *node);
-/* "bus 'rp0'" ... of those that take the type, have room and (if asked) hotplug. g_free. */
-char *plan_name_buses(const PlanIndex *x, const PlanType *t, bool hotplug);
+/* The bus takes the type, has room and, while the machine runs, takes hot-plugged devices. */
+bool plan_bus_accepts(const PlanIndex *x, const PlanBusNode *node, const PlanType *t);
+
+/* advice.c */
+/* "'rp0', 'rp1'": the buses that accept the type; "" if none does. g_free. */
+char *plan_name_buses(const PlanIndex *x, const PlanType *t);
+/* What helps d, which finds no place: the end of a sentence. `full`: the bus it was meant for and
+ * that has no free slot, or NULL. g_free. */
+char *plan_advice(const PlanIndex *x, const PlanDevice *d, const PlanBusNode *full);
+
 /* numbered.c: places on buses that count. */
 bool plan_numbered_has_room(const PlanBusNode *node, const PlanType *t);
 /* d goes to such a bus and says where. */

@@ -5,8 +5,6 @@
  */
 #include "plan/internal.h"
 
-enum { NAMES_MAX = 8 };
-
 bool plan_bus_hotplug(const PlanBusNode *node)
 {
     const PlanBusRule *r = node->rule;
@@ -90,59 +88,15 @@ char *plan_free_slots(const PlanBusNode *node)
     return g_string_free(out, FALSE);
 }
 
-char *plan_name_buses(const PlanIndex *x, const PlanType *t, bool hotplug)
+bool plan_bus_accepts(const PlanIndex *x, const PlanBusNode *node, const PlanType *t)
 {
-    GString *out = g_string_new(NULL);
-    unsigned n = 0;
-
-    for (guint i = 0; i < x->bus_order->len; i++) {
-        const PlanBusNode *node = x->bus_order->pdata[i];
-
-        if (!plan_bus_takes(node, t) || !has_room(node, t) ||
-            (hotplug && !plan_bus_hotplug(node))) {
-            continue;
-        }
-        if (n++ < NAMES_MAX) {
-            g_string_append_printf(out, "%s'%s'", out->len ? ", " : "", node->name);
-        }
-    }
-    if (n > NAMES_MAX) {
-        g_string_append_printf(out, " and %u more", n - NAMES_MAX);
-    }
-    return g_string_free(out, FALSE);
-}
-
-/* What a type needs to be told when no bus of the machine would do. */
-static const char *bus_advice(const PlanType *t)
-{
-    switch (t->role) {
-    case PLAN_PCI_DOWNSTREAM:
-        return "add a switch upstream port first";
-    case PLAN_PCI_UPSTREAM:
-        return "add a root port first";
-    case PLAN_PCI_NONE:
-        return t->plugs_into == PLAN_BUS_VIRTIO_SERIAL ? "add a virtio-serial-pci first"
-                                                       : "this machine has no such bus";
-    case PLAN_PCI_ENDPOINT:
-        return t->slots == PLAN_SLOT_CONVENTIONAL ? "add a bridge to conventional PCI first"
-                                                  : "add a root port first";
-    default:
-        return "this machine has no such bus";
-    }
-}
-
-/* "...: the buses that take it are 'rp0', 'rp1'", or what to add. */
-static char *alternatives(const PlanIndex *x, const PlanType *t, bool hotplug)
-{
-    g_autofree char *names = plan_name_buses(x, t, hotplug);
-
-    return *names ? g_strdup_printf("free buses that take it: %s", names)
-                  : g_strdup_printf("no free bus here takes it, %s", bus_advice(t));
+    return plan_bus_takes(node, t) && has_room(node, t) &&
+           (!x->running || (t->hotpluggable && plan_bus_hotplug(node)));
 }
 
 static PlanFound refused(GError **err, const PlanDevice *d, const PlanIndex *x, const char *why)
 {
-    g_autofree char *label = plan_device_label(d), *others = alternatives(x, d->t, false);
+    g_autofree char *label = plan_device_label(d), *others = plan_advice(x, d, NULL);
 
     plan_fail(err, "%s: %s: %s", label, why, others);
     return PLAN_REFUSED;
@@ -266,17 +220,16 @@ static PlanDevice *holder_of(const PlanBusNode *node, const PlanPciAddr *addr)
     return node->slot[addr->slot] ? node->slot[addr->slot][addr->fn] : NULL;
 }
 
-/* The label without an address, for sentences that give it themselves. */
-static char *short_label(const PlanDevice *d)
+static bool refuse_slot(const PlanIndex *x, const PlanDevice *d, const PlanBusNode *node,
+                        const char *why, GError **err)
 {
-    return d->id ? plan_device_label(d) : g_strdup_printf("device '%s'", d->t->name);
-}
+    g_autofree char *label = plan_device_short_label(d), *unused = plan_free_slots(node), *others = NULL;
 
-static bool refuse_slot(const PlanDevice *d, const PlanBusNode *node, const char *why, GError **err)
-{
-    g_autofree char *label = short_label(d), *unused = plan_free_slots(node);
-
-    return plan_fail(err, "%s: %s: free slots there: %s", label, why, unused);
+    if (slot_mask(node) & ~node->used) {
+        return plan_fail(err, "%s: %s: free slots there: %s", label, why, unused);
+    }
+    others = plan_advice(x, d, node);
+    return plan_fail(err, "%s: %s: %s", label, why, others);
 }
 
 static bool choose_slot(PlanIndex *x, PlanDevice *d, PlanBusNode *node, GError **err)
@@ -285,14 +238,13 @@ static bool choose_slot(PlanIndex *x, PlanDevice *d, PlanBusNode *node, GError *
 
     if (!unused) {
         const PlanDevice *first = node->slot[0] ? node->slot[0][0] : NULL;
-        g_autofree char *label = first ? short_label(first) : NULL;
+        g_autofree char *label = first ? plan_device_short_label(first) : NULL;
         g_autofree char *why =
             node->rule->last_slot == 0 && label
                 ? g_strdup_printf("bus '%s' has one slot, 00, held by %s", node->name, label)
                 : g_strdup_printf("bus '%s' has no free slot", node->name);
 
-        refused(err, d, x, why);
-        return false;
+        return refuse_slot(x, d, node, why, err);
     }
     d->addr = (PlanPciAddr){ .slot = (uint8_t)__builtin_ctz(unused) };
     d->has_addr = true;
@@ -314,7 +266,7 @@ static bool check_addr(PlanIndex *x, const PlanDevice *d, const PlanBusNode *nod
     }
     addr = plan_addr_format(&d->addr, false);
     if (holder) {
-        other = short_label(holder);
+        other = plan_device_short_label(holder);
         why = g_strdup_printf("%s on bus '%s' is held by %s", addr, node->name, other);
     } else if (d->addr.slot < first) {
         why = g_strdup_printf("slot %02x of bus '%s' belongs to the hot-plug controller",
@@ -324,7 +276,7 @@ static bool check_addr(PlanIndex *x, const PlanDevice *d, const PlanBusNode *nod
             g_strdup_printf("bus '%s' has no slot %02x, only %02x to %02x%s", node->name,
                             d->addr.slot, first, last, node->rule->ari ? " (others need ARI)" : "");
     }
-    return refuse_slot(d, node, why, err);
+    return refuse_slot(x, d, node, why, err);
 }
 
 static bool has_multifunction(const PlanDevice *d)
@@ -352,7 +304,7 @@ static bool check_ari(const PlanBusNode *node, const PlanDevice *d, GError **err
 bool plan_check_slot(const PlanBusNode *node, unsigned slot, GError **err)
 {
     PlanDevice *const *fn = node->slot[slot];
-    g_autofree char *label = NULL, *other = NULL;
+    g_autofree char *label = NULL, *other = NULL, *unused = NULL;
 
     for (unsigned i = 1; fn && i < 8; i++) {
         const PlanDevice *d = fn[i];
@@ -363,7 +315,7 @@ bool plan_check_slot(const PlanBusNode *node, unsigned slot, GError **err)
         if (fn[0] ? has_multifunction(fn[0]) : has_multifunction(d)) {
             continue;
         }
-        label = plan_device_label(d);
+        label = plan_device_short_label(d);
         if (!fn[0]) {
             return plan_fail(err,
                              "%s: a guest looks at function %02x.0 first, and bus '%s' has "
@@ -371,12 +323,15 @@ bool plan_check_slot(const PlanBusNode *node, unsigned slot, GError **err)
                              "set multifunction=on here if it comes later",
                              label, slot, node->name, slot);
         }
-        other = plan_device_label(fn[0]);
+        other = plan_device_short_label(fn[0]);
+        unused = plan_free_slots(node);
         return plan_fail(err,
                          "%s: %02x.%u on bus '%s' is no place for it, because function 0 "
-                         "there, %s, is a single-function device: set multifunction=on on it, or "
-                         "choose another slot",
-                         label, slot, i, node->name, other);
+                         "there, %s, is a single-function device%s; free slots there: %s",
+                         label, slot, i, node->name, other,
+                         fn[0]->implicit ? " that comes with the machine"
+                                         : ": set multifunction=on on it",
+                         unused);
     }
     for (unsigned i = 0; node->rule->ari && slot > 0 && fn && i < 8; i++) {
         if (fn[i] && !check_ari(node, fn[i], err)) {

@@ -328,23 +328,13 @@ bool plan_resolve(PlanMachine *m, const PlanCatalog *c, GError **err)
 /* Only function 0 completes a device for the guest, so that it is plugged last. */
 static bool check_hotplug(PlanIndex *x, const PlanDevice *d, const PlanBusNode *node, GError **err)
 {
-    g_autofree char *label = plan_device_label(d), *names = NULL;
+    g_autofree char *label = plan_device_label(d), *others = NULL;
     PlanDevice *const *fn = node && d->has_addr ? node->slot[d->addr.slot] : NULL;
 
-    if (!d->t->hotpluggable) {
-        return plan_fail(err,
-                         "%s: devices of this type cannot be plugged while the guest runs: "
-                         "give it when the machine is started",
-                         label);
-    }
     if (!node || !plan_bus_hotplug(node)) {
-        names = plan_name_buses(x, d->t, true);
-        return plan_fail(err, "%s: bus '%s' takes no device while the guest runs: %s%s", label,
-                         node ? node->name : "system",
-                         *names ? "buses that do and have room: "
-                                : "none of this machine does and has room, start it with a free "
-                                  "pcie-root-port",
-                         names);
+        others = plan_advice(x, d, NULL);
+        return plan_fail(err, "%s: bus '%s' takes no device while the guest runs: %s", label,
+                         node ? node->name : "system", others);
     }
     if (fn && fn[0] && d->addr.fn > 0) {
         g_autofree char *other = plan_device_label(fn[0]);
@@ -386,20 +376,22 @@ static void undo_add(PlanIndex *x, PlanDevice *d)
     plan_release_number(x, d);
 }
 
-bool plan_add_device(PlanMachine *m, const PlanCatalog *c, PlanDevice *d, bool running,
-                     GError **err)
+static bool check_hotpluggable(const PlanDevice *d, GError **err)
 {
-    PlanIndex *x;
+    g_autofree char *label = d->t->hotpluggable ? NULL : plan_device_label(d);
+
+    return d->t->hotpluggable || plan_fail(err,
+                                           "%s: devices of this type cannot be plugged while the "
+                                           "guest runs: give it when the machine is started",
+                                           label);
+}
+
+static bool add_device(PlanMachine *m, PlanIndex *x, PlanDevice *d, GError **err)
+{
     PlanDevice *other;
     PlanBusNode *node;
 
-    if (!m->index && !plan_resolve(m, c, err)) {
-        return false;
-    }
-    x = m->index;
-    d->implicit = false;
-    forget_place(d);
-    if (!plan_resolve_device(x, d, err)) {
+    if (!plan_resolve_device(x, d, err) || (x->running && !check_hotpluggable(d, err))) {
         return false;
     }
     other = d->id ? g_hash_table_lookup(x->devices, d->id) : NULL;
@@ -412,7 +404,7 @@ bool plan_add_device(PlanMachine *m, const PlanCatalog *c, PlanDevice *d, bool r
         return plan_fail(err, "the machine has %u devices, as many as it may", m->devices->len);
     }
     if (plan_find_bus(x, d, true, &node, err) != PLAN_FOUND ||
-        (running && !check_hotplug(x, d, node, err)) || !plan_take_number(x, d, err)) {
+        (x->running && !check_hotplug(x, d, node, err)) || !plan_take_number(x, d, err)) {
         return false;
     }
     if (!plan_choose_number(x, d, err) || !plan_put(x, d, node, err) || !add_checked(x, d, err)) {
@@ -421,6 +413,22 @@ bool plan_add_device(PlanMachine *m, const PlanCatalog *c, PlanDevice *d, bool r
     }
     g_ptr_array_add(m->devices, d);
     return true;
+}
+
+bool plan_add_device(PlanMachine *m, const PlanCatalog *c, PlanDevice *d, bool running,
+                     GError **err)
+{
+    bool ok;
+
+    if (!m->index && !plan_resolve(m, c, err)) {
+        return false;
+    }
+    d->implicit = false;
+    forget_place(d);
+    m->index->running = running;
+    ok = add_device(m, m->index, d, err);
+    m->index->running = false;
+    return ok;
 }
 
 void plan_remove_device(PlanMachine *m, PlanDevice *d)

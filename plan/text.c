@@ -64,18 +64,27 @@ char *plan_quote(const char *text)
     return g_string_free(out, FALSE);
 }
 
-char *plan_device_label(const PlanDevice *d)
+/* An anonymous device is one of many of its type: the option tells which. */
+char *plan_device_short_label(const PlanDevice *d)
 {
-    g_autofree char *type = plan_quote(d->type);
-    g_autofree char *addr = NULL;
+    g_autofree char *type = plan_quote(d->type), *id = d->id ? plan_quote(d->id) : NULL;
 
-    if (d->id) {
-        g_autofree char *id = plan_quote(d->id);
-
+    if (id) {
         return g_strdup_printf("device %s (%.*s)", id, (int)strlen(type) - 2, type + 1);
     }
-    addr = d->has_addr ? plan_addr_format(&d->addr, false) : NULL;
-    return g_strdup_printf("device %s%s%s", type, addr ? " at " : "", addr ? addr : "");
+    return d->option ? g_strdup_printf("device %s (-device option %u)", type, d->option)
+                     : g_strdup_printf("device %s", type);
+}
+
+char *plan_device_label(const PlanDevice *d)
+{
+    g_autofree char *label = plan_device_short_label(d), *addr = NULL;
+
+    if (d->id || !d->has_addr) {
+        return g_steal_pointer(&label);
+    }
+    addr = plan_addr_format(&d->addr, false);
+    return g_strdup_printf("%s at %s", label, addr);
 }
 
 bool plan_json_string(struct json_object *o, size_t max, const char **text, GError **err)

@@ -240,6 +240,7 @@ static bool opt_device(Session *s, const char *arg, GError **err)
     }
     d = plan_device_parse_known(arg, s->catalog, err);
     if (d) {
+        d->option = ++s->n_device_options;
         g_ptr_array_add(s->plan->devices, d);
     }
     return d != NULL;

@@ -42,6 +42,7 @@ typedef struct Session {
 
     /* the command line; strings are owned */
     GPtrArray *machine_configs; /* char*: paths */
+    unsigned n_device_options;  /* -device options so far */
     char *show, *show_arg;
     char *accel, *kernel, *initrd, *append, *dtb, *bios;
     char *qtest_chardev, *qtest_log, *pidfile, *name, *uuid, *log_items, *log_file, *incoming;

@@ -56,6 +56,7 @@ typedef struct PlanDevice {
     PlanPciAddr addr;
     GPtrArray *settings; /* PlanSetting*, in table order once resolved */
     bool implicit;   /* created by the board */
+    unsigned option; /* which -device option it came from, from 1, for messages; 0: none */
     /* Once resolved: */
     const PlanType *t;
     char *place; /* "pcie.0/05.0", "vs.0/1", "system/TYPE": names an anonymous device and its bus */

@@ -14,6 +14,7 @@ enum { EXIT_DIFFERS = 2 };
 typedef struct Tool {
     PlanMachine *m;   /* of the options */
     GPtrArray *files; /* paths of -machine-config */
+    unsigned n_devices; /* -device options so far */
     bool json, guest;
     const char *command;
     const char *args[2];
@@ -37,6 +38,7 @@ static bool opt_device(Tool *tool, const char *value, GError **err)
     PlanDevice *d = plan_device_parse_known(value, &plan_catalog, err);
 
     if (d) {
+        d->option = ++tool->n_devices;
         g_ptr_array_add(tool->m->devices, d);
     }
     return d != NULL;

@@ -347,6 +347,74 @@ static void test_unplug_migrating(void)
     g_rmdir(folder);
 }
 
+/* --- following what a refusal suggests --- */
+
+/* "-device first -device virtio-rng-pci ... -device last", 32 of them. */
+static char *many_devices(const char *first, const char *last)
+{
+    GString *args = g_string_new("-M virt ");
+
+    for (unsigned i = 1; i <= 32; i++) {
+        g_string_append_printf(args, "-device virtio-rng-pci%s ",
+                               i == 1    ? first
+                               : i == 32 ? last
+                                         : "");
+    }
+    return g_string_free(args, FALSE);
+}
+
+/* The 32nd endpoint takes the function that is named, or one of the buses that are. */
+static void test_full_root_bus(void)
+{
+    g_autofree char *plain = many_devices("", ""), *err = NULL, *more = NULL;
+    g_autofree char *shared = many_devices(",addr=01.0,multifunction=on", ",addr=01.1");
+    g_autofree char *bus = many_devices(",addr=01.0,multifunction=on", ",bus=more");
+    g_autofree char *port = g_strconcat(bus, "-device pcie-root-port,id=more,addr=01.1", NULL);
+    QTest *q;
+
+    g_assert_cmpint(qtest_run(plain, NULL, &err), ==, 1);
+    g_assert_nonnull(strstr(err, "(-device option 32): bus 'pcie.0' has no free slot: addr=01.1"));
+    g_assert_nonnull(strstr(err, "device 'virtio-rng-pci' (-device option 1) with "
+                                 "addr=01.0,multifunction=on; for more devices, a "
+                                 "'pcie-root-port' or a 'pxb-pcie' with bus_nr=255 there"));
+    q = qtest_start(shared);
+    g_assert_cmphex(pci_read(q, 0, 1, 1, 0, 2), ==, 0x1af4);
+    qtest_end(q);
+    more = g_strconcat(bus, "-device pxb-pcie,id=more,bus_nr=255,addr=01.1", NULL);
+    q = qtest_start(more);
+    g_assert_cmphex(pci_read(q, 255, 0, 0, 0, 2), ==, 0x1af4);
+    qtest_end(q);
+    q = qtest_start(port);
+    pci_write(q, 0, 1, 1, 0x18, 4, 0x010100);
+    g_assert_cmphex(pci_read(q, 1, 0, 0, 0, 2), ==, 0x1af4);
+    qtest_end(q);
+}
+
+/* Without bus=, a running machine names the buses that accept the device now, and these do. */
+static void test_running_buses(void)
+{
+    QTest *q = qtest_start("-M virt -device pcie-root-port,id=p0 -device pcie-root-port,id=p1 "
+                           "-device pcie-root-port,id=off,hotplug=off -device ticker,bus=p0 "
+                           "-device pci-bridge,id=b");
+    g_autofree char *text = hmp(q, "device_add ticker"), *held = hmp(q, "device_add ticker,bus=p0");
+    g_autofree char *none = NULL;
+
+    g_assert_nonnull(strstr(text, "free buses that take it now: 'p1', 'b'"));
+    g_assert_nonnull(strstr(held, "free buses that take it now: 'p1', 'b'"));
+    json_object_put(qmp_return(q, "{'execute':'device_add','arguments':{'driver':'ticker','bus':"
+                                  "'b'}}"));
+    json_object_put(qmp_return(q, "{'execute':'device_add','arguments':{'driver':'ticker','bus':"
+                                  "'p1'}}"));
+    none = hmp(q, "device_add virtio-rng-pci");
+    g_assert_nonnull(strstr(none, "take it now: 'b'"));
+    qtest_end(q);
+    q = qtest_start("-M virt -device pcie-root-port,id=p0 -device ticker,bus=p0");
+    g_free(none);
+    none = hmp(q, "device_add virtio-rng-pci");
+    g_assert_nonnull(strstr(none, "start the machine with a free 'pcie-root-port'"));
+    qtest_end(q);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -361,5 +429,7 @@ int main(int argc, char **argv)
     g_test_add_func("/pci/unplug-shpc", test_unplug_shpc);
     g_test_add_func("/pci/unplug-migrating", test_unplug_migrating);
     g_test_add_func("/pci/list-get", test_list_get);
+    g_test_add_func("/pci/full-root-bus", test_full_root_bus);
+    g_test_add_func("/pci/running-buses", test_running_buses);
     return g_test_run();
 }

@@ -96,9 +96,130 @@ static void test_hotplug(void)
     refused(m, "disk,drive=d,bus=r0", true, "one slot, 00, held by device 'n0'|'r2'");
     refused(m, "root-port", true, "cannot be plugged while the guest runs");
     add(m, "disk,drive=d,bus=r2", true);
-    refused(m, "disk,drive=d", true, "none of this machine does and has room|pcie-root-port");
+    refused(m, "disk,drive=d", true, "no free bus of the running machine takes it, start the machine with a free 'root-port'");
     g_assert_cmpstr(add(m, "old,bus=b1", true)->place, ==, "b1/01.0");
     refused(m, "old,bus=b1,addr=0", true, "hot-plug controller");
+}
+
+/* Every bus named on a running machine accepts the device; no other does. */
+static void test_running_names(void)
+{
+    static const char *const wanted[] = { "nic", "nic,bus=r0", "nic,bus=r1", "old", "old,bus=b1",
+                                          "serialport", "upstream", "pcie-bridge", "disk,drive=d" };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(wanted); i++) {
+        g_autoptr(PlanMachine) m = TC_RESOLVED(
+            "root-port,id=r0", "root-port,id=r1,hotplug=off", "nic,bus=r0", "bridge,id=b0",
+            "bridge,id=b1,shpc=on", "root-port,id=r2", "serial-pci,id=s,max_ports=1");
+        g_autoptr(PlanDevice) d = plan_device_parse(wanted[i], NULL);
+        g_autoptr(GError) err = NULL;
+        const char *list;
+        g_auto(GStrv) words = NULL;
+
+        if (plan_add_device(m, &tc_catalog, d, true, &err)) {
+            g_steal_pointer(&d);
+            continue;
+        }
+        list = strstr(err->message, "free buses that take it now: ");
+        words = g_strsplit(list ? list : "", "'", -1);
+        for (guint k = 1; words[0] && words[k] && words[k + 1]; k += 2) {
+            g_auto(GStrv) parts = g_strsplit(wanted[i], ",bus=", 2);
+            g_autofree char *followed = g_strdup_printf("%s,bus=%s", parts[0], words[k]);
+
+            plan_remove_device(m, add(m, followed, true));
+            g_assert_cmpstr(words[k], !=, "pcie.0");
+        }
+        if (!list) {
+            g_assert_nonnull(strstr(err->message, "the running machine takes it"));
+        }
+    }
+}
+
+/* A full bus: the message names the option and a function that it may take; both devices that it
+ * offers for more room bring it. */
+static PlanMachine *full_machine(const char *const *changes, const char *last)
+{
+    PlanMachine *m = plan_machine_new();
+
+    for (unsigned i = 1; i <= 32; i++) {
+        const char *text = i == 32 && last ? last : "nic";
+        g_autofree char *first = g_strdup_printf("nic%s", i == 1 && changes ? *changes : "");
+        PlanDevice *d = plan_device_parse(i == 1 ? first : text, NULL);
+
+        d->option = i;
+        g_ptr_array_add(m->devices, d);
+    }
+    return m;
+}
+
+static void test_full_root(void)
+{
+    static const char *const multifunction = ",addr=01.0,multifunction=on";
+    static const char *const followed[] = { "nic,addr=1.1", "root-port,id=more,addr=1.1",
+                                            "pxb,id=more,bus_nr=255,addr=1.1" };
+    g_autoptr(GError) err = NULL;
+    g_autoptr(PlanMachine) full = full_machine(NULL, NULL);
+
+    g_assert_false(plan_resolve(full, &tc_catalog, &err));
+    g_assert_cmpstr(err->message, ==,
+                    "device 'nic' (-device option 32): bus 'pcie.0' has no free slot: addr=01.1 on "
+                    "bus 'pcie.0' is a free function, beside device 'nic' (-device option 1) with "
+                    "addr=01.0,multifunction=on; for more devices, a 'root-port' or a 'pxb' with "
+                    "bus_nr=255 there brings a further bus");
+    for (size_t i = 0; i < G_N_ELEMENTS(followed); i++) {
+        g_autoptr(PlanMachine) m = full_machine(&multifunction, followed[i]);
+
+        g_clear_error(&err);
+        plan_resolve(m, &tc_catalog, &err);
+        g_assert_no_error(err);
+        if (i > 0) {
+            add(m, "nic,bus=more", false);
+        }
+    }
+}
+
+/* A full root bus beside free ports: these are named, and a switch on one. */
+static void test_full_root_with_ports(void)
+{
+    g_autoptr(PlanMachine) m = TC_RESOLVED("root-port,id=r0");
+
+    for (int i = 0; i < 30; i++) {
+        add(m, "nic", false);
+    }
+    refused(m, "nic", false,
+            "free buses that take it: 'r0'; for more devices, a 'upstream' on 'r0' starts a switch");
+    add(m, "upstream,id=up,bus=r0", false);
+    add(m, "downstream,id=down,bus=up", false);
+    add(m, "nic,bus=down", false);
+    refused(m, "nic", false, "no free slot: addr=01.1 on bus 'pcie.0'");
+    refused(m, "nic,addr=3", false, "is held by|addr=01.1 on bus 'pcie.0'");
+    refused(m, "nic,bus=down", false, "no free bus here takes it, add a downstream first");
+    add(m, "downstream,id=again,bus=up", false);
+    add(m, "nic,bus=again", false);
+}
+
+/* What stands beside the machine's own function cannot have its switch turned. */
+static void test_beside_the_host(void)
+{
+    g_autoptr(PlanMachine) m = TC_RESOLVED("nic,id=n");
+
+    refused(m, "nic,addr=0.1", false, "single-function device that comes with the machine; free");
+    refused(m, "nic,addr=1.1", false, "device 'n' (nic), is a single-function device: set");
+}
+
+/* Each device of the chain can be added in the order given. */
+static void test_chains(void)
+{
+    g_autoptr(PlanMachine) m = TC_RESOLVED("nic,id=n");
+
+    refused(m, "downstream", false, "add a root-port and on its bus a upstream first");
+    add(m, "root-port,id=a", false);
+    refused(m, "downstream", false, "add a upstream first");
+    add(m, "upstream,id=b,bus=a", false);
+    add(m, "downstream,id=c,bus=b", false);
+    refused(m, "serialport", false, "add a serial-pci first");
+    add(m, "serial-pci", false);
+    add(m, "serialport", false);
 }
 
 /* Functions above 0 come first, 0 completes the device. */
@@ -145,7 +266,7 @@ static void test_ports(void)
 
     g_assert_cmpstr(add(m, "serialport,nr=2", true)->place, ==, "s.0/2");
     g_assert_cmpstr(add(m, "serialport,bus=s.0,id=p", true)->place, ==, "s.0/1");
-    refused(m, "serialport", true, "needs a bus|add a virtio-serial-pci first");
+    refused(m, "serialport", true, "needs a bus|no free bus of the running machine takes it");
     refused(m, "serialport,bus=pcie.0", true, "bus 'pcie.0' is a PCI Express root bus");
     plan_remove_device(m, plan_find_device(m, "p"));
     g_assert_cmpstr(add(m, "serialport", true)->place, ==, "s.0/1");
@@ -168,6 +289,11 @@ int main(int argc, char **argv)
     g_test_add_func("/place/add-remove", test_add_remove);
     g_test_add_func("/place/bridge-first", test_bridge_first);
     g_test_add_func("/place/hotplug", test_hotplug);
+    g_test_add_func("/place/running-names", test_running_names);
+    g_test_add_func("/place/full-root", test_full_root);
+    g_test_add_func("/place/full-root-with-ports", test_full_root_with_ports);
+    g_test_add_func("/place/beside-the-host", test_beside_the_host);
+    g_test_add_func("/place/chains", test_chains);
     g_test_add_func("/place/functions", test_functions);
     g_test_add_func("/place/ari", test_ari);
     g_test_add_func("/place/fill", test_fill);

@@ -160,7 +160,7 @@ static void test_refusals(void)
     TC_REFUSED("no bus 'nope'|'pcie.0', 'rp'", "nic,id=a,bus=nope", "root-port,id=rp");
     TC_REFUSED("conventional endpoint|'rp'|'pcie.0'", "old,id=a,bus=rp", "root-port,id=rp");
     TC_REFUSED("Express endpoint|conventional bus|'pcie.0'", "disk,drive=d,bus=b", "bridge,id=b");
-    TC_REFUSED("switch downstream port|add a switch upstream port", "downstream");
+    TC_REFUSED("switch downstream port|add a root-port and on its bus a upstream first", "downstream");
     TC_REFUSED("switch upstream port|'rp'", "upstream", "root-port,id=rp");
     TC_REFUSED("root port|'sw'", "root-port,bus=sw", "upstream,id=sw,bus=rp", "root-port,id=rp");
     TC_REFUSED("only the machine's own root bus", "pxb,bus_nr=8,id=p", "pxb,bus_nr=9,bus=p");
@@ -186,7 +186,7 @@ static void test_refusals(void)
     TC_REFUSED("too few|0xff to 0xff", "pxb,bus_nr=255,id=p", "root-port,bus=p");
     TC_REFUSED("nr=3 on bus 's.0' is held by device 'x'", "serial-pci,id=s", "serialport,nr=3,id=x",
                "serialport,nr=3");
-    TC_REFUSED("needs a bus|virtio-serial-pci", "serialport");
+    TC_REFUSED("needs a bus|add a serial-pci first", "serialport");
     TC_REFUSED("takes no addr", "serialport,addr=3", "serial-pci");
 }
 

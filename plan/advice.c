@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What helps a device that finds no place. Everything said here can be done at that moment: on a
+ * machine that is being planned, the buses with room, a device that brings such a bus, or a free
+ * function of a slot; on a running machine, the buses that accept a device now.
+ */
+#include "plan/internal.h"
+
+enum { NAMES_MAX = 8, CHAIN_MAX = 3 };
+
+char *plan_name_buses(const PlanIndex *x, const PlanType *t)
+{
+    GString *out = g_string_new(NULL);
+    unsigned n = 0;
+
+    for (guint i = 0; i < x->bus_order->len; i++) {
+        const PlanBusNode *node = x->bus_order->pdata[i];
+
+        if (!plan_bus_accepts(x, node, t)) {
+            continue;
+        }
+        if (n++ < NAMES_MAX) {
+            g_string_append_printf(out, "%s'%s'", out->len ? ", " : "", node->name);
+        }
+    }
+    if (n > NAMES_MAX) {
+        g_string_append_printf(out, " and %u more", n - NAMES_MAX);
+    }
+    return g_string_free(out, FALSE);
+}
+
+/* The first bus that accepts the type now; NULL: none does. */
+static const PlanBusNode *advice_bus(const PlanIndex *x, const PlanType *t)
+{
+    for (guint i = 0; i < x->bus_order->len; i++) {
+        if (plan_bus_accepts(x, x->bus_order->pdata[i], t)) {
+            return x->bus_order->pdata[i];
+        }
+    }
+    return NULL;
+}
+
+/* The type's bus would take t. */
+static bool advice_carries(const PlanType *carrier, const PlanType *t)
+{
+    PlanBusNode bus = { .kind = carrier->provides, .rule = plan_bus_rule(carrier->provides) };
+    PlanDevice owner = { .t = carrier };
+
+    bus.owner = &owner;
+    return carrier->user_creatable && carrier->provides != PLAN_BUS_NONE && plan_bus_takes(&bus, t);
+}
+
+/* Express ports first: on these most devices can be plugged and unplugged later. */
+static bool advice_preferred(const PlanType *t)
+{
+    return t->role == PLAN_PCI_ROOT_PORT || t->role == PLAN_PCI_DOWNSTREAM;
+}
+
+/* Types of which each stands on the bus of the next and the first takes t, up to one that a bus
+ * accepts now. The shortest such chain, ports before others; 0: there is none. */
+static unsigned advice_chain(const PlanIndex *x, const PlanType *t, unsigned max,
+                             const PlanType **chain)
+{
+    const PlanCatalog *c = x->catalog;
+
+    for (unsigned length = 1; length <= max; length++) {
+        for (size_t i = 0; i < 2 * c->n_types; i++) {
+            const PlanType *carrier = c->types[i % c->n_types];
+            unsigned rest = 0;
+
+            if (advice_preferred(carrier) != (i < c->n_types) || !advice_carries(carrier, t) ||
+                (x->running && !carrier->hotpluggable)) {
+                continue;
+            }
+            chain[0] = carrier;
+            if (length == 1 ? advice_bus(x, carrier) != NULL
+                            : (rest = advice_chain(x, carrier, length - 1, chain + 1)) > 0) {
+                return rest + 1;
+            }
+        }
+    }
+    return 0;
+}
+
+/* "add a pcie-root-port and on its bus an x3130-upstream first" */
+static bool advise_chain(const PlanIndex *x, const PlanType *t, GString *out)
+{
+    const PlanType *chain[CHAIN_MAX];
+    unsigned n = advice_chain(x, t, CHAIN_MAX, chain);
+
+    for (unsigned i = n; i > 0; i--) {
+        g_string_append_printf(out, "%s %s", i == n ? "add a" : " and on its bus a",
+                               chain[i - 1]->name);
+    }
+    g_string_append(out, n ? " first" : "");
+    return n > 0;
+}
+
+/* --- functions of a slot --- */
+
+static bool is_multifunction(const PlanDevice *d)
+{
+    return plan_device_flag(d, "multifunction", false);
+}
+
+/* Function 0 of the slot lets others stand beside it, or would if its user said so. */
+static bool advice_can_share(const PlanDevice *zero)
+{
+    return zero &&
+           (is_multifunction(zero) || (!zero->implicit && plan_prop_of(zero, "multifunction")));
+}
+
+static bool advice_function(const PlanBusNode *node, PlanPciAddr *addr)
+{
+    bool found = false;
+
+    for (unsigned slot = 0; slot <= node->rule->last_slot; slot++) {
+        PlanDevice *const *fn = node->slot[slot];
+
+        for (unsigned i = 1; fn && i < 8 && advice_can_share(fn[0]); i++) {
+            bool better =
+                !found || (is_multifunction(fn[0]) && !is_multifunction(node->slot[addr->slot][0]));
+
+            if (!fn[i] && better) {
+                *addr = (PlanPciAddr){ .slot = (uint8_t)slot, .fn = (uint8_t)i };
+                found = true;
+            }
+        }
+    }
+    return found;
+}
+
+/* The highest bus number that a further root may start at. */
+static unsigned advice_bus_nr(const PlanIndex *x)
+{
+    for (unsigned n = 0xff; n > 0; n--) {
+        bool free = true;
+
+        for (guint i = 0; i < x->bus_order->len && free; i++) {
+            const PlanBusNode *root = x->bus_order->pdata[i];
+
+            free = root->root != root || n < root->number || n >= root->number + root->n_buses;
+        }
+        if (free) {
+            return n;
+        }
+    }
+    return 0;
+}
+
+/* Devices that would bring a bus which takes t, at that address of a root bus. */
+static void advise_carriers(const PlanIndex *x, const PlanBusNode *node, const PlanType *t,
+                            GString *out)
+{
+    unsigned n = 0, bus_nr = advice_bus_nr(x);
+
+    for (size_t i = 0; i < x->catalog->n_types && n < 2; i++) {
+        const PlanType *c = x->catalog->types[i];
+        bool root = c->role == PLAN_PCI_EXTRA_ROOT;
+
+        if ((c->role != PLAN_PCI_ROOT_PORT && !root) || (root && !bus_nr) ||
+            !plan_bus_takes(node, c) || !advice_carries(c, t)) {
+            continue;
+        }
+        g_string_append_printf(out, "%s '%s'", n++ ? " or a" : "; for more devices, a", c->name);
+        if (root) {
+            g_string_append_printf(out, " with bus_nr=%u", bus_nr);
+        }
+    }
+    g_string_append(out, n ? " there brings a further bus" : "");
+}
+
+/* Addresses that are given are held before others are chosen, so function 0 needs its own given. */
+static bool advise_function(const PlanIndex *x, const PlanBusNode *node, const PlanDevice *d,
+                            GString *out)
+{
+    g_autofree char *at = NULL, *zero = NULL, *label = NULL;
+    PlanPciAddr addr;
+
+    if (!node || node->rule->addr != PLAN_ADDR_PCI || !plan_bus_takes(node, d->t) ||
+        !advice_function(node, &addr)) {
+        return false;
+    }
+    at = plan_addr_format(&addr, false);
+    addr.fn = 0;
+    zero = plan_addr_format(&addr, false);
+    label = plan_device_short_label(node->slot[addr.slot][0]);
+    g_string_append_printf(out,
+                           "addr=%s on bus '%s' is a free function, beside %s with "
+                           "addr=%s,multifunction=on",
+                           at, node->name, label, zero);
+    if (d->t->role == PLAN_PCI_ENDPOINT) {
+        advise_carriers(x, node, d->t, out);
+    }
+    return true;
+}
+
+/* A bus has room for one device; a switch on it, for many. */
+static void advise_switch(const PlanIndex *x, const PlanDevice *d, GString *out)
+{
+    for (size_t i = 0; i < x->catalog->n_types && d->t->role == PLAN_PCI_ENDPOINT; i++) {
+        const PlanType *t = x->catalog->types[i];
+        const PlanBusNode *node = t->role == PLAN_PCI_UPSTREAM ? advice_bus(x, t) : NULL;
+
+        if (node) {
+            g_string_append_printf(out, "; for more devices, a '%s' on '%s' starts a switch",
+                                   t->name, node->name);
+            return;
+        }
+    }
+}
+
+/* What the machine would have needed from the start. */
+static void advise_start(const PlanIndex *x, const PlanType *t, GString *out)
+{
+    size_t n = x->catalog->n_types;
+
+    for (size_t i = 0; i < 2 * n; i++) {
+        const PlanType *c = x->catalog->types[i % n];
+
+        if (advice_preferred(c) == (i < n) && advice_carries(c, t) &&
+            plan_bus_rule(c->provides)->hotplug != PLAN_HOTPLUG_NEVER) {
+            g_string_append_printf(out, "start the machine with a free '%s'", c->name);
+            return;
+        }
+    }
+    g_string_append(out, "give it when the machine is started");
+}
+
+char *plan_advice(const PlanIndex *x, const PlanDevice *d, const PlanBusNode *full)
+{
+    g_autofree char *names = plan_name_buses(x, d->t);
+    GString *out = g_string_new(NULL);
+
+    if (*names) {
+        g_string_append_printf(out, "free buses that take it%s: %s", x->running ? " now" : "",
+                               names);
+        if (full && full == x->root && !x->running) {
+            advise_switch(x, d, out);
+        }
+    } else if (x->running) {
+        g_string_append(out, "no free bus of the running machine takes it, ");
+        if (!advise_chain(x, d->t, out)) {
+            advise_start(x, d->t, out);
+        }
+    } else if (!(full && full == x->root && advise_function(x, full, d, out))) {
+        g_string_append(out, "no free bus here takes it");
+        g_string_append(out, ", ");
+        if (!advise_chain(x, d->t, out) && !advise_function(x, full ? full : x->root, d, out)) {
+            g_string_append(out, "and nothing that this machine has room for brings one");
+        }
+    }
+    return g_string_free(out, FALSE);
+}
