@@ -38,12 +38,14 @@ bool device_enter(Device *dev)
         return false;
     }
     dev->busy = true;
+    dev->machine->entered++;
     return true;
 }
 
 void device_leave(Device *dev)
 {
     dev->busy = false;
+    dev->machine->entered--;
 }
 
 static bool guard_enter(void *owner)

@@ -5,6 +5,7 @@
 #include "hw/core/machine.h"
 
 #include "hw/core/board.h"
+#include "hw/core/bottom_half.h"
 #include "hw/core/clock.h"
 #include "hw/core/device_tree.h"
 #include "hw/core/host_object.h"
@@ -103,6 +104,7 @@ void machine_free(Machine *m)
     g_ptr_array_free(m->cpus, TRUE);
     g_ptr_array_free(m->run_fns, TRUE);
     clocks_free(m->clocks);
+    bottom_halves_free(m);
     if (machine_locked(m)) {
         machine_unlock(m);
     }

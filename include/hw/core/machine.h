@@ -98,6 +98,7 @@ struct Machine {
     /* Each CPU thread applies it to itself before it executes guest code; NULL: no filter. Set
      * before CPU threads are created; borrowed. */
     const struct SandboxPolicy *sandbox;
+    void *bottom_halves;   /* BottomHalves *, private to bottom_half.c */
     const void *host;      /* MonitorHost *: what monitors ask of system/ (monitor/host.h) */
     GPtrArray *run_fns;    /* private to machine.c */
     GHashTable *by_id;     /* private to device.c: id -> Device* */
@@ -106,6 +107,7 @@ struct Machine {
     GMutex lock;           /* private: use machine_lock() */
     GThread *lock_holder;
     int lock_waiters;   /* atomic: threads inside machine_lock() */
+    unsigned entered;   /* devices on the call stack: see device_enter() */
     unsigned migrating; /* >0: plug and unplug are refused, ejects deferred */
 };
 
@@ -138,6 +140,12 @@ void machine_set_state(Machine *m, RunState state);
 static inline bool machine_running(const Machine *m)
 {
     return m->state == RUN_RUNNING;
+}
+/* Devices may act: the machine runs, or is driven through qtest. The memory of one that is stopped
+ * must not change, it may be on its way to another process. */
+static inline bool machine_active(const Machine *m)
+{
+    return machine_running(m) || m->qtest;
 }
 void machine_add_run_fn(Machine *m, RunStateFn *fn, void *opaque);
 void machine_remove_run_fn(Machine *m, RunStateFn *fn, void *opaque);

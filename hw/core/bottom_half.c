@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Bottom halves (contract in hw/core/bottom_half.h): one queue and one event source per machine.
+ */
+#include "hw/core/bottom_half.h"
+
+enum { DISPATCH_US = 1000 };
+
+typedef struct BottomHalves {
+    Machine *machine;
+    GQueue queue; /* of BottomHalf.link */
+    unsigned round;
+    GSource *source;
+} BottomHalves;
+
+typedef struct BottomHalfSource {
+    GSource base;
+    BottomHalves *set;
+} BottomHalfSource;
+
+static bool runnable(const BottomHalves *set)
+{
+    return set->queue.length > 0 && machine_active(set->machine);
+}
+
+/* The owner is on the call stack (a nested turn of the main loop): it runs at a later turn. */
+static void bottom_half_run(BottomHalf *b)
+{
+    Device *owner = b->owner;
+
+    if (owner->busy) {
+        bottom_half_schedule(b);
+        return;
+    }
+    if (owner->hidden || !device_enter(owner)) {
+        return;
+    }
+    device_pin_any(owner);
+    b->fn(b->arg);
+    device_leave(owner);
+    device_unpin_any(owner);
+}
+
+/* Each one that was scheduled at the start at most once, so that one which schedules itself again
+ * does not run twice before another. */
+static gboolean source_dispatch(GSource *source, GSourceFunc fn, gpointer data)
+{
+    BottomHalves *set = ((BottomHalfSource *)source)->set;
+    gint64 end = g_get_monotonic_time() + DISPATCH_US;
+
+    for (unsigned n = set->queue.length; n > 0 && runnable(set); n--) {
+        BottomHalf *b = g_queue_pop_head_link(&set->queue)->data;
+
+        b->scheduled = false;
+        bottom_half_run(b);
+        if (g_get_monotonic_time() >= end) {
+            break;
+        }
+    }
+    return G_SOURCE_CONTINUE;
+}
+
+static gboolean source_prepare(GSource *source, gint *timeout)
+{
+    BottomHalves *set = ((BottomHalfSource *)source)->set;
+
+    set->round++;
+    *timeout = -1;
+    return runnable(set);
+}
+
+static gboolean source_check(GSource *source)
+{
+    return runnable(((BottomHalfSource *)source)->set);
+}
+
+static BottomHalves *set_of(Machine *m)
+{
+    static GSourceFuncs funcs = { source_prepare, source_check, source_dispatch, NULL, NULL, NULL };
+    BottomHalves *set = m->bottom_halves;
+
+    if (!set) {
+        set = m->bottom_halves = g_new0(BottomHalves, 1);
+        set->machine = m;
+        g_queue_init(&set->queue);
+        set->source = g_source_new(&funcs, sizeof(BottomHalfSource));
+        ((BottomHalfSource *)set->source)->set = set;
+        g_source_attach(set->source, NULL);
+    }
+    return set;
+}
+
+void bottom_halves_free(Machine *m)
+{
+    BottomHalves *set = m->bottom_halves;
+
+    if (set) {
+        g_source_destroy(set->source);
+        g_source_unref(set->source);
+        g_free(set);
+        m->bottom_halves = NULL;
+    }
+}
+
+void bottom_half_setup(BottomHalf *b, Device *owner, void (*fn)(void *arg), void *arg)
+{
+    *b = (BottomHalf){ .owner = owner, .fn = fn, .arg = arg, .link = { .data = b } };
+    set_of(owner->machine);
+}
+
+void bottom_half_schedule(BottomHalf *b)
+{
+    BottomHalves *set = set_of(b->owner->machine);
+
+    if (b->scheduled) {
+        return;
+    }
+    b->scheduled = true;
+    g_queue_push_tail_link(&set->queue, &b->link);
+    if (set->queue.length == 1 && !g_main_context_is_owner(NULL)) {
+        g_main_context_wakeup(NULL);
+    }
+}
+
+void bottom_half_cancel(BottomHalf *b)
+{
+    if (b->scheduled) {
+        g_queue_unlink(&set_of(b->owner->machine)->queue, &b->link);
+        b->scheduled = false;
+    }
+}
+
+unsigned bottom_half_round(Machine *m)
+{
+    return set_of(m)->round;
+}
