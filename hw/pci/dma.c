@@ -97,6 +97,63 @@ MemResult pci_dma_write(PCIDevice *d, uint64_t addr, const void *buf, uint64_t l
     return transfer(d, addr, (void *)buf, len, true);
 }
 
+/* The RAM behind the start of [addr, addr + *len), which is cut to what lies in one piece. NULL: it
+ * is not RAM, or must not be written, or not be reached. */
+static uint8_t *ram_piece(PCIDevice *d, uint64_t addr, uint64_t *len, bool write, RamBlock **block,
+                          uint64_t *offset)
+{
+    uint64_t out, piece = *len;
+    MemLookup l;
+
+    if (!translate(d, addr, write, &out, &piece)) {
+        return NULL;
+    }
+    l = mem_lookup(&d->dev.machine->memory, out);
+    if (!l.leaf || l.leaf->kind != MEM_RAM || (write && l.leaf->ram->read_only)) {
+        return NULL;
+    }
+    *len = MIN(MIN(piece, *len) - 1, l.last - out) + 1;
+    *block = l.leaf->ram;
+    *offset = l.leaf->ram_offset + l.offset;
+    return l.leaf->ram->host + *offset;
+}
+
+static MemResult transfer_ram(PCIDevice *d, uint64_t addr, uint8_t *buf, uint64_t len, bool write)
+{
+    if (!pci_bus_master(d)) {
+        return MEM_REFUSED;
+    }
+    while (len > 0) {
+        uint64_t piece = len, offset;
+        RamBlock *block;
+        uint8_t *host = ram_piece(d, addr, &piece, write, &block, &offset);
+
+        if (!host) {
+            return MEM_REFUSED;
+        }
+        if (write) {
+            memcpy(host, buf, piece);
+            ram_written_any(block, offset, piece);
+        } else {
+            memcpy(buf, host, piece);
+        }
+        addr += piece;
+        buf += piece;
+        len -= piece;
+    }
+    return MEM_OK;
+}
+
+MemResult pci_dma_read_ram(PCIDevice *d, uint64_t addr, void *buf, uint64_t len)
+{
+    return transfer_ram(d, addr, buf, len, false);
+}
+
+MemResult pci_dma_write_ram(PCIDevice *d, uint64_t addr, const void *buf, uint64_t len)
+{
+    return transfer_ram(d, addr, (void *)buf, len, true);
+}
+
 MemResult pci_msi_send(PCIDevice *d, uint64_t addr, uint32_t data)
 {
     uint32_t le = GUINT32_TO_LE(data);

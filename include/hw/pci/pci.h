@@ -197,6 +197,11 @@ MemResult pci_msi_send(PCIDevice *d, uint64_t addr, uint32_t data);
  * entered meanwhile: its own registers refuse the access, a sibling's take it. */
 MemResult pci_dma_read(PCIDevice *d, uint64_t addr, void *buf, uint64_t len);
 MemResult pci_dma_write(PCIDevice *d, uint64_t addr, const void *buf, uint64_t len);
+/* The same of RAM only, for rings and other structures that a device reads and writes on its own:
+ * MEM_REFUSED, and no other memory accessed, unless each byte is RAM (for writes: not read-only).
+ */
+MemResult pci_dma_read_ram(PCIDevice *d, uint64_t addr, void *buf, uint64_t len);
+MemResult pci_dma_write_ram(PCIDevice *d, uint64_t addr, const void *buf, uint64_t len);
 /* Host pointer to [addr, addr+len) if it is one run of RAM that the function may reach now, else
  * NULL (use the copying calls). Pins d and the RAM until unmapped. `write` marks the range
  * written at unmap. */

@@ -269,6 +269,34 @@ static void test_map_outlives_unplug(void)
     fixture_fini(&f);
 }
 
+/* Of RAM only: a sibling's registers, an unclaimed address, the end of RAM and a function that is no
+ * bus master are refused, and nothing is accessed. */
+static void test_ram_only(void)
+{
+    static const uint64_t wild[] = { RAM + RAM_SIZE - 4, RAM - 4, REGS(2), UINT64_MAX - 3 };
+    uint8_t buf[8] = { 1, 2, 3, 4, 5, 6, 7, 8 }, back[8] = { 0 };
+    Fixture f;
+    PCIDevice *d;
+
+    fixture_init(&f);
+    d = add(&f, A);
+    add(&f, B);
+    g_assert_cmpint(pci_dma_write_ram(d, RAM + 3, buf, 8), ==, MEM_OK);
+    g_assert_cmpint(pci_dma_read_ram(d, RAM + 3, back, 8), ==, MEM_OK);
+    g_assert_cmpmem(back, 8, buf, 8);
+    for (size_t i = 0; i < G_N_ELEMENTS(wild); i++) {
+        g_assert_cmpint(pci_dma_write_ram(d, wild[i], buf, 8), ==, MEM_REFUSED);
+        g_assert_cmpint(pci_dma_read_ram(d, wild[i], back, 8), ==, MEM_REFUSED);
+    }
+    g_assert_cmphex(rd(&f, REGS(2), 4), ==, 0);
+    machine_ram_find(f.m, "ram")->read_only = true;
+    g_assert_cmpint(pci_dma_write_ram(d, RAM, buf, 8), ==, MEM_REFUSED);
+    g_assert_cmpint(pci_dma_read_ram(d, RAM, buf, 8), ==, MEM_OK);
+    set_cfg(&f, A, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+    g_assert_cmpint(pci_dma_read_ram(d, RAM, buf, 8), ==, MEM_REFUSED);
+    fixture_fini(&f);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -278,6 +306,7 @@ int main(int argc, char **argv)
     g_test_add_func("/pci/dma/translate", test_translate);
     g_test_add_func("/pci/dma/nothing-to-map", test_nothing_to_map);
     g_test_add_func("/pci/dma/traced", test_traced);
+    g_test_add_func("/pci/dma/ram-only", test_ram_only);
     g_test_add_func("/pci/dma/map-outlives-unplug", test_map_outlives_unplug);
     return g_test_run();
 }
