@@ -318,10 +318,13 @@ static void lane_ready(Netdev *n, unsigned lane)
     }
 }
 
+/* Another lane begins each time: the device may take so many frames at once and no more. */
 void net_nic_ready(Netdev *n)
 {
-    for (unsigned lane = 0; lane < NET_LANES; lane++) {
-        lane_ready(n, lane);
+    unsigned first = n->next_lane++;
+
+    for (unsigned i = 0; i < NET_LANES; i++) {
+        lane_ready(n, (first + i) % NET_LANES);
     }
 }
 
@@ -356,29 +359,47 @@ static bool is_plain(const NetMeta *meta)
 
 size_t net_send(Netdev *n, const struct iovec *iov, int n_iov, const NetMeta *meta)
 {
-    g_autofree uint8_t *copy = NULL;
-    size_t len = 0, at = 0;
+    NetPart all = { .most = UINT_MAX };
 
-    for (int i = 0; i < n_iov; i++) {
-        len += iov[i].iov_len;
-    }
-    if (!n->link || len == 0 || len > NET_MAX_FRAME) {
-        return len;
-    }
-    if (n_iov == 1 && is_plain(meta)) {
-        return send_frame(n, iov[0].iov_base, len) ? len : 0;
-    }
-    copy = g_malloc(len);
+    return net_send_part(n, iov, n_iov, meta, &all);
+}
+
+static uint8_t *flat_copy(const struct iovec *iov, int n_iov, size_t len)
+{
+    uint8_t *copy = g_malloc(len);
+    size_t at = 0;
+
     for (int i = 0; i < n_iov; i++) {
         memcpy(copy + at, iov[i].iov_base, iov[i].iov_len);
         at += iov[i].iov_len;
     }
-    if (is_plain(meta)) {
-        return send_frame(n, copy, len) ? len : 0;
+    return copy;
+}
+
+size_t net_send_part(Netdev *n, const struct iovec *iov, int n_iov, const NetMeta *meta,
+                     NetPart *part)
+{
+    g_autofree uint8_t *copy = NULL;
+    size_t len = 0;
+
+    for (int i = 0; i < n_iov; i++) {
+        len += iov[i].iov_len;
     }
-    /* A frame of several segments is sent as far as it goes: what does not fit is lost, and the
-     * guest's TCP sends it again. */
-    net_finish_frame(copy, len, meta, send_frame, n);
+    part->frames = 0;
+    part->more = false;
+    if (!n->link || len == 0 || len > NET_MAX_FRAME) {
+        return len;
+    }
+    if (n_iov > 1 || !is_plain(meta)) {
+        copy = flat_copy(iov, n_iov, len);
+    }
+    if (is_plain(meta)) {
+        part->frames = 1;
+        return send_frame(n, copy ? copy : iov[0].iov_base, len) ? len : 0;
+    }
+    /* Segments that the network does not take now are lost, and the guest's TCP sends them again.
+     */
+    net_finish_part(copy, len, meta, part, send_frame, n);
     return len;
 }
 

@@ -42,6 +42,7 @@ struct Netdev {
     char *device;
     bool link;
     NetLane lanes[NET_LANES];
+    unsigned next_lane; /* the one that is offered first */
     bool sending;  /* inside send(): the NIC must not be entered, answers wait */
     guint flush;   /* idle source that delivers what waited for that */
     uint64_t lost; /* on their way to the network */
@@ -93,6 +94,9 @@ const char *net_opt(struct json_object *o, const char *key);
 typedef bool NetFrameFn(void *opaque, const uint8_t *frame, size_t len);
 bool net_finish_frame(uint8_t *frame, size_t len, const NetMeta *meta, NetFrameFn *fn,
                       void *opaque);
+/* The same for a part: net_send_part(). */
+bool net_finish_part(uint8_t *frame, size_t len, const NetMeta *meta, NetPart *part, NetFrameFn *fn,
+                     void *opaque);
 /* The Internet checksum of bytes added to `sum`, folded and complemented. */
 uint16_t net_checksum(uint32_t sum, const uint8_t *p, size_t len);
 

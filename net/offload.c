@@ -120,43 +120,65 @@ static void fix_headers(uint8_t *f, size_t len, const TcpFrame *t, uint16_t inde
     put16(tcp + 16, net_checksum(sum, tcp, segment));
 }
 
+/* Segments from byte part->at of the payload on. */
 static bool segment(const uint8_t *frame, size_t len, const NetMeta *meta, const TcpFrame *t,
-                    NetFrameFn *fn, void *opaque)
+                    NetPart *part, NetFrameFn *fn, void *opaque)
 {
-    size_t total = len - t->payload, done = 0;
+    size_t total = len - t->payload, done = MIN(part->at, total);
     g_autofree uint8_t *out = g_malloc(t->payload + meta->gso_size);
     uint32_t seq = get32(frame + t->tcp + 4);
     uint8_t flags = frame[t->tcp + 13];
 
-    for (uint16_t index = 0; done < total || index == 0; index++) {
-        size_t part = MIN(total - done, meta->gso_size);
-        bool last = done + part == total;
+    do {
+        uint16_t index = done / meta->gso_size;
+        size_t bytes = MIN(total - done, meta->gso_size);
+        bool last = done + bytes == total;
 
         memcpy(out, frame, t->payload);
-        memcpy(out + t->payload, frame + t->payload + done, part);
+        memcpy(out + t->payload, frame + t->payload + done, bytes);
         put32(out + t->tcp + 4, seq + done);
         out[t->tcp + 13] = flags & ~((last ? 0 : TCP_FIN | TCP_PSH) | (index ? TCP_CWR : 0));
-        fix_headers(out, t->payload + part, t, index);
-        fn(opaque, out, t->payload + part);
-        done += part;
-    }
+        fix_headers(out, t->payload + bytes, t, index);
+        fn(opaque, out, t->payload + bytes);
+        done += bytes;
+    } while (++part->frames < part->most && done < total);
+    part->at = done;
+    part->more = done < total;
     return true;
 }
 
-bool net_finish_frame(uint8_t *frame, size_t len, const NetMeta *meta, NetFrameFn *fn, void *opaque)
+/* A maximum segment size that no TCP uses would make a frame cost a thousand times what it should.
+ * It does not matter for a frame that is one segment. */
+static bool too_small(const NetMeta *meta, size_t payload)
+{
+    return meta->gso_size == 0 || (meta->gso_size < NET_MIN_GSO && payload > meta->gso_size);
+}
+
+bool net_finish_part(uint8_t *frame, size_t len, const NetMeta *meta, NetPart *part, NetFrameFn *fn,
+                     void *opaque)
 {
     unsigned gso = meta->gso_type & ~GSO_ECN;
     TcpFrame t;
 
+    part->frames = 0;
+    part->more = false;
     if (gso == GSO_NONE) {
         if ((meta->flags & NEEDS_CSUM) && !fill_checksum(frame, len, meta)) {
             return false;
         }
+        part->frames = 1;
         return fn(opaque, frame, len);
     }
-    if ((gso != GSO_TCPV4 && gso != GSO_TCPV6) || meta->gso_size == 0 ||
-        !find_headers(frame, len, gso == GSO_TCPV6, &t)) {
+    if ((gso != GSO_TCPV4 && gso != GSO_TCPV6) || !find_headers(frame, len, gso == GSO_TCPV6, &t) ||
+        too_small(meta, len - t.payload)) {
         return false;
     }
-    return segment(frame, len, meta, &t, fn, opaque);
+    return segment(frame, len, meta, &t, part, fn, opaque);
+}
+
+bool net_finish_frame(uint8_t *frame, size_t len, const NetMeta *meta, NetFrameFn *fn, void *opaque)
+{
+    NetPart all = { .most = UINT_MAX };
+
+    return net_finish_part(frame, len, meta, &all, fn, opaque);
 }

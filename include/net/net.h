@@ -66,6 +66,18 @@ void netdev_detach(Netdev *n);
 /* Send one frame: bytes taken (the whole frame or 0: wait for `sent`). Frames while the link is
  * down are dropped. Back ends take plain frames: checksums and segments are made here. */
 size_t net_send(Netdev *n, const struct iovec *iov, int n_iov, const NetMeta *meta);
+/* How far a frame that is cut into segments got. */
+typedef struct NetPart {
+    size_t at;       /* in and out: bytes of the payload that were sent before; 0 at first */
+    unsigned most;   /* in: segments that may be sent now */
+    unsigned frames; /* out: frames that the network was given */
+    bool more;       /* out: segments are left: call again with the same frame and `at` */
+} NetPart;
+/* net_send() of a part of the frame. TCP segments of less than NET_MIN_GSO bytes are refused as
+ * Linux refuses such a maximum segment size, so that a frame has no more than 1,366. */
+enum { NET_MIN_GSO = 48 };
+size_t net_send_part(Netdev *n, const struct iovec *iov, int n_iov, const NetMeta *meta,
+                     NetPart *part);
 void net_nic_ready(Netdev *n);
 
 bool netdev_set_link(Machine *m, const char *name, bool up, GError **err);

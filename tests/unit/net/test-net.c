@@ -612,13 +612,39 @@ static void test_segments(void)
         size_t payload = g_test_rand_int_range(0, 60000), len = tcp_frame(f, v6, payload);
         NetMeta meta = { .flags = 1,
                          .gso_type = v6 ? 4 : 1,
-                         .gso_size = g_test_rand_int_range(1, 9000) };
+                         .gso_size = g_test_rand_int_range(NET_MIN_GSO, 9000) };
         Sink s = { .v6 = v6, .next_seq = be32(f + 14 + (v6 ? 40 : 20) + 4) };
+        NetPart part = { .more = true };
 
-        g_assert_true(net_finish_frame(f, len, &meta, check_segment, &s));
+        while (part.more) { /* in parts of any size */
+            part.most = g_test_rand_int_range(1, 200);
+            g_assert_true(net_finish_part(f, len, &meta, &part, check_segment, &s));
+            g_assert_cmpuint(part.frames, <=, part.most);
+        }
         g_assert_cmpuint(s.payload, ==, payload);
         g_assert_cmpuint(s.frames, ==, MAX(1, (payload + meta.gso_size - 1) / meta.gso_size));
         g_assert_true(s.last_fin);
+    }
+}
+
+/* A segment size below what TCP uses counts only if there is more than one segment. */
+static void test_small_segments(void)
+{
+    g_autofree uint8_t *f = g_malloc(NET_MAX_FRAME);
+    size_t len = tcp_frame(f, false, 100);
+
+    for (unsigned size = 0; size < 120; size++) {
+        NetMeta meta = { .flags = 1, .gso_type = 1, .gso_size = size };
+        Sink s = { .next_seq = be32(f + 38) };
+
+        g_assert_true(net_finish_frame(f, len, &meta, check_segment, &s) == (size >= NET_MIN_GSO));
+    }
+    len = tcp_frame(f, false, 3);
+    for (unsigned size = 1; size < 5; size++) {
+        NetMeta meta = { .flags = 1, .gso_type = 1, .gso_size = size };
+        Sink s = { .next_seq = be32(f + 38) };
+
+        g_assert_true(net_finish_frame(f, len, &meta, check_segment, &s) == (size >= 3));
     }
 }
 
@@ -664,6 +690,7 @@ int main(int argc, char **argv)
     g_test_add_func("/net/announce", test_announce);
     g_test_add_func("/net/user-idle", test_user_idle);
     g_test_add_func("/net/segments", test_segments);
+    g_test_add_func("/net/small-segments", test_small_segments);
     g_test_add_func("/net/wild-meta", test_wild_meta);
     return g_test_run();
 }
