@@ -48,10 +48,16 @@ static void ring_close(Chardev *c)
 static size_t ring_write(Chardev *c, const uint8_t *buf, size_t len)
 {
     Ring *r = (Ring *)c;
+    size_t drop = len - MIN(len, r->size);
 
     g_mutex_lock(&c->out_lock);
-    for (size_t i = 0; i < len; i++) {
-        r->data[r->put++ & (r->size - 1)] = buf[i];
+    r->put += drop; /* these would be overwritten by what follows */
+    for (size_t done = drop; done < len;) {
+        size_t at = r->put & (r->size - 1), part = MIN(len - done, r->size - at);
+
+        memcpy(r->data + at, buf + done, part);
+        r->put += part;
+        done += part;
     }
     if (r->put - r->taken > r->size) {
         r->taken = r->put - r->size;
@@ -82,7 +88,11 @@ GByteArray *chardev_ringbuf_read(Chardev *c, size_t max)
     out = g_byte_array_new();
     g_mutex_lock(&c->out_lock);
     while (r->taken < r->put && out->len < max) {
-        g_byte_array_append(out, &r->data[r->taken++ & (r->size - 1)], 1);
+        size_t at = r->taken & (r->size - 1), part = MIN(r->put - r->taken, max - out->len);
+
+        part = MIN(part, r->size - at);
+        g_byte_array_append(out, &r->data[at], (guint)part);
+        r->taken += part;
     }
     g_mutex_unlock(&c->out_lock);
     return out;
