@@ -302,6 +302,7 @@ BlockNode *node_new(Machine *m, const BlockDriver *drv, struct json_object *o, b
     n->drv = drv;
     n->depth = 1;
     n->parents = g_ptr_array_new();
+    n->on_write_error = BLOCK_ON_ERROR_ENOSPC;
     if (!node_open(n, o, inactive, err)) {
         node_free(n);
         return NULL;

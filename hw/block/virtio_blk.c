@@ -55,6 +55,39 @@ static void blk_config_read(VirtioDevice *v, uint8_t *c)
     put_le(c, 56, 1, 1);
 }
 
+/* Without FLUSH the driver cannot write the cache back, so the device must not hold data in it: the
+ * cache is off until the driver switches it on, if it can (5.2.5.2, 5.2.6.2). */
+static void choose_writeback(VirtioBlk *blk)
+{
+    blk->writeback = virtio_has(&blk->vpci.virtio, F_FLUSH) && blk->write_cache != PLAN_OFF;
+}
+
+static bool blk_set_features(VirtioDevice *v, uint64_t features)
+{
+    choose_writeback(blk_of(v));
+    return true;
+}
+
+/* A legacy driver need not write features at all. */
+static void blk_status_changed(VirtioDevice *v, uint8_t old)
+{
+    if ((v->status & ~old & S_DRIVER_OK) && !virtio_has(v, F_CONFIG_WCE)) {
+        choose_writeback(blk_of(v));
+    }
+}
+
+/* Streams of earlier builds hold the default. */
+static bool blk_post_load(void *obj, GError **err)
+{
+    VirtioBlk *blk = obj;
+    VirtioDevice *v = &blk->vpci.virtio;
+
+    if ((v->status & S_DRIVER_OK) && !virtio_has(v, F_FLUSH) && !virtio_has(v, F_CONFIG_WCE)) {
+        blk->writeback = 0;
+    }
+    return true;
+}
+
 static void blk_config_written(VirtioDevice *v, const uint8_t *c, size_t at, size_t len)
 {
     if (virtio_has(v, F_CONFIG_WCE) && at <= 32 && at + len > 32) {
@@ -140,7 +173,6 @@ static bool blk_init(void *dev, GError **err)
     for (unsigned i = 0; i < blk->num_queues; i++) {
         virtio_add_queue(&blk->vpci.virtio, blk->queue_size);
     }
-    blk->kept_tail = &blk->kept;
     machine_add_run_fn(device->machine, virtio_blk_run_changed, blk);
     return true;
 }
@@ -162,9 +194,11 @@ static unsigned blk_auto_vectors(const void *dev)
 static const VmField blk_fields[] = {
     VM_VIRTIO_PCI(VirtioBlk, vpci),
     VM_U8(VirtioBlk, writeback, .mask = 1),
-    VM_RECORD(VirtioBlk, kept, BlkReq *, &virtio_blk_kept_ops),
+    VM_RECORD(VirtioBlk, kept, BlkReqList, &virtio_blk_kept_ops),
 };
-static const VmState blk_state = { .name = "virtio-blk", .version = 1, .fields = LIST(blk_fields) };
+static const VmState blk_state = {
+    .name = "virtio-blk", .version = 1, .fields = LIST(blk_fields), .post_load = blk_post_load
+};
 
 static const char *const policies[] = { "auto", "report", "ignore", "stop", "enospc", NULL };
 
@@ -205,9 +239,11 @@ static const VirtioClass blk_class = {
     .device_id = 2,
     .config_size = CONFIG_SIZE,
     .features = blk_features,
+    .set_features = blk_set_features,
     .config_read = blk_config_read,
     .config_written = blk_config_written,
     .queue_notified = virtio_blk_notified,
+    .status_changed = blk_status_changed,
     .queue_reset = virtio_blk_queue_reset,
     .reset = blk_reset,
 };

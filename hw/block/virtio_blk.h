@@ -22,6 +22,7 @@ enum {
     F_DISCARD = 13,
     F_WRITE_ZEROES = 14,
 };
+enum { S_DRIVER_OK = 4 };
 enum {
     SEG_MAX = 254,
     MAX_RANGE_SECTORS = 1 << 22, /* of one discard or write-zeroes */
@@ -30,6 +31,9 @@ enum {
 
 typedef struct VirtioBlk VirtioBlk;
 typedef struct BlkReq BlkReq;
+typedef struct BlkReqList {
+    BlkReq *head, *tail; /* tail: only of a list that is not empty */
+} BlkReqList;
 
 struct VirtioBlk {
     VirtioPCI vpci;
@@ -44,11 +48,15 @@ struct VirtioBlk {
     BlockNode *node;
     BlockUser user;
     uint8_t writeback;
-    BlkReq *kept, **kept_tail;
+    BlkReqList kept; /* failed, to be issued again when the machine runs */
+    BlkReqList due;  /* between two steps, or without a driver that could be told */
+    unsigned in_flight;
+    uint64_t bytes_in_flight;
+    uint64_t stalled; /* bit n: queue n waits for others to end */
     struct KeptHead {
         uint16_t queue, slot;
     } * loaded; /* of a saved machine, until it runs */
-    uint32_t n_loaded;
+    uint32_t n_loaded, loaded_at;
 };
 
 static inline VirtioBlk *blk_of(VirtioDevice *v)
@@ -62,7 +70,7 @@ void virtio_blk_notified(VirtioDevice *v, unsigned queue);
 void virtio_blk_queue_reset(VirtioDevice *v, unsigned queue);
 /* Requests that a load brought are none of this driver's any more. */
 void virtio_blk_forget_loaded(VirtioBlk *blk);
-/* A RunStateFn: stopping waits for requests, running again issues those that were kept. */
+/* A RunStateFn: stopping waits for requests, running again makes those that were kept due. */
 void virtio_blk_run_changed(void *opaque, bool running, RunState state);
 /* The saved list of kept requests, over VirtioBlk.kept. */
 extern const VmOps virtio_blk_kept_ops;

@@ -12,6 +12,8 @@
 enum { F_MULTIPORT = 1, F_EMERG_WRITE = 2 };
 enum { S_DRIVER_OK = 4 };
 enum { CONFIG_SIZE = 12, EMERG_WR = 8, QUEUE_SIZE = 128, DEFAULT_PORTS = 31 };
+/* Bytes that a back end is given at once, and that cost a unit of a turn. */
+enum { CHUNK = 16384, UNIT_BYTES = 512 };
 
 static VirtioSerial *serial_of(VirtioDevice *v)
 {
@@ -20,9 +22,7 @@ static VirtioSerial *serial_of(VirtioDevice *v)
 
 bool virtio_serial_stopped(VirtioSerial *s)
 {
-    Machine *m = virtio_serial_device(s)->machine;
-
-    return !machine_running(m) && !m->qtest;
+    return !machine_active(virtio_serial_device(s)->machine);
 }
 
 static bool multiport(const VirtioSerial *s)
@@ -81,27 +81,45 @@ void virtio_serial_set_guest_connected(VirtioSerialPort *p, bool connected)
 
 /* --- bytes from the guest --- */
 
-/* False: the peer takes no more now; p->sent says how far it got. */
-static bool send_chain(VirtioSerialPort *p, const VirtqBuf *buf)
+typedef enum SendResult { CHAIN_SENT, PEER_BUSY, TURN_OVER } SendResult;
+
+/* Send a chain from byte p->sent on; p->sent says how far it got. */
+static SendResult send_chain(VirtioSerialPort *p, const VirtqBuf *buf)
 {
+    VirtioDevice *v = &p->serial->vpci.virtio;
     size_t skip = p->sent;
 
     for (int i = 0; i < buf->n_in; i++) {
         const uint8_t *bytes = buf->in[i].iov_base;
-        size_t len = buf->in[i].iov_len, went;
+        size_t len = buf->in[i].iov_len;
 
-        if (skip >= len) {
-            skip -= len;
-            continue;
+        while (skip < len) {
+            size_t part = MIN(len - skip, CHUNK), went;
+
+            if (virtio_turn_left(v) == 0) {
+                return TURN_OVER;
+            }
+            went = virtio_serial_port_send(p, bytes + skip, part);
+            virtio_turn_charge(v, 1 + went / UNIT_BYTES);
+            p->sent += went;
+            if (went < part) {
+                return PEER_BUSY;
+            }
+            skip += part;
         }
-        went = virtio_serial_port_send(p, bytes + skip, len - skip);
-        p->sent += went;
-        if (went < len - skip) {
-            return false;
-        }
-        skip = 0;
+        skip -= len;
     }
-    return true;
+    return CHAIN_SENT;
+}
+
+/* p->sent, which is saved, counts to 4 GiB: no driver prints that much at once. */
+static bool too_long(VirtioSerialPort *p, const VirtqBuf *buf)
+{
+    if (buf->in_len > UINT32_MAX) {
+        guest_error(device_name(virtio_serial_device(p->serial)),
+                    "port %u: a buffer of %zu bytes: dropped", p->nr, buf->in_len);
+    }
+    return buf->in_len > UINT32_MAX;
 }
 
 static void transmit(VirtioSerialPort *p)
@@ -109,9 +127,14 @@ static void transmit(VirtioSerialPort *p)
     VirtQueue *vq = transmit_queue(p);
     VirtqBuf *buf;
 
-    while (!virtio_serial_stopped(p->serial) && (buf = virtq_pop(vq))) {
-        if (!send_chain(p, buf)) {
+    while (!virtio_serial_stopped(p->serial) && (buf = virtq_next(vq))) {
+        SendResult result = too_long(p, buf) ? CHAIN_SENT : send_chain(p, buf);
+
+        if (result != CHAIN_SENT) {
             virtq_unpop(vq, buf);
+            if (result == TURN_OVER) {
+                virtq_later(vq);
+            }
             break;
         }
         p->sent = 0;
@@ -389,7 +412,6 @@ static void run_changed(void *opaque, bool running, RunState state)
     for (uint32_t nr = 0; nr < s->max_ports; nr++) {
         if (s->ports[nr]) {
             virtio_serial_port_resume(s->ports[nr]);
-            transmit(s->ports[nr]);
         }
     }
     virtio_serial_tell(s);

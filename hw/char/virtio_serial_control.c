@@ -10,7 +10,7 @@
 #include "hw/char/virtio_serial_int.h"
 #include "util/log.h"
 
-enum { MESSAGE = 8 };
+enum { MESSAGE = 8, MESSAGE_UNITS = 20 }; /* an event for QMP clients may follow from one */
 
 /* --- messages to the driver --- */
 
@@ -158,7 +158,8 @@ void virtio_serial_take_control(VirtioSerial *s)
     uint8_t message[MESSAGE];
     VirtqBuf *buf;
 
-    while (!virtio_serial_stopped(s) && (buf = virtq_pop(vq))) {
+    while (!virtio_serial_stopped(s) && (buf = virtq_next(vq))) {
+        virtio_turn_charge(&s->vpci.virtio, MESSAGE_UNITS);
         if (virtq_read(buf, 0, message, MESSAGE) == MESSAGE) {
             control(s, message);
         } else {

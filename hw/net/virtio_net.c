@@ -147,11 +147,8 @@ static void run_changed(void *opaque, bool running, RunState state)
             virtio_net_send_rarp(n);
         }
     }
-    for (unsigned pair = 0; running && pair < n->pairs; pair++) {
-        virtio_net_send_pair(n, pair);
-    }
     if (running && n->peer) {
-        net_nic_ready(n->peer);
+        net_nic_ready(n->peer); /* frames for a device that is not set up leave the queue */
     }
 }
 
@@ -326,6 +323,7 @@ static const VirtioClass net_class = {
     .config_read = net_config_read,
     .config_written = net_config_written,
     .queue_notified = net_notified,
+    .queue_reset = virtio_net_queue_reset,
     .reset = net_reset,
 };
 

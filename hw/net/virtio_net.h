@@ -74,6 +74,8 @@ typedef struct VirtioNet {
     uint8_t flows[FLOWS]; /* pair that last sent for a flow, plus 1; 0: none did */
     bool moved;           /* loaded, and did not run here yet */
     uint32_t tx_blocked;  /* bit n: pair n waits for the peer */
+    size_t tx_at[MAX_PAIRS]; /* bytes of the next frame of the pair that were sent as segments in
+                                earlier turns. Not saved: the frame is sent anew */
 } VirtioNet;
 
 static inline Device *net_device(VirtioNet *n)
@@ -92,9 +94,7 @@ static inline size_t net_header_len(const VirtioNet *n)
 /* The guest stands still, and so does the card. */
 static inline bool net_stopped(VirtioNet *n)
 {
-    Machine *m = net_device(n)->machine;
-
-    return !machine_running(m) && !m->qtest;
+    return !machine_active(net_device(n)->machine);
 }
 
 /* --- receiving --- */
@@ -107,6 +107,7 @@ void virtio_net_learn(VirtioNet *n, unsigned pair, const struct iovec *iov, int 
 
 /* --- sending --- */
 void virtio_net_send_pair(VirtioNet *n, unsigned pair);
+void virtio_net_queue_reset(VirtioDevice *v, unsigned queue);
 /* NetNic.sent: the peer takes frames again. */
 void virtio_net_sent(void *opaque);
 /* A gratuitous reverse ARP: tells switches where the address is now (RFC 903). */

@@ -8,6 +8,7 @@
 
 enum { CTRL_RX = 0, CTRL_MAC = 1, CTRL_VLAN = 2, CTRL_ANNOUNCE = 3, CTRL_MQ = 4 };
 enum { CTRL_OK = 0, CTRL_ERR = 1, CTRL_MAX = 2 + 2 * (4 + 6 * 4096) };
+enum { UNIT_BYTES = 4096 }; /* copied for a unit of a turn */
 
 static bool ctrl_rx(VirtioNet *n, uint8_t cmd, const uint8_t *p, size_t len)
 {
@@ -128,6 +129,7 @@ static uint8_t run(VirtioNet *n, VirtqBuf *buf)
     bool ok;
 
     virtq_read(buf, 0, p, len);
+    virtio_turn_charge(&n->vpci.virtio, len / UNIT_BYTES);
     if (buf->in_len != len || p[0] >= G_N_ELEMENTS(classes) ||
         !virtio_has(&n->vpci.virtio, classes[p[0]].feature)) {
         return CTRL_ERR;
@@ -140,7 +142,7 @@ void virtio_net_control(VirtioNet *n, VirtQueue *vq)
 {
     VirtqBuf *buf;
 
-    while ((buf = virtq_pop(vq))) {
+    while (!net_stopped(n) && (buf = virtq_next(vq))) {
         uint8_t ack;
 
         if (buf->in_len < 2 || buf->out_len < 1) {

@@ -16,7 +16,7 @@
 bool ring_read(VirtQueue *vq, uint64_t addr, void *buf, size_t len)
 {
     if (vq->v->transport->dma_read(vq->v, addr, buf, len) != MEM_OK) {
-        virtio_broken(vq->v, "queue %u: ring memory at 0x%" G_GINT64_MODIFIER "x is not there",
+        virtio_broken(vq->v, "queue %u: ring memory at 0x%" G_GINT64_MODIFIER "x is not RAM",
                       vq->index, addr);
         return false;
     }
@@ -26,7 +26,7 @@ bool ring_read(VirtQueue *vq, uint64_t addr, void *buf, size_t len)
 bool ring_write(VirtQueue *vq, uint64_t addr, const void *buf, size_t len)
 {
     if (vq->v->transport->dma_write(vq->v, addr, buf, len) != MEM_OK) {
-        virtio_broken(vq->v, "queue %u: ring memory at 0x%" G_GINT64_MODIFIER "x is not there",
+        virtio_broken(vq->v, "queue %u: ring memory at 0x%" G_GINT64_MODIFIER "x is not RAM",
                       vq->index, addr);
         return false;
     }
@@ -50,9 +50,15 @@ static const RingOps *ring(const VirtQueue *vq)
 
 /* --- for devices --- */
 
+bool virtio_can_dma(VirtioDevice *v)
+{
+    return !v->transport->can_dma || v->transport->can_dma(v);
+}
+
 bool virtq_ready(const VirtQueue *vq)
 {
-    return vq->enabled && !vq->v->broken && (vq->v->status & VIRTIO_S_DRIVER_OK);
+    return vq->enabled && !vq->v->broken && (vq->v->status & VIRTIO_S_DRIVER_OK) &&
+           virtio_can_dma(vq->v);
 }
 
 bool virtq_empty(VirtQueue *vq)
@@ -60,24 +66,23 @@ bool virtq_empty(VirtQueue *vq)
     return !virtq_ready(vq) || !ring(vq)->available(vq);
 }
 
-VirtqBuf *virtq_pop(VirtQueue *vq)
+static VirtqBuf *taken(VirtQueue *vq, VirtqBuf *buf)
 {
-    VirtqBuf *buf = virtq_empty(vq) ? NULL : ring(vq)->pop(vq);
-
     if (buf) {
         vq->in_use++;
+        virtio_turn_charge(vq->v, 1 + (buf->n_in + buf->n_out) / 8u);
     }
     return buf;
 }
 
+VirtqBuf *virtq_pop(VirtQueue *vq)
+{
+    return taken(vq, virtq_empty(vq) ? NULL : ring(vq)->pop(vq));
+}
+
 VirtqBuf *virtq_refetch(VirtQueue *vq, uint16_t slot)
 {
-    VirtqBuf *buf = virtq_ready(vq) ? ring(vq)->fetch(vq, slot) : NULL;
-
-    if (buf) {
-        vq->in_use++;
-    }
-    return buf;
+    return taken(vq, virtq_ready(vq) ? ring(vq)->fetch(vq, slot) : NULL);
 }
 
 static bool stale(const VirtqBuf *buf)
@@ -165,6 +170,7 @@ void virtq_reset(VirtQueue *vq)
                        .avail_wrap = true,
                        .used_wrap = true,
                        .epoch = vq->epoch + 1 };
+    vq->v->waiting &= ~(1ull << vq->index);
 }
 
 void virtq_driver_reset(VirtQueue *vq)
@@ -257,13 +263,6 @@ uint32_t virtq_legacy_page(const VirtQueue *vq)
     return vq->enabled ? vq->desc >> LEGACY_PAGE_BITS : 0;
 }
 
-void virtq_kick(VirtQueue *vq)
-{
-    if (virtq_ready(vq)) {
-        vq->v->cls->queue_notified(vq->v, vq->index);
-    }
-}
-
 /* --- saved state: the common registers, then the queues that the driver set up --- */
 
 enum {
@@ -310,7 +309,7 @@ static void virtio_save(void *field, ByteWriter *w)
     put_u8(w, v->config_generation);
     put_u8(w, v->broken);
     put_be16(w, v->config_vector);
-    put_be64(w, v->guest_features);
+    put_be64(w, v->guest_features | v->not_offered);
     put_be16(w, n);
     for (unsigned i = 0; i < v->n_queues; i++) {
         if (live(&v->queues[i])) {
@@ -386,7 +385,7 @@ static bool load_queue(VirtioDevice *v, ByteReader *r, const char *path, GError 
 
 static bool load_common(VirtioDevice *v, ByteReader *r, const char *path, GError **err)
 {
-    uint64_t missing;
+    uint64_t features;
     uint8_t broken;
 
     v->status = get_u8(r);
@@ -394,17 +393,21 @@ static bool load_common(VirtioDevice *v, ByteReader *r, const char *path, GError
     v->config_generation = get_u8(r);
     broken = get_u8(r);
     v->config_vector = get_be16(r);
-    v->guest_features = get_be64(r);
-    missing = v->guest_features & ~v->host_features;
+    features = get_be64(r);
+    v->guest_features = features & v->host_features;
+    v->not_offered = features & ~v->host_features;
     if (broken > 1 || (v->isr & ~3)) {
         return refuse(err, path, "broken %u or isr 0x%x is out of range", broken, v->isr);
     }
     v->broken = broken;
-    return !missing ? true
-                    : refuse(err, path,
-                             "the guest negotiated features 0x%" G_GINT64_MODIFIER
-                             "x that this device does not offer",
-                             missing);
+    /* Before FEATURES_OK the driver may have written anything (2.2.2). */
+    if (v->not_offered && (v->status & (VIRTIO_S_FEATURES_OK | VIRTIO_S_DRIVER_OK))) {
+        return refuse(err, path,
+                      "the guest negotiated features 0x%" G_GINT64_MODIFIER
+                      "x that this device does not offer",
+                      v->not_offered);
+    }
+    return true;
 }
 
 static bool virtio_load(void *field, ByteReader *r, const char *path, GError **err)

@@ -30,6 +30,10 @@ enum {
     VIRTIO_S_FAILED = 128,
 };
 
+/* Bits of the ISR status (4.1.4.5). A configuration interrupt sets both: drivers that look at their
+ * queues only exist. */
+enum { VIRTIO_ISR_QUEUE = 1, VIRTIO_ISR_CONFIG = 2 };
+
 enum { VRING_DESC_NEXT = 1, VRING_DESC_WRITE = 2, VRING_DESC_INDIRECT = 4 };
 
 typedef struct VringDesc {
@@ -68,7 +72,7 @@ typedef struct RingOps {
 
 extern const RingOps ring_split, ring_packed;
 
-/* DMA of ring memory: false (and a broken device) when it is not there. */
+/* DMA of ring memory: false (and a broken device) if it is not RAM. */
 bool ring_read(VirtQueue *vq, uint64_t addr, void *buf, size_t len);
 bool ring_write(VirtQueue *vq, uint64_t addr, const void *buf, size_t len);
 bool ring_read16(VirtQueue *vq, uint64_t addr, uint16_t *v);
@@ -110,7 +114,15 @@ void virtq_enable(VirtQueue *vq);
 /* Legacy: the page number places all areas; 0 disables. */
 void virtq_set_legacy_page(VirtQueue *vq, uint32_t pfn);
 uint32_t virtq_legacy_page(const VirtQueue *vq);
-void virtq_kick(VirtQueue *vq);
 void virtq_driver_reset(VirtQueue *vq);
+
+/* --- turn.c --- */
+void virtio_turn_init(VirtioDevice *v);
+void virtio_turn_fini(VirtioDevice *v);
+/* The driver notified the queue: work on it for one turn, or mark it if it is waiting for one
+ * already. */
+void virtq_kick(VirtQueue *vq);
+/* The driver set DRIVER_OK: buffers may be available in any queue. */
+void virtio_kick_all(VirtioDevice *v);
 
 #endif

@@ -14,11 +14,15 @@ typedef struct VirtioRng {
     HostObject *source; /* the back end, or NULL */
     uint64_t max_bytes; /* per period */
     uint32_t period_ms;
-    uint64_t quota; /* bytes left in this period */
+    uint64_t quota;  /* bytes left in this period */
+    uint64_t filled; /* bytes of the next chain that a turn has filled already. Not saved: the chain
+                        is filled anew where the machine goes on */
     Timer refill;
 } VirtioRng;
 
-enum { CHUNK = 256 };
+/* Bytes per read of the source, and per unit of a turn: the host's generator gives a few hundred in
+ * a microsecond. */
+enum { CHUNK = 16384, UNIT_BYTES = 256 };
 
 static VirtioRng *rng_of(VirtioDevice *v)
 {
@@ -36,53 +40,89 @@ static size_t read_source(VirtioRng *rng, uint8_t *bytes, size_t len)
     return got > 0 ? got : 0;
 }
 
-static size_t fill(VirtioRng *rng, VirtqBuf *buf)
+/* Where byte rng->filled of the chain is: its segment, and *skip bytes into that. */
+static const struct iovec *filled_to(const VirtioRng *rng, const VirtqBuf *buf, size_t *skip)
 {
-    size_t want = MIN(buf->out_len, rng->quota), done = 0;
-    uint8_t bytes[CHUNK];
+    const struct iovec *seg = buf->out;
 
-    while (done < want) {
-        size_t got = read_source(rng, bytes, MIN(want - done, sizeof(bytes)));
-
-        if (got == 0) {
-            break;
-        }
-        virtq_write(buf, done, bytes, got);
-        done += got;
+    for (*skip = rng->filled; *skip >= seg->iov_len; seg++) {
+        *skip -= seg->iov_len;
     }
-    rng->quota -= done;
-    return done;
+    return seg;
+}
+
+/* Fill the chain from byte rng->filled to `want`, as far as the turn and the source go. False: the
+ * source has nothing now. */
+static bool fill(VirtioRng *rng, VirtqBuf *buf, size_t want)
+{
+    const struct iovec *seg = NULL;
+    size_t skip = 0;
+
+    while (rng->filled < want && virtio_turn_left(&rng->vpci.virtio) > 0) {
+        size_t part, got;
+
+        if (!seg) {
+            seg = filled_to(rng, buf, &skip);
+        }
+        part = MIN(MIN(seg->iov_len - skip, want - rng->filled), CHUNK);
+        got = read_source(rng, (uint8_t *)seg->iov_base + skip, part);
+        virtio_turn_charge(&rng->vpci.virtio, 1 + got / UNIT_BYTES);
+        if (got == 0) {
+            return false;
+        }
+        rng->filled += got;
+        rng->quota -= got;
+        skip += got;
+        if (skip == seg->iov_len) {
+            seg++;
+            skip = 0;
+        }
+    }
+    return true;
 }
 
 static void serve(VirtioRng *rng);
 
-/* The source has more, or the machine runs (again): a stopped one's memory is left alone. */
+/* The source has more: the memory of a stopped machine is left alone. */
 static void more(void *dev)
 {
     VirtioRng *rng = dev;
-    Machine *m = rng->vpci.pci.dev.machine;
 
-    if ((machine_running(m) || m->qtest) && device_enter(&rng->vpci.pci.dev)) {
-        serve(rng);
-        device_leave(&rng->vpci.pci.dev);
+    if (machine_active(rng->vpci.pci.dev.machine)) {
+        virtq_later(virtio_queue(&rng->vpci.virtio, 0));
     }
 }
 
-/* A source that has nothing now leaves the buffer with the driver until it has. */
+/* One chain: false if it stays with the driver, since the turn is over (then the next one goes on
+ * where this one ended) or the source has nothing now. A chain gets what the source and the period
+ * give, one byte or more (5.4.6.2). */
+static bool serve_one(VirtioRng *rng, VirtQueue *vq, VirtqBuf *buf)
+{
+    uint64_t rest = buf->out_len - MIN(buf->out_len, rng->filled);
+    size_t want = MIN(rng->filled + MIN(rest, rng->quota), UINT32_MAX);
+    bool had = fill(rng, buf, want);
+
+    buf->touched = MIN(rng->filled, buf->out_len);
+    if (rng->filled < want && (had || (rng->filled == 0 && rng->source))) {
+        virtq_unpop(vq, buf);
+        if (had) {
+            virtq_later(vq);
+        } else {
+            host_rng_wait(rng->source, more, rng);
+        }
+        return false;
+    }
+    virtq_push(vq, buf, MIN(rng->filled, buf->out_len));
+    rng->filled = 0;
+    return true;
+}
+
 static void serve(VirtioRng *rng)
 {
     VirtQueue *vq = virtio_queue(&rng->vpci.virtio, 0);
     VirtqBuf *buf;
 
-    while (rng->quota > 0 && (buf = virtq_pop(vq))) {
-        size_t done = fill(rng, buf);
-
-        if (done == 0 && rng->source && buf->out_len > 0) {
-            virtq_unpop(vq, buf);
-            host_rng_wait(rng->source, more, rng);
-            break;
-        }
-        virtq_push(vq, buf, done);
+    while (rng->quota > 0 && (buf = virtq_next(vq)) && serve_one(rng, vq, buf)) {
     }
     virtq_notify(vq);
     if (rng->quota == 0 && !timer_armed(&rng->refill)) {
@@ -103,6 +143,11 @@ static void rng_notified(VirtioDevice *v, unsigned queue)
     serve(rng_of(v));
 }
 
+static void rng_queue_reset(VirtioDevice *v, unsigned queue)
+{
+    rng_of(v)->filled = 0;
+}
+
 static void rng_reset(VirtioDevice *v)
 {
     timer_cancel(&rng_of(v)->refill);
@@ -112,13 +157,6 @@ static void rng_reset(VirtioDevice *v)
 static uint64_t rng_features(VirtioDevice *v)
 {
     return 0;
-}
-
-static void run_changed(void *opaque, bool running, RunState state)
-{
-    if (running) {
-        more(opaque);
-    }
 }
 
 static bool rng_init(void *dev, GError **err)
@@ -132,7 +170,6 @@ static bool rng_init(void *dev, GError **err)
     }
     if (rng->source) {
         host_object_use(rng->source, device_name(d));
-        machine_add_run_fn(d->machine, run_changed, rng);
     }
     virtio_add_queue(&rng->vpci.virtio, 8);
     timer_setup(&rng->refill, refill, rng);
@@ -147,7 +184,6 @@ static void rng_exit(void *dev)
 
     timer_cancel(&rng->refill);
     if (rng->source) {
-        machine_remove_run_fn(d->machine, run_changed, rng);
         host_rng_wait(rng->source, NULL, NULL);
         host_object_unuse(rng->source, device_name(d));
         rng->source = NULL;
@@ -164,6 +200,7 @@ static const VirtioClass rng_class = {
     .device_id = 4,
     .features = rng_features,
     .queue_notified = rng_notified,
+    .queue_reset = rng_queue_reset,
     .reset = rng_reset,
 };
 static const PlanProp rng_props[] = {

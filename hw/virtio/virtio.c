@@ -18,11 +18,13 @@ bool virtio_init(VirtioDevice *v, const VirtioClass *cls, const VirtioTransport 
     v->queues = g_new0(VirtQueue, VIRTIO_MAX_QUEUES);
     v->host_features = transport_features;
     v->config_vector = VIRTIO_NO_VECTOR;
+    virtio_turn_init(v);
     return true;
 }
 
 void virtio_fini(VirtioDevice *v)
 {
+    virtio_turn_fini(v);
     g_free(v->queues);
     v->queues = NULL;
     v->n_queues = 0;
@@ -73,7 +75,7 @@ void virtio_reset(VirtioDevice *v)
     }
     v->status = 0;
     v->isr = 0;
-    v->guest_features = 0;
+    v->guest_features = v->not_offered = 0;
     v->broken = false;
     virtio_set_vector(v, &v->config_vector, VIRTIO_NO_VECTOR);
 }
@@ -97,13 +99,15 @@ void virtio_set_guest_features(VirtioDevice *v, uint64_t features)
         return;
     }
     v->guest_features = features & v->host_features;
+    v->not_offered = features & ~v->host_features;
 }
 
-/* FEATURES_OK sticks only if the device accepts the whole set (3.1.1). A driver that knows the
- * bit is none from before the specification, so it must take VERSION_1 (6.1). */
+/* FEATURES_OK sticks only if the device accepts the whole set (3.1.1), which has no bit that was
+ * not offered (2.2.2). A driver that knows the status bit is none from before the specification, so
+ * it must take VERSION_1 (6.1). */
 static bool features_ok(VirtioDevice *v)
 {
-    return virtio_has(v, VIRTIO_F_VERSION_1) &&
+    return virtio_has(v, VIRTIO_F_VERSION_1) && !v->not_offered &&
            (!v->cls->set_features || v->cls->set_features(v, v->guest_features));
 }
 
@@ -127,10 +131,7 @@ void virtio_set_status(VirtioDevice *v, uint8_t status)
         v->cls->status_changed(v, old);
     }
     if ((v->status & ~old) & VIRTIO_S_DRIVER_OK) {
-        /* Buffers may have been made available, unannounced, before DRIVER_OK. */
-        for (unsigned i = 0; i < v->n_queues; i++) {
-            virtq_kick(&v->queues[i]);
-        }
+        virtio_kick_all(v);
     }
 }
 
@@ -138,7 +139,7 @@ void virtio_config_changed(VirtioDevice *v)
 {
     v->config_generation++;
     if (v->status & VIRTIO_S_DRIVER_OK) {
-        v->isr |= 2;
+        v->isr |= VIRTIO_ISR_QUEUE | VIRTIO_ISR_CONFIG;
         v->transport->interrupt(v, v->config_vector, true);
     }
 }

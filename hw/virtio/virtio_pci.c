@@ -32,12 +32,12 @@ static VirtioPCI *pci_of(VirtioDevice *v)
 
 static MemResult vp_read(VirtioDevice *v, uint64_t addr, void *buf, uint64_t len)
 {
-    return pci_dma_read(&pci_of(v)->pci, addr, buf, len);
+    return pci_dma_read_ram(&pci_of(v)->pci, addr, buf, len);
 }
 
 static MemResult vp_write(VirtioDevice *v, uint64_t addr, const void *buf, uint64_t len)
 {
-    return pci_dma_write(&pci_of(v)->pci, addr, buf, len);
+    return pci_dma_write_ram(&pci_of(v)->pci, addr, buf, len);
 }
 
 static void *vp_map(VirtioDevice *v, uint64_t addr, uint64_t len, bool write, void **handle)
@@ -75,7 +75,7 @@ static void vp_interrupt(VirtioDevice *v, uint16_t vector, bool config)
         }
         return;
     }
-    v->isr |= config ? 2 : 1;
+    v->isr |= VIRTIO_ISR_QUEUE | (config ? VIRTIO_ISR_CONFIG : 0);
     virtio_pci_update_intx(p);
 }
 
@@ -84,8 +84,13 @@ static void vp_vector_unused(VirtioDevice *v, uint16_t vector)
     msix_clear_pending(&pci_of(v)->pci, vector);
 }
 
-static const VirtioTransport transport = { vp_read,  vp_write,     vp_map,
-                                           vp_unmap, vp_interrupt, vp_vector_unused };
+static bool vp_can_dma(VirtioDevice *v)
+{
+    return pci_bus_master(&pci_of(v)->pci);
+}
+
+static const VirtioTransport transport = { vp_read,      vp_write,         vp_map,    vp_unmap,
+                                           vp_interrupt, vp_vector_unused, vp_can_dma };
 
 static uint16_t vector_or_none(const VirtioPCI *p, uint16_t vector)
 {
@@ -193,6 +198,7 @@ void virtio_pci_unrealize(void *dev)
     VirtioPCI *p = dev;
 
     virtio_reset(&p->virtio);
+    virtio_turn_fini(&p->virtio);
     if (type_of(p)->exit) {
         type_of(p)->exit(dev);
     }

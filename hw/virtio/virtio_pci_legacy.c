@@ -69,12 +69,12 @@ static uint64_t rd_guest_features(void *dev, const RegDesc *r)
     return (uint32_t)((VirtioPCI *)dev)->virtio.guest_features;
 }
 
-/* There is no FEATURES_OK: what the driver writes is what it gets (3.1.2). */
+/* There is no FEATURES_OK: the driver gets what it writes of what is offered (3.1.2). */
 static void wr_guest_features(void *dev, const RegDesc *r, uint64_t old, uint64_t written)
 {
     VirtioDevice *v = &((VirtioPCI *)dev)->virtio;
 
-    virtio_set_guest_features(v, (uint32_t)written);
+    virtio_set_guest_features(v, (uint32_t)written & v->host_features);
     if (v->cls->set_features) {
         v->cls->set_features(v, v->guest_features);
     }

@@ -30,7 +30,8 @@ static uint64_t rd_driver_feature(void *dev, const RegDesc *r)
     VirtioPCI *p = dev;
 
     return p->driver_feature_select < 2
-               ? (uint32_t)(p->virtio.guest_features >> (32 * p->driver_feature_select))
+               ? (uint32_t)((p->virtio.guest_features | p->virtio.not_offered) >>
+                            (32 * p->driver_feature_select))
                : 0;
 }
 
@@ -38,10 +39,11 @@ static void wr_driver_feature(void *dev, const RegDesc *r, uint64_t old, uint64_
 {
     VirtioPCI *p = dev;
     unsigned shift = 32 * p->driver_feature_select;
+    uint64_t old_bits = p->virtio.guest_features | p->virtio.not_offered;
 
     if (p->driver_feature_select < 2) {
-        virtio_set_guest_features(
-            &p->virtio, (p->virtio.guest_features & ~(0xffffffffull << shift)) | written << shift);
+        virtio_set_guest_features(&p->virtio,
+                                  (old_bits & ~(0xffffffffull << shift)) | written << shift);
     }
 }
 

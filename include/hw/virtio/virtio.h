@@ -6,22 +6,26 @@
  * when a queue is notified. The PCI transport (hw/virtio/virtio_pci.c) embeds a VirtioDevice and
  * gives it queues, interrupts and DMA. A new device costs its own logic and nothing else.
  *
- * Queue memory is read and written only through the transport's DMA path. Whatever a driver
- * writes there, a device gets whole, checked chains or none: a malformed ring or chain breaks
- * the device (DEVICE_NEEDS_RESET, 2.1.2) until the driver resets it. Machine lock throughout.
+ * Queue memory is read and written only through the transport's DMA path, and must be RAM. Whatever
+ * a driver writes there, a device gets whole, checked chains or none: a malformed ring or chain
+ * breaks the device (DEVICE_NEEDS_RESET, 2.1.2) until the driver resets it.
+ *
+ * A device works in turns of bounded length, so that no driver can keep the machine lock from the
+ * monitors: see "turns" below. Machine lock throughout.
  */
 #ifndef HW_VIRTIO_VIRTIO_H
 #define HW_VIRTIO_VIRTIO_H
 
 #include <sys/uio.h>
 
-#include "hw/core/device.h"
+#include "hw/core/bottom_half.h"
 
 enum {
     VIRTIO_MAX_QUEUES = 64,
     VIRTIO_MAX_QUEUE_SIZE = 1024,
     VIRTIO_MAX_SEGMENTS = 1024, /* descriptors of one chain, indirect ones included */
     VIRTIO_NO_VECTOR = 0xffff,
+    VIRTIO_TURN = 500, /* units of work that a device does at once: see virtq_next() */
 };
 
 typedef struct VirtioDevice VirtioDevice;
@@ -38,7 +42,7 @@ typedef struct VirtqBuf {
     uint16_t slot;   /* where the chain starts: virtq_refetch() */
     struct iovec *in, *out;
     int n_in, n_out;
-    size_t in_len, out_len;
+    size_t in_len, out_len; /* may exceed 4 GiB */
     size_t touched; /* first bytes of `out` that may have changed: dirty however buf ends.
                        virtq_write() keeps it; who writes through `out` sets it */
     void *map;      /* private: DMA mappings to undo */
@@ -56,7 +60,9 @@ typedef struct VirtioClass {
     bool (*set_features)(VirtioDevice *v, uint64_t features);
     void (*config_read)(VirtioDevice *v, uint8_t *config); /* fill config_size bytes */
     void (*config_written)(VirtioDevice *v, const uint8_t *config, size_t at, size_t len);
-    void (*queue_notified)(VirtioDevice *v, unsigned queue); /* work may be there */
+    /* Buffers may be available. Called for a queue that is ready, at a notification, when the
+     * machine runs again, and for each queue given to virtq_later(). */
+    void (*queue_notified)(VirtioDevice *v, unsigned queue);
     void (*status_changed)(VirtioDevice *v, uint8_t old);    /* DRIVER_OK came or went */
     /* Stop what is under way for one queue (ring reset) or all; buffers are discarded. */
     void (*queue_reset)(VirtioDevice *v, unsigned queue);
@@ -66,6 +72,7 @@ typedef struct VirtioClass {
 
 /* The transport, as devices see it. */
 typedef struct VirtioTransport {
+    /* of ring memory: anything but MEM_OK, and no access, if it is not RAM */
     MemResult (*dma_read)(VirtioDevice *v, uint64_t addr, void *buf, uint64_t len);
     MemResult (*dma_write)(VirtioDevice *v, uint64_t addr, const void *buf, uint64_t len);
     /* host pointer to RAM, pinned; NULL: not plain RAM */
@@ -74,6 +81,8 @@ typedef struct VirtioTransport {
     void (*interrupt)(VirtioDevice *v, uint16_t vector, bool config);
     /* no queue has the vector any more, nor the configuration: nothing waits to be sent for it */
     void (*vector_unused)(VirtioDevice *v, uint16_t vector);
+    /* The function may do DMA now (PCI: Bus Master Enable). NULL: always. */
+    bool (*can_dma)(VirtioDevice *v);
 } VirtioTransport;
 
 struct VirtioDevice {
@@ -83,13 +92,21 @@ struct VirtioDevice {
     Device *device;
     uint8_t status;
     uint64_t host_features, guest_features;
+    uint64_t not_offered; /* feature bits that the driver wrote and that do not exist here */
     bool broken;
     uint16_t n_queues;
     VirtQueue *queues; /* n_queues of them */
     uint16_t config_vector;
     uint8_t config_generation;
     uint8_t isr;
+    /* turns */
+    BottomHalf work;
+    uint64_t waiting;    /* bit n: queue n waits for a turn */
+    unsigned next_queue; /* that the next turn begins with */
+    unsigned turn_left;  /* units left in this turn */
+    unsigned turn_round; /* of the main loop that this turn began in */
 };
+G_STATIC_ASSERT(VIRTIO_MAX_QUEUES <= 64);
 
 static inline bool virtio_has(const VirtioDevice *v, unsigned bit)
 {
@@ -115,12 +132,34 @@ void virtq_discard(VirtqBuf *buf);
 /* Interrupt the driver if it wants one for what was pushed since the last call. */
 void virtq_notify(VirtQueue *vq);
 bool virtq_empty(VirtQueue *vq);
-bool virtq_ready(const VirtQueue *vq); /* enabled, DRIVER_OK, not broken */
+/* Enabled, DRIVER_OK, not broken, and DMA is possible. */
+bool virtq_ready(const VirtQueue *vq);
+/* DMA is possible: while it is not (Bus Master Enable is clear), buffers stay where they are and
+ * the driver's next notification after it is continues with them. */
+bool virtio_can_dma(VirtioDevice *v);
 /* Tell the driver whether notifications are wanted (NO_NOTIFY / avail event). */
 void virtq_want_notify(VirtQueue *vq, bool want);
 VirtQueue *virtio_queue(VirtioDevice *v, unsigned n);
 unsigned virtq_index(const VirtQueue *vq);
 unsigned virtq_size(const VirtQueue *vq); /* entries, as the driver chose */
+
+/* --- turns ---
+ *
+ * A device does at most VIRTIO_TURN units of work per notification, and per turn of the main loop
+ * for its back ends; one unit stands for about a microsecond. The queues it did not finish are
+ * continued from the main loop, those of one device and the devices in turn. A turn that is over
+ * does not undo work that was begun: a device looks at what is left before it begins more.
+ * Nothing of this is saved: when the machine runs, every ready queue gets a turn. */
+
+/* virtq_pop(), or NULL when the turn is over; the queue then gets another turn. */
+VirtqBuf *virtq_next(VirtQueue *vq);
+/* Call queue_notified() for the queue from the main loop. Any time; the call is made only if the
+ * queue is ready then. */
+void virtq_later(VirtQueue *vq);
+/* Units that are left. Popping a chain costs one and one more for 8 segments; what else a device
+ * does it charges itself. */
+unsigned virtio_turn_left(VirtioDevice *v);
+void virtio_turn_charge(VirtioDevice *v, uint64_t units);
 
 /* The config space changed: bump the generation and interrupt. */
 void virtio_config_changed(VirtioDevice *v);

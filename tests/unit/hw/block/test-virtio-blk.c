@@ -13,11 +13,11 @@
 
 #include "../virtio/virtio-driver.h"
 #include "block/block_int.h"
+#include "hw/block/virtio_blk.h"
 
 enum { SIZE = 1 << 20, SECTOR = 512 };
 enum { T_IN = 0, T_OUT = 1, T_FLUSH = 4, T_GET_ID = 8, T_DISCARD = 11, T_WRITE_ZEROES = 13 };
 enum { S_OK = 0, S_IOERR = 1, S_UNSUPP = 2, S_NONE = 0xff };
-enum { F_RO = 5, F_CONFIG_WCE = 11, F_MQ = 12, F_DISCARD = 13, F_WRITE_ZEROES = 14 };
 
 /* --- a disk that fails on demand, and what was heard of it --- */
 
@@ -46,7 +46,7 @@ static BlockDriver faulty;
 typedef struct Heard {
     unsigned events, stops;
     char *action, *operation;
-    bool nospace;
+    bool nospace, any_name;
 } Heard;
 
 static void on_event(void *opaque, const char *name, struct json_object *data)
@@ -60,9 +60,12 @@ static void on_event(void *opaque, const char *name, struct json_object *data)
         h->action = g_strdup(json_object_get_string(json_object_object_get(data, "action")));
         h->operation = g_strdup(json_object_get_string(json_object_object_get(data, "operation")));
         h->nospace = json_object_get_boolean(json_object_object_get(data, "nospace"));
-        g_assert_cmpstr(json_object_get_string(json_object_object_get(data, "device")), ==, "d0");
-        g_assert_cmpstr(json_object_get_string(json_object_object_get(data, "node-name")), ==,
-                        "#block-d0");
+        if (!h->any_name) {
+            g_assert_cmpstr(json_object_get_string(json_object_object_get(data, "device")), ==,
+                            "d0");
+            g_assert_cmpstr(json_object_get_string(json_object_object_get(data, "node-name")), ==,
+                            "#block-d0");
+        }
     }
     json_object_put(data);
 }
@@ -638,6 +641,7 @@ static void test_write_cache(void)
     Heard h;
 
     start_faulty(&f, &v, &h, "", "drive=d0");
+    drv_start(&v, F_BIT(F_FLUSH) | F_BIT(F_CONFIG_WCE), 1);
     g_assert_cmpuint(drv_config(&v, 32, 1), ==, 1);
     request(&v, T_OUT, 0, 512);
     g_assert_cmpuint(fault.durable, ==, 0);
@@ -645,7 +649,7 @@ static void test_write_cache(void)
     g_assert_cmpuint(drv_config(&v, 32, 1), ==, 0);
     request(&v, T_OUT, 0, 512);
     g_assert_cmpuint(fault.durable, ==, 1);
-    drv_start(&v, 0, 1); /* reset to what the device was made with; not negotiated: fixed */
+    drv_start(&v, F_BIT(F_FLUSH), 1); /* reset to what the device was made with; now fixed */
     wr(&f, v.config + 32, 1, 0);
     g_assert_cmpuint(drv_config(&v, 32, 1), ==, 1);
     finish_faulty(&f, &h);
@@ -654,6 +658,96 @@ static void test_write_cache(void)
     g_assert_cmpuint(fault.durable, ==, 1);
     request(&v, T_IN, 0, 512);
     finish_faulty(&f, &h);
+}
+
+/* A driver that cannot flush finds the cache off: what it wrote is durable when it hears of it
+ * (5.2.5.2, 5.2.6.2). */
+static void test_no_flush(void)
+{
+    Fixture f;
+    Drv v;
+    Heard h;
+    g_autoptr(GByteArray) saved = NULL;
+
+    start_faulty(&f, &v, &h, "", "drive=d0");
+    drv_start(&v, 0, 1);
+    g_assert_cmpuint(drv_config(&v, 32, 1), ==, 0);
+    request(&v, T_OUT, 0, 512);
+    range_request(&v, T_WRITE_ZEROES, 0, 1, 0);
+    g_assert_cmpuint(fault.durable, ==, 1); /* zeroes were not negotiated */
+    drv_start(&v, F_BIT(F_WRITE_ZEROES), 1);
+    g_assert_cmpuint(range_request(&v, T_WRITE_ZEROES, 0, 1, 0), ==, S_OK);
+    g_assert_cmpuint(fault.durable, ==, 2);
+    drv_start(&v, F_BIT(F_CONFIG_WCE), 1); /* off, but the driver may switch it on */
+    g_assert_cmpuint(drv_config(&v, 32, 1), ==, 0);
+    request(&v, T_OUT, 0, 512);
+    g_assert_cmpuint(fault.durable, ==, 3);
+    wr(&f, v.config + 32, 1, 1);
+    g_assert_cmpuint(drv_config(&v, 32, 1), ==, 1);
+    request(&v, T_OUT, 0, 512);
+    g_assert_cmpuint(fault.durable, ==, 3);
+    /* a legacy driver that writes no features at all */
+    finish_faulty(&f, &h);
+    start_faulty(&f, &v, &h, "", "drive=d0");
+    v.legacy = true;
+    drv_start(&v, 0, 1);
+    g_assert_cmpuint(drv_config(&v, 32, 1), ==, 0);
+    request(&v, T_OUT, 0, 512);
+    g_assert_cmpuint(fault.durable, ==, 1);
+    /* the state of a build that kept the cache on */
+    ((VirtioBlk *)v.d)->writeback = 1;
+    saved = save_state(v.d);
+    g_assert_true(load_state(v.d, saved, NULL));
+    g_assert_cmpuint(drv_config(&v, 32, 1), ==, 0);
+    finish_faulty(&f, &h);
+}
+
+/* Without a policy of its own, a disk of any origin stops the machine when the host is full, and
+ * reports other errors; "cont" writes again. */
+static void test_default_policy(void)
+{
+    static const char *const origins[] = { NULL, "" }; /* -blockdev, -drive */
+
+    for (size_t i = 0; i < G_N_ELEMENTS(origins); i++) {
+        Fixture f;
+        Drv v;
+        Heard h;
+
+        start_faulty(&f, &v, &h, "", "drive=d0");
+        if (!origins[i]) {
+            struct json_object *o =
+                json_tokener_parse("{'driver':'null-co','size':1048576,'node-name':'b0'}");
+            g_autoptr(GError) err = NULL;
+
+            device_unplug(&v.d->dev);
+            g_assert_nonnull(block_node_new(f.m, o, false, &err));
+            json_object_put(o);
+            block_find(f.m, "b0")->drv = &faulty;
+            h.any_name = true;
+            drv_plug(&v, &f, "virtio-blk-pci", "drive=b0", false);
+            drv_start(&v, 0, 1);
+        }
+        fault.result = -ENOSPC;
+        offer_writes(&v, 1);
+        settle();
+        g_assert_cmpuint(h.stops, ==, 1);
+        g_assert_cmpstr(h.action, ==, "stop");
+        g_assert_true(h.nospace);
+        g_assert_cmpint(f.m->state, ==, RUN_IO_ERROR);
+        machine_set_state(f.m, RUN_RUNNING); /* still full */
+        settle();
+        g_assert_cmpuint(h.stops, ==, 2);
+        fault.result = 0;
+        machine_set_state(f.m, RUN_RUNNING);
+        writes_end(&v, 1);
+        fault.result = -EIO;
+        g_assert_cmpuint(request(&v, T_OUT, 0, 512), ==, S_IOERR);
+        g_assert_cmpstr(h.action, ==, "report");
+        fault = (struct Fault){ .result = -ENOSPC, .reads = true };
+        g_assert_cmpuint(request(&v, T_IN, 0, 512), ==, S_IOERR);
+        g_assert_cmpuint(h.stops, ==, 2);
+        finish_faulty(&f, &h);
+    }
 }
 
 /* The status byte of a failed read is dirty, however far behind the data it lies. */
@@ -699,6 +793,8 @@ int main(int argc, char **argv)
     g_test_add_func("/blk/kept-saved", test_kept_saved);
     g_test_add_func("/blk/unplug", test_unplug);
     g_test_add_func("/blk/write-cache", test_write_cache);
+    g_test_add_func("/blk/no-flush", test_no_flush);
+    g_test_add_func("/blk/default-policy", test_default_policy);
     g_test_add_func("/blk/dirty", test_dirty);
     return g_test_run();
 }

@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "../core/fake-types.h"
 #include "hw/virtio/ring.h"
 
 enum {
@@ -98,7 +99,9 @@ static VirtQueue *setup(Fixture *f, uint64_t features)
     VirtQueue *vq;
 
     *f = (Fixture){ .mem = g_malloc0(MEM), .avail_wrap = true, .used_wrap = true };
-    f->dev.type = &dev_type;
+    f->m = machine_new();
+    f->dev = (Device){ .type = &dev_type, .machine = f->m };
+    f->m->qtest = true;
     virtio_init(&f->v, &cls, &transport, f, &f->dev, features | 1ull << VIRTIO_F_VERSION_1);
     virtio_add_queue(&f->v, QSIZE);
     virtio_set_guest_features(&f->v, features | 1ull << VIRTIO_F_VERSION_1);
@@ -119,6 +122,7 @@ static void teardown(Fixture *f)
 {
     g_assert_cmpuint(f->maps, ==, 0);
     virtio_fini(&f->v);
+    machine_free(f->m);
     g_free(f->mem);
 }
 

@@ -145,7 +145,7 @@ static void test_source(void)
     }
     g_assert_cmpint(drv_collect(&v, 0, 1), ==, -1);
     machine_set_state(f.m, RUN_RUNNING);
-    g_assert_cmpint(drv_collect(&v, 0, 1), ==, 3);
+    g_assert_cmpint(drv_wait(&v, 0, 1), ==, 3);
     device_unplug(&v.d->dev);
     g_assert_true(host_object_del(f.m, "r", NULL));
     host_object_free_all(f.m);

@@ -378,22 +378,101 @@ static void test_wild_addresses(void)
     drv_finish(&f);
 }
 
-/* Without Bus Master Enable nothing is fetched; with it again the device works after a reset. */
+/* Without Bus Master Enable, of the function or below D0, nothing is fetched and buffers stay. With
+ * it again the next notification continues, also with a request that ended in between. */
 static void test_bus_master(void)
 {
+    DrvSeg s[] = { { RAM + DRV_DATA, 16, false },
+                   { RAM + DRV_DATA + 0x1000, SECTOR, true },
+                   { RAM + DRV_DATA + 0x2000, 1, true } };
     Fixture f;
     Drv v;
 
     drv_machine(&f, DRV_NULL_DRIVE, NULL);
     drv_plug(&v, &f, "virtio-blk-pci", "drive=d0", false);
     drv_start(&v, 0, 1);
-    set_cfg(&f, DRV_DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
-    drv_kick(&v, 0);
-    g_assert_cmphex(drv_status(&v) & VIRTIO_S_NEEDS_RESET, !=, 0);
-    set_cfg(&f, DRV_DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
-    drv_start(&v, 0, 1);
+    memset(drv_ram(&v, DRV_DATA), 0, 16);
+    for (unsigned before = 0; before < 2; before++) {
+        drv_offer(&v, 0, s, 3);
+        if (!before) {
+            drv_kick(&v, 0);
+        }
+        set_cfg(&f, DRV_DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+        drv_kick(&v, 0);
+        while (g_main_context_iteration(NULL, FALSE)) {
+        }
+        drv_running(&v);
+        g_assert_cmpuint(rd(&f, v.ring[0].device + 2, 2), ==, before);
+        set_cfg(&f, DRV_DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+        while (g_main_context_iteration(NULL, FALSE)) {
+        }
+        g_assert_cmpuint(rd(&f, v.ring[0].device + 2, 2), ==, before);
+        drv_kick(&v, 0);
+        g_assert_cmpint(drv_wait(&v, 0, 3), ==, SECTOR + 1);
+    }
+    drv_running(&v);
     g_assert_true(read_sector(&v, 0));
     drv_finish(&f);
+}
+
+/* A ring, or an indirect table, in the registers of another function: the device breaks, and the
+ * other function never sees an access. */
+static void test_rings_in_registers(void)
+{
+    static const unsigned areas[] = { C_DESC, C_DRIVER, C_DEVICE };
+    const uint64_t bar = MMIO + 0x100000;
+    DrvSeg s[] = { { RAM + DRV_DATA, 16, false }, { RAM + DRV_DATA + 0x1000, 513, true } };
+    Fixture f;
+    Drv v;
+
+    drv_machine(&f, DRV_NULL_DRIVE, NULL);
+    drv_plug(&v, &f, "virtio-blk-pci", "drive=d0", false);
+    plug(&f, drv_type("pci-testdev"), "pcie.0", "other", PCI_DEVFN(5, 0), NULL);
+    set_cfg(&f, PCI_DEVFN(5, 0), PCI_BASE_ADDRESS_0, 4, bar);
+    set_cfg(&f, PCI_DEVFN(5, 0), PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+    wr(&f, bar, 1, 0); /* count writes at the first hot place, byte 2048 */
+    for (size_t i = 0; i < G_N_ELEMENTS(areas); i++) {
+        drv_start(&v, F_BIT(VIRTIO_F_RING_RESET), 1);
+        set_com(&v, C_RESET, 2, 1);
+        set_com(&v, C_DESC, 8, v.ring[0].desc);
+        set_com(&v, C_DRIVER, 8, v.ring[0].driver);
+        set_com(&v, C_DEVICE, 8, v.ring[0].device);
+        set_com(&v, areas[i], 8, bar + 2048 - 4); /* where used entries would be counted */
+        if (areas[i] == C_DESC) {
+            set_com(&v, areas[i], 8, bar + 2048);
+        }
+        set_com(&v, C_ENABLE, 2, 1);
+        drv_offer(&v, 0, s, 2);
+        drv_kick(&v, 0);
+        while (g_main_context_iteration(NULL, FALSE)) {
+        }
+        g_assert_cmphex(drv_status(&v) & VIRTIO_S_NEEDS_RESET, !=, 0);
+    }
+    drv_start(&v, F_BIT(VIRTIO_F_RING_INDIRECT_DESC), 1);
+    put_desc(&v, v.ring[0].desc, bar + 2048, 32, VRING_DESC_INDIRECT, 0);
+    wr(&f, v.ring[0].driver + 2, 2, 1);
+    drv_kick(&v, 0);
+    g_assert_cmphex(drv_status(&v) & VIRTIO_S_NEEDS_RESET, !=, 0);
+    g_assert_cmpuint(rd(&f, bar + 12, 4), ==, 0);
+    drv_finish(&f);
+}
+
+/* A change of the configuration sets both bits of the ISR: some drivers look at their queues only.
+ */
+static void test_config_isr(void)
+{
+    for (unsigned legacy = 0; legacy < 2; legacy++) {
+        Fixture f;
+        Drv v;
+
+        drv_machine(&f, DRV_NULL_DRIVE, NULL);
+        drv_plug(&v, &f, "virtio-blk-pci", "drive=d0", legacy);
+        drv_start(&v, 0, 1);
+        g_assert_true(block_resize(block_find(f.m, "d0"), 2 << 20, NULL));
+        g_assert_cmphex(legacy ? leg(&v, L_ISR, 1) : rd(&f, v.isr, 1), ==, 3);
+        g_assert_cmphex(legacy ? leg(&v, L_ISR, 1) : rd(&f, v.isr, 1), ==, 0);
+        drv_finish(&f);
+    }
 }
 
 /* --- resets and saved state --- */
@@ -531,6 +610,8 @@ int main(int argc, char **argv)
     g_test_add_func("/virtio-pci/intx", test_intx);
     g_test_add_func("/virtio-pci/wild-addresses", test_wild_addresses);
     g_test_add_func("/virtio-pci/bus-master", test_bus_master);
+    g_test_add_func("/virtio-pci/rings-in-registers", test_rings_in_registers);
+    g_test_add_func("/virtio-pci/config-isr", test_config_isr);
     g_test_add_func("/virtio-pci/resets-in-flight", test_resets_in_flight);
     g_test_add_func("/virtio-pci/state", test_state);
     g_test_add_func("/virtio-pci/state-refused", test_state_refused);

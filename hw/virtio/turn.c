@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Turns: how much a device does at once, and who comes next (contract in hw/virtio/virtio.h).
+ */
+#include "hw/virtio/ring.h"
+
+static Machine *machine_of(const VirtioDevice *v)
+{
+    return v->device->machine;
+}
+
+static void turn_begin(VirtioDevice *v)
+{
+    v->turn_left = VIRTIO_TURN;
+    v->turn_round = bottom_half_round(machine_of(v));
+}
+
+unsigned virtio_turn_left(VirtioDevice *v)
+{
+    if (v->turn_round != bottom_half_round(machine_of(v))) {
+        turn_begin(v);
+    }
+    return v->turn_left;
+}
+
+void virtio_turn_charge(VirtioDevice *v, uint64_t units)
+{
+    v->turn_left -= MIN(units, virtio_turn_left(v));
+}
+
+void virtq_later(VirtQueue *vq)
+{
+    vq->v->waiting |= 1ull << vq->index;
+    bottom_half_schedule(&vq->v->work);
+}
+
+VirtqBuf *virtq_next(VirtQueue *vq)
+{
+    if (virtio_turn_left(vq->v) > 0) {
+        return virtq_pop(vq);
+    }
+    if (!virtq_empty(vq)) {
+        virtq_later(vq);
+    }
+    return NULL;
+}
+
+/* The waiting queues, from the one behind the last that had a turn on. */
+static void turn_run(void *opaque)
+{
+    VirtioDevice *v = opaque;
+    uint64_t waiting = v->waiting;
+    unsigned first = v->next_queue;
+
+    v->waiting = 0;
+    turn_begin(v);
+    for (unsigned i = 0; i < v->n_queues; i++) {
+        VirtQueue *vq = &v->queues[(first + i) % v->n_queues];
+
+        if (!(waiting >> vq->index & 1) || !virtq_ready(vq)) {
+            continue;
+        }
+        if (virtio_turn_left(v) == 0) {
+            v->waiting |= 1ull << vq->index;
+            continue;
+        }
+        v->next_queue = vq->index + 1;
+        v->cls->queue_notified(v, vq->index);
+    }
+    if (v->waiting) {
+        bottom_half_schedule(&v->work);
+    }
+}
+
+/* Work is done at once unless the queue waits for its turn anyway, the machine is stopped, or the
+ * notification comes from inside another device (DMA or a message that a guest aims here): one
+ * access could otherwise start as many turns as a device has queues. */
+void virtq_kick(VirtQueue *vq)
+{
+    VirtioDevice *v = vq->v;
+    Machine *m = machine_of(v);
+
+    if (!virtq_ready(vq)) {
+        return;
+    }
+    if ((v->waiting >> vq->index & 1) || !machine_active(m) || m->entered > 1) {
+        virtq_later(vq);
+        return;
+    }
+    turn_begin(v);
+    v->cls->queue_notified(v, vq->index);
+}
+
+static void wait_all(VirtioDevice *v)
+{
+    for (unsigned i = 0; i < v->n_queues; i++) {
+        if (virtq_ready(&v->queues[i])) {
+            virtq_later(&v->queues[i]);
+        }
+    }
+}
+
+void virtio_kick_all(VirtioDevice *v)
+{
+    wait_all(v);
+    if (machine_active(machine_of(v)) && machine_of(v)->entered <= 1) {
+        turn_run(v);
+    }
+}
+
+static void run_changed(void *opaque, bool running, RunState state)
+{
+    if (running) {
+        wait_all(opaque);
+    }
+}
+
+void virtio_turn_init(VirtioDevice *v)
+{
+    bottom_half_setup(&v->work, v->device, turn_run, v);
+    machine_add_run_fn(machine_of(v), run_changed, v);
+}
+
+void virtio_turn_fini(VirtioDevice *v)
+{
+    bottom_half_cancel(&v->work);
+    machine_remove_run_fn(machine_of(v), run_changed, v);
+}
