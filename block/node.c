@@ -28,7 +28,7 @@ const BlockDriver *driver_find(const char *name)
     return NULL;
 }
 
-char *block_format_help(void)
+char *block_format_names(void)
 {
     GString *out = g_string_new(NULL);
 
@@ -44,7 +44,7 @@ static const BlockDriver *need_driver(struct json_object *o, GError **err)
 {
     const char *name = opt_str(o, "driver");
     const BlockDriver *drv = name ? driver_find(name) : NULL;
-    g_autofree char *all = drv ? NULL : block_format_help();
+    g_autofree char *all = drv ? NULL : block_format_names();
 
     if (!name) {
         BLOCK_ERROR(err, "Parameter 'driver' is missing; accepted are %s", all);

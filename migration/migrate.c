@@ -187,7 +187,8 @@ bool migration_start(Migration *mig, const char *uri, GError **err)
     if (!mig->machine->has_guest || !mig->hooks.description(mig->hooks.opaque)) {
         return refuse(err, "This machine has no guest to migrate");
     }
-    if (!savevm_possible(mig->machine, err) || !may_open(mig, uri, err)) {
+    if (!savevm_possible(mig->machine, err) || !may_open(mig, uri, err) ||
+        (mig->hooks.may_leave && !mig->hooks.may_leave(mig->hooks.opaque, err))) {
         return false;
     }
     migration_clear_result(mig);

@@ -155,6 +155,11 @@ static int take_fd(void *opaque, const char *name, bool write)
     return fd >= 0 ? fd : monitor_take_fd(m, name);
 }
 
+static bool may_leave(void *opaque, GError **err)
+{
+    return block_may_hand_over(((Session *)opaque)->m, err);
+}
+
 static bool disks_take(void *opaque, GError **err)
 {
     return block_activate_all(((Session *)opaque)->m, err);
@@ -176,6 +181,7 @@ void migration_create(Session *s)
         .loaded = hook_loaded,
         .discard = hook_discard,
         .take_fd = take_fd,
+        .may_leave = may_leave,
         .disks_release = disks_release,
         .disks_take = disks_take,
     };

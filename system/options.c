@@ -280,7 +280,7 @@ static bool opt_netdev(Session *s, const char *arg, GError **err)
 
 static bool opt_blockdev(Session *s, const char *arg, GError **err)
 {
-    return host_part(s, "blockdev", arg, err);
+    return disks_blockdev(s, arg, err);
 }
 
 static char *take_key(struct json_object *o, const char *key)
@@ -303,30 +303,9 @@ static bool add_device_text(Session *s, char *text, GError **err)
     return d != NULL;
 }
 
-/* if=none is a back end alone; if=virtio (the default) brings its disk. */
 static bool opt_drive(Session *s, const char *arg, GError **err)
 {
-    struct json_object *o = plan_options_parse(arg, NULL, err);
-    g_autofree char *iface = NULL, *id = NULL, *text = NULL;
-
-    if (!o) {
-        return false;
-    }
-    iface = take_key(o, "if");
-    id = take_key(o, "id");
-    json_object_put(o);
-    if (iface && strcmp(iface, "none") != 0 && strcmp(iface, "virtio") != 0) {
-        return refuse(err, "-drive if=%s: use none or virtio", iface);
-    }
-    if (!id) {
-        id = g_strdup_printf("drive%u", s->n_drives++);
-        text = g_strdup_printf("%s,id=%s", arg, id);
-    }
-    if (!host_part(s, "drive", text ? text : arg, err)) {
-        return false;
-    }
-    return (iface && strcmp(iface, "none") == 0) ||
-           add_device_text(s, g_strdup_printf("virtio-blk-pci,drive=%s", id), err);
+    return disks_drive(s, arg, err);
 }
 
 static bool opt_net(Session *s, const char *arg, GError **err)
@@ -605,11 +584,13 @@ static const Option options[] = {
     /* host parts */
     { "object", "TYPE,id=ID[,prop=value...]", "create a host object; help lists the types",
       FN(opt_object) },
-    { "blockdev", "DRIVER,node-name=ID[,...]", "create a disk back end", FN(opt_blockdev) },
-    { "drive", "file=FILE,if=none|virtio,id=ID[,...]",
-      "create a disk back end, and its disk "
-      "unless if=none",
+    { "blockdev", "DRIVER,node-name=ID[,...]",
+      "create a disk back end; help lists drivers, DRIVER,help options", FN(opt_blockdev) },
+    { "drive", "file=FILE[,if=none|virtio,format=raw,id=ID,...]",
+      "create a disk back end, with if=virtio its disk, too; help lists the options",
       FN(opt_drive) },
+    { "snapshot", NULL, "all drives have snapshot=on: their images are not modified",
+      FLAG(snapshot) },
     { "netdev", "KIND,id=ID[,...]", "create a network back end", FN(opt_netdev) },
     { "nic", "none | KIND[,model=TYPE,mac=MAC,...]", "a network back end with its device",
       FN(opt_nic) },
@@ -653,7 +634,8 @@ static const Option options[] = {
     { "sandbox",
       "on|off[,obsolete=allow|deny][,elevateprivileges=allow|deny|children]"
       "[,spawn=allow|deny][,resourcecontrol=allow|deny]",
-      "on: end the process at a system call that no part of it requires; off: no filter; by default "
+      "on: end the process at a system call that no part of it requires; off: no filter; by "
+      "default "
       "such calls fail with EPERM and are reported",
       FN(opt_sandbox) },
     { "d", "ITEM[,...]", "log; help lists what", FN(opt_log) },
@@ -710,6 +692,9 @@ bool options_parse(Session *s, int argc, char **argv, GError **err)
                               : NULL;
         const char *arg = NULL;
 
+        if (!o && argv[i][0] == '-' && disks_no_bus(argv[i] + 1)) {
+            return refuse(err, "%s: %s", argv[i], disks_no_bus(argv[i] + 1));
+        }
         if (!o && argv[i][0] == '-') {
             return refuse(err, "option '%s' is not known: -help lists the options", argv[i]);
         }

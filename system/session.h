@@ -50,11 +50,13 @@ typedef struct Session {
     GPtrArray *serials;  /* char* */
     GPtrArray *monitors; /* MonitorOption* */
     GPtrArray *sets;     /* SetOption* */
-    unsigned n_nics, n_drives;
+    GPtrArray *drives;   /* of -drive (disks.c) */
+    unsigned n_nics;
     bool have_machine, have_monitor;
     SandboxPolicy sandbox;
     char *chroot_dir, *run_as; /* -run-with chroot= and user=, -chroot, -runas */
     bool confine; /* this process runs one session: privileges and the filter apply to all of it */
+    bool snapshot;
     bool nographic, nodefaults, stopped, preconfig, daemonize, no_reboot, no_shutdown,
         exit_with_parent;
 
@@ -89,6 +91,19 @@ bool readconfig(Session *s, const char *path, GError **err);
 void options_free(Session *s); /* the strings that options set */
 /* "-name ARG  what" for each option; g_free. markdown: as a table for docs/. */
 char *options_help(bool markdown);
+
+/* --- disks.c: -drive, -blockdev, -snapshot --- */
+void disks_init(Session *s);
+void disks_free(Session *s);
+/* Add the back end to the description; or print help and set MODE_DONE. */
+bool disks_drive(Session *s, const char *arg, GError **err);
+bool disks_blockdev(Session *s, const char *arg, GError **err);
+/* Why an option of QEMU that is about disks is not accepted ("hda"); NULL: it is not one. */
+const char *disks_no_bus(const char *option);
+/* After the whole command line: the devices of if=virtio, behind those of -device. */
+bool disks_add_devices(Session *s, GError **err);
+/* After merging descriptions: -snapshot for every drive. */
+bool disks_apply_snapshot(Session *s, GError **err);
 
 /* --- show.c: -show --- */
 bool show(Session *s, GError **err);

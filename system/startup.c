@@ -46,6 +46,7 @@ Session *session_new(const char *program)
     s->serials = g_ptr_array_new_with_free_func(g_free);
     s->monitors = g_ptr_array_new_with_free_func(free_monitor_option);
     s->sets = g_ptr_array_new_with_free_func(free_set_option);
+    disks_init(s);
     s->planned = g_hash_table_new(NULL, NULL);
     s->signal_fd = s->ready_fd = s->null_fd = -1;
     sandbox_policy_default(&s->sandbox);
@@ -92,6 +93,7 @@ void session_free(Session *s)
     g_ptr_array_unref(s->serials);
     g_ptr_array_unref(s->monitors);
     g_ptr_array_unref(s->sets);
+    disks_free(s);
     g_hash_table_unref(s->planned);
     options_free(s);
     g_free(s);
@@ -188,7 +190,7 @@ static bool take_backend_size(Session *s, GError **err)
 
 static bool resolve(Session *s, GError **err)
 {
-    if (s->machine_configs->len && !apply_config_files(s, err)) {
+    if (!disks_add_devices(s, err) || (s->machine_configs->len && !apply_config_files(s, err))) {
         return false;
     }
     for (guint i = 0; i < s->sets->len; i++) {
@@ -196,7 +198,7 @@ static bool resolve(Session *s, GError **err)
             return false;
         }
     }
-    if (!take_backend_size(s, err)) {
+    if (!disks_apply_snapshot(s, err) || !take_backend_size(s, err)) {
         return false;
     }
     migration_note_given(s);

@@ -121,8 +121,11 @@ bool block_drive_check(struct json_object *options, GError **err);
 /* The node options that a file name stands for: {"driver":..,"filename":..}; json:{...} stands for
  * what it contains. NULL: an unknown protocol or malformed JSON. Caller frees (json_object_put). */
 struct json_object *block_filename_parse(const char *text, GError **err);
-/* The names of the formats and protocols for help texts, one per line; g_free. */
-char *block_format_help(void);
+/* The names of the formats and protocols, separated by spaces; g_free. */
+char *block_format_names(void);
+/* Help texts; g_free. driver NULL: the drivers; else its options, NULL and *err if unknown. */
+char *block_drive_help(void);
+char *block_driver_help(const char *driver, GError **err);
 /* End the user's reference. Refused while a node, drive or device refers to it (*err names it). */
 bool block_node_del(Machine *m, const char *name, GError **err);
 /* By node name or drive id; NULL if there is none. Borrowed. */

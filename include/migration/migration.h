@@ -58,6 +58,9 @@ typedef struct MigrationHooks {
     /* A load failed after build() was called (it may be what failed): bring the process back to
      * where it can accept another. */
     void (*discard)(void *opaque);
+    /* Whether this guest can run elsewhere; false and *err if its disks cannot go with it. NULL:
+     * it can. */
+    bool (*may_leave)(void *opaque, GError **err);
     /* Block back ends: drain, flush and unlock, or lock again. NULL: there are none. */
     bool (*disks_release)(void *opaque, GError **err);
     bool (*disks_take)(void *opaque, GError **err);

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Help texts of -drive and -blockdev.
+ */
+#include "block_int.h"
+
+typedef struct KeyHelp {
+    const char *key, *values, *doc;
+} KeyHelp;
+
+static const KeyHelp drive_help[] = {
+    { "file", "NAME", "image file, file:PATH, host_device:PATH, null-co:// or json:{...}" },
+    { "file.KEY", "VALUE", "an option of the node of the file, as file.locking=off" },
+    { "id", "ID", "name for -device TYPE,drive=ID (default: the interface with a number)" },
+    { "if", "none|virtio", "none: a back end alone (default); virtio: with a virtio-blk-pci" },
+    { "format, driver", "raw|...", "format of the image; without it the format is probed" },
+    { "media", "disk|cdrom", "cdrom: read-only" },
+    { "index, bus, unit", "NUMBER", "number of the drive on its interface" },
+    { "read-only, readonly", "on|off", "the guest may not write" },
+    { "auto-read-only", "on|off", "read-only if the image cannot be opened for writing" },
+    { "snapshot", "on|off", "writes go to a temporary file; the image stays as it is" },
+    { "cache", "writeback|none|writethrough|directsync|unsafe", "use of the host's page cache" },
+    { "cache.direct, cache.no-flush", "on|off", "the same, one by one" },
+    { "aio", "io_uring|native|threads", "how the host does I/O; native needs cache.direct=on" },
+    { "discard", "ignore|unmap", "whether discards of the guest free space of the image" },
+    { "detect-zeroes", "off|on|unmap", "store written zeroes efficiently" },
+    { "copy-on-read", "off", "there is no format with a backing file" },
+    { "force-share", "on|off", "read an image that another process writes; needs read-only=on" },
+    { "node-name", "NAME", "name of the top node (default: #block-ID)" },
+    { "werror", "enospc|report|ignore|stop", "what a write error does (default: enospc)" },
+    { "rerror", "report|ignore|stop", "what a read error does (default: report)" },
+    { "offset, size", "BYTES", "raw: the part of the file that is the disk" },
+};
+
+static const KeyHelp node_help[] = {
+    { "node-name", "NAME", "its name" },
+    { "read-only", "on|off", "no writes" },
+    { "auto-read-only", "on|off", "read-only if the image cannot be opened for writing" },
+    { "force-share", "on|off", "share with writers; needs read-only=on" },
+    { "cache.direct", "on|off", "bypass the host's page cache" },
+    { "cache.no-flush", "on|off", "ignore flushes" },
+    { "discard", "ignore|unmap", "whether discards free space" },
+    { "detect-zeroes", "off|on|unmap", "store written zeroes efficiently" },
+};
+
+static const KeyHelp file_help[] = {
+    { "filename", "PATH", "the file or device" },
+    { "aio", "io_uring|native|threads", "how the host does I/O; native needs cache.direct=on" },
+    { "locking", "auto|on|off", "lock the image against other processes" },
+};
+
+static const KeyHelp null_help[] = {
+    { "size", "BYTES", "size of the disk (default: 1G)" },
+    { "read-zeroes", "on|off", "reads return zeroes instead of leaving memory as it is" },
+};
+
+static const KeyHelp raw_help[] = {
+    { "file", "NODE", "name of the node below, or its options as file.KEY=VALUE" },
+    { "offset", "BYTES", "where the disk begins" },
+    { "size", "BYTES", "its size (default: to the end)" },
+};
+
+static void add_keys(GString *out, const KeyHelp *rows, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        g_autofree char *left = g_strdup_printf("%s=<%s>", rows[i].key, rows[i].values);
+
+        g_string_append_printf(out, "  %-30s - %s\n", left, rows[i].doc);
+    }
+}
+
+char *block_drive_help(void)
+{
+    GString *out = g_string_new("-drive options:\n");
+
+    add_keys(out, drive_help, G_N_ELEMENTS(drive_help));
+    return g_string_free(out, FALSE);
+}
+
+static void add_driver_keys(GString *out, const BlockDriver *drv)
+{
+    if (drv == &block_raw) {
+        add_keys(out, raw_help, G_N_ELEMENTS(raw_help));
+    } else if (drv == &block_null || drv == &block_null_aio) {
+        add_keys(out, null_help, G_N_ELEMENTS(null_help));
+    } else {
+        add_keys(out, file_help, G_N_ELEMENTS(file_help));
+    }
+    add_keys(out, node_help, G_N_ELEMENTS(node_help));
+}
+
+char *block_driver_help(const char *driver, GError **err)
+{
+    const BlockDriver *drv = driver ? driver_find(driver) : NULL;
+    g_autofree char *all = block_format_names();
+    GString *out;
+
+    if (driver && !drv) {
+        BLOCK_ERROR(err, "Unknown driver '%s'; accepted are %s", driver, all);
+        return NULL;
+    }
+    out = g_string_new(NULL);
+    if (drv) {
+        g_string_append_printf(out, "%s options:\n", driver);
+        add_driver_keys(out, drv);
+    } else {
+        g_string_append_printf(out, "Supported formats: %s\n", all);
+    }
+    return g_string_free(out, FALSE);
+}

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * -drive, -blockdev and -snapshot: what they add to the description.
+ *
+ * A drive with if=virtio brings its device, which comes after all devices of the command line and
+ * so takes the next free slot, as in QEMU. Any other drive is a back end alone.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "block/block.h"
+#include "session.h"
+
+typedef struct DriveOption {
+    char *iface, *id;
+    unsigned bus, unit;
+} DriveOption;
+
+static void free_drive_option(gpointer p)
+{
+    DriveOption *d = p;
+
+    g_free(d->iface);
+    g_free(d->id);
+    g_free(d);
+}
+
+static bool fail(GError **err, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
+static bool fail(GError **err, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    if (err) {
+        *err = g_error_new_valist(SYSTEM_ERROR, fmt, ap);
+    }
+    va_end(ap);
+    return false;
+}
+
+static bool print(Session *s, char *text)
+{
+    fputs(text, stdout);
+    g_free(text);
+    s->mode = MODE_DONE;
+    return true;
+}
+
+static const char *text_of(struct json_object *o, const char *key)
+{
+    struct json_object *v;
+
+    return json_object_object_get_ex(o, key, &v) ? json_object_get_string(v) : NULL;
+}
+
+static bool is_help(const char *text)
+{
+    return text && (strcmp(text, "help") == 0 || strcmp(text, "?") == 0);
+}
+
+/* --- places --- */
+
+static const char *const interfaces[] = { "none", "virtio", NULL };
+static const char *const other_interfaces[] = { "ide", "scsi", "floppy", "pflash",
+                                                "mtd", "sd",   "xen",    NULL };
+
+static bool check_interface(const char *iface, GError **err)
+{
+    if (g_strv_contains(interfaces, iface)) {
+        return true;
+    }
+    if (g_strv_contains(other_interfaces, iface)) {
+        return fail(err,
+                    "if=%s: this machine has no such bus; use if=virtio, or if=none,id=NAME with "
+                    "-device TYPE,drive=NAME",
+                    iface);
+    }
+    return fail(err, "unsupported bus type '%s'; accepted are none and virtio", iface);
+}
+
+const char *disks_no_bus(const char *option)
+{
+    static const char *const names[] = { "hda", "hdb", "hdc",      "hdd",    "cdrom", "fda",
+                                         "fdb", "sd",  "mtdblock", "pflash", NULL };
+
+    if (!g_strv_contains(names, option)) {
+        return NULL;
+    }
+    return "this machine has no bus for it; use -drive file=FILE,format=raw,if=virtio (with "
+           "media=cdrom for a read-only disk)";
+}
+
+/* A number from o, which is removed from it; def if absent. */
+static bool take_number(struct json_object *o, const char *key, unsigned *n, bool *given,
+                        GError **err)
+{
+    static const PlanProp number = { .name = "number", .kind = PLAN_PROP_U32, .max = 65535 };
+    const char *text = text_of(o, key);
+    PlanValue v;
+
+    *given = text != NULL;
+    if (text && !plan_value_parse(&number, text, &v, err)) {
+        g_prefix_error(err, "%s: ", key);
+        return false;
+    }
+    *n = text ? (unsigned)v.u : 0;
+    json_object_object_del(o, key);
+    return true;
+}
+
+static const DriveOption *find_place(const Session *s, const DriveOption *place)
+{
+    for (guint i = 0; i < s->drives->len; i++) {
+        const DriveOption *d = s->drives->pdata[i];
+
+        if (strcmp(d->iface, place->iface) == 0 && d->bus == place->bus && d->unit == place->unit) {
+            return d;
+        }
+    }
+    return NULL;
+}
+
+static bool take_place(Session *s, DriveOption *d, struct json_object *o, GError **err)
+{
+    unsigned index;
+    bool has_index, has_bus, has_unit;
+
+    if (!take_number(o, "index", &index, &has_index, err) ||
+        !take_number(o, "bus", &d->bus, &has_bus, err) ||
+        !take_number(o, "unit", &d->unit, &has_unit, err)) {
+        return false;
+    }
+    if (has_index && (has_bus || has_unit)) {
+        return fail(err, "index cannot be used with bus and unit");
+    }
+    if (has_index) {
+        d->unit = index;
+    } else if (!has_unit) {
+        while (find_place(s, d)) {
+            d->unit++;
+        }
+    }
+    if (find_place(s, d)) {
+        return fail(err, "drive with if=%s, bus=%u, unit=%u (index=%u) exists", d->iface, d->bus,
+                    d->unit, d->unit);
+    }
+    return true;
+}
+
+/* --- options --- */
+
+/* file=NAME with file.KEY=VALUE beside it: the name becomes options of that node, too. */
+static bool spread_file(struct json_object *flat, GError **err)
+{
+    const char *name = text_of(flat, "file");
+    struct json_object *parsed;
+    bool options = false;
+
+    json_object_object_foreach(flat, key, value)
+    {
+        (void)value;
+        options |= g_str_has_prefix(key, "file.");
+    }
+    if (!name || !options) {
+        return true;
+    }
+    parsed = block_filename_parse(name, err);
+    if (!parsed) {
+        return false;
+    }
+    json_object_object_del(flat, "file");
+    json_object_object_foreach(parsed, key2, value2)
+    {
+        g_autofree char *full = g_strdup_printf("file.%s", key2);
+
+        if (!json_object_object_get_ex(flat, full, NULL)) {
+            json_object_object_add(flat, full, json_object_get(value2));
+        }
+    }
+    json_object_put(parsed);
+    return true;
+}
+
+static struct json_object *parse(const char *arg, GError **err)
+{
+    struct json_object *flat = plan_options_parse(arg, NULL, err), *nested = NULL;
+
+    if (flat && *arg == '{') {
+        return flat;
+    }
+    if (flat && spread_file(flat, err)) {
+        nested = plan_options_nest(flat, err);
+    }
+    json_object_put(flat);
+    return nested;
+}
+
+static bool add_part(Session *s, const char *kind, struct json_object *o, GError **err)
+{
+    PlanHostPart *part = plan_host_part_parse(kind, json_object_to_json_string(o), err);
+
+    if (!part || !plan_machine_add_host(s->plan, part, err)) {
+        plan_host_part_free(part);
+        return false;
+    }
+    return true;
+}
+
+static bool add_drive(Session *s, struct json_object *o, GError **err)
+{
+    DriveOption *d = g_new0(DriveOption, 1);
+    const char *iface = text_of(o, "if"), *id;
+    bool ok;
+
+    d->iface = g_strdup(iface ? iface : "none");
+    json_object_object_del(o, "if");
+    ok = check_interface(d->iface, err) && take_place(s, d, o, err);
+    id = text_of(o, "id");
+    d->id = id ? g_strdup(id) : g_strdup_printf("%s%u", d->iface, d->unit);
+    if (!id) {
+        json_object_object_add(o, "id", json_object_new_string(d->id));
+    }
+    ok = ok && block_drive_check(o, err) && add_part(s, "drive", o, err);
+    if (ok) {
+        g_ptr_array_add(s->drives, d);
+    } else {
+        free_drive_option(d);
+    }
+    return ok;
+}
+
+bool disks_drive(Session *s, const char *arg, GError **err)
+{
+    struct json_object *o;
+    bool ok;
+
+    if (is_help(arg)) {
+        return print(s, block_drive_help());
+    }
+    o = parse(arg, err);
+    if (!o) {
+        g_prefix_error(err, "-drive %s: ", arg);
+        return false;
+    }
+    if (is_help(text_of(o, "format")) || is_help(text_of(o, "driver"))) {
+        json_object_put(o);
+        return print(s, block_driver_help(NULL, NULL));
+    }
+    if (is_help(text_of(o, "if"))) {
+        json_object_put(o);
+        return print(s, g_strdup("none\nvirtio\n"));
+    }
+    ok = add_drive(s, o, err);
+    json_object_put(o);
+    if (!ok) {
+        g_prefix_error(err, "-drive %s: ", arg);
+    }
+    return ok;
+}
+
+bool disks_blockdev(Session *s, const char *arg, GError **err)
+{
+    g_auto(GStrv) words = g_strsplit(arg, ",", 0);
+    const char *driver = words[0] ? words[0] : "";
+    PlanHostPart *part;
+
+    if (is_help(arg) || strcmp(arg, "driver=help") == 0) {
+        return print(s, block_driver_help(NULL, NULL));
+    }
+    if (*arg != '{' && (g_strv_contains((const char *const *)words, "help") ||
+                        g_strv_contains((const char *const *)words, "?"))) {
+        driver = g_str_has_prefix(driver, "driver=") ? driver + 7 : driver;
+        return print(s, block_driver_help(driver, err));
+    }
+    part = plan_host_part_parse("blockdev", arg, err);
+    if (!part || !plan_machine_add_host(s->plan, part, err)) {
+        plan_host_part_free(part);
+        return false;
+    }
+    return true;
+}
+
+/* --- when the whole command line is known --- */
+
+bool disks_add_devices(Session *s, GError **err)
+{
+    for (guint i = 0; i < s->drives->len; i++) {
+        const DriveOption *d = s->drives->pdata[i];
+        PlanDevice *dev;
+
+        if (strcmp(d->iface, "virtio") == 0) {
+            dev = plan_device_new("virtio-blk-pci");
+            plan_device_set(dev, "drive", d->id);
+            g_ptr_array_add(s->plan->devices, dev);
+        }
+    }
+    return true;
+}
+
+static bool is_on(const char *text)
+{
+    return text && (strcmp(text, "on") == 0 || strcmp(text, "true") == 0);
+}
+
+bool disks_apply_snapshot(Session *s, GError **err)
+{
+    for (guint i = 0; s->snapshot && i < s->plan->host->len; i++) {
+        const PlanHostPart *part = s->plan->host->pdata[i];
+        const char *driver = text_of(part->options, "driver");
+
+        if (strcmp(part->kind, "drive") == 0) {
+            json_object_object_add(part->options, "snapshot", json_object_new_string("on"));
+        } else if (strcmp(part->kind, "blockdev") == 0 && driver &&
+                   !g_str_has_prefix(driver, "null-") &&
+                   !is_on(text_of(part->options, "read-only"))) {
+            return fail(err,
+                        "-snapshot: it does not protect the image of -blockdev node-name=%s; use "
+                        "-drive, or read-only=on",
+                        part->id);
+        }
+    }
+    return true;
+}
+
+void disks_init(Session *s)
+{
+    s->drives = g_ptr_array_new_with_free_func(free_drive_option);
+}
+
+void disks_free(Session *s)
+{
+    g_ptr_array_unref(s->drives);
+}

@@ -1,0 +1,211 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""-drive, -blockdev and -snapshot: what each form makes, and what is refused with which words."""
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
+from emulator import Emulator  # noqa: E402
+from waiting import TestFailure, scaled  # noqa: E402
+
+EMULATOR = os.environ.get("BACKPLANE_BINARY",
+                          str(Path(__file__).parent / "../../build/backplane-system-riscv64"))
+SIZE = 1 << 20
+
+
+def run(*args):
+    """The status, output and errors of an emulator that ends by itself."""
+    done = subprocess.run([EMULATOR, "-accel", "qtest", "-M", "virt", "-display", "none",
+                           "-nodefaults", *args], stdin=subprocess.DEVNULL, capture_output=True,
+                          text=True, check=False, timeout=scaled(20))
+    return done.returncode, done.stdout, done.stderr
+
+
+def check(condition, text):
+    """Fail the test unless the condition holds."""
+    if not condition:
+        raise TestFailure(text)
+
+
+# The command line, and what query-block says of the only drive: its id, whether a device uses it,
+# and members of "inserted". {d}: a raw image.
+MADE = [
+    ("-drive file={d},format=raw,if=virtio", "virtio0", True, {"drv": "raw", "ro": False}),
+    ("-drive file={d},format=raw,if=virtio,index=3", "virtio3", True, {}),
+    ("-drive file={d},format=raw,if=virtio,bus=0,unit=2", "virtio2", True, {}),
+    ("-drive file={d},format=raw,if=virtio,media=cdrom", "virtio0", True, {"ro": True}),
+    ("-drive file={d},format=raw,id=hd0 -device virtio-blk-pci,drive=hd0", "hd0", True,
+     {"node-name": "#block-hd0"}),
+    ("-drive file={d},format=raw", "none0", False, {}),
+    ("-drive file={d},format=raw,", "none0", False, {}),
+    ("-drive file={d},if=none,id=x", "x", False, {"drv": "raw"}),
+    ("-drive driver=raw,file={d},id=x,offset=512,size=1024", "x", False, {"size": 1024}),
+    ("-drive file=file:{d},format=raw,id=x", "x", False, {"file": "{d}"}),
+    ("-drive file={d},format=raw,id=x,file.locking=off", "x", False, {"file": "{d}"}),
+    ("-drive file.filename={d},format=raw,id=x", "x", False, {"file": "{d}"}),
+    ("-drive driver=file,filename={d},id=x", "x", False, {"drv": "file"}),
+    ("-drive if=none,id=d0,file=null-co://,file.read-zeroes=on,format=raw", "d0", False,
+     {"file": "null-co://"}),
+    ("-drive if=none,id=d0,file=null-aio://,file.size=4096,format=raw", "d0", False,
+     {"size": 4096}),
+    ('-drive id=x,file=json:{{"driver":"raw",,"file":{{"driver":"file",,"filename":"{d}"}}}}',
+     "x", False, {"drv": "raw", "file": "{d}"}),
+    ("-drive file={d},format=raw,id=x,snapshot=on", "x", False,
+     {"drv": "overlay", "ro": False, "backing_file": "{d}", "backing_file_depth": 1}),
+    ("-snapshot -drive file={d},format=raw,if=virtio", "virtio0", True, {"drv": "overlay"}),
+    ("-drive file={d},format=raw,if=virtio,snapshot=off -snapshot", "virtio0", True,
+     {"drv": "overlay"}),
+    ("-drive file={d},format=raw,id=x,read-only=on", "x", False, {"ro": True}),
+    ("-drive file={d},format=raw,id=x,readonly=on", "x", False, {"ro": True}),
+    ("-drive file={d},format=raw,id=x,cache=none", "x", False,
+     {"cache": {"writeback": True, "direct": True, "no-flush": False}}),
+    ("-drive file={d},format=raw,id=x,cache.no-flush=on", "x", False,
+     {"cache": {"writeback": True, "direct": False, "no-flush": True}}),
+    ("-drive file={d},format=raw,id=x,detect-zeroes=on", "x", False, {"detect_zeroes": "on"}),
+    ("-drive file={d},format=raw,id=x,node-name=top", "x", False, {"node-name": "top"}),
+    ("-blockdev driver=file,node-name=p,filename={d} -blockdev driver=raw,node-name=f,file=p "
+     "-device virtio-blk-pci,drive=f", "", True, {"node-name": "f", "drv": "raw"}),
+    ("-blockdev raw,node-name=f,file.driver=file,file.filename={d},read-only=on "
+     "-device virtio-blk-pci,drive=f", "", True, {"ro": True}),
+]
+
+# The command line, and words of the refusal.
+REFUSED = [
+    ("-drive file={q},if=none,id=x", "'qcow2'"),
+    ("-drive file={q},if=none,id=x,snapshot=on", "'qcow2'"),
+    ("-drive file={d},format=qcow2,if=none,id=x", "'qcow2' is not available"),
+    ("-drive file={d},format=raw,driver=raw", "Cannot specify both 'driver' and 'format'"),
+    ("-drive file=ftp://host/disk,format=raw", "Unknown protocol 'ftp'"),
+    ("-drive file={d},format=raw,if=scsi", "if=scsi"),
+    ("-drive file={d},format=raw,if=pflash", "if=pflash"),
+    ("-drive file={d},format=raw,if=usb", "unsupported bus type 'usb'"),
+    ("-drive file={d},format=raw,if=virtio,index=1,unit=1", "index cannot be used"),
+    ("-drive file={d},format=raw,if=virtio,index=1 -drive file={d},format=raw,if=virtio,index=1",
+     "exists"),
+    ("-drive if=virtio", "needs a file"),
+    ("-drive file={d},format=raw,copy-on-read=on", "copy-on-read=on"),
+    ("-drive file={d},format=raw,throttling.iops-total=9", "I/O limits"),
+    ("-drive file={d},format=raw,speed=9", "'speed'"),
+    ("-drive file={d},format=raw,file.speed=9", "'speed'"),
+    ("-drive file={d},format=raw,id=x -device virtio-blk-pci,drive=x "
+     "-device virtio-blk-pci,drive=x", "already in use by another device"),
+    ("-drive file={d},format=raw,id=x,if=virtio -drive file={d},format=raw,id=y,if=virtio",
+     'Failed to get "write" lock'),
+    ("-blockdev raw,node-name=f,file=nope", "node-name='nope'"),
+    ("-blockdev raw,node-name=f", "'file' is missing"),
+    ("-blockdev file,node-name=9f,filename={d}", "Invalid node-name"),
+    ("-blockdev file,node-name=p,filename={d},force-share=on", "force-share=on"),
+    ("-blockdev qcow2,node-name=p,file.driver=file,file.filename={q}", "'qcow2' is not available"),
+    ("-blockdev file,node-name=p,filename={d},read-only=on "
+     "-blockdev raw,node-name=f,file=p,read-only=off -device virtio-blk-pci,drive=f", "read-only"),
+    ("-snapshot -blockdev file,node-name=p,filename={d}", "node-name=p"),
+    ("-hda {d}", "if=virtio"),
+    ("-cdrom {d}", "media=cdrom"),
+    ("-device virtio-blk-pci", "drive=NAME"),
+]
+
+HELP = [
+    ("-drive help", "snapshot="),
+    ("-drive ?", "werror="),
+    ("-drive format=help", "raw"),
+    ("-drive file=x,if=help", "virtio"),
+    ("-blockdev help", "host_device"),
+    ("-blockdev raw,help", "offset="),
+    ("-blockdev driver=null-co,help", "read-zeroes="),
+]
+
+
+def words(line, names):
+    """A command line with names of files, split."""
+    return [word.format(**names) for word in line.split(" ")]
+
+
+def test_made(names):
+    """Each form starts, and makes the drive that it says."""
+    for line, drive, used, wanted in MADE:
+        with Emulator(EMULATOR, ["-accel", "qtest", "-M", "virt", "-nodefaults",
+                                 *words(line, names)], console=False) as machine:
+            drives = machine.qmp.command("query-block")
+            check(len(drives) == 1, f"{line}: {drives}")
+            check(drives[0]["device"] == drive and ("qdev" in drives[0]) == used,
+                  f"{line}: {drives[0]}")
+            disks = machine.qmp.command("human-monitor-command", **{"command-line": "info pci"})
+            check(disks.count("1af4:1001") + disks.count("1af4:1042") == used, f"{line}: {disks}")
+            found = drives[0]["inserted"] | {"size": drives[0]["inserted"]["image"]["virtual-size"]}
+            for key, value in wanted.items():
+                value = value.format(**names) if isinstance(value, str) else value
+                check(found[key] == value, f"{line}: {key} is {found[key]}")
+
+
+def test_refused(names):
+    """Each form is refused, with one line that names what is wrong."""
+    for line, reason in REFUSED:
+        status, _, errors = run(*words(line, names))
+        lines = [text for text in errors.splitlines()
+                 if not text.startswith(("WARNING:", "         "))]
+        check(status == 1 and len(lines) == 1 and reason in lines[0],
+              f"{line}: status {status}: {errors}")
+
+
+def test_help(names):
+    """Help is printed, and nothing else happens."""
+    for line, reason in HELP:
+        status, output, errors = run(*words(line, names))
+        check(status == 0 and reason in output and not errors, f"{line}: {output} {errors}")
+
+
+def test_warning(names):
+    """A guess is reported; there is none with a format, nor with -blockdev."""
+    for form, warned in (("-drive file={d},id=x", True), ("-drive file={d},id=x,format=raw", False),
+                         ("-blockdev raw,node-name=f,file.driver=file,file.filename={d}", False)):
+        with Emulator(EMULATOR, ["-accel", "qtest", "-M", "virt", "-nodefaults",
+                                 *words(form, names)], console=False) as machine:
+            machine.qmp.command("query-block")
+            check(("probing guessed raw" in machine.errors) == warned, f"{form}: {machine.errors}")
+
+
+def test_graph(names):
+    """Nodes come and go in order; errors name what is in the way."""
+    with Emulator(EMULATOR, ["-accel", "qtest", "-M", "virt", "-nodefaults", "-device",
+                             "pcie-root-port,id=rp"], console=False) as machine:
+        qmp = machine.qmp
+        qmp.command("blockdev-add", **{"driver": "file", "node-name": "p", "filename": names["d"]})
+        qmp.command("blockdev-add", **{"driver": "raw", "node-name": "f", "file": "p"})
+        listed = {node["node-name"] for node in qmp.command("query-named-block-nodes")}
+        check(listed == {"p", "f"}, f"{listed}")
+        busy = qmp.raw("blockdev-del", {"node-name": "p"})
+        check("node 'f'" in busy.get("error", {}).get("desc", ""), f"{busy}")
+        qmp.command("device_add", driver="virtio-blk-pci", drive="f", bus="rp", id="disk")
+        busy = qmp.raw("blockdev-del", {"node-name": "f"})
+        check("device 'disk'" in busy.get("error", {}).get("desc", ""), f"{busy}")
+        again = qmp.raw("blockdev-add", {"driver": "raw", "node-name": "f", "file": "p"})
+        check("error" in again, f"{again}")
+    with Emulator(EMULATOR, ["-accel", "qtest", "-M", "virt", "-nodefaults"],
+                  console=False) as machine:
+        qmp = machine.qmp
+        qmp.command("blockdev-add", **{"driver": "file", "node-name": "p", "filename": names["d"]})
+        qmp.command("blockdev-add", **{"driver": "raw", "node-name": "f", "file": "p"})
+        qmp.command("blockdev-del", **{"node-name": "f"})
+        qmp.command("blockdev-del", **{"node-name": "p"})
+        check(qmp.command("query-named-block-nodes") == [], "nodes are left")
+
+
+def main():
+    """Run everything in a folder of its own."""
+    with tempfile.TemporaryDirectory(prefix="backplane-drives-") as folder:
+        names = {"d": os.path.join(folder, "d.img"), "q": os.path.join(folder, "q.img")}
+        for name, head in (("d", b""), ("q", b"QFI\xfb\0\0\0\3")):
+            with open(names[name], "wb") as file:
+                file.write(head)
+                file.truncate(SIZE)
+        for test in test_made, test_refused, test_help, test_warning, test_graph:
+            test(names)
+        print(f"{len(MADE)} forms made what they say, {len(REFUSED)} refused, {len(HELP)} helped")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
