@@ -36,6 +36,14 @@ static inline bool ranks_before(const MemRegion *a, const MemRegion *b)
     return a->order != b->order ? a->order < b->order : a->seq < b->seq;
 }
 
+/*
+ * CPU threads look RAM up without the machine lock (mem_ram_ptr_any()). Whoever changes a map holds
+ * this lock for the change itself, and not while listeners are notified: they wait for CPU threads.
+ * One lock serves all maps of the process; it protects no state of its own.
+ */
+void map_change_begin(void);
+void map_change_end(void);
+
 /* r->parent, addr, priority and order are set. */
 void imap_insert(MemRegion *container, MemRegion *r);
 void imap_remove(MemRegion *container, MemRegion *r);

@@ -6,6 +6,29 @@
 
 #include "memory/imap.h"
 
+static GRWLock map_lock;
+
+void map_change_begin(void)
+{
+    g_rw_lock_writer_lock(&map_lock);
+}
+
+void map_change_end(void)
+{
+    g_rw_lock_writer_unlock(&map_lock);
+}
+
+uint8_t *mem_ram_ptr_any(MemRegion *root, uint64_t addr, uint64_t len, RamBlock **block,
+                         uint64_t *offset)
+{
+    uint8_t *host;
+
+    g_rw_lock_reader_lock(&map_lock);
+    host = mem_ram_ptr(root, addr, len, block, offset);
+    g_rw_lock_reader_unlock(&map_lock);
+    return host;
+}
+
 static void init(MemRegion *r, const char *name, MemKind kind, uint64_t size)
 {
     g_assert(!r->parent);
@@ -125,7 +148,9 @@ void mem_map(MemRegion *parent, uint64_t addr, MemRegion *r, int32_t priority, u
     r->priority = priority;
     r->order = order;
     r->seq = parent->next_seq;
+    map_change_begin();
     link_region(parent, r);
+    map_change_end();
     notify(parent, addr, node_last(r), r, true);
 }
 
@@ -136,7 +161,9 @@ void mem_unmap(MemRegion *r)
     if (!parent) {
         return;
     }
+    map_change_begin();
     unlink_region(parent, r);
+    map_change_end();
     notify(parent, r->addr, node_last(r), r, false);
 }
 
@@ -147,11 +174,13 @@ static void replace(MemRegion *r, uint64_t addr, uint64_t target_offset, uint64_
     uint64_t first = r->addr, last = node_last(r);
     bool covered = r->size != 0;
 
+    map_change_begin();
     unlink_region(parent, r);
     r->addr = addr;
     r->target_offset = target_offset;
     r->size = size;
     link_region(parent, r);
+    map_change_end();
     if (covered && first <= region_last(parent)) {
         mem_notify(parent, first, MIN(last, region_last(parent)), r, false);
     }
@@ -189,11 +218,15 @@ void mem_fini(MemRegion *r)
     while (r->viewers && r->viewers->len) {
         MemRegion *window = g_ptr_array_steal_index_fast(r->viewers, 0);
 
+        map_change_begin();
         window->target = NULL;
+        map_change_end();
         if (window->parent) {
             notify(window->parent, window->addr, node_last(window), window, false);
         }
+        map_change_begin();
         mem_update_ram(window);
+        map_change_end();
     }
     g_clear_pointer(&r->viewers, g_ptr_array_unref);
     g_clear_pointer(&r->listeners, g_ptr_array_unref);

@@ -70,7 +70,7 @@ static bool resolve_machine(PlanMachine *m, const PlanCatalog *c, const PlanMach
         m->ram_size = t->default_ram;
     }
     if (t->max_cpus && m->cpus > t->max_cpus) {
-        return plan_fail(err, "machine %s takes 1 to %u CPUs, not %u", t->name, t->max_cpus,
+        return plan_fail(err, "machine %s accepts 1 to %u CPUs, not %u", t->name, t->max_cpus,
                          m->cpus);
     }
     return true;

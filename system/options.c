@@ -172,24 +172,7 @@ static bool opt_memory(Session *s, const char *arg, GError **err)
 
 static bool opt_smp(Session *s, const char *arg, GError **err)
 {
-    struct json_object *o = plan_options_parse(arg, "cpus", err), *v;
-    guint64 n = 1;
-    bool ok;
-
-    if (!o) {
-        return false;
-    }
-    ok = !json_object_object_get_ex(o, "cpus", &v) ||
-         g_ascii_string_to_unsigned(json_object_get_string(v), 10, 1, 512, &n, NULL);
-    json_object_put(o);
-    if (!ok) {
-        return refuse(err, "-smp %s: use a number of CPUs", arg);
-    }
-    if (n > 1) {
-        return refuse(err, "-smp %s: this version runs one CPU: use -smp 1", arg);
-    }
-    s->plan->cpus = (unsigned)n;
-    return true;
+    return smp_parse(arg, &s->plan->cpus, err);
 }
 
 static bool opt_global(Session *s, const char *arg, GError **err)
@@ -564,7 +547,8 @@ static const Option options[] = {
     { "accel", "NAME", "how CPUs run: interp, tcg (the same engine), qtest", FN(opt_accel) },
     { "cpu", "TYPE[,feature=on|off...]", "choose the CPU; help lists types and features",
       FN(opt_cpu) },
-    { "smp", "N", "number of CPUs", FN(opt_smp) },
+    { "smp", "[cpus=]N[,sockets=N][,cores=N][,threads=N][,maxcpus=N]",
+      "number of CPUs, each run by a host thread", FN(opt_smp) },
     { "m", "SIZE", "size of RAM, in MiB or with a suffix (128M)", FN(opt_memory) },
     { "device", "TYPE[,prop=value...]", "add a device; help lists types, TYPE,help properties",
       FN(opt_device) },

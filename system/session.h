@@ -105,6 +105,13 @@ bool disks_add_devices(Session *s, GError **err);
 /* After merging descriptions: -snapshot for every drive. */
 bool disks_apply_snapshot(Session *s, GError **err);
 
+/* --- smp.c --- */
+/*
+ * Set *cpus from the argument of -smp. Returns false with @err set for an unknown key, a number
+ * outside 1 to 512, and a topology whose parts contradict each other; *cpus is then unchanged.
+ */
+bool smp_parse(const char *arg, unsigned *cpus, GError **err);
+
 /* --- show.c: -show --- */
 bool show(Session *s, GError **err);
 

@@ -326,7 +326,7 @@ static const char *const virt_implicit[] = { "gpex-root,addr=00.0", NULL };
 /* What all versions of the machine have in common: they differ by the rows of compat.c only. */
 /* clang-format off */
 #define VIRT_PLAN                                                                                 \
-    .default_cpu = "rv64", .default_ram_id = "riscv_virt_board.ram", .max_cpus = 1,                \
+    .default_cpu = "rv64", .default_ram_id = "riscv_virt_board.ram", .max_cpus = VIRT_MAX_HARTS,                \
     .default_ram = 128ull << 20, .props = virt_props, .n_props = G_N_ELEMENTS(virt_props),         \
     .root_bus = "pcie.0", .root_kind = PLAN_BUS_PCIE_ROOT, .implicit = virt_implicit,              \
     .window = { VIRT_PCIE_PIO_SIZE, VIRT_PCIE_MMIO_SIZE, VIRT_PCIE_MMIO64_SIZE }

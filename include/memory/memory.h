@@ -156,11 +156,19 @@ typedef struct MemMemo {
     uint64_t generation; /* of the root, plus 1 */
 } MemMemo;
 
-/* The host address of [addr, addr+len) if all of it is one RAM leaf, else NULL; *block and
- * *offset say where. For page table walks and TLB fills. Machine lock, or inside a CPU thread
- * that is registered as a listener (RAM mappings change only while such CPUs are stopped). */
+/*
+ * The host address of [addr, addr+len) if all of it is one RAM leaf, else NULL. *block and *offset
+ * receive the leaf's block and the offset in it. Machine lock.
+ */
 uint8_t *mem_ram_ptr(MemRegion *root, uint64_t addr, uint64_t len, RamBlock **block,
                      uint64_t *offset);
+/*
+ * The same from any thread without the machine lock, for page table walks and TLB fills of CPU
+ * threads. The result stays valid until the next change of RAM mappings: register a listener, which
+ * is notified of the change and must stop the CPU thread before it returns.
+ */
+uint8_t *mem_ram_ptr_any(MemRegion *root, uint64_t addr, uint64_t len, RamBlock **block,
+                         uint64_t *offset);
 
 /* --- accessing: one access of 1, 2, 4 or 8 bytes; machine lock --- */
 MemResult mem_read(MemRegion *root, uint64_t addr, unsigned size, uint64_t *value);

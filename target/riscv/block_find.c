@@ -23,33 +23,96 @@ static bool sole(const RiscvCpu *cpu)
     return cpu->cpu.machine->cpus->len <= 1;
 }
 
-static void drop_writes(void *opaque)
-{
-    RiscvCpu *cpu = opaque;
+/* A range of RAM that becomes code, or a page that ceases to be code. */
+typedef struct CodeRange {
+    RiscvCpu *cpu;
+    RamBlock *ram;
+    uint64_t offset, len;
+} CodeRange;
 
-    for (unsigned i = 0; i < cpu->cpu.machine->cpus->len; i++) {
-        RiscvCpu *other = riscv_cpu(g_ptr_array_index(cpu->cpu.machine->cpus, i));
-        tlb_flush_writes(&other->tlb);
+static uint64_t page_host(const CodeRange *r)
+{
+    return (uintptr_t)r->ram->host + (r->offset & ~(uint64_t)(RAM_PAGE_SIZE - 1));
+}
+
+static bool is_code_page(const RamBlock *ram, uint64_t offset)
+{
+    return __atomic_load_n(&ram->pages[offset / RAM_PAGE_SIZE], __ATOMIC_SEQ_CST) & RAM_PAGE_CODE;
+}
+
+/* Every hart is parked. */
+static void start_code_page(void *opaque)
+{
+    const CodeRange *r = opaque;
+    const GPtrArray *cpus = r->cpu->cpu.machine->cpus;
+
+    codepages_mark(r->cpu->blocks.pages, r->ram, r->offset, r->len);
+    for (unsigned i = 0; i < cpus->len; i++) {
+        tlb_drop_writes_to(&riscv_cpu(g_ptr_array_index(cpus, i))->tlb, page_host(r));
     }
 }
 
-/* From here on writes to the bytes are seen: mark first, then take the rights, then read. */
+/*
+ * From here on writes to the bytes are noticed. The page is marked before direct write entries are
+ * dropped, and its bytes are read afterwards. With several harts the mark and the entries of all of
+ * them change as one: a hart that finds the mark may rely on it.
+ */
 static bool protect(RiscvCpu *cpu, RamBlock *ram, uint64_t offset, uint64_t len)
 {
-    if (!codepages_mark(cpu->blocks.pages, ram, offset, len)) {
+    CodeRange range = { cpu, ram, offset, len };
+
+    if (sole(cpu)) {
+        if (codepages_mark(cpu->blocks.pages, ram, offset, len)) {
+            tlb_drop_writes_to(&cpu->tlb, page_host(&range));
+        }
         return true;
     }
-    if (sole(cpu)) {
-        tlb_drop_writes_to(&cpu->tlb,
-                           (uintptr_t)ram->host + (offset & ~(uint64_t)(RAM_PAGE_SIZE - 1)));
+    if (is_code_page(ram, offset)) { /* it stays one until this hart parks */
+        codepages_mark(cpu->blocks.pages, ram, offset, len);
         return true;
     }
     if (!cpu_lock_machine(&cpu->cpu)) {
         return rv_fail(cpu, CAUSE_ABANDON, 0);
     }
-    cpus_exclusive(cpu->cpu.machine, drop_writes, cpu);
+    cpus_exclusive(cpu->cpu.machine, start_code_page, &range);
     cpu_unlock_machine(&cpu->cpu);
     return true;
+}
+
+/* Every hart is parked. */
+static void end_code_page(void *opaque)
+{
+    const CodeRange *r = opaque;
+    const GPtrArray *cpus = r->cpu->cpu.machine->cpus;
+    CodeWrite whole = { r->ram, r->offset & ~(uint64_t)(RAM_PAGE_SIZE - 1), RAM_PAGE_SIZE };
+
+    for (unsigned i = 0; i < cpus->len; i++) {
+        blockcache_drop_code(&riscv_cpu(g_ptr_array_index(cpus, i))->blocks, &whole, false);
+    }
+    codepages_refine(r->cpu->blocks.pages, r->ram, whole.offset, 0);
+}
+
+/*
+ * One hart cannot tell whether others still hold code of a page. So when a page is written again
+ * and again it ceases to be a code page for all of them; whoever executes it decodes it anew.
+ */
+void rv_code_page_stored(RiscvCpu *cpu, RamBlock *ram, uint64_t offset)
+{
+    CodeRange range = { cpu, ram, offset, 0 };
+
+    if (!is_code_page(ram, offset)) {
+        return;
+    }
+    if (cpu->stored_page != page_host(&range)) {
+        cpu->stored_page = page_host(&range);
+        cpu->stores_to_page = 0;
+    }
+    if (++cpu->stores_to_page < CODE_PAGE_STORES || !cpu_lock_machine(&cpu->cpu)) {
+        return;
+    }
+    cpu->stores_to_page = 0;
+    cpus_exclusive(cpu->cpu.machine, end_code_page, &range);
+    cpu_unlock_machine(&cpu->cpu);
 }
 
 static Block *build(RiscvCpu *cpu, uint64_t va, const uint8_t *host)

@@ -74,6 +74,7 @@ enum { SATP_BARE = 0, SATP_SV39 = 8, SATP_SV48 = 9 };
 #define CHUNK_BITS  21
 #define EDGE_BLOCKS 64
 #define DEVICE_PAGES 16
+#define CODE_PAGE_STORES 64 /* stores to one code page in a row, after which it is data again */
 
 /* RAM found in a 2 MiB piece of the physical address space. */
 typedef struct RamChunk {
@@ -133,6 +134,8 @@ typedef struct RiscvCpu {
     BlockCache blocks;
     Block *edge[EDGE_BLOCKS]; /* one instruction each, checked by content; see block.c */
     uint64_t edge_epoch;
+    uint64_t stored_page;    /* host address of the code page that was stored to last */
+    unsigned stores_to_page; /* stores to it in a row */
     Tlb tlb;
 } RiscvCpu;
 
@@ -159,6 +162,9 @@ const int32_t *rv_handlers(void);
 Block *rv_block(RiscvCpu *cpu);
 
 void rv_blocks_free(RiscvCpu *cpu);
+
+/* The hart stored to this RAM by the slow path. With several harts only. */
+void rv_code_page_stored(RiscvCpu *cpu, RamBlock *ram, uint64_t offset);
 
 /* --- mem.c: data accesses that missed the TLB. False: trap_* says why. --- */
 bool rv_load(RiscvCpu *cpu, uint64_t va, unsigned size, uint64_t *value);

@@ -19,7 +19,7 @@
 static uint8_t *map_ram(RiscvCpu *cpu, uint64_t pa, uint64_t len, RamBlock **block,
                         uint64_t *offset)
 {
-    return mem_ram_ptr(&cpu->cpu.machine->memory, pa, len, block, offset);
+    return mem_ram_ptr_any(&cpu->cpu.machine->memory, pa, len, block, offset);
 }
 
 uint8_t *rv_ram(RiscvCpu *cpu, uint64_t pa, RamBlock **block, uint64_t *offset)
@@ -157,8 +157,13 @@ static bool find(RiscvCpu *cpu, uint64_t va, unsigned size, Access access, Place
 
 void rv_stored(RiscvCpu *cpu, RamBlock *block, uint64_t offset, uint64_t len)
 {
+    bool sole = cpu->cpu.machine->cpus->len <= 1;
+
     ram_written_any(block, offset, len);
-    blockcache_sync(&cpu->blocks, cpu->cpu.machine->cpus->len <= 1);
+    blockcache_sync(&cpu->blocks, sole);
+    if (!sole) {
+        rv_code_page_stored(cpu, block, offset);
+    }
 }
 
 /* A first store through a clean page marks it dirty, which is what makes the next one direct. */
@@ -215,6 +220,49 @@ static bool crosses(uint64_t va, unsigned size)
     return (va & (RAM_PAGE_SIZE - 1)) + size > RAM_PAGE_SIZE;
 }
 
+/*
+ * An aligned access is one host access: another hart must see all of it or nothing, which memcpy()
+ * with a variable length does not promise.
+ */
+static uint64_t load_host(const uint8_t *host, unsigned size)
+{
+    uint64_t value = 0;
+
+    switch ((uintptr_t)host % size ? 0 : size) {
+    case 1:
+        return *host;
+    case 2:
+        return __atomic_load_n((const uint16_t *)host, __ATOMIC_RELAXED);
+    case 4:
+        return __atomic_load_n((const uint32_t *)host, __ATOMIC_RELAXED);
+    case 8:
+        return __atomic_load_n((const uint64_t *)host, __ATOMIC_RELAXED);
+    default:
+        memcpy(&value, host, size);
+        return value;
+    }
+}
+
+static void store_host(uint8_t *host, unsigned size, uint64_t value)
+{
+    switch ((uintptr_t)host % size ? 0 : size) {
+    case 1:
+        *host = (uint8_t)value;
+        break;
+    case 2:
+        __atomic_store_n((uint16_t *)host, (uint16_t)value, __ATOMIC_RELAXED);
+        break;
+    case 4:
+        __atomic_store_n((uint32_t *)host, (uint32_t)value, __ATOMIC_RELAXED);
+        break;
+    case 8:
+        __atomic_store_n((uint64_t *)host, value, __ATOMIC_RELAXED);
+        break;
+    default:
+        memcpy(host, &value, size);
+    }
+}
+
 static bool load_page(RiscvCpu *cpu, uint64_t va, unsigned size, uint64_t *value)
 {
     uint64_t pa;
@@ -226,11 +274,11 @@ static bool load_page(RiscvCpu *cpu, uint64_t va, unsigned size, uint64_t *value
     if (!find(cpu, va, size, ACCESS_READ, &p)) {
         return false;
     }
-    *value = 0;
     if (p.host) {
-        memcpy(value, p.host, size);
+        *value = load_host(p.host, size);
         return true;
     }
+    *value = 0;
     return device_access(cpu, va, p.pa, size, false, value);
 }
 
@@ -249,7 +297,7 @@ static bool store_page(RiscvCpu *cpu, uint64_t va, unsigned size, uint64_t value
         return device_access(cpu, va, p.pa, size, true, &value);
     }
     if (!p.block->read_only) {
-        memcpy(p.host, &value, size);
+        store_host(p.host, size, value);
         stored(cpu, &p, size);
     }
     return true;

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Several harts: memory ordering, Linux on each interrupt controller, and live migration."""
+
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from emulator import Emulator
+from guest import MSI_MACHINE, Skip, arguments, shell_ready
+from subject import Subject, check, test
+from waiting import scaled
+
+BARE = Path(__file__).resolve().parent / "bare"
+COMPILER = "riscv64-linux-gnu-gcc"
+FLAGS = ("-O2 -march=rv64gc -mabi=lp64 -mcmodel=medany -ffreestanding -fno-pic -static -nostdlib "
+         "-Wl,-N,-Ttext=0x80000000,-e,_start,--build-id=none,--no-warn-rwx-segments").split()
+# Every hart works, and reports how often it was interrupted by another.
+WORK = """nproc
+for i in 1 2 3 4; do (n=0; while [ $n -lt 2000 ]; do n=$((n+1)); done; echo worked) & done; wait
+cat /proc/interrupts"""
+
+
+@test
+def smp_bare(subject: Subject) -> None:
+    """Two harts without an operating system: atomics, ordering, and code that changes."""
+    if not shutil.which(COMPILER):
+        raise Skip(f"{COMPILER} not found: install gcc-riscv64-linux-gnu")
+    with tempfile.TemporaryDirectory() as scratch:
+        program = f"{scratch}/harts.elf"
+        subprocess.run([COMPILER, *FLAGS, "-o", program, str(BARE / "harts.c")], check=True)
+        with Emulator(subject.program, ["-M", "virt", "-smp", "2", "-bios", "none", "-kernel",
+                                        program], qmp=False, echo=subject.echo) as machine:
+            status = machine.wait(scaled(120))
+            check(status == 0, f"check {status} of bare/harts.c failed", "")
+
+
+def boot_linux(subject: Subject, harts: int, machine: str) -> None:
+    """Linux starts every hart, gives each of them work, and uses the machine's IPIs."""
+    text = subject.boot(arguments(machine=machine, run=WORK) + ["-smp", str(harts)])
+    check(f"\n{harts}\r" in text or f"\n{harts}\n" in text, f"not {harts} harts", text)
+    check(text.count("worked") == 4, "a hart did not do its work", text)
+    calls = re.search(r"IPI1:((?: +\d+)+) +Function call", text)
+    check(calls and len(calls[1].split()) == harts and all(map(int, calls[1].split())),
+          "a hart had no interrupt from another", text)
+
+
+@test
+def smp_plic(subject: Subject) -> None:
+    """Four harts and a PLIC."""
+    boot_linux(subject, 4, "virt")
+
+
+@test
+def smp_aplic(subject: Subject) -> None:
+    """Four harts and an APLIC that signals them by wire."""
+    boot_linux(subject, 4, "virt,aia=aplic")
+
+
+@test
+def smp_imsic(subject: Subject) -> None:
+    """Eight harts with an IMSIC each."""
+    subject.need_aia()
+    boot_linux(subject, 8, MSI_MACHINE)
+
+
+@test
+def smp_migration(subject: Subject) -> None:
+    """A guest whose four harts are busy moves to another process, and all of them go on."""
+    if subject.is_qemu:
+        raise Skip("QEMU's -incoming needs the whole machine on its command line")
+    with tempfile.TemporaryDirectory() as scratch:
+        uri = f"unix:{scratch}/stream"
+        args = arguments(machine=MSI_MACHINE) + ["-smp", "4"]
+        with Emulator(subject.program, args, echo=subject.echo) as source:
+            shell_ready(source)
+            source.shell("for i in 0 1 2 3; do (n=0; while true; do n=$((n+1)); "
+                         "echo $n >/tmp/count$i; done) & done")
+            with Emulator(subject.program, ["-incoming", uri], echo=subject.echo) as target:
+                target.qmp.command("query-status")      # it listens
+                source.qmp.command("migrate", uri=uri)
+                source.migrated()
+                check(target.shell("nproc").strip() == "4", "not four harts", "")
+                for i in range(4):
+                    first = target.shell_value(f"counter {i}", f"cat /tmp/count{i}",
+                                               lambda text: text.strip().isdigit())
+                    target.shell_value(f"counter {i} beyond {first.strip()}", f"cat /tmp/count{i}",
+                                       lambda text, low=int(first): text.strip().isdigit()
+                                       and int(text) > low)
