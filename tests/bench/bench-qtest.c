@@ -131,6 +131,7 @@ static void serve(int fd)
     struct pollfd p = { .fd = fd, .events = POLLIN };
     ssize_t n;
 
+    /* wait-ok: a server, which its client ends */
     while (poll(&p, 1, -1) > 0 && (n = recv(fd, in, 4096, 0)) > 0) {
         size_t lines = lines_in(in, (size_t)n), len = sizeof(reply) - 1;
 

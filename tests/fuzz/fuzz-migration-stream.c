@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 
 #include "../unit/migration/fixture.h"
+#include "tests/lib/wait.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -119,9 +120,7 @@ static bool load(Box *b, const GByteArray *stream)
     g_assert(write(fd, stream->data, stream->len) == (ssize_t)stream->len);
     lseek(fd, 0, SEEK_SET);
     g_assert(migration_incoming(b->mig, uri, b->mig->incoming_used, NULL));
-    while (b->mig->in) {
-        g_main_context_iteration(NULL, TRUE);
-    }
+    WAIT_MAIN(!b->mig->in, 20);
     if (!g_str_equal(migration_status(b->mig), "completed")) {
         g_assert(b->mig->error && g_utf8_validate(b->mig->error, -1, NULL));
         g_assert(b->m->state == RUN_INMIGRATE && !b->plan);

@@ -72,11 +72,14 @@ def net_user(subject: Subject) -> None:
             check(f"virtio0-{queue}.0" in text, f"no vector for the {queue} queue", text)
 
 
-def free_port() -> int:
-    """A TCP port of the loopback that nobody has."""
+@contextmanager
+def reserved_port() -> Iterator[int]:
+    """A TCP port of the loopback that nobody else gets meanwhile: it stays bound, not listening,
+    and is shared with the emulator, which also sets SO_REUSEADDR."""
     with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
+        yield sock.getsockname()[1]
 
 
 def dial(port: int) -> socket.socket:
@@ -99,7 +102,12 @@ def receive(port: int) -> bytes:
 @test
 def net_hostfwd(subject: Subject) -> None:
     """The host reaches servers in the guest through hostfwd, both ways."""
-    inward, outward = free_port(), free_port()
+    with reserved_port() as inward, reserved_port() as outward:
+        forward(subject, inward, outward)
+
+
+def forward(subject: Subject, inward: int, outward: int) -> None:
+    """Send to the guest's port 80 through one port, and receive from its port 81."""
     data = amount(subject)
     args = arguments() + ["-netdev", f"user,id=n,hostfwd=tcp:127.0.0.1:{inward}-:80,"
                           f"hostfwd=tcp:127.0.0.1:{outward}-:81",

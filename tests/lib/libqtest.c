@@ -3,6 +3,7 @@
  * Driving an emulator from a test (contract in libqtest.h).
  */
 #include "libqtest.h"
+#include "tests/lib/wait.h"
 
 #include <errno.h>
 #include <glib/gstdio.h>
@@ -16,7 +17,7 @@
 #include <unistd.h>
 
 #define ECAM     0x30000000ull
-#define TIMEOUT  30000 /* ms for any answer */
+#define TIMEOUT  30 /* seconds for any answer */
 #define MAX_PINS 1024
 
 struct QTest {
@@ -55,9 +56,9 @@ static int accept_one(QTest *q, int listener)
 {
     struct pollfd p = { listener, POLLIN, 0 };
 
-    for (int waited = 0; poll(&p, 1, 50) <= 0; waited += 50) {
-        if (waited > TIMEOUT || waitpid(q->pid, NULL, WNOHANG) == q->pid) {
-            g_error("the emulator did not connect");
+    WAIT_UNTIL (poll(&p, 1, 50) > 0, TIMEOUT) { /* wait-ok: a turn of this wait */
+        if (waitpid(q->pid, NULL, WNOHANG) == q->pid) {
+            g_error("the emulator ended before it connected");
         }
     }
     int fd = accept(listener, NULL, NULL);
@@ -147,12 +148,7 @@ int qtest_wait(QTest *q)
 {
     int status = 0;
 
-    for (int waited = 0; waitpid(q->pid, &status, WNOHANG) == 0; waited++) {
-        if (waited > TIMEOUT) {
-            kill(q->pid, SIGKILL);
-            g_error("the emulator did not end");
-        }
-        g_usleep(1000);
+    WAIT_UNTIL (waitpid(q->pid, &status, WNOHANG) != 0, TIMEOUT) {
     }
     qtest_free(q);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
@@ -216,9 +212,10 @@ static char *receive_line(int fd, GString *in)
     char buf[65536], *nl, *line;
 
     while (!(nl = memchr(in->str, '\n', in->len))) {
-        struct pollfd p = { fd, POLLIN, 0 };
-        ssize_t n = poll(&p, 1, TIMEOUT) > 0 ? read(fd, buf, sizeof(buf)) : 0;
+        ssize_t n;
 
+        wait_readable(fd, "an answer of the emulator", TIMEOUT);
+        n = read(fd, buf, sizeof(buf));
         if (n <= 0) {
             g_error("no answer from the emulator");
         }

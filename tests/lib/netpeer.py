@@ -75,6 +75,7 @@ class Peer:
 
     def _run(self) -> None:
         while not self._stop:
+            # wait-ok: a turn of a server, which close() ends
             ready, _, _ = select.select([self.server, *self.wires], [], [], 0.05)
             for sock in ready:
                 if sock is self.server:

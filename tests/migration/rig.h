@@ -18,6 +18,7 @@
 #include "hw/pci/pci_int.h"
 #include "migration/internal.h"
 #include "system/session.h"
+#include "tests/lib/wait.h"
 
 /* The host parts that the golden streams name. */
 #define RIG_HOST                                                                                   \
@@ -59,7 +60,6 @@ static inline char *rig_load(Session *s, const void *data, size_t len)
 {
     int fd = memfd_create("stream", 0);
     g_autofree char *uri = g_strdup_printf("fd:%d", fd);
-    gint64 limit = g_get_monotonic_time() + 10 * G_USEC_PER_SEC;
     g_autoptr(GError) err = NULL;
 
     g_assert_cmpint(write(fd, data, len), ==, (ssize_t)len);
@@ -67,10 +67,7 @@ static inline char *rig_load(Session *s, const void *data, size_t len)
     if (!migration_incoming(s->migration, uri, true, &err)) {
         g_error("%s", err->message);
     }
-    while (s->migration->in) {
-        g_main_context_iteration(NULL, TRUE);
-        g_assert_cmpint(g_get_monotonic_time(), <, limit);
-    }
+    WAIT_MAIN(!s->migration->in, 10);
     if (g_str_equal(migration_status(s->migration), "completed")) {
         return NULL;
     }
@@ -286,7 +283,7 @@ static inline bool rig_run(Session *s, unsigned tries)
     machine_set_state(s->m, RUN_RUNNING);
     for (unsigned i = 0; i < tries && !moved; i++) {
         machine_unlock(s->m);
-        g_usleep(300);
+        wait_elapse(300, "the harts run");
         machine_lock(s->m);
         g_main_context_iteration(NULL, FALSE);
         moved = cpu->type->retired(cpu) != before;

@@ -10,6 +10,7 @@
 
 #include "config-host.h"
 #include "libqtest.h"
+#include "tests/lib/wait.h"
 
 #define NOBODY "65534"
 
@@ -40,8 +41,7 @@ static Background start(const char *options)
 static void end(Background *b)
 {
     g_assert_cmpint(kill(b->pid, SIGTERM), ==, 0);
-    while (kill(b->pid, 0) == 0) {
-        g_usleep(1000);
+    WAIT_UNTIL (kill(b->pid, 0) != 0, 20) {
     }
     unlink(b->pidfile);
     g_assert_cmpint(rmdir(b->folder), ==, 0);
@@ -105,8 +105,7 @@ static void check_filters(const char *options, const char *mode, int cpu_filters
 
     g_assert_true(line_is(b.pid, "Seccomp", mode));
     /* the thread confines itself when it first runs, which is after the parent has returned */
-    while (thread_filters(b.pid, "CPU 0") != cpu_filters) {
-        g_usleep(1000);
+    WAIT_UNTIL (thread_filters(b.pid, "CPU 0") == cpu_filters, 20) {
     }
     end(&b);
 }

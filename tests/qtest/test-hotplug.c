@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "libqtest.h"
+#include "tests/lib/wait.h"
 
 enum { PORT = 1, SLTCTL = 0x18, SLTSTA = 0x1a };
 enum {
@@ -229,10 +230,8 @@ static void plug_and_use(Plug *p)
     for (size_t i = 0; i < G_N_ELEMENTS(steps); i++) {
         steps[i](p);
     }
-    for (unsigned turn = 0; turn < 2000 && !all_done(p); turn++) {
-        g_usleep(5000);
+    WAIT_UNTIL (all_done(p), 20) {
     }
-    g_assert_true(all_done(p));
     by_force(p);
     check_writes(p);
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "libqtest.h"
+#include "tests/lib/wait.h"
 
 static const struct {
     const char *args, *says;
@@ -234,8 +235,7 @@ static void check_serial(const char *options, const char *id)
 
     g_assert_cmpstr(text, ==, "");
     qtest_write(q, 0x10000000, 1, 'k');
-    for (unsigned turn = 0; turn < 2000 && !*text; turn++) { /* lines are sent whole, a bit later */
-        g_usleep(5000);
+    WAIT_UNTIL (*text, 20) { /* lines are sent whole, a bit later */
         g_free(text);
         text = read_ring(q, id);
     }
@@ -262,7 +262,8 @@ static void test_serial(void)
 
 static void test_daemonize(void)
 {
-    g_autofree char *pidfile = g_strdup_printf("%s/pid-%d", g_get_tmp_dir(), (int)getpid());
+    g_autofree char *folder = g_dir_make_tmp("backplane-test-XXXXXX", NULL);
+    g_autofree char *pidfile = g_build_filename(folder, "pid", NULL);
     g_autofree char *args =
         g_strdup_printf("-M none -daemonize -pidfile %s -monitor none -serial none", pidfile);
     g_autofree char *text = NULL;
@@ -274,10 +275,9 @@ static void test_daemonize(void)
     g_assert_cmpint(pid, >, 1);
     g_assert_cmpint(kill(pid, 0), ==, 0);
     g_assert_cmpint(kill(pid, SIGTERM), ==, 0);
-    for (unsigned i = 0; i < 5000 && g_file_test(pidfile, G_FILE_TEST_EXISTS); i++) {
-        g_usleep(1000);
+    WAIT_UNTIL (!g_file_test(pidfile, G_FILE_TEST_EXISTS), 20) {
     }
-    g_assert_false(g_file_test(pidfile, G_FILE_TEST_EXISTS));
+    g_assert_cmpint(g_rmdir(folder), ==, 0);
 }
 
 static char *config_file(const char *text)

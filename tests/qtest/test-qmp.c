@@ -173,7 +173,8 @@ static bool has_type(QTest *q, const char *type)
 static void test_topology(void)
 {
     QTest *q = qtest_start("-M virt -S -device pcie-root-port,id=rp");
-    g_autofree char *file = g_strdup_printf("/tmp/backplane-topology-%d.svg", (int)getpid());
+    g_autofree char *folder = g_dir_make_tmp("backplane-test-XXXXXX", NULL);
+    g_autofree char *file = g_build_filename(folder, "topology.svg", NULL);
     g_autofree char *line = g_strdup_printf("{'execute':'human-monitor-command','arguments':"
                                             "{'command-line':'topology %s'}}",
                                             file);
@@ -188,7 +189,8 @@ static void test_topology(void)
     g_assert_true(g_file_get_contents(file, &written, NULL, NULL));
     g_assert_cmpstr(written, ==, json_object_get_string(svg));
     json_object_put(svg);
-    remove(file);
+    g_assert_cmpint(remove(file), ==, 0);
+    g_assert_cmpint(rmdir(folder), ==, 0);
     qtest_end(q);
 }
 

@@ -4,6 +4,7 @@
  * machine lock, sleep and wake, and their deadlines come.
  */
 #include "fake.h"
+#include "tests/lib/wait.h"
 
 enum { PATIENCE = 20000 /* ms: of a loaded machine */ };
 
@@ -89,17 +90,14 @@ static bool moves(Env *e)
 {
     uint64_t before = turns(e);
 
-    for (unsigned i = 0; i < 200 && turns(e) == before; i++) {
-        g_usleep(1000);
-    }
-    return turns(e) != before;
+    return WAIT_WHETHER(turns(e) != before, 10);
 }
 
 static bool still(Env *e)
 {
     uint64_t before = turns(e);
 
-    g_usleep(5000);
+    wait_elapse(5000, "no turn in this time");
     return turns(e) == before;
 }
 
@@ -184,27 +182,21 @@ static void test_lock(void)
     g_assert_true(moves(e));
     __atomic_store_n(&e->cpu[0].wants_lock, 1, __ATOMIC_SEQ_CST);
     /* we hold the lock: it waits */
-    for (unsigned i = 0; i < PATIENCE && __atomic_load_n(&e->cpu[0].running, __ATOMIC_SEQ_CST);
-         i++) {
-        g_usleep(1000);
+    WAIT_UNTIL (!__atomic_load_n(&e->cpu[0].running, __ATOMIC_SEQ_CST), 20) {
     }
     Section s = { e, 2 };
     cpus_exclusive(e->m, in_section, &s);
     machine_set_state(e->m, RUN_PAUSED);
     g_assert_cmpuint(e->cpu[0].got_lock, ==, 0);
     machine_unlock(e->m);
-    for (unsigned i = 0; i < PATIENCE && !__atomic_load_n(&e->cpu[0].abandoned, __ATOMIC_SEQ_CST);
-         i++) {
-        g_usleep(1000);
+    WAIT_UNTIL (__atomic_load_n(&e->cpu[0].abandoned, __ATOMIC_SEQ_CST), 20) {
     }
     machine_lock(e->m);
     g_assert_cmpuint(e->cpu[0].abandoned, ==, 1);
     g_assert_cmpuint(e->cpu[0].got_lock, ==, 0);
     machine_set_state(e->m, RUN_RUNNING);
     machine_unlock(e->m);
-    for (unsigned i = 0; i < PATIENCE && !__atomic_load_n(&e->cpu[0].got_lock, __ATOMIC_SEQ_CST);
-         i++) {
-        g_usleep(1000);
+    WAIT_UNTIL (__atomic_load_n(&e->cpu[0].got_lock, __ATOMIC_SEQ_CST), 20) {
     }
     machine_lock(e->m);
     g_assert_cmpuint(e->cpu[0].got_lock, ==, 1);
@@ -217,20 +209,13 @@ static void test_sleep(void)
 
     e->cpu[0].sleepy = 1;
     machine_set_state(e->m, RUN_RUNNING);
-    for (unsigned k = 0; k < 400 && (turns(e) == 0 || !still(e)); k++) {
-        g_usleep(200); /* on a busy host the threads begin late */
+    WAIT_UNTIL (turns(e) != 0 && still(e), 20) {
     }
-    g_assert_true(still(e));
     for (unsigned i = 0; i < 50; i++) {
         uint32_t before = __atomic_load_n(&e->cpu[0].interrupts, __ATOMIC_SEQ_CST);
         cpu_raise_any(&e->cpu[0].cpu, CPU_PENDING_INTERRUPT);
-        for (unsigned k = 0; k < 500; k++) {
-            if (__atomic_load_n(&e->cpu[0].interrupts, __ATOMIC_SEQ_CST) != before) {
-                break;
-            }
-            g_usleep(200);
+        WAIT_UNTIL (__atomic_load_n(&e->cpu[0].interrupts, __ATOMIC_SEQ_CST) > before, 20) {
         }
-        g_assert_cmpuint(__atomic_load_n(&e->cpu[0].interrupts, __ATOMIC_SEQ_CST), >, before);
     }
     env_free(e); /* a sleeping CPU stops too */
 }
@@ -244,16 +229,15 @@ static void test_deadline(void)
     machine_set_state(e->m, RUN_RUNNING);
     int64_t start = clock_now_any(e->m, CLOCK_KIND_VIRTUAL);
     cpu_set_deadline_any(&e->cpu[0].cpu, start + 20000000);
-    while (!__atomic_load_n(&e->cpu[0].interrupts, __ATOMIC_SEQ_CST)) {
+    WAIT_UNTIL (__atomic_load_n(&e->cpu[0].interrupts, __ATOMIC_SEQ_CST), 20) {
         g_main_context_iteration(NULL, FALSE); /* the CPU's thread may be late: do not block */
-        g_usleep(500);
     }
     g_assert_cmpint(clock_now_any(e->m, CLOCK_KIND_VIRTUAL), >=, start + 20000000);
     cpu_set_deadline_any(&e->cpu[0].cpu, clock_now_any(e->m, CLOCK_KIND_VIRTUAL) + 1000000);
     cpu_set_deadline_any(&e->cpu[0].cpu, CLOCK_NEVER);
-    g_usleep(5000);
+    wait_elapse(5000, "the cancelled deadline passes");
     g_main_context_iteration(NULL, FALSE);
-    g_usleep(2000);
+    wait_elapse(2000, "the CPU would have taken it by now");
     g_assert_cmpuint(e->cpu[0].interrupts, ==, 1);
     env_free(e);
 }

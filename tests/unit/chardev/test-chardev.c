@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "chardev/ringbuf.h"
+#include "tests/lib/wait.h"
 
 /* The only thing that chardev/ asks of the machine. */
 static int quit_requests;
@@ -64,11 +65,7 @@ static void front_done(Front *f)
 
 static void turn(void)
 {
-    for (int i = 0; i < 20; i++) {
-        while (g_main_context_iteration(NULL, FALSE)) {
-        }
-        g_usleep(200);
-    }
+    wait_quiet();
 }
 
 static int connect_unix(const char *path)

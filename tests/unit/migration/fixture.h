@@ -15,6 +15,7 @@
 #include "hw/core/board.h"
 #include "hw/core/clock.h"
 #include "migration/internal.h"
+#include "tests/lib/wait.h"
 
 /* --- types --- */
 
@@ -293,16 +294,12 @@ static inline void box_free(Box *b)
     g_free(b);
 }
 
-/* Turn the main context until the status is one of two, at most 20 s. */
+/* Turn the main context until the status is one of two. */
 static inline void wait_status(Box *b, const char *one, const char *two)
 {
-    gint64 end = g_get_monotonic_time() + 20 * G_USEC_PER_SEC;
-
-    while (!g_str_equal(migration_status(b->mig), one) &&
-           !g_str_equal(migration_status(b->mig), two)) {
-        g_assert_cmpint(g_get_monotonic_time(), <, end);
-        g_main_context_iteration(NULL, TRUE);
-    }
+    WAIT_MAIN(g_str_equal(migration_status(b->mig), one) ||
+                  g_str_equal(migration_status(b->mig), two),
+              20);
 }
 
 static inline void turns(unsigned n)

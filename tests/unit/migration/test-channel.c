@@ -9,6 +9,7 @@
 #include <signal.h>
 
 #include "migration/channel_address.h"
+#include "tests/lib/wait.h"
 
 static Channel *accepted;
 
@@ -51,9 +52,7 @@ static void over_server(const char *uri)
     g_assert_true(channel_two_way(c) && !channel_is_file(c));
     channel_watch(c, false, true, nothing, NULL);
     accepted = NULL;
-    while (!accepted || channel_connected(c, &err) == 0) {
-        g_main_context_iteration(NULL, TRUE);
-    }
+    WAIT_MAIN(accepted && channel_connected(c, &err) != 0, 20);
     g_assert_no_error(err);
     g_assert_cmpint(channel_write(c, "hello", 5, NULL), ==, 5);
     read_all(accepted, "hello");
@@ -130,8 +129,7 @@ static int wait_finish(Channel *c, GError **err)
 {
     int done;
 
-    while ((done = channel_finish(c, err)) == 0) {
-        g_usleep(1000);
+    WAIT_UNTIL ((done = channel_finish(c, err)) != 0, 20) {
     }
     return done;
 }

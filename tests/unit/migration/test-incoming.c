@@ -572,7 +572,8 @@ static void test_nothing_there(void)
 
     g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM, 0, pipe), ==, 0);
     uri = g_strdup_printf("fd:%d", pipe[0]);
-    g_timeout_add(0, drain, GINT_TO_POINTER(pipe[0])); /* comes first in the turn */
+    /* wait-ok: no time passes, this source comes first in the turn */
+    g_timeout_add(0, drain, GINT_TO_POINTER(pipe[0]));
     migration_incoming(b->mig, uri, false, NULL);
     g_assert_cmpint(send(pipe[1], "Q", 1, 0), ==, 1);
     turns(3);

@@ -5,6 +5,7 @@
 #include "migration/throttle.h"
 
 #include "../accel/fake.h"
+#include "tests/lib/wait.h"
 
 static uint64_t loops; /* atomic */
 
@@ -12,7 +13,7 @@ static void run(Cpu *cpu)
 {
     while (!(cpu_pending(cpu) & (CPU_PENDING_STOP | CPU_PENDING_EXCLUSIVE))) {
         __atomic_fetch_add(&loops, 1, __ATOMIC_SEQ_CST);
-        g_usleep(100);
+        wait_elapse(100, "a loop of the CPU");
     }
 }
 
@@ -27,12 +28,10 @@ static const CpuType type = {
 /* What the CPU does while the main loop turns for so long. */
 static uint64_t loops_in(unsigned ms)
 {
-    gint64 end = g_get_monotonic_time() + ms * 1000;
     uint64_t before = __atomic_load_n(&loops, __ATOMIC_SEQ_CST);
 
-    while (g_get_monotonic_time() < end) {
+    WAIT_DURING (ms) {
         g_main_context_iteration(NULL, FALSE);
-        g_usleep(200);
     }
     return __atomic_load_n(&loops, __ATOMIC_SEQ_CST) - before;
 }

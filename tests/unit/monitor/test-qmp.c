@@ -13,6 +13,7 @@
 #include "monitor/host.h"
 #include "monitor/monitor.h"
 #include "net/net.h"
+#include "tests/lib/wait.h"
 
 typedef struct Rig {
     Machine *m;
@@ -111,10 +112,10 @@ static void send_text(Rig *r, const char *text)
     send_raw(r, text, strlen(text));
 }
 
-/* The next line; runs the main loop unless `blocked`. NULL after a while of silence. */
+/* The next line; runs the main loop unless `blocked`. NULL after so long without one. */
 static char *next_line(Rig *r, bool blocked, int ms)
 {
-    gint64 end = g_get_monotonic_time() + ms * 1000;
+    Wait w = wait_begin("a line", G_STRLOC, ms / 1000.0);
     char buf[65536], *nl;
 
     while (!(nl = strchr(r->in->str, '\n'))) {
@@ -124,12 +125,12 @@ static char *next_line(Rig *r, bool blocked, int ms)
             while (g_main_context_iteration(NULL, FALSE)) {
             }
         }
-        if (poll(&p, 1, 1) > 0) {
+        if (poll(&p, 1, 1) > 0) { /* wait-ok: a turn of the wait `w` */
             ssize_t n = read(r->fd, buf, sizeof(buf));
 
             g_assert_cmpint(n, >, 0);
             g_string_append_len(r->in, buf, n);
-        } else if (g_get_monotonic_time() > end) {
+        } else if (wait_over(&w)) {
             return NULL;
         }
     }
@@ -382,7 +383,7 @@ static void test_hmp(void)
     rig_init(&r, false);
     send_text(&r, "info stx\x7f"
                   "atus\r\x1b[A\rnosuch\r");
-    for (unsigned i = 0; i < 200 && !strstr(got->str, "unknown command: 'nosuch'"); i++) {
+    WAIT_UNTIL (strstr(got->str, "unknown command: 'nosuch'"), 20) {
         ssize_t n = recv(r.fd, buf, sizeof(buf), MSG_DONTWAIT);
 
         if (n > 0) {
@@ -390,7 +391,6 @@ static void test_hmp(void)
         }
         while (g_main_context_iteration(NULL, FALSE)) {
         }
-        g_usleep(500);
     }
     g_assert_nonnull(strstr(got->str, "(qemu) "));
     g_assert_nonnull(strstr(got->str, "VM status: paused (prelaunch)\r\n"));

@@ -13,6 +13,7 @@
 #include "net/net_int.h"
 
 #include "../hw/core/fake-types.h"
+#include "tests/lib/wait.h"
 
 typedef struct Card {
     unsigned frames, links;
@@ -79,10 +80,7 @@ static size_t send_bytes(Netdev *n, const void *p, size_t len)
 
 static void settle(void)
 {
-    for (unsigned i = 0; i < 50; i++) {
-        g_main_context_iteration(NULL, FALSE);
-        g_usleep(200);
-    }
+    wait_quiet();
 }
 
 static Machine *machine(void)
@@ -350,21 +348,32 @@ static void shows(Machine *m, const char *want)
     g_assert_cmpstr(text, ==, want);
 }
 
+/* A TCP port of the loopback that nobody else gets while @fd is open: bound, not listening, and to
+ * be shared with the server under test, which also sets SO_REUSEADDR. */
+static struct sockaddr_in reserve_port(int *fd)
+{
+    struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+    socklen_t len = sizeof(at);
+    int on = 1;
+
+    *fd = socket(AF_INET, SOCK_STREAM, 0);
+    g_assert_cmpint(setsockopt(*fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)), ==, 0);
+    g_assert_cmpint(bind(*fd, (struct sockaddr *)&at, len), ==, 0);
+    g_assert_cmpint(getsockname(*fd, (struct sockaddr *)&at, &len), ==, 0);
+    return at;
+}
+
 /* A stream's server comes up alone, gets a peer, loses it; each step shows. */
 static void test_stream_states(void)
 {
     Machine *m = machine();
     Heard h = { 0 };
-    struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
-    socklen_t len = sizeof(at);
-    int probe = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0);
+    int probe, client = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in at = reserve_port(&probe);
     g_autofree char *json = NULL, *want = NULL;
 
     m->hooks.event = on_event;
     m->hooks.opaque = &h;
-    g_assert_cmpint(bind(probe, (struct sockaddr *)&at, sizeof(at)), ==, 0); /* a port free now */
-    g_assert_cmpint(getsockname(probe, (struct sockaddr *)&at, &len), ==, 0);
-    close(probe);
     json = g_strdup_printf("{'type':'stream','id':'st0','server':true,'addr':{'type':'inet',"
                            "'host':'127.0.0.1','port':'%u'}}",
                            ntohs(at.sin_port));
@@ -379,6 +388,7 @@ static void test_stream_states(void)
     settle();
     g_assert_cmpuint(h.disconnected, ==, 1);
     shows(m, "st0: index=0,type=stream,\n");
+    close(probe);
     netdev_free_all(m);
     machine_free(m);
     g_free(h.port);
@@ -458,7 +468,6 @@ static void test_announce(void)
     const NetAnnounceTimes now = { 0, 0, 1, 0 }, often = { 1, 2, 4, 1 }, none = { 0, 0, 0, 0 };
     const NetAnnounceTimes later = { 100000, 100000, 3, 0 }, endless = { 1, 1, 100000, 1 };
     g_autoptr(GError) err = NULL, limit = NULL;
-    gint64 until = g_get_monotonic_time() + 20 * G_USEC_PER_SEC;
 
     add_card(m, &c[0], NULL, "a");
     add_card(m, &c[1], NULL, "b");
@@ -468,11 +477,11 @@ static void test_announce(void)
     g_assert_true(net_announce(m, "", &now, one, NULL));
     g_assert_cmpuint(announced, ==, 3);
     g_assert_true(net_announce(m, "x", &often, one, NULL));
-    while (announced < 7 && g_get_monotonic_time() < until) {
+    WAIT_UNTIL (announced >= 7, 20) {
         clocks_dispatch(m->clocks);
     }
     g_assert_cmpuint(announced, ==, 7);
-    g_usleep(5000);
+    wait_elapse(5000, "no further announcement");
     clocks_dispatch(m->clocks);
     g_assert_cmpuint(announced, ==, 7);
     g_assert_true(net_announce(m, "x", &later, NULL, NULL));
@@ -491,46 +500,29 @@ static void test_announce(void)
     g_free(c);
 }
 
-static int free_port(void)
-{
-    struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
-    socklen_t len = sizeof(in);
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-    g_assert_cmpint(bind(fd, (struct sockaddr *)&in, len), ==, 0);
-    g_assert_cmpint(getsockname(fd, (struct sockaddr *)&in, &len), ==, 0);
-    close(fd);
-    return ntohs(in.sin_port);
-}
-
-static gboolean time_over(gpointer over)
-{
-    *(bool *)over = true;
-    return G_SOURCE_REMOVE;
-}
-
 /* With a socket to watch, and nothing that happens on it, the main loop waits. */
 static void test_user_idle(void)
 {
     Machine *m = machine();
+    int probe;
     g_autofree char *json =
-        g_strdup_printf("{'type':'user','id':'u','hostfwd':'tcp:127.0.0.1:%d-:80'}", free_port());
+        g_strdup_printf("{'type':'user','id':'u','hostfwd':'tcp:127.0.0.1:%d-:80'}",
+                        ntohs(reserve_port(&probe).sin_port));
     g_autoptr(GError) err = NULL;
     Netdev *n = make(m, json, &err);
     unsigned turns = 0;
-    bool over = false;
 
     if (!n && strstr(err->message, "no user-mode networking")) {
         g_test_skip(err->message);
     } else {
         g_assert_no_error(err);
-        g_timeout_add(300, time_over, &over);
-        while (!over) {
-            g_main_context_iteration(NULL, TRUE);
+        WAIT_DURING (300) {
+            wait_main();
             turns++;
         }
         g_assert_cmpuint(turns, <, 30);
     }
+    close(probe);
     netdev_free_all(m);
     machine_free(m);
 }

@@ -6,6 +6,7 @@
 #include "../fixture.h"
 
 #include "chardev/ringbuf.h"
+#include "tests/lib/wait.h"
 
 enum {
     BASE = 0x10000000,
@@ -67,7 +68,7 @@ static void check_output(Uart *u, const char *text)
 {
     GByteArray *got;
 
-    g_usleep(1500); /* output is handed over a millisecond after the first byte */
+    wait_elapse(1500, "output is handed over a millisecond after the first byte");
     clocks_dispatch(u->m->clocks);
     got = chardev_ringbuf_read(u->chr, 4096);
 

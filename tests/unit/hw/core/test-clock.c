@@ -5,6 +5,7 @@
 #include "hw/core/clock.h"
 
 #include "fake-types.h"
+#include "tests/lib/wait.h"
 
 typedef struct Fixture {
     Machine *m;
@@ -139,13 +140,13 @@ static void test_running(void)
     clocks_set_virtual(m->clocks, 5000000000);
     clocks_run_virtual(m->clocks, true);
     t0 = clock_now_any(m, CLOCK_KIND_VIRTUAL);
-    g_usleep(2000);
+    wait_elapse(2000, "the clock runs");
     t1 = clock_now_any(m, CLOCK_KIND_VIRTUAL);
     g_assert_cmpint(t0, >=, 5000000000);
     g_assert_cmpint(t1 - t0, >=, 2000000);
     clocks_run_virtual(m->clocks, false);
     t0 = clock_now_any(m, CLOCK_KIND_VIRTUAL);
-    g_usleep(2000);
+    wait_elapse(2000, "the clock stands");
     g_assert_cmpint(clock_now_any(m, CLOCK_KIND_VIRTUAL), ==, t0);
     machine_free(m);
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "host-objects.h"
+#include "tests/lib/wait.h"
 
 static bool alive(int64_t tid)
 {
@@ -17,10 +18,7 @@ static bool alive(int64_t tid)
 /* A thread that was joined stays in /proc for a moment. */
 static bool gone(int64_t tid)
 {
-    for (unsigned ms = 0; alive(tid) && ms < 10000; ms++) {
-        g_usleep(1000);
-    }
-    return !alive(tid);
+    return WAIT_WHETHER(!alive(tid), 10);
 }
 
 static void test_threads(void)

@@ -17,6 +17,7 @@
 #include "hw/virtio/ring.h"
 #include "hw/virtio/virtio_pci.h"
 #include "net/net.h"
+#include "tests/lib/wait.h"
 
 enum {
     DRV_QUEUES = 24,
@@ -424,14 +425,14 @@ static inline int64_t drv_collect(Drv *v, unsigned q, unsigned n)
     return d.len;
 }
 
-/* The same once the main loop has got so far, within a few seconds. */
+/* The same once the main loop has got so far, within a limit. */
 static inline int64_t drv_wait(Drv *v, unsigned q, unsigned n)
 {
-    int64_t len = drv_collect(v, q, n), until = g_get_monotonic_time() + 20 * G_USEC_PER_SEC;
+    Wait w = wait_begin("a used buffer", G_STRLOC, 20);
+    int64_t len;
 
-    while (len < 0 && g_get_monotonic_time() < until) {
+    while ((len = drv_collect(v, q, n)) < 0 && !wait_over(&w)) {
         g_main_context_iteration(NULL, FALSE);
-        len = drv_collect(v, q, n);
     }
     return len;
 }

@@ -4,6 +4,7 @@
  * and what is illegal below M.
  */
 #include "harness.h"
+#include "tests/lib/wait.h"
 
 #define S_HANDLER (RAM_BASE + 0x11000)
 
@@ -259,7 +260,7 @@ static void test_envcfg(void)
 /* Interrupts arrive in a loop that never leaves the block cache, from another thread. */
 static gpointer raise_later(gpointer opaque)
 {
-    g_usleep(20000);
+    wait_elapse(20000, "the loop is under way");
     rv_set_input_any(opaque, IRQ_MEI, true);
     return NULL;
 }

@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""scripts/check-waits finds each kind of wait that it rejects, and no other."""
+
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+CHECK = Path(__file__).resolve().parent.parent.parent / "scripts/check-waits"
+PYTHON = "#!/usr/bin/env python3\nimport time\n"
+C = '#include "x.h"\n'
+BAD = {
+    "sleep.py": PYTHON + "time.sleep(1)\n",
+    "endless.py": PYTHON + "while True:\n    if qmp.command('query-migrate'):\n        break\n",
+    "deadline.py": PYTHON + "while time.monotonic() < end:\n    look()\n",
+    "limit.py": PYTHON + "subprocess.run(['true'], timeout=30)\n",
+    "socket.py": PYTHON + "sock.settimeout(5)\n",
+    "thread.py": PYTHON + "thread.join(5)\n",
+    "ask.py": PYTHON + "for _ in range(100):\n    if qmp.status() == 'done':\n        break\n",
+    "port.py": PYTHON + "def port():\n    with socket() as s:\n        s.bind(('', 0))\n"
+                        "        return s.getsockname()[1]\n",
+    "sleep.sh": "#!/bin/sh\nuntil test -e x; do sleep 1; done\n",
+    "timeout.sh": "#!/bin/sh\ntrue | timeout 3 cat\n",
+    "tour.md": "```console\n$ server & sleep 1; client\n```\n",
+    "sleep.c": C + "g_usleep(1000);\n",
+    "poll.c": C + "n = poll(&p, 1, 5000);\n",
+    "block.c": C + "g_main_context_iteration(NULL, TRUE);\n",
+    "deadline.c": C + "while (g_get_monotonic_time() < end) {\n",
+    "reason.c": C + "g_usleep(1000); /* wait-ok: */\n",
+}
+GOOD = {
+    "until.py": PYTHON + "until('it', look, 5)\nsock.settimeout(scaled(5))\nthread.join(d.left())\n",
+    "parse.py": PYTHON + "while True:\n    word = next(words)\n    if not word:\n        break\n",
+    "times.py": PYTHON + "for _ in range(3):\n    qmp.command('stop')\n' '.join(words)\n",
+    "took.py": PYTHON + "took = time.monotonic() - began\nassert took < scaled(2)\n",
+    "text.py": PYTHON + "guest.shell('until true; do sleep 1; done')\n",
+    "word.sh": "#!/bin/sh\n# sleep 1\necho sleep well\n",
+    "prose.md": "Do not `sleep 1`.\n",
+    "until.c": C + "WAIT_UNTIL (x, 5) {\n}\n/* g_usleep(1) */ s = \"poll(\";\n",
+    "reason.c": C + "/* wait-ok: a server that its client ends */\npoll(&p, 1, -1);\n",
+}
+
+
+class Waits(unittest.TestCase):
+    """Small files, one each."""
+
+    def outcome(self, name: str, text: str) -> subprocess.CompletedProcess:
+        """What the script says of one file."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / name
+            path.write_text(text)
+            return subprocess.run([CHECK, path], check=False, capture_output=True, text=True)
+
+    def test_bad(self) -> None:
+        """One finding each."""
+        for name, text in BAD.items():
+            with self.subTest(name):
+                done = self.outcome(name, text)
+                self.assertEqual((done.returncode, done.stdout.count("\n")), (1, 2), done)
+
+    def test_good(self) -> None:
+        """None."""
+        for name, text in GOOD.items():
+            with self.subTest(name):
+                done = self.outcome(name, text)
+                self.assertEqual(done.returncode, 0, done)
+
+
+if __name__ == "__main__":
+    unittest.main()
