@@ -5,6 +5,7 @@
  */
 #include "fake-types.h"
 #include "hw/core/bottom_half.h"
+#include "tests/lib/wait.h"
 
 static const DeviceType type = { .name = "test", .size = sizeof(Device) };
 
@@ -24,7 +25,9 @@ static void on_bottom_half(void *arg)
 
     g_assert_true(b->owner->busy);
     g_string_append_c(r->order, (char)('a' + (b - r->b)));
-    g_usleep(r->sleep_us);
+    if (r->sleep_us) {
+        wait_elapse((unsigned)r->sleep_us, "a bottom half that takes its time");
+    }
     if (r->again > 0) {
         r->again--;
         bottom_half_schedule(b);
