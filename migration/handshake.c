@@ -6,10 +6,14 @@
 #include <string.h>
 
 #include "migration/internal.h"
+#include "plan/json.h"
 
 #define MAX_DESCRIPTION (16u << 20)
 #define MAX_DEPTH       32
+#define MAX_VALUES      (2u << 20) /* JSON values: 30 for each function of a full segment */
 #define MAX_DEVICES     70000 /* a full segment */
+#define MAX_PARTS       (2 * MAX_DEVICES)
+#define MAX_DEFICITS    10000
 #define MAX_CPUS        4096
 #define RECORD_KIND     "handover" /* among the parts: its id is the record's token */
 
@@ -93,27 +97,13 @@ static bool refuse(GError **err, const char *fmt, ...)
 
 static struct json_object *parse_json(const uint8_t *data, size_t len, GError **err)
 {
-    struct json_tokener *tok;
-    struct json_object *o = NULL;
+    static const PlanJsonLimits limits = { MAX_DESCRIPTION, MAX_VALUES, MAX_DEPTH };
+    struct json_object *o =
+        plan_json_read((const char *)data, len, "section " HWDESC_SECTION, &limits, err);
 
-    if (len > MAX_DESCRIPTION || memchr(data, 0, len)) {
-        refuse(err, "it is no text of at most %u bytes", MAX_DESCRIPTION);
-        return NULL;
-    }
-    tok = json_tokener_new_ex(MAX_DEPTH);
-    json_tokener_set_flags(tok, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-    if (tok) {
-        o = json_tokener_parse_ex(tok, (const char *)data, len);
-        if (json_tokener_get_error(tok) != json_tokener_success ||
-            json_tokener_get_parse_end(tok) != len) {
-            json_object_put(o);
-            o = NULL;
-        }
-        json_tokener_free(tok);
-    }
-    if (!json_object_is_type(o, json_type_object)) {
+    if (o && !json_object_is_type(o, json_type_object)) {
         json_object_put(o);
-        refuse(err, "it is no JSON object");
+        refuse(err, "it is not a JSON object");
         return NULL;
     }
     return o;
@@ -132,6 +122,9 @@ static bool check_keys(struct json_object *o, GError **err)
     if (!json_object_is_type(desc, json_type_object) || json_object_object_length(o) != 3 ||
         !json_object_is_type(json_object_object_get(o, "parts"), json_type_array)) {
         return refuse(err, "it is not made of a profile, a description and parts");
+    }
+    if (json_object_array_length(json_object_object_get(o, "parts")) > MAX_PARTS) {
+        return refuse(err, "it has more than %d parts", MAX_PARTS);
     }
     if (json_object_object_get_ex(desc, "host", NULL)) {
         return refuse(err, "it names parts of the source's host, which a stream must not");
@@ -169,8 +162,12 @@ PlanMachine *handshake_parse(const uint8_t *data, size_t len, const PlanCatalog 
 static void deficit(struct json_object *list, const char *device, const char *property,
                     const char *wanted, const char *have)
 {
-    struct json_object *o = json_object_new_object();
+    struct json_object *o;
 
+    if (json_object_array_length(list) >= MAX_DEFICITS) {
+        return; /* more than anybody reads */
+    }
+    o = json_object_new_object();
     json_object_object_add(o, "device", json_object_new_string(device));
     json_object_object_add(o, "property", json_object_new_string(property));
     json_object_object_add(o, "wanted", json_object_new_string(wanted));
@@ -341,25 +338,25 @@ static void judge_record(struct json_object *list, struct json_object *parts,
     }
 }
 
-static bool same_place(struct json_object *a, struct json_object *b)
+/* Device and property, separated by a character that no id has. g_free. */
+static char *place_of(struct json_object *o)
 {
-    return g_str_equal(string_of(a, "device"), string_of(b, "device")) &&
-           g_str_equal(string_of(a, "property"), string_of(b, "property"));
+    return g_strconcat(string_of(o, "device"), "\n", string_of(o, "property"), NULL);
 }
 
-/* What is not in the list under another sentence already. */
+/* Append those of more that are about another place than everything in the list. */
 static void append_new(struct json_object *list, struct json_object *more)
 {
-    size_t known = json_object_array_length(list);
+    g_autoptr(GHashTable) known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 
+    for (size_t i = 0; i < json_object_array_length(list); i++) {
+        g_hash_table_add(known, place_of(json_object_array_get_idx(list, i)));
+    }
     for (size_t i = 0; i < json_object_array_length(more); i++) {
         struct json_object *o = json_object_array_get_idx(more, i);
-        bool fresh = true;
+        g_autofree char *place = place_of(o);
 
-        for (size_t j = 0; j < known && fresh; j++) {
-            fresh = !same_place(o, json_object_array_get_idx(list, j));
-        }
-        if (fresh) {
+        if (!g_hash_table_contains(known, place) && json_object_array_length(list) < MAX_DEFICITS) {
             json_object_array_add(list, json_object_get(o));
         }
     }

@@ -144,6 +144,9 @@ void plan_machine_free(PlanMachine *m)
         g_free(m->cpu);
         g_ptr_array_unref(m->settings);
         g_ptr_array_unref(m->devices);
+        if (m->host_index) {
+            g_hash_table_unref(m->host_index);
+        }
         g_ptr_array_unref(m->host);
         g_ptr_array_unref(m->globals);
         g_free(m);
@@ -461,16 +464,41 @@ bool plan_machine_add_global(PlanMachine *m, const char *text, GError **err)
     return true;
 }
 
+/* --- host parts --- */
+
+static guint host_hash(gconstpointer key)
+{
+    const PlanHostPart *part = key;
+
+    return g_str_hash(part->id) * 31 + g_str_hash(part->kind);
+}
+
+static gboolean host_equal(gconstpointer a, gconstpointer b)
+{
+    const PlanHostPart *p = a, *q = b;
+
+    return strcmp(p->id, q->id) == 0 && strcmp(p->kind, q->kind) == 0;
+}
+
+/* The index of m->host, made anew if the array was changed behind its back. */
+static GHashTable *host_index(PlanMachine *m)
+{
+    if (m->host_index && g_hash_table_size(m->host_index) == m->host->len) {
+        return m->host_index;
+    }
+    g_clear_pointer(&m->host_index, g_hash_table_unref);
+    m->host_index = g_hash_table_new(host_hash, host_equal);
+    for (guint i = 0; i < m->host->len; i++) {
+        g_hash_table_add(m->host_index, m->host->pdata[i]);
+    }
+    return m->host_index;
+}
+
 PlanHostPart *plan_find_host(const PlanMachine *m, const char *kind, const char *id)
 {
-    for (guint i = 0; i < m->host->len; i++) {
-        PlanHostPart *part = m->host->pdata[i];
+    const PlanHostPart key = { (char *)kind, (char *)id, NULL };
 
-        if (strcmp(part->id, id) == 0 && strcmp(part->kind, kind) == 0) {
-            return part;
-        }
-    }
-    return NULL;
+    return g_hash_table_lookup(host_index((PlanMachine *)m), &key);
 }
 
 bool plan_machine_add_host(PlanMachine *m, PlanHostPart *part, GError **err)
@@ -481,8 +509,15 @@ bool plan_machine_add_host(PlanMachine *m, PlanHostPart *part, GError **err)
         return plan_fail(err, "-%s %s is given twice: each needs a name of its own", part->kind,
                          quoted);
     }
+    g_hash_table_add(host_index(m), part);
     g_ptr_array_add(m->host, part);
     return true;
+}
+
+void plan_machine_remove_host(PlanMachine *m, PlanHostPart *part)
+{
+    g_hash_table_remove(host_index(m), part);
+    g_ptr_array_remove(m->host, part);
 }
 
 const char *plan_device_name(const PlanDevice *d)

@@ -10,6 +10,7 @@
 #include "plan/bus.h"
 #include "plan/description.h"
 #include "util/suggest.h"
+#include "plan/json.h"
 
 enum {
     PLAN_ID_MAX = 127,          /* bytes of an id; places built on it fit a stream's 255 */
@@ -18,7 +19,9 @@ enum {
     PLAN_TEXT_MAX = 128 << 20,  /* bytes of a description */
     PLAN_OPTION_MAX = 1 << 20,  /* bytes of one option */
     PLAN_JSON_DEPTH = 32,
-    PLAN_NAME_MAX = 255, /* bytes of a bus name or a place */
+    PLAN_VALUES_MAX = 1 << 23, /* JSON values of a description */
+    PLAN_SETTINGS_MAX = 1024,  /* properties of one device */
+    PLAN_NAME_MAX = 255,       /* bytes of a bus name or a place */
     PLAN_GLOBALS_MAX = 4096,
     PLAN_PARTS_MAX = 1 << 16,
 };
@@ -38,6 +41,7 @@ char *plan_device_short_label(const PlanDevice *d);
 bool plan_json_string(struct json_object *o, size_t max, const char **text, GError **err);
 /* The text of a scalar as an option would write it (*text NULL for null); g_free. */
 bool plan_json_scalar(struct json_object *o, char **text, GError **err);
+/* A description or an option as JSON. NULL and a message. */
 struct json_object *plan_json_parse(const char *text, size_t len, const char *what, GError **err);
 
 /* "4K", "1M", "1028K". */

@@ -117,15 +117,17 @@ static void merge_devices(PlanMachine *base, PlanMachine *over, const PlanCatalo
 
 static void merge_host(PlanMachine *base, PlanMachine *over)
 {
-    while (over->host->len) {
-        PlanHostPart *part = g_ptr_array_steal_index(over->host, 0);
+    g_ptr_array_set_free_func(over->host, NULL); /* they go to base */
+    for (guint i = 0; i < over->host->len; i++) {
+        PlanHostPart *part = over->host->pdata[i];
         PlanHostPart *old = plan_find_host(base, part->kind, part->id);
 
         if (old) {
-            g_ptr_array_remove(base->host, old);
+            plan_machine_remove_host(base, old);
         }
-        g_ptr_array_add(base->host, part);
+        plan_machine_add_host(base, part, NULL);
     }
+    g_ptr_array_set_size(over->host, 0);
 }
 
 static void replace(char **text, char **by)

@@ -157,6 +157,10 @@ static bool read_settings(GPtrArray *settings, struct json_object *o, const Wher
     if (!json_object_is_type(o, json_type_object)) {
         return fail_at(where, err, "must be an object");
     }
+    if (json_object_object_length(o) > PLAN_SETTINGS_MAX) {
+        return fail_at(where, err, "has %d properties: at most %d are accepted",
+                       json_object_object_length(o), PLAN_SETTINGS_MAX);
+    }
     json_object_object_foreach(o, name, value)
     {
         g_autofree char *text = NULL, *place = NULL, *quoted = NULL;
@@ -167,8 +171,8 @@ static bool read_settings(GPtrArray *settings, struct json_object *o, const Wher
             g_prefix_error(err, "%s: property %s ", place, quoted);
             return false;
         }
-        /* A dump has no property twice, and json-c keeps the last of two: no search needed
-         * unless the host section adds to what the guest section gave. */
+        /* The parser refuses a key given twice. No search is needed unless the host section adds
+         * to what the guest section gave. */
         g_ptr_array_add(settings, plan_setting_new(name, text, true));
     }
     return true;
@@ -399,11 +403,14 @@ static bool read_guest(void *m, struct json_object *o, const Where *where, GErro
 
 /* --- the host section --- */
 
-/* The name that a device of the guest section will have: its id, or its place as written. */
-static char *name_as_read(const PlanDevice *d, GHashTable *names)
+/* The name that a device of the guest section will have: its id, or its place as written. counts:
+ * type -> how many names of the form system/TYPE.N were tried, so that many devices of one type
+ * take linear time. */
+static char *name_as_read(const PlanDevice *d, GHashTable *names, GHashTable *counts)
 {
     g_autofree char *addr = NULL;
-    char *name;
+    char *name = NULL;
+    unsigned i;
 
     if (d->id) {
         return g_strdup(d->id);
@@ -420,11 +427,14 @@ static char *name_as_read(const PlanDevice *d, GHashTable *names)
             return g_strconcat(d->bus, "/", s->text, NULL);
         }
     }
-    name = g_strconcat("system/", d->type, NULL);
-    for (unsigned i = 1; g_hash_table_contains(names, name); i++) {
+    i = GPOINTER_TO_UINT(g_hash_table_lookup(counts, d->type));
+    do {
         g_free(name);
-        name = g_strdup_printf("system/%s.%u", d->type, i);
-    }
+        name =
+            i ? g_strdup_printf("system/%s.%u", d->type, i) : g_strconcat("system/", d->type, NULL);
+        i++;
+    } while (g_hash_table_contains(names, name));
+    g_hash_table_insert(counts, d->type, GUINT_TO_POINTER(i));
     return name;
 }
 
@@ -444,11 +454,13 @@ static bool host_device_name(void *reader, struct json_object *v, const Where *w
         return false;
     }
     if (!r->names) {
+        g_autoptr(GHashTable) counts = g_hash_table_new(g_str_hash, g_str_equal);
+
         r->names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
         for (guint i = 0; i < r->m->devices->len; i++) {
             PlanDevice *d = r->m->devices->pdata[i];
 
-            g_hash_table_insert(r->names, name_as_read(d, r->names), d);
+            g_hash_table_insert(r->names, name_as_read(d, r->names, counts), d);
         }
     }
     r->d = g_hash_table_lookup(r->names, name);

@@ -128,49 +128,9 @@ bool plan_json_scalar(struct json_object *o, char **text, GError **err)
     }
 }
 
-static struct json_object *parse_once(const char *text, size_t len, bool lenient, size_t *end,
-                                      enum json_tokener_error *state)
-{
-    struct json_tokener *tok = json_tokener_new_ex(PLAN_JSON_DEPTH);
-    struct json_object *o;
-
-    json_tokener_set_flags(
-        tok, JSON_TOKENER_VALIDATE_UTF8 |
-                 (lenient ? 0 : JSON_TOKENER_STRICT | JSON_TOKENER_ALLOW_TRAILING_CHARS));
-    o = json_tokener_parse_ex(tok, text, (int)len);
-    *state = json_tokener_get_error(tok);
-    *end = json_tokener_get_parse_end(tok);
-    json_tokener_free(tok);
-    return o;
-}
-
-/* One JSON value and nothing behind it. Single quotes are taken for double ones, which is what
- * users of -device "{'driver': ...}" inside shell quotes write. */
 struct json_object *plan_json_parse(const char *text, size_t len, const char *what, GError **err)
 {
-    struct json_object *o;
-    enum json_tokener_error state;
-    size_t end;
+    static const PlanJsonLimits limits = { PLAN_TEXT_MAX, PLAN_VALUES_MAX, PLAN_JSON_DEPTH };
 
-    if (len > PLAN_TEXT_MAX) {
-        plan_fail(err, "%s is %zu bytes long: at most %d are taken", what, len, PLAN_TEXT_MAX);
-        return NULL;
-    }
-    o = parse_once(text, len, false, &end, &state);
-    if (!o && memchr(text, '\'', len)) {
-        o = parse_once(text, len, true, &end, &state);
-    }
-    while (end < len && g_ascii_isspace(text[end])) {
-        end++;
-    }
-    if (state == json_tokener_success && o && end == len) {
-        return o;
-    }
-    json_object_put(o);
-    plan_fail(err, "%s is not valid JSON: %s at byte %zu", what,
-              state == json_tokener_continue  ? "it ends too early"
-              : state == json_tokener_success ? "something follows its end"
-                                              : json_tokener_error_desc(state),
-              end);
-    return NULL;
+    return plan_json_read(text, len, what, &limits, err);
 }

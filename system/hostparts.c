@@ -139,7 +139,7 @@ bool host_part_add(Session *s, const char *kind, struct json_object *options, GE
         return false;
     }
     if (!find_kind(kind)->create(s->m, part->options, err)) {
-        g_ptr_array_remove(s->plan->host, part);
+        plan_machine_remove_host(s->plan, part);
         return false;
     }
     return true;
@@ -157,6 +157,6 @@ bool host_part_del(Session *s, const char *kind, const char *id, GError **err)
     if (!k->del(s->m, id, err)) {
         return false;
     }
-    g_ptr_array_remove(s->plan->host, part);
+    plan_machine_remove_host(s->plan, part);
     return true;
 }

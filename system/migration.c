@@ -62,8 +62,9 @@ static void take_description(Session *s, const PlanMachine *wanted)
 {
     PlanMachine *whole = plan_machine_copy(wanted), *own = plan_machine_copy(s->plan);
 
-    while (own->host->len) {
-        PlanHostPart *part = g_ptr_array_steal_index(own->host, 0);
+    g_ptr_array_set_free_func(own->host, NULL); /* they go to whole */
+    for (guint i = 0; i < own->host->len; i++) {
+        PlanHostPart *part = own->host->pdata[i];
 
         if (!plan_machine_add_host(whole, part, NULL)) {
             plan_host_part_free(part); /* the description has none, so that none is in the way */

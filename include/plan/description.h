@@ -82,6 +82,7 @@ typedef struct PlanMachine {
     GPtrArray *host;         /* PlanHostPart* */
     GPtrArray *globals;      /* PlanGlobal*: -global type.prop=value */
     struct PlanIndex *index; /* private to plan/: ids and buses of a resolved description */
+    GHashTable *host_index;  /* private to plan/: PlanHostPart* by kind and id, or NULL */
 } PlanMachine;
 
 typedef struct PlanGlobal {
@@ -141,6 +142,8 @@ void plan_host_part_free(PlanHostPart *part);
 /* part is owned by m on success; a second one of its kind and id is refused. */
 bool plan_machine_add_host(PlanMachine *m, PlanHostPart *part, GError **err);
 PlanHostPart *plan_find_host(const PlanMachine *m, const char *kind, const char *id);
+/* Remove and free a part of m. */
+void plan_machine_remove_host(PlanMachine *m, PlanHostPart *part);
 
 /* Make the whole description complete: types known, -global and compat values applied, every
  * property checked and given a value, buses found, addresses chosen (the lowest free slot that

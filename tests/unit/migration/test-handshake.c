@@ -41,10 +41,10 @@ static void test_parse(void)
 
     g_assert_cmpuint(plan->devices->len, ==, 1);
     g_assert_cmpuint(plan->cpus, ==, 2);
-    parse("", "no JSON");
-    parse("[]", "no JSON");
-    parse("{} x", "no JSON");
-    parse(nested, "no JSON");
+    parse("", "JSON");
+    parse("[]", "JSON");
+    parse("{} x", "JSON");
+    parse(nested, "JSON");
     parse("{}", "profile is ''");
     parse("{\"profile\":\"other-2\",\"description\":{}}", "profile is 'other-2'");
     parse("{\"profile\":\"" PROFILE "\"}", "a description and parts");
@@ -53,6 +53,50 @@ static void test_parse(void)
           "\",\"description\":{\"host\":{\"d\":\"/etc/passwd\"}},\"parts\":[]}",
           "source's host");
     parse("{\"profile\":\"" PROFILE "\",\"description\":{},\"parts\":[]}", "");
+}
+
+/* n times the text with %u, joined by commas, in the place of %s in the frame. */
+static char *many(const char *frame, const char *each, unsigned n)
+{
+    g_autoptr(GString) out = g_string_new(NULL);
+
+    for (unsigned i = 0; i < n; i++) {
+        g_autofree char *number = g_strdup_printf("%u", i);
+        GString *one = g_string_new(each);
+
+        g_string_replace(one, "%u", number, 0);
+        g_string_append_printf(out, "%s%s", i ? "," : "", one->str);
+        g_string_free(one, TRUE);
+    }
+    GString *text = g_string_new(frame);
+
+    g_string_replace(text, "%s", out->str, 0);
+    return g_string_free(text, FALSE);
+}
+
+/* Hundreds of thousands of anything are refused, or judged, in linear time. */
+static void test_many(void)
+{
+    static const char head[] = "{\"profile\":\"" PROFILE "\",\"description\":"
+                               "{\"backplane-machine\":1,\"guest\":{\"machine\":\"board\",\"ram\":1,";
+    g_autofree char *props = g_strconcat(head, "\"devices\":[{\"type\":\"widget\",\"properties\":{%s}}]}},\"parts\":[]}", NULL);
+    g_autofree char *list_of_parts = g_strconcat(head, "\"devices\":[]}},\"parts\":[%s]}", NULL);
+    g_autofree char *devices = g_strconcat(head, "\"devices\":[%s]}},\"parts\":[]}", NULL);
+    g_autofree char *one = many(props, "\"p%u\":1", 300000);
+    g_autofree char *two = many(list_of_parts, "{\"kind\":\"block\",\"id\":\"d%u\",\"size\":1}", 300000);
+    g_autofree char *three = many(devices, "{\"type\":\"nosuch\",\"id\":\"d%u\"}", 60000);
+    MigrationOffer offer = { .max_devices = 0 };
+    gint64 start = g_get_monotonic_time();
+    g_autoptr(PlanMachine) plan = NULL;
+    struct json_object *list;
+
+    parse(one, "at most 1024");
+    parse(two, "more than 140000 parts");
+    plan = parse(three, NULL);
+    list = handshake_judge(plan, parts, &offer, &catalog);
+    g_assert_cmpuint(json_object_array_length(list), ==, 10000);
+    json_object_put(list);
+    g_test_message("%d ms", (int)((g_get_monotonic_time() - start) / 1000));
 }
 
 static struct json_object *judge(const char *text, const MigrationOffer *offer)
@@ -195,5 +239,6 @@ int main(int argc, char **argv)
     g_test_add_func("/migration/handshake/whole-list", test_whole_list);
     g_test_add_func("/migration/handshake/more-cpus", test_more_cpus);
     g_test_add_func("/migration/handshake/record", test_record);
+    g_test_add_func("/migration/handshake/many", test_many);
     return g_test_run();
 }

@@ -43,7 +43,7 @@ static void test_bad(void)
         { "\"devices\": [{\"type\": \"nic\", \"properties\": {\"a\": {}}}]", "plain value" },
         { "\"devices\": [{\"type\": \"nic\", \"implicit\": 1}]", "true or false" },
         { "\"cpus\": 0", "guest.cpus must be a number" },
-        { "\"cpus\": 99999999999999999999999", "guest.cpus must be a number" },
+        { "\"cpus\": 99999999999999999999999", "a number does not fit 64 bits" },
         { "\"ram\": -1", "guest.ram must be a number" },
         { "\"ram\": 1.5", "guest.ram must be a number" },
         { "\"machine\": []", "guest.machine must be a string" },
