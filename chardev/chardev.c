@@ -323,6 +323,9 @@ size_t chardev_write_now(Chardev *c, const void *buf, size_t len)
 {
     size_t done = 0;
 
+    if (c->kind->write_now) {
+        return c->kind->write_now(c, buf, len);
+    }
     if (c->kind->write) {
         return chardev_write(c, buf, len);
     }

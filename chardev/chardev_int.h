@@ -18,6 +18,7 @@ typedef struct ChardevKind {
     void (*close)(Chardev *c);
     /* The rest may be NULL: the descriptor engine does it. */
     size_t (*write)(Chardev *c, const uint8_t *buf, size_t len);
+    size_t (*write_now)(Chardev *c, const uint8_t *buf, size_t len); /* NULL: as write */
     bool (*attach)(Chardev *c, const ChardevFront *front, GError **err);
     void (*detach)(Chardev *c, const ChardevFront *front);
     void (*accept_input)(Chardev *c);

@@ -201,6 +201,11 @@ static size_t mux_write(Chardev *c, const uint8_t *buf, size_t len)
     return chardev_write(((Mux *)c)->base, buf, len);
 }
 
+static size_t mux_write_now(Chardev *c, const uint8_t *buf, size_t len)
+{
+    return chardev_write_now(((Mux *)c)->base, buf, len);
+}
+
 static bool mux_attach(Chardev *c, const ChardevFront *front, GError **err)
 {
     Mux *x = (Mux *)c;
@@ -263,6 +268,7 @@ const ChardevKind chardev_mux = {
     .size = sizeof(Mux),
     .close = mux_close,
     .write = mux_write,
+    .write_now = mux_write_now,
     .attach = mux_attach,
     .detach = mux_detach,
     .accept_input = mux_accept_input,

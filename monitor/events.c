@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Events on their way to QMP clients. What a guest can raise at will is held to a rate: the first
- * leaves at once, and of those that follow within the interval the last one leaves at its end.
+ * Events on their way to QMP clients. Events that a guest or a network peer can raise at will are
+ * limited: the first ones of an interval leave at once, and of those that follow the last one
+ * leaves when the interval ends.
  */
 #include "internal.h"
 
@@ -9,12 +10,19 @@
 
 #include "hw/core/clock.h"
 
-/* Events of one name are told apart by what `key` says. */
+/* Events of one group and one value of `key` share an interval, so that the last one delivered is
+ * the last one raised. */
 static const struct Limit {
-    const char *event, *key;
-    unsigned ms;
+    const char *event, *group, *key;
+    unsigned ms, burst; /* the interval, and how many leave at once in it */
+    const char *only;   /* limit only events whose boolean of this name is true; NULL: all */
 } limits[] = {
-    { "VSERPORT_CHANGE", "id", 1000 },
+    { "VSERPORT_CHANGE", "VSERPORT_CHANGE", "id", 1000, 1, NULL },
+    { "BLOCK_IO_ERROR", "BLOCK_IO_ERROR", "qom-path", 1000, 16, NULL },
+    { "NETDEV_STREAM_CONNECTED", "NETDEV_STREAM", "netdev-id", 1000, 16, NULL },
+    { "NETDEV_STREAM_DISCONNECTED", "NETDEV_STREAM", "netdev-id", 1000, 16, NULL },
+    { "DEVICE_UNPLUG_GUEST_ERROR", "DEVICE_UNPLUG_GUEST_ERROR", "path", 1000, 16, NULL },
+    { "RESET", "RESET", NULL, 1000, 16, "guest" },
 };
 
 /* One event and key whose interval runs; gone when an interval ends with nothing held. */
@@ -22,17 +30,37 @@ typedef struct Held {
     MonitorSet *set;
     const struct Limit *limit;
     char *name;               /* its key in set->held */
+    unsigned left;            /* how many more leave at once in this interval */
     struct json_object *last; /* the message that waits; NULL: none */
     Timer timer;
 } Held;
 
+/* What an event is about, for clients that read too slowly: the last one of each subject is kept
+ * for them. g_free. */
+static char *subject_of(struct json_object *message)
+{
+    static const char *const keys[] = { "qom-path",  "path",      "device", "id",
+                                        "netdev-id", "node-name", NULL };
+    struct json_object *data = json_object_object_get(message, "data"), *v;
+    const char *event = json_object_get_string(json_object_object_get(message, "event"));
+
+    for (size_t i = 0; data && keys[i]; i++) {
+        if (json_object_object_get_ex(data, keys[i], &v)) {
+            return g_strconcat(event, " ", json_object_get_string(v), NULL);
+        }
+    }
+    return g_strdup(event);
+}
+
 static void send_all(MonitorSet *set, struct json_object *message)
 {
+    g_autofree char *subject = subject_of(message);
+
     for (guint i = 0; i < set->all->len; i++) {
         Monitor *mon = set->all->pdata[i];
 
         if (mon->control && __atomic_load_n(&mon->negotiated, __ATOMIC_RELAXED)) {
-            monitor_emit(mon, json_object_get(message));
+            monitor_emit_event(mon, subject, json_object_get(message));
         }
     }
     json_object_put(message);
@@ -56,11 +84,15 @@ static struct json_object *message(const char *name, struct json_object *data)
 
 /* --- the limit --- */
 
-static const struct Limit *limit_of(const char *event)
+static const struct Limit *limit_of(const char *event, struct json_object *data)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(limits); i++) {
-        if (strcmp(limits[i].event, event) == 0) {
-            return &limits[i];
+        const struct Limit *l = &limits[i];
+
+        if (strcmp(l->event, event) == 0) {
+            return !l->only || json_object_get_boolean(json_object_object_get(data, l->only))
+                       ? l
+                       : NULL;
         }
     }
     return NULL;
@@ -90,6 +122,7 @@ static void interval_ended(void *opaque)
         return;
     }
     send_all(h->set, g_steal_pointer(&h->last));
+    h->left = 0;
     rest(h);
 }
 
@@ -98,7 +131,7 @@ static void start_interval(Machine *m, MonitorSet *set, const struct Limit *limi
 {
     Held *h = g_new0(Held, 1);
 
-    *h = (Held){ .set = set, .limit = limit, .name = name };
+    *h = (Held){ .set = set, .limit = limit, .name = name, .left = limit->burst - 1 };
     timer_setup_plain(&h->timer, m, m->qtest ? CLOCK_KIND_VIRTUAL : CLOCK_KIND_REALTIME,
                       interval_ended, h);
     g_hash_table_insert(set->held, h->name, h);
@@ -110,8 +143,9 @@ static bool hold(Machine *m, const struct Limit *limit, struct json_object *data
                  struct json_object *msg)
 {
     MonitorSet *set = m->monitors;
-    const char *key = json_object_get_string(json_object_object_get(data, limit->key));
-    g_autofree char *name = g_strdup_printf("%s %s", limit->event, key ? key : "");
+    const char *key =
+        limit->key ? json_object_get_string(json_object_object_get(data, limit->key)) : NULL;
+    g_autofree char *name = g_strdup_printf("%s %s", limit->group, key ? key : "");
     Held *h;
 
     if (!set->held) {
@@ -122,6 +156,10 @@ static bool hold(Machine *m, const struct Limit *limit, struct json_object *data
         start_interval(m, set, limit, g_steal_pointer(&name));
         return false;
     }
+    if (h->left > 0) {
+        h->left--;
+        return false;
+    }
     json_object_put(h->last);
     h->last = msg;
     return true;
@@ -130,7 +168,7 @@ static bool hold(Machine *m, const struct Limit *limit, struct json_object *data
 void monitor_event(void *machine, const char *name, struct json_object *data)
 {
     Machine *m = machine;
-    const struct Limit *limit = limit_of(name);
+    const struct Limit *limit = limit_of(name, data);
     struct json_object *msg;
 
     if (!m->monitors) {

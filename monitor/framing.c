@@ -6,6 +6,10 @@
 
 #include <string.h>
 
+#include "plan/json.h"
+
+#define FRAME_KEEP (64u << 10) /* bytes of text that stay allocated */
+
 void framer_init(Framer *f)
 {
     *f = (Framer){ .text = g_string_sized_new(512) };
@@ -22,12 +26,20 @@ enum { WANT_VALUE, WANT_VALUE_OR_CLOSE, WANT_KEY, WANT_KEY_OR_CLOSE, WANT_COLON,
 static void start_message(Framer *f)
 {
     g_string_truncate(f->text, 0);
-    f->depth = 0;
+    f->depth = f->values = 0;
     f->want = WANT_VALUE;
     f->quote = 0;
     f->escaped = f->done = false;
     f->utf8_left = 0;
     f->word = 0;
+}
+
+void framer_trim(Framer *f)
+{
+    if (f->done && f->text->allocated_len > FRAME_KEEP) {
+        g_string_free(f->text, TRUE);
+        f->text = g_string_sized_new(512);
+    }
 }
 
 void framer_reset(Framer *f)
@@ -164,6 +176,11 @@ static bool wants_value(const Framer *f)
     return f->want == WANT_VALUE || f->want == WANT_VALUE_OR_CLOSE;
 }
 
+static bool count_value(Framer *f)
+{
+    return ++f->values <= FRAME_VALUES_MAX || bad(f, "it has too many values");
+}
+
 static bool open_bracket(Framer *f, bool array)
 {
     if (!wants_value(f)) {
@@ -171,6 +188,9 @@ static bool open_bracket(Framer *f, bool array)
     }
     if (f->depth == FRAME_DEPTH_MAX) {
         return bad(f, "it is nested too deeply");
+    }
+    if (!count_value(f)) {
+        return false;
     }
     f->arrays = (f->arrays & ~(1ull << f->depth)) | (uint64_t)array << f->depth;
     f->depth++;
@@ -202,6 +222,8 @@ static bool open_quote(Framer *f, char c)
         f->want = WANT_COLON;
     } else if (!wants_value(f)) {
         return unexpected(f);
+    } else if (!count_value(f)) {
+        return false;
     } else {
         f->want = WANT_VALUE;
     }
@@ -229,8 +251,9 @@ static bool word_byte(Framer *f, uint8_t c)
             return unexpected(f);
         }
         f->word = f->text->len + 1;
+        return count_value(f);
     }
-    return true;
+    return f->text->len - f->word < PLAN_JSON_NUMBER_MAX || bad(f, "a number is too long");
 }
 
 static bool outside(Framer *f, uint8_t c)

@@ -4,9 +4,9 @@
  *
  * The framer checks the grammar byte by byte and so refuses a malformed message where it goes
  * wrong, not where it might end. Beyond the grammar it refuses control bytes and bytes that are
- * no UTF-8, integers beyond 64 bits, and nesting or size beyond the limits. After a refusal it
- * looks for the next '{' or the end of the line, and refuses no second time on the same line, so
- * that noise gets one answer a line.
+ * no UTF-8, integers beyond 64 bits, and nesting, size or numbers of values beyond the limits.
+ * After a refusal it looks for the next '{' or the end of the line, and refuses no second time on
+ * the same line, so that noise gets one answer a line.
  */
 #ifndef MONITOR_FRAMING_H
 #define MONITOR_FRAMING_H
@@ -17,6 +17,7 @@
 
 #define FRAME_DEPTH_MAX 64
 #define FRAME_SIZE_MAX  (16u << 20)
+#define FRAME_VALUES_MAX 65536 /* values of every type in one message */
 
 typedef enum FrameResult { FRAME_MORE, FRAME_MESSAGE, FRAME_BAD } FrameResult;
 
@@ -25,6 +26,7 @@ typedef struct Framer {
     const char *problem; /* after FRAME_BAD: static text */
     uint64_t arrays;     /* bit per level: 1 inside '[', 0 inside '{' */
     unsigned depth;
+    unsigned values; /* begun so far */
     unsigned want; /* what the grammar expects next */
     char quote;    /* inside a string: its quote */
     bool escaped;
@@ -36,6 +38,8 @@ typedef struct Framer {
 
 void framer_init(Framer *f);
 void framer_clear(Framer *f);
+/* Give back the memory of a large message; its text is gone. */
+void framer_trim(Framer *f);
 /* Forget an unfinished message. */
 void framer_reset(Framer *f);
 /* Take bytes up to the end of a message, a refusal or len; *used says how many. After

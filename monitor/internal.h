@@ -10,23 +10,46 @@
 #include "monitor/host.h"
 #include "monitor/monitor.h"
 
-#define QMP_QUEUE_MAX 8 /* requests of a threaded session that wait for the main loop */
+#define QMP_QUEUE_MAX    8          /* requests of a threaded session that wait for the main loop */
+#define MONITOR_OUT_MAX  (1u << 20) /* bytes the client has not read, beyond which requests wait */
+#define MONITOR_LATE_MAX 65536      /* events that wait for such a client, one for each subject */
+#define MONITOR_KEEP     (64u << 10) /* bytes of an idle buffer that are not given back */
 
+/*
+ * Requests are carried out only while less than MONITOR_OUT_MAX bytes of output wait for the
+ * client (and, in a threaded session, fewer than QMP_QUEUE_MAX requests wait for the main loop);
+ * until then input stays in `in` and then in the socket. Output is never cut: what the character
+ * device does not take stays in `out`. Events do not wait for requests; when more than
+ * MONITOR_OUT_MAX bytes wait, the last event of each subject is kept in `late` instead.
+ */
 struct Monitor {
     Machine *machine;
     Chardev *chardev;
     ChardevFront front;
     bool control, pretty;
+    /* of the thread that reads: the main loop, or the session thread once `threaded` is set */
     Framer framer;
     HmpLine line;
-    GMutex lock; /* what follows is shared with the session thread */
+    GByteArray *in; /* input that waits; the first in_used bytes are done */
+    size_t in_used;
+    bool feeding; /* a request is being carried out: input that arrives meanwhile is appended */
+    /* read and written atomically by both threads */
     bool negotiated, oob;
-    bool threaded; /* read by the session thread */
-    bool busy;     /* inside a batch that ends with one write */
-    GString *out;
-    GQueue queue;        /* json_object*: requests for the main loop */
+    bool threaded;       /* read by the session thread */
     unsigned generation; /* of the connection: answers to an earlier one are dropped */
+    GMutex lock;         /* what follows is shared with the session thread */
+    bool busy;           /* inside a batch that ends with one write */
+    GString *out;        /* output that waits; the first `sent` bytes are gone */
+    size_t sent;
+    GQueue late;         /* MonitorLate*, oldest first */
+    GHashTable *late_of; /* subject -> its link in late */
+    GQueue queue;        /* json_object*: requests for the main loop */
 };
+
+typedef struct MonitorLate {
+    char *subject;
+    struct json_object *event;
+} MonitorLate;
 
 /* m->monitors */
 typedef struct MonitorSet {
@@ -42,6 +65,9 @@ typedef struct MonitorSet {
 
 /* Send one message, which it takes. Any thread. */
 void monitor_emit(Monitor *mon, struct json_object *o);
+/* Send an event, which it takes. If the client reads nothing, only the last one about a subject
+ * is kept. Any thread. */
+void monitor_emit_event(Monitor *mon, const char *subject, struct json_object *event);
 /* The object a message is, answered: the response (owned), never NULL. `mon` gives and takes the
  * state of the handshake; in_thread: out of band, without the machine lock. */
 struct json_object *qmp_answer(Monitor *mon, struct json_object *request, bool in_thread);

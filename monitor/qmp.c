@@ -224,16 +224,14 @@ static struct json_object *negotiate(Monitor *mon, const QmpRequest *r, GError *
         }
         oob = true;
     }
-    g_mutex_lock(&mon->lock);
-    mon->negotiated = true;
-    mon->oob = oob;
-    g_mutex_unlock(&mon->lock);
+    __atomic_store_n(&mon->negotiated, true, __ATOMIC_RELAXED);
+    __atomic_store_n(&mon->oob, oob, __ATOMIC_RELAXED);
     return json_object_new_object();
 }
 
 static bool may_run(Monitor *mon, const QmpRequest *r, const QmpCommand *c, GError **err)
 {
-    if (!mon->negotiated) {
+    if (!__atomic_load_n(&mon->negotiated, __ATOMIC_RELAXED)) {
         qmp_set_error(err, QMP_COMMAND_NOT_FOUND,
                       "Expecting capabilities negotiation with 'qmp_capabilities'");
         return false;
@@ -247,7 +245,7 @@ static bool may_run(Monitor *mon, const QmpRequest *r, const QmpCommand *c, GErr
                       "Capabilities negotiation is already complete, command ignored");
         return false;
     }
-    if (r->oob && !mon->oob) {
+    if (r->oob && !__atomic_load_n(&mon->oob, __ATOMIC_RELAXED)) {
         qmp_set_error(err, QMP_GENERIC_ERROR,
                       "exec-oob was not negotiated: enable the capability oob");
         return false;
@@ -273,7 +271,8 @@ struct json_object *qmp_answer(Monitor *mon, struct json_object *request, bool i
     if (parse_request(request, &r, &err)) {
         const QmpCommand *c = qmp_find(r.name);
 
-        if (c && !mon->negotiated && strcmp(r.name, "qmp_capabilities") == 0) {
+        if (c && !__atomic_load_n(&mon->negotiated, __ATOMIC_RELAXED) &&
+            strcmp(r.name, "qmp_capabilities") == 0) {
             result = negotiate(mon, &r, &err);
         } else if (may_run(mon, &r, c, &err)) {
             MonitorSet *set = in_thread ? NULL : mon->machine->monitors;

@@ -5,51 +5,164 @@
  */
 #include "internal.h"
 
+#include <malloc.h>
 #include <string.h>
 
+#include "plan/json.h"
+#include "util/host.h"
+
+#define TRIM_AT     (1u << 20) /* bytes of a request after which memory is given back */
+#define CONTEXT_FDS 2          /* descriptors that a GMainContext may need */
+
 /* --- output --- */
+
+static size_t waiting_locked(const Monitor *mon)
+{
+    return mon->out->len - mon->sent;
+}
+
+/* Hand over what the character device takes; monitor_writable() is called when it takes more. */
+static void flush_locked(Monitor *mon)
+{
+    if (mon->busy || waiting_locked(mon) == 0) {
+        return;
+    }
+    mon->sent += chardev_write_now(mon->chardev, mon->out->str + mon->sent, waiting_locked(mon));
+    if (waiting_locked(mon) == 0) {
+        mon->sent = 0;
+        g_string_truncate(mon->out, 0);
+        if (mon->out->allocated_len > MONITOR_KEEP) {
+            g_string_free(mon->out, TRUE);
+            mon->out = g_string_sized_new(4096);
+        }
+    } else if (mon->sent > mon->out->len / 2) {
+        g_string_erase(mon->out, 0, (gssize)mon->sent);
+        mon->sent = 0;
+    }
+}
+
+static void append_locked(Monitor *mon, const char *text, size_t len, bool crlf)
+{
+    g_string_append_len(mon->out, text, (gssize)len);
+    if (crlf) {
+        g_string_append_len(mon->out, "\r\n", 2);
+    }
+}
 
 /* Append one message; outside a batch it leaves at once. Any thread. */
 static void emit_text(Monitor *mon, const char *text, size_t len, bool crlf)
 {
     g_mutex_lock(&mon->lock);
-    g_string_append_len(mon->out, text, (gssize)len);
-    if (crlf) {
-        g_string_append_len(mon->out, "\r\n", 2);
-    }
-    if (!mon->busy) {
-        chardev_write(mon->chardev, mon->out->str, mon->out->len);
-        g_string_truncate(mon->out, 0);
-    }
+    append_locked(mon, text, len, crlf);
+    flush_locked(mon);
     g_mutex_unlock(&mon->lock);
+}
+
+static const char *message_text(const Monitor *mon, struct json_object *o, size_t *len)
+{
+    return json_object_to_json_string_length(
+        o,
+        mon->pretty ? JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE
+                    : JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE,
+        len);
 }
 
 void monitor_emit(Monitor *mon, struct json_object *o)
 {
     size_t len;
-    const char *text = json_object_to_json_string_length(
-        o,
-        mon->pretty ? JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE
-                    : JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE,
-        &len);
+    const char *text = message_text(mon, o, &len);
 
     emit_text(mon, text, len, true);
     json_object_put(o);
+}
+
+/* --- events for a client that does not read --- */
+
+static void late_free(gpointer opaque)
+{
+    MonitorLate *l = opaque;
+
+    g_free(l->subject);
+    json_object_put(l->event);
+    g_free(l);
+}
+
+static MonitorLate *pop_late_locked(Monitor *mon)
+{
+    MonitorLate *l = g_queue_pop_head(&mon->late);
+
+    if (l) {
+        g_hash_table_remove(mon->late_of, l->subject);
+    }
+    return l;
+}
+
+static void keep_late_locked(Monitor *mon, const char *subject, struct json_object *event)
+{
+    GList *old = g_hash_table_lookup(mon->late_of, subject);
+    MonitorLate *l = g_new(MonitorLate, 1);
+
+    if (old) {
+        g_hash_table_remove(mon->late_of, subject);
+        late_free(old->data);
+        g_queue_delete_link(&mon->late, old);
+    } else if (mon->late.length >= MONITOR_LATE_MAX) {
+        late_free(pop_late_locked(mon));
+    }
+    *l = (MonitorLate){ g_strdup(subject), event };
+    g_queue_push_tail(&mon->late, l);
+    g_hash_table_insert(mon->late_of, l->subject, mon->late.tail);
+}
+
+/* The client reads again: append the events that were kept, in their order. */
+static void append_late_locked(Monitor *mon)
+{
+    while (mon->late.length > 0 && waiting_locked(mon) < MONITOR_OUT_MAX) {
+        MonitorLate *l = pop_late_locked(mon);
+        size_t len;
+        const char *text = message_text(mon, l->event, &len);
+
+        append_locked(mon, text, len, true);
+        late_free(l);
+        flush_locked(mon);
+    }
+}
+
+void monitor_emit_event(Monitor *mon, const char *subject, struct json_object *event)
+{
+    g_mutex_lock(&mon->lock);
+    if (mon->late.length > 0 || waiting_locked(mon) >= MONITOR_OUT_MAX) {
+        keep_late_locked(mon, subject, g_steal_pointer(&event));
+    }
+    g_mutex_unlock(&mon->lock);
+    if (event) {
+        monitor_emit(mon, event);
+    }
 }
 
 static void set_busy(Monitor *mon, bool busy)
 {
     g_mutex_lock(&mon->lock);
     mon->busy = busy;
+    flush_locked(mon);
     g_mutex_unlock(&mon->lock);
-    if (!busy) {
-        emit_text(mon, "", 0, false);
-    }
+}
+
+/* Whether the next request may be carried out. */
+static bool may_take(Monitor *mon)
+{
+    bool yes;
+
+    g_mutex_lock(&mon->lock);
+    yes = waiting_locked(mon) < MONITOR_OUT_MAX && mon->queue.length < QMP_QUEUE_MAX;
+    g_mutex_unlock(&mon->lock);
+    return yes;
 }
 
 /* --- QMP requests --- */
 
 static gboolean in_main_loop(gpointer opaque);
+static void feed(Monitor *mon);
 
 static void run_request(Monitor *mon, struct json_object *request, bool in_thread)
 {
@@ -80,7 +193,10 @@ static void enqueue(Monitor *mon, struct json_object *request)
 
 static gboolean more_input(gpointer opaque)
 {
-    chardev_accept_input(((Monitor *)opaque)->chardev);
+    Monitor *mon = opaque;
+
+    feed(mon);
+    chardev_accept_input(mon->chardev);
     return G_SOURCE_REMOVE;
 }
 
@@ -115,57 +231,89 @@ static gpointer thread_main(gpointer opaque)
     return NULL;
 }
 
-/* The client wants out-of-band commands: from now on the session thread reads it. */
+/* False if the host has no resources for it now. */
+static bool start_thread(MonitorSet *set)
+{
+    if (set->thread) {
+        return true;
+    }
+    if (!host_can_open(CONTEXT_FDS)) {
+        return false;
+    }
+    set->context = g_main_context_new();
+    set->loop = g_main_loop_new(set->context, FALSE);
+    set->thread = g_thread_try_new("monitor", thread_main, set, NULL);
+    if (!set->thread) {
+        g_clear_pointer(&set->loop, g_main_loop_unref);
+        g_clear_pointer(&set->context, g_main_context_unref);
+    }
+    return set->thread;
+}
+
+/*
+ * The client negotiated out-of-band commands: from now on the session thread reads it, and owns
+ * the framer and the input. `threaded` is set before the hand-over: the first byte that the
+ * thread reads must not run a command there. Without the thread (a mux, or a host without
+ * resources) everything stays on the main loop, in order.
+ */
 static void go_threaded(Monitor *mon)
 {
     MonitorSet *set = mon->machine->monitors;
 
-    if (!set->thread) {
-        set->context = g_main_context_new();
-        set->loop = g_main_loop_new(set->context, FALSE);
-        set->thread = g_thread_new("monitor", thread_main, set);
+    if (start_thread(set)) {
+        __atomic_store_n(&mon->threaded, true, __ATOMIC_RELEASE);
+        if (!chardev_set_context(mon->chardev, set->context)) {
+            __atomic_store_n(&mon->threaded, false, __ATOMIC_RELEASE);
+        }
     }
-    mon->threaded = chardev_set_context(mon->chardev, set->context);
+}
+
+static bool is_threaded(const Monitor *mon)
+{
+    return __atomic_load_n(&mon->threaded, __ATOMIC_ACQUIRE);
+}
+
+static void parse_error(Monitor *mon, const char *problem)
+{
+    monitor_emit(mon, qmp_error_response(g_error_new(QMP_ERROR, QMP_GENERIC_ERROR,
+                                                     "JSON parse error: %s", problem)));
 }
 
 static void handle_message(Monitor *mon, const GString *text)
 {
-    struct json_tokener *tok = json_tokener_new_ex(FRAME_DEPTH_MAX + 1);
-    struct json_object *request = json_tokener_parse_ex(tok, text->str, (int)text->len + 1);
-    enum json_tokener_error status = json_tokener_get_error(tok);
+    static const PlanJsonLimits limits = { FRAME_SIZE_MAX, FRAME_VALUES_MAX, FRAME_DEPTH_MAX };
+    g_autoptr(GError) err = NULL;
+    struct json_object *request =
+        plan_json_read(text->str, text->len, "the request", &limits, &err);
 
-    json_tokener_free(tok);
-    if (status != json_tokener_success) {
-        monitor_emit(mon, qmp_error_response(g_error_new(QMP_ERROR, QMP_GENERIC_ERROR,
-                                                         "JSON parse error: %s",
-                                                         json_tokener_error_desc(status))));
-        json_object_put(request);
-    } else if (!mon->threaded) {
+    if (!request && !g_str_has_prefix(text->str, "null")) {
+        parse_error(mon, err->message);
+    } else if (!is_threaded(mon)) {
         run_request(mon, request, false);
-    } else if (mon->oob && qmp_is_oob(request)) {
+    } else if (__atomic_load_n(&mon->oob, __ATOMIC_RELAXED) && qmp_is_oob(request)) {
         run_request(mon, request, true);
     } else {
         enqueue(mon, request);
     }
 }
 
-static void qmp_read(Monitor *mon, const char *buf, size_t len)
+/* Take input up to the end of the next message; returns how much that was. */
+static size_t qmp_take(Monitor *mon, const char *buf, size_t len)
 {
-    size_t used;
+    size_t used, size;
+    FrameResult r = framer_feed(&mon->framer, buf, len, &used);
 
-    while (len > 0) {
-        FrameResult r = framer_feed(&mon->framer, buf, len, &used);
-
-        if (r == FRAME_MESSAGE) {
-            handle_message(mon, mon->framer.text);
-        } else if (r == FRAME_BAD) {
-            monitor_emit(
-                mon, qmp_error_response(g_error_new(QMP_ERROR, QMP_GENERIC_ERROR,
-                                                    "JSON parse error: %s", mon->framer.problem)));
+    if (r == FRAME_MESSAGE) {
+        size = mon->framer.text->len;
+        handle_message(mon, mon->framer.text);
+        framer_trim(&mon->framer);
+        if (size >= TRIM_AT) {
+            malloc_trim(0); /* the parsed request was many times as large */
         }
-        buf += used;
-        len -= used;
+    } else if (r == FRAME_BAD) {
+        parse_error(mon, mon->framer.problem);
     }
+    return used;
 }
 
 /* --- the connection --- */
@@ -194,67 +342,112 @@ static void greet(Monitor *mon)
 static void forget_client(Monitor *mon)
 {
     g_mutex_lock(&mon->lock);
-    mon->negotiated = mon->oob = false;
-    mon->generation++;
+    __atomic_store_n(&mon->negotiated, false, __ATOMIC_RELAXED);
+    __atomic_store_n(&mon->oob, false, __ATOMIC_RELAXED);
+    __atomic_add_fetch(&mon->generation, 1, __ATOMIC_RELAXED);
     g_string_truncate(mon->out, 0);
+    mon->sent = 0;
+    g_hash_table_remove_all(mon->late_of);
+    g_queue_clear_full(&mon->late, late_free);
     for (struct json_object *r; (r = g_queue_pop_head(&mon->queue));) {
         json_object_put(r);
     }
     g_mutex_unlock(&mon->lock);
+    g_byte_array_set_size(mon->in, 0);
+    mon->in_used = 0;
     framer_reset(&mon->framer);
 }
 
 static size_t on_can_read(void *opaque)
 {
     Monitor *mon = opaque;
-    bool full;
 
-    if (!mon->threaded) {
-        return SIZE_MAX;
+    if (mon->in->len > 0 || !may_take(mon)) {
+        return 0;
     }
-    g_mutex_lock(&mon->lock);
-    full = mon->queue.length >= QMP_QUEUE_MAX;
-    g_mutex_unlock(&mon->lock);
-    return full ? 0 : 4096;
+    return is_threaded(mon) ? 4096 : SIZE_MAX;
 }
 
-static void hmp_read(Monitor *mon, const char *buf, size_t len)
+/* One byte for the line editor. */
+static size_t hmp_take(Monitor *mon, char byte)
 {
-    for (size_t i = 0; i < len; i++) {
-        const char *line = hmp_line_feed(&mon->line, buf[i]);
+    const char *line = hmp_line_feed(&mon->line, byte);
 
+    emit_text(mon, mon->line.echo->str, mon->line.echo->len, false);
+    g_string_truncate(mon->line.echo, 0);
+    if (line) {
+        g_autofree char *answer = hmp_run(mon->machine, line);
+
+        hmp_emit_lines(mon->line.echo, answer);
+        g_string_append(mon->line.echo, HMP_PROMPT);
         emit_text(mon, mon->line.echo->str, mon->line.echo->len, false);
         g_string_truncate(mon->line.echo, 0);
-        if (line) {
-            g_autofree char *answer = hmp_run(mon->machine, line);
+    }
+    return 1;
+}
 
-            hmp_emit_lines(mon->line.echo, answer);
-            g_string_append(mon->line.echo, HMP_PROMPT);
-            emit_text(mon, mon->line.echo->str, mon->line.echo->len, false);
-            g_string_truncate(mon->line.echo, 0);
+/* Carry out requests from the input until it or the client's patience ends. A request may run a
+ * nested main loop, which appends to the input or, if the client goes, empties it. */
+static void take_input(Monitor *mon)
+{
+    while (mon->in_used < mon->in->len && may_take(mon)) {
+        unsigned generation = __atomic_load_n(&mon->generation, __ATOMIC_RELAXED);
+        const char *at = (const char *)mon->in->data + mon->in_used;
+        size_t used =
+            mon->control ? qmp_take(mon, at, mon->in->len - mon->in_used) : hmp_take(mon, *at);
+
+        if (generation == __atomic_load_n(&mon->generation, __ATOMIC_RELAXED)) {
+            mon->in_used += used;
         }
+    }
+    if (mon->in_used == mon->in->len) {
+        g_byte_array_set_size(mon->in, 0);
+        mon->in_used = 0;
+    }
+}
+
+static void feed(Monitor *mon)
+{
+    bool batch = !is_threaded(mon);
+
+    if (mon->feeding || mon->in->len == 0) {
+        return;
+    }
+    mon->feeding = true;
+    do {
+        if (batch) {
+            set_busy(mon, true);
+        }
+        take_input(mon);
+        if (batch) {
+            set_busy(mon, false);
+        }
+    } while (mon->in->len > 0 && may_take(mon));
+    mon->feeding = false;
+    if (batch && mon->in->len == 0 && __atomic_load_n(&mon->oob, __ATOMIC_RELAXED)) {
+        go_threaded(mon); /* last: from here on the thread owns the framer */
     }
 }
 
 static void on_read(void *opaque, const uint8_t *buf, size_t len)
 {
     Monitor *mon = opaque;
-    bool batch = !mon->threaded;
 
-    if (batch) {
-        set_busy(mon, true);
-    }
-    if (mon->control) {
-        qmp_read(mon, (const char *)buf, len);
-    } else {
-        hmp_read(mon, (const char *)buf, len);
-    }
-    if (batch) {
-        set_busy(mon, false);
-        if (mon->oob) {
-            go_threaded(mon); /* last: from here on the thread owns the framer */
-        }
-    }
+    g_byte_array_append(mon->in, buf, (guint)len);
+    feed(mon);
+}
+
+/* The client read some: send more, and continue with its requests. */
+static void on_writable(void *opaque)
+{
+    Monitor *mon = opaque;
+
+    g_mutex_lock(&mon->lock);
+    flush_locked(mon);
+    append_late_locked(mon);
+    g_mutex_unlock(&mon->lock);
+    feed(mon);
+    chardev_accept_input(mon->chardev);
 }
 
 static void on_event(void *opaque, ChardevEvent event)
@@ -301,6 +494,8 @@ static void monitor_free(Monitor *mon)
     framer_clear(&mon->framer);
     hmp_line_clear(&mon->line);
     g_string_free(mon->out, TRUE);
+    g_hash_table_unref(mon->late_of);
+    g_byte_array_unref(mon->in);
     g_mutex_clear(&mon->lock);
     g_free(mon);
 }
@@ -314,17 +509,30 @@ bool monitor_open(Machine *m, Chardev *c, bool control, bool pretty, GError **er
     mon->control = control;
     mon->pretty = pretty;
     mon->out = g_string_sized_new(4096);
+    mon->in = g_byte_array_new();
     g_mutex_init(&mon->lock);
     g_queue_init(&mon->queue);
+    g_queue_init(&mon->late);
+    mon->late_of = g_hash_table_new(g_str_hash, g_str_equal);
     framer_init(&mon->framer);
     hmp_line_init(&mon->line);
-    mon->front = (ChardevFront){ on_can_read, on_read, on_event, NULL, mon };
+    mon->front = (ChardevFront){ on_can_read, on_read, on_event, on_writable, mon };
     if (!chardev_attach(c, &mon->front, err)) {
         monitor_free(mon);
         return false;
     }
     g_ptr_array_add(set_of(m)->all, mon);
     return true;
+}
+
+/* What still waits goes to the character device's own buffer, for its last flush. */
+static void last_words(Monitor *mon)
+{
+    g_mutex_lock(&mon->lock);
+    chardev_write(mon->chardev, mon->out->str + mon->sent, waiting_locked(mon));
+    mon->sent = mon->out->len;
+    g_mutex_unlock(&mon->lock);
+    chardev_flush(mon->chardev, 200);
 }
 
 void monitor_close_all(Machine *m)
@@ -344,7 +552,7 @@ void monitor_close_all(Machine *m)
         if (mon->threaded) {
             chardev_set_context(mon->chardev, NULL);
         }
-        chardev_flush(mon->chardev, 200);
+        last_words(mon);
         monitor_free(mon);
     }
     if (set->loop) {

@@ -9,8 +9,8 @@
 
 #include "plan/bus.h"
 #include "plan/description.h"
-#include "util/suggest.h"
 #include "plan/json.h"
+#include "util/suggest.h"
 
 enum {
     PLAN_ID_MAX = 127,          /* bytes of an id; places built on it fit a stream's 255 */

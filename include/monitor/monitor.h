@@ -22,8 +22,8 @@ bool monitor_open(Machine *m, Chardev *c, bool control, bool pretty, GError **er
 void monitor_close_all(Machine *m);
 
 /* Send an event to every QMP client that has finished its handshake; takes data (may be NULL).
- * VSERPORT_CHANGE, which guests raise at will, leaves once a second a port: the last one, late by
- * what is left of the second. Lock. Fits MachineHooks.event with the machine as opaque. */
+ * Events that a guest or a network peer can raise at will are limited for each device (the table in
+ * monitor/events.c): the last one always leaves, late by at most the rest of the second. Lock. Fits MachineHooks.event with the machine as opaque. */
 void monitor_event(void *machine, const char *name, struct json_object *data);
 
 /* The descriptor that a client passed and named with getfd; the caller's. -1: there is none of

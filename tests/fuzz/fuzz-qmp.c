@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "monitor/internal.h"
+#include "plan/json.h"
 #include "system/session.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -48,10 +49,9 @@ static bool harmless(struct json_object *request)
 
 static void answer(Monitor *mon, const char *text, size_t len)
 {
-    struct json_tokener *tok = json_tokener_new_ex(FRAME_DEPTH_MAX + 1);
-    struct json_object *request = json_tokener_parse_ex(tok, text, (int)len + 1), *response;
+    static const PlanJsonLimits limits = { FRAME_SIZE_MAX, FRAME_VALUES_MAX, FRAME_DEPTH_MAX };
+    struct json_object *request = plan_json_read(text, len, "it", &limits, NULL), *response;
 
-    json_tokener_free(tok);
     if (harmless(request)) {
         response = qmp_answer(mon, request, false);
         g_assert_true(json_object_object_get_ex(response, "return", NULL) !=

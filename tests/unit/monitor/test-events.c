@@ -165,11 +165,86 @@ static void test_others(void)
     machine_free(alone);
 }
 
+static unsigned count(const char *text, const char *what)
+{
+    unsigned n = 0;
+
+    for (const char *at = text; (at = strstr(at, what)); at++) {
+        n++;
+    }
+    return n;
+}
+
+static void raise_event(Rig *r, const char *event, const char *key, const char *name, unsigned n)
+{
+    struct json_object *data = json_object_new_object();
+
+    json_object_object_add(data, key, json_object_new_string(name));
+    json_object_object_add(data, "n", json_object_new_int((int)n));
+    json_object_object_add(data, "guest", json_object_new_boolean(true));
+    monitor_event(r->m, event, data);
+}
+
+/* A burst leaves at once, then one a second, the last one raised; of each device by itself. */
+static void test_bursts(void)
+{
+    static const char *const events[] = { "BLOCK_IO_ERROR", "RESET" };
+    Rig r;
+
+    rig_init(&r);
+    for (size_t i = 0; i < G_N_ELEMENTS(events); i++) {
+        g_autofree char *first = NULL, *later = NULL;
+
+        for (unsigned n = 1; n <= 100000; n++) {
+            raise_event(&r, events[i], "qom-path", "/d0", n);
+        }
+        first = heard(&r);
+        g_assert_cmpuint(count(first, "/d0"), ==, 16);
+        step(&r, SECOND);
+        later = heard(&r);
+        g_assert_cmpuint(count(later, "/d0"), ==, 1);
+        g_assert_nonnull(strstr(later, "\"n\":100000,"));
+        step(&r, 2ll * SECOND);
+    }
+    for (unsigned n = 0; n < 50; n++) { /* by the user: all of them */
+        monitor_event(r.m, "RESET", json_object_new_object());
+    }
+    g_autofree char *users = heard(&r);
+
+    g_assert_cmpuint(count(users, "RESET"), ==, 50);
+    rig_done(&r);
+}
+
+/* Whichever of a pair of events is raised last is delivered last. */
+static void test_pair(void)
+{
+    static const char *const events[] = { "NETDEV_STREAM_CONNECTED", "NETDEV_STREAM_DISCONNECTED" };
+    Rig r;
+
+    for (unsigned last = 100; last < 102; last++) {
+        g_autofree char *text = NULL, *end = NULL;
+
+        rig_init(&r);
+        for (unsigned n = 0; n <= last; n++) {
+            raise_event(&r, events[n & 1], "netdev-id", "n0", n);
+        }
+        text = heard(&r);
+        g_assert_cmpuint(count(text, "NETDEV_STREAM"), ==, 16);
+        step(&r, SECOND);
+        end = heard(&r);
+        g_assert_cmpuint(count(end, "NETDEV_STREAM"), ==, 1);
+        g_assert_nonnull(strstr(end, events[last & 1]));
+        rig_done(&r);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/events/limited", test_limited);
     g_test_add_func("/events/forgotten", test_forgotten);
     g_test_add_func("/events/others", test_others);
+    g_test_add_func("/events/bursts", test_bursts);
+    g_test_add_func("/events/pair", test_pair);
     return g_test_run();
 }

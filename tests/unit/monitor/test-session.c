@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Monitor sessions with clients that read slowly or not at all: no message is cut or lost,
+ * requests wait, memory is bounded, and the last event of each subject arrives. And the hand-over
+ * of a session to its thread.
+ */
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../../../monitor/internal.h"
+#include "../hw/fixture.h"
+
+typedef struct Rig {
+    Machine *m;
+    MonitorHost host;
+    int fd;
+    GString *got;
+} Rig;
+
+static void rig_init(Rig *r, bool control, const char *hello)
+{
+    g_autofree char *options = NULL;
+    int pair[2];
+
+    *r = (Rig){ .m = fixture_new(1), .got = g_string_new(NULL) };
+    r->host = (MonitorHost){ .name = "guest1" };
+    r->m->host = &r->host;
+    g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), ==, 0);
+    options = g_strdup_printf("socket,id=q,fd=%d", pair[0]);
+    r->fd = pair[1];
+    g_assert_true(monitor_open(r->m, chardev_new(r->m, NULL, options, NULL), control, false, NULL));
+    g_assert_cmpint(send(r->fd, hello, strlen(hello), 0), ==, (ssize_t)strlen(hello));
+}
+
+static void rig_done(Rig *r)
+{
+    monitor_close_all(r->m);
+    chardev_free_all(r->m);
+    machine_free(r->m);
+    g_string_free(r->got, TRUE);
+    close(r->fd);
+}
+
+static Monitor *monitor(Rig *r)
+{
+    return ((MonitorSet *)r->m->monitors)->all->pdata[0];
+}
+
+static void turn(void)
+{
+    for (unsigned i = 0; i < 20 && g_main_context_iteration(NULL, FALSE); i++) {
+    }
+}
+
+/* As much as the socket takes now. */
+static size_t push(Rig *r, const char *text, size_t len)
+{
+    ssize_t n = send(r->fd, text, len, MSG_DONTWAIT);
+
+    turn();
+    return MAX(n, 0);
+}
+
+static bool pull(Rig *r)
+{
+    static char buf[1 << 16];
+    ssize_t n = recv(r->fd, buf, sizeof(buf), MSG_DONTWAIT);
+
+    if (n > 0) {
+        g_string_append_len(r->got, buf, n);
+    }
+    turn();
+    return n > 0;
+}
+
+/* Read until the text ends with this, or nothing comes for a while. */
+static void pull_until(Rig *r, const char *end)
+{
+    for (unsigned quiet = 0; quiet < 2000 && !g_str_has_suffix(r->got->str, end);) {
+        if (pull(r)) {
+            quiet = 0;
+        } else {
+            quiet++;
+            g_usleep(1000);
+        }
+    }
+    if (!g_str_has_suffix(r->got->str, end)) {
+        g_error("no '%s' at the end of: %s", end,
+                r->got->str + (r->got->len > 500 ? r->got->len - 500 : 0));
+    }
+}
+
+/* Sixty requests with an id of 256 KiB, none of whose answers is read before the socket is full. */
+static void slow_reader(const char *hello)
+{
+    enum { COUNT = 60, BIG = 1 << 18 };
+    g_autofree char *filler = g_strnfill(BIG, 'x');
+    g_autoptr(GString) all = g_string_new(NULL);
+    size_t sent = 0;
+    unsigned blocked = 0, answers = 0;
+    Rig r;
+
+    for (unsigned i = 0; i < COUNT; i++) {
+        g_string_append_printf(all, "{'execute':'query-name','id':'%03u%s'}\n", i, filler);
+    }
+    rig_init(&r, true, hello);
+    while (blocked < 200) { /* the client only writes until it is held back */
+        size_t n = push(&r, all->str + sent, all->len - sent);
+
+        sent += n;
+        blocked = n ? 0 : blocked + 1;
+        g_usleep(n ? 0 : 200);
+    }
+    g_assert_cmpuint(sent, <, all->len * 2 / 3);
+    g_mutex_lock(&monitor(&r)->lock);
+    g_assert_cmpuint(monitor(&r)->out->len, <, MONITOR_OUT_MAX + (QMP_QUEUE_MAX + 4) * BIG);
+    g_mutex_unlock(&monitor(&r)->lock);
+    while (sent < all->len) {
+        pull(&r);
+        sent += push(&r, all->str + sent, all->len - sent);
+    }
+    for (unsigned quiet = 0; quiet < 2000 && answers < COUNT;) {
+        char *end;
+
+        quiet = pull(&r) ? 0 : quiet + 1;
+        g_usleep(quiet ? 1000 : 0);
+        while ((end = strstr(r.got->str, "\r\n"))) {
+            g_autofree char *want = g_strdup_printf("\"id\":\"%03u", answers);
+
+            if (strstr(r.got->str, "\"guest1\"") && strstr(r.got->str, "\"guest1\"") < end) {
+                g_assert_nonnull(g_strstr_len(r.got->str, 200, want));
+                g_assert_cmpint(end - r.got->str, >, BIG);
+                answers++;
+            }
+            g_string_erase(r.got, 0, end + 2 - r.got->str);
+        }
+    }
+    g_assert_cmpuint(answers, ==, COUNT);
+    g_mutex_lock(&monitor(&r)->lock);
+    g_assert_cmpuint(monitor(&r)->out->allocated_len, <=, MONITOR_KEEP);
+    g_mutex_unlock(&monitor(&r)->lock);
+    rig_done(&r);
+}
+
+static void test_slow(void)
+{
+    slow_reader("{'execute':'qmp_capabilities'}\n");
+}
+
+static void test_slow_oob(void)
+{
+    slow_reader("{'execute':'qmp_capabilities','arguments':{'enable':['oob']}}\n");
+}
+
+static void test_slow_hmp(void)
+{
+    enum { COUNT = 20000 };
+    g_autoptr(GString) all = g_string_new(NULL);
+    size_t sent = 0, n = 0;
+    Rig r;
+
+    for (unsigned i = 0; i < COUNT; i++) {
+        g_string_append_printf(all, "help\rnosuch%05u\r", i);
+    }
+    rig_init(&r, false, "\r");
+    while (sent < all->len) {
+        n = push(&r, all->str + sent, all->len - sent);
+        sent += n;
+        g_assert_cmpuint(monitor(&r)->out->len, <, 2 * MONITOR_OUT_MAX);
+        if (!n) {
+            pull(&r);
+            g_string_truncate(r.got, 0);
+        }
+    }
+    pull_until(&r, "unknown command: 'nosuch19999'\r\n(qemu) ");
+    rig_done(&r);
+}
+
+static void raise_event(Rig *r, const char *id, unsigned n)
+{
+    struct json_object *data = json_object_new_object();
+
+    json_object_object_add(data, "id", json_object_new_string(id));
+    json_object_object_add(data, "n", json_object_new_int((int)n));
+    monitor_event(r->m, "TEST", data);
+}
+
+static void test_late_events(void)
+{
+    static const char hello[] = "{'execute':'qmp_capabilities'}\n";
+    enum { COUNT = 100000 };
+    g_auto(GStrv) lines = NULL;
+    Rig r;
+
+    rig_init(&r, true, hello);
+    while (!g_str_has_suffix(r.got->str, "{\"return\": {}}\r\n") &&
+           !g_str_has_suffix(r.got->str, "{\"return\":{}}\r\n")) {
+        pull(&r);
+    }
+    g_string_truncate(r.got, 0);
+    for (unsigned i = 0; i <= COUNT; i++) {
+        raise_event(&r, i & 1 ? "odd" : "even", i);
+    }
+    g_assert_cmpuint(monitor(&r)->out->len, <, 2 * MONITOR_OUT_MAX);
+    g_assert_cmpuint(monitor(&r)->late.length, ==, 2);
+    pull_until(&r, "\"n\":100000}}\r\n");
+    g_assert_nonnull(strstr(r.got->str, "\"n\":99999}}\r\n"));
+    g_assert_cmpuint(monitor(&r)->late.length, ==, 0);
+    lines = g_strsplit(r.got->str, "\r\n", -1);
+    for (char **line = lines; *line && **line; line++) {
+        struct json_object *o = json_tokener_parse(*line);
+
+        g_assert_nonnull(o);
+        json_object_put(o);
+    }
+    rig_done(&r);
+}
+
+static void test_refused(void)
+{
+    g_autoptr(GString) ones = g_string_new("{'execute':'query-name','id':[1");
+    g_autofree char *digits = g_strnfill(7000000, '1');
+    Rig r;
+
+    rig_init(&r, true, "{'execute':'qmp_capabilities'}\n{'execute':'a','execute':'b'}\n");
+    pull_until(&r, "the request has 'execute' twice in one object\"}}\r\n");
+    for (unsigned i = 0; i < 7000000; i++) {
+        g_string_append(ones, ",1");
+    }
+    for (size_t at = 0; at < ones->len;) {
+        at += push(&r, ones->str + at, ones->len - at);
+    }
+    pull_until(&r, "it has too many values\"}}\r\n");
+    push(&r, "\n{'id':", 7);
+    for (size_t at = 0; at < 7000000;) {
+        at += push(&r, digits + at, 7000000 - at);
+    }
+    pull_until(&r, "a number is too long\"}}\r\n");
+    push(&r, "\n{'execute':'query-name'}", 25);
+    pull_until(&r, "{\"return\":{\"name\":\"guest1\"}}\r\n");
+    rig_done(&r);
+}
+
+/*
+ * A client that negotiates out-of-band commands and sends more at once: no request runs in the
+ * session thread. query-commands would fail there, because it is not marked QMP_OOB, and
+ * MonitorSet.current is set only by the main loop.
+ */
+static void test_hand_over(void)
+{
+    for (unsigned i = 0; i < 200; i++) {
+        Rig r;
+
+        rig_init(&r, true,
+                 "{'execute':'qmp_capabilities','arguments':{'enable':['oob']}}\n"
+                 "{'execute':'query-name','id':1}\n");
+        while (!__atomic_load_n(&monitor(&r)->threaded, __ATOMIC_ACQUIRE)) {
+            turn();
+        }
+        g_assert_cmpint(send(r.fd, "{'execute':'query-name','id':2}\n", 32, 0), ==, 32);
+        g_usleep(i % 3 ? 0 : 500);
+        pull_until(&r, "\"id\":2}\r\n");
+        rig_done(&r);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/session/slow", test_slow);
+    g_test_add_func("/session/slow-oob", test_slow_oob);
+    g_test_add_func("/session/slow-hmp", test_slow_hmp);
+    g_test_add_func("/session/late-events", test_late_events);
+    g_test_add_func("/session/refused", test_refused);
+    g_test_add_func("/session/hand-over", test_hand_over);
+    return g_test_run();
+}
