@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Resources of the host (contract in util/host.h).
+ * The host process (contract in util/host.h).
  */
 #include "util/host.h"
 
@@ -21,4 +21,9 @@ bool host_can_open(unsigned n)
         close(fds[i]);
     }
     return got == n;
+}
+
+bool host_in_main_loop(void)
+{
+    return g_main_context_is_owner(g_main_context_default());
 }

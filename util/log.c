@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "util/outfile.h"
+
 static const struct {
     const char *name;
     uint32_t bit;
@@ -112,7 +114,7 @@ bool log_set(const char *items, GError **err)
 
 bool log_to_file(const char *path, GError **err)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    int fd = out_log_open(path, false, 0644);
 
     if (fd < 0) {
         g_set_error(err, G_FILE_ERROR, g_file_error_from_errno(errno),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Resources of the host that may run out.
+ * The host process: resources that may run out, and whether the caller may wait.
  */
 #ifndef UTIL_HOST_H
 #define UTIL_HOST_H
@@ -13,5 +13,11 @@
  * margin. Any thread.
  */
 bool host_can_open(unsigned n);
+
+/*
+ * Whether the caller is on the main loop, so that waiting would stop the machine. False while the
+ * process starts and in other threads.
+ */
+bool host_in_main_loop(void);
 
 #endif
