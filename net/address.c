@@ -4,10 +4,13 @@
  */
 #include <arpa/inet.h>
 #include <netdb.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
 
 #include "net_int.h"
+#include "util/connector.h"
+#include "util/listener.h"
 
 static bool is_on(const char *text)
 {
@@ -29,7 +32,7 @@ static bool resolve(const char *host, const char *port, int af, bool dgram, bool
                               .ai_socktype = dgram ? SOCK_DGRAM : SOCK_STREAM,
                               .ai_flags = passive ? AI_PASSIVE : 0 };
     struct addrinfo *found = NULL;
-    int rc = getaddrinfo(host && *host ? host : NULL, port, &hints, &found);
+    int rc = resolve_wait(host, port, &hints, &found);
 
     if (rc != 0) {
         NET_ERROR(err, "cannot resolve %s:%s: %s", host ? host : "", port ? port : "",
@@ -60,6 +63,20 @@ static bool unix_address(const char *path, bool abstract, NetAddr *out, GError *
     return true;
 }
 
+/* The mode of the file of a unix socket. */
+static bool read_mode(const char *text, NetAddr *out, GError **err)
+{
+    char *end;
+    unsigned long mode = text ? strtoul(text, &end, 8) : UNIX_SOCKET_MODE;
+
+    if (text && (!g_ascii_isdigit(*text) || *end || mode > 0777)) {
+        NET_ERROR(err, "mode=%s: an octal number up to 0777 is accepted", text);
+        return false;
+    }
+    out->mode = (mode_t)mode;
+    return true;
+}
+
 const char *net_addr_opt(struct json_object *o, const char *name, const char *key)
 {
     struct json_object *inner;
@@ -77,6 +94,9 @@ bool net_addr_parse(struct json_object *o, const char *name, bool dgram, bool pa
     const char *host = net_addr_opt(o, name, "host"), *port = net_addr_opt(o, name, "port");
 
     if (type && g_str_equal(type, "unix") && path) {
+        if (!read_mode(net_addr_opt(o, name, "mode"), out, err)) {
+            return false;
+        }
         return unix_address(path, is_on(net_addr_opt(o, name, "abstract")), out, err);
     }
     if (type && g_str_equal(type, "inet") && port) {

@@ -71,8 +71,10 @@ extern const NetKind net_user, net_stream, net_socket, net_dgram, net_tap, net_h
 typedef struct NetAddr {
     struct sockaddr_storage sa;
     socklen_t len; /* 0: none */
+    mode_t mode;   /* of the file of a unix socket that is bound */
 } NetAddr;
-/* NAME.type=inet with .host, .port, .ipv4, .ipv6, or NAME.type=unix with .path and .abstract. */
+/* NAME.type=inet with .host, .port, .ipv4, .ipv6, or NAME.type=unix with .path, .abstract and, to
+ * listen, .mode (octal, default 0600). */
 bool net_addr_parse(struct json_object *o, const char *name, bool dgram, bool passive, NetAddr *out,
                     GError **err);
 bool net_addr_host_port(const char *text, bool passive, NetAddr *out, GError **err); /* HOST:PORT */

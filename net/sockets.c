@@ -15,17 +15,28 @@
 #include <unistd.h>
 
 #include "net_int.h"
+#include "util/connector.h"
+#include "util/host.h"
+#include "util/listener.h"
+#include "util/log.h"
 
-enum { OUT_LIMIT = 1 << 20 };
+/* A client that netdev_add makes waits ADD_WAIT_MS before it goes on in the background. */
+enum { OUT_LIMIT = 1 << 20, ADD_WAIT_MS = 20, RECONNECT_MAX = 86400000 /* ms: a day */ };
 
 typedef struct NetSock {
     Netdev *netdev;
-    int fd, listener;
-    guint in, out, accept;
+    int fd, listen_fd;
+    guint in, out;
+    Listener *listener;
+    Connector *connector;  /* while a client connects */
+    guint timer;           /* until the next attempt */
+    unsigned reconnect_ms; /* of a client, 0: never */
     bool datagrams;
     GByteArray *rx, *tx; /* stream: bytes of unfinished frames */
+    NetAddr local;       /* datagrams: where they come to */
     NetAddr to;          /* datagrams: where they go; len 0: the socket knows */
-    NetAddr at;          /* where a listener listens */
+    NetAddr at;          /* where a listener listens, or a client connects to */
+    bool bound;          /* the file of a unix socket is ours */
     char *describe;      /* what monitors show of the connection */
 } NetSock;
 
@@ -69,6 +80,8 @@ static void connected(NetSock *s, const NetAddr *peer, const char *older)
 
 /* --- frames --- */
 
+static void connect_later(NetSock *s);
+
 static void sock_lost(NetSock *s)
 {
     if (s->in) {
@@ -101,7 +114,9 @@ static bool take_frames(NetSock *s)
         if (s->rx->len - at - 4 < len) {
             break;
         }
-        net_input(s->netdev, p + 4, len);
+        if (len > 0) {
+            net_input(s->netdev, p + 4, len);
+        }
         at += 4 + len;
     }
     g_byte_array_remove_range(s->rx, 0, at);
@@ -117,8 +132,10 @@ static gboolean on_readable(gint fd, GIOCondition condition, gpointer opaque)
     if (n < 0 && (errno == EAGAIN || errno == EINTR || s->datagrams)) {
         return G_SOURCE_CONTINUE;
     }
-    if (n > 0 && s->datagrams) {
-        net_input(s->netdev, buf, n);
+    if (s->datagrams) { /* an empty one is no end, but there is no frame in it */
+        if (n > 0) {
+            net_input(s->netdev, buf, n);
+        }
         return G_SOURCE_CONTINUE;
     }
     if (n > 0) {
@@ -129,6 +146,9 @@ static gboolean on_readable(gint fd, GIOCondition condition, gpointer opaque)
         sock_lost(s);
         if (s->netdev->kind == &net_stream) {
             tell(s, "NETDEV_STREAM_DISCONNECTED", NULL);
+        }
+        if (s->reconnect_ms) {
+            connect_later(s);
         }
         return G_SOURCE_REMOVE;
     }
@@ -189,7 +209,7 @@ static NetSock *sock_new(Netdev *n, bool datagrams)
 {
     NetSock *s = g_new0(NetSock, 1);
 
-    *s = (NetSock){ .netdev = n, .fd = -1, .listener = -1, .datagrams = datagrams };
+    *s = (NetSock){ .netdev = n, .fd = -1, .listen_fd = -1, .datagrams = datagrams };
     s->rx = g_byte_array_new();
     s->tx = g_byte_array_new();
     n->priv = s;
@@ -209,11 +229,16 @@ static void sock_close(Netdev *n)
         }
         close(s->fd);
     }
-    if (s->accept) {
-        g_source_remove(s->accept);
+    listener_free(s->listener);
+    connector_free(s->connector);
+    if (s->timer) {
+        g_source_remove(s->timer);
     }
-    if (s->listener >= 0) {
-        close(s->listener);
+    if (s->listen_fd >= 0) {
+        close(s->listen_fd);
+    }
+    if (s->bound) {
+        socket_unlink((struct sockaddr *)(s->datagrams ? &s->local.sa : &s->at.sa));
     }
     g_byte_array_free(s->rx, TRUE);
     g_byte_array_free(s->tx, TRUE);
@@ -221,61 +246,121 @@ static void sock_close(Netdev *n)
     g_free(s);
 }
 
-static gboolean on_accept(gint fd, GIOCondition condition, gpointer opaque)
+static void on_peer(void *opaque, int fd, const struct sockaddr_storage *sa, socklen_t len)
 {
     NetSock *s = opaque;
-    NetAddr from = { .len = sizeof(from.sa) };
-    int peer = accept4(fd, (struct sockaddr *)&from.sa, &from.len, SOCK_CLOEXEC);
+    NetAddr from = { *sa, len };
 
-    if (peer >= 0 && s->fd < 0) {
-        sock_start(s, peer);
-        connected(s, s->at.sa.ss_family == AF_UNIX ? &s->at : &from, "connection from");
-    } else if (peer >= 0) {
-        close(peer); /* one peer at a time */
+    if (s->fd >= 0) {
+        close(fd); /* one peer at a time */
+        return;
     }
-    return G_SOURCE_CONTINUE;
-}
-
-/* A path that is no abstract name stands in the way of the next bind(). */
-static void unlink_path(const NetAddr *a)
-{
-    const struct sockaddr_un *un = (const struct sockaddr_un *)&a->sa;
-
-    if (a->sa.ss_family == AF_UNIX && un->sun_path[0]) {
-        unlink(un->sun_path);
-    }
+    sock_start(s, fd);
+    connected(s, s->at.sa.ss_family == AF_UNIX ? &s->at : &from, "connection from");
 }
 
 static bool listen_on(NetSock *s, GError **err)
 {
     int on = 1;
 
-    s->listener = socket(s->at.sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (s->listener < 0) {
+    s->listen_fd = socket(s->at.sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (s->listen_fd < 0) {
         return fail(err, "make a socket");
     }
-    setsockopt(s->listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    unlink_path(&s->at);
-    if (bind(s->listener, (const struct sockaddr *)&s->at.sa, s->at.len) < 0 ||
-        listen(s->listener, 1) < 0) {
+    setsockopt(s->listen_fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (socket_bind(s->listen_fd, (const struct sockaddr *)&s->at.sa, s->at.len, s->at.mode) < 0) {
+        return fail(err, "bind");
+    }
+    s->bound = true;
+    if (listen(s->listen_fd, 1) < 0) {
         return fail(err, "listen");
     }
-    s->accept = g_unix_fd_add(s->listener, G_IO_IN, on_accept, s);
+    s->listener = listener_new(s->listen_fd, NULL, on_peer, s);
     return true;
 }
 
-static bool connect_to(NetSock *s, const NetAddr *at, GError **err)
-{
-    int fd = socket(at->sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+/* --- clients --- */
 
-    if (fd < 0 || connect(fd, (const struct sockaddr *)&at->sa, at->len) < 0) {
-        if (fd >= 0) {
-            close(fd);
-        }
-        return fail(err, "connect");
+static void on_connected(void *opaque, int fd, const GError *err)
+{
+    NetSock *s = opaque;
+
+    g_clear_pointer(&s->connector, connector_free);
+    if (fd >= 0) {
+        sock_start(s, fd);
+        connected(s, &s->at, "connect to");
+    } else if (s->reconnect_ms) {
+        connect_later(s);
+    } else {
+        log_line("netdev '%s': cannot connect: %s", s->netdev->id, err->message);
+    }
+}
+
+static void connect_now(NetSock *s)
+{
+    s->connector = connector_new((const struct sockaddr *)&s->at.sa, s->at.len);
+    connector_start(s->connector, NULL, on_connected, s);
+}
+
+static gboolean on_timer(gpointer opaque)
+{
+    NetSock *s = opaque;
+
+    s->timer = 0;
+    connect_now(s);
+    return G_SOURCE_REMOVE;
+}
+
+static void connect_later(NetSock *s)
+{
+    s->timer = g_timeout_add(s->reconnect_ms, on_timer, s);
+}
+
+/* While the process starts, the connection is waited for, unless it may come later. */
+static bool connect_to(NetSock *s, GError **err)
+{
+    g_autoptr(GError) why = NULL;
+    int fd, r;
+
+    if (s->reconnect_ms) {
+        connect_now(s);
+        return true;
+    }
+    s->connector = connector_new((const struct sockaddr *)&s->at.sa, s->at.len);
+    r = connector_wait(s->connector, host_in_main_loop() ? ADD_WAIT_MS : -1, &fd, &why);
+    if (r == 0) {
+        connector_start(s->connector, NULL, on_connected, s);
+        return true;
+    }
+    g_clear_pointer(&s->connector, connector_free);
+    if (r < 0) {
+        NET_ERROR(err, "cannot connect: %s", why->message);
+        return false;
     }
     sock_start(s, fd);
-    connected(s, at, "connect to");
+    connected(s, &s->at, "connect to");
+    return true;
+}
+
+/* reconnect=SECONDS, reconnect-ms=MILLISECONDS of a client */
+static bool read_reconnect(NetSock *s, struct json_object *o, bool server, GError **err)
+{
+    const char *seconds = net_opt(o, "reconnect"), *ms = net_opt(o, "reconnect-ms");
+    guint64 value = 0;
+
+    if ((seconds || ms) && server) {
+        NET_ERROR(err, "reconnect goes with server=off");
+        return false;
+    }
+    if ((seconds && ms) ||
+        (seconds &&
+         !g_ascii_string_to_unsigned(seconds, 10, 0, RECONNECT_MAX / 1000, &value, NULL)) ||
+        (ms && !g_ascii_string_to_unsigned(ms, 10, 0, RECONNECT_MAX, &value, NULL))) {
+        NET_ERROR(err, "one of reconnect=SECONDS and reconnect-ms=MILLISECONDS is accepted, up to "
+                       "a day, 0 for never");
+        return false;
+    }
+    s->reconnect_ms = (unsigned)(seconds ? value * 1000 : value);
     return true;
 }
 
@@ -329,15 +414,17 @@ static bool stream_open(Netdev *n, struct json_object *o, GError **err)
     NetSock *s = sock_new(n, false);
     const char *type = net_addr_opt(o, "addr", "type");
     const char *fd = net_addr_opt(o, "addr", "str");
-    bool server = is_on(net_opt(o, "server")), ok;
-    NetAddr at;
+    bool server = is_on(net_opt(o, "server")), ok = read_reconnect(s, o, server, err);
 
+    if (!ok) {
+        return finish_open(n, false);
+    }
     if (type && g_str_equal(type, "fd")) {
         ok = take_fd(s, fd ? fd : "", err);
     } else if (server) {
         ok = net_addr_parse(o, "addr", false, true, &s->at, err) && listen_on(s, err);
     } else {
-        ok = net_addr_parse(o, "addr", false, false, &at, err) && connect_to(s, &at, err);
+        ok = net_addr_parse(o, "addr", false, false, &s->at, err) && connect_to(s, err);
     }
     return finish_open(n, ok);
 }
@@ -367,15 +454,16 @@ static bool bind_datagrams(NetSock *s, const NetAddr *local, GError **err)
     int fd = socket(at->sa.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     g_autofree char *to = net_addr_text(&s->to), *from = net_addr_text(at);
 
-    unlink_path(at);
     if (fd < 0 || (group && !join(fd, &s->to, local)) ||
-        bind(fd, (const struct sockaddr *)&at->sa, at->len) < 0) {
+        socket_bind(fd, (const struct sockaddr *)&at->sa, at->len, at->mode) < 0) {
         fail(err, group ? "join the group" : "bind");
         if (fd >= 0) {
             close(fd);
         }
         return false;
     }
+    s->local = *at;
+    s->bound = true;
     sock_start(s, fd);
     if (group) {
         describe(s, g_strconcat("mcast=", to, NULL));
@@ -411,7 +499,6 @@ static bool socket_open(Netdev *n, struct json_object *o, GError **err)
     NetSock *s = sock_new(n, false);
     const char *fd = net_opt(o, "fd"), *server = net_opt(o, "listen");
     const char *client = net_opt(o, "connect");
-    NetAddr at;
     bool ok = false;
 
     if (fd) {
@@ -419,7 +506,7 @@ static bool socket_open(Netdev *n, struct json_object *o, GError **err)
     } else if (server) {
         ok = net_addr_host_port(server, true, &s->at, err) && listen_on(s, err);
     } else if (client) {
-        ok = net_addr_host_port(client, false, &at, err) && connect_to(s, &at, err);
+        ok = net_addr_host_port(client, false, &s->at, err) && connect_to(s, err);
     } else {
         NET_ERROR(err, "it needs one of fd=, listen=HOST:PORT and connect=HOST:PORT");
     }
@@ -431,7 +518,7 @@ static char *sock_info(const Netdev *n)
     return g_strdup(((const NetSock *)n->priv)->describe);
 }
 
-static const char *const stream_keys[] = { "addr", "server", NULL };
+static const char *const stream_keys[] = { "addr", "server", "reconnect", "reconnect-ms", NULL };
 static const char *const dgram_keys[] = { "local", "remote", NULL };
 static const char *const socket_keys[] = { "fd", "listen", "connect", NULL };
 const NetKind net_stream = { "stream", stream_keys, stream_open, sock_close, sock_send, sock_info };

@@ -6,6 +6,8 @@
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "hw/core/clock.h"
@@ -668,6 +670,102 @@ static void test_wild_meta(void)
     }
 }
 
+static int bind_peer(const char *path)
+{
+    struct sockaddr_un un = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+
+    g_strlcpy(un.sun_path, path, sizeof(un.sun_path));
+    unlink(path);
+    g_assert_cmpint(bind(fd, (struct sockaddr *)&un, sizeof(un)), ==, 0);
+    return fd;
+}
+
+/* An empty datagram, or an empty frame of a stream, is no frame, and ends nothing. */
+static void test_empty(void)
+{
+    static const uint8_t frame[60] = { 1, 2, 3 };
+    g_autofree char *mine = g_strdup_printf("/tmp/bp-net-%d-a", (int)getpid());
+    g_autofree char *theirs = g_strdup_printf("/tmp/bp-net-%d-b", (int)getpid());
+    g_autofree char *unix_dgram = NULL, *fd_dgram = NULL, *fd_stream = NULL;
+    struct sockaddr_un to = { .sun_family = AF_UNIX };
+    int peer = bind_peer(theirs), pair[2], stream[2];
+    Machine *m = machine();
+    Card *a = g_new(Card, 1), *b = g_new(Card, 1), *c = g_new(Card, 1);
+    Netdev *na, *nb, *nc;
+    struct stat st;
+
+    g_assert_cmpint(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair), ==, 0);
+    g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM, 0, stream), ==, 0);
+    unix_dgram = g_strdup_printf("{'type':'dgram','id':'a','local':{'type':'unix','path':'%s'},"
+                                 "'remote':{'type':'unix','path':'%s'}}",
+                                 mine, theirs);
+    fd_dgram =
+        g_strdup_printf("{'type':'dgram','id':'b','local':{'type':'fd','str':'%d'}}", pair[0]);
+    fd_stream =
+        g_strdup_printf("{'type':'stream','id':'c','addr':{'type':'fd','str':'%d'}}", stream[0]);
+    na = make_with_card(m, unix_dgram, a);
+    nb = make_with_card(m, fd_dgram, b);
+    nc = make_with_card(m, fd_stream, c);
+    g_assert_cmpint(stat(mine, &st), ==, 0);
+    g_assert_cmpint(st.st_mode & 07777, ==, 0600);
+    g_strlcpy(to.sun_path, mine, sizeof(to.sun_path));
+    for (unsigned round = 1; round <= 3; round++) {
+        uint8_t head[8] = { 0, 0, 0, 0, 0, 0, 0, sizeof(frame) };
+
+        g_assert_cmpint(sendto(peer, "", 0, 0, (struct sockaddr *)&to, sizeof(to)), ==, 0);
+        g_assert_cmpint(sendto(peer, frame, 60, 0, (struct sockaddr *)&to, sizeof(to)), ==, 60);
+        g_assert_cmpint(send(pair[1], "", 0, 0), ==, 0);
+        g_assert_cmpint(send(pair[1], frame, 60, 0), ==, 60);
+        g_assert_cmpint(send(stream[1], head, sizeof(head), 0), ==, 8);
+        g_assert_cmpint(send(stream[1], frame, 60, 0), ==, 60);
+        settle();
+        g_assert_cmpuint(a->frames, ==, round);
+        g_assert_cmpuint(b->frames, ==, round);
+        g_assert_cmpuint(c->frames, ==, round);
+    }
+    netdev_detach(nc);
+    finish(m, a, na, b, nb);
+    g_free(c);
+    close(peer);
+    close(pair[1]);
+    close(stream[1]);
+    unlink(theirs);
+    g_assert_false(g_file_test(mine, G_FILE_TEST_EXISTS));
+}
+
+/* A client comes when the server is there, and again after that has gone. */
+static void test_reconnect(void)
+{
+    g_autofree char *path = g_strdup_printf("/tmp/bp-net-%d-r", (int)getpid());
+    g_autofree char *client =
+        g_strdup_printf("{'type':'stream','id':'a','addr':{'type':'unix','path':'%s'},"
+                        "'reconnect-ms':'10'}",
+                        path);
+    g_autofree char *server =
+        g_strdup_printf("{'type':'stream','id':'b','addr':{'type':'unix','path':'%s'},"
+                        "'server':true}",
+                        path);
+    static const uint8_t frame[60] = { 1, 2, 3 };
+    Machine *m = machine();
+    Card *a = g_new(Card, 1), *b = g_new(Card, 1);
+    Netdev *na = make_with_card(m, client, a), *nb = NULL;
+
+    settle();
+    for (unsigned round = 1; round <= 3; round++) {
+        nb = make_with_card(m, server, b);
+        for (unsigned i = 0; i < 200 && b->frames == 0; i++) {
+            send_bytes(na, frame, 60);
+            settle();
+        }
+        g_assert_cmpuint(b->frames, >, 0);
+        netdev_detach(nb);
+        g_assert_true(netdev_del(m, "b", NULL));
+        settle();
+    }
+    finish(m, a, na, b, NULL);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -675,6 +773,8 @@ int main(int argc, char **argv)
     g_test_add_func("/net/lanes", test_lanes);
     g_test_add_func("/net/stream", test_stream);
     g_test_add_func("/net/stream-noise", test_stream_noise);
+    g_test_add_func("/net/empty", test_empty);
+    g_test_add_func("/net/reconnect", test_reconnect);
     g_test_add_func("/net/refusals", test_refusals);
     g_test_add_func("/net/user", test_user);
     g_test_add_func("/net/stream-states", test_stream_states);
