@@ -13,8 +13,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "util/outfile.h"
+
 #define CHARDEV_BAD G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE
 #define READ_CHUNK  (64 * 1024)
+#define FLUSH_MS    200 /* for all back ends together, when the process ends */
 
 static const ChardevKind *const kinds[] = {
     &chardev_null, &chardev_file,   &chardev_stdio,   &chardev_pipe,
@@ -287,11 +290,31 @@ static size_t keep_locked(Chardev *c, const uint8_t *buf, size_t len)
     return take;
 }
 
-static void write_log(Chardev *c, const void *buf, size_t len)
+/* Append to the log file. A full disk ends the log, not the console; what a FIFO without room does
+ * not take is lost. */
+static void write_log(Chardev *c, const uint8_t *p, size_t len)
 {
-    if (c->log_fd >= 0 && write(c->log_fd, buf, len) < 0) {
-        close(c->log_fd); /* a full disk ends the log, not the console */
-        c->log_fd = -1;
+    while (c->log_fd >= 0 && len > 0) {
+        ssize_t n = write(c->log_fd, p, len);
+
+        if (n > 0) {
+            p += n;
+            len -= (size_t)n;
+        } else if (n < 0 && errno == EAGAIN) {
+            return;
+        } else if (n == 0 || errno != EINTR) {
+            close(c->log_fd);
+            c->log_fd = -1;
+        }
+    }
+}
+
+void chardev_log(Chardev *c, const void *buf, size_t len)
+{
+    if (c->kind->log) {
+        c->kind->log(c, buf, len);
+    } else {
+        write_log(c, buf, len);
     }
 }
 
@@ -300,11 +323,10 @@ size_t chardev_write(Chardev *c, const void *buf, size_t len)
     const uint8_t *p = buf;
     size_t done = 0;
 
-    if (c->log_fd >= 0) {
-        write_log(c, buf, len);
-    }
     if (c->kind->write) {
-        return c->kind->write(c, buf, len);
+        done = c->kind->write(c, buf, len);
+        write_log(c, buf, done);
+        return done;
     }
     g_mutex_lock(&c->out_lock);
     if (c->fd_out < 0) {
@@ -316,6 +338,7 @@ size_t chardev_write(Chardev *c, const void *buf, size_t len)
         done += keep_locked(c, p + done, len - done);
     }
     g_mutex_unlock(&c->out_lock);
+    write_log(c, buf, done);
     return done;
 }
 
@@ -336,14 +359,16 @@ size_t chardev_write_now(Chardev *c, const void *buf, size_t len)
         done = put_now_locked(c, buf, len);
     }
     g_mutex_unlock(&c->out_lock);
-    if (c->log_fd >= 0 && done > 0) {
-        write_log(c, buf, done);
-    }
+    write_log(c, buf, done);
     return done;
 }
 
 void chardev_flush(Chardev *c, int timeout_ms)
 {
+    if (c->kind->flush) {
+        c->kind->flush(c, timeout_ms);
+        return;
+    }
     gint64 end = g_get_monotonic_time() + timeout_ms * G_TIME_SPAN_MILLISECOND;
 
     g_mutex_lock(&c->out_lock);
@@ -606,11 +631,12 @@ bool chardev_del(Machine *m, const char *id, GError **err)
 void chardev_free_all(Machine *m)
 {
     GPtrArray *set = m->chardevs;
+    gint64 end = g_get_monotonic_time() + FLUSH_MS * G_TIME_SPAN_MILLISECOND;
 
     while (set && set->len > 0) {
         Chardev *c = set->pdata[set->len - 1];
 
-        chardev_flush(c, 200);
+        chardev_flush(c, (int)(MAX(0, end - g_get_monotonic_time()) / 1000));
         chardev_free(c);
     }
     if (set) {
@@ -647,7 +673,7 @@ static bool open_log(Chardev *c, struct json_object *o, GError **err)
     if (!path) {
         return true;
     }
-    c->log_fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (append ? O_APPEND : O_TRUNC), 0644);
+    c->log_fd = out_log_open(path, append, 0644);
     if (c->log_fd < 0) {
         g_set_error(err, CHARDEV_BAD, "character device '%s': log file '%s' cannot be written: %s",
                     c->id, path, g_strerror(errno));

@@ -10,6 +10,8 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "util/outfile.h"
+
 #define CHARDEV_BAD G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE
 
 static bool host_error(Chardev *c, const char *path, GError **err)
@@ -57,7 +59,7 @@ static bool file_open(Chardev *c, struct json_object *o, GError **err)
     if (!path || !chardev_opt_bool(o, "append", false, &append, err)) {
         return false;
     }
-    out = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (append ? O_APPEND : O_TRUNC), 0666);
+    out = out_log_open(path, append, 0666);
     if (out < 0) {
         return host_error(c, path, err);
     }

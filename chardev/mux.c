@@ -206,6 +206,16 @@ static size_t mux_write_now(Chardev *c, const uint8_t *buf, size_t len)
     return chardev_write_now(((Mux *)c)->base, buf, len);
 }
 
+static void mux_log(Chardev *c, const uint8_t *buf, size_t len)
+{
+    chardev_log(((Mux *)c)->base, buf, len);
+}
+
+static void mux_flush(Chardev *c, int timeout_ms)
+{
+    chardev_flush(((Mux *)c)->base, timeout_ms);
+}
+
 static bool mux_attach(Chardev *c, const ChardevFront *front, GError **err)
 {
     Mux *x = (Mux *)c;
@@ -257,7 +267,6 @@ static void mux_close(Chardev *c)
     x->n = 0;
     g_clear_handle_id(&x->hello, g_source_remove);
     if (x->base) {
-        chardev_flush(x->base, 200);
         chardev_free(x->base);
     }
 }
@@ -269,6 +278,8 @@ const ChardevKind chardev_mux = {
     .close = mux_close,
     .write = mux_write,
     .write_now = mux_write_now,
+    .log = mux_log,
+    .flush = mux_flush,
     .attach = mux_attach,
     .detach = mux_detach,
     .accept_input = mux_accept_input,

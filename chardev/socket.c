@@ -5,27 +5,42 @@
 #include "chardev_int.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "util/connector.h"
+#include "util/host.h"
+#include "util/listener.h"
+#include "util/log.h"
+
 #define CHARDEV_BAD G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE
+
+/* A client that chardev-add makes waits this long before it goes on in the background. */
+#define ADD_WAIT_MS   20
+#define RECONNECT_MAX 86400000 /* ms: a day */
 
 typedef struct Socket {
     Chardev c;
-    int listener; /* -1 for a client */
-    char *unlink_path;
+    int listen_fd;             /* -1 for a client */
+    struct sockaddr_storage at; /* of a unix socket, client or server */
+    socklen_t at_len;
+    bool bound;       /* the socket's file is ours */
+    char *host, *port; /* of a TCP client */
     bool nodelay;
-    GSource *listen_watch;
+    unsigned reconnect_ms; /* of a client, 0: never */
+    Listener *listener;    /* while a server has no peer */
+    Connector *connector;  /* while a client connects */
+    GSource *timer;        /* until the next attempt */
 } Socket;
 
 static void watch_listener(Socket *s);
+static void connect_later(Socket *s);
 
 static void take_peer(Socket *s, int fd)
 {
@@ -34,40 +49,92 @@ static void take_peer(Socket *s, int fd)
     if (s->nodelay) {
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     }
-    chardev_unwatch(&s->listen_watch);
+    listener_free(s->listener);
+    s->listener = NULL;
     chardev_set_fds(&s->c, fd, fd);
 }
 
-static gboolean on_peer(gint fd, GIOCondition cond, gpointer opaque)
+static void on_peer(void *opaque, int fd, const struct sockaddr_storage *from, socklen_t len)
 {
-    Socket *s = opaque;
-    int peer = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
-
-    if (peer < 0) {
-        return G_SOURCE_CONTINUE;
-    }
-    take_peer(s, peer);
-    return G_SOURCE_REMOVE;
+    take_peer(opaque, fd);
 }
 
 static void watch_listener(Socket *s)
 {
-    if (s->listener >= 0 && !s->c.open && !s->listen_watch) {
-        s->listen_watch = chardev_watch(&s->c, s->listener, G_IO_IN, on_peer);
+    if (s->listen_fd >= 0 && !s->c.open && !s->listener) {
+        s->listener = listener_new(s->listen_fd, s->c.context, on_peer, s);
     }
+}
+
+/* --- clients --- */
+
+static Connector *make_connector(Socket *s)
+{
+    return s->port ? connector_new_host(s->host, s->port, AF_UNSPEC)
+                   : connector_new((struct sockaddr *)&s->at, s->at_len);
+}
+
+static void on_connected(void *opaque, int fd, const GError *err)
+{
+    Socket *s = opaque;
+
+    g_clear_pointer(&s->connector, connector_free);
+    if (fd >= 0) {
+        take_peer(s, fd);
+    } else if (s->reconnect_ms) {
+        connect_later(s);
+    } else {
+        log_line("character device '%s': cannot connect to %s: %s", s->c.id, s->c.about,
+                 err->message);
+    }
+}
+
+static void connect_now(Socket *s)
+{
+    s->connector = make_connector(s);
+    connector_start(s->connector, s->c.context, on_connected, s);
+}
+
+static gboolean on_timer(gpointer opaque)
+{
+    Socket *s = opaque;
+
+    chardev_unwatch(&s->timer);
+    connect_now(s);
+    return G_SOURCE_REMOVE;
+}
+
+static void connect_later(Socket *s)
+{
+    s->timer = g_timeout_source_new(s->reconnect_ms);
+    g_source_set_callback(s->timer, on_timer, s, NULL);
+    g_source_attach(s->timer, s->c.context);
 }
 
 static void socket_hung_up(Chardev *c)
 {
-    watch_listener((Socket *)c);
+    Socket *s = (Socket *)c;
+
+    watch_listener(s);
+    if (s->reconnect_ms) {
+        connect_later(s);
+    }
 }
 
+/* Whatever waits for a peer waits in the new context. */
 static void socket_new_context(Chardev *c)
 {
     Socket *s = (Socket *)c;
+    bool connecting = s->connector || s->timer;
 
-    chardev_unwatch(&s->listen_watch);
+    listener_free(s->listener);
+    s->listener = NULL;
     watch_listener(s);
+    g_clear_pointer(&s->connector, connector_free);
+    chardev_unwatch(&s->timer);
+    if (connecting) {
+        connect_now(s);
+    }
 }
 
 static bool socket_error(Chardev *c, const char *what, GError **err)
@@ -79,44 +146,35 @@ static bool socket_error(Chardev *c, const char *what, GError **err)
 
 /* --- addresses --- */
 
-static bool unix_address(Chardev *c, const char *path, bool abstract, struct sockaddr_un *un,
-                         socklen_t *len, GError **err)
+static bool unix_address(Socket *s, const char *path, bool abstract, GError **err)
 {
+    struct sockaddr_un *un = (struct sockaddr_un *)&s->at;
     size_t n = strlen(path);
 
-    memset(un, 0, sizeof(*un));
     un->sun_family = AF_UNIX;
     if (n + 1 > sizeof(un->sun_path)) {
         g_set_error(err, CHARDEV_BAD,
                     "character device '%s': socket path '%s' has %zu bytes: at most %zu are "
                     "possible",
-                    c->id, path, n, sizeof(un->sun_path) - 1);
+                    s->c.id, path, n, sizeof(un->sun_path) - 1);
         return false;
     }
     memcpy(un->sun_path + (abstract ? 1 : 0), path, n);
-    *len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n + 1);
+    s->at_len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n + 1);
     return true;
 }
 
-/* Bind and listen, or connect: one address. Returns the socket or -1 with errno. */
-static int try_address(int family, const struct sockaddr *sa, socklen_t len, bool server)
+/* Bind and listen. The socket or -1 with errno. */
+static int listen_at(const struct sockaddr *sa, socklen_t len, mode_t mode)
 {
-    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1, r;
+    int fd = socket(sa->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1, saved;
 
     if (fd < 0) {
         return -1;
     }
-    if (server) {
-        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-        r = bind(fd, sa, len) < 0 ? -1 : listen(fd, 1);
-    } else {
-        do {
-            r = connect(fd, sa, len);
-        } while (r < 0 && errno == EINTR);
-    }
-    if (r < 0) {
-        int saved = errno;
-
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+    if (socket_bind(fd, sa, len, mode) < 0 || listen(fd, 1) < 0) {
+        saved = errno;
         close(fd);
         errno = saved;
         return -1;
@@ -124,58 +182,80 @@ static int try_address(int family, const struct sockaddr *sa, socklen_t len, boo
     return fd;
 }
 
-static int open_unix(Socket *s, struct json_object *o, bool server, GError **err)
+/* mode=0660: of the socket's file. */
+static bool read_mode(Socket *s, struct json_object *o, mode_t *mode, GError **err)
+{
+    const char *text = chardev_opt(o, "mode");
+    char *end;
+    unsigned long value;
+
+    *mode = UNIX_SOCKET_MODE;
+    if (!text) {
+        return true;
+    }
+    value = strtoul(text, &end, 8);
+    if (!g_ascii_isdigit(*text) || *end || value > 0777) {
+        g_set_error(err, CHARDEV_BAD,
+                    "character device '%s': mode=%s: an octal number up to 0777 is accepted",
+                    s->c.id, text);
+        return false;
+    }
+    *mode = (mode_t)value;
+    return true;
+}
+
+static bool open_unix(Socket *s, struct json_object *o, bool server, GError **err)
 {
     const char *path = chardev_opt(o, "path");
-    struct sockaddr_un un;
-    socklen_t len;
     bool abstract;
-    int fd;
+    mode_t mode;
 
     s->c.about = g_strdup_printf("unix:%s%s", path, server ? ",server=on" : "");
     if (!chardev_opt_bool(o, "abstract", false, &abstract, err) ||
-        !unix_address(&s->c, path, abstract, &un, &len, err)) {
-        return -1;
+        !read_mode(s, o, &mode, err) || !unix_address(s, path, abstract, err)) {
+        return false;
     }
-    if (server && !abstract) {
-        unlink(path);
+    if (server) {
+        s->listen_fd = listen_at((struct sockaddr *)&s->at, s->at_len, mode);
+        s->bound = s->listen_fd >= 0;
     }
-    fd = try_address(AF_UNIX, (struct sockaddr *)&un, len, server);
-    if (fd < 0) {
-        socket_error(&s->c, server ? "listen on" : "connect to", err);
-    } else if (server && !abstract) {
-        s->unlink_path = g_strdup(path);
-    }
-    return fd;
+    return !server || s->bound || socket_error(&s->c, "listen on", err);
 }
 
-static int open_tcp(Socket *s, struct json_object *o, bool server, GError **err)
+static bool listen_tcp(Socket *s, GError **err)
 {
-    const char *host = chardev_opt(o, "host"), *port = chardev_opt(o, "port");
-    struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = server ? AI_PASSIVE : 0 };
+    struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE };
     struct addrinfo *list = NULL;
-    int fd = -1, r;
+    int r = resolve_wait(s->host, s->port, &hints, &list);
 
-    host = host && *host ? host : NULL;
-    s->c.about = g_strdup_printf("tcp:%s:%s%s", host ? host : "", port, server ? ",server=on" : "");
-    r = getaddrinfo(host, port, &hints, &list);
     if (r != 0) {
         g_set_error(err, CHARDEV_BAD, "character device '%s': address '%s' cannot be found: %s",
                     s->c.id, s->c.about, gai_strerror(r));
-        return -1;
+        return false;
     }
-    for (struct addrinfo *a = list; a && fd < 0; a = a->ai_next) {
-        fd = try_address(a->ai_family, a->ai_addr, a->ai_addrlen, server);
+    for (struct addrinfo *a = list; a && s->listen_fd < 0; a = a->ai_next) {
+        s->listen_fd = listen_at(a->ai_addr, a->ai_addrlen, 0);
     }
-    if (fd < 0) {
-        socket_error(&s->c, server ? "listen on" : "connect to", err);
+    if (s->listen_fd < 0) {
+        socket_error(&s->c, "listen on", err);
     }
     freeaddrinfo(list);
-    return fd;
+    return s->listen_fd >= 0;
+}
+
+static bool open_tcp(Socket *s, struct json_object *o, bool server, GError **err)
+{
+    const char *host = chardev_opt(o, "host");
+
+    s->host = host && *host ? g_strdup(host) : NULL;
+    s->port = g_strdup(chardev_opt(o, "port"));
+    s->c.about = g_strdup_printf("tcp:%s:%s%s", s->host ? s->host : "", s->port,
+                                 server ? ",server=on" : "");
+    return !server || listen_tcp(s, err);
 }
 
 /* A descriptor that the parent passed: fd=N. */
-static int open_fd(Socket *s, struct json_object *o, GError **err)
+static int inherited_fd(Socket *s, struct json_object *o, GError **err)
 {
     const char *text = chardev_opt(o, "fd");
     guint64 n;
@@ -194,11 +274,104 @@ static int open_fd(Socket *s, struct json_object *o, GError **err)
     return (int)n;
 }
 
-static int open_address(Socket *s, struct json_object *o, bool server, GError **err)
+/* --- opening --- */
+
+/* server=on,wait=on: nothing starts before a peer is there. Termination signals, which the main
+ * loop would take, end the wait. */
+static bool wait_for_peer(Socket *s, GError **err)
 {
-    if (chardev_opt(o, "fd")) {
-        return open_fd(s, o, err);
+    struct pollfd p = { .fd = s->listen_fd, .events = POLLIN };
+    sigset_t none;
+    int fd;
+
+    sigemptyset(&none);
+    g_printerr("waiting for a connection on %s\n", s->c.about);
+    while (ppoll(&p, 1, NULL, &none) < 0 && errno == EINTR) {
     }
+    fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+    if (fd < 0) {
+        return socket_error(&s->c, "accept on", err);
+    }
+    take_peer(s, fd);
+    return true;
+}
+
+static bool start_server(Socket *s, bool wait, GError **err)
+{
+    if (wait) {
+        return wait_for_peer(s, err);
+    }
+    watch_listener(s);
+    return true;
+}
+
+/* While the process starts, the connection is waited for, unless it may come later. */
+static bool start_client(Socket *s, GError **err)
+{
+    GError *why = NULL;
+    int fd, r;
+
+    if (s->reconnect_ms) {
+        connect_now(s);
+        return true;
+    }
+    s->connector = make_connector(s);
+    r = connector_wait(s->connector, host_in_main_loop() ? ADD_WAIT_MS : -1, &fd, &why);
+    if (r == 0) {
+        connector_start(s->connector, s->c.context, on_connected, s);
+        return true;
+    }
+    g_clear_pointer(&s->connector, connector_free);
+    if (r < 0) {
+        g_set_error(err, CHARDEV_BAD, "character device '%s': cannot connect to %s: %s", s->c.id,
+                    s->c.about, why->message);
+        g_error_free(why);
+        return false;
+    }
+    take_peer(s, fd);
+    return true;
+}
+
+/* reconnect=SECONDS, reconnect-ms=MILLISECONDS */
+static bool read_reconnect(Socket *s, struct json_object *o, GError **err)
+{
+    const char *seconds = chardev_opt(o, "reconnect"), *ms = chardev_opt(o, "reconnect-ms");
+    guint64 value = 0;
+
+    if ((seconds && ms) ||
+        (seconds &&
+         !g_ascii_string_to_unsigned(seconds, 10, 0, RECONNECT_MAX / 1000, &value, NULL)) ||
+        (ms && !g_ascii_string_to_unsigned(ms, 10, 0, RECONNECT_MAX, &value, NULL))) {
+        g_set_error(err, CHARDEV_BAD,
+                    "character device '%s': one of reconnect=SECONDS and reconnect-ms=MILLISECONDS "
+                    "is accepted, up to a day, 0 for never",
+                    s->c.id);
+        return false;
+    }
+    s->reconnect_ms = (unsigned)(seconds ? value * 1000 : value);
+    return true;
+}
+
+/* Options that go with one of the two roles only. */
+static bool check_role(Socket *s, struct json_object *o, bool server, GError **err)
+{
+    static const char *const of_client[] = { "reconnect", "reconnect-ms" };
+    static const char *const of_server[] = { "wait", "mode" };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(of_client); i++) {
+        const char *wrong = server ? of_client[i] : of_server[i];
+
+        if (chardev_opt(o, wrong)) {
+            g_set_error(err, CHARDEV_BAD, "character device '%s': %s= goes with server=%s", s->c.id,
+                        wrong, server ? "off" : "on");
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool open_address(Socket *s, struct json_object *o, bool server, GError **err)
+{
     if (chardev_opt(o, "path")) {
         return open_unix(s, o, server, err);
     }
@@ -208,49 +381,13 @@ static int open_address(Socket *s, struct json_object *o, bool server, GError **
     g_set_error(
         err, CHARDEV_BAD,
         "character device '%s' of kind socket needs path=, host= and port=, or fd=", s->c.id);
-    return -1;
+    return false;
 }
 
-/* --- opening --- */
-
-/* server=on,wait=on: nothing starts before a peer is there. Termination signals, which the main
- * loop would take, end the wait. */
-static bool wait_for_peer(Socket *s, GError **err)
+static bool open_inherited(Socket *s, struct json_object *o, bool server, bool wait, GError **err)
 {
-    struct pollfd p = { .fd = s->listener, .events = POLLIN };
-    sigset_t none;
-    int fd;
+    int fd = inherited_fd(s, o, err);
 
-    sigemptyset(&none);
-    g_printerr("waiting for a connection on %s\n", s->c.about);
-    while (ppoll(&p, 1, NULL, &none) < 0 && errno == EINTR) {
-    }
-    fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC);
-    if (fd < 0) {
-        return socket_error(&s->c, "accept on", err);
-    }
-    take_peer(s, fd);
-    return true;
-}
-
-static bool socket_open(Chardev *c, struct json_object *o, GError **err)
-{
-    Socket *s = (Socket *)c;
-    bool server, wait;
-    int fd;
-
-    s->listener = -1;
-    c->is_socket = true;
-    if (!chardev_opt_bool(o, "server", false, &server, err) ||
-        !chardev_opt_bool(o, "wait", true, &wait, err) ||
-        !chardev_opt_bool(o, "nodelay", false, &s->nodelay, err)) {
-        return false;
-    }
-    if (!server && chardev_opt(o, "wait")) {
-        g_set_error(err, CHARDEV_BAD, "character device '%s': wait= goes with server=on", c->id);
-        return false;
-    }
-    fd = open_address(s, o, server, err);
     if (fd < 0) {
         return false;
     }
@@ -258,33 +395,61 @@ static bool socket_open(Chardev *c, struct json_object *o, GError **err)
         take_peer(s, fd);
         return true;
     }
-    s->listener = fd;
-    if (wait) {
-        return wait_for_peer(s, err);
+    s->listen_fd = fd;
+    return start_server(s, wait, err);
+}
+
+static bool socket_open(Chardev *c, struct json_object *o, GError **err)
+{
+    Socket *s = (Socket *)c;
+    bool server, wait, late = host_in_main_loop();
+
+    s->listen_fd = -1;
+    c->is_socket = true;
+    if (!chardev_opt_bool(o, "server", false, &server, err) ||
+        !chardev_opt_bool(o, "wait", !late, &wait, err) ||
+        !chardev_opt_bool(o, "nodelay", false, &s->nodelay, err) ||
+        !check_role(s, o, server, err) || !read_reconnect(s, o, err)) {
+        return false;
     }
-    watch_listener(s);
-    return true;
+    if (server && wait && late) {
+        g_set_error(err, CHARDEV_BAD,
+                    "character device '%s': wait=on would stop the machine: it is possible only "
+                    "when the emulator starts",
+                    c->id);
+        return false;
+    }
+    if (chardev_opt(o, "fd")) {
+        return open_inherited(s, o, server, wait, err);
+    }
+    return open_address(s, o, server, err) &&
+           (server ? start_server(s, wait, err) : start_client(s, err));
 }
 
 static void socket_close(Chardev *c)
 {
     Socket *s = (Socket *)c;
 
-    chardev_unwatch(&s->listen_watch);
-    if (s->listener >= 0) {
-        close(s->listener);
+    listener_free(s->listener);
+    connector_free(s->connector);
+    chardev_unwatch(&s->timer);
+    if (s->listen_fd >= 0) {
+        close(s->listen_fd);
     }
-    if (s->unlink_path) {
-        unlink(s->unlink_path);
-        g_free(s->unlink_path);
+    if (s->bound) {
+        socket_unlink((struct sockaddr *)&s->at);
     }
+    g_free(s->host);
+    g_free(s->port);
 }
 
-static const char *const socket_keys[] = { "path", "host",     "port",    "fd", "server",
-                                           "wait", "abstract", "nodelay", NULL };
+static const char *const socket_keys[] = { "path",      "host",         "port",     "fd",
+                                           "server",    "wait",         "abstract", "nodelay",
+                                           "reconnect", "reconnect-ms", "mode",     NULL };
 const ChardevKind chardev_socket = {
     .name = "socket",
-    .doc = "path= (unix) or host=,port= (TCP); server=on,wait=off to listen",
+    .doc = "path= (unix) or host=,port= (TCP); server=on,wait=off to listen, mode=0660 for the "
+           "socket's file (default 0600); reconnect=SECONDS for a client",
     .keys = socket_keys,
     .size = sizeof(Socket),
     .open = socket_open,

@@ -157,6 +157,8 @@ static void line_send(Serial *s)
     bool heard = s->chr && chardev_is_open(s->chr);
     size_t sent = heard ? chardev_write(s->chr, s->line, s->n_line) : s->n_line;
 
+    if (s->chr && !heard)
+        chardev_log(s->chr, s->line, s->n_line);
     s->n_line -= sent;
     memmove(s->line, s->line + sent, s->n_line);
     timer_cancel(&s->line_flush);

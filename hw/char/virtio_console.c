@@ -23,14 +23,19 @@ static bool peer_there(const VirtioSerialPort *p)
 
 size_t virtio_serial_port_send(VirtioSerialPort *p, const uint8_t *bytes, size_t len)
 {
-    if (!p->chr || !p->host_connected) {
+    size_t sent = 0;
+
+    if (!p->chr) {
         return len;
     }
-    if (virtio_serial_is_console(p)) {
-        chardev_write(p->chr, bytes, len);
-        return len;
+    if (p->host_connected && !virtio_serial_is_console(p)) {
+        return chardev_write_now(p->chr, bytes, len);
     }
-    return chardev_write_now(p->chr, bytes, len);
+    if (p->host_connected) {
+        sent = chardev_write(p->chr, bytes, len);
+    }
+    chardev_log(p->chr, bytes + sent, len - sent);
+    return len;
 }
 
 void virtio_serial_port_accept(VirtioSerialPort *p)

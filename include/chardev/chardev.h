@@ -58,11 +58,15 @@ bool chardev_set_alias(Chardev *c, const char *alias, GError **err);
  * main loop, so that only the last of those attached at start greets. */
 bool chardev_attach(Chardev *c, const ChardevFront *front, GError **err);
 void chardev_detach(Chardev *c, const ChardevFront *front);
-/* Queue len bytes; returns how many were taken (all, up to the buffer's limit). */
+/* Queue len bytes; returns how many were taken (all, up to the buffer's limit; all while no peer is
+ * connected, and they are lost). What is taken is written to logfile=. */
 size_t chardev_write(Chardev *c, const void *buf, size_t len);
 /* Hand over only what goes without waiting and return how much that was; writable() is called
  * when more goes. For front ends that hold their bytes back themselves. */
 size_t chardev_write_now(Chardev *c, const void *buf, size_t len);
+/* Write to logfile= only: bytes of a front end that it drops itself, because nobody is connected
+ * or the buffer is full. */
+void chardev_log(Chardev *c, const void *buf, size_t len);
 /* can_read() may have grown: offer input again. */
 void chardev_accept_input(Chardev *c);
 bool chardev_is_open(const Chardev *c);

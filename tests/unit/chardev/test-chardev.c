@@ -432,6 +432,157 @@ static void test_refusals(void)
     chardev_free_all(&m);
 }
 
+static void expect_file(const char *path, const char *want)
+{
+    g_autofree char *text = NULL;
+
+    g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+    g_assert_cmpstr(text, ==, want);
+}
+
+/* The log has what the guest wrote, whether or not anybody was there; with a mux and a ring. */
+static void test_log(void)
+{
+    g_autofree char *path = temp_path("sock"), *log = temp_path("log");
+    const char *const kinds[][3] = {
+        { "unix:", path, ",server=on,wait=off" },
+        { "unix:", path, ",server=on,wait=off,mux=on" },
+        { "ringbuf", "", "" },
+        { "null", "", ",mux=on" },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
+        g_autofree char *options =
+            g_strconcat(kinds[i][0], kinds[i][1], kinds[i][2], ",logappend=on,logfile=", log, NULL);
+        Machine m = { 0 };
+        Chardev *c;
+
+        g_assert_true(g_file_set_contents(log, "old ", -1, NULL));
+        c = chardev_new(&m, "c0", options, NULL);
+        g_assert_nonnull(c);
+        g_assert_cmpuint(chardev_write(c, "early ", 6), ==, 6);
+        g_assert_cmpuint(chardev_write_now(c, "now ", 4), ==, 4);
+        chardev_log(c, "dropped", 7);
+        expect_file(log, "old early now dropped");
+        chardev_free_all(&m);
+    }
+    g_unlink(log);
+}
+
+/* The bytes that a full back end did not take are written again by the front end. */
+static void test_log_once(void)
+{
+    g_autofree char *log = temp_path("log"), *options = NULL, *big = g_strnfill(64 << 10, 'x');
+    Machine m = { 0 };
+    Chardev *c;
+    size_t taken = 0, n;
+    int pair[2];
+    struct stat st;
+
+    g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), ==, 0);
+    options = g_strdup_printf("socket,fd=%d,logfile=%s", pair[0], log);
+    c = chardev_new(&m, "c0", options, NULL);
+    while ((n = chardev_write(c, big, 64 << 10)) > 0) {
+        taken += n;
+    }
+    g_assert_cmpint(stat(log, &st), ==, 0);
+    g_assert_cmpuint(st.st_size, ==, taken);
+    close(pair[1]);
+    chardev_free_all(&m);
+    g_unlink(log);
+}
+
+static void test_mode(void)
+{
+    g_autofree char *path = temp_path("mode");
+    g_autofree char *plain = g_strdup_printf("unix:%s,server=on,wait=off", path);
+    g_autofree char *open = g_strdup_printf("unix:%s,server=on,wait=off,mode=0666", path);
+    g_autofree char *wrong = g_strdup_printf("unix:%s,server=on,wait=off,mode=rw", path);
+    Machine m = { 0 };
+    struct stat st;
+
+    g_assert_nonnull(chardev_new(&m, "c0", plain, NULL));
+    g_assert_cmpint(stat(path, &st), ==, 0);
+    g_assert_cmpint(st.st_mode & 07777, ==, 0600);
+    chardev_free_all(&m);
+    g_assert_nonnull(chardev_new(&m, "c0", open, NULL));
+    g_assert_cmpint(stat(path, &st), ==, 0);
+    g_assert_cmpint(st.st_mode & 07777, ==, 0666);
+    chardev_free_all(&m);
+    g_assert_null(chardev_new(&m, "c0", wrong, NULL));
+    g_assert_true(g_file_set_contents(path, "precious", -1, NULL));
+    g_assert_null(chardev_new(&m, "c0", plain, NULL));
+    expect_file(path, "precious");
+    g_unlink(path);
+}
+
+/* A client comes when the server is there, and again after that has gone. */
+static void test_reconnect(void)
+{
+    g_autofree char *path = temp_path("again");
+    g_autofree char *options = g_strdup_printf("socket,path=%s,reconnect-ms=10", path);
+    g_autofree char *server = g_strdup_printf("unix:%s,server=on,wait=off", path);
+    Machine m = { 0 }, other = { 0 };
+    Chardev *c = chardev_new(&m, "c0", options, NULL);
+    Front f;
+
+    g_assert_nonnull(c);
+    front_init(&f);
+    g_assert_true(chardev_attach(c, &f.f, NULL));
+    turn();
+    g_assert_false(chardev_is_open(c));
+    for (unsigned round = 1; round <= 3; round++) {
+        Chardev *s = chardev_new(&other, "s", server, NULL);
+
+        for (unsigned i = 0; i < 1000 && f.opened < round; i++) {
+            turn();
+        }
+        g_assert_cmpuint(f.opened, ==, round);
+        for (unsigned i = 0; i < 1000 && !chardev_is_open(s); i++) {
+            turn();
+        }
+        g_assert_cmpuint(chardev_write(s, "hi", 2), ==, 2);
+        turn();
+        g_assert_cmpstr(f.got->str, ==, "hi");
+        g_string_truncate(f.got, 0);
+        chardev_free_all(&other);
+        turn();
+        g_assert_cmpuint(f.closed, ==, round);
+    }
+    chardev_free_all(&m);
+    front_done(&f);
+}
+
+/* On the main loop nothing waits for a peer. */
+static gboolean on_main_loop(gpointer opaque)
+{
+    g_autofree char *path = temp_path("late");
+    g_autofree char *server = g_strdup_printf("unix:%s,server=on", path);
+    g_autofree char *wait = g_strdup_printf("unix:%s,server=on,wait=on", path);
+    gint64 start = g_get_monotonic_time();
+    Machine m = { 0 };
+    Chardev *c;
+
+    g_assert_null(chardev_new(&m, "c0", wait, NULL));
+    g_assert_nonnull(chardev_new(&m, "c0", server, NULL));
+    /* an address of a network for documentation, RFC 5737: nobody answers, or there is no route */
+    c = chardev_new(&m, "c1", "tcp:192.0.2.1:9", NULL);
+    g_assert_true(!c || !chardev_is_open(c));
+    g_assert_cmpint(g_get_monotonic_time() - start, <, 1000000);
+    chardev_free_all(&m);
+    *(bool *)opaque = true;
+    return G_SOURCE_REMOVE;
+}
+
+static void test_no_wait(void)
+{
+    bool done = false;
+
+    g_idle_add(on_main_loop, &done);
+    turn();
+    g_assert_true(done);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -443,6 +594,11 @@ int main(int argc, char **argv)
     g_test_add_func("/chardev/file-and-pipe", test_file_and_pipe);
     g_test_add_func("/chardev/mux", test_mux);
     g_test_add_func("/chardev/ringbuf", test_ringbuf);
+    g_test_add_func("/chardev/log", test_log);
+    g_test_add_func("/chardev/log-once", test_log_once);
+    g_test_add_func("/chardev/mode", test_mode);
+    g_test_add_func("/chardev/reconnect", test_reconnect);
+    g_test_add_func("/chardev/no-wait", test_no_wait);
     g_test_add_func("/chardev/refusals", test_refusals);
     return g_test_run();
 }
