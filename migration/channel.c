@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib-unix.h>
-#include <glib/gstdio.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
@@ -18,22 +17,29 @@
 
 #include "migration/channel_address.h"
 #include "migration/stream.h"
+#include "util/connector.h"
+#include "util/listener.h"
+#include "util/outfile.h"
 
 struct Channel {
     char *uri;
     int fd;
-    bool socket, connecting;
-    char *path, *part; /* file: for writing */
-    GPid pid;          /* exec: */
+    bool socket;
+    Connector *connector; /* while it connects; then fd is -1 */
+    bool started;         /* the connector calls back */
+    GError *why;          /* it failed to connect */
+    OutFile *file;        /* file: for writing; owns fd */
+    GPid pid;             /* exec: */
     GSource *source;
+    GIOCondition what; /* to be told of; 0: nothing */
     ChannelFn *fn;
     void *opaque;
 };
 
 struct ChannelServer {
     int fd;
-    GSource *source;
-    char *path; /* of a unix socket: removed at the end */
+    Listener *listener;
+    ChannelAddress at; /* of a unix socket: removed at the end */
     char *address;
     ChannelAcceptFn *fn;
     void *opaque;
@@ -70,18 +76,32 @@ static void tune_socket(int fd)
     }
 }
 
-static Channel *channel_new(const char *uri, int fd)
+static Channel *channel_alloc(const char *uri)
 {
     Channel *c = g_new0(Channel, 1);
-    struct stat st;
 
     c->uri = g_strdup(uri);
+    c->fd = -1;
+    return c;
+}
+
+static void take_fd(Channel *c, int fd)
+{
+    struct stat st;
+
     c->fd = fd;
     g_unix_set_fd_nonblocking(fd, TRUE, NULL);
     c->socket = fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
     if (c->socket) {
         tune_socket(fd);
     }
+}
+
+static Channel *channel_new(const char *uri, int fd)
+{
+    Channel *c = channel_alloc(uri);
+
+    take_fd(c, fd);
     return c;
 }
 
@@ -100,18 +120,17 @@ void channel_free(Channel *c)
         return;
     }
     drop_source(&c->source);
-    if (c->fd >= 0) {
+    connector_free(c->connector);
+    g_clear_error(&c->why);
+    if (c->file) {
+        out_file_abort(c->file);
+    } else if (c->fd >= 0) {
         close(c->fd);
     }
     if (c->pid) {
         kill(c->pid, SIGKILL);
         waitpid(c->pid, NULL, 0);
     }
-    if (c->part) {
-        g_unlink(c->part);
-    }
-    g_free(c->part);
-    g_free(c->path);
     g_free(c->uri);
     g_free(c);
 }
@@ -120,27 +139,20 @@ void channel_free(Channel *c)
 
 static Channel *open_socket(const char *uri, GError **err)
 {
+    g_autofree char *host = NULL, *port = NULL;
     ChannelAddress a;
     Channel *c;
-    int fd;
 
-    if (!channel_address_parse(uri, false, &a, err)) {
-        return NULL;
-    }
-    fd = socket(a.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0) {
-        fail(err, uri, "no socket", errno);
-        return NULL;
-    }
-    c = channel_new(uri, fd);
-    if (connect(fd, &a.any, a.len) < 0) {
-        if (errno != EINPROGRESS) {
-            fail(err, uri, "it cannot be connected", errno);
-            channel_free(c);
+    if (g_str_has_prefix(uri, "tcp:")) {
+        if (!channel_address_split(uri, false, &host, &port, err)) {
             return NULL;
         }
-        c->connecting = true;
+    } else if (!channel_address_parse(uri, false, &a, err)) {
+        return NULL;
     }
+    c = channel_alloc(uri);
+    c->socket = true;
+    c->connector = port ? connector_new_host(host, port, AF_UNSPEC) : connector_new(&a.any, a.len);
     return c;
 }
 
@@ -197,21 +209,27 @@ static Channel *open_fdset(const char *uri, bool out, const ChannelFds *fds, GEr
 static Channel *open_file(const char *uri, bool out, GError **err)
 {
     const char *path = uri + strlen("file:");
-    g_autofree char *part = g_strdup_printf("%s.part", path);
+    g_autoptr(GError) why = NULL;
+    OutFile *file = NULL;
     Channel *c;
-    int fd = out ? open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)
-                 : open(path, O_RDONLY | O_CLOEXEC);
+    int fd;
 
+    if (out) {
+        file = out_file_begin(path, 0600, &why);
+        if (!file) {
+            fail(err, uri, why->message, 0);
+            return NULL;
+        }
+        c = channel_new(uri, out_file_fd(file));
+        c->file = file;
+        return c;
+    }
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO's writer may come later */
     if (fd < 0) {
         fail(err, uri, "the file cannot be opened", errno);
         return NULL;
     }
-    c = channel_new(uri, fd);
-    if (out) {
-        c->path = g_strdup(path);
-        c->part = g_steal_pointer(&part);
-    }
-    return c;
+    return channel_new(uri, fd);
 }
 
 bool channel_is_server(const char *uri)
@@ -259,7 +277,7 @@ bool channel_is_file(const Channel *c)
 {
     struct stat st;
 
-    return c->path || (c->fd >= 0 && fstat(c->fd, &st) == 0 && S_ISREG(st.st_mode));
+    return c->file || (c->fd >= 0 && fstat(c->fd, &st) == 0 && S_ISREG(st.st_mode));
 }
 
 /* --- readiness --- */
@@ -272,40 +290,71 @@ static gboolean ready(gint fd, GIOCondition condition, gpointer opaque)
     return G_SOURCE_CONTINUE;
 }
 
-void channel_watch(Channel *c, bool in, bool out, ChannelFn *fn, void *opaque)
+static void watch_fd(Channel *c)
 {
-    GIOCondition what = (in ? G_IO_IN | G_IO_HUP : 0) | (out ? G_IO_OUT : 0) | G_IO_ERR;
-
-    drop_source(&c->source);
-    c->fn = fn;
-    c->opaque = opaque;
-    if (!in && !out) {
-        return;
-    }
-    c->source = g_unix_fd_source_new(c->fd, what);
+    c->source = g_unix_fd_source_new(c->fd, c->what);
     g_source_set_callback(c->source, G_SOURCE_FUNC(ready), c, NULL);
     g_source_attach(c->source, NULL);
 }
 
+static void on_connected(void *opaque, int fd, const GError *err)
+{
+    Channel *c = opaque;
+
+    g_clear_pointer(&c->connector, connector_free);
+    if (fd >= 0) {
+        take_fd(c, fd);
+    } else {
+        c->why = g_error_copy(err);
+    }
+    if (c->what) {
+        if (fd >= 0) {
+            watch_fd(c);
+        }
+        c->fn(c->opaque); /* last: it may free c */
+    }
+}
+
+void channel_watch(Channel *c, bool in, bool out, ChannelFn *fn, void *opaque)
+{
+    drop_source(&c->source);
+    c->what = (in ? G_IO_IN | G_IO_HUP : 0) | (out ? G_IO_OUT : 0);
+    c->what |= c->what ? G_IO_ERR : 0;
+    c->fn = fn;
+    c->opaque = opaque;
+    if (c->connector && !c->started) {
+        c->started = true;
+        connector_start(c->connector, NULL, on_connected, c);
+    } else if (c->what && c->fd >= 0) {
+        watch_fd(c);
+    }
+}
+
+/* Nobody runs the main context: look whether it is connected now. */
+static void poll_connector(Channel *c)
+{
+    int fd, r = connector_wait(c->connector, 0, &fd, &c->why);
+
+    if (r != 0) {
+        g_clear_pointer(&c->connector, connector_free);
+    }
+    if (r > 0) {
+        take_fd(c, fd);
+    }
+}
+
 int channel_connected(Channel *c, GError **err)
 {
-    struct sockaddr_storage peer;
-    socklen_t len = sizeof(int), peer_len = sizeof(peer);
-    int e = 0;
-
-    if (!c->connecting) {
-        return 1;
+    if (c->connector && !c->started) {
+        poll_connector(c);
     }
-    getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &e, &len);
-    if (e) {
-        fail(err, c->uri, "it cannot be connected", e);
+    if (c->why) {
+        g_autofree char *what = g_strdup_printf("it cannot be connected: %s", c->why->message);
+
+        fail(err, c->uri, what, 0);
         return -1;
     }
-    if (getpeername(c->fd, (struct sockaddr *)&peer, &peer_len) < 0) {
-        return 0;
-    }
-    c->connecting = false;
-    return 1;
+    return c->connector ? 0 : 1;
 }
 
 /* --- bytes --- */
@@ -340,36 +389,13 @@ ssize_t channel_read(Channel *c, void *buf, size_t len, bool *eof, GError **err)
 
 /* --- the end of one-way channels --- */
 
-static bool sync_folder(const char *path)
-{
-    g_autofree char *folder = g_path_get_dirname(path);
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool ok = fd >= 0 && fsync(fd) == 0;
-
-    if (fd >= 0) {
-        close(fd);
-    }
-    return ok;
-}
-
 static int finish_file(Channel *c, GError **err)
 {
-    int e = fsync(c->fd) < 0 ? errno : 0;
+    g_autoptr(GError) why = NULL;
 
-    if (close(c->fd) < 0 && !e) {
-        e = errno;
-    }
     c->fd = -1;
-    if (!e && g_rename(c->part, c->path) < 0) {
-        e = errno;
-    }
-    if (e) {
-        fail(err, c->uri, "the file cannot be completed", e);
-        return -1;
-    }
-    g_clear_pointer(&c->part, g_free);
-    if (!sync_folder(c->path)) {
-        fail(err, c->uri, "the file's folder cannot be written to the disk", errno);
+    if (!out_file_commit(g_steal_pointer(&c->file), true, &why)) {
+        fail(err, c->uri, why->message, 0);
         return -1;
     }
     return 1;
@@ -400,7 +426,7 @@ static int finish_exec(Channel *c, GError **err)
 int channel_finish(Channel *c, GError **err)
 {
     channel_watch(c, false, false, NULL, NULL);
-    if (c->path) {
+    if (c->file) {
         return finish_file(c, err);
     }
     if (c->pid) {
@@ -415,27 +441,14 @@ int channel_finish(Channel *c, GError **err)
 
 /* --- listening --- */
 
-static gboolean accept_one(gint fd, GIOCondition condition, gpointer opaque)
+static void on_peer(void *opaque, int fd, const struct sockaddr_storage *from, socklen_t len)
 {
     ChannelServer *s = opaque;
-    int peer = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK), room = 1 << 20;
+    int room = 1 << 20;
 
-    if (peer >= 0) {
-        /* a long list of deficits must fit, since answers are written in one go */
-        setsockopt(peer, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
-        s->fn(s->opaque, channel_new(s->address, peer));
-    }
-    return G_SOURCE_CONTINUE;
-}
-
-/* A socket that an ended process left behind is in the way of bind(). */
-static void remove_stale(const ChannelAddress *a)
-{
-    struct stat st;
-
-    if (a->any.sa_family == AF_UNIX && stat(a->un.sun_path, &st) == 0 && S_ISSOCK(st.st_mode)) {
-        g_unlink(a->un.sun_path);
-    }
+    /* a long list of deficits must fit, since answers are written in one go */
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+    s->fn(s->opaque, channel_new(s->address, fd));
 }
 
 static bool listen_on(int fd, ChannelAddress *a)
@@ -443,8 +456,7 @@ static bool listen_on(int fd, ChannelAddress *a)
     int on = 1;
 
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    remove_stale(a);
-    if (bind(fd, &a->any, a->len) < 0 || listen(fd, 4) < 0) {
+    if (socket_bind(fd, &a->any, a->len, UNIX_SOCKET_MODE) < 0 || listen(fd, 4) < 0) {
         return false;
     }
     if (a->any.sa_family != AF_UNIX) {
@@ -476,10 +488,8 @@ ChannelServer *channel_serve(const char *uri, ChannelAcceptFn *fn, void *opaque,
     s->fn = fn;
     s->opaque = opaque;
     s->address = channel_address_text(&a);
-    s->path = a.any.sa_family == AF_UNIX ? g_strdup(a.un.sun_path) : NULL;
-    s->source = g_unix_fd_source_new(fd, G_IO_IN);
-    g_source_set_callback(s->source, G_SOURCE_FUNC(accept_one), s, NULL);
-    g_source_attach(s->source, NULL);
+    s->at = a;
+    s->listener = listener_new(fd, NULL, on_peer, s);
     return s;
 }
 
@@ -488,12 +498,9 @@ void channel_server_free(ChannelServer *s)
     if (!s) {
         return;
     }
-    drop_source(&s->source);
+    listener_free(s->listener);
     close(s->fd);
-    if (s->path) {
-        g_unlink(s->path);
-    }
-    g_free(s->path);
+    socket_unlink(&s->at.any);
     g_free(s->address);
     g_free(s);
 }

@@ -7,7 +7,8 @@
  *   unix:PATH       two-way
  *   fd:N            two-way if it is a socket
  *   exec:COMMAND    one-way, run by /bin/sh
- *   file:PATH       one-way; written as PATH.part and renamed when it is safely on the disk;
+ *   file:PATH       one-way; written as PATH.part and renamed when it is safely on the disk, or
+ *                   into what is there if that is not a regular file (util/outfile.h);
  *                   /dev/fdset/N is a descriptor that somebody else opened, written as it is
  */
 #ifndef MIGRATION_CHANNEL_H
@@ -28,8 +29,8 @@ typedef struct ChannelFds {
     void *opaque;
 } ChannelFds;
 
-/* Start connecting, or open for writing. tcp: with a name, not an address, waits for the
- * resolver. NULL and a sentence that names the URI and the forms accepted. */
+/* Start connecting, or open for writing; never waits. NULL and a message that names the URI and
+ * the forms accepted. */
 Channel *channel_open_out(const char *uri, const ChannelFds *fds, GError **err);
 /* fd:, exec: and file: for reading. */
 Channel *channel_open_in(const char *uri, const ChannelFds *fds, GError **err);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "migration/stream.h"
+#include "util/connector.h"
 
 static bool parse_unix(const char *uri, ChannelAddress *a, GError **err)
 {
@@ -50,21 +51,33 @@ static bool split_host(const char *text, char **host, char **port)
     return true;
 }
 
-static bool parse_tcp(const char *uri, bool listening, ChannelAddress *a, GError **err)
+bool channel_address_split(const char *uri, bool listening, char **host, char **port, GError **err)
 {
-    g_autofree char *host = NULL, *port = NULL;
-    struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM }, *list;
     guint64 number;
-    int e;
 
-    if (!split_host(uri + strlen("tcp:"), &host, &port) ||
-        !g_ascii_string_to_unsigned(port, 10, listening ? 0 : 1, 65535, &number, NULL)) {
+    *host = *port = NULL;
+    if (!split_host(uri + strlen("tcp:"), host, port) ||
+        !g_ascii_string_to_unsigned(*port, 10, listening ? 0 : 1, 65535, &number, NULL)) {
+        g_clear_pointer(host, g_free);
+        g_clear_pointer(port, g_free);
         g_set_error(err, MIGRATION_ERROR, 0,
                     "migration URI '%s': tcp:HOST:PORT with a port up to 65535 is accepted", uri);
         return false;
     }
+    return true;
+}
+
+static bool parse_tcp(const char *uri, bool listening, ChannelAddress *a, GError **err)
+{
+    g_autofree char *host = NULL, *port = NULL;
+    struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM }, *list;
+    int e;
+
+    if (!channel_address_split(uri, listening, &host, &port, err)) {
+        return false;
+    }
     hints.ai_flags = AI_NUMERICSERV | (listening ? AI_PASSIVE : 0);
-    e = getaddrinfo(*host ? host : NULL, port, &hints, &list);
+    e = resolve_wait(host, port, &hints, &list);
     if (e) {
         g_set_error(err, MIGRATION_ERROR, 0, "migration URI '%s': no address for host '%s': %s",
                     uri, host, gai_strerror(e));

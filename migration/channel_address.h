@@ -24,4 +24,7 @@ bool channel_address_parse(const char *uri, bool listening, ChannelAddress *a, G
 /* The other way; g_free. */
 char *channel_address_text(const ChannelAddress *a);
 
+/* Host and port of tcp:HOST:PORT, without looking anything up; g_free. */
+bool channel_address_split(const char *uri, bool listening, char **host, char **port, GError **err);
+
 #endif

@@ -5,6 +5,7 @@
  */
 #include "fixture.h"
 
+#include <glib/gstdio.h>
 #include <fcntl.h>
 #include <signal.h>
 
@@ -112,6 +113,61 @@ static void test_file(void)
     channel_free(c);
 }
 
+/* What is there is written into, not replaced. */
+static void test_specials(void)
+{
+    g_autofree char *path = temp_path("fifo"), *uri = g_strdup_printf("file:%s", path);
+    g_autofree char *link = temp_path("link"), *to = temp_path("to");
+    g_autofree char *link_uri = g_strdup_printf("file:%s", link);
+    char buf[8] = "";
+    Channel *c;
+    struct stat st;
+    int fd;
+
+    g_assert_cmpint(mkfifo(path, 0600), ==, 0);
+    g_assert_null(channel_open_out(uri, NULL, NULL)); /* and does not wait for a reader */
+    fd = open(path, O_RDONLY | O_NONBLOCK);
+    c = channel_open_out(uri, NULL, NULL);
+    g_assert_cmpint(channel_write(c, "pipe", 4, NULL), ==, 4);
+    g_assert_cmpint(channel_finish(c, NULL), ==, 1);
+    channel_free(c);
+    g_assert_cmpint(read(fd, buf, sizeof(buf)), ==, 4);
+    close(fd);
+    g_assert_cmpint(lstat(path, &st), ==, 0);
+    g_assert_true(S_ISFIFO(st.st_mode));
+    c = channel_open_out("file:/dev/null", NULL, NULL);
+    g_assert_cmpint(channel_write(c, "gone", 4, NULL), ==, 4);
+    g_assert_cmpint(channel_finish(c, NULL), ==, 1);
+    channel_free(c);
+    g_assert_cmpint(lstat("/dev/null", &st), ==, 0);
+    g_assert_true(S_ISCHR(st.st_mode));
+    g_assert_true(g_file_set_contents(to, "old", -1, NULL));
+    g_assert_cmpint(symlink(to, link), ==, 0);
+    c = channel_open_out(link_uri, NULL, NULL);
+    g_assert_cmpint(channel_write(c, "new", 3, NULL), ==, 3);
+    g_assert_cmpint(channel_finish(c, NULL), ==, 1);
+    channel_free(c);
+    g_assert_true(g_file_test(link, G_FILE_TEST_IS_SYMLINK));
+    c = channel_open_in(link_uri, NULL, NULL);
+    read_all(c, "new");
+    channel_free(c);
+    g_unlink(link);
+    g_unlink(to);
+    g_unlink(path);
+}
+
+/* The socket that a guest comes to is its owner's alone. */
+static void test_mode(void)
+{
+    g_autofree char *path = temp_path("mode"), *uri = g_strdup_printf("unix:%s", path);
+    ChannelServer *s = channel_serve(uri, on_accept, NULL, NULL);
+    struct stat st;
+
+    g_assert_cmpint(stat(path, &st), ==, 0);
+    g_assert_cmpint(st.st_mode & 07777, ==, 0600);
+    channel_server_free(s);
+}
+
 /* No room on the disk: the old file stays, the new one is absent. */
 static void test_full_disk(void)
 {
@@ -200,7 +256,7 @@ static void test_uris(void)
     bad_uri("unix:", "1 to 107");
     bad_uri(uri, "200 bytes");
     bad_uri("exec:", "are accepted");
-    bad_uri("file:/nonexistent/x/y", "opened");
+    bad_uri("file:/nonexistent/x/y", "cannot be written");
     g_assert_true(channel_address_parse("tcp:[::1]:44", false, &a, NULL));
     text = channel_address_text(&a);
     g_assert_cmpstr(text, ==, "tcp:[::1]:44");
@@ -213,6 +269,8 @@ int main(int argc, char **argv)
     g_test_add_func("/migration/channel/sockets", test_sockets);
     g_test_add_func("/migration/channel/nobody-there", test_nobody_there);
     g_test_add_func("/migration/channel/file", test_file);
+    g_test_add_func("/migration/channel/specials", test_specials);
+    g_test_add_func("/migration/channel/mode", test_mode);
     g_test_add_func("/migration/channel/full-disk", test_full_disk);
     g_test_add_func("/migration/channel/exec", test_exec);
     g_test_add_func("/migration/channel/fd", test_fd);
