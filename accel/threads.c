@@ -349,11 +349,36 @@ static void run_state(void *opaque, bool running, RunState state)
     g_mutex_unlock(&a->lock);
 }
 
-void accel_start(Machine *m)
+static bool start_threads(Accel *a, GError **err)
 {
+    for (unsigned i = 0; i < a->threads->len; i++) {
+        CpuThread *t = g_ptr_array_index(a->threads, i);
+        char name[16];
+
+        g_snprintf(name, sizeof(name), "CPU %u", i);
+        t->cpu->type->post_load_arm(t->cpu);
+        t->thread = g_thread_try_new(name, cpu_thread, t, err);
+        if (!t->thread) {
+            g_prefix_error(err, "thread for CPU %u: ", i);
+            return false;
+        }
+    }
+    return true;
+}
+
+bool accel_start(Machine *m, GError **err)
+{
+    int timer_fd;
+
     g_assert(machine_locked(m) && !machine_accel(m));
     if (m->cpus->len == 0) {
-        return;
+        return true;
+    }
+    timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    if (timer_fd < 0) {
+        g_set_error(err, G_FILE_ERROR, g_file_error_from_errno(errno),
+                    "a timer for the CPUs cannot be made: %s", g_strerror(errno));
+        return false;
     }
     Accel *a = g_new0(Accel, 1);
     a->machine = m;
@@ -361,8 +386,7 @@ void accel_start(Machine *m)
     g_cond_init(&a->parked);
     a->running = machine_running(m);
     a->threads = g_ptr_array_new();
-    a->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-    g_assert(a->timer_fd >= 0);
+    a->timer_fd = timer_fd;
     a->timer_source = g_unix_fd_add(a->timer_fd, G_IO_IN, timer_fired, a);
     for (unsigned i = 0; i < m->cpus->len; i++) {
         CpuThread *t = g_new0(CpuThread, 1);
@@ -375,18 +399,18 @@ void accel_start(Machine *m)
         g_ptr_array_add(a->threads, t);
     }
     machine_add_run_fn(m, run_state, a);
-    for (unsigned i = 0; i < m->cpus->len; i++) {
-        CpuThread *t = g_ptr_array_index(a->threads, i);
-        char name[16];
-        g_snprintf(name, sizeof(name), "CPU %u", i);
-        t->cpu->type->post_load_arm(t->cpu);
-        t->thread = g_thread_new(name, cpu_thread, t);
+    if (!start_threads(a, err)) {
+        accel_stop(m);
+        return false;
     }
+    return true;
 }
 
 static void free_thread(CpuThread *t)
 {
-    g_thread_join(t->thread);
+    if (t->thread) {
+        g_thread_join(t->thread);
+    }
     t->cpu->accel = NULL;
     g_cond_clear(&t->wake);
     g_free(t);

@@ -116,6 +116,8 @@ struct BlockSet {
 };
 
 BlockSet *block_set(Machine *m); /* made at the first call */
+/* Make what requests need. False and a message if the host is out of descriptors. */
+bool block_set_ready(BlockSet *set, GError **err);
 
 /* --- node.c --- */
 /* As block_node_new(), for a node that another node or a drive is going to refer to: options may

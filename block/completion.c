@@ -3,6 +3,7 @@
  * The way back of finished requests: from I/O threads and io_uring, through one eventfd, to the
  * callbacks on the main loop.
  */
+#include <errno.h>
 #include <glib-unix.h>
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -119,9 +120,21 @@ BlockSet *block_set(Machine *m)
         set->nodes = g_ptr_array_new();
         set->finished_tail = &set->finished;
         g_mutex_init(&set->lock);
-        set->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        g_assert(set->event >= 0);
-        set->source = g_unix_fd_add(set->event, G_IO_IN, on_event, set);
+        set->event = -1;
     }
     return set;
+}
+
+bool block_set_ready(BlockSet *set, GError **err)
+{
+    if (set->event >= 0) {
+        return true;
+    }
+    set->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (set->event < 0) {
+        BLOCK_ERROR(err, "no event for finished requests: %s", g_strerror(errno));
+        return false;
+    }
+    set->source = g_unix_fd_add(set->event, G_IO_IN, on_event, set);
+    return true;
 }

@@ -303,7 +303,7 @@ BlockNode *node_new(Machine *m, const BlockDriver *drv, struct json_object *o, b
     n->depth = 1;
     n->parents = g_ptr_array_new();
     n->on_write_error = BLOCK_ON_ERROR_ENOSPC;
-    if (!node_open(n, o, inactive, err)) {
+    if (!block_set_ready(n->set, err) || !node_open(n, o, inactive, err)) {
         node_free(n);
         return NULL;
     }
@@ -434,8 +434,10 @@ void block_free_all(Machine *m)
     if (set->ring) {
         ring_free(set->ring);
     }
-    g_source_remove(set->source);
-    close(set->event);
+    if (set->event >= 0) {
+        g_source_remove(set->source);
+        close(set->event);
+    }
     g_ptr_array_free(set->nodes, TRUE);
     g_mutex_clear(&set->lock);
     g_free(set);

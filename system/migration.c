@@ -51,10 +51,7 @@ static bool build(Session *s, GError **err)
     if (!build_machine(s, err)) {
         return false;
     }
-    if (!s->m->qtest) {
-        accel_start(s->m);
-    }
-    return true;
+    return s->m->qtest || accel_start(s->m, err);
 }
 
 /* The stream's guest, with the host parts of this command line. */

@@ -139,12 +139,14 @@ void runstate_fill_hooks(Session *s)
     };
 }
 
-void runstate_start(Session *s)
+bool runstate_start(Session *s, GError **err)
 {
-    if (!s->m->qtest) {
-        accel_start(s->m);
+    if (!s->m->qtest && !accel_start(s->m, err)) {
+        return false;
     }
     if (!s->stopped && !s->incoming && s->m->state == RUN_PRELAUNCH) {
         machine_set_state(s->m, RUN_RUNNING);
     }
+    return true;
+    return true;
 }

@@ -4,9 +4,11 @@
  * creates one a disk and pins it to host CPUs by the thread id. Block I/O has threads of its own
  * here (docs/locking.md), so that none is bound to it.
  */
+#include <errno.h>
 #include <unistd.h>
 
 #include "hw/core/host_object.h"
+#include "util/host.h"
 
 typedef struct HostIothread {
     HostObject o;
@@ -37,6 +39,11 @@ static bool iothread_open(HostObject *o, GError **err)
     HostIothread *t = (HostIothread *)o;
     g_autofree char *name = g_strdup_printf("IO %.12s", o->id); /* as the kernel keeps 15 */
 
+    if (!host_can_open(2)) { /* GLib ends the process if it cannot make a context */
+        g_set_error(err, G_FILE_ERROR, G_FILE_ERROR_MFILE, "no file descriptors for a thread: %s",
+                    g_strerror(EMFILE));
+        return false;
+    }
     g_mutex_init(&t->lock);
     g_cond_init(&t->known);
     t->context = g_main_context_new();

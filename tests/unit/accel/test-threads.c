@@ -69,7 +69,7 @@ static Env *env_new(void)
         e->cpu[i].cpu = (Cpu){ .type = &type, .machine = e->m, .index = i };
         g_ptr_array_add(e->m->cpus, &e->cpu[i].cpu);
     }
-    accel_start(e->m);
+    accel_start(e->m, NULL);
     return e;
 }
 

@@ -46,7 +46,7 @@ static void test_share(void)
     machine_lock(m);
     cpu.machine = m;
     g_ptr_array_add(m->cpus, &cpu);
-    accel_start(m);
+    accel_start(m, NULL);
     machine_set_state(m, RUN_RUNNING);
     free_run = loops_in(300);
     throttle_set(&t, 90);
