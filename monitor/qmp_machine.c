@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "hw/core/board.h"
+#include "util/outfile.h"
 
 static void put(struct json_object *o, const char *key, const char *value)
 {
@@ -385,7 +386,7 @@ static void hmp_topology(Machine *m, const char *args, GString *out)
 
     if (!*args) {
         g_string_append(out, "Error: topology needs the name of the file to write\n");
-    } else if (!svg || !g_file_set_contents(args, svg, -1, &err)) {
+    } else if (!svg || !out_file_write(args, svg, strlen(svg), &err)) {
         g_string_append_printf(out, "Error: %s\n", err->message);
     }
 }

@@ -12,6 +12,7 @@
 #include "util/host.h"
 
 #define TRIM_AT     (1u << 20) /* bytes of a request after which memory is given back */
+#define LAST_WORDS_MS 200      /* for all clients together, when the process ends */
 #define CONTEXT_FDS 2          /* descriptors that a GMainContext may need */
 
 /* --- output --- */
@@ -526,18 +527,19 @@ bool monitor_open(Machine *m, Chardev *c, bool control, bool pretty, GError **er
 }
 
 /* What still waits goes to the character device's own buffer, for its last flush. */
-static void last_words(Monitor *mon)
+static void last_words(Monitor *mon, int ms)
 {
     g_mutex_lock(&mon->lock);
     chardev_write(mon->chardev, mon->out->str + mon->sent, waiting_locked(mon));
     mon->sent = mon->out->len;
     g_mutex_unlock(&mon->lock);
-    chardev_flush(mon->chardev, 200);
+    chardev_flush(mon->chardev, ms);
 }
 
 void monitor_close_all(Machine *m)
 {
     MonitorSet *set = m->monitors;
+    gint64 end = g_get_monotonic_time() + LAST_WORDS_MS * G_TIME_SPAN_MILLISECOND;
 
     if (!set) {
         return;
@@ -552,7 +554,7 @@ void monitor_close_all(Machine *m)
         if (mon->threaded) {
             chardev_set_context(mon->chardev, NULL);
         }
-        last_words(mon);
+        last_words(mon, (int)(MAX(0, end - g_get_monotonic_time()) / 1000));
         monitor_free(mon);
     }
     if (set->loop) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The main loop: GLib's default context, iterated by hand so that the machine lock is dropped
- * exactly while waiting; and the signals that end the emulator, read from a descriptor.
+ * exactly while waiting; and the signals that end the emulator.
  */
 #include "session.h"
 
@@ -9,10 +9,14 @@
 #include <glib-unix.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "hw/core/clock.h"
+#include "util/host.h"
+
+#define CONTEXT_FDS 2 /* descriptors that a GMainContext may need */
 
 typedef struct PollSet {
     GPollFD *fds;
@@ -58,12 +62,15 @@ static void iterate(Machine *m, GMainContext *ctx, PollSet *p)
     }
 }
 
+static void signals_to_main_loop(Session *s);
+
 void main_loop(Session *s)
 {
     GMainContext *ctx = g_main_context_default();
     PollSet p = { g_new(GPollFD, 16), 16 };
 
     g_main_context_acquire(ctx);
+    signals_to_main_loop(s);
     while (!s->quit) {
         iterate(s->m, ctx, &p);
     }
@@ -73,35 +80,165 @@ void main_loop(Session *s)
 
 /* --- signals --- */
 
+/*
+ * A thread receives the signals that end the emulator, so that they work whatever the main loop
+ * does: while the process starts, which may wait for a peer, a name or a slow file, they end it at
+ * once. Later they ask the main loop to shut down; if it has not taken the request after
+ * ANSWER_MS, something blocks it, and the signal ends the process as if it were not caught.
+ */
+enum { ANSWER_MS = 900 };
+
+struct Signals {
+    Session *s;
+    int fd;             /* signalfd */
+    int request, taken; /* eventfds: to the main loop, and back */
+    int quit;           /* eventfd: the thread ends */
+    bool running;       /* atomic: the main loop runs */
+    int number;         /* atomic: the last signal */
+    GThread *thread;
+    GSource *source;
+};
+
+/* From now on signals are requests. */
+static void signals_to_main_loop(Session *s)
+{
+    if (s->signals) {
+        __atomic_store_n(&s->signals->running, true, __ATOMIC_RELEASE);
+    }
+}
+
+static G_GNUC_NORETURN void die(Signals *g, int number)
+{
+    sigset_t set;
+
+    if (g->s->pidfile) {
+        unlink(g->s->pidfile);
+    }
+    signal(number, SIG_DFL);
+    sigemptyset(&set);
+    sigaddset(&set, number);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+    kill(getpid(), number);
+    _exit(128 + number);
+}
+
+/* False if the deadline passed. */
+static bool await(int fd, int ms)
+{
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+    eventfd_t count;
+    int r;
+
+    do {
+        r = poll(&p, 1, ms);
+    } while (r < 0 && errno == EINTR);
+    return r > 0 && eventfd_read(fd, &count) == 0;
+}
+
+static void received(Signals *g, int number)
+{
+    g_printerr("%s: terminating on signal %d\n", g->s->program, number);
+    if (!__atomic_load_n(&g->running, __ATOMIC_ACQUIRE)) {
+        die(g, number);
+    }
+    __atomic_store_n(&g->number, number, __ATOMIC_RELEASE);
+    eventfd_write(g->request, 1);
+    if (!await(g->taken, ANSWER_MS)) {
+        g_printerr("%s: the main loop is blocked: ending at once\n", g->s->program);
+        die(g, number);
+    }
+}
+
+static gpointer signal_thread(gpointer opaque)
+{
+    Signals *g = opaque;
+    struct pollfd p[2] = { { .fd = g->quit, .events = POLLIN }, { .fd = g->fd, .events = POLLIN } };
+    struct signalfd_siginfo info;
+
+    while (p[0].revents == 0) {
+        if (poll(p, 2, -1) > 0 && p[1].revents &&
+            read(g->fd, &info, sizeof(info)) == sizeof(info)) {
+            received(g, (int)info.ssi_signo);
+        }
+    }
+    return NULL;
+}
+
 static gboolean on_signal(gint fd, GIOCondition cond, gpointer opaque)
 {
-    struct signalfd_siginfo info;
-    Session *s = opaque;
+    Signals *g = opaque;
+    eventfd_t count;
 
-    if (read(fd, &info, sizeof(info)) == sizeof(info)) {
-        g_printerr("%s: terminating on signal %u\n", s->program, info.ssi_signo);
-        machine_request(s->m, SHUTDOWN_HOST_SIGNAL, 0);
+    if (eventfd_read(fd, &count) == 0) {
+        eventfd_write(g->taken, 1);
+        machine_request(g->s->m, SHUTDOWN_HOST_SIGNAL, 0);
     }
     return G_SOURCE_CONTINUE;
 }
 
-bool signals_block(Session *s, GError **err)
+static bool open_fds(Signals *g, const sigset_t *set)
 {
+    g->fd = signalfd(-1, set, SFD_CLOEXEC | SFD_NONBLOCK);
+    g->request = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    g->taken = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    g->quit = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return g->fd >= 0 && g->request >= 0 && g->taken >= 0 && g->quit >= 0;
+}
+
+bool signals_start(Session *s, GError **err)
+{
+    Signals *g = g_new0(Signals, 1);
     sigset_t set;
 
+    s->signals = g;
+    g->s = s;
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
     signal(SIGPIPE, SIG_IGN);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (s->signal_fd < 0) {
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    if (!open_fds(g, &set)) {
         g_set_error(err, SYSTEM_ERROR, "signals cannot be received: %s", g_strerror(errno));
         return false;
     }
-    s->signals = g_unix_fd_source_new(s->signal_fd, G_IO_IN);
-    g_source_set_callback(s->signals, G_SOURCE_FUNC(on_signal), s, NULL);
-    g_source_attach(s->signals, NULL);
-    return true;
+    /* before the first use of the default context, without which GLib ends the process */
+    if (!host_can_open(CONTEXT_FDS)) {
+        g_set_error(err, SYSTEM_ERROR, "the main loop cannot start: %s", g_strerror(errno));
+        return false;
+    }
+    g->source = g_unix_fd_source_new(g->request, G_IO_IN);
+    g_source_set_callback(g->source, G_SOURCE_FUNC(on_signal), g, NULL);
+    g_source_attach(g->source, NULL);
+    g->thread = g_thread_try_new("signals", signal_thread, g, err);
+    return g->thread;
+}
+
+static void close_fd(int fd)
+{
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
+void signals_stop(Session *s)
+{
+    Signals *g = s->signals;
+
+    if (!g) {
+        return;
+    }
+    if (g->thread) {
+        eventfd_write(g->quit, 1);
+        g_thread_join(g->thread);
+    }
+    if (g->source) {
+        g_source_destroy(g->source);
+        g_source_unref(g->source);
+    }
+    close_fd(g->fd);
+    close_fd(g->request);
+    close_fd(g->taken);
+    close_fd(g->quit);
+    g_clear_pointer(&s->signals, g_free);
 }

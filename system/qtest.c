@@ -8,6 +8,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "util/outfile.h"
+
 #define FLUSH_AT (1u << 20) /* bytes of replies that leave before the feed is done */
 
 /* --- replies --- */
@@ -186,10 +188,13 @@ void qtest_free(Qtest *q)
 
 bool qtest_log_to(Qtest *q, const char *path, GError **err)
 {
+    int fd;
+
     if (strcmp(path, "none") == 0 || strcmp(path, "/dev/null") == 0) {
         return true;
     }
-    q->log = fopen(path, "we");
+    fd = out_log_open(path, false, 0666);
+    q->log = fd >= 0 ? fdopen(fd, "w") : NULL;
     if (!q->log) {
         g_set_error(err, G_FILE_ERROR, g_file_error_from_errno(errno),
                     "qtest log '%s' cannot be written: %s", path, g_strerror(errno));

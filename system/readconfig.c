@@ -14,6 +14,8 @@
 
 #include <string.h>
 
+#include "util/infile.h"
+
 #define CONFIG_SIZE_MAX (1 << 20)
 
 /* Groups whose option has another name. */
@@ -164,12 +166,12 @@ bool readconfig(Session *s, const char *path, GError **err)
     gsize len;
     bool ok;
 
-    if (!g_file_get_contents(path, &text, &len, err)) {
+    if (!in_file_read(path, CONFIG_SIZE_MAX, &text, &len, err)) {
         g_prefix_error(err, "-readconfig: ");
         return false;
     }
-    if (len > CONFIG_SIZE_MAX || !g_utf8_validate(text, (gssize)len, NULL)) {
-        g_set_error(err, SYSTEM_ERROR, "-readconfig %s: it is no text of at most 1 MiB", path);
+    if (!g_utf8_validate(text, (gssize)len, NULL)) {
+        g_set_error(err, SYSTEM_ERROR, "-readconfig %s: it is not UTF-8 text", path);
         return false;
     }
     r.text = g_string_new(NULL);

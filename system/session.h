@@ -69,8 +69,8 @@ typedef struct Session {
     /* running */
     GHashTable *planned; /* Device* -> PlanDevice* of the live machine */
     Qtest *qtest;
-    int signal_fd, ready_fd, null_fd;
-    GSource *signals;
+    int ready_fd, null_fd;
+    struct Signals *signals;
     guint work; /* idle source that carries out requests */
     bool shutdown_wanted, reset_wanted;
     ShutdownCause shutdown_cause, reset_cause;
@@ -142,10 +142,15 @@ bool migration_await(Session *s, GError **err);
 /* --- runstate.c --- */
 void runstate_fill_hooks(Session *s);
 /* Let the guest run (or stay stopped with -S). */
-void runstate_start(Session *s);
+bool runstate_start(Session *s, GError **err);
 
 /* --- mainloop.c --- */
-bool signals_block(Session *s, GError **err);
+typedef struct Signals Signals;
+/* From now on SIGTERM, SIGINT and SIGHUP end the process through a thread of their own. Before any
+ * other thread is made: they inherit the mask. */
+bool signals_start(Session *s, GError **err);
+/* No-op if they were not started. The main loop is over. */
+void signals_stop(Session *s);
 /* Run until session->quit. The machine lock is held except while waiting. */
 void main_loop(Session *s);
 

@@ -10,6 +10,7 @@
 #include "hw/core/cpu.h"
 #include "migration/savevm.h"
 #include "monitor/monitor.h"
+#include "util/outfile.h"
 
 static void print_json(struct json_object *o)
 {
@@ -63,7 +64,7 @@ static bool show_topology(Session *s, GError **err)
     }
     svg = plan_topology_svg(s->plan, s->catalog);
     if (s->show_arg) {
-        return g_file_set_contents(s->show_arg, svg, -1, err);
+        return out_file_write(s->show_arg, svg, strlen(svg), err);
     }
     fputs(svg, stdout);
     return true;

@@ -48,7 +48,7 @@ Session *session_new(const char *program)
     s->sets = g_ptr_array_new_with_free_func(free_set_option);
     disks_init(s);
     s->planned = g_hash_table_new(NULL, NULL);
-    s->signal_fd = s->ready_fd = s->null_fd = -1;
+    s->ready_fd = s->null_fd = -1;
     sandbox_policy_default(&s->sandbox);
     return s;
 }
@@ -65,11 +65,6 @@ static void take_down(Session *s)
     m->hooks = (MachineHooks){ 0 };
     qtest_free(s->qtest);
     monitor_close_all(m);
-    if (s->signals) {
-        g_source_destroy(s->signals);
-        g_source_unref(s->signals);
-        close(s->signal_fd);
-    }
     if (s->work) {
         g_source_remove(s->work);
     }
@@ -86,6 +81,7 @@ void session_free(Session *s)
     if (s->m) {
         take_down(s);
     }
+    signals_stop(s);
     plan_machine_free(s->plan);
     plan_machine_free(s->own);
     type_catalog_free(s->catalog);
@@ -340,8 +336,7 @@ bool session_start_machine(Session *s, GError **err)
     if (s->confine && !process_confine(s, err)) {
         return false;
     }
-    runstate_start(s);
-    return migration_await(s, err);
+    return runstate_start(s, err) && migration_await(s, err);
 }
 
 bool session_start(Session *s, GError **err)
@@ -355,7 +350,7 @@ bool session_start(Session *s, GError **err)
     if ((s->log_file && !log_to_file(s->log_file, err)) ||
         (s->log_items && !log_set(s->log_items, err)) ||
         (s->daemonize && !process_daemonize(s, err)) ||
-        (s->exit_with_parent && !process_follow_parent(err)) || !signals_block(s, err) ||
+        (s->exit_with_parent && !process_follow_parent(err)) || !signals_start(s, err) ||
         (s->pidfile && !process_write_pidfile(s, err))) {
         return false;
     }

@@ -5,10 +5,11 @@
 #include <string.h>
 
 #include "hw/core/host_object.h"
+#include "util/infile.h"
 
 #define BAD G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE
 
-enum { FORMAT_RAW, FORMAT_BASE64, SECRET_MAX = 64 << 20 };
+enum { FORMAT_RAW, FORMAT_BASE64, SECRET_MAX = 1 << 20 };
 
 typedef struct HostSecret {
     HostObject o;
@@ -36,7 +37,7 @@ static bool secret_open(HostObject *o, GError **err)
         g_set_error(err, BAD, "a secret needs one of data= and file=");
         return false;
     }
-    if (s->file && !g_file_get_contents(s->file, &text, &len, err)) {
+    if (s->file && !in_file_read(s->file, SECRET_MAX, &text, &len, err)) {
         return false;
     }
     if (!text) {
@@ -45,7 +46,7 @@ static bool secret_open(HostObject *o, GError **err)
     }
     if (len > SECRET_MAX || (s->format == FORMAT_BASE64 && !is_base64(text))) {
         g_set_error(err, BAD, "the secret is %s",
-                    len > SECRET_MAX ? "longer than 64 MiB" : "not in base64, as format= says");
+                    len > SECRET_MAX ? "longer than 1 MiB" : "not in base64, as format= says");
         g_free(text);
         return false;
     }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "hw/pci/pci_int.h"
+#include "util/infile.h"
 #include "util/log.h"
 
 enum { MIN_MEM = 16, MIN_IO = 4, MAX_IO = 256, MIN_ROM = 2048, MAX_ROM = 16 << 20 };
@@ -246,7 +247,7 @@ static bool init_rom(PCIDevice *d, GError **err)
     if (!d->romfile || !*d->romfile || !d->rombar) {
         return true;
     }
-    if (!g_file_get_contents(d->romfile, &bytes, &len, err)) {
+    if (!in_file_read(d->romfile, MAX_ROM, &bytes, &len, err)) {
         g_prefix_error(err, "%s: romfile: ", device_name(&d->dev));
         return false;
     }

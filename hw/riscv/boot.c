@@ -14,6 +14,7 @@
 #include "hw/pci-host/ecam.h"
 #include "hw/riscv/virt.h"
 #include "hw/rtc/goldfish.h"
+#include "util/outfile.h"
 
 #define MiB             (1ull << 20)
 #define FDT_TOP         (3072 * MiB) /* firmware with 32-bit habits finds the tree below this */
@@ -127,7 +128,7 @@ static bool dump_fdt(Plan *p, GError **err)
 {
     g_autoptr(GError) why = NULL;
 
-    if (g_file_set_contents(p->boot->dumpdtb, p->fdt, fdt_totalsize(p->fdt), &why))
+    if (out_file_write(p->boot->dumpdtb, p->fdt, fdt_totalsize(p->fdt), &why))
         return true;
     return fail(err, "dumpdtb=%s: %s", p->boot->dumpdtb, why->message);
 }

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The host process: signals end it whatever it waits for, outputs do not replace what they must
+ * not, endless inputs are refused, and a host without resources is an error message.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "libqtest.h"
+
+static char *folder;
+
+/* Words of the shell; %s is the test's folder. Output goes to FOLDER/out. */
+static pid_t start(const char *args)
+{
+    g_autoptr(GString) command = g_string_new(args);
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        g_string_replace(command, "%s", folder, 0);
+        g_string_prepend(command, " ");
+        g_string_prepend(command, g_getenv("BACKPLANE_BINARY"));
+        g_string_prepend(command, "exec ");
+        g_string_append_printf(command, " >%s/out 2>&1", folder);
+        execl("/bin/sh", "sh", "-c", command->str, NULL);
+        _exit(127);
+    }
+    return pid;
+}
+
+static char *output(void)
+{
+    g_autofree char *path = g_strdup_printf("%s/out", folder);
+    char *text = NULL;
+
+    g_file_get_contents(path, &text, NULL, NULL);
+    return text ? text : g_strdup("");
+}
+
+/* The wait status; the deadline is far beyond what is asked for, since hosts are busy. */
+static int wait_end(pid_t pid)
+{
+    int status;
+
+    for (unsigned i = 0; i < 20000; i++) {
+        if (waitpid(pid, &status, WNOHANG) == pid) {
+            return status;
+        }
+        g_usleep(1000);
+    }
+    kill(pid, SIGKILL);
+    g_error("process %d did not end: %s", (int)pid, output());
+}
+
+/* Whether all threads of the process sleep, and it has the three signals blocked. */
+static bool settled(pid_t pid)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/status", (int)pid), *text = NULL;
+    const char *blocked;
+
+    return g_file_get_contents(path, &text, NULL, NULL) && strstr(text, "State:\tS") &&
+           (blocked = strstr(text, "SigBlk:\t")) &&
+           (g_ascii_strtoull(blocked + 8, NULL, 16) & 1u << (SIGTERM - 1));
+}
+
+static void test_term_at_start(void)
+{
+    static const char *const lines[] = {
+        "-M none -display none -readconfig %s/fifo -S",
+        "-M none -display none -serial unix:%s/wait,server=on",
+        "-M none -display none -object secret,id=s,file=%s/fifo",
+        "-M none -display none -chardev socket,id=c,path=%s/full",
+        "-M none -display none -netdev stream,id=n,addr.type=unix,addr.path=%s/full",
+    };
+    g_autofree char *fifo = g_strdup_printf("%s/fifo", folder);
+    struct sockaddr_un un = { .sun_family = AF_UNIX };
+    int listener = socket(AF_UNIX, SOCK_STREAM, 0), more[8];
+
+    g_snprintf(un.sun_path, sizeof(un.sun_path), "%s/full", folder);
+    g_assert_cmpint(bind(listener, (struct sockaddr *)&un, sizeof(un)), ==, 0);
+    g_assert_cmpint(listen(listener, 1), ==, 0);
+    for (unsigned i = 0; i < G_N_ELEMENTS(more); i++) {
+        more[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        connect(more[i], (struct sockaddr *)&un, sizeof(un));
+    }
+    g_assert_cmpint(mkfifo(fifo, 0600), ==, 0);
+    for (size_t i = 0; i < G_N_ELEMENTS(lines); i++) {
+        pid_t pid = start(lines[i]);
+        int status;
+
+        for (unsigned tries = 0; i > 0 && tries < 5000 && !settled(pid); tries++) {
+            g_usleep(1000);
+        }
+        g_usleep(50000);
+        g_assert_cmpint(waitpid(pid, &status, WNOHANG), ==, 0); /* it waits */
+        kill(pid, SIGTERM);
+        status = wait_end(pid);
+        g_assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(more); i++) {
+        close(more[i]);
+    }
+    close(listener);
+}
+
+/* Through a link into its target, which keeps its mode; a device is written into. */
+static void test_outputs(void)
+{
+    g_autofree char *svg = g_strdup_printf("%s/svg", folder);
+    g_autofree char *link = g_strdup_printf("%s/link", folder);
+    g_autofree char *line = g_strdup_printf("topology %s", link), *answer = NULL, *text = NULL;
+    g_autofree char *dump = g_strdup_printf("-M virt,dumpdtb=%s -display none", link);
+    g_autofree char *show = g_strdup_printf("-M virt -show topology=%s", link);
+    QTest *q = qtest_start("-M virt");
+    struct stat st;
+
+    g_assert_true(g_file_set_contents(svg, "old", -1, NULL));
+    g_assert_cmpint(chmod(svg, 0640), ==, 0);
+    g_assert_cmpint(symlink(svg, link), ==, 0);
+    answer = hmp(q, line);
+    g_assert_cmpstr(answer, ==, "");
+    g_free(answer);
+    answer = hmp(q, "topology /dev/null");
+    g_assert_cmpstr(answer, ==, "");
+    qtest_end(q);
+    g_assert_cmpint(lstat("/dev/null", &st), ==, 0);
+    g_assert_true(S_ISCHR(st.st_mode));
+    g_assert_true(g_file_test(link, G_FILE_TEST_IS_SYMLINK));
+    g_assert_true(g_file_get_contents(svg, &text, NULL, NULL));
+    g_assert_nonnull(strstr(text, "<svg"));
+    g_assert_cmpint(qtest_run(show, NULL, NULL), ==, 0);
+    g_assert_cmpint(qtest_run(dump, NULL, NULL), ==, 0);
+    g_assert_true(g_file_test(link, G_FILE_TEST_IS_SYMLINK));
+    g_assert_cmpint(stat(svg, &st), ==, 0);
+    g_assert_cmpint(st.st_mode & 07777, ==, 0640);
+}
+
+static void test_inputs(void)
+{
+    static const char *const bad[] = {
+        "-M none -object secret,id=s,file=/dev/zero",
+        "-M none -readconfig /dev/zero",
+        "-machine-config /dev/zero",
+        "-M virt -device edu,romfile=/dev/zero",
+        "-M virt -device '{\"driver\":\"edu\",\"id\":\"a\",\"id\":\"b\"}'",
+        "-M virt -bios none -kernel /dev/zero",
+        "-M virt -dtb /dev/zero",
+    };
+    QTest *q = qtest_start("-M virt");
+
+    for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
+        g_autofree char *err = NULL;
+
+        g_assert_cmpint(qtest_run(bad[i], NULL, &err), ==, 1);
+        g_assert_cmpuint(strlen(err), <, 400);
+    }
+    g_autofree char *cls = qmp_error_class(q, "{'execute':'object-add','arguments':{'qom-type':"
+                                              "'secret','id':'s','file':'/dev/zero'}}");
+
+    g_assert_cmpstr(cls, ==, "GenericError");
+    qtest_end(q);
+}
+
+/* From three descriptors on, as many as it takes to start: each smaller number is one message. */
+static void test_few_descriptors(void)
+{
+    unsigned started = 0;
+
+    for (unsigned n = 3; n < 64 && !started; n++) {
+        pid_t pid = fork();
+        int status;
+
+        if (pid == 0) {
+            struct rlimit few = { n, n };
+            g_autofree char *path = g_strdup_printf("%s/out", folder);
+            int out = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+            dup2(out, STDOUT_FILENO);
+            dup2(out, STDERR_FILENO);
+            for (int fd = 3; fd < 64; fd++) {
+                close(fd);
+            }
+            setrlimit(RLIMIT_NOFILE, &few);
+            execl(g_getenv("BACKPLANE_BINARY"), "backplane", "-M", "virt", "-display", "none", "-S",
+                  "-bios", "none", "-m", "64", "-serial", "null", "-blockdev",
+                  "null-co,node-name=d0", "-device", "virtio-blk-pci,drive=d0", "-object",
+                  "iothread,id=t0", NULL);
+            _exit(127);
+        }
+        for (unsigned i = 0; i < 20000; i++) {
+            g_autofree char *tasks = g_strdup_printf("/proc/%d/task", (int)pid);
+            GDir *dir = NULL;
+            unsigned threads = 0;
+
+            if (waitpid(pid, &status, WNOHANG) == pid) {
+                g_autofree char *text = output();
+
+                if (n > 3 && (!WIFEXITED(status) || WEXITSTATUS(status) == 0 || !strchr(text, '\n') ||
+                              strstr(text, "ERROR"))) {
+                    g_error("%u descriptors: status %x: %s", n, status, text);
+                }
+                break;
+            }
+            dir = g_dir_open(tasks, 0, NULL);
+            while (dir && g_dir_read_name(dir)) {
+                threads++;
+            }
+            g_clear_pointer(&dir, g_dir_close);
+            if (threads >= 4) { /* the main loop, signals, the CPU, an I/O thread */
+                started = n;
+                kill(pid, SIGKILL);
+                waitpid(pid, &status, 0);
+                break;
+            }
+            g_usleep(1000);
+        }
+    }
+    g_assert_cmpuint(started, >, 4);
+    g_test_message("%u descriptors are enough", started);
+}
+
+int main(int argc, char **argv)
+{
+    g_autofree char *remove = NULL;
+    int status;
+
+    g_test_init(&argc, &argv, NULL);
+    folder = g_dir_make_tmp("bp-host-XXXXXX", NULL);
+    g_test_add_func("/host/term-at-start", test_term_at_start);
+    g_test_add_func("/host/outputs", test_outputs);
+    g_test_add_func("/host/inputs", test_inputs);
+    g_test_add_func("/host/few-descriptors", test_few_descriptors);
+    status = g_test_run();
+    remove = g_strdup_printf("rm -rf '%s'", folder);
+    g_spawn_command_line_sync(remove, NULL, NULL, NULL, NULL);
+    g_free(folder);
+    return status;
+}
