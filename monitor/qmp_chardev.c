@@ -109,6 +109,7 @@ static const struct Member {
     { "socket", "nodelay", "nodelay" }, { "inet", "host", "host" },
     { "inet", "port", "port" },         { "unix", "path", "path" },
     { "unix", "abstract", "abstract" }, { "fd", "str", "fd" },
+    { "socket", "reconnect", "reconnect" }, { "socket", "reconnect-ms", "reconnect-ms" },
     { NULL, "logfile", "logfile" },     { NULL, "logappend", "logappend" },
 };
 

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * ThreadSanitizer cannot see how GLib synchronizes, since GLib's own code is not instrumented. In
+ * builds with -Dtsan=true these functions stand in front of GLib's: they call the real ones and
+ * tell ThreadSanitizer which of two threads comes first. Nothing of this is in other builds.
+ */
+#include <dlfcn.h>
+#include <glib-unix.h>
+
+void __tsan_acquire(void *addr);
+void __tsan_release(void *addr);
+
+#define REAL(name) ((__typeof__(&name))real(#name))
+
+static void *real(const char *name)
+{
+    return dlsym(RTLD_NEXT, name);
+}
+
+/* --- locks --- */
+
+void g_mutex_lock(GMutex *m)
+{
+    REAL(g_mutex_lock)(m);
+    __tsan_acquire(m);
+}
+
+gboolean g_mutex_trylock(GMutex *m)
+{
+    gboolean got = REAL(g_mutex_trylock)(m);
+
+    if (got) {
+        __tsan_acquire(m);
+    }
+    return got;
+}
+
+void g_mutex_unlock(GMutex *m)
+{
+    __tsan_release(m);
+    REAL(g_mutex_unlock)(m);
+}
+
+void g_cond_wait(GCond *c, GMutex *m)
+{
+    __tsan_release(m);
+    REAL(g_cond_wait)(c, m);
+    __tsan_acquire(m);
+}
+
+gboolean g_cond_wait_until(GCond *c, GMutex *m, gint64 end)
+{
+    gboolean woken;
+
+    __tsan_release(m);
+    woken = REAL(g_cond_wait_until)(c, m, end);
+    __tsan_acquire(m);
+    return woken;
+}
+
+/* --- sources: what was written before one was attached is seen by its callback --- */
+
+typedef struct Callback {
+    GSource *source;
+    GSourceFunc fn;
+    gpointer data;
+    GDestroyNotify notify;
+} Callback;
+
+static gboolean call_fd(gint fd, GIOCondition condition, gpointer opaque)
+{
+    Callback *c = opaque;
+
+    __tsan_acquire(c->source);
+    return ((GUnixFDSourceFunc)(void (*)(void))c->fn)(fd, condition, c->data);
+}
+
+static gboolean call_plain(gpointer opaque)
+{
+    Callback *c = opaque;
+
+    __tsan_acquire(c->source);
+    return c->fn(c->data);
+}
+
+static void call_notify(gpointer opaque)
+{
+    Callback *c = opaque;
+
+    if (c->notify) {
+        c->notify(c->data);
+    }
+    g_free(c);
+}
+
+#define FD_SOURCE "fd source" /* the name that tells the two types of callback apart */
+
+GSource *g_unix_fd_source_new(gint fd, GIOCondition condition)
+{
+    GSource *source = REAL(g_unix_fd_source_new)(fd, condition);
+
+    g_source_set_name(source, FD_SOURCE);
+    return source;
+}
+
+void g_source_set_callback(GSource *source, GSourceFunc fn, gpointer data, GDestroyNotify notify)
+{
+    Callback *c = g_new(Callback, 1);
+    gboolean fd = g_strcmp0(g_source_get_name(source), FD_SOURCE) == 0;
+
+    *c = (Callback){ source, fn, data, notify };
+    REAL(g_source_set_callback)
+    (source, fd ? G_SOURCE_FUNC(call_fd) : call_plain, c, call_notify);
+}
+
+guint g_source_attach(GSource *source, GMainContext *context)
+{
+    __tsan_release(source);
+    return REAL(g_source_attach)(source, context);
+}
+
+/* --- thread pools --- */
+
+typedef struct Work {
+    GFunc fn;
+    gpointer opaque;
+} Work;
+
+static void do_work(gpointer data, gpointer opaque)
+{
+    Work *w = opaque;
+
+    __tsan_acquire(data);
+    w->fn(data, w->opaque);
+}
+
+GThreadPool *g_thread_pool_new(GFunc fn, gpointer opaque, gint max, gboolean exclusive,
+                               GError **err)
+{
+    Work *w = g_new(Work, 1); /* lives as long as the process */
+
+    *w = (Work){ fn, opaque };
+    return REAL(g_thread_pool_new)(do_work, w, max, exclusive, err);
+}
+
+gboolean g_thread_pool_push(GThreadPool *pool, gpointer data, GError **err)
+{
+    __tsan_release(data);
+    return REAL(g_thread_pool_push)(pool, data, err);
+}
