@@ -337,6 +337,11 @@ static PlanDevice *device_from_json(struct json_object *o, const PlanCatalog *c,
     if (c && !plan_expect_type(c, type, err)) {
         return NULL;
     }
+    if (json_object_object_length(o) > PLAN_SETTINGS_MAX) {
+        plan_fail(err, "a device with %d properties: at most %d are accepted",
+                  json_object_object_length(o), PLAN_SETTINGS_MAX);
+        return NULL;
+    }
     d = plan_device_new(type);
     json_object_object_foreach(o, key, value)
     {
@@ -393,6 +398,12 @@ bool plan_machine_parse(PlanMachine *m, const char *text, GError **err)
     struct json_object *o = plan_options_parse(text, "type", err);
     bool ok = true;
 
+    if (o && json_object_object_length(o) > PLAN_SETTINGS_MAX) {
+        plan_fail(err, "a machine with %d properties: at most %d are accepted",
+                  json_object_object_length(o), PLAN_SETTINGS_MAX);
+        json_object_put(o);
+        o = NULL;
+    }
     if (!o) {
         return false;
     }

@@ -111,9 +111,7 @@ static G_GNUC_NORETURN void die(Signals *g, int number)
 {
     sigset_t set;
 
-    if (g->s->pidfile) {
-        unlink(g->s->pidfile);
-    }
+    process_remove_pidfile(g->s);
     signal(number, SIG_DFL);
     sigemptyset(&set);
     sigaddset(&set, number);

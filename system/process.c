@@ -88,10 +88,21 @@ void process_ready(Session *s)
     s->ready_fd = -1;
 }
 
+void process_remove_pidfile(const Session *s)
+{
+    struct stat st;
+
+    /* a device, a FIFO or a link that stands for the file is not ours */
+    if (s->pidfile && s->pidfile_written && lstat(s->pidfile, &st) == 0 && S_ISREG(st.st_mode)) {
+        unlink(s->pidfile);
+    }
+}
+
 bool process_write_pidfile(Session *s, GError **err)
 {
     g_autofree char *text = g_strdup_printf("%d\n", getpid());
-    int fd = open(s->pidfile, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int fd = open(s->pidfile, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+    struct stat st;
 
     if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0) {
         g_set_error(err, SYSTEM_ERROR, "pid file '%s' cannot be taken: %s", s->pidfile,
@@ -101,12 +112,13 @@ bool process_write_pidfile(Session *s, GError **err)
         }
         return false;
     }
-    if (ftruncate(fd, 0) < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text)) {
+    if ((fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && ftruncate(fd, 0) < 0) || write(fd, text, strlen(text)) != (ssize_t)strlen(text)) {
         g_set_error(err, SYSTEM_ERROR, "pid file '%s' cannot be written: %s", s->pidfile,
                     g_strerror(errno));
         close(fd);
         return false;
     }
+    s->pidfile_written = true;
     return true; /* stays open: the lock says that this process lives */
 }
 

@@ -70,6 +70,7 @@ typedef struct Session {
     GHashTable *planned; /* Device* -> PlanDevice* of the live machine */
     Qtest *qtest;
     int ready_fd, null_fd;
+    bool pidfile_written;
     struct Signals *signals;
     guint work; /* idle source that carries out requests */
     bool shutdown_wanted, reset_wanted;
@@ -158,6 +159,8 @@ void main_loop(Session *s);
 bool process_daemonize(Session *s, GError **err); /* returns in the child only */
 void process_ready(Session *s);                   /* tell the parent that waits */
 bool process_write_pidfile(Session *s, GError **err);
+/* Remove it, if it was written and is a regular file. Any thread. */
+void process_remove_pidfile(const Session *s);
 bool process_follow_parent(GError **err);
 /*
  * Give up what the guest's execution does not require: enter the -chroot folder, become the -runas

@@ -414,8 +414,6 @@ int session_run(Session *s, int argc, char **argv)
         process_ready(s);
         main_loop(s);
     }
-    if (s->pidfile && s->m) {
-        unlink(s->pidfile);
-    }
+    process_remove_pidfile(s);
     return s->exit_status;
 }

@@ -144,6 +144,27 @@ static void test_outputs(void)
     g_assert_cmpint(st.st_mode & 07777, ==, 0640);
 }
 
+/* At the end only a pid file goes that is a file. */
+static void test_pidfile(void)
+{
+    g_autofree char *pid = g_strdup_printf("%s/pid", folder);
+    g_autofree char *link = g_strdup_printf("%s/pid-link", folder);
+    const char *const names[] = { pid, link, "/dev/null" };
+    struct stat st;
+
+    g_assert_cmpint(symlink(pid, link), ==, 0);
+    for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+        g_autofree char *args = g_strdup_printf("-M none -pidfile %s", names[i]);
+        QTest *q = qtest_start(args);
+
+        qtest_end(q);
+    }
+    g_assert_true(g_file_test(link, G_FILE_TEST_IS_SYMLINK));
+    g_assert_cmpint(lstat("/dev/null", &st), ==, 0);
+    g_assert_true(S_ISCHR(st.st_mode));
+    g_unlink(pid);
+}
+
 static void test_inputs(void)
 {
     static const char *const bad[] = {
@@ -237,6 +258,7 @@ int main(int argc, char **argv)
     folder = g_dir_make_tmp("bp-host-XXXXXX", NULL);
     g_test_add_func("/host/term-at-start", test_term_at_start);
     g_test_add_func("/host/outputs", test_outputs);
+    g_test_add_func("/host/pidfile", test_pidfile);
     g_test_add_func("/host/inputs", test_inputs);
     g_test_add_func("/host/few-descriptors", test_few_descriptors);
     status = g_test_run();

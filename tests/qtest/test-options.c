@@ -305,7 +305,7 @@ static const struct {
     { "[readconfig]\na = \"b\"\n", "line 1: there is no option 'readconfig'" },
     { "[S]\n", "line 1: there is no option 'S'" },
     { "[machine]\ntype = \"virt\"\n[device]\ndriver = \"nosuch\"\n", "'nosuch'" },
-    { "\xff", "no text" },
+    { "\xff", "UTF-8" },
 };
 
 /* A file of options: the same machine as from the command line, or what is wrong and where. */

@@ -189,6 +189,25 @@ static void test_copy(void)
     g_assert_null(plan_find_device(copy, "nope"));
 }
 
+/* Properties without end are refused before any is searched for another. */
+static void test_many(void)
+{
+    g_autoptr(GString) text = g_string_new("edu");
+    g_autoptr(GError) err = NULL;
+    g_autoptr(PlanMachine) m = plan_machine_new();
+    gint64 start = g_get_monotonic_time();
+
+    for (unsigned i = 0; i < 60000; i++) {
+        g_string_append_printf(text, ",p%u=1", i);
+    }
+    g_assert_null(plan_device_parse(text->str, &err));
+    tc_sentence(err);
+    g_clear_error(&err);
+    g_assert_false(plan_machine_parse(m, text->str, &err));
+    tc_sentence(err);
+    g_test_message("%d ms", (int)((g_get_monotonic_time() - start) / 1000));
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -200,6 +219,7 @@ int main(int argc, char **argv)
     g_test_add_func("/description/machine", test_machine);
     g_test_add_func("/description/globals", test_globals);
     g_test_add_func("/description/host", test_host);
+    g_test_add_func("/description/many", test_many);
     g_test_add_func("/description/copy", test_copy);
     return g_test_run();
 }
