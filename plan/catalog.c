@@ -51,18 +51,32 @@ const PlanMachineType *plan_find_machine(const PlanCatalog *c, const char *name)
     return NULL;
 }
 
+static const char *row_value(const PlanCatalog *c, const char *machine, const char *type,
+                             const char *prop)
+{
+    for (size_t i = 0; i < c->n_compats; i++) {
+        const PlanCompat *row = &c->compats[i];
+
+        if (strcmp(row->machine, machine) == 0 && g_strcmp0(row->type, type) == 0 &&
+            strcmp(row->prop, prop) == 0) {
+            return row->value;
+        }
+    }
+    return NULL;
+}
+
 const char *plan_compat_value(const PlanCatalog *c, const PlanMachineType *machine,
                               const char *type, const char *prop)
 {
     /* a chain of `newer` cannot be longer than the list of machines */
     for (size_t left = c->n_machines; machine && left; left--) {
-        for (size_t i = 0; i < c->n_compats; i++) {
-            const PlanCompat *row = &c->compats[i];
+        const char *value = row_value(c, machine->name, type, prop);
 
-            if (strcmp(row->machine, machine->name) == 0 && g_strcmp0(row->type, type) == 0 &&
-                strcmp(row->prop, prop) == 0) {
-                return row->value;
-            }
+        if (!value && type) {
+            value = row_value(c, machine->name, "*", prop);
+        }
+        if (value) {
+            return value;
         }
         machine = machine->newer ? plan_find_machine(c, machine->newer) : NULL;
     }

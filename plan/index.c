@@ -62,16 +62,29 @@ static void add_default(PlanIndex *x, const PlanType *t, const char *prop, const
                         g_strdup(value));
 }
 
+static void add_compat(PlanIndex *x, const PlanType *t, const char *prop)
+{
+    const char *value = plan_find_prop(t->props, t->n_props, prop)
+                            ? plan_compat_value(x->catalog, x->machine, t->name, prop)
+                            : NULL;
+
+    if (value) {
+        add_default(x, t, prop, value);
+    }
+}
+
 static void add_compats(PlanIndex *x)
 {
     for (size_t i = 0; i < x->catalog->n_compats; i++) {
-        const PlanCompat *compat = &x->catalog->compats[i];
-        const PlanType *t = compat->type ? g_hash_table_lookup(x->types, compat->type) : NULL;
-        const char *value =
-            t ? plan_compat_value(x->catalog, x->machine, compat->type, compat->prop) : NULL;
+        const PlanCompat *row = &x->catalog->compats[i];
+        const PlanType *t = row->type ? g_hash_table_lookup(x->types, row->type) : NULL;
 
-        if (value && plan_find_prop(t->props, t->n_props, compat->prop)) {
-            add_default(x, t, compat->prop, value);
+        if (t) {
+            add_compat(x, t, row->prop);
+        } else if (row->type && strcmp(row->type, "*") == 0) {
+            for (size_t j = 0; j < x->catalog->n_types; j++) {
+                add_compat(x, x->catalog->types[j], row->prop);
+            }
         }
     }
 }

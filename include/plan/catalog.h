@@ -136,7 +136,8 @@ typedef struct PlanType {
  */
 typedef struct PlanCompat {
     const char *machine; /* the newest machine version the row applies to */
-    const char *type;    /* device type; NULL: a property of the machine itself */
+    const char *type;    /* device type; "*": each type that has the property and no row of its own
+                            for this version; NULL: the property is the machine's */
     const char *prop, *value;
 } PlanCompat;
 

@@ -268,10 +268,9 @@ static const PlanMachineType tc_ancient = {
 static const PlanMachineType tc_none = { .name = "none", .doc = "empty machine" };
 static const PlanMachineType *const tc_machines[] = { &tc_virt, &tc_virt0, &tc_ancient, &tc_none };
 static const PlanCompat tc_compats[] = {
-    { "virt-0.0", "nic", "vectors", "2" },
-    { "virt-0.0", NULL, "aia", "aplic" },
-    { "virt-alpha", "nic", "bias", "7" },
-    { "virt-alpha", NULL, "aia", "none" },
+    { "virt-0.0", "nic", "vectors", "2" }, { "virt-0.0", NULL, "aia", "aplic" },
+    { "virt-alpha", "nic", "bias", "7" },  { "virt-alpha", "*", "bias", "9" },
+    { "virt-alpha", "*", "speed", "8" },   { "virt-alpha", NULL, "aia", "none" },
 };
 
 static const PlanCatalog tc_catalog = {

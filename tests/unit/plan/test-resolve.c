@@ -108,12 +108,12 @@ static void test_versions(void)
 {
     static const struct {
         const char *machine;
-        uint64_t aia, vectors;
+        uint64_t aia, vectors, speed;
         int64_t bias;
     } want[] = {
-        { "virt", 2, 4, -5 },
-        { "virt-0.0", 1, 2, -5 },
-        { "virt-alpha", 0, 2, 7 },
+        { "virt", 2, 4, 0, -5 },
+        { "virt-0.0", 1, 2, 0, -5 },
+        { "virt-alpha", 0, 2, 2, 7 }, /* speed by a row for every type */
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(want); i++) {
@@ -128,6 +128,7 @@ static void test_versions(void)
         g_assert_no_error(err);
         g_assert_cmpuint(plan_machine_get(m, "aia")->u, ==, want[i].aia);
         g_assert_cmpuint(plan_device_get(d, "vectors")->u, ==, want[i].vectors);
+        g_assert_cmpuint(plan_device_get(d, "speed")->u, ==, want[i].speed);
         g_assert_cmpint(plan_device_get(d, "bias")->i, ==, want[i].bias);
         defaults = plan_type_defaults(m, "nic");
         g_assert_true(!!strstr(defaults, "vectors=2") == (want[i].vectors == 2));
