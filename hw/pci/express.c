@@ -24,10 +24,7 @@ static const PortShape shapes[] = {
                              .root = true,
                              .forwards_ari = true,
                              .prefixes = true },
-    [PLAN_PCI_UPSTREAM] = { .type = EXP_TYPE_UPSTREAM,
-                            .link = true,
-                            .flr = true,
-                            .prefixes = true },
+    [PLAN_PCI_UPSTREAM] = { .type = EXP_TYPE_UPSTREAM, .link = true, .prefixes = true },
     [PLAN_PCI_DOWNSTREAM] = { .type = EXP_TYPE_DOWNSTREAM,
                               .link = true,
                               .slot = true,
@@ -51,6 +48,9 @@ static PortShape shape_of(const PCIDevice *d)
         s.type = EXP_TYPE_RC_INTEGRATED; /* no link to the complex it is part of */
         s.link = false;
     }
+    if (s.type == EXP_TYPE_UPSTREAM && !d->exp_strict) {
+        s.flr = true;
+    }
     return s;
 }
 
@@ -69,6 +69,25 @@ static bool express_wanted(const PCIDevice *d, const PCICapDesc *desc)
     return d->express;
 }
 
+/* Writable bits of Link Control (7.5.3.7). Read Completion Boundary is read-only at root ports,
+ * zero at switch ports and optional elsewhere; Enable Clock Power Management needs the capability.
+ */
+static uint16_t link_control_rw(const PCIDevice *d, uint32_t cap)
+{
+    uint16_t rw = EXP_LNKCTL_ASPM | EXP_LNKCTL_COMMON_CLOCK | EXP_LNKCTL_EXTENDED_SYNCH;
+
+    if (!d->exp_strict) {
+        return is_port(d) ? EXP_LNKCTL_RW_0_1 : 0;
+    }
+    if (is_port(d)) {
+        rw |= EXP_LNKCTL_DISABLE | EXP_LNKCTL_HAWD;
+    }
+    if (cap & EXP_LNKCAP_LBNC) {
+        rw |= EXP_LNKCTL_LBMIE | EXP_LNKCTL_LABIE;
+    }
+    return rw;
+}
+
 static void setup_link(PCIDevice *d, uint16_t pos)
 {
     PCIConfig *c = &d->config;
@@ -79,18 +98,24 @@ static void setup_link(PCIDevice *d, uint16_t pos)
 
         speed = speeds[MIN(p->speed, G_N_ELEMENTS(speeds) - 1)];
         width = widths[MIN(p->width, G_N_ELEMENTS(widths) - 1)];
-        cap |= EXP_LNKCAP_DLLLARC | (speed > 1 ? EXP_LNKCAP_LBNC : 0) |
+        bool several = speed > 1 || (d->exp_strict && width > 1); /* speeds or widths */
+
+        cap |= EXP_LNKCAP_DLLLARC | (several ? EXP_LNKCAP_LBNC : 0) |
                (uint32_t)p->port << EXP_LNKCAP_PORT_SHIFT;
-        pci_config_mask_set(c, PCI_WMASK, pos + EXP_LNKCTL, 2, EXP_LNKCTL_RW);
         pci_config_mask_set(c, PCI_W1CMASK, pos + EXP_LNKSTA, 2, EXP_LNKSTA_LBMS | EXP_LNKSTA_LABS);
         /* Link state follows what is plugged: state, not identity. */
         pci_config_mask_set(c, PCI_CMASK, pos + EXP_LNKSTA, 2, 0);
     }
+    pci_config_mask_set(c, PCI_WMASK, pos + EXP_LNKCTL, 2, link_control_rw(d, cap));
     pci_config_set(c, pos + EXP_LNKCAP, 4, speed | width << EXP_LNKCAP_WIDTH_SHIFT | cap);
     pci_config_set(c, pos + EXP_LNKSTA, 2, 1 | 1 << EXP_LNKCAP_WIDTH_SHIFT);
     if (speed > 1) {
         pci_config_set(c, pos + EXP_LNKCAP2, 4, ((1u << speed) - 1) << 1);
         pci_config_set(c, pos + EXP_LNKCTL2, 2, speed);
+    }
+    if (speed > 1 && d->exp_strict) {
+        pci_config_mask_set(c, PCI_WMASK, pos + EXP_LNKCTL2, 2, EXP_LNKCTL2_SPEED);
+        pci_config_mask_set(c, PCI_STICKY, pos + EXP_LNKCTL2, 2, EXP_LNKCTL2_SPEED);
     }
 }
 
@@ -105,6 +130,9 @@ static void setup_slot(PCIDevice *d, uint16_t pos)
                EXP_SLTCAP_HPC | EXP_SLTCAP_EIP;
         pci_config_mask_set(c, PCI_WMASK, pos + EXP_SLTCTL, 2, EXP_SLTCTL_RW);
         pci_config_mask_set(c, PCI_W1CMASK, pos + EXP_SLTSTA, 2, EXP_SLTSTA_W1C);
+    } else if (d->exp_strict) { /* the link can change all the same, by Link Disable */
+        pci_config_mask_set(c, PCI_WMASK, pos + EXP_SLTCTL, 2, EXP_SLTCTL_DLLSCE);
+        pci_config_mask_set(c, PCI_W1CMASK, pos + EXP_SLTSTA, 2, EXP_SLTSTA_DLLSC);
     }
     pci_config_set(c, pos + EXP_SLTCAP, 4, cap);
     pci_config_mask_set(c, PCI_CMASK, pos + EXP_SLTSTA, 2, 0);
@@ -112,14 +140,36 @@ static void setup_slot(PCIDevice *d, uint16_t pos)
 
 static void setup_root(PCIDevice *d, uint16_t pos)
 {
-    pci_config_mask_set(&d->config, PCI_WMASK, pos + EXP_RTCTL, 2, EXP_RTCTL_RW);
+    pci_config_mask_set(&d->config, PCI_WMASK, pos + EXP_RTCTL, 2,
+                        d->exp_strict ? EXP_RTCTL_RW : EXP_RTCTL_RW_0_1);
     pci_config_mask_set(&d->config, PCI_W1CMASK, pos + EXP_RTSTA, 4, EXP_RTSTA_PME);
+}
+
+/* Bits of the header that an Express function has otherwise than a conventional one (7.5.1). */
+static void setup_header(PCIDevice *d, PortShape s)
+{
+    PCIConfig *c = &d->config;
+    uint16_t command = pci_config_mask(c, PCI_WMASK, PCI_COMMAND);
+
+    if (s.prefixes) { /* a port: no timers of a conventional bus behind it (7.5.1.3.13) */
+        pci_config_mask_set(c, PCI_WMASK, PCI_BRIDGE_CONTROL, 2, PORT_BRIDGE_CONTROL);
+        pci_config_mask_set(c, PCI_W1CMASK, PCI_BRIDGE_CONTROL, 2, 0);
+    }
+    if (s.prefixes && d->exp_strict) { /* nor a latency on it (7.5.1.3.4) */
+        pci_config_mask_set(c, PCI_WMASK, PCI_SEC_LATENCY_TIMER, 1, 0);
+    }
+    if (s.type != EXP_TYPE_RC_INTEGRATED &&
+        d->exp_strict) { /* which may leave it out (7.5.1.1.3) */
+        pci_config_mask_set(c, PCI_WMASK, PCI_COMMAND, 1, command | PCI_COMMAND_PARITY);
+    }
 }
 
 static bool express_setup(PCIDevice *d, unsigned row, uint16_t pos, GError **err)
 {
     PortShape s = shape_of(d);
     PCIConfig *c = &d->config;
+    uint16_t devctl2 = (s.forwards_ari ? EXP_DEVCTL2_ARI : 0) |
+                       (s.prefixes && d->exp_strict ? EXP_DEVCTL2_PREFIX_BLOCKING : 0);
 
     pci_config_set(c, pos + EXP_FLAGS, 2,
                    EXP_FLAGS_VERSION_2 | s.type << EXP_FLAGS_TYPE_SHIFT |
@@ -130,16 +180,11 @@ static bool express_setup(PCIDevice *d, unsigned row, uint16_t pos, GError **err
     pci_config_set(c, pos + EXP_DEVCAP2, 4,
                    (s.forwards_ari ? EXP_DEVCAP2_ARI : 0) |
                        (s.prefixes ? EXP_DEVCAP2_END_END_PREFIX : 0));
-    if (s.forwards_ari) {
-        pci_config_mask_set(c, PCI_WMASK, pos + EXP_DEVCTL2, 2, EXP_DEVCTL2_ARI);
-    }
+    pci_config_mask_set(c, PCI_WMASK, pos + EXP_DEVCTL2, 2, devctl2);
     if (s.link) {
         setup_link(d, pos);
     }
-    if (s.prefixes) { /* a port: no timers of a conventional bus behind it (7.5.1.3.13) */
-        pci_config_mask_set(c, PCI_WMASK, PCI_BRIDGE_CONTROL, 2, PORT_BRIDGE_CONTROL);
-        pci_config_mask_set(c, PCI_W1CMASK, PCI_BRIDGE_CONTROL, 2, 0);
-    }
+    setup_header(d, s);
     if (s.slot) {
         setup_slot(d, pos);
     }
@@ -192,7 +237,7 @@ static void express_reset(PCIDevice *d, unsigned row, ResetKind kind)
     PCIConfig *c = &d->config;
     uint32_t speed = pci_config_get(c, pos + EXP_LNKCAP, 4) & 0xf;
 
-    if (speed > 1) {
+    if (speed > 1 && (kind == RESET_COLD || !d->exp_strict)) { /* the field is sticky */
         pci_config_set(c, pos + EXP_LNKCTL2, 2, speed);
     }
     if (is_port(d)) {
@@ -215,10 +260,17 @@ static void express_loaded(PCIDevice *d, unsigned row, const uint8_t *state)
     follow_ari(d);
 }
 
+static const PlanProp express_props[] = {
+    PROP_BOOL(
+        PCIDevice, exp_strict, "x-strict-express", true,
+        "writable and capability bits as PCI Express 5.0 7.5 defines them (off: as virt-0.1)"),
+};
+
 const PCICapClass pci_express_class = {
     .id = PCI_CAP_ID_EXP,
     .present_bit = 3,
     .doc = "PCI Express",
+    .props = LIST(express_props),
     .length = express_length,
     .wanted = express_wanted,
     .setup = express_setup,

@@ -8,5 +8,7 @@
 const PlanCompat board_compats[] = {
     /* The PLIC became the default, as in QEMU. */
     { "virt-0.1", NULL, "aia", "aplic-imsic" },
+    /* Read-only bits of Express functions, and FLR for endpoints alone. */
+    { "virt-0.1", "*", "x-strict-express", "off" },
 };
 const size_t n_board_compats = G_N_ELEMENTS(board_compats);

@@ -49,7 +49,15 @@ enum {
     EXP_LNKCAP_DLLLARC = 1 << 20, /* Data Link Layer Link Active Reporting Capable */
     EXP_LNKCAP_LBNC = 1 << 21,    /* Link Bandwidth Notification Capability */
     EXP_LNKCAP_PORT_SHIFT = 24,
-    EXP_LNKCTL_RW = 0x0fdb & ~(1 << 5), /* Retrain Link reads as zero */
+    EXP_LNKCTL_ASPM = 3 << 0,
+    EXP_LNKCTL_DISABLE = 1 << 4,
+    EXP_LNKCTL_RETRAIN = 1 << 5, /* reads as zero */
+    EXP_LNKCTL_COMMON_CLOCK = 1 << 6,
+    EXP_LNKCTL_EXTENDED_SYNCH = 1 << 7,
+    EXP_LNKCTL_HAWD = 1 << 9,   /* Hardware Autonomous Width Disable */
+    EXP_LNKCTL_LBMIE = 1 << 10, /* Link Bandwidth Management Interrupt Enable */
+    EXP_LNKCTL_LABIE = 1 << 11, /* Link Autonomous Bandwidth Interrupt Enable */
+    EXP_LNKCTL_RW_0_1 = 0x0fdb, /* of ports, before virt-0.2 */
     EXP_LNKSTA_DLLLA = 1 << 13,
     EXP_LNKSTA_LBMS = 1 << 14, /* write 1 to clear, with the next one */
     EXP_LNKSTA_LABS = 1 << 15,
@@ -84,11 +92,15 @@ enum {
     EXP_SLTSTA_DLLSC = 1 << 8,
     EXP_SLTSTA_W1C = 0x11f,
 
-    EXP_RTCTL_RW = 0x1f,
+    EXP_LNKCTL2_SPEED = 0xf, /* Target Link Speed */
+
+    EXP_RTCTL_RW = 0x0f,
+    EXP_RTCTL_RW_0_1 = 0x1f, /* before virt-0.2: CRS Software Visibility Enable, too */
     EXP_RTSTA_PME = 1 << 16,
     EXP_DEVCAP2_ARI = 1 << 5,
     EXP_DEVCAP2_END_END_PREFIX = 3 << 20, /* extended format and prefixes, as ports report them */
     EXP_DEVCTL2_ARI = 1 << 5,
+    EXP_DEVCTL2_PREFIX_BLOCKING = 1 << 15,
 };
 
 #endif

@@ -133,6 +133,7 @@ struct PCIDevice {
     uint32_t rombar;
     char *romfile;
     char *vpd_part, *vpd_serial;
+    bool exp_strict; /* x-strict-express (hw/pci/express.c) */
     int32_t cap_prop[PCI_MAX_CAPS];
 };
 

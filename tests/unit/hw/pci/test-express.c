@@ -133,6 +133,224 @@ static void test_device_registers(void)
     fixture_fini(&t.f);
 }
 
+/* --- writable bits (PCIe 5.0 7.5) --- */
+
+typedef struct Bits {
+    uint16_t at; /* from the capability; HEADER: of the header */
+    uint16_t rw; /* what a guest can set */
+} Bits;
+enum { HEADER = 0x8000, MAX_BITS = 10 };
+
+typedef struct BitsRow {
+    const char *what;
+    Bits strict[MAX_BITS], legacy[MAX_BITS]; /* x-strict-express on and off */
+} BitsRow;
+
+#define SAME_DEVCTL                                                                                \
+    {                                                                                              \
+        EXP_DEVCTL, 0xf                                                                            \
+    }
+#define PORT_HEADER(parity, latency)                                                               \
+    { HEADER | PCI_COMMAND, 0x0507 | (parity) }, { HEADER | PCI_LATENCY_TIMER, 0 },                \
+    {                                                                                              \
+        HEADER | (PCI_SEC_LATENCY_TIMER - 1), (latency) << 8 | 0xff                                \
+    }
+
+/* What is not listed is not compared. Link Disable and Secondary Bus Reset, which act, are left
+ * out of what is written. */
+static const BitsRow bits_rows[] = {
+    { "root port",
+      { PORT_HEADER(0x40, 0),
+        { HEADER | PCI_BRIDGE_CONTROL, 0x1f },
+        SAME_DEVCTL,
+        { EXP_LNKCTL, 0x0ec3 },
+        { EXP_SLTCTL, 0x17ff },
+        { EXP_RTCTL, 0x0f },
+        { EXP_DEVCTL2, 0x8020 },
+        { EXP_LNKCTL2, 0xf } },
+      { PORT_HEADER(0, 0xff),
+        { HEADER | PCI_BRIDGE_CONTROL, 0x1f },
+        SAME_DEVCTL,
+        { EXP_LNKCTL, 0x0fcb },
+        { EXP_SLTCTL, 0x17ff },
+        { EXP_RTCTL, 0x1f },
+        { EXP_DEVCTL2, 0x20 },
+        { EXP_LNKCTL2, 0 } } },
+    { "upstream port",
+      { PORT_HEADER(0x40, 0),
+        { HEADER | PCI_BRIDGE_CONTROL, 0x1f },
+        SAME_DEVCTL,
+        { EXP_LNKCTL, 0x00c3 },
+        { EXP_SLTCTL, 0 },
+        { EXP_RTCTL, 0 },
+        { EXP_DEVCTL2, 0x8000 },
+        { EXP_LNKCTL2, 0 } },
+      { PORT_HEADER(0, 0xff),
+        { HEADER | PCI_BRIDGE_CONTROL, 0x1f },
+        SAME_DEVCTL,
+        { EXP_LNKCTL, 0 },
+        { EXP_SLTCTL, 0 },
+        { EXP_RTCTL, 0 },
+        { EXP_DEVCTL2, 0 },
+        { EXP_LNKCTL2, 0 } } },
+    { "downstream port",
+      { PORT_HEADER(0x40, 0),
+        { HEADER | PCI_BRIDGE_CONTROL, 0x1f },
+        SAME_DEVCTL,
+        { EXP_LNKCTL, 0x02c3 },
+        { EXP_SLTCTL, 0x1000 },
+        { EXP_RTCTL, 0 },
+        { EXP_DEVCTL2, 0x8020 },
+        { EXP_LNKCTL2, 0 } },
+      { PORT_HEADER(0, 0xff),
+        { HEADER | PCI_BRIDGE_CONTROL, 0x1f },
+        SAME_DEVCTL,
+        { EXP_LNKCTL, 0x0fcb },
+        { EXP_SLTCTL, 0 },
+        { EXP_RTCTL, 0 },
+        { EXP_DEVCTL2, 0x20 },
+        { EXP_LNKCTL2, 0 } } },
+    { "endpoint",
+      { { HEADER | PCI_COMMAND, 0x0547 },
+        SAME_DEVCTL,
+        { EXP_LNKCTL, 0x00c3 },
+        { EXP_SLTCTL, 0 },
+        { EXP_RTCTL, 0 },
+        { EXP_DEVCTL2, 0 } },
+      { { HEADER | PCI_COMMAND, 0x0507 },
+        SAME_DEVCTL,
+        { EXP_LNKCTL, 0 },
+        { EXP_SLTCTL, 0 },
+        { EXP_RTCTL, 0 },
+        { EXP_DEVCTL2, 0 } } },
+    { "integrated endpoint",
+      { { HEADER | PCI_COMMAND, 0x0507 },
+        SAME_DEVCTL,
+        { EXP_LNKCTL, 0 },
+        { EXP_SLTCTL, 0 },
+        { EXP_RTCTL, 0 },
+        { EXP_DEVCTL2, 0 } },
+      { { HEADER | PCI_COMMAND, 0x0507 },
+        SAME_DEVCTL,
+        { EXP_LNKCTL, 0 },
+        { EXP_SLTCTL, 0 },
+        { EXP_RTCTL, 0 },
+        { EXP_DEVCTL2, 0 } } },
+    { "bridge to a conventional bus", /* whose latency timer is its own */
+      { PORT_HEADER(0x40, 0xff),
+        { HEADER | PCI_BRIDGE_CONTROL, 0x0bbf },
+        SAME_DEVCTL,
+        { EXP_LNKCTL, 0x00c3 },
+        { EXP_SLTCTL, 0 },
+        { EXP_RTCTL, 0 },
+        { EXP_DEVCTL2, 0 } },
+      { PORT_HEADER(0, 0xff),
+        { HEADER | PCI_BRIDGE_CONTROL, 0x0bbf },
+        SAME_DEVCTL,
+        { EXP_LNKCTL, 0 },
+        { EXP_SLTCTL, 0 },
+        { EXP_RTCTL, 0 },
+        { EXP_DEVCTL2, 0 } } },
+};
+
+static uint16_t writable_bits(PCIDevice *d, uint16_t at)
+{
+    uint16_t reg = at & HEADER ? at & ~HEADER : d->exp_pos + at;
+    uint16_t keep = at == EXP_LNKCTL                      ? EXP_LNKCTL_DISABLE
+                    : at == EXP_DEVCTL                    ? EXP_DEVCTL_FLR
+                    : at == (HEADER | PCI_BRIDGE_CONTROL) ? PCI_BRIDGE_CTL_BUS_RESET
+                                                          : 0;
+    uint16_t was = pci_get(d, reg, 2), set;
+
+    pci_device_config_write(d, reg, 2, 0xffff & ~keep);
+    set = pci_get(d, reg, 2);
+    pci_device_config_write(d, reg, 2, 0);
+    set &= ~pci_get(d, reg, 2);
+    pci_device_config_write(d, reg, 2, was);
+    return set;
+}
+
+static void check_bits(const char *settings, bool strict)
+{
+    g_autofree char *port = g_strconcat("port=9", settings, NULL);
+    g_autofree char *down = g_strconcat("hotplug=off", settings, NULL);
+    const char *other = *settings ? settings + 1 : NULL;
+    PCIDevice *d[G_N_ELEMENTS(bits_rows)];
+    Fixture f;
+
+    fixture_init(&f);
+    d[0] = plug(&f, type("pcie-root-port"), "pcie.0", "rp", RP, port);
+    d[1] = plug(&f, type("x3130-upstream"), "rp", "up", 0, other);
+    d[2] = plug(&f, type("xio3130-downstream"), "up", "down", 0, down);
+    d[3] = plug(&f, &endpoint, "down", "leaf", 0, other);
+    d[4] = plug(&f, &endpoint, "pcie.0", "rc", PCI_DEVFN(2, 0), other);
+    d[5] = plug(&f, type("pcie-pci-bridge"), "pcie.0", "br", PCI_DEVFN(3, 0), other);
+    for (unsigned i = 0; i < G_N_ELEMENTS(bits_rows); i++) {
+        const Bits *want = strict ? bits_rows[i].strict : bits_rows[i].legacy;
+
+        for (unsigned j = 0; j < MAX_BITS && want[j].at; j++) {
+            g_test_message("%s, register %x", bits_rows[i].what, want[j].at);
+            g_assert_cmphex(writable_bits(d[i], want[j].at), ==, want[j].rw);
+        }
+    }
+    /* FLR is for endpoints alone (7.5.3.3) */
+    g_assert_cmphex(reg(d[1], EXP_DEVCAP, 4) & EXP_DEVCAP_FLR, ==, strict ? 0 : EXP_DEVCAP_FLR);
+    pci_device_config_write(d[1], PCI_PRIMARY_BUS, 4, 0x030201);
+    pci_device_config_write(d[1], d[1]->exp_pos + EXP_DEVCTL, 2, EXP_DEVCTL_FLR);
+    g_assert_cmphex(pci_get(d[1], PCI_SECONDARY_BUS, 1), ==, strict ? 2 : 0);
+    fixture_fini(&f);
+}
+
+static void test_strict_bits(void)
+{
+    check_bits("", true);
+}
+
+static void test_legacy_bits(void)
+{
+    check_bits(",x-strict-express=off", false);
+}
+
+/* Notifications of the link's bandwidth belong to links that have several widths or speeds. */
+static void test_bandwidth_capability(void)
+{
+    static const struct {
+        const char *settings;
+        bool lbnc;
+    } rows[] = {
+        { "x-speed=2_5,x-width=1", false },
+        { "x-speed=2_5,x-width=2", true },
+        { "x-speed=5,x-width=1", true },
+        { "x-speed=2_5,x-width=2,x-strict-express=off", false },
+    };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+        PCIDevice *d;
+        Fixture f;
+
+        fixture_init(&f);
+        d = plug(&f, type("pcie-root-port"), "pcie.0", "rp", RP, rows[i].settings);
+        g_assert_cmphex(!!(reg(d, EXP_LNKCAP, 4) & EXP_LNKCAP_LBNC), ==, rows[i].lbnc);
+        fixture_fini(&f);
+    }
+}
+
+/* Target Link Speed is sticky: only a cold reset puts the greatest speed back. */
+static void test_target_speed(void)
+{
+    PCIDevice *d;
+    Fixture f;
+
+    fixture_init(&f);
+    d = plug(&f, type("pcie-root-port"), "pcie.0", "rp", RP, NULL);
+    pci_device_config_write(d, d->exp_pos + EXP_LNKCTL2, 2, 1);
+    machine_reset(f.m, RESET_HOT);
+    g_assert_cmphex(reg(d, EXP_LNKCTL2, 2), ==, 1);
+    machine_reset(f.m, RESET_COLD);
+    g_assert_cmphex(reg(d, EXP_LNKCTL2, 2), ==, 4);
+    fixture_fini(&f);
+}
+
 static void test_ari_forwarding(void)
 {
     Tree t;
@@ -173,6 +391,10 @@ int main(int argc, char **argv)
     g_test_add_func("/pci/express/types", test_types);
     g_test_add_func("/pci/express/flr", test_flr);
     g_test_add_func("/pci/express/device-registers", test_device_registers);
+    g_test_add_func("/pci/express/strict-bits", test_strict_bits);
+    g_test_add_func("/pci/express/legacy-bits", test_legacy_bits);
+    g_test_add_func("/pci/express/bandwidth-capability", test_bandwidth_capability);
+    g_test_add_func("/pci/express/target-speed", test_target_speed);
     g_test_add_func("/pci/express/ari-forwarding", test_ari_forwarding);
     g_test_add_func("/pci/express/switched", test_switched);
     return g_test_run();

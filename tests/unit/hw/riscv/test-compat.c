@@ -22,6 +22,12 @@ static const PlanProp *find_prop(const PlanCatalog *c, const PlanMachineType *ma
 {
     const PlanType *t = row->type ? plan_find_type(c, row->type) : NULL;
 
+    for (size_t i = 0; g_strcmp0(row->type, "*") == 0 && i < c->n_types; i++) {
+        const PlanProp *p = plan_find_prop(c->types[i]->props, c->types[i]->n_props, row->prop);
+
+        if (p)
+            return p;
+    }
     if (row->type && (!t || !g_str_equal(t->name, row->type)))
         return NULL; /* an alias would never match */
     return t ? plan_find_prop(t->props, t->n_props, row->prop)
