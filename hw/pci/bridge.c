@@ -203,11 +203,31 @@ void pci_bridge_update_windows(PCIBridge *br)
     set_window(br, &br->pref, &d->bus->mem, memory, pref_range(c));
 }
 
+/* --- Bridge Control --- */
+
+bool pci_bridge_in_reset(const PCIBridge *br)
+{
+    return pci_config_get(&br->pci.config, PCI_BRIDGE_CONTROL, 2) & PCI_BRIDGE_CTL_BUS_RESET;
+}
+
+void pci_bridge_follow_reset(PCIBridge *br)
+{
+    if (br->reset_held) {
+        br->reset_held(br);
+    } else {
+        pci_bus_power(&br->sec, br->pci.present && !pci_bridge_in_reset(br), RESET_HOT);
+    }
+}
+
 void pci_bridge_control_written(PCIBridge *br, uint16_t old)
 {
-    uint16_t now = pci_config_get(&br->pci.config, PCI_BRIDGE_CONTROL, 2);
+    bool held = pci_bridge_in_reset(br);
 
-    if ((now & ~old) & PCI_BRIDGE_CTL_BUS_RESET) {
+    if (held == !!(old & PCI_BRIDGE_CTL_BUS_RESET)) {
+        return;
+    }
+    if (held) {
         pci_bus_reset(&br->sec, RESET_HOT);
     }
+    pci_bridge_follow_reset(br);
 }

@@ -125,7 +125,8 @@ static void pci_ready(Device *dev)
     PCIDevice *d = (PCIDevice *)dev;
     PCIBridge *parent = d->bus->bridge;
 
-    d->present = !parent || parent->pci.present; /* no power without its bridge's */
+    /* no power without its bridge's */
+    d->present = !parent || (parent->pci.present && !pci_bridge_in_reset(parent));
     pci_host_numbers_changed(d->bus->host);
     pci_resync(d);
     if (parent && parent->presence) {
@@ -145,7 +146,7 @@ static bool resync_one(void *opaque, PCIDevice *d)
     return true;
 }
 
-void pci_device_power(PCIDevice *d, bool on)
+void pci_device_power(PCIDevice *d, bool on, ResetKind kind)
 {
     PCIBridge *br = pci_bridge_of(d);
 
@@ -157,16 +158,25 @@ void pci_device_power(PCIDevice *d, bool on)
         pci_bus_walk(&br->sec, true, set_present, &on);
     }
     if (on) {
-        device_reset_tree(&d->dev, RESET_COLD);
+        device_reset_tree(&d->dev, kind);
     }
     if (on && br) {
-        pci_bus_reset(&br->sec, RESET_COLD);
+        pci_bus_reset(&br->sec, kind);
     }
     pci_resync(d);
     if (br) {
         pci_bus_walk(&br->sec, true, resync_one, NULL);
     }
     pci_host_numbers_changed(d->bus->host);
+}
+
+void pci_bus_power(PCIBus *bus, bool on, ResetKind kind)
+{
+    for (unsigned i = 0; i < bus->n_slots; i++) {
+        if (bus->slots[i]) {
+            pci_device_power(bus->slots[i], on, kind);
+        }
+    }
 }
 
 static void pci_finalize(Device *dev)
@@ -258,12 +268,17 @@ void pci_resync(PCIDevice *d)
 static void pci_reset(Device *dev, ResetKind kind)
 {
     PCIDevice *d = (PCIDevice *)dev;
+    PCIBridge *br = pci_bridge_of(d);
+    bool held = br && pci_bridge_in_reset(br);
 
     d->levels = 0;
     d->d_state = 0;
     pci_config_reset(&d->config, kind == RESET_COLD);
     pci_caps_reset(d, kind);
     pci_bars_reset(d, kind);
+    if (held) {
+        pci_bridge_follow_reset(br);
+    }
     pci_resync(d);
 }
 

@@ -224,6 +224,9 @@ static void express_written(PCIDevice *d, unsigned row, const PCIConfigWrite *w)
         return;
     }
     follow_ari(d);
+    if (is_port(d) && pci_write_bits(w, pos + EXP_LNKCTL, 2, &value)) {
+        pci_port_link_control((PCIPort *)d, value);
+    }
     if (is_port(d) && pci_write_bits(w, pos + EXP_SLTCTL, 2, &value)) {
         pci_port_slot_control((PCIPort *)d, pci_write_old(d, w, pos + EXP_SLTCTL, 2));
     } else if (is_port(d)) {

@@ -43,7 +43,7 @@ bool pci_port_powered(const PCIPort *p)
 
 /* --- the interrupt (6.7.3.4) --- */
 
-/* The two conditions share vector 0: a message on each rising edge, the pin as their or. */
+/* The conditions share vector 0: a message on each rising edge, the pin as their or. */
 static void raise_if_new(PCIPort *p, bool *asserted, bool now)
 {
     PCIDevice *d = pci_of(p);
@@ -53,7 +53,17 @@ static void raise_if_new(PCIPort *p, bool *asserted, bool now)
         pci_irq_pulse(d, 0);
     }
     *asserted = now;
-    pci_irq_set(d, 0, !messages && (p->hp_asserted || p->aer_asserted));
+    pci_irq_set(d, 0, !messages && (p->hp_asserted || p->aer_asserted || p->bw_asserted));
+}
+
+/* Link Bandwidth Management and Link Autonomous Bandwidth: status bits and their enables
+ * (7.5.3.7, 7.5.3.8). */
+static bool bandwidth_changed(const PCIPort *p)
+{
+    uint16_t control = reg(p, EXP_LNKCTL, 2), status = reg(p, EXP_LNKSTA, 2);
+
+    return ((status & EXP_LNKSTA_LBMS) && (control & EXP_LNKCTL_LBMIE)) ||
+           ((status & EXP_LNKSTA_LABS) && (control & EXP_LNKCTL_LABIE));
 }
 
 void pci_port_update_irq(PCIPort *p)
@@ -67,6 +77,7 @@ void pci_port_update_irq(PCIPort *p)
         events |= EXP_SLTSTA_DLLSC;
     }
     raise_if_new(p, &p->hp_asserted, (control & EXP_SLTCTL_HPIE) && events);
+    raise_if_new(p, &p->bw_asserted, bandwidth_changed(p));
 }
 
 void pci_port_set_error_irq(PCIPort *p, bool asserted)
@@ -74,9 +85,19 @@ void pci_port_set_error_irq(PCIPort *p, bool asserted)
     raise_if_new(p, &p->aer_asserted, asserted);
 }
 
+/* Set bits of Slot Status, those that this slot has: a guest can clear no others. */
+static void latch(PCIPort *p, uint16_t bits)
+{
+    const PCIConfig *c = &pci_of(p)->config;
+    uint16_t at = pci_of(p)->exp_pos + EXP_SLTSTA;
+
+    bits &= pci_config_mask(c, PCI_W1CMASK, at) | pci_config_mask(c, PCI_W1CMASK, at + 1) << 8;
+    set_reg(p, EXP_SLTSTA, 2, 0, bits);
+}
+
 static void event(PCIPort *p, uint16_t bits)
 {
-    set_reg(p, EXP_SLTSTA, 2, 0, bits);
+    latch(p, bits);
     pci_port_update_irq(p);
 }
 
@@ -87,7 +108,15 @@ static bool occupied(const PCIPort *p)
     return reg(p, EXP_SLTSTA, 2) & EXP_SLTSTA_PDS;
 }
 
-/* The link is up when there is something to talk to and it has power. */
+/* A request can get through the port to what is below, if there is anything: the slot has power,
+ * and neither Link Disable nor Secondary Bus Reset keeps the link down. */
+static bool open_below(const PCIPort *p)
+{
+    return pci_port_powered(p) && !(reg(p, EXP_LNKCTL, 2) & EXP_LNKCTL_DISABLE) &&
+           !pci_bridge_in_reset(&p->br);
+}
+
+/* Set Data Link Layer Link Active. True if it changed. */
 static bool set_link(PCIPort *p, bool up)
 {
     bool was = reg(p, EXP_LNKSTA, 2) & EXP_LNKSTA_DLLLA;
@@ -101,12 +130,46 @@ static bool listening(const PCIPort *p)
     return reg(p, EXP_SLTCTL, 2) & EXP_SLTCTL_HPIE;
 }
 
+/* Bring the link to the state that the registers require. A link that goes down resets what is
+ * below it (6.6.1); what appears again comes out of a reset of this kind. */
+static void follow_link(PCIPort *p, ResetKind kind)
+{
+    bool up = open_below(p) && occupied(p);
+
+    if (!up && (reg(p, EXP_LNKSTA, 2) & EXP_LNKSTA_DLLLA)) {
+        pci_bus_reset(&p->br.sec, RESET_HOT);
+    }
+    pci_slot_show(&p->state, open_below(p), kind);
+    if (set_link(p, up)) {
+        latch(p, EXP_SLTSTA_DLLSC);
+    }
+}
+
+void pci_port_link_control(PCIPort *p, uint16_t written)
+{
+    follow_link(p, RESET_HOT);
+    /* The link is trained at once; a completed retraining is a bandwidth event (7.5.3.8). */
+    if ((written & EXP_LNKCTL_RETRAIN) && (reg(p, EXP_LNKSTA, 2) & EXP_LNKSTA_DLLLA) &&
+        (reg(p, EXP_LNKCAP, 4) & EXP_LNKCAP_LBNC)) {
+        set_reg(p, EXP_LNKSTA, 2, 0, EXP_LNKSTA_LBMS);
+    }
+    pci_port_update_irq(p);
+}
+
+static void on_reset_held(PCIBridge *br)
+{
+    PCIPort *p = (PCIPort *)br;
+
+    follow_link(p, RESET_HOT);
+    pci_port_update_irq(p);
+}
+
 /* The guest is about to see what is in the slot: it has yet to notice that the link dropped, has
  * yet to answer a button, is on its way to switching power on, or was told a moment ago that a card
  * went. A button pressed now would be taken for its opposite. */
 static bool guest_will_look(const PCIPort *p)
 {
-    return listening(p) && (pci_port_powered(p) || p->attended || timer_armed(&p->swap));
+    return listening(p) && (open_below(p) || p->attended || timer_armed(&p->swap));
 }
 
 /* Whoever puts a card in presses the button, unless the guest will look anyway: where there is one,
@@ -144,23 +207,30 @@ static void on_presence(PCIBridge *br, PCIDevice *d, bool present)
     bool card = pci_slot_is_card(&p->state, d);
     uint16_t changed = EXP_SLTSTA_PDC;
 
-    if (present && !pci_port_powered(p)) {
+    if (present && !open_below(p)) {
         if (pci_slot_live(&p->state) || !card) {
-            pci_device_power(d, false);
+            pci_device_power(d, false, RESET_COLD);
         } else {
             /* Powered at reset with the card in it. */
-            set_reg(p, EXP_SLTCTL, 2, EXP_SLTCTL_PCC, 0);
-            pci_slot_show(&p->state, true);
+            set_reg(p, EXP_SLTCTL, 2, EXP_SLTCTL_PCC | EXP_SLTCTL_PIC, EXP_SLTCTL_PIC_ON);
+            pci_slot_show(&p->state, true, RESET_COLD);
         }
     }
     if (!card) {
         return;
     }
+    if (!present) {
+        /* A button pressed for this card has no meaning for the next one. */
+        set_reg(p, EXP_SLTSTA, 2, EXP_SLTSTA_ABP, 0);
+    }
+    if (!present && !pci_slot_live(&p->state) && has_controller(p)) {
+        set_reg(p, EXP_SLTCTL, 2, EXP_SLTCTL_PIC, EXP_SLTCTL_PIC_OFF | EXP_SLTCTL_PCC);
+    }
     set_reg(p, EXP_SLTSTA, 2, EXP_SLTSTA_PDS, present ? EXP_SLTSTA_PDS : 0);
     if (present) {
         changed |= button_of_card(p);
     }
-    if (set_link(p, present && pci_port_powered(p))) {
+    if (set_link(p, present && open_below(p))) {
         changed |= EXP_SLTSTA_DLLSC;
     }
     if (!present) {
@@ -177,10 +247,10 @@ static void on_presence(PCIBridge *br, PCIDevice *d, bool present)
 static void power_changed(PCIPort *p, bool on)
 {
     p->unsaid = p->unsaid && !on;
-    pci_slot_show(&p->state, on);
-    if (set_link(p, on && occupied(p))) {
-        set_reg(p, EXP_SLTSTA, 2, 0, EXP_SLTSTA_DLLSC);
+    if (on) { /* a power cycle, even while the link stays down */
+        pci_bus_reset(&p->br.sec, RESET_COLD);
     }
+    follow_link(p, RESET_COLD);
     if (!on) {
         pci_slot_powered_off(&p->state);
     }
@@ -265,6 +335,7 @@ static const PCISlotOps slot_ops = {
 void pci_port_init(PCIPort *p)
 {
     p->br.presence = on_presence;
+    p->br.reset_held = on_reset_held;
     timer_setup_plain(&p->swap, pci_of(p)->dev.machine, CLOCK_KIND_VIRTUAL, swap_over, p);
     pci_slots_init(&p->br, &p->state, 1, PCI_SLOT_WHOLE_BUS, p->hotplug_prop, &slot_ops);
 }
@@ -281,13 +352,13 @@ void pci_port_reset(PCIPort *p)
 
     pci_slot_reset(&p->state);
     timer_cancel(&p->swap);
-    p->hp_asserted = p->aer_asserted = p->attended = p->unsaid = false;
+    p->hp_asserted = p->aer_asserted = p->bw_asserted = p->attended = p->unsaid = false;
     set_reg(p, EXP_SLTSTA, 2, 0xffff, there ? EXP_SLTSTA_PDS : 0);
     set_link(p, there);
     /* With power on again after the reset, what the guest had switched off is back. */
     if (there) {
         set_reg(p, EXP_SLTCTL, 2, EXP_SLTCTL_PCC, 0);
-        pci_slot_show(&p->state, true);
+        pci_slot_show(&p->state, true, RESET_COLD);
     }
 }
 
@@ -298,7 +369,9 @@ void pci_port_loaded(PCIPort *p)
     if (p->unsaid) {
         timer_arm_ns(&p->swap, SWAP_NS);
     }
-    pci_slot_show(&p->state, pci_port_powered(p));
+    pci_slot_show(&p->state, open_below(p), RESET_COLD);
+    /* Streams of builds that ignored Link Disable may say otherwise. */
+    set_link(p, open_below(p) && occupied(p));
 }
 
 static const VmField port_fields[] = {
@@ -308,6 +381,7 @@ static const VmField port_fields[] = {
     VM_BOOL(PCIPort, aer_asserted),
     VM_BOOL(PCIPort, attended, .since = 2),
     VM_BOOL(PCIPort, unsaid, .since = 3),
+    VM_BOOL(PCIPort, bw_asserted, .since = 4),
 };
 
 /* Who stands in the slot is the machine's business. */
@@ -331,7 +405,7 @@ static bool port_post_load(void *obj, GError **err)
 }
 
 const VmState pci_port_state = { .name = "pcie-port",
-                                 .version = 3,
+                                 .version = 4,
                                  .fields = LIST(port_fields),
                                  .check = port_check,
                                  .post_load = port_post_load };

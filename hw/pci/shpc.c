@@ -130,7 +130,7 @@ static void set_state(PCIShpcBridge *b, unsigned i, ShpcState to)
     }
     set_slot(b, i, SHPC_SLOT_STATE, to);
     if ((from == SHPC_ENABLED) != (to == SHPC_ENABLED)) {
-        pci_slot_show(&b->state[i], to == SHPC_ENABLED);
+        pci_slot_show(&b->state[i], to == SHPC_ENABLED, RESET_COLD);
     }
     if (to == SHPC_DISABLED) {
         pci_slot_powered_off(&b->state[i]);
@@ -356,7 +356,9 @@ static void came(PCIShpcBridge *b, unsigned i)
 
 static void went(PCIShpcBridge *b, unsigned i)
 {
-    set_slot(b, i, SHPC_SLOT_STATE, SHPC_DISABLED | SHPC_SLOT_MRL_OPEN | SHPC_SLOT_EMPTY);
+    /* A button pressed for this card has no meaning for the next one. */
+    set_slot(b, i, SHPC_SLOT_STATE | SHPC_SLOT_BUTTON_PRESSED,
+             SHPC_DISABLED | SHPC_SLOT_MRL_OPEN | SHPC_SLOT_EMPTY);
     pci_slot_emptied(&b->state[i]);
     if (pci_slot_live(&b->state[i])) {
         event(b, i, SHPC_SLOT_PRESENCE_CHANGED | SHPC_SLOT_MRL_CHANGED);
@@ -371,12 +373,21 @@ static void on_presence(PCIBridge *br, PCIDevice *d, bool present)
 
     if (s && present && state_of(b, index_of(b, s)) != SHPC_ENABLED &&
         (pci_slot_live(s) || !card)) {
-        pci_device_power(d, false);
+        pci_device_power(d, false, RESET_COLD);
     }
     if (card && present) {
         came(b, index_of(b, s));
     } else if (card) {
         went(b, index_of(b, s));
+    }
+}
+
+static void on_reset_held(PCIBridge *br)
+{
+    PCIShpcBridge *b = (PCIShpcBridge *)br;
+
+    for (unsigned i = 0; i < SHPC_SLOTS; i++) {
+        pci_slot_show(&b->state[i], state_of(b, i) == SHPC_ENABLED, RESET_HOT);
     }
 }
 
@@ -401,6 +412,7 @@ static const PCISlotOps slot_ops = { .powered = slot_powered, .press = slot_pres
 void pci_shpc_init(PCIShpcBridge *b)
 {
     b->br.presence = b->shpc_pos ? on_presence : NULL;
+    b->br.reset_held = b->shpc_pos ? on_reset_held : NULL;
     pci_slots_init(&b->br, b->state, SHPC_SLOTS, SHPC_FIRST_DEVICE, b->shpc_pos != 0, &slot_ops);
 }
 
@@ -491,7 +503,7 @@ static bool shpc_post_load(void *obj, GError **err)
     PCIShpcBridge *b = obj;
 
     for (unsigned i = 0; b->shpc_pos && i < SHPC_SLOTS; i++) {
-        pci_slot_show(&b->state[i], state_of(b, i) == SHPC_ENABLED);
+        pci_slot_show(&b->state[i], state_of(b, i) == SHPC_ENABLED, RESET_COLD);
     }
     if (b->shpc_pos) {
         b->serr = serr_asserted(b); /* no edge */

@@ -83,16 +83,16 @@ bool pci_slot_live(const PCISlot *s)
     return state != RUN_PRELAUNCH && state != RUN_INMIGRATE;
 }
 
-void pci_slot_show(PCISlot *s, bool on)
+void pci_slot_show(PCISlot *s, bool on, ResetKind kind)
 {
     const GPtrArray *members = s->br->sec.bus.members;
 
-    on = on && s->br->pci.present;
+    on = on && s->br->pci.present && !pci_bridge_in_reset(s->br);
     for (unsigned i = 0; i < members->len; i++) {
         PCIDevice *d = g_ptr_array_index(members, i);
 
         if (stands_in(s, d)) {
-            pci_device_power(d, on);
+            pci_device_power(d, on, kind);
         }
     }
 }
@@ -117,12 +117,16 @@ static void name_job(PCISlot *s, const PCIDevice *d)
     s->job_device = g_strdup(d->dev.id ? d->dev.id : d->dev.path);
 }
 
-/* Of an open job, so there is a card. */
+/* The slot of an open job is occupied, except after a load that was refused half-way. */
 static void announce_failure(PCISlot *s)
 {
-    struct json_object *data = json_object_new_object();
     const PCIDevice *d = last_of(s);
+    struct json_object *data;
 
+    if (!d) {
+        return;
+    }
+    data = json_object_new_object();
     if (d->dev.id) {
         json_object_object_add(data, "device", json_object_new_string(d->dev.id));
     }

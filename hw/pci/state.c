@@ -481,6 +481,9 @@ static void accept(PCIRecord *r)
     }
     d->levels = r->levels;
     pci_resync(d);
+    if (pci_bridge_of(d) && pci_bridge_in_reset(pci_bridge_of(d))) {
+        pci_bus_power(&pci_bridge_of(d)->sec, false, RESET_HOT);
+    }
 }
 
 bool pci_device_load(PCIDevice *d, ByteReader *in, const char *path, GError **err)

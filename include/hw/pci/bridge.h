@@ -21,12 +21,18 @@ struct PCIBridge {
     bool ari_forwarding;     /* Device Control 2 (PCIe 7.5.3.16); express.c keeps it */
     /* Called when a function on sec became present or went (by plugging); NULL: none. */
     void (*presence)(PCIBridge *br, PCIDevice *d, bool present);
+    /* Secondary Bus Reset was set or cleared: show or hide what is behind. NULL: all of it. */
+    void (*reset_held)(PCIBridge *br);
     PCISlot *slots; /* hot-plug slots of sec (hw/pci/slot.h); NULL: none */
     unsigned n_slots;
 };
 
 /* The bridge of a function with a type 1 header; NULL for an endpoint. */
 PCIBridge *pci_bridge_of(PCIDevice *d);
+
+/* Secondary Bus Reset of Bridge Control is set (PCIe 7.5.1.3.13, B 3.2.5.18): the bus behind is
+ * held in reset, and nothing on it answers, masters or interrupts. */
+bool pci_bridge_in_reset(const PCIBridge *br);
 
 /* True if the I/O window (the prefetchable window's upper halves) is 32-bit (64-bit) capable;
  * the default is 16-bit I/O and 64-bit prefetchable memory. During realize. */

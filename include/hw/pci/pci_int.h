@@ -163,9 +163,13 @@ void pci_apply_effects(PCIDevice *d, uint32_t effects, const PCIConfigWrite *w);
 /* The two phases of a reset of one function, the type's own included, without any check. */
 void pci_reset_state(PCIDevice *d, ResetKind kind);
 void pci_reset_outputs(PCIDevice *d);
-/* Slot power of a plugged function and of everything behind it: off, it answers nothing; on
- * again, it comes up as after a cold reset. */
-void pci_device_power(PCIDevice *d, bool on);
+/* Show or hide a plugged function and everything behind it, as its slot's power, its link or the
+ * reset line of its bus require: hidden, it answers nothing, masters nothing and does not
+ * interrupt. Shown again, it was reset: `kind` is COLD after power, HOT after a link that was down.
+ */
+void pci_device_power(PCIDevice *d, bool on, ResetKind kind);
+/* The same for each function on a bus. */
+void pci_bus_power(PCIBus *bus, bool on, ResetKind kind);
 /* Recompute everything that follows from the config bytes (after a load). */
 void pci_resync(PCIDevice *d);
 
@@ -184,6 +188,8 @@ bool pci_bridge_init(PCIBridge *br, GError **err); /* header, windows, the bus b
 void pci_bridge_fini(PCIBridge *br);
 void pci_bridge_update_windows(PCIBridge *br);
 void pci_bridge_control_written(PCIBridge *br, uint16_t old);
+/* Secondary Bus Reset may have changed: show or hide what is behind accordingly. */
+void pci_bridge_follow_reset(PCIBridge *br);
 bool pci_role_is_bridge(PlanPciRole role);
 PlanBusKind pci_role_bus(PlanPciRole role);
 

@@ -21,6 +21,7 @@ typedef struct PCIPort {
     PCISlot state;
     bool hp_asserted;  /* the hot-plug interrupt's condition */
     bool aer_asserted; /* the root error interrupt's condition */
+    bool bw_asserted;  /* the link bandwidth interrupt's condition */
     bool attended;     /* the guest will look at the slot without being told of a new card */
     bool unsaid;       /* a card came meanwhile, and nothing told the guest of it */
     Timer swap;        /* armed: a card went so lately that the guest may still be about to look */
@@ -35,6 +36,8 @@ void pci_port_fini(PCIPort *p);
 void pci_port_reset(PCIPort *p);
 /* The guest wrote Slot Control (old: before) or cleared Slot Status bits. */
 void pci_port_slot_control(PCIPort *p, uint16_t old);
+/* The guest wrote Link Control; `written` has Retrain Link, which reads as zero. */
+void pci_port_link_control(PCIPort *p, uint16_t written);
 void pci_port_update_irq(PCIPort *p);
 /* After a load: recompute what follows from the registers. */
 void pci_port_loaded(PCIPort *p);

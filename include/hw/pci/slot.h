@@ -95,8 +95,9 @@ bool pci_slot_is_card(const PCISlot *s, const PCIDevice *d);
 bool pci_slot_occupied(const PCISlot *s);
 /* False while a machine that was never started is put together: things are simply there. */
 bool pci_slot_live(const PCISlot *s);
-/* Show or hide the functions in it; none can be seen while the bridge itself has no power. */
-void pci_slot_show(PCISlot *s, bool on);
+/* Show or hide the functions in it; none can be seen while the bridge itself has no power or holds
+ * its bus in reset. `kind`: as for pci_device_power(). */
+void pci_slot_show(PCISlot *s, bool on, ResetKind kind);
 /* The guest set the power indicator: its decision about a request (PCIe 6.7.1.1.2, SHPC 2.5). */
 void pci_slot_indicator(PCISlot *s, PCIIndicator was, PCIIndicator is);
 /* The guest switched power off: the job's device goes from the main loop. */

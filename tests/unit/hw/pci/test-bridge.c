@@ -245,15 +245,24 @@ static void test_bus_reset(void)
     set_cfg(&r.f, FN, PCI_BRIDGE_CONTROL, 2, PCI_BRIDGE_CTL_BUS_RESET);
     g_assert_cmpuint(r.leaf->resets, ==, resets + 1);
     g_assert_cmpuint(r.leaf->exits, ==, resets + 1);
-    set_cfg(&r.f, FN, PCI_BRIDGE_CONTROL, 2, PCI_BRIDGE_CTL_BUS_RESET); /* an edge counts */
-    set_cfg(&r.f, FN, PCI_BRIDGE_CONTROL, 2, 0);
+    set_cfg(&r.f, FN, PCI_BRIDGE_CONTROL, 2, PCI_BRIDGE_CTL_BUS_RESET);
     g_assert_cmpuint(r.leaf->resets, ==, resets + 1);
+    /* held in reset: no config space, no DMA, no interrupt */
+    g_assert_cmphex(rd(&r.f, ecam(1, LEAF, 0), 4), ==, 0xffffffff);
+    set_cfg(&r.f, FN, PCI_COMMAND, 2, 7);
+    pci_set(&r.leaf->pci, PCI_COMMAND, 2, 7);
+    g_assert_false(pci_bus_master(&r.leaf->pci));
+    pci_irq_set(&r.leaf->pci, 0, true);
+    g_assert_false(r.f.line[0] || r.f.line[1] || r.f.line[2] || r.f.line[3]);
+    set_cfg(&r.f, FN, PCI_BRIDGE_CONTROL, 2, 0);
+    g_assert_cmphex(rd(&r.f, ecam(1, LEAF, PCI_COMMAND), 2), ==, 0);
     g_assert_cmphex(rd(&r.f, ecam(1, LEAF, BAR0), 4), ==, 0);
     MISS(&r, MMIO + 0x3000);
     g_assert_cmphex(cfg(&r.f, FN, PCI_MEMORY_BASE, 4), ==, 0x40004000); /* not the bridge itself */
+    resets = r.leaf->resets;
     r.leaf->pci.dev.busy = true; /* a function in the middle of an access is left alone */
     set_cfg(&r.f, FN, PCI_BRIDGE_CONTROL, 2, PCI_BRIDGE_CTL_BUS_RESET);
-    g_assert_cmpuint(r.leaf->resets, ==, resets + 1);
+    g_assert_cmpuint(r.leaf->resets, ==, resets);
     r.leaf->pci.dev.busy = false;
     fixture_fini(&r.f);
 }

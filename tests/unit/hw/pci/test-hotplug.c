@@ -86,6 +86,10 @@ static void test_registers(void)
     fixture_fini(&f);
     start(&f, "hotplug=off");
     g_assert_cmphex(cfg(&f, PORT, EXP + EXP_SLTCAP, 4), ==, 0);
+    command(&f, 0xffff); /* the link's state can change all the same */
+    g_assert_cmphex(cfg(&f, PORT, EXP + EXP_SLTCTL, 2), ==, EXP_SLTCTL_DLLSCE);
+    fixture_fini(&f);
+    start(&f, "hotplug=off,x-strict-express=off");
     command(&f, 0xffff);
     g_assert_cmphex(cfg(&f, PORT, EXP + EXP_SLTCTL, 2), ==, 0);
     fixture_fini(&f);
@@ -118,6 +122,7 @@ static void test_cold_plug(void)
     f.m->state = RUN_PRELAUNCH;
     insert(&f);
     g_assert_cmphex(status(&f), ==, EXP_SLTSTA_PDS);
+    g_assert_cmphex(cfg(&f, PORT, EXP + EXP_SLTCTL, 2), ==, ON); /* as after a reset */
     g_assert_true(link_up(&f));
     g_assert_cmphex(behind(&f), ==, 0x71c41234);
     machine_reset(f.m, RESET_HOT);

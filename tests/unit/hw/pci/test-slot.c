@@ -453,6 +453,23 @@ static void test_detached(void)
     fixture_fini(&f);
 }
 
+/* A button pressed for a card that is gone again is not pressed for the next one. */
+static void test_button_of_removed(gconstpointer opaque)
+{
+    const Controller *c = opaque;
+    PCIDevice *d;
+    Fixture f;
+
+    start(c, &f);
+    d = insert(c, &f);
+    g_assert_true(c->pressed(&f)); /* the slot has no power: the card announces itself */
+    g_assert_true(pci_unplug_request(d, 0, NULL));
+    settle();
+    g_assert_false(card(&f));
+    g_assert_false(c->pressed(&f));
+    fixture_fini(&f);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -476,6 +493,7 @@ int main(int argc, char **argv)
         slot_test(c, "incoming", test_incoming);
         slot_test(c, "endless", test_endless);
         slot_test(c, "function-added", test_function_added);
+        slot_test(c, "button-of-removed", test_button_of_removed);
     }
     g_test_add_func("/slot/none", test_no_slot);
     g_test_add_func("/slot/detached", test_detached);
