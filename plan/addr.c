@@ -33,9 +33,11 @@ static const PlanBusRule rules[PLAN_BUS_KINDS] = {
     },
     [PLAN_BUS_PCIE_PORT] = {
         .name = "pcie-port", .doc = "the link below a PCI Express port", .addr = PLAN_ADDR_PCI,
-        .ari = true, .roles = ROLE(ENDPOINT) | ROLE(UPSTREAM) | ROLE(PCIE_BRIDGE),
-        .slots = PLAN_SLOT_EXPRESS,
-        .takes = "one Express device, a switch upstream port or a PCIe-to-PCI bridge",
+        .ari = true,
+        .roles = ROLE(ENDPOINT) | ROLE(UPSTREAM) | ROLE(PCIE_BRIDGE) | ROLE(BRIDGE),
+        /* conventional functions, too: QEMU's users plug edu there */
+        .slots = PLAN_SLOT_CONVENTIONAL | PLAN_SLOT_EXPRESS,
+        .takes = "one device, a switch upstream port or a bridge",
         .hotplug = PLAN_HOTPLUG_UNLESS, .hotplug_prop = "hotplug", .suffix = "",
     },
     [PLAN_BUS_PCIE_UPSTREAM] = {

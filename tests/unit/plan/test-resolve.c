@@ -159,7 +159,8 @@ static void test_refusals(void)
     TC_REFUSED("unknown device type 'nic2' (did you mean 'nic'?)", "nic2");
     TC_REFUSED("come with the machine", "uart");
     TC_REFUSED("no bus 'nope'|'pcie.0', 'rp'", "nic,id=a,bus=nope", "root-port,id=rp");
-    TC_REFUSED("conventional endpoint|'rp'|'pcie.0'", "old,id=a,bus=rp", "root-port,id=rp");
+    TC_REFUSED("conventional endpoint|'sw'|'pcie.0', 'rp', 'rp2'", "old,id=a,bus=sw",
+               "upstream,id=sw,bus=rp", "root-port,id=rp", "root-port,id=rp2");
     TC_REFUSED("Express endpoint|conventional bus|'pcie.0'", "disk,drive=d,bus=b", "bridge,id=b");
     TC_REFUSED("switch downstream port|add a root-port and on its bus a upstream first", "downstream");
     TC_REFUSED("switch upstream port|'rp'", "upstream", "root-port,id=rp");

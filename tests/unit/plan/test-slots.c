@@ -26,8 +26,7 @@ static void test_text(void)
                     "\n"
                     "bus 'rp': the link below a PCI Express port\n"
                     "  slots    00-00, free: none\n"
-                    "  takes    one Express device, a switch upstream port or a PCIe-to-PCI "
-                    "bridge\n"
+                    "  takes    one device, a switch upstream port or a bridge\n"
                     "  hotplug  yes\n"
                     "  room     4K of 1M 32-bit memory, 4K of 1M 64-bit memory\n"
                     "  00.0     nic 'n'\n");
@@ -46,7 +45,7 @@ static void test_json(void)
     g_assert_cmpuint(json_object_array_length(o), ==, 2);
     g_assert_cmpstr(json_object_to_json_string_ext(port, JSON_C_TO_STRING_PLAIN), ==,
                     "{\"bus\":\"rp\",\"kind\":\"pcie-port\",\"owner\":\"rp\",\"takes\":"
-                    "\"one Express device, a switch upstream port or a PCIe-to-PCI bridge\","
+                    "\"one device, a switch upstream port or a bridge\","
                     "\"hotplug\":true,\"first-slot\":0,\"last-slot\":0,\"free-slots\":[],\"room\":["
                     "{\"resource\":\"32-bit memory\",\"need\":4096,\"window\":1048576},"
                     "{\"resource\":\"64-bit memory\",\"need\":4096,\"window\":1048576}],"
