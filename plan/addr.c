@@ -43,7 +43,7 @@ static const PlanBusRule rules[PLAN_BUS_KINDS] = {
     [PLAN_BUS_PCIE_UPSTREAM] = {
         .name = "pcie-upstream", .doc = "the inside of a PCI Express switch",
         .addr = PLAN_ADDR_PCI, .last_slot = 31, .roles = ROLE(DOWNSTREAM),
-        .takes = "switch downstream ports", .suffix = "",
+        .takes = "switch downstream ports", .hotplug = PLAN_HOTPLUG_UNSEEN, .suffix = "",
     },
     [PLAN_BUS_VIRTIO_SERIAL] = {
         .name = "virtio-serial-bus", .doc = "a virtio serial bus", .addr = PLAN_ADDR_NUMBER,

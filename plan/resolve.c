@@ -331,7 +331,7 @@ static bool check_hotplug(PlanIndex *x, const PlanDevice *d, const PlanBusNode *
     g_autofree char *label = plan_device_label(d), *others = NULL;
     PlanDevice *const *fn = node && d->has_addr ? node->slot[d->addr.slot] : NULL;
 
-    if (!node || !plan_bus_hotplug(node)) {
+    if (!node || (node->rule->hotplug != PLAN_HOTPLUG_UNSEEN && !plan_bus_hotplug(node))) {
         others = plan_advice(x, d, NULL);
         return plan_fail(err, "%s: bus '%s' takes no device while the guest runs: %s", label,
                          node ? node->name : "system", others);

@@ -113,6 +113,7 @@ static const PCIDeviceType downstream = {
               .doc = "downstream port of a PCI Express switch with a hot-plug slot",
               .kind = &pci_device_kind,
               .size = sizeof(PCIPort),
+              .hotpluggable = true, /* with its switch: see take_place() of the PCI core */
               .props = LIST(downstream_props),
               .vmstate = &pci_port_state,
               .realize = downstream_realize,

@@ -29,6 +29,17 @@ void pci_set_masks(PCIDevice *d, uint16_t addr, unsigned len, uint32_t wmask, ui
 
 /* --- attach and detach --- */
 
+/* The inside of a switch has no hot-plug controller, so that what is plugged there must be there
+ * when the guest enumerates it: before the upstream port has a bus number to give. */
+static bool seen_by_guest(const PCIBus *bus)
+{
+    RunState state = bus->bus.machine->state;
+
+    return bus->bus.kind == PLAN_BUS_PCIE_UPSTREAM && state != RUN_PRELAUNCH &&
+           state != RUN_INMIGRATE && pci_device_visible(&bus->bridge->pci) &&
+           pci_bus_number(bus) != 0;
+}
+
 static bool take_place(PCIDevice *d, const PlanDevice *plan, GError **err)
 {
     PCIBus *bus = (PCIBus *)d->dev.bus;
@@ -37,6 +48,15 @@ static bool take_place(PCIDevice *d, const PlanDevice *plan, GError **err)
         pci_error(err,
                   "%s: a PCI function needs a bus and an address (bus=..., addr=SLOT.FUNCTION)",
                   device_name(&d->dev));
+        return false;
+    }
+    if (seen_by_guest(bus)) {
+        pci_error(
+            err,
+            "%s: the guest has enumerated switch '%s' and would not find another port: unplug "
+            "the switch, and plug it again with all its ports while the guest is stopped or "
+            "before it switches the slot's power on",
+            device_name(&d->dev), bus->bus.name);
         return false;
     }
     d->devfn = PCI_DEVFN(plan->addr.slot, plan->addr.fn);

@@ -80,7 +80,7 @@ bool pci_slot_live(const PCISlot *s)
 {
     RunState state = machine_of(s)->state;
 
-    return state != RUN_PRELAUNCH && state != RUN_INMIGRATE;
+    return s->br->pci.present && state != RUN_PRELAUNCH && state != RUN_INMIGRATE;
 }
 
 void pci_slot_show(PCISlot *s, bool on, ResetKind kind)
@@ -303,8 +303,8 @@ bool pci_unplug_request(PCIDevice *d, uint64_t timeout_ms, GError **err)
         return true;
     }
     name_job(s, d);
-    if (!s->ops->powered(s)) {
-        /* The guest switched it off already: there is nobody to ask. */
+    if (!s->ops->powered(s) || !s->br->pci.present) {
+        /* The guest switched it off already, or cannot see the slot: there is nobody to ask. */
         s->job = PCI_UNPLUG_POWERED_OFF;
         schedule_removal(s);
         return true;

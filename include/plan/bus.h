@@ -22,6 +22,8 @@ typedef enum PlanHotplug {
     PLAN_HOTPLUG_ALWAYS,
     PLAN_HOTPLUG_IF,     /* the owner's property `hotplug_prop` is on; off if it has none */
     PLAN_HOTPLUG_UNLESS, /* the same, on if it has none */
+    PLAN_HOTPLUG_UNSEEN, /* until the guest has enumerated what is behind the owner, which the
+                            emulator checks; such a bus is not listed as one that can be plugged */
 } PlanHotplug;
 
 typedef struct PlanBusRule {

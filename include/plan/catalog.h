@@ -60,13 +60,13 @@ typedef struct PlanProp {
 /* The sorts of place a device can be put in, and the sorts of bus a device brings. */
 typedef enum PlanBusKind {
     PLAN_BUS_NONE,
-    PLAN_BUS_SYSTEM,         /* board devices; no user may plug there */
-    PLAN_BUS_PCIE_ROOT,      /* root complex: 32 slots, function 0 first, no hotplug */
-    PLAN_BUS_PCI_ROOT,       /* conventional root */
-    PLAN_BUS_PCI,            /* behind a conventional bridge: slots 0-31 (or from 1 with SHPC) */
-    PLAN_BUS_PCIE_PORT,      /* below a root or switch downstream port: slot 0 only, hotplug */
-    PLAN_BUS_PCIE_UPSTREAM,  /* inside a switch: downstream ports only, no hotplug */
-    PLAN_BUS_VIRTIO_SERIAL,  /* ports by number */
+    PLAN_BUS_SYSTEM,        /* board devices; no user may plug there */
+    PLAN_BUS_PCIE_ROOT,     /* root complex: 32 slots, function 0 first, no hotplug */
+    PLAN_BUS_PCI_ROOT,      /* conventional root */
+    PLAN_BUS_PCI,           /* behind a conventional bridge: slots 0-31 (or from 1 with SHPC) */
+    PLAN_BUS_PCIE_PORT,     /* below a root or switch downstream port: slot 0 only, hotplug */
+    PLAN_BUS_PCIE_UPSTREAM, /* inside a switch: downstream ports only */
+    PLAN_BUS_VIRTIO_SERIAL, /* ports by number */
     PLAN_BUS_KINDS
 } PlanBusKind;
 

@@ -93,7 +93,8 @@ PCISlot *pci_slot_of(const PCIDevice *d);
  * on a running machine it comes last. So a slot counts as occupied while one stands in it. */
 bool pci_slot_is_card(const PCISlot *s, const PCIDevice *d);
 bool pci_slot_occupied(const PCISlot *s);
-/* False while a machine that was never started is put together: things are simply there. */
+/* False while a machine that was never started is put together, and while the bridge itself cannot
+ * be seen (a switch that was just plugged): things are simply there. */
 bool pci_slot_live(const PCISlot *s);
 /* Show or hide the functions in it; none can be seen while the bridge itself has no power or holds
  * its bus in reset. `kind`: as for pci_device_power(). */

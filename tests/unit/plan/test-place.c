@@ -40,6 +40,20 @@ static void refused(PlanMachine *m, const char *option, bool running, const char
     g_assert_cmpstr(slots, ==, slots_after);
 }
 
+/* The inside of a switch can be plugged as long as the emulator agrees; it is not offered. */
+static void test_switch(void)
+{
+    g_autoptr(PlanMachine) m = TC_RESOLVED("root-port,id=rp", "root-port,id=rp2");
+    g_autofree char *slots = NULL;
+
+    add(m, "upstream,id=up,bus=rp", true);
+    add(m, "downstream,id=down,bus=up", true);
+    add(m, "old,bus=down", true); /* conventional */
+    add(m, "nic,bus=rp2", true);
+    slots = plan_slots_to_text(m, &tc_catalog);
+    g_assert_nonnull(strstr(slots, "switch downstream ports\n  hotplug  no\n"));
+}
+
 static void test_add_remove(void)
 {
     g_autoptr(PlanMachine) m = TC_RESOLVED("root-port,id=rp");
@@ -287,6 +301,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/place/add-remove", test_add_remove);
+    g_test_add_func("/place/switch", test_switch);
     g_test_add_func("/place/bridge-first", test_bridge_first);
     g_test_add_func("/place/hotplug", test_hotplug);
     g_test_add_func("/place/running-names", test_running_names);

@@ -191,6 +191,102 @@ static void test_msix(void)
     fixture_fini(&f);
 }
 
+/* --- a whole switch --- */
+
+static PCIDevice *plug_switch(Fixture *f)
+{
+    plug(f, type("x3130-upstream"), "rp", "up", 0, NULL);
+    plug(f, type("xio3130-downstream"), "up", "dn0", PCI_DEVFN(0, 0), "slot=1");
+    plug(f, type("xio3130-downstream"), "up", "dn1", PCI_DEVFN(1, 0), "slot=2");
+    return plug(f, type("ticker"), "dn1", "leaf", 0, NULL);
+}
+
+/* Plugged from the top down while the slot has no power, and seen whole when it has. */
+static void test_switch(void)
+{
+    PCIDevice *leaf;
+    Fixture f;
+
+    start(&f, NULL);
+    leaf = plug_switch(&f);
+    set_cfg(&f, PORT, PCI_PRIMARY_BUS, 4, 0x000f0100);
+    g_assert_cmphex(behind(&f), ==, 0xffffffff);
+    command(&f, ON);
+    g_assert_cmphex(behind(&f), ==, 0x8232104c);
+    wr(&f, ecam(1, 0, PCI_PRIMARY_BUS), 4, 0x000f0201);
+    wr(&f, ecam(2, PCI_DEVFN(1, 0), PCI_PRIMARY_BUS), 4, 0x00030302);
+    g_assert_cmphex(rd(&f, ecam(3, 0, 0), 4), ==, 0x71c41234);
+    /* found there, not inserted: no button, and the power indicator is on */
+    g_assert_cmphex(
+        pci_get((PCIDevice *)leaf->bus->bridge, leaf->bus->bridge->pci.exp_pos + EXP_SLTSTA, 2), ==,
+        EXP_SLTSTA_PDS);
+    g_assert_cmphex(
+        pci_get((PCIDevice *)leaf->bus->bridge, leaf->bus->bridge->pci.exp_pos + EXP_SLTCTL, 2), ==,
+        ON);
+    refused(&f, type("xio3130-downstream"), "up", "dn2", PCI_DEVFN(2, 0), NULL,
+            "the guest has enumerated switch 'up'");
+    fixture_fini(&f);
+}
+
+/* In a slot that has power already, until the guest gives the upstream port a bus number. */
+static void test_switch_powered(void)
+{
+    Fixture f;
+
+    start(&f, NULL);
+    command(&f, ON);
+    plug_switch(&f);
+    set_cfg(&f, PORT, PCI_PRIMARY_BUS, 4, 0x000f0100);
+    g_assert_cmphex(behind(&f), ==, 0x8232104c);
+    plug(&f, type("xio3130-downstream"), "up", "dn2", PCI_DEVFN(2, 0), "slot=3");
+    wr(&f, ecam(1, 0, PCI_PRIMARY_BUS), 4, 0x000f0201);
+    refused(&f, type("xio3130-downstream"), "up", "dn3", PCI_DEVFN(3, 0), NULL,
+            "the guest has enumerated switch 'up'");
+    fixture_fini(&f);
+}
+
+/* Nobody is asked about a slot that the guest cannot see. */
+static void test_switch_unplug(void)
+{
+    PCIDevice *leaf;
+    Fixture f;
+
+    start(&f, NULL);
+    leaf = plug_switch(&f);
+    g_assert_true(pci_unplug_request(leaf, 0, NULL));
+    while (g_main_context_iteration(NULL, FALSE)) {
+    }
+    g_assert_null(device_find_id(f.m, "leaf"));
+    g_assert_true(pci_unplug_request((PCIDevice *)device_find_id(f.m, "up"), 0, NULL));
+    while (g_main_context_iteration(NULL, FALSE)) {
+    }
+    g_assert_null(device_find_id(f.m, "up"));
+    g_assert_null(device_find_id(f.m, "dn1"));
+    fixture_fini(&f);
+}
+
+/* A conventional function in a slot: people learn hot plug with edu. */
+static void test_conventional(void)
+{
+    PCIDevice *d;
+    Fixture f;
+
+    start(&f, NULL);
+    d = plug(&f, type("edu"), "rp", "e", 0, NULL);
+    g_assert_false(pci_is_express(d));
+    command(&f, ON);
+    set_cfg(&f, PORT, PCI_PRIMARY_BUS, 4, 0x00010100);
+    g_assert_cmphex(behind(&f), ==, 0x11e81234);
+    g_assert_cmphex(rd(&f, ecam(1, 0, 0x100), 4), ==, 0xffffffff); /* no extended space */
+    g_assert_true(link_up(&f));
+    g_assert_true(pci_unplug_request(d, 0, NULL));
+    command(&f, OFF);
+    while (g_main_context_iteration(NULL, FALSE)) {
+    }
+    g_assert_null(device_find_id(f.m, "e"));
+    fixture_fini(&f);
+}
+
 /* A switch's downstream port has MSI. */
 static void test_msi(void)
 {
@@ -559,6 +655,10 @@ int main(int argc, char **argv)
     g_test_add_func("/hotplug/intx", test_intx);
     g_test_add_func("/hotplug/msix", test_msix);
     g_test_add_func("/hotplug/msi", test_msi);
+    g_test_add_func("/hotplug/switch", test_switch);
+    g_test_add_func("/hotplug/switch-powered", test_switch_powered);
+    g_test_add_func("/hotplug/switch-unplug", test_switch_unplug);
+    g_test_add_func("/hotplug/conventional", test_conventional);
     g_test_add_func("/hotplug/unplug", test_unplug);
     g_test_add_func("/hotplug/pulled", test_pulled);
     g_test_add_func("/hotplug/switch", test_switch);
