@@ -130,22 +130,31 @@ static bool advice_function(const PlanBusNode *node, PlanPciAddr *addr)
     return found;
 }
 
-/* The highest bus number that a further root may start at. */
-static unsigned advice_bus_nr(const PlanIndex *x)
+static bool advice_bus_nr_free(const PlanIndex *x, unsigned n)
 {
-    for (unsigned n = 0xff; n > 0; n--) {
-        bool free = true;
+    for (guint i = 0; i < x->bus_order->len; i++) {
+        const PlanBusNode *root = x->bus_order->pdata[i];
 
-        for (guint i = 0; i < x->bus_order->len && free; i++) {
-            const PlanBusNode *root = x->bus_order->pdata[i];
-
-            free = root->root != root || n < root->number || n >= root->number + root->n_buses;
-        }
-        if (free) {
-            return n;
+        if (root->root == root && n >= root->number && n < root->number + root->n_buses) {
+            return false;
         }
     }
-    return 0;
+    return true;
+}
+
+/* The bus number that a further root may start at: half of them, or the highest that is free, since
+ * root buses share the windows by their bus numbers. */
+static unsigned advice_bus_nr(const PlanIndex *x)
+{
+    unsigned n = 0xff;
+
+    if (advice_bus_nr_free(x, 0x80)) {
+        return 0x80;
+    }
+    while (n > 0 && !advice_bus_nr_free(x, n)) {
+        n--;
+    }
+    return n;
 }
 
 /* Devices that would bring a bus which takes t, at that address of a root bus. */

@@ -67,7 +67,14 @@ static void put_bars(GString *out, const char *name, const PlanType *t)
                                b->prefetch);
         put_number(out, b->size);
         put_string(out, b->size_prop);
-        g_string_append(out, "},\n");
+        put_string(out, b->if_prop);
+        put_string(out, b->unless_prop);
+        put_string(out, b->vectors_prop);
+        g_string_append_printf(out, "%u, { %u, { ", b->vectors, b->auto_vectors.base);
+        put_string(out, b->auto_vectors.prop[0]);
+        put_string(out, b->auto_vectors.prop[1]);
+        g_string_append_printf(out, "}, { %u, %u } } },\n", b->auto_vectors.times[0],
+                               b->auto_vectors.times[1]);
     }
     g_string_append(out, "    { 0 }\n};\n");
 }

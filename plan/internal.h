@@ -122,11 +122,13 @@ bool plan_has_cap(const PlanDevice *d, unsigned id);
 
 /* room.c */
 typedef struct PlanRoom {
-    uint64_t need, window; /* bytes; window 0: not known (extra roots share the host's) */
+    uint64_t need, window; /* bytes; window 0: not known, or the root bus has none */
 } PlanRoom;
 const char *plan_resource_name(PlanResource r);
 uint64_t plan_bar_size(const PlanDevice *d, const PlanBar *b);
 PlanRoom plan_bus_room(const PlanIndex *x, const PlanBusNode *node, PlanResource r);
+/* The memory BARs of all devices can be placed in the windows of their root buses. */
+bool plan_check_room(const PlanMachine *m, GError **err);
 
 /* place.c */
 typedef enum PlanFound { PLAN_FOUND, PLAN_NOT_YET, PLAN_REFUSED } PlanFound;

@@ -262,7 +262,7 @@ static bool check_all(PlanMachine *m, PlanIndex *x, GError **err)
             return false;
         }
     }
-    return plan_check_bus_numbers(x, err);
+    return plan_check_bus_numbers(x, err) && plan_check_room(m, err);
 }
 
 /* The recursion is as deep as the tree, which plan_attach_bus() bounds. */
@@ -412,6 +412,11 @@ static bool add_device(PlanMachine *m, PlanIndex *x, PlanDevice *d, GError **err
         return false;
     }
     g_ptr_array_add(m->devices, d);
+    if (d->t->n_bars && !plan_check_room(m, err)) {
+        g_ptr_array_steal_index(m->devices, m->devices->len - 1);
+        undo_add(x, d);
+        return false;
+    }
     return true;
 }
 

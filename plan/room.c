@@ -1,12 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Room for BARs: what the functions of a bus need of each kind of window, and how large the window
- * in front of the bus is. Largest first, each at its natural alignment, is the tightest packing of
- * powers of two; a bridge adds the smallest window that holds what is behind it.
+ * Room for BARs: what the functions of a bus need of each kind of window, how large the window in
+ * front of the bus is, and whether the memory windows of the root buses can hold everything. I/O is
+ * only counted: a guest leaves I/O BARs and windows out that do not fit, and goes on. Largest
+ * first, each at its natural alignment, is the tightest packing of powers of two; a bridge adds the
+ * smallest window that holds what is behind it.
  */
 #include "plan/internal.h"
 
-enum { CAP_ID_MSIX = 0x11, MSIX_BAR_LEAST = 4096 };
+enum {
+    MSIX_BAR_LEAST = 4096,
+    MSIX_TABLE_LEAST = 2048,
+    MSIX_ENTRY = 16,
+    MSIX_MAX = 2048,
+    USERS = 3
+};
 
 /* The steps of a bridge's window: 4 KiB of ports, 1 MiB of memory (PCI bridges 1.2, 3.2.5). */
 static const uint64_t window_step[PLAN_RESOURCES] = {
@@ -40,14 +48,54 @@ static PlanResource resource_of(const PlanBar *b)
     return b->io ? PLAN_ROOM_IO : b->is64 && b->prefetch ? PLAN_ROOM_MEM64 : PLAN_ROOM_MEM32;
 }
 
+static bool bar_present(const PlanDevice *d, const PlanBar *b)
+{
+    bool below_port = d->on && d->on->kind == PLAN_BUS_PCIE_PORT;
+
+    return (!b->if_prop || plan_device_flag(d, b->if_prop, true)) &&
+           (!b->unless_prop || !plan_device_flag(d, b->unless_prop, below_port));
+}
+
+static uint64_t number_of(const PlanDevice *d, const char *prop)
+{
+    const PlanValue *v = prop ? plan_device_get(d, prop) : NULL;
+
+    return !v ? 0 : v->kind == PLAN_PROP_BOOL ? v->b : v->u;
+}
+
+static uint64_t vectors_of(const PlanDevice *d, const PlanBar *b)
+{
+    uint64_t n = b->vectors_prop ? number_of(d, b->vectors_prop) : b->vectors;
+    const PlanCount *c = &b->auto_vectors;
+
+    if (n == PLAN_AUTO_COUNT) {
+        n = c->base + c->times[0] * number_of(d, c->prop[0]) +
+            c->times[1] * number_of(d, c->prop[1]);
+    }
+    return MIN(n, MSIX_MAX);
+}
+
+/* The table, and behind it whole QWORDs of pending bits (PCI 6.8.2). The BAR stays without the
+ * capability, since a loaded state can switch it on. */
+static uint64_t msix_size(uint64_t n)
+{
+    uint64_t size = MSIX_BAR_LEAST;
+
+    while (size < MAX(n * MSIX_ENTRY, MSIX_TABLE_LEAST) + (n + 63) / 64 * 8) {
+        size <<= 1;
+    }
+    return size;
+}
+
 uint64_t plan_bar_size(const PlanDevice *d, const PlanBar *b)
 {
-    const PlanValue *v = b->size_prop ? plan_device_get(d, b->size_prop) : NULL;
-
-    if (v) {
-        return v->u;
+    if (!bar_present(d, b)) {
+        return 0;
     }
-    return b->size || !plan_has_cap(d, CAP_ID_MSIX) ? b->size : MSIX_BAR_LEAST;
+    if (b->size_prop && plan_device_get(d, b->size_prop)) {
+        return number_of(d, b->size_prop);
+    }
+    return b->size ? b->size : msix_size(vectors_of(d, b));
 }
 
 static void add_piece(GArray *pieces, uint64_t size, uint64_t align)
@@ -82,23 +130,33 @@ static Piece pack(GArray *pieces)
 
 static Piece need_of(const PlanBusNode *node, PlanResource r);
 
-static void add_function(GArray *pieces, const PlanDevice *d, PlanResource r)
+static void add_bar_piece(GArray *pieces, uint64_t size)
+{
+    if (size) {
+        add_piece(pieces, size, 1ull << (63 - __builtin_clzll(size)));
+    }
+}
+
+/* The window of a bridge. */
+static void add_window(GArray *pieces, const PlanDevice *d, PlanResource r)
 {
     const PlanBusNode *below = d->brings;
 
-    for (size_t i = 0; i < d->t->n_bars; i++) {
-        const PlanBar *b = &d->t->bars[i];
-        uint64_t size = plan_bar_size(d, b);
-
-        if (size && resource_of(b) == r) {
-            add_piece(pieces, size, 1ull << (63 - __builtin_clzll(size)));
-        }
-    }
     if (below && below->rule->addr == PLAN_ADDR_PCI && below->root != below) {
         Piece behind = need_of(below, r);
 
         add_piece(pieces, round_up(behind.size, window_step[r]), MAX(behind.align, window_step[r]));
     }
+}
+
+static void add_function(GArray *pieces, const PlanDevice *d, PlanResource r)
+{
+    for (size_t i = 0; i < d->t->n_bars; i++) {
+        const PlanBar *b = &d->t->bars[i];
+
+        add_bar_piece(pieces, resource_of(b) == r ? plan_bar_size(d, b) : 0);
+    }
+    add_window(pieces, d, r);
 }
 
 static Piece need_of(const PlanBusNode *node, PlanResource r)
@@ -115,14 +173,172 @@ static Piece need_of(const PlanBusNode *node, PlanResource r)
     return pack(pieces);
 }
 
+/* --- the windows of root buses --- */
+
+static bool is_root(const PlanBusNode *node)
+{
+    return node->root == node;
+}
+
+/* Root buses share the host's windows in proportion to their bus numbers. 0: not known. */
+static uint64_t root_window(const PlanIndex *x, const PlanBusNode *root, PlanResource r)
+{
+    uint64_t whole = x->machine->window[r], first, end;
+    unsigned end_bus = 256;
+
+    for (guint i = 0; i < x->bus_order->len; i++) {
+        const PlanBusNode *other = x->bus_order->pdata[i];
+
+        if (is_root(other) && other->number > root->number && other->number < end_bus) {
+            end_bus = other->number;
+        }
+    }
+    first = round_up(whole / 256 * root->number, window_step[r]);
+    end = whole / 256 * end_bus & ~(window_step[r] - 1);
+    return end > first ? end - first : 0;
+}
+
 PlanRoom plan_bus_room(const PlanIndex *x, const PlanBusNode *node, PlanResource r)
 {
     PlanRoom room = { .need = need_of(node, r).size };
 
-    if (node == x->root) {
-        room.window = x->machine->window[r];
-    } else if (node->root != node) {
-        room.window = round_up(room.need, window_step[r]);
+    if (node->root) {
+        room.window = is_root(node) ? root_window(x, node, r) : round_up(room.need, window_step[r]);
     }
     return room;
+}
+
+/* What may lie in either memory window: 64-bit BARs of the root bus, and the prefetchable windows
+ * of bridges on it. `low` is for what must lie below 4 GiB. */
+static void split_memory(const PlanBusNode *root, GArray *low, GArray *either)
+{
+    for (unsigned i = 0; i < 8 * G_N_ELEMENTS(root->slot); i++) {
+        const PlanDevice *d = root->slot[i / 8] ? root->slot[i / 8][i % 8] : NULL;
+
+        for (size_t k = 0; d && k < d->t->n_bars; k++) {
+            const PlanBar *b = &d->t->bars[k];
+
+            if (!b->io) {
+                add_bar_piece(b->is64 ? either : low, plan_bar_size(d, b));
+            }
+        }
+        if (d) {
+            add_window(low, d, PLAN_ROOM_MEM32);
+            add_window(either, d, PLAN_ROOM_MEM64);
+        }
+    }
+}
+
+/* Largest first, as long as they fit above; the rest goes to `low`. */
+static void fill_high(GArray *either, uint64_t window, GArray *low)
+{
+    uint64_t at = 0;
+
+    g_array_sort(either, largest_first);
+    for (guint i = 0; i < either->len; i++) {
+        Piece *p = &g_array_index(either, Piece, i);
+        uint64_t end = add(round_up(at, p->align), p->size);
+
+        if (end <= window) {
+            at = end;
+        } else {
+            g_array_append_val(low, *p);
+        }
+    }
+}
+
+/* Bytes that the function's BARs need of the window. */
+static uint64_t use_of(const PlanDevice *d, PlanResource r)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < d->t->n_bars; i++) {
+        const PlanBar *b = &d->t->bars[i];
+        bool high = b->is64 && (b->prefetch || is_root(d->on));
+
+        sum = add(sum, b->io || high != (r == PLAN_ROOM_MEM64) ? 0 : plan_bar_size(d, b));
+    }
+    return sum;
+}
+
+/* "device 'a' (pci-testdev) with 1G, ...": the largest users of the window, at most USERS. */
+static char *name_users(const PlanMachine *m, const PlanBusNode *root, PlanResource r)
+{
+    const PlanDevice *top[USERS] = { NULL };
+    GString *out = g_string_new(NULL);
+
+    for (guint i = 0; i < m->devices->len; i++) {
+        const PlanDevice *d = m->devices->pdata[i];
+
+        for (unsigned k = 0; d && k < USERS; k++) {
+            if (!d->on || d->on->root != root || d->on->rule->addr != PLAN_ADDR_PCI ||
+                !use_of(d, r)) {
+                break;
+            }
+            if (!top[k] || use_of(top[k], r) < use_of(d, r)) {
+                const PlanDevice *smaller = top[k];
+
+                top[k] = d;
+                d = smaller;
+            }
+        }
+    }
+    for (unsigned k = 0; k < USERS && top[k]; k++) {
+        g_autofree char *label = plan_device_label(top[k]);
+
+        g_string_append_printf(out, "%s%s with ", k ? ", " : "", label);
+        plan_append_size(out, use_of(top[k], r));
+    }
+    return g_string_free(out, FALSE);
+}
+
+static bool refuse_room(const PlanMachine *m, const PlanBusNode *root, PlanResource r,
+                        uint64_t need, uint64_t window, GError **err)
+{
+    g_autofree char *users = name_users(m, root, r);
+    GString *text = g_string_new(NULL);
+
+    g_string_append_printf(text, "the BARs on bus '%s' and behind it need ", root->name);
+    plan_append_size(text, round_up(need, 1 << 20)); /* a readable number */
+    g_string_append_printf(text, " of the %s window, which has ", plan_resource_name(r));
+    plan_append_size(text, window);
+    plan_fail(err, "%s; the largest users are %s", text->str, users);
+    g_string_free(text, TRUE);
+    return false;
+}
+
+static bool check_root(const PlanMachine *m, const PlanBusNode *root, GError **err)
+{
+    g_autoptr(GArray) low = g_array_new(FALSE, FALSE, sizeof(Piece));
+    g_autoptr(GArray) either = g_array_new(FALSE, FALSE, sizeof(Piece));
+    uint64_t window32 = root_window(m->index, root, PLAN_ROOM_MEM32);
+    uint64_t window64 = root_window(m->index, root, PLAN_ROOM_MEM64), need;
+
+    split_memory(root, low, either);
+    need = pack(low).size;
+    if (need > window32) {
+        return refuse_room(m, root, PLAN_ROOM_MEM32, need, window32, err);
+    }
+    fill_high(either, window64, low);
+    if (pack(low).size > window32) {
+        return refuse_room(m, root, PLAN_ROOM_MEM64, pack(either).size, window64, err);
+    }
+    return true;
+}
+
+bool plan_check_room(const PlanMachine *m, GError **err)
+{
+    const PlanIndex *x = m->index;
+
+    if (!x->machine->window[PLAN_ROOM_MEM32] && !x->machine->window[PLAN_ROOM_MEM64]) {
+        return true;
+    }
+    for (guint i = 0; i < x->bus_order->len; i++) {
+        const PlanBusNode *node = x->bus_order->pdata[i];
+
+        if (is_root(node) && !check_root(m, node, err)) {
+            return false;
+        }
+    }
+    return true;
 }

@@ -186,10 +186,7 @@ static void blk_exit(void *dev)
     blk->node = NULL;
 }
 
-static unsigned blk_auto_vectors(const void *dev)
-{
-    return ((const VirtioBlk *)dev)->num_queues + 1;
-}
+static const PlanCount blk_auto_vectors = { 1, { "num-queues" }, { 1 } };
 
 static const VmField blk_fields[] = {
     VM_VIRTIO_PCI(VirtioBlk, vpci),
@@ -249,5 +246,5 @@ static const VirtioClass blk_class = {
 };
 
 VIRTIO_PCI_TYPES(blk, "blk", VirtioBlk, "disk", 0x010000, blk_props, blk_state, blk_class, blk_init,
-                 blk_exit, blk_auto_vectors);
+                 blk_exit, &blk_auto_vectors);
 VIRTIO_DEVICE_TYPES(blk);

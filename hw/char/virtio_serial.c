@@ -449,10 +449,7 @@ static void serial_exit(void *dev)
     g_clear_pointer(&s->ports, g_free);
 }
 
-static unsigned serial_auto_vectors(const void *dev)
-{
-    return ((const VirtioSerial *)dev)->max_ports + 1;
-}
+static const PlanCount serial_auto_vectors = { 1, { "max_ports" }, { 1 } };
 
 static bool serial_check(void *obj, GError **err)
 {
@@ -498,5 +495,5 @@ static const VmState serial_state = {
 
 VIRTIO_PCI_TYPES(serial, "serial", VirtioSerial, "serial ports and consoles", 0x078000,
                  serial_props, serial_state, serial_class, serial_init, serial_exit,
-                 serial_auto_vectors, .provides = PLAN_BUS_VIRTIO_SERIAL);
+                 &serial_auto_vectors, .provides = PLAN_BUS_VIRTIO_SERIAL);
 VIRTIO_DEVICE_TYPES(serial);

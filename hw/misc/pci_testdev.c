@@ -115,16 +115,6 @@ static void io_bar_write(void *dev, uint64_t at, uint64_t value, unsigned size)
     bar_write(dev, true, at, value);
 }
 
-static bool testdev_realize(void *dev, GError **err)
-{
-    TestDev *t = dev;
-    const PCIBarDesc bar = {
-        .index = 2, .kind = PCI_BAR_MEM64, .prefetch = true, .size = t->membar
-    };
-
-    return t->membar == 0 || pci_add_bar(&t->pci, &bar, err);
-}
-
 static void testdev_reset(void *dev, ResetKind kind)
 {
     TestDev *t = dev;
@@ -137,6 +127,11 @@ static const MemOps io_bar_ops = { .read = io_bar_read, .write = io_bar_write };
 static const PCIBarDesc testdev_bars[] = {
     { .index = 0, .kind = PCI_BAR_MEM32, .size = MEM_SIZE, .ops = &mem_bar_ops },
     { .index = 1, .kind = PCI_BAR_IO, .size = IO_SIZE, .ops = &io_bar_ops },
+    { .index = 2,
+      .kind = PCI_BAR_MEM64,
+      .prefetch = true,
+      .size_prop = "membar",
+      .may_lack = true },
 };
 static const PCICapDesc testdev_caps[] = { PCI_CAP_VPD };
 static const PlanProp testdev_props[] = {
@@ -161,7 +156,6 @@ static const PCIDeviceType pci_testdev = {
               .props = LIST(testdev_props),
               .vmstate = &testdev_state,
               .hotpluggable = true,
-              .realize = testdev_realize,
               .reset = testdev_reset },
     .vendor = 0x1b36,
     .device = 0x0005,

@@ -236,12 +236,7 @@ static void net_exit(void *dev)
     n->peer = NULL;
 }
 
-static unsigned net_auto_vectors(const void *dev)
-{
-    const VirtioNet *n = dev;
-
-    return 2u * n->pairs + (n->ctrl ? 2 : 1);
-}
+static const PlanCount net_auto_vectors = { 1, { "queue-pairs", "ctrl_vq" }, { 2, 1 } };
 
 static bool net_check(void *obj, GError **err)
 {
@@ -328,5 +323,5 @@ static const VirtioClass net_class = {
 };
 
 VIRTIO_PCI_TYPES(net, "net", VirtioNet, "network card", 0x020000, net_props, net_state, net_class,
-                 net_init, net_exit, net_auto_vectors);
+                 net_init, net_exit, &net_auto_vectors);
 VIRTIO_DEVICE_TYPES(net);

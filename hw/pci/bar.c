@@ -176,6 +176,9 @@ bool pci_add_bar(PCIDevice *d, const PCIBarDesc *desc, GError **err)
     uint64_t size = desc->size_prop ? pci_prop_u64(d, desc->size_prop) : desc->size;
     PCIBar *bar;
 
+    if (!size && desc->may_lack) {
+        return true;
+    }
     if (!size && !desc->size_prop) {
         size = msix_only_size(d, desc);
     }

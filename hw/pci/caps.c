@@ -41,6 +41,8 @@ uint64_t pci_prop_u64(const PCIDevice *d, const char *name)
     g_assert(p);
     at = (const uint8_t *)d + p->field;
     switch (p->kind) {
+    case PLAN_PROP_BOOL:
+        return *(const bool *)at;
     case PLAN_PROP_U8:
         return *at;
     case PLAN_PROP_U16:
@@ -58,9 +60,17 @@ uint64_t pci_prop_u64(const PCIDevice *d, const char *name)
 
 uint64_t pci_cap_count(const PCIDevice *d, const PCICapDesc *desc)
 {
+    const PlanCount *automatic = pci_type(d)->auto_count;
     uint64_t count = desc->count_prop ? pci_prop_u64(d, desc->count_prop) : desc->arg[0];
 
-    return count == PCI_AUTO_COUNT && pci_type(d)->auto_count ? pci_type(d)->auto_count(d) : count;
+    if (count != PCI_AUTO_COUNT || !automatic) {
+        return count;
+    }
+    count = automatic->base;
+    for (size_t i = 0; i < G_N_ELEMENTS(automatic->prop); i++) {
+        count += automatic->prop[i] ? automatic->times[i] * pci_prop_u64(d, automatic->prop[i]) : 0;
+    }
+    return count;
 }
 
 /* --- which rows there are, and where --- */

@@ -381,22 +381,51 @@ static bool pci_prop(const DeviceType *base, size_t i, PlanProp *out)
     return false;
 }
 
+static PlanBar describe_bar(const PCIBarDesc *b)
+{
+    return (PlanBar){ .index = b->index,
+                      .io = b->kind == PCI_BAR_IO,
+                      .is64 = b->kind == PCI_BAR_MEM64,
+                      .prefetch = b->prefetch,
+                      .size = b->size,
+                      .size_prop = b->size_prop };
+}
+
+/* A BAR that holds nothing but MSI-X is as large as its vectors need. */
+static void describe_vectors(const PCIDeviceType *type, PlanBar *bar)
+{
+    for (size_t i = 0; !bar->size && !bar->size_prop && i < type->n_caps; i++) {
+        const PCICapDesc *cap = &type->caps[i];
+
+        if (cap->id == PCI_CAP_ID_MSIX && !cap->extended && cap->arg[1] == bar->index) {
+            bar->vectors = cap->arg[0];
+            bar->vectors_prop = cap->count_prop;
+            bar->auto_vectors = type->auto_count ? *type->auto_count : (PlanCount){ 0 };
+        }
+    }
+}
+
+/* The table's, those that come with a capability, and the one that realize() may add. */
 static void describe_bars(const PCIDeviceType *type, PlanType *out)
 {
-    PlanBar *bars = g_new0(PlanBar, type->n_bars);
+    PlanBar *bars = g_new0(PlanBar, type->n_bars + type->n_caps + 1);
+    size_t n = 0;
 
-    for (size_t i = 0; i < type->n_bars; i++) {
-        const PCIBarDesc *b = &type->bars[i];
-
-        bars[i] = (PlanBar){ .index = b->index,
-                             .io = b->kind == PCI_BAR_IO,
-                             .is64 = b->kind == PCI_BAR_MEM64,
-                             .prefetch = b->prefetch,
-                             .size = b->size,
-                             .size_prop = b->size_prop };
+    for (size_t i = 0; i < type->n_bars; i++, n++) {
+        bars[n] = describe_bar(&type->bars[i]);
+        describe_vectors(type, &bars[n]);
     }
+    for (size_t i = 0; i < type->n_caps; i++) {
+        const PCICapClass *cls = pci_cap_class(type->caps[i].id, type->caps[i].extended);
+
+        if (cls->bar) {
+            bars[n] = describe_bar(cls->bar);
+            bars[n++].if_prop = type->caps[i].prop;
+        }
+    }
+    n += type->late_bar && type->late_bar(type, &bars[n]);
     out->bars = bars;
-    out->n_bars = type->n_bars;
+    out->n_bars = n;
 }
 
 static void describe_caps(const PCIDeviceType *type, PlanType *out)

@@ -329,6 +329,7 @@ const PCICapClass pci_shpc_class = {
     .id = PCI_CAP_ID_SHPC,
     .present_bit = -1, /* a BAR, a pin and the bus's slots come with it */
     .doc = "hot-plug controller: the bus behind can be plugged live, from slot 1 on",
+    .bar = &shpc_bar,
     .length = shpc_length,
     .setup = shpc_setup,
     .placed = shpc_placed,

@@ -190,10 +190,7 @@ static void rng_exit(void *dev)
     }
 }
 
-static unsigned rng_auto_vectors(const void *dev)
-{
-    return 2;
-}
+static const PlanCount rng_auto_vectors = { 2 };
 
 static const VirtioClass rng_class = {
     .name = "virtio-rng",
@@ -231,5 +228,5 @@ static const VmState rng_state = {
 };
 
 VIRTIO_PCI_TYPES(rng, "rng", VirtioRng, "entropy source", 0x00ff00, rng_props, rng_state, rng_class,
-                 rng_init, rng_exit, rng_auto_vectors);
+                 rng_init, rng_exit, &rng_auto_vectors);
 VIRTIO_DEVICE_TYPES(rng);

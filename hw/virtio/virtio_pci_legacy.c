@@ -202,14 +202,32 @@ static const MemOps legacy_ops = {
     .read = legacy_read, .write = legacy_write, .valid_max = 4, .unaligned = true
 };
 
-bool virtio_pci_add_legacy(VirtioPCI *p, GError **err)
+static uint64_t legacy_size(const VirtioClass *cls)
 {
-    uint64_t need = LEGACY_CONFIG_MSIX + p->virtio.cls->config_size, size = 32;
+    uint64_t need = LEGACY_CONFIG_MSIX + cls->config_size, size = 32;
 
     while (size < need) {
         size *= 2;
     }
-    return pci_add_bar(
-        &p->pci, &(PCIBarDesc){ .index = 0, .kind = PCI_BAR_IO, .size = size, .ops = &legacy_ops },
-        err);
+    return size;
+}
+
+bool virtio_pci_add_legacy(VirtioPCI *p, GError **err)
+{
+    PCIBarDesc bar = { .index = 0,
+                       .kind = PCI_BAR_IO,
+                       .size = legacy_size(p->virtio.cls),
+                       .ops = &legacy_ops };
+
+    return pci_add_bar(&p->pci, &bar, err);
+}
+
+bool virtio_pci_late_bar(const PCIDeviceType *type, PlanBar *out)
+{
+    const VirtioPCIType *t = (const VirtioPCIType *)type;
+
+    out->io = true;
+    out->size = legacy_size(t->cls);
+    out->unless_prop = t->face == VIRTIO_FACE_BY_PLACE ? "disable-legacy" : NULL;
+    return t->face != VIRTIO_FACE_MODERN;
 }

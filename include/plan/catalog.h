@@ -85,13 +85,25 @@ typedef enum PlanPciRole {
 
 enum { PLAN_SLOT_CONVENTIONAL = 1 << 0, PLAN_SLOT_EXPRESS = 1 << 1 };
 
-/* One BAR, its size a function of the resolved properties. NULL size_of means `size`. */
-struct PlanDevice;
+/* A number that follows from unsigned or boolean properties: base + times[i] * prop[i] ... */
+typedef struct PlanCount {
+    uint32_t base;
+    const char *prop[2]; /* NULL: no term */
+    uint32_t times[2];
+} PlanCount;
+#define PLAN_AUTO_COUNT UINT32_MAX /* value of a count property: as many as the PlanCount says */
+
+/* One BAR, its presence and size a function of the resolved properties and the kind of bus. */
 typedef struct PlanBar {
-    uint8_t index;  /* 0-5; 6 is the expansion ROM */
+    uint8_t index; /* 0-5 */
     bool io, is64, prefetch;
-    uint64_t size;         /* 0 without size_prop: MSI-X alone, a page at least */
-    const char *size_prop; /* a SIZE property that overrides `size`, or NULL */
+    uint64_t size;           /* bytes; 0 without size_prop: as large as MSI-X needs it */
+    const char *size_prop;   /* a SIZE property that overrides `size`, or NULL; 0: no BAR */
+    const char *if_prop;     /* the BAR is there if this property is on, or NULL */
+    const char *unless_prop; /* and if this one is off; auto is on below an Express port */
+    const char *vectors_prop; /* MSI-X: the property with their number, or NULL: `vectors` */
+    uint32_t vectors;
+    PlanCount auto_vectors; /* of PLAN_AUTO_COUNT in vectors_prop */
 } PlanBar;
 
 /* The windows that BARs are placed in. A 64-bit BAR that is not prefetchable goes below 4 GiB,

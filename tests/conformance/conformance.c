@@ -19,8 +19,10 @@
 #include "block/block.h"
 #include "chardev/chardev.h"
 #include "hw/core/sysdev.h"
+#include "hw/core/type_catalog.h"
 #include "hw/pci/port.h"
 #include "net/net.h"
+#include "plan/internal.h"
 
 enum { WRITES = 20000, MUTANTS = 2000, CYCLES = 1000, LEAK_LIMIT = 64 * 1024 };
 
@@ -107,8 +109,7 @@ static Device *plug_subject(Fixture *f, bool everything)
     t = (const PCIDeviceType *)subject;
     for (size_t i = 0; everything && i < t->n_caps; i++) {
         if (t->caps[i].off_by_default) {
-            g_string_append_printf(settings, "%s%s=on", settings->len ? "," : "",
-                                   t->caps[i].prop);
+            g_string_append_printf(settings, "%s%s=on", settings->len ? "," : "", t->caps[i].prop);
         }
     }
     return &plug(f, t, n->bus, "dut", n->devfn, settings->len ? settings->str : NULL)->dev;
@@ -120,7 +121,7 @@ static PCIDevice *function_of(Device *dev)
     return (PCIDevice *)(is_pci(dev->type) ? dev : dev->bus->owner);
 }
 
-static Device *start_any(Fixture *f)
+static void start_around(Fixture *f)
 {
     fixture_init(f);
     make_back_ends(f->m);
@@ -131,6 +132,11 @@ static Device *start_any(Fixture *f)
     plug(f, type("pcie-pci-bridge"), "rp3", "cb", 0, NULL);
     plug(f, type("virtio-serial-pci"), "pcie.0", "vs", PCI_DEVFN(4, 0), "max_ports=4");
     f->m->qtest = true; /* back ends are heard as if the guest ran */
+}
+
+static Device *start_any(Fixture *f)
+{
+    start_around(f);
     return plug_subject(f, true);
 }
 
@@ -269,6 +275,154 @@ static void test_bar_sizing(void)
         i += (kind & 7) == PCI_BAR_MEM_64;
     }
     finish(&f);
+}
+
+/* By the register: all ones written and read back; 0: there is none. What was there is restored. */
+static uint64_t bar_size(PCIDevice *d, unsigned index)
+{
+    uint32_t at = PCI_BASE_ADDRESS_0 + 4 * index, low = pci_device_config_read(d, at, 4), high = 0;
+    uint64_t mask;
+
+    pci_device_config_write(d, at, 4, UINT32_MAX);
+    mask = pci_device_config_read(d, at, 4);
+    pci_device_config_write(d, at, 4, low);
+    if (mask & PCI_BAR_SPACE_IO) {
+        return mask & 0xfffffffc ? -(mask & 0xfffffffc) & 0xffffffff : 0;
+    }
+    if (mask & PCI_BAR_MEM_64) {
+        high = pci_device_config_read(d, at + 4, 4);
+        pci_device_config_write(d, at + 4, 4, UINT32_MAX);
+        mask |= (uint64_t)pci_device_config_read(d, at + 4, 4) << 32;
+        pci_device_config_write(d, at + 4, 4, high);
+        return -(mask & ~0xfull);
+    }
+    return mask & ~0xfull ? -(mask & ~0xfull) & 0xffffffff : 0;
+}
+
+/* --- the planned room --- */
+
+/* Settings that decide about BARs; a type takes those whose properties it has. */
+static const char *const bar_settings[] = {
+    "vectors=0",
+    "vectors=1",
+    "vectors=3",
+    "vectors=128",
+    "vectors=254",
+    "vectors=255",
+    "vectors=2048",
+    "msix=off",
+    "queue-pairs=16",
+    "num-queues=64",
+    "max_ports=31",
+    "membar=64K",
+    "membar=4G",
+    "disable-legacy=on",
+    "disable-legacy=off",
+    "disable-modern=on,disable-legacy=off",
+    "shpc=off",
+    "shpc=on",
+    "ctrl_vq=off,queue-pairs=1",
+};
+
+static bool has_props(const DeviceType *t, const char *settings)
+{
+    g_auto(GStrv) words = g_strsplit(settings, ",", -1);
+
+    for (guint i = 0; words[i]; i++) {
+        g_autofree char *name = g_strndup(words[i], strcspn(words[i], "="));
+        PlanProp prop = { NULL };
+        bool found = plan_find_prop(t->props, t->n_props, name) != NULL;
+
+        for (size_t k = 0; !found && t->kind->prop && t->kind->prop(t, k, &prop); k++) {
+            found = strcmp(prop.name, name) == 0;
+        }
+        if (!found) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static PlanMachine *plan_subject(const PlanCatalog *c, const char *settings)
+{
+    static const char *const around[] = {
+        "pcie-root-port,id=rp,addr=1",   "pcie-root-port,id=rp2,addr=2",
+        "x3130-upstream,id=up,bus=rp2",  "pcie-root-port,id=rp3,addr=3",
+        "pcie-pci-bridge,id=cb,bus=rp3", "virtio-serial-pci,id=vs,addr=4,max_ports=4",
+    };
+    const Need *n = need_of(subject);
+    g_autofree char *dut =
+        g_strdup_printf("%s,id=dut,bus=%s,addr=%x.0%s%s%s%s", subject->name, n->bus,
+                        PCI_SLOT(n->devfn), n->settings ? "," : "", n->settings ? n->settings : "",
+                        settings ? "," : "", settings ? settings : "");
+    PlanMachine *m = plan_machine_new();
+    g_autoptr(GError) err = NULL;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(around); i++) {
+        g_ptr_array_add(m->devices, plan_device_parse(around[i], NULL));
+    }
+    g_ptr_array_add(m->devices, plan_device_parse(dut, NULL));
+    plan_resolve(m, c, &err);
+    g_assert_no_error(err);
+    return m;
+}
+
+static const PlanBar *planned_bar(const PlanDevice *d, unsigned index)
+{
+    for (size_t i = 0; i < d->t->n_bars; i++) {
+        if (d->t->bars[i].index == index && plan_bar_size(d, &d->t->bars[i])) {
+            return &d->t->bars[i];
+        }
+    }
+    return NULL;
+}
+
+/* The size that a guest reads from the register is the one that was planned. */
+static void compare_bars(const PlanCatalog *c, const char *settings)
+{
+    g_autoptr(PlanMachine) m = plan_subject(c, settings);
+    const PlanDevice *plan = plan_find_device(m, "dut");
+    const Need *n = need_of(subject);
+    g_autofree char *all =
+        g_strdup_printf("%s%s%s", n->settings ? n->settings : "",
+                        n->settings && settings ? "," : "", settings ? settings : "");
+    Fixture f;
+    PCIDevice *d;
+
+    start_around(&f);
+    d = plug(&f, (const PCIDeviceType *)subject, n->bus, "dut", n->devfn, *all ? all : NULL);
+    for (unsigned i = 0; i < (d->config.type == 1 ? 2u : 6u); i++) {
+        const PlanBar *bar = planned_bar(plan, i);
+        uint64_t size = bar_size(d, i);
+
+        if (size != (bar ? plan_bar_size(plan, bar) : 0)) {
+            g_error("%s,%s: BAR %u has 0x%" PRIx64 " bytes, planned are 0x%" PRIx64, subject->name,
+                    all, i, size, bar ? plan_bar_size(plan, bar) : 0);
+        }
+        if (bar) {
+            const PCIBar *live = pci_bar(d, i);
+
+            g_assert_true(live->io == bar->io && live->is64 == bar->is64 &&
+                          live->prefetch == bar->prefetch);
+            i += bar->is64;
+        }
+    }
+    finish(&f);
+}
+
+static void test_planned_room(void)
+{
+    PlanCatalog *c = type_catalog_new();
+
+    if (plan_find_type(c, subject->name)->user_creatable) {
+        compare_bars(c, NULL);
+        for (size_t i = 0; i < G_N_ELEMENTS(bar_settings); i++) {
+            if (has_props(subject, bar_settings[i])) {
+                compare_bars(c, bar_settings[i]);
+            }
+        }
+    }
+    type_catalog_free(c);
 }
 
 static void test_cold_reset(void)
@@ -532,6 +686,7 @@ static const struct {
     { "list", test_list, true },
     { "declared-bits", test_declared_bits, true },
     { "bar-sizing", test_bar_sizing, true },
+    { "planned-room", test_planned_room, true },
     { "every-access", test_every_access, true },
     { "cold-reset", test_cold_reset, false },
     { "round-trip", test_round_trip, false },

@@ -30,7 +30,7 @@ enum {
     PCI_MAX_CAPS = 16, /* rows of a type's capability table */
     PCI_MAX_IRQS = 64, /* sources of one function (MSI-X vectors are not bounded by it) */
     MSIX_MAX_VECTORS = 2048,
-#define PCI_AUTO_COUNT UINT32_MAX
+#define PCI_AUTO_COUNT PLAN_AUTO_COUNT
 };
 
 /* A requester: segment, bus, device and function as they are now. */
@@ -49,7 +49,8 @@ typedef struct PCIBarDesc {
     bool prefetch;
     uint64_t size;         /* bytes, a power of two (16 at least for memory, 4 for I/O); 0 in a
                               BAR for MSI-X alone: as large as table and PBA need */
-    const char *size_prop; /* a SIZE property that replaces `size` */
+    const char *size_prop; /* a SIZE property that replaces `size`; 0: no BAR, if may_lack */
+    bool may_lack;
     const RegDesc *regs;
     size_t n_regs;
     const MemOps *ops; /* called with the instance as opaque */
@@ -151,7 +152,10 @@ struct PCIDeviceType {
     size_t n_caps;
     unsigned n_irqs; /* interrupt sources; >0 without MSI and MSI-X wants an INTx pin */
     /* The number of vectors when a count_prop says PCI_AUTO_COUNT: from the other properties. */
-    unsigned (*auto_count)(const void *dev);
+    const PlanCount *auto_count;
+    /* A BAR that realize() adds under a condition that `bars` cannot say: what the catalogue says
+     * of it (all of *out is zero before). False: none. */
+    bool (*late_bar)(const PCIDeviceType *type, PlanBar *out);
     uint8_t int_pin; /* 1-4; 0: pin A if n_irqs > 0 */
     /* Around the core's handling of the guest's config accesses, for registers of the device's own
      * (vendor capabilities): before a read, so that the device can refresh the bytes with

@@ -41,6 +41,7 @@ typedef struct PCICapClass {
     uint8_t version;       /* of an extended capability */
     int8_t present_bit;    /* its bit in the saved record's cap_present; -1: not optional */
     const char *doc;       /* help text of its property */
+    const PCIBarDesc *bar; /* that setup() adds, or NULL: for the catalogue */
     const PlanProp *props; /* further properties of a type that lists it; fields of PCIDevice */
     size_t n_props;
     /* Bytes it takes. A function of the description alone. */
@@ -90,7 +91,7 @@ static inline const PCIDeviceType *pci_type(const PCIDevice *d)
 {
     return (const PCIDeviceType *)d->dev.type;
 }
-/* Value of an unsigned property (U8 to U64, SIZE) of the instance, by name. */
+/* Value of an unsigned property (U8 to U64, SIZE, BOOL) of the instance, by name. */
 uint64_t pci_prop_u64(const PCIDevice *d, const char *name);
 /* arg[0] of a row, or its count property. */
 uint64_t pci_cap_count(const PCIDevice *d, const PCICapDesc *desc);

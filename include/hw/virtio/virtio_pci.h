@@ -45,6 +45,8 @@ typedef struct VirtioPCIType {
     void (*exit)(void *dev);
 } VirtioPCIType;
 
+/* For the catalogue: the legacy face's BAR, which the type's face and disable-legacy decide. */
+bool virtio_pci_late_bar(const PCIDeviceType *type, PlanBar *out);
 bool virtio_pci_realize(void *dev, GError **err);
 void virtio_pci_unrealize(void *dev);
 void virtio_pci_finalize(void *dev);
@@ -95,6 +97,7 @@ extern const PCICapDesc virtio_pci_caps[4];
                  .caps = LIST(virtio_pci_caps),                                                    \
                  .n_irqs = 1,                                                                      \
                  .auto_count = (vec_),                                                             \
+                 .late_bar = virtio_pci_late_bar,                                                  \
                  .config_reading = virtio_pci_config_reading,                                      \
                  .config_written = virtio_pci_config_written,                                      \
                  __VA_ARGS__ },                                                                    \

@@ -48,7 +48,7 @@ static const PlanCapability tc_nic_caps[] = {
 };
 static const PlanBar tc_nic_bars[] = {
     { .index = 0, .is64 = true, .prefetch = true, .size_prop = "bar-size" },
-    { .index = 2 }, /* MSI-X alone */
+    { .index = 2, .vectors_prop = "vectors" }, /* MSI-X alone */
 };
 static const PlanType tc_nic = {
     .name = "nic",

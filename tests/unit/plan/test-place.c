@@ -170,7 +170,7 @@ static void test_full_root(void)
 {
     static const char *const multifunction = ",addr=01.0,multifunction=on";
     static const char *const followed[] = { "nic,addr=1.1", "root-port,id=more,addr=1.1",
-                                            "pxb,id=more,bus_nr=255,addr=1.1" };
+                                            "pxb,id=more,bus_nr=128,addr=1.1" };
     g_autoptr(GError) err = NULL;
     g_autoptr(PlanMachine) full = full_machine(NULL, NULL);
 
@@ -179,7 +179,7 @@ static void test_full_root(void)
                     "device 'nic' (-device option 32): bus 'pcie.0' has no free slot: addr=01.1 on "
                     "bus 'pcie.0' is a free function, beside device 'nic' (-device option 1) with "
                     "addr=01.0,multifunction=on; for more devices, a 'root-port' or a 'pxb' with "
-                    "bus_nr=255 there brings a further bus");
+                    "bus_nr=128 there brings a further bus");
     for (size_t i = 0; i < G_N_ELEMENTS(followed); i++) {
         g_autoptr(PlanMachine) m = full_machine(&multifunction, followed[i]);
 

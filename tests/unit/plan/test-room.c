@@ -41,27 +41,124 @@ static void test_packing(void)
                     "nic,addr=3,bar-size=4096", "nic,addr=4,bar-size=1M,msix=off");
 
     check(m, "pcie.0", PLAN_ROOM_MEM64, (2 << 20) + 2 * 4096, 1ull << 34);
-    check(m, "pcie.0", PLAN_ROOM_MEM32, 3 * 4096, 1 << 30); /* no MSI-X, no BAR for it */
+    check(m, "pcie.0", PLAN_ROOM_MEM32, 4 * 4096, 1 << 30); /* without MSI-X its BAR stays */
 }
 
 /* Sums past 64 bits stop at the end; a size need not be a power of two here. */
 static void test_huge(void)
 {
     g_autoptr(PlanMachine) m =
-        TC_RESOLVED("root-port,id=rp", "nic,bus=rp,bar-size=1T", "nic,addr=3,bar-size=5000");
+        TC_RESOLVED("root-port,id=rp", "nic,bus=rp,bar-size=8G", "nic,addr=3,bar-size=5000");
 
-    check(m, "rp", PLAN_ROOM_MEM64, 1ull << 40, 1ull << 40);
-    check(m, "pcie.0", PLAN_ROOM_MEM64, (1ull << 40) + 5000, 1ull << 34);
+    check(m, "rp", PLAN_ROOM_MEM64, 8ull << 30, 8ull << 30);
+    check(m, "pcie.0", PLAN_ROOM_MEM64, (8ull << 30) + 5000, 1ull << 34);
 }
 
-/* Extra roots share the host's windows: how much of them is not this library's to say. */
+/* Root buses share the host's windows by their bus numbers. */
 static void test_extra_root(void)
 {
-    g_autoptr(PlanMachine) m =
-        TC_RESOLVED("pxb,id=x,bus_nr=16", "root-port,id=rp,bus=x", "nic,bus=rp");
+    g_autoptr(PlanMachine) m = TC_RESOLVED("pxb,id=x,bus_nr=16", "root-port,id=rp,bus=x",
+                                           "nic,bus=rp", "pxb,id=y,bus_nr=255");
 
-    check(m, "x", PLAN_ROOM_MEM64, 1 << 20, 0);
-    check(m, "pcie.0", PLAN_ROOM_MEM64, 0, 1ull << 34);
+    check(m, "x", PLAN_ROOM_MEM64, 1 << 20, (1ull << 34) / 256 * 239);
+    check(m, "x", PLAN_ROOM_IO, 0, 0xe000);
+    check(m, "y", PLAN_ROOM_MEM32, 0, 4 << 20);
+    check(m, "y", PLAN_ROOM_IO, 0, 0); /* 256 ports are less than a window's step */
+    check(m, "pcie.0", PLAN_ROOM_MEM64, 0, (1ull << 34) / 256 * 16);
+}
+
+/* The table of MSI-X and its pending bits decide. */
+static void test_vectors(void)
+{
+    static const struct {
+        const char *option;
+        uint64_t size;
+    } rows[] = {
+        { "nic,vectors=0", 4096 },   { "nic,vectors=128", 4096 },
+        { "nic,vectors=129", 4096 }, { "nic,vectors=254", 4096 },
+        { "nic,vectors=255", 8192 }, { "nic,vectors=2048", 65536 },
+        { "nic,vectors=256", 8192 }, { "nic,vectors=1024,msix=off", 32768 },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(PlanMachine) m = TC_RESOLVED(rows[i].option);
+
+        check(m, "pcie.0", PLAN_ROOM_MEM32, rows[i].size, 1 << 30);
+    }
+}
+
+static void fits(const char *const *devices)
+{
+    g_autoptr(PlanMachine) m = tc_resolved(devices);
+
+    g_assert_nonnull(m->index);
+}
+#define FITS(...) fits((const char *const[]){ __VA_ARGS__, NULL })
+
+/* What no guest could place is refused, with the window and who needs most of it. */
+static void test_refused(void)
+{
+    FITS("nic,bar-size=16G");
+    TC_REFUSED("need 32769M of the 64-bit memory window, which has 16G|device 'b' (nic) with 32G",
+               "nic,id=a", "nic,id=b,bar-size=32G");
+    FITS("nic,bar-size=16G", "nic,bar-size=512M"); /* the second goes below 4 GiB */
+    FITS("nic,bar-size=16G", "nic,bar-size=512M", "nic,bar-size=256M");
+    TC_REFUSED(
+        "need 17G of the 64-bit memory window|with 16G|with 512M, device 'c' (nic) with 512M",
+        "nic,id=a,bar-size=16G", "nic,id=b,bar-size=512M", "nic,id=c,bar-size=512M");
+    TC_REFUSED(
+        "bus 'x' and behind it need 128M of the 64-bit memory window, which has 64M|'n' (nic)",
+        "pxb,id=x,bus_nr=255", "nic,id=n,bus=x,bar-size=128M");
+    TC_REFUSED("need 1025M of the 64-bit memory window, which has 128M", "pxb,id=x,bus_nr=16",
+               "root-port,id=rp", "nic,bus=rp,bar-size=1G", "nic,addr=5,bar-size=1M",
+               "pxb,id=z,bus_nr=2");
+}
+
+/* The window below 4 GiB, through many bridges. */
+static void test_refused_low(void)
+{
+    g_autoptr(PlanMachine) m = plan_machine_new();
+    g_autoptr(GError) err = NULL;
+
+    for (unsigned i = 1; i <= 35; i++) {
+        g_autofree char *bridge = g_strdup_printf("pcie-bridge,id=b%u,addr=%x.%u,multifunction=on",
+                                                  i, i % 31 + 1, i / 31);
+
+        g_ptr_array_add(m->devices, plan_device_parse(bridge, NULL));
+        for (unsigned k = 0; k < 32; k++) {
+            for (unsigned fn = 0; fn < 2; fn++) {
+                g_autofree char *text =
+                    g_strdup_printf("old,bus=b%u,addr=%x.%u,multifunction=on", i, k, fn);
+
+                g_ptr_array_add(m->devices, plan_device_parse(text, NULL));
+            }
+        }
+    }
+    g_assert_false(plan_resolve(m, &tc_catalog, &err));
+    g_assert_nonnull(strstr(err->message, "on bus 'pcie.0' and behind it need 1120M of the 32-bit "
+                                          "memory window, which has 1G; the largest users are "));
+    g_assert_nonnull(strstr(err->message, "device 'old' at 00.0 with 512K, device 'old'"));
+}
+
+/* A device that finds no room is refused alone, and the machine stays as it was. */
+static void test_add(void)
+{
+    g_autoptr(PlanMachine) m = TC_RESOLVED("root-port,id=rp", "nic,id=a,bar-size=16G");
+    g_autofree char *before = plan_to_text(m, &tc_catalog, false), *after = NULL;
+    PlanDevice *d = plan_device_parse("nic,id=b,bus=rp,bar-size=2G", NULL);
+    g_autoptr(GError) err = NULL;
+
+    g_assert_false(plan_add_device(m, &tc_catalog, d, true, &err));
+    g_assert_nonnull(strstr(err->message,
+                            "need 18G of the 64-bit memory window, which has 16G; the "
+                            "largest users are device 'a' (nic) with 16G, device 'b' "
+                            "(nic) with 2G"));
+    plan_device_free(d);
+    after = plan_to_text(m, &tc_catalog, false);
+    g_assert_cmpstr(before, ==, after);
+    g_clear_error(&err);
+    d = plan_device_parse("nic,id=b,bus=rp,bar-size=512M", NULL);
+    g_assert_true(plan_add_device(m, &tc_catalog, d, true, &err));
 }
 
 int main(int argc, char **argv)
@@ -71,5 +168,9 @@ int main(int argc, char **argv)
     g_test_add_func("/room/packing", test_packing);
     g_test_add_func("/room/huge", test_huge);
     g_test_add_func("/room/extra-root", test_extra_root);
+    g_test_add_func("/room/vectors", test_vectors);
+    g_test_add_func("/room/refused", test_refused);
+    g_test_add_func("/room/refused-low", test_refused_low);
+    g_test_add_func("/room/add", test_add);
     return g_test_run();
 }
