@@ -20,7 +20,7 @@ static const char *const user_keys[] = { "hostfwd",   "hostname", "restrict", "n
 
 #include "hw/core/clock.h"
 
-enum { MAX_FDS = 4096 };
+enum { MAX_FDS = 4096, TURN_FDS = 64 }; /* descriptors, and those that are served in one turn */
 
 typedef struct NetUser {
     Netdev *netdev;
@@ -29,7 +29,8 @@ typedef struct NetUser {
     GArray *fds;  /* GPollFD in the main loop; pointers into it are handed to GLib */
     GArray *want; /* those that libslirp wants this turn */
     unsigned n_registered;
-    gint64 due; /* when libslirp's own timers want a turn: monotonic us */
+    unsigned first_fd; /* of `fds`, that this turn begins with */
+    gint64 due;        /* when libslirp's own timers want a turn: monotonic us */
     char *hostname, *net;
     bool restricted;
 } NetUser;
@@ -141,11 +142,25 @@ static int add_poll(int fd, int events, void *opaque)
     return u->want->len - 1;
 }
 
+/* A guest may have thousands of connections with something to read: the others are ready at the
+ * next turn as well, which begins with them. */
+static bool has_turn(const NetUser *u, int index)
+{
+    unsigned behind =
+        (unsigned)index >= u->first_fd ? index - u->first_fd : index + u->fds->len - u->first_fd;
+
+    return behind < TURN_FDS;
+}
+
 static int get_revents(int index, void *opaque)
 {
-    const GPollFD *p = &g_array_index(((NetUser *)opaque)->fds, GPollFD, index);
+    const NetUser *u = opaque;
+    const GPollFD *p = &g_array_index(u->fds, GPollFD, index);
     int events = 0;
 
+    if (!has_turn(u, index)) {
+        return 0;
+    }
     for (size_t i = 0; i < G_N_ELEMENTS(event_bits); i++) {
         events |= p->revents & event_bits[i].glib ? event_bits[i].slirp : 0;
     }
@@ -215,6 +230,7 @@ static gboolean user_dispatch(GSource *source, GSourceFunc fn, gpointer data)
     NetUser *u = ((UserSource *)source)->user;
 
     slirp_pollfds_poll(u->slirp, 0, get_revents, u);
+    u->first_fd = u->fds->len > TURN_FDS ? (u->first_fd + TURN_FDS) % u->fds->len : 0;
     return G_SOURCE_CONTINUE;
 }
 
