@@ -33,8 +33,7 @@ NET = VIRT + ["-netdev", "user,id=u0"]
 BLK = VIRT + ["-blockdev", "null-co,node-name=d0,size=1048576"]
 
 # name, source, target, what the list must mention; a target of None: nothing about the guest.
-# What QEMU has and this build does not: -smp other than 1 (a stream that says so is below), flash,
-# devices without saved state (edu and pci-testdev have one here), nvme, subsystem ids as properties.
+# What QEMU has and this build does not: flash, devices without saved state (edu and pci-testdev have one here), nvme, subsystem ids as properties.
 PAIRS = [
     ("target lacks a device", EDU, VIRT + device("ticker,id=e1,addr=4"), "e0"),
     ("device in another slot", EDU, VIRT + device("edu,id=e0,addr=4"), "e0"),
@@ -55,6 +54,7 @@ PAIRS = [
     ("machine version", ["-M", "virt-0.1,aia=none", "-m", "16"], VIRT, "virt-0.1"),
     ("aclint", ["-M", "virt,aclint=on", "-m", "16"], ["-M", "virt,aclint=off", "-m", "16"],
      "aclint"),
+    ("number of CPUs", VIRT + ["-smp", "4"], VIRT + ["-smp", "2"], "cpus"),
     ("machine type", VIRT, ["-M", "none"], "type"),
     ("CPU extension", VIRT + ["-cpu", "rv64,zba=on"], VIRT + ["-cpu", "rv64,zba=off"], "cpu"),
     ("root port chassis", PORT, VIRT + device("pcie-root-port,id=rp0,addr=2,chassis=7"),
@@ -171,7 +171,7 @@ def run(pair, folder, times):
 
 
 def more_cpus(folder):
-    """A stream that asks for a second CPU, as from a build that has one."""
+    """A stream that asks for more CPUs than the machine can have."""
     path = os.path.join(folder, "cpus")
     with Machine(*VIRT) as source:
         source.command("migrate", uri=f"file:{path}")
@@ -180,12 +180,12 @@ def more_cpus(folder):
         data = f.read()
         assert data.count(b'"cpus":1,') == 1
         f.seek(0)
-        f.write(data.replace(b'"cpus":1,', b'"cpus":2,'))
+        f.write(data.replace(b'"cpus":1,', b'"cpus":9,'))
     with Machine("-incoming", f"file:{path}") as target:
         report = target.wait("completed", "failed")
         assert report["status"] == "failed" and report["deficits"] == [
-            {"device": "machine", "property": "cpus", "wanted": "2", "have": "at most 1"}], report
-    print(f"a second CPU: ok: {report['error-desc']}")
+            {"device": "machine", "property": "cpus", "wanted": "9", "have": "at most 8"}], report
+    print(f"nine CPUs: ok: {report['error-desc']}")
 
 
 def run_all(folder):
