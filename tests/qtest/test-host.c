@@ -249,6 +249,67 @@ static void test_few_descriptors(void)
     g_test_message("%u descriptors are enough", started);
 }
 
+/* What the guest writes while nobody is connected is in the log. */
+static void test_log(void)
+{
+    g_autofree char *log = g_strdup_printf("%s/uart-log", folder), *text = NULL;
+    g_autofree char *args = g_strdup_printf(
+        "-M virt -serial unix:%s/uart,server=on,wait=off,logfile=%s,logappend=on", folder, log);
+    QTest *q;
+
+    g_assert_true(g_file_set_contents(log, "before ", -1, NULL));
+    q = qtest_start(args);
+    for (const char *c = "nobody reads this\n"; *c; c++) {
+        qtest_write(q, 0x10000000, 1, (uint8_t)*c);
+        qtest_clock_step(q, 1000000);
+    }
+    qtest_clock_step(q, 1000000000);
+    qtest_end(q);
+    g_assert_true(g_file_get_contents(log, &text, NULL, NULL));
+    g_assert_cmpstr(text, ==, "before nobody reads this\n");
+}
+
+/* A command that keeps the main loop for seconds: SIGTERM ends the process all the same. */
+static void test_blocked(void)
+{
+    struct sockaddr_un un = { .sun_family = AF_UNIX };
+    int silent = socket(AF_UNIX, SOCK_STREAM, 0), qmp = -1, peer, status;
+    g_autofree char *check = NULL;
+    char greeting[512];
+    gint64 begin;
+    pid_t pid;
+
+    g_snprintf(un.sun_path, sizeof(un.sun_path), "%s/silent", folder);
+    g_assert_cmpint(bind(silent, (struct sockaddr *)&un, sizeof(un)), ==, 0);
+    g_assert_cmpint(listen(silent, 8), ==, 0);
+    pid = start("-M virt -display none -accel qtest -S -qmp unix:%s/qmp,server=on,wait=off");
+    check = g_strdup_printf("{'execute':'qmp_capabilities'}{'execute':'migrate-check',"
+                            "'arguments':{'uri':'unix:%s'}}\n",
+                            un.sun_path);
+    g_snprintf(un.sun_path, sizeof(un.sun_path), "%s/qmp", folder);
+    for (unsigned i = 0; i < 20000 && qmp < 0; i++) {
+        qmp = socket(AF_UNIX, SOCK_STREAM, 0);
+        if (connect(qmp, (struct sockaddr *)&un, sizeof(un)) < 0) {
+            close(qmp);
+            qmp = -1;
+            g_usleep(1000);
+        }
+    }
+    g_assert_cmpint(qmp, >=, 0);
+    g_assert_cmpint(recv(qmp, greeting, sizeof(greeting), 0), >, 0);
+    g_assert_cmpint(send(qmp, check, strlen(check), 0), ==, (ssize_t)strlen(check));
+    begin = g_get_monotonic_time();
+    peer = accept(silent, NULL, NULL); /* the command waits for an answer now */
+    kill(pid, SIGTERM);
+    status = wait_end(pid);
+    g_assert_true((WIFEXITED(status) && WEXITSTATUS(status) == 0) ||
+                  (WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM));
+    g_test_message("%d ms", (int)((g_get_monotonic_time() - begin) / 1000));
+    close(peer);
+    close(qmp);
+    close(silent);
+}
+
 int main(int argc, char **argv)
 {
     g_autofree char *remove = NULL;
@@ -259,6 +320,8 @@ int main(int argc, char **argv)
     g_test_add_func("/host/term-at-start", test_term_at_start);
     g_test_add_func("/host/outputs", test_outputs);
     g_test_add_func("/host/pidfile", test_pidfile);
+    g_test_add_func("/host/log", test_log);
+    g_test_add_func("/host/blocked", test_blocked);
     g_test_add_func("/host/inputs", test_inputs);
     g_test_add_func("/host/few-descriptors", test_few_descriptors);
     status = g_test_run();
