@@ -71,6 +71,7 @@ static gboolean call_fd(gint fd, GIOCondition condition, gpointer opaque)
 {
     Callback *c = opaque;
 
+    __tsan_acquire(c);
     __tsan_acquire(c->source);
     return ((GUnixFDSourceFunc)(void (*)(void))c->fn)(fd, condition, c->data);
 }
@@ -79,6 +80,7 @@ static gboolean call_plain(gpointer opaque)
 {
     Callback *c = opaque;
 
+    __tsan_acquire(c);
     __tsan_acquire(c->source);
     return c->fn(c->data);
 }
@@ -87,6 +89,7 @@ static void call_notify(gpointer opaque)
 {
     Callback *c = opaque;
 
+    __tsan_acquire(c);
     if (c->notify) {
         c->notify(c->data);
     }
@@ -109,6 +112,7 @@ void g_source_set_callback(GSource *source, GSourceFunc fn, gpointer data, GDest
     gboolean fd = g_strcmp0(g_source_get_name(source), FD_SOURCE) == 0;
 
     *c = (Callback){ source, fn, data, notify };
+    __tsan_release(c);
     REAL(g_source_set_callback)
     (source, fd ? G_SOURCE_FUNC(call_fd) : call_plain, c, call_notify);
 }
@@ -132,6 +136,7 @@ static void do_work(gpointer data, gpointer opaque)
 
     __tsan_acquire(data);
     w->fn(data, w->opaque);
+    __tsan_release(w);
 }
 
 GThreadPool *g_thread_pool_new(GFunc fn, gpointer opaque, gint max, gboolean exclusive,
@@ -147,4 +152,12 @@ gboolean g_thread_pool_push(GThreadPool *pool, gpointer data, GError **err)
 {
     __tsan_release(data);
     return REAL(g_thread_pool_push)(pool, data, err);
+}
+
+void g_thread_pool_free(GThreadPool *pool, gboolean immediate, gboolean wait)
+{
+    gpointer work = pool->user_data;
+
+    REAL(g_thread_pool_free)(pool, immediate, wait);
+    __tsan_acquire(work);
 }

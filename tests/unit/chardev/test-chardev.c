@@ -529,25 +529,18 @@ static void test_reconnect(void)
     g_assert_nonnull(c);
     front_init(&f);
     g_assert_true(chardev_attach(c, &f.f, NULL));
-    turn();
+    wait_main();
     g_assert_false(chardev_is_open(c));
     for (unsigned round = 1; round <= 3; round++) {
         Chardev *s = chardev_new(&other, "s", server, NULL);
 
-        for (unsigned i = 0; i < 1000 && f.opened < round; i++) {
-            turn();
-        }
-        g_assert_cmpuint(f.opened, ==, round);
-        for (unsigned i = 0; i < 1000 && !chardev_is_open(s); i++) {
-            turn();
-        }
+        WAIT_MAIN(f.opened == round && chardev_is_open(s), 10);
         g_assert_cmpuint(chardev_write(s, "hi", 2), ==, 2);
-        turn();
+        WAIT_MAIN(f.got->len == 2, 10);
         g_assert_cmpstr(f.got->str, ==, "hi");
         g_string_truncate(f.got, 0);
         chardev_free_all(&other);
-        turn();
-        g_assert_cmpuint(f.closed, ==, round);
+        WAIT_MAIN(f.closed == round, 10);
     }
     chardev_free_all(&m);
     front_done(&f);

@@ -11,6 +11,7 @@
 
 #include "../../../monitor/internal.h"
 #include "../hw/fixture.h"
+#include "tests/lib/wait.h"
 
 typedef struct Rig {
     Machine *m;
@@ -75,20 +76,12 @@ static bool pull(Rig *r)
     return n > 0;
 }
 
-/* Read until the text ends with this, or nothing comes for a while. */
+/* Read until the text ends with this. */
 static void pull_until(Rig *r, const char *end)
 {
-    for (unsigned quiet = 0; quiet < 2000 && !g_str_has_suffix(r->got->str, end);) {
-        if (pull(r)) {
-            quiet = 0;
-        } else {
-            quiet++;
-            g_usleep(1000);
+    WAIT_UNTIL (g_str_has_suffix(r->got->str, end), 20) {
+        while (pull(r)) {
         }
-    }
-    if (!g_str_has_suffix(r->got->str, end)) {
-        g_error("no '%s' at the end of: %s", end,
-                r->got->str + (r->got->len > 500 ? r->got->len - 500 : 0));
     }
 }
 
@@ -99,19 +92,20 @@ static void slow_reader(const char *hello)
     g_autofree char *filler = g_strnfill(BIG, 'x');
     g_autoptr(GString) all = g_string_new(NULL);
     size_t sent = 0;
-    unsigned blocked = 0, answers = 0;
+    unsigned answers = 0;
     Rig r;
 
     for (unsigned i = 0; i < COUNT; i++) {
         g_string_append_printf(all, "{'execute':'query-name','id':'%03u%s'}\n", i, filler);
     }
     rig_init(&r, true, hello);
-    while (blocked < 200) { /* the client only writes until it is held back */
-        size_t n = push(&r, all->str + sent, all->len - sent);
-
+    for (size_t n = 1; n > 0;) { /* the client only writes until it is held back */
+        n = push(&r, all->str + sent, all->len - sent);
+        if (!n) {
+            wait_quiet();
+            n = push(&r, all->str + sent, all->len - sent);
+        }
         sent += n;
-        blocked = n ? 0 : blocked + 1;
-        g_usleep(n ? 0 : 200);
     }
     g_assert_cmpuint(sent, <, all->len * 2 / 3);
     g_mutex_lock(&monitor(&r)->lock);
@@ -121,11 +115,10 @@ static void slow_reader(const char *hello)
         pull(&r);
         sent += push(&r, all->str + sent, all->len - sent);
     }
-    for (unsigned quiet = 0; quiet < 2000 && answers < COUNT;) {
+    WAIT_UNTIL (answers == COUNT, 60) {
         char *end;
 
-        quiet = pull(&r) ? 0 : quiet + 1;
-        g_usleep(quiet ? 1000 : 0);
+        pull(&r);
         while ((end = strstr(r.got->str, "\r\n"))) {
             g_autofree char *want = g_strdup_printf("\"id\":\"%03u", answers);
 
@@ -137,7 +130,6 @@ static void slow_reader(const char *hello)
             g_string_erase(r.got, 0, end + 2 - r.got->str);
         }
     }
-    g_assert_cmpuint(answers, ==, COUNT);
     g_mutex_lock(&monitor(&r)->lock);
     g_assert_cmpuint(monitor(&r)->out->allocated_len, <=, MONITOR_KEEP);
     g_mutex_unlock(&monitor(&r)->lock);
@@ -195,10 +187,7 @@ static void test_late_events(void)
     Rig r;
 
     rig_init(&r, true, hello);
-    while (!g_str_has_suffix(r.got->str, "{\"return\": {}}\r\n") &&
-           !g_str_has_suffix(r.got->str, "{\"return\":{}}\r\n")) {
-        pull(&r);
-    }
+    pull_until(&r, "{\"return\":{}}\r\n");
     g_string_truncate(r.got, 0);
     for (unsigned i = 0; i <= COUNT; i++) {
         raise_event(&r, i & 1 ? "odd" : "even", i);
@@ -256,11 +245,11 @@ static void test_hand_over(void)
         rig_init(&r, true,
                  "{'execute':'qmp_capabilities','arguments':{'enable':['oob']}}\n"
                  "{'execute':'query-name','id':1}\n");
-        while (!__atomic_load_n(&monitor(&r)->threaded, __ATOMIC_ACQUIRE)) {
+        WAIT_UNTIL (__atomic_load_n(&monitor(&r)->threaded, __ATOMIC_ACQUIRE), 20) {
             turn();
         }
         g_assert_cmpint(send(r.fd, "{'execute':'query-name','id':2}\n", 32, 0), ==, 32);
-        g_usleep(i % 3 ? 0 : 500);
+        wait_elapse(i % 3 ? 0 : 500, "the session thread is at another place");
         pull_until(&r, "\"id\":2}\r\n");
         rig_done(&r);
     }

@@ -17,6 +17,8 @@
 #include "util/host.h"
 #include "util/listener.h"
 
+#include "tests/lib/wait.h"
+
 static struct sockaddr_un address(const char *name)
 {
     struct sockaddr_un un = { .sun_family = AF_UNIX };
@@ -82,7 +84,6 @@ static void test_exhausted(void)
     unsigned peers = 0, turns = 0;
     Listener *l = listener_new(fd, NULL, on_peer, &peers);
     struct rlimit limit, low;
-    gint64 end;
 
     while (g_main_context_iteration(NULL, FALSE)) {
     }
@@ -93,19 +94,14 @@ static void test_exhausted(void)
     low = (struct rlimit){ (rlim_t)top, limit.rlim_max };
     g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &low), ==, 0);
     g_assert_false(host_can_open(1));
-    for (end = g_get_monotonic_time() + 300000; g_get_monotonic_time() < end;) {
+    WAIT_DURING (300) {
         turns += g_main_context_iteration(NULL, FALSE);
-        g_usleep(100);
     }
     g_assert_cmpuint(peers, ==, 0);
     g_assert_cmpuint(turns, <, 20);
     setrlimit(RLIMIT_NOFILE, &limit);
     g_assert_true(host_can_open(2));
-    for (end = g_get_monotonic_time() + 5000000; peers == 0 && g_get_monotonic_time() < end;) {
-        g_main_context_iteration(NULL, FALSE);
-        g_usleep(1000);
-    }
-    g_assert_cmpuint(peers, ==, 1);
+    WAIT_MAIN(peers > 0, 10);
     listener_free(l);
     close(peer);
     close(fd);
@@ -130,11 +126,7 @@ static void on_connected(void *opaque, int fd, const GError *err)
 
 static void finish(Result *r)
 {
-    for (unsigned i = 0; i < 5000 && !r->done; i++) {
-        g_main_context_iteration(NULL, FALSE);
-        g_usleep(1000);
-    }
-    g_assert_true(r->done);
+    WAIT_MAIN(r->done, 20);
 }
 
 static int listen_tcp(char port[8])

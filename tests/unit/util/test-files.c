@@ -14,6 +14,8 @@
 #include "util/infile.h"
 #include "util/outfile.h"
 
+#include "tests/lib/wait.h"
+
 static char *folder;
 
 static char *path_of(const char *name)
@@ -180,7 +182,7 @@ static gpointer writer(gpointer fifo)
 {
     int fd = open(fifo, O_WRONLY);
 
-    g_usleep(20000);
+    wait_elapse(20000, "the reader finds nothing at first");
     g_assert_cmpint(write(fd, "late", 4), ==, 4);
     close(fd);
     return NULL;
