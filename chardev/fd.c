@@ -10,6 +10,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "util/log.h"
 #include "util/outfile.h"
 
 #define CHARDEV_BAD G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE
@@ -245,7 +246,7 @@ static bool pty_open(Chardev *c, struct json_object *o, GError **err)
         tcsetattr(p->other_end, TCSANOW, &raw);
     }
     c->about = g_strdup_printf("pty:%s", name);
-    g_printerr("char device redirected to %s (label %s)\n", name, c->id);
+    message("char device redirected to %s (label %s)", name, c->id);
     chardev_set_fds(c, fd, fd);
     return true;
 }

@@ -8,6 +8,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "util/trace.h"
+
 static const char *const class_names[] = {
     [QMP_GENERIC_ERROR] = "GenericError",
     [QMP_COMMAND_NOT_FOUND] = "CommandNotFound",
@@ -280,6 +282,7 @@ struct json_object *qmp_answer(Monitor *mon, struct json_object *request, bool i
             if (set) {
                 set->current = mon;
             }
+            trace(TRACE_QMP_COMMAND, "%s", r.name);
             result = qmp_call(mon->machine, c, r.args, &err);
             if (set) {
                 set->current = NULL;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "util/outfile.h"
+#include "util/trace.h"
 
 static const struct {
     const char *name;
@@ -23,7 +24,7 @@ static const struct {
     { "mmu", LOG_MMU, "page walks and TLB fills" },
     { "unimp", LOG_UNIMP, "accesses to what this machine does not have" },
     { "guest_errors", LOG_GUEST_ERROR, "what a correct guest would not do" },
-    { "trace", LOG_TRACE, "device events" },
+    { "trace[:PATTERN]", 0, "trace events, all or those that match; -trace help lists them" },
     { "nochain", 0, "accepted for compatibility: no effect" },
 };
 
@@ -36,6 +37,8 @@ static struct {
     gint64 second;      /* of the burst below */
     unsigned in_second; /* lines tried in that second */
     uint64_t held_back;
+    bool timestamp; /* in front of each line, */
+    char *guest;    /* and this name */
 } state;
 
 static void write_all(const char *s, size_t len)
@@ -56,11 +59,44 @@ static void write_all(const char *s, size_t len)
     }
 }
 
+void log_set_prefix(bool timestamp, const char *guest)
+{
+    g_free(state.guest);
+    state.guest = g_strdup(guest);
+    state.timestamp = timestamp;
+}
+
+static void put_prefix(GString *line)
+{
+    if (state.timestamp) {
+        g_autoptr(GDateTime) now = g_date_time_new_now_utc();
+        g_autofree char *text = g_date_time_format(now, "%Y-%m-%dT%H:%M:%S");
+
+        g_string_append_printf(line, "%s.%06dZ ", text, g_date_time_get_microsecond(now));
+    }
+    if (state.guest) {
+        g_string_append_printf(line, "%s ", state.guest);
+    }
+}
+
+void message(const char *fmt, ...)
+{
+    g_autoptr(GString) line = g_string_sized_new(160);
+    va_list ap;
+
+    put_prefix(line);
+    va_start(ap, fmt);
+    g_string_append_vprintf(line, fmt, ap);
+    va_end(ap);
+    g_printerr("%s\n", line->str);
+}
+
 void log_line(const char *fmt, ...)
 {
     g_autoptr(GString) line = g_string_sized_new(160);
     va_list ap;
 
+    put_prefix(line);
     va_start(ap, fmt);
     g_string_append_vprintf(line, fmt, ap);
     va_end(ap);
@@ -87,6 +123,19 @@ static bool category(const char *name, uint32_t *bits)
     return false;
 }
 
+/* The list has been checked. */
+static void trace_items(char **names)
+{
+    trace_clear(TRACE_BY_LOG);
+    for (char **n = names; *n; n++) {
+        bool all = strcmp(*n, "all") == 0 || strcmp(*n, "trace") == 0;
+
+        if (all || g_str_has_prefix(*n, "trace:")) {
+            trace_set(all ? "*" : *n + 6, TRACE_BY_LOG, NULL);
+        }
+    }
+}
+
 bool log_set(const char *items, GError **err)
 {
     g_auto(GStrv) names = g_strsplit(items, ",", 0);
@@ -94,6 +143,12 @@ bool log_set(const char *items, GError **err)
 
     for (char **n = names; *n; n++) {
         if (**n == '\0' || strcmp(*n, "none") == 0) {
+            continue;
+        }
+        if (strcmp(*n, "trace") == 0 || g_str_has_prefix(*n, "trace:")) {
+            if (!trace_set((*n)[5] ? *n + 6 : "*", 0, err)) {
+                return false;
+            }
             continue;
         }
         if (!category(*n, &bits)) {
@@ -109,7 +164,16 @@ bool log_set(const char *items, GError **err)
         mask |= bits;
     }
     __atomic_store_n(&log_mask, mask, __ATOMIC_RELAXED);
+    trace_items(names);
     return true;
+}
+
+bool log_item(size_t i, const char **name)
+{
+    if (i < G_N_ELEMENTS(categories)) {
+        *name = categories[i].name;
+    }
+    return i < G_N_ELEMENTS(categories);
 }
 
 bool log_to_file(const char *path, GError **err)

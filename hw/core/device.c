@@ -10,6 +10,7 @@
 #include "hw/core/device_tree.h"
 #include "hw/core/prop.h"
 #include "util/log.h"
+#include "util/trace.h"
 
 static const DeviceType container_type = { .name = "container",
                                            .doc = "a node of the device tree",
@@ -484,6 +485,7 @@ static bool reset_state(void *opaque, Device *dev)
 {
     ResetKind kind = *(ResetKind *)opaque;
 
+    trace(TRACE_DEVICE_RESET, "%s", dev->path);
     if (dev->type->kind && dev->type->kind->reset) {
         dev->type->kind->reset(dev, kind);
     }

@@ -4,6 +4,8 @@
  */
 #include "hw/core/irq.h"
 
+#include "util/trace.h"
+
 void irq_init(IrqPin *pins, unsigned count, IrqFn *fn, void *opaque)
 {
     for (unsigned i = 0; i < count; i++) {
@@ -17,6 +19,7 @@ void irq_set(IrqPin *pin, bool level)
         return;
     }
     pin->level = level;
+    trace(TRACE_DEVICE_IRQ, "input %u = %d", pin->n, level);
     if (pin->watch) {
         pin->watch(pin->watch_opaque, pin->n, level);
     }

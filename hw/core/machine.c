@@ -9,6 +9,7 @@
 #include "hw/core/clock.h"
 #include "hw/core/device_tree.h"
 #include "hw/core/host_object.h"
+#include "util/trace.h"
 
 typedef struct RunFn {
     RunStateFn *fn;
@@ -225,6 +226,7 @@ void machine_set_state(Machine *m, RunState state)
         return;
     }
     m->state = state;
+    trace(TRACE_RUN_STATE, "%s -> %s", run_state_name(from), run_state_name(state));
     if (now && !was) {
         clocks_run_virtual(m->clocks, true);
         call_run_fns(m, true, state);

@@ -7,9 +7,11 @@
  */
 #include "hw/core/reg.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "util/log.h"
+#include "util/trace.h"
 
 G_STATIC_ASSERT(G_BYTE_ORDER == G_LITTLE_ENDIAN);
 
@@ -84,6 +86,7 @@ uint64_t reg_read(const RegFile *f, void *dev, uint64_t offset, unsigned size)
         value |= (v >> p.reg_shift & p.mask) << p.access_shift;
         hit = true;
     }
+    trace(TRACE_REG_READ, "%s 0x%" PRIx64 ", %u bytes -> 0x%" PRIx64, f->name, offset, size, value);
     if (!hit) {
         guest_error(f->name, "read of %u bytes at 0x%" G_GINT64_MODIFIER "x: no register there",
                     size, offset);
@@ -96,6 +99,8 @@ void reg_write(const RegFile *f, void *dev, uint64_t offset, uint64_t value, uns
     uint64_t old[8];
     unsigned n = 0;
 
+    trace(TRACE_REG_WRITE, "%s 0x%" PRIx64 ", %u bytes <- 0x%" PRIx64, f->name, offset, size,
+          value);
     FOR_ROWS(r, f, offset, size)
     {
         Part p = part_of(r, offset, size);

@@ -9,7 +9,7 @@
 
 #include "hw/pci/pci_int.h"
 #include "util/infile.h"
-#include "util/log.h"
+#include "util/trace.h"
 
 enum { MIN_MEM = 16, MIN_IO = 4, MAX_IO = 256, MIN_ROM = 2048, MAX_ROM = 16 << 20 };
 enum { ROM_LOW_BITS = 0x7ff }; /* enable bit and reserved bits of the ROM register */
@@ -344,10 +344,8 @@ static void move_bar(PCIDevice *d, PCIBar *bar, uint64_t addr)
     } else {
         mem_move(r, addr);
     }
-    if (log_on(LOG_TRACE)) {
-        log_line("pci_bar %s bar %u %" PRIx64 " -> %" PRIx64, device_name(&d->dev), bar->index,
-                 bar->addr, addr);
-    }
+    trace(TRACE_PCI_BAR, "%s bar %u %" PRIx64 " -> %" PRIx64, device_name(&d->dev), bar->index,
+          bar->addr, addr);
     bar->addr = addr;
 }
 

@@ -5,6 +5,7 @@
  */
 #include "hw/pci/pci_int.h"
 #include "util/log.h"
+#include "util/trace.h"
 
 bool pci_is_express(const PCIDevice *d)
 {
@@ -216,6 +217,7 @@ static void pci_finalize(Device *dev)
 uint32_t pci_device_config_read(PCIDevice *d, uint32_t reg, unsigned len)
 {
     const PCIDeviceType *type = pci_type(d);
+    uint32_t value;
 
     if (reg >= PCI_EXT_CAP_BASE) {
         pci_ari_refresh(d);
@@ -224,7 +226,9 @@ uint32_t pci_device_config_read(PCIDevice *d, uint32_t reg, unsigned len)
         type->config_reading(d, reg, len);
         device_leave(&d->dev);
     }
-    return pci_config_read(&d->config, reg, len);
+    value = pci_config_read(&d->config, reg, len);
+    trace(TRACE_PCI_CFG_READ, "%s 0x%x, %u bytes -> 0x%x", device_name(&d->dev), reg, len, value);
+    return value;
 }
 
 void pci_apply_effects(PCIDevice *d, uint32_t effects, const PCIConfigWrite *w)
@@ -260,6 +264,7 @@ void pci_device_config_write(PCIDevice *d, uint32_t reg, unsigned len, uint32_t 
     if (!d->bus || !device_enter(&d->dev)) {
         return;
     }
+    trace(TRACE_PCI_CFG_WRITE, "%s 0x%x, %u bytes <- 0x%x", device_name(&d->dev), reg, len, value);
     w.old = pci_config_read(&d->config, reg, len);
     effects = pci_config_write(&d->config, reg, len, value);
     if (effects) {

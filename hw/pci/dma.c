@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "hw/pci/pci_int.h"
-#include "util/log.h"
+#include "util/trace.h"
 
 static bool master_enabled(const PCIDevice *d)
 {
@@ -158,9 +158,7 @@ MemResult pci_msi_send(PCIDevice *d, uint64_t addr, uint32_t data)
 {
     uint32_t le = GUINT32_TO_LE(data);
 
-    if (log_on(LOG_TRACE)) {
-        log_line("pci_msi %s %" PRIx64 " <- %x", device_name(&d->dev), addr, data);
-    }
+    trace(TRACE_PCI_MSI, "%s %" PRIx64 " <- %x", device_name(&d->dev), addr, data);
     return transfer(d, addr, &le, sizeof(le), true);
 }
 

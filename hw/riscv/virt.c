@@ -10,6 +10,7 @@
 #include "hw/core/host_object.h"
 #include "hw/core/sysdev.h"
 #include "hw/intc/aplic.h"
+#include "util/log.h"
 
 const VirtMap virt_map[VIRT_REGIONS] = {
     [VIRT_MROM] = { 0x1000, 0xf000 },
@@ -277,7 +278,7 @@ static void virt_reset(Machine *m)
     g_autoptr(GError) err = NULL;
 
     if (!load_list_replay(v->loads, &err))
-        g_printerr("backplane: reset: %s\n", err->message);
+        message("backplane: reset: %s", err->message);
     for (guint i = 0; i < m->cpus->len; i++) {
         Cpu *cpu = g_ptr_array_index(m->cpus, i);
 

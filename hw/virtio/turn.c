@@ -3,6 +3,7 @@
  * Turns: how much a device does at once, and who comes next (contract in hw/virtio/virtio.h).
  */
 #include "hw/virtio/ring.h"
+#include "util/trace.h"
 
 static Machine *machine_of(const VirtioDevice *v)
 {
@@ -80,6 +81,7 @@ void virtq_kick(VirtQueue *vq)
     VirtioDevice *v = vq->v;
     Machine *m = machine_of(v);
 
+    trace(TRACE_VIRTIO_NOTIFY, "%s queue %u", device_name(v->device), vq->index);
     if (!virtq_ready(vq)) {
         return;
     }

@@ -7,6 +7,7 @@
 
 #include "hw/virtio/ring.h"
 #include "util/log.h"
+#include "util/trace.h"
 
 bool virtio_init(VirtioDevice *v, const VirtioClass *cls, const VirtioTransport *t, void *instance,
                  Device *device, uint64_t transport_features)
@@ -115,6 +116,7 @@ void virtio_set_status(VirtioDevice *v, uint8_t status)
 {
     uint8_t old = v->status;
 
+    trace(TRACE_VIRTIO_STATUS, "%s 0x%02x -> 0x%02x", device_name(v->device), old, status);
     if (status == 0) {
         virtio_reset(v);
         if (v->cls->status_changed && old) {

@@ -20,7 +20,6 @@ enum {
     LOG_MMU = 1 << 4,         /* page walks and TLB fills */
     LOG_UNIMP = 1 << 5,       /* accesses to what this machine does not have */
     LOG_GUEST_ERROR = 1 << 6, /* what a correct guest would not do */
-    LOG_TRACE = 1 << 7,       /* device events */
 };
 
 extern uint32_t log_mask; /* written before the guest starts and by the monitor; atomic */
@@ -31,8 +30,15 @@ static inline bool log_on(uint32_t category)
 }
 
 void log_line(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
+/* A message for the user on standard error, whatever the log does; a newline is added. */
+void message(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
+/* What -msg asks for in front of every message and log line: the time (UTC, microseconds), and the
+ * name of the guest (copied; NULL: none). Before other threads exist. */
+void log_set_prefix(bool timestamp, const char *guest);
 /* "in_asm,int,guest_errors"; false with a sentence that lists the categories. */
 bool log_set(const char *items, GError **err);
+/* The name of the i-th category; false at the end. */
+bool log_item(size_t i, const char **name);
 bool log_to_file(const char *path, GError **err);
 /* "name  what" lines for -d help; g_free. */
 char *log_help(void);
