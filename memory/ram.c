@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "memory/limit.h"
 #include "memory/ram.h"
 
 #define AT_ONCE     8                            /* pages whose states fill a word */
@@ -100,10 +101,13 @@ static bool populate(RamBlock *b, GError **err)
 
 static bool map_block(RamBlock *b, const RamSource *from, GError **err)
 {
-    int flags = (from->path && from->private_file ? MAP_PRIVATE : MAP_SHARED) | MAP_NORESERVE;
+    int flags = from->path && from->private_file ? MAP_PRIVATE : MAP_SHARED;
 
     if (from->path ? !open_file(b, from, err) : !make_memfd(b, from, err)) {
         return false;
+    }
+    if (!from->hugetlb || from->no_reserve) { /* ram_check_host() takes the place of accounting */
+        flags |= MAP_NORESERVE;
     }
     b->host = mmap(NULL, b->size, PROT_READ | PROT_WRITE, flags, b->fd, 0);
     if (b->host == MAP_FAILED) {
@@ -138,6 +142,25 @@ RamBlock *ram_block_new(const char *id, uint64_t size, GError **err)
     return ram_block_new_from(id, size, &(RamSource){ 0 }, err);
 }
 
+bool ram_check_host(const char *id, uint64_t size, const RamSource *from, GError **err)
+{
+    const char *what;
+    uint64_t limit;
+
+    if (from->no_reserve || from->hugetlb || (from->path && !from->private_file)) {
+        return true; /* huge pages are a pool of their own, and a shared file is its own store */
+    }
+    limit = mem_limit_host(&what);
+    if (size <= limit) {
+        return true;
+    }
+    g_set_error(err, G_FILE_ERROR, G_FILE_ERROR_NOMEM,
+                "RAM '%s' of %" G_GUINT64_FORMAT " bytes is more than the %" G_GUINT64_FORMAT
+                " bytes of %s: use less, or a memory back end with reserve=off",
+                id, size, limit, what);
+    return false;
+}
+
 RamBlock *ram_block_new_from(const char *id, uint64_t size, const RamSource *from, GError **err)
 {
     RamBlock *b;
@@ -146,6 +169,9 @@ RamBlock *ram_block_new_from(const char *id, uint64_t size, const RamSource *fro
     if (size > (UINT64_C(1) << 52)) {
         errno = EFBIG;
         fail(err, id, size, "at most 4 PiB are accepted");
+        return NULL;
+    }
+    if (!ram_check_host(id, size, from, err)) {
         return NULL;
     }
     b = g_new0(RamBlock, 1);

@@ -16,7 +16,7 @@ typedef struct HostMemory {
     HostObject o;
     uint64_t size;
     char *path;
-    bool share, dump;
+    bool share, dump, reserve;
     RamSource source;
 } HostMemory;
 
@@ -41,11 +41,12 @@ static bool memory_open(HostObject *o, GError **err)
     h->source.path = h->path;
     h->source.private_file = !h->share;
     h->source.no_dump = !h->dump;
+    h->source.no_reserve = !h->reserve;
     if (h->path && g_file_test(h->path, G_FILE_TEST_IS_REGULAR) && access(h->path, R_OK | W_OK)) {
         g_set_error(err, BAD, "mem-path=%s cannot be read and written", h->path);
         return false;
     }
-    return true;
+    return ram_check_host(o->id, h->size, &h->source, err);
 }
 
 static void memory_close(HostObject *o)
@@ -126,7 +127,9 @@ void host_memory_release(Machine *m)
         PROP_BOOL(HostMemory, source.prealloc, "prealloc", false,                                  \
                   "have the host provide all of it at once"),                                      \
         PROP_BOOL(HostMemory, source.merge, "merge", true, "let the host merge equal pages"),      \
-        PROP_BOOL(HostMemory, dump, "dump", true, "in core files of the emulator")
+        PROP_BOOL(HostMemory, dump, "dump", true, "in core files of the emulator"),                \
+        PROP_BOOL(HostMemory, reserve, "reserve", true,                                            \
+                  "refuse more memory than the host has, and reserve huge pages")
 
 static const PlanProp ram_props[] = {
     COMMON_PROPS(false, "accepted: the memory can be shared either way"),

@@ -49,7 +49,8 @@ struct RamBlock {
     void *code_opaque;
 };
 
-/* A zeroed block, or NULL with a sentence naming id, size and what the host lacked. size > 0 is
+/* A zeroed block, or NULL with a sentence naming id, size and what the host lacked. More memory
+ * than the host can provide (memory/limit.h) is refused. size > 0 is
  * rounded up to whole pages. Any thread. The caller owns it. */
 RamBlock *ram_block_new(const char *id, uint64_t size, GError **err);
 
@@ -62,8 +63,11 @@ typedef struct RamSource {
     bool seal;             /* the memfd cannot change its size */
     bool prealloc;         /* all of it now, or refuse */
     bool merge, no_dump;   /* advice to the host: KSM; leave out of core files */
+    bool no_reserve;       /* may be more than the host can provide; huge pages are not reserved */
 } RamSource;
 RamBlock *ram_block_new_from(const char *id, uint64_t size, const RamSource *from, GError **err);
+/* False and a sentence if the host cannot provide `size` bytes and `from` does not allow for it. */
+bool ram_check_host(const char *id, uint64_t size, const RamSource *from, GError **err);
 
 /* Unmap and close. No mapping or CPU may refer to it any more. NULL is allowed. */
 void ram_block_free(RamBlock *block);
