@@ -104,6 +104,11 @@ struct json_object *block_filename_parse(const char *text, GError **err)
 
 /* --- options --- */
 
+const char *const *block_drive_keys(void)
+{
+    return drive_keys;
+}
+
 /* -drive cache=MODE as the three switches it stands for. */
 static const struct CacheMode {
     const char *name;

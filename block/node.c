@@ -17,6 +17,15 @@ static const char *const no_keys[] = { NULL };
 
 enum { NAME_LEN_MAX = 127 };
 
+bool block_driver_keys(size_t i, const char **name, const char *const **keys)
+{
+    if (i < G_N_ELEMENTS(drivers)) {
+        *name = drivers[i]->name;
+        *keys = drivers[i]->keys;
+    }
+    return i < G_N_ELEMENTS(drivers);
+}
+
 const BlockDriver *driver_find(const char *name)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(drivers); i++) {

@@ -741,6 +741,15 @@ Chardev *chardev_new(Machine *m, const char *id, const char *options, GError **e
     return c;
 }
 
+bool chardev_kind(size_t i, const char **name, const char *const **keys)
+{
+    if (i < G_N_ELEMENTS(kinds)) {
+        *name = kinds[i]->name;
+        *keys = kinds[i]->keys;
+    }
+    return i < G_N_ELEMENTS(kinds);
+}
+
 char *chardev_help(void)
 {
     g_autoptr(GString) out = g_string_new("Character device kinds:\n");

@@ -285,7 +285,7 @@ static bool wait_for_peer(Socket *s, GError **err)
     int fd;
 
     sigemptyset(&none);
-    g_printerr("waiting for a connection on %s\n", s->c.about);
+    message("waiting for a connection on %s", s->c.about);
     while (ppoll(&p, 1, NULL, &none) < 0 && errno == EINTR) {
     }
     fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC);

@@ -62,6 +62,27 @@ static const NetKind *find_kind(const char *name, GError **err)
     return NULL;
 }
 
+char *netdev_help(void)
+{
+    GString *out = g_string_new("Available netdev backend types:\n");
+
+    for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
+        g_autofree char *keys = g_strjoinv(", ", (char **)kinds[i]->keys);
+
+        g_string_append_printf(out, "%-10s %s\n", kinds[i]->name, keys);
+    }
+    return g_string_free(out, FALSE);
+}
+
+bool netdev_kind(size_t i, const char **name, const char *const **keys)
+{
+    if (i < G_N_ELEMENTS(kinds)) {
+        *name = kinds[i]->name;
+        *keys = kinds[i]->keys;
+    }
+    return i < G_N_ELEMENTS(kinds);
+}
+
 static bool check_keys(const NetKind *kind, struct json_object *o, GError **err)
 {
     json_object_object_foreach(o, key, value)

@@ -15,6 +15,7 @@
 
 #include "hw/core/clock.h"
 #include "util/host.h"
+#include "util/log.h"
 
 #define CONTEXT_FDS 2 /* descriptors that a GMainContext may need */
 
@@ -135,14 +136,14 @@ static bool await(int fd, int ms)
 
 static void received(Signals *g, int number)
 {
-    g_printerr("%s: terminating on signal %d\n", g->s->program, number);
+    message("%s: terminating on signal %d", g->s->program, number);
     if (!__atomic_load_n(&g->running, __ATOMIC_ACQUIRE)) {
         die(g, number);
     }
     __atomic_store_n(&g->number, number, __ATOMIC_RELEASE);
     eventfd_write(g->request, 1);
     if (!await(g->taken, ANSWER_MS)) {
-        g_printerr("%s: the main loop is blocked: ending at once\n", g->s->program);
+        message("%s: the main loop is blocked: ending at once", g->s->program);
         die(g, number);
     }
 }

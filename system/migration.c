@@ -14,6 +14,7 @@
 #include "block/block.h"
 #include "migration/migration.h"
 #include "monitor/monitor.h"
+#include "util/log.h"
 
 /* --- the machine --- */
 
@@ -130,8 +131,8 @@ static void hook_discard(void *opaque)
         s->own = NULL;
     }
     if (s->guest_given && !build(s, &err)) {
-        g_printerr("%s: the machine cannot be built again after a failed load: %s\n", s->program,
-                   err->message);
+        message("%s: the machine cannot be built again after a failed load: %s", s->program,
+                err->message);
         s->built = false;
     }
 }

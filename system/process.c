@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -214,4 +215,15 @@ bool process_confine(Session *s, GError **err)
     }
     s->m->sandbox = &s->sandbox;
     return true;
+}
+
+bool process_set_name(const char *name, GError **err)
+{
+    return prctl(PR_SET_NAME, name) == 0 || process_error("-name process=", err);
+}
+
+bool process_lock_memory(GError **err)
+{
+    return mlockall(MCL_CURRENT | MCL_FUTURE) == 0 ||
+           process_error("-overcommit mem-lock=on: memory cannot be locked (see ulimit -l)", err);
 }

@@ -46,7 +46,10 @@ typedef struct Session {
     char *show, *show_arg;
     char *accel, *kernel, *initrd, *append, *dtb, *bios;
     char *qtest_chardev, *qtest_log, *pidfile, *name, *uuid, *log_items, *log_file, *incoming;
-    char *rtc, *boot_order;
+    char *rtc;
+    char *process_name, *mem_path, *trace_file, *trace_events;
+    struct json_object *net_nic; /* -net nic, until its back end is known */
+    char *net_backend;           /* id of the one that -net made */
     GPtrArray *serials;  /* char* */
     GPtrArray *monitors; /* MonitorOption* */
     GPtrArray *sets;     /* SetOption* */
@@ -59,6 +62,7 @@ typedef struct Session {
     bool snapshot;
     bool nographic, nodefaults, stopped, preconfig, daemonize, no_reboot, no_shutdown,
         exit_with_parent;
+    bool msg_timestamp, msg_guest_name, mem_lock, cpu_pm, mem_prealloc;
 
     /* migration.c */
     struct Migration *migration;
@@ -87,6 +91,9 @@ void session_free(Session *s);
 bool options_parse(Session *s, int argc, char **argv, GError **err);
 /* One option without its dash. */
 bool options_apply(Session *s, const char *name, const char *arg, GError **err);
+/* After the last option: connect what -net made (options_net.c). */
+bool options_net_finish(Session *s, GError **err);
+void options_net_free(Session *s);
 /* -readconfig (readconfig.c) */
 bool readconfig(Session *s, const char *path, GError **err);
 void options_free(Session *s); /* the strings that options set */
@@ -115,6 +122,8 @@ bool smp_parse(const char *arg, unsigned *cpus, GError **err);
 
 /* --- show.c: -show --- */
 bool show(Session *s, GError **err);
+/* The i-th word of -show; false at the end. */
+bool show_name(size_t i, const char **name);
 
 /* --- hostparts.c --- */
 /* Create the character back ends of the description, which monitors need; and every other host
@@ -168,6 +177,10 @@ bool process_follow_parent(GError **err);
  * exist, but no CPU thread has executed guest code. Fails if any of the three is not possible.
  */
 bool process_confine(Session *s, GError **err);
+/* The name that ps and top show: at most 15 bytes of it (prctl PR_SET_NAME). */
+bool process_set_name(const char *name, GError **err);
+/* -overcommit mem-lock=on: everything mapped now and later stays in RAM. */
+bool process_lock_memory(GError **err);
 
 /* --- startup.c --- */
 /* The command line, up to the complete description (or what -show prints). */

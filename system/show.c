@@ -2,14 +2,13 @@
 /*
  * -show: what a machine would be, without starting it.
  */
-#include "session.h"
-
 #include <stdio.h>
 #include <string.h>
 
 #include "hw/core/cpu.h"
 #include "migration/savevm.h"
 #include "monitor/monitor.h"
+#include "options.h"
 #include "util/outfile.h"
 
 static void print_json(struct json_object *o)
@@ -225,9 +224,17 @@ static bool show_catalog_c(Session *s, GError **err)
 
 static bool show_options(Session *s, GError **err)
 {
-    g_autofree char *text = options_help(true);
+    g_autofree char *text = NULL;
+    g_autoptr(GString) keys = g_string_new(NULL);
 
+    if (g_strcmp0(s->show_arg, "json") == 0) {
+        print_json(options_json(s));
+        return true;
+    }
+    text = options_help(true);
+    options_keys_markdown(keys);
     print_text(text);
+    print_text(keys->str);
     return true;
 }
 
@@ -269,6 +276,14 @@ static const struct {
     { "state", show_state },         { "options", show_options },
     { "commands", show_commands },   { "topology", show_topology },
 };
+
+bool show_name(size_t i, const char **name)
+{
+    if (i < G_N_ELEMENTS(shows)) {
+        *name = shows[i].name;
+    }
+    return i < G_N_ELEMENTS(shows);
+}
 
 bool show(Session *s, GError **err)
 {

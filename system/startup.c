@@ -14,6 +14,7 @@
 #include "migration/migration.h"
 #include "monitor/monitor.h"
 #include "util/log.h"
+#include "util/trace.h"
 
 static void free_monitor_option(gpointer p)
 {
@@ -184,6 +185,63 @@ static bool take_backend_size(Session *s, GError **err)
     return true;
 }
 
+static const PlanMachineType *machine_type(const Session *s)
+{
+    const PlanMachineType *t = s->plan->type ? plan_find_machine(s->catalog, s->plan->type) : NULL;
+
+    for (size_t i = 0; !s->plan->type && !t && i < s->catalog->n_machines; i++) {
+        t = s->catalog->machines[i]->is_default ? s->catalog->machines[i] : NULL;
+    }
+    return t;
+}
+
+/* -mem-path and -mem-prealloc: a memory back end of the board's RAM, as if given with -object. */
+static bool apply_memory_options(Session *s, GError **err)
+{
+    const PlanMachineType *t = machine_type(s);
+    struct json_object *o;
+    PlanHostPart *part;
+
+    if ((!s->mem_path && !s->mem_prealloc) || !t) {
+        return true; /* an unknown machine is reported later */
+    }
+    for (guint i = 0; i < s->plan->settings->len; i++) {
+        const PlanSetting *set = s->plan->settings->pdata[i];
+
+        if (strcmp(set->name, "memory-backend") == 0) {
+            g_set_error(err, SYSTEM_ERROR,
+                        "%s and -machine memory-backend=%s: use one of them; memory back ends have "
+                        "the properties mem-path and prealloc",
+                        s->mem_path ? "-mem-path" : "-mem-prealloc", set->text);
+            return false;
+        }
+    }
+    if (!t->default_ram_id) {
+        g_set_error(err, SYSTEM_ERROR, "%s: machine %s has no RAM",
+                    s->mem_path ? "-mem-path" : "-mem-prealloc", t->name);
+        return false;
+    }
+    s->plan->ram_size = s->plan->ram_size ? s->plan->ram_size : t->default_ram;
+    o = json_object_new_object();
+    json_object_object_add(
+        o, "qom-type",
+        json_object_new_string(s->mem_path ? "memory-backend-file" : "memory-backend-ram"));
+    json_object_object_add(o, "id", json_object_new_string(t->default_ram_id));
+    json_object_object_add(o, "size", json_object_new_uint64(s->plan->ram_size));
+    json_object_object_add(o, "prealloc", json_object_new_boolean(s->mem_prealloc));
+    if (s->mem_path) {
+        json_object_object_add(o, "mem-path", json_object_new_string(s->mem_path));
+    }
+    part = plan_host_part_parse("object", json_object_to_json_string(o), err);
+    json_object_put(o);
+    if (!part || !plan_machine_add_host(s->plan, part, err)) {
+        plan_host_part_free(part);
+        return false;
+    }
+    plan_machine_set(s->plan, "memory-backend", t->default_ram_id);
+    return true;
+}
+
 static bool resolve(Session *s, GError **err)
 {
     if (!disks_add_devices(s, err) || (s->machine_configs->len && !apply_config_files(s, err))) {
@@ -194,7 +252,8 @@ static bool resolve(Session *s, GError **err)
             return false;
         }
     }
-    if (!disks_apply_snapshot(s, err) || !take_backend_size(s, err)) {
+    if (!disks_apply_snapshot(s, err) || !apply_memory_options(s, err) ||
+        !take_backend_size(s, err)) {
         return false;
     }
     migration_note_given(s);
@@ -347,9 +406,14 @@ bool session_start(Session *s, GError **err)
                     "waits for a machine that waits for QMP");
         return false;
     }
+    log_set_prefix(s->msg_timestamp, s->msg_guest_name ? s->name : NULL);
     if ((s->log_file && !log_to_file(s->log_file, err)) ||
+        (s->trace_file && !trace_to_file(s->trace_file, err)) ||
+        (s->trace_events && !trace_events_from(s->trace_events, err)) ||
         (s->log_items && !log_set(s->log_items, err)) ||
         (s->daemonize && !process_daemonize(s, err)) ||
+        (s->process_name && !process_set_name(s->process_name, err)) ||
+        (s->mem_lock && !process_lock_memory(err)) ||
         (s->exit_with_parent && !process_follow_parent(err)) || !signals_start(s, err) ||
         (s->pidfile && !process_write_pidfile(s, err))) {
         return false;
@@ -407,7 +471,8 @@ int session_run(Session *s, int argc, char **argv)
         ok = session_start(s, &err);
     }
     if (!ok) {
-        g_printerr("%s: %s\n", s->program, err->message);
+        log_set_prefix(s->msg_timestamp, s->msg_guest_name ? s->name : NULL);
+        message("%s: %s", s->program, err->message);
         return 1;
     }
     if (s->mode == MODE_RUN) {

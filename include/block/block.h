@@ -173,6 +173,9 @@ bool block_may_hand_over(Machine *m, GError **err);
 
 /* For query-block and query-named-block-nodes: the drives and devices, or all nodes. */
 struct json_object *block_query(Machine *m, bool named_nodes);
+/* The i-th driver and its own keys (NULL-terminated), and the keys of -drive; false at the end. */
+bool block_driver_keys(size_t i, const char **name, const char *const **keys);
+const char *const *block_drive_keys(void);
 /* For query-blockstats: what the drives and devices, or all nodes, have done. */
 struct json_object *block_query_stats(Machine *m, bool nodes);
 

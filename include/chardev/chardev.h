@@ -87,6 +87,9 @@ bool chardev_set_context(Chardev *c, GMainContext *context);
 int chardev_take_passed_fd(Chardev *c);
 /* One line a kind, for -chardev help. g_free. */
 char *chardev_help(void);
+/* The i-th kind and the keys it accepts beside id, mux, logfile and logappend (NULL-terminated, or
+ * NULL for none); false at the end. */
+bool chardev_kind(size_t i, const char **name, const char *const **keys);
 /* Write out what is buffered, waiting at most timeout_ms (end of the process). */
 void chardev_flush(Chardev *c, int timeout_ms);
 

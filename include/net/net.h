@@ -51,6 +51,10 @@ typedef struct NetNic {
 
 Netdev *netdev_new(Machine *m, struct json_object *options, GError **err);
 bool netdev_del(Machine *m, const char *id, GError **err);
+/* One line for each kind, for -netdev help; g_free. */
+char *netdev_help(void);
+/* The i-th kind and the keys it accepts beside type and id (NULL-terminated); false at the end. */
+bool netdev_kind(size_t i, const char **name, const char *const **keys);
 Netdev *netdev_find(Machine *m, const char *id);
 void netdev_free_all(Machine *m);
 

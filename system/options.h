@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The option table: one row for each command-line option. It drives parsing, -help,
+ * docs/reference/options.md and `-show options=json`, from which a test derives every form that
+ * must have an observable effect (tests/qtest/option_walk.py).
+ *
+ * An option is carried out by its function, or stores its argument in a field of the Session, or
+ * is one of its key=value pairs. Rows with `keys` accept only these keys; each value is checked
+ * against the row of its key and stored in the Session before the function is called.
+ */
+#ifndef SYSTEM_OPTIONS_H
+#define SYSTEM_OPTIONS_H
+
+#include "session.h"
+
+typedef bool OptionFn(Session *s, const char *arg, GError **err);
+
+/* Where the kinds of an option and their keys are listed, for `-show options=json`. */
+typedef enum OptionKinds {
+    KINDS_NONE,
+    KINDS_MACHINE,
+    KINDS_CPU,
+    KINDS_DEVICE,
+    KINDS_OBJECT,
+    KINDS_CHARDEV,
+    KINDS_NETDEV,
+    KINDS_BLOCKDEV,
+    KINDS_DRIVE,
+    KINDS_LOG,
+    KINDS_TRACE,
+    KINDS_SHOW,
+} OptionKinds;
+
+typedef struct Option {
+    const char *name, *arg; /* arg NULL: takes none */
+    const char *help;
+    OptionFn *fn;
+    size_t field;         /* without fn: char * to set, or bool to make true; SIZE_MAX: neither */
+    const char *only;     /* without fn: the values accepted, for what has no effect here */
+    const PlanProp *keys; /* fields are offsets in the Session; 0: not stored */
+    const size_t *n_keys_at; /* how many; NULL: none */
+    const char *implied;     /* the key of a first word without '=' */
+    OptionKinds kinds;
+    bool compat; /* accepted for compatibility: it has no effect on this machine */
+} Option;
+
+/* options.c */
+const Option *option_table(size_t *n);
+/* options_keys.c: check `arg` against the keys of `o` and store the values. False and one sentence
+ * that names the option, the key and what is accepted. */
+bool option_keys_store(Session *s, const Option *o, const char *arg, GError **err);
+void option_keys_free(Session *s, const Option *o);
+/* The keys of `o` for OPTION help; g_free. */
+char *option_keys_help(const Option *o);
+size_t option_n_keys(const Option *o);
+/* options_json.c: the table as JSON, with each kind, key and value that can be named. */
+struct json_object *options_json(const Session *s);
+/* The keys of each option as sections of docs/reference/options.md. */
+void options_keys_markdown(GString *out);
+
+/* Set *err to a sentence; always false. */
+bool option_refuse(GError **err, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
+/* Print and free `text`, and end the run with status 0. Always true. */
+bool option_print(Session *s, char *text);
+bool option_wants_help(const char *arg);
+/* True if one of the comma-separated words of a text (not JSON) argument is help. */
+bool option_has_help(const char *arg);
+/* Replace *field by a copy; always true. */
+bool option_set_string(char **field, const char *value);
+/* Remove a key from `o`: its text (owned by the caller), or NULL if it is absent. */
+char *option_take_key(struct json_object *o, const char *key);
+/* Add a host part or a device to the description. option_add_device() frees `text`. */
+bool option_host_part(Session *s, const char *kind, const char *arg, GError **err);
+bool option_add_device(Session *s, char *text, GError **err);
+
+OptionFn opt_machine, opt_machine_config, opt_accel, opt_cpu, opt_memory,
+    opt_smp;                           /* options_machine.c */
+OptionFn opt_netdev, opt_net, opt_nic; /* options_net.c */
+OptionFn opt_uuid, opt_log, opt_show, opt_audiodev, opt_overcommit, opt_trace; /* options_run.c */
+
+extern const PlanProp accel_keys[], memory_keys[], smp_keys[];
+extern const size_t n_accel_keys, n_memory_keys, n_smp_keys;
+extern const PlanProp name_keys[], msg_keys[], overcommit_keys[], boot_keys[], rtc_keys[],
+    trace_keys[], action_keys[], run_with_keys[], mon_keys[], sandbox_keys[];
+extern const size_t n_name_keys, n_msg_keys, n_overcommit_keys, n_boot_keys, n_rtc_keys,
+    n_trace_keys, n_action_keys, n_run_with_keys, n_mon_keys, n_sandbox_keys;
+
+#endif

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The option table for programs: every option, kind, key and value that can be named.
+ *
+ * [{"name", "arg", "help", "compat", "only", "keys": [KEY], "kinds": [{"name", "keys": [KEY]}]}]
+ * where KEY is {"name", "kind", "values", "min", "max", "doc"}; of kinds whose keys have no type
+ * only the name is known.
+ */
+#include <string.h>
+
+#include "block/block.h"
+#include "chardev/chardev.h"
+#include "hw/core/cpu.h"
+#include "hw/core/host_object.h"
+#include "net/net.h"
+#include "options.h"
+#include "util/log.h"
+#include "util/trace.h"
+
+static void put(struct json_object *o, const char *key, const char *value)
+{
+    if (value) {
+        json_object_object_add(o, key, json_object_new_string(value));
+    }
+}
+
+static struct json_object *named(struct json_object *list, const char *name)
+{
+    struct json_object *o = json_object_new_object();
+
+    put(o, "name", name);
+    json_object_array_add(list, o);
+    return o;
+}
+
+/* --- keys --- */
+
+static const char *kind_name(PlanPropKind kind)
+{
+    static const char *const names[] = {
+        [PLAN_PROP_BOOL] = "bool",       [PLAN_PROP_U8] = "number",      [PLAN_PROP_U16] = "number",
+        [PLAN_PROP_U32] = "number",      [PLAN_PROP_U64] = "number",     [PLAN_PROP_I32] = "number",
+        [PLAN_PROP_SIZE] = "size",       [PLAN_PROP_STRING] = "string",  [PLAN_PROP_ENUM] = "enum",
+        [PLAN_PROP_ONOFF] = "onoffauto", [PLAN_PROP_CAP] = "capability", [PLAN_PROP_MAC] = "mac",
+        [PLAN_PROP_BACKEND] = "backend",
+    };
+
+    return names[kind];
+}
+
+static void add_key(struct json_object *list, const PlanProp *p)
+{
+    struct json_object *o = named(list, p->name), *values;
+
+    put(o, "kind", kind_name(p->kind));
+    put(o, "doc", p->doc);
+    put(o, "backend", p->backend);
+    if (p->flags & PLAN_PROP_REQUIRED) {
+        json_object_object_add(o, "required", json_object_new_boolean(true));
+    }
+    if (p->max) {
+        json_object_object_add(o, "min", json_object_new_int64((int64_t)p->min));
+        json_object_object_add(o, "max", json_object_new_uint64(p->max));
+    }
+    if (p->choices) {
+        values = json_object_new_array();
+        for (size_t i = 0; p->choices[i]; i++) {
+            json_object_array_add(values, json_object_new_string(p->choices[i]));
+        }
+        json_object_object_add(o, "values", values);
+    }
+}
+
+static void add_props(struct json_object *o, const PlanProp *props, size_t n)
+{
+    struct json_object *list = json_object_new_array();
+
+    for (size_t i = 0; i < n; i++) {
+        add_key(list, &props[i]);
+    }
+    json_object_object_add(o, "keys", list);
+}
+
+static void add_names(struct json_object *o, const char *const *keys)
+{
+    struct json_object *list = json_object_new_array();
+
+    for (size_t i = 0; keys && keys[i]; i++) {
+        named(list, keys[i]);
+    }
+    json_object_object_add(o, "keys", list);
+}
+
+/* --- kinds --- */
+
+static void add_machines(struct json_object *list, const Session *s)
+{
+    for (size_t i = 0; i < s->catalog->n_machines; i++) {
+        const PlanMachineType *t = s->catalog->machines[i];
+
+        add_props(named(list, t->name), t->props, t->n_props);
+    }
+}
+
+static void add_devices(struct json_object *list, const Session *s)
+{
+    for (size_t i = 0; i < s->catalog->n_types; i++) {
+        const PlanType *t = s->catalog->types[i];
+
+        if (t->user_creatable) {
+            add_props(named(list, t->name), t->props, t->n_props);
+        }
+    }
+}
+
+static void add_cpus(struct json_object *list)
+{
+    for (const CpuType *const *t = cpu_types; *t; t++) {
+        add_props(named(list, (*t)->name), (*t)->props, (*t)->n_props);
+    }
+}
+
+static void add_objects(struct json_object *list)
+{
+    for (size_t i = 0; host_object_kinds[i]; i++) {
+        add_props(named(list, host_object_kinds[i]->name), host_object_kinds[i]->props,
+                  host_object_kinds[i]->n_props);
+    }
+}
+
+typedef bool KindFn(size_t i, const char **name, const char *const **keys);
+
+static void add_kinds(struct json_object *list, KindFn *fn)
+{
+    const char *name;
+    const char *const *keys;
+
+    for (size_t i = 0; fn(i, &name, &keys); i++) {
+        add_names(named(list, name), keys);
+    }
+}
+
+static void add_items(struct json_object *list, OptionKinds kinds)
+{
+    const char *name;
+
+    for (size_t i = 0; kinds == KINDS_LOG && log_item(i, &name); i++) {
+        named(list, name);
+    }
+    for (size_t i = 0; kinds == KINDS_TRACE && i < TRACE_EVENTS; i++) {
+        named(list, trace_name((TraceEvent)i));
+    }
+    for (size_t i = 0; kinds == KINDS_SHOW && show_name(i, &name); i++) {
+        named(list, name);
+    }
+}
+
+static struct json_object *kinds_json(const Session *s, OptionKinds kinds)
+{
+    struct json_object *list = json_object_new_array();
+
+    switch (kinds) {
+    case KINDS_MACHINE:
+        add_machines(list, s);
+        break;
+    case KINDS_CPU:
+        add_cpus(list);
+        break;
+    case KINDS_DEVICE:
+        add_devices(list, s);
+        break;
+    case KINDS_OBJECT:
+        add_objects(list);
+        break;
+    case KINDS_CHARDEV:
+        add_kinds(list, chardev_kind);
+        break;
+    case KINDS_NETDEV:
+        add_kinds(list, netdev_kind);
+        break;
+    case KINDS_BLOCKDEV:
+        add_kinds(list, block_driver_keys);
+        break;
+    case KINDS_DRIVE:
+        add_names(named(list, "drive"), block_drive_keys());
+        break;
+    default:
+        add_items(list, kinds);
+        break;
+    }
+    return list;
+}
+
+struct json_object *options_json(const Session *s)
+{
+    struct json_object *list = json_object_new_array();
+    size_t n;
+    const Option *table = option_table(&n);
+
+    for (size_t i = 0; i < n; i++) {
+        const Option *o = &table[i];
+        struct json_object *row = named(list, o->name);
+
+        put(row, "arg", o->arg);
+        put(row, "help", o->help);
+        put(row, "only", o->only);
+        json_object_object_add(row, "compat", json_object_new_boolean(o->compat));
+        if (o->keys) {
+            add_props(row, o->keys, option_n_keys(o));
+        }
+        if (o->kinds != KINDS_NONE) {
+            json_object_object_add(row, "kinds", kinds_json(s, o->kinds));
+        }
+    }
+    return list;
+}
+
+void options_keys_markdown(GString *out)
+{
+    size_t n;
+    const Option *table = option_table(&n);
+
+    g_string_append(out, "\n## Keys of options\n\nThe properties of types and back ends are listed "
+                         "by `-device TYPE,help`, `-object TYPE,help`, `-machine TYPE,help`, `-cpu "
+                         "TYPE,help`, `-netdev help` and `-chardev help`.\n");
+    for (size_t i = 0; i < n; i++) {
+        g_autofree char *text = table[i].keys ? option_keys_help(&table[i]) : NULL;
+        g_auto(GStrv) lines = text ? g_strsplit(g_strchomp(text), "\n", -1) : NULL;
+
+        for (size_t j = 0; lines && lines[j]; j++) {
+            g_string_append_printf(out, "%s    %s\n", j ? "" : "\n", lines[j]);
+        }
+    }
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Options that describe the machine: -machine, -accel, -cpu, -m and -smp.
+ */
+#include "options.h"
+
+#include <string.h>
+
+/* Keys of -machine that are options of their own. */
+static bool machine_key(Session *s, const char *key, const char *value)
+{
+    const struct {
+        const char *key;
+        char **field;
+    } keys[] = {
+        { "accel", &s->accel },   { "kernel", &s->kernel }, { "initrd", &s->initrd },
+        { "append", &s->append }, { "dtb", &s->dtb },       { "firmware", &s->bios },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
+        if (strcmp(keys[i].key, key) == 0) {
+            return option_set_string(keys[i].field, value);
+        }
+    }
+    return false;
+}
+
+static void take_machine_keys(Session *s)
+{
+    for (guint i = s->plan->settings->len; i-- > 0;) {
+        PlanSetting *p = s->plan->settings->pdata[i];
+
+        if (machine_key(s, p->name, p->text)) {
+            g_ptr_array_remove_index(s->plan->settings, i);
+        }
+    }
+}
+
+bool opt_machine(Session *s, const char *arg, GError **err)
+{
+    g_auto(GStrv) words = g_strsplit(arg, ",", 3);
+    const PlanMachineType *t = words[0] ? plan_find_machine(s->catalog, words[0]) : NULL;
+
+    if (option_wants_help(arg)) {
+        return option_print(s, plan_help_machines(s->catalog));
+    }
+    if (t && words[1] && option_wants_help(words[1])) {
+        return option_print(s, plan_help_machine(s->catalog, t));
+    }
+    if (!plan_machine_parse(s->plan, arg, err)) {
+        return false;
+    }
+    take_machine_keys(s);
+    return true;
+}
+
+bool opt_machine_config(Session *s, const char *arg, GError **err)
+{
+    g_ptr_array_add(s->machine_configs, g_strdup(arg));
+    return true;
+}
+
+bool opt_accel(Session *s, const char *arg, GError **err)
+{
+    if (option_wants_help(arg)) {
+        return option_print(s, g_strdup("Accelerators:\ninterp  our interpreter (the default)\n"
+                                        "tcg     another name of it\n"
+                                        "qtest   CPUs never run; the clock is stepped\n"));
+    }
+    return option_set_string(&s->accel, g_str_has_prefix(arg, "accel=") ? arg + 6 : arg);
+}
+
+static char *cpu_help(const CpuType *only)
+{
+    GString *out = g_string_new(only ? NULL : "CPU types:\n");
+
+    for (const CpuType *const *t = cpu_types; *t; t++) {
+        if (only && *t != only) {
+            continue;
+        }
+        g_string_append_printf(out, "%s%s\n", (*t)->name, only ? " features:" : "");
+        for (size_t i = 0; i < (*t)->n_props; i++) {
+            g_string_append_printf(out, "  %-12s %s\n", (*t)->props[i].name,
+                                   (*t)->props[i].doc ? (*t)->props[i].doc : "");
+        }
+    }
+    return g_string_free(out, FALSE);
+}
+
+bool opt_cpu(Session *s, const char *arg, GError **err)
+{
+    g_auto(GStrv) words = g_strsplit(arg, ",", 2);
+    const CpuType *type =
+        words[0] && words[1] && option_has_help(words[1]) ? cpu_type_find(words[0]) : NULL;
+
+    if (type || option_wants_help(arg)) {
+        return option_print(s, cpu_help(type));
+    }
+    return option_set_string(&s->plan->cpu, arg);
+}
+
+/* --- -m and -smp --- */
+
+enum { MIB_BITS = 20 };
+
+/* A size in which a plain number is in MiB. */
+static bool parse_mib(const char *key, const char *text, uint64_t *bytes, GError **err)
+{
+    const PlanProp size = { .name = key, .kind = PLAN_PROP_SIZE };
+    size_t len = strlen(text);
+    g_autofree char *full =
+        g_strdup_printf("%s%s", text, len && g_ascii_isdigit(text[len - 1]) ? "M" : "");
+    PlanValue value = { 0 };
+    bool ok = plan_value_parse(&size, full, &value, err);
+
+    if (ok) {
+        *bytes = value.u;
+    } else {
+        g_prefix_error(err, "-m: ");
+    }
+    return ok;
+}
+
+/* Memory cannot be plugged, so the largest size is the one at the start. */
+static bool check_plugging(const char *arg, const char *slots, uint64_t size, uint64_t maxmem,
+                           GError **err)
+{
+    bool ok = (!slots || strcmp(slots, "0") == 0) && maxmem == size;
+
+    return ok || option_refuse(err,
+                               "-m %s: memory cannot be plugged into this machine: leave slots= "
+                               "and maxmem= out, or use slots=0 and maxmem equal to size",
+                               arg);
+}
+
+/* "512", "1G", "size=1G,slots=0,maxmem=1G" */
+bool opt_memory(Session *s, const char *arg, GError **err)
+{
+    struct json_object *o = plan_options_parse(arg, "size", err);
+    g_autofree char *size = o ? option_take_key(o, "size") : NULL;
+    g_autofree char *slots = o ? option_take_key(o, "slots") : NULL;
+    g_autofree char *maxmem = o ? option_take_key(o, "maxmem") : NULL;
+    uint64_t bytes = 0, max = 0;
+
+    if (!o) {
+        return false;
+    }
+    json_object_put(o);
+    if (!size) {
+        return option_refuse(err, "-m %s: size= is missing", arg);
+    }
+    if (!parse_mib("size", size, &bytes, err) ||
+        (maxmem && !parse_mib("maxmem", maxmem, &max, err))) {
+        return false;
+    }
+    if (bytes == 0) {
+        return option_refuse(err, "-m %s: the size of RAM must not be 0", arg);
+    }
+    s->plan->ram_size = bytes;
+    return check_plugging(arg, slots, bytes, maxmem ? max : bytes, err);
+}
+
+bool opt_smp(Session *s, const char *arg, GError **err)
+{
+    return smp_parse(arg, &s->plan->cpus, err);
+}
+
+/* --- keys --- */
+
+static const char *const tcg_threads[] = { "single", "multi", NULL };
+
+const PlanProp accel_keys[] = {
+    { .name = "accel", .kind = PLAN_PROP_STRING, .doc = "interp, tcg (the same engine) or qtest" },
+    { .name = "thread",
+      .kind = PLAN_PROP_ENUM,
+      .choices = tcg_threads,
+      .doc = "each CPU has a thread of its own; with one CPU both are the same" },
+};
+const size_t n_accel_keys = G_N_ELEMENTS(accel_keys);
+
+const PlanProp memory_keys[] = {
+    { .name = "size", .kind = PLAN_PROP_STRING, .doc = "size of RAM" },
+    { .name = "slots", .kind = PLAN_PROP_STRING, .doc = "only 0" },
+    { .name = "maxmem", .kind = PLAN_PROP_STRING, .doc = "only the size itself" },
+};
+const size_t n_memory_keys = G_N_ELEMENTS(memory_keys);
+
+#define COUNT(n, text)                                                                             \
+    {                                                                                              \
+        .name = (n), .kind = PLAN_PROP_STRING, .doc = (text)                                       \
+    }
+const PlanProp smp_keys[] = {
+    COUNT("cpus", "number of CPUs"), COUNT("maxcpus", "limit of the product of the following"),
+    COUNT("sockets", "sockets"),     COUNT("dies", "per socket"),
+    COUNT("clusters", "per die"),    COUNT("cores", "per cluster"),
+    COUNT("threads", "per core"),
+};
+const size_t n_smp_keys = G_N_ELEMENTS(smp_keys);

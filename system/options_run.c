@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Options that control the process and its logs.
+ */
+#include "options.h"
+#include "util/log.h"
+#include "util/trace.h"
+
+#include <string.h>
+
+bool opt_uuid(Session *s, const char *arg, GError **err)
+{
+    if (!g_uuid_string_is_valid(arg)) {
+        return option_refuse(err, "-uuid %s: use the form 01234567-89ab-cdef-0123-456789abcdef",
+                             arg);
+    }
+    return option_set_string(&s->uuid, arg);
+}
+
+bool opt_log(Session *s, const char *arg, GError **err)
+{
+    return option_wants_help(arg) ? option_print(s, log_help())
+                                  : option_set_string(&s->log_items, arg);
+}
+
+/* [enable=]PATTERN,events=FILE,file=FILE: the files are opened when the machine starts. */
+bool opt_trace(Session *s, const char *arg, GError **err)
+{
+    g_autofree char *pattern = NULL;
+    struct json_object *o;
+
+    if (option_has_help(arg) || strcmp(arg, "enable=help") == 0) {
+        return option_print(s, trace_help());
+    }
+    o = plan_options_parse(arg, "enable", err);
+    pattern = o ? option_take_key(o, "enable") : NULL;
+    json_object_put(o);
+    return o && (!pattern || trace_set(pattern, TRACE_BY_USER, err));
+}
+
+bool opt_show(Session *s, const char *arg, GError **err)
+{
+    const char *sep = strpbrk(arg, "=: ");
+
+    g_free(s->show);
+    s->show = sep ? g_strndup(arg, (size_t)(sep - arg)) : g_strdup(arg);
+    return !sep || option_set_string(&s->show_arg, sep + 1);
+}
+
+bool opt_audiodev(Session *s, const char *arg, GError **err)
+{
+    struct json_object *o = plan_options_parse(arg, "driver", err);
+    g_autofree char *driver = o ? option_take_key(o, "driver") : NULL;
+
+    if (!o) {
+        return false;
+    }
+    json_object_put(o);
+    if (!driver || strcmp(driver, "none") != 0) {
+        return option_refuse(err, "-audiodev %s: this build has no sound: use driver none", arg);
+    }
+    return true;
+}
+
+/* Locking memory is done at the start; a CPU that sleeps in the guest needs hardware help. */
+bool opt_overcommit(Session *s, const char *arg, GError **err)
+{
+    return !s->cpu_pm || option_refuse(err, "-overcommit cpu-pm=on: guest CPUs do not run in "
+                                            "hardware virtualization here; use cpu-pm=off");
+}
+
+/* --- keys --- */
+
+#define STRING_KEY(n, f, text)                                                                     \
+    {                                                                                              \
+        .name = (n), .kind = PLAN_PROP_STRING, .field = (f), .doc = (text)                         \
+    }
+#define BOOL_KEY(n, f, text)                                                                       \
+    {                                                                                              \
+        .name = (n), .kind = PLAN_PROP_BOOL, .field = (f), .doc = (text)                           \
+    }
+#define ENUM_KEY(n, f, c, text)                                                                    \
+    {                                                                                              \
+        .name = (n), .kind = PLAN_PROP_ENUM, .field = (f), .choices = (c), .doc = (text)           \
+    }
+#define KEYS(table) const size_t n_##table = G_N_ELEMENTS(table)
+
+static const char *const only_on[] = { "on", NULL };
+
+const PlanProp name_keys[] = {
+    STRING_KEY("guest", offsetof(Session, name), "name of the guest, shown by query-name"),
+    STRING_KEY("process", offsetof(Session, process_name), "name of the process for ps and top"),
+    ENUM_KEY("debug-threads", 0, only_on, "threads are always named"),
+};
+KEYS(name_keys);
+
+const PlanProp msg_keys[] = {
+    BOOL_KEY("timestamp", offsetof(Session, msg_timestamp), "put the time before each message"),
+    BOOL_KEY("guest-name", offsetof(Session, msg_guest_name),
+             "put the name of the guest before each message"),
+};
+KEYS(msg_keys);
+
+const PlanProp trace_keys[] = {
+    STRING_KEY("enable", 0, "events to switch on: a name or a pattern with * and ?"),
+    STRING_KEY("events", offsetof(Session, trace_events), "file with one pattern in each line"),
+    STRING_KEY("file", offsetof(Session, trace_file), "write to this file instead of the log"),
+};
+KEYS(trace_keys);
+
+static const char *const on_reboot[] = { "reset", "shutdown", NULL };
+static const char *const on_shutdown[] = { "poweroff", "pause", NULL };
+
+const PlanProp action_keys[] = {
+    ENUM_KEY("reboot", 0, on_reboot, "when the guest resets the machine"),
+    ENUM_KEY("shutdown", 0, on_shutdown, "when the guest powers off"),
+};
+KEYS(action_keys);
+
+const PlanProp run_with_keys[] = {
+    BOOL_KEY("exit-with-parent", offsetof(Session, exit_with_parent),
+             "end when the parent process ends"),
+    STRING_KEY("chroot", offsetof(Session, chroot_dir), "folder that becomes the root folder"),
+    STRING_KEY("user", offsetof(Session, run_as), "user to become: a name, or UID:GID"),
+};
+KEYS(run_with_keys);
+
+static const char *const on_off[] = { "on", "off", NULL };
+static const char *const allow_deny[] = { "allow", "deny", NULL };
+static const char *const privileges[] = { "allow", "deny", "children", NULL };
+
+const PlanProp sandbox_keys[] = {
+    ENUM_KEY("enable", 0, on_off, "on: a denied call ends the process"),
+    ENUM_KEY("obsolete", 0, allow_deny, "calls that only very old programs use"),
+    ENUM_KEY("elevateprivileges", 0, privileges, "calls that change user, group or capabilities"),
+    ENUM_KEY("spawn", 0, allow_deny, "new processes"),
+    ENUM_KEY("resourcecontrol", 0, allow_deny, "change of scheduling, priority or limits"),
+};
+KEYS(sandbox_keys);
+
+static const char *const mon_modes[] = { "readline", "control", NULL };
+
+const PlanProp mon_keys[] = {
+    STRING_KEY("chardev", 0, "id of the character back end"),
+    ENUM_KEY("mode", 0, mon_modes, "human monitor or QMP"),
+    BOOL_KEY("pretty", 0, "indented QMP output"),
+};
+KEYS(mon_keys);
+
+const PlanProp overcommit_keys[] = {
+    BOOL_KEY("mem-lock", offsetof(Session, mem_lock), "lock all memory of the process"),
+    BOOL_KEY("cpu-pm", offsetof(Session, cpu_pm), "only off: needs hardware virtualization"),
+};
+KEYS(overcommit_keys);
+
+static const char *const rtc_clocks[] = { "host", "rt", "vm", NULL };
+static const char *const rtc_drift[] = { "none", NULL };
+
+const PlanProp rtc_keys[] = {
+    STRING_KEY("base", 0, "utc, localtime or a date such as 2026-01-31T23:59:59"),
+    ENUM_KEY("clock", 0, rtc_clocks, "what makes it advance: vm stops with the guest"),
+    ENUM_KEY("driftfix", 0, rtc_drift, "accepted: this clock delivers no periodic ticks"),
+};
+KEYS(rtc_keys);
+
+const PlanProp boot_keys[] = {
+    STRING_KEY("order", 0, "drive letters"),
+    STRING_KEY("once", 0, "drive letters for the first boot"),
+    BOOL_KEY("menu", 0, "boot menu"),
+    STRING_KEY("splash", 0, "picture"),
+    { .name = "splash-time", .kind = PLAN_PROP_U32, .doc = "milliseconds" },
+    { .name = "reboot-timeout", .kind = PLAN_PROP_I32, .doc = "milliseconds, or -1" },
+    BOOL_KEY("strict", 0, "boot from nothing else"),
+};
+KEYS(boot_keys);
