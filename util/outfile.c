@@ -165,11 +165,6 @@ int out_file_fd(const OutFile *f)
     return f->fd;
 }
 
-bool out_file_is_regular(const OutFile *f)
-{
-    return f->regular;
-}
-
 void out_file_abort(OutFile *f)
 {
     if (!f) {

@@ -250,7 +250,7 @@ static bool init_rom(PCIDevice *d, GError **err)
     if (!d->romfile || !*d->romfile || !d->rombar) {
         return true;
     }
-    if (!in_file_read(d->romfile, MAX_ROM, &bytes, &len, err)) {
+    if (!in_file_read(d->romfile, MAX_ROM + 1, &bytes, &len, err)) {
         g_prefix_error(err, "%s: romfile: ", device_name(&d->dev));
         return false;
     }

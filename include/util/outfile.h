@@ -26,8 +26,6 @@ typedef struct OutFile OutFile;
 OutFile *out_file_begin(const char *path, mode_t mode, GError **err);
 /* The descriptor to write to, owned by f; non-blocking unless it is a regular file. */
 int out_file_fd(const OutFile *f);
-/* Whether it is a regular file, so that what was written can be read again. */
-bool out_file_is_regular(const OutFile *f);
 /* All is written: put it in its place, after fsync() of file and folder if `durable`. Frees f. On
  * failure the old file is as it was unless it was written into. */
 bool out_file_commit(OutFile *f, bool durable, GError **err);

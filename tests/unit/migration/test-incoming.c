@@ -19,7 +19,7 @@ static const Order orders[] = {
     { "hN", "E", "the first section is backplane/other 0 version 1" },
     { "hI", "E", "the first section is backplane/hwdesc 3 version 1" },
     { "hV", "E", "the first section is backplane/hwdesc 0 version 2" },
-    { "hT", "E", "section backplane/hwdesc: it is no JSON object" },
+    { "hT", "E", "section backplane/hwdesc is not valid JSON" },
     { "Hd", "E", "the configuration and the description name different machines" },
     { "hs", "E", "the first section is clock 0" },
     { "hr", "E", "section ram does not belong here" },
