@@ -138,10 +138,11 @@ static inline void wait_main(void)
 #define WAIT_WHETHER(condition, seconds)                                                           \
     __extension__({                                                                                \
         Wait wait_ = wait_begin(#condition, G_STRLOC, seconds);                                    \
-        while (!(condition) && !wait_over(&wait_)) {                                               \
+        bool holds_;                                                                               \
+        while (!(holds_ = (condition)) && !wait_over(&wait_)) {                                    \
             g_usleep(200);                                                                         \
         }                                                                                          \
-        (condition);                                                                               \
+        holds_;                                                                                    \
     })
 
 /* Wait until @fd has something to read, or its peer hung up. */
