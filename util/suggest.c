@@ -84,33 +84,10 @@ const char *suggest_nearest_of(const char *given, const char *(*name)(const void
     return nearest ? nearest : suggest_completion(given, len, name, table, n);
 }
 
-static const char *suggest_list_name(const void *table, size_t i)
-{
-    return ((const char *const *)table)[i];
-}
-
-const char *suggest_nearest(const char *given, const char *const *candidates)
-{
-    size_t n = 0;
-
-    while (candidates[n]) {
-        n++;
-    }
-    return suggest_nearest_of(given, suggest_list_name, candidates, n);
-}
-
-static char *suggest_hint_for(const char *nearest)
-{
-    return nearest ? g_strdup_printf(" (did you mean '%s'?)", nearest) : g_strdup("");
-}
-
-char *suggest_hint(const char *given, const char *const *candidates)
-{
-    return suggest_hint_for(suggest_nearest(given, candidates));
-}
-
 char *suggest_hint_of(const char *given, const char *(*name)(const void *table, size_t i),
                       const void *table, size_t n)
 {
-    return suggest_hint_for(suggest_nearest_of(given, name, table, n));
+    const char *nearest = suggest_nearest_of(given, name, table, n);
+
+    return nearest ? g_strdup_printf(" (did you mean '%s'?)", nearest) : g_strdup("");
 }

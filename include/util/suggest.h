@@ -13,17 +13,13 @@
 
 #include <stddef.h>
 
-/* The nearest of a NULL-terminated list, the first of several equally near; NULL if none is near.
- * An exact match is returned as well. The result points into candidates. */
-const char *suggest_nearest(const char *given, const char *const *candidates);
-
-/* The same for any table of n names: name(table, i) returns the one at i, or NULL to leave it out.
- */
+/* The nearest of a table of n names, the first of several equally near; NULL if none is near. An
+ * exact match is returned as well. name(table, i) returns the name at i, or NULL to leave it out; the
+ * result is one of its results. */
 const char *suggest_nearest_of(const char *given, const char *(*name)(const void *table, size_t i),
                                const void *table, size_t n);
 
 /* The end of an error message: " (did you mean 'x'?)", or "" if nothing is near. g_free. */
-char *suggest_hint(const char *given, const char *const *candidates);
 char *suggest_hint_of(const char *given, const char *(*name)(const void *table, size_t i),
                       const void *table, size_t n);
 

@@ -66,7 +66,9 @@ static void test_full(void)
     second = add(m, "serialport,id=b");
     g_assert_cmpstr(second->place, ==, "s.0/2");
     g_assert_cmpstr(add(m, "serialport,id=c")->place, ==, "t.0/1");
-    refused(m, "serialport", "it needs a bus: no free bus here takes it, add a virtio-serial-pci");
+    refused(m, "serialport",
+            "it needs a bus: no free bus of the running machine takes it, start the machine"
+            " with a free 'serial-pci'");
     refused(m, "serialport,bus=s.0", "bus 's.0' is full: max_ports=3 of its owner allows no more");
     plan_remove_device(m, second);
     g_assert_cmpstr(add(m, "serialport")->place, ==, "s.0/2");

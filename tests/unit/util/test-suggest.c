@@ -12,6 +12,16 @@ static const char *const words[] = {
     "multifunction", "pcie-root-port", "pcie-pci-bridge", "x3130-upstream", NULL
 };
 
+static const char *list_name(const void *table, size_t i)
+{
+    return ((const char *const *)table)[i];
+}
+
+static const char *nearest(const char *given, const char *const *list)
+{
+    return suggest_nearest_of(given, list_name, list, g_strv_length((char **)list));
+}
+
 static void test_nearest(void)
 {
     static const struct {
@@ -35,7 +45,7 @@ static void test_nearest(void)
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
-        g_assert_cmpstr(suggest_nearest(rows[i].given, words), ==, rows[i].nearest);
+        g_assert_cmpstr(nearest(rows[i].given, words), ==, rows[i].nearest);
     }
 }
 
@@ -44,9 +54,9 @@ static void test_oversized(void)
     g_autofree char *big = g_strnfill(1 << 20, 'v');
     const char *const list[] = { big, "vv", NULL };
 
-    g_assert_null(suggest_nearest(big, words));
-    g_assert_cmpstr(suggest_nearest("vv", list), ==, "vv");
-    g_assert_null(suggest_nearest("\xff\xfe\x01", words));
+    g_assert_null(nearest(big, words));
+    g_assert_cmpstr(nearest("vv", list), ==, "vv");
+    g_assert_null(nearest("\xff\xfe\x01", words));
 }
 
 static const char *every_other(const void *table, size_t i)
@@ -62,7 +72,8 @@ static void test_left_out(void)
 
 static void test_hint(void)
 {
-    g_autofree char *hint = suggest_hint("vrit", words), *none = suggest_hint("zzz", words);
+    g_autofree char *hint = suggest_hint_of("vrit", list_name, words, 9),
+                    *none = suggest_hint_of("zzz", list_name, words, 9);
 
     g_assert_cmpstr(hint, ==, " (did you mean 'virt'?)");
     g_assert_cmpstr(none, ==, "");
