@@ -61,6 +61,51 @@ def check_vectors(text: str, table: int) -> None:
     check(len(counts) == 2 and "0" not in counts, f"queues interrupted {counts} times", text)
 
 
+# vda has snapshot=on, vdb media=cdrom, vdc a format that was guessed.
+PROTECTED_SCRIPT = r"""
+set -e
+cd /mnt
+if mount -t ext4 /dev/vda .; then
+    cd /mnt; md5sum -c sum; exit 0
+fi
+mkfs.ext4 -q /dev/vda; mount -t ext4 /dev/vda .
+(cd /mnt; dd if=/dev/urandom of=data bs=1M count=8; md5sum data >sum); umount .
+echo vdb ro $(cat /sys/block/vdb/ro)
+cat sum >/dev/vdb || echo vdb refused
+(printf 'QFI\373\0\0\0\3'; cat /init /init /init) >/q
+w() { dd of=/dev/vdc bs=$1 count=1 oflag=direct $2 && echo wrote $1 $2; }
+for n in 512 1024 4096; do w $n </q || echo refused $n; done
+w 4096 </init
+w 512 seek=1 </q
+reboot -f
+"""
+
+
+@test
+def disk_protected(subject: Subject) -> None:
+    """What the guest writes to a disk with snapshot=on is there after a reboot, and the image is
+    not changed; media=cdrom cannot be written; a guessed raw disk stays raw."""
+    with tempfile.TemporaryDirectory() as scratch:
+        images = [f"{scratch}/{name}.img" for name in ("snapshot", "cdrom", "guessed")]
+        for name in images:
+            with open(name, "wb") as image:
+                image.truncate(48 << 20)
+        args = arguments(machine=subject.msi_machine, run=PROTECTED_SCRIPT)
+        for name, options in zip(images, (",format=raw,snapshot=on", ",format=raw,media=cdrom", "")):
+            args += ["-drive", f"file={name},if=virtio{options}"]
+        with Emulator(subject.program, args, qmp=False, echo=subject.echo) as machine:
+            machine.expect("^BACKPLANE-INIT", 120)
+            first = machine.seen
+            machine.expect("^wrote 512 seek=1", 120)
+            text = machine.console[first:machine.seen] + finish(machine)
+        for line in ("data: OK", "vdb ro 1", "vdb refused", "refused 512", "refused 1024",
+                     "refused 4096", "wrote 4096"):
+            check(line in text, f"no '{line}'", text)
+        for name in images[:2]:
+            with open(name, "rb") as image:
+                check(not any(image.read()), f"{name} was changed", text)
+
+
 @test
 def disk_ext4(subject: Subject) -> None:
     """Two virtio disks, each with an interrupt vector per queue where MSI works."""
