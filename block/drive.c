@@ -290,6 +290,9 @@ static bool place_file(DriveSpec *s, struct json_object *o, GError **err)
         merge_protocol(s);
         return set_aio(o, s->node);
     }
+    if (!s->file && !s->probe && opt_str(s->node, "file")) {
+        return true; /* json:{...} names a node */
+    }
     if (!s->file) {
         BLOCK_ERROR(err, "it needs a file: file=...");
         return false;

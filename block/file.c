@@ -119,6 +119,18 @@ static void file_close(BlockNode *n)
     g_free(s);
 }
 
+/* Opening never waits, as it would for a FIFO; what the file is is looked at afterwards. */
+static int open_now(const BlockNode *n, const char *filename)
+{
+    int fd = open(filename, open_flags(n) | O_NONBLOCK | O_NOCTTY);
+
+    if (fd >= 0 && fcntl(fd, F_SETFL, open_flags(n) & O_DIRECT) < 0) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
 static bool open_image(BlockNode *n, struct json_object *o, GError **err)
 {
     BlockFile *s = n->priv;
@@ -127,10 +139,10 @@ static bool open_image(BlockNode *n, struct json_object *o, GError **err)
     if (!opt_bool(o, "auto-read-only", false, &auto_read_only, err)) {
         return false;
     }
-    s->fd = open(s->filename, open_flags(n));
+    s->fd = open_now(n, s->filename);
     if (s->fd < 0 && auto_read_only && (errno == EACCES || errno == EROFS || errno == EPERM)) {
         n->read_only = true;
-        s->fd = open(s->filename, open_flags(n));
+        s->fd = open_now(n, s->filename);
     }
     if (s->fd < 0) {
         BLOCK_ERROR(err, "Could not open '%s'%s: %s", s->filename,

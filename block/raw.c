@@ -66,42 +66,59 @@ void raw_set_probed(BlockNode *n)
     ((BlockRaw *)n->priv)->probed = true;
 }
 
-static bool changes_guess(const BlockRequest *req)
+static bool is_guarded(const BlockNode *n, const BlockRequest *req)
 {
-    uint8_t head[BLOCK_SECTOR];
-    size_t at = 0;
-
-    if (req->p.op != BLOCK_WRITE || req->p.at != 0) {
-        return false;
-    }
-    for (int i = 0; i < req->n_iov && at < sizeof(head); i++) {
-        size_t part = MIN(req->iov[i].iov_len, sizeof(head) - at);
-
-        memcpy(head + at, req->iov[i].iov_base, part);
-        at += part;
-    }
-    return probe_format(head, at) != NULL;
+    return ((const BlockRaw *)n->priv)->probed && req->p.op == BLOCK_WRITE && req->p.at == 0;
 }
 
 static void raw_submit(BlockNode *n, BlockRequest *req)
 {
     const BlockRaw *s = n->priv;
 
-    if (s->probed && changes_guess(req)) {
-        block_complete_any(req, -EPERM);
-        return;
+    if (is_guarded(n, req)) {
+        block_run_threaded(req); /* raw_perform() */
+    } else {
+        req->p.at += s->offset;
+        node_forward(n->child->node, req);
     }
-    req->p.at += s->offset;
-    node_forward(n->child->node, req);
 }
 
-static int raw_perform(BlockNode *n, BlockRequest *req)
+static int raw_pass(BlockNode *n, BlockRequest *req)
 {
     const BlockRaw *s = n->priv;
 
     req->p.at += s->offset;
     req->p.node = n->child->node;
     return n->child->node->drv->perform(n->child->node, req);
+}
+
+/* Write with a copy of the first sector, which the guest cannot change after the check. */
+static int write_guarded(BlockNode *n, const BlockRequest *req)
+{
+    uint8_t head[BLOCK_SECTOR] __attribute__((aligned(BLOCK_SECTOR)));
+    g_autofree struct iovec *iov = g_new(struct iovec, req->n_iov + 1);
+    BlockRequest copy = *req;
+    size_t at = 0;
+
+    iov[0] = (struct iovec){ head, sizeof(head) };
+    copy.iov = iov;
+    copy.n_iov = 1;
+    for (int i = 0; i < req->n_iov; i++) {
+        size_t part = MIN(req->iov[i].iov_len, sizeof(head) - at);
+
+        memcpy(head + at, req->iov[i].iov_base, part);
+        at += part;
+        if (part < req->iov[i].iov_len) {
+            iov[copy.n_iov++] = (struct iovec){ (uint8_t *)req->iov[i].iov_base + part,
+                                                req->iov[i].iov_len - part };
+        }
+    }
+    return probe_format(head, at) ? -EPERM : raw_pass(n, &copy);
+}
+
+static int raw_perform(BlockNode *n, BlockRequest *req)
+{
+    return is_guarded(n, req) ? write_guarded(n, req) : raw_pass(n, req);
 }
 
 static bool raw_resize(BlockNode *n, uint64_t size, GError **err)

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../hw/core/fake-types.h"
@@ -422,7 +423,7 @@ static void test_probe(Fixture *f, gconstpointer data)
         { "parallels", "WithoutFreeSpace", 0, 16 },
     };
     static const char line[] = "{'id':'d','file':'%s'}";
-    uint8_t sector[1024], zero[1024] = { 0 };
+    uint8_t sector[1024], back[1024], zero[1024] = { 0 };
 
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
         g_autoptr(GError) err = NULL;
@@ -440,8 +441,14 @@ static void test_probe(Fixture *f, gconstpointer data)
         g_assert_cmpint(io(f, n, BLOCK_WRITE, 0, sector, 512), ==, -EPERM);
         g_assert_cmpint(io(f, n, BLOCK_WRITE, 0, sector, 1024), ==, -EPERM);
         g_assert_cmpint(io(f, n, BLOCK_WRITE, 512, sector, 512), ==, 0);
+        memset(sector, 0x11, sizeof(sector));
+        g_assert_cmpint(io(f, n, BLOCK_WRITE, 0, sector, 1024), ==, 0);
+        g_assert_cmpint(io(f, n, BLOCK_READ, 0, back, 1024), ==, 0);
+        g_assert_cmpmem(back, sizeof(back), sector, sizeof(sector));
         g_assert_cmpint(io(f, n, BLOCK_WRITE, 0, zero, 1024), ==, 0);
         g_assert_true(block_node_del(f->m, "d", NULL));
+        memset(sector, 0, sizeof(sector));
+        memcpy(sector + rows[i].at, rows[i].magic, rows[i].len);
         /* nothing is guessed with a format, or by -blockdev */
         n = drive(f, "{'id':'d','file':'%s','format':'raw'}", NULL);
         g_assert_cmpint(io(f, n, BLOCK_WRITE, 0, sector, 512), ==, 0);
@@ -636,6 +643,7 @@ static void test_resize_and_use(Fixture *f, gconstpointer data)
 
 static void test_refusals(Fixture *f, gconstpointer data)
 {
+    g_autofree char *fifo = g_strconcat(f->path, ".fifo", NULL);
     static const struct {
         const char *line, *says;
     } rows[] = {
@@ -663,9 +671,11 @@ static void test_refusals(Fixture *f, gconstpointer data)
         { "{'id':'d','file':'json:{'}", "JSON" },
         { "{'id':'d','file':'/nonexistent/disk','format':'raw'}", "/nonexistent/disk" },
         { "{'id':'d','file':'/dev/null','format':'raw'}", "neither a regular file" },
+        { "{'id':'d','file':'%s.fifo','format':'raw','readonly':'on'}", "neither a regular file" },
         { "{'id':'d','file':'%s','readonly':'maybe'}", "maybe" },
     };
 
+    g_assert_cmpint(mkfifo(fifo, 0600), ==, 0);
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
         g_autoptr(GError) err = NULL;
 
@@ -674,6 +684,7 @@ static void test_refusals(Fixture *f, gconstpointer data)
         g_assert_null(strchr(err->message, '\n'));
         g_assert_null(block_find(f->m, "d"));
     }
+    g_unlink(fifo);
 }
 
 /* Many requests at once, deleted while in flight: each ends exactly once. */
