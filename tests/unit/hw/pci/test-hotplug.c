@@ -202,7 +202,7 @@ static PCIDevice *plug_switch(Fixture *f)
 }
 
 /* Plugged from the top down while the slot has no power, and seen whole when it has. */
-static void test_switch(void)
+static void test_whole_switch(void)
 {
     PCIDevice *leaf;
     Fixture f;
@@ -655,7 +655,7 @@ int main(int argc, char **argv)
     g_test_add_func("/hotplug/intx", test_intx);
     g_test_add_func("/hotplug/msix", test_msix);
     g_test_add_func("/hotplug/msi", test_msi);
-    g_test_add_func("/hotplug/switch", test_switch);
+    g_test_add_func("/hotplug/whole-switch", test_whole_switch);
     g_test_add_func("/hotplug/switch-powered", test_switch_powered);
     g_test_add_func("/hotplug/switch-unplug", test_switch_unplug);
     g_test_add_func("/hotplug/conventional", test_conventional);
