@@ -441,7 +441,7 @@ static void test_link_event(void)
 }
 
 /* A switch behind the port: three levels, and everything goes with the port's card. */
-static void test_switch(void)
+static void test_switch_behind(void)
 {
     Fixture f;
 
@@ -661,7 +661,7 @@ int main(int argc, char **argv)
     g_test_add_func("/hotplug/conventional", test_conventional);
     g_test_add_func("/hotplug/unplug", test_unplug);
     g_test_add_func("/hotplug/pulled", test_pulled);
-    g_test_add_func("/hotplug/switch", test_switch);
+    g_test_add_func("/hotplug/switch-behind", test_switch_behind);
     g_test_add_func("/hotplug/button-of-plug", test_button_of_plug);
     g_test_add_func("/hotplug/button-unanswered", test_button_unanswered);
     g_test_add_func("/hotplug/button-of-swap", test_button_of_swap);
