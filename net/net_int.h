@@ -91,12 +91,10 @@ int net_hub_id(const Netdev *n);
 const char *net_opt(struct json_object *o, const char *key);
 #define NET_ERROR(err, ...) g_set_error(err, g_quark_from_static_string("net"), 0, __VA_ARGS__)
 
-/* offload.c: call fn for each plain frame that `frame` with `meta` stands for: checksums filled
- * in, TCP cut into segments. frame may be changed. False: the metadata fit no frame (dropped). */
+/* offload.c: call fn for each plain frame that `frame` with `meta` stands for, checksums filled in
+ * and TCP cut into segments, as far as `part` says (net_send_part()). frame may be changed. False:
+ * the metadata fit no frame (dropped). */
 typedef bool NetFrameFn(void *opaque, const uint8_t *frame, size_t len);
-bool net_finish_frame(uint8_t *frame, size_t len, const NetMeta *meta, NetFrameFn *fn,
-                      void *opaque);
-/* The same for a part: net_send_part(). */
 bool net_finish_part(uint8_t *frame, size_t len, const NetMeta *meta, NetPart *part, NetFrameFn *fn,
                      void *opaque);
 /* The Internet checksum of bytes added to `sum`, folded and complemented. */

@@ -175,10 +175,3 @@ bool net_finish_part(uint8_t *frame, size_t len, const NetMeta *meta, NetPart *p
     }
     return segment(frame, len, meta, &t, part, fn, opaque);
 }
-
-bool net_finish_frame(uint8_t *frame, size_t len, const NetMeta *meta, NetFrameFn *fn, void *opaque)
-{
-    NetPart all = { .most = UINT_MAX };
-
-    return net_finish_part(frame, len, meta, &all, fn, opaque);
-}

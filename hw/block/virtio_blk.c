@@ -35,6 +35,16 @@ static void put_le(uint8_t *config, size_t at, uint64_t v, size_t len)
     memcpy(config + at, &v, len); /* little-endian host: reg.c checks */
 }
 
+/* Streams of earlier builds hold the default where the driver can neither flush nor switch. */
+bool virtio_blk_writeback(VirtioBlk *blk)
+{
+    VirtioDevice *v = &blk->vpci.virtio;
+    bool fixed =
+        (v->status & S_DRIVER_OK) && !virtio_has(v, F_FLUSH) && !virtio_has(v, F_CONFIG_WCE);
+
+    return blk->writeback && !fixed;
+}
+
 static void blk_config_read(VirtioDevice *v, uint8_t *c)
 {
     VirtioBlk *blk = blk_of(v);
@@ -45,7 +55,7 @@ static void blk_config_read(VirtioDevice *v, uint8_t *c)
     put_le(c, 20, blk->logical, 4);
     put_le(c, 24, exponent, 1);
     put_le(c, 26, blk->physical / blk->logical, 2); /* smallest good request, in blocks */
-    put_le(c, 32, blk->writeback, 1);
+    put_le(c, 32, virtio_blk_writeback(blk), 1);
     put_le(c, 34, blk->num_queues, 2);
     put_le(c, 36, MAX_RANGE_SECTORS, 4);
     put_le(c, 40, 1, 4);
@@ -74,18 +84,6 @@ static void blk_status_changed(VirtioDevice *v, uint8_t old)
     if ((v->status & ~old & S_DRIVER_OK) && !virtio_has(v, F_CONFIG_WCE)) {
         choose_writeback(blk_of(v));
     }
-}
-
-/* Streams of earlier builds hold the default. */
-static bool blk_post_load(void *obj, GError **err)
-{
-    VirtioBlk *blk = obj;
-    VirtioDevice *v = &blk->vpci.virtio;
-
-    if ((v->status & S_DRIVER_OK) && !virtio_has(v, F_FLUSH) && !virtio_has(v, F_CONFIG_WCE)) {
-        blk->writeback = 0;
-    }
-    return true;
 }
 
 static void blk_config_written(VirtioDevice *v, const uint8_t *c, size_t at, size_t len)
@@ -193,9 +191,7 @@ static const VmField blk_fields[] = {
     VM_U8(VirtioBlk, writeback, .mask = 1),
     VM_RECORD(VirtioBlk, kept, BlkReqList, &virtio_blk_kept_ops),
 };
-static const VmState blk_state = {
-    .name = "virtio-blk", .version = 1, .fields = LIST(blk_fields), .post_load = blk_post_load
-};
+static const VmState blk_state = { .name = "virtio-blk", .version = 1, .fields = LIST(blk_fields) };
 
 static const char *const policies[] = { "auto", "report", "ignore", "stop", "enospc", NULL };
 

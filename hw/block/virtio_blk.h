@@ -64,6 +64,8 @@ static inline VirtioBlk *blk_of(VirtioDevice *v)
     return v->instance;
 }
 
+/* The write cache is on: a write may end before it is durable. */
+bool virtio_blk_writeback(VirtioBlk *blk);
 /* VirtioClass.queue_notified and .queue_reset. Requests in flight finish into stale chains; a
  * reset waits for them, which keeps their memory and the order of writes as a driver expects. */
 void virtio_blk_notified(VirtioDevice *v, unsigned queue);

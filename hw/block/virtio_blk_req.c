@@ -263,7 +263,7 @@ static uint8_t start_transfer(BlkReq *req, uint64_t sector)
     req->io.op = read ? BLOCK_READ : BLOCK_WRITE;
     req->offset = sector * BLOCK_SECTOR;
     req->len = len;
-    req->io.fua = !read && !req->blk->writeback;
+    req->io.fua = !read && !virtio_blk_writeback(req->blk);
     req->in_data = read ? len : 0;
     req->buf->touched = req->in_data;
     req_next_step(req);
@@ -296,7 +296,7 @@ static uint8_t start_range(BlkReq *req)
     req->offset = range.sector * BLOCK_SECTOR;
     req->len = (uint64_t)range.sectors * BLOCK_SECTOR;
     req->io.may_unmap = range.flags & UNMAP_FLAG;
-    req->io.fua = zeroes && !blk->writeback;
+    req->io.fua = zeroes && !virtio_blk_writeback(blk);
     req_next_step(req);
     return S_OK;
 }

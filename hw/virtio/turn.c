@@ -123,8 +123,11 @@ void virtio_turn_init(VirtioDevice *v)
     machine_add_run_fn(machine_of(v), run_changed, v);
 }
 
+/* Safe on a device that was never initialized: its realization failed early. */
 void virtio_turn_fini(VirtioDevice *v)
 {
-    bottom_half_cancel(&v->work);
-    machine_remove_run_fn(machine_of(v), run_changed, v);
+    if (v->device) {
+        bottom_half_cancel(&v->work);
+        machine_remove_run_fn(machine_of(v), run_changed, v);
+    }
 }

@@ -341,6 +341,20 @@ static void test_nested(void)
     drv_finish(&f);
 }
 
+/* A device whose realization fails at once, and one that fails later. */
+static void test_refused(void)
+{
+    Fixture f;
+
+    drv_machine(&f, DRV_NULL_DRIVE, NULL);
+    refused(&f, drv_type("virtio-blk-pci"), "pcie.0", "dut", DRV_DEVFN,
+            "drive=d0,disable-legacy=on,disable-modern=on", "one must stay");
+    refused(&f, drv_type("virtio-blk-pci"), "pcie.0", "dut", DRV_DEVFN, NULL, "drive");
+    machine_set_state(f.m, RUN_PAUSED);
+    machine_set_state(f.m, RUN_RUNNING);
+    drv_finish(&f);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -351,5 +365,6 @@ int main(int argc, char **argv)
     g_test_add_func("/turns/blk-large", test_blk_large);
     g_test_add_func("/turns/blk-in-flight", test_blk_in_flight);
     g_test_add_func("/turns/nested", test_nested);
+    g_test_add_func("/turns/refused", test_refused);
     return g_test_run();
 }
