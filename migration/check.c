@@ -105,7 +105,8 @@ struct json_object *migration_check(Migration *mig, const char *uri, GError **er
         g_set_error(err, MIGRATION_ERROR, 0, "This machine has no guest to ask about");
         return NULL;
     }
-    if (!savevm_possible(mig->machine, err)) {
+    if (!savevm_possible(mig->machine, err) ||
+        (mig->hooks.boot_digests && mig->hooks.boot_digests(mig->hooks.opaque, true, err) < 0)) {
         return NULL;
     }
     c.ch = channel_open_out(uri, &fds, err);

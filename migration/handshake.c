@@ -132,6 +132,19 @@ static bool check_keys(struct json_object *o, GError **err)
     return true;
 }
 
+/* A target must know what it gets before it gets it. */
+static bool check_boot(const PlanMachine *plan, GError **err)
+{
+    for (guint i = 0; i < plan->boot->len; i++) {
+        const PlanBootImage *b = plan->boot->pdata[i];
+
+        if (!b->size || !b->sha256) {
+            return refuse(err, "the %s has no size or no SHA-256", b->role);
+        }
+    }
+    return true;
+}
+
 PlanMachine *handshake_parse(const uint8_t *data, size_t len, const PlanCatalog *catalog,
                              struct json_object **parts, GError **err)
 {
@@ -154,7 +167,7 @@ PlanMachine *handshake_parse(const uint8_t *data, size_t len, const PlanCatalog 
         g_prefix_error(err, "section " HWDESC_SECTION ": ");
         return NULL;
     }
-    return g_steal_pointer(&plan);
+    return check_boot(plan, err) ? g_steal_pointer(&plan) : NULL;
 }
 
 /* --- judging --- */
@@ -363,6 +376,50 @@ static void append_new(struct json_object *list, struct json_object *more)
     json_object_put(more);
 }
 
+static char *image_text(uint64_t size, const char *sha256)
+{
+    return size ? g_strdup_printf("%" G_GUINT64_FORMAT " bytes with SHA-256 %s", size, sha256)
+                : g_strdup("none");
+}
+
+/* An image that the command line names is what the guest must have; others can be sent. */
+static void judge_image(struct json_object *list, BootRole role, const PlanBootImage *wanted,
+                        BootImages *own)
+{
+    const BootImage *image = own ? &own->image[role] : NULL;
+    bool given = image && image->given, there = image && image->fd >= 0;
+    g_autofree char *w = image_text(wanted ? wanted->size : 0, wanted ? wanted->sha256 : NULL);
+    g_autofree char *h = NULL, *text = NULL;
+
+    if (wanted ? boot_image_matches(own, role, wanted) : !there) {
+        return;
+    }
+    if (given) {
+        if (there && boot_images_hash(own, role, NULL)) {
+            text = image_text(image->size, image->sha256);
+            h = g_strdup_printf("%s (%s)", text, image->path);
+        }
+        deficit(list, "boot", boot_role_name(role), w, h);
+    } else if (wanted && wanted->size > BOOT_MAX_SIZE) {
+        deficit(list, "boot", boot_role_name(role), w,
+                "no such file given, and it is too large for a stream");
+    }
+}
+
+static void judge_boot(struct json_object *list, const PlanMachine *wanted,
+                       const MigrationOffer *offer)
+{
+    for (BootRole role = 0; wanted->has_boot && role < BOOT_ROLES; role++) {
+        judge_image(list, role, plan_find_boot(wanted, boot_role_name(role)), offer->boot);
+    }
+    if (wanted->has_boot && offer->append && g_strcmp0(wanted->append, offer->append) != 0) {
+        deficit(list, "boot", "append", wanted->append ? wanted->append : "none", offer->append);
+    }
+    if (wanted->uuid && offer->uuid && g_ascii_strcasecmp(wanted->uuid, offer->uuid) != 0) {
+        deficit(list, "machine", "uuid", wanted->uuid, offer->uuid);
+    }
+}
+
 struct json_object *handshake_judge(PlanMachine *wanted, struct json_object *parts,
                                     const MigrationOffer *offer, const PlanCatalog *catalog)
 {
@@ -379,6 +436,7 @@ struct json_object *handshake_judge(PlanMachine *wanted, struct json_object *par
     }
     judge_sizes(list, parts, offer);
     judge_record(list, parts, offer);
+    judge_boot(list, wanted, offer);
     if (plan_resolve(wanted, catalog, &err)) {
         if (offer->fixed && offer->own) {
             append_new(list, plan_diff(wanted, offer->own, catalog));

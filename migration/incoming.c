@@ -31,7 +31,8 @@ struct Incoming {
     PlanMachine *wanted;
     struct json_object *parts;    /* what the guest sees of the host parts */
     struct json_object *deficits; /* of the judgement */
-    bool built, check_over;
+    bool built, check_over, booted;
+    BootReceive *boot; /* NULL: the stream has no boot images, or all are loaded */
     RamReceive *ram;
     Loadvm *load;
     RunState state_wanted;
@@ -52,6 +53,7 @@ static void incoming_free(Incoming *in)
     g_checksum_free(in->digest);
     ram_receive_free(in->ram);
     loadvm_free(in->load);
+    boot_receive_free(in->boot);
     json_object_put(in->deficits);
     json_object_put(in->parts);
     if (in->wanted) {
@@ -223,6 +225,15 @@ static bool build(Incoming *in, GError **err)
 {
     Migration *mig = in->mig;
 
+    MigrationOffer offer = { 0 };
+
+    mig->hooks.offer(mig->hooks.opaque, &offer);
+    if (in->wanted->has_boot) {
+        in->boot = boot_receive_new(in->wanted, offer.boot, channel_two_way(in->ch), err);
+        if (!in->boot) {
+            return false;
+        }
+    }
     in->built = true;
     set_timer(in, 0, NULL);
     if (!mig->hooks.build(mig->hooks.opaque, in->wanted, err)) {
@@ -262,10 +273,39 @@ static bool on_description(Incoming *in, const StreamSection *s, const uint8_t *
     return json_object_array_length(in->deficits) ? refuse_deficits(in, err) : build(in, err);
 }
 
+/* RAM comes next: the images are complete. */
+static bool take_boot(Incoming *in, GError **err)
+{
+    const MigrationHooks *hooks = &in->mig->hooks;
+    BootImages *images = NULL;
+
+    if (in->booted) {
+        return true;
+    }
+    in->booted = true;
+    if (in->boot) {
+        images = boot_receive_finish(in->boot, err);
+        g_clear_pointer(&in->boot, boot_receive_free);
+        if (!images) {
+            return false;
+        }
+    }
+    if (hooks->boot) {
+        return hooks->boot(hooks->opaque, in->wanted, images, err);
+    }
+    boot_images_free(images);
+    return true;
+}
+
 static bool on_full(void *opaque, const StreamSection *s, const uint8_t *data, size_t len,
                     GError **err)
 {
     Incoming *in = opaque;
+
+    /* Its digest is in the description. */
+    if (in->state == IN_LOADING && in->boot && strcmp(s->name, BOOT_SECTION) == 0) {
+        return boot_receive_piece(in->boot, s, data, len, err);
+    }
 
     if (in->state != IN_HEAD && in->state != IN_LOADING) {
         g_set_error(err, MIGRATION_ERROR, 0, "section %s does not belong here", s->name);
@@ -284,7 +324,7 @@ static bool on_items(void *opaque, const StreamSection *s, ByteReader *r, bool *
         g_set_error(err, MIGRATION_ERROR, 0, "section %s does not belong here", s->name);
         return false;
     }
-    return ram_receive_items(in->ram, s, r, done, err);
+    return take_boot(in, err) && ram_receive_items(in->ram, s, r, done, err);
 }
 
 static bool everything_came(Incoming *in, GError **err)
@@ -315,6 +355,8 @@ static bool answer_deficits(Incoming *in, GError **err)
 
 static bool on_check(Incoming *in, const uint8_t *data, size_t len, GError **err)
 {
+    uint8_t needed;
+
     if (in->state != IN_JUDGED || len != 1 || data[0] > 1) {
         return refuse(err, "a check was asked for in the wrong place");
     }
@@ -325,7 +367,8 @@ static bool on_check(Incoming *in, const uint8_t *data, size_t len, GError **err
     if (!in->check_over && !build(in, err)) {
         return false;
     }
-    return answer(in, ANSWER_ACCEPT, NULL, 0, err);
+    needed = in->boot ? (uint8_t)boot_receive_needed(in->boot) : 0;
+    return answer(in, ANSWER_ACCEPT, &needed, in->boot ? 1 : 0, err);
 }
 
 /* A source that is gone, or gave up unheard, must not find its guest running here later. */

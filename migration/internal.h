@@ -5,6 +5,7 @@
 #ifndef MIGRATION_INTERNAL_H
 #define MIGRATION_INTERNAL_H
 
+#include "migration/boot.h"
 #include "migration/channel.h"
 #include "migration/handover.h"
 #include "migration/migration.h"

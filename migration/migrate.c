@@ -318,6 +318,7 @@ struct json_object *migration_machine_diff(Migration *mig, struct json_object *a
                                            struct json_object *b, GError **err)
 {
     g_autoptr(PlanMachine) wanted = plan_from_json(a, err), have = NULL;
+    struct json_object *diff;
 
     if (!wanted) {
         return NULL;
@@ -327,5 +328,7 @@ struct json_object *migration_machine_diff(Migration *mig, struct json_object *a
         !plan_resolve(have, mig->hooks.catalog, err)) {
         return NULL;
     }
-    return plan_diff(wanted, have, mig->hooks.catalog);
+    diff = plan_diff(wanted, have, mig->hooks.catalog);
+    plan_diff_boot(diff, wanted, have);
+    return diff;
 }

@@ -24,14 +24,16 @@
 
 typedef enum OutState {
     OUT_CONNECT,
-    OUT_ANSWER, /* the description is sent: will the target take the guest? */
-    OUT_RAM,    /* the guest runs */
-    OUT_WAIT,   /* stopped, waiting for migrate-continue */
-    OUT_REST,   /* stopped: the pass that was under way */
-    OUT_LAST,   /* stopped: the last pass */
-    OUT_DIGEST, /* all is sent: has the target all? */
-    OUT_GIVEN,  /* GO is sent: does it run? */
-    OUT_FINISH, /* one-way: making it durable */
+    OUT_DIGESTS, /* waiting for the digests of the boot images; the tick asks */
+    OUT_ANSWER,  /* the description is sent: will the target take the guest? */
+    OUT_BOOT,    /* boot images; the guest runs */
+    OUT_RAM,     /* the guest runs */
+    OUT_WAIT,    /* stopped, waiting for migrate-continue */
+    OUT_REST,    /* stopped: the pass that was under way */
+    OUT_LAST,    /* stopped: the last pass */
+    OUT_DIGEST,  /* all is sent: has the target all? */
+    OUT_GIVEN,   /* GO is sent: does it run? */
+    OUT_FINISH,  /* one-way: making it durable */
 } OutState;
 
 struct Outgoing {
@@ -42,6 +44,7 @@ struct Outgoing {
     GByteArray *out; /* made but not yet taken by the channel, from out_at on */
     size_t out_at;
     Answers answers;
+    BootSend boot;
     RamSend *ram;
     GChecksum *digest;
     struct json_object *devices; /* the description of a one-way stream; NULL otherwise */
@@ -223,7 +226,7 @@ static ByteWriter writer(Outgoing *o)
     return (ByteWriter){ o->out };
 }
 
-static bool begin_ram(Outgoing *o)
+static void begin_ram(Outgoing *o)
 {
     ByteWriter w = writer(o);
     GError *err = NULL;
@@ -231,26 +234,71 @@ static bool begin_ram(Outgoing *o)
     o->ram = ram_send_new(o->machine, RAM_ID, &err);
     if (!o->ram) {
         fail(o, err);
-        return false;
+        return;
     }
     ram_send_start(o->ram, &w);
     ram_send_begin_pass(o->ram);
-    o->next_id = RAM_ID + 1;
-    o->pass_at = o->budget_at = migration_now();
-    o->mig->stats.setup_done = migration_now();
+    o->pass_at = migration_now();
+    o->pass_bytes = 0;
     o->state = OUT_RAM;
-    migration_set_status(o->mig, MIG_ACTIVE);
-    return true;
 }
 
-static bool begin_stream(Outgoing *o)
+/* The target takes the guest; `roles` are the boot images that it does not have. */
+static void begin_data(Outgoing *o, unsigned roles)
+{
+    o->boot = (BootSend){ .images = o->machine->boot, .roles = roles };
+    o->next_id = RAM_ID + 1;
+    o->budget_at = migration_now();
+    o->mig->stats.setup_done = migration_now();
+    o->state = OUT_BOOT;
+    migration_set_status(o->mig, MIG_ACTIVE);
+}
+
+/* Images larger than a stream carries are the target's own, or it refused. */
+static unsigned all_roles(const BootImages *images)
+{
+    unsigned roles = 0;
+
+    for (BootRole role = 0; images && role < BOOT_ROLES; role++) {
+        roles |= (images->image[role].fd >= 0) << role;
+    }
+    return roles;
+}
+
+static void send_boot(Outgoing *o)
 {
     ByteWriter w = writer(o);
-    uint8_t check_only = 0;
+    GError *err = NULL;
+    int more = boot_send_some(&o->boot, &w, &o->next_id, o->devices, &err);
 
+    if (more < 0) {
+        fail(o, err);
+    } else if (more == 0) {
+        begin_ram(o);
+    }
+}
+
+/* False when it failed, or waits for digests. */
+static bool begin_stream(Outgoing *o)
+{
+    const MigrationHooks *hooks = &o->mig->hooks;
+    ByteWriter w = writer(o);
+    uint8_t check_only = 0;
+    GError *err = NULL;
+    int ready = hooks->boot_digests ? hooks->boot_digests(hooks->opaque, false, &err) : 1;
+
+    if (ready <= 0) {
+        o->state = OUT_DIGESTS;
+        if (ready < 0) {
+            fail(o, err);
+        }
+        return false;
+    }
+    o->moved_at = migration_now();
     outgoing_put_head(o->mig, &w, o->digest, o->devices);
     if (!channel_two_way(o->ch)) {
-        return begin_ram(o);
+        begin_data(o, all_roles(o->machine->boot));
+        return true;
     }
     stream_put_command(&w, STREAM_CMD_OPEN_RETURN_PATH, NULL, 0);
     stream_put_command(&w, STREAM_CMD_CHECK, &check_only, 1);
@@ -371,7 +419,7 @@ static void take_answer(Outgoing *o, Answer *a)
         o->mig->deficits = a->deficits;
         declined(o, handshake_sentence(a->deficits));
     } else if (a->type == ANSWER_ACCEPT && o->state == OUT_ANSWER) {
-        begin_ram(o);
+        begin_data(o, a->len ? a->data[0] : 0);
     } else if (a->type == ANSWER_DIGEST && o->state == OUT_DIGEST) {
         give_away(o, a);
     } else if (a->type == ANSWER_RUNS && o->state == OUT_GIVEN) {
@@ -466,6 +514,9 @@ static bool produce(Outgoing *o)
     ByteWriter w = writer(o);
 
     switch (o->state) {
+    case OUT_BOOT:
+        send_boot(o);
+        return true;
     case OUT_RAM:
         if (!ram_send_some(o->ram, &w, CHUNK)) {
             end_of_pass(o);
@@ -545,7 +596,7 @@ static bool over_budget(Outgoing *o)
     }
     o->budget = MIN(o->budget + limit * (double)(now - o->budget_at) / NS, limit * BURST_NS / NS);
     o->budget_at = now;
-    return o->state == OUT_RAM && o->budget <= 0;
+    return (o->state == OUT_RAM || o->state == OUT_BOOT) && o->budget <= 0;
 }
 
 static void finish(Outgoing *o)
@@ -580,6 +631,10 @@ static void work(Outgoing *o)
         if (connected <= 0 || !begin_stream(o)) {
             return;
         }
+    } else if (o->state == OUT_DIGESTS) {
+        if (!begin_stream(o)) {
+            return;
+        }
     } else {
         read_answers(o);
     }
@@ -597,10 +652,15 @@ static void work(Outgoing *o)
 static void watch(Outgoing *o)
 {
     bool pending = o->out_at < o->out->len;
-    bool more = o->state == OUT_RAM || o->state == OUT_REST || o->state == OUT_LAST;
+    bool more =
+        o->state == OUT_BOOT || o->state == OUT_RAM || o->state == OUT_REST || o->state == OUT_LAST;
 
     if (o->state == OUT_FINISH && !pending) {
         return; /* the tick asks again */
+    }
+    if (o->state == OUT_DIGESTS) {
+        channel_watch(o->ch, false, false, NULL, NULL);
+        return;
     }
     channel_watch(o->ch, channel_two_way(o->ch) && o->state != OUT_CONNECT,
                   pending || o->state == OUT_CONNECT || (more && !over_budget(o)), turn, o);
@@ -630,7 +690,8 @@ static void silence(Outgoing *o)
 
 static void check_stall(Outgoing *o)
 {
-    bool waiting = o->state != OUT_RAM && o->state != OUT_WAIT && o->state != OUT_FINISH;
+    bool waiting = o->state != OUT_DIGESTS && o->state != OUT_BOOT && o->state != OUT_RAM &&
+                   o->state != OUT_WAIT && o->state != OUT_FINISH;
 
     if (!waiting || migration_now() - o->moved_at < STALL_SECONDS * NS) {
         return;

@@ -205,8 +205,18 @@ static struct json_object *query_description(Machine *m, struct json_object *arg
     const PlanMachine *d = description(m, err);
     struct json_object *guest_only = json_object_object_get(args, "guest-only");
 
+    if (d && !monitor_host(m)->boot_digests(m, err)) {
+        return NULL;
+    }
     return d ? plan_to_json(d, monitor_host(m)->catalog(m), json_object_get_boolean(guest_only))
              : NULL;
+}
+
+static struct json_object *dump_machine(Machine *m, struct json_object *args, GError **err)
+{
+    const char *path = json_object_get_string(json_object_object_get(args, "filename"));
+
+    return monitor_host(m)->dump_machine(m, path, err) ? json_object_new_object() : NULL;
 }
 
 static struct json_object *query_slots(Machine *m, struct json_object *args, GError **err)
@@ -269,6 +279,10 @@ static const QmpArg description_args[] = {
     { "guest-only", QMP_BOOL, true, "leave out what the guest cannot see" },
 };
 
+static const QmpArg dump_args[] = {
+    { "filename", QMP_STR, false, "the file to write" },
+};
+
 static const QmpCommand commands[] = {
     { "query-version", "The emulator's version", query_version, .flags = QMP_PRECONFIG,
       .returns = "object" },
@@ -293,6 +307,10 @@ static const QmpCommand commands[] = {
     { "query-memory-size-summary", "The size of RAM", query_memory, .returns = "object" },
     { "query-machine-description", "The complete machine description", query_description,
       LIST(description_args), .returns = "object" },
+    { "dump-machine",
+      "Write the description of the machine to a file for -machine-config; boot images that came "
+      "with the guest are written beside it",
+      dump_machine, LIST(dump_args), .returns = "null" },
     { "query-pci-slots", "Per bus: slots, what fits, who holds them", query_slots,
       .returns = "array" },
     { "query-topology", "The PCI topology as a picture: SVG text", query_topology,
@@ -379,6 +397,17 @@ static void hmp_slots(Machine *m, const char *args, GString *out)
     g_string_append(out, text ? text : "");
 }
 
+static void hmp_dump_machine(Machine *m, const char *args, GString *out)
+{
+    g_autoptr(GError) err = NULL;
+
+    if (!*args) {
+        g_string_append(out, "Error: dump-machine needs the name of the file to write\n");
+    } else if (!monitor_host(m)->dump_machine(m, args, &err)) {
+        g_string_append_printf(out, "Error: %s\n", err->message);
+    }
+}
+
 static void hmp_topology(Machine *m, const char *args, GString *out)
 {
     g_autoptr(GError) err = NULL;
@@ -399,6 +428,8 @@ static const HmpCommand hmp_commands[] = {
     { "info kvm", "", "show whether KVM is used", hmp_kvm },
     { "info cpus", "", "show the CPUs", hmp_cpus },
     { "info pci-slots", "", "show each bus: slots, what fits, who holds them", hmp_slots },
+    { "dump-machine", "file", "write the machine's description for -machine-config",
+      hmp_dump_machine },
     { "topology", "file", "draw the PCI topology as a picture (SVG)", hmp_topology },
     { "stop", "", "stop the guest", hmp_stop },
     { "s", "", "stop the guest", hmp_stop },

@@ -133,6 +133,7 @@ PlanMachine *plan_machine_new(void)
     m->devices = g_ptr_array_new_with_free_func((GDestroyNotify)plan_device_free);
     m->host = g_ptr_array_new_with_free_func((GDestroyNotify)plan_host_part_free);
     m->globals = g_ptr_array_new_with_free_func(global_free);
+    m->boot = g_ptr_array_new_with_free_func(plan_boot_image_free);
     return m;
 }
 
@@ -149,6 +150,12 @@ void plan_machine_free(PlanMachine *m)
         }
         g_ptr_array_unref(m->host);
         g_ptr_array_unref(m->globals);
+        g_ptr_array_unref(m->boot);
+        g_clear_pointer(&m->serials, g_ptr_array_unref);
+        g_free(m->append);
+        g_free(m->name);
+        g_free(m->uuid);
+        g_free(m->rtc);
         g_free(m);
     }
 }
@@ -173,6 +180,16 @@ static PlanGlobal *global_new(const char *type, const char *prop, const char *va
     return g;
 }
 
+static GPtrArray *serials_copy(const GPtrArray *serials)
+{
+    GPtrArray *copy = serials ? g_ptr_array_new_with_free_func(g_free) : NULL;
+
+    for (guint i = 0; serials && i < serials->len; i++) {
+        g_ptr_array_add(copy, g_strdup(serials->pdata[i]));
+    }
+    return copy;
+}
+
 /* The copy has no index: it is complete in meaning but must be resolved before it is added to. */
 PlanMachine *plan_machine_copy(const PlanMachine *m)
 {
@@ -186,6 +203,12 @@ PlanMachine *plan_machine_copy(const PlanMachine *m)
     copy->devices = g_ptr_array_new_full(m->devices->len, (GDestroyNotify)plan_device_free);
     copy->host = g_ptr_array_new_with_free_func((GDestroyNotify)plan_host_part_free);
     copy->globals = g_ptr_array_new_with_free_func(global_free);
+    copy->boot = g_ptr_array_new_with_free_func(plan_boot_image_free);
+    copy->name = g_strdup(m->name);
+    copy->uuid = g_strdup(m->uuid);
+    copy->rtc = g_strdup(m->rtc);
+    plan_boot_copy(copy, m);
+    copy->serials = serials_copy(m->serials);
     for (guint i = 0; i < m->devices->len; i++) {
         g_ptr_array_add(copy->devices, device_copy(m->devices->pdata[i]));
     }

@@ -10,8 +10,8 @@ static struct json_object *text_or_null(const char *text)
     return text ? json_object_new_string(text) : NULL;
 }
 
-static void report(struct json_object *out, const char *device, const char *property,
-                   struct json_object *wanted, struct json_object *have)
+void plan_report_difference(struct json_object *out, const char *device, const char *property,
+                            struct json_object *wanted, struct json_object *have)
 {
     struct json_object *o = json_object_new_object();
 
@@ -26,7 +26,7 @@ static void compare_text(struct json_object *out, const char *property, const ch
                          const char *have)
 {
     if (g_strcmp0(wanted, have) != 0) {
-        report(out, NULL, property, text_or_null(wanted), text_or_null(have));
+        plan_report_difference(out, NULL, property, text_or_null(wanted), text_or_null(have));
     }
 }
 
@@ -34,7 +34,8 @@ static void compare_number(struct json_object *out, const char *property, uint64
                            uint64_t have)
 {
     if (wanted != have) {
-        report(out, NULL, property, json_object_new_uint64(wanted), json_object_new_uint64(have));
+        plan_report_difference(out, NULL, property, json_object_new_uint64(wanted),
+                               json_object_new_uint64(have));
     }
 }
 
@@ -53,8 +54,9 @@ static void compare_settings(struct json_object *out, const char *device, const 
         const PlanSetting *a = wanted->pdata[i], *b = have->pdata[i];
 
         if (!same_for_guest(&props[i], &a->value, &b->value)) {
-            report(out, device, props[i].name, plan_value_to_json(&props[i], &a->value),
-                   plan_value_to_json(&props[i], &b->value));
+            plan_report_difference(out, device, props[i].name,
+                                   plan_value_to_json(&props[i], &a->value),
+                                   plan_value_to_json(&props[i], &b->value));
         }
     }
 }
@@ -105,8 +107,8 @@ static void compare_devices(struct json_object *out, const PlanMachine *wanted,
         other = g_hash_table_lookup(theirs, path);
         g_hash_table_remove(theirs, path);
         if (!other || other->t != d->t) {
-            report(out, plan_device_name(d), "type", text_or_null(d->type),
-                   text_or_null(other ? other->type : NULL));
+            plan_report_difference(out, plan_device_name(d), "type", text_or_null(d->type),
+                                   text_or_null(other ? other->type : NULL));
         } else {
             compare_settings(out, plan_device_name(d), d->t->props, d->t->n_props, d->settings,
                              other->settings);
@@ -117,7 +119,7 @@ static void compare_devices(struct json_object *out, const PlanMachine *wanted,
         g_autofree char *path = path_of(d);
 
         if (g_hash_table_contains(theirs, path)) {
-            report(out, plan_device_name(d), "type", NULL, text_or_null(d->type));
+            plan_report_difference(out, plan_device_name(d), "type", NULL, text_or_null(d->type));
         }
     }
 }
@@ -134,7 +136,8 @@ static struct json_object *diff_names(const PlanMachine *wanted, const PlanMachi
 
         other = g_hash_table_lookup(theirs, path);
         if (other && other->t == d->t && g_strcmp0(d->id, other->id) != 0) {
-            report(out, plan_device_name(d), "id", text_or_null(d->id), text_or_null(other->id));
+            plan_report_difference(out, plan_device_name(d), "id", text_or_null(d->id),
+                                   text_or_null(other->id));
         }
     }
     return out;
@@ -182,8 +185,9 @@ static struct json_object *compare(const PlanMachine *wanted, const PlanMachine 
         out = fn(a, b);
     } else {
         out = json_object_new_array();
-        report(out, NULL, "description", text_or_null(err_wanted ? err_wanted->message : NULL),
-               text_or_null(err_have ? err_have->message : NULL));
+        plan_report_difference(out, NULL, "description",
+                               text_or_null(err_wanted ? err_wanted->message : NULL),
+                               text_or_null(err_have ? err_have->message : NULL));
     }
     plan_machine_free(copy[0]);
     plan_machine_free(copy[1]);

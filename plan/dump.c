@@ -165,6 +165,9 @@ static struct json_object *dump_guest(const PlanMachine *m, const PlanCatalog *c
     struct json_object *o = json_object_new_object(), *settings, *list;
 
     add_string(o, "machine", m->type);
+    add_string(o, "name", m->name);
+    add_string(o, "uuid", m->uuid);
+    add_string(o, "rtc", m->rtc);
     settings = machine_settings(m, c, false);
     if (settings) {
         add(o, "properties", settings);
@@ -188,6 +191,16 @@ static struct json_object *dump_guest(const PlanMachine *m, const PlanCatalog *c
     add_list(o, "devices", list);
     add_list(o, "parts", dump_wanted(m));
     return o;
+}
+
+static struct json_object *dump_serials(const PlanMachine *m)
+{
+    struct json_object *list = json_object_new_array();
+
+    for (guint i = 0; i < m->serials->len; i++) {
+        json_object_array_add(list, json_object_new_string(m->serials->pdata[i]));
+    }
+    return list;
 }
 
 static struct json_object *dump_host(const PlanMachine *m, const PlanCatalog *c)
@@ -223,6 +236,13 @@ static struct json_object *dump_host(const PlanMachine *m, const PlanCatalog *c)
         json_object_array_add(list, entry);
     }
     add_list(o, "parts", list);
+    settings = plan_boot_paths_to_json(m);
+    if (settings) {
+        add(o, "boot", settings);
+    }
+    if (m->serials) {
+        add(o, "serials", dump_serials(m));
+    }
     return o;
 }
 
@@ -232,6 +252,9 @@ struct json_object *plan_to_json(const PlanMachine *m, const PlanCatalog *c, boo
 
     add(o, "backplane-machine", json_object_new_int(PLAN_FORMAT));
     add(o, "guest", dump_guest(m, c));
+    if (m->has_boot) {
+        add(o, "boot", plan_boot_to_json(m));
+    }
     if (!guest_only) {
         host = dump_host(m, c);
         if (json_object_object_length(host)) {

@@ -62,6 +62,16 @@ bool plan_check_guest_only(const PlanMachine *m, const PlanCatalog *c, GError **
                          "with the guest's description",
                          id, kind);
     }
+    for (guint i = 0; i < m->boot->len; i++) {
+        const PlanBootImage *b = m->boot->pdata[i];
+
+        if (b->path) {
+            return refuse("boot", b->role, err);
+        }
+    }
+    if (m->serials) {
+        return refuse("the machine", "serials", err);
+    }
     for (guint i = 0; i < m->globals->len; i++) {
         const PlanGlobal *g = m->globals->pdata[i];
 

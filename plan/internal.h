@@ -106,6 +106,23 @@ bool plan_settings_combine(GPtrArray *base, const GPtrArray *other, const char *
                            const PlanProp *props, size_t n, GError **err);
 bool plan_combine(PlanMachine *base, PlanMachine *other, const PlanCatalog *c, GError **err);
 
+/* boot.c */
+void plan_boot_image_free(gpointer image);
+bool plan_boot_role_ok(const char *role);
+void plan_boot_copy(PlanMachine *to, const PlanMachine *from);
+bool plan_boot_combine(PlanMachine *base, PlanMachine *other, GError **err);
+struct json_object *plan_boot_to_json(const PlanMachine *m);
+struct json_object *plan_boot_paths_to_json(const PlanMachine *m);
+
+/* read_boot.c: the values of the keys "boot", "host.boot" and "host.serials". */
+bool plan_read_boot(PlanMachine *m, struct json_object *o, GError **err);
+bool plan_read_boot_paths(PlanMachine *m, struct json_object *o, GError **err);
+bool plan_read_serials(PlanMachine *m, struct json_object *o, GError **err);
+
+/* diff.c: wanted and have are taken, either may be NULL. */
+void plan_report_difference(struct json_object *out, const char *device, const char *property,
+                            struct json_object *wanted, struct json_object *have);
+
 /* guest.c */
 bool plan_global_is_host(const PlanGlobal *g, const PlanCatalog *c);
 

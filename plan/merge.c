@@ -150,6 +150,9 @@ bool plan_merge(PlanMachine *base, const PlanMachine *over, const PlanCatalog *c
     base->index = NULL;
     replace(&base->type, &copy->type);
     replace(&base->cpu, &copy->cpu);
+    replace(&base->name, &copy->name);
+    replace(&base->uuid, &copy->uuid);
+    replace(&base->rtc, &copy->rtc);
     base->cpus = copy->cpus ? copy->cpus : base->cpus;
     base->ram_size = copy->ram_size ? copy->ram_size : base->ram_size;
     merge_settings(base->settings, copy->settings);
@@ -331,6 +334,9 @@ bool plan_combine(PlanMachine *base, PlanMachine *other, const PlanCatalog *c, G
 
     if (!check_count(base, other, err) || !combine_type(base, other, c, err) ||
         !combine_text(&base->cpu, &other->cpu, "cpu", err) ||
+        !combine_text(&base->name, &other->name, "name", err) ||
+        !combine_text(&base->uuid, &other->uuid, "uuid", err) ||
+        !combine_text(&base->rtc, &other->rtc, "rtc", err) ||
         !combine_number(base->cpus, other->cpus, "cpus", err) ||
         !combine_number(base->ram_size, other->ram_size, "ram", err)) {
         return false;
@@ -339,5 +345,6 @@ bool plan_combine(PlanMachine *base, PlanMachine *other, const PlanCatalog *c, G
     base->ram_size = base->ram_size ? base->ram_size : other->ram_size;
     return plan_settings_combine(base->settings, other->settings, "the machine",
                                  t ? t->props : NULL, t ? t->n_props : 0, err) &&
-           combine_devices(base, other, c, err) && combine_globals(base, other, err);
+           combine_devices(base, other, c, err) && combine_globals(base, other, err) &&
+           plan_boot_combine(base, other, err);
 }

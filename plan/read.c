@@ -358,6 +358,25 @@ static bool guest_cpu(void *m, struct json_object *v, const Where *where, GError
     return read_string(&((PlanMachine *)m)->cpu, v, where, PLAN_NAME_MAX * 4, err);
 }
 
+static bool guest_name(void *m, struct json_object *v, const Where *where, GError **err)
+{
+    return read_string(&((PlanMachine *)m)->name, v, where, PLAN_NAME_MAX, err);
+}
+
+static bool guest_uuid(void *machine, struct json_object *v, const Where *where, GError **err)
+{
+    PlanMachine *m = machine;
+
+    return read_string(&m->uuid, v, where, PLAN_NAME_MAX, err) &&
+           (g_uuid_string_is_valid(m->uuid) ||
+            fail_at(where, err, "must have the form 01234567-89ab-cdef-0123-456789abcdef"));
+}
+
+static bool guest_rtc(void *m, struct json_object *v, const Where *where, GError **err)
+{
+    return read_string(&((PlanMachine *)m)->rtc, v, where, PLAN_NAME_MAX, err);
+}
+
 static bool guest_cpus(void *m, struct json_object *v, const Where *where, GError **err)
 {
     uint64_t cpus;
@@ -392,10 +411,17 @@ static bool guest_globals(void *m, struct json_object *v, const Where *where, GE
 static bool read_guest(void *m, struct json_object *o, const Where *where, GError **err)
 {
     static const Key keys[] = {
-        { "machine", guest_machine }, { "properties", machine_properties },
-        { "cpu", guest_cpu },         { "cpus", guest_cpus },
-        { "ram", guest_ram },         { "globals", guest_globals },
-        { "devices", guest_devices }, { "parts", guest_parts },
+        { "machine", guest_machine },
+        { "name", guest_name },
+        { "uuid", guest_uuid },
+        { "rtc", guest_rtc },
+        { "cpu", guest_cpu },
+        { "cpus", guest_cpus },
+        { "ram", guest_ram },
+        { "globals", guest_globals },
+        { "devices", guest_devices },
+        { "parts", guest_parts },
+        { "properties", machine_properties },
     };
 
     return read_members(o, where, keys, G_N_ELEMENTS(keys), m, err);
@@ -522,12 +548,29 @@ static bool host_parts(void *m, struct json_object *v, const Where *where, GErro
     return read_list(v, where, PLAN_PARTS_MAX, read_part, m, err);
 }
 
+static bool read_boot(void *m, struct json_object *v, const Where *where, GError **err)
+{
+    return plan_read_boot(m, v, err);
+}
+
+static bool host_boot(void *m, struct json_object *v, const Where *where, GError **err)
+{
+    return plan_read_boot_paths(m, v, err);
+}
+
+static bool host_serials(void *m, struct json_object *v, const Where *where, GError **err)
+{
+    return plan_read_serials(m, v, err);
+}
+
 static bool read_host(void *m, struct json_object *o, const Where *where, GError **err)
 {
     static const Key keys[] = { { "properties", host_properties },
                                 { "globals", guest_globals },
                                 { "devices", host_devices },
-                                { "parts", host_parts } };
+                                { "parts", host_parts },
+                                { "boot", host_boot },
+                                { "serials", host_serials } };
 
     return read_members(o, where, keys, G_N_ELEMENTS(keys), m, err);
 }
@@ -542,8 +585,9 @@ static bool read_format(void *m, struct json_object *v, const Where *where, GErr
 
 static const Key sections[] = { { "backplane-machine", read_format },
                                 { "guest", read_guest },
+                                { "boot", read_boot },
                                 { "host", read_host } };
-enum { FIRST_HOST = 2 }; /* the host section refers to devices of the one before */
+enum { FIRST_HOST = 3 }; /* the host section refers to devices of the one before */
 
 static bool check_sections(struct json_object *o, GError **err)
 {

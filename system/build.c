@@ -10,10 +10,10 @@
 #include "hw/pci/slot.h"
 #include "migration/migration.h"
 
-static const BoardType *board_find(const char *name)
+const BoardType *build_board(const Session *s)
 {
     for (const BoardType *const *b = board_types; *b; b++) {
-        if (strcmp((*b)->plan.name, name) == 0) {
+        if (g_strcmp0((*b)->plan.name, s->plan->type) == 0) {
             return *b;
         }
     }
@@ -92,20 +92,13 @@ static bool build_devices(Session *s, GError **err)
     return true;
 }
 
-bool build_machine(Session *s, GError **err)
+bool build_boot(Session *s, bool remember, GError **err)
 {
-    const BoardType *board = board_find(s->plan->type);
+    const BoardType *board = build_board(s);
     const PlanValue *dumpdtb = plan_machine_get(s->plan, "dumpdtb");
-    BoardBoot boot = { s->kernel, s->initrd,
-                       s->append, s->dtb,
-                       s->bios,   dumpdtb ? dumpdtb->s : NULL,
-                       s->rtc,    s->incoming != NULL };
+    BoardBoot boot = { s->m->boot, s->plan->append, dumpdtb ? dumpdtb->s : NULL, s->plan->rtc,
+                       remember };
 
-    s->m->type_name = board->plan.name;
-    s->m->board_ops = board;
-    if (!board->build(s->m, s->plan, err) || !build_devices(s, err)) {
-        return false;
-    }
     if (board->boot && !board->boot(s->m, &boot, err)) {
         return false;
     }
@@ -113,6 +106,15 @@ bool build_machine(Session *s, GError **err)
         s->mode = MODE_DONE;
     }
     return true;
+}
+
+bool build_machine(Session *s, GError **err)
+{
+    const BoardType *board = build_board(s);
+
+    s->m->type_name = board->plan.name;
+    s->m->board_ops = board;
+    return board->build(s->m, s->plan, err) && build_devices(s, err);
 }
 
 /* --- what monitors ask for --- */
@@ -186,6 +188,16 @@ static bool host_del(Machine *m, const char *kind, const char *id, GError **err)
     return host_part_del(session_of(m), kind, id, err);
 }
 
+static bool dump_machine(Machine *m, const char *path, GError **err)
+{
+    return boot_dump_machine(session_of(m), path, err);
+}
+
+static bool digests(Machine *m, GError **err)
+{
+    return boot_digests(session_of(m), true, err) >= 0;
+}
+
 static bool do_cont(Machine *m, GError **err)
 {
     if (m->state != RUN_INMIGRATE && !migration_may_run(migration_of(m), err)) {
@@ -238,14 +250,16 @@ static bool exit_preconfig(Machine *m, GError **err)
 void build_fill_host(Session *s)
 {
     s->host = (MonitorHost){
-        .name = s->name,
-        .uuid = s->uuid,
+        .name = s->plan->name,
+        .uuid = s->plan->uuid,
         .preconfig = s->preconfig,
         .exit_preconfig = exit_preconfig,
         .description = get_description,
         .catalog = get_catalog,
         .device_add = device_add,
         .device_del = device_del,
+        .dump_machine = dump_machine,
+        .boot_digests = digests,
         .host_add = host_add,
         .host_del = host_del,
         .cont = do_cont,

@@ -41,6 +41,9 @@ static void offer(void *opaque, MigrationOffer *out)
         .machine = s->machine_given ? s->plan->type : NULL,
         .fixed = s->guest_given,
         .paused = s->stopped,
+        .boot = s->boot,
+        .append = s->given_boot->append,
+        .uuid = (s->own ? s->own : s->plan)->uuid,
         .part_size = part_size,
         .opaque = s,
     };
@@ -53,6 +56,21 @@ static bool build(Session *s, GError **err)
         return false;
     }
     return s->m->qtest || accel_start(s->m, err);
+}
+
+/* Labels of this command line win; what it does not say is the stream's. */
+static void take_identity(Session *s, PlanMachine *to, const PlanMachine *wanted)
+{
+    char **const ours[] = { &to->name, &to->uuid, &to->rtc };
+    char *const theirs[] = { wanted->name, wanted->uuid, wanted->rtc };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(ours); i++) {
+        if (!*ours[i]) {
+            *ours[i] = g_strdup(theirs[i]);
+        }
+    }
+    s->host.name = to->name;
+    s->host.uuid = to->uuid;
 }
 
 /* The stream's guest, with the host parts of this command line. */
@@ -68,6 +86,13 @@ static void take_description(Session *s, const PlanMachine *wanted)
             plan_host_part_free(part); /* the description has none, so that none is in the way */
         }
     }
+    whole->serials = g_steal_pointer(&own->serials);
+    g_clear_pointer(&whole->name, g_free);
+    g_clear_pointer(&whole->uuid, g_free);
+    g_clear_pointer(&whole->rtc, g_free);
+    whole->name = g_steal_pointer(&own->name);
+    whole->uuid = g_steal_pointer(&own->uuid);
+    whole->rtc = g_steal_pointer(&own->rtc);
     plan_machine_free(own);
     s->own = s->plan;
     s->plan = whole;
@@ -78,11 +103,41 @@ static bool hook_build(void *opaque, const PlanMachine *wanted, GError **err)
     Session *s = opaque;
 
     if (s->built) {
+        take_identity(s, s->plan, wanted);
         machine_reset(s->m, RESET_COLD);
         return true;
     }
     take_description(s, wanted);
+    take_identity(s, s->plan, wanted);
     return build(s, err);
+}
+
+/* Builds from before the boot section did not send what a reset loads. */
+static void warn_no_images(const Session *s)
+{
+    if (s->m->has_guest && !s->m->qtest) {
+        g_printerr("%s: warning: the stream has no boot images: a reset loads what -bios, -kernel, "
+                   "-initrd, -dtb and -append of this command line say\n",
+                   s->program);
+    }
+}
+
+static bool hook_boot(void *opaque, const PlanMachine *wanted, BootImages *images, GError **err)
+{
+    Session *s = opaque;
+
+    if (images) {
+        boot_use(s, wanted, images);
+    } else {
+        warn_no_images(s);
+        plan_set_boot(s->plan, s->given_boot);
+    }
+    return build_boot(s, true, err);
+}
+
+static int hook_digests(void *opaque, bool wait, GError **err)
+{
+    return boot_digests(opaque, wait, err);
 }
 
 /* The stream's word about capabilities wins over the description's: take it over. */
@@ -130,6 +185,9 @@ static void hook_discard(void *opaque)
         s->plan = s->own;
         s->own = NULL;
     }
+    boot_forget(s);
+    s->host.name = s->plan->name;
+    s->host.uuid = s->plan->uuid;
     if (s->guest_given && !build(s, &err)) {
         message("%s: the machine cannot be built again after a failed load: %s", s->program,
                 err->message);
@@ -177,6 +235,8 @@ void migration_create(Session *s)
         .description = describe,
         .offer = offer,
         .build = hook_build,
+        .boot_digests = hook_digests,
+        .boot = hook_boot,
         .loaded = hook_loaded,
         .discard = hook_discard,
         .take_fd = take_fd,
@@ -195,7 +255,7 @@ bool migration_start_machine(Session *s, GError **err)
 {
     if (!s->incoming || s->guest_given) {
         s->built = true;
-        return build_machine(s, err);
+        return build_machine(s, err) && build_boot(s, s->incoming != NULL, err);
     }
     return true;
 }

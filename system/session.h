@@ -64,6 +64,13 @@ typedef struct Session {
         exit_with_parent;
     bool msg_timestamp, msg_guest_name, mem_lock, cpu_pm, mem_prealloc;
 
+    /* boot.c */
+    BootImages *boot;        /* those of the command line and of description files */
+    BootImages *stream_boot; /* of the guest that a stream brought; NULL: none did */
+    PlanMachine *given_boot; /* the boot section for `boot` */
+    struct BootHash *boot_hash;
+    bool default_firmware; /* nobody chose another */
+
     /* migration.c */
     struct Migration *migration;
     bool machine_given, guest_given; /* the command line says -M; what else the guest is */
@@ -135,7 +142,26 @@ void host_parts_free(Machine *m);
 bool host_part_add(Session *s, const char *kind, struct json_object *options, GError **err);
 bool host_part_del(Session *s, const char *kind, const char *id, GError **err);
 
+/* --- boot.c --- */
+/* Which images, and where they are: into the description. */
+bool boot_resolve(Session *s, GError **err);
+/* Open them all, and compare them with what the description states of them. */
+bool boot_open(Session *s, GError **err);
+/* As MigrationHooks.boot_digests; and at once, for a machine that is not built. */
+int boot_digests(Session *s, bool wait, GError **err);
+bool boot_digests_now(Session *s, GError **err);
+/* The machine boots the images of a stream (taken), or those of the command line again. */
+void boot_use(Session *s, const PlanMachine *wanted, BootImages *images);
+void boot_forget(Session *s);
+void boot_free(Session *s);
+/* QMP dump-machine: the description of the machine as it is, which a process can start from. */
+bool boot_dump_machine(Session *s, const char *path, GError **err);
+
 /* --- build.c --- */
+/* The board of the resolved description; NULL for an unknown one. */
+const BoardType *build_board(const Session *s);
+/* Note or load what the machine boots (m->boot). remember: RAM comes from a stream. */
+bool build_boot(Session *s, bool remember, GError **err);
 /* The board, every device of the resolved description, and what it boots. */
 bool build_machine(Session *s, GError **err);
 void build_fill_host(Session *s);
@@ -183,6 +209,8 @@ bool process_set_name(const char *name, GError **err);
 bool process_lock_memory(GError **err);
 
 /* --- startup.c --- */
+/* Everything that a start knows before it creates something. */
+bool session_complete(Session *s, GError **err);
 /* The command line, up to the complete description (or what -show prints). */
 bool session_prepare(Session *s, int argc, char **argv, GError **err);
 /* Everything that serves the machine, and the machine unless --preconfig has it wait; its lock is

@@ -46,7 +46,7 @@ static bool show_slots(Session *s, GError **err)
 {
     g_autofree char *text = NULL;
 
-    if (!plan_resolve(s->plan, s->catalog, err)) {
+    if (!session_complete(s, err)) {
         return false;
     }
     text = plan_slots_to_text(s->plan, s->catalog);
@@ -58,7 +58,7 @@ static bool show_topology(Session *s, GError **err)
 {
     g_autofree char *svg = NULL;
 
-    if (!plan_resolve(s->plan, s->catalog, err)) {
+    if (!session_complete(s, err)) {
         return false;
     }
     svg = plan_topology_svg(s->plan, s->catalog);
@@ -73,7 +73,10 @@ static bool show_machine(Session *s, GError **err)
 {
     g_autofree char *text = NULL;
 
-    if (!plan_resolve(s->plan, s->catalog, err)) {
+    if (!session_complete(s, err)) {
+        return false;
+    }
+    if (!boot_digests_now(s, err)) {
         return false;
     }
     text = plan_to_text(s->plan, s->catalog, false);

@@ -74,6 +74,7 @@ static void take_down(Session *s)
     host_parts_free(m);
     chardev_free_all(m);
     machine_free(m);
+    boot_free(s);
     s->m = NULL;
 }
 
@@ -83,6 +84,7 @@ void session_free(Session *s)
         take_down(s);
     }
     signals_stop(s);
+    boot_free(s);
     plan_machine_free(s->plan);
     plan_machine_free(s->own);
     type_catalog_free(s->catalog);
@@ -242,6 +244,57 @@ static bool apply_memory_options(Session *s, GError **err)
     return true;
 }
 
+/* What QEMU gives when neither -serial nor -monitor says otherwise. */
+static void add_defaults(Session *s)
+{
+    if (s->serials->len > 0 || s->nodefaults) {
+        return;
+    }
+    if (s->nographic) {
+        g_ptr_array_add(s->serials, g_strdup(s->have_monitor ? "stdio" : "mon:stdio"));
+    } else {
+        g_ptr_array_add(s->serials, g_strdup("null"));
+    }
+}
+
+/* What the command line says beside devices and parts; it wins over files. */
+static void take_labels(Session *s)
+{
+    char *const given[] = { s->name, s->uuid, s->rtc };
+    char **const plan[] = { &s->plan->name, &s->plan->uuid, &s->plan->rtc };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(given); i++) {
+        if (given[i]) {
+            g_free(*plan[i]);
+            *plan[i] = g_strdup(given[i]);
+        }
+    }
+}
+
+/* -serial, else the description's, else what QEMU does without -serial. */
+static void take_serials(Session *s)
+{
+    if (s->serials->len == 0 && s->plan->serials) {
+        for (guint i = 0; i < s->plan->serials->len; i++) {
+            g_ptr_array_add(s->serials, g_strdup(s->plan->serials->pdata[i]));
+        }
+    } else {
+        add_defaults(s);
+    }
+    g_clear_pointer(&s->plan->serials, g_ptr_array_unref);
+    s->plan->serials = g_ptr_array_new_with_free_func(g_free);
+    for (guint i = 0; i < s->serials->len; i++) {
+        g_ptr_array_add(s->plan->serials, g_strdup(s->serials->pdata[i]));
+    }
+}
+
+bool session_complete(Session *s, GError **err)
+{
+    take_labels(s);
+    take_serials(s);
+    return plan_resolve(s->plan, s->catalog, err) && boot_resolve(s, err) && boot_open(s, err);
+}
+
 static bool resolve(Session *s, GError **err)
 {
     if (!disks_add_devices(s, err) || (s->machine_configs->len && !apply_config_files(s, err))) {
@@ -260,7 +313,7 @@ static bool resolve(Session *s, GError **err)
     if (s->show) {
         return show(s, err);
     }
-    return plan_resolve(s->plan, s->catalog, err);
+    return session_complete(s, err);
 }
 
 /* --- consoles and monitors --- */
@@ -317,19 +370,6 @@ static bool add_serial(Session *s, const char *text, unsigned n, GError **err)
     return true;
 }
 
-/* What QEMU gives when neither -serial nor -monitor says otherwise. */
-static void add_defaults(Session *s)
-{
-    if (s->serials->len > 0 || s->nodefaults) {
-        return;
-    }
-    if (s->nographic) {
-        g_ptr_array_add(s->serials, g_strdup(s->have_monitor ? "stdio" : "mon:stdio"));
-    } else {
-        g_ptr_array_add(s->serials, g_strdup("null"));
-    }
-}
-
 static bool open_chardevs(Session *s, GError **err)
 {
     if (!host_chardevs_create(s, err)) {
@@ -340,7 +380,6 @@ static bool open_chardevs(Session *s, GError **err)
             return false;
         }
     }
-    add_defaults(s);
     for (guint i = 0; i < s->serials->len; i++) {
         if (!add_serial(s, s->serials->pdata[i], i, err)) {
             return false;
@@ -419,6 +458,7 @@ bool session_start(Session *s, GError **err)
         return false;
     }
     s->m = machine_new();
+    s->m->boot = s->boot;
     machine_lock(s->m);
     runstate_fill_hooks(s);
     build_fill_host(s);

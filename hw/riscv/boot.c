@@ -41,7 +41,7 @@ typedef struct Plan {
     void *fdt;          /* being completed; g_free */
     uint64_t fdt_addr;
     LoadedImage firmware, kernel, initrd;
-    bool has_firmware;
+    bool has_firmware, has_kernel;
 } Plan;
 
 G_GNUC_PRINTF(2, 3) static bool fail(GError **err, const char *fmt, ...)
@@ -59,6 +59,14 @@ G_GNUC_PRINTF(2, 3) static bool fail(GError **err, const char *fmt, ...)
 static uint64_t align_up(uint64_t v, uint64_t a)
 {
     return (v + a - 1) & ~(a - 1);
+}
+
+/* NULL: there is none. */
+static const BootImage *image_of(const Plan *p, BootRole role)
+{
+    const BootImage *image = p->boot->images ? &p->boot->images->image[role] : NULL;
+
+    return image && image->fd >= 0 ? image : NULL;
 }
 
 /* --- device tree --- */
@@ -92,8 +100,8 @@ static bool make_fdt(Plan *p, GError **err)
         return false;
     if (room > MiB)
         return fail(err, "-append is %zu bytes long; at most 1 MiB is accepted", room - FDT_ROOM);
-    if (p->boot->dtb)
-        p->fdt = virt_fdt_load(p->boot->dtb, room, err);
+    if (image_of(p, BOOT_DTB))
+        p->fdt = virt_fdt_load(image_of(p, BOOT_DTB), room, err);
     else
         p->fdt = virt_fdt_build(&p->v->config, p->m->cpus, room);
     if (!p->fdt)
@@ -135,78 +143,75 @@ static bool dump_fdt(Plan *p, GError **err)
 
 /* --- images --- */
 
-static const char *find_default_firmware(void)
+const char *virt_default_firmware(GError **err)
 {
     for (unsigned i = 0; i < G_N_ELEMENTS(default_firmware); i++) {
         if (g_file_test(default_firmware[i], G_FILE_TEST_IS_REGULAR))
             return default_firmware[i];
     }
+    fail(err,
+         "the default firmware %s is not there: install the package opensbi, or give -bios FILE or "
+         "-bios none",
+         default_firmware[0]);
     return NULL;
 }
 
 static bool load_firmware(Plan *p, GError **err)
 {
-    const char *path = p->boot->bios;
+    const BootImage *image = image_of(p, BOOT_FIRMWARE);
 
     p->firmware = (LoadedImage){ p->base, p->base, p->base };
-    if (path && g_str_equal(path, "none"))
-        return true;
-    if (!path || g_str_equal(path, "default")) {
-        if (p->m->qtest && !path && !p->boot->kernel)
-            return true; /* its CPUs never run */
-        path = find_default_firmware();
-        if (!path)
-            return fail(err,
-                        "the default firmware %s is not there: install the package opensbi, "
-                        "or give -bios FILE or -bios none",
-                        default_firmware[0]);
-    }
-    p->has_firmware = true;
-    return load_image(p->v->loads, "firmware", path, p->base, p->fdt_addr, false, &p->firmware,
-                      err);
+    p->has_firmware = image != NULL;
+    return !image ||
+           load_image(p->v->loads, BOOT_FIRMWARE, image, p->base, p->fdt_addr, &p->firmware, err);
 }
 
 static bool load_kernel(Plan *p, GError **err)
 {
     uint64_t floor = p->has_firmware ? align_up(p->firmware.end, KERNEL_ALIGN) : p->base;
 
+    const BootImage *image = image_of(p, BOOT_KERNEL);
+    g_autofree char *label = NULL;
+
     p->kernel = (LoadedImage){ 0 };
-    if (!p->boot->kernel)
+    p->has_kernel = image != NULL;
+    if (!image)
         return true;
-    if (!load_image(p->v->loads, "kernel", p->boot->kernel, floor, p->fdt_addr, true, &p->kernel,
-                    err))
+    if (!load_image(p->v->loads, BOOT_KERNEL, image, floor, p->fdt_addr, &p->kernel, err))
         return false;
-    if (p->has_firmware && p->kernel.start < p->firmware.end)
-        return fail(err,
-                    "kernel '%s' wants memory from 0x%" G_GINT64_MODIFIER "x, where the "
-                    "firmware stands (up to 0x%" G_GINT64_MODIFIER "x): -bios none makes room",
-                    p->boot->kernel, p->kernel.start, p->firmware.end);
-    return true;
+    if (!p->has_firmware || p->kernel.start >= p->firmware.end)
+        return true;
+    label = boot_image_label(BOOT_KERNEL, image);
+    return fail(err,
+                "%s wants memory from 0x%" G_GINT64_MODIFIER "x, where the firmware stands (up to "
+                "0x%" G_GINT64_MODIFIER "x): -bios none makes room",
+                label, p->kernel.start, p->firmware.end);
 }
 
 /* Far above the kernel where there is room, so that its own early allocations stay clear; else
  * as high as it fits. */
 static bool load_initrd(Plan *p, GError **err)
 {
-    uint64_t size, start, lowest = align_up(p->kernel.end, 4096);
+    const BootImage *image = image_of(p, BOOT_INITRD);
+    uint64_t size = image ? image->size : 0, start, lowest = align_up(p->kernel.end, 4096);
 
     p->initrd = (LoadedImage){ 0 };
-    if (!p->boot->initrd)
+    if (!image)
         return true;
-    if (!load_file_size("initrd", p->boot->initrd, &size, err))
-        return false;
     start = align_up(p->kernel.start + MIN((p->end - p->base) / 2, INITRD_DISTANCE), 4096);
     start = MAX(start, lowest);
     if (start > p->fdt_addr || size > p->fdt_addr - start)
         start = size < p->fdt_addr ? (p->fdt_addr - size) & ~4095ull : 0;
-    if (start < lowest)
+    if (start < lowest) {
+        g_autofree char *label = boot_image_label(BOOT_INITRD, image);
+
         return fail(err,
-                    "initrd '%s' does not fit: it has %" G_GUINT64_FORMAT
+                    "%s does not fit: it has %" G_GUINT64_FORMAT
                     " bytes, and there is room from 0x%" G_GINT64_MODIFIER
                     "x to 0x%" G_GINT64_MODIFIER "x (-m gives more memory)",
-                    p->boot->initrd, size, lowest, p->fdt_addr);
-    return load_file_at(p->v->loads, "initrd", p->boot->initrd, start, p->fdt_addr, &p->initrd,
-                        err);
+                    label, size, lowest, p->fdt_addr);
+    }
+    return load_image_at(p->v->loads, BOOT_INITRD, image, start, p->fdt_addr, &p->initrd, err);
 }
 
 /* --- the boot ROM --- */
@@ -223,7 +228,7 @@ static void put64(uint8_t *p, uint64_t v)
     memcpy(p, &v, 8);
 }
 
-static void write_boot_rom(Plan *p)
+static void make_boot_rom(Plan *p)
 {
     static const uint32_t code[] = {
         0x00000297, /* auipc t0, 0 */
@@ -233,25 +238,36 @@ static void write_boot_rom(Plan *p)
         0x0182b283, /* ld    t0, 24(t0): firmware */
         0x00028067, /* jr    t0 */
     };
-    uint64_t start = p->has_firmware || !p->boot->kernel ? p->firmware.entry : p->kernel.entry;
-    uint64_t next = p->boot->kernel && p->has_firmware ? p->kernel.entry : 0;
+    uint64_t start = p->has_firmware || !p->has_kernel ? p->firmware.entry : p->kernel.entry;
+    uint64_t next = p->has_kernel && p->has_firmware ? p->kernel.entry : 0;
     const uint64_t words[] = {
         start, p->fdt_addr,    DYNAMIC_MAGIC,   DYNAMIC_VERSION,
         next,  DYNAMIC_NEXT_S, 0 /* options */, 0 /* boot hart */
     };
-    uint8_t *rom = p->v->rom->host;
+    uint8_t *rom = p->v->boot_rom;
 
+    G_STATIC_ASSERT(sizeof(code) + sizeof(words) == sizeof(p->v->boot_rom));
     for (unsigned i = 0; i < G_N_ELEMENTS(code); i++)
         put32(rom + i * 4, code[i]);
     for (unsigned i = 0; i < G_N_ELEMENTS(words); i++)
-        put64(rom + 24 + i * 8, words[i]);
-    ram_written_any(p->v->rom, 0, 24 + sizeof(words));
+        put64(rom + sizeof(code) + i * 8, words[i]);
+    p->v->booted = true;
 }
 
-static bool check_options(const BoardBoot *b, GError **err)
+void virt_restore_boot_rom(Virt *v)
 {
-    if (!b->kernel && (b->initrd || b->append))
-        return fail(err, "-%s is for a kernel: it needs -kernel", b->initrd ? "initrd" : "append");
+    if (v->booted) {
+        memcpy(v->rom->host, v->boot_rom, sizeof(v->boot_rom));
+        ram_written_any(v->rom, 0, sizeof(v->boot_rom));
+    }
+}
+
+static bool check_options(const Plan *p, GError **err)
+{
+    bool initrd = image_of(p, BOOT_INITRD) != NULL;
+
+    if (!image_of(p, BOOT_KERNEL) && (initrd || p->boot->append))
+        return fail(err, "-%s is for a kernel: it needs -kernel", initrd ? "initrd" : "append");
     return true;
 }
 
@@ -262,13 +278,17 @@ bool virt_boot(Machine *m, const BoardBoot *boot, GError **err)
     Plan p = { .m = m, .v = v, .boot = boot, .base = base, .end = base + v->ram->size };
     bool done;
 
+    load_list_clear(v->loads);
     if (boot->remember)
         load_list_only_remember(v->loads);
-    done = check_options(boot, err) && (!boot->rtc || goldfish_set(v->rtc, boot->rtc, err)) &&
+    done = check_options(&p, err) && (!boot->rtc || goldfish_set(v->rtc, boot->rtc, err)) &&
            make_fdt(&p, err) && load_firmware(&p, err) && load_kernel(&p, err) &&
            load_initrd(&p, err) && finish_fdt(&p, err) && (!boot->dumpdtb || dump_fdt(&p, err));
-    if (done && !boot->remember)
-        write_boot_rom(&p);
+    if (done) {
+        make_boot_rom(&p);
+        if (!boot->remember)
+            virt_restore_boot_rom(v);
+    }
     g_free(p.fdt);
     return done;
 }

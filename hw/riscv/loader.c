@@ -11,7 +11,6 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define IMAGE_HEADER_SIZE 64
@@ -25,7 +24,7 @@ typedef struct LoadPiece {
     uint64_t len;    /* bytes to copy */
     uint64_t zero;   /* bytes to clear behind them */
     uint64_t offset; /* in the RAM block */
-    char *path;
+    char *label;     /* "kernel '/boot/Image'" */
 } LoadPiece;
 
 struct LoadList {
@@ -36,7 +35,7 @@ struct LoadList {
 
 typedef struct ImageFile {
     LoadList *l;
-    const char *what, *path;
+    const char *label; /* "kernel '/boot/Image'" */
     int fd;
     uint64_t size, floor, limit;
 } ImageFile;
@@ -60,18 +59,24 @@ void load_list_only_remember(LoadList *l)
     l->only_remember = true;
 }
 
-void load_list_free(LoadList *l)
+void load_list_clear(LoadList *l)
 {
-    if (!l)
-        return;
     for (guint i = 0; i < l->pieces->len; i++) {
         LoadPiece *p = &g_array_index(l->pieces, LoadPiece, i);
 
         if (p->fd >= 0)
             close(p->fd);
         g_clear_pointer(&p->bytes, g_bytes_unref);
-        g_free(p->path);
+        g_free(p->label);
     }
+    g_array_set_size(l->pieces, 0);
+}
+
+void load_list_free(LoadList *l)
+{
+    if (!l)
+        return;
+    load_list_clear(l);
     g_array_free(l->pieces, TRUE);
     g_free(l);
 }
@@ -104,8 +109,8 @@ static bool piece_write(LoadList *l, const LoadPiece *p, GError **err)
     memset(dst + p->len, 0, p->zero);
     ram_written_any(l->ram.ram, p->offset, p->len + p->zero);
     if (!ok)
-        g_set_error(err, load_error(), 0, "cannot read %" G_GUINT64_FORMAT " bytes of '%s': %s",
-                    p->len, p->path, errno ? g_strerror(errno) : "the file became shorter");
+        g_set_error(err, load_error(), 0, "cannot read %" G_GUINT64_FORMAT " bytes of %s: %s",
+                    p->len, p->label, errno ? g_strerror(errno) : "the file became shorter");
     return ok;
 }
 
@@ -140,60 +145,6 @@ void load_bytes(LoadList *l, const void *data, uint64_t len, uint64_t addr)
 
 /* --- files --- */
 
-static int open_regular(const char *what, const char *path, uint64_t *size, GError **err)
-{
-    struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-
-    if (fd < 0 || fstat(fd, &st) < 0) {
-        g_set_error(err, load_error(), 0, "%s '%s': %s", what, path, g_strerror(errno));
-    } else if (!S_ISREG(st.st_mode)) {
-        g_set_error(err, load_error(), 0, "%s '%s' is not a regular file", what, path);
-    } else if (st.st_size == 0) {
-        g_set_error(err, load_error(), 0, "%s '%s' is empty", what, path);
-    } else {
-        *size = st.st_size;
-        return fd;
-    }
-    if (fd >= 0)
-        close(fd);
-    return -1;
-}
-
-bool load_file_size(const char *what, const char *path, uint64_t *size, GError **err)
-{
-    int fd = open_regular(what, path, size, err);
-
-    if (fd < 0)
-        return false;
-    close(fd);
-    return true;
-}
-
-uint8_t *load_file_bytes(const char *what, const char *path, uint64_t max, uint64_t *len,
-                         GError **err)
-{
-    int fd = open_regular(what, path, len, err);
-    uint8_t *data = NULL;
-
-    if (fd < 0)
-        return NULL;
-    if (*len > max) {
-        g_set_error(err, load_error(), 0,
-                    "%s '%s' has %" G_GUINT64_FORMAT " bytes; at most %" G_GUINT64_FORMAT
-                    " are accepted",
-                    what, path, *len, max);
-    } else {
-        data = g_malloc(*len);
-        if (!read_exact(fd, data, *len, 0)) {
-            g_set_error(err, load_error(), 0, "%s '%s' cannot be read", what, path);
-            g_clear_pointer(&data, g_free);
-        }
-    }
-    close(fd);
-    return data;
-}
-
 /* Does [addr, addr + len) lie in [floor, limit)? */
 static bool check_fits(const ImageFile *f, uint64_t addr, uint64_t len, uint64_t floor,
                        GError **err)
@@ -201,10 +152,10 @@ static bool check_fits(const ImageFile *f, uint64_t addr, uint64_t len, uint64_t
     if (addr >= floor && addr <= f->limit && len <= f->limit - addr)
         return true;
     g_set_error(err, load_error(), 0,
-                "%s '%s' does not fit: it needs %" G_GUINT64_FORMAT
-                " bytes at 0x%" G_GINT64_MODIFIER "x, and there is room from 0x%" G_GINT64_MODIFIER
-                "x to 0x%" G_GINT64_MODIFIER "x (-m gives more memory)",
-                f->what, f->path, len, addr, floor, f->limit);
+                "%s does not fit: it needs %" G_GUINT64_FORMAT " bytes at 0x%" G_GINT64_MODIFIER
+                "x, and there is room from 0x%" G_GINT64_MODIFIER "x to 0x%" G_GINT64_MODIFIER
+                "x (-m gives more memory)",
+                f->label, len, addr, floor, f->limit);
     return false;
 }
 
@@ -216,19 +167,19 @@ static bool load_piece(ImageFile *f, uint64_t at, uint64_t len, uint64_t zero, u
 
     if (at > f->size || len > f->size - at) {
         g_set_error(err, load_error(), 0,
-                    "%s '%s' is truncated: it names %" G_GUINT64_FORMAT
-                    " bytes at %" G_GUINT64_FORMAT " and has %" G_GUINT64_FORMAT,
-                    f->what, f->path, len, at, f->size);
+                    "%s is truncated: it names %" G_GUINT64_FORMAT " bytes at %" G_GUINT64_FORMAT
+                    " and has %" G_GUINT64_FORMAT,
+                    f->label, len, at, f->size);
         return false;
     }
     if (!check_fits(f, addr, zero > UINT64_MAX - len ? UINT64_MAX : len + zero, floor, err))
         return false;
     p.fd = fcntl(f->fd, F_DUPFD_CLOEXEC, 3);
     if (p.fd < 0) {
-        g_set_error(err, load_error(), 0, "%s '%s': %s", f->what, f->path, g_strerror(errno));
+        g_set_error(err, load_error(), 0, "%s: %s", f->label, g_strerror(errno));
         return false;
     }
-    p.path = g_strdup(f->path);
+    p.label = g_strdup(f->label);
     return add_piece(f->l, &p, err);
 }
 
@@ -247,8 +198,8 @@ static bool elf_header(ImageFile *f, Elf64_Ehdr *h, GError **err)
     else if (h->e_phentsize != sizeof(Elf64_Phdr) || h->e_phnum == 0 || h->e_phnum > MAX_SEGMENTS)
         wrong = "its program headers are malformed";
     if (wrong)
-        g_set_error(err, load_error(), 0, "%s '%s' is an ELF file that cannot be loaded: %s",
-                    f->what, f->path, wrong);
+        g_set_error(err, load_error(), 0, "%s is an ELF file that cannot be loaded: %s", f->label,
+                    wrong);
     return !wrong;
 }
 
@@ -257,8 +208,7 @@ static bool elf_segment(ImageFile *f, const Elf64_Phdr *p, uint64_t e_entry, Loa
 {
     if (p->p_memsz < p->p_filesz) {
         g_set_error(err, load_error(), 0,
-                    "%s '%s' is an ELF file with a segment larger in the file than in memory",
-                    f->what, f->path);
+                    "%s is an ELF file with a segment larger in the file than in memory", f->label);
         return false;
     }
     if (!load_piece(f, p->p_offset, p->p_filesz, p->p_memsz - p->p_filesz, p->p_paddr, f->floor,
@@ -284,8 +234,8 @@ static bool load_elf(ImageFile *f, LoadedImage *out, GError **err)
 
         if (at < h.e_phoff || at > f->size || f->size - at < sizeof(p) ||
             !read_exact(f->fd, (uint8_t *)&p, sizeof(p), at)) {
-            g_set_error(err, load_error(), 0, "%s '%s' is truncated: program header %u is missing",
-                        f->what, f->path, i);
+            g_set_error(err, load_error(), 0, "%s is truncated: program header %u is missing",
+                        f->label, i);
             return false;
         }
         if (p.p_type == PT_LOAD && p.p_memsz && !elf_segment(f, &p, h.e_entry, out, err))
@@ -293,8 +243,7 @@ static bool load_elf(ImageFile *f, LoadedImage *out, GError **err)
     }
     if (out->end)
         return true;
-    g_set_error(err, load_error(), 0, "%s '%s' is an ELF file without anything to load", f->what,
-                f->path);
+    g_set_error(err, load_error(), 0, "%s is an ELF file without anything to load", f->label);
     return false;
 }
 
@@ -325,9 +274,9 @@ static bool check_pe(ImageFile *f, const uint8_t *header, GError **err)
     }
     if (!whole)
         g_set_error(err, load_error(), 0,
-                    "%s '%s' is truncated: its %" G_GUINT64_FORMAT
+                    "%s is truncated: its %" G_GUINT64_FORMAT
                     " bytes end before the sections that its PE header names",
-                    f->what, f->path, f->size);
+                    f->label, f->size);
     return whole;
 }
 
@@ -342,9 +291,9 @@ static bool load_linux(ImageFile *f, const uint8_t *header, LoadedImage *out, GE
     if (text_offset > f->limit - ram_base || image_size < f->size) {
         g_set_error(
             err, load_error(), 0,
-            "%s '%s' has a Linux Image header with an impossible text offset (0x%" G_GINT64_MODIFIER
+            "%s has a Linux Image header with an impossible text offset (0x%" G_GINT64_MODIFIER
             "x) or image size (%" G_GUINT64_FORMAT " for a file of %" G_GUINT64_FORMAT " bytes)",
-            f->what, f->path, text_offset, image_size, f->size);
+            f->label, text_offset, image_size, f->size);
         return false;
     }
     if (!check_pe(f, header, err))
@@ -358,41 +307,31 @@ static bool load_linux(ImageFile *f, const uint8_t *header, LoadedImage *out, GE
            load_piece(f, 0, f->size, 0, addr, f->floor, err);
 }
 
-bool load_image(LoadList *l, const char *what, const char *path, uint64_t floor, uint64_t limit,
-                bool linux_image, LoadedImage *out, GError **err)
+bool load_image(LoadList *l, BootRole role, const BootImage *image, uint64_t floor, uint64_t limit,
+                LoadedImage *out, GError **err)
 {
+    g_autofree char *label = boot_image_label(role, image);
     uint8_t header[IMAGE_HEADER_SIZE] = { 0 };
-    ImageFile f = { l, what, path, -1, 0, floor, limit };
-    bool ok;
+    ImageFile f = { l, label, image->fd, image->size, floor, limit };
 
-    f.fd = open_regular(what, path, &f.size, err);
-    if (f.fd < 0)
-        return false;
     read_exact(f.fd, header, MIN(f.size, sizeof(header)), 0);
     if (f.size >= SELFMAG && memcmp(header, ELFMAG, SELFMAG) == 0) {
         f.floor = l->ram.base;
-        ok = load_elf(&f, out, err);
-    } else if (linux_image && memcmp(header + 0x38, "RSC\x05", 4) == 0) {
-        ok = load_linux(&f, header, out, err);
-    } else {
-        *out = (LoadedImage){ floor, floor + f.size, floor };
-        ok = load_piece(&f, 0, f.size, 0, floor, floor, err);
+        return load_elf(&f, out, err);
     }
-    close(f.fd);
-    return ok;
+    if (role == BOOT_KERNEL && memcmp(header + 0x38, "RSC\x05", 4) == 0) {
+        return load_linux(&f, header, out, err);
+    }
+    *out = (LoadedImage){ floor, floor + f.size, floor };
+    return load_piece(&f, 0, f.size, 0, floor, floor, err);
 }
 
-bool load_file_at(LoadList *l, const char *what, const char *path, uint64_t addr, uint64_t limit,
-                  LoadedImage *out, GError **err)
+bool load_image_at(LoadList *l, BootRole role, const BootImage *image, uint64_t addr,
+                   uint64_t limit, LoadedImage *out, GError **err)
 {
-    ImageFile f = { l, what, path, -1, 0, addr, limit };
-    bool ok;
+    g_autofree char *label = boot_image_label(role, image);
+    ImageFile f = { l, label, image->fd, image->size, addr, limit };
 
-    f.fd = open_regular(what, path, &f.size, err);
-    if (f.fd < 0)
-        return false;
     *out = (LoadedImage){ addr, addr + f.size, addr };
-    ok = load_piece(&f, 0, f.size, 0, addr, l->ram.base, err);
-    close(f.fd);
-    return ok;
+    return load_piece(&f, 0, f.size, 0, addr, l->ram.base, err);
 }

@@ -277,6 +277,7 @@ static void virt_reset(Machine *m)
     Virt *v = m->board;
     g_autoptr(GError) err = NULL;
 
+    virt_restore_boot_rom(v);
     if (!load_list_replay(v->loads, &err))
         message("backplane: reset: %s", err->message);
     for (guint i = 0; i < m->cpus->len; i++) {
@@ -331,7 +332,9 @@ static const char *const virt_implicit[] = { "gpex-root,addr=00.0", NULL };
     .default_ram = 128ull << 20, .props = virt_props, .n_props = G_N_ELEMENTS(virt_props),         \
     .root_bus = "pcie.0", .root_kind = PLAN_BUS_PCIE_ROOT, .implicit = virt_implicit,              \
     .window = { VIRT_PCIE_PIO_SIZE, VIRT_PCIE_MMIO_SIZE, VIRT_PCIE_MMIO64_SIZE }
-#define VIRT_OPS .build = virt_build, .boot = virt_boot, .reset = virt_reset, .free = virt_free
+#define VIRT_OPS                                                                                  \
+    .build = virt_build, .boot = virt_boot, .default_firmware = virt_default_firmware,             \
+    .reset = virt_reset, .free = virt_free
 /* clang-format on */
 
 const BoardType virt_board = {

@@ -518,25 +518,29 @@ bool virt_fdt_set_boot(void *fdt, const VirtFdtBoot *b, GError **err)
     return false;
 }
 
-void *virt_fdt_load(const char *path, size_t room, GError **err)
+static void *fdt_error(const BootImage *image, GError **err, const char *what)
 {
-    uint64_t len;
-    g_autofree uint8_t *data = load_file_bytes("device tree", path, 1 << 20, &len, err);
-    void *blob;
+    g_autofree char *label = boot_image_label(BOOT_DTB, image);
 
-    if (!data)
-        return NULL;
-    if (len < sizeof(struct fdt_header) || fdt_check_full(data, len) < 0) {
-        g_set_error(err, g_quark_from_static_string("backplane-fdt"), 0,
-                    "device tree '%s' is truncated or no flattened device tree (dtc makes one)",
-                    path);
-        return NULL;
-    }
-    blob = g_malloc0(len + room);
-    if (fdt_open_into(data, blob, len + room) == 0)
-        return blob;
-    g_set_error(err, g_quark_from_static_string("backplane-fdt"), 0,
-                "device tree '%s' cannot be expanded to hold the boot arguments", path);
-    g_free(blob);
+    g_set_error(err, g_quark_from_static_string("backplane-fdt"), 0, "%s %s", label, what);
     return NULL;
+}
+
+void *virt_fdt_load(const BootImage *image, size_t room, GError **err)
+{
+    enum { MAX_SIZE = 1 << 20 };
+    g_autofree uint8_t *data = NULL;
+    g_autofree void *blob = NULL;
+
+    if (image->size > MAX_SIZE)
+        return fdt_error(image, err, "is larger than 1 MiB");
+    data = g_malloc(image->size);
+    if (!boot_image_read(image, data, image->size, 0))
+        return fdt_error(image, err, "cannot be read");
+    if (image->size < sizeof(struct fdt_header) || fdt_check_full(data, image->size) < 0)
+        return fdt_error(image, err, "is truncated or no flattened device tree (dtc makes one)");
+    blob = g_malloc0(image->size + room);
+    if (fdt_open_into(data, blob, (int)(image->size + room)) != 0)
+        return fdt_error(image, err, "cannot be expanded to hold the boot arguments");
+    return g_steal_pointer(&blob);
 }

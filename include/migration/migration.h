@@ -21,6 +21,7 @@
 
 #include <json-c/json.h>
 
+#include "hw/core/boot_image.h"
 #include "hw/core/machine.h"
 #include "plan/description.h"
 
@@ -35,6 +36,10 @@ typedef struct MigrationOffer {
     uint64_t max_ram;       /* bytes; 0: no limit but the host's */
     unsigned max_cpus, max_devices; /* 0: the built-in limits */
     const char *handover;           /* the folder for hand-over records; NULL: none */
+    /* What the command line says of booting: an image with `given` set must be the guest's (with
+     * fd -1: the guest must have none); others are used if they are. NULL: nothing is said. */
+    BootImages *boot;
+    const char *append, *uuid; /* NULL: not given */
     /* What the guest sees of a host part's size (a disk's bytes); 0: nothing. NULL: of none. */
     uint64_t (*part_size)(void *opaque, const char *kind, const char *id);
     void *opaque;
@@ -52,6 +57,14 @@ typedef struct MigrationHooks {
      * parts: realized devices, RAM, CPUs, everything reset, nothing booted. If a machine equal
      * to it stands already (offer.fixed), it is reset instead. */
     bool (*build)(void *opaque, const PlanMachine *wanted, GError **err);
+    /* Compute the SHA-256 of each image that the machine boots and enter them in the description.
+     * 1: done; 0: under way, ask again (never with `wait`, which releases the lock meanwhile);
+     * -1: failed. NULL: there are no images. */
+    int (*boot_digests)(void *opaque, bool wait, GError **err);
+    /* build() was called, and RAM comes next: note what a reset loads. images (taken) are the
+     * guest's, as `wanted` describes them; NULL: the stream has none, so those of this command
+     * line. NULL: nothing to do. */
+    bool (*boot)(void *opaque, const PlanMachine *wanted, BootImages *images, GError **err);
     /* Everything is loaded and checked: bring the description up to what the stream changed in
      * it (capabilities that stand elsewhere, or not at all). NULL: nothing to do. */
     void (*loaded)(void *opaque);

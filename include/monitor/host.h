@@ -19,6 +19,12 @@ typedef struct MonitorHost {
     /* The complete description of the machine as it is now, borrowed; NULL before it is built. */
     const PlanMachine *(*description)(Machine *m);
     const PlanCatalog *(*catalog)(Machine *m);
+    /* Complete the boot section of the description with sizes and SHA-256. Releases the lock
+     * meanwhile. */
+    bool (*boot_digests)(Machine *m, GError **err);
+    /* Write the description to a file that -machine-config reads, and beside it the boot images
+     * that have no file on this host. Releases the lock meanwhile. */
+    bool (*dump_machine)(Machine *m, const char *path, GError **err);
     /* Plan, build and plug one more device. Takes d. NULL and a sentence. */
     Device *(*device_add)(Machine *m, PlanDevice *d, GError **err);
     /* Ask for its removal: at once, or when the guest agrees (DEVICE_DELETED tells). */

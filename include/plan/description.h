@@ -5,7 +5,8 @@
  * Command line, -machine-config files, QMP device_add and incoming streams all become one of
  * these; plan_resolve() turns it into a complete description (every property has a value, every
  * device an address); the live machine is built from that and from nothing else. It has two
- * sections: `guest` is what the guest can see, `host` names files, sockets and taps.
+ * sections: `guest` is what the guest can see, `host` names files, sockets and taps. A third
+ * one, `boot`, identifies the images that it boots.
  *
  * Nothing here is thread-safe; a description belongs to its holder.
  */
@@ -72,6 +73,14 @@ typedef struct PlanHostPart {
     struct json_object *options; /* owned object, keys in the order given */
 } PlanHostPart;
 
+/* What is loaded at power-on and again at each reset. */
+typedef struct PlanBootImage {
+    char *role;    /* "firmware" "kernel" "initrd" "dtb" */
+    uint64_t size; /* bytes; 0: not stated */
+    char *sha256;  /* hexadecimal; NULL: not stated */
+    char *path;    /* of the file, the host's; NULL: not known */
+} PlanBootImage;
+
 typedef struct PlanMachine {
     char *type;              /* versioned name once resolved */
     GPtrArray *settings;     /* PlanSetting*: machine properties */
@@ -81,6 +90,11 @@ typedef struct PlanMachine {
     GPtrArray *devices;      /* PlanDevice* in creation order */
     GPtrArray *host;         /* PlanHostPart* */
     GPtrArray *globals;      /* PlanGlobal*: -global type.prop=value */
+    char *name, *uuid, *rtc; /* as -name, -uuid, -rtc; NULL: not given */
+    bool has_boot;           /* the boot section is stated; false: what it boots is not known */
+    GPtrArray *boot;         /* PlanBootImage*, each role once, in a fixed order */
+    char *append;            /* the kernel's command line; NULL: none */
+    GPtrArray *serials;      /* char*: -serial, the host's; NULL: not stated */
     struct PlanIndex *index; /* private to plan/: ids and buses of a resolved description */
     GHashTable *host_index;  /* private to plan/: PlanHostPart* by kind and id, or NULL */
 } PlanMachine;
@@ -89,6 +103,13 @@ typedef struct PlanGlobal {
     char *type, *prop, *value;
     bool used; /* the type is known: resolving sets it, a caller may warn of the others */
 } PlanGlobal;
+
+/* The image of a role, or NULL; and a new one (the machine has none of that role). */
+PlanBootImage *plan_find_boot(const PlanMachine *m, const char *role);
+PlanBootImage *plan_add_boot(PlanMachine *m, const char *role);
+void plan_remove_boot(PlanMachine *m, const char *role);
+/* Replace the boot section by a copy of another description's. */
+void plan_set_boot(PlanMachine *to, const PlanMachine *from);
 
 PlanMachine *plan_machine_new(void);
 void plan_machine_free(PlanMachine *m);
@@ -166,7 +187,8 @@ const char *plan_device_name(const PlanDevice *d);
 /* The format number in "backplane-machine" of a description. */
 enum { PLAN_FORMAT = 1 };
 
-/* The complete description as JSON, keys in a fixed order; `guest_only` leaves `host` out.
+/* The complete description as JSON, keys in a fixed order; `guest_only` leaves `host` out, but not
+ * `boot`.
  * plan_from_json() of it gives an equal description: dump, read, dump is byte-identical. */
 struct json_object *plan_to_json(const PlanMachine *m, const PlanCatalog *c, bool guest_only);
 PlanMachine *plan_from_json(struct json_object *o, GError **err);
@@ -203,6 +225,9 @@ char *plan_topology_svg(const PlanMachine *m, const PlanCatalog *c);
 struct json_object *plan_diff(const PlanMachine *wanted, const PlanMachine *have,
                               const PlanCatalog *c);
 
+/* What differs between the boot sections, appended to such an array; nothing if one of the
+ * descriptions does not have the section. */
+void plan_diff_boot(struct json_object *out, const PlanMachine *wanted, const PlanMachine *have);
 /* Devices of one type at one place that have different ids, in the same form: no guest sees ids,
  * but saved state is found by them. */
 struct json_object *plan_diff_names(const PlanMachine *wanted, const PlanMachine *have,

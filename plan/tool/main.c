@@ -183,6 +183,7 @@ static int cmd_diff(Tool *tool, GError **err)
         return EXIT_FAILURE;
     }
     diff = plan_diff(wanted, have, &plan_catalog);
+    plan_diff_boot(diff, wanted, have);
     if (json_object_array_length(diff) == 0) {
         json_object_put(diff);
         return EXIT_SUCCESS;

@@ -40,6 +40,76 @@ def live_migration(subject: Subject) -> None:
                     re.search(r"irqs=(\d+)", text)[1]) > first + 20)
 
 
+def move(source: Emulator, uri: str) -> None:
+    """Migrate, and wait until it is completed."""
+    end = time.monotonic() + 60 * timeout_factor()
+    source.qmp.command("migrate", uri=uri)
+    while (state := source.qmp.command("query-migrate"))["status"] != "completed":
+        check(state["status"] != "failed", "the migration failed", str(state))
+        check(time.monotonic() < end, "the migration did not complete", str(state))
+        time.sleep(0.05)
+
+
+def reboots(guest: Emulator, ways: list[str]) -> None:
+    """The guest boots again, with the same command line."""
+    line = guest.shell("cat /proc/cmdline")
+    for way in ways:
+        if way == "guest":
+            guest.send("reboot -f\n")
+        else:
+            guest.qmp.command(way)
+        shell_ready(guest)
+        check(guest.shell("cat /proc/cmdline") == line, f"another command line after {way}", "")
+    check("warning" not in guest.errors, "a warning", guest.errors)
+
+
+def reboot_after(subject: Subject, scheme: str, ways: list[str], cold: bool) -> None:
+    """Boot, move, and boot again in the target; then from its description."""
+    if subject.is_qemu:
+        raise Skip("QEMU's -incoming needs the whole machine on its command line")
+    with tempfile.TemporaryDirectory() as scratch:
+        uri = {"unix": f"unix:{scratch}/stream", "file": f"file:{scratch}/stream",
+               "tcp": "tcp:127.0.0.1:0"}[scheme]
+        with Emulator(subject.program, arguments(append="x.y=z"), echo=subject.echo) as source:
+            shell_ready(source)
+            if scheme == "file":
+                move(source, uri)
+            with Emulator(subject.program, ["-incoming", uri], echo=subject.echo) as target:
+                if scheme == "tcp":
+                    where = target.qmp.command("query-migrate")["socket-address"][0]
+                    uri = f"tcp:{where['host']}:{where['port']}"
+                target.qmp.command("query-status")      # it listens
+                if scheme != "file":
+                    move(source, uri)
+                while target.qmp.command("query-migrate")["status"] != "completed":
+                    time.sleep(0.05)
+                reboots(target, ways)
+                target.qmp.command("dump-machine", filename=f"{scratch}/machine.json")
+        if cold:
+            with Emulator(subject.program, ["-machine-config", f"{scratch}/machine.json"],
+                          echo=subject.echo) as again:
+                shell_ready(again)
+                reboots(again, [])
+
+
+@test
+def reboot_after_migration(subject: Subject) -> None:
+    """A guest started with -kernel, -initrd and -append boots again where it moved."""
+    reboot_after(subject, "unix", ["guest"], cold=True)
+
+
+@test
+def reboot_after_tcp(subject: Subject) -> None:
+    """The same over tcp, by the guest and by the monitor."""
+    reboot_after(subject, "tcp", ["guest", "system_reset"], cold=False)
+
+
+@test
+def reboot_after_snapshot(subject: Subject) -> None:
+    """The same out of a file."""
+    reboot_after(subject, "file", ["system_reset", "guest"], cold=True)
+
+
 @test
 def migrate_stopped_disk(subject: Subject) -> None:
     """A write that the host's disk does not take stops the guest; it is done where the guest moves."""

@@ -27,6 +27,9 @@ def device(text):
     return ["-device", text]
 
 
+HERE = os.path.abspath(__file__)       # some file, as an image
+OTHER = os.path.join(os.path.dirname(HERE), "machine.py")
+RAW = VIRT + ["-bios", "none", "-kernel", HERE, "-append", "a"]
 EDU = VIRT + device("edu,id=e0,addr=3")
 PORT = VIRT + device("pcie-root-port,id=rp0,addr=2,chassis=1")
 NET = VIRT + ["-netdev", "user,id=u0"]
@@ -43,6 +46,14 @@ PAIRS = [
      VIRT + device("edu,id=e0,addr=4"), "p0"),
     ("edu missing", EDU + device("ticker,id=t0,addr=5"), VIRT + device("ticker,id=t0,addr=5"),
      "e0"),
+    ("another kernel", RAW, ["-kernel", OTHER], ("boot kernel: wanted", "SHA-256", "machine.py)")),
+    ("another kernel for the same machine", RAW, VIRT + ["-bios", "none", "-kernel", OTHER],
+     ("boot kernel: wanted", "SHA-256", "machine.py)")),
+    ("another command line", RAW, ["-append", "b"], "boot append: wanted a, have b"),
+    ("an initrd more", RAW, ["-initrd", OTHER], "boot initrd: wanted none, have"),
+    ("firmware or none", VIRT + ["-bios", HERE], ["-bios", "none"], "boot firmware: wanted"),
+    ("UUID", VIRT + ["-uuid", "01234567-89ab-cdef-0123-456789abcdef"],
+     ["-uuid", "01234567-89ab-cdef-0123-456789abcdee"], "machine uuid: wanted 0123"),
     ("two ids swapped", EDU + device("edu,id=e1,addr=4"),
      VIRT + device("edu,id=e1,addr=3") + device("edu,id=e0,addr=4"),
      ("e0 id: wanted e0, have e1", "e1 id: wanted e1, have e0")),

@@ -5,13 +5,17 @@
 #ifndef HW_CORE_BOARD_H
 #define HW_CORE_BOARD_H
 
+#include "hw/core/boot_image.h"
 #include "hw/core/cpu.h"
 
-/* What of the command line concerns the board beside the description (host side). */
+/* What a machine boots, beside its devices. */
 typedef struct BoardBoot {
-    const char *kernel, *initrd, *append, *dtb, *bios, *dumpdtb; /* NULL: not given */
-    const char *rtc; /* "base=utc|localtime|DATE,clock=host|rt|vm" */
-    bool remember;   /* an incoming machine: a stream brings RAM; only know what a reset loads */
+    const BootImages *images; /* borrowed; the board duplicates the descriptors that it keeps */
+    const char *append;       /* NULL: none */
+    const char *dumpdtb;      /* write the device tree there; NULL: do not */
+    const char *rtc;          /* "base=utc|localtime|DATE,clock=host|rt|vm" */
+    bool remember; /* a stream brings RAM: only note what a reset loads. May be called again, with
+                    * the images of the stream */
 } BoardBoot;
 
 typedef struct BoardType {
@@ -22,6 +26,9 @@ typedef struct BoardType {
     /* All devices of the description are plugged: load firmware and kernel, make the device
      * tree; with boot->remember leave RAM alone. Lock. */
     bool (*boot)(Machine *m, const BoardBoot *boot, GError **err);
+    /* The path of the firmware that is loaded unless -bios says otherwise. NULL and a sentence if
+     * the host has none. NULL: the board boots nothing. */
+    const char *(*default_firmware)(GError **err);
     /* System reset of what is no device: CPUs and boot ROM state. */
     void (*reset)(Machine *m);
     void (*free)(Machine *m);

@@ -99,6 +99,7 @@ struct Machine {
      * before CPU threads are created; borrowed. */
     const struct SandboxPolicy *sandbox;
     void *bottom_halves;   /* BottomHalves *, private to bottom_half.c */
+    struct BootImages *boot; /* what the machine boots (boot_image.h); system/'s; NULL: not known */
     const void *host;      /* MonitorHost *: what monitors ask of system/ (monitor/host.h) */
     GPtrArray *run_fns;    /* private to machine.c */
     GHashTable *by_id;     /* private to device.c: id -> Device* */

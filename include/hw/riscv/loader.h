@@ -9,6 +9,7 @@
 #ifndef HW_RISCV_LOADER_H
 #define HW_RISCV_LOADER_H
 
+#include "hw/core/boot_image.h"
 #include "hw/core/machine.h"
 
 /* Where guest RAM stands, for range checks and copies. */
@@ -21,6 +22,8 @@ typedef struct LoadList LoadList; /* the remembered pieces */
 LoadList *load_list_new(LoadRam ram);
 /* From now on remember pieces for replays only, without writing them (RAM comes by a stream). */
 void load_list_only_remember(LoadList *l);
+/* Forget every piece. */
+void load_list_clear(LoadList *l);
 void load_list_free(LoadList *l);
 /* Write every piece again. A file that cannot be read any more is reported through err; the
  * other pieces are written all the same. */
@@ -32,22 +35,16 @@ typedef struct LoadedImage {
     uint64_t entry;
 } LoadedImage;
 
-/* Load a kernel or firmware; `what` ("kernel", "firmware") starts the sentences. Accepted: ELF64
- * for RISC-V (segments at their physical addresses), a Linux Image (at RAM base + text_offset,
- * moved up to a multiple of 2 MiB above `floor`), anything else as raw bytes at `floor`.
- * Everything must lie in [floor, limit), which ELF may extend down to RAM's base; otherwise one
- * sentence names the file, its need and the limit. `linux_image` false takes only ELF and raw. */
-bool load_image(LoadList *l, const char *what, const char *path, uint64_t floor, uint64_t limit,
-                bool linux_image, LoadedImage *out, GError **err);
-/* A whole file at an address that the caller chose; file_size() first. */
-bool load_file_at(LoadList *l, const char *what, const char *path, uint64_t addr, uint64_t limit,
-                  LoadedImage *out, GError **err);
+/* Load a kernel or firmware. Accepted: ELF64 for RISC-V (segments at their physical addresses), for
+ * a kernel a Linux Image (at RAM base + text_offset, moved up to a multiple of 2 MiB above
+ * `floor`), anything else as raw bytes at `floor`. Everything must lie in [floor, limit), which ELF
+ * may extend down to RAM's base; otherwise one sentence names the image, its need and the limit. */
+bool load_image(LoadList *l, BootRole role, const BootImage *image, uint64_t floor, uint64_t limit,
+                LoadedImage *out, GError **err);
+/* The whole image at an address that the caller chose. */
+bool load_image_at(LoadList *l, BootRole role, const BootImage *image, uint64_t addr,
+                   uint64_t limit, LoadedImage *out, GError **err);
 /* Bytes of our own; takes a copy. In range by contract. */
 void load_bytes(LoadList *l, const void *data, uint64_t len, uint64_t addr);
-/* Size of a regular file; a sentence if it is none. */
-bool load_file_size(const char *what, const char *path, uint64_t *size, GError **err);
-/* The whole content of a file of at most `max` bytes; g_free. */
-uint8_t *load_file_bytes(const char *what, const char *path, uint64_t max, uint64_t *len,
-                         GError **err);
 
 #endif

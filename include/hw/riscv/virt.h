@@ -52,6 +52,8 @@ enum {
 #define VIRT_PCIE_MMIO_SIZE   0x40000000ull
 #define VIRT_PCIE_MMIO64_SIZE 0x400000000ull
 
+enum { VIRT_BOOT_ROM_SIZE = 88 }; /* code and data of the reset vector */
+
 typedef enum VirtAia { VIRT_AIA_NONE, VIRT_AIA_APLIC, VIRT_AIA_APLIC_IMSIC } VirtAia;
 
 /* What the options make of the board. */
@@ -79,7 +81,7 @@ typedef struct VirtFdtBoot {
 /* Fill in /chosen. False with a sentence if the blob (a user's) has no room or is malformed. */
 bool virt_fdt_set_boot(void *fdt, const VirtFdtBoot *boot, GError **err);
 /* A user's blob: checked, copied with `room` bytes free; g_free. NULL and a sentence. */
-void *virt_fdt_load(const char *path, size_t room, GError **err);
+void *virt_fdt_load(const BootImage *image, size_t room, GError **err);
 
 /* The board's own structure (Machine.board). */
 typedef struct Virt {
@@ -90,10 +92,15 @@ typedef struct Virt {
     LoadList *loads;
     Device *irqchip; /* the controller that wired interrupts enter */
     Device *pci_host, *rtc;
+    uint8_t boot_rom[VIRT_BOOT_ROM_SIZE]; /* what a reset writes to rom, once booted is true */
+    bool booted;
 } Virt;
 
 /* Firmware, kernel, initrd, device tree and boot ROM; also fills in loads. */
 bool virt_boot(Machine *m, const BoardBoot *boot, GError **err);
+const char *virt_default_firmware(GError **err);
+/* A reset: the boot ROM as virt_boot() made it. */
+void virt_restore_boot_rom(Virt *v);
 
 /* The newest version of `virt`, and older ones. */
 extern const BoardType virt_board, virt_0_1_board, none_board;

@@ -47,6 +47,17 @@ static bool host_del(Machine *m, const char *kind, const char *id, GError **err)
     return false;
 }
 
+static bool boot_digests(Machine *m, GError **err)
+{
+    return true;
+}
+
+static bool dump_machine(Machine *m, const char *path, GError **err)
+{
+    g_set_error(err, QMP_ERROR, QMP_GENERIC_ERROR, "%s cannot be written", path);
+    return false;
+}
+
 static bool do_cont(Machine *m, GError **err)
 {
     machine_set_state(m, RUN_RUNNING);
@@ -69,6 +80,8 @@ static void rig_init(Rig *r, bool control)
     r->host = (MonitorHost){ .name = "guest1",
                              .description = get_description,
                              .catalog = get_catalog,
+                             .boot_digests = boot_digests,
+                             .dump_machine = dump_machine,
                              .host_add = host_add,
                              .host_del = host_del,
                              .cont = do_cont,

@@ -24,7 +24,11 @@ wrong() { # option...: both refuse with the same single sentence, exit status 1
 set -- -M virt -m 256 -device pcie-root-port,id=rp -device x3130-upstream,id=up,bus=rp \
     -device xio3130-downstream,bus=up,addr=3 -device ticker,bus=up/03.0 \
     -device pcie-pci-bridge -device edu,bus=pcie.0/02.0
-"$emulator" "$@" -show machine >"$dir/one" && "$tool" machine "$@" | cmp "$dir/one" -
+guest() { # the guest section: what a machine boots, and its consoles, only the emulator knows
+    python3 -c 'import json, sys; print(json.dumps(json.load(sys.stdin)["guest"], indent=1))'
+}
+"$emulator" "$@" -show machine >"$dir/one" && guest <"$dir/one" >"$dir/guest" &&
+    "$tool" machine "$@" | guest | cmp "$dir/guest" -
 check "the same description"
 "$emulator" "$@" -show pci-slots >"$dir/slots" && "$tool" slots "$@" | cmp "$dir/slots" -
 check "the same slots"
@@ -40,6 +44,10 @@ check "no difference to itself"
 "$tool" diff "$dir/one" "$dir/two" >"$dir/diff"
 [ $? = 2 ] && grep -q '"have": "edu"' "$dir/diff"
 check "a device more is found"
+"$emulator" "$@" -bios none -show machine >"$dir/two"
+"$tool" diff "$dir/one" "$dir/two" >"$dir/diff"
+[ $? = 2 ] && grep -q '"property": "firmware"' "$dir/diff"
+check "another firmware is found"
 "$tool" slots -json | python3 -c 'import json, sys; sys.exit(json.load(sys.stdin)[0]["bus"] != "pcie.0")'
 check "slots as JSON"
 "$tool" --help >/dev/null

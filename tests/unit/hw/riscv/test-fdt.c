@@ -252,13 +252,18 @@ static void test_hostile_dtb(void)
     for (unsigned i = 0; i < 400; i++) {
         uint32_t size = fdt_totalsize(fdt);
         g_autofree uint8_t *copy = g_memdup2(fdt, size);
+        g_autoptr(BootImages) images = boot_images_new();
         g_autofree char *path = NULL;
         g_autofree void *loaded = NULL;
         g_autoptr(GError) err = NULL;
 
         copy[(uint32_t)g_test_rand_int() % (i % 2 ? size : 40)] = g_test_rand_int();
         path = write_temp(copy, i % 4 == 0 ? (uint32_t)g_test_rand_int() % size : size);
-        loaded = virt_fdt_load(path, 4096, &err);
+        if (!boot_images_open(images, BOOT_DTB, path, NULL)) { /* empty */
+            refused++;
+            continue;
+        }
+        loaded = virt_fdt_load(&images->image[BOOT_DTB], 4096, &err);
         g_assert_true((loaded != NULL) == (err == NULL));
         refused += !loaded;
         if (loaded)

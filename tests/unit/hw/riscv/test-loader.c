@@ -46,13 +46,21 @@ static void write_file(const char *path, const void *data, gsize len)
     fclose(f);
 }
 
+static bool load_path(LoadList *l, const char *path, LoadedImage *out, GError **err)
+{
+    g_autoptr(BootImages) images = boot_images_new();
+
+    return boot_images_open(images, BOOT_KERNEL, path, err) &&
+           load_image(l, BOOT_KERNEL, &images->image[BOOT_KERNEL], FLOOR, LIMIT, out, err);
+}
+
 static bool load(Env *e, const void *data, gsize len, LoadedImage *out, char **why)
 {
     g_autoptr(GError) err = NULL;
     bool ok;
 
     write_file(e->path, data, len);
-    ok = load_image(e->l, "kernel", e->path, FLOOR, LIMIT, true, out, &err);
+    ok = load_path(e->l, e->path, out, &err);
     g_assert_true(ok == (err == NULL));
     if (err) {
         g_assert_null(strchr(err->message, '\n'));
@@ -99,10 +107,10 @@ static void test_missing(void)
     Env e;
 
     env_new(&e);
-    g_assert_false(load_image(e.l, "kernel", "/nowhere/k", FLOOR, LIMIT, true, &out, &err));
+    g_assert_false(load_path(e.l, "/nowhere/k", &out, &err));
     g_assert_nonnull(strstr(err->message, "'/nowhere/k'"));
     g_clear_error(&err);
-    g_assert_false(load_image(e.l, "kernel", "/tmp", FLOOR, LIMIT, true, &out, &err));
+    g_assert_false(load_path(e.l, "/tmp", &out, &err));
     g_assert_nonnull(strstr(err->message, "not a regular file"));
     env_free(&e);
 }

@@ -138,12 +138,26 @@ static void test_intx(void)
     machine_free(m);
 }
 
+/* NULL: none of that role. */
+static BootImages *images_of(const char *fw, const char *kernel, const char *initrd,
+                             const char *dtb)
+{
+    const char *const paths[BOOT_ROLES] = { fw, kernel, initrd, dtb };
+    BootImages *images = boot_images_new();
+
+    for (BootRole role = 0; role < BOOT_ROLES; role++) {
+        if (paths[role])
+            g_assert_true(boot_images_open(images, role, paths[role], NULL));
+    }
+    return images;
+}
+
 static void test_boot(void)
 {
     Machine *m = board(128 * MiB, VIRT_AIA_APLIC_IMSIC);
     g_autofree char *fw = temp_file("firmware", 8), *kernel = temp_file("kernel", 6);
     g_autofree char *initrd = temp_file("initrd", 6);
-    BoardBoot boot = { .bios = fw, .kernel = kernel, .initrd = initrd, .append = "a=b" };
+    BoardBoot boot = { .images = images_of(fw, kernel, initrd, NULL), .append = "a=b" };
     g_autoptr(GError) err = NULL;
     uint64_t fdt, start = 0;
     char text[8];
@@ -176,6 +190,7 @@ static void test_boot(void)
     g_remove(fw);
     g_remove(kernel);
     g_remove(initrd);
+    boot_images_free((BootImages *)boot.images);
     machine_free(m);
 }
 
@@ -184,7 +199,7 @@ static void test_remember(void)
 {
     Machine *m = board(128 * MiB, VIRT_AIA_NONE);
     g_autofree char *fw = temp_file("firmware", 8);
-    BoardBoot boot = { .bios = fw, .remember = true };
+    BoardBoot boot = { .images = images_of(fw, NULL, NULL, NULL), .remember = true };
     char text[8];
 
     mem_set(&m->memory, RAM, 0x55, 4096);
@@ -195,6 +210,7 @@ static void test_remember(void)
     mem_read_buf(&m->memory, RAM, text, 8);
     g_assert_cmpmem(text, 8, "firmware", 8);
     g_remove(fw);
+    boot_images_free((BootImages *)boot.images);
     machine_free(m);
 }
 
@@ -208,6 +224,7 @@ static void refuse(uint64_t ram, BoardBoot boot, const char *word)
     g_assert_null(strchr(err->message, '\n'));
     if (!strstr(err->message, word))
         g_error("'%s' does not say '%s'", err->message, word);
+    boot_images_free((BootImages *)boot.images);
     machine_free(m);
 }
 
@@ -216,19 +233,20 @@ static void test_refusals(void)
     g_autofree uint8_t *big = g_malloc0(6 * MiB);
     g_autofree char *file = temp_file(big, 6 * MiB), *junk = temp_file("junk", 4);
 
-    refuse(4096, (BoardBoot){ .bios = "none" }, "device tree");
-    refuse(4 * MiB, (BoardBoot){ .bios = file }, "does not fit");
-    refuse(8 * MiB, (BoardBoot){ .bios = junk, .kernel = file }, "does not fit");
-    refuse(8 * MiB, (BoardBoot){ .bios = junk, .kernel = junk, .initrd = file }, "initrd");
-    refuse(128 * MiB, (BoardBoot){ .bios = "/nowhere" }, "'/nowhere'");
-    refuse(128 * MiB, (BoardBoot){ .bios = junk, .kernel = "/nowhere" }, "'/nowhere'");
-    refuse(128 * MiB, (BoardBoot){ .bios = junk, .kernel = junk, .initrd = "/nowhere" },
-           "'/nowhere'");
-    refuse(128 * MiB, (BoardBoot){ .bios = junk, .dtb = junk }, "device tree");
-    refuse(128 * MiB, (BoardBoot){ .bios = junk, .dumpdtb = "/nowhere/x" }, "dumpdtb=/nowhere/x");
-    refuse(128 * MiB, (BoardBoot){ .bios = junk, .append = "x" }, "-kernel");
-    refuse(128 * MiB, (BoardBoot){ .bios = junk, .rtc = "base=never" }, "-rtc base=never");
-    refuse(128 * MiB, (BoardBoot){ .bios = junk, .initrd = junk }, "-kernel");
+    refuse(4096, (BoardBoot){ .images = images_of(NULL, NULL, NULL, NULL) }, "device tree");
+    refuse(4 * MiB, (BoardBoot){ .images = images_of(file, NULL, NULL, NULL) }, "does not fit");
+    refuse(8 * MiB, (BoardBoot){ .images = images_of(junk, file, NULL, NULL) }, "does not fit");
+    refuse(8 * MiB, (BoardBoot){ .images = images_of(junk, junk, file, NULL) }, "initrd");
+    refuse(128 * MiB, (BoardBoot){ .images = images_of(junk, NULL, NULL, junk) }, "device tree");
+    refuse(128 * MiB,
+           (BoardBoot){ .images = images_of(junk, NULL, NULL, NULL), .dumpdtb = "/nowhere/x" },
+           "dumpdtb=/nowhere/x");
+    refuse(128 * MiB, (BoardBoot){ .images = images_of(junk, NULL, NULL, NULL), .append = "x" },
+           "-kernel");
+    refuse(128 * MiB,
+           (BoardBoot){ .images = images_of(junk, NULL, NULL, NULL), .rtc = "base=never" },
+           "-rtc base=never");
+    refuse(128 * MiB, (BoardBoot){ .images = images_of(junk, NULL, junk, NULL) }, "-kernel");
     g_remove(file);
     g_remove(junk);
 }
@@ -237,7 +255,7 @@ static void test_bios_none(void)
 {
     Machine *m = board(128 * MiB, VIRT_AIA_NONE);
     g_autofree char *kernel = temp_file("kernel", 6), *dtb = NULL;
-    BoardBoot boot = { .bios = "none", .kernel = kernel };
+    BoardBoot boot = { .images = images_of(NULL, kernel, NULL, NULL) };
 
     dtb = g_strdup_printf("%s.dtb", kernel);
     boot.dumpdtb = dtb;
@@ -247,19 +265,17 @@ static void test_bios_none(void)
     g_assert_true(g_file_test(dtb, G_FILE_TEST_IS_REGULAR));
     g_remove(kernel);
     g_remove(dtb);
+    boot_images_free((BootImages *)boot.images);
     machine_free(m);
 }
 
 static void test_none(void)
 {
     Machine *m = machine_new();
-    BoardBoot boot = { 0 };
 
     machine_lock(m);
     g_assert_true(none_board.build(m, NULL, NULL));
-    g_assert_true(none_board.boot(m, &boot, NULL));
-    boot.kernel = "x";
-    g_assert_false(none_board.boot(m, &boot, NULL));
+    g_assert_null(none_board.boot);
     machine_free(m);
 }
 

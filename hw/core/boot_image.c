@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Boot images (contract in boot_image.h).
+ */
+#include "hw/core/boot_image.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/memfd.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define HASH_PIECE (256u << 10)
+
+static const struct {
+    const char *name, *text;
+} roles[BOOT_ROLES] = {
+    [BOOT_FIRMWARE] = { "firmware", "firmware" },
+    [BOOT_KERNEL] = { "kernel", "kernel" },
+    [BOOT_INITRD] = { "initrd", "initrd" },
+    [BOOT_DTB] = { "dtb", "device tree" },
+};
+
+const char *boot_role_name(BootRole role)
+{
+    return roles[role].name;
+}
+
+const char *boot_role_text(BootRole role)
+{
+    return roles[role].text;
+}
+
+BootRole boot_role_find(const char *name)
+{
+    BootRole role = 0;
+
+    while (role < BOOT_ROLES && strcmp(roles[role].name, name) != 0) {
+        role++;
+    }
+    return role;
+}
+
+char *boot_image_label(BootRole role, const BootImage *image)
+{
+    return image->path ? g_strdup_printf("%s '%s'", roles[role].text, image->path)
+                       : g_strdup_printf("%s of the stream", roles[role].text);
+}
+
+static bool fail(GError **err, BootRole role, const char *path, const char *what)
+{
+    g_set_error(err, g_quark_from_static_string("backplane-load"), 0, "%s '%s'%s%s",
+                roles[role].text, path, *what == 'i' ? " " : ": ", what);
+    return false;
+}
+
+BootImages *boot_images_new(void)
+{
+    BootImages *b = g_new0(BootImages, 1);
+
+    for (BootRole role = 0; role < BOOT_ROLES; role++) {
+        b->image[role].fd = -1;
+    }
+    return b;
+}
+
+void boot_images_free(BootImages *b)
+{
+    for (BootRole role = 0; b && role < BOOT_ROLES; role++) {
+        if (b->image[role].fd >= 0) {
+            close(b->image[role].fd);
+        }
+        g_free(b->image[role].path);
+    }
+    g_free(b);
+}
+
+bool boot_images_open(BootImages *b, BootRole role, const char *path, GError **err)
+{
+    BootImage *image = &b->image[role];
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    const char *wrong = NULL;
+
+    if (fd < 0 || fstat(fd, &st) < 0) {
+        wrong = g_strerror(errno);
+        return fail(err, role, path, wrong);
+    }
+    wrong = !S_ISREG(st.st_mode) ? "is not a regular file" : st.st_size == 0 ? "is empty" : NULL;
+    if (wrong) {
+        close(fd);
+        return fail(err, role, path, wrong);
+    }
+    *image = (BootImage){ .fd = fd, .size = (uint64_t)st.st_size, .path = g_strdup(path) };
+    return true;
+}
+
+bool boot_images_make(BootImages *b, BootRole role, uint64_t size, GError **err)
+{
+    BootImage *image = &b->image[role];
+
+    *image = (BootImage){ .fd = memfd_create("backplane-boot-image", MFD_CLOEXEC), .size = size };
+    if (image->fd >= 0 && ftruncate(image->fd, (off_t)size) == 0) {
+        return true;
+    }
+    g_set_error(err, g_quark_from_static_string("backplane-load"), 0,
+                "the host has no memory for the %s of %" G_GUINT64_FORMAT " bytes: %s",
+                roles[role].text, size, g_strerror(errno));
+    return false;
+}
+
+bool boot_images_share(BootImages *to, BootRole role, const BootImage *from, GError **err)
+{
+    BootImage *image = &to->image[role];
+
+    *image = *from;
+    image->path = g_strdup(from->path);
+    image->fd = fcntl(from->fd, F_DUPFD_CLOEXEC, 3);
+    if (image->fd >= 0) {
+        return true;
+    }
+    g_set_error(err, g_quark_from_static_string("backplane-load"), 0, "the %s: %s",
+                roles[role].text, g_strerror(errno));
+    return false;
+}
+
+static bool read_exact(int fd, uint8_t *buf, uint64_t len, uint64_t at)
+{
+    errno = 0;
+    while (len) {
+        ssize_t n = pread(fd, buf, MIN(len, 1u << 30), (off_t)at);
+
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            return false;
+        }
+        buf += n;
+        at += (uint64_t)n;
+        len -= (uint64_t)n;
+    }
+    return true;
+}
+
+bool boot_image_read(const BootImage *image, void *buf, uint64_t len, uint64_t at)
+{
+    return read_exact(image->fd, buf, len, at);
+}
+
+bool boot_image_hash(int fd, uint64_t size, char text[BOOT_SHA256_TEXT])
+{
+    g_autofree uint8_t *piece = g_malloc(HASH_PIECE);
+    GChecksum *sum = g_checksum_new(G_CHECKSUM_SHA256);
+    bool ok = true;
+
+    for (uint64_t at = 0; ok && at < size; at += HASH_PIECE) {
+        uint64_t n = MIN(HASH_PIECE, size - at);
+
+        ok = read_exact(fd, piece, n, at);
+        g_checksum_update(sum, piece, ok ? (gssize)n : 0);
+    }
+    if (ok) {
+        g_strlcpy(text, g_checksum_get_string(sum), BOOT_SHA256_TEXT);
+    }
+    g_checksum_free(sum);
+    return ok;
+}
+
+bool boot_images_hash(BootImages *b, BootRole role, GError **err)
+{
+    BootImage *image = &b->image[role];
+    g_autofree char *label = NULL;
+
+    if (image->fd < 0 || image->sha256[0] ||
+        boot_image_hash(image->fd, image->size, image->sha256)) {
+        return true;
+    }
+    label = boot_image_label(role, image);
+    g_set_error(err, g_quark_from_static_string("backplane-load"), 0, "%s cannot be read again: %s",
+                label, errno ? g_strerror(errno) : "the file became shorter");
+    return false;
+}

@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the machine boots: the options -bios, -kernel, -initrd, -dtb and -append, the boot section
+ * of the description, and the open files behind both.
+ *
+ * SHA-256 of tens of megabytes takes a noticeable time, so that it is computed only when a
+ * description is written or a migration begins, and then beside the main loop.
+ */
+#include "session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/sendfile.h>
+#include <unistd.h>
+
+#include "hw/core/machine.h"
+
+/* A computation under way: it has descriptors of its own. */
+typedef struct BootHash {
+    GThread *thread;
+    BootImages *images;
+    GError *error;
+    int done; /* atomic */
+} BootHash;
+
+/* --- from options and files to paths --- */
+
+static const char *option_of(const Session *s, BootRole role)
+{
+    const char *const options[BOOT_ROLES] = { s->bios, s->kernel, s->initrd, s->dtb };
+
+    return options[role];
+}
+
+static void set_path(Session *s, BootRole role, const char *path)
+{
+    plan_remove_boot(s->plan, boot_role_name(role));
+    plan_add_boot(s->plan, boot_role_name(role))->path = g_strdup(path);
+}
+
+static bool is_qtest(const Session *s)
+{
+    return s->accel && g_str_has_prefix(s->accel, "qtest");
+}
+
+/* Unless something says otherwise. A target's firmware is the source's business. */
+static bool choose_default_firmware(Session *s, bool asked, GError **err)
+{
+    const BoardType *board = build_board(s);
+    bool kernel = s->kernel || plan_find_boot(s->plan, "kernel");
+    g_autoptr(GError) why = NULL;
+    const char *path;
+
+    if (is_qtest(s) && !asked && !kernel) {
+        return true; /* the CPUs of qtest never run */
+    }
+    path = board->default_firmware(&why);
+    if (path) {
+        set_path(s, BOOT_FIRMWARE, path);
+        s->default_firmware = true;
+    } else if (!s->incoming || asked) {
+        g_propagate_error(err, g_steal_pointer(&why));
+        return false;
+    }
+    return true;
+}
+
+static bool choose_firmware(Session *s, GError **err)
+{
+    bool asked = s->bios && strcmp(s->bios, "default") == 0;
+
+    if (s->bios && strcmp(s->bios, "none") == 0) {
+        plan_remove_boot(s->plan, "firmware");
+        return true;
+    }
+    if (s->bios && !asked) {
+        set_path(s, BOOT_FIRMWARE, s->bios);
+        return true;
+    }
+    return (s->plan->has_boot && !asked) || choose_default_firmware(s, asked, err);
+}
+
+/* A board without memory for images. */
+static bool boot_nothing(Session *s, GError **err)
+{
+    bool any = s->append || s->plan->append || s->plan->boot->len > 0;
+
+    for (BootRole role = 0; role < BOOT_ROLES; role++) {
+        any |= option_of(s, role) != NULL;
+    }
+    if (any) {
+        g_set_error(err, SYSTEM_ERROR,
+                    "machine '%s' has no CPU and no memory: it takes no -bios, -kernel, -initrd, "
+                    "-append and -dtb",
+                    s->plan->type);
+    }
+    return !any;
+}
+
+bool boot_resolve(Session *s, GError **err)
+{
+    const BoardType *board = build_board(s);
+
+    if (!board || !board->default_firmware) {
+        return boot_nothing(s, err);
+    }
+    if (!choose_firmware(s, err)) {
+        return false;
+    }
+    for (BootRole role = BOOT_KERNEL; role < BOOT_ROLES; role++) {
+        if (option_of(s, role)) {
+            set_path(s, role, option_of(s, role));
+        }
+    }
+    if (s->append) {
+        g_free(s->plan->append);
+        s->plan->append = g_strdup(s->append);
+    }
+    s->plan->has_boot = true;
+    return true;
+}
+
+/* --- files --- */
+
+static bool check_stated(Session *s, BootRole role, const PlanBootImage *stated, GError **err)
+{
+    const BootImage *image = &s->boot->image[role];
+
+    if (stated->size && stated->size != image->size) {
+        g_set_error(err, SYSTEM_ERROR,
+                    "%s '%s' has %" G_GUINT64_FORMAT
+                    " bytes, and the description states %" G_GUINT64_FORMAT,
+                    boot_role_text(role), image->path, image->size, stated->size);
+        return false;
+    }
+    if (!stated->sha256 || !boot_images_hash(s->boot, role, err)) {
+        return !stated->sha256;
+    }
+    if (strcmp(stated->sha256, image->sha256) != 0) {
+        g_set_error(err, SYSTEM_ERROR,
+                    "%s '%s' has the SHA-256 %s, and the description states %s: to start from "
+                    "another file, name it with -%s",
+                    boot_role_text(role), image->path, image->sha256, stated->sha256,
+                    role == BOOT_FIRMWARE ? "bios" : boot_role_name(role));
+        return false;
+    }
+    return true;
+}
+
+static bool open_image(Session *s, BootRole role, GError **err)
+{
+    PlanBootImage *b = plan_find_boot(s->plan, boot_role_name(role));
+    BootImage *image = &s->boot->image[role];
+    bool is_default = role == BOOT_FIRMWARE && s->default_firmware;
+
+    if (!b) {
+        image->given = role == BOOT_FIRMWARE && s->bios && !s->default_firmware;
+        return true;
+    }
+    if (!b->path) {
+        g_set_error(err, SYSTEM_ERROR,
+                    "the description has a %s of %" G_GUINT64_FORMAT
+                    " bytes, but names no file of this host: give it with -%s",
+                    boot_role_text(role), b->size,
+                    role == BOOT_FIRMWARE ? "bios" : boot_role_name(role));
+        return false;
+    }
+    if (!boot_images_open(s->boot, role, b->path, err)) {
+        return false;
+    }
+    image->given = !is_default;
+    if (!check_stated(s, role, b, err)) {
+        return false;
+    }
+    b->size = image->size;
+    return true;
+}
+
+bool boot_open(Session *s, GError **err)
+{
+    s->boot = boot_images_new();
+    for (BootRole role = 0; role < BOOT_ROLES; role++) {
+        if (!open_image(s, role, err)) {
+            return false;
+        }
+    }
+    s->given_boot = plan_machine_new();
+    plan_set_boot(s->given_boot, s->plan);
+    return true;
+}
+
+/* --- digests --- */
+
+static bool known(const BootImages *b)
+{
+    for (BootRole role = 0; role < BOOT_ROLES; role++) {
+        if (b->image[role].fd >= 0 && !b->image[role].sha256[0]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void enter(PlanMachine *plan, const BootImages *b)
+{
+    for (BootRole role = 0; role < BOOT_ROLES; role++) {
+        PlanBootImage *p = plan_find_boot(plan, boot_role_name(role));
+
+        if (p && b->image[role].fd >= 0 && !p->sha256) {
+            p->size = b->image[role].size;
+            p->sha256 = g_strdup(b->image[role].sha256);
+        }
+    }
+}
+
+static gpointer hash_all(gpointer opaque)
+{
+    BootHash *h = opaque;
+
+    for (BootRole role = 0; role < BOOT_ROLES && !h->error; role++) {
+        boot_images_hash(h->images, role, &h->error);
+    }
+    g_atomic_int_set(&h->done, 1);
+    return NULL;
+}
+
+static void hash_free(BootHash *h)
+{
+    if (h) {
+        g_thread_join(h->thread);
+        boot_images_free(h->images);
+        g_clear_error(&h->error);
+        g_free(h);
+    }
+}
+
+static bool hash_start(Session *s, GError **err)
+{
+    BootHash *h = g_new0(BootHash, 1);
+
+    h->images = boot_images_new();
+    for (BootRole role = 0; role < BOOT_ROLES; role++) {
+        if (s->m->boot->image[role].fd >= 0 &&
+            !boot_images_share(h->images, role, &s->m->boot->image[role], err)) {
+            boot_images_free(h->images);
+            g_free(h);
+            return false;
+        }
+    }
+    h->thread = g_thread_new("boot-digests", hash_all, h);
+    s->boot_hash = h;
+    return true;
+}
+
+/* The thread has ended: its results become the machine's. */
+static int hash_take(Session *s, GError **err)
+{
+    g_autoptr(GError) why = g_steal_pointer(&s->boot_hash->error);
+
+    for (BootRole role = 0; !why && role < BOOT_ROLES; role++) {
+        g_strlcpy(s->m->boot->image[role].sha256, s->boot_hash->images->image[role].sha256,
+                  BOOT_SHA256_TEXT);
+    }
+    g_clear_pointer(&s->boot_hash, hash_free);
+    if (why) {
+        g_propagate_error(err, g_steal_pointer(&why));
+        return -1;
+    }
+    return 1;
+}
+
+int boot_digests(Session *s, bool wait, GError **err)
+{
+    int result = 1;
+
+    if (!s->m->boot || !s->plan->has_boot) {
+        return 1;
+    }
+    if (!known(s->m->boot)) {
+        if (!s->boot_hash && !hash_start(s, err)) {
+            return -1;
+        }
+        while (wait && !g_atomic_int_get(&s->boot_hash->done)) {
+            machine_unlock(s->m);
+            g_usleep(1000);
+            machine_lock(s->m);
+        }
+        result = g_atomic_int_get(&s->boot_hash->done) ? hash_take(s, err) : 0;
+    }
+    if (result > 0) {
+        enter(s->plan, s->m->boot);
+    }
+    return result;
+}
+
+bool boot_digests_now(Session *s, GError **err)
+{
+    for (BootRole role = 0; role < BOOT_ROLES; role++) {
+        if (!boot_images_hash(s->boot, role, err)) {
+            return false;
+        }
+    }
+    enter(s->plan, s->boot);
+    return true;
+}
+
+/* --- the stream's images --- */
+
+void boot_use(Session *s, const PlanMachine *wanted, BootImages *images)
+{
+    plan_set_boot(s->plan, wanted);
+    for (BootRole role = 0; role < BOOT_ROLES; role++) {
+        PlanBootImage *b = plan_find_boot(s->plan, boot_role_name(role));
+
+        if (b && images->image[role].path) {
+            b->path = g_strdup(images->image[role].path);
+        }
+    }
+    boot_images_free(s->stream_boot);
+    s->stream_boot = s->m->boot = images;
+}
+
+void boot_forget(Session *s)
+{
+    g_clear_pointer(&s->boot_hash, hash_free);
+    g_clear_pointer(&s->stream_boot, boot_images_free);
+    s->m->boot = s->boot;
+    plan_set_boot(s->plan, s->given_boot);
+}
+
+void boot_free(Session *s)
+{
+    g_clear_pointer(&s->boot_hash, hash_free);
+    g_clear_pointer(&s->stream_boot, boot_images_free);
+    g_clear_pointer(&s->boot, boot_images_free);
+    g_clear_pointer(&s->given_boot, plan_machine_free);
+}
+
+/* --- dump-machine --- */
+
+static bool write_failed(const char *path, GError **err)
+{
+    g_set_error(err, SYSTEM_ERROR, "%s cannot be written: %s", path, g_strerror(errno));
+    return false;
+}
+
+/* In place, so that owner and mode of an existing file stay, and devices and pipes too. */
+static int open_output(const char *path, GError **err)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0644);
+
+    if (fd < 0) {
+        write_failed(path, err);
+    }
+    return fd;
+}
+
+static bool write_text(const char *path, const char *text, GError **err)
+{
+    int fd = open_output(path, err);
+    size_t len = strlen(text);
+    bool ok = fd >= 0;
+
+    while (ok && len) {
+        ssize_t n = write(fd, text, len);
+
+        if (n < 0 && errno != EINTR) {
+            ok = write_failed(path, err);
+        }
+        text += MAX(n, 0);
+        len -= (size_t)MAX(n, 0);
+    }
+    if (fd >= 0 && close(fd) < 0 && ok) {
+        ok = write_failed(path, err);
+    }
+    return ok;
+}
+
+static bool write_image(const char *path, const BootImage *image, GError **err)
+{
+    int fd = open_output(path, err);
+    off_t at = 0;
+    bool ok = fd >= 0;
+
+    while (ok && (uint64_t)at < image->size) {
+        ssize_t n = sendfile(fd, image->fd, &at, MIN(image->size - (uint64_t)at, 1u << 30));
+
+        errno = n == 0 ? EIO : errno;
+        if (n <= 0 && errno != EINTR) {
+            ok = write_failed(path, err);
+        }
+    }
+    if (fd >= 0 && close(fd) < 0 && ok) {
+        ok = write_failed(path, err);
+    }
+    return ok;
+}
+
+/* Images that came in a stream are written beside the description, which then names them. */
+static bool write_images(const Session *s, PlanMachine *copy, const char *path, GError **err)
+{
+    for (BootRole role = 0; s->m->boot && role < BOOT_ROLES; role++) {
+        PlanBootImage *b = plan_find_boot(copy, boot_role_name(role));
+        g_autofree char *name = g_strdup_printf("%s.%s", path, boot_role_name(role));
+
+        if (!b || b->path) {
+            continue;
+        }
+        if (!write_image(name, &s->m->boot->image[role], err)) {
+            return false;
+        }
+        b->path = g_steal_pointer(&name);
+    }
+    return true;
+}
+
+bool boot_dump_machine(Session *s, const char *path, GError **err)
+{
+    g_autoptr(PlanMachine) copy = NULL;
+    g_autofree char *text = NULL;
+
+    if (!s->built) {
+        g_set_error(err, SYSTEM_ERROR, "there is no machine yet: it waits for a stream");
+        return false;
+    }
+    if (boot_digests(s, true, err) < 0) {
+        return false;
+    }
+    copy = plan_machine_copy(s->plan);
+    if (!write_images(s, copy, path, err)) {
+        return false;
+    }
+    text = plan_to_text(copy, s->catalog, false);
+    return write_text(path, text, err);
+}
