@@ -5,6 +5,7 @@
  * only, so that it links statically with the cross compiler and needs no library in the guest.
  *
  *   iobench blk DEVICE BLOCK DEPTH SECONDS     random aligned O_DIRECT reads, DEPTH in flight
+ *   iobench seq DEVICE BLOCK DEPTH SECONDS     the same in order, from the start again at the end
  *   iobench config FILE SECONDS                4-byte reads of a function's sysfs config file
  *   iobench load FILE OFFSET SECONDS           32-bit loads from a mapping (resourceN, /dev/mem)
  *   iobench irqs REPORT SECONDS                interrupts that the test driver counted
@@ -61,18 +62,18 @@ static int open_or_die(const char *path, int flags)
 
 /* --- block: the kernel's asynchronous reads --- */
 
-static void submit(aio_context_t ctx, struct iocb *cb, uint64_t blocks, size_t block)
+static void submit(aio_context_t ctx, struct iocb *cb, uint64_t blocks, size_t block, int in_order)
 {
-    static uint64_t seed = 1;
+    static uint64_t seed = 1, next;
 
     seed = seed * 6364136223846793005u + 1442695040888963407u;
-    cb->aio_offset = (int64_t)((seed >> 20) % blocks * block);
+    cb->aio_offset = (int64_t)((in_order ? next++ : seed >> 20) % blocks * block);
     if (syscall(SYS_io_submit, ctx, 1, &cb) != 1) {
         die("io_submit");
     }
 }
 
-static int blk(char **arg)
+static int reads(char **arg, int in_order)
 {
     int fd = open_or_die(arg[0], O_RDONLY | O_DIRECT);
     size_t block = strtoul(arg[1], NULL, 0);
@@ -95,7 +96,7 @@ static int blk(char **arg)
                                .aio_lio_opcode = IOCB_CMD_PREAD,
                                .aio_buf = (uintptr_t)buf,
                                .aio_nbytes = block };
-        submit(ctx, &cb[i], size / block, block);
+        submit(ctx, &cb[i], size / block, block, in_order);
     }
     while (now() - start < end) {
         long n = syscall(SYS_io_getevents, ctx, 1, depth, ev, NULL);
@@ -105,11 +106,21 @@ static int blk(char **arg)
                 fprintf(stderr, "a read gave %lld\n", (long long)ev[i].res);
                 return 1;
             }
-            submit(ctx, (struct iocb *)(uintptr_t)ev[i].obj, size / block, block);
+            submit(ctx, (struct iocb *)(uintptr_t)ev[i].obj, size / block, block, in_order);
             done++;
         }
     }
     return report(done, start);
+}
+
+static int blk(char **arg)
+{
+    return reads(arg, 0);
+}
+
+static int seq(char **arg)
+{
+    return reads(arg, 1);
 }
 
 /* --- registers --- */
@@ -240,8 +251,8 @@ int main(int argc, char **argv)
         int args;
         int (*run)(char **arg);
     } rows[] = {
-        { "blk", 4, blk },        { "config", 2, config }, { "load", 3, load }, { "irqs", 2, irqs },
-        { "rr", 3, round_trips }, { "in", 3, in },         { "out", 3, out },
+        { "blk", 4, blk },   { "seq", 4, seq },        { "config", 2, config }, { "load", 3, load },
+        { "irqs", 2, irqs }, { "rr", 3, round_trips }, { "in", 3, in },         { "out", 3, out },
     };
 
     for (size_t i = 0; argc > 1 && i < sizeof(rows) / sizeof(rows[0]); i++) {
