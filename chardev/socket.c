@@ -27,10 +27,10 @@
 
 typedef struct Socket {
     Chardev c;
-    int listen_fd;             /* -1 for a client */
+    int listen_fd;              /* -1 for a client */
     struct sockaddr_storage at; /* of a unix socket, client or server */
     socklen_t at_len;
-    bool bound;       /* the socket's file is ours */
+    bool bound;        /* the socket's file is ours */
     char *host, *port; /* of a TCP client */
     bool nodelay;
     unsigned reconnect_ms; /* of a client, 0: never */
@@ -211,8 +211,8 @@ static bool open_unix(Socket *s, struct json_object *o, bool server, GError **er
     mode_t mode;
 
     s->c.about = g_strdup_printf("unix:%s%s", path, server ? ",server=on" : "");
-    if (!chardev_opt_bool(o, "abstract", false, &abstract, err) ||
-        !read_mode(s, o, &mode, err) || !unix_address(s, path, abstract, err)) {
+    if (!chardev_opt_bool(o, "abstract", false, &abstract, err) || !read_mode(s, o, &mode, err) ||
+        !unix_address(s, path, abstract, err)) {
         return false;
     }
     if (server) {
@@ -249,8 +249,8 @@ static bool open_tcp(Socket *s, struct json_object *o, bool server, GError **err
 
     s->host = host && *host ? g_strdup(host) : NULL;
     s->port = g_strdup(chardev_opt(o, "port"));
-    s->c.about = g_strdup_printf("tcp:%s:%s%s", s->host ? s->host : "", s->port,
-                                 server ? ",server=on" : "");
+    s->c.about =
+        g_strdup_printf("tcp:%s:%s%s", s->host ? s->host : "", s->port, server ? ",server=on" : "");
     return !server || listen_tcp(s, err);
 }
 

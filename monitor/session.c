@@ -11,9 +11,9 @@
 #include "plan/json.h"
 #include "util/host.h"
 
-#define TRIM_AT     (1u << 20) /* bytes of a request after which memory is given back */
-#define LAST_WORDS_MS 200      /* for all clients together, when the process ends */
-#define CONTEXT_FDS 2          /* descriptors that a GMainContext may need */
+#define TRIM_AT       (1u << 20) /* bytes of a request after which memory is given back */
+#define LAST_WORDS_MS 200        /* for all clients together, when the process ends */
+#define CONTEXT_FDS   2          /* descriptors that a GMainContext may need */
 
 /* --- output --- */
 

@@ -143,7 +143,7 @@ struct Connector {
     struct sockaddr_storage only; /* the one address, if there is no list */
     socklen_t only_len;
     bool only_left;
-    int fd;         /* connecting, connected, or -1 */
+    int fd; /* connecting, connected, or -1 */
     bool connected;
     bool retry; /* a unix socket whose queue is full: try again soon */
     GError *why;

@@ -17,7 +17,7 @@
 enum { READER_MS = 200 };
 
 struct OutFile {
-    char *path; /* as given */
+    char *path;          /* as given */
     char *target, *part; /* renamed from part to target at the end; NULL: written into */
     int fd;
     bool regular;

@@ -76,6 +76,11 @@ static void on_peer(void *opaque, int fd, const struct sockaddr_storage *from, s
     close(fd);
 }
 
+static bool came(const unsigned *peers)
+{
+    return *peers > 0;
+}
+
 /* The rlimit allows no more descriptors than are open. */
 static void test_exhausted(void)
 {
@@ -101,7 +106,7 @@ static void test_exhausted(void)
     g_assert_cmpuint(turns, <, 20);
     setrlimit(RLIMIT_NOFILE, &limit);
     g_assert_true(host_can_open(2));
-    WAIT_MAIN(peers > 0, 10);
+    WAIT_MAIN(came(&peers), 10);
     listener_free(l);
     close(peer);
     close(fd);
