@@ -72,9 +72,14 @@ struct BlockNode {
     BlockStats stats;
 };
 
+/* Options of every node, for BlockDriver.keys. */
+#define NODE_KEYS                                                                                  \
+    "driver", "node-name", "read-only", "auto-read-only", "force-share", "cache", "discard",       \
+        "detect-zeroes"
+
 struct BlockDriver {
     const char *name;
-    const char *const *keys; /* options beside the common ones, NULL-terminated */
+    const char *const *keys; /* all its options, NULL-terminated */
     const char *child;       /* the option that holds the child; NULL: a protocol */
     /* Read the options and open. n->child is there, inactive. Sets n->size and n->priv. On
      * failure nothing is left. */
@@ -208,9 +213,8 @@ bool opt_size(struct json_object *o, const char *key, uint64_t def, uint64_t *ou
 /* The index of the value in names (NULL-terminated), def if absent; false naming those. */
 bool opt_enum(struct json_object *o, const char *key, const char *const *names, int def, int *out,
               GError **err);
-/* Refuse the first key that is in neither list, naming it. */
-bool opt_known(struct json_object *o, const char *const *a, const char *const *b, const char *what,
-               GError **err);
+/* Refuse the first key that is not in the list, naming it and what `what` accepts. */
+bool opt_known(struct json_object *o, const char *const *keys, const char *what, GError **err);
 
 /* --- io_uring (uring.c) --- */
 BlockRing *ring_new(BlockSet *set); /* NULL: the host or the build has none */

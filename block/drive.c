@@ -104,9 +104,18 @@ struct json_object *block_filename_parse(const char *text, GError **err)
 
 /* --- options --- */
 
+/* For help and tests: those of the drive, of its place (system/), and of a raw node. */
 const char *const *block_drive_keys(void)
 {
-    return drive_keys;
+    static const char *const keys[] = {
+        "file",   "if",     "id",           "format",    "driver",         "media",
+        "index",  "bus",    "unit",         "snapshot",  "read-only",      "readonly",
+        "cache",  "aio",    "copy-on-read", "discard",   "auto-read-only", "detect-zeroes",
+        "werror", "rerror", "force-share",  "node-name", "offset",         "size",
+        NULL,
+    };
+
+    return keys;
 }
 
 /* -drive cache=MODE as the three switches it stands for. */

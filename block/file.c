@@ -390,7 +390,7 @@ static const char *file_filename(const BlockNode *n)
     return ((BlockFile *)n->priv)->filename;
 }
 
-static const char *const file_keys[] = { "filename", "aio", "locking", NULL };
+static const char *const file_keys[] = { "filename", "aio", "locking", NODE_KEYS, NULL };
 #define FILE_DRIVER(n)                                                                             \
     {                                                                                              \
         .name = (n), .keys = file_keys, .open = file_open, .close = file_close,                    \

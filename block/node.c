@@ -8,12 +8,10 @@
 
 #include "block_int.h"
 
-static const BlockDriver *const drivers[] = { &block_file,     &block_host_device, &block_null,
-                                              &block_null_aio, &block_raw,         &block_overlay };
-static const char *const common_keys[] = { "driver",         "node-name",     "read-only",
-                                           "auto-read-only", "force-share",   "cache",
-                                           "discard",        "detect-zeroes", NULL };
-static const char *const no_keys[] = { NULL };
+/* Those that users name. The overlay is for snapshot=on alone: its contents end with the process.
+ */
+static const BlockDriver *const drivers[] = { &block_file, &block_host_device, &block_null,
+                                              &block_null_aio, &block_raw };
 
 enum { NAME_LEN_MAX = 127 };
 
@@ -29,8 +27,7 @@ bool block_driver_keys(size_t i, const char **name, const char *const **keys)
 const BlockDriver *driver_find(const char *name)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(drivers); i++) {
-        /* overlay is for snapshot=on alone: its contents end with the process */
-        if (drivers[i] != &block_overlay && g_str_equal(drivers[i]->name, name)) {
+        if (g_str_equal(drivers[i]->name, name)) {
             return drivers[i];
         }
     }
@@ -42,9 +39,7 @@ char *block_format_names(void)
     GString *out = g_string_new(NULL);
 
     for (size_t i = 0; i < G_N_ELEMENTS(drivers); i++) {
-        if (drivers[i] != &block_overlay) {
-            g_string_append_printf(out, "%s%s", out->len ? " " : "", drivers[i]->name);
-        }
+        g_string_append_printf(out, "%s%s", out->len ? " " : "", drivers[i]->name);
     }
     return g_string_free(out, FALSE);
 }
@@ -70,7 +65,7 @@ bool node_check(struct json_object *o, GError **err)
 {
     const BlockDriver *drv = need_driver(o, err);
 
-    return drv && opt_known(o, common_keys, drv->keys, drv->name, err);
+    return drv && opt_known(o, drv->keys, drv->name, err);
 }
 
 BlockNode *block_find(Machine *m, const char *name)
@@ -110,7 +105,7 @@ static bool read_cache(BlockNode *n, struct json_object *o, GError **err)
         BLOCK_ERROR(err, "cache is an object with direct and no-flush");
         return false;
     }
-    if (!opt_known(cache, keys, no_keys, "cache", err) ||
+    if (!opt_known(cache, keys, "cache", err) ||
         !opt_bool(cache, "direct", false, &n->direct, err) ||
         !opt_bool(cache, "no-flush", false, &n->no_flush, err) ||
         !opt_bool(cache, "writeback", true, &writeback, err)) {
@@ -289,7 +284,7 @@ static void node_free(BlockNode *n)
 
 static bool node_open(BlockNode *n, struct json_object *o, bool inactive, GError **err)
 {
-    if (!opt_known(o, common_keys, n->drv->keys, n->drv->name, err) || !take_name(n, o, err) ||
+    if (!opt_known(o, n->drv->keys, n->drv->name, err) || !take_name(n, o, err) ||
         !read_common(n, o, err) || !open_child(n, o, inactive, err)) {
         return false;
     }

@@ -56,7 +56,7 @@ static const char *null_filename(const BlockNode *n)
     return n->drv == &block_null_aio ? "null-aio://" : "null-co://";
 }
 
-static const char *const null_keys[] = { "size", "read-zeroes", NULL };
+static const char *const null_keys[] = { "size", "read-zeroes", NODE_KEYS, NULL };
 #define NULL_DRIVER(n)                                                                             \
     {                                                                                              \
         .name = (n), .keys = null_keys, .open = null_open, .close = null_close,                    \

@@ -65,18 +65,15 @@ bool opt_enum(struct json_object *o, const char *key, const char *const *names, 
     return text == NULL;
 }
 
-bool opt_known(struct json_object *o, const char *const *a, const char *const *b, const char *what,
-               GError **err)
+bool opt_known(struct json_object *o, const char *const *keys, const char *what, GError **err)
 {
     json_object_object_foreach(o, key, value)
     {
         (void)value;
-        if (!g_strv_contains(a, key) && !g_strv_contains(b, key)) {
-            g_autofree char *one = g_strjoinv(", ", (char **)a),
-                            *two = g_strjoinv(", ", (char **)b);
+        if (!g_strv_contains(keys, key)) {
+            g_autofree char *all = g_strjoinv(", ", (char **)keys);
 
-            BLOCK_ERROR(err, "%s: Parameter '%s' is unexpected; accepted are %s%s%s", what, key,
-                        one, *two ? ", " : "", two);
+            BLOCK_ERROR(err, "%s: Parameter '%s' is unexpected; accepted are %s", what, key, all);
             return false;
         }
     }

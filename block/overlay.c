@@ -461,7 +461,7 @@ static void overlay_child_perm(const BlockNode *n, unsigned *perm, unsigned *sha
     *shared = BLOCK_PERM_CONSISTENT_READ | BLOCK_PERM_WRITE_UNCHANGED;
 }
 
-static const char *const overlay_keys[] = { "base", NULL };
+static const char *const overlay_keys[] = { "base", NODE_KEYS, NULL };
 const BlockDriver block_overlay = {
     .name = "overlay",
     .keys = overlay_keys,

@@ -153,7 +153,7 @@ static bool raw_activate(BlockNode *n, GError **err)
     return true;
 }
 
-static const char *const raw_keys[] = { "file", "offset", "size", NULL };
+static const char *const raw_keys[] = { "file", "offset", "size", NODE_KEYS, NULL };
 const BlockDriver block_raw = {
     .name = "raw",
     .keys = raw_keys,
