@@ -10,11 +10,11 @@
 #include "accel/accel.h"
 
 #include <errno.h>
-#include <glib-unix.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "hw/core/clock.h"
+#include "util/watch.h"
 #include "util/sandbox.h"
 
 typedef struct Accel {
@@ -402,7 +402,7 @@ bool accel_start(Machine *m, GError **err)
     a->running = machine_running(m);
     a->threads = g_ptr_array_new();
     a->timer_fd = timer_fd;
-    a->timer_source = g_unix_fd_add(a->timer_fd, G_IO_IN, timer_fired, a);
+    a->timer_source = watch_fd(a->timer_fd, G_IO_IN, timer_fired, a);
     for (unsigned i = 0; i < m->cpus->len; i++) {
         CpuThread *t = g_new0(CpuThread, 1);
         t->accel = a;

@@ -4,12 +4,12 @@
  * callbacks on the main loop.
  */
 #include <errno.h>
-#include <glib-unix.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "block_int.h"
+#include "util/watch.h"
 
 enum { POOL_THREADS = 16 };
 
@@ -135,6 +135,6 @@ bool block_set_ready(BlockSet *set, GError **err)
         BLOCK_ERROR(err, "no event for finished requests: %s", g_strerror(errno));
         return false;
     }
-    set->source = g_unix_fd_add(set->event, G_IO_IN, on_event, set);
+    set->source = watch_fd(set->event, G_IO_IN, on_event, set); /* deliver() may be nested */
     return true;
 }

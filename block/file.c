@@ -350,9 +350,13 @@ static int write_zeroes(BlockFile *s, const BlockRequest *req)
 
 static int discard(BlockFile *s, const BlockRequest *req)
 {
-    /* A hint: a file system that cannot punch holes keeps the data. */
-    fallocate(s->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, req->p.at, req->len);
-    return 0;
+    int mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+    bool done = fallocate(s->fd, mode, req->p.at, req->len) == 0;
+
+    /* A hint: a file system that cannot punch holes keeps the data. Other errors are reported. */
+    return done || errno == EOPNOTSUPP || errno == ENOSYS || errno == ENODEV || errno == ENOTTY
+               ? 0
+               : -errno;
 }
 
 static int file_perform(BlockNode *n, BlockRequest *req)

@@ -29,6 +29,7 @@ typedef struct NetUser {
     GArray *fds;  /* GPollFD in the main loop; pointers into it are handed to GLib */
     GArray *want; /* those that libslirp wants this turn */
     unsigned n_registered;
+    bool polling;      /* inside libslirp: a nested turn of the main loop leaves it alone */
     unsigned first_fd; /* of `fds`, that this turn begins with */
     gint64 due;        /* when libslirp's own timers want a turn: monotonic us */
     char *hostname, *net;
@@ -200,6 +201,9 @@ static gboolean user_prepare(GSource *source, gint *timeout)
     NetUser *u = ((UserSource *)source)->user;
     uint32_t wait = 1000;
 
+    if (u->polling) {
+        return FALSE;
+    }
     g_array_set_size(u->want, 0);
     slirp_pollfds_fill(u->slirp, &wait, add_poll, u);
     if (!ask_again(u)) {
@@ -217,9 +221,9 @@ static gboolean user_prepare(GSource *source, gint *timeout)
 static gboolean user_check(GSource *source)
 {
     const NetUser *u = ((UserSource *)source)->user;
-    bool ready = g_source_get_time(source) >= u->due;
+    bool ready = !u->polling && g_source_get_time(source) >= u->due;
 
-    for (unsigned i = 0; !ready && i < u->n_registered; i++) {
+    for (unsigned i = 0; !u->polling && !ready && i < u->n_registered; i++) {
         ready = g_array_index(u->fds, GPollFD, i).revents != 0;
     }
     return ready;
@@ -229,7 +233,9 @@ static gboolean user_dispatch(GSource *source, GSourceFunc fn, gpointer data)
 {
     NetUser *u = ((UserSource *)source)->user;
 
+    u->polling = true;
     slirp_pollfds_poll(u->slirp, 0, get_revents, u);
+    u->polling = false;
     u->first_fd = u->fds->len > TURN_FDS ? (u->first_fd + TURN_FDS) % u->fds->len : 0;
     return G_SOURCE_CONTINUE;
 }
@@ -406,6 +412,7 @@ static bool user_open(Netdev *n, struct json_object *o, GError **err)
     }
     u->source = g_source_new(&source_funcs, sizeof(UserSource));
     ((UserSource *)u->source)->user = u;
+    g_source_set_can_recurse(u->source, TRUE); /* see util/watch.h */
     g_source_attach(u->source, NULL);
     return true;
 }

@@ -52,6 +52,7 @@ class Row(NamedTuple):
 
 
 ROWS = [
+    Row("virtio-blk null, 128 KiB reads, depth 1", "MB/s", 1e6 / 131072, "blk /dev/vda 131072 1"),
     Row("virtio-blk null, 128 KiB reads, depth 8", "MB/s", 1e6 / 131072, "blk /dev/vda 131072 8"),
     Row("virtio-blk null, 128 KiB in order, depth 1", "MB/s", 1e6 / 131072, "seq /dev/vda 131072 1"),
     Row("virtio-blk null, 128 KiB in order, depth 8", "MB/s", 1e6 / 131072, "seq /dev/vda 131072 8"),
