@@ -42,12 +42,8 @@ def live_migration(subject: Subject) -> None:
 
 def move(source: Emulator, uri: str) -> None:
     """Migrate, and wait until it is completed."""
-    end = time.monotonic() + 60 * timeout_factor()
     source.qmp.command("migrate", uri=uri)
-    while (state := source.qmp.command("query-migrate"))["status"] != "completed":
-        check(state["status"] != "failed", "the migration failed", str(state))
-        check(time.monotonic() < end, "the migration did not complete", str(state))
-        time.sleep(0.05)
+    source.migrated()
 
 
 def reboots(guest: Emulator, ways: list[str]) -> None:
@@ -81,8 +77,7 @@ def reboot_after(subject: Subject, scheme: str, ways: list[str], cold: bool) -> 
                 target.qmp.command("query-status")      # it listens
                 if scheme != "file":
                     move(source, uri)
-                while target.qmp.command("query-migrate")["status"] != "completed":
-                    time.sleep(0.05)
+                target.migrated()
                 reboots(target, ways)
                 target.qmp.command("dump-machine", filename=f"{scratch}/machine.json")
         if cold:
