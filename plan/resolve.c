@@ -325,13 +325,22 @@ bool plan_resolve(PlanMachine *m, const PlanCatalog *c, GError **err)
 
 /* --- one more device --- */
 
+/* The inside of a switch, or the link below one of its ports: plugged together with the switch. */
+static bool part_of_switch(const PlanBusNode *node)
+{
+    const PlanBusNode *above = node->owner ? node->owner->on : NULL;
+
+    return node->rule->hotplug == PLAN_HOTPLUG_UNSEEN ||
+           (above && above->rule->hotplug == PLAN_HOTPLUG_UNSEEN);
+}
+
 /* Only function 0 completes a device for the guest, so that it is plugged last. */
 static bool check_hotplug(PlanIndex *x, const PlanDevice *d, const PlanBusNode *node, GError **err)
 {
     g_autofree char *label = plan_device_label(d), *others = NULL;
     PlanDevice *const *fn = node && d->has_addr ? node->slot[d->addr.slot] : NULL;
 
-    if (!node || (node->rule->hotplug != PLAN_HOTPLUG_UNSEEN && !plan_bus_hotplug(node))) {
+    if (!node || (!part_of_switch(node) && !plan_bus_hotplug(node))) {
         others = plan_advice(x, d, NULL);
         return plan_fail(err, "%s: bus '%s' takes no device while the guest runs: %s", label,
                          node ? node->name : "system", others);

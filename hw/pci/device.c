@@ -30,15 +30,16 @@ void pci_set_masks(PCIDevice *d, uint16_t addr, unsigned len, uint32_t wmask, ui
 
 /* --- attach and detach --- */
 
-/* The inside of a switch has no hot-plug controller, so that what is plugged there must be there
- * when the guest enumerates it: before the upstream port has a bus number to give. */
+/* The inside of a switch has no hot-plug controller, nor has a port with hotplug=off. What is
+ * plugged there must be there when the guest enumerates it: before the bridge has a bus number. */
 static bool seen_by_guest(const PCIBus *bus)
 {
     RunState state = bus->bus.machine->state;
+    bool inside = bus->bus.kind == PLAN_BUS_PCIE_UPSTREAM ||
+                  (bus->bus.kind == PLAN_BUS_PCIE_PORT && !bus->bridge->n_slots);
 
-    return bus->bus.kind == PLAN_BUS_PCIE_UPSTREAM && state != RUN_PRELAUNCH &&
-           state != RUN_INMIGRATE && pci_device_visible(&bus->bridge->pci) &&
-           pci_bus_number(bus) != 0;
+    return inside && state != RUN_PRELAUNCH && state != RUN_INMIGRATE &&
+           pci_device_visible(&bus->bridge->pci) && pci_bus_number(bus) != 0;
 }
 
 static bool take_place(PCIDevice *d, const PlanDevice *plan, GError **err)
@@ -52,12 +53,11 @@ static bool take_place(PCIDevice *d, const PlanDevice *plan, GError **err)
         return false;
     }
     if (seen_by_guest(bus)) {
-        pci_error(
-            err,
-            "%s: the guest has enumerated switch '%s' and would not find another port: unplug "
-            "the switch, and plug it again with all its ports while the guest is stopped or "
-            "before it switches the slot's power on",
-            device_name(&d->dev), bus->bus.name);
+        pci_error(err,
+                  "%s: the guest has enumerated bus '%s', which has no hot-plug controller: unplug "
+                  "the switch, and plug it again with all its devices while the guest is stopped "
+                  "or before it switches the slot's power on",
+                  device_name(&d->dev), bus->bus.name);
         return false;
     }
     d->devfn = PCI_DEVFN(plan->addr.slot, plan->addr.fn);

@@ -4,7 +4,7 @@
 import tempfile
 
 import material
-from emulator import Emulator, TestFailure
+from emulator import Emulator, QmpError, TestFailure
 from guest import Skip, arguments, need_devices, shell_ready
 from net import web
 from slots import PATTERN, SLOT_OF, SlotMachine, check_clean, port_args, slot_machine
@@ -135,6 +135,41 @@ def hotplug_switch(subject: Subject) -> None:
             machine.end_use("disk")
             check("xio3130" not in machine.shell("lspci -n"), "the switch is still there", "")
             check_clean(machine.log())
+
+
+@test
+def hotplug_whole_switch(subject: Subject) -> None:
+    """A switch with two devices is plugged into a port while the guest is stopped; the guest finds
+    it whole, and lets it go again. Linux has to reserve bus numbers behind the port, and would give
+    all of them to the first slot inside that can be plugged as well: hence hotplug=off."""
+    need_ours(subject)
+    with tempfile.TemporaryDirectory() as scratch:
+        with slot_machine(subject, scratch, ["rp0"], [], append="pci=hpbussize=8") as machine:
+            machine.qmp.command("stop")
+            machine.qmp.command("device_add", driver="x3130-upstream", id="up", bus="rp0")
+            for port in ("dn0", "dn1"):
+                machine.qmp.command("device_add", driver="xio3130-downstream", id=port, bus="up",
+                                    hotplug=False)
+                machine.qmp.command("device_add", driver="virtio-rng-pci", id=f"r.{port}", bus=port)
+            machine.qmp.command("cont")
+            machine.shell("until_true '[ $(lspci -d 1af4:1044 | wc -l) = 2 ]'", 60)
+            check(machine.shell("lspci -d 104c: | wc -l").strip() == "3", "not three ports", "")
+            try:
+                machine.qmp.command("device_add", driver="xio3130-downstream", bus="up")
+                check(False, "another port came after the guest had seen the switch", "")
+            except QmpError as error:
+                check("has enumerated bus 'up'" in str(error), "another reason", str(error))
+            machine.qmp.command("device_del", id="up")
+            machine.deleted({"r.dn0", "r.dn1", "dn0", "dn1", "up"})
+            check_clean(machine.log())
+
+
+@test
+def hotplug_conventional(subject: Subject) -> None:
+    """edu, a conventional device, is plugged below a root port and removed again, twice."""
+    subject.need_aia()
+    plug_and_unplug(subject, ["-device", "pcie-root-port,id=rp,addr=02.0,chassis=1,slot=1"],
+                    {"driver": "edu", "bus": "rp", "dma_mask": 0xffffffff}, "pciehp")
 
 
 @test

@@ -236,14 +236,16 @@ def port_args(root: list[str], switch: list[str]) -> list[str]:
 
 @contextmanager
 def slot_machine(subject: Subject, scratch: str, root: list[str], switch: list[str],
-                 extra: list[str] | None = None, disk: bool = True) -> Iterator[SlotMachine]:
-    """A running guest with these ports, and further arguments; with the disk of the pattern
-    unless `disk` is false. MSI is needed: Linux 6.12 deadlocks when it unplugs a device that
+                 extra: list[str] | None = None, disk: bool = True,
+                 append: str = "") -> Iterator[SlotMachine]:
+    """A running guest with these ports, further arguments, and words for the kernel; with the disk
+    of the pattern unless `disk` is false. MSI is needed: Linux 6.12 deadlocks when it unplugs a device that
     shares the port's INTx line."""
     subject.need_aia()
     image = Path(scratch) / "pattern.img"
     image.write_bytes(PATTERN)
-    args = arguments("hotplug", machine=MSI_MACHINE) + port_args(root, switch) + (extra or [])
+    args = arguments("hotplug", machine=MSI_MACHINE, append=append)
+    args += port_args(root, switch) + (extra or [])
     if disk:
         args += ["-blockdev", f"driver=raw,node-name=pattern,file.driver=file,file.filename={image}",
                  "-device", "virtio-blk-pci,drive=pattern,serial=pattern,addr=1e.0"]

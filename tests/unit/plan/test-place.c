@@ -47,7 +47,7 @@ static void test_switch(void)
     g_autofree char *slots = NULL;
 
     add(m, "upstream,id=up,bus=rp", true);
-    add(m, "downstream,id=down,bus=up", true);
+    add(m, "downstream,id=down,bus=up,hotplug=off", true);
     add(m, "old,bus=down", true); /* conventional */
     add(m, "nic,bus=rp2", true);
     slots = plan_slots_to_text(m, &tc_catalog);

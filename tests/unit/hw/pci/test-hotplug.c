@@ -196,7 +196,8 @@ static void test_msix(void)
 static PCIDevice *plug_switch(Fixture *f)
 {
     plug(f, type("x3130-upstream"), "rp", "up", 0, NULL);
-    plug(f, type("xio3130-downstream"), "up", "dn0", PCI_DEVFN(0, 0), "slot=1");
+    plug(f, type("xio3130-downstream"), "up", "dn0", PCI_DEVFN(0, 0), "slot=1,hotplug=off");
+    plug(f, type("edu"), "dn0", "inside", 0, NULL);
     plug(f, type("xio3130-downstream"), "up", "dn1", PCI_DEVFN(1, 0), "slot=2");
     return plug(f, type("ticker"), "dn1", "leaf", 0, NULL);
 }
@@ -224,7 +225,10 @@ static void test_whole_switch(void)
         pci_get((PCIDevice *)leaf->bus->bridge, leaf->bus->bridge->pci.exp_pos + EXP_SLTCTL, 2), ==,
         ON);
     refused(&f, type("xio3130-downstream"), "up", "dn2", PCI_DEVFN(2, 0), NULL,
-            "the guest has enumerated switch 'up'");
+            "the guest has enumerated bus 'up'");
+    wr(&f, ecam(2, 0, PCI_PRIMARY_BUS), 4, 0x00040402); /* below a port with hotplug=off */
+    g_assert_cmphex(rd(&f, ecam(4, 0, 0), 4), ==, 0x11e81234);
+    refused(&f, type("edu"), "dn0", "e1", 1, NULL, "the guest has enumerated bus 'dn0'");
     fixture_fini(&f);
 }
 
@@ -241,7 +245,7 @@ static void test_switch_powered(void)
     plug(&f, type("xio3130-downstream"), "up", "dn2", PCI_DEVFN(2, 0), "slot=3");
     wr(&f, ecam(1, 0, PCI_PRIMARY_BUS), 4, 0x000f0201);
     refused(&f, type("xio3130-downstream"), "up", "dn3", PCI_DEVFN(3, 0), NULL,
-            "the guest has enumerated switch 'up'");
+            "the guest has enumerated bus 'up'");
     fixture_fini(&f);
 }
 
