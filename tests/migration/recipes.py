@@ -319,6 +319,45 @@ def ports_checks(m):
             ("the job at the end", lambda: job(m), ["removed"])]
 
 
+# --- links that are down ---
+
+LINKS = ["-device", "pcie-root-port,id=rp0,addr=2,chassis=1", "-device", "edu,id=e0,bus=rp0",
+         "-device", "pcie-root-port,id=rp1,addr=3,chassis=2", "-device", "ticker,id=t1,bus=rp1",
+         "-device", "pcie-root-port,id=rp2,addr=4,chassis=3", "-device", "ticker,id=t2,bus=rp2"]
+LINK_CONTROL, LINK_STATUS, BRIDGE_CONTROL = 0x10, 0x12, 0x3e
+
+
+def links_setup(m):
+    """One link disabled, one bus held in reset, one link retrained with the event unanswered."""
+    ports = [Function(m, 0, slot).bridge(slot - 1, slot - 1) for slot in (2, 3, 4)]
+    link = [port.capability(EXPRESS) + LINK_CONTROL for port in ports]
+    ports[0].set(link[0], 2, 0x10)
+    ports[1].set(BRIDGE_CONTROL, 2, 0x40)
+    ports[2].set(link[2], 2, 0x420)
+
+
+def set_and_read(m, slot, reg, value):
+    """The ids of the device below a port after a write to a register of the port."""
+    port = Function(m, 0, slot)
+    port.set(reg if reg >= BRIDGE_CONTROL else port.capability(EXPRESS) + reg, 2, value)
+    return Function(m, slot - 1, 0).get(0)
+
+
+def links_checks(m):
+    """What is down stays down, and comes up when the guest says so."""
+    def reg(slot, at):
+        port = Function(m, 0, slot)
+        return port.get(port.capability(EXPRESS) + at, 2)
+    return [("disabled", lambda: (reg(2, LINK_CONTROL), reg(2, LINK_STATUS)), (0x10, 0x11)),
+            ("nothing below it", lambda: Function(m, 1, 0).get(0), 0xffffffff),
+            ("its change", lambda: reg(2, SLOT_STATUS) >> 8 & 1, 1),
+            ("held in reset", lambda: Function(m, 2, 0).get(0), 0xffffffff),
+            ("retrained", lambda: (reg(4, LINK_CONTROL), reg(4, LINK_STATUS)), (0x400, 0x6011)),
+            ("the device below it", lambda: Function(m, 3, 0).get(0), 0x71c41234),
+            ("enabled", lambda: set_and_read(m, 2, LINK_CONTROL, 0), 0x11e81234),
+            ("out of reset", lambda: set_and_read(m, 3, BRIDGE_CONTROL, 0), 0x71c41234)]
+
+
 # --- virtio ---
 
 MODERN = 1 << 32
@@ -647,4 +686,7 @@ RECIPES = [
     Recipe("bridges", "virt-0.1", BRIDGES, bridges_setup, bridges_checks),
     Recipe("shpc", "virt-0.1", SHPC, shpc_setup, shpc_checks),
     Recipe("serial", "virt-0.1", SERIAL, serial_setup, serial_checks, SERIAL_HOST),
+    Recipe("plic-0.2", "virt-0.2", ENDPOINTS, plic_setup, plic_checks),
+    Recipe("ports-0.2", "virt-0.2", PORTS, ports_setup, ports_checks),
+    Recipe("links-0.2", "virt-0.2", LINKS, links_setup, links_checks),
 ]
