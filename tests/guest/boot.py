@@ -2,17 +2,24 @@
 """Booting: firmware, kernels, interrupt controllers, the clock, the console, the ways to end."""
 
 import re
+import subprocess
+import tempfile
+from pathlib import Path
 
 import material
 from emulator import Emulator
 from guest import Skip, arguments, shell_ready
 from subject import Subject, check, test
 
+PLIC_SOURCE = Path(__file__).parent / "plic.c"
+
 
 @test
 def boot_opensbi_1__6(subject: Subject) -> None:
-    """Debian's kernel boots under trixie's OpenSBI, runs our init and powers off."""
-    check("Linux" in subject.boot(arguments(run="uname -sr")), "no kernel name", "")
+    """Debian's 6.12 kernel boots on the default machine under trixie's OpenSBI, with the PLIC."""
+    text = subject.boot(arguments(run="uname -sr; cat /proc/interrupts"))
+    check("Linux 6.12" in text, "no kernel name", text)
+    check(re.search(r"PLIC.*ttyS0", text), "the console is not on the PLIC", text)
 
 
 @test
@@ -22,10 +29,44 @@ def boot_opensbi_1__1(subject: Subject) -> None:
 
 
 @test
-def boot_plic(subject: Subject) -> None:
-    """Debian's kernel on the default machine, which has a PLIC."""
-    text = subject.boot(arguments(run="cat /proc/interrupts"))
+def boot_linux_6__1(subject: Subject) -> None:
+    """Linux 6.1, which drives no AIA, boots on the default machine and uses a disk."""
+    with tempfile.TemporaryDirectory() as scratch:
+        disk = Path(scratch) / "disk"
+        disk.write_bytes(b"first sector".ljust(1 << 20, b"\0"))
+        text = subject.boot(arguments("6.1", run="uname -r; cat /proc/interrupts; "
+                                      "head -c 12 /dev/vda; echo; lspci -n") + [
+            "-drive", f"if=none,id=d,format=raw,file={disk}", "-device", "pcie-root-port,id=rp",
+            "-device", "virtio-blk-pci,drive=d,bus=rp"])
+    check(re.search(r"^6\.1\.", text, re.MULTILINE), "another kernel", text)
     check(re.search(r"PLIC.*ttyS0", text), "the console is not on the PLIC", text)
+    check(re.search(r" [1-9]\d* +SiFive PLIC .*virtio", text), "no interrupt of the disk", text)
+    check("first sector" in text, "the disk cannot be read", text)
+
+
+@test
+def bare_metal_plic(subject: Subject) -> None:
+    """A bare-metal program with built-in addresses takes the UART's interrupt through the PLIC."""
+    with tempfile.TemporaryDirectory() as scratch:
+        program = f"{scratch}/plic"
+        command = ["riscv64-linux-gnu-gcc", "-O2", "-ffreestanding", "-fno-pic", "-no-pie",
+                   "-nostdlib", "-static", "-mcmodel=medany", "-march=rv64imac_zicsr",
+                   "-mabi=lp64", "-Wl,--nmagic,-Ttext=0x80000000,--build-id=none",
+                   "-Wl,--no-warn-rwx-segments", "-o", program, str(PLIC_SOURCE)]
+        try:
+            subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+        except FileNotFoundError:
+            raise Skip("riscv64-linux-gnu-gcc not found: install the Debian package "
+                       "gcc-riscv64-linux-gnu") from None
+        with Emulator(subject.program, ["-M", "virt", "-bios", "none", "-kernel", program],
+                      qmp=False, echo=subject.echo) as machine:
+            machine.expect("^PLIC ready")
+            for letter in "ab":
+                machine.send(letter)
+                machine.expect(f"^source 10 says {letter.upper()}")
+            machine.send("q")
+            machine.expect("^bye")
+            check(machine.wait() == 0, "a status other than 0", machine.console)
 
 
 @test

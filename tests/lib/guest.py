@@ -39,7 +39,7 @@ def need_devices(program: str, args: list[str]) -> None:
 
 def arguments(kernel: str = "debian", bios: str = "1.6", machine: str = "virt",
               append: str = "", run: str | None = None, memory: int = 256) -> list[str]:
-    """The arguments that boot a kernel ('debian' or 'hotplug') with our initramfs.
+    """The arguments that boot a kernel ('debian', 'hotplug' or '6.1') with our initramfs.
 
     `run` is a shell script for the guest; afterwards it powers off.
     """
@@ -47,9 +47,11 @@ def arguments(kernel: str = "debian", bios: str = "1.6", machine: str = "virt",
     if run is not None:
         words.append("backplane.run=" + base64.b64encode(run.encode()).decode())
     try:
-        image = material.debian_kernel() if kernel == "debian" else material.hotplug_kernel()
+        image = {"debian": material.debian_kernel, "hotplug": material.hotplug_kernel,
+                 "6.1": material.kernel_6_1}[kernel]()
+        modules = "hotplug" if kernel == "hotplug" else "debian"
         return ["-M", machine, "-m", str(memory), "-bios", str(material.opensbi(bios)),
-                "-kernel", str(image), "-initrd", str(material.initramfs(kernel)),
+                "-kernel", str(image), "-initrd", str(material.initramfs(modules)),
                 "-append", " ".join(word for word in words if word)]
     except material.MaterialError as error:
         raise Skip(str(error)) from None

@@ -112,6 +112,11 @@ def initramfs(kernel: str = "debian") -> Path:
                 "make-initramfs")
 
 
+def kernel_6_1() -> Path:
+    """Linux 6.1 with the second kernel's configuration: it drives the PLIC and not the AIA."""
+    return find("the 6.1 guest kernel", "kernel-6.1/Image", "build-guest-kernel 6.1")
+
+
 def hotplug_kernel() -> Path:
     """The second kernel: native hotplug, SHPC, AER, DPC and our drivers built in."""
     return find("the second guest kernel", "hotplug-kernel/Image", "build-guest-kernel")
