@@ -411,6 +411,10 @@ static bool on_command(void *opaque, uint16_t command, const uint8_t *data, size
         return len ? refuse(err, "the command to open the return path has data") : true;
     case STREAM_CMD_CHECK:
         return on_check(in, data, len, err);
+    case STREAM_CMD_SYNC:
+        return in->state == IN_LOADING
+                   ? answer(in, ANSWER_SYNC, NULL, 0, err)
+                   : refuse(err, "a synchronization was asked for in the wrong place");
     case STREAM_CMD_PREPARE:
         return on_prepare(in, err);
     case STREAM_CMD_GO:

@@ -61,6 +61,7 @@ typedef struct MigStats {
     int64_t started, setup_done, stopped, ended; /* realtime ns; 0: not yet */
     uint64_t bytes, device_bytes;
     RamStats ram;
+    SavevmCost devices;  /* estimated when the migration began */
     uint64_t bandwidth;  /* bytes/s, of the last pass */
     uint64_t dirty_rate; /* pages/s */
     unsigned throttle;   /* percent */
@@ -104,6 +105,9 @@ bool migration_record_give(Migration *mig, GError **err);
 HandoverClaim migration_record_claim(Migration *mig, GError **err);
 void migration_record_forget(Migration *mig);
 int64_t migration_now(void); /* monotonic ns */
+
+/* ms that the last bytes of RAM and the devices' states would take now. */
+double migration_expected_downtime(const MigStats *s, uint64_t ram_left);
 
 /* outgoing.c */
 bool outgoing_start(Migration *mig, const char *uri, GError **err);

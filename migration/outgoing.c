@@ -17,7 +17,8 @@
 #define CHUNK     (1u << 20) /* bytes made in one turn */
 #define TICK_MS   20
 #define BURST_NS  50000000LL /* what may be sent at once under the bandwidth limit */
-#define MAX_TRIES 8          /* passes that are small enough to stop for, but still shrink */
+#define MAX_TRIES 8          /* passes that are small enough to stop for */
+#define MAX_STUCK 4          /* of these, passes that left more than half of what they sent */
 #define NS        1000000000LL
 #define RAM_ID    2
 #define HWDESC_ID 1
@@ -28,6 +29,7 @@ typedef enum OutState {
     OUT_ANSWER,  /* the description is sent: will the target take the guest? */
     OUT_BOOT,    /* boot images; the guest runs */
     OUT_RAM,     /* the guest runs */
+    OUT_SYNC,    /* the guest runs until the target has loaded what is on its way */
     OUT_WAIT,    /* stopped, waiting for migrate-continue */
     OUT_REST,    /* stopped: the pass that was under way */
     OUT_LAST,    /* stopped: the last pass */
@@ -56,7 +58,8 @@ struct Outgoing {
     int64_t budget_at, pass_at;
     double budget; /* bytes that may be sent now; negative after a large piece */
     uint64_t pass_bytes;
-    unsigned tries;
+    unsigned tries, stuck;
+    bool warned; /* of devices that take longer than downtime-limit */
     bool in_turn, dead;
 };
 
@@ -250,6 +253,7 @@ static void begin_data(Outgoing *o, unsigned roles)
     o->next_id = RAM_ID + 1;
     o->budget_at = migration_now();
     o->mig->stats.setup_done = migration_now();
+    o->mig->stats.devices = savevm_estimate(o->machine);
     o->state = OUT_BOOT;
     migration_set_status(o->mig, MIG_ACTIVE);
 }
@@ -420,6 +424,8 @@ static void take_answer(Outgoing *o, Answer *a)
         declined(o, handshake_sentence(a->deficits));
     } else if (a->type == ANSWER_ACCEPT && o->state == OUT_ANSWER) {
         begin_data(o, a->len ? a->data[0] : 0);
+    } else if (a->type == ANSWER_SYNC && o->state == OUT_SYNC) {
+        switch_over(o);
     } else if (a->type == ANSWER_DIGEST && o->state == OUT_DIGEST) {
         give_away(o, a);
     } else if (a->type == ANSWER_RUNS && o->state == OUT_GIVEN) {
@@ -476,16 +482,56 @@ static void consider_throttle(Outgoing *o, uint64_t dirty_bytes)
     throttle_set(&o->throttle, *t);
 }
 
-/* Is what is left small enough to stop for? If it still halves from pass to pass, a few more make
- * the stop shorter. */
-static bool time_to_stop(Outgoing *o, uint64_t left, uint64_t before)
+double migration_expected_downtime(const MigStats *s, uint64_t ram_left)
+{
+    double bytes = (double)ram_left + (double)s->devices.bytes;
+
+    return bytes * 1000 / (double)s->bandwidth + (double)s->devices.ns / 1e6;
+}
+
+/* No number of passes makes the devices fewer: a tenth of the limit is left for RAM, and the user
+ * is told. */
+static double limit_for(Outgoing *o)
 {
     double limit = (double)o->mig->params[PARAM_DOWNTIME_LIMIT];
+    double devices = migration_expected_downtime(&o->mig->stats, 0);
 
-    if ((double)left * 1000 / (double)o->mig->stats.bandwidth > limit) {
+    if (devices < limit * 0.9) {
+        return limit;
+    }
+    if (!o->warned) {
+        o->warned = true;
+        g_printerr("backplane: migration: the states of %u devices take about %.0f ms to move; "
+                   "downtime-limit is %.0f ms\n",
+                   o->mig->stats.devices.devices, devices, limit);
+    }
+    return devices + limit / 10;
+}
+
+/* Is what is left small enough to stop for? A few more passes make the stop shorter: while they
+ * shrink, and also for a guest that writes in bursts, by stopping between two of them. */
+static bool time_to_stop(Outgoing *o, uint64_t left, uint64_t before)
+{
+    if (migration_expected_downtime(&o->mig->stats, left) > limit_for(o)) {
         return false;
     }
-    return left > before / 2 || left <= CHUNK || ++o->tries == MAX_TRIES;
+    o->stuck += left > before / 2;
+    return left <= CHUNK || o->stuck == MAX_STUCK || ++o->tries == MAX_TRIES;
+}
+
+/* What is on its way must be loaded before what comes next: the guest need not stand still for
+ * it. */
+static void synchronize(Outgoing *o)
+{
+    ByteWriter w = writer(o);
+
+    if (!channel_two_way(o->ch)) {
+        switch_over(o);
+        return;
+    }
+    stream_put_command(&w, STREAM_CMD_SYNC, NULL, 0);
+    o->state = OUT_SYNC;
+    o->moved_at = migration_now();
 }
 
 /* A pass is through while the guest runs: another, or the last? */
@@ -504,7 +550,7 @@ static void end_of_pass(Outgoing *o)
     o->pass_at = now;
     o->pass_bytes = 0;
     if (time_to_stop(o, left, before)) {
-        switch_over(o);
+        synchronize(o);
     }
 }
 

@@ -194,13 +194,16 @@ static void put_times(struct json_object *o, const Migration *mig)
     int64_t end = s->ended ? s->ended : migration_now();
 
     put(o, "total-time", (end - s->started) / 1000000);
+    if (s->devices.devices) {
+        put(o, "devices-downtime", (uint64_t)(s->devices.ns / 1000000));
+    }
     if (s->setup_done) {
         put(o, "setup-time", (s->setup_done - s->started) / 1000000);
     }
     if (mig->status == MIG_COMPLETED && s->stopped) {
         put(o, "downtime", (s->ended - s->stopped) / 1000000);
     } else if (s->bandwidth) {
-        put(o, "expected-downtime", s->ram.remaining * 1000 / s->bandwidth);
+        put(o, "expected-downtime", (uint64_t)migration_expected_downtime(s, s->ram.remaining));
     }
     if (s->throttle) {
         put(o, "cpu-throttle-percentage", s->throttle);

@@ -42,7 +42,8 @@ void ram_send_free(RamSend *s); /* turns it off; NULL is allowed */
 void ram_send_start(RamSend *s, ByteWriter *w);
 /* Take the pages written since the last pass as the work of the next. */
 void ram_send_begin_pass(RamSend *s);
-/* Append a PART with about `room` bytes of this pass; false when nothing was left. */
+/* Append a PART with at most about `room` bytes of this pass, fewer if pages of zeroes have to be
+ * searched for; false when nothing was left. */
 bool ram_send_some(RamSend *s, ByteWriter *w, size_t room);
 /* The section's (empty) end. */
 void ram_send_end(RamSend *s, ByteWriter *w);

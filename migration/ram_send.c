@@ -9,6 +9,7 @@
 #include "migration/ram_hole.h"
 
 #define LONG_BITS (8 * sizeof(unsigned long))
+#define ZERO_COST 512 /* what finding a page of zeroes counts for in a turn, in bytes */
 
 typedef struct SendBlock {
     RamBlock *ram;
@@ -215,11 +216,15 @@ static void send_page(RamSend *s, SendBlock *b, uint64_t page, bool same, ByteWr
 bool ram_send_some(RamSend *s, ByteWriter *w, size_t room)
 {
     StreamSection head = section(s, STREAM_PART);
-    size_t limit = w->out->len + room;
+    size_t start = w->out->len;
+    uint64_t zeroes = s->stats.zero;
     unsigned last = UINT_MAX; /* block of the item before: named anew in each part */
     bool any = false;
 
-    while (s->now < s->n_blocks && w->out->len < limit) {
+    /* Pages of zeroes are 9 bytes in the stream, but each must be read: without a bound on them a
+     * turn could read all of RAM while the machine lock is held. */
+    while (s->now < s->n_blocks &&
+           w->out->len - start + (s->stats.zero - zeroes) * ZERO_COST < room) {
         SendBlock *b = &s->blocks[s->now];
         uint64_t page = next_page(b);
 

@@ -24,6 +24,15 @@ bool savevm_possible(Machine *m, GError **err);
 void savevm_save(Machine *m, RunState state, ByteWriter *w, uint32_t *next_id, GChecksum *digest,
                  struct json_object *devices);
 
+/* Estimate what savevm_save() takes on this machine and an equal load on another one, from a
+ * sample of the devices; the machine may run. */
+typedef struct SavevmCost {
+    unsigned devices; /* sections */
+    uint64_t bytes;
+    int64_t ns; /* of CPU time, both ends together */
+} SavevmCost;
+SavevmCost savevm_estimate(Machine *m);
+
 /* Loading into a machine that was built from the same description and reset. */
 typedef struct Loadvm Loadvm;
 Loadvm *loadvm_new(Machine *m);

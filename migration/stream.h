@@ -43,6 +43,7 @@ enum {
     STREAM_CMD_CHECK = 0x4201,   /* judge the description and answer; u8: 1 if that is all */
     STREAM_CMD_PREPARE = 0x4202, /* all is sent: answer with the digest */
     STREAM_CMD_GO = 0x4203,      /* the guest is yours: run it and acknowledge */
+    STREAM_CMD_SYNC = 0x4204,    /* answer once everything up to here has been loaded */
 };
 
 /* Answers on the return path: u16 type, u16 length, data. */
@@ -53,6 +54,7 @@ enum {
     ANSWER_DIGEST = 0x4204,
     ANSWER_RUNS = 0x4205,
     ANSWER_ERROR = 0x4206, /* a sentence; the guest stays with the source */
+    ANSWER_SYNC = 0x4207,  /* to STREAM_CMD_SYNC */
 };
 
 typedef struct StreamSection {

@@ -32,7 +32,8 @@ from owners import Pair, verdict_of_both  # noqa: E402
 from waiting import elapse, moments  # noqa: E402
 
 FAULTS = ["cut", "close", "swallow", "stall", "trickle"]
-ANSWERS = 4 + 4 + 40 + 4    # bytes of the return path: accepted, digest, it runs
+# Bytes of the return path: accepted with its byte of boot images, synchronized, digest, it runs.
+ANSWERS = 5 + 4 + 4 + 40 + 4
 GO, RUNS = 5, 4             # bytes of the last word and of the last answer
 PATIENCE = 3                # seconds that a migration may hang before it is cancelled
 TAIL = 12                   # bytes before the end that belong to the hand-over

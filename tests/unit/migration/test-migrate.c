@@ -370,8 +370,8 @@ static unsigned files_in(const char *folder)
 static void test_cut_with_record(void)
 {
     g_autofree char *folder = g_dir_make_tmp("backplane-record-XXXXXX", NULL);
-    /* ACCEPT and DIGEST; what is cut behind them is cut after GO */
-    const size_t answers = 4 + 4 + DIGEST_BYTES;
+    /* ACCEPT, SYNC and DIGEST; what is cut behind them is cut after GO */
+    const size_t answers = 4 + 4 + 4 + DIGEST_BYTES;
     unsigned failed = 0, completed = 0;
 
     for (size_t step = 0; step < 60; step++) {
@@ -482,8 +482,8 @@ static void test_folder_missing(void)
 static void test_undecided(void)
 {
     Box *a = box_new(devices), *b = box_empty();
-    /* ACCEPT, DIGEST, and RUNS but for a byte */
-    Cut c = { 0, 0, SIZE_MAX / 2, 4 + 4 + DIGEST_BYTES + 3 };
+    /* ACCEPT, SYNC, DIGEST, and RUNS but for a byte */
+    Cut c = { 0, 0, SIZE_MAX / 2, 4 + 4 + 4 + DIGEST_BYTES + 3 };
     struct json_object *o;
 
     machine_set_state(a->m, RUN_RUNNING);

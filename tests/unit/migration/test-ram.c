@@ -141,6 +141,25 @@ static void test_other_memory(void)
     }
 }
 
+/* A turn is bounded by the pages that it reads, and not only by the few bytes that they become. */
+static void test_zeroes(void)
+{
+    Box *a = box_new(NULL);
+    RamBlock *from = g_ptr_array_index(a->m->ram_blocks, 0);
+    g_autoptr(GByteArray) out = g_byte_array_new();
+    ByteWriter w = { out };
+    RamSend *s = ram_send_new(a->m, 2, NULL);
+
+    memset(from->host, 1, from->size); /* no holes */
+    memset(from->host, 0, from->size);
+    ram_send_begin_pass(s);
+    g_assert_true(ram_send_some(s, &w, 16 << 10));
+    g_assert_cmpuint(ram_send_stats(s)->zero, >, 20);
+    g_assert_cmpuint(ram_send_stats(s)->zero, <, 40);
+    ram_send_free(s);
+    box_free(a);
+}
+
 /* A mostly empty guest costs neither side memory. */
 static void test_holes(void)
 {
@@ -335,6 +354,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/migration/ram/round-trip", test_round_trip);
     g_test_add_func("/migration/ram/other-memory", test_other_memory);
+    g_test_add_func("/migration/ram/zeroes", test_zeroes);
     g_test_add_func("/migration/ram/holes", test_holes);
     g_test_add_func("/migration/ram/order", test_order);
     g_test_add_func("/migration/ram/refusals", test_refusals);

@@ -302,6 +302,22 @@ static void test_careless_record(void)
     box_free(b);
 }
 
+/* What the devices take is known before the guest stops for them. */
+static void test_estimate(void)
+{
+    static const char *const three[] = { "widget,id=a", "widget,id=b", "widget,id=c", NULL };
+    Box *b = box_new(three);
+    SavevmCost cost = savevm_estimate(b->m);
+
+    g_assert_cmpuint(cost.devices, ==, 3 + 2 + 2); /* CPUs, clock and globalstate */
+    g_assert_cmpuint(cost.bytes, >, 3 * 20);
+    g_assert_cmpint(cost.ns, >=, 0);
+    b->mig->stats.devices = (SavevmCost){ 3000, 1000000, 400 * 1000000 };
+    b->mig->stats.bandwidth = 10000000;
+    g_assert_cmpint((int)migration_expected_downtime(&b->mig->stats, 2000000), ==, 700);
+    box_free(b);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -312,5 +328,6 @@ int main(int argc, char **argv)
     g_test_add_func("/migration/savevm/bridges-first", test_bridges_first);
     g_test_add_func("/migration/savevm/blockers", test_blockers);
     g_test_add_func("/migration/savevm/careless-record", test_careless_record);
+    g_test_add_func("/migration/savevm/estimate", test_estimate);
     return g_test_run();
 }
