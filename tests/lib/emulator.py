@@ -48,6 +48,7 @@ class Emulator:
     def __init__(self, program: str | Path, args: list[str], qmp: bool = True, echo: bool = False,
                  environment: dict[str, str] | None = None, console: bool = True,
                  qtest: bool = False, patience: float = 30) -> None:
+        waiting.end_with_us()
         self.dir = Path(tempfile.mkdtemp(prefix="backplane-"))
         self.console = ""
         self.arrivals: list[tuple[int, float]] = []     # how long the console was, and when

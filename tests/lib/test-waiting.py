@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The waiting module: limits, reports, and waits for states that are complete."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -45,22 +46,19 @@ class Limits(unittest.TestCase):
     def test_report(self) -> None:
         """What, how long, the last state, the context."""
         with mock.patch.object(waiting, "factor", lambda: 1.0):
-            with self.assertRaisesRegex(WaitTimeout, r"(?s)waited 0\.[12]\d* s for the moon "
+            with self.assertRaisesRegex(WaitTimeout, r"(?s)waited \d+\.\d s for the moon "
                                         r"\(limit 0.1 s, .*last state: \[\].*the console"):
                 until("the moon", list, 0.1, lambda: "the console")
 
     def test_scaled(self) -> None:
         """A limit that is reached grows with how slow the machine is at that moment."""
-        slow = iter([1.5, 3.0, 1.0, 1.0])
-        with mock.patch.object(waiting, "factor", lambda: next(slow)):
-            deadline = Deadline("it", 0.02)
-            elapse(0.025, "beyond the limit as it stands")
-            self.assertFalse(deadline.over())
-            elapse(0.01, "beyond the second limit")
-            self.assertFalse(deadline.over())
-            elapse(0.03, "beyond the third")
-            self.assertTrue(deadline.over())
-            self.assertAlmostEqual(deadline.limit, 0.06)
+        slow, clock = iter([1.5, 3.0, 1.0]), 0.0
+        with mock.patch.object(waiting, "factor", lambda: next(slow)), \
+                mock.patch.object(waiting.time, "monotonic", lambda: clock):
+            deadline = Deadline("it", 20)
+            for clock, over in ((19.0, False), (25.0, False), (45.0, False), (61.0, True)):
+                self.assertEqual(deadline.over(), over, clock)
+            self.assertEqual(deadline.limit, 60)
 
     def test_factor(self) -> None:
         """Busy CPUs and the environment count; it is never less than 1."""
@@ -92,6 +90,26 @@ class Limits(unittest.TestCase):
                               stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
             process.stdout.readline()
             self.assertEqual(waiting.end(process, 0.1), -9)
+
+
+    def test_terminated(self) -> None:
+        """A test that is ended by SIGTERM takes its emulator with it, and its folder."""
+        with tempfile.TemporaryDirectory() as scratch:
+            fake = Path(scratch) / "fake"
+            fake.write_text("#!/bin/sh\necho $$; exec cat\n")
+            fake.chmod(0o755)
+            script = (f"import sys; sys.path.insert(0, {str(LIB)!r})\n"
+                      "from emulator import Emulator\n"
+                      f"guest = Emulator({str(fake)!r}, [], qmp=False)\n"
+                      "print(guest.expect('(.*)\\n')[1], guest.dir, flush=True)\n"
+                      "guest.expect('never')\n")
+            with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE,
+                                  text=True) as test:
+                pid, folder = test.stdout.readline().split()
+                test.terminate()
+                self.assertEqual(waiting.ended(test, "the test to end"), 143)
+            self.assertFalse(Path(folder).exists())
+            self.assertRaises(ProcessLookupError, os.kill, int(pid), 0)
 
 
 class Complete(unittest.TestCase):

@@ -23,7 +23,7 @@
 
 #include <glib.h>
 
-#define WAIT_MOST    10.0   /* no machine is taken to be slower than this */
+#define WAIT_MOST    20.0   /* no machine is taken to be slower than this */
 #define WAIT_LOOP    400000 /* turns of a loop, and the seconds they take on an idle machine */
 #define WAIT_SECONDS 0.0004
 
