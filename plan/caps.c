@@ -128,11 +128,34 @@ static bool check_one(PlanDevice *d, const PlanCapability *cap, bool express, GE
     return check_offset(d, cap, err);
 }
 
+/* Off unless the user or a global asked for it. */
+static void default_off(PlanDevice *d, const PlanCapability *cap)
+{
+    PlanSetting *s = cap ? setting_of(d, cap) : NULL;
+
+    if (s && !s->given && !s->text && s->value.i != PLAN_CAP_OFF) {
+        choose(d, s, PLAN_CAP_OFF);
+    }
+}
+
+/* QEMU's virtio functions on a root bus are no Express functions. */
+static void make_plain(PlanDevice *d, const PlanCapability *exp)
+{
+    if (d->t->plain_prop && plan_device_flag(d, d->t->plain_prop, false) && exp && d->on &&
+        d->on->kind == PLAN_BUS_PCIE_ROOT) {
+        default_off(d, exp);
+        if (!is_on(d, exp)) {
+            default_off(d, find_cap(d->t, CAP_ID_PM, false));
+        }
+    }
+}
+
 bool plan_check_capabilities(PlanDevice *d, GError **err)
 {
     const PlanCapability *exp = find_cap(d->t, CAP_ID_EXP, false);
     bool express = exp && d->on && plan_bus_is_express(d->on->kind);
 
+    make_plain(d, exp);
     if (exp && !express && !leave_out(d, exp, "the bus is conventional PCI; it takes off", err)) {
         return false;
     }

@@ -104,12 +104,12 @@ static void put_type(GString *out, size_t i, const PlanType *t)
     put_string(out, t->name);
     put_string(out, t->alias);
     put_string(out, t->doc);
-    g_string_append_printf(out,
-                           "%s_props, %zu, %d, %d, %u, %d, %d, %d, %s_bars, %zu, %s_caps, %zu, %u\n"
-                           "};\n\n",
-                           name, t->n_props, t->plugs_into, t->role, t->slots, t->provides,
-                           t->hotpluggable, t->user_creatable, name, t->n_bars, name, t->n_caps,
-                           t->pin);
+    g_string_append_printf(
+        out, "%s_props, %zu, %d, %d, %u, %d, %d, %d, %s_bars, %zu, %s_caps, %zu, %u, ", name,
+        t->n_props, t->plugs_into, t->role, t->slots, t->provides, t->hotpluggable,
+        t->user_creatable, name, t->n_bars, name, t->n_caps, t->pin);
+    put_string(out, t->plain_prop);
+    g_string_append(out, "\n};\n\n");
 }
 
 static void put_machine(GString *out, size_t i, const PlanMachineType *t)

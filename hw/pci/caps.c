@@ -223,7 +223,7 @@ static bool init_rows(PCIDevice *d, bool placed, GError **err)
     for (size_t row = 0; row < pci_type(d)->n_caps; row++) {
         bool wanted;
 
-        if ((d->cap_prop[row] > 0) != placed) {
+        if ((d->cap_prop[row] > 0) != placed || d->cap_pos[row]) {
             continue;
         }
         if (!row_wanted(d, row, &wanted, err) ||
@@ -232,6 +232,34 @@ static bool init_rows(PCIDevice *d, bool placed, GError **err)
         }
     }
     return true;
+}
+
+/* Where QEMU has it, if that is free. */
+static void init_at_qemu_offset(PCIDevice *d, unsigned row)
+{
+    const PCIDeviceType *type = pci_type(d);
+    uint16_t at = d->qemu_layout && type->qemu_offset ? type->qemu_offset(d, row) : 0;
+    bool wanted = at != 0 && d->cap_prop[row] == PLAN_CAP_ANYWHERE && !d->cap_pos[row];
+
+    if (wanted && row_wanted(d, row, &wanted, NULL) && wanted) {
+        pci_cap_add_row(d, row, at, NULL);
+    }
+}
+
+/* QEMU adds entries at the head of the list as it walks up config space. */
+void pci_caps_relink(PCIDevice *d)
+{
+    uint8_t head = 0;
+
+    for (unsigned at = PCI_HEADER_SIZE; d->qemu_layout && at < PCI_CONFIG_SIZE; at += 4) {
+        const PCICapEntry *e = pci_config_entry_at(&d->config, at);
+
+        if (e && e->offset == at) {
+            d->config.bytes[at + 1] = head;
+            head = (uint8_t)at;
+            d->config.bytes[PCI_CAPABILITY_LIST] = head;
+        }
+    }
 }
 
 /* The order of the list is the type's and not that of the placing, so that a description which
@@ -255,10 +283,17 @@ static void relink(PCIDevice *d)
 bool pci_caps_init(PCIDevice *d, GError **err)
 {
     g_assert(pci_type(d)->n_caps <= PCI_MAX_CAPS && !d->config.bytes[PCI_CAPABILITY_LIST]);
-    if (!check_required(d, err) || !init_rows(d, true, err) || !init_rows(d, false, err)) {
+    if (!check_required(d, err) || !init_rows(d, true, err)) {
+        return false;
+    }
+    for (size_t row = 0; row < pci_type(d)->n_caps; row++) {
+        init_at_qemu_offset(d, row); /* else it is placed like the others */
+    }
+    if (!init_rows(d, false, err)) {
         return false;
     }
     relink(d);
+    pci_caps_relink(d);
     return true;
 }
 

@@ -343,6 +343,8 @@ void pci_device_reset(PCIDevice *d, ResetKind kind)
 static const PlanProp common_props[] = {
     PROP_BOOL(PCIDevice, multifunction, "multifunction", false,
               "set the multi-function bit: function 0 of a slot with several functions needs it"),
+    PROP_BOOL(PCIDevice, qemu_layout, "qemu-layout", true,
+              "capabilities at the offsets and in the order of QEMU's"),
     PROP_U32(PCIDevice, rombar, "rombar", 1, 0, 1, "show the expansion ROM to the guest"),
     { .name = "romfile",
       .kind = PLAN_PROP_STRING,
@@ -458,6 +460,7 @@ static void pci_describe(const DeviceType *base, PlanType *out)
     out->role = type->role == PLAN_PCI_NONE ? PLAN_PCI_ENDPOINT : type->role;
     out->slots = type->slots;
     out->pin = pin_of(type);
+    out->plain_prop = type->plain_on_root ? "qemu-layout" : NULL;
     out->provides = type->provides ? type->provides : pci_role_bus(type->role);
     describe_bars(type, out);
     describe_caps(type, out);

@@ -8,6 +8,28 @@
 const PlanCompat board_compats[] = {
     /* The PLIC became the default, as in QEMU. */
     { "virt-0.1", NULL, "aia", "aplic-imsic" },
+    /* Capabilities stand where QEMU has them, and virtio functions on a root bus are not Express.
+     */
+    { "virt-0.1", "edu", "qemu-layout", "off" },
+    { "virt-0.1", "pci-testdev", "qemu-layout", "off" },
+    { "virt-0.1", "ticker", "qemu-layout", "off" },
+    { "virt-0.1", "pcie-root-port", "qemu-layout", "off" },
+    { "virt-0.1", "x3130-upstream", "qemu-layout", "off" },
+    { "virt-0.1", "xio3130-downstream", "qemu-layout", "off" },
+    { "virt-0.1", "pci-bridge", "qemu-layout", "off" },
+    { "virt-0.1", "pcie-pci-bridge", "qemu-layout", "off" },
+    { "virt-0.1", "virtio-blk-pci", "qemu-layout", "off" },
+    { "virt-0.1", "virtio-blk-pci-transitional", "qemu-layout", "off" },
+    { "virt-0.1", "virtio-blk-pci-non-transitional", "qemu-layout", "off" },
+    { "virt-0.1", "virtio-net-pci", "qemu-layout", "off" },
+    { "virt-0.1", "virtio-net-pci-transitional", "qemu-layout", "off" },
+    { "virt-0.1", "virtio-net-pci-non-transitional", "qemu-layout", "off" },
+    { "virt-0.1", "virtio-rng-pci", "qemu-layout", "off" },
+    { "virt-0.1", "virtio-rng-pci-transitional", "qemu-layout", "off" },
+    { "virt-0.1", "virtio-rng-pci-non-transitional", "qemu-layout", "off" },
+    { "virt-0.1", "virtio-serial-pci", "qemu-layout", "off" },
+    { "virt-0.1", "virtio-serial-pci-transitional", "qemu-layout", "off" },
+    { "virt-0.1", "virtio-serial-pci-non-transitional", "qemu-layout", "off" },
     /* Read-only bits of Express functions, and FLR for endpoints alone. */
     { "virt-0.1", "*", "x-strict-express", "off" },
 };

@@ -170,6 +170,26 @@ static uint64_t transport_features(const VirtioPCI *p)
            (p->modern && p->queue_reset ? 1ull << VIRTIO_F_RING_RESET : 0);
 }
 
+/* On the root bus the modern face's five capabilities come first, 88 bytes of them, then MSI-X;
+ * behind a port, Express and power management are in front. */
+uint16_t virtio_pci_qemu_offset(const PCIDevice *d, unsigned row)
+{
+    enum { EXPRESS_AT = 0x40, PM_AT = 0x7c, PLAIN_AT = 0x40, EXPRESS_NEXT = 0x84, MODERN = 0x58 };
+    const VirtioPCI *p = (const VirtioPCI *)d;
+    bool modern = type_of(p)->face != VIRTIO_FACE_BY_PLACE || !p->disable_modern;
+
+    switch (virtio_pci_caps[row].id) {
+    case 0x10:
+        return EXPRESS_AT;
+    case 0x01:
+        return pci_is_express(d) ? PM_AT : 0;
+    case 0x11:
+        return (pci_is_express(d) ? EXPRESS_NEXT : PLAIN_AT) + (modern ? MODERN : 0);
+    default:
+        return 0;
+    }
+}
+
 bool virtio_pci_realize(void *dev, GError **err)
 {
     VirtioPCI *p = dev;
@@ -190,6 +210,7 @@ bool virtio_pci_realize(void *dev, GError **err)
         virtio_pci_unrealize(dev);
         return false;
     }
+    pci_caps_relink(&p->pci);
     return true;
 }
 

@@ -293,13 +293,38 @@ static void add_part(VirtioPCI *p, MemRegion *r, const char *name, uint32_t offs
     mem_map(pci_bar_region(&p->pci, VIRTIO_PCI_MODERN_BAR), offset, r, 0, 0);
 }
 
+/* In QEMU's order; without qemu-layout, the other way round. */
+static const struct {
+    uint8_t type, size;
+    uint32_t offset;
+} modern_caps[] = {
+    { CAP_COMMON, 16, VIRTIO_PCI_COMMON },
+    { CAP_ISR, 16, VIRTIO_PCI_ISR },
+    { CAP_DEVICE, 16, VIRTIO_PCI_CONFIG },
+    { CAP_NOTIFY, 20, VIRTIO_PCI_NOTIFY },
+    { CAP_PCI_CFG, 20, 0 },
+};
+
+static bool add_caps(VirtioPCI *p, GError **err)
+{
+    unsigned n = G_N_ELEMENTS(modern_caps);
+
+    for (unsigned i = 0; i < n; i++) {
+        unsigned row = p->pci.qemu_layout ? i : n - 1 - i;
+        bool window = modern_caps[row].type == CAP_PCI_CFG;
+
+        if (!add_cap(p, modern_caps[row].type, modern_caps[row].offset,
+                     window ? 0 : VIRTIO_PCI_PART, modern_caps[row].size,
+                     window ? &p->cfg_cap : NULL, err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool virtio_pci_add_modern(VirtioPCI *p, GError **err)
 {
-    if (!add_cap(p, CAP_PCI_CFG, 0, 0, 20, &p->cfg_cap, err) ||
-        !add_cap(p, CAP_NOTIFY, VIRTIO_PCI_NOTIFY, VIRTIO_PCI_PART, 20, NULL, err) ||
-        !add_cap(p, CAP_DEVICE, VIRTIO_PCI_CONFIG, VIRTIO_PCI_PART, 16, NULL, err) ||
-        !add_cap(p, CAP_ISR, VIRTIO_PCI_ISR, VIRTIO_PCI_PART, 16, NULL, err) ||
-        !add_cap(p, CAP_COMMON, VIRTIO_PCI_COMMON, VIRTIO_PCI_PART, 16, NULL, err)) {
+    if (!add_caps(p, err)) {
         return false;
     }
     /* bar, offset, length and data of the configuration-access capability (4.1.4.9) */

@@ -139,6 +139,8 @@ typedef struct PlanType {
     const PlanCapability *caps;
     size_t n_caps;
     uint8_t pin;              /* INTx: 1 to 4 for A to D; 0: none */
+    const char *plain_prop;   /* if this property is on, Express and power management are off by
+                                 default on an Express root bus; NULL: they are on */
 } PlanType;
 
 /*

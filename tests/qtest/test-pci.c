@@ -415,6 +415,38 @@ static void test_running_buses(void)
     qtest_end(q);
 }
 
+/* --- the layout of capabilities --- */
+
+static void check_layout(const char *machine, const char *prop, unsigned msix, unsigned below,
+                         bool express)
+{
+    g_autofree char *args =
+        g_strdup_printf("-M %s -device virtio-rng-pci,addr=4%s -device pcie-root-port,id=p,addr=1 "
+                        "-device virtio-rng-pci,bus=p%s",
+                        machine, prop, prop);
+    QTest *q = qtest_start(args);
+
+    g_assert_cmphex(pci_find_cap(q, 0, 4, 0, 0x11), ==, msix);
+    g_assert_true((pci_find_cap(q, 0, 4, 0, 0x10) != 0) == express);
+    g_assert_true((pci_find_cap(q, 0, 4, 0, 0x01) != 0) == express);
+    pci_write(q, 0, 1, 0, 0x18, 4, 0x010100);
+    g_assert_cmphex(pci_find_cap(q, 1, 0, 0, 0x11), ==, below);
+    g_assert_cmphex(pci_find_cap(q, 1, 0, 0, 0x10), !=, 0);
+    qtest_end(q);
+}
+
+/* QEMU's from virt-0.2 on; an offset that another capability has gives way. */
+static void test_qemu_layout(void)
+{
+    check_layout("virt", "", 0x98, 0xdc, false);
+    check_layout("virt-0.1", "", 0x40, 0x40, true);
+    check_layout("virt-0.1", ",qemu-layout=on", 0x98, 0xdc, false);
+    check_layout("virt", ",qemu-layout=off", 0x40, 0x40, true);
+    check_layout("virt", ",express=on", 0xdc, 0xdc, true);
+    check_layout("virt", ",disable-modern=on,disable-legacy=off", 0x40, 0x84, false);
+    check_layout("virt", ",msix=0xf0", 0xf0, 0xf0, false);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -429,6 +461,7 @@ int main(int argc, char **argv)
     g_test_add_func("/pci/unplug-shpc", test_unplug_shpc);
     g_test_add_func("/pci/unplug-migrating", test_unplug_migrating);
     g_test_add_func("/pci/list-get", test_list_get);
+    g_test_add_func("/pci/qemu-layout", test_qemu_layout);
     g_test_add_func("/pci/full-root-bus", test_full_root_bus);
     g_test_add_func("/pci/running-buses", test_running_buses);
     return g_test_run();

@@ -130,7 +130,7 @@ struct PCIDevice {
     bool express;                   /* has the Express capability, and 4096 bytes of config space */
     bool intx_driven;               /* the level on the wire now */
     /* properties */
-    bool multifunction;
+    bool multifunction, qemu_layout;
     uint32_t rombar;
     char *romfile;
     char *vpd_part, *vpd_serial;
@@ -150,6 +150,10 @@ struct PCIDeviceType {
     size_t n_bars;
     const PCICapDesc *caps;
     size_t n_caps;
+    /* Where QEMU has the capability of that row in this place; 0: the first free space. With the
+     * property qemu-layout, for rows whose offset nobody gave; NULL: wherever the table says. */
+    uint16_t (*qemu_offset)(const PCIDevice *d, unsigned row);
+    bool plain_on_root; /* with qemu-layout: not Express, on an Express root bus, by default */
     unsigned n_irqs; /* interrupt sources; >0 without MSI and MSI-X wants an INTx pin */
     /* The number of vectors when a count_prop says PCI_AUTO_COUNT: from the other properties. */
     const PlanCount *auto_count;
@@ -246,6 +250,9 @@ int pcie_del_ext_capability(PCIDevice *d, uint16_t cap_id, uint16_t size);
 int pcie_reserve_ext_capability(PCIDevice *d, uint16_t offset, uint16_t size);
 uint16_t pcie_find_ext_capability(const PCIDevice *d, uint16_t cap_id);
 uint16_t pcie_find_next_ext_capability(const PCIDevice *d, uint16_t after, uint16_t cap_id);
+
+/* A type added entries of its own in realize(): put the list in its order (qemu-layout). */
+void pci_caps_relink(PCIDevice *d);
 
 /* Values of the config space for devices that own registers in it (vendor capabilities). */
 uint32_t pci_get(const PCIDevice *d, uint16_t addr, unsigned len);

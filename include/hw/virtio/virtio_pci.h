@@ -47,6 +47,8 @@ typedef struct VirtioPCIType {
 
 /* For the catalogue: the legacy face's BAR, which the type's face and disable-legacy decide. */
 bool virtio_pci_late_bar(const PCIDeviceType *type, PlanBar *out);
+/* MSI-X, power management and Express: around the capabilities of the modern face. */
+uint16_t virtio_pci_qemu_offset(const PCIDevice *d, unsigned row);
 bool virtio_pci_realize(void *dev, GError **err);
 void virtio_pci_unrealize(void *dev);
 void virtio_pci_finalize(void *dev);
@@ -98,6 +100,8 @@ extern const PCICapDesc virtio_pci_caps[4];
                  .n_irqs = 1,                                                                      \
                  .auto_count = (vec_),                                                             \
                  .late_bar = virtio_pci_late_bar,                                                  \
+                 .qemu_offset = virtio_pci_qemu_offset,                                            \
+                 .plain_on_root = true,                                                            \
                  .config_reading = virtio_pci_config_reading,                                      \
                  .config_written = virtio_pci_config_written,                                      \
                  __VA_ARGS__ },                                                                    \

@@ -43,9 +43,9 @@ static void test_rows(void)
         const PlanCompat *row = &c->compats[i];
         const PlanMachineType *machine = find_machine(c, row->machine);
         const PlanProp *p = machine ? find_prop(c, machine, row) : NULL;
-        g_autofree char *name = g_strdup_printf("%s %s.%s=%s", row->machine,
-                                                row->type ? row->type : "(machine)", row->prop,
-                                                row->value);
+        g_autofree char *name =
+            g_strdup_printf("%s %s.%s=%s", row->machine, row->type ? row->type : "(machine)",
+                            row->prop, row->value);
         g_autofree char *text = NULL, *def = NULL;
         g_autoptr(GError) err = NULL;
         PlanValue v, own;
@@ -113,11 +113,28 @@ static void test_aia(void)
     type_catalog_free(c);
 }
 
+/* Every PCI type of a user keeps the layout that it had. */
+static void test_layout_rows(void)
+{
+    PlanCatalog *c = type_catalog_new();
+    const PlanMachineType *old = plan_find_machine(c, "virt-0.1");
+
+    for (size_t i = 0; i < c->n_types; i++) {
+        const PlanType *t = c->types[i];
+
+        if (t->user_creatable && t->n_caps && plan_find_prop(t->props, t->n_props, "qemu-layout")) {
+            g_assert_cmpstr(plan_compat_value(c, old, t->name, "qemu-layout"), ==, "off");
+        }
+    }
+    type_catalog_free(c);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/compat/rows", test_rows);
     g_test_add_func("/compat/versions", test_versions);
     g_test_add_func("/compat/aia", test_aia);
+    g_test_add_func("/compat/layout-rows", test_layout_rows);
     return g_test_run();
 }
