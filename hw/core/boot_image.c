@@ -33,16 +33,6 @@ const char *boot_role_text(BootRole role)
     return roles[role].text;
 }
 
-BootRole boot_role_find(const char *name)
-{
-    BootRole role = 0;
-
-    while (role < BOOT_ROLES && strcmp(roles[role].name, name) != 0) {
-        role++;
-    }
-    return role;
-}
-
 char *boot_image_label(BootRole role, const BootImage *image)
 {
     return image->path ? g_strdup_printf("%s '%s'", roles[role].text, image->path)

@@ -33,8 +33,6 @@ typedef struct BootImages {
 const char *boot_role_name(BootRole role);
 /* The same as a sentence calls it: "device tree" for the last. */
 const char *boot_role_text(BootRole role);
-/* BOOT_ROLES if the name is unknown. */
-BootRole boot_role_find(const char *name);
 /* How a sentence names the image: "kernel '/boot/Image'", "kernel of the stream". g_free. */
 char *boot_image_label(BootRole role, const BootImage *image);
 
