@@ -91,7 +91,8 @@ static void on_done(BlockRequest *req, int result)
 
 static int io(Fixture *f, BlockNode *n, BlockOp op, uint64_t at, void *buf, size_t len)
 {
-    struct iovec iov[2] = { { buf, len / 2 }, { (uint8_t *)buf + len / 2, len - len / 2 } };
+    struct iovec iov[2] = { { buf, len / 2 },
+                            { buf ? (uint8_t *)buf + len / 2 : NULL, len - len / 2 } };
     BlockRequest req = {
         .op = op, .offset = at, .len = len, .iov = iov, .n_iov = 2, .done = on_done, .opaque = f
     };
