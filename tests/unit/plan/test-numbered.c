@@ -84,7 +84,7 @@ static void test_sentences(void)
     refused(m, "serialport,bus=s.0,nr=9",
             "nr=9 is beyond the end of bus 's.0', whose owner has max_ports=9: free there: 1, 3-5");
     refused(m, "serialport,bus=s.0,nr=0", "it takes a number from 1 to 30");
-    refused(m, "serialport,bus=t.0", "there is no bus 't.0': free buses that take it: 's.0'");
+    refused(m, "serialport,bus=t.0", "there is no bus 't.0': free buses that take it now: 's.0'");
 }
 
 int main(int argc, char **argv)
