@@ -689,4 +689,6 @@ RECIPES = [
     Recipe("plic-0.2", "virt-0.2", ENDPOINTS, plic_setup, plic_checks),
     Recipe("ports-0.2", "virt-0.2", PORTS, ports_setup, ports_checks),
     Recipe("links-0.2", "virt-0.2", LINKS, links_setup, links_checks),
+    Recipe("virtio-0.2", "virt-0.2", VIRTIO, virtio_setup, virtio_checks),
+    Recipe("bridges-0.2", "virt-0.2", BRIDGES, bridges_setup, bridges_checks),
 ]
