@@ -16,7 +16,7 @@
 #define MMIO     0x40000000ull
 #define MMIO64   0x400000000ull
 #define RAM      0x80000000ull
-#define RAM_SIZE 0x100000ull
+#define RAM_SIZE 0x200000ull
 
 typedef struct Fixture {
     Machine *m;
