@@ -166,13 +166,19 @@ static void disk_submit(BlockNode *n, BlockRequest *req)
     block_complete_any(req, 0);
 }
 
+/* The protocol node below the raw one. */
+static BlockNode *disk_node(Fixture *f)
+{
+    return block_find(f->m, "d0")->child->node;
+}
+
 static void start_blk(Fixture *f, Drv *v)
 {
     disk = (struct Disk){ 0 };
     counting = block_null;
     counting.submit = disk_submit;
-    drv_machine(f, "{'id':'d0','file':{'driver':'null-co','size':67108864}}", NULL);
-    block_find(f->m, "d0")->drv = &counting;
+    drv_machine(f, "{'id':'d0','format':'raw','file':{'driver':'null-co','size':67108864}}", NULL);
+    disk_node(f)->drv = &counting;
     drv_plug(v, f, "virtio-blk-pci", "drive=d0,queue-size=1024,num-queues=2", false);
     drv_start(v, F_BIT(F_FLUSH), 2);
     memset(drv_ram(v, DATA), 0, 16);
@@ -230,7 +236,7 @@ static void test_blk_large(void)
 
     start_blk(&f, &v);
     for (unsigned i = 1; i < 19; i++) {
-        s[i] = (DrvSeg){ RAM, RAM_SIZE, false };
+        s[i] = (DrvSeg){ RAM, MIB, false };
     }
     s[1].addr += DATA + 0x1000;
     s[1].len = 0x1000;
@@ -297,14 +303,14 @@ static void test_blk_in_flight(void)
     void *was;
 
     start_blk(&f, &v);
-    n = block_find(f.m, "d0");
+    n = disk_node(&f);
     counting.submit = held_submit;
     was = n->priv;
     n->priv = held;
     disk.hold = true;
     for (unsigned i = 0; i < 50; i++) { /* 1 MiB each */
         DrvSeg s[] = { { RAM + DATA, 16, false },
-                       { RAM, RAM_SIZE, true },
+                       { RAM, MIB, true },
                        { RAM + DATA + 0x2000, 1, true } };
 
         drv_offer(&v, 0, s, 3);

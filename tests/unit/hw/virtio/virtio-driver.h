@@ -21,7 +21,7 @@
 
 enum {
     DRV_QUEUES = 24,
-    DRV_RING_SPAN = 0x4000,                      /* descriptors, driver and device areas */
+    DRV_RING_SPAN = 0x8000,                      /* descriptors, driver and device areas */
     DRV_TABLES = DRV_QUEUES * DRV_RING_SPAN,     /* indirect tables, 32 a queue */
     DRV_DATA = DRV_TABLES + DRV_QUEUES * 0x2000, /* free for tests, to DRV_MESSAGES */
     DRV_MESSAGES = (int)RAM_SIZE - 0x1000,       /* vector n writes n + 1 at 4 * n */
