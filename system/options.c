@@ -355,9 +355,10 @@ static const Option options[] = {
     { "netdev", "KIND,id=ID[,...]", "create a network back end; help lists the kinds",
       FN(opt_netdev), .kinds = KINDS_NETDEV },
     { "nic", "none | KIND[,model=TYPE,mac=MAC,addr=ADDR,...]",
-      "a network back end with its device; model=help lists the types", FN(opt_nic) },
+      "a network back end with its device; model=help lists the types", FN(opt_nic),
+      .kinds = KINDS_NIC },
     { "net", "none | nic[,model=TYPE,macaddr=MAC,addr=ADDR,name=ID,netdev=ID] | KIND[,...]",
-      "the older form: -net nic with -net KIND is -nic KIND", FN(opt_net) },
+      "the older form: -net nic with -net KIND is -nic KIND", FN(opt_net), .kinds = KINDS_NET },
     { "chardev", "KIND,id=ID[,...]", "create a character back end; help lists the kinds",
       FN(opt_chardev), .kinds = KINDS_CHARDEV },
     /* consoles and monitors */
@@ -376,7 +377,8 @@ static const Option options[] = {
     { "nographic", NULL, "serial port and monitor on the terminal", FLAG(nographic) },
     { "vga", "none", "there is no display adapter by default", ONLY("none"), .compat = true },
     { "audio", "none", "there is no sound", ONLY("none"), .compat = true },
-    { "audiodev", "none,id=ID", "there is no sound", FN(opt_audiodev), .compat = true },
+    { "audiodev", "none,id=ID", "there is no sound", NO_FN,
+      KEYS(audiodev_keys, "driver"), .compat = true },
     { "nodefaults", NULL, "nothing that is not asked for", FLAG(nodefaults) },
     { "no-user-config", NULL, "there is no user configuration", ONLY(NULL), .compat = true },
     /* running */

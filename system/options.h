@@ -26,6 +26,8 @@ typedef enum OptionKinds {
     KINDS_NETDEV,
     KINDS_BLOCKDEV,
     KINDS_DRIVE,
+    KINDS_NIC,
+    KINDS_NET,
     KINDS_LOG,
     KINDS_TRACE,
     KINDS_SHOW,
@@ -76,13 +78,13 @@ bool option_add_device(Session *s, char *text, GError **err);
 OptionFn opt_machine, opt_machine_config, opt_accel, opt_cpu, opt_memory,
     opt_smp;                           /* options_machine.c */
 OptionFn opt_netdev, opt_net, opt_nic; /* options_net.c */
-OptionFn opt_uuid, opt_log, opt_show, opt_audiodev, opt_overcommit, opt_trace; /* options_run.c */
+OptionFn opt_uuid, opt_log, opt_show, opt_overcommit, opt_trace; /* options_run.c */
 
 extern const PlanProp accel_keys[], memory_keys[], smp_keys[];
 extern const size_t n_accel_keys, n_memory_keys, n_smp_keys;
 extern const PlanProp name_keys[], msg_keys[], overcommit_keys[], boot_keys[], rtc_keys[],
-    trace_keys[], action_keys[], run_with_keys[], mon_keys[], sandbox_keys[];
+    trace_keys[], action_keys[], run_with_keys[], mon_keys[], sandbox_keys[], audiodev_keys[];
 extern const size_t n_name_keys, n_msg_keys, n_overcommit_keys, n_boot_keys, n_rtc_keys,
-    n_trace_keys, n_action_keys, n_run_with_keys, n_mon_keys, n_sandbox_keys;
+    n_trace_keys, n_action_keys, n_run_with_keys, n_mon_keys, n_sandbox_keys, n_audiodev_keys;
 
 #endif

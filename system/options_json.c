@@ -2,7 +2,8 @@
 /*
  * The option table for programs: every option, kind, key and value that can be named.
  *
- * [{"name", "arg", "help", "compat", "only", "keys": [KEY], "kinds": [{"name", "keys": [KEY]}]}]
+ * [{"name", "arg", "help", "compat", "only", "keys": [KEY], "common": [KEY],
+ *   "kinds": [{"name", "keys": [KEY]}]}]
  * where KEY is {"name", "kind", "values", "min", "max", "doc"}; of kinds whose keys have no type
  * only the name is known.
  */
@@ -81,14 +82,14 @@ static void add_props(struct json_object *o, const PlanProp *props, size_t n)
     json_object_object_add(o, "keys", list);
 }
 
-static void add_names(struct json_object *o, const char *const *keys)
+static void add_names(struct json_object *o, const char *member, const char *const *keys)
 {
     struct json_object *list = json_object_new_array();
 
     for (size_t i = 0; keys && keys[i]; i++) {
         named(list, keys[i]);
     }
-    json_object_object_add(o, "keys", list);
+    json_object_object_add(o, member, list);
 }
 
 /* --- kinds --- */
@@ -136,7 +137,39 @@ static void add_kinds(struct json_object *list, KindFn *fn)
     const char *const *keys;
 
     for (size_t i = 0; fn(i, &name, &keys); i++) {
-        add_names(named(list, name), keys);
+        add_names(named(list, name), "keys", keys);
+    }
+}
+
+/* Keys that every kind accepts, or that go into other options. */
+static const char *const *common_keys(OptionKinds kinds)
+{
+    static const char *const machine[] = { "type",   "accel", "firmware", "kernel",
+                                           "initrd", "append", "dtb",     NULL };
+    static const char *const chardev[] = { "id", "logfile", "logappend", "mux", NULL };
+    static const char *const device[] = { "id", "bus", "addr", NULL };
+    static const char *const id[] = { "id", NULL };
+    static const char *const nic[] = { "model", "mac", "addr", "id", NULL };
+    static const char *const net[] = { "model", "macaddr", "addr", "name", "netdev", NULL };
+
+    switch (kinds) {
+    case KINDS_MACHINE:
+        return machine;
+    case KINDS_CHARDEV:
+        return chardev;
+    case KINDS_DEVICE:
+        return device;
+    case KINDS_NETDEV:
+    case KINDS_OBJECT:
+        return id;
+    case KINDS_BLOCKDEV:
+        return block_common_keys();
+    case KINDS_NIC:
+        return nic;
+    case KINDS_NET:
+        return net;
+    default:
+        return NULL;
     }
 }
 
@@ -182,7 +215,7 @@ static struct json_object *kinds_json(const Session *s, OptionKinds kinds)
         add_kinds(list, block_driver_keys);
         break;
     case KINDS_DRIVE:
-        add_names(named(list, "drive"), block_drive_keys());
+        add_names(named(list, "drive"), "keys", block_drive_keys());
         break;
     default:
         add_items(list, kinds);
@@ -210,6 +243,7 @@ struct json_object *options_json(const Session *s)
         }
         if (o->kinds != KINDS_NONE) {
             json_object_object_add(row, "kinds", kinds_json(s, o->kinds));
+            add_names(row, "common", common_keys(o->kinds));
         }
     }
     return list;

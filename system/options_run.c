@@ -47,21 +47,6 @@ bool opt_show(Session *s, const char *arg, GError **err)
     return !sep || option_set_string(&s->show_arg, sep + 1);
 }
 
-bool opt_audiodev(Session *s, const char *arg, GError **err)
-{
-    struct json_object *o = plan_options_parse(arg, "driver", err);
-    g_autofree char *driver = o ? option_take_key(o, "driver") : NULL;
-
-    if (!o) {
-        return false;
-    }
-    json_object_put(o);
-    if (!driver || strcmp(driver, "none") != 0) {
-        return option_refuse(err, "-audiodev %s: this build has no sound: use driver none", arg);
-    }
-    return true;
-}
-
 /* Locking memory is done at the start; a CPU that sleeps in the guest needs hardware help. */
 bool opt_overcommit(Session *s, const char *arg, GError **err)
 {
@@ -162,6 +147,17 @@ const PlanProp rtc_keys[] = {
     ENUM_KEY("driftfix", 0, rtc_drift, "accepted: this clock delivers no periodic ticks"),
 };
 KEYS(rtc_keys);
+
+static const char *const no_sound[] = { "none", NULL };
+
+const PlanProp audiodev_keys[] = {
+    ENUM_KEY("driver", 0, no_sound, "none: there is no sound"),
+    STRING_KEY("id", 0, "name of the back end"),
+    { .name = "timer-period", .kind = PLAN_PROP_U32, .doc = "microseconds" },
+    { .name = "out.frequency", .kind = PLAN_PROP_U32, .doc = "samples per second" },
+    { .name = "in.frequency", .kind = PLAN_PROP_U32, .doc = "samples per second" },
+};
+KEYS(audiodev_keys);
 
 const PlanProp boot_keys[] = {
     STRING_KEY("order", 0, "drive letters"),

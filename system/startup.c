@@ -14,6 +14,7 @@
 #include "migration/migration.h"
 #include "monitor/monitor.h"
 #include "util/log.h"
+#include "util/suggest.h"
 #include "util/trace.h"
 
 static void free_monitor_option(gpointer p)
@@ -295,6 +296,26 @@ bool session_complete(Session *s, GError **err)
     return plan_resolve(s->plan, s->catalog, err) && boot_resolve(s, err) && boot_open(s, err);
 }
 
+static const char *type_name(const void *table, size_t i)
+{
+    return ((const PlanCatalog *)table)->types[i]->name;
+}
+
+static void warn_of_globals(const Session *s)
+{
+    for (guint i = 0; i < s->plan->globals->len; i++) {
+        const PlanGlobal *g = s->plan->globals->pdata[i];
+
+        if (!g->used) {
+            g_autofree char *hint =
+                suggest_hint_of(g->type, type_name, s->catalog, s->catalog->n_types);
+
+            message("%s: warning: -global %s.%s=%s has no effect: there is no type '%s'%s",
+                    s->program, g->type, g->prop, g->value, g->type, hint);
+        }
+    }
+}
+
 static bool resolve(Session *s, GError **err)
 {
     if (!disks_add_devices(s, err) || (s->machine_configs->len && !apply_config_files(s, err))) {
@@ -313,7 +334,11 @@ static bool resolve(Session *s, GError **err)
     if (s->show) {
         return show(s, err);
     }
-    return session_complete(s, err);
+    if (!session_complete(s, err)) {
+        return false;
+    }
+    warn_of_globals(s);
+    return true;
 }
 
 /* --- consoles and monitors --- */

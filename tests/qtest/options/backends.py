@@ -1,0 +1,508 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Consoles, monitors, networks, host objects and disks."""
+
+import contextlib
+import json
+import os
+import re
+import socket
+import threading
+from pathlib import Path
+
+from vnet import Nic
+from walk import Folder, Machine, covers, finish, prints, program, qtest_run, refused, run, say, spawn, until
+
+
+# --- consoles ---
+
+def guest_says(folder: Path, *args: str, text: str = "hi") -> tuple[str, str]:
+    """Run a guest that prints a text and powers off; standard output and error."""
+    status, out, err = run("-M", "virt", "-display", "none", "-monitor", "none", "-bios",
+                           program(folder, say(text) + finish(0x5555)), *args)
+    assert status == 0, err
+    return out, err
+
+
+@covers("-serial", "-serial file:", "-serial null", "-serial none", "-serial vc",
+        "-serial chardev:", "-chardev", "-chardev file", "-chardev file path=",
+        "-chardev file append=on", "-chardev file append=off", "-chardev null", "-chardev id=",
+        "-chardev logfile=", "-chardev logappend=", "-chardev vc")
+def check_output():
+    with Folder() as folder:
+        out, log = folder / "out", folder / "log"
+        guest_says(folder, "-serial", f"file:{out}")
+        assert out.read_text() == "hi"
+        for append, expect in (("on", "hihi"), ("off", "hi"), ("on", "hihi")):
+            guest_says(folder, "-chardev", f"file,id=c,path={out},append={append}", "-serial",
+                       "chardev:c")
+            assert out.read_text() == expect, append
+        for append, expect in (("off", "hi"), ("on", "hihi"), ("off", "hi")):
+            guest_says(folder, "-chardev", f"null,id=c,logfile={log},logappend={append}", "-serial",
+                       "chardev:c")
+            assert log.read_text() == expect, append
+    for kind in ("null", "none", "vc"):
+        with Machine("-serial", kind) as m:
+            found = [c["filename"] for c in m.qmp("query-chardev") if c["label"] == "serial0"]
+            assert found == ([] if kind == "none" else [kind]), found
+    with Machine("-chardev", "vc,id=screen") as m:
+        assert "screen" in [c["label"] for c in m.qmp("query-chardev")]
+
+
+@covers("-chardev file input-path=", "-chardev ringbuf", "-chardev ringbuf size=",
+        "-serial ringbuf")
+def check_input():
+    with Folder() as folder:
+        (folder / "in").write_text("Z")
+        with Machine("-chardev", f"file,id=c,path={folder / 'o'},input-path={folder / 'in'}",
+                     "-serial", "chardev:c", "-qtest", f"unix:{folder / 'q'},server=on,wait=off"):
+            with qtest(folder / "q") as ask:
+                until(lambda: ask("readb 0x10000005").endswith("1"), "input in the UART")
+                assert ask("readb 0x10000000") == f"OK {ord('Z'):#018x}"
+        for args in (["-chardev", "ringbuf,id=c,size=4", "-serial", "chardev:c"],
+                     ["-serial", "ringbuf"]):
+            name = "c" if args[0] == "-chardev" else "serial0"
+            guest = program(folder, say("abcdef"))
+            with Machine("-bios", guest, "-accel", "interp", *args) as m:
+                expect = "cdef" if name == "c" else "abcdef"
+                got = ""
+
+                def more() -> bool:
+                    nonlocal got
+                    got += m.qmp("ringbuf-read", device=name, size=100)
+                    return got.endswith("f")
+                until(more, "text in the ring")
+                assert got.endswith("f") and (name != "c" or got in expect + "abcdef"), got
+
+
+@contextlib.contextmanager
+def qtest(path: Path):
+    """Ask the qtest server on a unix socket."""
+    with contextlib.closing(connected(path)) as sock, sock.makefile("rw") as file:
+        def ask(line: str) -> str:
+            file.write(line + "\n")
+            file.flush()
+            return file.readline().strip()
+        yield ask
+
+
+def connected(path: Path | tuple[str, int]) -> socket.socket:
+    """Connect as soon as somebody listens."""
+    unix = not isinstance(path, tuple)
+
+    def attempt():
+        sock = socket.socket(socket.AF_UNIX if unix else socket.AF_INET)
+        sock.settimeout(20)
+        try:
+            sock.connect(str(path) if unix else path)
+            return sock
+        except OSError:
+            sock.close()
+            return None
+    return until(attempt, f"connection to {path}")
+
+
+def greeted(sock: socket.socket) -> bool:
+    with sock, sock.makefile() as file:
+        return "QMP" in json.loads(file.readline())
+
+
+@covers("-chardev socket", "-chardev socket path=", "-chardev socket host=",
+        "-chardev socket port=", "-chardev socket server=on", "-chardev socket server=off",
+        "-chardev socket wait=on", "-chardev socket wait=off", "-chardev socket fd=",
+        "-chardev socket abstract=on", "-chardev socket abstract=off",
+        "-chardev socket reconnect=", "-chardev socket reconnect-ms=",
+        "-chardev socket mode=", "-chardev socket nodelay=on", "-chardev socket nodelay=off", "-serial unix:",
+        "-serial tcp:", "-mon", "-mon chardev=", "-mon mode=control", "-mon mode=readline",
+        "-mon pretty=on", "-mon pretty=off", "-chardev socket (short booleans)")
+def check_sockets():
+    with Folder() as folder:
+        path = folder / "s"
+        for options in ("server=on,wait=off", "server,nowait", "server=on,wait=off,abstract=off",
+                        "server=yes,wait=no"):
+            with spawn(["-M", "none", "-display", "none", "-chardev",
+                        f"socket,id=c,path={path},{options}", "-mon", "chardev=c,mode=control"]) \
+                    as proc:
+                assert greeted(connected(path)), options
+                proc.kill()
+        with spawn(["-M", "none", "-display", "none", "-chardev",
+                    f"socket,id=c,path={path},server=on,wait=on", "-mon",
+                    "chardev=c,mode=readline"]) as proc:
+            assert proc.stderr.readline().startswith("waiting for a connection")
+            with connected(path) as sock:
+                until(lambda: b"(backplane)" in sock.recv(4096) or True, "a prompt")
+            proc.kill()
+        name = f"bp-opt-{os.getpid()}"
+        with spawn(["-M", "none", "-display", "none", "-chardev",
+                    f"socket,id=c,path={name},abstract=on,server=on,wait=off", "-mon",
+                    "chardev=c,mode=control,pretty=on"]) as proc, \
+                connected("\0" + name) as sock, sock.makefile() as file:
+            assert file.readline().strip() == "{"           # indented
+            proc.kill()
+        # as a client, over TCP, with and without delay; and with an inherited descriptor
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            server.settimeout(20)
+            port = server.getsockname()[1]
+            for options in ("nodelay=on", "nodelay=off", "server=off"):
+                with spawn(["-M", "none", "-display", "none", "-chardev",
+                            f"socket,id=c,host=127.0.0.1,port={port},{options}", "-mon",
+                            "chardev=c,mode=control,pretty=off"]) as proc:
+                    sock, _ = server.accept()
+                    assert greeted(sock), options
+                    proc.kill()
+            with spawn(["-M", "none", "-display", "none", "-qmp", f"tcp:127.0.0.1:{port}"]) as proc:
+                assert greeted(server.accept()[0])
+                proc.kill()
+            with spawn(["-M", "virt", "-display", "none", "-accel", "qtest", "-bios", "none",
+                        "-serial", f"tcp:127.0.0.1:{port}"]) as proc:
+                server.accept()[0].close()
+                proc.kill()
+        for key in ("reconnect=1", "reconnect-ms=20"):
+            late = folder / key
+            with spawn(["-M", "none", "-display", "none", "-chardev",
+                        f"socket,id=c,path={late},{key}", "-mon", "chardev=c,mode=control"]) \
+                    as proc, contextlib.closing(socket.socket(socket.AF_UNIX)) as server:
+                server.bind(str(late))
+                server.listen(1)
+                server.settimeout(20)
+                assert greeted(server.accept()[0])
+                proc.kill()
+        with spawn(["-M", "none", "-display", "none", "-qmp",
+                    f"unix:{folder}/mode,server=on,wait=off,mode=0660"]) as proc:
+            connected(folder / "mode").close()
+            assert (folder / "mode").stat().st_mode & 0o777 == 0o660
+            proc.kill()
+        ours, theirs = socket.socketpair()
+        with spawn(["-M", "none", "-display", "none", "-chardev",
+                    f"socket,id=c,fd={theirs.fileno()}", "-mon", "chardev=c,mode=control"],
+                   pass_fds=[theirs.fileno()]) as proc:
+            theirs.close()
+            assert greeted(ours)
+            proc.kill()
+        with spawn(["-M", "virt", "-display", "none", "-accel", "qtest", "-bios", "none", "-serial",
+                    f"unix:{path},server,nowait"]) as proc:
+            connected(path).close()
+            proc.kill()
+
+
+@covers("-qmp", "-qmp-pretty", "-monitor", "-nographic", "-chardev stdio",
+        "-chardev stdio signal=on", "-chardev stdio signal=off", "-serial mon:stdio",
+        "-chardev mux=", "-nodefaults")
+def check_monitors():
+    base = ["-M", "virt", "-accel", "qtest", "-bios", "none", "-display", "none"]
+    prompt = "(qemu)"
+    assert '{"QMP"' in run(*base, "-qmp", "stdio", text='{"execute":"qmp_capabilities"}'
+                           '{"execute":"quit"}')[1].replace(" ", "")
+    assert run(*base, "-qmp-pretty", "stdio", text='{"execute":"qmp_capabilities"}'
+               '{"execute":"quit"}')[1].startswith("{\n")
+    for args in (["-monitor", "stdio"], ["-chardev", "stdio,id=c,signal=off", "-mon", "c"],
+                 ["-chardev", "stdio,id=c,signal=on", "-mon", "c"],
+                 ["-chardev", "stdio,id=c,mux=off", "-mon", "c"]):
+        assert prompt in run(*base, *args, text="quit\n")[1], args
+    for args in (["-nographic"], ["-serial", "mon:stdio"],
+                 ["-chardev", "stdio,id=c,mux=on", "-serial", "chardev:c", "-mon", "c"]):
+        out = run(*base[:-2], *args, text="\x01cquit\n")[1]
+        assert prompt in out, (args, out)
+    with Machine("-nodefaults", base=(*base, "-qmp", "stdio")) as m:
+        assert "serial0" not in [c["label"] for c in m.qmp("query-chardev")]
+    with Machine(base=(*base, "-qmp", "stdio")) as m:
+        assert "serial0" in [c["label"] for c in m.qmp("query-chardev")]
+
+
+@covers("-chardev pty", "-serial pty", "-chardev pipe", "-chardev pipe path=", "-serial pipe:")
+def check_terminals():
+    for args in (["-chardev", "pty,id=c", "-mon", "chardev=c"], ["-serial", "pty"]):
+        with spawn(["-M", "virt", "-accel", "qtest", "-bios", "none", "-display", "none", *args]) \
+                as proc:
+            name = re.search(r"(/dev/pts/\d+)", proc.stderr.readline())[1]
+            assert os.path.exists(name)
+            proc.kill()
+    with Folder() as folder:
+        for end in (".in", ".out"):
+            os.mkfifo(f"{folder}/p{end}")
+        for args in (["-chardev", f"pipe,id=c,path={folder}/p", "-mon", "chardev=c,mode=control"],
+                     ["-qmp", f"pipe:{folder}/p"]):
+            with spawn(["-M", "none", "-display", "none", *args]) as proc, \
+                    open(f"{folder}/p.out", encoding="utf-8") as out:
+                assert "QMP" in out.readline()
+                proc.kill()
+        with Machine("-serial", f"pipe:{folder}/p") as m:
+            assert [c["filename"] for c in m.qmp("query-chardev")
+                    if c["label"] == "serial0"] != ["null"]
+
+
+@covers("-qtest", "-qtest-log")
+def check_qtest():
+    with Folder() as folder:
+        assert qtest_run(["endianness"], "-M", "virt", "-qtest-log", str(folder / "log")) \
+            == ["OK little"]
+        assert "endianness" in (folder / "log").read_text()
+
+
+# --- networks ---
+
+def net_of(*args: str) -> str:
+    with Machine(*args) as m:
+        return m.hmp("info network").replace("\r", "")
+
+
+@covers("-netdev", "-netdev id=", "-nic", "-nic model=", "-nic mac=", "-nic id=", "-nic addr=",
+        "-net", "-net model=", "-net macaddr=", "-net addr=", "-net name=", "-net netdev=",
+        "-netdev hubport", "-netdev hubport hubid=")
+def check_nics():
+    mac = "52:54:00:aa:bb:cc"
+    for args in (["-nic", f"user,model=virtio-net-pci,mac={mac},id=n0,addr=7"],
+                 ["-nic", f"user,model=virtio,mac={mac},id=n0,addr=7"],
+                 ["-net", f"nic,macaddr={mac},addr=7", "-net", "user,id=n0"],
+                 ["-net", "user,id=n0", "-net", f"nic,model=virtio,macaddr={mac},addr=7"],
+                 ["-net", f"nic,macaddr={mac},addr=7,netdev=n0", "-netdev", "user,id=n0"]):
+        with Machine(*args) as m:
+            text = m.hmp("info network")
+            assert mac in text and "n0: index=0,type=user" in text, (args, text)
+            assert [d for d in m.qmp("query-pci")[0]["devices"] if d["slot"] == 7], args
+    assert "card" in net_of("-net", "nic,name=card", "-net", "user")
+    assert net_of("-nic", "none") == net_of("-net", "none") == net_of()
+    assert "type=user" in net_of("-nic", "user") and "type=user" in net_of("-nic", "model=virtio")
+    assert "hub 5" in net_of("-netdev", "hubport,id=h,hubid=5")
+
+
+@covers("-netdev user", "-netdev user hostfwd=", "-netdev user hostname=",
+        "-netdev user restrict=on", "-netdev user restrict=off", "-netdev user net=", "-netdev user host=",
+        "-netdev user dhcpstart=", "-netdev user dns=", "-netdev user ipv6=on", "-netdev user ipv6=off",
+        "-netdev user ipv4=on", "-netdev user ipv4=off", "-netdev user tftp=",
+        "-netdev user tftp-server-name=", "-netdev user bootfile=", "-netdev user domainname=",
+        "-netdev user dnssearch=")
+def check_user():
+    text = net_of("-netdev", "user,id=n,net=10.9.0.0/24,restrict=on")
+    assert "net=10.9.0.0,restrict=on" in text, text
+    with Machine("-netdev", "user,id=n,hostfwd=tcp:127.0.0.1:0-:22") as m:
+        text = m.hmp("info usernet")
+        port = int(re.search(r"TCP\[HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)", text)[1])
+        socket.create_connection(("127.0.0.1", port), 20).close()
+    for option, needle in (("host=10.0.2.9", "10.0.2.9"), ("dns=10.0.2.8", "10.0.2.8"),
+                           ("dhcpstart=10.0.2.77", "10.0.2.77"), ("hostname=boxy", "boxy"),
+                           ("domainname=example.org", "example.org"),
+                           ("tftp-server-name=loader", "loader"), ("bootfile=start.img",
+                           "start.img"), ("ipv4=on,restrict=off", "10.0.2.2")):
+        answer = dhcp(option)
+        packed = socket.inet_aton(needle) if needle[0].isdigit() else needle.encode()
+        assert packed in answer, (option, answer)
+    assert b"\x04corp\x03org" in dhcp("dnssearch=corp.org")
+    assert not [f for f in answers_of("ipv4=off,ipv6=on") if b"\x63\x82\x53\x63" in f]
+    with Folder() as folder:
+        (folder / "file").write_text("content")
+        assert fetched(f"tftp={folder}") == b"content"
+    assert router_advertised("ipv6=on") and not router_advertised("ipv6=off")
+
+
+def checksum(data: bytes) -> bytes:
+    total = sum(int.from_bytes(data[i:i + 2], "big") for i in range(0, len(data), 2))
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    return (total ^ 0xffff).to_bytes(2, "big")
+
+
+def frame_ipv4_udp(payload: bytes, ports=(68, 67), source: bytes = b"\0" * 4,
+                   target: bytes = b"\xff" * 4, mac: bytes = b"\xff" * 6) -> bytes:
+    udp = ports[0].to_bytes(2, "big") + ports[1].to_bytes(2, "big") \
+        + (8 + len(payload)).to_bytes(2, "big") + b"\0\0" + payload
+    head = bytearray(b"\x45\0" + (20 + len(udp)).to_bytes(2, "big") + b"\0\0\0\0\x40\x11\0\0"
+                     + source + target)
+    head[10:12] = checksum(head)
+    return mac + MAC + b"\x08\0" + bytes(head) + udp
+
+
+MAC = b"\x52\x54\0\x12\x34\x56"
+
+
+DISCOVER = b"\x01\x01\x06\0" + b"abcd" + b"\0" * 20 + MAC + b"\0" * 202 \
+    + b"\x63\x82\x53\x63" + b"\x35\x01\x01" + b"\xff"
+GUEST, HOST = socket.inet_aton("10.0.2.15"), socket.inet_aton("10.0.2.2")
+
+
+def dhcp(option: str) -> bytes:
+    """The DHCP offer that a user network makes."""
+    return lan(option, [frame_ipv4_udp(DISCOVER)], lambda f: b"\x63\x82\x53\x63" in f)[-1]
+
+
+def fetched(option: str) -> bytes:
+    """What TFTP gives for the file named "file"."""
+    arp = b"\xff" * 6 + MAC + b"\x08\x06" + b"\0\x01\x08\0\x06\x04\0\x01" + MAC + GUEST \
+        + b"\0" * 6 + HOST
+    ask = frame_ipv4_udp(b"\0\x01file\0octet\0", (1069, 69), GUEST, HOST,
+                         b"\x52\x55\x0a\0\x02\x02")
+    return lan(option, [arp, ask], lambda f: f[42:46] == b"\0\x03\0\x01")[-1][46:]
+
+
+def answers_of(option: str) -> list[bytes]:
+    """The answers to DHCP and to a router solicitation, up to a router advertisement."""
+    return lan(option, [frame_ipv4_udp(DISCOVER), icmp6_solicit()],
+               lambda f: f[12:14] == b"\x86\xdd" and f[54] == 134)
+
+
+def router_advertised(option: str) -> bool:
+    """Whether a user network answers a router solicitation before DHCP."""
+    frames = lan(option, [icmp6_solicit(), frame_ipv4_udp(DISCOVER)],
+                 lambda f: b"\x63\x82\x53\x63" in f)
+    return any(frame[12:14] == b"\x86\xdd" and frame[54] == 134 for frame in frames)
+
+
+def icmp6_solicit() -> bytes:
+    source = bytes.fromhex("fe80000000000000505400fffe123456")
+    target = bytes.fromhex("ff020000000000000000000000000002")
+    body = bytearray(b"\x85\0\0\0\0\0\0\0")
+    pseudo = source + target + len(body).to_bytes(4, "big") + b"\0\0\0\x3a" + bytes(body)
+    body[2:4] = checksum(pseudo)
+    return b"\x33\x33\0\0\0\x02" + MAC + b"\x86\xdd" + b"\x60\0\0\0" \
+        + len(body).to_bytes(2, "big") + b"\x3a\xff" + source + target + bytes(body)
+
+
+def lan(option: str, frames: list[bytes], match) -> list[bytes]:
+    """Send frames to a user network; what it sends, up to the first frame that matches."""
+    seen: list[bytes] = []
+    with Folder() as folder:
+        path = folder / "q"
+        with Machine("-netdev", f"user,id=n,{option}", "-device", "virtio-net-pci,netdev=n,addr=1",
+                     "-qtest", f"unix:{path},server=on,wait=off"), qtest(path) as ask:
+            nic = Nic(ask)
+            for frame in frames:
+                nic.send(frame)
+
+            def found() -> bool:
+                seen.extend(nic.received())
+                return any(match(frame) for frame in seen)
+            until(found, option)
+    return [*seen[:next(i for i, f in enumerate(seen) if match(f)) + 1]]
+
+
+@covers("-netdev socket", "-netdev socket listen=", "-netdev socket connect=",
+        "-netdev socket fd=", "-netdev stream", "-netdev stream reconnect=",
+        "-netdev stream reconnect-ms=", "-netdev stream addr=", "-netdev stream server=",
+        "-netdev dgram", "-netdev dgram local=", "-netdev dgram remote=")
+def check_net_sockets():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(20)
+        port = server.getsockname()[1]
+        for text in (f"socket,id=n,connect=127.0.0.1:{port}",
+                     f"stream,id=n,server=off,addr.type=inet,addr.host=127.0.0.1,addr.port={port}"):
+            with Machine("-netdev", text):
+                server.accept()[0].close()
+    with Folder() as folder:        # a client without a server waits and tries again
+        for key in ("reconnect=1", "reconnect-ms=20"):
+            path = folder / key
+            with Machine("-netdev", f"stream,id=n,server=off,addr.type=unix,addr.path={path},{key}"), \
+                    contextlib.closing(socket.socket(socket.AF_UNIX)) as server:
+                server.bind(str(path))
+                server.listen(1)
+                server.settimeout(20)
+                server.accept()[0].close()
+        ours, theirs = socket.socketpair()
+        with Machine("-netdev", f"socket,id=n,fd={theirs.fileno()}", pass_fds=[theirs.fileno()]) \
+                as m:
+            assert f"fd={theirs.fileno()}" in m.hmp("info network")
+        ours.close()
+        theirs.close()
+    with Folder() as folder:
+        path = folder / "s"
+        with Machine("-netdev", f"stream,id=n,server=on,addr.type=unix,addr.path={path}"):
+            connected(path).close()
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+        with Machine("-netdev", f"socket,id=n,listen=127.0.0.1:{port}"):
+            connected(("127.0.0.1", port)).close()
+        with Machine("-netdev", f"dgram,id=n,local.type=unix,local.path={folder}/l,"
+                     f"remote.type=unix,remote.path={folder}/r") as m:
+            assert (folder / "l").exists()
+            text = m.hmp("info network")
+            assert f"{folder}/l" in text and f"{folder}/r" in text, text
+
+
+@covers("-netdev tap", "-netdev tap ifname=", "-netdev tap fd=", "-netdev tap script=",
+        "-netdev tap downscript=")
+def check_tap():
+    status, out, err = run("-M", "virt", "-accel", "qtest", "-bios", "none", "-display",
+                         "none", "-serial", "none", "-monitor", "none", "-qmp", "stdio", "-netdev",
+                         "tap,id=n,ifname=bpopt0,script=no,downscript=no",
+                         text='{"execute":"qmp_capabilities"}{"execute":"human-monitor-command",'
+                              '"arguments":{"command-line":"info network"}}{"execute":"quit"}')
+    # without the privilege, or without /dev/net/tun, a message names it
+    assert "bpopt0" in out if status == 0 else "tun" in err or "bpopt0" in err, err
+    refused("fd=999", "-M", "virt", "-display", "none", "-accel", "qtest", "-netdev",
+            "tap,id=n,fd=999")
+
+
+# --- host objects ---
+
+@covers("-object", "-object id=", "-object iothread", "-object rng-builtin", "-object rng-random",
+        "-object rng-random filename=", "-object secret", "-object secret data=",
+        "-object secret file=", "-object secret format=raw", "-object secret format=base64")
+def check_objects():
+    with Machine("-object", "iothread,id=t0", "-object", "rng-builtin,id=r0", "-object",
+                 "rng-random,id=r1,filename=/dev/zero", "-object", "secret,id=s0,data=abc") as m:
+        names = [o["name"] for o in m.qmp("qom-list", path="/objects")]
+        assert {"t0", "r0", "r1", "s0"} <= set(names), names
+        assert m.qmp("query-iothreads")[0]["id"] == "t0"
+        assert m.get("/objects/r1", "filename") == "/dev/zero"
+    with Folder() as folder:
+        (folder / "s").write_text("secret")
+        with Machine("-object", f"secret,id=s,file={folder / 's'},format=raw") as m:
+            assert m.get("/objects/s", "format") == "raw"
+        refused("nosuch", "-M", "none", "-object", f"secret,id=s,file={folder}/nosuch")
+    refused("base64", "-M", "none", "-object", "secret,id=s,data=***,format=base64")
+    with Machine("-object", "secret,id=s,data=aGk=,format=base64") as m:
+        assert m.get("/objects/s", "format") == "base64"
+
+
+MEMORY = ("memory-backend-ram", "memory-backend-memfd", "memory-backend-file")
+
+
+@covers(*[f"-object {kind}{key}" for kind in MEMORY for key in (
+    "", " size=", " share=on", " share=off", " prealloc=on", " prealloc=off", " merge=on",
+    " merge=off", " dump=on", " dump=off", " reserve=on", " reserve=off")],
+        "-object memory-backend-file mem-path=", "-object memory-backend-memfd seal=on",
+        "-object memory-backend-memfd seal=off", "-object memory-backend-memfd hugetlb=off",
+        "-object memory-backend-memfd hugetlb=on", "-object memory-backend-memfd hugetlbsize=",
+        "-M virt-0.1 memory-backend=", "-M virt-0.2 memory-backend=")
+def check_memory_backends():
+    with Folder() as folder:
+        for kind in MEMORY:
+            base = f"{kind},id=ram,size=16M" + \
+                (f",mem-path={folder / 'ram'}" if kind.endswith("file") else "")
+            for key in ("share", "prealloc", "merge", "dump", "reserve"):
+                for value in ("on", "off"):
+                    memory_backend(kind, base, key, value)
+            if not kind.endswith("file"):
+                refused("reserve=off", "-M", "virt", "-display", "none", "-object",
+                        f"{kind},id=ram,size=900000G")
+    for value in ("on", "off"):
+        with Machine("-M", "virt,memory-backend=ram", "-object",
+                     f"memory-backend-memfd,id=ram,size=16M,seal={value},hugetlb=off") as m:
+            assert m.get("/objects/ram", "seal") == (value == "on")
+    refused("power of two", "-M", "virt", "-object",
+            "memory-backend-memfd,id=ram,size=16M,hugetlb=on,hugetlbsize=3M")
+    status, _, err = run("-M", "virt,memory-backend=ram", "-display", "none", "-accel", "qtest",
+                         "-bios", "none", "-serial", "none", "-monitor", "none", "-qmp", "stdio",
+                         "-object",
+                         "memory-backend-memfd,id=ram,size=1G,hugetlb=on,hugetlbsize=1G",
+                         text='{"execute":"qmp_capabilities"}{"execute":"quit"}')
+    assert status == 0 or "RAM" in err, err
+
+
+def memory_backend(kind: str, base: str, key: str, value: str) -> None:
+    """One setting: in the object, and in the flags of the mapping."""
+    flags = {"merge": ("mg", True), "dump": ("dd", False)}
+    with Machine("-M", "virt,memory-backend=ram", "-object", f"{base},{key}={value}") as m:
+        assert m.get("/objects/ram", key) == (value == "on"), (kind, key, value)
+        assert m.get("/objects/ram", "size") == 16 << 20
+        maps = Path(f"/proc/{m.proc.pid}/smaps").read_text()
+        areas = re.findall(r"^[0-9a-f]+-.*\n(?:[A-Z].*\n)*", maps, re.MULTILINE)
+        area = next(a for a in areas if re.search(r"^Size: +16384 kB", a, re.MULTILINE))
+        if key in flags:
+            flag, when = flags[key]
+            found = f" {flag}" in re.search(r"VmFlags:.*", area)[0]
+            # a host kernel without KSM has no such flag
+            assert found == ((value == "on") == when) or key == "merge", (kind, key, value, area)
+        if key == "prealloc":
+            resident = int(re.search(r"Rss: +(\d+)", area)[1])
+            assert (resident == 16384) == (value == "on"), (kind, value, resident)
+        if key == "share" and kind.endswith("file"):
+            assert area.split()[1][3] == ("s" if value == "on" else "p"), area

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Forms that are accepted for compatibility and have no effect on these machines: how to give
+them, and why they have none. -help marks the options among them."""
+
+WITHOUT_EFFECT = {
+    "-boot": (["-boot", "c"], "the firmware chooses what to boot"),
+    "-boot order=": (["-boot", "order=cd"], "as above"),
+    "-boot once=": (["-boot", "once=d"], "as above"),
+    "-boot menu=on": (["-boot", "menu=on"], "as above"),
+    "-boot menu=off": (["-boot", "menu=off"], "as above"),
+    "-boot splash=": (["-boot", "splash=x.jpg"], "as above"),
+    "-boot splash-time=": (["-boot", "splash-time=5"], "as above"),
+    "-boot reboot-timeout=": (["-boot", "reboot-timeout=-1"], "as above"),
+    "-boot strict=on": (["-boot", "strict=on"], "as above"),
+    "-boot strict=off": (["-boot", "strict=off"], "as above"),
+    "-display": (["-display", "none"], "there is no display"),
+    "-vga": (["-vga", "none"], "there is no display adapter"),
+    "-audio": (["-audio", "none"], "there is no sound"),
+    "-audiodev": (["-audiodev", "none,id=a"], "there is no sound"),
+    "-audiodev driver=none": (["-audiodev", "driver=none,id=a"], "there is no sound"),
+    "-audiodev id=": (["-audiodev", "driver=none,id=a"], "there is no sound"),
+    "-audiodev timer-period=": (["-audiodev", "none,id=a,timer-period=9"], "there is no sound"),
+    "-audiodev out.frequency=": (["-audiodev", "none,id=a,out.frequency=9"], "there is no sound"),
+    "-audiodev in.frequency=": (["-audiodev", "none,id=a,in.frequency=9"], "there is no sound"),
+    "-no-user-config": (["-no-user-config"], "there is no user configuration"),
+    "-accel thread=single": (["-accel", "qtest,thread=single"], "there is one CPU"),
+    "-accel thread=multi": (["-accel", "qtest,thread=multi"], "there is one CPU"),
+    "-smp maxcpus=": (["-smp", "1,maxcpus=1"], "CPUs cannot be plugged"),
+    "-smp sockets=": (["-smp", "1,sockets=1"], "there is one CPU"),
+    "-smp dies=": (["-smp", "1,dies=1"], "there is one CPU"),
+    "-smp clusters=": (["-smp", "1,clusters=1"], "there is one CPU"),
+    "-smp cores=": (["-smp", "1,cores=1"], "there is one CPU"),
+    "-smp threads=": (["-smp", "1,threads=1"], "there is one CPU"),
+    "-name debug-threads=on": (["-name", "x,debug-threads=on"], "threads are always named"),
+    "-rtc driftfix=none": (["-rtc", "driftfix=none"], "the clock has no periodic interrupt"),
+    "-d nochain": (["-d", "nochain"], "blocks are never chained"),
+}

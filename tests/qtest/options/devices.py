@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Properties of devices, machines and CPUs: each value in a machine of its own."""
+
+import tempfile
+
+from walk import Ended, Folder, Machine, run
+
+REFUSED = "refused"
+ROM = tempfile.NamedTemporaryFile(prefix="bp-rom-")     # removed at the end
+ROM.write(bytes(2048))
+ROM.flush()
+SCRATCH = tempfile.TemporaryDirectory(prefix="bp-probe-")
+MAC = "52:54:00:12:34:99"
+
+# What a type requires around it, with {} for the device itself.
+AROUND = {
+    "virtio-blk": ["-blockdev", "null-co,node-name=n0,size=1M"],
+    "virtserialport": ["-device", "virtio-serial-pci,id=vs"],
+    "virtconsole": ["-device", "virtio-serial-pci,id=vs"],
+    "x3130": ["-device", "pcie-root-port,id=rp0,chassis=77,slot=77"],
+    "xio3130": ["-device", "pcie-root-port,id=rp0,chassis=77,slot=77", "-device",
+                "x3130-upstream,id=up0,bus=rp0"],
+}
+GIVEN = {"pxb-pcie": ",bus_nr=128", "virtio-blk": ",drive=n0", "x3130": ",bus=rp0", "xio3130": ",bus=up0"}
+BACKENDS = {
+    "drive": ["-blockdev", "null-co,node-name=b1,size=1M"],
+    "block": ["-blockdev", "null-co,node-name=b1,size=1M"],
+    "netdev": ["-netdev", "hubport,id=b1,hubid=1"],
+    "chardev": ["-chardev", "null,id=b1"],
+    "rng": ["-object", "rng-builtin,id=b1"],
+    "iothread": ["-object", "iothread,id=b1"],
+}
+
+
+def around(kind: str, table: dict) -> list | str:
+    for prefix, value in table.items():
+        if kind.startswith(prefix):
+            return value
+    return [] if table is AROUND else ""
+
+
+def values_of(key: dict) -> list[str]:
+    """The values to try: each one if they can be listed, else the limits or an example."""
+    kind = key["kind"]
+    if key["name"] == "romfile":
+        return [ROM.name]
+    if kind == "bool":
+        return ["on", "off"]
+    if kind == "enum":
+        return key["values"]
+    if kind == "onoffauto":
+        return ["on", "off", "auto"]
+    if kind == "number":
+        return [str(key["min"]), str(key["max"])] if "max" in key else ["1", "2"]
+    return {"size": ["64k", "1M"], "string": ["text"], "mac": [MAC], "capability": ["off", "on",
+            "0xe0", "0x200"], "backend": ["b1"]}[kind]
+
+
+def same(asked: str, got, kind: str) -> bool:
+    """Whether a property reads as it was set."""
+    if kind in ("bool",):
+        return got == (asked == "on")
+    if kind in ("number", "size"):
+        scale = {"k": 1024, "M": 1 << 20}.get(asked[-1], 1)
+        return int(got) == int(asked.rstrip("kM"), 0) * scale
+    if kind == "capability":
+        return (got == "off") == (asked == "off") and (asked in ("on", "off") or
+                                                       int(got, 0) == int(asked, 0))
+    if kind == "onoffauto":
+        return got == asked or asked == "auto"
+    return got.lower() == asked.lower()
+
+
+def try_value(kind: str, key: dict, value: str) -> str | None:
+    """Start a machine with one property set. None, REFUSED, or what is wrong."""
+    name = key["name"]
+    text = f"{kind},id=dut{around(kind, GIVEN)}"
+    if key["kind"] == "backend" and name in ("drive",):
+        text = text.replace(",drive=n0", "")
+    text += f",{name}={value}"
+    args = [*around(kind, AROUND), *BACKENDS.get(key.get("backend", ""), []), "-device", text]
+    try:
+        with Machine("-m", "16", *args) as m:
+            got = m.get("/machine/peripheral/dut", name)
+            return None if same(value, got, key["kind"]) else f"{text}: reads {got!r}"
+    except Ended as error:
+        # a value that does not suit this place must be refused by a message about the property
+        return REFUSED if name in error.why else str(error)
+
+
+def cpu_tree(folder, cpu: str) -> bytes:
+    path = folder / cpu.replace("=", "-").replace(",", "-")
+    status, _, err = run("-M", f"virt,dumpdtb={path}", "-cpu", cpu, "-accel", "qtest", "-bios",
+                         "none", "-display", "none")
+    assert status == 0, err
+    return path.read_bytes()
+
+
+def check_cpu_key(kind: str, key: dict) -> None:
+    """A feature of a CPU changes what the device tree tells the guest."""
+    with Folder() as folder:
+        on = cpu_tree(folder, f"{kind},{key['name']}=on")
+        off = cpu_tree(folder, f"{kind},{key['name']}=off")
+        assert on != off, f"-cpu {kind},{key['name']}: the device tree is the same"
+
+
+def check_machine_key(kind: str, key: dict, value: str) -> None:
+    """A property of a machine changes its device tree, or the process."""
+    if key["name"] in ("memory-backend", "dumpdtb"):
+        return      # with the memory back ends; and by every device tree here
+    with Folder() as folder:
+        trees = set()
+        for each in values_of(key):
+            path = folder / f"tree-{each}"
+            status, _, err = run("-M", f"{kind},{key['name']}={each},dumpdtb={path}", "-accel",
+                                 "qtest", "-bios", "none", "-display", "none")
+            assert status == 0, err
+            trees.add(path.read_bytes())
+        assert len(trees) == len(values_of(key)), f"-M {kind},{key['name']}: equal device trees"

@@ -1,0 +1,473 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Options that print, describe the machine, load something, or control the process."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+from walk import (FOREVER, Folder, Machine, PROGRAM, addi, covers, csrw, finish, load, lui, prints,
+                  program, qtest_run, refused, run, say, slli, spawn, until)
+
+UUID = "01234567-89ab-cdef-0123-456789abcdef"
+
+
+# --- what prints and ends ---
+
+@covers("-h", "-help", "-version")
+def check_help():
+    for option in ("-h", "-help", "--help"):
+        prints("-device TYPE", option)
+    prints("Backplane", "-version")
+
+
+@covers("-show", "-show catalog-c", "-show default-machine", "-show machines", "-show pci-slots",
+        "-show machine", "-show catalog", "-show state", "-show options", "-show commands",
+        "-show topology")
+def check_show():
+    for what, needle in (("catalog-c", "PlanType"), ("default-machine", "virt"),
+                         ("machines", "none"), ("pci-slots", "00.0"), ("machine", '"devices"'),
+                         ("catalog", '"ticker"'), ("state=ticker", "fired"),
+                         ("options", "| `-device"), ("commands", "query-status"),
+                         ("topology", "<svg")):
+        prints(needle, "-M", "virt", "-show", what)
+
+
+@covers("-machine-config", "-readconfig")
+def check_files():
+    with Folder() as folder:
+        _, dump, _ = run("-M", "virt", "-m", "64", "-show", "machine")
+        (folder / "machine").write_text(dump)
+        prints('"ram": 67108864', "-machine-config", str(folder / "machine"), "-show", "machine")
+        (folder / "config").write_text('[memory]\nsize = "64"\n[machine]\ntype = "virt"\n')
+        prints('"ram": 67108864', "-readconfig", str(folder / "config"), "-show", "machine")
+
+
+# --- the machine ---
+
+@covers("-M", "-machine", "-M type=", "-machine type=")
+def check_machine():
+    for option in ("-M", "-machine"):
+        for value in ("none", "type=none"):
+            with Machine(option, value, "-accel", "qtest") as m:
+                assert m.qmp("query-current-machine")
+                assert m.raw("qom-get", path="/machine", property="type")
+            prints('"machine": "none"' if False else "none", option, value, "-show", "machine")
+
+
+@covers("-M accel=", "-machine accel=", "-accel", "-accel accel=")
+def check_accel():
+    for args in (["-accel", "qtest"], ["-accel", "accel=qtest"], ["-M", "virt,accel=qtest"],
+                 ["-machine", "virt,accel=qtest"]):
+        with Machine(*args, base=("-display", "none", "-serial", "none", "-qmp", "stdio",
+                                  "-bios", "none")) as m:
+            assert not has_cpu_thread(m), args
+    for args in (["-accel", "interp"], ["-accel", "tcg"], ["-M", "virt,accel=tcg"]):
+        with Machine(*args, base=("-display", "none", "-serial", "none", "-qmp", "stdio",
+                                  "-bios", "none")) as m:
+            until(lambda: has_cpu_thread(m), "a CPU thread")
+
+
+def has_cpu_thread(m) -> bool:
+    tasks = Path(f"/proc/{m.proc.pid}/task").glob("*/comm")
+    return any(task.read_text().lower().startswith("cpu") for task in tasks)
+
+
+def check_boot_key(option: str, kernel_key: str) -> None:
+    with Folder() as folder:
+        path = program(folder, say("K") + finish(0x5555))
+        status, out, _ = run("-display", "none", "-serial", "stdio", "-monitor", "none",
+                             *[part.format(path) for part in (option, kernel_key)],
+                             *([] if "none" in kernel_key or "bios" in option or "firmware" in
+                               kernel_key else ["-bios", "none"]))
+        assert (status, out) == (0, "K"), (option, kernel_key, status, out)
+
+
+@covers("-bios", "-M firmware=", "-machine firmware=", "-kernel", "-M kernel=", "-machine kernel=",
+        "-serial stdio")
+def check_programs():
+    check_boot_key("-bios", "{}")
+    check_boot_key("-M", "virt,firmware={}")
+    check_boot_key("-machine", "virt,firmware={}")
+    check_boot_key("-kernel", "{}")
+    check_boot_key("-M", "virt,kernel={}")
+    check_boot_key("-machine", "virt,kernel={}")
+    refused("nosuch", "-M", "virt", "-bios", "/nosuch", "-display", "none")
+
+
+def tree(folder: Path, *args: str, machine: str = "virt") -> bytes:
+    path = folder / "dtb"
+    status, _, err = run("-M", f"{machine},dumpdtb={path}", "-accel", "qtest", "-bios", "none",
+                         "-display", "none", *args)
+    assert status == 0, err
+    return path.read_bytes()
+
+
+@covers("-initrd", "-append", "-dtb", "-M initrd=", "-M append=", "-M dtb=", "-machine initrd=",
+        "-machine append=", "-machine dtb=")
+def check_boot_parts():
+    with Folder() as folder:
+        kernel = program(folder, FOREVER)
+        initrd = folder / "initrd"
+        initrd.write_bytes(b"I" * 5000)
+        plain = tree(folder, "-kernel", kernel)
+        assert b"linux,initrd-start" not in plain
+        assert b"linux,initrd-start" in tree(folder, "-kernel", kernel, "-initrd", str(initrd))
+        assert b"one two" in tree(folder, "-kernel", kernel, "-append", "one two")
+        for option in ("-M", "-machine"):
+            dump = folder / "dtb"
+            for key, value, needle in (("initrd", initrd, b"linux,initrd-start"),
+                                       ("append", "three", b"three")):
+                run(option, f"virt,dumpdtb={dump},kernel={kernel},{key}={value}", "-accel", "qtest",
+                    "-bios", "none", "-display", "none")
+                assert needle in dump.read_bytes(), (option, key)
+        own = folder / "own.dtb"
+        own.write_bytes(tree(folder, "-append", "mine", "-kernel", kernel))
+        assert b"mine" in tree(folder, "-dtb", str(own))
+        for option in ("-M", "-machine"):
+            run(option, f"virt,dumpdtb={folder / 'dtb'},dtb={own}", "-accel", "qtest", "-bios",
+                "none", "-display", "none")
+            assert b"mine" in (folder / "dtb").read_bytes()
+
+
+@covers("-smp", "-smp cpus=")
+def check_smp():
+    for value in ("1", "cpus=1"):
+        with Machine("-smp", value) as m:
+            assert len(m.qmp("query-cpus-fast")) == 1
+    refused("-smp", "-M", "virt", "-smp", "0")
+
+
+@covers("-m", "-m size=", "-m slots=", "-m maxmem=")
+def check_memory():
+    for value, size in (("64", 64), ("64M", 64), ("size=96M", 96), ("0.5G", 512),
+                        ("size=64M,slots=0", 64), ("size=64M,maxmem=64M", 64), ("65536k", 64)):
+        with Machine("-m", value) as m:
+            assert m.qmp("query-memory-size-summary")["base-memory"] == size << 20, value
+    refused("slots=0", "-M", "virt", "-m", "64M,slots=1,maxmem=128M")
+
+
+def status_kib(m, key: str) -> int:
+    for line in Path(f"/proc/{m.proc.pid}/status").read_text().splitlines():
+        if line.startswith(key):
+            return int(line.split()[1])
+    raise AssertionError(key)
+
+
+@covers("-mem-path", "-mem-prealloc")
+def check_memory_source():
+    with Folder() as folder:
+        path = folder / "ram"
+        with Machine("-m", "16", "-mem-path", str(path)) as m:
+            assert path.stat().st_size == 16 << 20
+            assert str(path) in Path(f"/proc/{m.proc.pid}/maps").read_text()
+            assert m.qmp("query-memdev")[0]["size"] == 16 << 20
+    with Machine("-m", "48") as plain, Machine("-m", "48", "-mem-prealloc") as full:
+        grown = status_kib(full, "VmRSS") - status_kib(plain, "VmRSS")
+        assert grown > 40 << 10, grown
+
+
+@covers("-overcommit", "-overcommit mem-lock=on", "-overcommit mem-lock=off")
+def check_overcommit():
+    with Machine("-m", "16", "-overcommit", "mem-lock=off") as m:
+        assert status_kib(m, "VmLck") == 0
+    status, _, err = run("-M", "none", "-m", "1", "-overcommit", "mem-lock=on", "-display", "none",
+                         "-qmp", "stdio", "-accel", "qtest", "-monitor", "none", "-serial", "none",
+                         text='{"execute":"qmp_capabilities"}{"execute":"quit"}')
+    if status == 0:
+        with Machine("-m", "16", "-overcommit", "mem-lock=on") as m:
+            assert status_kib(m, "VmLck") > 16 << 10
+    else:
+        assert "ulimit -l" in err, err
+
+
+@covers("-overcommit cpu-pm=on", "-overcommit cpu-pm=off")
+def check_cpu_pm():
+    refused("cpu-pm=off", "-M", "virt", "-overcommit", "cpu-pm=on")
+    with Machine("-overcommit", "cpu-pm=off"):
+        pass        # the only possible value
+
+
+@covers("-device", "-cpu", "-device id=", "-device bus=", "-device addr=")
+def check_device():
+    with Machine("-device", "edu,id=e", "-cpu", "rv64") as m:
+        assert m.get("/machine/peripheral/e", "type") == "edu"
+        assert m.qmp("query-cpus-fast")
+    with Machine("-device", "pcie-root-port,id=rp", "-device", "edu,id=e,bus=rp",
+                 "-device", "edu,addr=7.0") as m:
+        devices = m.qmp("query-pci")[0]["devices"]
+        assert [d for d in devices if d["slot"] == 7]
+        assert not [d for d in devices if d["qdev_id"] == "e"]
+
+
+@covers("-global", "-set")
+def check_global():
+    with Machine("-device", "ticker,id=t", "-global", "ticker.period-ns=5000") as m:
+        assert m.get("/machine/peripheral/t", "period-ns") == 5000
+    with Machine("-device", "ticker,id=t", "-set", "device.t.period-ns=7000") as m:
+        assert m.get("/machine/peripheral/t", "period-ns") == 7000
+
+
+@covers("-name", "-name guest=", "-name process=", "-uuid")
+def check_name():
+    for value in ("box", "guest=box"):
+        with Machine("-name", value, "-uuid", UUID) as m:
+            assert m.qmp("query-name")["name"] == "box"
+            assert m.qmp("query-uuid")["UUID"] == UUID
+    with Machine("-name", "box,process=my-guest") as m:
+        assert Path(f"/proc/{m.proc.pid}/comm").read_text() == "my-guest\n"
+
+
+@covers("-rtc", "-rtc base=", "-rtc clock=host", "-rtc clock=rt", "-rtc clock=vm")
+def check_rtc():
+    def now(*args: str) -> int:
+        answers = qtest_run(["readl 0x101000", "readl 0x101004", "clock_step 2000000000",
+                             "readl 0x101000", "readl 0x101004"], "-M", "virt", *args)
+        words = [int(line.split()[1], 0) for line in answers if line.startswith("OK 0x")]
+        return (words[1] << 32 | words[0]) // 10**9, (words[3] << 32 | words[2]) // 10**9
+
+    assert now("-rtc", "base=2001-01-01")[0] == 978307200
+    assert now("-rtc", "base=2001-01-01T00:00:30")[0] == 978307230
+    assert now("-rtc", "base=utc")[0] > 1.7e9
+    assert now("-rtc", "base=localtime")[0] > 1.7e9
+    start, later = now("-rtc", "base=2001-01-01,clock=vm")
+    assert later - start == 2, (start, later)
+    for clock in ("host", "rt"):
+        start, later = now("-rtc", f"base=2001-01-01,clock={clock}")
+        assert later - start < 2, (clock, start, later)
+
+
+# --- running ---
+
+@covers("-S")
+def check_stopped():
+    with Machine("-S") as m:
+        assert m.qmp("query-status")["status"] == "prelaunch"
+    with Machine() as m:
+        assert m.qmp("query-status")["running"]
+
+
+@covers("-preconfig")
+def check_preconfig():
+    with Machine("-preconfig") as m:
+        assert "x-exit-preconfig" in m.raw("device_add", driver="ticker")["error"]["desc"]
+        m.qmp("x-exit-preconfig")
+        assert m.qmp("query-status")["running"]
+
+
+def end_of(folder: Path, code: int, *args: str):
+    """A machine whose guest powers off or resets."""
+    path = program(folder, finish(code))
+    return Machine("-bios", path, "-accel", "interp", "-S", *args)
+
+
+@covers("-no-reboot", "-no-shutdown", "-action", "-action reboot=reset", "-action reboot=shutdown",
+        "-action shutdown=poweroff", "-action shutdown=pause")
+def check_actions():
+    with Folder() as folder:
+        for args in (["-no-reboot"], ["-action", "reboot=shutdown"]):
+            with end_of(folder, 0x7777, *args) as m:
+                m.qmp("cont")
+                assert m.wait()[0] == 0
+        for args in ([], ["-action", "reboot=reset"]):
+            with end_of(folder, 0x7777, *args) as m:
+                m.qmp("cont")
+                m.event("RESET")
+        for args in (["-no-shutdown"], ["-action", "shutdown=pause"]):
+            with end_of(folder, 0x5555, *args) as m:
+                m.qmp("cont")
+                m.event("SHUTDOWN")
+                assert m.qmp("query-status")["status"] == "shutdown"
+        for args in ([], ["-action", "shutdown=poweroff"]):
+            with end_of(folder, 0x5555, *args) as m:
+                m.qmp("cont")
+                assert m.wait()[0] == 0
+
+
+@covers("-incoming")
+def check_incoming():
+    with Machine("-incoming", "defer") as m:
+        assert m.qmp("query-status")["status"] == "inmigrate"
+
+
+@covers("-daemonize", "-pidfile")
+def check_daemonize():
+    with Folder() as folder:
+        pidfile = folder / "pid"
+        sock = folder / "qmp"
+        proc = subprocess.run([PROGRAM, "-M", "none", "-display", "none", "-daemonize", "-pidfile",
+                               str(pidfile), "-qmp", f"unix:{sock},server=on,wait=off"],
+                              check=False, capture_output=True)
+        assert proc.returncode == 0, proc.stderr
+        pid = int(pidfile.read_text())
+        assert os.getsid(pid) == os.getsid(pid) and Path(f"/proc/{pid}").exists()
+        assert os.getsid(pid) != os.getsid(0)
+        os.kill(pid, signal.SIGTERM)
+        until(lambda: not pidfile.exists(), "the pid file is removed")
+
+
+@covers("-run-with", "-run-with exit-with-parent=on", "-run-with exit-with-parent=off")
+def check_parent():
+    with Folder() as folder:
+        for value in ("on", "off"):
+            pidfile = folder / value
+            shell = subprocess.run(
+                ["/bin/sh", "-c", f"{PROGRAM} -M none -display none -monitor none -serial none "
+                 f"-pidfile {pidfile} -run-with exit-with-parent={value} </dev/null >/dev/null 2>&1"
+                 f" & echo $!; while ! grep -q . {pidfile} 2>/dev/null; do :; done"],
+                check=True, capture_output=True)
+            pid = int(shell.stdout)
+            if value == "on":
+                until(lambda: not pidfile.exists(), "it ends with its parent")
+            else:
+                assert Path(f"/proc/{pid}").exists()
+                os.kill(pid, signal.SIGTERM)
+                until(lambda: not pidfile.exists(), "it ends by a signal")
+
+
+@covers("-run-with chroot=", "-chroot", "-run-with user=", "-runas")
+def check_confined():
+    if os.geteuid() != 0:
+        for args in (["-run-with", "chroot=/tmp"], ["-chroot", "/tmp"], ["-run-with", "user=0:0"],
+                     ["-runas", "0:0"]):
+            status, _, err = run("-M", "none", "-display", "none", *args)
+            assert status == 1 and "-run-with" in err, err
+        return
+    with Folder() as folder:
+        for args in (["-run-with", f"chroot={folder}"], ["-chroot", str(folder)]):
+            with Machine(*args) as m:
+                assert os.readlink(f"/proc/{m.proc.pid}/root") == str(folder)
+        for args in (["-run-with", "user=65534:65534"], ["-runas", "65534:65534"]):
+            with Machine(*args) as m:
+                assert status_kib(m, "Uid:") == 65534
+
+
+def filters(m) -> tuple[int, int]:
+    return status_kib(m, "Seccomp:"), status_kib(m, "NoNewPrivs:")
+
+
+@covers("-sandbox", "-sandbox enable=on", "-sandbox enable=off",
+        "-sandbox elevateprivileges=allow", "-sandbox elevateprivileges=deny",
+        "-sandbox elevateprivileges=children", "-sandbox spawn=allow", "-sandbox spawn=deny",
+        "-sandbox obsolete=allow", "-sandbox obsolete=deny", "-sandbox resourcecontrol=allow",
+        "-sandbox resourcecontrol=deny")
+def check_sandbox():
+    with Machine("-sandbox", "off") as m:
+        assert filters(m)[0] == 0
+    with Machine("-sandbox", "on") as m:
+        if filters(m)[0] == 0:
+            return      # this build has no filters: -sandbox on is refused there
+        assert filters(m)[0] == 2
+    with Machine("-sandbox", "on,elevateprivileges=children") as m:
+        assert filters(m) == (2, 1)
+    for key, values in (("obsolete", "allow deny"), ("elevateprivileges", "allow deny"),
+                        ("spawn", "allow deny"), ("resourcecontrol", "allow deny")):
+        lengths = set()
+        for value in values.split():
+            with Machine("-sandbox", f"on,{key}={value}") as m:
+                assert filters(m)[0] == 2
+                lengths.add(value)
+        assert len(lengths) == 2    # what each denies: test-confine
+
+
+@covers("-msg", "-msg timestamp=on", "-msg timestamp=off", "-msg guest-name=on",
+        "-msg guest-name=off")
+def check_msg():
+    def message(*args: str) -> str:
+        return run("-name", "box", *args, "-M", "nosuch")[2]
+
+    program_name = os.path.basename(PROGRAM)
+    for args in ([], ["-msg", "timestamp=off"], ["-msg", "guest-name=off"]):
+        assert message(*args).startswith(program_name)
+    assert message("-msg", "timestamp=on")[4] == "-"
+    assert message("-msg", "guest-name=on").startswith("box " + program_name)
+
+
+# --- logs ---
+
+def log_of(item: str, words: list[int], *args: str) -> str:
+    with Folder() as folder:
+        path = program(folder, words)
+        log = folder / "log"
+        status, _, err = run("-M", "virt", "-display", "none", "-serial", "none", "-monitor",
+                             "none", "-bios", path, "-d", item, "-D", str(log), *args)
+        assert status == 0, err
+        return log.read_text()
+
+
+# Sv39 with the root table at the program's own page, and a load with the rights of S-mode.
+WALK = [addi(5, 0, -1), csrw(0x3b0, 5), addi(5, 0, 0x1f), csrw(0x3a0, 5), addi(5, 0, 8),
+        slli(5, 5, 60), lui(6, 0x80), addi(5, 5, 0), 0x0062e2b3, csrw(0x180, 5), lui(5, 0x20),
+        lui(6, 0x1), addi(6, 6, -0x800), 0x0062e2b3, 0x3002a073, load(2, 6, 0)]
+
+
+@covers("-d", "-D", "-d in_asm", "-d exec", "-d cpu", "-d int", "-d mmu", "-d unimp",
+        "-d guest_errors")
+def check_log():
+    off = finish(0x5555)
+    for item in ("in_asm", "exec"):
+        assert "80000000" in log_of(item, off), item
+    assert "pc" in log_of("cpu", off)
+    # a trap goes to mtvec: the second half of the program
+    trap = [0x00000297, addi(5, 5, 20), csrw(0x305, 5), 0, *[addi(0, 0, 0)] * 1, *off]
+    assert log_of("int", trap).strip(), "int"
+    assert log_of("mmu", [0x00000297, addi(5, 5, 20 + 4 * len(WALK)), csrw(0x305, 5), addi(0, 0, 0),
+                          addi(0, 0, 0), *WALK, *off]).strip(), "mmu"
+    missing = [lui(5, 0x1), lui(6, 0x200), load(2, 6, 6), *off]
+    hole = [0x00000297, addi(5, 5, 20), csrw(0x305, 5), lui(6, 0x200), load(2, 6, 6), *off]
+    assert log_of("unimp", hole).strip() or log_of("guest_errors", hole).strip(), missing
+    assert log_of("none", off) == ""
+
+
+EVENTS = ("pci_bar", "pci_cfg_read", "pci_cfg_write", "reg_read", "reg_write", "device_reset",
+          "device_irq", "virtio_status", "virtio_notify", "run_state", "qmp_command", "pci_msi")
+
+
+@covers("-trace", "-trace enable=", "-trace events=", "-trace file=", "-d trace[:PATTERN]",
+        *[f"-trace {event}" for event in EVENTS])
+def check_trace():
+    with Folder() as folder:
+        file = folder / "trace"
+        (folder / "events").write_text("reg_*\n")
+        ecam = 0x30000000 + (1 << 15)
+        table = 0x40000000
+        lines = [f"readl {ecam:#x}", f"writel {ecam + 0x10:#x} {table:#x}",
+                 f"writew {ecam + 4:#x} 6",
+                 "readl 0x101000", "writel 0x101010 1"]
+        base = ["-M", "virt,aia=aplic-imsic", "-device", "ticker,addr=1"]
+
+        def traced(*args: str) -> str:
+            qtest_run(lines, *base, *args)
+            return file.read_text()
+
+        text = traced("-trace", f"pci_*,file={file}")
+        assert "pci_cfg_read" in text and "pci_cfg_write" in text and "pci_bar" in text
+        text = traced("-trace", f"enable=device_reset,file={file}")
+        assert "device_reset" in text and "pci_" not in text
+        text = traced("-trace", f"events={folder / 'events'},file={file}")
+        assert "reg_read" in text and "reg_write" in text and "pci_" not in text
+        text = traced("-d", "trace:run_state", "-D", str(file))
+        assert "run_state" in text and "reg_read" not in text
+        text = traced("-d", "trace", "-D", str(file))
+        assert "run_state" in text and "reg_read" in text
+        with Machine("-trace", f"qmp_command,file={file}") as m:
+            m.qmp("query-status")
+        assert "qmp_command query-status" in file.read_text()
+        lines[:] = ["writeb 0x10000001 2"]      # the serial port's transmitter is empty
+        assert "device_irq" in traced("-trace", f"device_irq,file={file}")
+        bar, ticker, rng = 0x40000000, 0x30000000 + (1 << 15), 0x30000000 + (2 << 15)
+        lines[:] = [f"writel {ticker + 0x10:#x} {bar:#x}",
+                    f"writel {ticker + 0x14:#x} {bar + 0x1000:#x}", f"writew {ticker + 4:#x} 6",
+                    f"writel {bar + 0x1000:#x} 0x80000000", f"writel {bar + 0x100c:#x} 0",
+                    f"writew {ticker + 0x82:#x} 0x8000", f"writel {bar + 4:#x} 3",
+                    "clock_step 2000000"]
+        base[-1] = "ticker,addr=1,msix=0x80"
+        assert "pci_msi" in traced("-trace", f"pci_msi,file={file}")
+        lines[:] = [f"writel {rng + 0x20:#x} {bar:#x}", f"writel {rng + 0x24:#x} 0",
+                    f"writew {rng + 4:#x} 6", f"writeb {bar + 0x14:#x} 1",
+                    f"writew {bar + 0x3000:#x} 0"]
+        base += ["-device", "virtio-rng-pci,addr=2"]
+        text = traced("-trace", f"virtio_*,file={file}")
+        assert "virtio_status" in text and "virtio_notify" in text
