@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "util/outfile.h"
+#include "util/suggest.h"
 
 #define CHARDEV_BAD G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE
 #define READ_CHUNK  (64 * 1024)
@@ -21,7 +22,7 @@
 
 static const ChardevKind *const kinds[] = {
     &chardev_null, &chardev_file,   &chardev_stdio,   &chardev_pipe,
-    &chardev_pty,  &chardev_socket, &chardev_ringbuf,
+    &chardev_pty,  &chardev_socket, &chardev_ringbuf, &chardev_vc,
 };
 
 /* --- watches --- */
@@ -647,9 +648,15 @@ void chardev_free_all(Machine *m)
 
 /* --- making them --- */
 
+static const char *kind_name(const void *table, size_t i)
+{
+    return kinds[i]->name;
+}
+
 static const ChardevKind *kind_find(const char *name, GError **err)
 {
     g_autoptr(GString) list = g_string_new(NULL);
+    g_autofree char *hint = NULL;
 
     for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
         if (strcmp(kinds[i]->name, name) == 0) {
@@ -657,8 +664,9 @@ static const ChardevKind *kind_find(const char *name, GError **err)
         }
         g_string_append_printf(list, "%s%s", i ? ", " : "", kinds[i]->name);
     }
-    g_set_error(err, CHARDEV_BAD, "character device kind '%s' is not known: use one of %s", name,
-                list->str);
+    hint = suggest_hint_of(name, kind_name, NULL, G_N_ELEMENTS(kinds));
+    g_set_error(err, CHARDEV_BAD, "character device kind '%s' is unknown%s; use one of %s", name,
+                hint, list->str);
     return NULL;
 }
 

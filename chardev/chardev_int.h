@@ -54,7 +54,7 @@ struct Chardev {
 };
 
 extern const ChardevKind chardev_null, chardev_file, chardev_stdio, chardev_pipe, chardev_pty,
-    chardev_socket, chardev_ringbuf, chardev_mux;
+    chardev_socket, chardev_ringbuf, chardev_mux, chardev_vc;
 
 /* Options as a JSON object with the key "backend": from the long or a short form. NULL and a
  * sentence. */

@@ -49,6 +49,14 @@ const ChardevKind chardev_null = {
     .open = null_open,
 };
 
+/* Text consoles of a display: machines without one discard what is written. */
+const ChardevKind chardev_vc = {
+    .name = "vc",
+    .doc = "a text console: discarded, since there is no display",
+    .size = sizeof(Chardev),
+    .open = null_open,
+};
+
 /* --- file --- */
 
 static bool file_open(Chardev *c, struct json_object *o, GError **err)

@@ -45,7 +45,7 @@ static bool parse_pair(struct json_object *o, const char *part, GError **err)
         g_autofree char *key = g_strndup(part, (size_t)(eq - part));
 
         put(o, key, eq + 1);
-    } else if (g_str_has_prefix(part, "no") && part[2]) {
+    } else if (g_str_has_prefix(part, "no") && part[2] && strcmp(part, "nodelay") != 0) {
         put(o, part + 2, "off");
     } else {
         put(o, part, "on");
@@ -102,7 +102,7 @@ static bool parse_short(struct json_object *o, const char *first, GError **err)
         put(o, "backend", "pipe");
         put(o, "path", where);
     } else if (g_str_has_prefix(first, "vc:")) {
-        put(o, "backend", "null");
+        put(o, "backend", "vc");
     } else {
         g_set_error(err, CHARDEV_BAD,
                     "character device '%s' is not known: use null, stdio, pty, file:PATH, "
@@ -130,7 +130,7 @@ struct json_object *chardev_parse(const char *text, GError **err)
     if (strchr(first, ':')) {
         ok = parse_short(o, first, err);
     } else {
-        put(o, "backend", strcmp(first, "vc") == 0 ? "null" : first);
+        put(o, "backend", first);
     }
     if (!ok || !parse_rest(o, text, err)) {
         json_object_put(o);

@@ -18,7 +18,8 @@ static const HmpCommand *find(const char *line, const char **rest)
             size_t len = strlen(c->name);
 
             if (len > best_len && strncmp(line, c->name, len) == 0 &&
-                (line[len] == '\0' || line[len] == ' ')) {
+                (line[len] == '\0' || line[len] == ' ' ||
+                 (line[len] == '/' && c->params[0] == '/'))) { /* xp/4xw */
                 best = c;
                 best_len = len;
             }

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "util/suggest.h"
 #include "util/trace.h"
 
 static const char *const class_names[] = {
@@ -231,6 +232,26 @@ static struct json_object *negotiate(Monitor *mon, const QmpRequest *r, GError *
     return json_object_new_object();
 }
 
+static size_t count_commands(void)
+{
+    size_t n = 0;
+
+    for (const CommandTable *const *t = command_tables; *t; t++) {
+        n += (*t)->n_qmp;
+    }
+    return n;
+}
+
+static const char *command_name(const void *table, size_t i)
+{
+    const CommandTable *const *t = command_tables;
+
+    for (; i >= (*t)->n_qmp; t++) {
+        i -= (*t)->n_qmp;
+    }
+    return (*t)->qmp[i].name;
+}
+
 static bool may_run(Monitor *mon, const QmpRequest *r, const QmpCommand *c, GError **err)
 {
     if (!__atomic_load_n(&mon->negotiated, __ATOMIC_RELAXED)) {
@@ -239,7 +260,10 @@ static bool may_run(Monitor *mon, const QmpRequest *r, const QmpCommand *c, GErr
         return false;
     }
     if (!c) {
-        qmp_set_error(err, QMP_COMMAND_NOT_FOUND, "The command %s has not been found", r->name);
+        g_autofree char *hint = suggest_hint_of(r->name, command_name, NULL, count_commands());
+
+        qmp_set_error(err, QMP_COMMAND_NOT_FOUND, "The command %s has not been found%s", r->name,
+                      hint);
         return false;
     }
     if (strcmp(r->name, "qmp_capabilities") == 0) {

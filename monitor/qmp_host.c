@@ -159,6 +159,35 @@ static void hmp_network(Machine *m, const char *args, GString *out)
     g_string_append(out, text);
 }
 
+static void hmp_usernet(Machine *m, const char *args, GString *out)
+{
+    g_autofree char *text = net_user_connections(m);
+
+    g_string_append(out, text);
+}
+
+/* [NETDEV] RULE */
+static void forward(Machine *m, const char *args, bool add, GString *out)
+{
+    g_auto(GStrv) words = g_strsplit(args, " ", 2);
+    const char *id = words[0] && words[1] ? words[0] : NULL;
+    g_autoptr(GError) err = NULL;
+
+    if (!net_forward(m, id, id ? words[1] : args, add, &err)) {
+        g_string_append_printf(out, "Error: %s\n", err->message);
+    }
+}
+
+static void hmp_hostfwd_add(Machine *m, const char *args, GString *out)
+{
+    forward(m, args, true, out);
+}
+
+static void hmp_hostfwd_remove(Machine *m, const char *args, GString *out)
+{
+    forward(m, args, false, out);
+}
+
 /* The times that QEMU's own command uses. */
 static const NetAnnounceTimes usual_times = { .initial = 50, .max = 550, .rounds = 5, .step = 100 };
 
@@ -209,6 +238,11 @@ static void hmp_set_link(Machine *m, const char *args, GString *out)
 
 static const HmpCommand hmp_commands[] = {
     { "info network", "", "show the network back ends", hmp_network },
+    { "info usernet", "", "show the connections of user networks", hmp_usernet },
+    { "hostfwd_add", "[ID] tcp|udp:[HOSTADDR]:HOSTPORT-[GUESTADDR]:GUESTPORT",
+      "forward a host port to the guest", hmp_hostfwd_add },
+    { "hostfwd_remove", "[ID] tcp|udp:[HOSTADDR]:HOSTPORT", "stop forwarding a host port",
+      hmp_hostfwd_remove },
     { "netdev_add", "KIND,id=ID[,...]", "create a network back end", hmp_netdev_add },
     { "netdev_del", "ID", "remove a network back end", hmp_netdev_del },
     { "set_link", "NAME on|off", "plug or pull a network cable", hmp_set_link },

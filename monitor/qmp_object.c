@@ -8,7 +8,9 @@
 
 static struct json_object *object_add(Machine *m, struct json_object *args, GError **err)
 {
-    monitor_host(m)->host_add(m, "object", args, err);
+    if (host_object_check_types(args, err)) {
+        monitor_host(m)->host_add(m, "object", args, err);
+    }
     return NULL;
 }
 

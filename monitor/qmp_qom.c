@@ -23,9 +23,24 @@ static const char *arg_str(struct json_object *args, const char *key)
     return json_object_get_string(json_object_object_get(args, key));
 }
 
+/* Runs of slashes count as one, and one at the end does not count; g_free. */
+static char *plain_path(const char *path)
+{
+    GString *out = g_string_new(NULL);
+
+    for (; *path; path++) {
+        if (*path != '/' || (path[1] != '/' && path[1] != '\0') || out->len == 0) {
+            if (*path != '/' || out->len == 0 || out->str[out->len - 1] != '/') {
+                g_string_append_c(out, *path);
+            }
+        }
+    }
+    return g_string_free(out, FALSE);
+}
+
 static Device *find(Machine *m, struct json_object *args, GError **err)
 {
-    const char *path = arg_str(args, "path");
+    g_autofree char *path = plain_path(arg_str(args, "path"));
     Device *dev = strcmp(path, "/") == 0 ? m->root : device_find_path(m, path);
 
     if (!dev) {
@@ -41,6 +56,17 @@ static void add_node(struct json_object *list, const char *name, const char *typ
     json_object_object_add(o, "name", json_object_new_string(name));
     json_object_object_add(o, "type", json_object_new_string(type));
     json_object_array_add(list, o);
+}
+
+static const char *value_type(const PlanProp *p)
+{
+    static const char *const names[] = {
+        [PLAN_PROP_BOOL] = "bool",  [PLAN_PROP_U8] = "uint8",   [PLAN_PROP_U16] = "uint16",
+        [PLAN_PROP_U32] = "uint32", [PLAN_PROP_U64] = "uint64", [PLAN_PROP_I32] = "int32",
+        [PLAN_PROP_SIZE] = "size",  [PLAN_PROP_MAC] = "str",    [PLAN_PROP_ONOFF] = "OnOffAuto",
+    };
+
+    return p->kind < G_N_ELEMENTS(names) && names[p->kind] ? names[p->kind] : "str";
 }
 
 static const PlanType *plan_type(Machine *m, const Device *dev)
@@ -66,6 +92,11 @@ static void add_object(void *opaque, HostObject *o)
     add_node(opaque, o->id, type);
 }
 
+static bool object_prop_readable(const HostObject *o, const char *name)
+{
+    return o->kind != &host_secret || strcmp(name, "data") != 0;
+}
+
 /* What the path is of, if it names OBJECTS or one of them; else NULL. */
 static struct json_object *list_objects(Machine *m, const char *path)
 {
@@ -78,7 +109,9 @@ static struct json_object *list_objects(Machine *m, const char *path)
     list = json_object_new_array();
     add_node(list, "type", "string");
     for (size_t i = 0; o && i < o->kind->n_props; i++) {
-        add_node(list, o->kind->props[i].name, "string");
+        if (object_prop_readable(o, o->kind->props[i].name)) {
+            add_node(list, o->kind->props[i].name, value_type(&o->kind->props[i]));
+        }
     }
     if (!o) {
         host_object_foreach(m, add_object, list);
@@ -90,6 +123,9 @@ static struct json_object *value_json(const PlanProp *p, const char *text)
 {
     if (p->kind == PLAN_PROP_BOOL) {
         return json_object_new_boolean(strcmp(text, "on") == 0 || strcmp(text, "true") == 0);
+    }
+    if (p->kind == PLAN_PROP_I32) {
+        return json_object_new_int64(g_ascii_strtoll(text, NULL, 0));
     }
     if (p->kind <= PLAN_PROP_U64 || p->kind == PLAN_PROP_SIZE) {
         return json_object_new_uint64(g_ascii_strtoull(text, NULL, 0));
@@ -109,19 +145,20 @@ static struct json_object *get_object_prop(const HostObject *o, const char *name
     if (p && p->kind == PLAN_PROP_SIZE) {
         return json_object_new_uint64(host_memory_size(o));
     }
-    if (!p || !text || (o->kind == &host_secret && strcmp(name, "data") == 0)) {
+    if (!p || !object_prop_readable(o, name)) {
         qmp_set_error(err, QMP_GENERIC_ERROR, "Property '%s.%s' %s", o->kind->name, name,
                       p ? "cannot be read" : "not found");
         return NULL;
     }
-    return value_json(p, text);
+    return value_json(p, text ? text : "");
 }
 
 /* --- the device tree --- */
 
 static struct json_object *qom_list(Machine *m, struct json_object *args, GError **err)
 {
-    struct json_object *list = list_objects(m, arg_str(args, "path"));
+    g_autofree char *path = plain_path(arg_str(args, "path"));
+    struct json_object *list = list_objects(m, path);
     Device *dev = list ? NULL : find(m, args, err);
     const PlanType *t;
 
@@ -132,9 +169,9 @@ static struct json_object *qom_list(Machine *m, struct json_object *args, GError
     add_node(list, "type", "string");
     t = plan_type(m, dev);
     for (size_t i = 0; t && i < t->n_props; i++) {
-        add_node(list, t->props[i].name, "string");
+        add_node(list, t->props[i].name, value_type(&t->props[i]));
     }
-    if (strcmp(arg_str(args, "path"), "/") == 0) {
+    if (strcmp(path, "/") == 0) {
         add_node(list, "machine", "child<machine>");
         add_node(list, "objects", "child<container>");
         return list;
@@ -152,13 +189,14 @@ static struct json_object *prop_json(const Device *dev, const PlanProp *p)
 {
     g_autofree char *text = device_prop_text(dev, p->name);
 
-    return text ? value_json(p, text) : NULL;
+    return value_json(p, text ? text : ""); /* a text that is not set reads as empty */
 }
 
 static struct json_object *qom_get(Machine *m, struct json_object *args, GError **err)
 {
     const char *name = arg_str(args, "property");
-    HostObject *o = find_object(m, arg_str(args, "path"));
+    g_autofree char *path = plain_path(arg_str(args, "path"));
+    HostObject *o = find_object(m, path);
     Device *dev = o ? NULL : find(m, args, err);
     const PlanType *t = dev ? plan_type(m, dev) : NULL;
     const PlanProp *p = t ? plan_find_prop(t->props, t->n_props, name) : NULL;

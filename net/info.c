@@ -78,6 +78,39 @@ static void show_hubs(GString *out, const NetSet *set)
     }
 }
 
+char *net_user_connections(Machine *m)
+{
+    const NetSet *set = net_set(m);
+    GString *out = g_string_new(NULL);
+
+    for (unsigned i = 0; i < set->netdevs->len; i++) {
+        const Netdev *n = g_ptr_array_index(set->netdevs, i);
+
+        if (n->kind->connections) {
+            g_autofree char *text = n->kind->connections(n);
+
+            g_string_append_printf(out, "Hub -1 (%s):\n%s", n->id, text);
+        }
+    }
+    return g_string_free(out, FALSE);
+}
+
+bool net_forward(Machine *m, const char *id, const char *rule, bool add, GError **err)
+{
+    const NetSet *set = net_set(m);
+
+    for (unsigned i = 0; i < set->netdevs->len; i++) {
+        Netdev *n = g_ptr_array_index(set->netdevs, i);
+
+        if (n->kind->forward && (!id || g_str_equal(n->id, id))) {
+            return n->kind->forward(n, rule, add, err);
+        }
+    }
+    NET_ERROR(err, id ? "there is no user network named '%s'" : "there is no user network%s",
+              id ? id : "");
+    return false;
+}
+
 char *net_info(Machine *m)
 {
     const NetSet *set = net_set(m);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "net_int.h"
+#include "util/suggest.h"
 
 static const NetKind *const kinds[] = { &net_user,  &net_socket, &net_stream,
                                         &net_dgram, &net_tap,    &net_hub };
@@ -48,17 +49,25 @@ Netdev *netdev_find(Machine *m, const char *id)
     return NULL;
 }
 
+static const char *kind_name(const void *table, size_t i)
+{
+    return kinds[i]->name;
+}
+
 static const NetKind *find_kind(const char *name, GError **err)
 {
+    g_autofree char *hint = NULL;
+
     for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
         if (name && g_str_equal(kinds[i]->name, name)) {
             return kinds[i];
         }
     }
+    hint = suggest_hint_of(name ? name : "", kind_name, NULL, G_N_ELEMENTS(kinds));
     NET_ERROR(err,
-              "'%s' is not a kind of network; accepted are user, socket, stream, dgram, tap "
+              "'%s' is not a kind of network%s; accepted are user, socket, stream, dgram, tap "
               "and hubport",
-              name ? name : "");
+              name ? name : "", hint);
     return NULL;
 }
 

@@ -56,6 +56,9 @@ struct NetKind {
     /* One whole frame; false: not now, net_writable() will be called. */
     bool (*send)(Netdev *n, const uint8_t *frame, size_t len);
     char *(*info)(const Netdev *n); /* g_free */
+    /* User networks, else NULL: the connections as a table (g_free), and port forwarding. */
+    char *(*connections)(const Netdev *n);
+    bool (*forward)(Netdev *n, const char *rule, bool add, GError **err);
 };
 
 /* A frame from the network for the NIC: delivered, queued or lost. */

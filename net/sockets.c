@@ -54,6 +54,14 @@ static void describe(NetSock *s, char *text)
     s->describe = text;
 }
 
+/* What a stream without a peer shows, in QEMU's words. */
+static void describe_idle(NetSock *s)
+{
+    bool listening = s->netdev->kind == &net_stream && s->listener;
+
+    describe(s, g_strdup(listening ? "listening" : ""));
+}
+
 static void tell(NetSock *s, const char *event, struct json_object *addr)
 {
     struct json_object *data = json_object_new_object();
@@ -95,7 +103,7 @@ static void sock_lost(NetSock *s)
     s->fd = -1;
     g_byte_array_set_size(s->rx, 0);
     g_byte_array_set_size(s->tx, 0);
-    describe(s, g_strdup(""));
+    describe_idle(s);
     net_writable(s->netdev); /* what waited for this peer is for nobody now */
 }
 
@@ -404,7 +412,7 @@ static bool finish_open(Netdev *n, bool ok)
     if (!ok) {
         sock_close(n);
     } else if (!s->describe) {
-        describe(s, g_strdup("")); /* nobody came yet */
+        describe_idle(s); /* nobody came yet */
     }
     return ok;
 }

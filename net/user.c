@@ -7,8 +7,10 @@
 
 #include "net_int.h"
 
-static const char *const user_keys[] = { "hostfwd",   "hostname", "restrict", "net", "host",
-                                         "dhcpstart", "dns",      "ipv6",     NULL };
+static const char *const user_keys[] = {
+    "hostfwd", "hostname", "restrict",         "net",      "host",       "dhcpstart", "dns", "ipv4",
+    "ipv6",    "tftp",     "tftp-server-name", "bootfile", "domainname", "dnssearch", NULL
+};
 
 #ifdef CONFIG_SLIRP
 #include <arpa/inet.h>
@@ -32,7 +34,7 @@ typedef struct NetUser {
     bool polling;      /* inside libslirp: a nested turn of the main loop leaves it alone */
     unsigned first_fd; /* of `fds`, that this turn begins with */
     gint64 due;        /* when libslirp's own timers want a turn: monotonic us */
-    char *hostname, *net;
+    char *hostname, *net, **domains;
     bool restricted;
 } NetUser;
 
@@ -253,34 +255,48 @@ static bool parse_ipv4(const char *key, const char *text, struct in_addr *out, G
     return true;
 }
 
-static bool parse_port(const char *text, int *port)
+/* Host port 0 asks the host for a free one. */
+static bool parse_port(const char *text, int min, int *port)
 {
     char *end;
     unsigned long v = strtoul(text, &end, 10);
 
     *port = v;
-    return *text && !*end && v > 0 && v <= 65535;
+    return *text && !*end && v >= (unsigned long)min && v <= 65535;
+}
+
+/* tcp|udp:[HOSTADDR]:HOSTPORT */
+static bool parse_host_end(const char *text, bool *udp, struct in_addr *addr, int *port)
+{
+    g_auto(GStrv) parts = g_strsplit(text, ":", 3);
+
+    if (g_strv_length(parts) != 3) {
+        return false;
+    }
+    *udp = g_str_equal(parts[0], "udp");
+    addr->s_addr = htonl(INADDR_ANY);
+    return (*udp || !*parts[0] || g_str_equal(parts[0], "tcp")) &&
+           (!*parts[1] || inet_pton(AF_INET, parts[1], addr) == 1) && parse_port(parts[2], 0, port);
 }
 
 /* tcp|udp:[HOSTADDR]:HOSTPORT-[GUESTADDR]:GUESTPORT */
 static bool add_hostfwd(NetUser *u, const char *rule, GError **err)
 {
     g_auto(GStrv) ends = g_strsplit(rule, "-", 2);
-    g_auto(GStrv) host = g_strsplit(ends[0] ? ends[0] : "", ":", 3);
     g_auto(GStrv) guest = ends[0] && ends[1] ? g_strsplit(ends[1], ":", 2) : NULL;
-    struct in_addr haddr = { htonl(INADDR_ANY) }, gaddr = { 0 };
+    struct in_addr haddr, gaddr = { 0 };
     int hport, gport;
-    bool udp = host[0] && g_str_equal(host[0], "udp");
+    bool udp;
 
-    if (g_strv_length(host) != 3 || !guest || g_strv_length(guest) != 2 ||
-        (!udp && *host[0] && !g_str_equal(host[0], "tcp")) || !parse_port(host[2], &hport) ||
-        !parse_port(guest[1], &gport)) {
-        NET_ERROR(err, "hostfwd=%s: the form is tcp|udp:[HOSTADDR]:HOSTPORT-[GUESTADDR]:GUESTPORT",
+    if (!guest || g_strv_length(guest) != 2 || !parse_host_end(ends[0], &udp, &haddr, &hport) ||
+        !parse_port(guest[1], 1, &gport)) {
+        NET_ERROR(err,
+                  "hostfwd=%s: the form is tcp|udp:[HOSTADDR]:HOSTPORT-[GUESTADDR]:GUESTPORT, "
+                  "with IPv4 addresses and a guest port from 1; host port 0 chooses a free one",
                   rule);
         return false;
     }
-    if (!parse_ipv4("hostfwd", host[1], &haddr, err) ||
-        !parse_ipv4("hostfwd", guest[0], &gaddr, err)) {
+    if (!parse_ipv4("hostfwd", guest[0], &gaddr, err)) {
         return false;
     }
     if (slirp_add_hostfwd(u->slirp, udp, haddr, hport, gaddr, gport) < 0) {
@@ -319,9 +335,38 @@ static bool add_hostfwds(NetUser *u, struct json_object *o, GError **err)
     return true;
 }
 
-static bool is_on(const char *text)
+static bool parse_switch(struct json_object *o, const char *key, bool *on, GError **err)
 {
-    return text && g_strv_contains((const char *const[]){ "on", "yes", "true", NULL }, text);
+    const char *text = net_opt(o, key);
+    bool no = text && g_strv_contains((const char *const[]){ "off", "no", "false", NULL }, text);
+
+    if (!text || no) {
+        *on = text ? false : *on;
+        return true;
+    }
+    *on = g_strv_contains((const char *const[]){ "on", "yes", "true", NULL }, text);
+    if (!*on) {
+        NET_ERROR(err, "%s=%s: use on or off", key, text);
+    }
+    return *on;
+}
+
+/* One text or a list of them; QMP wraps each in an object. NULL-terminated, g_strfreev. */
+static char **parse_domains(struct json_object *o)
+{
+    GPtrArray *list = g_ptr_array_new();
+    struct json_object *v;
+
+    if (json_object_object_get_ex(o, "dnssearch", &v)) {
+        bool many = json_object_is_type(v, json_type_array);
+        size_t n = many ? json_object_array_length(v) : 1;
+
+        for (size_t i = 0; i < n; i++) {
+            g_ptr_array_add(list, g_strdup(rule_text(many ? json_object_array_get_idx(v, i) : v)));
+        }
+    }
+    g_ptr_array_add(list, NULL);
+    return (char **)g_ptr_array_free(list, FALSE);
 }
 
 /* ADDRESS[/BITS]; 10.0.2.0/24 if absent, 24 bits if those are. The fixed addresses must fit in. */
@@ -346,22 +391,27 @@ static bool fill_config(NetUser *u, struct json_object *o, SlirpConfig *c, GErro
     uint32_t net;
 
     *c = (SlirpConfig){ .version = 1, .in_enabled = true, .vhostname = u->hostname };
-    if (!parse_net(net_opt(o, "net"), c, err)) {
+    c->tftp_path = net_opt(o, "tftp");
+    c->tftp_server_name = net_opt(o, "tftp-server-name");
+    c->bootfile = net_opt(o, "bootfile");
+    c->vdomainname = net_opt(o, "domainname");
+    c->vdnssearch = (const char **)u->domains;
+    if (!parse_switch(o, "restrict", &u->restricted, err) ||
+        !parse_switch(o, "ipv4", &c->in_enabled, err) ||
+        !parse_switch(o, "ipv6", &c->in6_enabled, err) || !parse_net(net_opt(o, "net"), c, err)) {
         return false;
     }
     net = ntohl(c->vnetwork.s_addr);
     c->vhost.s_addr = htonl(net + 2);
     c->vdhcp_start.s_addr = htonl(net + 15);
     c->vnameserver.s_addr = htonl(net + 3);
-    c->restricted = is_on(net_opt(o, "restrict"));
-    if (is_on(net_opt(o, "ipv6"))) {
-        c->in6_enabled = true;
+    c->restricted = u->restricted;
+    if (c->in6_enabled) {
         c->vprefix_len = 64;
         inet_pton(AF_INET6, "fec0::", &c->vprefix_addr6);
         inet_pton(AF_INET6, "fec0::2", &c->vhost6);
         inet_pton(AF_INET6, "fec0::3", &c->vnameserver6);
     }
-    u->restricted = c->restricted;
     u->net = g_strdup(inet_ntoa(c->vnetwork));
     return parse_ipv4("host", net_opt(o, "host"), &c->vhost, err) &&
            parse_ipv4("dhcpstart", net_opt(o, "dhcpstart"), &c->vdhcp_start, err) &&
@@ -383,6 +433,7 @@ static void user_close(Netdev *n)
     g_array_free(u->fds, TRUE);
     g_array_free(u->want, TRUE);
     g_free(u->hostname);
+    g_strfreev(u->domains);
     g_free(u->net);
     g_free(u);
 }
@@ -398,6 +449,7 @@ static bool user_open(Netdev *n, struct json_object *o, GError **err)
     u->fds = g_array_sized_new(FALSE, TRUE, sizeof(GPollFD), MAX_FDS);
     u->want = g_array_new(FALSE, TRUE, sizeof(GPollFD));
     u->hostname = g_strdup(net_opt(o, "hostname"));
+    u->domains = parse_domains(o);
     if (!fill_config(u, o, &config, err)) {
         user_close(n);
         return false;
@@ -433,6 +485,33 @@ static char *user_info(const Netdev *n)
     return g_strdup_printf("net=%s,restrict=%s", u->net, u->restricted ? "on" : "off");
 }
 
+static char *user_connections(const Netdev *n)
+{
+    const NetUser *u = n->priv;
+    char *text = slirp_connection_info(u->slirp), *copy = g_strdup(text);
+
+    free(text);
+    return copy;
+}
+
+static bool user_forward(Netdev *n, const char *rule, bool add, GError **err)
+{
+    NetUser *u = n->priv;
+    struct in_addr addr;
+    bool udp;
+    int port;
+
+    if (add) {
+        return add_hostfwd(u, rule, err);
+    }
+    if (!parse_host_end(rule, &udp, &addr, &port) ||
+        slirp_remove_hostfwd(u->slirp, udp, addr, port) < 0) {
+        NET_ERROR(err, "%s: no such forwarding; the form is tcp|udp:[HOSTADDR]:HOSTPORT", rule);
+        return false;
+    }
+    return true;
+}
+
 #else
 
 static bool user_open(Netdev *n, struct json_object *o, GError **err)
@@ -456,6 +535,17 @@ static char *user_info(const Netdev *n)
     return g_strdup("");
 }
 
+static char *user_connections(const Netdev *n)
+{
+    return g_strdup("");
+}
+
+static bool user_forward(Netdev *n, const char *rule, bool add, GError **err)
+{
+    return false;
+}
+
 #endif
 
-const NetKind net_user = { "user", user_keys, user_open, user_close, user_send, user_info };
+const NetKind net_user = { "user",    user_keys, user_open,        user_close,
+                           user_send, user_info, user_connections, user_forward };

@@ -94,29 +94,69 @@ static const char *prop_name(const void *table, size_t i)
     return ((const PlanProp *)table)[i].name;
 }
 
-static bool add_global(PlanIndex *x, PlanGlobal *g, GError **err)
+/* Families that -global may name: settings apply to every member that has the property. */
+static bool in_family(const PlanType *t, const char *family)
 {
-    const PlanType *t = g_hash_table_lookup(x->types, g->type);
-    const PlanProp *p = t ? plan_find_prop(t->props, t->n_props, g->prop) : NULL;
-    g_autofree char *quoted = plan_quote(g->prop);
+    bool virtio = g_str_has_prefix(t->name, "virtio-") && t->role == PLAN_PCI_ENDPOINT;
+
+    return strcmp(family, "device") == 0 ||
+           (strcmp(family, "pci-device") == 0 && t->role != PLAN_PCI_NONE) ||
+           (strcmp(family, "virtio-pci") == 0 && virtio);
+}
+
+static bool add_global_to(PlanIndex *x, const PlanType *t, PlanGlobal *g, GError **err)
+{
+    const PlanProp *p = plan_find_prop(t->props, t->n_props, g->prop);
     PlanValue v;
 
-    g->used = t != NULL;
-    if (!t) {
-        return true;
-    }
-    if (!p) {
-        g_autofree char *hint = suggest_hint_of(g->prop, prop_name, t->props, t->n_props);
-
-        return plan_fail(err, "-global: type %s has no property %s%s", t->name, quoted, hint);
-    }
     if (!plan_value_parse(p, g->value, &v, err)) {
-        g_prefix_error(err, "-global %s.%s: ", t->name, p->name);
+        g_prefix_error(err, "-global %s.%s: ", g->type, p->name);
         return false;
     }
     plan_value_clear(&v);
     add_default(x, t, p->name, g->value);
     return true;
+}
+
+static bool add_family_global(PlanIndex *x, PlanGlobal *g, GError **err)
+{
+    g_autofree char *quoted = plan_quote(g->prop);
+    bool family = false, any = false;
+
+    for (size_t i = 0; i < x->catalog->n_types; i++) {
+        const PlanType *t = x->catalog->types[i];
+
+        if (!in_family(t, g->type)) {
+            continue;
+        }
+        family = true;
+        if (plan_find_prop(t->props, t->n_props, g->prop)) {
+            any = true;
+            if (!add_global_to(x, t, g, err)) {
+                return false;
+            }
+        }
+    }
+    g->used = family;
+    return any || !family ||
+           plan_fail(err, "-global: no type of family %s has a property %s", g->type, quoted);
+}
+
+static bool add_global(PlanIndex *x, PlanGlobal *g, GError **err)
+{
+    const PlanType *t = g_hash_table_lookup(x->types, g->type);
+
+    if (!t) {
+        return add_family_global(x, g, err);
+    }
+    g->used = true;
+    if (!plan_find_prop(t->props, t->n_props, g->prop)) {
+        g_autofree char *hint = suggest_hint_of(g->prop, prop_name, t->props, t->n_props);
+        g_autofree char *quoted = plan_quote(g->prop);
+
+        return plan_fail(err, "-global: type %s has no property %s%s", t->name, quoted, hint);
+    }
+    return add_global_to(x, t, g, err);
 }
 
 char *plan_type_defaults(const PlanMachine *m, const char *type)

@@ -23,6 +23,9 @@ static char *take_value(const char **text)
     return g_string_free(out, FALSE);
 }
 
+/* Words without '=' that switch off what follows their "no". */
+static const char *const negated_keys[] = { "nowait", "noserver", "nomux", NULL };
+
 /* Keys that may stand several times on one line; of all others the last one counts. */
 static const char *const list_keys[] = { "hostfwd", "guestfwd", "dnssearch", NULL };
 
@@ -67,9 +70,12 @@ static bool take_option(const char **text, const char *implied, struct json_obje
         key = g_strdup(implied);
     }
     value = take_value(text);
-    if (!has_value && !implied) {
+    if (!has_value && !implied) { /* "server", and "nowait" for wait=off */
+        bool off = g_strv_contains(negated_keys, key);
+
         g_free(value);
-        value = g_strdup("on");
+        value = g_strdup(off ? "off" : "on");
+        memmove(key, key + (off ? 2 : 0), strlen(key) + 1 - (off ? 2 : 0));
     }
     if (!g_utf8_validate(key, -1, NULL) || !g_utf8_validate(value, -1, NULL)) {
         g_autofree char *name = plan_quote(key), *quoted = plan_quote(value);

@@ -5,6 +5,7 @@
  * A back end says how memory is made; it is made when the machine is built, and again if a load
  * fails and the machine is built anew. Beside a private file all kinds are shared memory.
  */
+#include <errno.h>
 #include <unistd.h>
 
 #include "hw/core/host_object.h"
@@ -28,6 +29,20 @@ static HostMemory *memory_of(const HostObject *o)
     return memory ? (HostMemory *)o : NULL;
 }
 
+/* The file is made when the machine is built: it or its folder must allow that. */
+static bool check_path(const char *path, GError **err)
+{
+    g_autofree char *folder = g_path_get_dirname(path);
+    bool there = g_file_test(path, G_FILE_TEST_EXISTS);
+
+    if (access(there ? path : folder, there ? R_OK | W_OK : W_OK | X_OK) < 0) {
+        g_set_error(err, BAD, "mem-path=%s cannot be %s: %s", path,
+                    there ? "read and written" : "created", g_strerror(errno));
+        return false;
+    }
+    return true;
+}
+
 static bool memory_open(HostObject *o, GError **err)
 {
     HostMemory *h = memory_of(o);
@@ -42,8 +57,7 @@ static bool memory_open(HostObject *o, GError **err)
     h->source.private_file = !h->share;
     h->source.no_dump = !h->dump;
     h->source.no_reserve = !h->reserve;
-    if (h->path && g_file_test(h->path, G_FILE_TEST_IS_REGULAR) && access(h->path, R_OK | W_OK)) {
-        g_set_error(err, BAD, "mem-path=%s cannot be read and written", h->path);
+    if (h->path && !check_path(h->path, err)) {
         return false;
     }
     return ram_check_host(o->id, h->size, &h->source, err);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "hw/core/prop.h"
+#include "util/suggest.h"
 
 #define BAD G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE
 
@@ -15,10 +16,15 @@ const HostObjectKind *const host_object_kinds[] = {
     &host_rng_builtin, &host_rng_random,  &host_secret,       NULL,
 };
 
+static const char *kind_name(const void *table, size_t i)
+{
+    return host_object_kinds[i]->name;
+}
+
 static const HostObjectKind *find_kind(const char *name, GError **err)
 {
     GString *known = g_string_new(NULL);
-    g_autofree char *list = NULL;
+    g_autofree char *list = NULL, *hint = NULL;
 
     for (size_t i = 0; host_object_kinds[i]; i++) {
         if (strcmp(host_object_kinds[i]->name, name) == 0) {
@@ -28,7 +34,8 @@ static const HostObjectKind *find_kind(const char *name, GError **err)
         g_string_append_printf(known, "%s%s", i ? ", " : "", host_object_kinds[i]->name);
     }
     list = g_string_free(known, FALSE);
-    g_set_error(err, BAD, "object type '%s' is not known: there are %s", name, list);
+    hint = suggest_hint_of(name, kind_name, NULL, G_N_ELEMENTS(host_object_kinds) - 1);
+    g_set_error(err, BAD, "object type '%s' is unknown%s; accepted are %s", name, hint, list);
     return NULL;
 }
 
@@ -73,6 +80,11 @@ static void free_object(HostObject *o)
 
 /* --- life --- */
 
+static const char *prop_name(const void *table, size_t i)
+{
+    return ((const PlanProp *)table)[i].name;
+}
+
 /* The options as settings of a description, whose rules for values hold here, too. */
 static PlanDevice *settings_of(const HostObjectKind *kind, struct json_object *options,
                                GError **err)
@@ -85,8 +97,10 @@ static PlanDevice *settings_of(const HostObjectKind *kind, struct json_object *o
             continue;
         }
         if (!plan_find_prop(kind->props, kind->n_props, key)) {
-            g_set_error(err, BAD, "%s has no property '%s' (-object %s,help lists them)",
-                        kind->name, key, kind->name);
+            g_autofree char *hint = suggest_hint_of(key, prop_name, kind->props, kind->n_props);
+
+            g_set_error(err, BAD, "%s has no property '%s'%s; -object %s,help lists them",
+                        kind->name, key, hint, kind->name);
             plan_device_free(d);
             return NULL;
         }
@@ -133,6 +147,33 @@ static const char *text_of(struct json_object *options, const char *key)
     struct json_object *v;
 
     return json_object_object_get_ex(options, key, &v) ? json_object_get_string(v) : NULL;
+}
+
+static const char *json_type_of(const PlanProp *p)
+{
+    bool number =
+        p->kind == PLAN_PROP_SIZE || (p->kind >= PLAN_PROP_U8 && p->kind <= PLAN_PROP_I32);
+
+    return p->kind == PLAN_PROP_BOOL ? "boolean" : number ? "int" : "string";
+}
+
+bool host_object_check_types(struct json_object *options, GError **err)
+{
+    const char *type = text_of(options, "qom-type");
+    const HostObjectKind *kind = type ? find_kind(type, NULL) : NULL;
+
+    json_object_object_foreach(options, key, value)
+    {
+        const PlanProp *p = kind ? plan_find_prop(kind->props, kind->n_props, key) : NULL;
+        const char *got = json_type_to_name(json_object_get_type(value));
+
+        if (p && strcmp(json_type_of(p), got) != 0) {
+            g_set_error(err, BAD, "Invalid parameter type for '%s', expected: %s, got: %s", key,
+                        json_type_of(p), got);
+            return false;
+        }
+    }
+    return true;
 }
 
 HostObject *host_object_new(Machine *m, struct json_object *options, GError **err)

@@ -203,6 +203,23 @@ static bool elf_header(ImageFile *f, Elf64_Ehdr *h, GError **err)
     return !wrong;
 }
 
+/* Linkers place the headers one page below the first address of the program: skip what lies below
+ * memory if a part of the segment does not. */
+static Elf64_Phdr elf_clip(const ImageFile *f, const Elf64_Phdr *p)
+{
+    Elf64_Phdr part = *p;
+    uint64_t below = p->p_paddr < f->floor ? f->floor - p->p_paddr : 0;
+
+    if (below > 0 && below < p->p_memsz) {
+        part.p_paddr += below;
+        part.p_vaddr += below;
+        part.p_memsz -= below;
+        part.p_offset += MIN(below, p->p_filesz);
+        part.p_filesz -= MIN(below, p->p_filesz);
+    }
+    return part;
+}
+
 static bool elf_segment(ImageFile *f, const Elf64_Phdr *p, uint64_t e_entry, LoadedImage *out,
                         GError **err)
 {
@@ -238,8 +255,12 @@ static bool load_elf(ImageFile *f, LoadedImage *out, GError **err)
                         f->label, i);
             return false;
         }
-        if (p.p_type == PT_LOAD && p.p_memsz && !elf_segment(f, &p, h.e_entry, out, err))
-            return false;
+        if (p.p_type == PT_LOAD && p.p_memsz) {
+            Elf64_Phdr part = p.p_memsz < p.p_filesz ? p : elf_clip(f, &p);
+
+            if (!elf_segment(f, &part, h.e_entry, out, err))
+                return false;
+        }
     }
     if (out->end)
         return true;

@@ -89,6 +89,12 @@ bool netdev_link(const Netdev *n);
 /* What `info network` shows: cards, each with its network, and hubs with their ports; g_free. */
 char *net_info(Machine *m);
 
+/* The connections of user networks, for `info usernet`; g_free. */
+char *net_user_connections(Machine *m);
+/* Add (tcp|udp:[HOSTADDR]:HOSTPORT-[GUESTADDR]:GUESTPORT) or remove (tcp|udp:[HOSTADDR]:HOSTPORT) a
+ * port forwarding of the user network `id`, NULL: the first one. False and a sentence. */
+bool net_forward(Machine *m, const char *id, const char *rule, bool add, GError **err);
+
 /* Let cards announce themselves: now and, `rounds` times in all, after `initial` ms and `step` ms
  * more each time, at most `max`. names: of cards (NULL-terminated; NULL: all). A series of the
  * same id that is under way ends; rounds 0 does no more. Lock. */

@@ -151,8 +151,9 @@ bool plan_machine_add_global(PlanMachine *m, const char *text, GError **err);
 char *plan_type_defaults(const PlanMachine *m, const char *type);
 
 /* Options as key=value,... (',,' is a comma; implied: the key of a first word without '=', or
- * NULL; a later word without '=' is on) or as a JSON object (single quotes allowed). Keys keep
- * their order, values of the first form are strings. NULL and a sentence on a malformed one. */
+ * NULL; a later word without '=' is on, "nowait" is wait=off) or as a JSON object (single quotes
+ * allowed). Keys keep their order, values of the first form are strings. NULL and a sentence on a
+ * malformed one. */
 struct json_object *plan_options_parse(const char *text, const char *implied, GError **err);
 /* Dotted keys to nested objects, runs of 0, 1, 2 to arrays. Returns a new object. */
 struct json_object *plan_options_nest(struct json_object *flat, GError **err);

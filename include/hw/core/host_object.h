@@ -28,6 +28,9 @@ struct HostObject {
     GPtrArray *users; /* char*: who keeps it from being removed */
 };
 
+/* Options of QMP: false and a sentence if a value's JSON type is not that of its property (a string
+ * for a number, say). Unknown kinds and properties are left to host_object_new(). */
+bool host_object_check_types(struct json_object *options, GError **err);
 /* From options with qom-type, id and properties, as text or JSON scalars. NULL and a sentence that
  * names the object; an unknown kind gets the list of those there are. */
 HostObject *host_object_new(Machine *m, struct json_object *options, GError **err);

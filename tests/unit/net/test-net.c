@@ -380,7 +380,7 @@ static void test_stream_states(void)
                            "'host':'127.0.0.1','port':'%u'}}",
                            ntohs(at.sin_port));
     g_assert_nonnull(make(m, json, NULL));
-    shows(m, "st0: index=0,type=stream,\n");
+    shows(m, "st0: index=0,type=stream,listening\n");
     g_assert_cmpint(connect(client, (struct sockaddr *)&at, sizeof(at)), ==, 0);
     settle();
     g_assert_cmpuint(h.connected, ==, 1);
@@ -389,7 +389,7 @@ static void test_stream_states(void)
     close(client);
     settle();
     g_assert_cmpuint(h.disconnected, ==, 1);
-    shows(m, "st0: index=0,type=stream,\n");
+    shows(m, "st0: index=0,type=stream,listening\n");
     close(probe);
     netdev_free_all(m);
     machine_free(m);

@@ -34,7 +34,7 @@ static void test_refusals(void)
 
     refused(m, "secret,data=x", "an object needs qom-type and id");
     refused(m, "qom-type=nope,id=a",
-            "object type 'nope' is not known: there are iothread, memory-");
+            "object type 'nope' is unknown; accepted are iothread, memory-");
     refused(m, "rng-builtin,id=a,rate=3",
             "object 'a': rng-builtin has no property 'rate' (-object rng-builtin,help lists them)");
     refused(m, "memory-backend-ram,id=a", "object 'a': memory-backend-ram needs size=");

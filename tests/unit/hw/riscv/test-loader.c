@@ -232,6 +232,16 @@ static void test_elf(void)
     f = make_elf();
     f.p[1].p_paddr = 0x1000;
     refuse(&e, &f, sizeof(f), "does not fit");
+    /* the part below memory is skipped */
+    f = make_elf();
+    f.p[1].p_paddr -= 16;
+    f.p[1].p_vaddr = f.p[1].p_paddr;
+    memset(e.ram->host, 0xee, 8192);
+    g_assert_true(load(&e, &f, sizeof(f), &out, NULL));
+    g_assert_cmphex(out.start, ==, BASE);
+    g_assert_cmphex(e.ram->host[47], ==, 0x5a);
+    g_assert_cmphex(e.ram->host[48], ==, 0);
+    f = make_elf();
     f.p[1].p_paddr = UINT64_MAX - 10;
     refuse(&e, &f, sizeof(f), "does not fit");
     f = make_elf();
