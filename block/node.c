@@ -15,11 +15,6 @@ static const BlockDriver *const drivers[] = { &block_file, &block_host_device, &
 
 enum { NAME_LEN_MAX = 127 };
 
-const char *const *block_common_keys(void)
-{
-    return common_keys;
-}
-
 bool block_driver_keys(size_t i, const char **name, const char *const **keys)
 {
     bool there = i < G_N_ELEMENTS(drivers) && drivers[i] != &block_overlay; /* the last one */

@@ -162,8 +162,6 @@ static const char *const *common_keys(OptionKinds kinds)
     case KINDS_NETDEV:
     case KINDS_OBJECT:
         return id;
-    case KINDS_BLOCKDEV:
-        return block_common_keys();
     case KINDS_NIC:
         return nic;
     case KINDS_NET:

@@ -176,7 +176,6 @@ struct json_object *block_query(Machine *m, bool named_nodes);
 /* The i-th driver and its own keys (NULL-terminated), and the keys of -drive; false at the end. */
 bool block_driver_keys(size_t i, const char **name, const char *const **keys);
 const char *const *block_drive_keys(void);
-const char *const *block_common_keys(void); /* of -blockdev, for every driver */
 /* For query-blockstats: what the drives and devices, or all nodes, have done. */
 struct json_object *block_query_stats(Machine *m, bool nodes);
 

@@ -72,8 +72,11 @@ def forms_of(table: list[dict]) -> list[str]:
             if prefix != name:
                 forms.append(prefix)
             for key in kind.get("keys", []):
+                shared = f"{name} {key['name'].split('.')[0]}="
                 if "kind" in key:
                     forms += key_forms(prefix, key)
+                elif name == "-blockdev" and shared in walk.CHECKS:
+                    forms.append(shared)        # a key of every driver
                 else:
                     values = probed(name, kind["name"], key["name"])
                     forms += [f"{prefix} {key['name']}={value}" for value in values or [""]]

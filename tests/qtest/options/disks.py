@@ -156,3 +156,25 @@ def check_locking():
                 pass
             with Machine("-blockdev", text + ",force-share=on,read-only=on") as m:
                 assert node(m)["ro"]
+
+
+@covers("-drive auto-read-only=", "-drive bus=", "-drive detect-zeroes=off",
+        "-drive detect-zeroes=on", "-drive detect-zeroes=unmap", "-drive discard=ignore",
+        "-drive discard=off", "-drive discard=on", "-drive discard=unmap", "-drive driver=",
+        "-drive force-share=", "-drive index=", "-drive node-name=", "-drive offset=",
+        "-drive size=", "-drive unit=")
+def check_drive_keys():
+    with Folder() as folder:
+        path = image(folder)
+        base = f"file={path},if=none,id=d"
+        with Machine("-drive", f"{base},driver=raw,node-name=top,offset=4096,size=8192") as m:
+            assert node(m, "top")["image"]["virtual-size"] == 8192
+        with Machine("-drive", f"{base},format=raw,force-share=on,read-only=on") as m:
+            assert drive(m)["ro"]
+        for key, values in (("detect-zeroes", "off on"), ("discard", "ignore off on unmap"),
+                            ("auto-read-only", "on off"), ("index", "1"), ("bus", "0"),
+                            ("unit", "1")):
+            for value in values.split():
+                with Machine("-drive", f"{base},format=raw,{key}={value}") as m:
+                    assert drive(m)
+            refused(key, "-M", "virt", "-display", "none", "-drive", f"{base},format=raw,{key}=no!")

@@ -106,7 +106,8 @@ class Machine:
             base += ("-M", "virt") if "-M" not in args and "-machine" not in args else ()
             base += ("-serial", "none") if "-serial" not in args else ()
             base += ("-monitor", "none") if "-monitor" not in args else ()
-            base += ("-bios", "none") if "-bios" not in args else ()
+            bare = "none" in args or "type=none" in args        # a machine without CPUs
+            base += ("-bios", "none") if "-bios" not in args and not bare else ()
             base += ("-display", "none", "-qmp", "stdio")
         self.args = [*base, *args]
         self.proc = spawn(self.args, **options)
