@@ -47,10 +47,12 @@ static Session *rig_open_args(const char *const *args, unsigned n)
 /* accel: "qtest", where harts stand, or "interp". */
 static inline Session *rig_open(const char *accel)
 {
+    /* without firmware: rig_save() writes no boot images */
     const char *const args[] = { "rig",         "-rtc",           "base=2026-11-20,clock=vm",
                                  "-nodefaults", "-accel",         accel,
                                  RIG_HOST,      "-incoming",      "defer",
-                                 "-chardev",    "null,id=serial0" };
+                                 "-chardev",    "null,id=serial0", "-bios",
+                                 "none" };
 
     return rig_open_args(args, G_N_ELEMENTS(args));
 }

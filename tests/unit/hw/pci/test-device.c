@@ -295,7 +295,7 @@ static void test_catalogue(void)
         g_array_append_val(rows, row);
         g_assert_nonnull(row.doc);
     }
-    g_assert_cmpuint(rows->len, ==, 3 + 5);
+    g_assert_cmpuint(rows->len, ==, 4 + 5);
     g_assert_cmpint((int64_t)find(rows, "msi")->def, ==, PLAN_CAP_OFF);
     g_assert_cmpint(find(rows, "msix")->def, ==, 0x90);
     g_assert_cmpint(find(rows, "pm")->kind, ==, PLAN_PROP_CAP);
