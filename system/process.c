@@ -157,15 +157,14 @@ static bool parse_ids(const char *text, uid_t *uid, gid_t *gid)
 /* Looked up before the root folder changes, since the user database is below it. */
 static bool process_find_user(const char *text, ProcessUser *user, GError **err)
 {
-    const struct passwd *pw;
+    struct passwd entry, *pw = NULL;
+    char buffer[4096]; /* the strings of the entry */
 
     user->name = NULL;
     if (parse_ids(text, &user->uid, &user->gid)) {
         return true;
     }
-    errno = 0;
-    pw = getpwnam(text);
-    if (!pw) {
+    if (getpwnam_r(text, &entry, buffer, sizeof(buffer), &pw) != 0 || !pw) {
         g_set_error(err, SYSTEM_ERROR,
                     "user '%s' does not exist: use the name of a user, or UID:GID in decimal",
                     text);

@@ -10,7 +10,7 @@
 
 bool host_can_open(unsigned n)
 {
-    int fds[8];
+    int fds[8] = { 0 };
     unsigned got = 0;
 
     n = MIN(n, G_N_ELEMENTS(fds));

@@ -138,7 +138,11 @@ static gpointer cpu_calls(gpointer opaque)
     }
     close(fd);
     fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    return GINT_TO_POINTER(fd >= 0 ? 5 : errno == EPERM ? 0 : 6);
+    if (fd >= 0) {
+        close(fd);
+        return GINT_TO_POINTER(5);
+    }
+    return GINT_TO_POINTER(errno == EPERM ? 0 : 6);
 }
 
 /* The filter of the CPU thread does not extend to the thread that created it. */
@@ -151,7 +155,11 @@ static int cpu_thread(const SandboxPolicy *p)
     }
     result = GPOINTER_TO_INT(g_thread_join(g_thread_new("CPU", cpu_calls, (gpointer)p)));
     fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    return result ? result : fd < 0 ? 7 : 0;
+    if (fd < 0) {
+        return 7;
+    }
+    close(fd);
+    return result;
 }
 
 static void check_exit(ChildFn *fn, const SandboxPolicy *p, const char *reported)

@@ -153,7 +153,7 @@ static uint8_t control(Net *n, uint8_t class, uint8_t cmd, const void *data, siz
 static void check_frames(const char *settings, uint64_t features, bool legacy, size_t header)
 {
     Net *n = start(settings, features, 2, legacy);
-    uint8_t frame[1500];
+    uint8_t frame[1500] = { 0 };
     NetHeader none = { 0 };
 
     g_assert_cmpuint(hlen(n), ==, header);
@@ -187,7 +187,7 @@ static void test_frames(void)
 static void test_merged(void)
 {
     Net *n = start("netdev=n0", F_BIT(F_MRG_RXBUF), 2, false);
-    uint8_t frame[1400];
+    uint8_t frame[1400] = { 0 };
     size_t got = 0, len = make_frame(frame, mac0, sizeof(frame), 9);
 
     give_buffers(n, 0, 2, 512);
@@ -247,7 +247,7 @@ static void test_short_frames(void)
     static const size_t lengths[] = { 1, 5, 13, 14, 20 };
     Net *n = start("netdev=n0", 0, 2, false);
     NetHeader none = { 0 };
-    uint8_t frame[20];
+    uint8_t frame[20] = { 0 };
 
     make_frame(frame, mac0, sizeof(frame), 3);
     for (size_t i = 0; i < G_N_ELEMENTS(lengths); i++) {
@@ -269,7 +269,7 @@ static void test_huge_chain(void)
     Net *n = start("netdev=n0", F_BIT(VIRTIO_F_RING_INDIRECT_DESC), 2, false);
     enum { N = 1024, TABLE = DRV_DATA + 0x20000 };
     DrvRing *r = &n->v.ring[1];
-    uint8_t frame[64];
+    uint8_t frame[64] = { 0 };
     NetHeader none = { 0 };
 
     for (unsigned i = 0; i < N; i++) {
@@ -334,7 +334,7 @@ static void test_odd_buffers(void)
     Net *n = start("netdev=n0", F_BIT(F_MRG_RXBUF), 2, false);
     DrvSeg readable = { RAM + RX, 64, false };
     DrvSeg both[] = { { RAM + RX, 64, false }, { RAM + RX + 0x100, 64, true } };
-    uint8_t frame[64];
+    uint8_t frame[64] = { 0 };
 
     make_frame(frame, mac0, 64, 1);
     drv_offer(&n->v, 0, &readable, 1);
@@ -354,7 +354,7 @@ static void test_bus_master(void)
 {
     Net *n = start("netdev=n0", 0, 2, false);
     NetHeader none = { 0 };
-    uint8_t frame[64];
+    uint8_t frame[64] = { 0 };
 
     make_frame(frame, mac0, 64, 1);
     give_buffers(n, 0, 1, RX_LEN);
@@ -377,7 +377,7 @@ static void test_bus_master(void)
 static void test_odd_frames(void)
 {
     Net *n = start("netdev=n0", 0, 2, false);
-    uint8_t frame[64];
+    uint8_t frame[64] = { 0 };
     DrvSeg tiny = { RAM + TX, 12, false }, huge[17];
     DrvSeg both[] = { { RAM + TX, 100, false }, { RAM + TX + 0x200, 64, true } };
 
@@ -492,7 +492,7 @@ static void test_addresses(void)
 
 static bool arrives(Net *n, const uint8_t *to, int vlan)
 {
-    uint8_t frame[64];
+    uint8_t frame[64] = { 0 };
     size_t len = make_frame(frame, to, 64, 5);
 
     if (vlan >= 0) {
@@ -638,7 +638,7 @@ static void test_steering(void)
     static const uint8_t here[16] = { 10, 0, 2, 15, 1 }, there[16] = { 10, 0, 2, 2, 9 };
     Net *n = start_pairs(PAIRS);
     uint16_t four = PAIRS, two = 2, zero = 0, five = 5;
-    uint8_t frame[100];
+    uint8_t frame[100] = { 0 };
     NetHeader none = { 0 };
     unsigned hit[PAIRS] = { 0 };
     g_autoptr(GByteArray) saved = NULL;
@@ -701,7 +701,7 @@ static void test_full_pair(void)
     Net *n = start_pairs(2);
     NetHeader none = { 0 };
     uint16_t two = 2;
-    uint8_t frame[2][100];
+    uint8_t frame[2][100] = { { 0 } };
 
     g_assert_cmpuint(control(n, CTRL_MQ, 0, &two, 2), ==, 0);
     for (unsigned pair = 0; pair < 2; pair++) {
@@ -732,7 +732,7 @@ static void test_full_pair(void)
 static void check_too_long(uint64_t features, unsigned buffers, uint32_t buffer)
 {
     Net *n = start("netdev=n0,rx_queue_size=64", features, 2, false);
-    uint8_t frame[1500];
+    uint8_t frame[1500] = { 0 };
 
     give_buffers(n, 0, buffers, buffer);
     from_far(n, frame, make_frame(frame, mac0, sizeof(frame), 1));
@@ -753,7 +753,7 @@ static void test_too_long(void)
 static void test_link(void)
 {
     Net *n = start("netdev=n0", F_BIT(F_STATUS), 2, false);
-    uint8_t frame[60];
+    uint8_t frame[60] = { 0 };
 
     give_buffers(n, 0, 1, RX_LEN);
     g_assert_true(netdev_set_link(n->f.m, "n0", false, NULL));
@@ -821,7 +821,7 @@ static void test_announce_on_demand(void)
 static void test_stopped(void)
 {
     Net *n = start("netdev=n0", 0, 2, false);
-    uint8_t frame[60];
+    uint8_t frame[60] = { 0 };
 
     give_buffers(n, 0, 2, RX_LEN);
     machine_set_state(n->f.m, RUN_PAUSED);
@@ -835,7 +835,7 @@ static void test_stopped(void)
 static void test_resets(void)
 {
     Net *n = start("netdev=n0,queue-pairs=2", F_BIT(VIRTIO_F_RING_RESET), 4, false);
-    uint8_t frame[60];
+    uint8_t frame[60] = { 0 };
 
     for (unsigned i = 0; i < 50; i++) {
         give_buffers(n, 0, 2, RX_LEN);
@@ -863,7 +863,7 @@ static void test_state_noise(void)
 {
     Net *n = start_pairs(2);
     g_autoptr(GByteArray) saved = save_state(n->v.d);
-    uint8_t frame[100];
+    uint8_t frame[100] = { 0 };
 
     for (unsigned i = 0; i < 3000; i++) {
         unsigned at = g_test_rand_int_range(0, saved->len);
