@@ -36,7 +36,7 @@ static void test_refusals(void)
     refused(m, "qom-type=nope,id=a",
             "object type 'nope' is unknown; accepted are iothread, memory-");
     refused(m, "rng-builtin,id=a,rate=3",
-            "object 'a': rng-builtin has no property 'rate' (-object rng-builtin,help lists them)");
+            "object 'a': rng-builtin has no property 'rate'; -object rng-builtin,help lists them");
     refused(m, "memory-backend-ram,id=a", "object 'a': memory-backend-ram needs size=");
     refused(m, "memory-backend-ram,id=a,size=lots", "it takes a size in bytes");
     refused(m, "memory-backend-ram,id=a,size=1M,share=maybe", "on or off");
