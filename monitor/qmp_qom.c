@@ -197,13 +197,17 @@ static struct json_object *qom_get(Machine *m, struct json_object *args, GError 
     const char *name = arg_str(args, "property");
     g_autofree char *path = plain_path(arg_str(args, "path"));
     HostObject *o = find_object(m, path);
-    Device *dev = o ? NULL : find(m, args, err);
+    bool container = strcmp(path, OBJECTS) == 0 && strcmp(name, "type") == 0;
+    Device *dev = o || container ? NULL : find(m, args, err);
     const PlanType *t = dev ? plan_type(m, dev) : NULL;
     const PlanProp *p = t ? plan_find_prop(t->props, t->n_props, name) : NULL;
     struct json_object *value = p ? prop_json(dev, p) : NULL;
 
     if (o) {
         return get_object_prop(o, name, err);
+    }
+    if (container) {
+        return json_object_new_string("container");
     }
     if (dev && strcmp(name, "type") == 0) {
         return json_object_new_string(dev->type->name);

@@ -351,6 +351,78 @@ static void test_objects(void)
 
 /* Ports come and go at once, with DEVICE_DELETED and their path; the description has their number.
  */
+/* object-add takes values of the property's JSON type only, and a folder that exists. */
+static void test_object_types(void)
+{
+    static const char *const bad[] = {
+        "'qom-type':'memory-backend-ram','id':'b','size':'1048576'",
+        "'qom-type':'memory-backend-ram','id':'b','size':1048576,'share':'on'",
+        "'qom-type':'memory-backend-file','id':'b','size':1048576,'mem-path':5",
+        "'qom-type':'memory-backend-file','id':'b','size':1048576,'mem-path':'/nonexistent/x'",
+    };
+    QTest *q = qtest_start("-M virt");
+
+    for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
+        g_autofree char *class =
+            qmp_error_class(q, "{'execute':'object-add','arguments':{%s}}", bad[i]);
+
+        g_assert_cmpstr(class, ==, "GenericError");
+    }
+    json_object_put(qmp_return(q, "{'execute':'object-add','arguments':{'qom-type':"
+                                  "'memory-backend-ram','id':'b','size':1048576,'share':true}}"));
+    qtest_end(q);
+}
+
+/* Every listed property can be read, with a value of the listed type; slashes may repeat. */
+static void test_properties(void)
+{
+    QTest *q = qtest_start("-M virt -device virtio-rng-pci,id=r -device ticker,id=t "
+                           "-object secret,id=s,data=x");
+    static const char *const paths[] = { "/machine/peripheral/r", "//machine//peripheral/t/",
+                                         "/objects/s", "//machine", "/objects/" };
+    unsigned bools = 0, numbers = 0;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(paths); i++) {
+        struct json_object *list =
+            qmp_return(q, "{'execute':'qom-list','arguments':{'path':'%s'}}", paths[i]);
+
+        for (size_t j = 0; j < json_object_array_length(list); j++) {
+            struct json_object *row = json_object_array_get_idx(list, j), *value;
+            const char *name = json_object_get_string(json_object_object_get(row, "name"));
+            const char *type = json_object_get_string(json_object_object_get(row, "type"));
+
+            if (g_str_has_prefix(type, "child<")) {
+                continue;
+            }
+            value = qmp_return(q, "{'execute':'qom-get','arguments':{'path':'%s','property':'%s'}}",
+                               paths[i], name);
+            if (g_str_equal(type, "bool")) {
+                g_assert_true(json_object_is_type(value, json_type_boolean));
+                bools++;
+            } else if (g_str_has_prefix(type, "uint") || g_str_equal(type, "size")) {
+                g_assert_true(json_object_is_type(value, json_type_int));
+                numbers++;
+            }
+            json_object_put(value);
+        }
+        json_object_put(list);
+    }
+    g_assert_cmpuint(bools, >, 0);
+    g_assert_cmpuint(numbers, >, 0);
+    qtest_end(q);
+}
+
+/* The usual spelling of the format, without a blank. */
+static void test_xp(void)
+{
+    QTest *q = qtest_start("-M virt");
+    g_autofree char *apart = hmp(q, "xp /4xw 0x80000000"), *joined = hmp(q, "xp/4xw 0x80000000");
+
+    g_assert_nonnull(strstr(joined, "80000000: 0x"));
+    g_assert_cmpstr(apart, ==, joined);
+    qtest_end(q);
+}
+
 static void test_ports(void)
 {
     QTest *q =
@@ -435,6 +507,9 @@ int main(int argc, char **argv)
     g_test_add_func("/qmp/refused-plug", test_refused_plug);
     g_test_add_func("/qmp/disks", test_disks);
     g_test_add_func("/qmp/objects", test_objects);
+    g_test_add_func("/qmp/object-types", test_object_types);
+    g_test_add_func("/qmp/properties", test_properties);
+    g_test_add_func("/qmp/xp", test_xp);
     g_test_add_func("/qmp/ports", test_ports);
     g_test_add_func("/qmp/chardevs", test_chardevs);
     g_test_add_func("/qmp/noise", test_noise);

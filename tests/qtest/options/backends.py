@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 
 from vnet import Nic
-from walk import Folder, Machine, covers, finish, prints, program, qtest_run, refused, run, say, spawn, until
+from walk import Folder, Machine, covers, finish, prints, program, qtest_run, refused, run, say, scaled, spawn, until
 
 
 # --- consoles ---
@@ -91,7 +91,7 @@ def connected(path: Path | tuple[str, int]) -> socket.socket:
 
     def attempt():
         sock = socket.socket(socket.AF_UNIX if unix else socket.AF_INET)
-        sock.settimeout(20)
+        sock.settimeout(scaled(20))
         try:
             sock.connect(str(path) if unix else path)
             return sock
@@ -140,7 +140,7 @@ def check_sockets():
             proc.kill()
         # as a client, over TCP, with and without delay; and with an inherited descriptor
         with socket.create_server(("127.0.0.1", 0)) as server:
-            server.settimeout(20)
+            server.settimeout(scaled(20))
             port = server.getsockname()[1]
             for options in ("nodelay=on", "nodelay=off", "server=off"):
                 with spawn(["-M", "none", "-display", "none", "-chardev",
@@ -163,7 +163,7 @@ def check_sockets():
                     as proc, contextlib.closing(socket.socket(socket.AF_UNIX)) as server:
                 server.bind(str(late))
                 server.listen(1)
-                server.settimeout(20)
+                server.settimeout(scaled(20))
                 assert greeted(server.accept()[0])
                 proc.kill()
         with spawn(["-M", "none", "-display", "none", "-qmp",
@@ -277,7 +277,7 @@ def check_user():
     with Machine("-netdev", "user,id=n,hostfwd=tcp:127.0.0.1:0-:22") as m:
         text = m.hmp("info usernet")
         port = int(re.search(r"TCP\[HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)", text)[1])
-        socket.create_connection(("127.0.0.1", port), 20).close()
+        socket.create_connection(("127.0.0.1", port), scaled(20)).close()
     for option, needle in (("host=10.0.2.9", "10.0.2.9"), ("dns=10.0.2.8", "10.0.2.8"),
                            ("dhcpstart=10.0.2.77", "10.0.2.77"), ("hostname=boxy", "boxy"),
                            ("domainname=example.org", "example.org"),
@@ -380,7 +380,7 @@ def lan(option: str, frames: list[bytes], match) -> list[bytes]:
         "-netdev dgram", "-netdev dgram local=", "-netdev dgram remote=")
 def check_net_sockets():
     with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(20)
+        server.settimeout(scaled(20))
         port = server.getsockname()[1]
         for text in (f"socket,id=n,connect=127.0.0.1:{port}",
                      f"stream,id=n,server=off,addr.type=inet,addr.host=127.0.0.1,addr.port={port}"):
@@ -393,7 +393,7 @@ def check_net_sockets():
                     contextlib.closing(socket.socket(socket.AF_UNIX)) as server:
                 server.bind(str(path))
                 server.listen(1)
-                server.settimeout(20)
+                server.settimeout(scaled(20))
                 server.accept()[0].close()
         ours, theirs = socket.socketpair()
         with Machine("-netdev", f"socket,id=n,fd={theirs.fileno()}", pass_fds=[theirs.fileno()]) \

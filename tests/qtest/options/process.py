@@ -206,6 +206,10 @@ def check_device():
 def check_global():
     with Machine("-device", "ticker,id=t", "-global", "ticker.period-ns=5000") as m:
         assert m.get("/machine/peripheral/t", "period-ns") == 5000
+    with Machine("-device", "virtio-rng-pci,id=r", "-global", "virtio-pci.disable-legacy=on") as m:
+        assert m.get("/machine/peripheral/r", "disable-legacy") == "on"
+    with Machine("-global", "virtio-mmioo.force-legacy=false") as m:
+        assert "did you mean 'virtio-mmio'" in m.quit()[1]
     with Machine("-device", "ticker,id=t", "-set", "device.t.period-ns=7000") as m:
         assert m.get("/machine/peripheral/t", "period-ns") == 7000
 

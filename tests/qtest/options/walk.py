@@ -16,13 +16,17 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "lib"))
+import waiting                                  # noqa: E402
+from waiting import scaled                      # noqa: E402,F401
+
 PROGRAM = os.environ["BACKPLANE_BINARY"]
-TIMEOUT = 30 * float(os.environ.get("BACKPLANE_TIMEOUT_FACTOR", "1"))
 
 CHECKS: dict[str, Callable[[], None]] = {}
 COUNT_LOCK = threading.Lock()
@@ -52,7 +56,7 @@ def run(*args: str, text: str = "") -> tuple[int, str, str]:
     """Start it, feed `text` to its standard input, and wait for its end: status and outputs."""
     with spawn(list(args)) as proc:
         try:
-            out, err = proc.communicate(text, timeout=TIMEOUT)
+            out, err = proc.communicate(text, timeout=scaled(30))
         except subprocess.TimeoutExpired:
             proc.kill()
             raise AssertionError(f"did not end: {' '.join(args)}") from None
@@ -64,7 +68,7 @@ def qtest_run(lines: list[str], *args: str) -> list[str]:
     answers = []
     with spawn(["-accel", "qtest", "-qtest", "stdio", "-display", "none", "-serial", "none",
                 "-monitor", "none", "-bios", "none", *args]) as proc:
-        timer = threading.Timer(TIMEOUT, proc.kill)
+        timer = threading.Timer(scaled(30), proc.kill)
         timer.start()
         for line in lines:
             proc.stdin.write(line + "\n")
@@ -113,7 +117,7 @@ class Machine:
         self.proc = spawn(self.args, **options)
         self.events: list[dict] = []
         self.stderr = ""
-        self.timer = threading.Timer(TIMEOUT, self.proc.kill)
+        self.timer = threading.Timer(scaled(30), self.proc.kill)
         self.timer.daemon = True
         self.timer.start()
 
@@ -205,14 +209,7 @@ class Machine:
 
 def until(condition: Callable[[], object], what: str):
     """Wait until `condition` returns something true; that value."""
-    pause = threading.Event()
-    turns = int(TIMEOUT * 200)
-    for _ in range(turns):
-        value = condition()
-        if value:
-            return value
-        pause.wait(0.005)
-    raise AssertionError(f"not within {TIMEOUT} s: {what}")
+    return waiting.until(what, condition)
 
 
 class Folder:
