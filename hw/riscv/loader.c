@@ -220,6 +220,13 @@ static Elf64_Phdr elf_clip(const ImageFile *f, const Elf64_Phdr *p)
     return part;
 }
 
+/* Also a segment of headers alone, far below the program. */
+static bool elf_below(const ImageFile *f, const Elf64_Phdr *p)
+{
+    return p->p_memsz >= p->p_filesz && p->p_paddr < f->floor &&
+           p->p_memsz <= f->floor - p->p_paddr;
+}
+
 static bool elf_segment(ImageFile *f, const Elf64_Phdr *p, uint64_t e_entry, LoadedImage *out,
                         GError **err)
 {
@@ -241,11 +248,12 @@ static bool elf_segment(ImageFile *f, const Elf64_Phdr *p, uint64_t e_entry, Loa
 static bool load_elf(ImageFile *f, LoadedImage *out, GError **err)
 {
     Elf64_Ehdr h;
-    Elf64_Phdr p;
+    Elf64_Phdr p, skipped;
 
     if (!elf_header(f, &h, err))
         return false;
     *out = (LoadedImage){ UINT64_MAX, 0, h.e_entry };
+    skipped = (Elf64_Phdr){ .p_type = PT_NULL };
     for (unsigned i = 0; i < h.e_phnum; i++) {
         uint64_t at = h.e_phoff + i * sizeof(p);
 
@@ -258,12 +266,18 @@ static bool load_elf(ImageFile *f, LoadedImage *out, GError **err)
         if (p.p_type == PT_LOAD && p.p_memsz) {
             Elf64_Phdr part = p.p_memsz < p.p_filesz ? p : elf_clip(f, &p);
 
+            if (elf_below(f, &part)) {
+                skipped = part;
+                continue;
+            }
             if (!elf_segment(f, &part, h.e_entry, out, err))
                 return false;
         }
     }
     if (out->end)
         return true;
+    if (skipped.p_type == PT_LOAD)
+        return elf_segment(f, &skipped, h.e_entry, out, err); /* reports that it does not fit */
     g_set_error(err, load_error(), 0, "%s is an ELF file without anything to load", f->label);
     return false;
 }

@@ -247,6 +247,13 @@ static void test_elf(void)
     f = make_elf();
     f.p[1].p_memsz = UINT64_MAX;
     refuse(&e, &f, sizeof(f), "does not fit");
+    /* headers far below memory, as linkers place them with -Ttext */
+    f = make_elf();
+    f.p[0] = (Elf64_Phdr){ .p_type = PT_LOAD, .p_paddr = 0x10000, .p_filesz = 64, .p_memsz = 64 };
+    g_assert_true(load(&e, &f, sizeof(f), &out, NULL));
+    g_assert_cmphex(out.start, ==, BASE);
+    f.p[1].p_type = PT_NOTE;
+    refuse(&e, &f, sizeof(f), "does not fit");
     f = make_elf();
     f.p[1].p_type = PT_NOTE;
     refuse(&e, &f, sizeof(f), "without anything");
