@@ -141,14 +141,14 @@ static bool await(int fd, int ms)
 static gint64 starved_us(void)
 {
     g_autofree char *text = NULL;
-    guint64 ns = 0;
+    const char *second; /* of three numbers: nanoseconds of waiting */
     gsize len;
 
-    if (!in_file_read("/proc/self/schedstat", 256, &text, &len, NULL) ||
-        sscanf(text, "%*u %" G_GUINT64_FORMAT, &ns) != 1) {
+    if (!in_file_read("/proc/self/schedstat", 256, &text, &len, NULL)) {
         return 0;
     }
-    return (gint64)(ns / 1000);
+    second = strchr(text, ' ');
+    return second ? (gint64)(g_ascii_strtoull(second + 1, NULL, 10) / 1000) : 0;
 }
 
 /* Whether the main loop takes the request within ANSWER_MS in which it could have run: on a busy

@@ -51,7 +51,8 @@ def probed(option: str, kind: str, key: str) -> list[str]:
     _, _, err = walk.run("-M", "virt", "-accel", "qtest", "-bios", "none", "-display", "none",
                          "-serial", "none", "-monitor", "none", "-qmp", "stdio", option,
                          f"{given},{key}=no-such-value",
-                         text='{"execute":"qmp_capabilities"}{"execute":"quit"}')
+                         text='{"execute":"qmp_capabilities"}{"execute":"quit"}',
+                         cwd=devices.SCRATCH.name)      # the value may become a file's name
     match = re.search(rf"{key}=no-such-value: (?:use|accepted are|accepted is|it takes(?: one of)?)"
                       r" ((?:[\w-]+(?:, | and | or ))*[\w-]+)$", err.strip())
     return re.split(r", | and | or ", match[1]) if match else []

@@ -52,9 +52,9 @@ def spawn(args: list[str], **options) -> subprocess.Popen:
                             **{"stdin": pipe, "stdout": pipe, "stderr": pipe, "text": True} | options)
 
 
-def run(*args: str, text: str = "") -> tuple[int, str, str]:
+def run(*args: str, text: str = "", cwd: str | None = None) -> tuple[int, str, str]:
     """Start it, feed `text` to its standard input, and wait for its end: status and outputs."""
-    with spawn(list(args)) as proc:
+    with spawn(list(args), cwd=cwd) as proc:
         try:
             out, err = proc.communicate(text, timeout=scaled(30))
         except subprocess.TimeoutExpired:
