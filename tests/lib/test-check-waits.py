@@ -24,6 +24,8 @@ BAD = {
     "socket.py": PYTHON + "sock.settimeout(5)\n",
     "thread.py": PYTHON + "thread.join(5)\n",
     "ask.py": PYTHON + "for _ in range(100):\n    if qmp.status() == 'done':\n        break\n",
+    "event.py": PYTHON + "for _ in range(turns):\n    if look():\n        break\n"
+                         "    pause.wait(0.005)\n",
     "port.py": PYTHON + "def port():\n    with socket() as s:\n        s.bind(('', 0))\n"
                         "        return s.getsockname()[1]\n",
     "sleep.sh": "#!/bin/sh\nuntil test -e x; do sleep 1; done\n",
