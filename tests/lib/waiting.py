@@ -79,7 +79,7 @@ class Deadline:
                  longest_step: float = LONGEST_STEP) -> None:
         self.what, self.seconds, self.context = what, seconds, context
         self.longest_step = longest_step
-        self.begin = time.monotonic()
+        self.begin = self.resumed = time.monotonic()
         self.limit = seconds        # measuring costs a millisecond: left() does, when it must
         self.step = STEP
         self.state: Any = None      # the last state seen, for the report
@@ -109,12 +109,14 @@ class Deadline:
         return WaitTimeout(text)
 
     def pause(self) -> None:
-        """Sleep a little before the next look; raises the report when the limit is reached."""
-        left = self.left()
+        """Sleep a little before the next look, and at least as long as the last look took, so that
+        looking does not hold up what is waited for; raises the report when the limit is reached."""
+        looked, left = time.monotonic() - self.resumed, self.left()
         if left == 0.0:
             raise self.failure()
-        time.sleep(min(self.step, left))
+        time.sleep(min(max(self.step, looked), left))
         self.step = min(self.step * 1.5, self.longest_step)
+        self.resumed = time.monotonic()
 
     def __iter__(self) -> Iterator[int]:
         """Numbers of looks, with a pause between two; ends by raising the report."""
