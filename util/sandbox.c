@@ -302,16 +302,19 @@ static int add_list(scmp_filter_ctx ctx, uint32_t action, const char *const *nam
     return rc;
 }
 
-/* clone3 hides its flags from a filter. With ENOSYS the C library uses clone, whose flags say
- * whether a thread or a process is wanted. */
+/*
+ * clone3 hides its flags from a filter. With ENOSYS the C library uses clone, whose flags state
+ * whether a thread or a process is wanted. LeakSanitizer creates an untraced process at the exit.
+ */
 static int add_thread_rules(scmp_filter_ctx ctx, uint32_t action, bool want_thread)
 {
+    const scmp_datum_t flags = CLONE_THREAD | (SANITIZED && !want_thread ? CLONE_UNTRACED : 0);
     scmp_datum_t wanted = want_thread ? CLONE_THREAD : 0;
     int rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 
     return rc ? rc
               : seccomp_rule_add(ctx, action, SCMP_SYS(clone), 1,
-                                 SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, wanted));
+                                 SCMP_A0(SCMP_CMP_MASKED_EQ, flags, wanted));
 }
 
 static int add_spawn_rules(scmp_filter_ctx ctx, uint32_t deny)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "../hw/fixture.h"
+#include "block/block.h"
 #include "hw/core/type_catalog.h"
 #include "monitor/host.h"
 #include "monitor/monitor.h"
@@ -433,6 +434,7 @@ static void test_hmp_all(void)
     g_autofree char *help = hmp_run(r.m, "help info");
 
     g_assert_nonnull(strstr(help, "info qtree"));
+    block_free_all(r.m); /* a query made the set of nodes */
     rig_done(&r);
 }
 
