@@ -18,7 +18,7 @@ static void submit(BlockNode *n, BlockRequest *req)
 static void prepare(Fixture *f)
 {
     failing = 0;
-    faulty = block_null;
+    faulty = block_raw;
     faulty.submit = submit;
     block_find(f->m, "d0")->drv = &faulty;
 }
