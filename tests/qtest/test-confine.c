@@ -3,7 +3,9 @@
  * Privileges that the process gives up before the guest runs: -run-with user= and chroot=, and the
  * system-call filters of the process and of its CPU threads, as the kernel reports them in /proc.
  */
+#include <ftw.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -141,6 +143,11 @@ static void test_user(void)
     end(&b);
 }
 
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    return remove(path);
+}
+
 static void check_root(const char *option)
 {
     g_autofree char *folder = g_dir_make_tmp("confine-root-XXXXXX", NULL), *link = NULL,
@@ -151,7 +158,8 @@ static void check_root(const char *option)
     root = g_file_read_link(link, NULL);
     g_assert_cmpstr(root, ==, folder);
     end(&b);
-    g_assert_cmpint(rmdir(folder), ==, 0);
+    /* a build that counts coverage has written its counters below the new root */
+    g_assert_cmpint(nftw(folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS), ==, 0);
 }
 
 static void test_chroot(void)
