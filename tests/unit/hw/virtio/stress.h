@@ -102,12 +102,16 @@ static void machine_hot_reset(Stress *s)
     stress_forget(s);
 }
 
-/* Bus Master Enable goes and comes: what ended meanwhile could not be told. */
+/*
+ * The driver clears Bus Master Enable and then resets the device. Without the reset, the device
+ * still owns the buffers and may fill them once Bus Master Enable is set again.
+ */
 static void master_off(Stress *s)
 {
     set_cfg(&s->f, DRV_DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_IO);
     drv_kick(&s->v, s->eager);
     stress_main_loop(3);
+    drv_set_status(&s->v, 0);
     stress_forget(s);
 }
 
