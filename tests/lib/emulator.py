@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Drive an emulator process from a test: start it, talk on its serial console, QMP and qtest, end it.
+"""Drive an emulator process from a test: start it, use its serial console, QMP and qtest, end it.
 
-The emulator connects to sockets of ours that listen before it starts. Every wait has a limit
-(waiting.py), and a wait that runs out shows the end of the console and of standard error. Leaving
-the `with` block ends the process and removes its folder, whatever happened.
+The test listens on the sockets before the emulator starts, and the emulator connects to them. Every
+wait has a limit (waiting.py). A wait that times out reports the end of the console and of standard
+error. Leaving the `with` block ends the process and removes its temporary directory in every case.
 """
 
 import os
@@ -23,11 +23,11 @@ from monitors import Qmp, QmpError, Qtest
 from waiting import Deadline, TestFailure, WaitTimeout, until
 
 __all__ = ["Emulator", "Qmp", "QmpError", "TestFailure", "WaitTimeout"]
-TAIL = 3000     # characters of console shown with a failure
+TAIL = 3000     # characters of the console that a failure report shows
 
 
 def leave(process: subprocess.Popen, folder: Path) -> None:
-    """Leave nothing behind, at the latest when the test ends."""
+    """Kill the process and remove its directory. Runs at interpreter exit at the latest."""
     if process.poll() is None:
         process.kill()
         process.wait()
@@ -35,14 +35,13 @@ def leave(process: subprocess.Popen, folder: Path) -> None:
 
 
 class Emulator:
-    """One emulator process. `args` are its arguments beside those that are made here:
+    """One emulator process. `args` are appended to the arguments that this class creates.
 
-    console      a serial console on its standard input and output (`expect`, `send`, `shell`)
-    qmp, qtest   a QMP and a qtest connection (`qmp`, `qtest`)
-    environment  what it finds in its environment beside ours
-    patience     the limit on each answer of QMP and qtest, in seconds
-    What it writes to standard error (and to standard output, without a console) is kept in
-    `errors`.
+    console      provide a serial console on standard input and output (`expect`, `send`, `shell`)
+    qmp, qtest   provide a QMP and a qtest connection (`qmp`, `qtest`)
+    environment  variables that are added to the environment
+    patience     the limit on each QMP and qtest answer, in seconds
+    `errors` contains standard error, and standard output if there is no console.
     """
 
     def __init__(self, program: str | Path, args: list[str], qmp: bool = True, echo: bool = False,
@@ -51,7 +50,8 @@ class Emulator:
         waiting.end_with_us()
         self.dir = Path(tempfile.mkdtemp(prefix="backplane-"))
         self.console = ""
-        self.arrivals: list[tuple[int, float]] = []     # how long the console was, and when
+        self.arrivals: list[tuple[int, float]] = []     # length of the console and the time at
+                                                        # which it was reached
         self.seen = 0
         self.echo, self.patience = echo, patience
         self._sockets: dict[str, socket.socket] = {}
@@ -72,7 +72,7 @@ class Emulator:
                                          start_new_session=True,
                                          env=os.environ | (environment or {}))
         self.pid = self.proc.pid
-        weakref.finalize(self, leave, self.proc, self.dir)     # where nobody calls close()
+        weakref.finalize(self, leave, self.proc, self.dir)     # if close() is not called
         if console:
             self._reader = threading.Thread(target=self._read, daemon=True)
             self._reader.start()
@@ -86,14 +86,14 @@ class Emulator:
     # --- sockets ---
 
     def _listen(self, name: str) -> str:
-        """Listen for a connection of the emulator; what its option is to be."""
+        """Listen for a connection of the emulator. Returns the argument of its socket option."""
         self._sockets[name] = socket.socket(socket.AF_UNIX)
         self._sockets[name].bind(str(self.dir / name))
         self._sockets[name].listen(1)
         return f"unix:{self.dir / name}"
 
     def _accept(self, name: str) -> socket.socket:
-        """The emulator's connection."""
+        """Accept the emulator's connection."""
         if name not in self._sockets:
             raise AssertionError(f"this emulator was started without {name}")
         with self._sockets.pop(name) as listener:
@@ -102,22 +102,22 @@ class Emulator:
 
     @property
     def qmp(self) -> Qmp:
-        """The QMP connection, made on first use."""
+        """The QMP connection. It is accepted on first use."""
         if self._qmp is None:
             self._qmp = Qmp(self._accept("qmp"), self.describe, self.patience)
         return self._qmp
 
     @property
     def qtest(self) -> Qtest:
-        """The qtest connection, made on first use."""
+        """The qtest connection. It is accepted on first use."""
         if self._qtest is None:
             self._qtest = Qtest(self._accept("qtest"), self.describe, self.patience)
         return self._qtest
 
-    # --- what it says ---
+    # --- console and standard error ---
 
     def _read(self) -> None:
-        """Collect the console until the emulator closes it (in a thread of its own)."""
+        """Collect console output until the emulator closes it. Runs in its own thread."""
         while data := os.read(self.proc.stdout.fileno(), 65536):
             text = data.decode("utf-8", "replace").replace("\r", "")
             if self.echo:
@@ -132,15 +132,15 @@ class Emulator:
 
     @property
     def errors(self) -> str:
-        """What the emulator wrote to standard error so far."""
+        """The text that the emulator has written to standard error so far."""
         try:
             return (self.dir / "stderr").read_text(errors="replace")
         except FileNotFoundError:
             return ""       # after close()
 
     def describe(self) -> str:
-        """What a failure shows: the command, whether it runs, the ends of standard error and of
-        the console."""
+        """Return the text of a failure report: the command, whether it runs, and the ends of
+        standard error and of the console."""
         status = self.proc.poll()
         text = (f"--- command ({'runs' if status is None else f'ended with status {status}'})\n"
                 f"{' '.join(self.argv)}\n--- standard error\n{self.errors[-TAIL:]}")
@@ -149,12 +149,12 @@ class Emulator:
         return text
 
     def fail(self, what: str) -> TestFailure:
-        """A failure that carries the end of the console and of standard error."""
+        """Return a failure that includes the end of the console and of standard error."""
         return TestFailure(f"{what}\n{self.describe()}")
 
     def expect(self, pattern: str, timeout: float = 60) -> re.Match:
-        """Wait for a pattern in the console after what was matched before; returns the match.
-        Where more text could change what matched, the pattern must include what ends it."""
+        """Wait for a pattern in the console after the previous match and return the match. If more
+        text could change the match, the pattern must include the text that ends it."""
         deadline = Deadline(f"'{pattern}' on the console", timeout, self.describe)
         compiled = re.compile(pattern, re.MULTILINE)
         with self._news:
@@ -168,13 +168,15 @@ class Emulator:
             return match
 
     def send(self, text: str) -> None:
-        """Type on the console."""
+        """Write text to the console."""
         self.proc.stdin.write(text.encode())
         self.proc.stdin.flush()
 
     def shell(self, command: str, timeout: float = 30) -> str:
-        """Run a command in the guest's shell; its output. A status other than 0 fails."""
-        self.send(f"echo '@'begin; {command}\necho \"@$?@\"\n")     # no marker in the echo of it
+        """Run a command in the guest's shell and return its output. An exit status other than 0
+        fails."""
+        self.send(f"echo '@'begin; {command}\necho \"@$?@\"\n")     # split so that the echo of the
+                                                                    # line does not match the marker
         self.expect("^@begin\n", timeout)
         start = self.seen
         match = self.expect(r"^@(\d+)@\n", timeout)
@@ -185,13 +187,13 @@ class Emulator:
 
     def shell_until(self, condition: str, timeout: float = 30) -> None:
         """Wait until a condition of the guest's shell holds. The loop in the guest has no limit of
-        its own, so that a slow machine has one limit only, the one given here."""
+        its own, so only the limit given here applies on a slow machine."""
         self.shell(f"until {condition}; do sleep 0.1; done", timeout)
 
     def shell_value(self, what: str, command: str, enough: Callable[[str], object],
                     timeout: float = 30) -> str:
-        """Run a command in the guest's shell again and again until its output is enough; that
-        output. A wait that runs out shows the last output."""
+        """Run a command in the guest's shell until `enough` accepts its output, and return that
+        output. A wait that times out reports the last output."""
         text = ""
 
         def look() -> object:
@@ -204,8 +206,8 @@ class Emulator:
     # --- migration ---
 
     def migrated(self, *states: str, timeout: float = 60, longest_step: float = 0.05) -> dict:
-        """Wait until the migration is in one of the states ("completed" if none is given);
-        query-migrate's answer. One that failed ends the wait."""
+        """Wait until the migration is in one of the states ("completed" if none is given) and
+        return the answer of query-migrate. A failed migration ends the wait."""
         states = states or ("completed",)
         deadline = Deadline(f"the migration to be {' or '.join(states)}", timeout, self.describe,
                             longest_step)
@@ -217,22 +219,23 @@ class Emulator:
                 raise deadline.failure("it failed")
         raise deadline.failure()
 
-    # --- its end ---
+    # --- end of the process ---
 
     def wait(self, timeout: float = 30) -> int:
-        """Wait for the process to end by itself; its status."""
+        """Wait for the process to end by itself and return its status."""
         status = waiting.ended(self.proc, "the emulator to end by itself", timeout, self.describe)
         if self._reader:
             self._reader.join(waiting.scaled(5))
         return status
 
     def kill(self) -> None:
-        """End the process at once, as a crash would."""
+        """Kill the process, as a crash would."""
         self.proc.kill()
         self.proc.wait()
 
     def close(self) -> int:
-        """End the process, politely first, and remove what belonged to it; its status."""
+        """End the process with SIGTERM, then SIGKILL, remove its directory, and return its status.
+        """
         for connection in (self._qmp, self._qtest):
             if connection:
                 connection.close()

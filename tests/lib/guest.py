@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A guest that boots one of our kernels with our initramfs: the command line, and what it says."""
+"""A guest that boots a test kernel with the test initramfs: command line and console output."""
 
 import base64
 import re
@@ -12,17 +12,17 @@ from emulator import Emulator
 from waiting import scaled
 
 
-# MSI and MSI-X need an IMSIC to be delivered to. The machine's default is the PLIC, as in QEMU.
+# MSI and MSI-X are delivered to an IMSIC. The machine's default is the PLIC, as in QEMU.
 MSI_MACHINE = "virt,aia=aplic-imsic"
 
 
 class Skip(Exception):
-    """The test cannot run here; the text says why."""
+    """The test cannot run on this host. The text gives the reason."""
 
 
 @cache
 def device_types(program: str) -> set[str]:
-    """The names that `-device help` lists."""
+    """The device types that `-device help` lists."""
     done = subprocess.run([program, "-M", "virt", "-device", "help"], text=True, check=False,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=scaled(30),
                           stdin=subprocess.DEVNULL)
@@ -30,7 +30,7 @@ def device_types(program: str) -> set[str]:
 
 
 def need_devices(program: str, args: list[str]) -> None:
-    """Skip where the emulator lacks a type that a -device names."""
+    """Skip the test if the emulator does not have a type that a -device option names."""
     for option, value in zip(args, args[1:]):
         kind = value.split(",")[0]
         if option == "-device" and kind not in device_types(program):
@@ -39,9 +39,10 @@ def need_devices(program: str, args: list[str]) -> None:
 
 def arguments(kernel: str = "debian", bios: str = "1.6", machine: str = "virt",
               append: str = "", run: str | None = None, memory: int = 256) -> list[str]:
-    """The arguments that boot a kernel ('debian', 'hotplug' or '6.1') with our initramfs.
+    """Return the arguments that boot a kernel ('debian', 'hotplug' or '6.1') with the test
+    initramfs.
 
-    `run` is a shell script for the guest; afterwards it powers off.
+    `run` is a shell script for the guest. The guest powers off when the script ends.
     """
     words = ["console=ttyS0", "cryptomgr.notests", append]
     if run is not None:
@@ -60,7 +61,7 @@ def arguments(kernel: str = "debian", bios: str = "1.6", machine: str = "virt",
 def finish(guest: Emulator, timeout: float = 120) -> str:
     """Wait for the guest's script to succeed and the machine to power off with status 0.
 
-    Returns what the console said from our init on.
+    Returns the console output from the start of the test init.
     """
     guest.expect("^BACKPLANE-INIT", timeout)
     start = guest.seen
@@ -74,8 +75,8 @@ def finish(guest: Emulator, timeout: float = 120) -> str:
 
 
 def shell_ready(guest: Emulator, timeout: float = 120) -> None:
-    """Wait for the shell of a guest that was given nothing to run, and keep everything off its
-    terminal but what our commands print: echo, prompts, kernel messages, reports on jobs."""
+    """Wait for the shell of a guest that was started without a script. Restrict its terminal to the
+    output of commands: no echo, prompts, kernel messages or job reports."""
     guest.expect("^BACKPLANE-INIT", timeout)
     guest.expect("^~ # ", timeout)
     guest.send("dmesg -n 1; stty -echo; set +m; PS1='' PS2=''\n")
@@ -83,10 +84,10 @@ def shell_ready(guest: Emulator, timeout: float = 120) -> None:
 
 
 def ticks(guest: Emulator, more_than: int) -> tuple[int, int]:
-    """Wait until /scripts/load, which writes to /tmp/ticks, has ticked more often than that.
+    """Wait until /scripts/load, which writes to /tmp/ticks, has written more than that many lines.
 
-    Returns how often it did, and how many of these were bad. Only complete lines count, and the
-    file need not be there yet.
+    Returns the number of lines and the number of bad ones. Only complete lines count. The file may
+    not exist yet.
     """
     text = guest.shell_value(
         f"more than {more_than} lines in /tmp/ticks",

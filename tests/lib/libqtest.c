@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Driving an emulator from a test (contract in libqtest.h).
+ * Drive an emulator from a test program (documented in libqtest.h).
  */
 #include "libqtest.h"
 #include "tests/lib/wait.h"
@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #define ECAM     0x30000000ull
-#define TIMEOUT  30 /* seconds for any answer */
+#define TIMEOUT  30 /* seconds for each answer */
 #define MAX_PINS 1024
 
 struct QTest {
@@ -113,7 +113,7 @@ QTest *qtest_start(const char *args)
     return q;
 }
 
-/* The sockets, and whatever a test put beside them. */
+/* Remove the directory with its sockets and the files that a test created in it. */
 static void remove_folder(const char *path)
 {
     GDir *dir = g_dir_open(path, 0, NULL);
@@ -233,7 +233,7 @@ void qtest_send(QTest *q, const void *bytes, size_t len)
     send_all(q->qtest_fd, bytes, len);
 }
 
-/* "IRQ raise 5": true if the line was one. */
+/* Handle an "IRQ raise 5" line. Returns false if the line is not an IRQ line. */
 static bool take_irq(QTest *q, const char *line)
 {
     bool raise = g_str_has_prefix(line, "IRQ raise ");
@@ -278,7 +278,7 @@ char *qtest_ask(QTest *q, const char *fmt, ...)
     return line;
 }
 
-static char *must(char *line)
+static char *require_ok(char *line)
 {
     if (strcmp(line, "OK") != 0 && !g_str_has_prefix(line, "OK ")) {
         g_error("qtest: %s", line);
@@ -291,7 +291,7 @@ void qtest_ok(QTest *q, const char *fmt, ...)
     va_list ap;
 
     va_start(ap, fmt);
-    g_free(must(ask(q, fmt, ap)));
+    g_free(require_ok(ask(q, fmt, ap)));
     va_end(ap);
 }
 
@@ -303,7 +303,7 @@ static char suffix(unsigned size)
 uint64_t qtest_read(QTest *q, uint64_t addr, unsigned size)
 {
     g_autofree char *line =
-        must(qtest_ask(q, "read%c 0x%" G_GINT64_MODIFIER "x", suffix(size), addr));
+        require_ok(qtest_ask(q, "read%c 0x%" G_GINT64_MODIFIER "x", suffix(size), addr));
 
     return g_ascii_strtoull(line + 3, NULL, 16);
 }
@@ -316,7 +316,8 @@ void qtest_write(QTest *q, uint64_t addr, unsigned size, uint64_t value)
 
 void qtest_memread(QTest *q, uint64_t addr, void *buf, size_t len)
 {
-    g_autofree char *line = must(qtest_ask(q, "read 0x%" G_GINT64_MODIFIER "x %zu", addr, len));
+    g_autofree char *line =
+        require_ok(qtest_ask(q, "read 0x%" G_GINT64_MODIFIER "x %zu", addr, len));
 
     for (size_t i = 0; i < len; i++) {
         ((uint8_t *)buf)[i] = (uint8_t)(g_ascii_xdigit_value(line[5 + 2 * i]) << 4 |
@@ -336,7 +337,7 @@ void qtest_memwrite(QTest *q, uint64_t addr, const void *buf, size_t len)
 
 int64_t qtest_clock_step(QTest *q, int64_t ns)
 {
-    g_autofree char *line = must(qtest_ask(q, "clock_step %" G_GINT64_FORMAT, ns));
+    g_autofree char *line = require_ok(qtest_ask(q, "clock_step %" G_GINT64_FORMAT, ns));
 
     return g_ascii_strtoll(line + 3, NULL, 10);
 }
@@ -369,7 +370,8 @@ static struct json_object *qmp_ask(QTest *q, const char *fmt, va_list ap)
     g_autoptr(GString) text = g_string_new(NULL);
 
     g_string_append_vprintf(text, fmt, ap);
-    g_string_append_c(text, '\n'); /* in one piece: behind a quit's brace nobody may be left */
+    g_string_append_c(text, '\n'); /* send in one piece: the emulator may close the socket after the
+                                    * closing brace of a quit */
     qmp_send(q, text->str);
     for (;;) {
         struct json_object *o = qmp_receive(q);

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Where guest material lives, and the small things that the scripts which make it share.
+"""The cache of guest material, and functions shared by the scripts that create its contents.
 
-The cache is, in this order: $BACKPLANE_CACHE; `cache/` in the checkout, if it exists;
-${XDG_CACHE_HOME:-~/.cache}/backplane. Clones on one machine so share what was downloaded.
+The cache is the first of: $BACKPLANE_CACHE; `cache/` in the checkout, if it exists;
+${XDG_CACHE_HOME:-~/.cache}/backplane. All clones on one machine share the downloads by default.
 """
 
 import contextlib
@@ -19,11 +19,11 @@ TOP = Path(__file__).resolve().parent.parent.parent
 
 
 class MaterialError(Exception):
-    """Guest material cannot be had; the text says which, why, and what to do."""
+    """Guest material is not available. The text gives the file, the reason and the remedy."""
 
 
 def cache_dir() -> Path:
-    """The folder that holds everything downloaded and built for guests."""
+    """The directory of everything downloaded and built for guests."""
     if os.environ.get("BACKPLANE_CACHE"):
         return Path(os.environ["BACKPLANE_CACHE"]).absolute()
     if (TOP / "cache").is_dir():
@@ -39,7 +39,8 @@ def sha256(path: Path) -> str:
 
 
 def key_of(*parts: object) -> str:
-    """A short key that changes with any part; a Path stands for that file's content."""
+    """Return a short key that depends on every part. A Path stands for the contents of that file.
+    """
     digest = hashlib.sha256()
     for part in parts:
         digest.update((sha256(part) if isinstance(part, Path) else str(part)).encode() + b"\0")
@@ -48,7 +49,7 @@ def key_of(*parts: object) -> str:
 
 @contextlib.contextmanager
 def locked(cache: Path, what: str) -> Iterator[None]:
-    """Hold one part of the cache: two runs never write it at the same time."""
+    """Lock one part of the cache, so that only one run writes it at a time."""
     cache.mkdir(parents=True, exist_ok=True)
     with open(cache / f".lock-{what}", "w", encoding="ascii") as lock:
         try:
@@ -60,7 +61,7 @@ def locked(cache: Path, what: str) -> Iterator[None]:
 
 
 def replace_dir(new: Path, old: Path) -> None:
-    """Put a finished folder in the place of an older one."""
+    """Replace a directory by a complete new one."""
     shutil.rmtree(old, ignore_errors=True)
     new.rename(old)
 
@@ -71,18 +72,19 @@ def program() -> str:
 
 
 def say(text: str) -> None:
-    """One line of progress."""
+    """Print one line of progress."""
     print(f"{program()}: {text}", flush=True)
 
 
 def die(text: object) -> NoReturn:
-    """One clear error, status 1."""
+    """Print one error message and exit with status 1."""
     print(f"{program()}: error: {text}", file=sys.stderr, flush=True)
     sys.exit(1)
 
 
 def find(what: str, pattern: str, script: str) -> Path:
-    """The newest file in the cache that matches; otherwise says which script makes it."""
+    """Return the newest file in the cache that matches. The error names the script that creates it.
+    """
     found = sorted(cache_dir().glob(pattern), key=lambda p: p.stat().st_mtime)
     if not found:
         raise MaterialError(f"{what} not found in {cache_dir()}: run scripts/{script}")
@@ -95,28 +97,30 @@ def debian_kernel() -> Path:
 
 
 def opensbi(version: str) -> Path:
-    """Debian's OpenSBI fw_dynamic.bin: '1.6' is trixie's, '1.1' Debian 12's."""
+    """Debian's OpenSBI fw_dynamic.bin: '1.6' is from trixie, '1.1' from Debian 12."""
     suite = {"1.6": "trixie", "1.1": "bookworm"}[version]
     return find(f"OpenSBI {version}", f"{suite}/usr/lib/riscv64-linux-gnu/opensbi/generic/"
                 "fw_dynamic.bin", "fetch-guest")
 
 
 def uboot() -> Path:
-    """Debian's U-Boot for `virt`, to run in S mode under OpenSBI."""
+    """Debian's U-Boot for `virt`, which runs in S mode under OpenSBI."""
     return find("U-Boot", "trixie/usr/lib/u-boot/qemu-riscv64_smode/uboot.elf", "fetch-guest")
 
 
 def initramfs(kernel: str = "debian") -> Path:
-    """Our initramfs with the modules of one kernel: 'debian' or 'hotplug' (the second kernel)."""
+    """The test initramfs with the modules of one kernel: 'debian' or 'hotplug' (the second kernel).
+    """
     return find(f"the initramfs for the {kernel} kernel", f"initramfs-{kernel}.cpio",
                 "make-initramfs")
 
 
 def kernel_6_1() -> Path:
-    """Linux 6.1 with the second kernel's configuration: it drives the PLIC and not the AIA."""
+    """Linux 6.1 with the second kernel's configuration. It has a driver for the PLIC, none for the
+    AIA."""
     return find("the 6.1 guest kernel", "kernel-6.1/Image", "build-guest-kernel 6.1")
 
 
 def hotplug_kernel() -> Path:
-    """The second kernel: native hotplug, SHPC, AER, DPC and our drivers built in."""
+    """The second kernel: native hotplug, SHPC, AER, DPC and the test drivers built in."""
     return find("the second guest kernel", "hotplug-kernel/Image", "build-guest-kernel")

@@ -13,7 +13,7 @@ LETTERS = {1: "b", 2: "w", 4: "l", 8: "q"}
 
 
 class QmpError(TestFailure):
-    """An error answer; the text is its description."""
+    """An error answer. The text is its description."""
 
     def __init__(self, command: str, error: dict) -> None:
         super().__init__(error["desc"])
@@ -21,7 +21,7 @@ class QmpError(TestFailure):
 
 
 class Lines:
-    """A connection that carries lines, the incomplete one kept back."""
+    """A connection that carries lines. An incomplete line is kept until its end arrives."""
 
     def __init__(self, sock: socket.socket, name: str, context: Callable[[], str],
                  seconds: float = 30) -> None:
@@ -29,7 +29,7 @@ class Lines:
         self._in = b""
 
     def line(self, what: str, seconds: float | None = None) -> bytes:
-        """The next complete line, without its end."""
+        """Return the next complete line without its terminator."""
         deadline = Deadline(f"{self.name}: {what}", seconds or self.seconds, self.context)
         while b"\n" not in self._in:
             deadline.state = self._in[-200:] or None
@@ -44,7 +44,7 @@ class Lines:
         return line
 
     def send(self, data: bytes) -> None:
-        """Send all of it; fails when the emulator does not read."""
+        """Send all bytes. Fails if the emulator does not read them."""
         deadline = Deadline(f"{self.name}: the emulator to read", self.seconds, self.context)
         self.sock.settimeout(max(0.001, deadline.left()))
         try:
@@ -55,12 +55,12 @@ class Lines:
             raise Gone(f"{self.name}: {error}\n{self.context()}") from None
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self.sock.close()
 
 
 class Qmp(Lines):
-    """A QMP client; events are kept in order in `events`."""
+    """A QMP client. Events are kept in order in `events`."""
 
     def __init__(self, sock: socket.socket, context: Callable[[], str], seconds: float = 30
                  ) -> None:
@@ -70,7 +70,7 @@ class Qmp(Lines):
         self.command("qmp_capabilities")
 
     def message(self, what: str = "message", seconds: float | None = None) -> dict:
-        """The next message; an event is kept as well."""
+        """Return the next message. An event is also appended to `events`."""
         message = json.loads(self.line(what, seconds))
         if "event" in message:
             self.events.append(message)
@@ -84,25 +84,25 @@ class Qmp(Lines):
         self.send(json.dumps(message).encode() + b"\n")
 
     def answer(self, name: str, seconds: float | None = None) -> dict:
-        """The answer to the command that was sent last, after any events."""
+        """Return the answer to the last command sent. Events before it are kept."""
         while "event" in (answer := self.message(f"answer to {name}", seconds)):
             pass
         return answer
 
     def raw(self, name: str, arguments: dict | None = None, timeout: float | None = None) -> dict:
-        """Send a command; its whole answer, {'return': …} or {'error': …}."""
+        """Send a command and return the complete answer, {'return': …} or {'error': …}."""
         self.request(name, arguments)
         return self.answer(name, timeout)
 
     def command(self, name: str, /, timeout: float | None = None, **arguments: Any) -> Any:
-        """Send a command and return its result; an error answer raises QmpError."""
+        """Send a command and return its result. An error answer raises QmpError."""
         answer = self.raw(name, arguments, timeout)
         if "error" in answer:
             raise QmpError(name, answer["error"])
         return answer["return"]
 
     def pass_fd(self, command: str, fd: int, **arguments: Any) -> Any:
-        """A command that a descriptor goes with (getfd, add-fd)."""
+        """Send a command together with a file descriptor (getfd, add-fd)."""
         message = {"execute": command, "arguments": arguments}
         socket.send_fds(self.sock, [json.dumps(message).encode() + b"\n"], [fd])
         answer = self.answer(command)
@@ -111,7 +111,7 @@ class Qmp(Lines):
         return answer["return"]
 
     def wait_event(self, name: str, timeout: float | None = None) -> dict:
-        """The first event of that name that nobody has taken; it is taken."""
+        """Wait for the first event of that name, remove it from `events` and return it."""
         deadline = Deadline(f"QMP: event {name}", timeout or self.seconds, self.context)
         while not (found := [e for e in self.events if e["event"] == name]):
             deadline.state = [e["event"] for e in self.events]
@@ -127,14 +127,14 @@ class Qmp(Lines):
 
 
 class Qtest(Lines):
-    """A qtest client: the guest's loads and stores, and its clock."""
+    """A qtest client: loads and stores of the guest, and its clock."""
 
     def __init__(self, sock: socket.socket, context: Callable[[], str], seconds: float = 30
                  ) -> None:
         super().__init__(sock, "qtest", context, seconds)
 
     def ask(self, request: str) -> str:
-        """One request; what follows OK. Reports of interrupts are skipped."""
+        """Send one request and return the text after OK. Reports of interrupts are skipped."""
         self.send(request.encode() + b"\n")
         while (answer := self.line(f"answer to '{request[:80]}'").decode()).startswith("IRQ"):
             pass
@@ -143,7 +143,7 @@ class Qtest(Lines):
         return answer[2:].strip()
 
     def ask_all(self, requests: list[str]) -> None:
-        """Many requests in one go; all must be answered with OK. Interrupts must not be
+        """Send many requests at once. Each must be answered with OK. Interrupts must not be
         intercepted."""
         data = "".join(request + "\n" for request in requests).encode()
         at = seen = 0
@@ -158,9 +158,9 @@ class Qtest(Lines):
             seen += answers.count(b"\n")
 
     def write(self, address: int, size: int, value: int) -> None:
-        """A guest's store of 1, 2, 4 or 8 bytes."""
+        """Store 1, 2, 4 or 8 bytes at a guest address."""
         self.ask(f"write{LETTERS[size]} {address:#x} {value:#x}")
 
     def read(self, address: int, size: int) -> int:
-        """A guest's load."""
+        """Load 1, 2, 4 or 8 bytes from a guest address."""
         return int(self.ask(f"read{LETTERS[size]} {address:#x}"), 16)

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A host on the other end of a virtual wire: ARP, ping, and a TCP service that echoes.
+"""A host on the other end of a virtual wire: ARP, ping, and a TCP echo service.
 
-It listens on a unix socket where emulators connect with `-netdev stream` (frames behind a 4-byte
-length). Several may be connected, as while a guest moves: like a switch, it sends a frame out
-where the destination was last heard. So a guest that moved is reachable again once it said
-something, which is what announcing itself after a migration is for.
+It listens on a unix socket, to which emulators connect with `-netdev stream` (frames with a 4-byte
+length prefix). Several emulators may be connected, as during a migration. The peer behaves like a
+switch: it sends a frame to the connection from which the destination address was last seen. A
+migrated guest is therefore reachable after its first frame, which is the purpose of the
+announcement after a migration.
 """
 
 import os
@@ -19,7 +20,7 @@ from waiting import scaled
 MAC = b"\x52\x54\x00\x00\x00\x02"
 ADDRESS = bytes([10, 0, 0, 2])
 BROADCAST = b"\xff" * 6
-PORT = 7            # echo
+PORT = 7            # the echo service
 MSS = 1400
 WINDOW = 32768
 RESEND = 0.2        # seconds without an acknowledgement
@@ -36,19 +37,19 @@ def checksum(data: bytes) -> int:
 
 
 class Connection:
-    """One TCP connection: what came in order is sent back, and again until acknowledged."""
+    """One TCP connection. Bytes received in order are echoed, and resent until acknowledged."""
 
     def __init__(self, sequence: int) -> None:
-        self.next = (sequence + 1) & 0xffffffff     # expected from the guest
-        self.base = 1000                            # oldest byte not acknowledged
-        self.sent = 0                               # bytes of `out` that were sent once
-        self.out = bytearray()                      # from `base` + 1 on
+        self.next = (sequence + 1) & 0xffffffff     # sequence number expected from the guest
+        self.base = 1000                            # sequence number of the oldest unacknowledged byte
+        self.sent = 0                               # bytes of `out` that were sent at least once
+        self.out = bytearray()                      # data to echo; its first byte is `base` + 1
         self.up = False
         self.since = time.monotonic()
 
 
 class Peer:
-    """The host. `events` counts what happened; a thread of its own answers."""
+    """The host. `counts` counts what happened. A separate thread answers."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -64,7 +65,7 @@ class Peer:
         self._thread.start()
 
     def close(self) -> None:
-        """Hang up."""
+        """Close all connections."""
         self._stop = True
         self._thread.join(scaled(5))
         for sock in [self.server, *self.wires]:
@@ -129,7 +130,7 @@ class Peer:
         operation, source, target = p[7], p[14:18], p[24:28]
         self.counts["arp"] += 1
         if to == BROADCAST and (operation == 3 or source == target):
-            self.counts["announced"] += 1   # RARP, or ARP for its own address
+            self.counts["announced"] += 1   # RARP, or ARP for the sender's own address
         elif operation == 1 and target == ADDRESS:
             self._send(sender, 0x0806, p[:7] + b"\x02" + MAC + ADDRESS + sender + source)
 
@@ -199,7 +200,7 @@ class Peer:
             self._segment(key, c.sent, ACK, b"")
 
     def _push(self, key: tuple[bytes, int], c: Connection) -> bool:
-        """Send what the window takes; false when nothing was sent."""
+        """Send what the window permits. Returns false if nothing was sent."""
         any_sent = False
         while c.sent < len(c.out) and c.sent < WINDOW:
             part = bytes(c.out[c.sent:c.sent + MSS])

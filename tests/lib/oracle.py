@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The QEMU that differential tests compare with: 7.2, Debian 12's. Later versions have further CPU
-extensions, other access orders and other registers, whose differences are not ours to explain."""
+"""The QEMU version that the differential tests compare with: 7.2, from Debian 12. Later versions
+have more CPU extensions, other access sizes and other registers. The tables of explained
+differences do not cover these."""
 
 import re
 import shutil
@@ -12,7 +13,7 @@ VERSION = "7.2"
 
 
 def unsuitable(program: str) -> str | None:
-    """Why a QEMU program cannot be the oracle, as a sentence, or None."""
+    """Return a sentence why a QEMU program cannot be used for comparison, or None."""
     if not shutil.which(program):
         return f"{program} not found (Debian package qemu-system-misc)"
     done = subprocess.run([program, "--version"], capture_output=True, text=True, check=False,

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""scripts/check-waits finds each kind of wait that it rejects, and no other."""
+"""scripts/check-waits reports each class of wait that it rejects, and nothing else."""
 
 import importlib.machinery
 import importlib.util
@@ -51,23 +51,23 @@ GOOD = {
 
 
 class Waits(unittest.TestCase):
-    """Small files, one each."""
+    """Small files, one per case."""
 
     def found(self, name: str, text: str) -> list[str]:
-        """The findings in one file."""
+        """Return the findings in one file."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / name
             path.write_text(text)
             return CHECK.check(path)[0]
 
     def test_bad(self) -> None:
-        """One finding each."""
+        """Each of these has one finding."""
         for name, text in BAD.items():
             with self.subTest(name):
                 self.assertEqual(len(self.found(name, text)), 1)
 
     def test_good(self) -> None:
-        """None."""
+        """None of these has a finding."""
         for name, text in GOOD.items():
             with self.subTest(name):
                 self.assertEqual(self.found(name, text), [])

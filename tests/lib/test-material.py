@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The guest scripts' own parts: the cache's place, damage in it, the archive writer, the console."""
+"""The shared parts of the guest scripts: cache location, damage in it, archive writer, console."""
 
 import importlib.machinery
 import importlib.util
@@ -21,7 +21,7 @@ from emulator import Emulator, TestFailure  # noqa: E402
 
 
 def script(name: str) -> ModuleType:
-    """A script of scripts/ as a module."""
+    """Load a script of scripts/ as a module."""
     loader = importlib.machinery.SourceFileLoader(
         name.replace("-", "_"), str(material.TOP / "scripts" / name))
     module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
@@ -31,10 +31,10 @@ def script(name: str) -> ModuleType:
 
 
 class Cache(unittest.TestCase):
-    """Where the cache is, and what is wrong with a file in it."""
+    """Location of the cache, and detection of damaged files in it."""
 
     def test_place(self) -> None:
-        """$BACKPLANE_CACHE wins; otherwise $XDG_CACHE_HOME, unless the checkout has cache/."""
+        """$BACKPLANE_CACHE has priority, then cache/ in the checkout, then $XDG_CACHE_HOME."""
         with mock.patch.dict(os.environ, {"BACKPLANE_CACHE": "/a/b"}):
             self.assertEqual(material.cache_dir(), Path("/a/b"))
         with mock.patch.dict(os.environ, {"BACKPLANE_CACHE": "", "XDG_CACHE_HOME": "/x"}):
@@ -43,14 +43,14 @@ class Cache(unittest.TestCase):
                              here if here.is_dir() else Path("/x/backplane"))
 
     def test_missing(self) -> None:
-        """What is absent is named, with the script that makes it."""
+        """An error about missing material names the script that creates it."""
         with tempfile.TemporaryDirectory() as empty:
             with mock.patch.dict(os.environ, {"BACKPLANE_CACHE": empty}):
                 with self.assertRaisesRegex(material.MaterialError, "run scripts/fetch-guest"):
                     material.debian_kernel()
 
     def test_damage(self) -> None:
-        """A file that is short, or whose content changed, is damaged."""
+        """A file with a wrong size or a wrong digest is reported as damaged."""
         fetch = script("fetch-guest")
         with tempfile.TemporaryDirectory() as name:
             path = Path(name) / "f"
@@ -65,7 +65,7 @@ class Cache(unittest.TestCase):
             self.assertEqual(fetch.damage(Path(name), row), "damaged")
 
     def test_no_network(self) -> None:
-        """Without a mirror: status 1 and one line that names the mirror."""
+        """Without a mirror, the script exits with status 1 and one line that names the mirror."""
         if not shutil.which("apt-get") or not script("fetch-guest").HOST_KEYRING.exists():
             self.skipTest("needs a Debian host with debian-archive-keyring")
         with tempfile.TemporaryDirectory() as name:
@@ -77,16 +77,16 @@ class Cache(unittest.TestCase):
         self.assertRegex(done.stderr, r"\Afetch-guest: error: [^\n]*127\.0\.0\.1:9[^\n]*\n\Z")
 
     def test_key(self) -> None:
-        """A key changes with a part, with the order, and with where one part ends."""
+        """A key depends on each part, on the order, and on the boundaries between parts."""
         keys = {material.key_of(*parts) for parts in (("a", "b"), ("b", "a"), ("ab",), ("a", "c"))}
         self.assertEqual(len(keys), 4)
 
 
 class Archive(unittest.TestCase):
-    """The initramfs writer, read back by cpio."""
+    """The initramfs writer. cpio reads the archive back."""
 
     def test_read_back(self) -> None:
-        """Folders once, files, links and devices."""
+        """Each directory occurs once. Files, links and devices are preserved."""
         if not shutil.which("cpio"):
             self.skipTest("cpio not found: install the Debian package cpio")
         cpio = script("make-initramfs").Cpio()
@@ -102,10 +102,10 @@ class Archive(unittest.TestCase):
 
 
 class Console(unittest.TestCase):
-    """Emulator with a shell script in the emulator's place."""
+    """Emulator with a shell script instead of the emulator."""
 
     def start(self, text: str) -> Emulator:
-        """A program that ignores its arguments and runs the text."""
+        """Create a program that ignores its arguments and runs the text."""
         self.scratch = tempfile.TemporaryDirectory()
         self.addCleanup(self.scratch.cleanup)
         path = Path(self.scratch.name) / "fake"
@@ -114,7 +114,7 @@ class Console(unittest.TestCase):
         return Emulator(path, [], qmp=False)
 
     def test_expect_and_send(self) -> None:
-        """Patterns match in order; what is sent arrives; the status comes back."""
+        """Patterns match in order, sent text arrives, and the status is returned."""
         with self.start('printf "one\\r\\ntwo\\n"; read x; echo "got $x"; exit 3') as fake:
             fake.expect("^one$", 5)
             fake.send("hello\n")
@@ -122,13 +122,13 @@ class Console(unittest.TestCase):
             self.assertEqual(fake.wait(5), 3)
 
     def test_closed(self) -> None:
-        """A console that closes ends the wait at once and shows what was said."""
+        """A console that closes ends the wait at once. The report contains its text."""
         with self.start("echo last words; echo trouble >&2") as fake:
             with self.assertRaisesRegex(TestFailure, "(?s)console closed.*trouble.*last words"):
                 fake.expect("never", 60)
 
     def test_timeout_and_teardown(self) -> None:
-        """A wait ends in time; leaving ends the process and removes its folder."""
+        """A wait times out. Leaving the block ends the process and removes its directory."""
         with self.start("exec sleep 60") as fake:
             with self.assertRaisesRegex(TestFailure, "waited .* for .never."):
                 fake.expect("never", 0.1)

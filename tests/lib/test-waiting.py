@@ -20,7 +20,7 @@ from guest import shell_ready, ticks  # noqa: E402
 from monitors import Gone, Lines, Qmp  # noqa: E402
 from waiting import Deadline, WaitTimeout, elapse, steady, until  # noqa: E402
 
-# A guest's shell: reads lines and runs them, as busybox on a console does.
+# The shell of a guest: reads lines and runs them, as busybox does on a console.
 SHELL = r"""
 cd "$0.d" 2>/dev/null || { mkdir "$0.d"; cd "$0.d"; }
 stty() { echo; }    # a terminal would have echoed the line
@@ -34,24 +34,24 @@ done
 
 
 class Limits(unittest.TestCase):
-    """Limits scale, and say what they were for."""
+    """Limits scale with the machine, and a report states what was waited for."""
 
     def test_answer(self) -> None:
-        """The answer that is true is returned; what the look raises ends the wait."""
+        """until() returns the first true answer. An exception of `look` ends the wait."""
         answers = iter([0, None, "", 7, 8])
         self.assertEqual(until("a number", lambda: next(answers), 5), 7)
         with self.assertRaises(ZeroDivisionError):
             until("nothing", lambda: 1 // 0, 5)
 
     def test_report(self) -> None:
-        """What, how long, the last state, the context."""
+        """A report contains the subject, the time, the last state and the context."""
         with mock.patch.object(waiting, "factor", lambda: 1.0):
             with self.assertRaisesRegex(WaitTimeout, r"(?s)waited \d+\.\d s for the moon "
                                         r"\(limit 0.1 s, .*last state: \[\].*the console"):
                 until("the moon", list, 0.1, lambda: "the console")
 
     def test_scaled(self) -> None:
-        """A limit that is reached grows with how slow the machine is at that moment."""
+        """A limit that is reached grows with the current slowness of the machine."""
         slow, clock = iter([1.5, 3.0, 1.0]), 0.0
         with mock.patch.object(waiting, "factor", lambda: next(slow)), \
                 mock.patch.object(waiting.time, "monotonic", lambda: clock):
@@ -61,7 +61,7 @@ class Limits(unittest.TestCase):
             self.assertEqual(deadline.limit, 60)
 
     def test_factor(self) -> None:
-        """Busy CPUs and the environment count; it is never less than 1."""
+        """Busy CPUs and the environment variable increase factor(). It is never less than 1."""
         with mock.patch.object(waiting, "speed", lambda: 0.2), \
                 mock.patch.object(waiting, "load", lambda: 4.0):
             with mock.patch.dict("os.environ", BACKPLANE_TIMEOUT_FACTOR="2.5"):
@@ -71,14 +71,14 @@ class Limits(unittest.TestCase):
                 self.assertEqual(waiting.factor(), 1.0)
 
     def test_steady(self) -> None:
-        """What must not happen is looked for to the end."""
+        """steady() checks the condition until the time has passed."""
         steady("it holds", lambda: True, 0.1)
         answers = iter([True, False])
         with self.assertRaisesRegex(TestFailure, "it holds: no longer"):
             steady("it holds", lambda: next(answers), 5)
 
     def test_process(self) -> None:
-        """A process that ends instead of connecting ends the wait; one that ignores SIGTERM is
+        """A process that ends instead of connecting ends the wait. One that ignores SIGTERM is
         killed."""
         with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listener:
             listener.bind(f"{folder}/s")
@@ -93,7 +93,7 @@ class Limits(unittest.TestCase):
 
 
     def test_terminated(self) -> None:
-        """A test that is ended by SIGTERM takes its emulator with it, and its folder."""
+        """A test that is ended by SIGTERM ends its emulator and removes its directory."""
         with tempfile.TemporaryDirectory() as scratch:
             fake = Path(scratch) / "fake"
             fake.write_text("#!/bin/sh\necho $$; exec cat\n")
@@ -113,17 +113,18 @@ class Limits(unittest.TestCase):
 
 
 class Complete(unittest.TestCase):
-    """Half of a state is never taken for the state."""
+    """An incomplete state is never taken for a complete one."""
 
     def test_lines(self) -> None:
-        """A line that comes in pieces is one line; a peer that hangs up in the middle is Gone."""
+        """A line that arrives in parts is one line. A peer that closes within a line raises Gone.
+        """
         near, far = socket.socketpair()
         lines = Lines(near, "test", lambda: "", 5)
 
         def feed() -> None:
             for piece in (b"o", b"ne\ntw", b"o\nthr"):
                 far.sendall(piece)
-                elapse(0.01, "pieces that do not come together")
+                elapse(0.01, "~pieces that do not come together=>parts that arrive separately")
             far.close()
         thread = threading.Thread(target=feed)
         thread.start()
@@ -134,7 +135,7 @@ class Complete(unittest.TestCase):
         lines.close()
 
     def test_events(self) -> None:
-        """Events before an answer are kept, and one that did not come is waited for."""
+        """Events before an answer are kept. An event that has not arrived is waited for."""
         near, far = socket.socketpair()
         far.sendall(b'{"QMP": {}}\n{"event": "A"}\n{"return": {}}\n{"event": "B"}\n{"ev')
         qmp = Qmp(near, lambda: "", 5)
@@ -149,7 +150,8 @@ class Complete(unittest.TestCase):
         far.close()
 
     def test_ticks(self) -> None:
-        """Rounds are counted in a file that appears late and whose last line is not complete."""
+        """Rounds are counted in a file that is created late and whose last line may be incomplete.
+        """
         with tempfile.TemporaryDirectory() as scratch:
             path = Path(scratch) / "guest"
             path.write_text(f"#!/bin/sh\n{SHELL}")

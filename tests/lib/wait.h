@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Waiting in C tests; the only file of them that sleeps or looks at a deadline.
- * tests/lib/waiting.py is the same for Python.
+ * Waiting in C tests. No other file of the C tests sleeps or evaluates a deadline.
+ * tests/lib/waiting.py is the equivalent for Python.
  *
- * A limit is given in seconds of an idle machine. When it is reached, the machine is measured and
- * the limit grows with how slow it is. A wait that runs out ends the program with a message that
- * names the condition, its place and the time waited.
+ * A limit is given in seconds of an idle machine. When it is reached, the speed of the machine is
+ * measured, and the limit is extended accordingly. A wait that times out ends the program with a
+ * message that contains the condition, its file and line, and the time waited.
  *
  *   WAIT_UNTIL (m->done == 3, 20) {
  *       g_main_context_iteration(NULL, FALSE);
@@ -23,17 +23,17 @@
 
 #include <glib.h>
 
-#define WAIT_MOST    20.0   /* no machine is taken to be slower than this */
-#define WAIT_LOOP    400000 /* turns of a loop, and the seconds they take on an idle machine */
-#define WAIT_SECONDS 0.0004
+#define WAIT_MOST    20.0   /* upper bound of the slowdown factor */
+#define WAIT_LOOP    400000 /* iterations of the calibration loop */
+#define WAIT_SECONDS 0.0004 /* duration of the loop on an idle machine */
 
 typedef struct Wait {
-    const char *what, *where; /* the condition, its file and line */
+    const char *what, *where; /* the condition, and its file and line */
     gint64 begin;             /* microseconds of the monotonic clock */
-    double seconds, limit;    /* as given; on this machine */
+    double seconds, limit;    /* the limit as given, and scaled to this machine */
 } Wait;
 
-/* How many times longer than on an idle reference machine a short loop takes now. */
+/* Return the duration of the calibration loop relative to an idle reference machine. */
 static inline double wait_speed(void)
 {
     gint64 begin = g_get_monotonic_time();
@@ -43,7 +43,7 @@ static inline double wait_speed(void)
     return (double)(g_get_monotonic_time() - begin) / (WAIT_SECONDS * G_USEC_PER_SEC);
 }
 
-/* Threads that want to run, for each CPU, now or in the last minute. */
+/* Return the number of runnable threads per CPU: the maximum of now and the last minute. */
 static inline double wait_load(void)
 {
     double minute = 0, running = 0;
@@ -61,8 +61,8 @@ static inline double wait_load(void)
            (sched_getaffinity(0, sizeof(cpus), &cpus) == 0 ? CPU_COUNT(&cpus) : 1);
 }
 
-/* A limit for a function that can only be given a number: `seconds` of an idle machine, times how
- * slow this one is now, times $BACKPLANE_TIMEOUT_FACTOR (sanitizers, emulated hosts). */
+/* Scale a limit for a function that accepts only a number: @seconds on an idle machine, times the
+ * current slowdown, times $BACKPLANE_TIMEOUT_FACTOR (sanitizers, emulated hosts). */
 static inline double wait_scaled(double seconds)
 {
     const char *given = g_getenv("BACKPLANE_TIMEOUT_FACTOR");
@@ -77,7 +77,7 @@ static inline Wait wait_begin(const char *what, const char *where, double second
     return (Wait){ what, where, g_get_monotonic_time(), seconds, seconds };
 }
 
-/* Whether the limit is reached. */
+/* Return true if the limit is reached. */
 static inline bool wait_over(Wait *w)
 {
     double passed = (double)(g_get_monotonic_time() - w->begin) / G_USEC_PER_SEC;
@@ -98,7 +98,7 @@ static inline void wait_check(Wait *w)
     }
 }
 
-/* Pause between two looks at a condition; ends the program when the limit is reached. */
+/* Pause between two evaluations of a condition. Ends the program when the limit is reached. */
 static inline void wait_turn(Wait *w)
 {
     wait_check(w);
@@ -109,7 +109,7 @@ static inline void wait_turn(Wait *w)
     }
 }
 
-/* Run the block that follows until the condition holds, looking first. */
+/* Run the following block until the condition holds. The condition is evaluated first. */
 #define WAIT_UNTIL(condition, seconds)                                                             \
     for (Wait wait_ = wait_begin(#condition, G_STRLOC, seconds); !(condition); wait_turn(&wait_))
 
@@ -118,7 +118,7 @@ static inline gboolean wait_tick(gpointer opaque)
     return G_SOURCE_CONTINUE;
 }
 
-/* One turn of the default main context, which may block, but not for longer than 20 ms. */
+/* Run one iteration of the default main context. It may block for at most 20 ms. */
 static inline void wait_main(void)
 {
     guint timer = g_timeout_add(20, wait_tick, NULL);
@@ -127,14 +127,15 @@ static inline void wait_main(void)
     g_source_remove(timer);
 }
 
-/* Turn the default main context until the condition holds, looking first. */
+/* Iterate the default main context until the condition holds. The condition is evaluated first. */
 #define WAIT_MAIN(condition, seconds)                                                              \
     for (Wait wait_ = wait_begin(#condition, G_STRLOC, seconds); !(condition);                     \
          wait_check(&wait_)) {                                                                     \
         wait_main();                                                                               \
     }
 
-/* Whether the condition comes to hold within @seconds of an idle machine; for what may not. */
+/* Evaluate to true if the condition holds within @seconds of an idle machine. For conditions that
+ * may legitimately stay false. */
 #define WAIT_WHETHER(condition, seconds)                                                           \
     __extension__({                                                                                \
         Wait wait_ = wait_begin(#condition, G_STRLOC, seconds);                                    \
@@ -145,7 +146,7 @@ static inline void wait_main(void)
         holds_;                                                                                    \
     })
 
-/* Wait until @fd has something to read, or its peer hung up. */
+/* Wait until @fd is readable or its peer closed the connection. */
 static inline void wait_readable(int fd, const char *what, double seconds)
 {
     struct pollfd p = { fd, POLLIN, 0 };
@@ -158,18 +159,18 @@ static inline void wait_readable(int fd, const char *what, double seconds)
     }
 }
 
-/* Let time pass because time itself is the stimulus, or to see that nothing happens in it. Never to
- * wait for something: that takes a condition. @why says what the time is for. */
+/* Let time pass, either because time itself is the stimulus or to observe that nothing happens.
+ * Never use this to wait for an event, which requires a condition. @why states the purpose. */
 static inline void wait_elapse(unsigned us, const char *why)
 {
     g_assert_nonnull(why);
     g_usleep(us);
 }
 
-/* Turn the default main context until it had nothing to do in 50 turns, 200 us apart: what sockets
- * and threads of this process hand over has then arrived. Counts turns, not time, so that a process
- * that gets no CPU does not take its own absence for silence. A source that is always ready does
- * not hold it up for more than 5000 turns. */
+/* Iterate the default main context until it was idle for 50 iterations, 200 us apart. Everything
+ * that sockets and threads of this process handed over has then arrived. Iterations are counted
+ * instead of time, so that a process that does not get CPU time does not mistake this for an idle
+ * context. A source that is always ready delays the return for at most 5000 iterations. */
 static inline void wait_quiet(void)
 {
     for (unsigned turn = 0, idle = 0; idle < 50 && turn < 5000; turn++) {
@@ -182,10 +183,10 @@ static inline void wait_quiet(void)
     }
 }
 
-/* Run the block that follows for @ms milliseconds, with a pause of 200 us after each turn: to see
- * that nothing happens, or what happens in that time. */
+/* Run the following block for @ms milliseconds, with a pause of 200 us after each iteration: to
+ * observe that nothing happens, or what happens in that time. */
 #define WAIT_DURING(ms)                                                                            \
-    for (gint64 wait_end_ = g_get_monotonic_time() + ((ms) * 1000);                                   \
+    for (gint64 wait_end_ = g_get_monotonic_time() + ((ms)*1000);                                  \
          g_get_monotonic_time() < wait_end_; g_usleep(200))
 
 #endif

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Waiting: the only module of tests and scripts that sleeps or looks at a deadline.
+"""Waiting. No other module of the tests and scripts sleeps or evaluates a deadline.
 
-Limits are given in seconds of an idle machine. Each is multiplied by factor(): how much slower
-this machine is now, measured again whenever a limit is reached, times $BACKPLANE_TIMEOUT_FACTOR
-(sanitizers, emulated hosts). A wait that fails reports what it waited for, how long, and the last
-state it saw. tests/lib/wait.h is the same for C; scripts/check-waits rejects other waits.
+Limits are given in seconds of an idle machine. Each is multiplied by factor(): the slowdown of this
+machine, measured again whenever a limit is reached, times $BACKPLANE_TIMEOUT_FACTOR (sanitizers,
+emulated hosts). A wait that times out reports its subject, the time waited, and the last state.
+tests/lib/wait.h is the equivalent for C. scripts/check-waits rejects other waits.
 
-  until("the port is open", lambda: port.open, 10)      look until the answer is true
-  for _ in Deadline("the socket", 10): ...              look again and again; leave with break
+  until("the port is open", lambda: port.open, 10)      evaluate until the result is true
+  for _ in Deadline("the socket", 10): ...              evaluate repeatedly; leave with break
   elapse(0.5, "the request is still queued")            time itself is the stimulus
 """
 
@@ -22,27 +22,29 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-STEP, LONGEST_STEP = 0.001, 0.05    # seconds between two looks: the first, and the most
-LOOP, LOOP_SECONDS = 20000, 0.0015  # a loop, and the time it takes on an idle machine
-MOST = 20.0                         # no machine is taken to be slower than this
+STEP, LONGEST_STEP = 0.001, 0.05    # seconds between two evaluations: the first pause, and the
+                                    # longest
+LOOP, LOOP_SECONDS = 20000, 0.0015  # iterations of the calibration loop, and their duration on an
+                                    # idle machine
+MOST = 20.0                         # upper bound of the slowdown factor
 
 
 class TestFailure(AssertionError):
-    """What the emulator or the guest did is not what the test asked for."""
+    """The emulator or the guest did not do what the test requires."""
 
     __test__ = False
 
 
 class Gone(TestFailure, RuntimeError):
-    """The emulator hung up or ended."""
+    """The emulator ended or closed the connection."""
 
 
 class WaitTimeout(TestFailure):
-    """A wait that ran out."""
+    """A wait timed out."""
 
 
 def speed() -> float:
-    """How many times longer than on an idle reference machine a short loop takes now."""
+    """Return the duration of the calibration loop relative to an idle reference machine."""
     begin, total = time.monotonic(), 0
     for number in range(LOOP):
         total += number & 3
@@ -50,7 +52,7 @@ def speed() -> float:
 
 
 def load() -> float:
-    """Threads that want to run, for each CPU, now or in the last minute."""
+    """Return the number of runnable threads per CPU: the maximum of now and the last minute."""
     try:
         with open("/proc/loadavg", encoding="ascii") as file:
             minute, _, _, running, *_ = file.read().split()
@@ -61,42 +63,43 @@ def load() -> float:
 
 
 def factor() -> float:
-    """How much longer than on an idle machine to wait; 1 or more."""
+    """Return the factor by which limits are multiplied on this machine; at least 1."""
     given = float(os.environ.get("BACKPLANE_TIMEOUT_FACTOR") or "1")
     return given * min(MOST, max(1.0, speed(), load()))
 
 
 def scaled(seconds: float) -> float:
-    """A limit for a function that can only be given a number of seconds."""
+    """Scale a limit for a function that accepts only a number of seconds."""
     return seconds * factor()
 
 
 class Deadline:
-    """A limit on one wait. `what` completes the sentence 'waited for ...'; `context` returns what
-    to show with a failure (the console's tail, for example)."""
+    """A limit on one wait. `what` completes the phrase 'waited for ...'. `context` returns text for
+    the failure report, for example the end of the console."""
 
     def __init__(self, what: str, seconds: float, context: Callable[[], str] | None = None,
                  longest_step: float = LONGEST_STEP) -> None:
         self.what, self.seconds, self.context = what, seconds, context
         self.longest_step = longest_step
         self.begin = self.resumed = time.monotonic()
-        self.limit = seconds        # measuring costs a millisecond: left() does, when it must
+        self.limit = seconds        # Measuring the machine takes a millisecond: left() does it only
+                                    # when the limit is reached.
         self.step = STEP
         self.state: Any = None      # the last state seen, for the report
 
     def left(self) -> float:
-        """Seconds left; when none are left, the machine is measured again first."""
+        """Return the seconds left. When none are left, measure the machine again first."""
         passed = time.monotonic() - self.begin
         if passed >= self.limit:
             self.limit = max(self.limit, scaled(self.seconds))
         return max(0.0, self.limit - passed)
 
     def over(self) -> bool:
-        """Whether the limit is reached."""
+        """Return true if the limit is reached."""
         return self.left() == 0.0
 
     def failure(self, why: str = "") -> WaitTimeout:
-        """The report, to be raised."""
+        """Return the failure report, which the caller raises."""
         passed = time.monotonic() - self.begin
         text = (f"waited {passed:.1f} s for {self.what} (limit {self.seconds:g} s, "
                 f"{self.limit:.1f} s on this machine)")
@@ -109,8 +112,9 @@ class Deadline:
         return WaitTimeout(text)
 
     def pause(self) -> None:
-        """Sleep a little before the next look, and at least as long as the last look took, so that
-        looking does not hold up what is waited for; raises the report when the limit is reached."""
+        """Sleep before the next evaluation, at least as long as the last evaluation took, so that
+        polling does not delay the awaited event. Raises the failure report when the limit is
+        reached."""
         looked, left = time.monotonic() - self.resumed, self.left()
         if left == 0.0:
             raise self.failure()
@@ -119,7 +123,8 @@ class Deadline:
         self.resumed = time.monotonic()
 
     def __iter__(self) -> Iterator[int]:
-        """Numbers of looks, with a pause between two; ends by raising the report."""
+        """Yield the number of each evaluation, with a pause in between. Ends by raising the report.
+        """
         look = 0
         while not look or self.pause() is None:
             yield look
@@ -129,9 +134,9 @@ class Deadline:
 def until(what: str, look: Callable[[], Any], seconds: float = 30,
           context: Callable[[], str] | None = None, state: Callable[[], Any] | None = None,
           longest_step: float = LONGEST_STEP) -> Any:
-    """Look until the answer is true, and return it. `look` must never take a state that is
-    half-written for a complete one; what it raises ends the wait. `state` tells what to report
-    as the last state, if that is not the last answer."""
+    """Call `look` until its result is true, and return the result. `look` must not mistake an
+    incomplete state for a complete one. An exception of `look` ends the wait. `state` returns the
+    last state for the report, if it differs from the last result."""
     deadline = Deadline(what, seconds, context, longest_step)
     for _ in deadline:
         answer = look()
@@ -143,8 +148,8 @@ def until(what: str, look: Callable[[], Any], seconds: float = 30,
 
 
 def steady(what: str, look: Callable[[], Any], seconds: float) -> None:
-    """Look for so many seconds, and fail as soon as the answer is not true: for what must not
-    happen. A slow machine makes it look less often, never fail."""
+    """Evaluate a condition that must hold for that many seconds; fail as soon as it does not. A
+    slow machine evaluates it less often but does not fail."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         answer = look()
@@ -154,19 +159,20 @@ def steady(what: str, look: Callable[[], Any], seconds: float) -> None:
 
 
 def elapse(seconds: float, why: str) -> None:
-    """Let time pass because time itself is the stimulus: a request at a random moment, a period
-    to measure over. Never to wait for something: that takes a state to look at. `why` says what
-    the time is for."""
+    """Let time pass because time itself is the stimulus: a request at a random moment, a period to
+    measure over. Never use this to wait for an event, which requires a state to look at. `why`
+    states the purpose."""
     assert why
     end = time.monotonic() + seconds
     if seconds > 0.02:
         time.sleep(seconds)
     while time.monotonic() < end:
-        pass                        # a sleep is not exact enough for parts of a millisecond
+        pass                        # sleep() is not exact enough for fractions of a millisecond
 
 
 def moments(seconds: float, interval: float) -> Iterator[float]:
-    """The seconds passed, one number every `interval`, until `seconds` are over: for sampling."""
+    """Yield the seconds passed, once every `interval`, until `seconds` have passed; for sampling.
+    """
     begin = time.monotonic()
     while (passed := time.monotonic() - begin) < seconds:
         yield passed
@@ -175,7 +181,7 @@ def moments(seconds: float, interval: float) -> Iterator[float]:
 
 def accept(listener: socket.socket, process: subprocess.Popen, what: str, seconds: float = 30,
            context: Callable[[], str] | None = None) -> socket.socket:
-    """The connection that a process makes to a socket of ours."""
+    """Accept the connection that a process makes to a listening socket of the test."""
     deadline = Deadline(what, seconds, context)
     while not select.select([listener], [], [], min(0.1, deadline.left()))[0]:
         if process.poll() is not None:
@@ -186,8 +192,8 @@ def accept(listener: socket.socket, process: subprocess.Popen, what: str, second
 
 
 def receive(sock: socket.socket, deadline: Deadline, most: int = 1 << 16) -> bytes:
-    """What a socket has to say next; b'' when the peer hung up."""
-    while True:     # wait-ok: each turn waits with the deadline's rest, which shrinks
+    """Return the next bytes from a socket, or b'' if the peer closed the connection."""
+    while True:     # wait-ok: the timeout of each turn is the remaining time of the deadline
         sock.settimeout(max(0.001, deadline.left()))
         try:
             return sock.recv(most)
@@ -197,8 +203,8 @@ def receive(sock: socket.socket, deadline: Deadline, most: int = 1 << 16) -> byt
 
 
 def end_with_us() -> None:
-    """Have SIGTERM (of meson, at a test's limit) leave through `finally` and `atexit`, so that the
-    processes that a test started end with it."""
+    """Let SIGTERM (sent by meson at a test's limit) exit through `finally` and `atexit`, so that
+    the processes that a test started end with it."""
     if threading.current_thread() is threading.main_thread() and \
             signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
@@ -206,7 +212,7 @@ def end_with_us() -> None:
 
 def ended(process: subprocess.Popen, what: str, seconds: float = 30,
           context: Callable[[], str] | None = None) -> int:
-    """Wait for a process to end by itself; its status."""
+    """Wait for a process to end by itself and return its status."""
     deadline = Deadline(what, seconds, context)
     while not deadline.over():
         try:
@@ -217,7 +223,7 @@ def ended(process: subprocess.Popen, what: str, seconds: float = 30,
 
 
 def end(process: subprocess.Popen, seconds: float = 5) -> int:
-    """End a process, with SIGTERM first and with SIGKILL if that does nothing; its status."""
+    """End a process with SIGTERM, and with SIGKILL if that has no effect. Returns its status."""
     for stop in (process.terminate, process.kill):
         if process.poll() is None:
             stop()
