@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Booting: firmware, kernels, interrupt controllers, the clock, the console, the ways to end."""
+"""Boot tests: firmware, kernels, interrupt controllers, clock, console, power-off and reset."""
 
 import re
 import subprocess
@@ -24,13 +24,13 @@ def boot_opensbi_1__6(subject: Subject) -> None:
 
 @test
 def boot_opensbi_1__1(subject: Subject) -> None:
-    """The same under Debian 12's OpenSBI."""
+    """Debian's 6.12 kernel boots on the default machine under Debian 12's OpenSBI."""
     subject.boot(arguments(bios="1.1", run="uname -sr"))
 
 
 @test
 def boot_linux_6__1(subject: Subject) -> None:
-    """Linux 6.1, which drives no AIA, boots on the default machine and uses a disk."""
+    """Linux 6.1, which has no AIA driver, boots on the default machine and uses a disk."""
     with tempfile.TemporaryDirectory() as scratch:
         disk = Path(scratch) / "disk"
         disk.write_bytes(b"first sector".ljust(1 << 20, b"\0"))
@@ -46,7 +46,8 @@ def boot_linux_6__1(subject: Subject) -> None:
 
 @test
 def bare_metal_plic(subject: Subject) -> None:
-    """A bare-metal program with built-in addresses takes the UART's interrupt through the PLIC."""
+    """A bare-metal program with built-in addresses receives the UART's interrupt through the PLIC.
+    """
     with tempfile.TemporaryDirectory() as scratch:
         program = f"{scratch}/plic"
         command = ["riscv64-linux-gnu-gcc", "-O2", "-ffreestanding", "-fno-pic", "-no-pie",
@@ -71,14 +72,14 @@ def bare_metal_plic(subject: Subject) -> None:
 
 @test
 def boot_aplic_direct(subject: Subject) -> None:
-    """Debian's kernel with an APLIC that signals the hart by wire."""
+    """Debian's kernel boots with an APLIC in direct delivery mode."""
     text = subject.boot(arguments(machine="virt,aia=aplic", run="cat /proc/interrupts"))
     check(re.search(r"APLIC-DIRECT.*ttyS0", text), "the console is not on the APLIC", text)
 
 
 @test
 def boot_aclint(subject: Subject) -> None:
-    """Debian's kernel with the ACLINT, and a real-time clock set on the command line."""
+    """Debian's kernel boots with the ACLINT, and with a real-time clock set on the command line."""
     extra = ["-rtc", "base=2031-05-06T07:08:09"]
     for machine in ("virt,aclint=on", "virt,aclint=on,aia=aplic-imsic"):
         run = "date -u +%Y-%m-%d; ls /proc/device-tree/soc"
@@ -89,7 +90,7 @@ def boot_aclint(subject: Subject) -> None:
 
 @test
 def boot_hotplug_kernel(subject: Subject) -> None:
-    """The second kernel boots, and has the hotplug drivers."""
+    """The second kernel boots and has the hotplug drivers."""
     text = subject.boot(arguments("hotplug", run="ls /sys/bus/pci/slots /sys/bus/pci_express"
                                   "/drivers; zcat /proc/config.gz | grep HOTPLUG_PCI_"))
     check("CONFIG_HOTPLUG_PCI_SHPC=y" in text, "no SHPC driver", text)
@@ -125,7 +126,7 @@ def poweroff_and_reset(subject: Subject) -> None:
 
 @test
 def shell_and_qmp(subject: Subject) -> None:
-    """The console takes input, and QMP answers and quits while the guest runs."""
+    """The console accepts input. QMP answers and quits while the guest runs."""
     with Emulator(subject.program, arguments(), echo=subject.echo) as machine:
         shell_ready(machine)
         check("riscv64" in machine.shell("uname -m"), "wrong architecture", machine.console[-500:])

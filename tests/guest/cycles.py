@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Plugging and unplugging again and again, on eight ports at once, under load."""
+"""Repeated plugging and unplugging on eight ports at once, under load."""
 
 import tempfile
 import time
@@ -10,13 +10,15 @@ from slots import PATTERN, RECORD, ROOT_PORTS, SWITCH_PORTS, SlotMachine, check_
 from subject import Subject, check, test
 
 PORTS = ROOT_PORTS + SWITCH_PORTS
-GROWTH = 8              # KiB a turn that memory may grow,
-HOLES = 80              # and KiB in all, for holes in the heap, most of which the first turns make
+GROWTH = 8              # KiB per turn that memory may grow
+HOLES = 80              # additional KiB in total, for heap fragmentation, most of which occurs in
+                        # the first turns
 
 
 def turn(machine: SlotMachine, number: int, server: HTTPServer) -> int:
-    """One cycle on every port at once, disks and cards by turns: plug, use, and unplug while the
-    guest is at it. Returns how many things the guest completed."""
+    """Run one cycle on every port at once: plug, use, and unplug the device while the guest uses
+    it. Disks and network adapters alternate. Returns the number of operations the guest completed.
+    """
     names = {bus: f"{('disk', 'nic')[(at + number) % 2]}.{number}.{bus}"
              for at, bus in enumerate(PORTS)}
     for bus, name in names.items():
@@ -36,14 +38,15 @@ def turn(machine: SlotMachine, number: int, server: HTTPServer) -> int:
 
 @test
 def hotplug_cycles(subject: Subject) -> None:
-    """Disks and cards come and go at root ports and switch ports, under load: 24 cycles, or 104
-    with --long. No write that completed is lost, the kernel has nothing to complain of, and the
-    emulator's memory and descriptors stay what they were.
+    """Plug and unplug disks and network adapters at root and switch ports under load: 24 cycles, or
+    104 with --long. No completed write is lost, the kernel logs no warning, and the memory and the
+    descriptors of the emulator do not grow.
 
-    Memory is what `own_memory` counts, without the CPU's decoded code, which grows by hundreds of
-    KiB a turn at first as the guest runs code it has not run before. A leak of 2 KiB a cycle is
-    over the limit in a long run. Smaller ones of a disk are for qtest/test-hotplug, where no guest
-    blurs the figure."""
+    Memory is what `own_memory` counts. It excludes the CPU's decoded code, which initially grows by
+    hundreds of KiB per turn as the guest runs new code. A long run detects a leak of 2 KiB per
+    cycle. Smaller leaks of a disk are covered by qtest/test-hotplug, where no guest affects the
+    figure.
+    """
     turns = 13 if subject.long else 3
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as scratch, web(PATTERN[:RECORD]) as server:

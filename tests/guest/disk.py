@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Disks: virtio-blk under a file system, behind ports and switches, over every kind of ring."""
+"""Disk tests: virtio-blk under a file system, behind ports and switches, over each ring layout."""
 
 import re
 import tempfile
@@ -12,7 +12,7 @@ DISK_TREE = ["-device", "pcie-root-port,id=rp0,addr=02.0,chassis=1,slot=1",
              "-device", "pcie-root-port,id=rp1,addr=03.0,chassis=1,slot=2",
              "-device", "x3130-upstream,id=up,bus=rp1",
              "-device", "xio3130-downstream,id=dn,bus=up,addr=00.0,chassis=2,slot=0"]
-# The first boot makes a file system on each disk, fills it and reboots; the second verifies.
+# The first boot creates and fills a file system on each disk and reboots. The second verifies it.
 DISK_SCRIPT = """
 set -e
 for d in vda vdb; do
@@ -33,8 +33,8 @@ lspci -vvv -d 1af4: | grep MSI-X || true
 
 
 def disks(subject: Subject, options: str) -> str:
-    """ext4 behind a root port and behind a switch, written, rebooted and verified; what the
-    guest said after the reboot."""
+    """Run ext4 behind a root port and behind a switch: write, reboot, verify. Returns the console
+    output after the reboot."""
     size = 256 if subject.long else 8
     with tempfile.TemporaryDirectory() as scratch:
         args = arguments(machine=subject.msi_machine, run=DISK_SCRIPT % size) + DISK_TREE
@@ -53,15 +53,15 @@ def disks(subject: Subject, options: str) -> str:
 
 
 def check_vectors(text: str, table: int) -> None:
-    """Both disks have MSI-X on, with a table of this size, and interrupt through a queue's own
-    vector. The guest has one hart, so its driver uses one queue of each."""
+    """Check that both disks use MSI-X with a table of this size, and interrupt through the vector
+    of a queue. The guest has one hart, so its driver uses one queue per disk."""
     found = re.findall(r"MSI-X: Enable([+-]) Count=(\d+)", text)
     check(found == [("+", str(table))] * 2, f"lspci shows MSI-X {found}", text)
     counts = re.findall(r"(\d+) +PCI-MSIX\S* +\d+ +\w+ +virtio\d-req", text)
     check(len(counts) == 2 and "0" not in counts, f"queues interrupted {counts} times", text)
 
 
-# vda has snapshot=on, vdb media=cdrom, vdc a format that was guessed.
+# vda has snapshot=on, vdb has media=cdrom, vdc has a probed format.
 PROTECTED_SCRIPT = r"""
 set -e
 cd /mnt
@@ -83,8 +83,8 @@ reboot -f
 
 @test
 def disk_protected(subject: Subject) -> None:
-    """What the guest writes to a disk with snapshot=on is there after a reboot, and the image is
-    not changed; media=cdrom cannot be written; a guessed raw disk stays raw."""
+    """A write to a disk with snapshot=on survives a reboot and does not change the image. A disk
+    with media=cdrom is not writable. A disk probed as raw stays raw."""
     with tempfile.TemporaryDirectory() as scratch:
         images = [f"{scratch}/{name}.img" for name in ("snapshot", "cdrom", "guessed")]
         for name in images:
@@ -108,7 +108,7 @@ def disk_protected(subject: Subject) -> None:
 
 @test
 def disk_ext4(subject: Subject) -> None:
-    """Two virtio disks, each with an interrupt vector per queue where MSI works."""
+    """Two virtio disks with an interrupt vector per queue, if MSI works."""
     text = disks(subject, "")
     if not subject.is_qemu:
         check_vectors(text, 2)
@@ -116,14 +116,14 @@ def disk_ext4(subject: Subject) -> None:
 
 @test
 def disk_ext4_queues(subject: Subject) -> None:
-    """The same with four queues, and a vector for each."""
+    """Two virtio disks with four queues and a vector for each."""
     subject.need_aia()
     check_vectors(disks(subject, ",num-queues=4"), 5)
 
 
 @test
 def disk_ext4_intx(subject: Subject) -> None:
-    """The same over INTx (vectors=0)."""
+    """Two virtio disks over INTx (vectors=0)."""
     text = disks(subject, ",vectors=0")
     check("PCI-MSI" not in text and "MSI-X" not in text, "MSI in use", text)
     check(len(re.findall(r"[1-9]\d* +\S+ +\d+ +Level +.*virtio\d", text)) > 0, "no INTx", text)
@@ -131,6 +131,6 @@ def disk_ext4_intx(subject: Subject) -> None:
 
 @test
 def disk_ext4_packed(subject: Subject) -> None:
-    """The same with packed rings, over MSI-X and over INTx."""
+    """Two virtio disks with packed rings, over MSI-X and over INTx."""
     disks(subject, ",packed=on")
     disks(subject, ",packed=on,vectors=0")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Hot plug, one device at a time: what a client asks for, and what a Linux guest makes of it."""
+"""Hot plug of single devices: requests of a client, and the reaction of a Linux guest."""
 
 import tempfile
 
@@ -14,7 +14,7 @@ from waiting import elapse, until
 
 
 def logged(machine: Emulator, pattern: str) -> None:
-    """Wait for a kernel message (an extended regular expression), and forget the log up to it."""
+    """Wait for a kernel message (an extended regular expression), and discard the log up to it."""
     machine.shell_until(f"dmesg | grep -qE '{pattern}'", 30)
     machine.shell("dmesg -c >/dev/null")
 
@@ -42,8 +42,8 @@ def plug_and_unplug(subject: Subject, slot: list[str], device: dict, driver: str
 def hotplug_express(subject: Subject) -> None:
     """Native PCI Express hotplug at a root port, twice.
 
-    With INTx, where the device shares the port's line, Linux 6.12 deadlocks on unplugging (free_irq
-    waits for the port's own interrupt thread, which is the caller): this needs MSI.
+    MSI is required. With INTx, where the device shares the port's line, Linux 6.12 deadlocks on
+    unplug: free_irq waits for the interrupt thread of the port, which is the caller.
     """
     subject.need_aia()
     plug_and_unplug(subject, ["-device", "pcie-root-port,id=rp,addr=02.0,chassis=1,slot=1"],
@@ -52,7 +52,7 @@ def hotplug_express(subject: Subject) -> None:
 
 @test
 def hotplug_shpc(subject: Subject) -> None:
-    """Hotplug by the standard controller (SHPC) of a conventional bridge, twice."""
+    """Hotplug through the standard controller (SHPC) of a conventional bridge, twice."""
     plug_and_unplug(subject, ["-device", "pcie-pci-bridge,id=br,addr=02.0"],
                     {"driver": "edu", "bus": "br", "addr": "03.0", "dma_mask": 0xffffffff},
                     "shpchp")
@@ -60,7 +60,7 @@ def hotplug_shpc(subject: Subject) -> None:
 
 @test
 def unplug_shpc(subject: Subject) -> None:
-    """A device of a SHPC slot that was there at boot goes; one comes to the slot beside it."""
+    """Unplug a device that an SHPC slot had at boot, then plug one into the next slot."""
     args = arguments("hotplug") + [
         "-device", "pci-bridge,id=br,addr=02.0,chassis_nr=1",
         "-device", "edu,id=first,bus=br,addr=01.0,dma_mask=0xffffffff"]
@@ -82,19 +82,19 @@ def unplug_shpc(subject: Subject) -> None:
 
 
 def need_ours(subject: Subject) -> None:
-    """The unplug-* commands are ours."""
+    """Skip other emulators: the unplug-* commands exist only in this one."""
     if subject.is_qemu:
         raise Skip("QEMU has no unplug jobs")
 
 
 def wait_job(machine: SlotMachine, name: str, state: str, timeout: float = 30) -> None:
-    """Wait until the unplug of a device is in a state."""
+    """Wait until the unplug job of a device is in a state."""
     until(f"the unplug of {name} to be {state}", lambda: machine.jobs().get(name) == state, timeout,
           machine.describe, lambda: f"{machine.jobs()}\n{machine.log()}")
 
 
 def use_and_unplug(machine: SlotMachine, bus: str, name: str) -> None:
-    """The guest writes to the disk in a slot; then it goes the orderly way."""
+    """Let the guest write to the disk in a slot, then unplug the disk in the orderly way."""
     with web(PATTERN) as server:
         machine.use(bus, name, server)
         machine.wait_use(name)
@@ -105,7 +105,7 @@ def use_and_unplug(machine: SlotMachine, bus: str, name: str) -> None:
 
 @test
 def hotplug_boot_time(subject: Subject) -> None:
-    """Disks that were there at boot, at a root port and at a switch, go; others come."""
+    """Unplug disks present at boot, at a root port and at a switch, and plug others."""
     with tempfile.TemporaryDirectory() as scratch:
         extra: list[str] = []
         for bus in ("rp0", "dn0"):
@@ -123,7 +123,7 @@ def hotplug_boot_time(subject: Subject) -> None:
 
 @test
 def hotplug_switch(subject: Subject) -> None:
-    """A whole switch leaves its root port, with a disk and an empty slot behind it."""
+    """Unplug a complete switch from its root port, with a disk and an empty slot behind it."""
     with tempfile.TemporaryDirectory() as scratch:
         with slot_machine(subject, scratch, [], ["dn0", "dn1"]) as machine:
             machine.add("dn0", "disk")
@@ -139,9 +139,9 @@ def hotplug_switch(subject: Subject) -> None:
 
 @test
 def hotplug_whole_switch(subject: Subject) -> None:
-    """A switch with two devices is plugged into a port while the guest is stopped; the guest finds
-    it whole, and lets it go again. Linux has to reserve bus numbers behind the port, and would give
-    all of them to the first slot inside that can be plugged as well: hence hotplug=off."""
+    """Plug a switch with two devices into a port while the guest is stopped. The guest finds the
+    complete switch and can release it again. Linux has to reserve bus numbers behind the port and
+    would give all of them to the first hotplug slot inside the switch: hence hotplug=off."""
     need_ours(subject)
     with tempfile.TemporaryDirectory() as scratch:
         with slot_machine(subject, scratch, ["rp0"], [], append="pci=hpbussize=8") as machine:
@@ -156,7 +156,7 @@ def hotplug_whole_switch(subject: Subject) -> None:
             check(machine.shell("lspci -d 104c: | wc -l").strip() == "3", "not three ports", "")
             try:
                 machine.qmp.command("device_add", driver="xio3130-downstream", bus="up")
-                check(False, "another port came after the guest had seen the switch", "")
+                check(False, "another port was added after the guest had seen the switch", "")
             except QmpError as error:
                 check("has enumerated bus 'up'" in str(error), "another reason", str(error))
             machine.qmp.command("device_del", id="up")
@@ -166,7 +166,7 @@ def hotplug_whole_switch(subject: Subject) -> None:
 
 @test
 def hotplug_conventional(subject: Subject) -> None:
-    """edu, a conventional device, is plugged below a root port and removed again, twice."""
+    """Plug edu, a conventional device, below a root port and unplug it, twice."""
     subject.need_aia()
     plug_and_unplug(subject, ["-device", "pcie-root-port,id=rp,addr=02.0,chassis=1,slot=1"],
                     {"driver": "edu", "bus": "rp", "dma_mask": 0xffffffff}, "pciehp")
@@ -174,7 +174,7 @@ def hotplug_conventional(subject: Subject) -> None:
 
 @test
 def hotplug_functions(subject: Subject) -> None:
-    """Two functions of one slot come with function 0, the last, and go together."""
+    """Two functions of one slot appear with function 0, which is added last, and leave together."""
     with tempfile.TemporaryDirectory() as scratch:
         with slot_machine(subject, scratch, ["rp0"], []) as machine:
             for function in (1, 0):
@@ -188,12 +188,13 @@ def hotplug_functions(subject: Subject) -> None:
 
 @test
 def hotplug_cancel(subject: Subject) -> None:
-    """A request taken back while the guest blinks; a card withdrawn, and one in its place."""
+    """Cancel a request while the guest blinks; withdraw a device and plug another in its place."""
     need_ours(subject)
     with tempfile.TemporaryDirectory() as scratch:
         with slot_machine(subject, scratch, ["rp0"], []) as machine:
             machine.add("rp0", "disk.a")
-            machine.qmp.command("device_del", id="disk.a")      # the guest is still blinking
+            machine.qmp.command("device_del", id="disk.a")      # the attention interval has not
+                                                                # ended
             machine.deleted({"disk.a"})
             machine.add("rp0", "disk.b")
             machine.shell("disk disk.b", 60)
@@ -207,15 +208,15 @@ def hotplug_cancel(subject: Subject) -> None:
             machine.shell("until_true 'dmesg | grep -q \"canceling request to power off\"'")
             elapse(6, "longer than Linux would have waited before it acts")
             check("disk.b" in str(machine.qmp.command("qom-list", path="/machine/peripheral")),
-                  "the disk is gone all the same", "")
+                  "the disk was removed although the request was cancelled", "")
             use_and_unplug(machine, "rp0", "disk.b")
             check_clean(machine.log())
 
 
 @test
 def hotplug_ignored(subject: Subject) -> None:
-    """A guest without its hotplug driver lets a request time out; the disk is pulled out; with
-    the driver back, another is plugged."""
+    """A guest without its hotplug driver lets a request time out, and the disk is removed by force.
+    With the driver loaded again, another disk is plugged."""
     need_ours(subject)
     driver = "/sys/bus/pci_express/drivers/pciehp"
     with tempfile.TemporaryDirectory() as scratch:
@@ -231,7 +232,8 @@ def hotplug_ignored(subject: Subject) -> None:
 
 
 def time_out_and_pull(machine: Emulator, name: str) -> None:
-    """Ask for a device, with a deadline that nobody keeps; then take it out."""
+    """Request an unplug with a deadline that the guest does not meet, then remove the device by
+    force."""
     answer = machine.qmp.raw("unplug-request", {"id": name, "timeout": 1500})
     check("return" in answer, "the request was refused", str(answer))
     event = machine.qmp.wait_event("DEVICE_UNPLUG_GUEST_ERROR", 30)
@@ -247,7 +249,7 @@ def time_out_and_pull(machine: Emulator, name: str) -> None:
 
 @test
 def hotplug_firmware(subject: Subject) -> None:
-    """The same with a guest that waits in its firmware, and goes on living."""
+    """Request an unplug while the guest waits in its firmware. The guest continues to run."""
     need_ours(subject)
     try:
         args = ["-M", "virt", "-m", "256", "-bios", str(material.opensbi("1.6")),
@@ -271,8 +273,8 @@ def hotplug_firmware(subject: Subject) -> None:
 
 @test
 def hotplug_own_eject(subject: Subject) -> None:
-    """A slot that the guest switches off and on by itself keeps its disk, as a card stays where
-    it is; asked for while it is off, it goes at once."""
+    """A slot that the guest powers off and on itself keeps its disk, because the device stays in
+    the slot. An unplug request while the slot is powered off completes at once."""
     with tempfile.TemporaryDirectory() as scratch:
         with slot_machine(subject, scratch, ["rp0"], []) as machine:
             power = f"/sys/bus/pci/slots/{SLOT_OF['rp0']}/power"
@@ -281,7 +283,7 @@ def hotplug_own_eject(subject: Subject) -> None:
             machine.shell(f"echo 0 >{power}; [ -z \"$(find_disk disk)\" ]", 60)
             machine.shell(f"echo 1 >{power}; disk disk; echo 0 >{power}", 60)
             check("disk" in str(machine.qmp.command("qom-list", path="/machine/peripheral")),
-                  "the disk was taken out", "")
+                  "the disk was removed", "")
             machine.qmp.command("device_del", id="disk")
             machine.deleted({"disk"}, 5)
             check_clean(machine.log())

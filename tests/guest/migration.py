@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Live migration of a guest that works, and what may come and go meanwhile."""
+"""Live migration of a guest under load, and plugging and unplugging meanwhile."""
 
 import re
 import resource
@@ -13,7 +13,7 @@ from subject import TICKER, Subject, check, test
 
 @test
 def live_migration(subject: Subject) -> None:
-    """A guest under load moves to a process that was given no device arguments, and goes on."""
+    """A guest under load migrates to a process started without device arguments, and continues."""
     if subject.is_qemu:
         raise Skip("QEMU's -incoming needs the whole machine on its command line")
     devices = ["-device", "pcie-root-port,id=rp,addr=02.0", "-device", TICKER + ",bus=pcie.0",
@@ -28,7 +28,7 @@ def live_migration(subject: Subject) -> None:
             before, _ = ticks(source, 0)
             bus = source.shell("lspci -tv")
             with Emulator(subject.program, ["-incoming", uri], echo=subject.echo) as target:
-                target.qmp.command("query-status")      # it listens
+                target.qmp.command("query-status")      # the target listens
                 source.qmp.command("migrate", uri=uri)
                 source.migrated()
                 check(target.shell("lspci -tv") == bus, "another bus", target.console[-2000:])
@@ -41,13 +41,13 @@ def live_migration(subject: Subject) -> None:
 
 
 def move(source: Emulator, uri: str) -> None:
-    """Migrate, and wait until it is completed."""
+    """Migrate and wait for completion."""
     source.qmp.command("migrate", uri=uri)
     source.migrated()
 
 
 def reboots(guest: Emulator, ways: list[str]) -> None:
-    """The guest boots again, with the same command line."""
+    """Check that the guest boots again with the same command line."""
     line = guest.shell("cat /proc/cmdline")
     for way in ways:
         if way == "guest":
@@ -60,7 +60,7 @@ def reboots(guest: Emulator, ways: list[str]) -> None:
 
 
 def reboot_after(subject: Subject, scheme: str, ways: list[str], cold: bool) -> None:
-    """Boot, move, and boot again in the target; then from its description."""
+    """Boot, migrate, and reboot on the target; then boot from the target's description."""
     if subject.is_qemu:
         raise Skip("QEMU's -incoming needs the whole machine on its command line")
     with tempfile.TemporaryDirectory() as scratch:
@@ -74,7 +74,7 @@ def reboot_after(subject: Subject, scheme: str, ways: list[str], cold: bool) -> 
                 if scheme == "tcp":
                     where = target.qmp.command("query-migrate")["socket-address"][0]
                     uri = f"tcp:{where['host']}:{where['port']}"
-                target.qmp.command("query-status")      # it listens
+                target.qmp.command("query-status")      # the target listens
                 if scheme != "file":
                     move(source, uri)
                 target.migrated()
@@ -89,25 +89,26 @@ def reboot_after(subject: Subject, scheme: str, ways: list[str], cold: bool) -> 
 
 @test
 def reboot_after_migration(subject: Subject) -> None:
-    """A guest started with -kernel, -initrd and -append boots again where it moved."""
+    """A guest started with -kernel, -initrd and -append reboots on the target (unix socket)."""
     reboot_after(subject, "unix", ["guest"], cold=True)
 
 
 @test
 def reboot_after_tcp(subject: Subject) -> None:
-    """The same over tcp, by the guest and by the monitor."""
+    """The same over TCP, with a reboot by the guest and one by the monitor."""
     reboot_after(subject, "tcp", ["guest", "system_reset"], cold=False)
 
 
 @test
 def reboot_after_snapshot(subject: Subject) -> None:
-    """The same out of a file."""
+    """The same from a file."""
     reboot_after(subject, "file", ["system_reset", "guest"], cold=True)
 
 
 @test
 def migrate_stopped_disk(subject: Subject) -> None:
-    """A write that the host's disk does not take stops the guest; it is done where the guest moves."""
+    """A write that the host disk fails stops the guest. It completes on the target after migration.
+    """
     if subject.is_qemu:
         raise Skip("QEMU's -incoming needs the whole machine on its command line")
     device = ["-device", "virtio-blk-pci,drive=d"]
@@ -131,7 +132,8 @@ def migrate_stopped_disk(subject: Subject) -> None:
                 source.migrated()
                 target.migrated()
                 status = target.qmp.command("query-status")
-                check(status["status"] == "io-error", "it does not stand as it stood", str(status))
+                check(status["status"] == "io-error", "the disk's state differs",
+                      str(status))
                 target.qmp.command("cont")
                 check(target.expect("^@(ok|not)", 60)[1] == "ok", "the write failed", "")
                 sums = re.findall(r"\b[0-9a-f]{32}\b", target.shell(
@@ -148,7 +150,7 @@ class Pair:
         self.source, self.target, self.uri = source, target, uri
 
     def start(self) -> None:
-        """Begin a migration that does not end by itself."""
+        """Start a migration that does not converge."""
         self.source.qmp.command("migrate-set-parameters", **{"max-bandwidth": 1 << 20})
         self.source.qmp.command("migrate", uri=self.uri)
         self.wait("active")
@@ -158,13 +160,13 @@ class Pair:
         self.source.migrated(wanted)
 
     def finish(self) -> None:
-        """Let it end."""
+        """Let the migration complete."""
         self.source.qmp.command("migrate-set-parameters", **{"max-bandwidth": 1 << 34})
         self.wait("completed")
 
 
 def refused_while_moving(qmp: Qmp, name: str) -> None:
-    """Nothing comes or goes while a migration runs: one sentence each."""
+    """Plugging and unplugging are rejected with one sentence each while a migration runs."""
     for command, arguments_ in (
             ("device_add", {"driver": "virtio-rng-pci", "id": "r", "bus": "rp1"}),
             ("device_del", {"id": name}), ("unplug-request", {"id": name}),
@@ -175,32 +177,33 @@ def refused_while_moving(qmp: Qmp, name: str) -> None:
 
 
 def has(machine: Emulator, name: str) -> bool:
-    """Whether a device is there."""
+    """Return true if a device exists."""
     nodes = machine.qmp.command("qom-list", path="/machine/peripheral")
     return any(node["name"] == name for node in nodes)
 
 
 def deleted_events(machine: Emulator, name: str) -> int:
-    """How often a device was reported deleted."""
+    """Return how often DEVICE_DELETED was reported for a device."""
     machine.qmp.command("query-status")
     return sum(e["event"] == "DEVICE_DELETED" and e["data"].get("device") == name
                for e in machine.qmp.events)
 
 
 def eject_while_moving(pair: Pair) -> None:
-    """Ask for the card before the migration, and have the guest let it go in the middle of it."""
+    """Request an unplug before the migration, and let the guest eject the device during it."""
     pair.source.qmp.command("device_del", id="rng")
     pair.start()
     refused_while_moving(pair.source.qmp, "rng")
     pair.source.shell(f"echo 0 >/sys/bus/pci/slots/{SLOT_OF['rp0']}/power", 60)
-    check(pair.source.jobs()["rng"] == "powered-off", "not let go", str(pair.source.jobs()))
-    check(has(pair.source, "rng"), "the device went in the middle of it", "")
+    check(pair.source.jobs()["rng"] == "powered-off", "the guest did not eject the device",
+          str(pair.source.jobs()))
+    check(has(pair.source, "rng"), "the device was removed during the migration", "")
 
 
 @test
 def migrate_eject(subject: Subject) -> None:
-    """A guest ejects a device while it is moved: the device goes where the guest then is, and
-    only there; here when the migration is cancelled."""
+    """A guest ejects a device during migration. The device is removed on the host that ends up
+    owning the guest and only there: on the source if the migration is cancelled."""
     if subject.is_qemu:
         raise Skip("QEMU's -incoming needs the whole machine on its command line")
     with tempfile.TemporaryDirectory() as scratch:
@@ -209,13 +212,14 @@ def migrate_eject(subject: Subject) -> None:
         ports = ["rp0", "rp1"]
         with (slot_machine(subject, scratch, ports, [], extra, disk=False) as source,
               Emulator(subject.program, ["-incoming", uri], echo=subject.echo) as target):
-            target.qmp.command("query-status")      # it listens
+            target.qmp.command("query-status")      # the target listens
             pair = Pair(source, target, uri)
             eject_while_moving(pair)
             pair.finish()
             target.qmp.wait_event("DEVICE_DELETED", 10)
             check(not has(target, "rng"), "still there on the other side", "")
-            check(has(source, "rng") and not deleted_events(source, "rng"), "gone here, too", "")
+            check(has(source, "rng") and not deleted_events(source, "rng"),
+                  "removed on the source, too", "")
             text = target.shell("lspci -n; cat /sys/bus/pci/slots/1/power")
             check("1af4:1044" not in text, "the guest still sees it", text)
             target.qmp.command("device_add", driver="virtio-rng-pci", id="r2", bus="rp0")

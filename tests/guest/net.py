@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The network: virtio-net in user mode, to and from servers on the host's loopback."""
+"""Network tests: virtio-net in user mode, to and from servers on the host's loopback."""
 
 import hashlib
 import http.server
@@ -16,7 +16,7 @@ from waiting import Deadline, scaled
 
 
 class Sink(http.server.BaseHTTPRequestHandler):
-    """Serves one body and takes another; the server's `body` and `taken`."""
+    """Serve one body and accept another: the server's `body` and `taken`."""
 
     def do_GET(self) -> None:  # pylint: disable=invalid-name
         """Send the body."""
@@ -26,19 +26,19 @@ class Sink(http.server.BaseHTTPRequestHandler):
         self.wfile.write(self.server.body)
 
     def do_POST(self) -> None:  # pylint: disable=invalid-name
-        """Keep what is sent."""
+        """Store the request body."""
         self.server.taken = self.rfile.read(int(self.headers["Content-Length"]))
         self.send_response(200)
         self.send_header("Content-Length", "0")
         self.end_headers()
 
     def log_message(self, *args: object) -> None:  # pylint: disable=arguments-differ
-        """Say nothing."""
+        """Suppress the log."""
 
 
 @contextmanager
 def web(body: bytes) -> Iterator[http.server.HTTPServer]:
-    """An HTTP server on the host's loopback, with this to fetch."""
+    """An HTTP server on the host's loopback that serves this body."""
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Sink)
     server.body, server.taken = body, b""
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -50,13 +50,14 @@ def web(body: bytes) -> Iterator[http.server.HTTPServer]:
 
 
 def amount(subject: Subject) -> bytes:
-    """What is moved each way."""
+    """The data transferred in each direction."""
     return random.Random(1).randbytes((50 if subject.long else 4) << 20)
 
 
 @test
 def net_user(subject: Subject) -> None:
-    """DHCP over virtio-net, then a file from and to an HTTP server on the host's loopback."""
+    """DHCP over virtio-net, then a download from and an upload to an HTTP server on the loopback.
+    """
     with web(amount(subject)) as server:
         url = f"http://10.0.2.2:{server.server_port}/"
         script = (f"set -e; udhcpc -q -i eth0; wget -q -O /tmp/f {url}; md5sum /tmp/f; (printf "
@@ -64,8 +65,8 @@ def net_user(subject: Subject) -> None:
                   f"cat /tmp/f) | nc 10.0.2.2 {server.server_port}; grep virtio /proc/interrupts")
         text = subject.boot(arguments(machine=subject.msi_machine, run=script) + [
             "-netdev", "user,id=n", "-device", "virtio-net-pci,netdev=n"])
-        check(hashlib.md5(server.body).hexdigest() in text, "the file came out wrong", text)
-        check(server.taken == server.body, f"{len(server.taken)} bytes came back, not the same",
+        check(hashlib.md5(server.body).hexdigest() in text, "the downloaded file differs", text)
+        check(server.taken == server.body, f"the uploaded file ({len(server.taken)} bytes) differs",
               text)
     if not subject.is_qemu:
         for queue in ("input", "output"):
@@ -74,8 +75,8 @@ def net_user(subject: Subject) -> None:
 
 @contextmanager
 def reserved_port() -> Iterator[int]:
-    """A TCP port of the loopback that nobody else gets meanwhile: it stays bound, not listening,
-    and is shared with the emulator, which also sets SO_REUSEADDR."""
+    """Reserve a TCP port of the loopback: the socket stays bound without listening, and shares the
+    port with the emulator, which also sets SO_REUSEADDR."""
     with socket.socket() as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(("127.0.0.1", 0))
@@ -83,7 +84,7 @@ def reserved_port() -> Iterator[int]:
 
 
 def dial(port: int) -> socket.socket:
-    """Connect to a port, and keep trying while nobody answers behind it."""
+    """Connect to a port. Retry until something listens behind it."""
     deadline = Deadline(f"an answer on port {port}", 30)
     for _ in deadline:
         try:
@@ -94,20 +95,21 @@ def dial(port: int) -> socket.socket:
 
 
 def receive(port: int) -> bytes:
-    """All that comes from a port."""
+    """Read everything from a port."""
     with dial(port) as sock, sock.makefile("rb") as stream:
         return stream.read()
 
 
 @test
 def net_hostfwd(subject: Subject) -> None:
-    """The host reaches servers in the guest through hostfwd, both ways."""
+    """The host reaches servers in the guest through hostfwd, in both directions."""
     with reserved_port() as inward, reserved_port() as outward:
         forward(subject, inward, outward)
 
 
 def forward(subject: Subject, inward: int, outward: int) -> None:
-    """Send to the guest's port 80 through one port, and receive from its port 81."""
+    """Send to the guest's port 80 through one host port, and receive from its port 81 by another.
+    """
     data = amount(subject)
     args = arguments() + ["-netdev", f"user,id=n,hostfwd=tcp:127.0.0.1:{inward}-:80,"
                           f"hostfwd=tcp:127.0.0.1:{outward}-:81",
@@ -121,10 +123,10 @@ def forward(subject: Subject, inward: int, outward: int) -> None:
             sock.sendall(data)
         machine.shell_until("[ -e /tmp/end ]", 300)
         text = machine.shell("md5sum /tmp/f", 60)
-        check(hashlib.md5(data).hexdigest() in text, "it came in wrong", text)
+        check(hashlib.md5(data).hexdigest() in text, "the data received by the guest differs", text)
         machine.shell("(nc -l -p 81 </tmp/f >/dev/null &)")
         machine.shell_until("grep -q :0051.*0A /proc/net/tcp*", 60)
         back = receive(outward)
-        check(back == data, f"{len(back)} bytes came out, not the same", "")
+        check(back == data, f"{len(back)} bytes were received from the guest, and they differ", "")
         machine.send("exit\n")
         check(machine.wait() == 0, "a status other than 0", machine.console[-500:])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The PCI bus as the guest sees it: its functions, and interrupts of every kind."""
+"""The PCI bus as the guest sees it: functions, and each type of interrupt."""
 
 import re
 from pathlib import Path
@@ -16,7 +16,7 @@ TREE = ["-device", "pcie-root-port,id=rp1,addr=02.0,chassis=1,slot=1",
         "-device", "pcie-pci-bridge,id=br,addr=05.0",
         "-device", "edu,bus=br,addr=03.0",
         "-device", "edu,addr=07.0", "-device", "edu,addr=1f.0"]
-TREE_SEEN = {   # what the tree above is to the guest, address -> id
+TREE_SEEN = {   # guest address -> id of the device, for the topology above
     "00:02.0": "1b36:000c", "01:00.0": "104c:8232", "02:00.0": "104c:8233", "02:01.0": "104c:8233",
     "04:00.0": "1af4:1044", "00:05.0": "1b36:000e", "05:03.0": "1234:11e8", "00:07.0": "1234:11e8",
     "00:1f.0": "1234:11e8"}
@@ -24,7 +24,7 @@ TREE_SEEN = {   # what the tree above is to the guest, address -> id
 
 @test
 def lspci(subject: Subject) -> None:
-    """The guest finds every device of the command line at the address asked for."""
+    """The guest finds every device of the command line at the requested address."""
     text = subject.boot(arguments(run="lspci -n; lspci -vvv") + TREE)
     seen = dict(re.findall(r"^([0-9a-f:.]{7}) [0-9a-f]{4}: ([0-9a-f:]{9})", text, re.MULTILINE))
     for address, ident in TREE_SEEN.items():
@@ -43,7 +43,8 @@ IRQS = (Path(__file__).parent / "scripts/irqs").read_text()
 
 
 def irq_report(text: str, device: str) -> list[tuple[str, int, str]]:
-    """The driver's reports on one kind of device: (irq kind, count, last outcome) each."""
+    """Return the driver's reports on one device type: (type of interrupt, count, last result) each.
+    """
     found = re.findall(rf"^{device} \S+ irq=(\S+) vector=\d+ irqs=(\d+) last=(\S+)", text,
                        re.MULTILINE)
     check(len(found) == 2, f"not two reports of {device}", text)
@@ -51,7 +52,8 @@ def irq_report(text: str, device: str) -> list[tuple[str, int, str]]:
 
 
 def check_counting(text: str, device: str, kind: str, chip: str, grows: bool) -> None:
-    """The device interrupts by `kind` through `chip`, and its self-test went well."""
+    """Check that the devices interrupt by `kind` through `chip`, and that their self-test passed.
+    """
     first, second = irq_report(text, device)
     check(first[0] == kind, f"{device} uses {first[0]}, not {kind}", text)
     check(second[2] == "ok", f"{device}: {second[2]}", text)
@@ -72,7 +74,7 @@ def msi_imsic(subject: Subject) -> None:
 
 @test
 def pxb_pcie(subject: Subject) -> None:
-    """A ticker below a port of an extra root bus: Linux scans it, and its MSI-X counts."""
+    """Linux scans a ticker below a port of an extra root bus, and its MSI-X interrupts arrive."""
     subject.need_aia()
     text = subject.boot(arguments("hotplug", machine=MSI_MACHINE, run=IRQS) + [
         "-device", "pxb-pcie,bus_nr=16,id=x1", "-device", "pcie-root-port,bus=x1,id=rp",
@@ -82,7 +84,7 @@ def pxb_pcie(subject: Subject) -> None:
 
 @test
 def intx_aplic(subject: Subject) -> None:
-    """With msix=off and msi=off both use INTx, through the APLIC."""
+    """With msix=off and msi=off both devices use INTx, through the APLIC."""
     subject.need_aia()
     text = subject.boot(arguments("hotplug", machine=MSI_MACHINE, run=IRQS) + [
         "-device", TICKER + ",msix=off", "-device", EDU + ",msi=off"])
@@ -92,7 +94,7 @@ def intx_aplic(subject: Subject) -> None:
 
 @test
 def intx_plic(subject: Subject) -> None:
-    """The same on the default machine, through the PLIC."""
+    """With msix=off and msi=off both devices use INTx, through the PLIC of the default machine."""
     text = subject.boot(arguments("hotplug", run=IRQS) + [
         "-device", TICKER + ",msix=off", "-device", EDU + ",msi=off"])
     check_counting(text, "ticker", "INTx", "PLIC", True)
@@ -101,8 +103,8 @@ def intx_plic(subject: Subject) -> None:
 
 @test
 def intx_user(subject: Subject) -> None:
-    """Quickstart's drivers in the shell, each with a line of its own and ticker too fast for its
-    driver: none comes to wait for an interrupt that was there before it waited."""
+    """Quickstart's shell drivers, with a separate INTx line each and a ticker that is faster than
+    its driver. A driver never waits for an interrupt that had arrived before the wait."""
     subject.need_aia()
     args = arguments(machine=MSI_MACHINE) + [
         "-device", "ticker,addr=04.0,period-ns=20000000", "-device", "edu,addr=05.0"]
@@ -119,6 +121,6 @@ def intx_user(subject: Subject) -> None:
 
 @test
 def edu_plic(subject: Subject) -> None:
-    """edu alone on the PLIC (no MSI there): the test that QEMU can pass, too."""
+    """edu alone on the PLIC, without MSI. QEMU can pass this test, too."""
     text = subject.boot(arguments("hotplug", run=IRQS) + ["-device", EDU])
     check_counting(text, "edu", "INTx", "PLIC", False)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A bare-metal program in machine mode, as people write them for QEMU's `virt`: the addresses are
- * built in, nothing is read from a device tree. It takes the UART's interrupt through the PLIC and
- * answers each character with its source number and the character in upper case. "q" powers off.
+ * A bare-metal program in machine mode, as written for QEMU's `virt`: addresses are built in, and
+ * no device tree is read. It handles the UART's interrupt through the PLIC and answers each
+ * character with the interrupt source number and the character in upper case. "q" powers off.
  */
 #include <stdint.h>
 

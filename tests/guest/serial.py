@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""virtio-serial: consoles and named ports."""
+"""virtio-serial tests: consoles and named ports."""
 
 import hashlib
 import random
@@ -11,7 +11,7 @@ from guest import Skip, arguments, need_devices, shell_ready
 from subject import Subject, check, test
 from waiting import scaled
 
-# What udev does for ports.
+# Create the links of ports, as udev does.
 PORT_LINKS = ("mkdir -p /dev/virtio-ports; for name in /sys/class/virtio-ports/*/name; do "
               "ln -sf /dev/$(basename $(dirname $name)) /dev/virtio-ports/$(cat $name); done")
 
@@ -25,8 +25,9 @@ def call(path: str) -> socket.socket:
 
 
 def both_ways(machine: Emulator, path: str, port: str, data: bytes) -> None:
-    """Into the guest, whose cat ends when we hang up, and back out: the same bytes, and the same
-    checksum there. Until the guest knows that we called, it reads an end of file."""
+    """Send data into the guest, whose cat ends when the peer disconnects, and read it back. The
+    bytes and the guest's checksum must be the same. The guest reads end-of-file until it has
+    learned of the connection."""
     machine.shell(f": >/tmp/f; until [ -s /tmp/f ]; do cat {port} >/tmp/f; done &")
     with call(path) as peer:
         peer.sendall(data)
@@ -40,11 +41,11 @@ def both_ways(machine: Emulator, path: str, port: str, data: bytes) -> None:
         while len(back) < len(data) and (part := peer.recv(65536)):
             back += part
     machine.shell("wait")
-    check(back == data, f"{len(back)} bytes came back, not the same", "")
+    check(back == data, f"{len(back)} bytes were read back, and they differ", "")
 
 
 def wait_ports(machine: Emulator, names: str) -> None:
-    """Wait until the guest has these ports and no others."""
+    """Wait until the guest has exactly these ports."""
     machine.shell_value(f"the guest's ports to be '{names}'",
                         "cat /sys/class/virtio-ports/*/name 2>/dev/null || true",
                         lambda text: text.split() == names.split())
@@ -52,7 +53,7 @@ def wait_ports(machine: Emulator, names: str) -> None:
 
 @test
 def virtio_serial(subject: Subject) -> None:
-    """A console with a shell on it, a port both ways, and a port that comes and goes."""
+    """A console with a shell, a port used in both directions, and a hot-plugged port."""
     data = random.Random(2).randbytes((50 if subject.long else 4) << 20)
     with tempfile.TemporaryDirectory() as scratch:
         args = arguments(machine=subject.msi_machine) + ["-device", "virtio-serial-pci,id=vs"]
@@ -90,7 +91,7 @@ def virtio_serial(subject: Subject) -> None:
 
 
 def read_all(peer: socket.socket, enough: int) -> bytes:
-    """What the peer has to say, until it hangs up or it is enough."""
+    """Return what the peer sends until it disconnects or `enough` accepts the data."""
     said = b""
     while len(said) < enough and (part := peer.recv(65536)):
         said += part
@@ -99,8 +100,8 @@ def read_all(peer: socket.socket, enough: int) -> bytes:
 
 @test
 def virtio_serial_migration(subject: Subject) -> None:
-    """A guest that writes to a port as fast as it is read moves to another process: what the two
-    peers read is, one behind the other, what it wrote."""
+    """A guest that writes to a port as fast as it is read migrates to another process. The
+    concatenation of what the two peers read is what the guest wrote."""
     if subject.is_qemu:
         raise Skip("QEMU's -incoming needs the whole machine on its command line")
     size = 2 << 20

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Machines with slots, and what tests plug into them: disks and network cards that work.
+"""Machines with slots, and the devices that tests plug into them: working disks and NICs.
 
-Not a module of tests. A disk is found in the guest by its serial number, which is its id, and a
-card by its hardware address.
+This module contains no tests. The guest identifies a disk by its serial number, which is its id,
+and a NIC by its MAC address.
 """
 
 import base64
@@ -23,20 +23,20 @@ from waiting import Deadline, until
 ROOT_PORTS = ["rp0", "rp1", "rp2", "rp3"]
 SWITCH_PORTS = ["dn0", "dn1", "dn2", "dn3"]
 SLOT_OF = {name: number for number, name in enumerate(ROOT_PORTS + SWITCH_PORTS, 1)}
-RECORD = 65536          # what a guest's writer writes at a time
-DISK_RECORDS = 128      # of a disk that is plugged
-# What is freed goes back to the host, so that memory held tells what is in use: one heap for all
-# threads, buffers of a page or more mapped one by one, no slack at the heap's end, and no freed
-# blocks that threads keep for themselves (those grow for a hundred cycles and more).
+RECORD = 65536          # size of one write of the guest's writer
+DISK_RECORDS = 128      # size of a disk that is plugged
+# Return freed memory to the host, so that the memory held equals the memory in use: one heap for
+# all threads, buffers of a page or more mapped individually, no slack at the end of the heap, and
+# no per-thread caches of freed blocks (which grow for more than a hundred cycles).
 TIDY_MALLOC = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "16384",
                "MALLOC_TRIM_THRESHOLD_": "4096", "MALLOC_TOP_PAD_": "0",
                "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"}
 
 # Shell functions of the guest. `disk ID` and `nic MAC` wait for a device and print its name; the
-# limit is the host's. `writer ID` writes the records of /tmp/pattern to a disk in order, uncached,
-# while a reader reads all of it; `fetcher ID MAC URL SUM` fetches a file over a card again and
-# again and compares. Both work in the background until the device goes or /tmp/ID.stop appears,
-# keep count of what completed in /tmp/ID.n, and leave /tmp/ID.end.
+# host limits the wait. `writer ID` writes the records of /tmp/pattern to a disk in order, uncached,
+# while a reader reads all of it. `fetcher ID MAC URL SUM` fetches a file over a NIC repeatedly and
+# compares it. Both run in the background until the device is removed or /tmp/ID.stop exists, count
+# completed operations in /tmp/ID.n, and create /tmp/ID.end.
 FUNCTIONS = r"""
 find_disk() { for d in /sys/block/vd*; do
     s=; read -r s 2>/dev/null <$d/serial; [ "$s" != $1 ] || echo ${d##*/}; done; }
@@ -72,22 +72,23 @@ PATTERN = random.Random(7).randbytes(16 * RECORD)   # /tmp/pattern
 
 
 def written(image: Path, count: int) -> bool:
-    """The first `count` records that a writer completed are in the image."""
+    """Check that the first `count` records, which a writer completed, are in the image."""
     with open(image, "rb") as stream:
         return all(stream.read(RECORD) == PATTERN[at % 16 * RECORD:][:RECORD]
                    for at in range(min(count, DISK_RECORDS)))
 
 
 class SlotMachine(Emulator):
-    """A guest at its shell, with ports; `log()` is what its kernel had to say since the last."""
+    """A guest at its shell, with hotplug ports. `log()` returns the kernel messages since the last
+    call."""
 
     def __init__(self, subject: Subject, scratch: Path, args: list[str]) -> None:
         super().__init__(subject.program, args, echo=subject.echo, environment=TIDY_MALLOC)
         self.scratch = scratch
 
     def ready(self, disk: bool) -> None:
-        """Wait for the shell, silence the kernel on the console and bring our functions in, and
-        the pattern from its disk."""
+        """Wait for the shell, silence kernel messages on the console, and install the shell
+        functions and the pattern, which is read from its disk."""
         shell_ready(self)
         self.shell("dmesg -n 1; dmesg -c >/dev/null")
         text = base64.b64encode(FUNCTIONS.encode()).decode()
@@ -97,13 +98,13 @@ class SlotMachine(Emulator):
             self.shell("dd if=/dev/$(disk pattern) of=/tmp/pattern bs=65536 count=16 2>/dev/null")
 
     def log(self) -> str:
-        """The kernel's messages since the last call, with their levels."""
+        """Return the kernel's messages since the last call, with their levels."""
         return self.shell("dmesg -r -c")
 
     # --- plugging: each backend comes and goes with its device ---
 
     def image(self, name: str, size: int = DISK_RECORDS * RECORD) -> Path:
-        """A disk's image, made of zeroes on first use."""
+        """Return the path of a disk image. The first call creates it, filled with zeroes."""
         path = self.scratch / f"{name}.img"
         if not path.exists():
             with open(path, "wb") as stream:
@@ -111,27 +112,27 @@ class SlotMachine(Emulator):
         return path
 
     def add_disk(self, bus: str, name: str, **options: Any) -> None:
-        """Plug a disk with an image of its own."""
+        """Plug a disk with its own image."""
         self.qmp.command("blockdev-add", **{"driver": "raw", "node-name": f"n-{name}", "file": {
             "driver": "file", "filename": str(self.image(name))}})
         self.qmp.command("device_add", driver="virtio-blk-pci", id=name, bus=bus, serial=name,
                          drive=f"n-{name}", **options)
 
     def add_nic(self, bus: str, name: str, number: int, **options: Any) -> None:
-        """Plug a card on a network 10.0.NUMBER.0/24 of its own."""
+        """Plug a NIC on its own network 10.0.NUMBER.0/24."""
         self.qmp.command("netdev_add", type="user", id=f"n-{name}", net=f"10.0.{number}.0/24")
         self.qmp.command("device_add", driver="virtio-net-pci", id=name, bus=bus,
                          netdev=f"n-{name}", mac=mac_of(number), **options)
 
     def add(self, bus: str, name: str, **options: Any) -> None:
-        """Plug a disk or a card, as the name says; the card's number is that of the slot."""
+        """Plug a disk or a NIC, depending on the name. A NIC has the number of its slot."""
         if name.startswith("disk"):
             self.add_disk(bus, name, **options)
         else:
             self.add_nic(bus, name, SLOT_OF[bus], **options)
 
     def use(self, bus: str, name: str, server: HTTPServer) -> None:
-        """Have the guest work with a device as soon as it has found it."""
+        """Let the guest use a device as soon as it has found it."""
         if name.startswith("disk"):
             self.shell(f"background writer {name}")
         else:
@@ -140,23 +141,23 @@ class SlotMachine(Emulator):
                        f"http://10.0.{number}.2:{server.server_port}/ {md5(server.body)}")
 
     def wait_use(self, name: str, more_than: int = 0, timeout: float = 120) -> int:
-        """Wait until the guest has done something with a device more often than that."""
+        """Wait until the guest has completed more than that many operations on a device."""
         until(f"{name} to do more than {more_than} things", lambda: self.count(name) > more_than,
               timeout, self.describe, lambda: f"{self.count(name)}\n{self.log()}", 0.3)
         return self.count(name)
 
     def count(self, name: str) -> int:
-        """How much the guest has completed with a device."""
+        """Return the number of operations that the guest completed on a device."""
         return int(self.shell(f"n=0; read -r n 2>/dev/null </tmp/{name}.n; echo ${{n:-0}}"))
 
     def stop_use(self, name: str) -> None:
-        """Have the guest stop working with a device, and leave nothing in flight."""
+        """Let the guest stop using a device, with no operation in flight."""
         self.shell(f"touch /tmp/{name}.stop")
         self.end_use(name)
 
     def end_use(self, name: str, timeout: float = 60) -> None:
-        """Wait for the guest to have stopped, or noticed that the device is gone; check what it did
-        with it: nothing fetched was wrong, and no write that completed is lost."""
+        """Wait until the guest stopped or noticed the removal of the device. Check the results: no
+        fetched file was wrong, and no completed write is lost."""
         self.shell(f"until_true '[ -e /tmp/{name}.end ]'", timeout)
         check(not self.shell(f"cat /tmp/{name}.bad 2>/dev/null || true"), f"{name}: bad data", "")
         if name.startswith("disk"):
@@ -164,11 +165,11 @@ class SlotMachine(Emulator):
             check(written(self.image(name), count), f"{name}: {count} writes, not all there", "")
 
     def nodes(self) -> int:
-        """How many block nodes there are."""
+        """Return the number of block nodes."""
         return len(self.qmp.command("query-named-block-nodes"))
 
     def remove_backend(self, name: str) -> None:
-        """Remove what stood behind a device that is gone."""
+        """Remove the back end of a device that was removed."""
         kind, word = ("blockdev-del", "node-name") if name.startswith("disk") else ("netdev_del",
                                                                                     "id")
         self.qmp.command(kind, **{word: f"n-{name}"})
@@ -186,20 +187,21 @@ class SlotMachine(Emulator):
             left.discard(event["data"].get("device", ""))
 
     def jobs(self) -> dict[str, str]:
-        """The unplug jobs: device -> state."""
+        """Return the unplug jobs: device -> state."""
         return {job["device"]: job["state"] for job in self.qmp.command("query-unplug-jobs")}
 
     def footprint(self) -> tuple[int, int]:
-        """The emulator's own memory (private, in KiB) and how many descriptors it holds."""
+        """Return the emulator's own private memory in KiB and the number of its descriptors."""
         proc = Path(f"/proc/{self.proc.pid}")
         return own_memory((proc / "smaps").read_text()), len(list((proc / "fd").iterdir()))
 
 
 def own_memory(smaps: str) -> int:
-    """The private memory in a process's mappings, in KiB, without those of more than 64 MiB. The
-    large ones are guest RAM and the CPU's store of decoded code, which are reserved whole when the
-    machine is built and fill as the guest touches RAM or runs code it has not run before; malloc
-    maps nothing so large by itself, so what devices and back ends leave behind is all counted."""
+    """Return the private memory in a process's mappings, in KiB, without mappings of more than 64
+    MiB. The large mappings are guest RAM and the CPU's store of decoded code, which are reserved
+    completely when the machine is created and fill as the guest touches RAM or runs new code.
+    malloc creates no mapping of this size, so the result includes everything that devices and back
+    ends leak."""
     total, counted = 0, False
     for line in smaps.splitlines():
         if match := re.match(r"([0-9a-f]+)-([0-9a-f]+) ", line):
@@ -210,17 +212,18 @@ def own_memory(smaps: str) -> int:
 
 
 def md5(data: bytes) -> str:
-    """The MD5 of some bytes, as md5sum prints it."""
+    """Return the MD5 of some bytes, in the format of md5sum."""
     return hashlib.md5(data).hexdigest()
 
 
 def mac_of(number: int) -> str:
-    """The hardware address of a card."""
+    """Return the MAC address of a NIC."""
     return f"52:54:00:12:35:{number:02x}"
 
 
 def port_args(root: list[str], switch: list[str]) -> list[str]:
-    """Root ports, and a switch with ports; the slot numbers are those of SLOT_OF."""
+    """The options of root ports, and of a switch with ports. The slot numbers are those of SLOT_OF.
+    """
     args: list[str] = []
     for at, name in enumerate(root):
         args += ["-device", f"pcie-root-port,id={name},addr={at + 2:02x}.0,chassis=1,"
@@ -238,9 +241,9 @@ def port_args(root: list[str], switch: list[str]) -> list[str]:
 def slot_machine(subject: Subject, scratch: str, root: list[str], switch: list[str],
                  extra: list[str] | None = None, disk: bool = True,
                  append: str = "") -> Iterator[SlotMachine]:
-    """A running guest with these ports, further arguments, and words for the kernel; with the disk
-    of the pattern unless `disk` is false. MSI is needed: Linux 6.12 deadlocks when it unplugs a device that
-    shares the port's INTx line."""
+    """Start a guest with these ports, further arguments, and kernel command line words; with the
+    disk of the pattern unless `disk` is false. MSI is required: Linux 6.12 deadlocks when it
+    unplugs a device that shares the port's INTx line."""
     subject.need_aia()
     image = Path(scratch) / "pattern.img"
     image.write_bytes(PATTERN)
@@ -256,14 +259,15 @@ def slot_machine(subject: Subject, scratch: str, root: list[str], switch: list[s
         yield machine
 
 
-# What Linux says above 'notice' and means nothing bad: its clock runs on while the host has no time
-# for the hart.
+# Harmless messages above level 'notice': the guest's clock advances while the host does not run the
+# hart.
 HARMLESS = ["hrtimer: interrupt took"]
 
 
 def check_clean(log: str) -> None:
-    """Nothing of the level 'warning' or worse, and none of the words of a kernel in trouble."""
+    """Check that the log has no message of level 'warning' or worse, and no sign of a kernel error.
+    """
     for line in log.splitlines():
         level = int(line[1:line.index(">")]) & 7 if line.startswith("<") else 0
         bad = level <= 4 or "BUG" in line or "hung" in line
-        check(not bad or any(text in line for text in HARMLESS), f"the kernel said: {line}", log)
+        check(not bad or any(text in line for text in HARMLESS), f"kernel message: {line}", log)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Several harts: memory ordering, Linux on each interrupt controller, and live migration."""
+"""Tests with several harts: memory ordering, Linux on each interrupt controller, migration."""
 
 import re
 import shutil
@@ -16,7 +16,7 @@ BARE = Path(__file__).resolve().parent / "bare"
 COMPILER = "riscv64-linux-gnu-gcc"
 FLAGS = ("-O2 -march=rv64gc -mabi=lp64 -mcmodel=medany -ffreestanding -fno-pic -static -nostdlib "
          "-Wl,-N,-Ttext=0x80000000,-e,_start,--build-id=none,--no-warn-rwx-segments").split()
-# Every hart works, and reports how often it was interrupted by another.
+# Every hart runs a loop. /proc/interrupts shows the inter-processor interrupts of each.
 WORK = """nproc
 for i in 1 2 3 4; do (n=0; while [ $n -lt 2000 ]; do n=$((n+1)); done; echo worked) & done; wait
 cat /proc/interrupts"""
@@ -24,7 +24,7 @@ cat /proc/interrupts"""
 
 @test
 def smp_bare(subject: Subject) -> None:
-    """Two harts without an operating system: atomics, ordering, and code that changes."""
+    """Two harts without an operating system: atomics, ordering, and modified code."""
     if not shutil.which(COMPILER):
         raise Skip(f"{COMPILER} not found: install gcc-riscv64-linux-gnu")
     with tempfile.TemporaryDirectory() as scratch:
@@ -37,7 +37,8 @@ def smp_bare(subject: Subject) -> None:
 
 
 def boot_linux(subject: Subject, harts: int, machine: str) -> None:
-    """Linux starts every hart, gives each of them work, and uses the machine's IPIs."""
+    """Linux starts every hart, runs work on each, and uses the machine's inter-processor
+    interrupts."""
     text = subject.boot(arguments(machine=machine, run=WORK) + ["-smp", str(harts)])
     check(f"\n{harts}\r" in text or f"\n{harts}\n" in text, f"not {harts} harts", text)
     check(text.count("worked") == 4, "a hart did not do its work", text)
@@ -48,13 +49,13 @@ def boot_linux(subject: Subject, harts: int, machine: str) -> None:
 
 @test
 def smp_plic(subject: Subject) -> None:
-    """Four harts and a PLIC."""
+    """Four harts with a PLIC."""
     boot_linux(subject, 4, "virt")
 
 
 @test
 def smp_aplic(subject: Subject) -> None:
-    """Four harts and an APLIC that signals them by wire."""
+    """Four harts with an APLIC in direct delivery mode."""
     boot_linux(subject, 4, "virt,aia=aplic")
 
 
@@ -67,7 +68,7 @@ def smp_imsic(subject: Subject) -> None:
 
 @test
 def smp_migration(subject: Subject) -> None:
-    """A guest whose four harts are busy moves to another process, and all of them go on."""
+    """A guest with four busy harts migrates to another process, and all harts continue."""
     if subject.is_qemu:
         raise Skip("QEMU's -incoming needs the whole machine on its command line")
     with tempfile.TemporaryDirectory() as scratch:
@@ -78,7 +79,7 @@ def smp_migration(subject: Subject) -> None:
             source.shell("for i in 0 1 2 3; do (n=0; while true; do n=$((n+1)); "
                          "echo $n >/tmp/count$i; done) & done")
             with Emulator(subject.program, ["-incoming", uri], echo=subject.echo) as target:
-                target.qmp.command("query-status")      # it listens
+                target.qmp.command("query-status")      # the target listens
                 source.qmp.command("migrate", uri=uri)
                 source.migrated()
                 check(target.shell("nproc").strip() == "4", "not four harts", "")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What every guest test shares: the emulator under test, the table of tests, and check()."""
+"""Shared parts of the guest tests: the emulator under test, the table of tests, and check()."""
 
 import subprocess
 from collections.abc import Callable
@@ -25,36 +25,37 @@ class Subject:
         self.has_cpu = "rv64" in self.ask("-cpu", "help")
 
     def ask(self, *question: str) -> str:
-        """What it prints for a question that it answers without starting."""
+        """Return the output of an invocation that prints information without starting a machine."""
         done = subprocess.run([self.program, "-M", "virt", *question], stdin=subprocess.DEVNULL,
                               text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                               check=False, timeout=scaled(30))
         return done.stdout
 
     def need_aia(self) -> None:
-        """MSI reaches the CPU only through an IMSIC."""
+        """Skip if the machine has no IMSIC, which MSI requires."""
         if self.is_qemu:
             raise Skip("QEMU 7.2 livelocks with aia=aplic-imsic, so it delivers no MSI")
 
     @property
     def msi_machine(self) -> str:
-        """A machine that delivers MSI; the default machine where the subject cannot."""
+        """Return a machine that delivers MSI, or the default machine if the emulator has none."""
         return "virt" if self.is_qemu else MSI_MACHINE
 
     def boot(self, args: list[str]) -> str:
-        """Boot, wait for the script's end and the power-off; the console from our init on."""
+        """Boot, wait for the script and the power-off, and return the console from the test init
+        on."""
         need_devices(self.program, args)
         with Emulator(self.program, args, qmp=False, echo=self.echo) as machine:
             return finish(machine)
 
 
 def test(function: Callable[[Subject], None]) -> Callable[[Subject], None]:
-    """Register a test under its function's name with dashes."""
+    """Register a test under its function's name, with dashes instead of underscores."""
     TESTS[function.__name__.replace("__", ".").replace("_", "-")] = function
     return function
 
 
 def check(holds: object, what: str, text: str) -> None:
-    """Fail with the text in view unless something holds."""
+    """Fail and show the text unless the condition holds."""
     if not holds:
         raise TestFailure(f"{what}\n--- in\n{text}")

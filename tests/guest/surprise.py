@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Devices pulled out without asking: what Linux logs, and that everything goes on.
+"""Surprise removal: the messages of Linux, and that everything else continues to work.
 
-A load from a device that is gone gives all ones, as on real hardware. The modern virtio driver of
-Linux 6.12 does not expect that: it resets the device and waits for a status of 0, for ever, with
-the lock of all hot plug held. The legacy driver does not wait (it warns); so the tests that plug
-again pull out legacy devices, and the test device, whose driver has no such fault.
+A load from a removed device returns all ones, as on real hardware. The modern virtio driver of
+Linux 6.12 does not handle this: it resets the device and waits forever for a status of 0, while it
+holds the lock of all hot plug operations. The legacy driver does not wait; it only logs a warning.
+Therefore the tests that plug again remove legacy devices and the test device, whose driver handles
+removal.
 """
 
 import re
@@ -16,18 +17,18 @@ from subject import Subject, check, test
 from waiting import elapse
 
 LEGACY = {"disable-modern": True, "disable-legacy": "off"}
-WARNS = "virtio_dev_remove"     # where the legacy driver reads a status of 0xff
+WARNS = "virtio_dev_remove"     # the source line at which the legacy driver reads a status of 0xff
 
 
 def check_pulled(log: str, bus: str) -> None:
-    """Linux says of the slot what it says on real hardware."""
+    """Linux logs the same messages for the slot as on real hardware."""
     for what in ("Link Down", "Card not present"):
         check(re.search(rf"pciehp: Slot\({SLOT_OF[bus]}\): {what}", log),
               f"the guest did not log '{what}' of {bus}", log)
 
 
 def check_sane(log: str) -> None:
-    """No kernel in trouble; the one warning there may be is the legacy driver's."""
+    """Check the log for kernel errors. The legacy driver's warning is the only one permitted."""
     for word in ("BUG", "Oops", "hung task", "stall"):
         check(word not in log, f"the guest logged '{word}'", log)
     for line in re.findall("WARNING: .*", log):
@@ -35,8 +36,8 @@ def check_sane(log: str) -> None:
 
 
 def pull(machine: SlotMachine, places: dict[str, str]) -> None:
-    """Take them all out at once; look at what the guest makes of it. The disks are idle, for Linux
-    waits for ever for a request that was in flight; but one is open."""
+    """Remove all devices at once and check the guest's reaction. The disks are idle, because Linux
+    waits forever for a request that was in flight. One disk is open."""
     disks = [name for name in places.values() if name.startswith("disk")]
     for name in disks:
         machine.stop_use(name)
@@ -57,7 +58,7 @@ def pull(machine: SlotMachine, places: dict[str, str]) -> None:
 
 @test
 def surprise_removal(subject: Subject) -> None:
-    """Disks and cards at a root port and at a switch port are pulled, the cards under load; twice."""
+    """Remove disks and NICs at a root port and at a switch port, the NICs under load; twice."""
     places = {"rp0": "disk.a", "dn0": "disk.b", "rp1": "nic.a", "dn1": "nic.b"}
     with tempfile.TemporaryDirectory() as scratch, web(PATTERN[:RECORD]) as server:
         with slot_machine(subject, scratch, ["rp0", "rp1"], ["dn0", "dn1"]) as machine:
@@ -73,8 +74,8 @@ def surprise_removal(subject: Subject) -> None:
 
 @test
 def surprise_replace(subject: Subject) -> None:
-    """A ticker is pulled and another put in at once, before the guest has looked: it notices the
-    one and takes the other, without a button. Its log stays clean."""
+    """Remove a ticker and plug another before the guest has reacted. The guest notices the removal
+    and enables the new device without an attention button. Its log has no errors."""
     with tempfile.TemporaryDirectory() as scratch:
         with slot_machine(subject, scratch, ["rp0"], ["dn0"]) as machine:
             machine.shell("modprobe bpdrv; dmesg -c >/dev/null")
@@ -97,8 +98,8 @@ def surprise_replace(subject: Subject) -> None:
 
 @test
 def surprise_modern(subject: Subject) -> None:
-    """A modern disk is pulled: its driver waits for ever, as on real hardware; the guest, another
-    disk of it and the emulator go on."""
+    """Remove a modern disk. Its driver waits forever, as on real hardware. The guest, its other
+    disk and the emulator continue to work."""
     with tempfile.TemporaryDirectory() as scratch, web(PATTERN[:RECORD]) as server:
         with slot_machine(subject, scratch, ["rp0", "rp1"], []) as machine:
             for bus, name in (("rp0", "disk.a"), ("rp1", "disk.b")):

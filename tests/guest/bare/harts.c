@@ -12,14 +12,14 @@
 
 enum { ADDS = 100000, ROUNDS = 50000, STORES = 200, PATCHES = 150 };
 
-/* Failed checks. */
+/* Number of failed checks. */
 enum { CHECK_AMO = 1, CHECK_LRSC, CHECK_MESSAGE, CHECK_STORE_BUFFER, CHECK_PATCH };
 
 static volatile uint64_t counter, reserved_counter;
 static volatile uint64_t data, flag, x, y, seen[2];
 static volatile uint64_t arrived[2];
 
-/* Two functions' worth of code, and data beside it in the same page. */
+/* Code of two functions, and data in the same page. */
 static struct {
     uint32_t code[16];
     volatile uint64_t beside[64];
@@ -37,7 +37,7 @@ static void fence(void)
     __asm__ volatile("fence rw, rw" ::: "memory");
 }
 
-/* Both harts leave the round after both have reached it. */
+/* Barrier: both harts leave the round after both have reached it. */
 static void meet(unsigned hart, uint64_t round)
 {
     fence();
@@ -68,7 +68,7 @@ static void add_reserved(void)
     }
 }
 
-/* Message passing: who sees the flag sees the data. */
+/* Message passing: a hart that sees the flag also sees the data. */
 static void pass_messages(unsigned hart, uint64_t *round)
 {
     for (uint64_t i = 1; i <= ROUNDS; i++) {
