@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Register tables at work (contract in hw/core/reg.h).
+ * Access to the registers of a table (contract in hw/core/reg.h).
  *
- * A field is read and written through its bytes in host order, which is the guest's: the
- * emulator runs on little-endian hosts (checked below).
+ * Members are read and written through their bytes in host order, which is little-endian like the
+ * guest's (checked below).
  */
 #include "hw/core/reg.h"
 
@@ -16,14 +16,14 @@
 G_STATIC_ASSERT(G_BYTE_ORDER == G_LITTLE_ENDIAN);
 
 /* The row that covers `offset`, or the first one after it; NULL past the last. */
-static const RegDesc *row_at(const RegFile *f, uint64_t offset)
+static const RegDesc *reg_row_at(const RegFile *f, uint64_t offset)
 {
     size_t lo = 0, hi = f->n;
 
     while (lo < hi) {
         size_t mid = (lo + hi) / 2;
 
-        if (f->regs[mid].at + f->regs[mid].width <= offset) {
+        if (f->regs[mid].offset + f->regs[mid].width <= offset) {
             lo = mid + 1;
         } else {
             hi = mid;
@@ -32,7 +32,7 @@ static const RegDesc *row_at(const RegFile *f, uint64_t offset)
     return lo < f->n ? &f->regs[lo] : NULL;
 }
 
-static uint64_t field_get(const RegDesc *r, const void *dev)
+static uint64_t reg_field_get(const RegDesc *r, const void *dev)
 {
     uint64_t v = 0;
 
@@ -43,88 +43,126 @@ static uint64_t field_get(const RegDesc *r, const void *dev)
     return v;
 }
 
-static void field_set(const RegDesc *r, void *dev, uint64_t v)
+static void reg_field_set(const RegDesc *r, void *dev, uint64_t v)
 {
     if (r->field != REG_NO_FIELD) {
         memcpy((uint8_t *)dev + r->field, &v, r->width);
     }
 }
 
-static uint64_t mask_bytes(unsigned bytes)
+static uint64_t reg_mask_bytes(unsigned bytes)
 {
     return bytes >= 8 ? UINT64_MAX : (1ull << (8 * bytes)) - 1;
 }
 
+uint64_t reg_width_mask(const RegDesc *r)
+{
+    return reg_mask_bytes(r->width);
+}
+
 /* The part of an access [offset, offset+size) that falls in a row. */
-typedef struct Part {
+typedef struct RegPart {
     unsigned reg_shift;    /* bits from the row's start to the part's first byte */
     unsigned access_shift; /* the same from the access's start */
     uint64_t mask;         /* of the part, at bit 0 */
-} Part;
+} RegPart;
 
-static Part part_of(const RegDesc *r, uint64_t offset, unsigned size)
+static RegPart reg_part(const RegDesc *r, uint64_t offset, unsigned size)
 {
-    uint64_t first = MAX(r->at, offset), end = MIN(r->at + r->width, offset + size);
+    uint64_t first = MAX(r->offset, offset), end = MIN(r->offset + r->width, offset + size);
 
-    return (Part){ 8 * (first - r->at), 8 * (first - offset), mask_bytes(end - first) };
+    return (RegPart){ 8 * (first - r->offset), 8 * (first - offset), reg_mask_bytes(end - first) };
 }
 
 #define FOR_ROWS(r, f, offset, size)                                                               \
-    for (const RegDesc *r = row_at(f, offset), *end_ = (f)->regs + (f)->n;                         \
-         r && r < end_ && r->at < (offset) + (size); r++)
+    for (const RegDesc *r = reg_row_at(f, offset), *end_ = (f)->regs + (f)->n;                     \
+         r && r < end_ && r->offset < (offset) + (size); r++)
 
 uint64_t reg_read(const RegFile *f, void *dev, uint64_t offset, unsigned size)
 {
+    const RegDesc *first = NULL;
     uint64_t value = 0;
-    bool hit = false;
 
     FOR_ROWS(r, f, offset, size)
     {
-        Part p = part_of(r, offset, size);
-        uint64_t v = r->read ? r->read(dev, r) : field_get(r, dev);
+        RegPart p = reg_part(r, offset, size);
+        uint64_t v = r->read ? r->read(dev, r) : reg_field_get(r, dev);
 
         value |= (v >> p.reg_shift & p.mask) << p.access_shift;
-        hit = true;
+        first = first ? first : r;
     }
-    trace(TRACE_REG_READ, "%s 0x%" PRIx64 ", %u bytes -> 0x%" PRIx64, f->name, offset, size, value);
-    if (!hit) {
+    trace(TRACE_REG_READ, "%s 0x%" PRIx64 " (%s), %u bytes -> 0x%" PRIx64, f->name, offset,
+          first ? first->name : "no register", size, value);
+    if (!first) {
         guest_error(f->name, "read of %u bytes at 0x%" G_GINT64_MODIFIER "x: no register there",
                     size, offset);
     }
     return value;
 }
 
-void reg_write(const RegFile *f, void *dev, uint64_t offset, uint64_t value, unsigned size)
+/* A row that an access touches, with its value before and after. */
+typedef struct RegChange {
+    const RegDesc *row;
+    uint64_t old, new; /* new: with the trigger bits that were written */
+} RegChange;
+
+static RegChange reg_change(const RegDesc *r, const void *dev, RegPart p, uint64_t value)
 {
-    uint64_t old[8];
+    uint64_t lane = p.mask << p.reg_shift;
+    uint64_t in = (value >> p.access_shift & p.mask) << p.reg_shift;
+    uint64_t old = reg_field_get(r, dev), rw = r->rw & lane;
+
+    if (r->field == REG_NO_FIELD) {
+        return (RegChange){ r, old, in };
+    }
+    return (RegChange){ r, old, ((old & ~rw) | (in & (rw | r->trigger))) & ~(in & r->w1c) };
+}
+
+static bool reg_accepted(const RegFile *f, void *dev, const RegChange *c, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        const RegDesc *r = c[i].row;
+
+        if (r->accept && !r->accept(dev, r, c[i].new)) {
+            trace(TRACE_REG_WRITE, "%s %s: write of 0x%" PRIx64 " refused", f->name, r->name,
+                  c[i].new);
+            return false;
+        }
+    }
+    return true;
+}
+
+static uint32_t reg_store(void *dev, const RegChange *c, unsigned n)
+{
+    uint32_t effects = 0;
+
+    for (unsigned i = 0; i < n; i++) {
+        reg_field_set(c[i].row, dev, c[i].new & ~c[i].row->trigger);
+    }
+    for (unsigned i = 0; i < n; i++) {
+        if (c[i].row->wrote) {
+            effects |= c[i].row->wrote(dev, c[i].row, c[i].old, c[i].new);
+        }
+    }
+    return effects;
+}
+
+uint32_t reg_write(const RegFile *f, void *dev, uint64_t offset, uint64_t value, unsigned size)
+{
+    RegChange changes[8];
     unsigned n = 0;
 
-    trace(TRACE_REG_WRITE, "%s 0x%" PRIx64 ", %u bytes <- 0x%" PRIx64, f->name, offset, size,
-          value);
     FOR_ROWS(r, f, offset, size)
     {
-        Part p = part_of(r, offset, size);
-        uint64_t lane = p.mask << p.reg_shift;
-        uint64_t in = (value >> p.access_shift & p.mask) << p.reg_shift;
-        uint64_t was = old[n++] = field_get(r, dev);
-        uint64_t rw = r->rw & lane;
-
-        field_set(r, dev, ((was & ~rw) | (in & rw)) & ~(in & r->w1c & lane));
+        changes[n++] = reg_change(r, dev, reg_part(r, offset, size), value);
     }
+    trace(TRACE_REG_WRITE, "%s 0x%" PRIx64 " (%s), %u bytes <- 0x%" PRIx64, f->name, offset,
+          n ? changes[0].row->name : "no register", size, value);
     if (n == 0) {
         guest_error(f->name, "write of %u bytes at 0x%" G_GINT64_MODIFIER "x: no register there",
                     size, offset);
     }
-    n = 0;
-    FOR_ROWS(r, f, offset, size)
-    {
-        Part p = part_of(r, offset, size);
-
-        if (r->wrote) {
-            r->wrote(dev, r, old[n], (value >> p.access_shift & p.mask) << p.reg_shift);
-        }
-        n++;
-    }
+    return reg_accepted(f, dev, changes, n) ? reg_store(dev, changes, n) : 0;
 }
 
 void reg_reset(const RegFile *f, void *dev, ResetKind kind)
@@ -133,11 +171,11 @@ void reg_reset(const RegFile *f, void *dev, ResetKind kind)
         const RegDesc *r = &f->regs[i];
         uint64_t keep = kind == RESET_COLD ? 0 : r->sticky;
 
-        field_set(r, dev, (field_get(r, dev) & keep) | (r->reset & ~keep));
+        reg_field_set(r, dev, (reg_field_get(r, dev) & keep) | (r->reset & ~keep));
     }
 }
 
-static const char *row_fault(const RegDesc *r, const RegDesc *before)
+static const char *reg_row_fault(const RegDesc *r, const RegDesc *before)
 {
     if (!r->name || !*r->name) {
         return "has no name";
@@ -145,13 +183,13 @@ static const char *row_fault(const RegDesc *r, const RegDesc *before)
     if (r->width != 1 && r->width != 2 && r->width != 4 && r->width != 8) {
         return "has a width other than 1, 2, 4 or 8";
     }
-    if (r->rw & r->w1c) {
-        return "has bits both writable and write-1-to-clear";
+    if ((r->rw & r->w1c) | (r->trigger & (r->rw | r->w1c | r->reset))) {
+        return "has a bit of two kinds: rw, w1c and trigger are exclusive";
     }
-    if ((r->rw | r->w1c | r->reset | r->sticky) & ~mask_bytes(r->width)) {
+    if ((r->rw | r->w1c | r->trigger | r->reset | r->sticky) & ~reg_mask_bytes(r->width)) {
         return "has bits beyond its width";
     }
-    if (before && before->at + before->width > r->at) {
+    if (before && before->offset + before->width > r->offset) {
         return "overlaps the row before it, or is out of order";
     }
     return NULL;
@@ -160,7 +198,7 @@ static const char *row_fault(const RegDesc *r, const RegDesc *before)
 char *reg_table_check(const RegFile *f)
 {
     for (size_t i = 0; i < f->n; i++) {
-        const char *fault = row_fault(&f->regs[i], i ? &f->regs[i - 1] : NULL);
+        const char *fault = reg_row_fault(&f->regs[i], i ? &f->regs[i - 1] : NULL);
 
         if (fault) {
             return g_strdup_printf("%s: register %s (row %zu) %s", f->name,

@@ -20,7 +20,9 @@ static void table_write(void *opaque, uint64_t offset, uint64_t value, unsigned 
 {
     SysRegion *r = opaque;
 
-    reg_write(&r->file, r->instance, offset, value, size);
+    uint32_t effects = reg_write(&r->file, r->instance, offset, value, size);
+
+    g_assert(effects == 0); /* board devices define none */
 }
 
 static const MemOps table_ops = {

@@ -14,7 +14,6 @@ enum { BUFFER_AT = 0x40000, BUFFER_SIZE = 4096, FACTORIAL_NS = 10000, DMA_NS = 1
 enum { STATUS_COMPUTING = 0x01, STATUS_IRQ = 0x80 };
 enum { IRQ_FACTORIAL = 0x001, IRQ_DMA = 0x100 };
 enum { DMA_RUN = 1, DMA_FROM_EDU = 2, DMA_IRQ = 4 };
-enum { REG_LIVENESS = 0x04, REG_FACTORIAL = 0x08, REG_RAISE = 0x60, REG_DMA_CMD = 0x98 };
 
 typedef struct Edu {
     PCIDevice pci;
@@ -27,8 +26,10 @@ typedef struct Edu {
 
 /* With MSI each cause is a message of its own, whether others are pending or not; without, the
  * pin is the status. */
-static void edu_update_irq(Edu *e)
+static void edu_update_irq(void *dev)
 {
+    Edu *e = dev;
+
     pci_irq_set(&e->pci, 0, e->irq_status != 0 && !msi_enabled(&e->pci));
 }
 
@@ -59,33 +60,36 @@ static void edu_computed(void *dev)
     }
 }
 
-static void edu_factorial_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t written)
+static bool edu_factorial_accept(void *dev, const RegDesc *r, uint64_t value)
+{
+    return !(((Edu *)dev)->status & STATUS_COMPUTING);
+}
+
+static uint32_t edu_factorial_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
     Edu *e = dev;
 
-    if (e->status & STATUS_COMPUTING) {
-        e->factorial = old; /* busy: the write is ignored */
-        return;
-    }
     e->status |= STATUS_COMPUTING;
     timer_arm_ns(&e->compute, FACTORIAL_NS);
+    return 0;
 }
 
-static void edu_liveness_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t written)
+static uint32_t edu_liveness_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
-    ((Edu *)dev)->liveness = ~(uint32_t)written;
+    ((Edu *)dev)->liveness = ~(uint32_t)new;
+    return 0;
 }
 
-static void edu_irq_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t written)
+static uint32_t edu_raise_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
-    Edu *e = dev;
+    edu_raise(dev, new);
+    return 0;
+}
 
-    if (r->at == REG_RAISE) {
-        edu_raise(e, written);
-    } else {
-        e->irq_status &= ~(uint32_t)written;
-        edu_update_irq(e);
-    }
+static uint32_t edu_ack_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
+{
+    ((Edu *)dev)->irq_status &= ~(uint32_t)new;
+    return PCI_EFFECT_IRQ;
 }
 
 /* --- DMA --- */
@@ -119,17 +123,18 @@ static void edu_transferred(void *dev)
     }
 }
 
-/* Registers of a transfer under way do not change. One access may hold the end of the count and the
- * command: the command alone starts. */
-static void edu_dma_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t written)
+/* The registers do not change during a transfer. */
+static bool edu_dma_accept(void *dev, const RegDesc *r, uint64_t value)
 {
-    Edu *e = dev;
+    return !timer_armed(&((Edu *)dev)->transfer);
+}
 
-    if (timer_armed(&e->transfer)) {
-        *(uint64_t *)((uint8_t *)e + r->field) = old;
-    } else if (r->at == REG_DMA_CMD && (e->dma_cmd & DMA_RUN)) {
-        timer_arm_ns(&e->transfer, DMA_NS);
+static uint32_t edu_dma_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
+{
+    if (new & DMA_RUN) {
+        timer_arm_ns(&((Edu *)dev)->transfer, DMA_NS);
     }
+    return 0;
 }
 
 /* --- life --- */
@@ -175,23 +180,20 @@ static bool edu_check(void *obj, GError **err)
 
 /* --- tables --- */
 
-#define DMA_REG(m, at) REG64(Edu, m, at, .rw = UINT64_MAX, .wrote = edu_dma_wrote)
+#define DMA_REG(m, off) REG64(Edu, m, off, .rw = UINT64_MAX, .accept = edu_dma_accept)
 static const RegDesc edu_regs[] = {
     REG32_CONST("id", 0x00, 0x010000ed),
-    REG32(Edu, liveness, REG_LIVENESS, .rw = UINT32_MAX, .wrote = edu_liveness_wrote),
-    REG32(Edu, factorial, REG_FACTORIAL, .rw = UINT32_MAX, .wrote = edu_factorial_wrote),
+    REG32(Edu, liveness, 0x04, .rw = UINT32_MAX, .wrote = edu_liveness_wrote),
+    REG32(Edu, factorial, 0x08, .rw = UINT32_MAX, .accept = edu_factorial_accept,
+          .wrote = edu_factorial_wrote),
     REG32(Edu, status, 0x20, .rw = STATUS_IRQ),
     REG32_RO(Edu, irq_status, 0x24),
-    { .name = "irq_raise",
-      .at = REG_RAISE,
-      .width = 4,
-      .field = REG_NO_FIELD,
-      .wrote = edu_irq_wrote },
-    { .name = "irq_ack", .at = 0x64, .width = 4, .field = REG_NO_FIELD, .wrote = edu_irq_wrote },
+    REG_ROW("irq_raise", 0x60, 4, .wrote = edu_raise_wrote),
+    REG_ROW("irq_ack", 0x64, 4, .wrote = edu_ack_wrote),
     DMA_REG(dma_src, 0x80),
     DMA_REG(dma_dst, 0x88),
     DMA_REG(dma_count, 0x90),
-    REG64(Edu, dma_cmd, REG_DMA_CMD, .rw = DMA_RUN | DMA_FROM_EDU | DMA_IRQ,
+    REG64(Edu, dma_cmd, 0x98, .rw = DMA_RUN | DMA_FROM_EDU | DMA_IRQ, .accept = edu_dma_accept,
           .wrote = edu_dma_wrote),
 };
 static const PCIBarDesc edu_bars[] = {
@@ -238,5 +240,6 @@ static const PCIDeviceType edu = {
     .bars = LIST(edu_bars),
     .caps = LIST(edu_caps),
     .n_irqs = 1,
+    .update_irq = edu_update_irq,
 };
 PCI_DEVICE_TYPE(edu);

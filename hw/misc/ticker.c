@@ -32,18 +32,18 @@ static void ticker_expired(void *dev)
     ticker_update_irq(t);
 }
 
-static void ticker_wrote(void *dev, const RegDesc *reg, uint64_t old, uint64_t written)
+static uint32_t ticker_wrote(void *dev, const RegDesc *reg, uint64_t old, uint64_t new)
 {
     Ticker *t = dev;
 
-    if (reg->at == REG_CTRL && ((old ^ t->ctrl) & CTRL_RUN)) {
-        if (t->ctrl & CTRL_RUN) {
+    if (reg->offset == REG_CTRL && ((old ^ new) & CTRL_RUN)) {
+        if (new & CTRL_RUN) {
             timer_arm_ns(&t->timer, t->period_ns);
         } else {
             timer_cancel(&t->timer);
         }
     }
-    ticker_update_irq(t);
+    return PCI_EFFECT_IRQ;
 }
 
 static bool ticker_realize(void *dev, GError **err)
@@ -88,6 +88,7 @@ static const PCIDeviceType ticker_type = {
               .hotpluggable = true, .realize = ticker_realize, .reset = ticker_reset,
               .unrealize = ticker_stop },
     .vendor = 0x1234, .device = 0x71c4, .revision = 1, .class_code = 0x088000, .n_irqs = 1,
+    .update_irq = ticker_update_irq,
     .slots = PLAN_SLOT_CONVENTIONAL | PLAN_SLOT_EXPRESS,
     .bars = LIST(ticker_bars), .caps = LIST(ticker_caps),
 };

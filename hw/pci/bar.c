@@ -59,7 +59,11 @@ static void regs_write(void *opaque, uint64_t offset, uint64_t value, unsigned s
 {
     PCIBar *bar = opaque;
 
-    reg_write(&bar->file, bar->pci, offset, value, size);
+    uint32_t effects = reg_write(&bar->file, bar->pci, offset, value, size);
+
+    if (effects) {
+        pci_apply_effects(bar->pci, effects, NULL);
+    }
 }
 
 static const MemOps regs_ops = {

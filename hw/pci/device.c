@@ -235,6 +235,9 @@ void pci_apply_effects(PCIDevice *d, uint32_t effects, const PCIConfigWrite *w)
 {
     PCIBridge *br = pci_bridge_of(d);
 
+    if (effects & PCI_EFFECT_IRQ) {
+        pci_type(d)->update_irq(d);
+    }
     if (effects & PCI_EFFECT_CAP) {
         pci_caps_written(d, w);
     }

@@ -204,18 +204,20 @@ static uint16_t execute(PCIShpcBridge *b, uint8_t code, uint8_t target)
     }
 }
 
-static void command_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t written)
+static uint32_t command_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
     PCIShpcBridge *b = dev;
 
     b->status = execute(b, b->command, b->target);
     b->serr_int |= SHPC_COMMAND_COMPLETE;
     settle(b);
+    return 0;
 }
 
-static void settles(void *dev, const RegDesc *r, uint64_t old, uint64_t written)
+static uint32_t settles(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
     settle(dev);
+    return 0;
 }
 
 /* --- the working register set --- */
@@ -247,12 +249,12 @@ static const RegDesc shpc_regs[] = {
     REG8(PCIShpcBridge, command, SHPC_COMMAND, .rw = 0xff, .wrote = command_wrote),
     REG8(PCIShpcBridge, target, SHPC_TARGET, .rw = 0x1f, .wrote = settles),
     REG16(PCIShpcBridge, status, SHPC_STATUS, .rw = 0),
-    { .at = SHPC_INT_LOCATOR,
+    { .offset = SHPC_INT_LOCATOR,
       .width = 4,
       .field = REG_NO_FIELD,
       .name = "interrupt locator",
       .read = read_int_locator },
-    { .at = SHPC_SERR_LOCATOR,
+    { .offset = SHPC_SERR_LOCATOR,
       .width = 4,
       .field = REG_NO_FIELD,
       .name = "SERR locator",

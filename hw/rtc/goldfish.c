@@ -79,7 +79,7 @@ static uint64_t read_time_low(void *dev, const RegDesc *r)
     return (uint32_t)now;
 }
 
-static void wrote_time_low(void *dev, const RegDesc *r, uint64_t old, uint64_t written)
+static uint32_t wrote_time_low(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
     Goldfish *s = dev;
     uint64_t t = (uint64_t)s->time_high << 32 | s->time_low;
@@ -87,32 +87,37 @@ static void wrote_time_low(void *dev, const RegDesc *r, uint64_t old, uint64_t w
     s->offset = t - clock_now(s);
     if (s->alarm_status)
         arm_alarm(s, alarm_time(s));
+    return 0;
 }
 
-static void wrote_alarm_low(void *dev, const RegDesc *r, uint64_t old, uint64_t written)
+static uint32_t wrote_alarm_low(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
     arm_alarm(dev, alarm_time(dev));
+    return 0;
 }
 
-static void wrote_irq_enabled(void *dev, const RegDesc *r, uint64_t old, uint64_t written)
+static uint32_t wrote_irq_enabled(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
     update_irq(dev);
+    return 0;
 }
 
-static void wrote_clear_alarm(void *dev, const RegDesc *r, uint64_t old, uint64_t written)
+static uint32_t wrote_clear_alarm(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
     Goldfish *s = dev;
 
     timer_cancel(&s->alarm);
     s->alarm_status = 0;
+    return 0;
 }
 
-static void wrote_clear_interrupt(void *dev, const RegDesc *r, uint64_t old, uint64_t written)
+static uint32_t wrote_clear_interrupt(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
     Goldfish *s = dev;
 
     s->irq_pending = 0;
     update_irq(s);
+    return 0;
 }
 
 #define ALL32 UINT32_MAX
@@ -122,13 +127,13 @@ static const RegDesc goldfish_regs[] = {
     REG32(Goldfish, alarm_low, 0x08, .rw = ALL32, .wrote = wrote_alarm_low),
     REG32(Goldfish, alarm_high, 0x0c, .rw = ALL32),
     REG32(Goldfish, irq_enabled, 0x10, .rw = 1, .wrote = wrote_irq_enabled),
-    { .at = 0x14,
+    { .offset = 0x14,
       .width = 4,
       .name = "clear_alarm",
       .field = REG_NO_FIELD,
       .wrote = wrote_clear_alarm },
     REG32_RO(Goldfish, alarm_status, 0x18),
-    { .at = 0x1c,
+    { .offset = 0x1c,
       .width = 4,
       .name = "clear_interrupt",
       .field = REG_NO_FIELD,

@@ -24,7 +24,7 @@ static uint64_t slot_read(void *opaque, uint64_t offset, unsigned size)
 {
     static const RegDesc regs[] = {
         REG32_CONST("MagicValue", 0x000, VIRTIO_MMIO_MAGIC),
-        { .at = 0x004, .width = 4, .name = "Version", .field = REG_NO_FIELD, .read = read_version },
+        REG_ROW("Version", 0x004, 4, .read = read_version),
         REG32_CONST("DeviceID", 0x008, 0),
         REG32_CONST("VendorID", 0x00c, VIRTIO_MMIO_VENDOR),
     };

@@ -70,14 +70,15 @@ static uint64_t rd_guest_features(void *dev, const RegDesc *r)
 }
 
 /* There is no FEATURES_OK: the driver gets what it writes of what is offered (3.1.2). */
-static void wr_guest_features(void *dev, const RegDesc *r, uint64_t old, uint64_t written)
+static uint32_t wr_guest_features(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
     VirtioDevice *v = &((VirtioPCI *)dev)->virtio;
 
-    virtio_set_guest_features(v, (uint32_t)written & v->host_features);
+    virtio_set_guest_features(v, new & v->host_features);
     if (v->cls->set_features) {
         v->cls->set_features(v, v->guest_features);
     }
+    return 0;
 }
 
 static uint64_t rd_queue_page(void *dev, const RegDesc *r)
@@ -87,16 +88,17 @@ static uint64_t rd_queue_page(void *dev, const RegDesc *r)
     return vq ? virtq_legacy_page(vq) : 0;
 }
 
-static void wr_queue_page(void *dev, const RegDesc *r, uint64_t old, uint64_t written)
+static uint32_t wr_queue_page(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
     VirtQueue *vq = selected(dev);
 
     if (vq) {
         uint16_t vector = vq->vector;
 
-        virtq_set_legacy_page(vq, written);
+        virtq_set_legacy_page(vq, new);
         vq->vector = vector;
     }
+    return 0;
 }
 
 static uint64_t rd_queue_size(void *dev, const RegDesc *r)
@@ -106,13 +108,14 @@ static uint64_t rd_queue_size(void *dev, const RegDesc *r)
     return vq ? vq->size : 0;
 }
 
-static void wr_notify(void *dev, const RegDesc *r, uint64_t old, uint64_t written)
+static uint32_t wr_notify(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
-    VirtQueue *vq = virtio_queue(&((VirtioPCI *)dev)->virtio, written);
+    VirtQueue *vq = virtio_queue(&((VirtioPCI *)dev)->virtio, new);
 
     if (vq) {
         virtq_kick(vq);
     }
+    return 0;
 }
 
 static uint64_t rd_status(void *dev, const RegDesc *r)
@@ -120,12 +123,13 @@ static uint64_t rd_status(void *dev, const RegDesc *r)
     return ((VirtioPCI *)dev)->virtio.status;
 }
 
-static void wr_status(void *dev, const RegDesc *r, uint64_t old, uint64_t written)
+static uint32_t wr_status(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
     VirtioPCI *p = dev;
 
-    virtio_set_status(&p->virtio, written);
+    virtio_set_status(&p->virtio, new);
     virtio_pci_update_intx(p);
+    return 0;
 }
 
 static uint64_t rd_isr(void *dev, const RegDesc *r)
@@ -137,27 +141,28 @@ static uint64_t rd_vector(void *dev, const RegDesc *r)
 {
     VirtQueue *vq = selected(dev);
 
-    if (r->at == LEGACY_VECTORS) {
+    if (r->offset == LEGACY_VECTORS) {
         return ((VirtioPCI *)dev)->virtio.config_vector;
     }
     return vq ? vq->vector : VIRTIO_NO_VECTOR;
 }
 
-static void wr_vector(void *dev, const RegDesc *r, uint64_t old, uint64_t written)
+static uint32_t wr_vector(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
     VirtioPCI *p = dev;
     VirtQueue *vq = selected(p);
 
-    if (r->at == LEGACY_VECTORS) {
-        virtio_pci_set_vector(p, &p->virtio.config_vector, written);
+    if (r->offset == LEGACY_VECTORS) {
+        virtio_pci_set_vector(p, &p->virtio.config_vector, new);
     } else if (vq) {
-        virtio_pci_set_vector(p, &vq->vector, written);
+        virtio_pci_set_vector(p, &vq->vector, new);
     }
+    return 0;
 }
 
 #define ROW(n, off, w, ...)                                                                        \
     {                                                                                              \
-        .name = (n), .at = (off), .width = (w), .field = REG_NO_FIELD, __VA_ARGS__                 \
+        .name = (n), .offset = (off), .width = (w), .field = REG_NO_FIELD, __VA_ARGS__             \
     }
 static const RegDesc legacy_regs[] = {
     ROW("device_features", 0x00, 4, .read = rd_host_features),

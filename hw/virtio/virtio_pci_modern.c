@@ -35,7 +35,7 @@ static uint64_t rd_driver_feature(void *dev, const RegDesc *r)
                : 0;
 }
 
-static void wr_driver_feature(void *dev, const RegDesc *r, uint64_t old, uint64_t written)
+static uint32_t wr_driver_feature(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
     VirtioPCI *p = dev;
     unsigned shift = 32 * p->driver_feature_select;
@@ -43,8 +43,9 @@ static void wr_driver_feature(void *dev, const RegDesc *r, uint64_t old, uint64_
 
     if (p->driver_feature_select < 2) {
         virtio_set_guest_features(&p->virtio,
-                                  (old_bits & ~(0xffffffffull << shift)) | written << shift);
+                                  (old_bits & ~(0xffffffffull << shift)) | new << shift);
     }
+    return 0;
 }
 
 static uint64_t rd_config_vector(void *dev, const RegDesc *r)
@@ -52,11 +53,12 @@ static uint64_t rd_config_vector(void *dev, const RegDesc *r)
     return ((VirtioPCI *)dev)->virtio.config_vector;
 }
 
-static void wr_config_vector(void *dev, const RegDesc *r, uint64_t old, uint64_t written)
+static uint32_t wr_config_vector(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
     VirtioPCI *p = dev;
 
-    virtio_pci_set_vector(p, &p->virtio.config_vector, written);
+    virtio_pci_set_vector(p, &p->virtio.config_vector, new);
+    return 0;
 }
 
 static uint64_t rd_num_queues(void *dev, const RegDesc *r)
@@ -69,12 +71,13 @@ static uint64_t rd_status(void *dev, const RegDesc *r)
     return ((VirtioPCI *)dev)->virtio.status;
 }
 
-static void wr_status(void *dev, const RegDesc *r, uint64_t old, uint64_t written)
+static uint32_t wr_status(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
     VirtioPCI *p = dev;
 
-    virtio_set_status(&p->virtio, written);
+    virtio_set_status(&p->virtio, new);
     virtio_pci_update_intx(p);
+    return 0;
 }
 
 static uint64_t rd_generation(void *dev, const RegDesc *r)
@@ -89,13 +92,14 @@ static uint64_t rd_queue_size(void *dev, const RegDesc *r)
     return vq ? vq->size : 0;
 }
 
-static void wr_queue_size(void *dev, const RegDesc *r, uint64_t old, uint64_t written)
+static uint32_t wr_queue_size(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
     VirtQueue *vq = selected(dev);
 
     if (vq) {
-        virtq_set_size(vq, written);
+        virtq_set_size(vq, new);
     }
+    return 0;
 }
 
 static uint64_t rd_queue_vector(void *dev, const RegDesc *r)
@@ -105,13 +109,14 @@ static uint64_t rd_queue_vector(void *dev, const RegDesc *r)
     return vq ? vq->vector : VIRTIO_NO_VECTOR;
 }
 
-static void wr_queue_vector(void *dev, const RegDesc *r, uint64_t old, uint64_t written)
+static uint32_t wr_queue_vector(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
     VirtQueue *vq = selected(dev);
 
     if (vq) {
-        virtio_pci_set_vector(dev, &vq->vector, written);
+        virtio_pci_set_vector(dev, &vq->vector, new);
     }
+    return 0;
 }
 
 static uint64_t rd_queue_enable(void *dev, const RegDesc *r)
@@ -121,16 +126,17 @@ static uint64_t rd_queue_enable(void *dev, const RegDesc *r)
     return vq ? vq->enabled : 0;
 }
 
-static void wr_queue_enable(void *dev, const RegDesc *r, uint64_t old, uint64_t written)
+static uint32_t wr_queue_enable(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
     VirtQueue *vq = selected(dev);
 
-    if (vq && written == 1 && !vq->enabled) {
+    if (vq && new == 1 && !vq->enabled) {
         virtq_enable(vq);
-    } else if (vq && written != 1) {
+    } else if (vq && new != 1) {
         guest_error(device_name(vq->v->device), "queue %u: %u written to queue_enable: ignored",
-                    vq->index, (unsigned)written);
+                    vq->index, (unsigned)new);
     }
+    return 0;
 }
 
 static uint64_t rd_notify_off(void *dev, const RegDesc *r)
@@ -148,32 +154,34 @@ static uint64_t rd_area(void *dev, const RegDesc *r)
 {
     VirtQueue *vq = selected(dev);
 
-    return vq ? (uint32_t)(*area(vq, r->at) >> (r->at & 4 ? 32 : 0)) : 0;
+    return vq ? (uint32_t)(*area(vq, r->offset) >> (r->offset & 4 ? 32 : 0)) : 0;
 }
 
-static void wr_area(void *dev, const RegDesc *r, uint64_t old, uint64_t written)
+static uint32_t wr_area(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
     VirtQueue *vq = selected(dev);
-    unsigned shift = r->at & 4 ? 32 : 0;
+    unsigned shift = r->offset & 4 ? 32 : 0;
 
     if (vq) {
-        virtq_set_area(vq, area(vq, r->at), 0xffffffffull << shift, written << shift);
+        virtq_set_area(vq, area(vq, r->offset), 0xffffffffull << shift, new << shift);
     }
+    return 0;
 }
 
-static void wr_queue_reset(void *dev, const RegDesc *r, uint64_t old, uint64_t written)
+static uint32_t wr_queue_reset(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
     VirtioPCI *p = dev;
     VirtQueue *vq = selected(dev);
 
-    if (vq && written == 1 && virtio_has(&p->virtio, VIRTIO_F_RING_RESET)) {
+    if (vq && new == 1 && virtio_has(&p->virtio, VIRTIO_F_RING_RESET)) {
         virtq_driver_reset(vq);
     }
+    return 0;
 }
 
 #define ROW(n, off, w, ...)                                                                        \
     {                                                                                              \
-        .name = (n), .at = (off), .width = (w), .field = REG_NO_FIELD, __VA_ARGS__                 \
+        .name = (n), .offset = (off), .width = (w), .field = REG_NO_FIELD, __VA_ARGS__             \
     }
 static const RegDesc common_regs[] = {
     REG32(VirtioPCI, device_feature_select, 0x00, .rw = 0xffffffff),

@@ -1,14 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Register tables: policy as data. One row says where a register stands, how wide it is, what it
- * is after reset, which bits the guest may write, which it clears by writing 1, which survive
- * all but a cold reset, and, if that is not enough, which function to call.
+ * Register tables: the one row type for the registers of BARs, of the configuration header and of
+ * capabilities.
  *
- * A register file serves accesses of 1, 2, 4 and 8 bytes at any offset: each byte is taken from
- * the row that covers it, a write changes only the bytes written (by their masks) and calls
- * `wrote` once per row touched, after all rows are stored, lowest address first. Undeclared
- * bytes read as zero and ignore writes (with a guest_error()).
- * Bits in none of the masks are read-only. rw and w1c must not overlap (checked by a test).
+ * One row describes one register. Rows of a BAR are used as they are by reg_read() and reg_write();
+ * the value is a member of the device structure. Rows of the configuration header and of
+ * capabilities are compiled into the byte masks of hw/pci/config.h; the value is in the
+ * configuration bytes.
+ *
+ * A write access is processed in this order:
+ *  1. The rows that the access touches are determined, lowest offset first, and the new value of
+ *     each is computed from its masks.
+ *  2. accept() of each row is called. If one returns false, the access changes nothing.
+ *  3. All new values are stored.
+ *  4. wrote() of each row is called. The effects that the calls return are OR-ed, and the caller of
+ *     the access applies the result once.
+ *
+ * Accesses have 1, 2, 4 or 8 bytes at any offset. Each byte belongs to the row that covers it.
+ * Bytes that no row covers read as zero and ignore writes; an access without any row is reported
+ * with guest_error().
  */
 #ifndef HW_CORE_REG_H
 #define HW_CORE_REG_H
@@ -19,44 +29,76 @@
 #define FIELD(T, m, C) (offsetof(T, m) + 0 * sizeof((C *)0 == &((T *)0)->m))
 #define LIST(a)        (a), G_N_ELEMENTS(a)
 #define REG_NO_FIELD   SIZE_MAX
+#define REG_ALL        UINT64_MAX /* every bit of the register */
 
+/* Bits of a register that are in none of rw, w1c and trigger are read-only. rw, w1c and trigger
+ * must not overlap (reg_table_check). */
 typedef struct RegDesc {
-    uint64_t at;
-    uint64_t reset, rw, w1c, sticky;
-    uint8_t width;   /* bytes: 1, 2, 4, 8 */
-    size_t field;    /* of the width's type, or REG_NO_FIELD */
+    uint64_t offset;   /* bytes from the start of the BAR, the header or the capability */
+    uint64_t rw;       /* bits the guest writes */
+    uint64_t w1c;      /* bits the guest clears by writing 1 */
+    uint64_t trigger;  /* bits that act when 1 is written; not stored, they read as zero */
+    uint64_t sticky;   /* bits that only a cold reset changes */
+    uint64_t reset;    /* value after reset; constant bits have this value always */
+    uint64_t identity; /* bits that a saved state must have in common with the device; bits of rw
+                          and w1c are never compared */
+    uint8_t width;     /* bytes: 1, 2, 4, 8; more for an array of bytes in configuration space */
+    size_t field;      /* offset of the member, of the width's type; or REG_NO_FIELD */
     const char *name;
-    /* Value to give instead of the field's. Must not change state unless the register says so
-     * (read-to-clear). */
+    const char *doc; /* meaning, for the documentation; may be NULL */
+    /* Value to return instead of the member's. Must not change state unless the register is
+     * specified as read-to-clear. */
     uint64_t (*read)(void *dev, const struct RegDesc *r);
-    /* After the field was stored under the masks; `old` is the value before, `written` what the
-     * guest sent (zero-extended, shifted to the register). */
-    void (*wrote)(void *dev, const struct RegDesc *r, uint64_t old, uint64_t written);
+    /* Whether the write is possible now. `value` is the register's value if the write is stored,
+     * with the trigger bits that were written. Must not change state. NULL: always. */
+    bool (*accept)(void *dev, const struct RegDesc *r, uint64_t value);
+    /* The register was written. `old` is the value before the access; `new` is the stored value
+     * with the trigger bits that were written. For a row with REG_NO_FIELD `old` is the reset value
+     * and `new` is what was written. Returns effects, as the caller of the access defines them
+     * (PCI: PCI_EFFECT_*), or 0. */
+    uint32_t (*wrote)(void *dev, const struct RegDesc *r, uint64_t old, uint64_t new);
 } RegDesc;
 
 #define REG8(T, m, off, ...)                                                                       \
-    { .at = (off), .width = 1, .field = FIELD(T, m, uint8_t), .name = #m, __VA_ARGS__ }
+    {                                                                                              \
+        .offset = (off), .width = 1, .field = FIELD(T, m, uint8_t), .name = #m, __VA_ARGS__        \
+    }
 #define REG16(T, m, off, ...)                                                                      \
-    { .at = (off), .width = 2, .field = FIELD(T, m, uint16_t), .name = #m, __VA_ARGS__ }
+    {                                                                                              \
+        .offset = (off), .width = 2, .field = FIELD(T, m, uint16_t), .name = #m, __VA_ARGS__       \
+    }
 #define REG32(T, m, off, ...)                                                                      \
-    { .at = (off), .width = 4, .field = FIELD(T, m, uint32_t), .name = #m, __VA_ARGS__ }
+    {                                                                                              \
+        .offset = (off), .width = 4, .field = FIELD(T, m, uint32_t), .name = #m, __VA_ARGS__       \
+    }
 #define REG64(T, m, off, ...)                                                                      \
-    { .at = (off), .width = 8, .field = FIELD(T, m, uint64_t), .name = #m, __VA_ARGS__ }
-#define REG32_RO(T, m, off) REG32(T, m, off, .rw = 0)
-#define REG32_CONST(n, off, v)                                                                     \
-    { .at = (off), .width = 4, .name = (n), .reset = (v), .field = REG_NO_FIELD }
+    {                                                                                              \
+        .offset = (off), .width = 8, .field = FIELD(T, m, uint64_t), .name = #m, __VA_ARGS__       \
+    }
+/* A row whose value is not a member: a constant, or a register that read() and wrote() serve. */
+#define REG_ROW(n, off, w, ...)                                                                    \
+    {                                                                                              \
+        .offset = (off), .width = (w), .field = REG_NO_FIELD, .name = (n), __VA_ARGS__             \
+    }
+#define REG32_RO(T, m, off, ...)    REG32(T, m, off, .rw = 0, ##__VA_ARGS__)
+#define REG32_CONST(n, off, v, ...) REG_ROW(n, off, 4, .reset = (v), ##__VA_ARGS__)
 
-/* A table over one device structure; rows sorted by `at`, not overlapping (reg_table_check). */
+/* A table over one device structure; rows sorted by offset, not overlapping (reg_table_check). */
 typedef struct RegFile {
     const RegDesc *regs;
     size_t n;
     const char *name;
 } RegFile;
 
+/* Read `size` bytes (1, 2, 4 or 8) at `offset`, little-endian, zero-extended. Machine lock. */
 uint64_t reg_read(const RegFile *f, void *dev, uint64_t offset, unsigned size);
-void reg_write(const RegFile *f, void *dev, uint64_t offset, uint64_t value, unsigned size);
-/* Put every field to its reset value; sticky bits stay unless kind is RESET_COLD. */
+/* Write them, in the order given at the top of this file. Returns the effects of all rows, which
+ * the caller must apply; 0 if a row refused the access. Machine lock. */
+uint32_t reg_write(const RegFile *f, void *dev, uint64_t offset, uint64_t value, unsigned size);
+/* Set every member to its reset value; sticky bits stay unless kind is RESET_COLD. */
 void reg_reset(const RegFile *f, void *dev, ResetKind kind);
+/* The bits of a row that fit its width: 0xffff for 2 bytes. */
+uint64_t reg_width_mask(const RegDesc *r);
 /* NULL, or a sentence about the first malformed row (g_free). For the conformance test. */
 char *reg_table_check(const RegFile *f);
 

@@ -68,6 +68,7 @@ enum {
     PCI_EFFECT_WINDOWS = 1 << 6,        /* a base or limit of a bridge */
     PCI_EFFECT_BRIDGE_CONTROL = 1 << 7, /* Bridge Control */
     PCI_EFFECT_CAP = 1 << 8,            /* a capability: see the entries the write touches */
+    PCI_EFFECT_IRQ = 1 << 9,            /* the interrupt sources: update_irq() of the type */
 };
 
 /* Zeroed bytes with the masks every header of that type has (PCI 6.1, 6.2; bridge 3.2). size is

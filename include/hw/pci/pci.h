@@ -155,6 +155,9 @@ struct PCIDeviceType {
     uint16_t (*qemu_offset)(const PCIDevice *d, unsigned row);
     bool plain_on_root; /* with qemu-layout: not Express, on an Express root bus, by default */
     unsigned n_irqs; /* interrupt sources; >0 without MSI and MSI-X wants an INTx pin */
+    /* Set the interrupt sources from the registers. Called once after an access whose rows returned
+     * PCI_EFFECT_IRQ; NULL if no row does. */
+    void (*update_irq)(void *dev);
     /* The number of vectors when a count_prop says PCI_AUTO_COUNT: from the other properties. */
     const PlanCount *auto_count;
     /* A BAR that realize() adds under a condition that `bars` cannot say: what the catalogue says

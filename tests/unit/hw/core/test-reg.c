@@ -10,7 +10,7 @@ typedef struct Dev {
     uint8_t byte;
     uint64_t wide;
     unsigned wrote;
-    uint64_t last_old, last_written;
+    uint64_t last_old, last_new;
 } Dev;
 
 static uint64_t read_half(void *dev, const RegDesc *r)
@@ -18,13 +18,20 @@ static uint64_t read_half(void *dev, const RegDesc *r)
     return 0xbeef;
 }
 
-static void wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t written)
+static uint32_t wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
     Dev *d = dev;
 
     d->wrote++;
     d->last_old = old;
-    d->last_written = written;
+    d->last_new = new;
+    return 1u << r->offset / 4;
+}
+
+/* The value 0x66 in the low byte is the one that the register does not accept. */
+static bool accept(void *dev, const RegDesc *r, uint64_t value)
+{
+    return (value & 0xff) != 0x66;
 }
 
 static const RegDesc regs[] = {
@@ -48,7 +55,7 @@ static void test_masks(void)
     g_assert_cmphex(d.ctrl, ==, 0x80ff00ff);
     g_assert_cmpuint(d.wrote, ==, 1);
     g_assert_cmphex(d.last_old, ==, 0x80000001);
-    g_assert_cmphex(d.last_written, ==, 0xffffffff);
+    g_assert_cmphex(d.last_new, ==, 0x80ff00ff);
     reg_write(&file, &d, 6, 0, 1);
     g_assert_cmphex(d.ctrl, ==, 0x800000ff);
     d.status = 0x3f;
@@ -93,9 +100,9 @@ static void test_model(void)
 
     for (size_t i = 0; i < G_N_ELEMENTS(regs); i++) {
         for (unsigned b = 0; b < regs[i].width; b++) {
-            rw[regs[i].at + b] = regs[i].rw >> (8 * b);
-            w1c[regs[i].at + b] = regs[i].w1c >> (8 * b);
-            value[regs[i].at + b] = regs[i].reset >> (8 * b);
+            rw[regs[i].offset + b] = regs[i].rw >> (8 * b);
+            w1c[regs[i].offset + b] = regs[i].w1c >> (8 * b);
+            value[regs[i].offset + b] = regs[i].reset >> (8 * b);
         }
     }
     value[0xc] = 0xef;
@@ -120,14 +127,57 @@ static void test_model(void)
     }
 }
 
+/* Both registers of an access are stored before the first wrote(), effects are OR-ed, and one
+ * refusal leaves both unchanged. */
+static const RegDesc pair_regs[] = {
+    REG32(Dev, ctrl, 0x00, .rw = 0xff, .trigger = 0x100, .wrote = wrote),
+    REG32(Dev, status, 0x04, .rw = 0xff, .accept = accept, .wrote = wrote),
+    REG_ROW("doorbell", 0x08, 4, .wrote = wrote),
+};
+static const RegFile pair_file = { LIST(pair_regs), "pair" };
+
+static void test_order(void)
+{
+    Dev d = { 0 };
+
+    g_assert_cmphex(reg_write(&pair_file, &d, 0, 0x6500000001, 8), ==, 3);
+    g_assert_cmpuint(d.wrote, ==, 2);
+    g_assert_cmphex(d.ctrl, ==, 1);
+    g_assert_cmphex(d.status, ==, 0x65);
+    g_assert_cmphex(reg_write(&pair_file, &d, 0, 0x6600000002, 8), ==, 0);
+    g_assert_cmpuint(d.wrote, ==, 2);
+    g_assert_cmphex(d.ctrl, ==, 1);
+    g_assert_cmphex(d.status, ==, 0x65);
+    g_assert_cmphex(reg_write(&pair_file, &d, 4, 0x66, 1), ==, 0);
+    g_assert_cmphex(d.status, ==, 0x65);
+}
+
+/* A trigger bit is reported and not stored; a register without a member reports what was written.
+ */
+static void test_trigger(void)
+{
+    Dev d = { 0 };
+
+    g_assert_cmphex(reg_write(&pair_file, &d, 0, 0x1ff, 4), ==, 1);
+    g_assert_cmphex(d.last_new, ==, 0x1ff);
+    g_assert_cmphex(d.ctrl, ==, 0xff);
+    g_assert_cmphex(reg_write(&pair_file, &d, 9, 0xab, 1), ==, 4);
+    g_assert_cmphex(d.last_old, ==, 0);
+    g_assert_cmphex(d.last_new, ==, 0xab00);
+}
+
 static void test_check(void)
 {
     static const RegDesc overlap[] = { REG32(Dev, ctrl, 0), REG32(Dev, status, 2) };
     static const RegDesc both[] = { REG32(Dev, ctrl, 0, .rw = 1, .w1c = 1) };
     static const RegDesc wide[] = { REG16(Dev, half, 0, .rw = 0x10000) };
-    const RegFile bad[] = { { LIST(overlap), "x" }, { LIST(both), "x" }, { LIST(wide), "x" } };
+    static const RegDesc trigger[] = { REG32(Dev, ctrl, 0, .rw = 2, .trigger = 2) };
+    const RegFile bad[] = {
+        { LIST(overlap), "x" }, { LIST(both), "x" }, { LIST(wide), "x" }, { LIST(trigger), "x" }
+    };
 
     g_assert_null(reg_table_check(&file));
+    g_assert_null(reg_table_check(&pair_file));
     for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
         g_autofree char *why = reg_table_check(&bad[i]);
 
@@ -142,6 +192,8 @@ int main(int argc, char **argv)
     g_test_add_func("/reg/spanning", test_spanning);
     g_test_add_func("/reg/sticky", test_sticky);
     g_test_add_func("/reg/model", test_model);
+    g_test_add_func("/reg/order", test_order);
+    g_test_add_func("/reg/trigger", test_trigger);
     g_test_add_func("/reg/check", test_check);
     return g_test_run();
 }

@@ -16,7 +16,7 @@ typedef struct Dev {
 
 /* A write to `go` copies 4 bytes from src to this device's `value`; what it reads may be any
  * device's register, its own included. */
-static void go(void *dev, const RegDesc *r, uint64_t old, uint64_t written)
+static uint32_t go(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
     Dev *d = dev;
     uint32_t le;
@@ -28,6 +28,7 @@ static void go(void *dev, const RegDesc *r, uint64_t old, uint64_t written)
         d->value = pci_dma_write(&d->pci, d->src_lo, &le, 4);
     }
     d->depth--;
+    return 0;
 }
 
 static const RegDesc regs[] = {
