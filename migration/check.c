@@ -1,51 +1,63 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * migrate-check: the handshake alone, with the guest untouched and the machine lock released
- * while it waits.
+ * migrate-check: the handshake alone, while the guest continues to run.
+ *
+ * The check runs from the main loop like a migration: it is called when the channel is ready and
+ * by a timer. It ends with exactly one call of the function given to migration_check_start().
  */
+#include <string.h>
+
 #include "migration/internal.h"
 
-#define WAIT_MS 5000
+#define CHECK_TIMEOUT_MS 5000
+#define CHECK_TICK_MS    20
 
-typedef struct Check {
+struct MigrationCheck {
+    Migration *mig;
     Channel *ch;
-    GByteArray *out;
+    GByteArray *out; /* the request; NULL until the digests of the boot images are known */
+    size_t sent;
+    bool digesting; /* connected, and the digests of the boot images are being computed */
     Answers answers;
-    int64_t until;
-} Check;
+    int64_t deadline; /* monotonic ns; does not hold while digests are computed */
+    guint tick;       /* GSource id */
+    MigrationCheckFn *done;
+    void *opaque;
+};
 
-static bool late(const Check *c, GError **err)
+static void check_free(MigrationCheck *c)
 {
-    if (migration_now() < c->until) {
-        g_usleep(500);
-        return false;
+    c->mig->check = NULL;
+    migration_record_forget(c->mig);
+    if (c->tick) {
+        g_source_remove(c->tick);
     }
-    g_set_error(err, MIGRATION_ERROR, 0, "the target did not answer within 5 seconds");
-    return true;
+    channel_free(c->ch);
+    answers_clear(&c->answers);
+    g_clear_pointer(&c->out, g_byte_array_unref);
+    g_free(c);
 }
 
-static bool send_all(Check *c, GError **err)
+/* Frees c. Consumes result and err. */
+static void check_finish(MigrationCheck *c, struct json_object *result, GError *err)
 {
-    size_t at = 0;
-    int connected;
+    MigrationCheckFn *done = c->done;
+    void *opaque = c->opaque;
 
-    while ((connected = channel_connected(c->ch, err)) == 0) {
-        if (late(c, err)) {
-            return false;
-        }
+    check_free(c);
+    if (done) {
+        done(opaque, result, err);
     }
-    while (connected > 0 && at < c->out->len) {
-        ssize_t n = channel_write(c->ch, c->out->data + at, c->out->len - at, err);
-
-        if (n < 0 || (n == 0 && late(c, err))) {
-            return false;
-        }
-        at += n;
-    }
-    return connected > 0;
 }
 
-static struct json_object *verdict(bool accepted, struct json_object *deficits)
+void migration_check_cancel(MigrationCheck *c, const char *why)
+{
+    if (c) {
+        check_finish(c, NULL, g_error_new(BACKPLANE_ERROR, ERROR_USER, "migrate-check: %s", why));
+    }
+}
+
+static struct json_object *check_result(bool accepted, struct json_object *deficits)
 {
     struct json_object *o = json_object_new_object();
 
@@ -54,83 +66,155 @@ static struct json_object *verdict(bool accepted, struct json_object *deficits)
     return o;
 }
 
-static struct json_object *wait_answer(Check *c, GError **err)
+static void check_prepare(MigrationCheck *c)
 {
-    Answer a;
-    int got;
-
-    while ((got = answers_next(&c->answers, c->ch, &a, err)) == 0) {
-        if (late(c, err)) {
-            return NULL;
-        }
-    }
-    if (got < 0) {
-        return NULL;
-    }
-    if (a.type == ANSWER_ACCEPT) {
-        return verdict(true, NULL);
-    }
-    if (a.type == ANSWER_DEFICITS) {
-        return verdict(false, a.deficits);
-    }
-    g_set_error(err, MIGRATION_ERROR, 0, "the target: %.*s",
-                a.type == ANSWER_ERROR ? (int)a.len : 20,
-                a.type == ANSWER_ERROR ? (const char *)a.data : "an answer unknown");
-    return NULL;
-}
-
-static void prepare(Check *c, Migration *mig)
-{
-    GChecksum *digest = g_checksum_new(G_CHECKSUM_SHA256);
-    uint8_t only = 1;
+    g_autoptr(GChecksum) digest = g_checksum_new(G_CHECKSUM_SHA256);
+    const uint8_t check_only = 1;
     ByteWriter w;
 
     c->out = g_byte_array_new();
     w.out = c->out;
-    outgoing_put_head(mig, &w, digest, NULL);
+    outgoing_put_head(c->mig, &w, digest, NULL);
     stream_put_command(&w, STREAM_CMD_OPEN_RETURN_PATH, NULL, 0);
-    stream_put_command(&w, STREAM_CMD_CHECK, &only, 1);
-    g_checksum_free(digest);
-    answers_init(&c->answers);
-    c->until = migration_now() + WAIT_MS * 1000000LL;
+    stream_put_command(&w, STREAM_CMD_CHECK, &check_only, 1);
+    c->deadline = migration_now() + CHECK_TIMEOUT_MS * INT64_C(1000000);
 }
 
-struct json_object *migration_check(Migration *mig, const char *uri, GError **err)
+/* 1: the request was sent; 0: the channel accepts no more bytes now; -1: failed. */
+static int check_send(MigrationCheck *c, GError **err)
 {
-    ChannelFds fds = migration_fds(mig);
-    struct json_object *result = NULL;
-    Check c = { 0 };
+    ssize_t n = 0;
 
-    if (!mig->machine->has_guest || !mig->hooks.description(mig->hooks.opaque)) {
-        g_set_error(err, MIGRATION_ERROR, 0, "This machine has no guest to ask about");
-        return NULL;
-    }
-    if (!savevm_possible(mig->machine, err) ||
-        (mig->hooks.boot_digests && mig->hooks.boot_digests(mig->hooks.opaque, true, err) < 0)) {
-        return NULL;
-    }
-    c.ch = channel_open_out(uri, &fds, err);
-    if (!c.ch) {
-        return NULL;
-    }
-    if (channel_two_way(c.ch) && !migration_record_offer(mig, err)) {
-        channel_free(c.ch);
-        return NULL;
-    }
-    if (channel_two_way(c.ch)) {
-        prepare(&c, mig);
-        machine_unlock(mig->machine);
-        if (send_all(&c, err)) {
-            result = wait_answer(&c, err);
+    if (!c->out) {
+        int ready =
+            c->mig->hooks.boot_digests ? c->mig->hooks.boot_digests(c->mig->hooks.opaque, err) : 1;
+
+        c->digesting = ready == 0;
+        if (ready <= 0) {
+            return ready;
         }
-        machine_lock(mig->machine);
-        migration_record_forget(mig);
-        answers_clear(&c.answers);
-        g_byte_array_unref(c.out);
-    } else {
-        g_set_error(err, MIGRATION_ERROR, 0,
-                    "migration channel %s is one-way: nobody answers there", uri);
+        check_prepare(c);
     }
-    channel_free(c.ch);
-    return result;
+    if (c->sent < c->out->len) {
+        n = channel_write(c->ch, c->out->data + c->sent, c->out->len - c->sent, err);
+        c->sent += MAX(n, 0);
+    }
+    return n < 0 ? -1 : c->sent == c->out->len;
+}
+
+/* NULL without an error: no answer yet. */
+static struct json_object *check_read(MigrationCheck *c, GError **err)
+{
+    Answer a;
+    int got = answers_next(&c->answers, c->ch, &a, err);
+
+    if (got <= 0) {
+        return NULL;
+    }
+    if (a.type == ANSWER_ACCEPT) {
+        return check_result(true, NULL);
+    }
+    if (a.type == ANSWER_DEFICITS) {
+        return check_result(false, a.deficits);
+    }
+    if (a.type == ANSWER_ERROR) {
+        error_set(err, ERROR_GUEST, "the target: %.*s", (int)a.len, (const char *)a.data);
+    } else {
+        error_set(err, ERROR_GUEST, "the target sent an answer of type %u, not of type %u or %u",
+                  a.type, ANSWER_ACCEPT, ANSWER_DEFICITS);
+    }
+    return NULL;
+}
+
+/* True if c was freed. */
+static bool check_step(MigrationCheck *c)
+{
+    struct json_object *result = NULL;
+    GError *err = NULL;
+    int state = channel_connected(c->ch, &err);
+
+    if (state > 0) {
+        state = check_send(c, &err);
+    }
+    if (state > 0) {
+        result = check_read(c, &err);
+    }
+    if (!result && !err && !c->digesting && migration_now() >= c->deadline) {
+        error_set(&err, ERROR_HOST, "the target did not answer within %d seconds",
+                  CHECK_TIMEOUT_MS / 1000);
+    }
+    if (result || err) {
+        check_finish(c, result, err);
+        return true;
+    }
+    return false;
+}
+
+static void check_turn(void *opaque);
+
+static void check_watch(MigrationCheck *c)
+{
+    bool sent = c->out && c->sent == c->out->len;
+
+    channel_watch(c->ch, sent, !sent && !c->digesting, check_turn, c);
+}
+
+static void check_turn(void *opaque)
+{
+    if (!check_step(opaque)) {
+        check_watch(opaque);
+    }
+}
+
+static gboolean check_tick(gpointer opaque)
+{
+    check_turn(opaque);
+    return G_SOURCE_CONTINUE;
+}
+
+MigrationCheck *migration_check_new(Migration *mig, const char *uri, GError **err)
+{
+    bool possible = channel_is_server(uri) || g_str_has_prefix(uri, "fd:");
+    ChannelFds fds = migration_fds(mig);
+    MigrationCheck *c;
+    Channel *ch;
+
+    if (mig->check) {
+        error_set(err, ERROR_USER, "Another migrate-check is in progress");
+        return NULL;
+    }
+    if (!migration_may_send(mig, err)) {
+        return NULL;
+    }
+    ch = possible ? channel_open_out(uri, &fds, err) : NULL;
+    if (possible && !ch) {
+        return NULL;
+    }
+    if (!ch || !channel_two_way(ch)) {
+        channel_free(ch);
+        error_set(err, ERROR_USER,
+                  "migration channel %s is one-way, so no target can answer; tcp:HOST:PORT, "
+                  "unix:PATH and an fd:NAME-OR-NUMBER that is a socket are accepted",
+                  uri);
+        return NULL;
+    }
+    if (!migration_record_offer(mig, err)) {
+        channel_free(ch);
+        return NULL;
+    }
+    c = g_new0(MigrationCheck, 1);
+    c->mig = mig;
+    c->ch = ch;
+    answers_init(&c->answers);
+    mig->check = c;
+    return c;
+}
+
+void migration_check_start(MigrationCheck *c, MigrationCheckFn *done, void *opaque)
+{
+    c->done = done;
+    c->opaque = opaque;
+    c->deadline = migration_now() + CHECK_TIMEOUT_MS * INT64_C(1000000);
+    c->tick = g_timeout_add(CHECK_TICK_MS, check_tick, c);
+    channel_watch(c->ch, false, true, check_turn, c);
 }

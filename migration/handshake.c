@@ -11,7 +11,7 @@
 #define MAX_DESCRIPTION (16u << 20)
 #define MAX_DEPTH       32
 #define MAX_VALUES      (2u << 20) /* JSON values: 30 for each function of a full segment */
-#define MAX_DEVICES     70000 /* a full segment */
+#define MAX_DEVICES     70000      /* a full segment */
 #define MAX_PARTS       (2 * MAX_DEVICES)
 #define MAX_DEFICITS    10000
 #define MAX_CPUS        4096

@@ -11,18 +11,19 @@
 #include "migration/migration.h"
 #include "migration/ram.h"
 #include "migration/savevm.h"
+#include "util/error.h"
 
-#define HWDESC_SECTION   "backplane/hwdesc"
-#define HWDESC_VERSION   1
-#define PROFILE          "backplane-1"
-#define DIGEST_BYTES     40 /* SHA-256 of the sections, then the number of pages */
-#define STALL_SECONDS    10 /* without a byte while the guest stands still */
-#define GO_SECONDS       30 /* that a loaded guest waits for being given */
+#define HWDESC_SECTION "backplane/hwdesc"
+#define HWDESC_VERSION 1
+#define PROFILE        "backplane-1"
+#define DIGEST_BYTES   40 /* SHA-256 of the sections, then the number of pages */
+#define STALL_SECONDS  10 /* without a byte while the guest stands still */
+#define GO_SECONDS     30 /* that a loaded guest waits for being given */
 /* Time limits of an accepted connection: to the header, and from there to the accepted
  * description. */
 #define HEADER_SECONDS      10
 #define DESCRIPTION_SECONDS 30
-#define MAX_DEFICIT_TEXT (8u << 20)
+#define MAX_DEFICIT_TEXT    (8u << 20)
 
 typedef enum MigStatus {
     MIG_NONE,
@@ -82,6 +83,7 @@ struct Migration {
     char *handover;                  /* folder of hand-over records; NULL: none are made */
     char record[HANDOVER_TOKEN + 1]; /* the outgoing migration's; empty: it has none */
     Outgoing *out;                   /* NULL: none under way */
+    MigrationCheck *check;           /* NULL: none under way; excludes out and in */
     bool given_away;                 /* the guest runs elsewhere, or may */
     bool disks_released;
     RunState before; /* the source's run state before it stopped */
@@ -92,6 +94,8 @@ struct Migration {
 
 /* migrate.c */
 void migration_set_status(Migration *mig, MigStatus status);
+/* Whether an outgoing migration can begin now. */
+bool migration_may_send(Migration *mig, GError **err);
 /* Remember why it failed; consumes err. */
 void migration_set_error(Migration *mig, GError *err);
 void migration_clear_result(Migration *mig);
@@ -118,6 +122,10 @@ void outgoing_free(Outgoing *o);
 /* File header to description; the section is added to the digest and, unless NULL, to devices. */
 void outgoing_put_head(Migration *mig, ByteWriter *w, GChecksum *digest,
                        struct json_object *devices);
+
+/* check.c */
+/* End a check with an error, "migrate-check: WHY". NULL is allowed. */
+void migration_check_cancel(MigrationCheck *c, const char *why);
 
 /* answers.c: the return path as the source reads it */
 typedef struct Answers {

@@ -51,6 +51,7 @@ void migration_free(Migration *mig)
     if (!mig) {
         return;
     }
+    migration_check_cancel(mig->check, "the process ends");
     outgoing_free(mig->out);
     incoming_cancel(mig->in);
     channel_server_free(mig->server);
@@ -173,7 +174,7 @@ static bool may_open(const Migration *mig, const char *uri, GError **err)
     return true;
 }
 
-bool migration_start(Migration *mig, const char *uri, GError **err)
+bool migration_may_send(Migration *mig, GError **err)
 {
     if (mig->out || mig->in) {
         return refuse(err, "There's a migration process in progress");
@@ -187,10 +188,16 @@ bool migration_start(Migration *mig, const char *uri, GError **err)
     if (!mig->machine->has_guest || !mig->hooks.description(mig->hooks.opaque)) {
         return refuse(err, "This machine has no guest to migrate");
     }
-    if (!savevm_possible(mig->machine, err) || !may_open(mig, uri, err) ||
+    return savevm_possible(mig->machine, err);
+}
+
+bool migration_start(Migration *mig, const char *uri, GError **err)
+{
+    if (!migration_may_send(mig, err) || !may_open(mig, uri, err) ||
         (mig->hooks.may_leave && !mig->hooks.may_leave(mig->hooks.opaque, err))) {
         return false;
     }
+    migration_check_cancel(mig->check, "a migration began");
     migration_clear_result(mig);
     return outgoing_start(mig, uri, err);
 }
@@ -204,6 +211,7 @@ bool migration_cancel(Migration *mig, GError **err)
         }
         outgoing_cancel(mig->out);
     }
+    migration_check_cancel(mig->check, "migrate_cancel was given");
     incoming_cancel(mig->in);
     return true;
 }

@@ -289,7 +289,7 @@ static bool begin_stream(Outgoing *o)
     ByteWriter w = writer(o);
     uint8_t check_only = 0;
     GError *err = NULL;
-    int ready = hooks->boot_digests ? hooks->boot_digests(hooks->opaque, false, &err) : 1;
+    int ready = hooks->boot_digests ? hooks->boot_digests(hooks->opaque, &err) : 1;
 
     if (ready <= 0) {
         o->state = OUT_DIGESTS;

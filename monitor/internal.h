@@ -35,11 +35,13 @@ struct Monitor {
     bool feeding; /* a request is being carried out: input that arrives meanwhile is appended */
     /* read and written atomically by both threads */
     bool negotiated, oob;
-    bool threaded;       /* read by the session thread */
-    unsigned generation; /* of the connection: answers to an earlier one are dropped */
-    GMutex lock;         /* what follows is shared with the session thread */
-    bool busy;           /* inside a batch that ends with one write */
-    GString *out;        /* output that waits; the first `sent` bytes are gone */
+    bool threaded;         /* read by the session thread */
+    unsigned generation;   /* of the connection: answers to an earlier one are dropped */
+    GMutex lock;           /* what follows is shared with the session thread */
+    bool busy;             /* inside a batch that ends with one write */
+    QmpDeferred *deferred; /* the command whose answer comes later; NULL: none. The next command
+                            * of this session is run after it. */
+    GString *out;          /* output that waits; the first `sent` bytes are gone */
     size_t sent;
     GQueue late;         /* MonitorLate*, oldest first */
     GHashTable *late_of; /* subject -> its link in late */
@@ -53,11 +55,13 @@ typedef struct MonitorLate {
 
 /* m->monitors */
 typedef struct MonitorSet {
-    GPtrArray *all;    /* Monitor* */
-    Monitor *current;  /* whose request the main loop carries out */
-    GHashTable *held;  /* events whose interval runs (events.c); NULL until the first */
-    GHashTable *fds;   /* name -> descriptor + 1, from getfd; NULL until the first */
-    GPtrArray *fdsets; /* members of all sets, from add-fd; NULL until the first */
+    GPtrArray *all;      /* Monitor* */
+    Monitor *current;    /* whose request the main loop carries out */
+    bool human;          /* the request is a line of the human monitor */
+    GPtrArray *deferred; /* QmpDeferred*: every command that is not answered yet */
+    GHashTable *held;    /* events whose interval runs (events.c); NULL until the first */
+    GHashTable *fds;     /* name -> descriptor + 1, from getfd; NULL until the first */
+    GPtrArray *fdsets;   /* members of all sets, from add-fd; NULL until the first */
     GThread *thread;
     GMainContext *context; /* of the thread */
     GMainLoop *loop;
@@ -68,9 +72,22 @@ void monitor_emit(Monitor *mon, struct json_object *o);
 /* Send an event, which it takes. If the client reads nothing, only the last one about a subject
  * is kept. Any thread. */
 void monitor_emit_event(Monitor *mon, const char *subject, struct json_object *event);
-/* The object a message is, answered: the response (owned), never NULL. `mon` gives and takes the
- * state of the handshake; in_thread: out of band, without the machine lock. */
+/* The object a message is, answered: the response (owned); NULL if the command deferred its
+ * answer. `mon` gives and takes the state of the handshake; in_thread: out of band, without the
+ * machine lock. */
 struct json_object *qmp_answer(Monitor *mon, struct json_object *request, bool in_thread);
+/* {"return": result}, or the error if result is NULL; with the id unless has_id is false. Consumes
+ * result and err. */
+struct json_object *qmp_response(struct json_object *result, GError *err, bool has_id,
+                                 struct json_object *id);
+/* Print text and the prompt in a human monitor's session. Main loop. */
+void monitor_emit_human(Monitor *mon, const char *text);
+/* Continue with the requests that waited for the answer of d. Main loop. */
+void monitor_resume(Monitor *mon, QmpDeferred *d);
+/* The id of the request that d answers. */
+void monitor_deferred_set_id(QmpDeferred *d, bool has_id, struct json_object *id);
+/* The monitors are closed: the commands of set->deferred answer nobody. Frees the array. */
+void monitor_deferred_detach_all(MonitorSet *set);
 /* {"error": {...}} with the class of err, which it frees. */
 struct json_object *qmp_error_response(GError *err);
 /* Whether a request wants to run out of band. */

@@ -288,9 +288,26 @@ static bool may_run(Monitor *mon, const QmpRequest *r, const QmpCommand *c, GErr
     return true;
 }
 
+struct json_object *qmp_response(struct json_object *result, GError *err, bool has_id,
+                                 struct json_object *id)
+{
+    struct json_object *response;
+
+    if (result) {
+        response = json_object_new_object();
+        json_object_object_add(response, "return", result);
+    } else {
+        response = qmp_error_response(err);
+    }
+    if (has_id) {
+        json_object_object_add(response, "id", json_object_get(id));
+    }
+    return response;
+}
+
 struct json_object *qmp_answer(Monitor *mon, struct json_object *request, bool in_thread)
 {
-    struct json_object *response, *result = NULL;
+    struct json_object *result = NULL;
     GError *err = NULL;
     QmpRequest r;
 
@@ -311,18 +328,14 @@ struct json_object *qmp_answer(Monitor *mon, struct json_object *request, bool i
             if (set) {
                 set->current = NULL;
             }
+            if (set && mon->deferred) {
+                json_object_put(result); /* the {} of a command without a result */
+                monitor_deferred_set_id(mon->deferred, r.has_id, r.id);
+                return NULL;
+            }
         }
     }
-    if (result) {
-        response = json_object_new_object();
-        json_object_object_add(response, "return", result);
-    } else {
-        response = qmp_error_response(err);
-    }
-    if (r.has_id) {
-        json_object_object_add(response, "id", json_object_get(r.id));
-    }
-    return response;
+    return qmp_response(result, err, r.has_id, r.id);
 }
 
 /* --- commands about commands --- */
@@ -354,11 +367,19 @@ static struct json_object *cmd_query_schema(Machine *m, struct json_object *args
 
 static struct json_object *cmd_hmp(Machine *m, struct json_object *args, GError **err)
 {
-    g_autofree char *text =
-        hmp_run(m, json_object_get_string(json_object_object_get(args, "command-line")));
-    g_autofree char *valid = g_utf8_make_valid(text, -1);
+    const char *line = json_object_get_string(json_object_object_get(args, "command-line"));
+    MonitorSet *set = m->monitors;
+    g_autofree char *text = NULL, *valid = NULL;
     g_autoptr(GString) lines = g_string_new(NULL);
 
+    if (set) {
+        set->human = true;
+    }
+    text = hmp_run(m, line);
+    if (set) {
+        set->human = false;
+    }
+    valid = g_utf8_make_valid(text, -1);
     hmp_emit_lines(lines, valid); /* as on a terminal, for clients that compare whole lines */
     return json_object_new_string(lines->str);
 }

@@ -79,11 +79,31 @@ static struct json_object *run_continue(Machine *m, struct json_object *args, GE
     return NULL;
 }
 
-static struct json_object *run_check(Machine *m, struct json_object *args, GError **err)
+static void check_done(void *opaque, struct json_object *result, GError *err)
+{
+    if (opaque) {
+        qmp_deferred_finish(opaque, result, err);
+    } else {
+        json_object_put(result);
+        g_clear_error(&err);
+    }
+}
+
+/* The answer is sent by check_done(). */
+static void check_start(Machine *m, const char *uri, GError **err)
 {
     Migration *mig = find(m, err);
+    MigrationCheck *check = mig ? migration_check_new(mig, uri, err) : NULL;
 
-    return mig ? migration_check(mig, arg_str(args, "uri"), err) : NULL;
+    if (check) {
+        migration_check_start(check, check_done, qmp_defer(m));
+    }
+}
+
+static struct json_object *run_check(Machine *m, struct json_object *args, GError **err)
+{
+    check_start(m, arg_str(args, "uri"), err);
+    return NULL;
 }
 
 static struct json_object *run_resolve(Machine *m, struct json_object *args, GError **err)
@@ -345,15 +365,8 @@ static void hmp_continue(Machine *m, const char *args, GString *out)
 static void hmp_check(Machine *m, const char *args, GString *out)
 {
     GError *err = NULL;
-    Migration *mig = find(m, &err);
-    struct json_object *o = mig ? migration_check(mig, args, &err) : NULL;
 
-    if (o) {
-        g_string_append_printf(
-            out, "%s\n",
-            json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED));
-        json_object_put(o);
-    }
+    check_start(m, args, &err);
     report(out, err);
 }
 

@@ -149,13 +149,19 @@ static void set_busy(Monitor *mon, bool busy)
     g_mutex_unlock(&mon->lock);
 }
 
+static bool is_threaded(const Monitor *mon)
+{
+    return __atomic_load_n(&mon->threaded, __ATOMIC_ACQUIRE);
+}
+
 /* Whether the next request may be carried out. */
 static bool may_take(Monitor *mon)
 {
     bool yes;
 
     g_mutex_lock(&mon->lock);
-    yes = waiting_locked(mon) < MONITOR_OUT_MAX && mon->queue.length < QMP_QUEUE_MAX;
+    yes = waiting_locked(mon) < MONITOR_OUT_MAX && mon->queue.length < QMP_QUEUE_MAX &&
+          (is_threaded(mon) || !mon->deferred);
     g_mutex_unlock(&mon->lock);
     return yes;
 }
@@ -171,6 +177,9 @@ static void run_request(Monitor *mon, struct json_object *request, bool in_threa
     struct json_object *response = qmp_answer(mon, request, in_thread);
 
     json_object_put(request);
+    if (!response) {
+        return; /* deferred */
+    }
     if (generation == __atomic_load_n(&mon->generation, __ATOMIC_RELAXED)) {
         monitor_emit(mon, response);
     } else {
@@ -178,18 +187,23 @@ static void run_request(Monitor *mon, struct json_object *request, bool in_threa
     }
 }
 
-/* From the session thread: leave a request to the main loop. */
-static void enqueue(Monitor *mon, struct json_object *request)
+static void call_in_main_loop(Monitor *mon, GSourceFunc fn)
 {
     GSource *source = g_idle_source_new();
 
+    g_source_set_priority(source, G_PRIORITY_DEFAULT);
+    g_source_set_callback(source, fn, mon, NULL);
+    g_source_attach(source, NULL);
+    g_source_unref(source);
+}
+
+/* From the session thread: leave a request to the main loop. */
+static void enqueue(Monitor *mon, struct json_object *request)
+{
     g_mutex_lock(&mon->lock);
     g_queue_push_tail(&mon->queue, request);
     g_mutex_unlock(&mon->lock);
-    g_source_set_priority(source, G_PRIORITY_DEFAULT);
-    g_source_set_callback(source, in_main_loop, mon, NULL);
-    g_source_attach(source, NULL);
-    g_source_unref(source);
+    call_in_main_loop(mon, in_main_loop);
 }
 
 static gboolean more_input(gpointer opaque)
@@ -209,10 +223,10 @@ static gboolean in_main_loop(gpointer opaque)
     GSource *source;
 
     g_mutex_lock(&mon->lock);
-    request = g_queue_pop_head(&mon->queue);
+    request = mon->deferred ? NULL : g_queue_pop_head(&mon->queue);
     g_mutex_unlock(&mon->lock);
     if (!request) {
-        return G_SOURCE_REMOVE; /* the client went away */
+        return G_SOURCE_REMOVE; /* the client disconnected, or monitor_resume() calls again */
     }
     run_request(mon, request, false);
     source = g_idle_source_new();
@@ -220,6 +234,24 @@ static gboolean in_main_loop(gpointer opaque)
     g_source_attach(source, set->context);
     g_source_unref(source);
     return G_SOURCE_REMOVE;
+}
+
+void monitor_resume(Monitor *mon, QmpDeferred *d)
+{
+    guint waiting = 0;
+
+    g_mutex_lock(&mon->lock);
+    if (mon->deferred == d) {
+        mon->deferred = NULL;
+        waiting = mon->queue.length;
+    }
+    g_mutex_unlock(&mon->lock);
+    if (!is_threaded(mon)) {
+        call_in_main_loop(mon, more_input);
+    }
+    for (; waiting > 0; waiting--) {
+        call_in_main_loop(mon, in_main_loop);
+    }
 }
 
 static gpointer thread_main(gpointer opaque)
@@ -267,11 +299,6 @@ static void go_threaded(Monitor *mon)
             __atomic_store_n(&mon->threaded, false, __ATOMIC_RELEASE);
         }
     }
-}
-
-static bool is_threaded(const Monitor *mon)
-{
-    return __atomic_load_n(&mon->threaded, __ATOMIC_ACQUIRE);
 }
 
 static void parse_error(Monitor *mon, const char *problem)
@@ -346,6 +373,7 @@ static void forget_client(Monitor *mon)
     __atomic_store_n(&mon->negotiated, false, __ATOMIC_RELAXED);
     __atomic_store_n(&mon->oob, false, __ATOMIC_RELAXED);
     __atomic_add_fetch(&mon->generation, 1, __ATOMIC_RELAXED);
+    mon->deferred = NULL; /* its answer is dropped */
     g_string_truncate(mon->out, 0);
     mon->sent = 0;
     g_hash_table_remove_all(mon->late_of);
@@ -369,6 +397,29 @@ static size_t on_can_read(void *opaque)
     return is_threaded(mon) ? 4096 : SIZE_MAX;
 }
 
+void monitor_emit_human(Monitor *mon, const char *text)
+{
+    hmp_emit_lines(mon->line.echo, text);
+    g_string_append(mon->line.echo, HMP_PROMPT);
+    emit_text(mon, mon->line.echo->str, mon->line.echo->len, false);
+    g_string_truncate(mon->line.echo, 0);
+}
+
+static void session_run_line(Monitor *mon, const char *line)
+{
+    MonitorSet *set = mon->machine->monitors;
+    g_autofree char *answer = NULL;
+
+    set->current = mon;
+    set->human = true;
+    answer = hmp_run(mon->machine, line);
+    set->current = NULL;
+    set->human = false;
+    if (!mon->deferred) {
+        monitor_emit_human(mon, answer);
+    }
+}
+
 /* One byte for the line editor. */
 static size_t hmp_take(Monitor *mon, char byte)
 {
@@ -377,12 +428,7 @@ static size_t hmp_take(Monitor *mon, char byte)
     emit_text(mon, mon->line.echo->str, mon->line.echo->len, false);
     g_string_truncate(mon->line.echo, 0);
     if (line) {
-        g_autofree char *answer = hmp_run(mon->machine, line);
-
-        hmp_emit_lines(mon->line.echo, answer);
-        g_string_append(mon->line.echo, HMP_PROMPT);
-        emit_text(mon, mon->line.echo->str, mon->line.echo->len, false);
-        g_string_truncate(mon->line.echo, 0);
+        session_run_line(mon, line);
     }
     return 1;
 }
@@ -466,6 +512,11 @@ static void on_event(void *opaque, ChardevEvent event)
     }
     if (mon->control) {
         forget_client(mon);
+    } else {
+        g_mutex_lock(&mon->lock);
+        __atomic_add_fetch(&mon->generation, 1, __ATOMIC_RELAXED);
+        mon->deferred = NULL;
+        g_mutex_unlock(&mon->lock);
     }
     if (event == CHARDEV_OPENED && mon->control) {
         greet(mon);
@@ -483,6 +534,7 @@ static MonitorSet *set_of(Machine *m)
         MonitorSet *set = g_new0(MonitorSet, 1);
 
         set->all = g_ptr_array_new();
+        set->deferred = g_ptr_array_new();
         m->monitors = set;
     }
     return m->monitors;
@@ -548,6 +600,7 @@ void monitor_close_all(Machine *m)
         g_main_loop_quit(set->loop);
         g_thread_join(set->thread);
     }
+    monitor_deferred_detach_all(set);
     for (guint i = 0; i < set->all->len; i++) {
         Monitor *mon = set->all->pdata[i];
 

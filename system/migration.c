@@ -135,9 +135,9 @@ static bool hook_boot(void *opaque, const PlanMachine *wanted, BootImages *image
     return build_boot(s, true, err);
 }
 
-static int hook_digests(void *opaque, bool wait, GError **err)
+static int hook_digests(void *opaque, GError **err)
 {
-    return boot_digests(opaque, wait, err);
+    return boot_digests(opaque, false, err);
 }
 
 /* The stream's word about capabilities wins over the description's: take it over. */

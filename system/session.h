@@ -50,10 +50,10 @@ typedef struct Session {
     char *process_name, *mem_path, *trace_file, *trace_events;
     struct json_object *net_nic; /* -net nic, until its back end is known */
     char *net_backend;           /* id of the one that -net made */
-    GPtrArray *serials;  /* char* */
-    GPtrArray *monitors; /* MonitorOption* */
-    GPtrArray *sets;     /* SetOption* */
-    GPtrArray *drives;   /* of -drive (disks.c) */
+    GPtrArray *serials;          /* char* */
+    GPtrArray *monitors;         /* MonitorOption* */
+    GPtrArray *sets;             /* SetOption* */
+    GPtrArray *drives;           /* of -drive (disks.c) */
     unsigned n_nics;
     bool have_machine, have_monitor;
     SandboxPolicy sandbox;
@@ -147,7 +147,8 @@ bool host_part_del(Session *s, const char *kind, const char *id, GError **err);
 bool boot_resolve(Session *s, GError **err);
 /* Open them all, and compare them with what the description states of them. */
 bool boot_open(Session *s, GError **err);
-/* As MigrationHooks.boot_digests; and at once, for a machine that is not built. */
+/* As MigrationHooks.boot_digests; with `wait` it releases the machine lock until the digests are
+ * known. The second is for a machine that is not built. */
 int boot_digests(Session *s, bool wait, GError **err);
 bool boot_digests_now(Session *s, GError **err);
 /* The machine boots the images of a stream (taken), or those of the command line again. */

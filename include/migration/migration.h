@@ -58,9 +58,8 @@ typedef struct MigrationHooks {
      * to it stands already (offer.fixed), it is reset instead. */
     bool (*build)(void *opaque, const PlanMachine *wanted, GError **err);
     /* Compute the SHA-256 of each image that the machine boots and enter them in the description.
-     * 1: done; 0: under way, ask again (never with `wait`, which releases the lock meanwhile);
-     * -1: failed. NULL: there are no images. */
-    int (*boot_digests)(void *opaque, bool wait, GError **err);
+     * 1: done; 0: under way, ask again; -1: failed. Never waits. NULL: there are no images. */
+    int (*boot_digests)(void *opaque, GError **err);
     /* build() was called, and RAM comes next: note what a reset loads. images (taken) are the
      * guest's, as `wanted` describes them; NULL: the stream has none, so those of this command
      * line. NULL: nothing to do. */
@@ -105,10 +104,42 @@ bool migration_start(Migration *mig, const char *uri, GError **err);
 bool migration_cancel(Migration *mig, GError **err);
 /* Leave "pre-switchover" (capability pause-before-switchover). */
 bool migration_continue(Migration *mig, const char *state, GError **err);
-/* Ask the target at `uri` whether it would take the guest, leaving the guest untouched:
- * {"accepted": bool, "deficits": [...]}; NULL if it cannot be asked. Blocks for at most
- * 5 seconds, with the machine lock released. */
-struct json_object *migration_check(Migration *mig, const char *uri, GError **err);
+
+typedef struct MigrationCheck MigrationCheck;
+
+/**
+ * MigrationCheckFn() - Receive the result of a check.
+ * @opaque: as given to migration_check_start()
+ * @result: {"accepted": bool, "deficits": [...]}, owned by the callee; NULL if the target could not
+ *          be asked
+ * @err:    the reason if @result is NULL, owned by the callee
+ */
+typedef void MigrationCheckFn(void *opaque, struct json_object *result, GError *err);
+
+/**
+ * migration_check_new() - Prepare to ask a target whether it accepts the guest.
+ * @mig: the migration object
+ * @uri: a two-way channel: tcp:HOST:PORT, unix:PATH, or fd:NAME-OR-NUMBER of a socket
+ * @err: where to store the error
+ *
+ * Fails if a migration or another check is in progress, if the guest was handed over, if there is
+ * no guest or a device cannot be saved, and for a URI that is malformed or one-way.
+ *
+ * Return: the check, which migration_check_start() must be called for; NULL with @err set.
+ */
+MigrationCheck *migration_check_new(Migration *mig, const char *uri, GError **err);
+
+/**
+ * migration_check_start() - Ask the target.
+ * @c:      from migration_check_new()
+ * @done:   called exactly once, from the main loop and after this function returned
+ * @opaque: passed to @done
+ *
+ * The guest is not changed and continues to run; the main loop is not blocked. The check fails
+ * when 5 seconds have passed since the digests of the boot images were known,
+ * and when migration_start(), migration_cancel() or migration_free() is called meanwhile.
+ */
+void migration_check_start(MigrationCheck *c, MigrationCheckFn *done, void *opaque);
 /* The state "undecided": the operator found out where the guest is. here: take it back (it may
  * be continued); otherwise it is given up for good. After "completed", and where the hand-over
  * record says that the target took the guest, only with force. */

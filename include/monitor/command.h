@@ -49,7 +49,8 @@ enum {
 typedef struct QmpCommand {
     const char *name, *doc;
     /* args: an object checked against the table (never NULL). Returns the value of "return"
-     * (owned by the caller; NULL means {}), or NULL with *err set. Machine lock held. */
+     * (owned by the caller; NULL means {}), or NULL with *err set, or NULL after qmp_defer().
+     * Machine lock held. */
     struct json_object *(*run)(Machine *m, struct json_object *args, GError **err);
     const QmpArg *args;
     size_t n_args;
@@ -57,11 +58,39 @@ typedef struct QmpCommand {
     const char *returns; /* for the schema: "null", "object", "array", "str" */
 } QmpCommand;
 
+typedef struct QmpDeferred QmpDeferred;
+
+/**
+ * qmp_defer() - Answer the command that is being run later.
+ * @m: the machine
+ *
+ * Called by QmpCommand.run or HmpCommand.run, which then returns NULL without an error (or appends
+ * no text). The main loop continues; the session runs its next command after
+ * qmp_deferred_finish(). Other sessions, and commands out of band, are not delayed.
+ *
+ * Locking: machine lock, main loop.
+ * Return: owned by the caller until qmp_deferred_finish(). NULL if no session runs the command
+ * (a test, or a tool): nobody can be answered.
+ */
+QmpDeferred *qmp_defer(Machine *m);
+
+/**
+ * qmp_deferred_finish() - Send the answer of a deferred command and free @d.
+ * @d:      from qmp_defer()
+ * @result: the value of "return", consumed; NULL if the command failed
+ * @err:    the error if @result is NULL, consumed
+ *
+ * Sends nothing if the client has disconnected or the monitors are closed.
+ *
+ * Locking: machine lock, main loop.
+ */
+void qmp_deferred_finish(QmpDeferred *d, struct json_object *result, GError *err);
+
 typedef struct HmpCommand {
     const char *name;   /* "info pci" for sub-commands */
     const char *params; /* "id" ; for help */
     const char *doc;
-    /* args: the rest of the line, trimmed. Append the answer to out. */
+    /* args: the rest of the line, trimmed. Append the answer to out, or call qmp_defer(). */
     void (*run)(Machine *m, const char *args, GString *out);
 } HmpCommand;
 

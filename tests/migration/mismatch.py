@@ -36,7 +36,8 @@ NET = VIRT + ["-netdev", "user,id=u0"]
 BLK = VIRT + ["-blockdev", "null-co,node-name=d0,size=1048576"]
 
 # name, source, target, what the list must mention; a target of None: nothing about the guest.
-# What QEMU has and this build does not: flash, devices without saved state (edu and pci-testdev have one here), nvme, subsystem ids as properties.
+# QEMU features that this build lacks have no row: flash, devices without saved state (edu and
+# pci-testdev have one here), nvme, subsystem ids as properties.
 PAIRS = [
     ("target lacks a device", EDU, VIRT + device("ticker,id=e1,addr=4"), "e0"),
     ("device in another slot", EDU, VIRT + device("edu,id=e0,addr=4"), "e0"),

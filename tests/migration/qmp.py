@@ -4,6 +4,7 @@
 import json
 import os
 import random
+import select
 import socket
 import struct
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 from machine import Machine, QmpError  # noqa: E402
+from monitors import Qmp  # noqa: E402
 from netpeer import Peer  # noqa: E402
 from owners import MARK, WHERE, runs  # noqa: E402
 from waiting import Deadline, elapse, scaled, steady, until  # noqa: E402
@@ -286,6 +288,96 @@ def check(folder):
         silent.close()
 
 
+def second_client(m, path):
+    """Another QMP connection of the same process."""
+    sock = socket.socket(socket.AF_UNIX)
+    sock.connect(path)
+    return Qmp(sock, m.describe)
+
+
+def silent_server():
+    """A server that accepts and never answers, and its URI."""
+    server = socket.create_server(("127.0.0.1", 0))
+    server.settimeout(scaled(30))
+    return server, f"tcp:127.0.0.1:{server.getsockname()[1]}"
+
+
+def unanswered(client):
+    """Whether no answer has arrived."""
+    return not select.select([client.sock], [], [], 0)[0]
+
+
+def concurrent_check(folder):
+    """While migrate-check waits for a target, everything else is served: other monitors, the guest,
+    and then the next command of the same session."""
+    path, (server, uri) = f"{folder}/second", silent_server()
+    with source(*GUEST, "-qmp", f"unix:{path},server=on,wait=off") as a:
+        other = second_client(a, path)
+        a.qmp.request("migrate-check", {"uri": uri})
+        a.qmp.request("query-version", None)
+        peer = server.accept()[0]
+        assert other.command("query-status")["running"] and a.read(WHERE, 8) == MARK
+        assert unanswered(a.qmp), "the main loop was blocked"
+        answer = other.raw("migrate-check", {"uri": uri})
+        assert "in progress" in answer["error"]["desc"], answer
+        assert "5 seconds" in a.qmp.answer("migrate-check", scaled(15))["error"]["desc"]
+        assert "qemu" in a.qmp.answer("query-version")["return"]
+        peer.close()
+        # the human monitor, through QMP
+        a.qmp.request("human-monitor-command", {"command-line": f"migrate_check {uri}"})
+        peer = server.accept()[0]
+        assert other.command("query-status")["running"] and unanswered(a.qmp)
+        peer.close()
+        assert a.qmp.answer("hmp")["return"].startswith("Error: "), "no error"
+        # a client that disconnects, and the next one
+        other.request("migrate-check", {"uri": uri})
+        peer = server.accept()[0]
+        other.close()
+        other = second_client(a, path)
+        assert other.command("query-status")["running"]
+        # migrate ends the check
+        a.command("migrate", uri=f"file:{folder}/saved")
+        assert settle(a)["status"] == "completed"
+        assert other.raw("migrate-check", {"uri": f"unix:{folder}/nobody"})["error"]
+    server.close()
+
+
+def oob_check(folder):
+    """A session with a thread of its own: out-of-band commands pass a check, others wait for it."""
+    path, (server, uri) = f"{folder}/second", silent_server()
+    with source(*GUEST, "-qmp", f"unix:{path},server=on,wait=off") as a:
+        sock = socket.socket(socket.AF_UNIX)
+        sock.connect(path)
+        lines = sock.makefile("rw")
+        lines.readline()
+
+        def say(**request):
+            lines.write(json.dumps(request) + "\n")
+            lines.flush()
+        say(execute="qmp_capabilities", arguments={"enable": ["oob"]})
+        assert "return" in json.loads(lines.readline())
+        say(execute="migrate-check", arguments={"uri": uri}, id=1)
+        for number in (2, 3):
+            say(execute="query-status", id=number)
+        peer = server.accept()[0]
+        assert a.command("query-status")["running"]
+        peer.close()
+        answers = [json.loads(lines.readline()) for _ in range(3)]
+        assert [answer["id"] for answer in answers] == [1, 2, 3], answers
+        assert "seconds" not in answers[0]["error"]["desc"] and answers[1]["return"]["running"]
+    server.close()
+
+
+def handed_over_check(folder):
+    """A guest that was handed over cannot be asked about: its record must not be replaced."""
+    uri = f"unix:{folder}/s"
+    with source() as a, target(uri) as b:
+        a.command("migrate", uri=uri)
+        assert settle(a)["status"] == "completed"
+        b.wait("completed")
+        refused(a, "migrate-check", "given away", uri=uri)
+
+
 def settings(_):
     """Parameters and capabilities: set, asked, refused by name."""
     with source() as a:
@@ -458,8 +550,8 @@ def timers(folder):
         assert b.read(bar + 0xc, 4) == 2
 
 
-TESTS = [order, pause, fields, bandwidth, cancel, failed_loads, incoming, check, settings, human,
-         converge, fdsets, differ, announce, timers]
+TESTS = [order, pause, fields, bandwidth, cancel, failed_loads, incoming, check, concurrent_check,
+         oob_check, handed_over_check, settings, human, converge, fdsets, differ, announce, timers]
 
 
 def main():
