@@ -20,37 +20,37 @@
 
 #define BP_VENDOR 0x1234
 
-#define TICKER_DEVICE 0x71c4
-#define TICKER_ID_VALUE 0x7469636b
-#define TICKER_ID 0x00
-#define TICKER_CTRL 0x04
-#define TICKER_CTRL_RUN BIT(0)
-#define TICKER_CTRL_IRQ BIT(1)
-#define TICKER_STATUS 0x08
+#define TICKER_DEVICE	      0x71c4
+#define TICKER_ID_VALUE	      0x7469636b
+#define TICKER_ID	      0x00
+#define TICKER_CTRL	      0x04
+#define TICKER_CTRL_RUN	      BIT(0)
+#define TICKER_CTRL_IRQ	      BIT(1)
+#define TICKER_STATUS	      0x08
 #define TICKER_STATUS_EXPIRED BIT(0)
-#define TICKER_FIRED 0x0c
+#define TICKER_FIRED	      0x0c
 
-#define EDU_DEVICE 0x11e8
-#define EDU_ID_LOW 0x00ed
-#define EDU_ID 0x00
-#define EDU_LIVE 0x04
-#define EDU_FACTORIAL 0x08
-#define EDU_STATUS 0x20
+#define EDU_DEVICE	     0x11e8
+#define EDU_ID_LOW	     0x00ed
+#define EDU_ID		     0x00
+#define EDU_LIVE	     0x04
+#define EDU_FACTORIAL	     0x08
+#define EDU_STATUS	     0x20
 #define EDU_STATUS_COMPUTING BIT(0)
-#define EDU_STATUS_IRQ BIT(7)
-#define EDU_IRQ_STATUS 0x24
-#define EDU_IRQ_FACTORIAL BIT(0)
-#define EDU_IRQ_DMA BIT(8)
-#define EDU_IRQ_ACK 0x64
-#define EDU_DMA_SRC 0x80
-#define EDU_DMA_DST 0x88
-#define EDU_DMA_COUNT 0x90
-#define EDU_DMA_CMD 0x98
-#define EDU_DMA_START BIT(0)
-#define EDU_DMA_TO_RAM BIT(1)
-#define EDU_DMA_WITH_IRQ BIT(2)
-#define EDU_BUFFER 0x40000
-#define EDU_BUFFER_SIZE 4096
+#define EDU_STATUS_IRQ	     BIT(7)
+#define EDU_IRQ_STATUS	     0x24
+#define EDU_IRQ_FACTORIAL    BIT(0)
+#define EDU_IRQ_DMA	     BIT(8)
+#define EDU_IRQ_ACK	     0x64
+#define EDU_DMA_SRC	     0x80
+#define EDU_DMA_DST	     0x88
+#define EDU_DMA_COUNT	     0x90
+#define EDU_DMA_CMD	     0x98
+#define EDU_DMA_START	     BIT(0)
+#define EDU_DMA_TO_RAM	     BIT(1)
+#define EDU_DMA_WITH_IRQ     BIT(2)
+#define EDU_BUFFER	     0x40000
+#define EDU_BUFFER_SIZE	     4096
 
 static bool selftest = true;
 module_param(selftest, bool, 0444);
@@ -242,12 +242,20 @@ static int edu_selftest(struct bp_device *bp)
 }
 
 static const struct bp_kind bp_ticker = {
-	.name = "ticker", .interrupt = ticker_interrupt, .identify = ticker_identify,
-	.command = ticker_command, .selftest = ticker_start, .stop = ticker_stop,
+	.name = "ticker",
+	.interrupt = ticker_interrupt,
+	.identify = ticker_identify,
+	.command = ticker_command,
+	.selftest = ticker_start,
+	.stop = ticker_stop,
 };
 static const struct bp_kind bp_edu = {
-	.name = "edu", .interrupt = edu_interrupt, .identify = edu_identify,
-	.command = edu_command, .selftest = edu_selftest, .stop = edu_stop,
+	.name = "edu",
+	.interrupt = edu_interrupt,
+	.identify = edu_identify,
+	.command = edu_command,
+	.selftest = edu_selftest,
+	.stop = edu_stop,
 };
 
 static ssize_t report_show(struct device *dev, struct device_attribute *attr, char *buf)
@@ -353,11 +361,9 @@ static void bp_remove(struct pci_dev *pdev)
 		 atomic_read(&bp->irqs));
 }
 
-static const struct pci_device_id bp_ids[] = {
-	{ PCI_DEVICE(BP_VENDOR, TICKER_DEVICE) },
-	{ PCI_DEVICE(BP_VENDOR, EDU_DEVICE) },
-	{ }
-};
+static const struct pci_device_id bp_ids[] = { { PCI_DEVICE(BP_VENDOR, TICKER_DEVICE) },
+					       { PCI_DEVICE(BP_VENDOR, EDU_DEVICE) },
+					       {} };
 MODULE_DEVICE_TABLE(pci, bp_ids);
 
 static struct pci_driver bp_driver = {
