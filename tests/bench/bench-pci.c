@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the PCI core costs in process: enabling decode, toggling it, config reads, reset, plugging,
- * and memory, among N functions; then a full segment enumerated, sized and programmed. Prints
- * figures; passes or fails on none. Times are CPU time. Arguments: the values of N, at least 30
- * (default 30 300 3000 10000).
+ * Cost of the PCI core, measured in process among N functions: enabling decode, toggling it, config
+ * reads, reset, plugging, and memory; then a full segment that is enumerated, sized and programmed.
+ * The program prints figures and does not fail on any. Times are CPU time. Arguments: the values of
+ * N, at least 30 (default 30 300 3000 10000).
  */
 #include <malloc.h>
 #include <stdio.h>
@@ -38,9 +38,9 @@ static const PCIDeviceType port_type = {
     .role = PLAN_PCI_ROOT_PORT,
 };
 
-enum { PER_BUS = 256, FEW = 30 /* functions read over and over */ };
+enum { PER_BUS = 256, FEW = 30 /* number of functions that are read repeatedly */ };
 
-/* CPU time of this process: what else runs on the machine does not count. */
+/* Return the CPU time of this process, which does not depend on other processes. */
 static double now_us(void)
 {
     struct timespec t;
@@ -54,7 +54,7 @@ static size_t heap(void)
     return mallinfo2().uordblks;
 }
 
-/* Ports on the root bus, one for each 256 functions, numbered as they come. */
+/* Add ports to the root bus, one for each 256 functions, with consecutive bus numbers. */
 static void add_port(Fixture *f, unsigned bus)
 {
     uint8_t devfn = bus - 1;
@@ -86,7 +86,7 @@ static uint64_t fn_reg(unsigned i, uint32_t reg)
     return ecam(1 + i / PER_BUS, i % PER_BUS, reg);
 }
 
-/* What firmware does: find, size, place, enable. Returns how many answered. */
+/* Enumerate as firmware does: find, size, place, enable. Returns the number of functions found. */
 static unsigned enumerate(Fixture *f, unsigned n)
 {
     unsigned found = 0;
@@ -127,8 +127,9 @@ static double read_once(Fixture *f, unsigned n, unsigned step, bool config)
     return (now_us() - start) * 1000 / ROUNDS;
 }
 
-/* Reads of `n` functions, `step` apart, in an order that no prefetcher guesses; the best of five
- * runs. Few functions show what the data structures cost; many, what the caches do. */
+/* Read the config space of `n` functions, `step` apart, in an order that defeats prefetching; the
+ * best of five runs. Few functions show the cost of the data structures, many that of the
+ * caches. */
 static double read_ns(Fixture *f, unsigned n, unsigned step, bool config)
 {
     double best = read_once(f, n, step, config);
@@ -189,7 +190,7 @@ static void measure(unsigned n)
     fixture_fini(&f);
 }
 
-/* 255 buses of 256 functions behind 255 ports on bus 0: every number of a segment is taken. */
+/* 255 buses of 256 functions behind 255 ports on bus 0. This uses every number of a segment. */
 static void full_segment(void)
 {
     enum { N = 255 * PER_BUS };

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A qtest client for measurements: sends one request line over and over, one at a time or many in
- * flight, and prints "seconds client-CPU server-CPU" for each of three runs. With `echo` it is the
- * server itself: one that answers every line at once and does nothing else, which is the most that
- * this host's sockets allow.
+ * A qtest client for measurements. It sends one request line repeatedly, one at a time or with many
+ * in flight, and prints "seconds client-CPU server-CPU" for each of three runs. With `echo` it is a
+ * server that answers every line at once and does nothing else: the upper bound that this host's
+ * sockets permit.
  *
  *   bench-qtest SOCKET PID CPU DEPTH COUNT LINE
  *   bench-qtest echo SOCKET
@@ -71,7 +71,8 @@ static void put(int fd, const char *s, size_t len)
     }
 }
 
-/* `count` requests, `depth` of them in a piece; the next piece when all are answered. */
+/* Send `count` requests in batches of `depth`. A batch is sent when the previous one is
+ * answered. */
 static void run(int fd, const char *piece, size_t len, size_t depth, size_t count)
 {
     static char buf[BUFFER];
@@ -123,7 +124,7 @@ static void client(char **arg)
     }
 }
 
-/* As an emulator serves: wait with poll, read, answer in one piece. */
+/* Serve like an emulator: poll, read, and answer a batch at once. */
 static void serve(int fd)
 {
     static const char reply[] = "OK 0x0000000000000000\n";

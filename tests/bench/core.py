@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Measurements of the PCI core and its interfaces, without a guest: the sections of `run`."""
+"""Measurements of the PCI core and its interfaces without a guest: sections of `run`."""
 
 import os
 import socket
@@ -27,7 +27,7 @@ def ecam(bus: int, slot: int, fn: int, reg: int) -> int:
 # --- start ---
 
 def start(options: Options) -> Iterator[str]:
-    """From starting the process to QMP having answered, and memory at rest."""
+    """Time from process start to the first QMP answer, and memory at rest."""
     memory: dict[str, list[int]] = {}
 
     def sample(program: str) -> dict[str, Cost]:
@@ -45,7 +45,7 @@ def start(options: Options) -> Iterator[str]:
 # --- qtest ---
 
 def rate(pid: int, path: Path, depth: int, line: str) -> Cost:
-    """One request, from a client on CPU 0 with the server, and the server's part of it."""
+    """Time of one request for a client on the same CPU as the server, and the server's share."""
     count = 10000 if depth == 1 else 100000
     done = subprocess.run([CLIENT, path, str(pid), "0", str(depth), str(count), line], check=True,
                           stdout=subprocess.PIPE, text=True, timeout=scaled(300))
@@ -78,7 +78,7 @@ def qtest_rates(program: str, accel: list[str], depths: list[int]) -> dict[str, 
 
 
 def echo_rates(depths: list[int]) -> dict[str, Cost]:
-    """The same client against a server that does nothing: what the host's sockets cost."""
+    """The same client with a server that does no work: the cost of the host's sockets."""
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "qtest"
         with subprocess.Popen([CLIENT, "echo", path]) as server:
@@ -91,7 +91,7 @@ def echo_rates(depths: list[int]) -> dict[str, Cost]:
 
 
 def qtest(options: Options) -> Iterator[str]:
-    """Reads a second through qtest, client and server on one core."""
+    """Reads per second through qtest, with client and server on one core."""
     columns = {"-accel qtest": lambda d: qtest_rates(options.ours, ["-accel", "qtest"], d),
                "ours, paused": lambda d: qtest_rates(options.ours, ["-S"], d),
                "QEMU": lambda d: qtest_rates(options.theirs, ["-S"], d), "echo": echo_rates}
@@ -113,7 +113,7 @@ def qtest(options: Options) -> Iterator[str]:
 # --- scale ---
 
 def testdevs(count: int) -> list[str]:
-    """That many pci-testdev, eight to a slot behind PCIe-to-PCI bridges, and one root port."""
+    """That many pci-testdev, eight per slot behind PCIe-to-PCI bridges, and one root port."""
     args = ["-device", "pcie-root-port,id=hot,addr=1f.0,chassis=1,slot=1"]
     for n in range(count):
         bridge, at = divmod(n, PER_BRIDGE)
@@ -126,13 +126,13 @@ def testdevs(count: int) -> list[str]:
 
 
 def function(n: int) -> tuple[int, int, int]:
-    """Bus, slot and function of the n-th."""
+    """Bus, slot and function of the n-th function."""
     bridge, at = divmod(n, PER_BRIDGE)
     return 1 + bridge, 1 + at // 8, at % 8
 
 
 def program_bridges(count: int) -> list[str]:
-    """Bus numbers and a 1 MiB window for each bridge, then decoding on."""
+    """Assign bus numbers and a 1 MiB window to each bridge, then enable decoding."""
     lines = []
     for bridge in range((count + PER_BRIDGE - 1) // PER_BRIDGE):
         slot, fn, bus = 2 + bridge // 8, bridge % 8, 1 + bridge
@@ -144,14 +144,14 @@ def program_bridges(count: int) -> list[str]:
 
 
 def program_bars(count: int) -> list[str]:
-    """BAR 0 of each function, 4 KiB apart inside its bridge's window."""
+    """Set BAR 0 of each function, 4 KiB apart inside its bridge's window."""
     return [f"writel {ecam(*function(n), BAR0):#x} "
             f"{MMIO + n // PER_BRIDGE * 0x100000 + n % PER_BRIDGE * 0x1000:#x}"
             for n in range(count)]
 
 
 def plug(machine: Machine, times: int) -> dict[str, Cost]:
-    """device_add and device_del (to DEVICE_DELETED) of a function in an empty root port."""
+    """device_add and device_del (until DEVICE_DELETED) of a function in an empty root port."""
     add, remove = Cost(0, 0), Cost(0, 0)
     for _ in range(times):
         cost = machine.cost(lambda: machine.qmp.command("device_add", driver="virtio-rng-pci",
@@ -163,7 +163,7 @@ def plug(machine: Machine, times: int) -> dict[str, Cost]:
 
 
 def scale_sample(program: str, count: int) -> dict[str, Cost]:
-    """Everything at one number of functions. Per-function rows are in units of 1/1000."""
+    """All figures for one number of functions. Per-function rows are in units of 1/1000."""
     with Machine(program, [*testdevs(count), "-S"], qtest=True) as machine:
         rows = {"start, ms": machine.started}
         elapse(0.2, "memory at rest")
@@ -190,7 +190,7 @@ def scale_sample(program: str, count: int) -> dict[str, Cost]:
 
 
 def scale(options: Options) -> Iterator[str]:
-    """What grows with the number of functions, and what must not."""
+    """Figures that may grow with the number of functions, and figures that must not."""
     counts = [30, 300, 1000, 3000, 10000]
     for count in counts:
         both = count <= (3000 if options.large else 1000)
@@ -204,7 +204,7 @@ def scale(options: Options) -> Iterator[str]:
 # --- memory ---
 
 def ports(count: int) -> list[str]:
-    """That many empty root ports, eight to a slot."""
+    """Options for that many empty root ports, eight per slot."""
     args = []
     for n in range(count):
         args += ["-device", f"pcie-root-port,id=p{n},multifunction=on,chassis={n // 200},"
@@ -213,7 +213,7 @@ def ports(count: int) -> list[str]:
 
 
 def memory(options: Options) -> Iterator[str]:
-    """Memory of one more device."""
+    """Memory of one additional device."""
     kinds = {"a pci-testdev": (testdevs, 1000), "an empty root port": (ports, 200)}
 
     def sample(program: str) -> dict[str, Cost]:

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""I/O measured inside a guest (tests/bench/guest/iobench.c), and what the host pays for it.
+"""I/O measured inside a guest (tests/bench/guest/iobench.c), and its cost on the host.
 
-Beside each figure stands the host CPU time per request outside the CPU engine. For ours that is
-the CPU time of all threads but the CPU's, plus the time that the CPU's thread spent inside device
-accesses (x-device-ns of query-cpus-fast: one access in 61 is timed). QEMU does not tell the second
-part, so its figure is the other threads' alone. "Engine" is the part of our CPU time that is left:
-the interpreter running guest code. Where it is above two thirds the row is marked with `E`: it
-measures the CPU, not the device.
+Each figure is accompanied by the host CPU time per request outside the CPU engine. For this
+emulator it is the CPU time of all threads except the vCPU thread, plus the time that the vCPU
+thread spent inside device accesses (x-device-ns of query-cpus-fast: one access in 61 is timed).
+QEMU does not report the second part, so its figure contains only the other threads. "Engine" is the
+remaining part of this emulator's CPU time: the interpreter that runs guest code. A row in which it
+is above two thirds is marked with `E`: it measures the CPU, not the device.
 """
 
 import importlib.machinery
@@ -42,13 +42,13 @@ REPORT = "/sys/bus/pci/drivers/bpdrv/0000:00:07.0/report"
 
 
 class Row(NamedTuple):
-    """A figure: what it is called, its unit, requests in one unit, and how it is taken."""
+    """A figure: its title, its unit, requests per unit, and how it is measured."""
 
     name: str
     unit: str
     per_unit: float
     command: str
-    request: float = 1      # bytes to a request, where the program counts bytes
+    request: float = 1      # bytes per request, if the program counts bytes
 
 
 ROWS = [
@@ -71,7 +71,7 @@ IRQS = Row("MSI-X interrupts, ticker every 10 us", "k/s", 1e3, f"irqs {REPORT}")
 
 
 class Sample(NamedTuple):
-    """One row, once: requests a second, host microseconds outside the engine, engine's share."""
+    """One row, once: requests per second, host microseconds outside the engine, engine's share."""
 
     rate: float
     device_us: float
@@ -79,7 +79,7 @@ class Sample(NamedTuple):
 
 
 class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
-    """The host's end: echoes, sends or takes, as its port says."""
+    """The host's end: echoes, sends or receives, depending on the port."""
 
     daemon_threads = True
     serve = None
@@ -90,23 +90,23 @@ class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
         try:
             type(self).serve(request)
         except OSError:
-            pass        # the guest hangs up when its time is over
+            pass        # the guest closes the connection when its time has passed
 
 
 def echo(sock: socket.socket) -> None:
-    """Give back what comes."""
+    """Echo everything received."""
     while data := sock.recv(65536):
         sock.sendall(data)
 
 
 def source(sock: socket.socket) -> None:
-    """Send for ever."""
+    """Send until the connection is closed."""
     while sock.send(bytes(1 << 18)):
         pass
 
 
 def sink(sock: socket.socket) -> None:
-    """Take for ever."""
+    """Receive until the connection is closed."""
     while sock.recv(1 << 18):
         pass
 
@@ -128,7 +128,7 @@ def servers() -> Iterator[dict[str, int]]:
 
 
 def initrd(base: Path, scratch: Path) -> Path:
-    """The guest's initramfs with our program: a second archive after the first."""
+    """The guest's initramfs with the measuring program: a second archive after the first."""
     loader = importlib.machinery.SourceFileLoader("initramfs", str(TOP / "scripts/make-initramfs"))
     module = importlib.util.module_from_spec(importlib.util.spec_from_loader("initramfs", loader))
     loader.exec_module(module)
@@ -142,7 +142,7 @@ def initrd(base: Path, scratch: Path) -> Path:
 
 
 def boot_arguments(scratch: Path, machine: str, kernel: str) -> list[str]:
-    """A guest with our program in it; /dev/mem may map what a driver holds."""
+    """A guest with the measuring program; /dev/mem may map memory that a driver owns."""
     args = arguments(kernel, machine=machine, append="iomem=relaxed")
     at = args.index("-initrd") + 1
     args[at] = str(initrd(Path(args[at]), scratch))
@@ -150,8 +150,8 @@ def boot_arguments(scratch: Path, machine: str, kernel: str) -> list[str]:
 
 
 def file_disk(scratch: Path) -> list[str]:
-    """A disk in a file whose every byte is written; the host's cache holds it after the first
-    pass, as with the same file under any other emulator."""
+    """A disk in a fully written file. After the first pass it is in the host's page cache, for each
+    of the emulators."""
     path = scratch / "disk.img"
     with open(path, "wb") as image:
         for _ in range(FILE_MIB):
@@ -165,7 +165,7 @@ class Clocks(NamedTuple):
 
     total: float
     cpu_thread: float
-    device: float       # of the CPU's thread, inside device accesses; 0: not told
+    device: float       # of the CPU's thread inside device accesses; 0: not reported
 
     @classmethod
     def now(cls, machine: Emulator) -> "Clocks":
@@ -177,7 +177,7 @@ class Clocks(NamedTuple):
 
 
 def take(machine: Emulator, row: Row, ports: dict[str, int]) -> Sample:
-    """One row in a booted guest."""
+    """Measure one row in a booted guest."""
     port = ports.get(row.command.split()[0], 0)
     before = Clocks.now(machine)
     text = machine.shell(f"iobench {row.command.format(port=port)} {SECONDS}", 60)
@@ -190,7 +190,7 @@ def take(machine: Emulator, row: Row, ports: dict[str, int]) -> Sample:
 
 def session(program: str, machine: str, kernel: str, devices: list[str], rows: list[Row]
             ) -> dict[str, Sample]:
-    """Boot, take every row, end."""
+    """Boot, measure every row, and end the guest."""
     with tempfile.TemporaryDirectory() as name, servers() as ports:
         args = boot_arguments(Path(name), machine, kernel) + devices
         if devices is not TICKER:
@@ -206,7 +206,7 @@ def session(program: str, machine: str, kernel: str, devices: list[str], rows: l
 
 
 def medians(samples: list[dict[str, Sample]]) -> dict[str, Sample]:
-    """Row by row, field by field."""
+    """Medians, row by row and field by field."""
     return {name: Sample(*(statistics.median(column)
                            for column in zip(*(sample[name] for sample in samples))))
             for name in samples[0]}

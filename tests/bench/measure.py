@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Parts of the measurements: starting an emulator, its clocks and memory, and tables.
 
-Emulators take turns within a run; a figure is the median over the runs. Beside wall-clock time
-stands the emulator's own CPU time, all threads, which a busy host disturbs less.
+Emulators alternate within a run. A figure is the median over the runs. Each wall-clock time is
+accompanied by the emulator's CPU time of all threads, which is less sensitive to load on the host.
 """
 
 import os
@@ -21,11 +21,11 @@ from emulator import Emulator, TestFailure  # noqa: E402
 BUILD = TOP / "build"
 OURS = str(BUILD / "backplane-system-riscv64")
 THEIRS = "/usr/bin/qemu-system-riscv64"
-WAIT = 300      # seconds for any one answer
+WAIT = 300      # seconds for each answer
 
 
 class Options(NamedTuple):
-    """What the command line asks for."""
+    """Settings from the command line."""
 
     ours: str
     theirs: str
@@ -34,18 +34,18 @@ class Options(NamedTuple):
 
 
 class Cost(NamedTuple):
-    """What something took, in seconds: by the clock, and of the emulator's CPU time."""
+    """A duration in seconds: wall-clock time, and CPU time of the emulator."""
 
     wall: float
     cpu: float
 
     def per(self, count: float) -> "Cost":
-        """One of `count` equal parts."""
+        """Return the duration of one of `count` equal parts."""
         return Cost(self.wall / count, self.cpu / count)
 
 
 def process_cpu(pid: int) -> float:
-    """CPU seconds of a process, of all threads it has or had."""
+    """CPU seconds of a process: all current and former threads."""
     return time.clock_gettime(~pid << 3 | 2)
 
 
@@ -55,13 +55,13 @@ def thread_cpu(pid: int, tid: int) -> float:
 
 
 def pss_kib(pid: int) -> int:
-    """Proportional set size: memory, shared pages counted by share."""
+    """Proportional set size: each shared page is divided by the number of its users."""
     text = Path(f"/proc/{pid}/smaps_rollup").read_text()
     return int(re.search(r"^Pss:\s+(\d+)", text, re.MULTILINE)[1])
 
 
 class Machine(Emulator):
-    """An emulator without a console that answered QMP; `started` is what that took."""
+    """An emulator without a console that answered QMP. `started` is the time until then."""
 
     def __init__(self, program: str, args: list[str], qtest: bool = False) -> None:
         begin = time.monotonic()
@@ -76,7 +76,8 @@ class Machine(Emulator):
             raise
 
     def qmp_line(self, name: str, until: bytes = b'{"return"', **arguments: Any) -> bytes:
-        """Send a command; the line, not parsed, that contains `until`; an error raises."""
+        """Send a command and return the unparsed line that contains `until`. An error answer
+        raises."""
         self.qmp.request(name, arguments)
         while until not in (line := self.qmp.line(f"{until.decode()} after {name}")):
             if b'{"error"' in line[:12] or b'"error": {' in line[:200]:
@@ -84,20 +85,20 @@ class Machine(Emulator):
         return line
 
     def cost(self, action: Callable[[], Any]) -> Cost:
-        """What an action takes."""
+        """Return the duration of an action."""
         wall, cpu = time.monotonic(), process_cpu(self.pid)
         action()
         return Cost(time.monotonic() - wall, process_cpu(self.pid) - cpu)
 
     def pin(self, cpu: int) -> None:
-        """Keep every thread on one CPU."""
+        """Pin every thread to one CPU."""
         for task in os.listdir(f"/proc/{self.pid}/task"):
             os.sched_setaffinity(int(task), {cpu})
 
 
 def interleaved(programs: list[str], runs: int, sample: Callable[[str], dict[str, Cost]]
                 ) -> dict[str, dict[str, Cost]]:
-    """Sample each program in turn, `runs` times; program -> row -> medians."""
+    """Sample each program alternately, `runs` times; program -> row -> medians."""
     taken: dict[str, dict[str, list[Cost]]] = {program: {} for program in programs}
     for _ in range(runs):
         for program in programs:
@@ -108,13 +109,13 @@ def interleaved(programs: list[str], runs: int, sample: Callable[[str], dict[str
 
 
 def figure(value: float) -> str:
-    """Three digits, without an exponent."""
+    """Format with three digits, without an exponent."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def comparison(title: str, unit: str, scale: float, results: dict[str, dict[str, Cost]],
                options: Options) -> Iterator[str]:
-    """A table of two programs: medians by the clock and of CPU time, and the ratio of the first."""
+    """A table of two programs: medians of wall-clock and CPU time, and their ratio."""
     ours, theirs = results[options.ours], results.get(options.theirs, {})
 
     def cell(seconds: float) -> str:

@@ -2,14 +2,14 @@
 /*
  * The load of tests/bench/migration: a Linux program without a library, for riscv64.
  *
- *   load RATE    rewrite 256 MiB of data that is not zero at RATE MiB/s, and write a dot to
- *                standard output every millisecond. It spins: its ticks need no timer.
- *   load work    count how many pages of 16 MiB are rewritten, and say so every 100 ms.
+ *   load RATE    rewrite 256 MiB of nonzero data at RATE MiB/s, and write a dot to standard
+ *                output every millisecond, from a busy loop that needs no timer
+ *   load work    count the pages that are rewritten in 16 MiB, and print the count every 100 ms
  */
 #define PAGE   4096ul
 #define DATA   (256ul << 20)
 #define WORK   (16ul << 20)
-#define HZ     10000000ul /* of the time CSR of the `virt` machines */
+#define HZ     10000000ul /* frequency of the time CSR of the `virt` machines */
 #define TICK   (HZ / 1000)
 #define REPORT (HZ / 10)
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One loop over every registered type that a guest can meet: what the tables of a type promise is
- * checked by what its config space, BARs, reset and saved state do, and hostile accesses and
- * streams must be refused or harmless. A new type is covered by being registered; one that needs
- * back ends or another bus than the root gets a row in `needs`. A type that is no PCI function
- * stands on a bus that one brings, and accesses go to that function.
+ * One loop over every registered type that a guest can meet. The promises in the tables of a type
+ * are checked against the behaviour of its config space, BARs, reset and saved state. Hostile
+ * accesses and streams must be rejected or harmless. A new type is covered by its registration. A
+ * type that needs back ends, or a bus other than the root bus, has a row in `needs`. A type that is
+ * not a PCI function is located on a bus that a PCI function provides, and accesses are made to
+ * that function.
  *
  * CONFORMANCE_ROUNDS multiplies the random parts (default 1).
  */
@@ -26,7 +27,7 @@
 
 enum { WRITES = 20000, MUTANTS = 2000, CYCLES = 1000, LEAK_LIMIT = 64 * 1024 };
 
-/* Types that do not simply stand on the root bus. */
+/* Types that cannot simply be placed on the root bus. */
 typedef struct Need {
     const char *type, *bus, *settings;
     uint8_t devfn;
@@ -96,7 +97,7 @@ static Device *plug_on_bus(Fixture *f, const DeviceType *t, const Need *n)
     return dev;
 }
 
-/* With every capability that is off by default, or as a user gets it. */
+/* Create the type with all optional capabilities on, or with the user's defaults. */
 static Device *plug_subject(Fixture *f, bool everything)
 {
     const Need *n = need_of(subject);
@@ -115,7 +116,7 @@ static Device *plug_subject(Fixture *f, bool everything)
     return &plug(f, t, n->bus, "dut", n->devfn, settings->len ? settings->str : NULL)->dev;
 }
 
-/* The PCI function of the device, or the one whose bus it is on. */
+/* Return the PCI function of the device, or the one that provides its bus. */
 static PCIDevice *function_of(Device *dev)
 {
     return (PCIDevice *)(is_pci(dev->type) ? dev : dev->bus->owner);
@@ -131,7 +132,7 @@ static void start_around(Fixture *f)
     plug(f, type("pcie-root-port"), "pcie.0", "rp3", PCI_DEVFN(3, 0), NULL);
     plug(f, type("pcie-pci-bridge"), "rp3", "cb", 0, NULL);
     plug(f, type("virtio-serial-pci"), "pcie.0", "vs", PCI_DEVFN(4, 0), "max_ports=4");
-    f->m->qtest = true; /* back ends are heard as if the guest ran */
+    f->m->qtest = true; /* let back ends deliver input as if the guest ran */
 }
 
 static Device *start_any(Fixture *f)
@@ -165,7 +166,7 @@ static GByteArray *saved(Device *dev)
     return bytes;
 }
 
-/* A guest that writes anything anywhere in the function's config space, and in its BARs. */
+/* A guest that writes random values to the function's config space and BARs. */
 static void poke(Fixture *f, PCIDevice *d, unsigned writes)
 {
     static const uint8_t sizes[] = { 1, 2, 4 };
@@ -230,7 +231,7 @@ static void test_list(void)
     finish(&f);
 }
 
-/* A bit that is in no mask and must agree on load never changes by a guest's doing. */
+/* A bit that is in no mask and is compared on load never changes as a result of guest writes. */
 static void test_declared_bits(void)
 {
     Fixture f;
@@ -245,7 +246,7 @@ static void test_declared_bits(void)
                             ~pci_config_mask(&d->config, PCI_W1CMASK, i);
 
             if ((before[i] ^ d->config.bytes[i]) & fixed) {
-                g_error("%s: byte 0x%x went from 0x%02x to 0x%02x, fixed bits 0x%02x",
+                g_error("%s: byte 0x%x changed from 0x%02x to 0x%02x, fixed bits 0x%02x",
                         subject->name, i, before[i], d->config.bytes[i], fixed);
             }
         }
@@ -277,7 +278,8 @@ static void test_bar_sizing(void)
     finish(&f);
 }
 
-/* By the register: all ones written and read back; 0: there is none. What was there is restored. */
+/* Size a BAR through its register: write all ones and read back. 0: not implemented. Restores the
+ * previous value. */
 static uint64_t bar_size(PCIDevice *d, unsigned index)
 {
     uint32_t at = PCI_BASE_ADDRESS_0 + 4 * index, low = pci_device_config_read(d, at, 4), high = 0;
@@ -301,7 +303,7 @@ static uint64_t bar_size(PCIDevice *d, unsigned index)
 
 /* --- the planned room --- */
 
-/* Settings that decide about BARs; a type takes those whose properties it has. */
+/* Settings that influence BARs. They are applied to types that have the properties. */
 static const char *const bar_settings[] = {
     "vectors=0",
     "vectors=1",
@@ -377,7 +379,7 @@ static const PlanBar *planned_bar(const PlanDevice *d, unsigned index)
     return NULL;
 }
 
-/* The size that a guest reads from the register is the one that was planned. */
+/* The size that a guest reads from the register is the planned size. */
 static void compare_bars(const PlanCatalog *c, const char *settings)
 {
     g_autoptr(PlanMachine) m = plan_subject(c, settings);
@@ -483,7 +485,8 @@ static void test_round_trip(void)
     finish(&f);
 }
 
-/* One change or a cut: refused with a sentence, or loaded into something that goes on working. */
+/* Change one byte or truncate: the load is rejected with an error, or the device continues to
+ * work. */
 static void test_mutants(void)
 {
     Fixture f;
@@ -521,7 +524,7 @@ static void test_mutants(void)
     finish(&f);
 }
 
-/* The same record as of version 1 or 2: without cap_present, and without what follows. */
+/* Convert a record to version 1 or 2: without cap_present and the fields that follow. */
 static GByteArray *as_old_version(const PCIDevice *d, const GByteArray *good, unsigned version)
 {
     GByteArray *out = g_byte_array_new();
@@ -532,7 +535,7 @@ static GByteArray *as_old_version(const PCIDevice *d, const GByteArray *good, un
     return out;
 }
 
-/* A change of some bytes, most of them where the guest's registers are, or a cut. */
+/* Change some bytes, most of them in the guest's registers, or truncate. */
 static GByteArray *mutant(const PCIDevice *d, const GByteArray *good, unsigned r)
 {
     GByteArray *bad = r % 16 == 1 ? as_old_version(d, good, 1)
@@ -554,7 +557,7 @@ static GByteArray *mutant(const PCIDevice *d, const GByteArray *good, unsigned r
     return bad;
 }
 
-/* A record that is refused, however late, changes no byte of the device. */
+/* A rejected record does not change the device, wherever the error is found. */
 static void test_refused_record(void)
 {
     Fixture f;
@@ -607,7 +610,7 @@ static void test_help(void)
 
         g_assert_cmpstr(wrong, ==, NULL);
     }
-    /* State is saved, or it is said why not: never silently dropped. */
+    /* State is saved, or there is a reason why it cannot be; it is never silently omitted. */
     g_assert_true(subject->vmstate || subject->no_state);
 }
 
@@ -628,7 +631,7 @@ static void test_plug_cycles(void)
     finish(&f);
 }
 
-/* Every length at every offset past and before the end. */
+/* Accesses of every length at every offset up to and past the end. */
 static void test_every_access(void)
 {
     Fixture f;
@@ -648,12 +651,12 @@ static void test_every_access(void)
     finish(&f);
 }
 
-/* No device is skipped when a machine is saved because somebody forgot its table: what has neither
- * a table nor a reason to refuse is one of these, which have nothing that a guest could change. */
+/* A machine is never saved without a device because its table was forgotten: the types with neither
+ * a table nor a reason to reject are listed here. A guest cannot change them. */
 static void test_every_type(void)
 {
     static const char *const stateless[] = {
-        "gpex-pcihost",      /* windows are properties; pins are the functions' */
+        "gpex-pcihost",      /* windows are properties; pins belong to the functions */
         "riscv.imsic",       /* its files are saved with the harts */
         "riscv.sifive.test", /* a write ends the machine */
         "virtio-mmio",       /* an empty slot */
@@ -681,7 +684,7 @@ static void test_every_type(void)
 static const struct {
     const char *name;
     void (*fn)(void);
-    bool pci; /* about functions alone */
+    bool pci; /* only for functions */
 } checks[] = {
     { "list", test_list, true },
     { "declared-bits", test_declared_bits, true },

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * edu: registers, DMA both ways to anywhere, the clock, resets, save and load, unplug.
+ * edu: registers, DMA in both directions to arbitrary addresses, the clock, resets, save and load,
+ * unplug.
  */
 #include "fuzz-pci.h"
 #include "hw/core/clock.h"
@@ -42,7 +43,7 @@ static PCIDevice *step(Fixture *f, PCIDevice *d, Input *in)
         wr(f, MMIO + take(in, 1), size, take(in, size));
         rd(f, MMIO + take(in, 1), size);
         break;
-    case 1: /* a DMA as it should be, but for its places */
+    case 1: /* a well-formed DMA at arbitrary addresses */
         wr(f, MMIO + 0x80, 8, places[take(in, 1) % 6] + take(in, 2));
         wr(f, MMIO + 0x88, 8, places[take(in, 1) % 6] + take(in, 2));
         wr(f, MMIO + 0x90, 8, take(in, 2));

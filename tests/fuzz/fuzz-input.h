@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * An input read as operations.
+ * Read a fuzzer input as operations.
  */
 #ifndef FUZZ_INPUT_H
 #define FUZZ_INPUT_H
@@ -10,7 +10,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Consumed from the front; zeroes behind its end. */
+/* Consume from the front. Reads past the end return zeroes. */
 typedef struct Input {
     const uint8_t *data;
     size_t left;

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Golden streams of whole machines, edited by the input with the framing made right again:
- * refused in a sentence, or loaded into a machine that saves and loads to the same bytes and
- * bears a script of hostile accesses.
+ * Golden streams of complete machines, edited by the input, with the framing corrected: the stream
+ * is rejected with an error message, or loaded into a machine that saves and loads to the same
+ * bytes and survives a script of hostile accesses.
  *
- * The input is {stream, edits}; an edit is {what, section, offset (2), length, bytes}: put bytes
- * over those of a record, put them in, take some out, leave a section out, send it twice, send it
- * under another's name. Lengths and footers follow.
+ * The input is {stream, edits}. An edit is {operation, section, offset (2), length, bytes}:
+ * overwrite bytes of a record, insert, remove, omit a section, send it twice, or send it under
+ * another's name. Lengths and footers are adjusted.
  *
- * An input that leaves the description alone is first tried on a machine that was loaded up to
- * the first section, which takes a small part of the time. Whole emulators see what is taken
- * there, and what is refused as nothing was before.
+ * An input that does not change the description is first tried on a machine that was loaded up to
+ * the first section, which takes a small fraction of the time. Complete emulators then check
+ * streams that were accepted, and streams rejected with a message that was not seen before.
  */
 #include "../migration/halfway.h"
 
@@ -28,12 +28,12 @@ typedef struct Piece {
     unsigned copies;
 } Piece;
 
-/* A stream taken apart: what is before the sections after RAM, and those. The description at its
- * head is piece 0; `middle` is all between it and the others. */
+/* A parsed stream: the pieces before the sections after RAM, and those sections. The description at
+ * its start is piece 0. `middle` is everything between it and the others. */
 typedef struct Apart {
     GByteArray *head, *middle;
     GPtrArray *pieces; /* Piece* */
-    bool described;    /* the description is as it was */
+    bool described;    /* the description is unchanged */
 } Apart;
 
 const char *__asan_default_options(void);
@@ -72,7 +72,7 @@ static void take_piece(Apart *a, ByteReader *r)
     g_ptr_array_add(a->pieces, p);
 }
 
-/* RAM is one run between the description and the section "clock". */
+/* RAM is one contiguous part between the description and the section "clock". */
 static void take_ram(Apart *a, ByteReader *r)
 {
     static const uint8_t clock[] = { 5, 'c', 'l', 'o', 'c', 'k' };
@@ -219,8 +219,8 @@ static void check_sentence(const char *text)
     g_assert_true(*text && g_utf8_validate(text, -1, NULL) && !strchr(text, '\n'));
 }
 
-/* Refused, and in a way that is known. What was tried is undone by the sound sections, or the
- * machine made anew. */
+/* The stream was rejected with a known message. The valid sections undo the attempt, or the machine
+ * is created again. */
 static bool known_refusal(unsigned which, const Apart *a)
 {
     static Halfway *machines[N_NAMES];

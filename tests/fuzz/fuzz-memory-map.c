@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The address map: maps, moves, windows and accesses as the input says, against a painted
- * picture of the same map.
+ * The address map: maps, moves, windows and accesses from the input, compared with a painted model
+ * of the same map.
  */
 #include "../unit/memory/model.h"
 

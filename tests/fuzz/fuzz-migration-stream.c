@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Streams with sound framing and hostile contents (or hostile framing too): refused with a
- * sentence and ready for another, or loaded, and then what is saved again loads again.
+ * Streams with valid framing and hostile contents (or hostile framing, too): the stream is rejected
+ * with an error message and another can be loaded, or it is loaded and the state saved from it
+ * loads again.
  *
- * The input is a list of pieces {kind, length, bytes}: raw bytes, a section by name with its
- * length and footer made right, RAM items, or what a sound stream has there.
+ * The input is a list of pieces {class, length, bytes}: raw bytes, a section by name with a correct
+ * length and footer, RAM items, or the part that a valid stream has at that position.
  */
 #include <sys/mman.h>
 
@@ -20,7 +21,7 @@ typedef struct Sound {
     GByteArray *rest; /* RAM, sections, the end */
 } Sound;
 
-/* What a sound source sends, in two parts. */
+/* The bytes that a valid source sends, in two parts. */
 static const Sound *sound(void)
 {
     static Sound s;
@@ -111,7 +112,7 @@ static GByteArray *make_stream(const uint8_t *data, size_t size)
     return out;
 }
 
-/* True if it was taken. */
+/* Returns true if the stream was accepted. */
 static bool load(Box *b, const GByteArray *stream)
 {
     int fd = memfd_create("stream", 0);
@@ -137,7 +138,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     Box *b = box_empty();
 
     if (!load(b, stream)) {
-        g_assert(load(b, whole)); /* another is taken after a refusal */
+        g_assert(load(b, whole)); /* another is accepted after a rejection */
     }
     mem_check(&b->m->memory);
     machine_set_state(b->m, RUN_RUNNING);

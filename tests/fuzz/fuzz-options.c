@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Command lines, one word a line, up to the complete description: taken, or refused in one
- * sentence.
+ * Command lines, one word per line, up to the complete description: accepted, or rejected with one
+ * error message.
  */
 #include <fcntl.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 
-/* Help and -show print: not here. */
+/* Help and -show print; they are excluded here. */
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     int null = open("/dev/null", O_WRONLY);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * BARs and bridge windows put anywhere, over each other, on and off, and accesses wherever they
- * then are.
+ * BARs and bridge windows at arbitrary addresses, overlapping, enabled and disabled, and accesses
+ * to their current addresses.
  */
 #include "fuzz-pci.h"
 
 static const char *const ids[] = { "rp", "edu", "t0", "br", "t1" };
 
-/* Addresses near each other, so that ranges meet: some high bits, and the low ones at will. */
+/* Addresses close to each other, so that ranges meet: some high bits, and arbitrary low ones. */
 static uint64_t address(Input *in)
 {
     static const uint64_t bases[] = { 0,   MMIO,       MMIO + 0x100000,    MMIO64,
@@ -24,7 +24,7 @@ static void program(Fixture *f, PCIDevice *d, Input *in)
     uint64_t addr = address(in);
 
     if (d->config.type == 1 && reg >= 0x1c && reg <= 0x30) {
-        addr = take(in, 4); /* windows: as they come */
+        addr = take(in, 4); /* windows: arbitrary values */
     }
     pci_device_config_write(d, reg, 4, addr);
     if (take(in, 1) & 1) {

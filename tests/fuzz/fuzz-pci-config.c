@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Config cycles of any length to any function through ECAM, with pins and resets between them.
+ * Config cycles of any length to any function through ECAM, with pin changes and resets in between.
  */
 #include "fuzz-pci.h"
 

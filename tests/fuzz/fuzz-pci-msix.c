@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The MSI-X table, PBA and Message Control in any order with notifications, against what must
- * hold: a live vector is never pending, reserved bits stay zero, the notifier knows what is live.
+ * The MSI-X table, PBA and Message Control in any order with notifications. Invariants: a vector
+ * that is not masked is never pending, reserved bits stay zero, the notifier knows the active
+ * vectors.
  */
 #include "fuzz-pci.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A saved record of a function, patched by the input and loaded: refused with a sentence and the
- * device as it was, or taken with everything sound; what is saved then loads again and gives the
- * same bytes.
+ * A saved record of a function, patched by the input and loaded: rejected with an error message and
+ * the device unchanged, or accepted with all invariants. A state saved afterwards loads again and
+ * gives the same bytes.
  */
 #include "fuzz-pci.h"
 #include "tests/unit/hw/pci/snapshot.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A hot-plug controller whose guest writes anything to its registers while cards come, are asked
- * to go, are pulled, and the machine is saved and loaded; against what must hold: no reserved
- * encoding, no power on an empty slot, what is seen is what is enabled, both ways in agree, and
- * the pin is the masked locator.
+ * A hot-plug controller whose guest writes arbitrary values to its registers while devices are
+ * plugged, requested to unplug and removed by force, and the machine is saved and loaded.
+ * Invariants: no reserved encoding, no power on an empty slot, exactly the enabled slots are
+ * visible, both access paths agree, and the pin is the masked locator.
  */
 #include "fuzz-pci.h"
 
@@ -121,7 +121,7 @@ static void step(Fixture *f, PCIShpcBridge *b, Input *in)
     case 1:
         set_cfg(f, BRIDGE, b->shpc_pos + SHPC_CAP_SELECT + at % 6, MIN(size, 4), take(in, 4));
         break;
-    case 2: /* a command that means something */
+    case 2: /* a command that is meaningful */
         wr(f, MMIO + SHPC_COMMAND, 2, (1 + at % SLOTS) << 8 | (op >> 2 & 0x3f));
         break;
     default:

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the fuzz targets of the PCI core share: a small topology, and what must hold
- * whatever was done to it.
+ * Shared parts of the PCI fuzz targets: a small topology, and the invariants after any operation.
  */
 #ifndef FUZZ_PCI_H
 #define FUZZ_PCI_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Machine descriptions as text, as a stream or a file brings them.
+ * Machine descriptions as text, as received in a stream or read from a file.
  */
 #include "tests/fuzz/fuzz-plan.h"
 

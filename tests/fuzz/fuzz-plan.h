@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the fuzz targets of plan/ share: the tests' catalogue, and what must hold of anything that
- * was taken.
+ * Shared parts of the fuzz targets of plan/: the tests' catalogue, and the invariants of everything
+ * that was accepted.
  */
 #ifndef FUZZ_PLAN_H
 #define FUZZ_PLAN_H
@@ -12,7 +12,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* A refusal is one sentence; what resolved dumps, reads back and resolves to the same. */
+/* A rejection is one sentence. A resolved description can be dumped, read back and resolved to the
+ * same. */
 static inline void fuzz_check_resolve(PlanMachine *m)
 {
     g_autoptr(GError) err = NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * QMP bytes: framing, parsing and every command that touches nothing outside the process.
+ * QMP bytes: framing, parsing and every command that has no effect outside the process.
  */
 #include <string.h>
 
@@ -16,7 +16,7 @@ static bool harmless_line(const char *line)
            g_str_has_prefix(line, "xp") || g_str_has_prefix(line, "device_");
 }
 
-/* Commands that open files, start programs or end the run are left out. */
+/* Commands that open files, start programs or end the run are excluded. */
 static bool harmless(struct json_object *request)
 {
     static const char *const names[] = { "qom-",         "device", "stop",   "cont",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * qtest lines to a whole machine: every line gets exactly one reply.
+ * qtest lines to a complete machine: every line has exactly one reply.
  */
 #include <string.h>
 
@@ -17,7 +17,7 @@ static size_t count(void *opaque, const char *bytes, size_t len)
     const char *end = bytes + len;
 
     for (const char *p = bytes; (p = memchr(p, '\n', (size_t)(end - p))); p++) {
-        /* "IRQ raise N" stands before a reply and is none */
+        /* "IRQ raise N" may precede a reply and is not a reply */
         const char *start = p;
 
         while (start > bytes && start[-1] != '\n') {

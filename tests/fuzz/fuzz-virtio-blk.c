@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * virtio-blk over a disk that fails, changes its size and answers late, as the input says.
+ * virtio-blk with a disk that fails, changes its size and answers late, depending on the input.
  */
 #include <errno.h>
 
 #include "block/block_int.h"
 #include "fuzz-virtio.h"
 
-static int failing; /* what requests end with */
+static int failing; /* the results of requests */
 static BlockDriver faulty;
 
 static void submit(BlockNode *n, BlockRequest *req)
@@ -35,7 +35,7 @@ static void host(Fixture *f, Input *in)
     }
 }
 
-/* What was kept must end like everything else. */
+/* Requests that were delayed must complete like all others. */
 static void finish(Fixture *f)
 {
     failing = 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * virtio-net with a far end that sends frames, and a cable that is pulled, as the input says.
+ * virtio-net with a peer that sends frames, and a link that is disconnected, depending on the
+ * input.
  */
 #include "fuzz-virtio.h"
 
@@ -22,7 +23,7 @@ static void prepare(Fixture *f)
 
 static void host(Fixture *f, Input *in)
 {
-    static uint8_t frame[4096]; /* only its first bytes matter */
+    static uint8_t frame[4096]; /* only its first bytes are relevant */
     const NetAnnounceTimes once = { .rounds = 1 };
     uint8_t what = take(in, 1);
     struct iovec iov = { frame, 1 + (what & 0x3f) * 60 };

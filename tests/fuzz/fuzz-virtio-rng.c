@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * virtio-rng with and without a limit, whose period passes as the input says.
+ * virtio-rng with and without a rate limit. The input determines when its period passes.
  */
 #include "fuzz-virtio.h"
 

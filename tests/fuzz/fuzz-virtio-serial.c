@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * virtio-serial: registers, rings and buffers of a driver's choice, control messages, ports and
- * peers that come and go, a machine that stops and runs. What must hold: whatever state that
- * leads to can be saved, and loads back to the same.
+ * virtio-serial: registers, rings and buffers of a driver, control messages, ports and peers that
+ * are added and removed, a machine that stops and runs. Invariant: each resulting state can be
+ * saved and loads back to the same state.
  */
 #include "fuzz-input.h"
 #include "tests/unit/hw/char/serial-driver.h"
@@ -21,7 +21,7 @@ static void op_register(Sd *s, Input *in)
 static void op_memory(Sd *s, Input *in)
 {
     unsigned where = take(in, 1), at = take(in, 2);
-    /* rings of the first queues, which are what the device reads, or data */
+    /* rings of the first queues, which the device reads, or data */
     uint64_t offset = where & 0x80 ? DRV_DATA + at : (where % 12) * DRV_RING_SPAN + at % 0x3000;
 
     *drv_ram(&s->v, offset % DRV_MESSAGES) = take(in, 1);
@@ -151,7 +151,7 @@ static void op_save(Sd *s, Input *in)
     }
 }
 
-/* A stream with one byte changed: refused, or something that goes on working. */
+/* A stream with one byte changed: rejected, or the device continues to work. */
 static void op_load(Sd *s, Input *in)
 {
     uint8_t which = take(in, 1);

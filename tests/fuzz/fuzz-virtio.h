@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the fuzz targets of virtio devices share: an input is a list of operations on one function.
- * They reach the registers of every face, config space, rings and buffers in guest RAM; drive the
- * device as a driver would; reset it in every way; save and load it; stop and unplug it.
+ * Shared parts of the fuzz targets of virtio devices. An input is a list of operations on one
+ * function. They access the registers of every interface, config space, and rings and buffers in
+ * guest RAM; use the device as a driver would; reset it in every way; save and load it; stop and
+ * unplug it.
  *
- * A target says which type it plugs in, with which settings, and what its back end may do.
+ * A target defines the type that it plugs in, with which settings, and the behaviour of its back
+ * end.
  */
 #ifndef FUZZ_VIRTIO_H
 #define FUZZ_VIRTIO_H
@@ -21,7 +23,7 @@ typedef struct FuzzVirtio {
     unsigned queues;
     const char *drive, *netdev;
     void (*prepare)(Fixture *f);         /* may be NULL */
-    void (*host)(Fixture *f, Input *in); /* something happens behind the device */
+    void (*host)(Fixture *f, Input *in); /* a change behind the device */
     void (*finish)(Fixture *f);          /* may be NULL */
 } FuzzVirtio;
 
@@ -55,7 +57,7 @@ static inline void fuzz_chain(FuzzRun *r, Input *in)
         uint32_t at = take(in, 2), len = take(in, 2);
 
         s[i] = (DrvSeg){ RAM + DRV_DATA + at, len & 0x3fff, len >> 15 };
-        if ((len >> 14 & 1) && at < 0x100) { /* somewhere else altogether */
+        if ((len >> 14 & 1) && at < 0x100) { /* an unrelated address */
             s[i].addr = (uint64_t)at << 56 | MMIO64 | at;
         }
     }
@@ -89,8 +91,8 @@ static inline void fuzz_reset(FuzzRun *r, Input *in)
     }
 }
 
-/* What it saves it loads, and saves again alike; or an older state, or one with a byte changed. A
- * device that refused is not fit for more: what it had is loaded again. */
+/* A saved state loads, and saves again to the same bytes; or load an older state, or one with a
+ * changed byte. A device that rejected a state is undefined: its previous state is loaded again. */
 static inline void fuzz_state(FuzzRun *r, Input *in)
 {
     g_autoptr(GByteArray) now = save_state(r->v.d);

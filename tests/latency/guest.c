@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A guest that tries to block its machine: in machine mode, without an operating system, it finds
- * the functions of bus 0, and for ever after gives virtio queues random and plausible work of any
- * size, notifies, resets, aims DMA and messages at registers, and writes at random to registers and
- * configuration space. Freestanding, RV64IMA, linked to the start of RAM; SEED is its random seed.
+ * A guest that tries to block its machine. In machine mode, without an operating system, it finds
+ * the functions of bus 0, and then endlessly submits random and plausible work of any size to
+ * virtio queues, notifies, resets, points DMA and messages at registers, and writes random values
+ * to registers and configuration space. Freestanding, RV64IMA, linked to the start of RAM; SEED is
+ * its random seed.
  *
  * The word at RAM + 8 counts its rounds.
  */
@@ -19,7 +20,7 @@ typedef unsigned long u64;
 #define PIO      0x3000000ul
 #define RINGS    (RAM_BASE + 0x1000000) /* 128 KiB for each queue */
 #define TABLES   (RAM_BASE + 0x2000000) /* indirect tables, 16 KiB each */
-#define HEADERS  (RAM_BASE + 0x3000000) /* what plausible chains begin with */
+#define HEADERS  (RAM_BASE + 0x3000000) /* headers at the start of plausible chains */
 #define FRAME    (RAM_BASE + 0x3100000)
 #define DATA     (RAM_BASE + 0x4000000)
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -41,7 +42,7 @@ static Function functions[MAX_FUNCTIONS];
 static unsigned n_functions;
 static u64 rng_state = SEED;
 
-/* --- the entry: a stack, and traps that step over what faulted --- */
+/* --- the entry: a stack, and traps that skip the faulting instruction --- */
 
 __asm__(".section .entry, \"ax\"\n"
         ".globl _start\n"
@@ -67,7 +68,7 @@ __asm__(".section .entry, \"ax\"\n"
         ".text\n");
 extern volatile u64 rounds;
 
-/* --- small things --- */
+/* --- helpers --- */
 
 static u64 now(void)
 {
@@ -254,7 +255,7 @@ static void find_functions(void)
     }
 }
 
-/* Somewhere: RAM, registers of a function, or nowhere. */
+/* Return a random address: in RAM, in registers of a function, or unmapped. */
 static u64 wild(void)
 {
     const Function *f = &functions[below(n_functions)];
@@ -298,7 +299,7 @@ static u64 data_at(u32 len)
     return DATA + (len < (128u << 20) ? below((128ul << 20) - len) : 0);
 }
 
-/* A TCP frame to the gateway of a user network, of which segments are to be made. */
+/* A TCP frame to the gateway of a user network, to be split into segments. */
 static void make_frame(void)
 {
     static const u8 head[] = { 0x52, 0x55, 10,   0,    2,    2,    0x52, 0x54, 0,  0x12, 0x34,
@@ -312,7 +313,7 @@ static void make_frame(void)
     }
 }
 
-/* The first segment of a chain that a device of this class takes seriously; its length. */
+/* Create the first segment of a chain that a device of this class processes. Returns its length. */
 static u32 make_header(const Function *f, u64 at)
 {
     static const u8 types[] = { 0, 1, 0, 1, 4, 8, 11, 13, 0 };
@@ -345,8 +346,7 @@ static u32 make_header(const Function *f, u64 at)
     return 0;
 }
 
-/* Entry i of n of a plausible chain of queue q: its address, length and whether the device writes.
- */
+/* Entry i of n of a plausible chain of queue q: its address, length and direction. */
 static u64 plausible(const Function *f, unsigned q, unsigned i, unsigned n, u32 *len, int *write)
 {
     u64 head = HEADERS + below(1024) * 64;
@@ -370,11 +370,11 @@ static u64 plausible(const Function *f, unsigned q, unsigned i, unsigned n, u32 
     return data_at(*len);
 }
 
-/* Whether the chains of the queue that is being filled are such as a driver makes: a device that
- * meets another stops there. */
+/* True if the chains of the queue being filled are well-formed: a device stops at a malformed
+ * one. */
 static int orderly;
 
-/* n entries at `table`, from number `first` on, going round at `size`. */
+/* Write n entries at `table`, from number `first` on, modulo `size`. */
 static void make_chain(const Function *f, unsigned q, u64 table, unsigned first, unsigned n,
                        unsigned size)
 {
@@ -538,7 +538,7 @@ static void attack_virtio(Function *f)
     wait_us(one_in(8) ? 20000 : below(1000));
 }
 
-/* --- others --- */
+/* --- other devices --- */
 
 static void attack_edu(Function *f)
 {
@@ -607,7 +607,7 @@ void main(void)
         } else {
             attack_registers(f);
         }
-        if (one_in(300)) { /* config space may be anything by now */
+        if (one_in(300)) { /* config space may contain arbitrary values by now */
             n_functions = 0;
             next_mem = 0x40000000, next_io = 0x1000, next_mem64 = 0x400000000;
             find_functions();

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What a guest measures from inside: one row a run, for a number of seconds. Prints
- * "RESULT count seconds" (count: requests, or bytes where a row moves bytes). Linux system calls
- * only, so that it links statically with the cross compiler and needs no library in the guest.
+ * Measurements inside a guest: one row per run, for a number of seconds. Prints
+ * "RESULT count seconds" (count: requests, or bytes if a row transfers bytes). The program uses
+ * only Linux system calls, so that it is linked statically by the cross compiler and needs no
+ * library in the guest.
  *
  *   iobench blk DEVICE BLOCK DEPTH SECONDS     random aligned O_DIRECT reads, DEPTH in flight
- *   iobench seq DEVICE BLOCK DEPTH SECONDS     the same in order, from the start again at the end
+ *   iobench seq DEVICE BLOCK DEPTH SECONDS     sequential reads; wraps around at the end
  *   iobench config FILE SECONDS                4-byte reads of a function's sysfs config file
  *   iobench load FILE OFFSET SECONDS           32-bit loads from a mapping (resourceN, /dev/mem)
  *   iobench irqs REPORT SECONDS                interrupts that the test driver counted

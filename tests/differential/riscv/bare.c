@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The side of a machine: M-mode from reset, 16550 UART, power off through the test device. With
- * PAGED the program runs in U-mode on Sv39 tables that are an identity but for the two pages of
- * the scratch memory, which lie in reverse order elsewhere.
+ * The bare-metal side: M-mode from reset, 16550 UART, power-off through the test device. With
+ * PAGED, the program runs in U-mode on Sv39 tables. These are an identity mapping except for the
+ * two pages of the scratch memory, which are mapped elsewhere in reverse order.
  */
 #include "runtime.h"
 
@@ -33,7 +33,7 @@ void power_off(void)
     }
 }
 
-/* Nothing here may trap: say what did, and where. */
+/* No trap is expected here: report the trap and its address. */
 void report_trap(u64 cause, u64 epc, u64 tval);
 void report_trap(u64 cause, u64 epc, u64 tval)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Offsets into the context that encodings.c and enter.S share, in double words. */
+/* Offsets into the context shared by encodings.c and enter.S, in double words. */
 #ifndef ENCODINGS_H
 #define ENCODINGS_H
 

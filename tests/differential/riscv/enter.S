@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One instruction with chosen registers: enter() loads them all and leaves by mret; the trap that
- * ends the case stores them all and returns from enter().
+ * Run one instruction with chosen registers. enter() loads all registers and leaves by mret. The
+ * trap that ends the case stores all registers and returns from enter().
  */
 #include "encodings.h"
 
@@ -37,7 +37,7 @@ enter:
     for_callee_saved sd
     sd sp, 8 * CALLER(a0)
     addi t0, a0, 8 * UNRESERVED
-    sc.d t0, t0, (t0) /* no reservation outlives a case */
+    sc.d t0, t0, (t0) /* a reservation must not survive a case */
     csrw mscratch, a0
     csrw mepc, a1
     addi a1, a1, 256

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Random RV64GC + Zba/Zbb/Zbs instruction sequences as assembler source.
 
-A sequence is a list of items; an item is one instruction, or the few that only make sense
-together (an address and its use, LR and SC, a counted loop), as assembler lines. Everything
-follows from the numbers given, so that any sequence can be made again by itself.
+A sequence is a list of items. An item is one instruction, or a few that belong together (an address
+and its use, LR and SC, a counted loop), as assembler lines. Everything is derived from the given
+numbers, so that any sequence can be generated again on its own.
 """
 import random
 
 SCRATCH = 512                                # layout.h
 BASES = {"sp": 0, "s0": 128, "s1": 256, "a5": 200}   # offset into the scratch memory
-COUNTER = "s11"                              # of counted loops; nothing else writes it
+COUNTER = "s11"                              # of counted loops; no other instruction writes it
 X = ["zero", "ra", "sp", "gp", "tp", "t0", "t1", "t2", "s0", "s1", "a0", "a1", "a2", "a3", "a4",
      "a5", "a6", "a7", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "t3", "t4",
      "t5", "t6"]
@@ -48,7 +48,7 @@ INT_SPECIALS = [0, 1, 2, 3, 7, -1, -2, 0x7f, 0x80, -0x80, 0xff, 0x7fff, 0x8000, 
 
 
 class Pick:
-    """Choices from one seeded generator; random() is the only fast call of the module."""
+    """Choices from one seeded generator. random() is the only fast call of the module."""
 
     def __init__(self, key):
         self.random = random.Random(key).random
@@ -80,7 +80,7 @@ def unary_op(p):
 
 
 def count_trailing(p):
-    """ctzw of a word that is not zero: of zero, QEMU 7.2 counts on in the upper word."""
+    """ctzw of a word that is not zero: for zero, QEMU 7.2 continues into the upper word."""
     t = p.of(TEMPORARIES)
     return [f"bseti {t}, {p.of(X)}, {p.below(32)}", f"ctzw {p.of(DESTINATIONS)}, {t}"]
 
@@ -139,7 +139,7 @@ def indexed(p):
 
 
 def aligned_base(p, size):
-    """Lines that put an aligned address into a register, and the register."""
+    """Lines that load an aligned address into a register, and the register."""
     if p.chance(.5):
         return [], p.of(list(BASES))
     t = p.of(TEMPORARIES)
@@ -154,7 +154,7 @@ def amo(p):
 
 
 def reserved(p):
-    """LR and SC with nothing but register operations between them; an SC alone fails."""
+    """LR and SC with only register operations between them; an SC alone fails."""
     suffix, size = p.of([("w", 4), ("d", 8)])
     lines, base = aligned_base(p, size)
     if p.chance(.8):
@@ -205,7 +205,7 @@ def float_move(p):
 
 
 def float_status(p):
-    """Reads and writes of fcsr that leave a legal rounding mode in it."""
+    """Reads and writes of fcsr that leave a legal rounding mode."""
     rd, t = p.of(DESTINATIONS), p.of(TEMPORARIES)
     return p.of([
         [f"frcsr {rd}"], [f"frflags {rd}"], [f"frrm {rd}"],
@@ -250,7 +250,7 @@ def compressed_memory(p):
 
 
 def move_sp(p):
-    """c.addi16sp there and back, with one access between."""
+    """c.addi16sp and its inverse, with one access between."""
     step = 16 * (p.below(16) + 1)
     return [f"c.addi16sp sp, {step}", f"ld {p.of(DESTINATIONS)}, {p.below(16) * 8}(sp)",
             f"c.addi16sp sp, {-step}"]
@@ -271,7 +271,7 @@ PLAIN = [(14, register_op, False), (5, unary_op, False), (1, count_trailing, Fal
 
 
 def by_weight(rows):
-    """A list in which each item stands as often as it weighs."""
+    """A list in which each item occurs as often as its weight."""
     return [item for weight, item in rows for _ in range(weight)]
 
 
@@ -307,7 +307,7 @@ def loop(p, items):
 
 
 class Sequence:
-    """One random sequence: its items, where its branches go, and whether it may be compressed."""
+    """One random sequence: its items, its branch targets, and whether it may be compressed."""
 
     def __init__(self, seed, program, index):
         p = Pick(f"{seed}:{program}:{index}")
@@ -317,7 +317,7 @@ class Sequence:
         length = p.below(25) + 8
         for i in range(length):
             if p.chance(.07):
-                # @ stands for the name of the sequence's copy, see source()
+                # @ is a placeholder for the name of the sequence's copy, see source()
                 target = i + 2 + p.below(6)
                 self.items.append(forward(p, self.compressed, f".L@_{target}"))
             elif p.chance(.012):
@@ -338,7 +338,7 @@ class Sequence:
         return "\n".join(lines).replace("@", name)
 
     def instructions(self):
-        """How many instructions the items hold."""
+        """The number of instructions in the items."""
         return sum(len(item) for item in self.items)
 
 
@@ -381,7 +381,7 @@ def float_bits(p, frac_bits, exp_bits):
 
 
 def float_value(p):
-    """A value for an f register: a double, a boxed single, or a single that is badly boxed."""
+    """A value for an f register: a double, a boxed single, or an incorrectly boxed single."""
     kind = p.random()
     if kind < .5:
         return float_bits(p, 52, 11)
@@ -399,7 +399,7 @@ def table(name, values):
 
 
 def program(seed, number, bodies, first_state, rounds, per_line):
-    """The whole assembler source of a program that runs the bodies one after another."""
+    """The complete assembler source of a program that runs the bodies in sequence."""
     p = Pick(f"{seed}:{number}")
     lines = ['#include "layout.h"', ".option norelax", ".section .rodata"]
     lines += table("int_values", [int_value(p) for _ in range(1024)])

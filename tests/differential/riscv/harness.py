@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the two instruction tests share: the cross tools, and running programs."""
+"""Shared parts of the two instruction tests: cross tools, and running programs."""
 import os
 import shutil
 import subprocess
@@ -18,7 +18,7 @@ TIMEOUT = 60        # seconds of an idle machine
 
 
 def tool(*command, **options):
-    """Run a build tool; its output is shown only if it fails."""
+    """Run a build tool. Its output is shown only if it fails."""
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                           check=False, **options)
     if done.returncode:
@@ -26,7 +26,7 @@ def tool(*command, **options):
 
 
 def compile_part(folder, source, define=()):
-    """Compile or assemble one of the files here; the object's path."""
+    """Compile or assemble one of the files here. Returns the object's path."""
     path = os.path.join(folder, "-".join([source, *define]) + ".o")
     tool(CROSS + "gcc", *C_FLAGS, *["-D" + name for name in define], "-c",
          os.path.join(HERE, source), "-o", path)
@@ -34,7 +34,7 @@ def compile_part(folder, source, define=()):
 
 
 def assemble(path, source):
-    """Assemble a made source; the object's path."""
+    """Assemble a generated source. Returns the object's path."""
     with open(path + ".S", "w", encoding="ascii") as out:
         out.write(source)
     tool(CROSS + "gcc", "-march=" + MARCH, "-mabi=lp64d", "-I", HERE, "-c", path + ".S", "-o",
@@ -50,7 +50,7 @@ def link(path, objects):
 
 
 def lines_of(command):
-    """What a command prints, line by line, and what went wrong with it, if anything did."""
+    """Return the lines that a command prints, and a description of its failure, if any."""
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT) as process:
         try:
@@ -65,7 +65,7 @@ def lines_of(command):
 
 
 def start(command, machine, program):
-    """The lines of a bare-metal program on an emulator, and what went wrong."""
+    """The lines that a bare-metal program prints on an emulator, and a description of a failure."""
     return lines_of(command.split() + machine.split() + [program])
 
 
@@ -78,7 +78,7 @@ def first_difference(a, b):
 
 
 def missing(commands):
-    """The first of (command, what provides it) that is not there, as a sentence, or None."""
+    """The first missing command of (command, package that provides it), as a sentence, or None."""
     for command, provider in commands + [(CROSS + "gcc", "Debian package gcc-riscv64-linux-gnu"),
                                          (CROSS + "ld", "Debian package binutils-riscv64-linux-gnu")]:
         if not shutil.which(command):
@@ -87,11 +87,11 @@ def missing(commands):
 
 
 def add_options(parser):
-    """The options both tests have."""
+    """The options of both tests."""
     default = os.path.join(ROOT, "build", "backplane-system-riscv64")
     parser.add_argument("--seed", default="1", metavar="S", help="any text (default %(default)s)")
     parser.add_argument("--emulator", default=os.environ.get("BACKPLANE_SYSTEM", default),
                         metavar="COMMAND", help="default: %(default)s, or $BACKPLANE_SYSTEM")
     parser.add_argument("--machine", default="-M virt -m 128 -display none -monitor none -serial stdio -bios none -kernel",
-                        metavar="OPTIONS", help="what goes before the program's name")
+                        metavar="OPTIONS", help="command words before the program's name")
     parser.add_argument("--keep", metavar="DIR", help="leave all programs there")

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One access to memory as another privilege mode. The kinds are those of pagetables.c: 0 to 6
- * loads, 7 to 10 stores, 11 amoadd.w, 12 lr.d and sc.d, 13 an instruction fetch.
+ * One memory access with another privilege mode. The access numbers are those of pagetables.c: 0 to
+ * 6 loads, 7 to 10 stores, 11 amoadd.w, 12 lr.d and sc.d, 13 an instruction fetch.
  */
     .option norelax
     .text

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the files of a test program offer each other. */
+/* Interfaces between the files of a test program. */
 #ifndef RUNTIME_H
 #define RUNTIME_H
 
@@ -13,14 +13,14 @@ typedef unsigned int u32;
 #define STATE_STEP 1
 #endif
 
-/* Of the side: print, and make sure that what was printed is out. */
+/* Of the variant: print, and flush the output. */
 void put_text(const char *text);
 void flush_text(void);
 
-/* Of text.c: print a number in hexadecimal, with a character after it. */
+/* Of text.c: print a number in hexadecimal, followed by a character. */
 void put_word(u64 value, char after);
 
-/* Of the test program: all of it, and what step.S calls between two sequences. */
+/* Of the test program: its entry, and the function that step.S calls between two sequences. */
 void test_main(void);
 void record(int sequence_ended);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Between two random sequences: store all registers, let record() look at them and choose the
- * next ones, load all registers.
+ * Between two random sequences: store all registers, let record() process them and choose the next
+ * sequence, load all registers.
  */
 #include "layout.h"
 
@@ -29,7 +29,7 @@
     .option norelax
     .text
 
-/* void run_sequences(void): all sequences once. */
+/* void run_sequences(void): run all sequences once. */
     .globl run_sequences
 run_sequences:
     addi sp, sp, -112
@@ -41,7 +41,7 @@ run_sequences:
     la t0, sequences
     jr t0
 
-/* The last sequence jumps here. */
+/* The last sequence jumps to this label. */
     .globl sequences_done
 sequences_done:
     la t0, c_stack
@@ -50,7 +50,7 @@ sequences_done:
     addi sp, sp, 112
     ret
 
-/* Called by each sequence at its end, with ra stored already; returns to the next sequence. */
+/* Called by each sequence at its end, with ra already stored. Returns to the next sequence. */
     .globl step
 step:
     sd ra, SAVED_LINK(sp)
@@ -70,7 +70,7 @@ load_first:
     call record
     la sp, scratch
     la t0, unreserved
-    sc.d t0, t0, (t0) /* no reservation outlives a sequence */
+    sc.d t0, t0, (t0) /* a reservation must not survive a sequence */
     ld t0, SAVED_X(sp)
     fscsr t0
     for_f fld

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Numbers as text, for every test program. */
+/* Print numbers as text, for every test program. */
 #include "runtime.h"
 
 static void put_hex(u64 value)

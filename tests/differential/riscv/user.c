@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The side of a Linux program: output by write(2), no C library. */
+/* The Linux variant: output by write(2), without a C library. */
 #include "runtime.h"
 
 static char buffer[4096];
