@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""-drive, -blockdev and -snapshot: what each form makes, and what is refused with which words."""
+"""-drive, -blockdev and -snapshot: the drive that each form creates, and the rejected forms."""
 import os
 import subprocess
 import sys
@@ -17,7 +17,7 @@ SIZE = 1 << 20
 
 
 def run(*args):
-    """The status, output and errors of an emulator that ends by itself."""
+    """Return status, output and errors of an emulator that ends by itself."""
     done = subprocess.run([EMULATOR, "-accel", "qtest", "-M", "virt", "-display", "none",
                            "-nodefaults", *args], stdin=subprocess.DEVNULL, capture_output=True,
                           text=True, check=False, timeout=scaled(20))
@@ -30,8 +30,8 @@ def check(condition, text):
         raise TestFailure(text)
 
 
-# The command line, and what query-block says of the only drive: its id, whether a device uses it,
-# and members of "inserted". {d}: a raw image.
+# The command line, and the answer of query-block for the only drive: its id, whether a device uses
+# it, and members of "inserted". {d}: a raw image.
 MADE = [
     ("-drive file={d},format=raw,if=virtio", "virtio0", True, {"drv": "raw", "ro": False}),
     ("-drive file={d},format=raw,if=virtio,index=3", "virtio3", True, {}),
@@ -72,7 +72,7 @@ MADE = [
      "-device virtio-blk-pci,drive=f", "", True, {"ro": True}),
 ]
 
-# The command line, and words of the refusal.
+# The command line, and words of the error message.
 REFUSED = [
     ("-drive file={q},if=none,id=x", "'qcow2'"),
     ("-drive file={q},if=none,id=x,snapshot=on", "'qcow2'"),
@@ -119,12 +119,12 @@ HELP = [
 
 
 def words(line, names):
-    """A command line with names of files, split."""
+    """Split a command line with file names."""
     return [word.format(**names) for word in line.split(" ")]
 
 
 def test_made(names):
-    """Each form starts, and makes the drive that it says."""
+    """Each form starts and creates the expected drive."""
     for line, drive, used, wanted in MADE:
         with Emulator(EMULATOR, ["-accel", "qtest", "-M", "virt", "-nodefaults",
                                  *words(line, names)], console=False) as machine:
@@ -141,7 +141,7 @@ def test_made(names):
 
 
 def test_refused(names):
-    """Each form is refused, with one line that names what is wrong."""
+    """Each form is rejected with one line that contains the expected words."""
     for line, reason in REFUSED:
         status, _, errors = run(*words(line, names))
         lines = [text for text in errors.splitlines()
@@ -151,14 +151,14 @@ def test_refused(names):
 
 
 def test_help(names):
-    """Help is printed, and nothing else happens."""
+    """Help is printed, and the emulator ends without further effect."""
     for line, reason in HELP:
         status, output, errors = run(*words(line, names))
         check(status == 0 and reason in output and not errors, f"{line}: {output} {errors}")
 
 
 def test_warning(names):
-    """A guess is reported; there is none with a format, nor with -blockdev."""
+    """A probed format is reported. Nothing is probed if a format is given, or with -blockdev."""
     for form, warned in (("-drive file={d},id=x", True), ("-drive file={d},id=x,format=raw", False),
                          ("-blockdev raw,node-name=f,file.driver=file,file.filename={d}", False)):
         with Emulator(EMULATOR, ["-accel", "qtest", "-M", "virt", "-nodefaults",
@@ -168,7 +168,7 @@ def test_warning(names):
 
 
 def test_graph(names):
-    """Nodes come and go in order; errors name what is in the way."""
+    """Nodes are added and removed in order. Error messages name the node or device in the way."""
     with Emulator(EMULATOR, ["-accel", "qtest", "-M", "virt", "-nodefaults", "-device",
                              "pcie-root-port,id=rp"], console=False) as machine:
         qmp = machine.qmp
@@ -194,7 +194,7 @@ def test_graph(names):
 
 
 def main():
-    """Run everything in a folder of its own."""
+    """Run everything in a temporary directory."""
     with tempfile.TemporaryDirectory(prefix="backplane-drives-") as folder:
         names = {"d": os.path.join(folder, "d.img"), "q": os.path.join(folder, "q.img")}
         for name, head in (("d", b""), ("q", b"QFI\xfb\0\0\0\3")):
@@ -203,7 +203,8 @@ def main():
                 file.truncate(SIZE)
         for test in test_made, test_refused, test_help, test_warning, test_graph:
             test(names)
-        print(f"{len(MADE)} forms made what they say, {len(REFUSED)} refused, {len(HELP)} helped")
+        print(f"{len(MADE)} forms created the expected drive, {len(REFUSED)} rejected, "
+              f"{len(HELP)} printed help")
     return 0
 
 

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Two processes on one disk image: this emulator and QEMU, in both orders.
 
-Whether the second one may use the image must not depend on which of the two programs each one is:
-every pair has the result of QEMU against QEMU. Then the lock moves with a guest that migrates
-between two processes on one image, and stays when it does not.
+The result for the second process must not depend on which of the two programs each process is:
+every pair has the same result as QEMU with QEMU. A further test checks that the lock moves with a
+guest that migrates between two processes on one image, and stays if the guest stays.
 """
 import os
 import shutil
@@ -23,7 +23,7 @@ QEMU = shutil.which("qemu-system-riscv64")
 REFUSED = ("Failed to get", "lock", "Is another process using the image [")
 NAMES = {EMULATOR: "backplane", QEMU: "qemu"}
 
-# How a process uses the image: -drive options, and properties of the device.
+# The ways in which a process uses the image: -drive options, and properties of the device.
 USES = {
     "read-write": ("", ""),
     "read-only": (",read-only=on", ""),
@@ -49,14 +49,14 @@ def check(condition, text):
 
 
 def start(program, args):
-    """A machine that is built: its QMP has answered."""
+    """A machine that is complete: its QMP has answered."""
     machine = Emulator(program, args, console=False)
     _ = machine.qmp
     return machine
 
 
 def starts(program, image, use):
-    """Whether a second process may use the image; a refusal must name the lock."""
+    """Return true if a second process may use the image. An error message must name the lock."""
     with Emulator(program, disk(image, use), console=False) as machine:
         try:
             _ = machine.qmp
@@ -69,7 +69,7 @@ def starts(program, image, use):
 
 
 def locks(machine, image):
-    """The locked bytes of the image that a process holds."""
+    """Return the locked bytes of the image that a process holds."""
     held = set()
     folder = f"/proc/{machine.pid}/fdinfo"
     for fd in os.listdir(folder):
@@ -94,7 +94,7 @@ TOOLS = {
 
 
 def tool_works(command, image):
-    """Whether a tool may use the image."""
+    """Return true if a tool may use the image."""
     done = subprocess.run([*command, image], capture_output=True, text=True, check=False,
                           timeout=scaled(30))
     output = done.stdout + done.stderr
@@ -105,7 +105,7 @@ def tool_works(command, image):
 
 
 def results(first, second, image):
-    """What may happen beside `first`: {(use of the first, second one): whether it works}."""
+    """Return the possible uses beside `first`: {(use of the first, use of the second): works}."""
     table = {}
     for use, expected in HELD.items():
         with start(first, disk(image, use)) as holder:
@@ -121,7 +121,7 @@ def results(first, second, image):
 
 
 def test_pairs(image):
-    """Each pair of programs behaves as QEMU and QEMU do."""
+    """Each pair of programs behaves like QEMU with QEMU."""
     expected = results(QEMU, QEMU, image)
     for first, second in (EMULATOR, QEMU), (QEMU, EMULATOR), (EMULATOR, EMULATOR):
         found = results(first, second, image)
@@ -134,7 +134,7 @@ def test_pairs(image):
 
 
 def test_release(image):
-    """A device that is removed gives its locks back; one that is refused leaves none."""
+    """Removing a device releases its locks. A rejected device leaves no locks."""
     args = ["-accel", "qtest", "-M", "virt", "-nodefaults", "-device", "pcie-root-port,id=rp",
             "-blockdev", f"file,node-name=p,filename={image}",
             "-blockdev", "raw,node-name=f,file=p"]
@@ -146,7 +146,7 @@ def test_release(image):
             check("Failed to get" in answer.get("error", {}).get("desc", ""), f"{answer}")
             check(locks(ours, image) == set(), "a refused device left locks")
         ours.qmp.command("device_add", **plug)
-        check(locks(ours, image) == HELD["read-write"], "device_add took no locks")
+        check(locks(ours, image) == HELD["read-write"], "device_add did not acquire locks")
         check("error" in ours.qmp.raw("blockdev-del", {"node-name": "f"}), "deleted while in use")
     print("release: locks belong to the device")
 
@@ -159,13 +159,13 @@ def machine(image, *args):
 
 
 def pause_before_switchover(source, state):
-    """Whether a migration stops before the guest is handed over."""
+    """Return true if a migration stops before the guest is handed over."""
     source.qmp.command("migrate-set-capabilities", capabilities=[
         {"capability": "pause-before-switchover", "state": state}])
 
 
 def test_migration(image, folder):
-    """The locks move when the guest does, and stay when it does not."""
+    """The locks move with the guest, and stay if the guest stays."""
     uri = f"unix:{folder}/migration"
     full = HELD["read-write"]
     with machine(image) as source:
@@ -176,13 +176,13 @@ def test_migration(image, folder):
             source.migrated("pre-switchover")
             source.qmp.command("migrate_cancel")
             source.migrated("cancelled")
-            check(locks(source, image) == full, "a cancelled migration took the source's locks")
+            check(locks(source, image) == full, "a cancelled migration released the source's locks")
             pause_before_switchover(source, False)
         with start(EMULATOR, ["-accel", "qtest", "-M", "virt", "-nodefaults", "-m", "32M",
                               "-device", "edu", "-incoming", uri]):
             source.qmp.command("migrate", uri=uri)
             source.migrated("failed")
-            check(locks(source, image) == full, "a failed migration took the source's locks")
+            check(locks(source, image) == full, "a failed migration released the source's locks")
             check(not starts(QEMU, image, "read-write"), "QEMU may use a running guest's disk")
         with machine(image, "-incoming", uri) as target:
             source.qmp.command("migrate", uri=uri)
@@ -192,7 +192,7 @@ def test_migration(image, folder):
             check(both == (set(), full), f"locks after: {both}")
             check(not starts(QEMU, image, "read-write"), "QEMU may use a migrated guest's disk")
             source.close()
-            check(locks(target, image) == full, "the source's end took the target's locks")
+            check(locks(target, image) == full, "the end of the source released the target's locks")
     with start(EMULATOR, ["-accel", "qtest", *disk(image, "snapshot")]) as source:
         answer = source.qmp.raw("migrate", {"uri": uri})
         check("snapshot=on" in answer.get("error", {}).get("desc", ""), f"migrate: {answer}")
@@ -200,7 +200,7 @@ def test_migration(image, folder):
 
 
 def main():
-    """Run everything on an image in a folder of its own."""
+    """Run everything on an image in a temporary directory."""
     if not QEMU or not shutil.which("qemu-io"):
         print("SKIP: qemu-system-riscv64 and qemu-utils are not installed")
         return 77

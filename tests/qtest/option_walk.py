@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Everything documented works: start the emulator with each form of each option.
 
-The forms come from the emulator (`-show options=json`): each option, each kind of back end, each
-key and each value of a key with a fixed set of values. Every form needs a check in options/*.py
-that starts the emulator and observes an effect, or a row in the table of forms without effect.
-The test fails for a form without a check, and for a check without a form; so whoever adds an
-option, a key or a value adds how to observe it. Properties of devices, CPUs and machines are
-checked by generic rules. -help and docs/reference/options.md must name the same options.
+The emulator lists the forms (`-show options=json`): each option, each type of back end, each key
+and each value of a key with a fixed set of values. Every form requires a check in options/*.py that
+starts the emulator and observes an effect, or a row in the table of forms without effect. The test
+fails for a form without a check, and for a check without a form. A new option, key or value
+therefore requires a check. Properties of devices, CPUs and machines are checked by generic rules.
+-help and docs/reference/options.md must list the same options.
 """
 
 import concurrent.futures
@@ -39,7 +39,7 @@ def key_forms(prefix: str, key: dict) -> list[str]:
 
 
 def probed(option: str, kind: str, key: str) -> list[str]:
-    """The values that the refusal of an impossible one lists; none if any text is accepted."""
+    """The values that the error message for an invalid one lists; none if any text is accepted."""
     given = {"-chardev": f"{kind},id=x", "-netdev": f"{kind},id=x", "-drive": "id=x",
              "-blockdev": f"{kind},node-name=x"}[option]
     if option == "-chardev" and kind == "socket" and key == "wait":
@@ -52,14 +52,14 @@ def probed(option: str, kind: str, key: str) -> list[str]:
                          "-serial", "none", "-monitor", "none", "-qmp", "stdio", option,
                          f"{given},{key}=no-such-value",
                          text='{"execute":"qmp_capabilities"}{"execute":"quit"}',
-                         cwd=devices.SCRATCH.name)      # the value may become a file's name
+                         cwd=devices.SCRATCH.name)      # the value may be used as a file name
     match = re.search(rf"{key}=no-such-value: (?:use|accepted are|accepted is|it takes(?: one of)?)"
                       r" ((?:[\w-]+(?:, | and | or ))*[\w-]+)$", err.strip())
     return re.split(r", | and | or ", match[1]) if match else []
 
 
 def forms_of(table: list[dict]) -> list[str]:
-    """Every form that needs a check; those of GENERIC kinds excepted."""
+    """Every form that requires a check, except those of GENERIC types."""
     forms = []
     for option in table:
         name = f"-{option['name']}"
@@ -102,7 +102,7 @@ def generic_jobs(table: list[dict]) -> list[tuple]:
 
 
 def check_pages(table: list[dict]) -> list[str]:
-    """-help and the reference name each option, and mark those without effect."""
+    """-help and the reference list each option, and mark those without effect."""
     problems = []
     _, text, _ = walk.run("-help")
     page = (HERE.parents[1] / "docs/reference/options.md").read_text()
@@ -127,8 +127,8 @@ def check_pages(table: list[dict]) -> list[str]:
 
 
 def is_by_hand(form: str) -> bool:
-    """Forms that the table of options does not list: the short forms of -serial, what is checked
-    with the generic kinds, and spellings."""
+    """Forms that the table of options does not list: the short forms of -serial, forms checked by
+    the generic rules, and spellings."""
     return form.startswith("-serial ") or form.split()[0] in ("-M", "-machine") or "(" in form \
         or form == "-d trace[:PATTERN]"
 

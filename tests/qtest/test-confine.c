@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Privileges that the process gives up before the guest runs: -run-with user= and chroot=, and the
- * system-call filters of the process and of its CPU threads, as the kernel reports them in /proc.
+ * Privileges that the process drops before the guest runs: -run-with user= and chroot=, and the
+ * system-call filters of the process and of its CPU threads, as reported by the kernel in /proc.
  */
 #include <ftw.h>
 #include <signal.h>
@@ -16,7 +16,7 @@
 
 #define NOBODY "65534"
 
-/* A process in the background; its folder is removed when it is ended. */
+/* An emulator in the background. Its directory is removed when it ends. */
 typedef struct Background {
     char *folder, *pidfile;
     pid_t pid;
@@ -51,7 +51,8 @@ static void end(Background *b)
     g_free(b->pidfile);
 }
 
-/* The rest of the line "NAME:\t..." of a status file; "" if it has no such line; g_free. */
+/* Return the rest of the line "NAME:\t..." of a status file, "" if the line does not exist;
+ * g_free. */
 static char *status_line(const char *path, const char *name)
 {
     g_autofree char *text = NULL, *wanted = g_strdup_printf("\n%s:\t", name);
@@ -76,7 +77,7 @@ static bool line_is(pid_t pid, const char *name, const char *value)
     return strcmp(line, value) == 0;
 }
 
-/* How many filters the thread with that name has; -1: there is no such thread. */
+/* Return the number of filters of the thread with that name, -1 if there is no such thread. */
 static int thread_filters(pid_t pid, const char *thread)
 {
     g_autofree char *folder = g_strdup_printf("/proc/%d/task", (int)pid);
@@ -106,7 +107,7 @@ static void check_filters(const char *options, const char *mode, int cpu_filters
     Background b = start(options);
 
     g_assert_true(line_is(b.pid, "Seccomp", mode));
-    /* the thread confines itself when it first runs, which is after the parent has returned */
+    /* the thread installs its filter when it first runs, which is after the parent has returned */
     WAIT_UNTIL (thread_filters(b.pid, "CPU 0") == cpu_filters, 20) {
     }
     end(&b);
@@ -158,7 +159,7 @@ static void check_root(const char *option)
     root = g_file_read_link(link, NULL);
     g_assert_cmpstr(root, ==, folder);
     end(&b);
-    /* a build that counts coverage has written its counters below the new root */
+    /* a coverage build has written its counters below the new root */
     g_assert_cmpint(nftw(folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS), ==, 0);
 }
 
@@ -172,7 +173,7 @@ static void test_chroot(void)
     check_root("-chroot %s");
 }
 
-/* spawn=deny names exec: when it is configured, on the command line and in QMP. */
+/* spawn=deny rejects exec: with a message that names the option, on the command line and in QMP. */
 static void test_spawn(void)
 {
 #ifdef CONFIG_SECCOMP

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The host process: signals end it whatever it waits for, outputs do not replace what they must
- * not, endless inputs are refused, and a host without resources is an error message.
+ * The host process: signals end it in every wait, outputs do not replace protected files, endless
+ * inputs are rejected, and a lack of host resources results in an error message.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +20,7 @@
 
 static char *folder;
 
-/* Words of the shell; %s is the test's folder. Output goes to FOLDER/out. */
+/* Shell words; %s is the test's directory. Output is written to DIRECTORY/out. */
 static pid_t start(const char *args)
 {
     g_autoptr(GString) command = g_string_new(args);
@@ -47,7 +47,7 @@ static char *output(void)
     return text ? text : g_strdup("");
 }
 
-/* The wait status. */
+/* Return the wait status. */
 static int wait_end(pid_t pid)
 {
     int status;
@@ -70,7 +70,7 @@ static unsigned threads_of(pid_t pid)
     return n;
 }
 
-/* Whether it has the thread that takes signals, and its first one sleeps. */
+/* Return true if the process has the thread that handles signals, and its first thread sleeps. */
 static bool settled(pid_t pid)
 {
     g_autofree char *path = g_strdup_printf("/proc/%d/status", (int)pid), *text = NULL;
@@ -106,7 +106,7 @@ static void test_term_at_start(void)
 
         WAIT_UNTIL (i == 0 || settled(pid), 10) {
         }
-        wait_elapse(50000, "it would end by itself, or has come to the place where it waits");
+        wait_elapse(50000, "it ends by itself, or has reached the wait under test");
         g_assert_cmpint(waitpid(pid, &status, WNOHANG), ==, 0); /* it waits */
         kill(pid, SIGTERM);
         status = wait_end(pid);
@@ -118,7 +118,8 @@ static void test_term_at_start(void)
     close(listener);
 }
 
-/* Through a link into its target, which keeps its mode; a device is written into. */
+/* A symbolic link is followed and its target keeps its mode. A device is written to, not
+ * replaced. */
 static void test_outputs(void)
 {
     g_autofree char *svg = g_strdup_printf("%s/svg", folder);
@@ -150,7 +151,7 @@ static void test_outputs(void)
     g_assert_cmpint(st.st_mode & 07777, ==, 0640);
 }
 
-/* At the end only a pid file goes that is a file. */
+/* At exit, the pid file is removed only if it is a regular file. */
 static void test_pidfile(void)
 {
     g_autofree char *pid = g_strdup_printf("%s/pid", folder);
@@ -220,8 +221,8 @@ static pid_t start_with(unsigned descriptors)
     return pid;
 }
 
-/* True once all threads run: the main loop, signals, the CPU, an I/O thread. Else it ended, with
- * one message. */
+/* Return true once all threads run: the main loop, signals, the CPU, an I/O thread. Otherwise the
+ * process has ended with one message. */
 static bool starts_with(unsigned descriptors)
 {
     pid_t pid = start_with(descriptors), ended = 0;
@@ -236,7 +237,7 @@ static bool starts_with(unsigned descriptors)
         return true;
     }
     text = output();
-    /* with three the program loader itself fails */
+    /* with three, the dynamic loader itself fails */
     if (descriptors > 3 && (!WIFEXITED(status) || WEXITSTATUS(status) == 0 || !strchr(text, '\n') ||
                             strstr(text, "ERROR"))) {
         g_error("%u descriptors: status %x: %s", descriptors, status, text);
@@ -255,7 +256,7 @@ static void test_few_descriptors(void)
     g_test_message("%u descriptors are enough", n);
 }
 
-/* What the guest writes while nobody is connected is in the log. */
+/* Guest output while no client is connected is written to the log. */
 static void test_log(void)
 {
     g_autofree char *log = g_strdup_printf("%s/uart-log", folder), *text = NULL;
@@ -275,9 +276,14 @@ static void test_log(void)
     g_assert_cmpstr(text, ==, "before nobody reads this\n");
 }
 
+<<<<<<< HEAD
 /* A command whose answer is pending for seconds does not block the main loop: SIGTERM ends the
  * process normally. */
 static void test_pending_command(void)
+=======
+/* A command that blocks the main loop for seconds does not delay SIGTERM. */
+static void test_blocked(void)
+>>>>>>> 81dd9eb (tests: qtest: describe the qtest programs in plain English)
 {
     struct sockaddr_un un = { .sun_family = AF_UNIX };
     int silent = socket(AF_UNIX, SOCK_STREAM, 0), qmp = -1, peer, status;
@@ -300,7 +306,11 @@ static void test_pending_command(void)
     g_assert_cmpint(recv(qmp, greeting, sizeof(greeting), 0), >, 0);
     g_assert_cmpint(send(qmp, check, strlen(check), 0), ==, (ssize_t)strlen(check));
     begin = g_get_monotonic_time();
+<<<<<<< HEAD
     peer = accept(silent, NULL, NULL); /* the answer is pending now */
+=======
+    peer = accept(silent, NULL, NULL); /* the command is now waiting for an answer */
+>>>>>>> 81dd9eb (tests: qtest: describe the qtest programs in plain English)
     kill(pid, SIGTERM);
     status = wait_end(pid);
     g_assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);

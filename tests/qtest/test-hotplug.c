@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Unplugging at each step of a plug, with a virtio disk driven as far as requests in flight, in
- * every way there is: nothing crashes, no write that completed is lost, and the slot and the back
- * end take the next device. The QMP surface of unplugging.
+ * Unplug at each step of a plug, in every way, with a virtio disk driven up to requests in flight:
+ * nothing crashes, no completed write is lost, and the slot and the back end accept the next
+ * device. Also the QMP interface of unplugging.
  */
 #include <glib/gstdio.h>
 #include <string.h>
@@ -85,7 +85,7 @@ static void negotiate(Plug *p)
 
 static void enable_queue(Plug *p)
 {
-    qtest_write(p->q, RING + 0x1000, 4, 0); /* fresh rings: nothing made available yet */
+    qtest_write(p->q, RING + 0x1000, 4, 0); /* empty rings: nothing made available yet */
     qtest_write(p->q, RING + 0x2000, 4, 0);
     qtest_write(p->q, BAR4 + 0x16, 2, 0);
     qtest_write(p->q, BAR4 + 0x18, 2, 32);
@@ -108,7 +108,7 @@ static void describe(Plug *p, unsigned at, uint64_t addr, uint32_t len, uint16_t
     qtest_write(p->q, RING + 16 * at + 14, 2, at + 1);
 }
 
-/* Each request writes LENGTH bytes of its number at its place. */
+/* Each request writes LENGTH bytes with its number at its offset. */
 static void submit(Plug *p)
 {
     uint8_t data[LENGTH];
@@ -223,7 +223,7 @@ static bool all_done(Plug *p)
     return memcmp(status, fine, sizeof(status)) == 0;
 }
 
-/* A disk in the slot works as if nothing had been. */
+/* A disk plugged into the slot works normally. */
 static void plug_and_use(Plug *p)
 {
     add_disk(p);
@@ -274,7 +274,7 @@ static void test_each_step(void)
 
 /* --- what stays behind --- */
 
-enum { CYCLES = 120, WARM_UP = 40, LEAK = 2 /* KiB a cycle */ };
+enum { CYCLES = 120, WARM_UP = 40, LEAK = 2 /* KiB per cycle */ };
 
 static void add_disk_and_node(Plug *p)
 {
@@ -304,8 +304,8 @@ static void cycle(Plug *p)
     answer(p, PIC_OFF | POWER_OFF);
 }
 
-/* No CPU runs, so the emulator's memory is that of its devices and of what stands behind them. An
- * address sanitizer keeps what is freed for a while. */
+/* No CPU runs, so the emulator's memory consists of the memory of its devices and their back ends.
+ * AddressSanitizer delays the release of freed memory. */
 static void test_memory(void)
 {
     Plug p;
@@ -340,7 +340,7 @@ static void check_says(QTest *q, const char *command, const char *says)
     const char *text = json_object_to_json_string_ext(answered, JSON_C_TO_STRING_PLAIN);
 
     if (!strstr(text, "GenericError") || !strstr(text, says)) {
-        g_error("'%s' does not say '%s'", text, says);
+        g_error("'%s' does not contain '%s'", text, says);
     }
     json_object_put(answered);
 }

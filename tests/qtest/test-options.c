@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The command line: what is refused (status 1 and one sentence), what is printed and ends with
+ * The command line: rejected forms (status 1 and one sentence), forms that print and end with
  * status 0, options in any order, a dumped machine read back, and the background process.
  */
 #include <glib/gstdio.h>
@@ -199,7 +199,7 @@ static void test_printed(void)
     }
 }
 
-/* Dump, read, dump is byte-identical; a device taken out moves no other. */
+/* Dump, read, dump is byte-identical. Removing a device from the file moves no other. */
 static void test_round_trip(void)
 {
     g_autofree char *path = g_strdup_printf("%s/machine-%d", g_get_tmp_dir(), (int)getpid());
@@ -268,7 +268,7 @@ static char *read_ring(QTest *q, const char *id)
     return copy;
 }
 
-/* The board's port is on the back end that -serial names, whatever its id. */
+/* The board's serial port uses the back end that -serial names, whatever its id. */
 static void check_serial(const char *options, const char *id)
 {
     g_autofree char *args = g_strdup_printf("-M virt %s", options);
@@ -279,7 +279,7 @@ static void check_serial(const char *options, const char *id)
 
     g_assert_cmpstr(text, ==, "");
     qtest_write(q, 0x10000000, 1, 'k');
-    WAIT_UNTIL (*text, 20) { /* lines are sent whole, a bit later */
+    WAIT_UNTIL (*text, 20) { /* lines are sent as a unit, with a short delay */
         g_free(text);
         text = read_ring(q, id);
     }
@@ -313,7 +313,7 @@ static void test_daemonize(void)
     g_autofree char *text = NULL;
     pid_t pid;
 
-    g_assert_cmpint(qtest_run(args, NULL, NULL), ==, 0); /* returns once all is ready */
+    g_assert_cmpint(qtest_run(args, NULL, NULL), ==, 0); /* returns once everything is ready */
     g_assert_true(g_file_get_contents(pidfile, &text, NULL, NULL));
     pid = (pid_t)g_ascii_strtoll(text, NULL, 10);
     g_assert_cmpint(pid, >, 1);
@@ -352,7 +352,7 @@ static const struct {
     { "\xff", "UTF-8" },
 };
 
-/* A file of options: the same machine as from the command line, or what is wrong and where. */
+/* -readconfig: the same machine as from the command line, or a message with line and cause. */
 static void test_readconfig(void)
 {
     g_autofree char *good = config_file("# a machine\n\n[machine]\n  type = \"virt\"\n[memory]\n"
@@ -379,7 +379,7 @@ static void test_readconfig(void)
     }
 }
 
-/* --preconfig: QMP answers before there is a machine, which x-exit-preconfig builds once. */
+/* --preconfig: QMP answers before the machine exists. x-exit-preconfig creates it once. */
 static void test_preconfig(void)
 {
     QTest *q = qtest_start("--preconfig -device ticker,id=t");
@@ -401,7 +401,8 @@ static void test_preconfig(void)
     qtest_end(q);
 }
 
-/* A machine that cannot be built: the command says why, and the process ends with status 1. */
+/* A machine that cannot be created: the command returns the reason, and the process ends with
+ * status 1. */
 static void test_preconfig_fails(void)
 {
     QTest *q = qtest_start("--preconfig -append x");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * PCI through the binary: a walk over the bus, BAR sizing and moving, MSI-X and MSI as memory
- * writes into RAM, masked and pending, INTx at the interrupt controller, DMA.
+ * PCI through the emulator: a walk over the bus, BAR sizing and moving, MSI-X and MSI as memory
+ * writes to RAM, masked and pending, INTx at the interrupt controller, DMA.
  */
 #include <glib/gstdio.h>
 #include <string.h>
@@ -90,7 +90,7 @@ static void test_msix(void)
     qtest_end(q);
 }
 
-/* Nodes with their values at once; one that is not there refuses them all. */
+/* qom-list-get returns several objects with their values at once. One unknown path rejects all. */
 static void test_list_get(void)
 {
     QTest *q = qtest_start("-M virt -device edu,id=e -object rng-builtin,id=r");
@@ -176,7 +176,7 @@ static void test_edu(void)
     for (unsigned i = 0; i < sizeof(text); i++) {
         text[i] = (uint8_t)(i ^ 0x5a);
     }
-    /* DMA: RAM is above the 28-bit mask by default, so give the device all of it */
+    /* DMA: RAM is above the default 28-bit mask, so remove this restriction */
     qtest_end(q);
     q = qtest_start("-M virt -device edu,addr=05.0,dma_mask=0xffffffff");
     pci_place_bar(q, 0, 5, 0, 0, BAR0);
@@ -197,7 +197,8 @@ static void test_edu(void)
     qtest_end(q);
 }
 
-/* Capabilities are the user's: off, or at an offset, and refused in one sentence. */
+/* The user controls capabilities: off, or at an offset. An impossible request is rejected with one
+ * sentence. */
 static void test_capabilities(void)
 {
     QTest *q = qtest_start("-M virt -device ticker,addr=04.0,msix=0x98");
@@ -244,7 +245,7 @@ static void test_query(void)
     qtest_end(q);
 }
 
-/* A guest that never answers, one that does, and a card pulled out. */
+/* A guest that never answers a request, one that does, and a forced removal. */
 static void test_unplug(void)
 {
     QTest *q =
@@ -262,7 +263,7 @@ static void test_unplug(void)
     g_assert_nonnull(strstr(json_object_to_json_string(jobs), "timed-out"));
     json_object_put(jobs);
     json_object_put(qmp_return(q, "{'execute':'device_del','arguments':{'id':'t'}}"));
-    pci_write(q, 0, 1, 0, exp + 0x18, 2, 0x07c0); /* the guest switches the slot off */
+    pci_write(q, 0, 1, 0, exp + 0x18, 2, 0x07c0); /* the guest powers the slot off */
     json_object_put(qmp_event(q, "DEVICE_DELETED"));
     json_object_put(qmp_return(q, "{'execute':'device_add','arguments':"
                                   "{'driver':'ticker','id':'t2','bus':'p0'}}"));
@@ -271,7 +272,7 @@ static void test_unplug(void)
     qtest_end(q);
 }
 
-/* The same behind a conventional bridge; one without a controller is refused, and told where. */
+/* The same behind a conventional bridge. One without a controller is rejected with alternatives. */
 static void test_unplug_shpc(void)
 {
     QTest *q = qtest_start("-M virt -device pci-bridge,id=b,addr=1 -device edu,id=e,bus=b,addr=3 "
@@ -293,10 +294,10 @@ static void test_unplug_shpc(void)
     }
     json_object_put(qmp_return(q, "{'execute':'device_del','arguments':{'id':'e'}}"));
     pci_write(q, 0, 1, 0, pos + 2, 1, 0x14 / 4); /* Command, through DWORD Data */
-    pci_write(q, 0, 1, 0, pos + 4, 2, 0x308);    /* slot 3 blinks */
+    pci_write(q, 0, 1, 0, pos + 4, 2, 0x308);    /* the indicator of slot 3 blinks */
     jobs = hmp(q, "info unplug");
     g_assert_cmpstr(jobs, ==, "e: accepted (port b, slot 3)\r\n");
-    pci_write(q, 0, 1, 0, pos + 4, 2, 0x30f); /* and goes off */
+    pci_write(q, 0, 1, 0, pos + 4, 2, 0x30f); /* and is off again */
     json_object_put(qmp_event(q, "DEVICE_DELETED"));
     zero = qmp_error_class(q, "{'execute':'device_add','arguments':"
                               "{'driver':'edu','bus':'b','addr':'0'}}");
@@ -308,7 +309,7 @@ static void test_unplug_shpc(void)
     qtest_end(q);
 }
 
-/* A listener that takes a connection and never says a word; its path is out[]. */
+/* A listener that accepts a connection and never sends anything; its path is out[]. */
 static int silent_target(struct sockaddr_un *out)
 {
     g_autofree char *folder = g_dir_make_tmp("bp-XXXXXX", NULL);
@@ -321,7 +322,8 @@ static int silent_target(struct sockaddr_un *out)
     return fd;
 }
 
-/* While a migration runs a request is refused, and what the guest lets go stays until the end. */
+/* During a migration a request is rejected, and a device that the guest ejects stays until the
+ * end. */
 static void test_unplug_migrating(void)
 {
     QTest *q = qtest_start("-M virt -device pcie-root-port,id=p0,addr=1 -device ticker,id=t,bus=p0 "
@@ -336,7 +338,7 @@ static void test_unplug_migrating(void)
         qmp_return(q, "{'execute':'migrate','arguments':{'uri':'unix:%s'}}", target.sun_path));
     refused = qmp_error_class(q, "{'execute':'device_del','arguments':{'id':'t1'}}");
     g_assert_cmpstr(refused, ==, "GenericError");
-    pci_write(q, 0, 1, 0, exp + 0x18, 2, 0x07c0); /* the guest switches the slot off */
+    pci_write(q, 0, 1, 0, exp + 0x18, 2, 0x07c0); /* the guest powers the slot off */
     jobs = hmp(q, "info unplug");
     g_assert_nonnull(strstr(jobs, "powered-off"));
     json_object_put(qmp_return(q, "{'execute':'migrate_cancel'}"));
@@ -363,7 +365,8 @@ static char *many_devices(const char *first, const char *last)
     return g_string_free(args, FALSE);
 }
 
-/* The 32nd endpoint takes the function that is named, or one of the buses that are. */
+/* The 32nd endpoint is accepted at the function that the message names, or on one of the buses it
+ * lists. */
 static void test_full_root_bus(void)
 {
     g_autofree char *plain = many_devices("", ""), *err = NULL, *more = NULL;
@@ -390,7 +393,8 @@ static void test_full_root_bus(void)
     qtest_end(q);
 }
 
-/* Without bus=, a running machine names the buses that accept the device now, and these do. */
+/* Without bus=, a running machine lists the buses that accept the device now; and they accept
+ * it. */
 static void test_running_buses(void)
 {
     QTest *q = qtest_start("-M virt -device pcie-root-port,id=p0 -device pcie-root-port,id=p1 "
@@ -435,7 +439,7 @@ static void check_layout(const char *machine, const char *prop, unsigned msix, u
     qtest_end(q);
 }
 
-/* QEMU's from virt-0.2 on; an offset that another capability has gives way. */
+/* The layout is QEMU's from virt-0.2 on. If the offset is in use, the capability is moved. */
 static void test_qemu_layout(void)
 {
     check_layout("virt", "", 0x98, 0xdc, false);

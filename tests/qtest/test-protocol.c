@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The qtest protocol through the binary: the board's memory map as clients assume it, malformed
- * input, pipelining, the stepped clock, and the end of the process.
+ * The qtest protocol through the emulator: the memory map that clients assume, malformed input,
+ * pipelining, the stepped clock, and the end of the process.
  */
 #include <string.h>
 
@@ -26,8 +26,8 @@ static void test_memory_map(void)
     g_assert_cmpmem(bytes, sizeof(bytes), back, sizeof(back));
     g_assert_cmphex(qtest_read(q, 0x30000000, 4), ==, 0x00081b36); /* host bridge */
     g_assert_cmphex(qtest_read(q, 0x30000000 + (31 << 15), 4), ==, 0xffffffff);
-    g_assert_cmphex(qtest_read(q, 0x40000000, 4), ==, 0xffffffff); /* PCI window, nobody there */
-    g_assert_cmphex(qtest_read(q, 0x60000000000, 4), ==, 0);       /* nothing at all */
+    g_assert_cmphex(qtest_read(q, 0x40000000, 4), ==, 0xffffffff); /* PCI window, no device */
+    g_assert_cmphex(qtest_read(q, 0x60000000000, 4), ==, 0);       /* unmapped */
     g_assert_cmphex(qtest_read(q, 0x30000000, 8), ==, qtest_read(q, 0x30000004, 4) << 32 | 0x81b36);
     qtest_end(q);
 }
@@ -81,7 +81,7 @@ static void test_clock(void)
     qtest_end(q);
 }
 
-/* Power-on values come back with system_reset; RAM may stay. */
+/* system_reset restores power-on values. RAM may keep its contents. */
 static void test_reset(void)
 {
     QTest *q = qtest_start("-M virt");

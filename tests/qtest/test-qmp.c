@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * QMP through the binary, in the ways clients use it: handshake, run state and its events, types
- * and their properties, every query, plug and unplug, quit.
+ * QMP through the emulator, as clients use it: handshake, run state and its events, types and their
+ * properties, every query, plug and unplug, quit.
  */
 #include <stdio.h>
 #include <string.h>
@@ -64,7 +64,7 @@ static void test_not_stopped(void)
     qtest_end(q);
 }
 
-/* Every device type answers for its properties, and asking changes nothing. */
+/* The properties of every device type can be listed, and listing them has no side effect. */
 static void test_introspection(void)
 {
     QTest *q = qtest_start("-M virt");
@@ -90,7 +90,7 @@ static void test_introspection(void)
     qtest_end(q);
 }
 
-/* Every command without required arguments whose name says that it only asks. */
+/* Every query command without required arguments. */
 static void test_queries(void)
 {
     QTest *q = qtest_start("-M virt");
@@ -101,7 +101,7 @@ static void test_queries(void)
             json_object_object_get(json_object_array_get_idx(list, i), "name"));
 
         if (g_str_has_prefix(name, "query-")) {
-            json_object_put(qmp(q, "{'execute':'%s'}", name)); /* an answer, whatever it says */
+            json_object_put(qmp(q, "{'execute':'%s'}", name)); /* any valid answer */
         }
     }
     json_object_put(list);
@@ -116,7 +116,7 @@ static void answers(QTest *q, const char *line, const char *want)
     g_assert_cmpstr(text, ==, want);
 }
 
-/* Lines that scripts compare as a whole, ends included. */
+/* Lines that scripts compare completely, including line ends. */
 static void test_wording(void)
 {
     QTest *q = qtest_start("-M virt -netdev hubport,id=n0,hubid=3 -device "
@@ -169,7 +169,7 @@ static bool has_type(QTest *q, const char *type)
     return *cls == '\0';
 }
 
-/* The picture follows what is plugged, and the human monitor writes the same text. */
+/* The picture shows plugged devices, and the human monitor writes the same text. */
 static void test_topology(void)
 {
     QTest *q = qtest_start("-M virt -S -device pcie-root-port,id=rp");
@@ -244,7 +244,7 @@ static void test_refused_plug(void)
     qtest_end(q);
 }
 
-/* Disks come and go; a name is used once, and what a device needs stays. */
+/* Disks are added and removed. A name can be used once. A disk that a device uses stays. */
 static void test_disks(void)
 {
     static const char add[] = "{'execute':'blockdev-add','arguments':{'driver':'null-co',"
@@ -314,12 +314,12 @@ static void check_answer(QTest *q, const char *request, const char *says)
     const char *text = json_object_to_json_string_ext(answer, JSON_C_TO_STRING_PLAIN);
 
     if (!strstr(text, says)) {
-        g_error("%s: '%s' does not say '%s'", request, text, says);
+        g_error("%s: '%s' does not contain '%s'", request, text, says);
     }
     json_object_put(answer);
 }
 
-/* Objects are made, shown, used and removed, but not while they are used. */
+/* Objects are created, shown, used and removed, but not while they are in use. */
 static void test_objects(void)
 {
     QTest *q =
@@ -349,9 +349,7 @@ static void test_objects(void)
     qtest_end(q);
 }
 
-/* Ports come and go at once, with DEVICE_DELETED and their path; the description has their number.
- */
-/* object-add takes values of the property's JSON type only, and a folder that exists. */
+/* object-add accepts only values of the property's JSON type, and only an existing directory. */
 static void test_object_types(void)
 {
     static const char *const bad[] = {
@@ -373,7 +371,8 @@ static void test_object_types(void)
     qtest_end(q);
 }
 
-/* Every listed property can be read, with a value of the listed type; slashes may repeat. */
+/* Every listed property can be read, with a value of the listed type. Repeated slashes are
+ * accepted. */
 static void test_properties(void)
 {
     QTest *q = qtest_start("-M virt -device virtio-rng-pci,id=r -device ticker,id=t "
@@ -412,7 +411,7 @@ static void test_properties(void)
     qtest_end(q);
 }
 
-/* The usual spelling of the format, without a blank. */
+/* The common spelling of the format, without a space. */
 static void test_xp(void)
 {
     QTest *q = qtest_start("-M virt");
@@ -423,6 +422,8 @@ static void test_xp(void)
     qtest_end(q);
 }
 
+/* Ports are added and removed at once, with DEVICE_DELETED and their path. The description contains
+ * their number. */
 static void test_ports(void)
 {
     QTest *q =
@@ -462,7 +463,8 @@ static void test_ports(void)
     qtest_end(q);
 }
 
-/* Character devices come and go, in QMP's nested form, and are part of the description. */
+/* Character devices are added and removed, in QMP's nested form, and are part of the
+ * description. */
 static void test_chardevs(void)
 {
     QTest *q = qtest_start("-M virt -device virtio-serial-pci,id=vs");

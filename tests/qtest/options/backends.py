@@ -16,7 +16,7 @@ from walk import Folder, Machine, covers, finish, prints, program, qtest_run, re
 # --- consoles ---
 
 def guest_says(folder: Path, *args: str, text: str = "hi") -> tuple[str, str]:
-    """Run a guest that prints a text and powers off; standard output and error."""
+    """Run a guest that prints a text and powers off. Returns standard output and error."""
     status, out, err = run("-M", "virt", "-display", "none", "-monitor", "none", "-bios",
                            program(folder, say(text) + finish(0x5555)), *args)
     assert status == 0, err
@@ -76,7 +76,7 @@ def check_input():
 
 @contextlib.contextmanager
 def qtest(path: Path):
-    """Ask the qtest server on a unix socket."""
+    """Send a request to the qtest server on a unix socket."""
     with contextlib.closing(connected(path)) as sock, sock.makefile("rw") as file:
         def ask(line: str) -> str:
             file.write(line + "\n")
@@ -86,7 +86,7 @@ def qtest(path: Path):
 
 
 def connected(path: Path | tuple[str, int]) -> socket.socket:
-    """Connect as soon as somebody listens."""
+    """Connect as soon as a server listens."""
     unix = not isinstance(path, tuple)
 
     def attempt():
@@ -320,12 +320,12 @@ GUEST, HOST = socket.inet_aton("10.0.2.15"), socket.inet_aton("10.0.2.2")
 
 
 def dhcp(option: str) -> bytes:
-    """The DHCP offer that a user network makes."""
+    """Return the DHCP offer of a user network."""
     return lan(option, [frame_ipv4_udp(DISCOVER)], lambda f: b"\x63\x82\x53\x63" in f)[-1]
 
 
 def fetched(option: str) -> bytes:
-    """What TFTP gives for the file named "file"."""
+    """Return what TFTP serves for the file named "file"."""
     arp = b"\xff" * 6 + MAC + b"\x08\x06" + b"\0\x01\x08\0\x06\x04\0\x01" + MAC + GUEST \
         + b"\0" * 6 + HOST
     ask = frame_ipv4_udp(b"\0\x01file\0octet\0", (1069, 69), GUEST, HOST,
@@ -335,13 +335,13 @@ def fetched(option: str) -> bytes:
 
 
 def answers_of(option: str) -> list[bytes]:
-    """The answers to DHCP and to a router solicitation, up to a router advertisement."""
+    """Return the answers to DHCP and to a router solicitation, up to a router advertisement."""
     return lan(option, [frame_ipv4_udp(DISCOVER), icmp6_solicit()],
                lambda f: f[12:14] == b"\x86\xdd" and f[54] == 134)
 
 
 def router_advertised(option: str) -> bool:
-    """Whether a user network answers a router solicitation before DHCP."""
+    """Return true if a user network answers a router solicitation before DHCP."""
     frames = lan(option, [icmp6_solicit(), frame_ipv4_udp(DISCOVER)],
                  lambda f: b"\x63\x82\x53\x63" in f)
     return any(frame[12:14] == b"\x86\xdd" and frame[54] == 134 for frame in frames)
@@ -358,7 +358,7 @@ def icmp6_solicit() -> bytes:
 
 
 def lan(option: str, frames: list[bytes], match) -> list[bytes]:
-    """Send frames to a user network; what it sends, up to the first frame that matches."""
+    """Send frames to a user network. Returns the frames it sends, up to the first that matches."""
     seen: list[bytes] = []
     with Folder() as folder:
         path = folder / "q"
@@ -387,7 +387,7 @@ def check_net_sockets():
                      f"stream,id=n,server=off,addr.type=inet,addr.host=127.0.0.1,addr.port={port}"):
             with Machine("-netdev", text):
                 server.accept()[0].close()
-    with Folder() as folder:        # a client without a server waits and tries again
+    with Folder() as folder:        # a client without a server waits and retries
         for key in ("reconnect=1", "reconnect-ms=20"):
             path = folder / key
             with Machine("-netdev", f"stream,id=n,server=off,addr.type=unix,addr.path={path},{key}"), \
@@ -425,7 +425,7 @@ def check_tap():
                          "tap,id=n,ifname=bpopt0,script=no,downscript=no",
                          text='{"execute":"qmp_capabilities"}{"execute":"human-monitor-command",'
                               '"arguments":{"command-line":"info network"}}{"execute":"quit"}')
-    # without the privilege, or without /dev/net/tun, a message names it
+    # without the privilege, or without /dev/net/tun, the message names the cause
     assert "bpopt0" in out if status == 0 else "tun" in err or "bpopt0" in err, err
     refused("fd=999", "-M", "virt", "-display", "none", "-accel", "qtest", "-netdev",
             "tap,id=n,fd=999")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Forms that are accepted for compatibility and have no effect on these machines: how to give
-them, and why they have none. -help marks the options among them."""
+"""Forms that are accepted for compatibility and have no effect on these machines: an example of
+each, and the reason. -help marks the options among them."""
 
 WITHOUT_EFFECT = {
     "-boot": (["-boot", "c"], "the firmware chooses what to boot"),

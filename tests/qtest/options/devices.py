@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Properties of devices, machines and CPUs: each value in a machine of its own."""
+"""Properties of devices, machines and CPUs: each value in a separate machine."""
 
 import tempfile
 
@@ -12,7 +12,7 @@ ROM.flush()
 SCRATCH = tempfile.TemporaryDirectory(prefix="bp-probe-")
 MAC = "52:54:00:12:34:99"
 
-# What a type requires around it, with {} for the device itself.
+# The environment that a type requires, with {} for the device itself.
 AROUND = {
     "virtio-blk": ["-blockdev", "null-co,node-name=n0,size=1M"],
     "virtserialport": ["-device", "virtio-serial-pci,id=vs"],
@@ -40,7 +40,7 @@ def around(kind: str, table: dict) -> list | str:
 
 
 def values_of(key: dict) -> list[str]:
-    """The values to try: each one if they can be listed, else the limits or an example."""
+    """The values to test: each one if they can be listed, otherwise the limits or an example."""
     kind = key["kind"]
     if key["name"] == "romfile":
         return [ROM.name]
@@ -57,7 +57,7 @@ def values_of(key: dict) -> list[str]:
 
 
 def same(asked: str, got, kind: str) -> bool:
-    """Whether a property reads as it was set."""
+    """Return true if a property reads as it was set."""
     if kind in ("bool",):
         return got == (asked == "on")
     if kind in ("number", "size"):
@@ -72,7 +72,8 @@ def same(asked: str, got, kind: str) -> bool:
 
 
 def try_value(kind: str, key: dict, value: str) -> str | None:
-    """Start a machine with one property set. None, REFUSED, or what is wrong."""
+    """Start a machine with one property set. Returns None, REFUSED, or a description of the error.
+    """
     name = key["name"]
     text = f"{kind},id=dut{around(kind, GIVEN)}"
     if key["kind"] == "backend" and name in ("drive",):
@@ -84,7 +85,7 @@ def try_value(kind: str, key: dict, value: str) -> str | None:
             got = m.get("/machine/peripheral/dut", name)
             return None if same(value, got, key["kind"]) else f"{text}: reads {got!r}"
     except Ended as error:
-        # a value that does not suit this place must be refused by a message about the property
+        # a value that is invalid here must be rejected by a message about the property
         return REFUSED if name in error.why else str(error)
 
 
@@ -97,7 +98,7 @@ def cpu_tree(folder, cpu: str) -> bytes:
 
 
 def check_cpu_key(kind: str, key: dict) -> None:
-    """A feature of a CPU changes what the device tree tells the guest."""
+    """A feature of a CPU changes the device tree."""
     with Folder() as folder:
         on = cpu_tree(folder, f"{kind},{key['name']}=on")
         off = cpu_tree(folder, f"{kind},{key['name']}=off")
@@ -107,7 +108,7 @@ def check_cpu_key(kind: str, key: dict) -> None:
 def check_machine_key(kind: str, key: dict, value: str) -> None:
     """A property of a machine changes its device tree, or the process."""
     if key["name"] in ("memory-backend", "dumpdtb"):
-        return      # with the memory back ends; and by every device tree here
+        return      # with the memory back ends, and by every device tree in this file
     with Folder() as folder:
         trees = set()
         for each in values_of(key):

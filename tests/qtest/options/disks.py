@@ -14,7 +14,7 @@ def image(folder: Path, name: str = "d.img", size: int = 1 << 20) -> Path:
 
 
 def drive(m, name: str = "d") -> dict:
-    """What query-block shows of a drive."""
+    """Return the answer of query-block for a drive."""
     return next(b for b in m.qmp("query-block") if b["device"] == name)["inserted"]
 
 
@@ -23,7 +23,7 @@ def node(m, name: str = "n") -> dict:
 
 
 def open_flags(m, path: Path) -> int:
-    """The flags of the descriptor by which the emulator has a file."""
+    """Return the flags of the descriptor with which the emulator opened a file."""
     for fd in Path(f"/proc/{m.proc.pid}/fd").iterdir():
         if os.readlink(fd) == str(path):
             text = Path(f"/proc/{m.proc.pid}/fdinfo/{fd.name}").read_text()
@@ -59,7 +59,7 @@ def check_drive():
                 with Machine("-drive", f"{base},if=none,cache={mode}") as m:
                     assert drive(m)["cache"]["direct"]
                     assert drive(m)["cache"]["writeback"] == writeback
-            except AssertionError as error:     # a file system without direct I/O refuses
+            except AssertionError as error:     # a file system without direct I/O rejects it
                 assert "direct" in str(error), error
         refused("format", "-M", "virt", "-display", "none", "-drive",
                 f"file={path},format=nosuch,if=none,id=d")
@@ -96,7 +96,7 @@ def check_aio():
         "-drive werror=enospc", "-drive werror=ignore", "-drive werror=report",
         "-drive werror=stop", "-drive copy-on-read=")
 def check_policies():
-    # what each policy does on an error: tests/unit/hw/block
+    # the effect of each policy on an error: tests/unit/hw/block
     for key, values in (("rerror", "ignore report stop"), ("werror", "enospc ignore report stop")):
         for value in values.split():
             with Machine("-drive", f"file=null-co://,format=raw,if=virtio,id=d,{key}={value}") as m:
@@ -129,7 +129,7 @@ def check_blockdev():
         path.chmod(0o644)
         for key in ("discard=unmap", "discard=ignore", "detect-zeroes=on", "detect-zeroes=off"):
             with Machine("-blockdev", f"{file},{key}"):
-                pass    # what they do to the image: tests/unit/block
+                pass    # their effect on the image: tests/unit/block
             refused(key.split("=")[0], "-M", "virt", "-display", "none", "-blockdev",
                     f"{file},{key.split('=')[0]}=nosuch")
         with Machine("-blockdev", file, "-blockdev",

@@ -179,7 +179,7 @@ def check_overcommit():
     if status == 0:
         with Machine("-m", "16", "-overcommit", "mem-lock=on") as m:
             maps = Path(f"/proc/{m.proc.pid}/maps").read_text(encoding="ascii")
-            # AddressSanitizer makes mlockall() do nothing
+            # AddressSanitizer turns mlockall() into a no-op
             assert status_kib(m, "VmLck") > 16 << 10 or "libasan" in maps
     else:
         assert "ulimit -l" in err, err
@@ -264,7 +264,7 @@ def check_preconfig():
 
 
 def end_of(folder: Path, code: int, *args: str):
-    """A machine whose guest powers off or resets."""
+    """Start a machine whose guest powers off or resets."""
     path = program(folder, finish(code))
     return Machine("-bios", path, "-accel", "interp", "-S", *args)
 
@@ -364,7 +364,7 @@ def check_sandbox():
         assert filters(m)[0] == 0
     with Machine("-sandbox", "on") as m:
         if filters(m)[0] == 0:
-            return      # this build has no filters: -sandbox on is refused there
+            return      # this build has no filters: -sandbox on is rejected
         assert filters(m)[0] == 2
     with Machine("-sandbox", "on,elevateprivileges=children") as m:
         assert filters(m) == (2, 1)
@@ -375,7 +375,7 @@ def check_sandbox():
             with Machine("-sandbox", f"on,{key}={value}") as m:
                 assert filters(m)[0] == 2
                 lengths.add(value)
-        assert len(lengths) == 2    # what each denies: test-confine
+        assert len(lengths) == 2    # the calls that each denies: test-confine
 
 
 @covers("-msg", "-msg timestamp=on", "-msg timestamp=off", "-msg guest-name=on",
@@ -403,7 +403,7 @@ def log_of(item: str, words: list[int], *args: str) -> str:
         return log.read_text()
 
 
-# Sv39 with the root table at the program's own page, and a load with the rights of S-mode.
+# Sv39 with the root table at the program's own page, and a load with S-mode privileges.
 WALK = [addi(5, 0, -1), csrw(0x3b0, 5), addi(5, 0, 0x1f), csrw(0x3a0, 5), addi(5, 0, 8),
         slli(5, 5, 60), lui(6, 0x80), addi(5, 5, 0), 0x0062e2b3, csrw(0x180, 5), lui(5, 0x20),
         lui(6, 0x1), addi(6, 6, -0x800), 0x0062e2b3, 0x3002a073, load(2, 6, 0)]
@@ -416,7 +416,7 @@ def check_log():
     for item in ("in_asm", "exec"):
         assert "80000000" in log_of(item, off), item
     assert "pc" in log_of("cpu", off)
-    # a trap goes to mtvec: the second half of the program
+    # a trap jumps to mtvec: the second half of the program
     trap = [0x00000297, addi(5, 5, 20), csrw(0x305, 5), 0, *[addi(0, 0, 0)] * 1, *off]
     assert log_of("int", trap).strip(), "int"
     assert log_of("mmu", [0x00000297, addi(5, 5, 20 + 4 * len(WALK)), csrw(0x305, 5), addi(0, 0, 0),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A virtio-net driver over qtest, enough to exchange frames with a network back end: slot 1 of the
+"""A virtio-net driver over qtest that can exchange frames with a network back end: slot 1 of the
 root bus, BAR 4 with the modern layout, split rings, polled."""
 
 ECAM = 0x30000000 + (1 << 15)
@@ -10,7 +10,7 @@ BUFFER = 2048
 
 
 class Nic:
-    """A network card that is up; `ask` sends one line to the qtest server."""
+    """A network device that is initialised. `ask` sends one line to the qtest server."""
 
     def __init__(self, ask) -> None:
         self.ask = ask
@@ -39,16 +39,16 @@ class Nic:
         self.write(BAR + 0x3000, 2, 0)
 
     def write(self, address: int, size: int, value: int) -> None:
-        """One store."""
+        """Store to a register."""
         answer = self.ask(f"write{'_bw_l___q'[size]} {address:#x} {value:#x}")
         assert answer == "OK", answer
 
     def read(self, address: int, size: int) -> int:
-        """One load."""
+        """Load from a register."""
         return int(self.ask(f"read{'_bw_l___q'[size]} {address:#x}").split()[1], 0)
 
     def descriptor(self, base: int, i: int, length: int, flags: int) -> None:
-        """Descriptor i of a queue, with buffer i."""
+        """Write descriptor i of a queue, which points to buffer i."""
         self.write(base + 16 * i, 8, base + 0x4000 + BUFFER * i)
         self.write(base + 16 * i + 8, 8, length | flags << 32)
 
@@ -64,7 +64,7 @@ class Nic:
         self.write(BAR + 0x3000 + 4, 2, 1)
 
     def received(self) -> list[bytes]:
-        """Frames that arrived since the last call; at most SIZE in all."""
+        """Return the frames that arrived since the last call; at most SIZE in total."""
         frames = []
         index = self.read(RX + 0x2002, 2)
         while self.seen < index:

@@ -53,7 +53,8 @@ def spawn(args: list[str], **options) -> subprocess.Popen:
 
 
 def run(*args: str, text: str = "", cwd: str | None = None) -> tuple[int, str, str]:
-    """Start it, feed `text` to its standard input, and wait for its end: status and outputs."""
+    """Start the emulator, feed `text` to its standard input, and wait for its end. Returns status
+    and outputs."""
     with spawn(list(args), cwd=cwd) as proc:
         try:
             out, err = proc.communicate(text, timeout=scaled(30))
@@ -64,7 +65,7 @@ def run(*args: str, text: str = "", cwd: str | None = None) -> tuple[int, str, s
 
 
 def qtest_run(lines: list[str], *args: str) -> list[str]:
-    """Send lines to the qtest server on standard input; its answers."""
+    """Send lines to the qtest server on standard input. Returns its answers."""
     answers = []
     with spawn(["-accel", "qtest", "-qtest", "stdio", "-display", "none", "-serial", "none",
                 "-monitor", "none", "-bios", "none", *args]) as proc:
@@ -81,20 +82,20 @@ def qtest_run(lines: list[str], *args: str) -> list[str]:
 
 
 def prints(needle: str, *args: str) -> None:
-    """The emulator prints `needle` and ends with status 0."""
+    """Check that the emulator prints `needle` and ends with status 0."""
     status, out, err = run(*args)
     assert status == 0 and needle in out, f"{' '.join(args)}: {status} {out[-300:]} {err}"
 
 
 def refused(needle: str, *args: str) -> None:
-    """The emulator ends with status 1 and one line that contains `needle`."""
+    """Check that the emulator ends with status 1 and one line that contains `needle`."""
     status, out, err = run(*args)
     assert status == 1 and needle in err and err.count("\n") == 1, \
         f"{' '.join(args)}: {status} {out[-300:]} {err}"
 
 
 class Ended(AssertionError):
-    """The emulator ended at its start; `why` is what it wrote to standard error."""
+    """The emulator ended at its start. `why` is its standard error."""
 
     def __init__(self, args: list[str], why: str) -> None:
         super().__init__(f"ended: {' '.join(args)}: {why}")
@@ -134,7 +135,7 @@ class Machine:
         self.close()
 
     def close(self) -> str:
-        """Kill it if it runs; what it wrote to standard error."""
+        """Kill the emulator if it runs. Returns its standard error."""
         if self.proc.poll() is None:
             self.proc.kill()
         if not self.proc.stderr.closed:
@@ -154,7 +155,7 @@ class Machine:
         return json.loads(line)
 
     def raw(self, command: str, **arguments) -> dict:
-        """A command's whole answer; events are kept."""
+        """Return the complete answer to a command. Events are kept."""
         message = {"execute": command, "arguments": arguments} if arguments \
             else {"execute": command}
         try:
@@ -169,17 +170,17 @@ class Machine:
             self.events.append(answer)
 
     def qmp(self, command: str, **arguments):
-        """A command's result."""
+        """Return a command's result."""
         answer = self.raw(command, **arguments)
         assert "return" in answer, f"{' '.join(self.args)}: {command}: {answer['error']['desc']}"
         return answer["return"]
 
     def hmp(self, line: str) -> str:
-        """The output of a line of the human monitor."""
+        """Return the output of a command of the human monitor."""
         return self.qmp("human-monitor-command", **{"command-line": line})
 
     def get(self, path: str, name: str):
-        """A property."""
+        """Return the value of a property."""
         return self.qmp("qom-get", path=path, property=name)
 
     def event(self, name: str) -> dict:
@@ -193,7 +194,7 @@ class Machine:
                 self.events.append(message)
 
     def quit(self) -> tuple[int, str]:
-        """End it by QMP: its status and standard error."""
+        """End the emulator by QMP. Returns its status and standard error."""
         self.proc.stdin.write('{"execute":"quit"}\n')
         self.proc.stdin.flush()
         self.proc.stdout.read()
@@ -201,19 +202,19 @@ class Machine:
         return self.proc.returncode, self.close()
 
     def wait(self) -> tuple[int, str]:
-        """It ends by itself: its status and standard error."""
+        """Wait until the emulator ends by itself. Returns its status and standard error."""
         self.proc.stdout.read()
         self.proc.wait()
         return self.proc.returncode, self.close()
 
 
 def until(condition: Callable[[], object], what: str):
-    """Wait until `condition` returns something true; that value."""
+    """Wait until `condition` returns something true, and return that value."""
     return waiting.until(what, condition)
 
 
 class Folder:
-    """A temporary folder for one check."""
+    """A temporary directory for one check."""
 
     def __enter__(self) -> Path:
         self.path = Path(tempfile.mkdtemp(prefix="bp-opt-"))
@@ -273,7 +274,7 @@ def finish(code: int) -> list[int]:
 
 
 def program(folder: Path, words: list[int], name: str = "program.bin") -> str:
-    """The file of a program; its path."""
+    """Write a program to a file. Returns its path."""
     path = folder / name
     path.write_bytes(b"".join(word.to_bytes(4, "little") for word in words))
     return str(path)
