@@ -276,14 +276,9 @@ static void test_log(void)
     g_assert_cmpstr(text, ==, "before nobody reads this\n");
 }
 
-<<<<<<< HEAD
 /* A command whose answer is pending for seconds does not block the main loop: SIGTERM ends the
  * process normally. */
 static void test_pending_command(void)
-=======
-/* A command that blocks the main loop for seconds does not delay SIGTERM. */
-static void test_blocked(void)
->>>>>>> 81dd9eb (tests: qtest: describe the qtest programs in plain English)
 {
     struct sockaddr_un un = { .sun_family = AF_UNIX };
     int silent = socket(AF_UNIX, SOCK_STREAM, 0), qmp = -1, peer, status;
@@ -306,11 +301,7 @@ static void test_blocked(void)
     g_assert_cmpint(recv(qmp, greeting, sizeof(greeting), 0), >, 0);
     g_assert_cmpint(send(qmp, check, strlen(check), 0), ==, (ssize_t)strlen(check));
     begin = g_get_monotonic_time();
-<<<<<<< HEAD
     peer = accept(silent, NULL, NULL); /* the answer is pending now */
-=======
-    peer = accept(silent, NULL, NULL); /* the command is now waiting for an answer */
->>>>>>> 81dd9eb (tests: qtest: describe the qtest programs in plain English)
     kill(pid, SIGTERM);
     status = wait_end(pid);
     g_assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
