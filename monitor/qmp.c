@@ -18,19 +18,6 @@ static const char *const class_names[] = {
     [QMP_DEVICE_NOT_ACTIVE] = "DeviceNotActive",
 };
 
-static const struct {
-    const char *name;
-    enum json_type types[2];
-} arg_types[] = {
-    [QMP_STR] = { "string", { json_type_string, json_type_string } },
-    [QMP_INT] = { "integer", { json_type_int, json_type_int } },
-    [QMP_SIZE] = { "integer", { json_type_int, json_type_int } },
-    [QMP_NUMBER] = { "number", { json_type_int, json_type_double } },
-    [QMP_BOOL] = { "boolean", { json_type_boolean, json_type_boolean } },
-    [QMP_OBJECT] = { "object", { json_type_object, json_type_object } },
-    [QMP_ARRAY] = { "array", { json_type_array, json_type_array } },
-};
-
 void qmp_set_error(GError **err, QmpErrorClass cls, const char *fmt, ...)
 {
     va_list ap;
@@ -69,52 +56,6 @@ const QmpCommand *qmp_find(const char *name)
     return NULL;
 }
 
-static const QmpArg *find_arg(const QmpCommand *c, const char *name)
-{
-    for (size_t i = 0; i < c->n_args; i++) {
-        if (strcmp(c->args[i].name, name) == 0) {
-            return &c->args[i];
-        }
-    }
-    return NULL;
-}
-
-static bool check_type(const QmpArg *a, struct json_object *v, GError **err)
-{
-    enum json_type type = json_object_get_type(v);
-
-    if (a->type == QMP_ANY || type == arg_types[a->type].types[0] ||
-        type == arg_types[a->type].types[1]) {
-        return true;
-    }
-    qmp_set_error(err, QMP_GENERIC_ERROR, "Invalid parameter type for '%s', expected: %s", a->name,
-                  arg_types[a->type].name);
-    return false;
-}
-
-static bool check_args(const QmpCommand *c, struct json_object *args, GError **err)
-{
-    json_object_object_foreach(args, key, value)
-    {
-        const QmpArg *a = find_arg(c, key);
-
-        if (!a && !(c->flags & QMP_ANY_ARGS)) {
-            qmp_set_error(err, QMP_GENERIC_ERROR, "Parameter '%s' is unexpected", key);
-            return false;
-        }
-        if (a && !check_type(a, value, err)) {
-            return false;
-        }
-    }
-    for (size_t i = 0; i < c->n_args; i++) {
-        if (!c->args[i].optional && !json_object_object_get_ex(args, c->args[i].name, NULL)) {
-            qmp_set_error(err, QMP_GENERIC_ERROR, "Parameter '%s' is missing", c->args[i].name);
-            return false;
-        }
-    }
-    return true;
-}
-
 struct json_object *qmp_call(Machine *m, const QmpCommand *c, struct json_object *args,
                              GError **err)
 {
@@ -122,7 +63,7 @@ struct json_object *qmp_call(Machine *m, const QmpCommand *c, struct json_object
     struct json_object *result = NULL;
     GError *local = NULL;
 
-    if (check_args(c, args ? args : none, &local)) {
+    if (qmp_schema_check(qmp_command_schema(c->name)->args, args ? args : none, "", &local)) {
         result = c->run(m, args ? args : none, &local);
         if (!result && !local) {
             result = json_object_new_object();
@@ -210,23 +151,13 @@ static struct json_object *negotiate(Monitor *mon, const QmpRequest *r, GError *
     struct json_object *list = NULL;
     bool oob = false;
 
-    if (r->args && !check_args(qmp_find(r->name), r->args, err)) {
+    if (r->args && !qmp_schema_check(qmp_command_schema(r->name)->args, r->args, "", err)) {
         return NULL;
     }
     if (r->args) {
         json_object_object_get_ex(r->args, "enable", &list);
     }
-    for (size_t i = 0; list && i < json_object_array_length(list); i++) {
-        const char *name = json_object_get_string(json_object_array_get_idx(list, i));
-
-        if (!name || strcmp(name, "oob") != 0) {
-            qmp_set_error(err, QMP_GENERIC_ERROR,
-                          "capability '%s' cannot be enabled: this monitor offers oob",
-                          name ? name : "null");
-            return NULL;
-        }
-        oob = true;
-    }
+    oob = list && json_object_array_length(list) > 0; /* the only value of QMPCapability */
     __atomic_store_n(&mon->negotiated, true, __ATOMIC_RELAXED);
     __atomic_store_n(&mon->oob, oob, __ATOMIC_RELAXED);
     return json_object_new_object();
@@ -276,12 +207,13 @@ static bool may_run(Monitor *mon, const QmpRequest *r, const QmpCommand *c, GErr
                       "exec-oob was not negotiated: enable the capability oob");
         return false;
     }
-    if (monitor_in_preconfig(mon->machine) && !(c->flags & QMP_PRECONFIG)) {
+    if (monitor_in_preconfig(mon->machine) &&
+        !(qmp_command_schema(c->name)->flags & QMP_PRECONFIG)) {
         qmp_set_error(err, QMP_GENERIC_ERROR,
                       "The command %s needs the machine, which x-exit-preconfig builds", r->name);
         return false;
     }
-    if (r->oob && !(c->flags & QMP_OOB)) {
+    if (r->oob && !(qmp_command_schema(c->name)->flags & QMP_OOB)) {
         qmp_set_error(err, QMP_GENERIC_ERROR, "The command %s does not support OOB", r->name);
         return false;
     }
@@ -384,23 +316,11 @@ static struct json_object *cmd_hmp(Machine *m, struct json_object *args, GError 
     return json_object_new_string(lines->str);
 }
 
-static const QmpArg capabilities_args[] = {
-    { "enable", QMP_ARRAY, true, "capabilities to enable: oob" },
-};
-static const QmpArg hmp_args[] = {
-    { "command-line", QMP_STR, false, "one line for the human monitor" },
-    { "cpu-index", QMP_INT, true, "the CPU that commands about registers mean" },
-};
-
 static const QmpCommand commands[] = {
-    { "qmp_capabilities", "End the handshake", cmd_capabilities, LIST(capabilities_args),
-      .flags = QMP_PRECONFIG, .returns = "null" },
-    { "query-commands", "The commands there are", cmd_query_commands, .flags = QMP_PRECONFIG,
-      .returns = "array" },
-    { "query-qmp-schema", "Arguments and results of every command", cmd_query_schema,
-      .flags = QMP_PRECONFIG, .returns = "array" },
-    { "human-monitor-command", "Run a line of the human monitor", cmd_hmp, LIST(hmp_args),
-      .returns = "str" },
+    { "qmp_capabilities", cmd_capabilities },
+    { "query-commands", cmd_query_commands },
+    { "query-qmp-schema", cmd_query_schema },
+    { "human-monitor-command", cmd_hmp },
 };
 
 const CommandTable qmp_session_table = { .qmp = commands, .n_qmp = G_N_ELEMENTS(commands) };

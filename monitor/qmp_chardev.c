@@ -102,15 +102,24 @@ static struct json_object *ring_write(Machine *m, struct json_object *args, GErr
 static const struct Member {
     const char *kind, *member, *option;
 } members[] = {
-    { "file", "out", "path" },          { "file", "in", "input-path" },
-    { "file", "append", "append" },     { "pipe", "device", "path" },
-    { "stdio", "signal", "signal" },    { "ringbuf", "size", "size" },
-    { "socket", "server", "server" },   { "socket", "wait", "wait" },
-    { "socket", "nodelay", "nodelay" }, { "inet", "host", "host" },
-    { "inet", "port", "port" },         { "unix", "path", "path" },
-    { "unix", "abstract", "abstract" }, { "fd", "str", "fd" },
-    { "socket", "reconnect", "reconnect" }, { "socket", "reconnect-ms", "reconnect-ms" },
-    { NULL, "logfile", "logfile" },     { NULL, "logappend", "logappend" },
+    { "file", "out", "path" },
+    { "file", "in", "input-path" },
+    { "file", "append", "append" },
+    { "pipe", "device", "path" },
+    { "stdio", "signal", "signal" },
+    { "ringbuf", "size", "size" },
+    { "socket", "server", "server" },
+    { "socket", "wait", "wait" },
+    { "socket", "nodelay", "nodelay" },
+    { "inet", "host", "host" },
+    { "inet", "port", "port" },
+    { "unix", "path", "path" },
+    { "unix", "abstract", "abstract" },
+    { "fd", "str", "fd" },
+    { "socket", "reconnect", "reconnect" },
+    { "socket", "reconnect-ms", "reconnect-ms" },
+    { NULL, "logfile", "logfile" },
+    { NULL, "logappend", "logappend" },
 };
 
 static bool take_members(struct json_object *out, const char *kind, struct json_object *data,
@@ -206,31 +215,9 @@ static struct json_object *del(Machine *m, struct json_object *args, GError **er
     return NULL;
 }
 
-static const QmpArg add_args[] = {
-    { "id", QMP_STR, false, "its id" },
-    { "backend", QMP_OBJECT, false, "{\"type\": KIND, \"data\": {...}}" },
-};
-static const QmpArg del_args[] = { { "id", QMP_STR, false, "id of one nobody uses" } };
-static const QmpArg read_args[] = {
-    { "device", QMP_STR, false, "id of the ring buffer" },
-    { "size", QMP_INT, false, "bytes at most" },
-    { "format", QMP_STR, true, "utf8 or base64" },
-};
-static const QmpArg write_args[] = {
-    { "device", QMP_STR, false, "id of the ring buffer" },
-    { "data", QMP_STR, false, "what its user shall read" },
-    { "format", QMP_STR, true, "utf8 or base64" },
-};
-
 static const QmpCommand commands[] = {
-    { "query-chardev", "The character devices", query, .returns = "array" },
-    { "chardev-add", "Create a character device", add, LIST(add_args), .returns = "object" },
-    { "chardev-remove", "Remove a character device nobody uses", del, LIST(del_args),
-      .returns = "null" },
-    { "ringbuf-read", "Take what was written to a ring buffer", ring_read, LIST(read_args),
-      .returns = "str" },
-    { "ringbuf-write", "Feed the user of a ring buffer", ring_write, LIST(write_args),
-      .returns = "null" },
+    { "query-chardev", query },    { "chardev-add", add },          { "chardev-remove", del },
+    { "ringbuf-read", ring_read }, { "ringbuf-write", ring_write },
 };
 
 static void hmp_show(void *opaque, Chardev *c)

@@ -96,22 +96,11 @@ static struct json_object *list_props(Machine *m, struct json_object *args, GErr
     return list;
 }
 
-static const QmpArg add_args[] = {
-    { "driver", QMP_STR, false, "the type" },
-    { "bus", QMP_STR, true, "the bus it is plugged into" },
-    { "id", QMP_STR, true, "its id" },
-};
-static const QmpArg del_args[] = { { "id", QMP_STR, false, "id or path of the device" } };
-static const QmpArg type_args[] = { { "typename", QMP_STR, false, "a device type" } };
-
 static const QmpCommand commands[] = {
-    { "device_add", "Plug a device", device_add, LIST(add_args), QMP_ANY_ARGS, "null" },
-    { "device_del", "Unplug a device; DEVICE_DELETED tells when it is gone", device_del,
-      LIST(del_args), .returns = "null" },
-    { "device-list-properties", "Properties of a device type", list_props, LIST(type_args),
-      .returns = "array" },
-    { "qom-list-properties", "Properties of a type", list_props, LIST(type_args),
-      .returns = "array" },
+    { "device_add", device_add },
+    { "device_del", device_del },
+    { "device-list-properties", list_props },
+    { "qom-list-properties", list_props },
 };
 
 /* --- human monitor --- */

@@ -64,13 +64,9 @@ int monitor_take_fd(Machine *m, const char *name)
     return GPOINTER_TO_INT(value) - 1;
 }
 
-static const QmpArg fd_args[] = { { "fdname", QMP_STR, false, "the name to use later" } };
-
 static const QmpCommand commands[] = {
-    { "getfd", "Name the descriptor that came with this command", run_getfd, LIST(fd_args),
-      .returns = "null" },
-    { "closefd", "Close a descriptor named with getfd", run_closefd, LIST(fd_args),
-      .returns = "null" },
+    { "getfd", run_getfd },
+    { "closefd", run_closefd },
 };
 
 const CommandTable fd_table = { LIST(commands), NULL, 0 };

@@ -202,20 +202,10 @@ int monitor_dup_fdset(Machine *m, const char *path, bool write)
     return -1;
 }
 
-static const QmpArg add_args[] = {
-    { "fdset-id", QMP_INT, true, "the set; a new one if absent" },
-    { "opaque", QMP_STR, true, "a note that query-fdsets gives back" },
-};
-static const QmpArg remove_args[] = {
-    { "fdset-id", QMP_INT, false, "the set" },
-    { "fd", QMP_INT, true, "one descriptor of it; all if absent" },
-};
-
 static const QmpCommand commands[] = {
-    { "add-fd", "Put the descriptor that came with this command into a set", run_add,
-      LIST(add_args), .returns = "object" },
-    { "remove-fd", "Close descriptors of a set", run_remove, LIST(remove_args), .returns = "null" },
-    { "query-fdsets", "The sets of descriptors", run_query, .returns = "array" },
+    { "add-fd", run_add },
+    { "remove-fd", run_remove },
+    { "query-fdsets", run_query },
 };
 
 const CommandTable fdset_table = { LIST(commands), NULL, 0 };

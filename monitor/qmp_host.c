@@ -101,55 +101,17 @@ static struct json_object *announce_self(Machine *m, struct json_object *args, G
     return NULL;
 }
 
-static const QmpArg announce_args[] = {
-    { "initial", QMP_INT, false, "ms from the first announcement to the second" },
-    { "max", QMP_INT, false, "ms between announcements at most" },
-    { "rounds", QMP_INT, false, "announcements; 0: end the series of that id" },
-    { "step", QMP_INT, false, "ms that are added to the time between them" },
-    { "interfaces", QMP_ARRAY, true, "names of cards (default: all)" },
-    { "id", QMP_STR, true, "of the series, to change or end it" },
-};
-static const QmpArg link_args[] = {
-    { "name", QMP_STR, false, "id of the back end or of its device" },
-    { "up", QMP_BOOL, false, "whether the cable is plugged" },
-};
-static const QmpArg blockdev_args[] = {
-    { "driver", QMP_STR, false, "kind of node" },
-    { "node-name", QMP_STR, false, "its name" },
-};
-static const QmpArg node_args[] = { { "node-name", QMP_STR, false, "name of the node" } };
-static const QmpArg netdev_args[] = {
-    { "type", QMP_STR, false, "kind of peer" },
-    { "id", QMP_STR, false, "its id" },
-};
-static const QmpArg id_args[] = { { "id", QMP_STR, false, "its id" } };
-static const QmpArg stats_args[] = {
-    { "query-nodes", QMP_BOOL, true, "all nodes, not just those of disks" },
-};
-static const QmpArg named_args[] = { { "flat", QMP_BOOL, true, "accepted" } };
-static const QmpArg resize_args[] = {
-    { "device", QMP_STR, true, "id of the drive, or" },
-    { "node-name", QMP_STR, true, "name of the node" },
-    { "size", QMP_INT, false, "bytes" },
-};
-
 static const QmpCommand commands[] = {
-    { "blockdev-add", "Create a disk back end", blockdev_add, LIST(blockdev_args), QMP_ANY_ARGS,
-      "null" },
-    { "blockdev-del", "Remove a disk back end nobody uses", blockdev_del, LIST(node_args),
-      .returns = "null" },
-    { "netdev_add", "Create a network back end", add_netdev, LIST(netdev_args), QMP_ANY_ARGS,
-      "null" },
-    { "netdev_del", "Remove a network back end", del_netdev, LIST(id_args), .returns = "null" },
-    { "set_link", "Plug or pull a network cable", set_link, LIST(link_args), .returns = "null" },
-    { "announce-self", "Let network cards tell where they are", announce_self, LIST(announce_args),
-      .returns = "null" },
-    { "query-block", "The disks", query_block, .returns = "array" },
-    { "query-named-block-nodes", "The nodes of the disks", query_nodes, LIST(named_args),
-      .returns = "array" },
-    { "query-blockstats", "What the disks have done", query_stats, LIST(stats_args),
-      .returns = "array" },
-    { "block_resize", "Change the size of a disk", resize, LIST(resize_args), .returns = "null" },
+    { "blockdev-add", blockdev_add },
+    { "blockdev-del", blockdev_del },
+    { "netdev_add", add_netdev },
+    { "netdev_del", del_netdev },
+    { "set_link", set_link },
+    { "announce-self", announce_self },
+    { "query-block", query_block },
+    { "query-named-block-nodes", query_nodes },
+    { "query-blockstats", query_stats },
+    { "block_resize", resize },
 };
 
 static void hmp_network(Machine *m, const char *args, GString *out)

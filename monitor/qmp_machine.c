@@ -275,52 +275,29 @@ static struct json_object *run_reset(Machine *m, struct json_object *args, GErro
     return NULL;
 }
 
-static const QmpArg description_args[] = {
-    { "guest-only", QMP_BOOL, true, "leave out what the guest cannot see" },
-};
-
-static const QmpArg dump_args[] = {
-    { "filename", QMP_STR, false, "the file to write" },
-};
-
 static const QmpCommand commands[] = {
-    { "query-version", "The emulator's version", query_version, .flags = QMP_PRECONFIG,
-      .returns = "object" },
-    { "query-status", "Whether the guest runs", query_status, .flags = QMP_PRECONFIG,
-      .returns = "object" },
-    { "query-target", "The guest's architecture", query_target, .flags = QMP_PRECONFIG,
-      .returns = "object" },
-    { "query-kvm", "Whether KVM is used", query_kvm, .flags = QMP_PRECONFIG, .returns = "object" },
-    { "query-name", "The name given with -name", query_name, .flags = QMP_PRECONFIG,
-      .returns = "object" },
-    { "query-uuid", "The UUID given with -uuid", query_uuid, .flags = QMP_PRECONFIG,
-      .returns = "object" },
-    { "query-machines", "The machines there are", query_machines, .flags = QMP_PRECONFIG,
-      .returns = "array" },
-    { "query-current-machine", "Properties of this machine", query_current, .returns = "object" },
-    { "query-cpus-fast", "The CPUs of this machine", query_cpus, .returns = "array" },
-    { "query-cpu-definitions", "The CPU types there are", query_cpu_definitions,
-      .flags = QMP_PRECONFIG, .returns = "array" },
-    { "query-hotpluggable-cpus", "CPUs that can be plugged", query_hotpluggable,
-      .returns = "array" },
-    { "query-memory-devices", "Memory devices", empty_list, .returns = "array" },
-    { "query-memory-size-summary", "The size of RAM", query_memory, .returns = "object" },
-    { "query-machine-description", "The complete machine description", query_description,
-      LIST(description_args), .returns = "object" },
-    { "dump-machine",
-      "Write the description of the machine to a file for -machine-config; boot images that came "
-      "with the guest are written beside it",
-      dump_machine, LIST(dump_args), .returns = "null" },
-    { "query-pci-slots", "Per bus: slots, what fits, who holds them", query_slots,
-      .returns = "array" },
-    { "query-topology", "The PCI topology as a picture: SVG text", query_topology,
-      .returns = "str" },
-    { "stop", "Stop the guest", run_stop, .returns = "null" },
-    { "cont", "Let the guest run", run_cont, .returns = "null" },
-    { "system_reset", "Reset the machine", run_reset, .returns = "null" },
-    { "x-exit-preconfig", "Build the machine that --preconfig has wait", exit_preconfig,
-      .flags = QMP_PRECONFIG, .returns = "null" },
-    { "quit", "End the emulator", run_quit, .flags = QMP_PRECONFIG, .returns = "null" },
+    { "query-version", query_version },
+    { "query-status", query_status },
+    { "query-target", query_target },
+    { "query-kvm", query_kvm },
+    { "query-name", query_name },
+    { "query-uuid", query_uuid },
+    { "query-machines", query_machines },
+    { "query-current-machine", query_current },
+    { "query-cpus-fast", query_cpus },
+    { "query-cpu-definitions", query_cpu_definitions },
+    { "query-hotpluggable-cpus", query_hotpluggable },
+    { "query-memory-devices", empty_list },
+    { "query-memory-size-summary", query_memory },
+    { "query-machine-description", query_description },
+    { "dump-machine", dump_machine },
+    { "query-pci-slots", query_slots },
+    { "query-topology", query_topology },
+    { "stop", run_stop },
+    { "cont", run_cont },
+    { "system_reset", run_reset },
+    { "x-exit-preconfig", exit_preconfig },
+    { "quit", run_quit },
 };
 
 /* --- human monitor --- */

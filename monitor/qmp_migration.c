@@ -186,47 +186,19 @@ static struct json_object *machine_diff(Machine *m, struct json_object *args, GE
                : NULL;
 }
 
-static const QmpArg migrate_args[] = {
-    { "uri", QMP_STR, false, "tcp:HOST:PORT, unix:PATH, fd:NAME, exec:COMMAND or file:PATH" },
-    { "detach", QMP_BOOL, true, "without effect: migrate never waits" },
-    { "blk", QMP_BOOL, true, "not part of this build" },
-    { "inc", QMP_BOOL, true, "not part of this build" },
-    { "resume", QMP_BOOL, true, "not part of this build" },
-};
-static const QmpArg uri_args[] = { { "uri", QMP_STR, false, "where the stream goes or comes" } };
-static const QmpArg continue_args[] = { { "state", QMP_STR, false, "pre-switchover" } };
-static const QmpArg resolve_args[] = {
-    { "guest", QMP_STR, false, "here: take it back; there: it runs at the target" },
-    { "force", QMP_BOOL, true, "although the target acknowledged" },
-};
-static const QmpArg capability_args[] = { { "capabilities", QMP_ARRAY, false,
-                                            "{capability, state} each" } };
-static const QmpArg diff_args[] = {
-    { "wanted", QMP_OBJECT, false, "a machine description" },
-    { "have", QMP_OBJECT, false, "a machine description" },
-};
-
 static const QmpCommand commands[] = {
-    { "migrate", "Send the guest to another process or into a file", run_migrate,
-      LIST(migrate_args), .returns = "null" },
-    { "migrate-incoming", "After -incoming defer: wait for a stream", run_incoming, LIST(uri_args),
-      .returns = "null" },
-    { "migrate_cancel", "Give a migration up; the guest stays", run_cancel, .returns = "null" },
-    { "migrate-continue", "Leave pre-switchover", run_continue, LIST(continue_args),
-      .returns = "null" },
-    { "migrate-check", "Ask a target whether it would take the guest", run_check, LIST(uri_args),
-      .returns = "object" },
-    { "migrate-resolve", "Say where the guest is after an undecided migration", run_resolve,
-      LIST(resolve_args), .returns = "null" },
-    { "query-migrate", "The migration under way or the last one", query, .returns = "object" },
-    { "migrate-set-parameters", "Change parameters", set_parameters, .flags = QMP_ANY_ARGS,
-      .returns = "null" },
-    { "query-migrate-parameters", "The parameters", query_parameters, .returns = "object" },
-    { "migrate-set-capabilities", "Switch capabilities", set_capabilities, LIST(capability_args),
-      .returns = "null" },
-    { "query-migrate-capabilities", "The capabilities", query_capabilities, .returns = "array" },
-    { "machine-diff", "What differs for the guest between two descriptions", machine_diff,
-      LIST(diff_args), .returns = "array" },
+    { "migrate", run_migrate },
+    { "migrate-incoming", run_incoming },
+    { "migrate_cancel", run_cancel },
+    { "migrate-continue", run_continue },
+    { "migrate-check", run_check },
+    { "migrate-resolve", run_resolve },
+    { "query-migrate", query },
+    { "migrate-set-parameters", set_parameters },
+    { "query-migrate-parameters", query_parameters },
+    { "migrate-set-capabilities", set_capabilities },
+    { "query-migrate-capabilities", query_capabilities },
+    { "machine-diff", machine_diff },
 };
 
 /* --- human monitor --- */

@@ -81,18 +81,11 @@ static struct json_object *query_iothreads(Machine *m, struct json_object *args,
     return list;
 }
 
-static const QmpArg add_args[] = {
-    { "qom-type", QMP_STR, false, "kind of object" },
-    { "id", QMP_STR, false, "its id" },
-};
-static const QmpArg id_args[] = { { "id", QMP_STR, false, "its id" } };
-
 static const QmpCommand commands[] = {
-    { "object-add", "Create a host object", object_add, LIST(add_args), QMP_ANY_ARGS, "null" },
-    { "object-del", "Remove a host object nobody uses", object_del, LIST(id_args),
-      .returns = "null" },
-    { "query-memdev", "Memory back ends", query_memdev, .returns = "array" },
-    { "query-iothreads", "I/O threads", query_iothreads, .returns = "array" },
+    { "object-add", object_add },
+    { "object-del", object_del },
+    { "query-memdev", query_memdev },
+    { "query-iothreads", query_iothreads },
 };
 
 /* --- human monitor --- */

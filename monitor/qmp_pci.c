@@ -309,18 +309,9 @@ static struct json_object *query_config(Machine *m, struct json_object *args, GE
     return d ? config_json(d) : NULL;
 }
 
-static const QmpArg config_args[] = {
-    { "device", QMP_STR, true, "id or path; or else the address:" },
-    { "bus", QMP_INT, true, "bus number, 0 if absent" },
-    { "slot", QMP_INT, true, "device number, 0 if absent" },
-    { "function", QMP_INT, true, "function number, 0 if absent" },
-};
-
 static const QmpCommand commands[] = {
-    { "query-pci", "PCI functions as the guest has programmed them", query_pci,
-      .returns = "array" },
-    { "query-pci-config", "Config space of a function, its masks and capabilities", query_config,
-      LIST(config_args), .returns = "object" },
+    { "query-pci", query_pci },
+    { "query-pci-config", query_config },
 };
 
 /* --- human monitor --- */

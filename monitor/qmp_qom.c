@@ -334,31 +334,9 @@ static struct json_object *list_types(Machine *m, struct json_object *args, GErr
     return list;
 }
 
-static const QmpArg path_args[] = { { "path", QMP_STR, false, "path in the device tree" } };
-static const QmpArg paths_args[] = { { "paths", QMP_ARRAY, false, "paths in the device tree" } };
-static const QmpArg get_args[] = {
-    { "path", QMP_STR, false, "path in the device tree" },
-    { "property", QMP_STR, false, "name of the property" },
-};
-static const QmpArg set_args[] = {
-    { "path", QMP_STR, false, "path in the device tree" },
-    { "property", QMP_STR, false, "name of the property" },
-    { "value", QMP_ANY, false, "the new value" },
-};
-static const QmpArg types_args[] = {
-    { "implements", QMP_STR, true, "only types that are of this one" },
-    { "abstract", QMP_BOOL, true, "list types that cannot be created, too" },
-};
-
 static const QmpCommand commands[] = {
-    { "qom-list", "Children and properties of a node", qom_list, LIST(path_args),
-      .returns = "array" },
-    { "qom-get", "Value of a property", qom_get, LIST(get_args), .returns = "any" },
-    { "qom-list-get", "Properties and values of several nodes", qom_list_get, LIST(paths_args),
-      .returns = "array" },
-    { "qom-set", "Set a property", qom_set, LIST(set_args), .returns = "null" },
-    { "qom-list-types", "The types there are", list_types, LIST(types_args), QMP_PRECONFIG,
-      "array" },
+    { "qom-list", qom_list }, { "qom-get", qom_get },           { "qom-list-get", qom_list_get },
+    { "qom-set", qom_set },   { "qom-list-types", list_types },
 };
 
 /* --- human monitor --- */

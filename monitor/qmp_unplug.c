@@ -64,22 +64,11 @@ static struct json_object *query_jobs(Machine *m, struct json_object *args, GErr
     return pci_unplug_query(m);
 }
 
-static const QmpArg id_args[] = { { "id", QMP_STR, false, "id or path of the device" } };
-static const QmpArg request_args[] = {
-    { "id", QMP_STR, false, "id or path of the device" },
-    { "timeout", QMP_INT, true,
-      "ms of guest time until it counts as ignored; 0 and none: no limit" },
-};
-
 static const QmpCommand commands[] = {
-    { "query-unplug-jobs", "Slots whose device was asked to go, and how far that is", query_jobs,
-      .returns = "array" },
-    { "unplug-request", "Like device_del, with a deadline", unplug_request, LIST(request_args),
-      .returns = "null" },
-    { "unplug-cancel", "Give up the unplug of a device", unplug_cancel, LIST(id_args),
-      .returns = "null" },
-    { "unplug-force", "Take a device out of its slot without asking the guest", unplug_force,
-      LIST(id_args), .returns = "null" },
+    { "query-unplug-jobs", query_jobs },
+    { "unplug-request", unplug_request },
+    { "unplug-cancel", unplug_cancel },
+    { "unplug-force", unplug_force },
 };
 
 static void hmp_jobs(Machine *m, const char *args, GString *out)

@@ -23,39 +23,11 @@ typedef enum QmpErrorClass {
     QMP_DEVICE_NOT_ACTIVE,
 } QmpErrorClass;
 
-typedef enum QmpArgType {
-    QMP_STR,
-    QMP_INT,
-    QMP_SIZE,
-    QMP_NUMBER,
-    QMP_BOOL,
-    QMP_OBJECT,
-    QMP_ARRAY,
-    QMP_ANY
-} QmpArgType;
-typedef struct QmpArg {
-    const char *name;
-    QmpArgType type;
-    bool optional;
-    const char *doc;
-} QmpArg;
-
-enum {
-    QMP_OOB = 1 << 0,       /* may run out of band */
-    QMP_PRECONFIG = 1 << 1, /* allowed before the machine is built */
-    QMP_ANY_ARGS = 1 << 2,  /* device_add, blockdev-add: keys beyond the table are accepted */
-};
-
 typedef struct QmpCommand {
-    const char *name, *doc;
-    /* args: an object checked against the table (never NULL). Returns the value of "return"
-     * (owned by the caller; NULL means {}), or NULL with *err set, or NULL after qmp_defer().
-     * Machine lock held. */
+    const char *name;
+    /* args: an object that the schema accepts (never NULL). Returns the value of "return" (owned by
+     * the caller; NULL means {}), or NULL with *err set, or NULL after qmp_defer(). Machine lock. */
     struct json_object *(*run)(Machine *m, struct json_object *args, GError **err);
-    const QmpArg *args;
-    size_t n_args;
-    unsigned flags;
-    const char *returns; /* for the schema: "null", "object", "array", "str" */
 } QmpCommand;
 
 typedef struct QmpDeferred QmpDeferred;

@@ -12,6 +12,7 @@
 
 #include "chardev/chardev.h"
 #include "monitor/command.h"
+#include "monitor/schema.h"
 
 /* All command tables of this build, NULL-terminated (monitor/tables.c). */
 extern const CommandTable *const command_tables[];
@@ -43,7 +44,4 @@ const QmpCommand *qmp_find(const char *name);
  * NULL with *err. */
 struct json_object *qmp_call(Machine *m, const QmpCommand *c, struct json_object *args,
                              GError **err);
-/* What query-qmp-schema answers. */
-struct json_object *qmp_schema(void);
-
 #endif
