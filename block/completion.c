@@ -4,11 +4,12 @@
  * callbacks on the main loop.
  */
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "block_int.h"
+#include "internal.h"
 #include "util/watch.h"
 
 enum { POOL_THREADS = 16 };
@@ -69,8 +70,13 @@ static void take_event(BlockSet *set)
 {
     eventfd_t count;
 
-    if (eventfd_read(set->event, &count) == 0 && set->ring) {
-        ring_poll(set->ring);
+    if (eventfd_read(set->event, &count) < 0) {
+        return;
+    }
+    for (int i = 0; i < ENGINE_KINDS; i++) {
+        if (set->engines[i]) {
+            set->engines[i]->ops->poll(set->engines[i]);
+        }
     }
 }
 
@@ -110,6 +116,45 @@ void block_run_threaded(BlockRequest *req)
     g_thread_pool_push(set->pool, req, NULL);
 }
 
+/* --- engines --- */
+
+BlockEngine *engine_get(BlockSet *set, BlockEngineKind kind, GError **err)
+{
+    static const BlockEngineOps *const engines[] = { &engine_uring, &engine_aio };
+    BlockEngine *e = set->engines[kind];
+
+    if (!e) {
+        e = engines[kind]->create(set, err);
+        if (e) {
+            e->ops = engines[kind];
+            e->set = set;
+            set->engines[kind] = e;
+        }
+    }
+    return e;
+}
+
+bool engine_submit(BlockEngine *e, BlockRequest *req, int fd)
+{
+    return req->n_iov <= IOV_MAX && e->ops->submit(e, req, fd);
+}
+
+void engine_complete(BlockRequest *req, int result)
+{
+    bool complete = req->p.op == BLOCK_FLUSH ? result == 0 : (uint64_t)result == req->len;
+
+    if (result >= 0 && complete) {
+        block_complete_any(req, 0);
+    } else if (result >= 0 || result == -EINTR || result == -EAGAIN || result == -EINVAL ||
+               result == -EOPNOTSUPP) {
+        block_run_threaded(req);
+    } else {
+        block_complete_any(req, result);
+    }
+}
+
+/* --- the set --- */
+
 BlockSet *block_set(Machine *m)
 {
     BlockSet *set = m->blocks;
@@ -132,8 +177,7 @@ bool block_set_ready(BlockSet *set, GError **err)
     }
     set->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (set->event < 0) {
-        BLOCK_ERROR(err, "no event for finished requests: %s", g_strerror(errno));
-        return false;
+        return error_set_errno(err, errno, "no event for finished requests");
     }
     set->source = watch_fd(set->event, G_IO_IN, on_event, set); /* deliver() may be nested */
     return true;

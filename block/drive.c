@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "block_int.h"
+#include "internal.h"
 #include "plan/description.h"
 
 /* Keys of the drive itself; all others are options of its format node. */
@@ -95,10 +95,10 @@ struct json_object *block_filename_parse(const char *text, GError **err)
         (g_str_equal(protocol, "null-co") || g_str_equal(protocol, "null-aio"))) {
         return named_driver(protocol, NULL);
     }
-    BLOCK_ERROR(err,
-                "Unknown protocol '%s'; accepted are file:PATH, host_device:PATH, null-co://, "
-                "null-aio:// and json:{...} (a path with a colon: ./PATH)",
-                protocol);
+    error_set(err, ERROR_USER,
+              "Unknown protocol '%s'; accepted are file:PATH, host_device:PATH, null-co://, "
+              "null-aio:// and json:{...} (a path with a colon: ./PATH)",
+              protocol);
     return NULL;
 }
 
@@ -143,9 +143,9 @@ static bool add_cache(struct json_object *node, const char *mode, GError **err)
             return true;
         }
     }
-    BLOCK_ERROR(err, "cache=%s: accepted are writeback, none, writethrough, directsync and unsafe",
-                mode);
-    return false;
+    return error_set(err, ERROR_USER,
+                     "cache=%s: accepted are writeback, none, writethrough, directsync and unsafe",
+                     mode);
 }
 
 static bool read_cache(DriveSpec *s, struct json_object *o, GError **err)
@@ -185,8 +185,8 @@ static bool read_access(DriveSpec *s, struct json_object *o, GError **err)
     int media;
 
     if (one && two) {
-        BLOCK_ERROR(err, "'read-only' and its alias 'readonly' can't be used at the same time");
-        return false;
+        return error_set(err, ERROR_USER,
+                         "'read-only' and its alias 'readonly' can't be used at the same time");
     }
     if (!opt_bool(o, one ? "readonly" : "read-only", false, &s->read_only, err) ||
         !opt_enum(o, "media", medias, 0, &media, err) ||
@@ -195,9 +195,9 @@ static bool read_access(DriveSpec *s, struct json_object *o, GError **err)
         return false;
     }
     if (copy_on_read) {
-        BLOCK_ERROR(err, "copy-on-read=on needs a format with a backing file, which this version "
+        return error_set(err, ERROR_USER,
+                         "copy-on-read=on needs a format with a backing file, which this version "
                          "does not have; accepted is off");
-        return false;
     }
     s->read_only |= media == 1;
     if (s->read_only || one || two) {
@@ -211,8 +211,7 @@ static bool read_format(DriveSpec *s, struct json_object *o, GError **err)
     const char *format = opt_str(o, "format"), *driver = opt_str(s->node, "driver");
 
     if (format && driver) {
-        BLOCK_ERROR(err, "Cannot specify both 'driver' and 'format'");
-        return false;
+        return error_set(err, ERROR_USER, "Cannot specify both 'driver' and 'format'");
     }
     if (format) {
         put(s->node, "driver", format);
@@ -303,8 +302,7 @@ static bool place_file(DriveSpec *s, struct json_object *o, GError **err)
         return true; /* json:{...} names a node */
     }
     if (!s->file) {
-        BLOCK_ERROR(err, "it needs a file: file=...");
-        return false;
+        return error_set(err, ERROR_USER, "it needs a file: file=...");
     }
     if (!opt_str(s->file, "driver")) {
         struct json_object *path = path_options(opt_str(s->file, "filename") ?: "");
@@ -330,8 +328,8 @@ static bool take_node_options(DriveSpec *s, struct json_object *o, GError **err)
     json_object_object_foreach(o, key, value)
     {
         if (is_throttling(key)) {
-            BLOCK_ERROR(err, "'%s': I/O limits are not available in this version", key);
-            return false;
+            return error_set(err, ERROR_USER, "'%s': I/O limits are not available in this version",
+                             key);
         }
         if (!g_strv_contains(drive_keys, key)) {
             json_object_object_add(s->node, key, json_object_get(value));
@@ -362,7 +360,7 @@ static bool spec_read(DriveSpec *s, struct json_object *o, GError **err)
 {
     *s = (DriveSpec){ .node = json_object_new_object(), .id = opt_str(o, "id") };
     if (!s->id) {
-        BLOCK_ERROR(err, "it needs a name: id=...");
+        error_set(err, ERROR_USER, "it needs a name: id=...");
     } else if (check_interface(o, err) && take_node_options(s, o, err) && read_file(s, o, err) &&
                read_format(s, o, err) && read_access(s, o, err) && read_cache(s, o, err) &&
                read_policies(s, o, err) && place_file(s, o, err) && node_check(s->node, err) &&
@@ -397,12 +395,12 @@ static bool probe(BlockNode *file, GError **err)
         return false;
     }
     if (format) {
-        BLOCK_ERROR(err,
-                    "'%s' is an image in format '%s', which is not available in this version: "
-                    "convert it with qemu-img convert -O raw, or give format=raw if the disk is "
-                    "to show the image file itself",
-                    node_filename(file), format);
-        return false;
+        return error_set(
+            err, ERROR_USER,
+            "'%s' is an image in format '%s', which is not available in this version: "
+            "convert it with qemu-img convert -O raw, or give format=raw if the disk is "
+            "to show the image file itself",
+            node_filename(file), format);
     }
     g_printerr("WARNING: Image format was not specified for '%s' and probing guessed raw.\n"
                "         Automatically detecting the format is dangerous for raw images, write "
@@ -503,7 +501,7 @@ BlockNode *block_drive_new(Machine *m, struct json_object *options, bool inactiv
     BlockNode *n = NULL;
 
     if (id && block_find(m, id)) {
-        BLOCK_ERROR(err, "a drive or node named '%s' exists already", id);
+        error_set(err, ERROR_USER, "a drive or node named '%s' exists already", id);
     } else if (spec_read(&s, options, err)) {
         n = make_nodes(m, &s, inactive, err);
     }

@@ -1,33 +1,44 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Image files and host block devices: opening, sizes, and the I/O that a thread does; io_uring
- * takes plain reads and writes where it can (uring.c). Locks: image_lock.c.
+ * The protocol drivers file (regular files) and host_device (block devices of the host).
+ *
+ * Plain reads, writes and flushes use an engine of the host kernel (aio=io_uring, aio=native);
+ * everything else runs on an I/O thread (aio=threads). Image locks are in image_lock.c.
+ *
+ * With cache.direct=on the host requires offsets, lengths and memory addresses to be multiples of
+ * its logical block size. Requests that are not are copied through an aligned buffer. A write of
+ * part of a logical block larger than a sector reads the block first. BlockFile.rmw keeps such a
+ * write apart from all other writes, so that neither is lost.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "block_int.h"
+#include "internal.h"
 
-enum { DIRECT_ALIGN = 4096, BOUNCE_MAX = 1 << 20 };
+enum { FILE_ALIGN_MAX = 65536, FILE_BOUNCE_MAX = 1 << 20 };
 
 typedef struct BlockFile {
     char *filename;
     int fd;
-    bool threads; /* no io_uring */
+    BlockEngine *engine; /* NULL: threads */
     bool locking;
     ImageLock lock;
+    uint32_t sector; /* logical block size of a host device; 1 for a regular file */
+    uint32_t align;  /* of direct I/O; 1 without cache.direct */
+    GRWLock rmw;     /* held for writing while a part of a logical block is written */
 } BlockFile;
 
-enum { AIO_DEFAULT, AIO_THREADS, AIO_NATIVE, AIO_IO_URING };
-enum { LOCKING_AUTO, LOCKING_ON, LOCKING_OFF };
+enum { FILE_LOCKING_AUTO, FILE_LOCKING_ON, FILE_LOCKING_OFF };
 
-static bool read_aio(BlockNode *n, struct json_object *o, GError **err)
+static bool file_read_aio(BlockNode *n, struct json_object *o, GError **err)
 {
+    enum { AIO_DEFAULT, AIO_THREADS, AIO_NATIVE, AIO_IO_URING };
     static const char *const names[] = { "", "threads", "native", "io_uring", NULL };
     BlockFile *s = n->priv;
     int aio;
@@ -35,73 +46,128 @@ static bool read_aio(BlockNode *n, struct json_object *o, GError **err)
     if (!opt_enum(o, "aio", names, AIO_DEFAULT, &aio, err)) {
         return false;
     }
-    if (aio == AIO_NATIVE && !n->direct) {
-        BLOCK_ERROR(err, "aio=native was specified, but it requires cache.direct=on, which was "
-                         "not specified");
-        return false;
+    switch (aio) {
+    case AIO_DEFAULT:
+        s->engine = engine_get(n->set, ENGINE_URING, NULL);
+        return true;
+    case AIO_THREADS:
+        return true;
+    case AIO_NATIVE:
+        if (!n->direct) {
+            return error_set(err, ERROR_USER,
+                             "aio=native was specified, but it requires cache.direct=on, which "
+                             "was not specified");
+        }
+        s->engine = engine_get(n->set, ENGINE_AIO, err);
+        return s->engine != NULL;
+    default:
+        s->engine = engine_get(n->set, ENGINE_URING, err);
+        return s->engine != NULL;
     }
-    s->threads = aio == AIO_THREADS;
-    if (!n->set->ring && !s->threads) {
-        n->set->ring = ring_new(n->set);
-    }
-    if (!n->set->ring && aio > AIO_THREADS) {
-        BLOCK_ERROR(err, "aio=%s needs io_uring, which this host does not offer; use aio=threads",
-                    names[aio]);
-        return false;
-    }
-    return true;
 }
 
-static bool read_options(BlockNode *n, struct json_object *o, int *locking, GError **err)
+static bool file_read_options(BlockNode *n, struct json_object *o, int *locking, GError **err)
 {
     static const char *const lockings[] = { "auto", "on", "off", NULL };
     BlockFile *s = n->priv;
 
     s->filename = g_strdup(opt_str(o, "filename"));
     if (!s->filename || !*s->filename) {
-        BLOCK_ERROR(err, "it needs a file: filename=...");
-        return false;
+        return error_set(err, ERROR_USER, "property 'filename' is required");
     }
-    return read_aio(n, o, err) && opt_enum(o, "locking", lockings, LOCKING_AUTO, locking, err);
+    return file_read_aio(n, o, err) &&
+           opt_enum(o, "locking", lockings, FILE_LOCKING_AUTO, locking, err);
 }
 
-static bool read_locking(BlockFile *s, int locking, GError **err)
+static bool file_read_locking(BlockFile *s, int locking, GError **err)
 {
     bool possible = image_lock_possible(s->fd);
 
     s->lock.fd = s->fd;
-    s->locking = possible && locking != LOCKING_OFF;
-    if (!possible && locking == LOCKING_ON) {
-        BLOCK_ERROR(err, "locking=on: '%s' cannot be locked: %s", s->filename, g_strerror(errno));
-        return false;
+    s->locking = possible && locking != FILE_LOCKING_OFF;
+    if (!possible && locking == FILE_LOCKING_ON) {
+        return error_set_errno(err, errno, "locking=on: '%s' cannot be locked", s->filename);
     }
     return true;
 }
 
-static bool read_size(BlockNode *n, GError **err)
+static bool file_is_device(const BlockNode *n)
+{
+    return n->drv == &block_host_device;
+}
+
+static bool file_check_type(const BlockNode *n, mode_t mode, GError **err)
+{
+    const BlockFile *s = n->priv;
+
+    if (file_is_device(n) && !S_ISBLK(mode)) {
+        return error_set(err, ERROR_USER, "'host_device' driver requires '%s' to be a block device",
+                         s->filename);
+    }
+    if (!file_is_device(n) && !S_ISREG(mode)) {
+        return error_set(err, ERROR_USER, "'file' driver requires '%s' to be a regular file%s",
+                         s->filename, S_ISBLK(mode) ? "; use driver 'host_device'" : "");
+    }
+    return true;
+}
+
+/* Read the size, and the logical block size of a host device. */
+static bool file_read_size(BlockNode *n, GError **err)
 {
     BlockFile *s = n->priv;
     struct stat st;
     uint64_t size;
+    int sector = 1;
 
     if (fstat(s->fd, &st) < 0) {
-        BLOCK_ERROR(err, "cannot examine '%s': %s", s->filename, g_strerror(errno));
+        return error_set_errno(err, errno, "cannot examine '%s'", s->filename);
+    }
+    if (!file_check_type(n, st.st_mode, err)) {
         return false;
     }
     size = st.st_size;
-    if (S_ISBLK(st.st_mode) && ioctl(s->fd, BLKGETSIZE64, &size) < 0) {
-        BLOCK_ERROR(err, "cannot find the size of '%s': %s", s->filename, g_strerror(errno));
-        return false;
+    if (file_is_device(n) &&
+        (ioctl(s->fd, BLKGETSIZE64, &size) < 0 || ioctl(s->fd, BLKSSZGET, &sector) < 0)) {
+        return error_set_errno(err, errno, "cannot read the size of block device '%s'",
+                               s->filename);
     }
-    if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)) {
-        BLOCK_ERROR(err, "'%s' is neither a regular file nor a block device", s->filename);
-        return false;
+    if (sector < 1 || sector > FILE_ALIGN_MAX || (sector & (sector - 1))) {
+        return error_set(err, ERROR_HOST, "block device '%s': logical block size %d", s->filename,
+                         sector);
     }
+    s->sector = (uint32_t)sector;
     n->size = (size + BLOCK_SECTOR - 1) & ~(uint64_t)(BLOCK_SECTOR - 1);
     return true;
 }
 
-static int open_flags(const BlockNode *n)
+/* The alignment of direct I/O to a regular file: the smallest that the file system accepts. */
+static uint32_t file_probe_align(int fd)
+{
+    enum { LARGEST = 4096 };
+    uint32_t align = BLOCK_SECTOR;
+    void *buf;
+
+    if (posix_memalign(&buf, LARGEST, LARGEST)) {
+        return LARGEST;
+    }
+    while (align < LARGEST && pread(fd, buf, align, 0) < 0 && errno == EINVAL) {
+        align *= 2;
+    }
+    free(buf);
+    return align;
+}
+
+static void file_read_align(BlockNode *n)
+{
+    BlockFile *s = n->priv;
+
+    s->align = 1;
+    if (n->direct) {
+        s->align = file_is_device(n) ? MAX(s->sector, BLOCK_SECTOR) : file_probe_align(s->fd);
+    }
+}
+
+static int file_open_flags(const BlockNode *n)
 {
     return (n->read_only ? O_RDONLY : O_RDWR) | (n->direct ? O_DIRECT : 0) | O_CLOEXEC;
 }
@@ -111,27 +177,29 @@ static void file_close(BlockNode *n)
     BlockFile *s = n->priv;
 
     if (s->fd >= 0) {
-        /* The kernel may still hold the file for requests that are done, and with it the locks. */
+        /* The kernel may keep the open file, and its locks, for requests that have completed. */
         image_lock_drop(&s->lock);
         close(s->fd);
     }
+    g_rw_lock_clear(&s->rmw);
     g_free(s->filename);
     g_free(s);
 }
 
-/* Opening never waits, as it would for a FIFO; what the file is is looked at afterwards. */
-static int open_now(const BlockNode *n, const char *filename)
+/* O_NONBLOCK keeps open() from waiting, which it would for a FIFO. The type of the file is checked
+ * afterwards. */
+static int file_open_fd(const BlockNode *n, const char *filename)
 {
-    int fd = open(filename, open_flags(n) | O_NONBLOCK | O_NOCTTY);
+    int fd = open(filename, file_open_flags(n) | O_NONBLOCK | O_NOCTTY);
 
-    if (fd >= 0 && fcntl(fd, F_SETFL, open_flags(n) & O_DIRECT) < 0) {
+    if (fd >= 0 && fcntl(fd, F_SETFL, file_open_flags(n) & O_DIRECT) < 0) {
         close(fd);
         return -1;
     }
     return fd;
 }
 
-static bool open_image(BlockNode *n, struct json_object *o, GError **err)
+static bool file_open_image(BlockNode *n, struct json_object *o, GError **err)
 {
     BlockFile *s = n->priv;
     bool auto_read_only = false;
@@ -139,17 +207,19 @@ static bool open_image(BlockNode *n, struct json_object *o, GError **err)
     if (!opt_bool(o, "auto-read-only", false, &auto_read_only, err)) {
         return false;
     }
-    s->fd = open_now(n, s->filename);
-    if (s->fd < 0 && auto_read_only && (errno == EACCES || errno == EROFS || errno == EPERM)) {
+    s->fd = file_open_fd(n, s->filename);
+    if (s->fd < 0 && !n->read_only && auto_read_only &&
+        (errno == EACCES || errno == EROFS || errno == EPERM)) {
         n->read_only = true;
-        s->fd = open_now(n, s->filename);
+        s->fd = file_open_fd(n, s->filename);
     }
     if (s->fd < 0) {
-        BLOCK_ERROR(err, "Could not open '%s'%s: %s", s->filename,
-                    n->read_only ? "" : " for writing (read-only=on if it must not be)",
-                    g_strerror(errno));
+        return error_set_errno(err, errno, "Could not open '%s'%s", s->filename,
+                               n->read_only ? ""
+                                            : " for writing (read-only=on opens it for "
+                                              "reading)");
     }
-    return s->fd >= 0;
+    return true;
 }
 
 static bool file_open(BlockNode *n, struct json_object *o, GError **err)
@@ -159,8 +229,10 @@ static bool file_open(BlockNode *n, struct json_object *o, GError **err)
 
     n->priv = s;
     s->fd = s->lock.fd = -1;
-    if (read_options(n, o, &locking, err) && open_image(n, o, err) &&
-        read_locking(s, locking, err) && read_size(n, err)) {
+    g_rw_lock_init(&s->rmw);
+    if (file_read_options(n, o, &locking, err) && file_open_image(n, o, err) &&
+        file_read_size(n, err) && file_read_locking(s, locking, err)) {
+        file_read_align(n);
         return true;
     }
     file_close(n);
@@ -176,7 +248,7 @@ static bool file_lock(BlockNode *n, unsigned perm, unsigned shared, GError **err
 
 static bool file_activate(BlockNode *n, GError **err)
 {
-    return read_size(n, err);
+    return file_read_size(n, err);
 }
 
 static bool file_inactivate(BlockNode *n, GError **err)
@@ -184,8 +256,26 @@ static bool file_inactivate(BlockNode *n, GError **err)
     BlockFile *s = n->priv;
 
     if (!n->read_only && fdatasync(s->fd) < 0) {
-        BLOCK_ERROR(err, "cannot flush '%s': %s", s->filename, g_strerror(errno));
-        return false;
+        return error_set_errno(err, errno, "cannot flush '%s'", s->filename);
+    }
+    return true;
+}
+
+/* The size of a host device is the device's. It may have changed since it was opened. */
+static bool file_resize_device(BlockNode *n, uint64_t size, GError **err)
+{
+    BlockFile *s = n->priv;
+    uint64_t actual;
+
+    if (ioctl(s->fd, BLKGETSIZE64, &actual) < 0) {
+        return error_set_errno(err, errno, "cannot read the size of block device '%s'",
+                               s->filename);
+    }
+    if (size != actual) {
+        return error_set(err, ERROR_USER,
+                         "block device '%s' cannot be resized to %" G_GUINT64_FORMAT
+                         " bytes: its size is %" G_GUINT64_FORMAT " bytes",
+                         s->filename, size, actual);
     }
     return true;
 }
@@ -194,25 +284,28 @@ static bool file_resize(BlockNode *n, uint64_t size, GError **err)
 {
     BlockFile *s = n->priv;
 
-    if (size > INT64_MAX || ftruncate(s->fd, size) < 0) {
-        BLOCK_ERROR(err, "cannot resize '%s' to %" G_GUINT64_FORMAT " bytes: %s", s->filename, size,
-                    size > INT64_MAX ? "too large" : g_strerror(errno));
-        return false;
+    if (file_is_device(n)) {
+        return file_resize_device(n, size, err);
+    }
+    if (size > INT64_MAX || ftruncate(s->fd, (off_t)size) < 0) {
+        return error_set_errno(err, size > INT64_MAX ? EFBIG : errno,
+                               "cannot resize '%s' to %" G_GUINT64_FORMAT " bytes", s->filename,
+                               size);
     }
     return true;
 }
 
-/* --- the I/O itself, in whichever thread calls --- */
+/* --- I/O, in the calling thread --- */
 
-typedef struct Cursor {
+typedef struct FileCursor {
     const struct iovec *iov;
     int n;
-    size_t skip; /* of the first one */
-} Cursor;
+    size_t skip; /* bytes of the first segment */
+} FileCursor;
 
-static Cursor cursor_at(const BlockRequest *req, uint64_t done)
+static FileCursor file_cursor(const BlockRequest *req, uint64_t done)
 {
-    Cursor c = { req->iov, req->n_iov, done };
+    FileCursor c = { req->iov, req->n_iov, done };
 
     while (c.n > 0 && c.skip >= c.iov->iov_len) {
         c.skip -= c.iov->iov_len;
@@ -222,10 +315,10 @@ static Cursor cursor_at(const BlockRequest *req, uint64_t done)
     return c;
 }
 
-/* One system call's worth; bytes moved, 0 at the end of the file, or -errno. */
-static ssize_t transfer_once(int fd, const BlockRequest *req, uint64_t done)
+/* Make one system call. Returns the bytes moved, 0 at the end of the file, or -errno. */
+static ssize_t file_transfer_once(int fd, const BlockRequest *req, uint64_t done)
 {
-    Cursor c = cursor_at(req, done);
+    FileCursor c = file_cursor(req, done);
     struct iovec iov[64];
     int n = MIN(c.n, (int)G_N_ELEMENTS(iov));
     ssize_t r;
@@ -238,55 +331,95 @@ static ssize_t transfer_once(int fd, const BlockRequest *req, uint64_t done)
     return r < 0 ? -errno : r;
 }
 
-/* O_DIRECT wants aligned memory: go through a buffer of ours. */
-static ssize_t transfer_bounce(int fd, const BlockRequest *req, uint64_t done)
+/* Copy len bytes between the request's memory from `done` on and an aligned buffer. */
+static void file_bounce_copy(const BlockRequest *req, uint64_t done, uint8_t *bounce, size_t len)
 {
-    size_t len = MIN(req->len - done, BOUNCE_MAX);
-    void *bounce = NULL;
-    Cursor c = cursor_at(req, done);
-    size_t at = 0, skip = c.skip;
-    ssize_t r;
+    FileCursor c = file_cursor(req, done);
 
-    if (posix_memalign(&bounce, DIRECT_ALIGN, BOUNCE_MAX)) {
-        return -ENOMEM;
-    }
-    r = req->p.op == BLOCK_READ ? pread(fd, bounce, len, req->p.at + done) : (ssize_t)len;
-    if (r < 0) {
-        r = -errno;
-    }
-    for (int i = 0; r > 0 && i < c.n && at < (size_t)r; i++, skip = 0) {
-        size_t part = MIN(c.iov[i].iov_len - skip, (size_t)r - at);
-        uint8_t *guest = (uint8_t *)c.iov[i].iov_base + skip;
+    for (size_t at = 0; at < len; c.iov++, c.skip = 0) {
+        size_t part = MIN(c.iov->iov_len - c.skip, len - at);
+        uint8_t *guest = (uint8_t *)c.iov->iov_base + c.skip;
 
         if (req->p.op == BLOCK_READ) {
-            memcpy(guest, (uint8_t *)bounce + at, part);
+            memcpy(guest, bounce + at, part);
         } else {
-            memcpy((uint8_t *)bounce + at, guest, part);
+            memcpy(bounce + at, guest, part);
         }
         at += part;
     }
-    if (req->p.op == BLOCK_WRITE) {
-        r = pwrite(fd, bounce, len, req->p.at + done);
-        r = r < 0 ? -errno : r;
+}
+
+/* Read an aligned window. Bytes behind the end of the file are zero. Returns -errno or the bytes
+ * read. */
+static ssize_t file_bounce_read(int fd, uint8_t *bounce, size_t window, uint64_t start)
+{
+    ssize_t r = pread(fd, bounce, window, (off_t)start);
+
+    if (r < 0) {
+        return -errno;
+    }
+    memset(bounce + r, 0, window - r);
+    return r;
+}
+
+/* Write an aligned window without changing the size of a file that ends inside it. */
+static ssize_t file_bounce_write(const BlockNode *n, const uint8_t *bounce, size_t window,
+                                 uint64_t start)
+{
+    const BlockFile *s = n->priv;
+    ssize_t r = pwrite(s->fd, bounce, window, (off_t)start);
+
+    if (r < 0) {
+        return -errno;
+    }
+    if (start + window > n->size && ftruncate(s->fd, (off_t)n->size) < 0) {
+        return -errno;
+    }
+    return r;
+}
+
+/* As file_transfer_once(), through a buffer that satisfies the alignment of direct I/O. */
+static ssize_t file_transfer_bounce(const BlockNode *n, const BlockRequest *req, uint64_t done)
+{
+    const BlockFile *s = n->priv;
+    uint64_t at = req->p.at + done, start = at - at % s->align;
+    size_t head = at - start, len = MIN(req->len - done, FILE_BOUNCE_MAX - head);
+    size_t window = (head + len + s->align - 1) / s->align * s->align;
+    void *bounce = NULL;
+    ssize_t r = 0;
+
+    if (posix_memalign(&bounce, MAX(s->align, 4096), window)) {
+        return -ENOMEM;
+    }
+    if (req->p.op == BLOCK_READ || window != len) {
+        r = file_bounce_read(s->fd, bounce, window, start);
+    }
+    if (r >= 0 && req->p.op == BLOCK_WRITE) {
+        file_bounce_copy(req, done, (uint8_t *)bounce + head, len);
+        r = file_bounce_write(n, bounce, window, start);
+    }
+    r = r < 0 ? r : (ssize_t)MIN(MAX(r, (ssize_t)head) - head, len);
+    if (r > 0 && req->p.op == BLOCK_READ) {
+        file_bounce_copy(req, done, (uint8_t *)bounce + head, r);
     }
     free(bounce);
     return r;
 }
 
-static bool is_aligned(const BlockRequest *req)
+static bool file_is_aligned(const BlockFile *s, const BlockRequest *req)
 {
+    uint64_t all = req->p.at | req->len;
+
     for (int i = 0; i < req->n_iov; i++) {
-        if (((uintptr_t)req->iov[i].iov_base | req->iov[i].iov_len) & (BLOCK_SECTOR - 1)) {
-            return false;
-        }
+        all |= (uintptr_t)req->iov[i].iov_base | req->iov[i].iov_len;
     }
-    return true;
+    return (all & (s->align - 1)) == 0;
 }
 
-/* A file may end inside the last request if something else cut it: what is missing is zero. */
-static void zero_rest(const BlockRequest *req, uint64_t done)
+/* Another process may have truncated the file: the bytes that are missing read as zeroes. */
+static void file_zero_rest(const BlockRequest *req, uint64_t done)
 {
-    Cursor c = cursor_at(req, done);
+    FileCursor c = file_cursor(req, done);
 
     for (int i = 0; i < c.n; i++) {
         size_t skip = i ? 0 : c.skip;
@@ -295,23 +428,24 @@ static void zero_rest(const BlockRequest *req, uint64_t done)
     }
 }
 
-static int transfer(const BlockNode *n, BlockRequest *req)
+static int file_transfer(const BlockNode *n, const BlockRequest *req)
 {
-    BlockFile *s = n->priv;
-    bool bounce = n->direct && !is_aligned(req);
+    const BlockFile *s = n->priv;
+    bool bounce = !file_is_aligned(s, req);
     uint64_t done = 0;
 
     while (done < req->len) {
-        ssize_t r = bounce ? transfer_bounce(s->fd, req, done) : transfer_once(s->fd, req, done);
+        ssize_t r =
+            bounce ? file_transfer_bounce(n, req, done) : file_transfer_once(s->fd, req, done);
 
         if (r == -EINTR) {
             continue;
         }
         if (r < 0) {
-            return r;
+            return (int)r;
         }
         if (r == 0 && req->p.op == BLOCK_READ) {
-            zero_rest(req, done);
+            file_zero_rest(req, done);
             break;
         }
         if (r == 0) {
@@ -319,72 +453,108 @@ static int transfer(const BlockNode *n, BlockRequest *req)
         }
         done += r;
     }
-    return req->p.fua && req->p.op == BLOCK_WRITE && fdatasync(s->fd) < 0 ? -errno : 0;
-}
-
-static int zero_range(BlockFile *s, const BlockRequest *req)
-{
-    static const uint8_t zeroes[65536] __attribute__((aligned(DIRECT_ALIGN)));
-    int mode = req->p.unmap ? FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE : FALLOC_FL_ZERO_RANGE;
-
-    if (fallocate(s->fd, mode, req->p.at, req->len) == 0) {
-        return 0;
-    }
-    for (uint64_t done = 0; done < req->len;) {
-        ssize_t r = pwrite(s->fd, zeroes, MIN(sizeof(zeroes), req->len - done), req->p.at + done);
-
-        if (r == 0 || (r < 0 && errno != EINTR)) {
-            return r < 0 ? -errno : -ENOSPC;
-        }
-        done += MAX(r, 0);
-    }
     return 0;
 }
 
-static int write_zeroes(BlockFile *s, const BlockRequest *req)
+static int file_write_zeroes(const BlockNode *n, const BlockRequest *req)
 {
-    int result = zero_range(s, req);
+    static const uint8_t zeroes[65536] __attribute__((aligned(4096)));
+    const BlockFile *s = n->priv;
+    int mode = req->p.unmap ? FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE : FALLOC_FL_ZERO_RANGE;
+    bool aligned = ((req->p.at | req->len) & (s->sector - 1)) == 0;
+    int result = 0;
 
-    return result == 0 && req->p.fua && fdatasync(s->fd) < 0 ? -errno : result;
+    if (aligned && fallocate(s->fd, mode, (off_t)req->p.at, (off_t)req->len) == 0) {
+        return 0;
+    }
+    for (uint64_t done = 0; done < req->len && result == 0; done += sizeof(zeroes)) {
+        struct iovec iov = { (void *)zeroes, MIN(sizeof(zeroes), req->len - done) };
+        BlockRequest part = { .len = iov.iov_len, .iov = &iov, .n_iov = 1 };
+
+        part.p.op = BLOCK_WRITE;
+        part.p.at = req->p.at + done;
+        result = file_transfer(n, &part);
+    }
+    return result;
 }
 
-static int discard(BlockFile *s, const BlockRequest *req)
+/* Discards are hints. A file system or device that cannot discard keeps the data; a device keeps
+ * the parts of logical blocks at both ends. Other errors are reported. */
+static int file_discard(const BlockNode *n, const BlockRequest *req)
 {
-    int mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
-    bool done = fallocate(s->fd, mode, req->p.at, req->len) == 0;
+    const BlockFile *s = n->priv;
+    uint64_t mask = s->sector - 1, end = (req->p.at + req->len) & ~mask;
+    uint64_t range[2] = { (req->p.at + mask) & ~mask, 0 };
+    int mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, r;
 
-    /* A hint: a file system that cannot punch holes keeps the data. Other errors are reported. */
-    return done || errno == EOPNOTSUPP || errno == ENOSYS || errno == ENODEV || errno == ENOTTY
-               ? 0
-               : -errno;
+    if (range[0] >= end) {
+        return 0;
+    }
+    range[1] = end - range[0];
+    r = file_is_device(n) ? ioctl(s->fd, BLKDISCARD, range)
+                          : fallocate(s->fd, mode, (off_t)range[0], (off_t)range[1]);
+    if (r == 0 || errno == EOPNOTSUPP || errno == ENOSYS || errno == ENODEV || errno == ENOTTY) {
+        return 0;
+    }
+    return -errno;
+}
+
+static int file_change(const BlockNode *n, const BlockRequest *req)
+{
+    BlockFile *s = n->priv;
+    int result;
+
+    switch (req->p.op) {
+    case BLOCK_WRITE:
+        result = file_transfer(n, req);
+        break;
+    case BLOCK_DISCARD:
+        return file_discard(n, req);
+    default:
+        result = file_write_zeroes(n, req);
+        break;
+    }
+    return result == 0 && req->p.fua && fdatasync(s->fd) < 0 ? -errno : result;
 }
 
 static int file_perform(BlockNode *n, BlockRequest *req)
 {
     BlockFile *s = n->priv;
+    int result;
 
-    switch (req->p.op) {
-    case BLOCK_READ:
-    case BLOCK_WRITE:
-        return transfer(n, req);
-    case BLOCK_FLUSH:
-        return fdatasync(s->fd) < 0 ? -errno : 0;
-    case BLOCK_DISCARD:
-        return discard(s, req);
-    case BLOCK_WRITE_ZEROES:
-        break;
+    if (req->p.op == BLOCK_READ) {
+        return file_transfer(n, req);
     }
-    return write_zeroes(s, req);
+    if (req->p.op == BLOCK_FLUSH) {
+        return fdatasync(s->fd) < 0 ? -errno : 0;
+    }
+    if ((req->p.at | req->len) & (s->align - 1)) {
+        g_rw_lock_writer_lock(&s->rmw);
+        result = file_change(n, req);
+        g_rw_lock_writer_unlock(&s->rmw);
+    } else {
+        g_rw_lock_reader_lock(&s->rmw);
+        result = file_change(n, req);
+        g_rw_lock_reader_unlock(&s->rmw);
+    }
+    return result;
+}
+
+/* Whether an engine can perform the request: a flush, or an aligned transfer that needs neither a
+ * flush of its own nor BlockFile.rmw. */
+static bool file_suits_engine(const BlockFile *s, const BlockRequest *req)
+{
+    if (req->p.op == BLOCK_WRITE) {
+        return !req->p.fua && s->align <= BLOCK_SECTOR && file_is_aligned(s, req);
+    }
+    return req->p.op == BLOCK_FLUSH || (req->p.op == BLOCK_READ && file_is_aligned(s, req));
 }
 
 static void file_submit(BlockNode *n, BlockRequest *req)
 {
     BlockFile *s = n->priv;
-    bool plain = (req->p.op == BLOCK_READ || (req->p.op == BLOCK_WRITE && !req->p.fua)) &&
-                 (!n->direct || is_aligned(req));
 
-    if (s->threads || !n->set->ring || !(plain || req->p.op == BLOCK_FLUSH) ||
-        !ring_submit(n->set->ring, req, s->fd)) {
+    if (!s->engine || !file_suits_engine(s, req) || !engine_submit(s->engine, req, s->fd)) {
         block_run_threaded(req);
     }
 }

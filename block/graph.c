@@ -8,7 +8,7 @@
  */
 #include <string.h>
 
-#include "block_int.h"
+#include "internal.h"
 
 /* --- permissions --- */
 
@@ -45,9 +45,10 @@ static bool edge_conflict(const BlockEdge *a, const BlockEdge *b, GError **err)
     }
     one = edge_describe(wanted ? a : b);
     other = edge_describe(wanted ? b : a);
-    BLOCK_ERROR(err, "Permission conflict on node '%s': '%s' is used by %s and not shared by %s%s",
-                a->node->name, perm_name(wanted ? wanted : denied), one, other,
-                a->user && b->user ? "; share-rw=on on each of the devices allows it" : "");
+    error_set(err, ERROR_USER,
+              "Permission conflict on node '%s': '%s' is used by %s and not shared by %s%s",
+              a->node->name, perm_name(wanted ? wanted : denied), one, other,
+              a->user && b->user ? "; share-rw=on on each of the devices allows it" : "");
     return true;
 }
 
@@ -56,8 +57,7 @@ static bool edge_check(const BlockEdge *e, GError **err)
     const BlockNode *n = e->node;
 
     if (n->read_only && (e->perm & (BLOCK_PERM_WRITE | BLOCK_PERM_RESIZE))) {
-        BLOCK_ERROR(err, "Block node '%s' is read-only", n->name);
-        return false;
+        return error_set(err, ERROR_USER, "Block node '%s' is read-only", n->name);
     }
     for (unsigned i = 0; i < n->parents->len; i++) {
         if (n->parents->pdata[i] != e && edge_conflict(e, n->parents->pdata[i], err)) {
@@ -154,9 +154,9 @@ bool block_attach(BlockNode *n, const BlockUser *user, const char *device, GErro
     const BlockEdge *other = n->drive ? node_user(n) : NULL;
 
     if (other) {
-        BLOCK_ERROR(err, "%s: Drive '%s' is already in use by another device: '%s'", device,
-                    n->drive, other->name);
-        return false;
+        return error_set(err, ERROR_USER,
+                         "%s: Drive '%s' is already in use by another device: '%s'", device,
+                         n->drive, other->name);
     }
     if (!edge_new(n, NULL, user, device, user->perm, user->shared, err)) {
         g_prefix_error(err, "%s: ", device);
@@ -201,9 +201,9 @@ bool block_resize(BlockNode *n, uint64_t size, GError **err)
     bool ok;
 
     if (size % BLOCK_SECTOR) {
-        BLOCK_ERROR(err, "block node '%s': %" G_GUINT64_FORMAT " is not a multiple of %u bytes",
-                    n->name, size, BLOCK_SECTOR);
-        return false;
+        return error_set(err, ERROR_USER,
+                         "block node '%s': %" G_GUINT64_FORMAT " is not a multiple of %u bytes",
+                         n->name, size, BLOCK_SECTOR);
     }
     block_drain_all(n->set->machine);
     e = edge_new(n, NULL, NULL, "block_resize", BLOCK_PERM_RESIZE, BLOCK_PERM_ALL, err);
@@ -301,11 +301,11 @@ bool block_may_hand_over(Machine *m, GError **err)
         const BlockNode *n = set->nodes->pdata[i];
 
         if (overlay_is(n) && node_user(n)) {
-            BLOCK_ERROR(err,
-                        "drive '%s' has snapshot=on: what the guest wrote is in a temporary file "
-                        "that the target does not have; migrate without snapshot=on",
-                        block_drive_id(n));
-            return false;
+            return error_set(
+                err, ERROR_USER,
+                "drive '%s' has snapshot=on: what the guest wrote is in a temporary file "
+                "that the target does not have; migrate without snapshot=on",
+                block_drive_id(n));
         }
     }
     return true;

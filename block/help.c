@@ -2,7 +2,7 @@
 /*
  * Help texts of -drive and -blockdev.
  */
-#include "block_int.h"
+#include "internal.h"
 
 typedef struct KeyHelp {
     const char *key, *values, *doc;
@@ -96,7 +96,7 @@ char *block_driver_help(const char *driver, GError **err)
     GString *out;
 
     if (driver && !drv) {
-        BLOCK_ERROR(err, "Unknown driver '%s'; accepted are %s", driver, all);
+        error_set(err, ERROR_USER, "Unknown driver '%s'; accepted are %s", driver, all);
         return NULL;
     }
     out = g_string_new(NULL);

@@ -11,7 +11,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "block_int.h"
+#include "internal.h"
 
 enum { PERM_BASE = 100, UNSHARED_BASE = 200, PERMS = 4 };
 
@@ -56,9 +56,8 @@ static bool set_bytes(int fd, off_t base, unsigned mask, short type, const char 
 {
     for (unsigned i = 0; i < PERMS; i++) {
         if ((mask & 1u << i) && !set_byte(fd, base + i, type)) {
-            BLOCK_ERROR(err, "Failed to lock byte %u of '%s': %s", (unsigned)base + i, filename,
-                        g_strerror(errno));
-            return false;
+            return error_set_errno(err, errno, "Failed to lock byte %u of '%s'", (unsigned)base + i,
+                                   filename);
         }
     }
     return true;
@@ -70,10 +69,10 @@ static bool check(int fd, unsigned perm, unsigned unshared, const char *filename
         bool used = (perm & 1u << i) && byte_held(fd, UNSHARED_BASE + i);
 
         if (used || ((unshared & 1u << i) && byte_held(fd, PERM_BASE + i))) {
-            BLOCK_ERROR(err,
-                        "Failed to get %s\"%s\" lock. Is another process using the image [%s]?",
-                        used ? "" : "shared ", perm_name(1u << i), filename);
-            return false;
+            return error_set(
+                err, ERROR_USER,
+                "Failed to get %s\"%s\" lock. Is another process using the image [%s]?",
+                used ? "" : "shared ", perm_name(1u << i), filename);
         }
     }
     return true;

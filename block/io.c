@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "block_int.h"
+#include "internal.h"
 
 static bool moves_data(BlockOp op)
 {

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "block_int.h"
+#include "internal.h"
 
 /* Those that users name. The overlay is for snapshot=on alone: its contents end with the process.
  */
@@ -53,12 +53,12 @@ static const BlockDriver *need_driver(struct json_object *o, GError **err)
     g_autofree char *all = drv ? NULL : block_format_names();
 
     if (!name) {
-        BLOCK_ERROR(err, "Parameter 'driver' is missing; accepted are %s", all);
+        error_set(err, ERROR_USER, "Parameter 'driver' is missing; accepted are %s", all);
     } else if (!drv && probe_knows(name)) {
-        BLOCK_ERROR(err, "format '%s' is not available in this version; accepted are %s", name,
-                    all);
+        error_set(err, ERROR_USER, "format '%s' is not available in this version; accepted are %s",
+                  name, all);
     } else if (!drv) {
-        BLOCK_ERROR(err, "Unknown driver '%s'; accepted are %s", name, all);
+        error_set(err, ERROR_USER, "Unknown driver '%s'; accepted are %s", name, all);
     }
     return drv;
 }
@@ -104,8 +104,7 @@ static bool read_cache(BlockNode *n, struct json_object *o, GError **err)
         return true;
     }
     if (!json_object_is_type(cache, json_type_object)) {
-        BLOCK_ERROR(err, "cache is an object with direct and no-flush");
-        return false;
+        return error_set(err, ERROR_USER, "cache is an object with direct and no-flush");
     }
     if (!opt_known(cache, keys, "cache", err) ||
         !opt_bool(cache, "direct", false, &n->direct, err) ||
@@ -132,13 +131,12 @@ static bool read_common(BlockNode *n, struct json_object *o, GError **err)
     n->discard = discard >= 2;
     n->detect_zeroes = (DetectZeroes)detect;
     if (n->force_share && !n->read_only) {
-        BLOCK_ERROR(err, "force-share=on can only be used with read-only images");
-        return false;
+        return error_set(err, ERROR_USER, "force-share=on can only be used with read-only images");
     }
     if (n->detect_zeroes == DETECT_UNMAP && !n->discard) {
-        BLOCK_ERROR(err, "setting detect-zeroes to unmap is not allowed without setting discard "
+        return error_set(err, ERROR_USER,
+                         "setting detect-zeroes to unmap is not allowed without setting discard "
                          "operation to unmap");
-        return false;
     }
     return true;
 }
@@ -194,10 +192,10 @@ static BlockNode *find_child(BlockNode *n, struct json_object *o, bool inactive,
     BlockNode *child;
 
     if (!json_object_object_get_ex(o, n->drv->child, &given) || !given) {
-        BLOCK_ERROR(err,
-                    "Parameter '%s' is missing: it takes the name of a node, or the options of "
-                    "one (%s.driver=...)",
-                    n->drv->child, n->drv->child);
+        error_set(err, ERROR_USER,
+                  "Parameter '%s' is missing: it takes the name of a node, or the options of "
+                  "one (%s.driver=...)",
+                  n->drv->child, n->drv->child);
         return NULL;
     }
     if (json_object_is_type(given, json_type_object)) {
@@ -208,8 +206,8 @@ static BlockNode *find_child(BlockNode *n, struct json_object *o, bool inactive,
     }
     child = block_find(m, json_object_get_string(given));
     if (!child) {
-        BLOCK_ERROR(err, "Cannot find device='%s' nor node-name='%s'",
-                    json_object_get_string(given), json_object_get_string(given));
+        error_set(err, ERROR_USER, "Cannot find device='%s' nor node-name='%s'",
+                  json_object_get_string(given), json_object_get_string(given));
     }
     return child;
 }
@@ -226,7 +224,8 @@ static bool open_child(BlockNode *n, struct json_object *o, bool inactive, GErro
         return false;
     }
     if (child->depth >= BLOCK_DEPTH_MAX) {
-        BLOCK_ERROR(err, "the chain of nodes below is longer than %d", BLOCK_DEPTH_MAX - 1);
+        error_set(err, ERROR_USER, "the chain of nodes below is longer than %d",
+                  BLOCK_DEPTH_MAX - 1);
     } else {
         n->child = edge_new(child, n, NULL, n->drv->child, 0, BLOCK_PERM_ALL, err);
     }
@@ -263,12 +262,12 @@ static bool take_name(BlockNode *n, struct json_object *o, GError **err)
         n->name = name ? g_strdup(name) : g_strdup_printf("#block%03u", n->set->n_auto++);
     } while (!name && block_find(n->set->machine, n->name));
     if (name && !name_usable(name) && !g_str_has_prefix(name, "#block-")) {
-        BLOCK_ERROR(err,
-                    "Invalid node-name: '%.*s': it is made of a letter and up to %d letters, "
-                    "digits, '-', '.' and '_'",
-                    NAME_LEN_MAX, name, NAME_LEN_MAX - 1);
+        error_set(err, ERROR_USER,
+                  "Invalid node-name: '%.*s': it is made of a letter and up to %d letters, "
+                  "digits, '-', '.' and '_'",
+                  NAME_LEN_MAX, name, NAME_LEN_MAX - 1);
     } else if (block_find(n->set->machine, n->name)) {
-        BLOCK_ERROR(err, "Duplicate nodes with node-name='%s'", n->name);
+        error_set(err, ERROR_USER, "Duplicate nodes with node-name='%s'", n->name);
     } else {
         return true;
     }
@@ -323,9 +322,9 @@ BlockNode *block_node_new(Machine *m, struct json_object *options, bool inactive
     BlockNode *n = NULL;
 
     if (!name) {
-        BLOCK_ERROR(err, "a block node needs a name: node-name=NAME");
+        error_set(err, ERROR_USER, "a block node needs a name: node-name=NAME");
     } else if (!name_usable(name)) {
-        BLOCK_ERROR(err, "Invalid node-name: '%.*s'", NAME_LEN_MAX, name);
+        error_set(err, ERROR_USER, "Invalid node-name: '%.*s'", NAME_LEN_MAX, name);
     } else {
         n = node_new(m, NULL, options, inactive, err);
         if (!n) {
@@ -360,15 +359,13 @@ bool block_node_del(Machine *m, const char *name, GError **err)
     BlockNode *n = block_find(m, name);
 
     if (!n) {
-        BLOCK_ERROR(err, "Failed to find node with node-name='%s'", name);
-        return false;
+        return error_set(err, ERROR_USER, "Failed to find node with node-name='%s'", name);
     }
     for (unsigned i = 0; i < n->parents->len; i++) {
         if (n->parents->pdata[i] != n->drive_ref) {
             g_autofree char *who = edge_describe(n->parents->pdata[i]);
 
-            BLOCK_ERROR(err, "Node '%s' is in use by %s", name, who);
-            return false;
+            return error_set(err, ERROR_USER, "Node '%s' is in use by %s", name, who);
         }
     }
     n->named = false;
@@ -437,8 +434,10 @@ void block_free_all(Machine *m)
     if (set->pool) {
         g_thread_pool_free(set->pool, FALSE, TRUE);
     }
-    if (set->ring) {
-        ring_free(set->ring);
+    for (int i = 0; i < ENGINE_KINDS; i++) {
+        if (set->engines[i]) {
+            set->engines[i]->ops->free(set->engines[i]);
+        }
     }
     if (set->event >= 0) {
         g_source_remove(set->source);

@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "block_int.h"
+#include "internal.h"
 
 typedef struct BlockNull {
     bool read_zeroes;

@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "block_int.h"
+#include "internal.h"
 #include "plan/description.h"
 
 const char *opt_str(struct json_object *o, const char *key)
@@ -60,7 +60,7 @@ bool opt_enum(struct json_object *o, const char *key, const char *const *names, 
     }
     if (text) {
         all = g_strjoinv(", ", (char **)names + (**names ? 0 : 1));
-        BLOCK_ERROR(err, "%s=%s: accepted are %s", key, text, all);
+        error_set(err, ERROR_USER, "%s=%s: accepted are %s", key, text, all);
     }
     return text == NULL;
 }
@@ -73,8 +73,8 @@ bool opt_known(struct json_object *o, const char *const *keys, const char *what,
         if (!g_strv_contains(keys, key)) {
             g_autofree char *all = g_strjoinv(", ", (char **)keys);
 
-            BLOCK_ERROR(err, "%s: Parameter '%s' is unexpected; accepted are %s", what, key, all);
-            return false;
+            return error_set(err, ERROR_USER, "%s: Parameter '%s' is unexpected; accepted are %s",
+                             what, key, all);
         }
     }
     return true;

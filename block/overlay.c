@@ -16,16 +16,17 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "block_int.h"
+#include "internal.h"
 
 enum { CLUSTER_MIN = 4096, CLUSTER_MAX = 65536, LEAF = 4096, LEAF_CLUSTERS = LEAF * 8 };
 enum { LEAVES_MAX = 1 << 17 }; /* 512 MiB of map for a disk that is written everywhere */
 
 typedef struct BlockOverlay {
     int fd;
-    uint32_t cluster;  /* bytes */
-    uint64_t base_end; /* from here on the base is not used */
-    GMutex lock;       /* setting bits */
+    BlockEngine *engine; /* NULL: threads */
+    uint32_t cluster;    /* bytes */
+    uint64_t base_end;   /* from here on the base is not used */
+    GMutex lock;         /* setting bits */
     uint8_t **leaves;
     size_t n_leaves;
 } BlockOverlay;
@@ -337,7 +338,7 @@ static void overlay_submit(BlockNode *n, BlockRequest *req)
         block_complete_any(req, 0);
     } else if (alike && !has && req->p.op == BLOCK_READ && req->p.at < s->base_end) {
         node_forward(n->child->node, req);
-    } else if (!(alike && has && n->set->ring && ring_submit(n->set->ring, req, s->fd))) {
+    } else if (!(alike && has && s->engine && engine_submit(s->engine, req, s->fd))) {
         block_run_threaded(req);
     }
 }
@@ -360,8 +361,8 @@ static int open_temporary(GError **err)
         }
     }
     if (fd < 0) {
-        BLOCK_ERROR(err, "snapshot=on: cannot make a temporary file in '%s' (TMPDIR): %s", folder,
-                    g_strerror(errno));
+        error_set_errno(err, errno, "snapshot=on: cannot make a temporary file in '%s' (TMPDIR)",
+                        folder);
     }
     return fd;
 }
@@ -378,8 +379,8 @@ static bool make_map(BlockNode *n, GError **err)
             return true;
         }
     }
-    BLOCK_ERROR(err, "snapshot=on: a disk of %" G_GUINT64_FORMAT " bytes is too large", n->size);
-    return false;
+    return error_set(err, ERROR_USER,
+                     "snapshot=on: a disk of %" G_GUINT64_FORMAT " bytes is too large", n->size);
 }
 
 static void overlay_close(BlockNode *n)
@@ -410,16 +411,14 @@ static bool overlay_open(BlockNode *n, struct json_object *o, GError **err)
         return false;
     }
     if (ftruncate(s->fd, n->size) < 0) {
-        BLOCK_ERROR(err,
-                    "snapshot=on: cannot make a temporary file of %" G_GUINT64_FORMAT
-                    " bytes (TMPDIR): %s",
-                    n->size, g_strerror(errno));
+        error_set_errno(err, errno,
+                        "snapshot=on: cannot make a temporary file of %" G_GUINT64_FORMAT
+                        " bytes (TMPDIR)",
+                        n->size);
         overlay_close(n);
         return false;
     }
-    if (!n->set->ring) {
-        n->set->ring = ring_new(n->set);
-    }
+    s->engine = engine_get(n->set, ENGINE_URING, NULL);
     return true;
 }
 
@@ -430,10 +429,10 @@ static bool overlay_resize(BlockNode *n, uint64_t size, GError **err)
     size_t leaves = size / s->cluster / LEAF_CLUSTERS + 1;
 
     if (size > INT64_MAX || leaves > LEAVES_MAX || ftruncate(s->fd, size) < 0) {
-        BLOCK_ERROR(err,
-                    "block node '%s': the temporary file cannot have %" G_GUINT64_FORMAT " bytes",
-                    n->name, size);
-        return false;
+        return error_set(err, ERROR_USER,
+                         "block node '%s': the temporary file cannot have %" G_GUINT64_FORMAT
+                         " bytes",
+                         n->name, size);
     }
     if (leaves > s->n_leaves) {
         s->leaves = g_renew(uint8_t *, s->leaves, leaves);

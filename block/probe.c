@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "block_int.h"
+#include "internal.h"
 
 typedef struct Signature {
     const char *format;
@@ -64,9 +64,8 @@ bool probe_node(BlockNode *n, const char **format, GError **err)
     int result = node_read_any(n, 0, head, sizeof(head));
 
     if (result < 0) {
-        BLOCK_ERROR(err, "cannot read '%s' to find its format: %s", node_filename(n),
-                    g_strerror(-result));
-        return false;
+        return error_set_errno(err, -result, "cannot read '%s' to find its format",
+                               node_filename(n));
     }
     *format = probe_format(head, sizeof(head));
     return true;

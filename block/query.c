@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
-#include "block_int.h"
+#include "internal.h"
 
 static void put_str(struct json_object *o, const char *key, const char *value)
 {

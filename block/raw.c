@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "block_int.h"
+#include "internal.h"
 
 typedef struct BlockRaw {
     uint64_t offset, limit; /* in the child; limit 0: to its end */
@@ -30,12 +30,12 @@ static bool raw_check_range(const BlockNode *n, GError **err)
     uint64_t all = n->child->node->size;
 
     if ((s->offset | s->limit) % BLOCK_SECTOR) {
-        BLOCK_ERROR(err, "offset and size must be multiples of %u bytes", BLOCK_SECTOR);
+        error_set(err, ERROR_USER, "offset and size must be multiples of %u bytes", BLOCK_SECTOR);
     } else if (s->offset > all || s->limit > all - s->offset) {
-        BLOCK_ERROR(err,
-                    "offset %" G_GUINT64_FORMAT " and size %" G_GUINT64_FORMAT
-                    " exceed the %" G_GUINT64_FORMAT " bytes of node '%s'",
-                    s->offset, s->limit, all, n->child->node->name);
+        error_set(err, ERROR_USER,
+                  "offset %" G_GUINT64_FORMAT " and size %" G_GUINT64_FORMAT
+                  " exceed the %" G_GUINT64_FORMAT " bytes of node '%s'",
+                  s->offset, s->limit, all, n->child->node->name);
     } else {
         return true;
     }
@@ -127,13 +127,13 @@ static bool raw_resize(BlockNode *n, uint64_t size, GError **err)
     BlockNode *child = n->child->node;
 
     if (s->limit) {
-        BLOCK_ERROR(err, "block node '%s' has a fixed size (size=): it cannot be resized", n->name);
-        return false;
+        return error_set(err, ERROR_USER,
+                         "block node '%s' has a fixed size (size=): it cannot be resized", n->name);
     }
     if (size > INT64_MAX - s->offset) {
-        BLOCK_ERROR(err, "block node '%s': %" G_GUINT64_FORMAT " bytes are too many", n->name,
-                    size);
-        return false;
+        return error_set(err, ERROR_USER,
+                         "block node '%s': %" G_GUINT64_FORMAT " bytes are too many", n->name,
+                         size);
     }
     if (!child->drv->resize(child, size + s->offset, err)) {
         return false;

@@ -3,7 +3,7 @@
  * What each node has done, for query-blockstats and `info blockstats`: counted when a request
  * ends, refused ones too. Machine lock.
  */
-#include "block_int.h"
+#include "internal.h"
 
 #include <inttypes.h>
 #include <time.h>

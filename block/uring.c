@@ -1,55 +1,60 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Reads, writes and flushes of files through io_uring. Without it (in the build or on the host)
- * every request runs on a thread.
+ * aio=io_uring: reads, writes and flushes of open files through one io_uring of the machine.
+ * Completions are announced by the eventfd of the BlockSet.
  */
 #include "config-host.h"
 
 #include <errno.h>
 
-#include "block_int.h"
+#include "internal.h"
 
 #ifdef CONFIG_IO_URING
 #include <liburing.h>
 
-enum { RING_ENTRIES = 256 };
+enum { URING_ENTRIES = 256 };
 
-struct BlockRing {
-    BlockSet *set;
-    struct io_uring uring;
+typedef struct UringEngine {
+    BlockEngine base;
+    struct io_uring ring;
     unsigned in_flight;
-};
+} UringEngine;
 
-BlockRing *ring_new(BlockSet *set)
+static void uring_free(BlockEngine *e)
 {
-    BlockRing *ring = g_new0(BlockRing, 1);
+    UringEngine *u = (UringEngine *)e;
 
-    ring->set = set;
-    if (io_uring_queue_init(RING_ENTRIES, &ring->uring, 0) < 0) {
-        g_free(ring);
-        return NULL;
-    }
-    if (io_uring_register_eventfd(&ring->uring, set->event) < 0) {
-        ring_free(ring);
-        return NULL;
-    }
-    return ring;
+    io_uring_queue_exit(&u->ring);
+    g_free(u);
 }
 
-void ring_free(BlockRing *ring)
+static BlockEngine *uring_create(BlockSet *set, GError **err)
 {
-    io_uring_queue_exit(&ring->uring);
-    g_free(ring);
+    UringEngine *u = g_new0(UringEngine, 1);
+    int r = io_uring_queue_init(URING_ENTRIES, &u->ring, 0);
+
+    if (r < 0) {
+        error_set_errno(err, -r, "aio=io_uring: io_uring_setup() failed (use aio=threads)");
+        g_free(u);
+        return NULL;
+    }
+    r = io_uring_register_eventfd(&u->ring, set->event);
+    if (r < 0) {
+        error_set_errno(err, -r, "aio=io_uring: no eventfd can be registered (use aio=threads)");
+        uring_free(&u->base);
+        return NULL;
+    }
+    return &u->base;
 }
 
-bool ring_submit(BlockRing *ring, BlockRequest *req, int fd)
+static bool uring_submit(BlockEngine *e, BlockRequest *req, int fd)
 {
-    struct io_uring_sqe *sqe;
+    UringEngine *u = (UringEngine *)e;
+    struct io_uring_sqe *sqe = NULL;
 
-    if (ring->in_flight >= RING_ENTRIES || req->n_iov > 1024) {
-        return false;
+    if (u->in_flight < URING_ENTRIES) {
+        sqe = io_uring_get_sqe(&u->ring);
     }
-    sqe = io_uring_get_sqe(&ring->uring);
     if (!sqe) {
         return false;
     }
@@ -61,60 +66,40 @@ bool ring_submit(BlockRing *ring, BlockRequest *req, int fd)
         io_uring_prep_fsync(sqe, fd, IORING_FSYNC_DATASYNC);
     }
     io_uring_sqe_set_data(sqe, req);
-    ring->in_flight++;
-    while (io_uring_submit(&ring->uring) == -EINTR) {
+    u->in_flight++;
+    while (io_uring_submit(&u->ring) == -EINTR) {
     }
     return true;
 }
 
-/* A short transfer, or one the ring would not do, is finished by a thread from the start: the
- * same bytes are moved again, which is harmless while nobody was told that it ended. */
-static void finish(BlockRequest *req, int result)
+static void uring_poll(BlockEngine *e)
 {
-    bool whole = req->p.op == BLOCK_FLUSH ? result == 0 : (uint64_t)result == req->len;
-
-    if (result >= 0 && whole) {
-        block_complete_any(req, 0);
-    } else if (result >= 0 || result == -EINTR || result == -EAGAIN || result == -EINVAL ||
-               result == -EOPNOTSUPP) {
-        block_run_threaded(req);
-    } else {
-        block_complete_any(req, result);
-    }
-}
-
-void ring_poll(BlockRing *ring)
-{
+    UringEngine *u = (UringEngine *)e;
     struct io_uring_cqe *cqe;
 
-    while (io_uring_peek_cqe(&ring->uring, &cqe) == 0) {
+    while (io_uring_peek_cqe(&u->ring, &cqe) == 0) {
         BlockRequest *req = io_uring_cqe_get_data(cqe);
         int result = cqe->res;
 
-        io_uring_cqe_seen(&ring->uring, cqe);
-        ring->in_flight--;
-        finish(req, result);
+        io_uring_cqe_seen(&u->ring, cqe);
+        u->in_flight--;
+        engine_complete(req, result);
     }
 }
 
 #else
 
-BlockRing *ring_new(BlockSet *set)
+static BlockEngine *uring_create(BlockSet *set, GError **err)
 {
+    error_set(err, ERROR_USER,
+              "aio=io_uring is not available in this build, which lacks liburing; use aio=threads");
     return NULL;
 }
 
-void ring_free(BlockRing *ring)
-{
-}
-
-bool ring_submit(BlockRing *ring, BlockRequest *req, int fd)
-{
-    return false;
-}
-
-void ring_poll(BlockRing *ring)
-{
-}
+#define uring_free   NULL
+#define uring_submit NULL
+#define uring_poll   NULL
 
 #endif
+
+const BlockEngineOps engine_uring = { uring_create, uring_free, uring_submit, uring_poll };

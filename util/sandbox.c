@@ -167,14 +167,14 @@ static const char *const cpu_runtime[] = {
 
 /* Transfers on descriptors that are open: disks, networks, consoles and their wake-ups. */
 static const char *const cpu_transfers[] = {
-    "close",     "dup",        "epoll_ctl",   "epoll_pwait",    "epoll_wait", "eventfd2",
-    "fallocate", "fcntl",      "fcntl64",     "fdatasync",      "flock",      "fstat",
-    "fsync",     "ftruncate",  "ftruncate64", "io_uring_enter", "ioctl",      "lseek",
-    "_llseek",   "newfstatat", "pipe2",       "poll",           "ppoll",      "pread64",
-    "preadv",    "preadv2",    "pselect6",    "pwrite64",       "pwritev",    "pwritev2",
-    "read",      "readv",      "recvfrom",    "recvmmsg",       "recvmsg",    "select",
-    "sendmmsg",  "sendmsg",    "sendto",      "stat",           "statx",      "write",
-    "writev",
+    "close",     "dup",       "epoll_ctl",   "epoll_pwait",  "epoll_wait", "eventfd2",
+    "fallocate", "fcntl",     "fcntl64",     "fdatasync",    "flock",      "fstat",
+    "fsync",     "ftruncate", "ftruncate64", "io_getevents", "io_submit",  "io_uring_enter",
+    "ioctl",     "lseek",     "_llseek",     "newfstatat",   "pipe2",      "poll",
+    "ppoll",     "pread64",   "preadv",      "preadv2",      "pselect6",   "pwrite64",
+    "pwritev",   "pwritev2",  "read",        "readv",        "recvfrom",   "recvmmsg",
+    "recvmsg",   "select",    "sendmmsg",    "sendmsg",      "sendto",     "stat",
+    "statx",     "write",     "writev",
 };
 
 /* The user network opens and closes host connections for the guest. */

@@ -671,8 +671,8 @@ static void test_refusals(Fixture *f, gconstpointer data)
         { "{'id':'d','file':'ftp://x/y'}", "Unknown protocol 'ftp'" },
         { "{'id':'d','file':'json:{'}", "JSON" },
         { "{'id':'d','file':'/nonexistent/disk','format':'raw'}", "/nonexistent/disk" },
-        { "{'id':'d','file':'/dev/null','format':'raw'}", "neither a regular file" },
-        { "{'id':'d','file':'%s.fifo','format':'raw','readonly':'on'}", "neither a regular file" },
+        { "{'id':'d','file':'/dev/null','format':'raw'}", "to be a regular file" },
+        { "{'id':'d','file':'%s.fifo','format':'raw','readonly':'on'}", "to be a regular file" },
         { "{'id':'d','file':'%s','readonly':'maybe'}", "maybe" },
     };
 

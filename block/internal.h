@@ -15,11 +15,26 @@
 #define BLOCK_BLOCK_INT_H
 
 #include "block/block.h"
+#include "util/error.h"
 
 typedef struct BlockDriver BlockDriver;
 typedef struct BlockEdge BlockEdge;
 typedef struct BlockSet BlockSet;
-typedef struct BlockRing BlockRing; /* io_uring; NULL where the host has none */
+
+/* An asynchronous interface of the host kernel for open files. All functions need the machine
+ * lock. */
+typedef enum BlockEngineKind { ENGINE_URING, ENGINE_AIO, ENGINE_KINDS } BlockEngineKind;
+typedef struct BlockEngineOps BlockEngineOps;
+typedef struct BlockEngine {
+    const BlockEngineOps *ops;
+    BlockSet *set;
+} BlockEngine;
+struct BlockEngineOps {
+    BlockEngine *(*create)(BlockSet *set, GError **err);
+    void (*free)(BlockEngine *e);
+    bool (*submit)(BlockEngine *e, BlockRequest *req, int fd); /* false: use a thread */
+    void (*poll)(BlockEngine *e);                              /* complete what has finished */
+};
 
 typedef enum BlockAccess {
     ACCESS_READ,
@@ -110,11 +125,11 @@ struct BlockDriver {
  */
 struct BlockSet {
     Machine *machine;
-    GPtrArray *nodes;  /* children before their parents */
-    GThreadPool *pool; /* created with the first request that blocks */
-    BlockRing *ring;
-    unsigned n_auto; /* names given to nodes without one */
-    int event;       /* eventfd: something finished */
+    GPtrArray *nodes;                   /* children before their parents */
+    GThreadPool *pool;                  /* created with the first request that blocks */
+    BlockEngine *engines[ENGINE_KINDS]; /* NULL: not used yet */
+    unsigned n_auto;                    /* names given to nodes without one */
+    int event;                          /* eventfd: something finished */
     guint source;
     GMutex lock;
     BlockRequest *finished, **finished_tail;
@@ -216,15 +231,17 @@ bool opt_enum(struct json_object *o, const char *key, const char *const *names, 
 /* Refuse the first key that is not in the list, naming it and what `what` accepts. */
 bool opt_known(struct json_object *o, const char *const *keys, const char *what, GError **err);
 
-/* --- io_uring (uring.c) --- */
-BlockRing *ring_new(BlockSet *set); /* NULL: the host or the build has none */
-void ring_free(BlockRing *ring);
-/* A transfer at req->p.at, or a flush, of an open file. False if the ring is full: use a thread.
- * What the ring cannot finish is performed by the driver of req->p.node on a thread. */
-bool ring_submit(BlockRing *ring, BlockRequest *req, int fd);
-/* Deliver what finished. */
-void ring_poll(BlockRing *ring);
+/* --- engines --- */
+/* The engine of this kind, created at its first use. NULL and *err: the host or the build has
+ * none. */
+BlockEngine *engine_get(BlockSet *set, BlockEngineKind kind, GError **err);
+/* Carry out req at req->p.at in an open file. False: the engine is full, use a thread. */
+bool engine_submit(BlockEngine *e, BlockRequest *req, int fd);
+/* For engines: req ended with a number of bytes or -errno. What an engine could not complete is
+ * performed again from its start by a thread. Moving the same bytes twice is harmless: the request
+ * has not completed yet. */
+void engine_complete(BlockRequest *req, int result);
 
-#define BLOCK_ERROR(err, ...) g_set_error(err, g_quark_from_static_string("block"), 0, __VA_ARGS__)
+extern const BlockEngineOps engine_uring, engine_aio;
 
 #endif

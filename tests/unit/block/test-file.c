@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The drivers file and host_device: the effect of cache= and aio= as the host observes it, and
+ * block devices of the host. The latter are loop devices; without them the tests are skipped.
+ */
+#include "block/block.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <linux/loop.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "../hw/core/fake-types.h"
+
+enum { SIZE = 1 << 20 };
+
+/* Calls of fdatasync() by this process. The program's own definition comes before the C
+ * library's. */
+static int synced;
+
+int fdatasync(int fd)
+{
+    __atomic_fetch_add(&synced, 1, __ATOMIC_RELAXED);
+    return (int)syscall(SYS_fdatasync, fd);
+}
+
+typedef struct Fixture {
+    Machine *m;
+    char *path, *device; /* an image; a loop device on it */
+    int loop;
+    int result;
+    unsigned done;
+} Fixture;
+
+static void setup(Fixture *f, gconstpointer data)
+{
+    int fd = g_file_open_tmp("test-file-XXXXXX", &f->path, NULL);
+
+    g_assert_cmpint(ftruncate(fd, SIZE), ==, 0);
+    close(fd);
+    f->loop = -1;
+    f->m = machine_new();
+    machine_lock(f->m);
+}
+
+static void teardown(Fixture *f, gconstpointer data)
+{
+    block_free_all(f->m);
+    machine_free(f->m);
+    if (f->loop >= 0) {
+        close(f->loop); /* the last user: the device detaches the file */
+    }
+    g_unlink(f->path);
+    g_free(f->path);
+    g_free(f->device);
+}
+
+/* Attach the image to a free loop device with this logical block size. */
+static bool loop_attach(Fixture *f, uint32_t sector)
+{
+    int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+    int image = open(f->path, O_RDWR | O_CLOEXEC);
+    struct loop_config config = { .fd = (uint32_t)image,
+                                  .block_size = sector,
+                                  .info.lo_flags = LO_FLAGS_AUTOCLEAR };
+    int n = -1;
+
+    for (int i = 0; control >= 0 && f->loop < 0 && i < 20; i++) {
+        n = ioctl(control, LOOP_CTL_GET_FREE);
+        g_free(f->device);
+        f->device = g_strdup_printf("/dev/loop%d", n);
+        f->loop = open(f->device, O_RDWR | O_CLOEXEC);
+        if (f->loop >= 0 && ioctl(f->loop, LOOP_CONFIGURE, &config) < 0) {
+            close(f->loop); /* another process was faster, or the kernel is older than 5.8 */
+            f->loop = -1;
+        }
+    }
+    if (control >= 0) {
+        close(control);
+    }
+    close(image);
+    if (f->loop < 0) {
+        g_test_skip("no loop device can be set up here (it needs root and /dev/loop-control)");
+    }
+    return f->loop >= 0;
+}
+
+static BlockNode *node(Fixture *f, const char *driver, const char *path, const char *options,
+                       GError **err)
+{
+    g_autofree char *text = g_strdup_printf("{'driver':'%s','node-name':'n','filename':'%s'%s%s}",
+                                            driver, path, *options ? "," : "", options);
+    struct json_object *o = json_tokener_parse(text);
+    BlockNode *n;
+
+    g_assert_nonnull(o);
+    n = block_node_new(f->m, o, false, err);
+    json_object_put(o);
+    return n;
+}
+
+static void on_done(BlockRequest *req, int result)
+{
+    Fixture *f = req->opaque;
+
+    f->result = result;
+    f->done++;
+}
+
+static int io(Fixture *f, BlockNode *n, BlockOp op, uint64_t at, void *buf, size_t len)
+{
+    struct iovec iov = { buf, len };
+    BlockRequest req = {
+        .op = op, .offset = at, .len = len, .iov = &iov, .n_iov = 1, .done = on_done, .opaque = f
+    };
+
+    f->done = 0;
+    block_submit(n, &req);
+    block_drain(n);
+    g_assert_cmpuint(f->done, ==, 1);
+    return f->result;
+}
+
+/* --- cache= --- */
+
+/* The flags of the descriptor by which this process has the file open; -1: it has none. */
+static int open_flags(const char *path)
+{
+    int flags = -1;
+
+    for (int fd = 3; fd < 256 && flags < 0; fd++) {
+        g_autofree char *name = g_strdup_printf("/proc/self/fd/%d", fd);
+        g_autofree char *target = g_file_read_link(name, NULL);
+
+        flags = target && g_str_equal(target, path) ? fcntl(fd, F_GETFL) : -1;
+    }
+    return flags;
+}
+
+/* Each mode of -drive: whether the host's page cache is bypassed, and how often the disk is
+ * flushed for one write and for one flush by the guest. */
+static void test_cache(Fixture *f, gconstpointer data)
+{
+    static const struct {
+        const char *mode;
+        bool direct;
+        int for_write, for_flush;
+    } rows[] = {
+        { "writeback", false, 0, 1 }, { "none", true, 0, 1 },    { "writethrough", false, 1, 1 },
+        { "directsync", true, 1, 1 }, { "unsafe", false, 0, 0 },
+    };
+    void *buf = NULL;
+
+    g_assert_cmpint(posix_memalign(&buf, 4096, 4096), ==, 0);
+    memset(buf, 0x5a, 4096);
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autofree char *text =
+            g_strdup_printf("{'id':'d','format':'raw','file':'%s','cache':'%s','aio':'threads'}",
+                            f->path, rows[i].mode);
+        struct json_object *o = json_tokener_parse(text);
+        g_autoptr(GError) err = NULL;
+        BlockNode *n = block_drive_new(f->m, o, false, &err);
+        int before;
+
+        json_object_put(o);
+        if (!n && rows[i].direct) {
+            g_test_message("cache=%s: %s", rows[i].mode, err->message);
+            continue; /* a file system without direct I/O */
+        }
+        g_assert_no_error(err);
+        g_assert_cmpint(!(open_flags(f->path) & O_DIRECT), ==, !rows[i].direct);
+        before = synced;
+        g_assert_cmpint(io(f, n, BLOCK_WRITE, 4096, buf, 4096), ==, 0);
+        g_assert_cmpint(synced - before, ==, rows[i].for_write);
+        before = synced;
+        g_assert_cmpint(io(f, n, BLOCK_FLUSH, 0, NULL, 0), ==, 0);
+        g_assert_cmpint(synced - before, ==, rows[i].for_flush);
+        g_assert_true(block_node_del(f->m, "d", NULL));
+    }
+    free(buf);
+}
+
+/* --- aio= --- */
+
+static bool has_descriptor(const char *what)
+{
+    bool found = false;
+
+    for (int fd = 3; fd < 256 && !found; fd++) {
+        g_autofree char *name = g_strdup_printf("/proc/self/fd/%d", fd);
+        g_autofree char *target = g_file_read_link(name, NULL);
+
+        found = target && strstr(target, what);
+    }
+    return found;
+}
+
+static bool has_mapping(const char *what)
+{
+    g_autofree char *maps = NULL;
+
+    g_assert_true(g_file_get_contents("/proc/self/maps", &maps, NULL, NULL));
+    return strstr(maps, what) != NULL;
+}
+
+/* Threads of GLib's pool. The kernel's own io_uring workers are threads of the process as well. */
+static unsigned pool_threads(void)
+{
+    GDir *dir = g_dir_open("/proc/self/task", 0, NULL);
+    const char *task;
+    unsigned n = 0;
+
+    while ((task = g_dir_read_name(dir))) {
+        g_autofree char *name = g_strdup_printf("/proc/self/task/%s/comm", task);
+        g_autofree char *comm = NULL;
+
+        n += g_file_get_contents(name, &comm, NULL, NULL) && g_str_has_prefix(comm, "pool");
+    }
+    g_dir_close(dir);
+    return n;
+}
+
+/* Each value uses its own interface of the host, and no other. io_uring and native come first: the
+ * threads of a pool outlive it. */
+static void test_aio(Fixture *f, gconstpointer data)
+{
+    static const struct {
+        const char *aio;
+        bool ring, native, thread;
+    } rows[] = {
+        { "io_uring", true, false, false },
+        { "native", false, true, false },
+        { "threads", false, false, true },
+    };
+    void *out = NULL, *in = NULL;
+
+    g_assert_cmpint(posix_memalign(&out, 4096, 8192) | posix_memalign(&in, 4096, 8192), ==, 0);
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autofree char *options =
+            g_strdup_printf("'aio':'%s','cache':{'direct':true}", rows[i].aio);
+        g_autoptr(GError) err = NULL;
+        BlockNode *n = node(f, "file", f->path, options, &err);
+
+        if (!n) { /* refused by name, with the reason */
+            g_test_message("%s", err->message);
+            g_assert_true(strstr(err->message, "aio=") || strstr(err->message, "Could not open"));
+            continue;
+        }
+        memset(out, (int)i + 1, 8192);
+        g_assert_cmpint(io(f, n, BLOCK_WRITE, 4096, out, 8192), ==, 0);
+        g_assert_cmpint(io(f, n, BLOCK_FLUSH, 0, NULL, 0), ==, 0);
+        g_assert_cmpint(io(f, n, BLOCK_READ, 4096, in, 8192), ==, 0);
+        g_assert_cmpmem(in, 8192, out, 8192);
+        g_assert_cmpint(has_descriptor("[io_uring]"), ==, rows[i].ring);
+        g_assert_cmpint(has_mapping("/[aio]"), ==, rows[i].native);
+        if (!rows[i].native) { /* a file system may lack flushes through Linux AIO */
+            g_assert_cmpint(pool_threads() > 0, ==, rows[i].thread);
+        }
+        block_free_all(f->m);
+    }
+    free(out);
+    free(in);
+}
+
+/* --- host_device --- */
+
+static void test_types(Fixture *f, gconstpointer data)
+{
+    static const struct {
+        const char *driver, *path, *why; /* path NULL: the image */
+    } rows[] = {
+        { "file", "/dev/null", "'file' driver requires '/dev/null' to be a regular file" },
+        { "file", "/dev", "Is a directory" },
+        { "host_device", "/dev/null", "requires '/dev/null' to be a block device" },
+        { "host_device", NULL, "to be a block device" },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(GError) err = NULL;
+
+        g_assert_null(node(f, rows[i].driver, rows[i].path ? rows[i].path : f->path, "", &err));
+        g_assert_nonnull(strstr(err->message, rows[i].why));
+    }
+}
+
+static void test_device(Fixture *f, gconstpointer data)
+{
+    g_autoptr(GError) err = NULL, size = NULL;
+    uint8_t out[8192], in[8192], zero[4096] = { 0 };
+    BlockNode *n;
+
+    if (!loop_attach(f, 512)) {
+        return;
+    }
+    g_assert_null(node(f, "file", f->device, "", &err));
+    g_assert_nonnull(strstr(err->message, "use driver 'host_device'"));
+    n = node(f, "host_device", f->device, "'discard':'unmap'", NULL);
+    g_assert_nonnull(n);
+    g_assert_cmpuint(block_size(n), ==, SIZE);
+    memset(out, 0x5a, sizeof(out));
+    g_assert_cmpint(io(f, n, BLOCK_WRITE, SIZE - 8192, out, 8192), ==, 0);
+    g_assert_cmpint(io(f, n, BLOCK_WRITE_ZEROES, SIZE - 8192, NULL, 4096), ==, 0);
+    g_assert_cmpint(io(f, n, BLOCK_READ, SIZE - 8192, in, 8192), ==, 0);
+    g_assert_cmpmem(in, 4096, zero, 4096);
+    g_assert_cmpmem(in + 4096, 4096, out, 4096);
+    g_assert_cmpint(io(f, n, BLOCK_DISCARD, SIZE - 4096, NULL, 4096), ==, 0);
+    g_assert_cmpint(io(f, n, BLOCK_READ, SIZE - 4096, in, 4096), ==, 0);
+    g_assert_cmpmem(in, 4096, zero, 4096); /* a loop device punches a hole */
+    g_assert_cmpint(io(f, n, BLOCK_FLUSH, 0, NULL, 0), ==, 0);
+    /* the size is the device's */
+    g_assert_false(block_resize(n, 2 * SIZE, &size));
+    g_assert_nonnull(strstr(size->message, "cannot be resized"));
+    g_assert_cmpint(truncate(f->path, 2 * SIZE), ==, 0);
+    g_assert_cmpint(ioctl(f->loop, LOOP_SET_CAPACITY), ==, 0);
+    g_assert_true(block_resize(n, 2 * SIZE, NULL));
+    g_assert_cmpuint(block_size(n), ==, 2 * SIZE);
+}
+
+static void test_device_drive(Fixture *f, gconstpointer data)
+{
+    g_autofree char *text = NULL;
+    struct json_object *o, *list, *below;
+
+    if (!loop_attach(f, 512)) {
+        return;
+    }
+    text = g_strdup_printf("{'id':'d','format':'raw','file':'%s'}", f->device);
+    o = json_tokener_parse(text);
+    g_assert_nonnull(block_drive_new(f->m, o, false, NULL));
+    json_object_put(o);
+    list = block_query(f->m, true);
+    below = json_object_object_get(json_object_array_get_idx(list, 0), "drv");
+    g_assert_cmpstr(json_object_get_string(below), ==, "host_device");
+    json_object_put(list);
+}
+
+/* A guest with sectors of 512 bytes on a device with logical blocks of 4096: a write of one sector
+ * changes that sector alone, and two of them in the same block at the same time are both kept. */
+static void test_large_blocks(Fixture *f, gconstpointer data)
+{
+    enum { N = 64 };
+    g_autofree uint8_t *buf = g_malloc0(SIZE), *expected = g_malloc0(SIZE);
+    BlockRequest reqs[N];
+    struct iovec iov[N];
+    BlockNode *n;
+
+    if (!loop_attach(f, 4096)) {
+        return;
+    }
+    n = node(f, "host_device", f->device, "'cache':{'direct':true},'discard':'unmap'", NULL);
+    g_assert_nonnull(n);
+    f->done = 0;
+    for (unsigned i = 0; i < N; i++) {
+        uint8_t *sector = expected + 512 * (i + 3);
+
+        memset(sector, (int)i + 1, 512);
+        iov[i] = (struct iovec){ sector, 512 };
+        reqs[i] = (BlockRequest){ .op = BLOCK_WRITE,
+                                  .offset = 512 * (i + 3),
+                                  .len = 512,
+                                  .iov = &iov[i],
+                                  .n_iov = 1,
+                                  .done = on_done,
+                                  .opaque = f };
+        block_submit(n, &reqs[i]);
+    }
+    block_drain(n);
+    g_assert_cmpuint(f->done, ==, N);
+    g_assert_cmpint(io(f, n, BLOCK_READ, 0, buf, SIZE), ==, 0);
+    g_assert_cmpmem(buf, SIZE, expected, SIZE);
+    /* zeroes of part of a block, and a discard that leaves both ends */
+    g_assert_cmpint(io(f, n, BLOCK_WRITE_ZEROES, 2048, NULL, 1024), ==, 0);
+    memset(expected + 2048, 0, 1024);
+    g_assert_cmpint(io(f, n, BLOCK_DISCARD, 7680, NULL, 1024), ==, 0);
+    g_assert_cmpint(io(f, n, BLOCK_DISCARD, 15872, NULL, 8192), ==, 0);
+    memset(expected + 16384, 0, 4096);
+    g_assert_cmpint(io(f, n, BLOCK_READ, 512, buf, SIZE - 1024), ==, 0);
+    g_assert_cmpmem(buf, SIZE - 1024, expected + 512, SIZE - 1024);
+}
+
+#define ADD(name, fn) g_test_add("/file/" name, Fixture, NULL, setup, fn, teardown)
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    ADD("aio", test_aio); /* first: no thread of a pool exists yet */
+    ADD("cache", test_cache);
+    ADD("types", test_types);
+    ADD("device", test_device);
+    ADD("device-drive", test_device_drive);
+    ADD("large-blocks", test_large_blocks);
+    return g_test_run();
+}
