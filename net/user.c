@@ -21,8 +21,11 @@ static const char *const user_keys[] = {
 #include <string.h>
 
 #include "hw/core/clock.h"
+#include "util/host.h"
+#include "util/log.h"
 
 enum { MAX_FDS = 4096, TURN_FDS = 64 }; /* descriptors, and those that are served in one turn */
+enum { ACCEPT_PAUSE_MS = 200 };         /* after the host ran out of descriptors */
 
 typedef struct NetUser {
     Netdev *netdev;
@@ -34,6 +37,9 @@ typedef struct NetUser {
     bool polling;      /* inside libslirp: a nested turn of the main loop leaves it alone */
     unsigned first_fd; /* of `fds`, that this turn begins with */
     gint64 due;        /* when libslirp's own timers want a turn: monotonic us */
+    bool forwards;     /* hostfwd= was used: there may be listening sockets */
+    gint64
+        accept_after; /* listening sockets are left alone until then: monotonic us; 0: no pause */
     char *hostname, *net, **domains;
     bool restricted;
 } NetUser;
@@ -130,11 +136,66 @@ static const struct {
                    { SLIRP_POLL_ERR, G_IO_ERR },
                    { SLIRP_POLL_HUP, G_IO_HUP } };
 
+/* --- running out of descriptors ---
+ *
+ * libslirp accepts the connection of a forwarded port itself and ignores a failure, so that the
+ * listening socket stays readable. While the host has no descriptor for a connection, listening
+ * sockets are neither polled nor reported to libslirp. */
+
+static bool user_is_listening(int fd)
+{
+    int listening = 0;
+    socklen_t len = sizeof(listening);
+
+    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) == 0 && listening;
+}
+
+/* Whether the socket is a listening one that is to be left alone. */
+static bool user_is_paused(const NetUser *u, int fd)
+{
+    return u->accept_after && user_is_listening(fd);
+}
+
+static bool user_has_connection(const NetUser *u)
+{
+    for (unsigned i = 0; i < u->n_registered; i++) {
+        const GPollFD *p = &g_array_index(u->fds, GPollFD, i);
+
+        if ((p->revents & G_IO_IN) && user_is_listening(p->fd)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void user_check_descriptors(NetUser *u, gint64 now)
+{
+    enum { NEEDED = 2 };
+    bool paused = u->accept_after != 0;
+
+    if (!u->forwards || now < u->accept_after) {
+        return;
+    }
+    if ((paused || user_has_connection(u)) && !host_can_open(NEEDED)) {
+        u->accept_after = now + ACCEPT_PAUSE_MS * 1000;
+        if (!paused) {
+            log_line("netdev '%s': no file descriptor is left for the connections of forwarded "
+                     "ports; they wait",
+                     u->netdev->id);
+        }
+    } else {
+        u->accept_after = 0;
+    }
+}
+
 static int add_poll(int fd, int events, void *opaque)
 {
     NetUser *u = opaque;
     GPollFD p = { .fd = fd };
 
+    if (user_is_paused(u, fd)) {
+        events = 0;
+    }
     for (size_t i = 0; i < G_N_ELEMENTS(event_bits); i++) {
         p.events |= events & event_bits[i].slirp ? event_bits[i].glib : 0;
     }
@@ -161,7 +222,7 @@ static int get_revents(int index, void *opaque)
     const GPollFD *p = &g_array_index(u->fds, GPollFD, index);
     int events = 0;
 
-    if (!has_turn(u, index)) {
+    if (!has_turn(u, index) || user_is_paused(u, p->fd)) {
         return 0;
     }
     for (size_t i = 0; i < G_N_ELEMENTS(event_bits); i++) {
@@ -202,6 +263,7 @@ static gboolean user_prepare(GSource *source, gint *timeout)
 {
     NetUser *u = ((UserSource *)source)->user;
     uint32_t wait = 1000;
+    gint64 now;
 
     if (u->polling) {
         return FALSE;
@@ -215,8 +277,12 @@ static gboolean user_prepare(GSource *source, gint *timeout)
             g_source_add_poll(source, &g_array_index(u->fds, GPollFD, u->n_registered));
         }
     }
-    u->due = g_source_get_time(source) + (gint64)wait * 1000;
-    *timeout = wait;
+    now = g_source_get_time(source);
+    u->due = now + (gint64)wait * 1000;
+    if (u->accept_after) {
+        u->due = MIN(u->due, MAX(u->accept_after, now));
+    }
+    *timeout = (gint)((u->due - now + 999) / 1000);
     return FALSE;
 }
 
@@ -235,6 +301,7 @@ static gboolean user_dispatch(GSource *source, GSourceFunc fn, gpointer data)
 {
     NetUser *u = ((UserSource *)source)->user;
 
+    user_check_descriptors(u, g_source_get_time(source));
     u->polling = true;
     slirp_pollfds_poll(u->slirp, 0, get_revents, u);
     u->polling = false;
@@ -303,6 +370,7 @@ static bool add_hostfwd(NetUser *u, const char *rule, GError **err)
         NET_ERROR(err, "hostfwd=%s: cannot listen on port %d: %s", rule, hport, g_strerror(errno));
         return false;
     }
+    u->forwards = true;
     return true;
 }
 

@@ -5,6 +5,7 @@
  */
 #include <netinet/in.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/stat.h>
@@ -529,6 +530,62 @@ static void test_user_idle(void)
     machine_free(m);
 }
 
+static unsigned turns_in_300_ms(void)
+{
+    unsigned turns = 0;
+
+    WAIT_DURING (300) {
+        wait_main();
+        turns++;
+    }
+    return turns;
+}
+
+static bool connections_changed(Machine *m, const char *before)
+{
+    g_autofree char *now = net_user_connections(m);
+
+    return !g_str_equal(now, before);
+}
+
+/* A connection to a forwarded port that finds no file descriptor: the main loop does not spin, and
+ * the connection is accepted when there is one again. */
+static void test_user_exhausted(void)
+{
+    Machine *m = machine();
+    int probe, peer = socket(AF_INET, SOCK_STREAM, 0), top;
+    struct sockaddr_in at = reserve_port(&probe);
+    g_autofree char *json = g_strdup_printf(
+        "{'type':'user','id':'u','hostfwd':'tcp:127.0.0.1:%d-:80'}", ntohs(at.sin_port));
+    g_autoptr(GError) err = NULL;
+    Netdev *n = make(m, json, &err);
+    struct rlimit limit, low;
+    GPollFD poll_peer = { .fd = peer, .events = G_IO_IN | G_IO_HUP };
+
+    if (!n && strstr(err->message, "no user-mode networking")) {
+        g_test_skip(err->message);
+    } else {
+        g_autofree char *none = net_user_connections(m);
+
+        g_assert_no_error(err);
+        getrlimit(RLIMIT_NOFILE, &limit);
+        turns_in_300_ms(); /* what the main loop itself opens is open now */
+        g_assert_cmpint(connect(peer, (struct sockaddr *)&at, sizeof(at)), ==, 0);
+        top = dup(peer);
+        close(top);
+        low = (struct rlimit){ (rlim_t)top, limit.rlim_max };
+        g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &low), ==, 0);
+        g_assert_cmpuint(turns_in_300_ms(), <, 30);
+        g_assert_cmpint(g_poll(&poll_peer, 1, 0), ==, 0); /* still waiting, not refused */
+        setrlimit(RLIMIT_NOFILE, &limit);
+        WAIT_MAIN(connections_changed(m, none), 10);
+    }
+    close(peer);
+    close(probe);
+    netdev_free_all(m);
+    machine_free(m);
+}
+
 /* --- finishing frames --- */
 
 typedef struct Sink {
@@ -787,6 +844,7 @@ int main(int argc, char **argv)
     g_test_add_func("/net/info", test_info);
     g_test_add_func("/net/announce", test_announce);
     g_test_add_func("/net/user-idle", test_user_idle);
+    g_test_add_func("/net/user-exhausted", test_user_exhausted);
     g_test_add_func("/net/segments", test_segments);
     g_test_add_func("/net/small-segments", test_small_segments);
     g_test_add_func("/net/wild-meta", test_wild_meta);
