@@ -14,7 +14,8 @@
 
 enum { POOL_THREADS = 16 };
 
-void block_complete_any(BlockRequest *req, int result)
+/* Append a finished request. Returns whether it is the only one. */
+static bool completion_add(BlockRequest *req, int result)
 {
     BlockSet *set = req->p.root->set;
     bool first;
@@ -26,8 +27,13 @@ void block_complete_any(BlockRequest *req, int result)
     *set->finished_tail = req;
     set->finished_tail = &req->p.next;
     g_mutex_unlock(&set->lock);
-    if (first) {
-        eventfd_write(set->event, 1);
+    return first;
+}
+
+void block_complete_any(BlockRequest *req, int result)
+{
+    if (completion_add(req, result)) {
+        eventfd_write(req->p.root->set->event, 1);
     }
 }
 
@@ -66,7 +72,7 @@ static bool deliver(BlockSet *set)
     return any;
 }
 
-static void take_event(BlockSet *set)
+static void completion_poll(BlockSet *set)
 {
     eventfd_t count;
 
@@ -82,7 +88,7 @@ static void take_event(BlockSet *set)
 
 static gboolean on_event(gint fd, GIOCondition condition, gpointer opaque)
 {
-    take_event(opaque);
+    completion_poll(opaque);
     deliver(opaque);
     return G_SOURCE_CONTINUE;
 }
@@ -95,7 +101,7 @@ void block_wait(BlockSet *set)
         return; /* their event may have been taken by a caller that is waiting as well */
     }
     poll(&p, 1, 1000);
-    take_event(set);
+    completion_poll(set);
     deliver(set);
 }
 
@@ -139,17 +145,19 @@ bool engine_submit(BlockEngine *e, BlockRequest *req, int fd)
     return req->n_iov <= IOV_MAX && e->ops->submit(e, req, fd);
 }
 
+/* No event is needed: completion_poll() has read the engine's, and what finished is delivered after
+ * it. */
 void engine_complete(BlockRequest *req, int result)
 {
     bool complete = req->p.op == BLOCK_FLUSH ? result == 0 : (uint64_t)result == req->len;
 
     if (result >= 0 && complete) {
-        block_complete_any(req, 0);
+        completion_add(req, 0);
     } else if (result >= 0 || result == -EINTR || result == -EAGAIN || result == -EINVAL ||
                result == -EOPNOTSUPP) {
         block_run_threaded(req);
     } else {
-        block_complete_any(req, result);
+        completion_add(req, result);
     }
 }
 
