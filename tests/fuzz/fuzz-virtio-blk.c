@@ -4,7 +4,7 @@
  */
 #include <errno.h>
 
-#include "block/block_int.h"
+#include "block/internal.h"
 #include "fuzz-virtio.h"
 
 static int failing; /* the results of requests */

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "../virtio/virtio-driver.h"
-#include "block/block_int.h"
+#include "block/internal.h"
 #include "hw/block/virtio_blk.h"
 
 enum { SIZE = 1 << 20, SECTOR = 512 };

@@ -4,7 +4,7 @@
  * the main loop serves others, whatever happens to the device meanwhile.
  */
 #include "../char/serial-driver.h"
-#include "block/block_int.h"
+#include "block/internal.h"
 #include "chardev/ringbuf.h"
 
 enum { MANY = 128, DATA = DRV_DATA, MIB = 1 << 20, F_FLUSH = 9 };
