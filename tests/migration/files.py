@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Save into files that cannot be written: a file is complete or absent, and the guest goes on.
+"""Save to files that cannot be written: a file is complete or absent, and the guest continues.
 
-The file may grow to a random size only (short writes, then an error); the file system is full; the
-command or the descriptor that is written to fails; the emulator is killed while it saves. After
-each, an older file of that name is untouched, nothing else is left, the guest runs with its
-memory whole, and saving works once there is room. What is complete loads.
+Cases: the file may grow only to a random size (short writes, then an error); the file system is
+full; the command or the descriptor that receives the data fails; the emulator is killed while it
+saves. After each case, an older file of that name is unchanged, nothing else is left, the guest
+runs with its memory intact, and saving works once there is space. A complete file loads.
 """
 import argparse
 import os
@@ -28,7 +28,7 @@ GUEST = ["-M", "virt", "-m", "16", "-device", "edu", "-device", "ticker"]
 
 
 def guest():
-    """A machine with something in its memory, and a megabyte to save."""
+    """A machine with data in its memory, and a megabyte to save."""
     m = Machine(*GUEST)
     m.ask(f"memset {WHERE + 4096:#x} {1 << 20:#x} 0x5a")
     m.write(WHERE, 8, MARK)
@@ -37,7 +37,7 @@ def guest():
 
 
 def save(m, uri, wanted):
-    """Save and check how it ends; returns error-desc."""
+    """Save and check the result. Returns error-desc."""
     m.command("migrate", uri=uri)
     report = m.wait("completed", "failed")
     assert report["status"] == wanted, report
@@ -50,14 +50,14 @@ def save(m, uri, wanted):
 
 
 def loads(path):
-    """Whether the file gives the guest."""
+    """Return true if the file loads and contains the guest."""
     with Machine("-incoming", f"file:{path}") as m:
         return m.wait("completed", "failed")["status"] == "completed" and \
             m.read(WHERE, 8) == MARK
 
 
 def limited(rng, folder, cases):
-    """The file may not grow beyond a random size."""
+    """The file must not grow beyond a random size."""
     path = folder / "limited"
     with guest() as m:
         save(m, f"file:{path}", "completed")
@@ -77,7 +77,7 @@ def limited(rng, folder, cases):
 
 
 def full_file_system(folder):
-    """A real file system that is full, in a mount namespace of the emulator's own."""
+    """A real file system that is full, in a separate mount namespace of the emulator."""
     program, wrapper = machines.EMULATOR, folder / "wrapper"
     there = folder / "there"
     there.mkdir()
@@ -102,7 +102,7 @@ def full_file_system(folder):
 
 
 def other_ends(folder):
-    """Commands and descriptors that fail, and paths that cannot be."""
+    """Commands and descriptors that fail, and invalid paths."""
     with guest() as m:
         assert "exec:cat" in save(m, "exec:cat >/dev/full", "failed")
         assert save(m, "exec:head -c 5000 >/dev/null; exit 1", "failed")
@@ -118,7 +118,7 @@ def other_ends(folder):
 
 
 def killed(rng, folder, cases):
-    """Killed while it saves: the file is there and loads, or is not there."""
+    """The emulator is killed while it saves: the file loads, or does not exist."""
     path = folder / "killed"
     complete = 0
     for _ in range(cases):
@@ -133,12 +133,12 @@ def killed(rng, folder, cases):
             path.unlink()
     part = folder / "killed.part"
     if part.exists():
-        part.unlink()       # what a killed process leaves is overwritten by the next
+        part.unlink()       # the next save overwrites what a killed process leaves
     return complete
 
 
 def main():
-    """Run all."""
+    """Run all tests."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--cases", type=int, default=10)
     parser.add_argument("--long", action="store_true", help="200 sizes, 200 kills")

@@ -18,12 +18,12 @@ def getfd(machine, fd, name):
 
 
 def guest(*args):
-    """A small machine, or one that waits."""
+    """Start a small machine, or one that waits."""
     return Machine(*(args or ("-M", "virt", "-m", "8", "-device", "edu,addr=3")))
 
 
 def over_socket():
-    """Both ends are given one side of a socket pair."""
+    """Each end gets one side of a socket pair."""
     ours, theirs = socket.socketpair()
     with guest() as a, guest("-incoming", "defer") as b:
         a.write(ADDRESS, 8, MARK)
@@ -44,7 +44,7 @@ def over_socket():
 
 
 def over_file():
-    """The source is given an open file, as a saving manager does."""
+    """The source gets an open file, as management software does when it saves."""
     with tempfile.NamedTemporaryFile() as f, guest() as a:
         a.write(ADDRESS, 8, MARK)
         getfd(a, f.fileno(), "migrate")
@@ -56,7 +56,7 @@ def over_file():
 
 
 def errors():
-    """No descriptor, a bad name, a name that is not there."""
+    """No descriptor, an invalid name, an unknown name."""
     with guest() as a:
         for command, arguments, words in (
                 ("getfd", {"fdname": "x"}, "SCM_RIGHTS"),
@@ -73,7 +73,7 @@ def errors():
 
 
 def main():
-    """Run all three."""
+    """Run all three tests."""
     over_socket()
     over_file()
     errors()

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The container of a golden stream, as far as a mutator must know it: where its sections and
- * their records lie, and where the items of RAM do.
+ * The container of a golden stream, as far as a mutator must know it: the positions of its sections
+ * and their records, and of the items of RAM.
  */
 #ifndef TESTS_MIGRATION_GOLDEN_H
 #define TESTS_MIGRATION_GOLDEN_H
@@ -39,14 +39,14 @@ static void index_full(Golden *g, ByteReader *r)
     g_array_append_val(g->parts, p);
 }
 
-/* All of RAM is one run of START, PARTs and END: it lasts until the section "clock". */
+/* RAM is one contiguous sequence of START, PARTs and END, up to the section "clock". */
 static void index_ram(Golden *g, ByteReader *r)
 {
     static const uint8_t clock[] = { 5, 'c', 'l', 'o', 'c', 'k' };
     const uint8_t *at = memmem(r->p, r->len, clock, sizeof(clock));
 
     g_assert_nonnull(at);
-    g->ram = r->at - 1 + 64; /* the list of blocks stands before the items */
+    g->ram = r->at - 1 + 64; /* the list of blocks precedes the items */
     r->at = (size_t)(at - r->p) - 5;
     g->ram_end = r->at - 64;
 }

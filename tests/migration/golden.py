@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Golden streams: what an earlier build wrote loads, has the values it was saved with, and goes on.
+"""Golden streams: the stream of an earlier build loads, has the saved values, and continues.
 
-For each stream: the independent reader reads it; it loads; saved at once it gives the same
-sections (the description, and sections of a later version, may say more: what a later build knows
-beside); then every value of its recipe is looked for, timers and queues going on included. A file
-made by --add NAME is never overwritten.
+For each stream: the independent reader parses it; it loads; saving at once gives the same sections
+(the description, and sections of a later version, may contain additional values that only later
+builds write); then every value of its recipe is checked, including timers and queues that continue.
+A file created by --add NAME is never overwritten.
 """
 import argparse
 import gzip
@@ -23,12 +23,12 @@ READER = importlib.import_module("read-stream")
 
 
 def start(recipe, *args):
-    """An emulator with a recipe's host parts."""
+    """An emulator with the host parts of a recipe."""
     return Machine(*recipe.host, *args, qtest=not recipe.bios)
 
 
 def save(m, path):
-    """Save a machine, whose clock then stands."""
+    """Save a machine whose clock is stopped."""
     m.command("stop")
     m.command("migrate", uri=f"file:{path}")
     report = m.wait("completed", "failed")
@@ -38,20 +38,21 @@ def save(m, path):
 
 
 def check(m, recipe):
-    """Every value of a recipe."""
+    """Check every value of a recipe."""
     for what, read, want in recipe.checks(m):
         have = read()
         assert have == want, f"{what}: {have!r}, not {want!r}"
 
 
 def sections(data):
-    """{(name, instance): (version, values)} of a stream; the description of the machine apart."""
+    """Return {(name, instance): (version, values)} of a stream, and the description of the machine.
+    """
     return {(name, instance): (version, values)
             for name, instance, version, values in READER.read_stream(data)[1]}
 
 
 def says(later, earlier):
-    """Does the later description say all that the earlier one did?"""
+    """Return true if the later description contains everything of the earlier one."""
     if isinstance(earlier, dict):
         return isinstance(later, dict) and all(
             key in later and says(later[key], value) for key, value in earlier.items())
@@ -61,18 +62,18 @@ def says(later, earlier):
 
 
 def kept(name, later, earlier):
-    """Is a section of the golden stream in what was saved again?"""
+    """Return true if what was saved contains this section of the golden stream."""
     if name == "backplane/hwdesc" and later:
         return later[0] == earlier[0] and says(*(
             json.loads(bytes.fromhex(section[1]["json"])) for section in (later, earlier)))
-    if later and later[0] > earlier[0]:     # a later version adds to what the earlier one said
+    if later and later[0] > earlier[0]:     # a later version adds values to the earlier one
         return says(*({key: value for key, value in section[1].items() if key != "length"}
                       for section in (later, earlier)))
     return later == earlier
 
 
 def test(recipe, folder):
-    """One stream."""
+    """Test one stream."""
     with gzip.open(recipe.path) as f:
         golden = f.read()
     first = sections(golden)
@@ -99,7 +100,7 @@ def test(recipe, folder):
 
 
 def add(recipe):
-    """Make a stream that is not there yet."""
+    """Create a stream that does not exist yet."""
     with tempfile.TemporaryDirectory(prefix="backplane-golden-") as folder:
         args = list(recipe.args)
         if recipe.bios:
@@ -115,7 +116,7 @@ def add(recipe):
 
 
 def main():
-    """Test all, or add one."""
+    """Test all streams, or add one."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--add", metavar="NAME", help="make this one; refused if it is there")
     options = parser.parse_args()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a guest's firmware and drivers do, over qtest: find functions, program them, drive queues.
+"""Operations of a guest's firmware and drivers over qtest: find and program functions, use queues.
 
 Addresses and layouts are those of `virt` and of the PCI, MSI-X and virtio specifications.
 """
@@ -11,26 +11,26 @@ MSI, VENDOR, HOTPLUG, EXPRESS, MSIX = 0x05, 0x09, 0x0c, 0x10, 0x11
 
 
 class Function:
-    """A function as a guest addresses it: by bus number, slot and function."""
+    """A function as the guest addresses it: bus number, slot and function."""
 
     def __init__(self, machine, bus, slot, fn=0):
         self.m = machine
         self.ecam = ECAM + (bus << 20) + (slot << 15) + (fn << 12)
 
     def get(self, reg, size=4):
-        """Config read."""
+        """Read configuration space."""
         return self.m.read(self.ecam + reg, size)
 
     def set(self, reg, size, value):
-        """Config write."""
+        """Write configuration space."""
         self.m.write(self.ecam + reg, size, value)
 
     def config(self):
-        """All 4,096 bytes."""
+        """Return all 4,096 bytes of configuration space."""
         return bytes.fromhex(self.m.ask(f"read {self.ecam:#x} 4096")[2:])
 
     def capability(self, ident, number=0):
-        """Offset of an entry of that id."""
+        """Return the offset of the capability with that id."""
         at = self.get(CAPABILITIES, 1)
         while at:
             if self.get(at, 1) == ident:
@@ -41,14 +41,14 @@ class Function:
         raise KeyError(f"no capability {ident:#x}")
 
     def enable(self, *bars, command=6):
-        """Give BARs their addresses and switch decoding and bus mastering on."""
+        """Set the addresses of BARs and enable decoding and bus mastering."""
         for index, address in bars:
             self.set(BAR0 + 4 * index, 4, address)
         self.set(COMMAND, 2, command)
         return self
 
     def bridge(self, secondary, subordinate, primary=0, window=None):
-        """Bus numbers and the memory window (first and last MiB) of a bridge."""
+        """Set the bus numbers and the memory window (first and last MiB) of a bridge."""
         self.set(PRIMARY_BUS, 4, primary | secondary << 8 | subordinate << 16)
         if window:
             self.set(MEMORY_BASE, 4, window[0] >> 16 | window[1] & 0xfff00000)
@@ -56,7 +56,7 @@ class Function:
         return self
 
     def msix(self, table, vectors, enable=0x8000):
-        """MSI-X table entries (address, data, masked), then the control register."""
+        """Write MSI-X table entries (address, data, masked), then the control register."""
         for i, (address, data, masked) in enumerate(vectors):
             self.m.write(table + 16 * i, 8, address)
             self.m.write(table + 16 * i + 8, 4, data)
@@ -65,7 +65,8 @@ class Function:
 
 
 class Virtio:
-    """A modern virtio function whose BAR is at `bar`: registers found as a driver finds them."""
+    """A modern virtio function whose BAR is at `bar`. Registers are located as a driver locates
+    them."""
 
     def __init__(self, function, bar, index=4):
         self.f, self.m = function, function.m
@@ -82,7 +83,7 @@ class Virtio:
         self.common, self.notify = self.part[1], self.part[2]
 
     def start(self, features, queues, ring):
-        """Reset, negotiate, set up split rings of 8 from `ring` on (a page each), DRIVER_OK."""
+        """Reset, negotiate, set up split rings of 8 from `ring` on (a page each), set DRIVER_OK."""
         self.m.write(self.common + 0x14, 1, 0)
         for status in (1, 3):
             self.m.write(self.common + 0x14, 1, status)
@@ -103,7 +104,7 @@ class Virtio:
         return self
 
     def offer(self, ring, index, chain, kick=None):
-        """Put a chain of (address, length, device writes) into a ring; kick queue `kick`."""
+        """Add a chain of (address, length, device writes) to a ring and notify queue `kick`."""
         first = index * len(chain) % 8
         for i, (address, length, writes) in enumerate(chain):
             at = ring + 16 * (first + i)
@@ -118,5 +119,5 @@ class Virtio:
             self.m.write(self.notify + kick * self.multiplier, 2, kick)
 
     def used(self, ring):
-        """The used index of a ring in RAM."""
+        """Return the used index of a ring in RAM."""
         return self.m.read(ring + 0x200 + 2, 2)

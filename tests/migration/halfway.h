@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A machine into which a stream was let halfway: built from its description and loaded by the
- * same functions as through the front door (incoming.c), but with what comes next in the hands of
- * the test. A record can be tried there thousands of times in the time that one machine takes.
+ * A machine that has loaded a part of a stream. It is built from the stream's description and
+ * loaded by the same functions as an incoming migration (incoming.c), but the test controls what is
+ * loaded next. Thousands of records can be tried on it in the time that one machine takes.
  */
 #ifndef TESTS_MIGRATION_HALFWAY_H
 #define TESTS_MIGRATION_HALFWAY_H
@@ -13,7 +13,7 @@ typedef struct Halfway {
     Session *s;
     StreamReader *reader;
     RamReceive *ram;
-    Loadvm *load; /* NULL: the description has not come yet */
+    Loadvm *load; /* NULL: the description has not been loaded yet */
 } Halfway;
 
 static bool halfway_configuration(void *opaque, const char *machine, GError **err)
@@ -21,7 +21,7 @@ static bool halfway_configuration(void *opaque, const char *machine, GError **er
     return true;
 }
 
-/* As incoming.c does, from a stream that is accepted. */
+/* Do what incoming.c does with a stream that is accepted. */
 static bool halfway_build(Halfway *h, const uint8_t *data, size_t len, GError **err)
 {
     MigrationHooks *hooks = &h->s->migration->hooks;
@@ -72,7 +72,7 @@ static void halfway_feed(Halfway *h, const uint8_t *data, size_t len)
     }
 }
 
-/* The first len bytes of a sound stream are let in. */
+/* Load the first len bytes of a valid stream. */
 static Halfway *halfway_open(const char *accel, const uint8_t *data, size_t len)
 {
     static const StreamHandler handler = { .configuration = halfway_configuration,
@@ -87,7 +87,7 @@ static Halfway *halfway_open(const char *accel, const uint8_t *data, size_t len)
     return h;
 }
 
-/* All sections may come (again). */
+/* Permit all sections (again). */
 static void halfway_again(Halfway *h)
 {
     loadvm_free(h->load);

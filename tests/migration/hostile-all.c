@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Every bit and every cut of a golden stream.
+ * Every single-bit change and every truncation of a golden stream.
  *
- * A bit in a record is first tried on a machine that was loaded as far as this record
- * (halfway.h). Through the front door of a whole emulator, with the self-check, goes what is
- * taken there, but for raw buffers of more than 256 bytes, where one byte of 61 stands for all;
- * and each refusal that reads differently, for what is half loaded is discarded then. So do all
- * bits outside records. A cut is asked for at every byte of one stream that comes byte by byte,
- * and goes through the front door at four places of each section.
+ * A bit in a record is first tried on a machine that has loaded the stream up to this record
+ * (halfway.h). If that machine accepts the change, or rejects it with a message that was not seen
+ * before (half of the state is then discarded), the stream is also loaded by a complete emulator
+ * with the self-check. Exception: of raw buffers of more than 256 bytes, only one byte in 61 is
+ * tried in a complete emulator. All bits outside records are tried in a complete emulator.
+ * Truncation is tried at every byte of a stream that arrives byte by byte, and in a complete
+ * emulator at four positions of each section.
  */
 #include "halfway.h"
 #include "hostile.h"
@@ -50,7 +51,7 @@ static bool find_in_device(void *opaque, Device *dev)
         const Part *p = &g_array_index(b->g->parts, Part, i);
         unsigned before = b->found->len;
 
-        /* the table of this build may be another than that of the stream */
+        /* the table of this build may differ from that of the stream */
         if (g_str_equal(p->name, name) &&
             find_in_table(b->found, dev->type->vmstate, dev, p->record) != p->record + p->len) {
             g_array_set_size(b->found, before);
@@ -59,7 +60,7 @@ static bool find_in_device(void *opaque, Device *dev)
     return true;
 }
 
-/* Raw buffers of more than 256 bytes: anything may stand there. */
+/* Raw buffers of more than 256 bytes, which may contain anything. */
 static GArray *find_buffers(Run *run)
 {
     Buffers b = { run->g, g_array_new(FALSE, FALSE, sizeof(Range)) };
@@ -84,14 +85,14 @@ static bool in_ranges(const GArray *ranges, size_t at)
     return false;
 }
 
-/* A record under trial on a machine that was loaded as far as it. */
+/* The record under test, and a machine that was loaded up to it. */
 typedef struct Trial {
     Run *run;
     const Part *part;
     StreamSection section;
-    uint8_t *sound; /* the record as it is */
+    uint8_t *sound; /* the unmodified record */
     Halfway *at;
-    GHashTable *stems; /* how it was refused so far */
+    GHashTable *stems; /* the messages with which it was rejected so far */
 } Trial;
 
 static void trial_begin(Trial *t)
@@ -119,8 +120,8 @@ static void trial_end(Trial *t)
     g_free(t->sound);
 }
 
-/* The record as it is, so that the next case starts where the last did; a new machine if what was
- * tried cannot be undone (a record may take a capability away). */
+/* Load the unmodified record, so that the next case starts from the same state. If the attempt
+ * cannot be undone (a record may remove a capability), create a new machine. */
 static void trial_restore(Trial *t)
 {
     bool ok;
@@ -134,8 +135,9 @@ static void trial_restore(Trial *t)
     }
 }
 
-/* One bit of the record, which is wrong now. A whole emulator sees it, too, if it was taken, or
- * refused as none was before; what is refused here is refused there. */
+/* Test a bit of the record, which is inverted now. A complete emulator tries it as well if it was
+ * accepted, or rejected with a new message. A change that is rejected here must be rejected
+ * there. */
 static void try_record(Trial *t, bool in_buffer, size_t at, unsigned bit)
 {
     Run *run = t->run;
@@ -156,7 +158,7 @@ static void try_record(Trial *t, bool in_buffer, size_t at, unsigned bit)
     }
     run->g->bytes->data[at] ^= 1u << bit;
     if (hostile_flip(run, at, bit) && !taken) {
-        g_error("taken, but refused by a machine loaded as far: %s", err->message);
+        g_error("accepted, but rejected on a partly loaded machine: %s", err->message);
     }
     run->g->bytes->data[at] ^= 1u << bit;
 }
@@ -180,7 +182,8 @@ static void all_flips_of_record(Run *run, const Part *p, const GArray *buffers)
 
 /* --- cuts --- */
 
-/* Of a stream that comes byte by byte: is it whole? Nothing else may fail on the way. */
+/* Feed a stream byte by byte. Returns true if it is complete. There must be no other failure
+ * before. */
 static void all_cuts(Run *run)
 {
     const Golden *g = run->g;
@@ -233,7 +236,7 @@ void hostile_all(Run *run)
             }
         }
     }
-    /* the loader does not look into the text at the end: a bit here and there shows it */
+    /* the loader does not parse the text at the end: a few bits are sufficient */
     for (size_t at = g->text; at < g->bytes->len && !run->share; at += 61) {
         hostile_flip(run, at, at % 8);
         hostile_cut(run, at);

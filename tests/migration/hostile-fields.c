@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Values at and beyond the limits of every field of every saved-state table of a golden stream,
- * and hostile numbers where there is no table.
+ * Values at and beyond the limits of every field of every saved-state table of a golden stream, and
+ * hostile numbers in records without a table.
  */
 #include <stdio.h>
 
@@ -11,7 +11,7 @@ typedef struct Fields {
     Run *run;
     const Part *part;
     const VmState *vm;
-    size_t at; /* offset in the record of the row under way */
+    size_t at; /* offset in the record of the current row */
     unsigned tables, rows;
 } Fields;
 
@@ -32,7 +32,7 @@ static uint64_t peek(const uint8_t *p, unsigned bytes)
     return v;
 }
 
-/* Put a value somewhere; true if it was taken. */
+/* Write a value to a position. Returns true if the stream was accepted. */
 static bool try_value(Fields *f, size_t at, unsigned bytes, uint64_t value, const char *must_say)
 {
     uint8_t *p = f->run->g->bytes->data + at;
@@ -48,7 +48,7 @@ static bool try_value(Fields *f, size_t at, unsigned bytes, uint64_t value, cons
     return taken;
 }
 
-/* Must the row itself refuse this value? */
+/* Return true if the row itself must reject this value. */
 static bool outside(const VmField *row, uint64_t v, unsigned bytes)
 {
     bool is_signed = row->kind == VM_KIND_I32 || row->kind == VM_KIND_I64;
@@ -70,7 +70,7 @@ static bool outside(const VmField *row, uint64_t v, unsigned bytes)
                      : v < row->min || v > row->max;
 }
 
-/* Without --all: what the row must refuse, and of the rest a few values. */
+/* Without --all: the values that the row must reject, and a few of the others. */
 static bool wanted(const Run *run, unsigned i, bool must)
 {
     return run->all || must || (i + run->cases) % 13 == 0;
@@ -94,15 +94,15 @@ static void try_scalar(Fields *f, const VmField *row, size_t at, const char *pat
         for (unsigned k = 0; k < i; k++) {
             twice |= (values[k] & ones) == v;
         }
-        /* what the row refuses names the field; what a check refuses, the device */
+        /* the message of a row names the field, that of a check names the device */
         if (!twice && wanted(f->run, i, must) &&
             try_value(f, at, bytes, v, must ? path : f->part->name) && must) {
-            g_error("%s: 0x%" PRIx64 " is outside the row's limits and was taken", path, v);
+            g_error("%s: 0x%" PRIx64 " is outside the row's limits and was accepted", path, v);
         }
     }
 }
 
-/* How far apart bytes are tried. Long buffers are not searched at every byte even with --all. */
+/* The step between tested bytes. Not every byte of a long buffer is tested, even with --all. */
 static size_t raw_step(const Run *run, size_t at, size_t len)
 {
     if (len > 1024 && at > 300) {
@@ -111,8 +111,8 @@ static size_t raw_step(const Run *run, size_t at, size_t len)
     return run->all ? 1 : 23;
 }
 
-/* Records without a table, and raw bytes: numbers of every width that lengths, indices and
- * addresses could be. */
+/* Records without a table, and raw bytes: numbers of every width, as they may be lengths, indices
+ * or addresses. */
 static void try_raw(Fields *f, size_t at, size_t len)
 {
     size_t i = f->run->all ? 0 : (f->rows + f->run->seed) % 23;
@@ -156,7 +156,7 @@ static void try_row(Fields *f, const VmField *row, void *obj, const char *path)
             try_table(f, row->sub, row->sub->version, (uint8_t *)obj + row->field + i * row->stride,
                       each);
         } else {
-            /* of long arrays the ends and some between */
+            /* of long arrays, the ends and some elements between */
             if (i < 4 || i + 2 > row->count || i % 37 == 0) {
                 try_scalar(f, row, f->part->record + f->at, each);
             }
@@ -165,7 +165,7 @@ static void try_row(Fields *f, const VmField *row, void *obj, const char *path)
     }
 }
 
-/* The rows that the version of the stream has. */
+/* The rows that exist in the stream's version. */
 static void try_table(Fields *f, const VmState *vm, uint32_t version, void *obj, const char *path)
 {
     f->tables++;
@@ -178,7 +178,7 @@ static void try_table(Fields *f, const VmState *vm, uint32_t version, void *obj,
     }
 }
 
-/* Tables are walked over the objects of a machine that took the stream as it is. */
+/* Walk the tables over the objects of a machine that loaded the unmodified stream. */
 static bool try_object(Fields *f, const char *name, uint32_t instance, const VmState *vm, void *obj)
 {
     for (unsigned i = 0; i < f->run->g->parts->len; i++) {

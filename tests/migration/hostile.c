@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Hostile streams against a whole emulator in this process. Each case is refused with a sentence
- * that says where, leaving the process ready for another, or loaded into a machine that bears a
- * self-check: what it saves loads again and saves the same bytes, a script of hostile accesses
- * does no harm, and what is saved after that loads, too.
+ * Hostile streams against a complete emulator in this process. Each case is either rejected with a
+ * message that names the position, after which the process accepts another stream, or loaded into a
+ * machine that passes a self-check: the saved state loads again and saves to the same bytes, a
+ * script of hostile accesses has no harmful effect, and the state saved afterwards loads, too.
  *
  *   hostile [--cases N | --seconds S] [--seed S] [--all [--share I/N]] [--fields | --harts]
  *           FILE.gz...
  *
- * Without --fields: single bits flipped and cuts, of everything but the items of RAM; N cases of
- * each file, or with --all every one (hostile-all.c says how).
- * With --fields: values at and beyond the limits of every field of every saved-state table, and
- * hostile numbers in the records that have no table, and in the names and lengths of the
- * container: some of them, or with --all at every byte (hostile-fields.c).
- * With --harts: bits of the harts' own state, which then run on with what was loaded.
+ * Without --fields: single-bit changes and truncations of everything except RAM items; N cases of
+ * each file, or all with --all (see hostile-all.c). With --fields: values at and beyond the limits
+ * of every field of every saved-state table, and hostile numbers in the records without a table and
+ * in the names and lengths of the container; a selection, or every byte with --all
+ * (hostile-fields.c). With --harts: bits of the state of the harts, which then run with the loaded
+ * state.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -26,7 +26,7 @@
 
 static Run *current;
 
-/* Only what may be called in a signal handler; a report cut short is still one. */
+/* Only async-signal-safe functions. A truncated report is still useful. */
 static void report(const char *text)
 {
     ssize_t done = write(STDERR_FILENO, text, strlen(text));
@@ -56,7 +56,7 @@ static void report_aborts(void)
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
-    /* machines by the thousand are made and freed */
+    /* thousands of machines are created and freed */
     return "handle_abort=0:abort_on_error=1:quarantine_size_mb=32:malloc_context_size=8";
 }
 
@@ -82,7 +82,7 @@ void hostile_check_sentence(const char *text, const char *must_say)
     }
 }
 
-/* Where two streams differ first, for the report. */
+/* Report the first difference between two streams. */
 static void check_equal(GByteArray *one, const GByteArray *two)
 {
     size_t at = 0, len = MIN(one->len, two->len);
@@ -101,7 +101,7 @@ static void check_equal(GByteArray *one, const GByteArray *two)
             two->len, p ? p->name : "container", p ? at - p->record : 0);
 }
 
-/* What this machine saves loads in another process, which then saves the same. */
+/* The state that this machine saves loads in another process, which saves the same bytes. */
 static void check_reload(Run *run)
 {
     g_autoptr(GByteArray) one = rig_save(run->s), two = NULL;
@@ -128,7 +128,7 @@ static void self_check(Run *run)
     if (run->harts) {
         bool moved = rig_run(run->s, run->cases == 1 ? 10000 : 10);
 
-        g_assert_true(moved || run->cases > 1); /* the first is the stream as it is */
+        g_assert_true(moved || run->cases > 1); /* the first is the unmodified stream */
     } else {
         rig_harm(run->s, run->seed + run->cases);
     }
@@ -176,7 +176,7 @@ bool hostile_flip(Run *run, size_t at, unsigned bit)
 
     hostile_tell_flip(run, p, at, bit);
     run->g->bytes->data[at] ^= 1u << bit;
-    /* where the description breaks there may be no section to speak of */
+    /* a stream with a malformed description may not have sections */
     taken = hostile_try_case(run, run->g->bytes->data, run->g->bytes->len,
                              p && strcmp(p->name, HWDESC_SECTION) ? p->name : NULL);
     run->g->bytes->data[at] ^= 1u << bit;
@@ -207,7 +207,7 @@ bool hostile_left_out(const Run *run, size_t at)
     return at >= g->ram && at < g->ram_end;
 }
 
-/* Every one with a hart that runs on. */
+/* Each loaded machine has a hart that runs. */
 static void all_of_harts(Run *run)
 {
     for (size_t at = 0; at < run->g->text; at++) {
@@ -220,7 +220,7 @@ static void all_of_harts(Run *run)
     }
 }
 
-/* n of them, or as many as go into some seconds. */
+/* n cases, or as many as run in some seconds. */
 static void some_flips_and_cuts(Run *run, unsigned n, unsigned seconds)
 {
     gint64 begin = g_get_monotonic_time();
@@ -245,7 +245,7 @@ static void some_flips_and_cuts(Run *run, unsigned n, unsigned seconds)
 
 /* --- a file --- */
 
-/* Descriptors that this process has open. */
+/* Return the number of open descriptors of this process. */
 static unsigned open_files(void)
 {
     GDir *dir = g_dir_open("/proc/self/fd", 0, NULL);
@@ -283,8 +283,8 @@ static void run_file(Run *run, const char *path, int cases, int seconds, bool fi
     }
     g_snprintf(run->what, sizeof(run->what), "descriptors after all cases");
     g_assert_cmpuint(open_files(), ==, files);
-    printf("%s: %u cases, %u refused, %u loaded; %u in whole emulators (%u reloaded), 0 findings, "
-           "%.1f s of CPU, %.1f s\n",
+    printf("%s: %u cases, %u rejected, %u loaded; %u in complete emulators (%u reloaded), "
+           "0 findings, %.1f s of CPU, %.1f s\n",
            path, run->cases, run->refused, run->loaded, run->whole, run->reloaded,
            (double)(clock() - cpu) / CLOCKS_PER_SEC, (g_get_monotonic_time() - start) / 1e6);
     fflush(stdout);

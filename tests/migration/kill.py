@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Kill one side of a migration at a random moment: nobody runs twice, nobody is lost.
+"""Kill one side of a migration at a random moment: the guest never runs twice and is never lost.
 
-Lost means that the side which survives owned the guest, or was given it, and cannot run it.
-Killing the owner kills its guest; that is counted apart. "undecided" is allowed only between
-giving away and the acknowledgement, must name its way out, and does not happen with a hand-over
-record. Half of the kills come at a random moment of the whole migration, half within a few
-milliseconds of the guest's stop; a third of the migrations have a record.
+Lost means that the surviving side owned the guest, or received it, and cannot run it. Killing the
+owner kills its guest, which is counted separately. "undecided" is permitted only between the
+hand-over and the acknowledgement, must name its resolution, and does not occur with a hand-over
+record. Half of the kills are made at a random moment of the complete migration, half within a few
+milliseconds of the guest's stop. A third of the migrations have a record.
 """
 import argparse
 import random
@@ -22,7 +22,7 @@ from waiting import Gone, WaitTimeout, elapse  # noqa: E402
 
 
 def length_of_one(folder):
-    """How long a migration takes that nobody disturbs, in seconds."""
+    """The duration of an undisturbed migration, in seconds."""
     pair = Pair(folder, random.Random(1), f"unix:{folder}/s")
     try:
         began = time.monotonic()
@@ -35,7 +35,7 @@ def length_of_one(folder):
 
 
 def wait_stop(source):
-    """Until the source says that it stopped its guest; it may have ended before."""
+    """Wait until the source reports that it stopped its guest. It may have ended before."""
     try:
         while "STOP" not in source.names():
             source.qmp.message("event STOP", 2)
@@ -44,7 +44,7 @@ def wait_stop(source):
 
 
 def one(rng, folder, length):
-    """One migration with a kill; returns (victim, record, outcome)."""
+    """One migration with a kill. Returns (victim, record, outcome)."""
     record = folder if rng.random() < 1 / 3 else None
     pair = Pair(folder, rng, f"unix:{folder}/s", record)
     victim = rng.choice(["source", "target"])
@@ -65,7 +65,7 @@ def one(rng, folder, length):
 
 
 def main():
-    """Run them and print the table of outcomes."""
+    """Run the migrations and print the table of outcomes."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--kills", type=int, default=40)
     parser.add_argument("--long", action="store_true", help="300 kills")

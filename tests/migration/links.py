@@ -1,18 +1,19 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Migrate over a link that goes wrong: nobody runs twice, nobody is lost.
+"""Migrate over a faulty link: the guest never runs twice and is never lost.
 
-A proxy stands between the two ends, over tcp on the loopback. At a random byte of one direction
-  cut        both connections are reset,
-  close      that direction ends, the other goes on (half-open),
-  swallow    that direction loses everything from there on, unnoticed (half-open),
-  stall      nothing moves any more in either direction,
-  trickle    what follows comes in pieces of a few bytes.
-Both ends live, so the verdict is made by asking both. Where bytes just stop while the guest still
-runs the source may wait for ever: it is cancelled, and must go on. "undecided" may only be said
-after giving away, never with a hand-over record. Byte positions are drawn from the whole stream
-and, for half of the cases, from the end of it, where the guest changes hands. The cases that wait
-for the source's patience run side by side.
+A proxy connects the two ends over TCP on the loopback. At a random byte of one direction it
+injects a fault:
+  cut        both connections are reset
+  close      that direction is closed, the other continues (half-open)
+  swallow    that direction silently discards everything from there on (half-open)
+  stall      no more data is forwarded in either direction
+  trickle    the remaining data arrives in pieces of a few bytes
+Both ends stay alive, and the result is determined by querying both. If the data stops while the
+guest still runs, the source may wait forever: it is cancelled, and its guest must continue.
+"undecided" is permitted only after the hand-over, and never with a hand-over record. Positions are
+drawn from the complete stream and, for half of the cases, from its end, where the guest is handed
+over. Cases that wait for a timeout of the source run in parallel.
 """
 import argparse
 import concurrent.futures
@@ -32,28 +33,28 @@ from owners import Pair, verdict_of_both  # noqa: E402
 from waiting import elapse, moments  # noqa: E402
 
 FAULTS = ["cut", "close", "swallow", "stall", "trickle"]
-# Bytes of the return path: accepted with its byte of boot images, synchronized, digest, it runs.
+# Bytes of the return path: accepted with its byte of boot images, synchronized, digest, running.
 ANSWERS = 5 + 4 + 4 + 40 + 4
-GO, RUNS = 5, 4             # bytes of the last word and of the last answer
-PATIENCE = 3                # seconds that a migration may hang before it is cancelled
+GO, RUNS = 5, 4             # bytes of the last message and of the last answer
+PATIENCE = 3                # seconds that a migration may make no progress before it is cancelled
 TAIL = 12                   # bytes before the end that belong to the hand-over
 
 
 class Proxy(threading.Thread):
-    """Passes one connection on to `port`, and does one fault after `at` bytes of a direction."""
+    """Forwards one connection to `port`, and injects one fault after `at` bytes of a direction."""
 
     def __init__(self, port, direction, fault, at):
         super().__init__(daemon=True)
         self.target, self.direction, self.fault, self.at = port, direction, fault, at
         self.server = socket.create_server(("127.0.0.1", 0))
         self.port = self.server.getsockname()[1]
-        self.passed = [0, 0]    # bytes to the target, to the source
+        self.passed = [0, 0]    # bytes to the target, and to the source
         self.ended = threading.Event()
         self.ends = []
         self.start()
 
     def run(self):
-        """Accept one connection and serve it, a thread for each direction."""
+        """Accept one connection and serve it with a thread for each direction."""
         near = self.server.accept()[0]
         far = socket.create_connection(("127.0.0.1", self.target))
         self.ends = [near, far]
@@ -65,7 +66,7 @@ class Proxy(threading.Thread):
         back.join()
 
     def pump(self, source, sink, direction):
-        """Move bytes until something ends; the fault belongs to one direction."""
+        """Forward bytes until the connection ends. The fault affects one direction."""
         try:
             while not self.ended.is_set():
                 here = direction == self.direction and self.fault
@@ -83,7 +84,7 @@ class Proxy(threading.Thread):
         return None
 
     def go_wrong(self, source, sink, direction):
-        """The fault itself."""
+        """Inject the fault."""
         if self.fault == "cut":
             self.reset()
         elif self.fault == "close":
@@ -97,7 +98,7 @@ class Proxy(threading.Thread):
             self.trickle(source, sink, direction)
 
     def trickle(self, source, sink, direction):
-        """A few bytes at a time; faster after a while, so that it ends."""
+        """Forward a few bytes at a time; faster after a while, so that it ends."""
         size = 1
         while data := source.recv(size):
             sink.sendall(data)
@@ -107,14 +108,14 @@ class Proxy(threading.Thread):
         sink.shutdown(socket.SHUT_WR)
 
     def reset(self):
-        """Both connections end at once, without a farewell."""
+        """Close both connections at once, without a shutdown."""
         self.ended.set()
         for end in self.ends:
             end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             end.close()
 
     def close(self):
-        """The network is gone for good."""
+        """The network is interrupted permanently."""
         self.ended.set()
         self.server.close()
         for end in self.ends:
@@ -126,12 +127,12 @@ class Proxy(threading.Thread):
 
 
 def listening_port(target):
-    """Where the target listens."""
+    """The address on which the target listens."""
     return int(target.command("query-migrate")["socket-address"][0]["port"])
 
 
 def length_of_one(folder):
-    """How many bytes go to the target when nothing goes wrong, for a certain guest."""
+    """The number of bytes to the target without a fault, for a given guest."""
     pair = Pair(folder, random.Random(1), "tcp:127.0.0.1:0")
     proxy = Proxy(listening_port(pair.target), 0, None, 0)
     try:
@@ -145,19 +146,19 @@ def length_of_one(folder):
 
 
 def cancel_if_hanging(source):
-    """The guest runs and the link is silent: giving up is the manager's decision."""
+    """The guest runs and the link is silent: the management software has to cancel."""
     for _ in moments(PATIENCE, 0.02):
         if source.status() in ("completed", "failed", "undecided", "cancelled"):
             return
     if source.command("query-status")["status"] == "running":
         try:
             source.command("migrate_cancel")
-        except QmpError:    # it was given away in this moment
+        except QmpError:    # the guest was handed over at this moment
             pass
 
 
 def one(seed, length):
-    """One migration; returns (fault, direction, record, outcome)."""
+    """One migration. Returns (fault, direction, record, outcome)."""
     rng = random.Random(seed)
     folder = tempfile.mkdtemp(prefix="backplane-link-")
     record = folder if rng.random() < 1 / 3 else None
@@ -188,7 +189,8 @@ def one(seed, length):
 
 
 def target_is_free(target):
-    """When the link is gone the target must be ready for another; a mute one is told."""
+    """After the link is lost the target must accept another migration. A silent one is cancelled.
+    """
     for _ in moments(2, 0.02):
         if target.status() in ("failed", "setup"):
             return "stayed"
@@ -212,7 +214,7 @@ def main():
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         for outcome in pool.map(lambda seed: one(seed, length), seeds):
             table[outcome] = table.get(outcome, 0) + 1
-    print(f"{len(seeds)} cases, seed {options.seed}, {length} bytes to the target in a whole one")
+    print(f"{len(seeds)} cases, seed {options.seed}, {length} bytes to the target without a fault")
     for (fault, direction, record, outcome), count in sorted(table.items()):
         print(f"  {fault}, {direction}{', ' if record else ''}{record}: {outcome}: {count}")
     bad = sum(count for (_, _, record, outcome), count in table.items()

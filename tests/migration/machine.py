@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""An emulator under test as the migration tests use it: QMP, qtest, no console."""
+"""An emulator under test in the migration tests: QMP, qtest, no console."""
 import os
 import sys
 from pathlib import Path
@@ -15,8 +15,8 @@ EMULATOR = os.environ.get("BACKPLANE",
 
 
 class Machine(Emulator):
-    """One emulator process with a QMP connection and, with -accel qtest, a qtest connection.
-    It answered QMP once when the constructor returns, so whatever it listens on is open."""
+    """One emulator process with a QMP connection and, with -accel qtest, a qtest connection. It has
+    answered QMP when the constructor returns, so it listens on all its addresses."""
 
     def __init__(self, *args, qtest=True):
         accel = ["-accel", "qtest"] if qtest else []
@@ -34,26 +34,26 @@ class Machine(Emulator):
         return self.qmp.events
 
     def command(self, execute, **arguments):
-        """Run a command and return its value."""
+        """Run a command and return its result."""
         answer = self.qmp.raw(execute, {k.replace("_", "-"): v for k, v in arguments.items()})
         if "error" in answer:
             raise QmpError(execute, answer["error"])
         return answer["return"]
 
     def write(self, address, size, value):
-        """A guest's store of 1, 2, 4 or 8 bytes."""
+        """Store 1, 2, 4 or 8 bytes at a guest address."""
         self.qtest.write(address, size, value)
 
     def read(self, address, size):
-        """A guest's load."""
+        """Load from a guest address."""
         return self.qtest.read(address, size)
 
     def status(self):
-        """query-migrate's status."""
+        """Return the status of query-migrate."""
         return self.command("query-migrate").get("status")
 
     def wait(self, *states, seconds=20):     # pylint: disable=arguments-differ
-        """Wait until the migration is in one of the states; returns query-migrate."""
+        """Wait until the migration is in one of the states. Returns the answer of query-migrate."""
         deadline = Deadline(f"the migration to be {' or '.join(states)}", seconds, self.describe)
         for _ in deadline:
             deadline.state = report = self.command("query-migrate")
@@ -62,13 +62,13 @@ class Machine(Emulator):
         raise deadline.failure()
 
     def wait_event(self, name, seconds=20):
-        """Wait until an event was sent that names() knows by this name; it stays there."""
+        """Wait until names() contains an event with this name. The event is kept."""
         def look():
             self.command("query-status")
             return name in self.names()
         until(f"the event {name}", look, seconds, self.describe, self.names)
 
     def names(self):
-        """The events so far: names, with the status of MIGRATION."""
+        """Return the names of the events so far. MIGRATION includes its status."""
         return [e["data"]["status"] if e["event"] == "MIGRATION" else e["event"]
                 for e in self.events]

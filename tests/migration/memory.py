@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Every kind of memory behind the guest's RAM, migrated and loaded from a file.
+"""Every type of memory for the guest's RAM, migrated and loaded from a file.
 
-The target is started with the command line of the source. Loading overwrites what the memory's
-file held before.
+The target is started with the command line of the source. Loading overwrites the previous contents
+of the memory's file.
 """
 import os
 import sys
@@ -22,25 +22,25 @@ def line(kind):
 
 
 def marks(machine):
-    """One word of each MiB."""
+    """Addresses: one word of each MiB."""
     return [machine.read(RAM + (n << 20) + 8, 8) for n in range(PAGES)]
 
 
 def fill(machine):
-    """Give each MiB a word of its own; returns them."""
+    """Write a different word to each MiB. Returns the words."""
     for n in range(PAGES):
         machine.write(RAM + (n << 20) + 8, 8, n + 1)
     return list(range(1, PAGES + 1))
 
 
 def finish(machine):
-    """Wait for the end of the migration, which must be good."""
+    """Wait until the migration has completed without an error."""
     report = machine.wait("completed", "failed")
     assert report["status"] == "completed", report
 
 
 def live(kind, folder):
-    """From a process to another that runs beside it."""
+    """Migrate from one process to another."""
     uri = f"unix:{folder}/socket"
     with Machine(*line(kind("one"))) as source, Machine(*line(kind("two")), "-incoming", uri) as target:
         wanted = fill(source)
@@ -52,7 +52,7 @@ def live(kind, folder):
 
 
 def snapshot(kind, folder):
-    """Into a file, and back with the same command line."""
+    """Save to a file, and load it with the same command line."""
     uri = f"file:{folder}/saved"
     with Machine(*line(kind("three"))) as source:
         wanted = fill(source)
@@ -64,7 +64,7 @@ def snapshot(kind, folder):
 
 
 def main():
-    """All kinds."""
+    """Test all types."""
     with tempfile.TemporaryDirectory(prefix="backplane-memory-") as folder:
         def file(share):
             return lambda name: f"memory-backend-file,mem-path={folder}/{name},share={share}"

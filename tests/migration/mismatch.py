@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Targets that differ from the source: each must say how before a byte of RAM is sent.
+"""Targets that differ from the source: the difference is reported before RAM is sent.
 
-The pairs are the nearest that this build has to the 24 of the facts about QEMU 7.2, whose
-source reports "completed" for half of them. For each: migrate-check and migrate must refuse with
-a list that names the difference, the guest must run on, and the target must then still take a
+The pairs are the closest that this build has to 24 pairs examined with QEMU 7.2, whose source
+reports "completed" for half of them. For each pair, migrate-check and migrate must fail with a list
+that names the difference, the guest must continue to run, and the target must then still accept a
 guest that fits.
 """
 import os
@@ -27,7 +27,7 @@ def device(text):
     return ["-device", text]
 
 
-HERE = os.path.abspath(__file__)       # some file, as an image
+HERE = os.path.abspath(__file__)       # a file that is used as an image
 OTHER = os.path.join(os.path.dirname(HERE), "machine.py")
 RAW = VIRT + ["-bios", "none", "-kernel", HERE, "-append", "a"]
 EDU = VIRT + device("edu,id=e0,addr=3")
@@ -35,11 +35,11 @@ PORT = VIRT + device("pcie-root-port,id=rp0,addr=2,chassis=1")
 NET = VIRT + ["-netdev", "user,id=u0"]
 BLK = VIRT + ["-blockdev", "null-co,node-name=d0,size=1048576"]
 
-# name, source, target, what the list must mention; a target of None: nothing about the guest.
-# QEMU features that this build lacks have no row: flash, devices without saved state (edu and
+# name, source, target, what the list must contain; a target of None: no device of the guest. QEMU
+# features that this build does not have are not tested: flash, devices without saved state (edu and
 # pci-testdev have one here), nvme, subsystem ids as properties.
 PAIRS = [
-    ("target lacks a device", EDU, VIRT + device("ticker,id=e1,addr=4"), "e0"),
+    ("target does not have a device", EDU, VIRT + device("ticker,id=e1,addr=4"), "e0"),
     ("device in another slot", EDU, VIRT + device("edu,id=e0,addr=4"), "e0"),
     ("another device there", EDU, VIRT + device("ticker,id=e0,addr=3"), "e0"),
     ("target has an extra device", EDU, EDU + device("edu,id=e1,addr=4"), "e1"),
@@ -58,8 +58,9 @@ PAIRS = [
     ("two ids swapped", EDU + device("edu,id=e1,addr=4"),
      VIRT + device("edu,id=e1,addr=3") + device("edu,id=e0,addr=4"),
      ("e0 id: wanted e0, have e1", "e1 id: wanted e1, have e0")),
-    ("an id that the target lacks", EDU, VIRT + device("edu,addr=3"), "e0 id: wanted e0"),
-    ("an id that the source lacks", VIRT + device("edu,addr=3"), EDU, "id: wanted None, have e0"),
+    ("an id that the target does not have", EDU, VIRT + device("edu,addr=3"), "e0 id: wanted e0"),
+    ("an id that the source does not have", VIRT + device("edu,addr=3"), EDU,
+     "id: wanted None, have e0"),
     ("RAM 16 MiB to 32 MiB", VIRT, ["-M", "virt", "-m", "32"], "ram"),
     ("RAM 32 MiB to 16 MiB", ["-M", "virt", "-m", "32"], VIRT, "ram"),
     ("aia", ["-M", "virt,aia=none", "-m", "16"], ["-M", "virt,aia=aplic-imsic", "-m", "16"], "aia"),
@@ -121,7 +122,7 @@ PAIRS = [
     ("a disk that may be written or not", BLK + device("virtio-blk-pci,id=v0,drive=d0,addr=3"),
      VIRT + ["-blockdev", "null-co,node-name=d0,size=1048576,read-only=on"]
      + device("virtio-blk-pci,id=v0,drive=d0,addr=3"), "read-only"),
-    ("a card's address", VIRT + device("virtio-net-pci,id=n0,addr=3"),
+    ("a MAC address", VIRT + device("virtio-net-pci,id=n0,addr=3"),
      VIRT + device("virtio-net-pci,id=n0,addr=3,mac=52:54:00:00:00:09"), "mac"),
     ("ticker's vectors", VIRT + device("ticker,id=t0,addr=3,msix=off"),
      VIRT + device("ticker,id=t0,addr=3,msix=on"), "msix"),
@@ -129,7 +130,7 @@ PAIRS = [
 
 
 def start(*args, **kwargs):
-    """A machine, or None where this build has no such option."""
+    """A machine, or None if this build does not have such an option."""
     try:
         return Machine(*args, **kwargs)
     except RuntimeError:
@@ -137,7 +138,7 @@ def start(*args, **kwargs):
 
 
 def refusal(source, target, uri):
-    """Ask, then try; returns the list of deficits, or raises AssertionError."""
+    """Check, then migrate. Returns the list of incompatibilities, or raises AssertionError."""
     answer = source.command("migrate-check", uri=uri)
     assert not answer["accepted"], "migrate-check accepts"
     began = time.monotonic()
@@ -145,12 +146,12 @@ def refusal(source, target, uri):
     report = source.wait("completed", "failed")
     took = time.monotonic() - began
     ram = report["ram"]
-    assert report["status"] == "failed", "it was taken"
+    assert report["status"] == "failed", "it was accepted"
     assert ram["dirty-sync-count"] == ram["normal"] == ram["duplicate"] == 0, "RAM was sent"
     assert report.get("deficits") == answer["deficits"], f"the lists differ: {report}"
-    assert source.command("query-status")["status"] == "running", "the guest stands"
+    assert source.command("query-status")["status"] == "running", "the guest is stopped"
     theirs = target.wait("failed")
-    assert theirs["error-desc"] == report["error-desc"], "the target says something else"
+    assert theirs["error-desc"] == report["error-desc"], "the target reports something else"
     assert theirs["deficits"] == answer["deficits"], "the target has another list"
     assert theirs["ram"]["transferred"] == ram["transferred"], "something else was sent"
     assert target.command("query-status")["status"] == "inmigrate", "the target is lost"
@@ -158,7 +159,8 @@ def refusal(source, target, uri):
 
 
 def run(pair, folder, times):
-    """One pair: 'ok', 'skipped' or what is wrong; how long the refusal took goes to times."""
+    """One pair: 'ok', 'skipped' or a description of the failure. The time of the rejection is
+    appended to times."""
     name, ours, theirs, word = pair
     uri = f"unix:{folder}/{abs(hash(name))}"
     source = start(*ours)
@@ -183,7 +185,7 @@ def run(pair, folder, times):
 
 
 def more_cpus(folder):
-    """A stream that asks for more CPUs than the machine can have."""
+    """A stream that requires more CPUs than the machine can have."""
     path = os.path.join(folder, "cpus")
     with Machine(*VIRT) as source:
         source.command("migrate", uri=f"file:{path}")
@@ -201,7 +203,7 @@ def more_cpus(folder):
 
 
 def run_all(folder):
-    """Run all pairs; returns the exit status: whether one was not refused as it must be."""
+    """Run all pairs. Returns the exit status: 1 if one was not rejected as required."""
     bad = skipped = 0
     times = []
     more_cpus(folder)
@@ -220,7 +222,7 @@ def run_all(folder):
 
 
 def main():
-    """All pairs, in a folder that is gone afterwards."""
+    """Run all pairs in a temporary directory."""
     with tempfile.TemporaryDirectory(prefix="backplane-mismatch-") as folder:
         return run_all(folder)
 

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Load broken streams: every one is refused with a sentence, or loads into a sane machine.
+"""Load damaged streams: each is rejected with a message, or loads into a consistent machine.
 
-A stream of a machine with every migratable device is saved; then it is cut at bytes, or single
-bits of what is not RAM are flipped, and a target is asked to load the result. A refusal must
-leave the target alive, waiting, and able to load the whole stream at the end. A load must leave
-a machine that answers QMP, can be saved, and whose saved stream loads again.
-Without --long a sample is taken; --seed and --cases choose it. All of it takes days: the program
-`hostile` does that for the golden streams in less than an hour, without processes.
+A stream of a machine with every migratable device is saved. Then it is truncated, or single bits
+outside the contents of RAM are inverted, and a target loads the result. After a rejection the
+target must be alive, waiting, and able to load the unmodified stream at the end. After a load the
+machine must answer QMP and can be saved, and the saved stream loads again. Without --long a sample
+is taken, which --seed and --cases select. A complete run takes days: the program `hostile` does
+that for the golden streams in less than an hour, without processes.
 """
 import argparse
 import os
@@ -29,7 +29,7 @@ SENTENCES = ("section ", "stream at byte", "description", ": ")
 
 
 def skip_ram(data):
-    """The bytes that are not contents of RAM pages: found by walking the container."""
+    """The bytes that are not contents of RAM pages, found by walking the container."""
     reader = importlib.import_module("read-stream")
     r = reader.Reader(data)
     ranges, start = [], 0
@@ -42,7 +42,7 @@ def skip_ram(data):
             start = r.at + size
         return original(size)
 
-    # walk once with a reader that notes where pages stand
+    # walk once with a reader that records the positions of pages
     saved = reader.Reader
     reader.Reader = lambda _: r
     r.take = take
@@ -53,7 +53,7 @@ def skip_ram(data):
 
 
 def non_zero_page_bytes(data):
-    """Offsets worth flipping: not in pages; of the many zero-page items only some."""
+    """The offsets to be changed: not in pages, and only some of the many zero-page items."""
     offsets = []
     for first, end in skip_ram(data):
         if end - first > 20000:
@@ -64,7 +64,7 @@ def non_zero_page_bytes(data):
 
 
 class Target:
-    """A process that waits for streams; replaced when one was taken or it died."""
+    """A process that waits for streams. It is replaced when it accepted a stream or ended."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -72,20 +72,20 @@ class Target:
         self.started = 0
 
     def get(self):
-        """The waiting process."""
+        """Return the waiting process."""
         if self.machine is None:
             self.machine = Machine("-incoming", "defer")
             self.started += 1
         return self.machine
 
     def drop(self):
-        """It runs a guest now, or is gone."""
+        """Discard the process, which runs a guest now or has ended."""
         machine, self.machine = self.machine, None
         code = machine.close()
         assert code == 0, f"the process ended with status {code}"
 
     def load(self, data):
-        """Returns None if the stream was taken, else the sentence."""
+        """Load a stream. Returns None if it was accepted, else the message."""
         path = os.path.join(self.folder, "case")
         with open(path, "wb") as f:
             f.write(data)
@@ -99,7 +99,7 @@ class Target:
 
 
 def self_check(machine, folder):
-    """After a load: it answers, can be saved, and what it saved loads."""
+    """After a load: the machine answers, can be saved, and the saved stream loads."""
     path = os.path.join(folder, "again")
     machine.command("stop")
     machine.command("query-pci")
@@ -135,7 +135,7 @@ def cases(data, options):
 
 
 def main():
-    """Parse the command line; the files are gone afterwards."""
+    """Parse the command line and run the cases in a temporary directory."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--long", action="store_true", help="every bit and every cut")
     parser.add_argument("--cases", type=int, default=300)
@@ -146,7 +146,7 @@ def main():
 
 
 def run(options, folder):
-    """Run the cases and print the table; returns the exit status."""
+    """Run the cases and print the table. Returns the exit status."""
     path = os.path.join(folder, "stream")
     line = ["-M", "virt", "-m", "2"]
     for device in DEVICES:
@@ -176,7 +176,7 @@ def run(options, folder):
             print(f"finding: {name}: {type(error).__name__}: {error}", flush=True)
             if target.machine:
                 target.drop()
-    assert target.load(data) is None, "the whole stream does not load after the broken ones"
+    assert target.load(data) is None, "the unmodified stream does not load after the damaged ones"
     target.drop()
     print(f"{EMULATOR}: {len(data)} bytes, {sum(count.values())} cases in "
           f"{time.monotonic() - started:.0f} s, {target.started} processes: {count}")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Two machines with one guest between them, and the question which of them has it.
+"""Two machines and one guest, and which of them owns it.
 
-The guest has a disk in a shared file, so that each side must get and give up its lock, and a mark
-in RAM that tells whether it is whole. Used by kill.py and links.py.
+The guest has a disk in a shared file, so that each side must acquire and release its lock, and a
+mark in RAM that shows that its memory is intact. Used by kill.py and links.py.
 """
 import os
 
@@ -13,7 +13,7 @@ WHERE = 0x80200000
 
 
 def disk_args(path):
-    """The host part that both sides have."""
+    """The host part of both sides."""
     return ["-blockdev", f"file,node-name=d0,filename={path}"]
 
 
@@ -34,22 +34,22 @@ class Pair:
             machine.command("migrate-set-parameters", handover_folder=record)
 
     def close(self):
-        """End both."""
+        """End both machines."""
         self.source.close()
         self.target.close()
 
 
 def runs(machine):
-    """Whether the guest runs there, whole."""
+    """Return true if the guest runs there, with its memory intact."""
     return machine.command("query-status")["status"] == "running" and \
         machine.read(WHERE, 8) == MARK
 
 
 def verdict_of_source(source):
-    """The target cannot be asked: what has the source? Upper case: must not be."""
+    """The state of the source when the target cannot be queried. Upper case: an error."""
     report = source.wait("completed", "failed", "undecided", "cancelled", seconds=60)
     if report["status"] in ("failed", "cancelled"):
-        return "source goes on" if runs(source) else "LOST"
+        return "source continues" if runs(source) else "LOST"
     try:
         source.command("cont")
         return "RUNS TWICE"
@@ -61,7 +61,7 @@ def verdict_of_source(source):
 
 
 def undecided(source, report):
-    """The way out that query-migrate names must work."""
+    """The resolution that query-migrate names must work."""
     if "resolve" not in report:
         return "UNDECIDED WITHOUT A WAY OUT"
     source.command("migrate-resolve", guest="here")
@@ -70,7 +70,7 @@ def undecided(source, report):
 
 
 def verdict_of_target(target):
-    """The source cannot be asked: what has the target?"""
+    """The state of the target when the source cannot be queried."""
     report = target.wait("completed", "failed", "setup", seconds=60)
     if report["status"] == "completed":
         return "target runs" if runs(target) else "LOST"
@@ -79,7 +79,7 @@ def verdict_of_target(target):
 
 
 def verdict_of_both(source, target):
-    """Both live: exactly one has it, or the source says that it cannot know."""
+    """Both are alive: exactly one owns the guest, or the source reports that it cannot know."""
     report = source.wait("completed", "failed", "undecided", "cancelled", seconds=60)
     here, there = runs(source), runs(target)
     if here and there:

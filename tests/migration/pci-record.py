@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The PCI record in a stream: versions 1, 2 and 3, and capabilities at foreign offsets.
+"""The PCI record in a stream: versions 1, 2 and 3, and capabilities at other offsets.
 
-golden/pci-testdev-vN.hex are records as releases wrote them; they are never regenerated. Each is
-put into a fresh stream in place of the record that is there, loaded, and read back. Then streams
-say that capabilities stand elsewhere than their description, or are there or not: the loaded
-machine shows them so, its description says so, and a machine started from that description shows
-the same 4,096 bytes of each function.
+golden/pci-testdev-vN.hex contain records as releases wrote them and are never regenerated. Each
+replaces the record in a new stream, which is loaded and read back. Further streams differ from
+their description in the offsets or the presence of capabilities: the loaded machine has the
+capabilities of the stream, its description agrees, and a machine started from that description
+shows the same 4,096 bytes of each function.
 """
 import json
 import os
@@ -42,7 +42,7 @@ def sections(data):
 
 
 def skip_ram(data, at):
-    """The end of one chunk of RAM."""
+    """Return the end of one chunk of RAM."""
     while True:
         word, = struct.unpack_from(">Q", data, at)
         at += 8
@@ -60,7 +60,7 @@ def skip_ram(data, at):
 
 
 def replace(data, name, record):
-    """The stream with another record in that section; without the description at its end."""
+    """Replace the record of a section, and remove the description at the end of the stream."""
     at, old = sections(data)[name]
     end = data.rindex(b"\0\6", 0, data.rindex(b'{"page_size"')) if b'{"page_size"' in data else -1
     end = end if end >= 0 else len(data) - 1
@@ -69,7 +69,7 @@ def replace(data, name, record):
 
 
 def save(folder, *args):
-    """The stream of a fresh machine."""
+    """Return the stream of a new machine."""
     path = os.path.join(folder, "saved")
     with Machine("-M", "virt", "-m", "2", *args) as m:
         m.command("stop")
@@ -81,12 +81,12 @@ def save(folder, *args):
 
 
 def read_config(m):
-    """256 bytes of the function in the slot."""
+    """Return 256 bytes of the function in the slot."""
     return bytes(m.read(CONFIG + i, 1) for i in range(256))
 
 
 def load(folder, data):
-    """A machine that took the stream."""
+    """A machine that loaded the stream."""
     path = os.path.join(folder, "load")
     with open(path, "wb") as f:
         f.write(data)
@@ -114,10 +114,10 @@ def check_golden(folder, version):
         load(folder, replace(data, name, broken)).close()
     except AssertionError:
         return
-    raise AssertionError("a record of version 4 was taken")
+    raise AssertionError("a record of version 4 was accepted")
 
 
-# What a stream may say against its description: devices as saved, devices as described.
+# Differences between a stream and its description: devices as saved, devices as described.
 FOREIGN = {
     "one offset": (["ticker,id=t0,addr=3,msix=0x98"], ["ticker,id=t0,addr=3"]),
     "every offset": (
@@ -136,13 +136,13 @@ FOREIGN = {
 
 
 def show_all(m):
-    """What `lspci -xxxx` prints: {(bus, slot): 4,096 bytes} of each function."""
+    """Return the data of `lspci -xxxx`: {(bus, slot): 4,096 bytes} of each function."""
     return {(bus, slot): Function(m, bus, slot).config() for bus in range(2) for slot in range(32)
             if Function(m, bus, slot).get(0, 2) != 0xffff}
 
 
 def save_devices(folder, devices):
-    """The stream of a fresh machine whose bridge, if it has one, was numbered."""
+    """Return the stream of a new machine whose bridge, if it has one, has bus numbers."""
     path = os.path.join(folder, "saved")
     args = [word for device in devices for word in ("-device", device)]
     with Machine("-M", "virt", "-m", "1", *args) as m:
@@ -157,7 +157,7 @@ def save_devices(folder, devices):
 
 
 def check_foreign(folder, saved, described):
-    """Records of one machine in the stream of another."""
+    """Put records of one machine into the stream of another."""
     theirs, config = save_devices(folder, saved)
     data, other = save_devices(folder, described)
     assert config != other, "the pair does not differ"
@@ -189,7 +189,7 @@ def check_foreign(folder, saved, described):
 
 
 def main():
-    """Run all; the exit status says whether one failed."""
+    """Run all tests. The exit status is 1 if one failed."""
     bad = 0
     checks = [(f"version {v}", lambda folder, v=v: check_golden(folder, v)) for v in (1, 2, 3)]
     checks += [(f"foreign: {name}", lambda folder, pair=pair: check_foreign(folder, *pair))

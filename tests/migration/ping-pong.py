@@ -1,20 +1,20 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Move a running guest back and forth between processes and watch it work.
+"""Migrate a running guest back and forth between processes while it checks its own work.
 
-The guest has a disk and a network card behind a root port and a switch, `edu` behind a
-conventional bridge, and a `ticker` that interrupts 200 times a second. All the while it
+The guest has a disk and a network device behind a root port and a switch, `edu` behind a
+conventional bridge, and a `ticker` that interrupts 200 times per second. During the test it
   - copies memory, writes and re-reads the disk, and compares checksums,
-  - sends 64 KiB pieces over one TCP connection that lasts from the first hop to the last, to a
+  - sends 64 KiB blocks over one TCP connection that lasts from the first hop to the last, to a
     peer that echoes them (tests/lib/netpeer.py), and compares checksums,
-  - has edu copy by DMA and compute, and checks the results,
-  - masks the ticker's MSI-X function for a third of a second and unmasks it: nothing may arrive
-    in between, and what was pending must arrive then (nothing else would make it tick again),
-  - says its uptime ten times a second: the ticks.
-Every hop goes over tcp to a fresh process that was given -incoming and host parts, no devices.
-A tick that is late by more than a second beyond what it is between hops, a wrong or missing result, a link that was lost, an
-unannounced move, or an emulator that grows fails the test.
-Exit status 77: the guest material is absent (scripts/fetch-guest).
+  - lets edu copy by DMA and compute, and checks the results,
+  - masks the ticker's MSI-X function for a third of a second and unmasks it: no interrupt may
+    arrive in between, and the pending one must arrive then (nothing else restarts the ticker),
+  - prints its uptime ten times per second: the ticks.
+Every hop is a migration over TCP to a new process that has -incoming and host parts, but no
+devices. The test fails for a tick that is more than a second later than ticks between hops, a wrong
+or missing result, a lost link, a move without announcement, or growth of the emulator's memory.
+Exit status 77: the guest material is missing (scripts/fetch-guest).
 """
 import argparse
 import bisect
@@ -41,12 +41,12 @@ DEVICES = ["pcie-root-port,id=rp0,addr=2,chassis=1", "x3130-upstream,id=up0,bus=
            "pcie-root-port,id=rp1,addr=3,chassis=4", "ticker,id=t0,bus=rp1,period-ns=5000000",
            "pci-bridge,id=br0,addr=4,chassis_nr=5", "edu,id=e0,bus=br0,addr=1,dma_mask=0xffffffff",
            "virtio-rng-pci,addr=5"]
-LATE = 1.0          # seconds that a tick may be late
+LATE = 1.0          # maximum lateness of a tick, in seconds
 TICK = 0.1          # seconds between ticks
-MASKED = 0.3        # seconds that the ticker is masked at least
-GROWTH = 1.25       # of the emulators' resident memory, from the first hops to the last
+MASKED = 0.3        # minimum time for which the ticker is masked, in seconds
+GROWTH = 1.25       # growth of the emulators' resident memory, from the first hops to the last
 
-# Each loop says "@KIND number ..." or "@BAD what"; `say` writes whole lines.
+# Each loop prints "@KIND number ..." or "@BAD what". `say` writes complete lines.
 LOADS = r"""
 dmesg -n 1
 modprobe bpdrv
@@ -122,7 +122,7 @@ for load in memory_and_disk network edu masking ticks; do $load </dev/null & don
 
 
 class Watch:
-    """What the guest said so far: a number that must go on for each kind of line."""
+    """The guest's output so far: a number that must increase for each type of line."""
 
     def __init__(self) -> None:
         self.last: dict[str, int] = {}
@@ -130,9 +130,9 @@ class Watch:
         self.masked_at = 0.0
         self.stop = 0.0             # of the last hop
         self.masked_hops = 0        # with the ticker's interrupts masked, and one pending
-        self.late = 0.0             # the longest that a tick was late during a hop
-        self.calm = 0.0             # and otherwise: what the host is to blame for
-        self.hop = (0.0, 0.0)       # when the last one began and ended
+        self.late = 0.0             # maximum lateness of a tick during a hop
+        self.calm = 0.0             # and at other times, which the host causes
+        self.hop = (0.0, 0.0)       # begin and end of the last hop
 
     def line(self, guest: Emulator, kind: str, rest: str, when: float) -> None:
         """Check one line."""
@@ -155,7 +155,7 @@ class Watch:
             self.last_tick = when
 
     def until(self, guest: Emulator, more: int) -> None:
-        """Follow the console until every load went on by that much, or once at least."""
+        """Follow the console until every load advanced by that much, or at least once."""
         want = {kind: self.last.get(kind, 0) + (more if kind == "tick" else 1)
                 for kind in ("tick", "disk", "net", "edu", "mask")}
         while any(self.last.get(kind, 0) < number for kind, number in want.items()):
@@ -164,25 +164,26 @@ class Watch:
 
 
 def arrival(guest: Emulator, offset: int) -> float:
-    """When that much of the console had come."""
+    """Return the time at which the console had that length."""
     return guest.arrivals[bisect.bisect_left(guest.arrivals, (offset, 0.0))][1]
 
 
 def stopped_at(guest: Emulator) -> float:
-    """When it stopped the guest, on the clock of arrival()."""
+    """Return the time at which the guest was stopped, on the clock of arrival()."""
     stamp = guest.qmp.wait_event("STOP")["timestamp"]
     return stamp["seconds"] + stamp["microseconds"] / 1e6 - time.time() + time.monotonic()
 
 
 def resources(guest: Emulator) -> tuple[int, int]:
-    """Resident KiB, guest memory included, and open descriptors of an emulator."""
+    """Return resident KiB, with guest memory, and the number of descriptors of an emulator."""
     proc = Path(f"/proc/{guest.proc.pid}")
     rss = int(re.search(r"VmRSS:\s+(\d+)", (proc / "status").read_text())[1])
     return rss, len(os.listdir(proc / "fd"))
 
 
 def join_consoles(source: Emulator, target: Emulator) -> None:
-    """A line may begin on one console and end on the other: what is left moves along."""
+    """Move the incomplete line to the next console: a line may begin on one and end on the other.
+    """
     with target._news:      # pylint: disable=protected-access
         left = source.console[source.seen:]
         target.console = left + target.console
@@ -192,7 +193,7 @@ def join_consoles(source: Emulator, target: Emulator) -> None:
 
 
 def hop(program: str, source: Emulator, parts: list[str], watch: Watch) -> tuple[Emulator, dict]:
-    """One migration; returns the new process and the source's report."""
+    """One migration. Returns the new process and the source's report."""
     target = Emulator(program, ["-nodefaults", "-incoming", "tcp:127.0.0.1:0"] + parts)
     address = target.qmp.command("query-migrate")["socket-address"][0]
     start = time.monotonic()
@@ -216,7 +217,7 @@ def spread(values: list[float], digits: int = 0) -> str:
 
 
 def run(options: argparse.Namespace, arguments: list[str], parts: list[str], peer: Peer) -> int:
-    """The hops; returns the exit status."""
+    """Run the hops. Returns the exit status."""
     guest, watch = Emulator(options.emulator, arguments), Watch()
     total, down, late, rss, fds = [], [], [], [], []
     try:
@@ -231,7 +232,7 @@ def run(options: argparse.Namespace, arguments: list[str], parts: list[str], pee
             guest, report = hop(options.emulator, guest, parts, watch)
             watch.until(guest, 4)
             if peer.counts["announced"] == announced:
-                raise guest.fail("the guest's card did not announce its move")
+                raise guest.fail("the guest's network device did not announce its new location")
             memory, descriptors = resources(guest)
             total.append(report["total-time"])
             down.append(report["downtime"])
@@ -263,7 +264,7 @@ def run(options: argparse.Namespace, arguments: list[str], parts: list[str], pee
 
 
 def main() -> int:
-    """Make the host parts, run, clean up."""
+    """Create the host parts, run, clean up."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--emulator", required=True)
     parser.add_argument("--hops", type=int, default=5)

@@ -22,7 +22,7 @@ from waiting import Deadline, elapse, scaled, steady, until  # noqa: E402
 
 GUEST = ["-M", "virt", "-m", "32", "-device", "edu,id=e0,addr=3"]
 MIB = 1 << 20
-# Rewrites a word in each page from 0x80200000 to 0x81200000, for ever: with -bios, on a real CPU.
+# Rewrites a word in each page from 0x80200000 to 0x81200000 endlessly: with -bios, on a real CPU.
 DIRTY = struct.pack("<10I",
                     0x4010029b, 0x01529293,     # li t0, 0x80200000
                     0x4090031b, 0x01531313,     # li t1, 0x81200000
@@ -39,7 +39,7 @@ RAM_KEYS = {"transferred", "remaining", "total", "duplicate", "skipped", "normal
 
 
 def source(*args, fill=0, **kwargs):
-    """A running guest with a mark and so many MiB that are not zero."""
+    """A running guest with a mark and that many MiB of nonzero data."""
     m = Machine(*(args or GUEST), **kwargs)
     if m.ask:
         m.write(WHERE, 8, MARK)
@@ -57,12 +57,12 @@ def target(uri, *args):
 
 
 def capability(m, name, on):
-    """Switch one."""
+    """Set one capability."""
     m.command("migrate-set-capabilities", capabilities=[{"capability": name, "state": on}])
 
 
 def refused(m, command, *words, **arguments):
-    """The command fails, and its description has the words."""
+    """The command fails, and its description contains the words."""
     try:
         m.command(command, **arguments)
     except QmpError as error:
@@ -73,12 +73,12 @@ def refused(m, command, *words, **arguments):
 
 
 def hmp(m, line):
-    """A line of the human monitor."""
+    """Run a command of the human monitor."""
     return m.command("human-monitor-command", command_line=line)
 
 
 def settle(m):
-    """The migration's end."""
+    """Wait until the migration has completed."""
     return m.wait("completed", "failed", "cancelled")
 
 
@@ -100,11 +100,11 @@ def order(folder):
         refused(a, "migrate-resolve", "here or there", guest="nowhere")
         a.command("migrate-resolve", guest="here", force=True)
         a.command("cont")
-        assert runs(a) and runs(b)     # as was insisted on
+        assert runs(a) and runs(b)     # as the client requested
 
 
 def pause(folder):
-    """pre-switchover: the guest stands until migrate-continue, or runs again after a cancel."""
+    """pre-switchover: the guest is stopped until migrate-continue, and resumes after a cancel."""
     with source() as a, target(f"unix:{folder}/s") as b:
         capability(a, "pause-before-switchover", True)
         refused(a, "migrate-continue", "expected state", state="pre-switchover")
@@ -118,8 +118,8 @@ def pause(folder):
             refused(a, "migrate-continue", "expected state", state="device")
             refused(a, "device_add", "migrat", driver="edu")
             if again:
-                a.command("system_reset")       # carried out when the guest is here again
-                steady("no RESET while the guest stands",
+                a.command("system_reset")       # executed when the guest runs here again
+                steady("no RESET while the guest is stopped",
                        lambda: a.command("query-status") and "RESET" not in a.names(), 0.1)
                 a.command("migrate_cancel")
                 a.wait("cancelled")
@@ -139,7 +139,7 @@ def pause(folder):
 
 
 def fields(folder):
-    """query-migrate while it is under way, and afterwards."""
+    """query-migrate during the migration and afterwards."""
     with source(fill=16) as a, target(f"unix:{folder}/s") as b:
         assert a.command("query-migrate") == {}
         a.command("migrate-set-parameters", max_bandwidth=4 * MIB)
@@ -163,7 +163,7 @@ def fields(folder):
 
 
 def bandwidth(folder):
-    """The limit is kept, for rates below and above what is made in one turn."""
+    """The bandwidth limit is kept, for rates below and above the size of one work unit."""
     for limit, fill in ((512 << 10, 1), (8 * MIB, 12)):
         with source(fill=fill) as a, target(f"unix:{folder}/s"):
             a.command("migrate-set-parameters", max_bandwidth=limit)
@@ -181,7 +181,7 @@ def bandwidth(folder):
 
 
 def cancel(folder):
-    """At any moment: the guest is in one place, and the next migration works."""
+    """Cancel at any moment: the guest is in one place, and the next migration works."""
     rng = random.Random(7)
     with target(f"unix:{folder}/s") as b:
         moved = cancelled = 0
@@ -216,7 +216,8 @@ def cancel(folder):
 
 
 def failed_loads(folder):
-    """Every kind of failure: both sides say why, and the target takes the next one."""
+    """Every class of failure: both sides report the reason, and the target accepts the next
+    migration."""
     uri = f"unix:{folder}/s"
     with source() as a, target(uri) as b:
         for data in (b"", b"GET / HTTP/1.0\r\n\r\n", b"QEVM\0\0\0\3\7\0\0\0\6virt-1\4"):
@@ -249,7 +250,7 @@ def failed_loads(folder):
 
 
 def incoming(folder):
-    """-incoming defer and migrate-incoming; what is refused."""
+    """-incoming defer and migrate-incoming, and rejected forms."""
     with source() as a, target("defer") as b:
         refused(a, "migrate-incoming", "-incoming", uri="tcp:127.0.0.1:0")
         refused(b, "migrate", "incoming", uri=f"file:{folder}/x")
@@ -262,13 +263,13 @@ def incoming(folder):
         a.command("migrate", uri=f"tcp:127.0.0.1:{address['port']}")
         assert settle(a)["status"] == "completed"
         b.wait("completed")
-        assert b.command("query-status")["status"] == "paused"      # as it was
+        assert b.command("query-status")["status"] == "paused"      # unchanged
         b.command("cont")
         assert runs(b)
 
 
 def check(folder):
-    """migrate-check leaves everything alone."""
+    """migrate-check changes nothing."""
     uri = f"unix:{folder}/s"
     with source() as a:
         with target(uri) as b:
@@ -303,13 +304,13 @@ def silent_server():
 
 
 def unanswered(client):
-    """Whether no answer has arrived."""
+    """Return true if no answer has arrived."""
     return not select.select([client.sock], [], [], 0)[0]
 
 
 def concurrent_check(folder):
     """While migrate-check waits for a target, everything else is served: other monitors, the guest,
-    and then the next command of the same session."""
+    and afterwards the next command of the same session."""
     path, (server, uri) = f"{folder}/second", silent_server()
     with source(*GUEST, "-qmp", f"unix:{path},server=on,wait=off") as a:
         other = second_client(a, path)
@@ -343,7 +344,7 @@ def concurrent_check(folder):
 
 
 def oob_check(folder):
-    """A session with a thread of its own: out-of-band commands pass a check, others wait for it."""
+    """A session with its own thread: out-of-band commands overtake a check, others wait for it."""
     path, (server, uri) = f"{folder}/second", silent_server()
     with source(*GUEST, "-qmp", f"unix:{path},server=on,wait=off") as a:
         sock = socket.socket(socket.AF_UNIX)
@@ -369,7 +370,7 @@ def oob_check(folder):
 
 
 def handed_over_check(folder):
-    """A guest that was handed over cannot be asked about: its record must not be replaced."""
+    """A guest that was handed over cannot be checked: its record must not be replaced."""
     uri = f"unix:{folder}/s"
     with source() as a, target(uri) as b:
         a.command("migrate", uri=uri)
@@ -379,7 +380,7 @@ def handed_over_check(folder):
 
 
 def settings(_):
-    """Parameters and capabilities: set, asked, refused by name."""
+    """Parameters and capabilities: set and queried, and rejected by name."""
     with source() as a:
         values = {"downtime-limit": 17, "max-bandwidth": 12345, "cpu-throttle-initial": 5,
                   "cpu-throttle-increment": 6, "max-cpu-throttle": 77,
@@ -392,7 +393,7 @@ def settings(_):
         refused(a, "migrate-set-parameters", "max-bandwidth", max_bandwidth="fast")
         refused(a, "migrate-set-parameters", "handover-folder", handover_folder="/no/such")
         refused(a, "migrate-set-parameters", "handover-folder", handover_folder=None)
-        # all or nothing
+        # all or none
         refused(a, "migrate-set-parameters", "max-cpu-throttle", downtime_limit=3,
                 max_cpu_throttle=100)
         assert a.command("query-migrate-parameters")["downtime-limit"] == 17
@@ -405,7 +406,7 @@ def settings(_):
 
 
 def human(folder):
-    """The same from the human monitor."""
+    """The same through the human monitor."""
     uri = f"unix:{folder}/s"
     with source() as a, target("defer") as b:
         assert hmp(b, f"migrate_incoming {uri}") == ""
@@ -432,7 +433,7 @@ def human(folder):
 
 
 def share(m, seconds=0.6):
-    """The share of the time that the guest's CPU runs, or would if the host were idle."""
+    """The share of time that the guest's CPU runs, or would run on an idle host."""
     task = next(t for t in Path(f"/proc/{m.pid}/task").iterdir()
                 if (t / "comm").read_text().startswith("CPU"))
 
@@ -446,7 +447,7 @@ def share(m, seconds=0.6):
 
 
 def converge(folder):
-    """auto-converge slows a guest that writes faster than it is sent, and lets go of it."""
+    """auto-converge throttles a guest that writes faster than it is sent, and then releases it."""
     bios = Path(folder, "dirty")
     bios.write_bytes(DIRTY)
     uri = f"unix:{folder}/s"
@@ -469,7 +470,7 @@ def converge(folder):
 
 
 def fdsets(folder):
-    """add-fd: a file that somebody else opened, written by one and read by another."""
+    """add-fd: one emulator writes to a file that another process opened, and another reads it."""
     path = Path(folder, "passed")
     with source() as a, open(path, "wb") as f:
         refused(a, "add-fd", "SCM_RIGHTS")
@@ -492,12 +493,12 @@ def fdsets(folder):
 
 
 def pass_fd(m, fd, **arguments):
-    """add-fd."""
+    """Pass a descriptor by add-fd."""
     return m.qmp.pass_fd("add-fd", fd, **arguments)
 
 
 def differ(_):
-    """machine-diff: what a guest would see of it."""
+    """Return the answer of machine-diff: the differences that a guest would see."""
     with source() as a, source("-M", "virt", "-m", "64", "-device", "edu,id=e0,addr=4") as b:
         ours, theirs = (m.command("query-machine-description") for m in (a, b))
         assert a.command("machine-diff", wanted=ours, have=ours) == []
@@ -507,13 +508,14 @@ def differ(_):
 
 
 def announce(folder):
-    """A card whose guest cannot say that it moved says so itself; once, and at the target."""
+    """A network device whose driver cannot announce a move is announced by the device: once, and on
+    the target."""
     peer = Peer(f"{folder}/net")
     wire = ["-netdev", f"stream,id=w0,server=off,addr.type=unix,addr.path={folder}/net"]
     try:
         with source(*GUEST, *wire, "-device", "virtio-net-pci,netdev=w0") as a, \
                 target(f"unix:{folder}/s", *wire) as b:
-            until("the card's connection", lambda: peer.wires, 10)
+            until("the connection of the network device", lambda: peer.wires, 10)
             steady("nothing announced yet", lambda: peer.counts["announced"] == 0, 0.2)
             a.command("migrate", uri=f"unix:{folder}/s")
             assert settle(a)["status"] == "completed", a.command("query-migrate")
@@ -529,7 +531,7 @@ def announce(folder):
 
 
 def timers(folder):
-    """A countdown that runs when the guest is saved goes on from there, not from new."""
+    """A countdown that runs when the guest is saved continues, and does not restart."""
     bar = 0x40000000
     with source("-M", "virt", "-m", "16", "-device",
                 "ticker,id=t0,addr=4,period-ns=1000000000") as a, target(f"unix:{folder}/s") as b:
@@ -555,7 +557,7 @@ TESTS = [order, pause, fields, bandwidth, cancel, failed_loads, incoming, check,
 
 
 def main():
-    """Run all, or those named."""
+    """Run all tests, or the named ones."""
     names = sys.argv[1:]
     for test in TESTS:
         if not names or test.__name__ in names:

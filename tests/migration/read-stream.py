@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Read a migration file by QEMU's rules, with nothing but the file.
+"""Read a migration file by QEMU's rules, using only the file.
 
-The description at the end of the file says which fields each section has; this reader finds it
-as scripts do (the last NUL byte of the last 10 MiB, then the first brace), and then reads the
-stream with it. What scripts stumble over is refused by name: a brace in the description's length,
-bytes behind it, fields whose sizes do not add up to their section. It shares no code with the
-loader. Usage: read-stream.py FILE [SECTION...]; without sections it lists them all, else it
-prints the fields of those given.
+The description at the end of the file lists the fields of each section. This reader finds it as
+scripts do (the last NUL byte of the last 10 MiB, then the first brace), and then parses the stream
+with it. It reports errors that break such scripts: a brace in the length of the description, bytes
+after it, fields whose sizes do not add up to their section. It shares no code with the loader.
+
+Usage: read-stream.py FILE [SECTION...]; without sections it lists them all, otherwise it prints
+the fields of the given sections.
 """
 import json
 import struct
@@ -21,18 +22,18 @@ TAIL = 10 << 20
 
 
 class StreamError(Exception):
-    """The file breaks a rule; the text says which and where."""
+    """The file violates a rule. The text contains the rule and the position."""
 
 
 class Reader:
-    """Big-endian reads over the whole file."""
+    """Big-endian reads over the complete file."""
 
     def __init__(self, data):
         self.data = data
         self.at = 0
 
     def take(self, size):
-        """The next bytes."""
+        """Return the next bytes."""
         if size < 0 or self.at + size > len(self.data):
             raise StreamError(f"byte {self.at}: {size} bytes are wanted, "
                               f"{len(self.data) - self.at} are left")
@@ -40,17 +41,17 @@ class Reader:
         return self.data[self.at - size:self.at]
 
     def number(self, size):
-        """An unsigned number."""
+        """Return an unsigned number."""
         return int.from_bytes(self.take(size), "big")
 
     def name(self):
-        """A string with its length in a byte, which other readers take as signed."""
+        """Return a string with a length byte, which other readers treat as signed."""
         size, = struct.unpack(">b", self.take(1))
         return self.take(size).decode("ascii")
 
 
 def find_description(data):
-    """Offset and value of the JSON: from the last NUL byte's first brace on."""
+    """Return offset and value of the JSON: from the first brace after the last NUL byte."""
     start = max(0, len(data) - TAIL)
     start = data.rfind(b"\0", start) + 1 if b"\0" in data[start:] else start
     brace = data.find(b"{", start)
@@ -59,12 +60,12 @@ def find_description(data):
     try:
         return brace, json.loads(data[brace:].decode("utf-8"))
     except ValueError as error:
-        raise StreamError(f"byte {brace}: what scripts take for the description is none "
+        raise StreamError(f"byte {brace}: the text that scripts would parse is not the description "
                           f"(a brace in its length, or bytes behind it): {error}")
 
 
 class Ram:
-    """The section "ram", version 4."""
+    """Read the section "ram", version 4."""
 
     def __init__(self, version, page_size):
         if version != 4:
@@ -76,7 +77,7 @@ class Ram:
         self.zero = self.normal = 0
 
     def read(self, r):
-        """One chunk, up to its end mark."""
+        """Read one chunk, up to its end mark."""
         while True:
             word = r.number(8)
             address, flags = word & ~(self.page_size - 1), word & (self.page_size - 1)
@@ -108,14 +109,14 @@ class Ram:
                 raise StreamError(f"byte {r.at}: unknown flags {flags:#x}")
 
     def check(self):
-        """Every page must have come."""
+        """Every page must have been received."""
         for name, size in self.blocks.items():
             if len(self.pages.get(name, ())) * self.page_size != size:
-                raise StreamError(f"block {name} lacks pages")
+                raise StreamError(f"block {name} is incomplete")
 
 
 def read_value(r, field, key):
-    """One element, or one array, or the bytes of a type that is not known."""
+    """Return one element, one array, or the bytes of an unknown type."""
     count = field.get("array_len", 1)
     if field["type"] not in INTEGERS:
         return r.take(field["size"] * count).hex()
@@ -126,7 +127,7 @@ def read_value(r, field, key):
 
 
 def read_fields(r, fields):
-    """The values of a section, as its description says."""
+    """Return the values of a section, according to its description."""
     values = {}
     for field in fields:
         key = field["name"] + (f"[{field['index']}]" if "index" in field else "")
@@ -138,7 +139,7 @@ def read_fields(r, fields):
             continue
         struct_ = field["struct"]
         if not {"vmsd_name", "version", "fields"} <= set(struct_):
-            raise StreamError(f"structure {key} lacks its name, version or fields")
+            raise StreamError(f"structure {key} has no name, version or fields")
         values[key] = read_fields(r, struct_["fields"])
         if r.at - start != field["size"]:
             raise StreamError(f"field {key} has {r.at - start} bytes, {field['size']} described")
@@ -146,7 +147,8 @@ def read_fields(r, fields):
 
 
 def read_full(r, name, instance, version, described):
-    """A section of FULL kind: its record has its length in front, described as a field."""
+    """Read a section of type FULL: its record has a length prefix, which is described as a field.
+    """
     if (name, instance) not in described:
         raise StreamError(f"byte {r.at}: section {name} {instance} is not described")
     device, start = described.pop((name, instance)), r.at
@@ -160,7 +162,7 @@ def read_full(r, name, instance, version, described):
 
 
 def index_devices(description):
-    """{(name, instance): description}; each once."""
+    """{(name, instance): description}; each occurs once."""
     described = {}
     for device in description["devices"]:
         key = device["name"], device["instance_id"]
@@ -171,7 +173,7 @@ def index_devices(description):
 
 
 def read_stream(data):
-    """Returns (machine, [(section name, instance, version, values)], ram)."""
+    """Return (machine, [(section name, instance, version, values)], ram)."""
     where, description = find_description(data)
     described = index_devices(description)
     r = Reader(data)
@@ -215,7 +217,7 @@ def read_stream(data):
 
 
 def main():
-    """Print what the file has; the exit status is 1 if it breaks a rule."""
+    """Print the contents of the file. The exit status is 1 if it violates a rule."""
     with open(sys.argv[1], "rb") as f:
         data = f.read()
     try:

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""How each golden stream was made, and what must be found after loading it.
+"""The recipes of the golden streams, and the values to be checked after a load.
 
-A recipe: the options, what a guest did before the machine was saved, and a list of values to be
-read afterwards (what, how to read it, what it must be). Recipes whose types are still to change
-before a release stand last. A golden stream is made once (golden/add) and never again: a recipe
-whose stream exists must not change in a way that needs another.
+A recipe consists of the options, the guest's actions before the machine was saved, and a list of
+values to be read afterwards (name, how to read it, the expected value). Recipes whose types may
+still change before a release are last. A golden stream is created once (golden/add) and never
+again: a recipe whose stream exists must not change in a way that requires another stream.
 """
 import os
 import sys
@@ -29,18 +29,18 @@ def csr(m, number):
 
 
 def set_csrs(m):
-    """Give the hart registers that are not those of a reset."""
+    """Set registers of the hart to values other than those after reset."""
     for number, value in CSRS.values():
         m.ask(f"csr set_csr 0 {number:#x} {value:#x}")
 
 
 def csr_checks(m):
-    """What set_csrs() left."""
+    """The values that set_csrs() set."""
     return [(name, lambda n=number: csr(m, n), value) for name, (number, value) in CSRS.items()]
 
 
 def set_board(m):
-    """Console, clock and a word of RAM in use."""
+    """Use the console, the clock and a word of RAM."""
     m.write(UART + 3, 1, 0x03)
     m.write(UART + 1, 1, 0x05)
     m.write(UART + 7, 1, 0x5a)
@@ -51,7 +51,7 @@ def set_board(m):
 
 
 def board_checks(m, ns=120000):
-    """What set_board() left."""
+    """The values that set_board() set."""
     return [("IER of the console", lambda: m.read(UART + 1, 1), 0x05),
             ("scratch of the console", lambda: m.read(UART + 7, 1), 0x5a),
             ("the clock's alarm is armed", lambda: m.read(RTC + 0x18, 4), 1),
@@ -68,7 +68,7 @@ ENDPOINTS = ["-device", "ticker,id=t0,addr=2,period-ns=50000", "-device", "edu,i
 
 
 def start_endpoints(m):
-    """A running ticker, an edu in the middle of both its jobs, a chosen test of pci-testdev."""
+    """A running ticker, an edu with both its jobs in progress, a selected test of pci-testdev."""
     ticker = Function(m, 0, 2).enable((0, MMIO), (1, MMIO + 0x1000))
     edu = Function(m, 0, 3).enable((0, MMIO + 0x100000))
     Function(m, 0, 4).enable((0, MMIO + 0x200000), command=2)
@@ -87,13 +87,13 @@ def start_endpoints(m):
 
 
 def later(m, ns, address, size):
-    """A register after some guest time."""
+    """Read a register after some guest time."""
     m.ask(f"clock_step {ns}")
     return m.read(address, size)
 
 
 def endpoint_checks(m):
-    """Values first, then what comes of the timers."""
+    """The values, and then the effect of the timers."""
     return [("ticker's id", lambda: m.read(MMIO, 4), TICK),
             ("ticker runs", lambda: m.read(MMIO + 4, 4), 3),
             ("ticks so far", lambda: m.read(MMIO + 12, 4), 2),
@@ -114,7 +114,7 @@ IMSIC = 0x28000000
 
 
 def aia_setup(m):
-    """Messages: the ticker's vector masked with one pending, edu's MSI on."""
+    """Messages: the ticker's vector masked with one pending, edu's MSI enabled."""
     ticker, edu = start_endpoints(m)
     ticker.msix(MMIO + 0x1000, [(IMSIC, 5, 1)])
     at = edu.capability(MSI)
@@ -134,7 +134,7 @@ def aia_setup(m):
 
 
 def imsic_register(m, select):
-    """A register of hart 0's supervisor file."""
+    """A register of hart 0's supervisor interrupt file."""
     m.ask(f"csr set_csr 0 0x150 {select:#x}")
     return csr(m, 0x151)
 
@@ -153,19 +153,19 @@ def aia_checks(m):
             ("enabled of the IMSIC", lambda: imsic_register(m, 0xc0), 1 << 17),
             *csr_checks(m), *board_checks(m, 120001), *endpoint_checks(m),
             ("vector is pending", lambda: later(m, 50000, MMIO + 0x1800, 8) & 1, 1),
-            ("unmasked, the message comes", lambda: (
+            ("unmasked, the message is delivered", lambda: (
                 m.write(MMIO + 0x100c, 4, 0), imsic_register(m, 0x80) >> 5 & 1)[1], 1)]
 
 
 def wired_setup(m):
-    """Pins: the ticker's status stands, so that its level is asserted."""
+    """Pins: the ticker's status is set, so that its level is asserted."""
     start_endpoints(m)
     set_csrs(m)
     set_board(m)
 
 
 def plic_setup(m):
-    """The PLIC has it pending at one context and claimed another."""
+    """The interrupt is pending in one PLIC context and claimed in another."""
     wired_setup(m)
     for source in range(1, 64):
         m.write(PLIC + 4 * source, 4, source % 7 + 1)
@@ -186,9 +186,9 @@ def plic_checks(m):
             ("priority of source 33", lambda: m.read(PLIC + 4 * 33, 4), 33 % 7 + 1),
             ("enabled", lambda: m.read(PLIC + 0x2084, 4), 0xffffffff),
             ("pending", lambda: m.read(PLIC + 0x1004, 4), 0),
-            ("claimed by nobody again", lambda: m.read(PLIC + 0x201004, 4), 0),
+            ("no claim after the completion", lambda: m.read(PLIC + 0x201004, 4), 0),
             *csr_checks(m), *board_checks(m), *endpoint_checks(m),
-            ("completed, it comes again", lambda: (
+            ("pending again after completion", lambda: (
                 m.write(PLIC + 0x201004, 4, 34), m.read(PLIC + 0x201004, 4))[1], 34)]
 
 
@@ -236,27 +236,27 @@ TICKS = RAM + 0x220
 
 
 def guest_word(m, address):
-    """A word of a running guest's RAM, over the monitor."""
+    """Read a word of a running guest's RAM through the monitor."""
     text = m.command("human-monitor-command", command_line=f"xp /1xg {address:#x}")
     return int(text.split(":")[1].split()[0], 16)
 
 
 def hart_setup(m):
-    """Let the guest of golden/hart.S take some timer interrupts."""
+    """Let the guest of golden/hart.S handle some timer interrupts."""
     until("the guest to tick", lambda: guest_word(m, TICKS) > 5, 30, m.describe)
 
 
 def more_ticks(m):
-    """Whether timer interrupts go on; both counters of the loop move with them."""
+    """Return true if timer interrupts continue. Both counters of the loop advance with them."""
     before, loops = guest_word(m, TICKS), guest_word(m, TICKS - 8)
     return until("another tick", lambda: guest_word(m, TICKS) > before
                  and guest_word(m, TICKS - 8) != loops, 30, m.describe)
 
 
 def hart_checks(m):
-    """Registers, translation and the timer: all are needed for another tick."""
+    """Registers, translation and the timer: all are required for another tick."""
     return [("it ticked before it was saved", lambda: guest_word(m, TICKS) > 5, True),
-            ("it goes on", lambda: more_ticks(m), True)]
+            ("it continues", lambda: more_ticks(m), True)]
 
 
 # --- Express ports ---
@@ -271,7 +271,7 @@ SLOT_CONTROL, SLOT_STATUS = 0x18, 0x1a
 
 
 def ports_setup(m):
-    """Bus numbers, nested windows, a device in use behind them, and an unplug job under way."""
+    """Bus numbers, nested windows, a device in use behind them, and an active unplug job."""
     port = Function(m, 0, 2).bridge(1, 1, window=(MMIO, MMIO))
     Function(m, 0, 3).bridge(2, 5, window=(MMIO + 0x200000, MMIO + 0x400000))
     Function(m, 2, 0).bridge(3, 5, 2, (MMIO + 0x200000, MMIO + 0x400000))
@@ -289,12 +289,12 @@ def ports_setup(m):
 
 
 def job(m):
-    """State of the only unplug job."""
+    """Return the state of the only unplug job."""
     return [j["state"] for j in m.command("query-unplug-jobs")]
 
 
 def power_off(m):
-    """What Linux does at the end of an ordered removal; returns the devices that are left."""
+    """Do what Linux does at the end of an orderly removal. Returns the devices that are left."""
     port = Function(m, 0, 2)
     port.set(port.capability(EXPRESS) + SLOT_CONTROL, 2, 0x07e1)
     m.ask("clock_step 1000000")
@@ -302,7 +302,7 @@ def power_off(m):
 
 
 def ports_checks(m):
-    """Numbers, windows, what decodes behind them, and a job that goes on to its end."""
+    """Numbers, windows, decoding behind them, and a job that continues to its end."""
     port, down = Function(m, 0, 2), Function(m, 3, 0)
     at = MMIO + 0x300000
     return [("bus numbers", lambda: down.get(0x18), 0x00040403),
@@ -328,7 +328,8 @@ LINK_CONTROL, LINK_STATUS, BRIDGE_CONTROL = 0x10, 0x12, 0x3e
 
 
 def links_setup(m):
-    """One link disabled, one bus held in reset, one link retrained with the event unanswered."""
+    """One link disabled, one bus held in reset, one link retrained with the event not acknowledged.
+    """
     ports = [Function(m, 0, slot).bridge(slot - 1, slot - 1) for slot in (2, 3, 4)]
     link = [port.capability(EXPRESS) + LINK_CONTROL for port in ports]
     ports[0].set(link[0], 2, 0x10)
@@ -344,7 +345,7 @@ def set_and_read(m, slot, reg, value):
 
 
 def links_checks(m):
-    """What is down stays down, and comes up when the guest says so."""
+    """A link that is down stays down, and comes up when the guest enables it."""
     def reg(slot, at):
         port = Function(m, 0, slot)
         return port.get(port.capability(EXPRESS) + at, 2)
@@ -369,7 +370,7 @@ BLK_RING, NET_RING, RNG_RING = RAM + 0x20000, RAM + 0x30000, RAM + 0x40000
 
 
 def virtio_setup(m):
-    """A disk that answered once, a network card that waits for frames, entropy delivered."""
+    """A disk that completed a request, a network device with receive buffers, entropy delivered."""
     blk = Virtio(Function(m, 0, 2), BLK_BAR).start(MODERN, 2, BLK_RING)
     m.write(RAM + 0x50000, 4, 0)
     m.write(RAM + 0x50008, 8, 0)
@@ -387,13 +388,13 @@ def virtio_setup(m):
 
 
 def wait_used(m, device, ring, count=1):
-    """Back ends answer in their own time."""
+    """Wait for a back end that answers asynchronously."""
     until(f"{count} used buffers", lambda: device.used(ring) == count, 30, m.describe,
           lambda: device.used(ring))
 
 
 def virtio_again(m, slot, bar, ring, chain):
-    """One more request on a queue that was loaded: the used index after it."""
+    """Submit another request to a loaded queue. Returns the used index afterwards."""
     device = Virtio(Function(m, 0, slot), bar)
     device.offer(ring, 1, chain, kick=0)
     wait_used(m, device, ring, 2)
@@ -408,14 +409,14 @@ def virtio_state(m, slot, bar, reg, size, queue=0):
 
 
 def virtio_checks(m):
-    """Status, ring addresses and indices; and that the queues go on."""
+    """Status, ring addresses and indices; and the queues continue."""
     return [("status of the disk", lambda: virtio_state(m, 2, BLK_BAR, 0x14, 1), 15),
             ("ring of the disk", lambda: virtio_state(m, 2, BLK_BAR, 0x20, 8, 1), BLK_RING + 0x1000),
             ("size of a queue", lambda: virtio_state(m, 2, BLK_BAR, 0x18, 2, 1), 8),
-            ("status of the card", lambda: virtio_state(m, 3, NET_BAR, 0x14, 1), 15),
-            ("the card's address", lambda: m.read(Virtio(Function(m, 0, 3), NET_BAR).part[4], 4),
+            ("status of the network device", lambda: virtio_state(m, 3, NET_BAR, 0x14, 1), 15),
+            ("the MAC address", lambda: m.read(Virtio(Function(m, 0, 3), NET_BAR).part[4], 4),
              0x12005452),
-            ("queue of the card", lambda: virtio_state(m, 3, NET_BAR, 0x1c, 2, 1), 1),
+            ("queue of the network device", lambda: virtio_state(m, 3, NET_BAR, 0x1c, 2, 1), 1),
             ("entropy used once", lambda: m.read(RNG_RING + 0x202, 2), 1),
             ("entropy again", lambda: virtio_again(
                 m, 4, RNG_BAR, RNG_RING, [(RAM + 0x70000, 64, True)]), 2),
@@ -437,12 +438,12 @@ PORT_IO = 0x3000000
 
 
 def legacy_ring(m):
-    """The ring that a legacy driver gave by its page number: used index (8 descriptors)."""
+    """The ring that a legacy driver set by its page number: used index (8 descriptors)."""
     return m.read(RAM + 0x10000 + 0x1000 + 2, 2)
 
 
 def legacy_offer(m, index):
-    """One buffer for entropy by the legacy layout."""
+    """Submit one buffer for entropy by the legacy layout."""
     ring = RAM + 0x10000
     m.write(ring, 8, RAM + 0x70000)
     m.write(ring + 8, 4, 16)
@@ -476,7 +477,7 @@ def faces_setup(m):
 
 
 def faces_checks(m):
-    """Both faces go on where they were."""
+    """Both interfaces continue with their state."""
     return [("legacy status", lambda: m.read(PORT_IO + 0x1012, 1), 7),
             ("legacy queue", lambda: m.read(PORT_IO + 0x1008, 4), (RAM + 0x10000) >> 12),
             ("legacy ring used once", lambda: legacy_ring(m), 1),
@@ -495,7 +496,7 @@ BRIDGES = ["-device", "pci-bridge,id=br0,addr=2,chassis_nr=1", "-device", "edu,i
 
 
 def bridges_setup(m):
-    """Windows over two edu cards, both with their pin asserted."""
+    """Windows over two edu devices, both with their pin asserted."""
     Function(m, 0, 2).bridge(1, 1, window=(MMIO, MMIO))
     Function(m, 0, 3).bridge(2, 3, window=(MMIO + 0x100000, MMIO + 0x200000))
     Function(m, 2, 0).bridge(3, 3, 2, (MMIO + 0x100000, MMIO + 0x100000))
@@ -521,11 +522,11 @@ def bridges_checks(m):
 SHPC = ["-device", "pci-bridge,id=br0,addr=2,chassis_nr=1", "-device", "ticker,id=t0,bus=br0,addr=1",
         "-device", "edu,id=card,bus=br0,addr=3"]
 SHPC_COMMAND, SHPC_SLOT_1 = 5, 9  # registers, by DWORD Select
-POWER_ON, BLINK, POWER_OFF = 0x06, 0x08, 0x0f  # of commands: slot state and indicators
+POWER_ON, BLINK, POWER_OFF = 0x06, 0x08, 0x0f  # commands: slot state and indicators
 
 
 def shpc_select(m, number):
-    """The data register of the capability, with a register behind it."""
+    """The data register of the capability, with a register selected."""
     bridge = Function(m, 0, 2)
     at = bridge.capability(HOTPLUG)
     bridge.set(at + 2, 1, number)
@@ -538,12 +539,12 @@ def shpc_say(m, what, slot=3):
 
 
 def shpc_slot(m, slot=3):
-    """The register of a slot without what happened there: state, indicators, and so on."""
+    """The register of a slot without its event bits: state, indicators, and so on."""
     return m.read(shpc_select(m, SHPC_SLOT_1 + slot - 1), 2)
 
 
 def shpc_setup(m):
-    """Two cards in use, and the unplug of one asked for with a deadline and accepted."""
+    """Two devices in use, and an unplug of one requested with a deadline and accepted."""
     Function(m, 0, 2).bridge(1, 1, window=(MMIO, MMIO))
     Function(m, 1, 1).enable((0, MMIO + 0x10000))
     Function(m, 1, 3).enable((0, MMIO))
@@ -558,25 +559,25 @@ def shpc_setup(m):
 
 
 def shpc_eject(m):
-    """The guest lets the card go: what is read in its place, and the job."""
+    """The guest ejects the device: the value read in its place, and the job."""
     shpc_say(m, POWER_OFF)
     m.ask("clock_step 1000000")
     return Function(m, 1, 3).get(0), job(m)
 
 
 def shpc_checks(m):
-    """Both slots, the cards in them, and the job on its way; its deadline is the guest's."""
+    """Both slots, the devices in them, and the active job, whose deadline counts guest time."""
     return [("the job", lambda: job(m), ["accepted"]),
             ("slot 1: on, its light too", lambda: shpc_slot(m, 1) & 0x3f, 0x36),
             ("slot 3: on, its light blinks", lambda: shpc_slot(m) & 0x3f, 0x3a),
             ("edu", lambda: m.read(MMIO, 4), EDU),
             ("its cause", lambda: m.read(MMIO + 0x24, 4), 0x103),
-            ("ticks of the other card", lambda: m.read(MMIO + 0x1000c, 4) >= 3, True),
+            ("ticks of the other device", lambda: m.read(MMIO + 0x1000c, 4) >= 3, True),
             ("still accepted half a second later", lambda: (
                 m.ask("clock_step 500000000"), job(m))[1], ["accepted"]),
             ("ejected", lambda: shpc_eject(m), (0xffffffff, ["removed"])),
             ("the slot is off", lambda: shpc_slot(m) & 3, 3),
-            ("the other card goes on", lambda: m.read(MMIO + 0x10000, 4), TICK)]
+            ("the other device continues", lambda: m.read(MMIO + 0x10000, 4), TICK)]
 
 
 # --- virtio-serial ---
@@ -596,12 +597,12 @@ def serial_device(m):
 
 
 def serial_ring(queue):
-    """Where the ring of a queue lies."""
+    """Return the address of the ring of a queue."""
     return SERIAL_RING + 0x1000 * queue
 
 
 def serial_put(m, queue, index, text):
-    """Give one buffer of bytes to the device; the used index after it."""
+    """Submit one buffer of bytes to the device. Returns the used index afterwards."""
     device, at = serial_device(m), SERIAL_BUFFERS + 0x1000 * queue + 0x100 * index
     for i, byte in enumerate(text):
         m.write(at + i, 1, byte)
@@ -617,13 +618,13 @@ def serial_control(m, index, port, event, value):
 
 
 def serial_heard(m, index):
-    """(port, event, value) of a control message that came."""
+    """Return (port, event, value) of a control message that was received."""
     at = SERIAL_BUFFERS + 0x1000 * CONTROL_IN + 0x100 * index
     return m.read(at, 4), m.read(at + 4, 2), m.read(at + 6, 2)
 
 
 def serial_setup(m):
-    """A driver that knows all ports and has opened both; a buffer waits for input."""
+    """A driver that knows all ports and has opened both. A buffer waits for input."""
     device = serial_device(m).start(MODERN | MULTIPORT, 8, SERIAL_RING)
     for i in range(8):
         device.offer(serial_ring(CONTROL_IN), i,
@@ -640,7 +641,7 @@ def serial_setup(m):
 
 
 def serial_again(m, port, index):
-    """What the host hears of a port that writes once more."""
+    """Return what the host receives from a port that writes once more."""
     serial_put(m, 1 if port == 0 else 2 * port + 3, index, b"after")
     return m.command("ringbuf-read", device="c1" if port else "c0", size=64)
 
@@ -652,12 +653,12 @@ def serial_checks(m):
             ("ring of a port", lambda: virtio_state(m, 2, SERIAL_BAR, 0x20, 8, 7), serial_ring(7)),
             ("a queue that is not set up", lambda: virtio_state(m, 2, SERIAL_BAR, 0x1c, 2, 8), 0),
             ("places", lambda: m.read(serial_device(m).part[4] + 4, 4), 4),
-            ("told of port 0", lambda: serial_heard(m, 0), (0, 1, 1)),
-            ("told of port 2", lambda: serial_heard(m, 1), (2, 1, 1)),
+            ("message for port 0", lambda: serial_heard(m, 0), (0, 1, 1)),
+            ("message for port 2", lambda: serial_heard(m, 1), (2, 1, 1)),
             ("port 0 is a console", lambda: serial_heard(m, 2), (0, CONSOLE_PORT, 1)),
-            ("what port 2 says", lambda: serial_again(m, 2, 1), "after"),
-            ("what the console says", lambda: serial_again(m, 0, 0), "after"),
-            ("control goes on", lambda: serial_control(m, 5, 2, PORT_OPEN, 0), 6)]
+            ("output of port 2", lambda: serial_again(m, 2, 1), "after"),
+            ("output of the console", lambda: serial_again(m, 0, 0), "after"),
+            ("control continues", lambda: serial_control(m, 5, 2, PORT_OPEN, 0), 6)]
 
 
 class Recipe:
@@ -666,9 +667,10 @@ class Recipe:
     def __init__(self, name, machine, devices, setup, checks, host=(), older=False,
                  bios=None):
         self.name, self.setup, self.checks = name, setup, checks
-        self.older = older  # another form of records than the one that is written now
+        self.older = older  # another record format than the current one
         self.host = HOST + list(host)
-        self.bios = bios  # what a hart runs; without one the harts stand and qtest drives
+        self.bios = bios  # code that a hart runs; without it the harts are stopped and qtest drives
+                          # the machine
         self.args = ["-M", machine, "-m", "4" if bios else "1", *devices]
         self.path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "golden", name + ".gz")
 
@@ -679,7 +681,7 @@ RECIPES = [
     Recipe("aplic", "virt-0.1,aia=aplic,aclint=on", ENDPOINTS, aplic_setup, aplic_checks),
     Recipe("hart", "virt-0.1", [], hart_setup, hart_checks, bios=HART),
     Recipe("ports", "virt-0.1", PORTS, ports_setup, ports_checks),
-    # written by a build that did not leave the empty end of an Express config space out
+    # written by a build that did not omit the empty end of an Express config space
     Recipe("ports-whole-config", "virt-0.1", PORTS, ports_setup, ports_checks, older=True),
     Recipe("virtio", "virt-0.1", VIRTIO, virtio_setup, virtio_checks),
     Recipe("virtio-faces", "virt-0.1", FACES, faces_setup, faces_checks, FACES_HOST),

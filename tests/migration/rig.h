@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Whole emulators inside a test program: waiting for streams, loading them, saving again, and a
- * guest's hostile doings on what was loaded. Thousands of loads a second instead of tens.
+ * Complete emulators inside a test program: they wait for streams, load them, save again, and run
+ * hostile accesses of a guest on the loaded machine. Thousands of loads per second instead of tens.
  */
 #ifndef TESTS_MIGRATION_RIG_H
 #define TESTS_MIGRATION_RIG_H
@@ -20,13 +20,13 @@
 #include "system/session.h"
 #include "tests/lib/wait.h"
 
-/* The host parts that the golden streams name. */
+/* The host parts that the golden streams refer to. */
 #define RIG_HOST                                                                                   \
     "-blockdev", "null-co,node-name=d0,size=1048576", "-blockdev",                                 \
         "null-co,node-name=d1,size=1048576", "-netdev", "hubport,id=n0,hubid=0", "-netdev",        \
         "hubport,id=n1,hubid=0", "-chardev", "null,id=c0", "-chardev", "null,id=c1"
 
-/* A process that waits (-incoming defer), or with args a machine of its own. */
+/* A process that waits (-incoming defer), or with args a separate machine. */
 static Session *rig_open_args(const char *const *args, unsigned n)
 {
     g_autoptr(GError) err = NULL;
@@ -36,7 +36,7 @@ static Session *rig_open_args(const char *const *args, unsigned n)
     if (!session_prepare(s, (int)n, (char **)args, &err) || !session_start(s, &err)) {
         g_error("%s", err->message);
     }
-    /* a test that is to end ends, rather than one of its machines */
+    /* SIGTERM must end the test, not one of its machines */
     sigemptyset(&end);
     sigaddset(&end, SIGINT);
     sigaddset(&end, SIGTERM);
@@ -44,20 +44,28 @@ static Session *rig_open_args(const char *const *args, unsigned n)
     return s;
 }
 
-/* accel: "qtest", where harts stand, or "interp". */
+/* accel: "qtest", where harts are stopped, or "interp". */
 static inline Session *rig_open(const char *accel)
 {
     /* without firmware: rig_save() writes no boot images */
-    const char *const args[] = { "rig",         "-rtc",           "base=2026-11-20,clock=vm",
-                                 "-nodefaults", "-accel",         accel,
-                                 RIG_HOST,      "-incoming",      "defer",
-                                 "-chardev",    "null,id=serial0", "-bios",
+    const char *const args[] = { "rig",
+                                 "-rtc",
+                                 "base=2026-11-20,clock=vm",
+                                 "-nodefaults",
+                                 "-accel",
+                                 accel,
+                                 RIG_HOST,
+                                 "-incoming",
+                                 "defer",
+                                 "-chardev",
+                                 "null,id=serial0",
+                                 "-bios",
                                  "none" };
 
     return rig_open_args(args, G_N_ELEMENTS(args));
 }
 
-/* Let a stream in. NULL: it was taken; else the sentence of refusal (g_free). */
+/* Load a stream. Returns NULL if it was accepted, else the message (g_free). */
 static inline char *rig_load(Session *s, const void *data, size_t len)
 {
     int fd = memfd_create("stream", 0);
@@ -78,7 +86,8 @@ static inline char *rig_load(Session *s, const void *data, size_t len)
     return g_strdup(s->migration->error ? s->migration->error : "");
 }
 
-/* What a source would send now over a one-way channel, without the description at the end. */
+/* Return what a source would now send over a one-way channel, without the description at the
+ * end. */
 static inline GByteArray *rig_save(Session *s)
 {
     GByteArray *out = g_byte_array_new();
@@ -100,7 +109,7 @@ static inline GByteArray *rig_save(Session *s)
     return out;
 }
 
-/* A sentence without its numbers: how it was refused. */
+/* Return a message without its numbers, which identifies the reason of a rejection. */
 static inline char *rig_stem(const char *text)
 {
     GString *out = g_string_new("");
@@ -116,7 +125,7 @@ static inline char *rig_stem(const char *text)
     return g_string_free(out, FALSE);
 }
 
-/* A .gz file's contents. */
+/* Return the contents of a .gz file. */
 static inline GByteArray *rig_read(const char *path)
 {
     GByteArray *out = g_byte_array_new();
@@ -189,7 +198,7 @@ typedef struct RigDevices {
     GString *lines;
 } RigDevices;
 
-/* Into each BAR: first registers, where doorbells and commands are, and anywhere. */
+/* For each BAR: the first registers, the offsets of doorbells and commands, and random offsets. */
 static bool rig_bars(void *opaque, Device *dev)
 {
     RigDevices *v = opaque;
@@ -243,7 +252,7 @@ static void rig_feed(Session *s, GString *lines)
     qtest_free(q);
 }
 
-/* Accesses to all there is, with time passing in between; then config writes, then again. */
+/* Access everything, with time passing in between; then write config space, then access again. */
 static inline void rig_harm(Session *s, guint32 seed)
 {
     g_autoptr(GString) lines = g_string_new(NULL);
@@ -258,7 +267,7 @@ static inline void rig_harm(Session *s, guint32 seed)
             rig_line(lines, v.r, rig_address(v.r));
         }
         g_string_append(lines, "clock_step 1000000\n");
-        /* to the next timer, unless a load put that at the end of time */
+        /* to the next timer, unless a load set its deadline to the maximum */
         if (clocks_deadline(s->m->clocks, CLOCK_KIND_VIRTUAL) < INT64_MAX / 4) {
             g_string_append(lines, "clock_step\n");
         }
@@ -274,8 +283,8 @@ static inline void rig_harm(Session *s, guint32 seed)
     machine_set_state(s->m, RUN_PAUSED);
 }
 
-/* Let the harts run for a while: up to `tries` times 300 us, until one has retired something.
- * Returns whether one has. */
+/* Let the harts run: up to `tries` times 300 us, until one has retired an instruction. Returns true
+ * if one has. */
 static inline bool rig_run(Session *s, unsigned tries)
 {
     Cpu *cpu = g_ptr_array_index(s->m->cpus, 0);

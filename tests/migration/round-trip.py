@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Save, load, save gives the same bytes, for every device type and for a whole machine.
+"""Save, load, save gives the same bytes, for every device type and for a complete machine.
 
-The files are also read by read-stream.py, and the loaded machine's description must start afresh
-as the same machine.
+read-stream.py also reads the files, and a machine started from the loaded machine's description
+must be the same machine.
 """
 import importlib
 import json
@@ -18,7 +18,7 @@ from machine import EMULATOR, Machine, QmpError  # noqa: E402
 
 NEEDS = {"virtio-blk-pci": "drive=d0", "xio3130-downstream": "bus=up", "x3130-upstream": "bus=rp",
          "pxb-pcie": "bus_nr=64", "virtconsole": "bus=vs.0", "virtserialport": "bus=vs.0"}
-# What brings the bus that is needed.
+# The devices that provide the required bus.
 BEFORE = {"bus=rp": ["pcie-root-port,id=rp,chassis=7"],
           "bus=up": ["pcie-root-port,id=rp,chassis=7", "x3130-upstream,id=up,bus=rp"],
           "bus=vs.0": ["virtio-serial-pci,id=vs"]}
@@ -33,7 +33,7 @@ MACHINES = ["virt", "virt,aia=aplic-imsic", "virt,aia=aplic", "virt,aclint=on", 
 
 
 def types():
-    """The types a user can create."""
+    """The types that a user can create."""
     text = subprocess.run([EMULATOR, "-M", "virt", "-device", "help"], capture_output=True,
                           text=True, check=False).stdout
     return re.findall(r'name "([\w.-]+)"', text)
@@ -47,7 +47,7 @@ def options_for(name):
 
 
 def program_bars(m):
-    """Give every BAR an address and switch decoding and mastering on, as firmware would."""
+    """Set the address of every BAR and enable decoding and mastering, as firmware would."""
     address = 0x40000000
     for slot in range(1, 8):
         config = 0x30000000 + (slot << 15)
@@ -71,7 +71,7 @@ def save(m, path):
 
 
 def round_trip(machine, args, folder):
-    """One machine; raises AssertionError."""
+    """Test one machine. Raises AssertionError."""
     reader = importlib.import_module("read-stream")
     one, two, dump = (os.path.join(folder, n) for n in ("one", "two", "dump"))
     with Machine("-M", machine, "-m", "4", *HOST, *args) as m:
@@ -97,7 +97,7 @@ def round_trip(machine, args, folder):
 
 
 def main():
-    """All types, then the whole; the exit status says whether one differs."""
+    """Test all types, then the complete machine. The exit status is 1 if one differs."""
     bad = 0
     with tempfile.TemporaryDirectory(prefix="backplane-round-trip-") as folder:
         rows = [(name, "virt", options_for(name)) for name in types()]

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The reader of migration files reads the golden ones, and complains of each rule broken."""
+"""The reader of migration files accepts the golden files and reports each violated rule."""
 import glob
 import gzip
 import importlib
@@ -26,7 +26,7 @@ def describe(data, change):
 
 
 def brace_length(data):
-    """As a writer that does not pad: 0x7b among the bytes of the length."""
+    """Like a writer that does not pad: 0x7b among the bytes of the length."""
     at = READER.find_description(data)[0]
     text = data[at:].rstrip()
     text += b" " * ((0x7b - len(text)) % 256)
@@ -44,24 +44,24 @@ def resize(value):
 
 
 def field_size(value):
-    """Let one field take a byte of the next section."""
+    """Let one field extend into the next section."""
     next(f for d in value["devices"] for f in d["fields"] if f["type"] == "buffer")["size"] += 1
 
 
 def section(data, name):
-    """Offset of a section's name length."""
+    """Return the offset of a section's name length."""
     return data.index(bytes([len(name)]) + name.encode())
 
 
 def poke(data, at, value):
-    """One byte changed."""
+    """Change one byte."""
     return data[:at] + bytes([value]) + data[at + 1:]
 
 
 BROKEN = [
-    ("nothing behind the description", lambda d: d + b"x", "scripts take"),
+    ("nothing behind the description", lambda d: d + b"x", "scripts would parse"),
     ("no NUL behind it", lambda d: d + b"\0", "no description"),
-    ("no brace in the length", brace_length, "scripts take"),
+    ("no brace in the length", brace_length, "scripts would parse"),
     ("a description at all", lambda d: d[:READER.find_description(d)[0]], "no description"),
     ("within 10 MiB", lambda d: d + b" " * (10 << 20), "no description"),
     ("length of the description", lambda d: poke(d, READER.find_description(d)[0] - 1, 0x55),
@@ -93,7 +93,7 @@ BROKEN = [
 
 
 def complaint(data):
-    """What the reader says; None: nothing."""
+    """Return the reader's message, or None."""
     try:
         READER.read_stream(data)
     except (READER.StreamError, KeyError, ValueError) as error:
@@ -102,7 +102,7 @@ def complaint(data):
 
 
 def main():
-    """All golden files, then each rule."""
+    """Read all golden files, then violate each rule."""
     bad = 0
     for path in sorted(glob.glob(os.path.join(HERE, "golden/*.gz"))):
         with gzip.open(path) as f:

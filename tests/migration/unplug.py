@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""An unplug that is under way when the guest moves goes on at the target.
+"""An active unplug continues on the target of a migration.
 
 For a slot below an Express port and one behind a bridge with a Standard Hot-Plug Controller, at
-each step: asked, accepted, and ejected by the guest while the migration ran. The test plays the
-guest. Deadlines count the guest's time and go along.
+each step: requested, accepted, and ejected by the guest while the migration ran. The test acts as
+the guest. Deadlines count guest time and are migrated.
 """
 import os
 import sys
@@ -17,14 +17,14 @@ BRIDGE = 0x30000000 + (1 << 15)     # function 01.0
 
 
 class Slot:
-    """What a guest says to a slot: on, blink, off."""
+    """A guest's commands to a slot: on, blink, off."""
 
     def __init__(self, name, devices, capability, control):
         self.name, self.capability, self.control = name, capability, control
         self.args = ["-M", "virt", "-m", "4"] + [w for d in devices for w in ("-device", d)]
 
     def say(self, machine, what):
-        """One command through config space."""
+        """Issue one command through config space."""
         pos = machine.read(BRIDGE + 0x34, 1)
         while machine.read(BRIDGE + pos, 1) != self.capability:
             pos = machine.read(BRIDGE + pos + 1, 1)
@@ -44,14 +44,14 @@ SLOTS = [
 
 
 def job(machine):
-    """State of the one job."""
+    """Return the state of the only job."""
     jobs = machine.command("query-unplug-jobs")
     assert len(jobs) == 1 and jobs[0]["device"] == "card", jobs
     return jobs[0]["state"]
 
 
 def begin(slot, source, uri, step):
-    """A card in use, its unplug at that step, and the migration up to the switchover."""
+    """A device in use, its unplug at that step, and the migration up to the switchover."""
     slot.say(source, "on")
     source.command("unplug-request", id="card", timeout=1000)
     if step != "requested":
@@ -67,7 +67,7 @@ def begin(slot, source, uri, step):
 
 
 def moved(slot, step, late):
-    """Move at that step; then the guest lets go, or is too late."""
+    """Migrate at that step; then the guest ejects the device, or misses the deadline."""
     with tempfile.TemporaryDirectory() as folder:
         uri = f"unix:{folder}/stream"
         with Machine(*slot.args) as source, \
@@ -91,7 +91,7 @@ def moved(slot, step, late):
 
 
 def stays(slot):
-    """A cancelled migration: what the guest let go meanwhile goes here."""
+    """A cancelled migration: a device that the guest ejected meanwhile is removed on the source."""
     with tempfile.TemporaryDirectory() as folder:
         uri = f"unix:{folder}/stream"
         with Machine(*slot.args) as source, \
@@ -107,13 +107,13 @@ def stays(slot):
 
 
 def main():
-    """Every case; a sentence each."""
+    """Run every case; one line each."""
     for slot in SLOTS:
         for step in ("requested", "accepted", "powered-off"):
             moved(slot, step, late=False)
             print(f"{slot.name}: {step} before the move, removed after it")
         moved(slot, "accepted", late=True)
-        print(f"{slot.name}: the deadline went along")
+        print(f"{slot.name}: the deadline was migrated")
         stays(slot)
         print(f"{slot.name}: cancelled, removed here")
 

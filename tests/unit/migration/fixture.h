@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Small machines that can migrate: some RAM, CPUs with one register, and widgets with a register
- * and a timer. Two of them in one process share the default main context, so that a whole
+ * and a timer. Two machines in one process share the default main context, so that a complete
  * migration runs in one thread.
  */
 #ifndef TESTS_MIGRATION_FIXTURE_H
@@ -122,12 +122,12 @@ static const PlanCatalog catalog = { plan_types, 2, plan_machines, 1, NULL, 0 };
 typedef struct Box {
     Machine *m;
     Migration *mig;
-    PlanMachine *plan; /* NULL until built */
-    PlanMachine *own;  /* the command line's */
+    PlanMachine *plan; /* NULL until the machine is built */
+    PlanMachine *own;  /* given on the command line */
     MigrationOffer offer;
     unsigned discards, takes, releases;
     bool refuse_take;
-    uint64_t disk_size; /* of every disk */
+    uint64_t disk_size; /* of each disk */
     GString *events;
 } Box;
 
@@ -260,7 +260,7 @@ static Box *box_empty(void)
     return b;
 }
 
-/* A built machine: 1 MiB, two CPUs, and the devices given as -device texts (NULL-terminated). */
+/* Build a machine: 1 MiB, two CPUs, and the devices given as -device texts (NULL-terminated). */
 static inline Box *box_new(const char *const *devices)
 {
     g_autoptr(GError) err = NULL;
@@ -294,7 +294,7 @@ static inline void box_free(Box *b)
     g_free(b);
 }
 
-/* Turn the main context until the status is one of two. */
+/* Iterate the main context until the status is one of two. */
 static inline void wait_status(Box *b, const char *one, const char *two)
 {
     WAIT_MAIN(g_str_equal(migration_status(b->mig), one) ||
@@ -324,7 +324,8 @@ static inline void temp_remove(void)
     rmdir(temp_folder);
 }
 
-/* A file in a folder of this program's, which goes with what is in it when the program ends. */
+/* Return the path of a file in a directory of this program, which is removed when the program
+ * ends. */
 static inline char *temp_path(const char *name)
 {
     if (!*temp_folder) {

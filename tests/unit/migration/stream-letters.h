@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Streams for a target, written as lines of letters: "hdocrspg" is what a sound source sends over
- * a two-way channel, "hdrse" a file; letters for what is wrong stand in put_letter() and the
- * tables it uses. Sending them, and what the target answers.
+ * Streams for a target, written as strings of letters: "hdocrspg" is what a valid source sends over
+ * a two-way channel, "hdrse" is a file. put_letter() and its tables define the letters for errors.
+ * Functions to send the streams and to read the target's answers.
  */
 #ifndef TESTS_UNIT_MIGRATION_STREAM_LETTERS_H
 #define TESTS_UNIT_MIGRATION_STREAM_LETTERS_H
@@ -18,7 +18,7 @@ static const char *const devices[] = { "widget,id=w0,size=8", "widget,id=w1", NU
 
 typedef struct Sound {
     GByteArray *description, *ram, *sections;
-    RunState state; /* that the guest shall have */
+    RunState state; /* that the guest should have */
 } Sound;
 
 static GByteArray *put_ram(Box *b)
@@ -36,7 +36,7 @@ static GByteArray *put_ram(Box *b)
     return out;
 }
 
-/* The text that a sound source describes its machine with. */
+/* The text with which a valid source describes its machine. */
 static GByteArray *put_description(Box *b)
 {
     GByteArray *out = g_byte_array_new();
@@ -80,7 +80,7 @@ static void put_text(ByteWriter *w, const char *name, unsigned instance, unsigne
     stream_end_full(w, &s, at);
 }
 
-/* The description with a string in it exchanged. */
+/* The description with one string replaced. */
 static GString *changed(const Sound *s, const char *from, const char *to)
 {
     GString *text = g_string_new_len((const char *)s->description->data, s->description->len);
@@ -99,7 +99,7 @@ static const struct {
     { 'o', STREAM_CMD_OPEN_RETURN_PATH, 0, { 0 } },
     { 'O', STREAM_CMD_OPEN_RETURN_PATH, 1, { 0 } }, /* with data */
     { 'c', STREAM_CMD_CHECK, 1, { 0 } },
-    { 'C', STREAM_CMD_CHECK, 1, { 1 } }, /* and that is all */
+    { 'C', STREAM_CMD_CHECK, 1, { 1 } }, /* without data */
     { '2', STREAM_CMD_CHECK, 1, { 2 } }, /* neither */
     { '0', STREAM_CMD_CHECK, 0, { 0 } }, /* no flag, two flags */
     { '3', STREAM_CMD_CHECK, 2, { 0 } },
@@ -119,8 +119,8 @@ static bool put_command(ByteWriter *w, char letter)
     return false;
 }
 
-/* The description: as it is, or of another name, instance, version; no text; what this build
- * lacks. */
+/* The description: unmodified, or with another name, instance, version; empty; unsupported
+ * parts. */
 static bool put_head(ByteWriter *w, const Sound *s, char letter)
 {
     g_autoptr(GString) lacking = changed(s, "\"widget\"", "\"gadget\"");
@@ -165,7 +165,7 @@ static void put_letter(ByteWriter *w, const Sound *s, char letter)
     case 'r':
         put_bytes(w, s->ram->data, s->ram->len);
         break;
-    case 'R': /* all but its end */
+    case 'R': /* everything but its end */
         put_bytes(w, s->ram->data, s->ram->len - 5 - 8 - 5);
         break;
     case 's':
@@ -220,7 +220,7 @@ static void say(int fd, const Sound *s, const char *letters)
     g_assert_cmpint(send(fd, out->data, out->len, MSG_NOSIGNAL), ==, (ssize_t)out->len);
 }
 
-/* The answers that have come, as letters: accept, deficits, more, digest, runs, error. */
+/* The answers received, as letters: accept, incompatibilities, more, digest, runs, error. */
 static char *heard(int fd)
 {
     static const char letters[] = "?ADMSRE";
@@ -252,7 +252,7 @@ static void check_waits(Box *b)
     g_assert_false(b->m->has_guest);
 }
 
-/* A sound stream is taken, whatever came before. */
+/* A valid stream is accepted, whatever was received before. */
 static void check_takes(Box *b, const char *path, const Sound *s, RunState state)
 {
     int fd = dial(path);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The return path: answers in pieces of a byte, several at once, long lists, and what is not one.
+ * The return path: answers that arrive byte by byte, several at once, long lists, and invalid
+ * answers.
  */
 #include "fixture.h"
 
@@ -115,7 +116,7 @@ static void test_closed(void)
     put(&p, ANSWER_RUNS, "");
     close(p.peer);
     p.peer = -1;
-    g_assert_cmpint(answers_next(&p.answers, p.ch, &a, &err), ==, 1); /* it was said before */
+    g_assert_cmpint(answers_next(&p.answers, p.ch, &a, &err), ==, 1); /* it was sent before */
     g_assert_cmpint(answers_next(&p.answers, p.ch, &a, &err), ==, -1);
     g_assert_nonnull(strstr(err->message, "closed"));
     path_clear(&p);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Boot images in a stream: what is sent arrives, an equal file of the target is used instead, and
- * pieces that are damaged, out of order or not asked for are refused.
+ * Boot images in a stream: they arrive as sent, an identical file of the target is used instead,
+ * and pieces that are damaged, out of order or not requested are rejected.
  */
 #include "fixture.h"
 
@@ -38,7 +38,7 @@ static PlanMachine *describe(BootImages *b)
     return m;
 }
 
-/* The record of the section at the end of out, which is emptied. */
+/* Return the record of the section at the end of out, and empty out. */
 static GBytes *take_record(GByteArray *out, StreamSection *s)
 {
     ByteReader r;
@@ -60,7 +60,7 @@ static GBytes *take_record(GByteArray *out, StreamSection *s)
     return record;
 }
 
-/* Each piece, changed by `change`, to the receiver; its first refusal in *err. */
+/* Pass each piece, changed by `change`, to the receiver. The first error is stored in *err. */
 static void transfer(BootImages *from, unsigned roles, BootReceive *to,
                      void (*change)(uint8_t *record), GError **err)
 {
@@ -116,7 +116,7 @@ static void test_round_trip(void)
     boot_receive_free(r);
 }
 
-/* The target's own file, asked for nothing; on a one-way channel it is sent all the same. */
+/* The target has the file and requests nothing. On a one-way channel the file is still sent. */
 static void test_own(void)
 {
     g_autoptr(BootImages) from = images_of("from", "kernel", "initrd");
@@ -205,7 +205,7 @@ static void test_incomplete(void)
     boot_receive_free(r);
 }
 
-/* The source's file became shorter. */
+/* The source's file was truncated. */
 static void test_shorter(void)
 {
     g_autoptr(BootImages) from = images_of("from", "kernel", NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Channels of every kind: what goes in comes out, files are complete or absent, commands'
- * failures are seen, and addresses are parsed.
+ * Channels of every type: data arrives as sent, files are complete or absent, failures of commands
+ * are reported, and addresses are parsed.
  */
 #include "fixture.h"
 
@@ -99,7 +99,7 @@ static void test_file(void)
 
     g_assert_true(channel_is_file(c) && !channel_two_way(c));
     g_assert_cmpint(channel_write(c, "half", 4, NULL), ==, 4);
-    channel_free(c); /* given up: absent */
+    channel_free(c); /* abandoned: absent */
     g_assert_false(g_file_test(path, G_FILE_TEST_EXISTS));
     g_assert_false(g_file_test(part, G_FILE_TEST_EXISTS));
     c = channel_open_out(uri, NULL, NULL);
@@ -113,7 +113,7 @@ static void test_file(void)
     channel_free(c);
 }
 
-/* What is there is written into, not replaced. */
+/* An existing special file is written to, not replaced. */
 static void test_specials(void)
 {
     g_autofree char *path = temp_path("fifo"), *uri = g_strdup_printf("file:%s", path);
@@ -156,7 +156,7 @@ static void test_specials(void)
     g_unlink(path);
 }
 
-/* The socket that a guest comes to is its owner's alone. */
+/* Only the owner can access the socket on which the target listens. */
 static void test_mode(void)
 {
     g_autofree char *path = temp_path("mode"), *uri = g_strdup_printf("unix:%s", path);
@@ -168,7 +168,7 @@ static void test_mode(void)
     channel_server_free(s);
 }
 
-/* No room on the disk: the old file stays, the new one is absent. */
+/* No space on the disk: the old file is unchanged, the new one is absent. */
 static void test_full_disk(void)
 {
     g_autoptr(GError) err = NULL;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The hand-over record: one of two gets the guest, whoever asks first, and is told so again.
+ * The hand-over record: the first side that asks gets the guest, and later queries have the same
+ * answer.
  */
 #include "migration/handover.h"
 
@@ -87,7 +88,8 @@ static void test_race(void)
     }
 }
 
-/* Nobody gets what was not given, or what was settled and forgotten. */
+/* A guest that was not handed over, or whose record was settled and removed, is claimed by no
+ * side. */
 static void test_unknown(void)
 {
     char token[HANDOVER_TOKEN + 1];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The description at a stream's head: what is refused when it is read, and every deficit when
- * it is judged.
+ * The description at the start of a stream: what is rejected when it is read, and every
+ * incompatibility that is found when it is checked.
  */
 #include "fixture.h"
 
@@ -55,7 +55,7 @@ static void test_parse(void)
     parse("{\"profile\":\"" PROFILE "\",\"description\":{},\"parts\":[]}", "");
 }
 
-/* n times the text with %u, joined by commas, in the place of %s in the frame. */
+/* Repeat the text with %u n times, joined by commas, in place of %s in the frame. */
 static char *many(const char *frame, const char *each, unsigned n)
 {
     g_autoptr(GString) out = g_string_new(NULL);
@@ -74,16 +74,19 @@ static char *many(const char *frame, const char *each, unsigned n)
     return g_string_free(text, FALSE);
 }
 
-/* Hundreds of thousands of anything are refused, or judged, in linear time. */
+/* Hundreds of thousands of anything are rejected, or checked, in linear time. */
 static void test_many(void)
 {
-    static const char head[] = "{\"profile\":\"" PROFILE "\",\"description\":"
-                               "{\"backplane-machine\":1,\"guest\":{\"machine\":\"board\",\"ram\":1,";
-    g_autofree char *props = g_strconcat(head, "\"devices\":[{\"type\":\"widget\",\"properties\":{%s}}]}},\"parts\":[]}", NULL);
+    static const char head[] =
+        "{\"profile\":\"" PROFILE "\",\"description\":"
+        "{\"backplane-machine\":1,\"guest\":{\"machine\":\"board\",\"ram\":1,";
+    g_autofree char *props = g_strconcat(
+        head, "\"devices\":[{\"type\":\"widget\",\"properties\":{%s}}]}},\"parts\":[]}", NULL);
     g_autofree char *list_of_parts = g_strconcat(head, "\"devices\":[]}},\"parts\":[%s]}", NULL);
     g_autofree char *devices = g_strconcat(head, "\"devices\":[%s]}},\"parts\":[]}", NULL);
     g_autofree char *one = many(props, "\"p%u\":1", 300000);
-    g_autofree char *two = many(list_of_parts, "{\"kind\":\"block\",\"id\":\"d%u\",\"size\":1}", 300000);
+    g_autofree char *two =
+        many(list_of_parts, "{\"kind\":\"block\",\"id\":\"d%u\",\"size\":1}", 300000);
     g_autofree char *three = many(devices, "{\"type\":\"nosuch\",\"id\":\"d%u\"}", 60000);
     MigrationOffer offer = { .max_devices = 0 };
     gint64 start = g_get_monotonic_time();
@@ -182,7 +185,7 @@ static void test_sizes(void)
     box_free(b);
 }
 
-/* A missing host part hides no other difference. */
+/* A missing host part does not hide other differences. */
 static void test_whole_list(void)
 {
     static const char *const eight[] = { "widget,id=w0,size=8,drive=d0", NULL };
@@ -192,7 +195,8 @@ static void test_whole_list(void)
     MigrationOffer offer = { .own = here->plan, .fixed = true };
     struct json_object *list = judge(text, &offer);
 
-    g_assert_cmpuint(json_object_array_length(list), ==, 2); /* the drive once, and the size */
+    g_assert_cmpuint(json_object_array_length(list), ==, 2); /* the drive is listed once, and the
+                                                              * size */
     json_object_put(list);
     check(text, &offer, 2, "w0 drive: wanted a block with the id 'd0', have none");
     check(text, &offer, 2, "w0 size: wanted 8, have 9");
@@ -209,7 +213,7 @@ static void test_more_cpus(void)
     check(nine, &offer, 1, "machine cpus: wanted 9, have at most 8");
 }
 
-/* A hand-over record that is not seen here, and tokens that are none. */
+/* A hand-over record that is not visible here, and invalid tokens. */
 static void test_record(void)
 {
     Box *a = box_new(NULL);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The target: what it answers to every order of the parts of a stream, well made or not, and to
- * a source that goes away. After each refusal it takes a sound stream.
+ * The target: its answers to every order of the parts of a stream, well-formed or not, and its
+ * reaction to a source that disconnects. After each rejection it accepts a valid stream.
  *
- * A stream is written as a line of letters (stream-letters.h).
+ * A stream is written as a string of letters (stream-letters.h).
  */
 #include <sys/mman.h>
 
@@ -80,7 +80,7 @@ static void test_orders(void)
     sound_clear(&s);
 }
 
-/* Whatever comes behind GO: the guest runs here and nowhere else. */
+/* Data after GO has no effect: the guest runs here and nowhere else. */
 static void test_after_go(void)
 {
     static const char *const orders[] = { "hdocrspg!", "hdocrspgg", "hdocrspgc", "hdocrspgp",
@@ -107,7 +107,7 @@ static void test_after_go(void)
     sound_clear(&s);
 }
 
-/* Asked only: nothing is built, and the next may come. */
+/* Only checked: no machine is built, and the next source may connect. */
 static void test_check_only(void)
 {
     Box *b = box_empty();
@@ -133,7 +133,7 @@ static void test_check_only(void)
     sound_clear(&s);
 }
 
-/* The state that the guest had, except where it cannot be had here. */
+/* The guest's run state is restored, except where it is not possible here. */
 static void test_states(void)
 {
     static const struct {
@@ -203,7 +203,7 @@ static void test_copies(void)
         check_waits(b);
         g_assert_cmpint(!!b->mig->deficits, ==, !!strchr(orders[i].letters, 'L'));
     }
-    /* the disks are taken last */
+    /* the disks are activated last */
     b->refuse_take = true;
     load_copy(b, &s, "hdrse");
     g_assert_cmpstr(b->mig->error, ==, "the disk is locked");
@@ -219,7 +219,7 @@ static void test_copies(void)
 
 /* --- the hand-over record --- */
 
-/* Exchange a string in the description for good. */
+/* Replace a string in the description permanently. */
 static void change(Sound *s, const char *from, const char *to)
 {
     g_autoptr(GString) text = changed(s, from, to);
@@ -237,8 +237,8 @@ static void name_record(Sound *s, const char *token)
     change(s, "\"parts\":[]", part);
 }
 
-/* GO alone does not give a guest whose record says that it was not given; and a copy, which
- * its source may outlive, leaves the record alone. */
+/* GO is not sufficient if the record shows that the guest was not handed over. A copy, which its
+ * source may outlive, does not change the record. */
 static void test_record(void)
 {
     g_autofree char *folder = g_dir_make_tmp("backplane-record-XXXXXX", NULL);
@@ -329,7 +329,7 @@ static void count_loaded(void *opaque)
     ((Box *)opaque)->discards += 100;
 }
 
-/* It is told when all is loaded, before the guest runs. */
+/* The target is notified when everything is loaded, before the guest runs. */
 static void test_loaded_hook(void)
 {
     Sound s = sound_new(RUN_RUNNING);
@@ -368,7 +368,8 @@ static void test_closed(void)
     sound_clear(&s);
 }
 
-/* Gone before its answer came: the answer cannot be written, or the channel not be read. */
+/* The source disconnects before the answer: the answer cannot be written, or the channel not be
+ * read. */
 static void test_gone(void)
 {
     Sound s = sound_new(RUN_RUNNING);
@@ -398,7 +399,7 @@ static void test_gone(void)
     sound_clear(&s);
 }
 
-/* Given by nobody: the guest is let go after GO_SECONDS, which is made now here. */
+/* The source never sends GO: the guest is discarded after GO_SECONDS, which is set here. */
 static void test_no_go(void)
 {
     Sound s = sound_new(RUN_RUNNING);
@@ -426,7 +427,7 @@ static void test_no_go(void)
     sound_clear(&s);
 }
 
-/* Cancelled here, at each stage. */
+/* The load is cancelled on the target, at each stage. */
 static void test_cancel(void)
 {
     static const Order orders[] = {
@@ -457,7 +458,7 @@ static void test_cancel(void)
 
 /* --- answers --- */
 
-/* A description with n devices of types that are not here. */
+/* A description with n devices of unknown types. */
 static void put_lacking(GByteArray *out, unsigned n)
 {
     ByteWriter w = { out };
@@ -476,7 +477,7 @@ static void put_lacking(GByteArray *out, unsigned n)
     stream_put_command(&w, STREAM_CMD_CHECK, "", 1);
 }
 
-/* Two ends of a channel of which the target has one. */
+/* Both ends of a channel; the target has one of them. */
 static int pair(Box *b, int room)
 {
     g_autofree char *uri = NULL;
@@ -491,7 +492,7 @@ static int pair(Box *b, int room)
     return s[1];
 }
 
-/* A long list goes in pieces; a source that reads none of it is let go. */
+/* A long list is sent in parts. A source that reads none of it is disconnected. */
 static void test_long_answer(void)
 {
     g_autoptr(GByteArray) stream = g_byte_array_new();
@@ -519,7 +520,7 @@ static void test_long_answer(void)
     box_free(b);
 }
 
-/* An error may be as long as the list of what is missing: the source gets its beginning. */
+/* An error may be as long as the list of missing parts: the source receives its beginning. */
 static void test_long_error(void)
 {
     g_autoptr(GPtrArray) many = g_ptr_array_new_with_free_func(g_free);
@@ -554,7 +555,7 @@ static void test_long_error(void)
     g_byte_array_unref(s.ram);
 }
 
-/* Taken by another before the target came to it; or a poll that was wrong. */
+/* Another process accepted the connection before the target did, or poll() was wrong. */
 static gboolean drain(gpointer fd)
 {
     uint8_t buf[64];
@@ -572,7 +573,7 @@ static void test_nothing_there(void)
 
     g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM, 0, pipe), ==, 0);
     uri = g_strdup_printf("fd:%d", pipe[0]);
-    /* wait-ok: no time passes, this source comes first in the turn */
+    /* wait-ok: no time passes; this source is dispatched first */
     g_timeout_add(0, drain, GINT_TO_POINTER(pipe[0]));
     migration_incoming(b->mig, uri, false, NULL);
     g_assert_cmpint(send(pipe[1], "Q", 1, 0), ==, 1);
@@ -617,7 +618,7 @@ static GSource *time_limit(Box *b)
     return g_main_context_find_source_by_funcs_user_data(NULL, &g_timeout_funcs, b->mig->in);
 }
 
-/* A connection on which nothing comes, or a header alone, ends at its time limit. */
+/* A connection that sends nothing, or only a header, ends at its time limit. */
 static void test_silent(void)
 {
     static const Order orders[] = {
@@ -652,7 +653,7 @@ static void test_silent(void)
     sound_clear(&s);
 }
 
-/* A second connection need not wait until a silent one ends; RAM has no time limit. */
+/* A second connection need not wait until a silent one ends. RAM has no time limit. */
 static void test_take_over(void)
 {
     Sound s = sound_new(RUN_RUNNING);
@@ -680,7 +681,7 @@ static void test_take_over(void)
     sound_clear(&s);
 }
 
-/* A machine that is there already (offer.fixed) may end before a guest comes. */
+/* A machine that exists already (offer.fixed) may end before a guest arrives. */
 static void test_ended(void)
 {
     Box *b = box_empty();

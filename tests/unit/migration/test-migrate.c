@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Whole migrations between two machines of one process: over sockets and files, refused,
+ * Complete migrations between two machines of one process: over sockets and files, rejected,
  * cancelled, cut at every byte, and undecided.
  */
 #include "fixture.h"
@@ -89,7 +89,7 @@ static void test_socket(void)
     g_assert_false(migration_resolve(a->mig, true, false, &err));
     g_assert_true(migration_resolve(a->mig, true, true, NULL));
     g_assert_true(migration_may_run(a->mig, NULL));
-    /* the timer goes on where it was */
+    /* the timer continues where it was */
     WAIT_UNTIL (box_widget(b, "w0")->fired, 20) {
         clocks_dispatch(b->m->clocks);
     }
@@ -110,7 +110,7 @@ static void test_file(void)
     g_assert_false(g_file_test(path, G_FILE_TEST_EXISTS));
     wait_status(a, "completed", "failed");
     g_assert_cmpint(a->m->state, ==, RUN_POSTMIGRATE);
-    g_assert_true(migration_may_run(a->mig, NULL)); /* a copy: the guest may go on */
+    g_assert_true(migration_may_run(a->mig, NULL)); /* a copy: the guest may continue */
     listen_on(b, uri);
     wait_status(b, "completed", "failed");
     g_assert_cmpstr(b->mig->error, ==, NULL);
@@ -146,7 +146,7 @@ static void test_refused(void)
     g_assert_nonnull(strstr(b->mig->error, "d1"));
     g_assert_null(b->plan);
     g_assert_cmpint(b->m->state, ==, RUN_INMIGRATE);
-    /* and the target takes the next one */
+    /* and the target accepts the next one */
     box_free(a);
     a = box_new(devices);
     dirty(a);
@@ -190,7 +190,7 @@ static void test_cancel(void)
         start(a, uri);
         turns(i);
         if (!migration_cancel(a->mig, NULL)) {
-            break; /* it was given away by then */
+            break; /* the guest had been handed over by then */
         }
         wait_status(a, "cancelled", "completed");
         if (g_str_equal(migration_status(a->mig), "completed")) {
@@ -229,7 +229,7 @@ static void test_pause_before_switchover(void)
     box_free(b);
 }
 
-/* A target that cannot lock the disks after it was given the guest hands it back. */
+/* A target that cannot lock the disks after the hand-over returns the guest. */
 static void test_handed_back(void)
 {
     g_autofree char *path = temp_path("h"), *uri = g_strdup_printf("unix:%s", path);
@@ -254,10 +254,10 @@ static void test_handed_back(void)
 
 typedef struct Cut {
     int near, far;
-    size_t to_target, to_source; /* bytes let through before it is cut */
+    size_t to_target, to_source; /* number of bytes forwarded before the connection is cut */
 } Cut;
 
-/* Move what is there; false when the connection shall be cut. */
+/* Forward available bytes. Returns false when the connection must be cut. */
 static bool relay(int from, int to, size_t *left)
 {
     uint8_t buf[65536];
@@ -317,7 +317,7 @@ static void test_cut(void)
 
     for (size_t step = 0; step < 400; step++) {
         Box *a = box_new(devices), *b = box_empty();
-        /* a few whole streams first, to know the length; then around its parts */
+        /* a few complete streams first, to know the length; then cuts around its parts */
         Cut c = { 0, 0, step < 390 ? 1 + step * 41 : SIZE_MAX / 2, SIZE_MAX / 2 };
         const char *status;
 
@@ -370,7 +370,7 @@ static unsigned files_in(const char *folder)
 static void test_cut_with_record(void)
 {
     g_autofree char *folder = g_dir_make_tmp("backplane-record-XXXXXX", NULL);
-    /* ACCEPT, SYNC and DIGEST; what is cut behind them is cut after GO */
+    /* ACCEPT, SYNC and DIGEST; a cut after them is a cut after GO */
     const size_t answers = 4 + 4 + 4 + DIGEST_BYTES;
     unsigned failed = 0, completed = 0;
 
@@ -403,7 +403,7 @@ static void test_cut_with_record(void)
     rmdir(folder);
 }
 
-/* GO waits in the network until after the source took its guest back. */
+/* GO is delayed in the network until the source has taken its guest back. */
 static void test_late_go(void)
 {
     g_autofree char *folder = g_dir_make_tmp("backplane-record-XXXXXX", NULL);
@@ -428,7 +428,8 @@ static void test_late_go(void)
             relay(s[1], t[1], &all);
         }
     }
-    shutdown(s[1], SHUT_WR); /* the source hears that the channel ended; GO is on its way */
+    shutdown(s[1], SHUT_WR); /* the source is notified that the channel ended; GO is still in
+                              * transit */
     while (a->mig->out) {
         g_main_context_iteration(NULL, FALSE);
     }
@@ -446,7 +447,7 @@ static void test_late_go(void)
     rmdir(folder);
 }
 
-/* A target without the folder, or with another, says so before RAM. */
+/* A target without the directory, or with another, reports this before RAM is sent. */
 static void test_folder_missing(void)
 {
     g_autofree char *folder = g_dir_make_tmp("backplane-record-XXXXXX", NULL);
@@ -482,7 +483,7 @@ static void test_folder_missing(void)
 static void test_undecided(void)
 {
     Box *a = box_new(devices), *b = box_empty();
-    /* ACCEPT, SYNC, DIGEST, and RUNS but for a byte */
+    /* ACCEPT, SYNC, DIGEST, and RUNS except for one byte */
     Cut c = { 0, 0, SIZE_MAX / 2, 4 + 4 + 4 + DIGEST_BYTES + 3 };
     struct json_object *o;
 

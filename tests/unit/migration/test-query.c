@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Capabilities, parameters and query-migrate: names, bounds, refusals by name.
+ * Capabilities, parameters and query-migrate: names, limits, rejection by name.
  */
 #include "fixture.h"
 
@@ -47,7 +47,7 @@ static void test_parameters(void)
     g_assert_cmpint(parameter(b, "downtime-limit"), ==, 20);
     g_assert_cmpint(parameter(b, "max-bandwidth"), ==, 0);
     set(b, "{\"downtime-limit\": 5, \"max-cpu-throttle\": 100}", "max-cpu-throttle");
-    g_assert_cmpint(parameter(b, "downtime-limit"), ==, 20); /* all or nothing */
+    g_assert_cmpint(parameter(b, "downtime-limit"), ==, 20); /* all or none */
     set(b, "{\"downtime-limit\": -1}", "from 0 to 2000000, not -1");
     set(b, "{\"downtime-limit\": \"5\"}", "downtime-limit");
     set(b, "{\"tls-creds\": \"x\"}", "'tls-creds' is not one of this build");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The RAM section: passes send what was written since, both ends agree, hostile items are
- * refused, and empty memory stays empty on the target.
+ * The RAM section: a pass sends what was written since the last, both ends agree, hostile items are
+ * rejected, and empty memory stays empty on the target.
  */
 #include "fixture.h"
 
@@ -13,7 +13,7 @@ static const StreamSection ram_start = { STREAM_START, 2, 0, 4, "ram" };
 static const StreamSection ram_part = { STREAM_PART, 2, 0, 4, "ram" };
 static const StreamSection ram_end = { STREAM_END, 2, 0, 4, "ram" };
 
-/* Bytes of the section as the sender makes them, without framing. */
+/* The section's bytes as the sender creates them, without framing. */
 static GByteArray *strip(GByteArray *out, size_t head)
 {
     g_byte_array_remove_range(out, 0, head);
@@ -40,7 +40,7 @@ static void take(RamReceive *r, const StreamSection *s, const GByteArray *bytes,
     g_assert_cmpuint(at, ==, bytes->len);
 }
 
-/* Everything of one pass into the receiver. */
+/* Pass everything of one pass to the receiver. */
 static void pass(RamSend *s, RamReceive *r, size_t piece)
 {
     for (;;) {
@@ -66,7 +66,7 @@ static void test_round_trip(void)
     RamReceive *r = ram_receive_new(b->m, &err);
 
     memset(from->host + 0x3000, 1, 0x2000);
-    memset(to->host + 0x8000, 9, 0x1000); /* what the target must forget */
+    memset(to->host + 0x8000, 9, 0x1000); /* data that the target must discard */
     s = ram_send_new(a->m, 2, &err);
     ram_send_start(s, &w);
     take(r, &ram_start, strip(out, 1 + 4 + 4 + 8), 3);
@@ -78,7 +78,7 @@ static void test_round_trip(void)
     g_assert_cmpuint(ram_send_stats(s)->normal, ==, 2);
     g_assert_false(ram_receive_finish(r, &err)); /* not ended */
     g_clear_error(&err);
-    /* what is written meanwhile comes with the next pass, and only that */
+    /* what is written meanwhile is sent in the next pass, and nothing else */
     from->host[0x9000] = 7;
     ram_written_any(from, 0x9000, 1);
     memset(from->host + 0x3000, 0, 0x1000);
@@ -105,7 +105,7 @@ static void test_other_memory(void)
     g_autofree char *path = temp_path("memory"), *old = g_malloc(1 << 20);
     g_autoptr(GError) err = NULL;
 
-    memset(old, 9, 1 << 20); /* what the target must forget */
+    memset(old, 9, 1 << 20); /* data that the target must discard */
     for (unsigned kind = 0; kind < 3; kind++) {
         Box *a = box_new(NULL), *b = box_new(NULL);
         RamBlock *from = g_ptr_array_index(a->m->ram_blocks, 0), *to;
@@ -120,7 +120,7 @@ static void test_other_memory(void)
         to = ram_block_new_from("box.ram", 1 << 20, &source, &err);
         g_assert_no_error(err);
         g_ptr_array_add(b->m->ram_blocks, to);
-        if (kind == 2) { /* a descriptor that refuses to be written */
+        if (kind == 2) { /* a descriptor that rejects writes */
             int huge = memfd_create("huge", MFD_CLOEXEC | MFD_HUGETLB);
 
             to->fd = huge >= 0 ? dup2(huge, to->fd) : to->fd;
@@ -141,7 +141,8 @@ static void test_other_memory(void)
     }
 }
 
-/* A turn is bounded by the pages that it reads, and not only by the few bytes that they become. */
+/* A work unit is limited by the number of pages that it reads, not only by the size of its
+ * output. */
 static void test_zeroes(void)
 {
     Box *a = box_new(NULL);
@@ -160,7 +161,7 @@ static void test_zeroes(void)
     box_free(a);
 }
 
-/* A mostly empty guest costs neither side memory. */
+/* A mostly empty guest uses no memory on either side. */
 static void test_holes(void)
 {
     Box *a = box_new(NULL), *b = box_new(NULL);
@@ -197,7 +198,7 @@ static void put_item(ByteWriter *w, uint64_t page, int fill)
     put_bytes(w, bytes, fill ? sizeof(bytes) : 1);
 }
 
-/* Pages wait to be written together: the last word on each page is the one that stays. */
+/* Pages are collected and written together: the last value of each page remains. */
 static void test_order(void)
 {
     static const struct {

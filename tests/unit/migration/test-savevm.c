@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Device sections: names, order, and what is refused on loading.
+ * Device sections: names, order, and rejection on load.
  */
 #include "fixture.h"
 
@@ -178,7 +178,7 @@ static void test_long_names(void)
     box_free(b);
 }
 
-/* Bridges come first, the nearer to the root the earlier, whatever they are called. */
+/* Bridges are loaded first, in order of their distance from the root, whatever their names are. */
 static void test_bridges_first(void)
 {
     static const char *const four[] = { "widget,id=w0", "widget,id=w1", "widget,id=w2",
@@ -219,7 +219,8 @@ static const char *busy(void *obj)
     return ((Widget *)obj)->value ? "it is busy" : NULL;
 }
 
-/* What savevm_possible() says of a machine whose first widget is of another type; "" is yes. */
+/* The result of savevm_possible() for a machine whose first widget has another type; "" means that
+ * it can be saved. */
 static char *possible(Box *b, const DeviceType *type)
 {
     Device *dev = &box_widget(b, "w0")->dev;
@@ -270,14 +271,14 @@ static void save_record(void *field, ByteWriter *w)
 {
 }
 
-/* One that looks at what it read too late. */
+/* A device that checks what it read too late. */
 static bool load_record(void *field, ByteReader *r, const char *path, GError **err)
 {
     get_be32(r);
     return true;
 }
 
-/* A record may fail to say that it was too short; then the section says it. */
+/* A record may not report that it was too short; then the section reports it. */
 static void test_careless_record(void)
 {
     static const VmOps ops = { .type = "careless", .save = save_record, .load = load_record };
@@ -302,7 +303,7 @@ static void test_careless_record(void)
     box_free(b);
 }
 
-/* What the devices take is known before the guest stops for them. */
+/* Whether the devices accept is known before the guest stops. */
 static void test_estimate(void)
 {
     static const char *const three[] = { "widget,id=a", "widget,id=b", "widget,id=c", NULL };

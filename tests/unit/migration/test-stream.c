@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The container as it is written: exact bytes, and what scripts search for at the end.
+ * The container as it is written: exact bytes, and the text that scripts search for at the end.
  */
 #include <string.h>
 
@@ -39,7 +39,7 @@ static void test_iterative(void)
     g_assert_cmpmem(out->data, out->len, want, sizeof(want) - 1);
 }
 
-/* No byte of the length may be a brace: readers look for the first one from the end. */
+/* No byte of the length may be a brace: readers search for the first one. */
 static void test_description(void)
 {
     for (unsigned n = 0; n < 300; n++) {

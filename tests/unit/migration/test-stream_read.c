@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Reading the container: in pieces of every size, cut anywhere, with every bit wrong.
+ * Reading the container: in parts of every size, truncated anywhere, with every bit inverted.
  */
 #include <string.h>
 
 #include "migration/stream.h"
 
 static GString *log_text;
-static const char *refuse; /* the callback that refuses what it gets; NULL: none */
+static const char *refuse; /* the callback that rejects its data; NULL: none */
 
 static bool takes(const char *callback, GError **err)
 {
@@ -31,7 +31,7 @@ static bool on_full(void *opaque, const StreamSection *s, const uint8_t *data, s
     return takes("full", err);
 }
 
-/* Items of one byte, 0xff ends. */
+/* Items of one byte; 0xff is the end. */
 static bool on_items(void *opaque, const StreamSection *s, ByteReader *r, bool *done, GError **err)
 {
     while (!*done && reader_left(r)) {
@@ -127,7 +127,7 @@ static void test_truncation(void)
         g_autoptr(GError) err = NULL;
         bool ok = load(s->data, len, 7, &err);
 
-        /* the description may be missing as a whole: it says nothing needed */
+        /* the description may be absent altogether, since it contains nothing that is required */
         g_assert_true(ok == (len == s->len - 7));
         g_assert_true(ok || strstr(err->message, "byte"));
     }
@@ -184,14 +184,15 @@ static void test_refusals(void)
     REFUSED("\0\6\4\0\0\1", "no description");
     REFUSED("\0\7\0\0\0\1", "no description");
     REFUSED("\0\6\0\0\0\1{!", "bytes follow");
-    g_assert_true(stream_reader_feed(nothing, NULL, 0, &err)); /* a turn without a byte */
+    g_assert_true(stream_reader_feed(nothing, NULL, 0, &err)); /* an iteration without a byte */
     g_assert_false(stream_reader_finish(nothing, NULL));
     stream_reader_free(nothing);
     g_assert_false(load((const uint8_t *)huge, sizeof(huge) - 1, 99, &err));
     g_assert_nonnull(strstr(err->message, "4294967295 bytes"));
 }
 
-/* What a callback refuses ends the stream, with its sentence, and it is called no more. */
+/* A callback that rejects its data ends the stream with its message, and no callback is called
+ * again. */
 static void test_callbacks(void)
 {
     static const struct {
@@ -242,7 +243,7 @@ static void test_beginnings(void)
     }
 }
 
-/* As many sections of RAM's kind as are accepted, and one more. */
+/* As many sections of RAM's type as are accepted, and one more. */
 static void test_open_sections(void)
 {
     for (unsigned n = 8; n <= 9; n++) {

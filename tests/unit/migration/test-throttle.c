@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A throttled CPU runs for its share of the time while the main loop goes on.
+ * A throttled CPU runs for its share of the time while the main loop continues.
  */
 #include "migration/throttle.h"
 
@@ -25,7 +25,7 @@ static const CpuType type = {
     .name = "test", .run = run, .destroy = nothing, .post_load_arm = nothing
 };
 
-/* What the CPU does while the main loop turns for so long. */
+/* Return what the CPU executes while the main loop runs for that long. */
 static uint64_t loops_in(unsigned ms)
 {
     uint64_t before = __atomic_load_n(&loops, __ATOMIC_SEQ_CST);
@@ -59,7 +59,7 @@ static void test_share(void)
     throttle_set(&t, 0);
     g_assert_cmpuint(t.timer, ==, 0);
     g_assert_cmpuint(loops_in(300), >, held * 2);
-    /* let go while held */
+    /* released while it is held */
     throttle_set(&t, 99);
     g_assert_true(t.held);
     throttle_set(&t, 0);
