@@ -13,7 +13,7 @@ enum { SPEED_2_5 = 0, SPEED_16 = 3, WIDTH_1 = 0, WIDTH_32 = 6 };
 #define PORT_PROPS(def_speed, def_width)                                                           \
     PROP_U8(PCIPort, port, "port", 0, 0, 255, "port number"),                                      \
         PROP_U8(PCIPort, chassis, "chassis", 0, 0, 255, "chassis the slot is in"),                 \
-        PROP_U16(PCIPort, slot, "slot", 0, 0, 8191, "physical slot number"),                       \
+        PROP_U16(PCIPort, physical_slot, "slot", 0, 0, 8191, "physical slot number"),                       \
         PROP_BOOL(PCIPort, hotplug_prop, "hotplug", true, "the slot can be plugged live"),         \
         PROP_ENUM(PCIPort, speed, "x-speed", (def_speed), speed_names,                             \
                   "greatest link speed, GT/s"),                                                    \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The PCI Express capability (PCIe 5.0 7.5.3) of every port type: what each shows, from one
- * table, and what its registers do. Slots are hotplug.c's.
+ * table, and what its registers do. Slots are in express_slot.c.
  */
 #include "hw/pci/exp_regs.h"
 #include "hw/pci/pci_int.h"
@@ -123,7 +123,7 @@ static void setup_slot(PCIDevice *d, uint16_t pos)
 {
     PCIPort *p = (PCIPort *)d;
     PCIConfig *c = &d->config;
-    uint32_t cap = (uint32_t)p->slot << EXP_SLTCAP_NUMBER_SHIFT;
+    uint32_t cap = (uint32_t)p->physical_slot << EXP_SLTCAP_NUMBER_SHIFT;
 
     if (p->hotplug_prop) {
         cap |= EXP_SLTCAP_ABP | EXP_SLTCAP_PCP | EXP_SLTCAP_AIP | EXP_SLTCAP_PIP | EXP_SLTCAP_HPS |
@@ -247,7 +247,7 @@ static void express_reset(PCIDevice *d, unsigned row, ResetKind kind)
         PCIPort *p = (PCIPort *)d;
 
         if (p->hotplug_prop) {
-            bool there = pci_slot_occupied(&p->state);
+            bool there = pci_slot_occupied(&p->slot);
 
             pci_config_set(c, pos + EXP_SLTCTL, 2,
                            EXP_SLTCTL_AIC_OFF |

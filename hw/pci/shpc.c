@@ -1,273 +1,288 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The Standard Hot-Plug Controller (contract in hw/pci/shpc.h): its capability, the working
- * register set, commands and events. The unplug job is slot.c's.
+ * The Standard Hot-Plug Controller: its capability, the working register set, commands and events
+ * (contract in hw/pci/shpc.h). The states of the slots are in slot_table.c.
  *
- * The registers are one table with two ways in: BAR 0, and the DWORD Select and Data registers of
- * the capability. What the second shows is kept up to date in the config bytes (settle()), so
- * that reading it is an ordinary config read.
+ * The registers are one table with two interfaces: BAR 0, and the DWORD Select and DWORD Data
+ * registers of the capability. shpc_update() keeps the value of DWORD Data in the configuration
+ * bytes, so that reading it is an ordinary configuration read.
  *
- * A card that comes closes its latch (the MRL sensor) and its bringer presses the button; one
- * that is pulled opens it, and an open latch takes the slot's power away (SHPC 3.5).
+ * A device that is inserted closes its retention latch (MRL sensor), and the user presses the
+ * attention button. A device that is pulled out opens the latch, and an open latch disconnects the
+ * slot's power (SHPC 3.5).
  */
 #include "hw/pci/shpc.h"
 
 #include "hw/pci/pci_int.h"
-
-static PCIDevice *pci_of(PCIShpcBridge *b)
-{
-    return &b->br.pci;
-}
+#include "util/error.h"
 
 /* --- logical slots --- */
 
-static unsigned index_of(const PCIShpcBridge *b, const PCISlot *s)
+static unsigned shpc_index(const PCIShpcBridge *b, const PCISlot *s)
 {
-    return s - b->state;
+    return s - b->slots;
 }
 
-static ShpcState state_of(const PCIShpcBridge *b, unsigned i)
+static ShpcState shpc_slot_power(const PCIShpcBridge *b, unsigned i)
 {
-    return b->slot[i] & SHPC_SLOT_STATE;
+    return b->slot_reg[i] & SHPC_SLOT_STATE;
 }
 
-static bool latch_open(const PCIShpcBridge *b, unsigned i)
+static bool shpc_latch_open(const PCIShpcBridge *b, unsigned i)
 {
-    return b->slot[i] & SHPC_SLOT_MRL_OPEN;
+    return b->slot_reg[i] & SHPC_SLOT_MRL_OPEN;
 }
 
-static uint32_t events_of(const PCIShpcBridge *b, unsigned i)
+/* Events that are not masked. */
+static uint32_t shpc_slot_events(const PCIShpcBridge *b, unsigned i)
 {
-    return b->slot[i] & ~(b->slot[i] >> SHPC_SLOT_INT_MASK_SHIFT) & SHPC_SLOT_EVENTS;
+    return b->slot_reg[i] & ~(b->slot_reg[i] >> SHPC_SLOT_INT_MASK_SHIFT) & SHPC_SLOT_EVENTS;
 }
 
-/* Of the sources of SERR# there is one here: no card has a power fault, and no arbiter hangs. */
-static bool slot_serr(const PCIShpcBridge *b, unsigned i)
+/* The MRL sensor is the only source of SERR#: there are no power faults and no arbiter timeouts. */
+static bool shpc_slot_serr(const PCIShpcBridge *b, unsigned i)
 {
-    return (b->slot[i] & SHPC_SLOT_MRL_CHANGED) && !(b->slot[i] & SHPC_SLOT_MRL_SERR_MASK);
+    return (b->slot_reg[i] & SHPC_SLOT_MRL_CHANGED) && !(b->slot_reg[i] & SHPC_SLOT_MRL_SERR_MASK);
 }
 
-static void set_slot(PCIShpcBridge *b, unsigned i, uint32_t clear, uint32_t set)
+static void shpc_set_slot(PCIShpcBridge *b, unsigned i, uint32_t clear, uint32_t set)
 {
-    b->slot[i] = (b->slot[i] & ~clear) | set;
+    b->slot_reg[i] = (b->slot_reg[i] & ~clear) | set;
 }
 
 /* --- locators, the interrupt and SERR# (SHPC 4.9 to 4.10) --- */
 
-static uint32_t int_locator(const PCIShpcBridge *b)
+static uint32_t shpc_int_locator(const PCIShpcBridge *b)
 {
     uint32_t found =
         (b->serr_int & SHPC_COMMAND_COMPLETE) && !(b->serr_int & SHPC_COMMAND_INT_MASK);
 
     for (unsigned i = 0; i < SHPC_SLOTS; i++) {
-        found |= events_of(b, i) ? 2u << i : 0;
+        found |= shpc_slot_events(b, i) ? 2u << i : 0;
     }
     return found;
 }
 
-static uint32_t serr_locator(const PCIShpcBridge *b)
+static uint32_t shpc_serr_locator(const PCIShpcBridge *b)
 {
     uint32_t found = 0;
 
     for (unsigned i = 0; i < SHPC_SLOTS; i++) {
-        found |= slot_serr(b, i) ? 2u << i : 0;
+        found |= shpc_slot_serr(b, i) ? 2u << i : 0;
     }
     return found;
 }
 
-static uint64_t read_int_locator(void *dev, const RegDesc *r)
+static uint64_t shpc_read_int_locator(void *dev, const RegDesc *r)
 {
-    return int_locator(dev);
+    return shpc_int_locator(dev);
 }
 
-static uint64_t read_serr_locator(void *dev, const RegDesc *r)
+static uint64_t shpc_read_serr_locator(void *dev, const RegDesc *r)
 {
-    return serr_locator(dev);
+    return shpc_serr_locator(dev);
 }
 
-static bool interrupts(const PCIShpcBridge *b)
+static bool shpc_interrupts(const PCIShpcBridge *b)
 {
-    return int_locator(b) && !(b->serr_int & SHPC_GLOBAL_INT_MASK);
+    return shpc_int_locator(b) && !(b->serr_int & SHPC_GLOBAL_INT_MASK);
 }
 
-static uint32_t selected(PCIShpcBridge *b);
+static uint32_t shpc_selected(PCIShpcBridge *b);
 
-static bool serr_asserted(const PCIShpcBridge *b)
+static bool shpc_serr_asserted(const PCIShpcBridge *b)
 {
-    return serr_locator(b) && !(b->serr_int & SHPC_GLOBAL_SERR_MASK);
+    return shpc_serr_locator(b) && !(b->serr_int & SHPC_GLOBAL_SERR_MASK);
 }
 
-/* What follows from the registers: the capability's view of them, the interrupt, SERR#. */
-static void settle(PCIShpcBridge *b)
+/* Recompute what is derived from the registers: the view of the capability, the interrupt, SERR#.
+ */
+static void shpc_update(PCIShpcBridge *b)
 {
-    PCIDevice *d = pci_of(b);
-    bool serr = serr_asserted(b);
+    PCIDevice *d = &b->br.pci;
+    bool serr = shpc_serr_asserted(b);
 
     if (serr && !b->serr && (pci_get(d, PCI_COMMAND, 2) & PCI_COMMAND_SERR)) {
         pci_set(d, PCI_STATUS, 2, pci_get(d, PCI_STATUS, 2) | PCI_STATUS_SIG_SYSTEM_ERROR);
     }
     b->serr = serr;
     pci_set(d, b->shpc_pos + SHPC_CAP_PENDING, 1,
-            (serr_locator(b) ? SHPC_CSP : 0) | (int_locator(b) ? SHPC_CIP : 0));
-    pci_set(d, b->shpc_pos + SHPC_CAP_DATA, 4, selected(b));
-    pci_irq_set(d, 0, interrupts(b));
+            (shpc_serr_locator(b) ? SHPC_CSP : 0) | (shpc_int_locator(b) ? SHPC_CIP : 0));
+    pci_set(d, b->shpc_pos + SHPC_CAP_DATA, 4, shpc_selected(b));
+    pci_irq_set(d, 0, shpc_interrupts(b));
 }
 
-static void event(PCIShpcBridge *b, unsigned i, uint32_t bits)
+static void shpc_latch_event(PCIShpcBridge *b, unsigned i, uint32_t bits)
 {
-    set_slot(b, i, 0, bits);
-    settle(b);
+    shpc_set_slot(b, i, 0, bits);
+    shpc_update(b);
 }
 
 /* --- commands (SHPC 3.5) --- */
 
-static void set_state(PCIShpcBridge *b, unsigned i, ShpcState to)
+/* Only an enabled slot is connected to the bus. */
+static void shpc_connect(PCIShpcBridge *b, unsigned i, ShpcState to)
 {
-    ShpcState from = state_of(b, i);
+    ShpcState from = shpc_slot_power(b, i);
+
+    shpc_set_slot(b, i, SHPC_SLOT_STATE, to);
+    if ((from == SHPC_ENABLED) != (to == SHPC_ENABLED)) {
+        pci_slot_show(&b->slots[i], to == SHPC_ENABLED, RESET_COLD);
+    }
+}
+
+static void shpc_set_state(PCIShpcBridge *b, unsigned i, ShpcState to)
+{
+    ShpcState from = shpc_slot_power(b, i);
 
     if (to == SHPC_NO_CHANGE || to == from) {
         return;
     }
-    set_slot(b, i, SHPC_SLOT_STATE, to);
-    if ((from == SHPC_ENABLED) != (to == SHPC_ENABLED)) {
-        pci_slot_show(&b->state[i], to == SHPC_ENABLED, RESET_COLD);
-    }
+    shpc_connect(b, i, to);
     if (to == SHPC_DISABLED) {
-        pci_slot_powered_off(&b->state[i]);
+        pci_slot_event(&b->slots[i], PCI_SLOT_EV_POWER_OFF);
+    } else if (from == SHPC_DISABLED) {
+        pci_slot_event(&b->slots[i], PCI_SLOT_EV_POWER_ON);
     }
 }
 
-static void set_indicator(PCIShpcBridge *b, unsigned i, unsigned shift, PCIIndicator to)
+/* RESERVED in a command means no change. */
+static void shpc_set_indicator(PCIShpcBridge *b, unsigned i, unsigned shift, PCIIndicator to)
 {
-    if (to != PCI_INDICATOR_RESERVED) { /* in a command: no change */
-        set_slot(b, i, 3u << shift, (uint32_t)to << shift);
+    if (to != PCI_INDICATOR_RESERVED) {
+        shpc_set_slot(b, i, 3u << shift, (uint32_t)to << shift);
     }
 }
 
-static PCIIndicator power_indicator(const PCIShpcBridge *b, unsigned i)
+static PCIIndicator shpc_power_indicator(const PCIShpcBridge *b, unsigned i)
 {
-    return b->slot[i] >> SHPC_SLOT_POWER_SHIFT & 3;
+    return b->slot_reg[i] >> SHPC_SLOT_POWER_SHIFT & 3;
 }
 
-static uint16_t slot_command(PCIShpcBridge *b, uint8_t code, uint8_t target)
+/* Slot numbers begin at 1, like the device numbers of the slots. */
+static uint16_t shpc_slot_command(PCIShpcBridge *b, uint8_t code, uint8_t target)
 {
-    unsigned i = target - SHPC_FIRST_DEVICE; /* slots count from 1, as their devices do here */
+    unsigned i = target - SHPC_FIRST_DEVICE;
     ShpcState to = code & SHPC_CMD_STATE;
     PCIIndicator was;
 
-    if (target < SHPC_FIRST_DEVICE || (to == SHPC_POWER_ONLY && state_of(b, i) == SHPC_ENABLED)) {
+    if (target < SHPC_FIRST_DEVICE ||
+        (to == SHPC_POWER_ONLY && shpc_slot_power(b, i) == SHPC_ENABLED)) {
         return SHPC_STATUS_INVALID_COMMAND;
     }
-    if ((to == SHPC_POWER_ONLY || to == SHPC_ENABLED) && latch_open(b, i)) {
+    if ((to == SHPC_POWER_ONLY || to == SHPC_ENABLED) && shpc_latch_open(b, i)) {
         return SHPC_STATUS_MRL_OPEN;
     }
-    was = power_indicator(b, i);
-    set_indicator(b, i, SHPC_SLOT_POWER_SHIFT, code >> SHPC_CMD_POWER_SHIFT & 3);
-    set_indicator(b, i, SHPC_SLOT_ATTENTION_SHIFT, code >> SHPC_CMD_ATTENTION_SHIFT & 3);
-    pci_slot_indicator(&b->state[i], was, power_indicator(b, i));
-    set_state(b, i, to);
+    was = shpc_power_indicator(b, i);
+    shpc_set_indicator(b, i, SHPC_SLOT_POWER_SHIFT, code >> SHPC_CMD_POWER_SHIFT & 3);
+    shpc_set_indicator(b, i, SHPC_SLOT_ATTENTION_SHIFT, code >> SHPC_CMD_ATTENTION_SHIFT & 3);
+    pci_slot_indicator(&b->slots[i], was, shpc_power_indicator(b, i));
+    shpc_set_state(b, i, to);
+    pci_slot_assert(&b->slots[i]);
     return 0;
 }
 
-/* Every slot with a card and a closed latch, unless one is in use already. */
-static uint16_t all_command(PCIShpcBridge *b, ShpcState to)
+/* Applies to every slot with a closed latch. Fails if a slot is already enabled. */
+static uint16_t shpc_all_command(PCIShpcBridge *b, ShpcState to)
 {
     for (unsigned i = 0; i < SHPC_SLOTS; i++) {
-        if (state_of(b, i) == SHPC_ENABLED) {
+        if (shpc_slot_power(b, i) == SHPC_ENABLED) {
             return SHPC_STATUS_INVALID_COMMAND;
         }
     }
     for (unsigned i = 0; i < SHPC_SLOTS; i++) {
-        if (!latch_open(b, i)) {
-            set_indicator(b, i, SHPC_SLOT_POWER_SHIFT, PCI_INDICATOR_ON);
-            set_state(b, i, to);
+        if (!shpc_latch_open(b, i)) {
+            shpc_set_indicator(b, i, SHPC_SLOT_POWER_SHIFT, PCI_INDICATOR_ON);
+            shpc_set_state(b, i, to);
+            pci_slot_assert(&b->slots[i]);
         }
     }
     return 0;
 }
 
-static uint16_t execute(PCIShpcBridge *b, uint8_t code, uint8_t target)
+static uint16_t shpc_execute(PCIShpcBridge *b, uint8_t code, uint8_t target)
 {
     if (code <= SHPC_CMD_SLOT_LAST) {
-        return slot_command(b, code, target);
+        return shpc_slot_command(b, code, target);
     }
     if (code <= SHPC_CMD_SPEED_LAST) {
         return code == SHPC_CMD_SPEED_33 ? 0 : SHPC_STATUS_INVALID_SPEED;
     }
     switch (code) {
     case SHPC_CMD_POWER_ONLY_ALL:
-        return all_command(b, SHPC_POWER_ONLY);
+        return shpc_all_command(b, SHPC_POWER_ONLY);
     case SHPC_CMD_ENABLE_ALL:
-        return all_command(b, SHPC_ENABLED);
+        return shpc_all_command(b, SHPC_ENABLED);
     default:
         return SHPC_STATUS_INVALID_COMMAND;
     }
 }
 
-static uint32_t command_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
+static uint32_t shpc_wrote_command(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
     PCIShpcBridge *b = dev;
 
-    b->status = execute(b, b->command, b->target);
+    b->status = shpc_execute(b, b->command, b->target);
     b->serr_int |= SHPC_COMMAND_COMPLETE;
-    settle(b);
+    shpc_update(b);
     return 0;
 }
 
-static uint32_t settles(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
+static uint32_t shpc_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
-    settle(dev);
+    shpc_update(dev);
     return 0;
 }
 
 /* --- the working register set --- */
 
-#define SLOT_CONFIG                                                                                \
+#define SHPC_SLOT_CONFIG_VALUE                                                                     \
     (SHPC_SLOTS | SHPC_FIRST_DEVICE << SHPC_CONFIG_FIRST_SHIFT | 1 << SHPC_CONFIG_NUMBER_SHIFT |   \
      SHPC_CONFIG_NUMBERS_UP | SHPC_CONFIG_MRL | SHPC_CONFIG_BUTTON)
-#define INTERFACE_1 (1u << 24) /* Programming Interface; the bus mode beside it is 0: 33 MHz */
-#define SLOT_RESET                                                                                 \
+#define SHPC_INTERFACE_1 (1u << 24) /* Programming Interface 1; bus mode 0: 33 MHz */
+#define SHPC_SLOT_RESET                                                                            \
     (SHPC_DISABLED | PCI_INDICATOR_OFF << SHPC_SLOT_POWER_SHIFT |                                  \
      PCI_INDICATOR_OFF << SHPC_SLOT_ATTENTION_SHIFT | SHPC_SLOT_MRL_OPEN | SHPC_SLOT_EMPTY |       \
      SHPC_SLOT_MASKS)
 enum {
-    SERR_INT_MASKS = SHPC_GLOBAL_INT_MASK | SHPC_GLOBAL_SERR_MASK | SHPC_COMMAND_INT_MASK |
-                     SHPC_ARBITER_SERR_MASK,
-    SERR_INT_EVENTS = SHPC_COMMAND_COMPLETE | SHPC_ARBITER_TIMEOUT,
+    SHPC_SERR_INT_MASKS = SHPC_GLOBAL_INT_MASK | SHPC_GLOBAL_SERR_MASK | SHPC_COMMAND_INT_MASK |
+                          SHPC_ARBITER_SERR_MASK,
+    SHPC_SERR_INT_EVENTS = SHPC_COMMAND_COMPLETE | SHPC_ARBITER_TIMEOUT,
 };
-#define ROW(n)                                                                                     \
-    REG32(PCIShpcBridge, slot[n], SHPC_SLOT + 4 * (n), .reset = SLOT_RESET, .rw = SHPC_SLOT_MASKS, \
-          .w1c = SHPC_SLOT_EVENTS, .wrote = settles)
-#define ROWS5(n) ROW(n), ROW((n) + 1), ROW((n) + 2), ROW((n) + 3), ROW((n) + 4)
+#define SHPC_ROW(n)                                                                                \
+    REG32(PCIShpcBridge, slot_reg[n], SHPC_SLOT + 4 * (n), .reset = SHPC_SLOT_RESET,               \
+          .rw = SHPC_SLOT_MASKS, .w1c = SHPC_SLOT_EVENTS, .wrote = shpc_wrote)
+#define SHPC_ROWS5(n)                                                                              \
+    SHPC_ROW(n), SHPC_ROW((n) + 1), SHPC_ROW((n) + 2), SHPC_ROW((n) + 3), SHPC_ROW((n) + 4)
 
 static const RegDesc shpc_regs[] = {
     REG32_CONST("base offset", SHPC_BASE_OFFSET, 0),
     REG32_CONST("slots available 1", SHPC_SLOTS_AVAILABLE_1, SHPC_SLOTS),
     REG32_CONST("slots available 2", SHPC_SLOTS_AVAILABLE_2, 0),
-    REG32_CONST("slot configuration", SHPC_SLOT_CONFIG, SLOT_CONFIG),
-    REG32_CONST("secondary bus configuration", SHPC_BUS_CONFIG, INTERFACE_1),
-    REG8(PCIShpcBridge, command, SHPC_COMMAND, .rw = 0xff, .wrote = command_wrote),
-    REG8(PCIShpcBridge, target, SHPC_TARGET, .rw = 0x1f, .wrote = settles),
+    REG32_CONST("slot configuration", SHPC_SLOT_CONFIG, SHPC_SLOT_CONFIG_VALUE),
+    REG32_CONST("secondary bus configuration", SHPC_BUS_CONFIG, SHPC_INTERFACE_1),
+    REG8(PCIShpcBridge, command, SHPC_COMMAND, .rw = 0xff, .wrote = shpc_wrote_command),
+    REG8(PCIShpcBridge, target, SHPC_TARGET, .rw = 0x1f, .wrote = shpc_wrote),
     REG16(PCIShpcBridge, status, SHPC_STATUS, .rw = 0),
     { .offset = SHPC_INT_LOCATOR,
       .width = 4,
       .field = REG_NO_FIELD,
       .name = "interrupt locator",
-      .read = read_int_locator },
+      .read = shpc_read_int_locator },
     { .offset = SHPC_SERR_LOCATOR,
       .width = 4,
       .field = REG_NO_FIELD,
       .name = "SERR locator",
-      .read = read_serr_locator },
-    REG32(PCIShpcBridge, serr_int, SHPC_SERR_INT, .reset = SERR_INT_MASKS, .rw = SERR_INT_MASKS,
-          .w1c = SERR_INT_EVENTS, .wrote = settles),
-    ROWS5(0),
-    ROWS5(5),
-    ROWS5(10),
-    ROWS5(15),
-    ROWS5(20),
-    ROWS5(25),
-    ROW(30),
+      .read = shpc_read_serr_locator },
+    REG32(PCIShpcBridge, serr_int, SHPC_SERR_INT, .reset = SHPC_SERR_INT_MASKS,
+          .rw = SHPC_SERR_INT_MASKS, .w1c = SHPC_SERR_INT_EVENTS, .wrote = shpc_wrote),
+    SHPC_ROWS5(0),
+    SHPC_ROWS5(5),
+    SHPC_ROWS5(10),
+    SHPC_ROWS5(15),
+    SHPC_ROWS5(20),
+    SHPC_ROWS5(25),
+    SHPC_ROW(30),
 };
 static const RegFile shpc_file = { LIST(shpc_regs), "shpc" };
 static const PCIBarDesc shpc_bar = { .index = SHPC_BAR,
@@ -278,14 +293,14 @@ static const PCIBarDesc shpc_bar = { .index = SHPC_BAR,
 
 /* --- the capability --- */
 
-static unsigned selected_offset(PCIShpcBridge *b)
+static unsigned shpc_selected_offset(PCIShpcBridge *b)
 {
-    return 4 * pci_get(pci_of(b), b->shpc_pos + SHPC_CAP_SELECT, 1);
+    return 4 * pci_get(&b->br.pci, b->shpc_pos + SHPC_CAP_SELECT, 1);
 }
 
-static uint32_t selected(PCIShpcBridge *b)
+static uint32_t shpc_selected(PCIShpcBridge *b)
 {
-    unsigned at = selected_offset(b);
+    unsigned at = shpc_selected_offset(b);
 
     return at < SHPC_END ? reg_read(&shpc_file, b, at, 4) : 0;
 }
@@ -316,7 +331,7 @@ static void shpc_written(PCIDevice *d, unsigned row, const PCIConfigWrite *w)
 {
     PCIShpcBridge *b = (PCIShpcBridge *)d;
     uint32_t value, bits = pci_write_bits(w, b->shpc_pos + SHPC_CAP_DATA, 4, &value);
-    unsigned at = selected_offset(b);
+    unsigned at = shpc_selected_offset(b);
 
     if (bits && at < SHPC_END) {
         unsigned first = (unsigned)__builtin_ctz(bits) / 8;
@@ -324,12 +339,12 @@ static void shpc_written(PCIDevice *d, unsigned row, const PCIConfigWrite *w)
 
         reg_write(&shpc_file, b, at + first, value >> 8 * first, n);
     }
-    settle(b);
+    shpc_update(b);
 }
 
 const PCICapClass pci_shpc_class = {
     .id = PCI_CAP_ID_SHPC,
-    .present_bit = -1, /* a BAR, a pin and the bus's slots come with it */
+    .present_bit = -1, /* the type has a BAR, a pin and hot-plug slots only with it */
     .doc = "hot-plug controller: the bus behind can be plugged live, from slot 1 on",
     .bar = &shpc_bar,
     .length = shpc_length,
@@ -338,85 +353,108 @@ const PCICapClass pci_shpc_class = {
     .written = shpc_written,
 };
 
-/* --- cards come and go --- */
+/* --- presence --- */
 
-/* Powered at reset, or from the start, with the card in it. */
-static void power_up(PCIShpcBridge *b, unsigned i)
+/* A slot that is occupied at reset or before the machine runs has power. */
+static void shpc_power_up(PCIShpcBridge *b, unsigned i)
 {
-    set_indicator(b, i, SHPC_SLOT_POWER_SHIFT, PCI_INDICATOR_ON);
-    set_state(b, i, SHPC_ENABLED);
+    shpc_set_slot(b, i, SHPC_SLOT_MRL_OPEN | SHPC_SLOT_EMPTY, 0);
+    shpc_set_indicator(b, i, SHPC_SLOT_POWER_SHIFT, PCI_INDICATOR_ON);
+    shpc_connect(b, i, SHPC_ENABLED);
 }
 
-static void came(PCIShpcBridge *b, unsigned i)
+/* Function 0 was plugged. An empty slot never has power: its latch is open. */
+static void shpc_inserted(PCIShpcBridge *b, unsigned i)
 {
-    set_slot(b, i, SHPC_SLOT_MRL_OPEN | SHPC_SLOT_EMPTY, 0);
-    if (pci_slot_live(&b->state[i])) {
-        event(b, i, SHPC_SLOT_PRESENCE_CHANGED | SHPC_SLOT_MRL_CHANGED | SHPC_SLOT_BUTTON_PRESSED);
-    } else {
-        power_up(b, i);
+    if (!pci_slot_live(&b->slots[i])) {
+        shpc_power_up(b, i);
+        pci_slot_event(&b->slots[i], PCI_SLOT_EV_INSERTED_COLD);
+        return;
+    }
+    shpc_set_slot(b, i, SHPC_SLOT_MRL_OPEN | SHPC_SLOT_EMPTY, 0);
+    pci_slot_event(&b->slots[i], PCI_SLOT_EV_INSERTED);
+    shpc_latch_event(b, i, SHPC_SLOT_PRESENCE_CHANGED | SHPC_SLOT_MRL_CHANGED);
+}
+
+/* Function 0 is being removed. A button that was pressed for it does not apply to the next one. */
+static void shpc_emptied(PCIShpcBridge *b, unsigned i)
+{
+    shpc_set_slot(b, i, SHPC_SLOT_STATE | SHPC_SLOT_BUTTON_PRESSED,
+                  SHPC_DISABLED | SHPC_SLOT_MRL_OPEN | SHPC_SLOT_EMPTY);
+    pci_slot_event(&b->slots[i], PCI_SLOT_EV_EMPTIED);
+    if (pci_slot_live(&b->slots[i])) {
+        shpc_latch_event(b, i, SHPC_SLOT_PRESENCE_CHANGED | SHPC_SLOT_MRL_CHANGED);
     }
 }
 
-static void went(PCIShpcBridge *b, unsigned i)
-{
-    /* A button pressed for this card has no meaning for the next one. */
-    set_slot(b, i, SHPC_SLOT_STATE | SHPC_SLOT_BUTTON_PRESSED,
-             SHPC_DISABLED | SHPC_SLOT_MRL_OPEN | SHPC_SLOT_EMPTY);
-    pci_slot_emptied(&b->state[i]);
-    if (pci_slot_live(&b->state[i])) {
-        event(b, i, SHPC_SLOT_PRESENCE_CHANGED | SHPC_SLOT_MRL_CHANGED);
-    }
-}
-
-static void on_presence(PCIBridge *br, PCIDevice *d, bool present)
+static void shpc_presence(PCIBridge *br, PCIDevice *d, bool present)
 {
     PCIShpcBridge *b = (PCIShpcBridge *)br;
     PCISlot *s = pci_slot_of(d);
-    bool card = s && pci_slot_is_card(s, d);
+    bool function_0 = s && pci_slot_is_function_0(s, d);
 
-    if (s && present && state_of(b, index_of(b, s)) != SHPC_ENABLED &&
-        (pci_slot_live(s) || !card)) {
+    if (s && present && shpc_slot_power(b, shpc_index(b, s)) != SHPC_ENABLED &&
+        (pci_slot_live(s) || !function_0)) {
         pci_device_power(d, false, RESET_COLD);
     }
-    if (card && present) {
-        came(b, index_of(b, s));
-    } else if (card) {
-        went(b, index_of(b, s));
+    if (!function_0) {
+        return;
     }
+    if (present) {
+        shpc_inserted(b, shpc_index(b, s));
+    } else {
+        shpc_emptied(b, shpc_index(b, s));
+    }
+    pci_slot_assert(s);
 }
 
-static void on_reset_held(PCIBridge *br)
+static void shpc_reset_held(PCIBridge *br)
 {
     PCIShpcBridge *b = (PCIShpcBridge *)br;
 
     for (unsigned i = 0; i < SHPC_SLOTS; i++) {
-        pci_slot_show(&b->state[i], state_of(b, i) == SHPC_ENABLED, RESET_HOT);
+        pci_slot_show(&b->slots[i], shpc_slot_power(b, i) == SHPC_ENABLED, RESET_HOT);
     }
 }
 
-/* --- life --- */
+/* --- the slots' operations --- */
 
-static bool slot_powered(const PCISlot *s)
+static bool shpc_slot_powered(const PCISlot *s)
 {
     const PCIShpcBridge *b = (const PCIShpcBridge *)s->br;
 
-    return state_of(b, index_of(b, s)) != SHPC_DISABLED;
+    return shpc_slot_power(b, shpc_index(b, s)) != SHPC_DISABLED;
 }
 
-static void slot_press(PCISlot *s)
+/* shpchp does not act on presence: the button is the only way to report an inserted device. */
+static void shpc_announce(PCISlot *s)
 {
     PCIShpcBridge *b = (PCIShpcBridge *)s->br;
 
-    event(b, index_of(b, s), SHPC_SLOT_BUTTON_PRESSED);
+    shpc_set_slot(b, shpc_index(b, s), 0, SHPC_SLOT_BUTTON_PRESSED);
 }
 
-static const PCISlotOps slot_ops = { .powered = slot_powered, .press = slot_press };
+static void shpc_press(PCISlot *s)
+{
+    PCIShpcBridge *b = (PCIShpcBridge *)s->br;
+
+    shpc_latch_event(b, shpc_index(b, s), SHPC_SLOT_BUTTON_PRESSED);
+}
+
+static const PCISlotOps shpc_slot_ops = {
+    .powered = shpc_slot_powered,
+    .announce = shpc_announce,
+    .press = shpc_press,
+};
+
+/* --- setup and reset --- */
 
 void pci_shpc_init(PCIShpcBridge *b)
 {
-    b->br.presence = b->shpc_pos ? on_presence : NULL;
-    b->br.reset_held = b->shpc_pos ? on_reset_held : NULL;
-    pci_slots_init(&b->br, b->state, SHPC_SLOTS, SHPC_FIRST_DEVICE, b->shpc_pos != 0, &slot_ops);
+    b->br.presence = b->shpc_pos ? shpc_presence : NULL;
+    b->br.reset_held = b->shpc_pos ? shpc_reset_held : NULL;
+    pci_slots_init(&b->br, b->slots, SHPC_SLOTS, SHPC_FIRST_DEVICE, b->shpc_pos != 0,
+                   &shpc_slot_ops);
 }
 
 void pci_shpc_fini(PCIShpcBridge *b)
@@ -424,79 +462,79 @@ void pci_shpc_fini(PCIShpcBridge *b)
     pci_slots_fini(&b->br);
 }
 
-/* The core put the registers to their reset values: as if nothing were plugged. */
+/* The reset values of the registers, which the core has set, describe empty slots. */
 void pci_shpc_reset(PCIShpcBridge *b)
 {
     if (!b->shpc_pos) {
         return;
     }
     for (unsigned i = 0; i < SHPC_SLOTS; i++) {
-        pci_slot_reset(&b->state[i]);
-        if (pci_slot_occupied(&b->state[i])) {
-            set_slot(b, i, SHPC_SLOT_MRL_OPEN | SHPC_SLOT_EMPTY, 0);
-            power_up(b, i);
+        if (pci_slot_occupied(&b->slots[i])) {
+            shpc_power_up(b, i);
         }
+        pci_slot_event(&b->slots[i], PCI_SLOT_EV_RESET);
+        pci_slot_assert(&b->slots[i]);
     }
-    settle(b);
+    shpc_update(b);
 }
 
 /* --- saved state --- */
 
-static bool refuse(GError **err, unsigned i, const char *why)
+static bool shpc_slot_error(GError **err, unsigned i, const char *why)
 {
-    pci_error(err, "slot %u: %s", i + SHPC_FIRST_DEVICE, why);
-    return false;
+    return error_set(err, ERROR_GUEST, "slot %u: %s", i + SHPC_FIRST_DEVICE, why);
 }
 
-/* Who stands in a slot is the machine's business; the rest must be something a guest can do. */
-static bool slot_check(const PCIShpcBridge *b, unsigned i, GError **err)
+/* The devices in the slots are not part of the stream: the machine has them already. The registers
+ * must agree with them and have values that a guest can set. */
+static bool shpc_slot_check(const PCIShpcBridge *b, unsigned i, GError **err)
 {
-    bool there = pci_slot_occupied(&b->state[i]);
-    uint32_t r = b->slot[i], sensors = SHPC_SLOT_MRL_OPEN | SHPC_SLOT_EMPTY;
+    bool occupied = pci_slot_occupied(&b->slots[i]);
+    uint32_t r = b->slot_reg[i], sensors = SHPC_SLOT_MRL_OPEN | SHPC_SLOT_EMPTY;
 
-    if ((r & sensors) != (there ? 0 : sensors)) {
-        return refuse(err, i,
-                      there ? "said to be empty, but a device is in it"
-                            : "said to have a card, but it is empty");
+    if ((r & sensors) != (occupied ? 0 : sensors)) {
+        return shpc_slot_error(err, i,
+                               occupied ? "reported empty, but it contains a device"
+                                        : "reported to contain a device, but it is empty");
     }
     if (!(r & SHPC_SLOT_STATE) || !(r >> SHPC_SLOT_POWER_SHIFT & 3) ||
         !(r >> SHPC_SLOT_ATTENTION_SHIFT & 3)) {
-        return refuse(err, i, "a reserved state or indicator");
+        return shpc_slot_error(err, i, "a reserved state or indicator");
     }
-    if (!there && state_of(b, i) != SHPC_DISABLED) {
-        return refuse(err, i, "power on an empty slot");
+    if (!occupied && shpc_slot_power(b, i) != SHPC_DISABLED) {
+        return shpc_slot_error(err, i, "power on an empty slot");
     }
     return true;
 }
 
-static bool all_zero(const PCIShpcBridge *b)
+static bool shpc_all_zero(const PCIShpcBridge *b)
 {
     uint32_t any = b->command | b->target | b->status | b->serr_int;
 
     for (unsigned i = 0; i < SHPC_SLOTS; i++) {
-        any |= b->slot[i];
+        any |= b->slot_reg[i];
     }
     return any == 0;
 }
 
-static bool shpc_check(void *obj, GError **err)
+static bool shpc_state_check(void *obj, GError **err)
 {
     PCIShpcBridge *b = obj;
 
     if (!b->shpc_pos) {
-        if (!all_zero(b)) {
-            pci_error(err, "registers of a hot-plug controller that shpc=off left out");
-        }
-        return all_zero(b);
+        return shpc_all_zero(b)
+                   ? true
+                   : error_set(err, ERROR_GUEST,
+                               "registers of a hot-plug controller, but the bridge has shpc=off");
     }
     for (unsigned i = 0; i < SHPC_SLOTS; i++) {
-        if (!slot_check(b, i, err)) {
+        if (!shpc_slot_check(b, i, err)) {
             return false;
         }
     }
-    if (interrupts(b) != (pci_of(b)->levels & 1)) {
-        pci_error(err, "the hot-plug interrupt does not agree with its events and masks");
-        return false;
+    if (shpc_interrupts(b) != (b->br.pci.levels & 1)) {
+        return error_set(err, ERROR_GUEST,
+                         "the hot-plug interrupt does not agree with its events and masks");
     }
     return true;
 }
@@ -505,29 +543,47 @@ static bool shpc_post_load(void *obj, GError **err)
 {
     PCIShpcBridge *b = obj;
 
-    for (unsigned i = 0; b->shpc_pos && i < SHPC_SLOTS; i++) {
-        pci_slot_show(&b->state[i], state_of(b, i) == SHPC_ENABLED, RESET_COLD);
+    if (!b->shpc_pos) {
+        return true;
     }
-    if (b->shpc_pos) {
-        b->serr = serr_asserted(b); /* no edge */
-        settle(b);
+    for (unsigned i = 0; i < SHPC_SLOTS; i++) {
+        pci_slot_show(&b->slots[i], shpc_slot_power(b, i) == SHPC_ENABLED, RESET_COLD);
+        if (!pci_slot_loaded(&b->slots[i], err)) {
+            g_prefix_error(err, "slot %u: ", i + SHPC_FIRST_DEVICE);
+            return false;
+        }
     }
+    b->serr = shpc_serr_asserted(b); /* a load is not an edge of SERR# */
+    shpc_update(b);
     return true;
 }
 
+#define SHPC_SLOT_SAVED                                                                            \
+    (SHPC_SLOT_STATE | 3u << SHPC_SLOT_POWER_SHIFT | 3u << SHPC_SLOT_ATTENTION_SHIFT |             \
+     SHPC_SLOT_MRL_OPEN | SHPC_SLOT_EMPTY | SHPC_SLOT_PRESENCE_CHANGED |                           \
+     SHPC_SLOT_BUTTON_PRESSED | SHPC_SLOT_MRL_CHANGED | SHPC_SLOT_MASKS)
+
+/* The format calls the registers "slot" and the slots "state". */
 static const VmField shpc_fields[] = {
     VM_U8(PCIShpcBridge, command),
     VM_U8(PCIShpcBridge, target, .max = 0x1f),
     VM_U16(PCIShpcBridge, status,
            .mask = SHPC_STATUS_MRL_OPEN | SHPC_STATUS_INVALID_COMMAND | SHPC_STATUS_INVALID_SPEED),
-    VM_U32(PCIShpcBridge, serr_int, .mask = SERR_INT_MASKS | SHPC_COMMAND_COMPLETE),
-    VM_U32_ARRAY(PCIShpcBridge, slot,
-                 .mask = 0x3f | SHPC_SLOT_MRL_OPEN | SHPC_SLOT_EMPTY | SHPC_SLOT_PRESENCE_CHANGED |
-                         SHPC_SLOT_BUTTON_PRESSED | SHPC_SLOT_MRL_CHANGED | SHPC_SLOT_MASKS),
-    VM_STRUCT_ARRAY(PCIShpcBridge, state, &pci_slot_state),
+    VM_U32(PCIShpcBridge, serr_int, .mask = SHPC_SERR_INT_MASKS | SHPC_COMMAND_COMPLETE),
+    { .name = "slot",
+      .kind = VM_KIND_U32,
+      .field = offsetof(PCIShpcBridge, slot_reg),
+      .count = SHPC_SLOTS,
+      .mask = SHPC_SLOT_SAVED },
+    { .name = "state",
+      .kind = VM_KIND_STRUCT,
+      .field = offsetof(PCIShpcBridge, slots),
+      .sub = &pci_slot_state,
+      .count = SHPC_SLOTS,
+      .stride = sizeof(PCISlot) },
 };
 const VmState pci_shpc_state = { .name = "shpc",
                                  .version = 1,
                                  .fields = LIST(shpc_fields),
-                                 .check = shpc_check,
+                                 .check = shpc_state_check,
                                  .post_load = shpc_post_load };

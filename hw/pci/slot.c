@@ -1,35 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What all hot-plug slots have in common: who stands in them, and the unplug job (contract in
- * hw/pci/slot.h).
+ * Hot-plug slots: processing of events, removal of devices, and saved state (contract in
+ * hw/pci/slot.h; the transition table is slot_table.c).
  */
 #include "hw/pci/slot.h"
 
 #include "hw/pci/pci_int.h"
+#include "util/error.h"
+#include "util/trace.h"
 
-static const char *const state_names[PCI_UNPLUG_STATES] = {
-    "none", "requested", "accepted", "powered-off", "removed", "refused", "timed-out", "cancelled",
-};
+/* --- the functions in a slot --- */
 
-const char *pci_unplug_state_name(PCIUnplugState s)
-{
-    return state_names[s];
-}
-
-/* --- who stands in it --- */
-
-static Machine *machine_of(const PCISlot *s)
+static Machine *slot_machine(const PCISlot *s)
 {
     return s->br->pci.dev.machine;
 }
 
-static bool stands_in(const PCISlot *s, const PCIDevice *d)
+static bool slot_contains(const PCISlot *s, const PCIDevice *d)
 {
     return s->device == PCI_SLOT_WHOLE_BUS || PCI_SLOT(d->devfn) == s->device;
 }
 
-/* The highest function in the slot, so that the card itself goes last; NULL: none. */
-static PCIDevice *last_of(const PCISlot *s)
+/* The function with the highest number, so that function 0 is removed last; NULL: none. */
+static PCIDevice *slot_last_function(const PCISlot *s)
 {
     const GPtrArray *members = s->br->sec.bus.members;
     PCIDevice *last = NULL;
@@ -37,11 +30,20 @@ static PCIDevice *last_of(const PCISlot *s)
     for (unsigned i = 0; i < members->len; i++) {
         PCIDevice *d = g_ptr_array_index(members, i);
 
-        if (stands_in(s, d) && (!last || d->devfn > last->devfn)) {
+        if (slot_contains(s, d) && (!last || d->devfn > last->devfn)) {
             last = d;
         }
     }
     return last;
+}
+
+static void slot_remove_functions(PCISlot *s)
+{
+    PCIDevice *d;
+
+    while ((d = slot_last_function(s)) != NULL) {
+        device_unplug(&d->dev);
+    }
 }
 
 PCISlot *pci_slot_of(const PCIDevice *d)
@@ -59,17 +61,20 @@ PCISlot *pci_slot_of(const PCIDevice *d)
     return PCI_SLOT(d->devfn) - first < br->n_slots ? &br->slots[PCI_SLOT(d->devfn) - first] : NULL;
 }
 
-bool pci_slot_is_card(const PCISlot *s, const PCIDevice *d)
+bool pci_slot_is_function_0(const PCISlot *s, const PCIDevice *d)
 {
     return d->devfn == (s->device == PCI_SLOT_WHOLE_BUS ? 0 : PCI_DEVFN(s->device, 0));
 }
 
+/* A function that is being detached is still a member of the bus, but hidden. */
 bool pci_slot_occupied(const PCISlot *s)
 {
     const GPtrArray *members = s->br->sec.bus.members;
 
     for (unsigned i = 0; i < members->len; i++) {
-        if (pci_slot_is_card(s, g_ptr_array_index(members, i))) {
+        const PCIDevice *d = g_ptr_array_index(members, i);
+
+        if (pci_slot_is_function_0(s, d) && !d->dev.hidden) {
             return true;
         }
     }
@@ -78,7 +83,7 @@ bool pci_slot_occupied(const PCISlot *s)
 
 bool pci_slot_live(const PCISlot *s)
 {
-    RunState state = machine_of(s)->state;
+    RunState state = slot_machine(s)->state;
 
     return s->br->pci.present && state != RUN_PRELAUNCH && state != RUN_INMIGRATE;
 }
@@ -91,36 +96,102 @@ void pci_slot_show(PCISlot *s, bool on, ResetKind kind)
     for (unsigned i = 0; i < members->len; i++) {
         PCIDevice *d = g_ptr_array_index(members, i);
 
-        if (stands_in(s, d)) {
+        if (slot_contains(s, d)) {
             pci_device_power(d, on, kind);
         }
     }
 }
 
-/* --- the job --- */
+/* --- invariants --- */
 
-static bool job_open(const PCISlot *s)
+static bool slot_asked(PCISlotState state)
 {
-    return s->job == PCI_UNPLUG_REQUESTED || s->job == PCI_UNPLUG_ACCEPTED ||
-           s->job == PCI_UNPLUG_POWERED_OFF;
+    return state == PCI_SLOT_REQUESTED || state == PCI_SLOT_ACCEPTED;
 }
 
-static void job_end(PCISlot *s, PCIUnplugState state)
+/* The state that a request status implies; EMPTY: none in particular. */
+static PCISlotState slot_state_of_status(uint32_t status)
 {
-    timer_cancel(&s->deadline);
-    s->job = state;
+    switch (status) {
+    case PCI_UNPLUG_REQUESTED:
+        return PCI_SLOT_REQUESTED;
+    case PCI_UNPLUG_ACCEPTED:
+        return PCI_SLOT_ACCEPTED;
+    case PCI_UNPLUG_POWERED_OFF:
+        return PCI_SLOT_EJECTING;
+    default:
+        return PCI_SLOT_EMPTY;
+    }
 }
 
-static void name_job(PCISlot *s, const PCIDevice *d)
+/* The state that follows from the request status, the devices and the controller's registers. */
+static PCISlotState slot_derived_state(const PCISlot *s)
+{
+    PCISlotState state = slot_state_of_status(s->job);
+
+    if (state != PCI_SLOT_EMPTY) {
+        return state;
+    }
+    if (!pci_slot_occupied(s)) {
+        return PCI_SLOT_EMPTY;
+    }
+    return s->ops->powered(s) ? PCI_SLOT_ON : PCI_SLOT_OFF;
+}
+
+static const char *slot_broken_request(const PCISlot *s, bool deadline)
+{
+    bool under_way = slot_state_of_status(s->job) != PCI_SLOT_EMPTY;
+
+    if (deadline && s->job != PCI_UNPLUG_REQUESTED && s->job != PCI_UNPLUG_ACCEPTED) {
+        return "a deadline without an unplug under way";
+    }
+    if (s->job != PCI_UNPLUG_NONE && s->br->n_slots == 0) {
+        return "an unplug request of a slot that does not support hot plug";
+    }
+    if (under_way && !pci_slot_occupied(s)) {
+        return "an unplug under way in a slot without a device";
+    }
+    return NULL;
+}
+
+const char *pci_slot_broken(const PCISlot *s)
+{
+    const char *broken = slot_broken_request(s, timer_armed(&s->deadline));
+
+    if (broken) {
+        return broken;
+    }
+    if (slot_asked(s->state) && !s->ops->powered(s)) {
+        return "an unplug request to the guest in a slot without power";
+    }
+    return s->state == slot_derived_state(s) ? NULL : "a state that contradicts the registers";
+}
+
+void pci_slot_assert(const PCISlot *s)
+{
+#ifndef NDEBUG
+    if (slot_machine(s)->state != RUN_INMIGRATE) {
+        const char *broken = pci_slot_broken(s);
+
+        if (broken) {
+            g_error("%s: slot: %s", device_name(&s->br->pci.dev), broken);
+        }
+    }
+#endif
+}
+
+/* --- actions --- */
+
+/* Record the device for query-unplug. */
+static void slot_name_job(PCISlot *s, const PCIDevice *d)
 {
     g_free(s->job_device);
     s->job_device = g_strdup(d->dev.id ? d->dev.id : d->dev.path);
 }
 
-/* The slot of an open job is occupied, except after a load that was refused half-way. */
-static void announce_failure(PCISlot *s)
+static void slot_announce_failure(PCISlot *s)
 {
-    const PCIDevice *d = last_of(s);
+    const PCIDevice *d = slot_last_function(s);
     struct json_object *data;
 
     if (!d) {
@@ -131,54 +202,88 @@ static void announce_failure(PCISlot *s)
         json_object_object_add(data, "device", json_object_new_string(d->dev.id));
     }
     json_object_object_add(data, "path", json_object_new_string(d->dev.path));
-    machine_event(machine_of(s), "DEVICE_UNPLUG_GUEST_ERROR", data);
+    machine_event(slot_machine(s), "DEVICE_UNPLUG_GUEST_ERROR", data);
 }
 
-static void job_timeout(void *arg)
-{
-    PCISlot *s = arg;
-
-    job_end(s, PCI_UNPLUG_TIMED_OUT);
-    announce_failure(s);
-}
-
-/* The guest is here to stay: not on its way elsewhere, nor gone. */
-static bool owns_guest(const Machine *m)
+/* The guest stays on this host: it is not being migrated and has not been handed over. */
+static bool slot_owns_guest(const Machine *m)
 {
     return !m->migrating && m->state != RUN_POSTMIGRATE && m->state != RUN_INMIGRATE;
 }
 
-/* Nobody takes out a card that is held, nor one that a stream is being made of. */
-static bool removable(const PCISlot *s)
+/* Do not remove a device while its interlock is engaged or while it is being migrated. */
+static bool slot_removable(const PCISlot *s)
 {
-    return s->job == PCI_UNPLUG_POWERED_OFF && owns_guest(machine_of(s)) &&
+    return s->state == PCI_SLOT_EJECTING && slot_owns_guest(slot_machine(s)) &&
            !(s->ops->locked && s->ops->locked(s));
 }
 
 /* Unplugging frees devices, so it runs after the access that caused it. */
-static gboolean remove_members(gpointer opaque)
+static gboolean slot_removal_cb(gpointer opaque)
 {
     PCISlot *s = opaque;
-    PCIDevice *d;
 
     s->removal = 0;
-    if (removable(s)) {
-        while ((d = last_of(s)) != NULL) {
-            device_unplug(&d->dev);
-        }
-        pci_slot_emptied(s); /* said already, unless there was no card */
+    if (slot_removable(s)) {
+        slot_remove_functions(s);
     }
     device_unpin_any(&s->br->pci.dev);
     return G_SOURCE_REMOVE;
 }
 
-static void schedule_removal(PCISlot *s)
+/* A removal that is postponed now is retried by the event RELEASED. */
+static void slot_schedule_removal(PCISlot *s)
 {
-    if (!removable(s) || s->removal) {
-        return; /* later, or under way */
+    if (!slot_removable(s) || s->removal) {
+        return;
     }
     device_pin_any(&s->br->pci.dev);
-    s->removal = g_idle_add_full(G_PRIORITY_HIGH, remove_members, s, NULL);
+    s->removal = g_idle_add_full(G_PRIORITY_HIGH, slot_removal_cb, s, NULL);
+}
+
+static void slot_act(PCISlot *s, PCISlotAction action)
+{
+    switch (action) {
+    case PCI_SLOT_ANNOUNCE:
+        s->ops->announce(s);
+        break;
+    case PCI_SLOT_PRESS:
+        s->ops->press(s);
+        break;
+    case PCI_SLOT_FAIL:
+        slot_announce_failure(s);
+        break;
+    case PCI_SLOT_REMOVE:
+        slot_schedule_removal(s);
+        break;
+    default: /* NO_ACTION, and those of the caller */
+        break;
+    }
+}
+
+/* --- events --- */
+
+PCISlotAction pci_slot_event(PCISlot *s, PCISlotEvent event)
+{
+    const PCISlotTransition *t = pci_slot_transition(s->state, event);
+
+    trace(TRACE_PCI_SLOT, "%s slot %u: %s + %s -> %s %s", device_name(&s->br->pci.dev),
+          s->device == PCI_SLOT_WHOLE_BUS ? 0 : s->device, pci_slot_state_name(s->state),
+          pci_slot_event_name(event), pci_slot_state_name(t->next),
+          pci_slot_action_name(t->action));
+    s->state = t->next;
+    if (t->status != PCI_UNPLUG_KEEP &&
+        !(t->status == PCI_UNPLUG_REMOVED && s->job == PCI_UNPLUG_NONE)) {
+        s->job = t->status;
+    }
+    if (!slot_asked(s->state)) {
+        timer_cancel(&s->deadline);
+    }
+    if (event == PCI_SLOT_EV_RESET) {
+        s->blinking = false;
+    }
+    slot_act(s, t->action);
+    return t->action;
 }
 
 void pci_slot_indicator(PCISlot *s, PCIIndicator was, PCIIndicator is)
@@ -187,135 +292,119 @@ void pci_slot_indicator(PCISlot *s, PCIIndicator was, PCIIndicator is)
     if (was == is) {
         return;
     }
-    if (is == PCI_INDICATOR_BLINK && s->job == PCI_UNPLUG_REQUESTED) {
-        s->job = PCI_UNPLUG_ACCEPTED;
-    } else if (is == PCI_INDICATOR_ON && s->job == PCI_UNPLUG_ACCEPTED) {
-        job_end(s, PCI_UNPLUG_REFUSED);
-        announce_failure(s);
+    if (is == PCI_INDICATOR_BLINK) {
+        pci_slot_event(s, PCI_SLOT_EV_BLINK);
+    } else if (is == PCI_INDICATOR_ON) {
+        pci_slot_event(s, PCI_SLOT_EV_STEADY);
     }
 }
 
-void pci_slot_powered_off(PCISlot *s)
+static void slot_deadline_cb(void *arg)
 {
-    if (job_open(s)) {
-        job_end(s, PCI_UNPLUG_POWERED_OFF);
-        schedule_removal(s);
-    }
-}
+    PCISlot *s = arg;
 
-void pci_slot_unlocked(PCISlot *s)
-{
-    schedule_removal(s);
-}
-
-void pci_slot_emptied(PCISlot *s)
-{
-    if (s->job != PCI_UNPLUG_NONE) {
-        job_end(s, PCI_UNPLUG_REMOVED);
-    }
-}
-
-void pci_slot_reset(PCISlot *s)
-{
-    job_end(s, PCI_UNPLUG_NONE);
-    s->blinking = false;
+    pci_slot_event(s, PCI_SLOT_EV_DEADLINE);
+    pci_slot_assert(s);
 }
 
 /* --- requests --- */
 
-static bool refuse(const PCIDevice *d, GError **err, const char *why)
-{
-    pci_error(err, "device '%s' cannot be unplugged: %s", device_name(&d->dev), why);
-    return false;
-}
-
-static const char *why_no_slot(const PCIDevice *d)
+static const char *slot_why_none(const PCIDevice *d)
 {
     switch (d->bus ? d->bus->bus.kind : PLAN_BUS_NONE) {
     case PLAN_BUS_PCIE_PORT:
         return "the slot of its port has hotplug=off";
     case PLAN_BUS_PCI:
-        return "its bridge has shpc=off, so no hot-plug controller";
+        return "its bridge has shpc=off and therefore no hot-plug controller";
     default:
-        return "its bus has no hot-plug controller; a bus below a pcie-root-port or "
-               "xio3130-downstream has one, and one behind a pcie-pci-bridge or pci-bridge";
+        return "its bus has no hot-plug controller; the bus below a pcie-root-port or "
+               "xio3130-downstream has one, and so has the bus behind a pcie-pci-bridge or "
+               "pci-bridge";
     }
 }
 
-static PCISlot *job_slot(const PCIDevice *d, GError **err)
+/* The slot for a user's command; NULL with an error. */
+static PCISlot *slot_for_command(const PCIDevice *d, GError **err)
 {
     PCISlot *s = pci_slot_of(d);
 
     if (d->dev.machine->migrating) {
-        refuse(d, err, "a migration is under way; wait for it, or cancel it");
+        error_set(err, ERROR_USER,
+                  "device '%s' cannot be unplugged: a migration is running; wait for its end or "
+                  "cancel it",
+                  device_name(&d->dev));
         return NULL;
     }
     if (!s) {
-        refuse(d, err, why_no_slot(d));
+        error_set(err, ERROR_USER, "device '%s' cannot be unplugged: %s", device_name(&d->dev),
+                  slot_why_none(d));
     }
     return s;
 }
 
-/* A guest that has not even blinked by then did not see the button: it may be pressed again. */
-static const int64_t retry_ns = 5000000000;
+/* A guest that has not blinked the indicator within this time did not see the button. */
+static const int64_t slot_retry_ns = 5000000000;
 
-static bool may_ask(const PCISlot *s, const PCIDevice *d, GError **err)
+static int64_t slot_now(const PCISlot *s)
 {
-    bool unseen = s->job == PCI_UNPLUG_REQUESTED &&
-                  clock_now_any(machine_of(s), CLOCK_KIND_VIRTUAL) - s->pressed >= retry_ns;
-
-    if (!job_open(s) || unseen) {
-        return true;
-    }
-    pci_error(err,
-              "Device %s is already in the process of unplug: wait for DEVICE_DELETED, give it up "
-              "with unplug-cancel, or pull it out with unplug-force",
-              device_name(&d->dev));
-    return false;
+    return clock_now_any(slot_machine(s), CLOCK_KIND_VIRTUAL);
 }
 
-static void ask(PCISlot *s, uint64_t timeout_ms)
+static PCISlotEvent slot_request_event(const PCISlot *s)
 {
-    bool underway = s->job == PCI_UNPLUG_TIMED_OUT && s->blinking;
+    if (s->state == PCI_SLOT_REQUESTED && slot_now(s) - s->pressed < slot_retry_ns) {
+        return PCI_SLOT_EV_DEL_EARLY;
+    }
+    if (s->state == PCI_SLOT_EMPTY || !s->ops->powered(s) || !s->br->pci.present) {
+        return PCI_SLOT_EV_DEL_UNSEEN;
+    }
+    if (s->state == PCI_SLOT_ON && s->job == PCI_UNPLUG_TIMED_OUT && s->blinking) {
+        return PCI_SLOT_EV_DEL_LATE;
+    }
+    return PCI_SLOT_EV_DEL;
+}
 
+static void slot_set_deadline(PCISlot *s, uint64_t timeout_ms)
+{
     timer_cancel(&s->deadline);
     if (timeout_ms) {
         timer_arm_ns(&s->deadline, MIN(timeout_ms, 1ull << 40) * 1000000);
     }
-    if (underway) { /* an earlier button is being answered late; another would take it back */
-        s->job = PCI_UNPLUG_ACCEPTED;
-        return;
-    }
-    s->job = PCI_UNPLUG_REQUESTED;
-    s->pressed = clock_now_any(machine_of(s), CLOCK_KIND_VIRTUAL);
-    s->ops->press(s);
 }
 
 bool pci_unplug_request(PCIDevice *d, uint64_t timeout_ms, GError **err)
 {
-    PCISlot *s = job_slot(d, err);
+    PCISlot *s = slot_for_command(d, err);
 
-    if (!s || !may_ask(s, d, err)) {
+    if (!s) {
         return false;
     }
-    if (!pci_slot_occupied(s)) {
-        device_unplug(&d->dev); /* without function 0 the guest cannot see it */
+    switch (pci_slot_event(s, slot_request_event(s))) {
+    case PCI_SLOT_REJECT:
+        return error_set(
+            err, ERROR_USER,
+            "Device %s is already in the process of unplug: wait for DEVICE_DELETED, "
+            "cancel the unplug with unplug-cancel, or remove the device immediately with "
+            "unplug-force",
+            device_name(&d->dev));
+    case PCI_SLOT_DISCARD:
+        device_unplug(&d->dev);
         return true;
+    default:
+        break;
     }
-    name_job(s, d);
-    if (!s->ops->powered(s) || !s->br->pci.present) {
-        /* The guest switched it off already, or cannot see the slot: there is nobody to ask. */
-        s->job = PCI_UNPLUG_POWERED_OFF;
-        schedule_removal(s);
-        return true;
+    slot_name_job(s, d);
+    if (slot_asked(s->state)) {
+        slot_set_deadline(s, timeout_ms);
+        s->pressed = slot_now(s);
     }
-    ask(s, timeout_ms);
+    pci_slot_assert(s);
     return true;
 }
 
 bool pci_unplug_force(PCIDevice *d, GError **err)
 {
-    PCISlot *s = job_slot(d, err);
+    PCISlot *s = slot_for_command(d, err);
 
     if (!s) {
         return false;
@@ -323,37 +412,37 @@ bool pci_unplug_force(PCIDevice *d, GError **err)
     if (s->ops->pulled) {
         s->ops->pulled(s);
     }
-    while ((d = last_of(s)) != NULL) {
-        device_unplug(&d->dev);
-    }
+    slot_remove_functions(s);
+    pci_slot_assert(s);
     return true;
 }
 
 bool pci_unplug_cancel(PCIDevice *d, GError **err)
 {
-    PCISlot *s = job_slot(d, err);
+    PCISlot *s = slot_for_command(d, err);
 
     if (!s) {
         return false;
     }
-    if (s->job != PCI_UNPLUG_REQUESTED && s->job != PCI_UNPLUG_ACCEPTED) {
-        return refuse(d, err, "there is no unplug under way to cancel");
+    if (pci_slot_event(s, PCI_SLOT_EV_CANCEL) == PCI_SLOT_REJECT) {
+        return error_set(err, ERROR_USER,
+                         "device '%s': there is no unplug under way that can be cancelled",
+                         device_name(&d->dev));
     }
-    job_end(s, PCI_UNPLUG_CANCELLED);
-    s->ops->press(s); /* a second press takes the first one back (PCIe 6.7.1.1.3) */
+    pci_slot_assert(s);
     return true;
 }
 
 /* --- over all slots of a machine --- */
 
-typedef struct Visit {
+typedef struct SlotVisit {
     void (*fn)(PCISlot *s, void *opaque);
     void *opaque;
-} Visit;
+} SlotVisit;
 
-static bool visit_bridge(void *opaque, Device *dev)
+static bool slot_visit_bridge(void *opaque, Device *dev)
 {
-    const Visit *v = opaque;
+    const SlotVisit *v = opaque;
     PCIBridge *br = dev->type->kind == &pci_device_kind ? pci_bridge_of((PCIDevice *)dev) : NULL;
 
     for (unsigned i = 0; br && i < br->n_slots; i++) {
@@ -362,23 +451,23 @@ static bool visit_bridge(void *opaque, Device *dev)
     return true;
 }
 
-static void visit_slots(Machine *m, void (*fn)(PCISlot *s, void *opaque), void *opaque)
+static void slot_visit_all(Machine *m, void (*fn)(PCISlot *s, void *opaque), void *opaque)
 {
-    Visit v = { fn, opaque };
+    SlotVisit v = { fn, opaque };
 
-    device_visit(m->root, visit_bridge, &v);
+    device_visit(m->root, slot_visit_bridge, &v);
 }
 
-static void query_one(PCISlot *s, void *list)
+static void slot_query_one(PCISlot *s, void *list)
 {
     struct json_object *o;
-    const PCIDevice *d = last_of(s);
+    const PCIDevice *d = slot_last_function(s);
 
     if (s->job == PCI_UNPLUG_NONE) {
         return;
     }
-    if (!s->job_device && d) { /* the request came before a migration */
-        name_job(s, d);
+    if (!s->job_device && d) { /* a request that was made before a migration */
+        slot_name_job(s, d);
     }
     o = json_object_new_object();
     json_object_object_add(o, "device", json_object_new_string(s->job_device ? s->job_device : ""));
@@ -394,28 +483,28 @@ struct json_object *pci_unplug_query(Machine *m)
 {
     struct json_object *list = json_object_new_array();
 
-    visit_slots(m, query_one, list);
+    slot_visit_all(m, slot_query_one, list);
     return list;
 }
 
-static void resume_one(PCISlot *s, void *opaque)
+static void slot_resume_one(PCISlot *s, void *opaque)
 {
-    schedule_removal(s);
+    pci_slot_event(s, PCI_SLOT_EV_RELEASED);
 }
 
 void pci_unplug_resume(Machine *m)
 {
-    visit_slots(m, resume_one, NULL);
+    slot_visit_all(m, slot_resume_one, NULL);
 }
 
-/* --- life --- */
+/* --- setup --- */
 
-static void on_run(void *opaque, bool running, RunState state)
+static void slot_run_state_cb(void *opaque, bool running, RunState state)
 {
     PCIBridge *br = opaque;
 
     for (unsigned i = 0; running && i < br->n_slots; i++) {
-        resume_one(&br->slots[i], NULL);
+        pci_slot_event(&br->slots[i], PCI_SLOT_EV_RELEASED);
     }
 }
 
@@ -428,12 +517,12 @@ void pci_slots_init(PCIBridge *br, PCISlot *slots, unsigned n, uint8_t first, bo
         slots[i] = (PCISlot){ .ops = ops,
                               .br = br,
                               .device = first == PCI_SLOT_WHOLE_BUS ? first : first + i };
-        timer_setup_plain(&slots[i].deadline, m, CLOCK_KIND_VIRTUAL, job_timeout, &slots[i]);
+        timer_setup_plain(&slots[i].deadline, m, CLOCK_KIND_VIRTUAL, slot_deadline_cb, &slots[i]);
     }
     if (live) {
         br->slots = slots;
         br->n_slots = n;
-        machine_add_run_fn(m, on_run, br);
+        machine_add_run_fn(m, slot_run_state_cb, br);
     }
 }
 
@@ -444,38 +533,35 @@ void pci_slots_fini(PCIBridge *br)
 
         timer_cancel(&s->deadline);
         g_clear_pointer(&s->job_device, g_free);
-        if (s->removal) { /* everything behind the bridge is gone already */
+        if (s->removal) { /* the devices behind the bridge have been removed already */
             g_source_remove(s->removal);
             s->removal = 0;
             device_unpin_any(&br->pci.dev);
         }
     }
     if (br->n_slots) {
-        machine_remove_run_fn(br->pci.dev.machine, on_run, br);
+        machine_remove_run_fn(br->pci.dev.machine, slot_run_state_cb, br);
         br->n_slots = 0;
     }
 }
 
 /* --- saved state --- */
 
-static bool slot_check(void *obj, GError **err)
+static bool slot_state_check(void *obj, GError **err)
 {
     const PCISlot *s = obj;
+    const char *broken = slot_broken_request(s, s->deadline.loaded != CLOCK_NEVER);
 
-    if (s->deadline.loaded != CLOCK_NEVER && s->job != PCI_UNPLUG_REQUESTED &&
-        s->job != PCI_UNPLUG_ACCEPTED) {
-        pci_error(err, "a deadline without an unplug under way");
-        return false;
-    }
-    if (s->job != PCI_UNPLUG_NONE && s->br->n_slots == 0) {
-        pci_error(err, "an unplug job of a slot that cannot be unplugged");
-        return false;
-    }
-    if (job_open(s) && !pci_slot_occupied(s)) {
-        pci_error(err, "an unplug under way in a slot without a card");
-        return false;
-    }
-    return true;
+    return broken ? error_set(err, ERROR_GUEST, "%s", broken) : true;
+}
+
+bool pci_slot_loaded(PCISlot *s, GError **err)
+{
+    const char *broken;
+
+    s->state = slot_derived_state(s);
+    broken = pci_slot_broken(s);
+    return broken ? error_set(err, ERROR_GUEST, "%s", broken) : true;
 }
 
 static const VmField slot_fields[] = {
@@ -484,5 +570,5 @@ static const VmField slot_fields[] = {
 };
 
 const VmState pci_slot_state = {
-    .name = "slot", .version = 1, .fields = LIST(slot_fields), .check = slot_check
+    .name = "slot", .version = 1, .fields = LIST(slot_fields), .check = slot_state_check
 };

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The Standard Hot-Plug Controller of conventional bridges (SHPC = PCI Standard Hot-Plug
- * Controller and Subsystem Specification 1.0).
+ * Controller and Subsystem Specification 1.0; docs/specs/shpc.md describes the registers).
  *
- * A bridge that can have one starts with PCIShpcBridge and lists PCI_CAP_SHPC in its capability
- * table. With the capability the bridge has an interrupt pin, BAR 0 with the working registers,
- * and a hot-plug slot for each device number from 1 on; number 0 is the controller's own and
- * stays empty. The bus runs at 33 MHz conventional, the one mode there is here. A command is
- * carried out inside the write that issues it, so Controller Busy is never seen set.
- * Machine lock.
+ * The instance of a type that can have a controller starts with PCIShpcBridge, and the type lists
+ * PCI_CAP_SHPC in its capability table. With the capability the bridge has an interrupt pin, BAR 0
+ * with the working registers, and a hot-plug slot for each device number from 1 on. Device number 0
+ * belongs to the controller and cannot be used. The bus runs at 33 MHz conventional and supports no
+ * other mode. A command is carried out inside the write that issues it, so Controller Busy is never
+ * set.
+ *
+ * Every function requires the machine lock.
  */
 #ifndef HW_PCI_SHPC_H
 #define HW_PCI_SHPC_H
@@ -110,9 +112,9 @@ typedef struct PCIShpcBridge {
     uint8_t command, target;
     uint16_t status;
     uint32_t serr_int;
-    uint32_t slot[SHPC_SLOTS]; /* logical slot registers */
-    bool serr;                 /* SERR# is asserted: derived */
-    PCISlot state[SHPC_SLOTS];
+    uint32_t slot_reg[SHPC_SLOTS]; /* logical slot registers */
+    bool serr;                     /* SERR# is asserted. Derived, not saved */
+    PCISlot slots[SHPC_SLOTS];
 } PCIShpcBridge;
 
 #define PCI_CAP_SHPC                                                                               \
@@ -120,10 +122,21 @@ typedef struct PCIShpcBridge {
         .id = 0x0c, .prop = "shpc"                                                                 \
     }
 
-/* --- for the bridges' types: realize, unrealize, reset, and a row of saved state --- */
+/* --- for the types of the bridges --- */
+
+/**
+ * pci_shpc_init() - Set up the controller and its slots.
+ *
+ * Called by realize(). Without the capability (shpc=off) the slots have a state to save, but do not
+ * support hot plug. pci_shpc_fini() undoes it.
+ */
 void pci_shpc_init(PCIShpcBridge *b);
 void pci_shpc_fini(PCIShpcBridge *b);
+
+/* Reset the slots: occupied ones have power afterwards. Called by the type's reset(). */
 void pci_shpc_reset(PCIShpcBridge *b);
-extern const VmState pci_shpc_state; /* of a whole PCIShpcBridge, without its function's record */
+
+/* Saved state of a PCIShpcBridge without the record of its function. */
+extern const VmState pci_shpc_state;
 
 #endif

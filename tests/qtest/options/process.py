@@ -428,7 +428,8 @@ def check_log():
 
 
 EVENTS = ("pci_bar", "pci_cfg_read", "pci_cfg_write", "reg_read", "reg_write", "device_reset",
-          "device_irq", "virtio_status", "virtio_notify", "run_state", "qmp_command", "pci_msi")
+          "device_irq", "virtio_status", "virtio_notify", "run_state", "qmp_command", "pci_msi",
+          "pci_slot")
 
 
 @covers("-trace", "-trace enable=", "-trace events=", "-trace file=", "-d trace[:PATTERN]",
@@ -477,3 +478,5 @@ def check_trace():
         base += ["-device", "virtio-rng-pci,addr=2"]
         text = traced("-trace", f"virtio_*,file={file}")
         assert "virtio_status" in text and "virtio_notify" in text
+        base += ["-device", "pcie-root-port,id=port,addr=3", "-device", "edu,bus=port"]
+        assert "EMPTY + INSERTED_COLD -> ON" in traced("-trace", f"pci_slot,file={file}")

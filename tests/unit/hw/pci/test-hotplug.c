@@ -345,7 +345,7 @@ static PCIDevice *running_card(Fixture *f)
 
 static const char *job(PCIDevice *d)
 {
-    return pci_unplug_state_name(((PCIPort *)d->bus->bridge)->state.job);
+    return pci_unplug_state_name(((PCIPort *)d->bus->bridge)->slot.job);
 }
 
 static void test_interlock(void)
@@ -640,7 +640,7 @@ static void test_hostile_presence(void)
         g_assert_true(pci_port_state.check(p, NULL));
         *sltsta ^= EXP_SLTSTA_PDS;
         g_assert_false(pci_port_state.check(p, &err));
-        g_assert_nonnull(strstr(err->message, there ? "has a card" : "is empty"));
+        g_assert_nonnull(strstr(err->message, there ? "contains a device" : "is empty"));
         *sltsta ^= EXP_SLTSTA_PDS;
         fixture_fini(&f);
     }

@@ -463,9 +463,9 @@ static void test_hostile(void)
         uint32_t value;
         const char *says;
     } rows[] = {
-        { SLOT, EMPTY_SLOT, "slot 3: said to be empty" },
-        { 4, 0x7f00003f, "slot 4: said to have a card" },
-        { 4, 0x7f00093f, "slot 4: said to have a card" },
+        { SLOT, EMPTY_SLOT, "slot 3: reported empty" },
+        { 4, 0x7f00003f, "slot 4: reported to contain a device" },
+        { 4, 0x7f00093f, "slot 4: reported to contain a device" },
         { 4, 0x7f000d3e, "slot 4: power on an empty slot" },
         { SLOT, 0x7f000034, "slot 3: a reserved state" },
         { SLOT, 0x7f000032, "slot 3: a reserved state" },
@@ -478,14 +478,14 @@ static void test_hostile(void)
     command(&f, ENABLE, SLOT);
     g_assert_true(check(b, NULL));
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
-        uint32_t was = b->slot[rows[i].slot - 1];
+        uint32_t was = b->slot_reg[rows[i].slot - 1];
 
-        b->slot[rows[i].slot - 1] = rows[i].value;
+        b->slot_reg[rows[i].slot - 1] = rows[i].value;
         g_assert_false(check(b, rows[i].says));
-        b->slot[rows[i].slot - 1] = was;
+        b->slot_reg[rows[i].slot - 1] = was;
     }
     b->serr_int = 0; /* command complete lost its bit, yet would interrupt: and the reverse */
-    b->slot[SLOT - 1] &= ~SHPC_SLOT_MASKS;
+    b->slot_reg[SLOT - 1] &= ~SHPC_SLOT_MASKS;
     g_assert_false(check(b, "does not agree"));
     fixture_fini(&f);
     b = start(&f, "shpc=off");

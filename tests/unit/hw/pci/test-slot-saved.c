@@ -139,7 +139,7 @@ static void test_hostile(gconstpointer opaque)
     for (s->job = PCI_UNPLUG_REQUESTED; s->job <= PCI_UNPLUG_POWERED_OFF; s->job++) {
         g_clear_error(&card_err);
         g_assert_false(pci_slot_state.check(s, &card_err));
-        g_assert_nonnull(strstr(card_err->message, "without a card"));
+        g_assert_nonnull(strstr(card_err->message, "without a device"));
     }
     s->job = PCI_UNPLUG_NONE;
     fixture_fini(&f);
