@@ -96,8 +96,8 @@ def qtest(options: Options) -> Iterator[str]:
                "ours, paused": lambda d: qtest_rates(options.ours, ["-S"], d),
                "QEMU": lambda d: qtest_rates(options.theirs, ["-S"], d), "echo": echo_rates}
     results = interleaved(list(columns), options.runs, lambda name: columns[name]([1, 1000]))
-    yield ("| reads through qtest, thousands a second | ours, -accel qtest | ours, -S | QEMU 7.2, "
-           "-S | ratio | server CPU, us | ours, -S | QEMU |")
+    yield ("| reads through qtest, thousands a second | ours, -accel qtest | ours, -S | "
+           f"{options.other}, -S | ratio | server CPU, us | ours, -S | {options.other} |")
     yield "|---|--:|--:|--:|--:|--:|--:|--:|"
     for row in results["QEMU"]:
         costs = [results[name][row] for name in ("-accel qtest", "ours, paused", "QEMU")]
@@ -228,7 +228,7 @@ def memory(options: Options) -> Iterator[str]:
         return rows
 
     results = interleaved([options.ours, options.theirs], options.runs, sample)
-    yield "| memory (PSS), KiB | ours | QEMU 7.2 | ratio |"
+    yield f"| memory (PSS), KiB | ours | {options.other} | ratio |"
     yield "|---|--:|--:|--:|"
     for row, cost in results[options.ours].items():
         other = results[options.theirs][row]

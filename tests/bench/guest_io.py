@@ -19,7 +19,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -188,10 +188,10 @@ def take(machine: Emulator, row: Row, ports: dict[str, int]) -> Sample:
     return Sample(count / seconds, outside / (count / row.request) * 1e6, 1 - outside / total)
 
 
-def session(program: str, machine: str, kernel: str, devices: list[str], rows: list[Row]
-            ) -> dict[str, Sample]:
-    """Boot, measure every row, and end the guest."""
-    with tempfile.TemporaryDirectory() as name, servers() as ports:
+@contextmanager
+def booted(program: str, machine: str, kernel: str, devices: list[str]) -> Iterator[Emulator]:
+    """A guest that is ready for `take`."""
+    with tempfile.TemporaryDirectory() as name:
         args = boot_arguments(Path(name), machine, kernel) + devices
         if devices is not TICKER:
             args += file_disk(Path(name))
@@ -199,10 +199,31 @@ def session(program: str, machine: str, kernel: str, devices: list[str], rows: l
             shell_ready(guest)
             if kernel == "hotplug":
                 guest.shell("modprobe bpdrv")
-                return {row.name: take(guest, row, ports) for row in rows}
-            guest.shell("udhcpc -q -i eth0 >/dev/null; echo 1 > "
-                        f"{CONFIG.replace('config', 'enable')}")
-            return {row.name: take(guest, row, ports) for row in rows}
+            else:
+                guest.shell("udhcpc -q -i eth0 >/dev/null; echo 1 > "
+                            f"{CONFIG.replace('config', 'enable')}")
+            yield guest
+
+
+def samples_of(variants: list[tuple[str, str]], runs: int) -> list[list[dict[str, Sample]]]:
+    """Samples of every row in every variant (program and machine). All guests are booted first and
+    take turns within each row, so that other load on the host affects them alike."""
+    taken: list[list[dict[str, Sample]]] = [[{} for _ in range(runs)] for _ in variants]
+    with servers() as ports, ExitStack() as stack:
+        guests = [stack.enter_context(booted(program, machine, "debian", EDU + DISK + NET))
+                  for program, machine in variants]
+        for row in ROWS:
+            for run in range(runs):
+                for guest, samples in zip(guests, taken):
+                    samples[run][row.name] = take(guest, row, ports)
+    return taken
+
+
+def interrupts(options: Options) -> Sample:
+    """The row of the guest with our ticker's driver."""
+    with booted(options.ours, MSI_MACHINE, "hotplug", TICKER) as guest:
+        return medians([{IRQS.name: take(guest, IRQS, {})}
+                        for _ in range(options.runs)])[IRQS.name]
 
 
 def medians(samples: list[dict[str, Sample]]) -> dict[str, Sample]:
@@ -212,30 +233,29 @@ def medians(samples: list[dict[str, Sample]]) -> dict[str, Sample]:
             for name in samples[0]}
 
 
+def share(sample: Sample) -> str:
+    """The engine's share of the CPU time, marked where it decides the row."""
+    return f"{sample.engine:.0%}{' E' if sample.engine > ENGINE_BOUND else ''}"
+
+
 def guest_io(options: Options) -> Iterator[str]:
     """I/O of a guest: rates, and host CPU time per request outside the CPU engine."""
-    devices = EDU + DISK + NET
     variants = [(options.ours, MSI_MACHINE), (options.ours, "virt"), (options.theirs, "virt")]
-    taken: list[list[dict[str, Sample]]] = [[] for _ in variants]
-    for _ in range(options.runs):
-        for (program, machine), samples in zip(variants, taken):
-            samples.append(session(program, machine, "debian", devices, ROWS))
-    msix, intx, theirs = (medians(samples) for samples in taken)
-    yield ("| in the guest | unit | ours, MSI-X | ours, INTx | QEMU 7.2, INTx | ratio | host us a "
-           "request, MSI-X | INTx | QEMU, other threads | engine |")
-    yield "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|"
+    msix, intx, theirs = (medians(samples) for samples in samples_of(variants, options.runs))
+    yield (f"| in the guest | unit | ours, MSI-X | ours, INTx | {options.other}, INTx | ratio, MSI-X "
+           "| ratio, INTx | host us a request, MSI-X | INTx | "
+           f"{options.other}, other threads | engine |")
+    yield "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
     for row in ROWS:
-        ours = msix[row.name]
-        yield (f"| {row.name} | {row.unit} | "
-               + " | ".join(figure(s[row.name].rate / row.per_unit) for s in (msix, intx, theirs))
-               + f" | {ours.rate / theirs[row.name].rate:.2f} | "
-               + " | ".join(figure(s[row.name].device_us) for s in (msix, intx, theirs))
-               + f" | {ours.engine:.0%}{' E' if ours.engine > ENGINE_BOUND else ''} |")
+        name = row.name
+        yield (f"| {name} | {row.unit} | "
+               + " | ".join(figure(s[name].rate / row.per_unit) for s in (msix, intx, theirs))
+               + "".join(f" | {s[name].rate / theirs[name].rate:.2f}" for s in (msix, intx)) + " | "
+               + " | ".join(figure(s[name].device_us) for s in (msix, intx, theirs))
+               + f" | {share(msix[name])} |")
     try:
-        irqs = medians([session(options.ours, MSI_MACHINE, "hotplug", TICKER, [IRQS])
-                        for _ in range(options.runs)])[IRQS.name]
-        yield (f"| {IRQS.name} | {IRQS.unit} | {figure(irqs.rate / IRQS.per_unit)} | - | - | - | "
-               f"{figure(irqs.device_us)} | - | - | {irqs.engine:.0%}"
-               f"{' E' if irqs.engine > ENGINE_BOUND else ''} |")
+        irqs = interrupts(options)
+        yield (f"| {IRQS.name} | {IRQS.unit} | {figure(irqs.rate / IRQS.per_unit)} | - | - | - | - | "
+               f"{figure(irqs.device_us)} | - | - | {share(irqs)} |")
     except Skip as skip:
-        yield f"| {IRQS.name} | | {skip} | | | | | | | |"
+        yield f"| {IRQS.name} | | {skip} | | | | | | | | |"

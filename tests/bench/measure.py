@@ -32,6 +32,11 @@ class Options(NamedTuple):
     runs: int
     large: bool
 
+    @property
+    def other(self) -> str:
+        """The name of the compared program in headings."""
+        return "QEMU 7.2" if self.theirs == THEIRS else self.theirs
+
 
 class Cost(NamedTuple):
     """A duration in seconds: wall-clock time, and CPU time of the emulator."""
@@ -121,7 +126,8 @@ def comparison(title: str, unit: str, scale: float, results: dict[str, dict[str,
     def cell(seconds: float) -> str:
         return figure(seconds * scale) if seconds else "-"
 
-    yield f"| {title} | ours, {unit} | QEMU 7.2 | ratio | CPU, ours | CPU, QEMU |"
+    yield (f"| {title} | ours, {unit} | {options.other} | ratio | CPU, ours | "
+           f"CPU, {options.other} |")
     yield "|---|--:|--:|--:|--:|--:|"
     for row, cost in ours.items():
         other = theirs.get(row, Cost(0, 0))
