@@ -39,7 +39,7 @@ void block_complete_any(BlockRequest *req, int result)
 
 /* The next one, whoever asks: a `done` may itself wait for the rest, so none may be held back
  * in a list of the caller's. */
-static BlockRequest *next_finished(BlockSet *set)
+static BlockRequest *completion_next_finished(BlockSet *set)
 {
     BlockRequest *req;
 
@@ -56,13 +56,13 @@ static BlockRequest *next_finished(BlockSet *set)
 }
 
 /* False if there was none. */
-static bool deliver(BlockSet *set)
+static bool completion_deliver(BlockSet *set)
 {
     BlockRequest *req;
     bool any = false;
     int result;
 
-    while ((req = next_finished(set))) {
+    while ((req = completion_next_finished(set))) {
         any = true;
         result = req->p.result;
         req->p.root->in_flight--;
@@ -86,10 +86,10 @@ static void completion_poll(BlockSet *set)
     }
 }
 
-static gboolean on_event(gint fd, GIOCondition condition, gpointer opaque)
+static gboolean completion_on_event(gint fd, GIOCondition condition, gpointer opaque)
 {
     completion_poll(opaque);
-    deliver(opaque);
+    completion_deliver(opaque);
     return G_SOURCE_CONTINUE;
 }
 
@@ -97,15 +97,15 @@ void block_wait(BlockSet *set)
 {
     struct pollfd p = { .fd = set->event, .events = POLLIN };
 
-    if (deliver(set)) {
+    if (completion_deliver(set)) {
         return; /* their event may have been taken by a caller that is waiting as well */
     }
     poll(&p, 1, 1000);
     completion_poll(set);
-    deliver(set);
+    completion_deliver(set);
 }
 
-static void run_threaded(gpointer data, gpointer opaque)
+static void completion_run_threaded(gpointer data, gpointer opaque)
 {
     BlockRequest *req = data;
 
@@ -117,7 +117,7 @@ void block_run_threaded(BlockRequest *req)
     BlockSet *set = req->p.root->set;
 
     if (!set->pool) {
-        set->pool = g_thread_pool_new(run_threaded, set, POOL_THREADS, FALSE, NULL);
+        set->pool = g_thread_pool_new(completion_run_threaded, set, POOL_THREADS, FALSE, NULL);
     }
     g_thread_pool_push(set->pool, req, NULL);
 }
@@ -187,6 +187,7 @@ bool block_set_ready(BlockSet *set, GError **err)
     if (set->event < 0) {
         return error_set_errno(err, errno, "no event for finished requests");
     }
-    set->source = watch_fd(set->event, G_IO_IN, on_event, set); /* deliver() may be nested */
+    set->source = watch_fd(set->event, G_IO_IN, completion_on_event,
+                           set); /* completion_deliver() may be nested */
     return true;
 }

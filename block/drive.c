@@ -27,7 +27,7 @@ typedef struct DriveSpec {
     BlockErrorPolicy on_write_error, on_read_error;
 } DriveSpec;
 
-static void spec_clear(DriveSpec *s)
+static void drive_spec_clear(DriveSpec *s)
 {
     json_object_put(s->file);
     json_object_put(s->node);
@@ -36,23 +36,23 @@ static void spec_clear(DriveSpec *s)
 
 /* --- file names --- */
 
-static void put(struct json_object *o, const char *key, const char *value)
+static void drive_put_option(struct json_object *o, const char *key, const char *value)
 {
     json_object_object_add(o, key, json_object_new_string(value));
 }
 
-static struct json_object *named_driver(const char *driver, const char *filename)
+static struct json_object *drive_named_driver(const char *driver, const char *filename)
 {
     struct json_object *o = json_object_new_object();
 
-    put(o, "driver", driver);
+    drive_put_option(o, "driver", driver);
     if (filename) {
-        put(o, "filename", filename);
+        drive_put_option(o, "filename", filename);
     }
     return o;
 }
 
-static struct json_object *parse_json_name(const char *text, GError **err)
+static struct json_object *drive_parse_json_name(const char *text, GError **err)
 {
     struct json_object *flat = plan_options_parse(text, NULL, err), *nested = NULL;
 
@@ -66,12 +66,12 @@ static struct json_object *parse_json_name(const char *text, GError **err)
     return nested;
 }
 
-static struct json_object *path_options(const char *path)
+static struct json_object *drive_path_options(const char *path)
 {
     struct stat st;
     bool device = stat(path, &st) == 0 && S_ISBLK(st.st_mode);
 
-    return named_driver(device ? "host_device" : "file", path);
+    return drive_named_driver(device ? "host_device" : "file", path);
 }
 
 struct json_object *block_filename_parse(const char *text, GError **err)
@@ -80,20 +80,20 @@ struct json_object *block_filename_parse(const char *text, GError **err)
     g_autofree char *protocol = g_strndup(text, len);
 
     if (text[len] != ':') {
-        return path_options(text);
+        return drive_path_options(text);
     }
     if (g_str_equal(protocol, "file")) {
-        return path_options(text + len + 1);
+        return drive_path_options(text + len + 1);
     }
     if (g_str_equal(protocol, "json") && text[len + 1] == '{') {
-        return parse_json_name(text + len + 1, err);
+        return drive_parse_json_name(text + len + 1, err);
     }
     if (g_str_equal(protocol, "host_device")) {
-        return named_driver(protocol, text + len + 1);
+        return drive_named_driver(protocol, text + len + 1);
     }
     if (g_str_equal(text + len, "://") &&
         (g_str_equal(protocol, "null-co") || g_str_equal(protocol, "null-aio"))) {
-        return named_driver(protocol, NULL);
+        return drive_named_driver(protocol, NULL);
     }
     error_set(err, ERROR_USER,
               "Unknown protocol '%s'; accepted are file:PATH, host_device:PATH, null-co://, "
@@ -128,7 +128,7 @@ static const struct CacheMode {
     { "unsafe", false, true, true },
 };
 
-static bool add_cache(struct json_object *node, const char *mode, GError **err)
+static bool drive_set_cache_mode(struct json_object *node, const char *mode, GError **err)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(cache_modes); i++) {
         if (g_str_equal(cache_modes[i].name, mode)) {
@@ -148,7 +148,7 @@ static bool add_cache(struct json_object *node, const char *mode, GError **err)
                      mode);
 }
 
-static bool read_cache(DriveSpec *s, struct json_object *o, GError **err)
+static bool drive_read_cache(DriveSpec *s, struct json_object *o, GError **err)
 {
     struct json_object *cache;
 
@@ -159,10 +159,10 @@ static bool read_cache(DriveSpec *s, struct json_object *o, GError **err)
         json_object_object_add(s->node, "cache", json_object_get(cache));
         return true;
     }
-    return add_cache(s->node, json_object_get_string(cache), err);
+    return drive_set_cache_mode(s->node, json_object_get_string(cache), err);
 }
 
-static bool read_policies(DriveSpec *s, struct json_object *o, GError **err)
+static bool drive_read_policies(DriveSpec *s, struct json_object *o, GError **err)
 {
     static const char *const writes[] = { "report", "ignore", "stop", "enospc", NULL };
     static const char *const reads[] = { "report", "ignore", "stop", NULL };
@@ -177,7 +177,7 @@ static bool read_policies(DriveSpec *s, struct json_object *o, GError **err)
     return true;
 }
 
-static bool read_access(DriveSpec *s, struct json_object *o, GError **err)
+static bool drive_read_access(DriveSpec *s, struct json_object *o, GError **err)
 {
     static const char *const medias[] = { "disk", "cdrom", NULL };
     const char *one = opt_str(o, "readonly"), *two = opt_str(o, "read-only");
@@ -206,7 +206,7 @@ static bool read_access(DriveSpec *s, struct json_object *o, GError **err)
     return true;
 }
 
-static bool read_format(DriveSpec *s, struct json_object *o, GError **err)
+static bool drive_read_format(DriveSpec *s, struct json_object *o, GError **err)
 {
     const char *format = opt_str(o, "format"), *driver = opt_str(s->node, "driver");
 
@@ -214,17 +214,17 @@ static bool read_format(DriveSpec *s, struct json_object *o, GError **err)
         return error_set(err, ERROR_USER, "Cannot specify both 'driver' and 'format'");
     }
     if (format) {
-        put(s->node, "driver", format);
+        drive_put_option(s->node, "driver", format);
     }
     s->probe = !format && !driver;
     if (s->probe) {
-        put(s->node, "driver", "raw");
+        drive_put_option(s->node, "driver", "raw");
     }
     return true;
 }
 
 /* json:{...} stands for options of the top node; those given beside it win. */
-static bool merge_json_name(DriveSpec *s, const char *text, GError **err)
+static bool drive_merge_json_name(DriveSpec *s, const char *text, GError **err)
 {
     struct json_object *o = block_filename_parse(text, err);
 
@@ -243,7 +243,7 @@ static bool merge_json_name(DriveSpec *s, const char *text, GError **err)
     return true;
 }
 
-static bool read_file(DriveSpec *s, struct json_object *o, GError **err)
+static bool drive_read_file(DriveSpec *s, struct json_object *o, GError **err)
 {
     struct json_object *file;
     const char *text;
@@ -257,14 +257,14 @@ static bool read_file(DriveSpec *s, struct json_object *o, GError **err)
     }
     text = json_object_get_string(file);
     if (text && g_str_has_prefix(text, "json:")) {
-        return merge_json_name(s, text, err);
+        return drive_merge_json_name(s, text, err);
     }
     s->file = block_filename_parse(text ? text : "", err);
     return s->file != NULL;
 }
 
 /* The drive names a protocol driver: what `file` says belongs to that node. */
-static void merge_protocol(DriveSpec *s)
+static void drive_merge_protocol(DriveSpec *s)
 {
     if (s->file) {
         json_object_object_foreach(s->file, key, value)
@@ -278,25 +278,25 @@ static void merge_protocol(DriveSpec *s)
     }
 }
 
-static bool set_aio(struct json_object *o, struct json_object *protocol)
+static bool drive_set_aio(struct json_object *o, struct json_object *protocol)
 {
     const char *aio = opt_str(o, "aio"), *driver = opt_str(protocol, "driver");
 
     /* null-co has no host I/O that it could choose */
     if (aio && !opt_str(protocol, "aio") && !g_str_has_prefix(driver ? driver : "", "null-")) {
-        put(protocol, "aio", aio);
+        drive_put_option(protocol, "aio", aio);
     }
     return true;
 }
 
-static bool place_file(DriveSpec *s, struct json_object *o, GError **err)
+static bool drive_place_file(DriveSpec *s, struct json_object *o, GError **err)
 {
     const char *driver = opt_str(s->node, "driver");
     const BlockDriver *drv = driver ? driver_find(driver) : NULL;
 
     if (drv && !drv->child) {
-        merge_protocol(s);
-        return set_aio(o, s->node);
+        drive_merge_protocol(s);
+        return drive_set_aio(o, s->node);
     }
     if (!s->file && !s->probe && opt_str(s->node, "file")) {
         return true; /* json:{...} names a node */
@@ -305,15 +305,15 @@ static bool place_file(DriveSpec *s, struct json_object *o, GError **err)
         return error_set(err, ERROR_USER, "it needs a file: file=...");
     }
     if (!opt_str(s->file, "driver")) {
-        struct json_object *path = path_options(opt_str(s->file, "filename") ?: "");
+        struct json_object *path = drive_path_options(opt_str(s->file, "filename") ?: "");
 
-        put(s->file, "driver", opt_str(path, "driver"));
+        drive_put_option(s->file, "driver", opt_str(path, "driver"));
         json_object_put(path);
     }
-    return set_aio(o, s->file);
+    return drive_set_aio(o, s->file);
 }
 
-static bool is_throttling(const char *key)
+static bool drive_is_throttling(const char *key)
 {
     static const char *const names[] = { "throttling", "bps",     "iops",  "bps_rd", "bps_wr",
                                          "iops_rd",    "iops_wr", "group", NULL };
@@ -323,11 +323,11 @@ static bool is_throttling(const char *key)
 }
 
 /* Options of the format node stand among those of the drive. */
-static bool take_node_options(DriveSpec *s, struct json_object *o, GError **err)
+static bool drive_take_node_options(DriveSpec *s, struct json_object *o, GError **err)
 {
     json_object_object_foreach(o, key, value)
     {
-        if (is_throttling(key)) {
+        if (drive_is_throttling(key)) {
             return error_set(err, ERROR_USER, "'%s': I/O limits are not available in this version",
                              key);
         }
@@ -338,7 +338,7 @@ static bool take_node_options(DriveSpec *s, struct json_object *o, GError **err)
     return true;
 }
 
-static bool check_interface(struct json_object *o, GError **err)
+static bool drive_check_interface(struct json_object *o, GError **err)
 {
     static const char *const accepted[] = { "none", "virtio", NULL };
     int i;
@@ -347,28 +347,29 @@ static bool check_interface(struct json_object *o, GError **err)
 }
 
 /* A drive without node-name is called after its id. */
-static void set_name(DriveSpec *s)
+static void drive_set_node_name(DriveSpec *s)
 {
     g_autofree char *name = g_strdup_printf("#block-%s", s->id);
 
     if (!opt_str(s->node, "node-name")) {
-        put(s->node, "node-name", name);
+        drive_put_option(s->node, "node-name", name);
     }
 }
 
-static bool spec_read(DriveSpec *s, struct json_object *o, GError **err)
+static bool drive_spec_read(DriveSpec *s, struct json_object *o, GError **err)
 {
     *s = (DriveSpec){ .node = json_object_new_object(), .id = opt_str(o, "id") };
     if (!s->id) {
         error_set(err, ERROR_USER, "it needs a name: id=...");
-    } else if (check_interface(o, err) && take_node_options(s, o, err) && read_file(s, o, err) &&
-               read_format(s, o, err) && read_access(s, o, err) && read_cache(s, o, err) &&
-               read_policies(s, o, err) && place_file(s, o, err) && node_check(s->node, err) &&
-               (!s->file || node_check(s->file, err))) {
-        set_name(s);
+    } else if (drive_check_interface(o, err) && drive_take_node_options(s, o, err) &&
+               drive_read_file(s, o, err) && drive_read_format(s, o, err) &&
+               drive_read_access(s, o, err) && drive_read_cache(s, o, err) &&
+               drive_read_policies(s, o, err) && drive_place_file(s, o, err) &&
+               node_check(s->node, err) && (!s->file || node_check(s->file, err))) {
+        drive_set_node_name(s);
         return true;
     }
-    spec_clear(s);
+    drive_spec_clear(s);
     return false;
 }
 
@@ -377,17 +378,17 @@ bool block_drive_check(struct json_object *options, GError **err)
     const char *id = opt_str(options, "id");
     DriveSpec s;
 
-    if (!spec_read(&s, options, err)) {
+    if (!drive_spec_read(&s, options, err)) {
         g_prefix_error(err, "drive '%s': ", id ? id : "");
         return false;
     }
-    spec_clear(&s);
+    drive_spec_clear(&s);
     return true;
 }
 
 /* --- nodes --- */
 
-static bool probe(BlockNode *file, GError **err)
+static bool drive_probe_format(BlockNode *file, GError **err)
 {
     const char *format;
 
@@ -411,13 +412,13 @@ static bool probe(BlockNode *file, GError **err)
 }
 
 /* The node described by `options`, over `child` (if it is not NULL), which ends with it. */
-static BlockNode *stack(Machine *m, const BlockDriver *drv, struct json_object *options,
-                        const char *key, BlockNode *child, bool inactive, GError **err)
+static BlockNode *drive_stack_node(Machine *m, const BlockDriver *drv, struct json_object *options,
+                                   const char *key, BlockNode *child, bool inactive, GError **err)
 {
     BlockNode *n;
 
     if (child) {
-        put(options, key, child->name);
+        drive_put_option(options, key, child->name);
     }
     n = node_new(m, drv, options, inactive, err);
     if (!n && child) {
@@ -427,7 +428,7 @@ static BlockNode *stack(Machine *m, const BlockDriver *drv, struct json_object *
 }
 
 /* Take what belongs to the overlay out of the options of the node below. */
-static struct json_object *overlay_options(DriveSpec *s)
+static struct json_object *drive_overlay_options(DriveSpec *s)
 {
     struct json_object *top = json_object_new_object(), *v;
 
@@ -443,7 +444,7 @@ static struct json_object *overlay_options(DriveSpec *s)
 }
 
 /* The format node, or the protocol node alone. */
-static BlockNode *make_format(Machine *m, DriveSpec *s, bool inactive, GError **err)
+static BlockNode *drive_make_format(Machine *m, DriveSpec *s, bool inactive, GError **err)
 {
     struct json_object *options;
     BlockNode *file, *n;
@@ -454,34 +455,34 @@ static BlockNode *make_format(Machine *m, DriveSpec *s, bool inactive, GError **
     options = node_inline_options(s->node, s->file);
     file = node_new(m, NULL, options, inactive, err);
     json_object_put(options);
-    if (file && s->probe && !probe(file, err)) {
+    if (file && s->probe && !drive_probe_format(file, err)) {
         node_unref(file);
         file = NULL;
     }
-    n = file ? stack(m, NULL, s->node, "file", file, inactive, err) : NULL;
+    n = file ? drive_stack_node(m, NULL, s->node, "file", file, inactive, err) : NULL;
     if (n && s->probe) {
         raw_set_probed(n);
     }
     return n;
 }
 
-static BlockNode *make_nodes(Machine *m, DriveSpec *s, bool inactive, GError **err)
+static BlockNode *drive_make_nodes(Machine *m, DriveSpec *s, bool inactive, GError **err)
 {
     struct json_object *top;
     BlockNode *base, *n;
 
     if (!s->snapshot) {
-        return make_format(m, s, inactive, err);
+        return drive_make_format(m, s, inactive, err);
     }
-    top = overlay_options(s);
-    base = make_format(m, s, inactive, err);
-    n = base ? stack(m, &block_overlay, top, "base", base, inactive, err) : NULL;
+    top = drive_overlay_options(s);
+    base = drive_make_format(m, s, inactive, err);
+    n = base ? drive_stack_node(m, &block_overlay, top, "base", base, inactive, err) : NULL;
     json_object_put(top);
     return n;
 }
 
 /* The drive keeps its image readable for itself, also while no device uses it. */
-static bool hold(BlockNode *n, const DriveSpec *s, GError **err)
+static bool drive_hold_image(BlockNode *n, const DriveSpec *s, GError **err)
 {
     n->drive_ref = edge_new(n, NULL, NULL, s->id, BLOCK_PERM_CONSISTENT_READ, BLOCK_PERM_ALL, err);
     if (!n->drive_ref) {
@@ -502,15 +503,15 @@ BlockNode *block_drive_new(Machine *m, struct json_object *options, bool inactiv
 
     if (id && block_find(m, id)) {
         error_set(err, ERROR_USER, "a drive or node named '%s' exists already", id);
-    } else if (spec_read(&s, options, err)) {
-        n = make_nodes(m, &s, inactive, err);
+    } else if (drive_spec_read(&s, options, err)) {
+        n = drive_make_nodes(m, &s, inactive, err);
     }
-    if (n && !hold(n, &s, err)) {
+    if (n && !drive_hold_image(n, &s, err)) {
         n = NULL;
     }
     if (!n) {
         g_prefix_error(err, "drive '%s': ", id ? id : "");
     }
-    spec_clear(&s);
+    drive_spec_clear(&s);
     return n;
 }

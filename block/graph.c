@@ -12,7 +12,7 @@
 
 /* --- permissions --- */
 
-static void cumulate(const BlockNode *n, unsigned *perm, unsigned *shared)
+static void node_cumulate_perm(const BlockNode *n, unsigned *perm, unsigned *shared)
 {
     *perm = 0;
     *shared = BLOCK_PERM_ALL;
@@ -89,7 +89,7 @@ static bool node_apply(BlockNode *n, GError **err)
 {
     unsigned perm, shared;
 
-    cumulate(n, &perm, &shared);
+    node_cumulate_perm(n, &perm, &shared);
     if (n->child) {
         n->drv->child_perm(n, &perm, &shared);
         return edge_set(n->child, perm, shared, err);
@@ -224,7 +224,7 @@ bool block_resize(BlockNode *n, uint64_t size, GError **err)
 
 /* --- hand-over --- */
 
-static bool activate(BlockNode *n, GError **err)
+static bool node_activate(BlockNode *n, GError **err)
 {
     uint64_t size = n->size;
 
@@ -242,7 +242,7 @@ static bool activate(BlockNode *n, GError **err)
     return false;
 }
 
-static void deactivate(BlockNode *n)
+static void node_deactivate(BlockNode *n)
 {
     n->active = false;
     if (!n->child) {
@@ -261,9 +261,9 @@ bool block_activate_all(Machine *m, GError **err)
         if (n->active) {
             continue;
         }
-        if (!activate(n, err)) {
+        if (!node_activate(n, err)) {
             g_prefix_error(err, "block node '%s': ", n->name);
-            g_ptr_array_foreach(done, (GFunc)(void (*)(void))deactivate, NULL);
+            g_ptr_array_foreach(done, (GFunc)(void (*)(void))node_deactivate, NULL);
             return false;
         }
         g_ptr_array_add(done, n);
@@ -288,7 +288,7 @@ bool block_inactivate_all(Machine *m, GError **err)
         }
     }
     for (unsigned i = 0; i < set->nodes->len; i++) {
-        deactivate(set->nodes->pdata[i]);
+        node_deactivate(set->nodes->pdata[i]);
     }
     return true;
 }

@@ -60,7 +60,7 @@ static const KeyHelp raw_help[] = {
     { "size", "BYTES", "its size (default: to the end)" },
 };
 
-static void add_keys(GString *out, const KeyHelp *rows, size_t n)
+static void help_add_keys(GString *out, const KeyHelp *rows, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         g_autofree char *left = g_strdup_printf("%s=<%s>", rows[i].key, rows[i].values);
@@ -73,20 +73,20 @@ char *block_drive_help(void)
 {
     GString *out = g_string_new("-drive options:\n");
 
-    add_keys(out, drive_help, G_N_ELEMENTS(drive_help));
+    help_add_keys(out, drive_help, G_N_ELEMENTS(drive_help));
     return g_string_free(out, FALSE);
 }
 
-static void add_driver_keys(GString *out, const BlockDriver *drv)
+static void help_add_driver_keys(GString *out, const BlockDriver *drv)
 {
     if (drv == &block_raw) {
-        add_keys(out, raw_help, G_N_ELEMENTS(raw_help));
+        help_add_keys(out, raw_help, G_N_ELEMENTS(raw_help));
     } else if (drv == &block_null || drv == &block_null_aio) {
-        add_keys(out, null_help, G_N_ELEMENTS(null_help));
+        help_add_keys(out, null_help, G_N_ELEMENTS(null_help));
     } else {
-        add_keys(out, file_help, G_N_ELEMENTS(file_help));
+        help_add_keys(out, file_help, G_N_ELEMENTS(file_help));
     }
-    add_keys(out, node_help, G_N_ELEMENTS(node_help));
+    help_add_keys(out, node_help, G_N_ELEMENTS(node_help));
 }
 
 char *block_driver_help(const char *driver, GError **err)
@@ -102,7 +102,7 @@ char *block_driver_help(const char *driver, GError **err)
     out = g_string_new(NULL);
     if (drv) {
         g_string_append_printf(out, "%s options:\n", driver);
-        add_driver_keys(out, drv);
+        help_add_driver_keys(out, drv);
     } else {
         g_string_append_printf(out, "Supported formats: %s\n", all);
     }

@@ -28,7 +28,7 @@ const char *perm_name(unsigned perm)
     return "no permission";
 }
 
-static bool set_byte(int fd, off_t at, short type)
+static bool image_lock_set_byte(int fd, off_t at, short type)
 {
     struct flock lock = { .l_type = type, .l_whence = SEEK_SET, .l_start = at, .l_len = 1 };
 
@@ -36,7 +36,7 @@ static bool set_byte(int fd, off_t at, short type)
 }
 
 /* Whether another open file holds a lock on this byte; an error counts as one. */
-static bool byte_held(int fd, off_t at)
+static bool image_lock_byte_held(int fd, off_t at)
 {
     struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = at, .l_len = 1 };
 
@@ -51,11 +51,11 @@ bool image_lock_possible(int fd)
 }
 
 /* Change the bytes of `mask` from base on; the first that cannot be changed is an error. */
-static bool set_bytes(int fd, off_t base, unsigned mask, short type, const char *filename,
-                      GError **err)
+static bool image_lock_set_bytes(int fd, off_t base, unsigned mask, short type,
+                                 const char *filename, GError **err)
 {
     for (unsigned i = 0; i < PERMS; i++) {
-        if ((mask & 1u << i) && !set_byte(fd, base + i, type)) {
+        if ((mask & 1u << i) && !image_lock_set_byte(fd, base + i, type)) {
             return error_set_errno(err, errno, "Failed to lock byte %u of '%s'", (unsigned)base + i,
                                    filename);
         }
@@ -63,12 +63,13 @@ static bool set_bytes(int fd, off_t base, unsigned mask, short type, const char 
     return true;
 }
 
-static bool check(int fd, unsigned perm, unsigned unshared, const char *filename, GError **err)
+static bool image_lock_check(int fd, unsigned perm, unsigned unshared, const char *filename,
+                             GError **err)
 {
     for (unsigned i = 0; i < PERMS; i++) {
-        bool used = (perm & 1u << i) && byte_held(fd, UNSHARED_BASE + i);
+        bool used = (perm & 1u << i) && image_lock_byte_held(fd, UNSHARED_BASE + i);
 
-        if (used || ((unshared & 1u << i) && byte_held(fd, PERM_BASE + i))) {
+        if (used || ((unshared & 1u << i) && image_lock_byte_held(fd, PERM_BASE + i))) {
             return error_set(
                 err, ERROR_USER,
                 "Failed to get %s\"%s\" lock. Is another process using the image [%s]?",
@@ -83,17 +84,17 @@ bool image_lock_set(ImageLock *l, unsigned perm, unsigned shared, const char *fi
 {
     unsigned unshared = BLOCK_PERM_ALL & ~shared;
     unsigned add_perm = perm & ~l->perm, add_unshared = unshared & ~l->unshared;
-    bool ok = set_bytes(l->fd, PERM_BASE, add_perm, F_RDLCK, filename, err) &&
-              set_bytes(l->fd, UNSHARED_BASE, add_unshared, F_RDLCK, filename, err) &&
-              check(l->fd, add_perm, add_unshared, filename, err);
+    bool ok = image_lock_set_bytes(l->fd, PERM_BASE, add_perm, F_RDLCK, filename, err) &&
+              image_lock_set_bytes(l->fd, UNSHARED_BASE, add_unshared, F_RDLCK, filename, err) &&
+              image_lock_check(l->fd, add_perm, add_unshared, filename, err);
 
     if (!ok) {
-        set_bytes(l->fd, PERM_BASE, add_perm, F_UNLCK, filename, NULL);
-        set_bytes(l->fd, UNSHARED_BASE, add_unshared, F_UNLCK, filename, NULL);
+        image_lock_set_bytes(l->fd, PERM_BASE, add_perm, F_UNLCK, filename, NULL);
+        image_lock_set_bytes(l->fd, UNSHARED_BASE, add_unshared, F_UNLCK, filename, NULL);
         return false;
     }
-    set_bytes(l->fd, PERM_BASE, l->perm & ~perm, F_UNLCK, filename, NULL);
-    set_bytes(l->fd, UNSHARED_BASE, l->unshared & ~unshared, F_UNLCK, filename, NULL);
+    image_lock_set_bytes(l->fd, PERM_BASE, l->perm & ~perm, F_UNLCK, filename, NULL);
+    image_lock_set_bytes(l->fd, UNSHARED_BASE, l->unshared & ~unshared, F_UNLCK, filename, NULL);
     l->perm = perm;
     l->unshared = unshared;
     return true;

@@ -8,19 +8,19 @@
 
 #include "internal.h"
 
-static bool moves_data(BlockOp op)
+static bool request_moves_data(BlockOp op)
 {
     return op == BLOCK_READ || op == BLOCK_WRITE;
 }
 
-static bool in_range(const BlockNode *n, const BlockRequest *req)
+static bool request_in_range(const BlockNode *n, const BlockRequest *req)
 {
     return req->p.op == BLOCK_FLUSH || (req->len <= n->size && req->p.at <= n->size - req->len);
 }
 
-static int refusal(const BlockNode *n, const BlockRequest *req)
+static int request_refusal(const BlockNode *n, const BlockRequest *req)
 {
-    if (!in_range(n, req)) {
+    if (!request_in_range(n, req)) {
         return -EIO;
     }
     if (n->read_only && req->p.op != BLOCK_READ && req->p.op != BLOCK_FLUSH) {
@@ -29,7 +29,7 @@ static int refusal(const BlockNode *n, const BlockRequest *req)
     return n->active ? 0 : -EIO;
 }
 
-static bool is_zero(const void *buf, size_t len)
+static bool buffer_is_zero(const void *buf, size_t len)
 {
     const char *p = buf;
 
@@ -37,10 +37,10 @@ static bool is_zero(const void *buf, size_t len)
 }
 
 /* detect-zeroes: a write of zeroes becomes an efficient one. */
-static void detect_zeroes(const BlockNode *n, BlockRequest *req)
+static void request_detect_zeroes(const BlockNode *n, BlockRequest *req)
 {
     for (int i = 0; i < req->n_iov; i++) {
-        if (!is_zero(req->iov[i].iov_base, req->iov[i].iov_len)) {
+        if (!buffer_is_zero(req->iov[i].iov_base, req->iov[i].iov_len)) {
             return;
         }
     }
@@ -50,19 +50,19 @@ static void detect_zeroes(const BlockNode *n, BlockRequest *req)
 
 void node_forward(BlockNode *n, BlockRequest *req)
 {
-    int error = refusal(n, req);
+    int error = request_refusal(n, req);
 
     req->p.node = n;
     req->p.fua |= n->write_through;
     if (n->detect_zeroes && req->p.op == BLOCK_WRITE) {
-        detect_zeroes(n, req);
+        request_detect_zeroes(n, req);
     }
     req->p.unmap &= n->discard;
     if (error) {
         block_complete_any(req, error);
     } else if ((req->p.op == BLOCK_FLUSH && (n->no_flush || n->read_only)) ||
                (req->p.op == BLOCK_DISCARD && !n->discard) ||
-               (moves_data(req->p.op) && req->len == 0)) {
+               (request_moves_data(req->p.op) && req->len == 0)) {
         block_complete_any(req, 0);
     } else {
         n->drv->submit(n, req);

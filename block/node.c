@@ -46,7 +46,7 @@ char *block_format_names(void)
     return g_string_free(out, FALSE);
 }
 
-static const BlockDriver *need_driver(struct json_object *o, GError **err)
+static const BlockDriver *node_need_driver(struct json_object *o, GError **err)
 {
     const char *name = opt_str(o, "driver");
     const BlockDriver *drv = name ? driver_find(name) : NULL;
@@ -65,7 +65,7 @@ static const BlockDriver *need_driver(struct json_object *o, GError **err)
 
 bool node_check(struct json_object *o, GError **err)
 {
-    const BlockDriver *drv = need_driver(o, err);
+    const BlockDriver *drv = node_need_driver(o, err);
 
     return drv && opt_known(o, drv->keys, drv->name, err);
 }
@@ -94,7 +94,7 @@ const char *node_filename(const BlockNode *n)
 
 /* --- options of every node --- */
 
-static bool read_cache(BlockNode *n, struct json_object *o, GError **err)
+static bool node_read_cache(BlockNode *n, struct json_object *o, GError **err)
 {
     static const char *const keys[] = { "direct", "no-flush", "writeback", NULL };
     struct json_object *cache;
@@ -116,7 +116,7 @@ static bool read_cache(BlockNode *n, struct json_object *o, GError **err)
     return true;
 }
 
-static bool read_common(BlockNode *n, struct json_object *o, GError **err)
+static bool node_read_common(BlockNode *n, struct json_object *o, GError **err)
 {
     static const char *const discards[] = { "ignore", "off", "unmap", "on", NULL };
     static const char *const detects[] = { "off", "on", "unmap", NULL };
@@ -125,7 +125,7 @@ static bool read_common(BlockNode *n, struct json_object *o, GError **err)
     if (!opt_enum(o, "discard", discards, 0, &discard, err) ||
         !opt_enum(o, "detect-zeroes", detects, DETECT_OFF, &detect, err) ||
         !opt_bool(o, "read-only", false, &n->read_only, err) ||
-        !opt_bool(o, "force-share", false, &n->force_share, err) || !read_cache(n, o, err)) {
+        !opt_bool(o, "force-share", false, &n->force_share, err) || !node_read_cache(n, o, err)) {
         return false;
     }
     n->discard = discard >= 2;
@@ -143,7 +143,7 @@ static bool read_common(BlockNode *n, struct json_object *o, GError **err)
 
 /* --- children --- */
 
-static void inherit(struct json_object *from, struct json_object *to, const char *key)
+static void node_inherit_option(struct json_object *from, struct json_object *to, const char *key)
 {
     struct json_object *v;
 
@@ -160,9 +160,9 @@ struct json_object *node_inline_options(struct json_object *parent, struct json_
     {
         json_object_object_add(o, key, json_object_get(value));
     }
-    inherit(parent, o, "read-only");
-    inherit(parent, o, "auto-read-only");
-    inherit(parent, o, "force-share");
+    node_inherit_option(parent, o, "read-only");
+    node_inherit_option(parent, o, "auto-read-only");
+    node_inherit_option(parent, o, "force-share");
     if (json_object_object_get_ex(parent, "cache", &from) &&
         json_object_is_type(from, json_type_object)) {
         struct json_object *own = NULL, *merged = json_object_new_object();
@@ -174,8 +174,8 @@ struct json_object *node_inline_options(struct json_object *parent, struct json_
             }
         }
         cache = merged;
-        inherit(from, cache, "direct");
-        inherit(from, cache, "no-flush");
+        node_inherit_option(from, cache, "direct");
+        node_inherit_option(from, cache, "no-flush");
         json_object_object_add(o, "cache", cache);
     }
     if (!opt_str(o, "discard")) {
@@ -185,7 +185,7 @@ struct json_object *node_inline_options(struct json_object *parent, struct json_
 }
 
 /* The node below: one that exists, or one made here (*made). */
-static BlockNode *find_child(BlockNode *n, struct json_object *o, bool inactive, GError **err)
+static BlockNode *node_find_child(BlockNode *n, struct json_object *o, bool inactive, GError **err)
 {
     Machine *m = n->set->machine;
     struct json_object *given, *all;
@@ -212,14 +212,14 @@ static BlockNode *find_child(BlockNode *n, struct json_object *o, bool inactive,
     return child;
 }
 
-static bool open_child(BlockNode *n, struct json_object *o, bool inactive, GError **err)
+static bool node_open_child(BlockNode *n, struct json_object *o, bool inactive, GError **err)
 {
     BlockNode *child;
 
     if (!n->drv->child) {
         return true;
     }
-    child = find_child(n, o, inactive, err);
+    child = node_find_child(n, o, inactive, err);
     if (!child) {
         return false;
     }
@@ -242,7 +242,7 @@ static bool open_child(BlockNode *n, struct json_object *o, bool inactive, GErro
 
 /* --- making --- */
 
-static bool name_usable(const char *name)
+static bool node_name_usable(const char *name)
 {
     bool ok = g_ascii_isalpha(*name) && strlen(name) <= NAME_LEN_MAX;
 
@@ -253,7 +253,7 @@ static bool name_usable(const char *name)
 }
 
 /* Names that begin with '#' are ours: of nodes without a name, and of drives. */
-static bool take_name(BlockNode *n, struct json_object *o, GError **err)
+static bool node_take_name(BlockNode *n, struct json_object *o, GError **err)
 {
     const char *name = opt_str(o, "node-name");
 
@@ -261,7 +261,7 @@ static bool take_name(BlockNode *n, struct json_object *o, GError **err)
         g_free(n->name);
         n->name = name ? g_strdup(name) : g_strdup_printf("#block%03u", n->set->n_auto++);
     } while (!name && block_find(n->set->machine, n->name));
-    if (name && !name_usable(name) && !g_str_has_prefix(name, "#block-")) {
+    if (name && !node_name_usable(name) && !g_str_has_prefix(name, "#block-")) {
         error_set(err, ERROR_USER,
                   "Invalid node-name: '%.*s': it is made of a letter and up to %d letters, "
                   "digits, '-', '.' and '_'",
@@ -285,8 +285,8 @@ static void node_free(BlockNode *n)
 
 static bool node_open(BlockNode *n, struct json_object *o, bool inactive, GError **err)
 {
-    if (!opt_known(o, n->drv->keys, n->drv->name, err) || !take_name(n, o, err) ||
-        !read_common(n, o, err) || !open_child(n, o, inactive, err)) {
+    if (!opt_known(o, n->drv->keys, n->drv->name, err) || !node_take_name(n, o, err) ||
+        !node_read_common(n, o, err) || !node_open_child(n, o, inactive, err)) {
         return false;
     }
     n->active = !inactive;
@@ -298,7 +298,7 @@ BlockNode *node_new(Machine *m, const BlockDriver *drv, struct json_object *o, b
 {
     BlockNode *n;
 
-    drv = drv ? drv : need_driver(o, err);
+    drv = drv ? drv : node_need_driver(o, err);
     if (!drv) {
         return NULL;
     }
@@ -323,7 +323,7 @@ BlockNode *block_node_new(Machine *m, struct json_object *options, bool inactive
 
     if (!name) {
         error_set(err, ERROR_USER, "a block node needs a name: node-name=NAME");
-    } else if (!name_usable(name)) {
+    } else if (!node_name_usable(name)) {
         error_set(err, ERROR_USER, "Invalid node-name: '%.*s'", NAME_LEN_MAX, name);
     } else {
         n = node_new(m, NULL, options, inactive, err);

@@ -15,8 +15,8 @@ const char *opt_str(struct json_object *o, const char *key)
     return json_object_object_get_ex(o, key, &v) && v ? json_object_get_string(v) : NULL;
 }
 
-static bool opt_value(struct json_object *o, const char *key, PlanPropKind kind, PlanValue *v,
-                      GError **err)
+static bool opt_parse_value(struct json_object *o, const char *key, PlanPropKind kind, PlanValue *v,
+                            GError **err)
 {
     const PlanProp p = { .name = key, .kind = kind };
 
@@ -27,7 +27,7 @@ bool opt_bool(struct json_object *o, const char *key, bool def, bool *out, GErro
 {
     PlanValue v = { .b = def };
 
-    if (opt_str(o, key) && !opt_value(o, key, PLAN_PROP_BOOL, &v, err)) {
+    if (opt_str(o, key) && !opt_parse_value(o, key, PLAN_PROP_BOOL, &v, err)) {
         return false;
     }
     *out = v.b;
@@ -38,7 +38,7 @@ bool opt_size(struct json_object *o, const char *key, uint64_t def, uint64_t *ou
 {
     PlanValue v = { .u = def };
 
-    if (opt_str(o, key) && !opt_value(o, key, PLAN_PROP_SIZE, &v, err)) {
+    if (opt_str(o, key) && !opt_parse_value(o, key, PLAN_PROP_SIZE, &v, err)) {
         return false;
     }
     *out = v.u;

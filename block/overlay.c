@@ -80,7 +80,7 @@ static uint64_t overlay_run(const BlockOverlay *s, uint64_t at, uint64_t len, bo
 /* --- data, in the calling thread --- */
 
 /* The bytes [skip, skip+len) of the request's memory; returns how many pieces. */
-static int slice(const BlockRequest *req, uint64_t skip, uint64_t len, struct iovec *to)
+static int overlay_slice_iov(const BlockRequest *req, uint64_t skip, uint64_t len, struct iovec *to)
 {
     int n = 0;
 
@@ -99,7 +99,7 @@ static int slice(const BlockRequest *req, uint64_t skip, uint64_t len, struct io
     return n;
 }
 
-static int file_write(int fd, const void *buf, size_t len, uint64_t at)
+static int overlay_file_write(int fd, const void *buf, size_t len, uint64_t at)
 {
     const uint8_t *from = buf;
 
@@ -117,7 +117,7 @@ static int file_write(int fd, const void *buf, size_t len, uint64_t at)
     return 0;
 }
 
-static int file_read(int fd, void *buf, size_t len, uint64_t at)
+static int overlay_file_read(int fd, void *buf, size_t len, uint64_t at)
 {
     uint8_t *to = buf;
 
@@ -137,20 +137,20 @@ static int file_read(int fd, void *buf, size_t len, uint64_t at)
 }
 
 /* Each piece in turn, to or from the file. */
-static int file_pieces(const BlockOverlay *s, const struct iovec *iov, int n, uint64_t at,
-                       bool write)
+static int overlay_file_pieces(const BlockOverlay *s, const struct iovec *iov, int n, uint64_t at,
+                               bool write)
 {
     int result = 0;
 
     for (int i = 0; i < n && result == 0; i++) {
-        result = write ? file_write(s->fd, iov[i].iov_base, iov[i].iov_len, at)
-                       : file_read(s->fd, iov[i].iov_base, iov[i].iov_len, at);
+        result = write ? overlay_file_write(s->fd, iov[i].iov_base, iov[i].iov_len, at)
+                       : overlay_file_read(s->fd, iov[i].iov_base, iov[i].iov_len, at);
         at += iov[i].iov_len;
     }
     return result;
 }
 
-static int base_pieces(BlockNode *n, const struct iovec *iov, int count, uint64_t at)
+static int overlay_base_pieces(BlockNode *n, const struct iovec *iov, int count, uint64_t at)
 {
     const BlockOverlay *s = n->priv;
     int result = 0;
@@ -175,16 +175,18 @@ static int overlay_read(BlockNode *n, BlockRequest *req, struct iovec *iov)
         uint64_t at = req->p.at + done;
         bool has;
         uint64_t len = overlay_run(s, at, req->len - done, &has);
-        int count = slice(req, done, len, iov);
+        int count = overlay_slice_iov(req, done, len, iov);
 
-        result = has ? file_pieces(s, iov, count, at, false) : base_pieces(n, iov, count, at);
+        result = has ? overlay_file_pieces(s, iov, count, at, false)
+                     : overlay_base_pieces(n, iov, count, at);
         done += len;
     }
     return result;
 }
 
 /* With the lock: a cluster from the base, with new contents in [at, at+len). NULL iov: zeroes. */
-static int copy_cluster(BlockNode *n, uint64_t at, uint64_t len, const struct iovec *iov, int count)
+static int overlay_copy_cluster(BlockNode *n, uint64_t at, uint64_t len, const struct iovec *iov,
+                                int count)
 {
     BlockOverlay *s = n->priv;
     uint64_t start = at / s->cluster * s->cluster;
@@ -205,12 +207,12 @@ static int copy_cluster(BlockNode *n, uint64_t at, uint64_t len, const struct io
         memcpy(to, iov[i].iov_base, iov[i].iov_len);
         to += iov[i].iov_len;
     }
-    result = file_write(s->fd, data, s->cluster, start);
+    result = overlay_file_write(s->fd, data, s->cluster, start);
     return result < 0 ? result : overlay_set(s, start / s->cluster) ? 0 : -ENOMEM;
 }
 
 /* Write to clusters that the file does not hold yet: up to the next it holds. */
-static int write_new(BlockNode *n, BlockRequest *req, uint64_t *done, struct iovec *iov)
+static int overlay_write_new(BlockNode *n, BlockRequest *req, uint64_t *done, struct iovec *iov)
 {
     BlockOverlay *s = n->priv;
     uint64_t at = req->p.at + *done, left = req->len - *done;
@@ -224,12 +226,12 @@ static int write_new(BlockNode *n, BlockRequest *req, uint64_t *done, struct iov
             len += s->cluster;
         }
         if (whole) {
-            result = file_pieces(s, iov, slice(req, *done, len, iov), at, true);
+            result = overlay_file_pieces(s, iov, overlay_slice_iov(req, *done, len, iov), at, true);
             for (uint64_t c = 0; c < len && result == 0; c += s->cluster) {
                 result = overlay_set(s, (at + c) / s->cluster) ? 0 : -ENOMEM;
             }
         } else {
-            result = copy_cluster(n, at, len, iov, slice(req, *done, len, iov));
+            result = overlay_copy_cluster(n, at, len, iov, overlay_slice_iov(req, *done, len, iov));
         }
         *done += len;
     } /* else another request was faster: the caller looks again */
@@ -248,16 +250,16 @@ static int overlay_write(BlockNode *n, BlockRequest *req, struct iovec *iov)
         uint64_t len = overlay_run(s, at, req->len - done, &has);
 
         if (has) {
-            result = file_pieces(s, iov, slice(req, done, len, iov), at, true);
+            result = overlay_file_pieces(s, iov, overlay_slice_iov(req, done, len, iov), at, true);
             done += len;
         } else {
-            result = write_new(n, req, &done, iov);
+            result = overlay_write_new(n, req, &done, iov);
         }
     }
     return result;
 }
 
-static int punch(const BlockOverlay *s, uint64_t at, uint64_t len)
+static int overlay_punch_hole(const BlockOverlay *s, uint64_t at, uint64_t len)
 {
     static const uint8_t zeroes[CLUSTER_MAX];
     int result = 0;
@@ -266,13 +268,13 @@ static int punch(const BlockOverlay *s, uint64_t at, uint64_t len)
         return 0;
     }
     for (uint64_t done = 0; done < len && result == 0; done += s->cluster) {
-        result = file_write(s->fd, zeroes, s->cluster, at + done);
+        result = overlay_file_write(s->fd, zeroes, s->cluster, at + done);
     }
     return result;
 }
 
 /* Zeroes from `at` on; part of a cluster is left as it is by a discard, which is a hint. */
-static int zero_once(BlockNode *n, const BlockRequest *req, uint64_t at, uint64_t *len)
+static int overlay_zero_once(BlockNode *n, const BlockRequest *req, uint64_t at, uint64_t *len)
 {
     BlockOverlay *s = n->priv;
     uint64_t start = at % s->cluster;
@@ -284,12 +286,12 @@ static int zero_once(BlockNode *n, const BlockRequest *req, uint64_t at, uint64_
             return 0;
         }
         if (!overlay_has(s, at / s->cluster)) {
-            return copy_cluster(n, at, *len, NULL, 0);
+            return overlay_copy_cluster(n, at, *len, NULL, 0);
         }
-        return punch(s, at, *len);
+        return overlay_punch_hole(s, at, *len);
     }
     *len -= *len % s->cluster;
-    result = punch(s, at, *len);
+    result = overlay_punch_hole(s, at, *len);
     for (uint64_t c = 0; c < *len && result == 0; c += s->cluster) {
         result = overlay_set(s, (at + c) / s->cluster) ? 0 : -ENOMEM;
     }
@@ -304,7 +306,7 @@ static int overlay_zero(BlockNode *n, BlockRequest *req)
     g_mutex_lock(&s->lock);
     for (uint64_t done = 0, len; done < req->len && result == 0; done += len) {
         len = req->len - done;
-        result = zero_once(n, req, req->p.at + done, &len);
+        result = overlay_zero_once(n, req, req->p.at + done, &len);
     }
     g_mutex_unlock(&s->lock);
     return result;
@@ -345,7 +347,7 @@ static void overlay_submit(BlockNode *n, BlockRequest *req)
 
 /* --- life --- */
 
-static int open_temporary(GError **err)
+static int overlay_open_temporary(GError **err)
 {
     const char *folder = g_getenv("TMPDIR");
     g_autofree char *name = NULL;
@@ -368,7 +370,7 @@ static int open_temporary(GError **err)
 }
 
 /* The map for a disk of n->size bytes: false if no cluster size will do. */
-static bool make_map(BlockNode *n, GError **err)
+static bool overlay_make_map(BlockNode *n, GError **err)
 {
     BlockOverlay *s = n->priv;
 
@@ -405,8 +407,8 @@ static bool overlay_open(BlockNode *n, struct json_object *o, GError **err)
     n->priv = s;
     g_mutex_init(&s->lock);
     n->size = s->base_end = n->child->node->size;
-    s->fd = open_temporary(err);
-    if (s->fd < 0 || !make_map(n, err)) {
+    s->fd = overlay_open_temporary(err);
+    if (s->fd < 0 || !overlay_make_map(n, err)) {
         overlay_close(n);
         return false;
     }

@@ -7,90 +7,90 @@
 
 #include "internal.h"
 
-static void put_str(struct json_object *o, const char *key, const char *value)
+static void query_put_str(struct json_object *o, const char *key, const char *value)
 {
     json_object_object_add(o, key, json_object_new_string(value));
 }
 
-static void put_bool(struct json_object *o, const char *key, bool value)
+static void query_put_bool(struct json_object *o, const char *key, bool value)
 {
     json_object_object_add(o, key, json_object_new_boolean(value));
 }
 
-static struct json_object *image_json(const BlockNode *n)
+static struct json_object *query_image(const BlockNode *n)
 {
     struct json_object *o = json_object_new_object();
     struct stat st;
 
-    put_str(o, "filename", node_filename(n));
-    put_str(o, "format", n->drv->name);
+    query_put_str(o, "filename", node_filename(n));
+    query_put_str(o, "format", n->drv->name);
     json_object_object_add(o, "virtual-size", json_object_new_uint64(n->size));
     if (stat(node_filename(n), &st) == 0) {
         json_object_object_add(o, "actual-size", json_object_new_uint64(st.st_blocks * 512ull));
     }
-    put_bool(o, "dirty-flag", false);
+    query_put_bool(o, "dirty-flag", false);
     return o;
 }
 
-static struct json_object *cache_json(const BlockNode *n)
+static struct json_object *query_cache(const BlockNode *n)
 {
     struct json_object *o = json_object_new_object();
 
-    put_bool(o, "writeback", !n->write_through);
-    put_bool(o, "direct", n->direct);
-    put_bool(o, "no-flush", n->no_flush);
+    query_put_bool(o, "writeback", !n->write_through);
+    query_put_bool(o, "direct", n->direct);
+    query_put_bool(o, "no-flush", n->no_flush);
     return o;
 }
 
-static struct json_object *node_json(const BlockNode *n)
+static struct json_object *query_node(const BlockNode *n)
 {
     static const char *const limits[] = { "bps", "bps_rd", "bps_wr", "iops", "iops_rd", "iops_wr" };
     static const char *const detects[] = { "off", "on", "unmap" };
     struct json_object *o = json_object_new_object();
 
-    put_str(o, "file", node_filename(n));
-    put_str(o, "node-name", n->name);
-    put_bool(o, "ro", n->read_only);
-    put_str(o, "drv", n->drv->name);
-    put_bool(o, "active", n->active);
-    put_bool(o, "encrypted", false);
-    put_str(o, "detect_zeroes", detects[n->detect_zeroes]);
+    query_put_str(o, "file", node_filename(n));
+    query_put_str(o, "node-name", n->name);
+    query_put_bool(o, "ro", n->read_only);
+    query_put_str(o, "drv", n->drv->name);
+    query_put_bool(o, "active", n->active);
+    query_put_bool(o, "encrypted", false);
+    query_put_str(o, "detect_zeroes", detects[n->detect_zeroes]);
     for (size_t i = 0; i < G_N_ELEMENTS(limits); i++) {
         json_object_object_add(o, limits[i], json_object_new_int(0));
     }
     json_object_object_add(o, "write_threshold", json_object_new_int(0));
     json_object_object_add(o, "backing_file_depth", json_object_new_int(overlay_is(n)));
     if (overlay_is(n)) {
-        put_str(o, "backing_file", node_filename(n->child->node));
+        query_put_str(o, "backing_file", node_filename(n->child->node));
     }
-    json_object_object_add(o, "cache", cache_json(n));
-    json_object_object_add(o, "image", image_json(n));
+    json_object_object_add(o, "cache", query_cache(n));
+    json_object_object_add(o, "image", query_image(n));
     return o;
 }
 
 /* One entry of query-block: a drive, or a device on a node. user: NULL if none. */
-static struct json_object *device_json(const BlockNode *n, const BlockEdge *user)
+static struct json_object *query_device(const BlockNode *n, const BlockEdge *user)
 {
     struct json_object *o = json_object_new_object();
 
-    put_str(o, "device", block_drive_id(n));
+    query_put_str(o, "device", block_drive_id(n));
     if (user) {
-        put_str(o, "qdev", edge_user_name(user));
-        put_str(o, "io-status",
-                !n->io_error             ? "ok"
-                : n->io_error == -ENOSPC ? "nospace"
-                                         : "failed");
+        query_put_str(o, "qdev", edge_user_name(user));
+        query_put_str(o, "io-status",
+                      !n->io_error             ? "ok"
+                      : n->io_error == -ENOSPC ? "nospace"
+                                               : "failed");
     } else { /* nothing holds it: it may go */
-        put_bool(o, "tray_open", false);
+        query_put_bool(o, "tray_open", false);
     }
-    put_str(o, "type", "unknown");
-    put_bool(o, "removable", !user);
-    put_bool(o, "locked", false);
-    json_object_object_add(o, "inserted", node_json(n));
+    query_put_str(o, "type", "unknown");
+    query_put_bool(o, "removable", !user);
+    query_put_bool(o, "locked", false);
+    json_object_object_add(o, "inserted", query_node(n));
     return o;
 }
 
-static void add_devices(struct json_object *list, const BlockNode *n)
+static void query_add_devices(struct json_object *list, const BlockNode *n)
 {
     bool any = false;
 
@@ -98,12 +98,12 @@ static void add_devices(struct json_object *list, const BlockNode *n)
         const BlockEdge *e = n->parents->pdata[i];
 
         if (e->user) {
-            json_object_array_add(list, device_json(n, e));
+            json_object_array_add(list, query_device(n, e));
             any = true;
         }
     }
     if (!any && n->drive) {
-        json_object_array_add(list, device_json(n, NULL));
+        json_object_array_add(list, query_device(n, NULL));
     }
 }
 
@@ -116,9 +116,9 @@ struct json_object *block_query(Machine *m, bool named_nodes)
         const BlockNode *n = g_ptr_array_index(set->nodes, i);
 
         if (named_nodes) {
-            json_object_array_add(list, node_json(n));
+            json_object_array_add(list, query_node(n));
         } else {
-            add_devices(list, n);
+            query_add_devices(list, n);
         }
     }
     return list;

@@ -66,7 +66,7 @@ void raw_set_probed(BlockNode *n)
     ((BlockRaw *)n->priv)->probed = true;
 }
 
-static bool is_guarded(const BlockNode *n, const BlockRequest *req)
+static bool raw_is_guarded(const BlockNode *n, const BlockRequest *req)
 {
     return ((const BlockRaw *)n->priv)->probed && req->p.op == BLOCK_WRITE && req->p.at == 0;
 }
@@ -75,7 +75,7 @@ static void raw_submit(BlockNode *n, BlockRequest *req)
 {
     const BlockRaw *s = n->priv;
 
-    if (is_guarded(n, req)) {
+    if (raw_is_guarded(n, req)) {
         block_run_threaded(req); /* raw_perform() */
     } else {
         req->p.at += s->offset;
@@ -93,7 +93,7 @@ static int raw_pass(BlockNode *n, BlockRequest *req)
 }
 
 /* Write with a copy of the first sector, which the guest cannot change after the check. */
-static int write_guarded(BlockNode *n, const BlockRequest *req)
+static int raw_write_guarded(BlockNode *n, const BlockRequest *req)
 {
     uint8_t head[BLOCK_SECTOR] __attribute__((aligned(BLOCK_SECTOR)));
     g_autofree struct iovec *iov = g_new(struct iovec, req->n_iov + 1);
@@ -118,7 +118,7 @@ static int write_guarded(BlockNode *n, const BlockRequest *req)
 
 static int raw_perform(BlockNode *n, BlockRequest *req)
 {
-    return is_guarded(n, req) ? write_guarded(n, req) : raw_pass(n, req);
+    return raw_is_guarded(n, req) ? raw_write_guarded(n, req) : raw_pass(n, req);
 }
 
 static bool raw_resize(BlockNode *n, uint64_t size, GError **err)

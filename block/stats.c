@@ -22,7 +22,7 @@ static const char *const access_name[] = {
     [ACCESS_UNMAP] = "unmap",
 };
 
-static int64_t now_ns(void)
+static int64_t stats_now_ns(void)
 {
     struct timespec t;
 
@@ -32,14 +32,14 @@ static int64_t now_ns(void)
 
 void stats_begin(BlockRequest *req)
 {
-    req->p.started_ns = now_ns();
+    req->p.started_ns = stats_now_ns();
 }
 
 void stats_end(BlockNode *n, const BlockRequest *req, int result)
 {
     BlockAccess access = access_of[req->op];
     BlockCount *c = &n->stats.count[access];
-    int64_t now = now_ns();
+    int64_t now = stats_now_ns();
 
     c->time_ns += now - req->p.started_ns;
     n->stats.last_ns = now;
@@ -56,21 +56,23 @@ void stats_end(BlockNode *n, const BlockRequest *req, int result)
 
 /* --- queries --- */
 
-static void put(struct json_object *o, const char *access, const char *what, uint64_t value)
+static void stats_put_count(struct json_object *o, const char *access, const char *what,
+                            uint64_t value)
 {
     g_autofree char *key = g_strdup_printf("%s_%s", access, what);
 
     json_object_object_add(o, key, json_object_new_uint64(value));
 }
 
-static void put_operations(struct json_object *o, const char *how, const char *access, uint64_t n)
+static void stats_put_operations(struct json_object *o, const char *how, const char *access,
+                                 uint64_t n)
 {
     g_autofree char *what = g_strdup_printf("%s_operations", access);
 
-    put(o, how, what, n);
+    stats_put_count(o, how, what, n);
 }
 
-static struct json_object *stats_json(const BlockStats *s)
+static struct json_object *stats_counts(const BlockStats *s)
 {
     struct json_object *o = json_object_new_object();
 
@@ -79,17 +81,17 @@ static struct json_object *stats_json(const BlockStats *s)
         const BlockCount *c = &s->count[i];
 
         if (i != ACCESS_FLUSH) {
-            put(o, name, "bytes", c->bytes);
-            put(o, name, "merged", 0); /* each request goes to the host as it came */
+            stats_put_count(o, name, "bytes", c->bytes);
+            stats_put_count(o, name, "merged", 0); /* each request goes to the host as it came */
         }
-        put(o, name, "operations", c->done);
-        put(o, name, "total_time_ns", c->time_ns);
-        put_operations(o, "failed", name, c->failed);
-        put_operations(o, "invalid", name, 0); /* refused ones are counted as failed */
+        stats_put_count(o, name, "operations", c->done);
+        stats_put_count(o, name, "total_time_ns", c->time_ns);
+        stats_put_operations(o, "failed", name, c->failed);
+        stats_put_operations(o, "invalid", name, 0); /* refused ones are counted as failed */
     }
-    put(o, "wr", "highest_offset", s->highest);
+    stats_put_count(o, "wr", "highest_offset", s->highest);
     if (s->last_ns) {
-        put(o, "idle", "time_ns", now_ns() - s->last_ns);
+        stats_put_count(o, "idle", "time_ns", stats_now_ns() - s->last_ns);
     }
     json_object_object_add(o, "account_invalid", json_object_new_boolean(true));
     json_object_object_add(o, "account_failed", json_object_new_boolean(true));
@@ -97,7 +99,7 @@ static struct json_object *stats_json(const BlockStats *s)
     return o;
 }
 
-static struct json_object *entry_json(const BlockNode *n, const BlockEdge *user)
+static struct json_object *stats_entry(const BlockNode *n, const BlockEdge *user)
 {
     struct json_object *o = json_object_new_object();
 
@@ -105,7 +107,7 @@ static struct json_object *entry_json(const BlockNode *n, const BlockEdge *user)
         json_object_object_add(o, "qdev", json_object_new_string(edge_user_name(user)));
     }
     json_object_object_add(o, "node-name", json_object_new_string(n->name));
-    json_object_object_add(o, "stats", stats_json(&n->stats));
+    json_object_object_add(o, "stats", stats_counts(&n->stats));
     return o;
 }
 
@@ -119,7 +121,7 @@ struct json_object *block_query_stats(Machine *m, bool nodes)
         struct json_object *o;
 
         if (nodes || n->drive || node_user(n)) {
-            o = entry_json(n, nodes ? NULL : node_user(n));
+            o = stats_entry(n, nodes ? NULL : node_user(n));
             if (!nodes) {
                 json_object_object_add(o, "device", json_object_new_string(block_drive_id(n)));
             }

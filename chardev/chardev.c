@@ -62,7 +62,7 @@ size_t chardev_front_room(Chardev *c)
     return c->front.can_read ? c->front.can_read(c->front.opaque) : SIZE_MAX;
 }
 
-static void hang_up(Chardev *c)
+static void chardev_hang_up(Chardev *c)
 {
     chardev_drop_fds(c);
     chardev_emit(c, CHARDEV_CLOSED);
@@ -71,7 +71,7 @@ static void hang_up(Chardev *c)
     }
 }
 
-static void keep_passed(Chardev *c, const int *fds, size_t n)
+static void chardev_keep_passed(Chardev *c, const int *fds, size_t n)
 {
     g_mutex_lock(&c->out_lock);
     for (size_t i = 0; i < n; i++) {
@@ -98,7 +98,7 @@ int chardev_take_passed_fd(Chardev *c)
 }
 
 /* read(), and what a unix socket carries beside the bytes. */
-static ssize_t read_input(Chardev *c, int fd, uint8_t *buf, size_t len)
+static ssize_t chardev_read_input(Chardev *c, int fd, uint8_t *buf, size_t len)
 {
     union {
         struct cmsghdr align;
@@ -121,15 +121,15 @@ static ssize_t read_input(Chardev *c, int fd, uint8_t *buf, size_t len)
             size_t count = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 
             memcpy(fds, CMSG_DATA(h), count * sizeof(int));
-            keep_passed(c, fds, count);
+            chardev_keep_passed(c, fds, count);
         }
     }
     return n;
 }
 
-static void watch_input(Chardev *c);
+static void chardev_watch_input(Chardev *c);
 
-static gboolean on_readable(gint fd, GIOCondition cond, gpointer opaque)
+static gboolean chardev_on_readable(gint fd, GIOCondition cond, gpointer opaque)
 {
     Chardev *c = opaque;
     size_t room = chardev_front_room(c);
@@ -138,10 +138,10 @@ static gboolean on_readable(gint fd, GIOCondition cond, gpointer opaque)
 
     if (room == 0) {
         chardev_unwatch(&c->in_watch);
-        watch_input(c);
+        chardev_watch_input(c);
         return G_SOURCE_REMOVE;
     }
-    n = read_input(c, fd, buf, MIN(room, sizeof(buf)));
+    n = chardev_read_input(c, fd, buf, MIN(room, sizeof(buf)));
     if (n > 0) {
         c->front.read(c->front.opaque, buf, (size_t)n);
         return G_SOURCE_CONTINUE;
@@ -151,38 +151,40 @@ static gboolean on_readable(gint fd, GIOCondition cond, gpointer opaque)
     }
     chardev_unwatch(&c->in_watch);
     if (c->is_socket) {
-        hang_up(c);
+        chardev_hang_up(c);
     }
     return G_SOURCE_REMOVE; /* end of a file or of a terminal's input: output goes on */
 }
 
 /* The peer went while the front end takes nothing. What it left behind is kept: its end is then
  * noticed behind the last byte. */
-static gboolean on_hang_up(gint fd, GIOCondition cond, gpointer opaque)
+static gboolean chardev_on_hang_up(gint fd, GIOCondition cond, gpointer opaque)
 {
     Chardev *c = opaque;
     int unread = 0;
 
     chardev_unwatch(&c->end_watch);
     if (ioctl(fd, FIONREAD, &unread) < 0 || unread == 0) {
-        hang_up(c);
+        chardev_hang_up(c);
     }
     return G_SOURCE_REMOVE;
 }
 
 /* For input if the front end takes some, else for the end of a connection. */
-static void watch_input(Chardev *c)
+static void chardev_watch_input(Chardev *c)
 {
     bool up = c->fd_in >= 0 && c->open;
 
     if (up && chardev_front_room(c) > 0) {
         chardev_unwatch(&c->end_watch);
         if (!c->in_watch) {
-            c->in_watch = chardev_watch(c, c->fd_in, G_IO_IN | G_IO_HUP | G_IO_ERR, on_readable);
+            c->in_watch =
+                chardev_watch(c, c->fd_in, G_IO_IN | G_IO_HUP | G_IO_ERR, chardev_on_readable);
             g_source_set_can_recurse(c->in_watch, c->front.nests);
         }
     } else if (up && c->is_socket && !c->in_watch && !c->end_watch) {
-        c->end_watch = chardev_watch(c, c->fd_in, POLLRDHUP | G_IO_HUP | G_IO_ERR, on_hang_up);
+        c->end_watch =
+            chardev_watch(c, c->fd_in, POLLRDHUP | G_IO_HUP | G_IO_ERR, chardev_on_hang_up);
     }
 }
 
@@ -191,13 +193,13 @@ void chardev_accept_input(Chardev *c)
     if (c->kind->accept_input) {
         c->kind->accept_input(c);
     } else {
-        watch_input(c);
+        chardev_watch_input(c);
     }
 }
 
 /* --- output --- */
 
-static ssize_t put_fd(Chardev *c, const uint8_t *buf, size_t len)
+static ssize_t chardev_put_fd(Chardev *c, const uint8_t *buf, size_t len)
 {
     ssize_t n;
 
@@ -209,10 +211,10 @@ static ssize_t put_fd(Chardev *c, const uint8_t *buf, size_t len)
 
 /* Send what waits. out_lock held. Errors other than "would block" drop it all: the reading side
  * notices the end of the connection. */
-static void drain_locked(Chardev *c)
+static void chardev_drain_locked(Chardev *c)
 {
     while (c->out->len > c->out_sent) {
-        ssize_t n = put_fd(c, c->out->data + c->out_sent, c->out->len - c->out_sent);
+        ssize_t n = chardev_put_fd(c, c->out->data + c->out_sent, c->out->len - c->out_sent);
 
         if (n < 0 && errno == EAGAIN) {
             return;
@@ -226,13 +228,13 @@ static void drain_locked(Chardev *c)
     c->out_sent = 0;
 }
 
-static gboolean on_writable(gint fd, GIOCondition cond, gpointer opaque)
+static gboolean chardev_on_writable(gint fd, GIOCondition cond, gpointer opaque)
 {
     Chardev *c = opaque;
     bool empty, room;
 
     g_mutex_lock(&c->out_lock);
-    drain_locked(c);
+    chardev_drain_locked(c);
     empty = c->out->len == 0;
     room = c->out->len - c->out_sent < CHARDEV_BUFFER / 2;
     if (empty) {
@@ -246,24 +248,25 @@ static gboolean on_writable(gint fd, GIOCondition cond, gpointer opaque)
 }
 
 /* The descriptor took no more: hear of it when it does. out_lock held. */
-static void await_room_locked(Chardev *c)
+static void chardev_await_room_locked(Chardev *c)
 {
     if (!c->out_watch) {
-        c->out_watch = chardev_watch(c, c->fd_out, G_IO_OUT | G_IO_HUP | G_IO_ERR, on_writable);
+        c->out_watch =
+            chardev_watch(c, c->fd_out, G_IO_OUT | G_IO_HUP | G_IO_ERR, chardev_on_writable);
     }
 }
 
 /* As much as goes without waiting. Errors other than "would block" lose it all, as in
- * drain_locked(). */
-static size_t put_now_locked(Chardev *c, const uint8_t *buf, size_t len)
+ * chardev_drain_locked(). */
+static size_t chardev_put_now_locked(Chardev *c, const uint8_t *buf, size_t len)
 {
     size_t done = 0;
 
     while (done < len) {
-        ssize_t n = put_fd(c, buf + done, len - done);
+        ssize_t n = chardev_put_fd(c, buf + done, len - done);
 
         if (n < 0 && errno == EAGAIN) {
-            await_room_locked(c);
+            chardev_await_room_locked(c);
             return done;
         }
         if (n <= 0) {
@@ -275,7 +278,7 @@ static size_t put_now_locked(Chardev *c, const uint8_t *buf, size_t len)
 }
 
 /* Keep what the descriptor did not take. out_lock held. */
-static size_t keep_locked(Chardev *c, const uint8_t *buf, size_t len)
+static size_t chardev_keep_locked(Chardev *c, const uint8_t *buf, size_t len)
 {
     size_t waiting = c->out->len - c->out_sent;
     size_t take = MIN(len, CHARDEV_BUFFER - MIN(waiting, CHARDEV_BUFFER));
@@ -286,14 +289,14 @@ static size_t keep_locked(Chardev *c, const uint8_t *buf, size_t len)
     }
     g_byte_array_append(c->out, buf, (guint)take);
     if (take > 0) {
-        await_room_locked(c);
+        chardev_await_room_locked(c);
     }
     return take;
 }
 
 /* Append to the log file. A full disk ends the log, not the console; what a FIFO without room does
  * not take is lost. */
-static void write_log(Chardev *c, const uint8_t *p, size_t len)
+static void chardev_write_log(Chardev *c, const uint8_t *p, size_t len)
 {
     while (c->log_fd >= 0 && len > 0) {
         ssize_t n = write(c->log_fd, p, len);
@@ -315,7 +318,7 @@ void chardev_log(Chardev *c, const void *buf, size_t len)
     if (c->kind->log) {
         c->kind->log(c, buf, len);
     } else {
-        write_log(c, buf, len);
+        chardev_write_log(c, buf, len);
     }
 }
 
@@ -326,20 +329,20 @@ size_t chardev_write(Chardev *c, const void *buf, size_t len)
 
     if (c->kind->write) {
         done = c->kind->write(c, buf, len);
-        write_log(c, buf, done);
+        chardev_write_log(c, buf, done);
         return done;
     }
     g_mutex_lock(&c->out_lock);
     if (c->fd_out < 0) {
         done = len; /* nobody is there: as if printed */
     } else if (c->out->len == 0) {
-        done = put_now_locked(c, p, len);
+        done = chardev_put_now_locked(c, p, len);
     }
     if (done < len) {
-        done += keep_locked(c, p + done, len - done);
+        done += chardev_keep_locked(c, p + done, len - done);
     }
     g_mutex_unlock(&c->out_lock);
-    write_log(c, buf, done);
+    chardev_write_log(c, buf, done);
     return done;
 }
 
@@ -357,10 +360,10 @@ size_t chardev_write_now(Chardev *c, const void *buf, size_t len)
     if (c->fd_out < 0) {
         done = len;
     } else if (c->out->len == 0) {
-        done = put_now_locked(c, buf, len);
+        done = chardev_put_now_locked(c, buf, len);
     }
     g_mutex_unlock(&c->out_lock);
-    write_log(c, buf, done);
+    chardev_write_log(c, buf, done);
     return done;
 }
 
@@ -380,7 +383,7 @@ void chardev_flush(Chardev *c, int timeout_ms)
         if (left <= 0 || poll(&p, 1, (int)left) <= 0) {
             break;
         }
-        drain_locked(c);
+        chardev_drain_locked(c);
     }
     g_mutex_unlock(&c->out_lock);
 }
@@ -401,7 +404,7 @@ void chardev_set_fds(Chardev *c, int fd_in, int fd_out)
     c->open = true;
     g_mutex_unlock(&c->out_lock);
     chardev_emit(c, CHARDEV_OPENED);
-    watch_input(c);
+    chardev_watch_input(c);
 }
 
 void chardev_drop_fds(Chardev *c)
@@ -426,18 +429,18 @@ void chardev_drop_fds(Chardev *c)
     g_mutex_unlock(&c->out_lock);
 }
 
-static gboolean watch_in_context(gpointer opaque)
+static gboolean chardev_watch_in_context(gpointer opaque)
 {
-    watch_input(opaque);
+    chardev_watch_input(opaque);
     return G_SOURCE_REMOVE;
 }
 
 /* Start reading from the context's own thread: once a watch exists, that thread owns it. */
-static void watch_from_context(Chardev *c)
+static void chardev_watch_from_context(Chardev *c)
 {
     GSource *source = g_idle_source_new();
 
-    g_source_set_callback(source, watch_in_context, c, NULL);
+    g_source_set_callback(source, chardev_watch_in_context, c, NULL);
     g_source_attach(source, c->context);
     g_source_unref(source);
 }
@@ -453,16 +456,17 @@ bool chardev_set_context(Chardev *c, GMainContext *context)
     chardev_unwatch(&c->end_watch);
     if (c->out_watch) {
         chardev_unwatch(&c->out_watch);
-        c->out_watch = chardev_watch(c, c->fd_out, G_IO_OUT | G_IO_HUP | G_IO_ERR, on_writable);
+        c->out_watch =
+            chardev_watch(c, c->fd_out, G_IO_OUT | G_IO_HUP | G_IO_ERR, chardev_on_writable);
     }
     g_mutex_unlock(&c->out_lock);
     if (c->kind->new_context) {
         c->kind->new_context(c);
     }
     if (context) {
-        watch_from_context(c);
+        chardev_watch_from_context(c);
     } else {
-        watch_input(c);
+        chardev_watch_input(c);
     }
     return true;
 }
@@ -484,7 +488,7 @@ bool chardev_attach(Chardev *c, const ChardevFront *front, GError **err)
     if (c->open) {
         chardev_emit(c, CHARDEV_OPENED);
     }
-    watch_input(c);
+    chardev_watch_input(c);
     return true;
 }
 
@@ -496,7 +500,7 @@ void chardev_detach(Chardev *c, const ChardevFront *front)
         c->attached = c->front_open = false;
         memset(&c->front, 0, sizeof(c->front));
         chardev_unwatch(&c->in_watch);
-        watch_input(c);
+        chardev_watch_input(c);
     }
 }
 
@@ -527,7 +531,7 @@ const char *chardev_describe(const Chardev *c)
 
 /* --- the set --- */
 
-static GPtrArray *set_of(Machine *m)
+static GPtrArray *chardev_set_of(Machine *m)
 {
     if (!m->chardevs) {
         m->chardevs = g_ptr_array_new();
@@ -589,7 +593,7 @@ Chardev *chardev_alloc(Machine *m, const ChardevKind *kind, const char *id)
 
 void chardev_register(Chardev *c)
 {
-    g_ptr_array_add(set_of(c->machine), c);
+    g_ptr_array_add(chardev_set_of(c->machine), c);
 }
 
 void chardev_free(Chardev *c)
@@ -648,12 +652,12 @@ void chardev_free_all(Machine *m)
 
 /* --- making them --- */
 
-static const char *kind_name(const void *table, size_t i)
+static const char *chardev_kind_name(const void *table, size_t i)
 {
     return kinds[i]->name;
 }
 
-static const ChardevKind *kind_find(const char *name, GError **err)
+static const ChardevKind *chardev_kind_find(const char *name, GError **err)
 {
     g_autoptr(GString) list = g_string_new(NULL);
     g_autofree char *hint = NULL;
@@ -664,13 +668,13 @@ static const ChardevKind *kind_find(const char *name, GError **err)
         }
         g_string_append_printf(list, "%s%s", i ? ", " : "", kinds[i]->name);
     }
-    hint = suggest_hint_of(name, kind_name, NULL, G_N_ELEMENTS(kinds));
+    hint = suggest_hint_of(name, chardev_kind_name, NULL, G_N_ELEMENTS(kinds));
     g_set_error(err, CHARDEV_BAD, "character device kind '%s' is unknown%s; use one of %s", name,
                 hint, list->str);
     return NULL;
 }
 
-static bool open_log(Chardev *c, struct json_object *o, GError **err)
+static bool chardev_open_log(Chardev *c, struct json_object *o, GError **err)
 {
     const char *path = chardev_opt(o, "logfile");
     bool append;
@@ -691,12 +695,13 @@ static bool open_log(Chardev *c, struct json_object *o, GError **err)
 }
 
 /* The back end alone, in no set. */
-static Chardev *open_kind(Machine *m, const ChardevKind *kind, const char *id,
-                          struct json_object *o, GError **err)
+static Chardev *chardev_open_kind(Machine *m, const ChardevKind *kind, const char *id,
+                                  struct json_object *o, GError **err)
 {
     Chardev *c = chardev_alloc(m, kind, id);
 
-    if (!chardev_opt_check(kind, o, err) || !open_log(c, o, err) || !kind->open(c, o, err)) {
+    if (!chardev_opt_check(kind, o, err) || !chardev_open_log(c, o, err) ||
+        !kind->open(c, o, err)) {
         chardev_free(c);
         return NULL;
     }
@@ -706,7 +711,7 @@ static Chardev *open_kind(Machine *m, const ChardevKind *kind, const char *id,
 Chardev *chardev_new_json(Machine *m, struct json_object *o, GError **err)
 {
     const char *id = chardev_opt(o, "id"), *name = chardev_opt(o, "backend");
-    const ChardevKind *kind = kind_find(name ? name : "", err);
+    const ChardevKind *kind = chardev_kind_find(name ? name : "", err);
     g_autofree char *base_id = NULL;
     bool mux;
     Chardev *c;
@@ -723,7 +728,7 @@ Chardev *chardev_new_json(Machine *m, struct json_object *o, GError **err)
         return NULL;
     }
     base_id = mux ? g_strdup_printf("%s-base", id) : g_strdup(id);
-    c = open_kind(m, kind, base_id, o, err);
+    c = chardev_open_kind(m, kind, base_id, o, err);
     if (c && mux) {
         c = chardev_mux_new(m, id, c, err);
     }

@@ -19,7 +19,7 @@ typedef struct ChardevKind {
     /* The rest may be NULL: the descriptor engine does it. */
     size_t (*write)(Chardev *c, const uint8_t *buf, size_t len);
     size_t (*write_now)(Chardev *c, const uint8_t *buf, size_t len); /* NULL: as write */
-    void (*log)(Chardev *c, const uint8_t *buf, size_t len); /* of a back end below */
+    void (*log)(Chardev *c, const uint8_t *buf, size_t len);         /* of a back end below */
     void (*flush)(Chardev *c, int timeout_ms);
     bool (*attach)(Chardev *c, const ChardevFront *front, GError **err);
     void (*detach)(Chardev *c, const ChardevFront *front);

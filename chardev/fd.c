@@ -15,14 +15,14 @@
 
 #define CHARDEV_BAD G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE
 
-static bool host_error(Chardev *c, const char *path, GError **err)
+static bool chardev_fd_error(Chardev *c, const char *path, GError **err)
 {
     g_set_error(err, CHARDEV_BAD, "character device '%s': '%s' cannot be opened: %s", c->id, path,
                 g_strerror(errno));
     return false;
 }
 
-static const char *need(Chardev *c, struct json_object *o, const char *key, GError **err)
+static const char *chardev_fd_need(Chardev *c, struct json_object *o, const char *key, GError **err)
 {
     const char *value = chardev_opt(o, key);
 
@@ -36,7 +36,7 @@ static const char *need(Chardev *c, struct json_object *o, const char *key, GErr
 
 /* --- null --- */
 
-static bool null_open(Chardev *c, struct json_object *o, GError **err)
+static bool chardev_null_open(Chardev *c, struct json_object *o, GError **err)
 {
     chardev_set_fds(c, -1, -1);
     return true;
@@ -46,7 +46,7 @@ const ChardevKind chardev_null = {
     .name = "null",
     .doc = "takes everything, gives nothing",
     .size = sizeof(Chardev),
-    .open = null_open,
+    .open = chardev_null_open,
 };
 
 /* Text consoles of a display: machines without one discard what is written. */
@@ -54,14 +54,14 @@ const ChardevKind chardev_vc = {
     .name = "vc",
     .doc = "a text console: discarded, since there is no display",
     .size = sizeof(Chardev),
-    .open = null_open,
+    .open = chardev_null_open,
 };
 
 /* --- file --- */
 
-static bool file_open(Chardev *c, struct json_object *o, GError **err)
+static bool chardev_file_open(Chardev *c, struct json_object *o, GError **err)
 {
-    const char *path = need(c, o, "path", err), *input = chardev_opt(o, "input-path");
+    const char *path = chardev_fd_need(c, o, "path", err), *input = chardev_opt(o, "input-path");
     int in = -1, out;
     bool append;
 
@@ -70,13 +70,13 @@ static bool file_open(Chardev *c, struct json_object *o, GError **err)
     }
     out = out_log_open(path, append, 0666);
     if (out < 0) {
-        return host_error(c, path, err);
+        return chardev_fd_error(c, path, err);
     }
     if (input) {
         in = open(input, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
         if (in < 0) {
             close(out);
-            return host_error(c, input, err);
+            return chardev_fd_error(c, input, err);
         }
     }
     c->about = g_strdup_printf("file:%s", path);
@@ -90,7 +90,7 @@ const ChardevKind chardev_file = {
     .doc = "writes to path=, reads from input-path= if given",
     .keys = file_keys,
     .size = sizeof(Chardev),
-    .open = file_open,
+    .open = chardev_file_open,
 };
 
 /* --- stdio --- */
@@ -102,7 +102,7 @@ typedef struct Stdio {
     int flags_in, flags_out;
 } Stdio;
 
-static void make_raw(Stdio *s, bool signals)
+static void chardev_fd_make_raw(Stdio *s, bool signals)
 {
     struct termios raw;
 
@@ -151,7 +151,7 @@ static bool stdio_open(Chardev *c, struct json_object *o, GError **err)
     }
     s->flags_in = fcntl(STDIN_FILENO, F_GETFL);
     s->flags_out = fcntl(STDOUT_FILENO, F_GETFL);
-    make_raw(s, signals);
+    chardev_fd_make_raw(s, signals);
     c->about = g_strdup("stdio");
     chardev_set_fds(c, s->flags_in < 0 ? -1 : STDIN_FILENO, s->flags_out < 0 ? -1 : STDOUT_FILENO);
     return true;
@@ -189,7 +189,7 @@ const ChardevKind chardev_stdio = {
  * waits for a peer and no peer's leaving ends the input. */
 static bool pipe_open(Chardev *c, struct json_object *o, GError **err)
 {
-    const char *path = need(c, o, "path", err);
+    const char *path = chardev_fd_need(c, o, "path", err);
     g_autofree char *name_in = NULL, *name_out = NULL;
     int in, out;
 
@@ -209,7 +209,7 @@ static bool pipe_open(Chardev *c, struct json_object *o, GError **err)
         }
         in = out = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
         if (in < 0) {
-            return host_error(c, path, err);
+            return chardev_fd_error(c, path, err);
         }
     }
     c->about = g_strdup_printf("pipe:%s", path);
@@ -242,7 +242,7 @@ static bool pty_open(Chardev *c, struct json_object *o, GError **err)
 
     p->other_end = -1;
     if (fd < 0 || grantpt(fd) < 0 || unlockpt(fd) < 0 || ptsname_r(fd, name, sizeof(name)) != 0) {
-        host_error(c, "/dev/ptmx", err);
+        chardev_fd_error(c, "/dev/ptmx", err);
         if (fd >= 0) {
             close(fd);
         }

@@ -29,7 +29,7 @@ typedef struct Mux {
     guint hello; /* the source that tells the front end in focus, or 0 */
 } Mux;
 
-static size_t room_of(const MuxFront *f)
+static size_t mux_room_of(const MuxFront *f)
 {
     if (!f->f.read) {
         return 0;
@@ -37,10 +37,10 @@ static size_t room_of(const MuxFront *f)
     return f->f.can_read ? f->f.can_read(f->f.opaque) : SIZE_MAX;
 }
 
-static void deliver(MuxFront *f)
+static void mux_deliver_input(MuxFront *f)
 {
     while (f->queued > 0) {
-        size_t n = MIN(f->queued, room_of(f));
+        size_t n = MIN(f->queued, mux_room_of(f));
 
         if (n == 0) {
             return;
@@ -55,22 +55,22 @@ static void deliver(MuxFront *f)
     }
 }
 
-static void say(Mux *x, const char *text)
+static void mux_print(Mux *x, const char *text)
 {
     chardev_write(x->base, text, strlen(text));
 }
 
-static void help(Mux *x)
+static void mux_print_help(Mux *x)
 {
-    say(x, "\r\nCtrl-A h  this help\r\n"
-           "Ctrl-A x  quit\r\n"
-           "Ctrl-A c  switch between console and monitor\r\n"
-           "Ctrl-A b  send a break\r\n"
-           "Ctrl-A Ctrl-A  send Ctrl-A\r\n");
+    mux_print(x, "\r\nCtrl-A h  this help\r\n"
+                 "Ctrl-A x  quit\r\n"
+                 "Ctrl-A c  switch between console and monitor\r\n"
+                 "Ctrl-A b  send a break\r\n"
+                 "Ctrl-A Ctrl-A  send Ctrl-A\r\n");
 }
 
 /* Tell the front end in focus that it is: a monitor then greets or shows its prompt. */
-static void tell_focus(Mux *x)
+static void mux_notify_focus(Mux *x)
 {
     MuxFront *f = &x->fronts[x->focus];
     ChardevEvent event = f->opened ? CHARDEV_FOCUSED : CHARDEV_OPENED;
@@ -83,34 +83,34 @@ static void tell_focus(Mux *x)
     }
 }
 
-static void greet_focus(Mux *x)
+static void mux_greet_focus(Mux *x)
 {
     if (x->n > 0 && !x->fronts[x->focus].opened) {
-        tell_focus(x);
+        mux_notify_focus(x);
     }
 }
 
-static gboolean say_hello(gpointer opaque)
+static gboolean mux_print_banner(gpointer opaque)
 {
     Mux *x = opaque;
 
     x->hello = 0;
-    greet_focus(x);
+    mux_greet_focus(x);
     return G_SOURCE_REMOVE;
 }
 
-static void next_focus(Mux *x)
+static void mux_next_focus(Mux *x)
 {
     if (x->n > 1) {
-        deliver(&x->fronts[x->focus]);
+        mux_deliver_input(&x->fronts[x->focus]);
         x->focus = (x->focus + 1) % x->n;
-        say(x, "\r\n");
-        tell_focus(x);
-        deliver(&x->fronts[x->focus]);
+        mux_print(x, "\r\n");
+        mux_notify_focus(x);
+        mux_deliver_input(&x->fronts[x->focus]);
     }
 }
 
-static void push(Mux *x, uint8_t byte)
+static void mux_push_byte(Mux *x, uint8_t byte)
 {
     MuxFront *f = &x->fronts[x->focus];
 
@@ -119,15 +119,15 @@ static void push(Mux *x, uint8_t byte)
     }
 }
 
-static void command(Mux *x, uint8_t byte)
+static void mux_run_command(Mux *x, uint8_t byte)
 {
     switch (byte) {
     case 'x':
-        say(x, "\r\nterminated by Ctrl-A x\r\n");
+        mux_print(x, "\r\nterminated by Ctrl-A x\r\n");
         machine_request(x->c.machine, SHUTDOWN_HOST_UI, 0);
         break;
     case 'c':
-        next_focus(x);
+        mux_next_focus(x);
         break;
     case 'b':
         if (x->n > 0 && x->fronts[x->focus].f.event) {
@@ -135,46 +135,46 @@ static void command(Mux *x, uint8_t byte)
         }
         break;
     case MUX_ESCAPE:
-        push(x, byte);
+        mux_push_byte(x, byte);
         break;
     default:
-        help(x);
+        mux_print_help(x);
     }
 }
 
-static size_t base_can_read(void *opaque)
+static size_t mux_base_can_read(void *opaque)
 {
     Mux *x = opaque;
 
     return x->n ? MUX_QUEUE - x->fronts[x->focus].queued : 0;
 }
 
-static void base_read(void *opaque, const uint8_t *buf, size_t len)
+static void mux_base_read(void *opaque, const uint8_t *buf, size_t len)
 {
     Mux *x = opaque;
 
     for (size_t i = 0; i < len; i++) {
         if (x->escaped) {
             x->escaped = false;
-            command(x, buf[i]);
+            mux_run_command(x, buf[i]);
         } else if (buf[i] == MUX_ESCAPE) {
             x->escaped = true;
         } else {
-            push(x, buf[i]);
+            mux_push_byte(x, buf[i]);
         }
     }
     if (x->n > 0) {
-        deliver(&x->fronts[x->focus]);
+        mux_deliver_input(&x->fronts[x->focus]);
     }
 }
 
-static void base_event(void *opaque, ChardevEvent event)
+static void mux_base_event(void *opaque, ChardevEvent event)
 {
     Mux *x = opaque;
 
     x->c.open = chardev_is_open(x->base);
     if (event == CHARDEV_OPENED) {
-        greet_focus(x);
+        mux_greet_focus(x);
         return;
     }
     for (unsigned i = 0; i < x->n; i++) {
@@ -185,7 +185,7 @@ static void base_event(void *opaque, ChardevEvent event)
     }
 }
 
-static void base_writable(void *opaque)
+static void mux_base_writable(void *opaque)
 {
     Mux *x = opaque;
 
@@ -229,7 +229,7 @@ static bool mux_attach(Chardev *c, const ChardevFront *front, GError **err)
     x->fronts[x->focus] = (MuxFront){ .f = *front };
     c->front_open = true;
     if (x->hello == 0) {
-        x->hello = g_idle_add(say_hello, x);
+        x->hello = g_idle_add(mux_print_banner, x);
     }
     chardev_accept_input(x->base);
     return true;
@@ -255,7 +255,7 @@ static void mux_accept_input(Chardev *c)
     Mux *x = (Mux *)c;
 
     if (x->n > 0) {
-        deliver(&x->fronts[x->focus]);
+        mux_deliver_input(&x->fronts[x->focus]);
     }
     chardev_accept_input(x->base);
 }
@@ -288,7 +288,7 @@ const ChardevKind chardev_mux = {
 Chardev *chardev_mux_new(Machine *m, const char *id, Chardev *base, GError **err)
 {
     Mux *x = (Mux *)chardev_alloc(m, &chardev_mux, id);
-    ChardevFront front = { base_can_read, base_read, base_event, base_writable, x };
+    ChardevFront front = { mux_base_can_read, mux_base_read, mux_base_event, mux_base_writable, x };
 
     x->base = base;
     x->c.about = g_strdup_printf("mux:%s", chardev_describe(base));

@@ -11,7 +11,7 @@
 
 /* The text up to the next single comma; ",," stands for one. *text moves behind it, NULL at the
  * end. */
-static char *next_part(const char **text)
+static char *chardev_options_next_part(const char **text)
 {
     GString *part = g_string_new(NULL);
     const char *p = *text;
@@ -27,13 +27,13 @@ static char *next_part(const char **text)
     return g_string_free(part, FALSE);
 }
 
-static void put(struct json_object *o, const char *key, const char *value)
+static void chardev_options_put(struct json_object *o, const char *key, const char *value)
 {
     json_object_object_add(o, key, json_object_new_string(value));
 }
 
 /* "key=value", or a bare "server", "nowait" as older command lines have them. */
-static bool parse_pair(struct json_object *o, const char *part, GError **err)
+static bool chardev_options_parse_pair(struct json_object *o, const char *part, GError **err)
 {
     const char *eq = strchr(part, '=');
 
@@ -44,21 +44,21 @@ static bool parse_pair(struct json_object *o, const char *part, GError **err)
     if (eq) {
         g_autofree char *key = g_strndup(part, (size_t)(eq - part));
 
-        put(o, key, eq + 1);
+        chardev_options_put(o, key, eq + 1);
     } else if (g_str_has_prefix(part, "no") && part[2] && strcmp(part, "nodelay") != 0) {
-        put(o, part + 2, "off");
+        chardev_options_put(o, part + 2, "off");
     } else {
-        put(o, part, "on");
+        chardev_options_put(o, part, "on");
     }
     return true;
 }
 
-static bool parse_rest(struct json_object *o, const char *text, GError **err)
+static bool chardev_options_parse_rest(struct json_object *o, const char *text, GError **err)
 {
     while (text) {
-        g_autofree char *part = next_part(&text);
+        g_autofree char *part = chardev_options_next_part(&text);
 
-        if (*part && !parse_pair(o, part, err)) {
+        if (*part && !chardev_options_parse_pair(o, part, err)) {
             return false;
         }
     }
@@ -66,7 +66,7 @@ static bool parse_rest(struct json_object *o, const char *text, GError **err)
 }
 
 /* "HOST:PORT", "[::1]:PORT", ":PORT" */
-static bool put_host_port(struct json_object *o, const char *where, GError **err)
+static bool chardev_options_put_host_port(struct json_object *o, const char *where, GError **err)
 {
     const char *colon = strrchr(where, ':');
     g_autofree char *host = NULL;
@@ -80,29 +80,29 @@ static bool put_host_port(struct json_object *o, const char *where, GError **err
         memmove(host, host + 1, strlen(host));
         host[strlen(host) - 1] = '\0';
     }
-    put(o, "host", host);
-    put(o, "port", colon + 1);
+    chardev_options_put(o, "host", host);
+    chardev_options_put(o, "port", colon + 1);
     return true;
 }
 
-static bool parse_short(struct json_object *o, const char *first, GError **err)
+static bool chardev_options_parse_short(struct json_object *o, const char *first, GError **err)
 {
     const char *where = strchr(first, ':') + 1;
 
     if (g_str_has_prefix(first, "unix:")) {
-        put(o, "backend", "socket");
-        put(o, "path", where);
+        chardev_options_put(o, "backend", "socket");
+        chardev_options_put(o, "path", where);
     } else if (g_str_has_prefix(first, "tcp:")) {
-        put(o, "backend", "socket");
-        return put_host_port(o, where, err);
+        chardev_options_put(o, "backend", "socket");
+        return chardev_options_put_host_port(o, where, err);
     } else if (g_str_has_prefix(first, "file:")) {
-        put(o, "backend", "file");
-        put(o, "path", where);
+        chardev_options_put(o, "backend", "file");
+        chardev_options_put(o, "path", where);
     } else if (g_str_has_prefix(first, "pipe:")) {
-        put(o, "backend", "pipe");
-        put(o, "path", where);
+        chardev_options_put(o, "backend", "pipe");
+        chardev_options_put(o, "path", where);
     } else if (g_str_has_prefix(first, "vc:")) {
-        put(o, "backend", "vc");
+        chardev_options_put(o, "backend", "vc");
     } else {
         g_set_error(err, CHARDEV_BAD,
                     "character device '%s' is not known: use null, stdio, pty, file:PATH, "
@@ -120,19 +120,19 @@ struct json_object *chardev_parse(const char *text, GError **err)
     bool ok = true;
 
     if (g_str_has_prefix(text, "mon:")) {
-        put(o, "mux", "on");
+        chardev_options_put(o, "mux", "on");
         text += 4;
         if (g_str_has_prefix(text, "stdio")) {
-            put(o, "signal", "off");
+            chardev_options_put(o, "signal", "off");
         }
     }
-    first = next_part(&text);
+    first = chardev_options_next_part(&text);
     if (strchr(first, ':')) {
-        ok = parse_short(o, first, err);
+        ok = chardev_options_parse_short(o, first, err);
     } else {
-        put(o, "backend", first);
+        chardev_options_put(o, "backend", first);
     }
-    if (!ok || !parse_rest(o, text, err)) {
+    if (!ok || !chardev_options_parse_rest(o, text, err)) {
         json_object_put(o);
         return NULL;
     }

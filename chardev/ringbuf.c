@@ -18,7 +18,7 @@ typedef struct Ring {
     uint64_t put, taken; /* bytes ever written and read */
 } Ring;
 
-static bool ring_open(Chardev *c, struct json_object *o, GError **err)
+static bool ringbuf_open(Chardev *c, struct json_object *o, GError **err)
 {
     Ring *r = (Ring *)c;
     const char *text = chardev_opt(o, "size");
@@ -40,12 +40,12 @@ static bool ring_open(Chardev *c, struct json_object *o, GError **err)
     return true;
 }
 
-static void ring_close(Chardev *c)
+static void ringbuf_close(Chardev *c)
 {
     g_free(((Ring *)c)->data);
 }
 
-static size_t ring_write(Chardev *c, const uint8_t *buf, size_t len)
+static size_t ringbuf_write(Chardev *c, const uint8_t *buf, size_t len)
 {
     Ring *r = (Ring *)c;
     size_t drop = len - MIN(len, r->size);
@@ -72,9 +72,9 @@ const ChardevKind chardev_ringbuf = {
     .doc = "keeps the last size= bytes for ringbuf-read",
     .keys = ring_keys,
     .size = sizeof(Ring),
-    .open = ring_open,
-    .close = ring_close,
-    .write = ring_write,
+    .open = ringbuf_open,
+    .close = ringbuf_close,
+    .write = ringbuf_write,
 };
 
 GByteArray *chardev_ringbuf_read(Chardev *c, size_t max)

@@ -39,10 +39,10 @@ typedef struct Socket {
     GSource *timer;        /* until the next attempt */
 } Socket;
 
-static void watch_listener(Socket *s);
-static void connect_later(Socket *s);
+static void socket_watch_listener(Socket *s);
+static void socket_connect_later(Socket *s);
 
-static void take_peer(Socket *s, int fd)
+static void socket_take_peer(Socket *s, int fd)
 {
     int one = 1;
 
@@ -54,60 +54,60 @@ static void take_peer(Socket *s, int fd)
     chardev_set_fds(&s->c, fd, fd);
 }
 
-static void on_peer(void *opaque, int fd, const struct sockaddr_storage *from, socklen_t len)
+static void socket_on_peer(void *opaque, int fd, const struct sockaddr_storage *from, socklen_t len)
 {
-    take_peer(opaque, fd);
+    socket_take_peer(opaque, fd);
 }
 
-static void watch_listener(Socket *s)
+static void socket_watch_listener(Socket *s)
 {
     if (s->listen_fd >= 0 && !s->c.open && !s->listener) {
-        s->listener = listener_new(s->listen_fd, s->c.context, on_peer, s);
+        s->listener = listener_new(s->listen_fd, s->c.context, socket_on_peer, s);
     }
 }
 
 /* --- clients --- */
 
-static Connector *make_connector(Socket *s)
+static Connector *socket_make_connector(Socket *s)
 {
     return s->port ? connector_new_host(s->host, s->port, AF_UNSPEC)
                    : connector_new((struct sockaddr *)&s->at, s->at_len);
 }
 
-static void on_connected(void *opaque, int fd, const GError *err)
+static void socket_on_connected(void *opaque, int fd, const GError *err)
 {
     Socket *s = opaque;
 
     g_clear_pointer(&s->connector, connector_free);
     if (fd >= 0) {
-        take_peer(s, fd);
+        socket_take_peer(s, fd);
     } else if (s->reconnect_ms) {
-        connect_later(s);
+        socket_connect_later(s);
     } else {
         log_line("character device '%s': cannot connect to %s: %s", s->c.id, s->c.about,
                  err->message);
     }
 }
 
-static void connect_now(Socket *s)
+static void socket_connect_now(Socket *s)
 {
-    s->connector = make_connector(s);
-    connector_start(s->connector, s->c.context, on_connected, s);
+    s->connector = socket_make_connector(s);
+    connector_start(s->connector, s->c.context, socket_on_connected, s);
 }
 
-static gboolean on_timer(gpointer opaque)
+static gboolean socket_on_timer(gpointer opaque)
 {
     Socket *s = opaque;
 
     chardev_unwatch(&s->timer);
-    connect_now(s);
+    socket_connect_now(s);
     return G_SOURCE_REMOVE;
 }
 
-static void connect_later(Socket *s)
+static void socket_connect_later(Socket *s)
 {
     s->timer = g_timeout_source_new(s->reconnect_ms);
-    g_source_set_callback(s->timer, on_timer, s, NULL);
+    g_source_set_callback(s->timer, socket_on_timer, s, NULL);
     g_source_attach(s->timer, s->c.context);
 }
 
@@ -115,9 +115,9 @@ static void socket_hung_up(Chardev *c)
 {
     Socket *s = (Socket *)c;
 
-    watch_listener(s);
+    socket_watch_listener(s);
     if (s->reconnect_ms) {
-        connect_later(s);
+        socket_connect_later(s);
     }
 }
 
@@ -129,11 +129,11 @@ static void socket_new_context(Chardev *c)
 
     listener_free(s->listener);
     s->listener = NULL;
-    watch_listener(s);
+    socket_watch_listener(s);
     g_clear_pointer(&s->connector, connector_free);
     chardev_unwatch(&s->timer);
     if (connecting) {
-        connect_now(s);
+        socket_connect_now(s);
     }
 }
 
@@ -146,7 +146,7 @@ static bool socket_error(Chardev *c, const char *what, GError **err)
 
 /* --- addresses --- */
 
-static bool unix_address(Socket *s, const char *path, bool abstract, GError **err)
+static bool socket_unix_address(Socket *s, const char *path, bool abstract, GError **err)
 {
     struct sockaddr_un *un = (struct sockaddr_un *)&s->at;
     size_t n = strlen(path);
@@ -165,7 +165,7 @@ static bool unix_address(Socket *s, const char *path, bool abstract, GError **er
 }
 
 /* Bind and listen. The socket or -1 with errno. */
-static int listen_at(const struct sockaddr *sa, socklen_t len, mode_t mode)
+static int socket_listen_at(const struct sockaddr *sa, socklen_t len, mode_t mode)
 {
     int fd = socket(sa->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1, saved;
 
@@ -183,7 +183,7 @@ static int listen_at(const struct sockaddr *sa, socklen_t len, mode_t mode)
 }
 
 /* mode=0660: of the socket's file. */
-static bool read_mode(Socket *s, struct json_object *o, mode_t *mode, GError **err)
+static bool socket_read_mode(Socket *s, struct json_object *o, mode_t *mode, GError **err)
 {
     const char *text = chardev_opt(o, "mode");
     char *end;
@@ -204,25 +204,25 @@ static bool read_mode(Socket *s, struct json_object *o, mode_t *mode, GError **e
     return true;
 }
 
-static bool open_unix(Socket *s, struct json_object *o, bool server, GError **err)
+static bool socket_open_unix(Socket *s, struct json_object *o, bool server, GError **err)
 {
     const char *path = chardev_opt(o, "path");
     bool abstract;
     mode_t mode;
 
     s->c.about = g_strdup_printf("unix:%s%s", path, server ? ",server=on" : "");
-    if (!chardev_opt_bool(o, "abstract", false, &abstract, err) || !read_mode(s, o, &mode, err) ||
-        !unix_address(s, path, abstract, err)) {
+    if (!chardev_opt_bool(o, "abstract", false, &abstract, err) ||
+        !socket_read_mode(s, o, &mode, err) || !socket_unix_address(s, path, abstract, err)) {
         return false;
     }
     if (server) {
-        s->listen_fd = listen_at((struct sockaddr *)&s->at, s->at_len, mode);
+        s->listen_fd = socket_listen_at((struct sockaddr *)&s->at, s->at_len, mode);
         s->bound = s->listen_fd >= 0;
     }
     return !server || s->bound || socket_error(&s->c, "listen on", err);
 }
 
-static bool listen_tcp(Socket *s, GError **err)
+static bool socket_listen_tcp(Socket *s, GError **err)
 {
     struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE };
     struct addrinfo *list = NULL;
@@ -234,7 +234,7 @@ static bool listen_tcp(Socket *s, GError **err)
         return false;
     }
     for (struct addrinfo *a = list; a && s->listen_fd < 0; a = a->ai_next) {
-        s->listen_fd = listen_at(a->ai_addr, a->ai_addrlen, 0);
+        s->listen_fd = socket_listen_at(a->ai_addr, a->ai_addrlen, 0);
     }
     if (s->listen_fd < 0) {
         socket_error(&s->c, "listen on", err);
@@ -243,7 +243,7 @@ static bool listen_tcp(Socket *s, GError **err)
     return s->listen_fd >= 0;
 }
 
-static bool open_tcp(Socket *s, struct json_object *o, bool server, GError **err)
+static bool socket_open_tcp(Socket *s, struct json_object *o, bool server, GError **err)
 {
     const char *host = chardev_opt(o, "host");
 
@@ -251,11 +251,11 @@ static bool open_tcp(Socket *s, struct json_object *o, bool server, GError **err
     s->port = g_strdup(chardev_opt(o, "port"));
     s->c.about =
         g_strdup_printf("tcp:%s:%s%s", s->host ? s->host : "", s->port, server ? ",server=on" : "");
-    return !server || listen_tcp(s, err);
+    return !server || socket_listen_tcp(s, err);
 }
 
 /* A descriptor that the parent passed: fd=N. */
-static int inherited_fd(Socket *s, struct json_object *o, GError **err)
+static int socket_inherited_fd(Socket *s, struct json_object *o, GError **err)
 {
     const char *text = chardev_opt(o, "fd");
     guint64 n;
@@ -278,7 +278,7 @@ static int inherited_fd(Socket *s, struct json_object *o, GError **err)
 
 /* server=on,wait=on: nothing starts before a peer is there. Termination signals, which the main
  * loop would take, end the wait. */
-static bool wait_for_peer(Socket *s, GError **err)
+static bool socket_wait_for_peer(Socket *s, GError **err)
 {
     struct pollfd p = { .fd = s->listen_fd, .events = POLLIN };
     sigset_t none;
@@ -292,33 +292,33 @@ static bool wait_for_peer(Socket *s, GError **err)
     if (fd < 0) {
         return socket_error(&s->c, "accept on", err);
     }
-    take_peer(s, fd);
+    socket_take_peer(s, fd);
     return true;
 }
 
-static bool start_server(Socket *s, bool wait, GError **err)
+static bool socket_start_server(Socket *s, bool wait, GError **err)
 {
     if (wait) {
-        return wait_for_peer(s, err);
+        return socket_wait_for_peer(s, err);
     }
-    watch_listener(s);
+    socket_watch_listener(s);
     return true;
 }
 
 /* While the process starts, the connection is waited for, unless it may come later. */
-static bool start_client(Socket *s, GError **err)
+static bool socket_start_client(Socket *s, GError **err)
 {
     GError *why = NULL;
     int fd, r;
 
     if (s->reconnect_ms) {
-        connect_now(s);
+        socket_connect_now(s);
         return true;
     }
-    s->connector = make_connector(s);
+    s->connector = socket_make_connector(s);
     r = connector_wait(s->connector, host_in_main_loop() ? ADD_WAIT_MS : -1, &fd, &why);
     if (r == 0) {
-        connector_start(s->connector, s->c.context, on_connected, s);
+        connector_start(s->connector, s->c.context, socket_on_connected, s);
         return true;
     }
     g_clear_pointer(&s->connector, connector_free);
@@ -328,12 +328,12 @@ static bool start_client(Socket *s, GError **err)
         g_error_free(why);
         return false;
     }
-    take_peer(s, fd);
+    socket_take_peer(s, fd);
     return true;
 }
 
 /* reconnect=SECONDS, reconnect-ms=MILLISECONDS */
-static bool read_reconnect(Socket *s, struct json_object *o, GError **err)
+static bool socket_read_reconnect(Socket *s, struct json_object *o, GError **err)
 {
     const char *seconds = chardev_opt(o, "reconnect"), *ms = chardev_opt(o, "reconnect-ms");
     guint64 value = 0;
@@ -353,7 +353,7 @@ static bool read_reconnect(Socket *s, struct json_object *o, GError **err)
 }
 
 /* Options that go with one of the two roles only. */
-static bool check_role(Socket *s, struct json_object *o, bool server, GError **err)
+static bool socket_check_role(Socket *s, struct json_object *o, bool server, GError **err)
 {
     static const char *const of_client[] = { "reconnect", "reconnect-ms" };
     static const char *const of_server[] = { "wait", "mode" };
@@ -370,13 +370,13 @@ static bool check_role(Socket *s, struct json_object *o, bool server, GError **e
     return true;
 }
 
-static bool open_address(Socket *s, struct json_object *o, bool server, GError **err)
+static bool socket_open_address(Socket *s, struct json_object *o, bool server, GError **err)
 {
     if (chardev_opt(o, "path")) {
-        return open_unix(s, o, server, err);
+        return socket_open_unix(s, o, server, err);
     }
     if (chardev_opt(o, "port")) {
-        return open_tcp(s, o, server, err);
+        return socket_open_tcp(s, o, server, err);
     }
     g_set_error(
         err, CHARDEV_BAD,
@@ -384,19 +384,20 @@ static bool open_address(Socket *s, struct json_object *o, bool server, GError *
     return false;
 }
 
-static bool open_inherited(Socket *s, struct json_object *o, bool server, bool wait, GError **err)
+static bool socket_open_inherited(Socket *s, struct json_object *o, bool server, bool wait,
+                                  GError **err)
 {
-    int fd = inherited_fd(s, o, err);
+    int fd = socket_inherited_fd(s, o, err);
 
     if (fd < 0) {
         return false;
     }
     if (!server) {
-        take_peer(s, fd);
+        socket_take_peer(s, fd);
         return true;
     }
     s->listen_fd = fd;
-    return start_server(s, wait, err);
+    return socket_start_server(s, wait, err);
 }
 
 static bool socket_open(Chardev *c, struct json_object *o, GError **err)
@@ -409,7 +410,7 @@ static bool socket_open(Chardev *c, struct json_object *o, GError **err)
     if (!chardev_opt_bool(o, "server", false, &server, err) ||
         !chardev_opt_bool(o, "wait", !late, &wait, err) ||
         !chardev_opt_bool(o, "nodelay", false, &s->nodelay, err) ||
-        !check_role(s, o, server, err) || !read_reconnect(s, o, err)) {
+        !socket_check_role(s, o, server, err) || !socket_read_reconnect(s, o, err)) {
         return false;
     }
     if (server && wait && late) {
@@ -420,10 +421,10 @@ static bool socket_open(Chardev *c, struct json_object *o, GError **err)
         return false;
     }
     if (chardev_opt(o, "fd")) {
-        return open_inherited(s, o, server, wait, err);
+        return socket_open_inherited(s, o, server, wait, err);
     }
-    return open_address(s, o, server, err) &&
-           (server ? start_server(s, wait, err) : start_client(s, err));
+    return socket_open_address(s, o, server, err) &&
+           (server ? socket_start_server(s, wait, err) : socket_start_client(s, err));
 }
 
 static void socket_close(Chardev *c)

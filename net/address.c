@@ -12,21 +12,21 @@
 #include "util/connector.h"
 #include "util/listener.h"
 
-static bool is_on(const char *text)
+static bool net_addr_is_on(const char *text)
 {
     return text && g_strv_contains((const char *const[]){ "on", "yes", "true", NULL }, text);
 }
 
 /* IPv4 unless IPv6 alone is asked for, or the host is an IPv6 address. */
-static int family(const char *host, const char *ipv4, const char *ipv6)
+static int net_addr_family(const char *host, const char *ipv4, const char *ipv6)
 {
-    bool six = ipv6 && is_on(ipv6) && !(ipv4 && is_on(ipv4));
+    bool six = ipv6 && net_addr_is_on(ipv6) && !(ipv4 && net_addr_is_on(ipv4));
 
     return six || (host && strchr(host, ':')) ? AF_INET6 : AF_INET;
 }
 
-static bool resolve(const char *host, const char *port, int af, bool dgram, bool passive,
-                    NetAddr *out, GError **err)
+static bool net_addr_resolve(const char *host, const char *port, int af, bool dgram, bool passive,
+                             NetAddr *out, GError **err)
 {
     struct addrinfo hints = { .ai_family = af,
                               .ai_socktype = dgram ? SOCK_DGRAM : SOCK_STREAM,
@@ -46,7 +46,7 @@ static bool resolve(const char *host, const char *port, int af, bool dgram, bool
 }
 
 /* Abstract names begin with a zero byte and end with their length. */
-static bool unix_address(const char *path, bool abstract, NetAddr *out, GError **err)
+static bool net_addr_unix_address(const char *path, bool abstract, NetAddr *out, GError **err)
 {
     struct sockaddr_un *un = (struct sockaddr_un *)&out->sa;
     size_t len = strlen(path);
@@ -64,7 +64,7 @@ static bool unix_address(const char *path, bool abstract, NetAddr *out, GError *
 }
 
 /* The mode of the file of a unix socket. */
-static bool read_mode(const char *text, NetAddr *out, GError **err)
+static bool net_addr_read_mode(const char *text, NetAddr *out, GError **err)
 {
     char *end;
     unsigned long mode = text ? strtoul(text, &end, 8) : UNIX_SOCKET_MODE;
@@ -94,15 +94,17 @@ bool net_addr_parse(struct json_object *o, const char *name, bool dgram, bool pa
     const char *host = net_addr_opt(o, name, "host"), *port = net_addr_opt(o, name, "port");
 
     if (type && g_str_equal(type, "unix") && path) {
-        if (!read_mode(net_addr_opt(o, name, "mode"), out, err)) {
+        if (!net_addr_read_mode(net_addr_opt(o, name, "mode"), out, err)) {
             return false;
         }
-        return unix_address(path, is_on(net_addr_opt(o, name, "abstract")), out, err);
+        return net_addr_unix_address(path, net_addr_is_on(net_addr_opt(o, name, "abstract")), out,
+                                     err);
     }
     if (type && g_str_equal(type, "inet") && port) {
-        int af = family(host, net_addr_opt(o, name, "ipv4"), net_addr_opt(o, name, "ipv6"));
+        int af =
+            net_addr_family(host, net_addr_opt(o, name, "ipv4"), net_addr_opt(o, name, "ipv6"));
 
-        return resolve(host, port, af, dgram, passive, out, err);
+        return net_addr_resolve(host, port, af, dgram, passive, out, err);
     }
     NET_ERROR(err,
               "%s needs %s.type=inet with %s.host and %s.port, %s.type=unix with %s.path, or "
@@ -120,10 +122,11 @@ bool net_addr_host_port(const char *text, bool passive, NetAddr *out, GError **e
         NET_ERROR(err, "'%s' is not HOST:PORT", text);
         return false;
     }
-    return resolve(host, colon + 1, family(host, NULL, NULL), false, passive, out, err);
+    return net_addr_resolve(host, colon + 1, net_addr_family(host, NULL, NULL), false, passive, out,
+                            err);
 }
 
-static const char *unix_path(const NetAddr *a, bool *abstract)
+static const char *net_addr_unix_path(const NetAddr *a, bool *abstract)
 {
     const struct sockaddr_un *un = (const struct sockaddr_un *)&a->sa;
     bool named = a->len > offsetof(struct sockaddr_un, sun_path) + 1;
@@ -133,7 +136,7 @@ static const char *unix_path(const NetAddr *a, bool *abstract)
 }
 
 /* Host and port in numbers. */
-static void inet_parts(const NetAddr *a, char *host, size_t room, unsigned *port)
+static void net_addr_inet_parts(const NetAddr *a, char *host, size_t room, unsigned *port)
 {
     bool six = a->sa.ss_family == AF_INET6;
     const struct sockaddr_in *in = (const struct sockaddr_in *)&a->sa;
@@ -150,9 +153,9 @@ char *net_addr_text(const NetAddr *a)
     unsigned port;
 
     if (a->sa.ss_family == AF_UNIX) {
-        return g_strdup(unix_path(a, &abstract));
+        return g_strdup(net_addr_unix_path(a, &abstract));
     }
-    inet_parts(a, host, sizeof(host), &port);
+    net_addr_inet_parts(a, host, sizeof(host), &port);
     return g_strdup_printf("%s:%u", host, port);
 }
 
@@ -166,13 +169,13 @@ struct json_object *net_addr_json(const NetAddr *a)
 
     json_object_object_add(o, "type", json_object_new_string(local ? "unix" : "inet"));
     if (local) {
-        json_object_object_add(o, "path", json_object_new_string(unix_path(a, &abstract)));
+        json_object_object_add(o, "path", json_object_new_string(net_addr_unix_path(a, &abstract)));
         if (abstract) {
             json_object_object_add(o, "abstract", json_object_new_boolean(true));
         }
         return o;
     }
-    inet_parts(a, host, sizeof(host), &port);
+    net_addr_inet_parts(a, host, sizeof(host), &port);
     service = g_strdup_printf("%u", port);
     json_object_object_add(o, "host", json_object_new_string(host));
     json_object_object_add(o, "port", json_object_new_string(service));

@@ -51,7 +51,7 @@ static void announce_round(void *opaque)
     timer_arm_ns(&a->timer, MIN(wait, a->times.max) * 1000000);
 }
 
-static bool check(Machine *m, const NetAnnounceTimes *t, char **names, GError **err)
+static bool announce_check(Machine *m, const NetAnnounceTimes *t, char **names, GError **err)
 {
     for (char **name = names; name && *name; name++) {
         if (!net_nic_find(m, *name)) {
@@ -75,7 +75,7 @@ bool net_announce(Machine *m, const char *id, const NetAnnounceTimes *times, cha
     NetSet *set = net_set(m);
     NetAnnounce *a;
 
-    if (!check(m, times, names, err)) {
+    if (!announce_check(m, times, names, err)) {
         return false;
     }
     g_hash_table_remove(set->announcing, id);

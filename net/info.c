@@ -4,29 +4,29 @@
  */
 #include "net_int.h"
 
-static bool is_hub(const Netdev *n)
+static bool net_info_is_hub(const Netdev *n)
 {
     return n->kind == &net_hub;
 }
 
 /* Frames that found no room: the guest gave no buffers, or the host takes no more. */
-static void show_lost(GString *out, const Netdev *n)
+static void net_info_show_lost(GString *out, const Netdev *n)
 {
     if (net_lost(n)) {
         g_string_append_printf(out, ",lost=%" PRIu64, net_lost(n));
     }
 }
 
-static void show_netdev(GString *out, const char *lead, const Netdev *n)
+static void net_info_show_netdev(GString *out, const char *lead, const Netdev *n)
 {
     g_autofree char *text = n->kind->info(n);
 
     g_string_append_printf(out, "%s%s: index=0,type=%s,%s", lead, n->id, n->kind->name, text);
-    show_lost(out, n);
+    net_info_show_lost(out, n);
     g_string_append_c(out, '\n');
 }
 
-static void show_nic(GString *out, const NetNic *nic)
+static void net_info_show_nic(GString *out, const NetNic *nic)
 {
     const uint8_t *m = nic->mac;
 
@@ -36,16 +36,16 @@ static void show_nic(GString *out, const NetNic *nic)
 }
 
 /* A port and, if one is there, the card behind it. */
-static void show_port(GString *out, const Netdev *n, GPtrArray *nics)
+static void net_info_show_port(GString *out, const Netdev *n, GPtrArray *nics)
 {
     g_string_append_printf(out, " \\ %s", n->id);
-    show_lost(out, n);
+    net_info_show_lost(out, n);
     for (unsigned i = 0; i < nics->len; i++) {
         const NetNic *nic = g_ptr_array_index(nics, i);
 
         if (nic->peer == n) {
             g_string_append(out, ": ");
-            show_nic(out, nic);
+            net_info_show_nic(out, nic);
             return;
         }
     }
@@ -53,16 +53,16 @@ static void show_port(GString *out, const Netdev *n, GPtrArray *nics)
 }
 
 /* Each hub once, with its first port, the youngest port first. */
-static void show_hubs(GString *out, const NetSet *set)
+static void net_info_show_hubs(GString *out, const NetSet *set)
 {
     for (unsigned i = 0; i < set->netdevs->len; i++) {
         const Netdev *n = g_ptr_array_index(set->netdevs, i);
-        bool first = is_hub(n);
+        bool first = net_info_is_hub(n);
 
         for (unsigned j = 0; first && j < i; j++) {
             const Netdev *other = g_ptr_array_index(set->netdevs, j);
 
-            first = !is_hub(other) || net_hub_id(other) != net_hub_id(n);
+            first = !net_info_is_hub(other) || net_hub_id(other) != net_hub_id(n);
         }
         if (!first) {
             continue;
@@ -71,8 +71,8 @@ static void show_hubs(GString *out, const NetSet *set)
         for (unsigned j = set->netdevs->len; j-- > i;) {
             const Netdev *port = g_ptr_array_index(set->netdevs, j);
 
-            if (is_hub(port) && net_hub_id(port) == net_hub_id(n)) {
-                show_port(out, port, set->nics);
+            if (net_info_is_hub(port) && net_hub_id(port) == net_hub_id(n)) {
+                net_info_show_port(out, port, set->nics);
             }
         }
     }
@@ -116,22 +116,22 @@ char *net_info(Machine *m)
     const NetSet *set = net_set(m);
     GString *out = g_string_new(NULL);
 
-    show_hubs(out, set);
+    net_info_show_hubs(out, set);
     for (unsigned i = 0; i < set->netdevs->len; i++) {
         const Netdev *n = g_ptr_array_index(set->netdevs, i);
 
-        if (!is_hub(n) && !n->nic) {
-            show_netdev(out, "", n);
+        if (!net_info_is_hub(n) && !n->nic) {
+            net_info_show_netdev(out, "", n);
         }
     }
     for (unsigned i = 0; i < set->nics->len; i++) {
         const NetNic *nic = g_ptr_array_index(set->nics, i);
 
-        if (!nic->peer || !is_hub(nic->peer)) {
-            show_nic(out, nic);
+        if (!nic->peer || !net_info_is_hub(nic->peer)) {
+            net_info_show_nic(out, nic);
         }
-        if (nic->peer && !is_hub(nic->peer)) {
-            show_netdev(out, " \\ ", nic->peer);
+        if (nic->peer && !net_info_is_hub(nic->peer)) {
+            net_info_show_netdev(out, " \\ ", nic->peer);
         }
     }
     return g_string_free(out, FALSE);

@@ -23,7 +23,7 @@ NetSet *net_set(Machine *m)
     return set;
 }
 
-static GPtrArray *all(Machine *m)
+static GPtrArray *netdev_list(Machine *m)
 {
     return net_set(m)->netdevs;
 }
@@ -37,7 +37,7 @@ const char *net_opt(struct json_object *o, const char *key)
 
 Netdev *netdev_find(Machine *m, const char *id)
 {
-    GPtrArray *list = all(m);
+    GPtrArray *list = netdev_list(m);
 
     for (unsigned i = 0; i < list->len; i++) {
         Netdev *n = g_ptr_array_index(list, i);
@@ -49,12 +49,12 @@ Netdev *netdev_find(Machine *m, const char *id)
     return NULL;
 }
 
-static const char *kind_name(const void *table, size_t i)
+static const char *netdev_kind_name(const void *table, size_t i)
 {
     return kinds[i]->name;
 }
 
-static const NetKind *find_kind(const char *name, GError **err)
+static const NetKind *netdev_find_kind(const char *name, GError **err)
 {
     g_autofree char *hint = NULL;
 
@@ -63,7 +63,7 @@ static const NetKind *find_kind(const char *name, GError **err)
             return kinds[i];
         }
     }
-    hint = suggest_hint_of(name ? name : "", kind_name, NULL, G_N_ELEMENTS(kinds));
+    hint = suggest_hint_of(name ? name : "", netdev_kind_name, NULL, G_N_ELEMENTS(kinds));
     NET_ERROR(err,
               "'%s' is not a kind of network%s; accepted are user, socket, stream, dgram, tap "
               "and hubport",
@@ -92,7 +92,7 @@ bool netdev_kind(size_t i, const char **name, const char *const **keys)
     return i < G_N_ELEMENTS(kinds);
 }
 
-static bool check_keys(const NetKind *kind, struct json_object *o, GError **err)
+static bool netdev_check_keys(const NetKind *kind, struct json_object *o, GError **err)
 {
     json_object_object_foreach(o, key, value)
     {
@@ -108,7 +108,7 @@ static bool check_keys(const NetKind *kind, struct json_object *o, GError **err)
     return true;
 }
 
-static void forget_waiting(Netdev *n)
+static void netdev_forget_waiting(Netdev *n)
 {
     for (unsigned i = 0; i < NET_LANES; i++) {
         g_queue_clear_full(&n->lanes[i].waiting, g_free);
@@ -121,7 +121,7 @@ static void netdev_free(Netdev *n)
     if (n->flush) {
         g_source_remove(n->flush);
     }
-    forget_waiting(n);
+    netdev_forget_waiting(n);
     g_free(n->id);
     g_free(n->device);
     g_free(n);
@@ -130,10 +130,10 @@ static void netdev_free(Netdev *n)
 Netdev *netdev_new(Machine *m, struct json_object *options, GError **err)
 {
     const char *id = net_opt(options, "id");
-    const NetKind *kind = find_kind(net_opt(options, "type"), err);
+    const NetKind *kind = netdev_find_kind(net_opt(options, "type"), err);
     Netdev *n;
 
-    if (!kind || !check_keys(kind, options, err)) {
+    if (!kind || !netdev_check_keys(kind, options, err)) {
         g_prefix_error(err, "netdev '%s': ", id ? id : "");
         return NULL;
     }
@@ -150,14 +150,14 @@ Netdev *netdev_new(Machine *m, struct json_object *options, GError **err)
         netdev_free(n);
         return NULL;
     }
-    g_ptr_array_add(all(m), n);
+    g_ptr_array_add(netdev_list(m), n);
     return n;
 }
 
 static void netdev_destroy(Netdev *n)
 {
     n->kind->close(n);
-    g_ptr_array_remove(all(n->machine), n);
+    g_ptr_array_remove(netdev_list(n->machine), n);
     netdev_free(n);
 }
 
@@ -211,7 +211,7 @@ NetNic *net_nic_find(Machine *m, const char *name)
 }
 
 /* The model and how many cards of it there are, or the next number that is free. */
-static char *free_name(Machine *m, const char *model)
+static char *nic_free_name(Machine *m, const char *model)
 {
     GPtrArray *nics = net_set(m)->nics;
     char *name = NULL;
@@ -230,7 +230,7 @@ static char *free_name(Machine *m, const char *model)
 bool net_nic_add(Machine *m, NetNic *nic, const char *netdev, const char *id, GError **err)
 {
     Netdev *peer = netdev ? netdev_find(m, netdev) : NULL;
-    g_autofree char *name = id ? g_strdup(id) : free_name(m, nic->model);
+    g_autofree char *name = id ? g_strdup(id) : nic_free_name(m, nic->model);
 
     if (netdev && !peer) {
         NET_ERROR(err, "%s: there is no netdev named '%s'", name, netdev);
@@ -278,26 +278,26 @@ void netdev_detach(Netdev *n)
 {
     n->nic = NULL;
     g_clear_pointer(&n->device, g_free);
-    forget_waiting(n);
+    netdev_forget_waiting(n);
 }
 
 /* --- to the NIC --- */
 
-static int lane_of(const Netdev *n, const uint8_t *frame, size_t len)
+static int netdev_choose_lane(const Netdev *n, const uint8_t *frame, size_t len)
 {
     struct iovec iov = { (void *)frame, len };
 
     return n->nic->lane ? n->nic->lane(n->nic->opaque, &iov, 1) : 0;
 }
 
-static bool offer(Netdev *n, unsigned lane, const uint8_t *frame, size_t len)
+static bool lane_offer_frame(Netdev *n, unsigned lane, const uint8_t *frame, size_t len)
 {
     struct iovec iov = { (void *)frame, len };
 
     return !n->sending && n->nic->receive(n->nic->opaque, lane, &iov, 1, NULL);
 }
 
-static gboolean flush_waiting(gpointer opaque)
+static gboolean netdev_flush_waiting(gpointer opaque)
 {
     Netdev *n = opaque;
 
@@ -306,7 +306,7 @@ static gboolean flush_waiting(gpointer opaque)
     return G_SOURCE_REMOVE;
 }
 
-static void keep(Netdev *n, NetLane *l, const uint8_t *frame, size_t len)
+static void lane_keep_frame(Netdev *n, NetLane *l, const uint8_t *frame, size_t len)
 {
     NetFrame *f;
 
@@ -320,7 +320,7 @@ static void keep(Netdev *n, NetLane *l, const uint8_t *frame, size_t len)
     g_queue_push_tail(&l->waiting, f);
     l->bytes += len;
     if (n->sending && !n->flush) {
-        n->flush = g_idle_add_full(G_PRIORITY_DEFAULT, flush_waiting, n, NULL);
+        n->flush = g_idle_add_full(G_PRIORITY_DEFAULT, netdev_flush_waiting, n, NULL);
     }
 }
 
@@ -331,18 +331,20 @@ void net_input(Netdev *n, const uint8_t *frame, size_t len)
     if (!n->nic || !n->link || len > NET_MAX_FRAME) {
         return;
     }
-    lane = lane_of(n, frame, len);
-    if (lane >= 0 && (!g_queue_is_empty(&n->lanes[lane].waiting) || !offer(n, lane, frame, len))) {
-        keep(n, &n->lanes[lane], frame, len);
+    lane = netdev_choose_lane(n, frame, len);
+    if (lane >= 0 &&
+        (!g_queue_is_empty(&n->lanes[lane].waiting) || !lane_offer_frame(n, lane, frame, len))) {
+        lane_keep_frame(n, &n->lanes[lane], frame, len);
     }
 }
 
-static void lane_ready(Netdev *n, unsigned lane)
+static void lane_flush(Netdev *n, unsigned lane)
 {
     NetLane *l = &n->lanes[lane];
     NetFrame *f;
 
-    while (n->nic && (f = g_queue_peek_head(&l->waiting)) && offer(n, lane, f->data, f->len)) {
+    while (n->nic && (f = g_queue_peek_head(&l->waiting)) &&
+           lane_offer_frame(n, lane, f->data, f->len)) {
         l->bytes -= f->len;
         g_free(g_queue_pop_head(&l->waiting));
     }
@@ -354,7 +356,7 @@ void net_nic_ready(Netdev *n)
     unsigned first = n->next_lane++;
 
     for (unsigned i = 0; i < NET_LANES; i++) {
-        lane_ready(n, (first + i) % NET_LANES);
+        lane_flush(n, (first + i) % NET_LANES);
     }
 }
 
@@ -371,7 +373,7 @@ uint64_t net_lost(const Netdev *n)
 /* --- from the NIC --- */
 
 /* A network of ours may answer inside send(). */
-static bool send_frame(void *opaque, const uint8_t *frame, size_t len)
+static bool netdev_send_frame(void *opaque, const uint8_t *frame, size_t len)
 {
     Netdev *n = opaque;
     bool was = n->sending, sent;
@@ -382,7 +384,7 @@ static bool send_frame(void *opaque, const uint8_t *frame, size_t len)
     return sent;
 }
 
-static bool is_plain(const NetMeta *meta)
+static bool net_meta_is_plain(const NetMeta *meta)
 {
     return !meta || (!(meta->flags & 1) && meta->gso_type == 0);
 }
@@ -394,7 +396,7 @@ size_t net_send(Netdev *n, const struct iovec *iov, int n_iov, const NetMeta *me
     return net_send_part(n, iov, n_iov, meta, &all);
 }
 
-static uint8_t *flat_copy(const struct iovec *iov, int n_iov, size_t len)
+static uint8_t *iov_flat_copy(const struct iovec *iov, int n_iov, size_t len)
 {
     uint8_t *copy = g_malloc(len);
     size_t at = 0;
@@ -420,16 +422,16 @@ size_t net_send_part(Netdev *n, const struct iovec *iov, int n_iov, const NetMet
     if (!n->link || len == 0 || len > NET_MAX_FRAME) {
         return len;
     }
-    if (n_iov > 1 || !is_plain(meta)) {
-        copy = flat_copy(iov, n_iov, len);
+    if (n_iov > 1 || !net_meta_is_plain(meta)) {
+        copy = iov_flat_copy(iov, n_iov, len);
     }
-    if (is_plain(meta)) {
+    if (net_meta_is_plain(meta)) {
         part->frames = 1;
-        return send_frame(n, copy ? copy : iov[0].iov_base, len) ? len : 0;
+        return netdev_send_frame(n, copy ? copy : iov[0].iov_base, len) ? len : 0;
     }
     /* Segments that the network does not take now are lost, and the guest's TCP sends them again.
      */
-    net_finish_part(copy, len, meta, part, send_frame, n);
+    net_finish_part(copy, len, meta, part, netdev_send_frame, n);
     return len;
 }
 
@@ -442,7 +444,7 @@ void net_writable(Netdev *n)
 
 /* --- link and information --- */
 
-static void tell_nic(const NetNic *nic, bool up)
+static void nic_notify_link(const NetNic *nic, bool up)
 {
     if (nic && nic->link) {
         nic->link(nic->opaque, up);
@@ -460,10 +462,10 @@ bool netdev_set_link(Machine *m, const char *name, bool up, GError **err)
     }
     if (n && n->link != up) {
         n->link = up;
-        tell_nic(n->nic, up);
+        nic_notify_link(n->nic, up);
     } else if (!n && nic->unplugged == up) {
         nic->unplugged = !up;
-        tell_nic(nic, up);
+        nic_notify_link(nic, up);
     }
     return true;
 }
@@ -475,7 +477,7 @@ bool netdev_link(const Netdev *n)
 
 void netdev_foreach(Machine *m, void (*fn)(void *opaque, Netdev *n), void *opaque)
 {
-    GPtrArray *list = all(m);
+    GPtrArray *list = netdev_list(m);
 
     for (unsigned i = 0; i < list->len; i++) {
         fn(opaque, g_ptr_array_index(list, i));

@@ -43,9 +43,9 @@ struct Netdev {
     bool link;
     NetLane lanes[NET_LANES];
     unsigned next_lane; /* the one that is offered first */
-    bool sending;  /* inside send(): the NIC must not be entered, answers wait */
-    guint flush;   /* idle source that delivers what waited for that */
-    uint64_t lost; /* on their way to the network */
+    bool sending;       /* inside send(): the NIC must not be entered, answers wait */
+    guint flush;        /* idle source that delivers what waited for that */
+    uint64_t lost;      /* on their way to the network */
 };
 
 struct NetKind {

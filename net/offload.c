@@ -20,34 +20,34 @@ enum {
 };
 enum { TCP_FIN = 0x01, TCP_PSH = 0x08, TCP_CWR = 0x80 };
 
-static uint16_t get16(const uint8_t *p)
+static uint16_t offload_get16(const uint8_t *p)
 {
     return p[0] << 8 | p[1];
 }
 
-static uint32_t get32(const uint8_t *p)
+static uint32_t offload_get32(const uint8_t *p)
 {
-    return (uint32_t)get16(p) << 16 | get16(p + 2);
+    return (uint32_t)offload_get16(p) << 16 | offload_get16(p + 2);
 }
 
-static void put16(uint8_t *p, uint16_t v)
+static void offload_put16(uint8_t *p, uint16_t v)
 {
     p[0] = v >> 8;
     p[1] = v;
 }
 
-static void put32(uint8_t *p, uint32_t v)
+static void offload_put32(uint8_t *p, uint32_t v)
 {
-    put16(p, v >> 16);
-    put16(p + 2, v);
+    offload_put16(p, v >> 16);
+    offload_put16(p + 2, v);
 }
 
-static uint32_t sum16(uint32_t sum, const uint8_t *p, size_t len)
+static uint32_t offload_sum16(uint32_t sum, const uint8_t *p, size_t len)
 {
     uint64_t total = sum;
 
     for (; len > 1; len -= 2, p += 2) {
-        total += get16(p);
+        total += offload_get16(p);
     }
     total += len ? (uint32_t)p[0] << 8 : 0;
     while (total >> 16) {
@@ -58,11 +58,11 @@ static uint32_t sum16(uint32_t sum, const uint8_t *p, size_t len)
 
 uint16_t net_checksum(uint32_t sum, const uint8_t *p, size_t len)
 {
-    return ~sum16(sum, p, len);
+    return ~offload_sum16(sum, p, len);
 }
 
 /* The field holds the pseudo header's sum already; add the rest. */
-static bool fill_checksum(uint8_t *frame, size_t len, const NetMeta *meta)
+static bool offload_fill_checksum(uint8_t *frame, size_t len, const NetMeta *meta)
 {
     size_t start = meta->csum_start, at = start + meta->csum_offset;
     uint16_t csum;
@@ -71,7 +71,7 @@ static bool fill_checksum(uint8_t *frame, size_t len, const NetMeta *meta)
         return false;
     }
     csum = net_checksum(0, frame + start, len - start);
-    put16(frame + at, csum ? csum : 0xffff);
+    offload_put16(frame + at, csum ? csum : 0xffff);
     return true;
 }
 
@@ -81,11 +81,11 @@ typedef struct TcpFrame {
     bool v6;
 } TcpFrame;
 
-static bool find_headers(const uint8_t *f, size_t len, bool v6, TcpFrame *t)
+static bool offload_find_headers(const uint8_t *f, size_t len, bool v6, TcpFrame *t)
 {
     size_t ip = ETH_LEN, tcp;
 
-    if (len >= ETH_LEN && get16(f + 12) == ETHERTYPE_VLAN) {
+    if (len >= ETH_LEN && offload_get16(f + 12) == ETHERTYPE_VLAN) {
         ip += VLAN_LEN;
     }
     if (ip + 20 > len || f[ip] >> 4 != (v6 ? 6 : 4)) {
@@ -100,33 +100,33 @@ static bool find_headers(const uint8_t *f, size_t len, bool v6, TcpFrame *t)
 }
 
 /* Lengths, identification and checksums of one segment. */
-static void fix_headers(uint8_t *f, size_t len, const TcpFrame *t, uint16_t index)
+static void offload_fix_headers(uint8_t *f, size_t len, const TcpFrame *t, uint16_t index)
 {
     uint8_t *ip = f + t->ip, *tcp = f + t->tcp;
     size_t segment = len - t->tcp;
     uint32_t sum;
 
     if (t->v6) {
-        put16(ip + 4, len - t->ip - IPV6_LEN);
-        sum = sum16(segment + PROTO_TCP, ip + 8, 32);
+        offload_put16(ip + 4, len - t->ip - IPV6_LEN);
+        sum = offload_sum16(segment + PROTO_TCP, ip + 8, 32);
     } else {
-        put16(ip + 2, len - t->ip);
-        put16(ip + 4, get16(ip + 4) + index);
-        put16(ip + 10, 0);
-        put16(ip + 10, net_checksum(0, ip, t->tcp - t->ip));
-        sum = sum16(segment + PROTO_TCP, ip + 12, 8);
+        offload_put16(ip + 2, len - t->ip);
+        offload_put16(ip + 4, offload_get16(ip + 4) + index);
+        offload_put16(ip + 10, 0);
+        offload_put16(ip + 10, net_checksum(0, ip, t->tcp - t->ip));
+        sum = offload_sum16(segment + PROTO_TCP, ip + 12, 8);
     }
-    put16(tcp + 16, 0);
-    put16(tcp + 16, net_checksum(sum, tcp, segment));
+    offload_put16(tcp + 16, 0);
+    offload_put16(tcp + 16, net_checksum(sum, tcp, segment));
 }
 
 /* Segments from byte part->at of the payload on. */
-static bool segment(const uint8_t *frame, size_t len, const NetMeta *meta, const TcpFrame *t,
-                    NetPart *part, NetFrameFn *fn, void *opaque)
+static bool offload_send_segments(const uint8_t *frame, size_t len, const NetMeta *meta,
+                                  const TcpFrame *t, NetPart *part, NetFrameFn *fn, void *opaque)
 {
     size_t total = len - t->payload, done = MIN(part->at, total);
     g_autofree uint8_t *out = g_malloc(t->payload + meta->gso_size);
-    uint32_t seq = get32(frame + t->tcp + 4);
+    uint32_t seq = offload_get32(frame + t->tcp + 4);
     uint8_t flags = frame[t->tcp + 13];
 
     do {
@@ -136,9 +136,9 @@ static bool segment(const uint8_t *frame, size_t len, const NetMeta *meta, const
 
         memcpy(out, frame, t->payload);
         memcpy(out + t->payload, frame + t->payload + done, bytes);
-        put32(out + t->tcp + 4, seq + done);
+        offload_put32(out + t->tcp + 4, seq + done);
         out[t->tcp + 13] = flags & ~((last ? 0 : TCP_FIN | TCP_PSH) | (index ? TCP_CWR : 0));
-        fix_headers(out, t->payload + bytes, t, index);
+        offload_fix_headers(out, t->payload + bytes, t, index);
         fn(opaque, out, t->payload + bytes);
         done += bytes;
     } while (++part->frames < part->most && done < total);
@@ -149,7 +149,7 @@ static bool segment(const uint8_t *frame, size_t len, const NetMeta *meta, const
 
 /* A maximum segment size that no TCP uses would make a frame cost a thousand times what it should.
  * It does not matter for a frame that is one segment. */
-static bool too_small(const NetMeta *meta, size_t payload)
+static bool offload_gso_too_small(const NetMeta *meta, size_t payload)
 {
     return meta->gso_size == 0 || (meta->gso_size < NET_MIN_GSO && payload > meta->gso_size);
 }
@@ -163,15 +163,16 @@ bool net_finish_part(uint8_t *frame, size_t len, const NetMeta *meta, NetPart *p
     part->frames = 0;
     part->more = false;
     if (gso == GSO_NONE) {
-        if ((meta->flags & NEEDS_CSUM) && !fill_checksum(frame, len, meta)) {
+        if ((meta->flags & NEEDS_CSUM) && !offload_fill_checksum(frame, len, meta)) {
             return false;
         }
         part->frames = 1;
         return fn(opaque, frame, len);
     }
-    if ((gso != GSO_TCPV4 && gso != GSO_TCPV6) || !find_headers(frame, len, gso == GSO_TCPV6, &t) ||
-        too_small(meta, len - t.payload)) {
+    if ((gso != GSO_TCPV4 && gso != GSO_TCPV6) ||
+        !offload_find_headers(frame, len, gso == GSO_TCPV6, &t) ||
+        offload_gso_too_small(meta, len - t.payload)) {
         return false;
     }
-    return segment(frame, len, meta, &t, part, fn, opaque);
+    return offload_send_segments(frame, len, meta, &t, part, fn, opaque);
 }

@@ -37,10 +37,10 @@ typedef struct NetSock {
     NetAddr to;          /* datagrams: where they go; len 0: the socket knows */
     NetAddr at;          /* where a listener listens, or a client connects to */
     bool bound;          /* the file of a unix socket is ours */
-    char *describe;      /* what monitors show of the connection */
+    char *describe; /* the connection, as monitors show it */
 } NetSock;
 
-static bool fail(GError **err, const char *what)
+static bool sock_fail_errno(GError **err, const char *what)
 {
     NET_ERROR(err, "cannot %s: %s", what, g_strerror(errno));
     return false;
@@ -48,21 +48,21 @@ static bool fail(GError **err, const char *what)
 
 /* --- what monitors see --- */
 
-static void describe(NetSock *s, char *text)
+static void sock_describe(NetSock *s, char *text)
 {
     g_free(s->describe);
     s->describe = text;
 }
 
 /* What a stream without a peer shows, in QEMU's words. */
-static void describe_idle(NetSock *s)
+static void sock_describe_idle(NetSock *s)
 {
     bool listening = s->netdev->kind == &net_stream && s->listener;
 
-    describe(s, g_strdup(listening ? "listening" : ""));
+    sock_describe(s, g_strdup(listening ? "listening" : ""));
 }
 
-static void tell(NetSock *s, const char *event, struct json_object *addr)
+static void sock_emit_event(NetSock *s, const char *event, struct json_object *addr)
 {
     struct json_object *data = json_object_new_object();
 
@@ -74,21 +74,21 @@ static void tell(NetSock *s, const char *event, struct json_object *addr)
 }
 
 /* A stream has a peer: its address, and how the older form of the option words it. */
-static void connected(NetSock *s, const NetAddr *peer, const char *older)
+static void sock_connected(NetSock *s, const NetAddr *peer, const char *older)
 {
     g_autofree char *text = net_addr_text(peer);
 
     if (s->netdev->kind == &net_stream) {
-        describe(s, g_strconcat(peer->sa.ss_family == AF_UNIX ? "unix:" : "tcp:", text, NULL));
-        tell(s, "NETDEV_STREAM_CONNECTED", net_addr_json(peer));
+        sock_describe(s, g_strconcat(peer->sa.ss_family == AF_UNIX ? "unix:" : "tcp:", text, NULL));
+        sock_emit_event(s, "NETDEV_STREAM_CONNECTED", net_addr_json(peer));
     } else {
-        describe(s, g_strdup_printf("socket: %s %s", older, text));
+        sock_describe(s, g_strdup_printf("socket: %s %s", older, text));
     }
 }
 
 /* --- frames --- */
 
-static void connect_later(NetSock *s);
+static void sock_connect_later(NetSock *s);
 
 static void sock_lost(NetSock *s)
 {
@@ -103,12 +103,12 @@ static void sock_lost(NetSock *s)
     s->fd = -1;
     g_byte_array_set_size(s->rx, 0);
     g_byte_array_set_size(s->tx, 0);
-    describe_idle(s);
+    sock_describe_idle(s);
     net_writable(s->netdev); /* what waited for this peer is for nobody now */
 }
 
 /* Whole frames at the front of rx; a length no frame has ends the connection. */
-static bool take_frames(NetSock *s)
+static bool sock_take_frames(NetSock *s)
 {
     size_t at = 0;
 
@@ -131,7 +131,7 @@ static bool take_frames(NetSock *s)
     return true;
 }
 
-static gboolean on_readable(gint fd, GIOCondition condition, gpointer opaque)
+static gboolean sock_on_readable(gint fd, GIOCondition condition, gpointer opaque)
 {
     NetSock *s = opaque;
     g_autofree uint8_t *buf = g_malloc(NET_MAX_FRAME);
@@ -149,21 +149,21 @@ static gboolean on_readable(gint fd, GIOCondition condition, gpointer opaque)
     if (n > 0) {
         g_byte_array_append(s->rx, buf, n);
     }
-    if (n <= 0 || !take_frames(s)) {
+    if (n <= 0 || !sock_take_frames(s)) {
         s->in = 0;
         sock_lost(s);
         if (s->netdev->kind == &net_stream) {
-            tell(s, "NETDEV_STREAM_DISCONNECTED", NULL);
+            sock_emit_event(s, "NETDEV_STREAM_DISCONNECTED", NULL);
         }
         if (s->reconnect_ms) {
-            connect_later(s);
+            sock_connect_later(s);
         }
         return G_SOURCE_REMOVE;
     }
     return G_SOURCE_CONTINUE;
 }
 
-static gboolean on_writable(gint fd, GIOCondition condition, gpointer opaque)
+static gboolean sock_on_writable(gint fd, GIOCondition condition, gpointer opaque)
 {
     NetSock *s = opaque;
     ssize_t n = send(fd, s->tx->data, s->tx->len, MSG_NOSIGNAL);
@@ -184,7 +184,7 @@ static void sock_start(NetSock *s, int fd)
 {
     s->fd = fd;
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-    s->in = g_unix_fd_add(fd, G_IO_IN | G_IO_HUP, on_readable, s);
+    s->in = g_unix_fd_add(fd, G_IO_IN | G_IO_HUP, sock_on_readable, s);
 }
 
 static bool sock_send(Netdev *n, const uint8_t *frame, size_t len)
@@ -206,7 +206,7 @@ static bool sock_send(Netdev *n, const uint8_t *frame, size_t len)
     g_byte_array_append(s->tx, head, sizeof(head));
     g_byte_array_append(s->tx, frame, len);
     if (!s->out) {
-        s->out = g_unix_fd_add(s->fd, G_IO_OUT, on_writable, s);
+        s->out = g_unix_fd_add(s->fd, G_IO_OUT, sock_on_writable, s);
     }
     return true;
 }
@@ -254,7 +254,7 @@ static void sock_close(Netdev *n)
     g_free(s);
 }
 
-static void on_peer(void *opaque, int fd, const struct sockaddr_storage *sa, socklen_t len)
+static void sock_on_peer(void *opaque, int fd, const struct sockaddr_storage *sa, socklen_t len)
 {
     NetSock *s = opaque;
     NetAddr from = { *sa, len };
@@ -264,80 +264,80 @@ static void on_peer(void *opaque, int fd, const struct sockaddr_storage *sa, soc
         return;
     }
     sock_start(s, fd);
-    connected(s, s->at.sa.ss_family == AF_UNIX ? &s->at : &from, "connection from");
+    sock_connected(s, s->at.sa.ss_family == AF_UNIX ? &s->at : &from, "connection from");
 }
 
-static bool listen_on(NetSock *s, GError **err)
+static bool sock_listen_on(NetSock *s, GError **err)
 {
     int on = 1;
 
     s->listen_fd = socket(s->at.sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (s->listen_fd < 0) {
-        return fail(err, "make a socket");
+        return sock_fail_errno(err, "make a socket");
     }
     setsockopt(s->listen_fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     if (socket_bind(s->listen_fd, (const struct sockaddr *)&s->at.sa, s->at.len, s->at.mode) < 0) {
-        return fail(err, "bind");
+        return sock_fail_errno(err, "bind");
     }
     s->bound = true;
     if (listen(s->listen_fd, 1) < 0) {
-        return fail(err, "listen");
+        return sock_fail_errno(err, "listen");
     }
-    s->listener = listener_new(s->listen_fd, NULL, on_peer, s);
+    s->listener = listener_new(s->listen_fd, NULL, sock_on_peer, s);
     return true;
 }
 
 /* --- clients --- */
 
-static void on_connected(void *opaque, int fd, const GError *err)
+static void sock_on_connected(void *opaque, int fd, const GError *err)
 {
     NetSock *s = opaque;
 
     g_clear_pointer(&s->connector, connector_free);
     if (fd >= 0) {
         sock_start(s, fd);
-        connected(s, &s->at, "connect to");
+        sock_connected(s, &s->at, "connect to");
     } else if (s->reconnect_ms) {
-        connect_later(s);
+        sock_connect_later(s);
     } else {
         log_line("netdev '%s': cannot connect: %s", s->netdev->id, err->message);
     }
 }
 
-static void connect_now(NetSock *s)
+static void sock_connect_now(NetSock *s)
 {
     s->connector = connector_new((const struct sockaddr *)&s->at.sa, s->at.len);
-    connector_start(s->connector, NULL, on_connected, s);
+    connector_start(s->connector, NULL, sock_on_connected, s);
 }
 
-static gboolean on_timer(gpointer opaque)
+static gboolean sock_on_timer(gpointer opaque)
 {
     NetSock *s = opaque;
 
     s->timer = 0;
-    connect_now(s);
+    sock_connect_now(s);
     return G_SOURCE_REMOVE;
 }
 
-static void connect_later(NetSock *s)
+static void sock_connect_later(NetSock *s)
 {
-    s->timer = g_timeout_add(s->reconnect_ms, on_timer, s);
+    s->timer = g_timeout_add(s->reconnect_ms, sock_on_timer, s);
 }
 
 /* While the process starts, the connection is waited for, unless it may come later. */
-static bool connect_to(NetSock *s, GError **err)
+static bool sock_connect_to(NetSock *s, GError **err)
 {
     g_autoptr(GError) why = NULL;
     int fd, r;
 
     if (s->reconnect_ms) {
-        connect_now(s);
+        sock_connect_now(s);
         return true;
     }
     s->connector = connector_new((const struct sockaddr *)&s->at.sa, s->at.len);
     r = connector_wait(s->connector, host_in_main_loop() ? ADD_WAIT_MS : -1, &fd, &why);
     if (r == 0) {
-        connector_start(s->connector, NULL, on_connected, s);
+        connector_start(s->connector, NULL, sock_on_connected, s);
         return true;
     }
     g_clear_pointer(&s->connector, connector_free);
@@ -346,12 +346,12 @@ static bool connect_to(NetSock *s, GError **err)
         return false;
     }
     sock_start(s, fd);
-    connected(s, &s->at, "connect to");
+    sock_connected(s, &s->at, "connect to");
     return true;
 }
 
 /* reconnect=SECONDS, reconnect-ms=MILLISECONDS of a client */
-static bool read_reconnect(NetSock *s, struct json_object *o, bool server, GError **err)
+static bool sock_read_reconnect(NetSock *s, struct json_object *o, bool server, GError **err)
 {
     const char *seconds = net_opt(o, "reconnect"), *ms = net_opt(o, "reconnect-ms");
     guint64 value = 0;
@@ -373,7 +373,7 @@ static bool read_reconnect(NetSock *s, struct json_object *o, bool server, GErro
 }
 
 /* An open socket by its number, stream or datagrams as it is. */
-static bool take_fd(NetSock *s, const char *text, GError **err)
+static bool sock_take_fd(NetSock *s, const char *text, GError **err)
 {
     NetAddr local = { .len = sizeof(local.sa) };
     char *end;
@@ -392,53 +392,54 @@ static bool take_fd(NetSock *s, const char *text, GError **err)
     sock_start(s, fd);
     family = local.sa.ss_family == AF_UNIX ? " unix" : " inet";
     if (s->netdev->kind == &net_stream) {
-        connected(s, &local, "");
+        sock_connected(s, &local, "");
     } else {
-        describe(s, g_strdup_printf("%sfd=%ld%s", s->netdev->kind == &net_dgram ? "" : "socket: ",
-                                    fd, s->datagrams ? family : ""));
+        sock_describe(s, g_strdup_printf("%sfd=%ld%s",
+                                         s->netdev->kind == &net_dgram ? "" : "socket: ", fd,
+                                         s->datagrams ? family : ""));
     }
     return true;
 }
 
-static bool is_on(const char *text)
+static bool sock_is_on(const char *text)
 {
     return text && g_strv_contains((const char *const[]){ "on", "yes", "true", NULL }, text);
 }
 
-static bool finish_open(Netdev *n, bool ok)
+static bool sock_finish_open(Netdev *n, bool ok)
 {
     NetSock *s = n->priv;
 
     if (!ok) {
         sock_close(n);
     } else if (!s->describe) {
-        describe_idle(s); /* nobody came yet */
+        sock_describe_idle(s); /* nobody came yet */
     }
     return ok;
 }
 
-static bool stream_open(Netdev *n, struct json_object *o, GError **err)
+static bool netdev_stream_open(Netdev *n, struct json_object *o, GError **err)
 {
     NetSock *s = sock_new(n, false);
     const char *type = net_addr_opt(o, "addr", "type");
     const char *fd = net_addr_opt(o, "addr", "str");
-    bool server = is_on(net_opt(o, "server")), ok = read_reconnect(s, o, server, err);
+    bool server = sock_is_on(net_opt(o, "server")), ok = sock_read_reconnect(s, o, server, err);
 
     if (!ok) {
-        return finish_open(n, false);
+        return sock_finish_open(n, false);
     }
     if (type && g_str_equal(type, "fd")) {
-        ok = take_fd(s, fd ? fd : "", err);
+        ok = sock_take_fd(s, fd ? fd : "", err);
     } else if (server) {
-        ok = net_addr_parse(o, "addr", false, true, &s->at, err) && listen_on(s, err);
+        ok = net_addr_parse(o, "addr", false, true, &s->at, err) && sock_listen_on(s, err);
     } else {
-        ok = net_addr_parse(o, "addr", false, false, &s->at, err) && connect_to(s, err);
+        ok = net_addr_parse(o, "addr", false, false, &s->at, err) && sock_connect_to(s, err);
     }
-    return finish_open(n, ok);
+    return sock_finish_open(n, ok);
 }
 
 /* Join the group on the interface of `local` (any if it is not given); others on this host may. */
-static bool join(int fd, const NetAddr *group, const NetAddr *local)
+static bool sock_join_group(int fd, const NetAddr *group, const NetAddr *local)
 {
     const struct sockaddr_in *to = (const struct sockaddr_in *)&group->sa;
     const struct sockaddr_in *from = (const struct sockaddr_in *)&local->sa;
@@ -455,16 +456,16 @@ static bool join(int fd, const NetAddr *group, const NetAddr *local)
 }
 
 /* Datagrams come to `local`, or to the group they go to. */
-static bool bind_datagrams(NetSock *s, const NetAddr *local, GError **err)
+static bool sock_bind_datagrams(NetSock *s, const NetAddr *local, GError **err)
 {
     bool group = net_addr_multicast(&s->to);
     const NetAddr *at = group ? &s->to : local;
     int fd = socket(at->sa.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     g_autofree char *to = net_addr_text(&s->to), *from = net_addr_text(at);
 
-    if (fd < 0 || (group && !join(fd, &s->to, local)) ||
+    if (fd < 0 || (group && !sock_join_group(fd, &s->to, local)) ||
         socket_bind(fd, (const struct sockaddr *)&at->sa, at->len, at->mode) < 0) {
-        fail(err, group ? "join the group" : "bind");
+        sock_fail_errno(err, group ? "join the group" : "bind");
         if (fd >= 0) {
             close(fd);
         }
@@ -474,14 +475,15 @@ static bool bind_datagrams(NetSock *s, const NetAddr *local, GError **err)
     s->bound = true;
     sock_start(s, fd);
     if (group) {
-        describe(s, g_strconcat("mcast=", to, NULL));
+        sock_describe(s, g_strconcat("mcast=", to, NULL));
     } else {
-        describe(s, g_strconcat("udp=", from, at->sa.ss_family == AF_UNIX ? ":" : "/", to, NULL));
+        sock_describe(s,
+                      g_strconcat("udp=", from, at->sa.ss_family == AF_UNIX ? ":" : "/", to, NULL));
     }
     return true;
 }
 
-static bool dgram_open(Netdev *n, struct json_object *o, GError **err)
+static bool netdev_dgram_open(Netdev *n, struct json_object *o, GError **err)
 {
     NetSock *s = sock_new(n, true);
     const char *type = net_addr_opt(o, "local", "type"), *fd = net_addr_opt(o, "local", "str");
@@ -489,7 +491,7 @@ static bool dgram_open(Netdev *n, struct json_object *o, GError **err)
     bool ok;
 
     if (type && g_str_equal(type, "fd")) {
-        return finish_open(n, take_fd(s, fd ? fd : "", err));
+        return sock_finish_open(n, sock_take_fd(s, fd ? fd : "", err));
     }
     ok = net_addr_parse(o, "remote", true, false, &s->to, err);
     if (ok && (type || !net_addr_multicast(&s->to))) {
@@ -499,10 +501,10 @@ static bool dgram_open(Netdev *n, struct json_object *o, GError **err)
         NET_ERROR(err, "local and remote must be addresses of one kind");
         ok = false;
     }
-    return finish_open(n, ok && bind_datagrams(s, &local, err));
+    return sock_finish_open(n, ok && sock_bind_datagrams(s, &local, err));
 }
 
-static bool socket_open(Netdev *n, struct json_object *o, GError **err)
+static bool netdev_socket_open(Netdev *n, struct json_object *o, GError **err)
 {
     NetSock *s = sock_new(n, false);
     const char *fd = net_opt(o, "fd"), *server = net_opt(o, "listen");
@@ -510,15 +512,15 @@ static bool socket_open(Netdev *n, struct json_object *o, GError **err)
     bool ok = false;
 
     if (fd) {
-        ok = take_fd(s, fd, err);
+        ok = sock_take_fd(s, fd, err);
     } else if (server) {
-        ok = net_addr_host_port(server, true, &s->at, err) && listen_on(s, err);
+        ok = net_addr_host_port(server, true, &s->at, err) && sock_listen_on(s, err);
     } else if (client) {
-        ok = net_addr_host_port(client, false, &s->at, err) && connect_to(s, err);
+        ok = net_addr_host_port(client, false, &s->at, err) && sock_connect_to(s, err);
     } else {
         NET_ERROR(err, "it needs one of fd=, listen=HOST:PORT and connect=HOST:PORT");
     }
-    return finish_open(n, ok);
+    return sock_finish_open(n, ok);
 }
 
 static char *sock_info(const Netdev *n)
@@ -529,6 +531,10 @@ static char *sock_info(const Netdev *n)
 static const char *const stream_keys[] = { "addr", "server", "reconnect", "reconnect-ms", NULL };
 static const char *const dgram_keys[] = { "local", "remote", NULL };
 static const char *const socket_keys[] = { "fd", "listen", "connect", NULL };
-const NetKind net_stream = { "stream", stream_keys, stream_open, sock_close, sock_send, sock_info };
-const NetKind net_dgram = { "dgram", dgram_keys, dgram_open, sock_close, sock_send, sock_info };
-const NetKind net_socket = { "socket", socket_keys, socket_open, sock_close, sock_send, sock_info };
+const NetKind net_stream = { "stream",   stream_keys, netdev_stream_open,
+                             sock_close, sock_send,   sock_info };
+const NetKind net_dgram = {
+    "dgram", dgram_keys, netdev_dgram_open, sock_close, sock_send, sock_info
+};
+const NetKind net_socket = { "socket",   socket_keys, netdev_socket_open,
+                             sock_close, sock_send,   sock_info };

@@ -67,7 +67,7 @@ static void tap_close(Netdev *n)
     g_free(t);
 }
 
-static bool no_script(struct json_object *o, const char *key, GError **err)
+static bool tap_check_script(struct json_object *o, const char *key, GError **err)
 {
     const char *v = net_opt(o, key);
 
@@ -93,7 +93,7 @@ static bool tap_open(Netdev *n, struct json_object *o, GError **err)
         tap_close(n);
         return false;
     }
-    if (!no_script(o, "script", err) || !no_script(o, "downscript", err) ||
+    if (!tap_check_script(o, "script", err) || !tap_check_script(o, "downscript", err) ||
         (!fd && !tap_make(t, net_opt(o, "ifname"), err))) {
         tap_close(n);
         return false;

@@ -57,56 +57,56 @@ typedef struct UserTimer {
 
 /* --- what libslirp calls --- */
 
-static ssize_t cb_send_packet(const void *buf, size_t len, void *opaque)
+static ssize_t user_cb_send_packet(const void *buf, size_t len, void *opaque)
 {
     net_input(((NetUser *)opaque)->netdev, buf, len);
     return len;
 }
 
-static void cb_guest_error(const char *msg, void *opaque)
+static void user_cb_guest_error(const char *msg, void *opaque)
 {
 }
 
-static int64_t cb_clock(void *opaque)
+static int64_t user_cb_clock(void *opaque)
 {
     return clock_now_any(((NetUser *)opaque)->netdev->machine, CLOCK_KIND_REALTIME);
 }
 
-static void timer_fired(void *arg)
+static void user_timer_fired(void *arg)
 {
     UserTimer *t = arg;
 
     t->cb(t->opaque);
 }
 
-static void *cb_timer_new(SlirpTimerCb cb, void *cb_opaque, void *opaque)
+static void *user_cb_timer_new(SlirpTimerCb cb, void *cb_opaque, void *opaque)
 {
     UserTimer *t = g_new0(UserTimer, 1);
 
     t->cb = cb;
     t->opaque = cb_opaque;
     timer_setup_plain(&t->timer, ((NetUser *)opaque)->netdev->machine, CLOCK_KIND_REALTIME,
-                      timer_fired, t);
+                      user_timer_fired, t);
     return t;
 }
 
-static void cb_timer_free(void *timer, void *opaque)
+static void user_cb_timer_free(void *timer, void *opaque)
 {
     timer_cancel(&((UserTimer *)timer)->timer);
     g_free(timer);
 }
 
-static void cb_timer_mod(void *timer, int64_t expire_ms, void *opaque)
+static void user_cb_timer_mod(void *timer, int64_t expire_ms, void *opaque)
 {
     timer_arm_at(&((UserTimer *)timer)->timer, expire_ms * 1000000);
 }
 
-static void cb_register_fd(int fd, void *opaque)
+static void user_cb_register_fd(int fd, void *opaque)
 {
 }
 
 /* Something changed that the next turn of the main loop must see. */
-static void cb_notify(void *opaque)
+static void user_cb_notify(void *opaque)
 {
     if (!g_main_context_is_owner(NULL)) {
         g_main_context_wakeup(NULL); /* another thread's doing, so the loop may be waiting */
@@ -114,15 +114,15 @@ static void cb_notify(void *opaque)
 }
 
 static const SlirpCb callbacks = {
-    .send_packet = cb_send_packet,
-    .guest_error = cb_guest_error,
-    .clock_get_ns = cb_clock,
-    .timer_new = cb_timer_new,
-    .timer_free = cb_timer_free,
-    .timer_mod = cb_timer_mod,
-    .register_poll_fd = cb_register_fd,
-    .unregister_poll_fd = cb_register_fd,
-    .notify = cb_notify,
+    .send_packet = user_cb_send_packet,
+    .guest_error = user_cb_guest_error,
+    .clock_get_ns = user_cb_clock,
+    .timer_new = user_cb_timer_new,
+    .timer_free = user_cb_timer_free,
+    .timer_mod = user_cb_timer_mod,
+    .register_poll_fd = user_cb_register_fd,
+    .unregister_poll_fd = user_cb_register_fd,
+    .notify = user_cb_notify,
 };
 
 /* --- its sockets in the main loop --- */
@@ -188,7 +188,7 @@ static void user_check_descriptors(NetUser *u, gint64 now)
     }
 }
 
-static int add_poll(int fd, int events, void *opaque)
+static int user_add_poll(int fd, int events, void *opaque)
 {
     NetUser *u = opaque;
     GPollFD p = { .fd = fd };
@@ -208,7 +208,7 @@ static int add_poll(int fd, int events, void *opaque)
 
 /* A guest may have thousands of connections with something to read: the others are ready at the
  * next turn as well, which begins with them. */
-static bool has_turn(const NetUser *u, int index)
+static bool user_has_turn(const NetUser *u, int index)
 {
     unsigned behind =
         (unsigned)index >= u->first_fd ? index - u->first_fd : index + u->fds->len - u->first_fd;
@@ -216,13 +216,13 @@ static bool has_turn(const NetUser *u, int index)
     return behind < TURN_FDS;
 }
 
-static int get_revents(int index, void *opaque)
+static int user_get_revents(int index, void *opaque)
 {
     const NetUser *u = opaque;
     const GPollFD *p = &g_array_index(u->fds, GPollFD, index);
     int events = 0;
 
-    if (!has_turn(u, index) || user_is_paused(u, p->fd)) {
+    if (!user_has_turn(u, index) || user_is_paused(u, p->fd)) {
         return 0;
     }
     for (size_t i = 0; i < G_N_ELEMENTS(event_bits); i++) {
@@ -231,7 +231,7 @@ static int get_revents(int index, void *opaque)
     return events;
 }
 
-static void unregister(NetUser *u)
+static void user_unregister(NetUser *u)
 {
     for (unsigned i = 0; i < u->n_registered; i++) {
         g_source_remove_poll(u->source, &g_array_index(u->fds, GPollFD, i));
@@ -243,7 +243,7 @@ static void unregister(NetUser *u)
 /* The same descriptors as in the last turn: only the events asked for are new, which GLib reads
  * through its pointers. It wakes the main loop up for each descriptor that comes or goes, even from
  * inside the loop itself: registering them anew in every turn would make it spin. */
-static bool ask_again(NetUser *u)
+static bool user_ask_again(NetUser *u)
 {
     if (u->want->len != u->n_registered) {
         return false;
@@ -269,9 +269,9 @@ static gboolean user_prepare(GSource *source, gint *timeout)
         return FALSE;
     }
     g_array_set_size(u->want, 0);
-    slirp_pollfds_fill(u->slirp, &wait, add_poll, u);
-    if (!ask_again(u)) {
-        unregister(u);
+    slirp_pollfds_fill(u->slirp, &wait, user_add_poll, u);
+    if (!user_ask_again(u)) {
+        user_unregister(u);
         g_array_append_vals(u->fds, u->want->data, u->want->len);
         for (; u->n_registered < u->fds->len; u->n_registered++) {
             g_source_add_poll(source, &g_array_index(u->fds, GPollFD, u->n_registered));
@@ -303,7 +303,7 @@ static gboolean user_dispatch(GSource *source, GSourceFunc fn, gpointer data)
 
     user_check_descriptors(u, g_source_get_time(source));
     u->polling = true;
-    slirp_pollfds_poll(u->slirp, 0, get_revents, u);
+    slirp_pollfds_poll(u->slirp, 0, user_get_revents, u);
     u->polling = false;
     u->first_fd = u->fds->len > TURN_FDS ? (u->first_fd + TURN_FDS) % u->fds->len : 0;
     return G_SOURCE_CONTINUE;
@@ -313,7 +313,7 @@ static GSourceFuncs source_funcs = { user_prepare, user_check, user_dispatch, NU
 
 /* --- options --- */
 
-static bool parse_ipv4(const char *key, const char *text, struct in_addr *out, GError **err)
+static bool user_parse_ipv4(const char *key, const char *text, struct in_addr *out, GError **err)
 {
     if (text && *text && inet_pton(AF_INET, text, out) != 1) {
         NET_ERROR(err, "%s=%s is not an IPv4 address", key, text);
@@ -323,7 +323,7 @@ static bool parse_ipv4(const char *key, const char *text, struct in_addr *out, G
 }
 
 /* Host port 0 asks the host for a free one. */
-static bool parse_port(const char *text, int min, int *port)
+static bool user_parse_port(const char *text, int min, int *port)
 {
     char *end;
     unsigned long v = strtoul(text, &end, 10);
@@ -333,7 +333,7 @@ static bool parse_port(const char *text, int min, int *port)
 }
 
 /* tcp|udp:[HOSTADDR]:HOSTPORT */
-static bool parse_host_end(const char *text, bool *udp, struct in_addr *addr, int *port)
+static bool user_parse_host_end(const char *text, bool *udp, struct in_addr *addr, int *port)
 {
     g_auto(GStrv) parts = g_strsplit(text, ":", 3);
 
@@ -343,11 +343,12 @@ static bool parse_host_end(const char *text, bool *udp, struct in_addr *addr, in
     *udp = g_str_equal(parts[0], "udp");
     addr->s_addr = htonl(INADDR_ANY);
     return (*udp || !*parts[0] || g_str_equal(parts[0], "tcp")) &&
-           (!*parts[1] || inet_pton(AF_INET, parts[1], addr) == 1) && parse_port(parts[2], 0, port);
+           (!*parts[1] || inet_pton(AF_INET, parts[1], addr) == 1) &&
+           user_parse_port(parts[2], 0, port);
 }
 
 /* tcp|udp:[HOSTADDR]:HOSTPORT-[GUESTADDR]:GUESTPORT */
-static bool add_hostfwd(NetUser *u, const char *rule, GError **err)
+static bool user_add_hostfwd(NetUser *u, const char *rule, GError **err)
 {
     g_auto(GStrv) ends = g_strsplit(rule, "-", 2);
     g_auto(GStrv) guest = ends[0] && ends[1] ? g_strsplit(ends[1], ":", 2) : NULL;
@@ -355,15 +356,16 @@ static bool add_hostfwd(NetUser *u, const char *rule, GError **err)
     int hport, gport;
     bool udp;
 
-    if (!guest || g_strv_length(guest) != 2 || !parse_host_end(ends[0], &udp, &haddr, &hport) ||
-        !parse_port(guest[1], 1, &gport)) {
+    if (!guest || g_strv_length(guest) != 2 ||
+        !user_parse_host_end(ends[0], &udp, &haddr, &hport) ||
+        !user_parse_port(guest[1], 1, &gport)) {
         NET_ERROR(err,
                   "hostfwd=%s: the form is tcp|udp:[HOSTADDR]:HOSTPORT-[GUESTADDR]:GUESTPORT, "
                   "with IPv4 addresses and a guest port from 1; host port 0 chooses a free one",
                   rule);
         return false;
     }
-    if (!parse_ipv4("hostfwd", guest[0], &gaddr, err)) {
+    if (!user_parse_ipv4("hostfwd", guest[0], &gaddr, err)) {
         return false;
     }
     if (slirp_add_hostfwd(u->slirp, udp, haddr, hport, gaddr, gport) < 0) {
@@ -375,7 +377,7 @@ static bool add_hostfwd(NetUser *u, const char *rule, GError **err)
 }
 
 /* The text of a rule; QMP wraps each in an object. */
-static const char *rule_text(struct json_object *rule)
+static const char *user_rule_text(struct json_object *rule)
 {
     struct json_object *inner;
 
@@ -385,7 +387,7 @@ static const char *rule_text(struct json_object *rule)
     return rule ? json_object_get_string(rule) : "";
 }
 
-static bool add_hostfwds(NetUser *u, struct json_object *o, GError **err)
+static bool user_add_hostfwds(NetUser *u, struct json_object *o, GError **err)
 {
     struct json_object *rules;
 
@@ -393,17 +395,17 @@ static bool add_hostfwds(NetUser *u, struct json_object *o, GError **err)
         return true;
     }
     if (!json_object_is_type(rules, json_type_array)) {
-        return add_hostfwd(u, rule_text(rules), err);
+        return user_add_hostfwd(u, user_rule_text(rules), err);
     }
     for (size_t i = 0; i < json_object_array_length(rules); i++) {
-        if (!add_hostfwd(u, rule_text(json_object_array_get_idx(rules, i)), err)) {
+        if (!user_add_hostfwd(u, user_rule_text(json_object_array_get_idx(rules, i)), err)) {
             return false;
         }
     }
     return true;
 }
 
-static bool parse_switch(struct json_object *o, const char *key, bool *on, GError **err)
+static bool user_parse_switch(struct json_object *o, const char *key, bool *on, GError **err)
 {
     const char *text = net_opt(o, key);
     bool no = text && g_strv_contains((const char *const[]){ "off", "no", "false", NULL }, text);
@@ -420,7 +422,7 @@ static bool parse_switch(struct json_object *o, const char *key, bool *on, GErro
 }
 
 /* One text or a list of them; QMP wraps each in an object. NULL-terminated, g_strfreev. */
-static char **parse_domains(struct json_object *o)
+static char **user_parse_domains(struct json_object *o)
 {
     GPtrArray *list = g_ptr_array_new();
     struct json_object *v;
@@ -430,7 +432,8 @@ static char **parse_domains(struct json_object *o)
         size_t n = many ? json_object_array_length(v) : 1;
 
         for (size_t i = 0; i < n; i++) {
-            g_ptr_array_add(list, g_strdup(rule_text(many ? json_object_array_get_idx(v, i) : v)));
+            g_ptr_array_add(list,
+                            g_strdup(user_rule_text(many ? json_object_array_get_idx(v, i) : v)));
         }
     }
     g_ptr_array_add(list, NULL);
@@ -438,7 +441,7 @@ static char **parse_domains(struct json_object *o)
 }
 
 /* ADDRESS[/BITS]; 10.0.2.0/24 if absent, 24 bits if those are. The fixed addresses must fit in. */
-static bool parse_net(const char *text, SlirpConfig *c, GError **err)
+static bool user_parse_net(const char *text, SlirpConfig *c, GError **err)
 {
     g_auto(GStrv) parts = g_strsplit(text ? text : "10.0.2.0", "/", 2);
     char *end = NULL;
@@ -454,7 +457,7 @@ static bool parse_net(const char *text, SlirpConfig *c, GError **err)
     return true;
 }
 
-static bool fill_config(NetUser *u, struct json_object *o, SlirpConfig *c, GError **err)
+static bool user_fill_config(NetUser *u, struct json_object *o, SlirpConfig *c, GError **err)
 {
     uint32_t net;
 
@@ -464,9 +467,10 @@ static bool fill_config(NetUser *u, struct json_object *o, SlirpConfig *c, GErro
     c->bootfile = net_opt(o, "bootfile");
     c->vdomainname = net_opt(o, "domainname");
     c->vdnssearch = (const char **)u->domains;
-    if (!parse_switch(o, "restrict", &u->restricted, err) ||
-        !parse_switch(o, "ipv4", &c->in_enabled, err) ||
-        !parse_switch(o, "ipv6", &c->in6_enabled, err) || !parse_net(net_opt(o, "net"), c, err)) {
+    if (!user_parse_switch(o, "restrict", &u->restricted, err) ||
+        !user_parse_switch(o, "ipv4", &c->in_enabled, err) ||
+        !user_parse_switch(o, "ipv6", &c->in6_enabled, err) ||
+        !user_parse_net(net_opt(o, "net"), c, err)) {
         return false;
     }
     net = ntohl(c->vnetwork.s_addr);
@@ -481,9 +485,9 @@ static bool fill_config(NetUser *u, struct json_object *o, SlirpConfig *c, GErro
         inet_pton(AF_INET6, "fec0::3", &c->vnameserver6);
     }
     u->net = g_strdup(inet_ntoa(c->vnetwork));
-    return parse_ipv4("host", net_opt(o, "host"), &c->vhost, err) &&
-           parse_ipv4("dhcpstart", net_opt(o, "dhcpstart"), &c->vdhcp_start, err) &&
-           parse_ipv4("dns", net_opt(o, "dns"), &c->vnameserver, err);
+    return user_parse_ipv4("host", net_opt(o, "host"), &c->vhost, err) &&
+           user_parse_ipv4("dhcpstart", net_opt(o, "dhcpstart"), &c->vdhcp_start, err) &&
+           user_parse_ipv4("dns", net_opt(o, "dns"), &c->vnameserver, err);
 }
 
 static void user_close(Netdev *n)
@@ -491,7 +495,7 @@ static void user_close(Netdev *n)
     NetUser *u = n->priv;
 
     if (u->source) {
-        unregister(u);
+        user_unregister(u);
         g_source_destroy(u->source);
         g_source_unref(u->source);
     }
@@ -517,13 +521,13 @@ static bool user_open(Netdev *n, struct json_object *o, GError **err)
     u->fds = g_array_sized_new(FALSE, TRUE, sizeof(GPollFD), MAX_FDS);
     u->want = g_array_new(FALSE, TRUE, sizeof(GPollFD));
     u->hostname = g_strdup(net_opt(o, "hostname"));
-    u->domains = parse_domains(o);
-    if (!fill_config(u, o, &config, err)) {
+    u->domains = user_parse_domains(o);
+    if (!user_fill_config(u, o, &config, err)) {
         user_close(n);
         return false;
     }
     u->slirp = slirp_new(&config, &callbacks, u);
-    if (!u->slirp || !add_hostfwds(u, o, err)) {
+    if (!u->slirp || !user_add_hostfwds(u, o, err)) {
         if (!u->slirp) {
             NET_ERROR(err, "libslirp refuses this network");
         }
@@ -542,7 +546,7 @@ static bool user_send(Netdev *n, const uint8_t *frame, size_t len)
     NetUser *u = n->priv;
 
     slirp_input(u->slirp, frame, len);
-    cb_notify(u);
+    user_cb_notify(u);
     return true;
 }
 
@@ -570,9 +574,9 @@ static bool user_forward(Netdev *n, const char *rule, bool add, GError **err)
     int port;
 
     if (add) {
-        return add_hostfwd(u, rule, err);
+        return user_add_hostfwd(u, rule, err);
     }
-    if (!parse_host_end(rule, &udp, &addr, &port) ||
+    if (!user_parse_host_end(rule, &udp, &addr, &port) ||
         slirp_remove_hostfwd(u->slirp, udp, addr, port) < 0) {
         NET_ERROR(err, "%s: no such forwarding; the form is tcp|udp:[HOSTADDR]:HOSTPORT", rule);
         return false;

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-static void put_be(ByteWriter *w, uint64_t v, unsigned bytes)
+static void bytes_put_be(ByteWriter *w, uint64_t v, unsigned bytes)
 {
     uint8_t b[8];
 
@@ -18,22 +18,22 @@ static void put_be(ByteWriter *w, uint64_t v, unsigned bytes)
 
 void put_u8(ByteWriter *w, uint8_t v)
 {
-    put_be(w, v, 1);
+    bytes_put_be(w, v, 1);
 }
 
 void put_be16(ByteWriter *w, uint16_t v)
 {
-    put_be(w, v, 2);
+    bytes_put_be(w, v, 2);
 }
 
 void put_be32(ByteWriter *w, uint32_t v)
 {
-    put_be(w, v, 4);
+    bytes_put_be(w, v, 4);
 }
 
 void put_be64(ByteWriter *w, uint64_t v)
 {
-    put_be(w, v, 8);
+    bytes_put_be(w, v, 8);
 }
 
 void put_bytes(ByteWriter *w, const void *p, size_t len)
@@ -70,7 +70,7 @@ const uint8_t *get_view(ByteReader *r, size_t len)
     return p;
 }
 
-static uint64_t get_be(ByteReader *r, unsigned bytes)
+static uint64_t bytes_get_be(ByteReader *r, unsigned bytes)
 {
     const uint8_t *p = get_view(r, bytes);
     uint64_t v = 0;
@@ -83,22 +83,22 @@ static uint64_t get_be(ByteReader *r, unsigned bytes)
 
 uint8_t get_u8(ByteReader *r)
 {
-    return get_be(r, 1);
+    return bytes_get_be(r, 1);
 }
 
 uint16_t get_be16(ByteReader *r)
 {
-    return get_be(r, 2);
+    return bytes_get_be(r, 2);
 }
 
 uint32_t get_be32(ByteReader *r)
 {
-    return get_be(r, 4);
+    return bytes_get_be(r, 4);
 }
 
 uint64_t get_be64(ByteReader *r)
 {
-    return get_be(r, 8);
+    return bytes_get_be(r, 8);
 }
 
 bool get_bytes(ByteReader *r, void *dst, size_t len)

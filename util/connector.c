@@ -81,23 +81,23 @@ static int lookup_answered(Lookup *l)
     return eventfd_read(l->done, &count) == 0;
 }
 
-static const char *host_or_null(const char *host)
+static const char *lookup_host_or_null(const char *host)
 {
     return host && *host ? host : NULL;
 }
 
 /* A host that is an address is not looked up. */
-static int resolve_numeric(const char *host, const char *port, const struct addrinfo *hints,
-                           struct addrinfo **list)
+static int lookup_numeric(const char *host, const char *port, const struct addrinfo *hints,
+                          struct addrinfo **list)
 {
     struct addrinfo numeric = *hints;
 
-    numeric.ai_flags |= host_or_null(host) ? AI_NUMERICHOST : 0;
-    return getaddrinfo(host_or_null(host), port, &numeric, list);
+    numeric.ai_flags |= lookup_host_or_null(host) ? AI_NUMERICHOST : 0;
+    return getaddrinfo(lookup_host_or_null(host), port, &numeric, list);
 }
 
 /* poll() during which termination signals act at once if the process still starts. */
-static int poll_with_signals(struct pollfd *p, int ms)
+static int lookup_poll(struct pollfd *p, int ms)
 {
     struct timespec t = { ms / 1000, ms % 1000 * 1000000L };
     sigset_t none;
@@ -109,11 +109,11 @@ static int poll_with_signals(struct pollfd *p, int ms)
 int resolve_wait(const char *host, const char *port, const struct addrinfo *hints,
                  struct addrinfo **list)
 {
-    int r = resolve_numeric(host, port, hints, list);
+    int r = lookup_numeric(host, port, hints, list);
     struct pollfd p = { .events = POLLIN };
     Lookup *l;
 
-    if (r != EAI_NONAME || !host_or_null(host)) {
+    if (r != EAI_NONAME || !lookup_host_or_null(host)) {
         return r;
     }
     l = lookup_start(host, port, hints);
@@ -121,8 +121,7 @@ int resolve_wait(const char *host, const char *port, const struct addrinfo *hint
         return EAI_SYSTEM;
     }
     p.fd = l->done;
-    while ((r = poll_with_signals(&p, host_in_main_loop() ? RESOLVE_MS : -1)) < 0 &&
-           errno == EINTR) {
+    while ((r = lookup_poll(&p, host_in_main_loop() ? RESOLVE_MS : -1)) < 0 && errno == EINTR) {
     }
     if (r > 0 && lookup_answered(l)) {
         r = l->result;
@@ -153,13 +152,13 @@ struct Connector {
     void *opaque;
 };
 
-static void set_problem(Connector *c, const char *text)
+static void connector_set_problem(Connector *c, const char *text)
 {
     g_clear_error(&c->why);
     g_set_error(&c->why, G_FILE_ERROR, G_FILE_ERROR_FAILED, "%s", text);
 }
 
-static void close_fd(Connector *c)
+static void connector_close_fd(Connector *c)
 {
     if (c->fd >= 0) {
         close(c->fd);
@@ -167,12 +166,12 @@ static void close_fd(Connector *c)
     }
 }
 
-static bool try_address(Connector *c, const struct sockaddr *sa, socklen_t len)
+static bool connector_try_address(Connector *c, const struct sockaddr *sa, socklen_t len)
 {
     c->fd = socket(sa->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     c->retry = false;
     if (c->fd < 0) {
-        set_problem(c, g_strerror(errno));
+        connector_set_problem(c, g_strerror(errno));
         return false;
     }
     if (connect(c->fd, sa, len) == 0) {
@@ -183,33 +182,33 @@ static bool try_address(Connector *c, const struct sockaddr *sa, socklen_t len)
         return true;
     }
     c->retry = errno == EAGAIN && sa->sa_family == AF_UNIX;
-    set_problem(c, g_strerror(errno));
-    close_fd(c);
+    connector_set_problem(c, g_strerror(errno));
+    connector_close_fd(c);
     return c->retry;
 }
 
 /* The next address that might accept. False: none is left. */
-static bool next_address(Connector *c)
+static bool connector_next_address(Connector *c)
 {
     if (c->only_len) {
         if (!c->only_left) {
             return false;
         }
         c->only_left = false;
-        return try_address(c, (struct sockaddr *)&c->only, c->only_len);
+        return connector_try_address(c, (struct sockaddr *)&c->only, c->only_len);
     }
     while (c->next) {
         struct addrinfo *a = c->next;
 
         c->next = a->ai_next;
-        if (try_address(c, a->ai_addr, a->ai_addrlen)) {
+        if (connector_try_address(c, a->ai_addr, a->ai_addrlen)) {
             return true;
         }
     }
     return false;
 }
 
-static bool take_answer(Connector *c)
+static bool connector_take_answer(Connector *c)
 {
     int result = c->lookup->result;
 
@@ -218,24 +217,24 @@ static bool take_answer(Connector *c)
     lookup_unref(c->lookup);
     c->lookup = NULL;
     if (result != 0) {
-        set_problem(c, gai_strerror(result));
+        connector_set_problem(c, gai_strerror(result));
         return false;
     }
-    return next_address(c);
+    return connector_next_address(c);
 }
 
 /* What was waited for has happened. False: the connection failed for good. */
-static bool step(Connector *c)
+static bool connector_step(Connector *c)
 {
     int e = 0;
     socklen_t len = sizeof(e);
 
     if (c->lookup) {
-        return !lookup_answered(c->lookup) || take_answer(c);
+        return !lookup_answered(c->lookup) || connector_take_answer(c);
     }
     if (c->retry) {
         c->only_left = true;
-        return next_address(c);
+        return connector_next_address(c);
     }
     if (c->fd < 0 || c->connected) {
         return c->connected;
@@ -245,17 +244,17 @@ static bool step(Connector *c)
     }
     c->connected = e == 0;
     if (e) {
-        set_problem(c, g_strerror(e));
-        close_fd(c);
-        return next_address(c);
+        connector_set_problem(c, g_strerror(e));
+        connector_close_fd(c);
+        return connector_next_address(c);
     }
     return true;
 }
 
-static Connector *begin(Connector *c, bool ok)
+static Connector *connector_begin(Connector *c, bool ok)
 {
     if (!ok && !c->why) {
-        set_problem(c, g_strerror(errno));
+        connector_set_problem(c, g_strerror(errno));
     }
     return c;
 }
@@ -268,29 +267,29 @@ Connector *connector_new(const struct sockaddr *sa, socklen_t len)
     memcpy(&c->only, sa, len);
     c->only_len = len;
     c->only_left = true;
-    return begin(c, next_address(c));
+    return connector_begin(c, connector_next_address(c));
 }
 
 Connector *connector_new_host(const char *host, const char *port, int family)
 {
     Connector *c = g_new0(Connector, 1);
     struct addrinfo hints = { .ai_family = family, .ai_socktype = SOCK_STREAM };
-    int r = resolve_numeric(host, port, &hints, &c->list);
+    int r = lookup_numeric(host, port, &hints, &c->list);
 
     c->fd = -1;
     c->next = c->list;
     if (r == 0) {
-        return begin(c, next_address(c));
+        return connector_begin(c, connector_next_address(c));
     }
     if (r != EAI_NONAME) {
-        set_problem(c, gai_strerror(r));
+        connector_set_problem(c, gai_strerror(r));
         return c;
     }
     c->lookup = lookup_start(host, port, &hints);
-    return begin(c, c->lookup);
+    return connector_begin(c, c->lookup);
 }
 
-static void drop_source(Connector *c)
+static void connector_drop_source(Connector *c)
 {
     if (c->source) {
         g_source_destroy(c->source);
@@ -304,19 +303,19 @@ void connector_free(Connector *c)
     if (!c) {
         return;
     }
-    drop_source(c);
+    connector_drop_source(c);
     if (c->lookup) {
         lookup_unref(c->lookup);
     }
     if (c->list) {
         freeaddrinfo(c->list);
     }
-    close_fd(c);
+    connector_close_fd(c);
     g_clear_error(&c->why);
     g_free(c);
 }
 
-static bool failed(const Connector *c)
+static bool connector_failed(const Connector *c)
 {
     return !c->lookup && !c->retry && !c->connected && c->fd < 0;
 }
@@ -327,15 +326,15 @@ int connector_wait(Connector *c, int ms, int *fd, GError **err)
 {
     gint64 end = g_get_monotonic_time() + ms * (gint64)1000;
 
-    while (!c->connected && !failed(c)) {
+    while (!c->connected && !connector_failed(c)) {
         struct pollfd p = { c->lookup ? c->lookup->done : c->fd, c->lookup ? POLLIN : POLLOUT, 0 };
         gint64 left = ms < 0 ? -1 : MAX(0, (end - g_get_monotonic_time()) / 1000);
-        int r = poll_with_signals(&p, c->retry ? RETRY_MS : (int)left);
+        int r = lookup_poll(&p, c->retry ? RETRY_MS : (int)left);
 
         if (r > 0 || c->retry) {
-            step(c);
+            connector_step(c);
         }
-        if (!c->connected && !failed(c) && ms >= 0 && g_get_monotonic_time() >= end) {
+        if (!c->connected && !connector_failed(c) && ms >= 0 && g_get_monotonic_time() >= end) {
             return 0;
         }
     }
@@ -350,16 +349,16 @@ int connector_wait(Connector *c, int ms, int *fd, GError **err)
 
 /* --- from a main context --- */
 
-static void watch(Connector *c);
+static void connector_watch(Connector *c);
 
-static void advance(Connector *c)
+static void connector_advance(Connector *c)
 {
     int fd = c->fd;
     g_autoptr(GError) why = NULL;
 
-    drop_source(c);
-    if (!c->connected && !failed(c)) {
-        watch(c);
+    connector_drop_source(c);
+    if (!c->connected && !connector_failed(c)) {
+        connector_watch(c);
         return;
     }
     if (c->connected) {
@@ -372,33 +371,33 @@ static void advance(Connector *c)
     }
 }
 
-static gboolean on_fd(gint fd, GIOCondition condition, gpointer opaque)
+static gboolean connector_on_fd(gint fd, GIOCondition condition, gpointer opaque)
 {
-    step(opaque);
-    advance(opaque);
+    connector_step(opaque);
+    connector_advance(opaque);
     return G_SOURCE_REMOVE;
 }
 
-static gboolean on_time(gpointer opaque)
+static gboolean connector_on_time(gpointer opaque)
 {
     Connector *c = opaque;
 
     if (c->retry) {
-        step(c);
+        connector_step(c);
     }
-    advance(c);
+    connector_advance(c);
     return G_SOURCE_REMOVE;
 }
 
-static void watch(Connector *c)
+static void connector_watch(Connector *c)
 {
-    if (c->connected || failed(c) || c->retry) {
+    if (c->connected || connector_failed(c) || c->retry) {
         c->source = g_timeout_source_new(c->retry ? RETRY_MS : 0);
-        g_source_set_callback(c->source, on_time, c, NULL);
+        g_source_set_callback(c->source, connector_on_time, c, NULL);
     } else {
         c->source = g_unix_fd_source_new(c->lookup ? c->lookup->done : c->fd,
                                          c->lookup ? G_IO_IN : G_IO_OUT | G_IO_HUP | G_IO_ERR);
-        g_source_set_callback(c->source, G_SOURCE_FUNC(on_fd), c, NULL);
+        g_source_set_callback(c->source, G_SOURCE_FUNC(connector_on_fd), c, NULL);
     }
     g_source_attach(c->source, c->context);
 }
@@ -408,5 +407,5 @@ void connector_start(Connector *c, GMainContext *context, ConnectorFn *fn, void 
     c->context = context;
     c->fn = fn;
     c->opaque = opaque;
-    watch(c);
+    connector_watch(c);
 }

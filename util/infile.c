@@ -14,14 +14,14 @@
 
 enum { CHUNK = 64 << 10, WAIT_MS = 200 };
 
-static bool fail(const char *path, const char *why, GError **err)
+static bool infile_fail(const char *path, const char *why, GError **err)
 {
     g_set_error(err, G_FILE_ERROR, G_FILE_ERROR_FAILED, "file '%s' cannot be read: %s", path, why);
     return false;
 }
 
 /* Append what there is up to the end, or to one byte more than max. */
-static bool read_all(int fd, bool pipe, GByteArray *out, size_t max, const char **why)
+static bool infile_read_all(int fd, bool pipe, GByteArray *out, size_t max, const char **why)
 {
     struct pollfd ready = { .fd = fd, .events = POLLIN };
     int wait = host_in_main_loop() ? WAIT_MS : -1;
@@ -47,24 +47,24 @@ static bool read_all(int fd, bool pipe, GByteArray *out, size_t max, const char 
     }
 }
 
-static bool read_fd(int fd, const char *path, size_t max, GByteArray *out, GError **err)
+static bool infile_read_fd(int fd, const char *path, size_t max, GByteArray *out, GError **err)
 {
     const char *why = NULL;
     struct stat st;
 
     if (fstat(fd, &st) < 0) {
-        return fail(path, g_strerror(errno), err);
+        return infile_fail(path, g_strerror(errno), err);
     }
     if (S_ISDIR(st.st_mode) || S_ISBLK(st.st_mode)) {
-        return fail(path, "it is not a file", err);
+        return infile_fail(path, "it is not a file", err);
     }
-    if (!read_all(fd, !S_ISREG(st.st_mode), out, max, &why)) {
-        return fail(path, why, err);
+    if (!infile_read_all(fd, !S_ISREG(st.st_mode), out, max, &why)) {
+        return infile_fail(path, why, err);
     }
     if (out->len > max) {
         g_autofree char *limit = g_strdup_printf("it has more than %zu bytes", max);
 
-        return fail(path, limit, err);
+        return infile_fail(path, limit, err);
     }
     return true;
 }
@@ -77,10 +77,10 @@ bool in_file_read(const char *path, size_t max, char **text, gsize *len, GError 
 
     *text = NULL;
     if (fd < 0) {
-        return fail(path, g_strerror(errno), err);
+        return infile_fail(path, g_strerror(errno), err);
     }
     out = g_byte_array_new();
-    ok = read_fd(fd, path, max, out, err);
+    ok = infile_read_fd(fd, path, max, out, err);
     close(fd);
     *len = out->len;
     g_byte_array_append(out, (const guint8 *)"", 1);

@@ -25,7 +25,7 @@ struct Listener {
 
 /* --- addresses --- */
 
-static const char *socket_file(const struct sockaddr *sa)
+static const char *listener_socket_file(const struct sockaddr *sa)
 {
     const struct sockaddr_un *un = (const struct sockaddr_un *)sa;
 
@@ -34,7 +34,7 @@ static const char *socket_file(const struct sockaddr *sa)
 
 void socket_unlink(const struct sockaddr *sa)
 {
-    const char *path = socket_file(sa);
+    const char *path = listener_socket_file(sa);
     struct stat st;
 
     if (path && lstat(path, &st) == 0 && S_ISSOCK(st.st_mode)) {
@@ -44,7 +44,7 @@ void socket_unlink(const struct sockaddr *sa)
 
 int socket_bind(int fd, const struct sockaddr *sa, socklen_t len, mode_t mode)
 {
-    const char *path = socket_file(sa);
+    const char *path = listener_socket_file(sa);
 
     if (!path) {
         return bind(fd, sa, len);
@@ -59,9 +59,9 @@ int socket_bind(int fd, const struct sockaddr *sa, socklen_t len, mode_t mode)
 
 /* --- connections --- */
 
-static gboolean on_connection(gint fd, GIOCondition condition, gpointer opaque);
+static gboolean listener_on_connection(gint fd, GIOCondition condition, gpointer opaque);
 
-static void drop_source(Listener *l)
+static void listener_drop_source(Listener *l)
 {
     if (l->source) {
         g_source_destroy(l->source);
@@ -70,39 +70,39 @@ static void drop_source(Listener *l)
     }
 }
 
-static void watch(Listener *l)
+static void listener_watch(Listener *l)
 {
-    drop_source(l);
+    listener_drop_source(l);
     l->source = g_unix_fd_source_new(l->fd, G_IO_IN);
-    g_source_set_callback(l->source, G_SOURCE_FUNC(on_connection), l, NULL);
+    g_source_set_callback(l->source, G_SOURCE_FUNC(listener_on_connection), l, NULL);
     g_source_attach(l->source, l->context);
 }
 
-static gboolean pause_ended(gpointer opaque)
+static gboolean listener_pause_ended(gpointer opaque)
 {
-    watch(opaque);
+    listener_watch(opaque);
     return G_SOURCE_REMOVE;
 }
 
-static void pause_a_while(Listener *l, int e)
+static void listener_pause(Listener *l, int e)
 {
     if (!l->pause_ms) {
         log_line("connections cannot be accepted for now: %s", g_strerror(e));
     }
     l->pause_ms = l->pause_ms ? MIN(l->pause_ms * 2, PAUSE_MAX_MS) : PAUSE_MIN_MS;
-    drop_source(l);
+    listener_drop_source(l);
     l->source = g_timeout_source_new(l->pause_ms);
-    g_source_set_callback(l->source, pause_ended, l, NULL);
+    g_source_set_callback(l->source, listener_pause_ended, l, NULL);
     g_source_attach(l->source, l->context);
 }
 
 /* Out of a resource, which the next moment will not bring. Other errors concern one connection. */
-static bool exhausted(int e)
+static bool listener_is_exhausted(int e)
 {
     return e == EMFILE || e == ENFILE || e == ENOBUFS || e == ENOMEM;
 }
 
-static gboolean on_connection(gint fd, GIOCondition condition, gpointer opaque)
+static gboolean listener_on_connection(gint fd, GIOCondition condition, gpointer opaque)
 {
     Listener *l = opaque;
     struct sockaddr_storage from = { 0 };
@@ -112,8 +112,8 @@ static gboolean on_connection(gint fd, GIOCondition condition, gpointer opaque)
     if (peer >= 0) {
         l->pause_ms = 0;
         l->fn(l->opaque, peer, &from, len);
-    } else if (exhausted(errno)) {
-        pause_a_while(l, errno);
+    } else if (listener_is_exhausted(errno)) {
+        listener_pause(l, errno);
         return G_SOURCE_REMOVE;
     }
     return G_SOURCE_CONTINUE;
@@ -125,14 +125,14 @@ Listener *listener_new(int fd, GMainContext *context, ListenerFn *fn, void *opaq
 
     *l = (Listener){ .fd = fd, .context = context, .fn = fn, .opaque = opaque };
     g_unix_set_fd_nonblocking(fd, TRUE, NULL); /* a connection may be gone before accept() */
-    watch(l);
+    listener_watch(l);
     return l;
 }
 
 void listener_free(Listener *l)
 {
     if (l) {
-        drop_source(l);
+        listener_drop_source(l);
         g_free(l);
     }
 }

@@ -41,7 +41,7 @@ static struct {
     char *guest;    /* and this name */
 } state;
 
-static void write_all(const char *s, size_t len)
+static void log_write_all(const char *s, size_t len)
 {
     int fd = state.fd ? state.fd : STDERR_FILENO;
 
@@ -66,7 +66,7 @@ void log_set_prefix(bool timestamp, const char *guest)
     state.timestamp = timestamp;
 }
 
-static void put_prefix(GString *line)
+static void log_put_prefix(GString *line)
 {
     if (state.timestamp) {
         g_autoptr(GDateTime) now = g_date_time_new_now_utc();
@@ -84,7 +84,7 @@ void message(const char *fmt, ...)
     g_autoptr(GString) line = g_string_sized_new(160);
     va_list ap;
 
-    put_prefix(line);
+    log_put_prefix(line);
     va_start(ap, fmt);
     g_string_append_vprintf(line, fmt, ap);
     va_end(ap);
@@ -96,7 +96,7 @@ void log_line(const char *fmt, ...)
     g_autoptr(GString) line = g_string_sized_new(160);
     va_list ap;
 
-    put_prefix(line);
+    log_put_prefix(line);
     va_start(ap, fmt);
     g_string_append_vprintf(line, fmt, ap);
     va_end(ap);
@@ -104,11 +104,11 @@ void log_line(const char *fmt, ...)
         g_string_append_c(line, '\n');
     }
     g_mutex_lock(&state.lock);
-    write_all(line->str, line->len);
+    log_write_all(line->str, line->len);
     g_mutex_unlock(&state.lock);
 }
 
-static bool category(const char *name, uint32_t *bits)
+static bool log_category(const char *name, uint32_t *bits)
 {
     if (strcmp(name, "all") == 0) {
         *bits = ~0u;
@@ -124,7 +124,7 @@ static bool category(const char *name, uint32_t *bits)
 }
 
 /* The list has been checked. */
-static void trace_items(char **names)
+static void log_trace_items(char **names)
 {
     trace_clear(TRACE_BY_LOG);
     for (char **n = names; *n; n++) {
@@ -151,7 +151,7 @@ bool log_set(const char *items, GError **err)
             }
             continue;
         }
-        if (!category(*n, &bits)) {
+        if (!log_category(*n, &bits)) {
             g_autoptr(GString) list = g_string_new(NULL);
 
             for (size_t i = 0; i < G_N_ELEMENTS(categories); i++) {
@@ -164,7 +164,7 @@ bool log_set(const char *items, GError **err)
         mask |= bits;
     }
     __atomic_store_n(&log_mask, mask, __ATOMIC_RELAXED);
-    trace_items(names);
+    log_trace_items(names);
     return true;
 }
 
@@ -205,7 +205,7 @@ char *log_help(void)
 }
 
 /* True if this error may be written; *missed says how many before it were not. */
-static bool admit(uint64_t *missed)
+static bool log_admit_message(uint64_t *missed)
 {
     gint64 second = g_get_monotonic_time() / G_USEC_PER_SEC;
     bool yes;
@@ -239,7 +239,7 @@ void guest_error(const char *who, const char *fmt, ...)
         __atomic_add_fetch(&state.errors, 1, __ATOMIC_RELAXED);
         return;
     }
-    if (!admit(&missed)) {
+    if (!log_admit_message(&missed)) {
         return;
     }
     va_start(ap, fmt);

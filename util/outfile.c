@@ -23,7 +23,7 @@ struct OutFile {
     bool regular;
 };
 
-static bool fail(const char *path, int e, GError **err)
+static bool outfile_fail(const char *path, int e, GError **err)
 {
     g_set_error(err, G_FILE_ERROR, g_file_error_from_errno(e), "file '%s' cannot be written: %s",
                 path, e == ENXIO ? "no process reads from it" : g_strerror(e));
@@ -32,7 +32,7 @@ static bool fail(const char *path, int e, GError **err)
 
 /* The regular file that path leads to and may be replaced, or the name of one that does not exist
  * yet. NULL: write into what is there. g_free. */
-static char *replaceable(const char *path, struct stat *old)
+static char *outfile_replaceable(const char *path, struct stat *old)
 {
     struct stat named;
     g_autofree char *real = NULL;
@@ -56,7 +56,7 @@ static char *replaceable(const char *path, struct stat *old)
 }
 
 /* A new file that nobody else writes; one that a process left behind when it was killed goes. */
-static int create_part(const char *part)
+static int outfile_create_part(const char *part)
 {
     enum { FLAGS = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW };
     int fd = open(part, FLAGS, 0600);
@@ -84,7 +84,7 @@ static int create_part(const char *part)
 }
 
 /* False if it cannot look like the old file, which is then written into. */
-static bool look_like(int fd, const struct stat *old, mode_t mode)
+static bool outfile_copy_owner(int fd, const struct stat *old, mode_t mode)
 {
     struct stat now;
 
@@ -101,10 +101,10 @@ static bool look_like(int fd, const struct stat *old, mode_t mode)
 }
 
 /* False with errno 0: the file is to be written into instead. */
-static bool begin_part(OutFile *f, mode_t mode)
+static bool outfile_begin_part(OutFile *f, mode_t mode)
 {
     struct stat old;
-    g_autofree char *target = replaceable(f->path, &old), *part = NULL;
+    g_autofree char *target = outfile_replaceable(f->path, &old), *part = NULL;
 
     errno = 0;
     if (!target) {
@@ -114,14 +114,14 @@ static bool begin_part(OutFile *f, mode_t mode)
         return false; /* a file that is write-protected stays so */
     }
     part = g_strconcat(target, ".part", NULL);
-    f->fd = create_part(part);
+    f->fd = outfile_create_part(part);
     if (f->fd < 0) {
         bool folder = errno == EACCES || errno == EPERM || errno == EROFS || errno == ENAMETOOLONG;
 
         errno = folder ? 0 : errno;
         return false;
     }
-    if (!look_like(f->fd, &old, mode)) {
+    if (!outfile_copy_owner(f->fd, &old, mode)) {
         unlink(part);
         close(f->fd);
         f->fd = -1;
@@ -134,7 +134,7 @@ static bool begin_part(OutFile *f, mode_t mode)
     return true;
 }
 
-static bool begin_into(OutFile *f, mode_t mode)
+static bool outfile_begin_into(OutFile *f, mode_t mode)
 {
     struct stat st;
 
@@ -152,8 +152,8 @@ OutFile *out_file_begin(const char *path, mode_t mode, GError **err)
 
     f->path = g_strdup(path);
     f->fd = -1;
-    if (!begin_part(f, mode) && (errno || !begin_into(f, mode))) {
-        fail(path, errno, err);
+    if (!outfile_begin_part(f, mode) && (errno || !outfile_begin_into(f, mode))) {
+        outfile_fail(path, errno, err);
         out_file_abort(f);
         return NULL;
     }
@@ -182,7 +182,7 @@ void out_file_abort(OutFile *f)
     g_free(f);
 }
 
-static bool sync_folder(const char *path)
+static bool outfile_sync_folder(const char *path)
 {
     g_autofree char *folder = g_path_get_dirname(path);
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -207,7 +207,7 @@ bool out_file_commit(OutFile *f, bool durable, GError **err)
         if (!e) {
             g_clear_pointer(&f->part, g_free);
         }
-        if (!e && sync && !sync_folder(f->target)) {
+        if (!e && sync && !outfile_sync_folder(f->target)) {
             e = errno;
         }
     }
@@ -216,14 +216,14 @@ bool out_file_commit(OutFile *f, bool durable, GError **err)
     }
     f->fd = -1;
     if (e) {
-        fail(f->path, e, err);
+        outfile_fail(f->path, e, err);
     }
     out_file_abort(f);
     return !e;
 }
 
 /* 0 or an errno. */
-static int write_all(int fd, const char *p, size_t len)
+static int outfile_write_all(int fd, const char *p, size_t len)
 {
     while (len > 0) {
         ssize_t n = write(fd, p, len);
@@ -251,10 +251,10 @@ bool out_file_write(const char *path, const void *data, size_t len, GError **err
     if (!f) {
         return false;
     }
-    e = write_all(f->fd, data, len);
+    e = outfile_write_all(f->fd, data, len);
     if (e) {
         out_file_abort(f);
-        return fail(path, e, err);
+        return outfile_fail(path, e, err);
     }
     return out_file_commit(f, false, err);
 }

@@ -211,7 +211,7 @@ static const CallList cpu_lists[] = {
 /* One bit for each call number below 1024 that was reported. Process-wide as the signal handler. */
 static guint reported[1024 / 32];
 
-static bool first_report(unsigned nr)
+static bool sandbox_first_report(unsigned nr)
 {
     guint bit = 1u << (nr % 32);
 
@@ -222,7 +222,7 @@ static bool first_report(unsigned nr)
  * The signal is synchronous: it interrupts the code that made the call. Allocation is therefore
  * safe here, since the allocator itself makes only calls that every filter allows.
  */
-static void write_report(int nr)
+static void sandbox_write_report(int nr)
 {
     char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, nr);
 
@@ -234,7 +234,7 @@ static void write_report(int nr)
 }
 
 /* The register that holds a system call's result; NULL: this architecture is not known here. */
-static void *result_register(ucontext_t *uc)
+static void *sandbox_result_register(ucontext_t *uc)
 {
 #if defined(__x86_64__)
     return &uc->uc_mcontext.gregs[REG_RAX];
@@ -247,23 +247,24 @@ static void *result_register(ucontext_t *uc)
 #endif
 }
 
-static void on_denied(int sig, siginfo_t *info, void *context)
+static void sandbox_on_denied(int sig, siginfo_t *info, void *context)
 {
-    void *result = result_register(context);
+    void *result = sandbox_result_register(context);
     int saved = errno;
 
     if (result) {
         *(long *)result = -EPERM;
     }
-    if (first_report((unsigned)info->si_syscall)) {
-        write_report(info->si_syscall);
+    if (sandbox_first_report((unsigned)info->si_syscall)) {
+        sandbox_write_report(info->si_syscall);
     }
     errno = saved;
 }
 
-static bool catch_denials(GError **err)
+static bool sandbox_catch_denials(GError **err)
 {
-    struct sigaction action = { .sa_sigaction = on_denied, .sa_flags = SA_SIGINFO | SA_NODEFER };
+    struct sigaction action = { .sa_sigaction = sandbox_on_denied,
+                                .sa_flags = SA_SIGINFO | SA_NODEFER };
 
     if (sigaction(SIGSYS, &action, NULL) < 0) {
         g_set_error(err, G_OPTION_ERROR, G_OPTION_ERROR_FAILED,
@@ -275,29 +276,30 @@ static bool catch_denials(GError **err)
 
 /* --- building a filter --- */
 
-static uint32_t deny_action(const SandboxPolicy *p)
+static uint32_t sandbox_deny_action(const SandboxPolicy *p)
 {
     ucontext_t probe;
 
     if (p->mode == SANDBOX_KILL) {
         return SCMP_ACT_KILL_PROCESS;
     }
-    return result_register(&probe) ? SCMP_ACT_TRAP : SCMP_ACT_ERRNO(EPERM);
+    return sandbox_result_register(&probe) ? SCMP_ACT_TRAP : SCMP_ACT_ERRNO(EPERM);
 }
 
-static int add_rule(scmp_filter_ctx ctx, uint32_t action, const char *name)
+static int sandbox_add_rule(scmp_filter_ctx ctx, uint32_t action, const char *name)
 {
     int nr = seccomp_syscall_resolve_name(name);
 
     return nr < 0 ? 0 : seccomp_rule_add(ctx, action, nr, 0);
 }
 
-static int add_list(scmp_filter_ctx ctx, uint32_t action, const char *const *names, size_t n)
+static int sandbox_add_list(scmp_filter_ctx ctx, uint32_t action, const char *const *names,
+                            size_t n)
 {
     int rc = 0;
 
     for (size_t i = 0; rc == 0 && i < n; i++) {
-        rc = add_rule(ctx, action, names[i]);
+        rc = sandbox_add_rule(ctx, action, names[i]);
     }
     return rc;
 }
@@ -306,7 +308,7 @@ static int add_list(scmp_filter_ctx ctx, uint32_t action, const char *const *nam
  * clone3 hides its flags from a filter. With ENOSYS the C library uses clone, whose flags state
  * whether a thread or a process is wanted. LeakSanitizer creates an untraced process at the exit.
  */
-static int add_thread_rules(scmp_filter_ctx ctx, uint32_t action, bool want_thread)
+static int sandbox_add_thread_rules(scmp_filter_ctx ctx, uint32_t action, bool want_thread)
 {
     const scmp_datum_t flags = CLONE_THREAD | (SANITIZED && !want_thread ? CLONE_UNTRACED : 0);
     scmp_datum_t wanted = want_thread ? CLONE_THREAD : 0;
@@ -317,53 +319,53 @@ static int add_thread_rules(scmp_filter_ctx ctx, uint32_t action, bool want_thre
                                  SCMP_A0(SCMP_CMP_MASKED_EQ, flags, wanted));
 }
 
-static int add_spawn_rules(scmp_filter_ctx ctx, uint32_t deny)
+static int sandbox_add_spawn_rules(scmp_filter_ctx ctx, uint32_t deny)
 {
-    int rc = add_list(ctx, deny, deny_spawn, G_N_ELEMENTS(deny_spawn));
+    int rc = sandbox_add_list(ctx, deny, deny_spawn, G_N_ELEMENTS(deny_spawn));
 
-    return rc ? rc : add_thread_rules(ctx, deny, false);
+    return rc ? rc : sandbox_add_thread_rules(ctx, deny, false);
 }
 
 /* GLib sets the scheduling of its worker threads and expects EPERM where that is not possible. */
-static int add_resource_rules(scmp_filter_ctx ctx, uint32_t deny)
+static int sandbox_add_resource_rules(scmp_filter_ctx ctx, uint32_t deny)
 {
-    int rc = add_list(ctx, deny, deny_resourcecontrol, G_N_ELEMENTS(deny_resourcecontrol));
+    int rc = sandbox_add_list(ctx, deny, deny_resourcecontrol, G_N_ELEMENTS(deny_resourcecontrol));
 
     rc = rc ? rc : seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(sched_setattr), 0);
     return rc ? rc : seccomp_rule_add(ctx, deny, SCMP_SYS(prlimit64), 1, SCMP_A2(SCMP_CMP_NE, 0));
 }
 
-static int process_rules(scmp_filter_ctx ctx, const SandboxPolicy *p)
+static int sandbox_process_rules(scmp_filter_ctx ctx, const SandboxPolicy *p)
 {
-    uint32_t deny = deny_action(p);
-    int rc = add_list(ctx, deny, deny_always, G_N_ELEMENTS(deny_always));
+    uint32_t deny = sandbox_deny_action(p);
+    int rc = sandbox_add_list(ctx, deny, deny_always, G_N_ELEMENTS(deny_always));
 
     if (rc == 0 && !SANITIZED) {
-        rc = add_list(ctx, deny, deny_tracing, G_N_ELEMENTS(deny_tracing));
+        rc = sandbox_add_list(ctx, deny, deny_tracing, G_N_ELEMENTS(deny_tracing));
     }
     if (rc == 0 && !p->allow_obsolete) {
-        rc = add_list(ctx, deny, deny_obsolete, G_N_ELEMENTS(deny_obsolete));
+        rc = sandbox_add_list(ctx, deny, deny_obsolete, G_N_ELEMENTS(deny_obsolete));
     }
     if (rc == 0 && p->privileges == SANDBOX_PRIVILEGES_DENY) {
-        rc = add_list(ctx, deny, deny_privileges, G_N_ELEMENTS(deny_privileges));
+        rc = sandbox_add_list(ctx, deny, deny_privileges, G_N_ELEMENTS(deny_privileges));
     }
     if (rc == 0 && p->deny_spawn) {
-        rc = add_spawn_rules(ctx, deny);
+        rc = sandbox_add_spawn_rules(ctx, deny);
     }
     if (rc == 0 && p->deny_resourcecontrol) {
-        rc = add_resource_rules(ctx, deny);
+        rc = sandbox_add_resource_rules(ctx, deny);
     }
     return rc;
 }
 
 /* Files may be opened for reading only; the name of the thread is the only process attribute. */
-static int cpu_rules(scmp_filter_ctx ctx)
+static int sandbox_cpu_rules(scmp_filter_ctx ctx)
 {
     const scmp_datum_t writes = O_WRONLY | O_RDWR | O_CREAT | O_TRUNC;
-    int rc = add_thread_rules(ctx, SCMP_ACT_ALLOW, true);
+    int rc = sandbox_add_thread_rules(ctx, SCMP_ACT_ALLOW, true);
 
     for (size_t i = 0; rc == 0 && i < G_N_ELEMENTS(cpu_lists); i++) {
-        rc = add_list(ctx, SCMP_ACT_ALLOW, cpu_lists[i].names, cpu_lists[i].n);
+        rc = sandbox_add_list(ctx, SCMP_ACT_ALLOW, cpu_lists[i].names, cpu_lists[i].n);
     }
     rc = rc ? rc
             : seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1,
@@ -379,7 +381,7 @@ static int cpu_rules(scmp_filter_ctx ctx)
 
 /* no_new_privs is set only where it is required: a program with the set-user-ID bit, started for
  * a migration, keeps working for root. */
-static void set_attributes(scmp_filter_ctx ctx, const SandboxPolicy *p, bool all_threads)
+static void sandbox_set_attributes(scmp_filter_ctx ctx, const SandboxPolicy *p, bool all_threads)
 {
     bool needs_no_new_privs = geteuid() != 0 || p->privileges != SANDBOX_PRIVILEGES_ALLOW;
 
@@ -392,7 +394,7 @@ static void set_attributes(scmp_filter_ctx ctx, const SandboxPolicy *p, bool all
 #endif
 }
 
-static bool refuse_filter(int rc, GError **err)
+static bool sandbox_refuse_filter(int rc, GError **err)
 {
     if (rc < 0) {
         g_set_error(err, G_OPTION_ERROR, G_OPTION_ERROR_FAILED,
@@ -401,7 +403,7 @@ static bool refuse_filter(int rc, GError **err)
     return rc == 0;
 }
 
-static bool supported(void)
+static bool sandbox_supported(void)
 {
     return seccomp_api_get() >= 2;
 }
@@ -414,18 +416,18 @@ bool sandbox_confine_process(const SandboxPolicy *p, GError **err)
     if (p->mode == SANDBOX_OFF) {
         return true;
     }
-    if (p->mode == SANDBOX_REPORT && !catch_denials(err)) {
+    if (p->mode == SANDBOX_REPORT && !sandbox_catch_denials(err)) {
         return false;
     }
     ctx = seccomp_init(SCMP_ACT_ALLOW);
     if (!ctx) {
-        return refuse_filter(-ENOMEM, err);
+        return sandbox_refuse_filter(-ENOMEM, err);
     }
-    set_attributes(ctx, p, true);
-    rc = process_rules(ctx, p);
+    sandbox_set_attributes(ctx, p, true);
+    rc = sandbox_process_rules(ctx, p);
     rc = rc ? rc : seccomp_load(ctx);
     seccomp_release(ctx);
-    return refuse_filter(rc, err);
+    return sandbox_refuse_filter(rc, err);
 }
 
 void sandbox_confine_cpu_thread(const SandboxPolicy *p)
@@ -436,11 +438,11 @@ void sandbox_confine_cpu_thread(const SandboxPolicy *p)
     if (!p || p->mode == SANDBOX_OFF) {
         return;
     }
-    ctx = seccomp_init(deny_action(p));
+    ctx = seccomp_init(sandbox_deny_action(p));
     rc = ctx ? 0 : -ENOMEM;
     if (ctx) {
-        set_attributes(ctx, p, false);
-        rc = cpu_rules(ctx);
+        sandbox_set_attributes(ctx, p, false);
+        rc = sandbox_cpu_rules(ctx);
         rc = rc ? rc : seccomp_load(ctx);
         seccomp_release(ctx);
     }
@@ -452,7 +454,7 @@ void sandbox_confine_cpu_thread(const SandboxPolicy *p)
 
 #else /* without libseccomp */
 
-static bool supported(void)
+static bool sandbox_supported(void)
 {
     return false;
 }
@@ -472,7 +474,7 @@ void sandbox_confine_cpu_thread(const SandboxPolicy *p)
 
 void sandbox_policy_default(SandboxPolicy *p)
 {
-    *p = (SandboxPolicy){ .mode = supported() ? SANDBOX_REPORT : SANDBOX_OFF };
+    *p = (SandboxPolicy){ .mode = sandbox_supported() ? SANDBOX_REPORT : SANDBOX_OFF };
 }
 
 bool sandbox_denies_spawn(const SandboxPolicy *p)
@@ -480,20 +482,22 @@ bool sandbox_denies_spawn(const SandboxPolicy *p)
     return p && p->mode != SANDBOX_OFF && p->deny_spawn;
 }
 
-static bool refuse_value(GError **err, const char *key, const char *value, const char *accepted)
+static bool sandbox_refuse_value(GError **err, const char *key, const char *value,
+                                 const char *accepted)
 {
     g_set_error(err, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "-sandbox %s=%s: use %s", key, value,
                 accepted);
     return false;
 }
 
-static bool parse_choice(const char *key, const char *value, bool *deny, GError **err)
+static bool sandbox_parse_choice(const char *key, const char *value, bool *deny, GError **err)
 {
     *deny = strcmp(value, "deny") == 0;
-    return *deny || strcmp(value, "allow") == 0 || refuse_value(err, key, value, "allow or deny");
+    return *deny || strcmp(value, "allow") == 0 ||
+           sandbox_refuse_value(err, key, value, "allow or deny");
 }
 
-static bool parse_privileges(SandboxPolicy *p, const char *value, GError **err)
+static bool sandbox_parse_privileges(SandboxPolicy *p, const char *value, GError **err)
 {
     static const char *const names[] = { "allow", "deny", "children" };
 
@@ -503,17 +507,17 @@ static bool parse_privileges(SandboxPolicy *p, const char *value, GError **err)
             return true;
         }
     }
-    return refuse_value(err, "elevateprivileges", value, "allow, deny or children");
+    return sandbox_refuse_value(err, "elevateprivileges", value, "allow, deny or children");
 }
 
-static bool parse_mode(SandboxPolicy *p, const char *value, GError **err)
+static bool sandbox_parse_mode(SandboxPolicy *p, const char *value, GError **err)
 {
     bool on = strcmp(value, "on") == 0;
 
     if (!on && strcmp(value, "off") != 0) {
-        return refuse_value(err, "enable", value, "on or off");
+        return sandbox_refuse_value(err, "enable", value, "on or off");
     }
-    if (on && !supported()) {
+    if (on && !sandbox_supported()) {
         g_set_error(err, G_OPTION_ERROR, G_OPTION_ERROR_FAILED,
                     "-sandbox on: system-call filters are not available: this build lacks "
                     "libseccomp, or the kernel lacks seccomp");
@@ -523,27 +527,27 @@ static bool parse_mode(SandboxPolicy *p, const char *value, GError **err)
     return true;
 }
 
-static bool parse_key(SandboxPolicy *p, const char *key, const char *value, GError **err)
+static bool sandbox_parse_key(SandboxPolicy *p, const char *key, const char *value, GError **err)
 {
     bool deny;
 
     if (strcmp(key, "enable") == 0) {
-        return parse_mode(p, value, err);
+        return sandbox_parse_mode(p, value, err);
     }
     if (strcmp(key, "obsolete") == 0) {
-        bool ok = parse_choice(key, value, &deny, err);
+        bool ok = sandbox_parse_choice(key, value, &deny, err);
 
         p->allow_obsolete = ok && !deny;
         return ok;
     }
     if (strcmp(key, "elevateprivileges") == 0) {
-        return parse_privileges(p, value, err);
+        return sandbox_parse_privileges(p, value, err);
     }
     if (strcmp(key, "spawn") == 0) {
-        return parse_choice(key, value, &p->deny_spawn, err);
+        return sandbox_parse_choice(key, value, &p->deny_spawn, err);
     }
     if (strcmp(key, "resourcecontrol") == 0) {
-        return parse_choice(key, value, &p->deny_resourcecontrol, err);
+        return sandbox_parse_choice(key, value, &p->deny_resourcecontrol, err);
     }
     g_set_error(err, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
                 "-sandbox: '%s' is not a key: use obsolete, elevateprivileges, spawn or "
@@ -567,7 +571,7 @@ bool sandbox_policy_parse(SandboxPolicy *p, const char *arg, GError **err)
         if (eq) {
             *eq = '\0';
         }
-        if (!parse_key(&policy, key, value, err)) {
+        if (!sandbox_parse_key(&policy, key, value, err)) {
             return false;
         }
     }

@@ -60,7 +60,7 @@ void trace_line(TraceEvent event, const char *fmt, ...)
     }
 }
 
-static const char *name_at(const void *table, size_t i)
+static const char *trace_name_at(const void *table, size_t i)
 {
     return events[i].name;
 }
@@ -85,7 +85,7 @@ bool trace_set(const char *pattern, unsigned by, GError **err)
     if (any) {
         return true;
     }
-    hint = suggest_hint_of(glob, name_at, NULL, TRACE_EVENTS);
+    hint = suggest_hint_of(glob, trace_name_at, NULL, TRACE_EVENTS);
     g_set_error(err, BAD, "no trace event matches '%s'%s; -trace help lists the events", glob,
                 hint);
     return false;
@@ -99,7 +99,7 @@ void trace_clear(unsigned by)
 }
 
 /* A regular file of limited size: a pipe or device could block or have no end. */
-static char *read_small_file(const char *path, GError **err)
+static char *trace_read_small_file(const char *path, GError **err)
 {
     char *text = g_malloc(EVENTS_FILE_MAX + 1);
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -125,7 +125,7 @@ static char *read_small_file(const char *path, GError **err)
 
 bool trace_events_from(const char *path, GError **err)
 {
-    g_autofree char *text = read_small_file(path, err);
+    g_autofree char *text = trace_read_small_file(path, err);
     g_auto(GStrv) lines = text ? g_strsplit(text, "\n", -1) : NULL;
 
     for (size_t i = 0; lines && lines[i]; i++) {

@@ -10,9 +10,9 @@
 void __tsan_acquire(void *addr);
 void __tsan_release(void *addr);
 
-#define REAL(name) ((__typeof__(&name))real(#name))
+#define REAL(name) ((__typeof__(&name))tsan_real_source(#name))
 
-static void *real(const char *name)
+static void *tsan_real_source(const char *name)
 {
     return dlsym(RTLD_NEXT, name);
 }
@@ -67,7 +67,7 @@ typedef struct Callback {
     GDestroyNotify notify;
 } Callback;
 
-static gboolean call_fd(gint fd, GIOCondition condition, gpointer opaque)
+static gboolean tsan_call_fd(gint fd, GIOCondition condition, gpointer opaque)
 {
     Callback *c = opaque;
 
@@ -76,7 +76,7 @@ static gboolean call_fd(gint fd, GIOCondition condition, gpointer opaque)
     return ((GUnixFDSourceFunc)(void (*)(void))c->fn)(fd, condition, c->data);
 }
 
-static gboolean call_plain(gpointer opaque)
+static gboolean tsan_call_plain(gpointer opaque)
 {
     Callback *c = opaque;
 
@@ -85,7 +85,7 @@ static gboolean call_plain(gpointer opaque)
     return c->fn(c->data);
 }
 
-static void call_notify(gpointer opaque)
+static void tsan_call_notify(gpointer opaque)
 {
     Callback *c = opaque;
 
@@ -114,7 +114,7 @@ void g_source_set_callback(GSource *source, GSourceFunc fn, gpointer data, GDest
     *c = (Callback){ source, fn, data, notify };
     __tsan_release(c);
     REAL(g_source_set_callback)
-    (source, fd ? G_SOURCE_FUNC(call_fd) : call_plain, c, call_notify);
+    (source, fd ? G_SOURCE_FUNC(tsan_call_fd) : tsan_call_plain, c, tsan_call_notify);
 }
 
 guint g_source_attach(GSource *source, GMainContext *context)
@@ -130,7 +130,7 @@ typedef struct Work {
     gpointer opaque;
 } Work;
 
-static void do_work(gpointer data, gpointer opaque)
+static void tsan_do_work(gpointer data, gpointer opaque)
 {
     Work *w = opaque;
 
@@ -145,7 +145,7 @@ GThreadPool *g_thread_pool_new(GFunc fn, gpointer opaque, gint max, gboolean exc
     Work *w = g_new(Work, 1); /* lives as long as the process */
 
     *w = (Work){ fn, opaque };
-    return REAL(g_thread_pool_new)(do_work, w, max, exclusive, err);
+    return REAL(g_thread_pool_new)(tsan_do_work, w, max, exclusive, err);
 }
 
 gboolean g_thread_pool_push(GThreadPool *pool, gpointer data, GError **err)

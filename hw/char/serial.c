@@ -59,12 +59,12 @@ typedef struct Serial {
     Timer rx_timeout;
 } Serial;
 
-static unsigned fifo_depth(const Serial *s)
+static unsigned serial_fifo_depth(const Serial *s)
 {
     return s->fcr & FCR_ENABLE ? FIFO_SIZE : 1;
 }
 
-static unsigned rx_trigger(const Serial *s)
+static unsigned serial_rx_trigger(const Serial *s)
 {
     static const uint8_t levels[4] = { 1, 4, 8, 14 };
 
@@ -72,11 +72,11 @@ static unsigned rx_trigger(const Serial *s)
 }
 
 /* The highest pending interrupt, as IIR encodes it (data sheet table 5). */
-static uint8_t pending_interrupt(const Serial *s)
+static uint8_t serial_pending_interrupt(const Serial *s)
 {
     if ((s->ier & IER_ELSI) && (s->lsr & LSR_ERRORS))
         return IIR_LINE;
-    if ((s->ier & IER_ERBFI) && s->n_rx >= rx_trigger(s))
+    if ((s->ier & IER_ERBFI) && s->n_rx >= serial_rx_trigger(s))
         return IIR_RDA;
     if ((s->ier & IER_ERBFI) && s->timeout_pending)
         return IIR_TIMEOUT;
@@ -87,12 +87,12 @@ static uint8_t pending_interrupt(const Serial *s)
     return IIR_NONE;
 }
 
-static void update_irq(Serial *s)
+static void serial_update_irq(Serial *s)
 {
-    sysdev_irq_set(&s->sys, 0, pending_interrupt(s) != IIR_NONE);
+    sysdev_irq_set(&s->sys, 0, serial_pending_interrupt(s) != IIR_NONE);
 }
 
-static uint64_t char_time_ns(const Serial *s)
+static uint64_t serial_char_time_ns(const Serial *s)
 {
     unsigned divisor = s->dlm << 8 | s->dll;
     unsigned bits = 1 + 5 + (s->lcr & 3) + !!(s->lcr & LCR_PARITY) + 1 + !!(s->lcr & LCR_STOP2);
@@ -101,7 +101,7 @@ static uint64_t char_time_ns(const Serial *s)
 }
 
 /* LSR bits and the timeout that follow from the receive FIFO's new content. */
-static void rx_changed(Serial *s)
+static void serial_rx_changed(Serial *s)
 {
     bool bad = false;
 
@@ -112,22 +112,22 @@ static void rx_changed(Serial *s)
     if (s->n_rx) /* the error bits are those of the character at the top */
         s->lsr |= s->rx_bad[0] | (bad && (s->fcr & FCR_ENABLE) ? LSR_FIFO_ERROR : 0);
     if (s->n_rx && (s->fcr & FCR_ENABLE))
-        timer_arm_ns(&s->rx_timeout, 4 * char_time_ns(s));
+        timer_arm_ns(&s->rx_timeout, 4 * serial_char_time_ns(s));
     else
         timer_cancel(&s->rx_timeout);
 }
 
-static void rx_timed_out(void *dev)
+static void serial_rx_timed_out(void *dev)
 {
     Serial *s = dev;
 
     s->timeout_pending = s->n_rx > 0;
-    update_irq(s);
+    serial_update_irq(s);
 }
 
-static void rx_push(Serial *s, uint8_t c, uint8_t bad)
+static void serial_rx_push(Serial *s, uint8_t c, uint8_t bad)
 {
-    if (s->n_rx == fifo_depth(s)) {
+    if (s->n_rx == serial_fifo_depth(s)) {
         s->lsr |= LSR_OE;
         if (s->fcr & FCR_ENABLE) /* the shift register is lost, the FIFO is not (8.4.1) */
             return;
@@ -135,10 +135,10 @@ static void rx_push(Serial *s, uint8_t c, uint8_t bad)
     }
     s->rx[s->n_rx] = c;
     s->rx_bad[s->n_rx++] = bad;
-    rx_changed(s);
+    serial_rx_changed(s);
 }
 
-static uint8_t rx_pop(Serial *s)
+static uint8_t serial_rx_pop(Serial *s)
 {
     uint8_t c = s->rx[0];
 
@@ -147,12 +147,12 @@ static uint8_t rx_pop(Serial *s)
     s->n_rx--;
     memmove(s->rx, s->rx + 1, s->n_rx);
     memmove(s->rx_bad, s->rx_bad + 1, s->n_rx);
-    rx_changed(s);
+    serial_rx_changed(s);
     return c;
 }
 
 /* Give the line's bytes to the back end, as far as it takes them. */
-static void line_send(Serial *s)
+static void serial_line_send(Serial *s)
 {
     bool heard = s->chr && chardev_is_open(s->chr);
     size_t sent = heard ? chardev_write(s->chr, s->line, s->n_line) : s->n_line;
@@ -164,34 +164,34 @@ static void line_send(Serial *s)
     timer_cancel(&s->line_flush);
 }
 
-static void line_put(Serial *s, uint8_t c)
+static void serial_line_put(Serial *s, uint8_t c)
 {
     s->line[s->n_line++] = c;
     if (s->n_line == LINE_SIZE)
-        line_send(s);
+        serial_line_send(s);
     else if (!timer_armed(&s->line_flush))
         timer_arm_ns(&s->line_flush, LINE_DELAY_NS);
 }
 
 /* Take bytes off the transmit FIFO; returns whether any went. */
-static bool tx_send(Serial *s)
+static bool serial_tx_send(Serial *s)
 {
     unsigned sent = 0;
 
     for (; sent < s->n_tx && (s->mcr & MCR_LOOP || s->n_line < LINE_SIZE); sent++) {
         if (s->mcr & MCR_LOOP)
-            rx_push(s, s->tx[sent], 0);
+            serial_rx_push(s, s->tx[sent], 0);
         else
-            line_put(s, s->tx[sent]);
+            serial_line_put(s, s->tx[sent]);
     }
     s->n_tx -= sent;
     memmove(s->tx, s->tx + sent, s->n_tx);
     return sent > 0;
 }
 
-static void tx_flush(Serial *s)
+static void serial_tx_flush(Serial *s)
 {
-    bool sent = tx_send(s);
+    bool sent = serial_tx_send(s);
 
     if (s->n_tx) {
         s->lsr &= ~(LSR_THRE | LSR_TEMT);
@@ -202,7 +202,7 @@ static void tx_flush(Serial *s)
 }
 
 /* Modem inputs: a modem that is always ready, or our own outputs in loopback (8.6.6). */
-static void update_modem(Serial *s)
+static void serial_update_modem(Serial *s)
 {
     uint8_t now = MSR_CTS | MSR_DSR | MSR_DCD, changed;
 
@@ -216,16 +216,16 @@ static void update_modem(Serial *s)
     s->msr = now | (s->msr & MSR_DELTAS) | changed >> 4;
 }
 
-static uint8_t read_iir(Serial *s)
+static uint8_t serial_read_iir(Serial *s)
 {
-    uint8_t iir = pending_interrupt(s);
+    uint8_t iir = serial_pending_interrupt(s);
 
     if (iir == IIR_THRE)
         s->thre_pending = false;
     return iir | (s->fcr & FCR_ENABLE ? IIR_FIFO : 0);
 }
 
-static uint8_t read_lsr(Serial *s)
+static uint8_t serial_read_lsr(Serial *s)
 {
     uint8_t v = s->lsr;
 
@@ -235,7 +235,7 @@ static uint8_t read_lsr(Serial *s)
     return v;
 }
 
-static uint8_t read_msr(Serial *s)
+static uint8_t serial_read_msr(Serial *s)
 {
     uint8_t v = s->msr;
 
@@ -251,13 +251,13 @@ static uint64_t serial_read(void *opaque, uint64_t offset, unsigned size)
 
     switch (offset) {
     case RBR_THR:
-        v = dlab ? s->dll : rx_pop(s);
+        v = dlab ? s->dll : serial_rx_pop(s);
         break;
     case IER:
         v = dlab ? s->dlm : s->ier;
         break;
     case IIR_FCR:
-        v = read_iir(s);
+        v = serial_read_iir(s);
         break;
     case LCR:
         v = s->lcr;
@@ -266,31 +266,31 @@ static uint64_t serial_read(void *opaque, uint64_t offset, unsigned size)
         v = s->mcr;
         break;
     case LSR:
-        v = read_lsr(s);
+        v = serial_read_lsr(s);
         break;
     case MSR:
-        v = read_msr(s);
+        v = serial_read_msr(s);
         break;
     case SCR:
         v = s->scr;
         break;
     }
-    update_irq(s);
+    serial_update_irq(s);
     if (offset == RBR_THR && s->chr)
         chardev_accept_input(s->chr);
     return v;
 }
 
-static void write_thr(Serial *s, uint8_t v)
+static void serial_write_thr(Serial *s, uint8_t v)
 {
-    if (s->n_tx == fifo_depth(s))
+    if (s->n_tx == serial_fifo_depth(s))
         s->n_tx--; /* a full FIFO loses its newest entry to the overrun */
     s->tx[s->n_tx++] = v;
     s->thre_pending = false;
-    tx_flush(s);
+    serial_tx_flush(s);
 }
 
-static void write_ier(Serial *s, uint8_t v)
+static void serial_write_ier(Serial *s, uint8_t v)
 {
     bool enabled = (v & ~s->ier) & IER_ETBEI;
 
@@ -299,7 +299,7 @@ static void write_ier(Serial *s, uint8_t v)
         s->thre_pending = true;
 }
 
-static void write_fcr(Serial *s, uint8_t v)
+static void serial_write_fcr(Serial *s, uint8_t v)
 {
     if ((v ^ s->fcr) & FCR_ENABLE)
         v |= FCR_RESET_RX | FCR_RESET_TX;
@@ -313,7 +313,7 @@ static void write_fcr(Serial *s, uint8_t v)
         s->lsr |= LSR_THRE | LSR_TEMT;
         s->thre_pending = true;
     }
-    rx_changed(s);
+    serial_rx_changed(s);
 }
 
 static void serial_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
@@ -327,30 +327,30 @@ static void serial_write(void *opaque, uint64_t offset, uint64_t value, unsigned
         if (dlab)
             s->dll = v;
         else
-            write_thr(s, v);
+            serial_write_thr(s, v);
         break;
     case IER:
         if (dlab)
             s->dlm = v;
         else
-            write_ier(s, v);
+            serial_write_ier(s, v);
         break;
     case IIR_FCR:
-        write_fcr(s, v);
+        serial_write_fcr(s, v);
         break;
     case LCR:
         s->lcr = v;
         break;
     case MCR:
         s->mcr = v & MCR_BITS;
-        update_modem(s);
-        tx_flush(s);
+        serial_update_modem(s);
+        serial_tx_flush(s);
         break;
     case SCR:
         s->scr = v;
         break;
     }
-    update_irq(s);
+    serial_update_irq(s);
     if ((offset == IIR_FCR || offset == MCR) && s->chr)
         chardev_accept_input(s->chr);
 }
@@ -361,48 +361,49 @@ static const MemOps serial_ops = {
 
 /* --- the back end's side --- */
 
-static size_t front_can_read(void *opaque)
+static size_t serial_front_can_read(void *opaque)
 {
     Serial *s = opaque;
 
-    return s->mcr & MCR_LOOP ? 0 : fifo_depth(s) - s->n_rx;
+    return s->mcr & MCR_LOOP ? 0 : serial_fifo_depth(s) - s->n_rx;
 }
 
-static void front_read(void *opaque, const uint8_t *buf, size_t len)
+static void serial_front_read(void *opaque, const uint8_t *buf, size_t len)
 {
     Serial *s = opaque;
 
     for (size_t i = 0; i < len; i++)
-        rx_push(s, buf[i], 0);
-    update_irq(s);
+        serial_rx_push(s, buf[i], 0);
+    serial_update_irq(s);
 }
 
-static void front_writable(void *opaque)
+static void serial_front_writable(void *opaque)
 {
     Serial *s = opaque;
 
-    line_send(s);
-    tx_flush(s);
-    update_irq(s);
+    serial_line_send(s);
+    serial_tx_flush(s);
+    serial_update_irq(s);
 }
 
-static void front_event(void *opaque, ChardevEvent event)
+static void serial_front_event(void *opaque, ChardevEvent event)
 {
     Serial *s = opaque;
 
     if (event == CHARDEV_BREAK && !(s->mcr & MCR_LOOP))
-        rx_push(s, 0, LSR_BI);
+        serial_rx_push(s, 0, LSR_BI);
     if (event == CHARDEV_CLOSED) /* nobody listens: what waits goes nowhere */
-        front_writable(s);
-    update_irq(s);
+        serial_front_writable(s);
+    serial_update_irq(s);
 }
 
 static bool serial_realize(void *dev, GError **err)
 {
     Serial *s = dev;
 
-    timer_setup(&s->rx_timeout, rx_timed_out, s);
-    timer_setup_plain(&s->line_flush, s->sys.dev.machine, CLOCK_KIND_REALTIME, front_writable, s);
+    timer_setup(&s->rx_timeout, serial_rx_timed_out, s);
+    timer_setup_plain(&s->line_flush, s->sys.dev.machine, CLOCK_KIND_REALTIME,
+                      serial_front_writable, s);
     if (!s->chardev)
         return true;
     s->chr = chardev_find(s->sys.dev.machine, s->chardev);
@@ -412,7 +413,8 @@ static bool serial_realize(void *dev, GError **err)
                     s->chardev);
         return false;
     }
-    s->front = (ChardevFront){ front_can_read, front_read, front_event, front_writable, s };
+    s->front = (ChardevFront){ serial_front_can_read, serial_front_read, serial_front_event,
+                               serial_front_writable, s };
     if (!chardev_attach(s->chr, &s->front, err)) {
         s->chr = NULL;
         return false;
@@ -425,7 +427,7 @@ static void serial_unrealize(void *dev)
     Serial *s = dev;
 
     timer_cancel(&s->rx_timeout);
-    line_send(s);
+    serial_line_send(s);
     if (s->chr)
         chardev_detach(s->chr, &s->front);
     s->chr = NULL;
@@ -449,7 +451,7 @@ static void serial_reset_exit(void *dev)
 {
     Serial *s = dev;
 
-    update_irq(s);
+    serial_update_irq(s);
     if (s->chr)
         chardev_accept_input(s->chr);
 }
@@ -459,7 +461,7 @@ static void serial_pre_save(void *obj)
 {
     Serial *s = obj;
 
-    line_send(s);
+    serial_line_send(s);
     memset(s->rx + s->n_rx, 0, FIFO_SIZE - s->n_rx);
     memset(s->rx_bad + s->n_rx, 0, FIFO_SIZE - s->n_rx);
     memset(s->tx + s->n_tx, 0, FIFO_SIZE - s->n_tx);
@@ -471,10 +473,10 @@ static bool serial_check(void *obj, GError **err)
 {
     const Serial *s = obj;
 
-    if (s->n_rx > fifo_depth(s) || s->n_tx > fifo_depth(s)) {
+    if (s->n_rx > serial_fifo_depth(s) || s->n_tx > serial_fifo_depth(s)) {
         g_set_error(err, G_FILE_ERROR, G_FILE_ERROR_INVAL,
                     "%u bytes received (n_rx) and %u to send (n_tx), where fcr gives room for %u",
-                    s->n_rx, s->n_tx, fifo_depth(s));
+                    s->n_rx, s->n_tx, serial_fifo_depth(s));
         return false;
     }
     return true;
@@ -486,7 +488,7 @@ static bool serial_post_load(void *obj, GError **err)
 
     if (s->n_line) /* the source's back end did not take it */
         timer_arm_ns(&s->line_flush, LINE_DELAY_NS);
-    update_irq(s);
+    serial_update_irq(s);
     return true;
 }
 

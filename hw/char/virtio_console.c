@@ -2,24 +2,25 @@
 /*
  * virtconsole and virtserialport: ports of a virtio serial bus with a character back end.
  *
- * A serial port waits for its back end: bytes stay in the guest until the peer takes them. A
- * console does not, since a guest's kernel prints with its locks held and would spin: what the
- * back end cannot buffer is lost. And a console is connected whenever it has a back end, a serial
- * port when a peer is there.
+ * A serial port waits for its back end: bytes stay in the guest until the peer accepts them. A
+ * console does not wait, because a guest's kernel prints with locks held and would spin; bytes that
+ * the back end cannot buffer are lost. A console is connected whenever it has a back end, a serial
+ * port while a peer is connected.
  */
 #include "hw/virtio/virtio_serial.h"
+#include "util/error.h"
 
 static VirtioSerialPort *port_of(Device *dev)
 {
     return (VirtioSerialPort *)dev;
 }
 
-static bool peer_there(const VirtioSerialPort *p)
+static bool port_has_peer(const VirtioSerialPort *p)
 {
     return p->chr && (virtio_serial_is_console(p) || chardev_is_open(p->chr));
 }
 
-/* --- the function's calls --- */
+/* --- called by the function --- */
 
 size_t virtio_serial_port_send(VirtioSerialPort *p, const uint8_t *bytes, size_t len)
 {
@@ -45,7 +46,7 @@ void virtio_serial_port_accept(VirtioSerialPort *p)
     }
 }
 
-static void show_open(VirtioSerialPort *p)
+static void port_show_open(VirtioSerialPort *p)
 {
     if (p->chr && !virtio_serial_is_console(p)) {
         chardev_set_front_open(p->chr, p->guest_connected);
@@ -56,7 +57,7 @@ void virtio_serial_port_set_open(VirtioSerialPort *p, bool open)
 {
     struct json_object *data;
 
-    show_open(p);
+    port_show_open(p);
     if (!p->dev.id) {
         return;
     }
@@ -68,36 +69,36 @@ void virtio_serial_port_set_open(VirtioSerialPort *p, bool open)
 
 void virtio_serial_port_resume(VirtioSerialPort *p)
 {
-    show_open(p);
-    virtio_serial_set_host_connected(p, peer_there(p));
+    port_show_open(p);
+    virtio_serial_set_host_connected(p, port_has_peer(p));
     virtio_serial_port_accept(p);
 }
 
-/* --- the back end's calls --- */
+/* --- called by the back end --- */
 
-static size_t front_can_read(void *opaque)
+static size_t port_front_can_read(void *opaque)
 {
     return virtio_serial_room(opaque);
 }
 
-static void front_read(void *opaque, const uint8_t *buf, size_t len)
+static void port_front_read(void *opaque, const uint8_t *buf, size_t len)
 {
     virtio_serial_receive(opaque, buf, len);
 }
 
-static void front_event(void *opaque, ChardevEvent event)
+static void port_front_event(void *opaque, ChardevEvent event)
 {
     VirtioSerialPort *p = opaque;
 
-    virtio_serial_set_host_connected(p, peer_there(p));
+    virtio_serial_set_host_connected(p, port_has_peer(p));
 }
 
-static void front_writable(void *opaque)
+static void port_front_writable(void *opaque)
 {
     virtio_serial_flush(opaque);
 }
 
-/* --- the sort: a place on the bus --- */
+/* --- the device kind --- */
 
 static bool port_attach(Device *dev, const PlanDevice *plan, GError **err)
 {
@@ -105,9 +106,8 @@ static bool port_attach(Device *dev, const PlanDevice *plan, GError **err)
     Device *owner = dev->bus ? dev->bus->owner : NULL;
 
     if (!owner || dev->bus->kind != PLAN_BUS_VIRTIO_SERIAL) {
-        g_set_error(err, G_FILE_ERROR, G_FILE_ERROR_INVAL, "%s: '%s' is no virtio serial bus",
-                    device_name(dev), dev->bus ? dev->bus->name : "none");
-        return false;
+        return error_set(err, ERROR_USER, "%s: bus '%s' is not a virtio-serial bus",
+                         device_name(dev), dev->bus ? dev->bus->name : "none");
     }
     if (!virtio_serial_enter((VirtioSerial *)owner, p, err)) {
         return false;
@@ -143,11 +143,11 @@ const DeviceKind virtio_serial_port_kind = {
 
 #define VIRTIO_SERIAL_PORT_PROPS(first, text)                                                      \
     PROP_U32(VirtioSerialPort, nr, "nr", UINT32_MAX, (first), VIRTIO_SERIAL_MAX_PORTS - 1, text),  \
-        PROP_BACKEND(VirtioSerialPort, chardev, "chardev", "chardev", "where its bytes go"),       \
+        PROP_BACKEND(VirtioSerialPort, chardev, "chardev", "chardev", "the character back end"),   \
         PROP_STR(VirtioSerialPort, name, "name",                                                   \
-                 "what the guest calls it: Linux makes /dev/virtio-ports/NAME")
+                 "name in the guest: Linux creates /dev/virtio-ports/NAME")
 
-static bool port_realize(void *dev, GError **err)
+static bool serial_port_realize(void *dev, GError **err)
 {
     VirtioSerialPort *p = dev;
 
@@ -156,22 +156,22 @@ static bool port_realize(void *dev, GError **err)
     }
     p->chr = chardev_find(p->dev.machine, p->chardev);
     if (!p->chr) {
-        g_set_error(err, G_FILE_ERROR, G_FILE_ERROR_NOENT,
-                    "%s: there is no chardev '%s' (chardev= takes the id of a -chardev)",
-                    device_name(&p->dev), p->chardev);
-        return false;
+        return error_set(err, ERROR_USER,
+                         "%s: there is no chardev '%s' (chardev= is the id of a -chardev)",
+                         device_name(&p->dev), p->chardev);
     }
-    p->front = (ChardevFront){ front_can_read, front_read, front_event, front_writable, p };
+    p->front = (ChardevFront){ port_front_can_read, port_front_read, port_front_event,
+                               port_front_writable, p };
     if (!chardev_attach(p->chr, &p->front, err)) {
         g_prefix_error(err, "%s: ", device_name(&p->dev));
         p->chr = NULL;
         return false;
     }
-    show_open(p);
+    port_show_open(p);
     return true;
 }
 
-static void port_unrealize(void *dev)
+static void serial_port_unrealize(void *dev)
 {
     VirtioSerialPort *p = dev;
 
@@ -181,23 +181,23 @@ static void port_unrealize(void *dev)
     p->chr = NULL;
 }
 
-static void port_reset(void *dev, ResetKind kind)
+static void serial_port_reset(void *dev, ResetKind kind)
 {
     VirtioSerialPort *p = dev;
 
     p->ready = p->guest_connected = false;
     p->pending = 0;
     p->sent = 0;
-    p->host_connected = peer_there(p);
-    show_open(p);
+    p->host_connected = port_has_peer(p);
+    port_show_open(p);
 }
 
 static const PlanProp console_props[] = {
-    VIRTIO_SERIAL_PORT_PROPS(0, "its number on the bus; the lowest free one if not given"),
+    VIRTIO_SERIAL_PORT_PROPS(0, "number on the bus (default: the lowest free one)"),
 };
 static const PlanProp port_props[] = {
-    VIRTIO_SERIAL_PORT_PROPS(1, "its number on the bus, from 1 on since 0 is kept for a console; "
-                                "the lowest free one if not given"),
+    VIRTIO_SERIAL_PORT_PROPS(1, "number on the bus, from 1 on because 0 is reserved for a console "
+                                "(default: the lowest free one)"),
 };
 static const VmField port_fields[] = {
     VM_BOOL(VirtioSerialPort, ready),
@@ -219,9 +219,9 @@ static const VmState port_state = { .name = "virtio-serial-port",
                   .props = LIST(props_),                                                           \
                   .vmstate = &port_state,                                                          \
                   .hotpluggable = true,                                                            \
-                  .realize = port_realize,                                                         \
-                  .reset = port_reset,                                                             \
-                  .unrealize = port_unrealize },                                                   \
+                  .realize = serial_port_realize,                                                  \
+                  .reset = serial_port_reset,                                                      \
+                  .unrealize = serial_port_unrealize },                                            \
         .console = (console_)                                                                      \
     }
 static const VirtioSerialPortType virtconsole =

@@ -1,74 +1,165 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * virtio-serial: the function with its queues, the bytes that pass through them, and its bus of
- * ports (virtio 1.2, 5.3).
+ * virtio-serial: a function with a bus of ports, their queues, and the control messages about ports
+ * (virtio 1.2, 5.3).
+ *
+ * A control message for which the driver has no buffer is not queued. A bit records that it is
+ * pending, and the message is built from the state of the port when a buffer is available.
  */
-#include "hw/char/virtio_serial_int.h"
-
+#include <linux/virtio_ids.h>
 #include <string.h>
 
+#include "internal.h"
+#include "util/error.h"
 #include "util/log.h"
 
-enum { F_MULTIPORT = 1, F_EMERG_WRITE = 2 };
-enum { S_DRIVER_OK = 4 };
-enum { CONFIG_SIZE = 12, EMERG_WR = 8, QUEUE_SIZE = 128, DEFAULT_PORTS = 31 };
-/* Bytes that a back end is given at once, and that cost a unit of a turn. */
+enum { EMERGENCY_AT = offsetof(struct virtio_console_config, emerg_wr) };
+enum { CONFIG_SIZE = 12, QUEUE_SIZE = 128, DEFAULT_PORTS = 31 };
+enum { MESSAGE_LEN = 8, MESSAGE_UNITS = 20 }; /* a QMP event may follow from a message */
+/* Bytes that a back end is given in one call, and bytes for one unit of a turn. */
 enum { CHUNK = 16384, UNIT_BYTES = 512 };
 
-static VirtioSerial *serial_of(VirtioDevice *v)
+static Device *virtio_serial_device(VirtioSerial *s)
+{
+    return &s->vpci.pci.dev;
+}
+
+static VirtioSerial *virtio_serial_of(VirtioDevice *v)
 {
     return v->instance;
 }
 
-bool virtio_serial_stopped(VirtioSerial *s)
+static bool virtio_serial_stopped(VirtioSerial *s)
 {
     return !machine_active(virtio_serial_device(s)->machine);
 }
 
-static bool multiport(const VirtioSerial *s)
+static bool virtio_serial_is_multiport(const VirtioSerial *s)
 {
-    return virtio_has(&s->vpci.virtio, F_MULTIPORT);
+    return virtio_has(&s->vpci.virtio, VIRTIO_CONSOLE_F_MULTIPORT);
 }
 
-/* Receive queue of a port; the transmit queue is the next. Port 0 has the pair in front of the
+/* The receive queue of a port; the transmit queue follows it. Port 0 has the pair in front of the
  * control queues (5.3.2). */
-static unsigned queue_of(const VirtioSerialPort *p)
+static unsigned virtio_serial_queue_of(const VirtioSerialPort *p)
 {
     return p->nr == 0 ? 0 : 2 * p->nr + 2;
 }
 
-static VirtQueue *receive_queue(const VirtioSerialPort *p)
+static VirtQueue *virtio_serial_receive_queue(const VirtioSerialPort *p)
 {
-    return virtio_queue(&p->serial->vpci.virtio, queue_of(p));
+    return virtio_queue(&p->serial->vpci.virtio, virtio_serial_queue_of(p));
 }
 
-static VirtQueue *transmit_queue(const VirtioSerialPort *p)
+static VirtQueue *virtio_serial_transmit_queue(const VirtioSerialPort *p)
 {
-    return virtio_queue(&p->serial->vpci.virtio, queue_of(p) + 1);
+    return virtio_queue(&p->serial->vpci.virtio, virtio_serial_queue_of(p) + 1);
 }
 
-static VirtioSerialPort *port_of_queue(VirtioSerial *s, unsigned queue)
+static VirtioSerialPort *virtio_serial_port_of_queue(VirtioSerial *s, unsigned queue)
 {
     return queue < 2 ? s->ports[0] : s->ports[queue / 2 - 1];
 }
 
-/* Back ends call from the main loop, or because the device asked them to. */
-static bool enter(VirtioSerial *s, bool *inside)
+/* Enter the re-entrancy guard, unless a back end was called by the device itself (*inside). */
+static bool virtio_serial_guard_enter(VirtioSerial *s, bool *inside)
 {
     *inside = virtio_serial_device(s)->busy;
     return *inside || device_enter(virtio_serial_device(s));
 }
 
-static void leave(VirtioSerial *s, bool inside)
+static void virtio_serial_guard_leave(VirtioSerial *s, bool inside)
 {
     if (!inside) {
         device_leave(virtio_serial_device(s));
     }
 }
 
-/* --- who has a port open --- */
+/* --- messages to the driver --- */
 
-void virtio_serial_set_guest_connected(VirtioSerialPort *p, bool connected)
+/* Send one message. False: the driver has no buffer for it. */
+static bool virtio_serial_send_message(VirtioSerial *s, uint32_t nr, uint16_t event, uint16_t value,
+                                       const char *name)
+{
+    VirtQueue *vq = virtio_queue(&s->vpci.virtio, CONTROL_RX);
+    VirtqBuf *buf = virtq_pop(vq);
+    uint8_t message[MESSAGE_LEN];
+    size_t len;
+
+    if (!buf) {
+        return false;
+    }
+    memcpy(message, &nr, 4);
+    memcpy(message + 4, &event, 2);
+    memcpy(message + 6, &value, 2);
+    len = virtq_write(buf, 0, message, MESSAGE_LEN);
+    if (len < MESSAGE_LEN) {
+        virtio_broken(&s->vpci.virtio, "control queue: a buffer of %zu bytes", len);
+    } else if (name) {
+        len += virtq_write(buf, MESSAGE_LEN, name, strlen(name));
+    }
+    virtq_push(vq, buf, len);
+    return true;
+}
+
+/* Send a port's pending events, in the order that drivers require. False: no buffer is left. */
+static bool virtio_serial_send_port_events(VirtioSerialPort *p)
+{
+    static const uint8_t order[] = { VIRTIO_CONSOLE_PORT_ADD, VIRTIO_CONSOLE_CONSOLE_PORT,
+                                     VIRTIO_CONSOLE_PORT_NAME, VIRTIO_CONSOLE_PORT_OPEN };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(order); i++) {
+        uint8_t event = order[i];
+        uint16_t value = event == VIRTIO_CONSOLE_PORT_OPEN ? p->host_connected : 1;
+
+        if (!(p->pending >> event & 1)) {
+            continue;
+        }
+        if (!virtio_serial_send_message(p->serial, p->nr, event, value,
+                                        event == VIRTIO_CONSOLE_PORT_NAME ? p->name : NULL)) {
+            return false;
+        }
+        p->pending &= ~(1u << event);
+    }
+    return true;
+}
+
+static bool virtio_serial_send_removals(VirtioSerial *s)
+{
+    for (uint32_t nr = 0; nr < s->max_ports; nr++) {
+        if (s->removed[nr / 32] >> (nr % 32) & 1) {
+            if (!virtio_serial_send_message(s, nr, VIRTIO_CONSOLE_PORT_REMOVE, 1, NULL)) {
+                return false;
+            }
+            s->removed[nr / 32] &= ~(1u << (nr % 32));
+        }
+    }
+    return true;
+}
+
+/* Send pending messages while the driver has buffers. */
+static void virtio_serial_send_pending(VirtioSerial *s)
+{
+    bool more;
+
+    if (virtio_serial_stopped(s) || !s->ready) {
+        return;
+    }
+    more = virtio_serial_send_removals(s);
+    for (uint32_t nr = 0; more && nr < s->max_ports; nr++) {
+        more = !s->ports[nr] || virtio_serial_send_port_events(s->ports[nr]);
+    }
+    virtq_notify(virtio_queue(&s->vpci.virtio, CONTROL_RX));
+}
+
+static void virtio_serial_set_pending(VirtioSerialPort *p, uint8_t event)
+{
+    p->pending |= 1u << event;
+}
+
+/* --- connections --- */
+
+static void virtio_serial_set_guest_connected(VirtioSerialPort *p, bool connected)
 {
     if (p->guest_connected != connected) {
         p->guest_connected = connected;
@@ -81,10 +172,10 @@ void virtio_serial_set_guest_connected(VirtioSerialPort *p, bool connected)
 
 /* --- bytes from the guest --- */
 
-typedef enum SendResult { CHAIN_SENT, PEER_BUSY, TURN_OVER } SendResult;
+typedef enum SendResult { SEND_DONE, SEND_PEER_BUSY, SEND_TURN_OVER } SendResult;
 
-/* Send a chain from byte p->sent on; p->sent says how far it got. */
-static SendResult send_chain(VirtioSerialPort *p, const VirtqBuf *buf)
+/* Send a chain from byte p->sent on, and advance p->sent. */
+static SendResult virtio_serial_send_chain(VirtioSerialPort *p, const VirtqBuf *buf)
 {
     VirtioDevice *v = &p->serial->vpci.virtio;
     size_t skip = p->sent;
@@ -97,23 +188,23 @@ static SendResult send_chain(VirtioSerialPort *p, const VirtqBuf *buf)
             size_t part = MIN(len - skip, CHUNK), went;
 
             if (virtio_turn_left(v) == 0) {
-                return TURN_OVER;
+                return SEND_TURN_OVER;
             }
             went = virtio_serial_port_send(p, bytes + skip, part);
             virtio_turn_charge(v, 1 + went / UNIT_BYTES);
             p->sent += went;
             if (went < part) {
-                return PEER_BUSY;
+                return SEND_PEER_BUSY;
             }
             skip += part;
         }
         skip -= len;
     }
-    return CHAIN_SENT;
+    return SEND_DONE;
 }
 
-/* p->sent, which is saved, counts to 4 GiB: no driver prints that much at once. */
-static bool too_long(VirtioSerialPort *p, const VirtqBuf *buf)
+/* p->sent is saved as 32 bits. No driver sends 4 GiB in one chain. */
+static bool virtio_serial_chain_too_long(VirtioSerialPort *p, const VirtqBuf *buf)
 {
     if (buf->in_len > UINT32_MAX) {
         guest_error(device_name(virtio_serial_device(p->serial)),
@@ -122,17 +213,18 @@ static bool too_long(VirtioSerialPort *p, const VirtqBuf *buf)
     return buf->in_len > UINT32_MAX;
 }
 
-static void transmit(VirtioSerialPort *p)
+static void virtio_serial_transmit(VirtioSerialPort *p)
 {
-    VirtQueue *vq = transmit_queue(p);
+    VirtQueue *vq = virtio_serial_transmit_queue(p);
     VirtqBuf *buf;
 
     while (!virtio_serial_stopped(p->serial) && (buf = virtq_next(vq))) {
-        SendResult result = too_long(p, buf) ? CHAIN_SENT : send_chain(p, buf);
+        SendResult result =
+            virtio_serial_chain_too_long(p, buf) ? SEND_DONE : virtio_serial_send_chain(p, buf);
 
-        if (result != CHAIN_SENT) {
+        if (result != SEND_DONE) {
             virtq_unpop(vq, buf);
-            if (result == TURN_OVER) {
+            if (result == SEND_TURN_OVER) {
                 virtq_later(vq);
             }
             break;
@@ -147,9 +239,9 @@ void virtio_serial_flush(VirtioSerialPort *p)
 {
     bool inside;
 
-    if (enter(p->serial, &inside)) {
-        transmit(p);
-        leave(p->serial, inside);
+    if (virtio_serial_guard_enter(p->serial, &inside)) {
+        virtio_serial_transmit(p);
+        virtio_serial_guard_leave(p->serial, inside);
     }
 }
 
@@ -157,11 +249,12 @@ void virtio_serial_flush(VirtioSerialPort *p)
 
 size_t virtio_serial_room(VirtioSerialPort *p)
 {
-    VirtQueue *vq = receive_queue(p);
+    VirtQueue *vq = virtio_serial_receive_queue(p);
     VirtqBuf *buf;
     size_t room;
 
-    if (virtio_serial_stopped(p->serial) || (multiport(p->serial) && !p->guest_connected)) {
+    if (virtio_serial_stopped(p->serial) ||
+        (virtio_serial_is_multiport(p->serial) && !p->guest_connected)) {
         return 0;
     }
     buf = virtq_pop(vq);
@@ -178,11 +271,11 @@ size_t virtio_serial_room(VirtioSerialPort *p)
 
 void virtio_serial_receive(VirtioSerialPort *p, const uint8_t *bytes, size_t len)
 {
-    VirtQueue *vq = receive_queue(p);
+    VirtQueue *vq = virtio_serial_receive_queue(p);
     bool inside;
     VirtqBuf *buf;
 
-    if (!enter(p->serial, &inside)) {
+    if (!virtio_serial_guard_enter(p->serial, &inside)) {
         return;
     }
     while (len > 0 && (buf = virtq_pop(vq))) {
@@ -193,7 +286,7 @@ void virtio_serial_receive(VirtioSerialPort *p, const uint8_t *bytes, size_t len
         len -= went;
     }
     virtq_notify(vq);
-    leave(p->serial, inside);
+    virtio_serial_guard_leave(p->serial, inside);
 }
 
 void virtio_serial_set_host_connected(VirtioSerialPort *p, bool connected)
@@ -201,21 +294,21 @@ void virtio_serial_set_host_connected(VirtioSerialPort *p, bool connected)
     bool inside;
 
     if (p->host_connected == connected || virtio_serial_stopped(p->serial) ||
-        !enter(p->serial, &inside)) {
+        !virtio_serial_guard_enter(p->serial, &inside)) {
         return;
     }
     p->host_connected = connected;
     if (p->ready) {
-        virtio_serial_due(p, PORT_OPEN);
+        virtio_serial_set_pending(p, VIRTIO_CONSOLE_PORT_OPEN);
     }
-    transmit(p); /* what waited for a peer that went is dropped */
-    virtio_serial_tell(p->serial);
-    leave(p->serial, inside);
+    virtio_serial_transmit(p); /* drops the bytes that wait for a peer that disconnected */
+    virtio_serial_send_pending(p->serial);
+    virtio_serial_guard_leave(p->serial, inside);
 }
 
-/* --- ports come and go --- */
+/* --- adding and removing ports --- */
 
-static uint32_t lowest_free(const VirtioSerial *s, const VirtioSerialPort *p)
+static uint32_t virtio_serial_lowest_free(const VirtioSerial *s, const VirtioSerialPort *p)
 {
     uint32_t nr = virtio_serial_is_console(p) ? 0 : 1;
 
@@ -229,7 +322,7 @@ typedef struct NameSearch {
     const VirtioSerialPort *port, *other;
 } NameSearch;
 
-static bool same_name(void *opaque, Device *dev)
+static bool virtio_serial_same_name(void *opaque, Device *dev)
 {
     NameSearch *search = opaque;
 
@@ -240,37 +333,36 @@ static bool same_name(void *opaque, Device *dev)
     return !search->other;
 }
 
-/* Guests find ports by name. */
-static bool name_is_free(const VirtioSerialPort *p, GError **err)
+/* Guests find ports by name: names are unique in the machine. */
+static bool virtio_serial_name_is_free(const VirtioSerialPort *p, GError **err)
 {
     NameSearch search = { .port = p };
 
     if (p->name && *p->name) {
-        device_visit(p->dev.machine->root, same_name, &search);
+        device_visit(p->dev.machine->root, virtio_serial_same_name, &search);
     }
     if (search.other) {
-        g_set_error(err, G_FILE_ERROR, G_FILE_ERROR_EXIST,
-                    "%s: the port '%s' is named '%s' already: choose another name=",
-                    device_name(&p->dev), device_name(&search.other->dev), p->name);
+        error_set(err, ERROR_USER,
+                  "%s: name '%s' is already used by port '%s'; choose another name=",
+                  device_name(&p->dev), p->name, device_name(&search.other->dev));
     }
     return !search.other;
 }
 
 bool virtio_serial_enter(VirtioSerial *s, VirtioSerialPort *p, GError **err)
 {
-    uint32_t nr = p->nr == UINT32_MAX ? lowest_free(s, p) : p->nr;
+    uint32_t nr = p->nr == UINT32_MAX ? virtio_serial_lowest_free(s, p) : p->nr;
 
     if (nr >= s->max_ports || s->ports[nr] || (nr == 0 && !virtio_serial_is_console(p))) {
-        g_set_error(err, G_FILE_ERROR, G_FILE_ERROR_INVAL,
-                    "%s: port %u of '%s' is %s (there are %u, and port 0 is a console's)",
-                    device_name(&p->dev), nr, s->bus.name,
-                    nr >= s->max_ports ? "beyond its end"
-                    : s->ports[nr]     ? "taken"
-                                       : "kept for a virtconsole",
-                    s->max_ports);
-        return false;
+        return error_set(err, ERROR_USER,
+                         "%s: port %u of '%s' %s (it has %u ports; port 0 is for a virtconsole)",
+                         device_name(&p->dev), nr, s->bus.name,
+                         nr >= s->max_ports ? "does not exist"
+                         : s->ports[nr]     ? "is already used"
+                                            : "is reserved for a virtconsole",
+                         s->max_ports);
     }
-    if (!name_is_free(p, err)) {
+    if (!virtio_serial_name_is_free(p, err)) {
         return false;
     }
     p->nr = nr;
@@ -279,10 +371,11 @@ bool virtio_serial_enter(VirtioSerial *s, VirtioSerialPort *p, GError **err)
     return true;
 }
 
-/* A driver that knows one port only cannot say that it opened it. */
-static void open_lone_port(VirtioSerial *s)
+/* A driver without VIRTIO_CONSOLE_F_MULTIPORT sends no VIRTIO_CONSOLE_PORT_OPEN. */
+static void virtio_serial_open_lone_port(VirtioSerial *s)
 {
-    if ((s->vpci.virtio.status & S_DRIVER_OK) && !multiport(s) && s->ports[0]) {
+    if ((s->vpci.virtio.status & VIRTIO_CONFIG_S_DRIVER_OK) && !virtio_serial_is_multiport(s) &&
+        s->ports[0]) {
         virtio_serial_set_guest_connected(s->ports[0], true);
     }
 }
@@ -292,100 +385,185 @@ void virtio_serial_announce(VirtioSerialPort *p)
     VirtioSerial *s = p->serial;
     bool inside;
 
-    if (!enter(s, &inside)) {
+    if (!virtio_serial_guard_enter(s, &inside)) {
         return;
     }
     if (s->ready) {
-        virtio_serial_due(p, PORT_ADD);
-        virtio_serial_tell(s);
+        virtio_serial_set_pending(p, VIRTIO_CONSOLE_PORT_ADD);
+        virtio_serial_send_pending(s);
     }
-    open_lone_port(s);
-    leave(s, inside);
+    virtio_serial_open_lone_port(s);
+    virtio_serial_guard_leave(s, inside);
 }
 
 void virtio_serial_leave(VirtioSerialPort *p)
 {
     VirtioSerial *s = p->serial;
-    bool known = s->ready && !(p->pending >> PORT_ADD & 1), inside;
+    bool known = s->ready && !(p->pending >> VIRTIO_CONSOLE_PORT_ADD & 1), inside;
 
     s->ports[p->nr] = NULL;
     if (known) {
         s->removed[p->nr / 32] |= 1u << (p->nr % 32);
     }
-    if (!virtio_serial_device(s)->hidden && enter(s, &inside)) {
+    if (!virtio_serial_device(s)->hidden && virtio_serial_guard_enter(s, &inside)) {
         p->host_connected = false;
-        transmit(p);
-        virtio_serial_tell(s);
-        leave(s, inside);
+        virtio_serial_transmit(p);
+        virtio_serial_send_pending(s);
+        virtio_serial_guard_leave(s, inside);
     }
     p->serial = NULL;
 }
 
+/* --- messages from the driver --- */
+
+static void virtio_serial_driver_ready(VirtioSerial *s, bool well)
+{
+    if (!well) {
+        guest_error(device_name(virtio_serial_device(s)),
+                    "the driver failed to initialize the device");
+        return;
+    }
+    s->ready = true;
+    for (uint32_t nr = 0; nr < s->max_ports; nr++) {
+        if (s->ports[nr]) {
+            virtio_serial_set_pending(s->ports[nr], VIRTIO_CONSOLE_PORT_ADD);
+        }
+    }
+}
+
+static void virtio_serial_port_ready(VirtioSerialPort *p, bool well)
+{
+    if (!well) {
+        guest_error(device_name(&p->dev), "the driver failed to initialize port %u", p->nr);
+        return;
+    }
+    p->ready = true;
+    if (virtio_serial_is_console(p)) {
+        virtio_serial_set_pending(p, VIRTIO_CONSOLE_CONSOLE_PORT);
+    }
+    if (p->name && *p->name) {
+        virtio_serial_set_pending(p, VIRTIO_CONSOLE_PORT_NAME);
+    }
+    if (p->host_connected) {
+        virtio_serial_set_pending(p, VIRTIO_CONSOLE_PORT_OPEN);
+    }
+}
+
+static void virtio_serial_run_message(VirtioSerial *s, const uint8_t *message)
+{
+    VirtioSerialPort *p;
+    uint16_t event, value;
+    uint32_t nr;
+
+    memcpy(&nr, message, 4);
+    memcpy(&event, message + 4, 2);
+    memcpy(&value, message + 6, 2);
+    if (event == VIRTIO_CONSOLE_DEVICE_READY) {
+        virtio_serial_driver_ready(s, value != 0);
+        return;
+    }
+    p = nr < s->max_ports ? s->ports[nr] : NULL;
+    if (!p) {
+        guest_error(device_name(virtio_serial_device(s)),
+                    "control event %u for port %u, which does not exist", event, nr);
+    } else if (event == VIRTIO_CONSOLE_PORT_READY) {
+        virtio_serial_port_ready(p, value != 0);
+    } else if (event == VIRTIO_CONSOLE_PORT_OPEN) {
+        virtio_serial_set_guest_connected(p, value != 0);
+    } else {
+        guest_error(device_name(virtio_serial_device(s)), "control event %u for port %u: ignored",
+                    event, nr);
+    }
+}
+
+static void virtio_serial_receive_control(VirtioSerial *s)
+{
+    VirtQueue *vq = virtio_queue(&s->vpci.virtio, CONTROL_TX);
+    uint8_t message[MESSAGE_LEN];
+    VirtqBuf *buf;
+
+    while (!virtio_serial_stopped(s) && (buf = virtq_next(vq))) {
+        virtio_turn_charge(&s->vpci.virtio, MESSAGE_UNITS);
+        if (virtq_read(buf, 0, message, MESSAGE_LEN) == MESSAGE_LEN) {
+            virtio_serial_run_message(s, message);
+        } else {
+            guest_error(device_name(virtio_serial_device(s)),
+                        "a control message of %zu bytes: ignored", buf->in_len);
+        }
+        virtq_push(vq, buf, 0);
+    }
+    virtq_notify(vq);
+    virtio_serial_send_pending(s);
+}
+
 /* --- the device --- */
 
-static uint64_t serial_features(VirtioDevice *v)
+static uint64_t virtio_serial_features(VirtioDevice *v)
 {
-    VirtioSerial *s = serial_of(v);
+    VirtioSerial *s = virtio_serial_of(v);
 
-    return (s->max_ports > 1 ? 1u << F_MULTIPORT : 0) |
-           (s->emergency_write ? 1u << F_EMERG_WRITE : 0);
+    return (s->max_ports > 1 ? 1u << VIRTIO_CONSOLE_F_MULTIPORT : 0) |
+           (s->emergency_write ? 1u << VIRTIO_CONSOLE_F_EMERG_WRITE : 0);
 }
 
-static void serial_config_read(VirtioDevice *v, uint8_t *config)
+static void virtio_serial_config_read(VirtioDevice *v, uint8_t *config)
 {
     memset(config, 0, CONFIG_SIZE);
-    memcpy(config + 4, &serial_of(v)->max_ports, 4);
+    memcpy(config + offsetof(struct virtio_console_config, max_nr_ports),
+           &virtio_serial_of(v)->max_ports, 4);
 }
 
-/* Works in any state of the device, without queues: a guest that dies may still speak. */
-static void serial_config_written(VirtioDevice *v, const uint8_t *config, size_t at, size_t len)
+/* The emergency write works in any state of the device and without queues. */
+static void virtio_serial_config_written(VirtioDevice *v, const uint8_t *config, size_t at,
+                                         size_t len)
 {
-    VirtioSerial *s = serial_of(v);
+    VirtioSerial *s = virtio_serial_of(v);
 
     for (uint32_t nr = 0;
-         s->emergency_write && at <= EMERG_WR && at + len > EMERG_WR && nr < s->max_ports; nr++) {
+         s->emergency_write && at <= EMERGENCY_AT && at + len > EMERGENCY_AT && nr < s->max_ports;
+         nr++) {
         if (s->ports[nr] && virtio_serial_is_console(s->ports[nr])) {
-            virtio_serial_port_send(s->ports[nr], config + EMERG_WR, 1);
+            virtio_serial_port_send(s->ports[nr], config + EMERGENCY_AT, 1);
             break;
         }
     }
 }
 
-static void serial_notified(VirtioDevice *v, unsigned queue)
+static void virtio_serial_notified(VirtioDevice *v, unsigned queue)
 {
-    VirtioSerial *s = serial_of(v);
-    VirtioSerialPort *p = port_of_queue(s, queue);
+    VirtioSerial *s = virtio_serial_of(v);
+    VirtioSerialPort *p = virtio_serial_port_of_queue(s, queue);
 
-    if (queue == CONTROL_IN) {
-        virtio_serial_tell(s);
-    } else if (queue == CONTROL_OUT) {
-        virtio_serial_take_control(s);
+    if (queue == CONTROL_RX) {
+        virtio_serial_send_pending(s);
+    } else if (queue == CONTROL_TX) {
+        virtio_serial_receive_control(s);
     } else if (p && queue % 2) {
-        transmit(p);
+        virtio_serial_transmit(p);
     } else if (p) {
         virtio_serial_port_accept(p);
     }
 }
 
-static void serial_status_changed(VirtioDevice *v, uint8_t old)
+static void virtio_serial_status_changed(VirtioDevice *v, uint8_t old)
 {
-    if (v->status & ~old & S_DRIVER_OK) {
-        open_lone_port(serial_of(v));
+    if (v->status & ~old & VIRTIO_CONFIG_S_DRIVER_OK) {
+        virtio_serial_open_lone_port(virtio_serial_of(v));
     }
 }
 
-static void serial_queue_reset(VirtioDevice *v, unsigned queue)
+static void virtio_serial_queue_reset(VirtioDevice *v, unsigned queue)
 {
-    VirtioSerialPort *p = port_of_queue(serial_of(v), queue);
+    VirtioSerialPort *p = virtio_serial_port_of_queue(virtio_serial_of(v), queue);
 
-    if (p && queue != CONTROL_IN && queue != CONTROL_OUT && queue % 2) {
+    if (p && queue != CONTROL_RX && queue != CONTROL_TX && queue % 2) {
         p->sent = 0;
     }
 }
 
-static void serial_reset(VirtioDevice *v)
+static void virtio_serial_reset(VirtioDevice *v)
 {
-    VirtioSerial *s = serial_of(v);
+    VirtioSerial *s = virtio_serial_of(v);
 
     s->ready = false;
     memset(s->removed, 0, sizeof(s->removed));
@@ -401,12 +579,12 @@ static void serial_reset(VirtioDevice *v)
     }
 }
 
-static void run_changed(void *opaque, bool running, RunState state)
+static void virtio_serial_run_changed(void *opaque, bool running, RunState state)
 {
     VirtioSerial *s = opaque;
     bool inside;
 
-    if (!running || !enter(s, &inside)) {
+    if (!running || !virtio_serial_guard_enter(s, &inside)) {
         return;
     }
     for (uint32_t nr = 0; nr < s->max_ports; nr++) {
@@ -414,11 +592,11 @@ static void run_changed(void *opaque, bool running, RunState state)
             virtio_serial_port_resume(s->ports[nr]);
         }
     }
-    virtio_serial_tell(s);
-    leave(s, inside);
+    virtio_serial_send_pending(s);
+    virtio_serial_guard_leave(s, inside);
 }
 
-static bool serial_init(void *dev, GError **err)
+static bool virtio_serial_init(void *dev, GError **err)
 {
     VirtioSerial *s = dev;
     Device *d = virtio_serial_device(s);
@@ -435,15 +613,15 @@ static bool serial_init(void *dev, GError **err)
     for (uint32_t i = 0; i < 2 * (s->max_ports + 1); i++) {
         virtio_add_queue(&s->vpci.virtio, QUEUE_SIZE);
     }
-    machine_add_run_fn(d->machine, run_changed, s);
+    machine_add_run_fn(d->machine, virtio_serial_run_changed, s);
     return true;
 }
 
-static void serial_exit(void *dev)
+static void virtio_serial_exit(void *dev)
 {
     VirtioSerial *s = dev;
 
-    machine_remove_run_fn(virtio_serial_device(s)->machine, run_changed, s);
+    machine_remove_run_fn(virtio_serial_device(s)->machine, virtio_serial_run_changed, s);
     virtio_serial_device(s)->child_bus = NULL;
     bus_fini(&s->bus);
     g_clear_pointer(&s->ports, g_free);
@@ -451,15 +629,14 @@ static void serial_exit(void *dev)
 
 static const PlanCount serial_auto_vectors = { 1, { "max_ports" }, { 1 } };
 
-static bool serial_check(void *obj, GError **err)
+static bool virtio_serial_check(void *obj, GError **err)
 {
     VirtioSerial *s = obj;
 
     for (uint32_t nr = s->max_ports; nr < REMOVED_WORDS * 32; nr++) {
         if (s->removed[nr / 32] >> (nr % 32) & 1) {
-            g_set_error(err, g_quark_from_static_string("virtio"), 0,
-                        "removed names port %u of a device with %u", nr, s->max_ports);
-            return false;
+            return error_set(err, ERROR_GUEST, "removed names port %u of a device with %u ports",
+                             nr, s->max_ports);
         }
     }
     return true;
@@ -467,33 +644,34 @@ static bool serial_check(void *obj, GError **err)
 
 static const VirtioClass serial_class = {
     .name = "virtio-serial",
-    .device_id = 3,
+    .device_id = VIRTIO_ID_CONSOLE,
     .config_size = CONFIG_SIZE,
-    .features = serial_features,
-    .config_read = serial_config_read,
-    .config_written = serial_config_written,
-    .queue_notified = serial_notified,
-    .status_changed = serial_status_changed,
-    .queue_reset = serial_queue_reset,
-    .reset = serial_reset,
+    .features = virtio_serial_features,
+    .config_read = virtio_serial_config_read,
+    .config_written = virtio_serial_config_written,
+    .queue_notified = virtio_serial_notified,
+    .status_changed = virtio_serial_status_changed,
+    .queue_reset = virtio_serial_queue_reset,
+    .reset = virtio_serial_reset,
 };
 static const PlanProp serial_props[] = {
     VIRTIO_PCI_PROPS,
     PROP_U32(VirtioSerial, max_ports, "max_ports", DEFAULT_PORTS, 1, VIRTIO_SERIAL_MAX_PORTS,
-             "places on its bus; one alone is a plain console without names"),
+             "ports of its bus; a single one is a console without control messages"),
     PROP_BOOL(VirtioSerial, emergency_write, "emergency-write", true,
-              "offer the register that writes one character without queues"),
+              "offer the register that writes a character without queues"),
 };
 static const VmField serial_fields[] = {
     VM_VIRTIO_PCI(VirtioSerial, vpci),
     VM_BOOL(VirtioSerial, ready),
     VM_U32_ARRAY(VirtioSerial, removed),
 };
-static const VmState serial_state = {
-    .name = "virtio-serial", .version = 1, .fields = LIST(serial_fields), .check = serial_check
-};
+static const VmState serial_state = { .name = "virtio-serial",
+                                      .version = 1,
+                                      .fields = LIST(serial_fields),
+                                      .check = virtio_serial_check };
 
 VIRTIO_PCI_TYPES(serial, "serial", VirtioSerial, "serial ports and consoles", 0x078000,
-                 serial_props, serial_state, serial_class, serial_init, serial_exit,
+                 serial_props, serial_state, serial_class, virtio_serial_init, virtio_serial_exit,
                  &serial_auto_vectors, .provides = PLAN_BUS_VIRTIO_SERIAL);
 VIRTIO_DEVICE_TYPES(serial);

@@ -28,81 +28,81 @@ typedef struct Goldfish {
 static const char *const clock_names[] = { "host", "rt", "vm", NULL };
 static const ClockKind clock_kinds[] = { CLOCK_KIND_HOST, CLOCK_KIND_REALTIME, CLOCK_KIND_VIRTUAL };
 
-static uint64_t clock_now(const Goldfish *s)
+static uint64_t goldfish_clock_now(const Goldfish *s)
 {
     return clock_now_any(s->sys.dev.machine, clock_kinds[s->clock]);
 }
 
-static uint64_t rtc_now(const Goldfish *s)
+static uint64_t goldfish_now(const Goldfish *s)
 {
-    return clock_now(s) + s->offset;
+    return goldfish_clock_now(s) + s->offset;
 }
 
-static void update_irq(Goldfish *s)
+static void goldfish_update_irq(Goldfish *s)
 {
     sysdev_irq_set(&s->sys, 0, s->irq_enabled && s->irq_pending);
 }
 
-static void alarm_fired(void *dev)
+static void goldfish_alarm_fired(void *dev)
 {
     Goldfish *s = dev;
 
     s->alarm_status = 0;
     s->irq_pending = 1;
-    update_irq(s);
+    goldfish_update_irq(s);
 }
 
-static uint64_t alarm_time(const Goldfish *s)
+static uint64_t goldfish_alarm_time(const Goldfish *s)
 {
     return (uint64_t)s->alarm_high << 32 | s->alarm_low;
 }
 
 /* Arm the timer for an RTC time; one that has passed fires at once. */
-static void arm_alarm(Goldfish *s, uint64_t at)
+static void goldfish_arm_alarm(Goldfish *s, uint64_t at)
 {
     uint64_t deadline = at - (uint64_t)s->offset;
 
     timer_cancel(&s->alarm);
     s->alarm_status = 1;
-    if (at <= rtc_now(s))
-        alarm_fired(s);
+    if (at <= goldfish_now(s))
+        goldfish_alarm_fired(s);
     else
         timer_arm_at(&s->alarm, deadline < CLOCK_NEVER ? (int64_t)deadline : CLOCK_NEVER - 1);
 }
 
-static uint64_t read_time_low(void *dev, const RegDesc *r)
+static uint64_t goldfish_read_time_low(void *dev, const RegDesc *r)
 {
     Goldfish *s = dev;
-    uint64_t now = rtc_now(s);
+    uint64_t now = goldfish_now(s);
 
     s->time_high = now >> 32;
     return (uint32_t)now;
 }
 
-static uint32_t wrote_time_low(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
+static uint32_t goldfish_wrote_time_low(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
     Goldfish *s = dev;
     uint64_t t = (uint64_t)s->time_high << 32 | s->time_low;
 
-    s->offset = t - clock_now(s);
+    s->offset = t - goldfish_clock_now(s);
     if (s->alarm_status)
-        arm_alarm(s, alarm_time(s));
+        goldfish_arm_alarm(s, goldfish_alarm_time(s));
     return 0;
 }
 
-static uint32_t wrote_alarm_low(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
+static uint32_t goldfish_wrote_alarm_low(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
-    arm_alarm(dev, alarm_time(dev));
+    goldfish_arm_alarm(dev, goldfish_alarm_time(dev));
     return 0;
 }
 
-static uint32_t wrote_irq_enabled(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
+static uint32_t goldfish_wrote_irq_enabled(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
-    update_irq(dev);
+    goldfish_update_irq(dev);
     return 0;
 }
 
-static uint32_t wrote_clear_alarm(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
+static uint32_t goldfish_wrote_clear_alarm(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
     Goldfish *s = dev;
 
@@ -111,54 +111,58 @@ static uint32_t wrote_clear_alarm(void *dev, const RegDesc *r, uint64_t old, uin
     return 0;
 }
 
-static uint32_t wrote_clear_interrupt(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
+static uint32_t goldfish_wrote_clear_interrupt(void *dev, const RegDesc *r, uint64_t old,
+                                               uint64_t new)
 {
     Goldfish *s = dev;
 
     s->irq_pending = 0;
-    update_irq(s);
+    goldfish_update_irq(s);
     return 0;
 }
 
 #define ALL32 UINT32_MAX
 static const RegDesc goldfish_regs[] = {
-    REG32(Goldfish, time_low, 0x00, .rw = ALL32, .read = read_time_low, .wrote = wrote_time_low),
+    REG32(Goldfish, time_low, 0x00, .rw = ALL32, .read = goldfish_read_time_low,
+          .wrote = goldfish_wrote_time_low),
     REG32(Goldfish, time_high, 0x04, .rw = ALL32),
-    REG32(Goldfish, alarm_low, 0x08, .rw = ALL32, .wrote = wrote_alarm_low),
+    REG32(Goldfish, alarm_low, 0x08, .rw = ALL32, .wrote = goldfish_wrote_alarm_low),
     REG32(Goldfish, alarm_high, 0x0c, .rw = ALL32),
-    REG32(Goldfish, irq_enabled, 0x10, .rw = 1, .wrote = wrote_irq_enabled),
+    REG32(Goldfish, irq_enabled, 0x10, .rw = 1, .wrote = goldfish_wrote_irq_enabled),
     { .offset = 0x14,
       .width = 4,
       .name = "clear_alarm",
       .field = REG_NO_FIELD,
-      .wrote = wrote_clear_alarm },
+      .wrote = goldfish_wrote_clear_alarm },
     REG32_RO(Goldfish, alarm_status, 0x18),
     { .offset = 0x1c,
       .width = 4,
       .name = "clear_interrupt",
       .field = REG_NO_FIELD,
-      .wrote = wrote_clear_interrupt },
+      .wrote = goldfish_wrote_clear_interrupt },
 };
 
 /* Run with the chosen clock from a time in ns since 1970. */
-static void set_clock(Goldfish *s, uint64_t base)
+static void goldfish_set_clock(Goldfish *s, uint64_t base)
 {
     timer_cancel(&s->alarm);
-    timer_setup_plain(&s->alarm, s->sys.dev.machine, clock_kinds[s->clock], alarm_fired, s);
-    s->offset = base - clock_now(s);
+    timer_setup_plain(&s->alarm, s->sys.dev.machine, clock_kinds[s->clock], goldfish_alarm_fired,
+                      s);
+    s->offset = base - goldfish_clock_now(s);
 }
 
 static bool goldfish_realize(void *dev, GError **err)
 {
     Goldfish *s = dev;
 
-    set_clock(s, s->base ? s->base : (uint64_t)clock_now_any(s->sys.dev.machine, CLOCK_KIND_HOST));
+    goldfish_set_clock(s, s->base ? s->base
+                                  : (uint64_t)clock_now_any(s->sys.dev.machine, CLOCK_KIND_HOST));
     return true;
 }
 
 /* --- -rtc --- */
 
-static bool parse_base(const char *text, Machine *m, uint64_t *base)
+static bool goldfish_parse_base(const char *text, Machine *m, uint64_t *base)
 {
     uint64_t now = clock_now_any(m, CLOCK_KIND_HOST);
     g_autoptr(GTimeZone) utc = g_time_zone_new_utc();
@@ -177,7 +181,7 @@ static bool parse_base(const char *text, Machine *m, uint64_t *base)
     return true;
 }
 
-static bool parse_clock(const char *text, uint32_t *clock)
+static bool goldfish_parse_clock(const char *text, uint32_t *clock)
 {
     for (uint32_t i = 0; clock_names[i]; i++) {
         if (g_str_equal(text, clock_names[i])) {
@@ -191,16 +195,16 @@ static bool parse_clock(const char *text, uint32_t *clock)
 bool goldfish_set(Device *dev, const char *options, GError **err)
 {
     Goldfish *s = (Goldfish *)dev;
-    uint64_t base = rtc_now(s);
+    uint64_t base = goldfish_now(s);
     g_auto(GStrv) parts = g_strsplit(options, ",", -1);
 
     for (unsigned i = 0; parts[i]; i++) {
         bool ok = g_str_equal(parts[i], "driftfix=none");
 
         if (g_str_has_prefix(parts[i], "base="))
-            ok = parse_base(parts[i] + 5, dev->machine, &base);
+            ok = goldfish_parse_base(parts[i] + 5, dev->machine, &base);
         else if (g_str_has_prefix(parts[i], "clock="))
-            ok = parse_clock(parts[i] + 6, &s->clock);
+            ok = goldfish_parse_clock(parts[i] + 6, &s->clock);
         if (!ok) {
             g_set_error(err, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
                         "-rtc %s: it takes base=utc|localtime|YYYY-MM-DD[Thh:mm:ss] and "
@@ -209,7 +213,7 @@ bool goldfish_set(Device *dev, const char *options, GError **err)
             return false;
         }
     }
-    set_clock(s, base);
+    goldfish_set_clock(s, base);
     return true;
 }
 
@@ -224,7 +228,7 @@ static void goldfish_reset(void *dev, ResetKind kind)
 
 static void goldfish_reset_exit(void *dev)
 {
-    update_irq(dev);
+    goldfish_update_irq(dev);
 }
 
 static void goldfish_unrealize(void *dev)
@@ -240,12 +244,12 @@ static void goldfish_pre_save(void *obj)
     bool host = clock_kinds[s->clock] == CLOCK_KIND_HOST;
 
     s->saved_clock = s->clock;
-    s->saved_time = host ? s->offset : (int64_t)rtc_now(s);
+    s->saved_time = host ? s->offset : (int64_t)goldfish_now(s);
     s->saved_alarm = s->alarm_status ? (uint64_t)s->alarm.deadline + (uint64_t)s->offset : 0;
 }
 
 /* The RTC's time when it was saved, as far as this host can know. */
-static uint64_t loaded_now(const Goldfish *s)
+static uint64_t goldfish_loaded_now(const Goldfish *s)
 {
     uint64_t host = clock_now_any(s->sys.dev.machine, CLOCK_KIND_HOST);
 
@@ -258,12 +262,12 @@ static bool goldfish_post_load(void *obj, GError **err)
     Goldfish *s = obj;
     bool same = s->clock == s->saved_clock && clock_kinds[s->clock] == CLOCK_KIND_HOST;
 
-    s->offset = same ? s->saved_time : (int64_t)(loaded_now(s) - clock_now(s));
+    s->offset = same ? s->saved_time : (int64_t)(goldfish_loaded_now(s) - goldfish_clock_now(s));
     timer_cancel(&s->alarm);
     if (s->alarm_status) {
-        arm_alarm(s, s->saved_alarm);
+        goldfish_arm_alarm(s, s->saved_alarm);
     }
-    update_irq(s);
+    goldfish_update_irq(s);
     return true;
 }
 

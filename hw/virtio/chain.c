@@ -2,14 +2,14 @@
 /*
  * Descriptor chains: from guest descriptors to pinned host memory, all or nothing.
  *
- * What the specification forbids a driver to do (2.7.5.3.1, 2.8) breaks the device: chains longer
- * than VIRTIO_MAX_SEGMENTS, buffers outside RAM, empty buffers, a readable buffer behind a
- * writable one, malformed indirect tables. A chain may hold more than 4 GiB: what becomes of it is
- * the device's affair.
+ * A chain that the specification does not allow (2.7.5.3.1, 2.8) breaks the device: more than
+ * VIRTIO_MAX_SEGMENTS descriptors, buffers outside RAM, empty buffers, a readable buffer behind a
+ * writable one, or a malformed indirect table. A chain may contain more than 4 GiB in total; the
+ * device decides what to do with it.
  */
 #include <string.h>
 
-#include "hw/virtio/ring.h"
+#include "internal.h"
 
 typedef struct ChainMap {
     void **handles;
@@ -71,7 +71,7 @@ bool chain_add(VirtqBuf *buf, uint64_t addr, uint32_t len, bool writable)
     return true;
 }
 
-static bool bad_table(VirtqBuf *buf, uint32_t len)
+static bool chain_table_is_bad(VirtqBuf *buf, uint32_t len)
 {
     if (len == 0 || len % sizeof(VringDesc) || len / sizeof(VringDesc) > VIRTIO_MAX_SEGMENTS) {
         virtio_broken(buf->vq->v, "queue %u: an indirect table of %u bytes", buf->vq->index, len);
@@ -85,7 +85,7 @@ bool chain_add_indirect(VirtqBuf *buf, uint64_t addr, uint32_t len, bool linked)
     unsigned n = len / sizeof(VringDesc), i = 0, seen = 0;
     g_autofree VringDesc *table = NULL;
 
-    if (bad_table(buf, len)) {
+    if (chain_table_is_bad(buf, len)) {
         return false;
     }
     table = g_malloc(len);
@@ -96,15 +96,15 @@ bool chain_add_indirect(VirtqBuf *buf, uint64_t addr, uint32_t len, bool linked)
         const VringDesc *d = &table[i];
         uint16_t flags = linked ? d->a : d->b;
 
-        if (flags & VRING_DESC_INDIRECT || seen++ == n) {
+        if (flags & VRING_DESC_F_INDIRECT || seen++ == n) {
             virtio_broken(buf->vq->v, "queue %u: an indirect table that %s", buf->vq->index,
-                          flags & VRING_DESC_INDIRECT ? "names another" : "loops");
+                          flags & VRING_DESC_F_INDIRECT ? "names another" : "loops");
             return false;
         }
-        if (!chain_add(buf, d->addr, d->len, flags & VRING_DESC_WRITE)) {
+        if (!chain_add(buf, d->addr, d->len, flags & VRING_DESC_F_WRITE)) {
             return false;
         }
-        if (linked ? !(flags & VRING_DESC_NEXT) : i + 1 == n) {
+        if (linked ? !(flags & VRING_DESC_F_NEXT) : i + 1 == n) {
             return true;
         }
         i = linked ? d->b : i + 1;
@@ -135,8 +135,10 @@ void chain_free(VirtqBuf *buf, size_t written)
     g_free(buf);
 }
 
-/* Copy between a flat buffer and a run of segments; to_iov says which way. */
-static size_t copy(const struct iovec *iov, int n, size_t at, void *flat, size_t len, bool to_iov)
+/* Copy between a buffer and segments, from byte `at` of the segments on. to_iov: into the segments.
+ */
+static size_t chain_copy(const struct iovec *iov, int n, size_t at, void *flat, size_t len,
+                         bool to_iov)
 {
     size_t done = 0;
 
@@ -161,12 +163,12 @@ static size_t copy(const struct iovec *iov, int n, size_t at, void *flat, size_t
 
 size_t virtq_read(const VirtqBuf *buf, size_t at, void *dst, size_t len)
 {
-    return copy(buf->in, buf->n_in, at, dst, len, false);
+    return chain_copy(buf->in, buf->n_in, at, dst, len, false);
 }
 
 size_t virtq_write(VirtqBuf *buf, size_t at, const void *src, size_t len)
 {
-    size_t done = copy(buf->out, buf->n_out, at, (void *)src, len, true);
+    size_t done = chain_copy(buf->out, buf->n_out, at, (void *)src, len, true);
 
     buf->touched = MAX(buf->touched, at + done);
     return done;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Virtqueues: what both ring formats share, the registers that place a queue, and the saved
+ * Virtqueues: operations that both ring formats share, the registers of a queue, and the saved
  * record of queues.
  */
 #include <string.h>
 
-#include "hw/virtio/ring.h"
+#include "internal.h"
+#include "util/error.h"
 #include "util/log.h"
 
 #define LEGACY_PAGE_BITS 12
@@ -35,7 +36,7 @@ bool ring_write(VirtQueue *vq, uint64_t addr, const void *buf, size_t len)
 
 bool ring_read16(VirtQueue *vq, uint64_t addr, uint16_t *v)
 {
-    return ring_read(vq, addr, v, sizeof(*v)); /* little-endian host: reg.c checks */
+    return ring_read(vq, addr, v, sizeof(*v)); /* the host is little-endian: reg.c asserts it */
 }
 
 bool ring_write16(VirtQueue *vq, uint64_t addr, uint16_t v)
@@ -43,7 +44,7 @@ bool ring_write16(VirtQueue *vq, uint64_t addr, uint16_t v)
     return ring_write(vq, addr, &v, sizeof(v));
 }
 
-static const RingOps *ring(const VirtQueue *vq)
+static const RingOps *virtq_ring_ops(const VirtQueue *vq)
 {
     return virtio_has(vq->v, VIRTIO_F_RING_PACKED) ? &ring_packed : &ring_split;
 }
@@ -57,16 +58,16 @@ bool virtio_can_dma(VirtioDevice *v)
 
 bool virtq_ready(const VirtQueue *vq)
 {
-    return vq->enabled && !vq->v->broken && (vq->v->status & VIRTIO_S_DRIVER_OK) &&
+    return vq->enabled && !vq->v->broken && (vq->v->status & VIRTIO_CONFIG_S_DRIVER_OK) &&
            virtio_can_dma(vq->v);
 }
 
 bool virtq_empty(VirtQueue *vq)
 {
-    return !virtq_ready(vq) || !ring(vq)->available(vq);
+    return !virtq_ready(vq) || !virtq_ring_ops(vq)->available(vq);
 }
 
-static VirtqBuf *taken(VirtQueue *vq, VirtqBuf *buf)
+static VirtqBuf *virtq_count_taken(VirtQueue *vq, VirtqBuf *buf)
 {
     if (buf) {
         vq->in_use++;
@@ -77,25 +78,25 @@ static VirtqBuf *taken(VirtQueue *vq, VirtqBuf *buf)
 
 VirtqBuf *virtq_pop(VirtQueue *vq)
 {
-    return taken(vq, virtq_empty(vq) ? NULL : ring(vq)->pop(vq));
+    return virtq_count_taken(vq, virtq_empty(vq) ? NULL : virtq_ring_ops(vq)->pop(vq));
 }
 
 VirtqBuf *virtq_refetch(VirtQueue *vq, uint16_t slot)
 {
-    return taken(vq, virtq_ready(vq) ? ring(vq)->fetch(vq, slot) : NULL);
+    return virtq_count_taken(vq, virtq_ready(vq) ? virtq_ring_ops(vq)->fetch(vq, slot) : NULL);
 }
 
-static bool stale(const VirtqBuf *buf)
+static bool virtq_buf_is_stale(const VirtqBuf *buf)
 {
     return buf->epoch != buf->vq->epoch;
 }
 
 void virtq_push(VirtQueue *vq, VirtqBuf *buf, uint32_t written)
 {
-    if (!stale(buf)) {
+    if (!virtq_buf_is_stale(buf)) {
         vq->in_use--;
         if (virtq_ready(vq)) {
-            ring(vq)->push(vq, buf, written);
+            virtq_ring_ops(vq)->push(vq, buf, written);
             vq->unsignalled = true;
         }
     }
@@ -104,16 +105,16 @@ void virtq_push(VirtQueue *vq, VirtqBuf *buf, uint32_t written)
 
 void virtq_unpop(VirtQueue *vq, VirtqBuf *buf)
 {
-    if (!stale(buf)) {
+    if (!virtq_buf_is_stale(buf)) {
         vq->in_use--;
-        ring(vq)->unpop(vq, buf);
+        virtq_ring_ops(vq)->unpop(vq, buf);
     }
     chain_free(buf, 0);
 }
 
 void virtq_discard(VirtqBuf *buf)
 {
-    if (!stale(buf)) {
+    if (!virtq_buf_is_stale(buf)) {
         buf->vq->in_use--;
     }
     chain_free(buf, 0);
@@ -130,7 +131,7 @@ void virtq_notify(VirtQueue *vq)
     vq->unsignalled = false;
     vq->signalled = vq->next_used;
     vq->signalled_valid = true;
-    if (ring(vq)->wants_interrupt(vq, old, valid)) {
+    if (virtq_ring_ops(vq)->wants_interrupt(vq, old, valid)) {
         vq->v->transport->interrupt(vq->v, vq->vector, false);
     }
 }
@@ -139,7 +140,7 @@ void virtq_want_notify(VirtQueue *vq, bool want)
 {
     if (virtq_ready(vq)) {
         vq->quiet = !want;
-        ring(vq)->set_notify(vq, want);
+        virtq_ring_ops(vq)->set_notify(vq, want);
     }
 }
 
@@ -166,7 +167,7 @@ void virtq_reset(VirtQueue *vq)
                        .index = vq->index,
                        .max_size = vq->max_size,
                        .size = vq->max_size,
-                       .vector = VIRTIO_NO_VECTOR,
+                       .vector = VIRTIO_MSI_NO_VECTOR,
                        .avail_wrap = true,
                        .used_wrap = true,
                        .epoch = vq->epoch + 1 };
@@ -180,20 +181,20 @@ void virtq_driver_reset(VirtQueue *vq)
     if (v->cls->queue_reset) {
         v->cls->queue_reset(v, vq->index);
     }
-    virtio_set_vector(v, &vq->vector, VIRTIO_NO_VECTOR);
+    virtio_set_vector(v, &vq->vector, VIRTIO_MSI_NO_VECTOR);
     virtq_reset(vq);
 }
 
-static bool frozen(const VirtQueue *vq, const char *what)
+static bool virtq_is_frozen(const VirtQueue *vq, const char *what)
 {
     if (vq->enabled) {
-        guest_error(device_name(vq->v->device), "queue %u: %s changed while enabled: ignored",
-                    vq->index, what);
+        guest_error(device_name(vq->v->device),
+                    "queue %u: %s changed while the queue is enabled: ignored", vq->index, what);
     }
     return vq->enabled;
 }
 
-static bool good_size(const VirtQueue *vq, uint16_t size)
+static bool virtq_size_is_valid(const VirtQueue *vq, uint16_t size)
 {
     bool packed = virtio_has(vq->v, VIRTIO_F_RING_PACKED);
 
@@ -202,12 +203,12 @@ static bool good_size(const VirtQueue *vq, uint16_t size)
 
 void virtq_set_size(VirtQueue *vq, uint16_t size)
 {
-    if (frozen(vq, "size")) {
+    if (virtq_is_frozen(vq, "size")) {
         return;
     }
-    if (!good_size(vq, size)) {
+    if (!virtq_size_is_valid(vq, size)) {
         guest_error(device_name(vq->v->device),
-                    "queue %u: size %u (at most %u; of a split ring a power of two): ignored",
+                    "queue %u: size %u ignored (at most %u, and a power of two in a split ring)",
                     vq->index, size, vq->max_size);
         return;
     }
@@ -216,13 +217,13 @@ void virtq_set_size(VirtQueue *vq, uint16_t size)
 
 void virtq_set_area(VirtQueue *vq, uint64_t *area, uint64_t mask, uint64_t bits)
 {
-    if (!frozen(vq, "address")) {
+    if (!virtq_is_frozen(vq, "address")) {
         *area = (*area & ~mask) | (bits & mask);
     }
 }
 
-/* Alignments of 2.7 and 2.8. */
-static bool aligned(const VirtQueue *vq)
+/* Whether the ring areas have the alignment that 2.7 and 2.8 require. */
+static bool virtq_is_aligned(const VirtQueue *vq)
 {
     bool packed = virtio_has(vq->v, VIRTIO_F_RING_PACKED);
 
@@ -231,9 +232,10 @@ static bool aligned(const VirtQueue *vq)
 
 void virtq_enable(VirtQueue *vq)
 {
-    if (!aligned(vq) || !good_size(vq, vq->size)) {
+    if (!virtq_is_aligned(vq) || !virtq_size_is_valid(vq, vq->size)) {
         virtio_broken(vq->v, "queue %u: %s", vq->index,
-                      aligned(vq) ? "its size fits no split ring" : "a ring area is not aligned");
+                      virtq_is_aligned(vq) ? "its size is not valid for a split ring"
+                                           : "a ring area is not aligned");
         return;
     }
     vq->enabled = true;
@@ -248,7 +250,7 @@ void virtq_set_legacy_page(VirtQueue *vq, uint32_t pfn)
         virtq_driver_reset(vq);
         return;
     }
-    if (frozen(vq, "page")) {
+    if (virtq_is_frozen(vq, "page")) {
         return;
     }
     vq->desc = desc;
@@ -263,7 +265,7 @@ uint32_t virtq_legacy_page(const VirtQueue *vq)
     return vq->enabled ? vq->desc >> LEGACY_PAGE_BITS : 0;
 }
 
-/* --- saved state: the common registers, then the queues that the driver set up --- */
+/* --- saved state: the common registers, followed by the queues that the driver set up --- */
 
 enum {
     Q_ENABLED = 1,
@@ -274,13 +276,13 @@ enum {
     Q_ALL = 31
 };
 
-static bool live(const VirtQueue *vq)
+static bool virtq_is_live(const VirtQueue *vq)
 {
     return vq->enabled || vq->desc || vq->driver || vq->device || vq->size != vq->max_size ||
-           vq->vector != VIRTIO_NO_VECTOR;
+           vq->vector != VIRTIO_MSI_NO_VECTOR;
 }
 
-static void save_queue(const VirtQueue *vq, ByteWriter *w)
+static void virtq_save(const VirtQueue *vq, ByteWriter *w)
 {
     put_be16(w, vq->index);
     put_be16(w, vq->size);
@@ -296,13 +298,13 @@ static void save_queue(const VirtQueue *vq, ByteWriter *w)
     put_be16(w, vq->signalled);
 }
 
-static void virtio_save(void *field, ByteWriter *w)
+static void virtio_record_save(void *field, ByteWriter *w)
 {
     VirtioDevice *v = field;
     unsigned n = 0;
 
     for (unsigned i = 0; i < v->n_queues; i++) {
-        n += live(&v->queues[i]);
+        n += virtq_is_live(&v->queues[i]);
     }
     put_u8(w, v->status);
     put_u8(w, v->isr);
@@ -312,58 +314,49 @@ static void virtio_save(void *field, ByteWriter *w)
     put_be64(w, v->guest_features | v->not_offered);
     put_be16(w, n);
     for (unsigned i = 0; i < v->n_queues; i++) {
-        if (live(&v->queues[i])) {
-            save_queue(&v->queues[i], w);
+        if (virtq_is_live(&v->queues[i])) {
+            virtq_save(&v->queues[i], w);
         }
     }
 }
 
-G_GNUC_PRINTF(3, 4)
-static bool refuse(GError **err, const char *path, const char *fmt, ...)
-{
-    va_list ap;
-    g_autofree char *why = NULL;
-
-    va_start(ap, fmt);
-    why = g_strdup_vprintf(fmt, ap);
-    va_end(ap);
-    g_set_error(err, g_quark_from_static_string("virtio"), 0, "%s: %s", path, why);
-    return false;
-}
-
-static bool check_queue(const VirtQueue *vq, uint8_t flags, const char *path, GError **err)
+static bool virtq_check_loaded(const VirtQueue *vq, uint8_t flags, const char *path, GError **err)
 {
     bool packed = virtio_has(vq->v, VIRTIO_F_RING_PACKED);
 
     if (flags & ~Q_ALL) {
-        return refuse(err, path, "queue %u: unknown flags 0x%x", vq->index, flags);
+        return error_set(err, ERROR_GUEST, "%s: queue %u: unknown flags 0x%x", path, vq->index,
+                         flags);
     }
-    if (vq->size == 0 || vq->size > vq->max_size || (vq->enabled && !good_size(vq, vq->size))) {
-        return refuse(err, path, "queue %u: size %u (at most %u)", vq->index, vq->size,
-                      vq->max_size);
+    if (vq->size == 0 || vq->size > vq->max_size ||
+        (vq->enabled && !virtq_size_is_valid(vq, vq->size))) {
+        return error_set(err, ERROR_GUEST, "%s: queue %u: size %u (at most %u)", path, vq->index,
+                         vq->size, vq->max_size);
     }
-    if (vq->enabled && !aligned(vq)) {
-        return refuse(err, path, "queue %u: a ring area is not aligned", vq->index);
+    if (vq->enabled && !virtq_is_aligned(vq)) {
+        return error_set(err, ERROR_GUEST, "%s: queue %u: a ring area is not aligned", path,
+                         vq->index);
     }
     if (packed && (vq->next_avail >= vq->size || vq->next_used >= vq->size)) {
-        return refuse(err, path, "queue %u: position %u/%u in a ring of %u", vq->index,
-                      vq->next_avail, vq->next_used, vq->size);
+        return error_set(err, ERROR_GUEST, "%s: queue %u: position %u/%u in a ring of %u", path,
+                         vq->index, vq->next_avail, vq->next_used, vq->size);
     }
     if (!packed && (uint16_t)(vq->next_avail - vq->next_used) > vq->size) {
-        return refuse(err, path, "queue %u: %u buffers in flight in a ring of %u", vq->index,
-                      (uint16_t)(vq->next_avail - vq->next_used), vq->size);
+        return error_set(err, ERROR_GUEST, "%s: queue %u: %u buffers in flight in a ring of %u",
+                         path, vq->index, (uint16_t)(vq->next_avail - vq->next_used), vq->size);
     }
     return true;
 }
 
-static bool load_queue(VirtioDevice *v, ByteReader *r, const char *path, GError **err)
+static bool virtq_load(VirtioDevice *v, ByteReader *r, const char *path, GError **err)
 {
     uint16_t index = get_be16(r);
     VirtQueue *vq = virtio_queue(v, index);
     uint8_t flags;
 
     if (!reader_ok(r) || !vq) {
-        return refuse(err, path, "queue %u does not exist (there are %u)", index, v->n_queues);
+        return error_set(err, ERROR_GUEST, "%s: queue %u does not exist (the device has %u)", path,
+                         index, v->n_queues);
     }
     vq->size = get_be16(r);
     vq->vector = get_be16(r);
@@ -379,11 +372,12 @@ static bool load_queue(VirtioDevice *v, ByteReader *r, const char *path, GError 
     vq->next_avail = get_be16(r);
     vq->next_used = get_be16(r);
     vq->signalled = get_be16(r);
-    return reader_ok(r) ? check_queue(vq, flags, path, err)
-                        : refuse(err, path, "the record ends inside queue %u", index);
+    return reader_ok(r)
+               ? virtq_check_loaded(vq, flags, path, err)
+               : error_set(err, ERROR_GUEST, "%s: the record ends inside queue %u", path, index);
 }
 
-static bool load_common(VirtioDevice *v, ByteReader *r, const char *path, GError **err)
+static bool virtio_load_common(VirtioDevice *v, ByteReader *r, const char *path, GError **err)
 {
     uint64_t features;
     uint8_t broken;
@@ -397,20 +391,21 @@ static bool load_common(VirtioDevice *v, ByteReader *r, const char *path, GError
     v->guest_features = features & v->host_features;
     v->not_offered = features & ~v->host_features;
     if (broken > 1 || (v->isr & ~3)) {
-        return refuse(err, path, "broken %u or isr 0x%x is out of range", broken, v->isr);
+        return error_set(err, ERROR_GUEST, "%s: broken %u or isr 0x%x is out of range", path,
+                         broken, v->isr);
     }
     v->broken = broken;
-    /* Before FEATURES_OK the driver may have written anything (2.2.2). */
-    if (v->not_offered && (v->status & (VIRTIO_S_FEATURES_OK | VIRTIO_S_DRIVER_OK))) {
-        return refuse(err, path,
-                      "the guest negotiated features 0x%" G_GINT64_MODIFIER
-                      "x that this device does not offer",
-                      v->not_offered);
+    /* Before FEATURES_OK a driver may write any bits (2.2.2). */
+    if (v->not_offered && (v->status & (VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK))) {
+        return error_set(err, ERROR_GUEST,
+                         "%s: the guest negotiated features 0x%" G_GINT64_MODIFIER
+                         "x that this device does not offer",
+                         path, v->not_offered);
     }
     return true;
 }
 
-static bool virtio_load(void *field, ByteReader *r, const char *path, GError **err)
+static bool virtio_record_load(void *field, ByteReader *r, const char *path, GError **err)
 {
     VirtioDevice *v = field;
     unsigned n;
@@ -418,19 +413,20 @@ static bool virtio_load(void *field, ByteReader *r, const char *path, GError **e
     for (unsigned i = 0; i < v->n_queues; i++) {
         virtq_reset(&v->queues[i]);
     }
-    if (!load_common(v, r, path, err)) {
+    if (!virtio_load_common(v, r, path, err)) {
         return false;
     }
     n = get_be16(r);
     if (!reader_ok(r) || n > v->n_queues) {
-        return refuse(err, path, "%u queues (there are %u)", n, v->n_queues);
+        return error_set(err, ERROR_GUEST, "%s: %u queues (the device has %u)", path, n,
+                         v->n_queues);
     }
     for (unsigned i = 0; i < n; i++) {
-        if (!load_queue(v, r, path, err)) {
+        if (!virtq_load(v, r, path, err)) {
             return false;
         }
     }
     return true;
 }
 
-const VmOps virtio_record_ops = { "virtio", virtio_save, virtio_load };
+const VmOps virtio_record_ops = { "virtio", virtio_record_save, virtio_record_load };

@@ -2,21 +2,21 @@
 /*
  * Split rings (virtio 1.2, 2.7): descriptor table, available ring, used ring.
  */
-#include "hw/virtio/ring.h"
+#include "internal.h"
 
-enum { AVAIL_NO_INTERRUPT = 1, USED_NO_NOTIFY = 1 };
-
-static uint64_t avail_entry(const VirtQueue *vq, uint16_t i)
+static uint64_t split_avail_entry(const VirtQueue *vq, uint16_t i)
 {
     return vq->driver + 4 + 2 * (uint64_t)(i % vq->size);
 }
 
-static uint64_t used_event(const VirtQueue *vq) /* what the driver wants to hear of */
+/* Written by the driver: the used index that it requests an interrupt for. */
+static uint64_t split_used_event(const VirtQueue *vq)
 {
     return vq->driver + 4 + 2 * (uint64_t)vq->size;
 }
 
-static uint64_t avail_event(const VirtQueue *vq) /* what the device wants to hear of */
+/* Written by the device: the available index that it requests a notification for. */
+static uint64_t split_avail_event(const VirtQueue *vq)
 {
     return vq->device + 4 + 8 * (uint64_t)vq->size;
 }
@@ -34,26 +34,26 @@ static bool split_available(VirtQueue *vq)
                       vq->index, vq->next_avail, idx, vq->size);
         return false;
     }
-    __atomic_thread_fence(__ATOMIC_ACQUIRE); /* entries are read after the index */
+    __atomic_thread_fence(__ATOMIC_ACQUIRE); /* read entries after the index */
     return waiting > 0;
 }
 
-static bool add_descriptor(VirtqBuf *buf, const VringDesc *d)
+static bool split_add_descriptor(VirtqBuf *buf, const VringDesc *d)
 {
     VirtQueue *vq = buf->vq;
 
-    if (!(d->a & VRING_DESC_INDIRECT)) {
-        return chain_add(buf, d->addr, d->len, d->a & VRING_DESC_WRITE);
+    if (!(d->a & VRING_DESC_F_INDIRECT)) {
+        return chain_add(buf, d->addr, d->len, d->a & VRING_DESC_F_WRITE);
     }
-    if (!virtio_has(vq->v, VIRTIO_F_RING_INDIRECT_DESC) || (d->a & VRING_DESC_NEXT)) {
+    if (!virtio_has(vq->v, VIRTIO_RING_F_INDIRECT_DESC) || (d->a & VRING_DESC_F_NEXT)) {
         virtio_broken(vq->v, "queue %u: an indirect descriptor that %s", vq->index,
-                      d->a & VRING_DESC_NEXT ? "has a successor" : "was not negotiated");
+                      d->a & VRING_DESC_F_NEXT ? "has a successor" : "was not negotiated");
         return false;
     }
     return chain_add_indirect(buf, d->addr, d->len, true);
 }
 
-static bool read_chain(VirtqBuf *buf, uint16_t i)
+static bool split_read_chain(VirtqBuf *buf, uint16_t i)
 {
     VirtQueue *vq = buf->vq;
     VringDesc d;
@@ -66,24 +66,24 @@ static bool read_chain(VirtqBuf *buf, uint16_t i)
             return false;
         }
         if (!ring_read(vq, vq->desc + 16 * (uint64_t)i, &d, sizeof(d)) ||
-            !add_descriptor(buf, &d)) {
+            !split_add_descriptor(buf, &d)) {
             return false;
         }
         i = d.b;
-    } while (d.a & VRING_DESC_NEXT);
+    } while (d.a & VRING_DESC_F_NEXT);
     return true;
 }
 
 static void split_set_notify(VirtQueue *vq, bool want)
 {
-    if (virtio_has(vq->v, VIRTIO_F_RING_EVENT_IDX)) {
+    if (virtio_has(vq->v, VIRTIO_RING_F_EVENT_IDX)) {
         if (want) {
-            ring_write16(vq, avail_event(vq), vq->next_avail);
+            ring_write16(vq, split_avail_event(vq), vq->next_avail);
         }
     } else {
-        ring_write16(vq, vq->device, want ? 0 : USED_NO_NOTIFY);
+        ring_write16(vq, vq->device, want ? 0 : VRING_USED_F_NO_NOTIFY);
     }
-    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* before the caller looks at the ring again */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* before the caller reads the ring again */
 }
 
 static VirtqBuf *split_fetch(VirtQueue *vq, uint16_t head)
@@ -92,7 +92,7 @@ static VirtqBuf *split_fetch(VirtQueue *vq, uint16_t head)
 
     buf->id = buf->slot = head;
     buf->n_desc = 1;
-    if (!read_chain(buf, head)) {
+    if (!split_read_chain(buf, head)) {
         chain_free(buf, 0);
         return NULL;
     }
@@ -104,7 +104,7 @@ static VirtqBuf *split_pop(VirtQueue *vq)
     VirtqBuf *buf;
     uint16_t head;
 
-    if (!ring_read16(vq, avail_entry(vq, vq->next_avail), &head)) {
+    if (!ring_read16(vq, split_avail_entry(vq, vq->next_avail), &head)) {
         return NULL;
     }
     buf = split_fetch(vq, head);
@@ -112,9 +112,9 @@ static VirtqBuf *split_pop(VirtQueue *vq)
         return NULL;
     }
     vq->next_avail++;
-    if (virtio_has(vq->v, VIRTIO_F_RING_EVENT_IDX) && !vq->quiet) {
-        ring_write16(vq, avail_event(vq), vq->next_avail);
-        __atomic_thread_fence(__ATOMIC_SEQ_CST); /* before the next look at the ring */
+    if (virtio_has(vq->v, VIRTIO_RING_F_EVENT_IDX) && !vq->quiet) {
+        ring_write16(vq, split_avail_event(vq), vq->next_avail);
+        __atomic_thread_fence(__ATOMIC_SEQ_CST); /* before the ring is read again */
     }
     return buf;
 }
@@ -130,7 +130,7 @@ static void split_push(VirtQueue *vq, const VirtqBuf *buf, uint32_t written)
 
     if (ring_write(vq, vq->device + 4 + 8 * (uint64_t)(vq->next_used % vq->size), entry,
                    sizeof(entry))) {
-        __atomic_thread_fence(__ATOMIC_RELEASE); /* the entry before the index */
+        __atomic_thread_fence(__ATOMIC_RELEASE); /* write the entry before the index */
         ring_write16(vq, vq->device + 2, ++vq->next_used);
     }
 }
@@ -139,12 +139,13 @@ static bool split_wants_interrupt(VirtQueue *vq, uint16_t old, bool old_valid)
 {
     uint16_t word;
 
-    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* our index before the driver's wish */
-    if (virtio_has(vq->v, VIRTIO_F_RING_EVENT_IDX)) {
-        return ring_read16(vq, used_event(vq), &word) &&
+    __atomic_thread_fence(
+        __ATOMIC_SEQ_CST); /* write the index before reading the driver's request */
+    if (virtio_has(vq->v, VIRTIO_RING_F_EVENT_IDX)) {
+        return ring_read16(vq, split_used_event(vq), &word) &&
                (!old_valid || vring_need_event(word, vq->next_used, old));
     }
-    return ring_read16(vq, vq->driver, &word) && !(word & AVAIL_NO_INTERRUPT);
+    return ring_read16(vq, vq->driver, &word) && !(word & VRING_AVAIL_F_NO_INTERRUPT);
 }
 
 const RingOps ring_split = {

@@ -1,35 +1,38 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * virtio-rng: entropy for the guest (virtio 1.2, 5.4), limited to max-bytes every period.
+ * virtio-rng: entropy for the guest (virtio 1.2, 5.4), at most max-bytes in each period.
  */
+#include <linux/virtio_ids.h>
 #include <sys/random.h>
 
 #include "hw/core/host_object.h"
 #include "hw/virtio/virtio_pci.h"
+#include "util/error.h"
 #include "util/log.h"
 
 typedef struct VirtioRng {
     VirtioPCI vpci;
-    char *rng;          /* the back end's id; NULL: the host kernel's generator */
+    char *rng;          /* id of the back end; NULL: getrandom() of the host */
     HostObject *source; /* the back end, or NULL */
     uint64_t max_bytes; /* per period */
     uint32_t period_ms;
-    uint64_t quota;  /* bytes left in this period */
-    uint64_t filled; /* bytes of the next chain that a turn has filled already. Not saved: the chain
-                        is filled anew where the machine goes on */
+    uint64_t quota; /* bytes left in this period */
+    /* Bytes of the next chain that earlier turns have filled. Not saved: the chain is filled again
+     * from its start. */
+    uint64_t filled;
     Timer refill;
 } VirtioRng;
 
-/* Bytes per read of the source, and per unit of a turn: the host's generator gives a few hundred in
- * a microsecond. */
+/* Bytes for one read of the source, and for one unit of a turn: getrandom() returns a few hundred
+ * bytes in a microsecond. */
 enum { CHUNK = 16384, UNIT_BYTES = 256 };
 
-static VirtioRng *rng_of(VirtioDevice *v)
+static VirtioRng *virtio_rng_of(VirtioDevice *v)
 {
     return v->instance;
 }
 
-static size_t read_source(VirtioRng *rng, uint8_t *bytes, size_t len)
+static size_t rng_read_source(VirtioRng *rng, uint8_t *bytes, size_t len)
 {
     ssize_t got;
 
@@ -40,8 +43,8 @@ static size_t read_source(VirtioRng *rng, uint8_t *bytes, size_t len)
     return got > 0 ? got : 0;
 }
 
-/* Where byte rng->filled of the chain is: its segment, and *skip bytes into that. */
-static const struct iovec *filled_to(const VirtioRng *rng, const VirtqBuf *buf, size_t *skip)
+/* Find the segment of the chain that contains byte rng->filled, and the byte's offset in it. */
+static const struct iovec *rng_find_segment(const VirtioRng *rng, const VirtqBuf *buf, size_t *skip)
 {
     const struct iovec *seg = buf->out;
 
@@ -51,9 +54,9 @@ static const struct iovec *filled_to(const VirtioRng *rng, const VirtqBuf *buf, 
     return seg;
 }
 
-/* Fill the chain from byte rng->filled to `want`, as far as the turn and the source go. False: the
- * source has nothing now. */
-static bool fill(VirtioRng *rng, VirtqBuf *buf, size_t want)
+/* Fill the chain from byte rng->filled to `want`, as far as the turn and the source allow. False:
+ * the source has no bytes now. */
+static bool rng_fill_chain(VirtioRng *rng, VirtqBuf *buf, size_t want)
 {
     const struct iovec *seg = NULL;
     size_t skip = 0;
@@ -62,10 +65,10 @@ static bool fill(VirtioRng *rng, VirtqBuf *buf, size_t want)
         size_t part, got;
 
         if (!seg) {
-            seg = filled_to(rng, buf, &skip);
+            seg = rng_find_segment(rng, buf, &skip);
         }
         part = MIN(MIN(seg->iov_len - skip, want - rng->filled), CHUNK);
-        got = read_source(rng, (uint8_t *)seg->iov_base + skip, part);
+        got = rng_read_source(rng, (uint8_t *)seg->iov_base + skip, part);
         virtio_turn_charge(&rng->vpci.virtio, 1 + got / UNIT_BYTES);
         if (got == 0) {
             return false;
@@ -81,10 +84,10 @@ static bool fill(VirtioRng *rng, VirtqBuf *buf, size_t want)
     return true;
 }
 
-static void serve(VirtioRng *rng);
+static void rng_serve_queue(VirtioRng *rng);
 
-/* The source has more: the memory of a stopped machine is left alone. */
-static void more(void *dev)
+/* The source has bytes again. The memory of a stopped machine is not written. */
+static void rng_source_ready(void *dev)
 {
     VirtioRng *rng = dev;
 
@@ -93,14 +96,14 @@ static void more(void *dev)
     }
 }
 
-/* One chain: false if it stays with the driver, since the turn is over (then the next one goes on
- * where this one ended) or the source has nothing now. A chain gets what the source and the period
- * give, one byte or more (5.4.6.2). */
-static bool serve_one(VirtioRng *rng, VirtQueue *vq, VirtqBuf *buf)
+/* Serve one chain. False if the chain stays in the ring, because the turn is over (the next turn
+ * continues at rng->filled) or because the source has no bytes now. A chain receives the bytes that
+ * the source and the period provide, at least one (5.4.6.2). */
+static bool rng_serve_chain(VirtioRng *rng, VirtQueue *vq, VirtqBuf *buf)
 {
     uint64_t rest = buf->out_len - MIN(buf->out_len, rng->filled);
     size_t want = MIN(rng->filled + MIN(rest, rng->quota), UINT32_MAX);
-    bool had = fill(rng, buf, want);
+    bool had = rng_fill_chain(rng, buf, want);
 
     buf->touched = MIN(rng->filled, buf->out_len);
     if (rng->filled < want && (had || (rng->filled == 0 && rng->source))) {
@@ -108,7 +111,7 @@ static bool serve_one(VirtioRng *rng, VirtQueue *vq, VirtqBuf *buf)
         if (had) {
             virtq_later(vq);
         } else {
-            host_rng_wait(rng->source, more, rng);
+            host_rng_wait(rng->source, rng_source_ready, rng);
         }
         return false;
     }
@@ -117,12 +120,12 @@ static bool serve_one(VirtioRng *rng, VirtQueue *vq, VirtqBuf *buf)
     return true;
 }
 
-static void serve(VirtioRng *rng)
+static void rng_serve_queue(VirtioRng *rng)
 {
     VirtQueue *vq = virtio_queue(&rng->vpci.virtio, 0);
     VirtqBuf *buf;
 
-    while (rng->quota > 0 && (buf = virtq_next(vq)) && serve_one(rng, vq, buf)) {
+    while (rng->quota > 0 && (buf = virtq_next(vq)) && rng_serve_chain(rng, vq, buf)) {
     }
     virtq_notify(vq);
     if (rng->quota == 0 && !timer_armed(&rng->refill)) {
@@ -130,28 +133,28 @@ static void serve(VirtioRng *rng)
     }
 }
 
-static void refill(void *dev)
+static void rng_refill_quota(void *dev)
 {
     VirtioRng *rng = dev;
 
     rng->quota = rng->max_bytes;
-    serve(rng);
+    rng_serve_queue(rng);
 }
 
 static void rng_notified(VirtioDevice *v, unsigned queue)
 {
-    serve(rng_of(v));
+    rng_serve_queue(virtio_rng_of(v));
 }
 
 static void rng_queue_reset(VirtioDevice *v, unsigned queue)
 {
-    rng_of(v)->filled = 0;
+    virtio_rng_of(v)->filled = 0;
 }
 
 static void rng_reset(VirtioDevice *v)
 {
-    timer_cancel(&rng_of(v)->refill);
-    rng_of(v)->quota = rng_of(v)->max_bytes;
+    timer_cancel(&virtio_rng_of(v)->refill);
+    virtio_rng_of(v)->quota = virtio_rng_of(v)->max_bytes;
 }
 
 static uint64_t rng_features(VirtioDevice *v)
@@ -172,7 +175,7 @@ static bool rng_init(void *dev, GError **err)
         host_object_use(rng->source, device_name(d));
     }
     virtio_add_queue(&rng->vpci.virtio, 8);
-    timer_setup(&rng->refill, refill, rng);
+    timer_setup(&rng->refill, rng_refill_quota, rng);
     rng->quota = rng->max_bytes;
     return true;
 }
@@ -194,7 +197,7 @@ static const PlanCount rng_auto_vectors = { 2 };
 
 static const VirtioClass rng_class = {
     .name = "virtio-rng",
-    .device_id = 4,
+    .device_id = VIRTIO_ID_RNG,
     .features = rng_features,
     .queue_notified = rng_notified,
     .queue_reset = rng_queue_reset,
@@ -203,8 +206,9 @@ static const VirtioClass rng_class = {
 static const PlanProp rng_props[] = {
     VIRTIO_PCI_PROPS,
     PROP_BACKEND(VirtioRng, rng, "rng", "rng",
-                 "where the entropy comes from (the host's if absent)"),
-    PROP_U64(VirtioRng, max_bytes, "max-bytes", INT64_MAX, 1, INT64_MAX, "bytes given in a period"),
+                 "the entropy back end (default: getrandom() of the host)"),
+    PROP_U64(VirtioRng, max_bytes, "max-bytes", INT64_MAX, 1, INT64_MAX,
+             "bytes provided in a period"),
     PROP_U32(VirtioRng, period_ms, "period", 0x10000, 1, UINT32_MAX, "length of a period in ms"),
 };
 static bool rng_check(void *obj, GError **err)
@@ -212,9 +216,10 @@ static bool rng_check(void *obj, GError **err)
     VirtioRng *rng = obj;
 
     if (rng->quota > rng->max_bytes) {
-        g_set_error(err, g_quark_from_static_string("virtio"), 0,
-                    "quota is above max-bytes of this device");
-        return false;
+        return error_set(err, ERROR_GUEST,
+                         "quota %" G_GUINT64_FORMAT " exceeds max-bytes %" G_GUINT64_FORMAT
+                         " of the device",
+                         rng->quota, rng->max_bytes);
     }
     return true;
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Turns: how much a device does at once, and who comes next (contract in hw/virtio/virtio.h).
+ * Turns: bounded work of a device, and the order of its queues (contract in hw/virtio/virtio.h).
  */
-#include "hw/virtio/ring.h"
+#include "internal.h"
 #include "util/trace.h"
 
-static Machine *machine_of(const VirtioDevice *v)
+static Machine *turn_machine_of(const VirtioDevice *v)
 {
     return v->device->machine;
 }
@@ -13,12 +13,12 @@ static Machine *machine_of(const VirtioDevice *v)
 static void turn_begin(VirtioDevice *v)
 {
     v->turn_left = VIRTIO_TURN;
-    v->turn_round = bottom_half_round(machine_of(v));
+    v->turn_round = bottom_half_round(turn_machine_of(v));
 }
 
 unsigned virtio_turn_left(VirtioDevice *v)
 {
-    if (v->turn_round != bottom_half_round(machine_of(v))) {
+    if (v->turn_round != bottom_half_round(turn_machine_of(v))) {
         turn_begin(v);
     }
     return v->turn_left;
@@ -46,7 +46,7 @@ VirtqBuf *virtq_next(VirtQueue *vq)
     return NULL;
 }
 
-/* The waiting queues, from the one behind the last that had a turn on. */
+/* Run the waiting queues, beginning behind the queue that had the last turn. */
 static void turn_run(void *opaque)
 {
     VirtioDevice *v = opaque;
@@ -73,13 +73,13 @@ static void turn_run(void *opaque)
     }
 }
 
-/* Work is done at once unless the queue waits for its turn anyway, the machine is stopped, or the
- * notification comes from inside another device (DMA or a message that a guest aims here): one
- * access could otherwise start as many turns as a device has queues. */
+/* The queue is handled now, unless it already waits for a turn, the machine is stopped, or the
+ * notification is caused by another device (DMA or a message that the guest directs here). In the
+ * last case one access could otherwise start as many turns as the device has queues. */
 void virtq_kick(VirtQueue *vq)
 {
     VirtioDevice *v = vq->v;
-    Machine *m = machine_of(v);
+    Machine *m = turn_machine_of(v);
 
     trace(TRACE_VIRTIO_NOTIFY, "%s queue %u", device_name(v->device), vq->index);
     if (!virtq_ready(vq)) {
@@ -93,7 +93,7 @@ void virtq_kick(VirtQueue *vq)
     v->cls->queue_notified(v, vq->index);
 }
 
-static void wait_all(VirtioDevice *v)
+static void turn_wait_all(VirtioDevice *v)
 {
     for (unsigned i = 0; i < v->n_queues; i++) {
         if (virtq_ready(&v->queues[i])) {
@@ -104,30 +104,29 @@ static void wait_all(VirtioDevice *v)
 
 void virtio_kick_all(VirtioDevice *v)
 {
-    wait_all(v);
-    if (machine_active(machine_of(v)) && machine_of(v)->entered <= 1) {
+    turn_wait_all(v);
+    if (machine_active(turn_machine_of(v)) && turn_machine_of(v)->entered <= 1) {
         turn_run(v);
     }
 }
 
-static void run_changed(void *opaque, bool running, RunState state)
+static void turn_run_changed(void *opaque, bool running, RunState state)
 {
     if (running) {
-        wait_all(opaque);
+        turn_wait_all(opaque);
     }
 }
 
 void virtio_turn_init(VirtioDevice *v)
 {
     bottom_half_setup(&v->work, v->device, turn_run, v);
-    machine_add_run_fn(machine_of(v), run_changed, v);
+    machine_add_run_fn(turn_machine_of(v), turn_run_changed, v);
 }
 
-/* Safe on a device that was never initialized: its realization failed early. */
 void virtio_turn_fini(VirtioDevice *v)
 {
     if (v->device) {
         bottom_half_cancel(&v->work);
-        machine_remove_run_fn(machine_of(v), run_changed, v);
+        machine_remove_run_fn(turn_machine_of(v), turn_run_changed, v);
     }
 }

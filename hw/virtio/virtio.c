@@ -5,7 +5,7 @@
  */
 #include "hw/virtio/virtio.h"
 
-#include "hw/virtio/ring.h"
+#include "internal.h"
 #include "util/log.h"
 #include "util/trace.h"
 
@@ -18,7 +18,7 @@ bool virtio_init(VirtioDevice *v, const VirtioClass *cls, const VirtioTransport 
     v->device = device;
     v->queues = g_new0(VirtQueue, VIRTIO_MAX_QUEUES);
     v->host_features = transport_features;
-    v->config_vector = VIRTIO_NO_VECTOR;
+    v->config_vector = VIRTIO_MSI_NO_VECTOR;
     virtio_turn_init(v);
     return true;
 }
@@ -40,7 +40,7 @@ void virtio_add_queue(VirtioDevice *v, uint16_t max_size)
     virtq_reset(vq);
 }
 
-static bool vector_used(const VirtioDevice *v, uint16_t vector)
+static bool virtio_vector_is_used(const VirtioDevice *v, uint16_t vector)
 {
     for (unsigned i = 0; i < v->n_queues; i++) {
         if (v->queues[i].vector == vector) {
@@ -55,7 +55,7 @@ void virtio_set_vector(VirtioDevice *v, uint16_t *where, uint16_t vector)
     uint16_t old = *where;
 
     *where = vector;
-    if (old != VIRTIO_NO_VECTOR && !vector_used(v, old)) {
+    if (old != VIRTIO_MSI_NO_VECTOR && !virtio_vector_is_used(v, old)) {
         v->transport->vector_unused(v, old);
     }
 }
@@ -71,30 +71,30 @@ void virtio_reset(VirtioDevice *v)
         v->cls->reset(v);
     }
     for (unsigned i = 0; i < v->n_queues; i++) {
-        virtio_set_vector(v, &v->queues[i].vector, VIRTIO_NO_VECTOR);
+        virtio_set_vector(v, &v->queues[i].vector, VIRTIO_MSI_NO_VECTOR);
         virtq_reset(&v->queues[i]);
     }
     v->status = 0;
     v->isr = 0;
     v->guest_features = v->not_offered = 0;
     v->broken = false;
-    virtio_set_vector(v, &v->config_vector, VIRTIO_NO_VECTOR);
+    virtio_set_vector(v, &v->config_vector, VIRTIO_MSI_NO_VECTOR);
 }
 
-/* Rings in use have the layout that the features gave them. */
-static bool features_frozen(const VirtioDevice *v)
+/* The features determine the layout of the rings: they do not change while a queue is enabled. */
+static bool virtio_features_frozen(const VirtioDevice *v)
 {
     for (unsigned i = 0; i < v->n_queues; i++) {
         if (v->queues[i].enabled) {
             return true;
         }
     }
-    return v->status & VIRTIO_S_FEATURES_OK;
+    return v->status & VIRTIO_CONFIG_S_FEATURES_OK;
 }
 
 void virtio_set_guest_features(VirtioDevice *v, uint64_t features)
 {
-    if (features_frozen(v)) {
+    if (virtio_features_frozen(v)) {
         guest_error(device_name(v->device),
                     "features changed after FEATURES_OK or with a queue enabled: ignored");
         return;
@@ -103,10 +103,10 @@ void virtio_set_guest_features(VirtioDevice *v, uint64_t features)
     v->not_offered = features & ~v->host_features;
 }
 
-/* FEATURES_OK sticks only if the device accepts the whole set (3.1.1), which has no bit that was
- * not offered (2.2.2). A driver that knows the status bit is none from before the specification, so
- * it must take VERSION_1 (6.1). */
-static bool features_ok(VirtioDevice *v)
+/* FEATURES_OK remains set only if the device accepts the set of features (3.1.1), which must not
+ * contain a bit that was not offered (2.2.2). Legacy drivers do not set FEATURES_OK, so that
+ * VIRTIO_F_VERSION_1 is required (6.1). */
+static bool virtio_features_ok(VirtioDevice *v)
 {
     return virtio_has(v, VIRTIO_F_VERSION_1) && !v->not_offered &&
            (!v->cls->set_features || v->cls->set_features(v, v->guest_features));
@@ -124,15 +124,17 @@ void virtio_set_status(VirtioDevice *v, uint8_t status)
         }
         return;
     }
-    if ((status & VIRTIO_S_FEATURES_OK) && !(old & VIRTIO_S_FEATURES_OK) && !features_ok(v)) {
-        status &= ~VIRTIO_S_FEATURES_OK;
+    if ((status & VIRTIO_CONFIG_S_FEATURES_OK) && !(old & VIRTIO_CONFIG_S_FEATURES_OK) &&
+        !virtio_features_ok(v)) {
+        status &= ~VIRTIO_CONFIG_S_FEATURES_OK;
     }
-    /* A driver adds bits and only a reset takes them away (2.1.1); NEEDS_RESET is the device's. */
-    v->status = old | (status & ~VIRTIO_S_NEEDS_RESET);
+    /* A driver sets bits, and only a reset clears them (2.1.1). NEEDS_RESET is set by the device.
+     */
+    v->status = old | (status & ~VIRTIO_CONFIG_S_NEEDS_RESET);
     if (v->cls->status_changed && v->status != old) {
         v->cls->status_changed(v, old);
     }
-    if ((v->status & ~old) & VIRTIO_S_DRIVER_OK) {
+    if ((v->status & ~old) & VIRTIO_CONFIG_S_DRIVER_OK) {
         virtio_kick_all(v);
     }
 }
@@ -140,8 +142,8 @@ void virtio_set_status(VirtioDevice *v, uint8_t status)
 void virtio_config_changed(VirtioDevice *v)
 {
     v->config_generation++;
-    if (v->status & VIRTIO_S_DRIVER_OK) {
-        v->isr |= VIRTIO_ISR_QUEUE | VIRTIO_ISR_CONFIG;
+    if (v->status & VIRTIO_CONFIG_S_DRIVER_OK) {
+        v->isr |= VIRTIO_PCI_ISR_QUEUE | VIRTIO_PCI_ISR_CONFIG;
         v->transport->interrupt(v, v->config_vector, true);
     }
 }
@@ -160,7 +162,7 @@ void virtio_broken(VirtioDevice *v, const char *fmt, ...)
     }
     v->broken = true;
     if (virtio_has(v, VIRTIO_F_VERSION_1)) {
-        v->status |= VIRTIO_S_NEEDS_RESET;
+        v->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
         virtio_config_changed(v);
     }
 }

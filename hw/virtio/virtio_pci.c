@@ -5,16 +5,15 @@
  */
 #include "hw/virtio/virtio_pci.h"
 
+#include <linux/virtio_ids.h>
 #include <string.h>
 
-#include "hw/virtio/virtio_pci_faces.h"
+#include "util/error.h"
+#include "virtio_pci_internal.h"
 
 const PCIBarDesc virtio_pci_bars[2] = {
-    { .index = 1, .kind = PCI_BAR_MEM32, .size = 0 }, /* MSI-X: as large as its vectors need */
-    { .index = VIRTIO_PCI_MODERN_BAR,
-      .kind = PCI_BAR_MEM64,
-      .prefetch = true,
-      .size = VIRTIO_PCI_MODERN_SIZE },
+    { .index = 1, .kind = PCI_BAR_MEM32, .size = 0 }, /* MSI-X: the vectors determine the size */
+    { .index = MODERN_BAR, .kind = PCI_BAR_MEM64, .prefetch = true, .size = MODERN_BAR_SIZE },
 };
 const PCICapDesc virtio_pci_caps[4] = {
     { .id = 0x11, .prop = "msix", .arg = { 2, 1, 0, 0 }, .count_prop = "vectors" },
@@ -23,28 +22,29 @@ const PCICapDesc virtio_pci_caps[4] = {
     PCI_CAP_VPD,
 };
 
-/* --- what the transport gives to devices --- */
+/* --- the transport's operations --- */
 
-static VirtioPCI *pci_of(VirtioDevice *v)
+static VirtioPCI *virtio_pci_of(VirtioDevice *v)
 {
     return v->instance;
 }
 
-static MemResult vp_read(VirtioDevice *v, uint64_t addr, void *buf, uint64_t len)
+static MemResult virtio_pci_dma_read(VirtioDevice *v, uint64_t addr, void *buf, uint64_t len)
 {
-    return pci_dma_read_ram(&pci_of(v)->pci, addr, buf, len);
+    return pci_dma_read_ram(&virtio_pci_of(v)->pci, addr, buf, len);
 }
 
-static MemResult vp_write(VirtioDevice *v, uint64_t addr, const void *buf, uint64_t len)
+static MemResult virtio_pci_dma_write(VirtioDevice *v, uint64_t addr, const void *buf, uint64_t len)
 {
-    return pci_dma_write_ram(&pci_of(v)->pci, addr, buf, len);
+    return pci_dma_write_ram(&virtio_pci_of(v)->pci, addr, buf, len);
 }
 
-static void *vp_map(VirtioDevice *v, uint64_t addr, uint64_t len, bool write, void **handle)
+static void *virtio_pci_dma_map(VirtioDevice *v, uint64_t addr, uint64_t len, bool write,
+                                void **handle)
 {
     PCIDmaMap *map = g_new(PCIDmaMap, 1);
 
-    if (!pci_dma_map(&pci_of(v)->pci, addr, len, write, map)) {
+    if (!pci_dma_map(&virtio_pci_of(v)->pci, addr, len, write, map)) {
         g_free(map);
         return NULL;
     }
@@ -52,9 +52,9 @@ static void *vp_map(VirtioDevice *v, uint64_t addr, uint64_t len, bool write, vo
     return map->host;
 }
 
-static void vp_unmap(VirtioDevice *v, void *handle, uint64_t written)
+static void virtio_pci_dma_unmap(VirtioDevice *v, void *handle, uint64_t written)
 {
-    pci_dma_unmap(&pci_of(v)->pci, handle, written);
+    pci_dma_unmap(&virtio_pci_of(v)->pci, handle, written);
     g_free(handle);
 }
 
@@ -65,91 +65,97 @@ void virtio_pci_update_intx(VirtioPCI *p)
     }
 }
 
-static void vp_interrupt(VirtioDevice *v, uint16_t vector, bool config)
+static void virtio_pci_interrupt(VirtioDevice *v, uint16_t vector, bool config)
 {
-    VirtioPCI *p = pci_of(v);
+    VirtioPCI *p = virtio_pci_of(v);
 
     if (msix_enabled(&p->pci)) {
-        if (vector != VIRTIO_NO_VECTOR) {
+        if (vector != VIRTIO_MSI_NO_VECTOR) {
             msix_notify(&p->pci, vector);
         }
         return;
     }
-    v->isr |= VIRTIO_ISR_QUEUE | (config ? VIRTIO_ISR_CONFIG : 0);
+    v->isr |= VIRTIO_PCI_ISR_QUEUE | (config ? VIRTIO_PCI_ISR_CONFIG : 0);
     virtio_pci_update_intx(p);
 }
 
-static void vp_vector_unused(VirtioDevice *v, uint16_t vector)
+static void virtio_pci_vector_unused(VirtioDevice *v, uint16_t vector)
 {
-    msix_clear_pending(&pci_of(v)->pci, vector);
+    msix_clear_pending(&virtio_pci_of(v)->pci, vector);
 }
 
-static bool vp_can_dma(VirtioDevice *v)
+static bool virtio_pci_can_dma(VirtioDevice *v)
 {
-    return pci_bus_master(&pci_of(v)->pci);
+    return pci_bus_master(&virtio_pci_of(v)->pci);
 }
 
-static const VirtioTransport transport = { vp_read,      vp_write,         vp_map,    vp_unmap,
-                                           vp_interrupt, vp_vector_unused, vp_can_dma };
+static const VirtioTransport virtio_pci_transport = {
+    virtio_pci_dma_read,  virtio_pci_dma_write,     virtio_pci_dma_map, virtio_pci_dma_unmap,
+    virtio_pci_interrupt, virtio_pci_vector_unused, virtio_pci_can_dma
+};
 
-static uint16_t vector_or_none(const VirtioPCI *p, uint16_t vector)
+static uint16_t virtio_pci_vector_or_none(const VirtioPCI *p, uint16_t vector)
 {
-    return vector < msix_vectors(&p->pci) ? vector : VIRTIO_NO_VECTOR;
+    return vector < msix_vectors(&p->pci) ? vector : VIRTIO_MSI_NO_VECTOR;
 }
 
 void virtio_pci_set_vector(VirtioPCI *p, uint16_t *where, uint16_t vector)
 {
-    virtio_set_vector(&p->virtio, where, vector_or_none(p, vector));
+    virtio_set_vector(&p->virtio, where, virtio_pci_vector_or_none(p, vector));
 }
 
 /* --- building the function --- */
 
-static const VirtioPCIType *type_of(const VirtioPCI *p)
+static const VirtioPCIType *virtio_pci_type_of(const VirtioPCI *p)
 {
     return (const VirtioPCIType *)p->pci.dev.type;
 }
 
-static bool below_express_port(const VirtioPCI *p)
+static bool virtio_pci_below_express_port(const VirtioPCI *p)
 {
     return p->pci.dev.bus && p->pci.dev.bus->kind == PLAN_BUS_PCIE_PORT;
 }
 
-static bool choose_faces(VirtioPCI *p, GError **err)
+static bool virtio_pci_choose_interfaces(VirtioPCI *p, GError **err)
 {
-    VirtioFace face = type_of(p)->face;
+    VirtioInterface iface = virtio_pci_type_of(p)->iface;
 
-    if (face == VIRTIO_FACE_BY_PLACE) {
+    if (iface == VIRTIO_IFACE_BY_PLACE) {
         p->legacy = p->disable_legacy == PLAN_OFF ||
-                    (p->disable_legacy == PLAN_AUTO && !below_express_port(p));
+                    (p->disable_legacy == PLAN_AUTO && !virtio_pci_below_express_port(p));
         p->modern = !p->disable_modern;
     } else {
-        p->legacy = face == VIRTIO_FACE_TRANSITIONAL;
+        p->legacy = iface == VIRTIO_IFACE_TRANSITIONAL;
         p->modern = true;
     }
     if (!p->legacy && !p->modern) {
-        g_set_error(err, G_FILE_ERROR, G_FILE_ERROR_INVAL,
-                    "%s: disable-legacy and disable-modern hide both faces of the device; one "
-                    "must stay",
-                    device_name(&p->pci.dev));
+        error_set(
+            err, ERROR_USER,
+            "%s: disable-legacy and disable-modern disable both interfaces of the device; one "
+            "is required",
+            device_name(&p->pci.dev));
     }
     return p->legacy || p->modern;
 }
 
-/* Transitional functions keep the ids that came before the specification (4.1.2.1, 4.1.2.3). */
-static uint16_t transitional_id(uint16_t device_id)
+/* Transitional functions have the device ids of the legacy interface (4.1.2.1, 4.1.2.3). */
+static uint16_t virtio_pci_transitional_id(uint16_t device_id)
 {
-    static const uint16_t ids[] = { [1] = 0x1000, [2] = 0x1001, [3] = 0x1003, [4] = 0x1005,
-                                    [5] = 0x1002, [8] = 0x1004, [9] = 0x1009 };
+    static const uint16_t ids[] = {
+        [VIRTIO_ID_NET] = 0x1000, [VIRTIO_ID_BLOCK] = 0x1001,   [VIRTIO_ID_CONSOLE] = 0x1003,
+        [VIRTIO_ID_RNG] = 0x1005, [VIRTIO_ID_BALLOON] = 0x1002, [VIRTIO_ID_SCSI] = 0x1004,
+        [VIRTIO_ID_9P] = 0x1009
+    };
 
     return device_id < G_N_ELEMENTS(ids) ? ids[device_id] : 0;
 }
 
-static void set_ids(VirtioPCI *p)
+static void virtio_pci_set_ids(VirtioPCI *p)
 {
     uint16_t id = p->virtio.cls->device_id;
 
     if (p->legacy) {
-        pci_set(&p->pci, 0x02, 2, transitional_id(id));
+        pci_set(&p->pci, 0x02, 2, virtio_pci_transitional_id(id));
         pci_set(&p->pci, 0x08, 1, 0);
         pci_set(&p->pci, 0x2e, 2, id);
     } else {
@@ -160,23 +166,23 @@ static void set_ids(VirtioPCI *p)
     pci_set(&p->pci, 0x2c, 2, 0x1af4);
 }
 
-static uint64_t transport_features(const VirtioPCI *p)
+static uint64_t virtio_pci_transport_features(const VirtioPCI *p)
 {
-    return (p->indirect ? 1ull << VIRTIO_F_RING_INDIRECT_DESC : 0) |
-           (p->event_idx ? 1ull << VIRTIO_F_RING_EVENT_IDX : 0) |
+    return (p->indirect ? 1ull << VIRTIO_RING_F_INDIRECT_DESC : 0) |
+           (p->event_idx ? 1ull << VIRTIO_RING_F_EVENT_IDX : 0) |
            (p->any_layout && p->legacy ? 1ull << VIRTIO_F_ANY_LAYOUT : 0) |
            (p->modern ? 1ull << VIRTIO_F_VERSION_1 : 0) |
            (p->modern && p->packed ? 1ull << VIRTIO_F_RING_PACKED : 0) |
            (p->modern && p->queue_reset ? 1ull << VIRTIO_F_RING_RESET : 0);
 }
 
-/* On the root bus the modern face's five capabilities come first, 88 bytes of them, then MSI-X;
- * behind a port, Express and power management are in front. */
+/* On the root bus the five capabilities of the modern interface (88 bytes) precede MSI-X. Behind a
+ * port, Express and power management precede them. */
 uint16_t virtio_pci_qemu_offset(const PCIDevice *d, unsigned row)
 {
     enum { EXPRESS_AT = 0x40, PM_AT = 0x7c, PLAIN_AT = 0x40, EXPRESS_NEXT = 0x84, MODERN = 0x58 };
     const VirtioPCI *p = (const VirtioPCI *)d;
-    bool modern = type_of(p)->face != VIRTIO_FACE_BY_PLACE || !p->disable_modern;
+    bool modern = virtio_pci_type_of(p)->iface != VIRTIO_IFACE_BY_PLACE || !p->disable_modern;
 
     switch (virtio_pci_caps[row].id) {
     case 0x10:
@@ -193,18 +199,19 @@ uint16_t virtio_pci_qemu_offset(const PCIDevice *d, unsigned row)
 bool virtio_pci_realize(void *dev, GError **err)
 {
     VirtioPCI *p = dev;
-    const VirtioPCIType *t = type_of(p);
+    const VirtioPCIType *t = virtio_pci_type_of(p);
 
-    if (!choose_faces(p, err)) {
+    if (!virtio_pci_choose_interfaces(p, err)) {
         return false;
     }
-    virtio_init(&p->virtio, t->cls, &transport, p, &p->pci.dev, transport_features(p));
+    virtio_init(&p->virtio, t->cls, &virtio_pci_transport, p, &p->pci.dev,
+                virtio_pci_transport_features(p));
     if (!t->init(dev, err)) {
         virtio_fini(&p->virtio);
         return false;
     }
     p->virtio.host_features |= t->cls->features(&p->virtio);
-    set_ids(p);
+    virtio_pci_set_ids(p);
     if ((p->modern && !virtio_pci_add_modern(p, err)) ||
         (p->legacy && !virtio_pci_add_legacy(p, err))) {
         virtio_pci_unrealize(dev);
@@ -220,8 +227,8 @@ void virtio_pci_unrealize(void *dev)
 
     virtio_reset(&p->virtio);
     virtio_turn_fini(&p->virtio);
-    if (type_of(p)->exit) {
-        type_of(p)->exit(dev);
+    if (virtio_pci_type_of(p)->exit) {
+        virtio_pci_type_of(p)->exit(dev);
     }
     mem_fini(&p->common);
     mem_fini(&p->isr);
@@ -246,7 +253,7 @@ void virtio_pci_reset(void *dev, ResetKind kind)
 
 /* --- saved state --- */
 
-static bool vectors_exist(void *obj, GError **err)
+static bool virtio_pci_vectors_exist(void *obj, GError **err)
 {
     VirtioPCI *p = obj;
 
@@ -254,10 +261,9 @@ static bool vectors_exist(void *obj, GError **err)
         uint16_t vector =
             i < p->virtio.n_queues ? p->virtio.queues[i].vector : p->virtio.config_vector;
 
-        if (vector != vector_or_none(p, vector)) {
-            g_set_error(err, g_quark_from_static_string("virtio"), 0,
-                        "vector %u of a queue or of the configuration does not exist", vector);
-            return false;
+        if (vector != virtio_pci_vector_or_none(p, vector)) {
+            return error_set(err, ERROR_GUEST,
+                             "vector %u of a queue or of the configuration does not exist", vector);
         }
     }
     return true;
@@ -270,6 +276,7 @@ static const VmField state_fields[] = {
     VM_U32(VirtioPCI, driver_feature_select),
     VM_U16(VirtioPCI, queue_select),
 };
-const VmState virtio_pci_state = {
-    .name = "virtio-pci", .version = 1, .fields = LIST(state_fields), .check = vectors_exist
-};
+const VmState virtio_pci_state = { .name = "virtio-pci",
+                                   .version = 1,
+                                   .fields = LIST(state_fields),
+                                   .check = virtio_pci_vectors_exist };

@@ -1,21 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The legacy face: one I/O BAR (virtio 1.2, 4.1.4.10), and what both faces share: the device
- * configuration space and the ISR.
+ * The legacy interface: one I/O BAR (virtio 1.2, 4.1.4.10). Also the parts that both interfaces
+ * share: the device configuration space and the ISR status.
  */
 #include <string.h>
 
 #include "hw/core/reg.h"
-#include "hw/virtio/virtio_pci_faces.h"
+#include "virtio_pci_internal.h"
 
-enum {
-    LEGACY_VECTORS = 0x14,
-    LEGACY_CONFIG_NO_MSIX = 0x14,
-    LEGACY_CONFIG_MSIX = 0x18,
-    LEGACY_MAX_CONFIG = 256
-};
+enum { LEGACY_MAX_CONFIG = 256 };
 
-/* --- shared --- */
+/* --- shared by both interfaces --- */
 
 uint8_t virtio_pci_take_isr(VirtioPCI *p)
 {
@@ -54,23 +49,23 @@ void virtio_pci_config_write(VirtioPCI *p, uint64_t at, uint64_t value, unsigned
 
 /* --- the registers --- */
 
-static VirtQueue *selected(VirtioPCI *p)
+static VirtQueue *legacy_selected(VirtioPCI *p)
 {
     return virtio_queue(&p->virtio, p->queue_select);
 }
 
-static uint64_t rd_host_features(void *dev, const RegDesc *r)
+static uint64_t legacy_read_host_features(void *dev, const RegDesc *r)
 {
     return (uint32_t)((VirtioPCI *)dev)->virtio.host_features;
 }
 
-static uint64_t rd_guest_features(void *dev, const RegDesc *r)
+static uint64_t legacy_read_guest_features(void *dev, const RegDesc *r)
 {
     return (uint32_t)((VirtioPCI *)dev)->virtio.guest_features;
 }
 
-/* There is no FEATURES_OK: the driver gets what it writes of what is offered (3.1.2). */
-static uint32_t wr_guest_features(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
+/* The legacy interface has no FEATURES_OK: bits that are not offered are ignored (3.1.2). */
+static uint32_t legacy_write_guest_features(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
     VirtioDevice *v = &((VirtioPCI *)dev)->virtio;
 
@@ -81,16 +76,16 @@ static uint32_t wr_guest_features(void *dev, const RegDesc *r, uint64_t old, uin
     return 0;
 }
 
-static uint64_t rd_queue_page(void *dev, const RegDesc *r)
+static uint64_t legacy_read_queue_page(void *dev, const RegDesc *r)
 {
-    VirtQueue *vq = selected(dev);
+    VirtQueue *vq = legacy_selected(dev);
 
     return vq ? virtq_legacy_page(vq) : 0;
 }
 
-static uint32_t wr_queue_page(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
+static uint32_t legacy_write_queue_page(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
-    VirtQueue *vq = selected(dev);
+    VirtQueue *vq = legacy_selected(dev);
 
     if (vq) {
         uint16_t vector = vq->vector;
@@ -101,14 +96,14 @@ static uint32_t wr_queue_page(void *dev, const RegDesc *r, uint64_t old, uint64_
     return 0;
 }
 
-static uint64_t rd_queue_size(void *dev, const RegDesc *r)
+static uint64_t legacy_read_queue_size(void *dev, const RegDesc *r)
 {
-    VirtQueue *vq = selected(dev);
+    VirtQueue *vq = legacy_selected(dev);
 
     return vq ? vq->size : 0;
 }
 
-static uint32_t wr_notify(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
+static uint32_t legacy_write_notify(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
     VirtQueue *vq = virtio_queue(&((VirtioPCI *)dev)->virtio, new);
 
@@ -118,12 +113,12 @@ static uint32_t wr_notify(void *dev, const RegDesc *r, uint64_t old, uint64_t ne
     return 0;
 }
 
-static uint64_t rd_status(void *dev, const RegDesc *r)
+static uint64_t legacy_read_status(void *dev, const RegDesc *r)
 {
     return ((VirtioPCI *)dev)->virtio.status;
 }
 
-static uint32_t wr_status(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
+static uint32_t legacy_write_status(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
     VirtioPCI *p = dev;
 
@@ -132,27 +127,27 @@ static uint32_t wr_status(void *dev, const RegDesc *r, uint64_t old, uint64_t ne
     return 0;
 }
 
-static uint64_t rd_isr(void *dev, const RegDesc *r)
+static uint64_t legacy_read_isr(void *dev, const RegDesc *r)
 {
     return virtio_pci_take_isr(dev);
 }
 
-static uint64_t rd_vector(void *dev, const RegDesc *r)
+static uint64_t legacy_read_vector(void *dev, const RegDesc *r)
 {
-    VirtQueue *vq = selected(dev);
+    VirtQueue *vq = legacy_selected(dev);
 
-    if (r->offset == LEGACY_VECTORS) {
+    if (r->offset == VIRTIO_MSI_CONFIG_VECTOR) {
         return ((VirtioPCI *)dev)->virtio.config_vector;
     }
-    return vq ? vq->vector : VIRTIO_NO_VECTOR;
+    return vq ? vq->vector : VIRTIO_MSI_NO_VECTOR;
 }
 
-static uint32_t wr_vector(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
+static uint32_t legacy_write_vector(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
     VirtioPCI *p = dev;
-    VirtQueue *vq = selected(p);
+    VirtQueue *vq = legacy_selected(p);
 
-    if (r->offset == LEGACY_VECTORS) {
+    if (r->offset == VIRTIO_MSI_CONFIG_VECTOR) {
         virtio_pci_set_vector(p, &p->virtio.config_vector, new);
     } else if (vq) {
         virtio_pci_set_vector(p, &vq->vector, new);
@@ -165,28 +160,33 @@ static uint32_t wr_vector(void *dev, const RegDesc *r, uint64_t old, uint64_t ne
         .name = (n), .offset = (off), .width = (w), .field = REG_NO_FIELD, __VA_ARGS__             \
     }
 static const RegDesc legacy_regs[] = {
-    ROW("device_features", 0x00, 4, .read = rd_host_features),
-    ROW("driver_features", 0x04, 4, .read = rd_guest_features, .wrote = wr_guest_features),
-    ROW("queue_address", 0x08, 4, .read = rd_queue_page, .wrote = wr_queue_page),
-    ROW("queue_size", 0x0c, 2, .read = rd_queue_size),
-    REG16(VirtioPCI, queue_select, 0x0e, .rw = 0xffff),
-    ROW("queue_notify", 0x10, 2, .wrote = wr_notify),
-    ROW("device_status", 0x12, 1, .read = rd_status, .wrote = wr_status),
-    ROW("isr_status", 0x13, 1, .read = rd_isr),
-    ROW("config_msix_vector", 0x14, 2, .read = rd_vector, .wrote = wr_vector),
-    ROW("queue_msix_vector", 0x16, 2, .read = rd_vector, .wrote = wr_vector),
+    ROW("device_features", VIRTIO_PCI_HOST_FEATURES, 4, .read = legacy_read_host_features),
+    ROW("driver_features", VIRTIO_PCI_GUEST_FEATURES, 4, .read = legacy_read_guest_features,
+        .wrote = legacy_write_guest_features),
+    ROW("queue_address", VIRTIO_PCI_QUEUE_PFN, 4, .read = legacy_read_queue_page,
+        .wrote = legacy_write_queue_page),
+    ROW("queue_size", VIRTIO_PCI_QUEUE_NUM, 2, .read = legacy_read_queue_size),
+    REG16(VirtioPCI, queue_select, VIRTIO_PCI_QUEUE_SEL, .rw = 0xffff),
+    ROW("queue_notify", VIRTIO_PCI_QUEUE_NOTIFY, 2, .wrote = legacy_write_notify),
+    ROW("device_status", VIRTIO_PCI_STATUS, 1, .read = legacy_read_status,
+        .wrote = legacy_write_status),
+    ROW("isr_status", VIRTIO_PCI_ISR, 1, .read = legacy_read_isr),
+    ROW("config_msix_vector", VIRTIO_MSI_CONFIG_VECTOR, 2, .read = legacy_read_vector,
+        .wrote = legacy_write_vector),
+    ROW("queue_msix_vector", VIRTIO_MSI_QUEUE_VECTOR, 2, .read = legacy_read_vector,
+        .wrote = legacy_write_vector),
 };
 static const RegFile legacy_file = { LIST(legacy_regs), "virtio legacy header" };
 
-/* Where the device configuration starts moves with MSI-X being enabled. */
-static uint64_t config_start(const VirtioPCI *p)
+/* The offset of the device configuration depends on whether MSI-X is enabled. */
+static uint64_t legacy_config_start(const VirtioPCI *p)
 {
-    return msix_enabled(&p->pci) ? LEGACY_CONFIG_MSIX : LEGACY_CONFIG_NO_MSIX;
+    return VIRTIO_PCI_CONFIG_OFF(msix_enabled(&p->pci));
 }
 
 static uint64_t legacy_read(void *dev, uint64_t at, unsigned size)
 {
-    uint64_t start = config_start(dev);
+    uint64_t start = legacy_config_start(dev);
 
     return at >= start ? virtio_pci_config_read(dev, at - start, size)
                        : reg_read(&legacy_file, dev, at, size);
@@ -194,7 +194,7 @@ static uint64_t legacy_read(void *dev, uint64_t at, unsigned size)
 
 static void legacy_write(void *dev, uint64_t at, uint64_t value, unsigned size)
 {
-    uint64_t start = config_start(dev);
+    uint64_t start = legacy_config_start(dev);
 
     if (at >= start) {
         virtio_pci_config_write(dev, at - start, value, size);
@@ -209,7 +209,7 @@ static const MemOps legacy_ops = {
 
 static uint64_t legacy_size(const VirtioClass *cls)
 {
-    uint64_t need = LEGACY_CONFIG_MSIX + cls->config_size, size = 32;
+    uint64_t need = VIRTIO_PCI_CONFIG_OFF(true) + cls->config_size, size = 32;
 
     while (size < need) {
         size *= 2;
@@ -219,10 +219,9 @@ static uint64_t legacy_size(const VirtioClass *cls)
 
 bool virtio_pci_add_legacy(VirtioPCI *p, GError **err)
 {
-    PCIBarDesc bar = { .index = 0,
-                       .kind = PCI_BAR_IO,
-                       .size = legacy_size(p->virtio.cls),
-                       .ops = &legacy_ops };
+    PCIBarDesc bar = {
+        .index = 0, .kind = PCI_BAR_IO, .size = legacy_size(p->virtio.cls), .ops = &legacy_ops
+    };
 
     return pci_add_bar(&p->pci, &bar, err);
 }
@@ -233,6 +232,6 @@ bool virtio_pci_late_bar(const PCIDeviceType *type, PlanBar *out)
 
     out->io = true;
     out->size = legacy_size(t->cls);
-    out->unless_prop = t->face == VIRTIO_FACE_BY_PLACE ? "disable-legacy" : NULL;
-    return t->face != VIRTIO_FACE_MODERN;
+    out->unless_prop = t->iface == VIRTIO_IFACE_BY_PLACE ? "disable-legacy" : NULL;
+    return t->iface != VIRTIO_IFACE_MODERN;
 }

@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The modern face: four structures in one BAR, found by vendor capabilities, and the
- * configuration-access capability (virtio 1.2, 4.1.4).
+ * The modern interface: four structures in one BAR, which vendor-specific capabilities describe,
+ * and the PCI configuration access capability (virtio 1.2, 4.1.4).
  */
 #include <string.h>
 
 #include "hw/core/reg.h"
-#include "hw/virtio/virtio_pci_faces.h"
+#include "util/error.h"
 #include "util/log.h"
+#include "virtio_pci_internal.h"
 
-static VirtQueue *selected(VirtioPCI *p)
+static VirtQueue *common_selected(VirtioPCI *p)
 {
     return virtio_queue(&p->virtio, p->queue_select);
 }
 
-/* --- common configuration (4.1.4.3): each register by a pair of small functions --- */
+/* --- common configuration (4.1.4.3) --- */
 
-static uint64_t rd_device_feature(void *dev, const RegDesc *r)
+static uint64_t common_read_device_feature(void *dev, const RegDesc *r)
 {
     VirtioPCI *p = dev;
 
@@ -25,7 +26,7 @@ static uint64_t rd_device_feature(void *dev, const RegDesc *r)
                : 0;
 }
 
-static uint64_t rd_driver_feature(void *dev, const RegDesc *r)
+static uint64_t common_read_driver_feature(void *dev, const RegDesc *r)
 {
     VirtioPCI *p = dev;
 
@@ -35,7 +36,7 @@ static uint64_t rd_driver_feature(void *dev, const RegDesc *r)
                : 0;
 }
 
-static uint32_t wr_driver_feature(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
+static uint32_t common_write_driver_feature(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
     VirtioPCI *p = dev;
     unsigned shift = 32 * p->driver_feature_select;
@@ -48,12 +49,12 @@ static uint32_t wr_driver_feature(void *dev, const RegDesc *r, uint64_t old, uin
     return 0;
 }
 
-static uint64_t rd_config_vector(void *dev, const RegDesc *r)
+static uint64_t common_read_config_vector(void *dev, const RegDesc *r)
 {
     return ((VirtioPCI *)dev)->virtio.config_vector;
 }
 
-static uint32_t wr_config_vector(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
+static uint32_t common_write_config_vector(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
     VirtioPCI *p = dev;
 
@@ -61,17 +62,17 @@ static uint32_t wr_config_vector(void *dev, const RegDesc *r, uint64_t old, uint
     return 0;
 }
 
-static uint64_t rd_num_queues(void *dev, const RegDesc *r)
+static uint64_t common_read_num_queues(void *dev, const RegDesc *r)
 {
     return ((VirtioPCI *)dev)->virtio.n_queues;
 }
 
-static uint64_t rd_status(void *dev, const RegDesc *r)
+static uint64_t common_read_status(void *dev, const RegDesc *r)
 {
     return ((VirtioPCI *)dev)->virtio.status;
 }
 
-static uint32_t wr_status(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
+static uint32_t common_write_status(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
     VirtioPCI *p = dev;
 
@@ -80,21 +81,21 @@ static uint32_t wr_status(void *dev, const RegDesc *r, uint64_t old, uint64_t ne
     return 0;
 }
 
-static uint64_t rd_generation(void *dev, const RegDesc *r)
+static uint64_t common_read_generation(void *dev, const RegDesc *r)
 {
     return ((VirtioPCI *)dev)->virtio.config_generation;
 }
 
-static uint64_t rd_queue_size(void *dev, const RegDesc *r)
+static uint64_t common_read_queue_size(void *dev, const RegDesc *r)
 {
-    VirtQueue *vq = selected(dev);
+    VirtQueue *vq = common_selected(dev);
 
     return vq ? vq->size : 0;
 }
 
-static uint32_t wr_queue_size(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
+static uint32_t common_write_queue_size(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
-    VirtQueue *vq = selected(dev);
+    VirtQueue *vq = common_selected(dev);
 
     if (vq) {
         virtq_set_size(vq, new);
@@ -102,16 +103,16 @@ static uint32_t wr_queue_size(void *dev, const RegDesc *r, uint64_t old, uint64_
     return 0;
 }
 
-static uint64_t rd_queue_vector(void *dev, const RegDesc *r)
+static uint64_t common_read_queue_vector(void *dev, const RegDesc *r)
 {
-    VirtQueue *vq = selected(dev);
+    VirtQueue *vq = common_selected(dev);
 
-    return vq ? vq->vector : VIRTIO_NO_VECTOR;
+    return vq ? vq->vector : VIRTIO_MSI_NO_VECTOR;
 }
 
-static uint32_t wr_queue_vector(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
+static uint32_t common_write_queue_vector(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
-    VirtQueue *vq = selected(dev);
+    VirtQueue *vq = common_selected(dev);
 
     if (vq) {
         virtio_pci_set_vector(dev, &vq->vector, new);
@@ -119,16 +120,16 @@ static uint32_t wr_queue_vector(void *dev, const RegDesc *r, uint64_t old, uint6
     return 0;
 }
 
-static uint64_t rd_queue_enable(void *dev, const RegDesc *r)
+static uint64_t common_read_queue_enable(void *dev, const RegDesc *r)
 {
-    VirtQueue *vq = selected(dev);
+    VirtQueue *vq = common_selected(dev);
 
     return vq ? vq->enabled : 0;
 }
 
-static uint32_t wr_queue_enable(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
+static uint32_t common_write_queue_enable(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
-    VirtQueue *vq = selected(dev);
+    VirtQueue *vq = common_selected(dev);
 
     if (vq && new == 1 && !vq->enabled) {
         virtq_enable(vq);
@@ -139,39 +140,41 @@ static uint32_t wr_queue_enable(void *dev, const RegDesc *r, uint64_t old, uint6
     return 0;
 }
 
-static uint64_t rd_notify_off(void *dev, const RegDesc *r)
+static uint64_t common_read_notify_off(void *dev, const RegDesc *r)
 {
     return ((VirtioPCI *)dev)->queue_select;
 }
 
-/* The three ring areas, low and high halves: rows 0x20 to 0x34. */
-static uint64_t *area(VirtQueue *vq, uint64_t at)
+/* The ring area of a register from VIRTIO_PCI_COMMON_Q_DESCLO to VIRTIO_PCI_COMMON_Q_USEDHI. */
+static uint64_t *common_ring_area(VirtQueue *vq, uint64_t at)
 {
-    return at < 0x28 ? &vq->desc : at < 0x30 ? &vq->driver : &vq->device;
+    return at < VIRTIO_PCI_COMMON_Q_AVAILLO  ? &vq->desc
+           : at < VIRTIO_PCI_COMMON_Q_USEDLO ? &vq->driver
+                                             : &vq->device;
 }
 
-static uint64_t rd_area(void *dev, const RegDesc *r)
+static uint64_t common_read_area(void *dev, const RegDesc *r)
 {
-    VirtQueue *vq = selected(dev);
+    VirtQueue *vq = common_selected(dev);
 
-    return vq ? (uint32_t)(*area(vq, r->offset) >> (r->offset & 4 ? 32 : 0)) : 0;
+    return vq ? (uint32_t)(*common_ring_area(vq, r->offset) >> (r->offset & 4 ? 32 : 0)) : 0;
 }
 
-static uint32_t wr_area(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
+static uint32_t common_write_area(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
-    VirtQueue *vq = selected(dev);
+    VirtQueue *vq = common_selected(dev);
     unsigned shift = r->offset & 4 ? 32 : 0;
 
     if (vq) {
-        virtq_set_area(vq, area(vq, r->offset), 0xffffffffull << shift, new << shift);
+        virtq_set_area(vq, common_ring_area(vq, r->offset), 0xffffffffull << shift, new << shift);
     }
     return 0;
 }
 
-static uint32_t wr_queue_reset(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
+static uint32_t common_write_queue_reset(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
     VirtioPCI *p = dev;
-    VirtQueue *vq = selected(dev);
+    VirtQueue *vq = common_selected(dev);
 
     if (vq && new == 1 && virtio_has(&p->virtio, VIRTIO_F_RING_RESET)) {
         virtq_driver_reset(vq);
@@ -184,27 +187,39 @@ static uint32_t wr_queue_reset(void *dev, const RegDesc *r, uint64_t old, uint64
         .name = (n), .offset = (off), .width = (w), .field = REG_NO_FIELD, __VA_ARGS__             \
     }
 static const RegDesc common_regs[] = {
-    REG32(VirtioPCI, device_feature_select, 0x00, .rw = 0xffffffff),
-    ROW("device_feature", 0x04, 4, .read = rd_device_feature),
-    REG32(VirtioPCI, driver_feature_select, 0x08, .rw = 0xffffffff),
-    ROW("driver_feature", 0x0c, 4, .read = rd_driver_feature, .wrote = wr_driver_feature),
-    ROW("config_msix_vector", 0x10, 2, .read = rd_config_vector, .wrote = wr_config_vector),
-    ROW("num_queues", 0x12, 2, .read = rd_num_queues),
-    ROW("device_status", 0x14, 1, .read = rd_status, .wrote = wr_status),
-    ROW("config_generation", 0x15, 1, .read = rd_generation),
-    REG16(VirtioPCI, queue_select, 0x16, .rw = 0xffff),
-    ROW("queue_size", 0x18, 2, .read = rd_queue_size, .wrote = wr_queue_size),
-    ROW("queue_msix_vector", 0x1a, 2, .read = rd_queue_vector, .wrote = wr_queue_vector),
-    ROW("queue_enable", 0x1c, 2, .read = rd_queue_enable, .wrote = wr_queue_enable),
-    ROW("queue_notify_off", 0x1e, 2, .read = rd_notify_off),
-    ROW("queue_desc_lo", 0x20, 4, .read = rd_area, .wrote = wr_area),
-    ROW("queue_desc_hi", 0x24, 4, .read = rd_area, .wrote = wr_area),
-    ROW("queue_driver_lo", 0x28, 4, .read = rd_area, .wrote = wr_area),
-    ROW("queue_driver_hi", 0x2c, 4, .read = rd_area, .wrote = wr_area),
-    ROW("queue_device_lo", 0x30, 4, .read = rd_area, .wrote = wr_area),
-    ROW("queue_device_hi", 0x34, 4, .read = rd_area, .wrote = wr_area),
-    ROW("queue_notify_data", 0x38, 2, .read = rd_notify_off),
-    ROW("queue_reset", 0x3a, 2, .wrote = wr_queue_reset),
+    REG32(VirtioPCI, device_feature_select, VIRTIO_PCI_COMMON_DFSELECT, .rw = 0xffffffff),
+    ROW("device_feature", VIRTIO_PCI_COMMON_DF, 4, .read = common_read_device_feature),
+    REG32(VirtioPCI, driver_feature_select, VIRTIO_PCI_COMMON_GFSELECT, .rw = 0xffffffff),
+    ROW("driver_feature", VIRTIO_PCI_COMMON_GF, 4, .read = common_read_driver_feature,
+        .wrote = common_write_driver_feature),
+    ROW("config_msix_vector", VIRTIO_PCI_COMMON_MSIX, 2, .read = common_read_config_vector,
+        .wrote = common_write_config_vector),
+    ROW("num_queues", VIRTIO_PCI_COMMON_NUMQ, 2, .read = common_read_num_queues),
+    ROW("device_status", VIRTIO_PCI_COMMON_STATUS, 1, .read = common_read_status,
+        .wrote = common_write_status),
+    ROW("config_generation", VIRTIO_PCI_COMMON_CFGGENERATION, 1, .read = common_read_generation),
+    REG16(VirtioPCI, queue_select, VIRTIO_PCI_COMMON_Q_SELECT, .rw = 0xffff),
+    ROW("queue_size", VIRTIO_PCI_COMMON_Q_SIZE, 2, .read = common_read_queue_size,
+        .wrote = common_write_queue_size),
+    ROW("queue_msix_vector", VIRTIO_PCI_COMMON_Q_MSIX, 2, .read = common_read_queue_vector,
+        .wrote = common_write_queue_vector),
+    ROW("queue_enable", VIRTIO_PCI_COMMON_Q_ENABLE, 2, .read = common_read_queue_enable,
+        .wrote = common_write_queue_enable),
+    ROW("queue_notify_off", VIRTIO_PCI_COMMON_Q_NOFF, 2, .read = common_read_notify_off),
+    ROW("queue_desc_lo", VIRTIO_PCI_COMMON_Q_DESCLO, 4, .read = common_read_area,
+        .wrote = common_write_area),
+    ROW("queue_desc_hi", VIRTIO_PCI_COMMON_Q_DESCHI, 4, .read = common_read_area,
+        .wrote = common_write_area),
+    ROW("queue_driver_lo", VIRTIO_PCI_COMMON_Q_AVAILLO, 4, .read = common_read_area,
+        .wrote = common_write_area),
+    ROW("queue_driver_hi", VIRTIO_PCI_COMMON_Q_AVAILHI, 4, .read = common_read_area,
+        .wrote = common_write_area),
+    ROW("queue_device_lo", VIRTIO_PCI_COMMON_Q_USEDLO, 4, .read = common_read_area,
+        .wrote = common_write_area),
+    ROW("queue_device_hi", VIRTIO_PCI_COMMON_Q_USEDHI, 4, .read = common_read_area,
+        .wrote = common_write_area),
+    ROW("queue_notify_data", VIRTIO_PCI_COMMON_Q_NDATA, 2, .read = common_read_notify_off),
+    ROW("queue_reset", VIRTIO_PCI_COMMON_Q_RESET, 2, .wrote = common_write_queue_reset),
 };
 static const RegFile common_file = { LIST(common_regs), "virtio common configuration" };
 
@@ -220,34 +235,34 @@ static void common_write(void *dev, uint64_t at, uint64_t value, unsigned size)
 
 /* --- ISR, device configuration, notification --- */
 
-static uint64_t isr_read(void *dev, uint64_t at, unsigned size)
+static uint64_t modern_isr_read(void *dev, uint64_t at, unsigned size)
 {
     return at == 0 ? virtio_pci_take_isr(dev) : 0;
 }
 
-static void isr_write(void *dev, uint64_t at, uint64_t value, unsigned size)
+static void modern_isr_write(void *dev, uint64_t at, uint64_t value, unsigned size)
 {
-    guest_error(device_name(dev), "write of the ISR ignored");
+    guest_error(device_name(dev), "write to the ISR status: ignored");
 }
 
-static uint64_t config_read(void *dev, uint64_t at, unsigned size)
+static uint64_t modern_config_read(void *dev, uint64_t at, unsigned size)
 {
     return virtio_pci_config_read(dev, at, size);
 }
 
-static void config_write(void *dev, uint64_t at, uint64_t value, unsigned size)
+static void modern_config_write(void *dev, uint64_t at, uint64_t value, unsigned size)
 {
     virtio_pci_config_write(dev, at, value, size);
 }
 
-static uint64_t notify_read(void *dev, uint64_t at, unsigned size)
+static uint64_t modern_notify_read(void *dev, uint64_t at, unsigned size)
 {
     return 0;
 }
 
-static void notify_write(void *dev, uint64_t at, uint64_t value, unsigned size)
+static void modern_notify_write(void *dev, uint64_t at, uint64_t value, unsigned size)
 {
-    VirtQueue *vq = virtio_queue(&((VirtioPCI *)dev)->virtio, at / VIRTIO_PCI_NOTIFY_STEP);
+    VirtQueue *vq = virtio_queue(&((VirtioPCI *)dev)->virtio, at / MODERN_NOTIFY_MULTIPLIER);
 
     if (vq) {
         virtq_kick(vq);
@@ -256,37 +271,34 @@ static void notify_write(void *dev, uint64_t at, uint64_t value, unsigned size)
 
 static const MemOps part_ops[] = {
     { .read = common_read, .write = common_write, .valid_max = 8, .impl_max = 8 },
-    { .read = isr_read, .write = isr_write },
-    { .read = config_read,
-      .write = config_write,
+    { .read = modern_isr_read, .write = modern_isr_write },
+    { .read = modern_config_read,
+      .write = modern_config_write,
       .valid_max = 8,
       .impl_max = 8,
       .unaligned = true },
-    { .read = notify_read, .write = notify_write },
+    { .read = modern_notify_read, .write = modern_notify_write },
 };
 
 /* --- the capabilities --- */
 
-enum { CAP_COMMON = 1, CAP_NOTIFY, CAP_ISR, CAP_DEVICE, CAP_PCI_CFG };
-
-static bool add_cap(VirtioPCI *p, uint8_t type, uint32_t offset, uint32_t length, uint8_t size,
-                    uint8_t *where, GError **err)
+static bool modern_add_cap(VirtioPCI *p, uint8_t type, uint32_t offset, uint32_t length,
+                           uint8_t size, uint8_t *where, GError **err)
 {
     int at = pci_add_capability(&p->pci, 0x09, size);
 
     if (at < 0) {
-        g_set_error(err, G_FILE_ERROR, G_FILE_ERROR_NOSPC,
-                    "%s: no room in config space for the virtio capabilities",
-                    device_name(&p->pci.dev));
-        return false;
+        return error_set(err, ERROR_USER,
+                         "%s: configuration space has no room for the virtio capabilities",
+                         device_name(&p->pci.dev));
     }
     pci_set(&p->pci, at + 2, 1, size);
     pci_set(&p->pci, at + 3, 1, type);
-    pci_set(&p->pci, at + 4, 1, type == CAP_PCI_CFG ? 0 : VIRTIO_PCI_MODERN_BAR);
+    pci_set(&p->pci, at + 4, 1, type == VIRTIO_PCI_CAP_PCI_CFG ? 0 : MODERN_BAR);
     pci_set(&p->pci, at + 8, 4, offset);
     pci_set(&p->pci, at + 12, 4, length);
-    if (type == CAP_NOTIFY) {
-        pci_set(&p->pci, at + 16, 4, VIRTIO_PCI_NOTIFY_STEP);
+    if (type == VIRTIO_PCI_CAP_NOTIFY_CFG) {
+        pci_set(&p->pci, at + 16, 4, MODERN_NOTIFY_MULTIPLIER);
     }
     if (where) {
         *where = at;
@@ -294,36 +306,36 @@ static bool add_cap(VirtioPCI *p, uint8_t type, uint32_t offset, uint32_t length
     return true;
 }
 
-static void add_part(VirtioPCI *p, MemRegion *r, const char *name, uint32_t offset)
+static void modern_add_part(VirtioPCI *p, MemRegion *r, const char *name, uint32_t offset)
 {
-    mem_init_mmio(r, name, VIRTIO_PCI_PART, &part_ops[offset / VIRTIO_PCI_PART], p);
+    mem_init_mmio(r, name, MODERN_PART_SIZE, &part_ops[offset / MODERN_PART_SIZE], p);
     mem_set_guard(r, &device_guard, &p->pci.dev);
-    mem_map(pci_bar_region(&p->pci, VIRTIO_PCI_MODERN_BAR), offset, r, 0, 0);
+    mem_map(pci_bar_region(&p->pci, MODERN_BAR), offset, r, 0, 0);
 }
 
-/* In QEMU's order; without qemu-layout, the other way round. */
+/* In the order of QEMU's capability list. Without qemu-layout the order is reversed. */
 static const struct {
     uint8_t type, size;
     uint32_t offset;
 } modern_caps[] = {
-    { CAP_COMMON, 16, VIRTIO_PCI_COMMON },
-    { CAP_ISR, 16, VIRTIO_PCI_ISR },
-    { CAP_DEVICE, 16, VIRTIO_PCI_CONFIG },
-    { CAP_NOTIFY, 20, VIRTIO_PCI_NOTIFY },
-    { CAP_PCI_CFG, 20, 0 },
+    { VIRTIO_PCI_CAP_COMMON_CFG, 16, MODERN_COMMON_AT },
+    { VIRTIO_PCI_CAP_ISR_CFG, 16, MODERN_ISR_AT },
+    { VIRTIO_PCI_CAP_DEVICE_CFG, 16, MODERN_DEVICE_AT },
+    { VIRTIO_PCI_CAP_NOTIFY_CFG, 20, MODERN_NOTIFY_AT },
+    { VIRTIO_PCI_CAP_PCI_CFG, 20, 0 },
 };
 
-static bool add_caps(VirtioPCI *p, GError **err)
+static bool modern_add_caps(VirtioPCI *p, GError **err)
 {
     unsigned n = G_N_ELEMENTS(modern_caps);
 
     for (unsigned i = 0; i < n; i++) {
         unsigned row = p->pci.qemu_layout ? i : n - 1 - i;
-        bool window = modern_caps[row].type == CAP_PCI_CFG;
+        bool is_window = modern_caps[row].type == VIRTIO_PCI_CAP_PCI_CFG;
 
-        if (!add_cap(p, modern_caps[row].type, modern_caps[row].offset,
-                     window ? 0 : VIRTIO_PCI_PART, modern_caps[row].size,
-                     window ? &p->cfg_cap : NULL, err)) {
+        if (!modern_add_cap(p, modern_caps[row].type, modern_caps[row].offset,
+                            is_window ? 0 : MODERN_PART_SIZE, modern_caps[row].size,
+                            is_window ? &p->cfg_cap : NULL, err)) {
             return false;
         }
     }
@@ -332,44 +344,45 @@ static bool add_caps(VirtioPCI *p, GError **err)
 
 bool virtio_pci_add_modern(VirtioPCI *p, GError **err)
 {
-    if (!add_caps(p, err)) {
+    if (!modern_add_caps(p, err)) {
         return false;
     }
-    /* bar, offset, length and data of the configuration-access capability (4.1.4.9) */
+    /* bar, offset, length and pci_cfg_data are writable (4.1.4.9) */
     pci_set_masks(&p->pci, p->cfg_cap + 4, 1, 0xff, 0);
     pci_set_masks(&p->pci, p->cfg_cap + 8, 4, 0xffffffff, 0);
     pci_set_masks(&p->pci, p->cfg_cap + 12, 4, 0xffffffff, 0);
     pci_set_masks(&p->pci, p->cfg_cap + 16, 4, 0xffffffff, 0);
-    add_part(p, &p->common, "virtio-common", VIRTIO_PCI_COMMON);
-    add_part(p, &p->isr, "virtio-isr", VIRTIO_PCI_ISR);
-    add_part(p, &p->config, "virtio-config", VIRTIO_PCI_CONFIG);
-    add_part(p, &p->notify, "virtio-notify", VIRTIO_PCI_NOTIFY);
+    modern_add_part(p, &p->common, "virtio-common", MODERN_COMMON_AT);
+    modern_add_part(p, &p->isr, "virtio-isr", MODERN_ISR_AT);
+    modern_add_part(p, &p->config, "virtio-config", MODERN_DEVICE_AT);
+    modern_add_part(p, &p->notify, "virtio-notify", MODERN_NOTIFY_AT);
     return true;
 }
 
-/* --- the configuration-access capability --- */
+/* --- the PCI configuration access capability --- */
 
-/* The access that the window describes: false unless it lies in the modern BAR, is 1, 2 or 4
- * bytes wide and aligned to its width. */
-static bool window(VirtioPCI *p, const MemOps **ops, uint64_t *at, unsigned *size)
+/* Decode the access that the capability describes. False unless it is in the BAR, 1, 2 or 4 bytes
+ * wide, and aligned to its width. */
+static bool modern_decode_window(VirtioPCI *p, const MemOps **ops, uint64_t *at, unsigned *size)
 {
     uint32_t bar = pci_get(&p->pci, p->cfg_cap + 4, 1);
     uint32_t offset = pci_get(&p->pci, p->cfg_cap + 8, 4);
     uint32_t length = pci_get(&p->pci, p->cfg_cap + 12, 4);
 
-    if (bar != VIRTIO_PCI_MODERN_BAR || (length != 1 && length != 2 && length != 4) ||
-        offset % length || offset > VIRTIO_PCI_MODERN_SIZE - length) {
-        guest_error(device_name(&p->pci.dev), "window at bar %u offset 0x%x length %u: ignored",
-                    bar, offset, length);
+    if (bar != MODERN_BAR || (length != 1 && length != 2 && length != 4) || offset % length ||
+        offset > MODERN_BAR_SIZE - length) {
+        guest_error(device_name(&p->pci.dev),
+                    "configuration access to BAR %u offset 0x%x length %u: ignored", bar, offset,
+                    length);
         return false;
     }
-    *ops = &part_ops[offset / VIRTIO_PCI_PART];
-    *at = offset % VIRTIO_PCI_PART;
+    *ops = &part_ops[offset / MODERN_PART_SIZE];
+    *at = offset % MODERN_PART_SIZE;
     *size = length;
     return true;
 }
 
-static bool hits_window(const VirtioPCI *p, uint32_t addr, unsigned len)
+static bool modern_hits_window(const VirtioPCI *p, uint32_t addr, unsigned len)
 {
     return p->cfg_cap && addr < p->cfg_cap + 20u && addr + len > p->cfg_cap + 16u;
 }
@@ -381,7 +394,7 @@ void virtio_pci_config_reading(void *dev, uint32_t addr, unsigned len)
     uint64_t at;
     unsigned size;
 
-    if (hits_window(p, addr, len) && window(p, &ops, &at, &size)) {
+    if (modern_hits_window(p, addr, len) && modern_decode_window(p, &ops, &at, &size)) {
         pci_set(&p->pci, p->cfg_cap + 16, size, ops->read(p, at, size));
     }
 }
@@ -393,7 +406,7 @@ void virtio_pci_config_written(void *dev, uint32_t addr, unsigned len)
     uint64_t at;
     unsigned size;
 
-    if (hits_window(p, addr, len) && window(p, &ops, &at, &size)) {
+    if (modern_hits_window(p, addr, len) && modern_decode_window(p, &ops, &at, &size)) {
         ops->write(p, at, pci_get(&p->pci, p->cfg_cap + 16, size), size);
     }
 }

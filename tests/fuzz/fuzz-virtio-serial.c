@@ -69,8 +69,8 @@ static void op_emergency(Sd *s, Input *in)
 static void op_restart(Sd *s, Input *in)
 {
     static const uint64_t features[] = { 0, F_BIT(VIRTIO_F_RING_PACKED),
-                                         F_BIT(VIRTIO_F_RING_EVENT_IDX),
-                                         F_BIT(VIRTIO_F_RING_INDIRECT_DESC) };
+                                         F_BIT(VIRTIO_RING_F_EVENT_IDX),
+                                         F_BIT(VIRTIO_RING_F_INDIRECT_DESC) };
     uint8_t how = take(in, 1);
 
     drv_start(&s->v, (how & 4 ? 0 : F_BIT(1)) | features[how & 3], 2 * (SD_PORTS + 1));

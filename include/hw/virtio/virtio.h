@@ -1,21 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Virtio devices apart from their transport (virtio 1.2).
+ * Virtio devices, independent of their transport (virtio 1.2).
  *
- * A device is a VirtioClass: its id, features, number of queues, config space, and what to do
+ * A device is a VirtioClass: its id, features, configuration space, and a function that is called
  * when a queue is notified. The PCI transport (hw/virtio/virtio_pci.c) embeds a VirtioDevice and
- * gives it queues, interrupts and DMA. A new device costs its own logic and nothing else.
+ * provides queues, interrupts and DMA.
  *
- * Queue memory is read and written only through the transport's DMA path, and must be RAM. Whatever
- * a driver writes there, a device gets whole, checked chains or none: a malformed ring or chain
- * breaks the device (DEVICE_NEEDS_RESET, 2.1.2) until the driver resets it.
+ * Queue memory is accessed through the DMA operations of the transport only, and must be RAM. A
+ * device receives complete, checked descriptor chains. A malformed ring or chain breaks the device
+ * (DEVICE_NEEDS_RESET, 2.1.2) until the driver resets it.
  *
- * A device works in turns of bounded length, so that no driver can keep the machine lock from the
- * monitors: see "turns" below. Machine lock throughout.
+ * A device works in turns of bounded length, so that a driver cannot hold the machine lock for
+ * long. See "turns" below.
+ *
+ * Locking: the machine lock for every function and every callback.
  */
 #ifndef HW_VIRTIO_VIRTIO_H
 #define HW_VIRTIO_VIRTIO_H
 
+#include <linux/virtio_pci.h> /* VIRTIO_MSI_NO_VECTOR */
 #include <sys/uio.h>
 
 #include "hw/core/bottom_half.h"
@@ -24,75 +27,84 @@ enum {
     VIRTIO_MAX_QUEUES = 64,
     VIRTIO_MAX_QUEUE_SIZE = 1024,
     VIRTIO_MAX_SEGMENTS = 1024, /* descriptors of one chain, indirect ones included */
-    VIRTIO_NO_VECTOR = 0xffff,
-    VIRTIO_TURN = 500, /* units of work that a device does at once: see virtq_next() */
+    VIRTIO_TURN = 500,          /* units of work in one turn */
 };
 
 typedef struct VirtioDevice VirtioDevice;
 typedef struct VirtQueue VirtQueue;
 
-/* One buffer the driver made available, mapped for the device's use: `in` is what the device
- * reads (driver to device), `out` what it writes. Owned by whoever popped it; given back with
- * virtq_push() or virtq_unpop(), or dropped by virtq_discard() after a reset. */
+/*
+ * A descriptor chain, mapped for the device. The function that popped it owns it, and returns it
+ * with virtq_push() or virtq_unpop(), or drops it with virtq_discard().
+ */
 typedef struct VirtqBuf {
     VirtQueue *vq;
-    uint32_t epoch;  /* of the queue when popped: pushes after a reset are dropped */
-    uint16_t id;     /* head descriptor, or buffer id of a packed ring */
-    uint16_t n_desc; /* ring slots it takes (packed) */
-    uint16_t slot;   /* where the chain starts: virtq_refetch() */
-    struct iovec *in, *out;
+    uint32_t epoch;         /* of the queue when popped; a push after a reset has no effect */
+    uint16_t id;            /* head descriptor, or buffer id of a packed ring */
+    uint16_t n_desc;        /* ring slots used (packed) */
+    uint16_t slot;          /* ring position for virtq_refetch() */
+    struct iovec *in, *out; /* device-readable and device-writable segments */
     int n_in, n_out;
-    size_t in_len, out_len; /* may exceed 4 GiB */
-    size_t touched; /* first bytes of `out` that may have changed: dirty however buf ends.
-                       virtq_write() keeps it; who writes through `out` sets it */
-    void *map;      /* private: DMA mappings to undo */
-    uint64_t *addr; /* guest addresses of the segments, in then out (saved with requests) */
+    size_t in_len, out_len; /* bytes in total; may exceed 4 GiB */
+    /* Leading bytes of `out` that may have been written, and are marked dirty whichever way the
+     * buffer ends. virtq_write() updates it; code that writes through `out` sets it. */
+    size_t touched;
+    void *map;      /* private: DMA mappings */
+    uint64_t *addr; /* guest addresses of the segments, `in` followed by `out` */
 } VirtqBuf;
 
+/* A device class. Function pointers may be NULL unless stated otherwise. */
 typedef struct VirtioClass {
     const char *name;      /* "virtio-blk" */
     uint16_t device_id;    /* 2 */
     uint16_t pci_class_hi; /* class and subclass of the PCI function: 0x0100 */
     size_t config_size;
-    /* Features this instance offers beside the transport's own. Fixed at realize. */
+    /* The features of this instance without those of the transport. Called when the device is
+     * realized. Not NULL. */
     uint64_t (*features)(VirtioDevice *v);
-    /* The driver wrote FEATURES_OK with this set; false refuses it. */
+    /* The driver set FEATURES_OK with these features, or writes them without it (legacy). False
+     * rejects them (3.1.1). */
     bool (*set_features)(VirtioDevice *v, uint64_t features);
-    void (*config_read)(VirtioDevice *v, uint8_t *config); /* fill config_size bytes */
+    /* Fill config_size bytes of configuration space (2.5). */
+    void (*config_read)(VirtioDevice *v, uint8_t *config);
+    /* The driver wrote len bytes at offset `at`; config is the result. */
     void (*config_written)(VirtioDevice *v, const uint8_t *config, size_t at, size_t len);
-    /* Buffers may be available. Called for a queue that is ready, at a notification, when the
-     * machine runs again, and for each queue given to virtq_later(). */
+    /* A queue may contain buffers. Called for a ready queue: when it is notified, when the machine
+     * starts to run, and after virtq_later(). Not NULL. */
     void (*queue_notified)(VirtioDevice *v, unsigned queue);
-    void (*status_changed)(VirtioDevice *v, uint8_t old);    /* DRIVER_OK came or went */
-    /* Stop what is under way for one queue (ring reset) or all; buffers are discarded. */
+    /* The status changed from `old` to v->status. */
+    void (*status_changed)(VirtioDevice *v, uint8_t old);
+    /* Stop the work on one queue, and discard its buffers. A device reset calls it for each queue.
+     */
     void (*queue_reset)(VirtioDevice *v, unsigned queue);
     void (*reset)(VirtioDevice *v);
     const VmState *vmstate; /* of the device's own part, over the structure in v->instance */
 } VirtioClass;
 
-/* The transport, as devices see it. */
+/* The operations of a transport. */
 typedef struct VirtioTransport {
-    /* of ring memory: anything but MEM_OK, and no access, if it is not RAM */
+    /* Access ring memory. A result other than MEM_OK, without an access, if it is not RAM. */
     MemResult (*dma_read)(VirtioDevice *v, uint64_t addr, void *buf, uint64_t len);
     MemResult (*dma_write)(VirtioDevice *v, uint64_t addr, const void *buf, uint64_t len);
-    /* host pointer to RAM, pinned; NULL: not plain RAM */
+    /* Pin RAM and return a host pointer to it. NULL: the range is not RAM. */
     void *(*dma_map)(VirtioDevice *v, uint64_t addr, uint64_t len, bool write, void **handle);
+    /* End a mapping whose first `written` bytes were written. */
     void (*dma_unmap)(VirtioDevice *v, void *handle, uint64_t written);
     void (*interrupt)(VirtioDevice *v, uint16_t vector, bool config);
-    /* no queue has the vector any more, nor the configuration: nothing waits to be sent for it */
+    /* Neither a queue nor the configuration uses the vector any more: drop its pending message. */
     void (*vector_unused)(VirtioDevice *v, uint16_t vector);
-    /* The function may do DMA now (PCI: Bus Master Enable). NULL: always. */
+    /* Whether DMA is possible now (PCI: Bus Master Enable). NULL: always. */
     bool (*can_dma)(VirtioDevice *v);
 } VirtioTransport;
 
 struct VirtioDevice {
     const VirtioClass *cls;
     const VirtioTransport *transport;
-    void *instance; /* the whole device structure */
+    void *instance; /* the device structure */
     Device *device;
     uint8_t status;
     uint64_t host_features, guest_features;
-    uint64_t not_offered; /* feature bits that the driver wrote and that do not exist here */
+    uint64_t not_offered; /* feature bits that the driver wrote but the device does not offer */
     bool broken;
     uint16_t n_queues;
     VirtQueue *queues; /* n_queues of them */
@@ -102,12 +114,13 @@ struct VirtioDevice {
     /* turns */
     BottomHalf work;
     uint64_t waiting;    /* bit n: queue n waits for a turn */
-    unsigned next_queue; /* that the next turn begins with */
+    unsigned next_queue; /* the queue that the next turn begins with */
     unsigned turn_left;  /* units left in this turn */
-    unsigned turn_round; /* of the main loop that this turn began in */
+    unsigned turn_round; /* the turn of the main loop in which this turn began */
 };
 G_STATIC_ASSERT(VIRTIO_MAX_QUEUES <= 64);
 
+/* Whether a feature was negotiated. bit: the bit number, as VIRTIO_F_VERSION_1. */
 static inline bool virtio_has(const VirtioDevice *v, unsigned bit)
 {
     return (v->guest_features >> bit & 1) != 0;
@@ -115,59 +128,121 @@ static inline bool virtio_has(const VirtioDevice *v, unsigned bit)
 
 /* --- queues, for devices --- */
 
-/* Declare queue n with its greatest size; during realize. */
+/**
+ * virtio_add_queue() - Add the next queue.
+ * @max_size: its largest size, in descriptors; at most VIRTIO_MAX_QUEUE_SIZE
+ *
+ * Called by the init function of the device.
+ */
 void virtio_add_queue(VirtioDevice *v, uint16_t max_size);
-/* The next available chain, or NULL (none, not running, or the ring is malformed: then the
- * device is broken). */
+
+/**
+ * virtq_pop() - Take the next available chain.
+ *
+ * Return: the chain, owned by the caller; NULL if there is none, the queue is not ready, or the
+ * ring is malformed (the device is then broken).
+ */
 VirtqBuf *virtq_pop(VirtQueue *vq);
-/* Build the chain that starts at `slot` (VirtqBuf.slot) again: for requests that were under way
- * when the machine was saved. NULL if the ring does not hold a chain there any more. */
+
+/**
+ * virtq_refetch() - Build a chain again that was popped before the state was saved.
+ * @slot: VirtqBuf.slot of the chain
+ *
+ * Return: the chain, owned by the caller; NULL if the ring does not contain one at this position.
+ */
 VirtqBuf *virtq_refetch(VirtQueue *vq, uint16_t slot);
-/* Return a chain with the number of bytes written into `out`; frees buf. Does not notify. */
+
+/**
+ * virtq_push() - Return a chain to the driver.
+ * @written: the number of bytes written into VirtqBuf.out
+ *
+ * Frees @buf. Has no other effect if the queue was reset since the chain was popped. The driver is
+ * not interrupted; call virtq_notify() after the last push.
+ */
 void virtq_push(VirtQueue *vq, VirtqBuf *buf, uint32_t written);
-/* Put the chain popped last back as if it had not been taken; frees buf. */
+
+/** virtq_unpop() - Undo the last virtq_pop(): the chain is available again. Frees @buf. */
 void virtq_unpop(VirtQueue *vq, VirtqBuf *buf);
-/* Free a chain without returning it (after a reset). */
+
+/** virtq_discard() - Free a chain without returning it to the driver. */
 void virtq_discard(VirtqBuf *buf);
-/* Interrupt the driver if it wants one for what was pushed since the last call. */
+
+/** virtq_notify() - Interrupt the driver for the chains pushed since the last call, if it requests
+ * that (2.7.7, 2.8.10). */
 void virtq_notify(VirtQueue *vq);
+
+/** virtq_empty() - Whether virtq_pop() would return NULL. */
 bool virtq_empty(VirtQueue *vq);
-/* Enabled, DRIVER_OK, not broken, and DMA is possible. */
+
+/** virtq_ready() - Whether the queue is enabled, DRIVER_OK is set, the device is not broken, and
+ * DMA is possible. */
 bool virtq_ready(const VirtQueue *vq);
-/* DMA is possible: while it is not (Bus Master Enable is clear), buffers stay where they are and
- * the driver's next notification after it is continues with them. */
+
+/**
+ * virtio_can_dma() - Whether the device may access memory.
+ *
+ * While it may not (PCI: Bus Master Enable is clear), buffers stay in their queues. The driver's
+ * next notification continues them.
+ */
 bool virtio_can_dma(VirtioDevice *v);
-/* Tell the driver whether notifications are wanted (NO_NOTIFY / avail event). */
+
+/** virtq_want_notify() - Enable or suppress notifications by the driver (2.7.10, 2.8.9). */
 void virtq_want_notify(VirtQueue *vq, bool want);
+
+/** virtio_queue() - Get queue n; NULL if it does not exist. Owned by the device. */
 VirtQueue *virtio_queue(VirtioDevice *v, unsigned n);
 unsigned virtq_index(const VirtQueue *vq);
-unsigned virtq_size(const VirtQueue *vq); /* entries, as the driver chose */
+/** virtq_size() - Get the size in descriptors that the driver chose. */
+unsigned virtq_size(const VirtQueue *vq);
 
-/* --- turns ---
+/*
+ * --- turns ---
  *
- * A device does at most VIRTIO_TURN units of work per notification, and per turn of the main loop
- * for its back ends; one unit stands for about a microsecond. The queues it did not finish are
- * continued from the main loop, those of one device and the devices in turn. A turn that is over
- * does not undo work that was begun: a device looks at what is left before it begins more.
- * Nothing of this is saved: when the machine runs, every ready queue gets a turn. */
+ * A device does at most VIRTIO_TURN units of work for one notification, and in one turn of the main
+ * loop for its back ends. One unit is about a microsecond. Unfinished queues are continued from the
+ * main loop; queues of a device, and devices, take turns. The end of a turn does not interrupt work
+ * that has begun: a device checks the units left before it begins more. Turns are not saved: when
+ * the machine starts to run, every ready queue gets a turn.
+ */
 
-/* virtq_pop(), or NULL when the turn is over; the queue then gets another turn. */
+/** virtq_next() - As virtq_pop(); NULL also when the turn is over, and the queue is then continued
+ * later. */
 VirtqBuf *virtq_next(VirtQueue *vq);
-/* Call queue_notified() for the queue from the main loop. Any time; the call is made only if the
- * queue is ready then. */
+
+/** virtq_later() - Call VirtioClass.queue_notified for the queue from the main loop, if it is ready
+ * then. May be called at any time. */
 void virtq_later(VirtQueue *vq);
-/* Units that are left. Popping a chain costs one and one more for 8 segments; what else a device
- * does it charges itself. */
+
+/**
+ * virtio_turn_left() - Get the units left in this turn.
+ *
+ * virtq_pop() charges one unit, and one more for each 8 segments. The device charges other work
+ * with virtio_turn_charge().
+ */
 unsigned virtio_turn_left(VirtioDevice *v);
 void virtio_turn_charge(VirtioDevice *v, uint64_t units);
 
-/* The config space changed: bump the generation and interrupt. */
+/* --- the device --- */
+
+/** virtio_config_changed() - Report a change of configuration space: a new generation and an
+ * interrupt (2.5, 4.1.5.4). */
 void virtio_config_changed(VirtioDevice *v);
-/* The driver broke the rules: DEVICE_NEEDS_RESET and a guest_error(). */
+
+/**
+ * virtio_broken() - Break the device because the driver violated the specification.
+ * @fmt: printf() format of the reason, for a guest_error()
+ *
+ * Sets DEVICE_NEEDS_RESET (2.1.2). Queues are not processed until the driver resets the device.
+ */
 void virtio_broken(VirtioDevice *v, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 
-/* Gather and scatter helpers over buf->in / buf->out; return bytes copied. */
+/**
+ * virtq_read() - Copy from VirtqBuf.in into a buffer, from byte @at of the segments on.
+ *
+ * Return: the bytes copied, less than @len if the segments end before.
+ */
 size_t virtq_read(const VirtqBuf *buf, size_t at, void *dst, size_t len);
+/** virtq_write() - Copy a buffer into VirtqBuf.out; as virtq_read(). */
 size_t virtq_write(VirtqBuf *buf, size_t at, const void *src, size_t len);
 
 #endif

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Virtio devices on PCI (virtio 1.2, 4.1): what a device's file needs.
+ * Virtio devices on PCI (virtio 1.2, 4.1): the interface for the file of a device.
  *
- * A device structure starts with VirtioPCI. Its file has a VirtioClass, an init function that
- * takes back ends and declares queues, and one VIRTIO_PCI_TYPES() that makes the three types
+ * A device structure begins with VirtioPCI. Its file contains a VirtioClass, an init function that
+ * attaches back ends and adds queues, and one VIRTIO_PCI_TYPES(), which defines the three types
  * virtio-X-pci, virtio-X-pci-transitional and virtio-X-pci-non-transitional.
+ *
+ * Locking: the machine lock for every function.
  */
 #ifndef HW_VIRTIO_VIRTIO_PCI_H
 #define HW_VIRTIO_VIRTIO_PCI_H
@@ -12,11 +14,13 @@
 #include "hw/pci/pci.h"
 #include "hw/virtio/virtio.h"
 
-typedef enum VirtioFace {
-    VIRTIO_FACE_BY_PLACE,
-    VIRTIO_FACE_TRANSITIONAL,
-    VIRTIO_FACE_MODERN
-} VirtioFace;
+/* Which register interfaces a type offers. BY_PLACE: as disable-legacy and disable-modern state; by
+ * default the legacy interface is off below an Express port. */
+typedef enum VirtioInterface {
+    VIRTIO_IFACE_BY_PLACE,
+    VIRTIO_IFACE_TRANSITIONAL,
+    VIRTIO_IFACE_MODERN
+} VirtioInterface;
 
 typedef struct VirtioPCI {
     PCIDevice pci;
@@ -26,57 +30,68 @@ typedef struct VirtioPCI {
     bool disable_modern;
     uint32_t vectors;
     bool indirect, event_idx, packed, queue_reset, any_layout;
-    /* which faces this function shows */
+    /* the interfaces of this function; set when it is realized */
     bool legacy, modern;
     /* registers of the transport */
     uint32_t device_feature_select, driver_feature_select;
     uint16_t queue_select;
-    uint8_t cfg_cap; /* offset of the configuration-access capability, 0: none */
+    uint8_t cfg_cap; /* offset of the PCI configuration access capability; 0: none */
     MemRegion common, isr, config, notify;
 } VirtioPCI;
 
 typedef struct VirtioPCIType {
     PCIDeviceType pci;
     const VirtioClass *cls;
-    VirtioFace face;
-    /* Take back ends and declare queues; the PCI function exists but is not visible yet. */
+    VirtioInterface iface;
+    /* Attach back ends and add queues. The PCI function exists but is not visible yet. False and
+     * *err on failure, with nothing attached. */
     bool (*init)(void *dev, GError **err);
-    /* Give back ends back; buffers were discarded by queue_reset before. */
+    /* Detach back ends. VirtioClass.queue_reset was called for every queue before. NULL: nothing to
+     * detach. */
     void (*exit)(void *dev);
 } VirtioPCIType;
 
-/* For the catalogue: the legacy face's BAR, which the type's face and disable-legacy decide. */
+/* Members of the types that VIRTIO_PCI_TYPES() defines; not for other callers. */
+
+/* PCIDeviceType.late_bar: the BAR of the legacy interface. */
 bool virtio_pci_late_bar(const PCIDeviceType *type, PlanBar *out);
-/* MSI-X, power management and Express: around the capabilities of the modern face. */
+/* PCIDeviceType.qemu_offset: offsets of MSI-X, power management and Express in QEMU's layout. */
 uint16_t virtio_pci_qemu_offset(const PCIDevice *d, unsigned row);
 bool virtio_pci_realize(void *dev, GError **err);
 void virtio_pci_unrealize(void *dev);
 void virtio_pci_finalize(void *dev);
 void virtio_pci_reset(void *dev, ResetKind kind);
+/* PCIDeviceType.config_reading and .config_written: pci_cfg_data of the PCI configuration access
+ * capability (4.1.4.9). */
 void virtio_pci_config_reading(void *dev, uint32_t addr, unsigned len);
 void virtio_pci_config_written(void *dev, uint32_t addr, unsigned len);
-/* The transport's and the queues' state; first row of every device's table. */
-extern const VmState virtio_pci_state;
-#define VM_VIRTIO_PCI(T, m) VM_STRUCT(T, m, &virtio_pci_state)
 extern const PCIBarDesc virtio_pci_bars[2];
 extern const PCICapDesc virtio_pci_caps[4];
 
-/* Rows every virtio PCI type has. */
+/* The saved state of the function, the transport and the queues. VM_VIRTIO_PCI() is the first row
+ * of the state of every device. */
+extern const VmState virtio_pci_state;
+#define VM_VIRTIO_PCI(T, m) VM_STRUCT(T, m, &virtio_pci_state)
+
+/* Properties of every virtio PCI type. */
 #define VIRTIO_AUTO_VECTORS PCI_AUTO_COUNT
 #define VIRTIO_PCI_PROPS                                                                           \
     PROP_ONOFF(VirtioPCI, disable_legacy, "disable-legacy", PLAN_AUTO,                             \
-               "hide the legacy face (auto: below an Express port)"),                              \
-        PROP_BOOL(VirtioPCI, disable_modern, "disable-modern", false, "hide the modern face"),     \
+               "disable the legacy interface (auto: below an Express port)"),                      \
+        PROP_BOOL(VirtioPCI, disable_modern, "disable-modern", false,                              \
+                  "disable the modern interface"),                                                 \
         PROP_U32(VirtioPCI, vectors, "vectors", VIRTIO_AUTO_VECTORS, 0, UINT32_MAX,                \
-                 "MSI-X vectors; 0: no MSI-X; 4294967295: as many as the queues want"),            \
+                 "MSI-X vectors; 0: no MSI-X; 4294967295: one per queue"),                         \
         PROP_BOOL(VirtioPCI, indirect, "indirect_desc", true, "offer indirect descriptors"),       \
         PROP_BOOL(VirtioPCI, event_idx, "event_idx", true, "offer event indexes"),                 \
-        PROP_BOOL(VirtioPCI, packed, "packed", false, "offer packed rings (modern face)"),         \
-        PROP_BOOL(VirtioPCI, queue_reset, "queue_reset", true, "offer reset of single queues"),    \
+        PROP_BOOL(VirtioPCI, packed, "packed", false, "offer packed rings (modern interface)"),    \
+        PROP_BOOL(VirtioPCI, queue_reset, "queue_reset", true,                                     \
+                  "offer the reset of single queues"),                                             \
         PROP_BOOL(VirtioPCI, any_layout, "any_layout", true, "accept any layout of requests")
 
-/* One type; s is the suffix of the name, what follows vec_ further members of the function. */
-#define VIRTIO_PCI_TYPE_(n, s, nick, T, text, class_, props_, state, klass, face_, slots_, init_,  \
+/* One type. s is the suffix of its name; arguments behind vec_ are further members of the
+ * PCIDeviceType. */
+#define VIRTIO_PCI_TYPE_(n, s, nick, T, text, class_, props_, state, klass, iface_, slots_, init_, \
                          exit_, vec_, ...)                                                         \
     {                                                                                              \
         .pci = { .base = { .name = "virtio-" n "-pci" s,                                           \
@@ -105,22 +120,21 @@ extern const PCICapDesc virtio_pci_caps[4];
                  .config_reading = virtio_pci_config_reading,                                      \
                  .config_written = virtio_pci_config_written,                                      \
                  __VA_ARGS__ },                                                                    \
-        .cls = &(klass), .face = (face_), .init = (init_), .exit = (exit_)                         \
+        .cls = &(klass), .iface = (iface_), .init = (init_), .exit = (exit_)                       \
     }
 
-/* The three types of a device: sym_any, sym_transitional, sym_modern; a line
- * VIRTIO_DEVICE_TYPES(sym) behind this enters them in the table of types. The first is also known
- * as virtio-X. What follows the function that counts vectors are further members of the
- * PCIDeviceType. */
+/* Define the three types of a device: sym_any, sym_transitional and sym_modern. The first has the
+ * alias virtio-X. A line VIRTIO_DEVICE_TYPES(sym) behind this enters them in the table of types.
+ * Arguments behind the PlanCount of vectors are further members of the PCIDeviceType. */
 #define VIRTIO_PCI_TYPES(sym, n, T, text, class_, props_, state, klass, ...)                       \
     static const VirtioPCIType sym##_any = VIRTIO_PCI_TYPE_(                                       \
-        n, "", "virtio-" n, T, text, class_, props_, state, klass, VIRTIO_FACE_BY_PLACE,           \
+        n, "", "virtio-" n, T, text, class_, props_, state, klass, VIRTIO_IFACE_BY_PLACE,          \
         PLAN_SLOT_CONVENTIONAL | PLAN_SLOT_EXPRESS, __VA_ARGS__);                                  \
     static const VirtioPCIType sym##_transitional =                                                \
         VIRTIO_PCI_TYPE_(n, "-transitional", NULL, T, text, class_, props_, state, klass,          \
-                         VIRTIO_FACE_TRANSITIONAL, PLAN_SLOT_CONVENTIONAL, __VA_ARGS__);           \
+                         VIRTIO_IFACE_TRANSITIONAL, PLAN_SLOT_CONVENTIONAL, __VA_ARGS__);          \
     static const VirtioPCIType sym##_modern = VIRTIO_PCI_TYPE_(                                    \
-        n, "-non-transitional", NULL, T, text, class_, props_, state, klass, VIRTIO_FACE_MODERN,   \
+        n, "-non-transitional", NULL, T, text, class_, props_, state, klass, VIRTIO_IFACE_MODERN,  \
         PLAN_SLOT_CONVENTIONAL | PLAN_SLOT_EXPRESS, __VA_ARGS__)
 #define VIRTIO_DEVICE_TYPE(t)                                                                      \
     extern const DeviceType *const t##_entry;                                                      \

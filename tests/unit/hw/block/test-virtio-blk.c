@@ -4,6 +4,8 @@
  * that change, and I/O errors: reported, ignored, or kept until the machine runs again, also
  * those that come while the device is inside an access, is reset, saved or unplugged.
  */
+#include <linux/virtio_blk.h>
+
 #include <errno.h>
 #include <glib/gstdio.h>
 #include <signal.h>
@@ -13,11 +15,9 @@
 
 #include "../virtio/virtio-driver.h"
 #include "block/internal.h"
-#include "hw/block/virtio_blk.h"
 
 enum { SIZE = 1 << 20, SECTOR = 512 };
-enum { T_IN = 0, T_OUT = 1, T_FLUSH = 4, T_GET_ID = 8, T_DISCARD = 11, T_WRITE_ZEROES = 13 };
-enum { S_OK = 0, S_IOERR = 1, S_UNSUPP = 2, S_NONE = 0xff };
+enum { S_NONE = 0xff }; /* no status was written */
 
 /* --- a disk that fails on demand, and what was heard of it --- */
 
@@ -91,7 +91,7 @@ static void start_faulty(Fixture *f, Drv *v, Heard *h, const char *policy, const
     f->m->hooks.event = on_event;
     f->m->hooks.run_state = on_run_state;
     drv_plug(v, f, "virtio-blk-pci", settings, false);
-    drv_start(v, F_BIT(VIRTIO_F_RING_RESET) | F_BIT(F_CONFIG_WCE), 1);
+    drv_start(v, F_BIT(VIRTIO_F_RING_RESET) | F_BIT(VIRTIO_BLK_F_CONFIG_WCE), 1);
 }
 
 static void finish_faulty(Fixture *f, Heard *h)
@@ -162,7 +162,7 @@ static void offer(Drv *v, unsigned n, uint32_t type, uint64_t sector, uint32_t l
 {
     uint64_t head = RAM + HEAD + n * 32, data = RAM + DATA + n * 4096, status = RAM + STATUS + n;
     DrvSeg s[] = { { head, 16, false },
-                   { data, len, type == T_IN || type == T_GET_ID },
+                   { data, len, type == VIRTIO_BLK_T_IN || type == VIRTIO_BLK_T_GET_ID },
                    { status, 1, true } };
 
     put_head(v, HEAD + n * 32, type, sector);
@@ -208,29 +208,31 @@ static void check_requests(uint64_t features, const char *settings, bool legacy)
     n = block_find(d.f.m, "d0");
     g_assert_cmpuint(drv_config(&d.v, 0, 4), ==, SIZE / SECTOR);
     g_assert_cmpuint(drv_config(&d.v, 20, 4), ==, 512);
-    g_assert_cmpuint(request(&d.v, T_IN, 8, 4096), ==, S_OK);
+    g_assert_cmpuint(request(&d.v, VIRTIO_BLK_T_IN, 8, 4096), ==, VIRTIO_BLK_S_OK);
     pattern(expect, sizeof(expect), 1 + (8 * SECTOR * 7) % 256);
     g_assert_cmpmem(drv_ram(&d.v, DATA), 4096, expect, 4096);
     pattern(drv_ram(&d.v, DATA), 4096, 99);
-    g_assert_cmpuint(request(&d.v, T_OUT, 16, 4096), ==, S_OK);
-    g_assert_cmpuint(request(&d.v, T_FLUSH, 0, 0), ==, S_OK);
+    g_assert_cmpuint(request(&d.v, VIRTIO_BLK_T_OUT, 16, 4096), ==, VIRTIO_BLK_S_OK);
+    g_assert_cmpuint(request(&d.v, VIRTIO_BLK_T_FLUSH, 0, 0), ==, VIRTIO_BLK_S_OK);
     memset(drv_ram(&d.v, DATA), 0, 4096);
-    g_assert_cmpuint(request(&d.v, T_IN, 16, 4096), ==, S_OK);
+    g_assert_cmpuint(request(&d.v, VIRTIO_BLK_T_IN, 16, 4096), ==, VIRTIO_BLK_S_OK);
     pattern(expect, sizeof(expect), 99);
     g_assert_cmpmem(drv_ram(&d.v, DATA), 4096, expect, 4096);
-    if (features >> F_WRITE_ZEROES & 1) {
+    if (features >> VIRTIO_BLK_F_WRITE_ZEROES & 1) {
         memset(expect, 0, sizeof(expect));
-        g_assert_cmpuint(range_request(&d.v, T_WRITE_ZEROES, 16, 8, 0), ==, S_OK);
-        g_assert_cmpuint(request(&d.v, T_IN, 16, 4096), ==, S_OK);
+        g_assert_cmpuint(range_request(&d.v, VIRTIO_BLK_T_WRITE_ZEROES, 16, 8, 0), ==,
+                         VIRTIO_BLK_S_OK);
+        g_assert_cmpuint(request(&d.v, VIRTIO_BLK_T_IN, 16, 4096), ==, VIRTIO_BLK_S_OK);
         g_assert_cmpmem(drv_ram(&d.v, DATA), 4096, expect, 4096);
-        g_assert_cmpuint(range_request(&d.v, T_DISCARD, 24, 8, 0), ==, S_OK);
-        g_assert_cmpuint(range_request(&d.v, T_WRITE_ZEROES, 32, 8, 1), ==, S_OK);
-        g_assert_cmpuint(request(&d.v, T_IN, 32, 4096), ==, S_OK);
+        g_assert_cmpuint(range_request(&d.v, VIRTIO_BLK_T_DISCARD, 24, 8, 0), ==, VIRTIO_BLK_S_OK);
+        g_assert_cmpuint(range_request(&d.v, VIRTIO_BLK_T_WRITE_ZEROES, 32, 8, 1), ==,
+                         VIRTIO_BLK_S_OK);
+        g_assert_cmpuint(request(&d.v, VIRTIO_BLK_T_IN, 32, 4096), ==, VIRTIO_BLK_S_OK);
         g_assert_cmpmem(drv_ram(&d.v, DATA), 4096, expect, 4096);
     }
-    g_assert_cmpuint(request(&d.v, T_GET_ID, 0, 20), ==, S_OK);
+    g_assert_cmpuint(request(&d.v, VIRTIO_BLK_T_GET_ID, 0, 20), ==, VIRTIO_BLK_S_OK);
     g_assert_cmpmem(drv_ram(&d.v, DATA), 9, "SERIAL-7\0", 9);
-    g_assert_cmpuint(request(&d.v, T_GET_ID, 0, 4), ==, S_OK);
+    g_assert_cmpuint(request(&d.v, VIRTIO_BLK_T_GET_ID, 0, 4), ==, VIRTIO_BLK_S_OK);
     g_assert_cmpuint(block_in_flight(n), ==, 0);
     drv_running(&d.v);
     finish_disk(&d);
@@ -238,11 +240,11 @@ static void check_requests(uint64_t features, const char *settings, bool legacy)
 
 static void test_requests(void)
 {
-    uint64_t ranges = F_BIT(F_DISCARD) | F_BIT(F_WRITE_ZEROES);
+    uint64_t ranges = F_BIT(VIRTIO_BLK_F_DISCARD) | F_BIT(VIRTIO_BLK_F_WRITE_ZEROES);
 
     check_requests(ranges, "drive=d0,serial=SERIAL-7", false);
-    check_requests(ranges | F_BIT(VIRTIO_F_RING_PACKED) | F_BIT(VIRTIO_F_RING_INDIRECT_DESC) |
-                       F_BIT(VIRTIO_F_RING_EVENT_IDX),
+    check_requests(ranges | F_BIT(VIRTIO_F_RING_PACKED) | F_BIT(VIRTIO_RING_F_INDIRECT_DESC) |
+                       F_BIT(VIRTIO_RING_F_EVENT_IDX),
                    "drive=d0,serial=SERIAL-7,packed=on", false);
     check_requests(ranges, "drive=d0,serial=SERIAL-7", true);
     check_requests(0, "drive=d0,serial=SERIAL-7,logical_block_size=512,discard=off", false);
@@ -253,25 +255,32 @@ static void test_refused_requests(void)
     const uint64_t end = SIZE / SECTOR;
     Disk d;
 
-    start_disk(&d, "", "drive=d0", F_BIT(F_DISCARD) | F_BIT(F_WRITE_ZEROES), false);
-    g_assert_cmpuint(request(&d.v, T_IN, end - 1, 1024), ==, S_IOERR);
-    g_assert_cmpuint(request(&d.v, T_IN, end, 512), ==, S_IOERR);
-    g_assert_cmpuint(request(&d.v, T_OUT, UINT64_MAX, 512), ==, S_IOERR);
-    g_assert_cmpuint(request(&d.v, T_OUT, UINT64_MAX / 512 + 1, 512), ==, S_IOERR);
-    g_assert_cmpuint(request(&d.v, T_IN, 0, 100), ==, S_IOERR);
-    g_assert_cmpuint(request(&d.v, 2, 0, 512), ==, S_UNSUPP);
-    g_assert_cmpuint(request(&d.v, 0xffffffff, 0, 512), ==, S_UNSUPP);
-    g_assert_cmpuint(range_request(&d.v, T_DISCARD, end, 1, 0), ==, S_IOERR);
-    g_assert_cmpuint(range_request(&d.v, T_DISCARD, UINT64_MAX, 8, 0), ==, S_IOERR);
-    g_assert_cmpuint(range_request(&d.v, T_DISCARD, 0, UINT32_MAX, 0), ==, S_IOERR);
-    g_assert_cmpuint(range_request(&d.v, T_DISCARD, 0, 8, 1), ==, S_UNSUPP);
-    g_assert_cmpuint(range_request(&d.v, T_WRITE_ZEROES, 0, 8, 2), ==, S_UNSUPP);
-    g_assert_cmpuint(request(&d.v, T_WRITE_ZEROES, 0, 8), ==, S_UNSUPP);
-    g_assert_cmpuint(request(&d.v, T_IN, 0, 0), ==, S_OK); /* nothing, well done */
+    start_disk(&d, "", "drive=d0", F_BIT(VIRTIO_BLK_F_DISCARD) | F_BIT(VIRTIO_BLK_F_WRITE_ZEROES),
+               false);
+    g_assert_cmpuint(request(&d.v, VIRTIO_BLK_T_IN, end - 1, 1024), ==, VIRTIO_BLK_S_IOERR);
+    g_assert_cmpuint(request(&d.v, VIRTIO_BLK_T_IN, end, 512), ==, VIRTIO_BLK_S_IOERR);
+    g_assert_cmpuint(request(&d.v, VIRTIO_BLK_T_OUT, UINT64_MAX, 512), ==, VIRTIO_BLK_S_IOERR);
+    g_assert_cmpuint(request(&d.v, VIRTIO_BLK_T_OUT, UINT64_MAX / 512 + 1, 512), ==,
+                     VIRTIO_BLK_S_IOERR);
+    g_assert_cmpuint(request(&d.v, VIRTIO_BLK_T_IN, 0, 100), ==, VIRTIO_BLK_S_IOERR);
+    g_assert_cmpuint(request(&d.v, 2, 0, 512), ==, VIRTIO_BLK_S_UNSUPP);
+    g_assert_cmpuint(request(&d.v, 0xffffffff, 0, 512), ==, VIRTIO_BLK_S_UNSUPP);
+    g_assert_cmpuint(range_request(&d.v, VIRTIO_BLK_T_DISCARD, end, 1, 0), ==, VIRTIO_BLK_S_IOERR);
+    g_assert_cmpuint(range_request(&d.v, VIRTIO_BLK_T_DISCARD, UINT64_MAX, 8, 0), ==,
+                     VIRTIO_BLK_S_IOERR);
+    g_assert_cmpuint(range_request(&d.v, VIRTIO_BLK_T_DISCARD, 0, UINT32_MAX, 0), ==,
+                     VIRTIO_BLK_S_IOERR);
+    g_assert_cmpuint(range_request(&d.v, VIRTIO_BLK_T_DISCARD, 0, 8, 1), ==, VIRTIO_BLK_S_UNSUPP);
+    g_assert_cmpuint(range_request(&d.v, VIRTIO_BLK_T_WRITE_ZEROES, 0, 8, 2), ==,
+                     VIRTIO_BLK_S_UNSUPP);
+    g_assert_cmpuint(request(&d.v, VIRTIO_BLK_T_WRITE_ZEROES, 0, 8), ==, VIRTIO_BLK_S_UNSUPP);
+    g_assert_cmpuint(request(&d.v, VIRTIO_BLK_T_IN, 0, 0), ==,
+                     VIRTIO_BLK_S_OK); /* nothing, well done */
     drv_running(&d.v);
     drv_start(&d.v, 0, 1); /* not negotiated */
-    g_assert_cmpuint(range_request(&d.v, T_DISCARD, 0, 8, 0), ==, S_UNSUPP);
-    g_assert_cmpuint(range_request(&d.v, T_WRITE_ZEROES, 0, 8, 0), ==, S_UNSUPP);
+    g_assert_cmpuint(range_request(&d.v, VIRTIO_BLK_T_DISCARD, 0, 8, 0), ==, VIRTIO_BLK_S_UNSUPP);
+    g_assert_cmpuint(range_request(&d.v, VIRTIO_BLK_T_WRITE_ZEROES, 0, 8, 0), ==,
+                     VIRTIO_BLK_S_UNSUPP);
     finish_disk(&d);
 }
 
@@ -289,22 +298,22 @@ static void test_layouts(void)
     DrvSeg no_status[] = { { RAM + HEAD, 16, false } };
 
     start_disk(&d, "", "drive=d0", 0, false);
-    put_head(&d.v, HEAD, T_IN, 0);
+    put_head(&d.v, HEAD, VIRTIO_BLK_T_IN, 0);
     drv_offer(&d.v, 0, any, 5);
     drv_kick(&d.v, 0);
     g_assert_cmpint(drv_wait(&d.v, 0, 5), ==, 1025);
     pattern(expect, sizeof(expect), 1);
     g_assert_cmpmem(drv_ram(&d.v, DATA), 1024, expect, 1024);
-    g_assert_cmpuint(*drv_ram(&d.v, DATA + 1024), ==, S_OK);
+    g_assert_cmpuint(*drv_ram(&d.v, DATA + 1024), ==, VIRTIO_BLK_S_OK);
     drv_offer(&d.v, 0, short_head, 2);
     drv_kick(&d.v, 0);
-    g_assert_cmphex(drv_status(&d.v) & VIRTIO_S_NEEDS_RESET, !=, 0);
+    g_assert_cmphex(drv_status(&d.v) & VIRTIO_CONFIG_S_NEEDS_RESET, !=, 0);
     drv_start(&d.v, 0, 1);
     drv_offer(&d.v, 0, no_status, 1);
     drv_kick(&d.v, 0);
-    g_assert_cmphex(drv_status(&d.v) & VIRTIO_S_NEEDS_RESET, !=, 0);
+    g_assert_cmphex(drv_status(&d.v) & VIRTIO_CONFIG_S_NEEDS_RESET, !=, 0);
     drv_start(&d.v, 0, 1);
-    g_assert_cmpuint(request(&d.v, T_IN, 0, 512), ==, S_OK);
+    g_assert_cmpuint(request(&d.v, VIRTIO_BLK_T_IN, 0, 512), ==, VIRTIO_BLK_S_OK);
     finish_disk(&d);
 }
 
@@ -318,12 +327,14 @@ static void test_read_only(void)
     start_disk(&d, ",'readonly':'on'", "drive=d0", 0, false);
     decided = device_prop_text(&d.v.d->dev, "read-only");
     g_assert_cmpstr(decided, ==, "on");
-    g_assert_cmphex(drv_offered(&d.v) & F_BIT(F_RO), !=, 0);
-    g_assert_cmphex(drv_offered(&d.v) & (F_BIT(F_DISCARD) | F_BIT(F_WRITE_ZEROES)), ==, 0);
+    g_assert_cmphex(drv_offered(&d.v) & F_BIT(VIRTIO_BLK_F_RO), !=, 0);
+    g_assert_cmphex(drv_offered(&d.v) &
+                        (F_BIT(VIRTIO_BLK_F_DISCARD) | F_BIT(VIRTIO_BLK_F_WRITE_ZEROES)),
+                    ==, 0);
     memset(drv_ram(&d.v, DATA), 0xee, SECTOR);
-    g_assert_cmpuint(request(&d.v, T_OUT, 0, 512), ==, S_IOERR);
-    g_assert_cmpuint(request(&d.v, T_IN, 0, 512), ==, S_OK);
-    g_assert_cmpuint(request(&d.v, T_FLUSH, 0, 0), ==, S_OK);
+    g_assert_cmpuint(request(&d.v, VIRTIO_BLK_T_OUT, 0, 512), ==, VIRTIO_BLK_S_IOERR);
+    g_assert_cmpuint(request(&d.v, VIRTIO_BLK_T_IN, 0, 512), ==, VIRTIO_BLK_S_OK);
+    g_assert_cmpuint(request(&d.v, VIRTIO_BLK_T_FLUSH, 0, 0), ==, VIRTIO_BLK_S_OK);
     pattern(expect, SECTOR, 1);
     g_assert_true(g_file_get_contents(d.path, &content, &len, NULL));
     g_assert_cmpmem(content, SECTOR, expect, SECTOR);
@@ -333,8 +344,8 @@ static void test_read_only(void)
     finish_disk(&d);
     /* a disk that could be written, for a guest that may not */
     start_disk(&d, "", "drive=d0,read-only=on", 0, false);
-    g_assert_cmphex(drv_offered(&d.v) & F_BIT(F_RO), !=, 0);
-    g_assert_cmpuint(request(&d.v, T_OUT, 0, 512), ==, S_IOERR);
+    g_assert_cmphex(drv_offered(&d.v) & F_BIT(VIRTIO_BLK_F_RO), !=, 0);
+    g_assert_cmpuint(request(&d.v, VIRTIO_BLK_T_OUT, 0, 512), ==, VIRTIO_BLK_S_IOERR);
     finish_disk(&d);
 }
 
@@ -345,13 +356,13 @@ static void test_resize(void)
     start_disk(&d, "", "drive=d0", 0, false);
     drv_msix(&d.v, true);
     drv_start(&d.v, 0, 1);
-    g_assert_cmpuint(request(&d.v, T_OUT, SIZE / SECTOR, 512), ==, S_IOERR);
+    g_assert_cmpuint(request(&d.v, VIRTIO_BLK_T_OUT, SIZE / SECTOR, 512), ==, VIRTIO_BLK_S_IOERR);
     g_assert_true(block_resize(block_find(d.f.m, "d0"), 2 * SIZE, NULL));
     g_assert_true(drv_interrupted(&d.v, 0));
     g_assert_cmpuint(drv_config(&d.v, 0, 8), ==, 2 * SIZE / SECTOR);
-    g_assert_cmpuint(request(&d.v, T_OUT, SIZE / SECTOR, 512), ==, S_OK);
+    g_assert_cmpuint(request(&d.v, VIRTIO_BLK_T_OUT, SIZE / SECTOR, 512), ==, VIRTIO_BLK_S_OK);
     g_assert_true(block_resize(block_find(d.f.m, "d0"), SIZE, NULL));
-    g_assert_cmpuint(request(&d.v, T_IN, SIZE / SECTOR, 512), ==, S_IOERR);
+    g_assert_cmpuint(request(&d.v, VIRTIO_BLK_T_IN, SIZE / SECTOR, 512), ==, VIRTIO_BLK_S_IOERR);
     finish_disk(&d);
 }
 
@@ -362,7 +373,7 @@ static void test_queues(void)
 
     drv_machine(&f, DRV_NULL_DRIVE, NULL);
     drv_plug(&v, &f, "virtio-blk-pci", "drive=d0,num-queues=8", false);
-    g_assert_cmphex(drv_offered(&v) & F_BIT(F_MQ), !=, 0);
+    g_assert_cmphex(drv_offered(&v) & F_BIT(VIRTIO_BLK_F_MQ), !=, 0);
     g_assert_cmpuint(drv_config(&v, 34, 2), ==, 8);
     g_assert_cmpuint(com(&v, C_NUM_QUEUES, 2), ==, 8);
     device_unplug(&v.d->dev);
@@ -385,7 +396,7 @@ static void test_file_cut(void)
 
     start_disk(&d, "", "drive=d0", 0, false);
     g_assert_cmpint(truncate(d.path, SIZE / 2 + SECTOR), ==, 0);
-    g_assert_cmpuint(request(&d.v, T_IN, SIZE / SECTOR / 2, 1024), ==, S_OK);
+    g_assert_cmpuint(request(&d.v, VIRTIO_BLK_T_IN, SIZE / SECTOR / 2, 1024), ==, VIRTIO_BLK_S_OK);
     pattern(expect, SECTOR, 1 + (SIZE / 2 * 7) % 256);
     g_assert_cmpmem(drv_ram(&d.v, DATA), 1024, expect, 1024);
     drv_running(&d.v);
@@ -407,14 +418,15 @@ static void check_host_limit(const char *aio)
     small = (struct rlimit){ SIZE / 2, was.rlim_max };
     g_assert_cmpint(setrlimit(RLIMIT_FSIZE, &small), ==, 0);
     memset(drv_ram(&d.v, DATA), 0x77, SECTOR);
-    g_assert_cmpuint(request(&d.v, T_OUT, SIZE / SECTOR / 2, 512), ==, S_IOERR);
-    g_assert_cmpuint(request(&d.v, T_OUT, 4, 512), ==, S_OK);
-    g_assert_cmpuint(request(&d.v, T_IN, 0, 512), ==, S_OK);
+    g_assert_cmpuint(request(&d.v, VIRTIO_BLK_T_OUT, SIZE / SECTOR / 2, 512), ==,
+                     VIRTIO_BLK_S_IOERR);
+    g_assert_cmpuint(request(&d.v, VIRTIO_BLK_T_OUT, 4, 512), ==, VIRTIO_BLK_S_OK);
+    g_assert_cmpuint(request(&d.v, VIRTIO_BLK_T_IN, 0, 512), ==, VIRTIO_BLK_S_OK);
     pattern(expect, SECTOR, 1);
     g_assert_cmpmem(drv_ram(&d.v, DATA), SECTOR, expect, SECTOR);
     setrlimit(RLIMIT_FSIZE, &was);
     memset(drv_ram(&d.v, DATA), 0x77, SECTOR);
-    g_assert_cmpuint(request(&d.v, T_OUT, SIZE / SECTOR / 2, 512), ==, S_OK);
+    g_assert_cmpuint(request(&d.v, VIRTIO_BLK_T_OUT, SIZE / SECTOR / 2, 512), ==, VIRTIO_BLK_S_OK);
     drv_running(&d.v);
     finish_disk(&d);
 }
@@ -435,14 +447,14 @@ static void test_report(void)
 
     start_faulty(&f, &v, &h, ",'werror':'report'", "drive=d0");
     fault.result = -EIO;
-    g_assert_cmpuint(request(&v, T_OUT, 0, 512), ==, S_IOERR);
+    g_assert_cmpuint(request(&v, VIRTIO_BLK_T_OUT, 0, 512), ==, VIRTIO_BLK_S_IOERR);
     g_assert_cmpstr(h.action, ==, "report");
     g_assert_cmpstr(h.operation, ==, "write");
     g_assert_false(h.nospace);
-    g_assert_cmpuint(request(&v, T_FLUSH, 0, 0), ==, S_IOERR);
-    g_assert_cmpuint(request(&v, T_IN, 0, 512), ==, S_OK);
+    g_assert_cmpuint(request(&v, VIRTIO_BLK_T_FLUSH, 0, 0), ==, VIRTIO_BLK_S_IOERR);
+    g_assert_cmpuint(request(&v, VIRTIO_BLK_T_IN, 0, 512), ==, VIRTIO_BLK_S_OK);
     fault.reads = true;
-    g_assert_cmpuint(request(&v, T_IN, 0, 512), ==, S_IOERR);
+    g_assert_cmpuint(request(&v, VIRTIO_BLK_T_IN, 0, 512), ==, VIRTIO_BLK_S_IOERR);
     g_assert_cmpstr(h.operation, ==, "read");
     g_assert_cmpuint(h.events, ==, 3);
     g_assert_cmpuint(h.stops, ==, 0);
@@ -457,8 +469,8 @@ static void test_ignore(void)
 
     start_faulty(&f, &v, &h, ",'werror':'ignore','rerror':'ignore'", "drive=d0");
     fault = (struct Fault){ .result = -EIO, .reads = true };
-    g_assert_cmpuint(request(&v, T_OUT, 0, 512), ==, S_OK);
-    g_assert_cmpuint(request(&v, T_IN, 0, 512), ==, S_OK);
+    g_assert_cmpuint(request(&v, VIRTIO_BLK_T_OUT, 0, 512), ==, VIRTIO_BLK_S_OK);
+    g_assert_cmpuint(request(&v, VIRTIO_BLK_T_IN, 0, 512), ==, VIRTIO_BLK_S_OK);
     g_assert_cmpstr(h.action, ==, "ignore");
     finish_faulty(&f, &h);
 }
@@ -477,7 +489,7 @@ static void check_io_status(Fixture *f, const char *want)
 static void offer_writes(Drv *v, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
-        offer(v, i, T_OUT, i, 512);
+        offer(v, i, VIRTIO_BLK_T_OUT, i, 512);
         *drv_ram(v, DATA + i * 4096) = i + 1;
     }
     drv_kick(v, 0);
@@ -487,7 +499,7 @@ static void writes_end(Drv *v, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
         g_assert_cmpint(drv_wait(v, 0, 3), ==, 1);
-        g_assert_cmpuint(*drv_ram(v, STATUS + i), ==, S_OK);
+        g_assert_cmpuint(*drv_ram(v, STATUS + i), ==, VIRTIO_BLK_S_OK);
     }
 }
 
@@ -540,7 +552,7 @@ static void test_enospc_only(void)
 
     start_faulty(&f, &v, &h, ",'werror':'enospc'", "drive=d0");
     fault.result = -EIO;
-    g_assert_cmpuint(request(&v, T_OUT, 0, 512), ==, S_IOERR);
+    g_assert_cmpuint(request(&v, VIRTIO_BLK_T_OUT, 0, 512), ==, VIRTIO_BLK_S_IOERR);
     g_assert_cmpuint(h.stops, ==, 0);
     finish_faulty(&f, &h);
 }
@@ -605,7 +617,7 @@ static void check_kept_saved(const char *settings, uint64_t features)
 static void test_kept_saved(void)
 {
     check_kept_saved("drive=d0", 0);
-    check_kept_saved("drive=d0", F_BIT(VIRTIO_F_RING_INDIRECT_DESC));
+    check_kept_saved("drive=d0", F_BIT(VIRTIO_RING_F_INDIRECT_DESC));
     check_kept_saved("drive=d0,packed=on", F_BIT(VIRTIO_F_RING_PACKED));
 }
 
@@ -641,22 +653,23 @@ static void test_write_cache(void)
     Heard h;
 
     start_faulty(&f, &v, &h, "", "drive=d0");
-    drv_start(&v, F_BIT(F_FLUSH) | F_BIT(F_CONFIG_WCE), 1);
+    drv_start(&v, F_BIT(VIRTIO_BLK_F_FLUSH) | F_BIT(VIRTIO_BLK_F_CONFIG_WCE), 1);
     g_assert_cmpuint(drv_config(&v, 32, 1), ==, 1);
-    request(&v, T_OUT, 0, 512);
+    request(&v, VIRTIO_BLK_T_OUT, 0, 512);
     g_assert_cmpuint(fault.durable, ==, 0);
     wr(&f, v.config + 32, 1, 0);
     g_assert_cmpuint(drv_config(&v, 32, 1), ==, 0);
-    request(&v, T_OUT, 0, 512);
+    request(&v, VIRTIO_BLK_T_OUT, 0, 512);
     g_assert_cmpuint(fault.durable, ==, 1);
-    drv_start(&v, F_BIT(F_FLUSH), 1); /* reset to what the device was made with; now fixed */
+    drv_start(&v, F_BIT(VIRTIO_BLK_F_FLUSH),
+              1); /* reset to what the device was made with; now fixed */
     wr(&f, v.config + 32, 1, 0);
     g_assert_cmpuint(drv_config(&v, 32, 1), ==, 1);
     finish_faulty(&f, &h);
     start_faulty(&f, &v, &h, ",'cache':'writethrough'", "drive=d0");
-    request(&v, T_OUT, 0, 512);
+    request(&v, VIRTIO_BLK_T_OUT, 0, 512);
     g_assert_cmpuint(fault.durable, ==, 1);
-    request(&v, T_IN, 0, 512);
+    request(&v, VIRTIO_BLK_T_IN, 0, 512);
     finish_faulty(&f, &h);
 }
 
@@ -667,24 +680,25 @@ static void test_no_flush(void)
     Fixture f;
     Drv v;
     Heard h;
-    g_autoptr(GByteArray) saved = NULL;
+    g_autoptr(GByteArray) saved = NULL, again = NULL;
+    uint8_t *writeback;
 
     start_faulty(&f, &v, &h, "", "drive=d0");
     drv_start(&v, 0, 1);
     g_assert_cmpuint(drv_config(&v, 32, 1), ==, 0);
-    request(&v, T_OUT, 0, 512);
-    range_request(&v, T_WRITE_ZEROES, 0, 1, 0);
+    request(&v, VIRTIO_BLK_T_OUT, 0, 512);
+    range_request(&v, VIRTIO_BLK_T_WRITE_ZEROES, 0, 1, 0);
     g_assert_cmpuint(fault.durable, ==, 1); /* zeroes were not negotiated */
-    drv_start(&v, F_BIT(F_WRITE_ZEROES), 1);
-    g_assert_cmpuint(range_request(&v, T_WRITE_ZEROES, 0, 1, 0), ==, S_OK);
+    drv_start(&v, F_BIT(VIRTIO_BLK_F_WRITE_ZEROES), 1);
+    g_assert_cmpuint(range_request(&v, VIRTIO_BLK_T_WRITE_ZEROES, 0, 1, 0), ==, VIRTIO_BLK_S_OK);
     g_assert_cmpuint(fault.durable, ==, 2);
-    drv_start(&v, F_BIT(F_CONFIG_WCE), 1); /* off, but the driver may switch it on */
+    drv_start(&v, F_BIT(VIRTIO_BLK_F_CONFIG_WCE), 1); /* off, but the driver may switch it on */
     g_assert_cmpuint(drv_config(&v, 32, 1), ==, 0);
-    request(&v, T_OUT, 0, 512);
+    request(&v, VIRTIO_BLK_T_OUT, 0, 512);
     g_assert_cmpuint(fault.durable, ==, 3);
     wr(&f, v.config + 32, 1, 1);
     g_assert_cmpuint(drv_config(&v, 32, 1), ==, 1);
-    request(&v, T_OUT, 0, 512);
+    request(&v, VIRTIO_BLK_T_OUT, 0, 512);
     g_assert_cmpuint(fault.durable, ==, 3);
     /* a legacy driver that writes no features at all */
     finish_faulty(&f, &h);
@@ -692,12 +706,17 @@ static void test_no_flush(void)
     v.legacy = true;
     drv_start(&v, 0, 1);
     g_assert_cmpuint(drv_config(&v, 32, 1), ==, 0);
-    request(&v, T_OUT, 0, 512);
+    request(&v, VIRTIO_BLK_T_OUT, 0, 512);
     g_assert_cmpuint(fault.durable, ==, 1);
-    /* the state of a build that kept the cache on */
-    ((VirtioBlk *)v.d)->writeback = 1;
+    /* the state of a build that kept the cache on; behind the byte are the length and the count of
+     * the record of kept requests */
     saved = save_state(v.d);
+    writeback = &saved->data[saved->len - 9];
+    g_assert_cmpuint(*writeback, ==, 0);
+    *writeback = 1;
     g_assert_true(load_state(v.d, saved, NULL));
+    again = save_state(v.d);
+    g_assert_cmpmem(again->data, again->len, saved->data, saved->len);
     g_assert_cmpuint(drv_config(&v, 32, 1), ==, 0);
     finish_faulty(&f, &h);
 }
@@ -741,10 +760,10 @@ static void test_default_policy(void)
         machine_set_state(f.m, RUN_RUNNING);
         writes_end(&v, 1);
         fault.result = -EIO;
-        g_assert_cmpuint(request(&v, T_OUT, 0, 512), ==, S_IOERR);
+        g_assert_cmpuint(request(&v, VIRTIO_BLK_T_OUT, 0, 512), ==, VIRTIO_BLK_S_IOERR);
         g_assert_cmpstr(h.action, ==, "report");
         fault = (struct Fault){ .result = -ENOSPC, .reads = true };
-        g_assert_cmpuint(request(&v, T_IN, 0, 512), ==, S_IOERR);
+        g_assert_cmpuint(request(&v, VIRTIO_BLK_T_IN, 0, 512), ==, VIRTIO_BLK_S_IOERR);
         g_assert_cmpuint(h.stops, ==, 2);
         finish_faulty(&f, &h);
     }
@@ -763,7 +782,7 @@ static void test_dirty(void)
     ram = machine_ram_find(f.m, "ram");
     fault = (struct Fault){ .result = -EIO, .reads = true };
     ram_dirty_track(ram, true);
-    offer(&v, 0, T_IN, 0, 4096);
+    offer(&v, 0, VIRTIO_BLK_T_IN, 0, 4096);
     ram_dirty_fetch(ram, 0, RAM_SIZE / RAM_PAGE_SIZE, bitmap);
     drv_kick(&v, 0);
     g_assert_cmpint(drv_wait(&v, 0, 3), >=, 0);

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "../virtio/virtio-driver.h"
-#include "hw/char/virtio_serial_int.h"
+#include "hw/char/internal.h"
 
 enum { SD_PORTS = 4, SD_MESSAGE_ROOM = 64, SD_RX_ROOM = 100 };
 
@@ -127,9 +127,9 @@ static inline void sd_offer_messages(Sd *s, unsigned n)
     for (unsigned i = 0; i < n; i++) {
         DrvSeg seg = { RAM + sd_message_at(s->n_messages++), SD_MESSAGE_ROOM, true };
 
-        drv_offer(&s->v, CONTROL_IN, &seg, 1);
+        drv_offer(&s->v, CONTROL_RX, &seg, 1);
     }
-    drv_kick(&s->v, CONTROL_IN);
+    drv_kick(&s->v, CONTROL_RX);
 }
 
 /* What came since the last call: "1 ADD=1, 1 NAME=1 'x'"; g_free. Buffers are used in order. */
@@ -138,10 +138,10 @@ static inline char *sd_messages(Sd *s)
     static const char *const names[] = { "READY0",  "ADD",    "REMOVE", "READY",
                                          "CONSOLE", "RESIZE", "OPEN",   "NAME" };
     GString *out = g_string_new(NULL);
-    unsigned next = s->v.ring[CONTROL_IN].used;
+    unsigned next = s->v.ring[CONTROL_RX].used;
     int64_t len;
 
-    while ((len = drv_collect(&s->v, CONTROL_IN, 1)) >= 0) {
+    while ((len = drv_collect(&s->v, CONTROL_RX, 1)) >= 0) {
         const uint8_t *m = drv_ram(&s->v, sd_message_at(next++));
 
         g_assert_cmpint(len, >=, 8);
@@ -168,9 +168,9 @@ static inline void sd_say(Sd *s, uint32_t nr, uint16_t event, uint16_t value)
     memcpy(m, &nr, 4);
     memcpy(m + 4, &event, 2);
     memcpy(m + 6, &value, 2);
-    drv_offer(&s->v, CONTROL_OUT, &seg, 1);
-    drv_kick(&s->v, CONTROL_OUT);
-    g_assert_cmpint(drv_collect(&s->v, CONTROL_OUT, 1), ==, 0);
+    drv_offer(&s->v, CONTROL_TX, &seg, 1);
+    drv_kick(&s->v, CONTROL_TX);
+    g_assert_cmpint(drv_collect(&s->v, CONTROL_TX, 1), ==, 0);
 }
 
 /* --- bytes --- */
@@ -264,11 +264,11 @@ static inline void sd_start(Sd *s, uint64_t features)
 
     drv_start(&s->v, F_BIT(1) | F_BIT(2) | features, 2 * (SD_PORTS + 1));
     sd_offer_messages(s, 32);
-    sd_say(s, 0, DEVICE_READY, 1);
+    sd_say(s, 0, VIRTIO_CONSOLE_DEVICE_READY, 1);
     for (unsigned nr = 0; nr < SD_PORTS; nr++) {
         if (sd_function(s)->ports[nr]) {
-            sd_say(s, nr, PORT_READY, 1);
-            sd_say(s, nr, PORT_OPEN, 1);
+            sd_say(s, nr, VIRTIO_CONSOLE_PORT_READY, 1);
+            sd_say(s, nr, VIRTIO_CONSOLE_PORT_OPEN, 1);
         }
     }
     news = sd_messages(s);

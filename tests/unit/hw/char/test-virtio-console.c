@@ -28,16 +28,16 @@ static void test_places(void)
     dev = sd_plug_device(&s, "virtconsole,bus=dut.0,name=x", &err);
     g_assert_cmpuint(((VirtioSerialPort *)dev)->nr, ==, 2);
     g_assert_cmpstr(dev->plan_id, ==, "0000:00:03.0/2");
-    sd_refused(&s, "virtserialport,bus=dut.0,id=b,nr=2", "port 2 of 'dut.0' is taken");
-    sd_refused(&s, "virtserialport,bus=dut.0,nr=4", "port 4 of 'dut.0' is beyond its end");
+    sd_refused(&s, "virtserialport,bus=dut.0,id=b,nr=2", "port 2 of 'dut.0' is already used");
+    sd_refused(&s, "virtserialport,bus=dut.0,nr=4", "port 4 of 'dut.0' does not exist");
     sd_refused(&s, "virtserialport,bus=dut.0,nr=0", "it takes a number from 1 to 30");
-    sd_refused(&s, "virtserialport,bus=dut.0,name=x", "is named 'x' already");
-    sd_refused(&s, "virtserialport,bus=pcie.0,id=b", "b: 'pcie.0' is no virtio serial bus");
+    sd_refused(&s, "virtserialport,bus=dut.0,name=x", "name 'x' is already used by port");
+    sd_refused(&s, "virtserialport,bus=pcie.0,id=b", "b: bus 'pcie.0' is not a virtio-serial bus");
     sd_refused(&s, "virtserialport,bus=dut.0,id=b,chardev=none",
-               "b: there is no chardev 'none' (chardev= takes the id of a -chardev)");
+               "b: there is no chardev 'none' (chardev= is the id of a -chardev)");
     sd_chardev(&s, "null,id=shared");
     g_assert_nonnull(sd_plug_device(&s, "virtserialport,bus=dut.0,chardev=shared,id=c", &err));
-    sd_refused(&s, "virtserialport,bus=dut.0", "beyond its end");
+    sd_refused(&s, "virtserialport,bus=dut.0", "does not exist");
     device_unplug(device_find_id(s.f.m, "a"));
     sd_refused(&s, "virtserialport,bus=dut.0,id=b,chardev=shared",
                "b: character device 'shared' is in use already");
@@ -67,8 +67,8 @@ static void test_open(void)
                     "VSERPORT_CHANGE { \"id\": \"p0\", \"open\": true }\n"
                     "VSERPORT_CHANGE { \"id\": \"p1\", \"open\": true }\n");
     g_string_truncate(events, 0);
-    sd_say(&s, 1, PORT_OPEN, 1); /* no news */
-    sd_say(&s, 1, PORT_OPEN, 0);
+    sd_say(&s, 1, VIRTIO_CONSOLE_PORT_OPEN, 1); /* no news */
+    sd_say(&s, 1, VIRTIO_CONSOLE_PORT_OPEN, 0);
     g_assert_false(chardev_front_is_open(c1));
     g_assert_cmpstr(events->str, ==, "VSERPORT_CHANGE { \"id\": \"p1\", \"open\": false }\n");
     g_string_truncate(events, 0);

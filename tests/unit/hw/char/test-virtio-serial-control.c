@@ -21,17 +21,17 @@ static void test_handshake(void)
     drv_msix(&s.v, true);
     start_silent(&s, 16);
     sd_expect(&s, ""); /* nothing before the driver is ready */
-    drv_interrupted(&s.v, CONTROL_IN + 1);
-    sd_say(&s, 0, DEVICE_READY, 1);
-    g_assert_true(drv_interrupted(&s.v, CONTROL_IN + 1));
+    drv_interrupted(&s.v, CONTROL_RX + 1);
+    sd_say(&s, 0, VIRTIO_CONSOLE_DEVICE_READY, 1);
+    g_assert_true(drv_interrupted(&s.v, CONTROL_RX + 1));
     sd_expect(&s, "0 ADD=1, 2 ADD=1");
-    sd_say(&s, 0, PORT_READY, 1);
+    sd_say(&s, 0, VIRTIO_CONSOLE_PORT_READY, 1);
     sd_expect(&s, "0 CONSOLE=1, 0 OPEN=1");
-    sd_say(&s, 2, PORT_READY, 1);
+    sd_say(&s, 2, VIRTIO_CONSOLE_PORT_READY, 1);
     sd_expect(&s, "2 NAME=1 'org.example.0', 2 OPEN=1");
-    sd_say(&s, 2, PORT_OPEN, 1);
+    sd_say(&s, 2, VIRTIO_CONSOLE_PORT_OPEN, 1);
     g_assert_true(sd_function(&s)->ports[2]->guest_connected);
-    sd_say(&s, 2, PORT_OPEN, 0);
+    sd_say(&s, 2, VIRTIO_CONSOLE_PORT_OPEN, 0);
     g_assert_false(sd_function(&s)->ports[2]->guest_connected);
     close(s.peer[2]);
     s.peer[2] = -1;
@@ -47,11 +47,11 @@ static void test_failures(void)
     sd_init(&s, "max_ports=4", false);
     sd_port(&s, "virtserialport", 1, "");
     start_silent(&s, 16);
-    sd_say(&s, 0, DEVICE_READY, 0);
+    sd_say(&s, 0, VIRTIO_CONSOLE_DEVICE_READY, 0);
     sd_expect(&s, "");
-    sd_say(&s, 0, DEVICE_READY, 1);
+    sd_say(&s, 0, VIRTIO_CONSOLE_DEVICE_READY, 1);
     sd_expect(&s, "1 ADD=1");
-    sd_say(&s, 1, PORT_READY, 0);
+    sd_say(&s, 1, VIRTIO_CONSOLE_PORT_READY, 0);
     sd_expect(&s, "");
     g_assert_false(sd_function(&s)->ports[1]->ready);
     sd_fini(&s);
@@ -66,11 +66,11 @@ static void test_plug(void)
     sd_start(&s, 0);
     p = sd_port(&s, "virtserialport", 1, ",name=hot");
     sd_expect(&s, "1 ADD=1");
-    sd_say(&s, 1, PORT_READY, 1);
+    sd_say(&s, 1, VIRTIO_CONSOLE_PORT_READY, 1);
     sd_expect(&s, "1 NAME=1 'hot', 1 OPEN=1");
     device_unplug(&p->dev);
     sd_expect(&s, "1 REMOVE=1");
-    sd_say(&s, 1, PORT_OPEN, 0); /* Linux says goodbye to a port that is gone */
+    sd_say(&s, 1, VIRTIO_CONSOLE_PORT_OPEN, 0); /* Linux says goodbye to a port that is gone */
     drv_running(&s.v);
     sd_fini(&s);
 }
@@ -85,12 +85,12 @@ static void test_no_buffers(void)
     sd_port(&s, "virtserialport", 1, ",name=one");
     sd_port(&s, "virtserialport", 3, "");
     start_silent(&s, 0);
-    sd_say(&s, 0, DEVICE_READY, 1);
+    sd_say(&s, 0, VIRTIO_CONSOLE_DEVICE_READY, 1);
     device_unplug(&sd_function(&s)->ports[3]->dev); /* never announced: no word of it */
     p = sd_function(&s)->ports[1];
     sd_offer_messages(&s, 1);
     sd_expect(&s, "1 ADD=1");
-    sd_say(&s, 1, PORT_READY, 1);
+    sd_say(&s, 1, VIRTIO_CONSOLE_PORT_READY, 1);
     close(s.peer[1]);
     sd_turn();
     sd_offer_messages(&s, 1);
@@ -102,7 +102,7 @@ static void test_no_buffers(void)
     sd_port(&s, "virtserialport", 1, ",name=two");
     sd_offer_messages(&s, 4);
     sd_expect(&s, "1 REMOVE=1, 1 ADD=1");
-    sd_say(&s, 1, PORT_READY, 1);
+    sd_say(&s, 1, VIRTIO_CONSOLE_PORT_READY, 1);
     sd_expect(&s, "1 NAME=1 'two', 1 OPEN=1");
     sd_fini(&s);
 }
@@ -119,9 +119,9 @@ static void test_saved(void)
     p = sd_port(&s, "virtserialport", 1, ",name=one");
     sd_port(&s, "virtserialport", 2, "");
     start_silent(&s, 2);
-    sd_say(&s, 0, DEVICE_READY, 1);
+    sd_say(&s, 0, VIRTIO_CONSOLE_DEVICE_READY, 1);
     sd_expect(&s, "1 ADD=1, 2 ADD=1");
-    sd_say(&s, 1, PORT_READY, 1);
+    sd_say(&s, 1, VIRTIO_CONSOLE_PORT_READY, 1);
     device_unplug(&sd_function(&s)->ports[2]->dev);
     function = save_state(s.v.d);
     port = save_state((PCIDevice *)&p->dev);
@@ -147,20 +147,21 @@ static void test_hostile(void)
     sd_init(&s, "max_ports=4", false);
     sd_port(&s, "virtserialport", 1, "");
     start_silent(&s, 0);
-    sd_say(&s, 0, DEVICE_READY, 1);
+    sd_say(&s, 0, VIRTIO_CONSOLE_DEVICE_READY, 1);
     for (unsigned event = 0; event < 20; event++) {
         sd_say(&s, 1, event, event);
         sd_say(&s, 3, event, 1);
         sd_say(&s, 4, event, 1);
         sd_say(&s, UINT32_MAX, event, 1);
     }
-    drv_offer(&s.v, CONTROL_OUT, small, 1);
-    drv_kick(&s.v, CONTROL_OUT);
-    g_assert_cmpint(drv_collect(&s.v, CONTROL_OUT, 1), ==, 0);
+    drv_offer(&s.v, CONTROL_TX, small, 1);
+    drv_kick(&s.v, CONTROL_TX);
+    g_assert_cmpint(drv_collect(&s.v, CONTROL_TX, 1), ==, 0);
     drv_running(&s.v);
-    drv_offer(&s.v, CONTROL_IN, &tiny, 1);
-    drv_kick(&s.v, CONTROL_IN);
-    g_assert_cmphex(drv_status(&s.v) & VIRTIO_S_NEEDS_RESET, ==, VIRTIO_S_NEEDS_RESET);
+    drv_offer(&s.v, CONTROL_RX, &tiny, 1);
+    drv_kick(&s.v, CONTROL_RX);
+    g_assert_cmphex(drv_status(&s.v) & VIRTIO_CONFIG_S_NEEDS_RESET, ==,
+                    VIRTIO_CONFIG_S_NEEDS_RESET);
     drv_set_status(&s.v, 0);
     g_assert_false(sd_function(&s)->ready);
     g_assert_cmpuint(sd_function(&s)->ports[1]->pending, ==, 0);

@@ -69,7 +69,7 @@ static void transmit_and_receive(uint64_t features, const char *settings, bool l
 static void test_bytes(void)
 {
     transmit_and_receive(0, "max_ports=4,vectors=11", false);
-    transmit_and_receive(F_BIT(VIRTIO_F_RING_EVENT_IDX) | F_BIT(VIRTIO_F_RING_INDIRECT_DESC),
+    transmit_and_receive(F_BIT(VIRTIO_RING_F_EVENT_IDX) | F_BIT(VIRTIO_RING_F_INDIRECT_DESC),
                          "max_ports=4,vectors=11", false);
     transmit_and_receive(F_BIT(VIRTIO_F_RING_PACKED), "max_ports=4,vectors=11,packed=on", false);
     transmit_and_receive(0, "max_ports=4,vectors=11", true);
@@ -114,12 +114,12 @@ static void test_slow_guest(void)
     sd_init(&s, "max_ports=4", false);
     sd_port(&s, "virtserialport", 2, "");
     sd_start(&s, 0);
-    sd_say(&s, 2, PORT_OPEN, 0);
+    sd_say(&s, 2, VIRTIO_CONSOLE_PORT_OPEN, 0);
     sd_offer_rx(&s, 2);
     g_assert_cmpint(send(s.peer[2], bytes, sizeof(bytes), 0), ==, sizeof(bytes));
     sd_turn();
     g_assert_cmpint(drv_collect(&s.v, sd_rx(2), 1), ==, -1);
-    sd_say(&s, 2, PORT_OPEN, 1);
+    sd_say(&s, 2, VIRTIO_CONSOLE_PORT_OPEN, 1);
     sd_turn();
     for (unsigned i = 0; i < 5; i++) {
         unsigned part = MIN(SD_RX_ROOM, sizeof(bytes) - i * SD_RX_ROOM);
@@ -303,7 +303,7 @@ static void test_dropped(void)
     sd_send(&s, 1, 100, 0);
     g_assert_cmpint(drv_collect(&s.v, sd_rx(1) + 1, 3), ==, 0);
     sd_port(&s, "virtserialport", 2, "");
-    sd_say(&s, 2, PORT_READY, 1);
+    sd_say(&s, 2, VIRTIO_CONSOLE_PORT_READY, 1);
     sd_fill(&s, 2, heard);
     device_unplug(&sd_function(&s)->ports[2]->dev);
     while (drv_collect(&s.v, sd_rx(2) + 1, 3) >= 0) {
@@ -330,7 +330,8 @@ static void test_hostile(void)
     g_assert_cmpint(send(s.peer[1], "x", 1, 0), ==, 1);
     drv_kick(&s.v, sd_rx(1));
     sd_turn();
-    g_assert_cmphex(drv_status(&s.v) & VIRTIO_S_NEEDS_RESET, ==, VIRTIO_S_NEEDS_RESET);
+    g_assert_cmphex(drv_status(&s.v) & VIRTIO_CONFIG_S_NEEDS_RESET, ==,
+                    VIRTIO_CONFIG_S_NEEDS_RESET);
     sd_start(&s, 0); /* a reset heals it */
     sd_offer_rx(&s, 1);
     g_assert_cmpint(drv_collect(&s.v, sd_rx(1), 1), ==, 1);

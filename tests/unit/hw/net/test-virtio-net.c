@@ -7,11 +7,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../../../../hw/net/virtio_net.h"
+#include "../../../../hw/net/internal.h"
 #include "../virtio/virtio-driver.h"
 
 enum { TX = DRV_DATA, RX = DRV_DATA + 0x10000, CTRL = DRV_DATA + 0x60000, RX_LEN = 2048 };
-enum { CTRL_RX = 0, CTRL_MAC = 1, CTRL_VLAN = 2, CTRL_ANNOUNCE = 3, CTRL_MQ = 4 };
 
 static const uint8_t mac0[6] = { 0x52, 0x54, 0, 0x12, 0x34, 0x56 + DRV_DEVFN };
 
@@ -176,17 +175,18 @@ static void check_frames(const char *settings, uint64_t features, bool legacy, s
 static void test_frames(void)
 {
     check_frames("netdev=n0", 0, false, 12);
-    check_frames("netdev=n0", F_BIT(F_MRG_RXBUF) | F_BIT(VIRTIO_F_RING_EVENT_IDX), false, 12);
+    check_frames("netdev=n0", F_BIT(VIRTIO_NET_F_MRG_RXBUF) | F_BIT(VIRTIO_RING_F_EVENT_IDX), false,
+                 12);
     check_frames("netdev=n0,packed=on",
-                 F_BIT(VIRTIO_F_RING_PACKED) | F_BIT(VIRTIO_F_RING_EVENT_IDX), false, 12);
+                 F_BIT(VIRTIO_F_RING_PACKED) | F_BIT(VIRTIO_RING_F_EVENT_IDX), false, 12);
     check_frames("netdev=n0", 0, true, 10);
-    check_frames("netdev=n0", F_BIT(F_MRG_RXBUF), true, 12);
+    check_frames("netdev=n0", F_BIT(VIRTIO_NET_F_MRG_RXBUF), true, 12);
 }
 
 /* One frame over several buffers, all or none. */
 static void test_merged(void)
 {
-    Net *n = start("netdev=n0", F_BIT(F_MRG_RXBUF), 2, false);
+    Net *n = start("netdev=n0", F_BIT(VIRTIO_NET_F_MRG_RXBUF), 2, false);
     uint8_t frame[1400] = { 0 };
     size_t got = 0, len = make_frame(frame, mac0, sizeof(frame), 9);
 
@@ -216,7 +216,7 @@ static void test_merged(void)
 /* What a driver left to the card is done before the frame leaves, whatever is behind it. */
 static void test_offloads(void)
 {
-    Net *n = start("netdev=n0", F_BIT(F_CSUM) | F_BIT(F_HOST_TSO4), 2, false);
+    Net *n = start("netdev=n0", F_BIT(VIRTIO_NET_F_CSUM) | F_BIT(VIRTIO_NET_F_HOST_TSO4), 2, false);
     uint8_t f[14 + 20 + 20 + 3000] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02, 0,
                                        0,    0,    0,    0x01, 0x08, 0,    0x45 };
     NetHeader csum = { .flags = 1, .csum_start = 34, .csum_offset = 16 };
@@ -267,7 +267,7 @@ static void test_short_frames(void)
  * Its frame is dropped and its buffer completed, within the work of one turn. */
 static void test_huge_chain(void)
 {
-    Net *n = start("netdev=n0", F_BIT(VIRTIO_F_RING_INDIRECT_DESC), 2, false);
+    Net *n = start("netdev=n0", F_BIT(VIRTIO_RING_F_INDIRECT_DESC), 2, false);
     enum { N = 1024, TABLE = DRV_DATA + 0x20000, LARGE = 8 << 20 };
     const uint64_t large_at = RAM + 0x1000000;
     RamBlock *block = machine_ram_new(n->f.m, "large", LARGE, NULL);
@@ -279,11 +279,11 @@ static void test_huge_chain(void)
     mem_init_ram(&large, "large", block, 0, LARGE);
     mem_map(&n->f.m->memory, large_at, &large, 0, 0);
     for (unsigned i = 0; i < N; i++) {
-        put_desc(&n->v, RAM + TABLE + 16 * i, large_at, LARGE, i + 1 < N ? VRING_DESC_NEXT : 0,
+        put_desc(&n->v, RAM + TABLE + 16 * i, large_at, LARGE, i + 1 < N ? VRING_DESC_F_NEXT : 0,
                  i + 1);
     }
     for (unsigned i = 0; i < 5; i++) {
-        put_desc(&n->v, r->desc, RAM + TABLE, 16 * N, VRING_DESC_INDIRECT, 0);
+        put_desc(&n->v, r->desc, RAM + TABLE, 16 * N, VRING_DESC_F_INDIRECT, 0);
         wr(&n->f, r->driver + 4 + 2 * (r->avail % r->size), 2, 0);
         wr(&n->f, r->driver + 2, 2, ++r->avail);
         drv_kick(&n->v, 1);
@@ -308,7 +308,7 @@ static void test_segment_sizes(void)
         uint16_t size;
         unsigned frames;
     } sizes[] = { { 0, 0 }, { 1, 0 }, { 47, 0 }, { 48, 1250 }, { 60000, 1 } };
-    Net *n = start("netdev=n0", F_BIT(F_CSUM) | F_BIT(F_HOST_TSO4), 2, false);
+    Net *n = start("netdev=n0", F_BIT(VIRTIO_NET_F_CSUM) | F_BIT(VIRTIO_NET_F_HOST_TSO4), 2, false);
     g_autofree uint8_t *f = g_malloc0(54 + 60000);
     static const uint8_t head[15] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02, 0,
                                       0,    0,    0,    0x01, 0x08, 0,    0x45 };
@@ -340,7 +340,7 @@ static void test_segment_sizes(void)
 /* Receive buffers that the device may not write, or that hold nothing, break the rules. */
 static void test_odd_buffers(void)
 {
-    Net *n = start("netdev=n0", F_BIT(F_MRG_RXBUF), 2, false);
+    Net *n = start("netdev=n0", F_BIT(VIRTIO_NET_F_MRG_RXBUF), 2, false);
     DrvSeg readable = { RAM + RX, 64, false };
     DrvSeg both[] = { { RAM + RX, 64, false }, { RAM + RX + 0x100, 64, true } };
     uint8_t frame[64] = { 0 };
@@ -349,12 +349,12 @@ static void test_odd_buffers(void)
     drv_offer(&n->v, 0, &readable, 1);
     drv_kick(&n->v, 0);
     from_far(n, frame, 64);
-    g_assert_cmphex(drv_status(&n->v) & VIRTIO_S_NEEDS_RESET, !=, 0);
-    drv_start(&n->v, F_BIT(F_MRG_RXBUF), 2);
+    g_assert_cmphex(drv_status(&n->v) & VIRTIO_CONFIG_S_NEEDS_RESET, !=, 0);
+    drv_start(&n->v, F_BIT(VIRTIO_NET_F_MRG_RXBUF), 2);
     drv_offer(&n->v, 0, both, 2);
     drv_kick(&n->v, 0);
     from_far(n, frame, 64);
-    g_assert_cmphex(drv_status(&n->v) & VIRTIO_S_NEEDS_RESET, !=, 0);
+    g_assert_cmphex(drv_status(&n->v) & VIRTIO_CONFIG_S_NEEDS_RESET, !=, 0);
     finish(n);
 }
 
@@ -416,8 +416,10 @@ static void test_features(void)
 {
     static const char *const kinds[] = { "a socket", "{'type':'hubport','id':'n1','hubid':7}",
                                          "{'type':'user','id':'n1'}", NULL };
-    static const uint64_t lacking[] = { F_BIT(F_HOST_TSO4), F_BIT(F_MQ), F_BIT(F_GUEST_ANNOUNCE),
-                                        F_BIT(F_CTRL_RX), F_BIT(F_CTRL_MAC_ADDR) };
+    static const uint64_t lacking[] = { F_BIT(VIRTIO_NET_F_HOST_TSO4), F_BIT(VIRTIO_NET_F_MQ),
+                                        F_BIT(VIRTIO_NET_F_GUEST_ANNOUNCE),
+                                        F_BIT(VIRTIO_NET_F_CTRL_RX),
+                                        F_BIT(VIRTIO_NET_F_CTRL_MAC_ADDR) };
     Net *n = start("netdev=n0,queue-pairs=2", 0, 1, false);
     uint64_t offered = drv_offered(&n->v);
     int fds[2];
@@ -425,7 +427,7 @@ static void test_features(void)
     for (size_t i = 0; i < G_N_ELEMENTS(lacking); i++) { /* without what it needs (5.1.3.1) */
         drv_set_status(&n->v, 0);
         drv_write_features(&n->v, lacking[i] | F_BIT(VIRTIO_F_VERSION_1));
-        drv_set_status(&n->v, VIRTIO_S_FEATURES_OK);
+        drv_set_status(&n->v, VIRTIO_CONFIG_S_FEATURES_OK);
         g_assert_cmphex(drv_status(&n->v), ==, 0);
     }
     /* the same properties offer the same, whatever is behind the card */
@@ -453,12 +455,13 @@ static void test_features(void)
 
 static void test_properties(void)
 {
-    Net *n = start("netdev=n0,host_mtu=9000,mq=on,mac=52:54:00:aa:bb:cc", F_BIT(F_MTU), 3, false);
+    Net *n = start("netdev=n0,host_mtu=9000,mq=on,mac=52:54:00:aa:bb:cc", F_BIT(VIRTIO_NET_F_MTU),
+                   3, false);
     const PCIDeviceType *t = drv_type("virtio-net-pci");
 
-    g_assert_cmphex(drv_offered(&n->v) & F_BIT(F_MQ), !=, 0);
+    g_assert_cmphex(drv_offered(&n->v) & F_BIT(VIRTIO_NET_F_MQ), !=, 0);
     g_assert_cmphex(drv_config(&n->v, 0, 4), ==, 0xaa005452);
-    g_assert_cmphex(drv_config(&n->v, 6, 2), ==, STATUS_LINK_UP);
+    g_assert_cmphex(drv_config(&n->v, 6, 2), ==, VIRTIO_NET_S_LINK_UP);
     g_assert_cmpuint(drv_config(&n->v, 8, 2), ==, 1);
     g_assert_cmpuint(drv_config(&n->v, 10, 2), ==, 9000);
     refused(&n->f, t, "pcie.0", "b", PCI_DEVFN(4, 0), "netdev=n0", "in use by dut");
@@ -525,13 +528,14 @@ static void test_filter(void)
     uint8_t table[4 + 6 + 4 + 6] = { 1 }, on = 1, off = 0, crowd[4 + 6 * 65 + 4] = { 65 };
     uint16_t vlan = 77;
     Net *n = start("netdev=n0",
-                   F_BIT(F_CTRL_VQ) | F_BIT(F_CTRL_RX) | F_BIT(F_CTRL_RX_EXTRA) |
-                       F_BIT(F_CTRL_VLAN) | F_BIT(F_CTRL_MAC_ADDR),
+                   F_BIT(VIRTIO_NET_F_CTRL_VQ) | F_BIT(VIRTIO_NET_F_CTRL_RX) |
+                       F_BIT(VIRTIO_NET_F_CTRL_RX_EXTRA) | F_BIT(VIRTIO_NET_F_CTRL_VLAN) |
+                       F_BIT(VIRTIO_NET_F_CTRL_MAC_ADDR),
                    3, false);
 
     give_buffers(n, 0, 4, RX_LEN);
     g_assert_true(arrives(n, other, -1)); /* promiscuous until told otherwise */
-    g_assert_cmpuint(control(n, CTRL_RX, 0, &off, 1), ==, 0);
+    g_assert_cmpuint(control(n, VIRTIO_NET_CTRL_RX, 0, &off, 1), ==, 0);
     g_assert_true(arrives(n, mac0, -1));
     g_assert_true(arrives(n, all, -1));
     g_assert_false(arrives(n, other, -1));
@@ -539,33 +543,35 @@ static void test_filter(void)
     memcpy(table + 4, other, 6);
     table[10] = 1;
     memcpy(table + 14, group, 6);
-    g_assert_cmpuint(control(n, CTRL_MAC, 0, table, sizeof(table)), ==, 0);
+    g_assert_cmpuint(control(n, VIRTIO_NET_CTRL_MAC, 0, table, sizeof(table)), ==, 0);
     g_assert_true(arrives(n, other, -1));
     g_assert_true(arrives(n, group, -1));
     /* a table that is cut, or longer than it says, changes nothing */
-    g_assert_cmpuint(control(n, CTRL_MAC, 0, table, sizeof(table) - 1), ==, 1);
-    g_assert_cmpuint(control(n, CTRL_MAC, 0, table, 4), ==, 1);
-    g_assert_cmpuint(control(n, CTRL_MAC, 2, table, sizeof(table)), ==, 1);
+    g_assert_cmpuint(control(n, VIRTIO_NET_CTRL_MAC, 0, table, sizeof(table) - 1), ==, 1);
+    g_assert_cmpuint(control(n, VIRTIO_NET_CTRL_MAC, 0, table, 4), ==, 1);
+    g_assert_cmpuint(control(n, VIRTIO_NET_CTRL_MAC, 2, table, sizeof(table)), ==, 1);
     g_assert_true(arrives(n, other, -1));
-    g_assert_cmpuint(control(n, CTRL_RX, 3, &on, 1), ==, 0); /* no multicast, no broadcast */
-    g_assert_cmpuint(control(n, CTRL_RX, 5, &on, 1), ==, 0);
+    g_assert_cmpuint(control(n, VIRTIO_NET_CTRL_RX, 3, &on, 1), ==,
+                     0); /* no multicast, no broadcast */
+    g_assert_cmpuint(control(n, VIRTIO_NET_CTRL_RX, 5, &on, 1), ==, 0);
     g_assert_false(arrives(n, group, -1));
     g_assert_false(arrives(n, all, -1));
-    g_assert_cmpuint(control(n, CTRL_RX, 6, &on, 1), ==, 1);
-    g_assert_cmpuint(control(n, CTRL_MAC, 0, crowd, sizeof(crowd)), ==, 0); /* too many: take all */
+    g_assert_cmpuint(control(n, VIRTIO_NET_CTRL_RX, 6, &on, 1), ==, 1);
+    g_assert_cmpuint(control(n, VIRTIO_NET_CTRL_MAC, 0, crowd, sizeof(crowd)), ==,
+                     0); /* too many: take all */
     g_assert_true(arrives(n, (const uint8_t[6]){ 2, 9, 9, 9, 9, 9 }, -1));
     /* VLANs */
     g_assert_false(arrives(n, mac0, 77));
-    g_assert_cmpuint(control(n, CTRL_VLAN, 0, &vlan, 2), ==, 0);
+    g_assert_cmpuint(control(n, VIRTIO_NET_CTRL_VLAN, 0, &vlan, 2), ==, 0);
     g_assert_true(arrives(n, mac0, 77));
     g_assert_false(arrives(n, mac0, 78));
-    g_assert_cmpuint(control(n, CTRL_VLAN, 1, &vlan, 2), ==, 0);
+    g_assert_cmpuint(control(n, VIRTIO_NET_CTRL_VLAN, 1, &vlan, 2), ==, 0);
     g_assert_false(arrives(n, mac0, 77));
     vlan = 4096;
-    g_assert_cmpuint(control(n, CTRL_VLAN, 0, &vlan, 2), ==, 1);
+    g_assert_cmpuint(control(n, VIRTIO_NET_CTRL_VLAN, 0, &vlan, 2), ==, 1);
     /* the address */
-    g_assert_cmpuint(control(n, CTRL_MAC, 0, "\0\0\0\0\0\0\0", 8), ==, 0);
-    g_assert_cmpuint(control(n, CTRL_MAC, 1, other, 6), ==, 0);
+    g_assert_cmpuint(control(n, VIRTIO_NET_CTRL_MAC, 0, "\0\0\0\0\0\0\0", 8), ==, 0);
+    g_assert_cmpuint(control(n, VIRTIO_NET_CTRL_MAC, 1, other, 6), ==, 0);
     g_assert_false(arrives(n, mac0, -1));
     g_assert_true(arrives(n, other, -1));
     g_assert_cmpuint(control(n, 200, 0, &on, 1), ==, 1);
@@ -578,17 +584,17 @@ static void test_control_refused(void)
     uint16_t pairs = 2;
     uint8_t on = 1;
     DrvSeg no_ack[] = { { RAM + CTRL, 3, false } };
-    Net *n = start("netdev=n0,queue-pairs=2", F_BIT(F_CTRL_VQ), 3, false);
+    Net *n = start("netdev=n0,queue-pairs=2", F_BIT(VIRTIO_NET_F_CTRL_VQ), 3, false);
 
-    g_assert_cmpuint(control(n, CTRL_RX, 0, &on, 1), ==, 1);
-    g_assert_cmpuint(control(n, CTRL_MAC, 1, mac0, 6), ==, 1);
-    g_assert_cmpuint(control(n, CTRL_VLAN, 0, &pairs, 2), ==, 1);
-    g_assert_cmpuint(control(n, CTRL_MQ, 0, &pairs, 2), ==, 1);
-    g_assert_cmpuint(control(n, CTRL_ANNOUNCE, 0, NULL, 0), ==, 1);
+    g_assert_cmpuint(control(n, VIRTIO_NET_CTRL_RX, 0, &on, 1), ==, 1);
+    g_assert_cmpuint(control(n, VIRTIO_NET_CTRL_MAC, 1, mac0, 6), ==, 1);
+    g_assert_cmpuint(control(n, VIRTIO_NET_CTRL_VLAN, 0, &pairs, 2), ==, 1);
+    g_assert_cmpuint(control(n, VIRTIO_NET_CTRL_MQ, 0, &pairs, 2), ==, 1);
+    g_assert_cmpuint(control(n, VIRTIO_NET_CTRL_ANNOUNCE, 0, NULL, 0), ==, 1);
     drv_kick(&n->v, 4); /* without MQ the queues behind are nobody's */
     drv_offer(&n->v, 2, no_ack, 1);
     drv_kick(&n->v, 2);
-    g_assert_cmphex(drv_status(&n->v) & VIRTIO_S_NEEDS_RESET, !=, 0);
+    g_assert_cmphex(drv_status(&n->v) & VIRTIO_CONFIG_S_NEEDS_RESET, !=, 0);
     finish(n);
 }
 
@@ -633,7 +639,8 @@ static int lands(Net *n, const uint8_t *frame, size_t len, unsigned pairs)
 static Net *start_pairs(unsigned pairs)
 {
     g_autofree char *settings = g_strdup_printf("netdev=n0,queue-pairs=%u", pairs);
-    Net *n = start(settings, F_BIT(F_CTRL_VQ) | F_BIT(F_MQ), 2 * pairs + 1, false);
+    Net *n =
+        start(settings, F_BIT(VIRTIO_NET_F_CTRL_VQ) | F_BIT(VIRTIO_NET_F_MQ), 2 * pairs + 1, false);
 
     for (unsigned pair = 0; pair < pairs; pair++) {
         give_buffers(n, pair, 2, RX_LEN);
@@ -658,9 +665,9 @@ static void test_steering(void)
 
         g_assert_cmpint(lands(n, frame, len, PAIRS), ==, 0);
     }
-    g_assert_cmpuint(control(n, CTRL_MQ, 0, &zero, 2), ==, 1);
-    g_assert_cmpuint(control(n, CTRL_MQ, 0, &five, 2), ==, 1);
-    g_assert_cmpuint(control(n, CTRL_MQ, 0, &four, 2), ==, 0);
+    g_assert_cmpuint(control(n, VIRTIO_NET_CTRL_MQ, 0, &zero, 2), ==, 1);
+    g_assert_cmpuint(control(n, VIRTIO_NET_CTRL_MQ, 0, &five, 2), ==, 1);
+    g_assert_cmpuint(control(n, VIRTIO_NET_CTRL_MQ, 0, &four, 2), ==, 0);
     /* flows that only come are spread, each to one queue */
     for (unsigned port = 0; port < 256; port++) {
         size_t len = udp_frame(frame, there, here, 53, 1000 + port, port & 1);
@@ -694,7 +701,7 @@ static void test_steering(void)
     udp_frame(frame, there, here, 53, 5000, false);
     g_assert_cmpint(lands(n, frame, 100, PAIRS), ==, 3);
     /* fewer queues: none beyond them is used */
-    g_assert_cmpuint(control(n, CTRL_MQ, 0, &two, 2), ==, 0);
+    g_assert_cmpuint(control(n, VIRTIO_NET_CTRL_MQ, 0, &two, 2), ==, 0);
     for (unsigned port = 0; port < 64; port++) {
         size_t len = udp_frame(frame, there, here, 53, 5000 + port, false);
 
@@ -712,7 +719,7 @@ static void test_full_pair(void)
     uint16_t two = 2;
     uint8_t frame[2][100] = { { 0 } };
 
-    g_assert_cmpuint(control(n, CTRL_MQ, 0, &two, 2), ==, 0);
+    g_assert_cmpuint(control(n, VIRTIO_NET_CTRL_MQ, 0, &two, 2), ==, 0);
     for (unsigned pair = 0; pair < 2; pair++) {
         udp_frame(frame[pair], here, there, 4000 + pair, 53, false);
         send_frame(n, pair, &none, frame[pair], 100);
@@ -754,14 +761,14 @@ static void check_too_long(uint64_t features, unsigned buffers, uint32_t buffer)
 static void test_too_long(void)
 {
     check_too_long(0, 1, 512);
-    check_too_long(F_BIT(F_MRG_RXBUF), 64, 20);
+    check_too_long(F_BIT(VIRTIO_NET_F_MRG_RXBUF), 64, 20);
 }
 
 /* --- link, announcements, resets --- */
 
 static void test_link(void)
 {
-    Net *n = start("netdev=n0", F_BIT(F_STATUS), 2, false);
+    Net *n = start("netdev=n0", F_BIT(VIRTIO_NET_F_STATUS), 2, false);
     uint8_t frame[60] = { 0 };
 
     give_buffers(n, 0, 1, RX_LEN);
@@ -771,19 +778,21 @@ static void test_link(void)
     g_assert_cmphex(rd(&n->f, n->v.isr, 1), ==, 3);
     from_far(n, frame, make_frame(frame, mac0, 60, 1));
     g_assert_cmpint(drv_collect(&n->v, 0, 1), ==, -1);
-    drv_start(&n->v, F_BIT(F_STATUS), 2); /* a reset does not plug the cable in */
+    drv_start(&n->v, F_BIT(VIRTIO_NET_F_STATUS), 2); /* a reset does not plug the cable in */
     g_assert_cmpuint(drv_config(&n->v, 6, 2), ==, 0);
     g_assert_true(netdev_set_link(n->f.m, "dut", true, NULL));
-    g_assert_cmpuint(drv_config(&n->v, 6, 2), ==, STATUS_LINK_UP);
+    g_assert_cmpuint(drv_config(&n->v, 6, 2), ==, VIRTIO_NET_S_LINK_UP);
     finish(n);
 }
 
 /* Where it was loaded the guest is asked to announce itself, or the card does it (RARP). */
 static void check_announce(bool guest)
 {
-    Net *n =
-        start("netdev=n0", guest ? F_BIT(F_CTRL_VQ) | F_BIT(F_GUEST_ANNOUNCE) | F_BIT(F_STATUS) : 0,
-              3, false);
+    Net *n = start("netdev=n0",
+                   guest ? F_BIT(VIRTIO_NET_F_CTRL_VQ) | F_BIT(VIRTIO_NET_F_GUEST_ANNOUNCE) |
+                               F_BIT(VIRTIO_NET_F_STATUS)
+                         : 0,
+                   3, false);
     g_autoptr(GByteArray) saved = save_state(n->v.d);
 
     machine_set_state(n->f.m, RUN_PAUSED);
@@ -791,11 +800,11 @@ static void check_announce(bool guest)
     n->end.frames = 0;
     machine_set_state(n->f.m, RUN_RUNNING);
     if (guest) {
-        g_assert_cmphex(drv_config(&n->v, 6, 2), ==, STATUS_LINK_UP | STATUS_ANNOUNCE);
+        g_assert_cmphex(drv_config(&n->v, 6, 2), ==, VIRTIO_NET_S_LINK_UP | VIRTIO_NET_S_ANNOUNCE);
         g_assert_cmphex(rd(&n->f, n->v.isr, 1) & 2, ==, 2);
-        g_assert_cmpuint(control(n, CTRL_ANNOUNCE, 0, NULL, 0), ==, 0);
-        g_assert_cmphex(drv_config(&n->v, 6, 2), ==, STATUS_LINK_UP);
-        g_assert_cmpuint(control(n, CTRL_ANNOUNCE, 0, NULL, 0), ==, 1);
+        g_assert_cmpuint(control(n, VIRTIO_NET_CTRL_ANNOUNCE, 0, NULL, 0), ==, 0);
+        g_assert_cmphex(drv_config(&n->v, 6, 2), ==, VIRTIO_NET_S_LINK_UP);
+        g_assert_cmpuint(control(n, VIRTIO_NET_CTRL_ANNOUNCE, 0, NULL, 0), ==, 1);
         g_assert_cmpuint(n->end.frames, ==, 0);
     } else {
         g_assert_cmpuint(n->end.frames, ==, 1);
@@ -816,13 +825,15 @@ static void test_announce_on_demand(void)
 {
     const NetAnnounceTimes once = { .rounds = 1 };
     char *names[] = { (char *)"dut", NULL };
-    Net *n =
-        start("netdev=n0", F_BIT(F_CTRL_VQ) | F_BIT(F_GUEST_ANNOUNCE) | F_BIT(F_STATUS), 3, false);
+    Net *n = start("netdev=n0",
+                   F_BIT(VIRTIO_NET_F_CTRL_VQ) | F_BIT(VIRTIO_NET_F_GUEST_ANNOUNCE) |
+                       F_BIT(VIRTIO_NET_F_STATUS),
+                   3, false);
 
     g_assert_true(net_announce(n->f.m, "", &once, names, NULL));
     g_assert_cmpuint(n->end.frames, ==, 1);
     g_assert_cmpmem(n->end.last + 22, 6, mac0, 6);
-    g_assert_cmphex(drv_config(&n->v, 6, 2), ==, STATUS_LINK_UP | STATUS_ANNOUNCE);
+    g_assert_cmphex(drv_config(&n->v, 6, 2), ==, VIRTIO_NET_S_LINK_UP | VIRTIO_NET_S_ANNOUNCE);
     finish(n);
 }
 

@@ -270,8 +270,8 @@ static void test_map_outlives_unplug(void)
     fixture_fini(&f);
 }
 
-/* Of RAM only: a sibling's registers, an unclaimed address, the end of RAM and a function that is no
- * bus master are refused, and nothing is accessed. */
+/* Of RAM only: a sibling's registers, an unclaimed address, the end of RAM and a function that is
+ * no bus master are refused, and nothing is accessed. */
 static void test_ram_only(void)
 {
     static const uint64_t wild[] = { RAM + RAM_SIZE - 4, RAM - 4, REGS(2), UINT64_MAX - 3 };

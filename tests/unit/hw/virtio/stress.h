@@ -50,8 +50,8 @@ static inline void stress_set_up(Stress *s, uint64_t features)
     drv_find(&s->v, &s->f, s->v.d, g_test_rand_bit());
     drv_msix(&s->v, g_test_rand_bit());
     features |= g_test_rand_bit() ? F_BIT(VIRTIO_F_RING_PACKED) : 0;
-    features |= g_test_rand_bit() ? F_BIT(VIRTIO_F_RING_INDIRECT_DESC) : 0;
-    features |= g_test_rand_bit() ? F_BIT(VIRTIO_F_RING_EVENT_IDX) : 0;
+    features |= g_test_rand_bit() ? F_BIT(VIRTIO_RING_F_INDIRECT_DESC) : 0;
+    features |= g_test_rand_bit() ? F_BIT(VIRTIO_RING_F_EVENT_IDX) : 0;
     drv_start(&s->v, features, s->queues);
     s->running = true;
 }

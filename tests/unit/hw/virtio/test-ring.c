@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "../core/fake-types.h"
-#include "hw/virtio/ring.h"
+#include "hw/virtio/internal.h"
 
 enum {
     MEM = 1 << 20,
@@ -110,8 +110,8 @@ static VirtQueue *setup(Fixture *f, uint64_t features)
     virtq_set_area(vq, &vq->driver, UINT64_MAX, DRIVER);
     virtq_set_area(vq, &vq->device, UINT64_MAX, DEVICE);
     virtq_enable(vq);
-    virtio_set_status(&f->v, VIRTIO_S_ACKNOWLEDGE | VIRTIO_S_DRIVER | VIRTIO_S_FEATURES_OK |
-                                 VIRTIO_S_DRIVER_OK);
+    virtio_set_status(&f->v, VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER |
+                                 VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK);
     for (f->n_free = 0; f->n_free < QSIZE; f->n_free++) {
         f->free[f->n_free] = QSIZE - 1 - f->n_free;
     }
@@ -167,14 +167,14 @@ static int split_offer(Fixture *f, unsigned n_in, unsigned n_out, bool indirect)
     for (unsigned i = 0; i < n; i++) {
         uint64_t table = TABLES + head * 0x400;
         uint64_t at = (indirect ? table : DESC) + 16 * (indirect ? i : (unsigned)slots[i]);
-        uint16_t flags = i + 1 < n ? VRING_DESC_NEXT : 0;
+        uint16_t flags = i + 1 < n ? VRING_DESC_F_NEXT : 0;
 
-        flags |= i >= n_in ? VRING_DESC_WRITE : 0;
+        flags |= i >= n_in ? VRING_DESC_F_WRITE : 0;
         put_desc(f, at, DATA + head * 0x1000 + i * 100, 100, flags,
                  indirect ? (uint16_t)(i + 1) : slots[(i + 1) % need]);
     }
     if (indirect) {
-        put_desc(f, DESC + head * 16, TABLES + head * 0x400, n * 16, VRING_DESC_INDIRECT, 0);
+        put_desc(f, DESC + head * 16, TABLES + head * 0x400, n * 16, VRING_DESC_F_INDIRECT, 0);
     }
     put16(f, DRIVER + 4 + 2 * (f->avail % QSIZE), head);
     put16(f, DRIVER + 2, ++f->avail);
@@ -221,19 +221,19 @@ static void packed_offer(Fixture *f, uint16_t id, unsigned n_in, unsigned n_out,
     uint16_t first = f->avail, first_flags = 0;
 
     for (unsigned i = 0; i < n; i++) {
-        uint16_t flags = i >= n_in ? VRING_DESC_WRITE : 0;
+        uint16_t flags = i >= n_in ? VRING_DESC_F_WRITE : 0;
 
         if (indirect) {
             put_desc(f, TABLES + id * 0x400 + i * 16, DATA + id * 0x1000 + i * 100, 100, 0, flags);
         } else {
-            flags |= (i + 1 < n ? VRING_DESC_NEXT : 0) | (f->avail_wrap ? 1 << 7 : 1 << 15);
+            flags |= (i + 1 < n ? VRING_DESC_F_NEXT : 0) | (f->avail_wrap ? 1 << 7 : 1 << 15);
             put_desc(f, DESC + f->avail * 16, DATA + id * 0x1000 + i * 100, 100, id, i ? flags : 0);
             first_flags = i ? first_flags : flags;
             packed_step(&f->avail, &f->avail_wrap, 1);
         }
     }
     if (indirect) {
-        first_flags = VRING_DESC_INDIRECT | (f->avail_wrap ? 1 << 7 : 1 << 15);
+        first_flags = VRING_DESC_F_INDIRECT | (f->avail_wrap ? 1 << 7 : 1 << 15);
         put_desc(f, DESC + f->avail * 16, TABLES + id * 0x400, slots * n * 16, id, 0);
         packed_step(&f->avail, &f->avail_wrap, 1);
     }
@@ -273,7 +273,7 @@ static void check_buf(Fixture *f, const VirtqBuf *buf, unsigned id, unsigned n_i
 static void test_split(void)
 {
     Fixture f;
-    VirtQueue *vq = setup(&f, 1ull << VIRTIO_F_RING_INDIRECT_DESC);
+    VirtQueue *vq = setup(&f, 1ull << VIRTIO_RING_F_INDIRECT_DESC);
 
     for (unsigned n = 0; n < 5000; n++) {
         unsigned n_in = g_test_rand_int_range(0, 4), n_out = g_test_rand_int_range(n_in ? 0 : 1, 4);
@@ -308,7 +308,7 @@ static void test_split(void)
 static void test_packed(void)
 {
     Fixture f;
-    VirtQueue *vq = setup(&f, 1ull << VIRTIO_F_RING_INDIRECT_DESC | 1ull << VIRTIO_F_RING_PACKED);
+    VirtQueue *vq = setup(&f, 1ull << VIRTIO_RING_F_INDIRECT_DESC | 1ull << VIRTIO_F_RING_PACKED);
 
     for (unsigned n = 0; n < 5000; n++) {
         unsigned n_in = g_test_rand_int_range(0, 4), n_out = g_test_rand_int_range(n_in ? 0 : 1, 4);
@@ -389,7 +389,7 @@ static void test_interrupts(void)
     g_assert_cmpuint(f.interrupts, ==, 1);
     teardown(&f);
 
-    vq = setup(&f, 1ull << VIRTIO_F_RING_EVENT_IDX);
+    vq = setup(&f, 1ull << VIRTIO_RING_F_EVENT_IDX);
     put16(&f, DRIVER + 4 + 2 * QSIZE, 2); /* tell me when index 2 was used */
     complete_one(&f, vq);                 /* the first always tells */
     g_assert_cmpuint(f.interrupts, ==, 1);
@@ -406,7 +406,7 @@ static void test_interrupts(void)
 static void test_packed_interrupts(void)
 {
     Fixture f;
-    VirtQueue *vq = setup(&f, 1ull << VIRTIO_F_RING_PACKED | 1ull << VIRTIO_F_RING_EVENT_IDX);
+    VirtQueue *vq = setup(&f, 1ull << VIRTIO_F_RING_PACKED | 1ull << VIRTIO_RING_F_EVENT_IDX);
     uint32_t len = 0;
     unsigned expect = 0;
 
@@ -548,12 +548,12 @@ typedef struct Attack {
 static void test_attacks(void)
 {
     static const Attack attacks[] = {
-        { "loop", DATA, 16, VRING_DESC_NEXT, 0 },
-        { "wild next", DATA, 16, VRING_DESC_NEXT, QSIZE },
+        { "loop", DATA, 16, VRING_DESC_F_NEXT, 0 },
+        { "wild next", DATA, 16, VRING_DESC_F_NEXT, QSIZE },
         { "outside RAM", MEM - 8, 16, 0, 0 },
         { "wraps the address space", UINT64_MAX - 4, 16, 0, 0 },
         { "empty", DATA, 0, 0, 0 },
-        { "indirect not negotiated", DATA, 16, VRING_DESC_INDIRECT, 0 },
+        { "indirect not negotiated", DATA, 16, VRING_DESC_F_INDIRECT, 0 },
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(attacks); i++) {
@@ -564,7 +564,7 @@ static void test_attacks(void)
         put16(&f, DRIVER + 2, 1);
         g_assert_null(virtq_pop(vq));
         g_assert_true(f.v.broken);
-        g_assert_true(f.v.status & VIRTIO_S_NEEDS_RESET);
+        g_assert_true(f.v.status & VIRTIO_CONFIG_S_NEEDS_RESET);
         g_assert_null(virtq_pop(vq));
         virtio_reset(&f.v);
         g_assert_false(f.v.broken);
@@ -619,8 +619,8 @@ static void test_noise(gconstpointer features)
 {
     for (unsigned round = 0; round < 400; round++) {
         Fixture f;
-        VirtQueue *vq = setup(&f, GPOINTER_TO_SIZE(features) | 1ull << VIRTIO_F_RING_INDIRECT_DESC |
-                                      1ull << VIRTIO_F_RING_EVENT_IDX);
+        VirtQueue *vq = setup(&f, GPOINTER_TO_SIZE(features) | 1ull << VIRTIO_RING_F_INDIRECT_DESC |
+                                      1ull << VIRTIO_RING_F_EVENT_IDX);
 
         for (unsigned i = 0; i < 64; i++) {
             uint64_t at = DESC + g_test_rand_int_range(0, 0x2800);
@@ -654,11 +654,11 @@ int main(int argc, char **argv)
     g_test_add_func("/ring/out-of-order", test_out_of_order);
     g_test_add_func("/ring/interrupts", test_interrupts);
     g_test_add_func("/ring/packed-interrupts", test_packed_interrupts);
-    g_test_add_data_func("/ring/whole-lap", GSIZE_TO_POINTER(1ull << VIRTIO_F_RING_EVENT_IDX),
+    g_test_add_data_func("/ring/whole-lap", GSIZE_TO_POINTER(1ull << VIRTIO_RING_F_EVENT_IDX),
                          test_whole_lap);
     g_test_add_data_func(
         "/ring/whole-lap-packed",
-        GSIZE_TO_POINTER(1ull << VIRTIO_F_RING_EVENT_IDX | 1ull << VIRTIO_F_RING_PACKED),
+        GSIZE_TO_POINTER(1ull << VIRTIO_RING_F_EVENT_IDX | 1ull << VIRTIO_F_RING_PACKED),
         test_whole_lap);
     g_test_add_func("/ring/reset-in-flight", test_reset_in_flight);
     g_test_add_func("/ring/saved-state", test_saved_state);

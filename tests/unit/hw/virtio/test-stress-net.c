@@ -9,14 +9,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../../../../hw/net/virtio_net.h"
+#include "../../../../hw/net/internal.h"
 #include "stress.h"
 
 enum { SLOTS = 16, SLOT = 2048, PAIRS = 2, FLOW_COUNT = 8, ROUNDS = 20000 };
 enum { RX = DRV_DATA, RX_SPAN = PAIRS * SLOTS * SLOT };
 enum { TX = RX + RX_SPAN, CTRL = TX + PAIRS * SLOTS * SLOT };
 enum { NUMBER = 42, FLOW = 46, BODY = 47, POISON = 0xa5 };
-enum { CTRL_RX = 0, CTRL_MQ = 4 };
 typedef enum Way { TO_GUEST, FROM_GUEST, WAYS } Way;
 
 static const uint8_t mac0[6] = { 0x52, 0x54, 0, 0x12, 0x34, 0x56 + DRV_DEVFN };
@@ -153,7 +152,7 @@ static void take_part(Net *n, Pair *p, const uint8_t *bytes, size_t len)
     g_assert_cmpuint(len, <=, n->rx_buffer);
     if (p->parts == 0) {
         g_assert_cmpuint(len, >, hlen(n));
-        p->parts = n->s.v.features >> F_MRG_RXBUF & 1 ? bytes[10] | bytes[11] << 8 : 1;
+        p->parts = n->s.v.features >> VIRTIO_NET_F_MRG_RXBUF & 1 ? bytes[10] | bytes[11] << 8 : 1;
         g_assert_cmpuint(p->parts, >, 0);
         p->len = 0;
         bytes += hlen(n);
@@ -209,7 +208,7 @@ static bool transmit(Net *n, unsigned pair)
 
 static void control(Net *n, uint8_t class, uint8_t cmd, uint16_t value, uint32_t len)
 {
-    bool mq = n->s.v.features >> F_MQ & 1;
+    bool mq = n->s.v.features >> VIRTIO_NET_F_MQ & 1;
     unsigned queue = mq ? n->s.queues - 1 : 2;
     const DrvSeg s[] = { { RAM + CTRL, 2, false },
                          { RAM + CTRL + 8, len, false },
@@ -378,7 +377,7 @@ static void check_poison(Net *n)
 
 static bool wants_pairs(const Net *n)
 {
-    return n->s.v.features >> F_MQ & 1 && n->s.queues == 5;
+    return n->s.v.features >> VIRTIO_NET_F_MQ & 1 && n->s.queues == 5;
 }
 
 /* What waited for another number of pairs comes in its own order. */
@@ -391,21 +390,22 @@ static void other_pairs(Net *n, unsigned active)
 
 static void set_pairs(Net *n, unsigned pairs)
 {
-    control(n, CTRL_MQ, 0, pairs, 2);
+    control(n, VIRTIO_NET_CTRL_MQ, 0, pairs, 2);
     other_pairs(n, MAX(n->active, pairs)); /* buffers given to a pair stay with it */
 }
 
 static void set_up(Net *n)
 {
-    uint64_t features = F_BIT(F_STATUS) | F_BIT(F_CTRL_VQ) | F_BIT(F_CTRL_RX);
+    uint64_t features =
+        F_BIT(VIRTIO_NET_F_STATUS) | F_BIT(VIRTIO_NET_F_CTRL_VQ) | F_BIT(VIRTIO_NET_F_CTRL_RX);
 
     check_poison(n);
-    features |= g_test_rand_bit() ? F_BIT(F_MRG_RXBUF) : 0;
-    features |= g_test_rand_bit() ? F_BIT(F_MQ) : 0;
-    features |= g_test_rand_bit() ? F_BIT(F_GUEST_ANNOUNCE) : 0;
+    features |= g_test_rand_bit() ? F_BIT(VIRTIO_NET_F_MRG_RXBUF) : 0;
+    features |= g_test_rand_bit() ? F_BIT(VIRTIO_NET_F_MQ) : 0;
+    features |= g_test_rand_bit() ? F_BIT(VIRTIO_NET_F_GUEST_ANNOUNCE) : 0;
     stress_set_up(&n->s, features);
     other_pairs(n, 1); /* until the driver asks for more */
-    n->rx_buffer = n->s.v.features >> F_MRG_RXBUF & 1 && g_test_rand_bit() ? 200 : SLOT;
+    n->rx_buffer = n->s.v.features >> VIRTIO_NET_F_MRG_RXBUF & 1 && g_test_rand_bit() ? 200 : SLOT;
     if (wants_pairs(n) && g_test_rand_bit()) {
         set_pairs(n, 2);
     }
@@ -488,10 +488,10 @@ static void reprogram(Stress *s)
 {
     Net *n = net_of(s);
 
-    if (!s->running || !(s->v.features >> F_CTRL_RX & 1)) {
+    if (!s->running || !(s->v.features >> VIRTIO_NET_F_CTRL_RX & 1)) {
         return;
     }
-    control(n, CTRL_RX, 0, g_test_rand_bit(), 1);
+    control(n, VIRTIO_NET_CTRL_RX, 0, g_test_rand_bit(), 1);
     if (wants_pairs(n)) {
         set_pairs(n, g_test_rand_int_range(1, 3));
     }

@@ -5,6 +5,8 @@
  * ring formats. Whatever happened to the device, a block holds what was last acknowledged or
  * something that was written after it, whole; and in the end the file says the same.
  */
+#include <linux/virtio_blk.h>
+
 #include <glib/gstdio.h>
 #include <unistd.h>
 
@@ -12,7 +14,6 @@
 
 enum { BLOCKS = 256, BLOCK = 4096, SLOTS = 16, VERSIONS = 64, ROUNDS = 30000 };
 enum { HEADS = DRV_DATA, STATUSES = DRV_DATA + 0x1000, BUFFERS = DRV_DATA + 0x2000 };
-enum { T_IN = 0, T_OUT = 1, T_FLUSH = 4 };
 
 /* What a block may hold: versions, the acknowledged one first. */
 typedef struct Block {
@@ -91,13 +92,14 @@ static void submit(Disk *d)
     if (slot->used || b->busy || b->n == VERSIONS) {
         return;
     }
-    *slot = (Slot){ true, block, g_test_rand_int_range(0, 3) ? T_OUT : T_IN, ++d->version };
+    *slot = (Slot){ true, block, g_test_rand_int_range(0, 3) ? VIRTIO_BLK_T_OUT : VIRTIO_BLK_T_IN,
+                    ++d->version };
     b->busy = true;
-    if (slot->type == T_OUT) {
+    if (slot->type == VIRTIO_BLK_T_OUT) {
         b->may[b->n++] = slot->version;
         fill(drv_ram(&d->s.v, buffer), block, slot->version);
     }
-    segs[1].write = slot->type == T_IN;
+    segs[1].write = slot->type == VIRTIO_BLK_T_IN;
     memcpy(drv_ram(&d->s.v, segs[0].addr - RAM), &slot->type, 4);
     memset(drv_ram(&d->s.v, segs[0].addr - RAM + 4), 0, 4);
     memcpy(drv_ram(&d->s.v, segs[0].addr - RAM + 8), &sector, 8);
@@ -112,7 +114,7 @@ static void finish(Disk *d, Slot *slot)
     Block *b = &d->blocks[slot->block];
 
     g_assert_cmpuint(*drv_ram(&d->s.v, STATUSES + n), ==, 0);
-    if (slot->type == T_OUT) {
+    if (slot->type == VIRTIO_BLK_T_OUT) {
         settle_on(b, slot->version);
         d->acknowledged++;
     } else {

@@ -3,11 +3,13 @@
  * Turns: a driver that offers as much work as it can gets all of it done, in pieces between which
  * the main loop serves others, whatever happens to the device meanwhile.
  */
+#include <linux/virtio_blk.h>
+
 #include "../char/serial-driver.h"
 #include "block/internal.h"
 #include "chardev/ringbuf.h"
 
-enum { MANY = 128, DATA = DRV_DATA, MIB = 1 << 20, F_FLUSH = 9 };
+enum { MANY = 128, DATA = DRV_DATA, MIB = 1 << 20 };
 
 /* --- somebody else on the main loop --- */
 
@@ -180,7 +182,7 @@ static void start_blk(Fixture *f, Drv *v)
     drv_machine(f, "{'id':'d0','format':'raw','file':{'driver':'null-co','size':67108864}}", NULL);
     disk_node(f)->drv = &counting;
     drv_plug(v, f, "virtio-blk-pci", "drive=d0,queue-size=1024,num-queues=2", false);
-    drv_start(v, F_BIT(F_FLUSH), 2);
+    drv_start(v, F_BIT(VIRTIO_BLK_F_FLUSH), 2);
     memset(drv_ram(v, DATA), 0, 16);
 }
 
@@ -354,7 +356,7 @@ static void test_refused(void)
 
     drv_machine(&f, DRV_NULL_DRIVE, NULL);
     refused(&f, drv_type("virtio-blk-pci"), "pcie.0", "dut", DRV_DEVFN,
-            "drive=d0,disable-legacy=on,disable-modern=on", "one must stay");
+            "drive=d0,disable-legacy=on,disable-modern=on", "one is required");
     refused(&f, drv_type("virtio-blk-pci"), "pcie.0", "dut", DRV_DEVFN, NULL, "drive");
     machine_set_state(f.m, RUN_PAUSED);
     machine_set_state(f.m, RUN_RUNNING);

@@ -57,7 +57,7 @@ static void test_configuration_moves(void)
     set_leg(&v, L_CONFIG_VECTOR, 2, 1);
     g_assert_cmphex(leg(&v, L_CONFIG_VECTOR, 2), ==, 1);
     set_leg(&v, L_CONFIG_VECTOR, 2, 99);
-    g_assert_cmphex(leg(&v, L_CONFIG_VECTOR, 2), ==, VIRTIO_NO_VECTOR);
+    g_assert_cmphex(leg(&v, L_CONFIG_VECTOR, 2), ==, VIRTIO_MSI_NO_VECTOR);
     drv_msix(&v, false);
     g_assert_cmpuint(leg(&v, 0x14, 4), ==, 2048);
     drv_finish(&f);

@@ -7,7 +7,7 @@
 #include "virtio-driver.h"
 
 enum { CFG_BAR = 4, CFG_OFFSET = 8, CFG_LENGTH = 12, CFG_DATA = 16 };
-enum { RUNNING = DRV_OK | VIRTIO_S_FEATURES_OK };
+enum { RUNNING = DRV_OK | VIRTIO_CONFIG_S_FEATURES_OK };
 
 static void start(Fixture *f, Drv *v, const char *settings)
 {
@@ -51,8 +51,9 @@ static void test_negotiation(void)
         saved = save_state(v.d);
         drv_write_features(&v, 0);
         g_assert_true(load_state(v.d, saved, NULL));
-        drv_set_status(&v, VIRTIO_S_ACKNOWLEDGE | VIRTIO_S_DRIVER | VIRTIO_S_FEATURES_OK);
-        g_assert_cmphex(drv_status(&v) & VIRTIO_S_FEATURES_OK, ==, 0);
+        drv_set_status(&v, VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER |
+                               VIRTIO_CONFIG_S_FEATURES_OK);
+        g_assert_cmphex(drv_status(&v) & VIRTIO_CONFIG_S_FEATURES_OK, ==, 0);
     }
     drv_write_features(&v, offered);
     set_com(&v, C_DRIVER_SELECT, 4, 0);
@@ -64,11 +65,13 @@ static void test_negotiation(void)
     g_assert_cmphex(com(&v, C_DRIVER_FEATURE, 4), ==, 0);
     /* a driver that knows FEATURES_OK must take VERSION_1 (6.1) */
     drv_write_features(&v, F_BIT(VIRTIO_F_RING_PACKED));
-    drv_set_status(&v, VIRTIO_S_ACKNOWLEDGE | VIRTIO_S_DRIVER | VIRTIO_S_FEATURES_OK);
-    g_assert_cmphex(drv_status(&v), ==, VIRTIO_S_ACKNOWLEDGE | VIRTIO_S_DRIVER);
+    drv_set_status(&v, VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER |
+                           VIRTIO_CONFIG_S_FEATURES_OK);
+    g_assert_cmphex(drv_status(&v), ==, VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER);
     drv_write_features(&v, F_BIT(VIRTIO_F_VERSION_1));
-    drv_set_status(&v, VIRTIO_S_ACKNOWLEDGE | VIRTIO_S_DRIVER | VIRTIO_S_FEATURES_OK);
-    g_assert_cmphex(drv_status(&v) & VIRTIO_S_FEATURES_OK, !=, 0);
+    drv_set_status(&v, VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER |
+                           VIRTIO_CONFIG_S_FEATURES_OK);
+    g_assert_cmphex(drv_status(&v) & VIRTIO_CONFIG_S_FEATURES_OK, !=, 0);
     drv_write_features(&v, offered);
     set_com(&v, C_DRIVER_SELECT, 4, 0);
     g_assert_cmphex(com(&v, C_DRIVER_FEATURE, 4), ==, 0);
@@ -82,11 +85,12 @@ static void test_status(void)
     Drv v;
 
     start(&f, &v, "drive=d0");
-    drv_set_status(&v, VIRTIO_S_ACKNOWLEDGE);
-    drv_set_status(&v, VIRTIO_S_DRIVER | VIRTIO_S_NEEDS_RESET);
-    g_assert_cmphex(drv_status(&v), ==, VIRTIO_S_ACKNOWLEDGE | VIRTIO_S_DRIVER);
-    drv_set_status(&v, VIRTIO_S_FAILED);
-    g_assert_cmphex(drv_status(&v), ==, VIRTIO_S_ACKNOWLEDGE | VIRTIO_S_DRIVER | VIRTIO_S_FAILED);
+    drv_set_status(&v, VIRTIO_CONFIG_S_ACKNOWLEDGE);
+    drv_set_status(&v, VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_NEEDS_RESET);
+    g_assert_cmphex(drv_status(&v), ==, VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER);
+    drv_set_status(&v, VIRTIO_CONFIG_S_FAILED);
+    g_assert_cmphex(drv_status(&v), ==,
+                    VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_FAILED);
     drv_set_status(&v, 0);
     g_assert_cmphex(drv_status(&v), ==, 0);
     drv_finish(&f);
@@ -170,7 +174,7 @@ static void test_queue_registers(void)
         set_com(&v, at, 2, 1);
     }
     g_assert_cmpuint(com(&v, C_SIZE, 2), ==, 0);
-    g_assert_cmphex(com(&v, C_VECTOR, 2), ==, VIRTIO_NO_VECTOR);
+    g_assert_cmphex(com(&v, C_VECTOR, 2), ==, VIRTIO_MSI_NO_VECTOR);
     wr(&f, v.notify + 8, 2, 2);
     wr(&f, v.notify + 0xffe, 2, 2);
     g_assert_cmphex(drv_status(&v), ==, 0);
@@ -179,7 +183,7 @@ static void test_queue_registers(void)
     set_com(&v, C_SELECT, 2, 0);
     set_com(&v, C_DESC, 8, RAM + 8);
     set_com(&v, C_ENABLE, 2, 1);
-    g_assert_cmphex(drv_status(&v) & VIRTIO_S_NEEDS_RESET, !=, 0);
+    g_assert_cmphex(drv_status(&v) & VIRTIO_CONFIG_S_NEEDS_RESET, !=, 0);
     drv_start(&v, 0, 2);
     drv_running(&v);
     drv_finish(&f);
@@ -240,17 +244,17 @@ static void test_access_capability(void)
 
     start(&f, &v, "drive=d0");
     set_cfg(&f, DRV_DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MASTER); /* BARs off: this is the way in */
-    through_cap(&v, 4, C_STATUS, 1, true, VIRTIO_S_ACKNOWLEDGE);
-    g_assert_cmphex(through_cap(&v, 4, C_STATUS, 1, false, 0), ==, VIRTIO_S_ACKNOWLEDGE);
+    through_cap(&v, 4, C_STATUS, 1, true, VIRTIO_CONFIG_S_ACKNOWLEDGE);
+    g_assert_cmphex(through_cap(&v, 4, C_STATUS, 1, false, 0), ==, VIRTIO_CONFIG_S_ACKNOWLEDGE);
     g_assert_cmphex(through_cap(&v, 4, C_NUM_QUEUES, 2, false, 0), ==, 1);
     through_cap(&v, 4, C_DEVICE_SELECT, 4, true, 1);
     g_assert_cmphex(through_cap(&v, 4, C_DEVICE_FEATURE, 4, false, 0) & 1, ==, 1);
     g_assert_cmpuint(through_cap(&v, 4, 0x2000, 4, false, 0), ==, 2048); /* the capacity */
     for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
-        through_cap(&v, bad[i].bar, bad[i].offset, bad[i].len, true, VIRTIO_S_DRIVER);
+        through_cap(&v, bad[i].bar, bad[i].offset, bad[i].len, true, VIRTIO_CONFIG_S_DRIVER);
         through_cap(&v, bad[i].bar, bad[i].offset, bad[i].len, false, 0);
     }
-    g_assert_cmphex(through_cap(&v, 4, C_STATUS, 1, false, 0), ==, VIRTIO_S_ACKNOWLEDGE);
+    g_assert_cmphex(through_cap(&v, 4, C_STATUS, 1, false, 0), ==, VIRTIO_CONFIG_S_ACKNOWLEDGE);
     through_cap(&v, 4, 0, 1, false, 0); /* the window's registers hold what was written */
     g_assert_cmphex(cfg(&f, DRV_DEVFN, v.cfg_cap + CFG_LENGTH, 4), ==, 1);
     drv_finish(&f);
@@ -280,16 +284,16 @@ static void test_before_driver_ok(void)
     Drv v;
 
     start(&f, &v, "drive=d0");
-    drv_set_status(&v, VIRTIO_S_ACKNOWLEDGE | VIRTIO_S_DRIVER);
+    drv_set_status(&v, VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER);
     drv_write_features(&v, F_BIT(VIRTIO_F_VERSION_1));
-    drv_set_status(&v, VIRTIO_S_FEATURES_OK);
+    drv_set_status(&v, VIRTIO_CONFIG_S_FEATURES_OK);
     drv_queue(&v, 0, 0, 0);
     put_read(&v, 0);
     drv_kick(&v, 0); /* too early */
     while (g_main_context_iteration(NULL, FALSE)) {
     }
     g_assert_cmpint(drv_collect(&v, 0, 3), ==, -1);
-    drv_set_status(&v, VIRTIO_S_DRIVER_OK);
+    drv_set_status(&v, VIRTIO_CONFIG_S_DRIVER_OK);
     g_assert_cmphex(drv_status(&v), ==, RUNNING);
     g_assert_cmpint(drv_wait(&v, 0, 3), ==, 513);
     drv_finish(&f);
@@ -303,8 +307,8 @@ static void test_rings(void)
         Fixture f;
         Drv v;
         uint64_t features = (mix & 1 ? F_BIT(VIRTIO_F_RING_PACKED) : 0) |
-                            (mix & 2 ? F_BIT(VIRTIO_F_RING_INDIRECT_DESC) : 0) |
-                            (mix & 4 ? F_BIT(VIRTIO_F_RING_EVENT_IDX) : 0);
+                            (mix & 2 ? F_BIT(VIRTIO_RING_F_INDIRECT_DESC) : 0) |
+                            (mix & 4 ? F_BIT(VIRTIO_RING_F_EVENT_IDX) : 0);
 
         start(&f, &v, "drive=d0,packed=on,queue-size=16");
         drv_start(&v, features, 1);

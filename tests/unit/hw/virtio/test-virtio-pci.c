@@ -86,7 +86,7 @@ static void test_face_by_place(void)
     g_assert_cmphex(pci_get(d, 2, 2), ==, 0x1001);
     device_unplug(&d->dev);
     refused(&f, drv_type("virtio-blk-pci"), "rp", "dut", 0,
-            "drive=d0,disable-legacy=on,disable-modern=on", "both faces");
+            "drive=d0,disable-legacy=on,disable-modern=on", "both interfaces");
     drv_finish(&f);
 }
 
@@ -135,9 +135,9 @@ static void test_no_vector(void)
     set_com(&v, C_SELECT, 2, 0);
     g_assert_cmphex(com(&v, C_VECTOR, 2), ==, 1);
     set_com(&v, C_VECTOR, 2, 2);
-    g_assert_cmphex(com(&v, C_VECTOR, 2), ==, VIRTIO_NO_VECTOR);
+    g_assert_cmphex(com(&v, C_VECTOR, 2), ==, VIRTIO_MSI_NO_VECTOR);
     set_com(&v, C_CONFIG_VECTOR, 2, 7);
-    g_assert_cmphex(com(&v, C_CONFIG_VECTOR, 2), ==, VIRTIO_NO_VECTOR);
+    g_assert_cmphex(com(&v, C_CONFIG_VECTOR, 2), ==, VIRTIO_MSI_NO_VECTOR);
     g_assert_true(read_sector(&v, 0));
     g_assert_false(drv_interrupted(&v, 0));
     g_assert_false(drv_interrupted(&v, 1));
@@ -204,11 +204,11 @@ static void check_pending(bool legacy)
     give_vector(&v, 0, 4);
     g_assert_cmphex(pending(&v), ==, 5);
     give_vector(&v, 2, 2); /* shared now: it goes with the last */
-    give_vector(&v, 1, VIRTIO_NO_VECTOR);
+    give_vector(&v, 1, VIRTIO_MSI_NO_VECTOR);
     g_assert_cmphex(pending(&v), ==, 5);
     give_config_vector(&v, 2);
     g_assert_cmphex(pending(&v), ==, 4);
-    give_vector(&v, 2, VIRTIO_NO_VECTOR);
+    give_vector(&v, 2, VIRTIO_MSI_NO_VECTOR);
     g_assert_cmphex(pending(&v), ==, 4);
     give_config_vector(&v, 99); /* there is none: so none it has */
     g_assert_cmphex(pending(&v), ==, 0);
@@ -327,7 +327,7 @@ static void test_intx(void)
 
 static void needs_reset(Drv *v)
 {
-    g_assert_cmphex(drv_status(v) & VIRTIO_S_NEEDS_RESET, !=, 0);
+    g_assert_cmphex(drv_status(v) & VIRTIO_CONFIG_S_NEEDS_RESET, !=, 0);
     g_assert_true(drv_interrupted(v, 0)); /* the driver is told (2.1.2) */
     drv_start(v, 0, 1);
     drv_running(v);
@@ -446,13 +446,13 @@ static void test_rings_in_registers(void)
         drv_kick(&v, 0);
         while (g_main_context_iteration(NULL, FALSE)) {
         }
-        g_assert_cmphex(drv_status(&v) & VIRTIO_S_NEEDS_RESET, !=, 0);
+        g_assert_cmphex(drv_status(&v) & VIRTIO_CONFIG_S_NEEDS_RESET, !=, 0);
     }
-    drv_start(&v, F_BIT(VIRTIO_F_RING_INDIRECT_DESC), 1);
-    put_desc(&v, v.ring[0].desc, bar + 2048, 32, VRING_DESC_INDIRECT, 0);
+    drv_start(&v, F_BIT(VIRTIO_RING_F_INDIRECT_DESC), 1);
+    put_desc(&v, v.ring[0].desc, bar + 2048, 32, VRING_DESC_F_INDIRECT, 0);
     wr(&f, v.ring[0].driver + 2, 2, 1);
     drv_kick(&v, 0);
-    g_assert_cmphex(drv_status(&v) & VIRTIO_S_NEEDS_RESET, !=, 0);
+    g_assert_cmphex(drv_status(&v) & VIRTIO_CONFIG_S_NEEDS_RESET, !=, 0);
     g_assert_cmpuint(rd(&f, bar + 12, 4), ==, 0);
     drv_finish(&f);
 }
@@ -585,7 +585,7 @@ static void test_state_refused(void)
     drv_machine(&f, DRV_NULL_DRIVE, NULL);
     drv_plug(&v, &f, "virtio-blk-pci", "drive=d0,num-queues=4", false);
     drv_msix(&v, true);
-    drv_start(&v, F_BIT(VIRTIO_F_RING_EVENT_IDX), QUEUES);
+    drv_start(&v, F_BIT(VIRTIO_RING_F_EVENT_IDX), QUEUES);
     saved = save_state(v.d);
     for (size_t i = 0; i < G_N_ELEMENTS(settings); i++) {
         g_autoptr(GError) err = NULL;

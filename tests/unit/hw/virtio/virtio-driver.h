@@ -14,7 +14,7 @@
 #include "../pci/pci-fixture.h"
 
 #include "block/block.h"
-#include "hw/virtio/ring.h"
+#include "hw/virtio/internal.h"
 #include "hw/virtio/virtio_pci.h"
 #include "net/net.h"
 #include "tests/lib/wait.h"
@@ -25,7 +25,7 @@ enum {
     DRV_TABLES = DRV_QUEUES * DRV_RING_SPAN,     /* indirect tables, 32 a queue */
     DRV_DATA = DRV_TABLES + DRV_QUEUES * 0x2000, /* free for tests, to DRV_MESSAGES */
     DRV_MESSAGES = (int)RAM_SIZE - 0x1000,       /* vector n writes n + 1 at 4 * n */
-    DRV_OK = VIRTIO_S_ACKNOWLEDGE | VIRTIO_S_DRIVER | VIRTIO_S_DRIVER_OK,
+    DRV_OK = VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_DRIVER_OK,
     DRV_DEVFN = PCI_DEVFN(3, 0),
 };
 #define DRV_MSIX_BAR MMIO
@@ -261,7 +261,7 @@ static inline void drv_place_ring(Drv *v, unsigned q, uint16_t size)
     memset(drv_ram(v, q * DRV_RING_SPAN), 0, DRV_RING_SPAN);
 }
 
-/* Queue q with vector `vector` (VIRTIO_NO_VECTOR: none); size 0: as offered. */
+/* Queue q with vector `vector` (VIRTIO_MSI_NO_VECTOR: none); size 0: as offered. */
 static inline void drv_queue(Drv *v, unsigned q, uint16_t size, uint16_t vector)
 {
     if (v->legacy) {
@@ -290,10 +290,11 @@ static inline void drv_queue(Drv *v, unsigned q, uint16_t size, uint16_t vector)
  * if the device does not take this set of features. */
 static inline bool drv_try_start(Drv *v, uint64_t features, unsigned n)
 {
-    const uint8_t ok = VIRTIO_S_ACKNOWLEDGE | VIRTIO_S_DRIVER | VIRTIO_S_FEATURES_OK;
+    const uint8_t ok =
+        VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_FEATURES_OK;
 
     drv_set_status(v, 0);
-    drv_set_status(v, VIRTIO_S_ACKNOWLEDGE | VIRTIO_S_DRIVER);
+    drv_set_status(v, VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER);
     v->features = (features | (v->legacy ? 0 : F_BIT(VIRTIO_F_VERSION_1))) & drv_offered(v);
     drv_write_features(v, v->features);
     if (v->legacy) {
@@ -310,7 +311,7 @@ static inline bool drv_try_start(Drv *v, uint64_t features, unsigned n)
     for (unsigned q = 0; q < n; q++) {
         drv_queue(v, q, 0, q + 1);
     }
-    drv_set_status(v, v->legacy ? DRV_OK : DRV_OK | VIRTIO_S_FEATURES_OK);
+    drv_set_status(v, v->legacy ? DRV_OK : DRV_OK | VIRTIO_CONFIG_S_FEATURES_OK);
     return true;
 }
 
@@ -321,7 +322,7 @@ static inline void drv_start(Drv *v, uint64_t features, unsigned n)
 
 static inline void drv_running(Drv *v)
 {
-    g_assert_cmphex(drv_status(v), ==, v->legacy ? DRV_OK : DRV_OK | VIRTIO_S_FEATURES_OK);
+    g_assert_cmphex(drv_status(v), ==, v->legacy ? DRV_OK : DRV_OK | VIRTIO_CONFIG_S_FEATURES_OK);
 }
 
 /* --- rings --- */
@@ -345,13 +346,14 @@ static inline void split_offer(Drv *v, DrvRing *r, const DrvSeg *s, unsigned n, 
 
     for (unsigned i = 0; i < n; i++) {
         uint16_t next = table ? i + 1 : (slot + 1u) % r->size;
-        uint16_t flags = (i + 1 < n ? VRING_DESC_NEXT : 0) | (s[i].write ? VRING_DESC_WRITE : 0);
+        uint16_t flags =
+            (i + 1 < n ? VRING_DESC_F_NEXT : 0) | (s[i].write ? VRING_DESC_F_WRITE : 0);
 
         put_desc(v, table ? table + 16 * i : r->desc + 16 * slot, s[i].addr, s[i].len, flags, next);
         slot = table ? slot : next;
     }
     if (table) {
-        put_desc(v, r->desc + 16 * head, table, 16 * n, VRING_DESC_INDIRECT, 0);
+        put_desc(v, r->desc + 16 * head, table, 16 * n, VRING_DESC_F_INDIRECT, 0);
         slot = (head + 1) % r->size;
     }
     r->next_free = slot;
@@ -373,19 +375,19 @@ static inline void packed_offer(Drv *v, DrvRing *r, const DrvSeg *s, unsigned n,
     uint16_t first = r->avail, first_flags = 0, id = first;
 
     for (unsigned i = 0; i < n; i++) {
-        uint16_t flags = s[i].write ? VRING_DESC_WRITE : 0;
+        uint16_t flags = s[i].write ? VRING_DESC_F_WRITE : 0;
 
         if (table) {
             put_desc(v, table + 16 * i, s[i].addr, s[i].len, 0, flags);
             continue;
         }
-        flags |= (i + 1 < n ? VRING_DESC_NEXT : 0) | (r->avail_wrap ? 1 << 7 : 1 << 15);
+        flags |= (i + 1 < n ? VRING_DESC_F_NEXT : 0) | (r->avail_wrap ? 1 << 7 : 1 << 15);
         put_desc(v, r->desc + 16 * r->avail, s[i].addr, s[i].len, id, i ? flags : 0);
         first_flags = i ? first_flags : flags;
         ring_step(r, &r->avail, &r->avail_wrap, 1);
     }
     if (table) {
-        first_flags = VRING_DESC_INDIRECT | (r->avail_wrap ? 1 << 7 : 1 << 15);
+        first_flags = VRING_DESC_F_INDIRECT | (r->avail_wrap ? 1 << 7 : 1 << 15);
         put_desc(v, r->desc + 16 * first, table, 16 * n, id, 0);
         ring_step(r, &r->avail, &r->avail_wrap, 1);
     }
@@ -397,7 +399,7 @@ static inline void drv_offer(Drv *v, unsigned q, const DrvSeg *s, unsigned n)
 {
     DrvRing *r = &v->ring[q];
     uint16_t slot = drv_packed(v) ? r->avail : r->next_free;
-    bool indirect = (v->features >> VIRTIO_F_RING_INDIRECT_DESC & 1) && n <= 16;
+    bool indirect = (v->features >> VIRTIO_RING_F_INDIRECT_DESC & 1) && n <= 16;
     uint64_t table = indirect ? RAM + DRV_TABLES + 0x100 * (q * 32 + slot % 32) : 0;
 
     (drv_packed(v) ? packed_offer : split_offer)(v, r, s, n, table);
@@ -407,7 +409,7 @@ static inline void drv_offer(Drv *v, unsigned q, const DrvSeg *s, unsigned n)
 static inline int64_t drv_collect(Drv *v, unsigned q, unsigned n)
 {
     DrvRing *r = &v->ring[q];
-    bool indirect = (v->features >> VIRTIO_F_RING_INDIRECT_DESC & 1) && n <= 16;
+    bool indirect = (v->features >> VIRTIO_RING_F_INDIRECT_DESC & 1) && n <= 16;
 
     if (!drv_packed(v)) {
         if ((uint16_t)rd(v->f, r->device + 2, 2) == r->used) {
