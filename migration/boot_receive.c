@@ -7,13 +7,14 @@
 #include <unistd.h>
 
 #include "migration/boot.h"
+#include "util/sha256.h"
 
 struct BootReceive {
     const PlanMachine *wanted;
     BootImages *images, *own;
     unsigned needed;
     uint64_t came[BOOT_ROLES]; /* bytes */
-    GChecksum *sum[BOOT_ROLES];
+    Sha256 *sum[BOOT_ROLES];
 };
 
 bool boot_image_matches(BootImages *own, BootRole role, const PlanBootImage *wanted)
@@ -35,7 +36,7 @@ static bool prepare(BootReceive *r, BootRole role, bool two_way, GError **err)
         return boot_images_share(r->images, role, &r->own->image[role], err);
     }
     r->needed |= 1u << role;
-    r->sum[role] = g_checksum_new(G_CHECKSUM_SHA256);
+    r->sum[role] = sha256_new();
     return boot_images_make(r->images, role, wanted->size, err);
 }
 
@@ -59,7 +60,7 @@ BootReceive *boot_receive_new(const PlanMachine *wanted, BootImages *own, bool t
 void boot_receive_free(BootReceive *r)
 {
     for (BootRole role = 0; r && role < BOOT_ROLES; role++) {
-        g_clear_pointer(&r->sum[role], g_checksum_free);
+        g_clear_pointer(&r->sum[role], sha256_free);
     }
     if (r) {
         boot_images_free(r->images);
@@ -104,7 +105,7 @@ static bool check_digest(BootReceive *r, BootRole role, GError **err)
 {
     BootImage *image = &r->images->image[role];
     const PlanBootImage *wanted = plan_find_boot(r->wanted, boot_role_name(role));
-    const char *sum = g_checksum_get_string(r->sum[role]);
+    const char *sum = sha256_text(r->sum[role]);
 
     if (strcmp(sum, wanted->sha256) != 0) {
         return refuse(err,
@@ -144,7 +145,7 @@ bool boot_receive_piece(BootReceive *r, const StreamSection *s, const uint8_t *d
         return refuse(err, "the host has no memory for the %s: %s", boot_role_text(role),
                       g_strerror(errno));
     }
-    g_checksum_update(r->sum[role], data + 9, (gssize)left);
+    sha256_update(r->sum[role], data + 9, left);
     r->came[role] += left;
     return r->came[role] < r->images->image[role].size || check_digest(r, role, err);
 }

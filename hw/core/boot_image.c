@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "util/sha256.h"
+
 #define HASH_PIECE (256u << 10)
 
 static const struct {
@@ -143,19 +145,18 @@ bool boot_image_read(const BootImage *image, void *buf, uint64_t len, uint64_t a
 bool boot_image_hash(int fd, uint64_t size, char text[BOOT_SHA256_TEXT])
 {
     g_autofree uint8_t *piece = g_malloc(HASH_PIECE);
-    GChecksum *sum = g_checksum_new(G_CHECKSUM_SHA256);
+    g_autoptr(Sha256) sum = sha256_new();
     bool ok = true;
 
     for (uint64_t at = 0; ok && at < size; at += HASH_PIECE) {
         uint64_t n = MIN(HASH_PIECE, size - at);
 
         ok = read_exact(fd, piece, n, at);
-        g_checksum_update(sum, piece, ok ? (gssize)n : 0);
+        sha256_update(sum, piece, ok ? n : 0);
     }
     if (ok) {
-        g_strlcpy(text, g_checksum_get_string(sum), BOOT_SHA256_TEXT);
+        g_strlcpy(text, sha256_text(sum), BOOT_SHA256_TEXT);
     }
-    g_checksum_free(sum);
     return ok;
 }
 
