@@ -156,21 +156,6 @@ static void park(CpuThread *t, bool parked)
     }
 }
 
-enum { YIELDS = 2000 }; /* about a millisecond on an idle host */
-
-/* A guest that accesses devices without a pause must not keep the main loop out: a mutex goes to
- * whoever asks first, and a waiter that was woken needs a moment to ask. Returns when nobody waits
- * for the lock, or after a while. */
-static void let_others_in(Machine *m)
-{
-    for (unsigned i = 0; i < YIELDS; i++) {
-        g_thread_yield();
-        if (g_atomic_int_get(&m->lock_waiters) == 0) {
-            break;
-        }
-    }
-}
-
 bool cpu_lock_machine(Cpu *cpu)
 {
     CpuThread *t = cpu->accel;
@@ -185,7 +170,6 @@ bool cpu_lock_machine(Cpu *cpu)
     g_mutex_lock(&t->accel->lock);
     park(t, true);
     g_mutex_unlock(&t->accel->lock);
-    let_others_in(cpu->machine);
     machine_lock(cpu->machine);
     g_mutex_lock(&t->accel->lock);
     bool go = !(cpu_pending(cpu) & (CPU_PENDING_STOP | CPU_PENDING_EXCLUSIVE));

@@ -53,7 +53,7 @@ Machine *machine_new(void)
 {
     Machine *m = g_new0(Machine, 1);
 
-    g_mutex_init(&m->lock);
+    fair_lock_init(&m->lock);
     mem_init_container(&m->memory, "system", UINT64_MAX, MEM_ZEROES);
     mem_init_container(&m->io, "io", 0x10000, MEM_ONES);
     m->clocks = clocks_new(m);
@@ -109,7 +109,7 @@ void machine_free(Machine *m)
     if (machine_locked(m)) {
         machine_unlock(m);
     }
-    g_mutex_clear(&m->lock);
+    fair_lock_clear(&m->lock);
     g_free(m);
 }
 
@@ -117,15 +117,13 @@ void machine_free(Machine *m)
 
 void machine_lock(Machine *m)
 {
-    g_atomic_int_inc(&m->lock_waiters);
-    g_mutex_lock(&m->lock);
-    g_atomic_int_add(&m->lock_waiters, -1);
+    fair_lock_lock(&m->lock);
     g_atomic_pointer_set(&m->lock_holder, g_thread_self());
 }
 
 bool machine_trylock(Machine *m)
 {
-    if (g_atomic_int_get(&m->lock_waiters) > 0 || !g_mutex_trylock(&m->lock)) {
+    if (!fair_lock_trylock(&m->lock)) {
         return false;
     }
     g_atomic_pointer_set(&m->lock_holder, g_thread_self());
@@ -135,7 +133,7 @@ bool machine_trylock(Machine *m)
 void machine_unlock(Machine *m)
 {
     g_atomic_pointer_set(&m->lock_holder, NULL);
-    g_mutex_unlock(&m->lock);
+    fair_lock_unlock(&m->lock);
 }
 
 bool machine_locked(const Machine *m)

@@ -12,6 +12,7 @@
 #include <json-c/json.h>
 
 #include "memory/memory.h"
+#include "util/fairlock.h"
 
 typedef struct Machine Machine;
 typedef struct Device Device;
@@ -105,9 +106,8 @@ struct Machine {
     GHashTable *by_id;     /* private to device.c: id -> Device* */
     GHashTable *buses;     /* private to device.c: name -> Bus* */
     unsigned anon;         /* private to device.c: anonymous devices so far */
-    GMutex lock;           /* private: use machine_lock() */
+    FairLock lock;         /* private: use machine_lock() */
     GThread *lock_holder;
-    int lock_waiters;   /* atomic: threads inside machine_lock() */
     unsigned entered;   /* devices on the call stack: see device_enter() */
     unsigned migrating; /* >0: plug and unplug are refused, ejects deferred */
 };
@@ -122,6 +122,8 @@ void machine_renew(Machine *m);
 /* The same if it was not done yet, and free the machine. */
 void machine_free(Machine *m);
 
+/* Take the machine lock. It is granted in the order of requests (util/fairlock.h), so a CPU waits
+ * for at most one turn of the main loop, and the main loop for one access of each CPU. */
 void machine_lock(Machine *m);
 bool machine_trylock(Machine *m); /* false: another thread holds it or waits for it */
 void machine_unlock(Machine *m);

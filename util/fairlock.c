@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A mutex that is granted in the order of requests (contract in util/fairlock.h).
+ *
+ * A thread that finds the lock taken increments `waiters` and then looks at `held` once more. A
+ * thread that releases the lock clears `held` and then looks at `waiters` once more. All four
+ * accesses are sequentially consistent, so that at least one of the two threads sees the other
+ * and no request is forgotten.
+ */
+#include "util/fairlock.h"
+
+struct FairLockWaiter {
+    GCond cond;
+    bool granted;
+    FairLockWaiter *next;
+};
+
+void fair_lock_init(FairLock *l)
+{
+    *l = (FairLock){ 0 };
+    g_mutex_init(&l->guard);
+}
+
+void fair_lock_clear(FairLock *l)
+{
+    g_assert(!l->first);
+    g_mutex_clear(&l->guard);
+}
+
+static bool fair_lock_take_free(FairLock *l)
+{
+    int free = 0;
+
+    return __atomic_compare_exchange_n(&l->held, &free, 1, false, __ATOMIC_SEQ_CST,
+                                       __ATOMIC_RELAXED);
+}
+
+bool fair_lock_trylock(FairLock *l)
+{
+    return __atomic_load_n(&l->waiters, __ATOMIC_SEQ_CST) == 0 && fair_lock_take_free(l);
+}
+
+/* Wait in the queue until the lock is granted. Guard. */
+static void fair_lock_wait(FairLock *l)
+{
+    FairLockWaiter w = { .granted = false };
+
+    g_cond_init(&w.cond);
+    if (l->last) {
+        l->last->next = &w;
+    } else {
+        l->first = &w;
+    }
+    l->last = &w;
+    while (!w.granted) {
+        g_cond_wait(&w.cond, &l->guard);
+    }
+    g_cond_clear(&w.cond);
+}
+
+void fair_lock_lock(FairLock *l)
+{
+    if (fair_lock_trylock(l)) {
+        return;
+    }
+    g_mutex_lock(&l->guard);
+    __atomic_add_fetch(&l->waiters, 1, __ATOMIC_SEQ_CST);
+    if (!l->first && fair_lock_take_free(l)) {
+        __atomic_sub_fetch(&l->waiters, 1, __ATOMIC_SEQ_CST);
+    } else {
+        fair_lock_wait(l);
+    }
+    g_mutex_unlock(&l->guard);
+}
+
+/* The lock, which the caller owns, is the first waiter's from now on. Guard. */
+static void fair_lock_grant(FairLock *l)
+{
+    FairLockWaiter *w = l->first;
+
+    l->first = w->next;
+    if (!l->first) {
+        l->last = NULL;
+    }
+    __atomic_sub_fetch(&l->waiters, 1, __ATOMIC_SEQ_CST);
+    w->granted = true;
+    g_cond_signal(&w->cond);
+}
+
+void fair_lock_unlock(FairLock *l)
+{
+    if (__atomic_load_n(&l->waiters, __ATOMIC_SEQ_CST) == 0) {
+        __atomic_store_n(&l->held, 0, __ATOMIC_SEQ_CST);
+        if (__atomic_load_n(&l->waiters, __ATOMIC_SEQ_CST) == 0) {
+            return;
+        }
+        g_mutex_lock(&l->guard);
+        if (l->first && fair_lock_take_free(l)) {
+            fair_lock_grant(l);
+        }
+        g_mutex_unlock(&l->guard);
+        return;
+    }
+    g_mutex_lock(&l->guard);
+    if (l->first) {
+        fair_lock_grant(l);
+    } else {
+        __atomic_store_n(&l->held, 0, __ATOMIC_SEQ_CST);
+    }
+    g_mutex_unlock(&l->guard);
+}
