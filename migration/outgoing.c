@@ -1,49 +1,35 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The source: a state machine fed by the channel's readiness and a slow tick.
+ * The source of a migration: the state machine of outgoing_state.h, driven by the readiness of the
+ * channel and by a slow tick.
  *
- * Until GO has been handed to the kernel, every failure ends with the guest here, in the run
- * state it had. From then on only the target's word decides: it runs the guest, or it declines;
- * silence is "undecided".
+ * Until GO has been handed to the kernel, every failure leaves the guest here, in the run state
+ * that it had. From then on only the target can decide: it runs the guest, or it declines. If the
+ * target is silent and there is no hand-over record, the migration is undecided.
  */
 #include <string.h>
 
 #include "hw/core/clock.h"
 #include "hw/core/cpu.h"
 #include "hw/pci/slot.h"
-#include "migration/internal.h"
+#include "migration/outgoing_state.h"
 #include "migration/throttle.h"
 
-#define CHUNK     (1u << 20) /* bytes made in one turn */
+#define CHUNK     (1u << 20) /* bytes of stream data made in one turn */
 #define TICK_MS   20
-#define BURST_NS  50000000LL /* what may be sent at once under the bandwidth limit */
-#define MAX_TRIES 8          /* passes that are small enough to stop for */
+#define BURST_NS  50000000LL /* time whose share of max-bandwidth may be sent at once */
+#define MAX_TRIES 8          /* passes that are small enough to stop the guest for */
 #define MAX_STUCK 4          /* of these, passes that left more than half of what they sent */
 #define NS        1000000000LL
 #define RAM_ID    2
 #define HWDESC_ID 1
 
-typedef enum OutState {
-    OUT_CONNECT,
-    OUT_DIGESTS, /* waiting for the digests of the boot images; the tick asks */
-    OUT_ANSWER,  /* the description is sent: will the target take the guest? */
-    OUT_BOOT,    /* boot images; the guest runs */
-    OUT_RAM,     /* the guest runs */
-    OUT_SYNC,    /* the guest runs until the target has loaded what is on its way */
-    OUT_WAIT,    /* stopped, waiting for migrate-continue */
-    OUT_REST,    /* stopped: the pass that was under way */
-    OUT_LAST,    /* stopped: the last pass */
-    OUT_DIGEST,  /* all is sent: has the target all? */
-    OUT_GIVEN,   /* GO is sent: does it run? */
-    OUT_FINISH,  /* one-way: making it durable */
-} OutState;
-
 struct Outgoing {
     Migration *mig;
     Machine *machine;
     Channel *ch;
-    OutState state;
-    GByteArray *out; /* made but not yet taken by the channel, from out_at on */
+    OutgoingState state;
+    GByteArray *out; /* stream data that the channel has not accepted yet, from out_at on */
     size_t out_at;
     Answers answers;
     BootSend boot;
@@ -53,21 +39,66 @@ struct Outgoing {
     uint32_t next_id;
     unsigned tick; /* GSource id */
     Throttle throttle;
-    bool stopped;
-    int64_t moved_at; /* when a byte moved last */
+    bool stopped;     /* the guest was stopped for the last pass */
+    bool was_paused;  /* pre-switchover was left */
+    int64_t moved_at; /* when a byte last moved, or a wait began */
     int64_t budget_at, pass_at;
     double budget; /* bytes that may be sent now; negative after a large piece */
     uint64_t pass_bytes;
     unsigned tries, stuck;
-    bool warned; /* of devices that take longer than downtime-limit */
+    bool warned; /* the message about devices that exceed downtime-limit was printed */
     bool in_turn, dead;
 };
 
-static void turn(void *opaque);
+static void outgoing_turn(void *opaque);
+
+/* --- states --- */
+
+static const OutgoingStateRow *outgoing_row(const Outgoing *o)
+{
+    return &outgoing_states[o->state];
+}
+
+/* What holds in the present state whenever no function of this file is running. */
+static void outgoing_check(const Outgoing *o)
+{
+#ifndef NDEBUG
+    const OutgoingStateRow *row = outgoing_row(o);
+
+    g_assert(o->mig->out == o && o->machine->migrating > 0);
+    g_assert(!(row->flags & OUTGOING_FINAL));
+    g_assert(!(row->flags & OUTGOING_TRACKS) == !o->ram);
+    g_assert(row->channel == OUTGOING_CHANNEL_ANY ||
+             channel_two_way(o->ch) == (row->channel == OUTGOING_CHANNEL_TWO_WAY));
+    g_assert(o->stopped == (row->guest != OUTGOING_GUEST_RUNS));
+    g_assert(o->mig->given_away == (row->guest == OUTGOING_GUEST_GIVEN));
+    g_assert(o->mig->status == (o->was_paused ? row->status_after_pause : row->status));
+#endif
+}
+
+/* Move to a state without reporting it yet. */
+static void outgoing_move(Outgoing *o, OutgoingState state)
+{
+    g_assert(o->state == state || (outgoing_row(o)->next >> state & 1));
+    o->state = state;
+}
+
+static void outgoing_report(Migration *mig, OutgoingState state, bool was_paused)
+{
+    const OutgoingStateRow *row = &outgoing_states[state];
+
+    migration_set_status(mig, was_paused ? row->status_after_pause : row->status);
+}
+
+static void outgoing_enter(Outgoing *o, OutgoingState state)
+{
+    outgoing_move(o, state);
+    outgoing_report(o->mig, state, o->was_paused);
+}
 
 /* --- the end --- */
 
-static void destroy(Outgoing *o)
+static void outgoing_destroy(Outgoing *o)
 {
     answers_clear(&o->answers);
     g_byte_array_unref(o->out);
@@ -76,7 +107,6 @@ static void destroy(Outgoing *o)
     g_free(o);
 }
 
-/* Ends the migration at once; inside a turn the memory goes when the turn is over. */
 void outgoing_free(Outgoing *o)
 {
     if (!o) {
@@ -99,12 +129,12 @@ void outgoing_free(Outgoing *o)
     o->ch = NULL;
     o->dead = true;
     if (!o->in_turn) {
-        destroy(o);
+        outgoing_destroy(o);
     }
 }
 
 /* The guest stays here: run it again if it ran. */
-static void keep_guest(Outgoing *o)
+static void outgoing_keep_guest(Outgoing *o)
 {
     Migration *mig = o->mig;
     g_autoptr(GError) err = NULL;
@@ -122,29 +152,33 @@ static void keep_guest(Outgoing *o)
     }
 }
 
-static void complete(Outgoing *o)
+/* Frees o. */
+static void outgoing_complete(Outgoing *o)
 {
     Migration *mig = o->mig;
 
+    outgoing_move(o, OUTGOING_COMPLETED);
     outgoing_free(o);
     migration_record_forget(mig);
     machine_set_state(mig->machine, RUN_POSTMIGRATE);
-    migration_set_status(mig, MIG_COMPLETED);
+    outgoing_report(mig, OUTGOING_COMPLETED, false);
 }
 
-static void undecided(Migration *mig, const GError *why)
+static void outgoing_undecided(Outgoing *o, const GError *why)
 {
+    Migration *mig = o->mig;
     g_autofree char *before = g_steal_pointer(&mig->error);
 
     mig->error = why && before ? g_strdup_printf("%s; %s", before, why->message)
                                : g_strdup(why ? why->message : before);
     machine_set_state(mig->machine, RUN_POSTMIGRATE);
-    migration_set_status(mig, MIG_UNDECIDED);
+    outgoing_enter(o, OUTGOING_UNDECIDED);
 }
 
-/* The guest was given away and the target is silent: a hand-over record settles whose it is.
- * Theirs: the migration is complete and o gone. Without a record, unknown: undecided. */
-static HandoverClaim settle(Outgoing *o)
+/* The guest was handed over and the target is silent: consult the hand-over record. If the target
+ * claimed the guest, the migration is complete and o is freed. Without a record, or if it cannot be
+ * read, the migration is undecided. */
+static HandoverClaim outgoing_settle(Outgoing *o)
 {
     g_autoptr(GError) err = NULL;
     HandoverClaim claim = migration_record_claim(o->mig, &err);
@@ -153,53 +187,56 @@ static HandoverClaim settle(Outgoing *o)
         o->mig->given_away = false;
     } else if (claim == HANDOVER_THEIRS) {
         g_clear_pointer(&o->mig->error, g_free);
-        complete(o);
+        outgoing_complete(o);
     } else {
-        undecided(o->mig, err);
+        outgoing_undecided(o, err);
     }
     return claim;
 }
 
-static void fail(Outgoing *o, GError *err)
+/* Frees o. Consumes err. */
+static void outgoing_fail(Outgoing *o, GError *err)
 {
     Migration *mig = o->mig;
 
     migration_set_error(mig, err);
-    if (o->state == OUT_GIVEN && o->out_at == 0 && o->out->len) {
+    if (mig->given_away && o->out_at == 0 && o->out->len) {
         mig->given_away = false; /* not a byte of GO left this process */
     }
-    if (mig->given_away && settle(o) != HANDOVER_MINE) {
+    if (mig->given_away && outgoing_settle(o) != HANDOVER_MINE) {
         outgoing_free(mig->out);
         return;
     }
-    keep_guest(o);
+    outgoing_move(o, OUTGOING_FAILED);
+    outgoing_keep_guest(o);
     outgoing_free(o);
     pci_unplug_resume(mig->machine);
-    migration_set_status(mig, MIG_FAILED);
+    outgoing_report(mig, OUTGOING_FAILED, false);
 }
 
-static void fail_text(Outgoing *o, const char *text)
+static void outgoing_fail_text(Outgoing *o, ErrorClass class, const char *text)
 {
-    fail(o, g_error_new_literal(MIGRATION_ERROR, 0, text));
+    outgoing_fail(o, g_error_new_literal(BACKPLANE_ERROR, class, text));
 }
 
 bool outgoing_may_cancel(const Outgoing *o)
 {
-    return o->state != OUT_GIVEN;
+    return outgoing_row(o)->flags & OUTGOING_CANCEL;
 }
 
 void outgoing_cancel(Outgoing *o)
 {
     Migration *mig = o->mig;
 
-    migration_set_status(mig, MIG_CANCELLING);
-    keep_guest(o);
+    outgoing_enter(o, OUTGOING_CANCELLING);
+    outgoing_keep_guest(o);
+    outgoing_move(o, OUTGOING_CANCELLED);
     outgoing_free(o);
     pci_unplug_resume(mig->machine);
-    migration_set_status(mig, MIG_CANCELLED);
+    outgoing_report(mig, OUTGOING_CANCELLED, false);
 }
 
-/* --- making the stream --- */
+/* --- the beginning of the stream --- */
 
 void outgoing_put_head(Migration *mig, ByteWriter *w, GChecksum *digest,
                        struct json_object *devices)
@@ -224,42 +261,42 @@ void outgoing_put_head(Migration *mig, ByteWriter *w, GChecksum *digest,
     }
 }
 
-static ByteWriter writer(Outgoing *o)
+static ByteWriter outgoing_writer(Outgoing *o)
 {
     return (ByteWriter){ o->out };
 }
 
-static void begin_ram(Outgoing *o)
+static void outgoing_begin_ram(Outgoing *o)
 {
-    ByteWriter w = writer(o);
+    ByteWriter w = outgoing_writer(o);
     GError *err = NULL;
 
     o->ram = ram_send_new(o->machine, RAM_ID, &err);
     if (!o->ram) {
-        fail(o, err);
+        outgoing_fail(o, err);
         return;
     }
     ram_send_start(o->ram, &w);
     ram_send_begin_pass(o->ram);
     o->pass_at = migration_now();
     o->pass_bytes = 0;
-    o->state = OUT_RAM;
+    outgoing_enter(o, OUTGOING_RAM);
 }
 
-/* The target takes the guest; `roles` are the boot images that it does not have. */
-static void begin_data(Outgoing *o, unsigned roles)
+/* The target accepted the guest. @roles are the boot images that it does not have. */
+static void outgoing_begin_boot(Outgoing *o, unsigned roles)
 {
     o->boot = (BootSend){ .images = o->machine->boot, .roles = roles };
     o->next_id = RAM_ID + 1;
     o->budget_at = migration_now();
     o->mig->stats.setup_done = migration_now();
     o->mig->stats.devices = savevm_estimate(o->machine);
-    o->state = OUT_BOOT;
-    migration_set_status(o->mig, MIG_ACTIVE);
+    outgoing_enter(o, OUTGOING_BOOT);
 }
 
-/* Images larger than a stream carries are the target's own, or it refused. */
-static unsigned all_roles(const BootImages *images)
+/* All images: a target without a return path cannot ask for some. Images that are larger than a
+ * stream may carry are the target's own, or it refuses the description. */
+static unsigned outgoing_all_roles(const BootImages *images)
 {
     unsigned roles = 0;
 
@@ -269,50 +306,50 @@ static unsigned all_roles(const BootImages *images)
     return roles;
 }
 
-static void send_boot(Outgoing *o)
+static void outgoing_send_boot(Outgoing *o)
 {
-    ByteWriter w = writer(o);
+    ByteWriter w = outgoing_writer(o);
     GError *err = NULL;
     int more = boot_send_some(&o->boot, &w, &o->next_id, o->devices, &err);
 
     if (more < 0) {
-        fail(o, err);
+        outgoing_fail(o, err);
     } else if (more == 0) {
-        begin_ram(o);
+        outgoing_begin_ram(o);
     }
 }
 
-/* False when it failed, or waits for digests. */
-static bool begin_stream(Outgoing *o)
+/* Write the description. Returns false if that failed or if digests are not known yet. */
+static bool outgoing_begin(Outgoing *o)
 {
     const MigrationHooks *hooks = &o->mig->hooks;
-    ByteWriter w = writer(o);
+    ByteWriter w = outgoing_writer(o);
     uint8_t check_only = 0;
     GError *err = NULL;
     int ready = hooks->boot_digests ? hooks->boot_digests(hooks->opaque, &err) : 1;
 
     if (ready <= 0) {
-        o->state = OUT_DIGESTS;
+        outgoing_enter(o, OUTGOING_DIGESTS);
         if (ready < 0) {
-            fail(o, err);
+            outgoing_fail(o, err);
         }
         return false;
     }
     o->moved_at = migration_now();
     outgoing_put_head(o->mig, &w, o->digest, o->devices);
     if (!channel_two_way(o->ch)) {
-        begin_data(o, all_roles(o->machine->boot));
+        outgoing_begin_boot(o, outgoing_all_roles(o->machine->boot));
         return true;
     }
     stream_put_command(&w, STREAM_CMD_OPEN_RETURN_PATH, NULL, 0);
     stream_put_command(&w, STREAM_CMD_CHECK, &check_only, 1);
-    o->state = OUT_ANSWER;
+    outgoing_enter(o, OUTGOING_OFFER);
     return true;
 }
 
 /* --- switching over --- */
 
-static void stop_guest(Outgoing *o)
+static void outgoing_stop_guest(Outgoing *o)
 {
     o->mig->before = o->machine->state;
     o->mig->stats.stopped = o->moved_at = migration_now();
@@ -321,26 +358,21 @@ static void stop_guest(Outgoing *o)
     machine_set_state(o->machine, RUN_FINISH_MIGRATE);
 }
 
-static void switch_over(Outgoing *o)
+static void outgoing_switch_over(Outgoing *o)
 {
-    stop_guest(o);
-    if (o->mig->caps[CAP_PAUSE_BEFORE_SWITCHOVER]) {
-        o->state = OUT_WAIT;
-        migration_set_status(o->mig, MIG_PRE_SWITCHOVER);
-        return;
-    }
-    o->state = OUT_REST;
+    outgoing_stop_guest(o);
+    outgoing_enter(o, o->mig->caps[CAP_PAUSE_BEFORE_SWITCHOVER] ? OUTGOING_PAUSED : OUTGOING_REST);
 }
 
 void outgoing_continue(Outgoing *o)
 {
-    o->state = OUT_REST;
+    o->was_paused = true;
     o->moved_at = migration_now();
-    migration_set_status(o->mig, MIG_DEVICE);
-    channel_watch(o->ch, channel_two_way(o->ch), true, turn, o);
+    outgoing_enter(o, OUTGOING_REST);
+    channel_watch(o->ch, channel_two_way(o->ch), true, outgoing_turn, o);
 }
 
-static struct json_object *whole_description(Outgoing *o)
+static struct json_object *outgoing_description(Outgoing *o)
 {
     struct json_object *desc = json_object_new_object();
 
@@ -349,10 +381,10 @@ static struct json_object *whole_description(Outgoing *o)
     return desc;
 }
 
-/* RAM is through: everything else, in one piece. */
-static void put_devices(Outgoing *o)
+/* RAM is complete: append everything else at once. */
+static void outgoing_put_devices(Outgoing *o)
 {
-    ByteWriter w = writer(o);
+    ByteWriter w = outgoing_writer(o);
     size_t from = o->out->len;
     struct json_object *desc;
 
@@ -361,16 +393,16 @@ static void put_devices(Outgoing *o)
     o->mig->stats.device_bytes = o->out->len - from;
     if (channel_two_way(o->ch)) {
         stream_put_command(&w, STREAM_CMD_PREPARE, NULL, 0);
-        o->state = OUT_DIGEST;
+        outgoing_enter(o, OUTGOING_VERIFY);
         return;
     }
-    desc = whole_description(o);
+    desc = outgoing_description(o);
     stream_put_end(&w, desc);
     json_object_put(desc);
-    o->state = OUT_FINISH;
+    outgoing_enter(o, OUTGOING_DURABLE);
 }
 
-static bool digest_matches(Outgoing *o, const Answer *a)
+static bool outgoing_digest_matches(Outgoing *o, const Answer *a)
 {
     const RamStats *ram = ram_send_stats(o->ram);
     uint8_t own[DIGEST_BYTES];
@@ -383,59 +415,77 @@ static bool digest_matches(Outgoing *o, const Answer *a)
     return a->len == sizeof(own) && !memcmp(a->data, own, sizeof(own));
 }
 
-/* The target has everything: the guest is its own from here on. */
-static void give_away(Outgoing *o, const Answer *a)
+/* The target has loaded and checked everything: from here on the guest is the target's. */
+static void outgoing_hand_over(Outgoing *o, const Answer *a)
 {
-    ByteWriter w = writer(o);
+    ByteWriter w = outgoing_writer(o);
     GError *err = NULL;
 
-    if (!digest_matches(o, a)) {
-        fail_text(o, "the target loaded something else than was sent: the digests differ");
+    if (!outgoing_digest_matches(o, a)) {
+        outgoing_fail_text(o, ERROR_GUEST,
+                           "the digests of source and target differ: the target loaded something "
+                           "else than was sent");
         return;
     }
     if (!migration_disks_release(o->mig, &err) || !migration_record_give(o->mig, &err)) {
-        fail(o, err);
+        outgoing_fail(o, err);
         return;
     }
     stream_put_command(&w, STREAM_CMD_GO, NULL, 0);
-    o->state = OUT_GIVEN;
     o->mig->given_away = true;
+    outgoing_enter(o, OUTGOING_HANDED_OVER);
 }
 
 /* --- answers --- */
 
-/* The target says no, and that it will not run the guest: it is ours, even after GO. */
-static void declined(Outgoing *o, char *why)
+/* The target will not run the guest. It is the source's, even after GO. Consumes why. */
+static void outgoing_declined(Outgoing *o, char *why)
 {
-    o->state = OUT_DIGEST;
     o->mig->given_away = false;
-    fail_text(o, why);
+    outgoing_fail_text(o, ERROR_GUEST, why);
     g_free(why);
 }
 
-static void take_answer(Outgoing *o, Answer *a)
+static void outgoing_expected_answer(Outgoing *o, Answer *a)
+{
+    switch (a->type) {
+    case ANSWER_ACCEPT:
+        outgoing_begin_boot(o, a->len ? a->data[0] : 0);
+        break;
+    case ANSWER_SYNC:
+        outgoing_switch_over(o);
+        break;
+    case ANSWER_DIGEST:
+        outgoing_hand_over(o, a);
+        break;
+    default: /* ANSWER_RUNS: the table has no other */
+        outgoing_complete(o);
+        break;
+    }
+}
+
+static void outgoing_take_answer(Outgoing *o, Answer *a)
 {
     if (a->type == ANSWER_ERROR) {
         g_autofree char *text = g_strndup((const char *)a->data, a->len);
 
-        declined(o, g_strdup_printf("the target: %s", text));
+        outgoing_declined(o, g_strdup_printf("the target: %s", text));
     } else if (a->type == ANSWER_DEFICITS) {
         o->mig->deficits = a->deficits;
-        declined(o, handshake_sentence(a->deficits));
-    } else if (a->type == ANSWER_ACCEPT && o->state == OUT_ANSWER) {
-        begin_data(o, a->len ? a->data[0] : 0);
-    } else if (a->type == ANSWER_SYNC && o->state == OUT_SYNC) {
-        switch_over(o);
-    } else if (a->type == ANSWER_DIGEST && o->state == OUT_DIGEST) {
-        give_away(o, a);
-    } else if (a->type == ANSWER_RUNS && o->state == OUT_GIVEN) {
-        complete(o);
+        outgoing_declined(o, handshake_sentence(a->deficits));
+    } else if (a->type && a->type == outgoing_row(o)->answer) {
+        outgoing_expected_answer(o, a);
     } else {
-        fail_text(o, "the target sent an answer that does not belong here");
+        g_autofree char *text =
+            g_strdup_printf("the target sent an answer of type 0x%04x, which is not expected in "
+                            "state '%s'",
+                            a->type, outgoing_row(o)->name);
+
+        outgoing_fail_text(o, ERROR_GUEST, text);
     }
 }
 
-static void read_answers(Outgoing *o)
+static void outgoing_read_answers(Outgoing *o)
 {
     while (!o->dead && channel_two_way(o->ch)) {
         GError *err = NULL;
@@ -446,17 +496,17 @@ static void read_answers(Outgoing *o)
             return;
         }
         if (got < 0) {
-            fail(o, err);
+            outgoing_fail(o, err);
             return;
         }
         o->moved_at = migration_now();
-        take_answer(o, &a);
+        outgoing_take_answer(o, &a);
     }
 }
 
-/* --- passes --- */
+/* --- passes over RAM --- */
 
-static void pass_event(Outgoing *o)
+static void outgoing_pass_event(Outgoing *o)
 {
     struct json_object *data;
 
@@ -467,8 +517,8 @@ static void pass_event(Outgoing *o)
     }
 }
 
-/* The guest writes faster than the channel takes: slow it down (auto-converge). */
-static void consider_throttle(Outgoing *o, uint64_t dirty_bytes)
+/* Slow the guest down if it writes faster than the channel transports (auto-converge). */
+static void outgoing_consider_throttle(Outgoing *o, uint64_t dirty_bytes)
 {
     const uint64_t *p = o->mig->params;
     unsigned *t = &o->mig->stats.throttle;
@@ -489,9 +539,9 @@ double migration_expected_downtime(const MigStats *s, uint64_t ram_left)
     return bytes * 1000 / (double)s->bandwidth + (double)s->devices.ns / 1e6;
 }
 
-/* No number of passes makes the devices fewer: a tenth of the limit is left for RAM, and the user
- * is told. */
-static double limit_for(Outgoing *o)
+/* The downtime in ms that is accepted. Passes do not make the state of the devices smaller: if it
+ * uses up downtime-limit, a tenth of the limit is left for RAM and a message is printed. */
+static double outgoing_limit(Outgoing *o)
 {
     double limit = (double)o->mig->params[PARAM_DOWNTIME_LIMIT];
     double devices = migration_expected_downtime(&o->mig->stats, 0);
@@ -501,41 +551,40 @@ static double limit_for(Outgoing *o)
     }
     if (!o->warned) {
         o->warned = true;
-        g_printerr("backplane: migration: the states of %u devices take about %.0f ms to move; "
+        g_printerr("backplane: migration: moving the state of %u devices takes about %.0f ms; "
                    "downtime-limit is %.0f ms\n",
                    o->mig->stats.devices.devices, devices, limit);
     }
     return devices + limit / 10;
 }
 
-/* Is what is left small enough to stop for? A few more passes make the stop shorter: while they
- * shrink, and also for a guest that writes in bursts, by stopping between two of them. */
-static bool time_to_stop(Outgoing *o, uint64_t left, uint64_t before)
+/* Whether to stop the guest for the bytes that are left. A few more passes shorten the stop while
+ * they shrink, and find a pause of a guest that writes in bursts. */
+static bool outgoing_time_to_stop(Outgoing *o, uint64_t left, uint64_t before)
 {
-    if (migration_expected_downtime(&o->mig->stats, left) > limit_for(o)) {
+    if (migration_expected_downtime(&o->mig->stats, left) > outgoing_limit(o)) {
         return false;
     }
     o->stuck += left > before / 2;
     return left <= CHUNK || o->stuck == MAX_STUCK || ++o->tries == MAX_TRIES;
 }
 
-/* What is on its way must be loaded before what comes next: the guest need not stand still for
- * it. */
-static void synchronize(Outgoing *o)
+/* The target loads what is on its way before the guest is stopped, which shortens the stop. */
+static void outgoing_synchronize(Outgoing *o)
 {
-    ByteWriter w = writer(o);
+    ByteWriter w = outgoing_writer(o);
 
     if (!channel_two_way(o->ch)) {
-        switch_over(o);
+        outgoing_switch_over(o);
         return;
     }
     stream_put_command(&w, STREAM_CMD_SYNC, NULL, 0);
-    o->state = OUT_SYNC;
     o->moved_at = migration_now();
+    outgoing_enter(o, OUTGOING_SYNC);
 }
 
-/* A pass is through while the guest runs: another, or the last? */
-static void end_of_pass(Outgoing *o)
+/* A pass is complete while the guest runs: begin another one, or stop the guest. */
+static void outgoing_end_of_pass(Outgoing *o)
 {
     MigStats *s = &o->mig->stats;
     int64_t now = migration_now(), took = MAX(1, now - o->pass_at);
@@ -543,65 +592,55 @@ static void end_of_pass(Outgoing *o)
 
     s->bandwidth = MAX(1, (uint64_t)((double)o->pass_bytes * NS / took));
     ram_send_begin_pass(o->ram);
-    pass_event(o);
+    outgoing_pass_event(o);
     left = ram_send_stats(o->ram)->remaining;
     s->dirty_rate = (double)(left >> RAM_PAGE_BITS) * NS / took;
-    consider_throttle(o, left);
+    outgoing_consider_throttle(o, left);
     o->pass_at = now;
     o->pass_bytes = 0;
-    if (time_to_stop(o, left, before)) {
-        synchronize(o);
+    if (outgoing_time_to_stop(o, left, before)) {
+        outgoing_synchronize(o);
     }
 }
 
-/* Put more into the empty buffer. False when nothing can be made now. */
-static bool produce(Outgoing *o)
+/* Make stream data; the buffer is empty. States with OUTGOING_PRODUCES. */
+static void outgoing_produce(Outgoing *o)
 {
-    ByteWriter w = writer(o);
+    ByteWriter w = outgoing_writer(o);
 
-    switch (o->state) {
-    case OUT_BOOT:
-        send_boot(o);
-        return true;
-    case OUT_RAM:
-        if (!ram_send_some(o->ram, &w, CHUNK)) {
-            end_of_pass(o);
-        }
-        return true;
-    case OUT_REST:
-        if (!ram_send_some(o->ram, &w, CHUNK)) {
+    if (o->state == OUTGOING_BOOT) {
+        outgoing_send_boot(o);
+    } else if (!ram_send_some(o->ram, &w, CHUNK)) {
+        if (o->state == OUTGOING_RAM) {
+            outgoing_end_of_pass(o);
+        } else if (o->state == OUTGOING_REST) {
             ram_send_begin_pass(o->ram);
-            o->state = OUT_LAST;
+            outgoing_enter(o, OUTGOING_LAST);
+        } else {
+            outgoing_put_devices(o);
         }
-        return true;
-    case OUT_LAST:
-        if (!ram_send_some(o->ram, &w, CHUNK)) {
-            put_devices(o);
-        }
-        return true;
-    default:
-        return false;
     }
 }
 
 /* --- turns --- */
 
-/* Writing failed. A target that gave up said why before it closed. */
-static void last_words(Outgoing *o, GError *err)
+/* Writing failed. A target that gave up may have sent the reason before it closed the channel.
+ * Consumes err. */
+static void outgoing_write_failed(Outgoing *o, GError *err)
 {
     Answer a;
 
     if (channel_two_way(o->ch) && answers_next(&o->answers, o->ch, &a, NULL) > 0 &&
         (a.type == ANSWER_ERROR || a.type == ANSWER_DEFICITS)) {
         g_error_free(err);
-        take_answer(o, &a);
+        outgoing_take_answer(o, &a);
         return;
     }
-    fail(o, err);
+    outgoing_fail(o, err);
 }
 
-/* Hand to the channel what it takes now; false when it failed or takes no more. */
-static bool flush(Outgoing *o)
+/* Write the buffer to the channel. Returns false if that failed or if a part is left. */
+static bool outgoing_flush(Outgoing *o)
 {
     size_t left = o->out->len - o->out_at;
     GError *err = NULL;
@@ -612,7 +651,7 @@ static bool flush(Outgoing *o)
     }
     n = channel_write(o->ch, o->out->data + o->out_at, left, &err);
     if (n < 0) {
-        last_words(o, err);
+        outgoing_write_failed(o, err);
         return false;
     }
     if (n > 0) {
@@ -630,8 +669,8 @@ static bool flush(Outgoing *o)
     return false;
 }
 
-/* While the guest runs, the bandwidth limit holds: what was sent beyond it is waited for. */
-static bool over_budget(Outgoing *o)
+/* Whether max-bandwidth forbids sending now. */
+static bool outgoing_over_budget(Outgoing *o)
 {
     double limit = (double)o->mig->params[PARAM_MAX_BANDWIDTH];
     int64_t now = migration_now();
@@ -642,123 +681,115 @@ static bool over_budget(Outgoing *o)
     }
     o->budget = MIN(o->budget + limit * (double)(now - o->budget_at) / NS, limit * BURST_NS / NS);
     o->budget_at = now;
-    return (o->state == OUT_RAM || o->state == OUT_BOOT) && o->budget <= 0;
+    return outgoing_row(o)->flags & OUTGOING_LIMITED && o->budget <= 0;
 }
 
-static void finish(Outgoing *o)
+static void outgoing_finish(Outgoing *o)
 {
     GError *err = NULL;
     int done = channel_finish(o->ch, &err);
 
     if (done < 0) {
-        fail(o, err);
+        outgoing_fail(o, err);
     } else if (done > 0) {
         if (!migration_disks_release(o->mig, &err)) {
-            fail(o, err);
+            outgoing_fail(o, err);
             return;
         }
-        complete(o);
+        outgoing_complete(o);
     }
 }
 
-static void work(Outgoing *o)
+/* What comes before producing: connect, begin, or read answers. False: not connected, or failed. */
+static bool outgoing_prepare(Outgoing *o)
 {
     GError *err = NULL;
+    int connected;
 
-    if (o->dead) {
-        return;
-    }
-    if (o->state == OUT_CONNECT) {
-        int connected = channel_connected(o->ch, &err);
-
+    if (o->state == OUTGOING_CONNECT) {
+        connected = channel_connected(o->ch, &err);
         if (connected < 0) {
-            fail(o, err);
+            outgoing_fail(o, err);
         }
-        if (connected <= 0 || !begin_stream(o)) {
-            return;
-        }
-    } else if (o->state == OUT_DIGESTS) {
-        if (!begin_stream(o)) {
-            return;
-        }
-    } else {
-        read_answers(o);
+        return connected > 0 && outgoing_begin(o);
     }
-    if (o->dead || !flush(o) || over_budget(o)) {
+    if (o->state == OUTGOING_DIGESTS) {
+        return outgoing_begin(o);
+    }
+    outgoing_read_answers(o);
+    return !o->dead;
+}
+
+static void outgoing_work(Outgoing *o)
+{
+    if (o->dead || !outgoing_prepare(o) || !outgoing_flush(o) || outgoing_over_budget(o)) {
         return;
     }
-    if (produce(o) && !o->dead) {
-        flush(o);
-    } else if (!o->dead && o->state == OUT_FINISH) {
-        finish(o);
+    if (outgoing_row(o)->flags & OUTGOING_PRODUCES) {
+        outgoing_produce(o);
+        if (!o->dead) {
+            outgoing_flush(o);
+        }
+    } else if (o->state == OUTGOING_DURABLE) {
+        outgoing_finish(o);
     }
 }
 
-/* After a turn: what to wait for. */
-static void watch(Outgoing *o)
+/* After a turn: wait for the channel, as the state requires. */
+static void outgoing_watch(Outgoing *o)
 {
-    bool pending = o->out_at < o->out->len;
-    bool more =
-        o->state == OUT_BOOT || o->state == OUT_RAM || o->state == OUT_REST || o->state == OUT_LAST;
+    bool pending = o->out_at < o->out->len, connecting = o->state == OUTGOING_CONNECT;
+    bool more = outgoing_row(o)->flags & OUTGOING_PRODUCES && !outgoing_over_budget(o);
 
-    if (o->state == OUT_FINISH && !pending) {
-        return; /* the tick asks again */
+    if (o->state == OUTGOING_DURABLE && !pending) {
+        return; /* the tick calls again */
     }
-    if (o->state == OUT_DIGESTS) {
+    if (o->state == OUTGOING_DIGESTS) {
         channel_watch(o->ch, false, false, NULL, NULL);
         return;
     }
-    channel_watch(o->ch, channel_two_way(o->ch) && o->state != OUT_CONNECT,
-                  pending || o->state == OUT_CONNECT || (more && !over_budget(o)), turn, o);
+    channel_watch(o->ch, channel_two_way(o->ch) && !connecting, pending || connecting || more,
+                  outgoing_turn, o);
 }
 
-static void turn(void *opaque)
+static void outgoing_turn(void *opaque)
 {
     Outgoing *o = opaque;
 
     o->in_turn = true;
-    work(o);
+    outgoing_work(o);
     o->in_turn = false;
     if (o->dead) {
-        destroy(o);
+        outgoing_destroy(o);
     } else {
-        watch(o);
+        outgoing_check(o);
+        outgoing_watch(o);
     }
 }
 
-/* Given away, and no answer. Without a record, a late answer still settles it. */
-static void silence(Outgoing *o)
+static void outgoing_check_stall(Outgoing *o)
 {
-    if (o->mig->status != MIG_UNDECIDED && settle(o) == HANDOVER_MINE) {
-        fail_text(o, "the target did not take the guest within 10 seconds");
-    }
-}
-
-static void check_stall(Outgoing *o)
-{
-    bool waiting = o->state != OUT_DIGESTS && o->state != OUT_BOOT && o->state != OUT_RAM &&
-                   o->state != OUT_WAIT && o->state != OUT_FINISH;
-
-    if (!waiting || migration_now() - o->moved_at < STALL_SECONDS * NS) {
+    if (!(outgoing_row(o)->flags & OUTGOING_TIMED) ||
+        migration_now() - o->moved_at < STALL_SECONDS * NS) {
         return;
     }
-    if (o->state == OUT_GIVEN) {
-        silence(o);
-        return;
+    if (o->state != OUTGOING_HANDED_OVER) {
+        outgoing_fail_text(o, ERROR_HOST, "the target did not answer for 10 seconds");
+    } else if (outgoing_settle(o) == HANDOVER_MINE) {
+        outgoing_fail_text(o, ERROR_HOST, "the target did not take the guest within 10 seconds");
     }
-    fail_text(o, "the target did not answer for 10 seconds");
 }
 
-static gboolean tick(gpointer opaque)
+static gboolean outgoing_tick(gpointer opaque)
 {
     Outgoing *o = opaque;
 
     o->in_turn = true;
-    check_stall(o);
+    outgoing_check_stall(o);
     if (!o->dead && o->ram) {
         o->mig->stats.ram = *ram_send_stats(o->ram);
     }
-    turn(o);
+    outgoing_turn(o);
     return G_SOURCE_CONTINUE;
 }
 
@@ -784,10 +815,10 @@ bool outgoing_start(Migration *mig, const char *uri, GError **err)
     o->devices = channel_two_way(ch) ? NULL : json_object_new_array();
     answers_init(&o->answers);
     o->moved_at = mig->stats.started = migration_now();
-    o->tick = g_timeout_add(TICK_MS, tick, o);
+    o->tick = g_timeout_add(TICK_MS, outgoing_tick, o);
     o->machine->migrating++;
     mig->out = o;
-    migration_set_status(mig, MIG_SETUP);
-    watch(o);
+    outgoing_enter(o, OUTGOING_CONNECT);
+    outgoing_watch(o);
     return true;
 }
