@@ -64,7 +64,8 @@ static void test_lookup(void)
     env_free(&e);
 }
 
-/* A write drops what it overlaps and nothing else; the page is released with its last block. */
+/* A write drops the blocks that it overlaps and no others. The page is released with its last
+ * block. */
 static void test_write(void)
 {
     Env e = env_new();
@@ -81,7 +82,7 @@ static void test_write(void)
     g_assert_true(a->dead);
     g_assert_true(look(&e, 0x1200, 0x1200) == b);
     g_assert_true(e.ram->pages[1] & RAM_PAGE_CODE);
-    ram_written_any(e.ram, 0x1000, 8); /* the granule is free now */
+    ram_written_any(e.ram, 0x1000, 8); /* the granule is unused now */
     g_assert_false(code_queue_any(&e.c->queue));
     ram_written_any(e.ram, 0x120f, 1);
     blockcache_sync(e.c, true);
@@ -90,7 +91,7 @@ static void test_write(void)
     env_free(&e);
 }
 
-/* A write over several pages, and one from another CPU's view: the record stays. */
+/* A write over several pages, and one from another CPU's view: the record remains. */
 static void test_wide_write(void)
 {
     Env e = env_new();

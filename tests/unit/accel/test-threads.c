@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * CPU threads: they run only while the machine does, park for exclusive sections and for the
- * machine lock, sleep and wake, and their deadlines come.
+ * machine lock, sleep and wake, and handle their deadlines.
  */
 #include "fake.h"
 #include "tests/lib/wait.h"
@@ -147,7 +147,7 @@ static void test_exclusive(void)
     env_free(e);
 }
 
-/* Held CPUs stand still while the machine runs, also those that sleep or want the lock. */
+/* Held CPUs do not execute while the machine runs, even if they sleep or wait for the lock. */
 static void test_hold(void)
 {
     Env *e = env_new();
@@ -158,7 +158,7 @@ static void test_hold(void)
         g_assert_true(moves(e));
         cpus_hold(e->m);
         cpus_hold(e->m);
-        cpus_exclusive(e->m, in_section, &s); /* waits until they stand */
+        cpus_exclusive(e->m, in_section, &s); /* waits until they have stopped */
         g_assert_true(still(e));
         cpus_release(e->m);
         g_assert_true(still(e));
@@ -173,7 +173,7 @@ static void test_hold(void)
     env_free(e);
 }
 
-/* A CPU that waits for the machine lock is parked; a stop meanwhile makes it give up. */
+/* A CPU that waits for the machine lock is parked. A concurrent stop makes it give up. */
 static void test_lock(void)
 {
     Env *e = env_new();
@@ -181,7 +181,7 @@ static void test_lock(void)
     machine_set_state(e->m, RUN_RUNNING);
     g_assert_true(moves(e));
     __atomic_store_n(&e->cpu[0].wants_lock, 1, __ATOMIC_SEQ_CST);
-    /* we hold the lock: it waits */
+    /* this thread holds the lock: the CPU waits */
     WAIT_UNTIL (!__atomic_load_n(&e->cpu[0].running, __ATOMIC_SEQ_CST), 20) {
     }
     Section s = { e, 2 };
@@ -220,7 +220,7 @@ static void test_sleep(void)
     env_free(e); /* a sleeping CPU stops too */
 }
 
-/* The main loop raises the interrupt at the deadline, not before, and a cancelled one never. */
+/* The main loop raises the interrupt at the deadline, not before. A cancelled one is not raised. */
 static void test_deadline(void)
 {
     Env *e = env_new();
@@ -237,7 +237,7 @@ static void test_deadline(void)
     cpu_set_deadline_any(&e->cpu[0].cpu, CLOCK_NEVER);
     wait_elapse(5000, "the cancelled deadline passes");
     g_main_context_iteration(NULL, FALSE);
-    wait_elapse(2000, "the CPU would have taken it by now");
+    wait_elapse(2000, "the CPU has had time to handle the interrupt");
     g_assert_cmpuint(e->cpu[0].interrupts, ==, 1);
     env_free(e);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * TLBs: a model that remembers every fill decides what may still be there after each operation.
+ * TLBs: a model that records every fill decides which entries may exist after each operation.
  */
 #include <glib.h>
 
@@ -19,7 +19,7 @@ static uint32_t context(uint64_t space, uint32_t mode)
     return tlb_context(&tlb, space, mode, &wrapped);
 }
 
-/* Neighbouring pages never share an entry: the check of an access's last byte rests on it. */
+/* Neighbouring pages never share an entry. The check of an access's last byte relies on this. */
 static void test_neighbours(void)
 {
     for (uint64_t vpn = 0; vpn < 1 << 22; vpn++) {
@@ -57,7 +57,7 @@ static void test_contexts(void)
     g_assert_false(hit(TLB_READ, 0x1000, 1, context(1, 0)));
 }
 
-/* Many flushes: numbers wrap, and no entry comes back to life. */
+/* Many flushes: numbers wrap around, and no old entry becomes valid again. */
 static void test_wrap(void)
 {
     tlb_init(&tlb);
@@ -97,7 +97,7 @@ static void test_flush_page(void)
     g_assert_false(tlb_flush_page(&tlb, 0x5000));
 }
 
-/* Every size of leaf: a fence anywhere in it drops pieces anywhere in it, and not beside it. */
+/* Every size of leaf: a fence anywhere in it drops all its parts, and none beside it. */
 static void test_large(void)
 {
     static const unsigned bits[] = { 16, 21, 30, 39 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Block nodes over real files: data, ends, read-only, the graph and its permissions, locks,
- * hand-over, probing, temporary overlays, resizing, options that are refused, and requests in
- * flight at deletion.
+ * hand-over, probing, temporary overlays, resizing, rejected options, and requests in flight at
+ * deletion.
  */
 #include "block/block.h"
 
@@ -51,7 +51,7 @@ static void teardown(Fixture *f, gconstpointer data)
     g_free(f->path);
 }
 
-/* The line with the file's name for %s, if it has one. */
+/* Replace %s in the line by the name of the file, if it occurs. */
 static char *with_path(const Fixture *f, const char *line)
 {
     g_auto(GStrv) parts = g_strsplit(line, "%s", -1);
@@ -174,7 +174,7 @@ static const BlockUser writer = { .perm = RW, .shared = READ_SHARED };
 static const BlockUser reader = { .perm = BLOCK_PERM_CONSISTENT_READ, .shared = READ_SHARED };
 static const BlockUser sharer = { .perm = RW, .shared = BLOCK_PERM_ALL };
 
-/* The bytes of the image that are locked by open files of this process, as "100 101 201". */
+/* Return the bytes of the image that open files of this process have locked, as "100 101 201". */
 static char *locked_bytes(const Fixture *f)
 {
     GString *out = g_string_new(NULL);
@@ -199,7 +199,7 @@ static void assert_locked(const Fixture *f, const char *bytes)
     g_assert_cmpstr(held, ==, bytes);
 }
 
-/* Every kind of opener of QEMU's table. */
+/* Every way of opening in QEMU's table. */
 static void test_lock_bytes(Fixture *f, gconstpointer data)
 {
     static const struct {
@@ -244,7 +244,7 @@ static void test_locks(Fixture *f, gconstpointer data)
     BlockNode *c = node(f, "{'driver':'file','node-name':'c','filename':'%s'}", true, NULL);
     uint8_t buf[512] = { 0 };
 
-    /* a node alone holds nothing; two devices exclude each other whichever comes first */
+    /* a node alone holds no lock; two devices exclude each other in either order */
     assert_locked(f, "");
     g_assert_true(block_attach(a, &writer, "one", NULL));
     g_assert_false(block_attach(b, &writer, "two", &err));
@@ -253,7 +253,7 @@ static void test_locks(Fixture *f, gconstpointer data)
     g_assert_false(block_attach(b, &reader, "two", &again));
     g_assert_nonnull(strstr(again->message, "Failed to get shared \"write\" lock"));
     assert_locked(f, "100 101 201");
-    /* hand-over: a target opens it inactive, the source gives it away, the target takes it */
+    /* hand-over: a target opens it inactive, the source releases it, the target activates it */
     g_assert_true(block_attach(c, &writer, "three", NULL));
     assert_locked(f, "100 101 201");
     g_assert_cmpint(io(f, c, BLOCK_READ, 0, buf, 512), ==, -EIO);
@@ -270,7 +270,7 @@ static void test_locks(Fixture *f, gconstpointer data)
     assert_locked(f, "");
 }
 
-/* Activation takes all locks or none. */
+/* Activation acquires all locks or none. */
 static void test_activate_all_or_none(Fixture *f, gconstpointer data)
 {
     int fd = g_open(f->path, O_RDWR);
@@ -326,7 +326,7 @@ static void test_children(Fixture *f, gconstpointer data)
     g_assert_true(block_node_del(f->m, "part", NULL));
     g_assert_false(block_node_del(f->m, "p", &used));
     g_assert_nonnull(strstr(used->message, "node 'r'"));
-    /* a size that changes below is seen above */
+    /* a size change of a child is visible in its parent */
     g_assert_true(block_attach(r, &reader, "disk", NULL));
     g_assert_true(block_resize(p, 2 * SIZE, NULL));
     g_assert_cmpuint(block_size(r), ==, 2 * SIZE);
@@ -338,7 +338,7 @@ static void test_children(Fixture *f, gconstpointer data)
     g_assert_null(block_find(f->m, "p"));
 }
 
-/* A child made inline ends with its parent; what it does not say is as at the parent. */
+/* A child created inline ends with its parent, and inherits the settings it does not have. */
 static void test_inline(Fixture *f, gconstpointer data)
 {
     BlockNode *r = node(f,
@@ -435,7 +435,7 @@ static void test_probe(Fixture *f, gconstpointer data)
         g_assert_null(drive(f, line, &err));
         g_assert_nonnull(strstr(err->message, format));
         put_file(f, 0, zero, sizeof(zero));
-        /* a guessed raw disk must not become another format; other data are written */
+        /* a probed raw disk must not become another format; other data are written */
         memset(sector, 0, sizeof(sector));
         memcpy(sector + rows[i].at, rows[i].magic, rows[i].len);
         n = drive(f, line, NULL);
@@ -450,7 +450,7 @@ static void test_probe(Fixture *f, gconstpointer data)
         g_assert_true(block_node_del(f->m, "d", NULL));
         memset(sector, 0, sizeof(sector));
         memcpy(sector + rows[i].at, rows[i].magic, rows[i].len);
-        /* nothing is guessed with a format, or by -blockdev */
+        /* nothing is probed with a format, or by -blockdev */
         n = drive(f, "{'id':'d','file':'%s','format':'raw'}", NULL);
         g_assert_cmpint(io(f, n, BLOCK_WRITE, 0, sector, 512), ==, 0);
         g_assert_true(block_node_del(f->m, "d", NULL));
@@ -471,7 +471,7 @@ static void model_write(uint8_t *model, uint64_t at, uint64_t len, int value)
     memset(model + at, value, len);
 }
 
-/* Random requests against a model; the image stays as it is. */
+/* Random requests compared with a model. The image is unchanged. */
 static void test_overlay(Fixture *f, gconstpointer data)
 {
     g_autofree uint8_t *model = g_malloc(MODEL), *image = g_malloc(MODEL), *buf = g_malloc(MODEL);
@@ -493,7 +493,8 @@ static void test_overlay(Fixture *f, gconstpointer data)
         if (kind == 0) {
             g_assert_cmpint(io(f, n, BLOCK_WRITE_ZEROES, at, NULL, len), ==, 0);
             model_write(model, at, len, 0);
-        } else if (kind == 1) { /* whole clusters of 4096 bytes go, parts stay */
+        } else if (kind == 1) { /* complete clusters of 4096 bytes are discarded, partial ones
+                                 * remain */
             uint64_t from = (at + 4095) / 4096 * 4096, to = (at + len) / 4096 * 4096;
 
             g_assert_cmpint(io(f, n, BLOCK_DISCARD, at, NULL, len), ==, 0);
@@ -512,7 +513,7 @@ static void test_overlay(Fixture *f, gconstpointer data)
     g_assert_cmpint(io(f, n, BLOCK_FLUSH, 0, NULL, 0), ==, 0);
     g_assert_cmpint(io(f, n, BLOCK_READ, 0, buf, MODEL), ==, 0);
     g_assert_cmpmem(buf, MODEL, model, MODEL);
-    /* cut off, and grown again: zeroes */
+    /* truncated, and extended again: zeroes */
     g_assert_true(block_resize(n, 65536, NULL));
     g_assert_true(block_resize(n, MODEL * 2, NULL));
     g_assert_cmpint(io(f, n, BLOCK_READ, 0, buf, MODEL), ==, 0);
@@ -522,7 +523,7 @@ static void test_overlay(Fixture *f, gconstpointer data)
     g_assert_cmpmem(after, MODEL, image, MODEL);
 }
 
-/* A guest whose disk is in a temporary file is not given away. */
+/* A guest whose disk is in a temporary file cannot be handed over. */
 static void test_overlay_stays(Fixture *f, gconstpointer data)
 {
     g_autoptr(GError) err = NULL;
@@ -563,7 +564,7 @@ static void test_overlay_parallel(Fixture *f, gconstpointer data)
     g_assert_cmpmem(in, N * 512, out, N * 512);
 }
 
-/* A write of zeroes becomes one that the host stores as a hole. */
+/* A write of zeroes becomes a hole in the host file. */
 static void test_detect_zeroes(Fixture *f, gconstpointer data)
 {
     static const char line[] = "{'id':'d','file':'%s','format':'raw','discard':'unmap',"
@@ -584,7 +585,7 @@ static void test_detect_zeroes(Fixture *f, gconstpointer data)
     g_assert_cmpint(buf[0] | buf[SIZE - 1], ==, 0);
 }
 
-/* Whoever else holds the open file: the kernel does so for a moment after the last io_uring
+/* Another holder of the open file: the kernel is one for a short time after the last io_uring
  * request. */
 static int open_again(const char *path)
 {
@@ -688,7 +689,7 @@ static void test_refusals(Fixture *f, gconstpointer data)
     g_unlink(fifo);
 }
 
-/* Many requests at once, deleted while in flight: each ends exactly once. */
+/* Many requests, deleted while in flight: each completes exactly once. */
 static void test_flood(Fixture *f, gconstpointer data)
 {
     enum { N = 600 };
@@ -726,7 +727,7 @@ static void wait_inside(BlockRequest *req, int result)
     block_drain(w->n);
 }
 
-/* The first of several that finish together waits for the others from inside its callback. */
+/* The first of several that complete together waits for the others in its callback. */
 static void test_wait_inside(Fixture *f, gconstpointer data)
 {
     Waiting w = { .n = node(f, "{'driver':'null-co','node-name':'z'}", false, NULL) };
@@ -741,7 +742,7 @@ static void test_wait_inside(Fixture *f, gconstpointer data)
     g_assert_cmpuint(block_in_flight(w.n), ==, 0);
 }
 
-/* Writes of a drive without a write cache are on the disk when they end; the mode is shown. */
+/* Writes to a drive without a write cache are on the disk when they complete. The mode is shown. */
 static void test_cache_modes(Fixture *f, gconstpointer data)
 {
     static const struct {
@@ -781,7 +782,7 @@ static void test_null(Fixture *f, gconstpointer data)
     g_assert_cmpint(io(f, n, BLOCK_READ, 0, buf, sizeof(buf)), ==, 0);
     g_assert_cmphex(buf[1023], ==, 0);
     list = block_query(f->m, true);
-    g_assert_cmpuint(json_object_array_length(list), ==, 3); /* one under the drive's */
+    g_assert_cmpuint(json_object_array_length(list), ==, 3); /* one below the drive's */
     json_object_put(list);
     list = block_query(f->m, false);
     g_assert_cmpuint(json_object_array_length(list), ==, 1);
@@ -796,7 +797,7 @@ static uint64_t counted(struct json_object *list, const char *key)
     return json_object_get_uint64(v);
 }
 
-/* Each request is counted where it belongs, failed ones apart. */
+/* Each request is counted at its node; failed ones separately. */
 static void test_stats(Fixture *f, gconstpointer data)
 {
     static const struct {

@@ -257,7 +257,7 @@ static void test_aio(Fixture *f, gconstpointer data)
         g_assert_cmpmem(in, 8192, out, 8192);
         g_assert_cmpint(has_descriptor("[io_uring]"), ==, rows[i].ring);
         g_assert_cmpint(has_mapping("/[aio]"), ==, rows[i].native);
-        if (!rows[i].native) { /* a file system may lack flushes through Linux AIO */
+        if (!rows[i].native) { /* a file system may not have flushes through Linux AIO */
             g_assert_cmpint(pool_threads() > 0, ==, rows[i].thread);
         }
         block_free_all(f->m);
@@ -372,7 +372,7 @@ static void test_large_blocks(Fixture *f, gconstpointer data)
     g_assert_cmpuint(f->done, ==, N);
     g_assert_cmpint(io(f, n, BLOCK_READ, 0, buf, SIZE), ==, 0);
     g_assert_cmpmem(buf, SIZE, expected, SIZE);
-    /* zeroes of part of a block, and a discard that leaves both ends */
+    /* zeroes of a part of a block, and a discard that keeps both ends */
     g_assert_cmpint(io(f, n, BLOCK_WRITE_ZEROES, 2048, NULL, 1024), ==, 0);
     memset(expected + 2048, 0, 1024);
     g_assert_cmpint(io(f, n, BLOCK_DISCARD, 7680, NULL, 1024), ==, 0);

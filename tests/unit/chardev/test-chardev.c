@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Character back ends: options in both forms, sockets that come and go, a mux with its escape
- * key, output that waits and output that is dropped.
+ * Character back ends: options in both forms, sockets that connect and disconnect, a mux with its
+ * escape key, output that waits and output that is dropped.
  */
 #include <glib/gstdio.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 #include "chardev/ringbuf.h"
 #include "tests/lib/wait.h"
 
-/* The only thing that chardev/ asks of the machine. */
+/* The only function of the machine that chardev/ uses. */
 static int quit_requests;
 void machine_request(Machine *m, ShutdownCause cause, int exit_status)
 {
@@ -111,15 +111,15 @@ static void test_socket_server(void)
         close(fd);
         turn();
         g_assert_cmpuint(f.closed, ==, round);
-        g_assert_cmpuint(chardev_write(c, "lost", 4), ==, 4); /* nobody there: dropped */
+        g_assert_cmpuint(chardev_write(c, "lost", 4), ==, 4); /* no peer: dropped */
     }
     chardev_free_all(&m);
     g_assert_false(g_file_test(path, G_FILE_TEST_EXISTS));
     front_done(&f);
 }
 
-/* A front end that takes nothing still hears of a peer's going, but not before it could have read
- * what the peer left. */
+/* A front end that does not read is notified when its peer disconnects, but not before it could
+ * have read the peer's last data. */
 static void test_socket_end(void)
 {
     Machine m = { 0 };
@@ -154,7 +154,7 @@ static void test_socket_end(void)
     g_assert_cmpuint(f.closed, ==, 2);
     g_assert_cmpstr(f.got->str, ==, "last words");
     chardev_detach(c, &f.f);
-    fd = connect_unix(path); /* with nobody attached the server is free for the next, too */
+    fd = connect_unix(path); /* with no front end attached, the server accepts the next peer */
     turn();
     g_assert_true(chardev_is_open(c));
     close(fd);
@@ -184,7 +184,7 @@ static void test_socket_client(void)
     front_init(&f);
     g_assert_true(chardev_attach(c, &f.f, NULL));
     g_assert_cmpuint(f.opened, ==, 1);
-    f.room = 3; /* takes three, then no more before it says so */
+    f.room = 3; /* accepts three, then no more until it signals */
     g_assert_cmpint(write(fd, "abcdef", 6), ==, 6);
     turn();
     g_assert_cmpstr(f.got->str, ==, "abc");
@@ -216,7 +216,7 @@ static void test_full_peer(void)
     for (int i = 0; i < 20; i++) {
         taken += chardev_write(c, big, 1 << 20);
     }
-    g_assert_cmpuint(taken, >=, CHARDEV_BUFFER); /* buffered up to the limit, then refused */
+    g_assert_cmpuint(taken, >=, CHARDEV_BUFFER); /* buffered up to the limit, then rejected */
     g_assert_cmpuint(taken, <, CHARDEV_BUFFER + (2 << 20));
     g_assert_cmpuint(chardev_write(c, "x", 1), ==, 0);
     while (got < taken) {
@@ -224,7 +224,7 @@ static void test_full_peer(void)
         n = recv(pair[1], big, 1 << 20, MSG_DONTWAIT);
         got += n > 0 ? (size_t)n : 0;
     }
-    g_assert_cmpuint(got, ==, taken); /* nothing of what was taken is lost */
+    g_assert_cmpuint(got, ==, taken); /* nothing that was accepted is lost */
     g_assert_cmpuint(chardev_write(c, "x", 1), ==, 1);
     close(pair[1]);
     chardev_free_all(&m);
@@ -256,8 +256,8 @@ static void send_more(void *opaque)
     }
 }
 
-/* A front end that keeps its bytes until the peer takes them: nothing is buffered, nothing lost,
- * and it is told each time that there is room. */
+/* A front end that keeps its bytes until the peer reads them: nothing is buffered, nothing lost,
+ * and it is notified each time that there is space. */
 static void test_write_now(void)
 {
     Machine m = { 0 };
@@ -284,7 +284,7 @@ static void test_write_now(void)
             g_assert_cmphex(buf[i], ==, (uint8_t)((got + i) * 7 >> 3));
         }
         got += n > 0 ? n : 0;
-        g_assert_cmpuint(s.sent - got, <, 1 << 20); /* the socket's own buffer at most */
+        g_assert_cmpuint(s.sent - got, <, 1 << 20); /* at most the socket's own buffer */
         g_main_context_iteration(NULL, FALSE);
     }
     g_assert_cmpuint(s.woken, >, 2);
@@ -308,13 +308,13 @@ static void test_file_and_pipe(void)
     chardev_write(c, "some\n", 5);
     g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
     g_assert_cmpstr(text, ==, "some\n");
-    g_assert_null(chardev_new(&m, "p", pipe_options, NULL)); /* there is no such pipe yet */
+    g_assert_null(chardev_new(&m, "p", pipe_options, NULL)); /* the pipe does not exist yet */
     g_assert_cmpint(mkfifo(fifo, 0600), ==, 0);
     c = chardev_new(&m, "p", pipe_options, NULL);
     g_assert_nonnull(c);
     front_init(&f);
     g_assert_true(chardev_attach(c, &f.f, NULL));
-    chardev_write(c, "loop", 4); /* one pipe both ways gives it back */
+    chardev_write(c, "loop", 4); /* one bidirectional pipe returns the data */
     turn();
     g_assert_cmpstr(f.got->str, ==, "loop");
     chardev_free_all(&m);
@@ -323,7 +323,7 @@ static void test_file_and_pipe(void)
     front_done(&f);
 }
 
-/* What a person types; then the main loop turns. */
+/* Type a text, then iterate the main loop. */
 static void type(int fd, const char *text)
 {
     g_assert_cmpint(write(fd, text, strlen(text)), ==, (ssize_t)strlen(text));
@@ -347,7 +347,7 @@ static void test_mux(void)
     g_assert_true(chardev_attach(c, &monitor.f, NULL));
     g_assert_true(chardev_attach(c, &console.f, NULL));
     type(pair[1], "one\x01");
-    g_assert_cmpuint(console.opened, ==, 1); /* it has the focus; the monitor keeps quiet */
+    g_assert_cmpuint(console.opened, ==, 1); /* it has the focus; the monitor prints nothing */
     g_assert_cmpuint(monitor.opened, ==, 0);
     type(pair[1], "ctwo\x01\x01\x01z\x01\x62");
     g_assert_cmpstr(console.got->str, ==, "one");
@@ -428,7 +428,7 @@ static void test_refusals(void)
         }
     }
     g_assert_nonnull(chardev_new(&m, "a", "null", NULL));
-    g_assert_null(chardev_new(&m, "a", "null", NULL)); /* the id is taken */
+    g_assert_null(chardev_new(&m, "a", "null", NULL)); /* the id is in use */
     chardev_free_all(&m);
 }
 
@@ -440,7 +440,7 @@ static void expect_file(const char *path, const char *want)
     g_assert_cmpstr(text, ==, want);
 }
 
-/* The log has what the guest wrote, whether or not anybody was there; with a mux and a ring. */
+/* The log contains the guest's output, with or without a peer; with a mux and a ring. */
 static void test_log(void)
 {
     g_autofree char *path = temp_path("sock"), *log = temp_path("log");
@@ -469,7 +469,7 @@ static void test_log(void)
     g_unlink(log);
 }
 
-/* The bytes that a full back end did not take are written again by the front end. */
+/* The front end writes the bytes again that a full back end did not accept. */
 static void test_log_once(void)
 {
     g_autofree char *log = temp_path("log"), *options = NULL, *big = g_strnfill(64 << 10, 'x');
@@ -516,7 +516,7 @@ static void test_mode(void)
     g_unlink(path);
 }
 
-/* A client comes when the server is there, and again after that has gone. */
+/* A client connects when the server listens, and again after the server was restarted. */
 static void test_reconnect(void)
 {
     g_autofree char *path = temp_path("again");
@@ -546,7 +546,7 @@ static void test_reconnect(void)
     front_done(&f);
 }
 
-/* On the main loop nothing waits for a peer. */
+/* No operation on the main loop waits for a peer. */
 static gboolean on_main_loop(gpointer opaque)
 {
     g_autofree char *path = temp_path("late");
@@ -558,7 +558,7 @@ static gboolean on_main_loop(gpointer opaque)
 
     g_assert_null(chardev_new(&m, "c0", wait, NULL));
     g_assert_nonnull(chardev_new(&m, "c0", server, NULL));
-    /* an address of a network for documentation, RFC 5737: nobody answers, or there is no route */
+    /* an address from a documentation network, RFC 5737: no answer, or no route */
     c = chardev_new(&m, "c1", "tcp:192.0.2.1:9", NULL);
     g_assert_true(!c || !chardev_is_open(c));
     g_assert_cmpint(g_get_monotonic_time() - start, <, 1000000);

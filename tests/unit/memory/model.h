@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A random map and the plain picture of it: an array of one entry an address, painted from the
- * worst-ranked region to the best. Shared by the lookup and the listener test.
+ * A random map and a plain model of it: an array with one entry per address, painted from the
+ * region of lowest priority to the highest. Shared by the lookup and the listener test.
  */
 #ifndef TEST_MEMORY_MODEL_H
 #define TEST_MEMORY_MODEL_H
@@ -18,7 +18,7 @@ typedef struct Cell {
     MemBackground background;
 } Cell;
 
-/* Windows show only boxes of a higher number than the one they stand in: no cycles. */
+/* Windows show only boxes of a higher number than the one that contains them: no cycles. */
 typedef struct Model {
     MemRegion box[MODEL_BOXES], leaf[MODEL_LEAVES], window[MODEL_WINDOWS];
     unsigned shows[MODEL_WINDOWS];
@@ -94,7 +94,7 @@ static inline gint model_worst_first(gconstpointer a, gconstpointer b)
     return ranks_before(*(MemRegion *const *)a, *(MemRegion *const *)b) ? 1 : -1;
 }
 
-/* Paint what [from, from + n) of r shows into cells. */
+/* Paint the visible part of r in [from, from + n) into cells. */
 static inline void model_paint(MemRegion *r, uint64_t from, Cell *cells, uint64_t n)
 {
     g_autoptr(GPtrArray) kids = NULL;

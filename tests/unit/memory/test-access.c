@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Accesses of every size at every offset of devices with every combination of limits, against an
- * array of bytes; RAM; what runs over an end; the guard.
+ * Accesses of every size at every offset to devices with every combination of limits, compared with
+ * an array of bytes; RAM; accesses beyond an end; the re-entrancy guard.
  */
 #include <string.h>
 
@@ -32,7 +32,8 @@ static uint64_t dev_read(void *opaque, uint64_t offset, unsigned size)
 
     note(d, offset, size);
     memcpy(&v, d->bytes + offset, size);
-    return v | (size < 8 ? UINT64_C(0xee) << 56 : 0); /* junk above the size must not show */
+    return v | (size < 8 ? UINT64_C(0xee) << 56 : 0); /* garbage above the size must not be
+                                                       * visible */
 }
 
 static void dev_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
@@ -77,7 +78,7 @@ static bool ok_by_limits(const MemOps *o, uint64_t off, unsigned size)
            (o->unaligned || off % size == 0);
 }
 
-/* What one byte of an access at root address x must read as. */
+/* The value of one byte of an access at root address x. */
 static uint8_t byte_at(const Fixture *f, uint64_t x, bool refused)
 {
     if (x < BASE || x >= BASE + SIZE) {
@@ -126,7 +127,7 @@ static void check_write(Fixture *f, uint64_t x, unsigned size)
             continue;
         }
         if (!f->dev.ops.narrow_rmw && (over ? 1 : size) < wide && (over || i == 0)) {
-            /* the rest of each wide word touched is zero */
+            /* the rest of each touched wide word is zero */
             uint64_t from = (x + i - BASE) / wide * wide;
             uint64_t to = ((over ? x + i : x + size - 1) - BASE) / wide * wide + wide;
 
@@ -226,7 +227,7 @@ static void test_one_access(void)
     uint8_t buf[16];
 
     set_up(&f, (MemOps){ .impl_max = 8, .unaligned = true });
-    mem_read_buf(&f.root, BASE + 3, buf, 8); /* unaligned, but the device takes it */
+    mem_read_buf(&f.root, BASE + 3, buf, 8); /* unaligned, but the device accepts it */
     g_assert_cmpuint(f.dev.calls, ==, 1);
     fill(&f.dev);
     mem_read_buf(&f.root, BASE + 4, buf, 16); /* aligned pieces: 4, 8, 4 */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The interval map against a linear search, its balance, and its repeatable shape.
+ * The interval map compared with a linear search, its balance, and its deterministic shape.
  */
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the host can provide: /proc/meminfo, and control groups of both versions.
+ * The memory that the host can provide: /proc/meminfo, and control groups of both versions.
  */
 #include <glib.h>
 #include <glib/gstdio.h>
@@ -36,7 +36,7 @@ static void test_groups(void)
     put(root, "c", "memory.max", "1073741824\n");
     put(root, "memory/d", "memory.limit_in_bytes", "1048576\n");
     put(root, "memory/d", "memory.memsw.limit_in_bytes", "2097152\n");
-    /* a limit of the group above counts, with its swap */
+    /* a limit of the parent group counts, with its swap */
     g_assert_cmpuint(mem_limit_groups("0::/a/b\n", root, 8 * GiB), ==, 3 * GiB);
     /* without a swap limit the host's swap is available */
     g_assert_cmpuint(mem_limit_groups("0::/c\n", root, 8 * GiB), ==, 9 * GiB);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Listeners: whatever a root's view of RAM loses or gains was reported; what concerns no RAM is
- * not.
+ * Listeners: every change of a root's view of RAM is reported; other changes are not.
  */
 #include "model.h"
 
@@ -86,7 +85,7 @@ static void test_silence(void)
     mem_move(&bar, 0x1010);
     mem_window_set(&window, 0x1010, 64);
     g_assert_cmpuint(w.calls, ==, 1);
-    mem_move(&window, 100); /* over part of the RAM: it may be hidden */
+    mem_move(&window, 100); /* over a part of the RAM, which it may hide */
     g_assert_true(w.removed[128] && w.removed[163] && !w.removed[164]);
     mem_unmap(&window);
     mem_unmap(&ram);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Lookups against a painted picture of the same map: leaf, offset, background, and the range for
- * which the answer is said to hold.
+ * Lookups compared with a painted model of the same map: leaf, offset, background, and the range
+ * for which the result is valid.
  */
 #include "model.h"
 
@@ -54,7 +54,7 @@ static uint64_t read_place(void *opaque, uint64_t offset, unsigned size)
 
 static const MemOps place_ops = { .read = read_place, .impl_max = 8, .unaligned = true };
 
-/* A memo is never staler than the map: every change that could alter its answer ends it. */
+/* A memo is never older than the map: every change that could alter its result invalidates it. */
 static void test_memo(void)
 {
     MemMemo memo[MODEL_BOXES][4] = { 0 };
@@ -87,7 +87,7 @@ static void test_memo(void)
     g_free(m.ram.host);
 }
 
-/* A window on a region itself, which goes: nothing of it is remembered. */
+/* A window on a region that is removed: no reference to it remains. */
 static void test_memo_gone(void)
 {
     static const MemOps ops = { 0 };
@@ -115,7 +115,7 @@ static void test_ends(void)
 
     mem_init_container(&root, "root", UINT64_MAX, MEM_ONES);
     mem_init_mmio(&io, "io", 0x1000, NULL, NULL);
-    mem_map(&root, UINT64_MAX - 0xff, &io, 0, 0); /* runs over the end of everything */
+    mem_map(&root, UINT64_MAX - 0xff, &io, 0, 0); /* extends past the end of everything */
     l = mem_lookup(&root, UINT64_MAX);
     g_assert_true(l.leaf == &io);
     g_assert_cmphex(l.offset, ==, 0xff);
@@ -174,7 +174,7 @@ static void test_ram_ptr(void)
     ram_block_free(ram);
 }
 
-/* A hostile guest puts every BAR on one spot: the winner is still found at once. */
+/* A hostile guest puts every BAR at one address: the lookup is still fast. */
 static void test_pile(void)
 {
     enum { MANY = 5000 };

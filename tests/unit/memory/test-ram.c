@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * RAM blocks: rounding, refusals, dirty and code page states.
+ * RAM blocks: rounding, rejected sizes, dirty and code page states.
  */
 #include <string.h>
 #include <unistd.h>
@@ -38,7 +38,7 @@ static void test_dirty(void)
     RamBlock *b = ram_block_new("a", PAGES << RAM_PAGE_BITS, NULL);
     unsigned long map[4];
 
-    ram_written_any(b, 0, 1); /* not tracked: nothing remembered */
+    ram_written_any(b, 0, 1); /* not tracked: nothing is recorded */
     ram_dirty_track(b, true);
     g_assert_cmpuint(ram_dirty_fetch(b, 0, PAGES, map), ==, PAGES);
     g_assert_cmpuint(ram_dirty_fetch(b, 0, PAGES, map), ==, 0);
@@ -53,7 +53,7 @@ static void test_dirty(void)
     ram_block_free(b);
 }
 
-/* Any range of any pattern, against a plain list; other bits of the states stay. */
+/* Any range of any pattern, compared with a plain list. Other bits of the states do not change. */
 static void test_dirty_ranges(void)
 {
     RamBlock *b = ram_block_new("a", PAGES << RAM_PAGE_BITS, NULL);
@@ -136,7 +136,7 @@ static void test_code(void)
     ram_block_free(b);
 }
 
-/* Sealed, provided at once, or from a place that is none. */
+/* Sealed, preallocated, or from an invalid NUMA node. */
 static void test_source(void)
 {
     g_autoptr(GError) err = NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Making, placing, moving and taking apart regions; the RAM flags through containers, windows
- * and cycles.
+ * Creating, placing, moving and removing regions; the RAM flags through containers, windows and
+ * cycles.
  */
 #include "memory/imap.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The walk over a map: order, depth, addresses through windows, and its end in cycles.
+ * The walk over a map: order, depth, addresses through windows, and termination in cycles.
  */
 #include "memory/memory.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Events: each reaches the client with its data and the time it was raised; those that guests raise
- * at will leave at once, then once an interval with what was said last, each port by itself, and
- * nothing is kept of a port that is quiet.
+ * Events: each reaches the client with its data and the time at which it was raised. Events that
+ * guests can raise at any rate are sent immediately, then once per interval with the latest data,
+ * separately for each port. No state is kept for a port without events.
  */
 #include <string.h>
 #include <sys/socket.h>
@@ -20,7 +20,7 @@ typedef struct Rig {
     int64_t now;
 } Rig;
 
-/* What came, without what a client does not compare. */
+/* The received event, without members that a client does not compare. */
 static char *heard(Rig *r)
 {
     char text[8192];
@@ -72,7 +72,7 @@ static void port(Rig *r, const char *id, bool open)
     monitor_event(r->m, "VSERPORT_CHANGE", data);
 }
 
-/* "p0+ p1-": which ports opened and closed, in order. */
+/* "p0+ p1-": the ports that opened and closed, in order. */
 static void expect(Rig *r, const char *want)
 {
     g_autofree char *text = heard(r);
@@ -104,13 +104,13 @@ static void test_limited(void)
         port(&r, "p0", i & 1);
     }
     port(&r, "p0", false);
-    port(&r, "p1", true); /* another port does not wait for it */
+    port(&r, "p1", true); /* another port is not delayed */
     expect(&r, "p1+");
     step(&r, SECOND - 1);
     expect(&r, "");
     step(&r, 1);
     expect(&r, "p0-");
-    port(&r, "p0", true); /* the held one began an interval of its own */
+    port(&r, "p0", true); /* the delayed one began its own interval */
     expect(&r, "");
     step(&r, SECOND);
     expect(&r, "p0+");
@@ -121,7 +121,7 @@ static void test_limited(void)
     rig_done(&r);
 }
 
-/* However many names there are, what is quiet for an interval is forgotten. */
+/* With any number of names, those without events for an interval are discarded. */
 static void test_forgotten(void)
 {
     Rig r;
@@ -137,11 +137,11 @@ static void test_forgotten(void)
     step(&r, 2ll * SECOND);
     g_assert_cmpuint(g_hash_table_size(((MonitorSet *)r.m->monitors)->held), ==, 0);
     port(&r, "p0", true);
-    port(&r, "p0", false); /* held when the monitor closes */
+    port(&r, "p0", false); /* pending when the monitor closes */
     rig_done(&r);
 }
 
-/* Others are not held back, however fast they come, and need no client. */
+/* Other events are not delayed at any rate, and do not require a client. */
 static void test_others(void)
 {
     Rig r;
@@ -185,7 +185,8 @@ static void raise_event(Rig *r, const char *event, const char *key, const char *
     monitor_event(r->m, event, data);
 }
 
-/* A burst leaves at once, then one a second, the last one raised; of each device by itself. */
+/* The first of a burst is sent at once, then one per second with the latest data, separately for
+ * each device. */
 static void test_bursts(void)
 {
     static const char *const events[] = { "BLOCK_IO_ERROR", "RESET" };
@@ -215,7 +216,7 @@ static void test_bursts(void)
     rig_done(&r);
 }
 
-/* Whichever of a pair of events is raised last is delivered last. */
+/* The event of a pair that was raised last is delivered last. */
 static void test_pair(void)
 {
     static const char *const events[] = { "NETDEV_STREAM_CONNECTED", "NETDEV_STREAM_DISCONNECTED" };

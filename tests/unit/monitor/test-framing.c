@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * JSON framing: messages are found whatever the pieces, malformed ones are refused once a line,
- * and a good message after a bad one is found again.
+ * JSON framing: messages are found however they are split, malformed ones are rejected once per
+ * line, and a valid message after a malformed one is found.
  */
 #include <string.h>
 
 #include "monitor/framing.h"
 
-/* Feeds text in pieces; "M" for each message, "B" for each refusal. */
+/* Feed text in pieces; "M" for each message, "B" for each rejection. */
 static char *run(Framer *f, const char *text, size_t len, size_t piece, GPtrArray *messages)
 {
     GString *out = g_string_new(NULL);
@@ -61,14 +61,14 @@ static const struct {
     { "{'a': [1 2]}\n", "B" },
     { "}\n", "B" },
     { "{'a': \xc0\xaf}\n", "B" },
-    { "{'a': '\xed\xa0\x80'}\n", "B" }, /* a surrogate is no UTF-8 */
+    { "{'a': '\xed\xa0\x80'}\n", "B" }, /* a surrogate is not valid UTF-8 */
     { "{'a': '\xc3'}\n", "B" },
     { "%p\n", "B" },
     { "garbage garbage } ] {{{ : garbage\n{}\n", "BM" },
     { "{\xff{'execute': 'x'}\n", "BM" },
     { "{bad\n{}\n", "BM" },
     { "bad\nbad\nbad\n{}\n", "BBBM" },
-    { "noise {\n{'execute': 'x'}\n", "BBM" }, /* one brace left open takes no other with it */
+    { "noise {\n{'execute': 'x'}\n", "BBM" }, /* an unclosed brace does not affect the next line */
     { "{{}\n", "BM" },
 };
 
@@ -126,14 +126,14 @@ static void test_limits(void)
         got = run(&f, chunk, 1 << 20, 1 << 20, NULL);
     }
     g_assert_cmpstr(got, ==, "B");
-    g_assert_cmpuint(f.text->len, ==, 0); /* and what follows is not kept */
+    g_assert_cmpuint(f.text->len, ==, 0); /* and the rest is not kept */
     g_free(got);
     got = run(&f, "\n{}", 3, 3, NULL);
     g_assert_cmpstr(got, ==, "M");
     framer_clear(&f);
 }
 
-/* 1 MiB of noise: at most one answer a line. */
+/* 1 MiB of noise: at most one answer per line. */
 static void test_noise(void)
 {
     g_autofree char *noise = g_malloc(1 << 20), *got = NULL, *after = NULL;
@@ -148,7 +148,7 @@ static void test_noise(void)
     got = run(&f, noise, 1 << 20, 4096, NULL);
     for (const char *s = got; *s; s++) {
         bad += *s == 'B';
-        lines += *s == 'M'; /* what follows a message is a text of its own */
+        lines += *s == 'M'; /* data after a message is a separate text */
     }
     g_assert_cmpuint(bad, <=, lines);
     g_assert_cmpuint(bad, >, lines / 2);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * QMP through a socket: greeting, handshake, ids, error classes, argument checks, events, noise,
- * out-of-band commands beside a blocked one, the schema; and HMP lines.
+ * out-of-band commands while another is blocked, the schema; and HMP lines.
  */
 #include <poll.h>
 #include <string.h>
@@ -126,7 +126,7 @@ static void send_text(Rig *r, const char *text)
     send_raw(r, text, strlen(text));
 }
 
-/* The next line; runs the main loop unless `blocked`. NULL after so long without one. */
+/* Return the next line. Runs the main loop unless `blocked`. NULL if none arrives in time. */
 static char *next_line(Rig *r, bool blocked, int ms)
 {
     Wait w = wait_begin("a line", G_STRLOC, ms / 1000.0);
@@ -243,7 +243,7 @@ static void test_errors(void)
         expect(&r, "{'execute':'query-target'}\n", "riscv64"); /* exactly one answer each */
     }
     send_text(&r, "{'execute':'query-t");
-    g_assert_null(next_line(&r, false, 20)); /* half a request is no request */
+    g_assert_null(next_line(&r, false, 20)); /* half a request is not a request */
     expect(&r, "arget'}\n", "riscv64");
     rig_done(&r);
 }
@@ -271,7 +271,7 @@ static void test_events(void)
     Rig r;
 
     rig_init(&r, true);
-    monitor_event(r.m, "EARLY", NULL); /* nobody has finished the handshake */
+    monitor_event(r.m, "EARLY", NULL); /* no client has completed the handshake */
     handshake(&r, "{'execute':'qmp_capabilities'}\n");
     json_object_object_add(data, "device", json_object_new_string("d0"));
     monitor_event(r.m, "DEVICE_DELETED", data);
@@ -285,8 +285,8 @@ static void test_events(void)
     rig_done(&r);
 }
 
-/* The main loop does not turn (as if a command blocked): ordinary requests wait, those out of
- * band are answered. */
+/* The main loop is not iterated (as if a command blocked): ordinary requests wait, out-of-band ones
+ * are answered. */
 static void test_oob(void)
 {
     g_autofree char *line = NULL, *late = NULL;
@@ -332,7 +332,7 @@ static void test_schema(void)
     json_object_put(schema);
 }
 
-/* Every row: documented, its name unique. */
+/* Every row is documented and has a unique name. */
 static void test_tables(void)
 {
     g_autoptr(GHashTable) names = g_hash_table_new(g_str_hash, g_str_equal);
@@ -416,7 +416,7 @@ static void test_hmp(void)
     rig_done(&r);
 }
 
-/* Every command of the tables answers, whatever it is given. */
+/* Every command of the tables answers, whatever its arguments are. */
 static void test_hmp_all(void)
 {
     static const char *const args[] = { "", "x", "-a", "/4xw 0x80000000", "help", "\xff\x01 %s%n" };
@@ -436,7 +436,7 @@ static void test_hmp_all(void)
     g_autofree char *help = hmp_run(r.m, "help info");
 
     g_assert_nonnull(strstr(help, "info qtree"));
-    block_free_all(r.m); /* a query made the set of nodes */
+    block_free_all(r.m); /* a query created the set of nodes */
     rig_done(&r);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Sets of descriptors: what a client passes is kept, listed, taken by the way it was opened, and
- * closed; what is malformed leaves none behind.
+ * Sets of descriptors: passed descriptors are kept, listed, selected by access mode, and closed. A
+ * malformed request leaves none open.
  */
 #include <fcntl.h>
 #include <string.h>
@@ -36,7 +36,8 @@ static void rig_done(Rig *r)
     close(r->fd);
 }
 
-/* Send a request, with a descriptor unless it is -1; what comes back until it is quiet. */
+/* Send a request, with a descriptor unless it is -1. Returns everything received until no more
+ * arrives. */
 static char *ask(Rig *r, const char *text, int fd)
 {
     union {
@@ -104,7 +105,7 @@ static void test_sets(void)
     g_assert_cmpuint(open_files(), ==, before + 4);
     expect(&r, "{'execute':'add-fd','arguments':{'fdset-id':-1}}\n", null, "non-negative");
     g_assert_cmpuint(open_files(), ==, before + 4);
-    /* the member that can be read, and the one that can be written */
+    /* the descriptor that is readable, and the one that is writable */
     for (int write = 0; write < 2; write++) {
         fd = monitor_dup_fdset(r.m, "/dev/fdset/3", write);
         g_assert_cmpint(fcntl(fd, F_GETFL) & O_ACCMODE, ==, write ? O_WRONLY : O_RDONLY);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Monitor sessions with clients that read slowly or not at all: no message is cut or lost,
+ * Monitor sessions with clients that read slowly or not at all: no message is truncated or lost,
  * requests wait, memory is bounded, and the last event of each subject arrives. And the hand-over
  * of a session to its thread.
  */
@@ -55,7 +55,7 @@ static void turn(void)
     }
 }
 
-/* As much as the socket takes now. */
+/* Write as much as the socket accepts now. */
 static size_t push(Rig *r, const char *text, size_t len)
 {
     ssize_t n = send(r->fd, text, len, MSG_DONTWAIT);
@@ -85,7 +85,7 @@ static void pull_until(Rig *r, const char *end)
     }
 }
 
-/* Sixty requests with an id of 256 KiB, none of whose answers is read before the socket is full. */
+/* Sixty requests with an id of 256 KiB. No answer is read until the socket is full. */
 static void slow_reader(const char *hello)
 {
     enum { COUNT = 60, BIG = 1 << 18 };
@@ -99,7 +99,7 @@ static void slow_reader(const char *hello)
         g_string_append_printf(all, "{'execute':'query-name','id':'%03u%s'}\n", i, filler);
     }
     rig_init(&r, true, hello);
-    for (size_t n = 1; n > 0;) { /* the client only writes until it is held back */
+    for (size_t n = 1; n > 0;) { /* the client only writes until it is blocked */
         n = push(&r, all->str + sent, all->len - sent);
         if (!n) {
             wait_quiet();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Networks: frames both ways over hubs and sockets, queueing and loss, links, options that are
- * refused, and finishing of frames (checksums, TCP segments) against plain arithmetic.
+ * Networks: frames in both directions over hubs and sockets, queueing and loss, links, rejected
+ * options, and completion of frames (checksums, TCP segments) compared with plain arithmetic.
  */
 #include <netinet/in.h>
 #include <string.h>
@@ -40,7 +40,7 @@ static bool card_receive(void *opaque, unsigned lane, const struct iovec *iov, i
     return true;
 }
 
-/* One with lanes. */
+/* A client with lanes. */
 typedef struct LaneCard {
     unsigned next[NET_LANES], full_lanes;
 } LaneCard;
@@ -119,7 +119,7 @@ static void test_hub(void)
     g_assert_cmpuint(b->frames, ==, 1);
     g_assert_cmpuint(a->frames, ==, 0);
     g_assert_cmpmem(b->last, b->last_len, frame, 64);
-    /* a full card: frames wait, then are lost */
+    /* a device without space: frames are queued, then dropped */
     b->full = true;
     for (unsigned i = 0; i < NET_QUEUE_FRAMES + 10; i++) {
         send_bytes(na, frame, 64);
@@ -128,7 +128,7 @@ static void test_hub(void)
     b->full = false;
     net_nic_ready(nb);
     g_assert_cmpuint(b->frames, ==, 1 + NET_QUEUE_FRAMES);
-    /* a link that is down carries nothing either way */
+    /* a link that is down transmits nothing in either direction */
     g_assert_true(netdev_set_link(m, "b", false, NULL));
     g_assert_cmpuint(b->links, ==, 1);
     send_bytes(na, frame, 64);
@@ -137,7 +137,7 @@ static void test_hub(void)
     finish(m, a, na, b, nb);
 }
 
-/* The lane is in a frame's first byte; which of them have no room in the card's `full_lanes`. */
+/* The lane is the first byte of a frame. `full_lanes` is the set of lanes without space. */
 static bool lanes_receive(void *opaque, unsigned lane, const struct iovec *iov, int n,
                           const NetMeta *meta)
 {
@@ -166,8 +166,8 @@ static void send_lane(Netdev *n, uint8_t lane, unsigned number)
     send_bytes(n, frame, sizeof(frame));
 }
 
-/* What has no room in one lane waits there, as much as a lane holds, and holds up no other; what
- * the card does not want takes no room. */
+/* Frames without space in one lane wait in it, up to its limit, and do not block another. Frames
+ * that the device rejects use no space. */
 static void test_lanes(void)
 {
     enum { FULL = 3, ROUNDS = NET_QUEUE_FRAMES + 50 };
@@ -194,7 +194,7 @@ static void test_lanes(void)
     c.full_lanes = 0;
     net_nic_ready(nb);
     g_assert_cmpuint(c.next[FULL], ==, NET_QUEUE_FRAMES);
-    /* nor is a lane of large frames more than so many bytes */
+    /* the limit of a lane is also a number of bytes, for large frames */
     c.full_lanes = 1;
     for (unsigned i = 0; i < NET_QUEUE_FRAMES; i++) {
         send_bytes(na, big, NET_MAX_FRAME);
@@ -228,7 +228,7 @@ static void test_stream(void)
     finish(m, a, na, b, nb);
 }
 
-/* A peer that sends nonsense lengths is cut off; everything else goes on. */
+/* A peer that sends invalid lengths is disconnected; everything else continues. */
 static void test_stream_noise(void)
 {
     int fds[2];
@@ -280,7 +280,7 @@ static void test_refusals(void)
 
         g_assert_null(make(m, rows[i].json, &err));
         if (!strstr(err->message, rows[i].says)) {
-            g_error("'%s' does not say '%s'", err->message, rows[i].says);
+            g_error("'%s' does not contain '%s'", err->message, rows[i].says);
         }
         g_assert_null(strchr(err->message, '\n'));
     }
@@ -288,7 +288,7 @@ static void test_refusals(void)
     machine_free(m);
 }
 
-/* The network inside answers an ARP request for its gateway. */
+/* The internal network answers an ARP request for its gateway. */
 static void test_user(void)
 {
     Machine *m = machine();
@@ -311,7 +311,7 @@ static void test_user(void)
     a->nic = (NetNic){ .receive = card_receive, .opaque = a };
     g_assert_true(netdev_attach(n, &a->nic, "card", NULL));
     send_bytes(n, arp, sizeof(arp));
-    g_assert_cmpuint(a->frames, ==, 0); /* not from inside the card's own sending */
+    g_assert_cmpuint(a->frames, ==, 0); /* not from within the device's own transmit call */
     settle();
     g_assert_cmpuint(a->frames, ==, 1);
     g_assert_cmphex(a->last[21], ==, 2); /* a reply */
@@ -351,8 +351,8 @@ static void shows(Machine *m, const char *want)
     g_assert_cmpstr(text, ==, want);
 }
 
-/* A TCP port of the loopback that nobody else gets while @fd is open: bound, not listening, and to
- * be shared with the server under test, which also sets SO_REUSEADDR. */
+/* Reserve a TCP port of the loopback while @fd is open: it is bound, not listening, and shared with
+ * the server under test, which also sets SO_REUSEADDR. */
 static struct sockaddr_in reserve_port(int *fd)
 {
     struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
@@ -366,7 +366,7 @@ static struct sockaddr_in reserve_port(int *fd)
     return at;
 }
 
-/* A stream's server comes up alone, gets a peer, loses it; each step shows. */
+/* A stream server starts without a peer, gets one, and loses it. The state shows each step. */
 static void test_stream_states(void)
 {
     Machine *m = machine();
@@ -448,7 +448,7 @@ static void test_info(void)
     g_assert_nonnull(strstr(err->message, "nic0"));
     g_assert_false(net_nic_add(m, &c[3].nic, "nowhere", "nic1", &again));
     g_assert_nonnull(strstr(again->message, "'nowhere'"));
-    /* a cable by the name of its card, also of a card that has none */
+    /* a link by the name of its device, also of a device without a network */
     g_assert_true(netdev_set_link(m, "card.1", false, NULL));
     g_assert_false(net_nic_link(&c[1].nic));
     g_assert_cmpuint(c[1].links, ==, 1);
@@ -491,7 +491,7 @@ static void test_announce(void)
     g_assert_cmpuint(announced, ==, 9);
     g_assert_true(net_announce(m, "x", &none, NULL, NULL)); /* ends it */
     g_assert_cmpint(clocks_deadline(m->clocks, CLOCK_KIND_REALTIME), ==, CLOCK_NEVER);
-    g_assert_true(net_announce(m, "x", &later, NULL, NULL)); /* under way when all ends */
+    g_assert_true(net_announce(m, "x", &later, NULL, NULL)); /* in progress at the end */
     g_assert_false(net_announce(m, "", &now, nobody, &err));
     g_assert_nonnull(strstr(err->message, "'z'"));
     g_assert_false(net_announce(m, "", &endless, NULL, &limit));
@@ -503,7 +503,7 @@ static void test_announce(void)
     g_free(c);
 }
 
-/* With a socket to watch, and nothing that happens on it, the main loop waits. */
+/* With a socket to watch and no activity on it, the main loop blocks. */
 static void test_user_idle(void)
 {
     Machine *m = machine();
@@ -548,8 +548,8 @@ static bool connections_changed(Machine *m, const char *before)
     return !g_str_equal(now, before);
 }
 
-/* A connection to a forwarded port that finds no file descriptor: the main loop does not spin, and
- * the connection is accepted when there is one again. */
+/* A connection to a forwarded port while no file descriptor is available: the main loop does not
+ * spin, and the connection is accepted when one is available again. */
 static void test_user_exhausted(void)
 {
     Machine *m = machine();
@@ -569,7 +569,7 @@ static void test_user_exhausted(void)
 
         g_assert_no_error(err);
         getrlimit(RLIMIT_NOFILE, &limit);
-        turns_in_300_ms(); /* what the main loop itself opens is open now */
+        turns_in_300_ms(); /* descriptors that the main loop itself opens are open now */
         g_assert_cmpint(connect(peer, (struct sockaddr *)&at, sizeof(at)), ==, 0);
         top = dup(peer);
         close(top);
@@ -686,7 +686,7 @@ static bool finish_frame(uint8_t *f, size_t len, const NetMeta *meta, NetFrameFn
     return net_finish_part(f, len, meta, &all, fn, opaque);
 }
 
-/* A segment size below what TCP uses counts only if there is more than one segment. */
+/* A segment size below TCP's minimum is relevant only if there is more than one segment. */
 static void test_small_segments(void)
 {
     g_autofree uint8_t *f = g_malloc(NET_MAX_FRAME);
@@ -713,12 +713,13 @@ static bool any_frame(void *opaque, const uint8_t *f, size_t len)
     return true;
 }
 
-/* Whatever offsets a guest gives: a frame, segments, or nothing; never memory outside. */
+/* For any offsets of a guest: a frame, segments, or nothing; never memory outside. */
 static void test_wild_meta(void)
 {
     for (unsigned round = 0; round < 20000; round++) {
         size_t len = g_test_rand_int_range(1, 200), sent = 0;
-        g_autofree uint8_t *f = g_malloc(len); /* exact, so that a sanitizer sees one byte more */
+        g_autofree uint8_t *f = g_malloc(len); /* exact, so that a sanitizer detects an access one
+                                                * byte beyond */
         NetMeta meta = { g_test_rand_int(), g_test_rand_int() & 0x87, g_test_rand_int(),
                          g_test_rand_int(), g_test_rand_int(),        g_test_rand_int() };
 
@@ -746,7 +747,7 @@ static int bind_peer(const char *path)
     return fd;
 }
 
-/* An empty datagram, or an empty frame of a stream, is no frame, and ends nothing. */
+/* An empty datagram, or an empty frame of a stream, is ignored and ends nothing. */
 static void test_empty(void)
 {
     static const uint8_t frame[60] = { 1, 2, 3 };
@@ -799,7 +800,7 @@ static void test_empty(void)
     g_assert_false(g_file_test(mine, G_FILE_TEST_EXISTS));
 }
 
-/* A client comes when the server is there, and again after that has gone. */
+/* A client connects when the server listens, and again after the server was restarted. */
 static void test_reconnect(void)
 {
     g_autofree char *path = g_strdup_printf("/tmp/bp-net-%d-r", (int)getpid());

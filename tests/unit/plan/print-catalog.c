@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Prints the tests' catalogue as C, for test-catalog-c to link.
+ * Print the tests' catalogue as C, for test-catalog-c to link.
  */
 #include <stdio.h>
 

@@ -8,7 +8,7 @@
 #include "tests/unit/plan/test-catalog.h"
 
 static const struct {
-    const char *text, *canonical; /* NULL: refused */
+    const char *text, *canonical; /* NULL: rejected */
     bool full;
 } rows[] = {
     { "04.0", "04.0", false },

@@ -11,7 +11,7 @@ static int64_t cap(const PlanMachine *m, const char *id, const char *name)
     return plan_device_get(plan_find_device(m, id), name)->i;
 }
 
-/* What nobody asked for and cannot be there is off, and the dump says so. */
+/* A capability that was not requested and is not possible is off, and the dump shows it. */
 static void test_left_out(void)
 {
     g_autoptr(PlanMachine) m =

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A catalogue printed as C: linked here, it must be equal to the one it was printed from.
+ * A catalogue printed as C and linked into this program must be equal to the original.
  */
 #include <string.h>
 
@@ -85,7 +85,7 @@ static void same_machine(const PlanMachineType *a, const PlanMachineType *b)
     same_props(a->props, b->props, a->n_props);
 }
 
-/* plan_catalog is the copy that test-catalog-print made of tc_catalog. */
+/* plan_catalog is the copy of tc_catalog that test-catalog-print generated. */
 static void test_linked(void)
 {
     g_autofree char *one = plan_catalog_to_c(&tc_catalog);

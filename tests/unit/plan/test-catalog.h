@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A small catalogue for the tests of plan/: one type of each role, with the property kinds.
+ * A small catalogue for the tests of plan/: one type of each role, with all property types.
  */
 #ifndef TEST_CATALOG_H
 #define TEST_CATALOG_H
@@ -48,7 +48,7 @@ static const PlanCapability tc_nic_caps[] = {
 };
 static const PlanBar tc_nic_bars[] = {
     { .index = 0, .is64 = true, .prefetch = true, .size_prop = "bar-size" },
-    { .index = 2, .vectors_prop = "vectors" }, /* MSI-X alone */
+    { .index = 2, .vectors_prop = "vectors" }, /* only MSI-X */
 };
 static const PlanType tc_nic = {
     .name = "nic",
@@ -278,7 +278,8 @@ static const PlanCatalog tc_catalog = {
     tc_compats, G_N_ELEMENTS(tc_compats),
 };
 
-/* A machine of these -device options, not resolved; fails the test on a malformed one. */
+/* Create a machine from these -device options without resolving it. Fails the test on a malformed
+ * option. */
 G_GNUC_UNUSED static PlanMachine *tc_machine(const char *const *devices)
 {
     PlanMachine *m = plan_machine_new();
@@ -294,7 +295,7 @@ G_GNUC_UNUSED static PlanMachine *tc_machine(const char *const *devices)
 }
 #define TC_MACHINE(...) tc_machine((const char *const[]){ __VA_ARGS__, NULL })
 
-/* The same, resolved. */
+/* Create and resolve a machine from these -device options. */
 G_GNUC_UNUSED static PlanMachine *tc_resolved(const char *const *devices)
 {
     g_autoptr(GError) err = NULL;
@@ -306,7 +307,7 @@ G_GNUC_UNUSED static PlanMachine *tc_resolved(const char *const *devices)
 }
 #define TC_RESOLVED(...) tc_resolved((const char *const[]){ __VA_ARGS__, NULL })
 
-/* Every refusal is one sentence: one line of valid UTF-8 of bounded length. */
+/* Check that an error message is one line of valid UTF-8 of bounded length. */
 G_GNUC_UNUSED static void tc_sentence(const GError *err)
 {
     g_assert_nonnull(err);
@@ -316,7 +317,7 @@ G_GNUC_UNUSED static void tc_sentence(const GError *err)
     g_assert_cmpuint(strlen(err->message), <, 1000);
 }
 
-/* Resolving must refuse with a sentence that has all of these words ('|' between them). */
+/* Check that resolving fails with a message that contains all of these words ('|' between them). */
 G_GNUC_UNUSED static void tc_refused(PlanMachine *m, const char *words)
 {
     g_autoptr(GError) err = NULL;

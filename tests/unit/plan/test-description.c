@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Single options into a description; copies; look-ups before resolving.
+ * Add single options to a description; copies; look-ups before resolving.
  */
 #include <string.h>
 
@@ -41,7 +41,7 @@ static void test_json(void)
     g_assert_cmpstr(((PlanSetting *)d->settings->pdata[3])->text, ==, "-4");
 }
 
-/* An unknown type is reported before anything else of the option, in both spellings. */
+/* An unknown type is reported before any other error of the option, in both spellings. */
 static void test_unknown_type(void)
 {
     static const char *const rows[] = {
@@ -58,7 +58,7 @@ static void test_unknown_type(void)
     }
 }
 
-/* Types that come with the machine are no suggestion, aliases are one. */
+/* Types that come with the machine are not suggested. Aliases are. */
 static void test_suggested_types(void)
 {
     g_autoptr(GError) host = NULL, alias = NULL;
@@ -189,7 +189,7 @@ static void test_copy(void)
     g_assert_null(plan_find_device(copy, "nope"));
 }
 
-/* Properties without end are refused before any is searched for another. */
+/* An option with too many properties is rejected before duplicates are searched. */
 static void test_many(void)
 {
     g_autoptr(GString) text = g_string_new("edu");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a guest could tell between two machines.
+ * Differences between two machines that are visible to a guest.
  */
 #include <string.h>
 
@@ -16,7 +16,7 @@ static char *diff_text(const PlanMachine *wanted, const PlanMachine *have)
     return text;
 }
 
-/* Ids, files and the order of options are nothing to a guest. */
+/* Ids, files and the order of options are not visible to a guest. */
 static void test_same(void)
 {
     g_autoptr(PlanMachine) a =

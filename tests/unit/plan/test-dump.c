@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Dump, read, dump: identical for random machines; what a file leaves out moves nothing else.
+ * Dump, read, dump: identical for random machines. Omitting a device from a file moves no other.
  */
 #include <string.h>
 
@@ -44,7 +44,7 @@ static const char *pick(GRand *rand, const char *const *from, guint n)
     return from[g_rand_int_range(rand, 0, (gint32)n)];
 }
 
-/* One random -device option; buses are those of earlier devices, or none. */
+/* Create one random -device option. Buses are those of earlier devices, or none. */
 static char *random_option(GRand *rand, guint i, GPtrArray *buses)
 {
     static const char *const types[] = { "nic",         "nic",      "nic",        "old",
@@ -84,7 +84,7 @@ static char *random_option(GRand *rand, guint i, GPtrArray *buses)
     return g_string_free(s, FALSE);
 }
 
-/* A machine grown by random options, those refused left out (each with a sentence). */
+/* Add random options to a machine. Rejected options (each with a message) are left out. */
 static PlanMachine *random_machine(GRand *rand)
 {
     PlanMachine *m = tc_resolved(NULL);
@@ -118,7 +118,7 @@ static void test_random(void)
     }
 }
 
-/* Drop a leaf device from the text; every other keeps its place. */
+/* Remove a leaf device from the text. Every other device keeps its address. */
 static void test_remove(void)
 {
     g_autoptr(GRand) rand = g_rand_new_with_seed((guint32)g_test_rand_int());
@@ -136,7 +136,7 @@ static void test_remove(void)
         }
         g_ptr_array_remove_index(again->devices, at);
         if (!plan_resolve(again, &tc_catalog, &err)) {
-            tc_sentence(err); /* function 0 went, the others stay behind it */
+            tc_sentence(err); /* function 0 was removed, the others remain */
             continue;
         }
         g_assert_cmpuint(again->devices->len, ==, m->devices->len - 1);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Nothing of the host in what a stream brings, by whatever way it is tried.
+ * A description received in a stream must not contain host settings, in any form.
  */
 #include <string.h>
 
@@ -38,7 +38,7 @@ static void test_ways(void)
           NULL);
 }
 
-/* A global for a host property is dumped with the host. */
+/* A global for a host property is dumped with the host part. */
 static void test_dump(void)
 {
     g_autoptr(PlanMachine) m = plan_machine_new();

@@ -99,7 +99,7 @@ static void test_twice(void)
 
         g_assert_cmpstr(why, ==, "it has 'execute' twice in one object");
     }
-    /* spelled differently, or the same to a reader of C strings */
+    /* spelled differently, or equal when read as a C string */
     const char *escaped = "{'a': 1, '\\u0061': 2}", *nul = "{'a': 1, 'a\\u0000b': 2}";
     g_autofree char *one = problem(escaped, strlen(escaped)), *two = problem(nul, strlen(nul));
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A command line laid over a file.
+ * Merge a command line into a file.
  */
 #include <stdio.h>
 #include <string.h>
@@ -33,7 +33,7 @@ static void test_merge(void)
     g_assert_cmpuint(base->host->len, ==, 2);
 }
 
-/* What the command line does not name of a device keeps its value. */
+/* A property that the command line does not set keeps its value. */
 static void test_same_device(void)
 {
     static const struct {
@@ -123,7 +123,7 @@ static void test_files(void)
     HEAD "\"guest\":{\"globals\":[{\"type\":\"nic\",\"property\":\"speed\",\"value\":\"" value     \
          "\"}]}}"
 
-/* Where files differ, the error names the thing and both values. */
+/* If two files differ, the error names the object and both values. */
 static void test_conflicts(void)
 {
     static const struct {
@@ -159,7 +159,7 @@ static void test_conflicts(void)
     }
 }
 
-/* Said twice is no conflict. */
+/* Equal values in both are not a conflict. */
 static void test_repeated(void)
 {
     const char *files[] = { PART("{\"file\":\"a\"}"), PART("{\"file\":\"a\"}"), GLOBAL("8"), NULL };

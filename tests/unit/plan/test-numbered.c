@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Places that are numbers: who gets which, in what order, and the sentences of refusals.
+ * Slots of buses whose addresses are numbers: allocation, its order, and error messages.
  */
 #include <string.h>
 
@@ -24,7 +24,7 @@ static void refused(PlanMachine *m, const char *text, const char *sentence)
 
     g_assert_false(plan_add_device(m, &tc_catalog, d, true, &err));
     if (!strstr(err->message, sentence)) {
-        g_error("'%s' does not say '%s'", err->message, sentence);
+        g_error("'%s' does not contain '%s'", err->message, sentence);
     }
 }
 
@@ -33,7 +33,7 @@ static const char *place(const PlanMachine *m, const char *id)
     return plan_find_device(m, id)->place;
 }
 
-/* Given numbers are held before any is chosen, whatever the order of the options. */
+/* Given numbers are reserved before any is chosen, whatever the order of the options. */
 static void test_order(void)
 {
     g_autoptr(PlanMachine) m = TC_RESOLVED("serialport,id=a", "serialport,id=b,nr=1",
@@ -45,7 +45,7 @@ static void test_order(void)
     g_assert_cmpuint(plan_device_get(plan_find_device(m, "c"), "nr")->u, ==, 3);
 }
 
-/* A bus of an anonymous device has its name, and is there, only when that device has its place. */
+/* The bus of an anonymous device has its name, and exists, only when the device has its address. */
 static void test_anonymous(void)
 {
     g_autoptr(PlanMachine) m =
@@ -55,7 +55,7 @@ static void test_anonymous(void)
     g_assert_cmpstr(place(m, "b"), ==, "pcie.0/05.0.0/1");
 }
 
-/* A full bus is passed over; a place that came free is taken again. */
+/* A full bus is skipped. A released number is used again. */
 static void test_full(void)
 {
     g_autoptr(PlanMachine) m =

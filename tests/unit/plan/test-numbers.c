@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Numbers of which a machine has one each.
+ * Numbers that are unique in a machine.
  */
 #include <string.h>
 
@@ -17,7 +17,7 @@ static void test_chosen(void)
         "root-port,id=a", "root-port,id=b,slot=0", "root-port,id=c", "root-port,id=d,chassis=7",
         "root-port,id=e,chassis=7", "bridge,id=x", "bridge,id=y,chassis_nr=2", "bridge,id=z");
 
-    g_assert_cmpuint(number(m, "a", "slot"), ==, 1); /* what is given is held first */
+    g_assert_cmpuint(number(m, "a", "slot"), ==, 1); /* given numbers are reserved first */
     g_assert_cmpuint(number(m, "b", "slot"), ==, 0);
     g_assert_cmpuint(number(m, "c", "slot"), ==, 2);
     g_assert_cmpuint(number(m, "d", "slot"), ==, 0);
@@ -26,7 +26,7 @@ static void test_chosen(void)
     g_assert_cmpuint(number(m, "z", "chassis_nr"), ==, 3);
 }
 
-/* A number is free again when its holder went. */
+/* A number is available again when its owner was removed. */
 static void test_released(void)
 {
     g_autoptr(PlanMachine) m = TC_RESOLVED("bridge,id=x,chassis_nr=9");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One more device on a resolved machine: places, hot-plug rules, removal, and nothing changed by
- * a refusal.
+ * Add one device to a resolved machine: addresses, hot-plug rules, removal. A rejection changes
+ * nothing.
  */
 #include <string.h>
 
@@ -40,7 +40,7 @@ static void refused(PlanMachine *m, const char *option, bool running, const char
     g_assert_cmpstr(slots, ==, slots_after);
 }
 
-/* The inside of a switch can be plugged as long as the emulator agrees; it is not offered. */
+/* The inside of a switch can be plugged while the emulator permits it. It is not suggested. */
 static void test_switch(void)
 {
     g_autoptr(PlanMachine) m = TC_RESOLVED("root-port,id=rp", "root-port,id=rp2");
@@ -78,7 +78,7 @@ static void test_add_remove(void)
     g_assert_cmpuint(g_hash_table_size(m->index->unique), ==, 1);
 }
 
-/* A device may outlive its bridge for a moment, when something of the host still holds it. */
+/* A device may exist for a short time after its bridge while the host still holds a reference. */
 static void test_bridge_first(void)
 {
     g_autoptr(PlanMachine) m = TC_RESOLVED("root-port,id=rp");
@@ -110,21 +110,24 @@ static void test_hotplug(void)
     refused(m, "disk,drive=d,bus=r0", true, "one slot, 00, held by device 'n0'|'r2'");
     refused(m, "root-port", true, "cannot be plugged while the guest runs");
     add(m, "disk,drive=d,bus=r2", true);
-    refused(m, "disk,drive=d", true, "no free bus of the running machine takes it, start the machine with a free 'root-port'");
+    refused(
+        m, "disk,drive=d", true,
+        "no free bus of the running machine takes it, start the machine with a free 'root-port'");
     g_assert_cmpstr(add(m, "old,bus=b1", true)->place, ==, "b1/01.0");
     refused(m, "old,bus=b1,addr=0", true, "hot-plug controller");
 }
 
-/* Every bus named on a running machine accepts the device; no other does. */
+/* Every bus that the message lists accepts the device on a running machine; no other does. */
 static void test_running_names(void)
 {
-    static const char *const wanted[] = { "nic", "nic,bus=r0", "nic,bus=r1", "old", "old,bus=b1",
-                                          "serialport", "upstream", "pcie-bridge", "disk,drive=d" };
+    static const char *const wanted[] = { "nic",      "nic,bus=r0",  "nic,bus=r1",
+                                          "old",      "old,bus=b1",  "serialport",
+                                          "upstream", "pcie-bridge", "disk,drive=d" };
 
     for (size_t i = 0; i < G_N_ELEMENTS(wanted); i++) {
-        g_autoptr(PlanMachine) m = TC_RESOLVED(
-            "root-port,id=r0", "root-port,id=r1,hotplug=off", "nic,bus=r0", "bridge,id=b0",
-            "bridge,id=b1,shpc=on", "root-port,id=r2", "serial-pci,id=s,max_ports=1");
+        g_autoptr(PlanMachine) m = TC_RESOLVED("root-port,id=r0", "root-port,id=r1,hotplug=off",
+                                               "nic,bus=r0", "bridge,id=b0", "bridge,id=b1,shpc=on",
+                                               "root-port,id=r2", "serial-pci,id=s,max_ports=1");
         g_autoptr(PlanDevice) d = plan_device_parse(wanted[i], NULL);
         g_autoptr(GError) err = NULL;
         const char *list;
@@ -149,8 +152,8 @@ static void test_running_names(void)
     }
 }
 
-/* A full bus: the message names the option and a function that it may take; both devices that it
- * offers for more room bring it. */
+/* A full bus: the message names the option and an available function. Both devices that it suggests
+ * for more slots provide them. */
 static PlanMachine *full_machine(const char *const *changes, const char *last)
 {
     PlanMachine *m = plan_machine_new();
@@ -192,7 +195,7 @@ static void test_full_root(void)
     }
 }
 
-/* A full root bus beside free ports: these are named, and a switch on one. */
+/* A full root bus and free ports: the message lists the ports, and a switch on one. */
 static void test_full_root_with_ports(void)
 {
     g_autoptr(PlanMachine) m = TC_RESOLVED("root-port,id=r0");
@@ -200,8 +203,9 @@ static void test_full_root_with_ports(void)
     for (int i = 0; i < 30; i++) {
         add(m, "nic", false);
     }
-    refused(m, "nic", false,
-            "free buses that take it: 'r0'; for more devices, a 'upstream' on 'r0' starts a switch");
+    refused(
+        m, "nic", false,
+        "free buses that take it: 'r0'; for more devices, a 'upstream' on 'r0' starts a switch");
     add(m, "upstream,id=up,bus=r0", false);
     add(m, "downstream,id=down,bus=up", false);
     add(m, "nic,bus=down", false);
@@ -212,7 +216,7 @@ static void test_full_root_with_ports(void)
     add(m, "nic,bus=again", false);
 }
 
-/* What stands beside the machine's own function cannot have its switch turned. */
+/* multifunction cannot be changed for a function that comes with the machine. */
 static void test_beside_the_host(void)
 {
     g_autoptr(PlanMachine) m = TC_RESOLVED("nic,id=n");
@@ -221,7 +225,7 @@ static void test_beside_the_host(void)
     refused(m, "nic,addr=1.1", false, "device 'n' (nic), is a single-function device: set");
 }
 
-/* Each device of the chain can be added in the order given. */
+/* Each device of the chain can be added in the given order. */
 static void test_chains(void)
 {
     g_autoptr(PlanMachine) m = TC_RESOLVED("nic,id=n");
@@ -236,7 +240,7 @@ static void test_chains(void)
     add(m, "serialport", false);
 }
 
-/* Functions above 0 come first, 0 completes the device. */
+/* Functions above 0 are plugged first; function 0 completes the device. */
 static void test_functions(void)
 {
     g_autoptr(PlanMachine) m = TC_RESOLVED("root-port,id=r0");

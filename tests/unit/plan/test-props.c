@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Settings against a table: completed in its order, unknown names refused.
+ * Settings against a table: completed in the order of the table; unknown names are rejected.
  */
 #include <string.h>
 
@@ -32,7 +32,7 @@ static void test_order(void)
     g_assert_cmpuint(plan_setting_find(settings, "speed")->value.u, ==, 2);
 }
 
-/* After a refusal the settings are those that were given. */
+/* A rejection leaves the settings unchanged. */
 static void test_refused(void)
 {
     static const char *const rows[][2] = {
@@ -55,7 +55,7 @@ static void test_refused(void)
     }
 }
 
-/* What the user set explicitly to null stays unset. */
+/* A setting that the user explicitly sets to null stays unset. */
 static void test_null(void)
 {
     g_autoptr(PlanMachine) m = plan_machine_new();

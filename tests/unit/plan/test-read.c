@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Descriptions as text: what is refused, and that mutations do no harm.
+ * Descriptions as text: rejected input, and random mutations.
  */
 #include <string.h>
 
@@ -87,7 +87,7 @@ static void test_implicit(void)
     tc_refused(read_back(text), "implicit|virt-0.1 does not bring it");
 }
 
-/* Mutated dumps never crash, and what they still say resolves or is refused with a sentence. */
+/* Mutated dumps never crash. What remains resolves, or is rejected with a message. */
 static void test_mutated(void)
 {
     g_autoptr(GRand) rand = g_rand_new_with_seed((guint32)g_test_rand_int());

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Resolving: places chosen, rules kept, every refusal one sentence that says what would do.
+ * Resolving: addresses are chosen, rules are kept, and each error message names the alternatives.
  */
 #include <string.h>
 
@@ -33,7 +33,7 @@ static void test_places(void)
     g_assert_cmpstr(addr_of(m, "d"), ==, "pcie.0/04.0");
     g_assert_cmpstr(addr_of(m, "e"), ==, "rp/00.0");
     g_assert_cmpstr(addr_of(m, "f"), ==, "pcie.0/07.0");
-    /* what brings a bus comes first */
+    /* a device that provides a bus is first */
     g_assert_cmpstr(((PlanDevice *)m->devices->pdata[0])->place, ==, "system/uart");
     g_assert_cmpstr(((PlanDevice *)m->devices->pdata[1])->place, ==, "system/uart.1");
     g_assert_cmpstr(((PlanDevice *)m->devices->pdata[2])->place, ==, "pcie.0/00.0");
@@ -55,7 +55,7 @@ static void test_topology(void)
     g_assert_cmpstr(plan_find_device(m, "pcie.0/01.0/00.0/00.0")->type, ==, "downstream");
 }
 
-/* What a device decided when it was created counts as given, and only where it fits. */
+/* A value that a device set when it was created counts as given, and only if it is valid. */
 static void test_decided(void)
 {
     g_autoptr(PlanMachine) m = TC_RESOLVED("nic,id=a", "nic,id=b");
@@ -93,7 +93,8 @@ static void test_values(void)
     g_assert_cmpuint(plan_machine_get(m, "aia")->u, ==, 0);
     g_assert_cmpint(plan_device_get(d, "msix")->i, ==, 0x98);
     g_assert_cmpuint(plan_device_get(d, "vectors")->u, ==, 2); /* compat of virt-0.0 */
-    g_assert_cmpuint(plan_device_get(d, "speed")->u, ==, 2);   /* given beats global */
+    g_assert_cmpuint(plan_device_get(d, "speed")->u, ==, 2);   /* a given property overrides a
+                                                                * global */
     g_assert_cmpint(plan_device_get(d, "bias")->i, ==, 7);     /* global */
     g_assert_cmpuint(plan_device_get(d, "bar-size")->u, ==, 65536);
     g_assert_cmpstr(plan_device_get(d, "model")->s, ==, "plain");
@@ -103,7 +104,7 @@ static void test_values(void)
     g_assert_false(((PlanGlobal *)m->globals->pdata[2])->used);
 }
 
-/* A row applies to its version and to older ones; the oldest version's own row wins. */
+/* A row applies to its version and to older ones. The row of the oldest version has priority. */
 static void test_versions(void)
 {
     static const struct {
@@ -162,7 +163,8 @@ static void test_refusals(void)
     TC_REFUSED("conventional endpoint|'sw'|'pcie.0', 'rp', 'rp2'", "old,id=a,bus=sw",
                "upstream,id=sw,bus=rp", "root-port,id=rp", "root-port,id=rp2");
     TC_REFUSED("Express endpoint|conventional bus|'pcie.0'", "disk,drive=d,bus=b", "bridge,id=b");
-    TC_REFUSED("switch downstream port|add a root-port and on its bus a upstream first", "downstream");
+    TC_REFUSED("switch downstream port|add a root-port and on its bus a upstream first",
+               "downstream");
     TC_REFUSED("switch upstream port|'rp'", "upstream", "root-port,id=rp");
     TC_REFUSED("root port|'sw'", "root-port,bus=sw", "upstream,id=sw,bus=rp", "root-port,id=rp");
     TC_REFUSED("only the machine's own root bus", "pxb,bus_nr=8,id=p", "pxb,bus_nr=9,bus=p");

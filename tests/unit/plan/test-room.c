@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Room for BARs: packing, bridges' windows, sizes from properties, and sizes without measure.
+ * Space for BARs: packing, bridges' windows, sizes from properties, and excessive sizes.
  */
 #include "plan/internal.h"
 #include "tests/unit/plan/test-catalog.h"
@@ -19,7 +19,8 @@ static void check(const PlanMachine *m, const char *bus, PlanResource r, uint64_
     g_assert_cmphex(got.window, ==, window);
 }
 
-/* Two levels of bridges, each as large as what is behind it, in steps of its window. */
+/* Two levels of bridges. Each window is as large as what is behind it, in steps of its
+ * granularity. */
 static void test_bridges(void)
 {
     g_autoptr(PlanMachine) m = TC_RESOLVED("root-port,id=rp", "pcie-bridge,id=br,bus=rp",
@@ -33,7 +34,7 @@ static void test_bridges(void)
     check(m, "pcie.0", PLAN_ROOM_MEM64, 0, 1ull << 34);
 }
 
-/* The largest goes first, so that nothing is lost to alignment. */
+/* The largest is first, so that no space is lost to alignment. */
 static void test_packing(void)
 {
     g_autoptr(PlanMachine) m =
@@ -41,10 +42,10 @@ static void test_packing(void)
                     "nic,addr=3,bar-size=4096", "nic,addr=4,bar-size=1M,msix=off");
 
     check(m, "pcie.0", PLAN_ROOM_MEM64, (2 << 20) + 2 * 4096, 1ull << 34);
-    check(m, "pcie.0", PLAN_ROOM_MEM32, 4 * 4096, 1 << 30); /* without MSI-X its BAR stays */
+    check(m, "pcie.0", PLAN_ROOM_MEM32, 4 * 4096, 1 << 30); /* without MSI-X its BAR remains */
 }
 
-/* Sums past 64 bits stop at the end; a size need not be a power of two here. */
+/* Sums beyond 64 bits saturate. A size need not be a power of two here. */
 static void test_huge(void)
 {
     g_autoptr(PlanMachine) m =
@@ -54,7 +55,7 @@ static void test_huge(void)
     check(m, "pcie.0", PLAN_ROOM_MEM64, (8ull << 30) + 5000, 1ull << 34);
 }
 
-/* Root buses share the host's windows by their bus numbers. */
+/* Root buses share the host's windows in proportion to their bus numbers. */
 static void test_extra_root(void)
 {
     g_autoptr(PlanMachine) m = TC_RESOLVED("pxb,id=x,bus_nr=16", "root-port,id=rp,bus=x",
@@ -63,11 +64,11 @@ static void test_extra_root(void)
     check(m, "x", PLAN_ROOM_MEM64, 1 << 20, (1ull << 34) / 256 * 239);
     check(m, "x", PLAN_ROOM_IO, 0, 0xe000);
     check(m, "y", PLAN_ROOM_MEM32, 0, 4 << 20);
-    check(m, "y", PLAN_ROOM_IO, 0, 0); /* 256 ports are less than a window's step */
+    check(m, "y", PLAN_ROOM_IO, 0, 0); /* 256 ports are smaller than the granularity of a window */
     check(m, "pcie.0", PLAN_ROOM_MEM64, 0, (1ull << 34) / 256 * 16);
 }
 
-/* The table of MSI-X and its pending bits decide. */
+/* The size depends on the table of MSI-X and its pending bits. */
 static void test_vectors(void)
 {
     static const struct {
@@ -95,13 +96,13 @@ static void fits(const char *const *devices)
 }
 #define FITS(...) fits((const char *const[]){ __VA_ARGS__, NULL })
 
-/* What no guest could place is refused, with the window and who needs most of it. */
+/* A machine that no guest could configure is rejected with the window and its largest users. */
 static void test_refused(void)
 {
     FITS("nic,bar-size=16G");
     TC_REFUSED("need 32769M of the 64-bit memory window, which has 16G|device 'b' (nic) with 32G",
                "nic,id=a", "nic,id=b,bar-size=32G");
-    FITS("nic,bar-size=16G", "nic,bar-size=512M"); /* the second goes below 4 GiB */
+    FITS("nic,bar-size=16G", "nic,bar-size=512M"); /* the second is below 4 GiB */
     FITS("nic,bar-size=16G", "nic,bar-size=512M", "nic,bar-size=256M");
     TC_REFUSED(
         "need 17G of the 64-bit memory window|with 16G|with 512M, device 'c' (nic) with 512M",
@@ -140,7 +141,7 @@ static void test_refused_low(void)
     g_assert_nonnull(strstr(err->message, "device 'old' at 00.0 with 512K, device 'old'"));
 }
 
-/* A device that finds no room is refused alone, and the machine stays as it was. */
+/* Only a device that does not fit is rejected. The machine is unchanged. */
 static void test_add(void)
 {
     g_autoptr(PlanMachine) m = TC_RESOLVED("root-port,id=rp", "nic,id=a,bar-size=16G");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What is shown of buses.
+ * The listing of buses.
  */
 #include <string.h>
 

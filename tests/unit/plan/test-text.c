@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Quoting, suggestions and JSON at the edges.
+ * Quoting, suggestions and JSON: boundary cases.
  */
 #include <string.h>
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# backplane-plan and the emulator say the same of a machine, right and wrong. TAP.
+# backplane-plan and the emulator print the same for a machine, valid or not. TAP.
 # usage: test-tool.sh EMULATOR TOOL
 emulator=$1 tool=$2 n=0
 dir=$(mktemp -d) && trap 'rm -rf "$dir"' EXIT

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The picture: well-formed, names everything once, stays inside its frame, and escapes text.
+ * The picture is well-formed, contains each name once, stays inside its frame, and escapes text.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +26,7 @@ static unsigned number_after(const char *text, const char *what)
     return g_ascii_strtoull(at + strlen(what), NULL, 10);
 }
 
-/* Every box lies inside the picture. */
+/* Every box is inside the picture. */
 static void check_boxes(const char *svg)
 {
     unsigned width = number_after(svg, "width=\""), height = number_after(svg, "height=\"");
@@ -54,7 +54,7 @@ static void test_topology(void)
     g_assert_cmpuint(count(svg, "upstream  up"), ==, 1);
     g_assert_cmpuint(count(svg, "BAR0 4K 64-bit, BAR2 4K"), ==, 1);
     g_assert_cmpuint(count(svg, "MSI-X, INTA on line"), ==, 1);
-    /* A gauge for each window of the root, and two each for the buses above the card. */
+    /* A gauge for each window of the root, and two each for the buses above the device. */
     g_assert_cmpuint(count(svg, "class=\"room\""), ==, 3 + 3 * 2);
     g_assert_cmpuint(count(svg, "64-bit memory: 4K of 1M<"), ==, 1);
     g_assert_cmpuint(count(svg, "64-bit memory: 1M of 16G<"), ==, 1);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The tree of buses: loops, depth, and the room in bus numbers.
+ * The tree of buses: loops, depth, and available bus numbers.
  */
 #include <string.h>
 
 #include "plan/internal.h"
 #include "tests/unit/plan/test-catalog.h"
 
-/* n bridges, each on the one before, in reverse order. */
+/* n bridges, each on the previous one, in reverse order. */
 static PlanMachine *chain(int n)
 {
     PlanMachine *m = plan_machine_new();
@@ -37,7 +37,7 @@ static void test_loop(void)
                "old,bus=a");
 }
 
-/* 255 buses fit below bus 0, the next one does not, nor does a root that cuts the room. */
+/* 255 buses fit below bus 0. Another does not, nor does a root that reduces the range. */
 static void test_numbers(void)
 {
     g_autoptr(PlanMachine) m = plan_machine_new();

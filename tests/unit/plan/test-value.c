@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Property values: each kind takes what it should, refuses the rest and names what it takes.
+ * Property values: each type accepts valid values, rejects others and lists the accepted ones.
  */
 #include <string.h>
 
@@ -26,7 +26,7 @@ static const PlanProp props[] = {
 
 static const struct {
     PlanPropKind kind;
-    const char *text, *canonical; /* NULL: refused */
+    const char *text, *canonical; /* NULL: rejected */
 } rows[] = {
     { PLAN_PROP_BOOL, "on", "on" },
     { PLAN_PROP_BOOL, "yes", "on" },
@@ -49,7 +49,7 @@ static const struct {
     { PLAN_PROP_U16, "2", "2" },
     { PLAN_PROP_U16, "1", NULL },
     { PLAN_PROP_U16, "101", NULL },
-    { PLAN_PROP_U16, "9999", "9999" }, /* the default is always taken back */
+    { PLAN_PROP_U16, "9999", "9999" }, /* the default is always accepted */
     { PLAN_PROP_U32, "4294967295", "4294967295" },
     { PLAN_PROP_U32, "4294967296", NULL },
     { PLAN_PROP_U32, "99999999999999999999999999", NULL },
@@ -125,7 +125,7 @@ static void test_rows(void)
     }
 }
 
-/* null unsets strings and nothing else; every default formats and reads back. */
+/* null unsets strings and nothing else. Every default can be formatted and read back. */
 static void test_null_and_default(void)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(props); i++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Words of a qtest line: splitting, numbers at the edges of 64 bits, hex data.
+ * Words of a qtest line: splitting, numbers at the limits of 64 bits, hex data.
  */
 #include <glib.h>
 #include <string.h>
@@ -86,7 +86,7 @@ static void test_hex(void)
 
     g_assert_true(qtest_hex_bytes(word("0x"), p, 4));
     g_assert_cmphex(p[0], ==, 1);
-    g_assert_true(qtest_hex_bytes(word("0xaBcD0"), p, 4)); /* half a byte does not count */
+    g_assert_true(qtest_hex_bytes(word("0xaBcD0"), p, 4)); /* half a byte is ignored */
     g_assert_cmphex(p[0], ==, 0xab);
     g_assert_cmphex(p[1], ==, 0xcd);
     g_assert_cmphex(p[2], ==, 3);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The qtest server: exact replies, one line for each malformed line, the stepped clock, watched
+ * The qtest server: exact replies, one line per malformed line, the stepped clock, intercepted
  * interrupts, and a client that does not read its replies.
  */
 #include <string.h>
@@ -98,7 +98,7 @@ static void test_accesses(void)
     EXPECT(&r, "memset 0x80000000 2 0xff\n", "OK\n");
     EXPECT(&r, "memset 0x80000000 0 0\n", "OK\n");
     EXPECT(&r, "read 0x80000000 4\n", "OK 0xffffbeef\n");
-    EXPECT(&r, "readl 0x1\n", "OK 0x0000000000000000\n"); /* nothing there */
+    EXPECT(&r, "readl 0x1\n", "OK 0x0000000000000000\n"); /* unmapped */
     EXPECT(&r, "inb 0x10\n", "OK 0x00ff\n");
     EXPECT(&r, "inw 0x10\n", "OK 0xffff\n");
     EXPECT(&r, "inl 0xfff0\n", "OK 0xffffffff\n");
@@ -106,7 +106,7 @@ static void test_accesses(void)
     rig_done(&r);
 }
 
-/* A block access of 1, 2, 4 or 8 bytes is one access, split by the region's own limit. */
+/* A block access of 1, 2, 4 or 8 bytes is one access, split according to the region's limits. */
 static void test_widths(void)
 {
     Rig r;
@@ -181,11 +181,11 @@ static void test_irq(void)
     irq_set(&plic->irq_in[3], true); /* by the host's side */
     g_assert_cmpstr(r.got->str, ==, "IRQ raise 3\n");
     qtest_restart(r.q);
-    EXPECT(&r, raise, "OK\n"); /* a new client watches nothing */
+    EXPECT(&r, raise, "OK\n"); /* a new client intercepts nothing */
     rig_done(&r);
 }
 
-/* One line each, and the server goes on. */
+/* One line each, and the server continues. */
 static void test_malformed(void)
 {
     static const char *const bad[] = {
@@ -284,7 +284,7 @@ static void test_slow_client(void)
     rig_done(&r);
 }
 
-/* Bytes at random, and requests cut and mixed: every line gets exactly one reply. */
+/* Random bytes, and requests truncated and mixed: every line has exactly one reply. */
 static void test_noise(void)
 {
     static const char alphabet[] = "readwlqbxcstp_ 0123456789abcdef\n";

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Byte streams: what is written reads back; a reader that ran short stays failed and gives zero.
+ * Byte streams: written data reads back. A reader past the end stays failed and returns zero.
  */
 #include "util/bytestream.h"
 

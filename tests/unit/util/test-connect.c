@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Listening and connecting: modes of socket files, no spinning when descriptors run out, and no
- * waiting for peers or names.
+ * Listening and connecting: modes of socket files, no spinning without free descriptors, and no
+ * blocking on peers or names.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -54,7 +54,8 @@ static void test_mode(void)
     g_assert_cmpint(mode_of(un.sun_path), ==, 0600);
     close(fd);
     umask(077);
-    fd = listen_unix(&un, 0666); /* the stale one goes; what was asked for beats the umask */
+    fd = listen_unix(&un, 0666); /* the stale socket is removed; the requested mode overrides the
+                                  * umask */
     g_assert_cmpint(mode_of(un.sun_path), ==, 0666);
     umask(mask);
     close(fd);
@@ -81,7 +82,7 @@ static bool came(const unsigned *peers)
     return *peers > 0;
 }
 
-/* The rlimit allows no more descriptors than are open. */
+/* The rlimit permits no more descriptors than are open. */
 static void test_exhausted(void)
 {
     struct sockaddr_un un = address("full");
@@ -184,11 +185,11 @@ static void test_connect(void)
     g_free(r.why);
     connector_free(c);
     c = connector_new_host("nosuch.invalid", port, AF_INET);
-    connector_start(c, NULL, on_connected, &r); /* and is given up while it is looked up */
+    connector_start(c, NULL, on_connected, &r); /* and is cancelled during the look-up */
     connector_free(c);
 }
 
-/* A listener whose queue is full takes no connection: the time limit ends the wait. */
+/* A listener whose queue is full accepts no connection: the time limit ends the wait. */
 static void test_silent(void)
 {
     struct sockaddr_un un = address("silent");

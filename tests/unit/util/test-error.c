@@ -11,7 +11,7 @@ static void test_set(void)
     g_assert_false(error_set(&err, ERROR_GUEST, "slot %u: %s", 3u, "empty"));
     g_assert_error(err, BACKPLANE_ERROR, (int)ERROR_GUEST);
     g_assert_cmpstr(err->message, ==, "slot 3: empty");
-    g_assert_false(error_set(NULL, ERROR_USER, "nobody needs this message"));
+    g_assert_false(error_set(NULL, ERROR_USER, "an unused message"));
 }
 
 static void test_errno(void)

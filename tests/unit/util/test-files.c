@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Output files: what is replaced and what is written into, owner and mode, and the old file when
- * writing fails. Input files: limits, pipes and devices. Logs to FIFOs.
+ * Output files: those that are replaced and those that are written to, owner and mode, and the old
+ * file after a failed write. Input files: limits, pipes and devices. Logs to FIFOs.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -66,7 +66,7 @@ static void test_regular(void)
     f = out_file_begin(path, 0666, NULL);
     g_assert_cmpint(write(out_file_fd(f), "half", 4), ==, 4);
     expect(path, "newer");
-    g_assert_null(out_file_begin(path, 0666, NULL)); /* two writers at once */
+    g_assert_null(out_file_begin(path, 0666, NULL)); /* two writers at the same time */
     out_file_abort(f);
     expect(path, "newer");
     g_assert_false(g_file_test(part, G_FILE_TEST_EXISTS));
@@ -111,7 +111,7 @@ static void test_specials(void)
     g_assert_cmpstr(buf, ==, "words");
     g_autofree char *large = g_strnfill(1 << 20, 'x');
 
-    g_assert_false(write_file(fifo, large)); /* the reader takes nothing */
+    g_assert_false(write_file(fifo, large)); /* the reader reads nothing */
     close(fd);
     g_assert_cmpint(lstat(fifo, &st), ==, 0);
     g_assert_true(S_ISFIFO(st.st_mode));
@@ -148,7 +148,7 @@ static void test_log(void)
     close(fd);
     expect(path, "new");
     g_assert_cmpint(mkfifo(fifo, 0600), ==, 0);
-    fd = out_log_open(fifo, false, 0666); /* its reader comes later */
+    fd = out_log_open(fifo, false, 0666); /* its reader opens it later */
     g_assert_cmpint(write(fd, "early", 5), ==, 5);
     reader = open(fifo, O_RDONLY | O_NONBLOCK);
     g_assert_cmpint(read(reader, buf, sizeof(buf)), ==, 5);

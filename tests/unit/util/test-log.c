@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The log: categories by name, whole lines in the file, guest errors counted and rate-limited.
+ * The log: categories by name, complete lines in the file, guest errors counted and rate-limited.
  */
 #include "util/log.h"
 
@@ -19,7 +19,7 @@ static void test_categories(void)
     g_assert_false(log_set("int,wrong", &err));
     g_assert_nonnull(strstr(err->message, "'wrong'"));
     g_assert_nonnull(strstr(err->message, "in_asm"));
-    g_assert_true(log_on(LOG_INT)); /* a refused list changes nothing */
+    g_assert_true(log_on(LOG_INT)); /* a rejected list changes nothing */
     g_assert_true(log_set("none", NULL));
     g_assert_cmphex(log_mask, ==, 0);
 }
@@ -48,7 +48,7 @@ static void test_burst(void)
     }
     g_assert_cmpuint(guest_error_count() - before, ==, 5000);
     g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
-    /* the loop may cross a second or two on a busy host */
+    /* the loop may take longer than a second on a busy host */
     g_assert_cmpuint(count_lines(text), >=, GUEST_ERROR_BURST);
     g_assert_cmpuint(count_lines(text), <=, 4 * GUEST_ERROR_BURST);
     g_assert_nonnull(strstr(text, "guest error: dev: write 0\n"));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The system-call filter: parsing of -sandbox, and what happens to denied and allowed calls. Each
- * filter is installed in a child process, because it cannot be removed again.
+ * The system-call filter: parsing of -sandbox, and denied and permitted calls. Each filter is
+ * installed in a child process, because it cannot be removed.
  */
 #include "util/sandbox.h"
 
@@ -56,7 +56,7 @@ static void test_parse(void)
 
 typedef int ChildFn(const SandboxPolicy *p);
 
-/* The wait status of a child that runs fn; its stderr goes to *output. */
+/* Return the wait status of a child that runs fn. Its stderr is stored in *output. */
 static int in_child(ChildFn *fn, const SandboxPolicy *p, char **output)
 {
     char text[512];
@@ -79,7 +79,7 @@ static int in_child(ChildFn *fn, const SandboxPolicy *p, char **output)
     return status;
 }
 
-/* 0: every call had the result that its name here states. */
+/* 0: every call had the result stated here. */
 static int denied_call(const SandboxPolicy *p)
 {
     return !sandbox_confine_process(p, NULL) || setns(-1, 0) != -1 || errno != EPERM ||
@@ -229,7 +229,7 @@ static void test_allowed(void)
         g_test_skip(err->message);
         return;
     }
-    status = in_child(raised_limit, &p, &output); /* allowed: the child reports success as 1 */
+    status = in_child(raised_limit, &p, &output); /* permitted: the child reports success as 1 */
     g_assert_true(WIFEXITED(status));
     g_assert_cmpint(WEXITSTATUS(status), ==, 1);
     g_clear_pointer(&output, g_free);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The nearest known name: misspelt, shortened, far away, empty and oversized names.
+ * The nearest known name: misspelt, abbreviated, distant, empty and oversized names.
  */
 #include "util/suggest.h"
 
@@ -36,12 +36,12 @@ static void test_nearest(void)
         { "mutlifunctoin", "multifunction" },
         { "di", "id" },
         { "kmlmal", NULL },
-        { "xx", NULL }, /* two changes make any two letters of it */
+        { "xx", NULL }, /* two changes match any two letters */
         { "zzz", NULL },
         { "", NULL },
-        { "x3130", "x3130-upstream" }, /* the only one that starts so */
-        { "pcie", NULL },              /* two do */
-        { "mu", NULL },                /* too short to guess from */
+        { "x3130", "x3130-upstream" }, /* the only one with this prefix */
+        { "pcie", NULL },              /* two have it */
+        { "mu", NULL },                /* too short for a suggestion */
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {

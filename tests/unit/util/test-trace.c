@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Trace events: names and patterns, who switched them on, an events file and the trace file.
+ * Trace events: names and patterns, the option that enabled them, an events file and the trace
+ * file.
  */
 #include "util/trace.h"
 
@@ -34,7 +35,7 @@ static void test_patterns(void)
     g_assert_cmpuint(count_on(), ==, 0);
 }
 
-/* -d replaces what -d switched on, and leaves what -trace did. */
+/* -d replaces what -d enabled, and keeps what -trace enabled. */
 static void test_log(void)
 {
     g_assert_true(trace_set("pci_bar", TRACE_BY_USER, NULL));
@@ -64,7 +65,7 @@ static void test_files(void)
     g_assert_true(g_file_set_contents(events, "pci_bar\nnosuch\n", -1, NULL));
     g_assert_false(trace_events_from(events, &err));
     g_assert_nonnull(strstr(err->message, "line 2"));
-    g_assert_false(trace_events_from("/dev/zero", NULL)); /* endless */
+    g_assert_false(trace_events_from("/dev/zero", NULL)); /* endless input */
     g_assert_true(trace_to_file(file, NULL));
     trace(TRACE_PCI_BAR, "bar %u", 3);
     trace(TRACE_PCI_MSI, "not on");
