@@ -8,26 +8,31 @@
 
 enum { ACS_CAP = 4, ACS_CTL = 6, ACS_SIZEOF = 8 };
 
-static uint16_t acs_length(const PCIDeviceType *type, const PCICapDesc *desc)
-{
-    return ACS_SIZEOF;
-}
+static const RegDesc acs_rows[] = {
+    REG_ROW("Capability", ACS_CAP, 2, .identity = REG_ALL, .doc = "services that are implemented"),
+    REG_ROW("Control", ACS_CTL, 2, .identity = REG_ALL, .doc = "services that are enabled"),
+};
+static const PCIRegTable acs_tables[] = { { .rows = LIST(acs_rows) } };
 
+/* The control bits of the implemented services are writable. */
 static bool acs_setup(PCIDevice *d, unsigned row, uint16_t pos, GError **err)
 {
     uint16_t bits = pci_type(d)->caps[row].arg[0];
+    const RegDesc control = REG_ROW("Control", ACS_CTL, 2, .rw = bits, .identity = REG_ALL);
 
     pci_config_set(&d->config, pos + ACS_CAP, 2, bits);
-    pci_config_mask_set(&d->config, PCI_WMASK, pos + ACS_CTL, 2, bits);
+    pci_config_compile(&d->config, pos, &control, 1);
     return true;
 }
 
 const PCICapClass pci_acs_class = {
     .id = PCI_EXT_CAP_ID_ACS,
     .extended = true,
+    .name = "Access Control Services",
     .version = 1,
     .present_bit = 6,
     .doc = "Access Control Services",
-    .length = acs_length,
+    .size = ACS_SIZEOF,
+    .tables = LIST(acs_tables),
     .setup = acs_setup,
 };

@@ -5,8 +5,6 @@
  */
 #include "hw/pci/aer.h"
 
-#include <string.h>
-
 #include "hw/pci/exp_regs.h"
 #include "hw/pci/pci_int.h"
 #include "hw/pci/port.h"
@@ -67,53 +65,6 @@ static void set_bits(PCIDevice *d, uint16_t at, uint32_t bits)
     pci_config_set(&d->config, at, 4, get(d, at, 4) | bits);
 }
 
-/* --- the capability --- */
-
-static uint16_t aer_length(const PCIDeviceType *type, const PCICapDesc *desc)
-{
-    return AER_SIZEOF;
-}
-
-static bool aer_setup(PCIDevice *d, unsigned row, uint16_t pos, GError **err)
-{
-    PCIConfig *c = &d->config;
-
-    pci_config_mask_set(c, PCI_W1CMASK, pos + UNCOR_STATUS, 4, UNCOR_BITS);
-    pci_config_mask_set(c, PCI_WMASK, pos + UNCOR_MASK, 4, UNCOR_BITS);
-    pci_config_mask_set(c, PCI_WMASK, pos + UNCOR_SEVERITY, 4, UNCOR_BITS);
-    pci_config_mask_set(c, PCI_W1CMASK, pos + COR_STATUS, 4, COR_BITS);
-    pci_config_mask_set(c, PCI_WMASK, pos + COR_MASK, 4, COR_BITS);
-    pci_config_mask_set(c, PCI_WMASK, pos + CAP, 4, CAP_ECRC_ENABLES);
-    /* Errors survive all but a cold reset, so that software finds out what happened. */
-    pci_config_mask_fill(c, PCI_STICKY, pos + UNCOR_STATUS, CAP - UNCOR_STATUS + 4, 0xff);
-    /* The log is state of this function, not of its kind. */
-    pci_config_mask_fill(c, PCI_CMASK, pos + CAP, 1, 0xe0);
-    pci_config_mask_fill(c, PCI_CMASK, pos + HEADER_LOG, 16, 0);
-    pci_config_mask_fill(c, PCI_CMASK, pos + PREFIX_LOG, 16, 0);
-    if (is_root(d)) {
-        pci_config_mask_set(c, PCI_WMASK, pos + ROOT_COMMAND, 4, ROOT_COMMAND_RW);
-        pci_config_mask_set(c, PCI_W1CMASK, pos + ROOT_STATUS, 4, ROOT_STATUS_W1C);
-        pci_config_mask_fill(c, PCI_CMASK, pos + COR_SOURCE, 4, 0);
-    }
-    return true;
-}
-
-static void aer_reset(PCIDevice *d, unsigned row, ResetKind kind)
-{
-    uint16_t pos = d->cap_pos[row];
-    PCIConfig *c = &d->config;
-
-    if (kind == RESET_COLD) {
-        pci_config_set(c, pos + UNCOR_SEVERITY, 4, UNCOR_FATAL_BY_DEFAULT);
-        pci_config_set(c, pos + COR_MASK, 4, COR_MASKED_BY_DEFAULT);
-        pci_config_set(c, pos + CAP, 4, CAP_ECRC | CAP_MULTIPLE_HEADERS);
-        memset(c->bytes + pos + HEADER_LOG, 0, 16);
-    }
-    if (is_root(d)) {
-        pci_config_set(c, pos + COR_SOURCE, 4, 0);
-    }
-}
-
 /* --- the root port's side --- */
 
 static void root_update_irq(PCIDevice *d, uint16_t pos)
@@ -126,11 +77,10 @@ static void root_update_irq(PCIDevice *d, uint16_t pos)
     pci_port_set_error_irq((PCIPort *)d, on);
 }
 
-static void aer_written(PCIDevice *d, unsigned row, const PCIConfigWrite *w)
+static uint32_t aer_root_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
-    if (is_root(d)) {
-        root_update_irq(d, d->cap_pos[row]);
-    }
+    root_update_irq(dev, pcie_find_ext_capability(dev, PCI_EXT_CAP_ID_AER));
+    return 0;
 }
 
 static void root_receive(PCIDevice *d, uint16_t pos, Message message, uint16_t source)
@@ -267,14 +217,58 @@ int pci_aer_bit(const char *name, bool *correctable)
     return -1;
 }
 
+/* --- the capability --- */
+
+/* Errors and their logs survive every reset but a cold one, so that software can read them after a
+ * reset. The logs are state: they are not compared on load. */
+static const RegDesc aer_rows[] = {
+    REG_ROW("Uncorrectable Error Status", UNCOR_STATUS, 4, .w1c = UNCOR_BITS, .sticky = UINT32_MAX,
+            .identity = REG_ALL, .doc = "uncorrectable errors that were detected"),
+    REG_ROW("Uncorrectable Error Mask", UNCOR_MASK, 4, .rw = UNCOR_BITS, .sticky = UINT32_MAX,
+            .identity = REG_ALL, .doc = "errors that are not reported"),
+    REG_ROW("Uncorrectable Error Severity", UNCOR_SEVERITY, 4, .rw = UNCOR_BITS,
+            .sticky = UINT32_MAX, .reset = UNCOR_FATAL_BY_DEFAULT, .identity = REG_ALL,
+            .doc = "errors that are reported as fatal"),
+    REG_ROW("Correctable Error Status", COR_STATUS, 4, .w1c = COR_BITS, .sticky = UINT32_MAX,
+            .identity = REG_ALL, .doc = "correctable errors that were detected"),
+    REG_ROW("Correctable Error Mask", COR_MASK, 4, .rw = COR_BITS, .sticky = UINT32_MAX,
+            .reset = COR_MASKED_BY_DEFAULT, .identity = REG_ALL,
+            .doc = "errors that are not reported"),
+    REG_ROW("Capabilities and Control", CAP, 4, .rw = CAP_ECRC_ENABLES, .sticky = UINT32_MAX,
+            .reset = CAP_ECRC | CAP_MULTIPLE_HEADERS,
+            .identity = UINT32_MAX & ~(uint32_t)CAP_FIRST_ERROR,
+            .doc = "first error pointer, ECRC capabilities and enables"),
+    REG_ROW("Header Log", HEADER_LOG, 16, .sticky = REG_ALL,
+            .doc = "header of the packet of the first error"),
+    REG_ROW("TLP Prefix Log", PREFIX_LOG, 16, .sticky = REG_ALL,
+            .doc = "prefixes of the packet of the first error"),
+};
+static const RegDesc aer_root_rows[] = {
+    REG_ROW("Root Error Command", ROOT_COMMAND, 4, .rw = ROOT_COMMAND_RW, .identity = REG_ALL,
+            .wrote = aer_root_wrote, .doc = "interrupt enables"),
+    REG_ROW("Root Error Status", ROOT_STATUS, 4, .w1c = ROOT_STATUS_W1C, .identity = REG_ALL,
+            .wrote = aer_root_wrote, .doc = "error messages that were received"),
+    REG_ROW("Error Source Identification", COR_SOURCE, 4,
+            .doc = "requesters of the first correctable and the first uncorrectable error"),
+};
+
+static bool aer_is_root(const PCIDevice *d, const PCICapDesc *desc)
+{
+    return is_root(d);
+}
+
+static const PCIRegTable aer_tables[] = {
+    { .rows = LIST(aer_rows) },
+    { .rows = LIST(aer_root_rows), .applies = aer_is_root },
+};
+
 const PCICapClass pci_aer_class = {
     .id = PCI_EXT_CAP_ID_AER,
     .extended = true,
+    .name = "Advanced Error Reporting",
     .version = 2,
     .present_bit = 9,
     .doc = "Advanced Error Reporting",
-    .length = aer_length,
-    .setup = aer_setup,
-    .written = aer_written,
-    .reset = aer_reset,
+    .size = AER_SIZEOF,
+    .tables = LIST(aer_tables),
 };

@@ -1,23 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Alternative Routing-ID Interpretation (PCIe 5.0 7.8.7): functions 8 to 255 of a device. The
- * next-function number is what stands on the bus now, so it is filled in when it is read
- * (pci_ari_refresh()), and is not compared on load.
+ * number of the next function depends on the functions that are on the bus now. It is therefore
+ * computed when it is read (pci_ari_refresh()), and is not compared on load.
  */
 #include "hw/pci/pci_int.h"
 
-enum { ARI_CAP = 4, ARI_NEXT_FUNCTION = 5, ARI_SIZEOF = 8 };
+enum { ARI_CAP = 4, ARI_NEXT_FUNCTION = 5, ARI_CONTROL = 6, ARI_SIZEOF = 8 };
 
-static uint16_t ari_length(const PCIDeviceType *type, const PCICapDesc *desc)
-{
-    return ARI_SIZEOF;
-}
-
-static bool ari_setup(PCIDevice *d, unsigned row, uint16_t pos, GError **err)
-{
-    pci_config_mask_set(&d->config, PCI_CMASK, pos + ARI_NEXT_FUNCTION, 1, 0);
-    return true;
-}
+static const RegDesc ari_rows[] = {
+    REG_ROW("Capability", ARI_CAP, 2, .identity = 0x00ff,
+            .doc = "number of the next function in bits 15:8; 0: the last"),
+    REG_ROW("Control", ARI_CONTROL, 2, .identity = REG_ALL, .doc = "zero: no function groups"),
+};
+static const PCIRegTable ari_tables[] = { { .rows = LIST(ari_rows) } };
 
 void pci_ari_refresh(PCIDevice *d)
 {
@@ -36,9 +32,10 @@ void pci_ari_refresh(PCIDevice *d)
 const PCICapClass pci_ari_class = {
     .id = PCI_EXT_CAP_ID_ARI,
     .extended = true,
+    .name = "Alternative Routing-ID",
     .version = 1,
     .present_bit = 8,
     .doc = "Alternative Routing-ID Interpretation",
-    .length = ari_length,
-    .setup = ari_setup,
+    .size = ARI_SIZEOF,
+    .tables = LIST(ari_tables),
 };

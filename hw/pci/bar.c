@@ -62,7 +62,7 @@ static void regs_write(void *opaque, uint64_t offset, uint64_t value, unsigned s
     uint32_t effects = reg_write(&bar->file, bar->pci, offset, value, size);
 
     if (effects) {
-        pci_apply_effects(bar->pci, effects, NULL);
+        pci_apply_effects(bar->pci, effects);
     }
 }
 
@@ -161,18 +161,16 @@ static uint64_t msix_only_size(const PCIDevice *d, const PCIBarDesc *desc)
     return 0;
 }
 
+/* The register's row in the header table has no writable bits: they follow from the size. */
 static void declare(PCIDevice *d, PCIBar *bar)
 {
-    uint32_t at = pci_bar_register(d, bar->index);
-    uint64_t flags = bar->io ? PCI_BAR_SPACE_IO : 0;
-    unsigned len = bar->is64 ? 8 : 4;
+    const RegDesc row =
+        REG_ROW("", pci_bar_register(d, bar->index), bar->is64 ? 8 : 4, .rw = ~(bar->size - 1),
+                .reset = (bar->io ? PCI_BAR_SPACE_IO : 0) | (bar->is64 ? PCI_BAR_MEM_64 : 0) |
+                         (bar->prefetch ? PCI_BAR_MEM_PREFETCH : 0),
+                .identity = REG_ALL);
 
-    flags |= bar->is64 ? PCI_BAR_MEM_64 : 0;
-    flags |= bar->prefetch ? PCI_BAR_MEM_PREFETCH : 0;
-    for (unsigned i = 0; i < len; i += 4) {
-        pci_config_set(&d->config, at + i, 4, flags >> 8 * i);
-        pci_config_mask_set(&d->config, PCI_WMASK, at + i, 4, ~(bar->size - 1) >> 8 * i);
-    }
+    pci_config_declare(&d->config, 0, &row, 1);
 }
 
 bool pci_add_bar(PCIDevice *d, const PCIBarDesc *desc, GError **err)
@@ -233,15 +231,16 @@ static uint64_t rom_size(gsize bytes)
 
 static void add_rom_bar(PCIDevice *d, RamBlock *block, uint64_t size)
 {
-    uint32_t at = pci_bar_register(d, PCI_ROM_BAR);
+    const RegDesc row = REG_ROW("", pci_bar_register(d, PCI_ROM_BAR), 4,
+                                .rw = (~(uint32_t)(size - 1) & ~ROM_LOW_BITS) | PCI_ROM_ENABLE,
+                                .identity = REG_ALL);
     PCIBar *bar = g_new0(PCIBar, 1);
 
     *bar = (PCIBar){
         .pci = d, .index = PCI_ROM_BAR, .size = size, .rom = block, .addr = PCI_BAR_UNMAPPED
     };
     mem_init_ram(&bar->region, "rom", block, 0, size);
-    pci_config_mask_set(&d->config, PCI_WMASK, at, 4,
-                        (~(uint32_t)(size - 1) & ~ROM_LOW_BITS) | PCI_ROM_ENABLE);
+    pci_config_declare(&d->config, 0, &row, 1);
     append(d, bar);
 }
 

@@ -105,28 +105,42 @@ void pci_bridge_fini(PCIBridge *br)
     pci_bus_fini(&br->sec);
 }
 
+/* Rows of the header that replace those of the common table, for bridges with other windows. */
+#define WINDOW_ROW(off, w, n, mask, type)                                                          \
+    REG_ROW(n, off, w, .rw = (mask), .reset = (type), .identity = REG_ALL)
+
 void pci_bridge_set_io32(PCIBridge *br)
 {
-    PCIConfig *c = &br->pci.config;
+    static const RegDesc rows[] = {
+        WINDOW_ROW(PCI_IO_BASE, 1, "I/O Base", 0xf0, IO_RANGE_32),
+        WINDOW_ROW(PCI_IO_LIMIT, 1, "I/O Limit", 0xf0, IO_RANGE_32),
+        WINDOW_ROW(PCI_IO_BASE_UPPER16, 2, "I/O Base Upper 16 Bits", 0xffff, 0),
+        WINDOW_ROW(PCI_IO_LIMIT_UPPER16, 2, "I/O Limit Upper 16 Bits", 0xffff, 0),
+    };
 
-    c->bytes[PCI_IO_BASE] |= IO_RANGE_32;
-    c->bytes[PCI_IO_LIMIT] |= IO_RANGE_32;
-    pci_config_mask_set(c, PCI_WMASK, PCI_IO_BASE_UPPER16, 4, ~0u);
+    pci_config_declare(&br->pci.config, 0, LIST(rows));
 }
 
 void pci_bridge_set_pref32(PCIBridge *br)
 {
-    PCIConfig *c = &br->pci.config;
+    static const RegDesc rows[] = {
+        WINDOW_ROW(PCI_PREF_MEMORY_BASE, 2, "Prefetchable Memory Base", 0xfff0, 0),
+        WINDOW_ROW(PCI_PREF_MEMORY_LIMIT, 2, "Prefetchable Memory Limit", 0xfff0, 0),
+        WINDOW_ROW(PCI_PREF_BASE_UPPER32, 4, "Prefetchable Base Upper 32 Bits", 0, 0),
+        WINDOW_ROW(PCI_PREF_LIMIT_UPPER32, 4, "Prefetchable Limit Upper 32 Bits", 0, 0),
+    };
 
-    c->bytes[PCI_PREF_MEMORY_BASE] &= ~RANGE_TYPE_MASK;
-    c->bytes[PCI_PREF_MEMORY_LIMIT] &= ~RANGE_TYPE_MASK;
-    pci_config_mask_set(c, PCI_WMASK, PCI_PREF_BASE_UPPER32, 4, 0);
-    pci_config_mask_set(c, PCI_WMASK, PCI_PREF_LIMIT_UPPER32, 4, 0);
+    pci_config_declare(&br->pci.config, 0, LIST(rows));
 }
 
 void pci_bridge_no_io(PCIBridge *br)
 {
-    pci_config_mask_set(&br->pci.config, PCI_WMASK, PCI_IO_BASE, 2, 0);
+    static const RegDesc rows[] = {
+        WINDOW_ROW(PCI_IO_BASE, 1, "I/O Base", 0, 0),
+        WINDOW_ROW(PCI_IO_LIMIT, 1, "I/O Limit", 0, 0),
+    };
+
+    pci_config_declare(&br->pci.config, 0, LIST(rows));
 }
 
 /* --- windows --- */
@@ -219,14 +233,9 @@ void pci_bridge_follow_reset(PCIBridge *br)
     }
 }
 
-void pci_bridge_control_written(PCIBridge *br, uint16_t old)
+void pci_bridge_reset_changed(PCIBridge *br)
 {
-    bool held = pci_bridge_in_reset(br);
-
-    if (held == !!(old & PCI_BRIDGE_CTL_BUS_RESET)) {
-        return;
-    }
-    if (held) {
+    if (pci_bridge_in_reset(br)) {
         pci_bus_reset(&br->sec, RESET_HOT);
     }
     pci_bridge_follow_reset(br);

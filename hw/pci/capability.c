@@ -53,21 +53,6 @@ static unsigned find_space(const PCIConfig *c, unsigned first, unsigned end, uns
     return 0;
 }
 
-static void claim(PCIConfig *c, const PCICapEntry *e)
-{
-    pci_config_mask_fill(c, PCI_USED, e->offset, e->size, 0xff);
-    pci_config_mask_fill(c, PCI_WMASK, e->offset, e->size, 0);
-    pci_config_mask_fill(c, PCI_W1CMASK, e->offset, e->size, 0);
-    pci_config_mask_fill(c, PCI_CMASK, e->offset, e->size, 0xff);
-    /* Pointers are not compared on load: an entry may stand at another place. */
-    if (e->extended) {
-        pci_config_mask_set(c, PCI_CMASK, e->offset, EXT_HEADER, 0xfffff);
-    } else {
-        pci_config_mask_set(c, PCI_CMASK, e->offset + 1, 1, 0);
-    }
-    pci_config_entry_add(c, e);
-}
-
 static void release(PCIConfig *c, const PCICapEntry *e)
 {
     unsigned offset = e->offset, size = e->size; /* e lies in the array that shrinks */
@@ -183,7 +168,7 @@ static void link_at(PCIConfig *c, uint8_t cap_id, uint8_t offset, uint8_t size)
     c->bytes[offset + 1] = c->bytes[PCI_CAPABILITY_LIST];
     c->bytes[PCI_CAPABILITY_LIST] = offset;
     c->bytes[PCI_STATUS] |= PCI_STATUS_CAP_LIST;
-    claim(c, &(PCICapEntry){ .offset = offset, .size = size, .id = cap_id });
+    pci_config_claim(c, &(PCICapEntry){ .offset = offset, .size = size, .id = cap_id });
 }
 
 int pci_add_capability(PCIDevice *d, uint8_t cap_id, uint8_t size)
@@ -252,8 +237,7 @@ static int reserve(PCIConfig *c, const PCICapEntry *e, unsigned first, unsigned 
         return 0;
     }
     if (ret == 0) {
-        pci_config_mask_fill(c, PCI_USED, e->offset, e->size, 0xff);
-        pci_config_entry_add(c, e);
+        pci_config_reserve(c, e);
     }
     return ret;
 }
@@ -340,7 +324,8 @@ static void ext_link_at(PCIConfig *c, uint16_t cap_id, uint8_t version, unsigned
     if (offset != PCI_EXT_CAP_BASE) {
         set_ext_next(c, PCI_EXT_CAP_BASE, offset);
     }
-    claim(c, &(PCICapEntry){ .offset = offset, .size = size, .id = cap_id, .extended = true });
+    pci_config_claim(
+        c, &(PCICapEntry){ .offset = offset, .size = size, .id = cap_id, .extended = true });
 }
 
 int pcie_add_ext_capability(PCIDevice *d, uint16_t cap_id, uint8_t version, uint16_t size)

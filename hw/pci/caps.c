@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * From a type's capability rows to entries in config space, and from guest writes and resets to
- * the files that own them.
+ * Capabilities of a function: allocation from the rows of its type, and dispatch to the classes.
  */
 #include "hw/pci/pci_int.h"
 
@@ -10,20 +9,47 @@
 
 #include "hw/pci/names.h"
 
-static const PCICapClass *const classes[] = {
+static const PCICapClass *const cap_classes[] = {
     &pci_pm_class,    &pci_msi_class,  &pci_msix_class,   &pci_vendor_class, &pci_express_class,
     &pci_ssvid_class, &pci_vpd_class,  &pci_aer_class,    &pci_acs_class,    &pci_dsn_class,
     &pci_ari_class,   &pci_shpc_class, &pci_slotid_class,
 };
 
-const PCICapClass *pci_cap_class(uint16_t id, bool extended)
+const PCICapClass *pci_cap_class_find(uint16_t id, bool extended)
 {
-    for (size_t i = 0; i < G_N_ELEMENTS(classes); i++) {
-        if (classes[i]->id == id && classes[i]->extended == extended) {
-            return classes[i];
+    for (size_t i = 0; i < G_N_ELEMENTS(cap_classes); i++) {
+        if (cap_classes[i]->id == id && cap_classes[i]->extended == extended) {
+            return cap_classes[i];
         }
     }
-    g_assert_not_reached(); /* a row of a type without a class behind it */
+    return NULL;
+}
+
+const PCICapClass *pci_cap_class(uint16_t id, bool extended)
+{
+    const PCICapClass *cls = pci_cap_class_find(id, extended);
+
+    g_assert(cls); /* a row of a type without a class */
+    return cls;
+}
+
+uint16_t pci_cap_length(const PCIDeviceType *type, const PCICapDesc *desc)
+{
+    const PCICapClass *cls = pci_cap_class(desc->id, desc->extended);
+
+    return cls->size ? cls->size : cls->length(type, desc);
+}
+
+int pci_cap_row(const PCIDevice *d, const PCICapClass *cls)
+{
+    for (size_t row = 0; row < pci_type(d)->n_caps; row++) {
+        const PCICapDesc *desc = &pci_type(d)->caps[row];
+
+        if (d->cap_pos[row] && desc->id == cls->id && desc->extended == cls->extended) {
+            return row;
+        }
+    }
+    return -1;
 }
 
 static const PCICapClass *class_of(const PCICapDesc *desc)
@@ -174,18 +200,47 @@ static int place(PCIDevice *d, const PCICapDesc *desc, unsigned length, uint16_t
     return pos;
 }
 
+/* The tables that apply to d: bit t for table t. */
+static uint32_t caps_select(const PCIDevice *d, const PCICapDesc *desc, const PCIRegTable *tables,
+                            size_t n)
+{
+    uint32_t selected = 0;
+
+    g_assert(n <= PCI_MAX_TABLES);
+    for (size_t i = 0; i < n; i++) {
+        if (!tables[i].applies || tables[i].applies(d, desc)) {
+            selected |= 1u << i;
+        }
+    }
+    return selected;
+}
+
+static void caps_declare(PCIDevice *d, const PCICapDesc *desc, uint16_t pos)
+{
+    const PCICapClass *cls = class_of(desc);
+    uint32_t header = caps_select(d, desc, cls->header, cls->n_header);
+
+    pci_config_declare_entry(&d->config, pos, cls->tables,
+                             caps_select(d, desc, cls->tables, cls->n_tables));
+    for (; header; header &= header - 1) {
+        const PCIRegTable *t = &cls->header[__builtin_ctz(header)];
+
+        pci_config_compile(&d->config, 0, t->rows, t->n);
+    }
+}
+
 bool pci_cap_place_row(PCIDevice *d, unsigned row, uint16_t at, GError **err)
 {
     const PCICapDesc *desc = &pci_type(d)->caps[row];
     const PCICapClass *cls = class_of(desc);
-    unsigned length = cls->length(pci_type(d), desc);
-    int pos = place(d, desc, length, at, err);
+    int pos = place(d, desc, pci_cap_length(pci_type(d), desc), at, err);
 
     if (pos < 0) {
         return false;
     }
     d->cap_pos[row] = pos;
-    if (!cls->setup(d, row, pos, err)) {
+    caps_declare(d, desc, pos);
+    if (cls->setup && !cls->setup(d, row, pos, err)) {
         d->cap_pos[row] = 0;
         pci_cap_delete_at(d, pos);
         return false;
@@ -319,58 +374,7 @@ int pci_cap_row_at(const PCIDevice *d, uint16_t pos)
     return -1;
 }
 
-/* --- guest writes and resets --- */
-
-uint32_t pci_write_bits(const PCIConfigWrite *w, uint32_t addr, unsigned len, uint32_t *value)
-{
-    uint32_t bits = 0;
-
-    *value = 0;
-    for (unsigned i = 0; i < len; i++) {
-        uint32_t at = addr + i - w->addr;
-
-        if (addr + i >= w->addr && at < w->len) {
-            bits |= 0xffu << 8 * i;
-            *value |= (w->value >> 8 * at & 0xff) << 8 * i;
-        }
-    }
-    return bits;
-}
-
-uint32_t pci_write_old(const PCIDevice *d, const PCIConfigWrite *w, uint32_t addr, unsigned len)
-{
-    uint32_t value = pci_config_get(&d->config, addr, len);
-
-    for (unsigned i = 0; i < len; i++) {
-        uint32_t at = addr + i - w->addr;
-
-        if (addr + i >= w->addr && at < w->len) {
-            value &= ~(0xffu << 8 * i);
-            value |= (w->old >> 8 * at & 0xff) << 8 * i;
-        }
-    }
-    return value;
-}
-
-static bool touches(const PCICapEntry *e, const PCIConfigWrite *w)
-{
-    return w->addr < (uint32_t)e->offset + e->size && w->addr + w->len > e->offset;
-}
-
-void pci_caps_written(PCIDevice *d, const PCIConfigWrite *w)
-{
-    for (size_t row = 0; row < pci_type(d)->n_caps; row++) {
-        const PCICapClass *cls = class_of(&pci_type(d)->caps[row]);
-        const PCICapEntry *e = NULL;
-
-        if (d->cap_pos[row] && cls->written) {
-            e = pci_config_entry_at(&d->config, d->cap_pos[row]);
-        }
-        if (e && touches(e, w)) {
-            cls->written(d, row, w);
-        }
-    }
-}
+/* --- reset --- */
 
 void pci_caps_reset(PCIDevice *d, ResetKind kind)
 {
@@ -396,10 +400,17 @@ static bool vendor_setup(PCIDevice *d, unsigned row, uint16_t pos, GError **err)
     return true;
 }
 
+static const RegDesc vendor_rows[] = {
+    REG_ROW("Length", 2, 1, .identity = REG_ALL, .doc = "bytes of the capability"),
+};
+static const PCIRegTable vendor_tables[] = { { .rows = LIST(vendor_rows) } };
+
 const PCICapClass pci_vendor_class = {
     .id = PCI_CAP_ID_VNDR,
+    .name = "Vendor Specific",
     .present_bit = -1,
     .doc = "vendor-specific capability",
+    .tables = LIST(vendor_tables),
     .length = vendor_length,
     .setup = vendor_setup,
 };

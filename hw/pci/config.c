@@ -8,83 +8,179 @@
 
 #include "hw/pci/regs.h"
 
-enum { HEADER = 0x40, CONVENTIONAL = 0x100 };
+enum { HEADER_SIZE = 0x40, CONVENTIONAL_SIZE = 0x100 };
 
-/* Space nobody allocated. Written to only after a copy was made (own_block). */
-static const PCIMasks plain_block = { .wmask = { [0 ... PCI_MASK_BLOCK - 1] = 0xff } };
-static const PCIMasks reserved_block = { .cmask = { [0 ... PCI_MASK_BLOCK - 1] = 0xff } };
+/* Space nobody allocated. Written to only after a copy was made (config_own_block). */
+static const PCIMasks config_plain_block = { .wmask = { [0 ... PCI_MASK_BLOCK - 1] = 0xff } };
+static const PCIMasks config_reserved_block = { .cmask = { [0 ... PCI_MASK_BLOCK - 1] = 0xff } };
 
-/* One register of the header: what a guest may do to it, and what a change of it means. */
-typedef struct HeaderReg {
-    uint8_t at, width;
-    uint32_t wmask, w1cmask;
-} HeaderReg;
+/* --- the registers of the two headers --- */
+
+/* The wrote() functions of the header depend on the values alone, not on the device. */
+static uint32_t header_command_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
+{
+    uint64_t changed = old ^ new;
+
+    return (changed & (PCI_COMMAND_IO | PCI_COMMAND_MEMORY) ? PCI_EFFECT_DECODE : 0) |
+           (changed & PCI_COMMAND_MASTER ? PCI_EFFECT_MASTER : 0) |
+           (changed & PCI_COMMAND_INTX_DISABLE ? PCI_EFFECT_INTX : 0);
+}
+
+static uint32_t header_bar_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
+{
+    return old != new ? PCI_EFFECT_BAR : 0;
+}
+
+static uint32_t header_rom_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
+{
+    return old != new ? PCI_EFFECT_ROM : 0;
+}
+
+static uint32_t header_bus_number_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
+{
+    return old != new ? PCI_EFFECT_BUS_NUMBERS : 0;
+}
+
+static uint32_t header_window_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
+{
+    return old != new ? PCI_EFFECT_WINDOWS : 0;
+}
+
+static uint32_t header_control_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
+{
+    return (old ^ new) & PCI_BRIDGE_CTL_BUS_RESET ? PCI_EFFECT_BUS_RESET : 0;
+}
 
 #define STATUS_W1C                                                                                 \
     (PCI_STATUS_PARITY | PCI_STATUS_SIG_TARGET_ABORT | PCI_STATUS_REC_TARGET_ABORT |               \
      PCI_STATUS_REC_MASTER_ABORT | PCI_STATUS_SIG_SYSTEM_ERROR | PCI_STATUS_DETECTED_PARITY)
-#define COMMAND_RW                                                                                 \
-    (PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_SERR |                 \
-     PCI_COMMAND_INTX_DISABLE)
+#define BRIDGE_CONTROL_RW                                                                          \
+    (PCI_BRIDGE_CTL_PARITY | PCI_BRIDGE_CTL_SERR | PCI_BRIDGE_CTL_ISA | PCI_BRIDGE_CTL_VGA |       \
+     PCI_BRIDGE_CTL_VGA_16BIT | PCI_BRIDGE_CTL_MASTER_ABORT | PCI_BRIDGE_CTL_BUS_RESET |           \
+     PCI_BRIDGE_CTL_FAST_BACK | PCI_BRIDGE_CTL_DISCARD | PCI_BRIDGE_CTL_SEC_DISCARD |              \
+     PCI_BRIDGE_CTL_DISCARD_SERR)
 
-static const HeaderReg common_regs[] = {
-    { PCI_COMMAND, 2, COMMAND_RW, 0 },
-    { PCI_STATUS, 2, 0, STATUS_W1C },
-    { PCI_CACHE_LINE_SIZE, 1, 0xff, 0 },
-    { PCI_INTERRUPT_LINE, 1, 0xff, 0 },
-};
-static const HeaderReg bridge_regs[] = {
-    { PCI_PRIMARY_BUS, 4, 0xffffffff, 0 }, /* and secondary, subordinate, secondary latency */
-    { PCI_IO_BASE, 1, 0xf0, 0 },
-    { PCI_IO_LIMIT, 1, 0xf0, 0 },
-    { PCI_SEC_STATUS, 2, 0, STATUS_W1C },
-    { PCI_MEMORY_BASE, 2, 0xfff0, 0 },
-    { PCI_MEMORY_LIMIT, 2, 0xfff0, 0 },
-    { PCI_PREF_MEMORY_BASE, 2, 0xfff0, 0 },
-    { PCI_PREF_MEMORY_LIMIT, 2, 0xfff0, 0 },
-    { PCI_PREF_BASE_UPPER32, 4, 0xffffffff, 0 },
-    { PCI_PREF_LIMIT_UPPER32, 4, 0xffffffff, 0 },
-    { PCI_BRIDGE_CONTROL, 2,
-      PCI_BRIDGE_CTL_PARITY | PCI_BRIDGE_CTL_SERR | PCI_BRIDGE_CTL_ISA | PCI_BRIDGE_CTL_VGA |
-          PCI_BRIDGE_CTL_VGA_16BIT | PCI_BRIDGE_CTL_MASTER_ABORT | PCI_BRIDGE_CTL_BUS_RESET |
-          PCI_BRIDGE_CTL_FAST_BACK | PCI_BRIDGE_CTL_DISCARD | PCI_BRIDGE_CTL_SEC_DISCARD |
-          PCI_BRIDGE_CTL_DISCARD_SERR,
-      PCI_BRIDGE_CTL_DISCARD_STATUS },
+/* A constant register, and one that has further columns. */
+#define CONST(off, w, n, ...) REG_ROW(n, off, w, .identity = REG_ALL, __VA_ARGS__)
+#define BAR(i)                                                                                     \
+    CONST(PCI_BASE_ADDRESS_0 + 4 * (i), 4, "Base Address " #i, .wrote = header_bar_wrote,          \
+          .doc = "address at which BAR " #i " decodes; the writable bits follow from its size")
+
+/* 00h to 17h, and 34h, of both types. The class fills in the constants and the BARs their writable
+ * bits. The list may start elsewhere in a loaded state, and the interrupt status is compared with
+ * the level of the pin. */
+#define HEADER_FIRST                                                                               \
+    CONST(PCI_VENDOR_ID, 2, "Vendor ID", .doc = "vendor of the function"),                         \
+        CONST(PCI_DEVICE_ID, 2, "Device ID", .doc = "device of that vendor"),                      \
+        CONST(PCI_COMMAND, 2, "Command", .rw = PCI_COMMAND_RW, .wrote = header_command_wrote,      \
+              .doc = "I/O, memory and bus-master enables, SERR# enable, INTx disable"),            \
+        REG_ROW("Status", PCI_STATUS, 2, .w1c = STATUS_W1C,                                        \
+                .identity = (uint16_t) ~(PCI_STATUS_INTERRUPT | PCI_STATUS_CAP_LIST),              \
+                .doc = "interrupt status, capability list present, detected errors"),              \
+        CONST(PCI_REVISION_ID, 1, "Revision ID", .doc = "revision of the device"),                 \
+        CONST(PCI_CLASS_PROG, 3, "Class Code", .doc = "interface, subclass and base class"),       \
+        CONST(PCI_CACHE_LINE_SIZE, 1, "Cache Line Size", .rw = 0xff,                               \
+              .doc = "storage for software; no effect"),                                           \
+        CONST(PCI_LATENCY_TIMER, 1, "Latency Timer", .doc = "zero"),                               \
+        CONST(PCI_HEADER_TYPE, 1, "Header Type", .doc = "layout of the header; multi-function"),   \
+        CONST(PCI_BIST, 1, "BIST", .doc = "zero: no self-test"), BAR(0), BAR(1)
+#define HEADER_LIST                                                                                \
+    REG_ROW("Capabilities Pointer", PCI_CAPABILITY_LIST, 1, .doc = "first entry of the list")
+#define HEADER_INTERRUPT                                                                           \
+    CONST(PCI_INTERRUPT_LINE, 1, "Interrupt Line", .rw = 0xff,                                     \
+          .doc = "storage for software; no effect"),                                               \
+        CONST(PCI_INTERRUPT_PIN, 1, "Interrupt Pin", .doc = "0: none, 1 to 4: INTA# to INTD#")
+#define HEADER_ROM(at)                                                                             \
+    CONST(at, 4, "Expansion ROM Base Address", .wrote = header_rom_wrote,                          \
+          .doc = "address and enable of the expansion ROM")
+
+static const RegDesc endpoint_rows[] = {
+    HEADER_FIRST,
+    BAR(2),
+    BAR(3),
+    BAR(4),
+    BAR(5),
+    CONST(0x28, 4, "Cardbus CIS Pointer", .doc = "zero"),
+    CONST(PCI_SUBSYSTEM_VENDOR_ID, 2, "Subsystem Vendor ID", .doc = "vendor of the board"),
+    CONST(PCI_SUBSYSTEM_ID, 2, "Subsystem ID", .doc = "board of that vendor"),
+    HEADER_ROM(PCI_ROM_ADDRESS),
+    HEADER_LIST,
+    HEADER_INTERRUPT,
+    CONST(PCI_MIN_GNT, 1, "Min_Gnt", .doc = "zero"),
+    CONST(PCI_MAX_LAT, 1, "Max_Lat", .doc = "zero"),
 };
 
-typedef struct EffectRange {
-    uint8_t first, last;
-    uint32_t bits, effect; /* bits: of the first byte's value, when one byte is meant */
-} EffectRange;
+#define WINDOW(off, w, n, mask, ...)                                                               \
+    CONST(off, w, n, .rw = (mask), .wrote = header_window_wrote, __VA_ARGS__)
+static const RegDesc bridge_rows[] = {
+    HEADER_FIRST,
+    CONST(PCI_PRIMARY_BUS, 1, "Primary Bus Number", .rw = 0xff, .wrote = header_bus_number_wrote,
+          .doc = "bus that the bridge is on"),
+    CONST(PCI_SECONDARY_BUS, 1, "Secondary Bus Number", .rw = 0xff,
+          .wrote = header_bus_number_wrote, .doc = "bus behind the bridge"),
+    CONST(PCI_SUBORDINATE_BUS, 1, "Subordinate Bus Number", .rw = 0xff,
+          .wrote = header_bus_number_wrote, .doc = "highest bus number behind the bridge"),
+    CONST(PCI_SEC_LATENCY_TIMER, 1, "Secondary Latency Timer", .rw = 0xff,
+          .doc = "storage for software; no effect"),
+    WINDOW(PCI_IO_BASE, 1, "I/O Base", 0xf0, .doc = "bits 15:12 of the first I/O port"),
+    WINDOW(PCI_IO_LIMIT, 1, "I/O Limit", 0xf0, .doc = "bits 15:12 of the last I/O port"),
+    CONST(PCI_SEC_STATUS, 2, "Secondary Status", .w1c = STATUS_W1C,
+          .doc = "errors detected on the secondary bus"),
+    WINDOW(PCI_MEMORY_BASE, 2, "Memory Base", 0xfff0, .doc = "bits 31:20 of the first address"),
+    WINDOW(PCI_MEMORY_LIMIT, 2, "Memory Limit", 0xfff0, .doc = "bits 31:20 of the last address"),
+    WINDOW(PCI_PREF_MEMORY_BASE, 2, "Prefetchable Memory Base", 0xfff0,
+           .doc = "bits 31:20 of the first prefetchable address"),
+    WINDOW(PCI_PREF_MEMORY_LIMIT, 2, "Prefetchable Memory Limit", 0xfff0,
+           .doc = "bits 31:20 of the last prefetchable address"),
+    WINDOW(PCI_PREF_BASE_UPPER32, 4, "Prefetchable Base Upper 32 Bits", 0xffffffff,
+           .doc = "bits 63:32 of the first prefetchable address"),
+    WINDOW(PCI_PREF_LIMIT_UPPER32, 4, "Prefetchable Limit Upper 32 Bits", 0xffffffff,
+           .doc = "bits 63:32 of the last prefetchable address"),
+    WINDOW(PCI_IO_BASE_UPPER16, 2, "I/O Base Upper 16 Bits", 0,
+           .doc = "bits 31:16 of the first I/O port"),
+    WINDOW(PCI_IO_LIMIT_UPPER16, 2, "I/O Limit Upper 16 Bits", 0,
+           .doc = "bits 31:16 of the last I/O port"),
+    HEADER_LIST,
+    HEADER_ROM(PCI_ROM_ADDRESS1),
+    HEADER_INTERRUPT,
+    CONST(PCI_BRIDGE_CONTROL, 2, "Bridge Control", .rw = BRIDGE_CONTROL_RW,
+          .w1c = PCI_BRIDGE_CTL_DISCARD_STATUS, .wrote = header_control_wrote,
+          .doc = "Secondary Bus Reset, SERR# and VGA forwarding, discard timers"),
+};
 
-static const EffectRange common_effects[] = {
-    { PCI_COMMAND, PCI_COMMAND, PCI_COMMAND_IO | PCI_COMMAND_MEMORY, PCI_EFFECT_DECODE },
-    { PCI_COMMAND, PCI_COMMAND, PCI_COMMAND_MASTER, PCI_EFFECT_MASTER },
-    { PCI_COMMAND + 1, PCI_COMMAND + 1, PCI_COMMAND_INTX_DISABLE >> 8, PCI_EFFECT_INTX },
-    { PCI_BASE_ADDRESS_0, PCI_BASE_ADDRESS_0 + 7, 0xff, PCI_EFFECT_BAR },
+PCIRegTable pci_config_header_rows(unsigned type)
+{
+    return type == 1 ? (PCIRegTable){ .rows = bridge_rows, .n = G_N_ELEMENTS(bridge_rows) }
+                     : (PCIRegTable){ .rows = endpoint_rows, .n = G_N_ELEMENTS(endpoint_rows) };
+}
+
+/* An entry may be at another offset in a loaded state, so the pointers are not compared. */
+static const RegDesc conventional_head_rows[] = {
+    CONST(0, 1, "Capability ID", .doc = "kind of capability"),
+    REG_ROW("Next Capability Pointer", 1, 1, .doc = "next entry of the list; 0: the last"),
 };
-static const EffectRange endpoint_effects[] = {
-    { PCI_BASE_ADDRESS_0 + 8, PCI_BASE_ADDRESS_0 + 23, 0xff, PCI_EFFECT_BAR },
-    { PCI_ROM_ADDRESS, PCI_ROM_ADDRESS + 3, 0xff, PCI_EFFECT_ROM },
+static const RegDesc extended_head_rows[] = {
+    REG_ROW("Extended Capability Header", 0, 4, .identity = 0xfffff,
+            .doc = "kind and version of capability, next entry of the list"),
 };
-static const EffectRange bridge_effects[] = {
-    { PCI_PRIMARY_BUS, PCI_SUBORDINATE_BUS, 0xff, PCI_EFFECT_BUS_NUMBERS },
-    { PCI_IO_BASE, PCI_IO_LIMIT, 0xff, PCI_EFFECT_WINDOWS },
-    { PCI_MEMORY_BASE, PCI_IO_LIMIT_UPPER16 + 1, 0xff, PCI_EFFECT_WINDOWS },
-    { PCI_ROM_ADDRESS1, PCI_ROM_ADDRESS1 + 3, 0xff, PCI_EFFECT_ROM },
-    { PCI_BRIDGE_CONTROL, PCI_BRIDGE_CONTROL + 1, 0xff, PCI_EFFECT_BRIDGE_CONTROL },
-};
+
+PCIRegTable pci_config_head_rows(bool extended)
+{
+    return extended ? (PCIRegTable){ .rows = LIST(extended_head_rows) }
+                    : (PCIRegTable){ .rows = LIST(conventional_head_rows) };
+}
 
 /* --- masks --- */
 
-static PCIMasks *shared_block(unsigned block)
+static PCIMasks *config_shared_block(unsigned block)
 {
-    const PCIMasks *b = block < CONVENTIONAL / PCI_MASK_BLOCK ? &plain_block : &reserved_block;
+    const PCIMasks *b =
+        block < CONVENTIONAL_SIZE / PCI_MASK_BLOCK ? &config_plain_block : &config_reserved_block;
 
     return (PCIMasks *)b;
 }
 
-static PCIMasks *own_block(PCIConfig *c, unsigned block)
+static PCIMasks *config_own_block(PCIConfig *c, unsigned block)
 {
     if (!(c->own >> block & 1)) {
         c->masks[block] = g_memdup2(c->masks[block], sizeof(PCIMasks));
@@ -100,10 +196,10 @@ uint8_t pci_config_mask(const PCIConfig *c, PCIMaskKind kind, uint32_t addr)
     return block[kind + addr % PCI_MASK_BLOCK];
 }
 
-static void mask_put(PCIConfig *c, PCIMaskKind kind, uint32_t addr, uint8_t value)
+static void config_mask_put(PCIConfig *c, PCIMaskKind kind, uint32_t addr, uint8_t value)
 {
     if (pci_config_mask(c, kind, addr) != value) {
-        uint8_t *block = (uint8_t *)own_block(c, addr / PCI_MASK_BLOCK);
+        uint8_t *block = (uint8_t *)config_own_block(c, addr / PCI_MASK_BLOCK);
 
         block[kind + addr % PCI_MASK_BLOCK] = value;
     }
@@ -113,14 +209,14 @@ void pci_config_mask_set(PCIConfig *c, PCIMaskKind kind, uint32_t addr, unsigned
                          uint32_t value)
 {
     for (unsigned i = 0; i < len; i++) {
-        mask_put(c, kind, addr + i, value >> 8 * i);
+        config_mask_put(c, kind, addr + i, value >> 8 * i);
     }
 }
 
 void pci_config_mask_fill(PCIConfig *c, PCIMaskKind kind, uint32_t addr, unsigned n, uint8_t value)
 {
     for (unsigned i = 0; i < n; i++) {
-        mask_put(c, kind, addr + i, value);
+        config_mask_put(c, kind, addr + i, value);
     }
 }
 
@@ -129,45 +225,160 @@ void pci_config_unclaim(PCIConfig *c, uint32_t addr, unsigned n)
     static const PCIMaskKind kinds[] = { PCI_WMASK, PCI_W1CMASK, PCI_CMASK, PCI_USED, PCI_STICKY };
 
     for (unsigned i = 0; i < n; i++, addr++) {
-        const uint8_t *fresh = (const uint8_t *)shared_block(addr / PCI_MASK_BLOCK);
+        const uint8_t *fresh = (const uint8_t *)config_shared_block(addr / PCI_MASK_BLOCK);
 
         for (unsigned k = 0; k < G_N_ELEMENTS(kinds); k++) {
-            mask_put(c, kinds[k], addr, fresh[kinds[k] + addr % PCI_MASK_BLOCK]);
+            config_mask_put(c, kinds[k], addr, fresh[kinds[k] + addr % PCI_MASK_BLOCK]);
         }
     }
 }
 
-/* --- life --- */
+/* --- the table compiler --- */
 
-static void declare(PCIConfig *c, const HeaderReg *regs, size_t n)
+/* Byte i of a column; arrays wider than 8 bytes have all or no bits. */
+static uint8_t config_column_byte(uint64_t bits, unsigned i)
 {
-    for (size_t i = 0; i < n; i++) {
-        pci_config_mask_set(c, PCI_WMASK, regs[i].at, regs[i].width, regs[i].wmask);
-        pci_config_mask_set(c, PCI_W1CMASK, regs[i].at, regs[i].width, regs[i].w1cmask);
+    return i < 8 ? bits >> 8 * i : bits == REG_ALL ? 0xff : 0;
+}
+
+static void config_compile_row(PCIConfig *c, uint16_t pos, const RegDesc *r)
+{
+    for (unsigned i = 0; i < r->width; i++) {
+        uint32_t addr = pos + r->offset + i;
+
+        config_mask_put(c, PCI_WMASK, addr, config_column_byte(r->rw, i));
+        config_mask_put(c, PCI_W1CMASK, addr, config_column_byte(r->w1c, i));
+        config_mask_put(c, PCI_STICKY, addr, config_column_byte(r->sticky, i));
+        config_mask_put(c, PCI_CMASK, addr, config_column_byte(r->identity, i));
     }
 }
+
+void pci_config_compile(PCIConfig *c, uint16_t pos, const RegDesc *rows, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        config_compile_row(c, pos, &rows[i]);
+    }
+}
+
+void pci_config_declare(PCIConfig *c, uint16_t pos, const RegDesc *rows, size_t n)
+{
+    pci_config_compile(c, pos, rows, n);
+    for (size_t i = 0; i < n; i++) {
+        for (unsigned b = 0; b < rows[i].width; b++) {
+            c->bytes[pos + rows[i].offset + b] = config_column_byte(rows[i].reset, b);
+        }
+    }
+}
+
+void pci_config_declare_entry(PCIConfig *c, uint16_t pos, const PCIRegTable *tables,
+                              uint32_t selected)
+{
+    PCICapEntry *e = pci_config_entry_at(c, pos);
+
+    g_assert(e && e->offset == pos);
+    e->tables = tables;
+    e->selected = selected;
+    for (; selected; selected &= selected - 1) {
+        const PCIRegTable *t = &tables[__builtin_ctz(selected)];
+
+        pci_config_declare(c, pos, t->rows, t->n);
+    }
+}
+
+static const char *config_row_fault(const RegDesc *r, const RegDesc *before)
+{
+    uint64_t mask = r->width < 8 ? (1ull << 8 * r->width) - 1 : UINT64_MAX;
+
+    if (!r->name || !*r->name || r->width == 0) {
+        return "has no name or no width";
+    }
+    if ((r->rw & r->w1c) | (r->trigger & (r->rw | r->w1c | r->reset))) {
+        return "has a bit of two kinds: rw, w1c and trigger are exclusive";
+    }
+    if ((r->rw | r->w1c | r->trigger | r->reset) & ~mask) {
+        return "has bits beyond its width";
+    }
+    if ((r->accept || r->wrote) && r->width > 8) {
+        return "has functions, which only rows of up to 8 bytes may have";
+    }
+    if (before && before->offset + before->width > r->offset) {
+        return "overlaps the row before it, or is out of order";
+    }
+    return NULL;
+}
+
+char *pci_config_check_rows(const RegDesc *rows, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const char *fault = config_row_fault(&rows[i], i ? &rows[i - 1] : NULL);
+
+        if (fault) {
+            return g_strdup_printf("register %s (row %zu) %s", rows[i].name ? rows[i].name : "?", i,
+                                   fault);
+        }
+    }
+    return NULL;
+}
+
+/* --- masks of entries --- */
+
+static const PCIMaskKind config_saved_kinds[] = { PCI_WMASK, PCI_W1CMASK, PCI_CMASK, PCI_STICKY };
+
+uint8_t *pci_config_save_masks(const PCIConfig *c, uint32_t addr, unsigned n)
+{
+    uint8_t *saved = g_malloc(G_N_ELEMENTS(config_saved_kinds) * n);
+
+    for (unsigned k = 0; k < G_N_ELEMENTS(config_saved_kinds); k++) {
+        for (unsigned i = 0; i < n; i++) {
+            saved[k * n + i] = pci_config_mask(c, config_saved_kinds[k], addr + i);
+        }
+    }
+    return saved;
+}
+
+void pci_config_restore_masks(PCIConfig *c, uint32_t addr, unsigned n, const uint8_t *saved)
+{
+    for (unsigned k = 0; k < G_N_ELEMENTS(config_saved_kinds); k++) {
+        for (unsigned i = 0; i < n; i++) {
+            config_mask_put(c, config_saved_kinds[k], addr + i, saved[k * n + i]);
+        }
+    }
+}
+
+void pci_config_claim(PCIConfig *c, const PCICapEntry *e)
+{
+    PCIRegTable head = pci_config_head_rows(e->extended);
+
+    pci_config_mask_fill(c, PCI_WMASK, e->offset, e->size, 0);
+    pci_config_mask_fill(c, PCI_W1CMASK, e->offset, e->size, 0);
+    pci_config_mask_fill(c, PCI_CMASK, e->offset, e->size, 0xff);
+    pci_config_compile(c, e->offset, head.rows, head.n);
+    pci_config_reserve(c, e);
+}
+
+void pci_config_reserve(PCIConfig *c, const PCICapEntry *e)
+{
+    pci_config_mask_fill(c, PCI_USED, e->offset, e->size, 0xff);
+    pci_config_entry_add(c, e);
+}
+
+/* --- life --- */
 
 void pci_config_init(PCIConfig *c, unsigned size, unsigned type)
 {
     unsigned blocks = size / PCI_MASK_BLOCK;
+    PCIRegTable header = pci_config_header_rows(type);
 
     *c = (PCIConfig){ .size = size, .type = type };
     c->bytes = g_malloc0(size);
     c->masks = g_new(PCIMasks *, blocks);
     for (unsigned b = 0; b < blocks; b++) {
-        c->masks[b] = shared_block(b);
+        c->masks[b] = config_shared_block(b);
     }
-    memset(own_block(c, 0), 0, sizeof(PCIMasks));
-    pci_config_mask_fill(c, PCI_CMASK, 0, HEADER, 0xff);
-    /* The list may stand elsewhere, and the interrupt is compared with its level. */
-    pci_config_mask_set(c, PCI_CMASK, PCI_CAPABILITY_LIST, 1, 0);
-    pci_config_mask_set(c, PCI_CMASK, PCI_STATUS, 1,
-                        0xff & ~(PCI_STATUS_INTERRUPT | PCI_STATUS_CAP_LIST));
-    pci_config_mask_fill(c, PCI_USED, 0, HEADER, 0xff);
-    declare(c, common_regs, G_N_ELEMENTS(common_regs));
-    if (type == 1) {
-        declare(c, bridge_regs, G_N_ELEMENTS(bridge_regs));
-    }
+    memset(config_own_block(c, 0), 0, sizeof(PCIMasks));
+    pci_config_mask_fill(c, PCI_CMASK, 0, HEADER_SIZE, 0xff);
+    pci_config_mask_fill(c, PCI_USED, 0, HEADER_SIZE, 0xff);
+    pci_config_declare(c, 0, header.rows, header.n);
     c->bytes[PCI_HEADER_TYPE] = type;
 }
 
@@ -207,7 +418,7 @@ size_t pci_config_footprint(const PCIConfig *c)
 
 /* --- a guest's accesses --- */
 
-static bool access_len_ok(unsigned len)
+static bool config_len_ok(unsigned len)
 {
     return len == 1 || len == 2 || len == 4;
 }
@@ -216,7 +427,7 @@ uint32_t pci_config_read(const PCIConfig *c, uint32_t addr, unsigned len)
 {
     uint32_t value = 0;
 
-    if (!access_len_ok(len)) {
+    if (!config_len_ok(len)) {
         return UINT32_MAX;
     }
     for (unsigned i = 0; i < len; i++) {
@@ -227,57 +438,171 @@ uint32_t pci_config_read(const PCIConfig *c, uint32_t addr, unsigned len)
     return value;
 }
 
-static uint32_t effects_in(const EffectRange *ranges, size_t n, uint32_t addr, uint8_t changed)
+/* A row with functions that an access touches. */
+typedef struct ConfigHit {
+    const RegDesc *row;
+    uint16_t addr; /* of its first byte */
+    uint32_t lanes;
+    uint64_t old, new; /* new: with the trigger bits that were written */
+} ConfigHit;
+
+/* An access that is being processed: what it covers, and the rows that it touches. Rows do not
+ * overlap, so there is at most one for each byte. */
+typedef struct ConfigAccess {
+    uint32_t addr, value;
+    unsigned len;
+    uint8_t new[4];
+    unsigned n_hits;
+    ConfigHit hits[4];
+} ConfigAccess;
+
+static void config_add_hit(ConfigAccess *a, const RegDesc *r, uint32_t addr)
+{
+    if ((r->accept || r->wrote) && a->n_hits < G_N_ELEMENTS(a->hits)) {
+        a->hits[a->n_hits].row = r;
+        a->hits[a->n_hits++].addr = addr;
+    }
+}
+
+/* The first row that ends behind `offset`. */
+static size_t config_first_row(const RegDesc *rows, size_t n, uint32_t offset)
+{
+    size_t lo = 0, hi = n;
+
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+
+        if (rows[mid].offset + rows[mid].width <= offset) {
+            lo = mid + 1;
+        } else {
+            hi = mid;
+        }
+    }
+    return lo;
+}
+
+static void config_find_in_table(ConfigAccess *a, uint32_t pos, const RegDesc *rows, size_t n)
+{
+    uint32_t from = a->addr > pos ? a->addr - pos : 0, end = a->addr + a->len - pos;
+
+    for (size_t i = config_first_row(rows, n, from); i < n && rows[i].offset < end; i++) {
+        config_add_hit(a, &rows[i], pos + rows[i].offset);
+    }
+}
+
+static void config_find_rows(ConfigAccess *a, const PCIConfig *c)
+{
+    if (a->addr < HEADER_SIZE) {
+        PCIRegTable header = pci_config_header_rows(c->type);
+
+        config_find_in_table(a, 0, header.rows, header.n);
+    }
+    for (unsigned i = 0; a->addr + a->len > HEADER_SIZE && i < c->n_entries; i++) {
+        const PCICapEntry *e = &c->entries[i];
+
+        if (a->addr + a->len <= e->offset || a->addr >= (uint32_t)e->offset + e->size) {
+            continue;
+        }
+        for (uint32_t left = e->selected; left; left &= left - 1) {
+            const PCIRegTable *t = &e->tables[__builtin_ctz(left)];
+
+            config_find_in_table(a, e->offset, t->rows, t->n);
+        }
+    }
+}
+
+static uint64_t config_row_value(const PCIConfig *c, const ConfigHit *h)
+{
+    uint64_t value = 0;
+
+    for (unsigned i = 0; i < h->row->width; i++) {
+        value |= (uint64_t)c->bytes[h->addr + i] << 8 * i;
+    }
+    return value;
+}
+
+/* The value before and after; the bytes of the access are those of a->new. */
+static void config_evaluate(const PCIConfig *c, const ConfigAccess *a, ConfigHit *h)
+{
+    h->lanes = 0;
+    h->old = h->new = config_row_value(c, h);
+    for (unsigned i = 0; i < h->row->width; i++) {
+        uint32_t at = h->addr + i - a->addr;
+
+        if (h->addr + i >= a->addr && at < a->len) {
+            uint64_t lane = 0xffull << 8 * i;
+
+            h->lanes |= lane;
+            h->new = (h->new & ~lane) | (uint64_t)a->new[at] << 8 * i;
+            h->new |= (uint64_t)(a->value >> 8 * at & 0xff) << 8 * i & h->row->trigger;
+        }
+    }
+}
+
+static bool config_accepted(const ConfigAccess *a, struct PCIDevice *d)
+{
+    for (unsigned i = 0; i < a->n_hits; i++) {
+        const ConfigHit *h = &a->hits[i];
+
+        if (h->row->accept && !h->row->accept(d, h->row, h->new)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static uint32_t config_report(const ConfigAccess *a, PCIConfig *c, struct PCIDevice *d)
 {
     uint32_t effects = 0;
 
-    for (size_t i = 0; i < n; i++) {
-        if (addr >= ranges[i].first && addr <= ranges[i].last && (changed & ranges[i].bits)) {
-            effects |= ranges[i].effect;
+    for (unsigned i = 0; i < a->n_hits; i++) {
+        const ConfigHit *h = &a->hits[i];
+
+        if (h->row->wrote) {
+            c->lanes = h->lanes;
+            effects |= h->row->wrote(d, h->row, h->old, h->new);
         }
     }
     return effects;
 }
 
-static uint32_t effects_of(const PCIConfig *c, uint32_t addr, uint8_t changed)
+static uint8_t config_masked_byte(const PCIConfig *c, uint32_t addr, uint8_t value)
 {
-    uint32_t effects;
+    const PCIMasks *m = c->masks[addr / PCI_MASK_BLOCK];
+    uint8_t w = m->wmask[addr % PCI_MASK_BLOCK], w1c = m->w1cmask[addr % PCI_MASK_BLOCK];
 
-    if (addr >= HEADER) {
-        return pci_config_mask(c, PCI_USED, addr) ? PCI_EFFECT_CAP : 0;
-    }
-    effects = effects_in(common_effects, G_N_ELEMENTS(common_effects), addr, changed);
-    if (c->type == 1) {
-        return effects | effects_in(bridge_effects, G_N_ELEMENTS(bridge_effects), addr, changed);
-    }
-    return effects | effects_in(endpoint_effects, G_N_ELEMENTS(endpoint_effects), addr, changed);
+    return ((c->bytes[addr] & ~w) | (value & w)) & ~(value & w1c);
 }
 
-static uint32_t write_byte(PCIConfig *c, uint32_t addr, uint8_t value)
+uint32_t pci_config_write(PCIConfig *c, struct PCIDevice *d, uint32_t addr, unsigned len,
+                          uint32_t value)
 {
-    uint8_t w = pci_config_mask(c, PCI_WMASK, addr);
-    uint8_t w1c = pci_config_mask(c, PCI_W1CMASK, addr);
-    uint8_t old = c->bytes[addr];
+    ConfigAccess a;
 
-    c->bytes[addr] = ((old & ~w) | (value & w)) & ~(value & w1c);
-    return effects_of(c, addr, old ^ c->bytes[addr]);
-}
-
-uint32_t pci_config_write(PCIConfig *c, uint32_t addr, unsigned len, uint32_t value)
-{
-    uint32_t effects = 0;
-
-    if (!access_len_ok(len)) {
+    if (!config_len_ok(len) || addr >= c->size) {
         return 0;
     }
-    for (unsigned i = 0; i < len; i++) {
-        uint32_t at = addr + i;
-
-        if (at >= addr && at < c->size) {
-            effects |= write_byte(c, at, value >> 8 * i);
-        }
+    a.addr = addr;
+    a.value = value;
+    a.len = MIN(len, c->size - addr);
+    a.n_hits = 0;
+    for (unsigned i = 0; i < a.len; i++) {
+        a.new[i] = config_masked_byte(c, addr + i, value >> 8 * i);
     }
-    return effects;
+    config_find_rows(&a, c);
+    for (unsigned i = 0; i < a.n_hits; i++) {
+        config_evaluate(c, &a, &a.hits[i]);
+    }
+    if (!config_accepted(&a, d)) {
+        return 0;
+    }
+    memcpy(c->bytes + addr, a.new, a.len);
+    return config_report(&a, c, d);
+}
+
+uint32_t pci_config_lanes(const PCIConfig *c)
+{
+    return c->lanes;
 }
 
 /* --- the device's own accesses --- */
@@ -299,7 +624,7 @@ void pci_config_set(PCIConfig *c, uint32_t addr, unsigned len, uint32_t value)
     }
 }
 
-static void reset_block(PCIConfig *c, unsigned block, bool cold)
+static void config_reset_block(PCIConfig *c, unsigned block, bool cold)
 {
     const PCIMasks *m = c->masks[block];
     uint8_t *bytes = c->bytes + block * PCI_MASK_BLOCK;
@@ -311,12 +636,38 @@ static void reset_block(PCIConfig *c, unsigned block, bool cold)
     }
 }
 
+static void config_reset_row(PCIConfig *c, uint16_t pos, const RegDesc *r, bool cold)
+{
+    for (unsigned i = 0; i < r->width; i++) {
+        uint8_t *byte = &c->bytes[pos + r->offset + i];
+        uint8_t keep = config_column_byte(r->identity, i) &
+                       ~(config_column_byte(r->rw, i) | config_column_byte(r->w1c, i));
+
+        keep |= cold ? 0 : config_column_byte(r->sticky, i);
+        *byte = (*byte & keep) | (config_column_byte(r->reset, i) & ~keep);
+    }
+}
+
+static void config_reset_entry(PCIConfig *c, const PCICapEntry *e, bool cold)
+{
+    for (uint32_t left = e->selected; left; left &= left - 1) {
+        const PCIRegTable *t = &e->tables[__builtin_ctz(left)];
+
+        for (size_t i = 0; i < t->n; i++) {
+            config_reset_row(c, e->offset, &t->rows[i], cold);
+        }
+    }
+}
+
 void pci_config_reset(PCIConfig *c, bool cold)
 {
     for (unsigned b = 0; b < c->size / PCI_MASK_BLOCK; b++) {
-        if (c->masks[b] != &reserved_block) { /* nothing writable there */
-            reset_block(c, b, cold);
+        if (c->masks[b] != &config_reserved_block) { /* nothing writable there */
+            config_reset_block(c, b, cold);
         }
+    }
+    for (unsigned i = 0; i < c->n_entries; i++) {
+        config_reset_entry(c, &c->entries[i], cold);
     }
 }
 
@@ -361,7 +712,7 @@ void pci_config_forget(PCIConfig *c)
         if (c->own >> b & 1) {
             g_free(c->masks[b]);
         }
-        c->masks[b] = shared_block(b);
+        c->masks[b] = config_shared_block(b);
     }
     c->own &= 1;
     c->n_entries = 0;

@@ -24,8 +24,10 @@ void pci_set(PCIDevice *d, uint16_t addr, unsigned len, uint32_t value)
 
 void pci_set_masks(PCIDevice *d, uint16_t addr, unsigned len, uint32_t wmask, uint32_t w1cmask)
 {
-    pci_config_mask_set(&d->config, PCI_WMASK, addr, len, wmask & ~w1cmask);
-    pci_config_mask_set(&d->config, PCI_W1CMASK, addr, len, w1cmask);
+    const RegDesc row =
+        REG_ROW("", 0, len, .rw = wmask & ~w1cmask, .w1c = w1cmask, .identity = REG_ALL);
+
+    pci_config_compile(&d->config, addr, &row, 1);
 }
 
 /* --- attach and detach --- */
@@ -231,47 +233,46 @@ uint32_t pci_device_config_read(PCIDevice *d, uint32_t reg, unsigned len)
     return value;
 }
 
-void pci_apply_effects(PCIDevice *d, uint32_t effects, const PCIConfigWrite *w)
+void pci_apply_effects(PCIDevice *d, uint32_t effects)
 {
     PCIBridge *br = pci_bridge_of(d);
 
+    if (effects & (PCI_EFFECT_RESET_FLR | PCI_EFFECT_RESET_D3HOT)) {
+        pci_reset_state(d, effects & PCI_EFFECT_RESET_FLR ? RESET_FUNCTION : RESET_D3HOT);
+        pci_reset_outputs(d);
+    }
     if (effects & PCI_EFFECT_IRQ) {
         pci_type(d)->update_irq(d);
     }
-    if (effects & PCI_EFFECT_CAP) {
-        pci_caps_written(d, w);
-    }
-    if (effects & (PCI_EFFECT_DECODE | PCI_EFFECT_BAR | PCI_EFFECT_ROM | PCI_EFFECT_CAP)) {
+    if (effects & (PCI_EFFECT_DECODE | PCI_EFFECT_BAR | PCI_EFFECT_ROM)) {
         pci_bars_update(d);
     }
-    if (effects & (PCI_EFFECT_INTX | PCI_EFFECT_CAP)) {
+    if (effects & PCI_EFFECT_INTX) {
         pci_intx_update(d);
     }
-    if (br && (effects & (PCI_EFFECT_DECODE | PCI_EFFECT_WINDOWS | PCI_EFFECT_CAP))) {
+    if (br && (effects & (PCI_EFFECT_DECODE | PCI_EFFECT_WINDOWS))) {
         pci_bridge_update_windows(br);
     }
     if (br && (effects & PCI_EFFECT_BUS_NUMBERS)) {
         pci_host_numbers_changed(d->bus->host);
     }
-    if (br && (effects & PCI_EFFECT_BRIDGE_CONTROL)) {
-        pci_bridge_control_written(br, pci_write_old(d, w, PCI_BRIDGE_CONTROL, 2));
+    if (br && (effects & PCI_EFFECT_BUS_RESET)) {
+        pci_bridge_reset_changed(br);
     }
 }
 
 void pci_device_config_write(PCIDevice *d, uint32_t reg, unsigned len, uint32_t value)
 {
     const PCIDeviceType *type = pci_type(d);
-    PCIConfigWrite w = { .addr = reg, .value = value, .len = len };
     uint32_t effects;
 
     if (!d->bus || !device_enter(&d->dev)) {
         return;
     }
     trace(TRACE_PCI_CFG_WRITE, "%s 0x%x, %u bytes <- 0x%x", device_name(&d->dev), reg, len, value);
-    w.old = pci_config_read(&d->config, reg, len);
-    effects = pci_config_write(&d->config, reg, len, value);
+    effects = pci_config_write(&d->config, d, reg, len, value);
     if (effects) {
-        pci_apply_effects(d, effects, &w);
+        pci_apply_effects(d, effects);
     }
     if (type->config_written) {
         type->config_written(d, reg, len);
@@ -444,12 +445,11 @@ static void describe_caps(const PCIDeviceType *type, PlanType *out)
 
     for (size_t i = 0; i < type->n_caps; i++) {
         const PCICapDesc *c = &type->caps[i];
-        const PCICapClass *cls = pci_cap_class(c->id, c->extended);
 
         caps[i] = (PlanCapability){ .id = c->id,
                                     .extended = c->extended,
                                     .required = c->required,
-                                    .length = cls->length(type, c),
+                                    .length = pci_cap_length(type, c),
                                     .prop = c->prop };
     }
     out->caps = caps;

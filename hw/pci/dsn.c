@@ -7,10 +7,10 @@
 
 enum { DSN_NUMBER = 4, DSN_SIZEOF = 12 };
 
-static uint16_t dsn_length(const PCIDeviceType *type, const PCICapDesc *desc)
-{
-    return DSN_SIZEOF;
-}
+static const RegDesc dsn_rows[] = {
+    REG_ROW("Serial Number", DSN_NUMBER, 8, .identity = REG_ALL, .doc = "serial number (EUI-64)"),
+};
+static const PCIRegTable dsn_tables[] = { { .rows = LIST(dsn_rows) } };
 
 static bool dsn_wanted(const PCIDevice *d, const PCICapDesc *desc)
 {
@@ -29,10 +29,12 @@ static bool dsn_setup(PCIDevice *d, unsigned row, uint16_t pos, GError **err)
 const PCICapClass pci_dsn_class = {
     .id = PCI_EXT_CAP_ID_DSN,
     .extended = true,
+    .name = "Device Serial Number",
     .version = 1,
     .present_bit = 7,
     .doc = "Device Serial Number",
-    .length = dsn_length,
+    .size = DSN_SIZEOF,
+    .tables = LIST(dsn_tables),
     .wanted = dsn_wanted,
     .setup = dsn_setup,
 };

@@ -40,6 +40,22 @@ static const PortShape shapes[] = {
 static const uint8_t speeds[] = { 1, 2, 3, 4, 5 };
 static const uint8_t widths[] = { 1, 2, 4, 8, 12, 16, 32 };
 
+static uint8_t express_speed(const PCIPort *p)
+{
+    return speeds[MIN(p->speed, G_N_ELEMENTS(speeds) - 1)];
+}
+
+static uint8_t express_width(const PCIPort *p)
+{
+    return widths[MIN(p->width, G_N_ELEMENTS(widths) - 1)];
+}
+
+/* Link Bandwidth Notification is required where the link has several speeds or widths. */
+static bool express_bandwidth(const PCIPort *p)
+{
+    return express_speed(p) > 1 || (p->br.pci.exp_strict && express_width(p) > 1);
+}
+
 static PortShape shape_of(const PCIDevice *d)
 {
     PortShape s = shapes[pci_type(d)->role];
@@ -59,33 +75,9 @@ static bool is_port(const PCIDevice *d)
     return shapes[pci_type(d)->role].slot;
 }
 
-static uint16_t express_length(const PCIDeviceType *type, const PCICapDesc *desc)
-{
-    return EXP_SIZEOF;
-}
-
 static bool express_wanted(const PCIDevice *d, const PCICapDesc *desc)
 {
     return d->express;
-}
-
-/* Writable bits of Link Control (7.5.3.7). Read Completion Boundary is read-only at root ports,
- * zero at switch ports and optional elsewhere; Enable Clock Power Management needs the capability.
- */
-static uint16_t link_control_rw(const PCIDevice *d, uint32_t cap)
-{
-    uint16_t rw = EXP_LNKCTL_ASPM | EXP_LNKCTL_COMMON_CLOCK | EXP_LNKCTL_EXTENDED_SYNCH;
-
-    if (!d->exp_strict) {
-        return is_port(d) ? EXP_LNKCTL_RW_0_1 : 0;
-    }
-    if (is_port(d)) {
-        rw |= EXP_LNKCTL_DISABLE | EXP_LNKCTL_HAWD;
-    }
-    if (cap & EXP_LNKCAP_LBNC) {
-        rw |= EXP_LNKCTL_LBMIE | EXP_LNKCTL_LABIE;
-    }
-    return rw;
 }
 
 static void setup_link(PCIDevice *d, uint16_t pos)
@@ -96,100 +88,48 @@ static void setup_link(PCIDevice *d, uint16_t pos)
     if (is_port(d)) {
         PCIPort *p = (PCIPort *)d;
 
-        speed = speeds[MIN(p->speed, G_N_ELEMENTS(speeds) - 1)];
-        width = widths[MIN(p->width, G_N_ELEMENTS(widths) - 1)];
-        bool several = speed > 1 || (d->exp_strict && width > 1); /* speeds or widths */
-
-        cap |= EXP_LNKCAP_DLLLARC | (several ? EXP_LNKCAP_LBNC : 0) |
+        speed = express_speed(p);
+        width = express_width(p);
+        cap |= EXP_LNKCAP_DLLLARC | (express_bandwidth(p) ? EXP_LNKCAP_LBNC : 0) |
                (uint32_t)p->port << EXP_LNKCAP_PORT_SHIFT;
-        pci_config_mask_set(c, PCI_W1CMASK, pos + EXP_LNKSTA, 2, EXP_LNKSTA_LBMS | EXP_LNKSTA_LABS);
-        /* Link state follows what is plugged: state, not identity. */
-        pci_config_mask_set(c, PCI_CMASK, pos + EXP_LNKSTA, 2, 0);
     }
-    pci_config_mask_set(c, PCI_WMASK, pos + EXP_LNKCTL, 2, link_control_rw(d, cap));
     pci_config_set(c, pos + EXP_LNKCAP, 4, speed | width << EXP_LNKCAP_WIDTH_SHIFT | cap);
-    pci_config_set(c, pos + EXP_LNKSTA, 2, 1 | 1 << EXP_LNKCAP_WIDTH_SHIFT);
     if (speed > 1) {
         pci_config_set(c, pos + EXP_LNKCAP2, 4, ((1u << speed) - 1) << 1);
         pci_config_set(c, pos + EXP_LNKCTL2, 2, speed);
-    }
-    if (speed > 1 && d->exp_strict) {
-        pci_config_mask_set(c, PCI_WMASK, pos + EXP_LNKCTL2, 2, EXP_LNKCTL2_SPEED);
-        pci_config_mask_set(c, PCI_STICKY, pos + EXP_LNKCTL2, 2, EXP_LNKCTL2_SPEED);
     }
 }
 
 static void setup_slot(PCIDevice *d, uint16_t pos)
 {
     PCIPort *p = (PCIPort *)d;
-    PCIConfig *c = &d->config;
     uint32_t cap = (uint32_t)p->physical_slot << EXP_SLTCAP_NUMBER_SHIFT;
 
     if (p->hotplug_prop) {
         cap |= EXP_SLTCAP_ABP | EXP_SLTCAP_PCP | EXP_SLTCAP_AIP | EXP_SLTCAP_PIP | EXP_SLTCAP_HPS |
                EXP_SLTCAP_HPC | EXP_SLTCAP_EIP;
-        pci_config_mask_set(c, PCI_WMASK, pos + EXP_SLTCTL, 2, EXP_SLTCTL_RW);
-        pci_config_mask_set(c, PCI_W1CMASK, pos + EXP_SLTSTA, 2, EXP_SLTSTA_W1C);
-    } else if (d->exp_strict) { /* the link can change all the same, by Link Disable */
-        pci_config_mask_set(c, PCI_WMASK, pos + EXP_SLTCTL, 2, EXP_SLTCTL_DLLSCE);
-        pci_config_mask_set(c, PCI_W1CMASK, pos + EXP_SLTSTA, 2, EXP_SLTSTA_DLLSC);
     }
-    pci_config_set(c, pos + EXP_SLTCAP, 4, cap);
-    pci_config_mask_set(c, PCI_CMASK, pos + EXP_SLTSTA, 2, 0);
+    pci_config_set(&d->config, pos + EXP_SLTCAP, 4, cap);
 }
 
-static void setup_root(PCIDevice *d, uint16_t pos)
-{
-    pci_config_mask_set(&d->config, PCI_WMASK, pos + EXP_RTCTL, 2,
-                        d->exp_strict ? EXP_RTCTL_RW : EXP_RTCTL_RW_0_1);
-    pci_config_mask_set(&d->config, PCI_W1CMASK, pos + EXP_RTSTA, 4, EXP_RTSTA_PME);
-}
-
-/* Bits of the header that an Express function has otherwise than a conventional one (7.5.1). */
-static void setup_header(PCIDevice *d, PortShape s)
-{
-    PCIConfig *c = &d->config;
-    uint16_t command = pci_config_mask(c, PCI_WMASK, PCI_COMMAND);
-
-    if (s.prefixes) { /* a port: no timers of a conventional bus behind it (7.5.1.3.13) */
-        pci_config_mask_set(c, PCI_WMASK, PCI_BRIDGE_CONTROL, 2, PORT_BRIDGE_CONTROL);
-        pci_config_mask_set(c, PCI_W1CMASK, PCI_BRIDGE_CONTROL, 2, 0);
-    }
-    if (s.prefixes && d->exp_strict) { /* nor a latency on it (7.5.1.3.4) */
-        pci_config_mask_set(c, PCI_WMASK, PCI_SEC_LATENCY_TIMER, 1, 0);
-    }
-    if (s.type != EXP_TYPE_RC_INTEGRATED &&
-        d->exp_strict) { /* which may leave it out (7.5.1.1.3) */
-        pci_config_mask_set(c, PCI_WMASK, PCI_COMMAND, 1, command | PCI_COMMAND_PARITY);
-    }
-}
-
+/* The capability registers; the rows have the control and status registers. */
 static bool express_setup(PCIDevice *d, unsigned row, uint16_t pos, GError **err)
 {
     PortShape s = shape_of(d);
     PCIConfig *c = &d->config;
-    uint16_t devctl2 = (s.forwards_ari ? EXP_DEVCTL2_ARI : 0) |
-                       (s.prefixes && d->exp_strict ? EXP_DEVCTL2_PREFIX_BLOCKING : 0);
 
     pci_config_set(c, pos + EXP_FLAGS, 2,
                    EXP_FLAGS_VERSION_2 | s.type << EXP_FLAGS_TYPE_SHIFT |
                        (s.slot ? EXP_FLAGS_SLOT : 0));
     pci_config_set(c, pos + EXP_DEVCAP, 4, EXP_DEVCAP_ROLE_BASED | (s.flr ? EXP_DEVCAP_FLR : 0));
-    pci_config_mask_set(c, PCI_WMASK, pos + EXP_DEVCTL, 2, EXP_DEVCTL_ERRORS);
-    pci_config_mask_set(c, PCI_W1CMASK, pos + EXP_DEVSTA, 2, EXP_DEVSTA_ERRORS);
     pci_config_set(c, pos + EXP_DEVCAP2, 4,
                    (s.forwards_ari ? EXP_DEVCAP2_ARI : 0) |
                        (s.prefixes ? EXP_DEVCAP2_END_END_PREFIX : 0));
-    pci_config_mask_set(c, PCI_WMASK, pos + EXP_DEVCTL2, 2, devctl2);
     if (s.link) {
         setup_link(d, pos);
     }
-    setup_header(d, s);
     if (s.slot) {
         setup_slot(d, pos);
-    }
-    if (s.root) {
-        setup_root(d, pos);
     }
     return true;
 }
@@ -212,26 +152,34 @@ static void follow_ari(PCIDevice *d)
     }
 }
 
-static void express_written(PCIDevice *d, unsigned row, const PCIConfigWrite *w)
+static uint32_t express_flr_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
-    uint16_t pos = d->cap_pos[row];
-    uint32_t value;
+    return new &EXP_DEVCTL_FLR ? PCI_EFFECT_RESET_FLR : 0;
+}
 
-    pci_write_bits(w, pos + EXP_DEVCTL, 2, &value);
-    if ((value & EXP_DEVCTL_FLR) && shape_of(d).flr) {
-        pci_reset_state(d, RESET_FUNCTION);
-        pci_reset_outputs(d);
-        return;
-    }
-    follow_ari(d);
-    if (is_port(d) && pci_write_bits(w, pos + EXP_LNKCTL, 2, &value)) {
-        pci_port_link_control((PCIPort *)d, value);
-    }
-    if (is_port(d) && pci_write_bits(w, pos + EXP_SLTCTL, 2, &value)) {
-        pci_port_slot_control((PCIPort *)d, pci_write_old(d, w, pos + EXP_SLTCTL, 2));
-    } else if (is_port(d)) {
-        pci_port_update_irq((PCIPort *)d);
-    }
+static uint32_t express_ari_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
+{
+    pci_bridge_of(dev)->ari_forwarding = new &EXP_DEVCTL2_ARI;
+    return (old ^ new) & EXP_DEVCTL2_ARI ? PCI_EFFECT_BUS_NUMBERS : 0;
+}
+
+static uint32_t express_link_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
+{
+    pci_port_link_control(dev, new);
+    return 0;
+}
+
+static uint32_t express_slot_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
+{
+    pci_port_slot_control(dev, old);
+    return 0;
+}
+
+/* Status bits were cleared: the interrupt may have no cause any more. */
+static uint32_t express_status_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
+{
+    pci_port_update_irq(dev);
+    return 0;
 }
 
 static void express_reset(PCIDevice *d, unsigned row, ResetKind kind)
@@ -263,6 +211,193 @@ static void express_loaded(PCIDevice *d, unsigned row, const uint8_t *state)
     follow_ari(d);
 }
 
+/* --- the registers --- */
+
+#define EXP_CONST(off, w, n, ...) REG_ROW(n, off, w, .identity = REG_ALL, __VA_ARGS__)
+
+static const RegDesc exp_rows[] = {
+    EXP_CONST(EXP_FLAGS, 2, "Capabilities", .doc = "version 2, port type, slot implemented"),
+    EXP_CONST(EXP_DEVCAP, 4, "Device Capabilities",
+              .doc = "role-based error reporting; function-level reset"),
+    EXP_CONST(EXP_DEVSTA, 2, "Device Status", .w1c = EXP_DEVSTA_ERRORS, .doc = "detected errors"),
+    EXP_CONST(EXP_DEVCAP2, 4, "Device Capabilities 2",
+              .doc = "ARI forwarding and prefixes, of ports"),
+    EXP_CONST(0x2a, 2, "Device Status 2", .doc = "zero"),
+    EXP_CONST(0x34, 4, "Slot Capabilities 2", .doc = "zero"),
+    EXP_CONST(0x38, 2, "Slot Control 2", .doc = "zero"),
+    EXP_CONST(0x3a, 2, "Slot Status 2", .doc = "zero"),
+};
+
+#define EXP_DEVICE_CONTROL(...)                                                                    \
+    EXP_CONST(EXP_DEVCTL, 2, "Device Control", .rw = EXP_DEVCTL_ERRORS, __VA_ARGS__)
+static const RegDesc exp_devctl_rows[] = { EXP_DEVICE_CONTROL(.doc = "error reporting enables") };
+static const RegDesc exp_devctl_flr_rows[] = {
+    EXP_DEVICE_CONTROL(.trigger = EXP_DEVCTL_FLR, .wrote = express_flr_wrote,
+                       .doc = "error reporting enables; bit 15: Initiate Function Level Reset"),
+};
+
+/* Device Control 2 of ports: ARI Forwarding Enable, End-End TLP Prefix Blocking. */
+#define EXP_DEVICE_CONTROL2(...) EXP_CONST(EXP_DEVCTL2, 2, "Device Control 2", __VA_ARGS__)
+static const RegDesc exp_devctl2_rows[] = { EXP_DEVICE_CONTROL2(.doc = "zero") };
+static const RegDesc exp_devctl2_prefix_rows[] = {
+    EXP_DEVICE_CONTROL2(.rw = EXP_DEVCTL2_PREFIX_BLOCKING, .doc = "prefix blocking"),
+};
+static const RegDesc exp_devctl2_ari_rows[] = {
+    EXP_DEVICE_CONTROL2(.rw = EXP_DEVCTL2_ARI, .wrote = express_ari_wrote,
+                        .doc = "ARI forwarding enable"),
+};
+static const RegDesc exp_devctl2_both_rows[] = {
+    EXP_DEVICE_CONTROL2(.rw = EXP_DEVCTL2_ARI | EXP_DEVCTL2_PREFIX_BLOCKING,
+                        .wrote = express_ari_wrote, .doc = "ARI forwarding, prefix blocking"),
+};
+
+static const RegDesc exp_link_rows[] = {
+    EXP_CONST(EXP_LNKCAP, 4, "Link Capabilities", .doc = "speed, width, port number"),
+    EXP_CONST(EXP_LNKCAP2, 4, "Link Capabilities 2", .doc = "supported speeds"),
+    EXP_CONST(EXP_LNKSTA2, 2, "Link Status 2", .doc = "zero"),
+};
+
+/* Link Control (7.5.3.7). Read Completion Boundary is read-only at root ports, zero at switch ports
+ * and optional elsewhere; Enable Clock Power Management needs the capability. */
+enum {
+    EXP_LNKCTL_RW = EXP_LNKCTL_ASPM | EXP_LNKCTL_COMMON_CLOCK | EXP_LNKCTL_EXTENDED_SYNCH,
+    EXP_LNKCTL_RW_PORT = EXP_LNKCTL_RW | EXP_LNKCTL_DISABLE | EXP_LNKCTL_HAWD,
+    EXP_LNKCTL_RW_BANDWIDTH = EXP_LNKCTL_LBMIE | EXP_LNKCTL_LABIE,
+    EXP_LNKSTA_RESET = 1 | 1 << EXP_LNKCAP_WIDTH_SHIFT, /* 2.5 GT/s, one lane */
+};
+#define EXP_LINK_CONTROL(bits, ...)                                                                \
+    EXP_CONST(EXP_LNKCTL, 2, "Link Control", .rw = (bits), __VA_ARGS__)
+#define EXP_PORT_LINK_CONTROL(bits)                                                                \
+    EXP_LINK_CONTROL(bits, .trigger = EXP_LNKCTL_RETRAIN, .wrote = express_link_wrote,             \
+                     .doc = "link disable and retraining, bandwidth interrupt enables")
+static const RegDesc exp_lnkctl_0_1_rows[] = { EXP_LINK_CONTROL(0, .doc = "zero") };
+static const RegDesc exp_lnkctl_rows[] = {
+    EXP_LINK_CONTROL(EXP_LNKCTL_RW, .doc = "power management and clock settings; no effect"),
+};
+static const RegDesc exp_port_lnkctl_0_1_rows[] = { EXP_PORT_LINK_CONTROL(EXP_LNKCTL_RW_0_1) };
+static const RegDesc exp_port_lnkctl_rows[] = { EXP_PORT_LINK_CONTROL(EXP_LNKCTL_RW_PORT) };
+static const RegDesc exp_port_lnkctl_bandwidth_rows[] = {
+    EXP_PORT_LINK_CONTROL(EXP_LNKCTL_RW_PORT | EXP_LNKCTL_RW_BANDWIDTH),
+};
+
+static const RegDesc exp_lnksta_rows[] = {
+    EXP_CONST(EXP_LNKSTA, 2, "Link Status", .reset = EXP_LNKSTA_RESET, .doc = "speed and width"),
+};
+/* Whether the link is active depends on what is plugged: it is state, not identity. */
+static const RegDesc exp_port_lnksta_rows[] = {
+    REG_ROW("Link Status", EXP_LNKSTA, 2, .w1c = EXP_LNKSTA_LBMS | EXP_LNKSTA_LABS,
+            .reset = EXP_LNKSTA_RESET, .wrote = express_status_wrote,
+            .doc = "speed and width, link active, bandwidth events"),
+};
+
+#define EXP_LINK_CONTROL2(...) EXP_CONST(EXP_LNKCTL2, 2, "Link Control 2", __VA_ARGS__)
+static const RegDesc exp_lnkctl2_rows[] = { EXP_LINK_CONTROL2(.doc = "zero") };
+static const RegDesc exp_lnkctl2_speed_rows[] = {
+    EXP_LINK_CONTROL2(.rw = EXP_LNKCTL2_SPEED, .sticky = EXP_LNKCTL2_SPEED,
+                      .doc = "target link speed; no effect"),
+};
+
+/* Slot Status reports what is plugged: state, not identity. */
+#define EXP_SLOT(ctl, sta)                                                                         \
+    EXP_CONST(EXP_SLTCAP, 4, "Slot Capabilities", .doc = "hot-plug elements, slot number"),        \
+        EXP_CONST(EXP_SLTCTL, 2, "Slot Control", .rw = (ctl), .wrote = express_slot_wrote,         \
+                  .doc = "indicators, power, interlock, interrupt enables"),                       \
+        REG_ROW("Slot Status", EXP_SLTSTA, 2, .w1c = (sta), .wrote = express_status_wrote,         \
+                .doc = "presence and interlock; button, presence, link and command events")
+static const RegDesc exp_slot_0_1_rows[] = { EXP_SLOT(0, 0) };
+/* Without a hot-plug controller the link can still change, by Link Disable. */
+static const RegDesc exp_slot_rows[] = { EXP_SLOT(EXP_SLTCTL_DLLSCE, EXP_SLTSTA_DLLSC) };
+static const RegDesc exp_slot_hotplug_rows[] = { EXP_SLOT(EXP_SLTCTL_RW, EXP_SLTSTA_W1C) };
+
+#define EXP_ROOT(ctl)                                                                              \
+    EXP_CONST(EXP_RTCTL, 2, "Root Control", .rw = (ctl),                                           \
+              .doc = "system error and PME interrupt enables"),                                    \
+        EXP_CONST(EXP_RTCAP, 2, "Root Capabilities", .doc = "zero"),                               \
+        EXP_CONST(EXP_RTSTA, 4, "Root Status", .w1c = EXP_RTSTA_PME, .doc = "PME status")
+static const RegDesc exp_root_0_1_rows[] = { EXP_ROOT(EXP_RTCTL_RW_0_1) };
+static const RegDesc exp_root_rows[] = { EXP_ROOT(EXP_RTCTL_RW) };
+
+/* Registers of the header that an Express function has otherwise than a conventional one (7.5.1).
+ * A port has no timers of a conventional bus behind it (7.5.1.3.13), nor a latency on it
+ * (7.5.1.3.4). Parity Error Response may be absent in a root complex integrated endpoint
+ * (7.5.1.1.3). */
+static const RegDesc exp_bridge_control_rows[] = {
+    EXP_CONST(PCI_BRIDGE_CONTROL, 2, "Bridge Control", .rw = PORT_BRIDGE_CONTROL),
+};
+static const RegDesc exp_latency_rows[] = {
+    EXP_CONST(PCI_SEC_LATENCY_TIMER, 1, "Secondary Latency Timer", .doc = "zero"),
+};
+static const RegDesc exp_command_rows[] = {
+    EXP_CONST(PCI_COMMAND, 2, "Command", .rw = PCI_COMMAND_RW | PCI_COMMAND_PARITY),
+};
+
+/* --- which functions have them --- */
+
+#define EXP_WHEN(name, condition)                                                                  \
+    static bool exp_when_##name(const PCIDevice *d, const PCICapDesc *desc)                        \
+    {                                                                                              \
+        PortShape s = shape_of(d);                                                                 \
+        bool strict = d->exp_strict, port = is_port(d);                                            \
+        const PCIPort *p = port ? (const PCIPort *)d : NULL;                                       \
+                                                                                                   \
+        (void)s, (void)strict, (void)p;                                                            \
+        return condition;                                                                          \
+    }
+EXP_WHEN(flr, s.flr)
+EXP_WHEN(no_flr, !s.flr)
+EXP_WHEN(no_devctl2, !s.forwards_ari && !(s.prefixes && strict))
+EXP_WHEN(prefix, !s.forwards_ari && s.prefixes && strict)
+EXP_WHEN(ari, s.forwards_ari && !(s.prefixes && strict))
+EXP_WHEN(ari_prefix, s.forwards_ari &&s.prefixes &&strict)
+EXP_WHEN(link, s.link)
+EXP_WHEN(link_0_1, s.link && !port && !strict)
+EXP_WHEN(link_strict, s.link && !port && strict)
+EXP_WHEN(port_0_1, port && !strict)
+EXP_WHEN(port_strict, port &&strict && !express_bandwidth(p))
+EXP_WHEN(port_bandwidth, port &&strict &&express_bandwidth(p))
+EXP_WHEN(no_port_link, s.link && !port)
+EXP_WHEN(port, port)
+EXP_WHEN(one_speed, s.link && !(port && strict && express_speed(p) > 1))
+EXP_WHEN(speeds, port &&strict &&express_speed(p) > 1)
+EXP_WHEN(slot_0_1, port && !p->hotplug_prop && !strict)
+EXP_WHEN(slot, port && !p->hotplug_prop && strict)
+EXP_WHEN(slot_hotplug, port && p->hotplug_prop)
+EXP_WHEN(root_0_1, s.root && !strict)
+EXP_WHEN(root, s.root &&strict)
+EXP_WHEN(prefixes, s.prefixes)
+EXP_WHEN(prefixes_strict, s.prefixes &&strict)
+EXP_WHEN(parity, s.type != EXP_TYPE_RC_INTEGRATED && strict)
+
+static const PCIRegTable express_tables[] = {
+    { .rows = LIST(exp_rows) },
+    { .rows = LIST(exp_devctl_flr_rows), .applies = exp_when_flr },
+    { .rows = LIST(exp_devctl_rows), .applies = exp_when_no_flr },
+    { .rows = LIST(exp_devctl2_rows), .applies = exp_when_no_devctl2 },
+    { .rows = LIST(exp_devctl2_prefix_rows), .applies = exp_when_prefix },
+    { .rows = LIST(exp_devctl2_ari_rows), .applies = exp_when_ari },
+    { .rows = LIST(exp_devctl2_both_rows), .applies = exp_when_ari_prefix },
+    { .rows = LIST(exp_link_rows), .applies = exp_when_link },
+    { .rows = LIST(exp_lnkctl_0_1_rows), .applies = exp_when_link_0_1 },
+    { .rows = LIST(exp_lnkctl_rows), .applies = exp_when_link_strict },
+    { .rows = LIST(exp_port_lnkctl_0_1_rows), .applies = exp_when_port_0_1 },
+    { .rows = LIST(exp_port_lnkctl_rows), .applies = exp_when_port_strict },
+    { .rows = LIST(exp_port_lnkctl_bandwidth_rows), .applies = exp_when_port_bandwidth },
+    { .rows = LIST(exp_lnksta_rows), .applies = exp_when_no_port_link },
+    { .rows = LIST(exp_port_lnksta_rows), .applies = exp_when_port },
+    { .rows = LIST(exp_lnkctl2_rows), .applies = exp_when_one_speed },
+    { .rows = LIST(exp_lnkctl2_speed_rows), .applies = exp_when_speeds },
+    { .rows = LIST(exp_slot_0_1_rows), .applies = exp_when_slot_0_1 },
+    { .rows = LIST(exp_slot_rows), .applies = exp_when_slot },
+    { .rows = LIST(exp_slot_hotplug_rows), .applies = exp_when_slot_hotplug },
+    { .rows = LIST(exp_root_0_1_rows), .applies = exp_when_root_0_1 },
+    { .rows = LIST(exp_root_rows), .applies = exp_when_root },
+};
+static const PCIRegTable express_header[] = {
+    { .rows = LIST(exp_bridge_control_rows), .applies = exp_when_prefixes },
+    { .rows = LIST(exp_latency_rows), .applies = exp_when_prefixes_strict },
+    { .rows = LIST(exp_command_rows), .applies = exp_when_parity },
+};
+
 static const PlanProp express_props[] = {
     PROP_BOOL(
         PCIDevice, exp_strict, "x-strict-express", true,
@@ -271,14 +406,16 @@ static const PlanProp express_props[] = {
 
 const PCICapClass pci_express_class = {
     .id = PCI_CAP_ID_EXP,
+    .name = "PCI Express",
     .present_bit = 3,
     .doc = "PCI Express",
     .props = LIST(express_props),
-    .length = express_length,
+    .size = EXP_SIZEOF,
+    .tables = LIST(express_tables),
+    .header = LIST(express_header),
     .wanted = express_wanted,
     .setup = express_setup,
     .placed = express_placed,
-    .written = express_written,
     .reset = express_reset,
     .loaded = express_loaded,
 };

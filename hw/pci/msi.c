@@ -101,58 +101,6 @@ void msi_clear_pending(PCIDevice *d, unsigned n)
 
 /* --- the capability --- */
 
-static uint16_t msi_length(const PCIDeviceType *type, const PCICapDesc *desc)
-{
-    bool is64 = desc->arg[1], mask = desc->arg[2];
-
-    return mask ? (is64 ? 24 : 20) : (is64 ? 14 : 10);
-}
-
-static bool msi_wanted(const PCIDevice *d, const PCICapDesc *desc)
-{
-    return pci_cap_count(d, desc) != 0;
-}
-
-static bool msi_setup(PCIDevice *d, unsigned row, uint16_t pos, GError **err)
-{
-    const PCICapDesc *desc = &pci_type(d)->caps[row];
-    uint64_t n = pci_cap_count(d, desc);
-    bool is64 = desc->arg[1], mask = desc->arg[2];
-    uint16_t data = pos + (is64 ? 12 : 8);
-    PCIConfig *c = &d->config;
-    uint16_t flags = 0;
-
-    if (n > MAX_MESSAGES || (n & (n - 1))) {
-        pci_error(err, "%s: %" PRIu64 " MSI messages%s%s: 1, 2, 4, 8, 16 or 32 are accepted",
-                  device_name(&d->dev), n, desc->count_prop ? " as set by " : "",
-                  desc->count_prop ? desc->count_prop : "");
-        return false;
-    }
-    flags |= __builtin_ctz(n) << PCI_MSI_MULTIPLE_CAPABLE_SHIFT;
-    flags |= is64 ? PCI_MSI_64BIT : 0;
-    flags |= mask ? PCI_MSI_MASKABLE : 0;
-    pci_config_set(c, pos + PCI_MSI_CONTROL, 2, flags);
-    pci_config_mask_set(c, PCI_WMASK, pos + PCI_MSI_CONTROL, 2, PCI_MSI_ENABLE | MME_MASK);
-    pci_config_mask_set(c, PCI_WMASK, pos + PCI_MSI_ADDRESS_LO, 4, ~3u);
-    if (is64) {
-        pci_config_mask_set(c, PCI_WMASK, pos + PCI_MSI_ADDRESS_HI, 4, ~0u);
-    }
-    pci_config_mask_set(c, PCI_WMASK, data, 2, 0xffff);
-    if (mask) {
-        uint32_t vectors = (uint32_t)((1ull << n) - 1);
-
-        pci_config_mask_set(c, PCI_WMASK, data + 4, 4, vectors);
-        /* Pending bits are state: read-only, yet not compared on load. */
-        pci_config_mask_set(c, PCI_CMASK, data + 8, 4, ~vectors);
-    }
-    return true;
-}
-
-static void msi_placed(PCIDevice *d, unsigned row)
-{
-    d->msi_pos = d->cap_pos[row];
-}
-
 /* More messages than the function has are not granted (PCI 6.8.1.3). */
 static void clamp_messages(PCIDevice *d)
 {
@@ -185,17 +133,117 @@ static void deliver_pending(PCIDevice *d)
     }
 }
 
-static void msi_written(PCIDevice *d, unsigned row, const PCIConfigWrite *w)
+static uint32_t msi_control_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
-    clamp_messages(d);
-    deliver_pending(d);
+    clamp_messages(dev);
+    deliver_pending(dev);
+    return (old ^ new) & PCI_MSI_ENABLE ? PCI_EFFECT_INTX : 0;
 }
 
-static void msi_reset(PCIDevice *d, unsigned row, ResetKind kind)
+static uint32_t msi_mask_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
-    if (maskable(d)) {
-        pci_config_set(&d->config, pending_at(d), 4, 0);
+    deliver_pending(dev);
+    return 0;
+}
+
+static const RegDesc msi_rows[] = {
+    REG_ROW("Message Control", PCI_MSI_CONTROL, 2, .rw = PCI_MSI_ENABLE | MME_MASK,
+            .identity = REG_ALL, .wrote = msi_control_wrote,
+            .doc = "enable, messages requested and granted, 64-bit addresses, masking"),
+    REG_ROW("Message Address", PCI_MSI_ADDRESS_LO, 4, .rw = 0xfffffffc, .identity = REG_ALL,
+            .doc = "address of the message"),
+};
+#define MSI_DATA(off)                                                                              \
+    REG_ROW("Message Data", off, 2, .rw = 0xffff, .identity = REG_ALL,                             \
+            .doc = "data of message 0; the low bits are the number of the message")
+/* One bit for each message that the function has: setup() restricts both to these. */
+#define MSI_MASK(off)                                                                              \
+    REG_ROW("Mask Bits", off, 4, .rw = UINT32_MAX, .identity = REG_ALL, .wrote = msi_mask_wrote,   \
+            .doc = "messages that are held back")
+#define MSI_PENDING(off) REG_ROW("Pending Bits", off, 4, .doc = "masked messages that are due")
+
+static const RegDesc msi_data32_rows[] = { MSI_DATA(8) };
+static const RegDesc msi_data64_rows[] = {
+    REG_ROW("Message Upper Address", PCI_MSI_ADDRESS_HI, 4, .rw = UINT32_MAX, .identity = REG_ALL,
+            .doc = "bits 63:32 of the address"),
+    MSI_DATA(12),
+};
+static const RegDesc msi_mask32_rows[] = { MSI_MASK(12), MSI_PENDING(16) };
+static const RegDesc msi_mask64_rows[] = { MSI_MASK(16), MSI_PENDING(20) };
+
+static bool msi_is32(const PCIDevice *d, const PCICapDesc *desc)
+{
+    return !desc->arg[1];
+}
+
+static bool msi_is64(const PCIDevice *d, const PCICapDesc *desc)
+{
+    return desc->arg[1];
+}
+
+static bool msi_is32_mask(const PCIDevice *d, const PCICapDesc *desc)
+{
+    return !desc->arg[1] && desc->arg[2];
+}
+
+static bool msi_is64_mask(const PCIDevice *d, const PCICapDesc *desc)
+{
+    return desc->arg[1] && desc->arg[2];
+}
+
+static const PCIRegTable msi_tables[] = {
+    { .rows = LIST(msi_rows) },
+    { .rows = LIST(msi_data32_rows), .applies = msi_is32 },
+    { .rows = LIST(msi_data64_rows), .applies = msi_is64 },
+    { .rows = LIST(msi_mask32_rows), .applies = msi_is32_mask },
+    { .rows = LIST(msi_mask64_rows), .applies = msi_is64_mask },
+};
+
+static uint16_t msi_length(const PCIDeviceType *type, const PCICapDesc *desc)
+{
+    bool is64 = desc->arg[1], mask = desc->arg[2];
+
+    return mask ? (is64 ? 24 : 20) : (is64 ? 14 : 10);
+}
+
+static bool msi_wanted(const PCIDevice *d, const PCICapDesc *desc)
+{
+    return pci_cap_count(d, desc) != 0;
+}
+
+static bool msi_setup(PCIDevice *d, unsigned row, uint16_t pos, GError **err)
+{
+    const PCICapDesc *desc = &pci_type(d)->caps[row];
+    uint64_t n = pci_cap_count(d, desc);
+    bool is64 = desc->arg[1], mask = desc->arg[2];
+    PCIConfig *c = &d->config;
+    uint16_t flags = 0;
+
+    if (n > MAX_MESSAGES || (n & (n - 1))) {
+        pci_error(err, "%s: %" PRIu64 " MSI messages%s%s: 1, 2, 4, 8, 16 or 32 are accepted",
+                  device_name(&d->dev), n, desc->count_prop ? " as set by " : "",
+                  desc->count_prop ? desc->count_prop : "");
+        return false;
     }
+    flags |= __builtin_ctz(n) << PCI_MSI_MULTIPLE_CAPABLE_SHIFT;
+    flags |= is64 ? PCI_MSI_64BIT : 0;
+    flags |= mask ? PCI_MSI_MASKABLE : 0;
+    pci_config_set(c, pos + PCI_MSI_CONTROL, 2, flags);
+    if (mask) {
+        RegDesc bits[] = { desc->arg[1] ? msi_mask64_rows[0] : msi_mask32_rows[0],
+                           desc->arg[1] ? msi_mask64_rows[1] : msi_mask32_rows[1] };
+        uint32_t vectors = (uint32_t)((1ull << n) - 1);
+
+        bits[0].rw = vectors;
+        bits[1].identity = ~vectors;
+        pci_config_compile(c, pos, LIST(bits));
+    }
+    return true;
+}
+
+static void msi_placed(PCIDevice *d, unsigned row)
+{
+    d->msi_pos = d->cap_pos[row];
 }
 
 static bool msi_check(const PCIDevice *d, unsigned row, const char *path, GError **err)
@@ -214,13 +262,13 @@ static bool msi_check(const PCIDevice *d, unsigned row, const char *path, GError
 
 const PCICapClass pci_msi_class = {
     .id = PCI_CAP_ID_MSI,
+    .name = "MSI",
     .present_bit = 1,
     .doc = "message-signalled interrupts",
+    .tables = LIST(msi_tables),
     .length = msi_length,
     .wanted = msi_wanted,
     .setup = msi_setup,
     .placed = msi_placed,
-    .written = msi_written,
-    .reset = msi_reset,
     .check = msi_check,
 };

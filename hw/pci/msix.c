@@ -262,11 +262,6 @@ static bool check_layout(const PCIDevice *d, const PCICapDesc *desc, const MsixL
     return true;
 }
 
-static uint16_t msix_length(const PCIDeviceType *type, const PCICapDesc *desc)
-{
-    return PCI_MSIX_SIZEOF;
-}
-
 static bool msix_wanted(const PCIDevice *d, const PCICapDesc *desc)
 {
     return pci_cap_count(d, desc) != 0;
@@ -300,8 +295,6 @@ static bool msix_setup(PCIDevice *d, unsigned row, uint16_t pos, GError **err)
         return false;
     }
     pci_config_set(c, pos + PCI_MSIX_CONTROL, 2, l.n - 1);
-    pci_config_mask_set(c, PCI_WMASK, pos + PCI_MSIX_CONTROL, 2,
-                        PCI_MSIX_ENABLE | PCI_MSIX_FUNCTION_MASK);
     pci_config_set(c, pos + PCI_MSIX_TABLE, 4, l.table | l.bar);
     pci_config_set(c, pos + PCI_MSIX_PBA, 4, l.pba | l.bar);
     return true;
@@ -366,10 +359,22 @@ static void control_changed(PCIDevice *d)
     }
 }
 
-static void msix_written(PCIDevice *d, unsigned row, const PCIConfigWrite *w)
+static uint32_t msix_control_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
-    control_changed(d);
+    control_changed(dev);
+    return (old ^ new) & PCI_MSIX_ENABLE ? PCI_EFFECT_INTX : 0;
 }
+
+static const RegDesc msix_rows[] = {
+    REG_ROW("Message Control", PCI_MSIX_CONTROL, 2, .rw = PCI_MSIX_ENABLE | PCI_MSIX_FUNCTION_MASK,
+            .identity = REG_ALL, .wrote = msix_control_wrote,
+            .doc = "enable, function mask, number of vectors minus 1"),
+    REG_ROW("Table Offset/BIR", PCI_MSIX_TABLE, 4, .identity = REG_ALL,
+            .doc = "BAR and offset of the vector table"),
+    REG_ROW("PBA Offset/BIR", PCI_MSIX_PBA, 4, .identity = REG_ALL,
+            .doc = "BAR and offset of the pending bits"),
+};
+static const PCIRegTable msix_tables[] = { { .rows = LIST(msix_rows) } };
 
 static void msix_reset(PCIDevice *d, unsigned row, ResetKind kind)
 {
@@ -443,15 +448,16 @@ static void msix_loaded(PCIDevice *d, unsigned row, const uint8_t *state)
 
 const PCICapClass pci_msix_class = {
     .id = PCI_CAP_ID_MSIX,
+    .name = "MSI-X",
     .present_bit = 0,
     .doc = "MSI-X interrupts",
-    .length = msix_length,
+    .size = PCI_MSIX_SIZEOF,
+    .tables = LIST(msix_tables),
     .wanted = msix_wanted,
     .setup = msix_setup,
     .create = msix_create,
     .remove = msix_remove,
     .placed = msix_placed,
-    .written = msix_written,
     .reset = msix_reset,
     .save = msix_save,
     .parse = msix_parse,

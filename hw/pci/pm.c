@@ -2,69 +2,47 @@
 /*
  * Power management: D0 and D3hot (PCI PM 1.2 chapters 3 and 5).
  *
- * In D3hot a function answers config cycles only: nothing decodes, no DMA, no interrupts. The
- * way back resets it, unless it keeps its state (No_Soft_Reset).
+ * In D3hot a function completes configuration accesses only: its BARs do not decode, and it issues
+ * neither DMA nor interrupts. The transition to D0 resets it, unless the type keeps its state
+ * (No_Soft_Reset).
  */
 #include "hw/pci/pci_int.h"
 
 enum { PMC_VERSION_3 = 3 };
-
-static uint16_t pm_length(const PCIDeviceType *type, const PCICapDesc *desc)
-{
-    return PCI_PM_SIZEOF;
-}
-
-static bool pm_setup(PCIDevice *d, unsigned row, uint16_t pos, GError **err)
-{
-    bool keeps = pci_type(d)->caps[row].arg[0];
-
-    pci_config_set(&d->config, pos + PCI_PM_PMC, 2, PMC_VERSION_3);
-    pci_config_set(&d->config, pos + PCI_PM_PMCSR, 2, keeps ? PCI_PM_NO_SOFT_RESET : 0);
-    pci_config_mask_set(&d->config, PCI_WMASK, pos + PCI_PM_PMCSR, 2, PCI_PM_STATE_MASK);
-    return true;
-}
 
 static void pm_placed(PCIDevice *d, unsigned row)
 {
     d->pm_pos = d->cap_pos[row];
 }
 
-static unsigned state_at(const PCIDevice *d, uint16_t pos)
+static unsigned pm_state(const PCIDevice *d, uint16_t pos)
 {
     return d->config.bytes[pos + PCI_PM_PMCSR] & PCI_PM_STATE_MASK;
 }
 
-static void set_state(PCIDevice *d, unsigned state)
+/* A write of a state that the function does not have is discarded (PCI PM 3.2.4). */
+static bool pm_accept(void *dev, const RegDesc *r, uint64_t value)
 {
-    uint8_t *csr = &d->config.bytes[d->pm_pos + PCI_PM_PMCSR];
+    unsigned state = value & PCI_PM_STATE_MASK;
 
-    *csr = (*csr & ~PCI_PM_STATE_MASK) | state;
+    return state == 0 || state == PCI_PM_D3HOT;
 }
 
-static void pm_written(PCIDevice *d, unsigned row, const PCIConfigWrite *w)
+static uint32_t pm_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
-    unsigned old = d->d_state, new = state_at(d, d->pm_pos);
-    bool keeps = d->config.bytes[d->pm_pos + PCI_PM_PMCSR] & PCI_PM_NO_SOFT_RESET;
+    PCIDevice *d = dev;
 
-    if (new != 0 && new != PCI_PM_D3HOT) {
-        set_state(d, old); /* a write of a state it does not have is discarded (PCI PM 3.2.4) */
-        return;
+    d->d_state = new &PCI_PM_STATE_MASK;
+    if (old == new) {
+        return 0;
     }
-    d->d_state = new;
-    if (old == PCI_PM_D3HOT && new == 0 && !keeps) {
-        pci_reset_state(d, RESET_D3HOT);
-        pci_reset_outputs(d);
-    }
-}
-
-static void pm_reset(PCIDevice *d, unsigned row, ResetKind kind)
-{
-    d->d_state = 0;
+    return PCI_EFFECT_DECODE | PCI_EFFECT_INTX |
+           (d->d_state == 0 && !(new &PCI_PM_NO_SOFT_RESET) ? PCI_EFFECT_RESET_D3HOT : 0);
 }
 
 static bool pm_check(const PCIDevice *d, unsigned row, const char *path, GError **err)
 {
-    unsigned state = state_at(d, d->cap_pos[row]);
+    unsigned state = pm_state(d, d->cap_pos[row]);
 
     if (state != 0 && state != PCI_PM_D3HOT) {
         pci_error(err,
@@ -78,18 +56,49 @@ static bool pm_check(const PCIDevice *d, unsigned row, const char *path, GError 
 
 static void pm_loaded(PCIDevice *d, unsigned row, const uint8_t *state)
 {
-    d->d_state = state_at(d, d->pm_pos);
+    d->d_state = pm_state(d, d->pm_pos);
 }
+
+static const RegDesc pm_rows[] = {
+    REG_ROW("Capabilities", PCI_PM_PMC, 2, .reset = PMC_VERSION_3, .identity = REG_ALL,
+            .doc = "version 3; no PME#, no D1 and D2"),
+    REG_ROW("Bridge Support", 6, 1, .identity = REG_ALL, .doc = "zero"),
+    REG_ROW("Data", 7, 1, .identity = REG_ALL, .doc = "zero"),
+};
+static const RegDesc pm_reset_rows[] = {
+    REG_ROW("Control/Status", PCI_PM_PMCSR, 2, .rw = PCI_PM_STATE_MASK, .identity = REG_ALL,
+            .accept = pm_accept, .wrote = pm_wrote, .doc = "power state: 0 or 3; 3 to 0 resets"),
+};
+static const RegDesc pm_keep_rows[] = {
+    REG_ROW("Control/Status", PCI_PM_PMCSR, 2, .rw = PCI_PM_STATE_MASK,
+            .reset = PCI_PM_NO_SOFT_RESET, .identity = REG_ALL, .accept = pm_accept,
+            .wrote = pm_wrote, .doc = "power state: 0 or 3; No_Soft_Reset"),
+};
+
+static bool pm_keeps(const PCIDevice *d, const PCICapDesc *desc)
+{
+    return desc->arg[0];
+}
+
+static bool pm_resets(const PCIDevice *d, const PCICapDesc *desc)
+{
+    return !pm_keeps(d, desc);
+}
+
+static const PCIRegTable pm_tables[] = {
+    { .rows = LIST(pm_rows) },
+    { .rows = LIST(pm_reset_rows), .applies = pm_resets },
+    { .rows = LIST(pm_keep_rows), .applies = pm_keeps },
+};
 
 const PCICapClass pci_pm_class = {
     .id = PCI_CAP_ID_PM,
+    .name = "Power Management",
     .present_bit = 2,
     .doc = "power management",
-    .length = pm_length,
-    .setup = pm_setup,
+    .size = PCI_PM_SIZEOF,
+    .tables = LIST(pm_tables),
     .placed = pm_placed,
-    .written = pm_written,
-    .reset = pm_reset,
     .check = pm_check,
     .loaded = pm_loaded,
 };

@@ -305,20 +305,10 @@ static uint32_t shpc_selected(PCIShpcBridge *b)
     return at < SHPC_END ? reg_read(&shpc_file, b, at, 4) : 0;
 }
 
-static uint16_t shpc_length(const PCIDeviceType *type, const PCICapDesc *desc)
-{
-    return SHPC_CAP_SIZEOF;
-}
-
 static bool shpc_setup(PCIDevice *d, unsigned row, uint16_t pos, GError **err)
 {
-    PCIConfig *c = &d->config;
-
     d->pin = 1;
-    pci_config_set(c, PCI_INTERRUPT_PIN, 1, d->pin);
-    pci_config_mask_set(c, PCI_WMASK, pos + SHPC_CAP_SELECT, 1, 0xff);
-    pci_config_mask_set(c, PCI_WMASK, pos + SHPC_CAP_DATA, 4, ~0u);
-    pci_config_mask_set(c, PCI_CMASK, pos + SHPC_CAP_PENDING, 1, 0); /* state, not identity */
+    pci_config_set(&d->config, PCI_INTERRUPT_PIN, 1, d->pin);
     return pci_add_bar(d, &shpc_bar, err);
 }
 
@@ -327,30 +317,48 @@ static void shpc_placed(PCIDevice *d, unsigned row)
     ((PCIShpcBridge *)d)->shpc_pos = d->cap_pos[row];
 }
 
-static void shpc_written(PCIDevice *d, unsigned row, const PCIConfigWrite *w)
+static uint32_t shpc_select_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
-    PCIShpcBridge *b = (PCIShpcBridge *)d;
-    uint32_t value, bits = pci_write_bits(w, b->shpc_pos + SHPC_CAP_DATA, 4, &value);
+    shpc_update(dev);
+    return 0;
+}
+
+/* The write reaches the selected register with the bytes that it has. */
+static uint32_t shpc_data_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
+{
+    PCIShpcBridge *b = dev;
+    uint32_t bits = pci_config_lanes(&b->br.pci.config);
     unsigned at = shpc_selected_offset(b);
 
-    if (bits && at < SHPC_END) {
+    if (at < SHPC_END) {
         unsigned first = (unsigned)__builtin_ctz(bits) / 8;
         unsigned n = (unsigned)__builtin_popcount(bits) / 8;
 
-        reg_write(&shpc_file, b, at + first, value >> 8 * first, n);
+        reg_write(&shpc_file, b, at + first, (bits & new) >> 8 * first, n);
     }
     shpc_update(b);
+    return 0;
 }
+
+static const RegDesc shpc_cap_rows[] = {
+    REG_ROW("DWORD Select", SHPC_CAP_SELECT, 1, .rw = 0xff, .identity = REG_ALL,
+            .wrote = shpc_select_wrote, .doc = "number of the working register in DWORD Data"),
+    REG_ROW("Pending", SHPC_CAP_PENDING, 1, .doc = "controller interrupt or SERR# is pending"),
+    REG_ROW("DWORD Data", SHPC_CAP_DATA, 4, .rw = UINT32_MAX, .identity = REG_ALL,
+            .wrote = shpc_data_wrote, .doc = "the selected working register"),
+};
+static const PCIRegTable shpc_tables[] = { { .rows = LIST(shpc_cap_rows) } };
 
 const PCICapClass pci_shpc_class = {
     .id = PCI_CAP_ID_SHPC,
+    .name = "Hot-Plug Controller",
     .present_bit = -1, /* the type has a BAR, a pin and hot-plug slots only with it */
     .doc = "hot-plug controller: the bus behind can be plugged live, from slot 1 on",
     .bar = &shpc_bar,
-    .length = shpc_length,
+    .size = SHPC_CAP_SIZEOF,
+    .tables = LIST(shpc_tables),
     .setup = shpc_setup,
     .placed = shpc_placed,
-    .written = shpc_written,
 };
 
 /* --- presence --- */

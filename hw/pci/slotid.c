@@ -12,39 +12,42 @@ enum {
     SLOTID_FIRST = 1 << 5,
 };
 
-static uint16_t slotid_length(const PCIDeviceType *type, const PCICapDesc *desc)
-{
-    return SLOTID_SIZEOF;
-}
+static const RegDesc slotid_rows[] = {
+    REG_ROW("Expansion Slot", SLOTID_EXPANSION, 1, .reset = SLOTID_FIRST, .identity = REG_ALL,
+            .doc = "first bridge of its chassis; number of slots (0)"),
+    REG_ROW("Chassis Number", SLOTID_CHASSIS, 1, .rw = 0xff, .identity = REG_ALL,
+            .doc = "number of the chassis; reset: property chassis_nr"),
+};
+static const PCIRegTable slotid_tables[] = { { .rows = LIST(slotid_rows) } };
 
 static bool slotid_wanted(const PCIDevice *d, const PCICapDesc *desc)
 {
     return pci_cap_count(d, desc) != 0;
 }
 
-static uint8_t chassis(const PCIDevice *d, unsigned row)
+static uint8_t slotid_chassis(const PCIDevice *d, unsigned row)
 {
     return pci_cap_count(d, &pci_type(d)->caps[row]);
 }
 
 static bool slotid_setup(PCIDevice *d, unsigned row, uint16_t pos, GError **err)
 {
-    pci_config_set(&d->config, pos + SLOTID_EXPANSION, 1, SLOTID_FIRST);
-    pci_config_set(&d->config, pos + SLOTID_CHASSIS, 1, chassis(d, row));
-    pci_config_mask_set(&d->config, PCI_WMASK, pos + SLOTID_CHASSIS, 1, 0xff);
+    pci_config_set(&d->config, pos + SLOTID_CHASSIS, 1, slotid_chassis(d, row));
     return true;
 }
 
 static void slotid_reset(PCIDevice *d, unsigned row, ResetKind kind)
 {
-    pci_config_set(&d->config, d->cap_pos[row] + SLOTID_CHASSIS, 1, chassis(d, row));
+    pci_config_set(&d->config, d->cap_pos[row] + SLOTID_CHASSIS, 1, slotid_chassis(d, row));
 }
 
 const PCICapClass pci_slotid_class = {
     .id = PCI_CAP_ID_SLOTID,
+    .name = "Slot Identification",
     .present_bit = 10,
     .doc = "slot identification: the number of the chassis",
-    .length = slotid_length,
+    .size = SLOTID_SIZEOF,
+    .tables = LIST(slotid_tables),
     .wanted = slotid_wanted,
     .setup = slotid_setup,
     .reset = slotid_reset,

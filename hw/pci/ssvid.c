@@ -7,10 +7,12 @@
 
 enum { SSVID_VENDOR = 4, SSVID_ID = 6, SSVID_SIZEOF = 8 };
 
-static uint16_t ssvid_length(const PCIDeviceType *type, const PCICapDesc *desc)
-{
-    return SSVID_SIZEOF;
-}
+static const RegDesc ssvid_rows[] = {
+    REG_ROW("Subsystem Vendor ID", SSVID_VENDOR, 2, .identity = REG_ALL,
+            .doc = "vendor of the board"),
+    REG_ROW("Subsystem ID", SSVID_ID, 2, .identity = REG_ALL, .doc = "board of that vendor"),
+};
+static const PCIRegTable ssvid_tables[] = { { .rows = LIST(ssvid_rows) } };
 
 static bool ssvid_setup(PCIDevice *d, unsigned row, uint16_t pos, GError **err)
 {
@@ -23,8 +25,10 @@ static bool ssvid_setup(PCIDevice *d, unsigned row, uint16_t pos, GError **err)
 
 const PCICapClass pci_ssvid_class = {
     .id = PCI_CAP_ID_SSVID,
+    .name = "Subsystem ID",
     .present_bit = 5,
     .doc = "subsystem ids of the bridge",
-    .length = ssvid_length,
+    .size = SSVID_SIZEOF,
+    .tables = LIST(ssvid_tables),
     .setup = ssvid_setup,
 };

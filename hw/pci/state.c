@@ -11,10 +11,11 @@
  * has several interrupt sources, their levels.
  *
  * cap_present has one bit for each capability that a description can switch; it takes precedence
- * over the target's description. Versions 1 and 2 have no MSI-X; the list in their bytes tells which
- * of the other capabilities are present. Entries are looked for in the loaded bytes, so they may
- * stand at other offsets than here; what the guest cannot change must agree, relative to the entry
- * (state_check.c). All disagreements are reported together, and a refused load changes nothing.
+ * over the target's description. Versions 1 and 2 have no MSI-X; the list in their bytes tells
+ * which of the other capabilities are present. Entries are looked for in the loaded bytes, so they
+ * may stand at other offsets than here; what the guest cannot change must agree, relative to the
+ * entry (state_check.c). All disagreements are reported together, and a refused load changes
+ * nothing.
  */
 #include <json-c/json.h>
 #include <string.h>
@@ -163,41 +164,27 @@ static struct json_object *record_describe(void *field)
 
 /* --- the trial takes over what the record says --- */
 
-static const PCIMaskKind moved_masks[] = { PCI_WMASK, PCI_W1CMASK, PCI_CMASK, PCI_STICKY };
-
 typedef struct Move {
     PCICapEntry to;
     int row;
     uint16_t from;
-    uint8_t *masks; /* G_N_ELEMENTS(moved_masks) times size bytes */
+    uint8_t *masks; /* pci_config_save_masks() */
 } Move;
-
-static uint8_t *copy_masks(const PCIConfig *c, const PCICapEntry *e)
-{
-    uint8_t *masks = g_malloc(G_N_ELEMENTS(moved_masks) * e->size);
-
-    for (unsigned k = 0; k < G_N_ELEMENTS(moved_masks); k++) {
-        for (unsigned i = 0; i < e->size; i++) {
-            masks[k * e->size + i] = pci_config_mask(c, moved_masks[k], e->offset + i);
-        }
-    }
-    return masks;
-}
 
 static void put_entry(PCIRecord *r, const Move *m)
 {
     PCIDevice *d = r->d;
     PCIConfig *c = &d->config;
+    PCICapEntry *e;
     unsigned size = m->to.size;
     int ret = m->to.extended ? pcie_reserve_ext_capability(d, m->to.offset, size)
                              : pci_reserve_capability(d, m->to.offset, size);
 
     g_assert(ret == 0); /* range and overlap were checked on the record */
-    for (unsigned k = 0; k < G_N_ELEMENTS(moved_masks); k++) {
-        for (unsigned i = 0; i < size; i++) {
-            pci_config_mask_set(c, moved_masks[k], m->to.offset + i, 1, m->masks[k * size + i]);
-        }
-    }
+    pci_config_restore_masks(c, m->to.offset, size, m->masks);
+    e = pci_config_entry_at(c, m->to.offset);
+    e->tables = m->to.tables;
+    e->selected = m->to.selected;
     if (m->row < 0) {
         return;
     }
@@ -217,7 +204,7 @@ static void take_over(PCIRecord *r, const PCIFound *found, unsigned n)
         const PCICapEntry *e = found[i].own;
 
         moves[i] = (Move){ .to = *e, .row = pci_cap_row_at(d, e->offset), .from = e->offset };
-        moves[i].masks = copy_masks(&d->config, e);
+        moves[i].masks = pci_config_save_masks(&d->config, e->offset, e->size);
         moves[i].to.offset = found[i].offset;
     }
     pci_config_forget(&d->config);

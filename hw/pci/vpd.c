@@ -106,20 +106,10 @@ static bool check_text(const PCIDevice *d, const char *prop, const char *text, G
 
 /* --- the capability --- */
 
-static uint16_t vpd_length(const PCIDeviceType *type, const PCICapDesc *desc)
-{
-    return VPD_SIZEOF;
-}
-
 static bool vpd_setup(PCIDevice *d, unsigned row, uint16_t pos, GError **err)
 {
-    if (!check_text(d, "vpd-part", d->vpd_part, err) ||
-        !check_text(d, "vpd-serial", d->vpd_serial, err)) {
-        return false;
-    }
-    pci_config_mask_set(&d->config, PCI_WMASK, pos + VPD_ADDRESS, 2, 0xffff);
-    pci_config_mask_set(&d->config, PCI_WMASK, pos + VPD_DATA, 4, ~0u);
-    return true;
+    return check_text(d, "vpd-part", d->vpd_part, err) &&
+           check_text(d, "vpd-serial", d->vpd_serial, err);
 }
 
 static void vpd_create(PCIDevice *d, unsigned row)
@@ -143,22 +133,32 @@ static uint32_t data_at(const GByteArray *bytes, unsigned addr)
     return data;
 }
 
-/* The transfer starts when the byte with the flag is written; addresses are of whole dwords. */
-static void vpd_written(PCIDevice *d, unsigned row, const PCIConfigWrite *w)
+/* The transfer starts when the byte with the flag is written; addresses are multiples of 4. */
+static uint32_t vpd_address_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
+    PCIDevice *d = dev;
+    int row = pci_cap_row(d, &pci_vpd_class);
     uint16_t pos = d->cap_pos[row];
-    uint16_t address = pci_config_get(&d->config, pos + VPD_ADDRESS, 2);
-    uint32_t value;
 
-    if (!(pci_write_bits(w, pos + VPD_ADDRESS, 2, &value) & VPD_FLAG)) {
-        return;
+    if (!(pci_config_lanes(&d->config) & VPD_FLAG)) {
+        return 0;
     }
-    if (!(address & VPD_FLAG)) {
+    if (!(new &VPD_FLAG)) {
         pci_config_set(&d->config, pos + VPD_DATA, 4,
-                       data_at(d->cap_state[row], address & ~(unsigned)VPD_FLAG & ~3u));
+                       data_at(d->cap_state[row], new & ~(unsigned)VPD_FLAG & ~3u));
     }
-    pci_config_set(&d->config, pos + VPD_ADDRESS, 2, address ^ VPD_FLAG);
+    pci_config_set(&d->config, pos + VPD_ADDRESS, 2, new ^ VPD_FLAG);
+    return 0;
 }
+
+static const RegDesc vpd_rows[] = {
+    REG_ROW("Address", VPD_ADDRESS, 2, .rw = 0xffff, .identity = REG_ALL,
+            .wrote = vpd_address_wrote,
+            .doc = "address; bit 15 starts a transfer and changes when it is complete"),
+    REG_ROW("Data", VPD_DATA, 4, .rw = UINT32_MAX, .identity = REG_ALL,
+            .doc = "four bytes at the address"),
+};
+static const PCIRegTable vpd_tables[] = { { .rows = LIST(vpd_rows) } };
 
 static const PlanProp vpd_props[] = {
     PROP_STR(PCIDevice, vpd_part, "vpd-part",
@@ -168,13 +168,14 @@ static const PlanProp vpd_props[] = {
 
 const PCICapClass pci_vpd_class = {
     .id = PCI_CAP_ID_VPD,
+    .name = "Vital Product Data",
     .present_bit = 4,
     .doc = "vital product data",
     .props = vpd_props,
     .n_props = G_N_ELEMENTS(vpd_props),
-    .length = vpd_length,
+    .size = VPD_SIZEOF,
+    .tables = LIST(vpd_tables),
     .setup = vpd_setup,
     .create = vpd_create,
     .remove = vpd_remove,
-    .written = vpd_written,
 };

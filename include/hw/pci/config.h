@@ -1,35 +1,39 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Configuration space: bytes, the masks that govern them, and which of them are allocated.
+ * Configuration space: bytes, the masks that control access to them, and the register rows from
+ * which the masks are compiled.
  *
- * Knows no bus and no memory. A guest's write changes each byte by that byte's own masks and
- * returns what follows from it as a set of effects, which the device layer applies; nothing
- * here calls upwards.
+ * This module depends on neither bus nor memory. A guest's write is processed in the order that
+ * hw/core/reg.h gives, and returns effects; the device layer applies them.
  *
- * Masks are kept in blocks of 64 bytes. A block nobody changed is one of two const ones: plain
- * (40h to FFh: read-write) or reserved (100h onward: reads as zero), so an idle function pays
- * only for the blocks in which it has registers.
+ * Registers are described by rows (RegDesc). pci_config_compile() translates rows into byte masks,
+ * which are the run-time form: wmask = rw, w1cmask = w1c, sticky, cmask = identity, and `used` for
+ * the bytes of a capability. Offsets of rows are relative to the header or to the capability.
  *
- * Invariants: wmask & w1cmask == 0 for every byte; bytes of an entry are used; those of an added
- * entry are read-only unless its owner opened bits, those of a reserved one as its owner set them;
- * entries are 4-byte aligned and do not overlap.
- * Machine lock.
+ * Masks are kept in blocks of 64 bytes. A block without registers is one of two const blocks:
+ * plain (40h to FFh: read-write) or reserved (100h onward: reads as zero). A function therefore
+ * needs memory only for the blocks in which it has registers.
+ *
+ * Invariants: wmask & w1cmask == 0 for every byte; the bytes of an entry are used; those of an
+ * added entry are read-only unless its rows or its owner opened bits, those of a reserved entry as
+ * its owner set them; entries are 4-byte aligned and do not overlap. Machine lock.
  */
 #ifndef HW_PCI_CONFIG_H
 #define HW_PCI_CONFIG_H
 
-#include <glib.h>
-#include <stdbool.h>
-#include <stdint.h>
+#include "hw/core/reg.h"
+
+struct PCIDevice;
+struct PCICapDesc;
 
 enum { PCI_MASK_BLOCK = 64 };
 
 typedef struct PCIMasks {
-    uint8_t wmask[PCI_MASK_BLOCK];   /* a guest may write */
-    uint8_t w1cmask[PCI_MASK_BLOCK]; /* writing 1 clears */
+    uint8_t wmask[PCI_MASK_BLOCK];   /* the guest writes these bits */
+    uint8_t w1cmask[PCI_MASK_BLOCK]; /* the guest clears these bits by writing 1 */
     uint8_t cmask[PCI_MASK_BLOCK];   /* must agree when a state is loaded, unless writable */
     uint8_t used[PCI_MASK_BLOCK];    /* FFh: allocated to an entry */
-    uint8_t sticky[PCI_MASK_BLOCK];  /* survives every reset but the cold one */
+    uint8_t sticky[PCI_MASK_BLOCK];  /* only a cold reset changes these bits */
 } PCIMasks;
 
 typedef enum PCIMaskKind {
@@ -40,10 +44,26 @@ typedef enum PCIMaskKind {
     PCI_STICKY = offsetof(PCIMasks, sticky),
 } PCIMaskKind;
 
+/* Rows of a capability or of the header, sorted by offset, and the functions that have them. */
+typedef struct PCIRegTable {
+    const RegDesc *rows;
+    size_t n;
+    /* Depends on the type, its properties and the kind of bus alone. NULL: every function. */
+    bool (*applies)(const struct PCIDevice *d, const struct PCICapDesc *desc);
+} PCIRegTable;
+
+/* Bits of Command that every function has: I/O, memory and bus-master enables, SERR# enable, INTx
+ * disable. */
+enum { PCI_COMMAND_RW = 0x0507 };
+
+enum { PCI_MAX_TABLES = 32 }; /* tables of one capability */
+
 /* An allocated entry of one of the two capability lists. */
 typedef struct PCICapEntry {
     uint16_t offset, size, id;
     bool extended;
+    uint32_t selected;         /* bit t: table t applies to this function */
+    const PCIRegTable *tables; /* of the capability's class; NULL: the entry has no rows */
 } PCICapEntry;
 
 typedef struct PCIConfig {
@@ -53,58 +73,94 @@ typedef struct PCIConfig {
     PCIMasks **masks; /* one pointer for each block */
     uint64_t own;     /* bit b: block b was allocated here */
     uint16_t n_entries, room;
+    uint32_t lanes; /* see pci_config_lanes() */
     PCICapEntry *entries;
 } PCIConfig;
 
-/* What a write changed. The bits of the header are set if a value changed; PCI_EFFECT_CAP if a
- * byte of an entry was written at all, since some bits act when written with what they were. */
+/* Effects of a write, as wrote() of a row returns them and pci_apply_effects() applies them. */
 enum {
-    PCI_EFFECT_DECODE = 1 << 0,         /* Command: I/O or Memory Space Enable */
-    PCI_EFFECT_MASTER = 1 << 1,         /* Command: Bus Master Enable */
-    PCI_EFFECT_INTX = 1 << 2,           /* Command: Interrupt Disable */
-    PCI_EFFECT_BAR = 1 << 3,            /* a Base Address register */
-    PCI_EFFECT_ROM = 1 << 4,            /* the Expansion ROM Base Address register */
-    PCI_EFFECT_BUS_NUMBERS = 1 << 5,    /* Primary, Secondary or Subordinate Bus Number */
-    PCI_EFFECT_WINDOWS = 1 << 6,        /* a base or limit of a bridge */
-    PCI_EFFECT_BRIDGE_CONTROL = 1 << 7, /* Bridge Control */
-    PCI_EFFECT_CAP = 1 << 8,            /* a capability: see the entries the write touches */
-    PCI_EFFECT_IRQ = 1 << 9,            /* the interrupt sources: update_irq() of the type */
+    PCI_EFFECT_DECODE = 1 << 0,       /* I/O or memory decoding changed: BARs and windows */
+    PCI_EFFECT_MASTER = 1 << 1,       /* Command: Bus Master Enable changed */
+    PCI_EFFECT_INTX = 1 << 2,         /* the level of the interrupt pin may have changed */
+    PCI_EFFECT_BAR = 1 << 3,          /* a Base Address register changed */
+    PCI_EFFECT_ROM = 1 << 4,          /* the Expansion ROM Base Address register changed */
+    PCI_EFFECT_BUS_NUMBERS = 1 << 5,  /* bus numbers or ARI forwarding of a bridge changed */
+    PCI_EFFECT_WINDOWS = 1 << 6,      /* a base or limit of a bridge changed */
+    PCI_EFFECT_BUS_RESET = 1 << 7,    /* Bridge Control: Secondary Bus Reset changed */
+    PCI_EFFECT_IRQ = 1 << 8,          /* interrupt sources: update_irq() of the type */
+    PCI_EFFECT_RESET_FLR = 1 << 9,    /* reset this function: Initiate Function Level Reset */
+    PCI_EFFECT_RESET_D3HOT = 1 << 10, /* reset this function: it left D3hot */
 };
 
 /* Zeroed bytes with the masks every header of that type has (PCI 6.1, 6.2; bridge 3.2). size is
- * 256 or 4096, type 0 or 1. */
+ * 256 or 4096, type 0 or 1. Undone by pci_config_fini(). */
 void pci_config_init(PCIConfig *c, unsigned size, unsigned type);
 void pci_config_fini(PCIConfig *c);
-/* Make c a copy of `from` with bytes, masks and entries of its own; ended by pci_config_fini(). */
+/* Make c a copy of `from` with bytes, masks and entries of its own; undone by pci_config_fini(). */
 void pci_config_copy(PCIConfig *c, const PCIConfig *from);
 
-/* A guest's access. Bytes past the end read as ones and swallow writes; a length other than 1, 2
- * and 4 reads as all ones and writes nothing. The write returns PCI_EFFECT_*. */
+/* The guest's read of `len` bytes. Bytes past the end read as ones, as does every length other than
+ * 1, 2 and 4. */
 uint32_t pci_config_read(const PCIConfig *c, uint32_t addr, unsigned len);
-uint32_t pci_config_write(PCIConfig *c, uint32_t addr, unsigned len, uint32_t value);
+/* The guest's write, in the order of hw/core/reg.h: accept() of every row touched, store by the
+ * masks, wrote() of every row touched. `d` is passed to both functions. Bytes past the end are
+ * ignored; a length other than 1, 2 and 4 writes nothing. Returns PCI_EFFECT_*, 0 if a row refused
+ * the access. */
+uint32_t pci_config_write(PCIConfig *c, struct PCIDevice *d, uint32_t addr, unsigned len,
+                          uint32_t value);
+/* During wrote(): the bits of the row that the access covers. */
+uint32_t pci_config_lanes(const PCIConfig *c);
 
 /* The device's own access: no masks. In range by contract. */
 uint32_t pci_config_get(const PCIConfig *c, uint32_t addr, unsigned len);
 void pci_config_set(PCIConfig *c, uint32_t addr, unsigned len, uint32_t value);
 
+/* --- the table compiler --- */
+
+/* The rows of the header of that type. */
+PCIRegTable pci_config_header_rows(unsigned type);
+/* The rows that every entry of the conventional or the extended list starts with. */
+PCIRegTable pci_config_head_rows(bool extended);
+/* Set the masks of the bytes that the rows cover. */
+void pci_config_compile(PCIConfig *c, uint16_t pos, const RegDesc *rows, size_t n);
+/* The same, and set the bytes to the reset values. */
+void pci_config_declare(PCIConfig *c, uint16_t pos, const RegDesc *rows, size_t n);
+/* Declare the tables that apply to the entry at pos, and give it their accept() and wrote(). */
+void pci_config_declare_entry(PCIConfig *c, uint16_t pos, const PCIRegTable *tables,
+                              uint32_t selected);
+/* NULL, or a sentence about the first malformed row (g_free). For the conformance test. */
+char *pci_config_check_rows(const RegDesc *rows, size_t n);
+
 /* One byte of a mask. */
 uint8_t pci_config_mask(const PCIConfig *c, PCIMaskKind kind, uint32_t addr);
+/* Set bytes of a mask without a row, for tests of this module. */
 void pci_config_mask_set(PCIConfig *c, PCIMaskKind kind, uint32_t addr, unsigned len,
                          uint32_t value);
-/* The same byte over a range. */
 void pci_config_mask_fill(PCIConfig *c, PCIMaskKind kind, uint32_t addr, unsigned n, uint8_t value);
 
-/* Put the masks of [addr, addr+n) back to those of space nobody allocated: plain or reserved. */
+/* All masks of n bytes but `used`, to be restored where an entry moves to. g_free. */
+uint8_t *pci_config_save_masks(const PCIConfig *c, uint32_t addr, unsigned n);
+void pci_config_restore_masks(PCIConfig *c, uint32_t addr, unsigned n, const uint8_t *saved);
+/* Put the masks of [addr, addr+n) back to those of unallocated space: plain or reserved. */
 void pci_config_unclaim(PCIConfig *c, uint32_t addr, unsigned n);
-/* Put every writable and write-1-to-clear bit to zero; sticky ones only if `cold`. */
+
+/* Set writable and write-1-to-clear bits to zero, then the bits of every entry that are not part of
+ * its identity to their row's reset value. Sticky bits change only if `cold`. */
 void pci_config_reset(PCIConfig *c, bool cold);
 
-/* Entries: found by an offset they cover (NULL: none), added and dropped by their first one. */
+/* --- entries --- */
+
+/* The entry that covers this offset; NULL: none. */
 PCICapEntry *pci_config_entry_at(const PCIConfig *c, uint32_t offset);
+/* Allocate the bytes of an entry: used and read-only, with the rows of its list. */
+void pci_config_claim(PCIConfig *c, const PCICapEntry *entry);
+/* Allocate them and leave the other masks as they are. */
+void pci_config_reserve(PCIConfig *c, const PCICapEntry *entry);
+/* The list of entries alone: add one, remove the one that starts at this offset. */
 void pci_config_entry_add(PCIConfig *c, const PCICapEntry *entry);
 void pci_config_entry_drop(PCIConfig *c, uint16_t offset);
 
-/* Forget all entries and unclaim everything past the header (before a load). */
+/* Remove all entries and unclaim everything past the header (before a load). */
 void pci_config_forget(PCIConfig *c);
 
 /* Heap bytes in use. For the benchmark. */

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Functions internal to the PCI core: how its files, one a capability, fit together.
+ * Interfaces internal to the PCI core: how its files fit together.
  *
- * A capability is one file with one const PCICapClass, listed in hw/pci/caps.c. From a type's
- * capability rows the core allocates the space (at the offset the property asks for), calls
- * setup(), and later hands over guest writes that touch the entry, resets, moves after a load,
- * and the state beyond the config bytes. To add one: write hw/pci/NAME.c with its class, add the
- * class to the table in caps.c, and its register names to names.c.
+ * A capability is one file with one const PCICapClass, listed in hw/pci/caps.c. The class has the
+ * rows of its registers. From a type's capability rows the core allocates the space (at the offset
+ * that the property requests), declares the class's rows there, calls setup() for values that
+ * depend on the instance, and later calls the rows' accept() and wrote() for guest writes. To add a
+ * capability: write hw/pci/NAME.c with its class, and add the class to the list in caps.c.
  *
- * How a guest's config write goes: pci_config_write() changes bytes and returns effects;
- * pci_apply_effects() (device.c) carries them out: capabilities first, since power state and the
- * like decide about decoding, then BARs, windows, pins, bus numbers, Bridge Control; then the
- * type's own config_written. All of it inside the function's re-entrancy guard.
+ * A guest's configuration write: pci_config_write() stores the bytes and returns the effects of the
+ * rows; pci_apply_effects() (device.c) applies them once: a reset of the function, then BARs,
+ * windows, pins, bus numbers, secondary bus reset. The type's own config_written follows. The
+ * function's re-entrancy guard is held throughout. A write to a capability evaluates BARs and
+ * windows only if one of its rows returns an effect that requires it.
  */
 #ifndef HW_PCI_PCI_INT_H
 #define HW_PCI_PCI_INT_H
@@ -22,58 +23,52 @@
 /* A refusal, of a user's wish or of a stream: one sentence. */
 #define pci_error(err, ...) g_set_error(err, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, __VA_ARGS__)
 
-/* One guest write, as a capability sees it. */
-typedef struct PCIConfigWrite {
-    uint32_t addr, value;
-    unsigned len;
-    uint32_t old; /* the bytes at addr before, same length */
-} PCIConfigWrite;
-
-/* The part of the write that falls on the register [addr, addr+len) (len <= 4): what was
- * written to it, and which of its bits were written at all. 0 bits: not touched. */
-uint32_t pci_write_bits(const PCIConfigWrite *w, uint32_t addr, unsigned len, uint32_t *value);
-/* Value of the register before the write. */
-uint32_t pci_write_old(const PCIDevice *d, const PCIConfigWrite *w, uint32_t addr, unsigned len);
-
 typedef struct PCICapClass {
     uint16_t id;
     bool extended;
-    uint8_t version;       /* of an extended capability */
-    int8_t present_bit;    /* its bit in the saved record's cap_present; -1: not optional */
-    const char *doc;       /* help text of its property */
+    uint8_t version;    /* of an extended capability */
+    int8_t present_bit; /* its bit in the saved record's cap_present; -1: not optional */
+    uint16_t size;      /* bytes; 0: length() */
+    const char *name;   /* as the specification spells it */
+    const char *doc;    /* help text of its property */
+    /* The registers. At most PCI_MAX_TABLES; those that apply to one function do not overlap. */
+    const PCIRegTable *tables;
+    size_t n_tables;
+    /* Rows of the header that a function with this capability has instead of the common ones: their
+     * masks alone. */
+    const PCIRegTable *header;
+    size_t n_header;
     const PCIBarDesc *bar; /* that setup() adds, or NULL: for the catalogue */
     const PlanProp *props; /* further properties of a type that lists it; fields of PCIDevice */
     size_t n_props;
-    /* Bytes it takes. A function of the description alone. */
+    /* Size in bytes. Depends on the description alone. */
     uint16_t (*length)(const PCIDeviceType *type, const PCICapDesc *desc);
-    /* False: left out here, silently (Express on a conventional bus, MSI-X with 0 vectors). NULL:
-     * always wanted. */
+    /* False: left out here without a message (Express on a conventional bus, MSI-X with 0 vectors).
+     * NULL: always present. */
     bool (*wanted)(const PCIDevice *d, const PCICapDesc *desc);
-    /* The space at pos is allocated, read-only and zero but for the list's own bytes: check the
-     * properties, set registers and masks. If the class has a present_bit, nothing but d->config
-     * may change: a load calls this on a trial copy of it. On failure the core undoes the entry. */
+    /* The space at pos is allocated and the rows are declared: check the properties, set the values
+     * and masks that depend on them. If the class has a present_bit, nothing but d->config may
+     * change: a load calls this on a trial copy of it. NULL: nothing to do. On failure the core
+     * removes the entry. */
     bool (*setup)(PCIDevice *d, unsigned row, uint16_t pos, GError **err);
-    /* The entry is set up at d->cap_pos[row]: allocate the state beside the bytes, such as
-     * d->cap_state[row]. */
+    /* The entry is set up at d->cap_pos[row]: allocate the state outside the configuration bytes,
+     * such as d->cap_state[row]. */
     void (*create)(PCIDevice *d, unsigned row);
-    /* Free the state (also at finalize). */
+    /* Free that state (also at finalize). */
     void (*remove)(PCIDevice *d, unsigned row);
-    /* The entry now stands at d->cap_pos[row] (also called after setup). Bytes and masks were
-     * moved by the core. */
+    /* The entry is now located at d->cap_pos[row] (also called after setup). The core has moved the
+     * bytes and masks. */
     void (*placed)(PCIDevice *d, unsigned row);
-    /* A guest wrote one or more bytes of the entry; masks are applied already. */
-    void (*written)(PCIDevice *d, unsigned row, const PCIConfigWrite *w);
-    /* Writable and W1C bits are zero (sticky ones only for RESET_COLD): put what is not zero by
-     * default, and the state beside the bytes. */
+    /* All rows have their reset values (sticky bits only for RESET_COLD): set the values that
+     * depend on the instance, and the state outside the configuration bytes. */
     void (*reset)(PCIDevice *d, unsigned row, ResetKind kind);
-    /* State beside the bytes. */
+    /* Save the state outside the configuration bytes. */
     void (*save)(PCIDevice *d, unsigned row, ByteWriter *w);
     /* A load has three steps. d->config and d->cap_pos are those of the record in the first two,
      * the rest of d is not, and nothing may change, because the load can still be refused.
-     * parse: read and check the state beside the bytes; *state is a view of it in the stream.
-     * check: what must fit together inside the entry.
-     * loaded: the record is accepted; take over what bytes and state say. state is NULL without
-     * parse. */
+     * parse: read and check the state outside the bytes; *state points to it in the stream.
+     * check: whether the registers of the entry are consistent.
+     * loaded: the record is accepted; adopt bytes and state. state is NULL without parse. */
     bool (*parse)(const PCIDevice *d, unsigned row, ByteReader *r, const uint8_t **state,
                   const char *path, GError **err);
     bool (*check)(const PCIDevice *d, unsigned row, const char *path, GError **err);
@@ -85,8 +80,14 @@ typedef struct PCICapClass {
 void pci_cap_delete_at(PCIDevice *d, uint16_t offset);
 
 /* --- caps.c --- */
-/* The class behind a type's row: each row has one. */
+/* The class of a type's row: each row has one. */
 const PCICapClass *pci_cap_class(uint16_t id, bool extended);
+/* The same for any id; NULL: this build has no such capability. */
+const PCICapClass *pci_cap_class_find(uint16_t id, bool extended);
+/* Size in bytes of the capability that a type's row describes. */
+uint16_t pci_cap_length(const PCIDeviceType *type, const PCICapDesc *desc);
+/* The row of d's type with that class whose capability is present; -1: none. */
+int pci_cap_row(const PCIDevice *d, const PCICapClass *cls);
 static inline const PCIDeviceType *pci_type(const PCIDevice *d)
 {
     return (const PCIDeviceType *)d->dev.type;
@@ -104,7 +105,6 @@ bool pci_cap_add_row(PCIDevice *d, unsigned row, uint16_t at, GError **err);
  * (create, placed and remove of the class) is the caller's. */
 bool pci_cap_place_row(PCIDevice *d, unsigned row, uint16_t at, GError **err);
 void pci_cap_drop_row(PCIDevice *d, unsigned row);
-void pci_caps_written(PCIDevice *d, const PCIConfigWrite *w);
 void pci_caps_reset(PCIDevice *d, ResetKind kind);
 /* The row whose entry starts at pos; -1: an entry of the device's own. */
 int pci_cap_row_at(const PCIDevice *d, uint16_t pos);
@@ -160,7 +160,8 @@ static inline bool pci_in_d0(const PCIDevice *d)
 }
 
 /* --- device.c --- */
-void pci_apply_effects(PCIDevice *d, uint32_t effects, const PCIConfigWrite *w);
+/* Apply PCI_EFFECT_* of one access, each once. */
+void pci_apply_effects(PCIDevice *d, uint32_t effects);
 /* The two phases of a reset of one function, the type's own included, without any check. */
 void pci_reset_state(PCIDevice *d, ResetKind kind);
 void pci_reset_outputs(PCIDevice *d);
@@ -188,7 +189,8 @@ void pci_host_numbers_changed(PCIHost *h);
 bool pci_bridge_init(PCIBridge *br, GError **err); /* header, windows, the bus behind */
 void pci_bridge_fini(PCIBridge *br);
 void pci_bridge_update_windows(PCIBridge *br);
-void pci_bridge_control_written(PCIBridge *br, uint16_t old);
+/* Secondary Bus Reset was set or cleared by a write. */
+void pci_bridge_reset_changed(PCIBridge *br);
 /* Secondary Bus Reset may have changed: show or hide what is behind accordingly. */
 void pci_bridge_follow_reset(PCIBridge *br);
 bool pci_role_is_bridge(PlanPciRole role);

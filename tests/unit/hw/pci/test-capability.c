@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../core/fake-types.h"
+
 #include "hw/pci/pci_int.h"
 
 enum { MAX = 512 };

@@ -101,31 +101,11 @@ static void test_rows(void)
     fixture_fini(&f);
 }
 
-static void test_write_bits(void)
-{
-    for (uint32_t addr = 0x40; addr < 0x4a; addr++) {
-        for (unsigned len = 1; len <= 4; len *= 2) {
-            PCIConfigWrite w = { .addr = addr, .value = 0x44332211, .len = len };
-            uint32_t value, bits = pci_write_bits(&w, 0x44, 2, &value), want = 0, mask = 0;
-
-            for (unsigned i = 0; i < len; i++) {
-                if (addr + i == 0x44 || addr + i == 0x45) {
-                    mask |= 0xffu << 8 * (addr + i - 0x44);
-                    want |= (w.value >> 8 * i & 0xff) << 8 * (addr + i - 0x44);
-                }
-            }
-            g_assert_cmphex(bits, ==, mask);
-            g_assert_cmphex(value, ==, want);
-        }
-    }
-}
-
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/pci/caps/switches", test_switches);
     g_test_add_func("/pci/caps/places", test_places);
     g_test_add_func("/pci/caps/rows", test_rows);
-    g_test_add_func("/pci/caps/write-bits", test_write_bits);
     return g_test_run();
 }

@@ -5,6 +5,8 @@
  */
 #include <string.h>
 
+#include "../core/fake-types.h"
+
 #include "hw/pci/config.h"
 #include "hw/pci/regs.h"
 
@@ -55,7 +57,7 @@ static void check_write(PCIConfig *c, uint8_t *model, unsigned addr, unsigned le
             model[addr + i] = expected(c, addr + i, model[addr + i], value >> 8 * i);
         }
     }
-    pci_config_write(c, addr, len, value);
+    pci_config_write(c, NULL, addr, len, value);
     g_assert_cmpmem(c->bytes, c->size, model, c->size);
 }
 
@@ -102,7 +104,7 @@ static void test_wild_addresses(void)
 
     pci_config_init(&c, 4096, 0);
     for (unsigned i = 0; i < G_N_ELEMENTS(wild); i++) {
-        pci_config_write(&c, wild[i], 4, 0xffffffff);
+        pci_config_write(&c, NULL, wild[i], 4, 0xffffffff);
         g_assert_cmphex(pci_config_read(&c, wild[i], 4) >> 8, ==, 0xffffff);
     }
     g_assert_cmphex(c.bytes[0], ==, 0); /* nothing wrapped to the start */
@@ -134,8 +136,9 @@ static const EffectCase effect_cases[] = {
     { 1, PCI_MEMORY_BASE, 2, 0x10, PCI_EFFECT_WINDOWS },
     { 1, PCI_PREF_MEMORY_BASE, 4, 0x100010, PCI_EFFECT_WINDOWS },
     { 1, PCI_PREF_LIMIT_UPPER32, 4, 1, PCI_EFFECT_WINDOWS },
-    { 1, PCI_BRIDGE_CONTROL, 2, PCI_BRIDGE_CTL_BUS_RESET, PCI_EFFECT_BRIDGE_CONTROL },
-    { 1, PCI_BRIDGE_CONTROL - 2, 4, PCI_BRIDGE_CTL_SERR << 16, PCI_EFFECT_BRIDGE_CONTROL },
+    { 1, PCI_BRIDGE_CONTROL, 2, PCI_BRIDGE_CTL_BUS_RESET, PCI_EFFECT_BUS_RESET },
+    { 1, PCI_BRIDGE_CONTROL - 2, 4, PCI_BRIDGE_CTL_BUS_RESET << 16, PCI_EFFECT_BUS_RESET },
+    { 1, PCI_BRIDGE_CONTROL, 2, PCI_BRIDGE_CTL_SERR, 0 },
 };
 
 static void test_effects(void)
@@ -145,25 +148,137 @@ static void test_effects(void)
         PCIConfig c;
 
         pci_config_init(&c, 256, e->type);
-        g_assert_cmphex(pci_config_write(&c, e->addr, e->len, e->value), ==, e->effects);
-        g_assert_cmphex(pci_config_write(&c, e->addr, e->len, e->value), ==, 0); /* no change */
+        g_assert_cmphex(pci_config_write(&c, NULL, e->addr, e->len, e->value), ==, e->effects);
+        g_assert_cmphex(pci_config_write(&c, NULL, e->addr, e->len, e->value), ==,
+                        0); /* no change */
         pci_config_fini(&c);
     }
 }
 
-/* An entry reports every write to it, changed or not, and a write that ends in it. */
-static void test_effect_of_entries(void)
+/* --- rows of an entry --- */
+
+static unsigned calls;
+static uint64_t last_old, last_new;
+static uint32_t last_lanes;
+static PCIConfig *entry_config;
+
+static bool row_accept(void *dev, const RegDesc *r, uint64_t value)
+{
+    return (value & 0xff) != 0x66;
+}
+
+static uint32_t row_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
+{
+    calls++;
+    last_old = old;
+    last_new = new;
+    last_lanes = pci_config_lanes(entry_config);
+    return r->offset == 4 ? PCI_EFFECT_INTX : PCI_EFFECT_IRQ;
+}
+
+static const RegDesc entry_rows[] = {
+    REG_ROW("constant", 2, 2, .reset = 0x1234, .identity = REG_ALL),
+    REG_ROW("first", 4, 2, .rw = 0x00ff, .trigger = 0x8000, .reset = 5, .wrote = row_wrote),
+    REG_ROW("second", 6, 2, .rw = 0x00ff, .w1c = 0xf000, .accept = row_accept, .wrote = row_wrote),
+};
+static const RegDesc kept_rows[] = {
+    REG_ROW("kept", 8, 4, .rw = 0xff, .sticky = 0xff, .reset = 0x30000007, .identity = 0xff000000),
+    REG_ROW("log", 12, 16, .sticky = REG_ALL),
+};
+static const RegDesc unused_rows[] = { REG_ROW("unused", 8, 4, .rw = UINT32_MAX) };
+static const PCIRegTable entry_tables[] = { { .rows = LIST(entry_rows) },
+                                            { .rows = LIST(unused_rows) },
+                                            { .rows = LIST(kept_rows) } };
+
+static void entry_init(PCIConfig *c)
+{
+    pci_config_init(c, 4096, 0);
+    pci_config_claim(c, &(PCICapEntry){ .offset = 0x50, .size = 28, .id = 9 });
+    pci_config_declare_entry(c, 0x50, entry_tables, 5);
+    entry_config = c;
+    calls = 0;
+}
+
+static void test_entry_write(void)
 {
     PCIConfig c;
 
-    pci_config_init(&c, 4096, 0);
-    pci_config_mask_fill(&c, PCI_USED, 0x50, 8, 0xff);
-    g_assert_cmphex(pci_config_write(&c, 0x50, 1, 0), ==, PCI_EFFECT_CAP);
-    g_assert_cmphex(pci_config_write(&c, 0x57, 4, 0), ==, PCI_EFFECT_CAP);
-    g_assert_cmphex(pci_config_write(&c, 0x4e, 4, 0), ==, PCI_EFFECT_CAP);
-    g_assert_cmphex(pci_config_write(&c, 0x58, 4, 0), ==, 0);
-    g_assert_cmphex(pci_config_write(&c, 0x50, 3, 0), ==, 0);
+    entry_init(&c);
+    g_assert_cmphex(pci_config_get(&c, 0x52, 2), ==, 0x1234);
+    g_assert_cmphex(pci_config_get(&c, 0x58, 4), ==, 0x30000007);
+    /* both registers of one access: effects are OR-ed, the trigger bit is reported alone */
+    g_assert_cmphex(pci_config_write(&c, NULL, 0x54, 4, 0x0065ffff), ==,
+                    PCI_EFFECT_INTX | PCI_EFFECT_IRQ);
+    g_assert_cmpuint(calls, ==, 2);
+    g_assert_cmphex(pci_config_get(&c, 0x54, 4), ==, 0x006500ff);
+    g_assert_cmphex(pci_config_write(&c, NULL, 0x54, 2, 0x8001), ==, PCI_EFFECT_INTX);
+    g_assert_cmphex(last_old, ==, 0x00ff);
+    g_assert_cmphex(last_new, ==, 0x8001);
+    g_assert_cmphex(pci_config_get(&c, 0x54, 2), ==, 0x0001);
+    /* an access that covers a part, and one that begins before the entry */
+    g_assert_cmphex(pci_config_write(&c, NULL, 0x55, 1, 0x80), ==, PCI_EFFECT_INTX);
+    g_assert_cmphex(last_lanes, ==, 0xff00);
+    g_assert_cmphex(last_new, ==, 0x8001);
+    g_assert_cmphex(pci_config_write(&c, NULL, 0x4e, 4, ~0u), ==, 0);
+    g_assert_cmphex(pci_config_write(&c, NULL, 0x6b, 4, ~0u), ==, 0);
     pci_config_fini(&c);
+}
+
+/* One refusal leaves every register of the access unchanged. */
+static void test_entry_refusal(void)
+{
+    PCIConfig c;
+
+    entry_init(&c);
+    g_assert_cmphex(pci_config_write(&c, NULL, 0x54, 4, 0x00660001), ==, 0);
+    g_assert_cmphex(pci_config_get(&c, 0x54, 4), ==, 0x00000005);
+    g_assert_cmphex(pci_config_write(&c, NULL, 0x56, 1, 0x66), ==, 0);
+    g_assert_cmpuint(calls, ==, 0);
+    pci_config_fini(&c);
+}
+
+static void test_entry_reset(void)
+{
+    PCIConfig c;
+
+    entry_init(&c);
+    pci_config_set(&c, 0x52, 2, 0x4321); /* identity: the class set it for this instance */
+    pci_config_set(&c, 0x54, 4, ~0u);
+    pci_config_set(&c, 0x58, 4, 0x4122339f);
+    pci_config_set(&c, 0x5c, 4, 0xabcdef01);
+    pci_config_reset(&c, false);
+    g_assert_cmphex(pci_config_get(&c, 0x52, 2), ==, 0x4321);
+    g_assert_cmphex(pci_config_get(&c, 0x54, 4), ==, 0x00000005);
+    g_assert_cmphex(pci_config_get(&c, 0x58, 4), ==, 0x4100009f);
+    g_assert_cmphex(pci_config_get(&c, 0x5c, 4), ==, 0xabcdef01);
+    pci_config_reset(&c, true);
+    g_assert_cmphex(pci_config_get(&c, 0x58, 4), ==, 0x41000007);
+    g_assert_cmphex(pci_config_get(&c, 0x5c, 4), ==, 0);
+    pci_config_fini(&c);
+}
+
+static void test_check_rows(void)
+{
+    static const RegDesc overlap[] = { REG_ROW("a", 0, 4), REG_ROW("b", 2, 2) };
+    static const RegDesc both[] = { REG_ROW("a", 0, 4, .rw = 1, .trigger = 1) };
+    static const RegDesc wide[] = { REG_ROW("a", 0, 2, .rw = 0x10000) };
+    static const RegDesc array[] = { REG_ROW("a", 0, 16, .wrote = row_wrote) };
+    static const RegDesc nameless[] = { REG_ROW("", 0, 2) };
+    static const RegDesc *const bad[] = { overlap, both, wide, array, nameless };
+    g_autofree char *fine = pci_config_check_rows(LIST(entry_rows));
+
+    g_assert_null(fine);
+    for (unsigned i = 0; i < G_N_ELEMENTS(bad); i++) {
+        g_autofree char *why = pci_config_check_rows(bad[i], bad[i] == overlap ? 2 : 1);
+
+        g_assert_nonnull(why);
+    }
+    for (unsigned type = 0; type < 2; type++) {
+        PCIRegTable header = pci_config_header_rows(type);
+        g_autofree char *why = pci_config_check_rows(header.rows, header.n);
+
+        g_assert_cmpstr(why, ==, NULL);
+    }
 }
 
 static uint32_t mask_get(const PCIConfig *c, PCIMaskKind kind, uint32_t addr, unsigned len)
@@ -231,8 +346,8 @@ static void test_reset(void)
     pci_config_mask_set(&c, PCI_W1CMASK, 0x104, 4, 0x00ff0000);
     pci_config_mask_set(&c, PCI_STICKY, 0x104, 4, 0x00f000f0);
     pci_config_set(&c, 0x104, 4, 0xffffffff);
-    pci_config_write(&c, PCI_PRIMARY_BUS, 4, 0xffffffff);
-    pci_config_write(&c, 0x80, 4, 0xffffffff);
+    pci_config_write(&c, NULL, PCI_PRIMARY_BUS, 4, 0xffffffff);
+    pci_config_write(&c, NULL, 0x80, 4, 0xffffffff);
     pci_config_reset(&c, false);
     g_assert_cmphex(pci_config_get(&c, 0x104, 4), ==, 0xfff000f0);
     g_assert_cmphex(pci_config_get(&c, PCI_PRIMARY_BUS, 4), ==, 0);
@@ -268,7 +383,10 @@ int main(int argc, char **argv)
     g_test_add_func("/pci/config/exhaustive", test_exhaustive);
     g_test_add_func("/pci/config/wild-addresses", test_wild_addresses);
     g_test_add_func("/pci/config/effects", test_effects);
-    g_test_add_func("/pci/config/effect-of-entries", test_effect_of_entries);
+    g_test_add_func("/pci/config/entry-write", test_entry_write);
+    g_test_add_func("/pci/config/entry-refusal", test_entry_refusal);
+    g_test_add_func("/pci/config/entry-reset", test_entry_reset);
+    g_test_add_func("/pci/config/check-rows", test_check_rows);
     g_test_add_func("/pci/config/fresh-masks", test_fresh_masks);
     g_test_add_func("/pci/config/sharing", test_sharing);
     g_test_add_func("/pci/config/reset", test_reset);

@@ -5,6 +5,8 @@
  */
 #include "pci-fixture.h"
 
+#include "hw/pci/exp_regs.h"
+
 typedef struct Dev {
     PCIDevice pci;
     uint32_t reg, keep;
@@ -162,6 +164,49 @@ static void test_hooks(void)
     g_assert_cmpuint(d->writes, ==, 1);
     g_assert_cmpuint(d->reads, ==, 2);
     d->pci.dev.busy = false;
+    fixture_fini(&f);
+}
+
+/* Bytes whose write changes decoding by specification: the power state, and the byte that has
+ * Initiate Function Level Reset. */
+static bool changes_decoding(const PCIDevice *d, unsigned at)
+{
+    return at == d->pm_pos + 0u + PCI_PM_PMCSR || at == d->exp_pos + 1u + EXP_DEVCTL;
+}
+
+/* A write to a capability evaluates no BAR: counted over every byte of every capability. The test
+ * moves the register of BAR 0 without the core, so that an evaluation moves the BAR. Writes to
+ * Command, to a BAR and to the power state evaluate BARs. */
+static void test_evaluations(void)
+{
+    unsigned writes = 0, evaluations = 0;
+    Fixture f;
+    PCIDevice *d;
+
+    fixture_init(&f);
+    d = plug(&f, &type, "pcie.0", "d", FN, "msi=on");
+    set_cfg(&f, FN, PCI_BASE_ADDRESS_0, 4, MMIO);
+    set_cfg(&f, FN, PCI_COMMAND, 2, 6);
+    for (unsigned at = 0x40; at < 0x100; at++) {
+        if (!pci_config_entry_at(&d->config, at) || changes_decoding(d, at)) {
+            continue;
+        }
+        for (unsigned k = 0; k < 16; k++) {
+            pci_set(d, PCI_BASE_ADDRESS_0, 4, MMIO + 0x1000);
+            set_cfg(&f, FN, at, 1, k < 8 ? 1u << k : k * 17);
+            writes++;
+            evaluations += pci_bar_addr(d, 0) != MMIO;
+        }
+    }
+    g_assert_cmpuint(writes, >, 16 * 80);
+    g_assert_cmpuint(evaluations, ==, 0);
+    set_cfg(&f, FN, PCI_COMMAND, 2, 7);
+    g_assert_cmphex(pci_bar_addr(d, 0), ==, MMIO + 0x1000);
+    pci_set(d, PCI_BASE_ADDRESS_0, 4, MMIO);
+    set_cfg(&f, FN, PCI_BASE_ADDRESS_0 + 4 * 4, 4, 0x10000);
+    g_assert_cmphex(pci_bar_addr(d, 0), ==, MMIO);
+    set_cfg(&f, FN, d->pm_pos + PCI_PM_PMCSR, 2, PCI_PM_D3HOT);
+    g_assert_cmphex(pci_bar_addr(d, 0), ==, PCI_BAR_UNMAPPED);
     fixture_fini(&f);
 }
 
@@ -331,6 +376,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/pci/device/header", test_header);
     g_test_add_func("/pci/device/buses-decide", test_buses_decide);
+    g_test_add_func("/pci/device/evaluations", test_evaluations);
     g_test_add_func("/pci/device/hooks", test_hooks);
     g_test_add_func("/pci/device/resets", test_resets);
     g_test_add_func("/pci/device/undo", test_undo);

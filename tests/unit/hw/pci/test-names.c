@@ -2,6 +2,8 @@
 /*
  * Names: each register of both headers, registers inside entries, unallocated space.
  */
+#include "../core/fake-types.h"
+
 #include "hw/pci/names.h"
 #include "hw/pci/regs.h"
 
@@ -42,10 +44,17 @@ static void test_registers(void)
         PCIConfig c;
 
         pci_config_init(&c, 4096, cases[i].type);
-        pci_config_entry_add(&c, &(PCICapEntry){ 0x40, 12, PCI_CAP_ID_MSIX, false });
-        pci_config_entry_add(&c, &(PCICapEntry){ 0x60, 16, PCI_CAP_ID_VNDR, false });
-        pci_config_entry_add(&c, &(PCICapEntry){ 0x70, 16, 0x77, false });
-        pci_config_entry_add(&c, &(PCICapEntry){ 0x100, 0x48, PCI_EXT_CAP_ID_AER, true });
+        pci_config_entry_add(
+            &c,
+            &(PCICapEntry){ .offset = 0x40, .size = 12, .id = PCI_CAP_ID_MSIX, .extended = false });
+        pci_config_entry_add(
+            &c,
+            &(PCICapEntry){ .offset = 0x60, .size = 16, .id = PCI_CAP_ID_VNDR, .extended = false });
+        pci_config_entry_add(
+            &c, &(PCICapEntry){ .offset = 0x70, .size = 16, .id = 0x77, .extended = false });
+        pci_config_entry_add(
+            &c, &(PCICapEntry){
+                    .offset = 0x100, .size = 0x48, .id = PCI_EXT_CAP_ID_AER, .extended = true });
         name = pci_register_name(&c, cases[i].addr);
         g_assert_cmpstr(name, ==, cases[i].name);
         pci_config_fini(&c);
@@ -61,8 +70,10 @@ static void test_all(void)
         g_assert_nonnull(pci_cap_name(id, false));
         g_assert_nonnull(pci_cap_name(id, true));
         pci_config_init(&c, 4096, id & 1);
-        pci_config_entry_add(&c, &(PCICapEntry){ 0x40, 0x60, id, false });
-        pci_config_entry_add(&c, &(PCICapEntry){ 0x100, 0x60, id, true });
+        pci_config_entry_add(
+            &c, &(PCICapEntry){ .offset = 0x40, .size = 0x60, .id = id, .extended = false });
+        pci_config_entry_add(
+            &c, &(PCICapEntry){ .offset = 0x100, .size = 0x60, .id = id, .extended = true });
         for (unsigned addr = 0; addr < 0x180; addr++) {
             g_autofree char *name = pci_register_name(&c, addr);
 
