@@ -145,7 +145,7 @@ bool boot_receive_piece(BootReceive *r, const StreamSection *s, const uint8_t *d
         return refuse(err, "the host has no memory for the %s: %s", boot_role_text(role),
                       g_strerror(errno));
     }
-    sha256_update(r->sum[role], data + 9, left);
+    sha256_add(r->sum[role], data + 9, left);
     r->came[role] += left;
     return r->came[role] < r->images->image[role].size || check_digest(r, role, err);
 }

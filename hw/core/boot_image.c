@@ -152,7 +152,7 @@ bool boot_image_hash(int fd, uint64_t size, char text[BOOT_SHA256_TEXT])
         uint64_t n = MIN(HASH_PIECE, size - at);
 
         ok = read_exact(fd, piece, n, at);
-        sha256_update(sum, piece, ok ? n : 0);
+        sha256_add(sum, piece, ok ? n : 0);
     }
     if (ok) {
         g_strlcpy(text, sha256_text(sum), BOOT_SHA256_TEXT);

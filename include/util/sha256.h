@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * SHA-256 of data that is available in pieces, at the speed of the host's instructions for it.
+ * SHA-256 of data that is available in pieces (FIPS 180-4).
  *
  * A Sha256 is used by one thread at a time.
  */
@@ -23,7 +23,7 @@ Sha256 *sha256_new(void);
 void sha256_free(Sha256 *s);
 
 /* Add len bytes at data. Not allowed after sha256_text(). */
-void sha256_update(Sha256 *s, const void *data, size_t len);
+void sha256_add(Sha256 *s, const void *data, size_t len);
 
 /* Complete the digest. Returns 64 lower-case hexadecimal digits, owned by s. */
 const char *sha256_text(Sha256 *s);

@@ -97,7 +97,7 @@ def order(folder):
         refused(a, "cont", "given away", "force=true")
         refused(a, "migrate", "given away", uri=f"file:{folder}/x")
         refused(a, "migrate-resolve", "force=true", guest="here")
-        refused(a, "migrate-resolve", "here or there", guest="nowhere")
+        refused(a, "migrate-resolve", "accepted are here, there", guest="nowhere")
         a.command("migrate-resolve", guest="here", force=True)
         a.command("cont")
         assert runs(a) and runs(b)     # as the client requested
