@@ -22,6 +22,7 @@ static const struct {
     [TRACE_PCI_CFG_READ] = { "pci_cfg_read", "the guest reads config space" },
     [TRACE_PCI_CFG_WRITE] = { "pci_cfg_write", "the guest writes config space" },
     [TRACE_PCI_MSI] = { "pci_msi", "a function sends a message-signalled interrupt" },
+    [TRACE_PCI_MSIX] = { "pci_msix", "an MSI-X vector becomes pending, or its mask is cleared" },
     [TRACE_PCI_SLOT] = { "pci_slot", "a hot-plug slot processes an event" },
     [TRACE_REG_READ] = { "reg_read", "the guest reads a register described by a table" },
     [TRACE_REG_WRITE] = { "reg_write", "the guest writes a register described by a table" },

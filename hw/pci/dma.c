@@ -157,9 +157,14 @@ MemResult pci_dma_write_ram(PCIDevice *d, uint64_t addr, const void *buf, uint64
 MemResult pci_msi_send(PCIDevice *d, uint64_t addr, uint32_t data)
 {
     uint32_t le = GUINT32_TO_LE(data);
+    MemResult result = transfer(d, addr, &le, sizeof(le), true);
 
-    trace(TRACE_PCI_MSI, "%s %" PRIx64 " <- %x", device_name(&d->dev), addr, data);
-    return transfer(d, addr, &le, sizeof(le), true);
+    trace(TRACE_PCI_MSI, "%s %" PRIx64 " <- %x%s", device_name(&d->dev), addr, data,
+          !pci_bus_master(d)       ? ": dropped, Bus Master Enable is clear"
+          : result == MEM_UNMAPPED ? ": dropped, nothing is mapped at the address"
+          : result != MEM_OK       ? ": dropped, the target rejected it"
+                                   : "");
+    return result;
 }
 
 bool pci_dma_map(PCIDevice *d, uint64_t addr, uint64_t len, bool write, PCIDmaMap *map)

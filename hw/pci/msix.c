@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "hw/pci/pci_int.h"
+#include "util/trace.h"
 
 typedef struct PCIMsix {
     uint16_t pos; /* of the capability */
@@ -104,6 +105,8 @@ void msix_notify(PCIDevice *d, unsigned n)
         send(d, n);
     } else {
         m->pba[n / 8] |= 1 << n % 8;
+        trace(TRACE_PCI_MSIX, "%s vector %u pending: %s", device_name(&d->dev), n,
+              m->masked ? "Function Mask is set" : "Mask Bit of Vector Control is set");
     }
 }
 
@@ -129,6 +132,8 @@ static void vector_changed(PCIDevice *d, unsigned n, bool was_live)
         m->notifier->masked(m->opaque, n);
     }
     if (is_live && pending(m, n)) {
+        trace(TRACE_PCI_MSIX, "%s vector %u unmasked: pending message sent", device_name(&d->dev),
+              n);
         msix_clear_pending(d, n);
         send(d, n);
     }

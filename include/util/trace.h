@@ -19,6 +19,7 @@ typedef enum TraceEvent {
     TRACE_PCI_CFG_READ,
     TRACE_PCI_CFG_WRITE,
     TRACE_PCI_MSI,
+    TRACE_PCI_MSIX,
     TRACE_PCI_SLOT,
     TRACE_REG_READ,
     TRACE_REG_WRITE,

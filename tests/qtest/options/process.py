@@ -429,7 +429,7 @@ def check_log():
 
 EVENTS = ("pci_bar", "pci_cfg_read", "pci_cfg_write", "reg_read", "reg_write", "device_reset",
           "device_irq", "virtio_status", "virtio_notify", "run_state", "qmp_command", "pci_msi",
-          "pci_slot")
+          "pci_msix", "pci_slot")
 
 
 @covers("-trace", "-trace enable=", "-trace events=", "-trace file=", "-d trace[:PATTERN]",
@@ -472,6 +472,12 @@ def check_trace():
                     "clock_step 2000000"]
         base[-1] = "ticker,addr=1,msix=0x80"
         assert "pci_msi" in traced("-trace", f"pci_msi,file={file}")
+        lines[4] = f"writel {bar + 0x100c:#x} 1"        # the vector is masked until the last line
+        lines.append(f"writel {bar + 0x100c:#x} 0")
+        text = traced("-trace", f"pci_msix,file={file}")
+        assert "pending: Mask Bit" in text and "pending message sent" in text
+        lines[2] = f"writew {ticker + 4:#x} 2"
+        assert "Bus Master Enable is clear" in traced("-trace", f"pci_msi,file={file}")
         lines[:] = [f"writel {rng + 0x20:#x} {bar:#x}", f"writel {rng + 0x24:#x} 0",
                     f"writew {rng + 4:#x} 6", f"writeb {bar + 0x14:#x} 1",
                     f"writew {bar + 0x3000:#x} 0"]
