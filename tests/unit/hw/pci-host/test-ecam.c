@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The ECAM host: windows where its properties say, config cycles of every size at every edge,
- * impossible windows refused, and a clean end.
+ * The ECAM host: windows according to its properties, config cycles of every size at every
+ * boundary, impossible windows rejected, and a clean end.
  */
 #include "../fixture.h"
 #include "hw/pci-host/ecam.h"
@@ -44,7 +44,7 @@ static void test_refused(void)
     g_assert_nonnull(strstr(err->message, "64-bit memory window"));
     g_clear_error(&err);
     host(m, NULL);
-    g_assert_null(device_create(m, "gpex-pcihost", NULL, NULL, &err)); /* one pcie.0 only */
+    g_assert_null(device_create(m, "gpex-pcihost", NULL, NULL, &err)); /* only one pcie.0 */
     g_assert_nonnull(strstr(err->message, "pcie.0"));
     machine_free(m);
 }
@@ -78,7 +78,8 @@ static uint64_t read_word(void *opaque, uint64_t offset, unsigned size)
 
 static const MemOps word_ops = { .read = read_word, .impl_min = 4 };
 
-/* An extra root is seen through its part of the windows, and the first one through the rest. */
+/* An extra root is accessed through its part of the windows, and the first root through the
+ * rest. */
 static void test_extra_root(void)
 {
     Machine *m = fixture_new(1);

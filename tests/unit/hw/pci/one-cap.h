@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A function with Express and one capability more, for tests of small capabilities.
+ * A function with Express and one further capability, for tests of small capabilities.
  */
 #ifndef TESTS_ONE_CAP_H
 #define TESTS_ONE_CAP_H
@@ -28,7 +28,7 @@ static const PlanProp one_cap_props[] = {
         .caps = LIST(one_caps),                                                                    \
     }
 
-/* Whatever is written to the entry changes only `mask` of its bytes, at every size and offset. */
+/* Any write to the capability changes only `mask` of its bytes, at every size and offset. */
 static inline void one_cap_only_changes(Fixture *f, PCIDevice *d, uint16_t pos, unsigned size,
                                         const uint8_t *mask)
 {

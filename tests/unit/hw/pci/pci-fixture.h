@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A machine with a PCI host laid out like QEMU's virt, for tests of the PCI core: ECAM, windows,
- * some RAM to which messages go, and four lines that remember their level.
+ * some RAM that receives messages, and four lines that record their level.
  */
 #ifndef TESTS_HW_PCI_FIXTURE_H
 #define TESTS_HW_PCI_FIXTURE_H
@@ -79,7 +79,7 @@ static inline void fixture_fini(Fixture *f)
     fixture_empty(f->m, "peripheral-anon");
     fixture_empty(f->m, "peripheral");
     for (unsigned i = 0; i < PCI_NUM_PINS; i++) {
-        g_assert_false(f->line[i]); /* a function that went left nothing asserted */
+        g_assert_false(f->line[i]); /* a removed function leaves nothing asserted */
         g_assert_cmpuint(f->host.intx_count[i], ==, 0);
     }
     mem_check(&f->m->memory);
@@ -91,7 +91,7 @@ static inline void fixture_fini(Fixture *f)
     machine_free(f->m);
 }
 
-/* Plug a function; settings are "prop=value,..." or NULL. NULL and *err on refusal. */
+/* Plug a function; settings are "prop=value,..." or NULL. Returns NULL and sets *err on failure. */
 static inline PCIDevice *try_plug(Fixture *f, const PCIDeviceType *type, const char *bus,
                                   const char *id, uint8_t devfn, const char *settings, GError **err)
 {
@@ -120,7 +120,7 @@ static inline PCIDevice *plug(Fixture *f, const PCIDeviceType *type, const char 
     return d;
 }
 
-/* The refusal must say the word. */
+/* The error message must contain the word. */
 static inline void refused(Fixture *f, const PCIDeviceType *type, const char *bus, const char *id,
                            uint8_t devfn, const char *settings, const char *word)
 {
@@ -129,7 +129,7 @@ static inline void refused(Fixture *f, const PCIDeviceType *type, const char *bu
     g_assert_null(try_plug(f, type, bus, id, devfn, settings, &err));
     g_assert_nonnull(err);
     if (!strstr(err->message, word)) {
-        g_error("'%s' does not say '%s'", err->message, word);
+        g_error("'%s' does not contain '%s'", err->message, word);
     }
 }
 
@@ -161,7 +161,7 @@ static inline void set_cfg(Fixture *f, uint8_t devfn, uint32_t reg, unsigned siz
     wr(f, ecam(0, devfn, reg), size, v);
 }
 
-/* The record of the function, with the whole of config space. */
+/* Return the record of the function, with the complete config space. */
 static inline GByteArray *save_record(PCIDevice *d)
 {
     GByteArray *bytes = g_byte_array_new();
@@ -171,7 +171,7 @@ static inline GByteArray *save_record(PCIDevice *d)
     return bytes;
 }
 
-/* A load that is not refused has read all of it. */
+/* A load that succeeds has read the complete record. */
 static inline bool load_record(PCIDevice *d, const GByteArray *bytes, GError **err)
 {
     ByteReader r;
@@ -185,7 +185,7 @@ static inline bool load_record(PCIDevice *d, const GByteArray *bytes, GError **e
     return true;
 }
 
-/* The state of the whole device, as a migration sends it. */
+/* Return the state of the complete device, as a migration sends it. */
 static inline GByteArray *save_state(PCIDevice *d)
 {
     GByteArray *bytes = g_byte_array_new();

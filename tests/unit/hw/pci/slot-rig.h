@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A running machine with a card in a slot, for each controller that has slots, and what its guest
- * says to the slot.
+ * A running machine with a device in a slot, for each class of hot-plug controller, and the
+ * commands of its guest to the slot.
  */
 #ifndef TESTS_SLOT_RIG_H
 #define TESTS_SLOT_RIG_H
@@ -14,12 +14,12 @@
 
 enum { BRIDGE = PCI_DEVFN(1, 0), EXP = 0x54, SLOT = 3, CARD_ID = 0x71c41234 };
 
-/* What a guest says to a slot. */
+/* Commands of a guest to a slot. */
 typedef enum Say { SAY_ON, SAY_BLINK, SAY_OFF, SAY_CLEAR } Say;
 
 typedef struct Controller {
     const char *name, *type;
-    uint8_t devfn; /* of the card */
+    uint8_t devfn; /* of the device */
     void (*say)(Fixture *f, Say what);
     bool (*pressed)(Fixture *f);
 } Controller;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Everything a load could change in a function: its structure, config space with masks and entries,
- * what its capabilities keep beside it, and where its BARs decode. Two snapshots of a function
- * nobody touched are equal byte for byte.
+ * Everything that a load could change in a function: its structure, config space with masks and
+ * capabilities, the private state of its capabilities, and the addresses at which its BARs decode.
+ * Two snapshots of an unmodified function are equal byte for byte.
  */
 #ifndef TESTS_HW_PCI_SNAPSHOT_H
 #define TESTS_HW_PCI_SNAPSHOT_H
@@ -23,7 +23,7 @@ static inline void snapshot_config(const PCIConfig *c, GByteArray *out)
     }
 }
 
-/* The structure of the whole device, but for the one of its config space, which stands alone. */
+/* The structure of the complete device, except for its config space, which is separate. */
 static inline void snapshot_instance(const PCIDevice *d, GByteArray *out)
 {
     const uint8_t *bytes = (const uint8_t *)d;

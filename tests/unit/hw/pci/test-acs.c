@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Access Control Services: only the controls a function is capable of can be set.
+ * Access Control Services: only the controls that a function supports can be set.
  */
 #include "one-cap.h"
 
@@ -37,7 +37,7 @@ static void test_needs_express(void)
     d = plug(&f, &one_type, "pcie.0", "d", ONE_FN, "express=off,acs=off");
     g_assert_cmpuint(d->config.size, ==, 256);
     fixture_fini(&f);
-    fixture_init_kind(&f, PLAN_BUS_PCI_ROOT); /* there is no Express here: left out like it */
+    fixture_init_kind(&f, PLAN_BUS_PCI_ROOT); /* without Express it is omitted, too */
     d = plug(&f, &one_type, "pcie.0", "d", ONE_FN, NULL);
     g_assert_cmphex(pcie_find_ext_capability(d, PCI_EXT_CAP_ID_ACS), ==, 0);
     device_unplug(&d->dev);

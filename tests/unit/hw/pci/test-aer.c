@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Advanced Error Reporting: from the function that found the error to the root port's registers
- * and interrupt; masks, severities, the header log, what sticks; ACS beside it.
+ * Advanced Error Reporting: from the function that detected the error to the registers and the
+ * interrupt of the root port; masks, severities, the header log, sticky bits; ACS violations.
  */
 #define FIXTURE_WITH_TYPES
 #include "pci-fixture.h"
@@ -30,7 +30,7 @@ static const PCIDeviceType *type(const char *name)
     return (const PCIDeviceType *)device_type_find(name);
 }
 
-/* A root port with a bridge in its slot: the bridge finds the errors. */
+/* A root port with a bridge in its slot, which detects the errors. */
 static PCIDevice *start(Fixture *f)
 {
     PCIDevice *d;
@@ -77,7 +77,7 @@ static void test_fatal(void)
     g_assert_cmphex(root(&f), ==, 1 << 2 | 1 << 4 | 1 << 6);
     g_assert_cmphex(cfg(&f, PORT, AER + SOURCE + 2, 2), ==, 0x0100);
     g_assert_true(f.line[1]);
-    report(d, POISONED, false); /* the second: counted as one of several, the log stays */
+    report(d, POISONED, false); /* the second: counted as one of several, the log is kept */
     g_assert_cmphex(fn(&f, LOG + 12), ==, MALFORMED);
     g_assert_cmphex(root(&f) & 1 << 3, !=, 0);
     g_assert_cmphex(root(&f) & 1 << 5, !=, 0);
@@ -116,7 +116,7 @@ static void test_correctable(void)
     fixture_fini(&f);
 }
 
-/* Reporting switched off in Device Control: logged, not told. */
+/* Reporting disabled in Device Control: logged, not reported. */
 static void test_not_enabled(void)
 {
     Fixture f;
@@ -130,7 +130,7 @@ static void test_not_enabled(void)
     fixture_fini(&f);
 }
 
-/* A port without SERR# Enable lets nothing up. */
+/* A port without SERR# Enable forwards nothing. */
 static void test_not_forwarded(void)
 {
     Fixture f;
@@ -161,7 +161,8 @@ static void test_sticky(void)
     fixture_fini(&f);
 }
 
-/* Each kind interrupts by its own enable; a function's mask and its SERR# Enable decide. */
+/* Each class of error has its own interrupt enable. A function's mask and its SERR# Enable
+ * apply. */
 static void test_enables(void)
 {
     static const struct {
@@ -180,7 +181,8 @@ static void test_enables(void)
             set_cfg(&f, PORT, AER + COMMAND, 4, command);
             report(d, kinds[k].bit, kinds[k].correctable);
             g_assert_cmpuint(f.line[1] != 0, ==, (command & kinds[k].enable) != 0);
-            set_cfg(&f, PORT, AER + COMMAND, 4, 7); /* enabling later interrupts for what stands */
+            set_cfg(&f, PORT, AER + COMMAND, 4, 7); /* setting the enable later interrupts for a
+                                                     * logged error */
             g_assert_true(f.line[1]);
             fixture_fini(&f);
         }
@@ -206,7 +208,7 @@ static void test_function_decides(void)
     fixture_fini(&f);
 }
 
-/* An advisory one that is not fatal is told as a correctable error (6.2.3.2.4). */
+/* An advisory non-fatal error is reported as a correctable error (6.2.3.2.4). */
 static void test_advisory(void)
 {
     enum { ADVISORY = 13 };
@@ -220,7 +222,7 @@ static void test_advisory(void)
     g_assert_cmphex(fn(&f, STATUS), ==, 1 << POISONED);
     g_assert_cmphex(fn(&f, COR), ==, 1 << ADVISORY);
     g_assert_cmphex(root(&f), ==, 1);
-    g_assert_cmphex(fn(&f, LOG), ==, 0);          /* it came without a header */
+    g_assert_cmphex(fn(&f, LOG), ==, 0);          /* it was received without a header */
     g_assert_true(pci_aer_report(d, &malformed)); /* fatal by its severity: not advisory */
     g_assert_cmphex(root(&f) & 1 << 6, !=, 0);
     fixture_fini(&f);
@@ -244,8 +246,8 @@ static void test_refused(void)
     fixture_fini(&f);
 }
 
-/* Nobody above to hear of it: a function beside the root ports, and a root port without AER. The
- * function's own registers have it all the same; one that left its bus has nothing to say. */
+/* No receiver: a function beside the root ports, and a root port without AER. The function's own
+ * registers log the error. A function that was removed from its bus logs nothing. */
 static void test_unheard(void)
 {
     static const PCICapDesc caps[] = {

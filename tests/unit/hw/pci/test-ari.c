@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * ARI: the chain of next functions is what stands on the bus now.
+ * ARI: the chain of next functions contains exactly the functions that are now on the bus.
  */
 #include "one-cap.h"
 
@@ -42,7 +42,7 @@ static void test_chain(void)
     g_assert_cmpuint(next_of(&f, 3), ==, 77);
     device_pin_any(&d[4]->dev);
     device_unplug(&d[4]->dev);
-    pci_device_config_read(d[4], 0x104, 4); /* on no bus any more */
+    pci_device_config_read(d[4], 0x104, 4); /* not on a bus any more */
     device_unpin_any(&d[4]->dev);
     g_assert_cmpuint(next_of(&f, 77), ==, 0);
     one_cap_only_changes(&f, d[0], 0x100, 8, mask);

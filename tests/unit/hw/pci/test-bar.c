@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * BARs: sizing, decode enables, moving while enabled, above 4 GiB, I/O, ROM, fixed ranges,
- * overlap with a defined winner, refusals, and cost that does not grow with the number of BARs.
+ * BARs: sizing, decode enables, moving while enabled, above 4 GiB, I/O, ROM, fixed ranges, overlap
+ * with a defined winner, rejected layouts, and a cost that does not grow with the number of BARs.
  */
 #include <glib/gstdio.h>
 #include <unistd.h>
@@ -76,7 +76,7 @@ static void test_sizing(void)
 
     fixture_init(&f);
     plug(&f, &type, "pcie.0", NULL, DEVFN, "size=4G");
-    for (unsigned command = 0; command <= ALL; command++) { /* decoding or not: the same answers */
+    for (unsigned command = 0; command <= ALL; command++) { /* the same with and without decoding */
         set_cfg(&f, DEVFN, PCI_COMMAND, 2, command);
         g_assert_cmphex(size_of(&f, BAR0), ==, 0xfffff000);
         g_assert_cmphex(size_of(&f, BAR0 + 4), ==, 0xffffffe1);
@@ -126,7 +126,7 @@ static void test_moving(void)
         g_assert_cmphex(rd(&f, MMIO + 0x1000 * i + 0x10, 4), ==, MARK(DEVFN) + 0x10);
         g_assert_cmphex(rd(&f, MMIO + 0x1000 * (i + 1), 4), ==, 0xffffffff);
     }
-    /* byte by byte, as an odd guest would */
+    /* byte by byte, as an unusual guest would */
     set_cfg(&f, DEVFN, BAR0 + 1, 1, 0x50);
     set_cfg(&f, DEVFN, BAR0 + 2, 1, 0x34);
     g_assert_cmphex(rd(&f, 0x40345000, 4), ==, MARK(DEVFN));
@@ -145,13 +145,13 @@ static void test_above_4g(void)
     set_cfg(&f, DEVFN, BAR0 + 12, 4, MMIO64 >> 32);
     g_assert_cmphex(rd(&f, MMIO64 + 0xfffffff0, 4), ==, (uint32_t)(MARK(DEVFN) + 0xfffffff0));
     g_assert_cmphex(pci_bar_addr(d, 2), ==, MMIO64);
-    set_cfg(&f, DEVFN, BAR0 + 12, 4, 0xffffffff); /* what sizing leaves: nowhere */
+    set_cfg(&f, DEVFN, BAR0 + 12, 4, 0xffffffff); /* the value that sizing leaves: not decoded */
     g_assert_cmphex(pci_bar_addr(d, 2), ==, PCI_BAR_UNMAPPED);
     g_assert_cmphex(rd(&f, MMIO64, 4), ==, 0xffffffff);
     fixture_fini(&f);
 }
 
-/* The lowest devfn wins, then the lowest BAR, whatever the order of programming. */
+/* The lowest devfn wins, then the lowest BAR, in any order of programming. */
 static void test_overlap(void)
 {
     Fixture f;
@@ -171,7 +171,8 @@ static void test_overlap(void)
         set_cfg(&f, low, BAR0 + 16, 4, MMIO + 0x20);
         g_assert_cmphex(rd(&f, MMIO + 0x20, 4), ==, MARK(low) + 0x20); /* BAR 0, not BAR 4 */
         set_cfg(&f, low, PCI_COMMAND, 2, 0);
-        g_assert_cmphex(rd(&f, MMIO, 4), ==, MARK(high)); /* what it covered is back */
+        g_assert_cmphex(rd(&f, MMIO, 4), ==, MARK(high)); /* the region that it covered is visible
+                                                           * again */
         set_cfg(&f, high, PCI_COMMAND, 2, 0);
     }
     fixture_fini(&f);
@@ -224,7 +225,7 @@ static void test_rom(void)
     g_unlink(path);
 }
 
-/* A bridge has its ROM register elsewhere; rombar=0 and an empty name leave it out. */
+/* A bridge has its ROM register at another offset. rombar=0 and an empty name omit it. */
 static void test_rom_places(void)
 {
     static const PCIDeviceType bridge = {
@@ -286,7 +287,7 @@ static void test_refusals(void)
     fixture_fini(&f);
 }
 
-/* Random writes to all of the header with everything else going on: nothing wild happens. */
+/* Random writes to the complete header together with all other operations: invariants hold. */
 static void test_noise(void)
 {
     Fixture f;
@@ -317,7 +318,7 @@ static double toggle_ns(Fixture *f, unsigned rounds)
     return (g_get_monotonic_time() - start) * 1000.0 / rounds;
 }
 
-/* Prints what a toggle costs among many; passes or fails on nothing. */
+/* Print the cost of a toggle among many functions. Does not fail. */
 static void test_cost(void)
 {
     Fixture f;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Bridges: windows of every kind followed at once, master aborts, bus numbers, Bridge Control
- * with secondary bus reset, forwarding gated by Bus Master Enable.
+ * Bridges: windows of every type are effective immediately, master aborts, bus numbers, Bridge
+ * Control with secondary bus reset, forwarding gated by Bus Master Enable.
  */
 #include "pci-fixture.h"
 
@@ -123,7 +123,7 @@ static void test_windows(void)
     HIT(&r, MMIO + 0x3000);
     HIT(&r, MMIO64 + 0x105000);
     HIT(&r, PIO + 0x1040);
-    MISS(&r, MMIO + 0x5000); /* inside the window, claimed by nobody: master abort */
+    MISS(&r, MMIO + 0x5000); /* inside the window, no function claims it: master abort */
     set_cfg(&r.f, FN, PCI_COMMAND, 2, PCI_COMMAND_IO);
     MISS(&r, MMIO + 0x3000);
     MISS(&r, MMIO64 + 0x105000);
@@ -164,7 +164,7 @@ static void test_widest_window(void)
     fixture_fini(&r.f);
 }
 
-/* The bus behind is called like the bridge, or by its path; no two have one name. */
+/* The secondary bus is named like the bridge, or by its path. No two have the same name. */
 static void test_names(void)
 {
     Fixture f;
@@ -211,7 +211,7 @@ static void test_power(void)
     MISS(&r, MMIO + 0x3000);
     g_assert_false(pci_bus_master(&r.leaf->pci));
     set_cfg(&r.f, FN, pm + PCI_PM_PMCSR, 2, 0);
-    MISS(&r, MMIO + 0x3000); /* reset on the way back */
+    MISS(&r, MMIO + 0x3000); /* reset on return to D0 */
     g_assert_cmphex(rd(&r.f, ecam(1, LEAF, 0), 4), ==, 0xffffffff);
     fixture_fini(&r.f);
 }
@@ -229,7 +229,7 @@ static void test_bus_numbers(void)
     g_assert_cmphex(pci_requester(&r.leaf->pci), ==, 0x8000 | LEAF);
     set_cfg(&r.f, FN, PCI_SECONDARY_BUS, 1, 0); /* the root keeps its number */
     g_assert_cmphex(cfg(&r.f, FN, PCI_COMMAND, 2), ==, 7);
-    set_cfg(&r.f, FN, PCI_PRIMARY_BUS, 4, 0x7f8000); /* subordinate below secondary: nothing */
+    set_cfg(&r.f, FN, PCI_PRIMARY_BUS, 4, 0x7f8000); /* subordinate below secondary: no bus */
     g_assert_cmphex(rd(&r.f, ecam(0x80, LEAF, PCI_COMMAND), 2), ==, 0xffff);
     fixture_fini(&r.f);
 }
@@ -260,7 +260,7 @@ static void test_bus_reset(void)
     MISS(&r, MMIO + 0x3000);
     g_assert_cmphex(cfg(&r.f, FN, PCI_MEMORY_BASE, 4), ==, 0x40004000); /* not the bridge itself */
     resets = r.leaf->resets;
-    r.leaf->pci.dev.busy = true; /* a function in the middle of an access is left alone */
+    r.leaf->pci.dev.busy = true; /* a function that is executing an access is not affected */
     set_cfg(&r.f, FN, PCI_BRIDGE_CONTROL, 2, PCI_BRIDGE_CTL_BUS_RESET);
     g_assert_cmpuint(r.leaf->resets, ==, resets);
     r.leaf->pci.dev.busy = false;
@@ -279,7 +279,7 @@ static void test_master(void)
     fixture_fini(&r.f);
 }
 
-/* A chain of bridges, then random writes to every header: nothing loops or aborts. */
+/* A chain of bridges, then random writes to every header: no loop and no abort. */
 static void test_noise(void)
 {
     static const char *const names[] = { "pcie.0", "b0", "b1", "b2", "b3", "b4", "b5" };
@@ -294,7 +294,7 @@ static void test_noise(void)
         uint8_t devfn = g_test_rand_bit() ? FN : LEAF;
         uint32_t reg = g_test_rand_int_range(0, 0x40), value = g_test_rand_int();
 
-        if (g_test_rand_int_range(0, 4) == 0) { /* keep the chain reachable now and then */
+        if (g_test_rand_int_range(0, 4) == 0) { /* restore the bus numbers from time to time */
             reg = PCI_PRIMARY_BUS;
             value = 0xff0000 | g_test_rand_int_range(0, 8) << 8;
         }

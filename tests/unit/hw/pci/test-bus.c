@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Buses: places and collisions, the function 0 rule in every order of plugging, ARI, walks,
- * paths, plug and unplug in numbers.
+ * Buses: addresses and collisions, the function 0 rule in every order of plugging, ARI, walks,
+ * paths, plugging and unplugging many functions.
  */
 #include "pci-fixture.h"
 
@@ -44,7 +44,7 @@ static void test_function_0(void)
     Fixture f;
 
     fixture_init(&f);
-    for (unsigned fn = 7; fn > 0; fn--) { /* as for a hot-plug: function 0 last */
+    for (unsigned fn = 7; fn > 0; fn--) { /* as for a hot plug: function 0 last */
         d[fn] = plug(&f, &type, "pcie.0", NULL, PCI_DEVFN(4, fn), NULL);
         g_assert_false(answers(&f, 0, PCI_DEVFN(4, fn)));
         set_cfg(&f, PCI_DEVFN(4, fn), PCI_COMMAND, 2, 2);
@@ -63,7 +63,7 @@ static void test_function_0(void)
     fixture_fini(&f);
 }
 
-/* A bridge beside function 0 forwards only while function 0 is there. */
+/* A bridge beside function 0 forwards only while function 0 exists. */
 static void test_function_0_and_bridges(void)
 {
     Fixture f;
@@ -128,7 +128,7 @@ static void test_walk_and_paths(void)
     g_assert_cmpstr(seen->str, ==, "0000:00:01.0 0000:00:02.0 0000:00:1f.0 ");
     g_string_append(seen, "and a long tail that makes the walk stop at the next function ");
     g_assert_false(pci_bus_walk(&f.host.root, false, collect, seen));
-    g_string_assign(seen, "the walk stops behind the port, and goes no further up here ");
+    g_string_assign(seen, "the walk stops behind the port, and ends here ");
     g_assert_false(pci_bus_walk(&f.host.root, true, collect, seen));
     g_assert_true(g_str_has_suffix(seen->str, " 0000:00:02.0 "));
     fixture_fini(&f);
@@ -151,7 +151,7 @@ static void test_thousand(void)
     fixture_fini(&f);
 }
 
-/* The bridge goes with all that is below it. */
+/* Removing a bridge removes everything below it. */
 static void test_unplug_bridge(void)
 {
     Fixture f;

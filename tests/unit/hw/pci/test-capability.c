@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The capability routines against a plain reference: random sequences of add, add at an offset,
- * delete, find and reserve, with every invariant checked after each step. PCI_CAP_SEQUENCES sets
- * how many (default 1,000,000).
+ * The capability functions compared with a plain reference: random sequences of add, add at an
+ * offset, delete, find and reserve, with every invariant checked after each step. PCI_CAP_SEQUENCES
+ * sets the number of sequences (default 1,000,000).
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -19,7 +19,7 @@ typedef struct Entry {
     bool linked;
 } Entry;
 
-/* The reference: entries in list order (head first), and which bytes are taken. */
+/* The reference: capabilities in list order (head first), and the used bytes. */
 typedef struct Model {
     bool extended;
     unsigned first, end;
@@ -63,7 +63,7 @@ static void model_insert(Model *m, Entry e)
 {
     unsigned at = 0;
 
-    /* The extended list starts at 100h for good: others go behind what stands there. */
+    /* The extended list always starts at 100h: others are added after the first. */
     if (m->extended && e.offset != 0x100 && m->n && m->list[0].offset == 0x100) {
         at = 1;
     }
@@ -265,7 +265,7 @@ static bool model_has(const Model *m, unsigned offset, unsigned size)
     return false;
 }
 
-/* Reserved space is taken but hangs in no list, and its masks are the caller's. */
+/* Reserved space is in use but not in a list, and the caller sets its masks. */
 static void step_reserve(PCIDevice *d, Model *m)
 {
     const Entry *again = m->n && rnd(4) == 0 ? &m->list[rnd(m->n)] : NULL;
@@ -310,7 +310,7 @@ static void step(PCIDevice *d, Model *m)
     }
 }
 
-/* A sequence is 1 to 6 steps; some hundred of them stand on one device before the next. */
+/* A sequence has 1 to 6 steps. Some hundred sequences run on one device before the next. */
 static void run(bool extended, unsigned long sequences)
 {
     g_autofree Model *m = g_new(Model, 1);
@@ -369,7 +369,7 @@ static void test_loops(void)
     g_assert_cmphex(pci_find_capability(&d, 5), ==, 0);
     g_assert_cmphex(pci_find_capability(&d, 9), ==, 0x40);
     g_assert_cmpint(pci_del_capability(&d, 5, 4), ==, 0);
-    g_assert_cmpint(pci_del_capability(&d, 9, 4), ==, -EINVAL); /* not one of ours */
+    g_assert_cmpint(pci_del_capability(&d, 9, 4), ==, -EINVAL); /* not a capability offset */
     d.config.bytes[0x41] = 0x07;                                /* into the header */
     g_assert_cmphex(pci_find_capability(&d, 5), ==, 0);
     pci_config_set(&d.config, 0x100, 4, 0x10010007); /* itself */
@@ -381,7 +381,7 @@ static void test_loops(void)
     pci_config_fini(&d.config);
 }
 
-/* Extended entries that name themselves or each other: a search for what is not there ends. */
+/* Extended capabilities that point to themselves or each other: a search for a missing one ends. */
 static void test_ext_loops(void)
 {
     PCIDevice d;
@@ -442,7 +442,7 @@ static void test_messages(void)
     pci_config_fini(&d.config);
 }
 
-/* Taking the entry at 100h away leaves the rest reachable, and its place can be taken again. */
+/* Removing the capability at 100h keeps the others reachable, and its space can be used again. */
 static void test_ext_head(void)
 {
     PCIDevice d;
@@ -459,7 +459,7 @@ static void test_ext_head(void)
     pci_config_fini(&d.config);
 }
 
-/* What is not there or not so is refused with nothing changed. */
+/* An invalid request is rejected and changes nothing. */
 static void test_ext_refused(void)
 {
     PCIDevice plain, d;
@@ -496,7 +496,7 @@ static unsigned mask_at(const PCIDevice *d, PCIMaskKind kind, unsigned at)
     return pci_config_mask(&d->config, kind, at);
 }
 
-/* Masks that the device set before are its own; the same range is reserved once, whoever asks. */
+/* Masks that the device set before are kept. A range can be reserved once only. */
 static void test_reserve(void)
 {
     PCIDevice d;
@@ -521,7 +521,7 @@ static void test_reserve(void)
     g_assert_cmpint(pci_reserve_capability(&d, 0x4c, 8), ==, -EBUSY);
     g_assert_cmpint(pci_reserve_capability(&d, 0x54, 4), ==, -EBUSY);
     g_assert_cmpint(pci_add_capability(&d, PCI_CAP_ID_PM, 8), ==, 0x40);
-    g_assert_cmpint(pci_reserve_capability(&d, 0x40, 8), ==, 0); /* added is taken already, too */
+    g_assert_cmpint(pci_reserve_capability(&d, 0x40, 8), ==, 0); /* an added one is in use, too */
     g_assert_cmphex(mask_at(&d, PCI_WMASK, 0x44), ==, 0);
     g_assert_cmphex(mask_at(&d, PCI_USED, 0x48), ==, 0);
     pci_config_mask_fill(&d.config, PCI_WMASK, 0x200, 4, 0x55);
@@ -535,7 +535,7 @@ static void test_reserve(void)
     pci_config_fini(&d.config);
 }
 
-/* By place: the one of two entries that have the same id; reserved space has no list to leave. */
+/* By offset: one of two capabilities with the same id. Reserved space is in no list. */
 static void test_delete_at(void)
 {
     PCIDevice d;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * From capability rows to entries: switches, places, what is required, the parts of a write that
- * fall on a register.
+ * From capability rows to capabilities: switches, offsets, required ones, the parts of a write that
+ * affect a register.
  */
 #include "pci-fixture.h"
 
@@ -16,7 +16,7 @@ static const PCIDeviceType type = {
     .base = { .name = "dev", .kind = &pci_device_kind, .size = sizeof(PCIDevice) },
     .caps = LIST(caps),
 };
-/* More than config space holds. */
+/* More than fits in config space. */
 static const PCICapDesc big_caps[] = {
     PCI_CAP_VENDOR(100, "a"),
     PCI_CAP_VENDOR(92, "b"),
@@ -27,7 +27,7 @@ static const PCIDeviceType big_type = {
     .caps = LIST(big_caps),
 };
 
-/* A row without a switch that cannot be had here. */
+/* A row without a switch that is not possible here. */
 static const PCICapDesc lost_caps[] = { { .id = PCI_EXT_CAP_ID_ACS, .extended = true } };
 static const PCIDeviceType lost_type = {
     .base = { .name = "lost", .kind = &pci_device_kind, .size = sizeof(PCIDevice) },
@@ -53,7 +53,7 @@ static void test_switches(void)
     fixture_fini(&f);
 }
 
-/* What asks for a place gets it, whatever stands before it in the table. */
+/* A requested offset is granted, regardless of earlier rows of the table. */
 static void test_places(void)
 {
     Fixture f;
@@ -76,7 +76,7 @@ static void test_places(void)
     fixture_fini(&f);
 }
 
-/* Several entries of one id: taking a row away takes its own entry. */
+/* Several capabilities with one id: disabling a row removes its own capability. */
 static void test_rows(void)
 {
     g_autoptr(GError) err = NULL;

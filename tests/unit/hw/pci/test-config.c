@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Config space against a reference written bit by bit: every length at every offset of every
- * size and type, effects, sharing of masks, reset.
+ * Config space compared with a reference that writes bit by bit: every length at every offset of
+ * every size and type, effects, sharing of masks, reset.
  */
 #include <string.h>
 
@@ -17,7 +17,7 @@ typedef struct Shape {
 static const Shape shapes[] = { { 256, 0 }, { 256, 1 }, { 4096, 0 }, { 4096, 1 } };
 static const PCIMaskKind kinds[] = { PCI_WMASK, PCI_W1CMASK, PCI_CMASK, PCI_USED, PCI_STICKY };
 
-/* What a write must leave in one byte, one bit after the other. */
+/* The value of one byte after a write, computed bit by bit. */
 static uint8_t expected(const PCIConfig *c, unsigned addr, uint8_t old, uint8_t written)
 {
     uint8_t now = 0;
@@ -107,7 +107,7 @@ static void test_wild_addresses(void)
         pci_config_write(&c, NULL, wild[i], 4, 0xffffffff);
         g_assert_cmphex(pci_config_read(&c, wild[i], 4) >> 8, ==, 0xffffff);
     }
-    g_assert_cmphex(c.bytes[0], ==, 0); /* nothing wrapped to the start */
+    g_assert_cmphex(c.bytes[0], ==, 0); /* nothing wrapped around to the start */
     g_assert_cmphex(c.bytes[PCI_COMMAND], ==, 0);
     pci_config_fini(&c);
 }
@@ -126,7 +126,7 @@ static const EffectCase effect_cases[] = {
     { 0, PCI_COMMAND, 2, PCI_COMMAND_SERR, 0 },
     { 0, PCI_INTERRUPT_LINE, 1, 5, 0 },
     { 0, PCI_BASE_ADDRESS_0, 4, 0, 0 },        /* nothing changes */
-    { 0, PCI_BASE_ADDRESS_0 + 20, 4, ~0u, 0 }, /* no BAR there: read-only */
+    { 0, PCI_BASE_ADDRESS_0 + 20, 4, ~0u, 0 }, /* not a BAR: read-only */
     { 0, PCI_ROM_ADDRESS, 4, ~0u, 0 },
     { 0, PCI_VENDOR_ID, 4, ~0u, 0 },
     { 0, 0x40, 4, ~0u, 0 }, /* unallocated: plain bytes */
@@ -312,7 +312,7 @@ static void test_fresh_masks(void)
     }
 }
 
-/* Two functions share what neither changed, and changing one leaves the other alone. */
+/* Two functions share what neither changed. A change of one does not affect the other. */
 static void test_sharing(void)
 {
     PCIConfig a, b;
@@ -322,7 +322,7 @@ static void test_sharing(void)
     g_assert_true(a.masks[1] == b.masks[1] && a.masks[4] == b.masks[63]);
     g_assert_cmpuint(pci_config_footprint(&a), <, 6 * 1024);
     pci_config_mask_set(&a, PCI_WMASK, 0x200, 4, 0x12345678);
-    pci_config_mask_set(&a, PCI_WMASK, 0x204, 4, 0); /* what it is already: no copy */
+    pci_config_mask_set(&a, PCI_WMASK, 0x204, 4, 0); /* the present value: no copy */
     g_assert_cmphex(mask_get(&a, PCI_WMASK, 0x200, 4), ==, 0x12345678);
     g_assert_cmphex(mask_get(&b, PCI_WMASK, 0x200, 4), ==, 0);
     pci_config_unclaim(&a, 0x200, 4);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A function's life: what the tables give, hooks of the type, resets by kind and phase, undoing
- * of each failed step, what the catalogue says, and what an idle function costs.
+ * The life of a function: what the tables define, hooks of the type, resets by type and phase,
+ * undoing each failed step, catalogue data, and the memory of an idle function.
  */
 #include "pci-fixture.h"
 
@@ -125,7 +125,7 @@ static void test_header(void)
     g_assert_cmphex(cfg(&f, FN, 0x2c, 4), ==, 0x44443333);
     g_assert_cmphex(cfg(&f, FN, 0x3c, 2), ==, 0x0200);
     g_assert_cmphex(cfg(&f, FN, 0x20, 4), ==, 0x0000000c);
-    g_assert_cmphex(pci_find_capability(d, PCI_CAP_ID_MSIX), ==, 0x90); /* its default place */
+    g_assert_cmphex(pci_find_capability(d, PCI_CAP_ID_MSIX), ==, 0x90); /* its default offset */
     g_assert_cmphex(pci_find_capability(d, PCI_CAP_ID_MSI), ==, 0);
     g_assert_cmpstr(d->dev.plan_id, ==, "0000:00:03.0");
     g_assert_true(pci_is_express(d));
@@ -253,7 +253,7 @@ static void test_resets(void)
     fixture_fini(&f);
 }
 
-/* A refusal at any step leaves nothing behind: the same id and place can be used at once. */
+/* A failure at any step leaves nothing behind: the same id and address can be used immediately. */
 static void test_undo(void)
 {
     static const char *const fails[] = { "fail=on", "msix=0x94,pm=0x90", "msix=3",
@@ -275,7 +275,7 @@ static void test_undo(void)
     g_assert_cmpint(live, ==, 0);
 }
 
-/* A function stands at an address of a bus, or nowhere. */
+/* A function is at an address of a bus, or on no bus. */
 static void test_no_place(void)
 {
     g_autoptr(PlanDevice) plan = plan_device_parse("dev,bus=pcie.0", NULL);
@@ -294,7 +294,7 @@ static void test_no_place(void)
     fixture_fini(&f);
 }
 
-/* A function that left its bus takes no writes, whoever still holds it. */
+/* A function that was removed from its bus ignores writes, even if references remain. */
 static void test_detached(void)
 {
     static const PCIDeviceType bridge = {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * DMA and messages: gates, the translate hook, own and siblings' registers, mapping and pins.
+ * DMA and messages: gates, the translate hook, registers of the own and of other functions, mapping
+ * and pins.
  */
 #include <glib/gstdio.h>
 #include <unistd.h>
@@ -14,8 +15,8 @@ typedef struct Dev {
     uint32_t src_lo, go, value, depth;
 } Dev;
 
-/* A write to `go` copies 4 bytes from src to this device's `value`; what it reads may be any
- * device's register, its own included. */
+/* A write to `go` copies 4 bytes from src to this device's `value`. It may read registers of any
+ * device, including its own. */
 static uint32_t go(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
     Dev *d = dev;
@@ -80,7 +81,8 @@ static void test_gate(void)
     fixture_fini(&f);
 }
 
-/* Own registers refuse, a sibling's answer; from a register write and from outside. */
+/* Access to own registers is refused, to those of a sibling permitted; from a register write and
+ * from outside. */
 static void test_own_and_sibling(void)
 {
     Fixture f;
@@ -94,21 +96,22 @@ static void test_own_and_sibling(void)
     wr(&f, REGS(1), 4, REGS(2));
     wr(&f, REGS(1) + 4, 4, 1);
     g_assert_cmphex(rd(&f, REGS(1) + 8, 4), ==, 0x77);
-    for (unsigned at = 0; at < 0x2000; at += 4) { /* registers, table and PBA alike */
+    for (unsigned at = 0; at < 0x2000; at += 4) { /* registers, table and PBA */
         wr(&f, REGS(1), 4, REGS(1) + at);
         wr(&f, REGS(1) + 4, 4, 1);
         wr(&f, REGS(1) + 4, 4, 2);
     }
     g_assert_true(pci_dma_read(d, REGS(1), &v, 4) & MEM_REFUSED);
     g_assert_false(d->dev.busy);
-    g_assert_cmphex(rd(&f, REGS(1) + 0x100c, 4), ==, 1); /* its table is what it was */
-    wr(&f, REGS(1), 4, ecam(0, A, PCI_COMMAND)); /* its own config space: reads, cannot write */
+    g_assert_cmphex(rd(&f, REGS(1) + 0x100c, 4), ==, 1); /* its table is unchanged */
+    wr(&f, REGS(1), 4, ecam(0, A, PCI_COMMAND)); /* its own config space: it reads, and cannot
+                                                  * write */
     wr(&f, REGS(1) + 4, 4, 2);
     g_assert_cmphex(cfg(&f, A, PCI_COMMAND, 2), ==, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
     fixture_fini(&f);
 }
 
-/* A message that points at the sender's own table, or at a sibling whose DMA points back. */
+/* A message to the sender's own table, or to a sibling whose DMA targets the sender. */
 static void test_message_to_self(void)
 {
     Fixture f;
@@ -137,7 +140,7 @@ typedef struct Unit {
     unsigned calls;
 } Unit;
 
-/* Pages of 256 bytes, swapped in pairs; addresses above 64 KiB are refused. */
+/* Pages of 256 bytes, swapped in pairs. Addresses above 64 KiB are rejected. */
 static bool swap_pages(void *opaque, PCIRequester who, uint64_t addr, bool write, uint64_t *out,
                        uint64_t *len)
 {
@@ -172,7 +175,7 @@ static void test_translate(void)
     g_assert_cmpuint(u.calls, ==, 5);
     g_assert_cmphex(u.who, ==, A);
     g_assert_cmphex(rd(&f, RAM + 0x180, 1), ==, 1);
-    g_assert_cmphex(rd(&f, RAM + 0x0, 1), ==, 1); /* 0x100 went to page 0 */
+    g_assert_cmphex(rd(&f, RAM + 0x0, 1), ==, 1); /* 0x100 was translated to page 0 */
     g_assert_cmpint(pci_dma_read(d, 0x80, back, sizeof(back)), ==, MEM_OK);
     g_assert_cmpmem(buf, sizeof(buf), back, sizeof(back));
     g_assert_cmpint(pci_dma_read(d, 0xfff0, back, 0x20), ==, MEM_REFUSED);
@@ -193,8 +196,8 @@ static bool to_nowhere(void *opaque, PCIRequester who, uint64_t addr, bool write
     return true;
 }
 
-/* A translation that covers nothing refuses, instead of being asked for ever; and what a function
- * may not reach it cannot map, ROM to write to included. */
+/* A translation of zero length is an error, and is not repeated endlessly. A function cannot map
+ * what it cannot access, including ROM for writing. */
 static void test_nothing_to_map(void)
 {
     uint8_t buf[4];
@@ -225,7 +228,7 @@ static void test_nothing_to_map(void)
     fixture_fini(&f);
 }
 
-/* -d trace shows each message, and which BAR went where. */
+/* -d trace logs each message, and the new address of a BAR. */
 static void test_traced(void)
 {
     g_autofree char *path = NULL, *text = NULL;
@@ -248,7 +251,7 @@ static void test_traced(void)
     g_unlink(path);
 }
 
-/* A mapping keeps the function's memory after it was unplugged. */
+/* A mapping keeps the function's memory after the function was unplugged. */
 static void test_map_outlives_unplug(void)
 {
     PCIDmaMap map;
@@ -270,8 +273,8 @@ static void test_map_outlives_unplug(void)
     fixture_fini(&f);
 }
 
-/* Of RAM only: a sibling's registers, an unclaimed address, the end of RAM and a function that is
- * no bus master are refused, and nothing is accessed. */
+/* Only RAM: a sibling's registers, an unclaimed address, the end of RAM and a function without bus
+ * mastering are rejected, and nothing is accessed. */
 static void test_ram_only(void)
 {
     static const uint64_t wild[] = { RAM + RAM_SIZE - 4, RAM - 4, REGS(2), UINT64_MAX - 3 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Device Serial Number: the property's value, read-only; 0 leaves the capability out; a record
- * with another number is refused by name.
+ * Device Serial Number: the property's value, read-only. 0 omits the capability. A record with
+ * another number is rejected by name.
  */
 #include "one-cap.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The Express capability of every port type: what each shows, link and device registers,
- * function-level reset, ARI forwarding, where it is left out.
+ * The Express capability of every port type: register values, link and device registers,
+ * function-level reset, ARI forwarding, and types without it.
  */
 #define FIXTURE_WITH_TYPES
 #include "pci-fixture.h"
@@ -137,7 +137,7 @@ static void test_device_registers(void)
 
 typedef struct Bits {
     uint16_t at; /* from the capability; HEADER: of the header */
-    uint16_t rw; /* what a guest can set */
+    uint16_t rw; /* bits that a guest can set */
 } Bits;
 enum { HEADER = 0x8000, MAX_BITS = 10 };
 
@@ -156,8 +156,8 @@ typedef struct BitsRow {
         HEADER | (PCI_SEC_LATENCY_TIMER - 1), (latency) << 8 | 0xff                                \
     }
 
-/* What is not listed is not compared. Link Disable and Secondary Bus Reset, which act, are left
- * out of what is written. */
+/* Registers that are not listed are not compared. Link Disable and Secondary Bus Reset, which have
+ * effects, are excluded from writes. */
 static const BitsRow bits_rows[] = {
     { "root port",
       { PORT_HEADER(0x40, 0),
@@ -236,7 +236,7 @@ static const BitsRow bits_rows[] = {
         { EXP_SLTCTL, 0 },
         { EXP_RTCTL, 0 },
         { EXP_DEVCTL2, 0 } } },
-    { "bridge to a conventional bus", /* whose latency timer is its own */
+    { "bridge to a conventional bus", /* which has its own latency timer */
       { PORT_HEADER(0x40, 0xff),
         { HEADER | PCI_BRIDGE_CONTROL, 0x0bbf },
         SAME_DEVCTL,
@@ -293,7 +293,7 @@ static void check_bits(const char *settings, bool strict)
             g_assert_cmphex(writable_bits(d[i], want[j].at), ==, want[j].rw);
         }
     }
-    /* FLR is for endpoints alone (7.5.3.3) */
+    /* FLR is only for endpoints (7.5.3.3) */
     g_assert_cmphex(reg(d[1], EXP_DEVCAP, 4) & EXP_DEVCAP_FLR, ==, strict ? 0 : EXP_DEVCAP_FLR);
     pci_device_config_write(d[1], PCI_PRIMARY_BUS, 4, 0x030201);
     pci_device_config_write(d[1], d[1]->exp_pos + EXP_DEVCTL, 2, EXP_DEVCTL_FLR);
@@ -311,7 +311,7 @@ static void test_legacy_bits(void)
     check_bits(",x-strict-express=off", false);
 }
 
-/* Notifications of the link's bandwidth belong to links that have several widths or speeds. */
+/* Link bandwidth notifications belong to links with several widths or speeds. */
 static void test_bandwidth_capability(void)
 {
     static const struct {
@@ -335,7 +335,7 @@ static void test_bandwidth_capability(void)
     }
 }
 
-/* Target Link Speed is sticky: only a cold reset puts the greatest speed back. */
+/* Target Link Speed is sticky: only a cold reset restores the greatest speed. */
 static void test_target_speed(void)
 {
     PCIDevice *d;

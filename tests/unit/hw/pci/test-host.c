@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Hosts: ECAM at every length and alignment, absent functions, CF8h/CFCh, bus numbers against a
- * search by hand, segments and extra roots.
+ * Hosts: ECAM at every length and alignment, absent functions, CF8h/CFCh, bus numbers compared with
+ * an independent search, segments and extra roots.
  */
 #include "pci-fixture.h"
 
@@ -158,7 +158,7 @@ static PCIBus *by_hand(PCIBus *bus, uint8_t number)
     return NULL;
 }
 
-/* Random numbers in a tree of bridges: what the table says is what a search finds. */
+/* Random numbers in a tree of bridges: the table contains what a search finds. */
 static void test_bus_numbers(void)
 {
     static const char *const names[] = { "pcie.0", "a", "b", "c", "d" };
@@ -224,7 +224,7 @@ static void test_segments(void)
     fixture_init(&f);
     g_assert_true(pci_host_init(&other, f.m, 3, PLAN_BUS_PCIE_ROOT, "pcie.1", NULL, &err));
     g_assert_false(pci_host_init(&clash, f.m, 4, PLAN_BUS_PCIE_ROOT, "pcie.1", NULL, &err));
-    pci_host_fini(&clash); /* nothing is left of it */
+    pci_host_fini(&clash); /* nothing remains of it */
     d = plug(&f, &leaf_type, "pcie.1", NULL, FN, NULL);
     g_assert_cmphex(pci_host_config_read(&other, 0, FN, 0, 4), ==, 0x56781234);
     g_assert_cmphex(cfg(&f, FN, 0, 4), ==, 0xffffffff);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Slots of Express ports: events of plugging and pulling, commands, power, the interlock, and the
- * interrupt in its three forms. The unplug job is test-slot.c's.
+ * Slots of Express ports: events of plugging and forced removal, commands, power, the interlock,
+ * and the interrupt in its three forms. The unplug job is tested by test-slot.c.
  */
 #define FIXTURE_WITH_TYPES
 #include "pci-fixture.h"
@@ -86,7 +86,7 @@ static void test_registers(void)
     fixture_fini(&f);
     start(&f, "hotplug=off");
     g_assert_cmphex(cfg(&f, PORT, EXP + EXP_SLTCAP, 4), ==, 0);
-    command(&f, 0xffff); /* the link's state can change all the same */
+    command(&f, 0xffff); /* the link state can change nevertheless */
     g_assert_cmphex(cfg(&f, PORT, EXP + EXP_SLTCTL, 2), ==, EXP_SLTCTL_DLLSCE);
     fixture_fini(&f);
     start(&f, "hotplug=off,x-strict-express=off");
@@ -95,7 +95,7 @@ static void test_registers(void)
     fixture_fini(&f);
 }
 
-/* A card put into a slot without power shows presence, no link, and answers nothing. */
+/* A device plugged into a slot without power shows presence, no link, and does not respond. */
 static void test_plug(void)
 {
     Fixture f;
@@ -113,7 +113,7 @@ static void test_plug(void)
     fixture_fini(&f);
 }
 
-/* There at power-on: presence, power, link, and no event. */
+/* Present at power-on: presence, power, link, and no event. */
 static void test_cold_plug(void)
 {
     Fixture f;
@@ -147,7 +147,8 @@ static void test_power_cycle(void)
     settle();
     g_assert_cmphex(behind(&f), ==, 0xffffffff);
     g_assert_cmphex(rd(&f, MMIO, 4), ==, 0xffffffff);
-    g_assert_true(status(&f) & EXP_SLTSTA_PDS); /* nobody asked for it: it stays in the slot */
+    g_assert_true(status(&f) & EXP_SLTSTA_PDS); /* without a request: the device stays in the
+                                                 * slot */
     command(&f, ON);
     g_assert_cmphex(behind(&f), ==, 0x71c41234);
     g_assert_cmphex(rd(&f, ecam(1, 0, PCI_BASE_ADDRESS_0), 4), ==, 0); /* fresh */
@@ -184,7 +185,7 @@ static void test_msix(void)
     insert(&f);
     g_assert_cmphex(rd(&f, RAM + 0x40, 4), ==, 0x5a);
     g_assert_cmpuint(f.edges, ==, 0);
-    /* still asserted: a further event is no new edge */
+    /* still asserted: another event is not a new edge */
     wr(&f, RAM + 0x40, 4, 0);
     g_assert_true(pci_unplug_request((PCIDevice *)device_find_id(f.m, "t0"), 0, NULL));
     g_assert_cmphex(rd(&f, RAM + 0x40, 4), ==, 0);
@@ -202,7 +203,7 @@ static PCIDevice *plug_switch(Fixture *f)
     return plug(f, type("ticker"), "dn1", "leaf", 0, NULL);
 }
 
-/* Plugged from the top down while the slot has no power, and seen whole when it has. */
+/* Functions plugged from the top down while the slot has no power are all visible when it has. */
 static void test_whole_switch(void)
 {
     PCIDevice *leaf;
@@ -217,7 +218,7 @@ static void test_whole_switch(void)
     wr(&f, ecam(1, 0, PCI_PRIMARY_BUS), 4, 0x000f0201);
     wr(&f, ecam(2, PCI_DEVFN(1, 0), PCI_PRIMARY_BUS), 4, 0x00030302);
     g_assert_cmphex(rd(&f, ecam(3, 0, 0), 4), ==, 0x71c41234);
-    /* found there, not inserted: no button, and the power indicator is on */
+    /* present at reset, not inserted: no button, and the power indicator is on */
     g_assert_cmphex(
         pci_get((PCIDevice *)leaf->bus->bridge, leaf->bus->bridge->pci.exp_pos + EXP_SLTSTA, 2), ==,
         EXP_SLTSTA_PDS);
@@ -232,7 +233,7 @@ static void test_whole_switch(void)
     fixture_fini(&f);
 }
 
-/* In a slot that has power already, until the guest gives the upstream port a bus number. */
+/* In a slot that is already powered, until the guest assigns a bus number to the upstream port. */
 static void test_switch_powered(void)
 {
     Fixture f;
@@ -249,7 +250,7 @@ static void test_switch_powered(void)
     fixture_fini(&f);
 }
 
-/* Nobody is asked about a slot that the guest cannot see. */
+/* No request is made for a slot that the guest cannot see. */
 static void test_switch_unplug(void)
 {
     PCIDevice *leaf;
@@ -269,7 +270,7 @@ static void test_switch_unplug(void)
     fixture_fini(&f);
 }
 
-/* A conventional function in a slot: people learn hot plug with edu. */
+/* A conventional function in a slot: edu is used to learn about hot plug. */
 static void test_conventional(void)
 {
     PCIDevice *d;
@@ -361,7 +362,8 @@ static void test_interlock(void)
     fixture_fini(&f);
 }
 
-/* A held card stays when power is off, until the guest opens the interlock; or a hand breaks it. */
+/* A held device stays when power is off, until the guest opens the interlock or the device is
+ * removed by force. */
 static void test_interlocked_unplug(void)
 {
     for (unsigned force = 0; force < 2; force++) {
@@ -414,7 +416,7 @@ static void test_unplug(void)
     fixture_fini(&f);
 }
 
-/* A hand pulls it: link and presence drop together, and the guest is told after. */
+/* Forced removal: link and presence change together, and the guest is notified afterwards. */
 static void test_pulled(void)
 {
     Fixture f;
@@ -427,7 +429,7 @@ static void test_pulled(void)
     fixture_fini(&f);
 }
 
-/* The link's own event interrupts as the slot's others do. */
+/* The link event interrupts like the other events of the slot. */
 static void test_link_event(void)
 {
     Fixture f;
@@ -444,7 +446,7 @@ static void test_link_event(void)
     fixture_fini(&f);
 }
 
-/* A switch behind the port: three levels, and everything goes with the port's card. */
+/* A switch behind the port: three levels, all of which are removed with the device in the port. */
 static void test_switch_behind(void)
 {
     Fixture f;
@@ -468,7 +470,7 @@ static void test_switch_behind(void)
     fixture_fini(&f);
 }
 
-/* Does putting a card in press the button? */
+/* Return whether plugging a device presses the attention button. */
 static bool pressed_by_insert(Fixture *f)
 {
     clear(f);
@@ -476,14 +478,14 @@ static bool pressed_by_insert(Fixture *f)
     return status(f) & EXP_SLTSTA_ABP;
 }
 
-/* As long as it takes to put in a card in place of another. */
+/* Replace the device, with the time that a user needs for it. */
 static void hands(Fixture *f)
 {
     step_ns(f, 500000000);
 }
 
-/* A guest that will look at the slot anyway would take the button for a wish to switch off: one
- * that was not done with a card pulled out, and one that is switching on. */
+/* A guest that is going to check the slot anyway would interpret the button as a request to power
+ * off. This includes a guest that has not finished a removal, and one that is powering on. */
 static void test_button_of_plug(void)
 {
     Fixture f;
@@ -494,10 +496,10 @@ static void test_button_of_plug(void)
     g_assert_false(pressed_by_insert(&f)); /* it has not noticed yet */
     g_assert_true(link_up(&f));
     g_assert_true(pci_unplug_force((PCIDevice *)device_find_id(f.m, "t0"), NULL));
-    command(&f, ON | HEARS | EXP_SLTCTL_PCC); /* it is switching off, and looks afterwards */
+    command(&f, ON | HEARS | EXP_SLTCTL_PCC); /* it is powering off, and checks afterwards */
     g_assert_false(pressed_by_insert(&f));
     command(&f, OFF | HEARS);
-    command(&f, BLINK | HEARS | EXP_SLTCTL_PCC); /* on in 5 s */
+    command(&f, BLINK | HEARS | EXP_SLTCTL_PCC); /* powers on in 5 s */
     g_assert_true(pci_unplug_request((PCIDevice *)device_find_id(f.m, "t0"), 0, NULL));
     settle();
     g_assert_false(pressed_by_insert(&f));
@@ -509,13 +511,13 @@ static void test_button_of_plug(void)
     command(&f, BLINK | HEARS | EXP_SLTCTL_PCC);
     settle();
     hands(&f);
-    g_assert_true(pressed_by_insert(&f)); /* asked for, so it does not look again */
+    g_assert_true(pressed_by_insert(&f)); /* requested, so it does not check again */
     fixture_fini(&f);
 }
 
-/* Two cards one behind the other, before the guest has answered the first one's button: a second
- * button would switch the slot off again. If it stopped looking when the slot was empty, it is told
- * of the second. */
+/* Two devices plugged in succession, before the guest has responded to the first button: a second
+ * button would power the slot off again. If the guest stopped checking when the slot was empty, it
+ * is notified of the second device. */
 static void test_button_unanswered(void)
 {
     Fixture f;
@@ -528,7 +530,7 @@ static void test_button_unanswered(void)
     g_assert_false(pressed_by_insert(&f));
     command(&f, BLINK | HEARS | EXP_SLTCTL_PCC);
     command(&f, BLINK | HEARS);
-    command(&f, ON | HEARS); /* it saw the second */
+    command(&f, ON | HEARS); /* it found the second */
     g_assert_false(status(&f) & EXP_SLTSTA_ABP);
     command(&f, OFF | HEARS);
     g_assert_true(pci_unplug_request((PCIDevice *)device_find_id(f.m, "t0"), 0, NULL));
@@ -545,14 +547,15 @@ static void test_button_unanswered(void)
     g_assert_true(status(&f) & EXP_SLTSTA_ABP);
     clear(&f);
     command(&f, BLINK | HEARS | EXP_SLTCTL_PCC);
-    command(&f, OFF | HEARS); /* told once */
+    command(&f, OFF | HEARS); /* notified once */
     g_assert_false(status(&f) & EXP_SLTSTA_ABP);
     fixture_fini(&f);
 }
 
-/* One card right behind another, when the guest has seen the first go and not yet looked again:
- * Linux clears the bits first, finds the second card some time later and switches it on, and the
- * button that came in between would switch it off. If it does not look, it is told. */
+/* A device plugged immediately after another was removed, when the guest has noticed the removal
+ * and not yet checked again. Linux clears the bits first, finds the second device some time later
+ * and powers it on; a button in between would power it off. If it does not check, it is
+ * notified. */
 static void test_button_of_swap(void)
 {
     Fixture f;
@@ -574,7 +577,7 @@ static void test_button_of_swap(void)
     g_assert_true(pci_unplug_request((PCIDevice *)device_find_id(f.m, "t0"), 0, NULL));
     settle();
     g_assert_false(pressed_by_insert(&f));
-    saved = save_state(port); /* on the way to somewhere else */
+    saved = save_state(port); /* in another transition */
     g_assert_true(load_state(port, saved, NULL));
     g_assert_false(status(&f) & EXP_SLTSTA_ABP);
     hands(&f);
@@ -582,7 +585,8 @@ static void test_button_of_swap(void)
     fixture_fini(&f);
 }
 
-/* A guest whose driver went away while a card was pulled out looks at nothing when it is back. */
+/* A guest whose driver was unloaded while a device was removed checks nothing when it is loaded
+ * again. */
 static void test_button_without_driver(void)
 {
     Fixture f;
@@ -601,7 +605,7 @@ static void test_button_without_driver(void)
     fixture_fini(&f);
 }
 
-/* Of several functions, function 0 comes last, and the guest is told once. */
+/* Of several functions, function 0 is plugged last, and the guest is notified once. */
 static void test_functions(void)
 {
     Fixture f;
@@ -625,7 +629,7 @@ static void test_functions(void)
     fixture_fini(&f);
 }
 
-/* A stream may not say of the slot what is not so: it would be believed at the next plug. */
+/* A stream must not contain an inconsistent slot state, which the next plug would rely on. */
 static void test_hostile_presence(void)
 {
     for (unsigned there = 0; there < 2; there++) {

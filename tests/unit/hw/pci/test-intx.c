@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Interrupt pins: levels of several sources and functions, Interrupt Disable and Status, swizzle
- * through bridges, what switches to messages, detached functions.
+ * Interrupt pins: levels of several sources and functions, Interrupt Disable and Status, swizzling
+ * through bridges, switching to messages, detached functions.
  */
 #include "pci-fixture.h"
 
@@ -59,7 +59,7 @@ static void test_sources(void)
     fixture_fini(&f);
 }
 
-/* Functions that share a line: it falls with the last. */
+/* Functions that share a line: it is deasserted with the last. */
 static void test_aggregation(void)
 {
     PCIDevice *d[8];
@@ -75,13 +75,13 @@ static void test_aggregation(void)
         pci_irq_set(d[i], 0, false);
         g_assert_cmphex(lines(&f), ==, 1);
     }
-    device_unplug(&d[7]->dev); /* takes its level along */
+    device_unplug(&d[7]->dev); /* its level is removed with it */
     g_assert_cmphex(lines(&f), ==, 0);
     g_assert_cmpuint(f.edges, ==, 2);
     fixture_fini(&f);
 }
 
-/* A host whose lines lead nowhere still counts who asserts them. */
+/* A host whose lines are not connected still counts the functions that assert them. */
 static void test_unwired(void)
 {
     Fixture f;
@@ -117,7 +117,7 @@ static void test_disable_and_status(void)
     fixture_fini(&f);
 }
 
-/* MSI takes over from the pin and gives it back. */
+/* Enabling MSI deasserts the pin, disabling it restores the level. */
 static void test_messages_take_over(void)
 {
     uint8_t fn = PCI_DEVFN(1, 0), pos;
@@ -134,13 +134,13 @@ static void test_messages_take_over(void)
     set_cfg(&f, fn, pos + 12, 2, 0x77);
     set_cfg(&f, fn, pos + PCI_MSI_CONTROL, 2, PCI_MSI_ENABLE);
     g_assert_cmphex(lines(&f), ==, 0);
-    g_assert_cmphex(rd(&f, RAM, 4), ==, 0); /* a level that was there is no edge */
+    g_assert_cmphex(rd(&f, RAM, 4), ==, 0); /* an existing level is not an edge */
     pci_irq_set(d, 2, true);
     g_assert_cmphex(rd(&f, RAM, 4), ==, 0x77);
     set_cfg(&f, fn, pos + PCI_MSI_CONTROL, 2, 0);
     g_assert_cmphex(lines(&f), ==, 2);
     wr(&f, RAM, 4, 0);
-    pci_irq_pulse(d, 0); /* no message mode: nothing */
+    pci_irq_pulse(d, 0); /* not in message mode: no effect */
     g_assert_cmphex(rd(&f, RAM, 4), ==, 0);
     fixture_fini(&f);
 }
@@ -167,7 +167,7 @@ static void test_swizzle(void)
         device_unplug(&d->dev);
         g_assert_cmphex(lines(&f), ==, 0);
     }
-    /* behind a port every function counts as of device 0 */
+    /* behind a port every function counts as part of device 0 */
     pci_irq_set(plug(&f, &type, "rp", NULL, 0, "multifunction=on"), 0, true);
     pci_irq_set(plug(&f, &type, "rp", NULL, 9, NULL), 0, true);
     g_assert_cmphex(lines(&f), ==, 1u << 5 % 4);
@@ -187,7 +187,7 @@ static void test_no_pin(void)
     fixture_fini(&f);
 }
 
-/* A function that is in no bus any more is inert. */
+/* A function that is not on a bus has no effect. */
 static void test_detached(void)
 {
     Fixture f;

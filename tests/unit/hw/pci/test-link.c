@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The link below an Express port: Link Disable, Retrain Link, Secondary Bus Reset, slot power, and
- * how they combine (PCIe 5.0 7.5.3.7, 7.5.3.8, 7.5.1.3.13); the reset line of other bridges.
+ * their combinations (PCIe 5.0 7.5.3.7, 7.5.3.8, 7.5.1.3.13); the reset line of other bridges.
  */
 #define FIXTURE_WITH_TYPES
 #include "pci-fixture.h"
@@ -11,11 +11,11 @@
 
 enum { RP = PCI_DEVFN(1, 0), TICKER_ID = 0x71c41234, NOTHING = 0xffffffff };
 
-/* A running machine: a port with a ticker below, reached through `above` levels of buses. */
+/* A running machine: a port with a ticker below, behind `above` levels of buses. */
 typedef struct Rig {
     Fixture f;
     PCIDevice *port, *card;
-    uint64_t below; /* config space of the card */
+    uint64_t below; /* config space of the device */
 } Rig;
 
 static const PCIDeviceType *type(const char *name)
@@ -78,12 +78,12 @@ static bool changed(Rig *r)
     return was;
 }
 
-/* Nothing gets through in either direction. */
+/* Nothing is forwarded in either direction. */
 static void check_down(Rig *r)
 {
     g_assert_false(active(r));
     g_assert_cmphex(rd(&r->f, r->below, 4), ==, NOTHING);
-    pci_set(r->card, PCI_COMMAND, 2, 7); /* whatever the function does */
+    pci_set(r->card, PCI_COMMAND, 2, 7); /* in any state of the function */
     g_assert_false(pci_bus_master(r->card));
     g_assert_cmpint(pci_msi_send(r->card, RAM, 1), ==, MEM_REFUSED);
     pci_irq_set(r->card, 0, true);
@@ -113,7 +113,7 @@ static void disable_one(bool in_switch, const char *settings)
     g_assert_cmphex(get(&r, EXP_LNKCTL), ==, EXP_LNKCTL_DISABLE);
     g_assert_true(changed(&r));
     check_down(&r);
-    set(&r, EXP_LNKCTL, EXP_LNKCTL_DISABLE | EXP_LNKCTL_COMMON_CLOCK); /* no edge */
+    set(&r, EXP_LNKCTL, EXP_LNKCTL_DISABLE | EXP_LNKCTL_COMMON_CLOCK); /* not an edge */
     g_assert_false(changed(&r));
     check_down(&r);
     set(&r, EXP_LNKCTL, 0);
@@ -130,7 +130,8 @@ static void test_disable(void)
     disable_one(true, "hotplug=off");
 }
 
-/* A port of virt-0.1 with hotplug=off has no bit for the change, which a guest could not clear. */
+/* A port of virt-0.1 with hotplug=off does not set the change bit, which a guest could not
+ * clear. */
 static void test_no_slot(void)
 {
     Rig r;
@@ -142,7 +143,7 @@ static void test_no_slot(void)
     fixture_fini(&r.f);
 }
 
-/* A switch below goes down with everything behind it, and comes back with its links up. */
+/* A switch below is reset with everything behind it, and its links are up afterwards. */
 static void test_above_switch(void)
 {
     PCIDevice *root;
@@ -220,7 +221,7 @@ static void test_bus_reset(void)
     bridge_control(&r, PCI_BRIDGE_CTL_BUS_RESET);
     g_assert_true(changed(&r));
     check_down(&r);
-    set(&r, EXP_LNKCTL, EXP_LNKCTL_DISABLE); /* two reasons: both must go */
+    set(&r, EXP_LNKCTL, EXP_LNKCTL_DISABLE); /* two reasons: both must be removed */
     bridge_control(&r, 0);
     check_down(&r);
     bridge_control(&r, PCI_BRIDGE_CTL_BUS_RESET);
@@ -240,7 +241,7 @@ static void test_bus_reset(void)
 enum { OFF = EXP_SLTCTL_PIC_OFF | EXP_SLTCTL_AIC_OFF | EXP_SLTCTL_PCC };
 enum { ON = EXP_SLTCTL_PIC_ON | EXP_SLTCTL_AIC_OFF };
 
-/* Slot power and Link Disable: the link needs both. */
+/* The link requires both slot power and Link Disable clear. */
 static void test_power(void)
 {
     Rig r;
@@ -265,7 +266,7 @@ static void test_power(void)
     fixture_fini(&r.f);
 }
 
-/* A card that comes while the link is disabled is present and cannot be reached. */
+/* A device plugged while the link is disabled is present and cannot be accessed. */
 static void test_plug_disabled(void)
 {
     Rig r;
@@ -311,7 +312,8 @@ static void test_reset_line(void)
     reset_line_of("pcie-pci-bridge", NULL, PCI_DEVFN(3, 0));
 }
 
-/* The reset of an upstream port's internal bus reaches the downstream ports and what is below. */
+/* The reset of an upstream port's internal bus affects the downstream ports and everything
+ * below. */
 static void test_reset_upstream(void)
 {
     PCIDevice *up;
@@ -335,8 +337,8 @@ static void save(PCIDevice *d, GByteArray *out)
     vm_save(d->dev.type->vmstate, d, &w);
 }
 
-/* What a saved port says of its link holds after a load; a stream in which Link Disable was set and
- * had no effect loads with the link down. */
+/* The saved link state holds after a load. A stream with Link Disable set and without effect loads
+ * with the link down. */
 static void test_load(void)
 {
     g_autoptr(GByteArray) saved = g_byte_array_new();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * MSI: the four layouts, message numbers, more messages asked for than there are, masks and
- * pending bits against a model, what a loaded state may say.
+ * MSI: the four layouts, message numbers, more messages requested than exist, masks and pending
+ * bits compared with a model, valid loaded states.
  */
 #include "pci-fixture.h"
 
@@ -32,7 +32,7 @@ TYPE(type_64, 1, 0);
 TYPE(type_32_mask, 0, 1);
 TYPE(type_64_mask, 1, 1);
 
-/* A wrong number of the type's own. */
+/* An invalid number, defined by the type. */
 static const PCICapDesc fixed_caps[] = { PCI_CAP_MSI(3, 1, 0) };
 static const PCIDeviceType fixed_type = {
     .base = { .name = "fixed", .kind = &pci_device_kind, .size = sizeof(PCIDevice) },
@@ -93,7 +93,7 @@ static void test_layouts(void)
                 g_assert_cmphex(got(&f), ==, 0xab00 | (n & ((1u << granted) - 1)));
             }
         }
-        set_cfg(&f, FN, PCI_COMMAND, 2, 0); /* no bus master, no message */
+        set_cfg(&f, FN, PCI_COMMAND, 2, 0); /* not a bus master: no message */
         msi_notify(d, 0);
         g_assert_cmphex(got(&f), ==, 0);
         fixture_fini(&f);
@@ -162,7 +162,7 @@ static void test_masks(void)
     }
 }
 
-/* A pending bit goes with its cause: with the last of the sources that share the message. */
+/* A pending bit is cleared with its cause: with the last of the sources that share the message. */
 static void test_cause_gone(void)
 {
     Fixture f;
@@ -184,9 +184,9 @@ static void test_cause_gone(void)
     pci_irq_set(d, 9, false);
     g_assert_cmphex(cfg(&f, FN, pos + 20, 4), ==, 0);
     set_cfg(&f, FN, pos + 16, 4, 0);
-    g_assert_cmphex(got(&f), ==, 0); /* nothing spurious */
+    g_assert_cmphex(got(&f), ==, 0); /* no spurious message */
     set_cfg(&f, FN, pos + 16, 4, 0x06);
-    pci_irq_set(d, 1, true); /* and an event after that pends again */
+    pci_irq_set(d, 1, true); /* and a later event is pending again */
     set_cfg(&f, FN, pos + 16, 4, 0);
     g_assert_cmphex(got(&f), ==, 0xab01);
     fixture_fini(&f);
@@ -227,7 +227,7 @@ static void test_loaded(void)
     d = plug(&f, &type_64, "pcie.0", "d", FN, NULL);
     pos = pci_find_capability(d, PCI_CAP_ID_MSI);
     bytes = save_record(d);
-    bytes->data[8 + pos + 2] |= 7 << 4; /* more messages than it has */
+    bytes->data[8 + pos + 2] |= 7 << 4; /* more messages than the function has */
     g_assert_false(load_record(d, bytes, &err));
     g_assert_nonnull(strstr(err->message, "at most 8"));
     fixture_fini(&f);

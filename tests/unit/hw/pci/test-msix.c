@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * MSI-X against a model of masks, enables and pending bits; layout checks; table and PBA accesses
- * of every size at every offset and past the end; saved state.
+ * MSI-X compared with a model of masks, enables and pending bits; layout checks; table and PBA
+ * accesses of every size at every offset and past the end; saved state.
  */
 #include "pci-fixture.h"
 
@@ -94,7 +94,8 @@ static void program(Rig *r, unsigned n)
     wr(&r->f, TABLE + 16 * n + 8, 4, n + 1);
 }
 
-/* How often each vector's message arrived since the last call: the test zeroes the place. */
+/* Return how often each vector's message arrived since the last call. Clears the memory that
+ * receives them. */
 static bool arrived(Rig *r, unsigned n)
 {
     bool yes = rd(&r->f, AT(n), 4) == n + 1;
@@ -103,8 +104,8 @@ static bool arrived(Rig *r, unsigned n)
     return yes;
 }
 
-/* Random notify, mask, function mask, enable: each message sent or pending exactly as the model
- * says. */
+/* Random notify, mask, function mask, enable: each message is sent or pending exactly as in the
+ * model. */
 static void test_model(void)
 {
     enum { N = 19 };
@@ -146,7 +147,7 @@ static void test_model(void)
         }
     }
     control(&r, PCI_MSIX_ENABLE);
-    msix_notify(r.d, N); /* not a vector: nothing */
+    msix_notify(r.d, N); /* not a vector: no effect */
     msix_notify(r.d, UINT_MAX);
     fixture_fini(&r.f);
 }
@@ -219,13 +220,15 @@ static void test_layout(void)
     refused(&f, &overlapping_type, "pcie.0", "d", DEVFN, NULL, "must not overlap");
     refused(&f, &odd_table_type, "pcie.0", "d", DEVFN, NULL, "(0x4 to 0x53)");
     refused(&f, &odd_pba_type, "pcie.0", "d", DEVFN, NULL, "(0x804 to 0x80b)");
-    refused(&f, &lonely_type, "pcie.0", "d", DEVFN, NULL, "power of two"); /* BAR 0 is for none */
+    refused(&f, &lonely_type, "pcie.0", "d", DEVFN, NULL, "power of two"); /* BAR 0 belongs to none
+                                                                            * of them */
     refused(&f, &io_type, "pcie.0", "d", DEVFN, NULL, "memory BAR 4");
     refused(&f, &no_bar_type, "pcie.0", "d", DEVFN, NULL, "memory BAR 1");
     fixture_fini(&f);
 }
 
-/* Every count that is possible, and each side of every power of two that is not, to 2^32 - 1. */
+/* Every possible count, and both neighbours of every power of two that is not possible, up to 2^32
+ * - 1. */
 static void test_counts(void)
 {
     Fixture f;
@@ -254,7 +257,7 @@ static void test_counts(void)
     fixture_fini(&f);
 }
 
-/* The table ends where the BAR ends: accesses that run over it reach only what is there. */
+/* The table ends with the BAR: accesses beyond the end reach only existing bytes. */
 static void test_very_end(void)
 {
     Fixture f;
@@ -280,7 +283,7 @@ static void test_very_end(void)
     fixture_fini(&f);
 }
 
-/* A pending bit goes with its cause, and comes with the next. */
+/* A pending bit is cleared with its cause, and set by the next. */
 static void test_cause_gone(void)
 {
     Rig r;
@@ -293,12 +296,12 @@ static void test_cause_gone(void)
     pci_irq_set(r.d, 0, false);
     g_assert_cmphex(rd(&r.f, PBA, 1), ==, 0);
     wr(&r.f, TABLE + 12, 4, 0);
-    g_assert_false(arrived(&r, 0)); /* nothing spurious */
+    g_assert_false(arrived(&r, 0)); /* no spurious message */
     wr(&r.f, TABLE + 12, 4, 1);
     pci_irq_set(r.d, 0, true);
     wr(&r.f, TABLE + 12, 4, 0);
     g_assert_true(arrived(&r, 0));
-    msix_clear_pending(r.d, 2); /* not a vector: nothing */
+    msix_clear_pending(r.d, 2); /* not a vector: no effect */
     msix_clear_pending(r.d, UINT_MAX);
     fixture_fini(&r.f);
 }
@@ -337,9 +340,9 @@ static void test_notifier(void)
     program(&r, 2);
     wr(&r.f, TABLE + 16 * 2 + 12, 4, 0);
     control(&r, PCI_MSIX_ENABLE);
-    msix_set_notifier(r.d, &notifier, &h); /* hears what is live already */
+    msix_set_notifier(r.d, &notifier, &h); /* is notified of vectors that are already enabled */
     g_assert_true(h.live[2] && h.addr[2] == AT(2) && h.events == 1);
-    wr(&r.f, TABLE + 16 * 2, 4, AT(3)); /* moved while live: told again */
+    wr(&r.f, TABLE + 16 * 2, 4, AT(3)); /* moved while enabled: notified again */
     g_assert_cmphex(h.addr[2], ==, AT(3));
     control(&r, PCI_MSIX_ENABLE | PCI_MSIX_FUNCTION_MASK);
     g_assert_false(h.live[2]);
@@ -348,7 +351,7 @@ static void test_notifier(void)
     wr(&r.f, TABLE + 16 * 2 + 12, 4, 1);
     g_assert_false(h.live[2]);
     h.events = 0;
-    wr(&r.f, TABLE + 16 * 2, 4, AT(1)); /* moved while masked: nobody hears */
+    wr(&r.f, TABLE + 16 * 2, 4, AT(1)); /* moved while masked: not notified */
     g_assert_cmpuint(h.events, ==, 0);
     wr(&r.f, TABLE + 16 * 2 + 12, 4, 0);
     machine_reset(r.f.m, RESET_HOT);
@@ -357,7 +360,7 @@ static void test_notifier(void)
     msix_set_notifier(r.d, NULL, NULL);
     device_unplug(&r.d->dev);
     r.d = plug(&r.f, &plain_type, "pcie.0", "d", DEVFN, "msix=off");
-    msix_set_notifier(r.d, &notifier, &h); /* no vectors: nothing to hear */
+    msix_set_notifier(r.d, &notifier, &h); /* no vectors: no notification */
     g_assert_cmpuint(h.events, ==, 0);
     fixture_fini(&r.f);
 }
@@ -380,10 +383,10 @@ static void test_state(void)
     again = save_record(r.d);
     g_assert_cmpmem(bytes->data, bytes->len, again->data, again->len);
     g_assert_cmphex(rd(&r.f, PBA, 1), ==, 8);
-    wr(&r.f, TABLE + 16 * 3 + 12, 4, 0); /* what was pending comes out */
+    wr(&r.f, TABLE + 16 * 3 + 12, 4, 0); /* the pending message is sent */
     g_assert_true(arrived(&r, 3));
 
-    bytes->data[table + 80] |= 0x20; /* a vector that is not there */
+    bytes->data[table + 80] |= 0x20; /* a vector that does not exist */
     g_assert_false(load_record(r.d, bytes, &err));
     g_assert_nonnull(strstr(err->message, "pending bits beyond vector 4"));
     g_clear_error(&err);

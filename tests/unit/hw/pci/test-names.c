@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Names: each register of both headers, registers inside entries, unallocated space.
+ * Names: each register of both headers, registers inside capabilities, unallocated space.
  */
 #include "../core/fake-types.h"
 
@@ -61,7 +61,7 @@ static void test_registers(void)
     }
 }
 
-/* Every byte of config space has some name, with every id. */
+/* Every byte of config space has a name, with every id. */
 static void test_all(void)
 {
     for (unsigned id = 0; id < 256; id++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Power management: every state written from every state, what D3hot takes away, the reset on the
- * way back and No_Soft_Reset, what a loaded record may say.
+ * Power management: every state written from every state, restrictions of D3hot, the reset on
+ * return to D0 and No_Soft_Reset, valid loaded records.
  */
 #include "pci-fixture.h"
 
@@ -74,7 +74,7 @@ static void test_d3hot(void)
     g_assert_false(f.line[1]);
     g_assert_cmphex(rd(&f, MMIO, 4), ==, 0xffffffff);
     g_assert_cmpint(pci_dma_read(&d->pci, RAM, &v, 4), ==, MEM_REFUSED);
-    g_assert_cmphex(cfg(&f, FN, PCI_COMMAND, 2), ==, 6); /* config cycles are answered */
+    g_assert_cmphex(cfg(&f, FN, PCI_COMMAND, 2), ==, 6); /* config cycles are completed */
     set_cfg(&f, FN, PCI_BASE_ADDRESS_0, 4, MMIO + 0x1000);
     set_cfg(&f, FN, CSR, 1, 0);
     g_assert_true(f.line[1]);

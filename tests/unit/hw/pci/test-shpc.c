@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The Standard Hot-Plug Controller: its registers by both ways in, each command and each of its
- * refusals, events with their masks, the interrupt and SERR#, reset, and saved states that no
- * guest can have made. The unplug job is test-slot.c's.
+ * The Standard Hot-Plug Controller: its registers through both access paths, each command and each
+ * of its errors, events with their masks, the interrupt and SERR#, reset, and saved states that no
+ * guest can have created. The unplug job is tested by test-slot.c.
  */
 #define FIXTURE_WITH_TYPES
 #include "pci-fixture.h"
@@ -15,7 +15,7 @@ enum {
     DISABLE = SHPC_DISABLED | PCI_INDICATOR_OFF << 2,
     PLUGGED = SHPC_SLOT_PRESENCE_CHANGED | SHPC_SLOT_MRL_CHANGED | SHPC_SLOT_BUTTON_PRESSED,
     PULLED = SHPC_SLOT_PRESENCE_CHANGED | SHPC_SLOT_MRL_CHANGED,
-    EMPTY_SLOT = 0x7f000d3f, /* disabled, indicators off, latch open, no card, all masked */
+    EMPTY_SLOT = 0x7f000d3f, /* disabled, indicators off, latch open, no device, all masked */
 };
 
 static const PCIDeviceType *type(const char *name)
@@ -66,7 +66,7 @@ static void set_slot(Fixture *f, unsigned n, uint32_t value)
     put(f, SHPC_SLOT + 4 * (n - 1), value);
 }
 
-/* Issue a command; its status. */
+/* Issue a command. Returns its status. */
 static uint16_t command(Fixture *f, uint8_t code, uint8_t target)
 {
     wr(f, MMIO + SHPC_COMMAND, 2, (uint16_t)(target << 8 | code));
@@ -107,12 +107,12 @@ static void test_registers(void)
     g_assert_cmphex(get(&f, SHPC_SERR_INT), ==, 0xf);
     g_assert_cmphex(slot(&f, 1), ==, EMPTY_SLOT);
     g_assert_cmphex(slot(&f, 31), ==, EMPTY_SLOT);
-    for (unsigned at = 0; at < SHPC_END; at += 4) { /* the second way in shows the same */
+    for (unsigned at = 0; at < SHPC_END; at += 4) { /* the second access path shows the same */
         g_assert_cmphex(by_config(&f, b, at), ==, get(&f, at));
     }
     g_assert_cmphex(by_config(&f, b, SHPC_END), ==, 0);
     g_assert_cmphex(by_config(&f, b, 0x3fc), ==, 0);
-    by_config(&f, b, SHPC_TARGET); /* and follows a register that does nothing by itself */
+    by_config(&f, b, SHPC_TARGET); /* and reflects a register without side effects */
     wr(&f, MMIO + SHPC_TARGET, 1, SLOT);
     g_assert_cmphex(cfg(&f, BRIDGE, cap(b) + SHPC_CAP_DATA, 4), ==, SLOT << 8);
     g_assert_cmphex(get(&f, SHPC_END), ==, 0);
@@ -122,7 +122,7 @@ static void test_registers(void)
     fixture_fini(&f);
 }
 
-/* Read-only registers and bits stay what they are, whatever is written, at every size. */
+/* Read-only registers and bits do not change, whatever is written, at every size. */
 static void test_read_only(void)
 {
     static const unsigned fixed[] = {
@@ -151,14 +151,14 @@ static void test_read_only(void)
     fixture_fini(&f);
 }
 
-/* A write through DWORD Data acts as one through the BAR, byte by byte. */
+/* A write through DWORD Data has the effect of one through the BAR, byte by byte. */
 static void test_config_access(void)
 {
     Fixture f;
     PCIShpcBridge *b = start(&f, NULL);
     uint8_t pos = cap(b);
 
-    set_cfg(&f, BRIDGE, PCI_COMMAND, 2, 0); /* the BAR is not needed */
+    set_cfg(&f, BRIDGE, PCI_COMMAND, 2, 0); /* the BAR is not required */
     insert(&f, "card", SLOT);
     g_assert_cmphex(by_config(&f, b, SHPC_SLOT + 8) & SHPC_SLOT_EVENTS, ==, PLUGGED);
     set_cfg(&f, BRIDGE, pos + SHPC_CAP_DATA + 2, 1, SHPC_SLOT_PRESENCE_CHANGED >> 16);
@@ -177,7 +177,7 @@ static void test_config_access(void)
     fixture_fini(&f);
 }
 
-/* shpc=off leaves out all of it: capability, BAR, pin, slots. */
+/* shpc=off omits capability, BAR, pin and slots. */
 static void test_off(void)
 {
     Fixture f;
@@ -199,7 +199,7 @@ static void test_off(void)
 
 /* --- cards --- */
 
-/* There from the start: enabled, and no event. */
+/* Present from the start: enabled, and no event. */
 static void test_cold_plug(void)
 {
     Fixture f;
@@ -212,7 +212,7 @@ static void test_cold_plug(void)
     g_assert_cmphex(behind(&f), ==, CARD_ID);
     command(&f, DISABLE, SLOT);
     g_assert_cmphex(behind(&f), ==, 0xffffffff);
-    machine_reset(f.m, RESET_HOT); /* a reset powers what is there */
+    machine_reset(f.m, RESET_HOT); /* a reset powers occupied slots */
     enable(&f);
     g_assert_cmphex(slot(&f, SLOT), ==, 0x7f000036);
     g_assert_cmphex(get(&f, SHPC_SERR_INT), ==, 0xf);
@@ -220,7 +220,7 @@ static void test_cold_plug(void)
     fixture_fini(&f);
 }
 
-/* A card put into a slot without power answers nothing until the guest enables it. */
+/* A device plugged into a slot without power does not respond until the guest enables it. */
 static void test_hot_plug(void)
 {
     Fixture f;
@@ -239,7 +239,8 @@ static void test_hot_plug(void)
     fixture_fini(&f);
 }
 
-/* A hand pulls it: the latch opens, power goes, and the next card waits for the guest. */
+/* Forced removal: the latch opens, power is switched off, and the next device waits for the
+ * guest. */
 static void test_pulled(void)
 {
     Fixture f;
@@ -268,7 +269,7 @@ static const struct {
     uint16_t status;
     uint8_t low; /* state and indicators afterwards */
 } commands[] = {
-    /* no change, and indicators alone */
+    /* no change, and only the indicators */
     { ENABLED, 0x00, SLOT, 0, 0x36 },
     { ENABLED, 0x08, SLOT, 0, 0x3a },
     { ENABLED, 0x10, SLOT, 0, 0x16 },
@@ -289,15 +290,15 @@ static const struct {
     { EMPTY, 0x01, SLOT, SHPC_STATUS_MRL_OPEN, 0x3f },
     { EMPTY, 0x06, SLOT, SHPC_STATUS_MRL_OPEN, 0x3f },
     { EMPTY, 0x03, SLOT, 0, 0x3f },
-    /* slots that are none */
+    /* invalid slots */
     { ENABLED, 0x03, 0, SHPC_STATUS_INVALID_COMMAND, 0x36 },
     { ENABLED, 0x00, 0, SHPC_STATUS_INVALID_COMMAND, 0x36 },
-    /* the bus knows one speed */
+    /* the bus supports one speed */
     { ENABLED, 0x40, 0, 0, 0x36 },
     { ENABLED, 0x41, 0, SHPC_STATUS_INVALID_SPEED, 0x36 },
     { DISABLED, 0x44, 0, SHPC_STATUS_INVALID_SPEED, 0x3f },
     { DISABLED, 0x47, SLOT, SHPC_STATUS_INVALID_SPEED, 0x3f },
-    /* all at once */
+    /* all together */
     { DISABLED, 0x48, 0, 0, 0x35 },
     { DISABLED, 0x49, 0, 0, 0x36 },
     { POWERED, 0x49, 0, 0, 0x36 },
@@ -328,7 +329,7 @@ static void test_commands(void)
         g_assert_cmphex(get(&f, SHPC_SERR_INT), ==, 0xf | SHPC_COMMAND_COMPLETE);
         g_assert_cmphex(slot(&f, 4), ==, EMPTY_SLOT);
         g_assert_true((behind(&f) == CARD_ID) == ((commands[i].low & 3) == SHPC_ENABLED));
-        command(&f, 0, SLOT); /* the next one's status is its own */
+        command(&f, 0, SLOT); /* the next one has its own status */
         g_assert_cmphex(rd(&f, MMIO + SHPC_STATUS, 2), ==, 0);
         fixture_fini(&f);
     }
@@ -392,7 +393,7 @@ static void test_command_complete(void)
     fixture_fini(&f);
 }
 
-/* MSI: a message when the condition arises, and again when the global mask is taken away. */
+/* MSI: a message when the condition occurs, and again when the global mask is cleared. */
 static void test_msi(void)
 {
     Fixture f;
@@ -407,7 +408,7 @@ static void test_msi(void)
     insert(&f, "card", SLOT);
     g_assert_cmphex(rd(&f, RAM + 0x40, 4), ==, 0x5a);
     wr(&f, RAM + 0x40, 4, 0);
-    command(&f, ENABLE, SLOT); /* asserted already: no new edge */
+    command(&f, ENABLE, SLOT); /* asserted already: not a new edge */
     g_assert_cmphex(rd(&f, RAM + 0x40, 4), ==, 0);
     put(&f, SHPC_SERR_INT, 0xb);
     put(&f, SHPC_SERR_INT, 0xa);
@@ -484,7 +485,7 @@ static void test_hostile(void)
         g_assert_false(check(b, rows[i].says));
         b->slot_reg[rows[i].slot - 1] = was;
     }
-    b->serr_int = 0; /* command complete lost its bit, yet would interrupt: and the reverse */
+    b->serr_int = 0; /* command complete lost its bit, yet would interrupt; and the reverse */
     b->slot_reg[SLOT - 1] &= ~SHPC_SLOT_MASKS;
     g_assert_false(check(b, "does not agree"));
     fixture_fini(&f);
@@ -495,7 +496,7 @@ static void test_hostile(void)
     fixture_fini(&f);
 }
 
-/* With shpc=off there is nothing to restore, and what stands behind stays as it is. */
+/* With shpc=off there is no state to restore, and devices behind the bridge are unchanged. */
 static void test_saved_off(void)
 {
     Fixture f;
@@ -512,7 +513,7 @@ static void test_saved_off(void)
     fixture_fini(&f);
 }
 
-/* A stream from before the controller: its rows are not there. */
+/* A stream from before the controller: its fields do not exist. */
 static void test_version_1(void)
 {
     Fixture f;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Slots and their jobs across a save and a load: at each step, on another machine, and what a
- * stream may not say. Every test runs on a slot of each controller.
+ * Slots and their jobs across a save and a load: at each step, on another machine, and invalid
+ * streams. Every test runs on a slot of each controller.
  */
 #include "slot-rig.h"
 
-/* Saved and loaded again at each step, the bytes are the same and the job goes on. */
+/* A save and a load at each step give the same bytes, and the job continues. */
 static void test_saved_at_each_step(gconstpointer opaque)
 {
     const Controller *c = opaque;
@@ -45,8 +45,8 @@ static void test_saved_at_each_step(gconstpointer opaque)
     }
 }
 
-/* The target knows the job of a stream, and its device by what stands in the slot: none any more,
- * or the card. */
+/* The target restores the job of a stream, and its device according to the slot: none, or the
+ * device in it. */
 static void test_query_after_load(gconstpointer opaque)
 {
     const Controller *c = opaque;
@@ -83,8 +83,8 @@ static void test_query_after_load(gconstpointer opaque)
     }
 }
 
-/* A bridge in a slot that is off: what comes behind it, and what a stream says of its own slots,
- * has no power either. */
+/* A bridge in a slot that is powered off: devices behind it have no power either, whatever a stream
+ * contains for its own slots. */
 static void test_bridge_without_power(gconstpointer opaque)
 {
     const Controller *c = opaque;
@@ -114,7 +114,7 @@ static void test_bridge_without_power(gconstpointer opaque)
     fixture_fini(&f);
 }
 
-/* A job of a stream that no source can have had. */
+/* A job of a stream that no source can have created. */
 static void test_hostile(gconstpointer opaque)
 {
     const Controller *c = opaque;

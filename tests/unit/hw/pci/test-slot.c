@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The unplug job at each of its turns. Every test runs on a slot of each controller: below an
+ * The unplug job at each of its transitions. Every test runs on a slot of each controller: below an
  * Express port, and behind a conventional bridge with a Standard Hot-Plug Controller.
  */
 #include "slot-rig.h"
@@ -34,7 +34,8 @@ static void test_unplug(gconstpointer opaque)
     fixture_fini(&f);
 }
 
-/* A second request is refused in the words clients know, until 5 s passed without an answer. */
+/* A second request is rejected with the message that clients know, until 5 s passed without a
+ * response. */
 static void test_ask_again(gconstpointer opaque)
 {
     const Controller *c = opaque;
@@ -50,15 +51,16 @@ static void test_ask_again(gconstpointer opaque)
     c->say(&f, SAY_CLEAR);
     g_assert_true(pci_unplug_request(d, 0, NULL));
     g_assert_true(c->pressed(&f));
-    c->say(&f, SAY_BLINK); /* it is answered now: however long that takes, nobody asks again */
+    c->say(&f, SAY_BLINK); /* the guest has responded: further requests are rejected for any
+                            * duration */
     step_ns(&f, 60000000000);
     g_assert_false(pci_unplug_request(d, 0, NULL));
     g_assert_cmpstr(job(d), ==, "accepted");
     fixture_fini(&f);
 }
 
-/* A guest that answers a request that has timed out is asked again without the button, which it
- * would take for a change of mind. */
+/* A request that has timed out, for which the guest responded, is repeated without the button,
+ * which the guest would interpret as a cancellation. */
 static void test_late_answer(gconstpointer opaque)
 {
     const Controller *c = opaque;
@@ -79,7 +81,8 @@ static void test_late_answer(gconstpointer opaque)
     fixture_fini(&f);
 }
 
-/* A guest that was given away takes its eject along; one that came back has it done here. */
+/* A guest that was handed over takes its eject along. If it is returned, the eject is completed
+ * here. */
 static void test_given_away(gconstpointer opaque)
 {
     const Controller *c = opaque;
@@ -96,7 +99,7 @@ static void test_given_away(gconstpointer opaque)
     pci_unplug_resume(f.m);
     settle();
     g_assert_true(card(&f));
-    g_assert_false(pci_unplug_request(d, 0, NULL)); /* under way still */
+    g_assert_false(pci_unplug_request(d, 0, NULL)); /* still in progress */
     machine_set_state(f.m, RUN_RUNNING);
     pci_unplug_resume(f.m); /* once is enough */
     settle();
@@ -104,7 +107,8 @@ static void test_given_away(gconstpointer opaque)
     fixture_fini(&f);
 }
 
-/* A guest that has yet to arrive owns nothing: what its slot has no power for goes when it runs. */
+/* A guest that has not arrived yet does not own the slots: a device without power is removed when
+ * the guest runs. */
 static void test_incoming(gconstpointer opaque)
 {
     const Controller *c = opaque;
@@ -122,7 +126,8 @@ static void test_incoming(gconstpointer opaque)
     fixture_fini(&f);
 }
 
-/* The guest switched it off without being asked: the card stays, and goes without asking. */
+/* The guest powered the slot off without a request: the device stays, and a later request completes
+ * at once. */
 static void test_powered_off_already(gconstpointer opaque)
 {
     const Controller *c = opaque;
@@ -135,8 +140,7 @@ static void test_powered_off_already(gconstpointer opaque)
     settle();
     g_assert_true(card(&f));
     g_assert_cmphex(rd(&f, ecam(1, c->devfn, 0), 4), ==, 0xffffffff);
-    g_assert_cmpint(pci_dma_write(d, RAM, "no", 2), ==,
-                    MEM_REFUSED); /* whatever its registers say */
+    g_assert_cmpint(pci_dma_write(d, RAM, "no", 2), ==, MEM_REFUSED); /* with any register values */
     c->say(&f, SAY_CLEAR);
     g_assert_true(pci_unplug_request(d, 0, NULL));
     g_assert_false(c->pressed(&f));
@@ -175,7 +179,7 @@ static void test_timeout_then_force(gconstpointer opaque)
     g_assert_cmpstr(job(d), ==, "timed-out");
     g_assert_cmpuint(failures, ==, 1);
     c->say(&f, SAY_CLEAR);
-    g_assert_true(pci_unplug_request(d, 0, NULL)); /* it never blinked: the button again */
+    g_assert_true(pci_unplug_request(d, 0, NULL)); /* it never blinked: press the button again */
     g_assert_true(c->pressed(&f));
     g_assert_true(pci_unplug_force(d, NULL));
     g_assert_false(card(&f));
@@ -195,11 +199,11 @@ static void test_cancel(gconstpointer opaque)
     g_assert_true(pci_unplug_cancel(d, NULL));
     g_assert_true(c->pressed(&f));
     g_assert_cmpstr(job(d), ==, "cancelled");
-    c->say(&f, SAY_OFF); /* the guest goes on all the same: the card stays */
+    c->say(&f, SAY_OFF); /* the guest continues nevertheless: the device stays */
     settle();
     g_assert_true(card(&f));
     c->say(&f, SAY_ON);
-    g_assert_true(pci_unplug_request(d, 0, NULL)); /* the same once the guest has answered */
+    g_assert_true(pci_unplug_request(d, 0, NULL)); /* the same after a response of the guest */
     c->say(&f, SAY_BLINK);
     c->say(&f, SAY_CLEAR);
     g_assert_true(pci_unplug_cancel(d, NULL));
@@ -208,7 +212,8 @@ static void test_cancel(gconstpointer opaque)
     fixture_fini(&f);
 }
 
-/* A deadline beyond all clocks does not wrap; without an id the device goes by its path. */
+/* A deadline beyond the range of clocks does not wrap. Without an id the device is identified by
+ * its path. */
 static void test_endless(gconstpointer opaque)
 {
     const Controller *c = opaque;
@@ -227,12 +232,12 @@ static void test_endless(gconstpointer opaque)
     g_assert_cmpstr(json_object_get_string(o), ==, d->dev.path);
     json_object_put(jobs);
     c->say(&f, SAY_BLINK);
-    c->say(&f, SAY_ON); /* refused: told by the path alone */
+    c->say(&f, SAY_ON); /* rejected: reported by the path alone */
     g_assert_cmpuint(failures, ==, 1);
     fixture_fini(&f);
 }
 
-/* While a migration runs nothing is taken out, and what the guest ejects waits. */
+/* During a migration no device is removed, and an eject is postponed. */
 static void test_migrating(gconstpointer opaque)
 {
     const Controller *c = opaque;
@@ -256,12 +261,12 @@ static void test_migrating(gconstpointer opaque)
     fixture_fini(&f);
 }
 
-/* A bridge in the slot: what is behind it loses power with it, and comes up fresh. */
+/* A bridge in the slot: devices behind it lose power with it, and are reset when power returns. */
 static void test_bridge(gconstpointer opaque)
 {
     const Controller *c = opaque;
     uint64_t edu = ecam(2, PCI_DEVFN(1, 0), 0);
-    unsigned pin = c->devfn ? (1 + SLOT + 1) % 4 : 2; /* swizzled on the way up */
+    unsigned pin = c->devfn ? (1 + SLOT + 1) % 4 : 2; /* swizzled on the path upstream */
     Fixture f;
 
     start(c, &f);
@@ -290,8 +295,8 @@ static void test_bridge(gconstpointer opaque)
     fixture_fini(&f);
 }
 
-/* On a running machine function 0 comes last, and it is the card: the guest hears of it, and of all
- * functions, then. Alone the others can go again without a guest. */
+/* On a running machine function 0 is plugged last and completes the device: the guest is then
+ * notified of it, with all functions. Other functions alone can be removed without the guest. */
 static void test_function_0_last(gconstpointer opaque)
 {
     const Controller *c = opaque;
@@ -317,7 +322,7 @@ static void test_function_0_last(gconstpointer opaque)
     fixture_fini(&f);
 }
 
-/* The same before the machine runs: all of it is there, powered, whatever the order. */
+/* Before the machine runs, all functions are present and powered, in any order. */
 static void test_function_0_last_cold(gconstpointer opaque)
 {
     const Controller *c = opaque;
@@ -336,7 +341,7 @@ static void test_function_0_last_cold(gconstpointer opaque)
     }
 }
 
-/* Into a slot that is on, a function more is there at once. */
+/* A function added to a slot that is powered is present immediately. */
 static void test_function_added(gconstpointer opaque)
 {
     const Controller *c = opaque;
@@ -350,7 +355,7 @@ static void test_function_added(gconstpointer opaque)
     fixture_fini(&f);
 }
 
-/* Every function of the slot goes, and only those. */
+/* All functions of the slot are removed, and no others. */
 static void test_functions(gconstpointer opaque)
 {
     const Controller *c = opaque;
@@ -376,7 +381,7 @@ static void test_functions(gconstpointer opaque)
     fixture_fini(&f);
 }
 
-/* Pull the card at each step of a plug and an unplug; its bridge may go at any of them too. */
+/* Remove the device by force at each step of a plug and an unplug, or its bridge. */
 static void test_pulled_at_each_step(gconstpointer opaque)
 {
     const Controller *c = opaque;
@@ -401,7 +406,7 @@ static void test_pulled_at_each_step(gconstpointer opaque)
     }
 }
 
-/* Nobody to ask: the sentence says where one could. */
+/* No guest to ask: the message names a slot where it is possible. */
 static void test_no_slot(void)
 {
     static const struct {
@@ -436,7 +441,7 @@ static void test_no_slot(void)
     }
 }
 
-/* A function that left its bus, and lives on only for who still uses it, is in no slot. */
+/* A function that was removed from its bus and still has references is in no slot. */
 static void test_detached(void)
 {
     const Controller *c = &controllers[0];
@@ -453,7 +458,7 @@ static void test_detached(void)
     fixture_fini(&f);
 }
 
-/* A button pressed for a card that is gone again is not pressed for the next one. */
+/* A button pressed for a device that was removed again is not pressed for the next. */
 static void test_button_of_removed(gconstpointer opaque)
 {
     const Controller *c = opaque;
@@ -462,7 +467,7 @@ static void test_button_of_removed(gconstpointer opaque)
 
     start(c, &f);
     d = insert(c, &f);
-    g_assert_true(c->pressed(&f)); /* the slot has no power: the card announces itself */
+    g_assert_true(c->pressed(&f)); /* the slot has no power: the device announces itself */
     g_assert_true(pci_unplug_request(d, 0, NULL));
     settle();
     g_assert_false(card(&f));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Slot Identification: the chassis number that a property gives, writable, back after a reset.
+ * Slot Identification: the chassis number of a property, writable, restored by a reset.
  */
 #include "one-cap.h"
 
@@ -26,7 +26,7 @@ static void test_chassis(void)
     fixture_fini(&f);
 }
 
-/* Chassis 0 is the machine itself: there is nothing to tell. */
+/* Chassis 0 is the machine itself: the capability is omitted. */
 static void test_left_out(void)
 {
     Fixture f;

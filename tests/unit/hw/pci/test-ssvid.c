@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Subsystem ids of bridges: read-only, and what the row says.
+ * Subsystem ids of bridges: read-only, with the values of the row.
  */
 #include "one-cap.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The saved record: all three versions, capabilities that come, go and move with a record, every
- * refusal with the words it must say, and noise that may be refused but never do harm.
+ * The saved record: all three versions, capabilities that are added, removed and moved by a record,
+ * every error with its message, and random input that may be rejected but never has another effect.
  */
 #include <glib/gstdio.h>
 #include <unistd.h>
@@ -41,7 +41,7 @@ static const PCIDeviceType type = {
     .n_irqs = 2,
 };
 
-/* Something in extended space, far out. */
+/* State at a high offset of extended space. */
 static const PCICapDesc ext_caps[] = {
     PCI_CAP_ENDPOINT,
     { .id = PCI_EXT_CAP_ID_AER, .extended = true, .prop = "aer", .at = 0x180 },
@@ -54,8 +54,8 @@ static const PCIDeviceType ext_type = {
     .caps = LIST(ext_caps),
 };
 
-/* A conventional function with as many sources as there can be, a row without a switch, an entry at
- * the very end, and a range it decodes without a BAR. */
+/* A conventional function with the maximum number of sources, a row without a switch, a capability
+ * at the very end, and a range that it decodes without a BAR. */
 typedef struct Wide {
     PCIDevice pci;
     MemRegion vga;
@@ -113,7 +113,7 @@ static void loads(PCIDevice *d, const GByteArray *bytes)
     g_assert_no_error(err);
 }
 
-/* A refused load leaves everything as it is. */
+/* A rejected load changes nothing. */
 static void refuses(PCIDevice *d, const GByteArray *bytes, const char *word)
 {
     g_autoptr(GByteArray) before = snapshot(d);
@@ -122,11 +122,11 @@ static void refuses(PCIDevice *d, const GByteArray *bytes, const char *word)
     g_assert_false(load_record(d, bytes, &err));
     g_assert_true(snapshot_equal(d, before));
     if (!strstr(err->message, word) || !g_str_has_prefix(err->message, "record: ")) {
-        g_error("'%s' does not say '%s'", err->message, word);
+        g_error("'%s' does not contain '%s'", err->message, word);
     }
 }
 
-/* Nothing a load did may break what everything else relies on. */
+/* The invariants after a load. */
 static void sound(const PCIDevice *d)
 {
     const PCIConfig *c = &d->config;
@@ -147,7 +147,7 @@ static void sound(const PCIDevice *d)
     }
 }
 
-/* A device in use: BARs, MSI-X on, a level asserted. */
+/* A device in use: BARs, MSI-X enabled, a level asserted. */
 static PCIDevice *busy(Fixture *f, const char *settings)
 {
     PCIDevice *d = plug(f, &type, "pcie.0", "d", FN, settings);
@@ -220,7 +220,7 @@ static void test_levels(void)
     fixture_fini(&f);
 }
 
-/* Sixty-four sources: each level travels. */
+/* Sixty-four sources: each level is saved. */
 static void test_all_levels(void)
 {
     Fixture f;
@@ -243,7 +243,7 @@ static void test_all_levels(void)
     fixture_fini(&f);
 }
 
-/* A row without a switch has no bit: it is there on both sides, whatever the record says. */
+/* A row without a switch has no bit: it exists on both sides, whatever the record contains. */
 static void test_no_switch(void)
 {
     g_autoptr(GByteArray) bytes = NULL;
@@ -261,7 +261,7 @@ static void test_no_switch(void)
     fixture_fini(&f);
 }
 
-/* A record of another version, made of ours. */
+/* Create a record of another version from a current one. */
 static GByteArray *as_version(const GByteArray *v3, unsigned version, unsigned size)
 {
     GByteArray *out = g_byte_array_new();
@@ -275,7 +275,7 @@ static GByteArray *as_version(const GByteArray *v3, unsigned version, unsigned s
     return out;
 }
 
-/* Versions 1 and 2: no MSI-X, and of the others those that the list has. */
+/* Versions 1 and 2: no MSI-X, and of the other capabilities those in the list. */
 static void test_old_versions(void)
 {
     static const struct {
@@ -340,8 +340,7 @@ static void test_old_versions_conventional(void)
     }
 }
 
-/* A list with MSI-X in a record of a version that has none, whether the device could have it or
- * not. */
+/* A list with MSI-X in a record of a version without it, for a device with and without MSI-X. */
 static void test_old_versions_without_msix(void)
 {
     for (unsigned version = 1; version <= 2; version++) {
@@ -362,7 +361,7 @@ static void test_old_versions_without_msix(void)
     }
 }
 
-/* The stream's word wins: a capability goes, and comes back, with the record. */
+/* The stream has priority: a record removes and adds a capability. */
 static void test_present_wins(void)
 {
     g_autoptr(GByteArray) with = NULL, without = NULL, again = NULL;
@@ -395,7 +394,7 @@ static void test_present_wins(void)
     fixture_fini(&f);
 }
 
-/* Entries may stand elsewhere: registers, masks and the property follow. */
+/* Capabilities may be at other offsets: registers, masks and the property follow. */
 static void test_foreign_offsets(void)
 {
     g_autoptr(GByteArray) bytes = NULL, again = NULL;
@@ -428,7 +427,7 @@ static void test_foreign_offsets(void)
     fixture_fini(&f);
 }
 
-/* All differences at once, each with its register, both values and what would decide. */
+/* All differences in one message, each with its register, both values and the deciding property. */
 static void test_differences(void)
 {
     g_autoptr(GByteArray) bytes = NULL;
@@ -482,7 +481,7 @@ static void test_differences_at_the_edge(void)
     put(bytes, 0xff, 0x80);
     refuses(d, bytes, "(0xff) is 0x80 in the record and 0x0 here, different in bits 0x80");
     put(bytes, 0xff, 0);
-    put(bytes, 0x2c, 0xff); /* no property decides about it */
+    put(bytes, 0x2c, 0xff); /* no property decides it */
     refuses(d, bytes, "Subsystem Vendor ID (0x2c) is 0x1aff in the record and 0x1af4 here");
     device_unplug(&d->dev);
     settings = g_strdup_printf("romfile=%s", path);
@@ -499,7 +498,8 @@ static void test_differences_at_the_edge(void)
     g_unlink(path);
 }
 
-/* However much differs, the sentence ends: 64 registers by name, and how many more there are. */
+/* The message is bounded for any number of differences: 64 registers by name, and the number of the
+ * others. */
 static void test_very_different(void)
 {
     g_autoptr(GByteArray) bytes = NULL;
@@ -517,8 +517,8 @@ static void test_very_different(void)
     fixture_fini(&f);
 }
 
-/* A record that switches capabilities and moves them, and is wrong in its last part: the MSI-X
- * table, the levels. MSI-X stays as it was, with its table, its notifier and what is pending. */
+/* A record that switches and moves capabilities and has an error in its last part: the MSI-X table,
+ * or the levels. MSI-X is unchanged, with its table, its notifier and its pending bits. */
 static void test_refused_late(void)
 {
     static const char *const here[] = { "msix=off", "msi=off,msix=0xd0", "msi=0xc0,pm=0xf0" };
@@ -552,7 +552,7 @@ static void test_refused_late(void)
     }
 }
 
-/* A capability comes with a record only where the device could have had it. */
+/* A record adds a capability only if the device could have it. */
 static void test_present_but_impossible(void)
 {
     g_autoptr(GByteArray) bytes = NULL;
@@ -624,7 +624,7 @@ static void test_bad_lists(void)
     AGAIN, bytes->data[0] = 0xff;
     refuses(d, bytes, "1 to 3 are accepted");
     AGAIN;
-    loads(d, bytes); /* none of it did harm */
+    loads(d, bytes); /* none of it had an effect */
     sound(d);
     fixture_fini(&f);
 }
@@ -655,7 +655,8 @@ static void test_short(void)
     fixture_fini(&f);
 }
 
-/* Any byte to anything: refused, or taken with everything sound, and the guest goes on. */
+/* Replace any byte by any value: rejected, or loaded with all invariants, and the guest
+ * continues. */
 static void test_mutations(void)
 {
     g_autoptr(GByteArray) bytes = NULL;
@@ -698,7 +699,8 @@ static void test_mutations(void)
     fixture_fini(&f);
 }
 
-/* The extended list, too, has only what the device has, once, inside config space. */
+/* The extended list contains only capabilities that the device can have, once each, inside config
+ * space. */
 static void test_bad_extended_lists(void)
 {
     g_autoptr(GByteArray) bytes = NULL;
@@ -736,7 +738,7 @@ static GByteArray *save_lean(PCIDevice *d)
     return bytes;
 }
 
-/* In a section: the length in front, and no zeros at the end of config space. */
+/* In a section: the length first, and no zeros at the end of config space. */
 static void test_lean(void)
 {
     g_autoptr(GByteArray) whole = NULL, lean = NULL, again = NULL;
@@ -764,7 +766,7 @@ static void test_lean(void)
     lean->data[7] = 3;
     lean->data[3]++;
     refuses(d, lean, "a multiple of 4 is accepted");
-    lean->data[3] -= 5; /* 4 less: the last register is cut off, and everything moves */
+    lean->data[3] -= 5; /* 4 less: the last register is truncated, and everything after it moves */
     refuses(d, lean, "record: ");
     lean->data[2] = 0;
     refuses(d, lean, "1 to 3 are accepted");
@@ -772,7 +774,7 @@ static void test_lean(void)
     fixture_fini(&f);
 }
 
-/* A conventional function has nothing to leave out: no length, the record itself. */
+/* A conventional function omits nothing: no length, only the record. */
 static void test_lean_conventional(void)
 {
     g_autoptr(GByteArray) whole = NULL, lean = NULL;
@@ -789,7 +791,7 @@ static void test_lean_conventional(void)
     fixture_fini(&f);
 }
 
-/* The description's fields add up to what was saved. */
+/* The description's fields add up to the saved bytes. */
 static void check_description(PCIDevice *d, const char *const *names)
 {
     g_autoptr(GByteArray) lean = save_lean(d);
@@ -826,7 +828,7 @@ static void test_describe(void)
     fixture_fini(&f);
 }
 
-/* Windows and bus numbers are followed after a load as after a write. */
+/* Windows and bus numbers take effect after a load as after a write. */
 static void test_bridge(void)
 {
     g_autoptr(GByteArray) bytes = NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Vital Product Data: read through the window dword by dword, the resource list and its checksum,
- * stores that change nothing, wild addresses, and the properties that fill it.
+ * writes without effect, invalid addresses, and the properties that define it.
  */
 #include "one-cap.h"
 
@@ -44,8 +44,8 @@ static void test_contents(void)
     }
     g_assert_cmphex(sum, ==, 0);
     g_assert_cmphex(bytes[ro + 27], ==, 0x78);
-    g_assert_cmphex(read_at(&f, pos, 0x7ffc), ==, 0);      /* behind the end */
-    g_assert_cmphex(read_at(&f, pos, 2) & 0xff, ==, 0x82); /* whole dwords */
+    g_assert_cmphex(read_at(&f, pos, 0x7ffc), ==, 0);      /* past the end */
+    g_assert_cmphex(read_at(&f, pos, 2) & 0xff, ==, 0x82); /* complete dwords */
     one_cap_round_trip(d);
     fixture_fini(&f);
 }
@@ -104,7 +104,7 @@ static void test_stores(void)
     set_cfg(&f, ONE_FN, pos + 2, 2, 0x8000);
     g_assert_cmphex(cfg(&f, ONE_FN, pos + 2, 2), ==, 0); /* acknowledged */
     g_assert_cmphex(read_at(&f, pos, 0) & 0xff, ==, 0x82);
-    set_cfg(&f, ONE_FN, pos + 2, 1, 4); /* without the flag's byte nothing starts */
+    set_cfg(&f, ONE_FN, pos + 2, 1, 4); /* without the flag's byte no transfer starts */
     g_assert_cmphex(cfg(&f, ONE_FN, pos + 2, 2), ==, 0x8004);
     for (unsigned i = 0; i < 20000; i++) {
         set_cfg(&f, ONE_FN, pos + g_test_rand_int_range(0, 8), 1u << g_test_rand_int_range(0, 3),
