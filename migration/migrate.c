@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "hw/core/clock.h"
+#include "machine-events.h"
 #include "migration/internal.h"
 #include "util/sandbox.h"
 
@@ -21,6 +22,11 @@ static const char *const status_names[MIG_STATUSES] = {
     [MIG_FAILED] = "failed",
     [MIG_UNDECIDED] = "undecided",
 };
+
+_Static_assert((int)MIG_NONE == QMP_MIGRATION_STATUS_NONE &&
+                   (int)MIG_ACTIVE == QMP_MIGRATION_STATUS_ACTIVE &&
+                   (int)MIG_UNDECIDED == QMP_MIGRATION_STATUS_UNDECIDED,
+               "MigStatus differs from monitor/schema/migration.qmp");
 
 int64_t migration_now(void)
 {
@@ -73,16 +79,12 @@ const char *migration_status(const Migration *mig)
 
 void migration_set_status(Migration *mig, MigStatus status)
 {
-    struct json_object *data;
-
     if (mig->status == status) {
         return;
     }
     mig->status = status;
     if (mig->caps[CAP_EVENTS]) {
-        data = json_object_new_object();
-        json_object_object_add(data, "status", json_object_new_string(status_names[status]));
-        machine_event(mig->machine, "MIGRATION", data);
+        event_migration(mig->machine, (QmpMigrationStatus)status); /* the same order */
     }
 }
 

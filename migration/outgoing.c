@@ -12,6 +12,7 @@
 #include "hw/core/clock.h"
 #include "hw/core/cpu.h"
 #include "hw/pci/slot.h"
+#include "machine-events.h"
 #include "migration/outgoing_state.h"
 #include "migration/throttle.h"
 
@@ -508,12 +509,8 @@ static void outgoing_read_answers(Outgoing *o)
 
 static void outgoing_pass_event(Outgoing *o)
 {
-    struct json_object *data;
-
     if (o->mig->caps[CAP_EVENTS]) {
-        data = json_object_new_object();
-        json_object_object_add(data, "pass", json_object_new_int64(ram_send_stats(o->ram)->passes));
-        machine_event(o->machine, "MIGRATION_PASS", data);
+        event_migration_pass(o->machine, (int64_t)ram_send_stats(o->ram)->passes);
     }
 }
 

@@ -66,8 +66,34 @@ static void send_all(MonitorSet *set, struct json_object *message)
     json_object_put(message);
 }
 
+static struct json_object *event_object_json(const EventObject *object);
+
+static struct json_object *event_value_json(const EventField *f)
+{
+    switch (f->type) {
+    case EVENT_STR:
+        return json_object_new_string(f->str);
+    case EVENT_INT:
+        return json_object_new_int64(f->number);
+    case EVENT_BOOL:
+        return json_object_new_boolean(f->on);
+    default:
+        return event_object_json(f->object);
+    }
+}
+
+static struct json_object *event_object_json(const EventObject *object)
+{
+    struct json_object *o = json_object_new_object();
+
+    for (size_t i = 0; i < object->n_fields; i++) {
+        json_object_object_add(o, object->fields[i].name, event_value_json(&object->fields[i]));
+    }
+    return o;
+}
+
 /* As the event is raised: what is held keeps the time of its event. */
-static struct json_object *message(const char *name, struct json_object *data)
+static struct json_object *message(const Event *event)
 {
     gint64 now = g_get_real_time();
     struct json_object *o = json_object_new_object(), *at = json_object_new_object();
@@ -75,24 +101,22 @@ static struct json_object *message(const char *name, struct json_object *data)
     json_object_object_add(at, "seconds", json_object_new_int64(now / G_USEC_PER_SEC));
     json_object_object_add(at, "microseconds", json_object_new_int64(now % G_USEC_PER_SEC));
     json_object_object_add(o, "timestamp", at);
-    json_object_object_add(o, "event", json_object_new_string(name));
-    if (data) {
-        json_object_object_add(o, "data", data);
+    json_object_object_add(o, "event", json_object_new_string(event->name));
+    if (event->data.n_fields) {
+        json_object_object_add(o, "data", event_object_json(&event->data));
     }
     return o;
 }
 
 /* --- the limit --- */
 
-static const struct Limit *limit_of(const char *event, struct json_object *data)
+static const struct Limit *limit_of(const Event *event)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(limits); i++) {
         const struct Limit *l = &limits[i];
 
-        if (strcmp(l->event, event) == 0) {
-            return !l->only || json_object_get_boolean(json_object_object_get(data, l->only))
-                       ? l
-                       : NULL;
+        if (strcmp(l->event, event->name) == 0) {
+            return !l->only || event_on(event, l->only) ? l : NULL;
         }
     }
     return NULL;
@@ -139,12 +163,10 @@ static void start_interval(Machine *m, MonitorSet *set, const struct Limit *limi
 }
 
 /* Keep the message if its interval runs, else start one. True: kept. */
-static bool hold(Machine *m, const struct Limit *limit, struct json_object *data,
-                 struct json_object *msg)
+static bool hold(Machine *m, const struct Limit *limit, const Event *event, struct json_object *msg)
 {
     MonitorSet *set = m->monitors;
-    const char *key =
-        limit->key ? json_object_get_string(json_object_object_get(data, limit->key)) : NULL;
+    const char *key = limit->key ? event_str(event, limit->key) : NULL;
     g_autofree char *name = g_strdup_printf("%s %s", limit->group, key ? key : "");
     Held *h;
 
@@ -165,18 +187,16 @@ static bool hold(Machine *m, const struct Limit *limit, struct json_object *data
     return true;
 }
 
-void monitor_event(void *machine, const char *name, struct json_object *data)
+void monitor_event(Machine *m, const Event *event)
 {
-    Machine *m = machine;
-    const struct Limit *limit = limit_of(name, data);
+    const struct Limit *limit = limit_of(event);
     struct json_object *msg;
 
     if (!m->monitors) {
-        json_object_put(data);
         return;
     }
-    msg = message(name, data);
-    if (!limit || !hold(m, limit, data, msg)) {
+    msg = message(event);
+    if (!limit || !hold(m, limit, event, msg)) {
         send_all(m->monitors, msg);
     }
 }

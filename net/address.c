@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/un.h>
 
+#include "machine-events.h"
 #include "net_int.h"
 #include "util/connector.h"
 #include "util/listener.h"
@@ -159,29 +160,40 @@ char *net_addr_text(const NetAddr *a)
     return g_strdup_printf("%s:%u", host, port);
 }
 
-struct json_object *net_addr_json(const NetAddr *a)
+static EventField net_event_str(const char *name, const char *value)
 {
-    struct json_object *o = json_object_new_object();
+    return (EventField){ name, EVENT_STR, { .str = value } };
+}
+
+static EventField net_event_on(const char *name)
+{
+    return (EventField){ name, EVENT_BOOL, { .on = true } };
+}
+
+void net_addr_event(const Netdev *n, const NetAddr *peer)
+{
+    bool abstract = false, local = peer->sa.ss_family == AF_UNIX;
     char host[INET6_ADDRSTRLEN] = "";
     g_autofree char *service = NULL;
-    bool abstract, local = a->sa.ss_family == AF_UNIX;
+    EventField fields[4];
+    EventObject addr = { .fields = fields };
     unsigned port;
 
-    json_object_object_add(o, "type", json_object_new_string(local ? "unix" : "inet"));
+    fields[addr.n_fields++] = net_event_str("type", local ? "unix" : "inet");
     if (local) {
-        json_object_object_add(o, "path", json_object_new_string(net_addr_unix_path(a, &abstract)));
+        fields[addr.n_fields++] = net_event_str("path", net_addr_unix_path(peer, &abstract));
         if (abstract) {
-            json_object_object_add(o, "abstract", json_object_new_boolean(true));
+            fields[addr.n_fields++] = net_event_on("abstract");
         }
-        return o;
+    } else {
+        net_addr_inet_parts(peer, host, sizeof(host), &port);
+        service = g_strdup_printf("%u", port);
+        fields[addr.n_fields++] = net_event_str("host", host);
+        fields[addr.n_fields++] = net_event_str("port", service);
+        fields[addr.n_fields++] =
+            net_event_on(peer->sa.ss_family == AF_INET6 ? "ipv6" : "ipv4");
     }
-    net_addr_inet_parts(a, host, sizeof(host), &port);
-    service = g_strdup_printf("%u", port);
-    json_object_object_add(o, "host", json_object_new_string(host));
-    json_object_object_add(o, "port", json_object_new_string(service));
-    json_object_object_add(o, a->sa.ss_family == AF_INET6 ? "ipv6" : "ipv4",
-                           json_object_new_boolean(true));
-    return o;
+    event_netdev_stream_connected(n->machine, n->id, &addr);
 }
 
 bool net_addr_multicast(const NetAddr *a)

@@ -84,7 +84,8 @@ bool net_addr_host_port(const char *text, bool passive, NetAddr *out, GError **e
 /* The text of NAME.KEY, NULL if absent. */
 const char *net_addr_opt(struct json_object *o, const char *name, const char *key);
 char *net_addr_text(const NetAddr *a); /* "HOST:PORT" or the path, g_free */
-struct json_object *net_addr_json(const NetAddr *a);
+/* Send NETDEV_STREAM_CONNECTED with the address of the peer. */
+void net_addr_event(const Netdev *n, const NetAddr *peer);
 bool net_addr_multicast(const NetAddr *a);
 
 /* hubport: the number of its hub. */

@@ -14,6 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "machine-events.h"
 #include "net_int.h"
 #include "util/connector.h"
 #include "util/host.h"
@@ -62,17 +63,6 @@ static void sock_describe_idle(NetSock *s)
     sock_describe(s, g_strdup(listening ? "listening" : ""));
 }
 
-static void sock_emit_event(NetSock *s, const char *event, struct json_object *addr)
-{
-    struct json_object *data = json_object_new_object();
-
-    json_object_object_add(data, "netdev-id", json_object_new_string(s->netdev->id));
-    if (addr) {
-        json_object_object_add(data, "addr", addr);
-    }
-    machine_event(s->netdev->machine, event, data);
-}
-
 /* A stream has a peer: its address, and how the older form of the option words it. */
 static void sock_connected(NetSock *s, const NetAddr *peer, const char *older)
 {
@@ -80,7 +70,7 @@ static void sock_connected(NetSock *s, const NetAddr *peer, const char *older)
 
     if (s->netdev->kind == &net_stream) {
         sock_describe(s, g_strconcat(peer->sa.ss_family == AF_UNIX ? "unix:" : "tcp:", text, NULL));
-        sock_emit_event(s, "NETDEV_STREAM_CONNECTED", net_addr_json(peer));
+        net_addr_event(s->netdev, peer);
     } else {
         sock_describe(s, g_strdup_printf("socket: %s %s", older, text));
     }
@@ -153,7 +143,7 @@ static gboolean sock_on_readable(gint fd, GIOCondition condition, gpointer opaqu
         s->in = 0;
         sock_lost(s);
         if (s->netdev->kind == &net_stream) {
-            sock_emit_event(s, "NETDEV_STREAM_DISCONNECTED", NULL);
+            event_netdev_stream_disconnected(s->netdev->machine, s->netdev->id);
         }
         if (s->reconnect_ms) {
             sock_connect_later(s);

@@ -7,24 +7,26 @@
 
 #include "accel/accel.h"
 #include "chardev/chardev.h"
+#include "machine-events.h"
 #include "monitor/monitor.h"
 
-static void put_cause(struct json_object *data, ShutdownCause cause)
-{
-    bool guest = cause >= SHUTDOWN_GUEST_SHUTDOWN;
+/* ShutdownCause and the enum of the schema have the same order. */
+_Static_assert((int)SHUTDOWN_HOST_ERROR == QMP_SHUTDOWN_CAUSE_HOST_ERROR &&
+                   (int)SHUTDOWN_GUEST_SHUTDOWN == QMP_SHUTDOWN_CAUSE_GUEST_SHUTDOWN &&
+                   (int)SHUTDOWN_GUEST_PANIC == QMP_SHUTDOWN_CAUSE_GUEST_PANIC,
+               "ShutdownCause differs from monitor/schema/machine.qmp");
 
-    json_object_object_add(data, "guest", json_object_new_boolean(guest));
-    json_object_object_add(data, "reason", json_object_new_string(shutdown_cause_name(cause)));
+static bool cause_is_guest(ShutdownCause cause)
+{
+    return cause >= SHUTDOWN_GUEST_SHUTDOWN;
 }
 
 static void do_reset(void *opaque)
 {
     Session *s = opaque;
-    struct json_object *data = json_object_new_object();
 
     machine_reset(s->m, RESET_HOT);
-    put_cause(data, s->reset_cause);
-    machine_event(s->m, "RESET", data);
+    event_reset(s->m, cause_is_guest(s->reset_cause), (QmpShutdownCause)s->reset_cause);
 }
 
 static void carry_out_reset(Session *s)
@@ -49,13 +51,11 @@ static void carry_out_reset(Session *s)
 
 static void carry_out_shutdown(Session *s)
 {
-    bool by_host = s->shutdown_cause < SHUTDOWN_GUEST_SHUTDOWN;
-    struct json_object *data = json_object_new_object();
+    bool by_guest = cause_is_guest(s->shutdown_cause);
 
     s->shutdown_wanted = false;
-    put_cause(data, s->shutdown_cause);
-    machine_event(s->m, "SHUTDOWN", data);
-    if (s->no_shutdown && !by_host) {
+    event_shutdown(s->m, by_guest, (QmpShutdownCause)s->shutdown_cause);
+    if (s->no_shutdown && by_guest) {
         machine_set_state(s->m, RUN_SHUTDOWN);
         return;
     }
@@ -104,17 +104,19 @@ static void on_run_state(void *opaque, RunState from, RunState to)
 {
     Session *s = opaque;
 
-    if ((from == RUN_RUNNING) != (to == RUN_RUNNING)) {
-        machine_event(s->m, to == RUN_RUNNING ? "RESUME" : "STOP", NULL);
+    if (from != RUN_RUNNING && to == RUN_RUNNING) {
+        event_resume(s->m);
+    } else if (from == RUN_RUNNING && to != RUN_RUNNING) {
+        event_stop(s->m);
     }
     if (from == RUN_FINISH_MIGRATE && s->reset_wanted) {
         schedule(s);
     }
 }
 
-static void on_event(void *opaque, const char *name, struct json_object *data)
+static void on_event(void *opaque, const Event *event)
 {
-    monitor_event(((Session *)opaque)->m, name, data);
+    monitor_event(((Session *)opaque)->m, event);
 }
 
 static void on_device_gone(void *opaque, Device *dev)

@@ -17,6 +17,7 @@
 
 #include "block/block.h"
 #include "hw/virtio/virtio_pci.h"
+#include "machine-events.h"
 #include "util/error.h"
 #include "util/log.h"
 
@@ -147,25 +148,15 @@ static void virtio_blk_req_finish(BlkReq *req, uint8_t status)
     virtio_blk_req_free(req);
 }
 
-static const char *virtio_blk_operation_name(const BlkReq *req)
-{
-    return req->io.op == BLOCK_READ ? "read" : "write";
-}
-
-static void virtio_blk_announce_error(BlkReq *req, const char *action, int error)
+static void virtio_blk_announce_error(BlkReq *req, QmpBlockErrorAction action, int error)
 {
     VirtioBlk *blk = req->blk;
-    struct json_object *data = json_object_new_object();
 
-    json_object_object_add(data, "device", json_object_new_string(block_drive_id(blk->node)));
-    json_object_object_add(data, "node-name", json_object_new_string(block_name(blk->node)));
-    json_object_object_add(data, "qom-path", json_object_new_string(blk->vpci.pci.dev.path));
-    json_object_object_add(data, "operation",
-                           json_object_new_string(virtio_blk_operation_name(req)));
-    json_object_object_add(data, "action", json_object_new_string(action));
-    json_object_object_add(data, "nospace", json_object_new_boolean(error == -ENOSPC));
-    json_object_object_add(data, "reason", json_object_new_string(g_strerror(-error)));
-    machine_event(blk->vpci.pci.dev.machine, "BLOCK_IO_ERROR", data);
+    event_block_io_error(blk->vpci.pci.dev.machine, block_drive_id(blk->node),
+                         block_name(blk->node), blk->vpci.pci.dev.path,
+                         req->io.op == BLOCK_READ ? QMP_IO_OPERATION_TYPE_READ
+                                                  : QMP_IO_OPERATION_TYPE_WRITE,
+                         action, error == -ENOSPC, g_strerror(-error));
 }
 
 /* The device's own policy, or the drive's. */
@@ -187,13 +178,13 @@ static void virtio_blk_req_failed(BlkReq *req, int error)
     if (stop) {
         virtio_blk_list_push(&req->blk->kept, req);
         block_set_io_status(req->blk->node, error);
-        virtio_blk_announce_error(req, "stop", error);
+        virtio_blk_announce_error(req, QMP_BLOCK_ERROR_ACTION_STOP, error);
         machine_set_state(req->blk->vpci.pci.dev.machine, RUN_IO_ERROR);
     } else if (policy == BLOCK_ON_ERROR_IGNORE) {
-        virtio_blk_announce_error(req, "ignore", error);
+        virtio_blk_announce_error(req, QMP_BLOCK_ERROR_ACTION_IGNORE, error);
         virtio_blk_req_finish(req, VIRTIO_BLK_S_OK);
     } else {
-        virtio_blk_announce_error(req, "report", error);
+        virtio_blk_announce_error(req, QMP_BLOCK_ERROR_ACTION_REPORT, error);
         req->in_data = 0;
         virtio_blk_req_finish(req, VIRTIO_BLK_S_IOERR);
     }

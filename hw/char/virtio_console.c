@@ -10,6 +10,8 @@
 #include "hw/virtio/virtio_serial.h"
 #include "util/error.h"
 
+#include "machine-events.h"
+
 static VirtioSerialPort *port_of(Device *dev)
 {
     return (VirtioSerialPort *)dev;
@@ -55,16 +57,10 @@ static void port_show_open(VirtioSerialPort *p)
 
 void virtio_serial_port_set_open(VirtioSerialPort *p, bool open)
 {
-    struct json_object *data;
-
     port_show_open(p);
-    if (!p->dev.id) {
-        return;
+    if (p->dev.id) {
+        event_vserport_change(p->dev.machine, p->dev.id, open);
     }
-    data = json_object_new_object();
-    json_object_object_add(data, "id", json_object_new_string(p->dev.id));
-    json_object_object_add(data, "open", json_object_new_boolean(open));
-    machine_event(p->dev.machine, "VSERPORT_CHANGE", data);
 }
 
 void virtio_serial_port_resume(VirtioSerialPort *p)

@@ -9,6 +9,7 @@
 
 #include "hw/core/device_tree.h"
 #include "hw/core/prop.h"
+#include "machine-events.h"
 #include "util/log.h"
 #include "util/trace.h"
 
@@ -312,23 +313,12 @@ static void device_finalize(Device *dev)
     g_free(dev);
 }
 
-static void device_announce_gone(Device *dev)
-{
-    struct json_object *data = json_object_new_object();
-
-    if (dev->id) {
-        json_object_object_add(data, "device", json_object_new_string(dev->id));
-    }
-    json_object_object_add(data, "path", json_object_new_string(dev->path));
-    machine_event(dev->machine, "DEVICE_DELETED", data);
-}
-
 static gboolean finalize_later(gpointer opaque)
 {
     Device *dev = opaque;
 
     if (dev->realized) {
-        device_announce_gone(dev);
+        event_device_deleted(dev->machine, dev->id, dev->path);
     }
     device_finalize(dev);
     return G_SOURCE_REMOVE;

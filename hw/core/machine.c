@@ -33,22 +33,6 @@ const char *run_state_name(RunState s)
     return names[s];
 }
 
-const char *shutdown_cause_name(ShutdownCause c)
-{
-    static const char *const names[SHUTDOWN_CAUSES] = {
-        [SHUTDOWN_HOST_ERROR] = "host-error",
-        [SHUTDOWN_HOST_QMP_QUIT] = "host-qmp-quit",
-        [SHUTDOWN_HOST_SIGNAL] = "host-signal",
-        [SHUTDOWN_HOST_UI] = "host-ui",
-        [SHUTDOWN_HOST_QMP_SYSTEM_RESET] = "host-qmp-system-reset",
-        [SHUTDOWN_GUEST_SHUTDOWN] = "guest-shutdown",
-        [SHUTDOWN_GUEST_RESET] = "guest-reset",
-        [SHUTDOWN_GUEST_PANIC] = "guest-panic",
-    };
-
-    return names[c];
-}
-
 Machine *machine_new(void)
 {
     Machine *m = g_new0(Machine, 1);
@@ -248,15 +232,6 @@ void machine_reset(Machine *m, ResetKind kind)
 }
 
 /* --- hooks --- */
-
-void machine_event(Machine *m, const char *name, struct json_object *data)
-{
-    if (m->hooks.event) {
-        m->hooks.event(m->hooks.opaque, name, data);
-    } else if (data) {
-        json_object_put(data);
-    }
-}
 
 void machine_request(Machine *m, ShutdownCause cause, int exit_status)
 {

@@ -5,6 +5,8 @@
  */
 #include "hw/core/state.h"
 
+#include <json-c/json.h>
+
 static const char *const kind_names[] = {
     [VM_KIND_U8] = "uint8",      [VM_KIND_U16] = "uint16",    [VM_KIND_U32] = "uint32",
     [VM_KIND_U64] = "uint64",    [VM_KIND_I32] = "int32",     [VM_KIND_I64] = "int64",

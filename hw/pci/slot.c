@@ -6,6 +6,7 @@
 #include "hw/pci/slot.h"
 
 #include "hw/pci/pci_int.h"
+#include "machine-events.h"
 #include "util/error.h"
 #include "util/trace.h"
 
@@ -192,17 +193,10 @@ static void slot_name_job(PCISlot *s, const PCIDevice *d)
 static void slot_announce_failure(PCISlot *s)
 {
     const PCIDevice *d = slot_last_function(s);
-    struct json_object *data;
 
-    if (!d) {
-        return;
+    if (d) {
+        event_device_unplug_guest_error(slot_machine(s), d->dev.id, d->dev.path);
     }
-    data = json_object_new_object();
-    if (d->dev.id) {
-        json_object_object_add(data, "device", json_object_new_string(d->dev.id));
-    }
-    json_object_object_add(data, "path", json_object_new_string(d->dev.path));
-    machine_event(slot_machine(s), "DEVICE_UNPLUG_GUEST_ERROR", data);
 }
 
 /* The guest stays on this host: it is not being migrated and has not been handed over. */

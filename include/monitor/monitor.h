@@ -22,10 +22,17 @@ bool monitor_open(Machine *m, Chardev *c, bool control, bool pretty, GError **er
 /* Close all monitors and end their thread. Lock. */
 void monitor_close_all(Machine *m);
 
-/* Send an event to every QMP client that has finished its handshake; takes data (may be NULL).
- * Events that a guest or a network peer can raise at will are limited for each device (the table in
- * monitor/events.c): the last one always leaves, late by at most the rest of the second. Lock. Fits MachineHooks.event with the machine as opaque. */
-void monitor_event(void *machine, const char *name, struct json_object *data);
+/**
+ * monitor_event() - send an event to every QMP client that has completed the handshake
+ * @m: the machine
+ * @event: the event
+ *
+ * The rate of events that a guest or a network peer can cause is limited for each device (the table
+ * in monitor/events.c). The last event of a device is always sent, delayed by less than a second.
+ *
+ * Locking: machine lock.
+ */
+void monitor_event(Machine *m, const Event *event);
 
 /* The descriptor that a client passed and named with getfd; the caller's. -1: there is none of
  * that name. Lock. */

@@ -9,8 +9,7 @@
 #ifndef HW_CORE_MACHINE_H
 #define HW_CORE_MACHINE_H
 
-#include <json-c/json.h>
-
+#include "hw/core/event.h"
 #include "memory/memory.h"
 #include "util/fairlock.h"
 
@@ -46,7 +45,6 @@ typedef enum ShutdownCause {
     SHUTDOWN_GUEST_PANIC,
     SHUTDOWN_CAUSES
 } ShutdownCause;
-const char *shutdown_cause_name(ShutdownCause c);
 
 /* Kinds of reset: register rows and devices know which bits each leaves alone. */
 typedef enum ResetKind {
@@ -62,8 +60,8 @@ typedef enum ResetKind {
  */
 typedef struct MachineHooks {
     void *opaque;
-    /* An event for QMP clients; `data` is consumed (may be NULL). */
-    void (*event)(void *opaque, const char *name, struct json_object *data);
+    /* An event for QMP clients, valid during the call. */
+    void (*event)(void *opaque, const Event *event);
     /* The guest or a client asked for reset or power-off; carried out from the main loop. */
     void (*request)(void *opaque, ShutdownCause cause, int exit_status);
     /* The run state changed. */
@@ -156,8 +154,6 @@ void machine_remove_run_fn(Machine *m, RunStateFn *fn, void *opaque);
 /* Reset every device (two phases over the tree), then CPUs. Lock; CPUs stopped or excluded. */
 void machine_reset(Machine *m, ResetKind kind);
 
-/* Safe wrappers over the hooks. Lock. */
-void machine_event(Machine *m, const char *name, struct json_object *data);
 void machine_request(Machine *m, ShutdownCause cause, int exit_status);
 
 #endif

@@ -220,19 +220,22 @@ static bool hook_release(void *opaque, GError **err)
     return true;
 }
 
-static void hook_event(void *opaque, const char *name, struct json_object *data)
+static void box_note(Box *b, const char *text)
 {
-    Box *b = opaque;
-    struct json_object *status = data ? json_object_object_get(data, "status") : NULL;
+    g_string_append_printf(b->events, "%s ", text);
+}
 
-    g_string_append_printf(b->events, "%s ", status ? json_object_get_string(status) : name);
-    json_object_put(data);
+static void hook_event(void *opaque, const Event *event)
+{
+    const char *status = event_str(event, "status");
+
+    box_note(opaque, status ? status : event->name);
 }
 
 static void hook_run_state(void *opaque, RunState from, RunState to)
 {
     if ((from == RUN_RUNNING) != (to == RUN_RUNNING)) {
-        hook_event(opaque, to == RUN_RUNNING ? "RESUME" : "STOP", NULL);
+        box_note(opaque, to == RUN_RUNNING ? "RESUME" : "STOP");
     }
 }
 

@@ -65,11 +65,10 @@ static void step(Rig *r, int64_t ns)
 
 static void port(Rig *r, const char *id, bool open)
 {
-    struct json_object *data = json_object_new_object();
+    const EventField fields[] = { { "id", EVENT_STR, { .str = id } },
+                                  { "open", EVENT_BOOL, { .on = open } } };
 
-    json_object_object_add(data, "id", json_object_new_string(id));
-    json_object_object_add(data, "open", json_object_new_boolean(open));
-    monitor_event(r->m, "VSERPORT_CHANGE", data);
+    monitor_event(r->m, &(const Event){ "VSERPORT_CHANGE", { fields, 2 } });
 }
 
 /* "p0+ p1-": the ports that opened and closed, in order. */
@@ -150,7 +149,7 @@ static void test_others(void)
 
     rig_init(&r);
     for (unsigned i = 0; i < 3; i++) {
-        monitor_event(r.m, "STOP", NULL);
+        monitor_event(r.m, &(const Event){ "STOP" });
     }
     text = heard(&r);
     for (unsigned i = 0; i < 3; i++) {
@@ -161,7 +160,7 @@ static void test_others(void)
     }
     g_assert_null(strstr(text, "\"data\""));
     rig_done(&r);
-    monitor_event(alone, "VSERPORT_CHANGE", json_object_new_object());
+    monitor_event(alone, &(const Event){ "VSERPORT_CHANGE" });
     machine_free(alone);
 }
 
@@ -177,12 +176,11 @@ static unsigned count(const char *text, const char *what)
 
 static void raise_event(Rig *r, const char *event, const char *key, const char *name, unsigned n)
 {
-    struct json_object *data = json_object_new_object();
+    const EventField fields[] = { { key, EVENT_STR, { .str = name } },
+                                  { "n", EVENT_INT, { .number = n } },
+                                  { "guest", EVENT_BOOL, { .on = true } } };
 
-    json_object_object_add(data, key, json_object_new_string(name));
-    json_object_object_add(data, "n", json_object_new_int((int)n));
-    json_object_object_add(data, "guest", json_object_new_boolean(true));
-    monitor_event(r->m, event, data);
+    monitor_event(r->m, &(const Event){ event, { fields, G_N_ELEMENTS(fields) } });
 }
 
 /* The first of a burst is sent at once, then one per second with the latest data, separately for
@@ -208,7 +206,7 @@ static void test_bursts(void)
         step(&r, 2ll * SECOND);
     }
     for (unsigned n = 0; n < 50; n++) { /* by the user: all of them */
-        monitor_event(r.m, "RESET", json_object_new_object());
+        monitor_event(r.m, &(const Event){ "RESET" });
     }
     g_autofree char *users = heard(&r);
 

@@ -266,15 +266,14 @@ static void test_noise(void)
 
 static void test_events(void)
 {
-    struct json_object *data = json_object_new_object();
+    const EventField device = { "device", EVENT_STR, { .str = "d0" } };
     g_autofree char *line = NULL;
     Rig r;
 
     rig_init(&r, true);
-    monitor_event(r.m, "EARLY", NULL); /* no client has completed the handshake */
+    monitor_event(r.m, &(const Event){ "EARLY" }); /* no client has completed the handshake */
     handshake(&r, "{'execute':'qmp_capabilities'}\n");
-    json_object_object_add(data, "device", json_object_new_string("d0"));
-    monitor_event(r.m, "DEVICE_DELETED", data);
+    monitor_event(r.m, &(const Event){ "DEVICE_DELETED", { &device, 1 } });
     line = expect_line(&r);
     g_assert_true(g_str_has_prefix(line, "{\"timestamp\":{\"seconds\":"));
     g_assert_true(

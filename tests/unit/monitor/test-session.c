@@ -172,11 +172,10 @@ static void test_slow_hmp(void)
 
 static void raise_event(Rig *r, const char *id, unsigned n)
 {
-    struct json_object *data = json_object_new_object();
+    const EventField fields[] = { { "id", EVENT_STR, { .str = id } },
+                                  { "n", EVENT_INT, { .number = n } } };
 
-    json_object_object_add(data, "id", json_object_new_string(id));
-    json_object_object_add(data, "n", json_object_new_int((int)n));
-    monitor_event(r->m, "TEST", data);
+    monitor_event(r->m, &(const Event){ "TEST", { fields, 2 } });
 }
 
 static void test_late_events(void)

@@ -325,23 +325,23 @@ typedef struct Heard {
     char *port;
 } Heard;
 
-static void on_event(void *opaque, const char *name, struct json_object *data)
+static void on_event(void *opaque, const Event *event)
 {
+    const EventField *addr = event_field(event, "addr");
+    Event inner = { "addr" };
     Heard *h = opaque;
-    struct json_object *addr;
 
-    g_assert_cmpstr(json_object_get_string(json_object_object_get(data, "netdev-id")), ==, "st0");
-    if (g_str_equal(name, "NETDEV_STREAM_CONNECTED")) {
+    g_assert_cmpstr(event_str(event, "netdev-id"), ==, "st0");
+    if (g_str_equal(event->name, "NETDEV_STREAM_CONNECTED")) {
         h->connected++;
-        addr = json_object_object_get(data, "addr");
-        g_assert_cmpstr(json_object_get_string(json_object_object_get(addr, "type")), ==, "inet");
+        inner.data = *addr->object;
+        g_assert_cmpstr(event_str(&inner, "type"), ==, "inet");
         g_free(h->port);
-        h->port = g_strdup(json_object_get_string(json_object_object_get(addr, "port")));
+        h->port = g_strdup(event_str(&inner, "port"));
     } else {
-        g_assert_cmpstr(name, ==, "NETDEV_STREAM_DISCONNECTED");
+        g_assert_cmpstr(event->name, ==, "NETDEV_STREAM_DISCONNECTED");
         h->disconnected++;
     }
-    json_object_put(data);
 }
 
 static void shows(Machine *m, const char *want)

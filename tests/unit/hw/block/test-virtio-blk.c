@@ -49,25 +49,22 @@ typedef struct Heard {
     bool nospace, any_name;
 } Heard;
 
-static void on_event(void *opaque, const char *name, struct json_object *data)
+static void on_event(void *opaque, const Event *event)
 {
     Heard *h = opaque;
 
-    if (g_str_equal(name, "BLOCK_IO_ERROR")) {
+    if (g_str_equal(event->name, "BLOCK_IO_ERROR")) {
         h->events++;
         g_free(h->action);
         g_free(h->operation);
-        h->action = g_strdup(json_object_get_string(json_object_object_get(data, "action")));
-        h->operation = g_strdup(json_object_get_string(json_object_object_get(data, "operation")));
-        h->nospace = json_object_get_boolean(json_object_object_get(data, "nospace"));
+        h->action = g_strdup(event_str(event, "action"));
+        h->operation = g_strdup(event_str(event, "operation"));
+        h->nospace = event_on(event, "nospace");
         if (!h->any_name) {
-            g_assert_cmpstr(json_object_get_string(json_object_object_get(data, "device")), ==,
-                            "d0");
-            g_assert_cmpstr(json_object_get_string(json_object_object_get(data, "node-name")), ==,
-                            "#block-d0");
+            g_assert_cmpstr(event_str(event, "device"), ==, "d0");
+            g_assert_cmpstr(event_str(event, "node-name"), ==, "#block-d0");
         }
     }
-    json_object_put(data);
 }
 
 static void on_run_state(void *opaque, RunState from, RunState to)

@@ -87,11 +87,10 @@ DEVICE_TYPE(bridge);
 const DeviceType *const *const device_type_entries[] = { &leaf_entry, &bridge_entry, NULL };
 const size_t n_device_types = 2;
 
-static void on_event(void *opaque, const char *name, struct json_object *data)
+static void on_event(void *opaque, const Event *event)
 {
-    g_assert_cmpstr(name, ==, "DEVICE_DELETED");
+    g_assert_cmpstr(event->name, ==, "DEVICE_DELETED");
     deleted++;
-    json_object_put(data);
 }
 
 static Machine *machine(void)

@@ -78,10 +78,9 @@ static const Controller controllers[] = {
 
 static unsigned failures;
 
-static inline void on_event(void *opaque, const char *name, struct json_object *data)
+static inline void on_event(void *opaque, const Event *event)
 {
-    failures += g_str_equal(name, "DEVICE_UNPLUG_GUEST_ERROR");
-    json_object_put(data);
+    failures += g_str_equal(event->name, "DEVICE_UNPLUG_GUEST_ERROR");
 }
 
 static inline void settle(void)

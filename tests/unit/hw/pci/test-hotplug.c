@@ -325,10 +325,9 @@ static void test_msi(void)
 
 static unsigned failures;
 
-static void on_event(void *opaque, const char *name, struct json_object *data)
+static void on_event(void *opaque, const Event *event)
 {
-    failures += g_str_equal(name, "DEVICE_UNPLUG_GUEST_ERROR");
-    json_object_put(data);
+    failures += g_str_equal(event->name, "DEVICE_UNPLUG_GUEST_ERROR");
 }
 
 static PCIDevice *running_card(Fixture *f)
