@@ -352,6 +352,11 @@ static bool port_slot_powered(const PCISlot *s)
     return pci_port_powered((const PCIPort *)s->br);
 }
 
+static PCIIndicator port_slot_indicator(const PCISlot *s)
+{
+    return port_power_indicator(port_reg((const PCIPort *)s->br, EXP_SLTCTL, 2));
+}
+
 static void port_press(PCISlot *s)
 {
     port_latch_event((PCIPort *)s->br, EXP_SLTSTA_ABP);
@@ -367,6 +372,7 @@ static void port_pulled(PCISlot *s)
 
 static const PCISlotOps port_slot_ops = {
     .powered = port_slot_powered,
+    .indicator = port_slot_indicator,
     .announce = port_announce,
     .press = port_press,
     .locked = port_locked,

@@ -434,6 +434,13 @@ static bool shpc_slot_powered(const PCISlot *s)
     return shpc_slot_power(b, shpc_index(b, s)) != SHPC_DISABLED;
 }
 
+static PCIIndicator shpc_slot_indicator(const PCISlot *s)
+{
+    const PCIShpcBridge *b = (const PCIShpcBridge *)s->br;
+
+    return shpc_power_indicator(b, shpc_index(b, s));
+}
+
 /* shpchp does not act on presence: the button is the only way to report an inserted device. */
 static void shpc_announce(PCISlot *s)
 {
@@ -451,6 +458,7 @@ static void shpc_press(PCISlot *s)
 
 static const PCISlotOps shpc_slot_ops = {
     .powered = shpc_slot_powered,
+    .indicator = shpc_slot_indicator,
     .announce = shpc_announce,
     .press = shpc_press,
 };

@@ -273,16 +273,12 @@ PCISlotAction pci_slot_event(PCISlot *s, PCISlotEvent event)
     if (!slot_asked(s->state)) {
         timer_cancel(&s->deadline);
     }
-    if (event == PCI_SLOT_EV_RESET) {
-        s->blinking = false;
-    }
     slot_act(s, t->action);
     return t->action;
 }
 
 void pci_slot_indicator(PCISlot *s, PCIIndicator was, PCIIndicator is)
 {
-    s->blinking = is == PCI_INDICATOR_BLINK;
     if (was == is) {
         return;
     }
@@ -352,7 +348,8 @@ static PCISlotEvent slot_request_event(const PCISlot *s)
     if (s->state == PCI_SLOT_EMPTY || !s->ops->powered(s) || !s->br->pci.present) {
         return PCI_SLOT_EV_DEL_UNSEEN;
     }
-    if (s->state == PCI_SLOT_ON && s->job == PCI_UNPLUG_TIMED_OUT && s->blinking) {
+    if (s->state == PCI_SLOT_ON && s->job == PCI_UNPLUG_TIMED_OUT &&
+        s->ops->indicator(s) == PCI_INDICATOR_BLINK) {
         return PCI_SLOT_EV_DEL_LATE;
     }
     return PCI_SLOT_EV_DEL;

@@ -103,6 +103,8 @@ typedef enum PCIIndicator {
 typedef struct PCISlotOps {
     /* The slot has power, or its power cannot be switched. */
     bool (*powered)(const PCISlot *s);
+    /* The power indicator, from the controller's registers. */
+    PCIIndicator (*indicator)(const PCISlot *s);
     /* Latch the attention button for an inserted device. The caller updates the interrupt. */
     void (*announce)(PCISlot *s);
     /* Latch the attention button and update the interrupt. */
@@ -125,7 +127,6 @@ struct PCISlot {
     unsigned removal; /* id of the main loop source that removes the devices; 0: none */
     Timer deadline;  /* of the request, on the virtual clock: only the guest's time counts; saved */
     int64_t pressed; /* virtual clock, ns: when the button was pressed for the request. Not saved */
-    bool blinking;   /* the power indicator blinks. Not saved */
 };
 
 /* --- removal requests --- */

@@ -83,6 +83,35 @@ static void test_query_after_load(gconstpointer opaque)
     }
 }
 
+/* A request that timed out before a migration, and that the guest is still processing after it, is
+ * repeated without a press of the button, which the guest would interpret as a cancellation. */
+static void test_late_answer(gconstpointer opaque)
+{
+    const Controller *c = opaque;
+    g_autoptr(GByteArray) bytes = NULL;
+    g_autoptr(GError) err = NULL;
+    PCIDevice *d, *br;
+    Fixture f;
+
+    d = running_card(c, &f);
+    g_assert_true(pci_unplug_request(d, 1000, NULL));
+    c->say(&f, SAY_BLINK);
+    c->say(&f, SAY_CLEAR);
+    step_ns(&f, 1000000000);
+    g_assert_cmpstr(job(d), ==, "timed-out");
+    bytes = save_state((PCIDevice *)device_find_id(f.m, "br"));
+    fixture_fini(&f);
+    br = start(c, &f);
+    d = insert(c, &f);
+    g_assert_true(load_state(br, bytes, &err));
+    g_assert_no_error(err);
+    g_assert_cmpstr(job(d), ==, "timed-out");
+    g_assert_true(pci_unplug_request(d, 0, NULL));
+    g_assert_false(c->pressed(&f));
+    g_assert_cmpstr(job(d), ==, "accepted");
+    fixture_fini(&f);
+}
+
 /* A bridge in a slot that is powered off: devices behind it have no power either, whatever a stream
  * contains for its own slots. */
 static void test_bridge_without_power(gconstpointer opaque)
@@ -153,6 +182,7 @@ int main(int argc, char **argv)
 
         slot_test(c, "saved-at-each-step", test_saved_at_each_step);
         slot_test(c, "query-after-load", test_query_after_load);
+        slot_test(c, "late-answer", test_late_answer);
         slot_test(c, "bridge-without-power", test_bridge_without_power);
         slot_test(c, "hostile", test_hostile);
     }
