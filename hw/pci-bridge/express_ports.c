@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Express ports: pcie-root-port, and the two halves of a switch, x3130-upstream and
- * xio3130-downstream.
+ * Express ports: pcie-root-port, and the upstream and downstream ports of a switch, x3130-upstream
+ * and xio3130-downstream.
  */
 #include "hw/pci/port.h"
 
@@ -9,23 +9,23 @@ static const char *const speed_names[] = { "2_5", "5", "8", "16", "32", NULL };
 static const char *const width_names[] = { "1", "2", "4", "8", "12", "16", "32", NULL };
 enum { SPEED_2_5 = 0, SPEED_16 = 3, WIDTH_1 = 0, WIDTH_32 = 6 };
 
-/* Rows of every port with a slot. */
+/* Properties of every port with a slot. */
 #define PORT_PROPS(def_speed, def_width)                                                           \
     PROP_U8(PCIPort, port, "port", 0, 0, 255, "port number"),                                      \
-        PROP_U8(PCIPort, chassis, "chassis", 0, 0, 255, "chassis the slot is in"),                 \
-        PROP_U16(PCIPort, physical_slot, "slot", 0, 0, 8191, "physical slot number"),                       \
-        PROP_BOOL(PCIPort, hotplug_prop, "hotplug", true, "the slot can be plugged live"),         \
+        PROP_U8(PCIPort, chassis, "chassis", 0, 0, 255, "chassis number of the slot"),             \
+        PROP_U16(PCIPort, physical_slot, "slot", 0, 0, 8191, "physical slot number"),              \
+        PROP_BOOL(PCIPort, hotplug_prop, "hotplug", true, "the slot supports hot plug"),           \
         PROP_ENUM(PCIPort, speed, "x-speed", (def_speed), speed_names,                             \
-                  "greatest link speed, GT/s"),                                                    \
-        PROP_ENUM(PCIPort, width, "x-width", (def_width), width_names, "greatest link width")
+                  "maximum link speed, GT/s"),                                                     \
+        PROP_ENUM(PCIPort, width, "x-width", (def_width), width_names, "maximum link width")
 
-static bool port_realize(void *dev, GError **err)
+static bool express_port_realize(void *dev, GError **err)
 {
     pci_port_init(dev);
     return true;
 }
 
-static void port_unrealize(void *dev)
+static void express_port_unrealize(void *dev)
 {
     pci_port_fini(dev);
 }
@@ -39,7 +39,7 @@ static bool upstream_realize(void *dev, GError **err)
 static bool downstream_realize(void *dev, GError **err)
 {
     pci_bridge_set_io32(dev);
-    return port_realize(dev, err);
+    return express_port_realize(dev, err);
 }
 
 /* --- pcie-root-port --- */
@@ -63,8 +63,8 @@ static const PCIDeviceType root_port = {
               .size = sizeof(PCIPort),
               .props = LIST(root_port_props),
               .vmstate = &pci_port_state,
-              .realize = port_realize,
-              .unrealize = port_unrealize },
+              .realize = express_port_realize,
+              .unrealize = express_port_unrealize },
     .vendor = 0x1b36,
     .device = 0x000c,
     .class_code = 0x060400,
@@ -113,11 +113,11 @@ static const PCIDeviceType downstream = {
               .doc = "downstream port of a PCI Express switch with a hot-plug slot",
               .kind = &pci_device_kind,
               .size = sizeof(PCIPort),
-              .hotpluggable = true, /* with its switch: see take_place() of the PCI core */
+              .hotpluggable = true, /* with its switch: see pci_take_address() */
               .props = LIST(downstream_props),
               .vmstate = &pci_port_state,
               .realize = downstream_realize,
-              .unrealize = port_unrealize },
+              .unrealize = express_port_unrealize },
     .vendor = 0x104c,
     .device = 0x8233,
     .revision = 1,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Bridges to conventional buses: pci-bridge, and pcie-pci-bridge from an Express link. Both have
- * a Standard Hot-Plug Controller unless shpc=off.
+ * Bridges to conventional buses: pci-bridge from a conventional bus and pcie-pci-bridge from an
+ * Express link. Both have a Standard Hot-Plug Controller unless shpc=off.
  */
 #include "hw/pci/shpc.h"
 
@@ -29,7 +29,7 @@ static void bridge_reset(void *dev, ResetKind kind)
 
 static const PlanProp bridge_props[] = {
     PROP_U8(ConventionalBridge, chassis_nr, "chassis_nr", 1, 1, 255,
-            "chassis that the bridge begins"),
+            "number of the chassis behind the bridge"),
 };
 static const PCICapDesc bridge_caps[] = {
     PCI_CAP_SHPC,

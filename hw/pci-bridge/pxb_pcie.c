@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * pxb-pcie: an extra root bus with a number of its own in the same segment. The function on the
- * first root only stands for it; the host shows the bus through slices of its windows, and on a
- * device-tree machine gives it a host node of its own.
+ * pxb-pcie: an extra root bus with its own bus number in the same segment.
+ *
+ * The function on the first root bus only represents the extra bus. The host bridge shows the bus
+ * through slices of its windows. On a device-tree machine the bus has its own host node.
  */
 #include "hw/pci/bus.h"
 
@@ -49,7 +50,7 @@ static const VmState pxb_state = { .name = "pxb-pcie", .version = 1, .fields = L
 
 static const PCIDeviceType pxb_pcie = {
     .base = { .name = "pxb-pcie",
-              .doc = "an extra PCI Express root bus",
+              .doc = "extra PCI Express root bus",
               .kind = &pci_device_kind,
               .size = sizeof(Pxb),
               .props = LIST(pxb_props),

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Generic PCI Express host bridge: ECAM and fixed windows onto one segment, four INTx lines out;
- * and the function that stands for it at 00:00.0.
+ * The generic PCI Express host bridge: ECAM, fixed windows onto one segment and four INTx outputs;
+ * and its function at 00:00.0.
  *
- * References: PCI Express Base 5.0, 7.2.2; Linux bindings/pci/host-generic-pci.yaml. Bus
- * addresses equal CPU addresses in the memory windows; ports start at 0.
+ * Bus addresses equal CPU addresses in the memory windows. I/O ports start at 0.
+ *
+ * References: PCI Express Base 5.0 7.2.2; Linux bindings/pci/host-generic-pci.yaml.
  */
 #include "hw/pci-host/ecam.h"
 
-#include "hw/core/sysdev.h"
+#include <inttypes.h>
 
-/* What CPUs see of an extra root: pieces laid over the windows of the first. */
+#include "hw/core/sysdev.h"
+#include "util/error.h"
+
+/* Windows of an extra root bus: slices of the windows of the first root bus, with priority. */
 typedef struct ExtraRoot {
     PCIBus *bus;
     MemRegion pio, mmio, high;
@@ -30,26 +34,25 @@ PCIHost *ecam_host(Device *dev)
     return &((EcamHost *)dev)->host;
 }
 
-static void drive_line(void *opaque, unsigned n, bool level)
+static void ecam_drive_line(void *opaque, unsigned n, bool level)
 {
     EcamHost *s = opaque;
 
     sysdev_irq_set(&s->sys, n, level);
 }
 
-static bool check_window(const char *name, uint64_t base, uint64_t size, GError **err)
+static bool ecam_check_window(const char *name, uint64_t base, uint64_t size, GError **err)
 {
     if (size == 0 || base <= UINT64_MAX - size)
         return true;
-    g_set_error(err, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-                "gpex-pcihost: the %s window from 0x%" G_GINT64_MODIFIER
-                "x with 0x%" G_GINT64_MODIFIER "x bytes runs over the end of the address space",
-                name, base, size);
-    return false;
+    return error_set(err, ERROR_USER,
+                     "gpex-pcihost: the %s window at 0x%" PRIx64 " with 0x%" PRIx64
+                     " bytes extends beyond the end of the address space",
+                     name, base, size);
 }
 
-static void show(EcamHost *s, MemRegion *view, const char *name, MemRegion *space, EcamRange at,
-                 uint64_t offset, int32_t priority)
+static void ecam_show(EcamHost *s, MemRegion *view, const char *name, MemRegion *space,
+                      EcamRange at, uint64_t offset, int32_t priority)
 {
     mem_fini(view);
     if (at.size == 0)
@@ -83,7 +86,7 @@ unsigned ecam_end_bus(const PCIHost *h, unsigned first)
     return end;
 }
 
-static void show_extra(EcamHost *s, ExtraRoot *x)
+static void ecam_show_extra(EcamHost *s, ExtraRoot *x)
 {
     unsigned first = x->bus->root_number, end = ecam_end_bus(&s->host, first);
     EcamRange pio = ecam_slice((EcamRange){ s->pio_base, s->pio_size }, first, end, ECAM_ALIGN_IO);
@@ -92,12 +95,12 @@ static void show_extra(EcamHost *s, ExtraRoot *x)
     EcamRange high =
         ecam_slice((EcamRange){ s->high_base, s->high_size }, first, end, ECAM_ALIGN_MEM);
 
-    show(s, &x->pio, "pxb-pio", &x->bus->io, pio, pio.base - s->pio_base, 1);
-    show(s, &x->mmio, "pxb-mmio", &x->bus->mem, mmio, mmio.base, 1);
-    show(s, &x->high, "pxb-mmio-high", &x->bus->mem, high, high.base, 1);
+    ecam_show(s, &x->pio, "pxb-pio", &x->bus->io, pio, pio.base - s->pio_base, 1);
+    ecam_show(s, &x->mmio, "pxb-mmio", &x->bus->mem, mmio, mmio.base, 1);
+    ecam_show(s, &x->high, "pxb-mmio-high", &x->bus->mem, high, high.base, 1);
 }
 
-static void extra_free(gpointer opaque)
+static void ecam_extra_free(gpointer opaque)
 {
     ExtraRoot *x = opaque;
 
@@ -107,8 +110,8 @@ static void extra_free(gpointer opaque)
     g_free(x);
 }
 
-/* One root's numbers end where the next one's begin, so all are laid out again. */
-static void roots_changed(void *opaque, PCIBus *bus, bool added)
+/* The bus numbers of a root bus end before those of the next one, so all slices are recomputed. */
+static void ecam_roots_changed(void *opaque, PCIBus *bus, bool added)
 {
     EcamHost *s = opaque;
     ExtraRoot *x;
@@ -123,36 +126,37 @@ static void roots_changed(void *opaque, PCIBus *bus, bool added)
         if (!added && x->bus == bus)
             g_ptr_array_remove_index(s->extra, i);
         else
-            show_extra(s, x);
+            ecam_show_extra(s, x);
     }
 }
 
-/* --- life --- */
+/* --- setup --- */
 
 static bool ecam_realize(void *dev, GError **err)
 {
     EcamHost *s = dev;
     Machine *m = s->sys.dev.machine;
 
-    if (!check_window("ECAM", s->ecam_base, s->ecam_size, err) ||
-        !check_window("port", s->pio_base, s->pio_size, err) ||
-        !check_window("32-bit memory", s->mmio_base, s->mmio_size, err) ||
-        !check_window("64-bit memory", s->high_base, s->high_size, err) ||
+    if (!ecam_check_window("ECAM", s->ecam_base, s->ecam_size, err) ||
+        !ecam_check_window("port", s->pio_base, s->pio_size, err) ||
+        !ecam_check_window("32-bit memory", s->mmio_base, s->mmio_size, err) ||
+        !ecam_check_window("64-bit memory", s->high_base, s->high_size, err) ||
         !pci_host_init(&s->host, m, 0, PLAN_BUS_PCIE_ROOT, "pcie.0", &s->sys.dev, err))
         return false;
     s->sys.dev.child_bus = &s->host.root.bus;
-    s->host.intx = drive_line;
+    s->host.intx = ecam_drive_line;
     s->host.intx_opaque = s;
-    s->host.roots_changed = roots_changed;
+    s->host.roots_changed = ecam_roots_changed;
     s->host.roots_opaque = s;
-    s->extra = g_ptr_array_new_with_free_func(extra_free);
+    s->extra = g_ptr_array_new_with_free_func(ecam_extra_free);
     pci_host_init_ecam(&s->host, s->ecam_size >> 20);
     mem_map(&m->memory, s->ecam_base, &s->host.ecam, 0, 0);
-    show(s, &s->pio, "pcie-pio", &s->host.root.io, (EcamRange){ s->pio_base, s->pio_size }, 0, 0);
-    show(s, &s->mmio, "pcie-mmio", &s->host.root.mem, (EcamRange){ s->mmio_base, s->mmio_size },
-         s->mmio_base, 0);
-    show(s, &s->high, "pcie-mmio-high", &s->host.root.mem,
-         (EcamRange){ s->high_base, s->high_size }, s->high_base, 0);
+    ecam_show(s, &s->pio, "pcie-pio", &s->host.root.io, (EcamRange){ s->pio_base, s->pio_size }, 0,
+              0);
+    ecam_show(s, &s->mmio, "pcie-mmio", &s->host.root.mem,
+              (EcamRange){ s->mmio_base, s->mmio_size }, s->mmio_base, 0);
+    ecam_show(s, &s->high, "pcie-mmio-high", &s->host.root.mem,
+              (EcamRange){ s->high_base, s->high_size }, s->high_base, 0);
     return true;
 }
 
@@ -171,15 +175,17 @@ static void ecam_unrealize(void *dev)
 static const PlanProp ecam_props[] = {
     PROP_U64(EcamHost, ecam_base, "ecam-base", 0x30000000, 0, 0, "address of the ECAM window"),
     PROP_SIZE(EcamHost, ecam_size, "ecam-size", 256 << 20, 1 << 20, 256 << 20,
-              "its size, 1 MiB a bus"),
+              "size of the ECAM window, 1 MiB per bus"),
     PROP_U64(EcamHost, pio_base, "pio-base", 0x3000000, 0, 0, "address of the port window"),
-    PROP_SIZE(EcamHost, pio_size, "pio-size", 0x10000, 0, UINT32_MAX, "its size"),
+    PROP_SIZE(EcamHost, pio_size, "pio-size", 0x10000, 0, UINT32_MAX, "size of the port window"),
     PROP_U64(EcamHost, mmio_base, "below-4g-mmio-base", 0x40000000, 0, 0,
              "address of the 32-bit memory window"),
-    PROP_SIZE(EcamHost, mmio_size, "below-4g-mmio-size", 0x40000000, 0, 0, "its size"),
+    PROP_SIZE(EcamHost, mmio_size, "below-4g-mmio-size", 0x40000000, 0, 0,
+              "size of the 32-bit memory window"),
     PROP_U64(EcamHost, high_base, "above-4g-mmio-base", 0x400000000, 0, 0,
              "address of the 64-bit memory window"),
-    PROP_SIZE(EcamHost, high_size, "above-4g-mmio-size", 0x400000000, 0, 0, "its size"),
+    PROP_SIZE(EcamHost, high_size, "above-4g-mmio-size", 0x400000000, 0, 0,
+              "size of the 64-bit memory window"),
 };
 
 static const SysDeviceType ecam_host_type = {

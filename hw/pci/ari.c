@@ -23,7 +23,7 @@ void pci_ari_refresh(PCIDevice *d)
     if (!pos || !d->bus) {
         return;
     }
-    for (unsigned fn = d->devfn + 1u; fn < d->bus->n_slots && !next; fn++) {
+    for (unsigned fn = d->devfn + 1u; fn < d->bus->n_functions && !next; fn++) {
         next = pci_bus_find(d->bus, fn) ? fn : 0;
     }
     d->config.bytes[pos + ARI_NEXT_FUNCTION] = next;

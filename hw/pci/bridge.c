@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Bridges: the type 1 header, its windows, bus numbers and Bridge Control, and the bus behind
- * (PCI-to-PCI Bridge 1.2 chapter 3).
+ * PCI bridges: the type 1 header, its windows, bus numbers and Bridge Control, and the secondary
+ * bus (PCI-to-PCI Bridge 1.2 chapter 3; contract in hw/pci/bridge.h).
  *
- * A window is a view of the secondary bus's container, mapped in the primary bus's at the same
- * address, so reprogramming one register moves one region.
+ * A window is a view of the secondary bus's container, mapped in the primary bus's container at the
+ * same address. Reprogramming one register moves one region.
  */
 #include "hw/pci/pci_int.h"
 
 enum {
-    RANGE_TYPE_MASK = 0x0f,
-    IO_RANGE_32 = 0x01,
-    PREF_RANGE_64 = 0x01,
-    WINDOW_ORDER = 7, /* behind the function's own BARs */
+    BRIDGE_RANGE_TYPE_MASK = 0x0f,
+    BRIDGE_IO_RANGE_32 = 0x01,
+    BRIDGE_PREF_RANGE_64 = 0x01,
+    BRIDGE_WINDOW_ORDER = 7, /* after the function's own BARs */
 };
 
-/* The bus behind; PLAN_BUS_NONE: none. */
-static const PlanBusKind role_buses[] = {
+/* Class of the secondary bus of a role; PLAN_BUS_NONE: no secondary bus. */
+static const PlanBusKind bridge_role_buses[] = {
     [PLAN_PCI_NONE] = PLAN_BUS_NONE,
     [PLAN_PCI_ENDPOINT] = PLAN_BUS_NONE,
     [PLAN_PCI_ROOT_PORT] = PLAN_BUS_PCIE_PORT,
@@ -30,13 +30,14 @@ static const PlanBusKind role_buses[] = {
 
 PlanBusKind pci_role_bus(PlanPciRole role)
 {
-    return role_buses[role];
+    return bridge_role_buses[role];
 }
 
-/* A function beside its root bus is none. */
+/* The function of an extra root bus is not a bridge: the root bus is not behind it. */
 bool pci_role_is_bridge(PlanPciRole role)
 {
-    return role_buses[role] != PLAN_BUS_NONE && role_buses[role] != PLAN_BUS_PCIE_ROOT;
+    return bridge_role_buses[role] != PLAN_BUS_NONE &&
+           bridge_role_buses[role] != PLAN_BUS_PCIE_ROOT;
 }
 
 PCIBridge *pci_bridge_of(PCIDevice *d)
@@ -44,9 +45,9 @@ PCIBridge *pci_bridge_of(PCIDevice *d)
     return pci_role_is_bridge(pci_type(d)->role) ? (PCIBridge *)d : NULL;
 }
 
-/* --- life --- */
+/* --- setup --- */
 
-static void link_on_bus(PCIBridge *br)
+static void bridge_link(PCIBridge *br)
 {
     PCIBridge **at = &br->pci.bus->bridges;
 
@@ -57,7 +58,7 @@ static void link_on_bus(PCIBridge *br)
     *at = br;
 }
 
-static void unlink_from_bus(PCIBridge *br)
+static void bridge_unlink(PCIBridge *br)
 {
     PCIBridge **at = &br->pci.bus->bridges;
 
@@ -83,10 +84,10 @@ bool pci_bridge_init(PCIBridge *br, GError **err)
     mem_init_window(&br->io, "bridge-io", &sec->io, 0, 0);
     mem_init_window(&br->mem, "bridge-mem", &sec->mem, 0, 0);
     mem_init_window(&br->pref, "bridge-pref", &sec->mem, 0, 0);
-    pci_config_set(&d->config, PCI_PREF_MEMORY_BASE, 2, PREF_RANGE_64);
-    pci_config_set(&d->config, PCI_PREF_MEMORY_LIMIT, 2, PREF_RANGE_64);
+    pci_config_set(&d->config, PCI_PREF_MEMORY_BASE, 2, BRIDGE_PREF_RANGE_64);
+    pci_config_set(&d->config, PCI_PREF_MEMORY_LIMIT, 2, BRIDGE_PREF_RANGE_64);
     d->dev.child_bus = &sec->bus;
-    link_on_bus(br);
+    bridge_link(br);
     pci_host_numbers_changed(sec->host);
     return true;
 }
@@ -96,7 +97,7 @@ void pci_bridge_fini(PCIBridge *br)
     if (!br->sec.bus.name) {
         return;
     }
-    unlink_from_bus(br);
+    bridge_unlink(br);
     pci_host_numbers_changed(br->sec.host);
     mem_fini(&br->io);
     mem_fini(&br->mem);
@@ -106,16 +107,16 @@ void pci_bridge_fini(PCIBridge *br)
 }
 
 /* Rows of the header that replace those of the common table, for bridges with other windows. */
-#define WINDOW_ROW(off, w, n, mask, type)                                                          \
+#define BRIDGE_WINDOW_ROW(off, w, n, mask, type)                                                   \
     REG_ROW(n, off, w, .rw = (mask), .reset = (type), .identity = REG_ALL)
 
 void pci_bridge_set_io32(PCIBridge *br)
 {
     static const RegDesc rows[] = {
-        WINDOW_ROW(PCI_IO_BASE, 1, "I/O Base", 0xf0, IO_RANGE_32),
-        WINDOW_ROW(PCI_IO_LIMIT, 1, "I/O Limit", 0xf0, IO_RANGE_32),
-        WINDOW_ROW(PCI_IO_BASE_UPPER16, 2, "I/O Base Upper 16 Bits", 0xffff, 0),
-        WINDOW_ROW(PCI_IO_LIMIT_UPPER16, 2, "I/O Limit Upper 16 Bits", 0xffff, 0),
+        BRIDGE_WINDOW_ROW(PCI_IO_BASE, 1, "I/O Base", 0xf0, BRIDGE_IO_RANGE_32),
+        BRIDGE_WINDOW_ROW(PCI_IO_LIMIT, 1, "I/O Limit", 0xf0, BRIDGE_IO_RANGE_32),
+        BRIDGE_WINDOW_ROW(PCI_IO_BASE_UPPER16, 2, "I/O Base Upper 16 Bits", 0xffff, 0),
+        BRIDGE_WINDOW_ROW(PCI_IO_LIMIT_UPPER16, 2, "I/O Limit Upper 16 Bits", 0xffff, 0),
     };
 
     pci_config_declare(&br->pci.config, 0, LIST(rows));
@@ -124,10 +125,10 @@ void pci_bridge_set_io32(PCIBridge *br)
 void pci_bridge_set_pref32(PCIBridge *br)
 {
     static const RegDesc rows[] = {
-        WINDOW_ROW(PCI_PREF_MEMORY_BASE, 2, "Prefetchable Memory Base", 0xfff0, 0),
-        WINDOW_ROW(PCI_PREF_MEMORY_LIMIT, 2, "Prefetchable Memory Limit", 0xfff0, 0),
-        WINDOW_ROW(PCI_PREF_BASE_UPPER32, 4, "Prefetchable Base Upper 32 Bits", 0, 0),
-        WINDOW_ROW(PCI_PREF_LIMIT_UPPER32, 4, "Prefetchable Limit Upper 32 Bits", 0, 0),
+        BRIDGE_WINDOW_ROW(PCI_PREF_MEMORY_BASE, 2, "Prefetchable Memory Base", 0xfff0, 0),
+        BRIDGE_WINDOW_ROW(PCI_PREF_MEMORY_LIMIT, 2, "Prefetchable Memory Limit", 0xfff0, 0),
+        BRIDGE_WINDOW_ROW(PCI_PREF_BASE_UPPER32, 4, "Prefetchable Base Upper 32 Bits", 0, 0),
+        BRIDGE_WINDOW_ROW(PCI_PREF_LIMIT_UPPER32, 4, "Prefetchable Limit Upper 32 Bits", 0, 0),
     };
 
     pci_config_declare(&br->pci.config, 0, LIST(rows));
@@ -136,8 +137,8 @@ void pci_bridge_set_pref32(PCIBridge *br)
 void pci_bridge_no_io(PCIBridge *br)
 {
     static const RegDesc rows[] = {
-        WINDOW_ROW(PCI_IO_BASE, 1, "I/O Base", 0, 0),
-        WINDOW_ROW(PCI_IO_LIMIT, 1, "I/O Limit", 0, 0),
+        BRIDGE_WINDOW_ROW(PCI_IO_BASE, 1, "I/O Base", 0, 0),
+        BRIDGE_WINDOW_ROW(PCI_IO_LIMIT, 1, "I/O Limit", 0, 0),
     };
 
     pci_config_declare(&br->pci.config, 0, LIST(rows));
@@ -145,49 +146,50 @@ void pci_bridge_no_io(PCIBridge *br)
 
 /* --- windows --- */
 
-typedef struct Range {
+typedef struct BridgeRange {
     uint64_t base, limit;
-} Range;
+} BridgeRange;
 
-static Range io_range(const PCIConfig *c)
+static BridgeRange bridge_io_range(const PCIConfig *c)
 {
-    Range r = { (c->bytes[PCI_IO_BASE] & 0xf0u) << 8,
-                (c->bytes[PCI_IO_LIMIT] & 0xf0u) << 8 | 0xfff };
+    BridgeRange r = { (c->bytes[PCI_IO_BASE] & 0xf0u) << 8,
+                      (c->bytes[PCI_IO_LIMIT] & 0xf0u) << 8 | 0xfff };
 
-    if ((c->bytes[PCI_IO_BASE] & RANGE_TYPE_MASK) == IO_RANGE_32) {
+    if ((c->bytes[PCI_IO_BASE] & BRIDGE_RANGE_TYPE_MASK) == BRIDGE_IO_RANGE_32) {
         r.base |= (uint64_t)pci_config_get(c, PCI_IO_BASE_UPPER16, 2) << 16;
         r.limit |= (uint64_t)pci_config_get(c, PCI_IO_LIMIT_UPPER16, 2) << 16;
     }
     return r;
 }
 
-static Range mem_range(const PCIConfig *c)
+static BridgeRange bridge_mem_range(const PCIConfig *c)
 {
-    return (Range){ (uint64_t)(pci_config_get(c, PCI_MEMORY_BASE, 2) & 0xfff0) << 16,
-                    (uint64_t)(pci_config_get(c, PCI_MEMORY_LIMIT, 2) & 0xfff0) << 16 | 0xfffff };
+    return (BridgeRange){ (uint64_t)(pci_config_get(c, PCI_MEMORY_BASE, 2) & 0xfff0) << 16,
+                          (uint64_t)(pci_config_get(c, PCI_MEMORY_LIMIT, 2) & 0xfff0) << 16 |
+                              0xfffff };
 }
 
-static Range pref_range(const PCIConfig *c)
+static BridgeRange bridge_pref_range(const PCIConfig *c)
 {
     uint16_t base = pci_config_get(c, PCI_PREF_MEMORY_BASE, 2);
     uint16_t limit = pci_config_get(c, PCI_PREF_MEMORY_LIMIT, 2);
-    Range r = { (uint64_t)(base & 0xfff0) << 16, (uint64_t)(limit & 0xfff0) << 16 | 0xfffff };
+    BridgeRange r = { (uint64_t)(base & 0xfff0) << 16, (uint64_t)(limit & 0xfff0) << 16 | 0xfffff };
 
-    if ((base & RANGE_TYPE_MASK) == PREF_RANGE_64) {
+    if ((base & BRIDGE_RANGE_TYPE_MASK) == BRIDGE_PREF_RANGE_64) {
         r.base |= (uint64_t)pci_config_get(c, PCI_PREF_BASE_UPPER32, 4) << 32;
         r.limit |= (uint64_t)pci_config_get(c, PCI_PREF_LIMIT_UPPER32, 4) << 32;
     }
     return r;
 }
 
-static bool has_io(const PCIConfig *c)
+static bool bridge_has_io(const PCIConfig *c)
 {
     return pci_config_mask(c, PCI_WMASK, PCI_IO_BASE) != 0;
 }
 
-static void set_window(PCIBridge *br, MemRegion *w, MemRegion *space, bool on, Range r)
+static void bridge_set_window(PCIBridge *br, MemRegion *w, MemRegion *space, bool on, BridgeRange r)
 {
-    /* UINT64_MAX is "whole"; a window of all 64 bits cannot be programmed otherwise. */
+    /* A size of UINT64_MAX means 2^64 bytes, which only a window of all 64 bits has. */
     uint64_t size = r.limit - r.base == UINT64_MAX ? UINT64_MAX : r.limit - r.base + 1;
 
     on = on && r.base <= r.limit;
@@ -200,7 +202,7 @@ static void set_window(PCIBridge *br, MemRegion *w, MemRegion *space, bool on, R
     }
     mem_unmap(w);
     mem_window_set(w, r.base, size);
-    mem_map(space, r.base, w, 0, (uint32_t)br->pci.devfn << 3 | WINDOW_ORDER);
+    mem_map(space, r.base, w, 0, (uint32_t)br->pci.devfn << 3 | BRIDGE_WINDOW_ORDER);
 }
 
 void pci_bridge_update_windows(PCIBridge *br)
@@ -211,10 +213,10 @@ void pci_bridge_update_windows(PCIBridge *br)
     bool up = d->present && pci_in_d0(d);
     bool memory = up && (command & PCI_COMMAND_MEMORY);
 
-    set_window(br, &br->io, &d->bus->io, up && (command & PCI_COMMAND_IO) && has_io(c),
-               io_range(c));
-    set_window(br, &br->mem, &d->bus->mem, memory, mem_range(c));
-    set_window(br, &br->pref, &d->bus->mem, memory, pref_range(c));
+    bridge_set_window(br, &br->io, &d->bus->io,
+                      up && (command & PCI_COMMAND_IO) && bridge_has_io(c), bridge_io_range(c));
+    bridge_set_window(br, &br->mem, &d->bus->mem, memory, bridge_mem_range(c));
+    bridge_set_window(br, &br->pref, &d->bus->mem, memory, bridge_pref_range(c));
 }
 
 /* --- Bridge Control --- */

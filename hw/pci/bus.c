@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Buses: places, lookup, walks, paths and reset (contract in hw/pci/bus.h).
+ * PCI buses: addresses, lookup, walks, paths and reset (contract in hw/pci/bus.h).
  */
 #include "hw/pci/pci_int.h"
+#include "util/error.h"
 #include "util/log.h"
 
-enum { FUNCTIONS = 8, ALL_FUNCTIONS = 256 };
+enum { BUS_DEVICE_FUNCTIONS = 8, BUS_ALL_FUNCTIONS = 256 };
 
 PCIBus *pci_bus_of(const PCIDevice *d)
 {
@@ -32,26 +33,26 @@ PCIRequester pci_requester(const PCIDevice *d)
 
 PCIDevice *pci_bus_find(const PCIBus *bus, uint8_t devfn)
 {
-    return devfn < bus->n_slots ? bus->slots[devfn] : NULL;
+    return devfn < bus->n_functions ? bus->functions[devfn] : NULL;
 }
 
-/* --- places --- */
+/* --- addresses --- */
 
-static void grow(PCIBus *bus, uint8_t devfn)
+static void bus_grow(PCIBus *bus, uint8_t devfn)
 {
-    unsigned want = devfn < FUNCTIONS ? FUNCTIONS : ALL_FUNCTIONS;
+    unsigned n = devfn < BUS_DEVICE_FUNCTIONS ? BUS_DEVICE_FUNCTIONS : BUS_ALL_FUNCTIONS;
 
-    if (bus->n_slots < want) {
-        bus->slots = g_renew(PCIDevice *, bus->slots, want);
-        for (unsigned i = bus->n_slots; i < want; i++) {
-            bus->slots[i] = NULL;
+    if (bus->n_functions < n) {
+        bus->functions = g_renew(PCIDevice *, bus->functions, n);
+        for (unsigned i = bus->n_functions; i < n; i++) {
+            bus->functions[i] = NULL;
         }
-        bus->n_slots = want;
+        bus->n_functions = n;
     }
 }
 
-/* Below a port there is one device, whose functions ARI numbers from 0 to 255. */
-static uint8_t function_0_of(const PCIBus *bus, uint8_t devfn)
+/* Below a port there is one device, whose functions ARI numbers from 0 to 255 (PCIe 6.13). */
+static uint8_t bus_function_0_of(const PCIBus *bus, uint8_t devfn)
 {
     return bus->bus.kind == PLAN_BUS_PCIE_PORT ? 0 : devfn & ~7;
 }
@@ -59,30 +60,29 @@ static uint8_t function_0_of(const PCIBus *bus, uint8_t devfn)
 bool pci_bus_take(PCIBus *bus, PCIDevice *d, GError **err)
 {
     const PCIDevice *holder = pci_bus_find(bus, d->devfn);
-    const PCIDevice *first = pci_bus_find(bus, function_0_of(bus, d->devfn));
+    const PCIDevice *first = pci_bus_find(bus, bus_function_0_of(bus, d->devfn));
 
     if (holder) {
-        pci_error(err, "%s: address %02x.%x on bus '%s' is held by %s", device_name(&d->dev),
-                  PCI_SLOT(d->devfn), PCI_FUNC(d->devfn), bus->bus.name, device_name(&holder->dev));
-        return false;
+        return error_set(err, ERROR_USER, "%s: address %02x.%x on bus '%s' is already used by %s",
+                         device_name(&d->dev), PCI_SLOT(d->devfn), PCI_FUNC(d->devfn),
+                         bus->bus.name, device_name(&holder->dev));
     }
     if (first && !first->multifunction) {
-        pci_error(err,
-                  "%s: address %02x.%x on bus '%s' cannot be used: %s at function 0 has "
-                  "multifunction=off",
-                  device_name(&d->dev), PCI_SLOT(d->devfn), PCI_FUNC(d->devfn), bus->bus.name,
-                  device_name(&first->dev));
-        return false;
+        return error_set(err, ERROR_USER,
+                         "%s: address %02x.%x on bus '%s' cannot be used: %s at function 0 has "
+                         "multifunction=off",
+                         device_name(&d->dev), PCI_SLOT(d->devfn), PCI_FUNC(d->devfn),
+                         bus->bus.name, device_name(&first->dev));
     }
-    grow(bus, d->devfn);
-    bus->slots[d->devfn] = d;
+    bus_grow(bus, d->devfn);
+    bus->functions[d->devfn] = d;
     d->bus = bus;
     return true;
 }
 
 void pci_bus_leave(PCIDevice *d)
 {
-    d->bus->slots[d->devfn] = NULL;
+    d->bus->functions[d->devfn] = NULL;
     d->bus = NULL;
 }
 
@@ -94,11 +94,11 @@ bool pci_device_visible(const PCIDevice *d)
     if (!d->present) {
         return false;
     }
-    if (bus->bus.kind == PLAN_BUS_PCIE_PORT && d->devfn >= FUNCTIONS &&
+    if (bus->bus.kind == PLAN_BUS_PCIE_PORT && d->devfn >= BUS_DEVICE_FUNCTIONS &&
         !bus->bridge->ari_forwarding) {
         return false;
     }
-    first = pci_bus_find(bus, function_0_of(bus, d->devfn));
+    first = pci_bus_find(bus, bus_function_0_of(bus, d->devfn));
     return first && first->present;
 }
 
@@ -116,7 +116,7 @@ void pci_bus_fini(PCIBus *bus)
     }
     mem_fini(&bus->mem);
     mem_fini(&bus->io);
-    g_free(bus->slots);
+    g_free(bus->functions);
     bus_fini(&bus->bus);
     *bus = (PCIBus){ 0 };
 }
@@ -125,8 +125,8 @@ void pci_bus_fini(PCIBus *bus)
 
 bool pci_bus_walk(PCIBus *bus, bool deep, bool (*fn)(void *opaque, PCIDevice *d), void *opaque)
 {
-    for (unsigned i = 0; i < bus->n_slots; i++) {
-        PCIDevice *d = bus->slots[i];
+    for (unsigned i = 0; i < bus->n_functions; i++) {
+        PCIDevice *d = bus->functions[i];
         PCIBridge *br = d && deep ? pci_bridge_of(d) : NULL;
 
         if (d && !fn(opaque, d)) {
@@ -139,17 +139,18 @@ bool pci_bus_walk(PCIBus *bus, bool deep, bool (*fn)(void *opaque, PCIDevice *d)
     return true;
 }
 
-static bool reset_one(void *opaque, PCIDevice *d)
+static bool bus_reset_state_one(void *opaque, PCIDevice *d)
 {
     if (d->dev.busy) {
-        guest_error(device_name(&d->dev), "reset while it is handling an access: refused");
+        guest_error(device_name(&d->dev),
+                    "a reset of the device during an access to it is ignored");
     } else {
         pci_reset_state(d, *(ResetKind *)opaque);
     }
     return true;
 }
 
-static bool outputs_of_one(void *opaque, PCIDevice *d)
+static bool bus_reset_outputs_one(void *opaque, PCIDevice *d)
 {
     if (!d->dev.busy) {
         pci_reset_outputs(d);
@@ -159,14 +160,14 @@ static bool outputs_of_one(void *opaque, PCIDevice *d)
 
 void pci_bus_reset(PCIBus *bus, ResetKind kind)
 {
-    pci_bus_walk(bus, true, reset_one, &kind);
-    pci_bus_walk(bus, true, outputs_of_one, NULL);
+    pci_bus_walk(bus, true, bus_reset_state_one, &kind);
+    pci_bus_walk(bus, true, bus_reset_outputs_one, NULL);
 }
 
-static void append_path(GString *path, const PCIDevice *d)
+static void bus_append_path(GString *path, const PCIDevice *d)
 {
     if (d->bus->bridge) {
-        append_path(path, &d->bus->bridge->pci);
+        bus_append_path(path, &d->bus->bridge->pci);
         g_string_append_printf(path, ":%02x.%x", PCI_SLOT(d->devfn), PCI_FUNC(d->devfn));
         return;
     }
@@ -178,6 +179,6 @@ char *pci_device_path(const PCIDevice *d)
 {
     GString *path = g_string_new(NULL);
 
-    append_path(path, d);
+    bus_append_path(path, d);
     return g_string_free(path, FALSE);
 }

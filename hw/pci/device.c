@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A function's life: from the tables of its type to a place on a bus, config accesses and their
- * effects, reset, and what the catalogue says of its type.
+ * PCI functions: attaching one to a bus from the tables of its type, configuration accesses and
+ * their effects, reset, and the catalogue entry of its type.
  */
 #include "hw/pci/pci_int.h"
+#include "util/error.h"
 #include "util/log.h"
 #include "util/trace.h"
 
@@ -32,9 +33,10 @@ void pci_set_masks(PCIDevice *d, uint16_t addr, unsigned len, uint32_t wmask, ui
 
 /* --- attach and detach --- */
 
-/* The inside of a switch has no hot-plug controller, nor has a port with hotplug=off. What is
- * plugged there must be there when the guest enumerates it: before the bridge has a bus number. */
-static bool seen_by_guest(const PCIBus *bus)
+/* Return whether the guest has enumerated a bus without a hot-plug controller: the internal bus of
+ * a switch, or the bus below a port with hotplug=off. A device can be plugged there only before the
+ * guest gives the bridge a bus number. */
+static bool pci_guest_enumerated(const PCIBus *bus)
 {
     RunState state = bus->bus.machine->state;
     bool inside = bus->bus.kind == PLAN_BUS_PCIE_UPSTREAM ||
@@ -44,35 +46,34 @@ static bool seen_by_guest(const PCIBus *bus)
            pci_device_visible(&bus->bridge->pci) && pci_bus_number(bus) != 0;
 }
 
-static bool take_place(PCIDevice *d, const PlanDevice *plan, GError **err)
+static bool pci_take_address(PCIDevice *d, const PlanDevice *plan, GError **err)
 {
     PCIBus *bus = (PCIBus *)d->dev.bus;
 
-    if (!bus || !plan->has_addr) { /* a bus comes from a plan */
-        pci_error(err,
-                  "%s: a PCI function needs a bus and an address (bus=..., addr=SLOT.FUNCTION)",
-                  device_name(&d->dev));
-        return false;
+    if (!bus || !plan->has_addr) {
+        return error_set(err, ERROR_USER,
+                         "%s: a PCI function requires a bus and an address (bus=..., "
+                         "addr=DEVICE.FUNCTION)",
+                         device_name(&d->dev));
     }
-    if (seen_by_guest(bus)) {
-        pci_error(err,
-                  "%s: the guest has enumerated bus '%s', which has no hot-plug controller: unplug "
-                  "the switch, and plug it again with all its devices while the guest is stopped "
-                  "or before it switches the slot's power on",
-                  device_name(&d->dev), bus->bus.name);
-        return false;
+    if (pci_guest_enumerated(bus)) {
+        return error_set(err, ERROR_USER,
+                         "%s: the guest has enumerated bus '%s', which has no hot-plug controller: "
+                         "unplug the switch, and plug it again with all its devices while the "
+                         "guest is stopped or before it switches the slot's power on",
+                         device_name(&d->dev), bus->bus.name);
     }
     d->devfn = PCI_DEVFN(plan->addr.slot, plan->addr.fn);
     return pci_bus_take(bus, d, err);
 }
 
-/* 0: none, 1 to 4. */
-static uint8_t pin_of(const PCIDeviceType *type)
+/* Interrupt Pin of a type: 0 for none, 1 to 4. */
+static uint8_t pci_type_pin(const PCIDeviceType *type)
 {
     return type->int_pin ? type->int_pin : type->n_irqs ? 1 : 0;
 }
 
-static void set_identity(PCIDevice *d)
+static void pci_set_identity(PCIDevice *d)
 {
     const PCIDeviceType *type = pci_type(d);
     PCIConfig *c = &d->config;
@@ -82,7 +83,7 @@ static void set_identity(PCIDevice *d)
     pci_config_set(c, PCI_REVISION_ID, 1, type->revision);
     pci_config_set(c, PCI_CLASS_PROG, 3, type->class_code);
     if (c->type == 0) {
-        /* The ids that drivers expect of emulated hardware, unless the type has its own. */
+        /* Without ids of its own a type has those that drivers expect of emulated hardware. */
         bool own = type->subsystem_vendor != 0;
 
         pci_config_set(c, PCI_SUBSYSTEM_VENDOR_ID, 2, own ? type->subsystem_vendor : 0x1af4);
@@ -91,17 +92,17 @@ static void set_identity(PCIDevice *d)
     if (d->multifunction) {
         c->bytes[PCI_HEADER_TYPE] |= PCI_HEADER_MULTI_FUNCTION;
     }
-    d->pin = pin_of(type);
+    d->pin = pci_type_pin(type);
     pci_config_set(c, PCI_INTERRUPT_PIN, 1, d->pin);
 }
 
-static bool build(PCIDevice *d, GError **err)
+static bool pci_build_config(PCIDevice *d, GError **err)
 {
     bool bridge = pci_role_is_bridge(pci_type(d)->role);
 
     d->express = pci_wants_express(d);
     pci_config_init(&d->config, d->express ? PCIE_CONFIG_SIZE : PCI_CONFIG_SIZE, bridge);
-    set_identity(d);
+    pci_set_identity(d);
     if (bridge && !pci_bridge_init((PCIBridge *)d, err)) {
         return false;
     }
@@ -112,7 +113,7 @@ static void pci_detach(Device *dev)
 {
     PCIDevice *d = (PCIDevice *)dev;
     PCIBridge *parent = d->bus->bridge;
-    bool was_plugged = dev->realized; /* its slot may have been without power */
+    bool was_plugged = dev->realized; /* d->present is false in a slot without power */
 
     d->present = false;
     pci_intx_update(d);
@@ -123,7 +124,7 @@ static void pci_detach(Device *dev)
     if (parent && parent->presence && was_plugged) {
         parent->presence(parent, d, false);
     }
-    pci_host_numbers_changed(d->bus->host); /* function 0 hides the bridges beside it, too */
+    pci_host_numbers_changed(d->bus->host); /* removing function 0 hides other bridges */
     pci_bus_leave(d);
 }
 
@@ -131,12 +132,12 @@ static bool pci_attach(Device *dev, const PlanDevice *plan, GError **err)
 {
     PCIDevice *d = (PCIDevice *)dev;
 
-    if (!take_place(d, plan, err)) {
+    if (!pci_take_address(d, plan, err)) {
         return false;
     }
     g_free(dev->plan_id);
     dev->plan_id = pci_device_path(d);
-    if (!build(d, err)) {
+    if (!pci_build_config(d, err)) {
         pci_detach(dev);
         return false;
     }
@@ -148,7 +149,7 @@ static void pci_ready(Device *dev)
     PCIDevice *d = (PCIDevice *)dev;
     PCIBridge *parent = d->bus->bridge;
 
-    /* no power without its bridge's */
+    /* A bridge without power, or in reset, has no visible functions behind it. */
     d->present = !parent || (parent->pci.present && !pci_bridge_in_reset(parent));
     pci_host_numbers_changed(d->bus->host);
     pci_resync(d);
@@ -157,13 +158,13 @@ static void pci_ready(Device *dev)
     }
 }
 
-static bool set_present(void *opaque, PCIDevice *d)
+static bool pci_set_present_one(void *opaque, PCIDevice *d)
 {
     d->present = *(bool *)opaque;
     return true;
 }
 
-static bool resync_one(void *opaque, PCIDevice *d)
+static bool pci_resync_one(void *opaque, PCIDevice *d)
 {
     pci_resync(d);
     return true;
@@ -177,8 +178,8 @@ void pci_device_power(PCIDevice *d, bool on, ResetKind kind)
         return;
     }
     d->present = on;
-    if (br) { /* a bridge feeds what is behind it */
-        pci_bus_walk(&br->sec, true, set_present, &on);
+    if (br) { /* the functions behind a bridge have its power */
+        pci_bus_walk(&br->sec, true, pci_set_present_one, &on);
     }
     if (on) {
         device_reset_tree(&d->dev, kind);
@@ -188,16 +189,16 @@ void pci_device_power(PCIDevice *d, bool on, ResetKind kind)
     }
     pci_resync(d);
     if (br) {
-        pci_bus_walk(&br->sec, true, resync_one, NULL);
+        pci_bus_walk(&br->sec, true, pci_resync_one, NULL);
     }
     pci_host_numbers_changed(d->bus->host);
 }
 
 void pci_bus_power(PCIBus *bus, bool on, ResetKind kind)
 {
-    for (unsigned i = 0; i < bus->n_slots; i++) {
-        if (bus->slots[i]) {
-            pci_device_power(bus->slots[i], on, kind);
+    for (unsigned i = 0; i < bus->n_functions; i++) {
+        if (bus->functions[i]) {
+            pci_device_power(bus->functions[i], on, kind);
         }
     }
 }
@@ -214,7 +215,7 @@ static void pci_finalize(Device *dev)
     pci_config_fini(&d->config);
 }
 
-/* --- config accesses --- */
+/* --- configuration accesses --- */
 
 uint32_t pci_device_config_read(PCIDevice *d, uint32_t reg, unsigned len)
 {
@@ -344,11 +345,12 @@ void pci_device_reset(PCIDevice *d, ResetKind kind)
 
 /* --- the catalogue --- */
 
-static const PlanProp common_props[] = {
+static const PlanProp pci_common_props[] = {
     PROP_BOOL(PCIDevice, multifunction, "multifunction", false,
-              "set the multi-function bit: function 0 of a slot with several functions needs it"),
+              "set the Multi-Function Device bit, which function 0 of a device with several "
+              "functions requires"),
     PROP_BOOL(PCIDevice, qemu_layout, "qemu-layout", true,
-              "capabilities at the offsets and in the order of QEMU's"),
+              "capabilities have the offsets and the order of QEMU"),
     PROP_U32(PCIDevice, rombar, "rombar", 1, 0, 1, "show the expansion ROM to the guest"),
     { .name = "romfile",
       .kind = PLAN_PROP_STRING,
@@ -357,7 +359,7 @@ static const PlanProp common_props[] = {
       .doc = "file with the contents of the expansion ROM" },
 };
 
-static PlanProp switch_prop(const PCIDeviceType *type, size_t row)
+static PlanProp pci_capability_prop(const PCIDeviceType *type, size_t row)
 {
     const PCICapDesc *cap = &type->caps[row];
     const PCICapClass *cls = pci_cap_class(cap->id, cap->extended);
@@ -369,22 +371,23 @@ static PlanProp switch_prop(const PCIDeviceType *type, size_t row)
                        .doc = cls->doc };
 }
 
-/* The common ones, then those of each capability row: its switch, and what its class adds. */
-static bool pci_prop(const DeviceType *base, size_t i, PlanProp *out)
+/* The common properties, then for each capability row its switch and the properties of its class.
+ */
+static bool pci_type_prop(const DeviceType *base, size_t i, PlanProp *out)
 {
     const PCIDeviceType *type = (const PCIDeviceType *)base;
 
-    if (i < G_N_ELEMENTS(common_props)) {
-        *out = common_props[i];
+    if (i < G_N_ELEMENTS(pci_common_props)) {
+        *out = pci_common_props[i];
         return true;
     }
-    i -= G_N_ELEMENTS(common_props);
+    i -= G_N_ELEMENTS(pci_common_props);
     for (size_t row = 0; row < type->n_caps; row++) {
         const PCICapClass *cls = pci_cap_class(type->caps[row].id, type->caps[row].extended);
         size_t has_switch = type->caps[row].prop ? 1 : 0, n = has_switch + cls->n_props;
 
         if (i < n) {
-            *out = i < has_switch ? switch_prop(type, row) : cls->props[i - has_switch];
+            *out = i < has_switch ? pci_capability_prop(type, row) : cls->props[i - has_switch];
             return true;
         }
         i -= n;
@@ -392,7 +395,7 @@ static bool pci_prop(const DeviceType *base, size_t i, PlanProp *out)
     return false;
 }
 
-static PlanBar describe_bar(const PCIBarDesc *b)
+static PlanBar pci_describe_bar(const PCIBarDesc *b)
 {
     return (PlanBar){ .index = b->index,
                       .io = b->kind == PCI_BAR_IO,
@@ -402,8 +405,8 @@ static PlanBar describe_bar(const PCIBarDesc *b)
                       .size_prop = b->size_prop };
 }
 
-/* A BAR that holds nothing but MSI-X is as large as its vectors need. */
-static void describe_vectors(const PCIDeviceType *type, PlanBar *bar)
+/* The number of vectors determines the size of a BAR that contains only MSI-X. */
+static void pci_describe_vectors(const PCIDeviceType *type, PlanBar *bar)
 {
     for (size_t i = 0; !bar->size && !bar->size_prop && i < type->n_caps; i++) {
         const PCICapDesc *cap = &type->caps[i];
@@ -416,21 +419,21 @@ static void describe_vectors(const PCIDeviceType *type, PlanBar *bar)
     }
 }
 
-/* The table's, those that come with a capability, and the one that realize() may add. */
-static void describe_bars(const PCIDeviceType *type, PlanType *out)
+/* BARs of the type's table, those of its capabilities, and the one that realize() may add. */
+static void pci_describe_bars(const PCIDeviceType *type, PlanType *out)
 {
     PlanBar *bars = g_new0(PlanBar, type->n_bars + type->n_caps + 1);
     size_t n = 0;
 
     for (size_t i = 0; i < type->n_bars; i++, n++) {
-        bars[n] = describe_bar(&type->bars[i]);
-        describe_vectors(type, &bars[n]);
+        bars[n] = pci_describe_bar(&type->bars[i]);
+        pci_describe_vectors(type, &bars[n]);
     }
     for (size_t i = 0; i < type->n_caps; i++) {
         const PCICapClass *cls = pci_cap_class(type->caps[i].id, type->caps[i].extended);
 
         if (cls->bar) {
-            bars[n] = describe_bar(cls->bar);
+            bars[n] = pci_describe_bar(cls->bar);
             bars[n++].if_prop = type->caps[i].prop;
         }
     }
@@ -439,7 +442,7 @@ static void describe_bars(const PCIDeviceType *type, PlanType *out)
     out->n_bars = n;
 }
 
-static void describe_caps(const PCIDeviceType *type, PlanType *out)
+static void pci_describe_caps(const PCIDeviceType *type, PlanType *out)
 {
     PlanCapability *caps = g_new0(PlanCapability, type->n_caps);
 
@@ -462,11 +465,11 @@ static void pci_describe(const DeviceType *base, PlanType *out)
 
     out->role = type->role == PLAN_PCI_NONE ? PLAN_PCI_ENDPOINT : type->role;
     out->slots = type->slots;
-    out->pin = pin_of(type);
+    out->pin = pci_type_pin(type);
     out->plain_prop = type->plain_on_root ? "qemu-layout" : NULL;
     out->provides = type->provides ? type->provides : pci_role_bus(type->role);
-    describe_bars(type, out);
-    describe_caps(type, out);
+    pci_describe_bars(type, out);
+    pci_describe_caps(type, out);
 }
 
 const DeviceKind pci_device_kind = {
@@ -477,6 +480,6 @@ const DeviceKind pci_device_kind = {
     .finalize = pci_finalize,
     .reset = pci_reset,
     .reset_exit = pci_reset_exit,
-    .prop = pci_prop,
+    .prop = pci_type_prop,
     .describe = pci_describe,
 };

@@ -1,77 +1,80 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The saved record of a function, and every check on loading one.
+ * The saved record of a PCI function: format, saving and loading. state_check.c has the checks.
  *
- * Big-endian. Version 1: {1, config}. Version 2: {2, config, irq[4]}. Version 3, the one we
- * write: {3, cap_present, config, irq[4]}. Config is 256 bytes, 4096 of an Express function.
- * In a device's section the version 3 record of an Express function has its length in front, and
- * the zeros at the end of its config are left out: most of the 4096 bytes of nearly all functions.
- * No version is as large as the least length, so that both forms load anywhere.
- * Behind it stand the capabilities' own states in the order of the type's rows, and, if the type
- * has several interrupt sources, their levels.
+ * The record is big-endian:
+ *   version 1: {1, config}
+ *   version 2: {2, config, irq[4]}
+ *   version 3: {3, cap_present, config, irq[4]}; this is the version that is written
+ * config has 256 bytes, or 4096 bytes of an Express function. In a device's section the version 3
+ * record of an Express function is preceded by its length, and the zeros at the end of config are
+ * omitted. The smallest length is larger than any version, so that the first word distinguishes the
+ * two forms and both load everywhere. The record is followed by the states of the capabilities in
+ * the order of the type's rows and, if the type has several interrupt sources, by their levels.
  *
- * cap_present has one bit for each capability that a description can switch; it takes precedence
- * over the target's description. Versions 1 and 2 have no MSI-X; the list in their bytes tells
- * which of the other capabilities are present. Entries are looked for in the loaded bytes, so they
- * may stand at other offsets than here; what the guest cannot change must agree, relative to the
- * entry (state_check.c). All disagreements are reported together, and a refused load changes
- * nothing.
+ * cap_present has one bit for each capability that a description can switch. It takes precedence
+ * over the description of the target. Versions 1 and 2 do not contain MSI-X; the capability list in
+ * their bytes determines which other capabilities are present. Capabilities are located through the
+ * loaded list and may be at other offsets than on the target. Bits that the guest cannot change
+ * must agree, relative to the capability. All differences are reported together, and a load that
+ * fails changes nothing.
  */
 #include <json-c/json.h>
 #include <string.h>
 
-#include "state.h"
+#include "state_internal.h"
+#include "util/error.h"
 
 enum { BESIDE_CONFIG = 4 + 4 + 4 * PCI_NUM_PINS /* bytes of a version 3 record */ };
 
-/* --- rows a stream may switch --- */
+/* --- capabilities that a stream may switch --- */
 
-static const PCICapClass *row_class(const PCIDevice *d, unsigned row)
+static const PCICapClass *record_row_class(const PCIDevice *d, unsigned row)
 {
     const PCICapDesc *desc = &pci_type(d)->caps[row];
 
     return pci_cap_class(desc->id, desc->extended);
 }
 
-/* Express decides the size of config space, so it cannot come or go with a record. */
-static bool row_fixed(const PCIDevice *d, unsigned row)
+/* A record cannot add or remove the Express capability: it determines the size of config space. */
+static bool record_row_fixed(const PCIDevice *d, unsigned row)
 {
     const PCICapDesc *desc = &pci_type(d)->caps[row];
 
-    return desc->required || !desc->prop || row_class(d, row)->present_bit < 0 ||
+    return desc->required || !desc->prop || record_row_class(d, row)->present_bit < 0 ||
            (!desc->extended &&
             (desc->id == PCI_CAP_ID_EXP || (desc->id == PCI_CAP_ID_PM && d->express)));
 }
 
-static uint32_t row_bit(const PCIDevice *d, unsigned row)
+static uint32_t record_row_bit(const PCIDevice *d, unsigned row)
 {
-    return row_fixed(d, row) ? 0 : 1u << row_class(d, row)->present_bit;
+    return record_row_fixed(d, row) ? 0 : 1u << record_row_class(d, row)->present_bit;
 }
 
-static uint32_t present_word(const PCIDevice *d)
+static uint32_t record_present_word(const PCIDevice *d)
 {
     uint32_t word = 0;
 
     for (size_t row = 0; row < pci_type(d)->n_caps; row++) {
-        word |= d->cap_pos[row] ? row_bit(d, row) : 0;
+        word |= d->cap_pos[row] ? record_row_bit(d, row) : 0;
     }
     return word;
 }
 
 /* --- saving --- */
 
-static unsigned saved_levels(const PCIDevice *d)
+static unsigned record_levels_size(const PCIDevice *d)
 {
     return pci_type(d)->n_irqs > 1 ? 8 : 0;
 }
 
-static bool is_extended(const PCIDevice *d)
+static bool record_is_extended(const PCIDevice *d)
 {
     return d->config.size > PCI_CONFIG_SIZE;
 }
 
-/* Bytes of config space up to the last that is not zero, in whole registers. */
-static unsigned lean_size(const PCIDevice *d)
+/* Bytes of config space up to the last one that is not zero, rounded up to registers of 4 bytes. */
+static unsigned record_lean_size(const PCIDevice *d)
 {
     unsigned n = d->config.size;
 
@@ -81,51 +84,51 @@ static unsigned lean_size(const PCIDevice *d)
     return (n + 3) & ~3u;
 }
 
-static void put_record(const PCIDevice *d, unsigned config_size, ByteWriter *w)
+static void record_put(const PCIDevice *d, unsigned config_size, ByteWriter *w)
 {
     put_be32(w, PCI_RECORD_PRESENT);
-    put_be32(w, present_word(d));
+    put_be32(w, record_present_word(d));
     put_bytes(w, d->config.bytes, config_size);
     for (unsigned pin = 0; pin < PCI_NUM_PINS; pin++) {
         put_be32(w, pin + 1 == d->pin && pci_intx_asserted(d));
     }
 }
 
-/* The state behind the record. */
-static void put_caps(const PCIDevice *d, ByteWriter *w)
+/* The state that follows the record. */
+static void record_put_caps(const PCIDevice *d, ByteWriter *w)
 {
     for (size_t row = 0; row < pci_type(d)->n_caps; row++) {
-        const PCICapClass *cls = row_class(d, row);
+        const PCICapClass *cls = record_row_class(d, row);
 
         if (d->cap_pos[row] && cls->save) {
             cls->save((PCIDevice *)d, row, w);
         }
     }
-    if (saved_levels(d)) {
+    if (record_levels_size(d)) {
         put_be64(w, d->levels);
     }
 }
 
 void pci_device_save(const PCIDevice *d, ByteWriter *w)
 {
-    put_record(d, d->config.size, w);
-    put_caps(d, w);
+    record_put(d, d->config.size, w);
+    record_put_caps(d, w);
 }
 
 static void record_save(void *field, ByteWriter *w)
 {
     const PCIDevice *d = field;
-    unsigned n = lean_size(d);
+    unsigned n = record_lean_size(d);
 
-    if (is_extended(d)) {
+    if (record_is_extended(d)) {
         put_be32(w, BESIDE_CONFIG + n);
     }
-    put_record(d, n, w);
-    put_caps(d, w);
+    record_put(d, n, w);
+    record_put_caps(d, w);
 }
 
-static void describe_field(struct json_object *list, const char *name, const char *type,
-                           unsigned size, unsigned count)
+static void record_describe_field(struct json_object *list, const char *name, const char *type,
+                                  unsigned size, unsigned count)
 {
     struct json_object *o = json_object_new_object();
 
@@ -145,16 +148,16 @@ static struct json_object *record_describe(void *field)
     const PCIDevice *d = field;
     ByteWriter w = { caps };
 
-    put_caps(d, &w);
-    if (is_extended(d)) {
-        describe_field(list, "length", "uint32", 4, 0);
+    record_put_caps(d, &w);
+    if (record_is_extended(d)) {
+        record_describe_field(list, "length", "uint32", 4, 0);
     }
-    describe_field(list, "version_id", "uint32", 4, 0);
-    describe_field(list, "cap_present", "uint32", 4, 0);
-    describe_field(list, "config", "pci config", lean_size(d), 0);
-    describe_field(list, "irq_state", "uint32", 4, PCI_NUM_PINS);
+    record_describe_field(list, "version_id", "uint32", 4, 0);
+    record_describe_field(list, "cap_present", "uint32", 4, 0);
+    record_describe_field(list, "config", "pci config", record_lean_size(d), 0);
+    record_describe_field(list, "irq_state", "uint32", 4, PCI_NUM_PINS);
     if (caps->len) {
-        describe_field(list, "caps", "pci capability state", caps->len, 0);
+        record_describe_field(list, "caps", "pci capability state", caps->len, 0);
     }
     json_object_object_add(o, "vmsd_name", json_object_new_string("PCIDevice"));
     json_object_object_add(o, "version", json_object_new_int(PCI_RECORD_PRESENT));
@@ -162,16 +165,16 @@ static struct json_object *record_describe(void *field)
     return o;
 }
 
-/* --- the trial takes over what the record says --- */
+/* --- the trial copy receives the contents of the record --- */
 
-typedef struct Move {
+typedef struct RecordMove {
     PCICapEntry to;
     int row;
     uint16_t from;
     uint8_t *masks; /* pci_config_save_masks() */
-} Move;
+} RecordMove;
 
-static void put_entry(PCIRecord *r, const Move *m)
+static void record_put_entry(PCIRecord *r, const RecordMove *m)
 {
     PCIDevice *d = r->d;
     PCIConfig *c = &d->config;
@@ -180,7 +183,7 @@ static void put_entry(PCIRecord *r, const Move *m)
     int ret = m->to.extended ? pcie_reserve_ext_capability(d, m->to.offset, size)
                              : pci_reserve_capability(d, m->to.offset, size);
 
-    g_assert(ret == 0); /* range and overlap were checked on the record */
+    g_assert(ret == 0); /* range and overlap of the record are checked before */
     pci_config_restore_masks(c, m->to.offset, size, m->masks);
     e = pci_config_entry_at(c, m->to.offset);
     e->tables = m->to.tables;
@@ -190,39 +193,39 @@ static void put_entry(PCIRecord *r, const Move *m)
     }
     d->cap_pos[m->row] = m->to.offset;
     if (m->from != m->to.offset) {
-        r->cap_prop[m->row] = m->to.offset; /* a description can say what a stream can contain */
+        r->cap_prop[m->row] = m->to.offset; /* for the description of the machine */
     }
 }
 
-/* Bytes, entries and masks as the record has them. Everything was checked. */
-static void take_over(PCIRecord *r, const PCIFound *found, unsigned n)
+/* Set bytes, entries and masks to those of the record, which has been checked. */
+static void record_apply(PCIRecord *r, const PCIFound *found, unsigned n)
 {
     PCIDevice *d = r->d;
-    g_autofree Move *moves = g_new0(Move, n + 1);
+    g_autofree RecordMove *moves = g_new0(RecordMove, n + 1);
 
     for (unsigned i = 0; i < n; i++) {
         const PCICapEntry *e = found[i].own;
 
-        moves[i] = (Move){ .to = *e, .row = pci_cap_row_at(d, e->offset), .from = e->offset };
+        moves[i] = (RecordMove){ .to = *e, .row = pci_cap_row_at(d, e->offset), .from = e->offset };
         moves[i].masks = pci_config_save_masks(&d->config, e->offset, e->size);
         moves[i].to.offset = found[i].offset;
     }
     pci_config_forget(&d->config);
     memcpy(d->config.bytes, r->config, d->config.size);
     for (unsigned i = 0; i < n; i++) {
-        put_entry(r, &moves[i]);
+        record_put_entry(r, &moves[i]);
         g_free(moves[i].masks);
     }
 }
 
 /* --- loading --- */
 
-/* A length instead of a version: the version and the size of a lean config follow from it. */
-static bool read_length(PCIRecord *r, ByteReader *in, unsigned *config_size)
+/* If the first word is a length, read the version after it and derive the size of config. */
+static bool record_read_length(PCIRecord *r, ByteReader *in, unsigned *config_size)
 {
     uint32_t size = r->version - BESIDE_CONFIG;
 
-    if (!is_extended(r->d) || r->version < BESIDE_CONFIG + PCI_CONFIG_SIZE ||
+    if (!record_is_extended(r->d) || r->version < BESIDE_CONFIG + PCI_CONFIG_SIZE ||
         size > r->d->config.size) {
         return true;
     }
@@ -238,7 +241,7 @@ static bool read_length(PCIRecord *r, ByteReader *in, unsigned *config_size)
     return true;
 }
 
-static void read_config(PCIRecord *r, ByteReader *in, unsigned size)
+static void record_read_config(PCIRecord *r, ByteReader *in, unsigned size)
 {
     r->config = get_view(in, size);
     if (r->config && size < r->d->config.size) {
@@ -248,12 +251,12 @@ static void read_config(PCIRecord *r, ByteReader *in, unsigned size)
     }
 }
 
-static bool read_record(PCIRecord *r, ByteReader *in)
+static bool record_read(PCIRecord *r, ByteReader *in)
 {
     unsigned size = r->d->config.size;
 
     r->version = get_be32(in);
-    if (!read_length(r, in, &size)) {
+    if (!record_read_length(r, in, &size)) {
         return false;
     }
     if (reader_ok(in) && (r->version < PCI_RECORD_CONFIG || r->version > PCI_RECORD_PRESENT)) {
@@ -261,7 +264,7 @@ static bool read_record(PCIRecord *r, ByteReader *in)
         return false;
     }
     r->present = r->version >= PCI_RECORD_PRESENT ? get_be32(in) : 0;
-    read_config(r, in, size);
+    record_read_config(r, in, size);
     for (unsigned pin = 0; r->version >= PCI_RECORD_IRQ && pin < PCI_NUM_PINS; pin++) {
         r->irq[pin] = get_be32(in);
     }
@@ -272,7 +275,7 @@ static bool read_record(PCIRecord *r, ByteReader *in)
     return true;
 }
 
-static void check_irq(PCIRecord *r)
+static void record_check_irq(PCIRecord *r)
 {
     for (unsigned pin = 0; pin < PCI_NUM_PINS; pin++) {
         if (r->irq[pin] > 1) {
@@ -285,8 +288,8 @@ static void check_irq(PCIRecord *r)
     }
 }
 
-/* Versions 1 and 2 have no word for it: what is present, the list says. */
-static uint32_t present_in_list(const PCIRecord *r, const PCIFound *found, unsigned n)
+/* Versions 1 and 2 have no cap_present: derive it from the capability list. */
+static uint32_t record_present_in_list(const PCIRecord *r, const PCIFound *found, unsigned n)
 {
     uint32_t word = 0;
 
@@ -296,34 +299,34 @@ static uint32_t present_in_list(const PCIRecord *r, const PCIFound *found, unsig
         for (unsigned i = 0; i < n; i++) {
             if (found[i].id == desc->id && found[i].extended == desc->extended &&
                 !pci_record_is_msix(&found[i])) {
-                word |= row_bit(r->d, row);
+                word |= record_row_bit(r->d, row);
             }
         }
     }
     return word;
 }
 
-static void check_present(PCIRecord *r)
+static void record_check_present(PCIRecord *r)
 {
     uint32_t known = 0;
 
     for (size_t row = 0; row < pci_type(r->d)->n_caps; row++) {
-        known |= row_bit(r->d, row);
+        known |= record_row_bit(r->d, row);
     }
     if (r->present & ~known) {
-        pci_record_wrong(
-            r, "cap_present has bits 0x%x that stand for capabilities this device does not have",
-            r->present & ~known);
+        pci_record_wrong(r,
+                         "cap_present has bits 0x%x of capabilities that this device does not have",
+                         r->present & ~known);
     }
 }
 
-/* The record's word wins: rows come and go to agree with it. */
-static void switch_rows(PCIRecord *r)
+/* Add and remove capabilities so that they agree with cap_present of the record. */
+static void record_switch_rows(PCIRecord *r)
 {
     PCIDevice *d = r->d;
 
     for (size_t row = 0; row < pci_type(d)->n_caps; row++) {
-        uint32_t bit = row_bit(d, row);
+        uint32_t bit = record_row_bit(d, row);
 
         if (bit && d->cap_pos[row] && !(r->present & bit)) {
             pci_cap_drop_row(d, row);
@@ -331,7 +334,7 @@ static void switch_rows(PCIRecord *r)
         }
     }
     for (size_t row = 0; row < pci_type(d)->n_caps; row++) {
-        uint32_t bit = row_bit(d, row);
+        uint32_t bit = record_row_bit(d, row);
         g_autoptr(GError) err = NULL;
 
         if (bit && !d->cap_pos[row] && (r->present & bit)) {
@@ -344,7 +347,7 @@ static void switch_rows(PCIRecord *r)
     }
 }
 
-static bool parse_levels(PCIRecord *r, ByteReader *in, GError **err)
+static bool record_parse_levels(PCIRecord *r, ByteReader *in, GError **err)
 {
     const PCIDevice *d = r->d;
     unsigned n = pci_type(d)->n_irqs;
@@ -352,25 +355,24 @@ static bool parse_levels(PCIRecord *r, ByteReader *in, GError **err)
     uint64_t legal = n >= 64 ? UINT64_MAX : (1ull << n) - 1;
 
     r->levels = irq;
-    if (r->version >= PCI_RECORD_PRESENT && saved_levels(d)) {
+    if (r->version >= PCI_RECORD_PRESENT && record_levels_size(d)) {
         r->levels = get_be64(in);
         if (!reader_ok(in) || (r->levels & ~legal) || (r->levels != 0) != irq) {
-            pci_error(err,
-                      "%s: the levels of the interrupt sources (0x%" PRIx64
-                      ") do not agree with the pin",
-                      r->path, r->levels);
-            return false;
+            return error_set(err, ERROR_GUEST,
+                             "%s: the levels of the interrupt sources (0x%" PRIx64
+                             ") do not agree with the pin",
+                             r->path, r->levels);
         }
     }
     return true;
 }
 
-static bool parse_caps(PCIRecord *r, ByteReader *in, GError **err)
+static bool record_parse_caps(PCIRecord *r, ByteReader *in, GError **err)
 {
     const PCIDevice *d = r->d;
 
     for (size_t row = 0; row < pci_type(d)->n_caps; row++) {
-        const PCICapClass *cls = row_class(d, row);
+        const PCICapClass *cls = record_row_class(d, row);
 
         if (d->cap_pos[row] && cls->parse &&
             !cls->parse(d, row, in, &r->state[row], r->path, err)) {
@@ -378,7 +380,7 @@ static bool parse_caps(PCIRecord *r, ByteReader *in, GError **err)
         }
     }
     for (size_t row = 0; row < pci_type(d)->n_caps; row++) {
-        const PCICapClass *cls = row_class(d, row);
+        const PCICapClass *cls = record_row_class(d, row);
 
         if (d->cap_pos[row] && cls->check && !cls->check(d, row, r->path, err)) {
             return false;
@@ -387,33 +389,33 @@ static bool parse_caps(PCIRecord *r, ByteReader *in, GError **err)
     return true;
 }
 
-static bool parse_config(PCIRecord *r, ByteReader *in, GError **err)
+static bool record_parse_config(PCIRecord *r, ByteReader *in, GError **err)
 {
     g_autofree PCIFound *found = g_new0(PCIFound, PCI_RECORD_ENTRIES);
     unsigned n;
 
-    if (!read_record(r, in)) {
+    if (!record_read(r, in)) {
         return pci_record_refuse(r, err);
     }
     n = pci_record_walk(r, r->config, found);
     if (r->version < PCI_RECORD_PRESENT) {
-        r->present = present_in_list(r, found, n);
+        r->present = record_present_in_list(r, found, n);
     }
-    check_irq(r);
-    check_present(r);
-    switch_rows(r);
+    record_check_irq(r);
+    record_check_present(r);
+    record_switch_rows(r);
     pci_record_match(r, found, n);
     pci_record_compare(r, found, n);
     if (r->n_wrong) {
         return pci_record_refuse(r, err);
     }
-    take_over(r, found, n);
+    record_apply(r, found, n);
     return true;
 }
 
-/* Everything up to the verdict works on a copy of config space, so that a refusal leaves the
- * device as it is. */
-static void begin_trial(PCIRecord *r)
+/* The checks work on a copy of config space, so that a load that fails leaves the device unchanged.
+ */
+static void record_begin_trial(PCIRecord *r)
 {
     PCIDevice *d = r->d;
 
@@ -423,7 +425,7 @@ static void begin_trial(PCIRecord *r)
     pci_config_copy(&d->config, &r->own_config);
 }
 
-static void end_trial(PCIRecord *r)
+static void record_end_trial(PCIRecord *r)
 {
     PCIDevice *d = r->d;
 
@@ -432,11 +434,11 @@ static void end_trial(PCIRecord *r)
     memcpy(d->cap_pos, r->own_pos, sizeof(r->own_pos));
 }
 
-/* The state beside the bytes follows: rows come, go and move. */
-static void accept_row(PCIRecord *r, unsigned row)
+/* Let the state outside config space follow a capability that was added, removed or moved. */
+static void record_accept_row(PCIRecord *r, unsigned row)
 {
     PCIDevice *d = r->d;
-    const PCICapClass *cls = row_class(d, row);
+    const PCICapClass *cls = record_row_class(d, row);
     bool had = r->own_pos[row], has = d->cap_pos[row];
 
     if (had && !has && cls->remove) {
@@ -450,17 +452,17 @@ static void accept_row(PCIRecord *r, unsigned row)
     }
 }
 
-static void accept(PCIRecord *r)
+static void record_accept(PCIRecord *r)
 {
     PCIDevice *d = r->d;
 
     pci_config_fini(&r->own_config);
     memcpy(d->cap_prop, r->cap_prop, sizeof(r->cap_prop));
     for (size_t row = 0; row < pci_type(d)->n_caps; row++) {
-        accept_row(r, row);
+        record_accept_row(r, row);
     }
     for (size_t row = 0; row < pci_type(d)->n_caps; row++) {
-        const PCICapClass *cls = row_class(d, row);
+        const PCICapClass *cls = record_row_class(d, row);
 
         if (d->cap_pos[row] && cls->loaded) {
             cls->loaded(d, row, r->state[row]);
@@ -478,12 +480,13 @@ bool pci_device_load(PCIDevice *d, ByteReader *in, const char *path, GError **er
     PCIRecord r = { .d = d, .path = path, .wrong = g_string_new(NULL) };
     bool ok;
 
-    begin_trial(&r);
-    ok = parse_config(&r, in, err) && parse_caps(&r, in, err) && parse_levels(&r, in, err);
+    record_begin_trial(&r);
+    ok = record_parse_config(&r, in, err) && record_parse_caps(&r, in, err) &&
+         record_parse_levels(&r, in, err);
     if (ok) {
-        accept(&r);
+        record_accept(&r);
     } else {
-        end_trial(&r);
+        record_end_trial(&r);
     }
     g_string_free(r.wrong, TRUE);
     g_free(r.filled);

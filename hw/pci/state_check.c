@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Whether a saved record is one of this device: its capability lists, entry by entry, and every
- * bit that the guest cannot change. All disagreements are collected and reported together.
+ * Checks of the saved record of a PCI function: its capability lists, entry by entry, and every bit
+ * that the guest cannot change. All differences are collected and reported together.
  */
 #include "hw/pci/names.h"
-#include "state.h"
+#include "state_internal.h"
+#include "util/error.h"
 
-enum { MAX_REPORTED = 64 };
+enum { RECORD_MAX_REPORTED = 64 };
 
 void pci_record_wrong(PCIRecord *r, const char *fmt, ...)
 {
     va_list ap;
 
-    if (++r->n_wrong > MAX_REPORTED) {
+    if (++r->n_wrong > RECORD_MAX_REPORTED) {
         return;
     }
     if (r->wrong->len) {
@@ -25,21 +26,20 @@ void pci_record_wrong(PCIRecord *r, const char *fmt, ...)
 
 bool pci_record_refuse(const PCIRecord *r, GError **err)
 {
-    if (r->n_wrong > MAX_REPORTED) {
-        g_string_append_printf(r->wrong, "; and %u more", r->n_wrong - MAX_REPORTED);
+    if (r->n_wrong > RECORD_MAX_REPORTED) {
+        g_string_append_printf(r->wrong, "; and %u more", r->n_wrong - RECORD_MAX_REPORTED);
     }
-    pci_error(err, "%s: %s", r->path, r->wrong->str);
-    return false;
+    return error_set(err, ERROR_GUEST, "%s: %s", r->path, r->wrong->str);
 }
 
 /* --- walking the lists of a record --- */
 
-static uint32_t le32(const uint8_t *p)
+static uint32_t record_le32(const uint8_t *p)
 {
     return p[0] | p[1] << 8 | p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
-static bool seen(const PCIFound *found, unsigned n, unsigned offset)
+static bool record_entry_seen(const PCIFound *found, unsigned n, unsigned offset)
 {
     for (unsigned i = 0; i < n; i++) {
         if (found[i].offset == offset) {
@@ -49,7 +49,7 @@ static bool seen(const PCIFound *found, unsigned n, unsigned offset)
     return false;
 }
 
-static unsigned walk_conventional(PCIRecord *r, const uint8_t *config, PCIFound *found)
+static unsigned record_walk_conventional(PCIRecord *r, const uint8_t *config, PCIFound *found)
 {
     unsigned n = 0, at = config[PCI_CAPABILITY_LIST];
 
@@ -64,11 +64,12 @@ static unsigned walk_conventional(PCIRecord *r, const uint8_t *config, PCIFound 
     }
     while (at) {
         if (at < PCI_HEADER_SIZE || at % 4) {
-            pci_record_wrong(r, "the capability list points to 0x%x, which no entry can stand at",
-                             at);
+            pci_record_wrong(
+                r, "the capability list points to 0x%x, which is not a valid offset of an entry",
+                at);
             break;
         }
-        if (seen(found, n, at)) {
+        if (record_entry_seen(found, n, at)) {
             pci_record_wrong(r, "the capability list loops at 0x%x", at);
             break;
         }
@@ -78,28 +79,32 @@ static unsigned walk_conventional(PCIRecord *r, const uint8_t *config, PCIFound 
     return n;
 }
 
-static unsigned walk_extended(PCIRecord *r, const uint8_t *config, PCIFound *found, unsigned n)
+static unsigned record_walk_extended(PCIRecord *r, const uint8_t *config, PCIFound *found,
+                                     unsigned n)
 {
     unsigned at = PCI_EXT_CAP_BASE;
 
     while (at) {
-        uint32_t header = le32(config + at);
+        uint32_t header = record_le32(config + at);
 
-        if (seen(found, n, at)) {
+        if (record_entry_seen(found, n, at)) {
             pci_record_wrong(r, "the extended capability list loops at 0x%x", at);
             break;
         }
-        if (header & 0xffff) { /* else the null head */
+        if (header & 0xffff) { /* id 0: the null head */
             found[n++] = (PCIFound){ .offset = at, .id = header & 0xffff, .extended = true };
         } else if (at != PCI_EXT_CAP_BASE) {
             pci_record_wrong(r, "the extended capability list has a null entry at 0x%x", at);
             break;
         }
         at = header >> 20;
-        /* The null head is no entry that seen() would know, so 100h is refused here. */
+        /* record_entry_seen() does not find the null head, so a pointer to 100h is rejected here.
+         */
         if (at && (at <= PCI_EXT_CAP_BASE || at % 4)) {
-            pci_record_wrong(
-                r, "the extended capability list points to 0x%x, which no entry can stand at", at);
+            pci_record_wrong(r,
+                             "the extended capability list points to 0x%x, which is not a valid "
+                             "offset of an entry",
+                             at);
             break;
         }
     }
@@ -108,13 +113,13 @@ static unsigned walk_extended(PCIRecord *r, const uint8_t *config, PCIFound *fou
 
 unsigned pci_record_walk(PCIRecord *r, const uint8_t *config, PCIFound *found)
 {
-    unsigned n = walk_conventional(r, config, found);
+    unsigned n = record_walk_conventional(r, config, found);
 
-    return r->d->config.size > PCI_CONFIG_SIZE ? walk_extended(r, config, found, n) : n;
+    return r->d->config.size > PCI_CONFIG_SIZE ? record_walk_extended(r, config, found, n) : n;
 }
 
-/* The nth entry of that id, in list order. */
-static PCIFound *nth(PCIFound *found, unsigned n, const PCIFound *like, unsigned k)
+/* Entry k with the id of `like`, in list order; NULL: there are fewer. */
+static PCIFound *record_nth_entry(PCIFound *found, unsigned n, const PCIFound *like, unsigned k)
 {
     for (unsigned i = 0; i < n; i++) {
         if (found[i].id == like->id && found[i].extended == like->extended && k-- == 0) {
@@ -124,7 +129,7 @@ static PCIFound *nth(PCIFound *found, unsigned n, const PCIFound *like, unsigned
     return NULL;
 }
 
-static unsigned rank(const PCIFound *found, unsigned i)
+static unsigned record_entry_rank(const PCIFound *found, unsigned i)
 {
     unsigned k = 0;
 
@@ -134,16 +139,16 @@ static unsigned rank(const PCIFound *found, unsigned i)
     return k;
 }
 
-static bool fits(const PCIRecord *r, const PCIFound *f)
+static bool record_entry_fits(const PCIRecord *r, const PCIFound *f)
 {
     return (unsigned)f->offset + f->own->size <=
            (f->extended ? r->d->config.size : PCI_CONFIG_SIZE);
 }
 
-static void check_overlap(PCIRecord *r, const PCIFound *found, unsigned n)
+static void record_check_overlap(PCIRecord *r, const PCIFound *found, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
-        if (!found[i].own || !fits(r, &found[i])) {
+        if (!found[i].own || !record_entry_fits(r, &found[i])) {
             continue;
         }
         for (unsigned j = 0; j < n; j++) {
@@ -157,14 +162,13 @@ static void check_overlap(PCIRecord *r, const PCIFound *found, unsigned n)
     }
 }
 
-/* Pair the loaded entries with our own. */
 void pci_record_match(PCIRecord *r, PCIFound *found, unsigned n)
 {
     g_autofree PCIFound *own = g_new0(PCIFound, PCI_RECORD_ENTRIES);
     unsigned n_own = pci_record_walk(r, r->d->config.bytes, own);
 
     for (unsigned i = 0; i < n_own; i++) {
-        PCIFound *f = nth(found, n, &own[i], rank(own, i));
+        PCIFound *f = record_nth_entry(found, n, &own[i], record_entry_rank(own, i));
         const char *name = pci_cap_name(own[i].id, own[i].extended);
 
         if (!f) {
@@ -172,8 +176,9 @@ void pci_record_match(PCIRecord *r, PCIFound *found, unsigned n)
             continue;
         }
         f->own = pci_config_entry_at(&r->d->config, own[i].offset);
-        if (!fits(r, f)) {
-            pci_record_wrong(r, "the %s capability at 0x%x runs over the end", name, f->offset);
+        if (!record_entry_fits(r, f)) {
+            pci_record_wrong(r, "the %s capability at 0x%x extends beyond the end of config space",
+                             name, f->offset);
         }
     }
     for (unsigned i = 0; i < n; i++) {
@@ -181,18 +186,18 @@ void pci_record_match(PCIRecord *r, PCIFound *found, unsigned n)
             pci_record_wrong(r, "an MSI-X capability at 0x%x: a record of version %u has none",
                              found[i].offset, r->version);
         } else if (!found[i].own) {
-            pci_record_wrong(r, "the %s capability (id 0x%x) at 0x%x is not one of this device",
+            pci_record_wrong(r, "the %s capability (id 0x%x) at 0x%x does not exist on this device",
                              pci_cap_name(found[i].id, found[i].extended), found[i].id,
                              found[i].offset);
         }
     }
-    check_overlap(r, found, n);
+    record_check_overlap(r, found, n);
 }
 
 /* --- comparing --- */
 
-/* The property that decides about a byte of config space; NULL: none does. */
-static const char *deciding_property(const PCIDevice *d, unsigned addr)
+/* The property that determines a byte of config space; NULL: none. */
+static const char *record_deciding_property(const PCIDevice *d, unsigned addr)
 {
     const PCIDeviceType *type = pci_type(d);
     const PCICapEntry *e = pci_config_entry_at(&d->config, addr);
@@ -214,19 +219,19 @@ static const char *deciding_property(const PCIDevice *d, unsigned addr)
     return NULL;
 }
 
-static uint8_t compared(const PCIConfig *c, unsigned addr)
+static uint8_t record_compared_bits(const PCIConfig *c, unsigned addr)
 {
     return pci_config_mask(c, PCI_CMASK, addr) & ~pci_config_mask(c, PCI_WMASK, addr) &
            ~pci_config_mask(c, PCI_W1CMASK, addr);
 }
 
-/* Report the register that holds our byte `addr`; `theirs` is where that byte is in the record.
- * Returns how many bytes were covered by the report. */
-static unsigned report(PCIRecord *r, unsigned addr, const uint8_t *theirs)
+/* Report a difference in the register that contains byte `addr` of the device; `theirs` points to
+ * the byte in the record. Returns the number of bytes that the report covers. */
+static unsigned record_report_register(PCIRecord *r, unsigned addr, const uint8_t *theirs)
 {
     const PCIConfig *c = &r->d->config;
     g_autofree char *name = pci_register_name(c, addr);
-    const char *prop = deciding_property(r->d, addr);
+    const char *prop = record_deciding_property(r->d, addr);
     uint32_t bits = 0, got = 0, want = 0;
     unsigned n = 0;
 
@@ -236,7 +241,8 @@ static unsigned report(PCIRecord *r, unsigned addr, const uint8_t *theirs)
         if (!g_str_equal(name, other)) {
             break;
         }
-        bits |= (uint32_t)((theirs[n] ^ c->bytes[addr + n]) & compared(c, addr + n)) << 8 * n;
+        bits |= (uint32_t)((theirs[n] ^ c->bytes[addr + n]) & record_compared_bits(c, addr + n))
+                << 8 * n;
         got |= (uint32_t)theirs[n] << 8 * n;
         want |= (uint32_t)c->bytes[addr + n] << 8 * n;
         n++;
@@ -247,25 +253,26 @@ static unsigned report(PCIRecord *r, unsigned addr, const uint8_t *theirs)
     return n;
 }
 
-static void compare_range(PCIRecord *r, unsigned addr, const uint8_t *theirs, unsigned n)
+static void record_compare_range(PCIRecord *r, unsigned addr, const uint8_t *theirs, unsigned n)
 {
     const PCIConfig *c = &r->d->config;
 
     for (unsigned i = 0; i < n; i++) {
-        if ((theirs[i] ^ c->bytes[addr + i]) & compared(c, addr + i)) {
-            i += report(r, addr + i, theirs + i) - 1;
+        if ((theirs[i] ^ c->bytes[addr + i]) & record_compared_bits(c, addr + i)) {
+            i += record_report_register(r, addr + i, theirs + i) - 1;
         }
     }
 }
 
-/* Extended space that no entry holds reads as zero; the null head may point on. */
-static void compare_unallocated(PCIRecord *r, const PCIFound *found, unsigned n)
+/* Extended space outside all entries reads as zero, except for the next pointer of the null head.
+ */
+static void record_compare_unallocated(PCIRecord *r, const PCIFound *found, unsigned n)
 {
     g_autofree uint8_t *held = g_malloc0(PCIE_CONFIG_SIZE);
 
     memset(held + PCI_EXT_CAP_BASE, 1, 4);
     for (unsigned i = 0; i < n; i++) {
-        if (found[i].own && fits(r, &found[i])) {
+        if (found[i].own && record_entry_fits(r, &found[i])) {
             memset(held + found[i].offset, 1, found[i].own->size);
         }
     }
@@ -279,11 +286,12 @@ static void compare_unallocated(PCIRecord *r, const PCIFound *found, unsigned n)
 
 void pci_record_compare(PCIRecord *r, const PCIFound *found, unsigned n)
 {
-    compare_range(r, 0, r->config, PCI_HEADER_SIZE);
+    record_compare_range(r, 0, r->config, PCI_HEADER_SIZE);
     for (unsigned i = 0; i < n; i++) {
-        if (found[i].own && fits(r, &found[i])) {
-            compare_range(r, found[i].own->offset, r->config + found[i].offset, found[i].own->size);
+        if (found[i].own && record_entry_fits(r, &found[i])) {
+            record_compare_range(r, found[i].own->offset, r->config + found[i].offset,
+                                 found[i].own->size);
         }
     }
-    compare_unallocated(r, found, n);
+    record_compare_unallocated(r, found, n);
 }

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Bridges: functions with a type 1 header and a bus behind them.
+ * PCI bridges: functions with a type 1 header and a secondary bus.
  *
- * A PCIDeviceType whose role is a port or a bridge has instances that start with PCIBridge; the
- * core makes the secondary bus and follows the windows, bus numbers and Bridge Control by
- * itself. References: B = PCI-to-PCI Bridge Architecture 1.2. Machine lock.
+ * The instances of a PCIDeviceType whose role is a port or a bridge start with PCIBridge. The core
+ * creates the secondary bus and implements the windows, bus numbers and Bridge Control.
+ *
+ * References: B = PCI-to-PCI Bridge Architecture Specification 1.2.
+ *
+ * Every function requires the machine lock.
  */
 #ifndef HW_PCI_BRIDGE_H
 #define HW_PCI_BRIDGE_H
@@ -15,13 +18,14 @@ typedef struct PCISlot PCISlot;
 
 struct PCIBridge {
     PCIDevice pci;
-    PCIBus sec;              /* the bus behind */
-    MemRegion io, mem, pref; /* windows: views of sec's containers, mapped in pci.bus's */
+    PCIBus sec;              /* the secondary bus */
+    MemRegion io, mem, pref; /* windows: views of sec's containers, mapped in those of pci.bus */
     PCIBridge *next;         /* on the same bus */
-    bool ari_forwarding;     /* Device Control 2 (PCIe 7.5.3.16); express.c keeps it */
-    /* Called when a function on sec became present or went (by plugging); NULL: none. */
+    bool ari_forwarding;     /* of Device Control 2 (PCIe 7.5.3.16); express.c sets it */
+    /* A function was plugged on sec or is being unplugged. NULL: nothing to do. */
     void (*presence)(PCIBridge *br, PCIDevice *d, bool present);
-    /* Secondary Bus Reset was set or cleared: show or hide what is behind. NULL: all of it. */
+    /* Secondary Bus Reset was set or cleared: make the functions on sec invisible or visible. NULL:
+     * the core does so for all functions. */
     void (*reset_held)(PCIBridge *br);
     PCISlot *slots; /* hot-plug slots of sec (hw/pci/slot.h); NULL: none */
     unsigned n_slots;
@@ -30,15 +34,21 @@ struct PCIBridge {
 /* The bridge of a function with a type 1 header; NULL for an endpoint. */
 PCIBridge *pci_bridge_of(PCIDevice *d);
 
-/* Secondary Bus Reset of Bridge Control is set (PCIe 7.5.1.3.13, B 3.2.5.18): the bus behind is
- * held in reset, and nothing on it answers, masters or interrupts. */
+/**
+ * pci_bridge_in_reset() - Check Secondary Bus Reset (PCIe 7.5.1.3.13, B 3.2.5.18).
+ *
+ * Return: true while the bit is set. Functions on the secondary bus then do not respond, issue
+ * requests or interrupt.
+ */
 bool pci_bridge_in_reset(const PCIBridge *br);
 
-/* True if the I/O window (the prefetchable window's upper halves) is 32-bit (64-bit) capable;
- * the default is 16-bit I/O and 64-bit prefetchable memory. During realize. */
+/* --- for realize() of the bridges' types --- */
+
+/* Make the I/O window 32 bits wide; the default is 16 bits. */
 void pci_bridge_set_io32(PCIBridge *br);
+/* Make the prefetchable window 32 bits wide; the default is 64 bits. */
 void pci_bridge_set_pref32(PCIBridge *br);
-/* No I/O window at all: base and limit read as zero (B 3.2.5.6). During realize. */
+/* Remove the I/O window: its base and limit read as zero (B 3.2.5.6). */
 void pci_bridge_no_io(PCIBridge *br);
 
 #endif

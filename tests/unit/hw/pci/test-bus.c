@@ -30,7 +30,7 @@ static void test_collisions(void)
     fixture_init(&f);
     plug(&f, &type, "pcie.0", "first", PCI_DEVFN(4, 0), NULL);
     refused(&f, &type, "pcie.0", "second", PCI_DEVFN(4, 0), NULL,
-            "04.0 on bus 'pcie.0' is held by first");
+            "04.0 on bus 'pcie.0' is already used by first");
     refused(&f, &type, "pcie.0", "second", PCI_DEVFN(4, 1), NULL,
             "first at function 0 has multifunction=off");
     refused(&f, &type, "nowhere", "second", PCI_DEVFN(4, 1), NULL, "no bus named 'nowhere'");

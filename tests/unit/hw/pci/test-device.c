@@ -289,7 +289,7 @@ static void test_no_place(void)
 
         g_assert_no_error(err);
         g_assert_false(device_realize(dev, plans[i], NULL, &err));
-        g_assert_nonnull(strstr(err->message, "needs a bus and an address"));
+        g_assert_nonnull(strstr(err->message, "requires a bus and an address"));
     }
     fixture_fini(&f);
 }

@@ -147,8 +147,8 @@ static void test_cf8(void)
 
 static PCIBus *by_hand(PCIBus *bus, uint8_t number)
 {
-    for (unsigned i = 0; i < bus->n_slots; i++) {
-        PCIBridge *br = bus->slots[i] ? pci_bridge_of(bus->slots[i]) : NULL;
+    for (unsigned i = 0; i < bus->n_functions; i++) {
+        PCIBridge *br = bus->functions[i] ? pci_bridge_of(bus->functions[i]) : NULL;
         const uint8_t *c = br ? br->pci.config.bytes : NULL;
 
         if (br && number >= c[PCI_SECONDARY_BUS] && number <= c[PCI_SUBORDINATE_BUS]) {
@@ -207,7 +207,7 @@ static void test_extra_root(void)
     path = pci_device_path(d);
     g_assert_cmpstr(path, ==, "0000:40:07.0:00.0");
     g_assert_cmphex(pci_requester(d), ==, 0x4200);
-    device_unplug(extra.slots[FN] ? &extra.slots[FN]->dev : NULL);
+    device_unplug(extra.functions[FN] ? &extra.functions[FN]->dev : NULL);
     pci_bus_fini(&extra);
     g_assert_null(pci_host_find_bus(&f.host, 0x40));
     fixture_fini(&f);

@@ -586,15 +586,15 @@ static void test_bad_lists(void)
     second = d->config.bytes[head + 1];
 #define AGAIN memcpy(bytes->data, good, bytes->len)
     put(bytes, PCI_CAPABILITY_LIST, head + 1);
-    refuses(d, bytes, "which no entry can stand at");
+    refuses(d, bytes, "which is not a valid offset of an entry");
     put(bytes, PCI_CAPABILITY_LIST, 0x3c);
-    refuses(d, bytes, "which no entry can stand at");
+    refuses(d, bytes, "which is not a valid offset of an entry");
     AGAIN, put(bytes, second + 1, head);
     refuses(d, bytes, "loops");
     AGAIN, put(bytes, head + 1, 0);
     refuses(d, bytes, "is not in the list");
     AGAIN, put(bytes, head, 0x0a);
-    refuses(d, bytes, "is not one of this device");
+    refuses(d, bytes, "does not exist on this device");
     AGAIN, put(bytes, PCI_STATUS, 0);
     refuses(d, bytes, "is not in the list");
     refuses(d, bytes, "Capabilities List of Status is 0 while Capabilities Pointer is 0x");
@@ -603,18 +603,18 @@ static void test_bad_lists(void)
     AGAIN, put(bytes, PCI_CAPABILITY_LIST, 0xfc);
     put(bytes, 0xfc, bytes->data[CONFIG + head]);
     put(bytes, 0xfd, second);
-    refuses(d, bytes, "runs over the end");
+    refuses(d, bytes, "extends beyond the end");
     AGAIN, put(bytes, PCI_CAPABILITY_LIST, second + 4); /* inside another entry */
     put(bytes, second + 4, bytes->data[CONFIG + head]);
     put(bytes, second + 5, second);
     refuses(d, bytes, "overlaps");
     AGAIN, put(bytes, 0x100, 7);
     put(bytes, 0x102, 1);
-    refuses(d, bytes, "is not one of this device");
+    refuses(d, bytes, "does not exist on this device");
     AGAIN, put(bytes, 0x103, 0x10); /* null head pointing at itself, then below 100h */
     refuses(d, bytes, "0x100");
     AGAIN, put(bytes, 0x103, 0x04);
-    refuses(d, bytes, "which no entry can stand at");
+    refuses(d, bytes, "which is not a valid offset of an entry");
     AGAIN, put(bytes, 0x103, 0x20);
     refuses(d, bytes, "null entry at 0x200");
     AGAIN, bytes->data[3] = 4;
@@ -715,14 +715,14 @@ static void test_bad_extended_lists(void)
     put(bytes, 0x183, 0x18); /* its own successor */
     refuses(d, bytes, "the extended capability list loops at 0x180");
     AGAIN, put(bytes, 0x182, bytes->data[CONFIG + 0x182] | 0x20);
-    refuses(d, bytes, "which no entry can stand at");
+    refuses(d, bytes, "which is not a valid offset of an entry");
     AGAIN, put(bytes, 0x180, 0x0d);
-    refuses(d, bytes, "the Access Control Services capability (id 0xd) at 0x180 is not one of");
+    refuses(d, bytes, "the Access Control Services capability (id 0xd) at 0x180 does not exist on");
     refuses(d, bytes, "the Advanced Error Reporting capability is not in the list");
     AGAIN, memcpy(bytes->data + CONFIG + 0xff0, good + CONFIG + 0x180, 16);
     put(bytes, 0x103, 0xff);
     put(bytes, 0x102, 0);
-    refuses(d, bytes, "the Advanced Error Reporting capability at 0xff0 runs over the end");
+    refuses(d, bytes, "the Advanced Error Reporting capability at 0xff0 extends beyond the end");
     AGAIN;
     loads(d, bytes);
     sound(d);
