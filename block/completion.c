@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The way back of finished requests: from I/O threads and io_uring, through one eventfd, to the
- * callbacks on the main loop.
+ * Completed requests: from I/O threads and the engines of the host kernel, through one eventfd, to
+ * the callbacks on the main loop.
  */
 #include <errno.h>
 #include <limits.h>
@@ -14,7 +14,7 @@
 
 enum { POOL_THREADS = 16 };
 
-/* Append a finished request. Returns whether it is the only one. */
+/* Append a completed request to the list. Returns whether it is the only one. */
 static bool completion_add(BlockRequest *req, int result)
 {
     BlockSet *set = req->p.root->set;
@@ -37,8 +37,8 @@ void block_complete_any(BlockRequest *req, int result)
     }
 }
 
-/* The next one, whoever asks: a `done` may itself wait for the rest, so none may be held back
- * in a list of the caller's. */
+/* Take one request from the list. A `done` may wait for the other requests, which must therefore
+ * remain in the list of the set. */
 static BlockRequest *completion_next_finished(BlockSet *set)
 {
     BlockRequest *req;
@@ -55,7 +55,7 @@ static BlockRequest *completion_next_finished(BlockSet *set)
     return req;
 }
 
-/* False if there was none. */
+/* Returns false if the list was empty. */
 static bool completion_deliver(BlockSet *set)
 {
     BlockRequest *req;
@@ -98,7 +98,7 @@ void block_wait(BlockSet *set)
     struct pollfd p = { .fd = set->event, .events = POLLIN };
 
     if (completion_deliver(set)) {
-        return; /* their event may have been taken by a caller that is waiting as well */
+        return; /* a caller of this function further up the stack may have read their event */
     }
     poll(&p, 1, 1000);
     completion_poll(set);
@@ -145,8 +145,8 @@ bool engine_submit(BlockEngine *e, BlockRequest *req, int fd)
     return req->n_iov <= IOV_MAX && e->ops->submit(e, req, fd);
 }
 
-/* No event is needed: completion_poll() has read the engine's, and what finished is delivered after
- * it. */
+/* The eventfd is not written: completion_poll() has read the event of the engine, and its caller
+ * delivers the requests. */
 void engine_complete(BlockRequest *req, int result)
 {
     bool complete = req->p.op == BLOCK_FLUSH ? result == 0 : (uint64_t)result == req->len;

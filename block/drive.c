@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * -drive: the older way to describe a disk, translated into a chain of nodes: a protocol node, a
- * format node unless the drive names a protocol driver, and with snapshot=on an overlay.
+ * -drive: the older description of a disk, which is translated into a chain of nodes: a protocol
+ * node, a format node unless the drive names a protocol driver, and an overlay with snapshot=on.
  */
 #include <errno.h>
 #include <string.h>
@@ -10,15 +10,15 @@
 #include "internal.h"
 #include "plan/description.h"
 
-/* Keys of the drive itself; all others are options of its format node. */
+/* Keys of the drive. Other keys are options of its format node. */
 static const char *const drive_keys[] = { "if",     "id",       "file",         "format",
                                           "media",  "snapshot", "readonly",     "read-only",
                                           "cache",  "aio",      "copy-on-read", "werror",
                                           "rerror", NULL };
-/* Options of the top node when there is an overlay: the base is only read. */
+/* Options of the top node if it is an overlay, whose base is read-only. */
 static const char *const top_keys[] = { "node-name", "discard", "detect-zeroes", NULL };
 
-/* What a -drive asks for, before anything is opened. */
+/* The options of a -drive, before files are opened. */
 typedef struct DriveSpec {
     struct json_object *file; /* protocol node below a format node; NULL: `node` is a protocol */
     struct json_object *node; /* without its child */
@@ -104,7 +104,7 @@ struct json_object *block_filename_parse(const char *text, GError **err)
 
 /* --- options --- */
 
-/* For help and tests: those of the drive, of its place (system/), and of a raw node. */
+/* Keys of the drive, of its interface (system/), and of a raw node. */
 const char *const *block_drive_keys(void)
 {
     static const char *const keys[] = {
@@ -118,7 +118,7 @@ const char *const *block_drive_keys(void)
     return keys;
 }
 
-/* -drive cache=MODE as the three switches it stands for. */
+/* The three options that -drive cache=MODE sets. */
 static const struct CacheMode {
     const char *name;
     bool direct, no_flush, writeback;
@@ -223,7 +223,7 @@ static bool drive_read_format(DriveSpec *s, struct json_object *o, GError **err)
     return true;
 }
 
-/* json:{...} stands for options of the top node; those given beside it win. */
+/* json:{...} contains options of the top node. Options of the drive take precedence. */
 static bool drive_merge_json_name(DriveSpec *s, const char *text, GError **err)
 {
     struct json_object *o = block_filename_parse(text, err);
@@ -263,7 +263,7 @@ static bool drive_read_file(DriveSpec *s, struct json_object *o, GError **err)
     return s->file != NULL;
 }
 
-/* The drive names a protocol driver: what `file` says belongs to that node. */
+/* The drive names a protocol driver: the options in `file` are options of that node. */
 static void drive_merge_protocol(DriveSpec *s)
 {
     if (s->file) {
@@ -282,7 +282,7 @@ static bool drive_set_aio(struct json_object *o, struct json_object *protocol)
 {
     const char *aio = opt_str(o, "aio"), *driver = opt_str(protocol, "driver");
 
-    /* null-co has no host I/O that it could choose */
+    /* null-co does no host I/O */
     if (aio && !opt_str(protocol, "aio") && !g_str_has_prefix(driver ? driver : "", "null-")) {
         drive_put_option(protocol, "aio", aio);
     }
@@ -299,10 +299,10 @@ static bool drive_place_file(DriveSpec *s, struct json_object *o, GError **err)
         return drive_set_aio(o, s->node);
     }
     if (!s->file && !s->probe && opt_str(s->node, "file")) {
-        return true; /* json:{...} names a node */
+        return true; /* json:{...} contains the name of a node */
     }
     if (!s->file) {
-        return error_set(err, ERROR_USER, "it needs a file: file=...");
+        return error_set(err, ERROR_USER, "property 'file' is required: file=...");
     }
     if (!opt_str(s->file, "driver")) {
         struct json_object *path = drive_path_options(opt_str(s->file, "filename") ?: "");
@@ -322,7 +322,7 @@ static bool drive_is_throttling(const char *key)
     return g_strv_contains(names, parts[0]);
 }
 
-/* Options of the format node stand among those of the drive. */
+/* Options of the format node are given together with those of the drive. */
 static bool drive_take_node_options(DriveSpec *s, struct json_object *o, GError **err)
 {
     json_object_object_foreach(o, key, value)
@@ -346,7 +346,7 @@ static bool drive_check_interface(struct json_object *o, GError **err)
     return opt_enum(o, "if", accepted, 0, &i, err);
 }
 
-/* A drive without node-name is called after its id. */
+/* Without node-name, the name is derived from the id. */
 static void drive_set_node_name(DriveSpec *s)
 {
     g_autofree char *name = g_strdup_printf("#block-%s", s->id);
@@ -360,7 +360,7 @@ static bool drive_spec_read(DriveSpec *s, struct json_object *o, GError **err)
 {
     *s = (DriveSpec){ .node = json_object_new_object(), .id = opt_str(o, "id") };
     if (!s->id) {
-        error_set(err, ERROR_USER, "it needs a name: id=...");
+        error_set(err, ERROR_USER, "property 'id' is required: id=NAME");
     } else if (drive_check_interface(o, err) && drive_take_node_options(s, o, err) &&
                drive_read_file(s, o, err) && drive_read_format(s, o, err) &&
                drive_read_access(s, o, err) && drive_read_cache(s, o, err) &&
@@ -399,7 +399,7 @@ static bool drive_probe_format(BlockNode *file, GError **err)
         return error_set(
             err, ERROR_USER,
             "'%s' is an image in format '%s', which is not available in this version: "
-            "convert it with qemu-img convert -O raw, or give format=raw if the disk is "
+            "convert it with qemu-img convert -O raw, or use format=raw if the disk is "
             "to show the image file itself",
             node_filename(file), format);
     }
@@ -411,7 +411,7 @@ static bool drive_probe_format(BlockNode *file, GError **err)
     return true;
 }
 
-/* The node described by `options`, over `child` (if it is not NULL), which ends with it. */
+/* Create the node of `options` over `child`, which may be NULL and is closed on failure. */
 static BlockNode *drive_stack_node(Machine *m, const BlockDriver *drv, struct json_object *options,
                                    const char *key, BlockNode *child, bool inactive, GError **err)
 {
@@ -427,7 +427,7 @@ static BlockNode *drive_stack_node(Machine *m, const BlockDriver *drv, struct js
     return n;
 }
 
-/* Take what belongs to the overlay out of the options of the node below. */
+/* Move options of the overlay out of the options of the node below. */
 static struct json_object *drive_overlay_options(DriveSpec *s)
 {
     struct json_object *top = json_object_new_object(), *v;
@@ -443,7 +443,7 @@ static struct json_object *drive_overlay_options(DriveSpec *s)
     return top;
 }
 
-/* The format node, or the protocol node alone. */
+/* Create the format node, or only a protocol node. */
 static BlockNode *drive_make_format(Machine *m, DriveSpec *s, bool inactive, GError **err)
 {
     struct json_object *options;
@@ -481,7 +481,7 @@ static BlockNode *drive_make_nodes(Machine *m, DriveSpec *s, bool inactive, GErr
     return n;
 }
 
-/* The drive keeps its image readable for itself, also while no device uses it. */
+/* A drive holds BLOCK_PERM_CONSISTENT_READ even while no device uses it. */
 static bool drive_hold_image(BlockNode *n, const DriveSpec *s, GError **err)
 {
     n->drive_ref = edge_new(n, NULL, NULL, s->id, BLOCK_PERM_CONSISTENT_READ, BLOCK_PERM_ALL, err);
@@ -502,7 +502,7 @@ BlockNode *block_drive_new(Machine *m, struct json_object *options, bool inactiv
     BlockNode *n = NULL;
 
     if (id && block_find(m, id)) {
-        error_set(err, ERROR_USER, "a drive or node named '%s' exists already", id);
+        error_set(err, ERROR_USER, "a drive or node named '%s' already exists", id);
     } else if (drive_spec_read(&s, options, err)) {
         n = drive_make_nodes(m, &s, inactive, err);
     }

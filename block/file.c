@@ -73,7 +73,7 @@ static bool file_read_options(BlockNode *n, struct json_object *o, int *locking,
 
     s->filename = g_strdup(opt_str(o, "filename"));
     if (!s->filename || !*s->filename) {
-        return error_set(err, ERROR_USER, "property 'filename' is required");
+        return error_set(err, ERROR_USER, "property 'filename' is required: filename=PATH");
     }
     return file_read_aio(n, o, err) &&
            opt_enum(o, "locking", lockings, FILE_LOCKING_AUTO, locking, err);
@@ -261,7 +261,7 @@ static bool file_inactivate(BlockNode *n, GError **err)
     return true;
 }
 
-/* The size of a host device is the device's. It may have changed since it was opened. */
+/* A host device has a fixed size, which may have changed since it was opened. */
 static bool file_resize_device(BlockNode *n, uint64_t size, GError **err)
 {
     BlockFile *s = n->priv;
@@ -540,8 +540,8 @@ static int file_perform(BlockNode *n, BlockRequest *req)
     return result;
 }
 
-/* Whether an engine can perform the request: a flush, or an aligned transfer that needs neither a
- * flush of its own nor BlockFile.rmw. */
+/* Return whether an engine can perform the request: a flush, or an aligned transfer that needs
+ * neither a flush of its own nor BlockFile.rmw. */
 static bool file_suits_engine(const BlockFile *s, const BlockRequest *req)
 {
     if (req->p.op == BLOCK_WRITE) {

@@ -84,7 +84,7 @@ static bool edge_set(BlockEdge *e, unsigned perm, unsigned shared, GError **err)
     return false;
 }
 
-/* Bring the references and locks below n to what its own references need. */
+/* Update the references and locks below n to the permissions of the references to n. */
 static bool node_apply(BlockNode *n, GError **err)
 {
     unsigned perm, shared;
@@ -125,7 +125,7 @@ void edge_free(BlockEdge *e)
 {
     if (e) {
         g_ptr_array_remove(e->node->parents, e);
-        node_apply(e->node, NULL); /* fewer permissions: cannot conflict */
+        node_apply(e->node, NULL); /* cannot conflict: fewer permissions are used */
         node_unref(e->node);
         g_free(e->name);
         g_free(e);

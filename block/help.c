@@ -11,41 +11,43 @@ typedef struct KeyHelp {
 static const KeyHelp drive_help[] = {
     { "file", "NAME", "image file, file:PATH, host_device:PATH, null-co:// or json:{...}" },
     { "file.KEY", "VALUE", "an option of the node of the file, as file.locking=off" },
-    { "id", "ID", "name for -device TYPE,drive=ID (default: the interface with a number)" },
-    { "if", "none|virtio", "none: a back end alone (default); virtio: with a virtio-blk-pci" },
-    { "format, driver", "raw|...", "format of the image; without it the format is probed" },
+    { "id", "ID", "name for -device TYPE,drive=ID (default: the interface and a number)" },
+    { "if", "none|virtio", "none: only a back end (default); virtio: with a virtio-blk-pci" },
+    { "format, driver", "raw|...", "format of the image (default: probed)" },
     { "media", "disk|cdrom", "cdrom: read-only" },
     { "index, bus, unit", "NUMBER", "number of the drive on its interface" },
-    { "read-only, readonly", "on|off", "the guest may not write" },
+    { "read-only, readonly", "on|off", "reject writes by the guest" },
     { "auto-read-only", "on|off", "read-only if the image cannot be opened for writing" },
-    { "snapshot", "on|off", "writes go to a temporary file; the image stays as it is" },
+    { "snapshot", "on|off", "write to a temporary file and leave the image unchanged" },
     { "cache", "writeback|none|writethrough|directsync|unsafe", "use of the host's page cache" },
-    { "cache.direct, cache.no-flush", "on|off", "the same, one by one" },
-    { "aio", "io_uring|native|threads", "how the host does I/O; native needs cache.direct=on" },
-    { "discard", "ignore|unmap", "whether discards of the guest free space of the image" },
+    { "cache.direct, cache.no-flush", "on|off", "the individual settings of cache=" },
+    { "aio", "io_uring|native|threads",
+      "interface of the host for I/O; native requires cache.direct=on" },
+    { "discard", "ignore|unmap", "ignore discards by the guest, or deallocate space of the image" },
     { "detect-zeroes", "off|on|unmap", "store written zeroes efficiently" },
-    { "copy-on-read", "off", "there is no format with a backing file" },
-    { "force-share", "on|off", "read an image that another process writes; needs read-only=on" },
+    { "copy-on-read", "off", "only off: no format with a backing file is available" },
+    { "force-share", "on|off", "read an image that another process writes; requires read-only=on" },
     { "node-name", "NAME", "name of the top node (default: #block-ID)" },
-    { "werror", "enospc|report|ignore|stop", "what a write error does (default: enospc)" },
-    { "rerror", "report|ignore|stop", "what a read error does (default: report)" },
+    { "werror", "enospc|report|ignore|stop", "action on a write error (default: enospc)" },
+    { "rerror", "report|ignore|stop", "action on a read error (default: report)" },
     { "offset, size", "BYTES", "raw: the part of the file that is the disk" },
 };
 
 static const KeyHelp node_help[] = {
-    { "node-name", "NAME", "its name" },
-    { "read-only", "on|off", "no writes" },
+    { "node-name", "NAME", "name of the node" },
+    { "read-only", "on|off", "reject writes" },
     { "auto-read-only", "on|off", "read-only if the image cannot be opened for writing" },
-    { "force-share", "on|off", "share with writers; needs read-only=on" },
+    { "force-share", "on|off", "share with writers; requires read-only=on" },
     { "cache.direct", "on|off", "bypass the host's page cache" },
     { "cache.no-flush", "on|off", "ignore flushes" },
-    { "discard", "ignore|unmap", "whether discards free space" },
+    { "discard", "ignore|unmap", "ignore discards, or deallocate space" },
     { "detect-zeroes", "off|on|unmap", "store written zeroes efficiently" },
 };
 
 static const KeyHelp file_help[] = {
     { "filename", "PATH", "the file or device" },
-    { "aio", "io_uring|native|threads", "how the host does I/O; native needs cache.direct=on" },
+    { "aio", "io_uring|native|threads",
+      "interface of the host for I/O; native requires cache.direct=on" },
     { "locking", "auto|on|off", "lock the image against other processes" },
 };
 
@@ -55,9 +57,9 @@ static const KeyHelp null_help[] = {
 };
 
 static const KeyHelp raw_help[] = {
-    { "file", "NODE", "name of the node below, or its options as file.KEY=VALUE" },
-    { "offset", "BYTES", "where the disk begins" },
-    { "size", "BYTES", "its size (default: to the end)" },
+    { "file", "NODE", "name of the child, or its options as file.KEY=VALUE" },
+    { "offset", "BYTES", "start of the disk in the child" },
+    { "size", "BYTES", "size of the disk (default: to the end of the child)" },
 };
 
 static void help_add_keys(GString *out, const KeyHelp *rows, size_t n)

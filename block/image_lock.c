@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Locks on an image that other processes use: one byte for each permission in use and one for
- * each permission not shared, as open-file-description locks, which end with the open file.
+ * Locks on an image that several processes use: one byte for each permission in use, and one for
+ * each permission that is not shared. They are open-file-description locks, which end with the open
+ * file.
  *
- * Every lock is a read lock, so that all openers can hold theirs together; a conflict is found by
- * asking whether a write lock on the opposite byte would be possible. Locks are taken before the
- * question, so that of two processes that start at the same time at least one is refused.
+ * Every lock is a read lock, so that all openers can hold their locks together. A conflict is found
+ * by testing whether a write lock on the opposite byte is possible. Locks are acquired before the
+ * test, so that of two processes that start at the same time at least one is rejected.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -35,7 +36,7 @@ static bool image_lock_set_byte(int fd, off_t at, short type)
     return fcntl(fd, F_OFD_SETLK, &lock) == 0;
 }
 
-/* Whether another open file holds a lock on this byte; an error counts as one. */
+/* Return whether another open file holds a lock on this byte. An error counts as a lock. */
 static bool image_lock_byte_held(int fd, off_t at)
 {
     struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = at, .l_len = 1 };
@@ -50,7 +51,7 @@ bool image_lock_possible(int fd)
     return fcntl(fd, F_OFD_GETLK, &lock) == 0;
 }
 
-/* Change the bytes of `mask` from base on; the first that cannot be changed is an error. */
+/* Lock or unlock the bytes base + n for the bits n of `mask`. */
 static bool image_lock_set_bytes(int fd, off_t base, unsigned mask, short type,
                                  const char *filename, GError **err)
 {

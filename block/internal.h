@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Inside block/: nodes and the references between them, drivers, and the way back of finished
- * requests.
+ * Block nodes inside block/: nodes and the references between them, drivers, and completions.
  *
- *   node.c        making, finding and deleting nodes
+ *   node.c        creating, finding and deleting nodes
  *   graph.c       references, permissions, sizes, hand-over
- *   io.c          what happens to a request before a driver sees it
- *   completion.c  finished requests, I/O threads; uring.c: io_uring
+ *   io.c          checks of a request, and options of nodes, before a driver receives it
+ *   completion.c  completed requests, I/O threads; uring.c, linux_aio.c: engines of the host kernel
  *   raw.c overlay.c file.c null.c   drivers; image_lock.c: the locks of file.c
  *   probe.c       signatures of image formats
  *   drive.c       -drive as node options; query.c stats.c: queries; options.c: option values
@@ -46,23 +45,23 @@ typedef enum BlockAccess {
 
 typedef struct BlockCount {
     uint64_t bytes, done, failed;
-    int64_t time_ns; /* from submission to the end, of failed ones too */
+    int64_t time_ns; /* from submission to completion, including failed requests */
 } BlockCount;
 
 typedef struct BlockStats {
     BlockCount count[ACCESS_KINDS];
-    uint64_t highest; /* where the highest write ended */
-    int64_t last_ns;  /* when a request last ended; 0: none did */
+    uint64_t highest; /* end of the highest write */
+    int64_t last_ns;  /* time of the last completion; 0: none */
 } BlockStats;
 
 typedef enum DetectZeroes { DETECT_OFF, DETECT_ON, DETECT_UNMAP } DetectZeroes;
 
-/* A reference to a node: of a parent node, of a device, or of a drive. */
+/* A reference to a node, held by a parent node, a device or a drive. */
 struct BlockEdge {
     BlockNode *node;
-    BlockNode *parent;     /* NULL: a device's or drive's */
-    const BlockUser *user; /* NULL: a parent's or drive's */
-    char *name;            /* "file" of a parent; the device; the drive */
+    BlockNode *parent;     /* NULL: held by a device or drive */
+    const BlockUser *user; /* NULL: held by a parent or drive */
+    char *name;            /* "file" of a parent; the name of the device or drive */
     unsigned perm, shared;
 };
 
@@ -70,20 +69,20 @@ struct BlockNode {
     BlockSet *set;
     char *name, *drive; /* node name; the id of -drive, or NULL */
     const BlockDriver *drv;
-    void *priv; /* the driver's */
+    void *priv; /* of the driver */
     uint64_t size;
-    unsigned depth; /* nodes on the longest way down, itself included */
+    unsigned depth; /* length of the chain that begins with this node */
     bool read_only, discard, no_flush, active, force_share;
-    bool write_through; /* every write is durable when it ends */
+    bool write_through; /* every write is durable when it completes */
     bool direct;        /* cache.direct */
-    bool named;         /* the user's reference */
+    bool named;         /* the user refers to the node */
     DetectZeroes detect_zeroes;
-    int io_error; /* -errno that stopped the machine; 0: none */
+    int io_error; /* the -errno that stopped the machine; 0: none */
     BlockErrorPolicy on_write_error, on_read_error;
-    GPtrArray *parents;   /* BlockEdge*: who refers to this node */
-    BlockEdge *child;     /* what it works on; NULL for a protocol node */
-    BlockEdge *drive_ref; /* the drive's reference, if it is the top of one */
-    unsigned in_flight;   /* requests submitted to this node, not to a parent */
+    GPtrArray *parents;   /* BlockEdge*: references to this node */
+    BlockEdge *child;     /* reference to the child; NULL for a protocol node */
+    BlockEdge *drive_ref; /* reference of the drive, if this is its top node */
+    unsigned in_flight;   /* requests submitted to this node, without those to a parent */
     BlockStats stats;
 };
 
@@ -95,33 +94,34 @@ struct BlockNode {
 struct BlockDriver {
     const char *name;
     const char *const *keys; /* all its options, NULL-terminated */
-    const char *child;       /* the option that holds the child; NULL: a protocol */
-    /* Read the options and open. n->child is there, inactive. Sets n->size and n->priv. On
-     * failure nothing is left. */
+    const char *child;       /* the option that contains the child; NULL: a protocol */
+    /* Read the options and open. n->child exists and is inactive. Sets n->size and n->priv. On
+     * failure everything is released. */
     bool (*open)(BlockNode *n, struct json_object *options, GError **err);
     void (*close)(BlockNode *n);
-    /* Start req (allowed and in range): at req->p.at, operation req->p.op. It ends in
-     * block_complete_any(), or is handed to the child with node_forward(). */
+    /* Start req, which is allowed and in range: operation req->p.op at req->p.at. It ends with
+     * block_complete_any(), or is passed to the child with node_forward(). */
     void (*submit)(BlockNode *n, BlockRequest *req);
-    /* Carry out req in the calling thread (any; without the lock): 0 or -errno. */
+    /* Perform req in the calling thread, without the machine lock. Returns 0 or -errno. */
     int (*perform)(BlockNode *n, BlockRequest *req);
     bool (*resize)(BlockNode *n, uint64_t size, GError **err);
     /* The child's size may have changed: set n->size. NULL: a protocol. */
     void (*child_resized)(BlockNode *n);
     /* The permissions needed at the child, from those at the node. NULL: a protocol. */
     void (*child_perm)(const BlockNode *n, unsigned *perm, unsigned *shared);
-    /* Hold exactly these on the image; on failure those held before. NULL: nothing to lock. */
+    /* Lock the image for exactly these permissions. On failure the locks are unchanged. NULL:
+     * nothing to lock. */
     bool (*lock)(BlockNode *n, unsigned perm, unsigned shared, GError **err);
-    /* The image may have been changed by another process: read its size anew. NULL: no need. */
+    /* Another process may have changed the image: read its size again. NULL: not needed. */
     bool (*activate)(BlockNode *n, GError **err);
-    /* Bring everything to the disk. NULL: no need. */
+    /* Flush the data to the disk. NULL: not needed. */
     bool (*inactivate)(BlockNode *n, GError **err);
-    const char *(*filename)(const BlockNode *n); /* NULL: the child's */
+    const char *(*filename)(const BlockNode *n); /* NULL: that of the child */
 };
 
 /*
- * All nodes of a machine, the pool of I/O threads, and the finished requests on their way back.
- * The list is guarded by `lock`; everything else by the machine lock.
+ * All nodes of a machine, the pool of I/O threads, and the completed requests that are not
+ * delivered yet. `lock` guards the list of requests; the machine lock guards the other members.
  */
 struct BlockSet {
     Machine *machine;
@@ -135,51 +135,51 @@ struct BlockSet {
     BlockRequest *finished, **finished_tail;
 };
 
-BlockSet *block_set(Machine *m); /* made at the first call */
-/* Make what requests need. False and a message if the host is out of descriptors. */
+BlockSet *block_set(Machine *m); /* created at the first call */
+/* Create the eventfd that requests need. False with *err if the host has no descriptors. */
 bool block_set_ready(BlockSet *set, GError **err);
 
 /* --- node.c --- */
-/* As block_node_new(), for a node that another node or a drive is going to refer to: options may
- * lack a name. drv: NULL, or the driver instead of the option. */
+/* As block_node_new(), for a node that another node or a drive will refer to. The options may lack
+ * a name. drv: the driver; NULL: as the option states. */
 BlockNode *node_new(Machine *m, const BlockDriver *drv, struct json_object *options, bool inactive,
                     GError **err);
-/* The options of an inline child: as given, and what it does not say itself as at its parent;
- * discards are decided there. Caller frees (json_object_put). */
+/* The options of an inline child: those given, and options of the parent that the child inherits.
+ * Discards are enabled, because the parent decides about them. The caller puts the object. */
 struct json_object *node_inline_options(struct json_object *parent, struct json_object *given);
-/* Whether a node's driver and options exist. */
+/* Return whether the driver and the option names of a node exist. */
 bool node_check(struct json_object *options, GError **err);
-/* Close it if nothing refers to it any more; then its children. */
+/* Close a node, and then its child, if nothing refers to it any more. */
 void node_unref(BlockNode *n);
 const BlockDriver *driver_find(const char *name);
 const char *node_filename(const BlockNode *n);
 
 /* --- graph.c --- */
-/* Refer to a node; all or nothing. */
+/* Refer to a node. NULL with *err on a conflict, with nothing changed. */
 BlockEdge *edge_new(BlockNode *n, BlockNode *parent, const BlockUser *user, const char *name,
                     unsigned perm, unsigned shared, GError **err);
-/* End it, and the node with its last reference. NULL is nothing. */
+/* End a reference, and close the node with its last reference. e may be NULL. */
 void edge_free(BlockEdge *e);
-/* The reference of a device; NULL if none does. */
+/* The first reference of a device; NULL if there is none. */
 BlockEdge *node_user(const BlockNode *n);
 const char *edge_user_name(const BlockEdge *e);
 /* "node 'f' (as its 'file')", "device 'disk0'", "drive 'hd0'"; g_free. */
 char *edge_describe(const BlockEdge *e);
-/* Bring sizes of the nodes above up to date and tell their devices. */
+/* Update the sizes of the nodes above and notify their devices. */
 void node_size_changed(BlockNode *n);
 
 /* --- io.c --- */
-/* Hand req to a node below its root; req->p.at is the offset in n. */
+/* Pass req to a node below its root. req->p.at is the offset in n. */
 void node_forward(BlockNode *n, BlockRequest *req);
-/* Read from a node in the calling thread: 0 or -errno. Beyond its end there are zeroes. */
+/* Read from a node in the calling thread. Bytes beyond its end are zero. Returns 0 or -errno. */
 int node_read_any(BlockNode *n, uint64_t at, void *buf, size_t len);
 
 /* --- completion.c --- */
-/* A request ended with 0 or -errno; its `done` runs on the main loop. Any thread. */
+/* Complete a request with 0 or -errno. Its `done` is called on the main loop. Any thread. */
 void block_complete_any(BlockRequest *req, int result);
-/* Have the node's driver perform req on an I/O thread. */
+/* Perform req on an I/O thread with BlockDriver.perform. */
 void block_run_threaded(BlockRequest *req);
-/* Wait (without the main loop) until something finished, and deliver it. */
+/* Wait without the main loop until requests complete, and deliver them. */
 void block_wait(BlockSet *set);
 
 /* --- stats.c --- */
@@ -187,15 +187,15 @@ void stats_begin(BlockRequest *req);
 void stats_end(BlockNode *n, const BlockRequest *req, int result);
 
 /* --- probe.c --- */
-/* The format whose signature stands at the start of these bytes; NULL: none known (raw). */
+/* The format whose signature is at the start of these bytes; NULL: no known format (raw). */
 const char *probe_format(const uint8_t *head, size_t len);
-/* The same of the first bytes of a node, read in the calling thread. False: an I/O error. */
+/* Like probe_format(), for the first bytes of a node. False with *err: an I/O error. */
 bool probe_node(BlockNode *n, const char **format, GError **err);
-/* Whether the name is a format that this build knows of but cannot open. */
+/* Return whether this is the name of a format that this build cannot open. */
 bool probe_knows(const char *format);
 
 /* --- raw.c --- */
-/* The format was guessed: refuse a write that would change the guess. */
+/* The format was probed: reject writes that would change the result of probing. */
 void raw_set_probed(BlockNode *n);
 
 /* --- image_lock.c: locks on an open image (facts in block/block.h) --- */
@@ -203,12 +203,12 @@ typedef struct ImageLock {
     int fd;
     unsigned perm, unshared; /* held now */
 } ImageLock;
-/* Hold these permissions, and deny those not in `shared`. A conflict with another open file: false
- * with QEMU's text, and the locks as before. */
+/* Lock the bytes of these permissions, and of those not in `shared`. False with QEMU's message if
+ * another open file conflicts; the locks are then unchanged. */
 bool image_lock_set(ImageLock *l, unsigned perm, unsigned shared, const char *filename,
                     GError **err);
 void image_lock_drop(ImageLock *l);
-/* Whether the host has such locks on this file. */
+/* Return whether the host supports these locks on this file. */
 bool image_lock_possible(int fd);
 /* "write", "consistent read" ... of one permission bit. */
 const char *perm_name(unsigned perm);
@@ -222,20 +222,21 @@ extern const BlockDriver block_file, block_host_device, block_null, block_null_a
 /* --- options.c --- */
 /* The text of a scalar option, NULL if absent. */
 const char *opt_str(struct json_object *o, const char *key);
-/* on/off/true/false; false with a sentence on anything else. */
+/* Parse on/off/true/false. False with *err for another value. */
 bool opt_bool(struct json_object *o, const char *key, bool def, bool *out, GError **err);
 bool opt_size(struct json_object *o, const char *key, uint64_t def, uint64_t *out, GError **err);
-/* The index of the value in names (NULL-terminated), def if absent; false naming those. */
+/* The index of the value in names (NULL-terminated); def if absent. False with *err listing the
+ * names for another value. */
 bool opt_enum(struct json_object *o, const char *key, const char *const *names, int def, int *out,
               GError **err);
-/* Refuse the first key that is not in the list, naming it and what `what` accepts. */
+/* False with *err if a key is not in the list. what: the object, for the message. */
 bool opt_known(struct json_object *o, const char *const *keys, const char *what, GError **err);
 
 /* --- engines --- */
-/* The engine of this kind, created at its first use. NULL and *err: the host or the build has
- * none. */
+/* Get an engine, which is created at its first use. NULL with *err if the host or the build does
+ * not support it. */
 BlockEngine *engine_get(BlockSet *set, BlockEngineKind kind, GError **err);
-/* Carry out req at req->p.at in an open file. False: the engine is full, use a thread. */
+/* Perform req at req->p.at in an open file. False: the engine is full; use a thread. */
 bool engine_submit(BlockEngine *e, BlockRequest *req, int fd);
 /* For engines: req ended with a number of bytes or -errno. What an engine could not complete is
  * performed again from its start by a thread. Moving the same bytes twice is harmless: the request

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What happens to a request before a driver sees it: checks at the node it was submitted to, and
- * the options of every node on its way down.
+ * Requests before a driver receives them: checks at the node that the request was submitted to, and
+ * the options of every node that the request passes.
  */
 #include <errno.h>
 #include <string.h>
@@ -36,7 +36,7 @@ static bool buffer_is_zero(const void *buf, size_t len)
     return len == 0 || (*p == 0 && memcmp(p, p + 1, len - 1) == 0);
 }
 
-/* detect-zeroes: a write of zeroes becomes an efficient one. */
+/* detect-zeroes: replace a write of zeroes by BLOCK_WRITE_ZEROES. */
 static void request_detect_zeroes(const BlockNode *n, BlockRequest *req)
 {
     for (int i = 0; i < req->n_iov; i++) {

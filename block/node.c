@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Block nodes: making, finding and deleting them (contract in block/block.h).
+ * Block nodes: creation, lookup and deletion (contract in block/block.h).
  */
 #include <errno.h>
 #include <string.h>
@@ -8,8 +8,7 @@
 
 #include "internal.h"
 
-/* Those that users name. The overlay is for snapshot=on alone: its contents end with the process.
- */
+/* Drivers that users can name. The overlay is used by snapshot=on only. */
 static const BlockDriver *const drivers[] = { &block_file, &block_host_device, &block_null,
                                               &block_null_aio, &block_raw };
 
@@ -17,7 +16,7 @@ enum { NAME_LEN_MAX = 127 };
 
 bool block_driver_keys(size_t i, const char **name, const char *const **keys)
 {
-    bool there = i < G_N_ELEMENTS(drivers) && drivers[i] != &block_overlay; /* the last one */
+    bool there = i < G_N_ELEMENTS(drivers) && drivers[i] != &block_overlay; /* no more drivers */
 
     if (there) {
         *name = drivers[i]->name;
@@ -104,7 +103,8 @@ static bool node_read_cache(BlockNode *n, struct json_object *o, GError **err)
         return true;
     }
     if (!json_object_is_type(cache, json_type_object)) {
-        return error_set(err, ERROR_USER, "cache is an object with direct and no-flush");
+        return error_set(err, ERROR_USER,
+                         "option 'cache' must be an object with direct, no-flush and writeback");
     }
     if (!opt_known(cache, keys, "cache", err) ||
         !opt_bool(cache, "direct", false, &n->direct, err) ||
@@ -184,7 +184,7 @@ struct json_object *node_inline_options(struct json_object *parent, struct json_
     return o;
 }
 
-/* The node below: one that exists, or one made here (*made). */
+/* Find the child, or create it from inline options. */
 static BlockNode *node_find_child(BlockNode *n, struct json_object *o, bool inactive, GError **err)
 {
     Machine *m = n->set->machine;
@@ -193,7 +193,7 @@ static BlockNode *node_find_child(BlockNode *n, struct json_object *o, bool inac
 
     if (!json_object_object_get_ex(o, n->drv->child, &given) || !given) {
         error_set(err, ERROR_USER,
-                  "Parameter '%s' is missing: it takes the name of a node, or the options of "
+                  "Parameter '%s' is missing: accepted are the name of a node and the options of "
                   "one (%s.driver=...)",
                   n->drv->child, n->drv->child);
         return NULL;
@@ -240,7 +240,7 @@ static bool node_open_child(BlockNode *n, struct json_object *o, bool inactive, 
     return true;
 }
 
-/* --- making --- */
+/* --- creation --- */
 
 static bool node_name_usable(const char *name)
 {
@@ -252,8 +252,8 @@ static bool node_name_usable(const char *name)
     return ok;
 }
 
-/* Names that begin with '#' are ours: of nodes without a name, and of drives. */
-static bool node_take_name(BlockNode *n, struct json_object *o, GError **err)
+/* Names that begin with '#' are generated, for nodes without a name and for drives. */
+static bool node_set_name(BlockNode *n, struct json_object *o, GError **err)
 {
     const char *name = opt_str(o, "node-name");
 
@@ -274,7 +274,7 @@ static bool node_take_name(BlockNode *n, struct json_object *o, GError **err)
     return false;
 }
 
-static void node_free(BlockNode *n)
+static void node_release(BlockNode *n)
 {
     edge_free(n->child);
     g_ptr_array_free(n->parents, TRUE);
@@ -285,7 +285,7 @@ static void node_free(BlockNode *n)
 
 static bool node_open(BlockNode *n, struct json_object *o, bool inactive, GError **err)
 {
-    if (!opt_known(o, n->drv->keys, n->drv->name, err) || !node_take_name(n, o, err) ||
+    if (!opt_known(o, n->drv->keys, n->drv->name, err) || !node_set_name(n, o, err) ||
         !node_read_common(n, o, err) || !node_open_child(n, o, inactive, err)) {
         return false;
     }
@@ -309,7 +309,7 @@ BlockNode *node_new(Machine *m, const BlockDriver *drv, struct json_object *o, b
     n->parents = g_ptr_array_new();
     n->on_write_error = BLOCK_ON_ERROR_ENOSPC;
     if (!block_set_ready(n->set, err) || !node_open(n, o, inactive, err)) {
-        node_free(n);
+        node_release(n);
         return NULL;
     }
     g_ptr_array_add(n->set->nodes, n);
@@ -322,7 +322,7 @@ BlockNode *block_node_new(Machine *m, struct json_object *options, bool inactive
     BlockNode *n = NULL;
 
     if (!name) {
-        error_set(err, ERROR_USER, "a block node needs a name: node-name=NAME");
+        error_set(err, ERROR_USER, "property 'node-name' is required: node-name=NAME");
     } else if (!node_name_usable(name)) {
         error_set(err, ERROR_USER, "Invalid node-name: '%.*s'", NAME_LEN_MAX, name);
     } else {
@@ -337,14 +337,14 @@ BlockNode *block_node_new(Machine *m, struct json_object *options, bool inactive
     return n;
 }
 
-/* --- the end --- */
+/* --- deletion --- */
 
 static void node_destroy(BlockNode *n)
 {
     block_drain(n);
     n->drv->close(n);
     g_ptr_array_remove(n->set->nodes, n);
-    node_free(n);
+    node_release(n);
 }
 
 void node_unref(BlockNode *n)
@@ -377,7 +377,7 @@ bool block_node_del(Machine *m, const char *name, GError **err)
     return true;
 }
 
-/* --- what devices ask --- */
+/* --- queries of devices --- */
 
 const char *block_name(const BlockNode *n)
 {
@@ -418,7 +418,7 @@ void block_free_all(Machine *m)
     if (!set) {
         return;
     }
-    while (set->nodes->len > 0) { /* parents come after their children */
+    while (set->nodes->len > 0) { /* parents follow their children in the list */
         BlockNode *n = g_ptr_array_index(set->nodes, set->nodes->len - 1);
 
         while (n->parents->len > 1) {

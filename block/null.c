@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * null-co and null-aio: a disk that holds nothing. Reads return zeroes with read-zeroes=on;
- * otherwise they leave memory as it is.
+ * null-co and null-aio: a disk without data. Reads return zeroes with read-zeroes=on, and otherwise
+ * do not change memory.
  */
 #include <string.h>
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * overlay: what is written goes to a temporary file, the child (the base) stays as it is. Made
- * for snapshot=on alone.
+ * overlay: writes are stored in a temporary file, and the child (the base) is not changed. Used by
+ * snapshot=on only.
  *
- * The temporary file has no name and is sparse; data stands at the same offset as in the disk. A
- * map has one bit for each cluster that the file holds. A write to part of a cluster first
- * copies the rest of it from the base. The map grows with the areas written, by LEAF bytes per
- * LEAF_CLUSTERS clusters.
+ * The temporary file has no name and is sparse. Data are stored at the same offset as on the disk.
+ * A map has one bit for each cluster that the file contains. A write of part of a cluster first
+ * copies the rest of the cluster from the base. The map grows with the areas written, by LEAF bytes
+ * for each LEAF_CLUSTERS clusters.
  *
- * Threads: bits are set with `lock` held, after the data are in the file, and read without it. A
- * bit is never cleared.
+ * Threads: a bit is set with `lock` held, after the data were written to the file, and read without
+ * `lock`. A bit is never cleared.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,14 +19,14 @@
 #include "internal.h"
 
 enum { CLUSTER_MIN = 4096, CLUSTER_MAX = 65536, LEAF = 4096, LEAF_CLUSTERS = LEAF * 8 };
-enum { LEAVES_MAX = 1 << 17 }; /* 512 MiB of map for a disk that is written everywhere */
+enum { LEAVES_MAX = 1 << 17 }; /* limits the map to 512 MiB */
 
 typedef struct BlockOverlay {
     int fd;
     BlockEngine *engine; /* NULL: threads */
     uint32_t cluster;    /* bytes */
-    uint64_t base_end;   /* from here on the base is not used */
-    GMutex lock;         /* setting bits */
+    uint64_t base_end;   /* the base is not used from this offset on */
+    GMutex lock;         /* held while bits are set */
     uint8_t **leaves;
     size_t n_leaves;
 } BlockOverlay;
@@ -46,7 +46,7 @@ static bool overlay_has(const BlockOverlay *s, uint64_t cluster)
     return leaf && (__atomic_load_n(&leaf[bit / 8], __ATOMIC_ACQUIRE) >> bit % 8 & 1);
 }
 
-/* With the lock. False: no memory. */
+/* Set the bit of a cluster. `lock` is held. False: no memory. */
 static bool overlay_set(BlockOverlay *s, uint64_t cluster)
 {
     uint8_t **slot = &s->leaves[cluster / LEAF_CLUSTERS];
@@ -64,8 +64,8 @@ static bool overlay_set(BlockOverlay *s, uint64_t cluster)
     return true;
 }
 
-/* How many of the len bytes from `at` on are alike: in the file (*has), in the base, or beyond
- * it. */
+/* The number of the len bytes from `at` on that have the same source: the file (*has), the base, or
+ * zeroes behind the base. */
 static uint64_t overlay_run(const BlockOverlay *s, uint64_t at, uint64_t len, bool *has)
 {
     uint64_t cluster = at / s->cluster, end = MIN(at + len, (cluster + 1) * s->cluster);
@@ -79,7 +79,8 @@ static uint64_t overlay_run(const BlockOverlay *s, uint64_t at, uint64_t len, bo
 
 /* --- data, in the calling thread --- */
 
-/* The bytes [skip, skip+len) of the request's memory; returns how many pieces. */
+/* Store the segments of the bytes [skip, skip + len) of the request in `to`; return their number.
+ */
 static int overlay_slice_iov(const BlockRequest *req, uint64_t skip, uint64_t len, struct iovec *to)
 {
     int n = 0;
@@ -127,7 +128,7 @@ static int overlay_file_read(int fd, void *buf, size_t len, uint64_t at)
         if (r < 0 && errno != EINTR) {
             return -errno;
         }
-        if (r == 0) { /* behind the end: the last cluster is not whole */
+        if (r == 0) { /* behind the end of a partial last cluster */
             memset(to + done, 0, len - done);
             return 0;
         }
@@ -136,7 +137,7 @@ static int overlay_file_read(int fd, void *buf, size_t len, uint64_t at)
     return 0;
 }
 
-/* Each piece in turn, to or from the file. */
+/* Read or write each segment. */
 static int overlay_file_pieces(const BlockOverlay *s, const struct iovec *iov, int n, uint64_t at,
                                bool write)
 {
@@ -184,7 +185,8 @@ static int overlay_read(BlockNode *n, BlockRequest *req, struct iovec *iov)
     return result;
 }
 
-/* With the lock: a cluster from the base, with new contents in [at, at+len). NULL iov: zeroes. */
+/* Copy a cluster from the base, with new contents in [at, at + len), or zeroes if there is no iov.
+ * `lock` is held. */
 static int overlay_copy_cluster(BlockNode *n, uint64_t at, uint64_t len, const struct iovec *iov,
                                 int count)
 {
@@ -211,7 +213,7 @@ static int overlay_copy_cluster(BlockNode *n, uint64_t at, uint64_t len, const s
     return result < 0 ? result : overlay_set(s, start / s->cluster) ? 0 : -ENOMEM;
 }
 
-/* Write to clusters that the file does not hold yet: up to the next it holds. */
+/* Write clusters that the file does not contain yet, up to the next one that it contains. */
 static int overlay_write_new(BlockNode *n, BlockRequest *req, uint64_t *done, struct iovec *iov)
 {
     BlockOverlay *s = n->priv;
@@ -234,7 +236,7 @@ static int overlay_write_new(BlockNode *n, BlockRequest *req, uint64_t *done, st
             result = overlay_copy_cluster(n, at, len, iov, overlay_slice_iov(req, *done, len, iov));
         }
         *done += len;
-    } /* else another request was faster: the caller looks again */
+    } /* otherwise another request wrote the cluster: the caller checks again */
     g_mutex_unlock(&s->lock);
     return result;
 }
@@ -273,7 +275,8 @@ static int overlay_punch_hole(const BlockOverlay *s, uint64_t at, uint64_t len)
     return result;
 }
 
-/* Zeroes from `at` on; part of a cluster is left as it is by a discard, which is a hint. */
+/* Write zeroes from `at` on, up to the next border of clusters. A discard, which is a hint, does
+ * not change a part of a cluster. */
 static int overlay_zero_once(BlockNode *n, const BlockRequest *req, uint64_t at, uint64_t *len)
 {
     BlockOverlay *s = n->priv;
@@ -336,7 +339,7 @@ static void overlay_submit(BlockNode *n, BlockRequest *req)
     bool data = req->p.op == BLOCK_READ || req->p.op == BLOCK_WRITE, has = false;
     bool alike = data && overlay_run(s, req->p.at, req->len, &has) == req->len;
 
-    if (req->p.op == BLOCK_FLUSH) { /* nothing here is to survive */
+    if (req->p.op == BLOCK_FLUSH) { /* the data end with the process */
         block_complete_any(req, 0);
     } else if (alike && !has && req->p.op == BLOCK_READ && req->p.at < s->base_end) {
         node_forward(n->child->node, req);
@@ -345,7 +348,7 @@ static void overlay_submit(BlockNode *n, BlockRequest *req)
     }
 }
 
-/* --- life --- */
+/* --- opening and closing --- */
 
 static int overlay_open_temporary(GError **err)
 {
@@ -363,13 +366,13 @@ static int overlay_open_temporary(GError **err)
         }
     }
     if (fd < 0) {
-        error_set_errno(err, errno, "snapshot=on: cannot make a temporary file in '%s' (TMPDIR)",
+        error_set_errno(err, errno, "snapshot=on: cannot create a temporary file in '%s' (TMPDIR)",
                         folder);
     }
     return fd;
 }
 
-/* The map for a disk of n->size bytes: false if no cluster size will do. */
+/* Allocate the map for a disk of n->size bytes. False with *err: the disk is too large. */
 static bool overlay_make_map(BlockNode *n, GError **err)
 {
     BlockOverlay *s = n->priv;
@@ -414,7 +417,7 @@ static bool overlay_open(BlockNode *n, struct json_object *o, GError **err)
     }
     if (ftruncate(s->fd, n->size) < 0) {
         error_set_errno(err, errno,
-                        "snapshot=on: cannot make a temporary file of %" G_GUINT64_FORMAT
+                        "snapshot=on: cannot create a temporary file of %" G_GUINT64_FORMAT
                         " bytes (TMPDIR)",
                         n->size);
         overlay_close(n);
@@ -424,7 +427,7 @@ static bool overlay_open(BlockNode *n, struct json_object *o, GError **err)
     return true;
 }
 
-/* No request is in flight. What is cut off reads as zeroes when the disk grows again. */
+/* No request is in flight. Bytes that are cut off read as zeroes if the disk grows again. */
 static bool overlay_resize(BlockNode *n, uint64_t size, GError **err)
 {
     BlockOverlay *s = n->priv;
@@ -445,7 +448,7 @@ static bool overlay_resize(BlockNode *n, uint64_t size, GError **err)
     return true;
 }
 
-/* The base is read-only and denied to writers, but an inactive one may have changed. */
+/* The base is read-only and locked against writers, but may have changed while it was inactive. */
 static void overlay_child_resized(BlockNode *n)
 {
     BlockOverlay *s = n->priv;

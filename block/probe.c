@@ -18,7 +18,7 @@ typedef struct Signature {
         name, at, sizeof(text) - 1, text                                                           \
     }
 static const Signature signatures[] = {
-    SIGNATURE("qcow2", 0, "QFI\xfb"), /* version 1, "qcow", has the same: below */
+    SIGNATURE("qcow2", 0, "QFI\xfb"), /* also version 1, "qcow" */
     SIGNATURE("qed", 0, "QED\0"),
     SIGNATURE("vmdk", 0, "KDMV"),
     SIGNATURE("vmdk", 0, "COWD"),

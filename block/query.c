@@ -68,7 +68,7 @@ static struct json_object *query_node(const BlockNode *n)
     return o;
 }
 
-/* One entry of query-block: a drive, or a device on a node. user: NULL if none. */
+/* An entry of query-block for a drive, or for a device on a node. user: NULL without a device. */
 static struct json_object *query_device(const BlockNode *n, const BlockEdge *user)
 {
     struct json_object *o = json_object_new_object();
@@ -80,7 +80,7 @@ static struct json_object *query_device(const BlockNode *n, const BlockEdge *use
                       !n->io_error             ? "ok"
                       : n->io_error == -ENOSPC ? "nospace"
                                                : "failed");
-    } else { /* nothing holds it: it may go */
+    } else { /* no device uses the drive */
         query_put_bool(o, "tray_open", false);
     }
     query_put_str(o, "type", "unknown");

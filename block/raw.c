@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * raw: the bytes of its child as they are, or with offset= and size= a part of them.
+ * raw: the bytes of the child, or with offset= and size= a part of them.
  *
- * A raw node whose format was guessed refuses to let the guest write the signature of another
- * format to its first sector: at the next start the guess would be that format, and with it
- * the guest could choose files of the host (backing files).
+ * A raw node whose format was probed rejects a write that puts the signature of another format into
+ * the first sector. The next probe would otherwise detect that format, with which the guest could
+ * select files of the host (backing files).
  */
 #include <errno.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 #include "internal.h"
 
 typedef struct BlockRaw {
-    uint64_t offset, limit; /* in the child; limit 0: to its end */
+    uint64_t offset, limit; /* in the child; limit 0: to the end of the child */
     bool probed;
 } BlockRaw;
 
@@ -92,7 +92,7 @@ static int raw_pass(BlockNode *n, BlockRequest *req)
     return n->child->node->drv->perform(n->child->node, req);
 }
 
-/* Write with a copy of the first sector, which the guest cannot change after the check. */
+/* Write with a copy of the first sector, so that the guest cannot change it after the check. */
 static int raw_write_guarded(BlockNode *n, const BlockRequest *req)
 {
     uint8_t head[BLOCK_SECTOR] __attribute__((aligned(BLOCK_SECTOR)));
@@ -144,7 +144,7 @@ static bool raw_resize(BlockNode *n, uint64_t size, GError **err)
 
 static void raw_child_perm(const BlockNode *n, unsigned *perm, unsigned *shared)
 {
-    /* the same: a raw node neither adds nor hides anything */
+    /* raw needs the same permissions at its child */
 }
 
 static bool raw_activate(BlockNode *n, GError **err)

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What each node has done, for query-blockstats and `info blockstats`: counted when a request
- * ends, refused ones too. Machine lock.
+ * Statistics of each node, for query-blockstats and `info blockstats`. A request is counted when it
+ * completes, including a rejected one. Machine lock.
  */
 #include "internal.h"
 
 #include <inttypes.h>
 #include <time.h>
 
-/* WRITE_ZEROES puts data on the disk: it counts as a write. */
+/* BLOCK_WRITE_ZEROES changes the data: it counts as a write. */
 static const BlockAccess access_of[] = {
     [BLOCK_READ] = ACCESS_READ,          [BLOCK_WRITE] = ACCESS_WRITE,
     [BLOCK_FLUSH] = ACCESS_FLUSH,        [BLOCK_DISCARD] = ACCESS_UNMAP,
@@ -82,12 +82,12 @@ static struct json_object *stats_counts(const BlockStats *s)
 
         if (i != ACCESS_FLUSH) {
             stats_put_count(o, name, "bytes", c->bytes);
-            stats_put_count(o, name, "merged", 0); /* each request goes to the host as it came */
+            stats_put_count(o, name, "merged", 0); /* requests are not merged */
         }
         stats_put_count(o, name, "operations", c->done);
         stats_put_count(o, name, "total_time_ns", c->time_ns);
         stats_put_operations(o, "failed", name, c->failed);
-        stats_put_operations(o, "invalid", name, 0); /* refused ones are counted as failed */
+        stats_put_operations(o, "invalid", name, 0); /* rejected requests are counted as failed */
     }
     stats_put_count(o, "wr", "highest_offset", s->highest);
     if (s->last_ns) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Character back ends: the set of a machine, the front end's calls, and the engine that moves
- * bytes between a front end and file descriptors.
+ * Character back ends: the set of a machine, the functions for front ends, and the engine that
+ * moves bytes between a front end and file descriptors.
  */
-#include "chardev_int.h"
+#include "internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,9 +16,8 @@
 #include "util/outfile.h"
 #include "util/suggest.h"
 
-#define CHARDEV_BAD G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE
-#define READ_CHUNK  (64 * 1024)
-#define FLUSH_MS    200 /* for all back ends together, when the process ends */
+#define READ_CHUNK (64 * 1024)
+#define FLUSH_MS   200 /* for all back ends together, when the process ends */
 
 static const ChardevKind *const kinds[] = {
     &chardev_null, &chardev_file,   &chardev_stdio,   &chardev_pipe,
@@ -97,7 +96,7 @@ int chardev_take_passed_fd(Chardev *c)
     return fd;
 }
 
-/* read(), and what a unix socket carries beside the bytes. */
+/* As read(), and keep the descriptors that a unix socket passes with the bytes. */
 static ssize_t chardev_read_input(Chardev *c, int fd, uint8_t *buf, size_t len)
 {
     union {
@@ -153,11 +152,11 @@ static gboolean chardev_on_readable(gint fd, GIOCondition cond, gpointer opaque)
     if (c->is_socket) {
         chardev_hang_up(c);
     }
-    return G_SOURCE_REMOVE; /* end of a file or of a terminal's input: output goes on */
+    return G_SOURCE_REMOVE; /* end of a file or of a terminal's input; output continues */
 }
 
-/* The peer went while the front end takes nothing. What it left behind is kept: its end is then
- * noticed behind the last byte. */
+/* The peer disconnected while the front end accepts no input. If unread bytes are left, the end is
+ * handled behind the last one. */
 static gboolean chardev_on_hang_up(gint fd, GIOCondition cond, gpointer opaque)
 {
     Chardev *c = opaque;
@@ -170,7 +169,7 @@ static gboolean chardev_on_hang_up(gint fd, GIOCondition cond, gpointer opaque)
     return G_SOURCE_REMOVE;
 }
 
-/* For input if the front end takes some, else for the end of a connection. */
+/* Watch for input if the front end accepts any, otherwise for the end of the connection. */
 static void chardev_watch_input(Chardev *c)
 {
     bool up = c->fd_in >= 0 && c->open;
@@ -209,8 +208,8 @@ static ssize_t chardev_put_fd(Chardev *c, const uint8_t *buf, size_t len)
     return n;
 }
 
-/* Send what waits. out_lock held. Errors other than "would block" drop it all: the reading side
- * notices the end of the connection. */
+/* Write buffered bytes. out_lock is held. Errors other than EAGAIN drop all bytes; the reading side
+ * detects the end of the connection. */
 static void chardev_drain_locked(Chardev *c)
 {
     while (c->out->len > c->out_sent) {
@@ -247,7 +246,7 @@ static gboolean chardev_on_writable(gint fd, GIOCondition cond, gpointer opaque)
     return empty ? G_SOURCE_REMOVE : G_SOURCE_CONTINUE;
 }
 
-/* The descriptor took no more: hear of it when it does. out_lock held. */
+/* Watch until the descriptor accepts more bytes. out_lock is held. */
 static void chardev_await_room_locked(Chardev *c)
 {
     if (!c->out_watch) {
@@ -256,8 +255,8 @@ static void chardev_await_room_locked(Chardev *c)
     }
 }
 
-/* As much as goes without waiting. Errors other than "would block" lose it all, as in
- * chardev_drain_locked(). */
+/* Write the bytes that the descriptor accepts without waiting. Errors other than EAGAIN drop all
+ * bytes, as in chardev_drain_locked(). */
 static size_t chardev_put_now_locked(Chardev *c, const uint8_t *buf, size_t len)
 {
     size_t done = 0;
@@ -277,7 +276,7 @@ static size_t chardev_put_now_locked(Chardev *c, const uint8_t *buf, size_t len)
     return done;
 }
 
-/* Keep what the descriptor did not take. out_lock held. */
+/* Buffer bytes that the descriptor did not accept. out_lock is held. */
 static size_t chardev_keep_locked(Chardev *c, const uint8_t *buf, size_t len)
 {
     size_t waiting = c->out->len - c->out_sent;
@@ -294,8 +293,8 @@ static size_t chardev_keep_locked(Chardev *c, const uint8_t *buf, size_t len)
     return take;
 }
 
-/* Append to the log file. A full disk ends the log, not the console; what a FIFO without room does
- * not take is lost. */
+/* Append to the log file. A full disk ends the log but not the console. Bytes that a FIFO does not
+ * accept are lost. */
 static void chardev_write_log(Chardev *c, const uint8_t *p, size_t len)
 {
     while (c->log_fd >= 0 && len > 0) {
@@ -334,7 +333,7 @@ size_t chardev_write(Chardev *c, const void *buf, size_t len)
     }
     g_mutex_lock(&c->out_lock);
     if (c->fd_out < 0) {
-        done = len; /* nobody is there: as if printed */
+        done = len; /* no peer: the bytes are lost */
     } else if (c->out->len == 0) {
         done = chardev_put_now_locked(c, p, len);
     }
@@ -388,7 +387,7 @@ void chardev_flush(Chardev *c, int timeout_ms)
     g_mutex_unlock(&c->out_lock);
 }
 
-/* --- descriptors come and go --- */
+/* --- descriptors --- */
 
 void chardev_set_fds(Chardev *c, int fd_in, int fd_out)
 {
@@ -435,7 +434,7 @@ static gboolean chardev_watch_in_context(gpointer opaque)
     return G_SOURCE_REMOVE;
 }
 
-/* Start reading from the context's own thread: once a watch exists, that thread owns it. */
+/* Begin to read in the thread of the context, which owns the sources. */
 static void chardev_watch_from_context(Chardev *c)
 {
     GSource *source = g_idle_source_new();
@@ -479,9 +478,8 @@ bool chardev_attach(Chardev *c, const ChardevFront *front, GError **err)
         return c->kind->attach(c, front, err);
     }
     if (c->attached) {
-        g_set_error(err, CHARDEV_BAD,
-                    "character device '%s' is in use already: give it mux=on to share it", c->id);
-        return false;
+        return error_set(err, ERROR_USER,
+                         "character device '%s' is already in use; mux=on shares it", c->id);
     }
     c->front = *front;
     c->attached = c->front_open = true;
@@ -561,9 +559,8 @@ bool chardev_set_alias(Chardev *c, const char *alias, GError **err)
         return true;
     }
     if (other || c->alias) {
-        g_set_error(err, CHARDEV_BAD, "character device '%s' cannot be '%s': %s '%s'", c->id, alias,
-                    other ? "that is" : "it is", other ? other->id : c->alias);
-        return false;
+        return error_set(err, ERROR_USER, "character device '%s' cannot be '%s': %s '%s'", c->id,
+                         alias, other ? "that is" : "it is", other ? other->id : c->alias);
     }
     c->alias = g_strdup(alias);
     return true;
@@ -625,9 +622,8 @@ bool chardev_del(Machine *m, const char *id, GError **err)
     Chardev *c = chardev_find(m, id);
 
     if (!c || c->attached || c->front_open) {
-        g_set_error(err, CHARDEV_BAD, "character device '%s' %s", id,
-                    c ? "is in use" : "does not exist");
-        return false;
+        return error_set(err, ERROR_USER, "character device '%s' %s", id,
+                         c ? "is in use" : "does not exist");
     }
     chardev_free(c);
     return true;
@@ -650,7 +646,7 @@ void chardev_free_all(Machine *m)
     m->chardevs = NULL;
 }
 
-/* --- making them --- */
+/* --- creation --- */
 
 static const char *chardev_kind_name(const void *table, size_t i)
 {
@@ -669,8 +665,8 @@ static const ChardevKind *chardev_kind_find(const char *name, GError **err)
         g_string_append_printf(list, "%s%s", i ? ", " : "", kinds[i]->name);
     }
     hint = suggest_hint_of(name, chardev_kind_name, NULL, G_N_ELEMENTS(kinds));
-    g_set_error(err, CHARDEV_BAD, "character device kind '%s' is unknown%s; use one of %s", name,
-                hint, list->str);
+    error_set(err, ERROR_USER, "unknown character device type '%s'%s; accepted are %s", name, hint,
+              list->str);
     return NULL;
 }
 
@@ -687,14 +683,13 @@ static bool chardev_open_log(Chardev *c, struct json_object *o, GError **err)
     }
     c->log_fd = out_log_open(path, append, 0644);
     if (c->log_fd < 0) {
-        g_set_error(err, CHARDEV_BAD, "character device '%s': log file '%s' cannot be written: %s",
-                    c->id, path, g_strerror(errno));
-        return false;
+        return error_set_errno(err, errno, "character device '%s': log file '%s' cannot be written",
+                               c->id, path);
     }
     return true;
 }
 
-/* The back end alone, in no set. */
+/* Create a back end that is not in the set of the machine. */
 static Chardev *chardev_open_kind(Machine *m, const ChardevKind *kind, const char *id,
                                   struct json_object *o, GError **err)
 {
@@ -720,11 +715,12 @@ Chardev *chardev_new_json(Machine *m, struct json_object *o, GError **err)
         return NULL;
     }
     if (!id || !*id) {
-        g_set_error(err, CHARDEV_BAD, "character device '%s' has no id: add id=NAME", name);
+        error_set(err, ERROR_USER, "character device '%s': property 'id' is required: id=NAME",
+                  name);
         return NULL;
     }
     if (chardev_find(m, id)) {
-        g_set_error(err, CHARDEV_BAD, "character device id '%s' is taken: choose another", id);
+        error_set(err, ERROR_USER, "character device id '%s' is already used", id);
         return NULL;
     }
     base_id = mux ? g_strdup_printf("%s-base", id) : g_strdup(id);

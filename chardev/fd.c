@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Back ends that are file descriptors: null, file, stdio, pipe and pty.
+ * Back ends on file descriptors: null, file, stdio, pipe and pty.
  */
-#include "chardev_int.h"
+#include "internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,13 +13,9 @@
 #include "util/log.h"
 #include "util/outfile.h"
 
-#define CHARDEV_BAD G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE
-
 static bool chardev_fd_error(Chardev *c, const char *path, GError **err)
 {
-    g_set_error(err, CHARDEV_BAD, "character device '%s': '%s' cannot be opened: %s", c->id, path,
-                g_strerror(errno));
-    return false;
+    return error_set_errno(err, errno, "character device '%s': '%s' cannot be opened", c->id, path);
 }
 
 static const char *chardev_fd_need(Chardev *c, struct json_object *o, const char *key, GError **err)
@@ -27,8 +23,8 @@ static const char *chardev_fd_need(Chardev *c, struct json_object *o, const char
     const char *value = chardev_opt(o, key);
 
     if (!value || !*value) {
-        g_set_error(err, CHARDEV_BAD, "character device '%s' of kind %s needs %s=", c->id,
-                    c->kind->name, key);
+        error_set(err, ERROR_USER, "character device '%s': type %s requires %s=", c->id,
+                  c->kind->name, key);
         return NULL;
     }
     return value;
@@ -44,12 +40,12 @@ static bool chardev_null_open(Chardev *c, struct json_object *o, GError **err)
 
 const ChardevKind chardev_null = {
     .name = "null",
-    .doc = "takes everything, gives nothing",
+    .doc = "discards all output and has no input",
     .size = sizeof(Chardev),
     .open = chardev_null_open,
 };
 
-/* Text consoles of a display: machines without one discard what is written. */
+/* A text console of a display. Without a display its output is discarded. */
 const ChardevKind chardev_vc = {
     .name = "vc",
     .doc = "a text console: discarded, since there is no display",
@@ -107,7 +103,7 @@ static void chardev_fd_make_raw(Stdio *s, bool signals)
     struct termios raw;
 
     if (tcgetattr(STDIN_FILENO, &s->saved) < 0) {
-        return; /* no terminal */
+        return; /* not a terminal */
     }
     raw = s->saved;
     raw.c_iflag &= ~(tcflag_t)(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON);
@@ -145,9 +141,8 @@ static bool stdio_open(Chardev *c, struct json_object *o, GError **err)
     }
     s->flags_in = s->flags_out = -1;
     if (stdio_taken(c->machine)) {
-        g_set_error(err, CHARDEV_BAD,
-                    "character device '%s': stdio is in use already: share one with mux=on", c->id);
-        return false;
+        return error_set(err, ERROR_USER,
+                         "character device '%s': stdio is already in use; mux=on shares it", c->id);
     }
     s->flags_in = fcntl(STDIN_FILENO, F_GETFL);
     s->flags_out = fcntl(STDOUT_FILENO, F_GETFL);
@@ -157,7 +152,7 @@ static bool stdio_open(Chardev *c, struct json_object *o, GError **err)
     return true;
 }
 
-/* The terminal and its open-file flags belong to the shell. */
+/* Restore the terminal settings and file flags, which other processes share. */
 static void stdio_close(Chardev *c)
 {
     Stdio *s = (Stdio *)c;
@@ -185,8 +180,8 @@ const ChardevKind chardev_stdio = {
 
 /* --- pipe --- */
 
-/* PATH.in and PATH.out when they exist, else PATH both ways. Opened read-write, so that no open
- * waits for a peer and no peer's leaving ends the input. */
+/* Open PATH.in and PATH.out if they exist, otherwise PATH for both directions. O_RDWR keeps open()
+ * from waiting for a peer, and the input from ending when a peer closes the pipe. */
 static bool pipe_open(Chardev *c, struct json_object *o, GError **err)
 {
     const char *path = chardev_fd_need(c, o, "path", err);
@@ -230,7 +225,7 @@ const ChardevKind chardev_pipe = {
 
 typedef struct Pty {
     Chardev c;
-    int other_end; /* kept open, so that a terminal program may come and go */
+    int other_end; /* kept open, so that terminal programs may be closed and opened */
 } Pty;
 
 static bool pty_open(Chardev *c, struct json_object *o, GError **err)

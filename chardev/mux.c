@@ -1,23 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A mux shares one back end between several front ends (a serial console and a monitor). Input
- * goes to the one in focus; Ctrl-A is the escape key. The front end attached last has the focus
- * at first.
+ * mux: several front ends (a serial console and a monitor) share one back end. Input is passed to
+ * the front end in focus. Ctrl-A is the escape key. The front end that was attached last has the
+ * focus at first.
  */
-#include "chardev_int.h"
+#include "internal.h"
 
 #include <string.h>
 
-#define CHARDEV_BAD G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE
-#define MUX_FRONTS  8
-#define MUX_QUEUE   256
-#define MUX_ESCAPE  0x01 /* Ctrl-A */
+#define MUX_FRONTS 8
+#define MUX_QUEUE  256
+#define MUX_ESCAPE 0x01 /* Ctrl-A */
 
 typedef struct MuxFront {
     ChardevFront f;
-    uint8_t queue[MUX_QUEUE]; /* input it could not take yet */
+    uint8_t queue[MUX_QUEUE]; /* input that it has not accepted yet */
     size_t queued;
-    bool opened; /* has had CHARDEV_OPENED */
+    bool opened; /* CHARDEV_OPENED was emitted */
 } MuxFront;
 
 typedef struct Mux {
@@ -26,7 +25,7 @@ typedef struct Mux {
     MuxFront fronts[MUX_FRONTS];
     unsigned n, focus;
     bool escaped;
-    guint hello; /* the source that tells the front end in focus, or 0 */
+    guint hello; /* source that calls mux_notify_focus(), or 0 */
 } Mux;
 
 static size_t mux_room_of(const MuxFront *f)
@@ -47,7 +46,7 @@ static void mux_deliver_input(MuxFront *f)
         }
         uint8_t now[MUX_QUEUE];
 
-        /* the callee may come back here: take the bytes out first */
+        /* the callee may call this function again: remove the bytes first */
         memcpy(now, f->queue, n);
         f->queued -= n;
         memmove(f->queue, f->queue + n, f->queued);
@@ -69,7 +68,7 @@ static void mux_print_help(Mux *x)
                  "Ctrl-A Ctrl-A  send Ctrl-A\r\n");
 }
 
-/* Tell the front end in focus that it is: a monitor then greets or shows its prompt. */
+/* Notify the front end in focus; a monitor then prints its banner or prompt. */
 static void mux_notify_focus(Mux *x)
 {
     MuxFront *f = &x->fronts[x->focus];
@@ -221,9 +220,9 @@ static bool mux_attach(Chardev *c, const ChardevFront *front, GError **err)
     Mux *x = (Mux *)c;
 
     if (x->n == MUX_FRONTS) {
-        g_set_error(err, CHARDEV_BAD, "character device '%s' has %u users already: no more fit",
-                    c->id, x->n);
-        return false;
+        return error_set(err, ERROR_USER,
+                         "character device '%s' already has %u front ends, which is the maximum",
+                         c->id, x->n);
     }
     x->focus = x->n++;
     x->fronts[x->focus] = (MuxFront){ .f = *front };

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Options of character back ends: "KIND,key=value,..." and the short forms of -serial, -qtest,
- * -qmp and -monitor, as one flat JSON object.
+ * Options of character back ends: "TYPE,key=value,..." and the short forms of -serial, -qtest, -qmp
+ * and -monitor become one flat JSON object.
  */
-#include "chardev_int.h"
+#include "internal.h"
 
 #include <string.h>
 
-#define CHARDEV_BAD G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE
-
-/* The text up to the next single comma; ",," stands for one. *text moves behind it, NULL at the
- * end. */
+/* The text up to the next single comma, with ",," replaced by ",". *text advances behind it, and is
+ * NULL at the end. */
 static char *chardev_options_next_part(const char **text)
 {
     GString *part = g_string_new(NULL);
@@ -32,14 +30,13 @@ static void chardev_options_put(struct json_object *o, const char *key, const ch
     json_object_object_add(o, key, json_object_new_string(value));
 }
 
-/* "key=value", or a bare "server", "nowait" as older command lines have them. */
+/* "key=value", or "server" and "nowait" without a value, as in older command lines. */
 static bool chardev_options_parse_pair(struct json_object *o, const char *part, GError **err)
 {
     const char *eq = strchr(part, '=');
 
     if (eq == part) {
-        g_set_error(err, CHARDEV_BAD, "character device option '%s' has no name", part);
-        return false;
+        return error_set(err, ERROR_USER, "character device option '%s' has no name", part);
     }
     if (eq) {
         g_autofree char *key = g_strndup(part, (size_t)(eq - part));
@@ -72,8 +69,8 @@ static bool chardev_options_put_host_port(struct json_object *o, const char *whe
     g_autofree char *host = NULL;
 
     if (!colon || !colon[1]) {
-        g_set_error(err, CHARDEV_BAD, "'%s' is no address: use tcp:HOST:PORT", where);
-        return false;
+        return error_set(err, ERROR_USER, "'%s' is not an address; the form is tcp:HOST:PORT",
+                         where);
     }
     host = g_strndup(where, (size_t)(colon - where));
     if (host[0] == '[' && g_str_has_suffix(host, "]")) {
@@ -104,11 +101,10 @@ static bool chardev_options_parse_short(struct json_object *o, const char *first
     } else if (g_str_has_prefix(first, "vc:")) {
         chardev_options_put(o, "backend", "vc");
     } else {
-        g_set_error(err, CHARDEV_BAD,
-                    "character device '%s' is not known: use null, stdio, pty, file:PATH, "
-                    "pipe:PATH, unix:PATH or tcp:HOST:PORT",
-                    first);
-        return false;
+        return error_set(err, ERROR_USER,
+                         "unknown character device '%s'; accepted are null, stdio, pty, file:PATH, "
+                         "pipe:PATH, unix:PATH or tcp:HOST:PORT",
+                         first);
     }
     return true;
 }
@@ -158,8 +154,8 @@ bool chardev_opt_bool(struct json_object *o, const char *key, bool def, bool *va
     }
     *value = g_strv_contains(yes, text);
     if (!*value && !g_strv_contains(no, text)) {
-        g_set_error(err, CHARDEV_BAD, "character device option %s=%s: use on or off", key, text);
-        return false;
+        return error_set(err, ERROR_USER, "character device option %s=%s: accepted are on and off",
+                         key, text);
     }
     return true;
 }
@@ -175,10 +171,9 @@ bool chardev_opt_check(const ChardevKind *kind, struct json_object *o, GError **
             g_autofree char *list =
                 kind->keys ? g_strjoinv(", ", (char **)kind->keys) : g_strdup("no options");
 
-            g_set_error(err, CHARDEV_BAD,
-                        "character device kind '%s' has no option '%s': it takes %s", kind->name,
-                        key, list);
-            return false;
+            return error_set(err, ERROR_USER,
+                             "character device type '%s' has no option '%s'; accepted are %s",
+                             kind->name, key, list);
         }
     }
     return true;

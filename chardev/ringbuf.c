@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A ring of the last bytes written, read by QMP ringbuf-read; ringbuf-write feeds the front end.
+ * ringbuf: keeps the last bytes written. QMP ringbuf-read reads them, and ringbuf-write passes
+ * input to the front end.
  */
-#include "chardev_int.h"
+#include "internal.h"
 
 #include "chardev/ringbuf.h"
 
 #include <string.h>
 
-#define CHARDEV_BAD G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE
-#define RING_MAX    (64u << 20)
+#define RING_MAX (64u << 20)
 
 typedef struct Ring {
     Chardev c;
@@ -26,15 +26,15 @@ static bool ringbuf_open(Chardev *c, struct json_object *o, GError **err)
 
     if ((text && !g_ascii_string_to_unsigned(text, 10, 1, RING_MAX, &size, NULL)) ||
         (size & (size - 1))) {
-        g_set_error(err, CHARDEV_BAD, "character device '%s': size=%s: use a power of two up to %u",
-                    c->id, text, RING_MAX);
-        return false;
+        return error_set(err, ERROR_USER,
+                         "character device '%s': size=%s: accepted is a power of two up to %u",
+                         c->id, text, RING_MAX);
     }
     r->size = size;
     r->data = g_try_malloc0(size);
     if (!r->data) {
-        g_set_error(err, CHARDEV_BAD, "character device '%s': no memory for size=%s", c->id, text);
-        return false;
+        return error_set(err, ERROR_USER, "character device '%s': no memory for size=%s", c->id,
+                         text);
     }
     c->open = true;
     return true;
@@ -51,7 +51,7 @@ static size_t ringbuf_write(Chardev *c, const uint8_t *buf, size_t len)
     size_t drop = len - MIN(len, r->size);
 
     g_mutex_lock(&c->out_lock);
-    r->put += drop; /* these would be overwritten by what follows */
+    r->put += drop; /* the other bytes would overwrite these */
     for (size_t done = drop; done < len;) {
         size_t at = r->put & (r->size - 1), part = MIN(len - done, r->size - at);
 

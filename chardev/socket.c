@@ -2,7 +2,7 @@
 /*
  * Sockets: unix and TCP, client or server, one peer at a time.
  */
-#include "chardev_int.h"
+#include "internal.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -19,9 +19,7 @@
 #include "util/listener.h"
 #include "util/log.h"
 
-#define CHARDEV_BAD G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE
-
-/* A client that chardev-add makes waits this long before it goes on in the background. */
+/* chardev-add waits this long for a connection; the client then continues in the background. */
 #define ADD_WAIT_MS   20
 #define RECONNECT_MAX 86400000 /* ms: a day */
 
@@ -30,7 +28,7 @@ typedef struct Socket {
     int listen_fd;              /* -1 for a client */
     struct sockaddr_storage at; /* of a unix socket, client or server */
     socklen_t at_len;
-    bool bound;        /* the socket's file is ours */
+    bool bound;        /* the socket's file was created here */
     char *host, *port; /* of a TCP client */
     bool nodelay;
     unsigned reconnect_ms; /* of a client, 0: never */
@@ -121,7 +119,7 @@ static void socket_hung_up(Chardev *c)
     }
 }
 
-/* Whatever waits for a peer waits in the new context. */
+/* Move the sources that wait for a peer to the new context. */
 static void socket_new_context(Chardev *c)
 {
     Socket *s = (Socket *)c;
@@ -139,9 +137,8 @@ static void socket_new_context(Chardev *c)
 
 static bool socket_error(Chardev *c, const char *what, GError **err)
 {
-    g_set_error(err, CHARDEV_BAD, "character device '%s': cannot %s %s: %s", c->id, what, c->about,
-                g_strerror(errno));
-    return false;
+    return error_set_errno(err, errno, "character device '%s': cannot %s %s", c->id, what,
+                           c->about);
 }
 
 /* --- addresses --- */
@@ -153,18 +150,17 @@ static bool socket_unix_address(Socket *s, const char *path, bool abstract, GErr
 
     un->sun_family = AF_UNIX;
     if (n + 1 > sizeof(un->sun_path)) {
-        g_set_error(err, CHARDEV_BAD,
-                    "character device '%s': socket path '%s' has %zu bytes: at most %zu are "
-                    "possible",
-                    s->c.id, path, n, sizeof(un->sun_path) - 1);
-        return false;
+        return error_set(err, ERROR_USER,
+                         "character device '%s': socket path '%s' has %zu bytes; at most %zu are "
+                         "possible",
+                         s->c.id, path, n, sizeof(un->sun_path) - 1);
     }
     memcpy(un->sun_path + (abstract ? 1 : 0), path, n);
     s->at_len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n + 1);
     return true;
 }
 
-/* Bind and listen. The socket or -1 with errno. */
+/* Bind and listen. Returns the socket, or -1 with errno. */
 static int socket_listen_at(const struct sockaddr *sa, socklen_t len, mode_t mode)
 {
     int fd = socket(sa->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1, saved;
@@ -182,7 +178,7 @@ static int socket_listen_at(const struct sockaddr *sa, socklen_t len, mode_t mod
     return fd;
 }
 
-/* mode=0660: of the socket's file. */
+/* mode=0660: the mode of the socket's file. */
 static bool socket_read_mode(Socket *s, struct json_object *o, mode_t *mode, GError **err)
 {
     const char *text = chardev_opt(o, "mode");
@@ -195,10 +191,9 @@ static bool socket_read_mode(Socket *s, struct json_object *o, mode_t *mode, GEr
     }
     value = strtoul(text, &end, 8);
     if (!g_ascii_isdigit(*text) || *end || value > 0777) {
-        g_set_error(err, CHARDEV_BAD,
-                    "character device '%s': mode=%s: an octal number up to 0777 is accepted",
-                    s->c.id, text);
-        return false;
+        return error_set(err, ERROR_USER,
+                         "character device '%s': mode=%s: an octal number up to 0777 is accepted",
+                         s->c.id, text);
     }
     *mode = (mode_t)value;
     return true;
@@ -229,9 +224,9 @@ static bool socket_listen_tcp(Socket *s, GError **err)
     int r = resolve_wait(s->host, s->port, &hints, &list);
 
     if (r != 0) {
-        g_set_error(err, CHARDEV_BAD, "character device '%s': address '%s' cannot be found: %s",
-                    s->c.id, s->c.about, gai_strerror(r));
-        return false;
+        return error_set(err, ERROR_USER,
+                         "character device '%s': address '%s' cannot be resolved: %s", s->c.id,
+                         s->c.about, gai_strerror(r));
     }
     for (struct addrinfo *a = list; a && s->listen_fd < 0; a = a->ai_next) {
         s->listen_fd = socket_listen_at(a->ai_addr, a->ai_addrlen, 0);
@@ -265,10 +260,11 @@ static int socket_inherited_fd(Socket *s, struct json_object *o, GError **err)
     s->c.about = g_strdup_printf("fd:%s", text);
     if (!g_ascii_string_to_unsigned(text, 10, 0, INT_MAX, &n, NULL) ||
         getsockopt((int)n, SOL_SOCKET, SO_TYPE, &type, &len) < 0) {
-        g_set_error(err, CHARDEV_BAD,
-                    "character device '%s': fd=%s is no open socket: pass the number of an "
-                    "inherited one",
-                    s->c.id, text);
+        error_set(
+            err, ERROR_USER,
+            "character device '%s': fd=%s is not an open socket; accepted is the number of an "
+            "inherited one",
+            s->c.id, text);
         return -1;
     }
     return (int)n;
@@ -276,8 +272,8 @@ static int socket_inherited_fd(Socket *s, struct json_object *o, GError **err)
 
 /* --- opening --- */
 
-/* server=on,wait=on: nothing starts before a peer is there. Termination signals, which the main
- * loop would take, end the wait. */
+/* server=on,wait=on: wait until a peer connects. Termination signals, which the main loop handles
+ * later, end the wait. */
 static bool socket_wait_for_peer(Socket *s, GError **err)
 {
     struct pollfd p = { .fd = s->listen_fd, .events = POLLIN };
@@ -305,7 +301,7 @@ static bool socket_start_server(Socket *s, bool wait, GError **err)
     return true;
 }
 
-/* While the process starts, the connection is waited for, unless it may come later. */
+/* Wait for the connection while the process starts, unless reconnect= allows it later. */
 static bool socket_start_client(Socket *s, GError **err)
 {
     GError *why = NULL;
@@ -323,8 +319,8 @@ static bool socket_start_client(Socket *s, GError **err)
     }
     g_clear_pointer(&s->connector, connector_free);
     if (r < 0) {
-        g_set_error(err, CHARDEV_BAD, "character device '%s': cannot connect to %s: %s", s->c.id,
-                    s->c.about, why->message);
+        error_set(err, ERROR_USER, "character device '%s': cannot connect to %s: %s", s->c.id,
+                  s->c.about, why->message);
         g_error_free(why);
         return false;
     }
@@ -342,17 +338,17 @@ static bool socket_read_reconnect(Socket *s, struct json_object *o, GError **err
         (seconds &&
          !g_ascii_string_to_unsigned(seconds, 10, 0, RECONNECT_MAX / 1000, &value, NULL)) ||
         (ms && !g_ascii_string_to_unsigned(ms, 10, 0, RECONNECT_MAX, &value, NULL))) {
-        g_set_error(err, CHARDEV_BAD,
-                    "character device '%s': one of reconnect=SECONDS and reconnect-ms=MILLISECONDS "
-                    "is accepted, up to a day, 0 for never",
-                    s->c.id);
-        return false;
+        return error_set(
+            err, ERROR_USER,
+            "character device '%s': one of reconnect=SECONDS and reconnect-ms=MILLISECONDS "
+            "is accepted, up to a day, 0 for never",
+            s->c.id);
     }
     s->reconnect_ms = (unsigned)(seconds ? value * 1000 : value);
     return true;
 }
 
-/* Options that go with one of the two roles only. */
+/* Check for options that only servers or only clients accept. */
 static bool socket_check_role(Socket *s, struct json_object *o, bool server, GError **err)
 {
     static const char *const of_client[] = { "reconnect", "reconnect-ms" };
@@ -362,9 +358,8 @@ static bool socket_check_role(Socket *s, struct json_object *o, bool server, GEr
         const char *wrong = server ? of_client[i] : of_server[i];
 
         if (chardev_opt(o, wrong)) {
-            g_set_error(err, CHARDEV_BAD, "character device '%s': %s= goes with server=%s", s->c.id,
-                        wrong, server ? "off" : "on");
-            return false;
+            return error_set(err, ERROR_USER, "character device '%s': %s= requires server=%s",
+                             s->c.id, wrong, server ? "off" : "on");
         }
     }
     return true;
@@ -378,10 +373,9 @@ static bool socket_open_address(Socket *s, struct json_object *o, bool server, G
     if (chardev_opt(o, "port")) {
         return socket_open_tcp(s, o, server, err);
     }
-    g_set_error(
-        err, CHARDEV_BAD,
-        "character device '%s' of kind socket needs path=, host= and port=, or fd=", s->c.id);
-    return false;
+    return error_set(
+        err, ERROR_USER,
+        "character device '%s': type socket requires path=, host= and port=, or fd=", s->c.id);
 }
 
 static bool socket_open_inherited(Socket *s, struct json_object *o, bool server, bool wait,
@@ -414,11 +408,11 @@ static bool socket_open(Chardev *c, struct json_object *o, GError **err)
         return false;
     }
     if (server && wait && late) {
-        g_set_error(err, CHARDEV_BAD,
-                    "character device '%s': wait=on would stop the machine: it is possible only "
-                    "when the emulator starts",
-                    c->id);
-        return false;
+        return error_set(
+            err, ERROR_USER,
+            "character device '%s': wait=on would block the machine; it is accepted only "
+            "when the emulator starts",
+            c->id);
     }
     if (chardev_opt(o, "fd")) {
         return socket_open_inherited(s, o, server, wait, err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Socket addresses of networks: from options, and as monitors show them.
+ * Socket addresses of networks: parsing of options, and the text for monitors.
  */
 #include <arpa/inet.h>
 #include <netdb.h>
@@ -8,8 +8,8 @@
 #include <string.h>
 #include <sys/un.h>
 
+#include "internal.h"
 #include "machine-events.h"
-#include "net_int.h"
 #include "util/connector.h"
 #include "util/listener.h"
 
@@ -18,7 +18,7 @@ static bool net_addr_is_on(const char *text)
     return text && g_strv_contains((const char *const[]){ "on", "yes", "true", NULL }, text);
 }
 
-/* IPv4 unless IPv6 alone is asked for, or the host is an IPv6 address. */
+/* IPv4, unless only IPv6 is requested or the host is an IPv6 address. */
 static int net_addr_family(const char *host, const char *ipv4, const char *ipv6)
 {
     bool six = ipv6 && net_addr_is_on(ipv6) && !(ipv4 && net_addr_is_on(ipv4));
@@ -36,9 +36,8 @@ static bool net_addr_resolve(const char *host, const char *port, int af, bool dg
     int rc = resolve_wait(host, port, &hints, &found);
 
     if (rc != 0) {
-        NET_ERROR(err, "cannot resolve %s:%s: %s", host ? host : "", port ? port : "",
-                  gai_strerror(rc));
-        return false;
+        return error_set(err, ERROR_USER, "cannot resolve %s:%s: %s", host ? host : "",
+                         port ? port : "", gai_strerror(rc));
     }
     memcpy(&out->sa, found->ai_addr, found->ai_addrlen);
     out->len = found->ai_addrlen;
@@ -46,16 +45,15 @@ static bool net_addr_resolve(const char *host, const char *port, int af, bool dg
     return true;
 }
 
-/* Abstract names begin with a zero byte and end with their length. */
+/* An abstract name begins with a zero byte, and its length is part of the address. */
 static bool net_addr_unix_address(const char *path, bool abstract, NetAddr *out, GError **err)
 {
     struct sockaddr_un *un = (struct sockaddr_un *)&out->sa;
     size_t len = strlen(path);
 
     if (len + 1 > sizeof(un->sun_path)) {
-        NET_ERROR(err, "the socket path '%s' is longer than %zu bytes", path,
-                  sizeof(un->sun_path) - 1);
-        return false;
+        return error_set(err, ERROR_USER, "the socket path '%s' is longer than %zu bytes", path,
+                         sizeof(un->sun_path) - 1);
     }
     memset(un, 0, sizeof(*un));
     un->sun_family = AF_UNIX;
@@ -71,8 +69,7 @@ static bool net_addr_read_mode(const char *text, NetAddr *out, GError **err)
     unsigned long mode = text ? strtoul(text, &end, 8) : UNIX_SOCKET_MODE;
 
     if (text && (!g_ascii_isdigit(*text) || *end || mode > 0777)) {
-        NET_ERROR(err, "mode=%s: an octal number up to 0777 is accepted", text);
-        return false;
+        return error_set(err, ERROR_USER, "mode=%s: an octal number up to 0777 is accepted", text);
     }
     out->mode = (mode_t)mode;
     return true;
@@ -107,11 +104,11 @@ bool net_addr_parse(struct json_object *o, const char *name, bool dgram, bool pa
 
         return net_addr_resolve(host, port, af, dgram, passive, out, err);
     }
-    NET_ERROR(err,
-              "%s needs %s.type=inet with %s.host and %s.port, %s.type=unix with %s.path, or "
-              "%s.type=fd with %s.str",
-              name, name, name, name, name, name, name, name);
-    return false;
+    return error_set(
+        err, ERROR_USER,
+        "%s requires %s.type=inet with %s.host and %s.port, %s.type=unix with %s.path, or "
+        "%s.type=fd with %s.str",
+        name, name, name, name, name, name, name, name);
 }
 
 bool net_addr_host_port(const char *text, bool passive, NetAddr *out, GError **err)
@@ -120,8 +117,7 @@ bool net_addr_host_port(const char *text, bool passive, NetAddr *out, GError **e
     g_autofree char *host = colon ? g_strndup(text, colon - text) : NULL;
 
     if (!colon) {
-        NET_ERROR(err, "'%s' is not HOST:PORT", text);
-        return false;
+        return error_set(err, ERROR_USER, "'%s' is not HOST:PORT", text);
     }
     return net_addr_resolve(host, colon + 1, net_addr_family(host, NULL, NULL), false, passive, out,
                             err);
@@ -136,7 +132,7 @@ static const char *net_addr_unix_path(const NetAddr *a, bool *abstract)
     return named ? un->sun_path + *abstract : "";
 }
 
-/* Host and port in numbers. */
+/* The numeric host and port. */
 static void net_addr_inet_parts(const NetAddr *a, char *host, size_t room, unsigned *port)
 {
     bool six = a->sa.ss_family == AF_INET6;
@@ -190,8 +186,7 @@ void net_addr_event(const Netdev *n, const NetAddr *peer)
         service = g_strdup_printf("%u", port);
         fields[addr.n_fields++] = net_event_str("host", host);
         fields[addr.n_fields++] = net_event_str("port", service);
-        fields[addr.n_fields++] =
-            net_event_on(peer->sa.ss_family == AF_INET6 ? "ipv6" : "ipv4");
+        fields[addr.n_fields++] = net_event_on(peer->sa.ss_family == AF_INET6 ? "ipv6" : "ipv4");
     }
     event_netdev_stream_connected(n->machine, n->id, &addr);
 }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Cards that tell the network where they are, several times, further and further apart.
+ * Series of announcements of network devices, with growing delays (net_announce()).
  */
 #include "hw/core/clock.h"
-#include "net_int.h"
+#include "internal.h"
 
 typedef struct NetAnnounce {
     Machine *machine;
     char *id;
-    char **names; /* of cards; NULL: all */
+    char **names; /* of network devices; NULL: all */
     NetAnnounceTimes times;
     unsigned done;
     Timer timer;
@@ -55,16 +55,15 @@ static bool announce_check(Machine *m, const NetAnnounceTimes *t, char **names, 
 {
     for (char **name = names; name && *name; name++) {
         if (!net_nic_find(m, *name)) {
-            NET_ERROR(err, "there is no network card named '%s'", *name);
-            return false;
+            return error_set(err, ERROR_USER, "there is no network device named '%s'", *name);
         }
     }
     if (t->initial > NET_ANNOUNCE_MAX_MS || t->max > NET_ANNOUNCE_MAX_MS ||
         t->step > NET_ANNOUNCE_MAX_MS || t->rounds > NET_ANNOUNCE_MAX_ROUNDS) {
-        NET_ERROR(err,
-                  "announcements: initial, max and step are at most %d ms, and rounds at most %d",
-                  NET_ANNOUNCE_MAX_MS, NET_ANNOUNCE_MAX_ROUNDS);
-        return false;
+        return error_set(
+            err, ERROR_USER,
+            "announcements: initial, max and step are at most %d ms, and rounds at most %d",
+            NET_ANNOUNCE_MAX_MS, NET_ANNOUNCE_MAX_ROUNDS);
     }
     return true;
 }

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What `info network` shows, in the words clients look for.
+ * The text of `info network` and `info usernet`, in the format that clients parse.
  */
-#include "net_int.h"
+#include "internal.h"
 
 static bool net_info_is_hub(const Netdev *n)
 {
     return n->kind == &net_hub;
 }
 
-/* Frames that found no room: the guest gave no buffers, or the host takes no more. */
+/* Frames were lost because the guest provided no buffers or the host accepted no more. */
 static void net_info_show_lost(GString *out, const Netdev *n)
 {
     if (net_lost(n)) {
@@ -35,7 +35,7 @@ static void net_info_show_nic(GString *out, const NetNic *nic)
                            nic->name, nic->model, m[0], m[1], m[2], m[3], m[4], m[5]);
 }
 
-/* A port and, if one is there, the card behind it. */
+/* A port, and the device that is connected to it, if any. */
 static void net_info_show_port(GString *out, const Netdev *n, GPtrArray *nics)
 {
     g_string_append_printf(out, " \\ %s", n->id);
@@ -52,7 +52,7 @@ static void net_info_show_port(GString *out, const Netdev *n, GPtrArray *nics)
     g_string_append_c(out, '\n');
 }
 
-/* Each hub once, with its first port, the youngest port first. */
+/* Each hub is shown with its first port, and its ports in reverse order of creation. */
 static void net_info_show_hubs(GString *out, const NetSet *set)
 {
     for (unsigned i = 0; i < set->netdevs->len; i++) {
@@ -106,9 +106,9 @@ bool net_forward(Machine *m, const char *id, const char *rule, bool add, GError 
             return n->kind->forward(n, rule, add, err);
         }
     }
-    NET_ERROR(err, id ? "there is no user network named '%s'" : "there is no user network%s",
-              id ? id : "");
-    return false;
+    return error_set(err, ERROR_USER,
+                     id ? "there is no user network named '%s'" : "there is no user network%s",
+                     id ? id : "");
 }
 
 char *net_info(Machine *m)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Network back ends: making, finding and connecting them, and frames both ways
- * (contract in net/net.h).
+ * Network back ends: creation, connection to devices, and frames in both directions (contract in
+ * net/net.h).
  */
+#include <linux/virtio_net.h>
 #include <string.h>
 
-#include "net_int.h"
+#include "internal.h"
 #include "util/suggest.h"
 
 static const NetKind *const kinds[] = { &net_user,  &net_socket, &net_stream,
@@ -64,8 +65,8 @@ static const NetKind *netdev_find_kind(const char *name, GError **err)
         }
     }
     hint = suggest_hint_of(name ? name : "", netdev_kind_name, NULL, G_N_ELEMENTS(kinds));
-    NET_ERROR(err,
-              "'%s' is not a kind of network%s; accepted are user, socket, stream, dgram, tap "
+    error_set(err, ERROR_USER,
+              "'%s' is not a netdev type%s; accepted are user, socket, stream, dgram, tap "
               "and hubport",
               name ? name : "", hint);
     return NULL;
@@ -101,8 +102,8 @@ static bool netdev_check_keys(const NetKind *kind, struct json_object *o, GError
             !g_strv_contains(kind->keys, key)) {
             g_autofree char *accepted = g_strjoinv(", ", (char **)kind->keys);
 
-            NET_ERROR(err, "%s has no option '%s'; accepted are %s", kind->name, key, accepted);
-            return false;
+            return error_set(err, ERROR_USER, "%s has no option '%s'; accepted are %s", kind->name,
+                             key, accepted);
         }
     }
     return true;
@@ -138,8 +139,9 @@ Netdev *netdev_new(Machine *m, struct json_object *options, GError **err)
         return NULL;
     }
     if (!id || netdev_find(m, id)) {
-        NET_ERROR(err,
-                  id ? "a netdev named '%s' exists already" : "a netdev needs a name: id=...%s",
+        error_set(err, ERROR_USER,
+                  id ? "a netdev named '%s' already exists"
+                     : "property 'id' is required: id=NAME%s",
                   id ? id : "");
         return NULL;
     }
@@ -166,12 +168,10 @@ bool netdev_del(Machine *m, const char *id, GError **err)
     Netdev *n = netdev_find(m, id);
 
     if (!n) {
-        NET_ERROR(err, "there is no netdev named '%s'", id);
-        return false;
+        return error_set(err, ERROR_USER, "there is no netdev named '%s'", id);
     }
     if (n->nic) {
-        NET_ERROR(err, "netdev '%s' is in use by %s", id, n->device);
-        return false;
+        return error_set(err, ERROR_USER, "netdev '%s' is in use by %s", id, n->device);
     }
     netdev_destroy(n);
     return true;
@@ -194,7 +194,7 @@ void netdev_free_all(Machine *m)
     m->netdevs = NULL;
 }
 
-/* --- cards --- */
+/* --- devices --- */
 
 NetNic *net_nic_find(Machine *m, const char *name)
 {
@@ -210,7 +210,7 @@ NetNic *net_nic_find(Machine *m, const char *name)
     return NULL;
 }
 
-/* The model and how many cards of it there are, or the next number that is free. */
+/* The model and the number of devices of the model, or the next number that is not used. */
 static char *nic_free_name(Machine *m, const char *model)
 {
     GPtrArray *nics = net_set(m)->nics;
@@ -233,8 +233,7 @@ bool net_nic_add(Machine *m, NetNic *nic, const char *netdev, const char *id, GE
     g_autofree char *name = id ? g_strdup(id) : nic_free_name(m, nic->model);
 
     if (netdev && !peer) {
-        NET_ERROR(err, "%s: there is no netdev named '%s'", name, netdev);
-        return false;
+        return error_set(err, ERROR_USER, "%s: there is no netdev named '%s'", name, netdev);
     }
     if (peer && !netdev_attach(peer, nic, name, err)) {
         return false;
@@ -266,8 +265,8 @@ bool net_nic_link(const NetNic *nic)
 bool netdev_attach(Netdev *n, const NetNic *nic, const char *device, GError **err)
 {
     if (n->nic) {
-        NET_ERROR(err, "%s: netdev '%s' is in use by %s", device, n->id, n->device);
-        return false;
+        return error_set(err, ERROR_USER, "%s: netdev '%s' is in use by %s", device, n->id,
+                         n->device);
     }
     n->nic = nic;
     n->device = g_strdup(device);
@@ -281,7 +280,7 @@ void netdev_detach(Netdev *n)
     netdev_forget_waiting(n);
 }
 
-/* --- to the NIC --- */
+/* --- to the device --- */
 
 static int netdev_choose_lane(const Netdev *n, const uint8_t *frame, size_t len)
 {
@@ -350,7 +349,7 @@ static void lane_flush(Netdev *n, unsigned lane)
     }
 }
 
-/* Another lane begins each time: the device may take so many frames at once and no more. */
+/* Each call begins with another lane, because the device may accept a limited number of frames. */
 void net_nic_ready(Netdev *n)
 {
     unsigned first = n->next_lane++;
@@ -370,9 +369,9 @@ uint64_t net_lost(const Netdev *n)
     return lost;
 }
 
-/* --- from the NIC --- */
+/* --- from the device --- */
 
-/* A network of ours may answer inside send(). */
+/* A user network may answer within NetKind.send. */
 static bool netdev_send_frame(void *opaque, const uint8_t *frame, size_t len)
 {
     Netdev *n = opaque;
@@ -386,7 +385,8 @@ static bool netdev_send_frame(void *opaque, const uint8_t *frame, size_t len)
 
 static bool net_meta_is_plain(const NetMeta *meta)
 {
-    return !meta || (!(meta->flags & 1) && meta->gso_type == 0);
+    return !meta || (!(meta->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) &&
+                     meta->gso_type == VIRTIO_NET_HDR_GSO_NONE);
 }
 
 size_t net_send(Netdev *n, const struct iovec *iov, int n_iov, const NetMeta *meta)
@@ -429,8 +429,7 @@ size_t net_send_part(Netdev *n, const struct iovec *iov, int n_iov, const NetMet
         part->frames = 1;
         return netdev_send_frame(n, copy ? copy : iov[0].iov_base, len) ? len : 0;
     }
-    /* Segments that the network does not take now are lost, and the guest's TCP sends them again.
-     */
+    /* Segments that the network does not accept are lost. The guest's TCP sends them again. */
     net_finish_part(copy, len, meta, part, netdev_send_frame, n);
     return len;
 }
@@ -457,8 +456,7 @@ bool netdev_set_link(Machine *m, const char *name, bool up, GError **err)
     Netdev *n = nic ? nic->peer : netdev_find(m, name);
 
     if (!n && !nic) {
-        NET_ERROR(err, "there is no netdev or network card named '%s'", name);
-        return false;
+        return error_set(err, ERROR_USER, "there is no netdev or network device named '%s'", name);
     }
     if (n && n->link != up) {
         n->link = up;

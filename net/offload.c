@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Finishing frames for networks that take plain ones: the checksum a NIC left to be filled in
+ * Offloads for networks that accept plain frames only: the checksum that the guest left partial
  * (virtio 1.2, 5.1.6.2), and TCP segmentation over IPv4 and IPv6.
  *
- * All offsets come from the guest; every one is checked against the frame.
+ * All offsets are written by the guest, and are checked against the frame.
  */
+#include <linux/virtio_net.h>
 #include <string.h>
 
-#include "net_int.h"
+#include "internal.h"
 
-enum { NEEDS_CSUM = 1, GSO_NONE = 0, GSO_TCPV4 = 1, GSO_TCPV6 = 4, GSO_ECN = 0x80 };
 enum {
     ETH_LEN = 14,
     VLAN_LEN = 4,
@@ -61,7 +61,7 @@ uint16_t net_checksum(uint32_t sum, const uint8_t *p, size_t len)
     return ~offload_sum16(sum, p, len);
 }
 
-/* The field holds the pseudo header's sum already; add the rest. */
+/* The field contains the sum of the pseudo header. Add the other bytes. */
 static bool offload_fill_checksum(uint8_t *frame, size_t len, const NetMeta *meta)
 {
     size_t start = meta->csum_start, at = start + meta->csum_offset;
@@ -75,7 +75,7 @@ static bool offload_fill_checksum(uint8_t *frame, size_t len, const NetMeta *met
     return true;
 }
 
-/* Where the headers of a TCP frame are. */
+/* Offsets of the headers of a TCP frame. */
 typedef struct TcpFrame {
     size_t ip, tcp, payload;
     bool v6;
@@ -99,7 +99,7 @@ static bool offload_find_headers(const uint8_t *f, size_t len, bool v6, TcpFrame
     return t->payload >= tcp + TCP_MIN && t->payload <= len;
 }
 
-/* Lengths, identification and checksums of one segment. */
+/* Set lengths, identification and checksums of a segment. */
 static void offload_fix_headers(uint8_t *f, size_t len, const TcpFrame *t, uint16_t index)
 {
     uint8_t *ip = f + t->ip, *tcp = f + t->tcp;
@@ -120,7 +120,7 @@ static void offload_fix_headers(uint8_t *f, size_t len, const TcpFrame *t, uint1
     offload_put16(tcp + 16, net_checksum(sum, tcp, segment));
 }
 
-/* Segments from byte part->at of the payload on. */
+/* Send segments, from byte part->at of the payload on. */
 static bool offload_send_segments(const uint8_t *frame, size_t len, const NetMeta *meta,
                                   const TcpFrame *t, NetPart *part, NetFrameFn *fn, void *opaque)
 {
@@ -147,8 +147,8 @@ static bool offload_send_segments(const uint8_t *frame, size_t len, const NetMet
     return true;
 }
 
-/* A maximum segment size that no TCP uses would make a frame cost a thousand times what it should.
- * It does not matter for a frame that is one segment. */
+/* A segment size that no TCP uses would multiply the cost of a frame. A frame of one segment is
+ * accepted with any size. */
 static bool offload_gso_too_small(const NetMeta *meta, size_t payload)
 {
     return meta->gso_size == 0 || (meta->gso_size < NET_MIN_GSO && payload > meta->gso_size);
@@ -157,20 +157,21 @@ static bool offload_gso_too_small(const NetMeta *meta, size_t payload)
 bool net_finish_part(uint8_t *frame, size_t len, const NetMeta *meta, NetPart *part, NetFrameFn *fn,
                      void *opaque)
 {
-    unsigned gso = meta->gso_type & ~GSO_ECN;
+    unsigned gso = meta->gso_type & ~VIRTIO_NET_HDR_GSO_ECN;
     TcpFrame t;
 
     part->frames = 0;
     part->more = false;
-    if (gso == GSO_NONE) {
-        if ((meta->flags & NEEDS_CSUM) && !offload_fill_checksum(frame, len, meta)) {
+    if (gso == VIRTIO_NET_HDR_GSO_NONE) {
+        if ((meta->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) &&
+            !offload_fill_checksum(frame, len, meta)) {
             return false;
         }
         part->frames = 1;
         return fn(opaque, frame, len);
     }
-    if ((gso != GSO_TCPV4 && gso != GSO_TCPV6) ||
-        !offload_find_headers(frame, len, gso == GSO_TCPV6, &t) ||
+    if ((gso != VIRTIO_NET_HDR_GSO_TCPV4 && gso != VIRTIO_NET_HDR_GSO_TCPV6) ||
+        !offload_find_headers(frame, len, gso == VIRTIO_NET_HDR_GSO_TCPV6, &t) ||
         offload_gso_too_small(meta, len - t.payload)) {
         return false;
     }

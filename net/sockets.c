@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Networks over sockets: `stream` (frames behind a 4-byte big-endian length, over TCP, a Unix
- * socket or an inherited descriptor), `dgram` (a frame a datagram), and `socket`, the older form
- * of both.
+ * Networks over sockets: `stream` (frames preceded by a 4-byte big-endian length, over TCP, a Unix
+ * socket or an inherited descriptor), `dgram` (one frame in each datagram), and `socket`, the older
+ * form of both.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,14 +14,15 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "internal.h"
 #include "machine-events.h"
-#include "net_int.h"
 #include "util/connector.h"
 #include "util/host.h"
 #include "util/listener.h"
 #include "util/log.h"
 
-/* A client that netdev_add makes waits ADD_WAIT_MS before it goes on in the background. */
+/* netdev_add waits for a connection for ADD_WAIT_MS; the client then continues in the background.
+ */
 enum { OUT_LIMIT = 1 << 20, ADD_WAIT_MS = 20, RECONNECT_MAX = 86400000 /* ms: a day */ };
 
 typedef struct NetSock {
@@ -34,20 +35,19 @@ typedef struct NetSock {
     unsigned reconnect_ms; /* of a client, 0: never */
     bool datagrams;
     GByteArray *rx, *tx; /* stream: bytes of unfinished frames */
-    NetAddr local;       /* datagrams: where they come to */
-    NetAddr to;          /* datagrams: where they go; len 0: the socket knows */
-    NetAddr at;          /* where a listener listens, or a client connects to */
-    bool bound;          /* the file of a unix socket is ours */
-    char *describe; /* the connection, as monitors show it */
+    NetAddr local;       /* datagrams: the local address */
+    NetAddr to;          /* datagrams: the destination; len 0: the socket is connected */
+    NetAddr at;          /* address of a listener, or the destination of a client */
+    bool bound;          /* the file of the unix socket was created here */
+    char *describe;      /* the connection, as monitors show it */
 } NetSock;
 
 static bool sock_fail_errno(GError **err, const char *what)
 {
-    NET_ERROR(err, "cannot %s: %s", what, g_strerror(errno));
-    return false;
+    return error_set_errno(err, errno, "cannot %s", what);
 }
 
-/* --- what monitors see --- */
+/* --- monitors --- */
 
 static void sock_describe(NetSock *s, char *text)
 {
@@ -55,7 +55,7 @@ static void sock_describe(NetSock *s, char *text)
     s->describe = text;
 }
 
-/* What a stream without a peer shows, in QEMU's words. */
+/* Describe a stream without a peer, as QEMU does. */
 static void sock_describe_idle(NetSock *s)
 {
     bool listening = s->netdev->kind == &net_stream && s->listener;
@@ -63,7 +63,7 @@ static void sock_describe_idle(NetSock *s)
     sock_describe(s, g_strdup(listening ? "listening" : ""));
 }
 
-/* A stream has a peer: its address, and how the older form of the option words it. */
+/* Describe a stream with a peer. The older form of the option has another text. */
 static void sock_connected(NetSock *s, const NetAddr *peer, const char *older)
 {
     g_autofree char *text = net_addr_text(peer);
@@ -94,10 +94,10 @@ static void sock_lost(NetSock *s)
     g_byte_array_set_size(s->rx, 0);
     g_byte_array_set_size(s->tx, 0);
     sock_describe_idle(s);
-    net_writable(s->netdev); /* what waited for this peer is for nobody now */
+    net_writable(s->netdev); /* frames for the lost peer are dropped */
 }
 
-/* Whole frames at the front of rx; a length no frame has ends the connection. */
+/* Pass on the complete frames at the front of rx. An invalid length ends the connection. */
 static bool sock_take_frames(NetSock *s)
 {
     size_t at = 0;
@@ -130,7 +130,7 @@ static gboolean sock_on_readable(gint fd, GIOCondition condition, gpointer opaqu
     if (n < 0 && (errno == EAGAIN || errno == EINTR || s->datagrams)) {
         return G_SOURCE_CONTINUE;
     }
-    if (s->datagrams) { /* an empty one is no end, but there is no frame in it */
+    if (s->datagrams) { /* an empty datagram is not the end, and contains no frame */
         if (n > 0) {
             net_input(s->netdev, buf, n);
         }
@@ -183,7 +183,7 @@ static bool sock_send(Netdev *n, const uint8_t *frame, size_t len)
     uint8_t head[4] = { len >> 24, len >> 16, len >> 8, len };
 
     if (s->fd < 0) {
-        return true; /* nobody there: as a cable that leads nowhere */
+        return true; /* no peer: the frame is lost */
     }
     if (s->datagrams) {
         sendto(s->fd, frame, len, MSG_NOSIGNAL, s->to.len ? (struct sockaddr *)&s->to.sa : NULL,
@@ -314,7 +314,7 @@ static void sock_connect_later(NetSock *s)
     s->timer = g_timeout_add(s->reconnect_ms, sock_on_timer, s);
 }
 
-/* While the process starts, the connection is waited for, unless it may come later. */
+/* Wait for the connection while the process starts, unless reconnect= allows it later. */
 static bool sock_connect_to(NetSock *s, GError **err)
 {
     g_autoptr(GError) why = NULL;
@@ -332,8 +332,7 @@ static bool sock_connect_to(NetSock *s, GError **err)
     }
     g_clear_pointer(&s->connector, connector_free);
     if (r < 0) {
-        NET_ERROR(err, "cannot connect: %s", why->message);
-        return false;
+        return error_set(err, ERROR_USER, "cannot connect: %s", why->message);
     }
     sock_start(s, fd);
     sock_connected(s, &s->at, "connect to");
@@ -347,22 +346,22 @@ static bool sock_read_reconnect(NetSock *s, struct json_object *o, bool server, 
     guint64 value = 0;
 
     if ((seconds || ms) && server) {
-        NET_ERROR(err, "reconnect goes with server=off");
-        return false;
+        return error_set(err, ERROR_USER, "reconnect requires server=off");
     }
     if ((seconds && ms) ||
         (seconds &&
          !g_ascii_string_to_unsigned(seconds, 10, 0, RECONNECT_MAX / 1000, &value, NULL)) ||
         (ms && !g_ascii_string_to_unsigned(ms, 10, 0, RECONNECT_MAX, &value, NULL))) {
-        NET_ERROR(err, "one of reconnect=SECONDS and reconnect-ms=MILLISECONDS is accepted, up to "
-                       "a day, 0 for never");
-        return false;
+        return error_set(
+            err, ERROR_USER,
+            "one of reconnect=SECONDS and reconnect-ms=MILLISECONDS is accepted, up to "
+            "a day, 0 for never");
     }
     s->reconnect_ms = (unsigned)(seconds ? value * 1000 : value);
     return true;
 }
 
-/* An open socket by its number, stream or datagrams as it is. */
+/* Use an open socket by its number. Its type decides between stream and datagrams. */
 static bool sock_take_fd(NetSock *s, const char *text, GError **err)
 {
     NetAddr local = { .len = sizeof(local.sa) };
@@ -375,8 +374,7 @@ static bool sock_take_fd(NetSock *s, const char *text, GError **err)
     if (!*text || *end || fd < 0 || fd > INT_MAX ||
         getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 ||
         getsockname(fd, (struct sockaddr *)&local.sa, &local.len) < 0) {
-        NET_ERROR(err, "fd=%s is not the number of an open socket", text);
-        return false;
+        return error_set(err, ERROR_USER, "fd=%s is not the number of an open socket", text);
     }
     s->datagrams = type == SOCK_DGRAM;
     sock_start(s, fd);
@@ -403,7 +401,7 @@ static bool sock_finish_open(Netdev *n, bool ok)
     if (!ok) {
         sock_close(n);
     } else if (!s->describe) {
-        sock_describe_idle(s); /* nobody came yet */
+        sock_describe_idle(s); /* no peer has connected yet */
     }
     return ok;
 }
@@ -428,7 +426,8 @@ static bool netdev_stream_open(Netdev *n, struct json_object *o, GError **err)
     return sock_finish_open(n, ok);
 }
 
-/* Join the group on the interface of `local` (any if it is not given); others on this host may. */
+/* Join the multicast group on the interface of `local` (default: any). Other processes of this host
+ * may join as well. */
 static bool sock_join_group(int fd, const NetAddr *group, const NetAddr *local)
 {
     const struct sockaddr_in *to = (const struct sockaddr_in *)&group->sa;
@@ -445,7 +444,7 @@ static bool sock_join_group(int fd, const NetAddr *group, const NetAddr *local)
            setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &m, sizeof(m)) == 0;
 }
 
-/* Datagrams come to `local`, or to the group they go to. */
+/* Bind to `local`, or to the multicast group that datagrams are sent to. */
 static bool sock_bind_datagrams(NetSock *s, const NetAddr *local, GError **err)
 {
     bool group = net_addr_multicast(&s->to);
@@ -488,7 +487,7 @@ static bool netdev_dgram_open(Netdev *n, struct json_object *o, GError **err)
         ok = net_addr_parse(o, "local", true, true, &local, err);
     }
     if (ok && local.len && local.sa.ss_family != s->to.sa.ss_family) {
-        NET_ERROR(err, "local and remote must be addresses of one kind");
+        error_set(err, ERROR_USER, "local and remote must be addresses of the same type");
         ok = false;
     }
     return sock_finish_open(n, ok && sock_bind_datagrams(s, &local, err));
@@ -508,7 +507,8 @@ static bool netdev_socket_open(Netdev *n, struct json_object *o, GError **err)
     } else if (client) {
         ok = net_addr_host_port(client, false, &s->at, err) && sock_connect_to(s, err);
     } else {
-        NET_ERROR(err, "it needs one of fd=, listen=HOST:PORT and connect=HOST:PORT");
+        error_set(err, ERROR_USER,
+                  "one of fd=, listen=HOST:PORT and connect=HOST:PORT is required");
     }
     return sock_finish_open(n, ok);
 }

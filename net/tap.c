@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * tap: a network interface of the host (needs CAP_NET_ADMIN, or a descriptor from somebody who
- * has it); and hubport: several peers on one wire.
+ * tap: a network interface of the host, which requires CAP_NET_ADMIN or an inherited descriptor;
+ * and hubport: a hub that connects several devices.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +13,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "net_int.h"
+#include "internal.h"
 
 /* --- tap --- */
 
@@ -41,14 +41,13 @@ static bool tap_make(NetTap *t, const char *ifname, GError **err)
     struct ifreq r = { .ifr_flags = IFF_TAP | IFF_NO_PI };
 
     if (ifname && strlen(ifname) >= IFNAMSIZ) {
-        NET_ERROR(err, "ifname=%s: names have at most %d characters", ifname, IFNAMSIZ - 1);
-        return false;
+        return error_set(err, ERROR_USER, "ifname=%s: names have at most %d characters", ifname,
+                         IFNAMSIZ - 1);
     }
     strcpy(r.ifr_name, ifname ? ifname : "tap%d");
     t->fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
     if (t->fd < 0 || ioctl(t->fd, TUNSETIFF, &r) < 0) {
-        NET_ERROR(err, "cannot make the interface '%s': %s", r.ifr_name, g_strerror(errno));
-        return false;
+        return error_set_errno(err, errno, "cannot create the interface '%s'", r.ifr_name);
     }
     g_strlcpy(t->ifname, r.ifr_name, sizeof(t->ifname));
     return true;
@@ -72,8 +71,9 @@ static bool tap_check_script(struct json_object *o, const char *key, GError **er
     const char *v = net_opt(o, key);
 
     if (v && !g_str_equal(v, "no")) {
-        NET_ERROR(err, "%s=%s: accepted is no; set the interface up before the start", key, v);
-        return false;
+        return error_set(err, ERROR_USER,
+                         "%s=%s: only 'no' is accepted; configure the interface before the start",
+                         key, v);
     }
     return true;
 }
@@ -88,7 +88,7 @@ static bool tap_open(Netdev *n, struct json_object *o, GError **err)
     t->netdev = n;
     t->fd = fd ? (int)strtol(fd, &end, 10) : -1;
     if (fd && (*end || fcntl(t->fd, F_GETFD) < 0)) {
-        NET_ERROR(err, "fd=%s is not the number of an open descriptor", fd);
+        error_set(err, ERROR_USER, "fd=%s is not the number of an open descriptor", fd);
         t->fd = -1;
         tap_close(n);
         return false;
@@ -103,7 +103,7 @@ static bool tap_open(Netdev *n, struct json_object *o, GError **err)
     return true;
 }
 
-/* The interface's queue is its own affair: what it does not take is lost, as on any wire. */
+/* Frames that the queue of the interface does not accept are lost. */
 static bool tap_send(Netdev *n, const uint8_t *frame, size_t len)
 {
     NetTap *t = n->priv;
@@ -138,8 +138,8 @@ static bool hub_open(Netdev *n, struct json_object *o, GError **err)
     NetHub *h;
 
     if (!id || !g_ascii_string_to_unsigned(id, 10, 0, G_MAXINT, &number, NULL)) {
-        NET_ERROR(err, "it needs the number of a hub: hubid=..., 0 to %d", G_MAXINT);
-        return false;
+        return error_set(err, ERROR_USER, "property 'hubid' is required: hubid=NUMBER, 0 to %d",
+                         G_MAXINT);
     }
     h = g_new0(NetHub, 1);
     h->hubid = (int)number;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * -netdev user: a network of its own behind this process's sockets, through libslirp: DHCP, DNS,
- * TCP and UDP out, and hostfwd= in.
+ * -netdev user: a network inside this process, implemented by libslirp: DHCP, DNS, outgoing TCP and
+ * UDP connections through sockets of the process, and incoming ones with hostfwd=.
  */
 #include "config-host.h"
 
-#include "net_int.h"
+#include "internal.h"
 
 static const char *const user_keys[] = {
     "hostfwd", "hostname", "restrict",         "net",      "host",       "dhcpstart", "dns", "ipv4",
@@ -24,22 +24,21 @@ static const char *const user_keys[] = {
 #include "util/host.h"
 #include "util/log.h"
 
-enum { MAX_FDS = 4096, TURN_FDS = 64 }; /* descriptors, and those that are served in one turn */
+enum { MAX_FDS = 4096, TURN_FDS = 64 }; /* descriptors in total, and in one turn */
 enum { ACCEPT_PAUSE_MS = 200 };         /* after the host ran out of descriptors */
 
 typedef struct NetUser {
     Netdev *netdev;
     Slirp *slirp;
     GSource *source;
-    GArray *fds;  /* GPollFD in the main loop; pointers into it are handed to GLib */
-    GArray *want; /* those that libslirp wants this turn */
+    GArray *fds;  /* GPollFD in the main loop; GLib has pointers into the array */
+    GArray *want; /* descriptors that libslirp requests for the next turn */
     unsigned n_registered;
-    bool polling;      /* inside libslirp: a nested turn of the main loop leaves it alone */
-    unsigned first_fd; /* of `fds`, that this turn begins with */
-    gint64 due;        /* when libslirp's own timers want a turn: monotonic us */
-    bool forwards;     /* hostfwd= was used: there may be listening sockets */
-    gint64
-        accept_after; /* listening sockets are left alone until then: monotonic us; 0: no pause */
+    bool polling;      /* inside libslirp, which a nested turn of the main loop must not enter */
+    unsigned first_fd; /* index in `fds` that the next turn begins with */
+    gint64 due;        /* the next turn without an event, in microseconds of the monotonic clock */
+    bool forwards;     /* listening sockets may exist */
+    gint64 accept_after; /* end of a pause of listening sockets, as `due`; 0: no pause */
     char *hostname, *net, **domains;
     bool restricted;
 } NetUser;
@@ -55,7 +54,7 @@ typedef struct UserTimer {
     void *opaque;
 } UserTimer;
 
-/* --- what libslirp calls --- */
+/* --- called by libslirp --- */
 
 static ssize_t user_cb_send_packet(const void *buf, size_t len, void *opaque)
 {
@@ -105,11 +104,11 @@ static void user_cb_register_fd(int fd, void *opaque)
 {
 }
 
-/* Something changed that the next turn of the main loop must see. */
+/* The next turn of the main loop must poll again. */
 static void user_cb_notify(void *opaque)
 {
     if (!g_main_context_is_owner(NULL)) {
-        g_main_context_wakeup(NULL); /* another thread's doing, so the loop may be waiting */
+        g_main_context_wakeup(NULL); /* called by another thread: the loop may be waiting */
     }
 }
 
@@ -125,7 +124,7 @@ static const SlirpCb callbacks = {
     .notify = user_cb_notify,
 };
 
-/* --- its sockets in the main loop --- */
+/* --- sockets of libslirp in the main loop --- */
 
 static const struct {
     int slirp;
@@ -150,7 +149,7 @@ static bool user_is_listening(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) == 0 && listening;
 }
 
-/* Whether the socket is a listening one that is to be left alone. */
+/* Return whether this is a listening socket during a pause. */
 static bool user_is_paused(const NetUser *u, int fd)
 {
     return u->accept_after && user_is_listening(fd);
@@ -206,8 +205,8 @@ static int user_add_poll(int fd, int events, void *opaque)
     return u->want->len - 1;
 }
 
-/* A guest may have thousands of connections with something to read: the others are ready at the
- * next turn as well, which begins with them. */
+/* A guest may have thousands of ready connections. One turn serves TURN_FDS of them, and the next
+ * turn begins with the others. */
 static bool user_has_turn(const NetUser *u, int index)
 {
     unsigned behind =
@@ -240,9 +239,9 @@ static void user_unregister(NetUser *u)
     g_array_set_size(u->fds, 0);
 }
 
-/* The same descriptors as in the last turn: only the events asked for are new, which GLib reads
- * through its pointers. It wakes the main loop up for each descriptor that comes or goes, even from
- * inside the loop itself: registering them anew in every turn would make it spin. */
+/* If the descriptors are those of the last turn, update their events only, which GLib reads through
+ * its pointers. Adding or removing a descriptor wakes the main loop, even from inside the loop, so
+ * that doing so in each turn would make it spin. */
 static bool user_ask_again(NetUser *u)
 {
     if (u->want->len != u->n_registered) {
@@ -316,13 +315,12 @@ static GSourceFuncs source_funcs = { user_prepare, user_check, user_dispatch, NU
 static bool user_parse_ipv4(const char *key, const char *text, struct in_addr *out, GError **err)
 {
     if (text && *text && inet_pton(AF_INET, text, out) != 1) {
-        NET_ERROR(err, "%s=%s is not an IPv4 address", key, text);
-        return false;
+        return error_set(err, ERROR_USER, "%s=%s is not an IPv4 address", key, text);
     }
     return true;
 }
 
-/* Host port 0 asks the host for a free one. */
+/* Host port 0 selects a free port. */
 static bool user_parse_port(const char *text, int min, int *port)
 {
     char *end;
@@ -359,18 +357,17 @@ static bool user_add_hostfwd(NetUser *u, const char *rule, GError **err)
     if (!guest || g_strv_length(guest) != 2 ||
         !user_parse_host_end(ends[0], &udp, &haddr, &hport) ||
         !user_parse_port(guest[1], 1, &gport)) {
-        NET_ERROR(err,
-                  "hostfwd=%s: the form is tcp|udp:[HOSTADDR]:HOSTPORT-[GUESTADDR]:GUESTPORT, "
-                  "with IPv4 addresses and a guest port from 1; host port 0 chooses a free one",
-                  rule);
-        return false;
+        return error_set(
+            err, ERROR_USER,
+            "hostfwd=%s: the form is tcp|udp:[HOSTADDR]:HOSTPORT-[GUESTADDR]:GUESTPORT, "
+            "with IPv4 addresses and a guest port from 1; host port 0 chooses a free one",
+            rule);
     }
     if (!user_parse_ipv4("hostfwd", guest[0], &gaddr, err)) {
         return false;
     }
     if (slirp_add_hostfwd(u->slirp, udp, haddr, hport, gaddr, gport) < 0) {
-        NET_ERROR(err, "hostfwd=%s: cannot listen on port %d: %s", rule, hport, g_strerror(errno));
-        return false;
+        return error_set_errno(err, errno, "hostfwd=%s: cannot listen on port %d", rule, hport);
     }
     u->forwards = true;
     return true;
@@ -416,7 +413,7 @@ static bool user_parse_switch(struct json_object *o, const char *key, bool *on, 
     }
     *on = g_strv_contains((const char *const[]){ "on", "yes", "true", NULL }, text);
     if (!*on) {
-        NET_ERROR(err, "%s=%s: use on or off", key, text);
+        error_set(err, ERROR_USER, "%s=%s: use on or off", key, text);
     }
     return *on;
 }
@@ -440,7 +437,7 @@ static char **user_parse_domains(struct json_object *o)
     return (char **)g_ptr_array_free(list, FALSE);
 }
 
-/* ADDRESS[/BITS]; 10.0.2.0/24 if absent, 24 bits if those are. The fixed addresses must fit in. */
+/* ADDRESS[/BITS], by default 10.0.2.0/24. The network must contain the fixed addresses. */
 static bool user_parse_net(const char *text, SlirpConfig *c, GError **err)
 {
     g_auto(GStrv) parts = g_strsplit(text ? text : "10.0.2.0", "/", 2);
@@ -449,8 +446,8 @@ static bool user_parse_net(const char *text, SlirpConfig *c, GError **err)
 
     if (!parts[0] || inet_pton(AF_INET, parts[0], &c->vnetwork) != 1 || (end && *end) || bits < 8 ||
         bits > 27) {
-        NET_ERROR(err, "net=%s: the form is ADDRESS/BITS, with 8 to 27 bits", text);
-        return false;
+        return error_set(err, ERROR_USER, "net=%s: the form is ADDRESS/BITS, with 8 to 27 bits",
+                         text);
     }
     c->vnetmask.s_addr = htonl(~0u << (32 - bits));
     c->vnetwork.s_addr &= c->vnetmask.s_addr;
@@ -517,7 +514,7 @@ static bool user_open(Netdev *n, struct json_object *o, GError **err)
 
     n->priv = u;
     u->netdev = n;
-    /* GLib keeps pointers into the array between prepare and check: it must not move. */
+    /* GLib keeps pointers into the array, which must therefore not move. */
     u->fds = g_array_sized_new(FALSE, TRUE, sizeof(GPollFD), MAX_FDS);
     u->want = g_array_new(FALSE, TRUE, sizeof(GPollFD));
     u->hostname = g_strdup(net_opt(o, "hostname"));
@@ -529,7 +526,7 @@ static bool user_open(Netdev *n, struct json_object *o, GError **err)
     u->slirp = slirp_new(&config, &callbacks, u);
     if (!u->slirp || !user_add_hostfwds(u, o, err)) {
         if (!u->slirp) {
-            NET_ERROR(err, "libslirp refuses this network");
+            error_set(err, ERROR_USER, "libslirp rejects this configuration");
         }
         user_close(n);
         return false;
@@ -578,8 +575,8 @@ static bool user_forward(Netdev *n, const char *rule, bool add, GError **err)
     }
     if (!user_parse_host_end(rule, &udp, &addr, &port) ||
         slirp_remove_hostfwd(u->slirp, udp, addr, port) < 0) {
-        NET_ERROR(err, "%s: no such forwarding; the form is tcp|udp:[HOSTADDR]:HOSTPORT", rule);
-        return false;
+        return error_set(err, ERROR_USER,
+                         "%s: no such forwarding; the form is tcp|udp:[HOSTADDR]:HOSTPORT", rule);
     }
     return true;
 }
@@ -588,9 +585,9 @@ static bool user_forward(Netdev *n, const char *rule, bool add, GError **err)
 
 static bool user_open(Netdev *n, struct json_object *o, GError **err)
 {
-    NET_ERROR(err, "this build has no user-mode networking: install the Debian package "
-                   "libslirp-dev and build again");
-    return false;
+    return error_set(err, ERROR_USER,
+                     "this build has no user-mode networking: install the Debian package "
+                     "libslirp-dev and build again");
 }
 
 static void user_close(Netdev *n)

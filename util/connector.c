@@ -13,12 +13,13 @@
 #include <unistd.h>
 
 #include "util/host.h"
+#include "util/error.h"
 
 enum { RESOLVE_MS = 250, RETRY_MS = 20 };
 
 /* --- names --- */
 
-/* Shared by the thread that resolves and the one that asked; the last one frees it. */
+/* Shared by the resolving and the requesting thread; the last reference frees it. */
 typedef struct Lookup {
     int refs; /* atomic */
     char *host, *port;
@@ -73,7 +74,7 @@ static Lookup *lookup_start(const char *host, const char *port, const struct add
     return l;
 }
 
-/* 1: answered; 0: not yet. Between the two the thread may not be read. */
+/* Return whether the thread has finished. Its results may not be read before. */
 static int lookup_answered(Lookup *l)
 {
     eventfd_t count;
@@ -86,7 +87,7 @@ static const char *lookup_host_or_null(const char *host)
     return host && *host ? host : NULL;
 }
 
-/* A host that is an address is not looked up. */
+/* Resolve a numeric address without a lookup. */
 static int lookup_numeric(const char *host, const char *port, const struct addrinfo *hints,
                           struct addrinfo **list)
 {
@@ -96,7 +97,7 @@ static int lookup_numeric(const char *host, const char *port, const struct addri
     return getaddrinfo(lookup_host_or_null(host), port, &numeric, list);
 }
 
-/* poll() during which termination signals act at once if the process still starts. */
+/* As poll(). While the process starts, termination signals end it immediately. */
 static int lookup_poll(struct pollfd *p, int ms)
 {
     struct timespec t = { ms / 1000, ms % 1000 * 1000000L };
@@ -155,7 +156,7 @@ struct Connector {
 static void connector_set_problem(Connector *c, const char *text)
 {
     g_clear_error(&c->why);
-    g_set_error(&c->why, G_FILE_ERROR, G_FILE_ERROR_FAILED, "%s", text);
+    error_set(&c->why, ERROR_HOST, "%s", text);
 }
 
 static void connector_close_fd(Connector *c)
@@ -223,7 +224,7 @@ static bool connector_take_answer(Connector *c)
     return connector_next_address(c);
 }
 
-/* What was waited for has happened. False: the connection failed for good. */
+/* Continue after an event. False: the connection has failed. */
 static bool connector_step(Connector *c)
 {
     int e = 0;

@@ -11,16 +11,16 @@
 #include <unistd.h>
 
 #include "util/host.h"
+#include "util/error.h"
 
 enum { CHUNK = 64 << 10, WAIT_MS = 200 };
 
 static bool infile_fail(const char *path, const char *why, GError **err)
 {
-    g_set_error(err, G_FILE_ERROR, G_FILE_ERROR_FAILED, "file '%s' cannot be read: %s", path, why);
-    return false;
+    return error_set(err, ERROR_USER, "file '%s' cannot be read: %s", path, why);
 }
 
-/* Append what there is up to the end, or to one byte more than max. */
+/* Append bytes up to the end of the file, or until there are more than max. */
 static bool infile_read_all(int fd, bool pipe, GByteArray *out, size_t max, const char **why)
 {
     struct pollfd ready = { .fd = fd, .events = POLLIN };

@@ -17,7 +17,7 @@ enum { PAUSE_MIN_MS = 100, PAUSE_MAX_MS = 2000 };
 struct Listener {
     int fd;
     GMainContext *context;
-    GSource *source; /* for connections, or for the end of a pause */
+    GSource *source; /* for connections or the end of a pause */
     unsigned pause_ms;
     ListenerFn *fn;
     void *opaque;
@@ -50,7 +50,7 @@ int socket_bind(int fd, const struct sockaddr *sa, socklen_t len, mode_t mode)
         return bind(fd, sa, len);
     }
     socket_unlink(sa);
-    /* Linux makes the file with the mode of the socket, less the umask */
+    /* Linux creates the file with the mode of the socket minus the umask */
     if (fchmod(fd, mode) < 0 || bind(fd, sa, len) < 0) {
         return -1;
     }
@@ -96,7 +96,7 @@ static void listener_pause(Listener *l, int e)
     g_source_attach(l->source, l->context);
 }
 
-/* Out of a resource, which the next moment will not bring. Other errors concern one connection. */
+/* The host lacks a resource. Other errors concern one connection. */
 static bool listener_is_exhausted(int e)
 {
     return e == EMFILE || e == ENFILE || e == ENOBUFS || e == ENOMEM;
@@ -124,7 +124,7 @@ Listener *listener_new(int fd, GMainContext *context, ListenerFn *fn, void *opaq
     Listener *l = g_new0(Listener, 1);
 
     *l = (Listener){ .fd = fd, .context = context, .fn = fn, .opaque = opaque };
-    g_unix_set_fd_nonblocking(fd, TRUE, NULL); /* a connection may be gone before accept() */
+    g_unix_set_fd_nonblocking(fd, TRUE, NULL); /* a connection may be closed before accept() */
     listener_watch(l);
     return l;
 }

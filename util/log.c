@@ -11,6 +11,7 @@
 
 #include "util/outfile.h"
 #include "util/trace.h"
+#include "util/error.h"
 
 static const struct {
     const char *name;
@@ -22,13 +23,13 @@ static const struct {
     { "cpu", LOG_CPU, "registers before each block" },
     { "int", LOG_INT, "traps and interrupts" },
     { "mmu", LOG_MMU, "page walks and TLB fills" },
-    { "unimp", LOG_UNIMP, "accesses to what this machine does not have" },
-    { "guest_errors", LOG_GUEST_ERROR, "what a correct guest would not do" },
+    { "unimp", LOG_UNIMP, "accesses to features that the machine does not implement" },
+    { "guest_errors", LOG_GUEST_ERROR, "invalid accesses by the guest" },
     { "trace[:PATTERN]", 0, "trace events, all or those that match; -trace help lists them" },
     { "nochain", 0, "accepted for compatibility: no effect" },
 };
 
-/* One log per process, as the header says: the only state of this layer. */
+/* The log belongs to the process (util/log.h). */
 uint32_t log_mask;
 static struct {
     GMutex lock;
@@ -157,9 +158,8 @@ bool log_set(const char *items, GError **err)
             for (size_t i = 0; i < G_N_ELEMENTS(categories); i++) {
                 g_string_append_printf(list, "%s, ", categories[i].name);
             }
-            g_set_error(err, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-                        "log category '%s' is not known: use %sall or none", *n, list->str);
-            return false;
+            return error_set(err, ERROR_USER, "log category '%s' is not known: use %sall or none",
+                             *n, list->str);
         }
         mask |= bits;
     }
@@ -181,9 +181,7 @@ bool log_to_file(const char *path, GError **err)
     int fd = out_log_open(path, false, 0644);
 
     if (fd < 0) {
-        g_set_error(err, G_FILE_ERROR, g_file_error_from_errno(errno),
-                    "log file '%s' cannot be written: %s", path, g_strerror(errno));
-        return false;
+        return error_set_errno(err, errno, "log file '%s' cannot be written", path);
     }
     g_mutex_lock(&state.lock);
     if (state.fd > 0) {
@@ -204,7 +202,7 @@ char *log_help(void)
     return g_string_free(g_steal_pointer(&out), FALSE);
 }
 
-/* True if this error may be written; *missed says how many before it were not. */
+/* Return whether this error may be written. *missed is the number of earlier ones that were not. */
 static bool log_admit_message(uint64_t *missed)
 {
     gint64 second = g_get_monotonic_time() / G_USEC_PER_SEC;

@@ -3,6 +3,7 @@
  * Output files (contract in util/outfile.h).
  */
 #include "util/outfile.h"
+#include "util/error.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,21 +18,24 @@
 enum { READER_MS = 200 };
 
 struct OutFile {
-    char *path;          /* as given */
-    char *target, *part; /* renamed from part to target at the end; NULL: written into */
+    char *path; /* as given */
+    char *target,
+        *part; /* `part` is renamed to `target` by the commit; NULL: the file is overwritten */
     int fd;
     bool regular;
 };
 
 static bool outfile_fail(const char *path, int e, GError **err)
 {
-    g_set_error(err, G_FILE_ERROR, g_file_error_from_errno(e), "file '%s' cannot be written: %s",
-                path, e == ENXIO ? "no process reads from it" : g_strerror(e));
-    return false;
+    if (e == ENXIO) {
+        return error_set(err, ERROR_USER, "file '%s' cannot be written: no process reads from it",
+                         path);
+    }
+    return error_set_errno(err, e, "file '%s' cannot be written", path);
 }
 
-/* The regular file that path leads to and may be replaced, or the name of one that does not exist
- * yet. NULL: write into what is there. g_free. */
+/* The name of the regular file that may be replaced: the target of `path`, or a file that does not
+ * exist yet. NULL: the existing file must be overwritten instead. g_free. */
 static char *outfile_replaceable(const char *path, struct stat *old)
 {
     struct stat named;
@@ -48,14 +52,14 @@ static char *outfile_replaceable(const char *path, struct stat *old)
         return g_strdup(path);
     }
     real = realpath(path, NULL);
-    /* links in /proc lead to names that may not be those of the file */
+    /* a link in /proc may contain a name that is not that of the file */
     return real && stat(real, &named) == 0 && named.st_dev == old->st_dev &&
                    named.st_ino == old->st_ino
                ? g_strdup(real)
                : NULL;
 }
 
-/* A new file that nobody else writes; one that a process left behind when it was killed goes. */
+/* Create a file that no other process writes. A file that a killed process left is removed. */
 static int outfile_create_part(const char *part)
 {
     enum { FLAGS = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW };
@@ -83,7 +87,7 @@ static int outfile_create_part(const char *part)
     return fd;
 }
 
-/* False if it cannot look like the old file, which is then written into. */
+/* Copy owner, group and mode of the old file. False: the old file must be overwritten instead. */
 static bool outfile_copy_owner(int fd, const struct stat *old, mode_t mode)
 {
     struct stat now;
@@ -100,7 +104,7 @@ static bool outfile_copy_owner(int fd, const struct stat *old, mode_t mode)
            fchmod(fd, old->st_mode & 07777) == 0;
 }
 
-/* False with errno 0: the file is to be written into instead. */
+/* Begin a new file. False with errno 0: the old file must be overwritten instead. */
 static bool outfile_begin_part(OutFile *f, mode_t mode)
 {
     struct stat old;
@@ -111,7 +115,7 @@ static bool outfile_begin_part(OutFile *f, mode_t mode)
         return false;
     }
     if (old.st_nlink && access(target, W_OK) < 0) {
-        return false; /* a file that is write-protected stays so */
+        return false; /* do not replace a write-protected file */
     }
     part = g_strconcat(target, ".part", NULL);
     f->fd = outfile_create_part(part);
@@ -200,7 +204,7 @@ bool out_file_commit(OutFile *f, bool durable, GError **err)
     int e = sync && fsync(f->fd) < 0 ? errno : 0;
 
     if (durable && !sync && fsync(f->fd) < 0 && errno == EIO) {
-        e = errno; /* a disk; pipes and terminals have nothing to sync */
+        e = errno; /* a block device; pipes and terminals cannot be synchronized */
     }
     if (!e && f->part) {
         e = rename(f->part, f->target) < 0 ? errno : 0;
@@ -222,7 +226,7 @@ bool out_file_commit(OutFile *f, bool durable, GError **err)
     return !e;
 }
 
-/* 0 or an errno. */
+/* Returns 0 or an error number. */
 static int outfile_write_all(int fd, const char *p, size_t len)
 {
     while (len > 0) {
@@ -263,7 +267,7 @@ int out_log_open(const char *path, bool append, mode_t mode)
 {
     int flags = O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (append ? O_APPEND : 0), fd, e;
     struct stat st;
-    /* reading and writing a FIFO, too: its reader may come later */
+    /* opened for reading as well, so that a FIFO can be opened before its reader */
     bool fifo = stat(path, &st) == 0 && S_ISFIFO(st.st_mode);
 
     fd = open(path, (fifo ? O_RDWR : O_WRONLY) | flags, mode);

@@ -7,6 +7,7 @@
 #include "util/sandbox.h"
 
 #include "config-host.h"
+#include "util/error.h"
 
 #include <string.h>
 
@@ -183,7 +184,7 @@ static const char *const cpu_sockets[] = {
     "getsockopt", "listen",  "setsockopt", "shutdown", "socket",
 };
 
-/* What the C library asks before it reads a file, such as the list of name servers. */
+/* Calls of the C library before it reads a file, such as the list of name servers. */
 static const char *const cpu_identity[] = {
     "getegid",    "geteuid", "getgid",    "getuid",     "readlink",
     "readlinkat", "access",  "faccessat", "faccessat2",
@@ -267,9 +268,7 @@ static bool sandbox_catch_denials(GError **err)
                                 .sa_flags = SA_SIGINFO | SA_NODEFER };
 
     if (sigaction(SIGSYS, &action, NULL) < 0) {
-        g_set_error(err, G_OPTION_ERROR, G_OPTION_ERROR_FAILED,
-                    "the system-call filter cannot be installed: %s", g_strerror(errno));
-        return false;
+        return error_set_errno(err, errno, "the system-call filter cannot be installed");
     }
     return true;
 }
@@ -306,7 +305,8 @@ static int sandbox_add_list(scmp_filter_ctx ctx, uint32_t action, const char *co
 
 /*
  * clone3 hides its flags from a filter. With ENOSYS the C library uses clone, whose flags state
- * whether a thread or a process is wanted. LeakSanitizer creates an untraced process at the exit.
+ * whether a thread or a process is requested. LeakSanitizer creates an untraced process at the
+ * exit.
  */
 static int sandbox_add_thread_rules(scmp_filter_ctx ctx, uint32_t action, bool want_thread)
 {
@@ -397,8 +397,7 @@ static void sandbox_set_attributes(scmp_filter_ctx ctx, const SandboxPolicy *p, 
 static bool sandbox_refuse_filter(int rc, GError **err)
 {
     if (rc < 0) {
-        g_set_error(err, G_OPTION_ERROR, G_OPTION_ERROR_FAILED,
-                    "the system-call filter cannot be installed: %s", g_strerror(-rc));
+        error_set_errno(err, -rc, "the system-call filter cannot be installed");
     }
     return rc == 0;
 }
@@ -485,9 +484,7 @@ bool sandbox_denies_spawn(const SandboxPolicy *p)
 static bool sandbox_refuse_value(GError **err, const char *key, const char *value,
                                  const char *accepted)
 {
-    g_set_error(err, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "-sandbox %s=%s: use %s", key, value,
-                accepted);
-    return false;
+    return error_set(err, ERROR_USER, "-sandbox %s=%s: use %s", key, value, accepted);
 }
 
 static bool sandbox_parse_choice(const char *key, const char *value, bool *deny, GError **err)
@@ -518,10 +515,9 @@ static bool sandbox_parse_mode(SandboxPolicy *p, const char *value, GError **err
         return sandbox_refuse_value(err, "enable", value, "on or off");
     }
     if (on && !sandbox_supported()) {
-        g_set_error(err, G_OPTION_ERROR, G_OPTION_ERROR_FAILED,
-                    "-sandbox on: system-call filters are not available: this build lacks "
-                    "libseccomp, or the kernel lacks seccomp");
-        return false;
+        return error_set(err, ERROR_USER,
+                         "-sandbox on: system-call filters are not available: this build lacks "
+                         "libseccomp, or the kernel lacks seccomp");
     }
     p->mode = on ? SANDBOX_KILL : SANDBOX_OFF;
     return true;
@@ -549,11 +545,10 @@ static bool sandbox_parse_key(SandboxPolicy *p, const char *key, const char *val
     if (strcmp(key, "resourcecontrol") == 0) {
         return sandbox_parse_choice(key, value, &p->deny_resourcecontrol, err);
     }
-    g_set_error(err, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-                "-sandbox: '%s' is not a key: use obsolete, elevateprivileges, spawn or "
-                "resourcecontrol",
-                key);
-    return false;
+    return error_set(err, ERROR_USER,
+                     "-sandbox: '%s' is not a key: use obsolete, elevateprivileges, spawn or "
+                     "resourcecontrol",
+                     key);
 }
 
 bool sandbox_policy_parse(SandboxPolicy *p, const char *arg, GError **err)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Trace events: their names, which are on, and the file they go to.
+ * Trace events (contract in util/trace.h).
  */
 #include "util/trace.h"
 
@@ -11,8 +11,8 @@
 
 #include "util/log.h"
 #include "util/suggest.h"
+#include "util/error.h"
 
-#define BAD G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE
 enum { EVENTS_FILE_MAX = 64 * 1024 };
 
 static const struct {
@@ -87,9 +87,8 @@ bool trace_set(const char *pattern, unsigned by, GError **err)
         return true;
     }
     hint = suggest_hint_of(glob, trace_name_at, NULL, TRACE_EVENTS);
-    g_set_error(err, BAD, "no trace event matches '%s'%s; -trace help lists the events", glob,
-                hint);
-    return false;
+    return error_set(err, ERROR_USER, "no trace event matches '%s'%s; -trace help lists the events",
+                     glob, hint);
 }
 
 void trace_clear(unsigned by)
@@ -107,10 +106,11 @@ static char *trace_read_small_file(const char *path, GError **err)
     ssize_t n = fd < 0 ? -1 : read(fd, text, EVENTS_FILE_MAX + 1);
 
     if (n < 0) {
-        g_set_error(err, BAD, "trace events file '%s' cannot be read: %s", path, g_strerror(errno));
+        error_set(err, ERROR_USER, "trace events file '%s' cannot be read: %s", path,
+                  g_strerror(errno));
     } else if (n > EVENTS_FILE_MAX) {
-        g_set_error(err, BAD, "trace events file '%s' has more than %d bytes", path,
-                    EVENTS_FILE_MAX);
+        error_set(err, ERROR_USER, "trace events file '%s' has more than %d bytes", path,
+                  EVENTS_FILE_MAX);
         n = -1;
     }
     if (fd >= 0) {
@@ -145,8 +145,8 @@ bool trace_to_file(const char *path, GError **err)
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0644);
 
     if (fd < 0) {
-        g_set_error(err, BAD, "trace file '%s' cannot be written: %s", path, g_strerror(errno));
-        return false;
+        return error_set(err, ERROR_USER, "trace file '%s' cannot be written: %s", path,
+                         g_strerror(errno));
     }
     if (trace_fd >= 0) {
         close(trace_fd);

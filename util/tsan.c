@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * ThreadSanitizer cannot see how GLib synchronizes, since GLib's own code is not instrumented. In
- * builds with -Dtsan=true these functions stand in front of GLib's: they call the real ones and
- * tell ThreadSanitizer which of two threads comes first. Nothing of this is in other builds.
+ * ThreadSanitizer cannot observe the synchronization of GLib, whose code is not instrumented. In
+ * builds with -Dtsan=true these functions replace GLib's. They call the original functions and
+ * report the order of two threads to ThreadSanitizer. Other builds do not contain them.
  */
 #include <dlfcn.h>
 #include <glib-unix.h>
@@ -142,7 +142,7 @@ static void tsan_do_work(gpointer data, gpointer opaque)
 GThreadPool *g_thread_pool_new(GFunc fn, gpointer opaque, gint max, gboolean exclusive,
                                GError **err)
 {
-    Work *w = g_new(Work, 1); /* lives as long as the process */
+    Work *w = g_new(Work, 1); /* never freed */
 
     *w = (Work){ fn, opaque };
     return REAL(g_thread_pool_new)(tsan_do_work, w, max, exclusive, err);

@@ -25,8 +25,8 @@ enum {
     SEG_MAX = 254,               /* seg_max of the configuration */
     MAX_RANGE_SECTORS = 1 << 22, /* of one discard or write-zeroes */
     MAX_QUEUES = 64,
-    HEADER_LEN = 16,  /* struct virtio_blk_outhdr */
-    RANGE_LEN = 16,   /* struct virtio_blk_discard_write_zeroes */
+    HEADER_LEN = 16,  /* type, reserved and sector */
+    RANGE_LEN = 16,   /* sector, num_sectors and flags */
     CONFIG_SIZE = 60, /* struct virtio_blk_config up to write_zeroes_may_unmap */
 };
 enum {
@@ -35,7 +35,8 @@ enum {
     MAX_IN_FLIGHT = 512,
     MAX_BYTES_IN_FLIGHT = 32 << 20,
     SUBMIT_UNITS = 4,  /* of a turn, for one request */
-    UNIT_BYTES = 4096, /* and for so many bytes one more: the page cache copies at once */
+    UNIT_BYTES = 4096, /* bytes for one more unit: reads from the page cache are copied during the
+                          submission */
 };
 
 typedef struct VirtioBlk VirtioBlk;
@@ -73,9 +74,9 @@ static VirtioBlk *virtio_blk_of(VirtioDevice *v)
     return v->instance;
 }
 
-/* Whether the write cache is on, so that a write may complete before it is durable. Streams of
- * earlier versions contain the default for drivers that can neither flush nor switch the cache; for
- * those drivers the cache is off. */
+/* Return whether the write cache is on, so that a write may complete before it is durable. Streams
+ * of earlier versions contain the default for drivers that can neither flush nor switch the cache;
+ * for those drivers the cache is off. */
 static bool virtio_blk_writeback(VirtioBlk *blk)
 {
     VirtioDevice *v = &blk->vpci.virtio;
@@ -426,7 +427,7 @@ static bool virtio_blk_has_room(const VirtioBlk *blk)
     return blk->in_flight < MAX_IN_FLIGHT && blk->bytes_in_flight < MAX_BYTES_IN_FLIGHT;
 }
 
-/* Whether another request may begin in this turn. If not, the queue is continued later. */
+/* Return whether another request may begin in this turn. If not, the queue is continued later. */
 static bool virtio_blk_may_start(VirtioBlk *blk, VirtQueue *vq)
 {
     if (!virtio_blk_has_room(blk)) {

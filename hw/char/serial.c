@@ -1,43 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * 16550A UART: eight byte registers, two FIFOs of 16, a character back end.
+ * 16550A UART: eight byte registers, two FIFOs of 16 bytes, a character back end.
  *
- * Reference: National Semiconductor PC16550D data sheet. Transmission takes no guest time: a
- * byte leaves the FIFO at once for a buffer that goes to the back end when it is full or a
- * millisecond old, so that bulk output costs no system call a byte; while the back end takes
- * nothing the FIFO holds and THRE stays clear. Reception obeys
- * the trigger level, and the character timeout of four character times, on the virtual clock.
+ * Reference: National Semiconductor PC16550D data sheet; register names are those of Linux.
+ * Transmission uses no guest time. A byte is moved from the FIFO to a buffer, which is passed to
+ * the back end when it is full or a millisecond old, so that bulk output does not cost a system
+ * call for each byte. While the back end accepts no bytes, the FIFO keeps them and THRE remains
+ * clear. Reception follows the trigger level, and the character timeout of four character times on
+ * the virtual clock.
  */
+#include <linux/serial_reg.h>
+
 #include "chardev/chardev.h"
 #include "hw/core/sysdev.h"
+#include "util/error.h"
 
-enum { RBR_THR = 0, IER = 1, IIR_FCR = 2, LCR = 3, MCR = 4, LSR = 5, MSR = 6, SCR = 7 };
-enum { IER_ERBFI = 1, IER_ETBEI = 2, IER_ELSI = 4, IER_EDSSI = 8, IER_BITS = 0x0f };
-enum { IIR_NONE = 1, IIR_THRE = 2, IIR_RDA = 4, IIR_LINE = 6, IIR_TIMEOUT = 0x0c, IIR_FIFO = 0xc0 };
-enum { FCR_ENABLE = 1, FCR_RESET_RX = 2, FCR_RESET_TX = 4, FCR_KEPT = 0xc9 };
-enum { LCR_STOP2 = 4, LCR_PARITY = 8, LCR_DLAB = 0x80 };
-enum { MCR_DTR = 1, MCR_RTS = 2, MCR_OUT1 = 4, MCR_OUT2 = 8, MCR_LOOP = 0x10, MCR_BITS = 0x1f };
+/* Bits that are implemented or have no name in linux/serial_reg.h. */
 enum {
-    LSR_DR = 1,
-    LSR_OE = 2,
-    LSR_PE = 4,
-    LSR_FE = 8,
-    LSR_BI = 0x10,
-    LSR_THRE = 0x20,
-    LSR_TEMT = 0x40,
-    LSR_FIFO_ERROR = 0x80,
-    LSR_ERRORS = LSR_OE | LSR_PE | LSR_FE | LSR_BI,
-};
-enum {
-    MSR_DCTS = 1,
-    MSR_DDSR = 2,
-    MSR_TERI = 4,
-    MSR_DDCD = 8,
-    MSR_DELTAS = 0x0f,
-    MSR_CTS = 0x10,
-    MSR_DSR = 0x20,
-    MSR_RI = 0x40,
-    MSR_DCD = 0x80,
+    IER_BITS = UART_IER_RDI | UART_IER_THRI | UART_IER_RLSI | UART_IER_MSI,
+    IIR_FIFO_ENABLED = 0xc0,
+    FCR_KEPT = UART_FCR_ENABLE_FIFO | UART_FCR_DMA_SELECT | UART_FCR_TRIGGER_MASK,
+    MCR_BITS = UART_MCR_DTR | UART_MCR_RTS | UART_MCR_OUT1 | UART_MCR_OUT2 | UART_MCR_LOOP,
+    MSR_INPUTS = UART_MSR_CTS | UART_MSR_DSR | UART_MSR_RI | UART_MSR_DCD,
 };
 #define FIFO_SIZE     16
 #define LINE_SIZE     256
@@ -52,7 +36,7 @@ typedef struct Serial {
     uint8_t ier, fcr, lcr, mcr, lsr, msr, scr, dll, dlm;
     uint8_t rx[FIFO_SIZE], rx_bad[FIFO_SIZE], tx[FIFO_SIZE]; /* oldest first */
     uint8_t n_rx, n_tx;
-    uint8_t line[LINE_SIZE]; /* sent by the guest, not yet given to the back end */
+    uint8_t line[LINE_SIZE]; /* transmitted by the guest, but not passed to the back end yet */
     uint16_t n_line;
     Timer line_flush; /* realtime */
     bool thre_pending, timeout_pending;
@@ -61,46 +45,47 @@ typedef struct Serial {
 
 static unsigned serial_fifo_depth(const Serial *s)
 {
-    return s->fcr & FCR_ENABLE ? FIFO_SIZE : 1;
+    return s->fcr & UART_FCR_ENABLE_FIFO ? FIFO_SIZE : 1;
 }
 
 static unsigned serial_rx_trigger(const Serial *s)
 {
     static const uint8_t levels[4] = { 1, 4, 8, 14 };
 
-    return s->fcr & FCR_ENABLE ? levels[s->fcr >> 6] : 1;
+    return s->fcr & UART_FCR_ENABLE_FIFO ? levels[s->fcr >> 6] : 1;
 }
 
-/* The highest pending interrupt, as IIR encodes it (data sheet table 5). */
+/* The pending interrupt of the highest priority, as encoded in IIR (data sheet, table 5). */
 static uint8_t serial_pending_interrupt(const Serial *s)
 {
-    if ((s->ier & IER_ELSI) && (s->lsr & LSR_ERRORS))
-        return IIR_LINE;
-    if ((s->ier & IER_ERBFI) && s->n_rx >= serial_rx_trigger(s))
-        return IIR_RDA;
-    if ((s->ier & IER_ERBFI) && s->timeout_pending)
-        return IIR_TIMEOUT;
-    if ((s->ier & IER_ETBEI) && s->thre_pending)
-        return IIR_THRE;
-    if ((s->ier & IER_EDSSI) && (s->msr & MSR_DELTAS))
+    if ((s->ier & UART_IER_RLSI) && (s->lsr & UART_LSR_BRK_ERROR_BITS))
+        return UART_IIR_RLSI;
+    if ((s->ier & UART_IER_RDI) && s->n_rx >= serial_rx_trigger(s))
+        return UART_IIR_RDI;
+    if ((s->ier & UART_IER_RDI) && s->timeout_pending)
+        return UART_IIR_RX_TIMEOUT;
+    if ((s->ier & UART_IER_THRI) && s->thre_pending)
+        return UART_IIR_THRI;
+    if ((s->ier & UART_IER_MSI) && (s->msr & UART_MSR_ANY_DELTA))
         return 0;
-    return IIR_NONE;
+    return UART_IIR_NO_INT;
 }
 
 static void serial_update_irq(Serial *s)
 {
-    sysdev_irq_set(&s->sys, 0, serial_pending_interrupt(s) != IIR_NONE);
+    sysdev_irq_set(&s->sys, 0, serial_pending_interrupt(s) != UART_IIR_NO_INT);
 }
 
 static uint64_t serial_char_time_ns(const Serial *s)
 {
     unsigned divisor = s->dlm << 8 | s->dll;
-    unsigned bits = 1 + 5 + (s->lcr & 3) + !!(s->lcr & LCR_PARITY) + 1 + !!(s->lcr & LCR_STOP2);
+    unsigned bits =
+        1 + 5 + (s->lcr & 3) + !!(s->lcr & UART_LCR_PARITY) + 1 + !!(s->lcr & UART_LCR_STOP);
 
     return (uint64_t)bits * 16 * MAX(divisor, 1) * 1000000000ull / s->clock_hz;
 }
 
-/* LSR bits and the timeout that follow from the receive FIFO's new content. */
+/* Update the LSR bits and the timeout that depend on the receive FIFO. */
 static void serial_rx_changed(Serial *s)
 {
     bool bad = false;
@@ -108,10 +93,10 @@ static void serial_rx_changed(Serial *s)
     s->timeout_pending = false;
     for (unsigned i = 0; i < s->n_rx; i++)
         bad |= s->rx_bad[i] != 0;
-    s->lsr = (s->lsr & ~(LSR_DR | LSR_FIFO_ERROR)) | (s->n_rx ? LSR_DR : 0);
-    if (s->n_rx) /* the error bits are those of the character at the top */
-        s->lsr |= s->rx_bad[0] | (bad && (s->fcr & FCR_ENABLE) ? LSR_FIFO_ERROR : 0);
-    if (s->n_rx && (s->fcr & FCR_ENABLE))
+    s->lsr = (s->lsr & ~(UART_LSR_DR | UART_LSR_FIFOE)) | (s->n_rx ? UART_LSR_DR : 0);
+    if (s->n_rx) /* the error bits of the oldest character */
+        s->lsr |= s->rx_bad[0] | (bad && (s->fcr & UART_FCR_ENABLE_FIFO) ? UART_LSR_FIFOE : 0);
+    if (s->n_rx && (s->fcr & UART_FCR_ENABLE_FIFO))
         timer_arm_ns(&s->rx_timeout, 4 * serial_char_time_ns(s));
     else
         timer_cancel(&s->rx_timeout);
@@ -128,8 +113,9 @@ static void serial_rx_timed_out(void *dev)
 static void serial_rx_push(Serial *s, uint8_t c, uint8_t bad)
 {
     if (s->n_rx == serial_fifo_depth(s)) {
-        s->lsr |= LSR_OE;
-        if (s->fcr & FCR_ENABLE) /* the shift register is lost, the FIFO is not (8.4.1) */
+        s->lsr |= UART_LSR_OE;
+        if (s->fcr &
+            UART_FCR_ENABLE_FIFO) /* the shift register is overwritten, the FIFO is not (8.4.1) */
             return;
         s->n_rx = 0;
     }
@@ -151,7 +137,7 @@ static uint8_t serial_rx_pop(Serial *s)
     return c;
 }
 
-/* Give the line's bytes to the back end, as far as it takes them. */
+/* Pass buffered bytes to the back end. */
 static void serial_line_send(Serial *s)
 {
     bool heard = s->chr && chardev_is_open(s->chr);
@@ -173,13 +159,13 @@ static void serial_line_put(Serial *s, uint8_t c)
         timer_arm_ns(&s->line_flush, LINE_DELAY_NS);
 }
 
-/* Take bytes off the transmit FIFO; returns whether any went. */
+/* Transmit bytes of the FIFO. Returns whether there were any. */
 static bool serial_tx_send(Serial *s)
 {
     unsigned sent = 0;
 
-    for (; sent < s->n_tx && (s->mcr & MCR_LOOP || s->n_line < LINE_SIZE); sent++) {
-        if (s->mcr & MCR_LOOP)
+    for (; sent < s->n_tx && (s->mcr & UART_MCR_LOOP || s->n_line < LINE_SIZE); sent++) {
+        if (s->mcr & UART_MCR_LOOP)
             serial_rx_push(s, s->tx[sent], 0);
         else
             serial_line_put(s, s->tx[sent]);
@@ -194,42 +180,44 @@ static void serial_tx_flush(Serial *s)
     bool sent = serial_tx_send(s);
 
     if (s->n_tx) {
-        s->lsr &= ~(LSR_THRE | LSR_TEMT);
+        s->lsr &= ~(UART_LSR_THRE | UART_LSR_TEMT);
     } else if (sent) {
-        s->lsr |= LSR_THRE | LSR_TEMT;
+        s->lsr |= UART_LSR_THRE | UART_LSR_TEMT;
         s->thre_pending = true;
     }
 }
 
-/* Modem inputs: a modem that is always ready, or our own outputs in loopback (8.6.6). */
+/* Modem inputs: a modem that is always ready, or the UART's own outputs in loopback (8.6.6). */
 static void serial_update_modem(Serial *s)
 {
-    uint8_t now = MSR_CTS | MSR_DSR | MSR_DCD, changed;
+    uint8_t now = UART_MSR_CTS | UART_MSR_DSR | UART_MSR_DCD, changed;
 
-    if (s->mcr & MCR_LOOP) {
-        now = (s->mcr & MCR_RTS ? MSR_CTS : 0) | (s->mcr & MCR_DTR ? MSR_DSR : 0) |
-              (s->mcr & MCR_OUT1 ? MSR_RI : 0) | (s->mcr & MCR_OUT2 ? MSR_DCD : 0);
+    if (s->mcr & UART_MCR_LOOP) {
+        now = (s->mcr & UART_MCR_RTS ? UART_MSR_CTS : 0) |
+              (s->mcr & UART_MCR_DTR ? UART_MSR_DSR : 0) |
+              (s->mcr & UART_MCR_OUT1 ? UART_MSR_RI : 0) |
+              (s->mcr & UART_MCR_OUT2 ? UART_MSR_DCD : 0);
     }
-    changed = (s->msr ^ now) & 0xf0;
-    if (now & MSR_RI) /* only its trailing edge counts */
-        changed &= ~MSR_RI;
-    s->msr = now | (s->msr & MSR_DELTAS) | changed >> 4;
+    changed = (s->msr ^ now) & MSR_INPUTS;
+    if (now & UART_MSR_RI) /* TERI is set by the trailing edge only */
+        changed &= ~UART_MSR_RI;
+    s->msr = now | (s->msr & UART_MSR_ANY_DELTA) | changed >> 4;
 }
 
 static uint8_t serial_read_iir(Serial *s)
 {
     uint8_t iir = serial_pending_interrupt(s);
 
-    if (iir == IIR_THRE)
+    if (iir == UART_IIR_THRI)
         s->thre_pending = false;
-    return iir | (s->fcr & FCR_ENABLE ? IIR_FIFO : 0);
+    return iir | (s->fcr & UART_FCR_ENABLE_FIFO ? IIR_FIFO_ENABLED : 0);
 }
 
 static uint8_t serial_read_lsr(Serial *s)
 {
     uint8_t v = s->lsr;
 
-    s->lsr &= ~LSR_ERRORS;
+    s->lsr &= ~UART_LSR_BRK_ERROR_BITS;
     if (s->n_rx)
         s->rx_bad[0] = 0;
     return v;
@@ -239,44 +227,44 @@ static uint8_t serial_read_msr(Serial *s)
 {
     uint8_t v = s->msr;
 
-    s->msr &= ~MSR_DELTAS;
+    s->msr &= ~UART_MSR_ANY_DELTA;
     return v;
 }
 
 static uint64_t serial_read(void *opaque, uint64_t offset, unsigned size)
 {
     Serial *s = opaque;
-    bool dlab = s->lcr & LCR_DLAB;
+    bool dlab = s->lcr & UART_LCR_DLAB;
     uint8_t v = 0;
 
     switch (offset) {
-    case RBR_THR:
+    case UART_RX:
         v = dlab ? s->dll : serial_rx_pop(s);
         break;
-    case IER:
+    case UART_IER:
         v = dlab ? s->dlm : s->ier;
         break;
-    case IIR_FCR:
+    case UART_IIR:
         v = serial_read_iir(s);
         break;
-    case LCR:
+    case UART_LCR:
         v = s->lcr;
         break;
-    case MCR:
+    case UART_MCR:
         v = s->mcr;
         break;
-    case LSR:
+    case UART_LSR:
         v = serial_read_lsr(s);
         break;
-    case MSR:
+    case UART_MSR:
         v = serial_read_msr(s);
         break;
-    case SCR:
+    case UART_SCR:
         v = s->scr;
         break;
     }
     serial_update_irq(s);
-    if (offset == RBR_THR && s->chr)
+    if (offset == UART_RX && s->chr)
         chardev_accept_input(s->chr);
     return v;
 }
@@ -284,7 +272,7 @@ static uint64_t serial_read(void *opaque, uint64_t offset, unsigned size)
 static void serial_write_thr(Serial *s, uint8_t v)
 {
     if (s->n_tx == serial_fifo_depth(s))
-        s->n_tx--; /* a full FIFO loses its newest entry to the overrun */
+        s->n_tx--; /* a full FIFO loses its newest entry */
     s->tx[s->n_tx++] = v;
     s->thre_pending = false;
     serial_tx_flush(s);
@@ -292,25 +280,27 @@ static void serial_write_thr(Serial *s, uint8_t v)
 
 static void serial_write_ier(Serial *s, uint8_t v)
 {
-    bool enabled = (v & ~s->ier) & IER_ETBEI;
+    bool enabled = (v & ~s->ier) & UART_IER_THRI;
 
     s->ier = v & IER_BITS;
-    if (enabled && (s->lsr & LSR_THRE)) /* enabling it while empty interrupts (8.6.3) */
+    if (enabled &&
+        (s->lsr & UART_LSR_THRE)) /* enabling the interrupt while THR is empty raises it (8.6.3) */
         s->thre_pending = true;
 }
 
 static void serial_write_fcr(Serial *s, uint8_t v)
 {
-    if ((v ^ s->fcr) & FCR_ENABLE)
-        v |= FCR_RESET_RX | FCR_RESET_TX;
-    if (!(v & FCR_ENABLE))
-        v &= FCR_RESET_RX | FCR_RESET_TX; /* the other bits need bit 0 set */
+    if ((v ^ s->fcr) & UART_FCR_ENABLE_FIFO)
+        v |= UART_FCR_CLEAR_RCVR | UART_FCR_CLEAR_XMIT;
+    if (!(v & UART_FCR_ENABLE_FIFO))
+        v &= UART_FCR_CLEAR_RCVR |
+             UART_FCR_CLEAR_XMIT; /* other bits are written only together with bit 0 */
     s->fcr = v & FCR_KEPT;
-    if (v & FCR_RESET_RX)
+    if (v & UART_FCR_CLEAR_RCVR)
         s->n_rx = 0;
-    if (v & FCR_RESET_TX && s->n_tx) {
+    if (v & UART_FCR_CLEAR_XMIT && s->n_tx) {
         s->n_tx = 0;
-        s->lsr |= LSR_THRE | LSR_TEMT;
+        s->lsr |= UART_LSR_THRE | UART_LSR_TEMT;
         s->thre_pending = true;
     }
     serial_rx_changed(s);
@@ -319,39 +309,39 @@ static void serial_write_fcr(Serial *s, uint8_t v)
 static void serial_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
 {
     Serial *s = opaque;
-    bool dlab = s->lcr & LCR_DLAB;
+    bool dlab = s->lcr & UART_LCR_DLAB;
     uint8_t v = value;
 
     switch (offset) {
-    case RBR_THR:
+    case UART_RX:
         if (dlab)
             s->dll = v;
         else
             serial_write_thr(s, v);
         break;
-    case IER:
+    case UART_IER:
         if (dlab)
             s->dlm = v;
         else
             serial_write_ier(s, v);
         break;
-    case IIR_FCR:
+    case UART_IIR:
         serial_write_fcr(s, v);
         break;
-    case LCR:
+    case UART_LCR:
         s->lcr = v;
         break;
-    case MCR:
+    case UART_MCR:
         s->mcr = v & MCR_BITS;
         serial_update_modem(s);
         serial_tx_flush(s);
         break;
-    case SCR:
+    case UART_SCR:
         s->scr = v;
         break;
     }
     serial_update_irq(s);
-    if ((offset == IIR_FCR || offset == MCR) && s->chr)
+    if ((offset == UART_IIR || offset == UART_MCR) && s->chr)
         chardev_accept_input(s->chr);
 }
 
@@ -359,13 +349,13 @@ static const MemOps serial_ops = {
     .read = serial_read, .write = serial_write, .impl_min = 1, .impl_max = 1, .unaligned = true
 };
 
-/* --- the back end's side --- */
+/* --- called by the back end --- */
 
 static size_t serial_front_can_read(void *opaque)
 {
     Serial *s = opaque;
 
-    return s->mcr & MCR_LOOP ? 0 : serial_fifo_depth(s) - s->n_rx;
+    return s->mcr & UART_MCR_LOOP ? 0 : serial_fifo_depth(s) - s->n_rx;
 }
 
 static void serial_front_read(void *opaque, const uint8_t *buf, size_t len)
@@ -390,9 +380,9 @@ static void serial_front_event(void *opaque, ChardevEvent event)
 {
     Serial *s = opaque;
 
-    if (event == CHARDEV_BREAK && !(s->mcr & MCR_LOOP))
-        serial_rx_push(s, 0, LSR_BI);
-    if (event == CHARDEV_CLOSED) /* nobody listens: what waits goes nowhere */
+    if (event == CHARDEV_BREAK && !(s->mcr & UART_MCR_LOOP))
+        serial_rx_push(s, 0, UART_LSR_BI);
+    if (event == CHARDEV_CLOSED) /* without a peer, waiting bytes are lost */
         serial_front_writable(s);
     serial_update_irq(s);
 }
@@ -408,10 +398,9 @@ static bool serial_realize(void *dev, GError **err)
         return true;
     s->chr = chardev_find(s->sys.dev.machine, s->chardev);
     if (!s->chr) {
-        g_set_error(err, G_FILE_ERROR, G_FILE_ERROR_NOENT,
-                    "serial: there is no chardev '%s' (chardev= takes the id of a -chardev)",
-                    s->chardev);
-        return false;
+        return error_set(err, ERROR_USER,
+                         "serial: there is no chardev '%s' (chardev= is the id of a -chardev)",
+                         s->chardev);
     }
     s->front = (ChardevFront){ serial_front_can_read, serial_front_read, serial_front_event,
                                serial_front_writable, s };
@@ -438,10 +427,10 @@ static void serial_reset(void *dev, ResetKind kind)
     Serial *s = dev;
 
     s->ier = s->fcr = s->lcr = s->scr = s->dlm = 0;
-    s->mcr = MCR_OUT2; /* as firmware for PCs leaves it; drivers set what they need */
+    s->mcr = UART_MCR_OUT2; /* as PC firmware leaves it */
     s->dll = 12;
-    s->lsr = LSR_THRE | LSR_TEMT;
-    s->msr = MSR_CTS | MSR_DSR | MSR_DCD;
+    s->lsr = UART_LSR_THRE | UART_LSR_TEMT;
+    s->msr = UART_MSR_CTS | UART_MSR_DSR | UART_MSR_DCD;
     s->n_rx = s->n_tx = 0;
     s->thre_pending = s->timeout_pending = false;
     timer_cancel(&s->rx_timeout);
@@ -456,7 +445,7 @@ static void serial_reset_exit(void *dev)
         chardev_accept_input(s->chr);
 }
 
-/* Equal states give equal streams: what has left a FIFO is not saved. */
+/* Clear unused bytes, so that equal states result in equal streams. */
 static void serial_pre_save(void *obj)
 {
     Serial *s = obj;
@@ -468,16 +457,16 @@ static void serial_pre_save(void *obj)
     memset(s->line + s->n_line, 0, LINE_SIZE - s->n_line);
 }
 
-/* Switching the FIFOs empties them, so none holds more than it is deep. */
+/* Enabling or disabling the FIFOs empties them, so that none exceeds its depth. */
 static bool serial_check(void *obj, GError **err)
 {
     const Serial *s = obj;
 
     if (s->n_rx > serial_fifo_depth(s) || s->n_tx > serial_fifo_depth(s)) {
-        g_set_error(err, G_FILE_ERROR, G_FILE_ERROR_INVAL,
-                    "%u bytes received (n_rx) and %u to send (n_tx), where fcr gives room for %u",
-                    s->n_rx, s->n_tx, serial_fifo_depth(s));
-        return false;
+        return error_set(
+            err, ERROR_GUEST,
+            "%u bytes received (n_rx) and %u to send (n_tx), but the FIFOs have room for %u",
+            s->n_rx, s->n_tx, serial_fifo_depth(s));
     }
     return true;
 }
@@ -486,7 +475,7 @@ static bool serial_post_load(void *obj, GError **err)
 {
     Serial *s = obj;
 
-    if (s->n_line) /* the source's back end did not take it */
+    if (s->n_line) /* the back end of the source did not accept it */
         timer_arm_ns(&s->line_flush, LINE_DELAY_NS);
     serial_update_irq(s);
     return true;

@@ -65,8 +65,8 @@ typedef struct VirtioNet {
 /* Copy the first HEAD_LEN bytes of a frame, followed by zeroes if it is shorter. Returns the number
  * of its bytes in `head`. */
 size_t net_frame_head(const struct iovec *iov, int n_iov, uint8_t *head);
-/* Whether the filter accepts a frame for a device with this address. vlan: VLAN filtering was
- * negotiated. */
+/* Return whether the filter accepts a frame for a device with this address. vlan: VLAN filtering
+ * was negotiated. */
 bool net_filter_accepts(const NetFilter *f, const uint8_t *mac, bool vlan, const uint8_t *head);
 /* VIRTIO_NET_CTRL_MAC_TABLE_SET: two lists of addresses, unicast first. False, with nothing
  * changed, if the bytes are not exactly two lists. */

@@ -111,7 +111,7 @@ static RxResult virtio_net_no_room(VirtioNet *n, const VirtQueue *vq, unsigned c
     return RX_DROP;
 }
 
-/* Pop buffers for `need` bytes: one, or up to a whole ring with VIRTIO_NET_F_MRG_RXBUF. They are
+/* Pop buffers for `need` bytes: one, or up to a complete ring with VIRTIO_NET_F_MRG_RXBUF. They are
  * put back unless RX_DONE is returned. */
 static RxResult virtio_net_take_buffers(VirtioNet *n, VirtQueue *vq, size_t need, VirtqBuf **bufs,
                                         unsigned *count)
@@ -174,8 +174,8 @@ static bool virtio_net_deliver(VirtioNet *n, VirtQueue *vq, const struct iovec *
     return v != RX_WAIT;
 }
 
-/* Whether the device receives a frame now. Frames shorter than an Ethernet header are accepted,
- * because tests and tools send them; the filter reads zeroes behind their end. */
+/* Return whether the device receives a frame now. Frames shorter than an Ethernet header are
+ * accepted, because tests and tools send them; the filter reads zeroes behind their end. */
 static bool virtio_net_accepts_frame(VirtioNet *n, const uint8_t *head, size_t len)
 {
     return virtq_ready(virtio_queue(&n->vpci.virtio, 0)) && len > 0 && len <= NET_MAX_FRAME &&

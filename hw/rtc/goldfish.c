@@ -1,28 +1,30 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Goldfish real-time clock: nanoseconds since 1970 in two halves, one alarm with an interrupt.
+ * Goldfish real-time clock: nanoseconds since 1970 in two 32-bit registers, and an alarm with an
+ * interrupt.
  *
  * Reference: the register list of Linux's drivers/rtc/rtc-goldfish.c binding and Android's
- * "Goldfish virtual hardware" document. Time is a clock of the machine, the host's unless
- * chosen otherwise, and an offset that is saved.
+ * "Goldfish virtual hardware" document. The time is the sum of a clock of the machine, by default
+ * the host's, and an offset that is saved.
  */
 #include "hw/rtc/goldfish.h"
 
 #include <string.h>
 
 #include "hw/core/sysdev.h"
+#include "util/error.h"
 
 typedef struct Goldfish {
     SysDevice sys;
-    int64_t offset; /* RTC time minus the clock's, ns */
+    int64_t offset; /* RTC time minus the clock, in ns */
     uint32_t clock; /* property: index into clock_names */
     uint64_t base;  /* property: time at start, ns since 1970; 0: the host's */
     uint32_t time_low, time_high, alarm_low, alarm_high, irq_enabled, alarm_status, irq_pending;
     Timer alarm;
-    /* In a stream: clocks of two hosts have nothing in common, except the time of day. */
+    /* Saved state. The clocks of two hosts have only the time of day in common. */
     uint32_t saved_clock;
-    int64_t saved_time;   /* offset from the host's time of day; of other clocks: the RTC's time */
-    uint64_t saved_alarm; /* RTC time of the armed alarm; 0: none is */
+    int64_t saved_time;   /* offset from the host's time of day; for other clocks the RTC time */
+    uint64_t saved_alarm; /* RTC time of the armed alarm; 0: none */
 } Goldfish;
 
 static const char *const clock_names[] = { "host", "rt", "vm", NULL };
@@ -57,7 +59,7 @@ static uint64_t goldfish_alarm_time(const Goldfish *s)
     return (uint64_t)s->alarm_high << 32 | s->alarm_low;
 }
 
-/* Arm the timer for an RTC time; one that has passed fires at once. */
+/* Arm the timer for an RTC time. A time in the past fires immediately. */
 static void goldfish_arm_alarm(Goldfish *s, uint64_t at)
 {
     uint64_t deadline = at - (uint64_t)s->offset;
@@ -142,7 +144,7 @@ static const RegDesc goldfish_regs[] = {
       .wrote = goldfish_wrote_clear_interrupt },
 };
 
-/* Run with the chosen clock from a time in ns since 1970. */
+/* Use the selected clock, beginning with `base` ns since 1970. */
 static void goldfish_set_clock(Goldfish *s, uint64_t base)
 {
     timer_cancel(&s->alarm);
@@ -206,18 +208,17 @@ bool goldfish_set(Device *dev, const char *options, GError **err)
         else if (g_str_has_prefix(parts[i], "clock="))
             ok = goldfish_parse_clock(parts[i] + 6, &s->clock);
         if (!ok) {
-            g_set_error(err, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-                        "-rtc %s: it takes base=utc|localtime|YYYY-MM-DD[Thh:mm:ss] and "
-                        "clock=host|rt|vm",
-                        parts[i]);
-            return false;
+            return error_set(err, ERROR_USER,
+                             "-rtc %s: accepted are base=utc|localtime|YYYY-MM-DD[Thh:mm:ss] and "
+                             "clock=host|rt|vm",
+                             parts[i]);
         }
     }
     goldfish_set_clock(s, base);
     return true;
 }
 
-/* The clock itself has a battery: a reset leaves its time alone. */
+/* A reset does not change the time. */
 static void goldfish_reset(void *dev, ResetKind kind)
 {
     Goldfish *s = dev;
@@ -248,7 +249,7 @@ static void goldfish_pre_save(void *obj)
     s->saved_alarm = s->alarm_status ? (uint64_t)s->alarm.deadline + (uint64_t)s->offset : 0;
 }
 
-/* The RTC's time when it was saved, as far as this host can know. */
+/* The RTC time when the state was saved. For the host clock, time has passed since then. */
 static uint64_t goldfish_loaded_now(const Goldfish *s)
 {
     uint64_t host = clock_now_any(s->sys.dev.machine, CLOCK_KIND_HOST);
@@ -296,7 +297,7 @@ static const VmState goldfish_vmstate = {
 static const PlanProp goldfish_props[] = {
     PROP_U64(Goldfish, base, "base", 0, 0, INT64_MAX,
              "time at power-on in ns since 1970; 0 is the host's clock"),
-    PROP_ENUM(Goldfish, clock, "clock", 0, clock_names, "the clock that it runs with"),
+    PROP_ENUM(Goldfish, clock, "clock", 0, clock_names, "the clock that the time is based on"),
 };
 
 static const SysRegionDesc goldfish_regions[] = {

@@ -14,8 +14,8 @@
 
 #include "hw/virtio/virtio.h"
 
-/* Bits of the ISR status (4.1.4.5). A configuration interrupt sets both, because some drivers look
- * at their queues only. Linux has no name for the first. */
+/* Bits of the ISR status (4.1.4.5). A configuration interrupt sets both, because some drivers check
+ * their queues only. Linux has no name for the first. */
 enum { VIRTIO_PCI_ISR_QUEUE = 1 };
 
 /* A descriptor of either format. Split: a is flags, b is next. Packed: a is id, b is flags. */
@@ -45,12 +45,12 @@ struct VirtQueue {
 
 /* One ring format. Functions that read the ring may break the device (virtio_broken()). */
 typedef struct RingOps {
-    bool (*available)(VirtQueue *vq);                 /* whether a chain is available */
+    bool (*available)(VirtQueue *vq);                 /* true if a chain is available */
     VirtqBuf *(*fetch)(VirtQueue *vq, uint16_t slot); /* build a chain; the ring is unchanged */
     VirtqBuf *(*pop)(VirtQueue *vq);
     void (*unpop)(VirtQueue *vq, const VirtqBuf *buf);
     void (*push)(VirtQueue *vq, const VirtqBuf *buf, uint32_t written);
-    /* whether the driver requests an interrupt for the buffers pushed since `old` */
+    /* true if the driver requests an interrupt for the buffers pushed since `old` */
     bool (*wants_interrupt)(VirtQueue *vq, uint16_t old, bool old_valid);
     void (*set_notify)(VirtQueue *vq, bool want);
 } RingOps;

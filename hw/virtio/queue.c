@@ -222,7 +222,7 @@ void virtq_set_area(VirtQueue *vq, uint64_t *area, uint64_t mask, uint64_t bits)
     }
 }
 
-/* Whether the ring areas have the alignment that 2.7 and 2.8 require. */
+/* Return whether the ring areas have the alignment that 2.7 and 2.8 require. */
 static bool virtq_is_aligned(const VirtQueue *vq)
 {
     bool packed = virtio_has(vq->v, VIRTIO_F_RING_PACKED);

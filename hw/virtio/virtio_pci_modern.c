@@ -347,7 +347,7 @@ bool virtio_pci_add_modern(VirtioPCI *p, GError **err)
     if (!modern_add_caps(p, err)) {
         return false;
     }
-    /* bar, offset, length and pci_cfg_data are writable (4.1.4.9) */
+    /* the BAR, offset, length and data fields are writable (4.1.4.9) */
     pci_set_masks(&p->pci, p->cfg_cap + 4, 1, 0xff, 0);
     pci_set_masks(&p->pci, p->cfg_cap + 8, 4, 0xffffffff, 0);
     pci_set_masks(&p->pci, p->cfg_cap + 12, 4, 0xffffffff, 0);

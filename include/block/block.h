@@ -2,25 +2,25 @@
 /*
  * Block back ends: a graph of named nodes with a device or a drive at the top.
  *
- * Graph. A protocol node (file, host_device, null-co, null-aio) holds the data. A format or filter
- * node (raw, overlay) works on a child: a node named by the user, or one made inline together with
- * its parent. A node lives as long as something refers to it: the user who made it by name
- * (blockdev-add), a parent node, a drive, or a device. A chain is at most BLOCK_DEPTH_MAX nodes
- * deep.
+ * Graph. A protocol node (file, host_device, null-co, null-aio) accesses data. A format or filter
+ * node (raw, overlay) works on a child: a node that the user named, or one that was created inline
+ * together with its parent. A node exists while something refers to it: the user who created it by
+ * name (blockdev-add), a parent node, a drive, or a device. A chain has at most BLOCK_DEPTH_MAX
+ * nodes.
  *
- * Permissions. Every reference to a node states which permissions it uses and which it allows all
- * others to use (BLOCK_PERM_*). References to one node must agree; a reference that conflicts is
- * refused, with nothing changed. A node derives the permissions it needs at its child from those
- * at itself. At a file they become locks on the image, which other processes check (QEMU's
- * protocol): permission n in use is a read lock on byte 100+n, permission n not shared a read
- * lock on byte 200+n.
+ * Permissions. Every reference to a node states the permissions that it uses and those that it
+ * shares with all other references (BLOCK_PERM_*). A reference that conflicts with another is
+ * rejected, with nothing changed. A node derives the permissions that it needs at its child from
+ * those at itself. At a file they become locks on the image, which other processes check with
+ * QEMU's protocol: permission n in use is a read lock on byte 100 + n, and permission n not shared
+ * is a read lock on byte 200 + n.
  *
- * Hand-over. An inactive node holds no lock and caches nothing. Activation takes the locks (or
- * fails); inactivation flushes and releases them.
+ * Hand-over. An inactive node holds no locks and caches no data. Activation acquires the locks, or
+ * fails. Inactivation flushes and releases them.
  *
- * Requests are asynchronous: submitted with the machine lock held, completed on the main loop
- * with the lock held; the I/O itself runs in io_uring or on a pool of threads without it.
- * Requests complete in any order. Sizes are bytes and multiples of BLOCK_SECTOR.
+ * Requests are asynchronous. They are submitted with the machine lock held, and complete on the
+ * main loop with the lock held, in any order. The I/O itself runs in the host kernel (io_uring,
+ * Linux AIO) or on a pool of threads. Sizes are bytes and multiples of BLOCK_SECTOR.
  *
  * Locking: the machine lock for every function.
  */
@@ -37,11 +37,11 @@
 
 typedef struct BlockNode BlockNode;
 
-/* Permissions. The position of a bit is the n of its lock bytes. */
+/* Permissions. Bit n corresponds to the lock bytes 100 + n and 200 + n. */
 enum {
-    BLOCK_PERM_CONSISTENT_READ = 1 << 0, /* reads see data that no other user changes halfway */
+    BLOCK_PERM_CONSISTENT_READ = 1 << 0, /* read data that is in a consistent state */
     BLOCK_PERM_WRITE = 1 << 1,
-    BLOCK_PERM_WRITE_UNCHANGED = 1 << 2, /* writes that do not change what is read */
+    BLOCK_PERM_WRITE_UNCHANGED = 1 << 2, /* write without changing the contents */
     BLOCK_PERM_RESIZE = 1 << 3,
     BLOCK_PERM_ALL = (1 << 4) - 1
 };
@@ -54,23 +54,25 @@ typedef enum BlockOp {
     BLOCK_WRITE_ZEROES
 } BlockOp;
 
-/* One request. The caller owns it until `done` was called; iov points to memory that stays
- * valid (guest RAM is pinned by the device). result: 0 or -errno. The public fields are the same
- * afterwards as before, so that a request may be submitted again. */
+/*
+ * A request. The caller owns it until `done` is called, and keeps the memory of iov valid (a device
+ * pins guest RAM). The public members are unchanged afterwards, so that a request may be submitted
+ * again.
+ */
 typedef struct BlockRequest BlockRequest;
 struct BlockRequest {
     BlockOp op;
     uint64_t offset, len;
-    struct iovec *iov; /* READ and WRITE; sums to len */
+    struct iovec *iov; /* READ and WRITE; the segments have len bytes in total */
     int n_iov;
-    bool fua;       /* WRITE and WRITE_ZEROES: durable before done */
-    bool may_unmap; /* WRITE_ZEROES: may make a hole, if the node does discards */
-    void (*done)(BlockRequest *req, int result);
+    bool fua;       /* WRITE and WRITE_ZEROES: durable before `done` is called */
+    bool may_unmap; /* WRITE_ZEROES: may deallocate, if the node discards */
+    void (*done)(BlockRequest *req, int result); /* result: 0 or -errno */
     void *opaque;
     struct { /* private to block/ */
         BlockRequest *next;
-        BlockNode *root, *node; /* submitted to; carried out by */
-        uint64_t at;            /* offset in the latter */
+        BlockNode *root, *node; /* the node submitted to; the node that performs it */
+        uint64_t at;            /* offset in `node` */
         BlockOp op;
         bool fua, unmap;
         int result;
@@ -78,12 +80,12 @@ struct BlockRequest {
     } p;
 };
 
-/* What the device at a node wants to hear, and the permissions it needs. */
+/* A device that uses a node. Function pointers may be NULL. */
 typedef struct BlockUser {
     void (*resized)(void *opaque, uint64_t size);
-    const char *(*path)(void *opaque); /* of the device in the tree, for queries; may be NULL */
+    const char *(*path)(void *opaque); /* path of the device in the tree, for queries */
     void *opaque;
-    unsigned perm, shared; /* BLOCK_PERM_*: used; left to others */
+    unsigned perm, shared; /* BLOCK_PERM_*: used; shared with other references */
 } BlockUser;
 
 typedef enum BlockErrorPolicy {
@@ -95,88 +97,157 @@ typedef enum BlockErrorPolicy {
 
 /* --- nodes --- */
 
-/*
- * Make a node from -blockdev options, with its inline children:
- *   any node           driver, node-name, read-only, auto-read-only, force-share, discard,
- *                      detect-zeroes, cache.direct, cache.no-flush
- *   file, host_device  filename, aio, locking
- *   null-co, null-aio  size, read-zeroes
- *   raw                file (a node name, or the options of an inline node), offset, size
- * The format is never probed. inactive: neither lock nor cache before block_activate_all()
- * (-incoming). NULL and *err naming the node, the option and what is accepted; then no node was
- * made. The node belongs to the caller of blockdev-add: block_node_del() ends that reference.
+/**
+ * block_node_new() - Create a node from -blockdev options, with its inline children.
+ * @options:  driver, node-name, and the options of the driver:
+ *            any driver         read-only, auto-read-only, force-share, discard, detect-zeroes,
+ *                               cache.direct, cache.no-flush
+ *            file, host_device  filename, aio, locking
+ *            null-co, null-aio  size, read-zeroes
+ *            raw                file (a node name, or the options of an inline node), offset, size
+ * @inactive: no locks and no caching before block_activate_all() (-incoming)
+ * @err:      names the node, the option and what is accepted
+ *
+ * The format is never probed. block_node_del() ends the reference of the user who created the node.
+ *
+ * Return: the node, owned by the graph; NULL on failure, with no node created.
  */
 BlockNode *block_node_new(Machine *m, struct json_object *options, bool inactive, GError **err);
-/*
- * Make the nodes of a -drive: id (required), file (a path or null-co://, file:PATH, json:{...}; or
- * an object of node options), format or driver, snapshot, media, readonly or read-only, cache,
- * aio, discard, detect-zeroes, werror, rerror, copy-on-read=off, and options of the node. Without
- * a format the image is probed: formats this build cannot open are refused by name, everything
- * else is raw, on which the guest may not write the signature of another format (-EPERM). The top
- * node is "#block-ID" and is found by the drive's id, too.
+
+/**
+ * block_drive_new() - Create the nodes of a -drive.
+ * @options: id (required), file (a path, null-co://, file:PATH or json:{...}, or an object of node
+ *           options), format or driver, snapshot, media, readonly or read-only, cache, aio,
+ * discard, detect-zeroes, werror, rerror, copy-on-read=off, and options of the node
+ *
+ * Without a format the image is probed. A format that this build cannot open is rejected by name.
+ * Any other image is raw, and the guest may not write the signature of another format to it
+ * (-EPERM). The top node is "#block-ID" and is also found by the id of the drive.
+ *
+ * Return: the top node, owned by the graph; NULL on failure, with no node created.
  */
 BlockNode *block_drive_new(Machine *m, struct json_object *options, bool inactive, GError **err);
-/* Whether the options of a -drive are well formed, without opening anything. */
+
+/** block_drive_check() - Return whether the options of a -drive are well formed, without opening
+ * files. */
 bool block_drive_check(struct json_object *options, GError **err);
-/* The node options that a file name stands for: {"driver":..,"filename":..}; json:{...} stands for
- * what it contains. NULL: an unknown protocol or malformed JSON. Caller frees (json_object_put). */
+
+/**
+ * block_filename_parse() - Get the node options for a file name.
+ * @text: a path, PROTOCOL:..., or json:{...}
+ *
+ * Return: {"driver":..., "filename":...}, or the contents of json:{...}, which the caller puts;
+ * NULL for an unknown protocol or malformed JSON.
+ */
 struct json_object *block_filename_parse(const char *text, GError **err);
-/* The names of the formats and protocols, separated by spaces; g_free. */
-char *block_format_names(void);
-/* Help texts; g_free. driver NULL: the drivers; else its options, NULL and *err if unknown. */
-char *block_drive_help(void);
-char *block_driver_help(const char *driver, GError **err);
-/* End the user's reference. Refused while a node, drive or device refers to it (*err names it). */
+
+/** block_node_del() - End the reference of the user. False with @err set if there is no such node,
+ * or naming the node, drive or device that refers to it. */
 bool block_node_del(Machine *m, const char *name, GError **err);
-/* By node name or drive id; NULL if there is none. Borrowed. */
+
+/** block_find() - Find a node by its name or the id of its drive; NULL if there is none. */
 BlockNode *block_find(Machine *m, const char *name_or_drive);
+
+/** block_free_all() - Remove all nodes when the machine ends. */
 void block_free_all(Machine *m);
 
-/*
- * Refer to a node for a device: check user->perm and user->shared against all other references,
- * lock the images below (unless inactive). A drive serves one device. False and *err naming the
- * conflicting reference or the image; nothing changed then. user stays the caller's and must
- * outlive the attachment.
+/**
+ * block_attach() - Refer to a node for a device.
+ * @user:   remains owned by the caller until block_detach()
+ * @device: name of the device for messages
+ * @err:    names the conflicting reference, or the image that another process has locked
+ *
+ * Checks the permissions against all other references and locks the images below, unless the node
+ * is inactive. A drive serves one device. block_detach() undoes it.
+ *
+ * Return: false on a conflict, with nothing changed.
  */
 bool block_attach(BlockNode *n, const BlockUser *user, const char *device, GError **err);
-/* End it: waits for the node's requests, then releases the locks nobody else needs. */
+/** block_detach() - Wait for the requests of the node, and undo block_attach(). */
 void block_detach(BlockNode *n, const BlockUser *user);
 
+/** block_name() - Get the node name. Owned by the node. */
 const char *block_name(const BlockNode *n);
-const char *block_drive_id(const BlockNode *n); /* of -drive; "" for other nodes */
+/** block_drive_id() - Get the id of the -drive; "" for other nodes. Owned by the node. */
+const char *block_drive_id(const BlockNode *n);
+/** block_size() - Get the size in bytes. */
 uint64_t block_size(const BlockNode *n);
 bool block_read_only(const BlockNode *n);
-/* Grow or shrink; needs the permission RESIZE for the time of the call. Calls user->resized of
- * every device on the node or above it. */
+
+/**
+ * block_resize() - Change the size of a node.
+ * @size: in bytes
+ *
+ * Requires BLOCK_PERM_RESIZE during the call. BlockUser.resized is called for every device on the
+ * node and above it.
+ *
+ * Return: false with @err set if a reference or the driver does not allow it.
+ */
 bool block_resize(BlockNode *n, uint64_t size, GError **err);
+
+/** block_on_error() - Get the error policy of the drive (werror=, rerror=). */
 BlockErrorPolicy block_on_error(const BlockNode *n, bool write);
-/* For queries: an error that stopped the machine (-errno), or that it is over (0). */
+
+/** block_set_io_status() - Set the io-status of queries: the -errno that stopped the machine; 0:
+ * none. */
 void block_set_io_status(BlockNode *n, int error);
 
 /* --- I/O --- */
-/* Always completes through done, never from inside the call. Out of range: -EIO. Write to a
- * read-only node: -EPERM. */
+
+/**
+ * block_submit() - Start a request.
+ *
+ * The request always completes by a call of `done`, and never within this function. A request
+ * beyond the end fails with -EIO, and a write to a read-only node with -EPERM.
+ */
 void block_submit(BlockNode *n, BlockRequest *req);
-/* Run the main loop's completions until no request submitted to n is in flight. */
+
+/** block_drain() - Wait until no request submitted to the node is in flight. Completions of other
+ * nodes may be delivered as well. */
 void block_drain(BlockNode *n);
 void block_drain_all(Machine *m);
+/** block_in_flight() - Get the number of requests submitted to the node that have not completed. */
 unsigned block_in_flight(const BlockNode *n);
 
 /* --- hand-over --- */
-/* All or none: a lock that another process holds leaves every node as it was. */
+
+/** block_activate_all() - Activate all nodes. False, with every node unchanged, if another process
+ * has locked an image. */
 bool block_activate_all(Machine *m, GError **err);
-/* Everything drained and flushed first; all or none. */
+
+/** block_inactivate_all() - Drain, flush and inactivate all nodes. False, with every node active,
+ * if a flush fails or block_may_hand_over() is false. */
 bool block_inactivate_all(Machine *m, GError **err);
-/* Whether another process can go on with these images: false and *err naming a drive whose data
- * are in a temporary overlay (snapshot=on). */
+
+/** block_may_hand_over() - Return whether another process can continue with these images. False
+ * with
+ * @err naming a drive whose data are in a temporary overlay (snapshot=on). */
 bool block_may_hand_over(Machine *m, GError **err);
 
-/* For query-block and query-named-block-nodes: the drives and devices, or all nodes. */
+/* --- monitors and help --- */
+
+/** block_query() - Get the result of query-block, or of query-named-block-nodes; the caller puts
+ * it. */
 struct json_object *block_query(Machine *m, bool named_nodes);
-/* The i-th driver and its own keys (NULL-terminated), and the keys of -drive; false at the end. */
-bool block_driver_keys(size_t i, const char **name, const char *const **keys);
-const char *const *block_drive_keys(void);
-/* For query-blockstats: what the drives and devices, or all nodes, have done. */
+
+/** block_query_stats() - Get the result of query-blockstats for drives and devices, or for all
+ * nodes; the caller puts it. */
 struct json_object *block_query_stats(Machine *m, bool nodes);
+
+/** block_driver_keys() - Get the name and the keys (NULL-terminated) of driver @i; false behind the
+ * last one. */
+bool block_driver_keys(size_t i, const char **name, const char *const **keys);
+/** block_drive_keys() - Get the keys of -drive, NULL-terminated. */
+const char *const *block_drive_keys(void);
+
+/** block_format_names() - Get the names of formats and protocols, separated by spaces; g_free. */
+char *block_format_names(void);
+
+/** block_drive_help() - Get the help text of -drive; g_free. */
+char *block_drive_help(void);
+
+/** block_driver_help() - Get the help text of a driver, or the list of drivers (@driver NULL);
+ * g_free. NULL with @err set for an unknown driver. */
+char *block_driver_help(const char *driver, GError **err);
 
 #endif

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Character back ends: where bytes of consoles, monitors and qtest go.
+ * Character back ends: the other end of consoles, monitors and qtest.
  *
- * A Chardev is made from its options (-chardev KIND,id=...,...; -serial, -qtest, -qmp and
- * -monitor take the short forms: "unix:PATH,server=on,wait=off", "stdio", "tcp:HOST:PORT", ...).
- * It has one front end at a time, except a mux, which passes input to the one in focus.
- * Everything runs on the main loop with the machine lock held. Writing never blocks: what the
- * peer does not take is buffered up to CHARDEV_BUFFER bytes; what chardev_write() does not take
- * then is lost for devices that ignore its result.
+ * A Chardev is created from its options (-chardev TYPE,id=...,...). -serial, -qtest, -qmp and
+ * -monitor also accept short forms: "unix:PATH,server=on,wait=off", "stdio", "tcp:HOST:PORT" and so
+ * on. A chardev has one front end at a time. A mux has several and passes input to the one in
+ * focus.
+ *
+ * Writing never blocks. Bytes that the peer does not accept are buffered, up to CHARDEV_BUFFER
+ * bytes.
+ *
+ * Locking: the machine lock, on the main loop, unless stated otherwise.
  */
 #ifndef CHARDEV_CHARDEV_H
 #define CHARDEV_CHARDEV_H
@@ -16,81 +19,150 @@
 
 #include "hw/core/machine.h"
 
-#define CHARDEV_BUFFER (16u << 20)
+#define CHARDEV_BUFFER (16u << 20) /* bytes */
 
 typedef struct Chardev Chardev;
 typedef enum ChardevEvent {
-    CHARDEV_OPENED, /* a peer is there; on a mux, not before input first comes to this front end */
-    CHARDEV_CLOSED,
-    CHARDEV_BREAK,
-    CHARDEV_FOCUSED, /* on a mux: input comes to this front end again */
+    CHARDEV_OPENED,  /* a peer is connected; on a mux, when the front end has the focus at first */
+    CHARDEV_CLOSED,  /* the peer disconnected */
+    CHARDEV_BREAK,   /* the peer sent a break */
+    CHARDEV_FOCUSED, /* on a mux: the front end has the focus again */
 } ChardevEvent;
 
-/* The front end. All may be NULL. */
+/* A front end. All function pointers may be NULL. */
 typedef struct ChardevFront {
-    size_t (*can_read)(void *opaque); /* how many bytes it takes now; NULL: any number */
+    size_t (*can_read)(void *opaque); /* the number of bytes it accepts now; NULL: any number */
     void (*read)(void *opaque, const uint8_t *buf, size_t len);
     void (*event)(void *opaque, ChardevEvent event);
-    void (*writable)(void *opaque); /* the buffer drained below its half */
+    void (*writable)(void *opaque); /* less than half of the buffer is used again */
     void *opaque;
-    /* read() may be entered from inside itself, by a nested turn of the main loop. Saves GLib's
-     * blocking of the source, which costs three system calls an event. */
+    /* read() may be called recursively by a nested turn of the main loop. This saves three system
+     * calls for each event (util/watch.h). */
     bool nests;
 } ChardevFront;
 
-/* "socket,id=c0,path=P,server=on,wait=off" or the short forms; options as a JSON object from a
- * description. NULL and a sentence naming the option. A socket server with wait=on returns only
- * when a peer is there. */
+/* --- creation --- */
+
+/**
+ * chardev_new() - Create a chardev from text.
+ * @id:      its id; NULL: the id= of the options
+ * @options: "socket,id=c0,path=P,server=on,wait=off", or a short form
+ * @err:     names the chardev and the option
+ *
+ * A socket server with wait=on waits until a peer connects. chardev_del() removes the chardev.
+ *
+ * Return: the chardev, owned by the machine; NULL on failure.
+ */
 Chardev *chardev_new(Machine *m, const char *id, const char *options, GError **err);
+/** chardev_new_json() - As chardev_new(), with the options as a JSON object. */
 Chardev *chardev_new_json(Machine *m, struct json_object *options, GError **err);
+
+/** chardev_free() - Close and free a chardev that has no front end. */
 void chardev_free(Chardev *c);
-/* Free the one of this id; refused while a front end has it. */
+
+/** chardev_del() - Remove a chardev. False with @err set if it does not exist or has a front end.
+ */
 bool chardev_del(Machine *m, const char *id, GError **err);
-/* Flush for a short while and free all (end of the process). */
+
+/** chardev_free_all() - Flush all chardevs for a short time and free them when the process ends. */
 void chardev_free_all(Machine *m);
-Chardev *chardev_find(Machine *m, const char *id); /* or by its alias */
-/* Let it be found under the name that a board looks for (serial0), too; monitors show its id. False
- * and a sentence if another has that name, or this one has one already. */
+
+/** chardev_find() - Find a chardev by its id or alias; NULL if there is none. */
+Chardev *chardev_find(Machine *m, const char *id);
+
+/**
+ * chardev_set_alias() - Set a second name, under which a board looks for the chardev (serial0).
+ *
+ * Monitors show the id. Return: false with @err set if another chardev has the name, or this one
+ * already has an alias.
+ */
 bool chardev_set_alias(Chardev *c, const char *alias, GError **err);
 
-/* Take or give back (front NULL) the back end; false if another front end has it. The front end
- * gets CHARDEV_OPENED at once if a peer is connected; on a mux the one in focus gets it from the
- * main loop, so that only the last of those attached at start greets. */
+/* --- front ends --- */
+
+/**
+ * chardev_attach() - Connect a front end.
+ * @front: remains owned by the caller until chardev_detach()
+ *
+ * CHARDEV_OPENED follows immediately if a peer is connected. On a mux the front end in focus
+ * receives it from the main loop, so that only the last of those attached at start prints a banner.
+ *
+ * Return: false with @err set if another front end is attached.
+ */
 bool chardev_attach(Chardev *c, const ChardevFront *front, GError **err);
+/** chardev_detach() - Undo chardev_attach(). */
 void chardev_detach(Chardev *c, const ChardevFront *front);
-/* Queue len bytes; returns how many were taken (all, up to the buffer's limit; all while no peer is
- * connected, and they are lost). What is taken is written to logfile=. */
+
+/**
+ * chardev_write() - Write bytes, and buffer those that the peer does not accept now.
+ *
+ * Any thread. Accepted bytes are written to logfile=.
+ *
+ * Return: the number of bytes accepted. Without a peer all bytes are accepted, and lost.
+ */
 size_t chardev_write(Chardev *c, const void *buf, size_t len);
-/* Hand over only what goes without waiting and return how much that was; writable() is called
- * when more goes. For front ends that hold their bytes back themselves. */
+
+/**
+ * chardev_write_now() - Write the bytes that the peer accepts without buffering.
+ *
+ * For front ends that keep their bytes themselves. ChardevFront.writable is called when the peer
+ * accepts more.
+ *
+ * Return: the number of bytes accepted.
+ */
 size_t chardev_write_now(Chardev *c, const void *buf, size_t len);
-/* Write to logfile= only: bytes of a front end that it drops itself, because nobody is connected
- * or the buffer is full. */
+
+/** chardev_log() - Write bytes to logfile= only, which the front end drops because no peer is
+ * connected or the buffer is full. */
 void chardev_log(Chardev *c, const void *buf, size_t len);
-/* can_read() may have grown: offer input again. */
+
+/** chardev_accept_input() - Offer input again: can_read() may return more. */
 void chardev_accept_input(Chardev *c);
+
+/** chardev_is_open() - Return whether a peer is connected. */
 bool chardev_is_open(const Chardev *c);
-/* Whether somebody listens at the front end, for query-chardev. Attaching says so; a front end
- * whose own user comes and goes (a port that the guest opens and closes) corrects it. */
+
+/**
+ * chardev_set_front_open() - Set whether the front end is in use, for query-chardev.
+ *
+ * Attaching sets it. A front end that the guest opens and closes updates it.
+ */
 void chardev_set_front_open(Chardev *c, bool open);
 bool chardev_front_is_open(const Chardev *c);
-/* Call fn for each, for query-chardev: id, its description ("unix:/x,server=on"), open. */
+
+/**
+ * chardev_set_context() - Read and deliver events on another main context.
+ * @context: the context of a thread, where the machine lock is not held; NULL: the default one
+ *
+ * Return: false for a mux, which remains on the main loop.
+ */
+bool chardev_set_context(Chardev *c, GMainContext *context);
+
+/**
+ * chardev_take_passed_fd() - Take the oldest file descriptor that the peer of a unix socket passed.
+ *
+ * At most 8 descriptors are kept; further ones are closed.
+ *
+ * Return: the descriptor, owned by the caller; -1 if there is none.
+ */
+int chardev_take_passed_fd(Chardev *c);
+
+/** chardev_flush() - Write buffered bytes, waiting at most @timeout_ms, when the process ends. */
+void chardev_flush(Chardev *c, int timeout_ms);
+
+/* --- monitors and help --- */
+
+/** chardev_foreach() - Call @fn for each chardev. */
 void chardev_foreach(Machine *m, void (*fn)(void *opaque, Chardev *c), void *opaque);
 const char *chardev_id(const Chardev *c);
+/** chardev_describe() - Get the description, such as "unix:/x,server=on". Owned by the chardev. */
 const char *chardev_describe(const Chardev *c);
-/* Read and deliver events on another context (a monitor's own thread; without the machine lock
- * there), or on the default one again (NULL). False for a mux, which stays on the main loop.
- * chardev_write() may be called from any thread. */
-bool chardev_set_context(Chardev *c, GMainContext *context);
-/* The oldest descriptor that the peer of a unix socket passed and nobody took; the caller's. -1:
- * none. At most 8 wait; more are closed. */
-int chardev_take_passed_fd(Chardev *c);
-/* One line a kind, for -chardev help. g_free. */
+
+/** chardev_help() - Get the help text of -chardev: a line for each type; g_free. */
 char *chardev_help(void);
-/* The i-th kind and the keys it accepts beside id, mux, logfile and logappend (NULL-terminated, or
- * NULL for none); false at the end. */
+
+/** chardev_kind() - Get the name of type @i, and the keys that it accepts besides id, mux, logfile
+ * and logappend (NULL-terminated, or NULL for none). False behind the last type. */
 bool chardev_kind(size_t i, const char **name, const char *const **keys);
-/* Write out what is buffered, waiting at most timeout_ms (end of the process). */
-void chardev_flush(Chardev *c, int timeout_ms);
 
 #endif

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Network back ends: a peer that frames are exchanged with.
+ * Network back ends, and the network devices of a guest that use them.
  *
- * A Netdev is made from -netdev / netdev_add options (user, socket, stream, dgram, tap, hubport)
- * and serves one NIC. Frames are whole Ethernet frames, preceded by nothing; offload metadata
- * travels beside them. Main loop, machine lock throughout.
+ * A Netdev is created from the options of -netdev or netdev_add (user, socket, stream, dgram, tap,
+ * hubport) and serves one NetNic. Frames are complete Ethernet frames without a header in front of
+ * them; offload metadata are passed separately.
+ *
+ * Locking: the machine lock for every function, on the main loop.
  */
 #ifndef NET_NET_H
 #define NET_NET_H
@@ -14,96 +16,179 @@
 
 #include "hw/core/machine.h"
 
-#define NET_MAX_FRAME (65536 + 18)
+enum {
+    NET_MAX_FRAME = 65536 + 18, /* bytes */
+    NET_LANES = 16,
+    NET_MIN_GSO = 48, /* smallest gso_size, in bytes: a frame has at most 1,366 segments */
+};
 
 typedef struct Netdev Netdev;
 
-/* Offload metadata of one frame; all zero: a plain frame. Fields are those of the virtio-net
- * header (virtio 1.2, 5.1.6), host order. */
+/* Offload metadata of a frame, in host byte order; all zero for a plain frame. The members are
+ * those of the virtio-net header (virtio 1.2, 5.1.6). */
 typedef struct NetMeta {
     uint8_t flags, gso_type;
     uint16_t hdr_len, gso_size, csum_start, csum_offset;
 } NetMeta;
 
-#define NET_LANES 16
-
-/* The NIC. */
+/* A network device of the guest. The device owns the structure and fills in the public members
+ * before net_nic_add(). Function pointers may be NULL except receive. */
 typedef struct NetNic {
-    /* A frame from the peer, for a lane; false: no room there now, offer it again after
-     * net_nic_ready(). */
+    /* A frame from the network for a lane. False: the device has no buffer now; the frame is
+     * offered again after net_nic_ready(). */
     bool (*receive)(void *opaque, unsigned lane, const struct iovec *iov, int n,
                     const NetMeta *meta);
-    /* Which way into the card the frame takes, below NET_LANES: what waits in one lane holds up no
-     * other. -1: the card does not want it. NULL: all take lane 0. */
+    /* The lane of a frame, below NET_LANES. Frames that wait in one lane do not delay others. -1:
+     * the device rejects the frame. NULL: lane 0 for every frame. */
     int (*lane)(void *opaque, const struct iovec *iov, int n);
+    /* The link state changed. */
     void (*link)(void *opaque, bool up);
-    /* The peer takes frames again after net_send() returned 0. */
+    /* The network accepts frames again after net_send() returned 0. */
     void (*sent)(void *opaque);
-    /* Tell the network where the card is. */
+    /* Announce the location of the device to the network. */
     void (*announce)(void *opaque);
     void *opaque;
-    const char *model;  /* type of the card, for monitors */
-    const uint8_t *mac; /* its address as it is at any time, 6 bytes */
-    char *name;         /* private: net_nic_add() gives it */
-    Netdev *peer;       /* private; NULL: a card without a cable */
-    bool unplugged;     /* private: set_link of such a card */
+    const char *model;  /* device type, for monitors */
+    const uint8_t *mac; /* the current address, 6 bytes */
+    char *name;         /* private: set by net_nic_add() */
+    Netdev *peer;       /* private; NULL: not connected */
+    bool unplugged;     /* private: link state of a device that is not connected */
 } NetNic;
 
+/* --- back ends --- */
+
+/**
+ * netdev_new() - Create a back end.
+ * @options: type, id and the options of the type; values may be text or JSON scalars
+ * @err:     names the back end, the option and what is accepted
+ *
+ * netdev_del() removes it.
+ *
+ * Return: the back end, owned by the machine; NULL on failure.
+ */
 Netdev *netdev_new(Machine *m, struct json_object *options, GError **err);
+
+/** netdev_del() - Remove a back end. False if it does not exist or a device uses it. */
 bool netdev_del(Machine *m, const char *id, GError **err);
-/* One line for each kind, for -netdev help; g_free. */
-char *netdev_help(void);
-/* The i-th kind and the keys it accepts beside type and id (NULL-terminated); false at the end. */
-bool netdev_kind(size_t i, const char **name, const char *const **keys);
-Netdev *netdev_find(Machine *m, const char *id);
+
+/** netdev_free_all() - Remove all back ends when the machine ends. */
 void netdev_free_all(Machine *m);
 
-/* A card comes: known to monitors as `id`, or (NULL) as its model and a number, and attached to
- * the netdev of that name, if not NULL. False with a sentence. */
-bool net_nic_add(Machine *m, NetNic *nic, const char *netdev, const char *id, GError **err);
-void net_nic_remove(Machine *m, NetNic *nic); /* safe on one that was not added */
-NetNic *net_nic_find(Machine *m, const char *name);
-bool net_nic_link(const NetNic *nic);
-/* For peers that are no card of a guest. */
+/** netdev_find() - Find a back end by its id; NULL if there is none. */
+Netdev *netdev_find(Machine *m, const char *id);
+
+/** netdev_foreach() - Call @fn for each back end. */
+void netdev_foreach(Machine *m, void (*fn)(void *opaque, Netdev *n), void *opaque);
+
+/** netdev_help() - Get the help text of -netdev: a line for each type; g_free. */
+char *netdev_help(void);
+
+/** netdev_kind() - Get the name of type @i, and the keys that it accepts besides type and id
+ * (NULL-terminated). False behind the last type. */
+bool netdev_kind(size_t i, const char **name, const char *const **keys);
+
+/**
+ * netdev_attach() - Connect a user to a back end.
+ * @nic:    the user, which remains owned by the caller; not necessarily a device of the guest
+ * @device: its name for messages
+ *
+ * netdev_detach() undoes it.
+ *
+ * Return: false with @err set if the back end is already used.
+ */
 bool netdev_attach(Netdev *n, const NetNic *nic, const char *device, GError **err);
+/** netdev_detach() - Disconnect the user. Frames that wait for it are dropped. */
 void netdev_detach(Netdev *n);
-/* Send one frame: bytes taken (the whole frame or 0: wait for `sent`). Frames while the link is
- * down are dropped. Back ends take plain frames: checksums and segments are made here. */
-size_t net_send(Netdev *n, const struct iovec *iov, int n_iov, const NetMeta *meta);
-/* How far a frame that is cut into segments got. */
-typedef struct NetPart {
-    size_t at;       /* in and out: bytes of the payload that were sent before; 0 at first */
-    unsigned most;   /* in: segments that may be sent now */
-    unsigned frames; /* out: frames that the network was given */
-    bool more;       /* out: segments are left: call again with the same frame and `at` */
-} NetPart;
-/* net_send() of a part of the frame. TCP segments of less than NET_MIN_GSO bytes are refused as
- * Linux refuses such a maximum segment size, so that a frame has no more than 1,366. */
-enum { NET_MIN_GSO = 48 };
-size_t net_send_part(Netdev *n, const struct iovec *iov, int n_iov, const NetMeta *meta,
-                     NetPart *part);
+
+/**
+ * netdev_set_link() - Set the link state (set_link).
+ * @name: a back end, or a network device, whose back end's link is then set
+ *
+ * Return: false with @err set if there is neither.
+ */
+bool netdev_set_link(Machine *m, const char *name, bool up, GError **err);
+/** netdev_link() - Return whether the link is up. */
+bool netdev_link(const Netdev *n);
+
+/* --- devices --- */
+
+/**
+ * net_nic_add() - Register a network device, and connect it.
+ * @nic:    remains owned by the caller until net_nic_remove()
+ * @netdev: id of the back end; NULL: not connected
+ * @id:     name for monitors; NULL: the model and a number
+ *
+ * Return: false with @err set if the back end does not exist or is used; nothing is registered
+ * then.
+ */
+bool net_nic_add(Machine *m, NetNic *nic, const char *netdev, const char *id, GError **err);
+/** net_nic_remove() - Undo net_nic_add(). No effect on a device that is not registered. */
+void net_nic_remove(Machine *m, NetNic *nic);
+/** net_nic_find() - Find a device by its name; NULL if there is none. */
+NetNic *net_nic_find(Machine *m, const char *name);
+/** net_nic_link() - Return whether the link of a device is up. */
+bool net_nic_link(const NetNic *nic);
+/** net_nic_ready() - Offer the frames that wait: the user of the back end may have buffers. */
 void net_nic_ready(Netdev *n);
 
-bool netdev_set_link(Machine *m, const char *name, bool up, GError **err);
-bool netdev_link(const Netdev *n);
-/* What `info network` shows: cards, each with its network, and hubs with their ports; g_free. */
-char *net_info(Machine *m);
+/**
+ * net_send() - Send a frame to the network.
+ * @meta: offload metadata; NULL: a plain frame
+ *
+ * Checksums and segments are computed here, because back ends accept plain frames only. A frame is
+ * dropped while the link is down, or if the metadata do not match it.
+ *
+ * Return: the length of the frame; 0 if the network does not accept it now (NetNic.sent follows).
+ */
+size_t net_send(Netdev *n, const struct iovec *iov, int n_iov, const NetMeta *meta);
 
-/* The connections of user networks, for `info usernet`; g_free. */
-char *net_user_connections(Machine *m);
-/* Add (tcp|udp:[HOSTADDR]:HOSTPORT-[GUESTADDR]:GUESTPORT) or remove (tcp|udp:[HOSTADDR]:HOSTPORT) a
- * port forwarding of the user network `id`, NULL: the first one. False and a sentence. */
-bool net_forward(Machine *m, const char *id, const char *rule, bool add, GError **err);
+/* Progress of a frame that is sent in segments. */
+typedef struct NetPart {
+    size_t at;       /* in and out: bytes of the payload that were sent before; 0 at first */
+    unsigned most;   /* in: the number of segments that may be sent now */
+    unsigned frames; /* out: the number of frames passed to the network */
+    bool more;       /* out: segments are left; call again with the same frame and `at` */
+} NetPart;
 
-/* Let cards announce themselves: now and, `rounds` times in all, after `initial` ms and `step` ms
- * more each time, at most `max`. names: of cards (NULL-terminated; NULL: all). A series of the
- * same id that is under way ends; rounds 0 does no more. Lock. */
+/** net_send_part() - As net_send(), for at most @part->most segments of the frame. */
+size_t net_send_part(Netdev *n, const struct iovec *iov, int n_iov, const NetMeta *meta,
+                     NetPart *part);
+
 enum { NET_ANNOUNCE_MAX_MS = 100000, NET_ANNOUNCE_MAX_ROUNDS = 1000 };
+/* Delays in milliseconds: the second announcement follows after `initial`, and each later one after
+ * `step` more than the one before, at most `max`. */
 typedef struct NetAnnounceTimes {
     uint64_t initial, max, rounds, step;
 } NetAnnounceTimes;
+
+/**
+ * net_announce() - Announce network devices to the network (announce-self).
+ * @id:    name of the series; a running series of the same name ends
+ * @times: the number of announcements and their delays; 0 rounds only end the running series
+ * @names: the devices (NULL-terminated); NULL: all
+ *
+ * Return: false with @err set if a device does not exist or a time is out of range.
+ */
 bool net_announce(Machine *m, const char *id, const NetAnnounceTimes *times, char **names,
                   GError **err);
-void netdev_foreach(Machine *m, void (*fn)(void *opaque, Netdev *n), void *opaque);
+
+/* --- monitors --- */
+
+/** net_info() - Get the text of `info network`: devices with their networks, and hubs; g_free. */
+char *net_info(Machine *m);
+
+/** net_user_connections() - Get the text of `info usernet`; g_free. */
+char *net_user_connections(Machine *m);
+
+/**
+ * net_forward() - Add or remove a port forwarding of a user network.
+ * @id:   the network; NULL: the first user network
+ * @rule: tcp|udp:[HOSTADDR]:HOSTPORT-[GUESTADDR]:GUESTPORT to add, tcp|udp:[HOSTADDR]:HOSTPORT to
+ *        remove
+ *
+ * Return: false with @err set if the network or the rule does not exist, the rule is malformed, or
+ * the port is used.
+ */
+bool net_forward(Machine *m, const char *id, const char *rule, bool add, GError **err);
 
 #endif

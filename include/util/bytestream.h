@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Big-endian byte streams: a writer that grows a GByteArray and a reader over borrowed bytes.
+ * Big-endian byte streams: a writer that appends to a GByteArray, and a reader of borrowed bytes.
  *
- * The reader's error is sticky: after running short every read gives zero, so that a decoder may
- * read a whole record and ask reader_ok() once. Neither allocates by a number read from a stream.
+ * The error of a reader is sticky. After the bytes are exhausted, every read returns zero, so that
+ * a decoder may read a record and call reader_ok() once. No function allocates memory of a size
+ * that was read from a stream. A writer or reader is used by one thread at a time.
  */
 #ifndef UTIL_BYTESTREAM_H
 #define UTIL_BYTESTREAM_H
@@ -22,7 +23,7 @@ void put_be16(ByteWriter *w, uint16_t v);
 void put_be32(ByteWriter *w, uint32_t v);
 void put_be64(ByteWriter *w, uint64_t v);
 void put_bytes(ByteWriter *w, const void *p, size_t len);
-/* Overwrite 4 bytes at an earlier offset (a length known only afterwards). */
+/* Overwrite the 4 bytes at offset `at`, for a length that is known only afterwards. */
 void patch_be32(ByteWriter *w, size_t at, uint32_t v);
 
 typedef struct ByteReader {
@@ -36,14 +37,16 @@ uint8_t get_u8(ByteReader *r);
 uint16_t get_be16(ByteReader *r);
 uint32_t get_be32(ByteReader *r);
 uint64_t get_be64(ByteReader *r);
-/* Copies len bytes, or zero-fills dst and fails. */
+/* Copy len bytes. False if fewer are left; dst is then filled with zeroes. */
 bool get_bytes(ByteReader *r, void *dst, size_t len);
-/* A view of the next len bytes inside the reader's buffer, or NULL and failure. */
+/* Get the next len bytes in the buffer of the reader, which owns them. NULL if fewer are left. */
 const uint8_t *get_view(ByteReader *r, size_t len);
+/* Bytes left; 0 after an error. */
 static inline size_t reader_left(const ByteReader *r)
 {
     return r->failed ? 0 : r->len - r->at;
 }
+/* False if a read exceeded the bytes. */
 static inline bool reader_ok(const ByteReader *r)
 {
     return !r->failed;

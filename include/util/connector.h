@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Connecting to other processes without blocking: names are resolved in a thread, and connect()
- * is waited for with poll().
+ * Connecting to other processes without blocking. A thread resolves names, and poll() waits for
+ * connect().
  *
- * A Connector goes through the addresses of its name until one accepts. It is driven in one of two
- * ways: connector_start() from a main context, or connector_wait() by the caller.
+ * A Connector tries the addresses of a name until one accepts. It is driven either by a main
+ * context (connector_start()) or by the caller (connector_wait()).
  */
 #ifndef UTIL_CONNECTOR_H
 #define UTIL_CONNECTOR_H
@@ -14,33 +14,44 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 
-/*
- * getaddrinfo() that a signal and a deadline end. Numeric hosts need no wait. While the process
- * starts it waits as long as the resolver does, and termination signals end the process; from the
- * main loop it waits at most 250 ms. Returns 0 and *list (freeaddrinfo), or an EAI_ code; EAI_AGAIN
- * if there is no answer in time.
+/**
+ * resolve_wait() - As getaddrinfo(), with a deadline.
+ *
+ * Numeric hosts require no wait. While the process starts, this waits as long as the resolver does,
+ * and termination signals end the process. On the main loop it waits for at most 250 ms.
+ *
+ * Return: 0 with *@list set (freeaddrinfo()); an EAI_ code; EAI_AGAIN after the deadline.
  */
 int resolve_wait(const char *host, const char *port, const struct addrinfo *hints,
                  struct addrinfo **list);
 
 typedef struct Connector Connector;
 
-/* For a host and a port, which are resolved first (SOCK_STREAM). */
+/** connector_new_host() - Create a connector for a host and a port (SOCK_STREAM), which are
+ * resolved first. */
 Connector *connector_new_host(const char *host, const char *port, int family);
-/* For one address. */
+
+/** connector_new() - Create a connector for one address, which is copied. */
 Connector *connector_new(const struct sockaddr *sa, socklen_t len);
-/* Give up; the resolver's thread ends by itself. NULL is allowed; also from inside fn. */
+
+/** connector_free() - Cancel and free. @c may be NULL; may be called from the ConnectorFn. */
 void connector_free(Connector *c);
 
-/* fd: the connected socket, non-blocking and the function's, err NULL; or -1 and why. The function
- * may free c. */
+/* The result: a connected, non-blocking socket that the function owns, and @err NULL; or -1 and an
+ * error. The function may free the connector. */
 typedef void ConnectorFn(void *opaque, int fd, const GError *err);
-/* Call fn from the context (NULL: the default one) once, never before this returns. */
+
+/** connector_start() - Call @fn once from @context (NULL: the default one), never before this
+ * function returns. */
 void connector_start(Connector *c, GMainContext *context, ConnectorFn *fn, void *opaque);
-/*
- * Wait for the end, at most ms milliseconds (-1: without limit; termination signals end the
- * process while it starts). 1: *fd is the connected socket, non-blocking and the caller's; 0: not
- * yet, connector_start() may go on; -1: failed, *err says why.
+
+/**
+ * connector_wait() - Wait until the connector has finished.
+ * @ms: limit in milliseconds; -1: none (termination signals end the process while it starts)
+ * @fd: receives a connected, non-blocking socket that the caller owns
+ *
+ * Return: 1 on success; 0 if the limit was reached, and connector_start() may continue; -1 with
+ * @err if no address accepts.
  */
 int connector_wait(Connector *c, int ms, int *fd, GError **err);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Files that are read as a whole: a size limit for each, and no endless wait.
+ * Reading complete files, with limits of size and waiting time.
  */
 #ifndef UTIL_INFILE_H
 #define UTIL_INFILE_H
@@ -8,13 +8,18 @@
 #include <glib.h>
 #include <stdbool.h>
 
-/*
- * Read the file `path`, at most max bytes. Pipes and devices are read to their end; a pipe that
- * has nothing yet is waited for while the process starts (a signal still ends it), and for at most
- * 200 ms from the main loop.
+/**
+ * in_file_read() - Read a complete file.
+ * @path: the file; a pipe or character device is read to its end
+ * @max:  the largest accepted size in bytes
+ * @text: receives the contents with a final NUL, owned by the caller (g_free)
+ * @len:  receives the number of bytes without the NUL
+ * @err:  names the path, and the limit if it is exceeded
  *
- * *text is NUL-terminated and owned by the caller (g_free), *len excludes the NUL. False and a
- * message that names the path and the limit. Any thread.
+ * A pipe without data is waited for while the process starts, where signals end the process, and
+ * for at most 200 ms on the main loop. May be called from any thread.
+ *
+ * Return: false on failure; *text is then NULL.
  */
 bool in_file_read(const char *path, size_t max, char **text, gsize *len, GError **err);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Listening sockets: making them, and taking connections without spinning when the host runs out
- * of file descriptors or memory.
+ * Listening sockets: binding them, and accepting connections without spinning when the host has no
+ * file descriptors or memory left.
  */
 #ifndef UTIL_LISTENER_H
 #define UTIL_LISTENER_H
@@ -10,28 +10,42 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 
-#define UNIX_SOCKET_MODE 0600 /* of a new socket file: its owner alone connects */
+/* Mode of a new socket file: only its owner can connect. */
+#define UNIX_SOCKET_MODE 0600
 
-/*
- * Bind a new socket to an address. A socket file gets `mode` (nothing can connect with more rights
- * even for a moment), and takes the place of a socket that an ended process left, but of nothing
- * else. Returns 0 or -1 with errno. Any thread.
+/**
+ * socket_bind() - Bind a new socket to an address.
+ * @mode: mode of a unix socket's file, which has no other mode at any time
+ *
+ * The file replaces a socket that an ended process left, but no other file. Any thread.
+ * socket_unlink() removes the file.
+ *
+ * Return: 0, or -1 with errno.
  */
 int socket_bind(int fd, const struct sockaddr *sa, socklen_t len, mode_t mode);
-/* Remove the file of a socket that was bound to this address, if it still is a socket. */
+
+/** socket_unlink() - Remove the file of a unix socket that was bound to this address, if the file
+ * is a socket. */
 void socket_unlink(const struct sockaddr *sa);
 
 typedef struct Listener Listener;
-/* A connection, owned by the function; from: who connects. */
+/* Called for a connection. The function owns @fd; @from is the address of the peer. */
 typedef void ListenerFn(void *opaque, int fd, const struct sockaddr_storage *from, socklen_t len);
 
-/*
- * Call fn on the context (NULL: the default one) for each connection to fd, which stays the
- * caller's. When a connection cannot be accepted because the host is out of file descriptors or
- * memory, the next attempt is 100 ms to 2 s later.
+/**
+ * listener_new() - Accept connections.
+ * @fd:      a listening socket, which remains owned by the caller
+ * @context: where @fn is called; NULL: the default context
+ *
+ * When the host has no file descriptors or memory left, the next connection is accepted after a
+ * pause of 100 ms to 2 s.
+ *
+ * Return: the listener, which listener_free() frees.
  */
 Listener *listener_new(int fd, GMainContext *context, ListenerFn *fn, void *opaque);
-/* NULL is allowed; also from inside fn. On the thread of the context, or before it runs. */
+
+/** listener_free() - Stop accepting. @l may be NULL; may be called from @fn. Called on the thread
+ * of the context, or before the context runs. */
 void listener_free(Listener *l);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The -d log: categories switched on by name, written to stderr or to the file given with -D.
+ * The -d log: categories that are enabled by name, written to standard error or to the file of -D.
  *
- * log_on() is one load and a test, so that call sites may stand on warm paths. Lines are whole:
- * one write per call. Any thread.
+ * log_on() is one load and a test. Every line is written by one system call. All functions may be
+ * called from any thread unless stated otherwise. The state belongs to the process.
  */
 #ifndef UTIL_LOG_H
 #define UTIL_LOG_H
@@ -14,41 +14,69 @@
 
 enum {
     LOG_IN_ASM = 1 << 0,      /* each block when it is decoded */
-    LOG_EXEC = 1 << 1,        /* each instruction executed: pc and encoding */
+    LOG_EXEC = 1 << 1,        /* each executed instruction: pc and encoding */
     LOG_CPU = 1 << 2,         /* registers before each block */
     LOG_INT = 1 << 3,         /* traps and interrupts */
     LOG_MMU = 1 << 4,         /* page walks and TLB fills */
-    LOG_UNIMP = 1 << 5,       /* accesses to what this machine does not have */
-    LOG_GUEST_ERROR = 1 << 6, /* what a correct guest would not do */
+    LOG_UNIMP = 1 << 5,       /* accesses to features that the machine does not implement */
+    LOG_GUEST_ERROR = 1 << 6, /* invalid accesses by the guest */
 };
 
-extern uint32_t log_mask; /* written before the guest starts and by the monitor; atomic */
+/* Bits of the enabled categories. Accessed atomically. */
+extern uint32_t log_mask;
 
+/** log_on() - Return whether a category is enabled. */
 static inline bool log_on(uint32_t category)
 {
     return (log_mask & category) != 0;
 }
 
+/** log_line() - Write a line to the log. Callers test log_on() first. */
 void log_line(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
-/* A message for the user on standard error, whatever the log does; a newline is added. */
+
+/** message() - Write a line for the user to standard error, independent of the log. */
 void message(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
-/* What -msg asks for in front of every message and log line: the time (UTC, microseconds), and the
- * name of the guest (copied; NULL: none). Before other threads exist. */
+
+/**
+ * log_set_prefix() - Set the prefix of messages and log lines (-msg).
+ * @timestamp: the time in UTC with microseconds
+ * @guest:     the name of the guest, which is copied; NULL: none
+ *
+ * Called before other threads exist.
+ */
 void log_set_prefix(bool timestamp, const char *guest);
-/* "in_asm,int,guest_errors"; false with a sentence that lists the categories. */
+
+/**
+ * log_set() - Enable exactly the categories of a list.
+ * @items: names separated by commas, "all" or "none", for example "in_asm,int,guest_errors"
+ *
+ * Return: false for an unknown name, with the categories unchanged and @err listing the names.
+ */
 bool log_set(const char *items, GError **err);
-/* The name of the i-th category; false at the end. */
+
+/** log_item() - Get the name of category @i; false behind the last one. */
 bool log_item(size_t i, const char **name);
+
+/** log_to_file() - Write the log to a file, which is truncated. False with @err if it cannot be
+ * opened; the log is then unchanged. */
 bool log_to_file(const char *path, GError **err);
-/* "name  what" lines for -d help; g_free. */
+
+/** log_help() - Get the help text of -d: a line with name and description for each category;
+ * g_free. */
 char *log_help(void);
 
-/*
- * A guest did something that only a broken or hostile guest does. Counted; at most
- * GUEST_ERROR_BURST lines a second are written per process, the rest are summed up.
- */
+/* Lines of guest_error() that the process writes in one second. The others are counted. */
 #define GUEST_ERROR_BURST 20
+
+/**
+ * guest_error() - Report that the guest did something that a correct guest does not do.
+ * @who: the name of the device
+ *
+ * Counts the error, and writes a line if LOG_GUEST_ERROR is enabled and the limit is not reached.
+ */
 void guest_error(const char *who, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
+
+/** guest_error_count() - Get the number of guest errors since the process started. */
 uint64_t guest_error_count(void);
 
 #endif

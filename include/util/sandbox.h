@@ -50,8 +50,8 @@ bool sandbox_policy_parse(SandboxPolicy *p, const char *arg, GError **err);
 /*
  * Install the process filter in all threads of the process. Call it once, after files were opened
  * and privileges given up, and before the guest runs. Sets no_new_privs if the process may not
- * install a filter otherwise, or if the policy says so. Returns false with @err set if the kernel
- * refuses the filter. No-op in mode off.
+ * install a filter otherwise, or if the policy requires it. Returns false with @err set if the
+ * kernel refuses the filter. No-op in mode off.
  */
 bool sandbox_confine_process(const SandboxPolicy *p, GError **err);
 
@@ -62,7 +62,7 @@ bool sandbox_confine_process(const SandboxPolicy *p, GError **err);
  */
 void sandbox_confine_cpu_thread(const SandboxPolicy *p);
 
-/* Whether @p forbids new processes; NULL forbids nothing. */
+/* Return whether @p denies new processes. NULL denies nothing. */
 bool sandbox_denies_spawn(const SandboxPolicy *p);
 
 #endif

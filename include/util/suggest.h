@@ -14,8 +14,8 @@
 #include <stddef.h>
 
 /* The nearest of a table of n names, the first of several equally near; NULL if none is near. An
- * exact match is returned as well. name(table, i) returns the name at i, or NULL to leave it out; the
- * result is one of its results. */
+ * exact match is returned as well. name(table, i) returns the name at i, or NULL to leave it out;
+ * the result is one of its results. */
 const char *suggest_nearest_of(const char *given, const char *(*name)(const void *table, size_t i),
                                const void *table, size_t n);
 

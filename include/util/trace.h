@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Trace events: one line of text for each occurrence, switched on by name or pattern.
+ * Trace events: one line of text for each occurrence, enabled by name or pattern.
  *
- * trace_on() is one load and a test, so that call sites may be on warm paths. Lines are written
- * whole, to the file given with -trace file=, else to the log (util/log.h). Any thread, except
- * trace_to_file(), which is called before the machine starts. The state is one per process, like
- * the log's.
+ * trace_on() is one load and a test. Lines are written by one system call to the file of -trace
+ * file=, or to the log (util/log.h). All functions may be called from any thread, except
+ * trace_to_file(), which is called before the machine starts. The state belongs to the process.
  */
 #ifndef UTIL_TRACE_H
 #define UTIL_TRACE_H
@@ -32,17 +31,18 @@ typedef enum TraceEvent {
     TRACE_EVENTS
 } TraceEvent;
 
-/* Who switched an event on; an event is on while any bit is set. */
+/* Sources that can enable an event. An event is enabled while any bit is set. */
 enum { TRACE_BY_LOG = 1 << 0, TRACE_BY_USER = 1 << 1 };
 
 extern uint8_t trace_state[TRACE_EVENTS]; /* atomic access only */
 
+/** trace_on() - Return whether an event is enabled. */
 static inline bool trace_on(TraceEvent event)
 {
     return __atomic_load_n(&trace_state[event], __ATOMIC_RELAXED) != 0;
 }
 
-/* Write "NAME TEXT". Callers test trace_on() first. */
+/** trace_line() - Write "NAME TEXT". Use trace(), which tests trace_on() first. */
 void trace_line(TraceEvent event, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 #define trace(event, ...)                                                                          \
     do {                                                                                           \
@@ -51,19 +51,35 @@ void trace_line(TraceEvent event, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
         }                                                                                          \
     } while (0)
 
+/** trace_name() - Get the name of an event. */
 const char *trace_name(TraceEvent event);
-/* Switch the events that match the pattern (wildcards * and ?) on, or off if the pattern starts
- * with '-'. `by`: TRACE_BY_*, or 0 to check the pattern only. False and a sentence if nothing
- * matches. */
+
+/**
+ * trace_set() - Enable the events that match a pattern.
+ * @pattern: a name with wildcards * and ?; with a leading '-' the events are disabled
+ * @by:      TRACE_BY_*; 0 only checks the pattern
+ *
+ * Return: false, with @err set, if no event matches.
+ */
 bool trace_set(const char *pattern, unsigned by, GError **err);
-/* Switch off everything that `by` switched on. */
+
+/** trace_clear() - Disable the events that @by enabled. */
 void trace_clear(unsigned by);
-/* A file with one pattern in each line; empty lines and lines starting with '#' are skipped. At
- * most 64 KiB. False and a sentence that names the file. */
+
+/**
+ * trace_events_from() - Apply the patterns of a file of at most 64 KiB.
+ * @path: a file with one pattern in each line; empty lines and lines that begin with '#' are
+ * skipped
+ *
+ * Return: false, with @err naming the file, if it cannot be read or a pattern matches no event.
+ */
 bool trace_events_from(const char *path, GError **err);
-/* Write to this file (created or truncated) instead of the log. */
+
+/** trace_to_file() - Write to a file, which is created or truncated, instead of the log. */
 bool trace_to_file(const char *path, GError **err);
-/* "name  what" lines for -trace help; g_free. */
+
+/** trace_help() - Get the help text of -trace: a line with name and description for each event;
+ * g_free. */
 char *trace_help(void);
 
 #endif

@@ -7,10 +7,15 @@
 
 #include <glib-unix.h>
 
-/* g_unix_fd_add() for a function that may be called from inside itself, by a nested turn of the
- * main loop. GLib takes other descriptors out of its set while they are dispatched and puts them in
- * again, which wakes the loop up and costs four system calls for each event. Returns the source's
- * id, for g_source_remove(). */
+/**
+ * watch_fd() - As g_unix_fd_add(), for a function that may be called recursively.
+ *
+ * A nested turn of the main loop may call @fn while @fn runs. GLib removes the descriptors of other
+ * sources from its poll set while they are dispatched and adds them again, which wakes the loop and
+ * costs four system calls for each event.
+ *
+ * Return: the id of the source, for g_source_remove().
+ */
 guint watch_fd(int fd, GIOCondition condition, GUnixFDSourceFunc fn, void *opaque);
 
 #endif

@@ -85,7 +85,7 @@ REFUSED = [
     ("-drive file={d},format=raw,if=virtio,index=1,unit=1", "index cannot be used"),
     ("-drive file={d},format=raw,if=virtio,index=1 -drive file={d},format=raw,if=virtio,index=1",
      "exists"),
-    ("-drive if=virtio", "needs a file"),
+    ("-drive if=virtio", "file=..."),
     ("-drive file={d},format=raw,copy-on-read=on", "copy-on-read=on"),
     ("-drive file={d},format=raw,throttling.iops-total=9", "I/O limits"),
     ("-drive file={d},format=raw,speed=9", "'speed'"),

@@ -144,7 +144,7 @@ static void test_wording(void)
             "virtual size: 1 GiB (1073741824 bytes)\r\n");
     answers(q, "announce_self", "");
     answers(q, "announce_self nic0 series", "");
-    answers(q, "announce_self nobody", "Error: there is no network card named 'nobody'\r\n");
+    answers(q, "announce_self nobody", "Error: there is no network device named 'nobody'\r\n");
     json_object_put(qmp_return(q, "{'execute':'announce-self','arguments':{'initial':50,"
                                   "'max':100,'rounds':0,'step':10,'id':'series'}}"));
     g_autofree char *wrong = qmp_error_class(
@@ -443,7 +443,7 @@ static void test_ports(void)
     g_assert_nonnull(strstr(held, "nr=1 on bus 'vs.0' is held by device 'p'"));
     in_use = error_text(q, "{'execute':'device_add','arguments':{'driver':'virtserialport',"
                            "'id':'x','bus':'vs.0','chardev':'c'}}");
-    g_assert_nonnull(strstr(in_use, "'c' is in use already"));
+    g_assert_nonnull(strstr(in_use, "'c' is already in use"));
     for (unsigned i = 0; i < 3; i++) {
         json_object_put(qmp_return(q,
                                    "{'execute':'device_add','arguments':{'driver':'virtconsole',"

@@ -7,9 +7,14 @@
 
 #include "hw/core/device.h"
 
-/* The options of -rtc for a device of type goldfish_rtc: base=utc, base=localtime or
- * base=YYYY-MM-DD[Thh:mm:ss] sets its time now; clock=host, rt or vm chooses what it runs with
- * (vm stands still while the guest is stopped). False with a sentence. Lock. */
+/**
+ * goldfish_set() - Apply the options of -rtc.
+ * @dev:     a device of type goldfish_rtc
+ * @options: base=utc, base=localtime or base=YYYY-MM-DD[Thh:mm:ss] sets the current time;
+ * clock=host, rt or vm selects the clock (vm stops while the guest is stopped)
+ *
+ * Machine lock. Return: false, with @err naming the option, if a value is invalid.
+ */
 bool goldfish_set(Device *dev, const char *options, GError **err);
 
 #endif

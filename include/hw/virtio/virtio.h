@@ -93,7 +93,7 @@ typedef struct VirtioTransport {
     void (*interrupt)(VirtioDevice *v, uint16_t vector, bool config);
     /* Neither a queue nor the configuration uses the vector any more: drop its pending message. */
     void (*vector_unused)(VirtioDevice *v, uint16_t vector);
-    /* Whether DMA is possible now (PCI: Bus Master Enable). NULL: always. */
+    /* Return whether DMA is possible now (PCI: Bus Master Enable). NULL: always. */
     bool (*can_dma)(VirtioDevice *v);
 } VirtioTransport;
 
@@ -120,7 +120,7 @@ struct VirtioDevice {
 };
 G_STATIC_ASSERT(VIRTIO_MAX_QUEUES <= 64);
 
-/* Whether a feature was negotiated. bit: the bit number, as VIRTIO_F_VERSION_1. */
+/* Return whether a feature was negotiated. bit: the bit number, as VIRTIO_F_VERSION_1. */
 static inline bool virtio_has(const VirtioDevice *v, unsigned bit)
 {
     return (v->guest_features >> bit & 1) != 0;

@@ -61,8 +61,8 @@ bool virtio_pci_realize(void *dev, GError **err);
 void virtio_pci_unrealize(void *dev);
 void virtio_pci_finalize(void *dev);
 void virtio_pci_reset(void *dev, ResetKind kind);
-/* PCIDeviceType.config_reading and .config_written: pci_cfg_data of the PCI configuration access
- * capability (4.1.4.9). */
+/* PCIDeviceType.config_reading and .config_written: the data field of the PCI configuration
+ * access capability (4.1.4.9). */
 void virtio_pci_config_reading(void *dev, uint32_t addr, unsigned len);
 void virtio_pci_config_written(void *dev, uint32_t addr, unsigned len);
 extern const PCIBarDesc virtio_pci_bars[2];

@@ -81,7 +81,8 @@ void virtio_serial_announce(VirtioSerialPort *p);
 /**
  * virtio_serial_leave() - Remove a port from the bus.
  *
- * Bytes in its transmit queue are dropped, and the driver is notified if it knows the port.
+ * Bytes in its transmit queue are dropped, and the driver is notified if the port was
+ * announced to it.
  */
 void virtio_serial_leave(VirtioSerialPort *p);
 

@@ -401,7 +401,7 @@ static void test_refusals(void)
         const char *options, *says;
     } bad[] = {
         { "socket,id=a", "path=" },
-        { "socket,path=/tmp/x", "no id" },
+        { "socket,path=/tmp/x", "id=NAME" },
         { "nosuch,id=a", "'nosuch'" },
         { "null,id=a,colour=red", "'colour'" },
         { "socket,id=a,path=/nonexistent/sock", "/nonexistent/sock" },

@@ -13,7 +13,7 @@
 
 #include "hw/core/clock.h"
 
-#include "net/net_int.h"
+#include "net/internal.h"
 
 #include "../hw/core/fake-types.h"
 #include "tests/lib/wait.h"
@@ -266,7 +266,7 @@ static void test_refusals(void)
         { "{'type':'user','id':'n','net':'here'}", "net=here" },
         { "{'type':'dgram','id':'n','local':{'type':'unix','path':'/tmp/x'},"
           "'remote':{'type':'inet','host':'127.0.0.1','port':'9'}}",
-          "one kind" },
+          "the same type" },
         { "{'type':'socket','id':'n'}", "connect=HOST:PORT" },
         { "{'type':'socket','id':'n','fd':'banana'}", "fd=banana" },
         { "{'type':'stream','id':'n'}", "addr.type" },

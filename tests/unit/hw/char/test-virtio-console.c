@@ -41,7 +41,7 @@ static void test_places(void)
     sd_refused(&s, "virtserialport,bus=dut.0", "does not exist");
     device_unplug(device_find_id(s.f.m, "a"));
     sd_refused(&s, "virtserialport,bus=dut.0,id=b,chardev=shared",
-               "b: character device 'shared' is in use already");
+               "b: character device 'shared' is already in use");
     g_assert_nonnull(sd_plug_device(&s, "virtserialport,bus=dut.0,id=b", &err)); /* all undone */
     sd_fini(&s);
 }

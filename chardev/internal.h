@@ -1,31 +1,32 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What kinds of character back end share: the const descriptor of a kind, and the engine that
- * reads and writes file descriptors without blocking.
+ * Character back ends inside chardev/: the const descriptor of a type, and the engine that reads
+ * and writes file descriptors without blocking.
  */
-#ifndef CHARDEV_INT_H
-#define CHARDEV_INT_H
+#ifndef CHARDEV_INTERNAL_H
+#define CHARDEV_INTERNAL_H
 
 #include <glib-unix.h>
 
 #include "chardev/chardev.h"
+#include "util/error.h"
 
 typedef struct ChardevKind {
     const char *name, *doc;
-    const char *const *keys; /* options it takes beside id, mux, logfile, logappend */
-    size_t size;             /* of the structure, which starts with a Chardev */
+    const char *const *keys; /* options besides id, mux, logfile and logappend */
+    size_t size;             /* of the structure, which begins with a Chardev */
     bool (*open)(Chardev *c, struct json_object *o, GError **err);
     void (*close)(Chardev *c);
-    /* The rest may be NULL: the descriptor engine does it. */
+    /* The following may be NULL: the descriptor engine then does the work. */
     size_t (*write)(Chardev *c, const uint8_t *buf, size_t len);
     size_t (*write_now)(Chardev *c, const uint8_t *buf, size_t len); /* NULL: as write */
-    void (*log)(Chardev *c, const uint8_t *buf, size_t len);         /* of a back end below */
+    void (*log)(Chardev *c, const uint8_t *buf, size_t len);         /* of a mux's base */
     void (*flush)(Chardev *c, int timeout_ms);
     bool (*attach)(Chardev *c, const ChardevFront *front, GError **err);
     void (*detach)(Chardev *c, const ChardevFront *front);
     void (*accept_input)(Chardev *c);
-    void (*hung_up)(Chardev *c);     /* the peer is gone; descriptors are closed already */
-    void (*new_context)(Chardev *c); /* watches of the kind's own move to c->context */
+    void (*hung_up)(Chardev *c);     /* the peer disconnected, and the descriptors are closed */
+    void (*new_context)(Chardev *c); /* the type's own sources move to c->context */
 } ChardevKind;
 
 #define CHARDEV_PASSED 8
@@ -34,21 +35,21 @@ struct Chardev {
     const ChardevKind *kind;
     Machine *machine;
     char *id, *about;
-    char *alias; /* what a board looks for; NULL: none */
+    char *alias; /* second name (chardev_set_alias()); NULL: none */
     ChardevFront front;
     bool attached, open;
-    bool front_open; /* the front end is there and listens */
+    bool front_open; /* chardev_set_front_open() */
     GMainContext *context;
     int fd_in, fd_out; /* -1: none; may be the same */
     bool is_socket;
-    GSource *in_watch, *end_watch; /* for input; for the peer's going while none is taken */
+    GSource *in_watch, *end_watch; /* for input; for the end of the peer while no input is read */
     int log_fd;                    /* -1: no log file */
-    /* descriptors that a unix socket's peer passed and nobody took; under out_lock */
+    /* descriptors that the peer of a unix socket passed; under out_lock */
     int passed[CHARDEV_PASSED];
     unsigned n_passed;
-    /* output, under out_lock since any thread may write */
+    /* output; under out_lock, because any thread may write */
     GMutex out_lock;
-    GByteArray *out; /* waiting for the descriptor; the first out_sent bytes are gone */
+    GByteArray *out; /* buffered bytes; the first out_sent of them were written */
     size_t out_sent;
     GSource *out_watch;
 };
@@ -56,25 +57,26 @@ struct Chardev {
 extern const ChardevKind chardev_null, chardev_file, chardev_stdio, chardev_pipe, chardev_pty,
     chardev_socket, chardev_ringbuf, chardev_mux, chardev_vc;
 
-/* Options as a JSON object with the key "backend": from the long or a short form. NULL and a
- * sentence. */
+/* Parse the long or a short form. The result is a JSON object with the key "backend", which the
+ * caller puts; NULL with *err. */
 struct json_object *chardev_parse(const char *text, GError **err);
 const char *chardev_opt(struct json_object *o, const char *key); /* NULL when absent */
-/* on/off/true/false/yes/no or a JSON boolean; false and a sentence when it is none of them. */
+/* Parse on/off/true/false/yes/no or a JSON boolean. False with *err for another value. */
 bool chardev_opt_bool(struct json_object *o, const char *key, bool def, bool *value, GError **err);
-/* False when `o` has a key that `kind` does not take. */
+/* False with *err if `o` has a key that `kind` does not accept. */
 bool chardev_opt_check(const ChardevKind *kind, struct json_object *o, GError **err);
 
-/* The engine: take descriptors (made non-blocking) and become open, or closed again. */
+/* The engine: use descriptors, which become non-blocking, and emit CHARDEV_OPENED; or close them
+ * and emit CHARDEV_CLOSED. */
 void chardev_set_fds(Chardev *c, int fd_in, int fd_out);
 void chardev_drop_fds(Chardev *c);
 void chardev_emit(Chardev *c, ChardevEvent event);
-/* A watch on the chardev's context; unref with chardev_unwatch(). */
+/* Create a source on the chardev's context. chardev_unwatch() destroys it. */
 GSource *chardev_watch(Chardev *c, int fd, GIOCondition cond, GUnixFDSourceFunc fn);
 void chardev_unwatch(GSource **source);
 size_t chardev_front_room(Chardev *c);
 
-/* A mux over base, which it owns. */
+/* Create a mux that owns `base`. */
 Chardev *chardev_mux_new(Machine *m, const char *id, Chardev *base, GError **err);
 Chardev *chardev_alloc(Machine *m, const ChardevKind *kind, const char *id);
 void chardev_register(Chardev *c);
