@@ -209,6 +209,9 @@ static void express_reset(PCIDevice *d, unsigned row, ResetKind kind)
 static void express_loaded(PCIDevice *d, unsigned row, const uint8_t *state)
 {
     follow_ari(d);
+    if (is_port(d)) {
+        pci_slot_loading(&((PCIPort *)d)->slot);
+    }
 }
 
 /* --- the registers --- */

@@ -349,6 +349,15 @@ static const RegDesc shpc_cap_rows[] = {
 };
 static const PCIRegTable shpc_tables[] = { { .rows = LIST(shpc_cap_rows) } };
 
+static void shpc_loaded(PCIDevice *d, unsigned row, const uint8_t *state)
+{
+    PCIShpcBridge *b = (PCIShpcBridge *)d;
+
+    for (unsigned i = 0; i < SHPC_SLOTS; i++) {
+        pci_slot_loading(&b->slots[i]);
+    }
+}
+
 const PCICapClass pci_shpc_class = {
     .id = PCI_CAP_ID_SHPC,
     .name = "Hot-Plug Controller",
@@ -359,6 +368,7 @@ const PCICapClass pci_shpc_class = {
     .tables = LIST(shpc_tables),
     .setup = shpc_setup,
     .placed = shpc_placed,
+    .loaded = shpc_loaded,
 };
 
 /* --- presence --- */

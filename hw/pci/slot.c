@@ -171,7 +171,7 @@ const char *pci_slot_broken(const PCISlot *s)
 void pci_slot_assert(const PCISlot *s)
 {
 #ifndef NDEBUG
-    if (slot_machine(s)->state != RUN_INMIGRATE) {
+    if (!s->unverified) {
         const char *broken = pci_slot_broken(s);
 
         if (broken) {
@@ -273,6 +273,7 @@ PCISlotAction pci_slot_event(PCISlot *s, PCISlotEvent event)
     if (!slot_asked(s->state)) {
         timer_cancel(&s->deadline);
     }
+    s->unverified = s->unverified && event != PCI_SLOT_EV_RESET;
     slot_act(s, t->action);
     return t->action;
 }
@@ -546,13 +547,22 @@ static bool slot_state_check(void *obj, GError **err)
     return broken ? error_set(err, ERROR_GUEST, "%s", broken) : true;
 }
 
+void pci_slot_loading(PCISlot *s)
+{
+    s->unverified = true;
+}
+
 bool pci_slot_loaded(PCISlot *s, GError **err)
 {
     const char *broken;
 
     s->state = slot_derived_state(s);
     broken = pci_slot_broken(s);
-    return broken ? error_set(err, ERROR_GUEST, "%s", broken) : true;
+    if (broken) {
+        return error_set(err, ERROR_GUEST, "%s", broken);
+    }
+    s->unverified = false;
+    return true;
 }
 
 static const VmField slot_fields[] = {

@@ -126,6 +126,7 @@ struct PCISlot {
     char *job_device; /* id or path of the device of that request, for messages; owned */
     unsigned removal; /* id of the main loop source that removes the devices; 0: none */
     Timer deadline;  /* of the request, on the virtual clock: only the guest's time counts; saved */
+    bool unverified; /* a load changed registers or fields, and its checks have not passed */
     int64_t pressed; /* virtual clock, ns: when the button was pressed for the request. Not saved */
 };
 
@@ -283,6 +284,15 @@ PCISlotAction pci_slot_event(PCISlot *s, PCISlotEvent event);
 void pci_slot_indicator(PCISlot *s, PCIIndicator was, PCIIndicator is);
 
 /**
+ * pci_slot_loading() - Report that a load changes the controller's registers.
+ *
+ * Called when the record of the controller's function was accepted, before any other field is
+ * loaded. Until pci_slot_loaded() or a reset, the state may contradict the registers, also because
+ * the load failed, and pci_slot_assert() does nothing.
+ */
+void pci_slot_loading(PCISlot *s);
+
+/**
  * pci_slot_loaded() - Derive the state after a load.
  * @err: an ERROR_GUEST that names the violated invariant
  *
@@ -295,8 +305,8 @@ bool pci_slot_loaded(PCISlot *s, GError **err);
 /**
  * pci_slot_assert() - Assert the invariants at the end of an access to the controller.
  *
- * Compiled out with -Db_ndebug=true. Does nothing while a stream is being loaded, when registers
- * and state do not agree yet.
+ * Compiled out with -Db_ndebug=true. Does nothing between pci_slot_loading() and the end of the
+ * load or a reset.
  */
 void pci_slot_assert(const PCISlot *s);
 
