@@ -392,6 +392,9 @@ static bool drive_probe_format(BlockNode *file, GError **err)
 {
     const char *format;
 
+    if (file->set->machine->dry_run) {
+        return true;
+    }
     if (!probe_node(file, &format, err)) {
         return false;
     }

@@ -22,6 +22,7 @@
 #include "internal.h"
 
 enum { FILE_ALIGN_MAX = 65536, FILE_BOUNCE_MAX = 1 << 20 };
+#define FILE_DRY_RUN_SIZE (1ull << 50)
 
 typedef struct BlockFile {
     char *filename;
@@ -226,13 +227,23 @@ static bool file_open(BlockNode *n, struct json_object *o, GError **err)
 {
     BlockFile *s = g_new0(BlockFile, 1);
     int locking;
+    bool ok;
 
     n->priv = s;
     s->fd = s->lock.fd = -1;
     g_rw_lock_init(&s->rmw);
-    if (file_read_options(n, o, &locking, err) && file_open_image(n, o, err) &&
-        file_read_size(n, err) && file_read_locking(s, locking, err)) {
-        file_read_align(n);
+    ok = file_read_options(n, o, &locking, err);
+    if (n->set->machine->dry_run) { /* large enough for each offset= and size= of a raw node */
+        n->size = FILE_DRY_RUN_SIZE;
+        ok = ok && opt_bool(o, "auto-read-only", false, &(bool){ false }, err);
+    } else if (ok) {
+        ok = file_open_image(n, o, err) && file_read_size(n, err) &&
+             file_read_locking(s, locking, err);
+    }
+    if (ok) {
+        if (s->fd >= 0) {
+            file_read_align(n);
+        }
         return true;
     }
     file_close(n);

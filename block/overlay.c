@@ -410,6 +410,10 @@ static bool overlay_open(BlockNode *n, struct json_object *o, GError **err)
     n->priv = s;
     g_mutex_init(&s->lock);
     n->size = s->base_end = n->child->node->size;
+    s->fd = -1;
+    if (n->set->machine->dry_run) {
+        return true;
+    }
     s->fd = overlay_open_temporary(err);
     if (s->fd < 0 || !overlay_make_map(n, err)) {
         overlay_close(n);

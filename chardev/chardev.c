@@ -678,7 +678,7 @@ static bool chardev_open_log(Chardev *c, struct json_object *o, GError **err)
     if (!chardev_opt_bool(o, "logappend", false, &append, err)) {
         return false;
     }
-    if (!path) {
+    if (!path || c->machine->dry_run) {
         return true;
     }
     c->log_fd = out_log_open(path, append, 0644);

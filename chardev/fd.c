@@ -64,6 +64,10 @@ static bool chardev_file_open(Chardev *c, struct json_object *o, GError **err)
     if (!path || !chardev_opt_bool(o, "append", false, &append, err)) {
         return false;
     }
+    c->about = g_strdup_printf("file:%s", path);
+    if (c->machine->dry_run) {
+        return true;
+    }
     out = out_log_open(path, append, 0666);
     if (out < 0) {
         return chardev_fd_error(c, path, err);
@@ -75,7 +79,6 @@ static bool chardev_file_open(Chardev *c, struct json_object *o, GError **err)
             return chardev_fd_error(c, input, err);
         }
     }
-    c->about = g_strdup_printf("file:%s", path);
     chardev_set_fds(c, in, out);
     return true;
 }
@@ -144,10 +147,13 @@ static bool stdio_open(Chardev *c, struct json_object *o, GError **err)
         return error_set(err, ERROR_USER,
                          "character device '%s': stdio is already in use; mux=on shares it", c->id);
     }
+    c->about = g_strdup("stdio");
+    if (c->machine->dry_run) {
+        return true;
+    }
     s->flags_in = fcntl(STDIN_FILENO, F_GETFL);
     s->flags_out = fcntl(STDOUT_FILENO, F_GETFL);
     chardev_fd_make_raw(s, signals);
-    c->about = g_strdup("stdio");
     chardev_set_fds(c, s->flags_in < 0 ? -1 : STDIN_FILENO, s->flags_out < 0 ? -1 : STDOUT_FILENO);
     return true;
 }
@@ -191,6 +197,10 @@ static bool pipe_open(Chardev *c, struct json_object *o, GError **err)
     if (!path) {
         return false;
     }
+    c->about = g_strdup_printf("pipe:%s", path);
+    if (c->machine->dry_run) {
+        return true;
+    }
     name_in = g_strdup_printf("%s.in", path);
     name_out = g_strdup_printf("%s.out", path);
     in = open(name_in, O_RDWR | O_CLOEXEC | O_NONBLOCK);
@@ -207,7 +217,6 @@ static bool pipe_open(Chardev *c, struct json_object *o, GError **err)
             return chardev_fd_error(c, path, err);
         }
     }
-    c->about = g_strdup_printf("pipe:%s", path);
     chardev_set_fds(c, in, out);
     return true;
 }
@@ -231,11 +240,16 @@ typedef struct Pty {
 static bool pty_open(Chardev *c, struct json_object *o, GError **err)
 {
     Pty *p = (Pty *)c;
-    int fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
     struct termios raw;
     char name[64];
+    int fd;
 
     p->other_end = -1;
+    if (c->machine->dry_run) {
+        c->about = g_strdup("pty");
+        return true;
+    }
+    fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
     if (fd < 0 || grantpt(fd) < 0 || unlockpt(fd) < 0 || ptsname_r(fd, name, sizeof(name)) != 0) {
         chardev_fd_error(c, "/dev/ptmx", err);
         if (fd >= 0) {

@@ -210,11 +210,11 @@ static bool socket_open_unix(Socket *s, struct json_object *o, bool server, GErr
         !socket_read_mode(s, o, &mode, err) || !socket_unix_address(s, path, abstract, err)) {
         return false;
     }
-    if (server) {
+    if (server && !s->c.machine->dry_run) {
         s->listen_fd = socket_listen_at((struct sockaddr *)&s->at, s->at_len, mode);
         s->bound = s->listen_fd >= 0;
     }
-    return !server || s->bound || socket_error(&s->c, "listen on", err);
+    return !server || s->c.machine->dry_run || s->bound || socket_error(&s->c, "listen on", err);
 }
 
 static bool socket_listen_tcp(Socket *s, GError **err)
@@ -246,7 +246,7 @@ static bool socket_open_tcp(Socket *s, struct json_object *o, bool server, GErro
     s->port = g_strdup(chardev_opt(o, "port"));
     s->c.about =
         g_strdup_printf("tcp:%s:%s%s", s->host ? s->host : "", s->port, server ? ",server=on" : "");
-    return !server || socket_listen_tcp(s, err);
+    return !server || s->c.machine->dry_run || socket_listen_tcp(s, err);
 }
 
 /* A descriptor that the parent passed: fd=N. */
@@ -367,7 +367,15 @@ static bool socket_check_role(Socket *s, struct json_object *o, bool server, GEr
 
 static bool socket_open_address(Socket *s, struct json_object *o, bool server, GError **err)
 {
-    if (chardev_opt(o, "path")) {
+    const char *path = chardev_opt(o, "path");
+
+    if (path && (!*path || chardev_opt(o, "host") || chardev_opt(o, "port"))) {
+        g_set_error(err, CHARDEV_BAD, "character device '%s': path=%s: %s", s->c.id, path,
+                    *path ? "use either path= or host= and port="
+                          : "the path of the socket must not be empty");
+        return false;
+    }
+    if (path) {
         return socket_open_unix(s, o, server, err);
     }
     if (chardev_opt(o, "port")) {
@@ -383,8 +391,8 @@ static bool socket_open_inherited(Socket *s, struct json_object *o, bool server,
 {
     int fd = socket_inherited_fd(s, o, err);
 
-    if (fd < 0) {
-        return false;
+    if (fd < 0 || s->c.machine->dry_run) {
+        return fd >= 0;
     }
     if (!server) {
         socket_take_peer(s, fd);
@@ -416,6 +424,9 @@ static bool socket_open(Chardev *c, struct json_object *o, GError **err)
     }
     if (chardev_opt(o, "fd")) {
         return socket_open_inherited(s, o, server, wait, err);
+    }
+    if (c->machine->dry_run) {
+        return socket_open_address(s, o, server, err);
     }
     return socket_open_address(s, o, server, err) &&
            (server ? socket_start_server(s, wait, err) : socket_start_client(s, err));

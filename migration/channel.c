@@ -237,6 +237,22 @@ bool channel_is_server(const char *uri)
     return g_str_has_prefix(uri, "tcp:") || g_str_has_prefix(uri, "unix:");
 }
 
+bool channel_check_uri(const char *uri, GError **err)
+{
+    static const char *const prefixes[] = { "tcp:", "unix:", "fd:", "exec:", "file:" };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(prefixes); i++) {
+        if (g_str_has_prefix(uri, prefixes[i]) && uri[strlen(prefixes[i])]) {
+            return true;
+        }
+    }
+    g_set_error(err, MIGRATION_ERROR, 0,
+                "migration URI '%s': tcp:HOST:PORT, unix:PATH, fd:NAME-OR-NUMBER, exec:COMMAND and "
+                "file:PATH are accepted",
+                uri);
+    return false;
+}
+
 static Channel *open_one_way(const char *uri, bool out, const ChannelFds *fds, GError **err)
 {
     if (g_str_has_prefix(uri, "fd:")) {
@@ -251,10 +267,7 @@ static Channel *open_one_way(const char *uri, bool out, const ChannelFds *fds, G
     if (g_str_has_prefix(uri, "file:") && uri[5]) {
         return open_file(uri, out, err);
     }
-    g_set_error(err, MIGRATION_ERROR, 0,
-                "migration URI '%s': tcp:HOST:PORT, unix:PATH, fd:NAME-OR-NUMBER, exec:COMMAND and "
-                "file:PATH are accepted",
-                uri);
+    channel_check_uri(uri, err);
     return NULL;
 }
 

@@ -36,6 +36,9 @@ Channel *channel_open_out(const char *uri, const ChannelFds *fds, GError **err);
 Channel *channel_open_in(const char *uri, const ChannelFds *fds, GError **err);
 /* Does the URI name something to listen on (tcp:, unix:)? */
 bool channel_is_server(const char *uri);
+/* True if the URI has a known scheme and something after it; otherwise false with @err set. Opens
+ * nothing. */
+bool channel_check_uri(const char *uri, GError **err);
 /* Close; an unfinished file is removed, an unfinished command ended. NULL is allowed. */
 void channel_free(Channel *c);
 

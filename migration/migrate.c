@@ -305,6 +305,9 @@ bool migration_incoming(Migration *mig, const char *uri, bool later, GError **er
     if (!check_incoming(mig, later, err) || !may_open(mig, uri, err)) {
         return false;
     }
+    if (mig->machine->dry_run) {
+        return g_str_equal(uri, "defer") || channel_check_uri(uri, err);
+    }
     machine_set_state(mig->machine, RUN_INMIGRATE);
     if (!later && g_str_equal(uri, "defer")) {
         mig->incoming_deferred = true;

@@ -261,6 +261,9 @@ static bool sock_listen_on(NetSock *s, GError **err)
 {
     int on = 1;
 
+    if (s->netdev->machine->dry_run) {
+        return true;
+    }
     s->listen_fd = socket(s->at.sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (s->listen_fd < 0) {
         return sock_fail_errno(err, "make a socket");
@@ -320,6 +323,9 @@ static bool sock_connect_to(NetSock *s, GError **err)
     g_autoptr(GError) why = NULL;
     int fd, r;
 
+    if (s->netdev->machine->dry_run) {
+        return true;
+    }
     if (s->reconnect_ms) {
         sock_connect_now(s);
         return true;
@@ -377,6 +383,9 @@ static bool sock_take_fd(NetSock *s, const char *text, GError **err)
         return error_set(err, ERROR_USER, "fd=%s is not the number of an open socket", text);
     }
     s->datagrams = type == SOCK_DGRAM;
+    if (s->netdev->machine->dry_run) {
+        return true;
+    }
     sock_start(s, fd);
     family = local.sa.ss_family == AF_UNIX ? " unix" : " inet";
     if (s->netdev->kind == &net_stream) {
@@ -490,7 +499,7 @@ static bool netdev_dgram_open(Netdev *n, struct json_object *o, GError **err)
         error_set(err, ERROR_USER, "local and remote must be addresses of the same type");
         ok = false;
     }
-    return sock_finish_open(n, ok && sock_bind_datagrams(s, &local, err));
+    return sock_finish_open(n, ok && (n->machine->dry_run || sock_bind_datagrams(s, &local, err)));
 }
 
 static bool netdev_socket_open(Netdev *n, struct json_object *o, GError **err)

@@ -44,6 +44,9 @@ static bool tap_make(NetTap *t, const char *ifname, GError **err)
         return error_set(err, ERROR_USER, "ifname=%s: names have at most %d characters", ifname,
                          IFNAMSIZ - 1);
     }
+    if (t->netdev->machine->dry_run) {
+        return true;
+    }
     strcpy(r.ifr_name, ifname ? ifname : "tap%d");
     t->fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
     if (t->fd < 0 || ioctl(t->fd, TUNSETIFF, &r) < 0) {
@@ -97,6 +100,10 @@ static bool tap_open(Netdev *n, struct json_object *o, GError **err)
         (!fd && !tap_make(t, net_opt(o, "ifname"), err))) {
         tap_close(n);
         return false;
+    }
+    if (n->machine->dry_run) {
+        t->fd = -1; /* an inherited descriptor stays open */
+        return true;
     }
     fcntl(t->fd, F_SETFL, O_NONBLOCK);
     t->in = g_unix_fd_add(t->fd, G_IO_IN, tap_readable, t);

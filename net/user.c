@@ -366,6 +366,9 @@ static bool user_add_hostfwd(NetUser *u, const char *rule, GError **err)
     if (!user_parse_ipv4("hostfwd", guest[0], &gaddr, err)) {
         return false;
     }
+    if (u->netdev->machine->dry_run) {
+        return true;
+    }
     if (slirp_add_hostfwd(u->slirp, udp, haddr, hport, gaddr, gport) < 0) {
         return error_set_errno(err, errno, "hostfwd=%s: cannot listen on port %d", rule, hport);
     }

@@ -28,17 +28,37 @@ static const char *catalog_type_name(const void *catalog, size_t i)
     return !t->user_creatable ? NULL : i % 2 ? t->alias : t->name;
 }
 
+static const PlanAbsent *catalog_absent(const PlanCatalog *c, const char *name)
+{
+    for (size_t i = 0; i < c->n_absent; i++) {
+        if (g_pattern_match_simple(c->absent[i].pattern, name)) {
+            return &c->absent[i];
+        }
+    }
+    return NULL;
+}
+
 const PlanType *plan_expect_type(const PlanCatalog *c, const char *name, GError **err)
 {
     const PlanType *t = plan_find_type(c, name);
+    const PlanAbsent *absent = t ? NULL : catalog_absent(c, name);
     g_autofree char *quoted = NULL, *hint = NULL;
 
-    if (!t) {
-        quoted = plan_quote(name);
-        hint = suggest_hint_of(name, catalog_type_name, c, 2 * c->n_types);
-        plan_fail(err, "unknown device type %s%s: -device help lists the types", quoted, hint);
+    if (t) {
+        return t;
     }
-    return t;
+    quoted = plan_quote(name);
+    if (absent) {
+        plan_fail(err,
+                  "unknown device type %s: this version does not have %s%s%s; -device help lists "
+                  "the types",
+                  quoted, absent->feature, absent->instead ? "; use " : "",
+                  absent->instead ? absent->instead : "");
+        return NULL;
+    }
+    hint = suggest_hint_of(name, catalog_type_name, c, 2 * c->n_types);
+    plan_fail(err, "unknown device type %s%s: -device help lists the types", quoted, hint);
+    return NULL;
 }
 
 const PlanMachineType *plan_find_machine(const PlanCatalog *c, const char *name)

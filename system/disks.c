@@ -9,11 +9,13 @@
 #include <string.h>
 
 #include "block/block.h"
-#include "session.h"
+#include "options.h"
+#include "util/log.h"
 
 typedef struct DriveOption {
     char *iface, *id;
     unsigned bus, unit;
+    const char *option; /* "-hda" for messages; NULL: -drive */
 } DriveOption;
 
 static void free_drive_option(gpointer p)
@@ -76,18 +78,6 @@ static bool check_interface(const char *iface, GError **err)
                     iface);
     }
     return fail(err, "unsupported bus type '%s'; accepted are none and virtio", iface);
-}
-
-const char *disks_no_bus(const char *option)
-{
-    static const char *const names[] = { "hda", "hdb", "hdc",      "hdd",    "cdrom", "fda",
-                                         "fdb", "sd",  "mtdblock", "pflash", NULL };
-
-    if (!g_strv_contains(names, option)) {
-        return NULL;
-    }
-    return "this machine has no bus for it; use -drive file=FILE,format=raw,if=virtio (with "
-           "media=cdrom for a read-only disk)";
 }
 
 /* A number from o, which is removed from it; def if absent. */
@@ -206,12 +196,13 @@ static bool add_part(Session *s, const char *kind, struct json_object *o, GError
     return true;
 }
 
-static bool add_drive(Session *s, struct json_object *o, GError **err)
+static bool add_drive(Session *s, const char *option, struct json_object *o, GError **err)
 {
     DriveOption *d = g_new0(DriveOption, 1);
     const char *iface = text_of(o, "if"), *id;
     bool ok;
 
+    d->option = option;
     d->iface = g_strdup(iface ? iface : "none");
     json_object_object_del(o, "if");
     ok = check_interface(d->iface, err) && take_place(s, d, o, err);
@@ -250,10 +241,28 @@ bool disks_drive(Session *s, const char *arg, GError **err)
         json_object_put(o);
         return print(s, g_strdup("none\nvirtio\n"));
     }
-    ok = add_drive(s, o, err);
+    ok = add_drive(s, NULL, o, err);
     json_object_put(o);
     if (!ok) {
         g_prefix_error(err, "-drive %s: ", arg);
+    }
+    return ok;
+}
+
+bool disks_image(Session *s, const char *option, unsigned index, const char *media,
+                 const char *file, GError **err)
+{
+    struct json_object *o = json_object_new_object();
+    g_autofree char *number = g_strdup_printf("%u", index);
+    bool ok;
+
+    json_object_object_add(o, "file", json_object_new_string(file));
+    json_object_object_add(o, "index", json_object_new_string(number));
+    json_object_object_add(o, "media", json_object_new_string(media));
+    ok = add_drive(s, option, o, err);
+    json_object_put(o);
+    if (!ok) {
+        g_prefix_error(err, "%s %s: ", option, file);
     }
     return ok;
 }
@@ -262,7 +271,6 @@ bool disks_blockdev(Session *s, const char *arg, GError **err)
 {
     g_auto(GStrv) words = g_strsplit(arg, ",", 0);
     const char *driver = words[0] ? words[0] : "";
-    PlanHostPart *part;
 
     if (is_help(arg) || strcmp(arg, "driver=help") == 0) {
         return print(s, block_driver_help(NULL, NULL));
@@ -272,15 +280,40 @@ bool disks_blockdev(Session *s, const char *arg, GError **err)
         driver = g_str_has_prefix(driver, "driver=") ? driver + 7 : driver;
         return print(s, block_driver_help(driver, err));
     }
-    part = plan_host_part_parse("blockdev", arg, err);
-    if (!part || !plan_machine_add_host(s->plan, part, err)) {
-        plan_host_part_free(part);
-        return false;
-    }
-    return true;
+    return option_host_part(s, "blockdev", arg, err);
 }
 
 /* --- when the whole command line is known --- */
+
+static bool drive_used(const Session *s, const DriveOption *d)
+{
+    for (guint i = 0; i < s->plan->devices->len; i++) {
+        const PlanDevice *dev = s->plan->devices->pdata[i];
+
+        for (guint j = 0; j < dev->settings->len; j++) {
+            const PlanSetting *set = dev->settings->pdata[j];
+
+            if (strcmp(set->name, "drive") == 0 && g_strcmp0(set->text, d->id) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* The user of such an option expects a disk, and in QEMU the machine has none, either. */
+static void warn_unused(const Session *s)
+{
+    for (guint i = 0; i < s->drives->len; i++) {
+        const DriveOption *d = s->drives->pdata[i];
+
+        if (d->option && !drive_used(s, d)) {
+            message("%s: warning: %s: the guest has no disk for it, because no device uses the "
+                    "drive '%s': add -device virtio-blk-pci,drive=%s, or use -drive if=virtio",
+                    s->program, d->option, d->id, d->id);
+        }
+    }
+}
 
 bool disks_add_devices(Session *s, GError **err)
 {
@@ -294,6 +327,7 @@ bool disks_add_devices(Session *s, GError **err)
             g_ptr_array_add(s->plan->devices, dev);
         }
     }
+    warn_unused(s);
     return true;
 }
 

@@ -97,6 +97,9 @@ static bool opt_device(Session *s, const char *arg, GError **err)
     if (option_has_help(arg)) {
         return device_help(s, arg, err);
     }
+    if (*arg == '{' && !option_types_check_device(s->catalog, arg, err)) {
+        return false;
+    }
     d = plan_device_parse_known(arg, s->catalog, err);
     if (d) {
         d->option = ++s->n_device_options;
@@ -109,7 +112,8 @@ bool option_host_part(Session *s, const char *kind, const char *arg, GError **er
 {
     PlanHostPart *part = plan_host_part_parse(kind, arg, err);
 
-    if (!part || !plan_machine_add_host(s->plan, part, err)) {
+    if (!part || (*arg == '{' && !option_types_check_part(part, err)) ||
+        !plan_machine_add_host(s->plan, part, err)) {
         plan_host_part_free(part);
         return false;
     }
@@ -155,6 +159,19 @@ bool option_add_device(Session *s, char *text, GError **err)
     }
     return d != NULL;
 }
+
+/* -hda to -hdd and -cdrom, as in QEMU: a drive of the machine's own bus, which virt does not have.
+ * The drive is a back end, and disks_add_devices() warns if no device uses it. */
+#define IMAGE_OPTION(name, index, media)                                                           \
+    static bool opt_##name(Session *s, const char *arg, GError **err)                              \
+    {                                                                                              \
+        return disks_image(s, "-" #name, index, media, arg, err);                                  \
+    }
+IMAGE_OPTION(hda, 0, "disk")
+IMAGE_OPTION(hdb, 1, "disk")
+IMAGE_OPTION(hdc, 2, "disk")
+IMAGE_OPTION(hdd, 3, "disk")
+IMAGE_OPTION(cdrom, 2, "cdrom")
 
 static bool opt_drive(Session *s, const char *arg, GError **err)
 {
@@ -287,10 +304,10 @@ static bool opt_help(Session *s, const char *arg, GError **err)
 
 /* --- the table --- */
 
-#define STR(f)      NULL, offsetof(Session, f), NULL
-#define FLAG(f)     NULL, offsetof(Session, f), NULL
-#define FN(f)       f, SIZE_MAX, NULL
-#define ONLY(words) NULL, SIZE_MAX, words
+#define STR(f)             NULL, offsetof(Session, f), NULL
+#define FLAG(f)            NULL, offsetof(Session, f), NULL
+#define FN(f)              f, SIZE_MAX, NULL
+#define ONLY(words)        NULL, SIZE_MAX, words
 #define NO_FN              NULL, SIZE_MAX, NULL
 #define KEYS(table, first) .keys = (table), .n_keys_at = &n_##table, .implied = (first)
 
@@ -299,8 +316,8 @@ static const Option options[] = {
     { "help", NULL, "show this help", FN(opt_help) },
     { "version", NULL, "show the version", FN(opt_version) },
     { "show", "WHAT",
-      "print default-machine, machines, pci-slots, machine, catalog, state=TYPE, "
-      "options or commands, and end",
+      "print default-machine, machines, pci-slots, machine, topology[=FILE], catalog, catalog-c, "
+      "state=TYPE, options, commands or absent, and end",
       FN(opt_show), .kinds = KINDS_SHOW },
     { "machine-config", "FILE",
       "start from a description, or a part of one, that -show machine printed; may be repeated",
@@ -350,6 +367,12 @@ static const Option options[] = {
     { "drive", "file=FILE[,if=none|virtio,format=raw,id=ID,...]",
       "create a disk back end, with if=virtio its disk, too; help lists the options", FN(opt_drive),
       .kinds = KINDS_DRIVE },
+    { "hda", "FILE", "the same as -drive file=FILE,index=0: a back end (none0) for -device",
+      FN(opt_hda) },
+    { "hdb", "FILE", "the same with index=1 (none1)", FN(opt_hdb) },
+    { "hdc", "FILE", "the same with index=2 (none2)", FN(opt_hdc) },
+    { "hdd", "FILE", "the same with index=3 (none3)", FN(opt_hdd) },
+    { "cdrom", "FILE", "the same with index=2,media=cdrom (none2, read-only)", FN(opt_cdrom) },
     { "snapshot", NULL, "all drives have snapshot=on: their images are not modified",
       FLAG(snapshot) },
     { "netdev", "KIND,id=ID[,...]", "create a network back end; help lists the kinds",
@@ -377,8 +400,8 @@ static const Option options[] = {
     { "nographic", NULL, "serial port and monitor on the terminal", FLAG(nographic) },
     { "vga", "none", "there is no display adapter by default", ONLY("none"), .compat = true },
     { "audio", "none", "there is no sound", ONLY("none"), .compat = true },
-    { "audiodev", "none,id=ID", "there is no sound", NO_FN,
-      KEYS(audiodev_keys, "driver"), .compat = true },
+    { "audiodev", "none,id=ID", "there is no sound", NO_FN, KEYS(audiodev_keys, "driver"),
+      .compat = true },
     { "nodefaults", NULL, "nothing that is not asked for", FLAG(nodefaults) },
     { "no-user-config", NULL, "there is no user configuration", ONLY(NULL), .compat = true },
     /* running */
@@ -472,6 +495,18 @@ bool options_apply(Session *s, const char *name, const char *arg, GError **err)
     return apply(s, o, arg, err);
 }
 
+static bool refuse_option(const char *given, GError **err)
+{
+    const char *name = given + strspn(given, "-");
+    g_autofree char *absent = absent_option_text(name);
+    g_autofree char *hint = suggest_hint_of(name, option_name, NULL, G_N_ELEMENTS(options));
+
+    if (absent) {
+        return option_refuse(err, "%s", absent);
+    }
+    return option_refuse(err, "option '%s' is unknown%s; -help lists the options", given, hint);
+}
+
 bool options_parse(Session *s, int argc, char **argv, GError **err)
 {
     for (int i = 1; i < argc && s->mode == MODE_RUN; i++) {
@@ -480,15 +515,8 @@ bool options_parse(Session *s, int argc, char **argv, GError **err)
                               : NULL;
         const char *arg = NULL;
 
-        if (!o && argv[i][0] == '-' && disks_no_bus(argv[i] + 1)) {
-            return option_refuse(err, "%s: %s", argv[i], disks_no_bus(argv[i] + 1));
-        }
         if (!o && argv[i][0] == '-') {
-            g_autofree char *hint = suggest_hint_of(argv[i] + strspn(argv[i], "-"), option_name,
-                                                    NULL, G_N_ELEMENTS(options));
-
-            return option_refuse(err, "option '%s' is unknown%s; -help lists the options", argv[i],
-                                 hint);
+            return refuse_option(argv[i], err);
         }
         if (!o) {
             return option_refuse(err,

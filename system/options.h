@@ -12,6 +12,7 @@
 #define SYSTEM_OPTIONS_H
 
 #include "session.h"
+#include "util/error.h"
 
 typedef bool OptionFn(Session *s, const char *arg, GError **err);
 
@@ -59,6 +60,22 @@ size_t option_n_keys(const Option *o);
 struct json_object *options_json(const Session *s);
 /* The keys of each option as sections of docs/reference/options.md. */
 void options_keys_markdown(GString *out);
+
+/*
+ * options_types.c: check the JSON form of an option. False with @err set for a value of another type
+ * than QMP requires; the message names the key and both types.
+ */
+bool option_types_check_part(const PlanHostPart *part, GError **err);
+bool option_types_check_device(const PlanCatalog *c, const char *text, GError **err);
+
+/* --- absent.c --- */
+/* Why an option of QEMU is not accepted ("-vnc is not available ..."); NULL if it is not one of the
+ * known ones. g_free. */
+char *absent_option_text(const char *name);
+/* Enter QEMU's device types that this version lacks in the catalogue. */
+void absent_describe_devices(PlanCatalog *c);
+/* Both tables, for the documentation. */
+void absent_markdown(GString *out);
 
 /* Set *err to a sentence; always false. */
 bool option_refuse(GError **err, const char *fmt, ...) G_GNUC_PRINTF(2, 3);

@@ -144,8 +144,8 @@ static void add_kinds(struct json_object *list, KindFn *fn)
 /* Keys that every kind accepts, or that go into other options. */
 static const char *const *common_keys(OptionKinds kinds)
 {
-    static const char *const machine[] = { "type",   "accel", "firmware", "kernel",
-                                           "initrd", "append", "dtb",     NULL };
+    static const char *const machine[] = { "type",   "accel",  "firmware", "kernel",
+                                           "initrd", "append", "dtb",      NULL };
     static const char *const chardev[] = { "id", "logfile", "logappend", "mux", NULL };
     static const char *const device[] = { "id", "bus", "addr", NULL };
     static const char *const id[] = { "id", NULL };

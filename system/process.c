@@ -113,7 +113,8 @@ bool process_write_pidfile(Session *s, GError **err)
         }
         return false;
     }
-    if ((fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && ftruncate(fd, 0) < 0) || write(fd, text, strlen(text)) != (ssize_t)strlen(text)) {
+    if ((fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && ftruncate(fd, 0) < 0) ||
+        write(fd, text, strlen(text)) != (ssize_t)strlen(text)) {
         g_set_error(err, SYSTEM_ERROR, "pid file '%s' cannot be written: %s", s->pidfile,
                     g_strerror(errno));
         close(fd);
@@ -200,6 +201,13 @@ static bool process_become(const ProcessUser *user, const char *text, GError **e
         return false;
     }
     return true;
+}
+
+bool process_check_confine(const Session *s, GError **err)
+{
+    ProcessUser user;
+
+    return !s->run_as || process_find_user(s->run_as, &user, err);
 }
 
 bool process_confine(Session *s, GError **err)

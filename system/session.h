@@ -113,8 +113,9 @@ void disks_free(Session *s);
 /* Add the back end to the description; or print help and set MODE_DONE. */
 bool disks_drive(Session *s, const char *arg, GError **err);
 bool disks_blockdev(Session *s, const char *arg, GError **err);
-/* Why an option of QEMU that is about disks is not accepted ("hda"); NULL: it is not one. */
-const char *disks_no_bus(const char *option);
+/* -hda and the like: `option` is the option's name for messages, `media` disk or cdrom. */
+bool disks_image(Session *s, const char *option, unsigned index, const char *media,
+                 const char *file, GError **err);
 /* After the whole command line: the devices of if=virtio, behind those of -device. */
 bool disks_add_devices(Session *s, GError **err);
 /* After merging descriptions: -snapshot for every drive. */
@@ -204,6 +205,8 @@ bool process_follow_parent(GError **err);
  * exist, but no CPU thread has executed guest code. Fails if any of the three is not possible.
  */
 bool process_confine(Session *s, GError **err);
+/* False with @err set if the user of -runas does not exist. Changes nothing. */
+bool process_check_confine(const Session *s, GError **err);
 /* The name that ps and top show: at most 15 bytes of it (prctl PR_SET_NAME). */
 bool process_set_name(const char *name, GError **err);
 /* -overcommit mem-lock=on: everything mapped now and later stays in RAM. */
@@ -217,6 +220,13 @@ bool session_prepare(Session *s, int argc, char **argv, GError **err);
 /* Everything that serves the machine, and the machine unless --preconfig has it wait; its lock is
  * held. Once. */
 bool session_start(Session *s, GError **err);
+/*
+ * Find what would keep the completed description from starting: build the machine with
+ * Machine.dry_run set, which opens no file and no socket of the host. The description may be changed
+ * by it (PLAN_PROP_DECIDED). Returns false with the error that session_start() would set. The
+ * machine is freed by session_free(). Once, in place of session_start().
+ */
+bool session_check(Session *s, GError **err);
 /* The machine itself, running as the command line says. Once, also if it fails. */
 bool session_start_machine(Session *s, GError **err);
 /* Everything, from the command line to the exit status. */

@@ -50,6 +50,9 @@ static bool show_slots(Session *s, GError **err)
         return false;
     }
     text = plan_slots_to_text(s->plan, s->catalog);
+    if (!session_check(s, err)) {
+        return false;
+    }
     print_text(text);
     return true;
 }
@@ -62,6 +65,9 @@ static bool show_topology(Session *s, GError **err)
         return false;
     }
     svg = plan_topology_svg(s->plan, s->catalog);
+    if (!session_check(s, err)) {
+        return false;
+    }
     if (s->show_arg) {
         return out_file_write(s->show_arg, svg, strlen(svg), err);
     }
@@ -80,6 +86,9 @@ static bool show_machine(Session *s, GError **err)
         return false;
     }
     text = plan_to_text(s->plan, s->catalog, false);
+    if (!session_check(s, err)) {
+        return false;
+    }
     print_text(text);
     return true;
 }
@@ -257,6 +266,15 @@ static bool show_commands(Session *s, GError **err)
     return true;
 }
 
+static bool show_absent(Session *s, GError **err)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    absent_markdown(text);
+    print_text(text->str);
+    return true;
+}
+
 static const struct {
     const char *name;
     bool (*run)(Session *s, GError **err);
@@ -266,6 +284,7 @@ static const struct {
     { "machine", show_machine },     { "catalog", show_catalog },
     { "state", show_state },         { "options", show_options },
     { "commands", show_commands },   { "topology", show_topology },
+    { "absent", show_absent },
 };
 
 bool show_name(size_t i, const char **name)

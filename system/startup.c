@@ -3,7 +3,7 @@
  * One run from the command line to the exit status, in the order in which things depend on each
  * other.
  */
-#include "session.h"
+#include "options.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -44,6 +44,7 @@ Session *session_new(const char *program)
     s->program = slash ? slash + 1 : program;
     s->plan = plan_machine_new();
     s->catalog = type_catalog_new();
+    absent_describe_devices(s->catalog);
     s->machine_configs = g_ptr_array_new_with_free_func(g_free);
     s->serials = g_ptr_array_new_with_free_func(g_free);
     s->monitors = g_ptr_array_new_with_free_func(free_monitor_option);
@@ -462,12 +463,51 @@ bool session_start_machine(Session *s, GError **err)
     return runstate_start(s, err) && migration_await(s, err);
 }
 
-bool session_start(Session *s, GError **err)
+static bool check_process_options(const Session *s, GError **err)
 {
     if (s->preconfig && s->daemonize) {
         g_set_error(err, SYSTEM_ERROR,
                     "-preconfig and -daemonize: use one: the parent process "
                     "waits for a machine that waits for QMP");
+        return false;
+    }
+    return true;
+}
+
+/* An empty machine with its hooks. Takes its lock. */
+static void create_machine(Session *s, bool dry_run)
+{
+    s->m = machine_new();
+    s->m->dry_run = dry_run;
+    s->m->boot = s->boot;
+    machine_lock(s->m);
+    runstate_fill_hooks(s);
+    build_fill_host(s);
+    migration_create(s);
+    clocks_attach(s->m->clocks);
+}
+
+/* Everything that is created before the machine's own devices. */
+static bool create_host_parts(Session *s, GError **err)
+{
+    return choose_accel(s, err) && open_chardevs(s, err) && host_parts_create(s, err);
+}
+
+bool session_check(Session *s, GError **err)
+{
+    bool ok = check_process_options(s, err) && (!s->log_items || log_set(s->log_items, err));
+
+    if (!ok) {
+        return false;
+    }
+    create_machine(s, true);
+    return create_host_parts(s, err) && migration_start_machine(s, err) &&
+           process_check_confine(s, err) && migration_await(s, err) && open_qtest(s, err);
+}
+
+bool session_start(Session *s, GError **err)
+{
+    if (!check_process_options(s, err)) {
         return false;
     }
     log_set_prefix(s->msg_timestamp, s->msg_guest_name ? s->name : NULL);
@@ -482,14 +522,8 @@ bool session_start(Session *s, GError **err)
         (s->pidfile && !process_write_pidfile(s, err))) {
         return false;
     }
-    s->m = machine_new();
-    s->m->boot = s->boot;
-    machine_lock(s->m);
-    runstate_fill_hooks(s);
-    build_fill_host(s);
-    migration_create(s);
-    clocks_attach(s->m->clocks);
-    if (!choose_accel(s, err) || !open_chardevs(s, err) || !host_parts_create(s, err)) {
+    create_machine(s, false);
+    if (!create_host_parts(s, err)) {
         return false;
     }
     if (!s->preconfig && !session_start_machine(s, err)) {

@@ -93,6 +93,7 @@ RamBlock *host_memory_ram(Machine *m, const char *backend, const char *block_id,
 {
     HostObject *o = host_object_find(m, backend);
     HostMemory *h = o ? memory_of(o) : NULL;
+    const RamSource anonymous = { .no_reserve = true };
     RamBlock *block;
 
     if (!h) {
@@ -109,7 +110,7 @@ RamBlock *host_memory_ram(Machine *m, const char *backend, const char *block_id,
                     backend, h->size, size);
         return NULL;
     }
-    block = machine_ram_new_from(m, block_id, size, &h->source, err);
+    block = machine_ram_new_from(m, block_id, size, m->dry_run ? &anonymous : &h->source, err);
     if (block) {
         host_object_use(o, MACHINE);
     }

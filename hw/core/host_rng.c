@@ -91,6 +91,10 @@ static bool random_open(HostObject *o, GError **err)
 {
     HostRng *r = rng_of(o);
 
+    r->fd = -1;
+    if (o->machine->dry_run) {
+        return true;
+    }
     r->fd = open(r->filename, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (r->fd < 0) {
         g_set_error(err, BAD, "filename=%s cannot be opened: %s", r->filename, g_strerror(errno));

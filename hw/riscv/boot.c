@@ -283,7 +283,8 @@ bool virt_boot(Machine *m, const BoardBoot *boot, GError **err)
         load_list_only_remember(v->loads);
     done = check_options(&p, err) && (!boot->rtc || goldfish_set(v->rtc, boot->rtc, err)) &&
            make_fdt(&p, err) && load_firmware(&p, err) && load_kernel(&p, err) &&
-           load_initrd(&p, err) && finish_fdt(&p, err) && (!boot->dumpdtb || dump_fdt(&p, err));
+           load_initrd(&p, err) && finish_fdt(&p, err) &&
+           (!boot->dumpdtb || m->dry_run || dump_fdt(&p, err));
     if (done) {
         make_boot_rom(&p);
         if (!boot->remember)

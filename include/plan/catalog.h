@@ -170,6 +170,13 @@ typedef struct PlanMachineType {
     const char *newer; /* name of the next newer version, or NULL: its compat rows apply as well */
 } PlanMachineType;
 
+/* Names of types that other programs have and this catalogue lacks, for error messages only. */
+typedef struct PlanAbsent {
+    const char *pattern; /* a name, with * for any characters */
+    const char *feature; /* what is missing: "NVMe" */
+    const char *instead; /* a type of this catalogue to use in its place, or NULL */
+} PlanAbsent;
+
 typedef struct PlanCatalog {
     const PlanType *const *types;
     size_t n_types;
@@ -177,6 +184,8 @@ typedef struct PlanCatalog {
     size_t n_machines;
     const PlanCompat *compats;
     size_t n_compats;
+    const PlanAbsent *absent; /* the first row that matches a name applies */
+    size_t n_absent;
 } PlanCatalog;
 
 /* By name or alias; NULL if unknown. */

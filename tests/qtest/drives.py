@@ -34,6 +34,9 @@ def check(condition, text):
 # it, and members of "inserted". {d}: a raw image.
 MADE = [
     ("-drive file={d},format=raw,if=virtio", "virtio0", True, {"drv": "raw", "ro": False}),
+    ("-hda {d}", "none0", False, {"drv": "raw", "ro": False}),
+    ("-hdd {d}", "none3", False, {}),
+    ("-cdrom {d} -device virtio-blk-pci,drive=none2", "none2", True, {"ro": True}),
     ("-drive file={d},format=raw,if=virtio,index=3", "virtio3", True, {}),
     ("-drive file={d},format=raw,if=virtio,bus=0,unit=2", "virtio2", True, {}),
     ("-drive file={d},format=raw,if=virtio,media=cdrom", "virtio0", True, {"ro": True}),
@@ -102,8 +105,9 @@ REFUSED = [
     ("-blockdev file,node-name=p,filename={d},read-only=on "
      "-blockdev raw,node-name=f,file=p,read-only=off -device virtio-blk-pci,drive=f", "read-only"),
     ("-snapshot -blockdev file,node-name=p,filename={d}", "node-name=p"),
-    ("-hda {d}", "if=virtio"),
-    ("-cdrom {d}", "media=cdrom"),
+    ("-pflash {d}", "flash memory; give firmware with -bios FILE"),
+    ("-sd {d}", "-drive file=FILE,format=raw,if=virtio"),
+    ("-hdc {d} -cdrom {d}", "drive with if=none, bus=0, unit=2 (index=2) exists"),
     ("-device virtio-blk-pci", "drive=NAME"),
 ]
 

@@ -85,6 +85,9 @@ struct Machine {
     RunState state;
     MachineHooks hooks;
     bool qtest;            /* -accel qtest: CPUs exist but never run */
+    /* Built to be checked and freed again (-show): back ends check their options like at a start,
+     * but open no file and no socket of the host. Set before the first back end is created. */
+    bool dry_run;
     bool has_guest;        /* false for -machine none */
     void *board;           /* the board's own structure (hw/riscv) */
     const void *board_ops; /* MachineType * (hw/core/board.h) */

@@ -77,6 +77,20 @@ def check_snapshot():
                 assert open_flags(m, path) & os.O_ACCMODE == os.O_RDONLY, args
 
 
+@covers("-hda", "-hdb", "-hdc", "-hdd", "-cdrom")
+def check_image_options():
+    with Folder() as folder:
+        path = image(folder)
+        for option, name in (("-hda", "none0"), ("-hdb", "none1"), ("-hdc", "none2"),
+                             ("-hdd", "none3"), ("-cdrom", "none2")):
+            with Machine(option, str(path)) as m:
+                (found,) = [b for b in m.qmp("query-block") if b["device"] == name]
+                assert found["inserted"]["ro"] == (option == "-cdrom"), found
+                assert f"{option}: the guest has no disk for it" in m.close()
+            with Machine(option, str(path), "-device", f"virtio-blk-pci,drive={name}") as m:
+                assert "the guest has no disk" not in m.close()
+
+
 @covers("-drive aio=", "-blockdev file aio=", "-blockdev host_device aio=")
 def check_aio():
     # which interface of the host each value uses: tests/unit/block/test-file.c

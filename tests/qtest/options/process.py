@@ -25,10 +25,10 @@ def check_help():
 
 @covers("-show", "-show catalog-c", "-show default-machine", "-show machines", "-show pci-slots",
         "-show machine", "-show catalog", "-show state", "-show options", "-show commands",
-        "-show topology")
+        "-show topology", "-show absent")
 def check_show():
     for what, needle in (("catalog-c", "PlanType"), ("default-machine", "virt"),
-                         ("machines", "none"), ("pci-slots", "00.0"), ("machine", '"devices"'),
+                         ("machines", "none"), ("absent", "`-vnc`"), ("pci-slots", "00.0"), ("machine", '"devices"'),
                          ("catalog", '"ticker"'), ("state=ticker", "fired"),
                          ("options", "| `-device"), ("commands", "query-status"),
                          ("topology", "<svg")):

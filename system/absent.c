@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Options and device types of QEMU that this version does not have: what they stand for and what to
+ * use in their place, so that a refusal names the missing feature.
+ */
+#include <string.h>
+
+#include "options.h"
+
+typedef struct AbsentOption {
+    const char *name, *feature, *instead;
+} AbsentOption;
+
+static const AbsentOption absent_options[] = {
+    { "L", "a search path for firmware", "give the file with -bios FILE" },
+    { "add-fd", "descriptor sets on the command line", "use QMP add-fd" },
+    { "async-teardown", "asynchronous teardown", NULL },
+    { "audio-help", "sound", NULL },
+    { "compat", "a compatibility policy", NULL },
+    { "debugcon", "a debug console", NULL },
+    { "dfilter", "address filters for logs", "use -d without a filter" },
+    { "dump-vmstate", "a dump of all saved state", "use -show state=TYPE" },
+    { "echr", "a configurable escape character", "Ctrl-a is the escape character" },
+    { "enable-kvm", "hardware virtualization (KVM)", "leave it out" },
+    { "enable-sync-profile", "lock profiling", NULL },
+    { "fda", "a floppy controller", "use -drive file=FILE,format=raw,if=virtio" },
+    { "fdb", "a floppy controller", "use -drive file=FILE,format=raw,if=virtio" },
+    { "fsdev", "a shared folder (9p)", NULL },
+    { "full-screen", "a display", "use -nographic or -display none" },
+    { "fw_cfg", "the fw_cfg device", "pass values in the kernel's command line with -append" },
+    { "gdb", "a GDB stub", NULL },
+    { "icount", "instruction counting", NULL },
+    { "iscsi", "iSCSI disks", "use -drive file=FILE,format=raw" },
+    { "k", "a display", "use -nographic or -display none" },
+    { "loadvm", "snapshots inside disk images", "use -incoming file:FILE" },
+    { "mtdblock", "flash memory", "use -drive file=FILE,format=raw,if=virtio" },
+    { "numa", "NUMA nodes", NULL },
+    { "only-migratable", "a check that all devices can migrate", "leave it out: each can" },
+    { "option-rom", "option ROMs", NULL },
+    { "parallel", "parallel ports", NULL },
+    { "pflash", "flash memory", "give firmware with -bios FILE" },
+    { "plugin", "instrumentation plugins", NULL },
+    { "portrait", "a display", "use -nographic or -display none" },
+    { "rotate", "a display", "use -nographic or -display none" },
+    { "s", "a GDB stub", NULL },
+    { "sd", "an SD card controller", "use -drive file=FILE,format=raw,if=virtio" },
+    { "seed", "a fixed random seed", NULL },
+    { "semihosting", "semihosting", NULL },
+    { "semihosting-config", "semihosting", NULL },
+    { "singlestep", "single instructions as blocks", NULL },
+    { "spice", "a display", "use -nographic or -display none" },
+    { "tpmdev", "a TPM", NULL },
+    { "usb", "USB", NULL },
+    { "usbdevice", "USB", NULL },
+    { "virtfs", "a shared folder (9p)", NULL },
+    { "vnc", "a display", "use -nographic or -display none" },
+    { "watchdog-action", "a watchdog", NULL },
+};
+
+/* The first pattern that a type's name matches applies. */
+static const PlanAbsent absent_devices[] = {
+    { "virtio-blk-device", "virtio over MMIO", "virtio-blk-pci" },
+    { "virtio-net-device", "virtio over MMIO", "virtio-net-pci" },
+    { "virtio-rng-device", "virtio over MMIO", "virtio-rng-pci" },
+    { "virtio-serial-device", "virtio over MMIO", "virtio-serial-pci" },
+    { "virtio-balloon*", "the virtio balloon", NULL },
+    { "virtio-gpu*", "a display adapter", NULL },
+    { "virtio-vga*", "a display adapter", NULL },
+    { "virtio-scsi*", "SCSI", "virtio-blk-pci" },
+    { "virtio-9p*", "a shared folder (9p)", NULL },
+    { "virtio-keyboard*", "an input device", NULL },
+    { "virtio-mouse*", "an input device", NULL },
+    { "virtio-tablet*", "an input device", NULL },
+    { "virtio-input*", "an input device", NULL },
+    { "virtio-crypto*", "the virtio crypto device", NULL },
+    { "virtio-iommu*", "an IOMMU", NULL },
+    { "vhost-*", "vhost and vhost-user devices", NULL },
+    { "*-ahci*", "AHCI and IDE disks", "virtio-blk-pci" },
+    { "ide-*", "AHCI and IDE disks", "virtio-blk-pci" },
+    { "nvme*", "NVMe", "virtio-blk-pci" },
+    { "scsi-*", "SCSI", "virtio-blk-pci" },
+    { "megasas*", "SCSI", "virtio-blk-pci" },
+    { "mptsas*", "SCSI", "virtio-blk-pci" },
+    { "lsi53c*", "SCSI", "virtio-blk-pci" },
+    { "pvscsi", "SCSI", "virtio-blk-pci" },
+    { "sdhci-pci", "SD cards", "virtio-blk-pci" },
+    { "sd-card", "SD cards", "virtio-blk-pci" },
+    { "e1000*", "Intel network adapters", "virtio-net-pci" },
+    { "i8255*", "Intel network adapters", "virtio-net-pci" },
+    { "rtl8139", "Realtek network adapters", "virtio-net-pci" },
+    { "ne2k_pci", "NE2000 network adapters", "virtio-net-pci" },
+    { "pcnet", "PCnet network adapters", "virtio-net-pci" },
+    { "vmxnet3", "VMware network adapters", "virtio-net-pci" },
+    { "usb-*", "USB", NULL },
+    { "*-usb-*", "USB", NULL },
+    { "*-xhci", "USB", NULL },
+    { "VGA", "a display adapter", NULL },
+    { "*-vga", "a display adapter", NULL },
+    { "bochs-display", "a display adapter", NULL },
+    { "ramfb", "a display adapter", NULL },
+    { "loader", "the loader device", NULL },
+    { "guest-loader", "the loader device", NULL },
+    { "pvpanic-pci", "the pvpanic device", NULL },
+    { "pci-serial*", "PCI serial ports", "virtserialport" },
+    { "ivshmem-*", "shared memory between guests", NULL },
+    { "vfio-*", "device assignment (VFIO)", NULL },
+    { "tpm-*", "a TPM", NULL },
+    { "i6300esb", "a watchdog", NULL },
+    { "ioh3420", "the Intel root port", "pcie-root-port" },
+    { "i82801b11-bridge", "the Intel bridge", "pcie-pci-bridge" },
+};
+
+void absent_describe_devices(PlanCatalog *c)
+{
+    c->absent = absent_devices;
+    c->n_absent = G_N_ELEMENTS(absent_devices);
+}
+
+char *absent_option_text(const char *name)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(absent_options); i++) {
+        const AbsentOption *o = &absent_options[i];
+
+        if (strcmp(o->name, name) == 0) {
+            return g_strdup_printf("option -%s: this version does not have %s%s%s", name,
+                                   o->feature, o->instead ? "; " : "",
+                                   o->instead ? o->instead : "");
+        }
+    }
+    return NULL;
+}
+
+static void append_row(GString *out, const char *name, const char *feature, const char *instead)
+{
+    g_string_append_printf(out, "| `%s` | %s | %s |\n", name, feature, instead ? instead : "");
+}
+
+void absent_markdown(GString *out)
+{
+    g_string_append(out, "| option | what is missing | use in its place |\n|---|---|---|\n");
+    for (size_t i = 0; i < G_N_ELEMENTS(absent_options); i++) {
+        g_autofree char *name = g_strconcat("-", absent_options[i].name, NULL);
+
+        append_row(out, name, absent_options[i].feature, absent_options[i].instead);
+    }
+    g_string_append(out, "\n| device type | what is missing | use in its place |\n|---|---|---|\n");
+    for (size_t i = 0; i < G_N_ELEMENTS(absent_devices); i++) {
+        append_row(out, absent_devices[i].pattern, absent_devices[i].feature,
+                   absent_devices[i].instead);
+    }
+}

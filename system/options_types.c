@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Types of JSON values on the command line. A value in the key=value form is text and is parsed by
+ * its user; a value in the JSON form must have the type that QMP requires, as in QEMU.
+ */
+#include <string.h>
+
+#include "block/block.h"
+#include "hw/core/host_object.h"
+#include "net/net.h"
+#include "options.h"
+
+/* Keys of back ends that do not hold a string. A key means the same in each kind and at each level
+ * of nesting. */
+typedef struct JsonKey {
+    const char *part, *key;
+    enum json_type type;
+} JsonKey;
+
+static const JsonKey json_keys[] = {
+    { "netdev", "restrict", json_type_boolean },
+    { "netdev", "ipv4", json_type_boolean },
+    { "netdev", "ipv6", json_type_boolean },
+    { "netdev", "server", json_type_boolean },
+    { "netdev", "hubid", json_type_int },
+    { "netdev", "reconnect", json_type_int },
+    { "netdev", "reconnect-ms", json_type_int },
+    { "netdev", "hostfwd", json_type_array },
+    { "netdev", "dnssearch", json_type_array },
+    { "netdev", "addr", json_type_object },
+    { "netdev", "local", json_type_object },
+    { "netdev", "remote", json_type_object },
+    { "blockdev", "read-only", json_type_boolean },
+    { "blockdev", "auto-read-only", json_type_boolean },
+    { "blockdev", "force-share", json_type_boolean },
+    { "blockdev", "direct", json_type_boolean },
+    { "blockdev", "no-flush", json_type_boolean },
+    { "blockdev", "read-zeroes", json_type_boolean },
+    { "blockdev", "size", json_type_int },
+    { "blockdev", "offset", json_type_int },
+    { "blockdev", "cache", json_type_object },
+};
+
+static const char *json_type_text(enum json_type type)
+{
+    return type == json_type_int ? "integer" : json_type_to_name(type);
+}
+
+static bool json_type_refuse(GError **err, const char *path, enum json_type expected,
+                             struct json_object *value)
+{
+    return error_set(err, ERROR_USER, "Invalid parameter type for '%s', expected: %s, got: %s",
+                     path, json_type_text(expected), json_type_text(json_object_get_type(value)));
+}
+
+static enum json_type json_key_type(const char *part, const char *key)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(json_keys); i++) {
+        if (strcmp(json_keys[i].part, part) == 0 && strcmp(json_keys[i].key, key) == 0) {
+            return json_keys[i].type;
+        }
+    }
+    return json_type_string;
+}
+
+/* A block node is named by a string, or described by an object in the place of the string. */
+static bool json_key_is_child(const char *part, const char *key)
+{
+    return strcmp(part, "blockdev") == 0 && (strcmp(key, "file") == 0 || strcmp(key, "base") == 0);
+}
+
+typedef bool KeysOfKind(size_t i, const char **name, const char *const **keys);
+
+/* False for a key that no kind has: its kind refuses it, and lists those that it accepts. */
+static bool json_key_known(const char *part, const char *key)
+{
+    static const char *const common[] = { "type", "id", "driver", "node-name", NULL };
+    KeysOfKind *list = strcmp(part, "netdev") == 0 ? netdev_kind : block_driver_keys;
+    const char *const *keys;
+    const char *name;
+
+    for (size_t i = 0; list(i, &name, &keys); i++) {
+        if (g_strv_contains(keys, key)) {
+            return true;
+        }
+    }
+    return g_strv_contains(common, key);
+}
+
+static bool json_check_object(const char *part, const char *prefix, struct json_object *o,
+                              GError **err)
+{
+    json_object_object_foreach(o, key, value)
+    {
+        g_autofree char *path = g_strconcat(prefix, *prefix ? "." : "", key, NULL);
+        enum json_type type = json_key_type(part, key);
+        bool object = json_object_is_type(value, json_type_object);
+
+        if (!*prefix && !json_key_known(part, key)) {
+            continue;
+        }
+        if (!json_object_is_type(value, type) && !(object && json_key_is_child(part, key))) {
+            return json_type_refuse(err, path, type, value);
+        }
+        if (object && !json_check_object(part, path, value, err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool option_types_check_part(const PlanHostPart *part, GError **err)
+{
+    bool ok = true;
+
+    if (strcmp(part->kind, "object") == 0) {
+        ok = host_object_check_types(part->options, err);
+    } else if (strcmp(part->kind, "netdev") == 0 || strcmp(part->kind, "blockdev") == 0) {
+        ok = json_check_object(part->kind, "", part->options, err);
+    }
+    if (!ok) {
+        g_prefix_error(err, "-%s %s '%s': ", part->kind,
+                       strcmp(part->kind, "blockdev") == 0 ? "node-name" : "id", part->id);
+    }
+    return ok;
+}
+
+/* QEMU's addr= and the capability properties have two spellings: a number or a string. */
+static bool json_fits_prop(const PlanProp *p, struct json_object *value, enum json_type *expected)
+{
+    enum json_type got = json_object_get_type(value);
+
+    switch (p->kind) {
+    case PLAN_PROP_BOOL:
+        *expected = json_type_boolean;
+        break;
+    case PLAN_PROP_U8:
+    case PLAN_PROP_U16:
+    case PLAN_PROP_U32:
+    case PLAN_PROP_U64:
+    case PLAN_PROP_I32:
+    case PLAN_PROP_SIZE:
+        *expected = json_type_int;
+        break;
+    case PLAN_PROP_CAP:
+        *expected = json_type_string;
+        return got == json_type_string || got == json_type_int || got == json_type_boolean;
+    default:
+        *expected = json_type_string;
+        break;
+    }
+    return got == *expected;
+}
+
+bool option_types_check_device(const PlanCatalog *c, const char *text, GError **err)
+{
+    struct json_object *o = plan_options_parse(text, NULL, err), *driver;
+    const PlanType *t;
+    bool ok = o != NULL;
+
+    t = o && json_object_object_get_ex(o, "driver", &driver)
+            ? plan_find_type(c, json_object_get_string(driver))
+            : NULL;
+    for (size_t i = 0; ok && t && i < t->n_props; i++) {
+        enum json_type expected;
+        struct json_object *value;
+
+        if (json_object_object_get_ex(o, t->props[i].name, &value) &&
+            !json_fits_prop(&t->props[i], value, &expected)) {
+            ok = json_type_refuse(err, t->props[i].name, expected, value);
+            g_prefix_error(err, "-device %s: ", t->name);
+        }
+    }
+    json_object_put(o);
+    return ok;
+}
