@@ -130,22 +130,23 @@ char *absent_option_text(const char *name)
     return NULL;
 }
 
-static void append_row(GString *out, const char *name, const char *feature, const char *instead)
+static void absent_append_row(GString *out, const char *name, const char *feature,
+                              const char *instead)
 {
     g_string_append_printf(out, "| `%s` | %s | %s |\n", name, feature, instead ? instead : "");
 }
 
 void absent_markdown(GString *out)
 {
-    g_string_append(out, "| option | what is missing | use in its place |\n|---|---|---|\n");
+    g_string_append(out, "| option (after the dash) | what is missing | use in its place |\n"
+                         "|---|---|---|\n");
     for (size_t i = 0; i < G_N_ELEMENTS(absent_options); i++) {
-        g_autofree char *name = g_strconcat("-", absent_options[i].name, NULL);
-
-        append_row(out, name, absent_options[i].feature, absent_options[i].instead);
+        absent_append_row(out, absent_options[i].name, absent_options[i].feature,
+                          absent_options[i].instead);
     }
     g_string_append(out, "\n| device type | what is missing | use in its place |\n|---|---|---|\n");
     for (size_t i = 0; i < G_N_ELEMENTS(absent_devices); i++) {
-        append_row(out, absent_devices[i].pattern, absent_devices[i].feature,
-                   absent_devices[i].instead);
+        absent_append_row(out, absent_devices[i].pattern, absent_devices[i].feature,
+                          absent_devices[i].instead);
     }
 }

@@ -62,13 +62,6 @@ def make_files(folder: Path, sbi: Path | None) -> dict[str, str]:
     return {name: str(folder / name) for name in contents} | {"sbi": str(sbi)}
 
 
-def free_port() -> int:
-    """A port that nothing listens on now. Each line has its own."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def shows(args: list[str], text: str) -> str | None:
     """Start and wait for the text on standard output."""
     with walk.spawn(args, stdin=subprocess.DEVNULL, text=False) as proc:
@@ -118,8 +111,7 @@ def try_line(number: int, line: str, folder: Path, files: dict[str, str]) -> tup
     scratch = folder / str(number)
     scratch.mkdir()
     (scratch / "disk").write_bytes(bytes(1 << 20))      # each its own: a running machine locks it
-    args = shlex.split(arguments.format(**files, port=free_port(), dir=scratch,
-                                        disk=scratch / "disk"))
+    args = shlex.split(arguments.format(**files, dir=scratch, disk=scratch / "disk"))
     try:
         if kind == "shows":
             wrong = shows(args, text)

@@ -28,7 +28,7 @@ def check_help():
         "-show topology", "-show absent")
 def check_show():
     for what, needle in (("catalog-c", "PlanType"), ("default-machine", "virt"),
-                         ("machines", "none"), ("absent", "`-vnc`"), ("pci-slots", "00.0"), ("machine", '"devices"'),
+                         ("machines", "none"), ("absent", "`vnc`"), ("pci-slots", "00.0"), ("machine", '"devices"'),
                          ("catalog", '"ticker"'), ("state=ticker", "fired"),
                          ("options", "| `-device"), ("commands", "query-status"),
                          ("topology", "<svg")):
