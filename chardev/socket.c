@@ -370,10 +370,9 @@ static bool socket_open_address(Socket *s, struct json_object *o, bool server, G
     const char *path = chardev_opt(o, "path");
 
     if (path && (!*path || chardev_opt(o, "host") || chardev_opt(o, "port"))) {
-        g_set_error(err, CHARDEV_BAD, "character device '%s': path=%s: %s", s->c.id, path,
-                    *path ? "use either path= or host= and port="
-                          : "the path of the socket must not be empty");
-        return false;
+        return error_set(err, ERROR_USER, "character device '%s': path=%s: %s", s->c.id, path,
+                         *path ? "use either path= or host= and port="
+                               : "the path of the socket must not be empty");
     }
     if (path) {
         return socket_open_unix(s, o, server, err);
