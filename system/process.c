@@ -94,7 +94,8 @@ void process_remove_pidfile(const Session *s)
     struct stat st;
 
     /* a device, a FIFO or a link that stands for the file is not ours */
-    if (s->pidfile && s->pidfile_written && lstat(s->pidfile, &st) == 0 && S_ISREG(st.st_mode)) {
+    if (__atomic_load_n(&s->pidfile_written, __ATOMIC_ACQUIRE) && lstat(s->pidfile, &st) == 0 &&
+        S_ISREG(st.st_mode)) {
         unlink(s->pidfile);
     }
 }
@@ -120,7 +121,7 @@ bool process_write_pidfile(Session *s, GError **err)
         close(fd);
         return false;
     }
-    s->pidfile_written = true;
+    __atomic_store_n(&s->pidfile_written, true, __ATOMIC_RELEASE);
     return true; /* stays open: the lock says that this process lives */
 }
 

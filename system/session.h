@@ -81,7 +81,7 @@ typedef struct Session {
     GHashTable *planned; /* Device* -> PlanDevice* of the live machine */
     Qtest *qtest;
     int ready_fd, null_fd;
-    bool pidfile_written;
+    bool pidfile_written; /* atomic: the signal thread reads it */
     struct Signals *signals;
     guint work; /* idle source that carries out requests */
     bool shutdown_wanted, reset_wanted;
