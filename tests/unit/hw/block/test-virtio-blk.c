@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * virtio-blk against its driver: every request over a real file, what is refused and how, sizes
- * that change, and I/O errors: reported, ignored, or kept until the machine runs again, also
- * those that come while the device is inside an access, is reset, saved or unplugged.
+ * virtio-blk and its driver: every request on a real file, rejected requests and their status,
+ * sizes that change, and I/O errors. Errors are reported, ignored, or the requests are kept until
+ * the machine runs again, including errors that occur inside an access, during a reset, a save or
+ * an unplug.
  */
 #include <linux/virtio_blk.h>
 
@@ -22,11 +23,11 @@ enum { S_NONE = 0xff }; /* no status was written */
 /* --- a disk that fails on demand, and what was heard of it --- */
 
 static struct Fault {
-    int result;       /* of writes and flushes; 0: none */
+    int result;       /* error of writes and flushes; 0: none */
     bool reads;       /* reads, too */
     unsigned seen[8]; /* requests by operation */
-    unsigned durable; /* writes that asked to be */
-    uint64_t sum;     /* of the first bytes of writes that worked */
+    unsigned durable; /* writes with the FUA flag */
+    uint64_t sum;     /* the first bytes of successful writes */
 } fault;
 
 static void fault_submit(BlockNode *n, BlockRequest *req)
@@ -72,7 +73,7 @@ static void on_run_state(void *opaque, RunState from, RunState to)
     ((Heard *)opaque)->stops += to == RUN_IO_ERROR;
 }
 
-/* A machine with a disk on a faulty driver (policy: "'werror':'stop'"), its driver running. */
+/* A machine with a disk on a faulty driver (policy: "'werror':'stop'"), whose driver runs. */
 static void start_faulty(Fixture *f, Drv *v, Heard *h, const char *policy, const char *settings)
 {
     g_autofree char *drive = g_strdup_printf(
@@ -154,7 +155,7 @@ static void put_head(Drv *v, uint32_t at, uint32_t type, uint64_t sector)
     memcpy(drv_ram(v, at + 8), &sector, 8);
 }
 
-/* Offer a request with its own slot of header, data and status; n must be below 32. */
+/* Make a request available with its own slot of header, data and status. n must be below 32. */
 static void offer(Drv *v, unsigned n, uint32_t type, uint64_t sector, uint32_t len)
 {
     uint64_t head = RAM + HEAD + n * 32, data = RAM + DATA + n * 4096, status = RAM + STATUS + n;
@@ -175,7 +176,7 @@ static unsigned segments(uint32_t len)
     return len ? 3 : 2;
 }
 
-/* One request from start to end: its status. */
+/* Run one request. Returns its status. */
 static uint8_t request(Drv *v, uint32_t type, uint64_t sector, uint32_t len)
 {
     offer(v, 0, type, sector, len);
@@ -272,7 +273,7 @@ static void test_refused_requests(void)
                      VIRTIO_BLK_S_UNSUPP);
     g_assert_cmpuint(request(&d.v, VIRTIO_BLK_T_WRITE_ZEROES, 0, 8), ==, VIRTIO_BLK_S_UNSUPP);
     g_assert_cmpuint(request(&d.v, VIRTIO_BLK_T_IN, 0, 0), ==,
-                     VIRTIO_BLK_S_OK); /* nothing, well done */
+                     VIRTIO_BLK_S_OK); /* no data: success */
     drv_running(&d.v);
     drv_start(&d.v, 0, 1); /* not negotiated */
     g_assert_cmpuint(range_request(&d.v, VIRTIO_BLK_T_DISCARD, 0, 8, 0), ==, VIRTIO_BLK_S_UNSUPP);
@@ -281,7 +282,8 @@ static void test_refused_requests(void)
     finish_disk(&d);
 }
 
-/* Header and status anywhere in the chain's bytes (2.7.4.4); without them there is no request. */
+/* Header and status may be anywhere in the chain's bytes (2.7.4.4). Without them the chain is
+ * malformed. */
 static void test_layouts(void)
 {
     Disk d;
@@ -339,7 +341,7 @@ static void test_read_only(void)
     refused(&d.f, drv_type("virtio-blk-pci"), "pcie.0", "dut", DRV_DEVFN, "drive=d0,read-only=off",
             "read-only");
     finish_disk(&d);
-    /* a disk that could be written, for a guest that may not */
+    /* a writable disk for a guest that must not write */
     start_disk(&d, "", "drive=d0,read-only=on", 0, false);
     g_assert_cmphex(drv_offered(&d.v) & F_BIT(VIRTIO_BLK_F_RO), !=, 0);
     g_assert_cmpuint(request(&d.v, VIRTIO_BLK_T_OUT, 0, 512), ==, VIRTIO_BLK_S_IOERR);
@@ -385,7 +387,7 @@ static void test_queues(void)
 
 /* --- files that are not what they were --- */
 
-/* Another process cut the file: what is gone reads as zeroes, the rest is what it was. */
+/* Another process truncated the file: the removed part reads as zeroes, the rest is unchanged. */
 static void test_file_cut(void)
 {
     Disk d;
@@ -400,7 +402,7 @@ static void test_file_cut(void)
     finish_disk(&d);
 }
 
-/* The host refuses to let the file grow: that write fails, everything else goes on. */
+/* The host rejects the extension of the file: that write fails, everything else continues. */
 static void check_host_limit(const char *aio)
 {
     struct rlimit was, small;
@@ -482,7 +484,7 @@ static void check_io_status(Fixture *f, const char *want)
     json_object_put(list);
 }
 
-/* n writes of a sector at once, no two alike; and that all end well. */
+/* Start n writes of one sector, all different; and check that all succeed. */
 static void offer_writes(Drv *v, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
@@ -500,8 +502,8 @@ static void writes_end(Drv *v, unsigned n)
     }
 }
 
-/* Many requests fail at once. All are kept, one stop is announced; when the machine runs again
- * with the fault gone each is carried out once, and the guest saw no error. */
+/* Many requests fail together. All are kept, and one stop is reported. When the machine resumes and
+ * the fault is removed, each is executed once, and the guest sees no error. */
 static void check_stop(const char *policy, const char *settings, int result)
 {
     enum { N = 20 };
@@ -520,7 +522,7 @@ static void check_stop(const char *policy, const char *settings, int result)
     g_assert_cmpint(h.nospace, ==, result == -ENOSPC);
     g_assert_cmpint(drv_collect(&v, 0, 3), ==, -1);
     check_io_status(&f, result == -ENOSPC ? "nospace" : "failed");
-    machine_set_state(f.m, RUN_RUNNING); /* too early: all fail once more */
+    machine_set_state(f.m, RUN_RUNNING); /* too early: all fail again */
     settle();
     g_assert_cmpint(f.m->state, ==, RUN_IO_ERROR);
     g_assert_cmpint(drv_collect(&v, 0, 3), ==, -1);
@@ -536,7 +538,7 @@ static void check_stop(const char *policy, const char *settings, int result)
 static void test_stop(void)
 {
     check_stop(",'werror':'stop'", "drive=d0", -EIO);
-    check_stop("", "drive=d0", -ENOSPC); /* what a full host disk does by default */
+    check_stop("", "drive=d0", -ENOSPC); /* the default reaction to a full host disk */
     check_stop(",'werror':'report'", "drive=d0,werror=stop", -EIO);
     check_stop("", "drive=d0,werror=enospc", -ENOSPC);
 }
@@ -554,8 +556,8 @@ static void test_enospc_only(void)
     finish_faulty(&f, &h);
 }
 
-/* Errors that arrive inside an access: a queue reset waits for its requests. They stop the
- * machine as any, and what is kept of them goes with the reset. */
+/* Errors that occur inside an access: a queue reset waits for its requests. The errors stop the
+ * machine as usual, and the kept requests are dropped by the reset. */
 static void test_stop_inside_access(void)
 {
     Fixture f;
@@ -585,7 +587,7 @@ static void test_stop_inside_access(void)
     finish_faulty(&f, &h);
 }
 
-/* Kept requests are part of the machine: where it is loaded they are carried out. */
+/* Kept requests are part of the machine state: they are executed where it is loaded. */
 static void check_kept_saved(const char *settings, uint64_t features)
 {
     Fixture f;
@@ -618,7 +620,7 @@ static void test_kept_saved(void)
     check_kept_saved("drive=d0,packed=on", F_BIT(VIRTIO_F_RING_PACKED));
 }
 
-/* Unplugged with requests that fail: they end, nobody is told, nothing is left. */
+/* Unplug with requests that fail: they complete without a notification, and nothing is leaked. */
 static void test_unplug(void)
 {
     Fixture f;
@@ -642,7 +644,8 @@ static void test_unplug(void)
     finish_faulty(&f, &h);
 }
 
-/* What a driver set the cache to, or the drive was opened with, says how a write ends. */
+/* The driver's setting of the cache, or the drive's cache mode, determines whether a write is
+ * flushed. */
 static void test_write_cache(void)
 {
     Fixture f;
@@ -659,7 +662,7 @@ static void test_write_cache(void)
     request(&v, VIRTIO_BLK_T_OUT, 0, 512);
     g_assert_cmpuint(fault.durable, ==, 1);
     drv_start(&v, F_BIT(VIRTIO_BLK_F_FLUSH),
-              1); /* reset to what the device was made with; now fixed */
+              1); /* reset to the initial setting of the device; now fixed */
     wr(&f, v.config + 32, 1, 0);
     g_assert_cmpuint(drv_config(&v, 32, 1), ==, 1);
     finish_faulty(&f, &h);
@@ -670,8 +673,8 @@ static void test_write_cache(void)
     finish_faulty(&f, &h);
 }
 
-/* A driver that cannot flush finds the cache off: what it wrote is durable when it hears of it
- * (5.2.5.2, 5.2.6.2). */
+/* A driver that cannot flush finds the cache off: a write is durable when it completes (5.2.5.2,
+ * 5.2.6.2). */
 static void test_no_flush(void)
 {
     Fixture f;
@@ -689,7 +692,7 @@ static void test_no_flush(void)
     drv_start(&v, F_BIT(VIRTIO_BLK_F_WRITE_ZEROES), 1);
     g_assert_cmpuint(range_request(&v, VIRTIO_BLK_T_WRITE_ZEROES, 0, 1, 0), ==, VIRTIO_BLK_S_OK);
     g_assert_cmpuint(fault.durable, ==, 2);
-    drv_start(&v, F_BIT(VIRTIO_BLK_F_CONFIG_WCE), 1); /* off, but the driver may switch it on */
+    drv_start(&v, F_BIT(VIRTIO_BLK_F_CONFIG_WCE), 1); /* off, but the driver may enable it */
     g_assert_cmpuint(drv_config(&v, 32, 1), ==, 0);
     request(&v, VIRTIO_BLK_T_OUT, 0, 512);
     g_assert_cmpuint(fault.durable, ==, 3);
@@ -705,8 +708,8 @@ static void test_no_flush(void)
     g_assert_cmpuint(drv_config(&v, 32, 1), ==, 0);
     request(&v, VIRTIO_BLK_T_OUT, 0, 512);
     g_assert_cmpuint(fault.durable, ==, 1);
-    /* the state of a build that kept the cache on; behind the byte are the length and the count of
-     * the record of kept requests */
+    /* the state of a build that kept the cache on; the byte is followed by the length and the count
+     * of the record of kept requests */
     saved = save_state(v.d);
     writeback = &saved->data[saved->len - 9];
     g_assert_cmpuint(*writeback, ==, 0);
@@ -718,8 +721,8 @@ static void test_no_flush(void)
     finish_faulty(&f, &h);
 }
 
-/* Without a policy of its own, a disk of any origin stops the machine when the host is full, and
- * reports other errors; "cont" writes again. */
+/* By default, a disk of any origin stops the machine when the host is full, and reports other
+ * errors; "cont" repeats the write. */
 static void test_default_policy(void)
 {
     static const char *const origins[] = { NULL, "" }; /* -blockdev, -drive */
@@ -766,7 +769,8 @@ static void test_default_policy(void)
     }
 }
 
-/* The status byte of a failed read is dirty, however far behind the data it lies. */
+/* The page of the status byte of a failed read is marked dirty, however far behind the data it
+ * is. */
 static void test_dirty(void)
 {
     Fixture f;

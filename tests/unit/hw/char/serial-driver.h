@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A guest's driver of a virtio-serial function and the peers of its ports, for tests: ports are
- * plugged onto the function's bus with a socket behind each, and control messages are sent and
- * collected as text.
+ * A guest driver of a virtio-serial function and the peers of its ports, for tests. Ports are
+ * plugged onto the function's bus with a socket each. Control messages are sent and collected as
+ * text.
  */
 #ifndef TESTS_SERIAL_DRIVER_H
 #define TESTS_SERIAL_DRIVER_H
@@ -18,9 +18,9 @@ enum { SD_PORTS = 4, SD_MESSAGE_ROOM = 64, SD_RX_ROOM = 100 };
 typedef struct Sd {
     Fixture f;
     Drv v;
-    unsigned n_messages;         /* control buffers offered so far */
+    unsigned n_messages;         /* control buffers made available so far */
     unsigned n_received, n_sent; /* of all ports */
-    int peer[SD_PORTS];          /* the far end of port n's socket; -1: none */
+    int peer[SD_PORTS];          /* the other end of port n's socket; -1: none */
 } Sd;
 
 static inline Device *sd_plug_device(Sd *s, const char *text, GError **err)
@@ -42,11 +42,11 @@ static inline Chardev *sd_chardev(Sd *s, const char *options)
     return c;
 }
 
-/* A socket chardev "cN" whose far end is s->peer[n]. */
+/* Create a socket chardev "cN" whose other end is s->peer[n]. */
 static inline void sd_peer(Sd *s, unsigned n)
 {
     g_autofree char *options = NULL;
-    int pair[2], small = 4096; /* so that a write goes in parts */
+    int pair[2], small = 4096; /* so that a write is split */
 
     g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), ==, 0);
     setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
@@ -55,7 +55,7 @@ static inline void sd_peer(Sd *s, unsigned n)
     s->peer[n] = pair[1];
 }
 
-/* Port n ("pN") of the given type behind a socket. */
+/* Plug port n ("pN") of the given type with a socket. */
 static inline VirtioSerialPort *sd_port(Sd *s, const char *type, unsigned n, const char *more)
 {
     g_autofree char *text =
@@ -75,7 +75,7 @@ static inline void sd_refused(Sd *s, const char *text, const char *words)
 
     g_assert_null(sd_plug_device(s, text, &err));
     if (!strstr(err->message, words)) {
-        g_error("'%s' does not say '%s'", err->message, words);
+        g_error("'%s' does not contain '%s'", err->message, words);
     }
 }
 
@@ -132,7 +132,8 @@ static inline void sd_offer_messages(Sd *s, unsigned n)
     drv_kick(&s->v, CONTROL_RX);
 }
 
-/* What came since the last call: "1 ADD=1, 1 NAME=1 'x'"; g_free. Buffers are used in order. */
+/* Return the messages since the last call: "1 ADD=1, 1 NAME=1 'x'"; g_free. Buffers are used in
+ * order. */
 static inline char *sd_messages(Sd *s)
 {
     static const char *const names[] = { "READY0",  "ADD",    "REMOVE", "READY",
@@ -180,7 +181,7 @@ static inline unsigned sd_rx(unsigned nr)
     return nr == 0 ? 0 : 2 * nr + 2;
 }
 
-/* A receive buffer of SD_RX_ROOM bytes for port nr. */
+/* Make a receive buffer of SD_RX_ROOM bytes available for port nr. */
 static inline void sd_offer_rx(Sd *s, unsigned nr)
 {
     DrvSeg seg = { RAM + DRV_DATA + 0x2000 + (s->n_received++ % 16) * SD_RX_ROOM, SD_RX_ROOM,
@@ -191,7 +192,7 @@ static inline void sd_offer_rx(Sd *s, unsigned nr)
     sd_turn();
 }
 
-/* Send a run of bytes that starts with `first`, in a chain of three segments. */
+/* Send consecutive bytes that start with `first`, in a chain of three segments. */
 static inline void sd_send(Sd *s, unsigned nr, uint32_t len, uint8_t first)
 {
     uint64_t at = DRV_DATA + 0x4000 + (s->n_sent++ % 4) * 0x4000;
@@ -208,7 +209,7 @@ static inline void sd_send(Sd *s, unsigned nr, uint32_t len, uint8_t first)
     drv_kick(&s->v, sd_rx(nr) + 1);
 }
 
-/* What the peer of port nr has for us now. */
+/* Return what the peer of port nr can read now. */
 static inline GByteArray *sd_heard(Sd *s, unsigned nr)
 {
     GByteArray *all = g_byte_array_new();
@@ -225,8 +226,9 @@ static inline GByteArray *sd_heard(Sd *s, unsigned nr)
     return all;
 }
 
-/* Send chains of 0x4000 bytes until the peer of port nr takes no more and the first that stays is
- * partly gone; the peer may have to read a little, into `heard`. Returns how many. */
+/* Send chains of 0x4000 bytes until the peer of port nr accepts no more and the first remaining
+ * chain is partly sent. The peer may have to read a little, into `heard`. Returns the number of
+ * chains. */
 static inline unsigned sd_fill(Sd *s, unsigned nr, GByteArray *heard)
 {
     VirtioSerialPort *p = sd_function(s)->ports[nr];
@@ -235,7 +237,7 @@ static inline unsigned sd_fill(Sd *s, unsigned nr, GByteArray *heard)
     unsigned sent = 0;
 
     while (virtq_empty(vq)) {
-        g_assert_cmpuint(sent, <, 40); /* of 128 descriptors a chain takes three */
+        g_assert_cmpuint(sent, <, 40); /* a chain uses three of 128 descriptors */
         sd_send(s, nr, 0x4000, 0);
         sent++;
     }
@@ -257,7 +259,7 @@ static inline void sd_append_heard(Sd *s, unsigned nr, GByteArray *heard)
     g_byte_array_unref(more);
 }
 
-/* The driver is up, knows its ports and has opened those that are there. */
+/* The driver is initialised, knows its ports and has opened the existing ones. */
 static inline void sd_start(Sd *s, uint64_t features)
 {
     g_autofree char *news = NULL;

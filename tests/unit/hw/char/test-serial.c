@@ -119,7 +119,8 @@ static void test_output(void)
     uart_free(&u);
 }
 
-/* More than the line holds, without a turn of the main loop; and nothing is lost at the end. */
+/* More bytes than the line buffers, without an iteration of the main loop. Nothing is lost at the
+ * end. */
 static void test_bulk(void)
 {
     g_autoptr(GString) all = g_string_new(NULL);
@@ -229,7 +230,7 @@ static void test_no_such_chardev(void)
     machine_free(m);
 }
 
-/* State with more in a FIFO than it is deep would be written past its end by the next byte. */
+/* A state with more bytes than the FIFO holds would let the next byte be written past its end. */
 static void test_fuller_than_deep(void)
 {
     enum { N_RX = 9 + 3 * 16, N_TX, FCR_AT = 1 };

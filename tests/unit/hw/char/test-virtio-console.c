@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * virtconsole and virtserialport: their places and refusals, what clients hear, and the different
- * patience of the two.
+ * virtconsole and virtserialport: their port numbers and rejected settings, events for clients, and
+ * their different handling of a slow peer.
  */
 #include "serial-driver.h"
 
@@ -23,7 +23,7 @@ static void test_places(void)
     sd_init(&s, "max_ports=4", false);
     dev = sd_plug_device(&s, "virtserialport,bus=dut.0,id=a", &err);
     g_assert_no_error(err);
-    g_assert_cmpuint(((VirtioSerialPort *)dev)->nr, ==, 1); /* 0 is a console's */
+    g_assert_cmpuint(((VirtioSerialPort *)dev)->nr, ==, 1); /* 0 belongs to a console */
     dev = sd_plug_device(&s, "virtconsole,bus=dut.0", &err);
     g_assert_cmpuint(((VirtioSerialPort *)dev)->nr, ==, 0);
     dev = sd_plug_device(&s, "virtconsole,bus=dut.0,name=x", &err);
@@ -46,7 +46,7 @@ static void test_places(void)
     sd_fini(&s);
 }
 
-/* frontend-open follows the guest for a port; a console is always listened to. */
+/* frontend-open follows the guest for a port; a console is always open. */
 static void test_open(void)
 {
     Chardev *c0, *c1;
@@ -68,7 +68,7 @@ static void test_open(void)
                     "VSERPORT_CHANGE id=p0 open=true\n"
                     "VSERPORT_CHANGE id=p1 open=true\n");
     g_string_truncate(events, 0);
-    sd_say(&s, 1, VIRTIO_CONSOLE_PORT_OPEN, 1); /* no news */
+    sd_say(&s, 1, VIRTIO_CONSOLE_PORT_OPEN, 1); /* no event */
     sd_say(&s, 1, VIRTIO_CONSOLE_PORT_OPEN, 0);
     g_assert_false(chardev_front_is_open(c1));
     g_assert_cmpstr(events->str, ==, "VSERPORT_CHANGE id=p1 open=false\n");
@@ -84,7 +84,7 @@ static void test_open(void)
     sd_fini(&s);
 }
 
-/* A guest's kernel prints with locks held: a console never makes it wait, whoever does not read. */
+/* A guest's kernel prints with locks held: a console never delays it, even if no peer reads. */
 static void test_patience(void)
 {
     g_autoptr(GByteArray) heard = NULL;
@@ -102,7 +102,7 @@ static void test_patience(void)
     sd_fini(&s);
 }
 
-/* A console on a server that nobody called is connected all the same; a port is not. */
+/* A console on a server without a client counts as connected; a port does not. */
 static void test_no_peer(void)
 {
     g_autoptr(GError) err = NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Control messages: the handshake, ports that come and go, a driver that is slow to give buffers,
- * and what a hostile one says.
+ * Control messages: the handshake, ports that are added and removed, a driver that is slow to
+ * provide buffers, and hostile messages.
  */
 #include "serial-driver.h"
 
@@ -70,12 +70,12 @@ static void test_plug(void)
     sd_expect(&s, "1 NAME=1 'hot', 1 OPEN=1");
     device_unplug(&p->dev);
     sd_expect(&s, "1 REMOVE=1");
-    sd_say(&s, 1, VIRTIO_CONSOLE_PORT_OPEN, 0); /* Linux says goodbye to a port that is gone */
+    sd_say(&s, 1, VIRTIO_CONSOLE_PORT_OPEN, 0); /* Linux closes a port that was removed */
     drv_running(&s.v);
     sd_fini(&s);
 }
 
-/* Messages wait for buffers as facts, not as a list: what happened meanwhile changes them. */
+/* Pending messages are stored as state, not as a list: later changes replace earlier ones. */
 static void test_no_buffers(void)
 {
     VirtioSerialPort *p;
@@ -86,7 +86,7 @@ static void test_no_buffers(void)
     sd_port(&s, "virtserialport", 3, "");
     start_silent(&s, 0);
     sd_say(&s, 0, VIRTIO_CONSOLE_DEVICE_READY, 1);
-    device_unplug(&sd_function(&s)->ports[3]->dev); /* never announced: no word of it */
+    device_unplug(&sd_function(&s)->ports[3]->dev); /* never announced: no message about it */
     p = sd_function(&s)->ports[1];
     sd_offer_messages(&s, 1);
     sd_expect(&s, "1 ADD=1");
@@ -96,7 +96,7 @@ static void test_no_buffers(void)
     sd_offer_messages(&s, 1);
     sd_expect(&s, "1 NAME=1 'one'");
     sd_offer_messages(&s, 1);
-    sd_expect(&s, "1 OPEN=0"); /* it opened and closed: the last counts */
+    sd_expect(&s, "1 OPEN=0"); /* it opened and closed: the last state counts */
     device_unplug(&p->dev);
     chardev_free(chardev_find(s.f.m, "c1"));
     sd_port(&s, "virtserialport", 1, ",name=two");
@@ -107,7 +107,7 @@ static void test_no_buffers(void)
     sd_fini(&s);
 }
 
-/* What is due and was not sent is part of the saved state. */
+/* Messages that are due and were not sent are part of the saved state. */
 static void test_saved(void)
 {
     g_autoptr(GByteArray) function = NULL, port = NULL;
@@ -132,7 +132,7 @@ static void test_saved(void)
     g_assert_true(load_state((PCIDevice *)&p->dev, port, &err));
     sd_offer_messages(&s, 8);
     sd_expect(&s, "2 REMOVE=1, 1 NAME=1 'one', 1 OPEN=1");
-    port->data[3] = 0xff; /* pending: bits that are no events */
+    port->data[3] = 0xff; /* pending: bits that are not events */
     g_assert_false(load_state((PCIDevice *)&p->dev, port, &err));
     g_assert_nonnull(strstr(err->message, "pending"));
     sd_fini(&s);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The virtio-serial function: what a driver finds, bytes both ways with either side slow, bytes
- * that move with the machine, and what a hostile driver gets.
+ * The virtio-serial function: config registers, bytes in both directions with either side slow,
+ * bytes in flight during a migration, and hostile drivers.
  */
 #include "serial-driver.h"
 
@@ -56,7 +56,7 @@ static void transmit_and_receive(uint64_t features, const char *settings, bool l
         check_run(heard, 1000, nr);
         g_assert_cmpint(send(s.peer[nr], "hello", 5, 0), ==, 5);
         sd_turn();
-        g_assert_cmpint(drv_collect(&s.v, sd_rx(nr), 1), ==, -1); /* nowhere to put it */
+        g_assert_cmpint(drv_collect(&s.v, sd_rx(nr), 1), ==, -1); /* no console to write to */
         sd_offer_rx(&s, nr);
         len = drv_collect(&s.v, sd_rx(nr), 1);
         g_assert_cmpint(len, ==, 5);
@@ -75,8 +75,8 @@ static void test_bytes(void)
     transmit_and_receive(0, "max_ports=4,vectors=11", true);
 }
 
-/* The peer does not read: chains stay with the device, the first one partly sent. It reads: every
- * byte comes once. */
+/* While the peer does not read, chains stay with the device, the first one partly sent. When it
+ * reads, each byte arrives once. */
 static void test_slow_peer(void)
 {
     g_autoptr(GByteArray) heard = g_byte_array_new();
@@ -102,7 +102,8 @@ static void test_slow_peer(void)
     sd_fini(&s);
 }
 
-/* The guest has few buffers: the rest waits in the socket, and nothing while the port is closed. */
+/* The guest has few buffers: the rest waits in the socket, and nothing is read while the port is
+ * closed. */
 static void test_slow_guest(void)
 {
     uint8_t bytes[450];
@@ -145,7 +146,7 @@ static void move_device(Device *from, Device *to)
     g_byte_array_unref(bytes);
 }
 
-/* Stop a, give its memory and devices to b (made with the same ports), and let that run. */
+/* Stop a, transfer its memory and devices to b (created with the same ports), and let b run. */
 static void move(Sd *a, Sd *b)
 {
     machine_set_state(a->f.m, RUN_FINISH_MIGRATE);
@@ -165,9 +166,9 @@ static void move(Sd *a, Sd *b)
     machine_set_state(b->f.m, RUN_RUNNING);
 }
 
-/* With the transmit queue full and a chain half sent, with bytes that wait for the guest: what the
- * old peer heard and what the new one hears are together what the guest sent, and what the old
- * peer had sent and the guest did not take stays in its socket. */
+/* With a full transmit queue, a partly sent chain, and bytes that wait for the guest: the bytes
+ * received by the old and the new peer together are what the guest sent. The bytes that the old
+ * peer had sent and the guest did not read stay in its socket. */
 static void test_move(void)
 {
     g_autoptr(GByteArray) first = g_byte_array_new(), rest = NULL;
@@ -182,7 +183,8 @@ static void test_move(void)
     sent = sd_fill(&a, 1, first);
     sd_offer_rx(&a, 1);
     move(&a, &b);
-    g_assert_cmpint(send(a.peer[1], "late", 4, 0), ==, 4); /* the guest is gone from here */
+    g_assert_cmpint(send(a.peer[1], "late", 4, 0), ==, 4); /* the guest does not run here any
+                                                            * more */
     sd_append_heard(&a, 1, first);
     rest = sd_heard(&b, 1);
     g_assert_cmpuint(rest->len, >, 0);
@@ -200,7 +202,7 @@ static void test_move(void)
     sd_fini(&b);
 }
 
-/* The peer is not there at the new place: the guest is told, once it runs. */
+/* The peer is absent on the target: the guest is notified once it runs. */
 static void test_move_alone(void)
 {
     Sd a, b;
@@ -238,7 +240,7 @@ static void test_saved_checks(void)
 
 /* --- the rest --- */
 
-/* One port alone has no control queue: it is open as long as the driver runs. */
+/* A single port has no control queue: it is open while the driver runs. */
 static void test_lone_port(void)
 {
     g_autoptr(GByteArray) heard = NULL;
@@ -266,7 +268,7 @@ static void test_emergency_write(void)
     Sd s;
 
     sd_init(&s, "max_ports=4", false);
-    wr(&s.f, s.v.config + 8, 4, 'x'); /* no console: nowhere */
+    wr(&s.f, s.v.config + 8, 4, 'x'); /* no console: discarded */
     sd_port(&s, "virtconsole", 2, "");
     wr(&s.f, s.v.config + 8, 4, 'p');
     wr(&s.f, s.v.config + 9, 1, 'q'); /* not the low byte */
@@ -283,7 +285,7 @@ static void test_emergency_write(void)
     sd_fini(&s);
 }
 
-/* Without a peer bytes go nowhere; a port that goes takes what it had not sent with it. */
+/* Without a peer bytes are discarded. A removed port discards what it had not sent. */
 static void test_dropped(void)
 {
     g_autoptr(GByteArray) heard = g_byte_array_new();
@@ -313,7 +315,8 @@ static void test_dropped(void)
     sd_fini(&s);
 }
 
-/* Buffers the wrong way round; kicks of queues whose port is not there or that do not exist. */
+/* Buffers with the wrong direction; notifications of queues whose port is absent or that do not
+ * exist. */
 static void test_hostile(void)
 {
     DrvSeg out = { RAM + DRV_DATA + 0x2000, 16, false };
@@ -332,7 +335,7 @@ static void test_hostile(void)
     sd_turn();
     g_assert_cmphex(drv_status(&s.v) & VIRTIO_CONFIG_S_NEEDS_RESET, ==,
                     VIRTIO_CONFIG_S_NEEDS_RESET);
-    sd_start(&s, 0); /* a reset heals it */
+    sd_start(&s, 0); /* a reset recovers it */
     sd_offer_rx(&s, 1);
     g_assert_cmpint(drv_collect(&s.v, sd_rx(1), 1), ==, 1);
     sd_fini(&s);

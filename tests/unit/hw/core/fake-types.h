@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * For unit tests that link hw/core without the emulator's types: an empty registry, unless the
- * test defines FAKE_TYPES_OWN and brings one of its own.
+ * For unit tests that link hw/core without the emulator's types: an empty registry, unless the test
+ * defines FAKE_TYPES_OWN and provides a registry.
  */
 #ifndef FAKE_TYPES_H
 #define FAKE_TYPES_H

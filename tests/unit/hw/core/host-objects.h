@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Making host objects from the text of an option, for their tests.
+ * Create host objects from the text of an option, for their tests.
  */
 #ifndef TESTS_HOST_OBJECTS_H
 #define TESTS_HOST_OBJECTS_H
@@ -36,7 +36,7 @@ static inline void refused(Machine *m, const char *text, const char *words)
 
     g_assert_null(try_object(m, text, &err));
     if (!strstr(err->message, words)) {
-        g_error("'%s' does not say '%s'", err->message, words);
+        g_error("'%s' does not contain '%s'", err->message, words);
     }
     g_assert_null(strchr(err->message, '\n'));
 }

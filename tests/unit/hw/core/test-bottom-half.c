@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Bottom halves: once for each time scheduled, in turn, inside the owner's guard, not while the
- * machine is stopped, and never so long that other sources of the main loop wait.
+ * Bottom halves: they run once per scheduling, in order, inside the owner's guard, not while the
+ * machine is stopped, and never so long that other sources of the main loop starve.
  */
 #include "fake-types.h"
 #include "hw/core/bottom_half.h"
@@ -14,7 +14,7 @@ typedef struct Rig {
     Device dev[3];
     BottomHalf b[3];
     GString *order;
-    unsigned again; /* so often each schedules itself */
+    unsigned again; /* how often each schedules itself */
     gulong sleep_us;
 } Rig;
 
@@ -26,7 +26,7 @@ static void on_bottom_half(void *arg)
     g_assert_true(b->owner->busy);
     g_string_append_c(r->order, (char)('a' + (b - r->b)));
     if (r->sleep_us) {
-        wait_elapse((unsigned)r->sleep_us, "a bottom half that takes its time");
+        wait_elapse((unsigned)r->sleep_us, "a bottom half that runs for a long time");
     }
     if (r->again > 0) {
         r->again--;
@@ -95,7 +95,7 @@ static void test_stopped(void)
     machine_set_state(r.m, RUN_RUNNING);
     expect(&r, "a");
     machine_set_state(r.m, RUN_PAUSED);
-    r.m->qtest = true; /* devices act whenever a client says so */
+    r.m->qtest = true; /* devices act whenever a client requests it */
     bottom_half_schedule(&r.b[0]);
     expect(&r, "a");
     teardown(&r);
@@ -123,7 +123,7 @@ static gboolean count(gpointer opaque)
     return G_SOURCE_CONTINUE;
 }
 
-/* Work without end leaves every other source its turn. */
+/* With endless work, every other source is still dispatched. */
 static void test_yields(void)
 {
     Rig r;
@@ -141,7 +141,7 @@ static void test_yields(void)
         g_main_context_iteration(NULL, FALSE);
     }
     g_assert_cmpuint(turns, ==, 9);
-    g_assert_cmpuint(r.order->len, ==, 9); /* one in each turn, and none twice before another */
+    g_assert_cmpuint(r.order->len, ==, 9); /* one per iteration, and none twice before another */
     g_assert_cmpstr(r.order->str, ==, "abcabcabc");
     g_source_remove(source);
     teardown(&r);

@@ -9,7 +9,7 @@
 
 typedef struct Fixture {
     Machine *m;
-    GArray *log; /* ids in the order they fired */
+    GArray *log; /* ids in the order in which they fired */
 } Fixture;
 
 typedef struct Item {
@@ -99,7 +99,7 @@ static void test_periodic_and_cancel(void)
     teardown(&f);
 }
 
-/* A timer that re-arms itself for now must not hold the client for ever. */
+/* A timer that re-arms itself for the present time must not block the client endlessly. */
 static void test_livelock(void)
 {
     Fixture f;
@@ -146,12 +146,12 @@ static void test_running(void)
     g_assert_cmpint(t1 - t0, >=, 2000000);
     clocks_run_virtual(m->clocks, false);
     t0 = clock_now_any(m, CLOCK_KIND_VIRTUAL);
-    wait_elapse(2000, "the clock stands");
+    wait_elapse(2000, "the clock is stopped");
     g_assert_cmpint(clock_now_any(m, CLOCK_KIND_VIRTUAL), ==, t0);
     machine_free(m);
 }
 
-/* A stepped clock's timers are not waited for; a real-time one to the nanosecond. */
+/* A stepped clock's timers are not waited for; those of a real-time clock to the nanosecond. */
 static void test_wait(void)
 {
     Fixture f;

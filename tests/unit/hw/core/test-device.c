@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Devices: life and undoing of each failed step, the tree, buses, pins, the guard.
+ * Devices: life cycle and undoing each failed step, the tree, buses, pins, the guard.
  */
 #define FAKE_TYPES_OWN
 #include "fake-types.h"

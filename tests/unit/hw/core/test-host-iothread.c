@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * I/O threads: each a thread of the host under its id, gone with the object.
+ * I/O threads: each is a thread of the host with its id as name, and ends with the object.
  */
 #include <signal.h>
 #include <unistd.h>
@@ -15,7 +15,7 @@ static bool alive(int64_t tid)
     return g_file_test(path, G_FILE_TEST_IS_DIR);
 }
 
-/* A thread that was joined stays in /proc for a moment. */
+/* A joined thread remains in /proc for a short time. */
 static bool gone(int64_t tid)
 {
     return WAIT_WHETHER(!alive(tid), 10);
@@ -40,7 +40,7 @@ static void test_threads(void)
     g_assert_true(gone(two));
 }
 
-/* A thread that is told to end before its loop runs must end, too. */
+/* A thread that is stopped before its loop runs must end, too. */
 static void test_quick_end(void)
 {
     Machine *m = machine_with_lock();

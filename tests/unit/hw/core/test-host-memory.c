@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Memory back ends: RAM blocks made from them, sizes, files, and who holds one.
+ * Memory back ends: RAM blocks created from them, sizes, files, and users.
  */
 #include <glib/gstdio.h>
 #include <unistd.h>
@@ -42,7 +42,8 @@ static void test_kinds(void)
         g_assert_false(host_object_del(m, "m", NULL));
         machine_clear(m);
         machine_renew(m);
-        g_assert_cmpuint(o->users->len, ==, 0); /* the machine is gone, so is its use */
+        g_assert_cmpuint(o->users->len, ==, 0); /* the machine was freed, and with it its
+                                                 * reference */
         ram(m, "m", 1 << 20, NULL);
         machine_end(m);
     }
@@ -82,7 +83,7 @@ static uint8_t first_byte(const char *path)
     return (uint8_t)bytes[0];
 }
 
-/* A shared file has what the guest wrote; a private one keeps what it had; both are read. */
+/* A shared file contains what the guest wrote; a private one keeps its contents. Both are read. */
 static void test_file(void)
 {
     g_autofree char *dir = g_dir_make_tmp("bp-XXXXXX", NULL);
@@ -121,14 +122,14 @@ static void test_file_sizes(void)
     write_file(path, 4096, 'a');
     ram(m, "f", 0x10000, "the file is smaller: take one that is empty or larger");
     g_unlink(path);
-    ram(m, "f", 0x10000, NULL); /* made, and grown */
+    ram(m, "f", 0x10000, NULL); /* created, and extended */
     g_assert_cmpuint(first_byte(path), ==, 0);
     machine_clear(m);
     machine_renew(m);
     g_assert_cmpint(ram(m, "d", 0x10000, NULL)->host[0], ==, 0);
     machine_end(m);
     g_unlink(path);
-    g_assert_cmpint(rmdir(dir), ==, 0); /* nothing was left in the folder */
+    g_assert_cmpint(rmdir(dir), ==, 0); /* nothing was left in the directory */
 }
 
 int main(int argc, char **argv)

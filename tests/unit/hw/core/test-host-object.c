@@ -44,7 +44,7 @@ static void test_refusals(void)
     machine_end(m);
 }
 
-/* QMP gives numbers and booleans where options have text. */
+/* QMP passes numbers and booleans where options have text. */
 static void test_json(void)
 {
     Machine *m = machine_with_lock();

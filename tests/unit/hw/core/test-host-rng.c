@@ -65,7 +65,7 @@ static void test_later(void)
     g_assert_cmpuint(host_rng_read(o, buf, 8), ==, 3);
     g_assert_cmpmem(buf, 3, "abc", 3);
     host_rng_wait(o, wake, NULL);
-    host_rng_wait(o, NULL, NULL); /* given up */
+    host_rng_wait(o, NULL, NULL); /* cancelled */
     g_assert_cmpint(write(fd, "d", 1), ==, 1);
     turn();
     g_assert_cmpuint(woken, ==, 1);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Register tables: each byte of an access by its own row's masks, against a plain bitwise model.
+ * Register tables: each byte of an access is subject to the masks of its own row, compared with a
+ * plain bitwise model.
  */
 #include "hw/core/reg.h"
 

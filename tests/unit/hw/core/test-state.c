@@ -105,7 +105,7 @@ static void test_round_trip(void)
     g_assert_cmpint(b.temp, ==, -4);
 }
 
-/* Each fault: byte offset, new value, and what the sentence must name. */
+/* Each fault: byte offset, new value, and what the message must name. */
 static void test_refusals(void)
 {
     static const struct {
@@ -202,7 +202,7 @@ static bool refuse_late(void *obj, GError **err)
     return false;
 }
 
-/* The path of what is refused, however deep it lies. */
+/* The path of a rejected field, at any depth. */
 static void test_paths(void)
 {
     static const VmState late = { .name = "late", .version = 1, .post_load = refuse_late };

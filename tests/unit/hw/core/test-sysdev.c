@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Board devices: every registered type has well-formed tables, starts, resets to the same state,
- * saves and loads; outputs reach their pins whenever they are connected.
+ * saves and loads. Outputs reach their pins whenever they are connected.
  */
 #include "../fixture.h"
 
@@ -57,7 +57,8 @@ static void check_tables(const SysDeviceType *t)
     }
 }
 
-/* Noise into the first page of every region, then a cold reset: as fresh but for the clocks. */
+/* Random writes to the first page of every region, then a cold reset: same state as new, except for
+ * the clocks. */
 static void check_life(const SysDeviceType *t)
 {
     Machine *m = fixture_new(1);

@@ -62,7 +62,7 @@ static void test_timer(void)
     check_state_round_trip(dev);
     step_ns(m, 100);
     g_assert_true(fixture_input(m, 0, 7));
-    wr32(m, TIMER + 4, 0xffffffff); /* the high half alone */
+    wr32(m, TIMER + 4, 0xffffffff); /* only the high half */
     g_assert_false(fixture_input(m, 0, 7));
     g_assert_cmphex(rd(m, TIMER, 8), ==, 0xffffffff000000c9);
     g_assert_cmphex(rd32(m, TIMER + 4), ==, 0xffffffff);

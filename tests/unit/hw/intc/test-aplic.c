@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * APLIC: delegation, message and direct delivery, what pending means for each source mode, and
- * random operations against a model that keeps one record a source.
+ * APLIC: delegation, message and direct delivery, the pending bit in each source mode, and random
+ * operations compared with a model that keeps one record per source.
  */
 #include "../fixture.h"
 #include "hw/intc/aplic.h"
@@ -89,7 +89,7 @@ static void test_msi_level(void)
     wr32(m, SD + CLRIENUM, 10);
     irq_set(device_irq_in(dev, 10), true);
     g_assert_cmphex(rd32(m, SD + SETIP), ==, 1 << 10);
-    irq_set(device_irq_in(dev, 10), false); /* pending goes with the level */
+    irq_set(device_irq_in(dev, 10), false); /* pending is cleared with the level */
     g_assert_cmphex(rd32(m, SD + SETIP), ==, 0);
     g_assert_cmpuint(fixture_cpu(m, 0)->messages[MSI_FILE_S], ==, 0);
     machine_free(m);
@@ -115,7 +115,7 @@ static void test_msi_edge_and_genmsi(void)
     g_assert_cmpuint(cpu->last_id[MSI_FILE_S], ==, 99);
     wr32(m, MD + GENMSI, 1 << 18 | 5);
     g_assert_cmpuint(fixture_cpu(m, 1)->last_id[MSI_FILE_M], ==, 5);
-    wr32(m, SD + DOMAINCFG, 0); /* off: pending waits */
+    wr32(m, SD + DOMAINCFG, 0); /* disabled: pending waits */
     wr32(m, SD + SETIPNUM, 33);
     g_assert_cmpuint(cpu->messages[MSI_FILE_S], ==, 4);
     wr32(m, SD + DOMAINCFG, IE);
@@ -148,7 +148,7 @@ static void test_direct(void)
     g_assert_cmphex(rd32(m, SD + IDC + 32 + 0x18), ==, 6 << 16 | 2);
     g_assert_cmphex(rd32(m, SD + IDC + 32 + 0x1c), ==, 6 << 16 | 2);
     g_assert_cmphex(rd32(m, SD + IDC + 32 + 0x1c), ==, 5 << 16 | 3);
-    g_assert_cmphex(rd32(m, SD + IDC + 32 + 0x1c), ==, 5 << 16 | 3); /* a level stays */
+    g_assert_cmphex(rd32(m, SD + IDC + 32 + 0x1c), ==, 5 << 16 | 3); /* a level remains */
     wr32(m, SD + IDC + 32 + 8, 3);                                   /* threshold: only below 3 */
     g_assert_false(fixture_input(m, 1, 9));
     wr32(m, SD + IDC + 32 + 8, 0);
@@ -163,7 +163,7 @@ static void test_direct(void)
     machine_free(m);
 }
 
-/* Messages aimed at the controller itself, or at nothing, end. */
+/* Messages to the controller itself, or to an unmapped address, are dropped. */
 static void test_self_aimed(void)
 {
     Machine *m = fixture_new(2);
@@ -297,7 +297,7 @@ static void test_hostile_direct(void)
     test_hostile(false);
 }
 
-/* A stream that gives an inactive source state is refused. */
+/* A stream with state in an inactive source is rejected. */
 static void test_bad_state(void)
 {
     Machine *m = fixture_new(2);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * IMSIC pages: which hart, which file, which identity; everything else is ignored.
+ * IMSIC pages: hart, interrupt file, identity; all other accesses are ignored.
  */
 #include "../fixture.h"
 

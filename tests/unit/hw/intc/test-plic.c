@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * PLIC: directed cases from the specification's text, then random operations against a model
- * that keeps one record a source.
+ * PLIC: directed cases from the specification's text, then random operations compared with a model
+ * that keeps one record per source.
  */
 #include "../fixture.h"
 
@@ -33,7 +33,7 @@ static void test_claim_complete(void)
     g_assert_true(fixture_input(m, 0, 9));
     g_assert_false(fixture_input(m, 0, 11));
     g_assert_cmphex(rd32(m, BASE + 0x1000), ==, 1 << 10);
-    g_assert_cmpuint(rd32(m, ctx_reg(M, 4)), ==, 0); /* M has it not enabled */
+    g_assert_cmpuint(rd32(m, ctx_reg(M, 4)), ==, 0); /* not enabled in M */
     g_assert_cmpuint(rd32(m, ctx_reg(S, 4)), ==, 10);
     g_assert_false(fixture_input(m, 0, 9));
     g_assert_cmpuint(rd32(m, ctx_reg(S, 4)), ==, 0);
@@ -58,7 +58,7 @@ static void test_priority_and_threshold(void)
         irq_set(device_irq_in(dev, n), true);
     }
     wr32(m, enable_reg(M, 0), 0xffffffff);
-    g_assert_cmphex(rd32(m, enable_reg(M, 0)), ==, 0xfffffffe); /* there is no source 0 */
+    g_assert_cmphex(rd32(m, enable_reg(M, 0)), ==, 0xfffffffe); /* source 0 does not exist */
     wr32(m, ctx_reg(M, 0), 7);
     g_assert_false(fixture_input(m, 0, 11));
     wr32(m, ctx_reg(M, 0), 6);

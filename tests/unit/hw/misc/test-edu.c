@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * edu as a driver course uses it: identification, liveness, factorial, raised interrupts over
- * INTx and MSI, DMA both ways, and DMA a broken driver asks for.
+ * edu as used in a driver course: identification, liveness, factorial, raised interrupts over INTx
+ * and MSI, DMA in both directions, and incorrect DMA of a faulty driver.
  */
 #define FIXTURE_WITH_TYPES
 #include "../pci/pci-fixture.h"
@@ -70,7 +70,7 @@ static void test_msi(void)
     wr(&f, REGS + 0x60, 4, 0x20); /* each raise is a message */
     g_assert_cmphex(rd(&f, RAM + 0x80, 4), ==, 0x77);
     wr(&f, RAM + 0x80, 4, 0);
-    wr(&f, REGS + 0x64, 4, 0x10); /* an acknowledgement is none */
+    wr(&f, REGS + 0x64, 4, 0x10); /* an acknowledgement is not a message */
     g_assert_cmphex(rd(&f, RAM + 0x80, 4), ==, 0);
     g_assert_cmpuint(f.edges, ==, 0);
     fixture_fini(&f);
@@ -82,7 +82,7 @@ static void dma(Fixture *f, uint64_t src, uint64_t dst, uint64_t len, unsigned c
     wr(f, REGS + 0x88, 8, dst);
     wr(f, REGS + 0x90, 8, len);
     wr(f, REGS + 0x98, 8, cmd);
-    wr(f, REGS + 0x80, 8, 0xdead); /* under way: ignored */
+    wr(f, REGS + 0x80, 8, 0xdead); /* in progress: ignored */
     g_assert_cmphex(rd(f, REGS + 0x98, 4) & 1, ==, 1);
     step_ns(f, 100000000);
     g_assert_cmphex(rd(f, REGS + 0x98, 4) & 1, ==, 0);
@@ -94,7 +94,7 @@ static void test_dma(void)
     uint64_t in = RAM & 0xfffffff;
 
     start(&f);
-    if (in != RAM) { /* the fixture's RAM is above what the default mask reaches */
+    if (in != RAM) { /* the fixture's RAM is above the range of the default mask */
         device_unplug(device_find_id(f.m, "e0"));
         plug(&f, (const PCIDeviceType *)device_type_find("edu"), "pcie.0", "e0", DEVFN,
              "dma_mask=0xffffffffffffffff");
@@ -107,14 +107,14 @@ static void test_dma(void)
     g_assert_cmphex(rd(&f, REGS + 0x24, 4), ==, 0x100);
     dma(&f, 0x40010, RAM + 0x200, 8, 1 | 2);
     g_assert_cmphex(rd(&f, RAM + 0x200, 8), ==, 0x1122334455667788);
-    /* out of the buffer: nothing moves, nothing breaks */
+    /* beyond the buffer: nothing is copied */
     dma(&f, RAM + 0x100, 0x40ffc, 8, 1);
     dma(&f, RAM + 0x100, 0x40000, UINT64_MAX, 1);
     dma(&f, 0x3ffff, RAM + 0x200, 8, 1 | 2);
-    /* into its own registers: the guard refuses */
+    /* to its own registers: the guard rejects it */
     dma(&f, 0x40010, REGS + 4, 4, 1 | 2);
     g_assert_cmphex(rd(&f, REGS + 4, 4), ==, 0);
-    /* without bus mastering nothing leaves */
+    /* without bus mastering nothing is sent */
     set_cfg(&f, DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
     wr(&f, RAM + 0x200, 8, 0);
     dma(&f, 0x40010, RAM + 0x200, 8, 1 | 2);
@@ -122,7 +122,7 @@ static void test_dma(void)
     fixture_fini(&f);
 }
 
-/* A transfer is started by an access that begins in the count before the command. */
+/* A transfer is started by an access that begins in the count register before the command. */
 static void test_dma_across_registers(void)
 {
     g_autoptr(GByteArray) bytes = NULL;

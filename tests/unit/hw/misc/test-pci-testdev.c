@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * pci-testdev: choosing a test, its header, counting; both BARs apart; the extra memory BAR.
+ * pci-testdev: selecting a test, its header, counting; both BARs separately; the extra memory BAR.
  */
 #define FIXTURE_WITH_TYPES
 #include "../pci/pci-fixture.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Test finisher and empty virtio-mmio slot: their few registers, and noise.
+ * Test finisher and empty virtio-mmio slot: their few registers, and random accesses.
  */
 #include "../fixture.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The worked example, plugged and driven as a guest would: config space through ECAM, the BAR,
- * the timer, INTx and MSI-X, power management, save and load.
+ * The worked example, plugged and driven as a guest would do it: config space through ECAM, the
+ * BAR, the timer, INTx and MSI-X, power management, save and load.
  */
 #define FIXTURE_WITH_TYPES
 #include "../pci/pci-fixture.h"
@@ -79,7 +79,7 @@ static void test_reset(void)
     g_assert_true(f.line[3]);
     machine_reset(f.m, RESET_HOT);
     g_assert_false(f.line[3]);
-    g_assert_cmphex(rd(&f, REGS, 4), ==, 0xffffffff); /* decodes nothing any more */
+    g_assert_cmphex(rd(&f, REGS, 4), ==, 0xffffffff); /* does not decode any more */
     set_cfg(&f, DEVFN, PCI_BASE_ADDRESS_0, 4, REGS);
     set_cfg(&f, DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
     step_ns(&f, 5000000);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * virtio-net against its driver, with a second card-less end on the same hub: frames both ways in
+ * virtio-net and its driver, with another client on the same hub: frames in both directions in
  * every header and buffer layout, offloads, the filter and the control queue, receive queues by
- * flow, link and announcements, and what is saved of all that.
+ * flow, link and announcements, and the saved state of all of these.
  */
 #include <sys/socket.h>
 #include <unistd.h>
@@ -14,7 +14,7 @@ enum { TX = DRV_DATA, RX = DRV_DATA + 0x10000, CTRL = DRV_DATA + 0x60000, RX_LEN
 
 static const uint8_t mac0[6] = { 0x52, 0x54, 0, 0x12, 0x34, 0x56 + DRV_DEVFN };
 
-/* The other end of the cable. */
+/* The other end of the link. */
 typedef struct End {
     Netdev *netdev;
     NetNic nic;
@@ -79,14 +79,14 @@ static size_t hlen(const Net *n)
     return net_header_len((VirtioNet *)n->v.d);
 }
 
-/* Frame i of a test: to our card, or from it. */
+/* Frame i of a test, to or from the device. */
 static size_t make_frame(uint8_t *p, const uint8_t *to, size_t len, unsigned seed)
 {
     memset(p, 0, len);
     memcpy(p, to, 6);
     memcpy(p + 6, (const uint8_t[6]){ 2, 0, 0, 0, 0, 1 }, 6);
     p[12] = 0x88;
-    p[13] = 0xb5; /* a local experiment */
+    p[13] = 0xb5; /* the Ethertype for local experiments */
     for (size_t i = 14; i < len; i++) {
         p[i] = (uint8_t)(i * 3 + seed);
     }
@@ -126,7 +126,7 @@ static void send_frame(Net *n, unsigned pair, const NetHeader *h, const uint8_t 
     g_assert_cmpint(drv_wait(&n->v, 2 * pair + 1, 2), ==, 0);
 }
 
-/* A control command: its answer. */
+/* Send a control command. Returns its answer. */
 static uint8_t control(Net *n, uint8_t class, uint8_t cmd, const void *data, size_t len)
 {
     DrvSeg s[] = { { RAM + CTRL, 2, false },
@@ -213,7 +213,7 @@ static void test_merged(void)
     finish(n);
 }
 
-/* What a driver left to the card is done before the frame leaves, whatever is behind it. */
+/* Work that a driver offloaded is done before the frame is sent, for any back end. */
 static void test_offloads(void)
 {
     Net *n = start("netdev=n0", F_BIT(VIRTIO_NET_F_CSUM) | F_BIT(VIRTIO_NET_F_HOST_TSO4), 2, false);
@@ -229,7 +229,7 @@ static void test_offloads(void)
 
     f[23] = 6;
     f[34 + 12] = 5 << 4;
-    f[50] = 0x12; /* the pseudo header's sum, or nonsense that stands for it */
+    f[50] = 0x12; /* the pseudo header's sum, or an arbitrary value instead */
     send_frame(n, 0, &csum, f, 60);
     g_assert_cmpuint(n->end.len, ==, 60);
     g_assert_cmphex(n->end.last[50] << 8 | n->end.last[51], !=, 0x1200);
@@ -241,7 +241,8 @@ static void test_offloads(void)
     finish(n);
 }
 
-/* Frames shorter than an Ethernet header, or than any that a wire carries, pass as they are. */
+/* Frames shorter than an Ethernet header, or than the minimum on a wire, are transmitted
+ * unchanged. */
 static void test_short_frames(void)
 {
     static const size_t lengths[] = { 1, 5, 13, 14, 20 };
@@ -263,8 +264,8 @@ static void test_short_frames(void)
     finish(n);
 }
 
-/* A chain of more than 4 GiB: 1,024 descriptors of one indirect table name the same 8 MiB of RAM.
- * Its frame is dropped and its buffer completed, within the work of one turn. */
+/* A chain of more than 4 GiB: 1,024 descriptors of one indirect table refer to the same 8 MiB of
+ * RAM. Its frame is dropped and its buffer completed, within the work of one turn. */
 static void test_huge_chain(void)
 {
     Net *n = start("netdev=n0", F_BIT(VIRTIO_RING_F_INDIRECT_DESC), 2, false);
@@ -300,8 +301,8 @@ static void test_huge_chain(void)
     finish(n);
 }
 
-/* A segment size that no TCP uses is refused, unless the frame is one segment. Cutting a frame up
- * takes as many turns as it needs, and the segments are the same. */
+/* A segment size below TCP's minimum is rejected, unless the frame is one segment. Segmentation
+ * uses as many turns as it needs, and the segments are the same. */
 static void test_segment_sizes(void)
 {
     static const struct {
@@ -337,7 +338,7 @@ static void test_segment_sizes(void)
     finish(n);
 }
 
-/* Receive buffers that the device may not write, or that hold nothing, break the rules. */
+/* Receive buffers that the device may not write, or that are empty, violate the specification. */
 static void test_odd_buffers(void)
 {
     Net *n = start("netdev=n0", F_BIT(VIRTIO_NET_F_MRG_RXBUF), 2, false);
@@ -358,7 +359,7 @@ static void test_odd_buffers(void)
     finish(n);
 }
 
-/* Without Bus Master Enable frames go nowhere and the device stays whole. */
+/* Without Bus Master Enable no frame is transferred and the device stays operational. */
 static void test_bus_master(void)
 {
     Net *n = start("netdev=n0", 0, 2, false);
@@ -382,7 +383,7 @@ static void test_bus_master(void)
     finish(n);
 }
 
-/* Frames that are none, and buffers that hold none. */
+/* Malformed frames, and buffers that are too small. */
 static void test_odd_frames(void)
 {
     Net *n = start("netdev=n0", 0, 2, false);
@@ -403,7 +404,7 @@ static void test_odd_frames(void)
     drv_kick(&n->v, 1);
     g_assert_cmpint(drv_wait(&n->v, 1, 17), ==, 0);
     g_assert_cmpuint(n->end.frames, ==, 0);
-    give_buffers(n, 0, 1, 16); /* too small for any frame: it waits for better ones */
+    give_buffers(n, 0, 1, 16); /* too small for any frame: it waits for larger buffers */
     from_far(n, frame, make_frame(frame, mac0, 64, 1));
     g_assert_cmpint(drv_collect(&n->v, 0, 1), ==, -1);
     drv_running(&n->v);
@@ -424,13 +425,14 @@ static void test_features(void)
     uint64_t offered = drv_offered(&n->v);
     int fds[2];
 
-    for (size_t i = 0; i < G_N_ELEMENTS(lacking); i++) { /* without what it needs (5.1.3.1) */
+    for (size_t i = 0; i < G_N_ELEMENTS(lacking); i++) { /* without the required features
+                                                          * (5.1.3.1) */
         drv_set_status(&n->v, 0);
         drv_write_features(&n->v, lacking[i] | F_BIT(VIRTIO_F_VERSION_1));
         drv_set_status(&n->v, VIRTIO_CONFIG_S_FEATURES_OK);
         g_assert_cmphex(drv_status(&n->v), ==, 0);
     }
-    /* the same properties offer the same, whatever is behind the card */
+    /* the same properties offer the same features, for any back end */
     g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), ==, 0);
     device_unplug(&n->v.d->dev);
     for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
@@ -473,7 +475,8 @@ static void test_properties(void)
     finish(n);
 }
 
-/* Cards in the same slot of different buses have different addresses, always the same ones. */
+/* Devices in the same slot of different buses have different addresses, which are always the
+ * same. */
 static void test_addresses(void)
 {
     static const char *const buses[] = { "pcie.0", "a", "b" };
@@ -534,7 +537,7 @@ static void test_filter(void)
                    3, false);
 
     give_buffers(n, 0, 4, RX_LEN);
-    g_assert_true(arrives(n, other, -1)); /* promiscuous until told otherwise */
+    g_assert_true(arrives(n, other, -1)); /* promiscuous by default */
     g_assert_cmpuint(control(n, VIRTIO_NET_CTRL_RX, 0, &off, 1), ==, 0);
     g_assert_true(arrives(n, mac0, -1));
     g_assert_true(arrives(n, all, -1));
@@ -546,7 +549,7 @@ static void test_filter(void)
     g_assert_cmpuint(control(n, VIRTIO_NET_CTRL_MAC, 0, table, sizeof(table)), ==, 0);
     g_assert_true(arrives(n, other, -1));
     g_assert_true(arrives(n, group, -1));
-    /* a table that is cut, or longer than it says, changes nothing */
+    /* a table that is truncated, or has a wrong length, changes nothing */
     g_assert_cmpuint(control(n, VIRTIO_NET_CTRL_MAC, 0, table, sizeof(table) - 1), ==, 1);
     g_assert_cmpuint(control(n, VIRTIO_NET_CTRL_MAC, 0, table, 4), ==, 1);
     g_assert_cmpuint(control(n, VIRTIO_NET_CTRL_MAC, 2, table, sizeof(table)), ==, 1);
@@ -558,7 +561,7 @@ static void test_filter(void)
     g_assert_false(arrives(n, all, -1));
     g_assert_cmpuint(control(n, VIRTIO_NET_CTRL_RX, 6, &on, 1), ==, 1);
     g_assert_cmpuint(control(n, VIRTIO_NET_CTRL_MAC, 0, crowd, sizeof(crowd)), ==,
-                     0); /* too many: take all */
+                     0); /* too many: accept all */
     g_assert_true(arrives(n, (const uint8_t[6]){ 2, 9, 9, 9, 9, 9 }, -1));
     /* VLANs */
     g_assert_false(arrives(n, mac0, 77));
@@ -578,7 +581,8 @@ static void test_filter(void)
     finish(n);
 }
 
-/* Commands of features that were not taken are refused; one without room for an answer breaks. */
+/* Commands of features that were not negotiated are rejected. A command without space for an answer
+ * breaks the device. */
 static void test_control_refused(void)
 {
     uint16_t pairs = 2;
@@ -591,7 +595,7 @@ static void test_control_refused(void)
     g_assert_cmpuint(control(n, VIRTIO_NET_CTRL_VLAN, 0, &pairs, 2), ==, 1);
     g_assert_cmpuint(control(n, VIRTIO_NET_CTRL_MQ, 0, &pairs, 2), ==, 1);
     g_assert_cmpuint(control(n, VIRTIO_NET_CTRL_ANNOUNCE, 0, NULL, 0), ==, 1);
-    drv_kick(&n->v, 4); /* without MQ the queues behind are nobody's */
+    drv_kick(&n->v, 4); /* without MQ the other queues are not used */
     drv_offer(&n->v, 2, no_ack, 1);
     drv_kick(&n->v, 2);
     g_assert_cmphex(drv_status(&n->v) & VIRTIO_CONFIG_S_NEEDS_RESET, !=, 0);
@@ -620,7 +624,7 @@ static size_t udp_frame(uint8_t *p, const uint8_t *src, const uint8_t *dst, uint
     return 100;
 }
 
-/* The queue a frame from the far end lands in. */
+/* Return the queue that receives a frame from the peer. */
 static int lands(Net *n, const uint8_t *frame, size_t len, unsigned pairs)
 {
     int found = -1;
@@ -668,7 +672,7 @@ static void test_steering(void)
     g_assert_cmpuint(control(n, VIRTIO_NET_CTRL_MQ, 0, &zero, 2), ==, 1);
     g_assert_cmpuint(control(n, VIRTIO_NET_CTRL_MQ, 0, &five, 2), ==, 1);
     g_assert_cmpuint(control(n, VIRTIO_NET_CTRL_MQ, 0, &four, 2), ==, 0);
-    /* flows that only come are spread, each to one queue */
+    /* flows that are only received are distributed, each to one queue */
     for (unsigned port = 0; port < 256; port++) {
         size_t len = udp_frame(frame, there, here, 53, 1000 + port, port & 1);
         int queue = lands(n, frame, len, PAIRS);
@@ -680,7 +684,7 @@ static void test_steering(void)
     for (unsigned pair = 0; pair < PAIRS; pair++) {
         g_assert_cmpuint(hit[pair], >, 16);
     }
-    /* and those the driver sends in come back to the pair that sent */
+    /* flows that the driver sends, too, are received by the sending pair */
     for (unsigned i = 0; i < 64; i++) {
         bool v6 = i & 1;
         unsigned pair = i % PAIRS;
@@ -690,9 +694,9 @@ static void test_steering(void)
         len = udp_frame(frame, there, here, 53, 4000 + i, v6);
         g_assert_cmpint(lands(n, frame, len, PAIRS), ==, pair);
     }
-    /* what is no flow goes to the first */
+    /* frames without a flow are received by the first pair */
     g_assert_cmpint(lands(n, frame, make_frame(frame, mac0, 60, 1), PAIRS), ==, 0);
-    /* saved and loaded: the last flow still goes where it went */
+    /* saved and loaded: the last flow still has its queue */
     udp_frame(frame, here, there, 5000, 53, false);
     send_frame(n, 3, &none, frame, 100);
     saved = save_state(n->v.d);
@@ -700,7 +704,7 @@ static void test_steering(void)
     g_assert_true(load_state(n->v.d, saved, NULL));
     udp_frame(frame, there, here, 53, 5000, false);
     g_assert_cmpint(lands(n, frame, 100, PAIRS), ==, 3);
-    /* fewer queues: none beyond them is used */
+    /* fewer queues: none above the limit is used */
     g_assert_cmpuint(control(n, VIRTIO_NET_CTRL_MQ, 0, &two, 2), ==, 0);
     for (unsigned port = 0; port < 64; port++) {
         size_t len = udp_frame(frame, there, here, 53, 5000 + port, false);
@@ -710,7 +714,8 @@ static void test_steering(void)
     finish(n);
 }
 
-/* A pair without buffers holds up no other: its frames wait, so many, and come when it has some. */
+/* A pair without buffers does not block another: its frames wait, up to a limit, and are delivered
+ * when it has buffers. */
 static void test_full_pair(void)
 {
     static const uint8_t here[4] = { 10, 0, 2, 15 }, there[4] = { 10, 0, 2, 2 };
@@ -743,8 +748,8 @@ static void test_full_pair(void)
     finish(n);
 }
 
-/* A frame that no buffer of the driver's holds is dropped, and the next one comes; so is one that
- * all buffers of the queue together do not hold. */
+/* A frame that fits in no buffer of the driver is dropped, and the next is received; so is one that
+ * does not fit in all buffers of the queue together. */
 static void check_too_long(uint64_t features, unsigned buffers, uint32_t buffer)
 {
     Net *n = start("netdev=n0,rx_queue_size=64", features, 2, false);
@@ -778,14 +783,14 @@ static void test_link(void)
     g_assert_cmphex(rd(&n->f, n->v.isr, 1), ==, 3);
     from_far(n, frame, make_frame(frame, mac0, 60, 1));
     g_assert_cmpint(drv_collect(&n->v, 0, 1), ==, -1);
-    drv_start(&n->v, F_BIT(VIRTIO_NET_F_STATUS), 2); /* a reset does not plug the cable in */
+    drv_start(&n->v, F_BIT(VIRTIO_NET_F_STATUS), 2); /* a reset does not restore the link */
     g_assert_cmpuint(drv_config(&n->v, 6, 2), ==, 0);
     g_assert_true(netdev_set_link(n->f.m, "dut", true, NULL));
     g_assert_cmpuint(drv_config(&n->v, 6, 2), ==, VIRTIO_NET_S_LINK_UP);
     finish(n);
 }
 
-/* Where it was loaded the guest is asked to announce itself, or the card does it (RARP). */
+/* After a load, the guest is requested to announce itself, or the device does it (RARP). */
 static void check_announce(bool guest)
 {
     Net *n = start("netdev=n0",
@@ -820,7 +825,7 @@ static void test_announce(void)
     check_announce(false);
 }
 
-/* Asked for by a client: both, for the client cannot know what the guest does. */
+/* Requested by a client: both, because the client cannot know what the guest does. */
 static void test_announce_on_demand(void)
 {
     const NetAnnounceTimes once = { .rounds = 1 };
@@ -837,7 +842,7 @@ static void test_announce_on_demand(void)
     finish(n);
 }
 
-/* A card that stands still takes nothing and loses nothing. */
+/* A stopped device receives nothing and loses nothing. */
 static void test_stopped(void)
 {
     Net *n = start("netdev=n0", 0, 2, false);
@@ -863,7 +868,7 @@ static void test_resets(void)
         if (i % 2) {
             set_com(&n->v, C_SELECT, 2, 0);
             set_com(&n->v, C_RESET, 2, 1);
-            from_far(n, frame, 60); /* nobody hears it */
+            from_far(n, frame, 60); /* no receiver */
             drv_queue(&n->v, 0, 0, 1);
         } else {
             drv_start(&n->v, F_BIT(VIRTIO_F_RING_RESET), 4);
@@ -878,7 +883,7 @@ static void test_resets(void)
     finish(n);
 }
 
-/* Any byte of the record may be anything: it is refused, or the card works on. */
+/* Replace any byte of the record: it is rejected, or the device works. */
 static void test_state_noise(void)
 {
     Net *n = start_pairs(2);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Machine versions: every compat row names a versioned machine, a type and a property that exist
- * and a legal value, and it takes effect on that version and not on the newest one.
+ * Machine versions: every compat row names a versioned machine, an existing type and property, and
+ * a legal value, and applies to that version and not to the newest one.
  */
 #include <string.h>
 
@@ -113,7 +113,7 @@ static void test_aia(void)
     type_catalog_free(c);
 }
 
-/* Every PCI type of a user keeps the layout that it had. */
+/* Every PCI type that a user can create keeps its layout. */
 static void test_layout_rows(void)
 {
     PlanCatalog *c = type_catalog_new();

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The device tree against QEMU's: every node and property of one must be in the other with the
- * same value, or stand in the list of differences with its reason, and nothing stands there in
- * vain. Also what booting adds, and hostile user trees.
+ * The device tree compared with QEMU's: every node and property of one must be in the other with
+ * the same value, or be in the list of differences with its reason, and every entry of the list is
+ * used. Also what booting adds, and hostile user trees.
  */
 #include "../fixture.h"
 
@@ -11,8 +11,9 @@
 #include "hw/riscv/virt.h"
 
 typedef struct Difference {
-    const char *path, *prop; /* glob patterns; prop NULL: the whole node and what is below it */
-    unsigned trees;          /* which references: bits of TREE_* */
+    const char *path, *prop; /* glob patterns; prop NULL: the complete node and everything below
+                              * it */
+    unsigned trees;          /* the references: bits of TREE_* */
     const char *reason;
 } Difference;
 
@@ -39,8 +40,8 @@ static const Difference differences[] = {
 };
 
 typedef struct Comparison {
-    const void *a, *b;   /* is what a has also in b? */
-    const char *missing; /* how a lack in b is called */
+    const void *a, *b;   /* Check that everything in a is also in b. */
+    const char *missing; /* the description of something that b does not have */
     unsigned tree;
     bool *used;
     unsigned wrong;
@@ -149,7 +150,7 @@ static void test_compare(void)
     }
 }
 
-/* aia=aplic has no reference: the controllers signal harts by wire. */
+/* aia=aplic has no reference: the controllers use direct delivery. */
 static void test_aplic_direct(void)
 {
     Machine *m = fixture_new(1);
@@ -178,7 +179,7 @@ static void test_mmio64(void)
     g_assert_cmphex(virt_mmio64_base(&c), ==, 0x800000000);
 }
 
-/* Extra PCI roots: bus numbers, ECAM and windows are cut without overlap and without a gap. */
+/* Extra PCI roots: bus numbers, ECAM and windows are divided without overlap and without a gap. */
 static void test_roots(void)
 {
     Machine *m = fixture_new(1);
@@ -239,7 +240,8 @@ static char *write_temp(const void *data, gsize len)
     return path;
 }
 
-/* Every truncation and single-byte damage of a valid tree: loaded or refused, nothing else. */
+/* Every truncation and single-byte change of a valid tree: loaded or rejected, and no other
+ * effect. */
 static void test_hostile_dtb(void)
 {
     Machine *m = fixture_new(1);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Loading images: Linux Image, ELF64 and raw land where they should; truncated, wrong, oversized
- * and malformed files are refused in one sentence; a replay restores what the guest overwrote.
+ * Loading images: Linux Image, ELF64 and raw images are stored at the correct address. Truncated,
+ * invalid, oversized and malformed files are rejected with one message. A replay restores what the
+ * guest overwrote.
  */
 #include <elf.h>
 #include <glib/gstdio.h>
@@ -36,7 +37,7 @@ static void env_free(Env *e)
     g_free(e->path);
 }
 
-/* Without the flush to disk of g_file_set_contents(), of which thousands take seconds. */
+/* Without the flush to disk of g_file_set_contents(): thousands of flushes take seconds. */
 static void write_file(const char *path, const void *data, gsize len)
 {
     FILE *f = fopen(path, "w");
@@ -78,7 +79,7 @@ static void refuse(Env *e, const void *data, gsize len, const char *word)
 
     g_assert_false(load(e, data, len, &out, &why));
     if (!strstr(why, word))
-        g_error("'%s' does not say '%s'", why, word);
+        g_error("'%s' does not contain '%s'", why, word);
 }
 
 static void test_raw(void)
@@ -149,7 +150,7 @@ static void test_linux(void)
     env_free(&e);
 }
 
-/* An EFI stub's section table says how long the file is. */
+/* An EFI stub's section table contains the length of the file. */
 static void test_linux_pe(void)
 {
     uint8_t image[4096] = { 'M', 'Z' };
@@ -260,7 +261,7 @@ static void test_elf(void)
     env_free(&e);
 }
 
-/* Random damage: loaded or refused, and never a byte outside the RAM (ASan watches). */
+/* Random changes: loaded or rejected, and never a byte outside the RAM (ASan checks this). */
 static void test_damage(void)
 {
     Env e;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The virt board, built from a description with harts that do not run: what answers where, the
- * boot ROM and the images it names, reset, and the sentences for files and sizes that do not fit.
+ * The virt board, built from a description with harts that do not run: the memory map, the boot ROM
+ * and its images, reset, and the messages for files and sizes that do not fit.
  */
 #include <glib/gstdio.h>
 
@@ -61,7 +61,7 @@ static void test_map(void)
         wr(m, RAM + 128 * MiB - 8, 8, 0x1234);
         g_assert_cmphex(rd(m, RAM + 128 * MiB - 8, 8), ==, 0x1234);
         g_assert_cmphex(rd(m, RAM + 128 * MiB, 8), ==, 0);
-        g_assert_cmphex(rd32(m, 0x500000), ==, 0); /* nothing there */
+        g_assert_cmphex(rd32(m, 0x500000), ==, 0); /* unmapped */
         g_assert_cmphex(rd32(m, 0xd000000), ==,
                         all[i] == VIRT_AIA_NONE    ? 0
                         : all[i] == VIRT_AIA_APLIC ? 0x80000000
@@ -125,7 +125,7 @@ static void test_pci(void)
     machine_free(m);
 }
 
-/* Lines of the host bridge end at inputs 32 to 35. */
+/* Lines of the host bridge are connected to inputs 32 to 35. */
 static void test_intx(void)
 {
     Machine *m = board(128 * MiB, VIRT_AIA_NONE);
@@ -194,7 +194,7 @@ static void test_boot(void)
     machine_free(m);
 }
 
-/* An incoming machine: RAM is the stream's until a reset. */
+/* An incoming machine: RAM belongs to the stream until a reset. */
 static void test_remember(void)
 {
     Machine *m = board(128 * MiB, VIRT_AIA_NONE);
@@ -223,7 +223,7 @@ static void refuse(uint64_t ram, BoardBoot boot, const char *word)
     g_assert_nonnull(err);
     g_assert_null(strchr(err->message, '\n'));
     if (!strstr(err->message, word))
-        g_error("'%s' does not say '%s'", err->message, word);
+        g_error("'%s' does not contain '%s'", err->message, word);
     boot_images_free((BootImages *)boot.images);
     machine_free(m);
 }

@@ -69,22 +69,22 @@ static void test_alarm(void)
     g_assert_true(level);
     wr32(m, BASE + 0x1c, 1);
     g_assert_false(level);
-    set_alarm(m, 5); /* in the past: at once */
+    set_alarm(m, 5); /* in the past: immediately */
     g_assert_true(level);
     wr32(m, BASE + 0x1c, 1);
     set_alarm(m, 9000);
     wr32(m, BASE + 0x14, 1);
     step_ns(m, 20000);
     g_assert_false(level);
-    set_alarm(m, UINT64_MAX); /* may never come */
+    set_alarm(m, UINT64_MAX); /* may never fire */
     step_ns(m, 1000);
     g_assert_false(level);
     hammer(m, BASE, 0x40, 2000);
     machine_free(m);
 }
 
-/* Saved with one clock and loaded with another: the time goes on, and the alarm comes at its time.
- */
+/* Saved with one clock and loaded with another: the time continues, and the alarm fires at its
+ * time. */
 static void test_other_clock(void)
 {
     static const char *const clocks[] = { "clock=vm", "clock=rt", "clock=host" };

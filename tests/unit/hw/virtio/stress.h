@@ -1,26 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A virtio device whose driver, bus and machine do at random moments what they may: resets of each
- * kind, unplugging, Bus Master Enable and BARs that go, saving and loading, a broken ring, and then
- * another face and ring format. A test gives what its device is and what is lost with each of
- * them, and runs traffic between. `-m slow` makes it long; --seed repeats one.
+ * A virtio device whose driver, bus and machine perform all permitted operations at random moments:
+ * resets of each type, unplugging, clearing Bus Master Enable and BARs, saving and loading, a
+ * broken ring, and then another register interface and ring format. A test defines its device and
+ * what is lost with each operation, and runs traffic in between. `-m slow` runs longer; --seed
+ * repeats a run.
  */
 #ifndef TESTS_VIRTIO_STRESS_H
 #define TESTS_VIRTIO_STRESS_H
 
 #include "virtio-driver.h"
 
-enum { STRESS_LONG = 40 }; /* how many times as long */
+enum { STRESS_LONG = 40 }; /* factor of the duration */
 
 typedef struct Stress Stress;
 struct Stress {
     Fixture f;
     Drv v;
-    void (*plug)(Stress *s);   /* make s->v.d, at DRV_DEVFN */
-    void (*forget)(Stress *s); /* nothing that was offered will be done any more */
+    void (*plug)(Stress *s);   /* create s->v.d, at DRV_DEVFN */
+    void (*forget)(Stress *s); /* nothing that was made available will be processed any more */
     unsigned queues;           /* to set up */
-    unsigned eager;            /* one from which the device takes as soon as it is told */
-    bool running;              /* the driver has it set up */
+    unsigned eager;            /* one from which the device reads as soon as it is notified */
+    bool running;              /* the driver has initialised it */
     unsigned disturbed;
 };
 typedef void StressEvent(Stress *s);
@@ -43,7 +44,7 @@ static inline void stress_forget(Stress *s)
     s->running = false;
 }
 
-/* Through any face and ring format, with what is offered of `features`. */
+/* Initialise through any interface and ring format, with what is offered of `features`. */
 static inline void stress_set_up(Stress *s, uint64_t features)
 {
     features |= F_BIT(VIRTIO_F_RING_RESET);
@@ -71,7 +72,7 @@ static void driver_reset(Stress *s)
     stress_forget(s);
 }
 
-/* Every queue, since what a test loses is all that it offered. */
+/* Every queue, since a test loses everything that it made available. */
 static void queue_reset(Stress *s)
 {
     if (s->v.legacy || !s->running) {
@@ -123,14 +124,14 @@ static void bars_off(Stress *s)
             PCI_COMMAND_MEMORY | PCI_COMMAND_IO | PCI_COMMAND_MASTER);
 }
 
-/* Stopped, saved, reset as another machine would be, loaded, and on. */
+/* Stop, save, reset as another machine would do, load, and continue. */
 static void move_on(Stress *s)
 {
     g_autoptr(GByteArray) saved = NULL;
     g_autoptr(GError) err = NULL;
 
     machine_set_state(s->f.m, RUN_PAUSED);
-    drv_kick(&s->v, s->eager); /* looked at when it runs again */
+    drv_kick(&s->v, s->eager); /* processed when it runs again */
     saved = save_state(s->v.d);
     pci_device_reset(s->v.d, RESET_COLD);
     load_state(s->v.d, saved, &err);
@@ -138,7 +139,7 @@ static void move_on(Stress *s)
     machine_set_state(s->f.m, RUN_RUNNING);
 }
 
-/* A device that does not come to the bad chain, since it waits for its peer, is reset. */
+/* A device that does not reach the malformed chain, since it waits for its peer, is reset. */
 static void break_ring(Stress *s)
 {
     DrvSeg bad = { MMIO64, 512, true };
@@ -155,7 +156,7 @@ static void break_ring(Stress *s)
     stress_forget(s);
 }
 
-/* One of those, or of the test's own. */
+/* Run one of those operations, or one of the test's. */
 static inline void stress_disturb(Stress *s, StressEvent *const *own, unsigned n_own)
 {
     static StressEvent *const events[] = { unplug,         driver_reset,      queue_reset,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Virtqueues against a small driver: both ring formats, direct and indirect chains, event
- * indexes, wrap-around, reset in flight, save and load, and everything a hostile driver may
- * write into ring memory.
+ * Virtqueues and a small driver: both ring formats, direct and indirect chains, event indexes,
+ * wrap-around, reset in flight, save and load, and everything that a hostile driver may write to
+ * ring memory.
  */
 #include <string.h>
 
@@ -151,7 +151,8 @@ static void put_desc(Fixture *f, uint64_t at, uint64_t addr, uint32_t len, uint1
     put(f, at, &(VringDesc){ addr, len, a, b }, 16);
 }
 
-/* Offer a chain of n_in readable and n_out writable buffers of 100 bytes; the head or id. */
+/* Make a chain of n_in readable and n_out writable buffers of 100 bytes available. Returns the head
+ * or id. */
 static int split_offer(Fixture *f, unsigned n_in, unsigned n_out, bool indirect)
 {
     unsigned n = n_in + n_out, need = indirect ? 1 : n;
@@ -194,7 +195,7 @@ static int split_collect(Fixture *f, uint32_t *len)
     return entry[0];
 }
 
-/* Give back the descriptors of a chain whose buffers were direct (n of them) or indirect. */
+/* Release the descriptors of a chain whose buffers were direct (n of them) or indirect. */
 static void split_release(Fixture *f, uint16_t head, unsigned n, bool indirect)
 {
     for (unsigned i = 0; i < (indirect ? 1 : n); i++) {
@@ -341,7 +342,7 @@ static void test_packed(void)
     teardown(&f);
 }
 
-/* Completions in another order than the chains came. */
+/* Complete chains in another order than they were made available. */
 static void test_out_of_order(void)
 {
     Fixture f;
@@ -390,8 +391,8 @@ static void test_interrupts(void)
     teardown(&f);
 
     vq = setup(&f, 1ull << VIRTIO_RING_F_EVENT_IDX);
-    put16(&f, DRIVER + 4 + 2 * QSIZE, 2); /* tell me when index 2 was used */
-    complete_one(&f, vq);                 /* the first always tells */
+    put16(&f, DRIVER + 4 + 2 * QSIZE, 2); /* notify when index 2 is used */
+    complete_one(&f, vq);                 /* the first always notifies */
     g_assert_cmpuint(f.interrupts, ==, 1);
     complete_one(&f, vq);
     g_assert_cmpuint(f.interrupts, ==, 1);
@@ -431,8 +432,8 @@ static void test_packed_interrupts(void)
     teardown(&f);
 }
 
-/* A driver that filled its ring hears of it when all of it was used at once; nothing used is
- * nothing heard. */
+/* A driver that filled its ring is notified when all of it is used together. Without used buffers
+ * it is not notified. */
 static void test_whole_lap(gconstpointer features)
 {
     Fixture f;
@@ -449,7 +450,7 @@ static void test_whole_lap(gconstpointer features)
                 g_assert_cmpint(split_offer(&f, 0, 1, false), >=, 0);
             }
         }
-        if (packed) { /* tell me when slot 7 was used, in this lap */
+        if (packed) { /* notify when slot 7 is used, in this lap */
             put16(&f, DRIVER, 7 | (lap & 1 ? 0x8000 : 0));
             put16(&f, DRIVER + 2, 2);
         } else {
@@ -516,7 +517,7 @@ static void test_saved_state(void)
     g_assert_cmpuint(other->next_avail, ==, 2);
     virtio_record_ops.save(&g.v, &w2);
     g_assert_cmpmem(one->data, one->len, two->data, two->len);
-    /* every single-byte change loads or is refused; nothing else */
+    /* every single-byte change loads or is rejected; no other effect */
     for (unsigned i = 0; i < one->len * 8; i++) {
         one->data[i / 8] ^= 1 << (i % 8);
         reader_init(&r, one->data, one->len);
@@ -614,7 +615,7 @@ static void test_frozen_registers(void)
     teardown(&f);
 }
 
-/* Random bytes for rings and tables: never more than a broken device. */
+/* Random bytes for rings and tables: at most a broken device. */
 static void test_noise(gconstpointer features)
 {
     for (unsigned round = 0; round < 400; round++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * virtio-rng through both faces: entropy in what was asked for and nowhere else, the limit per
- * period on the virtual clock, reset, and the limit across save and load.
+ * virtio-rng through both interfaces: entropy is written to the requested buffers and nowhere else,
+ * the limit per period of the virtual clock, reset, and the limit across save and load.
  */
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -57,7 +57,7 @@ static void test_bytes(void)
     check_bytes(true);
 }
 
-/* 100 bytes in a second: the rest of what was asked for comes with the next. */
+/* 100 bytes per second: the rest of the request is served in the next period. */
 static void test_limit(void)
 {
     Fixture f;
@@ -73,7 +73,7 @@ static void test_limit(void)
     g_assert_cmpint(drv_collect(&v, 0, 1), ==, -1);
     step_ns(&f, 999999999);
     g_assert_cmpint(drv_collect(&v, 0, 1), ==, -1);
-    saved = save_state(v.d); /* and the period goes on where it is loaded */
+    saved = save_state(v.d); /* and the period continues where it is loaded */
     g_assert_true(load_state(v.d, saved, NULL));
     step_ns(&f, 1);
     g_assert_cmpint(drv_collect(&v, 0, 1), ==, LEN);
@@ -84,7 +84,7 @@ static void test_limit(void)
     drv_finish(&f);
 }
 
-/* A chain without room for a byte gets none; a limit that is not ours is refused. */
+/* A chain without space for a byte gets none. A limit of another machine is rejected. */
 static void test_odd(void)
 {
     Fixture f;
@@ -108,8 +108,8 @@ static void test_odd(void)
     drv_finish(&f);
 }
 
-/* A source that has nothing leaves the buffer with the driver; it is filled when there is more, but
- * not in a machine that stands still. */
+/* A source without data leaves the buffer with the device. It is filled when there is more, but not
+ * while the machine is stopped. */
 static void test_source(void)
 {
     g_autofree char *dir = g_dir_make_tmp("bp-XXXXXX", NULL);

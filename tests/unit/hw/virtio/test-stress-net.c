@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A network card with numbered frames both ways over datagrams or a stream, while the guest resets,
- * unplugs, reconfigures, saves and loads it, the cable is pulled and the back end replaced, at any
- * moment, through changing faces, ring formats and numbers of queues. Frames may be lost; none is
- * changed, comes twice or out of order, and none is written to a card's buffers after its reset.
- * Whenever it is asked the card still carries frames both ways.
+ * A network device with numbered frames in both directions over datagrams or a stream. At any
+ * moment the guest resets, unplugs, reconfigures, saves and loads it, the link is disconnected, and
+ * the back end is replaced, with changing register interfaces, ring formats and numbers of queues.
+ * Frames may be lost. None is changed, duplicated or reordered, and none is written to a buffer
+ * after a reset. At any check the device still transmits frames in both directions.
  */
 #include <sys/socket.h>
 #include <unistd.h>
@@ -20,27 +20,27 @@ typedef enum Way { TO_GUEST, FROM_GUEST, WAYS } Way;
 
 static const uint8_t mac0[6] = { 0x52, 0x54, 0, 0x12, 0x34, 0x56 + DRV_DEVFN };
 
-/* Rings give buffers back in order, so a slot follows from the count. */
+/* Rings return buffers in order, so the slot is derived from the count. */
 typedef struct Pair {
     unsigned rx_given, rx_taken, tx_given, tx_taken;
-    unsigned parts; /* of the frame under way that are still to come */
+    unsigned parts; /* bytes of the current frame that have not arrived yet */
     uint8_t frame[NET_MAX_FRAME];
     size_t len;
-    int64_t last_sent; /* number of the last frame that came out of it */
+    int64_t last_sent; /* number of the last frame that it delivered */
 } Pair;
 
 typedef struct Net {
     Stress s;
     int far; /* the other end of the back end */
     bool stream;
-    GByteArray *in, *out; /* of a stream: what came, and what did not go yet */
+    GByteArray *in, *out; /* of a stream: received bytes, and bytes not sent yet */
     Pair pair[PAIRS];
-    unsigned active;    /* pairs in use since it was set up */
+    unsigned active;    /* pairs in use since it was initialised */
     uint32_t rx_buffer; /* length of a receive buffer */
     uint32_t next[WAYS], limit;
     uint8_t *seen[WAYS]; /* bits, by number */
     unsigned passed[WAYS], blocked;
-    uint32_t floor; /* frames from this number on must come in order */
+    uint32_t floor; /* frames from this number on must arrive in order */
     int64_t last;
 } Net;
 
@@ -63,7 +63,8 @@ static uint32_t scramble(uint32_t x)
     return x ^ x >> 16;
 }
 
-/* UDP over IPv4 as far as steering looks; everything follows from the three numbers. */
+/* UDP over IPv4, as far as steering inspects it. The contents are derived from the three
+ * numbers. */
 static size_t make(uint8_t *p, Way way, uint8_t flow, uint32_t number)
 {
     uint16_t port = (way == TO_GUEST ? 1000 : 4000) + flow;
@@ -87,7 +88,7 @@ static size_t make(uint8_t *p, Way way, uint8_t flow, uint32_t number)
     return len;
 }
 
-/* What the frame is, byte for byte; that it is one of ours, and new. */
+/* Parse a frame byte by byte. Checks that it belongs to the test and is new. */
 static uint32_t check(Net *n, Way way, const uint8_t *p, size_t len)
 {
     uint8_t want[SLOT], *seen;
@@ -136,7 +137,7 @@ static void refill(Net *n)
     }
 }
 
-/* With one pair all frames take one way. */
+/* With one pair all frames use one path. */
 static void arrived(Net *n, Pair *p)
 {
     uint32_t number = check(n, TO_GUEST, p->frame, p->len);
@@ -188,7 +189,7 @@ static unsigned collect(Net *n)
     return count;
 }
 
-/* False: every slot is under way. */
+/* False: every slot is in use. */
 static bool transmit(Net *n, unsigned pair)
 {
     Pair *p = &n->pair[pair];
@@ -233,7 +234,7 @@ static void frame_length(uint8_t *p, size_t len)
     p[3] = (uint8_t)len;
 }
 
-/* Whether some of what a stream has to send went. */
+/* Send pending bytes of a stream. Returns true if some were sent. */
 static bool flush_far(Net *n)
 {
     ssize_t done = n->out->len ? send(n->far, n->out->data, n->out->len, MSG_DONTWAIT) : 0;
@@ -259,7 +260,7 @@ static void send_far(Net *n)
     flush_far(n);
 }
 
-/* The card also says where it is, after it moved and when asked. */
+/* The device also announces itself, after a migration and on request. */
 static bool is_rarp(const uint8_t *p, size_t len)
 {
     return len == 60 && p[12] == 0x80 && p[13] == 0x35 && memcmp(p + 22, mac0, 6) == 0;
@@ -279,7 +280,7 @@ static void left(Net *n, const uint8_t *frame, size_t len)
     p->last_sent = number;
 }
 
-/* The whole frames of a stream. */
+/* Extract the complete frames of a stream. */
 static void cut_frames(Net *n)
 {
     size_t at = 0;
@@ -380,7 +381,7 @@ static bool wants_pairs(const Net *n)
     return n->s.v.features >> VIRTIO_NET_F_MQ & 1 && n->s.queues == 5;
 }
 
-/* What waited for another number of pairs comes in its own order. */
+/* Frames that waited for another number of pairs arrive in their own order. */
 static void other_pairs(Net *n, unsigned active)
 {
     n->active = active;
@@ -391,7 +392,7 @@ static void other_pairs(Net *n, unsigned active)
 static void set_pairs(Net *n, unsigned pairs)
 {
     control(n, VIRTIO_NET_CTRL_MQ, 0, pairs, 2);
-    other_pairs(n, MAX(n->active, pairs)); /* buffers given to a pair stay with it */
+    other_pairs(n, MAX(n->active, pairs)); /* buffers of a pair remain with it */
 }
 
 static void set_up(Net *n)
@@ -404,14 +405,14 @@ static void set_up(Net *n)
     features |= g_test_rand_bit() ? F_BIT(VIRTIO_NET_F_MQ) : 0;
     features |= g_test_rand_bit() ? F_BIT(VIRTIO_NET_F_GUEST_ANNOUNCE) : 0;
     stress_set_up(&n->s, features);
-    other_pairs(n, 1); /* until the driver asks for more */
+    other_pairs(n, 1); /* until the driver requests more */
     n->rx_buffer = n->s.v.features >> VIRTIO_NET_F_MRG_RXBUF & 1 && g_test_rand_bit() ? 200 : SLOT;
     if (wants_pairs(n) && g_test_rand_bit()) {
         set_pairs(n, 2);
     }
 }
 
-/* Until nothing moves any more. */
+/* Run until nothing is transferred any more. */
 static void settle(Net *n)
 {
     for (unsigned quiet = 0, turn = 0; quiet < 10; turn++) {
@@ -425,7 +426,7 @@ static void settle(Net *n)
     }
 }
 
-/* Whatever happened before, nothing is stuck: a frame each way comes. */
+/* After any history, nothing is stuck: a frame arrives in each direction. */
 static void prove(Net *n)
 {
     uint32_t numbers[WAYS];
@@ -460,7 +461,7 @@ static void flood(Stress *s)
     }
 }
 
-/* Until the peer, who does not read, takes no more: frames stay in the guest's queue. */
+/* Until the peer, which does not read, accepts no more: frames stay in the guest's queue. */
 static void block(Stress *s)
 {
     Net *n = net_of(s);
@@ -483,7 +484,7 @@ static void announce(Stress *s)
     g_assert_true(net_announce(s->f.m, "", &once, NULL, NULL));
 }
 
-/* The filter takes what is for the card with and without the promiscuous mode. */
+/* The filter accepts frames to the device with and without promiscuous mode. */
 static void reprogram(Stress *s)
 {
     Net *n = net_of(s);
@@ -550,7 +551,7 @@ static void test_card(void)
     for (unsigned round = 0; round < rounds; round++) {
         one_round(n);
     }
-    g_test_message("%u of %u frames came in, %u of %u went out, %u disturbances, %u jams",
+    g_test_message("%u of %u frames received, %u of %u sent, %u disturbances, %u jams",
                    n->passed[TO_GUEST], n->next[TO_GUEST], n->passed[FROM_GUEST],
                    n->next[FROM_GUEST], n->s.disturbed, n->blocked);
     g_assert_cmpuint(n->passed[TO_GUEST], >, rounds / 4);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A disk with known contents under random I/O, while the guest resets, unplugs, reconfigures,
- * saves and loads the device and stops the machine at any moment, through changing faces and
- * ring formats. Whatever happened to the device, a block holds what was last acknowledged or
- * something that was written after it, whole; and in the end the file says the same.
+ * A disk with known contents under random I/O, while the guest resets, unplugs, reconfigures, saves
+ * and loads the device and stops the machine at any moment, with changing register interfaces and
+ * ring formats. After any operation, a block contains what was last acknowledged or something that
+ * was written after it, completely; and at the end so does the file.
  */
 #include <linux/virtio_blk.h>
 
@@ -15,11 +15,11 @@
 enum { BLOCKS = 256, BLOCK = 4096, SLOTS = 16, VERSIONS = 64, ROUNDS = 30000 };
 enum { HEADS = DRV_DATA, STATUSES = DRV_DATA + 0x1000, BUFFERS = DRV_DATA + 0x2000 };
 
-/* What a block may hold: versions, the acknowledged one first. */
+/* The versions that a block may contain, the acknowledged one first. */
 typedef struct Block {
     uint32_t may[VERSIONS];
     unsigned n;
-    bool busy; /* a request is under way */
+    bool busy; /* a request is in flight */
 } Block;
 
 typedef struct Slot {
@@ -33,7 +33,8 @@ typedef struct Disk {
     char *path;
     Block blocks[BLOCKS];
     Slot slots[SLOTS];
-    GQueue order; /* slots as they were offered (packed rings give no more than an order back) */
+    GQueue order; /* slots in the order in which they were made available (packed rings return
+                   * nothing else) */
     uint32_t version;
     unsigned acknowledged, checked;
 } Disk;
@@ -58,7 +59,7 @@ static bool holds(const uint8_t *p, unsigned block, uint32_t version)
     return memcmp(p, want, BLOCK) == 0;
 }
 
-/* The version that a block's bytes are; it must be one that they may be. */
+/* Return the version of a block's bytes, which must be a permitted one. */
 static uint32_t identify(const Disk *d, unsigned block, const uint8_t *p)
 {
     const Block *b = &d->blocks[block];
@@ -125,7 +126,7 @@ static void finish(Disk *d, Slot *slot)
     g_queue_remove(&d->order, slot);
 }
 
-/* Every request whose status is there has ended; the ring must give as many back. */
+/* Every request with a status has completed. The ring must return the same number. */
 static void collect(Disk *d)
 {
     unsigned used = 0, ended = 0;
@@ -142,7 +143,7 @@ static void collect(Disk *d)
     g_assert_cmpuint(used, ==, ended);
 }
 
-/* What was under way when the device went is neither done nor undone. */
+/* A request that was in flight when the device was reset may or may not have been executed. */
 static void forget(Stress *stress)
 {
     Disk *d = (Disk *)stress;

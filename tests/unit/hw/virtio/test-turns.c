@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Turns: a driver that offers as much work as it can gets all of it done, in pieces between which
- * the main loop serves others, whatever happens to the device meanwhile.
+ * Turns: a driver that submits as much work as it can gets all of it processed, in parts between
+ * which the main loop serves other sources, during any other operation.
  */
 #include <linux/virtio_blk.h>
 
@@ -19,8 +19,8 @@ static gboolean count_turn(gpointer opaque)
     return G_SOURCE_CONTINUE;
 }
 
-/* Run the main loop until queue q gives a chain back: its length, and in *turns how often another
- * source of the main loop had its turn. */
+/* Run the main loop until queue q returns a chain. Returns its length, and in *turns how often
+ * another source of the main loop was dispatched. */
 static int64_t wait_counting(Drv *v, unsigned q, unsigned n, unsigned *turns)
 {
     guint source;
@@ -39,7 +39,7 @@ static void run_loop(void)
     }
 }
 
-/* One chain of n segments of `len` bytes, all on the same memory. */
+/* One chain of n segments of `len` bytes, all with the same memory. */
 static void offer_big(Drv *v, unsigned q, unsigned n, uint32_t len, bool write)
 {
     DrvSeg s[16];
@@ -150,7 +150,7 @@ static void test_console(void)
 
 static struct Disk {
     unsigned submitted, most, in_flight;
-    uint64_t next, bytes; /* where the next step of a large request starts; all bytes */
+    uint64_t next, bytes; /* offset of the next step of a large request; all bytes */
     bool hold;
 } disk;
 
@@ -215,13 +215,13 @@ static void test_blk(void)
     first = disk.submitted;
     g_assert_cmpuint(first, >, 50);
     g_assert_cmpuint(first, <, 200);
-    drv_kick(&v, 0); /* it has its turn later, whatever the driver does */
+    drv_kick(&v, 0); /* it has its turn later, independent of the driver */
     g_assert_cmpuint(disk.submitted, ==, first);
     drv_kick(&v, 1);
     while (used(&v, 0) < 300 || used(&v, 1) < 300) {
         unsigned a = used(&v, 0), b = used(&v, 1);
 
-        g_assert_cmpint(abs((int)a - (int)b), <=, 210); /* both queues get on */
+        g_assert_cmpint(abs((int)a - (int)b), <=, 210); /* both queues make progress */
         g_main_context_iteration(NULL, FALSE);
     }
     g_assert_cmpuint(disk.submitted, ==, 600);
@@ -229,7 +229,7 @@ static void test_blk(void)
     drv_finish(&f);
 }
 
-/* One request of 16 MiB: in steps, one after the other, and whole at the end. */
+/* One request of 16 MiB: executed in steps, sequentially, and complete at the end. */
 static void test_blk_large(void)
 {
     DrvSeg s[20] = { { RAM + DATA, 16, false } };
@@ -252,7 +252,7 @@ static void test_blk_large(void)
     g_assert_cmpuint(*drv_ram(&v, DATA + 0x800), ==, 0);
     g_assert_cmpuint(disk.bytes, ==, 17 * (uint64_t)MIB + 0x1000);
     g_assert_cmpuint(disk.submitted, ==, 9);
-    /* stopped between two steps and loaded: from the start; reset: gone */
+    /* stopped between two steps and loaded: it starts again; reset: it is dropped */
     for (unsigned reset = 0; reset < 2; reset++) {
         g_autoptr(GByteArray) saved = NULL, again = NULL;
 
@@ -283,7 +283,7 @@ static void test_blk_large(void)
     drv_finish(&f);
 }
 
-/* What is in flight is bounded, however much a driver offers. */
+/* Work in flight is bounded for any amount that a driver submits. */
 static void held_submit(BlockNode *n, BlockRequest *req)
 {
     disk.submitted++;

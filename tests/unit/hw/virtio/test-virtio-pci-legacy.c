@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The legacy register file: its header with and without MSI-X, queues placed by page number,
- * what freezes while a page is set, notification, and a driver that knows nothing newer.
+ * registers that are read-only while a page is set, notification, and a driver without knowledge of
+ * later versions.
  */
 #include "virtio-driver.h"
 
@@ -28,7 +29,7 @@ static void test_header(void)
     Drv v;
 
     start(&f, &v, "drive=d0,num-queues=2");
-    /* only what fits in 32 bits, and nothing that came with the specification */
+    /* only what fits in 32 bits, and no feature of the later specification */
     g_assert_cmphex(leg(&v, L_DEVICE_FEATURES, 4) & F_BIT(VIRTIO_F_ANY_LAYOUT), !=, 0);
     set_leg(&v, L_DRIVER_FEATURES, 4, UINT32_MAX);
     g_assert_cmphex(leg(&v, L_DRIVER_FEATURES, 4), ==, leg(&v, L_DEVICE_FEATURES, 4));
@@ -43,7 +44,7 @@ static void test_header(void)
     drv_finish(&f);
 }
 
-/* The configuration moves behind the vector registers when MSI-X is on (4.1.4.10). */
+/* The configuration moves behind the vector registers when MSI-X is enabled (4.1.4.10). */
 static void test_configuration_moves(void)
 {
     Fixture f;
@@ -80,7 +81,7 @@ static void test_frozen_page(void)
     set_leg(&v, L_SELECT, 2, 1);
     set_leg(&v, L_PAGE, 4, 0);
     g_assert_cmphex(leg(&v, L_PAGE, 4), ==, 0);
-    g_assert_true(read_sector(&v, 0)); /* the other queue does not care */
+    g_assert_true(read_sector(&v, 0)); /* the other queue is not affected */
     set_leg(&v, L_SELECT, 2, 1);
     drv_place_ring(&v, 1, 256);
     set_leg(&v, L_PAGE, 4, page);
@@ -88,7 +89,7 @@ static void test_frozen_page(void)
     drv_finish(&f);
 }
 
-/* A queue keeps its vector when its page goes and comes. */
+/* A queue keeps its vector when its page is cleared and set. */
 static void test_vector_stays(void)
 {
     Fixture f;
@@ -107,7 +108,7 @@ static void test_vector_stays(void)
     drv_finish(&f);
 }
 
-/* A legacy driver cannot be told NEEDS_RESET: its queues fall silent until it resets. */
+/* A legacy driver cannot be informed of NEEDS_RESET: its queues do nothing until it resets. */
 static void test_broken_ring(void)
 {
     Fixture f;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The modern register file: negotiation, what freezes when, queue reset, notification by the
- * notify structure and through the configuration-access capability with its checks, and both
- * ring formats under each combination of the features that change them.
+ * The modern register file: negotiation, registers that become read-only, queue reset, notification
+ * by the notify structure and through the configuration-access capability with its checks, and both
+ * ring formats with each combination of the features that change them.
  */
 #include "virtio-driver.h"
 
@@ -37,8 +37,8 @@ static void test_negotiation(void)
     g_assert_cmphex(offered >> VIRTIO_F_VERSION_1 & 1, ==, 1);
     set_com(&v, C_DEVICE_SELECT, 4, 2);
     g_assert_cmphex(com(&v, C_DEVICE_FEATURE, 4), ==, 0);
-    /* a set with a bit that is not offered is refused as a whole (2.2.2), also when the machine
-     * moved before the driver asked */
+    /* a set with a bit that is not offered is rejected completely (2.2.2), also if the machine was
+     * migrated before the driver read the status */
     for (unsigned bit = 0; bit < 64; bit++) {
         g_autoptr(GByteArray) saved = NULL;
 
@@ -63,7 +63,7 @@ static void test_negotiation(void)
     set_com(&v, C_DRIVER_SELECT, 4, 3);
     set_com(&v, C_DRIVER_FEATURE, 4, 0);
     g_assert_cmphex(com(&v, C_DRIVER_FEATURE, 4), ==, 0);
-    /* a driver that knows FEATURES_OK must take VERSION_1 (6.1) */
+    /* a driver that knows FEATURES_OK must accept VERSION_1 (6.1) */
     drv_write_features(&v, F_BIT(VIRTIO_F_RING_PACKED));
     drv_set_status(&v, VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER |
                            VIRTIO_CONFIG_S_FEATURES_OK);
@@ -78,7 +78,7 @@ static void test_negotiation(void)
     drv_finish(&f);
 }
 
-/* Bits are added one by one and only a reset takes them away (2.1.1). */
+/* Bits are added one by one and only a reset clears them (2.1.1). */
 static void test_status(void)
 {
     Fixture f;
@@ -128,7 +128,8 @@ static void test_frozen(void)
     drv_finish(&f);
 }
 
-/* Features say how the rings lie, so they freeze with the first ring as well. */
+/* Features determine the layout of the rings, so they become read-only with the first ring as
+ * well. */
 static void test_features_freeze_with_rings(void)
 {
     Fixture f;
@@ -141,11 +142,11 @@ static void test_features_freeze_with_rings(void)
     g_assert_cmpuint(com(&v, C_SIZE, 2), ==, 3);
     drv_write_features(&v, 0);
     set_com(&v, C_ENABLE, 2, 1);
-    g_assert_cmpuint(com(&v, C_ENABLE, 2), ==, 0); /* a split one has not */
+    g_assert_cmpuint(com(&v, C_ENABLE, 2), ==, 0); /* a split one does not */
     drv_set_status(&v, 0);
     drv_start(&v, 0, 1);
     v.legacy = true;
-    drv_write_features(&v, UINT32_MAX); /* through the other face */
+    drv_write_features(&v, UINT32_MAX); /* through the other interface */
     v.legacy = false;
     set_com(&v, C_DRIVER_SELECT, 4, 1);
     g_assert_cmphex(com(&v, C_DRIVER_FEATURE, 4), ==, 1);
@@ -169,7 +170,7 @@ static void test_queue_registers(void)
         set_com(&v, C_SIZE, 2, bad[i]);
         g_assert_cmpuint(com(&v, C_SIZE, 2), ==, 256);
     }
-    set_com(&v, C_SELECT, 2, 2); /* there is no such queue */
+    set_com(&v, C_SELECT, 2, 2); /* the queue does not exist */
     for (unsigned at = C_SIZE; at < 0x3c; at += 2) {
         set_com(&v, at, 2, 1);
     }
@@ -178,7 +179,7 @@ static void test_queue_registers(void)
     wr(&f, v.notify + 8, 2, 2);
     wr(&f, v.notify + 0xffe, 2, 2);
     g_assert_cmphex(drv_status(&v), ==, 0);
-    /* a misaligned area breaks the device, and a reset mends it */
+    /* a misaligned area breaks the device, and a reset recovers it */
     drv_start(&v, 0, 0);
     set_com(&v, C_SELECT, 2, 0);
     set_com(&v, C_DESC, 8, RAM + 8);
@@ -189,7 +190,7 @@ static void test_queue_registers(void)
     drv_finish(&f);
 }
 
-/* The generation moves with the configuration, so that a torn read shows (2.5.1). */
+/* The generation changes with the configuration, so that a torn read is detected (2.5.1). */
 static void test_generation(void)
 {
     Fixture f;
@@ -203,7 +204,7 @@ static void test_generation(void)
     g_assert_true(block_resize(block_find(f.m, "d0"), 1 << 21, NULL));
     g_assert_cmpuint(com(&v, C_GENERATION, 1), ==, (uint8_t)(was + 1));
     g_assert_cmpuint(drv_config(&v, 0, 8), ==, 4096);
-    for (unsigned at = 60; at < 0x1000; at++) { /* beyond its end there is nothing */
+    for (unsigned at = 60; at < 0x1000; at++) { /* nothing past its end */
         wr(&f, v.config + at, 1, 0xff);
         g_assert_cmpuint(rd(&f, v.config + at, 1), ==, 0);
     }
@@ -227,7 +228,8 @@ static uint64_t through_cap(Drv *v, uint8_t bar, uint32_t offset, uint32_t len, 
     return cfg(v->f, DRV_DEVFN, v->cfg_cap + CFG_DATA, len == 1 || len == 2 ? len : 4);
 }
 
-/* Bar, length, alignment and end are checked; what fails changes and starts nothing (4.1.4.9). */
+/* Bar, length, alignment and end are checked. An invalid access changes and starts nothing
+ * (4.1.4.9). */
 static void test_access_capability(void)
 {
     static const struct {
@@ -243,7 +245,8 @@ static void test_access_capability(void)
     Drv v;
 
     start(&f, &v, "drive=d0");
-    set_cfg(&f, DRV_DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MASTER); /* BARs off: this is the way in */
+    set_cfg(&f, DRV_DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MASTER); /* BARs disabled: the access path is
+                                                                 * this capability */
     through_cap(&v, 4, C_STATUS, 1, true, VIRTIO_CONFIG_S_ACKNOWLEDGE);
     g_assert_cmphex(through_cap(&v, 4, C_STATUS, 1, false, 0), ==, VIRTIO_CONFIG_S_ACKNOWLEDGE);
     g_assert_cmphex(through_cap(&v, 4, C_NUM_QUEUES, 2, false, 0), ==, 1);
@@ -271,13 +274,14 @@ static void test_notify_through_capability(void)
         put_read(&v, q);
         through_cap(&v, 4, 0x3000 + 4 * q, 2, true, q);
         g_assert_cmpint(drv_wait(&v, q, 3), ==, 513);
-        g_assert_cmphex(through_cap(&v, 4, 0x1000, 1, false, 0), ==, 1); /* the ISR, taken */
+        g_assert_cmphex(through_cap(&v, 4, 0x1000, 1, false, 0), ==, 1); /* the ISR, which a read
+                                                                          * clears */
         g_assert_cmphex(rd(&f, v.isr, 1), ==, 0);
     }
     drv_finish(&f);
 }
 
-/* Buffers made available before DRIVER_OK are served when it comes, without a notification. */
+/* Buffers made available before DRIVER_OK are processed when it is set, without a notification. */
 static void test_before_driver_ok(void)
 {
     Fixture f;
@@ -327,7 +331,8 @@ static void test_rings(void)
     }
 }
 
-/* Accesses of any size at any place, in any order: nothing breaks, a reset brings all back. */
+/* Accesses of any size at any offset, in any order: nothing breaks, and a reset restores
+ * everything. */
 static void test_noise(void)
 {
     static const unsigned sizes[] = { 1, 2, 4, 8 };

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The virtio function apart from its register files: which faces it shows, ids, capabilities,
- * interrupts by vector, by INTx and by neither, DMA that may not be, reset and saved state.
+ * The virtio function apart from its register files: available interfaces, ids, capabilities,
+ * interrupts by vector, by INTx and by neither, DMA that is not permitted, reset and saved state.
  */
 #include "virtio-driver.h"
 
 enum { QUEUES = 4, SECTOR = 512 };
 
-/* A read of one sector by queue q; false if it did not come back. */
+/* Read one sector by queue q. Returns false if the request did not complete. */
 static bool read_sector(Drv *v, unsigned q)
 {
     uint64_t at = RAM + DRV_DATA;
@@ -71,7 +71,8 @@ static void test_faces(void)
     }
 }
 
-/* Below an Express port the legacy face goes by itself: there is no port I/O to spare there. */
+/* Below an Express port the legacy interface is off by default, because port I/O is scarce
+ * there. */
 static void test_face_by_place(void)
 {
     Fixture f;
@@ -120,8 +121,8 @@ static void test_vectors(void)
     check_vectors(true);
 }
 
-/* Vectors there are not, or none given: the driver reads back that it has none, and hears nothing.
- */
+/* Vectors that do not exist, or none assigned: the driver reads back that it has none, and is not
+ * notified. */
 static void test_no_vector(void)
 {
     Fixture f;
@@ -178,7 +179,7 @@ static void give_config_vector(Drv *v, uint16_t vector)
     }
 }
 
-/* Queues 0 and 1, and the configuration, have something to say that the masks hold back. */
+/* Queues 0 and 1, and the configuration, have a notification that is masked. */
 static void start_pending(Fixture *f, Drv *v, bool legacy)
 {
     drv_machine(f, DRV_NULL_DRIVE, NULL);
@@ -192,7 +193,7 @@ static void start_pending(Fixture *f, Drv *v, bool legacy)
     g_assert_cmphex(pending(v), ==, 7);
 }
 
-/* Vectors taken away one after the other, by each of the ways a driver has. */
+/* Remove vectors one after the other, by each of the means of a driver. */
 static void check_pending(bool legacy)
 {
     Fixture f;
@@ -203,14 +204,14 @@ static void check_pending(bool legacy)
     g_assert_cmphex(pending(&v), ==, 7);
     give_vector(&v, 0, 4);
     g_assert_cmphex(pending(&v), ==, 5);
-    give_vector(&v, 2, 2); /* shared now: it goes with the last */
+    give_vector(&v, 2, 2); /* shared now: it is cleared with the last */
     give_vector(&v, 1, VIRTIO_MSI_NO_VECTOR);
     g_assert_cmphex(pending(&v), ==, 5);
     give_config_vector(&v, 2);
     g_assert_cmphex(pending(&v), ==, 4);
     give_vector(&v, 2, VIRTIO_MSI_NO_VECTOR);
     g_assert_cmphex(pending(&v), ==, 4);
-    give_config_vector(&v, 99); /* there is none: so none it has */
+    give_config_vector(&v, 99); /* it does not exist: so the queue has none */
     g_assert_cmphex(pending(&v), ==, 0);
     mask_vectors(&v, false);
     for (unsigned n = 0; n <= QUEUES; n++) {
@@ -249,7 +250,7 @@ static void check_pending_resets(bool legacy)
             g_assert_cmphex(pending(&v), ==, 0);
             break;
         }
-        drv_msix(&v, true); /* and the next driver hears of its own requests only */
+        drv_msix(&v, true); /* and the next driver is notified of its own requests only */
         drv_start(&v, 0, QUEUES);
         g_assert_true(read_sector(&v, 1));
         g_assert_true(drv_interrupted(&v, 2));
@@ -265,7 +266,7 @@ static void test_pending(void)
     }
 }
 
-/* What is pending travels, also into a device whose queues had other vectors. */
+/* Pending bits are migrated, also to a device whose queues had other vectors. */
 static void test_pending_saved(void)
 {
     g_autoptr(GByteArray) saved = NULL, again = NULL;
@@ -302,14 +303,14 @@ static void check_intx(const char *settings, bool legacy)
     g_assert_true(read_sector(&v, 0));
     g_assert_true(f.line[3]);
     g_assert_cmphex(legacy ? leg(&v, L_ISR, 1) : rd(&f, v.isr, 1), ==, 1);
-    g_assert_false(f.line[3]); /* reading took it */
+    g_assert_false(f.line[3]); /* the read cleared it */
     g_assert_cmphex(legacy ? leg(&v, L_ISR, 1) : rd(&f, v.isr, 1), ==, 0);
     virtio_config_changed(&((VirtioPCI *)v.d)->virtio);
     g_assert_true(f.line[3]);
     g_assert_true(read_sector(&v, 0));
     g_assert_cmphex(legacy ? leg(&v, L_ISR, 1) : rd(&f, v.isr, 1), ==, 3);
     g_assert_true(read_sector(&v, 0));
-    drv_set_status(&v, 0); /* a reset lowers the pin */
+    drv_set_status(&v, 0); /* a reset deasserts the pin */
     g_assert_false(f.line[3]);
     drv_finish(&f);
 }
@@ -318,7 +319,7 @@ static void test_intx(void)
 {
     check_intx("drive=d0,vectors=0", false);
     check_intx("drive=d0,vectors=0", true);
-    check_intx("drive=d0", false); /* MSI-X there, but off */
+    check_intx("drive=d0", false); /* MSI-X exists, but is disabled */
     check_intx("drive=d0", true);
     check_intx("drive=d0,msix=off", false);
 }
@@ -328,14 +329,15 @@ static void test_intx(void)
 static void needs_reset(Drv *v)
 {
     g_assert_cmphex(drv_status(v) & VIRTIO_CONFIG_S_NEEDS_RESET, !=, 0);
-    g_assert_true(drv_interrupted(v, 0)); /* the driver is told (2.1.2) */
+    g_assert_true(drv_interrupted(v, 0)); /* the driver is notified (2.1.2) */
     drv_start(v, 0, 1);
     drv_running(v);
     g_assert_true(read_sector(v, 0));
     drv_interrupted(v, 1);
 }
 
-/* Buffers and rings outside RAM, in its own BAR, in a sibling's: never a crash, always a reset. */
+/* Buffers and rings outside RAM, in its own BAR, in a sibling's: never a crash, always recoverable
+ * by a reset. */
 static void test_wild_addresses(void)
 {
     static const uint64_t wild[] = { 0,    RAM + RAM_SIZE - 8, MMIO,      MMIO64, MMIO64 + 0x3000,
@@ -378,8 +380,9 @@ static void test_wild_addresses(void)
     drv_finish(&f);
 }
 
-/* Without Bus Master Enable, of the function or below D0, nothing is fetched and buffers stay. With
- * it again the next notification continues, also with a request that ended in between. */
+/* Without Bus Master Enable, of the function or below D0, nothing is fetched and buffers stay. When
+ * it is set again, the next notification continues, also with a request that completed in
+ * between. */
 static void test_bus_master(void)
 {
     DrvSeg s[] = { { RAM + DRV_DATA, 16, false },
@@ -416,7 +419,7 @@ static void test_bus_master(void)
 }
 
 /* A ring, or an indirect table, in the registers of another function: the device breaks, and the
- * other function never sees an access. */
+ * other function is never accessed. */
 static void test_rings_in_registers(void)
 {
     static const unsigned areas[] = { C_DESC, C_DRIVER, C_DEVICE };
@@ -430,7 +433,7 @@ static void test_rings_in_registers(void)
     plug(&f, drv_type("pci-testdev"), "pcie.0", "other", PCI_DEVFN(5, 0), NULL);
     set_cfg(&f, PCI_DEVFN(5, 0), PCI_BASE_ADDRESS_0, 4, bar);
     set_cfg(&f, PCI_DEVFN(5, 0), PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
-    wr(&f, bar, 1, 0); /* count writes at the first hot place, byte 2048 */
+    wr(&f, bar, 1, 0); /* count writes at the first register with an effect, byte 2048 */
     for (size_t i = 0; i < G_N_ELEMENTS(areas); i++) {
         drv_start(&v, F_BIT(VIRTIO_F_RING_RESET), 1);
         set_com(&v, C_RESET, 2, 1);
@@ -457,8 +460,8 @@ static void test_rings_in_registers(void)
     drv_finish(&f);
 }
 
-/* A change of the configuration sets both bits of the ISR: some drivers look at their queues only.
- */
+/* A change of the configuration sets both bits of the ISR, because some drivers process only their
+ * queues. */
 static void test_config_isr(void)
 {
     for (unsigned legacy = 0; legacy < 2; legacy++) {
@@ -490,7 +493,8 @@ static void offer_many(Drv *v, unsigned n)
     }
 }
 
-/* Every kind of reset with requests in flight: nothing comes back, nothing leaks, all works. */
+/* Every type of reset with requests in flight: nothing completes, nothing leaks, everything
+ * works. */
 static void test_resets_in_flight(void)
 {
     Fixture f;
@@ -513,7 +517,7 @@ static void test_resets_in_flight(void)
             set_com(&v, C_SELECT, 2, 2);
             set_com(&v, C_RESET, 2, 1);
             g_assert_cmpuint(com(&v, C_ENABLE, 2), ==, 0);
-            drv_queue(&v, 2, 0, 3); /* a ring set up again starts from nothing (2.6.1) */
+            drv_queue(&v, 2, 0, 3); /* a ring that is set up again starts empty (2.6.1) */
             g_assert_true(read_sector(&v, 2));
             drv_running(&v);
             continue;
@@ -534,7 +538,7 @@ static void test_resets_in_flight(void)
     }
     drv_start(&v, 0, QUEUES);
     offer_many(&v, 40);
-    device_unplug(&v.d->dev); /* and the last way: under I/O */
+    device_unplug(&v.d->dev); /* and the last type: during I/O */
     drv_finish(&f);
 }
 
@@ -572,7 +576,7 @@ static void test_state(void)
     check_state(true);
 }
 
-/* What one device negotiated another must offer, and vectors must exist. */
+/* Everything that one device negotiated must be offered by the other, and vectors must exist. */
 static void test_state_refused(void)
 {
     static const char *const settings[] = { "drive=d0,num-queues=4,event_idx=off",

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A small virtio driver over a PCI fixture: it finds the device as a guest would, through its
- * capabilities or its legacy BAR, sets queues up through either face, and offers and collects
- * chains in split and packed rings. It keeps no more than one chain a ring slot and never wraps
- * its data area, so a test says where its buffers lie.
+ * A small virtio driver over a PCI fixture. It finds the device as a guest would, through its
+ * capabilities or its legacy BAR, sets up queues through either interface, and submits and collects
+ * chains in split and packed rings. It uses at most one chain per ring slot and never wraps its
+ * data area, so a test determines the addresses of its buffers.
  */
 #ifndef TESTS_VIRTIO_DRIVER_H
 #define TESTS_VIRTIO_DRIVER_H
@@ -22,8 +22,8 @@
 enum {
     DRV_QUEUES = 24,
     DRV_RING_SPAN = 0x8000,                      /* descriptors, driver and device areas */
-    DRV_TABLES = DRV_QUEUES * DRV_RING_SPAN,     /* indirect tables, 32 a queue */
-    DRV_DATA = DRV_TABLES + DRV_QUEUES * 0x2000, /* free for tests, to DRV_MESSAGES */
+    DRV_TABLES = DRV_QUEUES * DRV_RING_SPAN,     /* indirect tables, 32 per queue */
+    DRV_DATA = DRV_TABLES + DRV_QUEUES * 0x2000, /* available to tests, up to DRV_MESSAGES */
     DRV_MESSAGES = (int)RAM_SIZE - 0x1000,       /* vector n writes n + 1 at 4 * n */
     DRV_OK = VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_DRIVER_OK,
     DRV_DEVFN = PCI_DEVFN(3, 0),
@@ -70,7 +70,7 @@ typedef struct DrvRing {
     uint64_t desc, driver, device;
     uint16_t size, avail, used; /* split: free-running; packed: slots */
     bool avail_wrap, used_wrap;
-    uint16_t next_free; /* descriptors are taken round and round */
+    uint16_t next_free; /* descriptors are used cyclically */
 } DrvRing;
 
 typedef struct Drv {
@@ -78,7 +78,7 @@ typedef struct Drv {
     PCIDevice *d;
     bool legacy;
     uint64_t features;
-    uint64_t common, isr, config, notify; /* machine addresses; 0: no such structure */
+    uint64_t common, isr, config, notify; /* machine addresses; 0: the structure does not exist */
     uint32_t notify_step;
     uint8_t cfg_cap;
     DrvRing ring[DRV_QUEUES];
@@ -218,7 +218,7 @@ static inline uint64_t drv_offered(Drv *v)
     return low | high << 32;
 }
 
-/* The device's own configuration space, wherever the face has it. */
+/* Return the address of the device-specific configuration in the current interface. */
 static inline uint64_t drv_config(Drv *v, unsigned at, unsigned size)
 {
     return v->legacy ? leg(v, (msix_enabled(v->d) ? 0x18 : 0x14) + at, size)
@@ -261,7 +261,7 @@ static inline void drv_place_ring(Drv *v, unsigned q, uint16_t size)
     memset(drv_ram(v, q * DRV_RING_SPAN), 0, DRV_RING_SPAN);
 }
 
-/* Queue q with vector `vector` (VIRTIO_MSI_NO_VECTOR: none); size 0: as offered. */
+/* Set up queue q with vector `vector` (VIRTIO_MSI_NO_VECTOR: none); size 0: as offered. */
 static inline void drv_queue(Drv *v, unsigned q, uint16_t size, uint16_t vector)
 {
     if (v->legacy) {
@@ -286,8 +286,8 @@ static inline void drv_queue(Drv *v, unsigned q, uint16_t size, uint16_t vector)
     set_com(v, C_ENABLE, 2, 1);
 }
 
-/* Reset, negotiate what of `features` is offered, set n queues up (vector q + 1 each), run. False
- * if the device does not take this set of features. */
+/* Reset, negotiate what is offered of `features`, set up n queues (vector q + 1 each), start.
+ * Returns false if the device does not accept this set of features. */
 static inline bool drv_try_start(Drv *v, uint64_t features, unsigned n)
 {
     const uint8_t ok =
@@ -394,7 +394,7 @@ static inline void packed_offer(Drv *v, DrvRing *r, const DrvSeg *s, unsigned n,
     wr(v->f, r->desc + 16 * first + 14, 2, first_flags);
 }
 
-/* Make a chain available in queue q; through an indirect table if the driver negotiated that. */
+/* Make a chain available in queue q, through an indirect table if the driver negotiated that. */
 static inline void drv_offer(Drv *v, unsigned q, const DrvSeg *s, unsigned n)
 {
     DrvRing *r = &v->ring[q];
@@ -405,7 +405,8 @@ static inline void drv_offer(Drv *v, unsigned q, const DrvSeg *s, unsigned n)
     (drv_packed(v) ? packed_offer : split_offer)(v, r, s, n, table);
 }
 
-/* Take the next used chain: its length, or -1. n: the chain's buffers (packed rings skip them). */
+/* Return the length of the next used chain, or -1. n: the number of the chain's buffers (packed
+ * rings skip them). */
 static inline int64_t drv_collect(Drv *v, unsigned q, unsigned n)
 {
     DrvRing *r = &v->ring[q];
@@ -427,7 +428,7 @@ static inline int64_t drv_collect(Drv *v, unsigned q, unsigned n)
     return d.len;
 }
 
-/* The same once the main loop has got so far, within a limit. */
+/* Like drv_used(), but run the main loop until a chain is used, within a limit. */
 static inline int64_t drv_wait(Drv *v, unsigned q, unsigned n)
 {
     Wait w = wait_begin("a used buffer", G_STRLOC, 20);

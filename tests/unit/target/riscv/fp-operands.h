@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Operands for the floating-point tests: the special values of a format, and random numbers that
- * meet the interesting cases more often than uniform bits would.
+ * hit the interesting cases more often than uniform bits would.
  */
 #ifndef TESTS_FP_OPERANDS_H
 #define TESTS_FP_OPERANDS_H
@@ -15,7 +15,7 @@ typedef struct {
     int exp_bits;
 } OperandFormat;
 
-/* A fixed sequence, so that a failure can be run again. */
+/* A fixed sequence, so that a failure is reproducible. */
 static inline uint64_t operand_random(uint64_t *state)
 {
     uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
@@ -25,7 +25,7 @@ static inline uint64_t operand_random(uint64_t *state)
     return z ^ z >> 31;
 }
 
-/* How many random operands a test takes; BACKPLANE_FP_RANDOM=N overrides it. */
+/* Return the number of random operands of a test. BACKPLANE_FP_RANDOM=N overrides it. */
 static inline unsigned long operand_count(unsigned long usual)
 {
     const char *text = g_getenv("BACKPLANE_FP_RANDOM");
@@ -33,7 +33,7 @@ static inline unsigned long operand_count(unsigned long usual)
     return text ? strtoul(text, NULL, 0) : usual;
 }
 
-/* The distinct special values; few leaves out most exponents, for operations of three operands. */
+/* The distinct special values. few omits most exponents, for operations with three operands. */
 static inline GArray *operand_specials(OperandFormat f, gboolean few)
 {
     const int bias = (1 << (f.exp_bits - 1)) - 1, max = 2 * bias + 1, p = f.frac_bits;
@@ -77,7 +77,7 @@ static inline GArray *operand_specials(OperandFormat f, gboolean few)
 }
 
 /*
- * One random operand. near, when not 0, is another operand whose exponent it should be close to,
+ * Return a random operand. near, if not 0, is another operand whose exponent it should be close to,
  * so that sums cancel and carry.
  */
 static inline uint64_t operand_pick(OperandFormat f, uint64_t *state, uint64_t near)

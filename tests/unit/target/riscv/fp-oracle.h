@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The second opinion on floating point: libmpfr made to round like the guest, and the operands
- * that the floating-point tests share. Included by one test program each, hence the inlines.
+ * An independent implementation of floating point: libmpfr with the guest's rounding, and the
+ * operands that the floating-point tests share. Included by one test program each, hence the
+ * inlines.
  */
 #ifndef TESTS_FP_ORACLE_H
 #define TESTS_FP_ORACLE_H
@@ -16,7 +17,7 @@
 
 typedef struct {
     const char *name;
-    int precision; /* bits of the significand, the hidden one too */
+    int precision; /* bits of the significand, including the hidden one */
     int frac_bits;
     int exp_bits;
 } OracleFormat;
@@ -67,7 +68,7 @@ static inline bool oracle_is_snan(const OracleFormat *f, uint64_t bits)
     return oracle_is_nan(f, bits) && (bits & oracle_nan(f)) != oracle_nan(f);
 }
 
-/* The host's types only carry the bits: every value is exact in both directions. */
+/* The host's types only store the bits: every value is exact in both directions. */
 static inline void oracle_load(const OracleFormat *f, mpfr_t value, uint64_t bits)
 {
     double wide;
@@ -130,8 +131,8 @@ static inline void oracle_round_away(mpfr_t value, long unit)
 }
 
 /*
- * FRM_RMM, which libmpfr lacks: the result truncated a few bits further, with a bit below those
- * standing for the rest, is rounded to the unit in the last place.
+ * FRM_RMM, which libmpfr does not have: the result is truncated a few bits further, with a sticky
+ * bit for the rest, and rounded to the unit in the last place.
  */
 static inline uint64_t oracle_rmm(const OracleFormat *f, OracleOp op, mpfr_t in[3], uint8_t *flags)
 {
@@ -208,7 +209,8 @@ static inline uint64_t oracle_native(const OracleFormat *f, OracleOp op, mpfr_t 
     return bits;
 }
 
-/* What IEEE 754 and the RISC-V manual say the operation gives: the bits, and the flags raised. */
+/* Return the result of the operation according to IEEE 754 and the RISC-V manual: the bits, and the
+ * flags raised. */
 static inline uint64_t oracle_result(const OracleFormat *f, OracleOp op, mpfr_t in[3], unsigned rm,
                                      uint8_t *flags)
 {
@@ -227,7 +229,8 @@ static inline uint64_t oracle_result(const OracleFormat *f, OracleOp op, mpfr_t 
     return bits;
 }
 
-/* The same for operands given as bits of a format, with the rules for NaN operands. */
+/* Like the function above for operands given as bits of a format, with the rules for NaN
+ * operands. */
 static inline uint64_t oracle_bits(const OracleFormat *from, const OracleFormat *to, OracleOp op,
                                    int arity, const uint64_t x[3], unsigned rm, uint8_t *flags)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A hart on a small machine for unit tests: 8 MiB of RAM at its usual place, a device page that
- * records accesses, and a page that stops the hart when it is stored to. Code is assembled from
- * the rows of the instruction table.
+ * A hart on a small machine for unit tests: 8 MiB of RAM at its usual address, a device page that
+ * records accesses, and a page that stops the hart when it is stored to. Code is assembled from the
+ * rows of the instruction table.
  *
  * A run starts in M-mode at CODE and ends at the first trap to M-mode: the handler at STOP_CODE
- * stores to the exit page. x31 is lost to that handler (it is in mscratch afterwards).
+ * stores to the exit page. The handler overwrites x31 (the value is in mscratch afterwards).
  */
 #ifndef TESTS_UNIT_TARGET_RISCV_HARNESS_H
 #define TESTS_UNIT_TARGET_RISCV_HARNESS_H
@@ -33,9 +33,9 @@ typedef struct Hart {
     RiscvCpu *cpu;
     RamBlock *ram;
     MemRegion ram_region, device, exit;
-    uint64_t device_value; /* what a load gives, what a store left */
+    uint64_t device_value; /* the value that a load returns, or that a store wrote */
     unsigned device_loads, device_stores, device_size;
-    uint64_t at; /* where emit() puts the next instruction */
+    uint64_t at; /* address at which emit() writes the next instruction */
 } Hart;
 
 static inline uint64_t harness_read(void *opaque, uint64_t offset, unsigned size)
@@ -165,7 +165,7 @@ static inline void hart_reset(Hart *h)
     cpu->mtvec = STOP_CODE;
     cpu->mscratch = EXIT;
     cpu->mstatus = MSTATUS_FS;
-    /* Everything is allowed, as firmware would set it up. */
+    /* Everything is permitted, as firmware would configure it. */
     cpu->pmpaddr[0] = PMP_ADDR_MASK;
     cpu->pmpcfg[0] = 0x1f;
     rv_state_changed(cpu);
@@ -215,7 +215,7 @@ static inline void hart_run(Hart *h)
     g_assert_true(h->cpu->cpu.pending & CPU_PENDING_STOP);
 }
 
-/* Run what was emitted since the last reset, ended by an ebreak, which must be what stops it. */
+/* Run the code emitted since the last reset, followed by an ebreak, which must be what stops it. */
 static inline void hart_run_code(Hart *h)
 {
     uint64_t end = h->at;
@@ -230,7 +230,7 @@ static inline void hart_run_code(Hart *h)
     h->at = CODE;
 }
 
-/* Run it and expect this trap at its last instruction. */
+/* Run the code and expect this trap at its last instruction. */
 static inline void hart_expect_trap(Hart *h, uint64_t cause, uint64_t epc, uint64_t tval)
 {
     h->cpu->pc = CODE;
@@ -241,7 +241,7 @@ static inline void hart_expect_trap(Hart *h, uint64_t cause, uint64_t epc, uint6
     h->at = CODE;
 }
 
-/* Values that find mistakes: edges, and random ones of random width. */
+/* Values that detect errors: limits, and random ones of random width. */
 static inline uint64_t interesting(GRand *rand)
 {
     static const uint64_t edges[] = { 0,          1,

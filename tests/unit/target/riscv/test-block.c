@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What blocks are made of: where they end, which pairs are one operation, which exits are near.
+ * Contents of blocks: where they end, which pairs are fused, which exits are near.
  */
 #include "harness.h"
 
@@ -39,11 +39,11 @@ static void test_pairs(void)
     hart_free(h);
 }
 
-/* Branches stay inside a block, jumps and what changes the machine end it. */
+/* Branches stay inside a block. Jumps and instructions that change the machine end it. */
 static void test_ends(void)
 {
-    static const char *const ends[] = { "ecall", "ebreak", "mret", "sret", "wfi", "fence.i",
-                                        "sfence.vma", "wrs.nto" };
+    static const char *const ends[] = { "ecall", "ebreak",  "mret",       "sret",
+                                        "wfi",   "fence.i", "sfence.vma", "wrs.nto" };
     Hart *h = hart_new(NULL);
 
     emit_word(h, b_type("beq", 1, 2, 8));
@@ -72,7 +72,7 @@ static void test_ends(void)
     hart_free(h);
 }
 
-/* At most so many instructions, and never over a page's end. */
+/* A block has at most that many instructions, and never extends past the end of a page. */
 static void test_limits(void)
 {
     Hart *h = hart_new(NULL);
@@ -86,7 +86,7 @@ static void test_limits(void)
     b = block_at(h, CODE + 0xff0);
     g_assert_cmpuint(b->len, ==, 16);
     g_assert_cmpuint(b->ops[b->n_ops - 1].id, ==, OP_END_FAR);
-    /* Branches only: as many as there is room for. */
+    /* Only branches: as many as fit. */
     h->at = DATA;
     for (unsigned i = 0; i < 200; i++) {
         emit_word(h, b_type("beq", 1, 2, 8));
@@ -96,7 +96,7 @@ static void test_limits(void)
     hart_free(h);
 }
 
-/* The same bytes at two addresses are two blocks; the same place is the same block. */
+/* The same bytes at two addresses are two blocks; the same address is the same block. */
 static void test_identity(void)
 {
     Hart *h = hart_new(NULL);

@@ -111,7 +111,7 @@ static void test_registers(void)
     hart_free(h);
 }
 
-/* Flushes from outside: what ran before runs again. */
+/* Flushes from outside: code that ran before runs again. */
 static void test_flush(void)
 {
     Hart *h = hart_new(NULL);

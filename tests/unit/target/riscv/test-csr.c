@@ -22,7 +22,7 @@ static uint64_t get(Hart *h, unsigned n)
     return v;
 }
 
-/* The table is sorted and does not overlap: csr_find() rests on it. */
+/* The table is sorted and does not overlap, which csr_find() relies on. */
 static void test_table(void)
 {
     for (size_t i = 1; i < csr_n_rows; i++) {
@@ -37,7 +37,7 @@ static void test_table(void)
         }
         g_assert_true(csr_find(n) == row);
     }
-    /* Fields with the mark are rows of the saved state. */
+    /* Marked fields are rows of the saved state. */
     for (size_t i = 0; i < csr_n_rows; i++) {
         bool found = false;
         for (size_t k = 0; k < riscv_cpu_vmstate.n_fields; k++) {
@@ -47,8 +47,8 @@ static void test_table(void)
     }
 }
 
-/* All numbers, modes and values: nothing ends the emulator, absent ones are refused, what is
- * read back is stable, and privilege and read-only numbers are obeyed. */
+/* All numbers, modes and values: nothing ends the emulator, absent ones are rejected, the value
+ * read back is stable, and the privilege and read-only ranges are enforced. */
 static void test_every_number(void)
 {
     static const uint8_t modes[] = { PRIV_U, PRIV_S, PRIV_M };
@@ -133,7 +133,7 @@ static void test_status(void)
     g_assert_cmphex(get(h, 0x100), ==, MSTATUS_UXL | MSTATUS_SD | 0xc6122);
     g_assert_true(wr(h, 0x100, 0));
     g_assert_cmphex(get(h, 0x300), ==, MSTATUS_UXL | MSTATUS_SXL | 0x721888);
-    /* MPP 2 is not legal and keeps what was there. */
+    /* MPP 2 is not legal and keeps the previous value */
     g_assert_true(wr(h, 0x300, UINT64_C(1) << 11));
     g_assert_true(wr(h, 0x300, UINT64_C(2) << 11));
     g_assert_cmphex(get(h, 0x300) & MSTATUS_MPP, ==, UINT64_C(1) << 11);
@@ -176,7 +176,7 @@ static void test_interrupt_views(void)
     g_assert_cmphex(get(h, 0x104), ==, MIP(SSI) | MIP(STI));
     g_assert_true(wr(h, 0x104, 0));
     g_assert_cmphex(get(h, 0x304), ==, 0xaaa & ~(MIP(SSI) | MIP(STI)));
-    /* SEIP: the software bit and the wire are or-ed, and csrrs must not copy the wire. */
+    /* SEIP: the software bit and the wire are OR-ed, and csrrs must not copy the wire. */
     uint64_t old;
     rv_set_input_any(&h->cpu->cpu, IRQ_SEI, true);
     g_assert_true(csr_access(h->cpu, 0x344, CSR_OP_SET, true, true, MIP(SSI), &old));
@@ -220,7 +220,7 @@ static void test_counters(void)
     hart_free(h);
 }
 
-/* rdinstret inside a block counts what stands before it. */
+/* rdinstret inside a block counts the instructions before it. */
 static void test_instret_inside(void)
 {
     Hart *h = hart_new(NULL);

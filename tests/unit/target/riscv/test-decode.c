@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The decoder against the table of legal encodings and against an assembler's output.
+ * The decoder compared with the table of legal encodings and with an assembler's output.
  */
 #include <glib.h>
 #include <string.h>
@@ -17,8 +17,8 @@ static void test_rows(void)
         Insn insn;
 
         g_assert_cmphex(row->match & ~row->mask, ==, 0);
-        /* All free bits one: every immediate is non-zero, every register x31 (or x15); but no
-         * rounding mode 7 is reserved. */
+        /* All free bits one: every immediate is non-zero, every register x31 (or x15). Rounding
+         * mode 7 is legal. */
         uint32_t word = row->match | ~row->mask;
         bool is16 = (row->match & 3) != 3;
         if (is16) {
@@ -36,7 +36,7 @@ static void test_rows(void)
     }
 }
 
-/* Random words: legal exactly if some row matches, and then with that row's operation. */
+/* Random words are legal exactly if some row matches, and have that row's operation. */
 static void test_random(void)
 {
     GRand *rand = g_rand_new_with_seed(20261120);
@@ -147,7 +147,7 @@ static void test_reserved(void)
     g_assert_cmpuint(insn.op, ==, OP_FENCE);
 }
 
-/* Every row has a text, whatever its operands; a few of them literally. */
+/* Every row has a text for any operands; a few of them are compared literally. */
 static void test_text(void)
 {
     static const struct {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A guest that does anything: random instructions in every mode over random page tables, CSRs
- * and PMP. Nothing may end the emulator, and a guest in an endless loop of traps can be stopped.
+ * A hostile guest: random instructions in every mode over random page tables, CSRs and PMP. Nothing
+ * may end the emulator, and a guest in an endless loop of traps can be stopped.
  */
 #include "harness.h"
 #include "tests/lib/wait.h"
@@ -22,7 +22,7 @@ static gpointer watch(gpointer opaque)
     return NULL;
 }
 
-/* Mostly legal instructions, with some that matter here more often. */
+/* Mostly legal instructions, with a higher share of some that are relevant here. */
 static uint32_t random_word(GRand *rand)
 {
     const IsaRow *row = &isa_rows[g_rand_int_range(rand, 0, isa_n_rows)];
@@ -33,8 +33,8 @@ static uint32_t random_word(GRand *rand)
         return free_bits;
     case 1: { /* a CSR that exists */
         const CsrRow *csr = &csr_rows[g_rand_int_range(rand, 0, csr_n_rows)];
-        return (csr->number + free_bits % csr->count) << 20 | (free_bits & 0xf8f80) |
-               1u << 12 | (free_bits & 0x6000) | 0x73;
+        return (csr->number + free_bits % csr->count) << 20 | (free_bits & 0xf8f80) | 1u << 12 |
+               (free_bits & 0x6000) | 0x73;
     }
     default:
         return row->match | (free_bits & ~row->mask);
@@ -87,7 +87,7 @@ static void random_state(Hart *h, GRand *rand)
     rv_state_changed(c);
 }
 
-/* Instructions over a page that is page table, code and data at once. */
+/* Instructions in a page that is page table, code and data at the same time. */
 static void random_memory(Hart *h, GRand *rand)
 {
     for (unsigned i = 0; i < 0x1000;) {
@@ -99,8 +99,9 @@ static void random_memory(Hart *h, GRand *rand)
         uint64_t pte = (CODE >> 12 << 10) | (g_rand_int(rand) & 0xff) | 1;
         poke(h, CODE + (g_rand_int(rand) & 0xff8), pte, 8);
     }
-    poke(h, CODE, CODE >> 12 << 10 | 1, 8);                        /* va 0: the same table */
-    poke(h, CODE + 2 * 8, RAM_BASE >> 12 << 10 | 0xcf, 8);         /* and everything at home */
+    poke(h, CODE, CODE >> 12 << 10 | 1, 8);                /* va 0: the same table */
+    poke(h, CODE + 2 * 8, RAM_BASE >> 12 << 10 | 0xcf, 8); /* and everything at its physical
+                                                            * address */
 }
 
 static void test_anything(void)
@@ -121,8 +122,7 @@ static void test_anything(void)
         __atomic_store_n(&h->cpu->cpu.pending, 0, __ATOMIC_SEQ_CST);
         rv_run(&h->cpu->cpu);
         g_assert_cmphex(h->cpu->x[0], ==, 0);
-        g_assert_true(h->cpu->priv == PRIV_U || h->cpu->priv == PRIV_S ||
-                      h->cpu->priv == PRIV_M);
+        g_assert_true(h->cpu->priv == PRIV_U || h->cpu->priv == PRIV_S || h->cpu->priv == PRIV_M);
         g_assert_cmphex(h->cpu->pc & 1, ==, 0);
         g_assert_cmphex(h->cpu->mstatus & ~UINT64_C(0x7e79aa), ==, 0);
         retired += h->cpu->retired;
@@ -134,7 +134,7 @@ static void test_anything(void)
     hart_free(h);
 }
 
-/* A trap handler that traps: fetch fault upon fetch fault. It stops when asked to. */
+/* A trap handler that traps: endless fetch faults. It stops on request. */
 static void test_trap_loop(void)
 {
     Hart *h = hart_new(NULL);

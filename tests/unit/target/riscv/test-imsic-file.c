@@ -49,7 +49,7 @@ static void test_registers(void)
     g_assert_cmphex(f.eip[1], ==, 0xf0);
 }
 
-/* A message becomes an external interrupt; stopei reads and claims it. */
+/* A message becomes an external interrupt. stopei reads and claims it. */
 static void test_through_csrs(void)
 {
     Hart *h = hart_new(NULL);
@@ -78,7 +78,7 @@ static void test_through_csrs(void)
     hart_free(h);
 }
 
-/* xtopi, and what indirect access refuses. */
+/* xtopi, and rejected indirect accesses. */
 static void test_topi(void)
 {
     Hart *h = hart_new(NULL);
@@ -111,7 +111,7 @@ static void test_topi(void)
     hart_free(h);
 }
 
-/* Without the extensions the registers are not there. */
+/* Without the extensions the registers do not exist. */
 static void test_absent(void)
 {
     static const uint16_t numbers[] = { 0x150, 0x151, 0x15c, 0xdb0, 0x350,

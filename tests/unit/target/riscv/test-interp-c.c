@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Compressed instructions: what GNU as makes of each, run, against what the manual says.
+ * Compressed instructions: GNU as output is executed and compared with the manual.
  */
 #include "harness.h"
 
 typedef struct Case {
     uint16_t word;
-    unsigned reg;  /* register looked at */
+    unsigned reg;  /* register to compare */
     uint64_t want; /* with x8 = DATA, x9 = 0x1234, x10 = -5, x11 = 7, x2 = DATA + 0x100 */
 } Case;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Floating point as the hart adds it to sem_fp: register files, boxing, the rounding mode, flags,
- * mstatus.FS. (The arithmetic has tests of its own.)
+ * Floating point in the hart, which adds to sem_fp: register files, boxing, the rounding mode,
+ * flags, mstatus.FS. (The arithmetic has separate tests.)
  */
 #include "harness.h"
 #include "target/riscv/sem_fp.h"
@@ -29,7 +29,7 @@ static void test_off(void)
         hart_expect_trap(h, CAUSE_ILLEGAL, CODE + 4, words[i]);
         g_assert_cmpuint(h->cpu->x[6], ==, i);
     }
-    /* A CSR of it too. */
+    /* Write a CSR of it. */
     h->cpu->mstatus &= ~MSTATUS_FS;
     emit_word(h, csr_type("csrrs", 6, 0x003, 0));
     hart_expect_trap(h, CAUSE_ILLEGAL, CODE, csr_type("csrrs", 6, 0x003, 0));
@@ -114,7 +114,7 @@ static void test_rounding(void)
     hart_free(h);
 }
 
-/* Each operation of every format reaches its own function with its operands in order. */
+/* Each operation of every format calls its own function with its operands in order. */
 static void test_operands(void)
 {
     Hart *h = hart_new(NULL);

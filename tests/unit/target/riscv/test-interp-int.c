@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Integer instructions against expressions written from the manual, on edges and random values;
- * jumps, branches and fused pairs.
+ * Integer instructions compared with expressions written from the manual, on limits and random
+ * values; jumps, branches and fused pairs.
  */
 #include "harness.h"
 
@@ -117,7 +117,7 @@ static void test_immediate(void)
     hart_free(h);
 }
 
-/* Writes to x0 vanish, for every form that writes a register. */
+/* Writes to x0 are discarded, for every form that writes a register. */
 static void test_x0(void)
 {
     Hart *h = hart_new(NULL);
@@ -137,7 +137,7 @@ static void test_x0(void)
     hart_free(h);
 }
 
-/* lui and auipc with what follows them, fused or not. */
+/* lui and auipc with the following instruction, fused or not. */
 static void test_pairs(void)
 {
     Hart *h = hart_new(NULL);
@@ -166,12 +166,12 @@ static void test_pairs(void)
     hart_free(h);
 }
 
-/* A fused load that faults: auipc has retired, the trap is the load's. */
+/* A fused load that faults: auipc has retired, the trap belongs to the load. */
 static void test_pair_fault(void)
 {
     Hart *h = hart_new(NULL);
 
-    emit_word(h, u_type("auipc", 10, 0x40000000)); /* nothing there */
+    emit_word(h, u_type("auipc", 10, 0x40000000)); /* unmapped */
     emit_word(h, i_type("ld", 10, 10, 8));
     hart_expect_trap(h, CAUSE_LOAD_ACCESS, CODE + 4, CODE + 0x40000008);
     g_assert_cmphex(h->cpu->x[10], ==, CODE + 0x40000000);
@@ -179,7 +179,7 @@ static void test_pair_fault(void)
     hart_free(h);
 }
 
-/* Each branch taken and not taken, forwards, and a loop backwards. */
+/* Each branch taken and not taken, forward, and a loop backward. */
 static void test_branches(void)
 {
     static const struct {
@@ -212,7 +212,8 @@ static void test_branches(void)
     uint64_t before = h->cpu->retired;
     hart_run_code(h);
     g_assert_cmpuint(h->cpu->x[6], ==, 3000);
-    /* The loop, and of the handler csrrw, sb and up to a block's jumps after the stop. */
+    /* The loop, and of the handler csrrw, sb and instructions up to a block's end after the
+     * stop. */
     g_assert_cmpuint(h->cpu->retired - before, >=, 3002);
     g_assert_cmpuint(h->cpu->retired - before, <=, 3004);
     hart_free(h);
@@ -233,7 +234,7 @@ static void test_jumps(void)
     emit_word(h, i_type("jalr", 1, 1, -4));
     emit_word(h, u_type("auipc", 6, 0x3000));
     emit_word(h, i_type("jalr", 1, 6, -12));
-    h->cpu->x[8] = far + 1; /* bit 0 is dropped */
+    h->cpu->x[8] = far + 1; /* bit 0 is cleared */
     emit_word(h, i_type("jalr", 1, 8, 0));
     h->cpu->x[7] = 0;
     hart_run_code(h);
@@ -243,7 +244,7 @@ static void test_jumps(void)
     hart_free(h);
 }
 
-/* An instruction across a page edge, in a loop and after its second half changed. */
+/* An instruction across a page boundary, in a loop, and after its second half changed. */
 static void test_page_edge(void)
 {
     Hart *h = hart_new(NULL);

@@ -62,7 +62,7 @@ static void test_stores(void)
     hart_free(h);
 }
 
-/* A store across a page edge whose second page faults changes nothing. */
+/* A store across a page boundary whose second page faults changes nothing. */
 static void test_store_across_fault(void)
 {
     Hart *h = hart_new(NULL);
@@ -74,7 +74,7 @@ static void test_store_across_fault(void)
     emit_word(h, s_type("sd", 6, 5, 0));
     h->cpu->pc = CODE;
     hart_run(h);
-    /* Nothing answers behind RAM: the first half is in RAM, the second is an access fault. */
+    /* Nothing is mapped behind RAM: the first half is in RAM, the second is an access fault. */
     g_assert_cmphex(h->cpu->mcause, ==, CAUSE_STORE_ACCESS);
     g_assert_cmphex(h->cpu->mepc, ==, CODE);
     hart_free(h);
@@ -141,7 +141,7 @@ static void test_zero_block(void)
     hart_free(h);
 }
 
-/* ROM takes stores without effect. */
+/* ROM ignores stores. */
 static void test_read_only(void)
 {
     Hart *h = hart_new(NULL);
@@ -158,7 +158,7 @@ static void test_read_only(void)
     hart_free(h);
 }
 
-/* RAM that goes away takes its cached translations along. */
+/* Removing RAM removes its cached translations. */
 static void test_unmap(void)
 {
     Hart *h = hart_new(NULL);

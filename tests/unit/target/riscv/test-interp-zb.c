@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Zba, Zbb, Zbs and Zicond against bit-by-bit references.
+ * Zba, Zbb, Zbs and Zicond compared with bit-by-bit references.
  */
 #include "harness.h"
 
@@ -178,7 +178,7 @@ static void test_all(void)
     hart_free(h);
 }
 
-/* Switched off they are illegal instructions. */
+/* Disabled, they are illegal instructions. */
 static void test_off(void)
 {
     Hart *h = hart_new("zba=off,zbb=off,zbs=off,zicond=off,zicboz=off,zawrs=off");

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Translation against a plain walker over random page tables; fences; A and D; superpages.
+ * Translation compared with a plain walker over random page tables; fences; A and D; superpages.
  */
 #include "harness.h"
 
 #define TABLES   (RAM_BASE + 0x100000)
 #define N_TABLES 16
 
-/* Whether a leaf's bits let this access through. */
+/* Return true if a leaf's bits permit this access. */
 static bool allowed(const RiscvCpu *c, uint64_t pte, Access access, unsigned priv)
 {
     bool user = pte >> 4 & 1, readable = pte >> 1 & 1, executable = pte >> 3 & 1;
@@ -20,7 +20,7 @@ static bool allowed(const RiscvCpu *c, uint64_t pte, Access access, unsigned pri
                                     : readable || ((c->mstatus & MSTATUS_MXR) && executable);
 }
 
-/* The specification's algorithm, one sentence a line. Returns the cause or CAUSE_NONE. */
+/* The specification's algorithm, one step per line. Returns the cause or CAUSE_NONE. */
 static int reference(Hart *h, uint64_t va, Access access, unsigned priv, uint64_t *pa)
 {
     static const uint8_t page[] = { CAUSE_LOAD_PAGE, CAUSE_STORE_PAGE, CAUSE_FETCH_PAGE };
@@ -78,7 +78,8 @@ static int reference(Hart *h, uint64_t va, Access access, unsigned priv, uint64_
     return CAUSE_NONE;
 }
 
-/* Mostly plausible entries: tables into our few pages, leaves with random rights, some junk. */
+/* Mostly plausible entries: tables in the test's few pages, leaves with random permissions, some
+ * random values. */
 static uint64_t random_pte(GRand *rand)
 {
     unsigned kind = g_rand_int_range(rand, 0, 10);
@@ -168,7 +169,7 @@ static void set_up(Hart *h)
     memset(ram_at(h, TABLES), 0, 0x4000);
     poke(h, L2, L1 >> 12 << 10 | 1, 8);
     poke(h, L1, L0 >> 12 << 10 | 1, 8);
-    /* A 1 GiB leaf of everything at its physical address, for code and the stop handler. */
+    /* A 1 GiB leaf that maps everything to its physical address, for code and the stop handler. */
     poke(h, L2 + 16, RAM_BASE >> 12 << 10 | RWXAD, 8);
     for (unsigned i = 0; i < 512; i++) {
         map(h, i, RAM_BASE + i * 4096, RWXAD);
@@ -193,7 +194,7 @@ static void run_s(Hart *h, uint64_t cause, uint64_t tval)
     h->at = CODE;
 }
 
-/* A changed entry is seen after sfence.vma of its address, and not kept alive by others. */
+/* A changed entry is visible after sfence.vma of its address, and not kept by other entries. */
 static void test_sfence(void)
 {
     Hart *h = hart_new(NULL);
@@ -214,8 +215,8 @@ static void test_sfence(void)
     hart_free(h);
 }
 
-/* The remembered way to a device's page: it ends with sfence.vma, is no right to store, and gives
- * way to RAM that comes to stand there. */
+/* The cached translation of a device's page: sfence.vma ends it, it does not permit stores, and RAM
+ * that is mapped there later replaces it. */
 static void test_device_page(void)
 {
     Hart *h = hart_new(NULL);
@@ -258,7 +259,7 @@ static void test_device_page(void)
     hart_free(h);
 }
 
-/* sfence.vma of any address in a 2 MiB leaf drops every piece of it. */
+/* sfence.vma of any address in a 2 MiB leaf drops every part of it. */
 static void test_sfence_superpage(void)
 {
     Hart *h = hart_new(NULL);
@@ -281,7 +282,7 @@ static void test_sfence_superpage(void)
     hart_free(h);
 }
 
-/* Code through a remapped page: the fence makes links between blocks lapse. */
+/* Code through a remapped page: the fence invalidates links between blocks. */
 static void test_sfence_code(void)
 {
     Hart *h = hart_new(NULL);
@@ -308,7 +309,7 @@ static void test_sfence_code(void)
     hart_free(h);
 }
 
-/* Address spaces keep their translations apart without a fence. */
+/* Address spaces separate their translations without a fence. */
 static void test_asid(void)
 {
     Hart *h = hart_new(NULL);
@@ -334,7 +335,7 @@ static void test_asid(void)
     hart_free(h);
 }
 
-/* A and D: a fault when software keeps them, set and counted as dirty when hardware does. */
+/* A and D: a fault if software maintains them, set and counted as dirty if hardware does. */
 static void test_accessed_dirty(void)
 {
     Hart *h = hart_new(NULL);
@@ -385,7 +386,7 @@ static void test_rights(void)
     emit_word(h, i_type("ld", 10, 5, 0));
     run_s(h, CAUSE_LOAD_PAGE, 0x21000);
     g_assert_cmphex(h->cpu->mepc, ==, CODE + 12);
-    /* M-mode with MPRV and MPP = S: data goes through the tables, code does not. */
+    /* M-mode with MPRV and MPP = S: data accesses use the tables, instruction fetches do not. */
     hart_reset(h);
     h->cpu->satp = UINT64_C(8) << 60 | L2 >> 12;
     map(h, 0x20, DATA, RWXAD);
@@ -396,8 +397,8 @@ static void test_rights(void)
     emit_word(h, i_type("ld", 10, 5, 0));
     emit_ebreak(h);
     h->cpu->pc = CODE;
-    /* The trap clears nothing of MPRV, so that the stop handler's store goes through the tables
-     * too: give it an identity page. */
+    /* The trap does not clear MPRV, so the stop handler's store uses the tables, too: add an
+     * identity page. */
     poke(h, L2 + 0, EXIT >> 30 << 28 | RWXAD, 8);
     poke(h, L2 + 0, L1 >> 12 << 10 | 1, 8);
     poke(h, L1 + (EXIT >> 21) * 8, EXIT >> 21 << 19 | RWXAD, 8);
@@ -425,7 +426,7 @@ static void test_faults(void)
     emit_word(h, s_type("sd", 0, 5, 0));
     run_s(h, CAUSE_STORE_PAGE, 0x21000);
     g_assert_cmphex(peek(h, DATA + 0xffc, 4), ==, 0x11111111);
-    /* Fetch across an edge into an unmapped page. */
+    /* Fetch across a boundary into an unmapped page. */
     poke(h, DATA + 0xffe, 0x0013, 2);
     h->cpu->x[5] = 0x20ffe;
     emit_word(h, i_type("jalr", 0, 5, 0));

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Compiled PMP against a byte-by-byte reading of the specification; locks; the hart's use of it.
+ * Compiled PMP compared with a byte-by-byte implementation of the specification; locks; its use by
+ * the hart.
  */
 #include "harness.h"
 
-/* Does entry i cover the byte? */
+/* Return true if entry i covers the byte. */
 static bool covers(const uint64_t cfg[2], const uint64_t addr[PMP_ENTRIES], unsigned i, uint64_t pa)
 {
     uint8_t c = cfg[i / 8] >> (i % 8 * 8);
@@ -83,7 +84,7 @@ static void test_random(void)
     g_rand_free(rand);
 }
 
-/* Extremes of the address registers compile to something. */
+/* Extreme values of the address registers can be compiled. */
 static void test_wide(void)
 {
     uint64_t cfg[2] = { 0x1f1f1f1f1f1f1f1f, 0x0f0f0f0f0f0f0f0f }, addr[PMP_ENTRIES];
@@ -110,7 +111,7 @@ static void test_lock(void)
     g_assert_cmphex(pmp_cfg_write(cfg, 1, 0x62), ==, 0); /* W without R, reserved bits */
 }
 
-/* S-mode: a page cut by a boundary is checked at each access, both sides of it. */
+/* S-mode: a page with a boundary inside is checked at each access, on both sides of it. */
 static void test_cut_page(void)
 {
     Hart *h = hart_new(NULL);
@@ -136,7 +137,7 @@ static void test_cut_page(void)
     hart_free(h);
 }
 
-/* Code in a page that a boundary cuts runs up to the boundary. */
+/* Code in a page with a boundary inside runs up to the boundary. */
 static void test_cut_code(void)
 {
     Hart *h = hart_new(NULL);

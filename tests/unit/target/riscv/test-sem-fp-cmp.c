@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * sem_fp_cmp.c and the inline helpers of sem_fp.h: comparisons and classes against the host
- * compiler's notion of them, minimum, maximum, sign injection and NaN boxing against the
- * manual's words.
+ * sem_fp_cmp.c and the inline helpers of sem_fp.h: comparisons and classes compared with the host
+ * compiler; minimum, maximum, sign injection and NaN boxing compared with the manual.
  */
 #include <math.h>
 #include <string.h>
@@ -17,7 +16,7 @@ static double to_double(uint64_t bits)
     return value;
 }
 
-/* Widened, for comparing; the bits themselves decide about NaN. */
+/* Widened, for comparing. NaN is determined from the bits. */
 static double single_to_double(uint64_t bits)
 {
     uint32_t low = (uint32_t)bits;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * sem_fp_conv.c against libmpfr, value and flags: every conversion of F and D, on special and
+ * sem_fp_conv.c compared with libmpfr, value and flags: every conversion of F and D, on special and
  * random operands, in every rounding mode.
  */
 #include "fp-operands.h"
@@ -12,7 +12,7 @@ typedef struct {
     const char *name;
     ConvFn *fn;
     const OracleFormat *from; /* NULL: an integer */
-    const OracleFormat *to;   /* likewise */
+    const OracleFormat *to;   /* or NULL */
     bool is_signed;
     int bits;
 } Conv;
@@ -51,7 +51,8 @@ static const Conv convs[] = {
     { "fcvt.d.s", wrap_fcvt_d_s, &oracle_single, &oracle_double, false, 0 },
 };
 
-/* The limit nearest to a number out of range; a 32-bit one sign-extended as in an x register. */
+/* The limit nearest to a number out of range; a 32-bit limit is sign-extended as in an x
+ * register. */
 static uint64_t int_limit(const Conv *conv, bool low)
 {
     if (conv->is_signed) {
@@ -141,7 +142,7 @@ static void check(const Conv *conv, uint64_t x)
     }
 }
 
-/* Integers round the powers of two, which are where widths and precisions end. */
+/* Integers close to the powers of two, where widths and precisions end. */
 static void check_integer_specials(const Conv *conv)
 {
     for (int i = 0; i < 64; i++) {
@@ -156,7 +157,7 @@ static void check_integer_specials(const Conv *conv)
     }
 }
 
-/* The number next to each half-integer and integer of a few magnitudes, where rounding decides. */
+/* The numbers next to each half-integer and integer of a few magnitudes, where rounding decides. */
 static void check_near_integers(const Conv *conv)
 {
     for (int power = -2; power <= 65; power++) {
@@ -201,8 +202,8 @@ static void test_specials(gconstpointer data)
 }
 
 /*
- * Doubles whose exponent is in the range of singles, or on the edge of it, and whose low bits
- * decide the rounding to a single.
+ * Doubles whose exponent is in the range of singles, or at its limits, and whose low bits determine
+ * the rounding to a single.
  */
 static uint64_t pick_for_single(uint64_t *state)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * sem_fp.c against libmpfr, value and flags: every arithmetic operation of F and D on all
- * pairs (triples, of fewer values) of special operands and on random ones, in every rounding
- * mode, with no flag set before and with NX set before.
+ * sem_fp.c compared with libmpfr, value and flags: every arithmetic operation of F and D on all
+ * pairs (triples, of fewer values) of special operands and on random ones, in every rounding mode,
+ * with no flag set before and with NX set before.
  */
 #include "fp-operands.h"
 #include "fp-oracle.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Code that changes: by the hart itself, through another mapping, from outside; writes beside
- * code cost it nothing; a full arena starts anew.
+ * Self-modifying code: by the hart itself, through another mapping, from outside. Writes beside
+ * code do not invalidate it. A full arena is reset.
  */
 #include "harness.h"
 
@@ -28,7 +28,7 @@ static void test_own_store(void)
     hart_free(h);
 }
 
-/* The same in a loop: a thousand patches through whatever right the page has by then. */
+/* The same function in a loop: a thousand patches with any state of the page. */
 static void test_patch_loop(void)
 {
     Hart *h = hart_new(NULL);
@@ -53,7 +53,7 @@ static void test_patch_loop(void)
     hart_free(h);
 }
 
-/* Amo, sc, fp and zeroing stores are writes too. */
+/* AMO, sc, fp and zeroing stores are writes, too. */
 static void test_other_stores(void)
 {
     Hart *h = hart_new(NULL);
@@ -151,7 +151,7 @@ static void test_page_freed(void)
     hart_free(h);
 }
 
-/* A page that is written directly and then becomes code loses its direct entry. */
+/* A page that is written directly and then contains code loses its direct entry. */
 static void test_data_becomes_code(void)
 {
     Hart *h = hart_new(NULL);
@@ -195,7 +195,7 @@ static void test_many_from_outside(void)
     hart_free(h);
 }
 
-/* Decoding far more than the arena holds. */
+/* Decode far more than the arena holds. */
 static void test_arena_full(void)
 {
     Hart *h = hart_new(NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Saved state: round trip, bytes equal, hostile values refused; reset.
+ * Saved state: round trip, bytes equal, hostile values rejected; reset.
  */
 #include "harness.h"
 
@@ -26,7 +26,7 @@ static bool load(Hart *h, const GByteArray *bytes, GError **err)
     return ok && reader_left(&r) == 0;
 }
 
-/* Values that some guest could have left. */
+/* Values that a guest could have left. */
 static void fill(Hart *h)
 {
     RiscvCpu *c = h->cpu;
@@ -70,7 +70,7 @@ static void test_round_trip(void)
     hart_free(b);
 }
 
-/* Whatever the bytes, a load succeeds with legal values or refuses, and the hart runs after. */
+/* For any bytes, a load succeeds with legal values or is rejected, and the hart runs afterwards. */
 static void test_hostile(void)
 {
     Hart *a = hart_new(NULL), *b = hart_new(NULL);
@@ -127,7 +127,7 @@ static void test_refusals(void)
     hart_free(b);
 }
 
-/* Reset gives the architecture's state whatever was there, and leaves the wires alone. */
+/* Reset results in the architecture's state from any other, and does not change the wires. */
 static void test_reset(void)
 {
     Hart *a = hart_new(NULL);

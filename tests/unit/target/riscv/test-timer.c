@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * time and stimecmp: rate, comparison, who may see them, and the timer interrupt.
+ * time and stimecmp: rate, comparison, access permissions, and the timer interrupt.
  */
 #include "harness.h"
 
 static void set_now(Hart *h, int64_t ns)
 {
     machine_lock(h->m);
-    clocks_set_virtual(h->m->clocks, ns); /* it stands still: the machine never ran */
+    clocks_set_virtual(h->m->clocks, ns); /* it is stopped: the machine never ran */
     machine_unlock(h->m);
 }
 
@@ -42,12 +42,12 @@ static void test_compare(void)
     g_assert_cmphex(get(h, 0x344) & MIP(STI), ==, 0);
     set_now(h, 1100);
     g_assert_cmphex(get(h, 0x344) & MIP(STI), ==, MIP(STI));
-    /* It cannot be cleared but by moving stimecmp; far ones never come. */
+    /* It can be cleared only by moving stimecmp. Very distant deadlines never fire. */
     g_assert_true(csr_access(h->cpu, 0x344, CSR_OP_CLEAR, true, true, MIP(STI), &old));
     g_assert_cmphex(get(h, 0x344) & MIP(STI), ==, MIP(STI));
     g_assert_true(csr_access(h->cpu, 0x14d, CSR_OP_WRITE, true, true, UINT64_MAX, &old));
     g_assert_cmphex(get(h, 0x344) & MIP(STI), ==, 0);
-    /* Without STCE the bit is software's. */
+    /* Without STCE software controls the bit. */
     g_assert_true(csr_access(h->cpu, 0x30a, CSR_OP_WRITE, true, true, 0, &old));
     g_assert_true(csr_access(h->cpu, 0x344, CSR_OP_SET, true, true, MIP(STI), &old));
     g_assert_cmphex(get(h, 0x344) & MIP(STI), ==, MIP(STI));
@@ -75,7 +75,7 @@ static void test_interrupt(void)
 
     h->cpu->menvcfg = ENVCFG_STCE;
     h->cpu->stimecmp = 5;
-    h->cpu->mie = MIP(STI); /* not delegated: goes to M */
+    h->cpu->mie = MIP(STI); /* not delegated: handled in M */
     set_now(h, 500);
     emit_word(h, i_type("addi", 5, 5, 1));
     emit_word(h, j_type("jal", 0, -4));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Traps: what each leaves in the CSRs, delegation, priorities and enables of interrupts, returns,
- * and what is illegal below M.
+ * Traps: the resulting CSRs, delegation, priorities and enables of interrupts, returns, and
+ * instructions that are illegal below M.
  */
 #include "harness.h"
 #include "tests/lib/wait.h"
@@ -62,7 +62,7 @@ static void test_delegation(void)
     g_assert_cmphex(h->cpu->mstatus & (MSTATUS_SPP | MSTATUS_SPIE | MSTATUS_SIE), ==, MSTATUS_SPIE);
     g_assert_cmphex(h->cpu->mcause, ==, CAUSE_ECALL_U + PRIV_S);
     g_assert_cmphex(h->cpu->mepc, ==, S_HANDLER);
-    /* From S it goes to S with SPP set; from M it does not leave M. */
+    /* From S it is handled in S with SPP set; from M it stays in M. */
     emit_word(h, 0);
     run_in(h, PRIV_S);
     g_assert_cmphex(h->cpu->scause, ==, CAUSE_ILLEGAL);
@@ -109,14 +109,14 @@ static void test_interrupts(void)
     expect_interrupt(h, PRIV_S, IRQ_SEI, IRQ_SEI, true);
     h->cpu->mstatus = 0;
     expect_interrupt(h, PRIV_U, IRQ_SEI, IRQ_SEI, true);
-    /* A wire that no interrupt has is ignored. */
+    /* A wire without an interrupt is ignored. */
     rv_set_input_any(&h->cpu->cpu, 2, true);
     rv_set_input_any(&h->cpu->cpu, 77, true);
     g_assert_cmphex(h->cpu->mip_in, ==, 0);
     hart_free(h);
 }
 
-/* The order of simultaneous ones; those for M first. */
+/* The order of simultaneous interrupts; those for M first. */
 static void test_priority(void)
 {
     static const unsigned order[] = { IRQ_MEI, IRQ_MSI, IRQ_MTI, IRQ_SEI, IRQ_SSI };
@@ -154,7 +154,7 @@ static void test_vectored(void)
     hart_free(h);
 }
 
-/* A CSR write that enables a pending interrupt is followed by it at once. */
+/* A CSR write that enables a pending interrupt is followed by the interrupt immediately. */
 static void test_enable(void)
 {
     Hart *h = hart_new(NULL);
@@ -184,7 +184,7 @@ static void test_returns(void)
     emit_word(h, match_of("mret"));
     run_in(h, PRIV_M);
     g_assert_cmphex(h->cpu->mcause, ==, CAUSE_ECALL_U + PRIV_S);
-    /* MIE was set from MPIE and has gone back to MPIE in the ecall; MPRV is off. */
+    /* MIE was set from MPIE and was copied back to MPIE by the ecall; MPRV is off. */
     g_assert_cmphex(h->cpu->mstatus, ==, MSTATUS_MPIE | UINT64_C(1) << 11);
     h->cpu->sepc = target;
     h->cpu->mstatus = MSTATUS_SPIE;
@@ -195,7 +195,7 @@ static void test_returns(void)
     hart_free(h);
 }
 
-/* What each mode may not do. */
+/* Restrictions of each mode. */
 static void test_illegal(void)
 {
     static const struct {
