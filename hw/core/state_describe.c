@@ -7,35 +7,35 @@
 
 #include <json-c/json.h>
 
-static const char *const kind_names[] = {
+static const char *const vm_kind_names[] = {
     [VM_KIND_U8] = "uint8",      [VM_KIND_U16] = "uint16",    [VM_KIND_U32] = "uint32",
     [VM_KIND_U64] = "uint64",    [VM_KIND_I32] = "int32",     [VM_KIND_I64] = "int64",
     [VM_KIND_BOOL] = "bool",     [VM_KIND_BYTES] = "buffer",  [VM_KIND_TIMER] = "timer",
-    [VM_KIND_STRUCT] = "struct", [VM_KIND_RECORD] = "record",
+    [VM_KIND_STRUCT] = "struct", [VM_KIND_RECORD] = "record", [VM_KIND_BANK] = "registers",
 };
 
-static const char *type_name(const VmField *f)
+static const char *vm_type_name(const VmField *f)
 {
-    return f->kind == VM_KIND_RECORD ? f->ops->type : kind_names[f->kind];
+    return f->kind == VM_KIND_RECORD ? f->ops->type : vm_kind_names[f->kind];
 }
 
-static bool described(const VmField *f)
+static bool vm_is_described(const VmField *f)
 {
     return f->kind == VM_KIND_RECORD && f->ops->describe;
 }
 
-static void *member(const VmField *f, void *obj, uint32_t i)
+static void *vm_member(const VmField *f, void *obj, uint32_t i)
 {
     return (uint8_t *)obj + f->field + i * f->stride;
 }
 
-static void add(struct json_object *o, const char *key, struct json_object *value)
+static void vm_json_add(struct json_object *o, const char *key, struct json_object *value)
 {
     json_object_object_add(o, key, value);
 }
 
 /* Bytes that one element of the row occupies in the stream: what saving it writes. */
-static size_t element_size(const VmField *f, void *obj, uint32_t i)
+static size_t vm_element_size(const VmField *f, void *obj, uint32_t i)
 {
     g_autoptr(GByteArray) scratch = g_byte_array_new();
     ByteWriter w = { scratch };
@@ -44,39 +44,51 @@ static size_t element_size(const VmField *f, void *obj, uint32_t i)
 
     if (f->kind != VM_KIND_BYTES) {
         one.count = 0;
-        one.field = (uint8_t *)member(f, obj, i) - (uint8_t *)obj;
+        one.field = (uint8_t *)vm_member(f, obj, i) - (uint8_t *)obj;
     }
     return vm_save(&row, obj, &w);
 }
 
-static struct json_object *struct_json(const VmField *f, void *p)
+static struct json_object *vm_struct_json(const VmField *f, void *p)
 {
     struct json_object *o = json_object_new_object();
 
-    add(o, "vmsd_name", json_object_new_string(f->sub->name));
-    add(o, "version", json_object_new_int(f->sub->version));
-    add(o, "fields", vm_describe(f->sub, p));
+    vm_json_add(o, "vmsd_name", json_object_new_string(f->sub->name));
+    vm_json_add(o, "version", json_object_new_int(f->sub->version));
+    vm_json_add(o, "fields", vm_describe(f->sub, p));
     return o;
 }
 
-static struct json_object *field_json(const VmField *f, void *obj, uint32_t i)
+static struct json_object *vm_field_json(const VmField *f, void *obj, uint32_t i)
 {
     struct json_object *o = json_object_new_object();
 
-    add(o, "name", json_object_new_string(f->name));
+    vm_json_add(o, "name", json_object_new_string(f->name));
     if (f->count && f->kind == VM_KIND_STRUCT) {
-        add(o, "index", json_object_new_int64(i));
+        vm_json_add(o, "index", json_object_new_int64(i));
     } else if (f->count && f->kind != VM_KIND_BYTES) {
-        add(o, "array_len", json_object_new_int64(f->count));
+        vm_json_add(o, "array_len", json_object_new_int64(f->count));
     }
-    add(o, "type", json_object_new_string(described(f) ? "struct" : type_name(f)));
-    if (described(f)) {
-        add(o, "struct", f->ops->describe(member(f, obj, i)));
+    vm_json_add(o, "type", json_object_new_string(vm_is_described(f) ? "struct" : vm_type_name(f)));
+    if (vm_is_described(f)) {
+        vm_json_add(o, "struct", f->ops->describe(vm_member(f, obj, i)));
     } else if (f->kind == VM_KIND_STRUCT) {
-        add(o, "struct", struct_json(f, member(f, obj, i)));
+        vm_json_add(o, "struct", vm_struct_json(f, vm_member(f, obj, i)));
     }
-    add(o, "size", json_object_new_int64(element_size(f, obj, i)));
+    vm_json_add(o, "size", json_object_new_int64(vm_element_size(f, obj, i)));
     return o;
+}
+
+/* A bank is described as the fields that its rows stand for. */
+static void vm_bank_json(struct json_object *list, const VmField *bank, void *obj)
+{
+    VmField row;
+
+    for (size_t i = 0; i < bank->n_bank; i++) {
+        if (vm_bank_field(bank, i, &row)) {
+            json_object_array_add(list, vm_field_json(&row, obj, 0));
+        }
+    }
 }
 
 struct json_object *vm_describe(const VmState *vm, void *obj)
@@ -87,17 +99,21 @@ struct json_object *vm_describe(const VmState *vm, void *obj)
         const VmField *f = &vm->fields[i];
         uint32_t n = f->kind == VM_KIND_STRUCT ? MAX(f->count, 1) : 1;
 
+        if (f->kind == VM_KIND_BANK) {
+            vm_bank_json(list, f, obj);
+            continue;
+        }
         for (uint32_t j = 0; j < n; j++) {
-            json_object_array_add(list, field_json(f, obj, j));
+            json_object_array_add(list, vm_field_json(f, obj, j));
         }
     }
     return list;
 }
 
-static void document_row(const VmField *f, unsigned depth, GString *out)
+static void vm_document_row(const VmField *f, unsigned depth, GString *out)
 {
     g_string_append_printf(out, "%*s%-*s %s", depth * 2, "", 28 - (int)(depth * 2), f->name,
-                           type_name(f));
+                           vm_type_name(f));
     if (f->count) {
         g_string_append_printf(out, "[%u]", f->count);
     }
@@ -117,12 +133,29 @@ static void document_row(const VmField *f, unsigned depth, GString *out)
     g_string_append_c(out, '\n');
 }
 
-static void document(const VmState *vm, unsigned depth, GString *out)
+static void vm_document_bank(const VmField *bank, unsigned depth, GString *out)
+{
+    VmField row;
+
+    for (size_t i = 0; i < bank->n_bank; i++) {
+        if (vm_bank_field(bank, i, &row)) {
+            vm_document_row(&row, depth, out);
+        }
+    }
+}
+
+static void vm_document_rows(const VmState *vm, unsigned depth, GString *out)
 {
     for (size_t i = 0; i < vm->n_fields; i++) {
-        document_row(&vm->fields[i], depth, out);
-        if (vm->fields[i].sub) {
-            document(vm->fields[i].sub, depth + 1, out);
+        const VmField *f = &vm->fields[i];
+
+        if (f->kind == VM_KIND_BANK) {
+            vm_document_bank(f, depth, out);
+            continue;
+        }
+        vm_document_row(f, depth, out);
+        if (f->sub) {
+            vm_document_rows(f->sub, depth + 1, out);
         }
     }
 }
@@ -132,11 +165,11 @@ char *vm_document(const VmState *vm)
     GString *out = g_string_new(NULL);
 
     g_string_append_printf(out, "%s version %u\n", vm->name, vm->version);
-    document(vm, 1, out);
+    vm_document_rows(vm, 1, out);
     return g_string_free(out, FALSE);
 }
 
-static const char *row_fault(const VmField *f, const VmState *vm)
+static const char *vm_row_fault(const VmField *f, const VmState *vm)
 {
     if (!f->name || !*f->name) {
         return "has no name";
@@ -146,6 +179,9 @@ static const char *row_fault(const VmField *f, const VmState *vm)
     }
     if ((f->kind == VM_KIND_RECORD) != (f->ops != NULL)) {
         return "is a record without operations, or has operations without being one";
+    }
+    if ((f->kind == VM_KIND_BANK) != (f->bank != NULL)) {
+        return "is a bank without registers, or has registers without being one";
     }
     if (f->kind == VM_KIND_STRUCT && f->count && !f->stride) {
         return "is an array of structures without a stride";
@@ -160,7 +196,7 @@ char *vm_table_check(const VmState *vm)
 {
     for (size_t i = 0; i < vm->n_fields; i++) {
         const VmField *f = &vm->fields[i];
-        const char *fault = row_fault(f, vm);
+        const char *fault = vm_row_fault(f, vm);
         char *inner = fault || !f->sub ? NULL : vm_table_check(f->sub);
 
         if (fault) {

@@ -76,7 +76,7 @@ static uint32_t edu_factorial_wrote(void *dev, const RegDesc *r, uint64_t old, u
 
 static uint32_t edu_liveness_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
-    ((Edu *)dev)->liveness = ~(uint32_t)new;
+    ((Edu *)dev)->liveness = ~(uint32_t) new;
     return 0;
 }
 
@@ -88,7 +88,7 @@ static uint32_t edu_raise_wrote(void *dev, const RegDesc *r, uint64_t old, uint6
 
 static uint32_t edu_ack_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
-    ((Edu *)dev)->irq_status &= ~(uint32_t)new;
+    ((Edu *)dev)->irq_status &= ~(uint32_t) new;
     return PCI_EFFECT_IRQ;
 }
 
@@ -131,7 +131,7 @@ static bool edu_dma_accept(void *dev, const RegDesc *r, uint64_t value)
 
 static uint32_t edu_dma_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
-    if (new & DMA_RUN) {
+    if (new &DMA_RUN) {
         timer_arm_ns(&((Edu *)dev)->transfer, DMA_NS);
     }
     return 0;
@@ -180,21 +180,24 @@ static bool edu_check(void *obj, GError **err)
 
 /* --- tables --- */
 
-#define DMA_REG(m, off) REG64(Edu, m, off, .rw = UINT64_MAX, .accept = edu_dma_accept)
+#define DMA_REG(m, off, bits, ...)                                                                 \
+    REG64(Edu, m, off, .rw = (bits), .identity = REG_ALL, .accept = edu_dma_accept, __VA_ARGS__)
 static const RegDesc edu_regs[] = {
-    REG32_CONST("id", 0x00, 0x010000ed),
-    REG32(Edu, liveness, 0x04, .rw = UINT32_MAX, .wrote = edu_liveness_wrote),
+    REG32_CONST("id", 0x00, 0x010000ed, .doc = "version 1.0 of the device"),
+    REG32(Edu, liveness, 0x04, .rw = UINT32_MAX, .wrote = edu_liveness_wrote,
+          .doc = "reads as the complement of the value written"),
     REG32(Edu, factorial, 0x08, .rw = UINT32_MAX, .accept = edu_factorial_accept,
-          .wrote = edu_factorial_wrote),
-    REG32(Edu, status, 0x20, .rw = STATUS_IRQ),
-    REG32_RO(Edu, irq_status, 0x24),
-    REG_ROW("irq_raise", 0x60, 4, .wrote = edu_raise_wrote),
-    REG_ROW("irq_ack", 0x64, 4, .wrote = edu_ack_wrote),
-    DMA_REG(dma_src, 0x80),
-    DMA_REG(dma_dst, 0x88),
-    DMA_REG(dma_count, 0x90),
-    REG64(Edu, dma_cmd, 0x98, .rw = DMA_RUN | DMA_FROM_EDU | DMA_IRQ, .accept = edu_dma_accept,
-          .wrote = edu_dma_wrote),
+          .wrote = edu_factorial_wrote, .doc = "write n; reads as n! when computed"),
+    REG32(Edu, status, 0x20, .rw = STATUS_IRQ, .identity = ~(uint32_t)STATUS_COMPUTING,
+          .doc = "bit 0: computing (read-only); bit 7: interrupt when computed"),
+    REG32_RO(Edu, irq_status, 0x24, .doc = "causes of the interrupt: 1h factorial, 100h DMA"),
+    REG_ROW("irq_raise", 0x60, 4, .wrote = edu_raise_wrote, .doc = "causes to add to irq_status"),
+    REG_ROW("irq_ack", 0x64, 4, .wrote = edu_ack_wrote, .doc = "causes to clear in irq_status"),
+    DMA_REG(dma_src, 0x80, UINT64_MAX, .doc = "source address; the buffer is at 40000h"),
+    DMA_REG(dma_dst, 0x88, UINT64_MAX, .doc = "destination address"),
+    DMA_REG(dma_count, 0x90, UINT64_MAX, .doc = "bytes to transfer"),
+    DMA_REG(dma_cmd, 0x98, DMA_RUN | DMA_FROM_EDU | DMA_IRQ, .wrote = edu_dma_wrote,
+            .doc = "bit 0: run; bit 1: from the buffer; bit 2: interrupt at the end"),
 };
 static const PCIBarDesc edu_bars[] = {
     { .index = 0, .kind = PCI_BAR_MEM32, .size = 1 << 20, .regs = LIST(edu_regs) }
@@ -204,18 +207,8 @@ static const PlanProp edu_props[] = {
     PROP_U64(Edu, dma_mask, "dma_mask", (1 << 28) - 1, 0, UINT64_MAX, "addresses DMA can reach"),
 };
 static const VmField edu_fields[] = {
-    VM_PCI(Edu, pci),
-    VM_U32(Edu, liveness),
-    VM_U32(Edu, factorial),
-    VM_U32(Edu, status, .mask = STATUS_COMPUTING | STATUS_IRQ),
-    VM_U32(Edu, irq_status),
-    VM_U64(Edu, dma_src),
-    VM_U64(Edu, dma_dst),
-    VM_U64(Edu, dma_count),
-    VM_U64(Edu, dma_cmd, .mask = DMA_RUN | DMA_FROM_EDU | DMA_IRQ),
-    VM_BYTES(Edu, buffer),
-    VM_TIMER(Edu, compute),
-    VM_TIMER(Edu, transfer),
+    VM_PCI(Edu, pci),       VM_BANK(edu_regs),       VM_BYTES(Edu, buffer),
+    VM_TIMER(Edu, compute), VM_TIMER(Edu, transfer),
 };
 static const VmState edu_state = {
     .name = "edu", .version = 1, .fields = LIST(edu_fields), .check = edu_check

@@ -3,8 +3,9 @@
  * pci-testdev: counts writes, for measuring how fast accesses reach a device
  * (registers: docs/specs/pci-testdev.md).
  *
- * Each of the two BARs offers the same three tests. A guest writes a test's number to byte 0, reads
- * the test's header (where to write, how wide, which value), writes there, and reads the count.
+ * The memory BAR and the I/O BAR have the same three tests. A guest writes the number of a test to
+ * byte 0, reads the test's header (where to write, how wide, which value), writes there, and reads
+ * the count.
  */
 #include <string.h>
 
@@ -40,22 +41,22 @@ typedef struct TestDev {
     TestBar bars[2]; /* memory, I/O */
 } TestDev;
 
-/* The tests: where they are written, and whether only MAGIC counts. The two that name an
- * eventfd count the same way here: nothing is bypassed. */
+/* The tests: where they are written, and whether only MAGIC counts. The two that
+ * name an eventfd count like the first: no access bypasses the device. */
 static const struct {
     const char *name;
     uint32_t at;
     bool match;
-} tests[N_TESTS] = { { "no-eventfd", 0, false },
-                     { "wildcard-eventfd", 4, false },
-                     { "datamatch-eventfd", 8, true } };
+} testdev_tests[N_TESTS] = { { "no-eventfd", 0, false },
+                             { "wildcard-eventfd", 4, false },
+                             { "datamatch-eventfd", 8, true } };
 
-static uint32_t hot_offset(bool io, unsigned test)
+static uint32_t testdev_hot_offset(bool io, unsigned test)
 {
-    return (io ? IO_HOT_AT : HOT_AT) + tests[test].at;
+    return (io ? IO_HOT_AT : HOT_AT) + testdev_tests[test].at;
 }
 
-static void fill_header(const TestDev *t, bool io, TestHeader *h)
+static void testdev_header(const TestDev *t, bool io, TestHeader *h)
 {
     const TestBar *bar = &t->bars[io];
 
@@ -63,56 +64,63 @@ static void fill_header(const TestDev *t, bool io, TestHeader *h)
     h->test = bar->current;
     if (bar->current < N_TESTS) {
         h->width = 1;
-        h->offset = hot_offset(io, bar->current);
+        h->offset = testdev_hot_offset(io, bar->current);
         h->data = MAGIC;
         h->count = bar->count;
         g_snprintf(h->name, sizeof(h->name), "%s-%s", io ? "portio" : "mmio",
-                   tests[bar->current].name);
+                   testdev_tests[bar->current].name);
     }
 }
 
-static uint64_t bar_read(TestDev *t, bool io, uint64_t at, unsigned size)
+static bool testdev_is_io(const RegDesc *r);
+
+static uint64_t testdev_read(void *dev, const RegDesc *r)
 {
     TestHeader h;
     uint64_t value = 0;
 
-    fill_header(t, io, &h);
-    if (at < sizeof(h)) {
-        memcpy(&value, (uint8_t *)&h + at, MIN(size, sizeof(h) - at));
-    }
+    testdev_header(dev, testdev_is_io(r), &h);
+    memcpy(&value, (uint8_t *)&h + r->offset, r->width);
     return value;
 }
 
-static void bar_write(TestDev *t, bool io, uint64_t at, uint64_t value)
+static uint32_t testdev_select_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
-    TestBar *bar = &t->bars[io];
+    TestDev *t = dev;
 
-    if (at == 0) {
-        *bar = (TestBar){ .current = value < N_TESTS ? value : N_TESTS };
-    } else if (bar->current < N_TESTS && at == hot_offset(io, bar->current) &&
-               (!tests[bar->current].match || (value & 0xff) == MAGIC)) {
+    t->bars[testdev_is_io(r)] = (TestBar){ .current = new < N_TESTS ? new : N_TESTS };
+    return 0;
+}
+
+static uint32_t testdev_hot_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
+{
+    bool io = testdev_is_io(r);
+    TestBar *bar = &((TestDev *)dev)->bars[io];
+
+    if (bar->current < N_TESTS && r->offset == testdev_hot_offset(io, bar->current) &&
+        (!testdev_tests[bar->current].match || new == MAGIC)) {
         bar->count++;
     }
+    return 0;
 }
 
-static uint64_t mem_bar_read(void *dev, uint64_t at, unsigned size)
-{
-    return bar_read(dev, false, at, size);
-}
+#define HEADER(n, off, w, ...) REG_ROW(n, off, w, .read = testdev_read, __VA_ARGS__)
+#define HOT(off)               REG_ROW("hot", off, 1, .wrote = testdev_hot_wrote, .doc = "counts writes")
+#define TESTDEV_ROWS(hot)                                                                          \
+    HEADER("test", 0, 1, .wrote = testdev_select_wrote, .doc = "number of the test; 3: none"),     \
+        HEADER("width", 1, 1, .doc = "bytes of a write"),                                          \
+        HEADER("offset", 4, 4, .doc = "offset of the test's register in this BAR"),                \
+        HEADER("data", 8, 4, .doc = "value to write"),                                             \
+        HEADER("count", HEADER_COUNT, 4, .doc = "writes since the test was selected"),             \
+        HEADER("name0", 16, 8, .doc = "name of the test, ended by zeros"),                         \
+        HEADER("name1", 24, 8, .doc = NULL), HEADER("name2", 32, 8, .doc = NULL),                  \
+        HEADER("name3", 40, 8, .doc = NULL), HOT(hot), HOT((hot) + 4), HOT((hot) + 8)
+static const RegDesc testdev_mem_regs[] = { TESTDEV_ROWS(HOT_AT) };
+static const RegDesc testdev_io_regs[] = { TESTDEV_ROWS(IO_HOT_AT) };
 
-static void mem_bar_write(void *dev, uint64_t at, uint64_t value, unsigned size)
+static bool testdev_is_io(const RegDesc *r)
 {
-    bar_write(dev, false, at, value);
-}
-
-static uint64_t io_bar_read(void *dev, uint64_t at, unsigned size)
-{
-    return bar_read(dev, true, at, size);
-}
-
-static void io_bar_write(void *dev, uint64_t at, uint64_t value, unsigned size)
-{
-    bar_write(dev, true, at, value);
+    return r >= testdev_io_regs && r < testdev_io_regs + G_N_ELEMENTS(testdev_io_regs);
 }
 
 static void testdev_reset(void *dev, ResetKind kind)
@@ -122,11 +130,9 @@ static void testdev_reset(void *dev, ResetKind kind)
     t->bars[0] = t->bars[1] = (TestBar){ .current = N_TESTS };
 }
 
-static const MemOps mem_bar_ops = { .read = mem_bar_read, .write = mem_bar_write };
-static const MemOps io_bar_ops = { .read = io_bar_read, .write = io_bar_write };
 static const PCIBarDesc testdev_bars[] = {
-    { .index = 0, .kind = PCI_BAR_MEM32, .size = MEM_SIZE, .ops = &mem_bar_ops },
-    { .index = 1, .kind = PCI_BAR_IO, .size = IO_SIZE, .ops = &io_bar_ops },
+    { .index = 0, .kind = PCI_BAR_MEM32, .size = MEM_SIZE, .regs = LIST(testdev_mem_regs) },
+    { .index = 1, .kind = PCI_BAR_IO, .size = IO_SIZE, .regs = LIST(testdev_io_regs) },
     { .index = 2,
       .kind = PCI_BAR_MEM64,
       .prefetch = true,

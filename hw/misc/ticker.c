@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * ticker: a countdown timer on PCI (registers: docs/specs/ticker.md).
- * Owns only its counter; config space, BARs, MSI-X and saved state are the core's.
+ *
+ * This file has the counter alone. The core derives the rest from the tables: configuration space,
+ * BARs, interrupts, saved state, documentation.
  */
 #include "hw/pci/pci.h"
 
@@ -12,7 +14,6 @@ typedef struct Ticker {
     Timer timer;
 } Ticker;
 
-enum { REG_ID = 0x00, REG_CTRL = 0x04, REG_STATUS = 0x08, REG_FIRED = 0x0c };
 enum { CTRL_RUN = 1 << 0, CTRL_IRQ = 1 << 1, STATUS_EXPIRED = 1 << 0 };
 
 static void ticker_update_irq(void *dev)
@@ -32,16 +33,14 @@ static void ticker_expired(void *dev)
     ticker_update_irq(t);
 }
 
-static uint32_t ticker_wrote(void *dev, const RegDesc *reg, uint64_t old, uint64_t new)
+static uint32_t ticker_ctrl_wrote(void *dev, const RegDesc *reg, uint64_t old, uint64_t new)
 {
     Ticker *t = dev;
 
-    if (reg->offset == REG_CTRL && ((old ^ new) & CTRL_RUN)) {
-        if (new & CTRL_RUN) {
-            timer_arm_ns(&t->timer, t->period_ns);
-        } else {
-            timer_cancel(&t->timer);
-        }
+    if (new & ~old & CTRL_RUN) {
+        timer_arm_ns(&t->timer, t->period_ns);
+    } else if (!(new &CTRL_RUN)) {
+        timer_cancel(&t->timer);
     }
     return PCI_EFFECT_IRQ;
 }
@@ -52,21 +51,23 @@ static bool ticker_realize(void *dev, GError **err)
     return true;
 }
 
-static void ticker_stop(void *dev)
+static void ticker_reset(void *dev, ResetKind kind)
 {
     timer_cancel(&((Ticker *)dev)->timer);
 }
 
-static void ticker_reset(void *dev, ResetKind kind)
+static void ticker_unrealize(void *dev)
 {
-    ticker_stop(dev);
+    timer_cancel(&((Ticker *)dev)->timer);
 }
 
 static const RegDesc ticker_regs[] = {
-    REG32_CONST("id", REG_ID, 0x7469636b),
-    REG32(Ticker, ctrl, REG_CTRL, .rw = CTRL_RUN | CTRL_IRQ, .wrote = ticker_wrote),
-    REG32(Ticker, status, REG_STATUS, .w1c = STATUS_EXPIRED, .wrote = ticker_wrote),
-    REG32_RO(Ticker, fired, REG_FIRED),
+    REG32_CONST("id", 0x00, 0x7469636b, .doc = "\"tick\""),
+    REG32(Ticker, ctrl, 0x04, .rw = CTRL_RUN | CTRL_IRQ, .identity = REG_ALL,
+          .wrote = ticker_ctrl_wrote, .doc = "bit 0: run; bit 1: interrupt enable"),
+    REG32(Ticker, status, 0x08, .w1c = STATUS_EXPIRED, .identity = REG_ALL, .wrote = pci_irq_wrote,
+          .doc = "bit 0: expired"),
+    REG32_RO(Ticker, fired, 0x0c, .doc = "number of expiries since reset"),
 };
 static const PCIBarDesc ticker_bars[] = {
     { .index = 0, .kind = PCI_BAR_MEM32, .size = 4096, .regs = LIST(ticker_regs) },
@@ -76,20 +77,22 @@ static const PCICapDesc ticker_caps[] = { PCI_CAP_PM_D3, PCI_CAP_MSIX(1, 1), PCI
 static const PlanProp ticker_props[] = {
     PROP_U64(Ticker, period_ns, "period-ns", 1000000, 1000, INT64_MAX, "time between expiries"),
 };
-static const VmField ticker_fields[] = {
-    VM_PCI(Ticker, pci),    VM_TIMER(Ticker, timer), VM_U32(Ticker, ctrl, .mask = 3),
-    VM_U32(Ticker, status, .mask = 1), VM_U32(Ticker, fired),
-};
-static const VmState ticker_vmstate = { .name = "ticker", .version = 1, .fields = LIST(ticker_fields) };
+static const VmField ticker_fields[] = { VM_PCI(Ticker, pci), VM_TIMER(Ticker, timer),
+                                         VM_BANK(ticker_regs) };
+static const VmState ticker_state = { "ticker", .version = 1, .fields = LIST(ticker_fields) };
 
 static const PCIDeviceType ticker_type = {
-    .base = { .name = "ticker", .doc = "countdown timer", .kind = &pci_device_kind,
-              .size = sizeof(Ticker), .props = LIST(ticker_props), .vmstate = &ticker_vmstate,
-              .hotpluggable = true, .realize = ticker_realize, .reset = ticker_reset,
-              .unrealize = ticker_stop },
-    .vendor = 0x1234, .device = 0x71c4, .revision = 1, .class_code = 0x088000, .n_irqs = 1,
-    .update_irq = ticker_update_irq,
+    .base = { "ticker", .doc = "countdown timer", .kind = &pci_device_kind, .size = sizeof(Ticker),
+              .props = LIST(ticker_props), .vmstate = &ticker_state, .hotpluggable = true,
+              .realize = ticker_realize, .reset = ticker_reset, .unrealize = ticker_unrealize },
+    .vendor = 0x1234,
+    .device = 0x71c4,
+    .revision = 1,
+    .class_code = 0x088000,
     .slots = PLAN_SLOT_CONVENTIONAL | PLAN_SLOT_EXPRESS,
-    .bars = LIST(ticker_bars), .caps = LIST(ticker_caps),
+    .n_irqs = 1,
+    .update_irq = ticker_update_irq,
+    .bars = LIST(ticker_bars),
+    .caps = LIST(ticker_caps),
 };
 PCI_DEVICE_TYPE(ticker_type);

@@ -92,6 +92,11 @@ void pci_irq_set(PCIDevice *d, unsigned n, bool level)
     pci_intx_update(d);
 }
 
+uint32_t pci_irq_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
+{
+    return PCI_EFFECT_IRQ;
+}
+
 void pci_irq_pulse(PCIDevice *d, unsigned n)
 {
     send_message(d, n);

@@ -165,15 +165,32 @@ static void try_row(Fields *f, const VmField *row, void *obj, const char *path)
     }
 }
 
+/* The rows of a register table. */
+static void try_bank(Fields *f, const VmField *bank, void *obj, const char *path)
+{
+    VmField row;
+
+    for (size_t i = 0; i < bank->n_bank; i++) {
+        if (vm_bank_field(bank, i, &row)) {
+            g_autofree char *at = g_strdup_printf("%s/%s", path, row.name);
+
+            try_row(f, &row, obj, at);
+        }
+    }
+}
+
 /* The rows that exist in the stream's version. */
 static void try_table(Fields *f, const VmState *vm, uint32_t version, void *obj, const char *path)
 {
     f->tables++;
     for (size_t i = 0; i < vm->n_fields; i++) {
-        g_autofree char *at = g_strdup_printf("%s/%s", path, vm->fields[i].name);
+        const VmField *row = &vm->fields[i];
+        g_autofree char *at = g_strdup_printf("%s/%s", path, row->name);
 
-        if (vm->fields[i].since <= version) {
-            try_row(f, &vm->fields[i], obj, at);
+        if (row->since <= version && row->kind == VM_KIND_BANK) {
+            try_bank(f, row, obj, path);
+        } else if (row->since <= version) {
+            try_row(f, row, obj, at);
         }
     }
 }

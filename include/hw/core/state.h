@@ -25,6 +25,7 @@ typedef enum VmKind {
     VM_KIND_TIMER,  /* i64 absolute virtual deadline; armed by the core after everything loaded */
     VM_KIND_STRUCT, /* `sub`, `count` of them `stride` apart (count 0: one) */
     VM_KIND_RECORD, /* `ops`: a record of a core (PCI, virtio), self-describing */
+    VM_KIND_BANK,   /* `bank`, `n_bank`: the members of a register table, in the order of its rows */
 } VmKind;
 
 /* A record whose shape is code, not rows: the PCI record, virtio queues. */
@@ -47,6 +48,8 @@ typedef struct VmField {
     uint64_t mask;       /* legal bits when non-zero */
     const struct VmState *sub;
     const VmOps *ops;
+    const RegDesc *bank;
+    size_t n_bank;
     uint16_t since;      /* table version that introduced the row; 0 means 1 */
 } VmField;
 
@@ -86,10 +89,16 @@ typedef struct VmState {
 #define VM_STRUCT_ARRAY(T, m, s)                                                                   \
     { .name = #m, .kind = VM_KIND_STRUCT, .field = offsetof(T, m), .sub = (s),                     \
       .count = G_N_ELEMENTS(((T *)0)->m), .stride = sizeof(((T *)0)->m[0]) }
+/* The registers of a table of the structure itself: one integer for each row with a member. The
+ * legal bits of a row with an identity are those that are writable or not part of the identity. */
+#define VM_BANK(regs)                                                                              \
+    { .name = #regs, .kind = VM_KIND_BANK, .bank = (regs), .n_bank = G_N_ELEMENTS(regs) }
 #define VM_RECORD(T, m, C, o)                                                                      \
     { .name = #m, .kind = VM_KIND_RECORD, .field = FIELD(T, m, C), .ops = (o) }
 
-/* Bytes of one element in a stream; 0 for a structure and a record. */
+/* The field that saves row i of a bank; false if the row has no member. */
+bool vm_bank_field(const VmField *bank, size_t i, VmField *out);
+/* Bytes of one element in a stream; 0 for a structure, a record and a bank. */
 unsigned vm_kind_bytes(VmKind kind);
 /* Append the state of obj. Returns the bytes written. */
 size_t vm_save(const VmState *vm, void *obj, ByteWriter *w);

@@ -180,6 +180,8 @@ struct PCIDeviceType {
 void pci_irq_set(PCIDevice *d, unsigned n, bool level);
 /* An edge: send once. On INTx nothing (use levels). */
 void pci_irq_pulse(PCIDevice *d, unsigned n);
+/* wrote() of a row on which interrupt sources depend and that has no other effect. */
+uint32_t pci_irq_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t new);
 bool msix_enabled(const PCIDevice *d);
 bool msi_enabled(const PCIDevice *d);
 /* Send or pend vector n; ignored when n >= the table's size or MSI-X is off. */
