@@ -317,7 +317,7 @@ static const Option options[] = {
     { "version", NULL, "show the version", FN(opt_version) },
     { "show", "WHAT",
       "print default-machine, machines, pci-slots, machine, topology[=FILE], catalog, catalog-c, "
-      "state=TYPE, options, commands or absent, and end",
+      "state=TYPE, registers=TYPE, options, commands or absent, and end",
       FN(opt_show), .kinds = KINDS_SHOW },
     { "machine-config", "FILE",
       "start from a description, or a part of one, that -show machine printed; may be repeated",

@@ -124,6 +124,29 @@ static bool show_state(Session *s, GError **err)
     return true;
 }
 
+static bool show_registers(Session *s, GError **err)
+{
+    const DeviceType *t = device_type_find(s->show_arg ? s->show_arg : "");
+    g_autofree char *text = NULL;
+
+    if (!t) {
+        g_set_error(err, SYSTEM_ERROR,
+                    "-show registers=%s: unknown device type; use -device help for a list",
+                    s->show_arg ? s->show_arg : "");
+        return false;
+    }
+    if (!t->kind || !t->kind->registers) {
+        printf("%s: has no registers\n", t->name);
+        return true;
+    }
+    text = t->kind->registers(t, err);
+    if (text) {
+        printf("%s: %s\n\n", t->name, t->doc ? t->doc : "");
+        print_text(text);
+    }
+    return text != NULL;
+}
+
 /* --- the catalogue --- */
 
 static const char *const prop_kinds[] = {
@@ -252,7 +275,8 @@ static bool show_options(Session *s, GError **err)
 
 static bool show_commands(Session *s, GError **err)
 {
-    printf("[qmp.md](qmp.md) describes QMP in full.\n\n| QMP command | what it does |\n|---|---|\n");
+    printf(
+        "[qmp.md](qmp.md) describes QMP in full.\n\n| QMP command | what it does |\n|---|---|\n");
     for (size_t i = 0; i < qmp_n_command_schemas; i++) {
         printf("| `%s` | %s |\n", qmp_command_schemas[i].name, qmp_command_schemas[i].summary);
     }
@@ -283,8 +307,8 @@ static const struct {
     { "machines", show_machines },   { "pci-slots", show_slots },
     { "machine", show_machine },     { "catalog", show_catalog },
     { "state", show_state },         { "options", show_options },
-    { "commands", show_commands },   { "topology", show_topology },
-    { "absent", show_absent },
+    { "registers", show_registers }, { "commands", show_commands },
+    { "topology", show_topology },   { "absent", show_absent },
 };
 
 bool show_name(size_t i, const char **name)

@@ -175,6 +175,56 @@ void reg_reset(const RegFile *f, void *dev, ResetKind kind)
     }
 }
 
+/* --- documentation --- */
+
+/* One kind of access: its name alone if it applies to every bit. */
+static void reg_describe_bits(GString *text, const char *kind, uint64_t bits, uint64_t all)
+{
+    if (!bits) {
+        return;
+    }
+    g_string_append_printf(text, "%s%s", text->len ? ", " : "", kind);
+    if (bits != all) {
+        g_string_append_printf(text, " %" PRIx64 "h", bits);
+    }
+}
+
+static char *reg_access_text(const RegDesc *r)
+{
+    uint64_t all = reg_width_mask(r);
+    GString *text = g_string_new(NULL);
+
+    if (r->field == REG_NO_FIELD && !r->rw && !r->w1c && !r->trigger && r->wrote) {
+        return g_string_free(g_string_append(text, r->read ? "rw" : "wo"), FALSE);
+    }
+    reg_describe_bits(text, "rw", r->rw, all);
+    reg_describe_bits(text, "w1c", r->w1c, all);
+    reg_describe_bits(text, "trigger", r->trigger, all);
+    if (!text->len) {
+        g_string_append(text, "ro");
+    }
+    reg_describe_bits(text, "sticky", r->sticky & (r->rw | r->w1c), all);
+    return g_string_free(text, FALSE);
+}
+
+void reg_describe_head(GString *out)
+{
+    g_string_append(out, "| offset | bits | access | reset | register |\n|---|---|---|---|---|\n");
+}
+
+void reg_describe(GString *out, const RegDesc *r, uint64_t offset)
+{
+    g_autofree char *access = reg_access_text(r);
+    g_autofree char *reset =
+        r->read ? g_strdup("-") : g_strdup_printf("%" PRIx64 "h", r->reset & reg_width_mask(r));
+
+    g_string_append_printf(out, "| %02" PRIx64 "h | %u | %s | %s | %s%s%s |\n", offset,
+                           8u * r->width, access, reset, r->name, r->doc ? ": " : "",
+                           r->doc ? r->doc : "");
+}
+
+/* --- validation --- */
+
 static const char *reg_row_fault(const RegDesc *r, const RegDesc *before)
 {
     if (!r->name || !*r->name) {

@@ -89,6 +89,27 @@ static void sys_describe(const DeviceType *type, PlanType *out)
     out->user_creatable = false;
 }
 
+static char *sys_registers(const DeviceType *type, GError **err)
+{
+    const SysDeviceType *t = (const SysDeviceType *)type;
+    GString *out = g_string_new(NULL);
+
+    for (unsigned i = 0; i < t->n_regions; i++) {
+        const SysRegionDesc *d = &t->regions[i];
+
+        g_string_append_printf(out, "%s### Region %s\n\n", i ? "\n" : "", d->name);
+        if (d->n_regs) {
+            reg_describe_head(out);
+        } else {
+            g_string_append(out, "Memory, or registers without rows.\n");
+        }
+        for (size_t n = 0; n < d->n_regs; n++) {
+            reg_describe(out, &d->regs[n], d->regs[n].offset);
+        }
+    }
+    return g_string_free(out, FALSE);
+}
+
 const DeviceKind sys_device_kind = {
     .name = "sys-bus-device",
     .attach = sys_attach,
@@ -96,6 +117,7 @@ const DeviceKind sys_device_kind = {
     .finalize = sys_finalize,
     .reset = sys_reset,
     .describe = sys_describe,
+    .registers = sys_registers,
 };
 
 void sysdev_map(Device *dev, unsigned n, uint64_t addr)

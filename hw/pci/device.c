@@ -482,4 +482,5 @@ const DeviceKind pci_device_kind = {
     .reset_exit = pci_reset_exit,
     .prop = pci_type_prop,
     .describe = pci_describe,
+    .registers = pci_type_registers,
 };

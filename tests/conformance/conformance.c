@@ -614,6 +614,83 @@ static void test_help(void)
     g_assert_true(subject->vmstate || subject->no_state);
 }
 
+/* --- the rows --- */
+
+/* The row of the entry (NULL: the header) that covers this byte; there is at most one. */
+static const RegDesc *row_of(PCIDevice *d, const PCICapEntry *e, unsigned at)
+{
+    PCIRegTable tables[PCI_MAX_TABLES + 1];
+    const RegDesc *found = NULL;
+    unsigned n = 0, start = e ? e->offset : 0;
+
+    tables[n++] = e ? pci_config_head_rows(e->extended) : pci_config_header_rows(d->config.type);
+    for (uint32_t left = e ? e->selected : 0; left; left &= left - 1) {
+        tables[n++] = e->tables[__builtin_ctz(left)];
+    }
+    for (unsigned t = 0; t < n; t++) {
+        g_autofree char *wrong = pci_config_check_rows(tables[t].rows, tables[t].n);
+
+        g_assert_cmpstr(wrong, ==, NULL);
+        for (size_t i = 0; i < tables[t].n; i++) {
+            const RegDesc *r = &tables[t].rows[i];
+
+            g_assert_nonnull(r->doc);
+            if (e) {
+                g_assert_cmpuint(r->offset + r->width, <=, e->size);
+            }
+            if (at >= start + r->offset && at < start + r->offset + r->width) {
+                g_assert_null(found);
+                found = r;
+            }
+        }
+    }
+    return found;
+}
+
+/* Bits that a write can change are bits of a row. Instances restrict those of some rows; a BAR and
+ * the ROM have theirs from their sizes, and the header may have those of a capability. */
+static void check_row(PCIDevice *d, const PCICapEntry *e, unsigned at)
+{
+    const PCIConfig *c = &d->config;
+    uint8_t writable = pci_config_mask(c, PCI_WMASK, at) | pci_config_mask(c, PCI_W1CMASK, at);
+    const RegDesc *r = e && !e->tables ? NULL : row_of(d, e, at);
+
+    if (e && !e->tables) {
+        return; /* a capability of the device's own */
+    }
+    if (!r) {
+        g_assert_cmphex(writable, ==, 0);
+    } else if (e && r->rw) {
+        unsigned byte = at - e->offset - r->offset;
+
+        g_assert_cmphex(writable & ~((r->rw | r->w1c) >> 8 * byte), ==, 0);
+    }
+}
+
+static void test_rows(void)
+{
+    g_autoptr(GError) err = NULL;
+    g_autofree char *text = subject->kind->registers(subject, &err);
+    Fixture f;
+    PCIDevice *d = start(&f);
+
+    g_assert_no_error(err);
+    for (unsigned at = 0; at < d->config.size; at++) {
+        const PCICapEntry *e = pci_config_entry_at(&d->config, at);
+
+        if (at < PCI_HEADER_SIZE || e) {
+            check_row(d, e, at);
+        }
+    }
+    for (const PCIBar *bar = d->bars; bar; bar = bar->next) {
+        for (size_t i = 0; i < bar->file.n; i++) {
+            g_assert_nonnull(strstr(text, bar->file.regs[i].name));
+        }
+    }
+    g_assert_nonnull(strstr(text, d->config.type ? "Bridge Control" : "Subsystem Vendor ID"));
+    finish(&f);
+}
+
 static void test_plug_cycles(void)
 {
     Fixture f;
@@ -688,6 +765,7 @@ static const struct {
 } checks[] = {
     { "list", test_list, true },
     { "declared-bits", test_declared_bits, true },
+    { "rows", test_rows, true },
     { "bar-sizing", test_bar_sizing, true },
     { "planned-room", test_planned_room, true },
     { "every-access", test_every_access, true },

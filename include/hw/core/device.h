@@ -47,6 +47,8 @@ typedef struct DeviceKind {
     /* The catalogue entry of a type of this sort, beside name, doc and properties, which the
      * registry fills in (allocated once per type by the registry). */
     void (*describe)(const DeviceType *type, PlanType *out);
+    /* The registers of a type of this kind as Markdown tables (g_free), or NULL and *err. */
+    char *(*registers)(const DeviceType *type, GError **err);
 } DeviceKind;
 
 struct DeviceType {

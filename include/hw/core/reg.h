@@ -99,6 +99,10 @@ uint32_t reg_write(const RegFile *f, void *dev, uint64_t offset, uint64_t value,
 void reg_reset(const RegFile *f, void *dev, ResetKind kind);
 /* The bits of a row that fit its width: 0xffff for 2 bytes. */
 uint64_t reg_width_mask(const RegDesc *r);
+/* Append the head of a Markdown table of registers, or the line of one register at `offset`: its
+ * width in bits, access ("ro", "rw", "w1c 3h"), reset value, name and description. */
+void reg_describe_head(GString *out);
+void reg_describe(GString *out, const RegDesc *r, uint64_t offset);
 /* NULL, or a sentence about the first malformed row (g_free). For the conformance test. */
 char *reg_table_check(const RegFile *f);
 

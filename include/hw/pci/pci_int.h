@@ -159,6 +159,10 @@ static inline bool pci_in_d0(const PCIDevice *d)
     return d->d_state == 0;
 }
 
+/* --- registers.c --- */
+/* The registers of an instance with default properties, as Markdown (g_free). */
+char *pci_type_registers(const DeviceType *type, GError **err);
+
 /* --- device.c --- */
 /* Apply PCI_EFFECT_* of one access, each once. */
 void pci_apply_effects(PCIDevice *d, uint32_t effects);

@@ -24,12 +24,13 @@ def check_help():
 
 
 @covers("-show", "-show catalog-c", "-show default-machine", "-show machines", "-show pci-slots",
-        "-show machine", "-show catalog", "-show state", "-show options", "-show commands",
-        "-show topology", "-show absent")
+        "-show machine", "-show catalog", "-show state", "-show registers", "-show options",
+        "-show commands", "-show topology", "-show absent")
 def check_show():
     for what, needle in (("catalog-c", "PlanType"), ("default-machine", "virt"),
                          ("machines", "none"), ("absent", "`vnc`"), ("pci-slots", "00.0"), ("machine", '"devices"'),
                          ("catalog", '"ticker"'), ("state=ticker", "fired"),
+                         ("registers=ticker", "Message Control"),
                          ("options", "| `-device"), ("commands", "query-status"),
                          ("topology", "<svg")):
         prints(needle, "-M", "virt", "-show", what)
