@@ -2,9 +2,10 @@
 /*
  * A mutex that is granted in the order of requests (contract in util/fairlock.h).
  *
- * A thread that finds the lock taken increments `waiters` and then reads `held` again. A thread that
- * releases the lock clears `held` and then reads `waiters` again. All four accesses are sequentially
- * consistent, so that at least one of the two threads observes the other and no request is lost.
+ * A thread that finds the lock taken increments `waiters` and then reads `held` again. A thread
+ * that releases the lock clears `held` and then reads `waiters` again. All four accesses are
+ * sequentially consistent, so that at least one of the two threads observes the other and no
+ * request is lost.
  */
 #include "util/fairlock.h"
 
