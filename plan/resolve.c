@@ -63,6 +63,15 @@ static bool resolve_machine(PlanMachine *m, const PlanCatalog *c, const PlanMach
     if (!m->cpu) {
         m->cpu = g_strdup(t->default_cpu);
     }
+    if (m->cpu && c->cpu_model) {
+        char *canonical = c->cpu_model(m, err);
+
+        if (!canonical) {
+            return false;
+        }
+        g_free(m->cpu);
+        m->cpu = canonical;
+    }
     if (!m->cpus) {
         m->cpus = 1;
     }

@@ -56,6 +56,9 @@ static void add_key(struct json_object *list, const PlanProp *p)
     put(o, "kind", kind_name(p->kind));
     put(o, "doc", p->doc);
     put(o, "backend", p->backend);
+    if (p->flags & PLAN_PROP_FIXED) {
+        put(o, "fixed", p->def ? "on" : "off");
+    }
     if (p->flags & PLAN_PROP_REQUIRED) {
         json_object_object_add(o, "required", json_object_new_boolean(true));
     }

@@ -6,6 +6,9 @@
 
 #include <string.h>
 
+#include "util/error.h"
+#include "util/suggest.h"
+
 const CpuType *cpu_type_find(const char *name)
 {
     for (unsigned i = 0; cpu_types[i]; i++) {
@@ -14,4 +17,82 @@ const CpuType *cpu_type_find(const char *name)
         }
     }
     return NULL;
+}
+
+/* --- models --- */
+
+enum { CPU_UNSET = -1 };
+
+static const char *cpu_prop_name(const void *type, size_t i)
+{
+    return ((const CpuType *)type)->props[i].name;
+}
+
+/* One FEATURE=VALUE into values[], which has an entry for each property of the type. */
+static bool cpu_feature_parse(const CpuType *t, const char *item, int *values, GError **err)
+{
+    g_auto(GStrv) pair = g_strsplit(item, "=", 2);
+    const PlanProp *p = plan_find_prop(t->props, t->n_props, pair[0]);
+    PlanValue v;
+
+    if (!p) {
+        g_autofree char *hint = suggest_hint_of(pair[0], cpu_prop_name, t, t->n_props);
+
+        return error_set(err, ERROR_USER, "CPU %s has no property '%s'%s (-cpu %s,help lists them)",
+                         t->name, item, hint, t->name);
+    }
+    if (!plan_value_parse(p, pair[1] ? pair[1] : "", &v, NULL)) {
+        return error_set(err, ERROR_USER, "CPU %s: property '%s' is '%s'; on and off are accepted",
+                         t->name, p->name, pair[1] ? pair[1] : "");
+    }
+    if ((p->flags & PLAN_PROP_FIXED) && v.b != (p->def != 0)) {
+        return error_set(err, ERROR_USER, "CPU %s: property '%s' is always %s", t->name, p->name,
+                         p->def ? "on" : "off");
+    }
+    values[p - t->props] = v.b;
+    return true;
+}
+
+static bool cpu_features_parse(const CpuType *t, const char *text, int *values, GError **err)
+{
+    g_auto(GStrv) items = g_strsplit(text ? text : "", ",", -1);
+
+    for (size_t i = 0; i < t->n_props; i++) {
+        values[i] = CPU_UNSET;
+    }
+    for (size_t i = 0; items[i]; i++) {
+        if (*items[i] && !cpu_feature_parse(t, items[i], values, err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+char *cpu_model_canonical(const char *model, const char *defaults, GError **err)
+{
+    g_auto(GStrv) parts = g_strsplit(model, ",", 2);
+    const CpuType *t = cpu_type_find(parts[0] ? parts[0] : "");
+    g_autofree int *given = NULL, *machine = NULL;
+    GString *out;
+
+    if (!t) {
+        error_set(err, ERROR_USER, "there is no CPU type '%s' (-cpu help lists them)",
+                  parts[0] ? parts[0] : "");
+        return NULL;
+    }
+    given = g_new(int, t->n_props + 1);
+    machine = g_new(int, t->n_props + 1);
+    if (!cpu_features_parse(t, parts[1], given, err) ||
+        !cpu_features_parse(t, defaults, machine, err)) {
+        return NULL;
+    }
+    out = g_string_new(t->name);
+    for (size_t i = 0; i < t->n_props; i++) {
+        int def = machine[i] == CPU_UNSET ? t->props[i].def != 0 : machine[i];
+
+        if (given[i] != CPU_UNSET && given[i] != def) {
+            g_string_append_printf(out, ",%s=%s", t->props[i].name, given[i] ? "on" : "off");
+        }
+    }
+    return g_string_free(out, FALSE);
 }

@@ -45,6 +45,18 @@ static int by_name(const void *a, const void *b)
     return strcmp((*(const PlanType *const *)a)->name, (*(const PlanType *const *)b)->name);
 }
 
+static char *type_catalog_cpu_model(const PlanMachine *m, GError **err)
+{
+    for (size_t i = 0; board_types[i]; i++) {
+        const BoardType *b = board_types[i];
+
+        if (strcmp(b->plan.name, m->type) == 0 && b->cpu_features) {
+            return cpu_model_canonical(m->cpu, b->cpu_features(m), err);
+        }
+    }
+    return g_strdup(m->cpu);
+}
+
 PlanCatalog *type_catalog_new(void)
 {
     PlanCatalog *c = g_new0(PlanCatalog, 1);
@@ -62,6 +74,7 @@ PlanCatalog *type_catalog_new(void)
     c->n_types = n_device_types;
     c->n_machines = machines->len;
     c->machines = (const PlanMachineType *const *)g_ptr_array_free(machines, FALSE);
+    c->cpu_model = type_catalog_cpu_model;
     c->compats = board_compats;
     c->n_compats = n_board_compats;
     return c;

@@ -85,33 +85,22 @@ static bool build_memory(Machine *m, Virt *v, const PlanMachine *plan, GError **
     return true;
 }
 
-/* Without an IMSIC the AIA CSRs are not there either, unless asked for by name. */
-static char *cpu_features(const Virt *v, const CpuType *type, const char *given)
+/* The AIA CSRs are useful only with an IMSIC: otherwise -cpu must name them. */
+static const char *virt_cpu_features(const PlanMachine *plan)
 {
-    static const char *const aia[] = { "smaia", "ssaia" };
-    GString *s = g_string_new(given);
-
-    for (unsigned i = 0; i < G_N_ELEMENTS(aia) && v->config.aia != VIRT_AIA_APLIC_IMSIC; i++) {
-        if (plan_find_prop(type->props, type->n_props, aia[i]) && !strstr(s->str, aia[i]))
-            g_string_append_printf(s, "%s%s=off", s->len ? "," : "", aia[i]);
-    }
-    return g_string_free(s, FALSE);
+    return plan_machine_get(plan, "aia")->u == VIRT_AIA_APLIC_IMSIC ? NULL : "smaia=off,ssaia=off";
 }
 
-static bool build_cpus(Machine *m, Virt *v, const char *model, GError **err)
+static bool build_cpus(Machine *m, Virt *v, const PlanMachine *plan, GError **err)
 {
-    g_auto(GStrv) parts = g_strsplit(model ? model : "rv64", ",", 2);
-    const CpuType *type = parts[0] ? cpu_type_find(parts[0]) : NULL;
-    g_autofree char *features = NULL;
+    g_auto(GStrv) parts = g_strsplit(plan->cpu, ",", 2);
+    const CpuType *type = cpu_type_find(parts[0]);
+    const char *defaults = virt_cpu_features(plan);
+    g_autofree char *features =
+        g_strdup_printf("%s,%s", defaults ? defaults : "", parts[1] ? parts[1] : "");
 
-    if (!type) {
-        g_set_error(err, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-                    "there is no CPU type '%s' (-cpu help lists them)", parts[0] ? parts[0] : "");
-        return false;
-    }
-    features = cpu_features(v, type, parts[1]);
     for (unsigned i = 0; i < v->config.harts; i++) {
-        Cpu *cpu = type->create(m, i, *features ? features : NULL, err);
+        Cpu *cpu = type->create(m, i, features, err);
 
         if (!cpu)
             return false;
@@ -264,7 +253,7 @@ static bool virt_build(Machine *m, const PlanMachine *plan, GError **err)
     v->plan = plan;
     read_config(plan, &v->config);
     g_assert(v->config.harts <= VIRT_MAX_HARTS);
-    built = build_memory(m, v, plan, err) && build_cpus(m, v, plan->cpu, err) &&
+    built = build_memory(m, v, plan, err) && build_cpus(m, v, plan, err) &&
             build_timers(m, v, err) && build_irqchip(m, v, err) && build_pci(m, v, err) &&
             build_devices(m, v, err);
     v->plan = NULL;
@@ -334,7 +323,7 @@ static const char *const virt_implicit[] = { "gpex-root,addr=00.0", NULL };
     .window = { VIRT_PCIE_PIO_SIZE, VIRT_PCIE_MMIO_SIZE, VIRT_PCIE_MMIO64_SIZE }
 #define VIRT_OPS                                                                                  \
     .build = virt_build, .boot = virt_boot, .default_firmware = virt_default_firmware,             \
-    .reset = virt_reset, .free = virt_free
+    .cpu_features = virt_cpu_features, .reset = virt_reset, .free = virt_free
 /* clang-format on */
 
 const BoardType virt_board = {

@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct PlanMachine;
+
 /* What a property holds. The comment names the C type of the field it is stored in. */
 typedef enum PlanPropKind {
     PLAN_PROP_BOOL,    /* bool: on/off, true/false, yes/no */
@@ -36,6 +38,7 @@ enum { PLAN_CAP_OFF = -1, PLAN_CAP_ANYWHERE = 0 };
 enum {
     PLAN_PROP_REQUIRED = 1 << 0, /* the user must give it */
     PLAN_PROP_HOST = 1 << 1,     /* belongs to the `host` section: the guest cannot see it */
+    PLAN_PROP_FIXED = 1 << 3,    /* only the default is accepted */
     PLAN_PROP_DECIDED = 1 << 2,  /* left open, it is decided when the device is created, from its
                                     back end or place, and stands in the description from then on */
 };
@@ -186,6 +189,9 @@ typedef struct PlanCatalog {
     size_t n_compats;
     const PlanAbsent *absent; /* the first row that matches a name applies */
     size_t n_absent;
+    /* The CPU of a machine whose properties are resolved, in canonical form, freed by the caller;
+     * NULL with an error set if there is no such CPU. NULL: plan_resolve() keeps the text. */
+    char *(*cpu_model)(const struct PlanMachine *m, GError **err);
 } PlanCatalog;
 
 /* By name or alias; NULL if unknown. */

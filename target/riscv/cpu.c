@@ -40,6 +40,10 @@ static const ExtName ext_names[] = {
     {                                                                                              \
         .name = n, .kind = PLAN_PROP_BOOL, .def = 1, .doc = text                                   \
     }
+#define FIXED(n, value, text)                                                                      \
+    {                                                                                              \
+        .name = n, .kind = PLAN_PROP_BOOL, .flags = PLAN_PROP_FIXED, .def = value, .doc = text     \
+    }
 static const PlanProp props[] = {
     FEATURE("zicboz", "cbo.zero"),
     FEATURE("zicond", "conditional zeroing"),
@@ -57,6 +61,20 @@ static const PlanProp props[] = {
     FEATURE("svpbmt", "page-based memory types"),
     FEATURE("svvptc", "new valid entries are seen in bounded time"),
     FEATURE("sv48", "48-bit virtual addresses beside 39-bit ones"),
+    FIXED("i", true, "always on: base integer instructions"),
+    FIXED("m", true, "always on: multiplication and division"),
+    FIXED("a", true, "always on: atomic instructions"),
+    FIXED("f", true, "always on: single-precision floating point"),
+    FIXED("d", true, "always on: double-precision floating point"),
+    FIXED("c", true, "always on: compressed instructions"),
+    FIXED("Zicsr", true, "always on: CSR instructions"),
+    FIXED("Zifencei", true, "always on: fence.i"),
+    FIXED("u", true, "always on: user mode"),
+    FIXED("s", true, "always on: supervisor mode"),
+    FIXED("mmu", true, "always on: address translation"),
+    FIXED("pmp", true, "always on: physical memory protection"),
+    FIXED("v", false, "always off: vectors"),
+    FIXED("h", false, "always off: hypervisor"),
 };
 
 #define FEATURES_BASE                                                                              \

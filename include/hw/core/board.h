@@ -29,6 +29,9 @@ typedef struct BoardType {
     /* The path of the firmware that is loaded unless -bios says otherwise. NULL and a sentence if
      * the host has none. NULL: the board boots nothing. */
     const char *(*default_firmware)(GError **err);
+    /* The CPU features that the machine of a description sets unless -cpu names them, as text; NULL
+     * if none. The properties of the description are resolved. NULL: a machine without CPUs. */
+    const char *(*cpu_features)(const PlanMachine *plan);
     /* System reset of what is no device: CPUs and boot ROM state. */
     void (*reset)(Machine *m);
     void (*free)(Machine *m);

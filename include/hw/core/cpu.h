@@ -83,6 +83,20 @@ struct CpuType {
 /* The CPU types of this build, NULL-terminated; defined by target/ (system/ links it in). */
 extern const CpuType *const cpu_types[];
 const CpuType *cpu_type_find(const char *name);
+/**
+ * cpu_model_canonical() - Check the argument of -cpu and bring it into its canonical form.
+ * @model:    "TYPE[,feature=on|off...]"; of a feature that is given twice the last value counts
+ * @defaults: features that the machine sets unless @model names them, in the same form; NULL: none
+ * @err:      set on failure
+ *
+ * The canonical form is the type, then the features whose value differs from that of @defaults or of
+ * the type, each once, as on or off, in the order of the type's properties. Two models with the same
+ * canonical form are the same CPU.
+ *
+ * Return: the canonical form, freed by the caller; NULL if the type or a feature is unknown, or a
+ * value is not accepted.
+ */
+char *cpu_model_canonical(const char *model, const char *defaults, GError **err);
 
 /* --- provided by hw/core/cpu.c and accel/, for everybody --- */
 

@@ -3,7 +3,7 @@
 
 import tempfile
 
-from walk import Ended, Folder, Machine, run
+from walk import Ended, Folder, Machine, refused, run
 
 REFUSED = "refused"
 ROM = tempfile.NamedTemporaryFile(prefix="bp-rom-")     # removed at the end
@@ -98,7 +98,12 @@ def cpu_tree(folder, cpu: str) -> bytes:
 
 
 def check_cpu_key(kind: str, key: dict) -> None:
-    """A feature of a CPU changes the device tree."""
+    """A feature of a CPU changes the device tree; of one that is fixed, one value is accepted."""
+    if "fixed" in key:
+        refused(f"property '{key['name']}' is always {key['fixed']}", "-M", "virt", "-cpu",
+                f"{kind},{key['name']}={'off' if key['fixed'] == 'on' else 'on'}")
+        with Machine("-cpu", f"{kind},{key['name']}={key['fixed']}"):
+            return
     with Folder() as folder:
         on = cpu_tree(folder, f"{kind},{key['name']}=on")
         off = cpu_tree(folder, f"{kind},{key['name']}=off")
