@@ -78,7 +78,7 @@ def qtest_rates(program: str, accel: list[str], depths: list[int]) -> dict[str, 
 
 
 def echo_rates(depths: list[int]) -> dict[str, Cost]:
-    """The same client with a server that does no work: the cost of the host's sockets."""
+    """Like requests(), with a server that does no work: the cost of the host's sockets."""
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "qtest"
         with subprocess.Popen([CLIENT, "echo", path]) as server:

@@ -72,7 +72,7 @@ static const Need *need_of(const DeviceType *t)
     return &plain;
 }
 
-/* --- a machine with a place of every kind --- */
+/* --- a machine with a place for each type --- */
 
 static void make_back_ends(Machine *m)
 {
@@ -557,7 +557,7 @@ static GByteArray *mutant(const PCIDevice *d, const GByteArray *good, unsigned r
     return bad;
 }
 
-/* A rejected record does not change the device, wherever the error is found. */
+/* A rejected record does not change the device, for an error at any position. */
 static void test_refused_record(void)
 {
     Fixture f;
@@ -728,8 +728,8 @@ static void test_every_access(void)
     finish(&f);
 }
 
-/* A machine is never saved without a device because its table was forgotten: the types with neither
- * a table nor a reason to reject are listed here. A guest cannot change them. */
+/* A machine is never saved without one of its devices: the types with neither a table nor a reason
+ * to reject are listed here. A guest cannot change them. */
 static void test_every_type(void)
 {
     static const char *const stateless[] = {

@@ -251,7 +251,7 @@ static bool known_refusal(unsigned which, const Apart *a)
     return !g_hash_table_add(stems, rig_stem(err->message));
 }
 
-/* --- in whole emulators --- */
+/* --- in complete emulators --- */
 
 static void check_reload(Session *s)
 {
@@ -260,7 +260,7 @@ static void check_reload(Session *s)
     g_autofree char *refusal = rig_load(other, one->data, one->len);
 
     if (refusal) {
-        g_error("what was saved is refused: %s", refusal);
+        g_error("the saved state is rejected: %s", refusal);
     }
     two = rig_save(other);
     g_assert_true(one->len == two->len && !memcmp(one->data, two->data, one->len));

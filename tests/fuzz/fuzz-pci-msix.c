@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The MSI-X table, PBA and Message Control in any order with notifications. Invariants: a vector
- * that is not masked is never pending, reserved bits stay zero, the notifier knows the active
+ * that is not masked is never pending, reserved bits stay zero, the notifier has the active
  * vectors.
  */
 #include "fuzz-pci.h"

@@ -15,7 +15,7 @@ from subject import TICKER, Subject, check, test
 def live_migration(subject: Subject) -> None:
     """A guest under load migrates to a process started without device arguments, and continues."""
     if subject.is_qemu:
-        raise Skip("QEMU's -incoming needs the whole machine on its command line")
+        raise Skip("QEMU's -incoming needs the complete machine on its command line")
     devices = ["-device", "pcie-root-port,id=rp,addr=02.0", "-device", TICKER + ",bus=pcie.0",
                "-device", "virtio-rng-pci,bus=rp"]
     need_devices(subject.program, devices)
@@ -62,7 +62,7 @@ def reboots(guest: Emulator, ways: list[str]) -> None:
 def reboot_after(subject: Subject, scheme: str, ways: list[str], cold: bool) -> None:
     """Boot, migrate, and reboot on the target; then boot from the target's description."""
     if subject.is_qemu:
-        raise Skip("QEMU's -incoming needs the whole machine on its command line")
+        raise Skip("QEMU's -incoming needs the complete machine on its command line")
     with tempfile.TemporaryDirectory() as scratch:
         uri = {"unix": f"unix:{scratch}/stream", "file": f"file:{scratch}/stream",
                "tcp": "tcp:127.0.0.1:0"}[scheme]
@@ -95,13 +95,14 @@ def reboot_after_migration(subject: Subject) -> None:
 
 @test
 def reboot_after_tcp(subject: Subject) -> None:
-    """The same over TCP, with a reboot by the guest and one by the monitor."""
+    """Like test reboot-after-migration over TCP, with a reboot by the guest and one by the monitor.
+    """
     reboot_after(subject, "tcp", ["guest", "system_reset"], cold=False)
 
 
 @test
 def reboot_after_snapshot(subject: Subject) -> None:
-    """The same from a file."""
+    """Like test reboot-after-migration, from a file."""
     reboot_after(subject, "file", ["system_reset", "guest"], cold=True)
 
 
@@ -110,7 +111,7 @@ def migrate_stopped_disk(subject: Subject) -> None:
     """A write that the host disk fails stops the guest. It completes on the target after migration.
     """
     if subject.is_qemu:
-        raise Skip("QEMU's -incoming needs the whole machine on its command line")
+        raise Skip("QEMU's -incoming needs the complete machine on its command line")
     device = ["-device", "virtio-blk-pci,drive=d"]
     need_devices(subject.program, device)
     with tempfile.TemporaryDirectory() as scratch:
@@ -205,7 +206,7 @@ def migrate_eject(subject: Subject) -> None:
     """A guest ejects a device during migration. The device is removed on the host that ends up
     owning the guest and only there: on the source if the migration is cancelled."""
     if subject.is_qemu:
-        raise Skip("QEMU's -incoming needs the whole machine on its command line")
+        raise Skip("QEMU's -incoming needs the complete machine on its command line")
     with tempfile.TemporaryDirectory() as scratch:
         uri = f"unix:{scratch}/stream"
         extra = ["-device", "virtio-rng-pci,id=rng,bus=rp0"]

@@ -103,7 +103,7 @@ def virtio_serial_migration(subject: Subject) -> None:
     """A guest that writes to a port as fast as it is read migrates to another process. The
     concatenation of what the two peers read is what the guest wrote."""
     if subject.is_qemu:
-        raise Skip("QEMU's -incoming needs the whole machine on its command line")
+        raise Skip("QEMU's -incoming needs the complete machine on its command line")
     size = 2 << 20
     devices = ["-device", "virtio-serial-pci", "-device", "virtserialport,chardev=port,id=p"]
     with tempfile.TemporaryDirectory() as scratch:

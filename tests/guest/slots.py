@@ -101,7 +101,7 @@ class SlotMachine(Emulator):
         """Return the kernel's messages since the last call, with their levels."""
         return self.shell("dmesg -r -c")
 
-    # --- plugging: each backend comes and goes with its device ---
+    # --- plugging: each backend is added and removed with its device ---
 
     def image(self, name: str, size: int = DISK_RECORDS * RECORD) -> Path:
         """Return the path of a disk image. The first call creates it, filled with zeroes."""
@@ -142,7 +142,7 @@ class SlotMachine(Emulator):
 
     def wait_use(self, name: str, more_than: int = 0, timeout: float = 120) -> int:
         """Wait until the guest has completed more than that many operations on a device."""
-        until(f"{name} to do more than {more_than} things", lambda: self.count(name) > more_than,
+        until(f"{name} to complete over {more_than} operations", lambda: self.count(name) > more_than,
               timeout, self.describe, lambda: f"{self.count(name)}\n{self.log()}", 0.3)
         return self.count(name)
 

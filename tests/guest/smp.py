@@ -70,7 +70,7 @@ def smp_imsic(subject: Subject) -> None:
 def smp_migration(subject: Subject) -> None:
     """A guest with four busy harts migrates to another process, and all harts continue."""
     if subject.is_qemu:
-        raise Skip("QEMU's -incoming needs the whole machine on its command line")
+        raise Skip("QEMU's -incoming needs the complete machine on its command line")
     with tempfile.TemporaryDirectory() as scratch:
         uri = f"unix:{scratch}/stream"
         args = arguments(machine=MSI_MACHINE) + ["-smp", "4"]

@@ -124,7 +124,7 @@ class Complete(unittest.TestCase):
         def feed() -> None:
             for piece in (b"o", b"ne\ntw", b"o\nthr"):
                 far.sendall(piece)
-                elapse(0.01, "~pieces that do not come together=>parts that arrive separately")
+                elapse(0.01, "parts that arrive separately")
             far.close()
         thread = threading.Thread(target=feed)
         thread.start()

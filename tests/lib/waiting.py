@@ -160,8 +160,8 @@ def steady(what: str, look: Callable[[], Any], seconds: float) -> None:
 
 def elapse(seconds: float, why: str) -> None:
     """Let time pass because time itself is the stimulus: a request at a random moment, a period to
-    measure over. Never use this to wait for an event, which requires a state to look at. `why`
-    states the purpose."""
+    measure over. Never use this to wait for an event, which requires a state to check. `why` states
+    the purpose."""
     assert why
     end = time.monotonic() + seconds
     if seconds > 0.02:

@@ -43,7 +43,7 @@ def save(m, uri, wanted):
     assert report["status"] == wanted, report
     if wanted == "failed":
         assert report["error-desc"], "no reason is given"
-        assert runs(m), "the guest does not go on"
+        assert runs(m), "the guest does not continue"
     else:
         m.command("cont")
     return report.get("error-desc", "")

@@ -38,7 +38,7 @@ def over_socket():
         assert b.read(ADDRESS, 8) == MARK
         try:
             a.command("migrate", uri="fd:out")
-            raise AssertionError("a used name is still there")
+            raise AssertionError("a used name still exists")
         except QmpError:
             pass
 

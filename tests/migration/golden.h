@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The container of a golden stream, as far as a mutator must know it: the positions of its sections
+ * The container of a golden stream, as far as a mutator requires it: the positions of its sections
  * and their records, and of the items of RAM.
  */
 #ifndef TESTS_MIGRATION_GOLDEN_H

@@ -118,13 +118,13 @@ def add(recipe):
 def main():
     """Test all streams, or add one."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--add", metavar="NAME", help="make this one; refused if it is there")
+    parser.add_argument("--add", metavar="NAME", help="create this one; never overwrites a file")
     options = parser.parse_args()
     if options.add:
         recipe = next((r for r in RECIPES if r.name == options.add), None)
         if not recipe or os.path.exists(recipe.path):
             print(f"golden: {options.add}: " + (
-                "it is there, and golden streams are never made again" if recipe else
+                "it exists, and golden streams are never regenerated" if recipe else
                 f"no recipe of that name ({', '.join(r.name for r in RECIPES)})"), file=sys.stderr)
             return 1
         add(recipe)

@@ -78,7 +78,7 @@ void hostile_check_sentence(const char *text, const char *must_say)
     g_assert_true(*text && g_utf8_validate(text, -1, NULL));
     g_assert_null(strchr(text, '\n'));
     if (must_say && !strstr(text, must_say)) {
-        g_error("refused without saying '%s': %s", must_say, text);
+        g_error("rejected without '%s' in the message: %s", must_say, text);
     }
 }
 
@@ -109,7 +109,7 @@ static void check_reload(Run *run)
     g_autofree char *refusal = rig_load(other, one->data, one->len);
 
     if (refusal) {
-        g_error("what was saved is refused: %s", refusal);
+        g_error("the saved state is rejected: %s", refusal);
     }
     two = rig_save(other);
     check_equal(one, two);
@@ -313,7 +313,7 @@ int main(int argc, char **argv)
     gchar **files = NULL, *of = NULL;
     const GOptionEntry options[] = {
         { "cases", 0, 0, G_OPTION_ARG_INT, &cases, "bits and cuts of each file", "N" },
-        { "seconds", 0, 0, G_OPTION_ARG_INT, &seconds, "as many as go into S seconds", "S" },
+        { "seconds", 0, 0, G_OPTION_ARG_INT, &seconds, "as many as can be run in S seconds", "S" },
         { "seed", 0, 0, G_OPTION_ARG_INT, &seed, "which", "S" },
         { "all", 0, 0, G_OPTION_ARG_NONE, &all, "every bit and every cut", NULL },
         { "share", 0, 0, G_OPTION_ARG_STRING, &of, "of all, the I-th of N shares", "I/N" },

@@ -2,18 +2,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Migrate over a faulty link: the guest never runs twice and is never lost.
 
-A proxy connects the two ends over TCP on the loopback. At a random byte of one direction it
-injects a fault:
-  cut        both connections are reset
-  close      that direction is closed, the other continues (half-open)
-  swallow    that direction silently discards everything from there on (half-open)
-  stall      no more data is forwarded in either direction
-  trickle    the remaining data arrives in pieces of a few bytes
-Both ends stay alive, and the result is determined by querying both. If the data stops while the
-guest still runs, the source may wait forever: it is cancelled, and its guest must continue.
-"undecided" is permitted only after the hand-over, and never with a hand-over record. Positions are
-drawn from the complete stream and, for half of the cases, from its end, where the guest is handed
-over. Cases that wait for a timeout of the source run in parallel.
+A proxy connects the two ends over TCP on the loopback. At a random byte of one direction it injects
+a fault: cut both connections are reset close that direction is closed, the other continues
+(half-open) swallow that direction silently discards everything from there on (half-open) stall no
+more data is forwarded in either direction trickle the remaining data arrives in pieces of a few
+bytes Both ends stay alive, and the result is determined by querying both. If the data stops while
+the guest still runs, the source may wait without limit: it is cancelled, and its guest must
+continue. "undecided" is permitted only after the hand-over, and never with a hand-over record.
+Positions are drawn from the complete stream and, for half of the cases, from its end, where the
+guest is handed over. Cases that wait for a timeout of the source run in parallel.
 """
 import argparse
 import concurrent.futures

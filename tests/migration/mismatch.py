@@ -98,7 +98,7 @@ PAIRS = [
      NET + device("virtio-net-pci,id=n0,netdev=u0,queue-pairs=1"), "queue-pairs"),
     ("capability elsewhere", VIRT + device("ticker,id=t0,addr=3,msix=0x98"),
      VIRT + device("ticker,id=t0,addr=3,msix=0xa0"), "msix"),
-    ("many things at once",
+    ("several differences",
      BLK + device("virtio-blk-pci,id=v0,drive=d0,addr=3,serial=A,queue-size=128")
      + device("edu,id=e0,addr=5"),
      ["-M", "virt", "-m", "32", "-blockdev", "null-co,node-name=d0,size=1048576"]

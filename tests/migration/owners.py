@@ -79,7 +79,7 @@ def verdict_of_target(target):
 
 
 def verdict_of_both(source, target):
-    """Both are alive: exactly one owns the guest, or the source reports that it cannot know."""
+    """Both are alive: exactly one owns the guest, or the source reports that it is undecided."""
     report = source.wait("completed", "failed", "undecided", "cancelled", seconds=60)
     here, there = runs(source), runs(target)
     if here and there:

@@ -146,7 +146,7 @@ def fields(folder):
         a.command("migrate", uri=f"unix:{folder}/s")
         refused(a, "migrate-set-capabilities", "in progress",
                 capabilities=[{"capability": "auto-converge", "state": True}])
-        elapse(0.7, "total-time and the rate are looked at in the middle of it")
+        elapse(0.7, "total-time and the rate are checked during the migration")
         now = a.command("query-migrate")
         assert now["status"] == "active" and RAM_KEYS <= set(now["ram"]), now
         assert now["ram"]["remaining"] < now["ram"]["total"] >= 32 * MIB, now
@@ -406,7 +406,7 @@ def settings(_):
 
 
 def human(folder):
-    """The same through the human monitor."""
+    """Set and query through the human monitor."""
     uri = f"unix:{folder}/s"
     with source() as a, target("defer") as b:
         assert hmp(b, f"migrate_incoming {uri}") == ""

@@ -107,7 +107,7 @@ def endpoint_checks(m):
             ("6! after 10 us", lambda: later(m, 200, MMIO + 0x100008, 4), 720),
             ("a tick at 150 us", lambda: later(m, 20000, MMIO + 12, 4), 3),
             ("edu has moved", lambda: later(m, 100000000, MMIO + 0x100098, 8), 4),
-            ("what it moved", lambda: m.read(MMIO + 0x140010, 1), 0)]
+            ("its copied bytes", lambda: m.read(MMIO + 0x140010, 1), 0)]
 
 
 IMSIC = 0x28000000
@@ -345,7 +345,7 @@ def set_and_read(m, slot, reg, value):
 
 
 def links_checks(m):
-    """A link that is down stays down, and comes up when the guest enables it."""
+    """A link that is down stays down until the guest enables it."""
     def reg(slot, at):
         port = Function(m, 0, slot)
         return port.get(port.capability(EXPRESS) + at, 2)
@@ -624,7 +624,7 @@ def serial_heard(m, index):
 
 
 def serial_setup(m):
-    """A driver that knows all ports and has opened both. A buffer waits for input."""
+    """A driver that was notified of all ports and has opened both. A buffer waits for input."""
     device = serial_device(m).start(MODERN | MULTIPORT, 8, SERIAL_RING)
     for i in range(8):
         device.offer(serial_ring(CONTROL_IN), i,

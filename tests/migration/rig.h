@@ -142,7 +142,7 @@ static inline GByteArray *rig_read(const char *path)
     return out;
 }
 
-/* --- a guest and a client that mean harm --- */
+/* --- a hostile guest and a hostile client --- */
 
 typedef struct RigCount {
     unsigned replies;

@@ -266,14 +266,14 @@ static void test_log(void)
 
     g_assert_true(g_file_set_contents(log, "before ", -1, NULL));
     q = qtest_start(args);
-    for (const char *c = "nobody reads this\n"; *c; c++) {
+    for (const char *c = "no client reads this\n"; *c; c++) {
         qtest_write(q, 0x10000000, 1, (uint8_t)*c);
         qtest_clock_step(q, 1000000);
     }
     qtest_clock_step(q, 1000000000);
     qtest_end(q);
     g_assert_true(g_file_get_contents(log, &text, NULL, NULL));
-    g_assert_cmpstr(text, ==, "before nobody reads this\n");
+    g_assert_cmpstr(text, ==, "before no client reads this\n");
 }
 
 /* A command whose answer is pending for seconds does not block the main loop: SIGTERM ends the

@@ -268,7 +268,7 @@ static char *read_ring(QTest *q, const char *id)
     return copy;
 }
 
-/* The board's serial port uses the back end that -serial names, whatever its id. */
+/* The board's serial port uses the back end that -serial names, for any id. */
 static void check_serial(const char *options, const char *id)
 {
     g_autofree char *args = g_strdup_printf("-M virt %s", options);

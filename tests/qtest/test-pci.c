@@ -272,7 +272,7 @@ static void test_unplug(void)
     qtest_end(q);
 }
 
-/* The same behind a conventional bridge. One without a controller is rejected with alternatives. */
+/* Unplug behind a conventional bridge. One without a controller is rejected with alternatives. */
 static void test_unplug_shpc(void)
 {
     QTest *q = qtest_start("-M virt -device pci-bridge,id=b,addr=1 -device edu,id=e,bus=b,addr=3 "

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Every instruction word of a list by itself, legal or not, in M, S or U mode: what it does to the
- * registers and to memory, or how it traps. Around the word, and wherever it may jump, stands
- * c.ebreak; the registers point at memory filled with it too.
+ * Run every instruction word of a list separately, legal or not, in M, S or U mode, and report its
+ * effect on the registers and on memory, or its trap. The word, and each address to which it may
+ * jump, is surrounded by c.ebreak. The registers point to memory that is filled with it, too.
  */
 #include "encodings.h"
 #include "runtime.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Data of a test program, as offsets from sp, which no random instruction changes. Read by the
- * assembler and by the compiler. generate.py knows SCRATCH_SIZE and the bases.
+ * assembler and by the compiler. generate.py contains SCRATCH_SIZE and the bases.
  */
 #ifndef LAYOUT_H
 #define LAYOUT_H

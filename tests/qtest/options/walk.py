@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the checks of the option walk are written with: starting the emulator, talking to it.
+"""Functions for the checks of the option walk: start the emulator and communicate with it.
 
 A check is a function that starts the emulator with one or more forms of an option and asserts an
 effect. `covers` registers it for the names of these forms, which look like
@@ -7,8 +7,8 @@ effect. `covers` registers it for the names of these forms, which look like
     -name                        the option
     -name process=               a key with a free value
     -msg timestamp=on            one value of a key with a fixed set of values
-    -chardev socket              a kind
-    -chardev socket path=        a key of a kind
+    -chardev socket              a type of back end
+    -chardev socket path=        a key of a type
 """
 
 import contextlib

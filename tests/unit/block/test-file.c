@@ -18,7 +18,7 @@
 
 enum { SIZE = 1 << 20 };
 
-/* Calls of fdatasync() by this process. The program's own definition comes before the C
+/* Calls of fdatasync() by this process. The program's own definition has precedence over the C
  * library's. */
 static int synced;
 
@@ -224,8 +224,8 @@ static unsigned pool_threads(void)
     return n;
 }
 
-/* Each value uses its own interface of the host, and no other. io_uring and native come first: the
- * threads of a pool outlive it. */
+/* Each value uses its own interface of the host, and no other. io_uring and native are tested
+ * first: the threads of a pool outlive it. */
 static void test_aio(Fixture *f, gconstpointer data)
 {
     static const struct {
@@ -311,7 +311,7 @@ static void test_device(Fixture *f, gconstpointer data)
     g_assert_cmpint(io(f, n, BLOCK_READ, SIZE - 4096, in, 4096), ==, 0);
     g_assert_cmpmem(in, 4096, zero, 4096); /* a loop device punches a hole */
     g_assert_cmpint(io(f, n, BLOCK_FLUSH, 0, NULL, 0), ==, 0);
-    /* the size is the device's */
+    /* the size is that of the device */
     g_assert_false(block_resize(n, 2 * SIZE, &size));
     g_assert_nonnull(strstr(size->message, "cannot be resized"));
     g_assert_cmpint(truncate(f->path, 2 * SIZE), ==, 0);

@@ -252,7 +252,7 @@ static void check_waits(Box *b)
     g_assert_false(b->m->has_guest);
 }
 
-/* A valid stream is accepted, whatever was received before. */
+/* A valid stream is accepted, after anything that was received before. */
 static void check_takes(Box *b, const char *path, const Sound *s, RunState state)
 {
     int fd = dial(path);

@@ -343,7 +343,7 @@ static void test_loaded_hook(void)
     sound_clear(&s);
 }
 
-/* --- the source goes away --- */
+/* --- the source disconnects --- */
 
 static void test_closed(void)
 {

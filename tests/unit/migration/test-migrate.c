@@ -317,7 +317,7 @@ static void test_cut(void)
 
     for (size_t step = 0; step < 400; step++) {
         Box *a = box_new(devices), *b = box_empty();
-        /* a few complete streams first, to know the length; then cuts around its parts */
+        /* a few complete streams first, to determine the length; then cuts around its parts */
         Cut c = { 0, 0, step < 390 ? 1 + step * 41 : SIZE_MAX / 2, SIZE_MAX / 2 };
         const char *status;
 
@@ -366,7 +366,7 @@ static unsigned files_in(const char *folder)
     return n;
 }
 
-/* With a record nothing is undecided, wherever the channel is cut. */
+/* With a record nothing is undecided, for a cut at any position. */
 static void test_cut_with_record(void)
 {
     g_autofree char *folder = g_dir_make_tmp("backplane-record-XXXXXX", NULL);

@@ -78,7 +78,7 @@ static void test_round_trip(void)
     g_assert_cmpuint(ram_send_stats(s)->normal, ==, 2);
     g_assert_false(ram_receive_finish(r, &err)); /* not ended */
     g_clear_error(&err);
-    /* what is written meanwhile is sent in the next pass, and nothing else */
+    /* data written meanwhile is sent in the next pass, and nothing else */
     from->host[0x9000] = 7;
     ram_written_any(from, 0x9000, 1);
     memset(from->host + 0x3000, 0, 0x1000);

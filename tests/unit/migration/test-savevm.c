@@ -178,7 +178,7 @@ static void test_long_names(void)
     box_free(b);
 }
 
-/* Bridges are loaded first, in order of their distance from the root, whatever their names are. */
+/* Bridges are loaded first, in order of their distance from the root, with any names. */
 static void test_bridges_first(void)
 {
     static const char *const four[] = { "widget,id=w0", "widget,id=w1", "widget,id=w2",
@@ -303,7 +303,7 @@ static void test_careless_record(void)
     box_free(b);
 }
 
-/* Whether the devices accept is known before the guest stops. */
+/* The acceptance of the devices is known before the guest stops. */
 static void test_estimate(void)
 {
     static const char *const three[] = { "widget,id=a", "widget,id=b", "widget,id=c", NULL };

@@ -415,7 +415,7 @@ static void test_hmp(void)
     rig_done(&r);
 }
 
-/* Every command of the tables answers, whatever its arguments are. */
+/* Every command of the tables answers, with any arguments. */
 static void test_hmp_all(void)
 {
     static const char *const args[] = { "", "x", "-a", "/4xw 0x80000000", "help", "\xff\x01 %s%n" };

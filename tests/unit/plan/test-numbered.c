@@ -33,7 +33,7 @@ static const char *place(const PlanMachine *m, const char *id)
     return plan_find_device(m, id)->place;
 }
 
-/* Given numbers are reserved before any is chosen, whatever the order of the options. */
+/* Given numbers are reserved before any is chosen, for any order of the options. */
 static void test_order(void)
 {
     g_autoptr(PlanMachine) m = TC_RESOLVED("serialport,id=a", "serialport,id=b,nr=1",

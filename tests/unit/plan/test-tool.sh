@@ -10,7 +10,7 @@ check() { # description; status of the command before
     n=$((n + 1))
     [ $status = 0 ] && echo "ok $n $1" || echo "not ok $n $1"
 }
-wrong() { # option...: both refuse with the same single sentence, exit status 1
+wrong() { # option...: both fail with the same message and exit status 1
     "$emulator" -M virt "$@" -show machine 2>"$dir/a" >/dev/null
     a=$?
     "$tool" machine -M virt "$@" 2>"$dir/b" >/dev/null
@@ -24,20 +24,20 @@ wrong() { # option...: both refuse with the same single sentence, exit status 1
 set -- -M virt -m 256 -device pcie-root-port,id=rp -device x3130-upstream,id=up,bus=rp \
     -device xio3130-downstream,bus=up,addr=3 -device ticker,bus=up/03.0 \
     -device pcie-pci-bridge -device edu,bus=pcie.0/02.0
-guest() { # the guest section: what a machine boots, and its consoles, only the emulator knows
+guest() { # the guest section: only the emulator has the boot inputs and the consoles
     python3 -c 'import json, sys; print(json.dumps(json.load(sys.stdin)["guest"], indent=1))'
 }
 "$emulator" "$@" -show machine >"$dir/one" && guest <"$dir/one" >"$dir/guest" &&
     "$tool" machine "$@" | guest | cmp "$dir/guest" -
-check "the same description"
+check "equal descriptions"
 "$emulator" "$@" -show pci-slots >"$dir/slots" && "$tool" slots "$@" | cmp "$dir/slots" -
-check "the same slots"
+check "equal slots"
 "$tool" machine -machine-config "$dir/one" | cmp "$dir/one" -
 check "a description reads back"
 "$emulator" -machine-config "$dir/one" -show machine | cmp "$dir/one" -
 check "and reads back in the emulator"
 "$tool" types >"$dir/types" && "$emulator" -device help | cmp - "$dir/types"
-check "the same types"
+check "equal types"
 "$tool" diff "$dir/one" "$dir/one" >"$dir/diff" && [ ! -s "$dir/diff" ]
 check "no difference to itself"
 "$tool" machine "$@" -device edu >"$dir/two"

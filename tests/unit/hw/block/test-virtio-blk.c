@@ -20,7 +20,7 @@
 enum { SIZE = 1 << 20, SECTOR = 512 };
 enum { S_NONE = 0xff }; /* no status was written */
 
-/* --- a disk that fails on demand, and what was heard of it --- */
+/* --- a disk that fails on demand, and the requests it received --- */
 
 static struct Fault {
     int result;       /* error of writes and flushes; 0: none */

@@ -259,7 +259,7 @@ static inline void sd_append_heard(Sd *s, unsigned nr, GByteArray *heard)
     g_byte_array_unref(more);
 }
 
-/* The driver is initialised, knows its ports and has opened the existing ones. */
+/* The driver is initialised and has opened the existing ports. */
 static inline void sd_start(Sd *s, uint64_t features)
 {
     g_autofree char *news = NULL;

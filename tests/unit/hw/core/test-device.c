@@ -43,7 +43,7 @@ static bool dev_realize(void *dev, GError **err)
     Dev *d = dev;
 
     if (d->fail) {
-        g_set_error(err, G_FILE_ERROR, 0, "told to fail");
+        g_set_error(err, G_FILE_ERROR, 0, "requested failure");
         return false;
     }
     live++;
@@ -143,7 +143,7 @@ static void test_refusals(void)
     static const struct {
         const char *line, *says;
     } rows[] = {
-        { "leaf,id=b,fail=on", "told to fail" },
+        { "leaf,id=b,fail=on", "requested failure" },
         { "leaf,id=b,size=65", "size" },
         { "leaf,id=a", "'a' already" },
         { "leaf,id=b,bus=none", "no bus named 'none'" },

@@ -825,7 +825,7 @@ static void test_announce(void)
     check_announce(false);
 }
 
-/* Requested by a client: both, because the client cannot know what the guest does. */
+/* Requested by a client: both, because the client has no knowledge of the guest. */
 static void test_announce_on_demand(void)
 {
     const NetAnnounceTimes once = { .rounds = 1 };

@@ -74,7 +74,7 @@ static const Controller controllers[] = {
     { "shpc", "pci-bridge", PCI_DEVFN(SLOT, 0), shpc_say, shpc_pressed },
 };
 
-/* --- a running machine with a card in the slot --- */
+/* --- a running machine with a device in the slot --- */
 
 static unsigned failures;
 

@@ -153,8 +153,8 @@ static void check_bytes(const PCIDevice *d, const Model *m)
 
             if (k->used[i] != used || k->wmask[i] != (used ? m->kept[at + i] : free_wmask) ||
                 k->w1cmask[i]) {
-                g_error("byte 0x%x: used %02x wmask %02x w1cmask %02x, reference says %s", at + i,
-                        k->used[i], k->wmask[i], k->w1cmask[i], used ? "used" : "free");
+                g_error("byte 0x%x: used %02x wmask %02x w1cmask %02x, the reference has %s",
+                        at + i, k->used[i], k->wmask[i], k->w1cmask[i], used ? "used" : "free");
             }
         }
     }

@@ -23,7 +23,7 @@ static bool dev_realize(void *dev, GError **err)
     Dev *d = dev;
 
     if (d->fail) {
-        g_set_error(err, G_FILE_ERROR, 0, "told to fail");
+        g_set_error(err, G_FILE_ERROR, 0, "requested failure");
         return false;
     }
     live++;

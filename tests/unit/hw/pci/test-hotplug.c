@@ -192,7 +192,7 @@ static void test_msix(void)
     fixture_fini(&f);
 }
 
-/* --- a whole switch --- */
+/* --- a complete switch --- */
 
 static PCIDevice *plug_switch(Fixture *f)
 {

@@ -122,7 +122,7 @@ static void test_registers(void)
     fixture_fini(&f);
 }
 
-/* Read-only registers and bits do not change, whatever is written, at every size. */
+/* Read-only registers and bits do not change for any write of any size. */
 static void test_read_only(void)
 {
     static const unsigned fixed[] = {
@@ -197,7 +197,7 @@ static void test_off(void)
     fixture_fini(&f);
 }
 
-/* --- cards --- */
+/* --- devices --- */
 
 /* Present from the start: enabled, and no event. */
 static void test_cold_plug(void)
@@ -286,7 +286,7 @@ static const struct {
     { ENABLED, 0x02, SLOT, 0, 0x36 },
     { ENABLED, 0x01, SLOT, SHPC_STATUS_INVALID_COMMAND, 0x36 },
     { ENABLED, 0x29, SLOT, SHPC_STATUS_INVALID_COMMAND, 0x36 }, /* nor its indicators */
-    /* an open latch takes no power */
+    /* power is rejected while the latch is open */
     { EMPTY, 0x01, SLOT, SHPC_STATUS_MRL_OPEN, 0x3f },
     { EMPTY, 0x06, SLOT, SHPC_STATUS_MRL_OPEN, 0x3f },
     { EMPTY, 0x03, SLOT, 0, 0x3f },

@@ -112,8 +112,8 @@ static void test_late_answer(gconstpointer opaque)
     fixture_fini(&f);
 }
 
-/* A bridge in a slot that is powered off: devices behind it have no power either, whatever a stream
- * contains for its own slots. */
+/* A bridge in a slot that is powered off: devices behind it have no power either, for any contents
+ * of a stream for its own slots. */
 static void test_bridge_without_power(gconstpointer opaque)
 {
     const Controller *c = opaque;

@@ -69,7 +69,7 @@ static void test_status(void)
     }
 }
 
-/* What each class of event may do, in all states. */
+/* The permitted effects of each class of event, in all states. */
 static void test_rules(void)
 {
     for (PCISlotState s = 0; s < PCI_SLOT_STATES; s++) {
@@ -140,7 +140,7 @@ static bool fake_powered(const PCISlot *s)
     return powered_after;
 }
 
-/* The slot takes the state, the status and the actions of the cell, and the deadline is armed in no
+/* The slot has the state, the status and the actions of the cell, and the deadline is armed in no
  * state but REQUESTED and ACCEPTED. */
 static void check_pair(const Controller *c, PCISlotState state, PCISlotEvent event)
 {
@@ -368,7 +368,7 @@ static void run_sequence(unsigned length)
     fixture_fini(&fb);
 }
 
-/* At least 100 random sequences, and as many as it takes to reach every state and status. */
+/* At least 100 random sequences, continued until every state and status was reached. */
 static void test_same_behaviour(void)
 {
     const unsigned states = (1u << PCI_SLOT_STATES) - 1, statuses = (1u << PCI_UNPLUG_STATES) - 1;

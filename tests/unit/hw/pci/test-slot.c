@@ -34,7 +34,7 @@ static void test_unplug(gconstpointer opaque)
     fixture_fini(&f);
 }
 
-/* A second request is rejected with the message that clients know, until 5 s passed without a
+/* A second request is rejected with the message that clients expect, until 5 s passed without a
  * response. */
 static void test_ask_again(gconstpointer opaque)
 {
@@ -81,8 +81,8 @@ static void test_late_answer(gconstpointer opaque)
     fixture_fini(&f);
 }
 
-/* A guest that was handed over takes its eject along. If it is returned, the eject is completed
- * here. */
+/* The eject of a guest that was handed over is completed on the target. If the guest is returned,
+ * the eject is completed here. */
 static void test_given_away(gconstpointer opaque)
 {
     const Controller *c = opaque;

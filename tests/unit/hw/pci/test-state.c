@@ -243,7 +243,7 @@ static void test_all_levels(void)
     fixture_fini(&f);
 }
 
-/* A row without a switch has no bit: it exists on both sides, whatever the record contains. */
+/* A row without a switch has no bit: it exists on both sides, for any contents of the record. */
 static void test_no_switch(void)
 {
     g_autoptr(GByteArray) bytes = NULL;

@@ -316,7 +316,7 @@ static unsigned drain_far(Net *n)
     return count;
 }
 
-/* --- coming and going --- */
+/* --- receiving and sending --- */
 
 static void new_back_end(Net *n)
 {

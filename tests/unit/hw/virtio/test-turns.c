@@ -11,7 +11,7 @@
 
 enum { MANY = 128, DATA = DRV_DATA, MIB = 1 << 20 };
 
-/* --- somebody else on the main loop --- */
+/* --- another source of the main loop --- */
 
 static gboolean count_turn(gpointer opaque)
 {

@@ -63,7 +63,7 @@ static void test_negotiation(void)
     set_com(&v, C_DRIVER_SELECT, 4, 3);
     set_com(&v, C_DRIVER_FEATURE, 4, 0);
     g_assert_cmphex(com(&v, C_DRIVER_FEATURE, 4), ==, 0);
-    /* a driver that knows FEATURES_OK must accept VERSION_1 (6.1) */
+    /* a driver that supports FEATURES_OK must accept VERSION_1 (6.1) */
     drv_write_features(&v, F_BIT(VIRTIO_F_RING_PACKED));
     drv_set_status(&v, VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER |
                            VIRTIO_CONFIG_S_FEATURES_OK);

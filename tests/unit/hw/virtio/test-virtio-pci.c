@@ -20,7 +20,7 @@ static bool read_sector(Drv *v, unsigned q)
     return drv_wait(v, q, 3) == SECTOR + 1 && *drv_ram(v, DRV_DATA + 0x2000) == 0;
 }
 
-/* --- faces --- */
+/* --- interfaces --- */
 
 typedef struct Faces {
     const char *type, *settings;
@@ -324,7 +324,7 @@ static void test_intx(void)
     check_intx("drive=d0,msix=off", false);
 }
 
-/* --- where the device may not go --- */
+/* --- addresses that the device must not access --- */
 
 static void needs_reset(Drv *v)
 {

@@ -96,7 +96,7 @@ static void test_limits(void)
     hart_free(h);
 }
 
-/* The same bytes at two addresses are two blocks; the same address is the same block. */
+/* One sequence of bytes at two addresses is two blocks; one address is one block. */
 static void test_identity(void)
 {
     Hart *h = hart_new(NULL);

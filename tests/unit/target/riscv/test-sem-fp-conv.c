@@ -135,7 +135,7 @@ static void check(const Conv *conv, uint64_t x)
         uint64_t got = conv->fn(x, rm, &flags);
 
         if (got != want || flags != want_flags) {
-            g_error("%s rm=%u of %016" PRIx64 ": got %016" PRIx64 " flags %02x, libmpfr says "
+            g_error("%s rm=%u of %016" PRIx64 ": got %016" PRIx64 " flags %02x, libmpfr has "
                     "%016" PRIx64 " flags %02x",
                     conv->name, rm, x, got, flags, want, want_flags);
         }

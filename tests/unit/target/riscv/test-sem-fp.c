@@ -74,7 +74,7 @@ static void check(const Op *op, const uint64_t x[3], unsigned rm)
 
         if (got != want || flags != (want_flags | before)) {
             g_error("%s rm=%u of %016" PRIx64 " %016" PRIx64 " %016" PRIx64 " after flags %02x: "
-                    "got %016" PRIx64 " flags %02x, libmpfr says %016" PRIx64 " flags %02x",
+                    "got %016" PRIx64 " flags %02x, libmpfr has %016" PRIx64 " flags %02x",
                     op->name, rm, x[0], x[1], x[2], before, got, flags, want, want_flags | before);
         }
     }

@@ -28,7 +28,7 @@ static void test_own_store(void)
     hart_free(h);
 }
 
-/* The same function in a loop: a thousand patches with any state of the page. */
+/* A thousand patches of the function in a loop, with any state of the page. */
 static void test_patch_loop(void)
 {
     Hart *h = hart_new(NULL);
@@ -133,7 +133,7 @@ static void test_beside(void)
     hart_free(h);
 }
 
-/* When the last code of a page is gone, its stores become direct again. */
+/* When the last code of a page is dropped, its stores become direct again. */
 static void test_page_freed(void)
 {
     Hart *h = hart_new(NULL);
