@@ -59,13 +59,14 @@ static void add_port(Fixture *f, unsigned bus)
 {
     uint8_t devfn = bus - 1;
     g_autofree char *id = g_strdup_printf("p%u", bus);
-    PCIBridge *br = (PCIBridge *)plug(f, &port_type, "pcie.0", id, devfn, "multifunction=on");
+    PCIBridge *br =
+        (PCIBridge *)plug_function(f, &port_type, "pcie.0", id, devfn, "multifunction=on");
     uint32_t base = 0x4000 + (bus - 1) * 0x10; /* 1 MiB each */
 
     br->ari_forwarding = true;
-    set_cfg(f, devfn, PCI_PRIMARY_BUS, 4, bus << 8 | bus << 16);
-    set_cfg(f, devfn, PCI_MEMORY_BASE, 4, base << 16 | base);
-    set_cfg(f, devfn, PCI_COMMAND, 2, 7);
+    config_write(f, devfn, PCI_PRIMARY_BUS, 4, bus << 8 | bus << 16);
+    config_write(f, devfn, PCI_MEMORY_BASE, 4, base << 16 | base);
+    config_write(f, devfn, PCI_COMMAND, 2, 7);
 }
 
 static void add_functions(Fixture *f, unsigned n)
@@ -77,13 +78,13 @@ static void add_functions(Fixture *f, unsigned n)
         if (i % PER_BUS == 0) {
             add_port(f, bus);
         }
-        plug(f, &leaf_type, name, NULL, i % PER_BUS, "multifunction=on");
+        plug_function(f, &leaf_type, name, NULL, i % PER_BUS, "multifunction=on");
     }
 }
 
 static uint64_t fn_reg(unsigned i, uint32_t reg)
 {
-    return ecam(1 + i / PER_BUS, i % PER_BUS, reg);
+    return ecam_address(1 + i / PER_BUS, i % PER_BUS, reg);
 }
 
 /* Enumerate as firmware does: find, size, place, enable. Returns the number of functions found. */
@@ -92,14 +93,14 @@ static unsigned enumerate(Fixture *f, unsigned n)
     unsigned found = 0;
 
     for (unsigned i = 0; i < n; i++) {
-        if (rd(f, fn_reg(i, 0), 2) != 0x1234) {
+        if (guest_read(f, fn_reg(i, 0), 2) != 0x1234) {
             continue;
         }
         found++;
-        wr(f, fn_reg(i, PCI_BASE_ADDRESS_0), 4, 0xffffffff);
-        g_assert_cmphex(rd(f, fn_reg(i, PCI_BASE_ADDRESS_0), 4), ==, 0xfffff000);
-        wr(f, fn_reg(i, PCI_BASE_ADDRESS_0), 4, MMIO + i * 0x1000ull);
-        wr(f, fn_reg(i, PCI_COMMAND), 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+        guest_write(f, fn_reg(i, PCI_BASE_ADDRESS_0), 4, 0xffffffff);
+        g_assert_cmphex(guest_read(f, fn_reg(i, PCI_BASE_ADDRESS_0), 4), ==, 0xfffff000);
+        guest_write(f, fn_reg(i, PCI_BASE_ADDRESS_0), 4, MMIO + i * 0x1000ull);
+        guest_write(f, fn_reg(i, PCI_COMMAND), 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
     }
     return found;
 }
@@ -109,7 +110,7 @@ static double toggle_us(Fixture *f, unsigned i, unsigned rounds)
     double start = now_us();
 
     for (unsigned k = 0; k < rounds; k++) {
-        wr(f, fn_reg(i, PCI_COMMAND), 2, k & 1 ? PCI_COMMAND_MEMORY : 0);
+        guest_write(f, fn_reg(i, PCI_COMMAND), 2, k & 1 ? PCI_COMMAND_MEMORY : 0);
     }
     return (now_us() - start) / rounds;
 }
@@ -122,7 +123,7 @@ static double read_once(Fixture *f, unsigned n, unsigned step, bool config)
     for (unsigned k = 0; k < ROUNDS; k++) {
         unsigned i = k * 7919u % n * step;
 
-        rd(f, config ? fn_reg(i, 0) : MMIO + i * 0x1000ull, 4);
+        guest_read(f, config ? fn_reg(i, 0) : MMIO + i * 0x1000ull, 4);
     }
     return (now_us() - start) * 1000 / ROUNDS;
 }
@@ -155,7 +156,7 @@ static void plug_and_unplug(Fixture *f, unsigned n, double *in, double *out)
         device_unplug(&pci_bus_find(bus, last % PER_BUS)->dev);
         *out += now_us() - start;
         start = now_us();
-        plug(f, &leaf_type, name, NULL, last % PER_BUS, "multifunction=on");
+        plug_function(f, &leaf_type, name, NULL, last % PER_BUS, "multifunction=on");
         *in += now_us() - start;
     }
     *in /= ROUNDS;

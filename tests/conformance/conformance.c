@@ -113,7 +113,7 @@ static Device *plug_subject(Fixture *f, bool everything)
             g_string_append_printf(settings, "%s%s=on", settings->len ? "," : "", t->caps[i].prop);
         }
     }
-    return &plug(f, t, n->bus, "dut", n->devfn, settings->len ? settings->str : NULL)->dev;
+    return &plug_function(f, t, n->bus, "dut", n->devfn, settings->len ? settings->str : NULL)->dev;
 }
 
 /* Return the PCI function of the device, or the one that provides its bus. */
@@ -126,12 +126,12 @@ static void start_around(Fixture *f)
 {
     fixture_init(f);
     make_back_ends(f->m);
-    plug(f, type("pcie-root-port"), "pcie.0", "rp", PCI_DEVFN(1, 0), NULL);
-    plug(f, type("pcie-root-port"), "pcie.0", "rp2", PCI_DEVFN(2, 0), NULL);
-    plug(f, type("x3130-upstream"), "rp2", "up", 0, NULL);
-    plug(f, type("pcie-root-port"), "pcie.0", "rp3", PCI_DEVFN(3, 0), NULL);
-    plug(f, type("pcie-pci-bridge"), "rp3", "cb", 0, NULL);
-    plug(f, type("virtio-serial-pci"), "pcie.0", "vs", PCI_DEVFN(4, 0), "max_ports=4");
+    plug_function(f, type("pcie-root-port"), "pcie.0", "rp", PCI_DEVFN(1, 0), NULL);
+    plug_function(f, type("pcie-root-port"), "pcie.0", "rp2", PCI_DEVFN(2, 0), NULL);
+    plug_function(f, type("x3130-upstream"), "rp2", "up", 0, NULL);
+    plug_function(f, type("pcie-root-port"), "pcie.0", "rp3", PCI_DEVFN(3, 0), NULL);
+    plug_function(f, type("pcie-pci-bridge"), "rp3", "cb", 0, NULL);
+    plug_function(f, type("virtio-serial-pci"), "pcie.0", "vs", PCI_DEVFN(4, 0), "max_ports=4");
     f->m->qtest = true; /* let back ends deliver input as if the guest ran */
 }
 
@@ -185,7 +185,7 @@ static void poke(Fixture *f, PCIDevice *d, unsigned writes)
             mem_read(&f->m->memory, addr, 4, &value);
         }
     }
-    step_ns(f, 200000000);
+    clock_step_ns(f, 200000000);
     while (g_main_context_iteration(NULL, FALSE)) {
     }
 }
@@ -392,7 +392,8 @@ static void compare_bars(const PlanCatalog *c, const char *settings)
     PCIDevice *d;
 
     start_around(&f);
-    d = plug(&f, (const PCIDeviceType *)subject, n->bus, "dut", n->devfn, *all ? all : NULL);
+    d = plug_function(&f, (const PCIDeviceType *)subject, n->bus, "dut", n->devfn,
+                      *all ? all : NULL);
     for (unsigned i = 0; i < (d->config.type == 1 ? 2u : 6u); i++) {
         const PlanBar *bar = planned_bar(plan, i);
         uint64_t size = bar_size(d, i);

@@ -10,10 +10,10 @@ enum { FN = PCI_DEVFN(2, 0) };
 
 static PCIDevice *plug_edu(Fixture *f)
 {
-    PCIDevice *d = plug(f, fuzz_type("edu"), "pcie.0", "edu", FN, NULL);
+    PCIDevice *d = plug_function(f, fuzz_type("edu"), "pcie.0", "edu", FN, NULL);
 
-    set_cfg(f, FN, PCI_BASE_ADDRESS_0, 4, MMIO);
-    set_cfg(f, FN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    config_write(f, FN, PCI_BASE_ADDRESS_0, 4, MMIO);
+    config_write(f, FN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
     return d;
 }
 
@@ -35,25 +35,25 @@ static void round_trip(PCIDevice *d)
 static PCIDevice *step(Fixture *f, PCIDevice *d, Input *in)
 {
     static const uint64_t places[] = { RAM, 0x40000, MMIO, 0, ECAM, RAM + RAM_SIZE - 4 };
-    uint8_t op = take(in, 1);
+    uint8_t op = input_take(in, 1);
     unsigned size = 1u << (op >> 6);
 
     switch (op & 7) {
     case 0:
-        wr(f, MMIO + take(in, 1), size, take(in, size));
-        rd(f, MMIO + take(in, 1), size);
+        guest_write(f, MMIO + input_take(in, 1), size, input_take(in, size));
+        guest_read(f, MMIO + input_take(in, 1), size);
         break;
     case 1: /* a well-formed DMA at arbitrary addresses */
-        wr(f, MMIO + 0x80, 8, places[take(in, 1) % 6] + take(in, 2));
-        wr(f, MMIO + 0x88, 8, places[take(in, 1) % 6] + take(in, 2));
-        wr(f, MMIO + 0x90, 8, take(in, 2));
-        wr(f, MMIO + 0x98, 8, take(in, 1));
+        guest_write(f, MMIO + 0x80, 8, places[input_take(in, 1) % 6] + input_take(in, 2));
+        guest_write(f, MMIO + 0x88, 8, places[input_take(in, 1) % 6] + input_take(in, 2));
+        guest_write(f, MMIO + 0x90, 8, input_take(in, 2));
+        guest_write(f, MMIO + 0x98, 8, input_take(in, 1));
         break;
     case 2:
-        step_ns(f, (int64_t)take(in, 4));
+        clock_step_ns(f, (int64_t)input_take(in, 4));
         break;
     case 3:
-        set_cfg(f, FN, take(in, 1), size > 4 ? 4 : size, take(in, size));
+        config_write(f, FN, input_take(in, 1), size > 4 ? 4 : size, input_take(in, size));
         break;
     case 4:
         round_trip(d);
@@ -62,8 +62,8 @@ static PCIDevice *step(Fixture *f, PCIDevice *d, Input *in)
         pci_device_reset(d, op & 0x40 ? RESET_FUNCTION : RESET_HOT);
         break;
     case 6:
-        set_cfg(f, FN, PCI_BASE_ADDRESS_0, 4, MMIO);
-        set_cfg(f, FN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+        config_write(f, FN, PCI_BASE_ADDRESS_0, 4, MMIO);
+        config_write(f, FN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
         break;
     default:
         device_unplug(&d->dev);

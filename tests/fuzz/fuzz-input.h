@@ -16,7 +16,7 @@ typedef struct Input {
     size_t left;
 } Input;
 
-static inline uint64_t take(Input *in, unsigned bytes)
+static inline uint64_t input_take(Input *in, unsigned bytes)
 {
     uint64_t v = 0;
 

@@ -12,47 +12,47 @@ static uint64_t address(Input *in)
 {
     static const uint64_t bases[] = { 0,   MMIO,       MMIO + 0x100000,    MMIO64,
                                       RAM, 0xfff00000, 0xffffffff00000000, ECAM };
-    uint8_t pick = take(in, 1);
+    uint8_t pick = input_take(in, 1);
 
-    return bases[pick & 7] + ((uint64_t)(pick >> 3) << 12) + take(in, 2);
+    return bases[pick & 7] + ((uint64_t)(pick >> 3) << 12) + input_take(in, 2);
 }
 
 static void program(Fixture *f, PCIDevice *d, Input *in)
 {
     static const uint8_t regs[] = { 0x10, 0x14, 0x18, 0x1c, 0x20, 0x24, 0x28, 0x2c, 0x30, 0x38 };
-    uint8_t reg = regs[take(in, 1) % G_N_ELEMENTS(regs)];
+    uint8_t reg = regs[input_take(in, 1) % G_N_ELEMENTS(regs)];
     uint64_t addr = address(in);
 
     if (d->config.type == 1 && reg >= 0x1c && reg <= 0x30) {
-        addr = take(in, 4); /* windows: arbitrary values */
+        addr = input_take(in, 4); /* windows: arbitrary values */
     }
     pci_device_config_write(d, reg, 4, addr);
-    if (take(in, 1) & 1) {
+    if (input_take(in, 1) & 1) {
         pci_device_config_write(d, reg + 4, 4, addr >> 32);
     }
 }
 
 static void step(Fixture *f, Input *in)
 {
-    uint8_t op = take(in, 1);
+    uint8_t op = input_take(in, 1);
     PCIDevice *d = (PCIDevice *)device_find_id(f->m, ids[op / 4 % 5]);
     uint64_t at;
 
     switch (op % 4) {
     case 0:
-        pci_device_config_write(d, PCI_COMMAND, 2, take(in, 1));
+        pci_device_config_write(d, PCI_COMMAND, 2, input_take(in, 1));
         break;
     case 1:
         program(f, d, in);
         break;
     case 2:
         at = address(in);
-        rd(f, at, 1u << (op >> 6));
+        guest_read(f, at, 1u << (op >> 6));
         mem_read(&f->host.root.io, at & 0xffff, 1u << (op >> 6), &at);
         break;
     default:
         at = address(in);
-        wr(f, at, 1u << (op >> 6), take(in, 4));
+        guest_write(f, at, 1u << (op >> 6), input_take(in, 4));
     }
 }
 

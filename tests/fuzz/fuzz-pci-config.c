@@ -8,15 +8,15 @@ static void cycle(Fixture *f, Input *in)
 {
     static const uint8_t buses[] = { 0, 0, 1, 2, 3, 0xff };
     static const uint8_t devfns[] = { PCI_DEVFN(1, 0), PCI_DEVFN(2, 0), PCI_DEVFN(3, 0), 0, 9 };
-    uint8_t where = take(in, 1);
-    uint16_t reg = take(in, 2);
-    uint64_t at = ecam(buses[where % 6], devfns[where / 6 % 5], reg & 0xfff);
+    uint8_t where = input_take(in, 1);
+    uint16_t reg = input_take(in, 2);
+    uint64_t at = ecam_address(buses[where % 6], devfns[where / 6 % 5], reg & 0xfff);
     unsigned size = 1u << (reg >> 14);
 
     if (reg & 0x1000) {
-        rd(f, at, size);
+        guest_read(f, at, size);
     } else {
-        wr(f, at, size, take(in, size));
+        guest_write(f, at, size, input_take(in, size));
     }
 }
 
@@ -27,12 +27,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     fuzz_grow(&f);
     while (in.left) {
-        uint8_t op = take(&in, 1);
+        uint8_t op = input_take(&in, 1);
 
         if (op == 0xff) {
             machine_reset(f.m, RESET_HOT);
         } else if (op == 0xfe) {
-            step_ns(&f, 1000000);
+            clock_step_ns(&f, 1000000);
         } else if (op >= 0xf8) {
             pci_irq_set((PCIDevice *)device_find_id(f.m, op & 2 ? "t0" : "edu"), 0, op & 1);
         } else {

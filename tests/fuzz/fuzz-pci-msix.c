@@ -38,34 +38,34 @@ static void check(Fixture *f, PCIDevice *d, const Heard *h)
 
     for (unsigned n = 0; n < N; n++) {
         uint64_t at = MMIO + BAR_SIZE - (N - n) * 16;
-        uint32_t vector = rd(f, at + 12, 4);
-        bool pending = rd(f, MMIO + 8 + n / 8, 1) >> n % 8 & 1;
+        uint32_t vector = guest_read(f, at + 12, 4);
+        bool pending = guest_read(f, MMIO + 8 + n / 8, 1) >> n % 8 & 1;
 
-        g_assert((vector & ~1u) == 0 && (rd(f, at, 4) & 3) == 0);
+        g_assert((vector & ~1u) == 0 && (guest_read(f, at, 4) & 3) == 0);
         g_assert(h->live[n] == (on && !vector));
         g_assert(!(h->live[n] && pending));
     }
-    g_assert(rd(f, MMIO + 8 + 2, 4) == 0);
+    g_assert(guest_read(f, MMIO + 8 + 2, 4) == 0);
 }
 
 static void step(Fixture *f, PCIDevice *d, Input *in)
 {
-    uint8_t op = take(in, 1);
+    uint8_t op = input_take(in, 1);
     unsigned size = 1u << (op >> 6);
-    uint16_t at = take(in, 2) & (BAR_SIZE - 1);
+    uint16_t at = input_take(in, 2) & (BAR_SIZE - 1);
 
     switch (op & 3) {
     case 0:
-        set_cfg(f, FN, d->cap_pos[0] + PCI_MSIX_CONTROL, 2, take(in, 2));
+        config_write(f, FN, d->cap_pos[0] + PCI_MSIX_CONTROL, 2, input_take(in, 2));
         break;
     case 1:
-        msix_notify(d, take(in, 1) % (N + 2));
+        msix_notify(d, input_take(in, 1) % (N + 2));
         break;
     case 2:
-        wr(f, MMIO + BAR_SIZE - N * 16 + at % (N * 16), size, take(in, size));
+        guest_write(f, MMIO + BAR_SIZE - N * 16 + at % (N * 16), size, input_take(in, size));
         break;
     default:
-        wr(f, MMIO + at, size, take(in, size));
+        guest_write(f, MMIO + at, size, input_take(in, size));
     }
 }
 
@@ -78,9 +78,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     PCIDevice *d;
 
     fixture_init(&f);
-    d = plug(&f, &type, "pcie.0", NULL, FN, NULL);
-    set_cfg(&f, FN, PCI_BASE_ADDRESS_0, 4, MMIO);
-    set_cfg(&f, FN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    d = plug_function(&f, &type, "pcie.0", NULL, FN, NULL);
+    config_write(&f, FN, PCI_BASE_ADDRESS_0, 4, MMIO);
+    config_write(&f, FN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
     msix_set_notifier(d, &notifier, &heard);
     while (in.left) {
         step(&f, d, &in);

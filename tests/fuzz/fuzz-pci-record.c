@@ -10,8 +10,8 @@
 static void patch(GByteArray *record, Input *in)
 {
     while (in->left) {
-        uint16_t at = take(in, 2);
-        uint8_t value = take(in, 1);
+        uint16_t at = input_take(in, 2);
+        uint8_t value = input_take(in, 1);
 
         if (at == 0xffff) {
             g_byte_array_set_size(record, record->len * value / 256);
@@ -53,7 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     PCIDevice *d;
 
     fuzz_grow(&f);
-    d = (PCIDevice *)device_find_id(f.m, ids[take(&in, 1) & 3]);
+    d = (PCIDevice *)device_find_id(f.m, ids[input_take(&in, 1) & 3]);
     record = save(d);
     patch(record, &in);
     if (load(d, record)) {

@@ -23,19 +23,19 @@ static void insert(Fixture *f, unsigned n)
     g_autofree char *id = g_strdup_printf("c%u", n);
 
     if (!card(f, n)) {
-        plug(f, fuzz_type("edu"), "br", id, PCI_DEVFN(n, 0), NULL);
+        plug_function(f, fuzz_type("edu"), "br", id, PCI_DEVFN(n, 0), NULL);
     }
 }
 
 static void check(Fixture *f, PCIShpcBridge *b)
 {
-    uint32_t locator = rd(f, MMIO + SHPC_INT_LOCATOR, 4), found = 0;
-    uint32_t serr_int = rd(f, MMIO + SHPC_SERR_INT, 4);
+    uint32_t locator = guest_read(f, MMIO + SHPC_INT_LOCATOR, 4), found = 0;
+    uint32_t serr_int = guest_read(f, MMIO + SHPC_SERR_INT, 4);
     uint8_t select = pci_get(&b->br.pci, b->shpc_pos + SHPC_CAP_SELECT, 1);
 
     g_assert(pci_shpc_state.check(b, NULL));
     for (unsigned n = 1; n <= SLOTS; n++) {
-        uint32_t r = rd(f, MMIO + SHPC_SLOT + 4 * (n - 1), 4);
+        uint32_t r = guest_read(f, MMIO + SHPC_SLOT + 4 * (n - 1), 4);
         PCIDevice *d = card(f, n);
 
         g_assert(!d == ((r & SHPC_SLOT_EMPTY) == SHPC_SLOT_EMPTY));
@@ -44,8 +44,8 @@ static void check(Fixture *f, PCIShpcBridge *b)
     }
     g_assert((locator & ~1u) == found);
     g_assert((b->br.pci.levels & 1) == (locator && !(serr_int & SHPC_GLOBAL_INT_MASK)));
-    g_assert(cfg(f, BRIDGE, b->shpc_pos + SHPC_CAP_DATA, 4) ==
-             (4u * select < SHPC_END ? rd(f, MMIO + 4 * select, 4) : 0));
+    g_assert(config_read(f, BRIDGE, b->shpc_pos + SHPC_CAP_DATA, 4) ==
+             (4u * select < SHPC_END ? guest_read(f, MMIO + 4 * select, 4) : 0));
 }
 
 static void save_and_load(PCIShpcBridge *b)
@@ -96,7 +96,7 @@ static void handle(Fixture *f, PCIShpcBridge *b, unsigned what, unsigned n)
         turn();
         break;
     case 5:
-        step_ns(f, 2000000);
+        clock_step_ns(f, 2000000);
         break;
     case 6:
         save_and_load(b);
@@ -111,18 +111,19 @@ static void handle(Fixture *f, PCIShpcBridge *b, unsigned what, unsigned n)
 
 static void step(Fixture *f, PCIShpcBridge *b, Input *in)
 {
-    uint8_t op = take(in, 1);
-    unsigned size = 1u << (op >> 6), at = take(in, 1);
+    uint8_t op = input_take(in, 1);
+    unsigned size = 1u << (op >> 6), at = input_take(in, 1);
 
     switch (op & 3) {
     case 0:
-        wr(f, MMIO + at % (SHPC_SLOT + 4 * SLOTS), size, take(in, size));
+        guest_write(f, MMIO + at % (SHPC_SLOT + 4 * SLOTS), size, input_take(in, size));
         break;
     case 1:
-        set_cfg(f, BRIDGE, b->shpc_pos + SHPC_CAP_SELECT + at % 6, MIN(size, 4), take(in, 4));
+        config_write(f, BRIDGE, b->shpc_pos + SHPC_CAP_SELECT + at % 6, MIN(size, 4),
+                     input_take(in, 4));
         break;
     case 2: /* a command that is meaningful */
-        wr(f, MMIO + SHPC_COMMAND, 2, (1 + at % SLOTS) << 8 | (op >> 2 & 0x3f));
+        guest_write(f, MMIO + SHPC_COMMAND, 2, (1 + at % SLOTS) << 8 | (op >> 2 & 0x3f));
         break;
     default:
         handle(f, b, op >> 2 & 7, 1 + at % SLOTS);
@@ -136,12 +137,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     PCIShpcBridge *b;
 
     fixture_init(&f);
-    b = (PCIShpcBridge *)plug(&f, fuzz_type("pci-bridge"), "pcie.0", "br", BRIDGE, NULL);
+    b = (PCIShpcBridge *)plug_function(&f, fuzz_type("pci-bridge"), "pcie.0", "br", BRIDGE, NULL);
     insert(&f, 1);
     f.m->state = RUN_RUNNING;
-    set_cfg(&f, BRIDGE, PCI_PRIMARY_BUS, 4, 0x010100);
-    set_cfg(&f, BRIDGE, PCI_BASE_ADDRESS_0, 4, MMIO);
-    set_cfg(&f, BRIDGE, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    config_write(&f, BRIDGE, PCI_PRIMARY_BUS, 4, 0x010100);
+    config_write(&f, BRIDGE, PCI_BASE_ADDRESS_0, 4, MMIO);
+    config_write(&f, BRIDGE, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
     while (in.left) {
         step(&f, b, &in);
         check(&f, b);

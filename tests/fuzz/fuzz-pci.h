@@ -21,13 +21,13 @@ static inline const PCIDeviceType *fuzz_type(const char *name)
 static inline void fuzz_grow(Fixture *f)
 {
     fixture_init(f);
-    plug(f, fuzz_type("pcie-root-port"), "pcie.0", "rp", PCI_DEVFN(1, 0), NULL);
-    plug(f, fuzz_type("edu"), "rp", "edu", 0, NULL);
-    plug(f, fuzz_type("ticker"), "pcie.0", "t0", PCI_DEVFN(2, 0), NULL);
-    plug(f, fuzz_type("pci-bridge"), "pcie.0", "br", PCI_DEVFN(3, 0), NULL);
-    plug(f, fuzz_type("ticker"), "br", "t1", PCI_DEVFN(1, 0), NULL);
-    set_cfg(f, PCI_DEVFN(1, 0), PCI_PRIMARY_BUS, 4, 0x010100);
-    set_cfg(f, PCI_DEVFN(3, 0), PCI_PRIMARY_BUS, 4, 0x020200);
+    plug_function(f, fuzz_type("pcie-root-port"), "pcie.0", "rp", PCI_DEVFN(1, 0), NULL);
+    plug_function(f, fuzz_type("edu"), "rp", "edu", 0, NULL);
+    plug_function(f, fuzz_type("ticker"), "pcie.0", "t0", PCI_DEVFN(2, 0), NULL);
+    plug_function(f, fuzz_type("pci-bridge"), "pcie.0", "br", PCI_DEVFN(3, 0), NULL);
+    plug_function(f, fuzz_type("ticker"), "br", "t1", PCI_DEVFN(1, 0), NULL);
+    config_write(f, PCI_DEVFN(1, 0), PCI_PRIMARY_BUS, 4, 0x010100);
+    config_write(f, PCI_DEVFN(3, 0), PCI_PRIMARY_BUS, 4, 0x020200);
 }
 
 static inline bool fuzz_sound(void *opaque, PCIDevice *d)

@@ -26,7 +26,7 @@ static void prepare(Fixture *f)
 static void host(Fixture *f, Input *in)
 {
     static const int results[] = { 0, -EIO, -ENOSPC, 0 };
-    uint8_t what = take(in, 1);
+    uint8_t what = input_take(in, 1);
 
     if (what & 0x80) {
         block_resize(block_find(f->m, "d0"), (uint64_t)(what & 0x7f) << 16, NULL);

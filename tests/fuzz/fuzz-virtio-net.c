@@ -25,14 +25,14 @@ static void host(Fixture *f, Input *in)
 {
     static uint8_t frame[4096]; /* only its first bytes are relevant */
     const NetAnnounceTimes once = { .rounds = 1 };
-    uint8_t what = take(in, 1);
+    uint8_t what = input_take(in, 1);
     struct iovec iov = { frame, 1 + (what & 0x3f) * 60 };
 
     switch (what >> 6) {
     case 0:
     case 1:
         for (unsigned i = 0; i < 60; i++) {
-            frame[i] = take(in, 1);
+            frame[i] = input_take(in, 1);
         }
         net_send(netdev_find(f->m, "far"), &iov, 1, NULL);
         break;

@@ -6,7 +6,7 @@
 
 static void host(Fixture *f, Input *in)
 {
-    step_ns(f, (int64_t)take(in, 4));
+    clock_step_ns(f, (int64_t)input_take(in, 4));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

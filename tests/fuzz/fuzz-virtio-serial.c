@@ -11,37 +11,37 @@
 
 static void op_register(Sd *s, Input *in)
 {
-    unsigned at = take(in, 1) % 0x40;
-    unsigned size = 1u << (take(in, 1) & 3);
+    unsigned at = input_take(in, 1) % 0x40;
+    unsigned size = 1u << (input_take(in, 1) & 3);
 
-    set_com(&s->v, at, size, take(in, size));
-    com(&s->v, at, size);
+    drv_common_write(&s->v, at, size, input_take(in, size));
+    drv_common_read(&s->v, at, size);
 }
 
 static void op_memory(Sd *s, Input *in)
 {
-    unsigned where = take(in, 1), at = take(in, 2);
+    unsigned where = input_take(in, 1), at = input_take(in, 2);
     /* rings of the first queues, which the device reads, or data */
     uint64_t offset = where & 0x80 ? DRV_DATA + at : (where % 12) * DRV_RING_SPAN + at % 0x3000;
 
-    *drv_ram(&s->v, offset % DRV_MESSAGES) = take(in, 1);
+    *drv_ram(&s->v, offset % DRV_MESSAGES) = input_take(in, 1);
 }
 
 static void op_kick(Sd *s, Input *in)
 {
-    drv_kick(&s->v, take(in, 1));
+    drv_kick(&s->v, input_take(in, 1));
 }
 
 static void op_say(Sd *s, Input *in)
 {
     uint8_t *m = drv_ram(&s->v, DRV_DATA + 0x1000);
-    uint8_t len = take(in, 1) & 15;
+    uint8_t len = input_take(in, 1) & 15;
     DrvSeg seg = { RAM + DRV_DATA + 0x1000, len ? len : 8, false };
 
     memset(m, 0, 16);
-    m[0] = take(in, 1);
-    m[4] = take(in, 1);
-    m[6] = take(in, 1);
+    m[0] = input_take(in, 1);
+    m[4] = input_take(in, 1);
+    m[6] = input_take(in, 1);
     drv_offer(&s->v, CONTROL_OUT, &seg, 1);
     drv_kick(&s->v, CONTROL_OUT);
 }
@@ -49,13 +49,14 @@ static void op_say(Sd *s, Input *in)
 /* A chain of up to three segments, of any size and direction, in any queue. */
 static void op_offer(Sd *s, Input *in)
 {
-    unsigned q = take(in, 1) % (2 * (SD_PORTS + 1)), n = 1 + take(in, 1) % 3;
+    unsigned q = input_take(in, 1) % (2 * (SD_PORTS + 1)), n = 1 + input_take(in, 1) % 3;
     DrvSeg seg[3];
 
     for (unsigned i = 0; i < n; i++) {
-        uint8_t how = take(in, 1);
+        uint8_t how = input_take(in, 1);
 
-        seg[i] = (DrvSeg){ RAM + DRV_DATA + take(in, 2), (how & 0x7f) << (how & 7), how >> 7 };
+        seg[i] =
+            (DrvSeg){ RAM + DRV_DATA + input_take(in, 2), (how & 0x7f) << (how & 7), how >> 7 };
     }
     drv_offer(&s->v, q, seg, n);
     drv_kick(&s->v, q);
@@ -63,7 +64,8 @@ static void op_offer(Sd *s, Input *in)
 
 static void op_emergency(Sd *s, Input *in)
 {
-    wr(&s->f, s->v.config + take(in, 1) % 16, 1u << (take(in, 1) & 3), take(in, 4));
+    guest_write(&s->f, s->v.config + input_take(in, 1) % 16, 1u << (input_take(in, 1) & 3),
+                input_take(in, 4));
 }
 
 static void op_restart(Sd *s, Input *in)
@@ -71,7 +73,7 @@ static void op_restart(Sd *s, Input *in)
     static const uint64_t features[] = { 0, F_BIT(VIRTIO_F_RING_PACKED),
                                          F_BIT(VIRTIO_RING_F_EVENT_IDX),
                                          F_BIT(VIRTIO_RING_F_INDIRECT_DESC) };
-    uint8_t how = take(in, 1);
+    uint8_t how = input_take(in, 1);
 
     drv_start(&s->v, (how & 4 ? 0 : F_BIT(1)) | features[how & 3], 2 * (SD_PORTS + 1));
     sd_offer_messages(s, how >> 3 & 15);
@@ -89,7 +91,7 @@ static void hang_up(Sd *s, unsigned n)
 
 static void op_peer(Sd *s, Input *in)
 {
-    uint8_t what = take(in, 1);
+    uint8_t what = input_take(in, 1);
     unsigned n = what & 3;
     uint8_t buf[2000] = { 0 };
 
@@ -101,15 +103,15 @@ static void op_peer(Sd *s, Input *in)
     } else if (what & 0x40) {
         g_assert_cmpint(recv(s->peer[n], buf, sizeof(buf), MSG_DONTWAIT), <=, sizeof(buf));
     } else {
-        g_assert_cmpint(send(s->peer[n], buf, take(in, 1) + 1, MSG_DONTWAIT | MSG_NOSIGNAL), <=,
-                        256);
+        g_assert_cmpint(send(s->peer[n], buf, input_take(in, 1) + 1, MSG_DONTWAIT | MSG_NOSIGNAL),
+                        <=, 256);
     }
     sd_turn();
 }
 
 static void op_plug(Sd *s, Input *in)
 {
-    uint8_t how = take(in, 1);
+    uint8_t how = input_take(in, 1);
     unsigned n = how & 3;
     g_autofree char *id = g_strdup_printf("c%u", n);
     g_autofree char *name = g_strdup_printf(",name=\xc3\xa4%u", n);
@@ -127,7 +129,7 @@ static void op_plug(Sd *s, Input *in)
 
 static void op_run(Sd *s, Input *in)
 {
-    machine_set_state(s->f.m, take(in, 1) & 1 ? RUN_RUNNING : RUN_PAUSED);
+    machine_set_state(s->f.m, input_take(in, 1) & 1 ? RUN_RUNNING : RUN_PAUSED);
 }
 
 static void check_device(Device *dev)
@@ -154,13 +156,13 @@ static void op_save(Sd *s, Input *in)
 /* A stream with one byte changed: rejected, or the device continues to work. */
 static void op_load(Sd *s, Input *in)
 {
-    uint8_t which = take(in, 1);
+    uint8_t which = input_take(in, 1);
     VirtioSerialPort *p = sd_function(s)->ports[which & 3];
     Device *dev = p && which & 0x80 ? &p->dev : &s->v.d->dev;
     g_autoptr(GByteArray) bytes = save_state((PCIDevice *)dev);
     g_autoptr(GError) err = NULL;
 
-    bytes->data[take(in, 2) % bytes->len] ^= 1u << take(in, 1) % 8;
+    bytes->data[input_take(in, 2) % bytes->len] ^= 1u << input_take(in, 1) % 8;
     if (!load_state((PCIDevice *)dev, bytes, &err)) {
         device_reset_tree(dev, RESET_COLD);
     }
@@ -182,7 +184,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     sd_port(&s, "virtserialport", 1, ",name=one");
     drv_start(&s.v, F_BIT(1) | F_BIT(2), 2 * (SD_PORTS + 1));
     for (unsigned i = 0; in.left && i < 300; i++) {
-        ops[take(&in, 1) % G_N_ELEMENTS(ops)](&s, &in);
+        ops[input_take(&in, 1) % G_N_ELEMENTS(ops)](&s, &in);
     }
     machine_set_state(s.f.m, RUN_RUNNING);
     sd_turn();

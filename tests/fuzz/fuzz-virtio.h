@@ -45,16 +45,16 @@ static inline void fuzz_turn(FuzzRun *r)
 {
     for (unsigned i = 0; i < 64 && g_main_context_iteration(NULL, FALSE); i++) {
     }
-    step_ns(&r->f, 1000000);
+    clock_step_ns(&r->f, 1000000);
 }
 
 static inline void fuzz_chain(FuzzRun *r, Input *in)
 {
-    unsigned q = take(in, 1) % DRV_QUEUES, n = 1 + take(in, 1) % 5;
+    unsigned q = input_take(in, 1) % DRV_QUEUES, n = 1 + input_take(in, 1) % 5;
     DrvSeg s[5];
 
     for (unsigned i = 0; i < n; i++) {
-        uint32_t at = take(in, 2), len = take(in, 2);
+        uint32_t at = input_take(in, 2), len = input_take(in, 2);
 
         s[i] = (DrvSeg){ RAM + DRV_DATA + at, len & 0x3fff, len >> 15 };
         if ((len >> 14 & 1) && at < 0x100) { /* an unrelated address */
@@ -68,18 +68,18 @@ static inline void fuzz_chain(FuzzRun *r, Input *in)
 
 static inline void fuzz_poke(FuzzRun *r, Input *in)
 {
-    uint32_t at = take(in, 3) % (uint32_t)(RAM_SIZE - 16);
-    unsigned len = take(in, 1) % 17;
+    uint32_t at = input_take(in, 3) % (uint32_t)(RAM_SIZE - 16);
+    unsigned len = input_take(in, 1) % 17;
 
     for (unsigned i = 0; i < len; i++) {
-        *drv_ram(&r->v, at + i) = take(in, 1);
+        *drv_ram(&r->v, at + i) = input_take(in, 1);
     }
 }
 
 static inline void fuzz_reset(FuzzRun *r, Input *in)
 {
     static const ResetKind kinds[] = { RESET_COLD, RESET_HOT, RESET_FUNCTION, RESET_D3HOT };
-    unsigned way = take(in, 1);
+    unsigned way = input_take(in, 1);
 
     if (way & 4) {
         machine_reset(r->f.m, RESET_HOT);
@@ -96,7 +96,7 @@ static inline void fuzz_reset(FuzzRun *r, Input *in)
 static inline void fuzz_state(FuzzRun *r, Input *in)
 {
     g_autoptr(GByteArray) now = save_state(r->v.d);
-    unsigned way = take(in, 1);
+    unsigned way = input_take(in, 1);
 
     if (way & 1) {
         g_autoptr(GByteArray) again = NULL;
@@ -105,7 +105,7 @@ static inline void fuzz_state(FuzzRun *r, Input *in)
         again = save_state(r->v.d);
         g_assert_cmpmem(now->data, now->len, again->data, again->len);
     } else if (r->saved) {
-        uint32_t at = take(in, 2) % r->saved->len;
+        uint32_t at = input_take(in, 2) % r->saved->len;
 
         r->saved->data[at] ^= way >> 1 & 0x7f;
         if (!load_state(r->v.d, r->saved, NULL)) {
@@ -121,38 +121,38 @@ static inline void fuzz_state(FuzzRun *r, Input *in)
 
 static inline void fuzz_bar(FuzzRun *r, uint64_t addr, Input *in)
 {
-    unsigned size = 1u << (take(in, 1) & 3);
+    unsigned size = 1u << (input_take(in, 1) & 3);
 
-    wr(&r->f, addr, size, take(in, size));
-    rd(&r->f, addr, size);
+    guest_write(&r->f, addr, size, input_take(in, size));
+    guest_read(&r->f, addr, size);
 }
 
 static inline void fuzz_step(FuzzRun *r, Input *in)
 {
-    uint8_t op = take(in, 1);
+    uint8_t op = input_take(in, 1);
 
     switch (op & 15) {
     case 0:
-        fuzz_bar(r, DRV_MODERN + take(in, 2) % 0x4000, in);
+        fuzz_bar(r, DRV_MODERN + input_take(in, 2) % 0x4000, in);
         break;
     case 1:
-        fuzz_bar(r, DRV_MODERN + take(in, 1) % 0x40, in); /* the common configuration */
+        fuzz_bar(r, DRV_MODERN + input_take(in, 1) % 0x40, in); /* the common configuration */
         break;
     case 2:
-        fuzz_bar(r, PIO + DRV_IO + take(in, 1), in);
+        fuzz_bar(r, PIO + DRV_IO + input_take(in, 1), in);
         break;
     case 3:
-        fuzz_bar(r, ecam(0, DRV_DEVFN, take(in, 1)), in);
+        fuzz_bar(r, ecam_address(0, DRV_DEVFN, input_take(in, 1)), in);
         break;
     case 4:
-        fuzz_bar(r, DRV_MSIX_BAR + take(in, 2) % 0x1000, in);
+        fuzz_bar(r, DRV_MSIX_BAR + input_take(in, 2) % 0x1000, in);
         break;
     case 5:
     case 6:
         fuzz_chain(r, in);
         break;
     case 7:
-        drv_kick(&r->v, take(in, 1) % DRV_QUEUES);
+        drv_kick(&r->v, input_take(in, 1) % DRV_QUEUES);
         break;
     case 8:
         fuzz_poke(r, in);
@@ -160,7 +160,7 @@ static inline void fuzz_step(FuzzRun *r, Input *in)
     case 9:
         drv_find(&r->v, &r->f, r->v.d, op >> 4 & 1);
         drv_msix(&r->v, op >> 5 & 1);
-        drv_try_start(&r->v, take(in, 8), r->target->queues);
+        drv_try_start(&r->v, input_take(in, 8), r->target->queues);
         break;
     case 10:
         fuzz_turn(r);
@@ -187,7 +187,7 @@ static inline int fuzz_virtio(const FuzzVirtio *target, const uint8_t *data, siz
 {
     Input in = { data, MIN(size, 4096) };
     FuzzRun *r = g_new0(FuzzRun, 1);
-    uint8_t how = take(&in, 1);
+    uint8_t how = input_take(&in, 1);
 
     r->target = target;
     r->settings = target->settings[how & 3];
@@ -197,7 +197,7 @@ static inline int fuzz_virtio(const FuzzVirtio *target, const uint8_t *data, siz
     }
     r->v.legacy = how >> 2 & 1;
     fuzz_plug(r);
-    drv_try_start(&r->v, how & 8 ? UINT64_MAX : take(&in, 8), target->queues);
+    drv_try_start(&r->v, how & 8 ? UINT64_MAX : input_take(&in, 8), target->queues);
     while (in.left) {
         fuzz_step(r, &in);
     }

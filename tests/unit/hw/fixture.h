@@ -105,7 +105,7 @@ static inline Device *fixture_device(Machine *m, const char *type, const char *s
     return dev;
 }
 
-static inline uint64_t rd(Machine *m, uint64_t addr, unsigned size)
+static inline uint64_t guest_read(Machine *m, uint64_t addr, unsigned size)
 {
     uint64_t v = 0;
 
@@ -113,22 +113,22 @@ static inline uint64_t rd(Machine *m, uint64_t addr, unsigned size)
     return v;
 }
 
-static inline void wr(Machine *m, uint64_t addr, unsigned size, uint64_t v)
+static inline void guest_write(Machine *m, uint64_t addr, unsigned size, uint64_t v)
 {
     mem_write(&m->memory, addr, size, v);
 }
 
-static inline uint32_t rd32(Machine *m, uint64_t addr)
+static inline uint32_t guest_read32(Machine *m, uint64_t addr)
 {
-    return rd(m, addr, 4);
+    return guest_read(m, addr, 4);
 }
 
-static inline void wr32(Machine *m, uint64_t addr, uint32_t v)
+static inline void guest_write32(Machine *m, uint64_t addr, uint32_t v)
 {
-    wr(m, addr, 4, v);
+    guest_write(m, addr, 4, v);
 }
 
-static inline void step_ns(Machine *m, int64_t ns)
+static inline void clock_step_ns(Machine *m, int64_t ns)
 {
     g_assert_true(clocks_step_to(m->clocks, clock_now_any(m, CLOCK_KIND_VIRTUAL) + ns));
 }
@@ -160,20 +160,20 @@ static inline void check_state_round_trip(Device *dev)
 }
 
 /* Every size at every offset of [addr, addr + len): reads, and writes of noise. */
-static inline void hammer(Machine *m, uint64_t addr, uint64_t len, unsigned rounds)
+static inline void random_accesses(Machine *m, uint64_t addr, uint64_t len, unsigned rounds)
 {
     static const unsigned sizes[] = { 1, 2, 4, 8 };
 
     for (uint64_t at = 0; at < len; at++) {
         for (unsigned i = 0; i < 4; i++) {
-            rd(m, addr + at, sizes[i]);
-            wr(m, addr + at, sizes[i],
-               (uint64_t)g_test_rand_int() << 32 | (uint32_t)g_test_rand_int());
+            guest_read(m, addr + at, sizes[i]);
+            guest_write(m, addr + at, sizes[i],
+                        (uint64_t)g_test_rand_int() << 32 | (uint32_t)g_test_rand_int());
         }
     }
     for (unsigned i = 0; i < rounds; i++)
-        wr(m, addr + (uint32_t)g_test_rand_int() % len, sizes[g_test_rand_int_range(0, 4)],
-           (uint32_t)g_test_rand_int());
+        guest_write(m, addr + (uint32_t)g_test_rand_int() % len, sizes[g_test_rand_int_range(0, 4)],
+                    (uint32_t)g_test_rand_int());
 }
 
 #endif

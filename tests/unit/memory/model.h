@@ -26,7 +26,7 @@ typedef struct Model {
     GRand *rand;
 } Model;
 
-static inline int pick(Model *m, int n)
+static inline int random_below(Model *m, int n)
 {
     return g_rand_int_range(m->rand, 0, n);
 }
@@ -41,15 +41,16 @@ static inline void model_init(Model *m, unsigned seed)
     }
     for (int i = 0; i < MODEL_LEAVES; i++) {
         if (i % 2) {
-            mem_init_mmio(&m->leaf[i], "io", 1 + pick(m, 60), NULL, NULL);
+            mem_init_mmio(&m->leaf[i], "io", 1 + random_below(m, 60), NULL, NULL);
         } else {
-            mem_init_ram(&m->leaf[i], "ram", &m->ram, pick(m, 100), 1 + pick(m, 60));
+            mem_init_ram(&m->leaf[i], "ram", &m->ram, random_below(m, 100),
+                         1 + random_below(m, 60));
         }
     }
     for (int i = 0; i < MODEL_WINDOWS; i++) {
-        m->shows[i] = 1 + pick(m, MODEL_BOXES - 1);
-        mem_init_window(&m->window[i], "window", &m->box[m->shows[i]], pick(m, MODEL_SPACE),
-                        pick(m, MODEL_SPACE));
+        m->shows[i] = 1 + random_below(m, MODEL_BOXES - 1);
+        mem_init_window(&m->window[i], "window", &m->box[m->shows[i]], random_below(m, MODEL_SPACE),
+                        random_below(m, MODEL_SPACE));
     }
 }
 
@@ -66,25 +67,26 @@ static inline void model_fini(Model *m)
 
 static inline void model_step(Model *m)
 {
-    int k = pick(m, MODEL_LEAVES + MODEL_WINDOWS), w = k - MODEL_LEAVES;
+    int k = random_below(m, MODEL_LEAVES + MODEL_WINDOWS), w = k - MODEL_LEAVES;
     MemRegion *r = w < 0 ? &m->leaf[k] : &m->window[w];
     int boxes = w < 0 ? MODEL_BOXES : (int)m->shows[w];
 
-    switch (pick(m, 4)) {
+    switch (random_below(m, 4)) {
     case 0:
         mem_unmap(r);
         break;
     case 1:
         if (w >= 0) {
-            mem_window_set(r, pick(m, MODEL_SPACE + 20), pick(m, MODEL_SPACE));
+            mem_window_set(r, random_below(m, MODEL_SPACE + 20), random_below(m, MODEL_SPACE));
             break;
         }
         /* fall through */
     default:
         if (r->parent) {
-            mem_move(r, pick(m, MODEL_SPACE + 20));
+            mem_move(r, random_below(m, MODEL_SPACE + 20));
         } else {
-            mem_map(&m->box[pick(m, boxes)], pick(m, MODEL_SPACE), r, pick(m, 3) - 1, pick(m, 3));
+            mem_map(&m->box[random_below(m, boxes)], random_below(m, MODEL_SPACE), r,
+                    random_below(m, 3) - 1, random_below(m, 3));
         }
     }
 }

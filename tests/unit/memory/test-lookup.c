@@ -71,8 +71,8 @@ static void test_memo(void)
         m.leaf[i].opaque = GUINT_TO_POINTER(i << 12);
     }
     for (int step = 0; step < 100000; step++) {
-        unsigned box = pick(&m, MODEL_BOXES), size = 1 << pick(&m, 4);
-        uint64_t x = pick(&m, MODEL_SPACE), want = 0, got = 0;
+        unsigned box = random_below(&m, MODEL_BOXES), size = 1 << random_below(&m, 4);
+        uint64_t x = random_below(&m, MODEL_SPACE), want = 0, got = 0;
         MemResult result;
 
         model_step(&m);

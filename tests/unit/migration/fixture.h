@@ -305,7 +305,7 @@ static inline void wait_status(Box *b, const char *one, const char *two)
               20);
 }
 
-static inline void turns(unsigned n)
+static inline void main_loop_turns(unsigned n)
 {
     while (n--) {
         g_main_context_iteration(NULL, FALSE);

@@ -81,7 +81,7 @@ static void put_text(ByteWriter *w, const char *name, unsigned instance, unsigne
 }
 
 /* The description with one string replaced. */
-static GString *changed(const Sound *s, const char *from, const char *to)
+static GString *with_string_replaced(const Sound *s, const char *from, const char *to)
 {
     GString *text = g_string_new_len((const char *)s->description->data, s->description->len);
 
@@ -123,7 +123,7 @@ static bool put_command(ByteWriter *w, char letter)
  * parts. */
 static bool put_head(ByteWriter *w, const Sound *s, char letter)
 {
-    g_autoptr(GString) lacking = changed(s, "\"widget\"", "\"gadget\"");
+    g_autoptr(GString) lacking = with_string_replaced(s, "\"widget\"", "\"gadget\"");
     const GByteArray *d = s->description;
     const struct {
         char letter;
@@ -203,7 +203,7 @@ static char *listen_here(Box *b)
     return path;
 }
 
-static int dial(const char *path)
+static int connect_target(const char *path)
 {
     struct sockaddr_un a = { .sun_family = AF_UNIX };
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -213,7 +213,7 @@ static int dial(const char *path)
     return fd;
 }
 
-static void say(int fd, const Sound *s, const char *letters)
+static void send_letters(int fd, const Sound *s, const char *letters)
 {
     g_autoptr(GByteArray) out = put_stream(s, letters);
 
@@ -221,7 +221,7 @@ static void say(int fd, const Sound *s, const char *letters)
 }
 
 /* The answers received, as letters: accept, incompatibilities, more, digest, runs, error. */
-static char *heard(int fd)
+static char *received_letters(int fd)
 {
     static const char letters[] = "?ADMSRE";
     g_autofree uint8_t *buf = g_malloc(4 << 20);
@@ -255,14 +255,14 @@ static void check_waits(Box *b)
 /* A valid stream is accepted, after anything that was received before. */
 static void check_takes(Box *b, const char *path, const Sound *s, RunState state)
 {
-    int fd = dial(path);
+    int fd = connect_target(path);
     g_autofree char *answers = NULL;
 
-    say(fd, s, "hdocrspg");
+    send_letters(fd, s, "hdocrspg");
     wait_status(b, "active", "");
     wait_status(b, "completed", "failed");
     g_assert_cmpstr(b->mig->error, ==, NULL);
-    answers = heard(fd);
+    answers = received_letters(fd);
     g_assert_cmpstr(answers, ==, "ASR");
     g_assert_cmpint(b->m->state, ==, state);
     g_assert_cmphex(box_widget(b, "w0")->value, ==, 0x1234);

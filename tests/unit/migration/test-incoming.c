@@ -61,15 +61,15 @@ static void test_orders(void)
     for (unsigned i = 0; i < G_N_ELEMENTS(orders); i++) {
         Box *b = box_empty();
         g_autofree char *path = listen_here(b), *answers = NULL;
-        int fd = dial(path);
+        int fd = connect_target(path);
 
-        say(fd, &s, orders[i].letters);
+        send_letters(fd, &s, orders[i].letters);
         wait_status(b, "completed", "failed");
         g_assert_cmpstr(migration_status(b->mig), ==, "failed");
         if (!strstr(b->mig->error, orders[i].why)) {
             g_error("%s: %s", orders[i].letters, b->mig->error);
         }
-        answers = heard(fd);
+        answers = received_letters(fd);
         g_assert_cmpstr(answers, ==, orders[i].answers);
         close(fd);
         check_waits(b);
@@ -90,13 +90,13 @@ static void test_after_go(void)
     for (unsigned i = 0; i < G_N_ELEMENTS(orders); i++) {
         Box *b = box_empty();
         g_autofree char *path = listen_here(b), *answers = NULL;
-        int fd = dial(path);
+        int fd = connect_target(path);
 
-        say(fd, &s, orders[i]);
+        send_letters(fd, &s, orders[i]);
         wait_status(b, "completed", "failed");
-        turns(5);
+        main_loop_turns(5);
         g_assert_cmpstr(migration_status(b->mig), ==, "completed");
-        answers = heard(fd);
+        answers = received_letters(fd);
         g_assert_cmpstr(answers, ==, "ASR");
         g_assert_cmpint(b->m->state, ==, RUN_RUNNING);
         g_assert_cmpuint(b->discards, ==, 0);
@@ -116,13 +116,13 @@ static void test_check_only(void)
 
     for (unsigned i = 0; i < 4; i++) {
         g_autofree char *answers = NULL;
-        int fd = dial(path);
+        int fd = connect_target(path);
 
-        say(fd, &s, i % 2 ? "hLoC" : "hdoC");
+        send_letters(fd, &s, i % 2 ? "hLoC" : "hdoC");
         wait_status(b, "active", "");
         wait_status(b, "setup", "failed");
         g_assert_cmpstr(b->mig->error, ==, NULL);
-        answers = heard(fd);
+        answers = received_letters(fd);
         g_assert_cmpstr(answers, ==, i % 2 ? "D" : "A");
         check_waits(b);
         g_assert_cmpuint(b->discards, ==, 0);
@@ -222,7 +222,7 @@ static void test_copies(void)
 /* Replace a string in the description permanently. */
 static void change(Sound *s, const char *from, const char *to)
 {
-    g_autoptr(GString) text = changed(s, from, to);
+    g_autoptr(GString) text = with_string_replaced(s, from, to);
 
     g_byte_array_set_size(s->description, 0);
     g_byte_array_append(s->description, (const guint8 *)text->str, (guint)text->len);
@@ -246,28 +246,28 @@ static void test_record(void)
     Sound s = sound_new(RUN_RUNNING);
     Box *b = box_empty();
     g_autofree char *path = listen_here(b), *answers = NULL;
-    int fd = dial(path);
+    int fd = connect_target(path);
 
     g_assert_true(handover_offer(folder, token, NULL));
     b->mig->handover = g_strdup(folder);
     name_record(&s, token);
-    say(fd, &s, "hdocrspg");
+    send_letters(fd, &s, "hdocrspg");
     wait_status(b, "completed", "failed");
     g_assert_nonnull(strstr(b->mig->error, folder));
     g_assert_nonnull(strstr(b->mig->error, "the record cannot be changed"));
-    answers = heard(fd);
+    answers = received_letters(fd);
     g_assert_cmpstr(answers, ==, "ASE");
     close(fd);
     check_waits(b);
     g_assert_cmpuint(b->takes, ==, 1);
     g_assert_cmpuint(b->releases, ==, 1);
-    fd = dial(path);
-    say(fd, &s, "hdocrsp");
+    fd = connect_target(path);
+    send_letters(fd, &s, "hdocrsp");
     wait_status(b, "active", "");
-    turns(5);
+    main_loop_turns(5);
     g_assert_true(handover_give(folder, token, NULL));
     g_assert_cmpint(handover_claim(folder, token, false, NULL), ==, HANDOVER_MINE);
-    say(fd, &s, "g");
+    send_letters(fd, &s, "g");
     wait_status(b, "completed", "failed");
     g_assert_cmpstr(b->mig->error, ==, "the source took the guest back");
     close(fd);
@@ -306,14 +306,14 @@ static void test_not_built(void)
     Box *b = box_empty();
     g_autofree char *path = listen_here(b), *answers = NULL;
     MigrationHooks own = b->mig->hooks;
-    int fd = dial(path);
+    int fd = connect_target(path);
 
     b->mig->hooks.build = build_nothing;
     b->mig->hooks.discard = discard_nothing;
-    say(fd, &s, "hdoc");
+    send_letters(fd, &s, "hdoc");
     wait_status(b, "completed", "failed");
     g_assert_cmpstr(b->mig->error, ==, "the host has no such thing");
-    answers = heard(fd);
+    answers = received_letters(fd);
     g_assert_cmpstr(answers, ==, "E");
     close(fd);
     g_assert_cmpuint(b->discards, ==, 1);
@@ -353,9 +353,9 @@ static void test_closed(void)
     g_autofree char *path = listen_here(b);
 
     for (unsigned i = 0; i < G_N_ELEMENTS(orders); i++) {
-        int fd = dial(path);
+        int fd = connect_target(path);
 
-        say(fd, &s, orders[i]);
+        send_letters(fd, &s, orders[i]);
         shutdown(fd, SHUT_WR);
         wait_status(b, "active", "");
         wait_status(b, "completed", "failed");
@@ -375,20 +375,20 @@ static void test_gone(void)
     Sound s = sound_new(RUN_RUNNING);
     Box *b = box_empty();
     g_autofree char *path = listen_here(b);
-    int fd = dial(path);
+    int fd = connect_target(path);
 
     for (unsigned i = 0; i < 2; i++) {
-        say(fd, &s, i ? "hLoc" : "hdoc");
+        send_letters(fd, &s, i ? "hLoc" : "hdoc");
         close(fd);
         wait_status(b, "active", "");
         wait_status(b, "completed", "failed");
         g_assert_nonnull(strstr(b->mig->error, "writing failed"));
         check_waits(b);
-        fd = dial(path);
+        fd = connect_target(path);
     }
-    say(fd, &s, "hdoc");
+    send_letters(fd, &s, "hdoc");
     wait_status(b, "active", "");
-    turns(5);
+    main_loop_turns(5);
     g_assert_true(b->m->has_guest);
     close(fd); /* with an answer unread: a reset */
     wait_status(b, "completed", "failed");
@@ -405,12 +405,12 @@ static void test_no_go(void)
     Sound s = sound_new(RUN_RUNNING);
     Box *b = box_empty();
     g_autofree char *path = listen_here(b), *answers = NULL;
-    int fd = dial(path);
+    int fd = connect_target(path);
     GSource *timer;
 
-    say(fd, &s, "hdocrsp");
+    send_letters(fd, &s, "hdocrsp");
     wait_status(b, "active", "");
-    turns(5);
+    main_loop_turns(5);
     timer = g_main_context_find_source_by_funcs_user_data(NULL, &g_timeout_funcs, b->mig->in);
     g_assert_nonnull(timer);
     g_assert_cmpint(g_source_get_ready_time(timer) - g_get_monotonic_time(), >,
@@ -418,7 +418,7 @@ static void test_no_go(void)
     g_source_set_ready_time(timer, 0);
     wait_status(b, "completed", "failed");
     g_assert_nonnull(strstr(b->mig->error, "did not give the guest within 30 seconds"));
-    answers = heard(fd);
+    answers = received_letters(fd);
     g_assert_cmpstr(answers, ==, "ASE");
     check_waits(b);
     close(fd);
@@ -439,15 +439,15 @@ static void test_cancel(void)
 
     for (unsigned i = 0; i < G_N_ELEMENTS(orders); i++) {
         g_autofree char *answers = NULL;
-        int fd = dial(path);
+        int fd = connect_target(path);
 
-        say(fd, &s, orders[i].letters);
+        send_letters(fd, &s, orders[i].letters);
         wait_status(b, "active", "");
-        turns(5);
+        main_loop_turns(5);
         g_assert_true(migration_cancel(b->mig, NULL));
         g_assert_cmpstr(b->mig->error, ==, "the load was cancelled");
         check_waits(b);
-        answers = heard(fd);
+        answers = received_letters(fd);
         g_assert_cmpstr(answers, ==, orders[i].answers);
         close(fd);
     }
@@ -512,7 +512,7 @@ static void test_long_answer(void)
             strstr(b->mig->error, i ? "the source does not read the answers" : "2000 in all"));
         check_waits(b);
         if (!i) {
-            answers = heard(fd);
+            answers = received_letters(fd);
             g_assert_cmpstr(answers, ==, "MMDE");
         }
         close(fd);
@@ -577,10 +577,10 @@ static void test_nothing_there(void)
     g_timeout_add(0, drain, GINT_TO_POINTER(pipe[0]));
     migration_incoming(b->mig, uri, false, NULL);
     g_assert_cmpint(send(pipe[1], "Q", 1, 0), ==, 1);
-    turns(3);
+    main_loop_turns(3);
     g_assert_cmpstr(migration_status(b->mig), ==, "active");
     g_assert_cmpuint(b->mig->stats.bytes, ==, 0);
-    say(pipe[1], &s, "hdocrspg");
+    send_letters(pipe[1], &s, "hdocrspg");
     wait_status(b, "completed", "failed");
     g_assert_cmpstr(b->mig->error, ==, NULL);
     close(pipe[1]);
@@ -595,18 +595,18 @@ static void test_second_connection(void)
     Sound s = sound_new(RUN_RUNNING);
     Box *b = box_empty();
     g_autofree char *path = listen_here(b), *one = NULL, *two = NULL;
-    int first = dial(path), second;
+    int first = connect_target(path), second;
 
-    say(first, &s, "hdoc");
+    send_letters(first, &s, "hdoc");
     wait_status(b, "active", "");
-    second = dial(path);
-    turns(5);
-    two = heard(second);
+    second = connect_target(path);
+    main_loop_turns(5);
+    two = received_letters(second);
     g_assert_cmpstr(two, ==, "E");
     close(second);
-    say(first, &s, "rspg");
+    send_letters(first, &s, "rspg");
     wait_status(b, "completed", "failed");
-    one = heard(first);
+    one = received_letters(first);
     g_assert_cmpstr(one, ==, "ASR");
     close(first);
     box_free(b);
@@ -632,18 +632,18 @@ static void test_silent(void)
 
     for (unsigned i = 0; i < G_N_ELEMENTS(orders); i++) {
         g_autofree char *answers = NULL;
-        int fd = dial(path);
+        int fd = connect_target(path);
 
         if (*orders[i].letters) {
-            say(fd, &s, orders[i].letters);
+            send_letters(fd, &s, orders[i].letters);
         }
         wait_status(b, "active", "");
-        turns(5);
+        main_loop_turns(5);
         g_assert_nonnull(time_limit(b));
         g_source_set_ready_time(time_limit(b), 0);
         wait_status(b, "failed", "");
         g_assert_nonnull(strstr(b->mig->error, orders[i].why));
-        answers = heard(fd);
+        answers = received_letters(fd);
         g_assert_cmpstr(answers, ==, orders[i].answers);
         close(fd);
         check_waits(b);
@@ -659,21 +659,21 @@ static void test_take_over(void)
     Sound s = sound_new(RUN_RUNNING);
     Box *b = box_empty();
     g_autofree char *path = listen_here(b), *one = NULL, *two = NULL;
-    int first = dial(path), second;
+    int first = connect_target(path), second;
 
     wait_status(b, "active", "");
     g_assert_cmpint(send(first, "QEV", 3, MSG_NOSIGNAL), ==, 3);
-    turns(5);
-    second = dial(path);
-    say(second, &s, "hdoc");
-    turns(20);
-    one = heard(first);
+    main_loop_turns(5);
+    second = connect_target(path);
+    send_letters(second, &s, "hdoc");
+    main_loop_turns(20);
+    one = received_letters(first);
     g_assert_cmpstr(one, ==, "E");
     g_assert_nonnull(b->mig->in);
     g_assert_null(time_limit(b));
-    say(second, &s, "rspg");
+    send_letters(second, &s, "rspg");
     wait_status(b, "completed", "failed");
-    two = heard(second);
+    two = received_letters(second);
     g_assert_cmpstr(two, ==, "ASR");
     close(first);
     close(second);
@@ -689,9 +689,9 @@ static void test_ended(void)
     int fd;
 
     machine_set_state(b->m, RUN_SHUTDOWN);
-    fd = dial(path);
-    turns(5);
-    answers = heard(fd);
+    fd = connect_target(path);
+    main_loop_turns(5);
+    answers = received_letters(fd);
     g_assert_cmpstr(answers, ==, "E");
     g_assert_null(b->mig->in);
     close(fd);

@@ -188,7 +188,7 @@ static void test_cancel(void)
     listen_on(b, uri);
     for (unsigned i = 0; i < 12; i++) {
         start(a, uri);
-        turns(i);
+        main_loop_turns(i);
         if (!migration_cancel(a->mig, NULL)) {
             break; /* the guest had been handed over by then */
         }
@@ -198,7 +198,7 @@ static void test_cancel(void)
         }
         g_assert_cmpint(a->m->state, ==, RUN_RUNNING);
         g_assert_cmpuint(a->m->migrating, ==, 0);
-        turns(20); /* the target notices */
+        main_loop_turns(20); /* the target notices */
         g_assert_cmpint(b->m->state, ==, RUN_INMIGRATE);
     }
     box_free(a);
@@ -291,7 +291,7 @@ static const char *cut_migration(Box *a, Box *b, Cut *c)
     close(s[1]);
     close(t[1]);
     WAIT_MAIN(!a->mig->out, 20);
-    turns(20);
+    main_loop_turns(20);
     return migration_status(a->mig);
 }
 

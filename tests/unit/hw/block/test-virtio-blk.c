@@ -374,7 +374,7 @@ static void test_queues(void)
     drv_plug(&v, &f, "virtio-blk-pci", "drive=d0,num-queues=8", false);
     g_assert_cmphex(drv_offered(&v) & F_BIT(VIRTIO_BLK_F_MQ), !=, 0);
     g_assert_cmpuint(drv_config(&v, 34, 2), ==, 8);
-    g_assert_cmpuint(com(&v, C_NUM_QUEUES, 2), ==, 8);
+    g_assert_cmpuint(drv_common_read(&v, C_NUM_QUEUES, 2), ==, 8);
     device_unplug(&v.d->dev);
     refused(&f, drv_type("virtio-blk-pci"), "pcie.0", "dut", DRV_DEVFN, NULL, "drive=");
     refused(&f, drv_type("virtio-blk-pci"), "pcie.0", "dut", DRV_DEVFN, "drive=nobody", "'nobody'");
@@ -567,8 +567,8 @@ static void test_stop_inside_access(void)
     start_faulty(&f, &v, &h, ",'werror':'stop'", "drive=d0,num-queues=2");
     fault.result = -EIO;
     offer_writes(&v, 4);
-    set_com(&v, C_SELECT, 2, 1);
-    set_com(&v, C_RESET, 2, 1); /* the other queue's */
+    drv_common_write(&v, C_SELECT, 2, 1);
+    drv_common_write(&v, C_RESET, 2, 1); /* the other queue's */
     g_assert_cmpint(f.m->state, ==, RUN_IO_ERROR);
     g_assert_cmpuint(h.stops, ==, 1);
     g_assert_cmpint(drv_collect(&v, 0, 3), ==, -1);
@@ -657,13 +657,13 @@ static void test_write_cache(void)
     g_assert_cmpuint(drv_config(&v, 32, 1), ==, 1);
     request(&v, VIRTIO_BLK_T_OUT, 0, 512);
     g_assert_cmpuint(fault.durable, ==, 0);
-    wr(&f, v.config + 32, 1, 0);
+    guest_write(&f, v.config + 32, 1, 0);
     g_assert_cmpuint(drv_config(&v, 32, 1), ==, 0);
     request(&v, VIRTIO_BLK_T_OUT, 0, 512);
     g_assert_cmpuint(fault.durable, ==, 1);
     drv_start(&v, F_BIT(VIRTIO_BLK_F_FLUSH),
               1); /* reset to the initial setting of the device; now fixed */
-    wr(&f, v.config + 32, 1, 0);
+    guest_write(&f, v.config + 32, 1, 0);
     g_assert_cmpuint(drv_config(&v, 32, 1), ==, 1);
     finish_faulty(&f, &h);
     start_faulty(&f, &v, &h, ",'cache':'writethrough'", "drive=d0");
@@ -696,7 +696,7 @@ static void test_no_flush(void)
     g_assert_cmpuint(drv_config(&v, 32, 1), ==, 0);
     request(&v, VIRTIO_BLK_T_OUT, 0, 512);
     g_assert_cmpuint(fault.durable, ==, 3);
-    wr(&f, v.config + 32, 1, 1);
+    guest_write(&f, v.config + 32, 1, 1);
     g_assert_cmpuint(drv_config(&v, 32, 1), ==, 1);
     request(&v, VIRTIO_BLK_T_OUT, 0, 512);
     g_assert_cmpuint(fault.durable, ==, 3);

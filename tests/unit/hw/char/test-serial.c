@@ -56,12 +56,12 @@ static void uart_free(Uart *u)
 
 static uint8_t in(Uart *u, unsigned reg)
 {
-    return rd(u->m, BASE + reg, 1);
+    return guest_read(u->m, BASE + reg, 1);
 }
 
 static void out(Uart *u, unsigned reg, uint8_t v)
 {
-    wr(u->m, BASE + reg, 1, v);
+    guest_write(u->m, BASE + reg, 1, v);
 }
 
 static void check_output(Uart *u, const char *text)
@@ -96,7 +96,7 @@ static void test_registers(void)
     g_assert_cmphex(in(&u, IER), ==, 0x0f);
     out(&u, FCR, 0xc1);
     g_assert_cmphex(in(&u, IIR) & 0xc0, ==, 0xc0);
-    g_assert_cmphex(rd(u.m, BASE + 0x50, 1), ==, 0);
+    g_assert_cmphex(guest_read(u.m, BASE + 0x50, 1), ==, 0);
     uart_free(&u);
 }
 
@@ -157,7 +157,7 @@ static void test_input(void)
     feed(&u, "abcdefg");
     g_assert_false(u.irq);
     g_assert_cmphex(in(&u, LSR) & 1, ==, 1);
-    step_ns(u.m, 10000000); /* four character times at 9600 baud are about 4 ms */
+    clock_step_ns(u.m, 10000000); /* four character times at 9600 baud are about 4 ms */
     g_assert_true(u.irq);
     g_assert_cmphex(in(&u, IIR), ==, 0xcc);
     g_assert_cmpint(in(&u, RBR), ==, 'a');
@@ -209,8 +209,8 @@ static void test_hostile(void)
 
     uart_new(&u);
     for (unsigned i = 0; i < 50; i++) {
-        hammer(u.m, BASE, 0x10, 500);
-        step_ns(u.m, 1000000);
+        random_accesses(u.m, BASE, 0x10, 500);
+        clock_step_ns(u.m, 1000000);
         chardev_ringbuf_feed(u.chr, (const uint8_t *)"noise", 5);
     }
     check_state_round_trip(u.dev);

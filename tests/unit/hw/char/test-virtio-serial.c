@@ -10,11 +10,12 @@ static void test_registers(void)
     Sd s;
 
     sd_init(&s, "max_ports=4", false);
-    g_assert_cmphex(cfg(&s.f, DRV_DEVFN, PCI_DEVICE_ID, 2), ==, 0x1003); /* on a root bus: both */
-    g_assert_cmphex(cfg(&s.f, DRV_DEVFN, PCI_CLASS_PROG - 1, 4) >> 8, ==, 0x078000);
+    g_assert_cmphex(config_read(&s.f, DRV_DEVFN, PCI_DEVICE_ID, 2), ==,
+                    0x1003); /* on a root bus: both */
+    g_assert_cmphex(config_read(&s.f, DRV_DEVFN, PCI_CLASS_PROG - 1, 4) >> 8, ==, 0x078000);
     g_assert_cmpuint(msix_vectors(s.v.d), ==, 5);
     g_assert_cmphex(drv_offered(&s.v) & 7, ==, 6); /* no size, several ports, emergency write */
-    g_assert_cmpuint(com(&s.v, C_NUM_QUEUES, 2), ==, 10);
+    g_assert_cmpuint(drv_common_read(&s.v, C_NUM_QUEUES, 2), ==, 10);
     g_assert_cmpuint(drv_config(&s.v, 4, 4), ==, 4);
     g_assert_cmpuint(drv_config(&s.v, 0, 4), ==, 0);
     sd_fini(&s);
@@ -23,7 +24,7 @@ static void test_registers(void)
     g_assert_cmpuint(msix_vectors(s.v.d), ==, 0);
     sd_fini(&s);
     sd_init(&s, NULL, false);
-    g_assert_cmpuint(com(&s.v, C_NUM_QUEUES, 2), ==, 64);
+    g_assert_cmpuint(drv_common_read(&s.v, C_NUM_QUEUES, 2), ==, 64);
     g_assert_cmpuint(msix_vectors(s.v.d), ==, 32);
     sd_fini(&s);
 }
@@ -268,17 +269,17 @@ static void test_emergency_write(void)
     Sd s;
 
     sd_init(&s, "max_ports=4", false);
-    wr(&s.f, s.v.config + 8, 4, 'x'); /* no console: discarded */
+    guest_write(&s.f, s.v.config + 8, 4, 'x'); /* no console: discarded */
     sd_port(&s, "virtconsole", 2, "");
-    wr(&s.f, s.v.config + 8, 4, 'p');
-    wr(&s.f, s.v.config + 9, 1, 'q'); /* not the low byte */
-    wr(&s.f, s.v.config + 8, 1, '!');
+    guest_write(&s.f, s.v.config + 8, 4, 'p');
+    guest_write(&s.f, s.v.config + 9, 1, 'q'); /* not the low byte */
+    guest_write(&s.f, s.v.config + 8, 1, '!');
     heard = sd_heard(&s, 2);
     g_assert_cmpmem(heard->data, heard->len, "p!", 2);
     sd_fini(&s);
     sd_init(&s, "max_ports=4,emergency-write=off", false);
     sd_port(&s, "virtconsole", 2, "");
-    wr(&s.f, s.v.config + 8, 4, 'p');
+    guest_write(&s.f, s.v.config + 8, 4, 'p');
     g_byte_array_unref(heard);
     heard = sd_heard(&s, 2);
     g_assert_cmpuint(heard->len, ==, 0);

@@ -26,7 +26,7 @@ static void test_connect(void)
     g_assert_null(device_irq_in(dev, 0));
     g_assert_cmpstr(dev->plan_id, ==, "virtio-mmio@10001000");
     device_unplug(dev);
-    g_assert_cmphex(rd32(m, 0x10001000), ==, 0);
+    g_assert_cmphex(guest_read32(m, 0x10001000), ==, 0);
     machine_free(m);
 }
 
@@ -70,9 +70,9 @@ static void check_life(const SysDeviceType *t)
     fresh = save(dev);
     for (unsigned i = 0; i < t->n_regions; i++) {
         sysdev_map(dev, i, 0x10000000 + i * 0x10000000ull);
-        hammer(m, 0x10000000 + i * 0x10000000ull, 0x1000, 1000);
-        hammer(m, 0x10000000 + i * 0x10000000ull + ((SysDevice *)dev)->region[i].mem.size - 8, 16,
-               0);
+        random_accesses(m, 0x10000000 + i * 0x10000000ull, 0x1000, 1000);
+        random_accesses(
+            m, 0x10000000 + i * 0x10000000ull + ((SysDevice *)dev)->region[i].mem.size - 8, 16, 0);
     }
     if (t->base.vmstate)
         check_state_round_trip(dev);

@@ -11,16 +11,16 @@ static void test_swi(void)
     Machine *m = fixture_new(2);
     Device *dev = fixture_device(m, "riscv.aclint.swi", "num-harts=2", SWI);
 
-    wr32(m, SWI + 4, 0xffffffff);
+    guest_write32(m, SWI + 4, 0xffffffff);
     g_assert_true(fixture_input(m, 1, 3));
     g_assert_false(fixture_input(m, 0, 3));
-    g_assert_cmphex(rd32(m, SWI + 4), ==, 1);
-    wr32(m, SWI + 8, 1); /* no such hart */
-    g_assert_cmphex(rd32(m, SWI + 8), ==, 0);
+    g_assert_cmphex(guest_read32(m, SWI + 4), ==, 1);
+    guest_write32(m, SWI + 8, 1); /* no such hart */
+    g_assert_cmphex(guest_read32(m, SWI + 8), ==, 0);
     check_state_round_trip(dev);
     device_reset_tree(dev, RESET_HOT);
     g_assert_false(fixture_input(m, 1, 3));
-    hammer(m, SWI, 64, 1000);
+    random_accesses(m, SWI, 64, 1000);
     machine_free(m);
 }
 
@@ -28,11 +28,11 @@ static void test_sswi(void)
 {
     Machine *m = fixture_new(1);
     Device *dev = fixture_device(m, "riscv.aclint.swi", "num-harts=1,sswi=on", SSWI);
-    wr32(m, SSWI, 0);
+    guest_write32(m, SSWI, 0);
     g_assert_false(fixture_input(m, 0, 1));
-    wr32(m, SSWI, 1);
+    guest_write32(m, SSWI, 1);
     g_assert_true(fixture_input(m, 0, 1));
-    g_assert_cmphex(rd32(m, SSWI), ==, 0);
+    g_assert_cmphex(guest_read32(m, SSWI), ==, 0);
     check_state_round_trip(dev);
     g_assert_true(fixture_input(m, 0, 1));
     device_reset_tree(dev, RESET_HOT);
@@ -46,27 +46,27 @@ static void test_timer(void)
     Device *dev = fixture_device(m, "riscv.aclint.mtimer", "num-harts=2", TIMER);
 
     g_assert_false(fixture_input(m, 0, 7));
-    step_ns(m, 12345);
-    g_assert_cmpuint(rd(m, MTIME, 8), ==, 123);
-    wr(m, TIMER, 8, 200);
-    wr(m, TIMER + 8, 8, 150);
-    step_ns(m, 15000 - 12345 - 1);
+    clock_step_ns(m, 12345);
+    g_assert_cmpuint(guest_read(m, MTIME, 8), ==, 123);
+    guest_write(m, TIMER, 8, 200);
+    guest_write(m, TIMER + 8, 8, 150);
+    clock_step_ns(m, 15000 - 12345 - 1);
     g_assert_false(fixture_input(m, 1, 7));
-    step_ns(m, 1);
+    clock_step_ns(m, 1);
     g_assert_true(fixture_input(m, 1, 7));
     g_assert_false(fixture_input(m, 0, 7));
-    step_ns(m, 5000);
+    clock_step_ns(m, 5000);
     g_assert_true(fixture_input(m, 0, 7));
-    wr(m, TIMER, 8, 201);
+    guest_write(m, TIMER, 8, 201);
     g_assert_false(fixture_input(m, 0, 7));
     check_state_round_trip(dev);
-    step_ns(m, 100);
+    clock_step_ns(m, 100);
     g_assert_true(fixture_input(m, 0, 7));
-    wr32(m, TIMER + 4, 0xffffffff); /* only the high half */
+    guest_write32(m, TIMER + 4, 0xffffffff); /* only the high half */
     g_assert_false(fixture_input(m, 0, 7));
-    g_assert_cmphex(rd(m, TIMER, 8), ==, 0xffffffff000000c9);
-    g_assert_cmphex(rd32(m, TIMER + 4), ==, 0xffffffff);
-    wr(m, MTIME, 8, 0xffffffff000000c9); /* time itself is writable */
+    g_assert_cmphex(guest_read(m, TIMER, 8), ==, 0xffffffff000000c9);
+    g_assert_cmphex(guest_read32(m, TIMER + 4), ==, 0xffffffff);
+    guest_write(m, MTIME, 8, 0xffffffff000000c9); /* time itself is writable */
     g_assert_true(fixture_input(m, 0, 7));
     machine_free(m);
 }
@@ -76,14 +76,14 @@ static void test_extremes(void)
     Machine *m = fixture_new(1);
     Device *dev = fixture_device(m, "riscv.aclint.mtimer", "num-harts=1,timebase-freq=1", TIMER);
 
-    wr(m, TIMER, 8, UINT64_MAX - 1); /* beyond the range of the clock: never */
+    guest_write(m, TIMER, 8, UINT64_MAX - 1); /* beyond the range of the clock: never */
     g_assert_cmpint(clocks_deadline(m->clocks, CLOCK_KIND_VIRTUAL), ==, CLOCK_NEVER);
-    wr(m, MTIME, 8, UINT64_MAX);
+    guest_write(m, MTIME, 8, UINT64_MAX);
     g_assert_true(fixture_input(m, 0, 7));
-    wr(m, TIMER, 8, 0);
-    hammer(m, TIMER, 64, 2000);
-    hammer(m, TIMER + 0x7ff0, 32, 200);
-    wr(m, MTIME, 8, 0);
+    guest_write(m, TIMER, 8, 0);
+    random_accesses(m, TIMER, 64, 2000);
+    random_accesses(m, TIMER + 0x7ff0, 32, 200);
+    guest_write(m, MTIME, 8, 0);
     device_reset_tree(dev, RESET_HOT);
     g_assert_false(fixture_input(m, 0, 7));
     machine_free(m);

@@ -48,9 +48,9 @@ static Device *aplic_new(Machine *m, bool msi)
     fixture_device(m, "riscv.imsic", "num-harts=2,mmode=on", MPAGE);
     fixture_device(m, "riscv.imsic", "num-harts=2", SPAGE);
     if (msi) {
-        wr32(m, MD + MMSIADDRCFG, MPAGE >> 12);
-        wr32(m, MD + MMSIADDRCFG + 4, 1 << 12); /* LHXW 1: two harts */
-        wr32(m, MD + SMSIADDRCFG, SPAGE >> 12);
+        guest_write32(m, MD + MMSIADDRCFG, MPAGE >> 12);
+        guest_write32(m, MD + MMSIADDRCFG + 4, 1 << 12); /* LHXW 1: two harts */
+        guest_write32(m, MD + SMSIADDRCFG, SPAGE >> 12);
     }
     return root;
 }
@@ -58,8 +58,8 @@ static Device *aplic_new(Machine *m, bool msi)
 static void delegate_all(Machine *m)
 {
     for (unsigned n = 1; n <= SOURCES; n++)
-        wr32(m, sourcecfg(MD, n), D);
-    wr32(m, SD + DOMAINCFG, IE);
+        guest_write32(m, sourcecfg(MD, n), D);
+    guest_write32(m, SD + DOMAINCFG, IE);
 }
 
 static void test_msi_level(void)
@@ -68,29 +68,29 @@ static void test_msi_level(void)
     Device *dev = aplic_new(m, true);
     FakeCpu *cpu = fixture_cpu(m, 1);
 
-    g_assert_cmphex(rd32(m, SD + DOMAINCFG), ==, 0x80000004);
-    g_assert_cmphex(rd32(m, sourcecfg(SD, 10)), ==, 0);
+    g_assert_cmphex(guest_read32(m, SD + DOMAINCFG), ==, 0x80000004);
+    g_assert_cmphex(guest_read32(m, sourcecfg(SD, 10)), ==, 0);
     delegate_all(m);
-    wr32(m, sourcecfg(SD, 10), LEVEL1);
-    wr32(m, target(SD, 10), 1 << 18 | 42);
-    wr32(m, SD + SETIENUM, 10);
+    guest_write32(m, sourcecfg(SD, 10), LEVEL1);
+    guest_write32(m, target(SD, 10), 1 << 18 | 42);
+    guest_write32(m, SD + SETIENUM, 10);
     irq_set(device_irq_in(dev, 10), true);
     g_assert_cmpuint(cpu->messages[MSI_FILE_S], ==, 1);
     g_assert_cmpuint(cpu->last_id[MSI_FILE_S], ==, 42);
-    g_assert_cmphex(rd32(m, SD + SETIP), ==, 0); /* forwarded */
-    g_assert_cmphex(rd32(m, SD + IN_CLRIP), ==, 1 << 10);
-    wr32(m, SD + SETIPNUM_LE, 10); /* still asserted: sent again */
+    g_assert_cmphex(guest_read32(m, SD + SETIP), ==, 0); /* forwarded */
+    g_assert_cmphex(guest_read32(m, SD + IN_CLRIP), ==, 1 << 10);
+    guest_write32(m, SD + SETIPNUM_LE, 10); /* still asserted: sent again */
     g_assert_cmpuint(cpu->messages[MSI_FILE_S], ==, 2);
     irq_set(device_irq_in(dev, 10), false);
-    wr32(m, SD + SETIPNUM_LE, 10); /* not asserted: a driver's retrigger ends here */
-    wr32(m, SD + SETIP, 1 << 10);
-    g_assert_cmphex(rd32(m, SD + SETIP), ==, 0);
+    guest_write32(m, SD + SETIPNUM_LE, 10); /* not asserted: a driver's retrigger ends here */
+    guest_write32(m, SD + SETIP, 1 << 10);
+    g_assert_cmphex(guest_read32(m, SD + SETIP), ==, 0);
     g_assert_cmpuint(cpu->messages[MSI_FILE_S], ==, 2);
-    wr32(m, SD + CLRIENUM, 10);
+    guest_write32(m, SD + CLRIENUM, 10);
     irq_set(device_irq_in(dev, 10), true);
-    g_assert_cmphex(rd32(m, SD + SETIP), ==, 1 << 10);
+    g_assert_cmphex(guest_read32(m, SD + SETIP), ==, 1 << 10);
     irq_set(device_irq_in(dev, 10), false); /* pending is cleared with the level */
-    g_assert_cmphex(rd32(m, SD + SETIP), ==, 0);
+    g_assert_cmphex(guest_read32(m, SD + SETIP), ==, 0);
     g_assert_cmpuint(fixture_cpu(m, 0)->messages[MSI_FILE_S], ==, 0);
     machine_free(m);
 }
@@ -102,28 +102,28 @@ static void test_msi_edge_and_genmsi(void)
     FakeCpu *cpu = fixture_cpu(m, 0);
 
     delegate_all(m);
-    wr32(m, sourcecfg(SD, 33), EDGE1);
-    wr32(m, target(SD, 33), 7);
-    wr32(m, SD + SETIE + 4, 2);
+    guest_write32(m, sourcecfg(SD, 33), EDGE1);
+    guest_write32(m, target(SD, 33), 7);
+    guest_write32(m, SD + SETIE + 4, 2);
     irq_set(device_irq_in(dev, 33), true);
     irq_set(device_irq_in(dev, 33), false);
     irq_set(device_irq_in(dev, 33), true);
     g_assert_cmpuint(cpu->messages[MSI_FILE_S], ==, 2);
-    wr32(m, SD + SETIPNUM_BE, 33u << 24);
+    guest_write32(m, SD + SETIPNUM_BE, 33u << 24);
     g_assert_cmpuint(cpu->messages[MSI_FILE_S], ==, 3);
-    wr32(m, SD + GENMSI, 99);
+    guest_write32(m, SD + GENMSI, 99);
     g_assert_cmpuint(cpu->last_id[MSI_FILE_S], ==, 99);
-    wr32(m, MD + GENMSI, 1 << 18 | 5);
+    guest_write32(m, MD + GENMSI, 1 << 18 | 5);
     g_assert_cmpuint(fixture_cpu(m, 1)->last_id[MSI_FILE_M], ==, 5);
-    wr32(m, SD + DOMAINCFG, 0); /* disabled: pending waits */
-    wr32(m, SD + SETIPNUM, 33);
+    guest_write32(m, SD + DOMAINCFG, 0); /* disabled: pending waits */
+    guest_write32(m, SD + SETIPNUM, 33);
     g_assert_cmpuint(cpu->messages[MSI_FILE_S], ==, 4);
-    wr32(m, SD + DOMAINCFG, IE);
+    guest_write32(m, SD + DOMAINCFG, IE);
     g_assert_cmpuint(cpu->messages[MSI_FILE_S], ==, 5);
-    wr32(m, MD + MMSIADDRCFG + 4, 1u << 31 | 1 << 12); /* lock */
-    wr32(m, MD + MMSIADDRCFG, 0);
-    g_assert_cmphex(rd32(m, MD + MMSIADDRCFG), ==, MPAGE >> 12);
-    g_assert_cmphex(rd32(m, SD + MMSIADDRCFG), ==, 0);
+    guest_write32(m, MD + MMSIADDRCFG + 4, 1u << 31 | 1 << 12); /* lock */
+    guest_write32(m, MD + MMSIADDRCFG, 0);
+    g_assert_cmphex(guest_read32(m, MD + MMSIADDRCFG), ==, MPAGE >> 12);
+    g_assert_cmphex(guest_read32(m, SD + MMSIADDRCFG), ==, 0);
     machine_free(m);
 }
 
@@ -132,33 +132,33 @@ static void test_direct(void)
     Machine *m = fixture_new(2);
     Device *dev = aplic_new(m, false);
 
-    g_assert_cmphex(rd32(m, SD + DOMAINCFG), ==, 0x80000000);
+    g_assert_cmphex(guest_read32(m, SD + DOMAINCFG), ==, 0x80000000);
     delegate_all(m);
-    wr32(m, sourcecfg(SD, 5), LEVEL1);
-    wr32(m, sourcecfg(SD, 6), EDGE1);
-    g_assert_cmphex(rd32(m, target(SD, 5)), ==, 1); /* priority 0 does not exist */
-    wr32(m, target(SD, 5), 1 << 18 | 3);
-    wr32(m, target(SD, 6), 1 << 18 | 2);
-    wr32(m, SD + SETIE, 3 << 5);
-    wr32(m, SD + IDC + 32, 1);
+    guest_write32(m, sourcecfg(SD, 5), LEVEL1);
+    guest_write32(m, sourcecfg(SD, 6), EDGE1);
+    g_assert_cmphex(guest_read32(m, target(SD, 5)), ==, 1); /* priority 0 does not exist */
+    guest_write32(m, target(SD, 5), 1 << 18 | 3);
+    guest_write32(m, target(SD, 6), 1 << 18 | 2);
+    guest_write32(m, SD + SETIE, 3 << 5);
+    guest_write32(m, SD + IDC + 32, 1);
     irq_set(device_irq_in(dev, 5), true);
     g_assert_true(fixture_input(m, 1, 9));
     g_assert_false(fixture_input(m, 0, 9));
     irq_set(device_irq_in(dev, 6), true);
-    g_assert_cmphex(rd32(m, SD + IDC + 32 + 0x18), ==, 6 << 16 | 2);
-    g_assert_cmphex(rd32(m, SD + IDC + 32 + 0x1c), ==, 6 << 16 | 2);
-    g_assert_cmphex(rd32(m, SD + IDC + 32 + 0x1c), ==, 5 << 16 | 3);
-    g_assert_cmphex(rd32(m, SD + IDC + 32 + 0x1c), ==, 5 << 16 | 3); /* a level remains */
-    wr32(m, SD + IDC + 32 + 8, 3);                                   /* threshold: only below 3 */
+    g_assert_cmphex(guest_read32(m, SD + IDC + 32 + 0x18), ==, 6 << 16 | 2);
+    g_assert_cmphex(guest_read32(m, SD + IDC + 32 + 0x1c), ==, 6 << 16 | 2);
+    g_assert_cmphex(guest_read32(m, SD + IDC + 32 + 0x1c), ==, 5 << 16 | 3);
+    g_assert_cmphex(guest_read32(m, SD + IDC + 32 + 0x1c), ==, 5 << 16 | 3); /* a level remains */
+    guest_write32(m, SD + IDC + 32 + 8, 3); /* threshold: only below 3 */
     g_assert_false(fixture_input(m, 1, 9));
-    wr32(m, SD + IDC + 32 + 8, 0);
-    wr32(m, SD + CLRIPNUM, 5);
+    guest_write32(m, SD + IDC + 32 + 8, 0);
+    guest_write32(m, SD + CLRIPNUM, 5);
     g_assert_true(fixture_input(m, 1, 9));
     irq_set(device_irq_in(dev, 5), false);
     g_assert_false(fixture_input(m, 1, 9));
-    wr32(m, SD + IDC + 32 + 4, 1); /* forced */
+    guest_write32(m, SD + IDC + 32 + 4, 1); /* forced */
     g_assert_true(fixture_input(m, 1, 9));
-    g_assert_cmphex(rd32(m, SD + IDC + 32 + 0x1c), ==, 0);
+    g_assert_cmphex(guest_read32(m, SD + IDC + 32 + 0x1c), ==, 0);
     g_assert_false(fixture_input(m, 1, 9));
     machine_free(m);
 }
@@ -170,18 +170,18 @@ static void test_self_aimed(void)
     Device *dev = aplic_new(m, true);
 
     delegate_all(m);
-    wr32(m, MD + SMSIADDRCFG, (SD + 0x2000) >> 12); /* page of setipnum_le */
-    wr32(m, sourcecfg(SD, 3), DETACHED);
-    wr32(m, target(SD, 3), 3);
-    wr32(m, SD + SETIENUM, 3);
-    wr32(m, SD + SETIPNUM, 3);
-    wr32(m, sourcecfg(SD, 4), EDGE1);
-    wr32(m, target(SD, 4), 3);
-    wr32(m, SD + SETIENUM, 4);
+    guest_write32(m, MD + SMSIADDRCFG, (SD + 0x2000) >> 12); /* page of setipnum_le */
+    guest_write32(m, sourcecfg(SD, 3), DETACHED);
+    guest_write32(m, target(SD, 3), 3);
+    guest_write32(m, SD + SETIENUM, 3);
+    guest_write32(m, SD + SETIPNUM, 3);
+    guest_write32(m, sourcecfg(SD, 4), EDGE1);
+    guest_write32(m, target(SD, 4), 3);
+    guest_write32(m, SD + SETIENUM, 4);
     irq_set(device_irq_in(dev, 4), true);
-    wr32(m, MD + SMSIADDRCFG, UINT32_MAX);
-    wr32(m, MD + SMSIADDRCFG + 4, UINT32_MAX);
-    wr32(m, SD + SETIPNUM, 4);
+    guest_write32(m, MD + SMSIADDRCFG, UINT32_MAX);
+    guest_write32(m, MD + SMSIADDRCFG + 4, UINT32_MAX);
+    guest_write32(m, SD + SETIPNUM, 4);
     machine_free(m);
 }
 
@@ -220,24 +220,24 @@ static void random_op(Machine *m, Device *dev, Source *all)
         break;
     case 1:
         s->mode = modes[g_test_rand_int_range(0, 6)];
-        wr32(m, sourcecfg(SD, n), s->mode);
+        guest_write32(m, sourcecfg(SD, n), s->mode);
         if (s->mode == INACTIVE)
             s->ip = s->ie = false;
         else if (s->mode >= LEVEL1)
             model_input(s, false);
-        wr32(m, target(SD, n), n);
+        guest_write32(m, target(SD, n), n);
         break;
     case 2:
         s->ie = g_test_rand_bit();
-        wr32(m, SD + (s->ie ? SETIENUM : CLRIENUM), n);
+        guest_write32(m, SD + (s->ie ? SETIENUM : CLRIENUM), n);
         s->ie = s->ie && s->mode != INACTIVE;
         break;
     case 3:
-        wr32(m, SD + SETIPNUM, n);
+        guest_write32(m, SD + SETIPNUM, n);
         s->ip |= s->mode == DETACHED || s->mode == EDGE1 || s->mode == EDGE0 || asserted(s);
         break;
     case 4:
-        wr32(m, SD + CLRIPNUM, n);
+        guest_write32(m, SD + CLRIPNUM, n);
         s->ip = false;
         break;
     }
@@ -262,8 +262,8 @@ static void test_model(void)
         if (i % 16)
             continue;
         for (unsigned n = 1; n <= SOURCES; n++) {
-            g_assert_cmpint(rd32(m, SD + SETIP + n / 32 * 4) >> n % 32 & 1, ==, all[n].ip);
-            g_assert_cmpint(rd32(m, SD + IN_CLRIP + n / 32 * 4) >> n % 32 & 1, ==,
+            g_assert_cmpint(guest_read32(m, SD + SETIP + n / 32 * 4) >> n % 32 & 1, ==, all[n].ip);
+            g_assert_cmpint(guest_read32(m, SD + IN_CLRIP + n / 32 * 4) >> n % 32 & 1, ==,
                             asserted(&all[n]));
         }
     }
@@ -276,9 +276,9 @@ static void test_hostile(bool msi)
     Machine *m = fixture_new(2);
     Device *dev = aplic_new(m, msi);
 
-    hammer(m, MD, 0x4100, 30000);
-    hammer(m, SD, 0x4100, 30000);
-    hammer(m, SD + 0x8000 - 8, 16, 0);
+    random_accesses(m, MD, 0x4100, 30000);
+    random_accesses(m, SD, 0x4100, 30000);
+    random_accesses(m, SD + 0x8000 - 8, 16, 0);
     for (unsigned n = 0; n <= SOURCES; n++)
         irq_set(device_irq_in(dev, n), true);
     check_state_round_trip(dev);

@@ -13,23 +13,23 @@ static void test_pages(void)
 
     fixture_device(m, "riscv.imsic", "num-harts=2,mmode=on", MPAGE);
     fixture_device(m, "riscv.imsic", "num-harts=2", SPAGE);
-    wr32(m, SPAGE, 17);
+    guest_write32(m, SPAGE, 17);
     g_assert_cmpuint(a->last_id[MSI_FILE_S], ==, 17);
-    wr32(m, SPAGE + 0x1000, 18);
+    guest_write32(m, SPAGE + 0x1000, 18);
     g_assert_cmpuint(b->last_id[MSI_FILE_S], ==, 18);
-    wr32(m, MPAGE + 0x1000 + 4, 0x13000000); /* big-endian register */
+    guest_write32(m, MPAGE + 0x1000 + 4, 0x13000000); /* big-endian register */
     g_assert_cmpuint(b->last_id[MSI_FILE_M], ==, 0x13);
     g_assert_cmpuint(a->messages[MSI_FILE_M], ==, 0);
-    wr32(m, SPAGE + 8, 1);
-    wr(m, SPAGE, 1, 1);
-    wr(m, SPAGE, 2, 1);
-    wr(m, SPAGE, 8, 1);
-    wr32(m, SPAGE + 2, 1);
-    wr32(m, SPAGE + 0x2000, 1);
+    guest_write32(m, SPAGE + 8, 1);
+    guest_write(m, SPAGE, 1, 1);
+    guest_write(m, SPAGE, 2, 1);
+    guest_write(m, SPAGE, 8, 1);
+    guest_write32(m, SPAGE + 2, 1);
+    guest_write32(m, SPAGE + 0x2000, 1);
     g_assert_cmpuint(a->messages[MSI_FILE_S], ==, 1);
     g_assert_cmpuint(b->messages[MSI_FILE_S], ==, 1);
-    g_assert_cmphex(rd32(m, SPAGE), ==, 0);
-    hammer(m, SPAGE, 0x40, 500);
+    g_assert_cmphex(guest_read32(m, SPAGE), ==, 0);
+    random_accesses(m, SPAGE, 0x40, 500);
     machine_free(m);
 }
 

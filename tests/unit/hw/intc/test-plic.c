@@ -19,7 +19,7 @@ static uint64_t enable_reg(unsigned ctx, unsigned source)
 
 static void set_priority(Machine *m, unsigned source, unsigned priority)
 {
-    wr32(m, BASE + source * 4, priority);
+    guest_write32(m, BASE + source * 4, priority);
 }
 
 static void test_claim_complete(void)
@@ -28,22 +28,22 @@ static void test_claim_complete(void)
     Device *dev = fixture_device(m, "riscv.sifive.plic", "num-harts=1", BASE);
 
     set_priority(m, 10, 1);
-    wr32(m, enable_reg(S, 10), 1 << 10);
+    guest_write32(m, enable_reg(S, 10), 1 << 10);
     irq_set(device_irq_in(dev, 10), true);
     g_assert_true(fixture_input(m, 0, 9));
     g_assert_false(fixture_input(m, 0, 11));
-    g_assert_cmphex(rd32(m, BASE + 0x1000), ==, 1 << 10);
-    g_assert_cmpuint(rd32(m, ctx_reg(M, 4)), ==, 0); /* not enabled in M */
-    g_assert_cmpuint(rd32(m, ctx_reg(S, 4)), ==, 10);
+    g_assert_cmphex(guest_read32(m, BASE + 0x1000), ==, 1 << 10);
+    g_assert_cmpuint(guest_read32(m, ctx_reg(M, 4)), ==, 0); /* not enabled in M */
+    g_assert_cmpuint(guest_read32(m, ctx_reg(S, 4)), ==, 10);
     g_assert_false(fixture_input(m, 0, 9));
-    g_assert_cmpuint(rd32(m, ctx_reg(S, 4)), ==, 0);
-    wr32(m, ctx_reg(S, 4), 11); /* wrong source: ignored */
+    g_assert_cmpuint(guest_read32(m, ctx_reg(S, 4)), ==, 0);
+    guest_write32(m, ctx_reg(S, 4), 11); /* wrong source: ignored */
     g_assert_false(fixture_input(m, 0, 9));
-    wr32(m, ctx_reg(S, 4), 10); /* still asserted: a new request */
+    guest_write32(m, ctx_reg(S, 4), 10); /* still asserted: a new request */
     g_assert_true(fixture_input(m, 0, 9));
     irq_set(device_irq_in(dev, 10), false); /* not retracted once forwarded */
-    g_assert_cmpuint(rd32(m, ctx_reg(S, 4)), ==, 10);
-    wr32(m, ctx_reg(S, 4), 10);
+    g_assert_cmpuint(guest_read32(m, ctx_reg(S, 4)), ==, 10);
+    guest_write32(m, ctx_reg(S, 4), 10);
     g_assert_false(fixture_input(m, 0, 9));
     machine_free(m);
 }
@@ -57,20 +57,22 @@ static void test_priority_and_threshold(void)
         set_priority(m, n, n == 2 ? 7 : 3);
         irq_set(device_irq_in(dev, n), true);
     }
-    wr32(m, enable_reg(M, 0), 0xffffffff);
-    g_assert_cmphex(rd32(m, enable_reg(M, 0)), ==, 0xfffffffe); /* source 0 does not exist */
-    wr32(m, ctx_reg(M, 0), 7);
+    guest_write32(m, enable_reg(M, 0), 0xffffffff);
+    g_assert_cmphex(guest_read32(m, enable_reg(M, 0)), ==,
+                    0xfffffffe); /* source 0 does not exist */
+    guest_write32(m, ctx_reg(M, 0), 7);
     g_assert_false(fixture_input(m, 0, 11));
-    wr32(m, ctx_reg(M, 0), 6);
+    guest_write32(m, ctx_reg(M, 0), 6);
     g_assert_true(fixture_input(m, 0, 11));
-    g_assert_cmpuint(rd32(m, ctx_reg(M, 4)), ==, 2);
+    g_assert_cmpuint(guest_read32(m, ctx_reg(M, 4)), ==, 2);
     g_assert_false(fixture_input(m, 0, 11));
-    g_assert_cmpuint(rd32(m, ctx_reg(M, 4)), ==, 1); /* claims ignore the threshold; ties: lowest */
-    g_assert_cmpuint(rd32(m, ctx_reg(M, 4)), ==, 3);
+    g_assert_cmpuint(guest_read32(m, ctx_reg(M, 4)), ==,
+                     1); /* claims ignore the threshold; ties: lowest */
+    g_assert_cmpuint(guest_read32(m, ctx_reg(M, 4)), ==, 3);
     set_priority(m, 5, 0xffffffff);
-    g_assert_cmphex(rd32(m, BASE + 5 * 4), ==, 7);
+    g_assert_cmphex(guest_read32(m, BASE + 5 * 4), ==, 7);
     set_priority(m, 0, 7);
-    g_assert_cmphex(rd32(m, BASE), ==, 0);
+    g_assert_cmphex(guest_read32(m, BASE), ==, 0);
     machine_free(m);
 }
 
@@ -121,23 +123,23 @@ static void random_op(Machine *m, Device *dev, Model *w)
         break;
     case 2:
         w->s[n].enable[ctx] = g_test_rand_bit();
-        v = rd32(m, enable_reg(ctx, n)) & ~(1u << n % 32);
-        wr32(m, enable_reg(ctx, n), v | (uint32_t)w->s[n].enable[ctx] << n % 32);
+        v = guest_read32(m, enable_reg(ctx, n)) & ~(1u << n % 32);
+        guest_write32(m, enable_reg(ctx, n), v | (uint32_t)w->s[n].enable[ctx] << n % 32);
         break;
     case 3:
         w->threshold[ctx] = g_test_rand_int_range(0, 8);
-        wr32(m, ctx_reg(ctx, 0), w->threshold[ctx]);
+        guest_write32(m, ctx_reg(ctx, 0), w->threshold[ctx]);
         break;
     case 4:
         v = model_best(w, ctx, 0);
-        g_assert_cmpuint(rd32(m, ctx_reg(ctx, 4)), ==, v);
+        g_assert_cmpuint(guest_read32(m, ctx_reg(ctx, 4)), ==, v);
         if (v) {
             w->s[v].pending = false;
             w->s[v].claimed = true;
         }
         break;
     case 5:
-        wr32(m, ctx_reg(ctx, 4), n);
+        guest_write32(m, ctx_reg(ctx, 4), n);
         if (w->s[n].enable[ctx])
             w->s[n].claimed = false;
         break;
@@ -158,7 +160,8 @@ static void test_model(void)
     }
     check_state_round_trip(dev);
     for (unsigned n = 1; n <= SOURCES; n++)
-        g_assert_cmpint(rd32(m, BASE + 0x1000 + n / 32 * 4) >> n % 32 & 1, ==, w->s[n].pending);
+        g_assert_cmpint(guest_read32(m, BASE + 0x1000 + n / 32 * 4) >> n % 32 & 1, ==,
+                        w->s[n].pending);
     machine_free(m);
 }
 
@@ -167,9 +170,9 @@ static void test_hostile(void)
     Machine *m = fixture_new(2);
     Device *dev = fixture_device(m, "riscv.sifive.plic", "num-harts=2", BASE);
 
-    hammer(m, BASE, 0x2400, 20000);
-    hammer(m, BASE + 0x200000 - 64, 0x5000, 20000);
-    hammer(m, BASE + 0x600000 - 16, 32, 0);
+    random_accesses(m, BASE, 0x2400, 20000);
+    random_accesses(m, BASE + 0x200000 - 64, 0x5000, 20000);
+    random_accesses(m, BASE + 0x600000 - 16, 32, 0);
     device_reset_tree(dev, RESET_HOT);
     g_assert_cmphex(fixture_cpu(m, 0)->inputs | fixture_cpu(m, 1)->inputs, ==, 0);
     machine_free(m);

@@ -14,9 +14,10 @@ static PCIDevice *start(Fixture *f)
     PCIDevice *d;
 
     fixture_init(f);
-    d = plug(f, (const PCIDeviceType *)device_type_find("edu"), "pcie.0", "e0", DEVFN, NULL);
-    set_cfg(f, DEVFN, PCI_BASE_ADDRESS_0, 4, REGS);
-    set_cfg(f, DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    d = plug_function(f, (const PCIDeviceType *)device_type_find("edu"), "pcie.0", "e0", DEVFN,
+                      NULL);
+    config_write(f, DEVFN, PCI_BASE_ADDRESS_0, 4, REGS);
+    config_write(f, DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
     return d;
 }
 
@@ -25,10 +26,10 @@ static void test_registers(void)
     Fixture f;
 
     start(&f);
-    g_assert_cmphex(cfg(&f, DEVFN, PCI_VENDOR_ID, 4), ==, 0x11e81234);
-    g_assert_cmphex(rd(&f, REGS, 4), ==, 0x010000ed);
-    wr(&f, REGS + 4, 4, 0x12345678);
-    g_assert_cmphex(rd(&f, REGS + 4, 4), ==, ~0x12345678u);
+    g_assert_cmphex(config_read(&f, DEVFN, PCI_VENDOR_ID, 4), ==, 0x11e81234);
+    g_assert_cmphex(guest_read(&f, REGS, 4), ==, 0x010000ed);
+    guest_write(&f, REGS + 4, 4, 0x12345678);
+    g_assert_cmphex(guest_read(&f, REGS + 4, 4), ==, ~0x12345678u);
     fixture_fini(&f);
 }
 
@@ -37,20 +38,20 @@ static void test_factorial(void)
     Fixture f;
 
     start(&f);
-    wr(&f, REGS + 0x20, 4, 0x80);
-    wr(&f, REGS + 8, 4, 10);
-    g_assert_cmphex(rd(&f, REGS + 0x20, 4), ==, 0x81);
-    wr(&f, REGS + 8, 4, 3); /* busy: ignored */
-    step_ns(&f, 10000);
-    g_assert_cmphex(rd(&f, REGS + 0x20, 4), ==, 0x80);
-    g_assert_cmpuint(rd(&f, REGS + 8, 4), ==, 3628800);
-    g_assert_cmphex(rd(&f, REGS + 0x24, 4), ==, 1);
+    guest_write(&f, REGS + 0x20, 4, 0x80);
+    guest_write(&f, REGS + 8, 4, 10);
+    g_assert_cmphex(guest_read(&f, REGS + 0x20, 4), ==, 0x81);
+    guest_write(&f, REGS + 8, 4, 3); /* busy: ignored */
+    clock_step_ns(&f, 10000);
+    g_assert_cmphex(guest_read(&f, REGS + 0x20, 4), ==, 0x80);
+    g_assert_cmpuint(guest_read(&f, REGS + 8, 4), ==, 3628800);
+    g_assert_cmphex(guest_read(&f, REGS + 0x24, 4), ==, 1);
     g_assert_true(f.line[2]);
-    wr(&f, REGS + 0x64, 4, 1);
+    guest_write(&f, REGS + 0x64, 4, 1);
     g_assert_false(f.line[2]);
-    wr(&f, REGS + 8, 4, UINT32_MAX);
-    step_ns(&f, 10000);
-    g_assert_cmpuint(rd(&f, REGS + 8, 4), ==, 0);
+    guest_write(&f, REGS + 8, 4, UINT32_MAX);
+    clock_step_ns(&f, 10000);
+    g_assert_cmpuint(guest_read(&f, REGS + 8, 4), ==, 0);
     fixture_fini(&f);
 }
 
@@ -60,32 +61,32 @@ static void test_msi(void)
     PCIDevice *d = start(&f);
     uint8_t pos = pci_find_capability(d, PCI_CAP_ID_MSI);
 
-    set_cfg(&f, DEVFN, pos + 4, 4, (uint32_t)(RAM + 0x80));
-    set_cfg(&f, DEVFN, pos + 8, 4, RAM >> 32);
-    set_cfg(&f, DEVFN, pos + 12, 2, 0x77);
-    set_cfg(&f, DEVFN, pos + 2, 2, 1);
-    wr(&f, REGS + 0x60, 4, 0x10);
-    g_assert_cmphex(rd(&f, RAM + 0x80, 4), ==, 0x77);
-    wr(&f, RAM + 0x80, 4, 0);
-    wr(&f, REGS + 0x60, 4, 0x20); /* each raise is a message */
-    g_assert_cmphex(rd(&f, RAM + 0x80, 4), ==, 0x77);
-    wr(&f, RAM + 0x80, 4, 0);
-    wr(&f, REGS + 0x64, 4, 0x10); /* an acknowledgement is not a message */
-    g_assert_cmphex(rd(&f, RAM + 0x80, 4), ==, 0);
+    config_write(&f, DEVFN, pos + 4, 4, (uint32_t)(RAM + 0x80));
+    config_write(&f, DEVFN, pos + 8, 4, RAM >> 32);
+    config_write(&f, DEVFN, pos + 12, 2, 0x77);
+    config_write(&f, DEVFN, pos + 2, 2, 1);
+    guest_write(&f, REGS + 0x60, 4, 0x10);
+    g_assert_cmphex(guest_read(&f, RAM + 0x80, 4), ==, 0x77);
+    guest_write(&f, RAM + 0x80, 4, 0);
+    guest_write(&f, REGS + 0x60, 4, 0x20); /* each raise is a message */
+    g_assert_cmphex(guest_read(&f, RAM + 0x80, 4), ==, 0x77);
+    guest_write(&f, RAM + 0x80, 4, 0);
+    guest_write(&f, REGS + 0x64, 4, 0x10); /* an acknowledgement is not a message */
+    g_assert_cmphex(guest_read(&f, RAM + 0x80, 4), ==, 0);
     g_assert_cmpuint(f.edges, ==, 0);
     fixture_fini(&f);
 }
 
 static void dma(Fixture *f, uint64_t src, uint64_t dst, uint64_t len, unsigned cmd)
 {
-    wr(f, REGS + 0x80, 8, src);
-    wr(f, REGS + 0x88, 8, dst);
-    wr(f, REGS + 0x90, 8, len);
-    wr(f, REGS + 0x98, 8, cmd);
-    wr(f, REGS + 0x80, 8, 0xdead); /* in progress: ignored */
-    g_assert_cmphex(rd(f, REGS + 0x98, 4) & 1, ==, 1);
-    step_ns(f, 100000000);
-    g_assert_cmphex(rd(f, REGS + 0x98, 4) & 1, ==, 0);
+    guest_write(f, REGS + 0x80, 8, src);
+    guest_write(f, REGS + 0x88, 8, dst);
+    guest_write(f, REGS + 0x90, 8, len);
+    guest_write(f, REGS + 0x98, 8, cmd);
+    guest_write(f, REGS + 0x80, 8, 0xdead); /* in progress: ignored */
+    g_assert_cmphex(guest_read(f, REGS + 0x98, 4) & 1, ==, 1);
+    clock_step_ns(f, 100000000);
+    g_assert_cmphex(guest_read(f, REGS + 0x98, 4) & 1, ==, 0);
 }
 
 static void test_dma(void)
@@ -96,29 +97,29 @@ static void test_dma(void)
     start(&f);
     if (in != RAM) { /* the fixture's RAM is above the range of the default mask */
         device_unplug(device_find_id(f.m, "e0"));
-        plug(&f, (const PCIDeviceType *)device_type_find("edu"), "pcie.0", "e0", DEVFN,
-             "dma_mask=0xffffffffffffffff");
-        set_cfg(&f, DEVFN, PCI_BASE_ADDRESS_0, 4, REGS);
-        set_cfg(&f, DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+        plug_function(&f, (const PCIDeviceType *)device_type_find("edu"), "pcie.0", "e0", DEVFN,
+                      "dma_mask=0xffffffffffffffff");
+        config_write(&f, DEVFN, PCI_BASE_ADDRESS_0, 4, REGS);
+        config_write(&f, DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
     }
-    wr(&f, RAM + 0x100, 8, 0x1122334455667788);
+    guest_write(&f, RAM + 0x100, 8, 0x1122334455667788);
     dma(&f, RAM + 0x100, 0x40010, 8, 1 | 4);
     g_assert_true(f.line[2]);
-    g_assert_cmphex(rd(&f, REGS + 0x24, 4), ==, 0x100);
+    g_assert_cmphex(guest_read(&f, REGS + 0x24, 4), ==, 0x100);
     dma(&f, 0x40010, RAM + 0x200, 8, 1 | 2);
-    g_assert_cmphex(rd(&f, RAM + 0x200, 8), ==, 0x1122334455667788);
+    g_assert_cmphex(guest_read(&f, RAM + 0x200, 8), ==, 0x1122334455667788);
     /* beyond the buffer: nothing is copied */
     dma(&f, RAM + 0x100, 0x40ffc, 8, 1);
     dma(&f, RAM + 0x100, 0x40000, UINT64_MAX, 1);
     dma(&f, 0x3ffff, RAM + 0x200, 8, 1 | 2);
     /* to its own registers: the guard rejects it */
     dma(&f, 0x40010, REGS + 4, 4, 1 | 2);
-    g_assert_cmphex(rd(&f, REGS + 4, 4), ==, 0);
+    g_assert_cmphex(guest_read(&f, REGS + 4, 4), ==, 0);
     /* without bus mastering nothing is sent */
-    set_cfg(&f, DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
-    wr(&f, RAM + 0x200, 8, 0);
+    config_write(&f, DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+    guest_write(&f, RAM + 0x200, 8, 0);
     dma(&f, 0x40010, RAM + 0x200, 8, 1 | 2);
-    g_assert_cmphex(rd(&f, RAM + 0x200, 8), ==, 0);
+    g_assert_cmphex(guest_read(&f, RAM + 0x200, 8), ==, 0);
     fixture_fini(&f);
 }
 
@@ -130,14 +131,14 @@ static void test_dma_across_registers(void)
     Fixture f;
     PCIDevice *d = start(&f);
 
-    wr(&f, REGS + 0x96, 4, 0x00050000);
-    g_assert_cmphex(rd(&f, REGS + 0x98, 8), ==, 5);
+    guest_write(&f, REGS + 0x96, 4, 0x00050000);
+    g_assert_cmphex(guest_read(&f, REGS + 0x98, 8), ==, 5);
     bytes = save_state(d);
     g_assert_true(load_state(d, bytes, &err));
     g_assert_no_error(err);
-    step_ns(&f, 100000000);
-    g_assert_cmphex(rd(&f, REGS + 0x98, 8), ==, 4);
-    g_assert_cmphex(rd(&f, REGS + 0x24, 4), ==, 0x100);
+    clock_step_ns(&f, 100000000);
+    g_assert_cmphex(guest_read(&f, REGS + 0x98, 8), ==, 4);
+    g_assert_cmphex(guest_read(&f, REGS + 0x24, 4), ==, 0x100);
     fixture_fini(&f);
 }
 
@@ -146,15 +147,15 @@ static void test_reset_under_way(void)
     Fixture f;
 
     start(&f);
-    wr(&f, REGS + 8, 4, 5);
-    wr(&f, REGS + 0x98, 8, 1);
+    guest_write(&f, REGS + 8, 4, 5);
+    guest_write(&f, REGS + 0x98, 8, 1);
     machine_reset(f.m, RESET_HOT);
-    step_ns(&f, 200000000);
-    set_cfg(&f, DEVFN, PCI_BASE_ADDRESS_0, 4, REGS);
-    set_cfg(&f, DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
-    g_assert_cmphex(rd(&f, REGS + 8, 4), ==, 0);
-    g_assert_cmphex(rd(&f, REGS + 0x20, 4), ==, 0);
-    g_assert_cmphex(rd(&f, REGS + 0x98, 4), ==, 0);
+    clock_step_ns(&f, 200000000);
+    config_write(&f, DEVFN, PCI_BASE_ADDRESS_0, 4, REGS);
+    config_write(&f, DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+    g_assert_cmphex(guest_read(&f, REGS + 8, 4), ==, 0);
+    g_assert_cmphex(guest_read(&f, REGS + 0x20, 4), ==, 0);
+    g_assert_cmphex(guest_read(&f, REGS + 0x98, 4), ==, 0);
     fixture_fini(&f);
 }
 

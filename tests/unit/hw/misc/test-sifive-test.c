@@ -24,20 +24,20 @@ static void test_finisher(void)
 
     m->hooks = (MachineHooks){ .opaque = &r, .request = note_request };
     fixture_device(m, "riscv.sifive.test", NULL, 0x100000);
-    wr32(m, 0x100000, 0x5555);
+    guest_write32(m, 0x100000, 0x5555);
     g_assert_cmpint(r.cause, ==, SHUTDOWN_GUEST_SHUTDOWN);
     g_assert_cmpint(r.status, ==, 0);
-    wr32(m, 0x100000, 0x00073333);
+    guest_write32(m, 0x100000, 0x00073333);
     g_assert_cmpint(r.status, ==, 7);
-    wr(m, 0x100000, 2, 0x7777);
+    guest_write(m, 0x100000, 2, 0x7777);
     g_assert_cmpint(r.cause, ==, SHUTDOWN_GUEST_RESET);
     g_assert_cmpuint(r.count, ==, 3);
-    wr32(m, 0x100000, 0x1234);
-    wr32(m, 0x100004, 0x5555);
+    guest_write32(m, 0x100000, 0x1234);
+    guest_write32(m, 0x100004, 0x5555);
     g_assert_cmpuint(r.count, ==, 3);
-    g_assert_cmphex(rd32(m, 0x100000), ==, 0);
+    g_assert_cmphex(guest_read32(m, 0x100000), ==, 0);
     m->hooks = (MachineHooks){ 0 };
-    hammer(m, 0x100000, 32, 100);
+    random_accesses(m, 0x100000, 32, 100);
     machine_free(m);
 }
 
@@ -47,14 +47,14 @@ static void test_virtio_slot(void)
 
     fixture_device(m, "virtio-mmio", NULL, 0x10008000);
     fixture_device(m, "virtio-mmio", "force-legacy=off", 0x10007000);
-    g_assert_cmphex(rd32(m, 0x10008000), ==, 0x74726976);
-    g_assert_cmphex(rd32(m, 0x10008004), ==, 1);
-    g_assert_cmphex(rd32(m, 0x10007004), ==, 2);
-    g_assert_cmphex(rd32(m, 0x10008008), ==, 0);
-    wr32(m, 0x10008028, 0x1000);
-    g_assert_cmphex(rd32(m, 0x10008028), ==, 0);
-    hammer(m, 0x10008000, 0x200, 100);
-    g_assert_cmphex(rd32(m, 0x10008000), ==, 0x74726976);
+    g_assert_cmphex(guest_read32(m, 0x10008000), ==, 0x74726976);
+    g_assert_cmphex(guest_read32(m, 0x10008004), ==, 1);
+    g_assert_cmphex(guest_read32(m, 0x10007004), ==, 2);
+    g_assert_cmphex(guest_read32(m, 0x10008008), ==, 0);
+    guest_write32(m, 0x10008028, 0x1000);
+    g_assert_cmphex(guest_read32(m, 0x10008028), ==, 0);
+    random_accesses(m, 0x10008000, 0x200, 100);
+    g_assert_cmphex(guest_read32(m, 0x10008000), ==, 0x74726976);
     machine_free(m);
 }
 

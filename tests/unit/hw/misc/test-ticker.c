@@ -23,12 +23,12 @@ static PCIDevice *start(Fixture *f, const char *settings)
     PCIDevice *d;
 
     fixture_init(f);
-    d = plug(f, ticker(), "pcie.0", "t0", DEVFN, settings);
-    g_assert_cmphex(cfg(f, DEVFN, PCI_VENDOR_ID, 4), ==, 0x71c41234);
-    set_cfg(f, DEVFN, PCI_BASE_ADDRESS_0, 4, REGS);
-    set_cfg(f, DEVFN, PCI_BASE_ADDRESS_0 + 4, 4, TABLE);
-    set_cfg(f, DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
-    g_assert_cmphex(rd(f, REGS, 4), ==, 0x7469636b);
+    d = plug_function(f, ticker(), "pcie.0", "t0", DEVFN, settings);
+    g_assert_cmphex(config_read(f, DEVFN, PCI_VENDOR_ID, 4), ==, 0x71c41234);
+    config_write(f, DEVFN, PCI_BASE_ADDRESS_0, 4, REGS);
+    config_write(f, DEVFN, PCI_BASE_ADDRESS_0 + 4, 4, TABLE);
+    config_write(f, DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    g_assert_cmphex(guest_read(f, REGS, 4), ==, 0x7469636b);
     return d;
 }
 
@@ -37,19 +37,19 @@ static void test_intx(void)
     Fixture f;
 
     start(&f, "period-ns=2000");
-    wr(&f, REGS + CTRL, 4, 3);
-    step_ns(&f, 1999);
+    guest_write(&f, REGS + CTRL, 4, 3);
+    clock_step_ns(&f, 1999);
     g_assert_false(f.line[3]); /* pin A of slot 3 */
-    step_ns(&f, 1);
+    clock_step_ns(&f, 1);
     g_assert_true(f.line[3]);
-    g_assert_cmphex(cfg(&f, DEVFN, PCI_STATUS, 2) & PCI_STATUS_INTERRUPT, !=, 0);
-    wr(&f, REGS + STATUS, 4, 1);
+    g_assert_cmphex(config_read(&f, DEVFN, PCI_STATUS, 2) & PCI_STATUS_INTERRUPT, !=, 0);
+    guest_write(&f, REGS + STATUS, 4, 1);
     g_assert_false(f.line[3]);
-    step_ns(&f, 6000);
-    g_assert_cmpuint(rd(&f, REGS + FIRED, 4), ==, 4);
-    wr(&f, REGS + CTRL, 4, 0);
-    step_ns(&f, 6000);
-    g_assert_cmpuint(rd(&f, REGS + FIRED, 4), ==, 4);
+    clock_step_ns(&f, 6000);
+    g_assert_cmpuint(guest_read(&f, REGS + FIRED, 4), ==, 4);
+    guest_write(&f, REGS + CTRL, 4, 0);
+    clock_step_ns(&f, 6000);
+    g_assert_cmpuint(guest_read(&f, REGS + FIRED, 4), ==, 4);
     fixture_fini(&f);
 }
 
@@ -59,12 +59,12 @@ static void test_msix(void)
     PCIDevice *d = start(&f, NULL);
     uint8_t pos = pci_find_capability(d, PCI_CAP_ID_MSIX);
 
-    wr(&f, TABLE, 8, RAM + 0x40);
-    wr(&f, TABLE + 8, 8, 0x5a);
-    set_cfg(&f, DEVFN, pos + PCI_MSIX_CONTROL, 2, PCI_MSIX_ENABLE);
-    wr(&f, REGS + CTRL, 4, 3);
-    step_ns(&f, 1000000);
-    g_assert_cmphex(rd(&f, RAM + 0x40, 4), ==, 0x5a);
+    guest_write(&f, TABLE, 8, RAM + 0x40);
+    guest_write(&f, TABLE + 8, 8, 0x5a);
+    config_write(&f, DEVFN, pos + PCI_MSIX_CONTROL, 2, PCI_MSIX_ENABLE);
+    guest_write(&f, REGS + CTRL, 4, 3);
+    clock_step_ns(&f, 1000000);
+    g_assert_cmphex(guest_read(&f, RAM + 0x40, 4), ==, 0x5a);
     g_assert_cmpuint(f.edges, ==, 0);
     fixture_fini(&f);
 }
@@ -74,16 +74,16 @@ static void test_reset(void)
     Fixture f;
 
     start(&f, NULL);
-    wr(&f, REGS + CTRL, 4, 3);
-    step_ns(&f, 1000000);
+    guest_write(&f, REGS + CTRL, 4, 3);
+    clock_step_ns(&f, 1000000);
     g_assert_true(f.line[3]);
     machine_reset(f.m, RESET_HOT);
     g_assert_false(f.line[3]);
-    g_assert_cmphex(rd(&f, REGS, 4), ==, 0xffffffff); /* does not decode any more */
-    set_cfg(&f, DEVFN, PCI_BASE_ADDRESS_0, 4, REGS);
-    set_cfg(&f, DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
-    step_ns(&f, 5000000);
-    g_assert_cmpuint(rd(&f, REGS + FIRED, 4), ==, 0);
+    g_assert_cmphex(guest_read(&f, REGS, 4), ==, 0xffffffff); /* does not decode any more */
+    config_write(&f, DEVFN, PCI_BASE_ADDRESS_0, 4, REGS);
+    config_write(&f, DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+    clock_step_ns(&f, 5000000);
+    g_assert_cmpuint(guest_read(&f, REGS + FIRED, 4), ==, 0);
     fixture_fini(&f);
 }
 
@@ -93,10 +93,10 @@ static void test_d3hot(void)
     PCIDevice *d = start(&f, NULL);
     uint8_t pm = pci_find_capability(d, PCI_CAP_ID_PM);
 
-    set_cfg(&f, DEVFN, pm + PCI_PM_PMCSR, 2, PCI_PM_D3HOT);
-    g_assert_cmphex(rd(&f, REGS, 4), ==, 0xffffffff);
-    set_cfg(&f, DEVFN, pm + PCI_PM_PMCSR, 2, 0);
-    g_assert_cmphex(cfg(&f, DEVFN, PCI_BASE_ADDRESS_0, 4), ==, 0); /* soft reset */
+    config_write(&f, DEVFN, pm + PCI_PM_PMCSR, 2, PCI_PM_D3HOT);
+    g_assert_cmphex(guest_read(&f, REGS, 4), ==, 0xffffffff);
+    config_write(&f, DEVFN, pm + PCI_PM_PMCSR, 2, 0);
+    g_assert_cmphex(config_read(&f, DEVFN, PCI_BASE_ADDRESS_0, 4), ==, 0); /* soft reset */
     fixture_fini(&f);
 }
 
@@ -107,17 +107,17 @@ static void test_save_and_load(void)
     Fixture f;
     PCIDevice *d = start(&f, NULL);
 
-    wr(&f, REGS + CTRL, 4, 3);
-    step_ns(&f, 1000000);
+    guest_write(&f, REGS + CTRL, 4, 3);
+    clock_step_ns(&f, 1000000);
     bytes = save_state(d);
     device_unplug(&d->dev);
     g_assert_false(f.line[3]);
-    d = plug(&f, ticker(), "pcie.0", "t0", DEVFN, NULL);
+    d = plug_function(&f, ticker(), "pcie.0", "t0", DEVFN, NULL);
     g_assert_true(load_state(d, bytes, &err));
     g_assert_no_error(err);
     g_assert_true(f.line[3]);
-    step_ns(&f, 1000000);
-    g_assert_cmpuint(rd(&f, REGS + FIRED, 4), ==, 2);
+    clock_step_ns(&f, 1000000);
+    g_assert_cmpuint(guest_read(&f, REGS + FIRED, 4), ==, 2);
     fixture_fini(&f);
 }
 
@@ -130,7 +130,7 @@ static void test_properties(void)
     g_assert_cmpint(pci_find_capability(d, PCI_CAP_ID_MSIX), ==, 0x98);
     g_assert_nonnull(at);
     device_unplug(&d->dev);
-    d = plug(&f, ticker(), "pcie.0", NULL, DEVFN, "msix=off");
+    d = plug_function(&f, ticker(), "pcie.0", NULL, DEVFN, "msix=off");
     g_assert_cmpint(pci_find_capability(d, PCI_CAP_ID_MSIX), ==, 0);
     device_unplug(&d->dev);
     refused(&f, ticker(), "pcie.0", "t0", DEVFN, "pm=off", "cannot be off");
@@ -138,7 +138,7 @@ static void test_properties(void)
     refused(&f, ticker(), "pcie.0", "t0", DEVFN, "msix=0xfc", "must lie in");
     refused(&f, ticker(), "pcie.0", "t0", DEVFN, "msix=0x44,pm=0x40",
             "Power Management capability");
-    plug(&f, ticker(), "pcie.0", "t0", DEVFN, "pm=off,express=off");
+    plug_function(&f, ticker(), "pcie.0", "t0", DEVFN, "pm=off,express=off");
     fixture_fini(&f);
 }
 

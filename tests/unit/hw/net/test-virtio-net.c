@@ -285,8 +285,8 @@ static void test_huge_chain(void)
     }
     for (unsigned i = 0; i < 5; i++) {
         put_desc(&n->v, r->desc, RAM + TABLE, 16 * N, VRING_DESC_F_INDIRECT, 0);
-        wr(&n->f, r->driver + 4 + 2 * (r->avail % r->size), 2, 0);
-        wr(&n->f, r->driver + 2, 2, ++r->avail);
+        guest_write(&n->f, r->driver + 4 + 2 * (r->avail % r->size), 2, 0);
+        guest_write(&n->f, r->driver + 2, 2, ++r->avail);
         drv_kick(&n->v, 1);
         g_assert_cmpuint(virtio_turn_left(&((VirtioNet *)n->v.d)->vpci.virtio), >, VIRTIO_TURN / 2);
         g_assert_cmpint(drv_wait(&n->v, 1, 1), ==, 0);
@@ -368,13 +368,13 @@ static void test_bus_master(void)
 
     make_frame(frame, mac0, 64, 1);
     give_buffers(n, 0, 1, RX_LEN);
-    set_cfg(&n->f, DRV_DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+    config_write(&n->f, DRV_DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
     from_far(n, frame, 64);
     drv_kick(&n->v, 0);
     drv_kick(&n->v, 1);
     g_assert_cmpint(drv_collect(&n->v, 0, 1), ==, -1);
     drv_running(&n->v);
-    set_cfg(&n->f, DRV_DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    config_write(&n->f, DRV_DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
     from_far(n, frame, 64);
     g_assert_cmpint(drv_wait(&n->v, 0, 1), ==, 64 + 12);
     send_frame(n, 0, &none, frame, 64);
@@ -484,12 +484,12 @@ static void test_addresses(void)
     uint8_t mac[2][3][6];
 
     drv_machine(&f, NULL, NULL);
-    plug(&f, drv_type("pcie-root-port"), "pcie.0", "a", PCI_DEVFN(1, 0), NULL);
-    plug(&f, drv_type("pcie-root-port"), "pcie.0", "b", PCI_DEVFN(2, 0), NULL);
+    plug_function(&f, drv_type("pcie-root-port"), "pcie.0", "a", PCI_DEVFN(1, 0), NULL);
+    plug_function(&f, drv_type("pcie-root-port"), "pcie.0", "b", PCI_DEVFN(2, 0), NULL);
     for (unsigned round = 0; round < 2; round++) {
         for (unsigned i = 0; i < G_N_ELEMENTS(buses); i++) {
-            PCIDevice *d =
-                plug(&f, drv_type("virtio-net-pci"), buses[i], NULL, i ? 0 : DRV_DEVFN, NULL);
+            PCIDevice *d = plug_function(&f, drv_type("virtio-net-pci"), buses[i], NULL,
+                                         i ? 0 : DRV_DEVFN, NULL);
 
             memcpy(mac[round][i], ((VirtioNet *)d)->mac, 6);
             g_assert_cmpmem(mac[round][i], 3, mac0, 3);
@@ -780,7 +780,7 @@ static void test_link(void)
     g_assert_true(netdev_set_link(n->f.m, "n0", false, NULL));
     g_assert_cmpuint(drv_config(&n->v, 6, 2), ==, 0);
     g_assert_true(n->f.line[3]); /* the configuration changed */
-    g_assert_cmphex(rd(&n->f, n->v.isr, 1), ==, 3);
+    g_assert_cmphex(guest_read(&n->f, n->v.isr, 1), ==, 3);
     from_far(n, frame, make_frame(frame, mac0, 60, 1));
     g_assert_cmpint(drv_collect(&n->v, 0, 1), ==, -1);
     drv_start(&n->v, F_BIT(VIRTIO_NET_F_STATUS), 2); /* a reset does not restore the link */
@@ -806,7 +806,7 @@ static void check_announce(bool guest)
     machine_set_state(n->f.m, RUN_RUNNING);
     if (guest) {
         g_assert_cmphex(drv_config(&n->v, 6, 2), ==, VIRTIO_NET_S_LINK_UP | VIRTIO_NET_S_ANNOUNCE);
-        g_assert_cmphex(rd(&n->f, n->v.isr, 1) & 2, ==, 2);
+        g_assert_cmphex(guest_read(&n->f, n->v.isr, 1) & 2, ==, 2);
         g_assert_cmpuint(control(n, VIRTIO_NET_CTRL_ANNOUNCE, 0, NULL, 0), ==, 0);
         g_assert_cmphex(drv_config(&n->v, 6, 2), ==, VIRTIO_NET_S_LINK_UP);
         g_assert_cmpuint(control(n, VIRTIO_NET_CTRL_ANNOUNCE, 0, NULL, 0), ==, 1);
@@ -866,8 +866,8 @@ static void test_resets(void)
         give_buffers(n, 0, 2, RX_LEN);
         from_far(n, frame, make_frame(frame, mac0, 60, 1));
         if (i % 2) {
-            set_com(&n->v, C_SELECT, 2, 0);
-            set_com(&n->v, C_RESET, 2, 1);
+            drv_common_write(&n->v, C_SELECT, 2, 0);
+            drv_common_write(&n->v, C_RESET, 2, 1);
             from_far(n, frame, 60); /* no receiver */
             drv_queue(&n->v, 0, 0, 1);
         } else {

@@ -22,15 +22,15 @@ static void test_windows(void)
                           "above-4g-mmio-size=0");
 
     g_assert_true(ecam_host(dev)->machine == m);
-    g_assert_cmphex(rd32(m, 0x300ffffc), ==, 0xffffffff);
-    g_assert_cmphex(rd32(m, 0x30100000), ==, 0);
-    g_assert_cmphex(rd32(m, 0x10000ffc), ==, 0xffffffff);
-    g_assert_cmphex(rd32(m, 0x10001000), ==, 0);
-    g_assert_cmphex(rd32(m, 0x400ffffc), ==, 0xffffffff);
-    g_assert_cmphex(rd32(m, 0x40100000), ==, 0);
-    g_assert_cmphex(rd32(m, 0x400000000), ==, 0);
+    g_assert_cmphex(guest_read32(m, 0x300ffffc), ==, 0xffffffff);
+    g_assert_cmphex(guest_read32(m, 0x30100000), ==, 0);
+    g_assert_cmphex(guest_read32(m, 0x10000ffc), ==, 0xffffffff);
+    g_assert_cmphex(guest_read32(m, 0x10001000), ==, 0);
+    g_assert_cmphex(guest_read32(m, 0x400ffffc), ==, 0xffffffff);
+    g_assert_cmphex(guest_read32(m, 0x40100000), ==, 0);
+    g_assert_cmphex(guest_read32(m, 0x400000000), ==, 0);
     device_unplug(dev);
-    g_assert_cmphex(rd32(m, 0x30000000), ==, 0);
+    g_assert_cmphex(guest_read32(m, 0x30000000), ==, 0);
     machine_free(m);
 }
 
@@ -61,13 +61,14 @@ static void test_root_function(void)
     d->has_addr = true;
     dev = device_new(m, device_type_find("gpex-root"), d, &err);
     g_assert_true(device_realize(dev, d, NULL, &err));
-    g_assert_cmphex(rd(m, 0x30000000, 8), ==,
-                    rd32(m, 0x30000000) | (uint64_t)rd32(m, 0x30000004) << 32);
-    g_assert_cmphex(rd32(m, 0x30000001), ==, (uint32_t)(rd(m, 0x30000000, 8) >> 8)); /* unaligned */
-    hammer(m, 0x30000000, 0x120, 2000);
-    hammer(m, 0x30000ff0, 0x20, 100);
-    hammer(m, 0x30000000 + (256 << 20) - 16, 0x20, 10);
-    g_assert_cmphex(rd32(m, 0x30000000), ==, 0x00081b36);
+    g_assert_cmphex(guest_read(m, 0x30000000, 8), ==,
+                    guest_read32(m, 0x30000000) | (uint64_t)guest_read32(m, 0x30000004) << 32);
+    g_assert_cmphex(guest_read32(m, 0x30000001), ==,
+                    (uint32_t)(guest_read(m, 0x30000000, 8) >> 8)); /* unaligned */
+    random_accesses(m, 0x30000000, 0x120, 2000);
+    random_accesses(m, 0x30000ff0, 0x20, 100);
+    random_accesses(m, 0x30000000 + (256 << 20) - 16, 0x20, 10);
+    g_assert_cmphex(guest_read32(m, 0x30000000), ==, 0x00081b36);
     machine_free(m);
 }
 
@@ -94,19 +95,19 @@ static void test_extra_root(void)
     g_assert_true(pci_root_init(&a, h, PLAN_BUS_PCIE_ROOT, "a", 0x80, NULL, NULL));
     mem_map(&h->root.mem, 0x60000000, &first, 0, 0);
     mem_map(&a.mem, 0x60000000, &second, 0, 0);
-    g_assert_cmphex(rd32(m, 0x60000000), ==, 2);
+    g_assert_cmphex(guest_read32(m, 0x60000000), ==, 2);
     mem_move(&first, 0x5ffffff0);
-    g_assert_cmphex(rd32(m, 0x5ffffff0), ==, 1);
+    g_assert_cmphex(guest_read32(m, 0x5ffffff0), ==, 1);
     g_assert_true(pci_root_init(&b, h, PLAN_BUS_PCIE_ROOT, "b", 0xc0, NULL, NULL));
     mem_move(&second, 0x70000000); /* b's part now */
-    g_assert_cmphex(rd32(m, 0x70000000), ==, 0xffffffff);
+    g_assert_cmphex(guest_read32(m, 0x70000000), ==, 0xffffffff);
     g_assert_false(pci_root_init(&(PCIBus){ 0 }, h, PLAN_BUS_PCIE_ROOT, "c", 0xc0, NULL, NULL));
     pci_bus_fini(&b);
-    g_assert_cmphex(rd32(m, 0x70000000), ==, 2);
+    g_assert_cmphex(guest_read32(m, 0x70000000), ==, 2);
     mem_unmap(&second);
     pci_bus_fini(&a);
     mem_move(&first, 0x7ffffff0);
-    g_assert_cmphex(rd32(m, 0x7ffffff0), ==, 1);
+    g_assert_cmphex(guest_read32(m, 0x7ffffff0), ==, 1);
     mem_fini(&first);
     mem_fini(&second);
     machine_free(m);

@@ -36,7 +36,7 @@ static inline void one_cap_only_changes(Fixture *f, PCIDevice *d, uint16_t pos, 
 
     for (unsigned at = 0; at < size; at++) {
         for (unsigned len = 1; len <= 4; len *= 2) {
-            set_cfg(f, d->devfn, pos + at, len, g_test_rand_int());
+            config_write(f, d->devfn, pos + at, len, g_test_rand_int());
         }
     }
     for (unsigned at = 0; at < size; at++) {

@@ -92,8 +92,9 @@ static inline void fixture_fini(Fixture *f)
 }
 
 /* Plug a function; settings are "prop=value,..." or NULL. Returns NULL and sets *err on failure. */
-static inline PCIDevice *try_plug(Fixture *f, const PCIDeviceType *type, const char *bus,
-                                  const char *id, uint8_t devfn, const char *settings, GError **err)
+static inline PCIDevice *try_plug_function(Fixture *f, const PCIDeviceType *type, const char *bus,
+                                           const char *id, uint8_t devfn, const char *settings,
+                                           GError **err)
 {
     g_autofree char *text =
         g_strdup_printf("%s,bus=%s%s%s%s%s", type->base.name, bus, id ? ",id=" : "", id ? id : "",
@@ -109,11 +110,11 @@ static inline PCIDevice *try_plug(Fixture *f, const PCIDeviceType *type, const c
     return dev && device_realize(dev, plan, NULL, err) ? (PCIDevice *)dev : NULL;
 }
 
-static inline PCIDevice *plug(Fixture *f, const PCIDeviceType *type, const char *bus,
-                              const char *id, uint8_t devfn, const char *settings)
+static inline PCIDevice *plug_function(Fixture *f, const PCIDeviceType *type, const char *bus,
+                                       const char *id, uint8_t devfn, const char *settings)
 {
     g_autoptr(GError) err = NULL;
-    PCIDevice *d = try_plug(f, type, bus, id, devfn, settings, &err);
+    PCIDevice *d = try_plug_function(f, type, bus, id, devfn, settings, &err);
 
     g_assert_no_error(err);
     g_assert_nonnull(d);
@@ -126,14 +127,14 @@ static inline void refused(Fixture *f, const PCIDeviceType *type, const char *bu
 {
     g_autoptr(GError) err = NULL;
 
-    g_assert_null(try_plug(f, type, bus, id, devfn, settings, &err));
+    g_assert_null(try_plug_function(f, type, bus, id, devfn, settings, &err));
     g_assert_nonnull(err);
     if (!strstr(err->message, word)) {
         g_error("'%s' does not contain '%s'", err->message, word);
     }
 }
 
-static inline uint64_t rd(Fixture *f, uint64_t addr, unsigned size)
+static inline uint64_t guest_read(Fixture *f, uint64_t addr, unsigned size)
 {
     uint64_t v = 0;
 
@@ -141,24 +142,24 @@ static inline uint64_t rd(Fixture *f, uint64_t addr, unsigned size)
     return v;
 }
 
-static inline void wr(Fixture *f, uint64_t addr, unsigned size, uint64_t v)
+static inline void guest_write(Fixture *f, uint64_t addr, unsigned size, uint64_t v)
 {
     mem_write(&f->m->memory, addr, size, v);
 }
 
-static inline uint64_t ecam(uint8_t bus, uint8_t devfn, uint32_t reg)
+static inline uint64_t ecam_address(uint8_t bus, uint8_t devfn, uint32_t reg)
 {
     return ECAM + ((uint64_t)bus << 20 | (uint64_t)devfn << 12 | reg);
 }
 
-static inline uint32_t cfg(Fixture *f, uint8_t devfn, uint32_t reg, unsigned size)
+static inline uint32_t config_read(Fixture *f, uint8_t devfn, uint32_t reg, unsigned size)
 {
-    return rd(f, ecam(0, devfn, reg), size);
+    return guest_read(f, ecam_address(0, devfn, reg), size);
 }
 
-static inline void set_cfg(Fixture *f, uint8_t devfn, uint32_t reg, unsigned size, uint32_t v)
+static inline void config_write(Fixture *f, uint8_t devfn, uint32_t reg, unsigned size, uint32_t v)
 {
-    wr(f, ecam(0, devfn, reg), size, v);
+    guest_write(f, ecam_address(0, devfn, reg), size, v);
 }
 
 /* Return the record of the function, with the complete config space. */
@@ -208,7 +209,7 @@ static inline bool load_state(PCIDevice *d, const GByteArray *bytes, GError **er
     return true;
 }
 
-static inline void step_ns(Fixture *f, int64_t ns)
+static inline void clock_step_ns(Fixture *f, int64_t ns)
 {
     g_assert_true(clocks_step_to(f->m->clocks, clock_now_any(f->m, CLOCK_KIND_VIRTUAL) + ns));
 }

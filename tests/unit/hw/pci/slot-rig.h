@@ -24,7 +24,7 @@ typedef struct Controller {
     bool (*pressed)(Fixture *f);
 } Controller;
 
-static inline const PCIDeviceType *type(const char *name)
+static inline const PCIDeviceType *catalog_type(const char *name)
 {
     return (const PCIDeviceType *)device_type_find(name);
 }
@@ -38,15 +38,15 @@ static inline void express_say(Fixture *f, Say what)
     };
 
     if (what == SAY_CLEAR) {
-        set_cfg(f, BRIDGE, EXP + EXP_SLTSTA, 2, 0xffff);
+        config_write(f, BRIDGE, EXP + EXP_SLTSTA, 2, 0xffff);
     } else {
-        set_cfg(f, BRIDGE, EXP + EXP_SLTCTL, 2, control[what]);
+        config_write(f, BRIDGE, EXP + EXP_SLTCTL, 2, control[what]);
     }
 }
 
 static inline bool express_pressed(Fixture *f)
 {
-    return cfg(f, BRIDGE, EXP + EXP_SLTSTA, 2) & EXP_SLTSTA_ABP;
+    return config_read(f, BRIDGE, EXP + EXP_SLTSTA, 2) & EXP_SLTSTA_ABP;
 }
 
 static inline void shpc_say(Fixture *f, Say what)
@@ -58,15 +58,15 @@ static inline void shpc_say(Fixture *f, Say what)
     };
 
     if (what == SAY_CLEAR) {
-        wr(f, MMIO + SHPC_SLOT + 4 * (SLOT - 1), 4, SHPC_SLOT_EVENTS);
+        guest_write(f, MMIO + SHPC_SLOT + 4 * (SLOT - 1), 4, SHPC_SLOT_EVENTS);
     } else {
-        wr(f, MMIO + SHPC_COMMAND, 2, SLOT << 8 | code[what]);
+        guest_write(f, MMIO + SHPC_COMMAND, 2, SLOT << 8 | code[what]);
     }
 }
 
 static inline bool shpc_pressed(Fixture *f)
 {
-    return rd(f, MMIO + SHPC_SLOT + 4 * (SLOT - 1), 4) & SHPC_SLOT_BUTTON_PRESSED;
+    return guest_read(f, MMIO + SHPC_SLOT + 4 * (SLOT - 1), 4) & SHPC_SLOT_BUTTON_PRESSED;
 }
 
 static const Controller controllers[] = {
@@ -83,50 +83,50 @@ static inline void on_event(void *opaque, const Event *event)
     failures += g_str_equal(event->name, "DEVICE_UNPLUG_GUEST_ERROR");
 }
 
-static inline void settle(void)
+static inline void run_pending(void)
 {
     while (g_main_context_iteration(NULL, FALSE)) {
     }
 }
 
-static inline PCIDevice *start(const Controller *c, Fixture *f)
+static inline PCIDevice *slot_machine_start(const Controller *c, Fixture *f)
 {
     PCIDevice *br;
 
     fixture_init(f);
-    br = plug(f, type(c->type), "pcie.0", "br", BRIDGE, NULL);
-    set_cfg(f, BRIDGE, PCI_PRIMARY_BUS, 4, 0x00010100);
-    set_cfg(f, BRIDGE, PCI_BASE_ADDRESS_0, 4, MMIO);
-    set_cfg(f, BRIDGE, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    br = plug_function(f, catalog_type(c->type), "pcie.0", "br", BRIDGE, NULL);
+    config_write(f, BRIDGE, PCI_PRIMARY_BUS, 4, 0x00010100);
+    config_write(f, BRIDGE, PCI_BASE_ADDRESS_0, 4, MMIO);
+    config_write(f, BRIDGE, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
     f->m->state = RUN_RUNNING;
     failures = 0;
     f->m->hooks.event = on_event;
     return br;
 }
 
-static inline PCIDevice *insert(const Controller *c, Fixture *f)
+static inline PCIDevice *slot_insert(const Controller *c, Fixture *f)
 {
-    return plug(f, type("ticker"), "br", "card", c->devfn, NULL);
+    return plug_function(f, catalog_type("ticker"), "br", "card", c->devfn, NULL);
 }
 
-static inline PCIDevice *running_card(const Controller *c, Fixture *f)
+static inline PCIDevice *slot_with_device(const Controller *c, Fixture *f)
 {
     PCIDevice *d;
 
-    start(c, f);
-    d = insert(c, f);
+    slot_machine_start(c, f);
+    d = slot_insert(c, f);
     c->say(f, SAY_ON);
     c->say(f, SAY_CLEAR);
-    g_assert_cmphex(rd(f, ecam(1, c->devfn, 0), 4), ==, CARD_ID);
+    g_assert_cmphex(guest_read(f, ecam_address(1, c->devfn, 0), 4), ==, CARD_ID);
     return d;
 }
 
-static inline bool card(Fixture *f)
+static inline bool slot_occupied(Fixture *f)
 {
     return device_find_id(f->m, "card") != NULL;
 }
 
-static inline const char *job(PCIDevice *d)
+static inline const char *unplug_state(PCIDevice *d)
 {
     return pci_unplug_state_name(pci_slot_of(d)->job);
 }

@@ -14,16 +14,16 @@ static void test_registers(void)
     uint16_t pos;
 
     fixture_init(&f);
-    d = plug(&f, &one_type, "pcie.0", "d", ONE_FN, NULL);
+    d = plug_function(&f, &one_type, "pcie.0", "d", ONE_FN, NULL);
     pos = pcie_find_ext_capability(d, PCI_EXT_CAP_ID_ACS);
     g_assert_cmphex(pos, ==, 0x100);
-    g_assert_cmphex(cfg(&f, ONE_FN, pos + 4, 4), ==, 0x1d);
+    g_assert_cmphex(config_read(&f, ONE_FN, pos + 4, 4), ==, 0x1d);
     one_cap_only_changes(&f, d, pos, 8, mask);
-    set_cfg(&f, ONE_FN, pos + 6, 2, 0xffff);
-    g_assert_cmphex(cfg(&f, ONE_FN, pos + 6, 2), ==, 0x1d);
+    config_write(&f, ONE_FN, pos + 6, 2, 0xffff);
+    g_assert_cmphex(config_read(&f, ONE_FN, pos + 6, 2), ==, 0x1d);
     one_cap_round_trip(d);
     machine_reset(f.m, RESET_HOT);
-    g_assert_cmphex(cfg(&f, ONE_FN, pos + 4, 4), ==, 0x1d);
+    g_assert_cmphex(config_read(&f, ONE_FN, pos + 4, 4), ==, 0x1d);
     fixture_fini(&f);
 }
 
@@ -34,11 +34,11 @@ static void test_needs_express(void)
 
     fixture_init(&f);
     refused(&f, &one_type, "pcie.0", "d", ONE_FN, "express=off", "acs needs PCI Express");
-    d = plug(&f, &one_type, "pcie.0", "d", ONE_FN, "express=off,acs=off");
+    d = plug_function(&f, &one_type, "pcie.0", "d", ONE_FN, "express=off,acs=off");
     g_assert_cmpuint(d->config.size, ==, 256);
     fixture_fini(&f);
     fixture_init_kind(&f, PLAN_BUS_PCI_ROOT); /* without Express it is omitted, too */
-    d = plug(&f, &one_type, "pcie.0", "d", ONE_FN, NULL);
+    d = plug_function(&f, &one_type, "pcie.0", "d", ONE_FN, NULL);
     g_assert_cmphex(pcie_find_ext_capability(d, PCI_EXT_CAP_ID_ACS), ==, 0);
     device_unplug(&d->dev);
     refused(&f, &one_type, "pcie.0", "d", ONE_FN, "acs=0x140", "acs needs PCI Express");

@@ -36,23 +36,23 @@ static PCIDevice *start(Fixture *f)
     PCIDevice *d;
 
     fixture_init(f);
-    plug(f, type("pcie-root-port"), "pcie.0", "rp", PORT, "msix=off");
-    d = plug(f, type("pcie-pci-bridge"), "rp", "b", 0, NULL);
-    set_cfg(f, PORT, PCI_PRIMARY_BUS, 4, 0x00010100);
-    set_cfg(f, PORT, AER + COMMAND, 4, 7);
-    set_cfg(f, PORT, PCI_BRIDGE_CONTROL, 2, PCI_BRIDGE_CTL_SERR);
-    wr(f, ecam(1, 0, d->exp_pos + EXP_DEVCTL), 2, 0xf);
+    plug_function(f, type("pcie-root-port"), "pcie.0", "rp", PORT, "msix=off");
+    d = plug_function(f, type("pcie-pci-bridge"), "rp", "b", 0, NULL);
+    config_write(f, PORT, PCI_PRIMARY_BUS, 4, 0x00010100);
+    config_write(f, PORT, AER + COMMAND, 4, 7);
+    config_write(f, PORT, PCI_BRIDGE_CONTROL, 2, PCI_BRIDGE_CTL_SERR);
+    guest_write(f, ecam_address(1, 0, d->exp_pos + EXP_DEVCTL), 2, 0xf);
     return d;
 }
 
 static uint32_t fn(Fixture *f, uint32_t reg)
 {
-    return rd(f, ecam(1, 0, AER + reg), 4);
+    return guest_read(f, ecam_address(1, 0, AER + reg), 4);
 }
 
 static uint32_t root(Fixture *f)
 {
-    return cfg(f, PORT, AER + ROOT, 4);
+    return config_read(f, PORT, AER + ROOT, 4);
 }
 
 static void report(PCIDevice *d, unsigned bit, bool correctable)
@@ -75,13 +75,13 @@ static void test_fatal(void)
     g_assert_cmpuint(fn(&f, CAP) & 0x1f, ==, MALFORMED);
     g_assert_cmphex(fn(&f, LOG), ==, 0x11111111);
     g_assert_cmphex(root(&f), ==, 1 << 2 | 1 << 4 | 1 << 6);
-    g_assert_cmphex(cfg(&f, PORT, AER + SOURCE + 2, 2), ==, 0x0100);
+    g_assert_cmphex(config_read(&f, PORT, AER + SOURCE + 2, 2), ==, 0x0100);
     g_assert_true(f.line[1]);
     report(d, POISONED, false); /* the second: counted as one of several, the log is kept */
     g_assert_cmphex(fn(&f, LOG + 12), ==, MALFORMED);
     g_assert_cmphex(root(&f) & 1 << 3, !=, 0);
     g_assert_cmphex(root(&f) & 1 << 5, !=, 0);
-    set_cfg(&f, PORT, AER + ROOT, 4, 0x7f);
+    config_write(&f, PORT, AER + ROOT, 4, 0x7f);
     g_assert_false(f.line[1]);
     fixture_fini(&f);
 }
@@ -91,12 +91,12 @@ static void test_masked(void)
     Fixture f;
     PCIDevice *d = start(&f);
 
-    wr(&f, ecam(1, 0, AER + MASK), 4, 1 << MALFORMED);
+    guest_write(&f, ecam_address(1, 0, AER + MASK), 4, 1 << MALFORMED);
     report(d, MALFORMED, false);
     g_assert_cmphex(fn(&f, STATUS), ==, 1 << MALFORMED);
     g_assert_cmphex(fn(&f, LOG), ==, 0);
     g_assert_cmphex(root(&f), ==, 0);
-    wr(&f, ecam(1, 0, AER + SEVERITY), 4, 0);
+    guest_write(&f, ecam_address(1, 0, AER + SEVERITY), 4, 0);
     report(d, POISONED, false);
     g_assert_cmphex(root(&f), ==, 1 << 2 | 1 << 5);
     fixture_fini(&f);
@@ -110,7 +110,7 @@ static void test_correctable(void)
     report(d, BAD_TLP, true);
     g_assert_cmphex(fn(&f, COR), ==, 1 << BAD_TLP);
     g_assert_cmphex(root(&f), ==, 1);
-    g_assert_cmphex(cfg(&f, PORT, AER + SOURCE, 2), ==, 0x0100);
+    g_assert_cmphex(config_read(&f, PORT, AER + SOURCE, 2), ==, 0x0100);
     report(d, BAD_TLP, true);
     g_assert_cmphex(root(&f), ==, 3);
     fixture_fini(&f);
@@ -122,11 +122,11 @@ static void test_not_enabled(void)
     Fixture f;
     PCIDevice *d = start(&f);
 
-    wr(&f, ecam(1, 0, d->exp_pos + EXP_DEVCTL), 2, 0);
+    guest_write(&f, ecam_address(1, 0, d->exp_pos + EXP_DEVCTL), 2, 0);
     report(d, MALFORMED, false);
     report(d, BAD_TLP, true);
     g_assert_cmphex(root(&f), ==, 0);
-    g_assert_cmphex(rd(&f, ecam(1, 0, d->exp_pos + EXP_DEVSTA), 2), ==, 5);
+    g_assert_cmphex(guest_read(&f, ecam_address(1, 0, d->exp_pos + EXP_DEVSTA), 2), ==, 5);
     fixture_fini(&f);
 }
 
@@ -136,7 +136,7 @@ static void test_not_forwarded(void)
     Fixture f;
     PCIDevice *d = start(&f);
 
-    set_cfg(&f, PORT, PCI_BRIDGE_CONTROL, 2, 0);
+    config_write(&f, PORT, PCI_BRIDGE_CONTROL, 2, 0);
     report(d, MALFORMED, false);
     report(d, BAD_TLP, true);
     g_assert_cmphex(root(&f), ==, 0);
@@ -150,11 +150,11 @@ static void test_sticky(void)
 
     report(d, MALFORMED, false);
     machine_reset(f.m, RESET_HOT);
-    set_cfg(&f, PORT, PCI_PRIMARY_BUS, 4, 0x00010100);
+    config_write(&f, PORT, PCI_PRIMARY_BUS, 4, 0x00010100);
     g_assert_cmphex(fn(&f, STATUS), ==, 1 << MALFORMED);
     g_assert_cmphex(fn(&f, LOG), ==, 0x11111111);
     machine_reset(f.m, RESET_COLD);
-    set_cfg(&f, PORT, PCI_PRIMARY_BUS, 4, 0x00010100);
+    config_write(&f, PORT, PCI_PRIMARY_BUS, 4, 0x00010100);
     g_assert_cmphex(fn(&f, STATUS), ==, 0);
     g_assert_cmphex(fn(&f, SEVERITY), ==, 0x00462030);
     g_assert_cmphex(fn(&f, COR_MASK), ==, 0xe000);
@@ -178,11 +178,11 @@ static void test_enables(void)
             Fixture f;
             PCIDevice *d = start(&f);
 
-            set_cfg(&f, PORT, AER + COMMAND, 4, command);
+            config_write(&f, PORT, AER + COMMAND, 4, command);
             report(d, kinds[k].bit, kinds[k].correctable);
             g_assert_cmpuint(f.line[1] != 0, ==, (command & kinds[k].enable) != 0);
-            set_cfg(&f, PORT, AER + COMMAND, 4, 7); /* setting the enable later interrupts for a
-                                                     * logged error */
+            config_write(&f, PORT, AER + COMMAND, 4, 7); /* setting the enable later interrupts for
+                                                          * a logged error */
             g_assert_true(f.line[1]);
             fixture_fini(&f);
         }
@@ -195,14 +195,15 @@ static void test_function_decides(void)
     PCIDevice *d = start(&f);
     uint16_t devctl = d->exp_pos + EXP_DEVCTL;
 
-    wr(&f, ecam(1, 0, AER + COR_MASK), 4, 1 << BAD_TLP);
+    guest_write(&f, ecam_address(1, 0, AER + COR_MASK), 4, 1 << BAD_TLP);
     report(d, BAD_TLP, true); /* logged, masked */
     g_assert_cmphex(fn(&f, COR), ==, 1 << BAD_TLP);
     g_assert_cmphex(root(&f), ==, 0);
-    wr(&f, ecam(1, 0, devctl), 2, 0);
+    guest_write(&f, ecam_address(1, 0, devctl), 2, 0);
     report(d, MALFORMED, false);
     g_assert_cmphex(root(&f), ==, 0);
-    wr(&f, ecam(1, 0, PCI_COMMAND), 2, PCI_COMMAND_SERR); /* instead of the enables */
+    guest_write(&f, ecam_address(1, 0, PCI_COMMAND), 2,
+                PCI_COMMAND_SERR); /* instead of the enables */
     report(d, POISONED, false);
     g_assert_cmphex(root(&f) & 1 << 2, !=, 0);
     fixture_fini(&f);
@@ -217,7 +218,7 @@ static void test_advisory(void)
     const PCIAerError poisoned = { .bit = POISONED, .advisory = true };
     const PCIAerError malformed = { .bit = MALFORMED, .advisory = true };
 
-    wr(&f, ecam(1, 0, AER + COR_MASK), 4, 0);
+    guest_write(&f, ecam_address(1, 0, AER + COR_MASK), 4, 0);
     g_assert_true(pci_aer_report(d, &poisoned));
     g_assert_cmphex(fn(&f, STATUS), ==, 1 << POISONED);
     g_assert_cmphex(fn(&f, COR), ==, 1 << ADVISORY);
@@ -236,7 +237,7 @@ static void test_refused(void)
 
     g_assert_false(pci_aer_report(d, &(PCIAerError){ .bit = 0 }));
     g_assert_false(pci_aer_report(d, &(PCIAerError){ .bit = 77 }));
-    plain = plug(&f, type("edu"), "pcie.0", "e", PCI_DEVFN(2, 0), NULL);
+    plain = plug_function(&f, type("edu"), "pcie.0", "e", PCI_DEVFN(2, 0), NULL);
     g_assert_false(pci_aer_report(plain, &(PCIAerError){ .bit = MALFORMED }));
     g_assert_cmpint(pci_aer_bit("malf_tlp", &correctable), ==, MALFORMED);
     g_assert_false(correctable);
@@ -261,22 +262,22 @@ static void test_unheard(void)
     Fixture f;
     PCIDevice *d = start(&f);
 
-    d = plug(&f, &beside, "pcie.0", "beside", PCI_DEVFN(2, 0), NULL);
-    set_cfg(&f, PCI_DEVFN(2, 0), d->exp_pos + EXP_DEVCTL, 2, 0xf);
+    d = plug_function(&f, &beside, "pcie.0", "beside", PCI_DEVFN(2, 0), NULL);
+    config_write(&f, PCI_DEVFN(2, 0), d->exp_pos + EXP_DEVCTL, 2, 0xf);
     report(d, MALFORMED, false);
-    g_assert_cmphex(cfg(&f, PCI_DEVFN(2, 0), AER + STATUS, 4), ==, 1 << MALFORMED);
+    g_assert_cmphex(config_read(&f, PCI_DEVFN(2, 0), AER + STATUS, 4), ==, 1 << MALFORMED);
     g_assert_cmphex(root(&f), ==, 0);
     device_pin_any(&d->dev);
     device_unplug(&d->dev);
     g_assert_false(pci_aer_report(d, &(PCIAerError){ .bit = MALFORMED }));
     device_unpin_any(&d->dev);
-    plug(&f, type("pcie-root-port"), "pcie.0", "silent", PCI_DEVFN(3, 0), "aer=off");
-    d = plug(&f, type("pcie-pci-bridge"), "silent", "b2", 0, NULL);
-    set_cfg(&f, PCI_DEVFN(3, 0), PCI_PRIMARY_BUS, 4, 0x00020200);
-    set_cfg(&f, PCI_DEVFN(3, 0), PCI_BRIDGE_CONTROL, 2, PCI_BRIDGE_CTL_SERR);
-    wr(&f, ecam(2, 0, d->exp_pos + EXP_DEVCTL), 2, 0xf);
+    plug_function(&f, type("pcie-root-port"), "pcie.0", "silent", PCI_DEVFN(3, 0), "aer=off");
+    d = plug_function(&f, type("pcie-pci-bridge"), "silent", "b2", 0, NULL);
+    config_write(&f, PCI_DEVFN(3, 0), PCI_PRIMARY_BUS, 4, 0x00020200);
+    config_write(&f, PCI_DEVFN(3, 0), PCI_BRIDGE_CONTROL, 2, PCI_BRIDGE_CTL_SERR);
+    guest_write(&f, ecam_address(2, 0, d->exp_pos + EXP_DEVCTL), 2, 0xf);
     report(d, MALFORMED, false);
-    g_assert_cmphex(rd(&f, ecam(2, 0, AER + STATUS), 4), ==, 1 << MALFORMED);
+    g_assert_cmphex(guest_read(&f, ecam_address(2, 0, AER + STATUS), 4), ==, 1 << MALFORMED);
     g_assert_cmphex(root(&f), ==, 0);
     fixture_fini(&f);
 }
@@ -286,10 +287,10 @@ static void test_acs(void)
     Fixture f;
 
     start(&f);
-    g_assert_cmphex(cfg(&f, PORT, 0x148, 4), ==, 0x0001000d);
-    g_assert_cmphex(cfg(&f, PORT, 0x14c, 2), ==, 0x5f);
-    set_cfg(&f, PORT, 0x14e, 2, 0xffff);
-    g_assert_cmphex(cfg(&f, PORT, 0x14e, 2), ==, 0x5f);
+    g_assert_cmphex(config_read(&f, PORT, 0x148, 4), ==, 0x0001000d);
+    g_assert_cmphex(config_read(&f, PORT, 0x14c, 2), ==, 0x5f);
+    config_write(&f, PORT, 0x14e, 2, 0xffff);
+    g_assert_cmphex(config_read(&f, PORT, 0x14e, 2), ==, 0x5f);
     fixture_fini(&f);
 }
 

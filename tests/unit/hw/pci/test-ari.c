@@ -16,7 +16,7 @@ static const PCIDeviceType port_type = {
 
 static unsigned next_of(Fixture *f, uint8_t fn)
 {
-    return rd(f, ecam(1, fn, 0x105), 1);
+    return guest_read(f, ecam_address(1, fn, 0x105), 1);
 }
 
 static void test_chain(void)
@@ -28,11 +28,11 @@ static void test_chain(void)
     Fixture f;
 
     fixture_init(&f);
-    port = (PCIBridge *)plug(&f, &port_type, "pcie.0", "rp", ONE_FN, NULL);
+    port = (PCIBridge *)plug_function(&f, &port_type, "pcie.0", "rp", ONE_FN, NULL);
     port->ari_forwarding = true;
-    set_cfg(&f, ONE_FN, PCI_PRIMARY_BUS, 4, 0x010100);
+    config_write(&f, ONE_FN, PCI_PRIMARY_BUS, 4, 0x010100);
     for (unsigned i = 0; i < G_N_ELEMENTS(fns); i++) {
-        d[i] = plug(&f, &one_type, "rp", NULL, fns[i], "multifunction=on");
+        d[i] = plug_function(&f, &one_type, "rp", NULL, fns[i], "multifunction=on");
     }
     for (unsigned i = 0; i + 1 < G_N_ELEMENTS(fns); i++) {
         g_assert_cmpuint(next_of(&f, fns[i]), ==, fns[i + 1]);

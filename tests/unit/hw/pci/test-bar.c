@@ -66,8 +66,8 @@ enum { DEVFN = PCI_DEVFN(1, 0), BAR0 = PCI_BASE_ADDRESS_0, ALL = 0x7 };
 
 static uint32_t size_of(Fixture *f, uint32_t reg)
 {
-    set_cfg(f, DEVFN, reg, 4, 0xffffffff);
-    return cfg(f, DEVFN, reg, 4);
+    config_write(f, DEVFN, reg, 4, 0xffffffff);
+    return config_read(f, DEVFN, reg, 4);
 }
 
 static void test_sizing(void)
@@ -75,9 +75,9 @@ static void test_sizing(void)
     Fixture f;
 
     fixture_init(&f);
-    plug(&f, &type, "pcie.0", NULL, DEVFN, "size=4G");
+    plug_function(&f, &type, "pcie.0", NULL, DEVFN, "size=4G");
     for (unsigned command = 0; command <= ALL; command++) { /* the same with and without decoding */
-        set_cfg(&f, DEVFN, PCI_COMMAND, 2, command);
+        config_write(&f, DEVFN, PCI_COMMAND, 2, command);
         g_assert_cmphex(size_of(&f, BAR0), ==, 0xfffff000);
         g_assert_cmphex(size_of(&f, BAR0 + 4), ==, 0xffffffe1);
         g_assert_cmphex(size_of(&f, BAR0 + 8), ==, 0x0000000c); /* 4 GiB, 64-bit, prefetchable */
@@ -96,20 +96,20 @@ static void test_decode(void)
     PCIDevice *d;
 
     fixture_init(&f);
-    d = plug(&f, &type, "pcie.0", NULL, DEVFN, NULL);
-    set_cfg(&f, DEVFN, BAR0, 4, MMIO);
-    set_cfg(&f, DEVFN, BAR0 + 4, 4, 0x100);
+    d = plug_function(&f, &type, "pcie.0", NULL, DEVFN, NULL);
+    config_write(&f, DEVFN, BAR0, 4, MMIO);
+    config_write(&f, DEVFN, BAR0 + 4, 4, 0x100);
     g_assert_cmphex(pci_bar_addr(d, 0), ==, PCI_BAR_UNMAPPED);
-    g_assert_cmphex(rd(&f, MMIO, 4), ==, 0xffffffff);
-    set_cfg(&f, DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+    g_assert_cmphex(guest_read(&f, MMIO, 4), ==, 0xffffffff);
+    config_write(&f, DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
     g_assert_cmphex(pci_bar_addr(d, 0), ==, MMIO);
-    g_assert_cmphex(rd(&f, MMIO, 4), ==, MARK(DEVFN));
-    g_assert_cmphex(rd(&f, PIO + 0x100, 4), ==, 0xffffffff);
-    set_cfg(&f, DEVFN, PCI_COMMAND, 2, PCI_COMMAND_IO);
-    g_assert_cmphex(rd(&f, MMIO, 4), ==, 0xffffffff);
-    g_assert_cmphex(rd(&f, PIO + 0x100, 4), ==, MARK(DEVFN));
-    set_cfg(&f, DEVFN, BAR0 + 4, 4, 0); /* ports from 0 are legal */
-    g_assert_cmphex(rd(&f, PIO, 4), ==, MARK(DEVFN));
+    g_assert_cmphex(guest_read(&f, MMIO, 4), ==, MARK(DEVFN));
+    g_assert_cmphex(guest_read(&f, PIO + 0x100, 4), ==, 0xffffffff);
+    config_write(&f, DEVFN, PCI_COMMAND, 2, PCI_COMMAND_IO);
+    g_assert_cmphex(guest_read(&f, MMIO, 4), ==, 0xffffffff);
+    g_assert_cmphex(guest_read(&f, PIO + 0x100, 4), ==, MARK(DEVFN));
+    config_write(&f, DEVFN, BAR0 + 4, 4, 0); /* ports from 0 are legal */
+    g_assert_cmphex(guest_read(&f, PIO, 4), ==, MARK(DEVFN));
     g_assert_cmphex(pci_bar_addr(d, 5), ==, PCI_BAR_UNMAPPED);
     fixture_fini(&f);
 }
@@ -119,17 +119,17 @@ static void test_moving(void)
     Fixture f;
 
     fixture_init(&f);
-    plug(&f, &type, "pcie.0", NULL, DEVFN, NULL);
-    set_cfg(&f, DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+    plug_function(&f, &type, "pcie.0", NULL, DEVFN, NULL);
+    config_write(&f, DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
     for (unsigned i = 0; i < 100; i++) {
-        set_cfg(&f, DEVFN, BAR0, 4, MMIO + 0x1000 * i);
-        g_assert_cmphex(rd(&f, MMIO + 0x1000 * i + 0x10, 4), ==, MARK(DEVFN) + 0x10);
-        g_assert_cmphex(rd(&f, MMIO + 0x1000 * (i + 1), 4), ==, 0xffffffff);
+        config_write(&f, DEVFN, BAR0, 4, MMIO + 0x1000 * i);
+        g_assert_cmphex(guest_read(&f, MMIO + 0x1000 * i + 0x10, 4), ==, MARK(DEVFN) + 0x10);
+        g_assert_cmphex(guest_read(&f, MMIO + 0x1000 * (i + 1), 4), ==, 0xffffffff);
     }
     /* byte by byte, as an unusual guest would */
-    set_cfg(&f, DEVFN, BAR0 + 1, 1, 0x50);
-    set_cfg(&f, DEVFN, BAR0 + 2, 1, 0x34);
-    g_assert_cmphex(rd(&f, 0x40345000, 4), ==, MARK(DEVFN));
+    config_write(&f, DEVFN, BAR0 + 1, 1, 0x50);
+    config_write(&f, DEVFN, BAR0 + 2, 1, 0x34);
+    g_assert_cmphex(guest_read(&f, 0x40345000, 4), ==, MARK(DEVFN));
     fixture_fini(&f);
 }
 
@@ -139,15 +139,17 @@ static void test_above_4g(void)
     PCIDevice *d;
 
     fixture_init(&f);
-    d = plug(&f, &type, "pcie.0", NULL, DEVFN, "size=4G");
-    set_cfg(&f, DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
-    set_cfg(&f, DEVFN, BAR0 + 8, 4, 0);
-    set_cfg(&f, DEVFN, BAR0 + 12, 4, MMIO64 >> 32);
-    g_assert_cmphex(rd(&f, MMIO64 + 0xfffffff0, 4), ==, (uint32_t)(MARK(DEVFN) + 0xfffffff0));
+    d = plug_function(&f, &type, "pcie.0", NULL, DEVFN, "size=4G");
+    config_write(&f, DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+    config_write(&f, DEVFN, BAR0 + 8, 4, 0);
+    config_write(&f, DEVFN, BAR0 + 12, 4, MMIO64 >> 32);
+    g_assert_cmphex(guest_read(&f, MMIO64 + 0xfffffff0, 4), ==,
+                    (uint32_t)(MARK(DEVFN) + 0xfffffff0));
     g_assert_cmphex(pci_bar_addr(d, 2), ==, MMIO64);
-    set_cfg(&f, DEVFN, BAR0 + 12, 4, 0xffffffff); /* the value that sizing leaves: not decoded */
+    config_write(&f, DEVFN, BAR0 + 12, 4,
+                 0xffffffff); /* the value that sizing leaves: not decoded */
     g_assert_cmphex(pci_bar_addr(d, 2), ==, PCI_BAR_UNMAPPED);
-    g_assert_cmphex(rd(&f, MMIO64, 4), ==, 0xffffffff);
+    g_assert_cmphex(guest_read(&f, MMIO64, 4), ==, 0xffffffff);
     fixture_fini(&f);
 }
 
@@ -158,22 +160,23 @@ static void test_overlap(void)
     uint8_t low = PCI_DEVFN(1, 0), high = PCI_DEVFN(2, 0);
 
     fixture_init(&f);
-    plug(&f, &type, "pcie.0", NULL, high, NULL);
-    plug(&f, &type, "pcie.0", NULL, low, NULL);
+    plug_function(&f, &type, "pcie.0", NULL, high, NULL);
+    plug_function(&f, &type, "pcie.0", NULL, low, NULL);
     for (unsigned order = 0; order < 2; order++) {
         uint8_t first = order ? low : high, second = order ? high : low;
 
-        set_cfg(&f, first, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
-        set_cfg(&f, first, BAR0, 4, MMIO);
-        set_cfg(&f, second, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
-        set_cfg(&f, second, BAR0, 4, MMIO);
-        g_assert_cmphex(rd(&f, MMIO, 4), ==, MARK(low));
-        set_cfg(&f, low, BAR0 + 16, 4, MMIO + 0x20);
-        g_assert_cmphex(rd(&f, MMIO + 0x20, 4), ==, MARK(low) + 0x20); /* BAR 0, not BAR 4 */
-        set_cfg(&f, low, PCI_COMMAND, 2, 0);
-        g_assert_cmphex(rd(&f, MMIO, 4), ==, MARK(high)); /* the region that it covered is visible
-                                                           * again */
-        set_cfg(&f, high, PCI_COMMAND, 2, 0);
+        config_write(&f, first, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+        config_write(&f, first, BAR0, 4, MMIO);
+        config_write(&f, second, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+        config_write(&f, second, BAR0, 4, MMIO);
+        g_assert_cmphex(guest_read(&f, MMIO, 4), ==, MARK(low));
+        config_write(&f, low, BAR0 + 16, 4, MMIO + 0x20);
+        g_assert_cmphex(guest_read(&f, MMIO + 0x20, 4), ==,
+                        MARK(low) + 0x20); /* BAR 0, not BAR 4 */
+        config_write(&f, low, PCI_COMMAND, 2, 0);
+        g_assert_cmphex(guest_read(&f, MMIO, 4), ==, MARK(high)); /* the region that it covered is
+                                                                   * visible again */
+        config_write(&f, high, PCI_COMMAND, 2, 0);
     }
     fixture_fini(&f);
 }
@@ -184,10 +187,10 @@ static void test_fixed_range(void)
     Fixture f;
 
     fixture_init(&f);
-    plug(&f, &type, "pcie.0", NULL, DEVFN, NULL);
+    plug_function(&f, &type, "pcie.0", NULL, DEVFN, NULL);
     mem_read(&f.host.root.mem, 0xa0010, 4, &v);
     g_assert_cmphex(v, ==, 0xffffffff);
-    set_cfg(&f, DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+    config_write(&f, DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
     mem_read(&f.host.root.mem, 0xa0010, 4, &v);
     g_assert_cmphex(v, ==, MARK(DEVFN) + 0x10);
     fixture_fini(&f);
@@ -206,16 +209,16 @@ static void test_rom(void)
     g_assert_true(g_file_set_contents(path, bytes, 3000, &err));
     settings = g_strdup_printf("romfile=%s", path);
     fixture_init(&f);
-    plug(&f, &type, "pcie.0", NULL, DEVFN, settings);
+    plug_function(&f, &type, "pcie.0", NULL, DEVFN, settings);
     g_assert_cmphex(size_of(&f, PCI_ROM_ADDRESS), ==, 0xfffff001); /* 4 KiB */
-    set_cfg(&f, DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
-    set_cfg(&f, DEVFN, PCI_ROM_ADDRESS, 4, MMIO + 0x8000);
-    g_assert_cmphex(rd(&f, MMIO + 0x8000, 4), ==, 0xffffffff); /* not enabled */
-    set_cfg(&f, DEVFN, PCI_ROM_ADDRESS, 4, MMIO + 0x8001);
-    g_assert_cmphex(rd(&f, MMIO + 0x8000, 4), ==, 0x5a5a5a5a);
-    g_assert_cmphex(rd(&f, MMIO + 0x8000 + 2998, 4), ==, 0x00005a5a);
-    wr(&f, MMIO + 0x8000, 4, 0);
-    g_assert_cmphex(rd(&f, MMIO + 0x8000, 4), ==, 0x5a5a5a5a);
+    config_write(&f, DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+    config_write(&f, DEVFN, PCI_ROM_ADDRESS, 4, MMIO + 0x8000);
+    g_assert_cmphex(guest_read(&f, MMIO + 0x8000, 4), ==, 0xffffffff); /* not enabled */
+    config_write(&f, DEVFN, PCI_ROM_ADDRESS, 4, MMIO + 0x8001);
+    g_assert_cmphex(guest_read(&f, MMIO + 0x8000, 4), ==, 0x5a5a5a5a);
+    g_assert_cmphex(guest_read(&f, MMIO + 0x8000 + 2998, 4), ==, 0x00005a5a);
+    guest_write(&f, MMIO + 0x8000, 4, 0);
+    g_assert_cmphex(guest_read(&f, MMIO + 0x8000, 4), ==, 0x5a5a5a5a);
     refused(&f, &type, "pcie.0", NULL, PCI_DEVFN(2, 0), "romfile=/does/not/exist", "romfile");
     g_assert_true(g_file_set_contents(path, "", 0, &err));
     refused(&f, &type, "pcie.0", NULL, PCI_DEVFN(2, 0), settings, "are accepted");
@@ -241,17 +244,17 @@ static void test_rom_places(void)
     settings = g_strdup_printf("romfile=%s", path);
     hidden = g_strdup_printf("romfile=%s,rombar=0", path);
     fixture_init(&f);
-    plug(&f, &bridge, "pcie.0", "b", DEVFN, settings);
+    plug_function(&f, &bridge, "pcie.0", "b", DEVFN, settings);
     g_assert_cmphex(size_of(&f, PCI_ROM_ADDRESS), ==, 0); /* of a bridge: prefetch limit */
     g_assert_cmphex(size_of(&f, PCI_ROM_ADDRESS1), ==, 0xfffff801);
-    set_cfg(&f, DEVFN, PCI_ROM_ADDRESS1, 4, MMIO + 1);
-    set_cfg(&f, DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
-    g_assert_cmphex(rd(&f, MMIO, 4), ==, 0x216d6f72);
+    config_write(&f, DEVFN, PCI_ROM_ADDRESS1, 4, MMIO + 1);
+    config_write(&f, DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+    g_assert_cmphex(guest_read(&f, MMIO, 4), ==, 0x216d6f72);
     device_unplug(&pci_bus_find(&f.host.root, DEVFN)->dev);
-    plug(&f, &type, "pcie.0", "hidden", DEVFN, hidden);
+    plug_function(&f, &type, "pcie.0", "hidden", DEVFN, hidden);
     g_assert_cmphex(size_of(&f, PCI_ROM_ADDRESS), ==, 0);
     device_unplug(&pci_bus_find(&f.host.root, DEVFN)->dev);
-    plug(&f, &type, "pcie.0", "none", DEVFN, "romfile=");
+    plug_function(&f, &type, "pcie.0", "none", DEVFN, "romfile=");
     g_assert_cmphex(size_of(&f, PCI_ROM_ADDRESS), ==, 0);
     fixture_fini(&f);
     g_unlink(path);
@@ -273,7 +276,7 @@ static void test_refusals(void)
     fixture_init(&f);
     refused(&f, &type, "pcie.0", NULL, DEVFN, "size=0", "as set by size");
     refused(&f, &type, "pcie.0", NULL, DEVFN, "size=9223372036854775808", "as set by size");
-    d = plug(&f, &type, "pcie.0", NULL, DEVFN, NULL);
+    d = plug_function(&f, &type, "pcie.0", NULL, DEVFN, NULL);
     for (unsigned i = 0; i < G_N_ELEMENTS(wrong); i++) {
         g_autoptr(GError) err = NULL;
 
@@ -294,14 +297,14 @@ static void test_noise(void)
 
     fixture_init(&f);
     for (unsigned i = 0; i < 4; i++) {
-        plug(&f, &type, "pcie.0", NULL, PCI_DEVFN(1 + i, 0), NULL);
+        plug_function(&f, &type, "pcie.0", NULL, PCI_DEVFN(1 + i, 0), NULL);
     }
     for (unsigned i = 0; i < 20000; i++) {
         uint8_t devfn = PCI_DEVFN(g_test_rand_int_range(1, 5), 0);
 
-        set_cfg(&f, devfn, g_test_rand_int_range(0, 0x40), 1u << g_test_rand_int_range(0, 3),
-                g_test_rand_bit() ? (uint32_t)g_test_rand_int() : 0x40000000);
-        rd(&f, MMIO + (uint32_t)g_test_rand_int() % 0x40000000, 4);
+        config_write(&f, devfn, g_test_rand_int_range(0, 0x40), 1u << g_test_rand_int_range(0, 3),
+                     g_test_rand_bit() ? (uint32_t)g_test_rand_int() : 0x40000000);
+        guest_read(&f, MMIO + (uint32_t)g_test_rand_int() % 0x40000000, 4);
     }
     mem_check(&f.m->memory);
     mem_check(&f.host.root.mem);
@@ -313,7 +316,7 @@ static double toggle_ns(Fixture *f, unsigned rounds)
     gint64 start = g_get_monotonic_time();
 
     for (unsigned i = 0; i < rounds; i++) {
-        set_cfg(f, PCI_DEVFN(0, 1), PCI_COMMAND, 2, i & 1 ? PCI_COMMAND_MEMORY : 0);
+        config_write(f, PCI_DEVFN(0, 1), PCI_COMMAND, 2, i & 1 ? PCI_COMMAND_MEMORY : 0);
     }
     return (g_get_monotonic_time() - start) * 1000.0 / rounds;
 }
@@ -326,12 +329,12 @@ static void test_cost(void)
 
     fixture_init(&f);
     for (unsigned i = 0; i < 256; i++) {
-        plug(&f, &type, "pcie.0", NULL, i, "multifunction=on");
+        plug_function(&f, &type, "pcie.0", NULL, i, "multifunction=on");
         if (i == 1) {
             alone = toggle_ns(&f, 1000);
         } else if (i > 1) {
-            set_cfg(&f, i, BAR0, 4, MMIO + 0x1000 * i);
-            set_cfg(&f, i, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+            config_write(&f, i, BAR0, 4, MMIO + 0x1000 * i);
+            config_write(&f, i, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
         }
     }
     g_test_message("decode toggle: %.0f ns alone, %.0f ns among 256", alone, toggle_ns(&f, 1000));

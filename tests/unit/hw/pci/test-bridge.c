@@ -89,22 +89,22 @@ typedef struct Rig {
 
 static void set_leaf(Rig *r, uint32_t reg, unsigned size, uint32_t v)
 {
-    wr(&r->f, ecam(1, LEAF, reg), size, v);
+    guest_write(&r->f, ecam_address(1, LEAF, reg), size, v);
 }
 
 /* Memory window 400xxxxx, prefetchable 4_00100000, I/O 1000h; the leaf decodes inside each. */
 static void start(Rig *r, const char *settings)
 {
     fixture_init(&r->f);
-    r->port = plug(&r->f, &port_type, "pcie.0", "br", FN, settings);
-    r->leaf = (Leaf *)plug(&r->f, &leaf_type, "br", NULL, LEAF, NULL);
-    set_cfg(&r->f, FN, PCI_PRIMARY_BUS, 4, 0x010100);
-    set_cfg(&r->f, FN, PCI_MEMORY_BASE, 4, 0x40004000);
-    set_cfg(&r->f, FN, PCI_PREF_MEMORY_BASE, 4, 0x00100010);
-    set_cfg(&r->f, FN, PCI_PREF_BASE_UPPER32, 4, 4);
-    set_cfg(&r->f, FN, PCI_PREF_LIMIT_UPPER32, 4, 4);
-    set_cfg(&r->f, FN, PCI_IO_BASE, 2, 0x1010);
-    set_cfg(&r->f, FN, PCI_COMMAND, 2, 7);
+    r->port = plug_function(&r->f, &port_type, "pcie.0", "br", FN, settings);
+    r->leaf = (Leaf *)plug_function(&r->f, &leaf_type, "br", NULL, LEAF, NULL);
+    config_write(&r->f, FN, PCI_PRIMARY_BUS, 4, 0x010100);
+    config_write(&r->f, FN, PCI_MEMORY_BASE, 4, 0x40004000);
+    config_write(&r->f, FN, PCI_PREF_MEMORY_BASE, 4, 0x00100010);
+    config_write(&r->f, FN, PCI_PREF_BASE_UPPER32, 4, 4);
+    config_write(&r->f, FN, PCI_PREF_LIMIT_UPPER32, 4, 4);
+    config_write(&r->f, FN, PCI_IO_BASE, 2, 0x1010);
+    config_write(&r->f, FN, PCI_COMMAND, 2, 7);
     set_leaf(r, BAR0, 4, MMIO + 0x3000);
     set_leaf(r, BAR0 + 4, 4, 0x1040);
     set_leaf(r, BAR0 + 8, 4, 0x00105000);
@@ -112,8 +112,8 @@ static void start(Rig *r, const char *settings)
     set_leaf(r, PCI_COMMAND, 2, 7);
 }
 
-#define HIT(r, at)  g_assert_cmphex(rd(&(r)->f, at, 4), ==, 0x11110000)
-#define MISS(r, at) g_assert_cmphex(rd(&(r)->f, at, 4), ==, 0xffffffff)
+#define HIT(r, at)  g_assert_cmphex(guest_read(&(r)->f, at, 4), ==, 0x11110000)
+#define MISS(r, at) g_assert_cmphex(guest_read(&(r)->f, at, 4), ==, 0xffffffff)
 
 static void test_windows(void)
 {
@@ -124,27 +124,27 @@ static void test_windows(void)
     HIT(&r, MMIO64 + 0x105000);
     HIT(&r, PIO + 0x1040);
     MISS(&r, MMIO + 0x5000); /* inside the window, no function claims it: master abort */
-    set_cfg(&r.f, FN, PCI_COMMAND, 2, PCI_COMMAND_IO);
+    config_write(&r.f, FN, PCI_COMMAND, 2, PCI_COMMAND_IO);
     MISS(&r, MMIO + 0x3000);
     MISS(&r, MMIO64 + 0x105000);
     HIT(&r, PIO + 0x1040);
-    set_cfg(&r.f, FN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+    config_write(&r.f, FN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
     HIT(&r, MMIO + 0x3000);
     MISS(&r, PIO + 0x1040);
-    set_cfg(&r.f, FN, PCI_COMMAND, 2, 7);
-    set_cfg(&r.f, FN, PCI_MEMORY_BASE, 4, 0x40104010); /* moved away, then limit below base */
+    config_write(&r.f, FN, PCI_COMMAND, 2, 7);
+    config_write(&r.f, FN, PCI_MEMORY_BASE, 4, 0x40104010); /* moved away, then limit below base */
     MISS(&r, MMIO + 0x3000);
     set_leaf(&r, BAR0, 4, MMIO + 0x103000);
     HIT(&r, MMIO + 0x103000);
-    set_cfg(&r.f, FN, PCI_MEMORY_BASE, 4, 0x40004010);
+    config_write(&r.f, FN, PCI_MEMORY_BASE, 4, 0x40004010);
     MISS(&r, MMIO + 0x103000);
-    set_cfg(&r.f, FN, PCI_PREF_LIMIT_UPPER32, 4, 3);
+    config_write(&r.f, FN, PCI_PREF_LIMIT_UPPER32, 4, 3);
     MISS(&r, MMIO64 + 0x105000);
-    set_cfg(&r.f, FN, PCI_PREF_LIMIT_UPPER32, 4, 5);
+    config_write(&r.f, FN, PCI_PREF_LIMIT_UPPER32, 4, 5);
     HIT(&r, MMIO64 + 0x105000);
-    set_cfg(&r.f, FN, PCI_IO_BASE, 1, 0x20);
+    config_write(&r.f, FN, PCI_IO_BASE, 1, 0x20);
     MISS(&r, PIO + 0x1040);
-    set_cfg(&r.f, FN, PCI_IO_BASE, 1, 0x00);
+    config_write(&r.f, FN, PCI_IO_BASE, 1, 0x00);
     HIT(&r, PIO + 0x1040);
     mem_check(&r.f.host.root.mem);
     fixture_fini(&r.f);
@@ -155,9 +155,9 @@ static void test_widest_window(void)
     Rig r;
 
     start(&r, NULL);
-    set_cfg(&r.f, FN, PCI_PREF_MEMORY_BASE, 4, 0xffff0000);
-    set_cfg(&r.f, FN, PCI_PREF_BASE_UPPER32, 4, 0);
-    set_cfg(&r.f, FN, PCI_PREF_LIMIT_UPPER32, 4, 0xffffffff);
+    config_write(&r.f, FN, PCI_PREF_MEMORY_BASE, 4, 0xffff0000);
+    config_write(&r.f, FN, PCI_PREF_BASE_UPPER32, 4, 0);
+    config_write(&r.f, FN, PCI_PREF_LIMIT_UPPER32, 4, 0xffffffff);
     HIT(&r, MMIO64 + 0x105000);
     HIT(&r, MMIO + 0x3000);
     mem_check(&r.f.host.root.mem);
@@ -170,13 +170,13 @@ static void test_names(void)
     Fixture f;
 
     fixture_init(&f);
-    plug(&f, &port_type, "pcie.0", "br", FN, NULL);
+    plug_function(&f, &port_type, "pcie.0", "br", FN, NULL);
     g_assert_nonnull(bus_find(f.m, "br"));
-    plug(&f, &port_type, "br", NULL, LEAF, NULL);
+    plug_function(&f, &port_type, "br", NULL, LEAF, NULL);
     g_assert_nonnull(bus_find(f.m, "0000:00:02.0:01.0"));
     refused(&f, &port_type, "pcie.0", "pcie.0", PCI_DEVFN(3, 0), NULL, "pcie.0");
     g_assert_null(pci_bus_find(&f.host.root, PCI_DEVFN(3, 0)));
-    plug(&f, &port_type, "pcie.0", "other", PCI_DEVFN(3, 0), NULL);
+    plug_function(&f, &port_type, "pcie.0", "other", PCI_DEVFN(3, 0), NULL);
     fixture_fini(&f);
 }
 
@@ -185,15 +185,15 @@ static void test_styles(void)
     Rig r;
 
     start(&r, "style=1");
-    g_assert_cmphex(cfg(&r.f, FN, PCI_IO_BASE, 2), ==, 0x1111);
-    set_cfg(&r.f, FN, PCI_IO_BASE_UPPER16, 4, 0xffff0000);
+    g_assert_cmphex(config_read(&r.f, FN, PCI_IO_BASE, 2), ==, 0x1111);
+    config_write(&r.f, FN, PCI_IO_BASE_UPPER16, 4, 0xffff0000);
     HIT(&r, PIO + 0x1040);
-    set_cfg(&r.f, FN, PCI_IO_BASE_UPPER16, 4, 0xffff0001);
+    config_write(&r.f, FN, PCI_IO_BASE_UPPER16, 4, 0xffff0001);
     MISS(&r, PIO + 0x1040);
     fixture_fini(&r.f);
     start(&r, "style=2");
-    g_assert_cmphex(cfg(&r.f, FN, PCI_IO_BASE, 2), ==, 0);
-    g_assert_cmphex(cfg(&r.f, FN, PCI_PREF_BASE_UPPER32, 4), ==, 0);
+    g_assert_cmphex(config_read(&r.f, FN, PCI_IO_BASE, 2), ==, 0);
+    g_assert_cmphex(config_read(&r.f, FN, PCI_PREF_BASE_UPPER32, 4), ==, 0);
     MISS(&r, PIO + 0x1040);
     MISS(&r, MMIO64 + 0x105000);
     HIT(&r, MMIO + 0x3000);
@@ -207,12 +207,12 @@ static void test_power(void)
 
     start(&r, NULL);
     pm = pci_find_capability(r.port, PCI_CAP_ID_PM);
-    set_cfg(&r.f, FN, pm + PCI_PM_PMCSR, 2, PCI_PM_D3HOT);
+    config_write(&r.f, FN, pm + PCI_PM_PMCSR, 2, PCI_PM_D3HOT);
     MISS(&r, MMIO + 0x3000);
     g_assert_false(pci_bus_master(&r.leaf->pci));
-    set_cfg(&r.f, FN, pm + PCI_PM_PMCSR, 2, 0);
+    config_write(&r.f, FN, pm + PCI_PM_PMCSR, 2, 0);
     MISS(&r, MMIO + 0x3000); /* reset on return to D0 */
-    g_assert_cmphex(rd(&r.f, ecam(1, LEAF, 0), 4), ==, 0xffffffff);
+    g_assert_cmphex(guest_read(&r.f, ecam_address(1, LEAF, 0), 4), ==, 0xffffffff);
     fixture_fini(&r.f);
 }
 
@@ -221,16 +221,16 @@ static void test_bus_numbers(void)
     Rig r;
 
     start(&r, NULL);
-    g_assert_cmphex(rd(&r.f, ecam(1, LEAF, PCI_COMMAND), 2), ==, 7);
-    set_cfg(&r.f, FN, PCI_PRIMARY_BUS, 4, 0xff8000);
-    g_assert_cmphex(rd(&r.f, ecam(1, LEAF, PCI_COMMAND), 2), ==, 0xffff);
-    g_assert_cmphex(rd(&r.f, ecam(0x80, LEAF, PCI_COMMAND), 2), ==, 7);
-    g_assert_cmphex(rd(&r.f, ecam(0x81, LEAF, PCI_COMMAND), 2), ==, 0xffff);
+    g_assert_cmphex(guest_read(&r.f, ecam_address(1, LEAF, PCI_COMMAND), 2), ==, 7);
+    config_write(&r.f, FN, PCI_PRIMARY_BUS, 4, 0xff8000);
+    g_assert_cmphex(guest_read(&r.f, ecam_address(1, LEAF, PCI_COMMAND), 2), ==, 0xffff);
+    g_assert_cmphex(guest_read(&r.f, ecam_address(0x80, LEAF, PCI_COMMAND), 2), ==, 7);
+    g_assert_cmphex(guest_read(&r.f, ecam_address(0x81, LEAF, PCI_COMMAND), 2), ==, 0xffff);
     g_assert_cmphex(pci_requester(&r.leaf->pci), ==, 0x8000 | LEAF);
-    set_cfg(&r.f, FN, PCI_SECONDARY_BUS, 1, 0); /* the root keeps its number */
-    g_assert_cmphex(cfg(&r.f, FN, PCI_COMMAND, 2), ==, 7);
-    set_cfg(&r.f, FN, PCI_PRIMARY_BUS, 4, 0x7f8000); /* subordinate below secondary: no bus */
-    g_assert_cmphex(rd(&r.f, ecam(0x80, LEAF, PCI_COMMAND), 2), ==, 0xffff);
+    config_write(&r.f, FN, PCI_SECONDARY_BUS, 1, 0); /* the root keeps its number */
+    g_assert_cmphex(config_read(&r.f, FN, PCI_COMMAND, 2), ==, 7);
+    config_write(&r.f, FN, PCI_PRIMARY_BUS, 4, 0x7f8000); /* subordinate below secondary: no bus */
+    g_assert_cmphex(guest_read(&r.f, ecam_address(0x80, LEAF, PCI_COMMAND), 2), ==, 0xffff);
     fixture_fini(&r.f);
 }
 
@@ -242,26 +242,27 @@ static void test_bus_reset(void)
     start(&r, NULL);
     pci_irq_set(&r.leaf->pci, 0, true);
     resets = r.leaf->resets;
-    set_cfg(&r.f, FN, PCI_BRIDGE_CONTROL, 2, PCI_BRIDGE_CTL_BUS_RESET);
+    config_write(&r.f, FN, PCI_BRIDGE_CONTROL, 2, PCI_BRIDGE_CTL_BUS_RESET);
     g_assert_cmpuint(r.leaf->resets, ==, resets + 1);
     g_assert_cmpuint(r.leaf->exits, ==, resets + 1);
-    set_cfg(&r.f, FN, PCI_BRIDGE_CONTROL, 2, PCI_BRIDGE_CTL_BUS_RESET);
+    config_write(&r.f, FN, PCI_BRIDGE_CONTROL, 2, PCI_BRIDGE_CTL_BUS_RESET);
     g_assert_cmpuint(r.leaf->resets, ==, resets + 1);
     /* held in reset: no config space, no DMA, no interrupt */
-    g_assert_cmphex(rd(&r.f, ecam(1, LEAF, 0), 4), ==, 0xffffffff);
-    set_cfg(&r.f, FN, PCI_COMMAND, 2, 7);
+    g_assert_cmphex(guest_read(&r.f, ecam_address(1, LEAF, 0), 4), ==, 0xffffffff);
+    config_write(&r.f, FN, PCI_COMMAND, 2, 7);
     pci_set(&r.leaf->pci, PCI_COMMAND, 2, 7);
     g_assert_false(pci_bus_master(&r.leaf->pci));
     pci_irq_set(&r.leaf->pci, 0, true);
     g_assert_false(r.f.line[0] || r.f.line[1] || r.f.line[2] || r.f.line[3]);
-    set_cfg(&r.f, FN, PCI_BRIDGE_CONTROL, 2, 0);
-    g_assert_cmphex(rd(&r.f, ecam(1, LEAF, PCI_COMMAND), 2), ==, 0);
-    g_assert_cmphex(rd(&r.f, ecam(1, LEAF, BAR0), 4), ==, 0);
+    config_write(&r.f, FN, PCI_BRIDGE_CONTROL, 2, 0);
+    g_assert_cmphex(guest_read(&r.f, ecam_address(1, LEAF, PCI_COMMAND), 2), ==, 0);
+    g_assert_cmphex(guest_read(&r.f, ecam_address(1, LEAF, BAR0), 4), ==, 0);
     MISS(&r, MMIO + 0x3000);
-    g_assert_cmphex(cfg(&r.f, FN, PCI_MEMORY_BASE, 4), ==, 0x40004000); /* not the bridge itself */
+    g_assert_cmphex(config_read(&r.f, FN, PCI_MEMORY_BASE, 4), ==,
+                    0x40004000); /* not the bridge itself */
     resets = r.leaf->resets;
     r.leaf->pci.dev.busy = true; /* a function that is executing an access is not affected */
-    set_cfg(&r.f, FN, PCI_BRIDGE_CONTROL, 2, PCI_BRIDGE_CTL_BUS_RESET);
+    config_write(&r.f, FN, PCI_BRIDGE_CONTROL, 2, PCI_BRIDGE_CTL_BUS_RESET);
     g_assert_cmpuint(r.leaf->resets, ==, resets);
     r.leaf->pci.dev.busy = false;
     fixture_fini(&r.f);
@@ -273,7 +274,7 @@ static void test_master(void)
 
     start(&r, NULL);
     g_assert_true(pci_bus_master(&r.leaf->pci));
-    set_cfg(&r.f, FN, PCI_COMMAND, 2, 3);
+    config_write(&r.f, FN, PCI_COMMAND, 2, 3);
     g_assert_false(pci_bus_master(&r.leaf->pci));
     g_assert_cmpint(pci_msi_send(&r.leaf->pci, RAM, 1), ==, MEM_REFUSED);
     fixture_fini(&r.f);
@@ -287,8 +288,8 @@ static void test_noise(void)
 
     fixture_init(&f);
     for (unsigned i = 0; i < 6; i++) {
-        plug(&f, &port_type, names[i], names[i + 1], FN, NULL);
-        plug(&f, &leaf_type, names[i + 1], NULL, LEAF, NULL);
+        plug_function(&f, &port_type, names[i], names[i + 1], FN, NULL);
+        plug_function(&f, &leaf_type, names[i + 1], NULL, LEAF, NULL);
     }
     for (unsigned i = 0; i < 20000; i++) {
         uint8_t devfn = g_test_rand_bit() ? FN : LEAF;
@@ -298,9 +299,9 @@ static void test_noise(void)
             reg = PCI_PRIMARY_BUS;
             value = 0xff0000 | g_test_rand_int_range(0, 8) << 8;
         }
-        wr(&f, ecam(g_test_rand_int_range(0, 8), devfn, reg), 4, value);
-        rd(&f, MMIO + (uint32_t)g_test_rand_int() % 0x40000000, 4);
-        rd(&f, ecam(g_test_rand_int_range(0, 256), devfn, 0), 4);
+        guest_write(&f, ecam_address(g_test_rand_int_range(0, 8), devfn, reg), 4, value);
+        guest_read(&f, MMIO + (uint32_t)g_test_rand_int() % 0x40000000, 4);
+        guest_read(&f, ecam_address(g_test_rand_int_range(0, 256), devfn, 0), 4);
     }
     mem_check(&f.m->memory);
     machine_reset(f.m, RESET_HOT);

@@ -20,7 +20,7 @@ static const PCIDeviceType port_type = {
 
 static bool answers(Fixture *f, uint8_t bus, uint8_t devfn)
 {
-    return rd(f, ecam(bus, devfn, 0), 2) == 0x1234;
+    return guest_read(f, ecam_address(bus, devfn, 0), 2) == 0x1234;
 }
 
 static void test_collisions(void)
@@ -28,13 +28,13 @@ static void test_collisions(void)
     Fixture f;
 
     fixture_init(&f);
-    plug(&f, &type, "pcie.0", "first", PCI_DEVFN(4, 0), NULL);
+    plug_function(&f, &type, "pcie.0", "first", PCI_DEVFN(4, 0), NULL);
     refused(&f, &type, "pcie.0", "second", PCI_DEVFN(4, 0), NULL,
             "04.0 on bus 'pcie.0' is already used by first");
     refused(&f, &type, "pcie.0", "second", PCI_DEVFN(4, 1), NULL,
             "first at function 0 has multifunction=off");
     refused(&f, &type, "nowhere", "second", PCI_DEVFN(4, 1), NULL, "no bus named 'nowhere'");
-    plug(&f, &type, "pcie.0", "second", PCI_DEVFN(5, 0), NULL);
+    plug_function(&f, &type, "pcie.0", "second", PCI_DEVFN(5, 0), NULL);
     fixture_fini(&f);
 }
 
@@ -45,16 +45,16 @@ static void test_function_0(void)
 
     fixture_init(&f);
     for (unsigned fn = 7; fn > 0; fn--) { /* as for a hot plug: function 0 last */
-        d[fn] = plug(&f, &type, "pcie.0", NULL, PCI_DEVFN(4, fn), NULL);
+        d[fn] = plug_function(&f, &type, "pcie.0", NULL, PCI_DEVFN(4, fn), NULL);
         g_assert_false(answers(&f, 0, PCI_DEVFN(4, fn)));
-        set_cfg(&f, PCI_DEVFN(4, fn), PCI_COMMAND, 2, 2);
+        config_write(&f, PCI_DEVFN(4, fn), PCI_COMMAND, 2, 2);
         g_assert_cmphex(pci_get(d[fn], PCI_COMMAND, 2), ==, 0);
     }
-    d[0] = plug(&f, &type, "pcie.0", NULL, PCI_DEVFN(4, 0), "multifunction=on");
+    d[0] = plug_function(&f, &type, "pcie.0", NULL, PCI_DEVFN(4, 0), "multifunction=on");
     for (unsigned fn = 0; fn < 8; fn++) {
         g_assert_true(answers(&f, 0, PCI_DEVFN(4, fn)));
     }
-    g_assert_cmphex(cfg(&f, PCI_DEVFN(4, 0), PCI_HEADER_TYPE, 1), ==, 0x80);
+    g_assert_cmphex(config_read(&f, PCI_DEVFN(4, 0), PCI_HEADER_TYPE, 1), ==, 0x80);
     device_unplug(&d[0]->dev);
     for (unsigned fn = 1; fn < 8; fn++) {
         g_assert_false(answers(&f, 0, PCI_DEVFN(4, fn)));
@@ -70,14 +70,14 @@ static void test_function_0_and_bridges(void)
     PCIDevice *first;
 
     fixture_init(&f);
-    first = plug(&f, &type, "pcie.0", NULL, PCI_DEVFN(4, 0), "multifunction=on");
-    plug(&f, &port_type, "pcie.0", "rp", PCI_DEVFN(4, 1), NULL);
-    plug(&f, &type, "rp", NULL, 0, NULL);
-    set_cfg(&f, PCI_DEVFN(4, 1), PCI_PRIMARY_BUS, 4, 0x010100);
+    first = plug_function(&f, &type, "pcie.0", NULL, PCI_DEVFN(4, 0), "multifunction=on");
+    plug_function(&f, &port_type, "pcie.0", "rp", PCI_DEVFN(4, 1), NULL);
+    plug_function(&f, &type, "rp", NULL, 0, NULL);
+    config_write(&f, PCI_DEVFN(4, 1), PCI_PRIMARY_BUS, 4, 0x010100);
     g_assert_true(answers(&f, 1, 0));
     device_unplug(&first->dev);
     g_assert_false(answers(&f, 1, 0));
-    plug(&f, &type, "pcie.0", NULL, PCI_DEVFN(4, 0), "multifunction=on");
+    plug_function(&f, &type, "pcie.0", NULL, PCI_DEVFN(4, 0), "multifunction=on");
     g_assert_true(answers(&f, 1, 0));
     fixture_fini(&f);
 }
@@ -88,10 +88,10 @@ static void test_ari(void)
     PCIBridge *port;
 
     fixture_init(&f);
-    port = (PCIBridge *)plug(&f, &port_type, "pcie.0", "rp", PCI_DEVFN(1, 0), NULL);
-    set_cfg(&f, PCI_DEVFN(1, 0), PCI_PRIMARY_BUS, 4, 0x010100);
+    port = (PCIBridge *)plug_function(&f, &port_type, "pcie.0", "rp", PCI_DEVFN(1, 0), NULL);
+    config_write(&f, PCI_DEVFN(1, 0), PCI_PRIMARY_BUS, 4, 0x010100);
     for (unsigned devfn = 0; devfn < 256; devfn++) {
-        plug(&f, &type, "rp", NULL, devfn, "multifunction=on");
+        plug_function(&f, &type, "rp", NULL, devfn, "multifunction=on");
     }
     for (unsigned devfn = 0; devfn < 256; devfn++) {
         g_assert_true(answers(&f, 1, devfn) == (devfn < 8));
@@ -117,10 +117,10 @@ static void test_walk_and_paths(void)
     Fixture f;
 
     fixture_init(&f);
-    plug(&f, &type, "pcie.0", NULL, PCI_DEVFN(31, 0), NULL);
-    plug(&f, &port_type, "pcie.0", "rp", PCI_DEVFN(2, 0), NULL);
-    plug(&f, &type, "rp", NULL, PCI_DEVFN(0, 0), NULL);
-    plug(&f, &type, "pcie.0", NULL, PCI_DEVFN(1, 0), NULL);
+    plug_function(&f, &type, "pcie.0", NULL, PCI_DEVFN(31, 0), NULL);
+    plug_function(&f, &port_type, "pcie.0", "rp", PCI_DEVFN(2, 0), NULL);
+    plug_function(&f, &type, "rp", NULL, PCI_DEVFN(0, 0), NULL);
+    plug_function(&f, &type, "pcie.0", NULL, PCI_DEVFN(1, 0), NULL);
     pci_bus_walk(&f.host.root, true, collect, seen);
     g_assert_cmpstr(seen->str, ==, "0000:00:01.0 0000:00:02.0 0000:00:02.0:00.0 0000:00:1f.0 ");
     g_string_truncate(seen, 0);
@@ -139,10 +139,10 @@ static void test_thousand(void)
     Fixture f;
 
     fixture_init(&f);
-    plug(&f, &port_type, "pcie.0", "rp", PCI_DEVFN(1, 0), NULL);
-    set_cfg(&f, PCI_DEVFN(1, 0), PCI_PRIMARY_BUS, 4, 0x010100);
+    plug_function(&f, &port_type, "pcie.0", "rp", PCI_DEVFN(1, 0), NULL);
+    config_write(&f, PCI_DEVFN(1, 0), PCI_PRIMARY_BUS, 4, 0x010100);
     for (unsigned i = 0; i < 1000; i++) {
-        PCIDevice *d = plug(&f, &type, "rp", "d", 0, NULL);
+        PCIDevice *d = plug_function(&f, &type, "rp", "d", 0, NULL);
 
         g_assert_true(answers(&f, 1, 0));
         device_unplug(&d->dev);
@@ -158,9 +158,9 @@ static void test_unplug_bridge(void)
     PCIDevice *port;
 
     fixture_init(&f);
-    port = plug(&f, &port_type, "pcie.0", "a", PCI_DEVFN(1, 0), NULL);
-    plug(&f, &port_type, "a", "b", 0, NULL);
-    plug(&f, &type, "b", "c", 0, NULL);
+    port = plug_function(&f, &port_type, "pcie.0", "a", PCI_DEVFN(1, 0), NULL);
+    plug_function(&f, &port_type, "a", "b", 0, NULL);
+    plug_function(&f, &type, "b", "c", 0, NULL);
     device_unplug(&port->dev);
     g_assert_null(device_find_id(f.m, "c"));
     g_assert_null(bus_find(f.m, "b"));

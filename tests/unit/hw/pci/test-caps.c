@@ -42,14 +42,14 @@ static void test_switches(void)
     PCIDevice *d;
 
     fixture_init(&f);
-    d = plug(&f, &type, "pcie.0", "d", FN, "first=off");
+    d = plug_function(&f, &type, "pcie.0", "d", FN, "first=off");
     g_assert_cmphex(d->cap_pos[0], ==, 0);
     g_assert_cmphex(d->cap_pos[1], !=, 0);
     device_unplug(&d->dev);
     refused(&f, &type, "pcie.0", "d", FN, "last=off", "last cannot be off");
     refused(&f, &type, "pcie.0", "d", FN, "pm=off", "pm cannot be off");
     refused(&f, &lost_type, "pcie.0", "d", FN, NULL, "Access Control Services needs PCI Express");
-    plug(&f, &type, "pcie.0", "d", FN, "pm=off,express=off");
+    plug_function(&f, &type, "pcie.0", "d", FN, "pm=off,express=off");
     fixture_fini(&f);
 }
 
@@ -60,10 +60,10 @@ static void test_places(void)
     PCIDevice *d;
 
     fixture_init(&f);
-    d = plug(&f, &type, "pcie.0", "d", FN, NULL);
+    d = plug_function(&f, &type, "pcie.0", "d", FN, NULL);
     g_assert_cmphex(d->cap_pos[0], ==, 0x50);
     device_unplug(&d->dev);
-    d = plug(&f, &type, "pcie.0", "d", FN, "first=0xc0,express=0x40");
+    d = plug_function(&f, &type, "pcie.0", "d", FN, "first=0xc0,express=0x40");
     g_assert_cmphex(d->cap_pos[0], ==, 0xc0);
     g_assert_cmphex(d->exp_pos, ==, 0x40);
     device_unplug(&d->dev);
@@ -72,7 +72,7 @@ static void test_places(void)
     refused(&f, &type, "pcie.0", "d", FN, "last=0x100", "0x40 to 0xff");
     refused(&f, &type, "pcie.0", "d", FN, "last=0x20", "0x40 to 0xff");
     refused(&f, &big_type, "pcie.0", "d", FN, NULL, "no 8 free bytes are left for the Power");
-    plug(&f, &big_type, "pcie.0", "d", FN, "pm=off");
+    plug_function(&f, &big_type, "pcie.0", "d", FN, "pm=off");
     fixture_fini(&f);
 }
 
@@ -85,7 +85,7 @@ static void test_rows(void)
     uint16_t pos[3];
 
     fixture_init(&f);
-    d = plug(&f, &type, "pcie.0", "d", FN, NULL);
+    d = plug_function(&f, &type, "pcie.0", "d", FN, NULL);
     memcpy(pos, d->cap_pos, sizeof(pos));
     for (unsigned row = 0; row < 3; row++) {
         g_assert_cmpint(pci_cap_row_at(d, pos[row]), ==, row);

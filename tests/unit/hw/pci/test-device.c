@@ -119,12 +119,12 @@ static void test_header(void)
     PCIDevice *d;
 
     fixture_init(&f);
-    d = plug(&f, &type, "pcie.0", "d", FN, NULL);
-    g_assert_cmphex(cfg(&f, FN, 0x00, 4), ==, 0x22221111);
-    g_assert_cmphex(cfg(&f, FN, 0x08, 4), ==, 0x12345605);
-    g_assert_cmphex(cfg(&f, FN, 0x2c, 4), ==, 0x44443333);
-    g_assert_cmphex(cfg(&f, FN, 0x3c, 2), ==, 0x0200);
-    g_assert_cmphex(cfg(&f, FN, 0x20, 4), ==, 0x0000000c);
+    d = plug_function(&f, &type, "pcie.0", "d", FN, NULL);
+    g_assert_cmphex(config_read(&f, FN, 0x00, 4), ==, 0x22221111);
+    g_assert_cmphex(config_read(&f, FN, 0x08, 4), ==, 0x12345605);
+    g_assert_cmphex(config_read(&f, FN, 0x2c, 4), ==, 0x44443333);
+    g_assert_cmphex(config_read(&f, FN, 0x3c, 2), ==, 0x0200);
+    g_assert_cmphex(config_read(&f, FN, 0x20, 4), ==, 0x0000000c);
     g_assert_cmphex(pci_find_capability(d, PCI_CAP_ID_MSIX), ==, 0x90); /* its default offset */
     g_assert_cmphex(pci_find_capability(d, PCI_CAP_ID_MSI), ==, 0);
     g_assert_cmpstr(d->dev.plan_id, ==, "0000:00:03.0");
@@ -138,7 +138,7 @@ static void test_buses_decide(void)
     PCIDevice *d;
 
     fixture_init_kind(&f, PLAN_BUS_PCI_ROOT);
-    d = plug(&f, &type, "pcie.0", "d", FN, "pm=off");
+    d = plug_function(&f, &type, "pcie.0", "d", FN, "pm=off");
     g_assert_false(pci_is_express(d));
     g_assert_cmpuint(d->config.size, ==, 256);
     g_assert_cmphex(pci_find_capability(d, PCI_CAP_ID_EXP), ==, 0);
@@ -151,16 +151,16 @@ static void test_hooks(void)
     Dev *d;
 
     fixture_init(&f);
-    d = (Dev *)plug(&f, &type, "pcie.0", "d", FN, NULL);
-    g_assert_cmphex(cfg(&f, FN, 0xf0, 4), ==, 0xfeed0001);
-    g_assert_cmphex(cfg(&f, FN, 0xf0, 4), ==, 0xfeed0002);
-    set_cfg(&f, FN, 0xf2, 2, 0x55);
+    d = (Dev *)plug_function(&f, &type, "pcie.0", "d", FN, NULL);
+    g_assert_cmphex(config_read(&f, FN, 0xf0, 4), ==, 0xfeed0001);
+    g_assert_cmphex(config_read(&f, FN, 0xf0, 4), ==, 0xfeed0002);
+    config_write(&f, FN, 0xf2, 2, 0x55);
     g_assert_cmpuint(d->writes, ==, 1);
     g_assert_cmphex(d->last_addr, ==, 0xf2);
     g_assert_cmpuint(d->last_len, ==, 2);
     d->pci.dev.busy = true; /* on the call stack: bytes may be read, nothing is written */
-    set_cfg(&f, FN, 0xf2, 2, 0x66);
-    g_assert_cmphex(cfg(&f, FN, 0, 2), ==, 0x1111);
+    config_write(&f, FN, 0xf2, 2, 0x66);
+    g_assert_cmphex(config_read(&f, FN, 0, 2), ==, 0x1111);
     g_assert_cmpuint(d->writes, ==, 1);
     g_assert_cmpuint(d->reads, ==, 2);
     d->pci.dev.busy = false;
@@ -184,39 +184,39 @@ static void test_evaluations(void)
     PCIDevice *d;
 
     fixture_init(&f);
-    d = plug(&f, &type, "pcie.0", "d", FN, "msi=on");
-    set_cfg(&f, FN, PCI_BASE_ADDRESS_0, 4, MMIO);
-    set_cfg(&f, FN, PCI_COMMAND, 2, 6);
+    d = plug_function(&f, &type, "pcie.0", "d", FN, "msi=on");
+    config_write(&f, FN, PCI_BASE_ADDRESS_0, 4, MMIO);
+    config_write(&f, FN, PCI_COMMAND, 2, 6);
     for (unsigned at = 0x40; at < 0x100; at++) {
         if (!pci_config_entry_at(&d->config, at) || changes_decoding(d, at)) {
             continue;
         }
         for (unsigned k = 0; k < 16; k++) {
             pci_set(d, PCI_BASE_ADDRESS_0, 4, MMIO + 0x1000);
-            set_cfg(&f, FN, at, 1, k < 8 ? 1u << k : k * 17);
+            config_write(&f, FN, at, 1, k < 8 ? 1u << k : k * 17);
             writes++;
             evaluations += pci_bar_addr(d, 0) != MMIO;
         }
     }
     g_assert_cmpuint(writes, >, 16 * 80);
     g_assert_cmpuint(evaluations, ==, 0);
-    set_cfg(&f, FN, PCI_COMMAND, 2, 7);
+    config_write(&f, FN, PCI_COMMAND, 2, 7);
     g_assert_cmphex(pci_bar_addr(d, 0), ==, MMIO + 0x1000);
     pci_set(d, PCI_BASE_ADDRESS_0, 4, MMIO);
-    set_cfg(&f, FN, PCI_BASE_ADDRESS_0 + 4 * 4, 4, 0x10000);
+    config_write(&f, FN, PCI_BASE_ADDRESS_0 + 4 * 4, 4, 0x10000);
     g_assert_cmphex(pci_bar_addr(d, 0), ==, MMIO);
-    set_cfg(&f, FN, d->pm_pos + PCI_PM_PMCSR, 2, PCI_PM_D3HOT);
+    config_write(&f, FN, d->pm_pos + PCI_PM_PMCSR, 2, PCI_PM_D3HOT);
     g_assert_cmphex(pci_bar_addr(d, 0), ==, PCI_BAR_UNMAPPED);
     fixture_fini(&f);
 }
 
 static void dirty(Fixture *f, uint8_t fn)
 {
-    set_cfg(f, fn, PCI_BASE_ADDRESS_0, 4, MMIO);
-    set_cfg(f, fn, PCI_COMMAND, 2, 6);
-    set_cfg(f, fn, PCI_CACHE_LINE_SIZE, 1, 0x10);
-    wr(f, MMIO, 4, 1);
-    wr(f, MMIO + 4, 4, 2);
+    config_write(f, fn, PCI_BASE_ADDRESS_0, 4, MMIO);
+    config_write(f, fn, PCI_COMMAND, 2, 6);
+    config_write(f, fn, PCI_CACHE_LINE_SIZE, 1, 0x10);
+    guest_write(f, MMIO, 4, 1);
+    guest_write(f, MMIO + 4, 4, 2);
 }
 
 static void test_resets(void)
@@ -227,7 +227,7 @@ static void test_resets(void)
     g_autofree uint8_t *fresh = NULL;
 
     fixture_init(&f);
-    d = (Dev *)plug(&f, &type, "pcie.0", "d", FN, NULL);
+    d = (Dev *)plug_function(&f, &type, "pcie.0", "d", FN, NULL);
     fresh = g_memdup2(d->pci.config.bytes, 4096);
     for (unsigned i = 0; i < G_N_ELEMENTS(kinds); i++) {
         unsigned resets = d->resets;
@@ -244,7 +244,7 @@ static void test_resets(void)
         g_assert_cmphex(pci_bar_addr(&d->pci, 0), ==, PCI_BAR_UNMAPPED);
         g_assert_false(f.line[0]);
     }
-    set_cfg(&f, FN, d->pci.exp_pos + 8, 2, 0x8000); /* function-level reset, from the guest */
+    config_write(&f, FN, d->pci.exp_pos + 8, 2, 0x8000); /* function-level reset, from the guest */
     g_assert_cmpuint(d->resets, ==, 6);
     d->pci.dev.busy = true;
     pci_device_reset(&d->pci, RESET_FUNCTION);
@@ -264,12 +264,13 @@ static void test_undo(void)
     for (unsigned i = 0; i < 200; i++) {
         g_autoptr(GError) err = NULL;
 
-        g_assert_null(try_plug(&f, &type, "pcie.0", "d", FN, fails[i % G_N_ELEMENTS(fails)], &err));
+        g_assert_null(
+            try_plug_function(&f, &type, "pcie.0", "d", FN, fails[i % G_N_ELEMENTS(fails)], &err));
         g_assert_nonnull(err);
-        g_assert_cmphex(cfg(&f, FN, 0, 4), ==, 0xffffffff);
+        g_assert_cmphex(config_read(&f, FN, 0, 4), ==, 0xffffffff);
     }
     g_assert_cmpint(live, ==, 0);
-    plug(&f, &type, "pcie.0", "d", FN, NULL);
+    plug_function(&f, &type, "pcie.0", "d", FN, NULL);
     g_assert_cmpint(live, ==, 1);
     fixture_fini(&f);
     g_assert_cmpint(live, ==, 0);
@@ -305,7 +306,7 @@ static void test_detached(void)
     PCIDevice *d;
 
     fixture_init(&f);
-    d = plug(&f, &bridge, "pcie.0", "b", FN, NULL);
+    d = plug_function(&f, &bridge, "pcie.0", "b", FN, NULL);
     device_pin_any(&d->dev);
     device_unplug(&d->dev);
     for (unsigned reg = 0; reg < PCI_HEADER_SIZE; reg += 4) {
@@ -362,8 +363,8 @@ static void test_footprint(void)
     PCIDevice *small, *d;
 
     fixture_init(&f);
-    small = plug(&f, &small_type, "pcie.0", NULL, PCI_DEVFN(1, 0), NULL);
-    d = plug(&f, &type, "pcie.0", NULL, FN, NULL);
+    small = plug_function(&f, &small_type, "pcie.0", NULL, PCI_DEVFN(1, 0), NULL);
+    d = plug_function(&f, &type, "pcie.0", NULL, FN, NULL);
     g_test_message("one BAR, 256 bytes: %zu bytes; Express with PM, MSI-X, 2 BARs: %zu bytes",
                    sizeof(PCIDevice) + sizeof(PCIBar) + pci_config_footprint(&small->config),
                    sizeof(Dev) + 2 * sizeof(PCIBar) + pci_config_footprint(&d->config));

@@ -53,11 +53,11 @@ enum { A = PCI_DEVFN(1, 0), B = PCI_DEVFN(2, 0) };
 
 static PCIDevice *add(Fixture *f, uint8_t devfn)
 {
-    PCIDevice *d = plug(f, &type, "pcie.0", NULL, devfn, NULL);
+    PCIDevice *d = plug_function(f, &type, "pcie.0", NULL, devfn, NULL);
 
-    set_cfg(f, devfn, PCI_BASE_ADDRESS_0, 4, REGS(PCI_SLOT(devfn)));
-    set_cfg(f, devfn, PCI_BASE_ADDRESS_0 + 4, 4, REGS(PCI_SLOT(devfn)) + 0x1000);
-    set_cfg(f, devfn, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    config_write(f, devfn, PCI_BASE_ADDRESS_0, 4, REGS(PCI_SLOT(devfn)));
+    config_write(f, devfn, PCI_BASE_ADDRESS_0 + 4, 4, REGS(PCI_SLOT(devfn)) + 0x1000);
+    config_write(f, devfn, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
     return d;
 }
 
@@ -69,14 +69,14 @@ static void test_gate(void)
 
     fixture_init(&f);
     d = add(&f, A);
-    wr(&f, RAM, 4, 0x1234);
+    guest_write(&f, RAM, 4, 0x1234);
     g_assert_cmpint(pci_dma_read(d, RAM, &v, 4), ==, MEM_OK);
     g_assert_cmphex(v, ==, 0x1234);
-    set_cfg(&f, A, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+    config_write(&f, A, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
     g_assert_cmpint(pci_dma_read(d, RAM, &v, 4), ==, MEM_REFUSED);
     g_assert_cmphex(v, ==, 0xffffffff);
     g_assert_cmpint(pci_dma_write(d, RAM, &v, 4), ==, MEM_REFUSED);
-    g_assert_cmphex(rd(&f, RAM, 4), ==, 0x1234);
+    g_assert_cmphex(guest_read(&f, RAM, 4), ==, 0x1234);
     g_assert_false(pci_dma_map(d, RAM, 4, false, &(PCIDmaMap){ 0 }));
     fixture_fini(&f);
 }
@@ -92,22 +92,23 @@ static void test_own_and_sibling(void)
     fixture_init(&f);
     d = add(&f, A);
     add(&f, B);
-    wr(&f, REGS(2), 4, 0x77);
-    wr(&f, REGS(1), 4, REGS(2));
-    wr(&f, REGS(1) + 4, 4, 1);
-    g_assert_cmphex(rd(&f, REGS(1) + 8, 4), ==, 0x77);
+    guest_write(&f, REGS(2), 4, 0x77);
+    guest_write(&f, REGS(1), 4, REGS(2));
+    guest_write(&f, REGS(1) + 4, 4, 1);
+    g_assert_cmphex(guest_read(&f, REGS(1) + 8, 4), ==, 0x77);
     for (unsigned at = 0; at < 0x2000; at += 4) { /* registers, table and PBA */
-        wr(&f, REGS(1), 4, REGS(1) + at);
-        wr(&f, REGS(1) + 4, 4, 1);
-        wr(&f, REGS(1) + 4, 4, 2);
+        guest_write(&f, REGS(1), 4, REGS(1) + at);
+        guest_write(&f, REGS(1) + 4, 4, 1);
+        guest_write(&f, REGS(1) + 4, 4, 2);
     }
     g_assert_true(pci_dma_read(d, REGS(1), &v, 4) & MEM_REFUSED);
     g_assert_false(d->dev.busy);
-    g_assert_cmphex(rd(&f, REGS(1) + 0x100c, 4), ==, 1); /* its table is unchanged */
-    wr(&f, REGS(1), 4, ecam(0, A, PCI_COMMAND)); /* its own config space: it reads, and cannot
-                                                  * write */
-    wr(&f, REGS(1) + 4, 4, 2);
-    g_assert_cmphex(cfg(&f, A, PCI_COMMAND, 2), ==, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    g_assert_cmphex(guest_read(&f, REGS(1) + 0x100c, 4), ==, 1);  /* its table is unchanged */
+    guest_write(&f, REGS(1), 4, ecam_address(0, A, PCI_COMMAND)); /* its own config space: it reads,
+                                                                   * and cannot write */
+    guest_write(&f, REGS(1) + 4, 4, 2);
+    g_assert_cmphex(config_read(&f, A, PCI_COMMAND, 2), ==,
+                    PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
     fixture_fini(&f);
 }
 
@@ -121,17 +122,17 @@ static void test_message_to_self(void)
     fixture_init(&f);
     d = add(&f, A);
     pos = pci_find_capability(d, PCI_CAP_ID_MSIX);
-    wr(&f, REGS(1) + 0x1000, 8, REGS(1) + 0x1000);
-    wr(&f, REGS(1) + 0x1008, 8, 0x55);
-    set_cfg(&f, A, pos + PCI_MSIX_CONTROL, 2, PCI_MSIX_ENABLE);
+    guest_write(&f, REGS(1) + 0x1000, 8, REGS(1) + 0x1000);
+    guest_write(&f, REGS(1) + 0x1008, 8, 0x55);
+    config_write(&f, A, pos + PCI_MSIX_CONTROL, 2, PCI_MSIX_ENABLE);
     msix_notify(d, 0);
-    g_assert_cmphex(rd(&f, REGS(1) + 0x1000, 4), ==, REGS(1) + 0x1000);
+    g_assert_cmphex(guest_read(&f, REGS(1) + 0x1000, 4), ==, REGS(1) + 0x1000);
     add(&f, B);
-    wr(&f, REGS(2), 4, REGS(1) + 8);
-    wr(&f, REGS(1) + 0x1000, 8, REGS(2) + 4); /* the message starts B, which reads A */
-    wr(&f, REGS(1) + 0x1008, 4, 1);
+    guest_write(&f, REGS(2), 4, REGS(1) + 8);
+    guest_write(&f, REGS(1) + 0x1000, 8, REGS(2) + 4); /* the message starts B, which reads A */
+    guest_write(&f, REGS(1) + 0x1008, 4, 1);
     msix_notify(d, 0);
-    g_assert_cmphex(rd(&f, REGS(2) + 8, 4), ==, 0xdead); /* A was on the call stack */
+    g_assert_cmphex(guest_read(&f, REGS(2) + 8, 4), ==, 0xdead); /* A was on the call stack */
     fixture_fini(&f);
 }
 
@@ -174,8 +175,8 @@ static void test_translate(void)
     g_assert_cmpint(pci_dma_write(d, 0x80, buf, sizeof(buf)), ==, MEM_OK);
     g_assert_cmpuint(u.calls, ==, 5);
     g_assert_cmphex(u.who, ==, A);
-    g_assert_cmphex(rd(&f, RAM + 0x180, 1), ==, 1);
-    g_assert_cmphex(rd(&f, RAM + 0x0, 1), ==, 1); /* 0x100 was translated to page 0 */
+    g_assert_cmphex(guest_read(&f, RAM + 0x180, 1), ==, 1);
+    g_assert_cmphex(guest_read(&f, RAM + 0x0, 1), ==, 1); /* 0x100 was translated to page 0 */
     g_assert_cmpint(pci_dma_read(d, 0x80, back, sizeof(back)), ==, MEM_OK);
     g_assert_cmpmem(buf, sizeof(buf), back, sizeof(back));
     g_assert_cmpint(pci_dma_read(d, 0xfff0, back, 0x20), ==, MEM_REFUSED);
@@ -266,10 +267,10 @@ static void test_map_outlives_unplug(void)
     g_assert_false(pci_dma_map(d, RAM, 0, false, &(PCIDmaMap){ 0 }));
     g_assert_false(pci_dma_map(d, UINT64_MAX - 1, 4, false, &(PCIDmaMap){ 0 }));
     device_unplug(&d->dev);
-    g_assert_cmphex(rd(&f, REGS(1), 4), ==, 0xffffffff);
+    g_assert_cmphex(guest_read(&f, REGS(1), 4), ==, 0xffffffff);
     memset(map.host, 0x5a, map.len);
     pci_dma_unmap(d, &map, map.len);
-    g_assert_cmphex(rd(&f, RAM + 0x10, 4), ==, 0x5a5a5a5a);
+    g_assert_cmphex(guest_read(&f, RAM + 0x10, 4), ==, 0x5a5a5a5a);
     fixture_fini(&f);
 }
 
@@ -292,11 +293,11 @@ static void test_ram_only(void)
         g_assert_cmpint(pci_dma_write_ram(d, wild[i], buf, 8), ==, MEM_REFUSED);
         g_assert_cmpint(pci_dma_read_ram(d, wild[i], back, 8), ==, MEM_REFUSED);
     }
-    g_assert_cmphex(rd(&f, REGS(2), 4), ==, 0);
+    g_assert_cmphex(guest_read(&f, REGS(2), 4), ==, 0);
     machine_ram_find(f.m, "ram")->read_only = true;
     g_assert_cmpint(pci_dma_write_ram(d, RAM, buf, 8), ==, MEM_REFUSED);
     g_assert_cmpint(pci_dma_read_ram(d, RAM, buf, 8), ==, MEM_OK);
-    set_cfg(&f, A, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+    config_write(&f, A, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
     g_assert_cmpint(pci_dma_read_ram(d, RAM, buf, 8), ==, MEM_REFUSED);
     fixture_fini(&f);
 }

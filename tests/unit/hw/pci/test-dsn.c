@@ -14,13 +14,13 @@ static void test_number(void)
     PCIDevice *d;
 
     fixture_init(&f);
-    d = plug(&f, &one_type, "pcie.0", "d", ONE_FN, NULL);
+    d = plug_function(&f, &one_type, "pcie.0", "d", ONE_FN, NULL);
     g_assert_cmphex(pcie_find_ext_capability(d, PCI_EXT_CAP_ID_DSN), ==, 0);
     device_unplug(&d->dev);
-    d = plug(&f, &one_type, "pcie.0", "d", ONE_FN, "serial=0x1122334455667788,dsn=0x180");
+    d = plug_function(&f, &one_type, "pcie.0", "d", ONE_FN, "serial=0x1122334455667788,dsn=0x180");
     g_assert_cmphex(pcie_find_ext_capability(d, PCI_EXT_CAP_ID_DSN), ==, 0x180);
-    g_assert_cmphex(cfg(&f, ONE_FN, 0x184, 4), ==, 0x55667788);
-    g_assert_cmphex(cfg(&f, ONE_FN, 0x188, 4), ==, 0x11223344);
+    g_assert_cmphex(config_read(&f, ONE_FN, 0x184, 4), ==, 0x55667788);
+    g_assert_cmphex(config_read(&f, ONE_FN, 0x188, 4), ==, 0x11223344);
     one_cap_only_changes(&f, d, 0x180, 12, mask);
     one_cap_round_trip(d);
     fixture_fini(&f);
@@ -34,10 +34,10 @@ static void test_other_number(void)
     PCIDevice *d;
 
     fixture_init(&f);
-    d = plug(&f, &one_type, "pcie.0", "d", ONE_FN, "serial=1");
+    d = plug_function(&f, &one_type, "pcie.0", "d", ONE_FN, "serial=1");
     bytes = save_record(d);
     device_unplug(&d->dev);
-    d = plug(&f, &one_type, "pcie.0", "d", ONE_FN, "serial=2");
+    d = plug_function(&f, &one_type, "pcie.0", "d", ONE_FN, "serial=2");
     g_assert_false(load_record(d, bytes, &err));
     g_assert_nonnull(strstr(err->message, "Device Serial Number Serial Number"));
     g_assert_nonnull(strstr(err->message, "set by property serial"));

@@ -43,20 +43,21 @@ static const PCIDeviceType *type(const char *name)
 
 static void numbers(Fixture *f, uint8_t bus, uint8_t devfn, uint8_t secondary)
 {
-    wr(f, ecam(bus, devfn, PCI_PRIMARY_BUS), 4, bus | secondary << 8 | 0x0f0000);
-    wr(f, ecam(bus, devfn, PCI_COMMAND), 2, 7);
+    guest_write(f, ecam_address(bus, devfn, PCI_PRIMARY_BUS), 4, bus | secondary << 8 | 0x0f0000);
+    guest_write(f, ecam_address(bus, devfn, PCI_COMMAND), 2, 7);
 }
 
 static void grow(Tree *t)
 {
     fixture_init(&t->f);
-    t->port = plug(&t->f, type("pcie-root-port"), "pcie.0", "rp", RP, "port=9,slot=77");
-    t->up = plug(&t->f, type("x3130-upstream"), "rp", "up", 0, NULL);
-    t->down = plug(&t->f, type("xio3130-downstream"), "up", "down", 0, "hotplug=off");
-    t->leaf = plug(&t->f, &endpoint, "down", "leaf", 0, NULL);
-    t->integrated = plug(&t->f, &endpoint, "pcie.0", "rc", PCI_DEVFN(2, 0), NULL);
-    t->bridge = plug(&t->f, type("pcie-pci-bridge"), "pcie.0", "br", PCI_DEVFN(3, 0), NULL);
-    t->conventional = plug(&t->f, &endpoint, "br", "conv", PCI_DEVFN(1, 0), NULL);
+    t->port = plug_function(&t->f, type("pcie-root-port"), "pcie.0", "rp", RP, "port=9,slot=77");
+    t->up = plug_function(&t->f, type("x3130-upstream"), "rp", "up", 0, NULL);
+    t->down = plug_function(&t->f, type("xio3130-downstream"), "up", "down", 0, "hotplug=off");
+    t->leaf = plug_function(&t->f, &endpoint, "down", "leaf", 0, NULL);
+    t->integrated = plug_function(&t->f, &endpoint, "pcie.0", "rc", PCI_DEVFN(2, 0), NULL);
+    t->bridge =
+        plug_function(&t->f, type("pcie-pci-bridge"), "pcie.0", "br", PCI_DEVFN(3, 0), NULL);
+    t->conventional = plug_function(&t->f, &endpoint, "br", "conv", PCI_DEVFN(1, 0), NULL);
     numbers(&t->f, 0, RP, 1);
     numbers(&t->f, 1, 0, 2);
     numbers(&t->f, 2, 0, 3);
@@ -105,14 +106,16 @@ static void test_flr(void)
     grow(&t);
     leaf = (Dev *)t.leaf;
     resets = leaf->resets;
-    wr(&t.f, ecam(3, 0, PCI_CACHE_LINE_SIZE), 1, 8);
-    wr(&t.f, ecam(3, 0, t.leaf->exp_pos + EXP_DEVCTL), 2, EXP_DEVCTL_FLR);
+    guest_write(&t.f, ecam_address(3, 0, PCI_CACHE_LINE_SIZE), 1, 8);
+    guest_write(&t.f, ecam_address(3, 0, t.leaf->exp_pos + EXP_DEVCTL), 2, EXP_DEVCTL_FLR);
     g_assert_cmpuint(leaf->resets, ==, resets + 1);
     g_assert_cmphex(reg(t.leaf, EXP_DEVCTL, 2), ==, 0); /* reads as zero */
     g_assert_cmphex(pci_get(t.leaf, PCI_CACHE_LINE_SIZE, 1), ==, 0);
-    wr(&t.f, ecam(3, 0, t.leaf->exp_pos + EXP_DEVCTL + 1), 1, 0x80); /* by its byte alone */
+    guest_write(&t.f, ecam_address(3, 0, t.leaf->exp_pos + EXP_DEVCTL + 1), 1,
+                0x80); /* by its byte alone */
     g_assert_cmpuint(leaf->resets, ==, resets + 2);
-    wr(&t.f, ecam(0, RP, t.port->exp_pos + EXP_DEVCTL), 2, EXP_DEVCTL_FLR); /* ports have none */
+    guest_write(&t.f, ecam_address(0, RP, t.port->exp_pos + EXP_DEVCTL), 2,
+                EXP_DEVCTL_FLR); /* ports have none */
     g_assert_cmphex(pci_get(t.port, PCI_SECONDARY_BUS, 1), ==, 1);
     g_assert_cmpuint(leaf->resets, ==, resets + 2);
     fixture_fini(&t.f);
@@ -123,10 +126,10 @@ static void test_device_registers(void)
     Tree t;
 
     grow(&t);
-    wr(&t.f, ecam(3, 0, t.leaf->exp_pos + EXP_DEVCTL), 2, 0x7fff);
+    guest_write(&t.f, ecam_address(3, 0, t.leaf->exp_pos + EXP_DEVCTL), 2, 0x7fff);
     g_assert_cmphex(reg(t.leaf, EXP_DEVCTL, 2), ==, EXP_DEVCTL_ERRORS);
     pci_set(t.leaf, t.leaf->exp_pos + EXP_DEVSTA, 2, EXP_DEVSTA_ERRORS);
-    wr(&t.f, ecam(3, 0, t.leaf->exp_pos + EXP_DEVSTA), 2, 5);
+    guest_write(&t.f, ecam_address(3, 0, t.leaf->exp_pos + EXP_DEVSTA), 2, 5);
     g_assert_cmphex(reg(t.leaf, EXP_DEVSTA, 2), ==, 0xa);
     machine_reset(t.f.m, RESET_HOT);
     g_assert_cmphex(reg(t.leaf, EXP_DEVSTA, 2), ==, 0);
@@ -279,12 +282,12 @@ static void check_bits(const char *settings, bool strict)
     Fixture f;
 
     fixture_init(&f);
-    d[0] = plug(&f, type("pcie-root-port"), "pcie.0", "rp", RP, port);
-    d[1] = plug(&f, type("x3130-upstream"), "rp", "up", 0, other);
-    d[2] = plug(&f, type("xio3130-downstream"), "up", "down", 0, down);
-    d[3] = plug(&f, &endpoint, "down", "leaf", 0, other);
-    d[4] = plug(&f, &endpoint, "pcie.0", "rc", PCI_DEVFN(2, 0), other);
-    d[5] = plug(&f, type("pcie-pci-bridge"), "pcie.0", "br", PCI_DEVFN(3, 0), other);
+    d[0] = plug_function(&f, type("pcie-root-port"), "pcie.0", "rp", RP, port);
+    d[1] = plug_function(&f, type("x3130-upstream"), "rp", "up", 0, other);
+    d[2] = plug_function(&f, type("xio3130-downstream"), "up", "down", 0, down);
+    d[3] = plug_function(&f, &endpoint, "down", "leaf", 0, other);
+    d[4] = plug_function(&f, &endpoint, "pcie.0", "rc", PCI_DEVFN(2, 0), other);
+    d[5] = plug_function(&f, type("pcie-pci-bridge"), "pcie.0", "br", PCI_DEVFN(3, 0), other);
     for (unsigned i = 0; i < G_N_ELEMENTS(bits_rows); i++) {
         const Bits *want = strict ? bits_rows[i].strict : bits_rows[i].legacy;
 
@@ -329,7 +332,7 @@ static void test_bandwidth_capability(void)
         Fixture f;
 
         fixture_init(&f);
-        d = plug(&f, type("pcie-root-port"), "pcie.0", "rp", RP, rows[i].settings);
+        d = plug_function(&f, type("pcie-root-port"), "pcie.0", "rp", RP, rows[i].settings);
         g_assert_cmphex(!!(reg(d, EXP_LNKCAP, 4) & EXP_LNKCAP_LBNC), ==, rows[i].lbnc);
         fixture_fini(&f);
     }
@@ -342,7 +345,7 @@ static void test_target_speed(void)
     Fixture f;
 
     fixture_init(&f);
-    d = plug(&f, type("pcie-root-port"), "pcie.0", "rp", RP, NULL);
+    d = plug_function(&f, type("pcie-root-port"), "pcie.0", "rp", RP, NULL);
     pci_device_config_write(d, d->exp_pos + EXP_LNKCTL2, 2, 1);
     machine_reset(f.m, RESET_HOT);
     g_assert_cmphex(reg(d, EXP_LNKCTL2, 2), ==, 1);
@@ -358,11 +361,11 @@ static void test_ari_forwarding(void)
     grow(&t);
     g_assert_true(reg(t.port, EXP_DEVCAP2, 4) & EXP_DEVCAP2_ARI);
     g_assert_false(reg(t.up, EXP_DEVCAP2, 4) & EXP_DEVCAP2_ARI);
-    wr(&t.f, ecam(0, RP, t.port->exp_pos + EXP_DEVCTL2), 2, 0xffff);
+    guest_write(&t.f, ecam_address(0, RP, t.port->exp_pos + EXP_DEVCTL2), 2, 0xffff);
     g_assert_true(((PCIBridge *)t.port)->ari_forwarding);
     machine_reset(t.f.m, RESET_HOT);
     g_assert_false(((PCIBridge *)t.port)->ari_forwarding);
-    wr(&t.f, ecam(1, 0, t.up->exp_pos + EXP_DEVCTL2), 2, 0xffff);
+    guest_write(&t.f, ecam_address(1, 0, t.up->exp_pos + EXP_DEVCTL2), 2, 0xffff);
     g_assert_false(((PCIBridge *)t.up)->ari_forwarding);
     fixture_fini(&t.f);
 }
@@ -376,11 +379,12 @@ static void test_switched(void)
     refused(&f, type("pcie-root-port"), "pcie.0", "rp", RP, "express=off", "cannot be off");
     refused(&f, type("pcie-root-port"), "pcie.0", "rp", RP, "aer=0x104,acs=0x100", "holds");
     refused(&f, type("pcie-root-port"), "pcie.0", "rp", RP, "aer=0xf0", "0x100 to 0xfff");
-    d = plug(&f, type("pcie-root-port"), "pcie.0", "rp", RP, "aer=off,acs=0x200,express=0x80");
+    d = plug_function(&f, type("pcie-root-port"), "pcie.0", "rp", RP,
+                      "aer=off,acs=0x200,express=0x80");
     g_assert_cmphex(pcie_find_ext_capability(d, PCI_EXT_CAP_ID_ACS), ==, 0x200);
     g_assert_cmphex(pcie_find_ext_capability(d, PCI_EXT_CAP_ID_AER), ==, 0);
     g_assert_cmphex(d->exp_pos, ==, 0x80);
-    d = plug(&f, &endpoint, "pcie.0", "e", PCI_DEVFN(2, 0), "express=off");
+    d = plug_function(&f, &endpoint, "pcie.0", "e", PCI_DEVFN(2, 0), "express=off");
     g_assert_cmpuint(d->config.size, ==, 256);
     fixture_fini(&f);
 }

@@ -35,19 +35,19 @@ static void test_ecam(void)
     PCIDevice *d;
 
     fixture_init(&f);
-    d = plug(&f, &leaf_type, "pcie.0", NULL, FN, NULL);
-    g_assert_cmphex(cfg(&f, FN, 0, 8), ==, 0x56781234);
-    g_assert_cmphex(rd(&f, ecam(0, FN, 0), 8), ==, 0x56781234ull);
-    g_assert_cmphex(rd(&f, ecam(0, FN, 4), 8), ==, 0xbcdef09a00000000ull);
-    g_assert_cmphex(rd(&f, ecam(0, FN, 1), 4), ==, 0x00567812);
-    g_assert_cmphex(rd(&f, ecam(0, FN, 7), 8), ==, 0xbcdef09a00);
-    g_assert_cmphex(cfg(&f, FN, 0xfe, 4), ==, 0xffff0000); /* conventional: 256 bytes */
-    g_assert_cmphex(cfg(&f, FN, 0x100, 4), ==, 0xffffffff);
-    set_cfg(&f, FN, 0x43, 2, 0xabcd); /* device-specific area, crossing a dword */
-    g_assert_cmphex(cfg(&f, FN, 0x40, 4), ==, 0xcd000000);
-    wr(&f, ecam(0, FN, 0x3c), 8, 0x1122334455667788ull);
-    g_assert_cmphex(cfg(&f, FN, 0x3c, 4), ==, 0x88);
-    g_assert_cmphex(cfg(&f, FN, 0x40, 4), ==, 0x11223344);
+    d = plug_function(&f, &leaf_type, "pcie.0", NULL, FN, NULL);
+    g_assert_cmphex(config_read(&f, FN, 0, 8), ==, 0x56781234);
+    g_assert_cmphex(guest_read(&f, ecam_address(0, FN, 0), 8), ==, 0x56781234ull);
+    g_assert_cmphex(guest_read(&f, ecam_address(0, FN, 4), 8), ==, 0xbcdef09a00000000ull);
+    g_assert_cmphex(guest_read(&f, ecam_address(0, FN, 1), 4), ==, 0x00567812);
+    g_assert_cmphex(guest_read(&f, ecam_address(0, FN, 7), 8), ==, 0xbcdef09a00);
+    g_assert_cmphex(config_read(&f, FN, 0xfe, 4), ==, 0xffff0000); /* conventional: 256 bytes */
+    g_assert_cmphex(config_read(&f, FN, 0x100, 4), ==, 0xffffffff);
+    config_write(&f, FN, 0x43, 2, 0xabcd); /* device-specific area, crossing a dword */
+    g_assert_cmphex(config_read(&f, FN, 0x40, 4), ==, 0xcd000000);
+    guest_write(&f, ecam_address(0, FN, 0x3c), 8, 0x1122334455667788ull);
+    g_assert_cmphex(config_read(&f, FN, 0x3c, 4), ==, 0x88);
+    g_assert_cmphex(config_read(&f, FN, 0x40, 4), ==, 0x11223344);
     g_assert_true(pci_host_find_bus(&f.host, 0) == pci_bus_of(d));
     fixture_fini(&f);
 }
@@ -59,11 +59,11 @@ static void test_ecam_exhaustive(void)
     PCIDevice *d;
 
     fixture_init(&f);
-    d = plug(&f, &express_type, "pcie.0", NULL, FN, NULL);
+    d = plug_function(&f, &express_type, "pcie.0", NULL, FN, NULL);
     g_assert_cmpuint(d->config.size, ==, 4096);
     for (unsigned reg = 0; reg < 4096; reg++) {
         for (unsigned size = 1; size <= 8; size *= 2) {
-            uint64_t got = rd(&f, ecam(0, FN, reg), size), want = 0;
+            uint64_t got = guest_read(&f, ecam_address(0, FN, reg), size), want = 0;
 
             for (unsigned i = 0; i < size; i++) {
                 uint8_t byte = reg + i < 4096 ? d->config.bytes[reg + i] : 0xff;
@@ -71,7 +71,7 @@ static void test_ecam_exhaustive(void)
                 want |= (uint64_t)byte << 8 * i;
             }
             g_assert_cmphex(got, ==, want);
-            wr(&f, ecam(0, FN, reg), size, (uint64_t)g_test_rand_int() << 20);
+            guest_write(&f, ecam_address(0, FN, reg), size, (uint64_t)g_test_rand_int() << 20);
         }
     }
     fixture_fini(&f);
@@ -82,18 +82,18 @@ static void test_absent(void)
     Fixture f;
 
     fixture_init(&f);
-    plug(&f, &leaf_type, "pcie.0", NULL, FN, NULL);
+    plug_function(&f, &leaf_type, "pcie.0", NULL, FN, NULL);
     for (unsigned bus = 0; bus < 256; bus++) {
         for (unsigned devfn = 0; devfn < 256; devfn++) {
-            uint32_t v = rd(&f, ecam(bus, devfn, 0), 4);
+            uint32_t v = guest_read(&f, ecam_address(bus, devfn, 0), 4);
 
             g_assert_cmphex(v, ==, bus == 0 && devfn == FN ? 0x56781234 : 0xffffffff);
         }
     }
-    wr(&f, ecam(5, 0, 4), 4, ~0u);
-    g_assert_cmphex(rd(&f, ecam(5, 0, 4), 1), ==, 0xff);
-    g_assert_cmphex(rd(&f, ecam(5, 0, 4), 2), ==, 0xffff);
-    g_assert_cmphex(rd(&f, ecam(5, 0, 4), 8), ==, ~0ull);
+    guest_write(&f, ecam_address(5, 0, 4), 4, ~0u);
+    g_assert_cmphex(guest_read(&f, ecam_address(5, 0, 4), 1), ==, 0xff);
+    g_assert_cmphex(guest_read(&f, ecam_address(5, 0, 4), 2), ==, 0xffff);
+    g_assert_cmphex(guest_read(&f, ecam_address(5, 0, 4), 8), ==, ~0ull);
     fixture_fini(&f);
 }
 
@@ -115,7 +115,7 @@ static void test_cf8(void)
     Fixture f;
 
     fixture_init(&f);
-    plug(&f, &leaf_type, "pcie.0", NULL, FN, NULL);
+    plug_function(&f, &leaf_type, "pcie.0", NULL, FN, NULL);
     pci_host_init_cf8(&f.host);
     mem_map(&f.m->io, 0xcf8, &f.host.cf8, 0, 0);
     mem_map(&f.m->io, 0xcfc, &f.host.cfc, 0, 0);
@@ -127,7 +127,7 @@ static void test_cf8(void)
     g_assert_cmphex(port_rd(&f, 0xcff, 1), ==, 0x56);
     port_wr(&f, 0xcf8, 4, 0x80000000 | FN << 8 | 0x3f); /* bits 1:0 are reserved */
     port_wr(&f, 0xcfc, 1, 0x0b);
-    g_assert_cmphex(cfg(&f, FN, PCI_INTERRUPT_LINE, 1), ==, 0x0b);
+    g_assert_cmphex(config_read(&f, FN, PCI_INTERRUPT_LINE, 1), ==, 0x0b);
     port_wr(&f, 0xcf8, 1, 0); /* not a dword: no effect on the latch */
     port_wr(&f, 0xcf9, 2, 0);
     g_assert_cmphex(port_rd(&f, 0xcfc, 1), ==, 0x0b);
@@ -172,7 +172,8 @@ static void test_bus_numbers(void)
             g_autofree char *other = g_strdup_printf("%s.%u", names[i], k);
             const char *id = k == 1 ? names[i + 1] : other;
 
-            ports[n++] = (Port *)plug(&f, &port_type, names[i], id, PCI_DEVFN(9 - 3 * k, 0), NULL);
+            ports[n++] =
+                (Port *)plug_function(&f, &port_type, names[i], id, PCI_DEVFN(9 - 3 * k, 0), NULL);
         }
     }
     for (unsigned i = 0; i < 3000; i++) {
@@ -200,10 +201,10 @@ static void test_extra_root(void)
     g_assert_nonnull(strstr(err->message, "'pxb'"));
     g_assert_false(pci_root_init(&clash, &f.host, PLAN_BUS_PCIE_ROOT, "pxb", 0x50, NULL, NULL));
     g_assert_null(pci_host_find_bus(&f.host, 0x50));
-    plug(&f, &port_type, "pxb", "below", FN, NULL);
-    d = plug(&f, &leaf_type, "below", NULL, 0, NULL);
-    wr(&f, ecam(0x40, FN, PCI_PRIMARY_BUS), 4, 0x434240);
-    g_assert_cmphex(rd(&f, ecam(0x42, 0, 0), 4), ==, 0x56781234);
+    plug_function(&f, &port_type, "pxb", "below", FN, NULL);
+    d = plug_function(&f, &leaf_type, "below", NULL, 0, NULL);
+    guest_write(&f, ecam_address(0x40, FN, PCI_PRIMARY_BUS), 4, 0x434240);
+    g_assert_cmphex(guest_read(&f, ecam_address(0x42, 0, 0), 4), ==, 0x56781234);
     path = pci_device_path(d);
     g_assert_cmpstr(path, ==, "0000:40:07.0:00.0");
     g_assert_cmphex(pci_requester(d), ==, 0x4200);
@@ -225,9 +226,9 @@ static void test_segments(void)
     g_assert_true(pci_host_init(&other, f.m, 3, PLAN_BUS_PCIE_ROOT, "pcie.1", NULL, &err));
     g_assert_false(pci_host_init(&clash, f.m, 4, PLAN_BUS_PCIE_ROOT, "pcie.1", NULL, &err));
     pci_host_fini(&clash); /* nothing remains of it */
-    d = plug(&f, &leaf_type, "pcie.1", NULL, FN, NULL);
+    d = plug_function(&f, &leaf_type, "pcie.1", NULL, FN, NULL);
     g_assert_cmphex(pci_host_config_read(&other, 0, FN, 0, 4), ==, 0x56781234);
-    g_assert_cmphex(cfg(&f, FN, 0, 4), ==, 0xffffffff);
+    g_assert_cmphex(config_read(&f, FN, 0, 4), ==, 0xffffffff);
     path = pci_device_path(d);
     g_assert_cmpstr(path, ==, "0003:00:07.0");
     g_assert_cmphex(pci_requester(d), ==, 0x30000 | FN);

@@ -29,41 +29,41 @@ static PCIPort *start(Fixture *f, const char *settings)
     PCIDevice *d;
 
     fixture_init(f);
-    d = plug(f, type("pcie-root-port"), "pcie.0", "rp", PORT, settings);
-    set_cfg(f, PORT, PCI_PRIMARY_BUS, 4, 0x00010100);
-    set_cfg(f, PORT, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    d = plug_function(f, type("pcie-root-port"), "pcie.0", "rp", PORT, settings);
+    config_write(f, PORT, PCI_PRIMARY_BUS, 4, 0x00010100);
+    config_write(f, PORT, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
     f->m->state = RUN_RUNNING;
     return (PCIPort *)d;
 }
 
 static PCIDevice *insert(Fixture *f)
 {
-    return plug(f, type("ticker"), "rp", "t0", 0, NULL);
+    return plug_function(f, type("ticker"), "rp", "t0", 0, NULL);
 }
 
 static uint16_t status(Fixture *f)
 {
-    return cfg(f, PORT, EXP + EXP_SLTSTA, 2);
+    return config_read(f, PORT, EXP + EXP_SLTSTA, 2);
 }
 
 static void command(Fixture *f, uint16_t v)
 {
-    set_cfg(f, PORT, EXP + EXP_SLTCTL, 2, v);
+    config_write(f, PORT, EXP + EXP_SLTCTL, 2, v);
 }
 
 static void clear(Fixture *f)
 {
-    set_cfg(f, PORT, EXP + EXP_SLTSTA, 2, 0xffff);
+    config_write(f, PORT, EXP + EXP_SLTSTA, 2, 0xffff);
 }
 
 static uint32_t behind(Fixture *f)
 {
-    return rd(f, ecam(1, 0, 0), 4);
+    return guest_read(f, ecam_address(1, 0, 0), 4);
 }
 
 static bool link_up(Fixture *f)
 {
-    return cfg(f, PORT, EXP + EXP_LNKSTA, 2) & EXP_LNKSTA_DLLLA;
+    return config_read(f, PORT, EXP + EXP_LNKSTA, 2) & EXP_LNKSTA_DLLLA;
 }
 
 enum {
@@ -78,20 +78,20 @@ static void test_registers(void)
     Fixture f;
 
     start(&f, "slot=5,port=9,chassis=2");
-    g_assert_cmphex(cfg(&f, PORT, EXP + EXP_FLAGS, 2), ==, 0x0142);
-    g_assert_cmphex(cfg(&f, PORT, EXP + EXP_LNKCAP, 4), ==, 0x09300604);
-    g_assert_cmphex(cfg(&f, PORT, EXP + EXP_SLTCAP, 4), ==, 0x0002007b | 5 << 19);
+    g_assert_cmphex(config_read(&f, PORT, EXP + EXP_FLAGS, 2), ==, 0x0142);
+    g_assert_cmphex(config_read(&f, PORT, EXP + EXP_LNKCAP, 4), ==, 0x09300604);
+    g_assert_cmphex(config_read(&f, PORT, EXP + EXP_SLTCAP, 4), ==, 0x0002007b | 5 << 19);
     g_assert_cmphex(status(&f), ==, 0);
-    g_assert_cmphex(cfg(&f, PORT, EXP + EXP_SLTCTL, 2), ==, OFF);
+    g_assert_cmphex(config_read(&f, PORT, EXP + EXP_SLTCTL, 2), ==, OFF);
     fixture_fini(&f);
     start(&f, "hotplug=off");
-    g_assert_cmphex(cfg(&f, PORT, EXP + EXP_SLTCAP, 4), ==, 0);
+    g_assert_cmphex(config_read(&f, PORT, EXP + EXP_SLTCAP, 4), ==, 0);
     command(&f, 0xffff); /* the link state can change nevertheless */
-    g_assert_cmphex(cfg(&f, PORT, EXP + EXP_SLTCTL, 2), ==, EXP_SLTCTL_DLLSCE);
+    g_assert_cmphex(config_read(&f, PORT, EXP + EXP_SLTCTL, 2), ==, EXP_SLTCTL_DLLSCE);
     fixture_fini(&f);
     start(&f, "hotplug=off,x-strict-express=off");
     command(&f, 0xffff);
-    g_assert_cmphex(cfg(&f, PORT, EXP + EXP_SLTCTL, 2), ==, 0);
+    g_assert_cmphex(config_read(&f, PORT, EXP + EXP_SLTCTL, 2), ==, 0);
     fixture_fini(&f);
 }
 
@@ -122,12 +122,12 @@ static void test_cold_plug(void)
     f.m->state = RUN_PRELAUNCH;
     insert(&f);
     g_assert_cmphex(status(&f), ==, EXP_SLTSTA_PDS);
-    g_assert_cmphex(cfg(&f, PORT, EXP + EXP_SLTCTL, 2), ==, ON); /* as after a reset */
+    g_assert_cmphex(config_read(&f, PORT, EXP + EXP_SLTCTL, 2), ==, ON); /* as after a reset */
     g_assert_true(link_up(&f));
     g_assert_cmphex(behind(&f), ==, 0x71c41234);
     machine_reset(f.m, RESET_HOT);
-    set_cfg(&f, PORT, PCI_PRIMARY_BUS, 4, 0x00010100);
-    g_assert_cmphex(cfg(&f, PORT, EXP + EXP_SLTCTL, 2), ==, ON);
+    config_write(&f, PORT, PCI_PRIMARY_BUS, 4, 0x00010100);
+    g_assert_cmphex(config_read(&f, PORT, EXP + EXP_SLTCTL, 2), ==, ON);
     g_assert_cmphex(behind(&f), ==, 0x71c41234);
     fixture_fini(&f);
 }
@@ -139,19 +139,19 @@ static void test_power_cycle(void)
     start(&f, NULL);
     insert(&f);
     command(&f, ON);
-    set_cfg(&f, PORT, PCI_MEMORY_BASE, 4, 0x40004000);
-    wr(&f, ecam(1, 0, PCI_BASE_ADDRESS_0), 4, MMIO);
-    wr(&f, ecam(1, 0, PCI_COMMAND), 2, PCI_COMMAND_MEMORY);
-    g_assert_cmphex(rd(&f, MMIO, 4), ==, 0x7469636b);
+    config_write(&f, PORT, PCI_MEMORY_BASE, 4, 0x40004000);
+    guest_write(&f, ecam_address(1, 0, PCI_BASE_ADDRESS_0), 4, MMIO);
+    guest_write(&f, ecam_address(1, 0, PCI_COMMAND), 2, PCI_COMMAND_MEMORY);
+    g_assert_cmphex(guest_read(&f, MMIO, 4), ==, 0x7469636b);
     command(&f, OFF);
     settle();
     g_assert_cmphex(behind(&f), ==, 0xffffffff);
-    g_assert_cmphex(rd(&f, MMIO, 4), ==, 0xffffffff);
+    g_assert_cmphex(guest_read(&f, MMIO, 4), ==, 0xffffffff);
     g_assert_true(status(&f) & EXP_SLTSTA_PDS); /* without a request: the device stays in the
                                                  * slot */
     command(&f, ON);
     g_assert_cmphex(behind(&f), ==, 0x71c41234);
-    g_assert_cmphex(rd(&f, ecam(1, 0, PCI_BASE_ADDRESS_0), 4), ==, 0); /* fresh */
+    g_assert_cmphex(guest_read(&f, ecam_address(1, 0, PCI_BASE_ADDRESS_0), 4), ==, 0); /* fresh */
     fixture_fini(&f);
 }
 
@@ -177,18 +177,18 @@ static void test_msix(void)
     uint64_t table = MMIO + 0x10000;
 
     start(&f, NULL);
-    set_cfg(&f, PORT, PCI_BASE_ADDRESS_0, 4, (uint32_t)table);
-    wr(&f, table, 8, RAM + 0x40);
-    wr(&f, table + 8, 8, 0x5a);
-    set_cfg(&f, PORT, 0x48 + PCI_MSIX_CONTROL, 2, PCI_MSIX_ENABLE);
+    config_write(&f, PORT, PCI_BASE_ADDRESS_0, 4, (uint32_t)table);
+    guest_write(&f, table, 8, RAM + 0x40);
+    guest_write(&f, table + 8, 8, 0x5a);
+    config_write(&f, PORT, 0x48 + PCI_MSIX_CONTROL, 2, PCI_MSIX_ENABLE);
     command(&f, OFF | EXP_SLTCTL_HPIE | 1 << 3 | 1 << 0);
     insert(&f);
-    g_assert_cmphex(rd(&f, RAM + 0x40, 4), ==, 0x5a);
+    g_assert_cmphex(guest_read(&f, RAM + 0x40, 4), ==, 0x5a);
     g_assert_cmpuint(f.edges, ==, 0);
     /* still asserted: another event is not a new edge */
-    wr(&f, RAM + 0x40, 4, 0);
+    guest_write(&f, RAM + 0x40, 4, 0);
     g_assert_true(pci_unplug_request((PCIDevice *)device_find_id(f.m, "t0"), 0, NULL));
-    g_assert_cmphex(rd(&f, RAM + 0x40, 4), ==, 0);
+    g_assert_cmphex(guest_read(&f, RAM + 0x40, 4), ==, 0);
     fixture_fini(&f);
 }
 
@@ -196,11 +196,12 @@ static void test_msix(void)
 
 static PCIDevice *plug_switch(Fixture *f)
 {
-    plug(f, type("x3130-upstream"), "rp", "up", 0, NULL);
-    plug(f, type("xio3130-downstream"), "up", "dn0", PCI_DEVFN(0, 0), "slot=1,hotplug=off");
-    plug(f, type("edu"), "dn0", "inside", 0, NULL);
-    plug(f, type("xio3130-downstream"), "up", "dn1", PCI_DEVFN(1, 0), "slot=2");
-    return plug(f, type("ticker"), "dn1", "leaf", 0, NULL);
+    plug_function(f, type("x3130-upstream"), "rp", "up", 0, NULL);
+    plug_function(f, type("xio3130-downstream"), "up", "dn0", PCI_DEVFN(0, 0),
+                  "slot=1,hotplug=off");
+    plug_function(f, type("edu"), "dn0", "inside", 0, NULL);
+    plug_function(f, type("xio3130-downstream"), "up", "dn1", PCI_DEVFN(1, 0), "slot=2");
+    return plug_function(f, type("ticker"), "dn1", "leaf", 0, NULL);
 }
 
 /* Functions plugged from the top down while the slot has no power are all visible when it has. */
@@ -211,13 +212,13 @@ static void test_whole_switch(void)
 
     start(&f, NULL);
     leaf = plug_switch(&f);
-    set_cfg(&f, PORT, PCI_PRIMARY_BUS, 4, 0x000f0100);
+    config_write(&f, PORT, PCI_PRIMARY_BUS, 4, 0x000f0100);
     g_assert_cmphex(behind(&f), ==, 0xffffffff);
     command(&f, ON);
     g_assert_cmphex(behind(&f), ==, 0x8232104c);
-    wr(&f, ecam(1, 0, PCI_PRIMARY_BUS), 4, 0x000f0201);
-    wr(&f, ecam(2, PCI_DEVFN(1, 0), PCI_PRIMARY_BUS), 4, 0x00030302);
-    g_assert_cmphex(rd(&f, ecam(3, 0, 0), 4), ==, 0x71c41234);
+    guest_write(&f, ecam_address(1, 0, PCI_PRIMARY_BUS), 4, 0x000f0201);
+    guest_write(&f, ecam_address(2, PCI_DEVFN(1, 0), PCI_PRIMARY_BUS), 4, 0x00030302);
+    g_assert_cmphex(guest_read(&f, ecam_address(3, 0, 0), 4), ==, 0x71c41234);
     /* present at reset, not inserted: no button, and the power indicator is on */
     g_assert_cmphex(
         pci_get((PCIDevice *)leaf->bus->bridge, leaf->bus->bridge->pci.exp_pos + EXP_SLTSTA, 2), ==,
@@ -227,8 +228,9 @@ static void test_whole_switch(void)
         ON);
     refused(&f, type("xio3130-downstream"), "up", "dn2", PCI_DEVFN(2, 0), NULL,
             "the guest has enumerated bus 'up'");
-    wr(&f, ecam(2, 0, PCI_PRIMARY_BUS), 4, 0x00040402); /* below a port with hotplug=off */
-    g_assert_cmphex(rd(&f, ecam(4, 0, 0), 4), ==, 0x11e81234);
+    guest_write(&f, ecam_address(2, 0, PCI_PRIMARY_BUS), 4,
+                0x00040402); /* below a port with hotplug=off */
+    g_assert_cmphex(guest_read(&f, ecam_address(4, 0, 0), 4), ==, 0x11e81234);
     refused(&f, type("edu"), "dn0", "e1", 1, NULL, "the guest has enumerated bus 'dn0'");
     fixture_fini(&f);
 }
@@ -241,10 +243,10 @@ static void test_switch_powered(void)
     start(&f, NULL);
     command(&f, ON);
     plug_switch(&f);
-    set_cfg(&f, PORT, PCI_PRIMARY_BUS, 4, 0x000f0100);
+    config_write(&f, PORT, PCI_PRIMARY_BUS, 4, 0x000f0100);
     g_assert_cmphex(behind(&f), ==, 0x8232104c);
-    plug(&f, type("xio3130-downstream"), "up", "dn2", PCI_DEVFN(2, 0), "slot=3");
-    wr(&f, ecam(1, 0, PCI_PRIMARY_BUS), 4, 0x000f0201);
+    plug_function(&f, type("xio3130-downstream"), "up", "dn2", PCI_DEVFN(2, 0), "slot=3");
+    guest_write(&f, ecam_address(1, 0, PCI_PRIMARY_BUS), 4, 0x000f0201);
     refused(&f, type("xio3130-downstream"), "up", "dn3", PCI_DEVFN(3, 0), NULL,
             "the guest has enumerated bus 'up'");
     fixture_fini(&f);
@@ -277,12 +279,13 @@ static void test_conventional(void)
     Fixture f;
 
     start(&f, NULL);
-    d = plug(&f, type("edu"), "rp", "e", 0, NULL);
+    d = plug_function(&f, type("edu"), "rp", "e", 0, NULL);
     g_assert_false(pci_is_express(d));
     command(&f, ON);
-    set_cfg(&f, PORT, PCI_PRIMARY_BUS, 4, 0x00010100);
+    config_write(&f, PORT, PCI_PRIMARY_BUS, 4, 0x00010100);
     g_assert_cmphex(behind(&f), ==, 0x11e81234);
-    g_assert_cmphex(rd(&f, ecam(1, 0, 0x100), 4), ==, 0xffffffff); /* no extended space */
+    g_assert_cmphex(guest_read(&f, ecam_address(1, 0, 0x100), 4), ==,
+                    0xffffffff); /* no extended space */
     g_assert_true(link_up(&f));
     g_assert_true(pci_unplug_request(d, 0, NULL));
     command(&f, OFF);
@@ -296,27 +299,27 @@ static void test_conventional(void)
 static void test_msi(void)
 {
     Fixture f;
-    uint64_t down = ecam(2, PCI_DEVFN(2, 0), 0);
+    uint64_t down = ecam_address(2, PCI_DEVFN(2, 0), 0);
     PCIDevice *d;
     uint8_t msi;
 
     start(&f, NULL);
     f.m->state = RUN_PRELAUNCH;
-    plug(&f, type("x3130-upstream"), "rp", "up", 0, NULL);
-    d = plug(&f, type("xio3130-downstream"), "up", "dn", PCI_DEVFN(2, 0), NULL);
+    plug_function(&f, type("x3130-upstream"), "rp", "up", 0, NULL);
+    d = plug_function(&f, type("xio3130-downstream"), "up", "dn", PCI_DEVFN(2, 0), NULL);
     f.m->state = RUN_RUNNING;
-    set_cfg(&f, PORT, PCI_PRIMARY_BUS, 4, 0x00030100);
-    wr(&f, ecam(1, 0, PCI_PRIMARY_BUS), 4, 0x00030201);
-    wr(&f, ecam(1, 0, PCI_COMMAND), 2, PCI_COMMAND_MASTER);
-    wr(&f, down + PCI_PRIMARY_BUS, 4, 0x00030302);
-    wr(&f, down + PCI_COMMAND, 2, PCI_COMMAND_MASTER);
+    config_write(&f, PORT, PCI_PRIMARY_BUS, 4, 0x00030100);
+    guest_write(&f, ecam_address(1, 0, PCI_PRIMARY_BUS), 4, 0x00030201);
+    guest_write(&f, ecam_address(1, 0, PCI_COMMAND), 2, PCI_COMMAND_MASTER);
+    guest_write(&f, down + PCI_PRIMARY_BUS, 4, 0x00030302);
+    guest_write(&f, down + PCI_COMMAND, 2, PCI_COMMAND_MASTER);
     msi = pci_find_capability(d, PCI_CAP_ID_MSI);
-    wr(&f, down + msi + PCI_MSI_ADDRESS_LO, 4, RAM + 0x40);
-    wr(&f, down + msi + 12, 2, 0x5b);
-    wr(&f, down + msi + PCI_MSI_CONTROL, 2, PCI_MSI_ENABLE);
-    wr(&f, down + d->exp_pos + EXP_SLTCTL, 2, OFF | EXP_SLTCTL_HPIE | EXP_SLTSTA_PDC);
-    plug(&f, type("ticker"), "dn", "t0", 0, NULL);
-    g_assert_cmphex(rd(&f, RAM + 0x40, 4), ==, 0x5b);
+    guest_write(&f, down + msi + PCI_MSI_ADDRESS_LO, 4, RAM + 0x40);
+    guest_write(&f, down + msi + 12, 2, 0x5b);
+    guest_write(&f, down + msi + PCI_MSI_CONTROL, 2, PCI_MSI_ENABLE);
+    guest_write(&f, down + d->exp_pos + EXP_SLTCTL, 2, OFF | EXP_SLTCTL_HPIE | EXP_SLTSTA_PDC);
+    plug_function(&f, type("ticker"), "dn", "t0", 0, NULL);
+    g_assert_cmphex(guest_read(&f, RAM + 0x40, 4), ==, 0x5b);
     g_assert_cmpuint(f.edges, ==, 0);
     fixture_fini(&f);
 }
@@ -330,7 +333,7 @@ static void on_event(void *opaque, const Event *event)
     failures += g_str_equal(event->name, "DEVICE_UNPLUG_GUEST_ERROR");
 }
 
-static PCIDevice *running_card(Fixture *f)
+static PCIDevice *slot_with_device(Fixture *f)
 {
     PCIDevice *d;
 
@@ -355,7 +358,7 @@ static void test_interlock(void)
     start(&f, NULL);
     command(&f, OFF | EXP_SLTCTL_EIC);
     g_assert_true(status(&f) & EXP_SLTSTA_EIS);
-    g_assert_cmphex(cfg(&f, PORT, EXP + EXP_SLTCTL, 2), ==, OFF);
+    g_assert_cmphex(config_read(&f, PORT, EXP + EXP_SLTCTL, 2), ==, OFF);
     command(&f, OFF | EXP_SLTCTL_EIC);
     g_assert_false(status(&f) & EXP_SLTSTA_EIS);
     fixture_fini(&f);
@@ -367,7 +370,7 @@ static void test_interlocked_unplug(void)
 {
     for (unsigned force = 0; force < 2; force++) {
         Fixture f;
-        PCIDevice *d = running_card(&f);
+        PCIDevice *d = slot_with_device(&f);
 
         command(&f, ON | EXP_SLTCTL_EIC);
         g_assert_true(pci_unplug_request(d, 0, NULL));
@@ -389,7 +392,7 @@ static void test_interlocked_unplug(void)
 static void test_unplug(void)
 {
     Fixture f;
-    PCIDevice *d = running_card(&f);
+    PCIDevice *d = slot_with_device(&f);
     struct json_object *jobs;
 
     g_assert_true(pci_unplug_request(d, 1000, NULL));
@@ -410,7 +413,7 @@ static void test_unplug(void)
     g_assert_cmpstr(json_object_to_json_string_ext(jobs, JSON_C_TO_STRING_PLAIN), ==,
                     "[{\"device\":\"t0\",\"port\":\"rp\",\"state\":\"removed\"}]");
     json_object_put(jobs);
-    step_ns(&f, 2000000000);
+    clock_step_ns(&f, 2000000000);
     g_assert_cmpuint(failures, ==, 0);
     fixture_fini(&f);
 }
@@ -419,7 +422,7 @@ static void test_unplug(void)
 static void test_pulled(void)
 {
     Fixture f;
-    PCIDevice *d = running_card(&f);
+    PCIDevice *d = slot_with_device(&f);
 
     g_assert_true(pci_unplug_force(d, NULL));
     g_assert_null(device_find_id(f.m, "t0"));
@@ -452,16 +455,16 @@ static void test_switch_behind(void)
 
     start(&f, NULL);
     f.m->state = RUN_PRELAUNCH;
-    plug(&f, type("x3130-upstream"), "rp", "up", 0, NULL);
-    plug(&f, type("xio3130-downstream"), "up", "dn", PCI_DEVFN(2, 0), NULL);
-    plug(&f, type("ticker"), "dn", "t0", 0, NULL);
+    plug_function(&f, type("x3130-upstream"), "rp", "up", 0, NULL);
+    plug_function(&f, type("xio3130-downstream"), "up", "dn", PCI_DEVFN(2, 0), NULL);
+    plug_function(&f, type("ticker"), "dn", "t0", 0, NULL);
     f.m->state = RUN_RUNNING;
-    set_cfg(&f, PORT, PCI_PRIMARY_BUS, 4, 0x00030100);
-    wr(&f, ecam(1, 0, PCI_PRIMARY_BUS), 4, 0x00030201);
-    wr(&f, ecam(2, PCI_DEVFN(2, 0), PCI_PRIMARY_BUS), 4, 0x00030302);
+    config_write(&f, PORT, PCI_PRIMARY_BUS, 4, 0x00030100);
+    guest_write(&f, ecam_address(1, 0, PCI_PRIMARY_BUS), 4, 0x00030201);
+    guest_write(&f, ecam_address(2, PCI_DEVFN(2, 0), PCI_PRIMARY_BUS), 4, 0x00030302);
     g_assert_cmphex(behind(&f), ==, 0x8232104c);
-    g_assert_cmphex(rd(&f, ecam(2, PCI_DEVFN(2, 0), 0), 4), ==, 0x8233104c);
-    g_assert_cmphex(rd(&f, ecam(3, 0, 0), 4), ==, 0x71c41234);
+    g_assert_cmphex(guest_read(&f, ecam_address(2, PCI_DEVFN(2, 0), 0), 4), ==, 0x8233104c);
+    g_assert_cmphex(guest_read(&f, ecam_address(3, 0, 0), 4), ==, 0x71c41234);
     g_assert_true(pci_unplug_force((PCIDevice *)device_find_id(f.m, "up"), NULL));
     g_assert_null(device_find_id(f.m, "t0"));
     g_assert_null(device_find_id(f.m, "dn"));
@@ -480,7 +483,7 @@ static bool pressed_by_insert(Fixture *f)
 /* Replace the device, with the time that a user needs for it. */
 static void hands(Fixture *f)
 {
-    step_ns(f, 500000000);
+    clock_step_ns(f, 500000000);
 }
 
 /* A guest that is going to check the slot anyway would interpret the button as a request to power
@@ -488,7 +491,7 @@ static void hands(Fixture *f)
 static void test_button_of_plug(void)
 {
     Fixture f;
-    PCIDevice *d = running_card(&f);
+    PCIDevice *d = slot_with_device(&f);
 
     command(&f, ON | HEARS);
     g_assert_true(pci_unplug_force(d, NULL));
@@ -589,7 +592,7 @@ static void test_button_of_swap(void)
 static void test_button_without_driver(void)
 {
     Fixture f;
-    PCIDevice *d = running_card(&f);
+    PCIDevice *d = slot_with_device(&f);
 
     g_assert_true(pci_unplug_force(d, NULL));
     command(&f, ON | EXP_SLTCTL_PCC | HEARS);
@@ -611,15 +614,15 @@ static void test_functions(void)
     PCIDevice *d;
 
     start(&f, NULL);
-    d = plug(&f, type("ticker"), "rp", "f1", 1, "multifunction=on");
+    d = plug_function(&f, type("ticker"), "rp", "f1", 1, "multifunction=on");
     g_assert_cmphex(status(&f), ==, 0);
     g_assert_true(pci_unplug_request(d, 0, NULL)); /* the guest never saw it */
     g_assert_null(device_find_id(f.m, "f1"));
-    plug(&f, type("ticker"), "rp", "f1", 1, "multifunction=on");
-    d = plug(&f, type("ticker"), "rp", "t0", 0, "multifunction=on");
+    plug_function(&f, type("ticker"), "rp", "f1", 1, "multifunction=on");
+    d = plug_function(&f, type("ticker"), "rp", "t0", 0, "multifunction=on");
     g_assert_cmphex(status(&f), ==, EXP_SLTSTA_PDS | EXP_SLTSTA_PDC | EXP_SLTSTA_ABP);
     command(&f, ON);
-    g_assert_cmphex(rd(&f, ecam(1, 1, 0), 4), ==, 0x71c41234);
+    g_assert_cmphex(guest_read(&f, ecam_address(1, 1, 0), 4), ==, 0x71c41234);
     g_assert_true(pci_unplug_request(d, 0, NULL));
     command(&f, OFF);
     settle();

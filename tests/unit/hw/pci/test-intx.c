@@ -43,8 +43,8 @@ static void test_sources(void)
     PCIDevice *d;
 
     fixture_init(&f);
-    d = plug(&f, &type, "pcie.0", NULL, PCI_DEVFN(4, 0), NULL);
-    g_assert_cmpuint(cfg(&f, PCI_DEVFN(4, 0), PCI_INTERRUPT_PIN, 1), ==, 1);
+    d = plug_function(&f, &type, "pcie.0", NULL, PCI_DEVFN(4, 0), NULL);
+    g_assert_cmpuint(config_read(&f, PCI_DEVFN(4, 0), PCI_INTERRUPT_PIN, 1), ==, 1);
     pci_irq_set(d, 0, true);
     pci_irq_set(d, 2, true);
     g_assert_cmphex(lines(&f), ==, 1);
@@ -67,7 +67,7 @@ static void test_aggregation(void)
 
     fixture_init(&f);
     for (unsigned i = 0; i < 8; i++) {
-        d[i] = plug(&f, &type, "pcie.0", NULL, PCI_DEVFN(4 * i, 0), NULL);
+        d[i] = plug_function(&f, &type, "pcie.0", NULL, PCI_DEVFN(4 * i, 0), NULL);
         pci_irq_set(d[i], 0, true);
     }
     g_assert_cmphex(lines(&f), ==, 1);
@@ -89,10 +89,10 @@ static void test_unwired(void)
 
     fixture_init(&f);
     f.host.intx = NULL;
-    d = plug(&f, &type, "pcie.0", NULL, PCI_DEVFN(4, 0), NULL);
+    d = plug_function(&f, &type, "pcie.0", NULL, PCI_DEVFN(4, 0), NULL);
     pci_irq_set(d, 0, true);
     g_assert_cmpuint(f.host.intx_count[0], ==, 1);
-    g_assert_cmphex(cfg(&f, PCI_DEVFN(4, 0), PCI_STATUS, 2) & PCI_STATUS_INTERRUPT, !=, 0);
+    g_assert_cmphex(config_read(&f, PCI_DEVFN(4, 0), PCI_STATUS, 2) & PCI_STATUS_INTERRUPT, !=, 0);
     fixture_fini(&f);
 }
 
@@ -103,17 +103,17 @@ static void test_disable_and_status(void)
     PCIDevice *d;
 
     fixture_init(&f);
-    d = plug(&f, &type, "pcie.0", NULL, fn, NULL);
-    set_cfg(&f, fn, PCI_COMMAND, 2, PCI_COMMAND_INTX_DISABLE);
+    d = plug_function(&f, &type, "pcie.0", NULL, fn, NULL);
+    config_write(&f, fn, PCI_COMMAND, 2, PCI_COMMAND_INTX_DISABLE);
     pci_irq_set(d, 0, true);
     g_assert_cmphex(lines(&f), ==, 0);
-    g_assert_cmphex(cfg(&f, fn, PCI_STATUS, 2) & PCI_STATUS_INTERRUPT, !=, 0);
-    set_cfg(&f, fn, PCI_COMMAND, 2, 0);
+    g_assert_cmphex(config_read(&f, fn, PCI_STATUS, 2) & PCI_STATUS_INTERRUPT, !=, 0);
+    config_write(&f, fn, PCI_COMMAND, 2, 0);
     g_assert_cmphex(lines(&f), ==, 2);
-    set_cfg(&f, fn, PCI_COMMAND + 1, 1, PCI_COMMAND_INTX_DISABLE >> 8);
+    config_write(&f, fn, PCI_COMMAND + 1, 1, PCI_COMMAND_INTX_DISABLE >> 8);
     g_assert_cmphex(lines(&f), ==, 0);
     pci_irq_set(d, 0, false);
-    g_assert_cmphex(cfg(&f, fn, PCI_STATUS, 2) & PCI_STATUS_INTERRUPT, ==, 0);
+    g_assert_cmphex(config_read(&f, fn, PCI_STATUS, 2) & PCI_STATUS_INTERRUPT, ==, 0);
     fixture_fini(&f);
 }
 
@@ -125,23 +125,23 @@ static void test_messages_take_over(void)
     PCIDevice *d;
 
     fixture_init(&f);
-    d = plug(&f, &type, "pcie.0", NULL, fn, NULL);
+    d = plug_function(&f, &type, "pcie.0", NULL, fn, NULL);
     pos = pci_find_capability(d, PCI_CAP_ID_MSI);
     pci_irq_set(d, 1, true);
     g_assert_cmphex(lines(&f), ==, 2);
-    set_cfg(&f, fn, PCI_COMMAND, 2, PCI_COMMAND_MASTER);
-    set_cfg(&f, fn, pos + PCI_MSI_ADDRESS_LO, 4, RAM);
-    set_cfg(&f, fn, pos + 12, 2, 0x77);
-    set_cfg(&f, fn, pos + PCI_MSI_CONTROL, 2, PCI_MSI_ENABLE);
+    config_write(&f, fn, PCI_COMMAND, 2, PCI_COMMAND_MASTER);
+    config_write(&f, fn, pos + PCI_MSI_ADDRESS_LO, 4, RAM);
+    config_write(&f, fn, pos + 12, 2, 0x77);
+    config_write(&f, fn, pos + PCI_MSI_CONTROL, 2, PCI_MSI_ENABLE);
     g_assert_cmphex(lines(&f), ==, 0);
-    g_assert_cmphex(rd(&f, RAM, 4), ==, 0); /* an existing level is not an edge */
+    g_assert_cmphex(guest_read(&f, RAM, 4), ==, 0); /* an existing level is not an edge */
     pci_irq_set(d, 2, true);
-    g_assert_cmphex(rd(&f, RAM, 4), ==, 0x77);
-    set_cfg(&f, fn, pos + PCI_MSI_CONTROL, 2, 0);
+    g_assert_cmphex(guest_read(&f, RAM, 4), ==, 0x77);
+    config_write(&f, fn, pos + PCI_MSI_CONTROL, 2, 0);
     g_assert_cmphex(lines(&f), ==, 2);
-    wr(&f, RAM, 4, 0);
+    guest_write(&f, RAM, 4, 0);
     pci_irq_pulse(d, 0); /* not in message mode: no effect */
-    g_assert_cmphex(rd(&f, RAM, 4), ==, 0);
+    g_assert_cmphex(guest_read(&f, RAM, 4), ==, 0);
     fixture_fini(&f);
 }
 
@@ -151,25 +151,25 @@ static void test_swizzle(void)
     Fixture f;
 
     fixture_init(&f);
-    plug(&f, &bridge_type, "pcie.0", "b1", PCI_DEVFN(3, 0), NULL);
-    plug(&f, &bridge_type, "b1", "b2", PCI_DEVFN(6, 0), NULL);
-    plug(&f, &port_type, "pcie.0", "rp", PCI_DEVFN(5, 0), NULL);
+    plug_function(&f, &bridge_type, "pcie.0", "b1", PCI_DEVFN(3, 0), NULL);
+    plug_function(&f, &bridge_type, "b1", "b2", PCI_DEVFN(6, 0), NULL);
+    plug_function(&f, &port_type, "pcie.0", "rp", PCI_DEVFN(5, 0), NULL);
     for (unsigned slot = 1; slot < 32; slot++) {
-        PCIDevice *a = plug(&f, &type, "b2", NULL, PCI_DEVFN(slot, 0), NULL);
+        PCIDevice *a = plug_function(&f, &type, "b2", NULL, PCI_DEVFN(slot, 0), NULL);
         PCIDevice *d;
 
         pci_irq_set(a, 0, true);
         g_assert_cmphex(lines(&f), ==, 1u << (slot + 6 + 3) % 4);
         device_unplug(&a->dev);
-        d = plug(&f, &pin_d_type, "b1", NULL, PCI_DEVFN((slot & 15) + 8, 0), NULL);
+        d = plug_function(&f, &pin_d_type, "b1", NULL, PCI_DEVFN((slot & 15) + 8, 0), NULL);
         pci_irq_set(d, 0, true);
         g_assert_cmphex(lines(&f), ==, 1u << ((slot & 15) + 8 + 3 + 3) % 4);
         device_unplug(&d->dev);
         g_assert_cmphex(lines(&f), ==, 0);
     }
     /* behind a port every function counts as part of device 0 */
-    pci_irq_set(plug(&f, &type, "rp", NULL, 0, "multifunction=on"), 0, true);
-    pci_irq_set(plug(&f, &type, "rp", NULL, 9, NULL), 0, true);
+    pci_irq_set(plug_function(&f, &type, "rp", NULL, 0, "multifunction=on"), 0, true);
+    pci_irq_set(plug_function(&f, &type, "rp", NULL, 9, NULL), 0, true);
     g_assert_cmphex(lines(&f), ==, 1u << 5 % 4);
     fixture_fini(&f);
 }
@@ -180,7 +180,7 @@ static void test_no_pin(void)
     PCIDevice *d;
 
     fixture_init(&f);
-    d = plug(&f, &no_pin_type, "pcie.0", NULL, PCI_DEVFN(1, 0), NULL);
+    d = plug_function(&f, &no_pin_type, "pcie.0", NULL, PCI_DEVFN(1, 0), NULL);
     pci_irq_set(d, 0, true);
     g_assert_cmphex(lines(&f), ==, 0);
     g_assert_cmphex(pci_get(d, PCI_STATUS, 2) & PCI_STATUS_INTERRUPT, ==, 0);
@@ -196,7 +196,7 @@ static void test_detached(void)
     PCIDmaMap map;
 
     fixture_init(&f);
-    d = plug(&f, &type, "pcie.0", NULL, PCI_DEVFN(1, 0), NULL);
+    d = plug_function(&f, &type, "pcie.0", NULL, PCI_DEVFN(1, 0), NULL);
     pci_irq_set(d, 0, true);
     device_pin_any(&d->dev);
     device_unplug(&d->dev);

@@ -25,8 +25,8 @@ static const PCIDeviceType *type(const char *name)
 
 static void number(Fixture *f, uint8_t bus, uint8_t devfn)
 {
-    wr(f, ecam(bus, devfn, PCI_PRIMARY_BUS), 4, bus | (bus + 1) << 8 | 0x0f0000);
-    wr(f, ecam(bus, devfn, PCI_COMMAND), 2, 7);
+    guest_write(f, ecam_address(bus, devfn, PCI_PRIMARY_BUS), 4, bus | (bus + 1) << 8 | 0x0f0000);
+    guest_write(f, ecam_address(bus, devfn, PCI_COMMAND), 2, 7);
 }
 
 static void start(Rig *r, bool in_switch, const char *settings)
@@ -35,18 +35,19 @@ static void start(Rig *r, bool in_switch, const char *settings)
 
     fixture_init(f);
     f->m->state = RUN_PRELAUNCH;
-    r->port = plug(f, type("pcie-root-port"), "pcie.0", "rp", RP, in_switch ? NULL : settings);
+    r->port =
+        plug_function(f, type("pcie-root-port"), "pcie.0", "rp", RP, in_switch ? NULL : settings);
     number(f, 0, RP);
-    r->below = ecam(1, 0, 0);
+    r->below = ecam_address(1, 0, 0);
     if (in_switch) {
-        plug(f, type("x3130-upstream"), "rp", "up", 0, NULL);
-        r->port = plug(f, type("xio3130-downstream"), "up", "dn", 0, settings);
+        plug_function(f, type("x3130-upstream"), "rp", "up", 0, NULL);
+        r->port = plug_function(f, type("xio3130-downstream"), "up", "dn", 0, settings);
         number(f, 1, 0);
         number(f, 2, 0);
-        r->below = ecam(3, 0, 0);
+        r->below = ecam_address(3, 0, 0);
     }
-    r->card = plug(f, type("ticker"), r->port->dev.id, "t", 0, NULL);
-    wr(f, r->below + PCI_COMMAND, 2, 7);
+    r->card = plug_function(f, type("ticker"), r->port->dev.id, "t", 0, NULL);
+    guest_write(f, r->below + PCI_COMMAND, 2, 7);
     f->m->state = RUN_RUNNING;
 }
 
@@ -82,7 +83,7 @@ static bool changed(Rig *r)
 static void check_down(Rig *r)
 {
     g_assert_false(active(r));
-    g_assert_cmphex(rd(&r->f, r->below, 4), ==, NOTHING);
+    g_assert_cmphex(guest_read(&r->f, r->below, 4), ==, NOTHING);
     pci_set(r->card, PCI_COMMAND, 2, 7); /* in any state of the function */
     g_assert_false(pci_bus_master(r->card));
     g_assert_cmpint(pci_msi_send(r->card, RAM, 1), ==, MEM_REFUSED);
@@ -97,8 +98,8 @@ static void check_down(Rig *r)
 static void check_up(Rig *r)
 {
     g_assert_true(active(r));
-    g_assert_cmphex(rd(&r->f, r->below, 4), ==, TICKER_ID);
-    g_assert_cmphex(rd(&r->f, r->below + PCI_COMMAND, 2), ==, 0);
+    g_assert_cmphex(guest_read(&r->f, r->below, 4), ==, TICKER_ID);
+    g_assert_cmphex(guest_read(&r->f, r->below + PCI_COMMAND, 2), ==, 0);
 }
 
 static void disable_one(bool in_switch, const char *settings)
@@ -107,7 +108,7 @@ static void disable_one(bool in_switch, const char *settings)
 
     start(&r, in_switch, settings);
     g_assert_true(active(&r));
-    g_assert_cmphex(rd(&r.f, r.below + PCI_COMMAND, 2), ==, 7);
+    g_assert_cmphex(guest_read(&r.f, r.below + PCI_COMMAND, 2), ==, 7);
     g_assert_false(changed(&r));
     set(&r, EXP_LNKCTL, EXP_LNKCTL_DISABLE);
     g_assert_cmphex(get(&r, EXP_LNKCTL), ==, EXP_LNKCTL_DISABLE);
@@ -153,7 +154,7 @@ static void test_above_switch(void)
     root = pci_bus_find(&r.f.host.root, RP);
     set(&r, EXP_LNKCTL, EXP_LNKCTL_DISABLE);
     pci_device_config_write(root, root->exp_pos + EXP_LNKCTL, 2, EXP_LNKCTL_DISABLE);
-    g_assert_cmphex(rd(&r.f, ecam(1, 0, 0), 4), ==, NOTHING);
+    g_assert_cmphex(guest_read(&r.f, ecam_address(1, 0, 0), 4), ==, NOTHING);
     g_assert_false(pci_bus_master(r.card));
     pci_device_config_write(root, root->exp_pos + EXP_LNKCTL, 2, 0);
     number(&r.f, 1, 0);
@@ -172,19 +173,19 @@ static void test_interrupt(void)
     start(&r, false, NULL);
     table = pci_find_capability(r.port, PCI_CAP_ID_MSIX);
     pci_device_config_write(r.port, PCI_BASE_ADDRESS_0, 4, MMIO);
-    wr(&r.f, MMIO, 4, RAM + 0x40);
-    wr(&r.f, MMIO + 4, 4, 0);
-    wr(&r.f, MMIO + 8, 4, 0x5b);
-    wr(&r.f, MMIO + 12, 4, 0);
+    guest_write(&r.f, MMIO, 4, RAM + 0x40);
+    guest_write(&r.f, MMIO + 4, 4, 0);
+    guest_write(&r.f, MMIO + 8, 4, 0x5b);
+    guest_write(&r.f, MMIO + 12, 4, 0);
     pci_device_config_write(r.port, table + 2, 2, 0x8000);
     set(&r, EXP_LNKCTL, EXP_LNKCTL_DISABLE);
-    g_assert_cmphex(rd(&r.f, RAM + 0x40, 4), ==, 0);
+    g_assert_cmphex(guest_read(&r.f, RAM + 0x40, 4), ==, 0);
     set(&r, EXP_LNKCTL, 0);
     changed(&r);
     set(&r, EXP_SLTCTL, (get(&r, EXP_SLTCTL) | EXP_SLTCTL_DLLSCE | EXP_SLTCTL_HPIE));
-    wr(&r.f, RAM + 0x40, 4, 0);
+    guest_write(&r.f, RAM + 0x40, 4, 0);
     set(&r, EXP_LNKCTL, EXP_LNKCTL_DISABLE);
-    g_assert_cmphex(rd(&r.f, RAM + 0x40, 4), ==, 0x5b);
+    g_assert_cmphex(guest_read(&r.f, RAM + 0x40, 4), ==, 0x5b);
     fixture_fini(&r.f);
 }
 
@@ -196,7 +197,7 @@ static void test_retrain(void)
     set(&r, EXP_LNKCTL, EXP_LNKCTL_RETRAIN);
     g_assert_cmphex(get(&r, EXP_LNKCTL), ==, 0); /* reads as zero */
     g_assert_true(active(&r));
-    g_assert_cmphex(rd(&r.f, r.below + PCI_COMMAND, 2), ==, 7); /* no reset */
+    g_assert_cmphex(guest_read(&r.f, r.below + PCI_COMMAND, 2), ==, 7); /* no reset */
     g_assert_true(get(&r, EXP_LNKSTA) & EXP_LNKSTA_LBMS);
     g_assert_cmpuint(r.f.edges, ==, 0);
     set(&r, EXP_LNKCTL, EXP_LNKCTL_LBMIE);
@@ -276,7 +277,7 @@ static void test_plug_disabled(void)
     set(&r, EXP_SLTSTA, 0xffff);
     set(&r, EXP_SLTCTL, ON);
     set(&r, EXP_LNKCTL, EXP_LNKCTL_DISABLE);
-    r.card = plug(&r.f, type("ticker"), "rp", "t2", 0, NULL);
+    r.card = plug_function(&r.f, type("ticker"), "rp", "t2", 0, NULL);
     g_assert_true(get(&r, EXP_SLTSTA) & EXP_SLTSTA_PDS);
     check_down(&r);
     set(&r, EXP_LNKCTL, 0);
@@ -291,17 +292,17 @@ static void reset_line_of(const char *name, const char *settings, uint8_t leaf)
 
     fixture_init(&f);
     f.m->state = RUN_PRELAUNCH;
-    br = plug(&f, type(name), "pcie.0", "br", RP, settings);
-    card = plug(&f, type("edu"), "br", "e", leaf, NULL);
+    br = plug_function(&f, type(name), "pcie.0", "br", RP, settings);
+    card = plug_function(&f, type("edu"), "br", "e", leaf, NULL);
     f.m->state = RUN_RUNNING;
     number(&f, 0, RP);
-    wr(&f, ecam(1, leaf, PCI_COMMAND), 2, 7);
+    guest_write(&f, ecam_address(1, leaf, PCI_COMMAND), 2, 7);
     pci_device_config_write(br, PCI_BRIDGE_CONTROL, 2, PCI_BRIDGE_CTL_BUS_RESET);
-    g_assert_cmphex(rd(&f, ecam(1, leaf, 0), 4), ==, NOTHING);
+    g_assert_cmphex(guest_read(&f, ecam_address(1, leaf, 0), 4), ==, NOTHING);
     g_assert_false(card->present);
     pci_device_config_write(br, PCI_BRIDGE_CONTROL, 2, 0);
-    g_assert_cmphex(rd(&f, ecam(1, leaf, 0), 4), ==, 0x11e81234);
-    g_assert_cmphex(rd(&f, ecam(1, leaf, PCI_COMMAND), 2), ==, 0);
+    g_assert_cmphex(guest_read(&f, ecam_address(1, leaf, 0), 4), ==, 0x11e81234);
+    g_assert_cmphex(guest_read(&f, ecam_address(1, leaf, PCI_COMMAND), 2), ==, 0);
     fixture_fini(&f);
 }
 
@@ -322,7 +323,7 @@ static void test_reset_upstream(void)
     start(&r, true, NULL);
     up = (PCIDevice *)r.port->bus->bridge;
     pci_device_config_write(up, PCI_BRIDGE_CONTROL, 2, PCI_BRIDGE_CTL_BUS_RESET);
-    g_assert_cmphex(rd(&r.f, ecam(2, 0, 0), 4), ==, NOTHING);
+    g_assert_cmphex(guest_read(&r.f, ecam_address(2, 0, 0), 4), ==, NOTHING);
     g_assert_false(pci_bus_master(r.card));
     pci_device_config_write(up, PCI_BRIDGE_CONTROL, 2, 0);
     number(&r.f, 2, 0);

@@ -55,17 +55,17 @@ enum { FN = PCI_DEVFN(1, 0) };
 
 static void program(Fixture *f, uint8_t pos, bool is64, unsigned log2)
 {
-    set_cfg(f, FN, PCI_COMMAND, 2, PCI_COMMAND_MASTER);
-    set_cfg(f, FN, pos + PCI_MSI_ADDRESS_LO, 4, (uint32_t)TO);
-    set_cfg(f, FN, pos + (is64 ? 12 : 8), 2, 0xab00);
-    set_cfg(f, FN, pos + PCI_MSI_CONTROL, 2, PCI_MSI_ENABLE | log2 << 4);
+    config_write(f, FN, PCI_COMMAND, 2, PCI_COMMAND_MASTER);
+    config_write(f, FN, pos + PCI_MSI_ADDRESS_LO, 4, (uint32_t)TO);
+    config_write(f, FN, pos + (is64 ? 12 : 8), 2, 0xab00);
+    config_write(f, FN, pos + PCI_MSI_CONTROL, 2, PCI_MSI_ENABLE | log2 << 4);
 }
 
 static uint32_t got(Fixture *f)
 {
-    uint32_t v = rd(f, TO, 4);
+    uint32_t v = guest_read(f, TO, 4);
 
-    wr(f, TO, 4, 0);
+    guest_write(f, TO, 4, 0);
     return v;
 }
 
@@ -78,22 +78,22 @@ static void test_layouts(void)
         uint16_t flags;
 
         fixture_init(&f);
-        d = plug(&f, layouts[i].type, "pcie.0", NULL, FN, NULL);
+        d = plug_function(&f, layouts[i].type, "pcie.0", NULL, FN, NULL);
         pos = pci_find_capability(d, PCI_CAP_ID_MSI);
         g_assert_cmpuint(pci_config_entry_at(&d->config, pos)->size, ==, layouts[i].length);
         flags = 3 << 1 | (layouts[i].is64 ? 0x80 : 0) | (layouts[i].mask ? 0x100 : 0);
-        g_assert_cmphex(cfg(&f, FN, pos + 2, 2), ==, flags);
+        g_assert_cmphex(config_read(&f, FN, pos + 2, 2), ==, flags);
         for (unsigned log2 = 0; log2 < 8; log2++) {
             unsigned granted = MIN(log2, 3);
 
             program(&f, pos, layouts[i].is64, log2);
-            g_assert_cmphex(cfg(&f, FN, pos + 2, 2), ==, flags | 1 | granted << 4);
+            g_assert_cmphex(config_read(&f, FN, pos + 2, 2), ==, flags | 1 | granted << 4);
             for (unsigned n = 0; n < 40; n++) {
                 msi_notify(d, n);
                 g_assert_cmphex(got(&f), ==, 0xab00 | (n & ((1u << granted) - 1)));
             }
         }
-        set_cfg(&f, FN, PCI_COMMAND, 2, 0); /* not a bus master: no message */
+        config_write(&f, FN, PCI_COMMAND, 2, 0); /* not a bus master: no message */
         msi_notify(d, 0);
         g_assert_cmphex(got(&f), ==, 0);
         fixture_fini(&f);
@@ -112,13 +112,13 @@ static void test_upper_address(void)
     block = machine_ram_new(f.m, "high", 4096, NULL);
     mem_init_ram(&high, "high", block, 0, 4096);
     mem_map(&f.m->memory, 0x7700000000, &high, 0, 0);
-    d = plug(&f, &type_64, "pcie.0", NULL, FN, NULL);
+    d = plug_function(&f, &type_64, "pcie.0", NULL, FN, NULL);
     pos = pci_find_capability(d, PCI_CAP_ID_MSI);
     program(&f, pos, true, 0);
-    set_cfg(&f, FN, pos + PCI_MSI_ADDRESS_LO, 4, 0x13); /* low bits are reserved */
-    set_cfg(&f, FN, pos + PCI_MSI_ADDRESS_HI, 4, 0x77);
+    config_write(&f, FN, pos + PCI_MSI_ADDRESS_LO, 4, 0x13); /* low bits are reserved */
+    config_write(&f, FN, pos + PCI_MSI_ADDRESS_HI, 4, 0x77);
     msi_notify(d, 0);
-    g_assert_cmphex(rd(&f, 0x7700000010, 4), ==, 0xab00);
+    g_assert_cmphex(guest_read(&f, 0x7700000010, 4), ==, 0xab00);
     mem_fini(&high);
     fixture_fini(&f);
 }
@@ -133,7 +133,7 @@ static void test_masks(void)
         uint8_t pos;
 
         fixture_init(&f);
-        d = plug(&f, layouts[i].type, "pcie.0", NULL, FN, NULL);
+        d = plug_function(&f, layouts[i].type, "pcie.0", NULL, FN, NULL);
         pos = pci_find_capability(d, PCI_CAP_ID_MSI);
         program(&f, pos, layouts[i].is64, 3);
         for (unsigned step = 0; step < 5000; step++) {
@@ -146,18 +146,18 @@ static void test_masks(void)
             } else {
                 uint32_t v = g_test_rand_int();
 
-                set_cfg(&f, FN, pos + mask_at, 4, v);
-                set_cfg(&f, FN, pos + mask_at + 4, 4, v); /* pending bits are read-only */
+                config_write(&f, FN, pos + mask_at, 4, v);
+                config_write(&f, FN, pos + mask_at + 4, 4, v); /* pending bits are read-only */
                 mask = v & 0xff;
                 due = pending;
             }
             g_assert_true((got(&f) != 0) == ((due & ~mask) != 0));
             pending = due & mask;
-            g_assert_cmphex(cfg(&f, FN, pos + mask_at, 4), ==, mask);
-            g_assert_cmphex(cfg(&f, FN, pos + mask_at + 4, 4), ==, pending);
+            g_assert_cmphex(config_read(&f, FN, pos + mask_at, 4), ==, mask);
+            g_assert_cmphex(config_read(&f, FN, pos + mask_at + 4, 4), ==, pending);
         }
         machine_reset(f.m, RESET_HOT);
-        g_assert_cmphex(cfg(&f, FN, pos + mask_at + 4, 4), ==, 0);
+        g_assert_cmphex(config_read(&f, FN, pos + mask_at + 4, 4), ==, 0);
         fixture_fini(&f);
     }
 }
@@ -170,24 +170,24 @@ static void test_cause_gone(void)
     uint8_t pos;
 
     fixture_init(&f);
-    d = plug(&f, &type_64_mask, "pcie.0", NULL, FN, NULL);
+    d = plug_function(&f, &type_64_mask, "pcie.0", NULL, FN, NULL);
     pos = pci_find_capability(d, PCI_CAP_ID_MSI);
     program(&f, pos, true, 3);
-    set_cfg(&f, FN, pos + 16, 4, 0x06);
+    config_write(&f, FN, pos + 16, 4, 0x06);
     pci_irq_set(d, 1, true);
     pci_irq_set(d, 9, true); /* message 1 again */
     pci_irq_set(d, 2, true);
-    g_assert_cmphex(cfg(&f, FN, pos + 20, 4), ==, 0x06);
+    g_assert_cmphex(config_read(&f, FN, pos + 20, 4), ==, 0x06);
     pci_irq_set(d, 1, false);
     pci_irq_set(d, 2, false);
-    g_assert_cmphex(cfg(&f, FN, pos + 20, 4), ==, 0x02);
+    g_assert_cmphex(config_read(&f, FN, pos + 20, 4), ==, 0x02);
     pci_irq_set(d, 9, false);
-    g_assert_cmphex(cfg(&f, FN, pos + 20, 4), ==, 0);
-    set_cfg(&f, FN, pos + 16, 4, 0);
+    g_assert_cmphex(config_read(&f, FN, pos + 20, 4), ==, 0);
+    config_write(&f, FN, pos + 16, 4, 0);
     g_assert_cmphex(got(&f), ==, 0); /* no spurious message */
-    set_cfg(&f, FN, pos + 16, 4, 0x06);
+    config_write(&f, FN, pos + 16, 4, 0x06);
     pci_irq_set(d, 1, true); /* and a later event is pending again */
-    set_cfg(&f, FN, pos + 16, 4, 0);
+    config_write(&f, FN, pos + 16, 4, 0);
     g_assert_cmphex(got(&f), ==, 0xab01);
     fixture_fini(&f);
 }
@@ -205,10 +205,10 @@ static void test_counts(void)
     refused(&f, &fixed_type, "pcie.0", "d", FN, NULL, "3 MSI messages: 1, 2");
     for (unsigned n = 1; n <= 32; n *= 2) {
         g_autofree char *s = g_strdup_printf("messages=%u", n);
-        PCIDevice *d = plug(&f, &type_64_mask, "pcie.0", "d", FN, s);
+        PCIDevice *d = plug_function(&f, &type_64_mask, "pcie.0", "d", FN, s);
 
-        set_cfg(&f, FN, pci_find_capability(d, PCI_CAP_ID_MSI) + 16, 4, ~0u);
-        g_assert_cmphex(cfg(&f, FN, pci_find_capability(d, PCI_CAP_ID_MSI) + 16, 4), ==,
+        config_write(&f, FN, pci_find_capability(d, PCI_CAP_ID_MSI) + 16, 4, ~0u);
+        g_assert_cmphex(config_read(&f, FN, pci_find_capability(d, PCI_CAP_ID_MSI) + 16, 4), ==,
                         (uint32_t)((1ull << n) - 1));
         device_unplug(&d->dev);
     }
@@ -224,7 +224,7 @@ static void test_loaded(void)
     uint8_t pos;
 
     fixture_init(&f);
-    d = plug(&f, &type_64, "pcie.0", "d", FN, NULL);
+    d = plug_function(&f, &type_64, "pcie.0", "d", FN, NULL);
     pos = pci_find_capability(d, PCI_CAP_ID_MSI);
     bytes = save_record(d);
     bytes->data[8 + pos + 2] |= 7 << 4; /* more messages than the function has */

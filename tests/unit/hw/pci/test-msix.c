@@ -72,7 +72,7 @@ typedef struct Rig {
 
 static void control(Rig *r, uint16_t value)
 {
-    set_cfg(&r->f, DEVFN, r->pos + PCI_MSIX_CONTROL, 2, value);
+    config_write(&r->f, DEVFN, r->pos + PCI_MSIX_CONTROL, 2, value);
 }
 
 static void start(Rig *r, unsigned n)
@@ -80,27 +80,27 @@ static void start(Rig *r, unsigned n)
     g_autofree char *settings = g_strdup_printf("vectors=%u", n);
 
     fixture_init(&r->f);
-    r->d = plug(&r->f, &plain_type, "pcie.0", "d", DEVFN, settings);
+    r->d = plug_function(&r->f, &plain_type, "pcie.0", "d", DEVFN, settings);
     r->n = n;
     r->pos = pci_find_capability(r->d, PCI_CAP_ID_MSIX);
-    set_cfg(&r->f, DEVFN, PCI_BASE_ADDRESS_0, 4, TABLE);
-    set_cfg(&r->f, DEVFN, PCI_BASE_ADDRESS_0 + 8, 4, MMIO + 0x100000);
-    set_cfg(&r->f, DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    config_write(&r->f, DEVFN, PCI_BASE_ADDRESS_0, 4, TABLE);
+    config_write(&r->f, DEVFN, PCI_BASE_ADDRESS_0 + 8, 4, MMIO + 0x100000);
+    config_write(&r->f, DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
 }
 
 static void program(Rig *r, unsigned n)
 {
-    wr(&r->f, TABLE + 16 * n, 8, AT(n));
-    wr(&r->f, TABLE + 16 * n + 8, 4, n + 1);
+    guest_write(&r->f, TABLE + 16 * n, 8, AT(n));
+    guest_write(&r->f, TABLE + 16 * n + 8, 4, n + 1);
 }
 
 /* Return how often each vector's message arrived since the last call. Clears the memory that
  * receives them. */
 static bool arrived(Rig *r, unsigned n)
 {
-    bool yes = rd(&r->f, AT(n), 4) == n + 1;
+    bool yes = guest_read(&r->f, AT(n), 4) == n + 1;
 
-    wr(&r->f, AT(n), 4, 0);
+    guest_write(&r->f, AT(n), 4, 0);
     return yes;
 }
 
@@ -131,7 +131,7 @@ static void test_model(void)
         case 2:
         case 3:
             masked[n] = g_test_rand_bit();
-            wr(&r.f, TABLE + 16 * n + 12, 4, 0xfffffffe | masked[n]);
+            guest_write(&r.f, TABLE + 16 * n + 12, 4, 0xfffffffe | masked[n]);
             break;
         default:
             msix_notify(r.d, n);
@@ -143,7 +143,7 @@ static void test_model(void)
 
             g_assert_true(arrived(&r, i) == (live && due));
             pending[i] = due && !live;
-            g_assert_true((rd(&r.f, PBA + i / 8, 1) >> i % 8 & 1) == pending[i]);
+            g_assert_true((guest_read(&r.f, PBA + i / 8, 1) >> i % 8 & 1) == pending[i]);
         }
     }
     control(&r, PCI_MSIX_ENABLE);
@@ -158,12 +158,12 @@ static void test_master_gate(void)
 
     start(&r, 1);
     program(&r, 0);
-    wr(&r.f, TABLE + 12, 4, 0);
+    guest_write(&r.f, TABLE + 12, 4, 0);
     control(&r, PCI_MSIX_ENABLE);
-    set_cfg(&r.f, DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+    config_write(&r.f, DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
     msix_notify(r.d, 0);
     g_assert_false(arrived(&r, 0));
-    set_cfg(&r.f, DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    config_write(&r.f, DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
     msix_notify(r.d, 0);
     g_assert_true(arrived(&r, 0));
     fixture_fini(&r.f);
@@ -188,13 +188,13 @@ static void test_accesses(void)
             uint64_t value = (uint64_t)g_test_rand_int() << 32 | (uint32_t)g_test_rand_int();
             uint64_t got;
 
-            wr(&r.f, TABLE + at, sizes[s], value);
+            guest_write(&r.f, TABLE + at, sizes[s], value);
             for (unsigned i = 0; i < sizes[s] && at + i < TABLE_LEN; i++) {
                 uint8_t w = masks[(at + i) % 16];
 
                 model[at + i] = (model[at + i] & ~w) | (value >> 8 * i & w);
             }
-            got = rd(&r.f, TABLE + at, sizes[s]);
+            got = guest_read(&r.f, TABLE + at, sizes[s]);
             for (unsigned i = 0; i < sizes[s]; i++) {
                 unsigned b = at + i;
                 uint8_t want = b < TABLE_LEN                     ? model[b]
@@ -243,7 +243,7 @@ static void test_counts(void)
     }
     for (unsigned n = 1; n <= 2048; n++) {
         g_autofree char *settings = g_strdup_printf("vectors=%u", n);
-        PCIDevice *d = plug(&f, &plain_type, "pcie.0", "d", DEVFN, settings);
+        PCIDevice *d = plug_function(&f, &plain_type, "pcie.0", "d", DEVFN, settings);
         uint8_t pos = pci_find_capability(d, PCI_CAP_ID_MSIX);
 
         g_assert_cmpuint(msix_vectors(d), ==, n);
@@ -251,9 +251,10 @@ static void test_counts(void)
         g_assert_cmpuint(pci_bar_region(d, 0)->size, >=, n * 16 + (n + 63) / 64 * 8);
         device_unplug(&d->dev);
     }
-    g_assert_cmphex(pci_find_capability(plug(&f, &plain_type, "pcie.0", "d", DEVFN, "vectors=0"),
-                                        PCI_CAP_ID_MSIX),
-                    ==, 0);
+    g_assert_cmphex(
+        pci_find_capability(plug_function(&f, &plain_type, "pcie.0", "d", DEVFN, "vectors=0"),
+                            PCI_CAP_ID_MSIX),
+        ==, 0);
     fixture_fini(&f);
 }
 
@@ -264,22 +265,22 @@ static void test_very_end(void)
     uint64_t end = MMIO + 0x1000;
 
     fixture_init(&f);
-    plug(&f, &shared_type, "pcie.0", "d", DEVFN, NULL);
-    set_cfg(&f, DEVFN, PCI_BASE_ADDRESS_0 + 8, 4, MMIO);
-    set_cfg(&f, DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+    plug_function(&f, &shared_type, "pcie.0", "d", DEVFN, NULL);
+    config_write(&f, DEVFN, PCI_BASE_ADDRESS_0 + 8, 4, MMIO);
+    config_write(&f, DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
     for (unsigned back = 0; back < 9; back++) {
         for (unsigned size = 1; size <= 8; size *= 2) {
-            wr(&f, end - back, size, 0);
-            rd(&f, end - back, size);
+            guest_write(&f, end - back, size, 0);
+            guest_read(&f, end - back, size);
         }
     }
-    wr(&f, end - 16, 8, 0x1122334455667788);
-    g_assert_cmphex(rd(&f, end - 16, 8), ==, 0x1122334455667788);
-    g_assert_cmphex(rd(&f, end - 4, 4), ==, 0); /* unmasked above */
-    g_assert_cmphex(rd(&f, MMIO + 0x800, 8), ==, 0);
-    wr(&f, MMIO + 0x800, 8, ~0ull);
-    g_assert_cmphex(rd(&f, MMIO + 0x800, 8), ==, 0); /* read-only */
-    g_assert_cmphex(rd(&f, MMIO + 0x807, 4), ==, 0xffffff00);
+    guest_write(&f, end - 16, 8, 0x1122334455667788);
+    g_assert_cmphex(guest_read(&f, end - 16, 8), ==, 0x1122334455667788);
+    g_assert_cmphex(guest_read(&f, end - 4, 4), ==, 0); /* unmasked above */
+    g_assert_cmphex(guest_read(&f, MMIO + 0x800, 8), ==, 0);
+    guest_write(&f, MMIO + 0x800, 8, ~0ull);
+    g_assert_cmphex(guest_read(&f, MMIO + 0x800, 8), ==, 0); /* read-only */
+    g_assert_cmphex(guest_read(&f, MMIO + 0x807, 4), ==, 0xffffff00);
     fixture_fini(&f);
 }
 
@@ -292,14 +293,14 @@ static void test_cause_gone(void)
     program(&r, 0);
     control(&r, PCI_MSIX_ENABLE);
     pci_irq_set(r.d, 0, true);
-    g_assert_cmphex(rd(&r.f, PBA, 1), ==, 1);
+    g_assert_cmphex(guest_read(&r.f, PBA, 1), ==, 1);
     pci_irq_set(r.d, 0, false);
-    g_assert_cmphex(rd(&r.f, PBA, 1), ==, 0);
-    wr(&r.f, TABLE + 12, 4, 0);
+    g_assert_cmphex(guest_read(&r.f, PBA, 1), ==, 0);
+    guest_write(&r.f, TABLE + 12, 4, 0);
     g_assert_false(arrived(&r, 0)); /* no spurious message */
-    wr(&r.f, TABLE + 12, 4, 1);
+    guest_write(&r.f, TABLE + 12, 4, 1);
     pci_irq_set(r.d, 0, true);
-    wr(&r.f, TABLE + 12, 4, 0);
+    guest_write(&r.f, TABLE + 12, 4, 0);
     g_assert_true(arrived(&r, 0));
     msix_clear_pending(r.d, 2); /* not a vector: no effect */
     msix_clear_pending(r.d, UINT_MAX);
@@ -338,28 +339,28 @@ static void test_notifier(void)
 
     start(&r, 4);
     program(&r, 2);
-    wr(&r.f, TABLE + 16 * 2 + 12, 4, 0);
+    guest_write(&r.f, TABLE + 16 * 2 + 12, 4, 0);
     control(&r, PCI_MSIX_ENABLE);
     msix_set_notifier(r.d, &notifier, &h); /* is notified of vectors that are already enabled */
     g_assert_true(h.live[2] && h.addr[2] == AT(2) && h.events == 1);
-    wr(&r.f, TABLE + 16 * 2, 4, AT(3)); /* moved while enabled: notified again */
+    guest_write(&r.f, TABLE + 16 * 2, 4, AT(3)); /* moved while enabled: notified again */
     g_assert_cmphex(h.addr[2], ==, AT(3));
     control(&r, PCI_MSIX_ENABLE | PCI_MSIX_FUNCTION_MASK);
     g_assert_false(h.live[2]);
     control(&r, PCI_MSIX_ENABLE);
     g_assert_true(h.live[2]);
-    wr(&r.f, TABLE + 16 * 2 + 12, 4, 1);
+    guest_write(&r.f, TABLE + 16 * 2 + 12, 4, 1);
     g_assert_false(h.live[2]);
     h.events = 0;
-    wr(&r.f, TABLE + 16 * 2, 4, AT(1)); /* moved while masked: not notified */
+    guest_write(&r.f, TABLE + 16 * 2, 4, AT(1)); /* moved while masked: not notified */
     g_assert_cmpuint(h.events, ==, 0);
-    wr(&r.f, TABLE + 16 * 2 + 12, 4, 0);
+    guest_write(&r.f, TABLE + 16 * 2 + 12, 4, 0);
     machine_reset(r.f.m, RESET_HOT);
     g_assert_false(h.live[2]);
     h.events = 0;
     msix_set_notifier(r.d, NULL, NULL);
     device_unplug(&r.d->dev);
-    r.d = plug(&r.f, &plain_type, "pcie.0", "d", DEVFN, "msix=off");
+    r.d = plug_function(&r.f, &plain_type, "pcie.0", "d", DEVFN, "msix=off");
     msix_set_notifier(r.d, &notifier, &h); /* no vectors: no notification */
     g_assert_cmpuint(h.events, ==, 0);
     fixture_fini(&r.f);
@@ -382,8 +383,8 @@ static void test_state(void)
     g_assert_true(load_record(r.d, bytes, &err));
     again = save_record(r.d);
     g_assert_cmpmem(bytes->data, bytes->len, again->data, again->len);
-    g_assert_cmphex(rd(&r.f, PBA, 1), ==, 8);
-    wr(&r.f, TABLE + 16 * 3 + 12, 4, 0); /* the pending message is sent */
+    g_assert_cmphex(guest_read(&r.f, PBA, 1), ==, 8);
+    guest_write(&r.f, TABLE + 16 * 3 + 12, 4, 0); /* the pending message is sent */
     g_assert_true(arrived(&r, 3));
 
     bytes->data[table + 80] |= 0x20; /* a vector that does not exist */

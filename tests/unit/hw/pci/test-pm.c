@@ -39,10 +39,10 @@ static Dev *start(Fixture *f, const PCIDeviceType *type)
     Dev *d;
 
     fixture_init(f);
-    d = (Dev *)plug(f, type, "pcie.0", "d", FN, NULL);
-    set_cfg(f, FN, PCI_BASE_ADDRESS_0, 4, MMIO);
-    set_cfg(f, FN, PCI_COMMAND, 2, 6);
-    wr(f, MMIO, 4, 0x11);
+    d = (Dev *)plug_function(f, type, "pcie.0", "d", FN, NULL);
+    config_write(f, FN, PCI_BASE_ADDRESS_0, 4, MMIO);
+    config_write(f, FN, PCI_COMMAND, 2, 6);
+    guest_write(f, MMIO, 4, 0x11);
     return d;
 }
 
@@ -54,9 +54,9 @@ static void test_states(void)
             unsigned want = to == 0 || to == 3 ? to : from;
 
             start(&f, &keep);
-            set_cfg(&f, FN, CSR, 2, from);
-            set_cfg(&f, FN, CSR, 2, 0xfffc | to);
-            g_assert_cmphex(cfg(&f, FN, CSR, 2), ==, PCI_PM_NO_SOFT_RESET | want);
+            config_write(&f, FN, CSR, 2, from);
+            config_write(&f, FN, CSR, 2, 0xfffc | to);
+            g_assert_cmphex(config_read(&f, FN, CSR, 2), ==, PCI_PM_NO_SOFT_RESET | want);
             fixture_fini(&f);
         }
     }
@@ -70,15 +70,15 @@ static void test_d3hot(void)
 
     pci_irq_set(&d->pci, 0, true);
     g_assert_true(f.line[1]);
-    set_cfg(&f, FN, CSR, 1, 3);
+    config_write(&f, FN, CSR, 1, 3);
     g_assert_false(f.line[1]);
-    g_assert_cmphex(rd(&f, MMIO, 4), ==, 0xffffffff);
+    g_assert_cmphex(guest_read(&f, MMIO, 4), ==, 0xffffffff);
     g_assert_cmpint(pci_dma_read(&d->pci, RAM, &v, 4), ==, MEM_REFUSED);
-    g_assert_cmphex(cfg(&f, FN, PCI_COMMAND, 2), ==, 6); /* config cycles are completed */
-    set_cfg(&f, FN, PCI_BASE_ADDRESS_0, 4, MMIO + 0x1000);
-    set_cfg(&f, FN, CSR, 1, 0);
+    g_assert_cmphex(config_read(&f, FN, PCI_COMMAND, 2), ==, 6); /* config cycles are completed */
+    config_write(&f, FN, PCI_BASE_ADDRESS_0, 4, MMIO + 0x1000);
+    config_write(&f, FN, CSR, 1, 0);
     g_assert_true(f.line[1]);
-    g_assert_cmphex(rd(&f, MMIO + 0x1000, 4), ==, 0x11);
+    g_assert_cmphex(guest_read(&f, MMIO + 0x1000, 4), ==, 0x11);
     fixture_fini(&f);
 }
 
@@ -88,17 +88,17 @@ static void test_soft_reset(void)
     Dev *d = start(&f, &soft);
     unsigned resets = d->resets;
 
-    set_cfg(&f, FN, CSR, 2, 3);
-    set_cfg(&f, FN, CSR, 2, 3);
+    config_write(&f, FN, CSR, 2, 3);
+    config_write(&f, FN, CSR, 2, 3);
     g_assert_cmpuint(d->resets, ==, resets);
-    set_cfg(&f, FN, CSR, 2, 0);
+    config_write(&f, FN, CSR, 2, 0);
     g_assert_cmpuint(d->resets, ==, resets + 1);
-    g_assert_cmphex(cfg(&f, FN, PCI_COMMAND, 2), ==, 0);
+    g_assert_cmphex(config_read(&f, FN, PCI_COMMAND, 2), ==, 0);
     g_assert_cmphex(d->reg, ==, 0);
-    set_cfg(&f, FN, CSR, 2, 3);
+    config_write(&f, FN, CSR, 2, 3);
     machine_reset(f.m, RESET_HOT);
     g_assert_cmpuint(d->pci.d_state, ==, 0);
-    g_assert_cmphex(cfg(&f, FN, CSR, 2), ==, 0);
+    g_assert_cmphex(config_read(&f, FN, CSR, 2), ==, 0);
     fixture_fini(&f);
 }
 
@@ -109,7 +109,7 @@ static void test_loaded(void)
     Fixture f;
     Dev *d = start(&f, &keep);
 
-    set_cfg(&f, FN, CSR, 2, 3);
+    config_write(&f, FN, CSR, 2, 3);
     bytes = save_record(&d->pci);
     machine_reset(f.m, RESET_COLD);
     for (unsigned state = 0; state < 4; state++) {

@@ -25,9 +25,9 @@ static const PCIDeviceType *type(const char *name)
 
 static void enable(Fixture *f)
 {
-    set_cfg(f, BRIDGE, PCI_PRIMARY_BUS, 4, 0x00010100);
-    set_cfg(f, BRIDGE, PCI_BASE_ADDRESS_0, 4, MMIO);
-    set_cfg(f, BRIDGE, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    config_write(f, BRIDGE, PCI_PRIMARY_BUS, 4, 0x00010100);
+    config_write(f, BRIDGE, PCI_BASE_ADDRESS_0, 4, MMIO);
+    config_write(f, BRIDGE, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
 }
 
 static PCIShpcBridge *start(Fixture *f, const char *settings)
@@ -35,7 +35,7 @@ static PCIShpcBridge *start(Fixture *f, const char *settings)
     PCIDevice *d;
 
     fixture_init(f);
-    d = plug(f, type("pci-bridge"), "pcie.0", "br", BRIDGE, settings);
+    d = plug_function(f, type("pci-bridge"), "pcie.0", "br", BRIDGE, settings);
     enable(f);
     f->m->state = RUN_RUNNING;
     return (PCIShpcBridge *)d;
@@ -43,17 +43,17 @@ static PCIShpcBridge *start(Fixture *f, const char *settings)
 
 static PCIDevice *insert(Fixture *f, const char *id, unsigned slot)
 {
-    return plug(f, type("edu"), "br", id, PCI_DEVFN(slot, 0), NULL);
+    return plug_function(f, type("edu"), "br", id, PCI_DEVFN(slot, 0), NULL);
 }
 
 static uint32_t get(Fixture *f, unsigned at)
 {
-    return rd(f, MMIO + at, 4);
+    return guest_read(f, MMIO + at, 4);
 }
 
 static void put(Fixture *f, unsigned at, uint32_t value)
 {
-    wr(f, MMIO + at, 4, value);
+    guest_write(f, MMIO + at, 4, value);
 }
 
 static uint32_t slot(Fixture *f, unsigned n)
@@ -69,13 +69,13 @@ static void set_slot(Fixture *f, unsigned n, uint32_t value)
 /* Issue a command. Returns its status. */
 static uint16_t command(Fixture *f, uint8_t code, uint8_t target)
 {
-    wr(f, MMIO + SHPC_COMMAND, 2, (uint16_t)(target << 8 | code));
-    return rd(f, MMIO + SHPC_STATUS, 2);
+    guest_write(f, MMIO + SHPC_COMMAND, 2, (uint16_t)(target << 8 | code));
+    return guest_read(f, MMIO + SHPC_STATUS, 2);
 }
 
 static uint32_t behind(Fixture *f)
 {
-    return rd(f, ecam(1, CARD, 0), 4);
+    return guest_read(f, ecam_address(1, CARD, 0), 4);
 }
 
 static uint8_t cap(PCIShpcBridge *b)
@@ -85,8 +85,8 @@ static uint8_t cap(PCIShpcBridge *b)
 
 static uint32_t by_config(Fixture *f, PCIShpcBridge *b, unsigned at)
 {
-    set_cfg(f, BRIDGE, cap(b) + SHPC_CAP_SELECT, 1, at / 4);
-    return cfg(f, BRIDGE, cap(b) + SHPC_CAP_DATA, 4);
+    config_write(f, BRIDGE, cap(b) + SHPC_CAP_SELECT, 1, at / 4);
+    return config_read(f, BRIDGE, cap(b) + SHPC_CAP_DATA, 4);
 }
 
 /* --- registers --- */
@@ -113,11 +113,12 @@ static void test_registers(void)
     g_assert_cmphex(by_config(&f, b, SHPC_END), ==, 0);
     g_assert_cmphex(by_config(&f, b, 0x3fc), ==, 0);
     by_config(&f, b, SHPC_TARGET); /* and reflects a register without side effects */
-    wr(&f, MMIO + SHPC_TARGET, 1, SLOT);
-    g_assert_cmphex(cfg(&f, BRIDGE, cap(b) + SHPC_CAP_DATA, 4), ==, SLOT << 8);
+    guest_write(&f, MMIO + SHPC_TARGET, 1, SLOT);
+    g_assert_cmphex(config_read(&f, BRIDGE, cap(b) + SHPC_CAP_DATA, 4), ==, SLOT << 8);
     g_assert_cmphex(get(&f, SHPC_END), ==, 0);
     for (unsigned at = 0; at < 4; at++) {
-        g_assert_cmphex(rd(&f, MMIO + SHPC_SLOT_CONFIG + at, 1), ==, 0xe001011f >> 8 * at & 0xff);
+        g_assert_cmphex(guest_read(&f, MMIO + SHPC_SLOT_CONFIG + at, 1), ==,
+                        0xe001011f >> 8 * at & 0xff);
     }
     fixture_fini(&f);
 }
@@ -136,12 +137,12 @@ static void test_read_only(void)
         uint32_t was = get(&f, fixed[i]);
 
         put(&f, fixed[i], ~was);
-        set_cfg(&f, BRIDGE, cap(b) + SHPC_CAP_SELECT, 1, fixed[i] / 4);
-        set_cfg(&f, BRIDGE, cap(b) + SHPC_CAP_DATA, 4, ~was);
+        config_write(&f, BRIDGE, cap(b) + SHPC_CAP_SELECT, 1, fixed[i] / 4);
+        config_write(&f, BRIDGE, cap(b) + SHPC_CAP_DATA, 4, ~was);
         g_assert_cmphex(get(&f, fixed[i]), ==, was);
     }
-    wr(&f, MMIO + SHPC_STATUS, 2, 0xffff);
-    g_assert_cmphex(rd(&f, MMIO + SHPC_STATUS, 2), ==, 0);
+    guest_write(&f, MMIO + SHPC_STATUS, 2, 0xffff);
+    g_assert_cmphex(guest_read(&f, MMIO + SHPC_STATUS, 2), ==, 0);
     put(&f, SHPC_SERR_INT, ~0u);
     g_assert_cmphex(get(&f, SHPC_SERR_INT), ==, 0xf);
     set_slot(&f, 1, 0);
@@ -158,22 +159,23 @@ static void test_config_access(void)
     PCIShpcBridge *b = start(&f, NULL);
     uint8_t pos = cap(b);
 
-    set_cfg(&f, BRIDGE, PCI_COMMAND, 2, 0); /* the BAR is not required */
+    config_write(&f, BRIDGE, PCI_COMMAND, 2, 0); /* the BAR is not required */
     insert(&f, "card", SLOT);
     g_assert_cmphex(by_config(&f, b, SHPC_SLOT + 8) & SHPC_SLOT_EVENTS, ==, PLUGGED);
-    set_cfg(&f, BRIDGE, pos + SHPC_CAP_DATA + 2, 1, SHPC_SLOT_PRESENCE_CHANGED >> 16);
+    config_write(&f, BRIDGE, pos + SHPC_CAP_DATA + 2, 1, SHPC_SLOT_PRESENCE_CHANGED >> 16);
     g_assert_cmphex(by_config(&f, b, SHPC_SLOT + 8) & SHPC_SLOT_EVENTS, ==,
                     PLUGGED & ~SHPC_SLOT_PRESENCE_CHANGED);
     by_config(&f, b, SHPC_COMMAND);
-    set_cfg(&f, BRIDGE, pos + SHPC_CAP_DATA + 1, 1, SLOT); /* the target alone issues nothing */
+    config_write(&f, BRIDGE, pos + SHPC_CAP_DATA + 1, 1,
+                 SLOT); /* the target alone issues nothing */
     g_assert_cmphex(by_config(&f, b, SHPC_SERR_INT), ==, 0xf);
     by_config(&f, b, SHPC_COMMAND);
-    set_cfg(&f, BRIDGE, pos + SHPC_CAP_DATA, 1, ENABLE);
+    config_write(&f, BRIDGE, pos + SHPC_CAP_DATA, 1, ENABLE);
     g_assert_cmphex(by_config(&f, b, SHPC_SERR_INT), ==, 0xf | SHPC_COMMAND_COMPLETE);
     g_assert_cmphex(behind(&f), ==, CARD_ID);
-    set_cfg(&f, BRIDGE, pos + SHPC_CAP_SELECT, 1, 0xff);
-    set_cfg(&f, BRIDGE, pos + SHPC_CAP_DATA, 4, ~0u); /* nothing there */
-    g_assert_cmphex(cfg(&f, BRIDGE, pos + SHPC_CAP_DATA, 4), ==, 0);
+    config_write(&f, BRIDGE, pos + SHPC_CAP_SELECT, 1, 0xff);
+    config_write(&f, BRIDGE, pos + SHPC_CAP_DATA, 4, ~0u); /* nothing there */
+    g_assert_cmphex(config_read(&f, BRIDGE, pos + SHPC_CAP_DATA, 4), ==, 0);
     fixture_fini(&f);
 }
 
@@ -184,14 +186,14 @@ static void test_off(void)
     PCIShpcBridge *b = start(&f, "shpc=off");
 
     g_assert_cmpuint(cap(b), ==, 0);
-    g_assert_cmphex(cfg(&f, BRIDGE, PCI_BASE_ADDRESS_0, 4), ==, 0);
-    g_assert_cmphex(cfg(&f, BRIDGE, PCI_INTERRUPT_PIN, 1), ==, 0);
+    g_assert_cmphex(config_read(&f, BRIDGE, PCI_BASE_ADDRESS_0, 4), ==, 0);
+    g_assert_cmphex(config_read(&f, BRIDGE, PCI_INTERRUPT_PIN, 1), ==, 0);
     g_assert_null(pci_slot_of(insert(&f, "card", SLOT)));
     g_assert_cmphex(behind(&f), ==, CARD_ID);
     fixture_fini(&f);
     b = start(&f, "shpc=0x80");
     g_assert_cmphex(cap(b), ==, 0x80);
-    g_assert_cmphex(cfg(&f, BRIDGE, PCI_INTERRUPT_PIN, 1), ==, 1);
+    g_assert_cmphex(config_read(&f, BRIDGE, PCI_INTERRUPT_PIN, 1), ==, 1);
     g_assert_nonnull(pci_slot_of(insert(&f, "card", SLOT)));
     g_assert_null(pci_slot_of(insert(&f, "zero", 0))); /* the controller's own number */
     fixture_fini(&f);
@@ -330,7 +332,7 @@ static void test_commands(void)
         g_assert_cmphex(slot(&f, 4), ==, EMPTY_SLOT);
         g_assert_true((behind(&f) == CARD_ID) == ((commands[i].low & 3) == SHPC_ENABLED));
         command(&f, 0, SLOT); /* the next one has its own status */
-        g_assert_cmphex(rd(&f, MMIO + SHPC_STATUS, 2), ==, 0);
+        g_assert_cmphex(guest_read(&f, MMIO + SHPC_STATUS, 2), ==, 0);
         fixture_fini(&f);
     }
 }
@@ -382,14 +384,14 @@ static void test_command_complete(void)
     put(&f, SHPC_SERR_INT, 0xa);
     command(&f, 0x40, 0);
     g_assert_cmphex(get(&f, SHPC_INT_LOCATOR), ==, 1);
-    g_assert_cmphex(cfg(&f, BRIDGE, pending, 1), ==, SHPC_CIP);
+    g_assert_cmphex(config_read(&f, BRIDGE, pending, 1), ==, SHPC_CIP);
     g_assert_true(line(&f));
-    g_assert_true(cfg(&f, BRIDGE, PCI_STATUS, 2) & PCI_STATUS_INTERRUPT);
+    g_assert_true(config_read(&f, BRIDGE, PCI_STATUS, 2) & PCI_STATUS_INTERRUPT);
     put(&f, SHPC_SERR_INT, 0xa | SHPC_ARBITER_TIMEOUT); /* not that one */
     g_assert_true(line(&f));
     put(&f, SHPC_SERR_INT, 0xa | SHPC_COMMAND_COMPLETE);
     g_assert_false(line(&f));
-    g_assert_cmphex(cfg(&f, BRIDGE, pending, 1), ==, 0);
+    g_assert_cmphex(config_read(&f, BRIDGE, pending, 1), ==, 0);
     fixture_fini(&f);
 }
 
@@ -400,19 +402,19 @@ static void test_msi(void)
     PCIShpcBridge *b = start(&f, NULL);
     uint8_t pos = pci_find_capability(&b->br.pci, PCI_CAP_ID_MSI);
 
-    set_cfg(&f, BRIDGE, pos + PCI_MSI_ADDRESS_LO, 4, RAM + 0x40);
-    set_cfg(&f, BRIDGE, pos + 12, 2, 0x5a);
-    set_cfg(&f, BRIDGE, pos + PCI_MSI_CONTROL, 2, PCI_MSI_ENABLE);
+    config_write(&f, BRIDGE, pos + PCI_MSI_ADDRESS_LO, 4, RAM + 0x40);
+    config_write(&f, BRIDGE, pos + 12, 2, 0x5a);
+    config_write(&f, BRIDGE, pos + PCI_MSI_CONTROL, 2, PCI_MSI_ENABLE);
     put(&f, SHPC_SERR_INT, 0xa);
     set_slot(&f, SLOT, 0);
     insert(&f, "card", SLOT);
-    g_assert_cmphex(rd(&f, RAM + 0x40, 4), ==, 0x5a);
-    wr(&f, RAM + 0x40, 4, 0);
+    g_assert_cmphex(guest_read(&f, RAM + 0x40, 4), ==, 0x5a);
+    guest_write(&f, RAM + 0x40, 4, 0);
     command(&f, ENABLE, SLOT); /* asserted already: not a new edge */
-    g_assert_cmphex(rd(&f, RAM + 0x40, 4), ==, 0);
+    g_assert_cmphex(guest_read(&f, RAM + 0x40, 4), ==, 0);
     put(&f, SHPC_SERR_INT, 0xb);
     put(&f, SHPC_SERR_INT, 0xa);
-    g_assert_cmphex(rd(&f, RAM + 0x40, 4), ==, 0x5a);
+    g_assert_cmphex(guest_read(&f, RAM + 0x40, 4), ==, 0x5a);
     g_assert_cmpuint(f.edges, ==, 0);
     fixture_fini(&f);
 }
@@ -426,18 +428,19 @@ static void test_serr(void)
     set_slot(&f, SLOT, SHPC_SLOT_MASKS & ~SHPC_SLOT_MRL_SERR_MASK);
     insert(&f, "card", SLOT);
     g_assert_cmphex(get(&f, SHPC_SERR_LOCATOR), ==, 1u << SLOT);
-    g_assert_cmphex(cfg(&f, BRIDGE, pending, 1), ==, SHPC_CSP);
-    set_cfg(&f, BRIDGE, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_SERR);
+    g_assert_cmphex(config_read(&f, BRIDGE, pending, 1), ==, SHPC_CSP);
+    config_write(&f, BRIDGE, PCI_COMMAND, 2,
+                 PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_SERR);
     put(&f, SHPC_SERR_INT, 0xf & ~SHPC_GLOBAL_SERR_MASK);
-    g_assert_true(cfg(&f, BRIDGE, PCI_STATUS, 2) & PCI_STATUS_SIG_SYSTEM_ERROR);
-    set_cfg(&f, BRIDGE, PCI_STATUS, 2, PCI_STATUS_SIG_SYSTEM_ERROR);
-    g_assert_false(cfg(&f, BRIDGE, PCI_STATUS, 2) & PCI_STATUS_SIG_SYSTEM_ERROR);
+    g_assert_true(config_read(&f, BRIDGE, PCI_STATUS, 2) & PCI_STATUS_SIG_SYSTEM_ERROR);
+    config_write(&f, BRIDGE, PCI_STATUS, 2, PCI_STATUS_SIG_SYSTEM_ERROR);
+    g_assert_false(config_read(&f, BRIDGE, PCI_STATUS, 2) & PCI_STATUS_SIG_SYSTEM_ERROR);
     command(&f, 0, SLOT); /* asserted all along: signalled once */
     g_assert_cmphex(get(&f, SHPC_SERR_LOCATOR), ==, 1u << SLOT);
-    g_assert_false(cfg(&f, BRIDGE, PCI_STATUS, 2) & PCI_STATUS_SIG_SYSTEM_ERROR);
+    g_assert_false(config_read(&f, BRIDGE, PCI_STATUS, 2) & PCI_STATUS_SIG_SYSTEM_ERROR);
     set_slot(&f, SLOT, (SHPC_SLOT_MASKS & ~SHPC_SLOT_MRL_SERR_MASK) | SHPC_SLOT_MRL_CHANGED);
     g_assert_cmphex(get(&f, SHPC_SERR_LOCATOR), ==, 0);
-    g_assert_cmphex(cfg(&f, BRIDGE, pending, 1), ==, 0);
+    g_assert_cmphex(config_read(&f, BRIDGE, pending, 1), ==, 0);
     g_assert_false(line(&f));
     fixture_fini(&f);
 }

@@ -13,25 +13,25 @@ static void test_saved_at_each_step(gconstpointer opaque)
 
     for (unsigned n = 0; n <= G_N_ELEMENTS(steps); n++) {
         Fixture f;
-        PCIDevice *br = start(c, &f), *d = insert(c, &f);
+        PCIDevice *br = slot_machine_start(c, &f), *d = slot_insert(c, &f);
         g_autoptr(GByteArray) one = NULL, two = NULL;
         g_autoptr(GError) err = NULL;
 
         for (unsigned i = 0; i < G_N_ELEMENTS(steps); i++) {
             if (i == n) {
-                g_autofree char *was = g_strdup(job(d));
-                bool seen = rd(&f, ecam(1, c->devfn, 0), 4) == CARD_ID;
+                g_autofree char *was = g_strdup(unplug_state(d));
+                bool seen = guest_read(&f, ecam_address(1, c->devfn, 0), 4) == CARD_ID;
 
                 f.m->migrating = 1;
                 one = save_state(br);
                 machine_reset(f.m, RESET_COLD);
-                g_assert_cmpstr(job(d), ==, "none");
+                g_assert_cmpstr(unplug_state(d), ==, "none");
                 g_assert_true(load_state(br, one, &err));
                 g_assert_no_error(err);
                 two = save_state(br);
                 g_assert_cmpmem(one->data, one->len, two->data, two->len);
-                g_assert_cmpstr(job(d), ==, was);
-                g_assert_true(seen == (rd(&f, ecam(1, c->devfn, 0), 4) == CARD_ID));
+                g_assert_cmpstr(unplug_state(d), ==, was);
+                g_assert_true(seen == (guest_read(&f, ecam_address(1, c->devfn, 0), 4) == CARD_ID));
                 f.m->migrating = 0;
             }
             if (i == 3) {
@@ -39,8 +39,8 @@ static void test_saved_at_each_step(gconstpointer opaque)
             }
             c->say(&f, steps[i]);
         }
-        settle();
-        g_assert_false(card(&f));
+        run_pending();
+        g_assert_false(slot_occupied(&f));
         fixture_fini(&f);
     }
 }
@@ -58,17 +58,17 @@ static void test_query_after_load(gconstpointer opaque)
         PCIDevice *d, *br;
         Fixture f;
 
-        d = running_card(c, &f);
+        d = slot_with_device(c, &f);
         g_assert_true(pci_unplug_request(d, 1000, NULL));
         if (gone) {
             c->say(&f, SAY_OFF);
-            settle();
+            run_pending();
         }
         bytes = save_state((PCIDevice *)device_find_id(f.m, "br"));
         fixture_fini(&f);
-        br = start(c, &f);
+        br = slot_machine_start(c, &f);
         if (!gone) {
-            insert(c, &f);
+            slot_insert(c, &f);
         }
         g_assert_true(load_state(br, bytes, &err));
         g_assert_no_error(err);
@@ -93,22 +93,22 @@ static void test_late_answer(gconstpointer opaque)
     PCIDevice *d, *br;
     Fixture f;
 
-    d = running_card(c, &f);
+    d = slot_with_device(c, &f);
     g_assert_true(pci_unplug_request(d, 1000, NULL));
     c->say(&f, SAY_BLINK);
     c->say(&f, SAY_CLEAR);
-    step_ns(&f, 1000000000);
-    g_assert_cmpstr(job(d), ==, "timed-out");
+    clock_step_ns(&f, 1000000000);
+    g_assert_cmpstr(unplug_state(d), ==, "timed-out");
     bytes = save_state((PCIDevice *)device_find_id(f.m, "br"));
     fixture_fini(&f);
-    br = start(c, &f);
-    d = insert(c, &f);
+    br = slot_machine_start(c, &f);
+    d = slot_insert(c, &f);
     g_assert_true(load_state(br, bytes, &err));
     g_assert_no_error(err);
-    g_assert_cmpstr(job(d), ==, "timed-out");
+    g_assert_cmpstr(unplug_state(d), ==, "timed-out");
     g_assert_true(pci_unplug_request(d, 0, NULL));
     g_assert_false(c->pressed(&f));
-    g_assert_cmpstr(job(d), ==, "accepted");
+    g_assert_cmpstr(unplug_state(d), ==, "accepted");
     fixture_fini(&f);
 }
 
@@ -122,11 +122,11 @@ static void test_bridge_without_power(gconstpointer opaque)
     PCIDevice *inner, *behind;
     Fixture f;
 
-    start(c, &f);
+    slot_machine_start(c, &f);
     f.m->state = RUN_PRELAUNCH;
-    inner =
-        plug(&f, type(c->devfn ? "pci-bridge" : "pcie-pci-bridge"), "br", "card", c->devfn, NULL);
-    behind = plug(&f, type("edu"), "card", "edu", PCI_DEVFN(1, 0), NULL);
+    inner = plug_function(&f, catalog_type(c->devfn ? "pci-bridge" : "pcie-pci-bridge"), "br",
+                          "card", c->devfn, NULL);
+    behind = plug_function(&f, catalog_type("edu"), "card", "edu", PCI_DEVFN(1, 0), NULL);
     on = save_state(inner);
     g_assert_true(behind->present);
     f.m->state = RUN_RUNNING;
@@ -136,7 +136,8 @@ static void test_bridge_without_power(gconstpointer opaque)
     g_assert_no_error(err);
     g_assert_false(behind->present);
     f.m->state = RUN_PRELAUNCH;
-    g_assert_false(plug(&f, type("edu"), "card", "late", PCI_DEVFN(2, 0), NULL)->present);
+    g_assert_false(
+        plug_function(&f, catalog_type("edu"), "card", "late", PCI_DEVFN(2, 0), NULL)->present);
     f.m->state = RUN_RUNNING;
     c->say(&f, SAY_ON);
     g_assert_true(behind->present);
@@ -148,7 +149,7 @@ static void test_hostile(gconstpointer opaque)
 {
     const Controller *c = opaque;
     Fixture f;
-    PCIDevice *d = running_card(c, &f);
+    PCIDevice *d = slot_with_device(c, &f);
     PCISlot *s = pci_slot_of(d);
     g_autoptr(GError) err = NULL, job_err = NULL, card_err = NULL;
 
@@ -181,7 +182,7 @@ static void test_failed_load(gconstpointer opaque)
     const Controller *c = opaque;
     g_autoptr(GByteArray) on = NULL;
     Fixture f;
-    PCIDevice *d = running_card(c, &f), *br = (PCIDevice *)device_find_id(f.m, "br");
+    PCIDevice *d = slot_with_device(c, &f), *br = (PCIDevice *)device_find_id(f.m, "br");
 
     g_assert_true(pci_unplug_request(d, 1000, NULL));
     on = save_state(br);
@@ -189,8 +190,8 @@ static void test_failed_load(gconstpointer opaque)
     for (unsigned cut = 0; cut < on->len; cut++) {
         g_autoptr(GByteArray) bytes = g_byte_array_new();
 
-        set_cfg(&f, BRIDGE, PCI_BASE_ADDRESS_0, 4, MMIO);
-        set_cfg(&f, BRIDGE, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+        config_write(&f, BRIDGE, PCI_BASE_ADDRESS_0, 4, MMIO);
+        config_write(&f, BRIDGE, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
         c->say(&f, SAY_OFF);
         g_byte_array_append(bytes, on->data, cut);
         g_assert_false(load_state(br, bytes, NULL));

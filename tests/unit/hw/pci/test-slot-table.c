@@ -98,13 +98,13 @@ static void test_rules(void)
 /* Bring a new slot to a state. Returns the slot. */
 static PCISlot *slot_in_state(const Controller *c, Fixture *f, PCISlotState want)
 {
-    PCIDevice *br = start(c, f), *d;
+    PCIDevice *br = slot_machine_start(c, f), *d;
     PCISlot *s;
 
     if (want == PCI_SLOT_EMPTY) {
         return &((PCIBridge *)br)->slots[c->devfn ? SLOT - 1 : 0];
     }
-    d = insert(c, f);
+    d = slot_insert(c, f);
     s = pci_slot_of(d);
     if (want >= PCI_SLOT_ON) {
         c->say(f, SAY_ON);
@@ -247,7 +247,7 @@ static void reload(Fixture *f)
 /* A guest never powers an empty slot, which only the Express controller permits. */
 static void guest(const Controller *c, Fixture *f, Say what)
 {
-    c->say(f, card(f) ? what : SAY_OFF);
+    c->say(f, slot_occupied(f) ? what : SAY_OFF);
 }
 
 /* Carry out a step. Returns whether a command succeeded. */
@@ -258,7 +258,7 @@ static bool take_step(const Controller *c, Fixture *f, Step step)
 
     switch (step) {
     case STEP_INSERT:
-        ok = !d && insert(c, f);
+        ok = !d && slot_insert(c, f);
         break;
     case STEP_DEL:
         ok = d && pci_unplug_request(d, 0, NULL);
@@ -282,7 +282,7 @@ static bool take_step(const Controller *c, Fixture *f, Step step)
         guest(c, f, SAY_OFF);
         break;
     case STEP_SECOND:
-        step_ns(f, 1000000000);
+        clock_step_ns(f, 1000000000);
         break;
     case STEP_MIGRATE:
         f->m->migrating = !f->m->migrating;
@@ -290,15 +290,15 @@ static bool take_step(const Controller *c, Fixture *f, Step step)
         break;
     case STEP_RESET:
         machine_reset(f->m, RESET_COLD);
-        set_cfg(f, BRIDGE, PCI_PRIMARY_BUS, 4, 0x00010100);
-        set_cfg(f, BRIDGE, PCI_BASE_ADDRESS_0, 4, MMIO);
-        set_cfg(f, BRIDGE, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+        config_write(f, BRIDGE, PCI_PRIMARY_BUS, 4, 0x00010100);
+        config_write(f, BRIDGE, PCI_BASE_ADDRESS_0, 4, MMIO);
+        config_write(f, BRIDGE, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
         break;
     default:
         reload(f);
     }
-    settle();
-    if (!card(f)) {
+    run_pending();
+    if (!slot_occupied(f)) {
         c->say(f, SAY_OFF);
     }
     return ok;
@@ -312,17 +312,17 @@ static PCISlot *the_slot(const Controller *c, Fixture *f)
 /* Express blinks and power are one register, so the Express guest keeps the power in a blink. */
 static void blink_with_power(Fixture *f, bool on)
 {
-    set_cfg(f, BRIDGE, EXP + EXP_SLTCTL, 2,
-            EXP_SLTCTL_PIC_BLINK | EXP_SLTCTL_AIC_OFF | (on ? 0 : EXP_SLTCTL_PCC));
+    config_write(f, BRIDGE, EXP + EXP_SLTCTL, 2,
+                 EXP_SLTCTL_PIC_BLINK | EXP_SLTCTL_AIC_OFF | (on ? 0 : EXP_SLTCTL_PCC));
 }
 
 static bool step_both(const Controller *c, Fixture *f, Step step)
 {
     PCISlot *s = the_slot(c, f);
 
-    if (step == STEP_BLINK && !c->devfn && card(f)) {
+    if (step == STEP_BLINK && !c->devfn && slot_occupied(f)) {
         blink_with_power(f, s->ops->powered(s));
-        settle();
+        run_pending();
         return true;
     }
     return take_step(c, f, step);
@@ -337,8 +337,8 @@ static void run_sequence(unsigned length)
     Fixture fa, fb;
     unsigned failed[2] = { 0, 0 };
 
-    start(a, &fa);
-    start(b, &fb);
+    slot_machine_start(a, &fa);
+    slot_machine_start(b, &fb);
     for (unsigned i = 0; i < length; i++) {
         Step step = g_test_rand_int_range(0, STEPS);
         PCISlot *sa, *sb;
@@ -359,7 +359,7 @@ static void run_sequence(unsigned length)
         g_assert_cmpstr(pci_unplug_state_name(sa->job), ==, pci_unplug_state_name(sb->job));
         g_assert_cmpuint(failed[0], ==, failed[1]);
         g_assert_true(timer_armed(&sa->deadline) == timer_armed(&sb->deadline));
-        g_assert_true(card(&fa) == card(&fb));
+        g_assert_true(slot_occupied(&fa) == slot_occupied(&fb));
         g_assert_null(pci_slot_broken(sa));
         g_assert_null(pci_slot_broken(sb));
     }

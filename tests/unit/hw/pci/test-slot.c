@@ -9,19 +9,19 @@ static void test_unplug(gconstpointer opaque)
 {
     const Controller *c = opaque;
     Fixture f;
-    PCIDevice *d = running_card(c, &f);
+    PCIDevice *d = slot_with_device(c, &f);
     struct json_object *jobs;
 
     g_assert_true(pci_unplug_request(d, 1000, NULL));
     g_assert_true(c->pressed(&f));
     g_assert_false(pci_unplug_request(d, 0, NULL));
-    g_assert_cmpstr(job(d), ==, "requested");
+    g_assert_cmpstr(unplug_state(d), ==, "requested");
     c->say(&f, SAY_BLINK);
-    g_assert_cmpstr(job(d), ==, "accepted");
+    g_assert_cmpstr(unplug_state(d), ==, "accepted");
     c->say(&f, SAY_OFF);
-    g_assert_true(card(&f)); /* not from inside the access */
-    settle();
-    g_assert_false(card(&f));
+    g_assert_true(slot_occupied(&f)); /* not from inside the access */
+    run_pending();
+    g_assert_false(slot_occupied(&f));
     g_assert_cmpuint(failures, ==, 0);
     jobs = pci_unplug_query(f.m);
     g_assert_cmpstr(json_object_to_json_string_ext(jobs, JSON_C_TO_STRING_PLAIN), ==,
@@ -29,7 +29,7 @@ static void test_unplug(gconstpointer opaque)
                         ? "[{\"device\":\"card\",\"port\":\"br\",\"slot\":3,\"state\":\"removed\"}]"
                         : "[{\"device\":\"card\",\"port\":\"br\",\"state\":\"removed\"}]");
     json_object_put(jobs);
-    step_ns(&f, 2000000000);
+    clock_step_ns(&f, 2000000000);
     g_assert_cmpuint(failures, ==, 0);
     fixture_fini(&f);
 }
@@ -40,22 +40,22 @@ static void test_ask_again(gconstpointer opaque)
 {
     const Controller *c = opaque;
     Fixture f;
-    PCIDevice *d = running_card(c, &f);
+    PCIDevice *d = slot_with_device(c, &f);
     g_autoptr(GError) err = NULL;
 
     g_assert_true(pci_unplug_request(d, 0, NULL));
-    step_ns(&f, 4999999999);
+    clock_step_ns(&f, 4999999999);
     g_assert_false(pci_unplug_request(d, 0, &err));
     g_assert_nonnull(strstr(err->message, "Device card is already in the process of unplug"));
-    step_ns(&f, 1);
+    clock_step_ns(&f, 1);
     c->say(&f, SAY_CLEAR);
     g_assert_true(pci_unplug_request(d, 0, NULL));
     g_assert_true(c->pressed(&f));
     c->say(&f, SAY_BLINK); /* the guest has responded: further requests are rejected for any
                             * duration */
-    step_ns(&f, 60000000000);
+    clock_step_ns(&f, 60000000000);
     g_assert_false(pci_unplug_request(d, 0, NULL));
-    g_assert_cmpstr(job(d), ==, "accepted");
+    g_assert_cmpstr(unplug_state(d), ==, "accepted");
     fixture_fini(&f);
 }
 
@@ -65,19 +65,19 @@ static void test_late_answer(gconstpointer opaque)
 {
     const Controller *c = opaque;
     Fixture f;
-    PCIDevice *d = running_card(c, &f);
+    PCIDevice *d = slot_with_device(c, &f);
 
     g_assert_true(pci_unplug_request(d, 1000, NULL));
     c->say(&f, SAY_BLINK);
     c->say(&f, SAY_CLEAR);
-    step_ns(&f, 1000000000);
-    g_assert_cmpstr(job(d), ==, "timed-out");
+    clock_step_ns(&f, 1000000000);
+    g_assert_cmpstr(unplug_state(d), ==, "timed-out");
     g_assert_true(pci_unplug_request(d, 0, NULL));
     g_assert_false(c->pressed(&f));
-    g_assert_cmpstr(job(d), ==, "accepted");
+    g_assert_cmpstr(unplug_state(d), ==, "accepted");
     c->say(&f, SAY_OFF);
-    settle();
-    g_assert_false(card(&f));
+    run_pending();
+    g_assert_false(slot_occupied(&f));
     fixture_fini(&f);
 }
 
@@ -87,7 +87,7 @@ static void test_given_away(gconstpointer opaque)
 {
     const Controller *c = opaque;
     Fixture f;
-    PCIDevice *d = running_card(c, &f);
+    PCIDevice *d = slot_with_device(c, &f);
 
     g_assert_true(pci_unplug_request(d, 0, NULL));
     f.m->migrating = 1;
@@ -97,13 +97,13 @@ static void test_given_away(gconstpointer opaque)
     f.m->migrating = 0;
     machine_set_state(f.m, RUN_POSTMIGRATE);
     pci_unplug_resume(f.m);
-    settle();
-    g_assert_true(card(&f));
+    run_pending();
+    g_assert_true(slot_occupied(&f));
     g_assert_false(pci_unplug_request(d, 0, NULL)); /* still in progress */
     machine_set_state(f.m, RUN_RUNNING);
     pci_unplug_resume(f.m); /* once is enough */
-    settle();
-    g_assert_false(card(&f));
+    run_pending();
+    g_assert_false(slot_occupied(&f));
     fixture_fini(&f);
 }
 
@@ -113,16 +113,16 @@ static void test_incoming(gconstpointer opaque)
 {
     const Controller *c = opaque;
     Fixture f;
-    PCIDevice *d = running_card(c, &f);
+    PCIDevice *d = slot_with_device(c, &f);
 
     c->say(&f, SAY_OFF);
     f.m->state = RUN_INMIGRATE;
     g_assert_true(pci_unplug_request(d, 0, NULL));
-    settle();
-    g_assert_true(card(&f));
+    run_pending();
+    g_assert_true(slot_occupied(&f));
     machine_set_state(f.m, RUN_RUNNING);
-    settle();
-    g_assert_false(card(&f));
+    run_pending();
+    g_assert_false(slot_occupied(&f));
     fixture_fini(&f);
 }
 
@@ -132,20 +132,20 @@ static void test_powered_off_already(gconstpointer opaque)
 {
     const Controller *c = opaque;
     Fixture f;
-    PCIDevice *d = running_card(c, &f);
+    PCIDevice *d = slot_with_device(c, &f);
 
-    wr(&f, ecam(1, c->devfn, PCI_COMMAND), 2, PCI_COMMAND_MASTER);
+    guest_write(&f, ecam_address(1, c->devfn, PCI_COMMAND), 2, PCI_COMMAND_MASTER);
     g_assert_cmpint(pci_dma_write(d, RAM, "ok", 2), ==, MEM_OK);
     c->say(&f, SAY_OFF);
-    settle();
-    g_assert_true(card(&f));
-    g_assert_cmphex(rd(&f, ecam(1, c->devfn, 0), 4), ==, 0xffffffff);
+    run_pending();
+    g_assert_true(slot_occupied(&f));
+    g_assert_cmphex(guest_read(&f, ecam_address(1, c->devfn, 0), 4), ==, 0xffffffff);
     g_assert_cmpint(pci_dma_write(d, RAM, "no", 2), ==, MEM_REFUSED); /* with any register values */
     c->say(&f, SAY_CLEAR);
     g_assert_true(pci_unplug_request(d, 0, NULL));
     g_assert_false(c->pressed(&f));
-    settle();
-    g_assert_false(card(&f));
+    run_pending();
+    g_assert_false(slot_occupied(&f));
     fixture_fini(&f);
 }
 
@@ -153,14 +153,14 @@ static void test_refused_by_guest(gconstpointer opaque)
 {
     const Controller *c = opaque;
     Fixture f;
-    PCIDevice *d = running_card(c, &f);
+    PCIDevice *d = slot_with_device(c, &f);
 
     g_assert_true(pci_unplug_request(d, 1000, NULL));
     c->say(&f, SAY_BLINK);
     c->say(&f, SAY_ON);
-    g_assert_cmpstr(job(d), ==, "refused");
+    g_assert_cmpstr(unplug_state(d), ==, "refused");
     g_assert_cmpuint(failures, ==, 1);
-    step_ns(&f, 2000000000);
+    clock_step_ns(&f, 2000000000);
     g_assert_cmpuint(failures, ==, 1);
     g_assert_true(pci_unplug_request(d, 0, NULL)); /* and again */
     fixture_fini(&f);
@@ -170,20 +170,20 @@ static void test_timeout_then_force(gconstpointer opaque)
 {
     const Controller *c = opaque;
     Fixture f;
-    PCIDevice *d = running_card(c, &f);
+    PCIDevice *d = slot_with_device(c, &f);
 
     g_assert_true(pci_unplug_request(d, 1000, NULL));
-    step_ns(&f, 999999999);
-    g_assert_cmpstr(job(d), ==, "requested");
-    step_ns(&f, 1);
-    g_assert_cmpstr(job(d), ==, "timed-out");
+    clock_step_ns(&f, 999999999);
+    g_assert_cmpstr(unplug_state(d), ==, "requested");
+    clock_step_ns(&f, 1);
+    g_assert_cmpstr(unplug_state(d), ==, "timed-out");
     g_assert_cmpuint(failures, ==, 1);
     c->say(&f, SAY_CLEAR);
     g_assert_true(pci_unplug_request(d, 0, NULL)); /* it never blinked: press the button again */
     g_assert_true(c->pressed(&f));
     g_assert_true(pci_unplug_force(d, NULL));
-    g_assert_false(card(&f));
-    g_assert_cmphex(rd(&f, ecam(1, c->devfn, 0), 4), ==, 0xffffffff);
+    g_assert_false(slot_occupied(&f));
+    g_assert_cmphex(guest_read(&f, ecam_address(1, c->devfn, 0), 4), ==, 0xffffffff);
     fixture_fini(&f);
 }
 
@@ -191,24 +191,24 @@ static void test_cancel(gconstpointer opaque)
 {
     const Controller *c = opaque;
     Fixture f;
-    PCIDevice *d = running_card(c, &f);
+    PCIDevice *d = slot_with_device(c, &f);
 
     g_assert_false(pci_unplug_cancel(d, NULL));
     g_assert_true(pci_unplug_request(d, 0, NULL));
     c->say(&f, SAY_CLEAR);
     g_assert_true(pci_unplug_cancel(d, NULL));
     g_assert_true(c->pressed(&f));
-    g_assert_cmpstr(job(d), ==, "cancelled");
+    g_assert_cmpstr(unplug_state(d), ==, "cancelled");
     c->say(&f, SAY_OFF); /* the guest continues nevertheless: the device stays */
-    settle();
-    g_assert_true(card(&f));
+    run_pending();
+    g_assert_true(slot_occupied(&f));
     c->say(&f, SAY_ON);
     g_assert_true(pci_unplug_request(d, 0, NULL)); /* the same after a response of the guest */
     c->say(&f, SAY_BLINK);
     c->say(&f, SAY_CLEAR);
     g_assert_true(pci_unplug_cancel(d, NULL));
     g_assert_true(c->pressed(&f));
-    g_assert_cmpstr(job(d), ==, "cancelled");
+    g_assert_cmpstr(unplug_state(d), ==, "cancelled");
     fixture_fini(&f);
 }
 
@@ -221,12 +221,12 @@ static void test_endless(gconstpointer opaque)
     Fixture f;
     PCIDevice *d;
 
-    start(c, &f);
-    d = plug(&f, type("ticker"), "br", NULL, c->devfn, NULL);
+    slot_machine_start(c, &f);
+    d = plug_function(&f, catalog_type("ticker"), "br", NULL, c->devfn, NULL);
     c->say(&f, SAY_ON);
     g_assert_true(pci_unplug_request(d, UINT64_MAX, NULL));
-    step_ns(&f, 1ll << 59); /* 18 years */
-    g_assert_cmpstr(job(d), ==, "requested");
+    clock_step_ns(&f, 1ll << 59); /* 18 years */
+    g_assert_cmpstr(unplug_state(d), ==, "requested");
     jobs = pci_unplug_query(f.m);
     o = json_object_object_get(json_object_array_get_idx(jobs, 0), "device");
     g_assert_cmpstr(json_object_get_string(o), ==, d->dev.path);
@@ -242,22 +242,22 @@ static void test_migrating(gconstpointer opaque)
 {
     const Controller *c = opaque;
     Fixture f;
-    PCIDevice *d = running_card(c, &f);
+    PCIDevice *d = slot_with_device(c, &f);
     g_autoptr(GError) err = NULL;
 
     g_assert_true(pci_unplug_request(d, 0, NULL));
     f.m->migrating = 1;
     c->say(&f, SAY_BLINK);
     c->say(&f, SAY_OFF);
-    settle();
-    g_assert_true(card(&f));
-    g_assert_cmpstr(job(d), ==, "powered-off");
+    run_pending();
+    g_assert_true(slot_occupied(&f));
+    g_assert_cmpstr(unplug_state(d), ==, "powered-off");
     g_assert_false(pci_unplug_force(d, &err));
     g_assert_nonnull(strstr(err->message, "migration"));
     f.m->migrating = 0;
     pci_unplug_resume(f.m);
-    settle();
-    g_assert_false(card(&f));
+    run_pending();
+    g_assert_false(slot_occupied(&f));
     fixture_fini(&f);
 }
 
@@ -265,30 +265,31 @@ static void test_migrating(gconstpointer opaque)
 static void test_bridge(gconstpointer opaque)
 {
     const Controller *c = opaque;
-    uint64_t edu = ecam(2, PCI_DEVFN(1, 0), 0);
+    uint64_t edu = ecam_address(2, PCI_DEVFN(1, 0), 0);
     unsigned pin = c->devfn ? (1 + SLOT + 1) % 4 : 2; /* swizzled on the path upstream */
     Fixture f;
 
-    start(c, &f);
+    slot_machine_start(c, &f);
     f.m->state = RUN_PRELAUNCH;
-    plug(&f, type(c->devfn ? "pci-bridge" : "pcie-pci-bridge"), "br", "card", c->devfn, NULL);
-    plug(&f, type("edu"), "card", "edu", PCI_DEVFN(1, 0), NULL);
+    plug_function(&f, catalog_type(c->devfn ? "pci-bridge" : "pcie-pci-bridge"), "br", "card",
+                  c->devfn, NULL);
+    plug_function(&f, catalog_type("edu"), "card", "edu", PCI_DEVFN(1, 0), NULL);
     f.m->state = RUN_RUNNING;
     for (unsigned round = 0; round < 2; round++) {
-        set_cfg(&f, BRIDGE, PCI_PRIMARY_BUS, 4, 0x00020100);
-        set_cfg(&f, BRIDGE, PCI_MEMORY_BASE, 4, 0x40104010);
-        wr(&f, ecam(1, c->devfn, PCI_PRIMARY_BUS), 4, 0x00020201);
-        wr(&f, ecam(1, c->devfn, PCI_MEMORY_BASE), 4, 0x40104010);
-        wr(&f, ecam(1, c->devfn, PCI_COMMAND), 2, PCI_COMMAND_MEMORY);
-        g_assert_cmphex(rd(&f, edu, 4), ==, 0x11e81234);
-        g_assert_cmphex(rd(&f, edu + PCI_COMMAND, 2), ==, 0);
-        wr(&f, edu + PCI_BASE_ADDRESS_0, 4, MMIO + 0x100000);
-        wr(&f, edu + PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
-        wr(&f, MMIO + 0x100060, 4, 1); /* raise */
+        config_write(&f, BRIDGE, PCI_PRIMARY_BUS, 4, 0x00020100);
+        config_write(&f, BRIDGE, PCI_MEMORY_BASE, 4, 0x40104010);
+        guest_write(&f, ecam_address(1, c->devfn, PCI_PRIMARY_BUS), 4, 0x00020201);
+        guest_write(&f, ecam_address(1, c->devfn, PCI_MEMORY_BASE), 4, 0x40104010);
+        guest_write(&f, ecam_address(1, c->devfn, PCI_COMMAND), 2, PCI_COMMAND_MEMORY);
+        g_assert_cmphex(guest_read(&f, edu, 4), ==, 0x11e81234);
+        g_assert_cmphex(guest_read(&f, edu + PCI_COMMAND, 2), ==, 0);
+        guest_write(&f, edu + PCI_BASE_ADDRESS_0, 4, MMIO + 0x100000);
+        guest_write(&f, edu + PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+        guest_write(&f, MMIO + 0x100060, 4, 1); /* raise */
         g_assert_true(f.line[pin]);
         c->say(&f, SAY_OFF);
         g_assert_false(f.line[pin]);
-        g_assert_cmphex(rd(&f, MMIO + 0x100000, 4), ==, 0xffffffff);
+        g_assert_cmphex(guest_read(&f, MMIO + 0x100000, 4), ==, 0xffffffff);
         c->say(&f, SAY_ON);
         g_assert_false(f.line[pin]);
     }
@@ -303,22 +304,23 @@ static void test_function_0_last(gconstpointer opaque)
     PCIDevice *first;
     Fixture f;
 
-    start(c, &f);
+    slot_machine_start(c, &f);
     for (unsigned round = 0; round < 2; round++) {
-        first = plug(&f, type("ticker"), "br", "second", c->devfn + 1, "multifunction=on");
+        first = plug_function(&f, catalog_type("ticker"), "br", "second", c->devfn + 1,
+                              "multifunction=on");
         g_assert_false(c->pressed(&f));
         if (round == 0) {
             g_assert_true(pci_unplug_request(first, 0, NULL));
             g_assert_false(c->pressed(&f));
-            settle();
+            run_pending();
             g_assert_null(device_find_id(f.m, "second"));
         }
     }
-    plug(&f, type("ticker"), "br", "card", c->devfn, "multifunction=on");
+    plug_function(&f, catalog_type("ticker"), "br", "card", c->devfn, "multifunction=on");
     g_assert_true(c->pressed(&f));
     c->say(&f, SAY_ON);
-    g_assert_cmphex(rd(&f, ecam(1, c->devfn, 0), 4), ==, CARD_ID);
-    g_assert_cmphex(rd(&f, ecam(1, c->devfn + 1, 0), 4), ==, CARD_ID);
+    g_assert_cmphex(guest_read(&f, ecam_address(1, c->devfn, 0), 4), ==, CARD_ID);
+    g_assert_cmphex(guest_read(&f, ecam_address(1, c->devfn + 1, 0), 4), ==, CARD_ID);
     fixture_fini(&f);
 }
 
@@ -329,14 +331,14 @@ static void test_function_0_last_cold(gconstpointer opaque)
     Fixture f;
 
     for (unsigned incoming = 0; incoming < 2; incoming++) {
-        start(c, &f);
+        slot_machine_start(c, &f);
         f.m->state = incoming ? RUN_INMIGRATE : RUN_PRELAUNCH;
-        plug(&f, type("ticker"), "br", "second", c->devfn + 1, "multifunction=on");
-        plug(&f, type("ticker"), "br", "card", c->devfn, "multifunction=on");
+        plug_function(&f, catalog_type("ticker"), "br", "second", c->devfn + 1, "multifunction=on");
+        plug_function(&f, catalog_type("ticker"), "br", "card", c->devfn, "multifunction=on");
         f.m->state = RUN_RUNNING;
         g_assert_false(c->pressed(&f));
-        g_assert_cmphex(rd(&f, ecam(1, c->devfn, 0), 4), ==, CARD_ID);
-        g_assert_cmphex(rd(&f, ecam(1, c->devfn + 1, 0), 4), ==, CARD_ID);
+        g_assert_cmphex(guest_read(&f, ecam_address(1, c->devfn, 0), 4), ==, CARD_ID);
+        g_assert_cmphex(guest_read(&f, ecam_address(1, c->devfn + 1, 0), 4), ==, CARD_ID);
         fixture_fini(&f);
     }
 }
@@ -347,11 +349,11 @@ static void test_function_added(gconstpointer opaque)
     const Controller *c = opaque;
     Fixture f;
 
-    start(c, &f);
-    plug(&f, type("ticker"), "br", "card", c->devfn, "multifunction=on");
+    slot_machine_start(c, &f);
+    plug_function(&f, catalog_type("ticker"), "br", "card", c->devfn, "multifunction=on");
     c->say(&f, SAY_ON);
-    plug(&f, type("ticker"), "br", "second", c->devfn + 1, NULL);
-    g_assert_cmphex(rd(&f, ecam(1, c->devfn + 1, 0), 4), ==, CARD_ID);
+    plug_function(&f, catalog_type("ticker"), "br", "second", c->devfn + 1, NULL);
+    g_assert_cmphex(guest_read(&f, ecam_address(1, c->devfn + 1, 0), 4), ==, CARD_ID);
     fixture_fini(&f);
 }
 
@@ -362,20 +364,20 @@ static void test_functions(gconstpointer opaque)
     Fixture f;
     PCIDevice *d, *second;
 
-    start(c, &f);
-    d = plug(&f, type("ticker"), "br", "card", c->devfn, "multifunction=on");
-    second = plug(&f, type("ticker"), "br", "second", c->devfn + 1, NULL);
+    slot_machine_start(c, &f);
+    d = plug_function(&f, catalog_type("ticker"), "br", "card", c->devfn, "multifunction=on");
+    second = plug_function(&f, catalog_type("ticker"), "br", "second", c->devfn + 1, NULL);
     if (c->devfn) {
-        plug(&f, type("ticker"), "br", "other", PCI_DEVFN(SLOT + 1, 0), NULL);
+        plug_function(&f, catalog_type("ticker"), "br", "other", PCI_DEVFN(SLOT + 1, 0), NULL);
     }
     c->say(&f, SAY_ON);
-    g_assert_cmphex(rd(&f, ecam(1, c->devfn + 1, 0), 4), ==, CARD_ID);
+    g_assert_cmphex(guest_read(&f, ecam_address(1, c->devfn + 1, 0), 4), ==, CARD_ID);
     g_assert_true(pci_slot_of(d) == pci_slot_of(second));
     g_assert_true(pci_unplug_request(second, 0, NULL));
     g_assert_false(pci_unplug_request(d, 0, NULL));
     c->say(&f, SAY_OFF);
-    settle();
-    g_assert_false(card(&f));
+    run_pending();
+    g_assert_false(slot_occupied(&f));
     g_assert_null(device_find_id(f.m, "second"));
     g_assert_true(!c->devfn || device_find_id(f.m, "other"));
     fixture_fini(&f);
@@ -390,7 +392,7 @@ static void test_pulled_at_each_step(gconstpointer opaque)
     for (unsigned n = 0; n <= G_N_ELEMENTS(steps); n++) {
         for (unsigned what = 0; what < 2; what++) {
             Fixture f;
-            PCIDevice *br = start(c, &f), *d = insert(c, &f);
+            PCIDevice *br = slot_machine_start(c, &f), *d = slot_insert(c, &f);
 
             for (unsigned i = 0; i < n; i++) {
                 if (i == 3) {
@@ -399,8 +401,8 @@ static void test_pulled_at_each_step(gconstpointer opaque)
                 c->say(&f, steps[i]);
             }
             device_unplug(what ? &br->dev : &d->dev);
-            settle();
-            step_ns(&f, 10000000);
+            run_pending();
+            clock_step_ns(&f, 10000000);
             fixture_fini(&f);
         }
     }
@@ -427,10 +429,11 @@ static void test_no_slot(void)
 
         fixture_init(&f);
         if (rows[i].type) {
-            plug(&f, type(rows[i].type), "pcie.0", "br", BRIDGE, rows[i].settings);
+            plug_function(&f, catalog_type(rows[i].type), "pcie.0", "br", BRIDGE, rows[i].settings);
         }
         f.m->state = RUN_RUNNING;
-        d = plug(&f, type("ticker"), rows[i].type ? "br" : "pcie.0", "x", rows[i].devfn, NULL);
+        d = plug_function(&f, catalog_type("ticker"), rows[i].type ? "br" : "pcie.0", "x",
+                          rows[i].devfn, NULL);
         g_assert_null(pci_slot_of(d));
         g_assert_false(pci_unplug_request(d, 0, &err));
         g_assert_nonnull(strstr(err->message, "'x'"));
@@ -447,7 +450,7 @@ static void test_detached(void)
     const Controller *c = &controllers[0];
     g_autoptr(GError) err = NULL;
     Fixture f;
-    PCIDevice *d = running_card(c, &f);
+    PCIDevice *d = slot_with_device(c, &f);
 
     device_pin_any(&d->dev);
     device_unplug(&d->dev);
@@ -465,12 +468,12 @@ static void test_button_of_removed(gconstpointer opaque)
     PCIDevice *d;
     Fixture f;
 
-    start(c, &f);
-    d = insert(c, &f);
+    slot_machine_start(c, &f);
+    d = slot_insert(c, &f);
     g_assert_true(c->pressed(&f)); /* the slot has no power: the device announces itself */
     g_assert_true(pci_unplug_request(d, 0, NULL));
-    settle();
-    g_assert_false(card(&f));
+    run_pending();
+    g_assert_false(slot_occupied(&f));
     g_assert_false(c->pressed(&f));
     fixture_fini(&f);
 }

@@ -14,15 +14,15 @@ static void test_chassis(void)
     uint8_t pos;
 
     fixture_init(&f);
-    d = plug(&f, &one_type, "pcie.0", "d", ONE_FN, "serial=7");
+    d = plug_function(&f, &one_type, "pcie.0", "d", ONE_FN, "serial=7");
     pos = pci_find_capability(d, PCI_CAP_ID_SLOTID);
-    g_assert_cmphex(cfg(&f, ONE_FN, pos + 2, 2), ==, 0x0720);
+    g_assert_cmphex(config_read(&f, ONE_FN, pos + 2, 2), ==, 0x0720);
     one_cap_only_changes(&f, d, pos, 4, mask);
-    set_cfg(&f, ONE_FN, pos + 3, 1, 0x55);
+    config_write(&f, ONE_FN, pos + 3, 1, 0x55);
     one_cap_round_trip(d);
-    g_assert_cmphex(cfg(&f, ONE_FN, pos + 3, 1), ==, 0x55);
+    g_assert_cmphex(config_read(&f, ONE_FN, pos + 3, 1), ==, 0x55);
     machine_reset(f.m, RESET_HOT);
-    g_assert_cmphex(cfg(&f, ONE_FN, pos + 3, 1), ==, 7);
+    g_assert_cmphex(config_read(&f, ONE_FN, pos + 3, 1), ==, 7);
     fixture_fini(&f);
 }
 
@@ -33,7 +33,7 @@ static void test_left_out(void)
     PCIDevice *d;
 
     fixture_init(&f);
-    d = plug(&f, &one_type, "pcie.0", "d", ONE_FN, NULL);
+    d = plug_function(&f, &one_type, "pcie.0", "d", ONE_FN, NULL);
     g_assert_cmpuint(pci_find_capability(d, PCI_CAP_ID_SLOTID), ==, 0);
     fixture_fini(&f);
 }

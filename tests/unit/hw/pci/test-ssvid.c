@@ -14,9 +14,9 @@ static void test_ids(void)
     uint8_t pos;
 
     fixture_init(&f);
-    d = plug(&f, &one_type, "pcie.0", "d", ONE_FN, NULL);
+    d = plug_function(&f, &one_type, "pcie.0", "d", ONE_FN, NULL);
     pos = pci_find_capability(d, PCI_CAP_ID_SSVID);
-    g_assert_cmphex(cfg(&f, ONE_FN, pos + 4, 4), ==, 0x43211b36);
+    g_assert_cmphex(config_read(&f, ONE_FN, pos + 4, 4), ==, 0x43211b36);
     one_cap_only_changes(&f, d, pos, 8, mask);
     one_cap_round_trip(d);
     fixture_fini(&f);

@@ -150,17 +150,17 @@ static void sound(const PCIDevice *d)
 /* A device in use: BARs, MSI-X enabled, a level asserted. */
 static PCIDevice *busy(Fixture *f, const char *settings)
 {
-    PCIDevice *d = plug(f, &type, "pcie.0", "d", FN, settings);
+    PCIDevice *d = plug_function(f, &type, "pcie.0", "d", FN, settings);
     uint8_t msix = pci_find_capability(d, PCI_CAP_ID_MSIX);
 
-    set_cfg(f, FN, PCI_BASE_ADDRESS_0, 4, MMIO);
-    set_cfg(f, FN, PCI_BASE_ADDRESS_0 + 8, 4, MMIO + 0x10000);
-    set_cfg(f, FN, PCI_COMMAND, 2, 6);
-    set_cfg(f, FN, PCI_INTERRUPT_LINE, 1, 9);
-    set_cfg(f, FN, 0xf8, 4, 0x12345678); /* device-specific area */
+    config_write(f, FN, PCI_BASE_ADDRESS_0, 4, MMIO);
+    config_write(f, FN, PCI_BASE_ADDRESS_0 + 8, 4, MMIO + 0x10000);
+    config_write(f, FN, PCI_COMMAND, 2, 6);
+    config_write(f, FN, PCI_INTERRUPT_LINE, 1, 9);
+    config_write(f, FN, 0xf8, 4, 0x12345678); /* device-specific area */
     if (msix) {
-        wr(f, MMIO + 0x10000, 8, RAM);
-        set_cfg(f, FN, msix + PCI_MSIX_CONTROL, 2, PCI_MSIX_ENABLE);
+        guest_write(f, MMIO + 0x10000, 8, RAM);
+        config_write(f, FN, msix + PCI_MSIX_CONTROL, 2, PCI_MSIX_ENABLE);
     }
     pci_irq_set(d, 1, true);
     return d;
@@ -180,7 +180,7 @@ static void test_round_trip(void)
     g_assert_cmphex(first->data[7], ==,
                     BIT_MSIX | BIT_MSI); /* PM of an Express function is fixed */
     device_unplug(&d->dev);
-    d = plug(&f, &type, "pcie.0", "d", FN, NULL);
+    d = plug_function(&f, &type, "pcie.0", "d", FN, NULL);
     loads(d, first);
     second = save_record(d);
     g_assert_cmpmem(first->data, first->len, second->data, second->len);
@@ -227,7 +227,7 @@ static void test_all_levels(void)
     PCIDevice *d;
 
     fixture_init(&f);
-    d = plug(&f, &wide_type, "pcie.0", "d", FN, NULL);
+    d = plug_function(&f, &wide_type, "pcie.0", "d", FN, NULL);
     for (unsigned n = 0; n < 64; n++) {
         g_autoptr(GByteArray) bytes = NULL;
 
@@ -251,7 +251,7 @@ static void test_no_switch(void)
     PCIDevice *d;
 
     fixture_init(&f);
-    d = plug(&f, &wide_type, "pcie.0", "d", FN, NULL);
+    d = plug_function(&f, &wide_type, "pcie.0", "d", FN, NULL);
     bytes = save_record(d);
     g_assert_cmphex(bytes->data[7] & BIT_MSI, ==, 0);
     loads(d, bytes);
@@ -299,7 +299,7 @@ static void test_old_versions(void)
         v3 = save_record(d);
         old = as_version(v3, version, 4096);
         device_unplug(&d->dev);
-        d = plug(&f, &type, "pcie.0", "d", FN, rows[row].loaded);
+        d = plug_function(&f, &type, "pcie.0", "d", FN, rows[row].loaded);
         loads(d, old);
         sound(d);
         g_assert_cmphex(pci_find_capability(d, PCI_CAP_ID_MSIX), ==, 0);
@@ -327,14 +327,14 @@ static void test_old_versions_conventional(void)
         v3 = save_record(d);
         old = as_version(v3, version, 256);
         device_unplug(&d->dev);
-        d = plug(&f, &type, "pcie.0", "d", FN, "pm=off");
+        d = plug_function(&f, &type, "pcie.0", "d", FN, "pm=off");
         g_assert_cmphex(pci_find_capability(d, PCI_CAP_ID_PM), ==, 0);
         loads(d, old);
         sound(d);
         g_assert_cmphex(pci_find_capability(d, PCI_CAP_ID_PM), !=, 0);
-        set_cfg(&f, FN, pci_find_capability(d, PCI_CAP_ID_PM) + PCI_PM_PMCSR, 2, PCI_PM_D3HOT);
+        config_write(&f, FN, pci_find_capability(d, PCI_CAP_ID_PM) + PCI_PM_PMCSR, 2, PCI_PM_D3HOT);
         g_assert_cmpuint(d->d_state, ==, 3);
-        set_cfg(&f, FN, pci_find_capability(d, PCI_CAP_ID_PM) + PCI_PM_PMCSR, 2, 0);
+        config_write(&f, FN, pci_find_capability(d, PCI_CAP_ID_PM) + PCI_PM_PMCSR, 2, 0);
         pci_irq_set(d, 1, false);
         fixture_fini(&f);
     }
@@ -355,7 +355,7 @@ static void test_old_versions_without_msix(void)
         refuses(d, old, "an MSI-X capability at 0x");
         refuses(d, old, version == 1 ? "a record of version 1 has none" : "version 2 has none");
         device_unplug(&d->dev);
-        d = plug(&f, &type, "pcie.0", "d", FN, "msix=off");
+        d = plug_function(&f, &type, "pcie.0", "d", FN, "msix=off");
         refuses(d, old, "an MSI-X capability at 0x");
         fixture_fini(&f);
     }
@@ -407,7 +407,7 @@ static void test_foreign_offsets(void)
     d = busy(&f, "msix=0xe0,msi=0xc0,pm=0xb0,express=0x44,common=0x80,notify=0x98");
     bytes = save_record(d);
     device_unplug(&d->dev);
-    d = plug(&f, &type, "pcie.0", "d", FN, NULL);
+    d = plug_function(&f, &type, "pcie.0", "d", FN, NULL);
     loads(d, bytes);
     sound(d);
     again = save_record(d);
@@ -416,11 +416,11 @@ static void test_foreign_offsets(void)
     g_assert_cmphex(msi, ==, 0xc0);
     text = device_prop_text(&d->dev, "msi");
     g_assert_cmpuint(g_ascii_strtoull(text, NULL, 0), ==, 0xc0);
-    set_cfg(&f, FN, msi + PCI_MSI_CONTROL, 2, PCI_MSI_ENABLE | 2 << 4); /* masks moved too */
+    config_write(&f, FN, msi + PCI_MSI_CONTROL, 2, PCI_MSI_ENABLE | 2 << 4); /* masks moved too */
     g_assert_true(msi_enabled(d));
-    set_cfg(&f, FN, 0x40, 4, 0xffffffff); /* plain bytes now */
-    g_assert_cmphex(cfg(&f, FN, 0x40, 4), ==, 0xffffffff);
-    set_cfg(&f, FN, pci_find_capability(d, PCI_CAP_ID_PM) + 4, 2, 3);
+    config_write(&f, FN, 0x40, 4, 0xffffffff); /* plain bytes now */
+    g_assert_cmphex(config_read(&f, FN, 0x40, 4), ==, 0xffffffff);
+    config_write(&f, FN, pci_find_capability(d, PCI_CAP_ID_PM) + 4, 2, 3);
     g_assert_cmpuint(d->d_state, ==, 3);
     device_unplug(&d->dev);
     refused(&f, &type, "pcie.0", "d", FN, "msix=0xe0,msi=0xd0", "holds 0xe0");
@@ -442,8 +442,8 @@ static void test_differences(void)
     bytes->data[CONFIG + PCI_INTERRUPT_PIN] = 3;
     bytes->data[CONFIG + 0x200] = 1;
     device_unplug(&d->dev);
-    d = plug(&f, &type, "pcie.0", "d", FN, "size=0x8000");
-    set_cfg(&f, FN, PCI_BASE_ADDRESS_0, 4, MMIO + 0x8000);
+    d = plug_function(&f, &type, "pcie.0", "d", FN, "size=0x8000");
+    config_write(&f, FN, PCI_BASE_ADDRESS_0, 4, MMIO + 0x8000);
     bytes->data[CONFIG + PCI_BASE_ADDRESS_0 + 1] |= 0x40;
     g_assert_false(load_record(d, bytes, &err));
     g_assert_nonnull(strstr(err->message,
@@ -476,7 +476,7 @@ static void test_differences_at_the_edge(void)
 
     close(fd);
     fixture_init(&f);
-    d = plug(&f, &wide_type, "pcie.0", "d", FN, NULL);
+    d = plug_function(&f, &wide_type, "pcie.0", "d", FN, NULL);
     bytes = save_record(d);
     put(bytes, 0xff, 0x80);
     refuses(d, bytes, "(0xff) is 0x80 in the record and 0x0 here, different in bits 0x80");
@@ -486,12 +486,12 @@ static void test_differences_at_the_edge(void)
     device_unplug(&d->dev);
     settings = g_strdup_printf("romfile=%s", path);
     g_assert_true(g_file_set_contents(path, "small", 5, NULL));
-    d = plug(&f, &wide_type, "pcie.0", "d", FN, settings);
-    set_cfg(&f, FN, PCI_ROM_ADDRESS, 4, MMIO + 0x800);
+    d = plug_function(&f, &wide_type, "pcie.0", "d", FN, settings);
+    config_write(&f, FN, PCI_ROM_ADDRESS, 4, MMIO + 0x800);
     small = save_record(d);
     device_unplug(&d->dev);
     g_assert_cmpint(truncate(path, 0x1000), ==, 0);
-    d = plug(&f, &wide_type, "pcie.0", "d", FN, settings);
+    d = plug_function(&f, &wide_type, "pcie.0", "d", FN, settings);
     refuses(d, small, "Expansion ROM Base Address");
     refuses(d, small, "set by property romfile");
     fixture_fini(&f);
@@ -563,7 +563,7 @@ static void test_present_but_impossible(void)
     d = busy(&f, NULL);
     bytes = save_record(d);
     device_unplug(&d->dev);
-    d = plug(&f, &type, "pcie.0", "d", FN, "msix=off,vectors=5000");
+    d = plug_function(&f, &type, "pcie.0", "d", FN, "msix=off,vectors=5000");
     refuses(d, bytes, "5000 MSI-X vectors as set by vectors: 0 to 2048 are accepted");
     sound(d);
     g_assert_cmpuint(msix_vectors(d), ==, 0);
@@ -687,9 +687,9 @@ static void test_mutations(void)
         taken += ok;
         sound(d);
         for (unsigned k = 0; k < 8; k++) {
-            set_cfg(&f, FN, g_test_rand_int_range(0, 0x100), 4, g_test_rand_int());
+            config_write(&f, FN, g_test_rand_int_range(0, 0x100), 4, g_test_rand_int());
             pci_irq_set(d, g_test_rand_int_range(0, 2), g_test_rand_bit());
-            rd(&f, MMIO + g_test_rand_int_range(0, 0x20000), 4);
+            guest_read(&f, MMIO + g_test_rand_int_range(0, 0x20000), 4);
         }
     }
     g_assert_cmpuint(taken, >, 0);
@@ -709,7 +709,7 @@ static void test_bad_extended_lists(void)
     PCIDevice *d;
 
     fixture_init(&f);
-    d = plug(&f, &ext_type, "pcie.0", "d", FN, NULL);
+    d = plug_function(&f, &ext_type, "pcie.0", "d", FN, NULL);
     bytes = save_record(d);
     good = g_memdup2(bytes->data, bytes->len);
     put(bytes, 0x183, 0x18); /* its own successor */
@@ -747,7 +747,7 @@ static void test_lean(void)
     PCIDevice *d;
 
     fixture_init(&f);
-    d = plug(&f, &ext_type, "pcie.0", "d", FN, NULL);
+    d = plug_function(&f, &ext_type, "pcie.0", "d", FN, NULL);
     whole = save_record(d);
     lean = save_lean(d);
     config = lean->data[2] << 8 | lean->data[3];
@@ -782,7 +782,7 @@ static void test_lean_conventional(void)
     PCIDevice *d;
 
     fixture_init_kind(&f, PLAN_BUS_PCI);
-    d = plug(&f, &type, "pcie.0", "d", FN, NULL);
+    d = plug_function(&f, &type, "pcie.0", "d", FN, NULL);
     whole = save_record(d);
     lean = save_lean(d);
     g_assert_cmpmem(whole->data, whole->len, lean->data, lean->len);
@@ -823,8 +823,9 @@ static void test_describe(void)
 
     fixture_init(&f);
     check_description(busy(&f, NULL), all);
-    check_description(plug(&f, &ext_type, "pcie.0", "e", PCI_DEVFN(2, 0), NULL), no_state);
-    check_description(plug(&f, &wide_type, "pcie.0", "w", PCI_DEVFN(3, 0), NULL), conventional);
+    check_description(plug_function(&f, &ext_type, "pcie.0", "e", PCI_DEVFN(2, 0), NULL), no_state);
+    check_description(plug_function(&f, &wide_type, "pcie.0", "w", PCI_DEVFN(3, 0), NULL),
+                      conventional);
     fixture_fini(&f);
 }
 
@@ -836,22 +837,22 @@ static void test_bridge(void)
     PCIDevice *port, *d;
 
     fixture_init(&f);
-    port = plug(&f, &port_type, "pcie.0", "rp", FN, NULL);
-    d = plug(&f, &type, "rp", "d", 0, NULL);
-    set_cfg(&f, FN, PCI_PRIMARY_BUS, 4, 0x010100);
-    set_cfg(&f, FN, PCI_MEMORY_BASE, 4, 0x40004000);
-    set_cfg(&f, FN, PCI_COMMAND, 2, 7);
-    wr(&f, ecam(1, 0, PCI_BASE_ADDRESS_0 + 8), 4, MMIO + 0x10000);
-    wr(&f, ecam(1, 0, PCI_COMMAND), 2, 6);
-    g_assert_cmphex(rd(&f, MMIO + 0x10000 + 12, 4), ==, 1); /* a masked vector */
+    port = plug_function(&f, &port_type, "pcie.0", "rp", FN, NULL);
+    d = plug_function(&f, &type, "rp", "d", 0, NULL);
+    config_write(&f, FN, PCI_PRIMARY_BUS, 4, 0x010100);
+    config_write(&f, FN, PCI_MEMORY_BASE, 4, 0x40004000);
+    config_write(&f, FN, PCI_COMMAND, 2, 7);
+    guest_write(&f, ecam_address(1, 0, PCI_BASE_ADDRESS_0 + 8), 4, MMIO + 0x10000);
+    guest_write(&f, ecam_address(1, 0, PCI_COMMAND), 2, 6);
+    g_assert_cmphex(guest_read(&f, MMIO + 0x10000 + 12, 4), ==, 1); /* a masked vector */
     bytes = save_record(port);
     machine_reset(f.m, RESET_COLD);
     pci_set(d, PCI_BASE_ADDRESS_0 + 8, 4, MMIO + 0x10000);
     pci_device_config_write(d, PCI_COMMAND, 2, 6);
-    g_assert_cmphex(rd(&f, MMIO + 0x10000 + 12, 4), ==, 0xffffffff);
+    g_assert_cmphex(guest_read(&f, MMIO + 0x10000 + 12, 4), ==, 0xffffffff);
     loads(port, bytes);
-    g_assert_cmphex(rd(&f, MMIO + 0x10000 + 12, 4), ==, 1);
-    g_assert_cmphex(rd(&f, ecam(1, 0, 0), 4), ==, 0x56781234);
+    g_assert_cmphex(guest_read(&f, MMIO + 0x10000 + 12, 4), ==, 1);
+    g_assert_cmphex(guest_read(&f, ecam_address(1, 0, 0), 4), ==, 0x56781234);
     fixture_fini(&f);
 }
 

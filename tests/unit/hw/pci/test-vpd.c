@@ -9,9 +9,9 @@ ONE_CAP_TYPE(.id = PCI_CAP_ID_VPD, .prop = "vpd", .off_by_default = true);
 
 static uint32_t read_at(Fixture *f, uint8_t pos, uint16_t addr)
 {
-    set_cfg(f, ONE_FN, pos + 2, 2, addr & 0x7fff);
-    g_assert_cmphex(cfg(f, ONE_FN, pos + 2, 2), ==, (addr & 0x7fff) | 0x8000);
-    return cfg(f, ONE_FN, pos + 4, 4);
+    config_write(f, ONE_FN, pos + 2, 2, addr & 0x7fff);
+    g_assert_cmphex(config_read(f, ONE_FN, pos + 2, 2), ==, (addr & 0x7fff) | 0x8000);
+    return config_read(f, ONE_FN, pos + 4, 4);
 }
 
 static void test_contents(void)
@@ -24,7 +24,8 @@ static void test_contents(void)
     uint8_t pos;
 
     fixture_init(&f);
-    d = plug(&f, &one_type, "pcie.0", "d", ONE_FN, "vpd=on,vpd-part=P-77,vpd-serial=0123456789");
+    d = plug_function(&f, &one_type, "pcie.0", "d", ONE_FN,
+                      "vpd=on,vpd-part=P-77,vpd-serial=0123456789");
     pos = pci_find_capability(d, PCI_CAP_ID_VPD);
     for (unsigned at = 0; at < sizeof(bytes); at += 4) {
         uint32_t v = read_at(&f, pos, at);
@@ -60,10 +61,10 @@ static void test_defaults(void)
     uint8_t pos;
 
     fixture_init(&f);
-    d = plug(&f, &one_type, "pcie.0", "d", ONE_FN, NULL);
+    d = plug_function(&f, &one_type, "pcie.0", "d", ONE_FN, NULL);
     g_assert_cmpuint(pci_find_capability(d, PCI_CAP_ID_VPD), ==, 0);
     device_unplug(&d->dev);
-    d = plug(&f, &one_type, "pcie.0", "d", ONE_FN, "vpd=0x80");
+    d = plug_function(&f, &one_type, "pcie.0", "d", ONE_FN, "vpd=0x80");
     pos = pci_find_capability(d, PCI_CAP_ID_VPD);
     g_assert_cmphex(pos, ==, 0x80);
     for (unsigned at = 0; at < sizeof(bytes); at += 4) {
@@ -86,7 +87,7 @@ static void test_refusals(void)
     refused(&f, &one_type, "pcie.0", "d", ONE_FN, too_long, "vpd-part takes up to 255");
     refused(&f, &one_type, "pcie.0", "d", ONE_FN, "vpd=on,vpd-serial=a\tb", "vpd-serial");
     refused(&f, &one_type, "pcie.0", "d", ONE_FN, "vpd=on,vpd-part=\xc3\xa9", "ASCII");
-    plug(&f, &one_type, "pcie.0", "d", ONE_FN, fits);
+    plug_function(&f, &one_type, "pcie.0", "d", ONE_FN, fits);
     fixture_fini(&f);
 }
 
@@ -97,18 +98,18 @@ static void test_stores(void)
     uint8_t pos;
 
     fixture_init(&f);
-    d = plug(&f, &one_type, "pcie.0", "d", ONE_FN, "vpd=on");
+    d = plug_function(&f, &one_type, "pcie.0", "d", ONE_FN, "vpd=on");
     pos = pci_find_capability(d, PCI_CAP_ID_VPD);
-    set_cfg(&f, ONE_FN, pos + 4, 4, 0x12345678);
-    g_assert_cmphex(cfg(&f, ONE_FN, pos + 4, 4), ==, 0x12345678); /* no transfer yet */
-    set_cfg(&f, ONE_FN, pos + 2, 2, 0x8000);
-    g_assert_cmphex(cfg(&f, ONE_FN, pos + 2, 2), ==, 0); /* acknowledged */
+    config_write(&f, ONE_FN, pos + 4, 4, 0x12345678);
+    g_assert_cmphex(config_read(&f, ONE_FN, pos + 4, 4), ==, 0x12345678); /* no transfer yet */
+    config_write(&f, ONE_FN, pos + 2, 2, 0x8000);
+    g_assert_cmphex(config_read(&f, ONE_FN, pos + 2, 2), ==, 0); /* acknowledged */
     g_assert_cmphex(read_at(&f, pos, 0) & 0xff, ==, 0x82);
-    set_cfg(&f, ONE_FN, pos + 2, 1, 4); /* without the flag's byte no transfer starts */
-    g_assert_cmphex(cfg(&f, ONE_FN, pos + 2, 2), ==, 0x8004);
+    config_write(&f, ONE_FN, pos + 2, 1, 4); /* without the flag's byte no transfer starts */
+    g_assert_cmphex(config_read(&f, ONE_FN, pos + 2, 2), ==, 0x8004);
     for (unsigned i = 0; i < 20000; i++) {
-        set_cfg(&f, ONE_FN, pos + g_test_rand_int_range(0, 8), 1u << g_test_rand_int_range(0, 3),
-                g_test_rand_int());
+        config_write(&f, ONE_FN, pos + g_test_rand_int_range(0, 8),
+                     1u << g_test_rand_int_range(0, 3), g_test_rand_int());
     }
     one_cap_round_trip(d);
     fixture_fini(&f);

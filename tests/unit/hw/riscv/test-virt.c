@@ -56,13 +56,13 @@ static void test_map(void)
     for (unsigned i = 0; i < G_N_ELEMENTS(all); i++) {
         Machine *m = board(128 * MiB, all[i]);
 
-        g_assert_cmphex(rd32(m, 0x10008000), ==, 0x74726976);
-        g_assert_cmphex(rd(m, 0x10000005, 1), ==, 0x60);
-        wr(m, RAM + 128 * MiB - 8, 8, 0x1234);
-        g_assert_cmphex(rd(m, RAM + 128 * MiB - 8, 8), ==, 0x1234);
-        g_assert_cmphex(rd(m, RAM + 128 * MiB, 8), ==, 0);
-        g_assert_cmphex(rd32(m, 0x500000), ==, 0); /* unmapped */
-        g_assert_cmphex(rd32(m, 0xd000000), ==,
+        g_assert_cmphex(guest_read32(m, 0x10008000), ==, 0x74726976);
+        g_assert_cmphex(guest_read(m, 0x10000005, 1), ==, 0x60);
+        guest_write(m, RAM + 128 * MiB - 8, 8, 0x1234);
+        g_assert_cmphex(guest_read(m, RAM + 128 * MiB - 8, 8), ==, 0x1234);
+        g_assert_cmphex(guest_read(m, RAM + 128 * MiB, 8), ==, 0);
+        g_assert_cmphex(guest_read32(m, 0x500000), ==, 0); /* unmapped */
+        g_assert_cmphex(guest_read32(m, 0xd000000), ==,
                         all[i] == VIRT_AIA_NONE    ? 0
                         : all[i] == VIRT_AIA_APLIC ? 0x80000000
                                                    : 0x80000004);
@@ -74,11 +74,11 @@ static void test_uart_interrupt(void)
 {
     Machine *m = board(128 * MiB, VIRT_AIA_NONE);
 
-    wr32(m, 0xc000000 + 10 * 4, 1);
-    wr32(m, 0xc002080, 1 << 10);
-    wr(m, 0x10000001, 1, 2);
+    guest_write32(m, 0xc000000 + 10 * 4, 1);
+    guest_write32(m, 0xc002080, 1 << 10);
+    guest_write(m, 0x10000001, 1, 2);
     g_assert_true(fixture_input(m, 0, 9));
-    g_assert_cmpuint(rd32(m, 0xc201004), ==, 10);
+    g_assert_cmpuint(guest_read32(m, 0xc201004), ==, 10);
     machine_reset(m, RESET_COLD);
     g_assert_false(fixture_input(m, 0, 9));
     machine_free(m);
@@ -106,22 +106,22 @@ static void test_pci(void)
 {
     Machine *m = board(128 * MiB, VIRT_AIA_NONE);
 
-    g_assert_cmphex(rd32(m, 0x30000000), ==, 0xffffffff);
+    g_assert_cmphex(guest_read32(m, 0x30000000), ==, 0xffffffff);
     plug(m, "gpex-root", NULL, "pcie.0", 0, 0);
-    g_assert_cmphex(rd32(m, 0x30000000), ==, 0x00081b36);
-    g_assert_cmphex(rd32(m, 0x30000008), ==, 0x06000000);
-    g_assert_cmphex(rd32(m, 0x30008000), ==, 0xffffffff);
-    g_assert_cmphex(rd(m, 0x30000002, 2), ==, 0x0008);
-    g_assert_cmphex(rd32(m, 0x3ffffffc), ==, 0xffffffff);
-    g_assert_cmphex(rd32(m, 0x40000000), ==, 0xffffffff); /* the windows: all ones */
-    g_assert_cmphex(rd32(m, 0x7ffffffc), ==, 0xffffffff);
-    g_assert_cmphex(rd32(m, 0x3000000), ==, 0xffffffff);
-    g_assert_cmphex(rd(m, 0x3000000 + 0xffff, 1), ==, 0xff);
-    g_assert_cmphex(rd(m, 0x400000000, 8), ==, UINT64_MAX);
-    g_assert_cmphex(rd(m, 0x7fffffff8, 8), ==, UINT64_MAX);
-    g_assert_cmphex(rd(m, 0x800000000, 8), ==, 0); /* beyond */
+    g_assert_cmphex(guest_read32(m, 0x30000000), ==, 0x00081b36);
+    g_assert_cmphex(guest_read32(m, 0x30000008), ==, 0x06000000);
+    g_assert_cmphex(guest_read32(m, 0x30008000), ==, 0xffffffff);
+    g_assert_cmphex(guest_read(m, 0x30000002, 2), ==, 0x0008);
+    g_assert_cmphex(guest_read32(m, 0x3ffffffc), ==, 0xffffffff);
+    g_assert_cmphex(guest_read32(m, 0x40000000), ==, 0xffffffff); /* the windows: all ones */
+    g_assert_cmphex(guest_read32(m, 0x7ffffffc), ==, 0xffffffff);
+    g_assert_cmphex(guest_read32(m, 0x3000000), ==, 0xffffffff);
+    g_assert_cmphex(guest_read(m, 0x3000000 + 0xffff, 1), ==, 0xff);
+    g_assert_cmphex(guest_read(m, 0x400000000, 8), ==, UINT64_MAX);
+    g_assert_cmphex(guest_read(m, 0x7fffffff8, 8), ==, UINT64_MAX);
+    g_assert_cmphex(guest_read(m, 0x800000000, 8), ==, 0); /* beyond */
     machine_reset(m, RESET_HOT);
-    g_assert_cmphex(rd32(m, 0x30000000), ==, 0x00081b36);
+    g_assert_cmphex(guest_read32(m, 0x30000000), ==, 0x00081b36);
     machine_free(m);
 }
 
@@ -133,7 +133,7 @@ static void test_intx(void)
 
     for (unsigned i = 0; i < 4; i++) {
         sysdev_irq_set((SysDevice *)v->pci_host, i, true);
-        g_assert_cmphex(rd32(m, 0xc001004), ==, (1u << (i + 1)) - 1);
+        g_assert_cmphex(guest_read32(m, 0xc001004), ==, (1u << (i + 1)) - 1);
     }
     machine_free(m);
 }
@@ -166,13 +166,13 @@ static void test_boot(void)
 
     g_assert_true(virt_board.boot(m, &boot, &err));
     g_assert_no_error(err);
-    g_assert_cmphex(rd32(m, 0x1000), ==, 0x297);
-    g_assert_cmphex(rd(m, 0x1018, 8), ==, RAM);
-    fdt = rd(m, 0x1020, 8);
-    g_assert_cmphex(rd(m, 0x1028, 8), ==, 0x4942534f);
-    g_assert_cmphex(rd(m, 0x1038, 8), ==, RAM + 2 * MiB);
-    wr32(m, 0x1000, 0); /* ROM */
-    g_assert_cmphex(rd32(m, 0x1000), ==, 0x297);
+    g_assert_cmphex(guest_read32(m, 0x1000), ==, 0x297);
+    g_assert_cmphex(guest_read(m, 0x1018, 8), ==, RAM);
+    fdt = guest_read(m, 0x1020, 8);
+    g_assert_cmphex(guest_read(m, 0x1028, 8), ==, 0x4942534f);
+    g_assert_cmphex(guest_read(m, 0x1038, 8), ==, RAM + 2 * MiB);
+    guest_write32(m, 0x1000, 0); /* ROM */
+    g_assert_cmphex(guest_read32(m, 0x1000), ==, 0x297);
     mem_set(&m->memory, RAM, 0xff, 4 * MiB);
     machine_reset(m, RESET_HOT);
     g_assert_cmphex(fixture_cpu(m, 0)->pc, ==, 0x1000);
@@ -204,8 +204,8 @@ static void test_remember(void)
 
     mem_set(&m->memory, RAM, 0x55, 4096);
     g_assert_true(virt_board.boot(m, &boot, NULL));
-    g_assert_cmphex(rd(m, RAM, 8), ==, 0x5555555555555555);
-    g_assert_cmphex(rd32(m, 0x1000), ==, 0);
+    g_assert_cmphex(guest_read(m, RAM, 8), ==, 0x5555555555555555);
+    g_assert_cmphex(guest_read32(m, 0x1000), ==, 0);
     machine_reset(m, RESET_HOT);
     mem_read_buf(&m->memory, RAM, text, 8);
     g_assert_cmpmem(text, 8, "firmware", 8);
@@ -260,8 +260,8 @@ static void test_bios_none(void)
     dtb = g_strdup_printf("%s.dtb", kernel);
     boot.dumpdtb = dtb;
     g_assert_true(virt_board.boot(m, &boot, NULL));
-    g_assert_cmphex(rd(m, 0x1018, 8), ==, RAM);
-    g_assert_cmphex(rd(m, 0x1038, 8), ==, 0);
+    g_assert_cmphex(guest_read(m, 0x1018, 8), ==, RAM);
+    g_assert_cmphex(guest_read(m, 0x1038, 8), ==, 0);
     g_assert_true(g_file_test(dtb, G_FILE_TEST_IS_REGULAR));
     g_remove(kernel);
     g_remove(dtb);

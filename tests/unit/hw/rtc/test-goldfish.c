@@ -9,15 +9,15 @@ enum { BASE = 0x101000 };
 
 static uint64_t read_time(Machine *m)
 {
-    uint64_t low = rd32(m, BASE);
+    uint64_t low = guest_read32(m, BASE);
 
-    return low | (uint64_t)rd32(m, BASE + 4) << 32;
+    return low | (uint64_t)guest_read32(m, BASE + 4) << 32;
 }
 
 static void set_alarm(Machine *m, uint64_t t)
 {
-    wr32(m, BASE + 0x0c, t >> 32);
-    wr32(m, BASE + 0x08, t);
+    guest_write32(m, BASE + 0x0c, t >> 32);
+    guest_write32(m, BASE + 0x08, t);
 }
 
 static void test_time(void)
@@ -26,13 +26,13 @@ static void test_time(void)
     Device *dev = fixture_device(m, "goldfish_rtc", "base=1700000000000000000,clock=vm", BASE);
 
     g_assert_cmpuint(read_time(m), ==, 1700000000000000000);
-    step_ns(m, 5000000000);
+    clock_step_ns(m, 5000000000);
     g_assert_cmpuint(read_time(m), ==, 1700000005000000000);
-    rd32(m, BASE);
-    step_ns(m, 5000000000); /* the high half was latched with the low one */
-    g_assert_cmphex(rd32(m, BASE + 4), ==, 1700000005000000000 >> 32);
-    wr32(m, BASE + 4, 1);
-    wr32(m, BASE, 2);
+    guest_read32(m, BASE);
+    clock_step_ns(m, 5000000000); /* the high half was latched with the low one */
+    g_assert_cmphex(guest_read32(m, BASE + 4), ==, 1700000005000000000 >> 32);
+    guest_write32(m, BASE + 4, 1);
+    guest_write32(m, BASE, 2);
     g_assert_cmphex(read_time(m), ==, 0x100000002);
     check_state_round_trip(dev);
     device_reset_tree(dev, RESET_COLD);
@@ -54,32 +54,32 @@ static void test_alarm(void)
 
     irq_init(&pin, 1, note_level, &level);
     sysdev_connect(dev, 0, &pin);
-    wr32(m, BASE + 0x10, 1);
+    guest_write32(m, BASE + 0x10, 1);
     set_alarm(m, 2000);
-    g_assert_cmpuint(rd32(m, BASE + 0x18), ==, 1);
+    g_assert_cmpuint(guest_read32(m, BASE + 0x18), ==, 1);
     check_state_round_trip(dev);
-    step_ns(m, 999);
+    clock_step_ns(m, 999);
     g_assert_false(level);
-    step_ns(m, 1);
+    clock_step_ns(m, 1);
     g_assert_true(level);
-    g_assert_cmpuint(rd32(m, BASE + 0x18), ==, 0);
-    wr32(m, BASE + 0x10, 0);
+    g_assert_cmpuint(guest_read32(m, BASE + 0x18), ==, 0);
+    guest_write32(m, BASE + 0x10, 0);
     g_assert_false(level);
-    wr32(m, BASE + 0x10, 1);
+    guest_write32(m, BASE + 0x10, 1);
     g_assert_true(level);
-    wr32(m, BASE + 0x1c, 1);
+    guest_write32(m, BASE + 0x1c, 1);
     g_assert_false(level);
     set_alarm(m, 5); /* in the past: immediately */
     g_assert_true(level);
-    wr32(m, BASE + 0x1c, 1);
+    guest_write32(m, BASE + 0x1c, 1);
     set_alarm(m, 9000);
-    wr32(m, BASE + 0x14, 1);
-    step_ns(m, 20000);
+    guest_write32(m, BASE + 0x14, 1);
+    clock_step_ns(m, 20000);
     g_assert_false(level);
     set_alarm(m, UINT64_MAX); /* may never fire */
-    step_ns(m, 1000);
+    clock_step_ns(m, 1000);
     g_assert_false(level);
-    hammer(m, BASE, 0x40, 2000);
+    random_accesses(m, BASE, 0x40, 2000);
     machine_free(m);
 }
 
@@ -101,18 +101,18 @@ static void test_other_clock(void)
             ByteWriter w = { bytes };
             ByteReader r;
 
-            step_ns(b, 777);
+            clock_step_ns(b, 777);
             set_alarm(a, base + minute);
             vm_save(vm, source, &w);
             reader_init(&r, bytes->data, bytes->len);
             g_assert_true(vm_load(vm, target, vm->version, &r, "rtc", NULL));
             g_assert_cmpuint(read_time(b), >=, base);
             g_assert_cmpuint(read_time(b), <, base + minute / 2);
-            g_assert_cmpuint(rd32(b, BASE + 0x18), ==, 1);
-            step_ns(b, minute / 2);
-            g_assert_cmpuint(rd32(b, BASE + 0x18), ==, 1);
-            step_ns(b, minute / 2);
-            g_assert_cmpuint(rd32(b, BASE + 0x18), ==, to != 0);
+            g_assert_cmpuint(guest_read32(b, BASE + 0x18), ==, 1);
+            clock_step_ns(b, minute / 2);
+            g_assert_cmpuint(guest_read32(b, BASE + 0x18), ==, 1);
+            clock_step_ns(b, minute / 2);
+            g_assert_cmpuint(guest_read32(b, BASE + 0x18), ==, to != 0);
             machine_free(a);
             machine_free(b);
         }
@@ -129,7 +129,7 @@ static void test_options(void)
     g_assert_cmpuint(read_time(m) / 1000000000, >=, 1700000000); /* the host's */
     g_assert_true(goldfish_set(dev, "base=2026-11-20T10:00:00,clock=vm", NULL));
     g_assert_cmpuint(read_time(m), ==, 1795168800000000000);
-    step_ns(m, 7);
+    clock_step_ns(m, 7);
     g_assert_cmpuint(read_time(m), ==, 1795168800000000007);
     g_assert_true(goldfish_set(dev, "base=1970-01-02", NULL));
     g_assert_cmpuint(read_time(m), ==, 86400000000000);

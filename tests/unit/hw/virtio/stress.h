@@ -79,8 +79,8 @@ static void queue_reset(Stress *s)
         return;
     }
     for (unsigned q = 0; q < s->queues; q++) {
-        set_com(&s->v, C_SELECT, 2, q);
-        set_com(&s->v, C_RESET, 2, 1);
+        drv_common_write(&s->v, C_SELECT, 2, q);
+        drv_common_write(&s->v, C_RESET, 2, 1);
     }
     stress_forget(s);
     for (unsigned q = 0; q < s->queues; q++) {
@@ -109,7 +109,7 @@ static void machine_hot_reset(Stress *s)
  */
 static void master_off(Stress *s)
 {
-    set_cfg(&s->f, DRV_DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_IO);
+    config_write(&s->f, DRV_DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_IO);
     drv_kick(&s->v, s->eager);
     stress_main_loop(3);
     drv_set_status(&s->v, 0);
@@ -118,10 +118,10 @@ static void master_off(Stress *s)
 
 static void bars_off(Stress *s)
 {
-    set_cfg(&s->f, DRV_DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MASTER);
+    config_write(&s->f, DRV_DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MASTER);
     drv_kick(&s->v, s->eager);
-    set_cfg(&s->f, DRV_DEVFN, PCI_COMMAND, 2,
-            PCI_COMMAND_MEMORY | PCI_COMMAND_IO | PCI_COMMAND_MASTER);
+    config_write(&s->f, DRV_DEVFN, PCI_COMMAND, 2,
+                 PCI_COMMAND_MEMORY | PCI_COMMAND_IO | PCI_COMMAND_MASTER);
 }
 
 /* Stop, save, reset as another machine would do, load, and continue. */

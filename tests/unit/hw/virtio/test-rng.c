@@ -71,11 +71,11 @@ static void test_limit(void)
     g_assert_cmpint(drv_collect(&v, 0, 1), ==, LEN);
     g_assert_cmpint(drv_collect(&v, 0, 1), ==, 100 - LEN);
     g_assert_cmpint(drv_collect(&v, 0, 1), ==, -1);
-    step_ns(&f, 999999999);
+    clock_step_ns(&f, 999999999);
     g_assert_cmpint(drv_collect(&v, 0, 1), ==, -1);
     saved = save_state(v.d); /* and the period continues where it is loaded */
     g_assert_true(load_state(v.d, saved, NULL));
-    step_ns(&f, 1);
+    clock_step_ns(&f, 1);
     g_assert_cmpint(drv_collect(&v, 0, 1), ==, LEN);
     g_assert_cmpint(drv_collect(&v, 0, 1), ==, 100 - LEN);
     drv_start(&v, 0, 1); /* a reset fills it */
@@ -102,7 +102,7 @@ static void test_odd(void)
     drv_running(&v);
     saved = save_state(v.d);
     device_unplug(&v.d->dev);
-    v.d = plug(&f, drv_type("virtio-rng-pci"), "pcie.0", "dut", DRV_DEVFN, "max-bytes=10");
+    v.d = plug_function(&f, drv_type("virtio-rng-pci"), "pcie.0", "dut", DRV_DEVFN, "max-bytes=10");
     g_assert_false(load_state(v.d, saved, &err));
     g_assert_nonnull(strstr(err->message, "max-bytes"));
     drv_finish(&f);

@@ -349,9 +349,9 @@ static void plug_card(Stress *s)
     if (!netdev_find(s->f.m, "n0") || g_test_rand_bit()) {
         new_back_end(net_of(s));
     }
-    s->v.d = plug(&s->f, drv_type("virtio-net-pci"), "pcie.0", "dut", DRV_DEVFN,
-                  two ? "netdev=n0,packed=on,disable-legacy=off,queue-pairs=2"
-                      : "netdev=n0,packed=on,disable-legacy=off");
+    s->v.d = plug_function(&s->f, drv_type("virtio-net-pci"), "pcie.0", "dut", DRV_DEVFN,
+                           two ? "netdev=n0,packed=on,disable-legacy=off,queue-pairs=2"
+                               : "netdev=n0,packed=on,disable-legacy=off");
     s->queues = two ? 5 : 3;
 }
 

@@ -156,9 +156,9 @@ static void forget(Stress *stress)
 
 static void plug_disk(Stress *s)
 {
-    s->v.d = plug(&s->f, drv_type("virtio-blk-pci"), "pcie.0", "dut", DRV_DEVFN,
-                  g_test_rand_bit() ? "drive=d0,packed=on,disable-legacy=off,num-queues=2"
-                                    : "drive=d0,packed=on,disable-legacy=off");
+    s->v.d = plug_function(&s->f, drv_type("virtio-blk-pci"), "pcie.0", "dut", DRV_DEVFN,
+                           g_test_rand_bit() ? "drive=d0,packed=on,disable-legacy=off,num-queues=2"
+                                             : "drive=d0,packed=on,disable-legacy=off");
 }
 
 static void resize(Stress *s)

@@ -199,7 +199,7 @@ static void offer_reads(Drv *v, unsigned q, unsigned n)
 
 static unsigned used(Drv *v, unsigned q)
 {
-    return rd(v->f, v->ring[q].device + 2, 2);
+    return guest_read(v->f, v->ring[q].device + 2, 2);
 }
 
 static void test_blk(void)

@@ -30,17 +30,18 @@ static void test_header(void)
 
     start(&f, &v, "drive=d0,num-queues=2");
     /* only what fits in 32 bits, and no feature of the later specification */
-    g_assert_cmphex(leg(&v, L_DEVICE_FEATURES, 4) & F_BIT(VIRTIO_F_ANY_LAYOUT), !=, 0);
-    set_leg(&v, L_DRIVER_FEATURES, 4, UINT32_MAX);
-    g_assert_cmphex(leg(&v, L_DRIVER_FEATURES, 4), ==, leg(&v, L_DEVICE_FEATURES, 4));
-    set_leg(&v, L_SELECT, 2, 1);
-    g_assert_cmpuint(leg(&v, L_SIZE, 2), ==, 256);
-    set_leg(&v, L_SIZE, 2, 16); /* read-only here */
-    g_assert_cmpuint(leg(&v, L_SIZE, 2), ==, 256);
-    set_leg(&v, L_SELECT, 2, 2);
-    g_assert_cmpuint(leg(&v, L_SIZE, 2), ==, 0);
-    set_leg(&v, L_PAGE, 4, 0x80000);
-    g_assert_cmphex(leg(&v, L_PAGE, 4), ==, 0);
+    g_assert_cmphex(drv_legacy_read(&v, L_DEVICE_FEATURES, 4) & F_BIT(VIRTIO_F_ANY_LAYOUT), !=, 0);
+    drv_legacy_write(&v, L_DRIVER_FEATURES, 4, UINT32_MAX);
+    g_assert_cmphex(drv_legacy_read(&v, L_DRIVER_FEATURES, 4), ==,
+                    drv_legacy_read(&v, L_DEVICE_FEATURES, 4));
+    drv_legacy_write(&v, L_SELECT, 2, 1);
+    g_assert_cmpuint(drv_legacy_read(&v, L_SIZE, 2), ==, 256);
+    drv_legacy_write(&v, L_SIZE, 2, 16); /* read-only here */
+    g_assert_cmpuint(drv_legacy_read(&v, L_SIZE, 2), ==, 256);
+    drv_legacy_write(&v, L_SELECT, 2, 2);
+    g_assert_cmpuint(drv_legacy_read(&v, L_SIZE, 2), ==, 0);
+    drv_legacy_write(&v, L_PAGE, 4, 0x80000);
+    g_assert_cmphex(drv_legacy_read(&v, L_PAGE, 4), ==, 0);
     drv_finish(&f);
 }
 
@@ -51,16 +52,16 @@ static void test_configuration_moves(void)
     Drv v;
 
     start(&f, &v, "drive=d0");
-    g_assert_cmpuint(leg(&v, 0x14, 4), ==, 2048);
+    g_assert_cmpuint(drv_legacy_read(&v, 0x14, 4), ==, 2048);
     drv_msix(&v, true);
-    g_assert_cmphex(leg(&v, 0x14, 4), ==, 0xffffffff);
-    g_assert_cmpuint(leg(&v, 0x18, 4), ==, 2048);
-    set_leg(&v, L_CONFIG_VECTOR, 2, 1);
-    g_assert_cmphex(leg(&v, L_CONFIG_VECTOR, 2), ==, 1);
-    set_leg(&v, L_CONFIG_VECTOR, 2, 99);
-    g_assert_cmphex(leg(&v, L_CONFIG_VECTOR, 2), ==, VIRTIO_MSI_NO_VECTOR);
+    g_assert_cmphex(drv_legacy_read(&v, 0x14, 4), ==, 0xffffffff);
+    g_assert_cmpuint(drv_legacy_read(&v, 0x18, 4), ==, 2048);
+    drv_legacy_write(&v, L_CONFIG_VECTOR, 2, 1);
+    g_assert_cmphex(drv_legacy_read(&v, L_CONFIG_VECTOR, 2), ==, 1);
+    drv_legacy_write(&v, L_CONFIG_VECTOR, 2, 99);
+    g_assert_cmphex(drv_legacy_read(&v, L_CONFIG_VECTOR, 2), ==, VIRTIO_MSI_NO_VECTOR);
     drv_msix(&v, false);
-    g_assert_cmpuint(leg(&v, 0x14, 4), ==, 2048);
+    g_assert_cmpuint(drv_legacy_read(&v, 0x14, 4), ==, 2048);
     drv_finish(&f);
 }
 
@@ -72,19 +73,19 @@ static void test_frozen_page(void)
 
     start(&f, &v, "drive=d0,num-queues=2");
     drv_start(&v, 0, 2);
-    set_leg(&v, L_SELECT, 2, 1);
-    page = leg(&v, L_PAGE, 4);
+    drv_legacy_write(&v, L_SELECT, 2, 1);
+    page = drv_legacy_read(&v, L_PAGE, 4);
     g_assert_cmphex(page, ==, (RAM + DRV_RING_SPAN) >> 12);
-    set_leg(&v, L_PAGE, 4, page + 5);
-    g_assert_cmphex(leg(&v, L_PAGE, 4), ==, page);
+    drv_legacy_write(&v, L_PAGE, 4, page + 5);
+    g_assert_cmphex(drv_legacy_read(&v, L_PAGE, 4), ==, page);
     g_assert_true(read_sector(&v, 1));
-    set_leg(&v, L_SELECT, 2, 1);
-    set_leg(&v, L_PAGE, 4, 0);
-    g_assert_cmphex(leg(&v, L_PAGE, 4), ==, 0);
+    drv_legacy_write(&v, L_SELECT, 2, 1);
+    drv_legacy_write(&v, L_PAGE, 4, 0);
+    g_assert_cmphex(drv_legacy_read(&v, L_PAGE, 4), ==, 0);
     g_assert_true(read_sector(&v, 0)); /* the other queue is not affected */
-    set_leg(&v, L_SELECT, 2, 1);
+    drv_legacy_write(&v, L_SELECT, 2, 1);
     drv_place_ring(&v, 1, 256);
-    set_leg(&v, L_PAGE, 4, page);
+    drv_legacy_write(&v, L_PAGE, 4, page);
     g_assert_true(read_sector(&v, 1));
     drv_finish(&f);
 }
@@ -98,11 +99,11 @@ static void test_vector_stays(void)
     start(&f, &v, "drive=d0");
     drv_msix(&v, true);
     drv_start(&v, 0, 1);
-    set_leg(&v, L_SELECT, 2, 0);
-    set_leg(&v, L_PAGE, 4, 0);
-    g_assert_cmphex(leg(&v, L_VECTOR, 2), ==, 1);
+    drv_legacy_write(&v, L_SELECT, 2, 0);
+    drv_legacy_write(&v, L_PAGE, 4, 0);
+    g_assert_cmphex(drv_legacy_read(&v, L_VECTOR, 2), ==, 1);
     drv_place_ring(&v, 0, 256);
-    set_leg(&v, L_PAGE, 4, v.ring[0].desc >> 12);
+    drv_legacy_write(&v, L_PAGE, 4, v.ring[0].desc >> 12);
     g_assert_true(read_sector(&v, 0));
     g_assert_true(drv_interrupted(&v, 1));
     drv_finish(&f);
@@ -135,11 +136,11 @@ static void test_wild_page(void)
         static const uint32_t pages[] = { 0xffffffff, 0x40000, 0x800ff };
 
         drv_start(&v, 0, 0);
-        set_leg(&v, L_SELECT, 2, 0);
-        set_leg(&v, L_PAGE, 4, pages[i]);
+        drv_legacy_write(&v, L_SELECT, 2, 0);
+        drv_legacy_write(&v, L_PAGE, 4, pages[i]);
         drv_kick(&v, 0);
-        set_leg(&v, L_NOTIFY, 2, 0xffff);
-        g_assert_cmphex(leg(&v, L_PAGE, 4), ==, pages[i]);
+        drv_legacy_write(&v, L_NOTIFY, 2, 0xffff);
+        g_assert_cmphex(drv_legacy_read(&v, L_PAGE, 4), ==, pages[i]);
     }
     drv_start(&v, 0, 1);
     g_assert_true(read_sector(&v, 0));
@@ -159,8 +160,8 @@ static void test_noise(void)
             uint64_t at = g_test_rand_int_range(0, 0x80);
             unsigned size = sizes[g_test_rand_int_range(0, 3)];
 
-            wr(&f, PIO + DRV_IO + at, size, (uint32_t)g_test_rand_int());
-            rd(&f, PIO + DRV_IO + at, size);
+            guest_write(&f, PIO + DRV_IO + at, size, (uint32_t)g_test_rand_int());
+            guest_read(&f, PIO + DRV_IO + at, size);
         }
         drv_start(&v, 0, 1);
         g_assert_true(read_sector(&v, 0));

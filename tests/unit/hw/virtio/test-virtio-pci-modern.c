@@ -35,8 +35,8 @@ static void test_negotiation(void)
     start(&f, &v, "drive=d0,packed=on");
     offered = drv_offered(&v);
     g_assert_cmphex(offered >> VIRTIO_F_VERSION_1 & 1, ==, 1);
-    set_com(&v, C_DEVICE_SELECT, 4, 2);
-    g_assert_cmphex(com(&v, C_DEVICE_FEATURE, 4), ==, 0);
+    drv_common_write(&v, C_DEVICE_SELECT, 4, 2);
+    g_assert_cmphex(drv_common_read(&v, C_DEVICE_FEATURE, 4), ==, 0);
     /* a set with a bit that is not offered is rejected completely (2.2.2), also if the machine was
      * migrated before the driver read the status */
     for (unsigned bit = 0; bit < 64; bit++) {
@@ -46,8 +46,8 @@ static void test_negotiation(void)
             continue;
         }
         drv_write_features(&v, offered | F_BIT(bit));
-        set_com(&v, C_DRIVER_SELECT, 4, bit / 32);
-        g_assert_cmphex(com(&v, C_DRIVER_FEATURE, 4) >> (bit % 32) & 1, ==, 1);
+        drv_common_write(&v, C_DRIVER_SELECT, 4, bit / 32);
+        g_assert_cmphex(drv_common_read(&v, C_DRIVER_FEATURE, 4) >> (bit % 32) & 1, ==, 1);
         saved = save_state(v.d);
         drv_write_features(&v, 0);
         g_assert_true(load_state(v.d, saved, NULL));
@@ -56,13 +56,13 @@ static void test_negotiation(void)
         g_assert_cmphex(drv_status(&v) & VIRTIO_CONFIG_S_FEATURES_OK, ==, 0);
     }
     drv_write_features(&v, offered);
-    set_com(&v, C_DRIVER_SELECT, 4, 0);
-    g_assert_cmphex(com(&v, C_DRIVER_FEATURE, 4), ==, (uint32_t)offered);
-    set_com(&v, C_DRIVER_SELECT, 4, 1);
-    g_assert_cmphex(com(&v, C_DRIVER_FEATURE, 4), ==, offered >> 32);
-    set_com(&v, C_DRIVER_SELECT, 4, 3);
-    set_com(&v, C_DRIVER_FEATURE, 4, 0);
-    g_assert_cmphex(com(&v, C_DRIVER_FEATURE, 4), ==, 0);
+    drv_common_write(&v, C_DRIVER_SELECT, 4, 0);
+    g_assert_cmphex(drv_common_read(&v, C_DRIVER_FEATURE, 4), ==, (uint32_t)offered);
+    drv_common_write(&v, C_DRIVER_SELECT, 4, 1);
+    g_assert_cmphex(drv_common_read(&v, C_DRIVER_FEATURE, 4), ==, offered >> 32);
+    drv_common_write(&v, C_DRIVER_SELECT, 4, 3);
+    drv_common_write(&v, C_DRIVER_FEATURE, 4, 0);
+    g_assert_cmphex(drv_common_read(&v, C_DRIVER_FEATURE, 4), ==, 0);
     /* a driver that supports FEATURES_OK must accept VERSION_1 (6.1) */
     drv_write_features(&v, F_BIT(VIRTIO_F_RING_PACKED));
     drv_set_status(&v, VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER |
@@ -73,8 +73,8 @@ static void test_negotiation(void)
                            VIRTIO_CONFIG_S_FEATURES_OK);
     g_assert_cmphex(drv_status(&v) & VIRTIO_CONFIG_S_FEATURES_OK, !=, 0);
     drv_write_features(&v, offered);
-    set_com(&v, C_DRIVER_SELECT, 4, 0);
-    g_assert_cmphex(com(&v, C_DRIVER_FEATURE, 4), ==, 0);
+    drv_common_write(&v, C_DRIVER_SELECT, 4, 0);
+    g_assert_cmphex(drv_common_read(&v, C_DRIVER_FEATURE, 4), ==, 0);
     drv_finish(&f);
 }
 
@@ -105,25 +105,25 @@ static void test_frozen(void)
 
     start(&f, &v, "drive=d0,packed=on");
     drv_start(&v, F_BIT(VIRTIO_F_RING_RESET), 1);
-    set_com(&v, C_SELECT, 2, 0);
-    set_com(&v, C_SIZE, 2, 16);
-    g_assert_cmpuint(com(&v, C_SIZE, 2), ==, 256);
+    drv_common_write(&v, C_SELECT, 2, 0);
+    drv_common_write(&v, C_SIZE, 2, 16);
+    g_assert_cmpuint(drv_common_read(&v, C_SIZE, 2), ==, 256);
     for (unsigned at = C_DESC; at <= C_DEVICE; at += 8) {
-        uint64_t was = com(&v, at, 8);
+        uint64_t was = drv_common_read(&v, at, 8);
 
-        set_com(&v, at, 8, RAM + 0x80000);
-        set_com(&v, at + 4, 4, 1);
-        g_assert_cmphex(com(&v, at, 8), ==, was);
+        drv_common_write(&v, at, 8, RAM + 0x80000);
+        drv_common_write(&v, at + 4, 4, 1);
+        g_assert_cmphex(drv_common_read(&v, at, 8), ==, was);
     }
-    set_com(&v, C_ENABLE, 2, 0); /* only a reset disables (4.1.4.3.2) */
-    g_assert_cmpuint(com(&v, C_ENABLE, 2), ==, 1);
-    set_com(&v, C_RESET, 2, 0);
-    g_assert_cmpuint(com(&v, C_ENABLE, 2), ==, 1);
-    set_com(&v, C_RESET, 2, 1);
-    g_assert_cmpuint(com(&v, C_ENABLE, 2), ==, 0);
-    g_assert_cmphex(com(&v, C_DESC, 8), ==, 0);
-    set_com(&v, C_SIZE, 2, 16);
-    g_assert_cmpuint(com(&v, C_SIZE, 2), ==, 16);
+    drv_common_write(&v, C_ENABLE, 2, 0); /* only a reset disables (4.1.4.3.2) */
+    g_assert_cmpuint(drv_common_read(&v, C_ENABLE, 2), ==, 1);
+    drv_common_write(&v, C_RESET, 2, 0);
+    g_assert_cmpuint(drv_common_read(&v, C_ENABLE, 2), ==, 1);
+    drv_common_write(&v, C_RESET, 2, 1);
+    g_assert_cmpuint(drv_common_read(&v, C_ENABLE, 2), ==, 0);
+    g_assert_cmphex(drv_common_read(&v, C_DESC, 8), ==, 0);
+    drv_common_write(&v, C_SIZE, 2, 16);
+    g_assert_cmpuint(drv_common_read(&v, C_SIZE, 2), ==, 16);
     drv_running(&v);
     drv_finish(&f);
 }
@@ -137,19 +137,19 @@ static void test_features_freeze_with_rings(void)
 
     start(&f, &v, "drive=d0,packed=on,disable-legacy=off");
     drv_write_features(&v, F_BIT(VIRTIO_F_RING_PACKED));
-    set_com(&v, C_SELECT, 2, 0);
-    set_com(&v, C_SIZE, 2, 3); /* a packed ring has any size */
-    g_assert_cmpuint(com(&v, C_SIZE, 2), ==, 3);
+    drv_common_write(&v, C_SELECT, 2, 0);
+    drv_common_write(&v, C_SIZE, 2, 3); /* a packed ring has any size */
+    g_assert_cmpuint(drv_common_read(&v, C_SIZE, 2), ==, 3);
     drv_write_features(&v, 0);
-    set_com(&v, C_ENABLE, 2, 1);
-    g_assert_cmpuint(com(&v, C_ENABLE, 2), ==, 0); /* a split one does not */
+    drv_common_write(&v, C_ENABLE, 2, 1);
+    g_assert_cmpuint(drv_common_read(&v, C_ENABLE, 2), ==, 0); /* a split one does not */
     drv_set_status(&v, 0);
     drv_start(&v, 0, 1);
     v.legacy = true;
     drv_write_features(&v, UINT32_MAX); /* through the other interface */
     v.legacy = false;
-    set_com(&v, C_DRIVER_SELECT, 4, 1);
-    g_assert_cmphex(com(&v, C_DRIVER_FEATURE, 4), ==, 1);
+    drv_common_write(&v, C_DRIVER_SELECT, 4, 1);
+    g_assert_cmphex(drv_common_read(&v, C_DRIVER_FEATURE, 4), ==, 1);
     put_read(&v, 0);
     drv_kick(&v, 0);
     g_assert_cmpint(drv_wait(&v, 0, 3), ==, 513);
@@ -163,27 +163,27 @@ static void test_queue_registers(void)
     Drv v;
 
     start(&f, &v, "drive=d0,num-queues=2");
-    g_assert_cmpuint(com(&v, C_NUM_QUEUES, 2), ==, 2);
-    set_com(&v, C_SELECT, 2, 1);
-    g_assert_cmpuint(com(&v, C_NOTIFY_OFF, 2), ==, 1);
+    g_assert_cmpuint(drv_common_read(&v, C_NUM_QUEUES, 2), ==, 2);
+    drv_common_write(&v, C_SELECT, 2, 1);
+    g_assert_cmpuint(drv_common_read(&v, C_NOTIFY_OFF, 2), ==, 1);
     for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
-        set_com(&v, C_SIZE, 2, bad[i]);
-        g_assert_cmpuint(com(&v, C_SIZE, 2), ==, 256);
+        drv_common_write(&v, C_SIZE, 2, bad[i]);
+        g_assert_cmpuint(drv_common_read(&v, C_SIZE, 2), ==, 256);
     }
-    set_com(&v, C_SELECT, 2, 2); /* the queue does not exist */
+    drv_common_write(&v, C_SELECT, 2, 2); /* the queue does not exist */
     for (unsigned at = C_SIZE; at < 0x3c; at += 2) {
-        set_com(&v, at, 2, 1);
+        drv_common_write(&v, at, 2, 1);
     }
-    g_assert_cmpuint(com(&v, C_SIZE, 2), ==, 0);
-    g_assert_cmphex(com(&v, C_VECTOR, 2), ==, VIRTIO_MSI_NO_VECTOR);
-    wr(&f, v.notify + 8, 2, 2);
-    wr(&f, v.notify + 0xffe, 2, 2);
+    g_assert_cmpuint(drv_common_read(&v, C_SIZE, 2), ==, 0);
+    g_assert_cmphex(drv_common_read(&v, C_VECTOR, 2), ==, VIRTIO_MSI_NO_VECTOR);
+    guest_write(&f, v.notify + 8, 2, 2);
+    guest_write(&f, v.notify + 0xffe, 2, 2);
     g_assert_cmphex(drv_status(&v), ==, 0);
     /* a misaligned area breaks the device, and a reset recovers it */
     drv_start(&v, 0, 0);
-    set_com(&v, C_SELECT, 2, 0);
-    set_com(&v, C_DESC, 8, RAM + 8);
-    set_com(&v, C_ENABLE, 2, 1);
+    drv_common_write(&v, C_SELECT, 2, 0);
+    drv_common_write(&v, C_DESC, 8, RAM + 8);
+    drv_common_write(&v, C_ENABLE, 2, 1);
     g_assert_cmphex(drv_status(&v) & VIRTIO_CONFIG_S_NEEDS_RESET, !=, 0);
     drv_start(&v, 0, 2);
     drv_running(&v);
@@ -199,16 +199,16 @@ static void test_generation(void)
 
     start(&f, &v, "drive=d0");
     drv_start(&v, 0, 1);
-    was = com(&v, C_GENERATION, 1);
+    was = drv_common_read(&v, C_GENERATION, 1);
     g_assert_cmpuint(drv_config(&v, 0, 8), ==, 2048);
     g_assert_true(block_resize(block_find(f.m, "d0"), 1 << 21, NULL));
-    g_assert_cmpuint(com(&v, C_GENERATION, 1), ==, (uint8_t)(was + 1));
+    g_assert_cmpuint(drv_common_read(&v, C_GENERATION, 1), ==, (uint8_t)(was + 1));
     g_assert_cmpuint(drv_config(&v, 0, 8), ==, 4096);
     for (unsigned at = 60; at < 0x1000; at++) { /* nothing past its end */
-        wr(&f, v.config + at, 1, 0xff);
-        g_assert_cmpuint(rd(&f, v.config + at, 1), ==, 0);
+        guest_write(&f, v.config + at, 1, 0xff);
+        g_assert_cmpuint(guest_read(&f, v.config + at, 1), ==, 0);
     }
-    g_assert_cmpuint(rd(&f, v.config + 60, 8), ==, 0);
+    g_assert_cmpuint(guest_read(&f, v.config + 60, 8), ==, 0);
     drv_running(&v);
     drv_finish(&f);
 }
@@ -218,14 +218,14 @@ static void test_generation(void)
 static uint64_t through_cap(Drv *v, uint8_t bar, uint32_t offset, uint32_t len, bool write,
                             uint32_t value)
 {
-    set_cfg(v->f, DRV_DEVFN, v->cfg_cap + CFG_BAR, 1, bar);
-    set_cfg(v->f, DRV_DEVFN, v->cfg_cap + CFG_OFFSET, 4, offset);
-    set_cfg(v->f, DRV_DEVFN, v->cfg_cap + CFG_LENGTH, 4, len);
+    config_write(v->f, DRV_DEVFN, v->cfg_cap + CFG_BAR, 1, bar);
+    config_write(v->f, DRV_DEVFN, v->cfg_cap + CFG_OFFSET, 4, offset);
+    config_write(v->f, DRV_DEVFN, v->cfg_cap + CFG_LENGTH, 4, len);
     if (write) {
-        set_cfg(v->f, DRV_DEVFN, v->cfg_cap + CFG_DATA, len == 1 || len == 2 ? len : 4, value);
+        config_write(v->f, DRV_DEVFN, v->cfg_cap + CFG_DATA, len == 1 || len == 2 ? len : 4, value);
         return 0;
     }
-    return cfg(v->f, DRV_DEVFN, v->cfg_cap + CFG_DATA, len == 1 || len == 2 ? len : 4);
+    return config_read(v->f, DRV_DEVFN, v->cfg_cap + CFG_DATA, len == 1 || len == 2 ? len : 4);
 }
 
 /* Bar, length, alignment and end are checked. An invalid access changes and starts nothing
@@ -245,8 +245,8 @@ static void test_access_capability(void)
     Drv v;
 
     start(&f, &v, "drive=d0");
-    set_cfg(&f, DRV_DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MASTER); /* BARs disabled: the access path is
-                                                                 * this capability */
+    config_write(&f, DRV_DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MASTER); /* BARs disabled: the access
+                                                                      * path is this capability */
     through_cap(&v, 4, C_STATUS, 1, true, VIRTIO_CONFIG_S_ACKNOWLEDGE);
     g_assert_cmphex(through_cap(&v, 4, C_STATUS, 1, false, 0), ==, VIRTIO_CONFIG_S_ACKNOWLEDGE);
     g_assert_cmphex(through_cap(&v, 4, C_NUM_QUEUES, 2, false, 0), ==, 1);
@@ -259,7 +259,7 @@ static void test_access_capability(void)
     }
     g_assert_cmphex(through_cap(&v, 4, C_STATUS, 1, false, 0), ==, VIRTIO_CONFIG_S_ACKNOWLEDGE);
     through_cap(&v, 4, 0, 1, false, 0); /* the window's registers hold what was written */
-    g_assert_cmphex(cfg(&f, DRV_DEVFN, v.cfg_cap + CFG_LENGTH, 4), ==, 1);
+    g_assert_cmphex(config_read(&f, DRV_DEVFN, v.cfg_cap + CFG_LENGTH, 4), ==, 1);
     drv_finish(&f);
 }
 
@@ -276,7 +276,7 @@ static void test_notify_through_capability(void)
         g_assert_cmpint(drv_wait(&v, q, 3), ==, 513);
         g_assert_cmphex(through_cap(&v, 4, 0x1000, 1, false, 0), ==, 1); /* the ISR, which a read
                                                                           * clears */
-        g_assert_cmphex(rd(&f, v.isr, 1), ==, 0);
+        g_assert_cmphex(guest_read(&f, v.isr, 1), ==, 0);
     }
     drv_finish(&f);
 }
@@ -346,8 +346,8 @@ static void test_noise(void)
                                             : g_test_rand_int_range(0, 0x4000);
             unsigned size = sizes[g_test_rand_int_range(0, 4)];
 
-            wr(&f, DRV_MODERN + at, size, (uint32_t)g_test_rand_int());
-            rd(&f, DRV_MODERN + at, size);
+            guest_write(&f, DRV_MODERN + at, size, (uint32_t)g_test_rand_int());
+            guest_read(&f, DRV_MODERN + at, size);
         }
         while (g_main_context_iteration(NULL, FALSE)) {
         }

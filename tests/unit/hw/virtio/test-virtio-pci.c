@@ -36,11 +36,11 @@ static void check_faces(const Faces *row)
 
     drv_machine(&f, DRV_NULL_DRIVE, NULL);
     drv_plug(&v, &f, row->type, row->settings, false);
-    g_assert_cmphex(cfg(&f, DRV_DEVFN, PCI_VENDOR_ID, 2), ==, 0x1af4);
-    g_assert_cmphex(cfg(&f, DRV_DEVFN, 2, 2), ==, row->device);
-    g_assert_cmphex(cfg(&f, DRV_DEVFN, 8, 1), ==, row->revision);
-    g_assert_cmphex(cfg(&f, DRV_DEVFN, 0x2e, 2), ==, row->subsystem);
-    g_assert_cmpint(cfg(&f, DRV_DEVFN, PCI_BASE_ADDRESS_0, 4) & 1, ==, row->legacy);
+    g_assert_cmphex(config_read(&f, DRV_DEVFN, PCI_VENDOR_ID, 2), ==, 0x1af4);
+    g_assert_cmphex(config_read(&f, DRV_DEVFN, 2, 2), ==, row->device);
+    g_assert_cmphex(config_read(&f, DRV_DEVFN, 8, 1), ==, row->revision);
+    g_assert_cmphex(config_read(&f, DRV_DEVFN, 0x2e, 2), ==, row->subsystem);
+    g_assert_cmpint(config_read(&f, DRV_DEVFN, PCI_BASE_ADDRESS_0, 4) & 1, ==, row->legacy);
     g_assert_cmpint(v.common != 0, ==, row->modern);
     g_assert_cmpint(v.notify && v.isr && v.config && v.cfg_cap, ==, row->modern);
     if (row->modern) {
@@ -79,11 +79,12 @@ static void test_face_by_place(void)
     PCIDevice *d;
 
     drv_machine(&f, DRV_NULL_DRIVE, NULL);
-    plug(&f, drv_type("pcie-root-port"), "pcie.0", "rp", PCI_DEVFN(1, 0), NULL);
-    d = plug(&f, drv_type("virtio-blk-pci"), "rp", "dut", 0, "drive=d0");
+    plug_function(&f, drv_type("pcie-root-port"), "pcie.0", "rp", PCI_DEVFN(1, 0), NULL);
+    d = plug_function(&f, drv_type("virtio-blk-pci"), "rp", "dut", 0, "drive=d0");
     g_assert_cmphex(pci_get(d, 2, 2), ==, 0x1042);
     device_unplug(&d->dev);
-    d = plug(&f, drv_type("virtio-blk-pci"), "rp", "dut", 0, "drive=d0,disable-legacy=off");
+    d = plug_function(&f, drv_type("virtio-blk-pci"), "rp", "dut", 0,
+                      "drive=d0,disable-legacy=off");
     g_assert_cmphex(pci_get(d, 2, 2), ==, 0x1001);
     device_unplug(&d->dev);
     refused(&f, drv_type("virtio-blk-pci"), "rp", "dut", 0,
@@ -133,12 +134,12 @@ static void test_no_vector(void)
     g_assert_cmpuint(msix_vectors(v.d), ==, 2);
     drv_msix(&v, true);
     drv_start(&v, 0, 1);
-    set_com(&v, C_SELECT, 2, 0);
-    g_assert_cmphex(com(&v, C_VECTOR, 2), ==, 1);
-    set_com(&v, C_VECTOR, 2, 2);
-    g_assert_cmphex(com(&v, C_VECTOR, 2), ==, VIRTIO_MSI_NO_VECTOR);
-    set_com(&v, C_CONFIG_VECTOR, 2, 7);
-    g_assert_cmphex(com(&v, C_CONFIG_VECTOR, 2), ==, VIRTIO_MSI_NO_VECTOR);
+    drv_common_write(&v, C_SELECT, 2, 0);
+    g_assert_cmphex(drv_common_read(&v, C_VECTOR, 2), ==, 1);
+    drv_common_write(&v, C_VECTOR, 2, 2);
+    g_assert_cmphex(drv_common_read(&v, C_VECTOR, 2), ==, VIRTIO_MSI_NO_VECTOR);
+    drv_common_write(&v, C_CONFIG_VECTOR, 2, 7);
+    g_assert_cmphex(drv_common_read(&v, C_CONFIG_VECTOR, 2), ==, VIRTIO_MSI_NO_VECTOR);
     g_assert_true(read_sector(&v, 0));
     g_assert_false(drv_interrupted(&v, 0));
     g_assert_false(drv_interrupted(&v, 1));
@@ -149,33 +150,33 @@ static void test_no_vector(void)
 
 static uint64_t pending(Drv *v)
 {
-    return rd(v->f, DRV_MSIX_BAR + 2048, 8);
+    return guest_read(v->f, DRV_MSIX_BAR + 2048, 8);
 }
 
 static void mask_vectors(Drv *v, bool masked)
 {
     for (unsigned n = 0; n < msix_vectors(v->d); n++) {
-        wr(v->f, DRV_MSIX_BAR + 16 * n + 12, 4, masked);
+        guest_write(v->f, DRV_MSIX_BAR + 16 * n + 12, 4, masked);
     }
 }
 
 static void give_vector(Drv *v, unsigned q, uint16_t vector)
 {
     if (v->legacy) {
-        set_leg(v, L_SELECT, 2, q);
-        set_leg(v, L_VECTOR, 2, vector);
+        drv_legacy_write(v, L_SELECT, 2, q);
+        drv_legacy_write(v, L_VECTOR, 2, vector);
     } else {
-        set_com(v, C_SELECT, 2, q);
-        set_com(v, C_VECTOR, 2, vector);
+        drv_common_write(v, C_SELECT, 2, q);
+        drv_common_write(v, C_VECTOR, 2, vector);
     }
 }
 
 static void give_config_vector(Drv *v, uint16_t vector)
 {
     if (v->legacy) {
-        set_leg(v, L_CONFIG_VECTOR, 2, vector);
+        drv_legacy_write(v, L_CONFIG_VECTOR, 2, vector);
     } else {
-        set_com(v, C_CONFIG_VECTOR, 2, vector);
+        drv_common_write(v, C_CONFIG_VECTOR, 2, vector);
     }
 }
 
@@ -230,11 +231,11 @@ static void check_pending_resets(bool legacy)
         switch (way) {
         case 0: /* of a queue */
             if (legacy) {
-                set_leg(&v, L_SELECT, 2, 1);
-                set_leg(&v, L_PAGE, 4, 0);
+                drv_legacy_write(&v, L_SELECT, 2, 1);
+                drv_legacy_write(&v, L_PAGE, 4, 0);
             } else {
-                set_com(&v, C_SELECT, 2, 1);
-                set_com(&v, C_RESET, 2, 1);
+                drv_common_write(&v, C_SELECT, 2, 1);
+                drv_common_write(&v, C_RESET, 2, 1);
             }
             g_assert_cmphex(pending(&v), ==, 3);
             break;
@@ -302,13 +303,13 @@ static void check_intx(const char *settings, bool legacy)
     g_assert_false(f.line[3]);
     g_assert_true(read_sector(&v, 0));
     g_assert_true(f.line[3]);
-    g_assert_cmphex(legacy ? leg(&v, L_ISR, 1) : rd(&f, v.isr, 1), ==, 1);
+    g_assert_cmphex(legacy ? drv_legacy_read(&v, L_ISR, 1) : guest_read(&f, v.isr, 1), ==, 1);
     g_assert_false(f.line[3]); /* the read cleared it */
-    g_assert_cmphex(legacy ? leg(&v, L_ISR, 1) : rd(&f, v.isr, 1), ==, 0);
+    g_assert_cmphex(legacy ? drv_legacy_read(&v, L_ISR, 1) : guest_read(&f, v.isr, 1), ==, 0);
     virtio_config_changed(&((VirtioPCI *)v.d)->virtio);
     g_assert_true(f.line[3]);
     g_assert_true(read_sector(&v, 0));
-    g_assert_cmphex(legacy ? leg(&v, L_ISR, 1) : rd(&f, v.isr, 1), ==, 3);
+    g_assert_cmphex(legacy ? drv_legacy_read(&v, L_ISR, 1) : guest_read(&f, v.isr, 1), ==, 3);
     g_assert_true(read_sector(&v, 0));
     drv_set_status(&v, 0); /* a reset deasserts the pin */
     g_assert_false(f.line[3]);
@@ -361,17 +362,17 @@ static void test_wild_addresses(void)
         needs_reset(&v);
         for (unsigned area = C_DESC; area <= C_DEVICE; area += 8) {
             drv_start(&v, F_BIT(VIRTIO_F_RING_RESET), 1);
-            set_com(&v, C_RESET, 2, 1);
-            set_com(&v, C_DESC, 8, v.ring[0].desc);
-            set_com(&v, C_DRIVER, 8, v.ring[0].driver);
-            set_com(&v, C_DEVICE, 8, v.ring[0].device);
-            set_com(&v, area, 8, wild[i] & ~15ull);
-            set_com(&v, C_ENABLE, 2, 1);
+            drv_common_write(&v, C_RESET, 2, 1);
+            drv_common_write(&v, C_DESC, 8, v.ring[0].desc);
+            drv_common_write(&v, C_DRIVER, 8, v.ring[0].driver);
+            drv_common_write(&v, C_DEVICE, 8, v.ring[0].device);
+            drv_common_write(&v, area, 8, wild[i] & ~15ull);
+            drv_common_write(&v, C_ENABLE, 2, 1);
             drv_offer(&v, 0, t, 2);
             drv_kick(&v, 0);
             while (g_main_context_iteration(NULL, FALSE)) {
             }
-            set_com(&v, C_RESET, 2, 1);
+            drv_common_write(&v, C_RESET, 2, 1);
             drv_interrupted(&v, 0);
         }
     }
@@ -400,16 +401,16 @@ static void test_bus_master(void)
         if (!before) {
             drv_kick(&v, 0);
         }
-        set_cfg(&f, DRV_DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+        config_write(&f, DRV_DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
         drv_kick(&v, 0);
         while (g_main_context_iteration(NULL, FALSE)) {
         }
         drv_running(&v);
-        g_assert_cmpuint(rd(&f, v.ring[0].device + 2, 2), ==, before);
-        set_cfg(&f, DRV_DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+        g_assert_cmpuint(guest_read(&f, v.ring[0].device + 2, 2), ==, before);
+        config_write(&f, DRV_DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
         while (g_main_context_iteration(NULL, FALSE)) {
         }
-        g_assert_cmpuint(rd(&f, v.ring[0].device + 2, 2), ==, before);
+        g_assert_cmpuint(guest_read(&f, v.ring[0].device + 2, 2), ==, before);
         drv_kick(&v, 0);
         g_assert_cmpint(drv_wait(&v, 0, 3), ==, SECTOR + 1);
     }
@@ -430,21 +431,21 @@ static void test_rings_in_registers(void)
 
     drv_machine(&f, DRV_NULL_DRIVE, NULL);
     drv_plug(&v, &f, "virtio-blk-pci", "drive=d0", false);
-    plug(&f, drv_type("pci-testdev"), "pcie.0", "other", PCI_DEVFN(5, 0), NULL);
-    set_cfg(&f, PCI_DEVFN(5, 0), PCI_BASE_ADDRESS_0, 4, bar);
-    set_cfg(&f, PCI_DEVFN(5, 0), PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
-    wr(&f, bar, 1, 0); /* count writes at the first register with an effect, byte 2048 */
+    plug_function(&f, drv_type("pci-testdev"), "pcie.0", "other", PCI_DEVFN(5, 0), NULL);
+    config_write(&f, PCI_DEVFN(5, 0), PCI_BASE_ADDRESS_0, 4, bar);
+    config_write(&f, PCI_DEVFN(5, 0), PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+    guest_write(&f, bar, 1, 0); /* count writes at the first register with an effect, byte 2048 */
     for (size_t i = 0; i < G_N_ELEMENTS(areas); i++) {
         drv_start(&v, F_BIT(VIRTIO_F_RING_RESET), 1);
-        set_com(&v, C_RESET, 2, 1);
-        set_com(&v, C_DESC, 8, v.ring[0].desc);
-        set_com(&v, C_DRIVER, 8, v.ring[0].driver);
-        set_com(&v, C_DEVICE, 8, v.ring[0].device);
-        set_com(&v, areas[i], 8, bar + 2048 - 4); /* where used entries would be counted */
+        drv_common_write(&v, C_RESET, 2, 1);
+        drv_common_write(&v, C_DESC, 8, v.ring[0].desc);
+        drv_common_write(&v, C_DRIVER, 8, v.ring[0].driver);
+        drv_common_write(&v, C_DEVICE, 8, v.ring[0].device);
+        drv_common_write(&v, areas[i], 8, bar + 2048 - 4); /* where used entries would be counted */
         if (areas[i] == C_DESC) {
-            set_com(&v, areas[i], 8, bar + 2048);
+            drv_common_write(&v, areas[i], 8, bar + 2048);
         }
-        set_com(&v, C_ENABLE, 2, 1);
+        drv_common_write(&v, C_ENABLE, 2, 1);
         drv_offer(&v, 0, s, 2);
         drv_kick(&v, 0);
         while (g_main_context_iteration(NULL, FALSE)) {
@@ -453,10 +454,10 @@ static void test_rings_in_registers(void)
     }
     drv_start(&v, F_BIT(VIRTIO_RING_F_INDIRECT_DESC), 1);
     put_desc(&v, v.ring[0].desc, bar + 2048, 32, VRING_DESC_F_INDIRECT, 0);
-    wr(&f, v.ring[0].driver + 2, 2, 1);
+    guest_write(&f, v.ring[0].driver + 2, 2, 1);
     drv_kick(&v, 0);
     g_assert_cmphex(drv_status(&v) & VIRTIO_CONFIG_S_NEEDS_RESET, !=, 0);
-    g_assert_cmpuint(rd(&f, bar + 12, 4), ==, 0);
+    g_assert_cmpuint(guest_read(&f, bar + 12, 4), ==, 0);
     drv_finish(&f);
 }
 
@@ -472,8 +473,8 @@ static void test_config_isr(void)
         drv_plug(&v, &f, "virtio-blk-pci", "drive=d0", legacy);
         drv_start(&v, 0, 1);
         g_assert_true(block_resize(block_find(f.m, "d0"), 2 << 20, NULL));
-        g_assert_cmphex(legacy ? leg(&v, L_ISR, 1) : rd(&f, v.isr, 1), ==, 3);
-        g_assert_cmphex(legacy ? leg(&v, L_ISR, 1) : rd(&f, v.isr, 1), ==, 0);
+        g_assert_cmphex(legacy ? drv_legacy_read(&v, L_ISR, 1) : guest_read(&f, v.isr, 1), ==, 3);
+        g_assert_cmphex(legacy ? drv_legacy_read(&v, L_ISR, 1) : guest_read(&f, v.isr, 1), ==, 0);
         drv_finish(&f);
     }
 }
@@ -514,9 +515,9 @@ static void test_resets_in_flight(void)
             drv_set_status(&v, 0);
             break;
         case 1:
-            set_com(&v, C_SELECT, 2, 2);
-            set_com(&v, C_RESET, 2, 1);
-            g_assert_cmpuint(com(&v, C_ENABLE, 2), ==, 0);
+            drv_common_write(&v, C_SELECT, 2, 2);
+            drv_common_write(&v, C_RESET, 2, 1);
+            g_assert_cmpuint(drv_common_read(&v, C_ENABLE, 2), ==, 0);
             drv_queue(&v, 2, 0, 3); /* a ring that is set up again starts empty (2.6.1) */
             g_assert_true(read_sector(&v, 2));
             drv_running(&v);
@@ -525,8 +526,8 @@ static void test_resets_in_flight(void)
             pci_device_reset(v.d, RESET_FUNCTION);
             break;
         case 3:
-            set_cfg(&f, DRV_DEVFN, pm + 4, 2, 3);
-            set_cfg(&f, DRV_DEVFN, pm + 4, 2, 0);
+            config_write(&f, DRV_DEVFN, pm + 4, 2, 3);
+            config_write(&f, DRV_DEVFN, pm + 4, 2, 0);
             break;
         case 4:
             machine_reset(f.m, RESET_HOT);
@@ -595,7 +596,8 @@ static void test_state_refused(void)
         g_autoptr(GError) err = NULL;
 
         device_unplug(&v.d->dev);
-        v.d = plug(&f, drv_type("virtio-blk-pci"), "pcie.0", "dut", DRV_DEVFN, settings[i]);
+        v.d =
+            plug_function(&f, drv_type("virtio-blk-pci"), "pcie.0", "dut", DRV_DEVFN, settings[i]);
         g_assert_false(load_state(v.d, saved, &err));
         g_assert_nonnull(err);
     }

@@ -100,8 +100,8 @@ static inline uint8_t *drv_ram(Drv *v, uint64_t offset)
 
 static inline void drv_take_cap(Drv *v, uint8_t at)
 {
-    uint8_t type = cfg(v->f, DRV_DEVFN, at + 3, 1);
-    uint64_t where = DRV_MODERN + cfg(v->f, DRV_DEVFN, at + 8, 4);
+    uint8_t type = config_read(v->f, DRV_DEVFN, at + 3, 1);
+    uint64_t where = DRV_MODERN + config_read(v->f, DRV_DEVFN, at + 8, 4);
 
     switch (type) {
     case 1:
@@ -109,7 +109,7 @@ static inline void drv_take_cap(Drv *v, uint8_t at)
         break;
     case 2:
         v->notify = where;
-        v->notify_step = cfg(v->f, DRV_DEVFN, at + 16, 4);
+        v->notify_step = config_read(v->f, DRV_DEVFN, at + 16, 4);
         break;
     case 3:
         v->isr = where;
@@ -126,9 +126,9 @@ static inline void drv_take_cap(Drv *v, uint8_t at)
 static inline void drv_program_msix(Drv *v)
 {
     for (unsigned n = 0; n < msix_vectors(v->d); n++) {
-        wr(v->f, DRV_MSIX_BAR + 16 * n, 4, RAM + DRV_MESSAGES + 4 * n);
-        wr(v->f, DRV_MSIX_BAR + 16 * n + 8, 4, n + 1);
-        wr(v->f, DRV_MSIX_BAR + 16 * n + 12, 4, 0);
+        guest_write(v->f, DRV_MSIX_BAR + 16 * n, 4, RAM + DRV_MESSAGES + 4 * n);
+        guest_write(v->f, DRV_MSIX_BAR + 16 * n + 8, 4, n + 1);
+        guest_write(v->f, DRV_MSIX_BAR + 16 * n + 12, 4, 0);
     }
 }
 
@@ -138,7 +138,7 @@ static inline void drv_msix(Drv *v, bool on)
 
     if (at) {
         drv_program_msix(v);
-        set_cfg(v->f, DRV_DEVFN, at + 2, 2, on ? 0x8000 : 0);
+        config_write(v->f, DRV_DEVFN, at + 2, 2, on ? 0x8000 : 0);
     }
 }
 
@@ -153,16 +153,17 @@ static inline bool drv_interrupted(Drv *v, unsigned vector)
 
 static inline void drv_find(Drv *v, Fixture *f, PCIDevice *d, bool legacy)
 {
-    uint8_t at = cfg(f, DRV_DEVFN, PCI_CAPABILITY_LIST, 1);
+    uint8_t at = config_read(f, DRV_DEVFN, PCI_CAPABILITY_LIST, 1);
 
     *v = (Drv){ .f = f, .d = d, .legacy = legacy };
-    set_cfg(f, DRV_DEVFN, PCI_BASE_ADDRESS_0, 4, DRV_IO);
-    set_cfg(f, DRV_DEVFN, PCI_BASE_ADDRESS_0 + 4, 4, DRV_MSIX_BAR);
-    set_cfg(f, DRV_DEVFN, PCI_BASE_ADDRESS_0 + 16, 4, (uint32_t)DRV_MODERN);
-    set_cfg(f, DRV_DEVFN, PCI_BASE_ADDRESS_0 + 20, 4, DRV_MODERN >> 32);
-    set_cfg(f, DRV_DEVFN, PCI_COMMAND, 2, PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
-    for (unsigned i = 0; at && i < 48; i++, at = cfg(f, DRV_DEVFN, at + 1, 1)) {
-        if (cfg(f, DRV_DEVFN, at, 1) == 0x09) {
+    config_write(f, DRV_DEVFN, PCI_BASE_ADDRESS_0, 4, DRV_IO);
+    config_write(f, DRV_DEVFN, PCI_BASE_ADDRESS_0 + 4, 4, DRV_MSIX_BAR);
+    config_write(f, DRV_DEVFN, PCI_BASE_ADDRESS_0 + 16, 4, (uint32_t)DRV_MODERN);
+    config_write(f, DRV_DEVFN, PCI_BASE_ADDRESS_0 + 20, 4, DRV_MODERN >> 32);
+    config_write(f, DRV_DEVFN, PCI_COMMAND, 2,
+                 PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    for (unsigned i = 0; at && i < 48; i++, at = config_read(f, DRV_DEVFN, at + 1, 1)) {
+        if (config_read(f, DRV_DEVFN, at, 1) == 0x09) {
             drv_take_cap(v, at);
         }
     }
@@ -170,37 +171,37 @@ static inline void drv_find(Drv *v, Fixture *f, PCIDevice *d, bool legacy)
 
 /* --- registers --- */
 
-static inline uint64_t com(Drv *v, unsigned at, unsigned size)
+static inline uint64_t drv_common_read(Drv *v, unsigned at, unsigned size)
 {
-    return rd(v->f, v->common + at, size);
+    return guest_read(v->f, v->common + at, size);
 }
 
-static inline void set_com(Drv *v, unsigned at, unsigned size, uint64_t value)
+static inline void drv_common_write(Drv *v, unsigned at, unsigned size, uint64_t value)
 {
-    wr(v->f, v->common + at, size, value);
+    guest_write(v->f, v->common + at, size, value);
 }
 
-static inline uint64_t leg(Drv *v, unsigned at, unsigned size)
+static inline uint64_t drv_legacy_read(Drv *v, unsigned at, unsigned size)
 {
-    return rd(v->f, PIO + DRV_IO + at, size);
+    return guest_read(v->f, PIO + DRV_IO + at, size);
 }
 
-static inline void set_leg(Drv *v, unsigned at, unsigned size, uint64_t value)
+static inline void drv_legacy_write(Drv *v, unsigned at, unsigned size, uint64_t value)
 {
-    wr(v->f, PIO + DRV_IO + at, size, value);
+    guest_write(v->f, PIO + DRV_IO + at, size, value);
 }
 
 static inline uint8_t drv_status(Drv *v)
 {
-    return v->legacy ? leg(v, L_STATUS, 1) : com(v, C_STATUS, 1);
+    return v->legacy ? drv_legacy_read(v, L_STATUS, 1) : drv_common_read(v, C_STATUS, 1);
 }
 
 static inline void drv_set_status(Drv *v, uint8_t status)
 {
     if (v->legacy) {
-        set_leg(v, L_STATUS, 1, status);
+        drv_legacy_write(v, L_STATUS, 1, status);
     } else {
-        set_com(v, C_STATUS, 1, status);
+        drv_common_write(v, C_STATUS, 1, status);
     }
 }
 
@@ -209,41 +210,41 @@ static inline uint64_t drv_offered(Drv *v)
     uint64_t low, high;
 
     if (v->legacy) {
-        return leg(v, L_DEVICE_FEATURES, 4);
+        return drv_legacy_read(v, L_DEVICE_FEATURES, 4);
     }
-    set_com(v, C_DEVICE_SELECT, 4, 0);
-    low = com(v, C_DEVICE_FEATURE, 4);
-    set_com(v, C_DEVICE_SELECT, 4, 1);
-    high = com(v, C_DEVICE_FEATURE, 4);
+    drv_common_write(v, C_DEVICE_SELECT, 4, 0);
+    low = drv_common_read(v, C_DEVICE_FEATURE, 4);
+    drv_common_write(v, C_DEVICE_SELECT, 4, 1);
+    high = drv_common_read(v, C_DEVICE_FEATURE, 4);
     return low | high << 32;
 }
 
 /* Return the address of the device-specific configuration in the current interface. */
 static inline uint64_t drv_config(Drv *v, unsigned at, unsigned size)
 {
-    return v->legacy ? leg(v, (msix_enabled(v->d) ? 0x18 : 0x14) + at, size)
-                     : rd(v->f, v->config + at, size);
+    return v->legacy ? drv_legacy_read(v, (msix_enabled(v->d) ? 0x18 : 0x14) + at, size)
+                     : guest_read(v->f, v->config + at, size);
 }
 
 static inline void drv_write_features(Drv *v, uint64_t features)
 {
     if (v->legacy) {
-        set_leg(v, L_DRIVER_FEATURES, 4, features);
+        drv_legacy_write(v, L_DRIVER_FEATURES, 4, features);
         return;
     }
-    set_com(v, C_DRIVER_SELECT, 4, 0);
-    set_com(v, C_DRIVER_FEATURE, 4, (uint32_t)features);
-    set_com(v, C_DRIVER_SELECT, 4, 1);
-    set_com(v, C_DRIVER_FEATURE, 4, features >> 32);
+    drv_common_write(v, C_DRIVER_SELECT, 4, 0);
+    drv_common_write(v, C_DRIVER_FEATURE, 4, (uint32_t)features);
+    drv_common_write(v, C_DRIVER_SELECT, 4, 1);
+    drv_common_write(v, C_DRIVER_FEATURE, 4, features >> 32);
 }
 
 static inline void drv_kick(Drv *v, unsigned q)
 {
     if (v->legacy) {
-        set_leg(v, L_NOTIFY, 2, q);
+        drv_legacy_write(v, L_NOTIFY, 2, q);
     } else {
-        set_com(v, C_SELECT, 2, q);
-        wr(v->f, v->notify + com(v, C_NOTIFY_OFF, 2) * v->notify_step, 2, q);
+        drv_common_write(v, C_SELECT, 2, q);
+        guest_write(v->f, v->notify + drv_common_read(v, C_NOTIFY_OFF, 2) * v->notify_step, 2, q);
     }
 }
 
@@ -265,25 +266,25 @@ static inline void drv_place_ring(Drv *v, unsigned q, uint16_t size)
 static inline void drv_queue(Drv *v, unsigned q, uint16_t size, uint16_t vector)
 {
     if (v->legacy) {
-        set_leg(v, L_SELECT, 2, q);
-        drv_place_ring(v, q, leg(v, L_SIZE, 2));
-        set_leg(v, L_PAGE, 4, v->ring[q].desc >> 12);
+        drv_legacy_write(v, L_SELECT, 2, q);
+        drv_place_ring(v, q, drv_legacy_read(v, L_SIZE, 2));
+        drv_legacy_write(v, L_PAGE, 4, v->ring[q].desc >> 12);
         if (msix_enabled(v->d)) {
-            set_leg(v, L_VECTOR, 2, vector);
+            drv_legacy_write(v, L_VECTOR, 2, vector);
         }
         return;
     }
-    set_com(v, C_SELECT, 2, q);
+    drv_common_write(v, C_SELECT, 2, q);
     if (size) {
-        set_com(v, C_SIZE, 2, size);
+        drv_common_write(v, C_SIZE, 2, size);
     }
-    drv_place_ring(v, q, com(v, C_SIZE, 2));
-    set_com(v, C_DESC, 4, (uint32_t)v->ring[q].desc);
-    set_com(v, C_DESC + 4, 4, v->ring[q].desc >> 32);
-    set_com(v, C_DRIVER, 8, v->ring[q].driver);
-    set_com(v, C_DEVICE, 8, v->ring[q].device);
-    set_com(v, C_VECTOR, 2, vector);
-    set_com(v, C_ENABLE, 2, 1);
+    drv_place_ring(v, q, drv_common_read(v, C_SIZE, 2));
+    drv_common_write(v, C_DESC, 4, (uint32_t)v->ring[q].desc);
+    drv_common_write(v, C_DESC + 4, 4, v->ring[q].desc >> 32);
+    drv_common_write(v, C_DRIVER, 8, v->ring[q].driver);
+    drv_common_write(v, C_DEVICE, 8, v->ring[q].device);
+    drv_common_write(v, C_VECTOR, 2, vector);
+    drv_common_write(v, C_ENABLE, 2, 1);
 }
 
 /* Reset, negotiate what is offered of `features`, set up n queues (vector q + 1 each), start.
@@ -299,14 +300,14 @@ static inline bool drv_try_start(Drv *v, uint64_t features, unsigned n)
     drv_write_features(v, v->features);
     if (v->legacy) {
         if (msix_enabled(v->d)) {
-            set_leg(v, L_CONFIG_VECTOR, 2, 0);
+            drv_legacy_write(v, L_CONFIG_VECTOR, 2, 0);
         }
     } else {
         drv_set_status(v, ok);
         if (drv_status(v) != ok) {
             return false;
         }
-        set_com(v, C_CONFIG_VECTOR, 2, 0);
+        drv_common_write(v, C_CONFIG_VECTOR, 2, 0);
     }
     for (unsigned q = 0; q < n; q++) {
         drv_queue(v, q, 0, q + 1);
@@ -357,8 +358,8 @@ static inline void split_offer(Drv *v, DrvRing *r, const DrvSeg *s, unsigned n, 
         slot = (head + 1) % r->size;
     }
     r->next_free = slot;
-    wr(v->f, r->driver + 4 + 2 * (r->avail % r->size), 2, head);
-    wr(v->f, r->driver + 2, 2, ++r->avail);
+    guest_write(v->f, r->driver + 4 + 2 * (r->avail % r->size), 2, head);
+    guest_write(v->f, r->driver + 2, 2, ++r->avail);
 }
 
 static inline void ring_step(DrvRing *r, uint16_t *slot, bool *wrap, unsigned n)
@@ -391,7 +392,7 @@ static inline void packed_offer(Drv *v, DrvRing *r, const DrvSeg *s, unsigned n,
         put_desc(v, r->desc + 16 * first, table, 16 * n, id, 0);
         ring_step(r, &r->avail, &r->avail_wrap, 1);
     }
-    wr(v->f, r->desc + 16 * first + 14, 2, first_flags);
+    guest_write(v->f, r->desc + 16 * first + 14, 2, first_flags);
 }
 
 /* Make a chain available in queue q, through an indirect table if the driver negotiated that. */
@@ -413,10 +414,10 @@ static inline int64_t drv_collect(Drv *v, unsigned q, unsigned n)
     bool indirect = (v->features >> VIRTIO_RING_F_INDIRECT_DESC & 1) && n <= 16;
 
     if (!drv_packed(v)) {
-        if ((uint16_t)rd(v->f, r->device + 2, 2) == r->used) {
+        if ((uint16_t)guest_read(v->f, r->device + 2, 2) == r->used) {
             return -1;
         }
-        return rd(v->f, r->device + 4 + 8 * (r->used++ % r->size) + 4, 4);
+        return guest_read(v->f, r->device + 4 + 8 * (r->used++ % r->size) + 4, 4);
     }
     VringDesc d;
 
@@ -428,7 +429,7 @@ static inline int64_t drv_collect(Drv *v, unsigned q, unsigned n)
     return d.len;
 }
 
-/* Like drv_used(), but run the main loop until a chain is used, within a limit. */
+/* Like drv_collect(), but run the main loop until a chain is used, within a limit. */
 static inline int64_t drv_wait(Drv *v, unsigned q, unsigned n)
 {
     Wait w = wait_begin("a used buffer", G_STRLOC, 20);
@@ -474,7 +475,7 @@ static inline void drv_machine(Fixture *f, const char *drive, const char *netdev
 
 static inline void drv_plug(Drv *v, Fixture *f, const char *type, const char *settings, bool legacy)
 {
-    drv_find(v, f, plug(f, drv_type(type), "pcie.0", "dut", DRV_DEVFN, settings), legacy);
+    drv_find(v, f, plug_function(f, drv_type(type), "pcie.0", "dut", DRV_DEVFN, settings), legacy);
 }
 
 static inline void drv_finish(Fixture *f)

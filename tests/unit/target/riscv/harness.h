@@ -69,13 +69,13 @@ static inline uint8_t *ram_at(Hart *h, uint64_t pa)
     return h->ram->host + (pa - RAM_BASE);
 }
 
-static inline void poke(Hart *h, uint64_t pa, uint64_t value, unsigned size)
+static inline void ram_store(Hart *h, uint64_t pa, uint64_t value, unsigned size)
 {
     memcpy(ram_at(h, pa), &value, size);
     ram_written_any(h->ram, pa - RAM_BASE, size);
 }
 
-static inline uint64_t peek(Hart *h, uint64_t pa, unsigned size)
+static inline uint64_t ram_load(Hart *h, uint64_t pa, unsigned size)
 {
     uint64_t value = 0;
     memcpy(&value, ram_at(h, pa), size);
@@ -137,7 +137,7 @@ static inline uint32_t csr_type(const char *text, unsigned rd, unsigned csr, uns
 static inline void emit_word(Hart *h, uint32_t word)
 {
     unsigned len = insn_len(word);
-    poke(h, h->at, word, len);
+    ram_store(h, h->at, word, len);
     h->at += len;
 }
 

@@ -106,7 +106,7 @@ static void test_identity(void)
     g_assert_true(block_at(h, CODE) == a);
     mmu_flush(h->cpu);
     g_assert_true(block_at(h, CODE) == a);
-    poke(h, CODE, i_type("addi", 5, 5, 1), 4);
+    ram_store(h, CODE, i_type("addi", 5, 5, 1), 4);
     blockcache_sync(&h->cpu->blocks, true);
     g_assert_true(a->dead);
     g_assert_true(block_at(h, CODE) != a);

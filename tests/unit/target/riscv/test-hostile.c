@@ -92,16 +92,16 @@ static void random_memory(Hart *h, GRand *rand)
 {
     for (unsigned i = 0; i < 0x1000;) {
         uint32_t word = random_word(rand);
-        poke(h, CODE + i, word, insn_len(word));
+        ram_store(h, CODE + i, word, insn_len(word));
         i += insn_len(word);
     }
     for (unsigned i = 0; i < 40; i++) {
         uint64_t pte = (CODE >> 12 << 10) | (g_rand_int(rand) & 0xff) | 1;
-        poke(h, CODE + (g_rand_int(rand) & 0xff8), pte, 8);
+        ram_store(h, CODE + (g_rand_int(rand) & 0xff8), pte, 8);
     }
-    poke(h, CODE, CODE >> 12 << 10 | 1, 8);                /* va 0: the same table */
-    poke(h, CODE + 2 * 8, RAM_BASE >> 12 << 10 | 0xcf, 8); /* and everything at its physical
-                                                            * address */
+    ram_store(h, CODE, CODE >> 12 << 10 | 1, 8);                /* va 0: the same table */
+    ram_store(h, CODE + 2 * 8, RAM_BASE >> 12 << 10 | 0xcf, 8); /* and everything at its physical
+                                                                 * address */
 }
 
 static void test_anything(void)

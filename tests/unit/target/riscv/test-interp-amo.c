@@ -38,7 +38,7 @@ static void check_one(Hart *h, GRand *rand, const char *name, unsigned size)
     bool is_unsigned = g_str_has_suffix(name, "u");
     u64 a = interesting(rand), b = interesting(rand), want;
 
-    poke(h, DATA, a, 8);
+    ram_store(h, DATA, a, 8);
     h->cpu->x[5] = DATA;
     h->cpu->x[6] = b;
     emit_word(h, r_type(text, 7, 5, 6));
@@ -46,13 +46,13 @@ static void check_one(Hart *h, GRand *rand, const char *name, unsigned size)
     if (size == 8) {
         want = apply(name, a, b);
         g_assert_cmphex(h->cpu->x[7], ==, a);
-        g_assert_cmphex(peek(h, DATA, 8), ==, want);
+        g_assert_cmphex(ram_load(h, DATA, 8), ==, want);
     } else {
         u64 a32 = is_unsigned ? (uint32_t)a : (u64)(i64)(int32_t)a;
         u64 b32 = is_unsigned ? (uint32_t)b : (u64)(i64)(int32_t)b;
         want = (uint32_t)apply(name, a32, b32) | (a >> 32 << 32);
         g_assert_cmphex(h->cpu->x[7], ==, (u64)(i64)(int32_t)a);
-        g_assert_cmphex(peek(h, DATA, 8), ==, want);
+        g_assert_cmphex(ram_load(h, DATA, 8), ==, want);
     }
 }
 
@@ -95,7 +95,7 @@ static void test_reservation(void)
     h->cpu->x[5] = DATA;
     h->cpu->x[6] = 77;
     h->cpu->x[8] = DATA + 8;
-    poke(h, DATA, 0xffffffff80000001, 8);
+    ram_store(h, DATA, 0xffffffff80000001, 8);
     emit_word(h, r_type("sc.w", 9, 5, 6)); /* no reservation */
     emit_word(h, r_type("lr.w", 10, 5, 0));
     emit_word(h, r_type("sc.w", 11, 5, 6)); /* succeeds */
@@ -113,7 +113,7 @@ static void test_reservation(void)
     g_assert_cmphex(h->cpu->x[13], ==, UINT64_C(0xffffffff0000004d));
     g_assert_cmphex(h->cpu->x[14], ==, 1);
     g_assert_cmphex(h->cpu->x[16], ==, 1);
-    g_assert_cmphex(peek(h, DATA, 8), ==, UINT64_C(0xffffffff00000000));
+    g_assert_cmphex(ram_load(h, DATA, 8), ==, UINT64_C(0xffffffff00000000));
     hart_free(h);
 }
 

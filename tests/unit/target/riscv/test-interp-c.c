@@ -38,8 +38,8 @@ static const Case cases[] = {
 static void set_up(Hart *h)
 {
     for (unsigned base = 0; base <= 0x100; base += 0x100) {
-        poke(h, DATA + base, 0x33221100, 8);
-        poke(h, DATA + base + 8, 0x8877665544332211, 8);
+        ram_store(h, DATA + base, 0x33221100, 8);
+        ram_store(h, DATA + base + 8, 0x8877665544332211, 8);
     }
     h->cpu->x[2] = DATA + 0x100;
     h->cpu->x[8] = DATA;
@@ -75,8 +75,8 @@ static void test_stores(void)
     emit_word(h, 0xe82e); /* sd a1,16(sp) */
     hart_run_code(h);
     for (unsigned base = 0; base <= 0x100; base += 0x100) {
-        g_assert_cmphex(peek(h, DATA + base + 4, 4), ==, 7);
-        g_assert_cmphex(peek(h, DATA + base + 16, 8), ==, 7);
+        g_assert_cmphex(ram_load(h, DATA + base + 4, 4), ==, 7);
+        g_assert_cmphex(ram_load(h, DATA + base + 16, 8), ==, 7);
     }
     hart_free(h);
 }

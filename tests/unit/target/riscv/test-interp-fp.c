@@ -58,7 +58,7 @@ static void test_boxing(void)
 {
     Hart *h = hart_new(NULL);
 
-    poke(h, DATA, ONES, 4);
+    ram_store(h, DATA, ONES, 4);
     h->cpu->x[5] = DATA;
     h->cpu->f[2] = ONES; /* not boxed: a NaN */
     h->cpu->f[4] = UINT64_C(0x1234567800000000);
@@ -77,8 +77,8 @@ static void test_boxing(void)
     g_assert_cmphex(h->cpu->f[7], ==, fp_box(FP32_CANONICAL_NAN));
     g_assert_cmphex(h->cpu->x[10], ==, 0);
     g_assert_cmphex(h->cpu->x[11], ==, 1 << 9);
-    g_assert_cmphex(peek(h, DATA + 8, 4), ==, 0);
-    g_assert_cmphex(peek(h, DATA + 16, 8), ==, fp_box(ONES));
+    g_assert_cmphex(ram_load(h, DATA + 8, 4), ==, 0);
+    g_assert_cmphex(ram_load(h, DATA + 16, 8), ==, fp_box(ONES));
     hart_free(h);
 }
 

@@ -154,7 +154,7 @@ static void test_pairs(void)
     emit_word(h, i_type("ld", 10, 10, -0x20));
     emit_word(h, u_type("lui", 11, 0x80000000));
     emit_word(h, i_type("addiw", 11, 11, -1));
-    poke(h, DATA, 0x1122334455667788, 8);
+    ram_store(h, DATA, 0x1122334455667788, 8);
     hart_run_code(h);
     g_assert_cmphex(h->cpu->x[5], ==, UINT64_C(0xffffffff7fffffff));
     g_assert_cmphex(h->cpu->x[6], ==, 0x7ffff7ff);
@@ -261,7 +261,7 @@ static void test_page_edge(void)
         hart_run(h);
         g_assert_cmphex(h->cpu->mcause, ==, CAUSE_BREAKPOINT);
         g_assert_cmpuint(h->cpu->x[7], ==, round ? 70 : 50);
-        poke(h, CODE + 0x1000, i_type("addi", 7, 7, 7) >> 16, 2);
+        ram_store(h, CODE + 0x1000, i_type("addi", 7, 7, 7) >> 16, 2);
     }
     hart_free(h);
 }

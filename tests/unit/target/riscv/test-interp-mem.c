@@ -26,7 +26,7 @@ static void test_loads(void)
     Hart *h = hart_new(NULL);
 
     for (unsigned i = 0; i < 64; i++) {
-        poke(h, DATA + 0xfe0 + i, 0x80 + i * 5, 1);
+        ram_store(h, DATA + 0xfe0 + i, 0x80 + i * 5, 1);
     }
     for (unsigned off = 0; off < 48; off++) {
         for (unsigned i = 0; i < G_N_ELEMENTS(loads); i++) {
@@ -35,7 +35,7 @@ static void test_loads(void)
         h->cpu->x[5] = DATA + 0xfe0;
         hart_run_code(h);
         for (unsigned i = 0; i < G_N_ELEMENTS(loads); i++) {
-            uint64_t raw = peek(h, DATA + 0xfe0 + off, loads[i].size);
+            uint64_t raw = ram_load(h, DATA + 0xfe0 + off, loads[i].size);
             g_assert_cmphex(h->cpu->x[10 + i], ==, extend(raw, loads[i].size, loads[i].sign));
         }
     }
@@ -68,7 +68,7 @@ static void test_store_across_fault(void)
     Hart *h = hart_new(NULL);
     uint64_t last = RAM_BASE + RAM_BYTES - 4;
 
-    poke(h, last, 0xaaaaaaaa, 4);
+    ram_store(h, last, 0xaaaaaaaa, 4);
     h->cpu->x[5] = last;
     h->cpu->x[6] = 0;
     emit_word(h, s_type("sd", 6, 5, 0));
@@ -133,7 +133,7 @@ static void test_zero_block(void)
     emit_word(h, match_of("cbo.zero") | 5u << 15);
     hart_run_code(h);
     for (unsigned i = 0; i < 256; i++) {
-        g_assert_cmphex(peek(h, DATA + i, 1), ==, i >= 64 && i < 128 ? 0 : 0xff);
+        g_assert_cmphex(ram_load(h, DATA + i, 1), ==, i >= 64 && i < 128 ? 0 : 0xff);
     }
     h->cpu->x[5] = UINT64_C(0x40000010);
     emit_word(h, match_of("cbo.zero") | 5u << 15);
@@ -147,7 +147,7 @@ static void test_read_only(void)
     Hart *h = hart_new(NULL);
 
     h->ram->read_only = true;
-    poke(h, DATA, 5, 8);
+    ram_store(h, DATA, 5, 8);
     h->cpu->x[5] = DATA;
     h->cpu->x[6] = 9;
     emit_word(h, s_type("sd", 6, 5, 0));

@@ -39,7 +39,7 @@ static int reference(Hart *h, uint64_t va, Access access, unsigned priv, uint64_
         if (at < RAM_BASE || at + 8 > RAM_BASE + RAM_BYTES) {
             return bus[access];
         }
-        pte = peek(h, at, 8);
+        pte = ram_load(h, at, 8);
         bool r = pte >> 1 & 1, w = pte >> 2 & 1, x = pte >> 3 & 1;
         if (!(pte & 1) || (!r && w) || (pte >> 54 & 0x7f)) {
             return page[access];
@@ -126,7 +126,7 @@ static void test_random(void)
         unsigned mode = g_rand_boolean(rand) ? SATP_SV39 : SATP_SV48;
         for (unsigned t = 0; t < N_TABLES; t++) {
             for (unsigned k = 0; k < 8; k++) {
-                poke(h, TABLES + t * 4096 + k * 8, random_pte(rand), 8);
+                ram_store(h, TABLES + t * 4096 + k * 8, random_pte(rand), 8);
             }
         }
         h->cpu->satp = (uint64_t)mode << 60 | TABLES >> 12;
@@ -160,17 +160,17 @@ static void test_random(void)
 
 static void map(Hart *h, unsigned page, uint64_t pa, uint64_t bits)
 {
-    poke(h, L0 + page * 8, pa >> 12 << 10 | bits, 8);
+    ram_store(h, L0 + page * 8, pa >> 12 << 10 | bits, 8);
 }
 
 static void set_up(Hart *h)
 {
     hart_reset(h);
     memset(ram_at(h, TABLES), 0, 0x4000);
-    poke(h, L2, L1 >> 12 << 10 | 1, 8);
-    poke(h, L1, L0 >> 12 << 10 | 1, 8);
+    ram_store(h, L2, L1 >> 12 << 10 | 1, 8);
+    ram_store(h, L1, L0 >> 12 << 10 | 1, 8);
     /* A 1 GiB leaf that maps everything to its physical address, for code and the stop handler. */
-    poke(h, L2 + 16, RAM_BASE >> 12 << 10 | RWXAD, 8);
+    ram_store(h, L2 + 16, RAM_BASE >> 12 << 10 | RWXAD, 8);
     for (unsigned i = 0; i < 512; i++) {
         map(h, i, RAM_BASE + i * 4096, RWXAD);
     }
@@ -200,8 +200,8 @@ static void test_sfence(void)
     Hart *h = hart_new(NULL);
 
     set_up(h);
-    poke(h, DATA, 1, 8);
-    poke(h, DATA + 0x1000, 2, 8);
+    ram_store(h, DATA, 1, 8);
+    ram_store(h, DATA + 0x1000, 2, 8);
     h->cpu->x[5] = 0x20000; /* maps DATA */
     h->cpu->x[6] = L0 + 0x20 * 8;
     h->cpu->x[7] = (DATA + 0x1000) >> 12 << 10 | RWXAD;
@@ -224,7 +224,7 @@ static void test_device_page(void)
 
     set_up(h);
     map(h, 0x20, DEVICE, 0x43 /* V, R, A */);
-    poke(h, DATA + 0x1000, 2, 8);
+    ram_store(h, DATA + 0x1000, 2, 8);
     h->device_value = 1;
     h->cpu->x[5] = 0x20000;
     h->cpu->x[6] = L0 + 0x20 * 8;
@@ -265,9 +265,9 @@ static void test_sfence_superpage(void)
     Hart *h = hart_new(NULL);
 
     set_up(h);
-    poke(h, L1 + 8, RAM_BASE >> 12 << 10 | RWXAD, 8); /* va 2 MiB: a leaf at RAM_BASE */
-    poke(h, DATA, 1, 8);
-    poke(h, DATA + 0x200000, 2, 8);
+    ram_store(h, L1 + 8, RAM_BASE >> 12 << 10 | RWXAD, 8); /* va 2 MiB: a leaf at RAM_BASE */
+    ram_store(h, DATA, 1, 8);
+    ram_store(h, DATA + 0x200000, 2, 8);
     h->cpu->x[5] = 0x200000 + 0x20000;
     h->cpu->x[6] = L1 + 8;
     h->cpu->x[7] = (RAM_BASE + 0x200000) >> 12 << 10 | RWXAD;
@@ -316,11 +316,11 @@ static void test_asid(void)
 
     set_up(h);
     uint64_t other = TABLES + 0x3000; /* a root that maps va 0 by another gigabyte leaf */
-    poke(h, other, RAM_BASE >> 12 << 10 | RWXAD, 8);
-    poke(h, other + 16, RAM_BASE >> 12 << 10 | RWXAD, 8);
+    ram_store(h, other, RAM_BASE >> 12 << 10 | RWXAD, 8);
+    ram_store(h, other + 16, RAM_BASE >> 12 << 10 | RWXAD, 8);
     map(h, 0x20, DATA + 0x1000, RWXAD);
-    poke(h, DATA, 1, 8);
-    poke(h, DATA + 0x1000, 2, 8);
+    ram_store(h, DATA, 1, 8);
+    ram_store(h, DATA + 0x1000, 2, 8);
     h->cpu->x[5] = 0x20000;
     h->cpu->x[6] = UINT64_C(8) << 60 | UINT64_C(7) << 44 | other >> 12;
     emit_word(h, i_type("ld", 10, 5, 0));
@@ -354,10 +354,10 @@ static void test_accessed_dirty(void)
     mmu_flush(h->cpu);
     emit_word(h, i_type("ld", 10, 5, 0));
     run_s(h, CAUSE_BREAKPOINT, 0);
-    g_assert_cmphex(peek(h, L0 + 0x20 * 8, 1), ==, 0x4f);
+    g_assert_cmphex(ram_load(h, L0 + 0x20 * 8, 1), ==, 0x4f);
     emit_word(h, s_type("sd", 10, 5, 0));
     run_s(h, CAUSE_BREAKPOINT, 0);
-    g_assert_cmphex(peek(h, L0 + 0x20 * 8, 1), ==, 0xcf);
+    g_assert_cmphex(ram_load(h, L0 + 0x20 * 8, 1), ==, 0xcf);
     hart_free(h);
 }
 
@@ -390,7 +390,7 @@ static void test_rights(void)
     hart_reset(h);
     h->cpu->satp = UINT64_C(8) << 60 | L2 >> 12;
     map(h, 0x20, DATA, RWXAD);
-    poke(h, DATA, 42, 8);
+    ram_store(h, DATA, 42, 8);
     h->cpu->mstatus = MSTATUS_MPRV | UINT64_C(1) << 11;
     mmu_flush(h->cpu);
     h->cpu->x[5] = 0x20000;
@@ -399,9 +399,9 @@ static void test_rights(void)
     h->cpu->pc = CODE;
     /* The trap does not clear MPRV, so the stop handler's store uses the tables, too: add an
      * identity page. */
-    poke(h, L2 + 0, EXIT >> 30 << 28 | RWXAD, 8);
-    poke(h, L2 + 0, L1 >> 12 << 10 | 1, 8);
-    poke(h, L1 + (EXIT >> 21) * 8, EXIT >> 21 << 19 | RWXAD, 8);
+    ram_store(h, L2 + 0, EXIT >> 30 << 28 | RWXAD, 8);
+    ram_store(h, L2 + 0, L1 >> 12 << 10 | 1, 8);
+    ram_store(h, L1 + (EXIT >> 21) * 8, EXIT >> 21 << 19 | RWXAD, 8);
     hart_run(h);
     g_assert_cmpuint(h->cpu->x[10], ==, 42);
     hart_free(h);
@@ -414,7 +414,7 @@ static void test_faults(void)
     Hart *h = hart_new(NULL);
 
     set_up(h);
-    poke(h, L1 + 8, UINT64_C(0x40000000) >> 12 << 10 | 1, 8);
+    ram_store(h, L1 + 8, UINT64_C(0x40000000) >> 12 << 10 | 1, 8);
     h->cpu->x[5] = 0x200000;
     emit_word(h, i_type("ld", 10, 5, 0));
     run_s(h, CAUSE_LOAD_ACCESS, 0x200000);
@@ -422,12 +422,12 @@ static void test_faults(void)
     h->cpu->x[5] = 0x20ffc;
     emit_word(h, i_type("ld", 10, 5, 0));
     run_s(h, CAUSE_LOAD_PAGE, 0x21000);
-    poke(h, DATA + 0xffc, 0x11111111, 4);
+    ram_store(h, DATA + 0xffc, 0x11111111, 4);
     emit_word(h, s_type("sd", 0, 5, 0));
     run_s(h, CAUSE_STORE_PAGE, 0x21000);
-    g_assert_cmphex(peek(h, DATA + 0xffc, 4), ==, 0x11111111);
+    g_assert_cmphex(ram_load(h, DATA + 0xffc, 4), ==, 0x11111111);
     /* Fetch across a boundary into an unmapped page. */
-    poke(h, DATA + 0xffe, 0x0013, 2);
+    ram_store(h, DATA + 0xffe, 0x0013, 2);
     h->cpu->x[5] = 0x20ffe;
     emit_word(h, i_type("jalr", 0, 5, 0));
     run_s(h, CAUSE_FETCH_PAGE, 0x21000);

@@ -64,8 +64,8 @@ static void test_other_stores(void)
 
     for (unsigned i = 0; i < 4; i++) {
         hart_reset(h);
-        poke(h, DATA, plus1, 4);
-        poke(h, DATA + 4, ret, 4);
+        ram_store(h, DATA, plus1, 4);
+        ram_store(h, DATA + 4, ret, 4);
         h->cpu->x[5] = DATA;
         h->cpu->x[6] = plus2;
         h->cpu->f[6] = plus2;
@@ -189,7 +189,7 @@ static void test_many_from_outside(void)
         hart_run_code(h);
         g_assert_cmpuint(h->cpu->x[10], ==, round ? 5 : 1);
         for (unsigned i = 0; i < 3 * CODE_QUEUE; i++) {
-            poke(h, DATA, i_type("addi", 10, 10, 5), 4);
+            ram_store(h, DATA, i_type("addi", 10, 10, 5), 4);
         }
     }
     hart_free(h);
