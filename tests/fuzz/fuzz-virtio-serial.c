@@ -42,8 +42,8 @@ static void op_say(Sd *s, Input *in)
     m[0] = input_take(in, 1);
     m[4] = input_take(in, 1);
     m[6] = input_take(in, 1);
-    drv_offer(&s->v, CONTROL_OUT, &seg, 1);
-    drv_kick(&s->v, CONTROL_OUT);
+    drv_offer(&s->v, CONTROL_TX, &seg, 1);
+    drv_kick(&s->v, CONTROL_TX);
 }
 
 /* A chain of up to three segments, of any size and direction, in any queue. */
