@@ -25,7 +25,7 @@ static uint64_t size_mask(unsigned size)
     return size == 8 ? UINT64_MAX : (UINT64_C(1) << size * 8) - 1;
 }
 
-static bool allowed(const MemOps *ops, const Limits *lim, uint64_t off, unsigned size)
+static bool access_allowed(const MemOps *ops, const Limits *lim, uint64_t off, unsigned size)
 {
     return size >= lim->valid_min && size <= lim->valid_max &&
            (ops->unaligned || !(off & (size - 1)));
@@ -102,7 +102,7 @@ static void split_write(const MemRegion *r, const Limits *lim, uint64_t off, uin
     }
 }
 
-static bool enter(const MemRegion *r)
+static bool access_enter(const MemRegion *r)
 {
     return !r->guard || r->guard->enter(r->guard_owner);
 }
@@ -114,7 +114,7 @@ static MemResult mmio_read(const MemRegion *r, uint64_t off, unsigned size, uint
     Limits lim = limits_of(r->ops);
 
     *value = 0;
-    if (!allowed(r->ops, &lim, off, size) || !enter(r)) {
+    if (!access_allowed(r->ops, &lim, off, size) || !access_enter(r)) {
         return MEM_REFUSED;
     }
     *value = split_read(r, &lim, off, size) & size_mask(size);
@@ -130,7 +130,7 @@ static MemResult mmio_write(const MemRegion *r, uint64_t off, uint64_t value, un
     void *owner = r->guard_owner;
     Limits lim = limits_of(r->ops);
 
-    if (!allowed(r->ops, &lim, off, size) || !enter(r)) {
+    if (!access_allowed(r->ops, &lim, off, size) || !access_enter(r)) {
         return MEM_REFUSED;
     }
     split_write(r, &lim, off, value & size_mask(size), size);
@@ -281,8 +281,8 @@ MemResult mem_write(MemRegion *root, uint64_t addr, unsigned size, uint64_t valu
     return write_found(root, &l, addr, size, value);
 }
 
-/* By value: what the access does may change the map, and through it the memo. */
-static MemLookup recall(MemRegion *root, MemMemo *memo, uint64_t addr)
+/* Returns a copy, because the access may change the map and thereby the memo. */
+static MemLookup access_recall(MemRegion *root, MemMemo *memo, uint64_t addr)
 {
     MemLookup *l = &memo->found;
 
@@ -299,7 +299,7 @@ static MemLookup recall(MemRegion *root, MemMemo *memo, uint64_t addr)
 MemResult mem_read_memo(MemRegion *root, MemMemo *memo, uint64_t addr, unsigned size,
                         uint64_t *value)
 {
-    MemLookup l = recall(root, memo, addr);
+    MemLookup l = access_recall(root, memo, addr);
 
     return read_found(root, &l, addr, size, value);
 }
@@ -307,19 +307,19 @@ MemResult mem_read_memo(MemRegion *root, MemMemo *memo, uint64_t addr, unsigned 
 MemResult mem_write_memo(MemRegion *root, MemMemo *memo, uint64_t addr, unsigned size,
                          uint64_t value)
 {
-    MemLookup l = recall(root, memo, addr);
+    MemLookup l = access_recall(root, memo, addr);
 
     return write_found(root, &l, addr, size, value);
 }
 
-/* How much of [off, off + len) a device takes in one access. `whole`: this is the first piece
- * of a length that could be one access. */
+/* Bytes of [off, off + len) that a device accepts in one access. @single: the piece is the first
+ * one of a length that could be a single access. */
 static unsigned piece_size(const MemRegion *r, uint64_t off, uint64_t len, uint64_t room,
-                           bool whole)
+                           bool single)
 {
     unsigned max = limits_of(r->ops).valid_max, piece = 8;
 
-    while (piece > len || piece > max || (off & (piece - 1) && !(whole && r->ops->unaligned))) {
+    while (piece > len || piece > max || (off & (piece - 1) && !(single && r->ops->unaligned))) {
         piece /= 2;
     }
     return piece - 1 <= room ? piece : 1;
@@ -333,7 +333,7 @@ static bool one_access(uint64_t len)
 MemResult mem_read_buf(MemRegion *root, uint64_t addr, void *buf, uint64_t len)
 {
     MemResult result = MEM_OK;
-    bool whole = one_access(len);
+    bool single = one_access(len);
     uint8_t *p = buf;
 
     while (len) {
@@ -346,12 +346,12 @@ MemResult mem_read_buf(MemRegion *root, uint64_t addr, void *buf, uint64_t len)
         } else if (l.leaf->kind == MEM_RAM) {
             memcpy(p, ram_host(&l), n);
         } else {
-            n = piece_size(l.leaf, l.offset, len, room, whole);
+            n = piece_size(l.leaf, l.offset, len, room, single);
             result |= mmio_read(l.leaf, l.offset, n, &value);
             value = GUINT64_TO_LE(value);
             memcpy(p, &value, n);
         }
-        whole = whole && n > 1;
+        single = single && n > 1;
         p += n;
         len -= n;
         if (len && addr > UINT64_MAX - n) {
@@ -366,7 +366,7 @@ MemResult mem_read_buf(MemRegion *root, uint64_t addr, void *buf, uint64_t len)
 MemResult mem_write_buf(MemRegion *root, uint64_t addr, const void *buf, uint64_t len)
 {
     MemResult result = MEM_OK;
-    bool whole = one_access(len);
+    bool single = one_access(len);
     const uint8_t *p = buf;
 
     while (len) {
@@ -381,11 +381,11 @@ MemResult mem_write_buf(MemRegion *root, uint64_t addr, const void *buf, uint64_
                 ram_done(&l, n);
             }
         } else {
-            n = piece_size(l.leaf, l.offset, len, room, whole);
+            n = piece_size(l.leaf, l.offset, len, room, single);
             memcpy(&value, p, n);
             result |= mmio_write(l.leaf, l.offset, GUINT64_FROM_LE(value), n);
         }
-        whole = whole && n > 1;
+        single = single && n > 1;
         p += n;
         len -= n;
         if (len && addr > UINT64_MAX - n) {

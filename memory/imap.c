@@ -2,7 +2,7 @@
 /*
  * The interval map: a treap with parent links and three augmentations.
  */
-#include "memory/imap.h"
+#include "memory/imap_internal.h"
 
 static void augment(MemRegion *n)
 {
@@ -30,7 +30,7 @@ void imap_refresh(MemRegion *r)
     }
 }
 
-/* Where the pointer to n is kept. */
+/* Return the location of the pointer to n. */
 static MemRegion **link_of(MemRegion *container, MemRegion *n)
 {
     if (!n->up) {
@@ -39,7 +39,7 @@ static MemRegion **link_of(MemRegion *container, MemRegion *n)
     return n->up->left == n ? &n->up->left : &n->up->right;
 }
 
-/* Turn n's child c into n's parent. */
+/* Rotate: n's child c becomes n's parent. */
 static void rotate_up(MemRegion *container, MemRegion *n, MemRegion *c)
 {
     MemRegion **link = link_of(container, n);
@@ -64,7 +64,7 @@ static void rotate_up(MemRegion *container, MemRegion *n, MemRegion *c)
 }
 
 /* A well-mixed number of a counter: neighbours in time must not be neighbours in height. */
-static uint32_t mix(uint32_t x)
+static uint32_t imap_mix(uint32_t x)
 {
     x ^= x >> 16;
     x *= 0x7feb352d;
@@ -82,7 +82,7 @@ void imap_insert(MemRegion *container, MemRegion *r)
 {
     MemRegion **link = &container->children, *up = NULL;
 
-    r->tree_prio = mix(container->next_seq++);
+    r->tree_prio = imap_mix(container->next_seq++);
     r->left = r->right = NULL;
     while (*link) {
         up = *link;

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-static uint64_t add(uint64_t a, uint64_t b)
+static uint64_t limit_add(uint64_t a, uint64_t b)
 {
     return a > UINT64_MAX - b ? UINT64_MAX : a + b;
 }
@@ -28,8 +28,8 @@ uint64_t mem_limit_meminfo(const char *text)
     return total ? total : UINT64_MAX;
 }
 
-/* The number in a cgroup file; `absent` if it does not exist or says "max". */
-static uint64_t read_number(const char *dir, const char *name, uint64_t absent)
+/* The number in a cgroup file; @absent if the file does not exist or contains "max". */
+static uint64_t limit_read(const char *dir, const char *name, uint64_t absent)
 {
     g_autofree char *path = g_build_filename(dir, name, NULL);
     g_autofree char *text = NULL;
@@ -49,14 +49,14 @@ static uint64_t group_limit(const char *dir, bool v1, uint64_t host)
     uint64_t memory;
 
     if (v1) {
-        memory = read_number(dir, "memory.limit_in_bytes", UINT64_MAX);
+        memory = limit_read(dir, "memory.limit_in_bytes", UINT64_MAX);
         return memory == UINT64_MAX
                    ? UINT64_MAX
-                   : MIN(host, read_number(dir, "memory.memsw.limit_in_bytes", host));
+                   : MIN(host, limit_read(dir, "memory.memsw.limit_in_bytes", host));
     }
-    memory = read_number(dir, "memory.max", UINT64_MAX);
+    memory = limit_read(dir, "memory.max", UINT64_MAX);
     return memory == UINT64_MAX ? UINT64_MAX
-                                : add(memory, read_number(dir, "memory.swap.max", host));
+                                : limit_add(memory, limit_read(dir, "memory.swap.max", host));
 }
 
 uint64_t mem_limit_groups(const char *groups, const char *root, uint64_t host)

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Listeners: which roots see a change of RAM, found by climbing from the change. Whatever lies on
- * the way up has its generation counted, which ends the lookups that were remembered there.
+ * Listeners: find the roots in which a change of RAM is visible, by climbing from the changed
+ * region.
  *
- * A range is passed up through parents and through the windows that show it. On the way it is
- * noted whether what was mapped has RAM, and whether a neighbour with RAM reaches into the range
- * (then RAM was hidden or came to light). A root is told only if one of the two is so: mapping
- * a plain register BAR costs nobody a TLB flush.
+ * Each region above the change increments its generation, which invalidates cached lookups there
+ * (MemMemo). The changed range is passed to parents and to the windows that show it. A root is
+ * notified only if the mapped region contains RAM, or if a sibling with RAM overlaps the range and
+ * was therefore hidden or uncovered. Mapping a register BAR causes no TLB flush.
  */
-#include "memory/imap.h"
+#include "memory/imap_internal.h"
 
-#define MAX_STEPS 4096 /* ways up; more exist only in maps with cycles */
+#define MAX_STEPS 4096 /* regions visited; only maps with cycles contain more paths */
 
 typedef struct Climb {
     bool own_ram, mapped;
@@ -32,7 +32,7 @@ void mem_unlisten(MemRegion *root, MemListener *listener)
     }
 }
 
-static void tell(const MemRegion *root, uint64_t first, uint64_t last, bool added)
+static void listen_report(const MemRegion *root, uint64_t first, uint64_t last, bool added)
 {
     uint64_t len = last - first == UINT64_MAX ? UINT64_MAX : last - first + 1;
 
@@ -43,23 +43,23 @@ static void tell(const MemRegion *root, uint64_t first, uint64_t last, bool adde
     }
 }
 
-/* `near`: RAM of a neighbour lies in the range, so that it was hidden or has come to light. */
-static void tell_both(const Climb *c, const MemRegion *root, uint64_t first, uint64_t last,
-                      bool near)
+/* @near: RAM of a sibling is in the range; the change hid or uncovered it. */
+static void listen_report_both(const Climb *c, const MemRegion *root, uint64_t first, uint64_t last,
+                               bool near)
 {
     bool removed = c->mapped ? near : c->own_ram;
     bool added = c->mapped ? c->own_ram : near;
 
     if (removed) {
-        tell(root, first, last, false);
+        listen_report(root, first, last, false);
     }
     if (added) {
-        tell(root, first, last, true);
+        listen_report(root, first, last, true);
     }
 }
 
-static void climb(Climb *c, MemRegion *at, uint64_t first, uint64_t last, const MemRegion *from,
-                  bool near, unsigned depth)
+static void listen_climb(Climb *c, MemRegion *at, uint64_t first, uint64_t last,
+                         const MemRegion *from, bool near, unsigned depth)
 {
     at->generation++;
     if (depth > MEM_MAX_DEPTH || ++c->steps > MAX_STEPS) {
@@ -67,14 +67,14 @@ static void climb(Climb *c, MemRegion *at, uint64_t first, uint64_t last, const 
     }
     near |= imap_ram_within(at, first, last, from);
     if (at->listeners) {
-        tell_both(c, at, first, last, near);
+        listen_report_both(c, at, first, last, near);
     }
     if (at->parent && first <= UINT64_MAX - at->addr) {
         uint64_t up_last = last > UINT64_MAX - at->addr ? UINT64_MAX : last + at->addr;
 
         if (first + at->addr <= region_last(at->parent)) {
-            climb(c, at->parent, first + at->addr, MIN(up_last, region_last(at->parent)), at, near,
-                  depth + 1);
+            listen_climb(c, at->parent, first + at->addr, MIN(up_last, region_last(at->parent)), at,
+                         near, depth + 1);
         }
     }
     for (unsigned i = 0; at->viewers && i < at->viewers->len; i++) {
@@ -88,13 +88,14 @@ static void climb(Climb *c, MemRegion *at, uint64_t first, uint64_t last, const 
         hi = MIN(last - w->target_offset, region_last(w));
         if (lo <= UINT64_MAX - w->addr && lo + w->addr <= region_last(w->parent)) {
             hi = hi > UINT64_MAX - w->addr ? UINT64_MAX : hi + w->addr;
-            climb(c, w->parent, lo + w->addr, MIN(hi, region_last(w->parent)), w, near, depth + 1);
+            listen_climb(c, w->parent, lo + w->addr, MIN(hi, region_last(w->parent)), w, near,
+                         depth + 1);
         }
     }
 }
 
-/* The answer for a map too tangled to climb: every root above hears of everything. */
-static void tell_all_above(MemRegion *from)
+/* Notify every root above of a change of everything, if the climb exceeded its limit. */
+static void listen_report_all(MemRegion *from)
 {
     g_autoptr(GPtrArray) todo = g_ptr_array_new();
     g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
@@ -108,8 +109,8 @@ static void tell_all_above(MemRegion *from)
         }
         at->generation++;
         if (at->listeners && at->size) {
-            tell(at, 0, region_last(at), false);
-            tell(at, 0, region_last(at), true);
+            listen_report(at, 0, region_last(at), false);
+            listen_report(at, 0, region_last(at), true);
         }
         g_ptr_array_add(todo, at->parent);
         for (unsigned i = 0; at->viewers && i < at->viewers->len; i++) {
@@ -125,8 +126,8 @@ void mem_notify(MemRegion *container, uint64_t first, uint64_t last, const MemRe
 {
     Climb c = { r->has_ram, mapped, 0 };
 
-    climb(&c, container, first, last, r, false, 0);
+    listen_climb(&c, container, first, last, r, false, 0);
     if (c.steps > MAX_STEPS) {
-        tell_all_above(container);
+        listen_report_all(container);
     }
 }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Lookup: descent from a root to the leaf that answers an address.
+ * Lookup: descent from a root to the leaf at an address.
  *
- * Each level works in its own region's offsets and hands back the range for which its answer
- * holds; the caller shifts it and cuts it to its own.
+ * Each level uses offsets of its region and returns the range in which its result holds. The caller
+ * converts the range to its offsets and restricts it to its size.
  */
-#include "memory/imap.h"
+#include "memory/imap_internal.h"
 
-/* Regions visited for one address. Only a map with cycles, or thousands of empty windows on one
- * spot, needs more; nothing is found there then. */
+/* Limit of regions visited for one address. A map exceeds it only with cycles or with thousands of
+ * empty windows at one address; the lookup then finds nothing. */
 #define MAX_STEPS 4096
 
 static MemLookup descend(MemRegion *r, uint64_t off, unsigned depth, unsigned *steps);
@@ -38,7 +38,7 @@ static MemLookup descend_window(MemRegion *w, uint64_t off, unsigned depth, unsi
     return l;
 }
 
-/* Cut *to, in the parent's addresses, to what `inner` of its child says. */
+/* Restrict the range of *to, in the parent's addresses, to that of the child's lookup @inner. */
 static void intersect(MemLookup *to, const MemLookup *inner, uint64_t base)
 {
     uint64_t last = inner->last > UINT64_MAX - base ? UINT64_MAX : inner->last + base;

@@ -13,19 +13,16 @@
 
 #include "memory/limit.h"
 #include "memory/ram.h"
+#include "util/error.h"
 
 #define AT_ONCE     8                            /* pages whose states fill a word */
 #define WORD_DIRTY  UINT64_C(0x0101010101010101) /* RAM_PAGE_DIRTY of eight pages */
 #define WORD_GATHER UINT64_C(0x0102040810204080) /* times that: their bits in the top byte */
 
-static bool fail(GError **err, const char *id, uint64_t size, const char *what)
+static bool ram_fail(GError **err, const char *id, uint64_t size, const char *what)
 {
-    int e = errno;
-
-    g_set_error(err, G_FILE_ERROR, g_file_error_from_errno(e),
-                "RAM block %s of %" G_GUINT64_FORMAT " bytes: %s: %s", id, size, what,
-                g_strerror(e));
-    return false;
+    return error_set_errno(err, errno, "RAM block %s of %" G_GUINT64_FORMAT " bytes: %s", id, size,
+                           what);
 }
 
 /* A new anonymous file. */
@@ -42,14 +39,14 @@ static bool make_memfd(RamBlock *b, const RamSource *from, GError **err)
     }
     b->fd = memfd_create(name, flags);
     if (b->fd < 0) {
-        return fail(err, b->id, b->size, "the host gives no memfd");
+        return ram_fail(err, b->id, b->size, "the host cannot create a memfd");
     }
     if (ftruncate(b->fd, (off_t)b->size) < 0) {
-        return fail(err, b->id, b->size, "the host's memfd cannot grow to it");
+        return ram_fail(err, b->id, b->size, "the memfd cannot be extended");
     }
     b->holes = !from->hugetlb;
     if (from->seal && fcntl(b->fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0) {
-        return fail(err, b->id, b->size, "the host's memfd cannot be sealed");
+        return ram_fail(err, b->id, b->size, "the memfd cannot be sealed");
     }
     return true;
 }
@@ -58,7 +55,8 @@ static int open_path(const char *path)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
 
-    if (fd < 0 && errno == EISDIR) { /* a file system to take memory from, such as hugetlbfs */
+    if (fd < 0 &&
+        errno == EISDIR) { /* the root of a file system that provides memory, such as hugetlbfs */
         g_autofree char *name = g_build_filename(path, "backplane-ram-XXXXXX", NULL);
 
         fd = g_mkstemp_full(name, O_RDWR | O_CLOEXEC, 0600);
@@ -69,21 +67,22 @@ static int open_path(const char *path)
     return fd;
 }
 
-/* An existing file keeps its content and must be large enough; an empty one grows. */
-static bool open_file(RamBlock *b, const RamSource *from, GError **err)
+/* An existing file keeps its contents and must be large enough; an empty file is extended. */
+static bool ram_open_file(RamBlock *b, const RamSource *from, GError **err)
 {
     struct stat st;
 
     b->fd = open_path(from->path);
     if (b->fd < 0 || fstat(b->fd, &st) < 0) {
-        return fail(err, b->id, b->size, from->path);
+        return ram_fail(err, b->id, b->size, from->path);
     }
     if (st.st_size > 0 && (uint64_t)st.st_size < b->size) {
         errno = EFBIG;
-        return fail(err, b->id, b->size, "the file is smaller: take one that is empty or larger");
+        return ram_fail(err, b->id, b->size,
+                        "the file is too small; use an empty or a larger file");
     }
     if (st.st_size == 0 && ftruncate(b->fd, (off_t)b->size) < 0) {
-        return fail(err, b->id, b->size, "the file cannot grow to it");
+        return ram_fail(err, b->id, b->size, "the file cannot be extended");
     }
     return true;
 }
@@ -96,29 +95,29 @@ static bool populate(RamBlock *b, GError **err)
     if (errno == EINVAL) { /* a host kernel before 5.14 */
         errno = b->fd < 0 ? ENOTSUP : posix_fallocate(b->fd, 0, (off_t)b->size);
     }
-    return errno == 0 || fail(err, b->id, b->size, "the host cannot provide it all now");
+    return errno == 0 || ram_fail(err, b->id, b->size, "the host cannot provide the memory now");
 }
 
 static bool map_block(RamBlock *b, const RamSource *from, GError **err)
 {
     int flags = from->path && from->private_file ? MAP_PRIVATE : MAP_SHARED;
 
-    if (from->path ? !open_file(b, from, err) : !make_memfd(b, from, err)) {
+    if (from->path ? !ram_open_file(b, from, err) : !make_memfd(b, from, err)) {
         return false;
     }
-    if (!from->hugetlb || from->no_reserve) { /* ram_check_host() takes the place of accounting */
+    if (!from->hugetlb || from->no_reserve) { /* ram_check_host() replaces accounting */
         flags |= MAP_NORESERVE;
     }
     b->host = mmap(NULL, b->size, PROT_READ | PROT_WRITE, flags, b->fd, 0);
     if (b->host == MAP_FAILED) {
         b->host = NULL;
-        return fail(err, b->id, b->size, "the host cannot map it");
+        return ram_fail(err, b->id, b->size, "the host cannot map the memory");
     }
-    if (from->path && from->private_file) { /* what is written here is not in the file */
+    if (from->path && from->private_file) { /* guest stores are not in the file */
         close(b->fd);
         b->fd = -1;
     }
-    /* A refusal of these costs speed or a larger core file only. */
+    /* Failures of this advice are ignored: they affect speed and the size of core files only. */
     madvise(b->host, b->size, MADV_HUGEPAGE);
     if (from->merge) {
         madvise(b->host, b->size, MADV_MERGEABLE);
@@ -132,7 +131,7 @@ static bool map_block(RamBlock *b, const RamSource *from, GError **err)
     b->pages = g_try_malloc0(b->size >> RAM_PAGE_BITS);
     if (!b->pages) {
         errno = ENOMEM;
-        return fail(err, b->id, b->size, "no memory for its page states");
+        return ram_fail(err, b->id, b->size, "no memory for the page states");
     }
     return true;
 }
@@ -148,17 +147,17 @@ bool ram_check_host(const char *id, uint64_t size, const RamSource *from, GError
     uint64_t limit;
 
     if (from->no_reserve || from->hugetlb || (from->path && !from->private_file)) {
-        return true; /* huge pages are a pool of their own, and a shared file is its own store */
+        return true; /* huge pages have a separate pool; a shared file is stored by its file system
+                      */
     }
     limit = mem_limit_host(&what);
     if (size <= limit) {
         return true;
     }
-    g_set_error(err, G_FILE_ERROR, G_FILE_ERROR_NOMEM,
-                "RAM '%s' of %" G_GUINT64_FORMAT " bytes is more than the %" G_GUINT64_FORMAT
-                " bytes of %s: use less, or a memory back end with reserve=off",
-                id, size, limit, what);
-    return false;
+    return error_set(err, ERROR_HOST,
+                     "RAM '%s' of %" G_GUINT64_FORMAT " bytes is more than the %" G_GUINT64_FORMAT
+                     " bytes of %s: use less, or a memory back end with reserve=off",
+                     id, size, limit, what);
 }
 
 RamBlock *ram_block_new_from(const char *id, uint64_t size, const RamSource *from, GError **err)
@@ -168,7 +167,7 @@ RamBlock *ram_block_new_from(const char *id, uint64_t size, const RamSource *fro
     g_assert(size > 0);
     if (size > (UINT64_C(1) << 52)) {
         errno = EFBIG;
-        fail(err, id, size, "at most 4 PiB are accepted");
+        ram_fail(err, id, size, "at most 4 PiB are accepted");
         return NULL;
     }
     if (!ram_check_host(id, size, from, err)) {
@@ -253,7 +252,7 @@ static uint64_t fetch_page(RamBlock *block, uint64_t page, uint64_t i, unsigned 
     return 1;
 }
 
-/* Eight pages at once: these bits are the pause that each pass of a migration costs. */
+/* Fetch eight pages with one access. The guest is paused meanwhile in each pass of a migration. */
 static uint64_t fetch_word(RamBlock *block, uint64_t page, uint64_t i, unsigned long *bitmap)
 {
     uint64_t *word = (uint64_t *)&block->pages[page];

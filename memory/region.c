@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "memory/imap.h"
+#include "memory/imap_internal.h"
 
 static GRWLock map_lock;
 
@@ -29,7 +29,7 @@ uint8_t *mem_ram_ptr_any(MemRegion *root, uint64_t addr, uint64_t len, RamBlock 
     return host;
 }
 
-static void init(MemRegion *r, const char *name, MemKind kind, uint64_t size)
+static void mem_region_init(MemRegion *r, const char *name, MemKind kind, uint64_t size)
 {
     g_assert(!r->parent);
     memset(r, 0, sizeof(*r));
@@ -40,14 +40,14 @@ static void init(MemRegion *r, const char *name, MemKind kind, uint64_t size)
 
 void mem_init_container(MemRegion *r, const char *name, uint64_t size, MemBackground background)
 {
-    init(r, name, MEM_CONTAINER, size);
+    mem_region_init(r, name, MEM_CONTAINER, size);
     r->background = background;
 }
 
 void mem_init_window(MemRegion *r, const char *name, MemRegion *target, uint64_t target_offset,
                      uint64_t size)
 {
-    init(r, name, MEM_WINDOW, size);
+    mem_region_init(r, name, MEM_WINDOW, size);
     r->target = target;
     r->target_offset = target_offset;
     if (!target->viewers) {
@@ -60,7 +60,7 @@ void mem_init_window(MemRegion *r, const char *name, MemRegion *target, uint64_t
 void mem_init_ram(MemRegion *r, const char *name, RamBlock *ram, uint64_t offset, uint64_t size)
 {
     g_assert(offset <= ram->size && size <= ram->size - offset);
-    init(r, name, MEM_RAM, size);
+    mem_region_init(r, name, MEM_RAM, size);
     r->ram = ram;
     r->ram_offset = offset;
     r->has_ram = true;
@@ -68,7 +68,7 @@ void mem_init_ram(MemRegion *r, const char *name, RamBlock *ram, uint64_t offset
 
 void mem_init_mmio(MemRegion *r, const char *name, uint64_t size, const MemOps *ops, void *opaque)
 {
-    init(r, name, MEM_MMIO, size);
+    mem_region_init(r, name, MEM_MMIO, size);
     r->ops = ops;
     r->opaque = opaque;
 }
@@ -167,8 +167,8 @@ void mem_unmap(MemRegion *r)
     notify(parent, r->addr, node_last(r), r, false);
 }
 
-/* Take a mapped region out, change it, and put it back, reporting both ranges afterwards. */
-static void replace(MemRegion *r, uint64_t addr, uint64_t target_offset, uint64_t size)
+/* Unmap a region, change it, and map it again; report both ranges afterwards. */
+static void region_replace(MemRegion *r, uint64_t addr, uint64_t target_offset, uint64_t size)
 {
     MemRegion *parent = r->parent;
     uint64_t first = r->addr, last = node_last(r);
@@ -191,7 +191,7 @@ void mem_move(MemRegion *r, uint64_t addr)
 {
     g_assert(r->parent);
     if (addr != r->addr) {
-        replace(r, addr, r->target_offset, r->size);
+        region_replace(r, addr, r->target_offset, r->size);
     }
 }
 
@@ -199,7 +199,7 @@ void mem_window_set(MemRegion *r, uint64_t target_offset, uint64_t size)
 {
     g_assert(r->kind == MEM_WINDOW);
     if (r->parent && (target_offset != r->target_offset || size != r->size)) {
-        replace(r, r->addr, target_offset, size);
+        region_replace(r, r->addr, target_offset, size);
     }
     r->target_offset = target_offset;
     r->size = size;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Walks over the whole map: for people (info mtree) and for tests (mem_check).
+ * Traversal of the complete map, for info mtree and for mem_check().
  */
-#include "memory/imap.h"
+#include "memory/imap_internal.h"
 
-#define MAX_VISITS 1000000 /* a map with cycles has no end of its own */
+#define MAX_VISITS 1000000 /* bounds the traversal of a map with cycles */
 
 typedef struct Visit {
     MemVisitFn *fn;

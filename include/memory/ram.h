@@ -2,17 +2,16 @@
 /*
  * Guest RAM: named blocks of shared memory (memfd), each with one state byte per 4 KiB page.
  *
- * A block is the unit of migration: its id is part of the machine's ABI and is derived from the
- * place of its owner, never from creation order. The page states are how writes by CPUs and by
- * devices reach the two parties that must know of them: dirty tracking (migration, framebuffers)
- * and the translators of guest code.
+ * A block is the unit of migration. Its ID is part of the ABI of the machine and is derived from
+ * the place of its owner, never from the order of creation. The page states transfer writes by CPUs
+ * and devices to dirty tracking (migration, framebuffers) and to the decoders of guest code.
  *
  * Invariants
- *  - A page whose RAM_PAGE_CLEAN bit is set has no direct write entry in any CPU's TLB while
- *    tracking is on; the first write goes the slow way and calls ram_page_written_any().
- *  - A page whose RAM_PAGE_CODE bit is set likewise, until the code in it is dropped.
- *  - Sizes are multiples of RAM_PAGE_SIZE; host memory is page aligned, and, unless its RamSource
- *    says otherwise, shared and zero at first.
+ *  - While tracking is on, a page without RAM_PAGE_DIRTY has no direct write entry in any TLB. The
+ *    first write uses the slow path and calls ram_written_any().
+ *  - A page with RAM_PAGE_CODE has no direct write entry either, until its code is dropped.
+ *  - Sizes are multiples of RAM_PAGE_SIZE. Host memory is page aligned; it is shared and initially
+ *    zero unless its RamSource specifies a file.
  */
 #ifndef MEMORY_RAM_H
 #define MEMORY_RAM_H
@@ -26,7 +25,7 @@
 
 enum {
     RAM_PAGE_DIRTY = 1 << 0, /* written since the last ram_dirty_fetch() */
-    RAM_PAGE_CODE = 1 << 1,  /* decoded guest code was taken from it (accel/codepage.c) */
+    RAM_PAGE_CODE = 1 << 1,  /* the page contains decoded guest code (accel/codepage.c) */
 };
 
 /*
@@ -39,9 +38,9 @@ typedef void RamCodeWrittenFn(void *opaque, RamBlock *block, uint64_t offset, ui
 struct RamBlock {
     char *id;       /* unique in the machine: "riscv_virt_board.ram" */
     uint64_t size;  /* bytes */
-    int fd;         /* of the memory, kept open for the life of the block; -1: it has none */
-    bool holes;     /* SEEK_DATA on fd finds what the host never had to provide */
-    uint8_t *host;  /* mapping of the whole block */
+    int fd;         /* of the memory, open for the life of the block; -1: none */
+    bool holes;     /* SEEK_DATA on fd finds pages that the host never provided */
+    uint8_t *host;  /* mapping of the block */
     uint8_t *pages; /* size / RAM_PAGE_SIZE bytes of RAM_PAGE_*; atomic access only */
     bool tracking;  /* dirty tracking on (atomic) */
     bool read_only; /* guest stores have no effect (ROM) */
@@ -49,46 +48,47 @@ struct RamBlock {
     void *code_opaque;
 };
 
-/* A zeroed block, or NULL with a sentence naming id, size and what the host lacked. More memory
- * than the host can provide (memory/limit.h) is refused. size > 0 is
- * rounded up to whole pages. Any thread. The caller owns it. */
+/* Create a zeroed block; @size > 0 is rounded up to full pages. Returns NULL with an error that
+ * names ID, size and cause; more memory than the host can provide (memory/limit.h) is rejected. The
+ * caller owns the block; undone by ram_block_free(). Any thread. */
 RamBlock *ram_block_new(const char *id, uint64_t size, GError **err);
 
-/* Where the memory of a block comes from; all zero: a memfd. */
+/* Source of the memory of a block; all zero: a memfd. */
 typedef struct RamSource {
-    const char *path;      /* this file, with its content; or a folder to put an unnamed one in */
+    const char *path;      /* a file; or a directory, for an unnamed file in it */
     bool private_file;     /* guest stores do not reach the file */
     bool hugetlb;          /* memfd of huge pages, */
     uint64_t hugetlb_size; /* of this size (a power of two; 0: the host's default) */
     bool seal;             /* the memfd cannot change its size */
-    bool prealloc;         /* all of it now, or refuse */
+    bool prealloc;         /* provide all memory now, or fail */
     bool merge, no_dump;   /* advice to the host: KSM; leave out of core files */
-    bool no_reserve;       /* may be more than the host can provide; huge pages are not reserved */
+    bool no_reserve;       /* permit more than the host can provide; do not reserve huge pages */
 } RamSource;
+/* Like ram_block_new(), with a source. */
 RamBlock *ram_block_new_from(const char *id, uint64_t size, const RamSource *from, GError **err);
-/* False and a sentence if the host cannot provide `size` bytes and `from` does not allow for it. */
+/* Return false with an error if the host cannot provide @size bytes and @from requires it. */
 bool ram_check_host(const char *id, uint64_t size, const RamSource *from, GError **err);
 
-/* Unmap and close. No mapping or CPU may refer to it any more. NULL is allowed. */
+/* Free a block (NULL: no effect). No mapping and no CPU may refer to it. */
 void ram_block_free(RamBlock *block);
 
-/* Record that [offset, offset+len) was written by something other than a direct TLB store:
- * marks pages dirty and drops decoded code. In range by contract. Any thread. */
+/* Record a write to [offset, offset+len), which must be in range, by any means but a direct TLB
+ * store: marks the pages dirty and drops decoded code. Any thread. */
 void ram_written_any(RamBlock *block, uint64_t offset, uint64_t len);
 
-/* Turn tracking on (all pages become dirty, so that a first pass sends everything) or off.
- * Machine lock held and every CPU stopped in cpus_exclusive(), since direct write entries must
- * be flushed by the caller. */
+/* Switch dirty tracking on (all pages become dirty, so that a first pass sends everything) or off.
+ * Machine lock; every CPU stopped in cpus_exclusive(), because the caller must flush direct write
+ * entries. */
 void ram_dirty_track(RamBlock *block, bool on);
 
-/* Test and clear the dirty bit of the pages [first, first+n): sets bit i of `bitmap` (n bits,
- * caller's, zeroed by the callee) and returns how many were dirty. The caller must then take
- * the direct write right of those pages away in every CPU before it reads the pages
- * (cpus_exclusive + TLB flush). Machine lock held. */
+/* Test and clear the dirty bits of the pages [first, first+n). Sets bit i of @bitmap (n bits,
+ * zeroed by this function) for each dirty page and returns their number. The caller must then
+ * remove the direct write entries of these pages from every CPU (cpus_exclusive() and a TLB flush)
+ * before it reads the pages. Machine lock. */
 uint64_t ram_dirty_fetch(RamBlock *block, uint64_t first, uint64_t n, unsigned long *bitmap);
 
-/* True if a direct write entry may be installed for the page: not read-only, holds no code, and
- * is either untracked or already dirty. Any thread. */
+/* True if a direct write entry is permitted for the page: it is not read-only, contains no code,
+ * and is untracked or already dirty. Any thread. */
 bool ram_page_direct_write_any(const RamBlock *block, uint64_t page);
 
 #endif

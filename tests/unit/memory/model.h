@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "memory/imap.h"
+#include "memory/imap_internal.h"
 
 enum { MODEL_SPACE = 256, MODEL_BOXES = 4, MODEL_LEAVES = 14, MODEL_WINDOWS = 8 };
 

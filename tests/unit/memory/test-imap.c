@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "memory/imap.h"
+#include "memory/imap_internal.h"
 
 enum { SPACE = 512, N = 48 };
 

@@ -3,7 +3,7 @@
  * Creating, placing, moving and removing regions; the RAM flags through containers, windows and
  * cycles.
  */
-#include "memory/imap.h"
+#include "memory/imap_internal.h"
 
 static void test_ram_flags(void)
 {

@@ -120,7 +120,7 @@ static void test_file_sizes(void)
     object(m, named);
     object(m, folder);
     write_file(path, 4096, 'a');
-    ram(m, "f", 0x10000, "the file is smaller: take one that is empty or larger");
+    ram(m, "f", 0x10000, "the file is too small; use an empty or a larger file");
     g_unlink(path);
     ram(m, "f", 0x10000, NULL); /* created, and extended */
     g_assert_cmpuint(first_byte(path), ==, 0);
