@@ -49,10 +49,10 @@ static const PCIBarDesc root_port_bars[] = {
 };
 static const PCICapDesc root_port_caps[] = {
     { .id = 0x10, .prop = "express", .required = true, .at = 0x54 },
-    { .id = 0x11, .prop = "msix", .at = 0x48, .arg = { 1, 0, 0, 0 } },
-    { .id = 0x0d, .prop = "ssvid", .at = 0x40, .arg = { 0x1b36, 0 } },
+    { .id = 0x11, .prop = "msix", .at = 0x48, .msix = { 1, 0, 0, 0 } },
+    { .id = 0x0d, .prop = "ssvid", .at = 0x40, .ssvid = { 0x1b36, 0 } },
     { .id = 0x01, .extended = true, .prop = "aer", .at = 0x100 },
-    { .id = 0x0d, .extended = true, .prop = "acs", .at = 0x148, .arg = { 0x5f } },
+    { .id = 0x0d, .extended = true, .prop = "acs", .at = 0x148, .acs = { 0x5f } },
 };
 static const PlanProp root_port_props[] = { PORT_PROPS(SPEED_16, WIDTH_32) };
 
@@ -80,8 +80,8 @@ PCI_DEVICE_TYPE(root_port);
 
 static const PCICapDesc switch_caps[] = {
     { .id = 0x10, .prop = "express", .required = true, .at = 0x90 },
-    { .id = 0x0d, .prop = "ssvid", .at = 0x80, .arg = { 0, 0 } },
-    { .id = 0x05, .prop = "msi", .at = 0x70, .arg = { 1, true, false } },
+    { .id = 0x0d, .prop = "ssvid", .at = 0x80, .ssvid = { 0, 0 } },
+    { .id = 0x05, .prop = "msi", .at = 0x70, .msi = { 1, true, false } },
     { .id = 0x01, .extended = true, .prop = "aer", .at = 0x100 },
 };
 static const PlanProp downstream_props[] = { PORT_PROPS(SPEED_2_5, WIDTH_1) };

@@ -33,9 +33,9 @@ static const PlanProp bridge_props[] = {
 };
 static const PCICapDesc bridge_caps[] = {
     PCI_CAP_SHPC,
-    { .id = 0x04, .prop = "slotid", .count_prop = "chassis_nr" },
-    { .id = 0x05, .prop = "msi", .arg = { 1, true, true } },
-    { .id = 0x0d, .prop = "ssvid", .off_by_default = true, .arg = { 0x1b36, 0 } },
+    { .id = 0x04, .prop = "slotid", .slotid.chassis_prop = "chassis_nr" },
+    { .id = 0x05, .prop = "msi", .msi = { 1, true, true } },
+    { .id = 0x0d, .prop = "ssvid", .off_by_default = true, .ssvid = { 0x1b36, 0 } },
 };
 static const VmField bridge_fields[] = {
     VM_RECORD(ConventionalBridge, hp.br.pci, PCIDevice, &pci_record_ops),
@@ -73,7 +73,7 @@ static const PCICapDesc pcie_bridge_caps[] = {
     PCI_CAP_SHPC,
     { .id = 0x10, .prop = "express", .required = true },
     PCI_CAP_PM_D3_KEEP,
-    { .id = 0x05, .prop = "msi", .arg = { 1, true, true } },
+    { .id = 0x05, .prop = "msi", .msi = { 1, true, true } },
     { .id = 0x01, .extended = true, .prop = "aer" },
 };
 static const PCIDeviceType pcie_pci_bridge = {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Access Control Services (PCIe 5.0 7.7.8). Arg 0: the capability bits. Traffic between functions
+ * Access Control Services (PCIe 5.0 7.7.8). Traffic between functions
  * of one machine always passes the root, so the controls have nothing to switch off; they are
  * there for software that checks them before it assigns devices.
  */
@@ -17,7 +17,7 @@ static const PCIRegTable acs_tables[] = { { .rows = LIST(acs_rows) } };
 /* The control bits of the implemented services are writable. */
 static bool acs_setup(PCIDevice *d, unsigned row, uint16_t pos, GError **err)
 {
-    uint16_t bits = pci_type(d)->caps[row].arg[0];
+    uint16_t bits = pci_type(d)->caps[row].acs.services;
     const RegDesc control = REG_ROW("Control", ACS_CTL, 2, .rw = bits, .identity = REG_ALL);
 
     pci_config_set(&d->config, pos + ACS_CAP, 2, bits);

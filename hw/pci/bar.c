@@ -152,7 +152,7 @@ static uint64_t msix_only_size(const PCIDevice *d, const PCIBarDesc *desc)
         const PCICapDesc *cap = &type->caps[i];
 
         if (pci_cap_class(cap->id, cap->extended) == &pci_msix_class &&
-            cap->arg[1] == desc->index) {
+            cap->msix.bar == desc->index) {
             uint64_t n = pci_cap_count(d, cap);
 
             return msix_bar_size(MIN(n, MSIX_MAX_VECTORS));

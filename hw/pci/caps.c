@@ -87,7 +87,9 @@ uint64_t pci_prop_u64(const PCIDevice *d, const char *name)
 uint64_t pci_cap_count(const PCIDevice *d, const PCICapDesc *desc)
 {
     const PlanCount *automatic = pci_type(d)->auto_count;
-    uint64_t count = desc->count_prop ? pci_prop_u64(d, desc->count_prop) : desc->arg[0];
+    uint64_t count = desc->count_prop             ? pci_prop_u64(d, desc->count_prop)
+                     : desc->id == PCI_CAP_ID_MSI ? desc->msi.messages
+                                                  : desc->msix.vectors;
 
     if (count != PCI_AUTO_COUNT || !automatic) {
         return count;
@@ -97,6 +99,14 @@ uint64_t pci_cap_count(const PCIDevice *d, const PCICapDesc *desc)
         count += automatic->prop[i] ? automatic->times[i] * pci_prop_u64(d, automatic->prop[i]) : 0;
     }
     return count;
+}
+
+const char *pci_cap_value_prop(const PCICapDesc *desc)
+{
+    const PCICapClass *cls = class_of(desc);
+    const char *own = cls->value_prop ? cls->value_prop(desc) : desc->count_prop;
+
+    return own ? own : desc->prop;
 }
 
 /* --- which rows there are, and where --- */
@@ -391,12 +401,12 @@ void pci_caps_reset(PCIDevice *d, ResetKind kind)
 
 static uint16_t vendor_length(const PCIDeviceType *type, const PCICapDesc *desc)
 {
-    return desc->arg[0];
+    return desc->vendor.size;
 }
 
 static bool vendor_setup(PCIDevice *d, unsigned row, uint16_t pos, GError **err)
 {
-    pci_config_set(&d->config, pos + 2, 1, pci_type(d)->caps[row].arg[0]);
+    pci_config_set(&d->config, pos + 2, 1, pci_type(d)->caps[row].vendor.size);
     return true;
 }
 

@@ -411,8 +411,8 @@ static void pci_describe_vectors(const PCIDeviceType *type, PlanBar *bar)
     for (size_t i = 0; !bar->size && !bar->size_prop && i < type->n_caps; i++) {
         const PCICapDesc *cap = &type->caps[i];
 
-        if (cap->id == PCI_CAP_ID_MSIX && !cap->extended && cap->arg[1] == bar->index) {
-            bar->vectors = cap->arg[0];
+        if (cap->id == PCI_CAP_ID_MSIX && !cap->extended && cap->msix.bar == bar->index) {
+            bar->vectors = cap->msix.vectors;
             bar->vectors_prop = cap->count_prop;
             bar->auto_vectors = type->auto_count ? *type->auto_count : (PlanCount){ 0 };
         }

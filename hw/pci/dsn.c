@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The Device Serial Number capability (PCIe 5.0 7.9.3). The number is the U64 property named by
- * the row's count_prop; 0 leaves the capability out.
+ * the row's serial_prop; 0 leaves the capability out.
  */
 #include "hw/pci/pci_int.h"
 
@@ -12,14 +12,19 @@ static const RegDesc dsn_rows[] = {
 };
 static const PCIRegTable dsn_tables[] = { { .rows = LIST(dsn_rows) } };
 
+static const char *dsn_value_prop(const PCICapDesc *desc)
+{
+    return desc->dsn.serial_prop;
+}
+
 static bool dsn_wanted(const PCIDevice *d, const PCICapDesc *desc)
 {
-    return pci_prop_u64(d, desc->count_prop) != 0;
+    return pci_prop_u64(d, desc->dsn.serial_prop) != 0;
 }
 
 static bool dsn_setup(PCIDevice *d, unsigned row, uint16_t pos, GError **err)
 {
-    uint64_t number = pci_prop_u64(d, pci_type(d)->caps[row].count_prop);
+    uint64_t number = pci_prop_u64(d, pci_type(d)->caps[row].dsn.serial_prop);
 
     pci_config_set(&d->config, pos + DSN_NUMBER, 4, (uint32_t)number);
     pci_config_set(&d->config, pos + DSN_NUMBER + 4, 4, number >> 32);
@@ -35,6 +40,7 @@ const PCICapClass pci_dsn_class = {
     .doc = "Device Serial Number",
     .size = DSN_SIZEOF,
     .tables = LIST(dsn_tables),
+    .value_prop = dsn_value_prop,
     .wanted = dsn_wanted,
     .setup = dsn_setup,
 };

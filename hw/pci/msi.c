@@ -173,22 +173,22 @@ static const RegDesc msi_mask64_rows[] = { MSI_MASK(16), MSI_PENDING(20) };
 
 static bool msi_is32(const PCIDevice *d, const PCICapDesc *desc)
 {
-    return !desc->arg[1];
+    return !desc->msi.addr64;
 }
 
 static bool msi_is64(const PCIDevice *d, const PCICapDesc *desc)
 {
-    return desc->arg[1];
+    return desc->msi.addr64;
 }
 
 static bool msi_is32_mask(const PCIDevice *d, const PCICapDesc *desc)
 {
-    return !desc->arg[1] && desc->arg[2];
+    return !desc->msi.addr64 && desc->msi.maskable;
 }
 
 static bool msi_is64_mask(const PCIDevice *d, const PCICapDesc *desc)
 {
-    return desc->arg[1] && desc->arg[2];
+    return desc->msi.addr64 && desc->msi.maskable;
 }
 
 static const PCIRegTable msi_tables[] = {
@@ -201,7 +201,7 @@ static const PCIRegTable msi_tables[] = {
 
 static uint16_t msi_length(const PCIDeviceType *type, const PCICapDesc *desc)
 {
-    bool is64 = desc->arg[1], mask = desc->arg[2];
+    bool is64 = desc->msi.addr64, mask = desc->msi.maskable;
 
     return mask ? (is64 ? 24 : 20) : (is64 ? 14 : 10);
 }
@@ -215,7 +215,7 @@ static bool msi_setup(PCIDevice *d, unsigned row, uint16_t pos, GError **err)
 {
     const PCICapDesc *desc = &pci_type(d)->caps[row];
     uint64_t n = pci_cap_count(d, desc);
-    bool is64 = desc->arg[1], mask = desc->arg[2];
+    bool is64 = desc->msi.addr64, mask = desc->msi.maskable;
     PCIConfig *c = &d->config;
     uint16_t flags = 0;
 
@@ -230,8 +230,8 @@ static bool msi_setup(PCIDevice *d, unsigned row, uint16_t pos, GError **err)
     flags |= mask ? PCI_MSI_MASKABLE : 0;
     pci_config_set(c, pos + PCI_MSI_CONTROL, 2, flags);
     if (mask) {
-        RegDesc bits[] = { desc->arg[1] ? msi_mask64_rows[0] : msi_mask32_rows[0],
-                           desc->arg[1] ? msi_mask64_rows[1] : msi_mask32_rows[1] };
+        RegDesc bits[] = { desc->msi.addr64 ? msi_mask64_rows[0] : msi_mask32_rows[0],
+                           desc->msi.addr64 ? msi_mask64_rows[1] : msi_mask32_rows[1] };
         uint32_t vectors = (uint32_t)((1ull << n) - 1);
 
         bits[0].rw = vectors;

@@ -230,9 +230,10 @@ typedef struct MsixLayout {
 
 static MsixLayout layout_of(const PCIDevice *d, const PCICapDesc *desc)
 {
-    MsixLayout l = {
-        .n = pci_cap_count(d, desc), .bar = desc->arg[1], .table = desc->arg[2], .pba = desc->arg[3]
-    };
+    MsixLayout l = { .n = pci_cap_count(d, desc),
+                     .bar = desc->msix.bar,
+                     .table = desc->msix.table,
+                     .pba = desc->msix.pba };
 
     if (l.table == 0 && l.pba == 0) {
         l.pba = default_pba(l.n);

@@ -77,7 +77,7 @@ static const RegDesc pm_keep_rows[] = {
 
 static bool pm_keeps(const PCIDevice *d, const PCICapDesc *desc)
 {
-    return desc->arg[0];
+    return desc->pm.keep_state;
 }
 
 static bool pm_resets(const PCIDevice *d, const PCICapDesc *desc)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Slot Identification (PCI-to-PCI Bridge 1.2, chapter 13): the chassis that the bridge begins.
- * arg 0 is its number; 0, the chassis the machine itself is in, leaves the capability out.
+ * The property chassis_prop has its number; 0, the chassis of the machine itself, omits the
+ * capability.
  */
 #include "hw/pci/pci_int.h"
 
@@ -20,14 +21,19 @@ static const RegDesc slotid_rows[] = {
 };
 static const PCIRegTable slotid_tables[] = { { .rows = LIST(slotid_rows) } };
 
+static const char *slotid_value_prop(const PCICapDesc *desc)
+{
+    return desc->slotid.chassis_prop;
+}
+
 static bool slotid_wanted(const PCIDevice *d, const PCICapDesc *desc)
 {
-    return pci_cap_count(d, desc) != 0;
+    return pci_prop_u64(d, desc->slotid.chassis_prop) != 0;
 }
 
 static uint8_t slotid_chassis(const PCIDevice *d, unsigned row)
 {
-    return pci_cap_count(d, &pci_type(d)->caps[row]);
+    return pci_prop_u64(d, pci_type(d)->caps[row].slotid.chassis_prop);
 }
 
 static bool slotid_setup(PCIDevice *d, unsigned row, uint16_t pos, GError **err)
@@ -48,6 +54,7 @@ const PCICapClass pci_slotid_class = {
     .doc = "slot identification: the number of the chassis",
     .size = SLOTID_SIZEOF,
     .tables = LIST(slotid_tables),
+    .value_prop = slotid_value_prop,
     .wanted = slotid_wanted,
     .setup = slotid_setup,
     .reset = slotid_reset,

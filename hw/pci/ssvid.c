@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The Subsystem ID and Subsystem Vendor ID capability of bridges (PCI-to-PCI Bridge 1.2, 3.2.5.13):
- * args are the two ids.
+ * The Subsystem ID and Subsystem Vendor ID capability of bridges (PCI-to-PCI Bridge 1.2, 3.2.5.13).
  */
 #include "hw/pci/pci_int.h"
 
@@ -18,8 +17,8 @@ static bool ssvid_setup(PCIDevice *d, unsigned row, uint16_t pos, GError **err)
 {
     const PCICapDesc *desc = &pci_type(d)->caps[row];
 
-    pci_config_set(&d->config, pos + SSVID_VENDOR, 2, desc->arg[0]);
-    pci_config_set(&d->config, pos + SSVID_ID, 2, desc->arg[1]);
+    pci_config_set(&d->config, pos + SSVID_VENDOR, 2, desc->ssvid.vendor);
+    pci_config_set(&d->config, pos + SSVID_ID, 2, desc->ssvid.id);
     return true;
 }
 

@@ -204,7 +204,7 @@ static const char *record_deciding_property(const PCIDevice *d, unsigned addr)
     int row = e ? pci_cap_row_at(d, e->offset) : -1;
 
     if (row >= 0) {
-        return type->caps[row].count_prop ? type->caps[row].count_prop : type->caps[row].prop;
+        return pci_cap_value_prop(&type->caps[row]);
     }
     if (addr == PCI_HEADER_TYPE) {
         return "multifunction";

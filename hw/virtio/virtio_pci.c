@@ -16,7 +16,7 @@ const PCIBarDesc virtio_pci_bars[2] = {
     { .index = MODERN_BAR, .kind = PCI_BAR_MEM64, .prefetch = true, .size = MODERN_BAR_SIZE },
 };
 const PCICapDesc virtio_pci_caps[4] = {
-    { .id = 0x11, .prop = "msix", .arg = { 2, 1, 0, 0 }, .count_prop = "vectors" },
+    { .id = 0x11, .prop = "msix", .msix = { 2, 1, 0, 0 }, .count_prop = "vectors" },
     PCI_CAP_PM_D3,
     PCI_CAP_ENDPOINT,
     PCI_CAP_VPD,

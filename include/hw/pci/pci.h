@@ -65,8 +65,37 @@ typedef struct PCICapDesc {
     bool off_by_default;
     const char *prop;       /* NULL: always there, where the core puts it */
     uint16_t at;            /* offset it stands at by default; 0: the first that is free */
-    uint32_t arg[4];        /* by capability: see the macros */
-    const char *count_prop; /* MSI-X, MSI: a U32 property that replaces arg[0]; 0: left out */
+    const char *count_prop; /* MSI-X, MSI: a U32 property that replaces the number of vectors or
+                               messages; 0: no capability */
+    union {
+        struct {
+            bool keep_state; /* No_Soft_Reset: D3hot to D0 does not reset the function */
+        } pm;
+        struct {
+            uint8_t size; /* bytes, with the three of the capability's head */
+        } vendor;
+        struct {
+            uint8_t messages; /* a power of two */
+            bool addr64, maskable;
+        } msi;
+        struct {
+            uint16_t vectors;
+            uint8_t bar;
+            uint32_t table, pba; /* offsets in the BAR; both 0: where the core puts them */
+        } msix;
+        struct {
+            uint16_t vendor, id;
+        } ssvid;
+        struct {
+            uint16_t services; /* bits of the capability register */
+        } acs;
+        struct {
+            const char *serial_prop; /* a U64 property; 0: no capability */
+        } dsn;
+        struct {
+            const char *chassis_prop; /* an unsigned property; 0: no capability */
+        } slotid;
+    };
 } PCICapDesc;
 
 /* D0 and D3hot; D3hot to D0 resets the function, or (No_Soft_Reset) does not */
@@ -76,12 +105,12 @@ typedef struct PCICapDesc {
     }
 #define PCI_CAP_PM_D3_KEEP                                                                         \
     {                                                                                              \
-        .id = 0x01, .prop = "pm", .arg = { 1 }                                                     \
+        .id = 0x01, .prop = "pm", .pm = { 1 }                                                      \
     }
 /* n bytes of which the first two are the list's; the device owns the rest */
 #define PCI_CAP_VENDOR(n, p)                                                                       \
     {                                                                                              \
-        .id = 0x09, .prop = (p), .arg = {(n) }                                                     \
+        .id = 0x09, .prop = (p), .vendor = {(n) }                                                  \
     }
 /* vital product data: the type's doc, and the part and serial number that the user gives with the
  * properties vpd-part and vpd-serial, which come with the row */
@@ -92,16 +121,16 @@ typedef struct PCICapDesc {
 /* n vectors, table and PBA in BAR b: table first, PBA behind it; or at offsets t and p in it */
 #define PCI_CAP_MSIX(n, b)                                                                         \
     {                                                                                              \
-        .id = 0x11, .prop = "msix", .arg = {(n), (b), 0, 0 }                                       \
+        .id = 0x11, .prop = "msix", .msix = {(n), (b), 0, 0 }                                      \
     }
 #define PCI_CAP_MSIX_AT(n, b, t, p)                                                                \
     {                                                                                              \
-        .id = 0x11, .prop = "msix", .arg = {(n), (b), (t), (p) }                                   \
+        .id = 0x11, .prop = "msix", .msix = {(n), (b), (t), (p) }                                  \
     }
 /* n messages (power of two), 64-bit address, per-vector masking */
 #define PCI_CAP_MSI(n, is64, mask)                                                                 \
     {                                                                                              \
-        .id = 0x05, .prop = "msi", .arg = {(n), (is64), (mask) }                                   \
+        .id = 0x05, .prop = "msi", .msi = {(n), (is64), (mask) }                                   \
     }
 /* Express endpoint; becomes a root-complex integrated endpoint on a root bus, and is left out
  * on a conventional bus */
@@ -154,7 +183,7 @@ struct PCIDeviceType {
      * property qemu-layout, for rows whose offset nobody gave; NULL: wherever the table says. */
     uint16_t (*qemu_offset)(const PCIDevice *d, unsigned row);
     bool plain_on_root; /* with qemu-layout: not Express, on an Express root bus, by default */
-    unsigned n_irqs; /* interrupt sources; >0 without MSI and MSI-X wants an INTx pin */
+    unsigned n_irqs;    /* interrupt sources; >0 without MSI and MSI-X wants an INTx pin */
     /* Set the interrupt sources from the registers. Called once after an access whose rows returned
      * PCI_EFFECT_IRQ; NULL if no row does. */
     void (*update_irq)(void *dev);

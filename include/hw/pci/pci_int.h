@@ -43,6 +43,8 @@ typedef struct PCICapClass {
     size_t n_props;
     /* Size in bytes. Depends on the description alone. */
     uint16_t (*length)(const PCIDeviceType *type, const PCICapDesc *desc);
+    /* The property that supplies the capability's value, for messages; NULL: count_prop. */
+    const char *(*value_prop)(const PCICapDesc *desc);
     /* False: left out here without a message (Express on a conventional bus, MSI-X with 0 vectors).
      * NULL: always present. */
     bool (*wanted)(const PCIDevice *d, const PCICapDesc *desc);
@@ -94,7 +96,9 @@ static inline const PCIDeviceType *pci_type(const PCIDevice *d)
 }
 /* Value of an unsigned property (U8 to U64, SIZE, BOOL) of the instance, by name. */
 uint64_t pci_prop_u64(const PCIDevice *d, const char *name);
-/* arg[0] of a row, or its count property. */
+/* The property that decides about the contents of a capability; NULL: none. */
+const char *pci_cap_value_prop(const PCICapDesc *desc);
+/* Vectors or messages of an MSI-X or MSI row: its own number, or its count property. */
 uint64_t pci_cap_count(const PCIDevice *d, const PCICapDesc *desc);
 /* All rows of the type; on failure everything is undone by pci_caps_fini. */
 bool pci_caps_init(PCIDevice *d, GError **err);

@@ -4,7 +4,7 @@
  */
 #include "one-cap.h"
 
-ONE_CAP_TYPE(.id = PCI_EXT_CAP_ID_ACS, .extended = true, .prop = "acs", .arg = { 0x1d });
+ONE_CAP_TYPE(.id = PCI_EXT_CAP_ID_ACS, .extended = true, .prop = "acs", .acs = { 0x1d });
 
 static void test_registers(void)
 {

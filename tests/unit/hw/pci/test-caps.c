@@ -6,9 +6,9 @@
 #include "pci-fixture.h"
 
 static const PCICapDesc caps[] = {
-    { .id = PCI_CAP_ID_VNDR, .prop = "first", .at = 0x50, .arg = { 12 } },
-    { .id = PCI_CAP_ID_VNDR, .arg = { 8 } },
-    { .id = PCI_CAP_ID_VNDR, .prop = "last", .required = true, .arg = { 4 } },
+    { .id = PCI_CAP_ID_VNDR, .prop = "first", .at = 0x50, .vendor = { 12 } },
+    { .id = PCI_CAP_ID_VNDR, .vendor = { 8 } },
+    { .id = PCI_CAP_ID_VNDR, .prop = "last", .required = true, .vendor = { 4 } },
     PCI_CAP_PM_D3,
     PCI_CAP_ENDPOINT,
 };

@@ -74,8 +74,8 @@ static const PCIBarDesc bars[] = {
 };
 static const PCICapDesc caps[] = {
     PCI_CAP_PM_D3,
-    { .id = PCI_CAP_ID_MSI, .prop = "msi", .off_by_default = true, .arg = { 1, 1, 0 } },
-    { .id = PCI_CAP_ID_MSIX, .prop = "msix", .at = 0x90, .arg = { 2, 4 } },
+    { .id = PCI_CAP_ID_MSI, .prop = "msi", .off_by_default = true, .msi = { 1, 1, 0 } },
+    { .id = PCI_CAP_ID_MSIX, .prop = "msix", .at = 0x90, .msix = { 2, 4 } },
     PCI_CAP_ENDPOINT,
 };
 static const PlanProp props[] = { PROP_BOOL(Dev, fail, "fail", false, "fail in realize") };

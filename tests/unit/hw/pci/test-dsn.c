@@ -5,7 +5,8 @@
  */
 #include "one-cap.h"
 
-ONE_CAP_TYPE(.id = PCI_EXT_CAP_ID_DSN, .extended = true, .prop = "dsn", .count_prop = "serial");
+ONE_CAP_TYPE(.id = PCI_EXT_CAP_ID_DSN, .extended = true, .prop = "dsn",
+             .dsn.serial_prop = "serial");
 
 static void test_number(void)
 {

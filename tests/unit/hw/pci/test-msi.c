@@ -17,7 +17,7 @@ static const PlanProp props[] = { PROP_U32(Dev, messages, "messages", 8, 0, UINT
         { .id = PCI_CAP_ID_MSI,                                                                    \
           .prop = "msi",                                                                           \
           .count_prop = "messages",                                                                \
-          .arg = { 0, is64, mask } },                                                              \
+          .msi = { 0, is64, mask } },                                                              \
     };                                                                                             \
     static const PCIDeviceType n = {                                                               \
         .base = { .name = #n,                                                                      \

@@ -24,14 +24,14 @@ static const PlanProp props[] = {
     PROP_SIZE(Dev, bar_size, "bar-size", 0x1000, 0, 0, "size of BAR 2"),
 };
 static const PCICapDesc caps[] = {
-    { .id = PCI_CAP_ID_MSIX, .prop = "msix", .count_prop = "vectors", .arg = { 0, 0 } },
+    { .id = PCI_CAP_ID_MSIX, .prop = "msix", .count_prop = "vectors", .msix = { 0, 0 } },
 };
 /* Table and PBA at the very end of a shared BAR. */
 static const PCICapDesc shared_caps[] = {
     { .id = PCI_CAP_ID_MSIX,
       .prop = "msix",
       .count_prop = "vectors",
-      .arg = { 0, 2, 0x1000 - 5 * 16, 0x800 } },
+      .msix = { 0, 2, 0x1000 - 5 * 16, 0x800 } },
 };
 static const PCICapDesc overlapping_caps[] = { PCI_CAP_MSIX_AT(5, 2, 0, 0x40) };
 static const PCICapDesc odd_table_caps[] = { PCI_CAP_MSIX_AT(5, 2, 4, 0x800) };

@@ -4,7 +4,7 @@
  */
 #include "one-cap.h"
 
-ONE_CAP_TYPE(.id = PCI_CAP_ID_SLOTID, .prop = "slotid", .count_prop = "serial");
+ONE_CAP_TYPE(.id = PCI_CAP_ID_SLOTID, .prop = "slotid", .slotid.chassis_prop = "serial");
 
 static void test_chassis(void)
 {

@@ -4,7 +4,7 @@
  */
 #include "one-cap.h"
 
-ONE_CAP_TYPE(.id = PCI_CAP_ID_SSVID, .prop = "ssvid", .arg = { 0x1b36, 0x4321 });
+ONE_CAP_TYPE(.id = PCI_CAP_ID_SSVID, .prop = "ssvid", .ssvid = { 0x1b36, 0x4321 });
 
 static void test_ids(void)
 {

@@ -25,7 +25,7 @@ static const PlanProp props[] = {
 };
 static const PCICapDesc caps[] = {
     PCI_CAP_PM_D3,
-    { .id = PCI_CAP_ID_MSIX, .prop = "msix", .count_prop = "vectors", .arg = { 0, 2 } },
+    { .id = PCI_CAP_ID_MSIX, .prop = "msix", .count_prop = "vectors", .msix = { 0, 2 } },
     PCI_CAP_MSI(4, true, true),
     PCI_CAP_ENDPOINT,
     PCI_CAP_VENDOR(16, "common"),
@@ -81,8 +81,8 @@ static void wide_finalize(void *dev)
     mem_fini(&((Wide *)dev)->vga);
 }
 static const PCICapDesc wide_caps[] = {
-    { .id = PCI_CAP_ID_MSI, .arg = { 1, 0, 0 } },
-    { .id = PCI_CAP_ID_VNDR, .prop = "tail", .at = 0xf0, .arg = { 16 } },
+    { .id = PCI_CAP_ID_MSI, .msi = { 1, 0, 0 } },
+    { .id = PCI_CAP_ID_VNDR, .prop = "tail", .at = 0xf0, .vendor = { 16 } },
 };
 static const PCIDeviceType wide_type = {
     .base = { .name = "wide",
