@@ -422,8 +422,12 @@ static BlockNode *drive_stack_node(Machine *m, const BlockDriver *drv, struct js
 
     if (child) {
         drive_put_option(options, key, child->name);
+        child->named = true; /* node_new() may fail after it attached the child and detached it */
     }
     n = node_new(m, drv, options, inactive, err);
+    if (child) {
+        child->named = false;
+    }
     if (!n && child) {
         node_unref(child);
     }

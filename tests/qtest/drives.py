@@ -91,6 +91,10 @@ REFUSED = [
     ("-drive if=virtio", "file=..."),
     ("-drive file={d},format=raw,copy-on-read=on", "copy-on-read=on"),
     ("-drive file={d},format=raw,throttling.iops-total=9", "I/O limits"),
+    ("-drive file={d},format=raw,offset=1T", "exceed"),
+    ("-drive file={d},format=raw,size=1T,snapshot=on", "exceed"),
+    ("-drive file={d},format=raw,offset=3", "multiples of 512"),
+    ("-blockdev raw,node-name=f,file.driver=file,file.filename={d},size=1T", "exceed"),
     ("-drive file={d},format=raw,speed=9", "'speed'"),
     ("-drive file={d},format=raw,file.speed=9", "'speed'"),
     ("-drive file={d},format=raw,id=x -device virtio-blk-pci,drive=x "
