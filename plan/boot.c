@@ -99,7 +99,7 @@ void plan_set_boot(PlanMachine *to, const PlanMachine *from)
 
 /* --- files beside each other --- */
 
-static bool differ(const char *role, const char *what, GError **err)
+static bool boot_images_differ(const char *role, const char *what, GError **err)
 {
     return plan_fail(err, "the %s has one %s here and another one in a file before it", role, what);
 }
@@ -110,10 +110,10 @@ static bool combine_image(PlanMachine *base, const PlanBootImage *other, GError 
 
     b = b ? b : plan_add_boot(base, other->role);
     if (b->size && other->size && b->size != other->size) {
-        return differ(b->role, "size", err);
+        return boot_images_differ(b->role, "size", err);
     }
     if (b->sha256 && other->sha256 && strcmp(b->sha256, other->sha256) != 0) {
-        return differ(b->role, "SHA-256", err);
+        return boot_images_differ(b->role, "SHA-256", err);
     }
     b->size = b->size ? b->size : other->size;
     b->sha256 = b->sha256 ? b->sha256 : g_strdup(other->sha256);

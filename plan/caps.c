@@ -15,7 +15,7 @@ static PlanSetting *setting_of(const PlanDevice *d, const PlanCapability *cap)
     return cap->prop ? plan_setting_find(d->settings, cap->prop) : NULL;
 }
 
-static bool is_on(const PlanDevice *d, const PlanCapability *cap)
+static bool capability_is_on(const PlanDevice *d, const PlanCapability *cap)
 {
     const PlanSetting *s = setting_of(d, cap);
 
@@ -36,7 +36,7 @@ static bool has_cap(const PlanDevice *d, unsigned id, bool extended)
 {
     const PlanCapability *cap = find_cap(d->t, id, extended);
 
-    return cap && is_on(d, cap);
+    return cap && capability_is_on(d, cap);
 }
 
 bool plan_has_cap(const PlanDevice *d, unsigned id)
@@ -55,7 +55,8 @@ static void choose(PlanDevice *d, PlanSetting *s, int64_t value)
                         (PlanValue){ .kind = PLAN_PROP_CAP, .i = value });
 }
 
-static bool refuse(const PlanDevice *d, const PlanSetting *s, const char *why, GError **err)
+static bool capability_fail(const PlanDevice *d, const PlanSetting *s, const char *why,
+                            GError **err)
 {
     g_autofree char *label = plan_device_label(d);
 
@@ -71,13 +72,13 @@ static bool leave_out(PlanDevice *d, const PlanCapability *cap, const char *why,
         return true;
     }
     if (s->given) {
-        return refuse(d, s, why, err);
+        return capability_fail(d, s, why, err);
     }
     choose(d, s, PLAN_CAP_OFF);
     return true;
 }
 
-static bool keep(PlanDevice *d, const PlanCapability *cap, const char *why, GError **err)
+static bool capability_keep(PlanDevice *d, const PlanCapability *cap, const char *why, GError **err)
 {
     PlanSetting *s = setting_of(d, cap);
 
@@ -85,7 +86,7 @@ static bool keep(PlanDevice *d, const PlanCapability *cap, const char *why, GErr
         return true;
     }
     if (s->given) {
-        return refuse(d, s, why, err);
+        return capability_fail(d, s, why, err);
     }
     choose(d, s, PLAN_CAP_ANYWHERE);
     return true;
@@ -117,12 +118,13 @@ static bool check_one(PlanDevice *d, const PlanCapability *cap, bool express, GE
                          "function does not have here; it takes off",
                          err);
     }
-    if (cap->required && !keep(d, cap, required_text, err)) {
+    if (cap->required && !capability_keep(d, cap, required_text, err)) {
         return false;
     }
     if (!cap->extended && cap->id == CAP_ID_PM && express &&
-        !keep(d, cap, "an Express function must have power management; it takes on or an offset",
-              err)) {
+        !capability_keep(d, cap,
+                         "an Express function must have power management; it takes on or an offset",
+                         err)) {
         return false;
     }
     return check_offset(d, cap, err);
@@ -144,7 +146,7 @@ static void make_plain(PlanDevice *d, const PlanCapability *exp)
     if (d->t->plain_prop && plan_device_flag(d, d->t->plain_prop, false) && exp && d->on &&
         d->on->kind == PLAN_BUS_PCIE_ROOT) {
         default_off(d, exp);
-        if (!is_on(d, exp)) {
+        if (!capability_is_on(d, exp)) {
             default_off(d, find_cap(d->t, CAP_ID_PM, false));
         }
     }
@@ -159,10 +161,10 @@ bool plan_check_capabilities(PlanDevice *d, GError **err)
     if (exp && !express && !leave_out(d, exp, "the bus is conventional PCI; it takes off", err)) {
         return false;
     }
-    if (express && exp->required && !keep(d, exp, required_text, err)) {
+    if (express && exp->required && !capability_keep(d, exp, required_text, err)) {
         return false;
     }
-    express = express && is_on(d, exp);
+    express = express && capability_is_on(d, exp);
     for (size_t i = 0; i < d->t->n_caps; i++) {
         const PlanCapability *cap = &d->t->caps[i];
 

@@ -4,7 +4,7 @@
  */
 #include "plan/internal.h"
 
-static bool named(const char *name, const char *own, const char *alias)
+static bool catalog_is_named(const char *name, const char *own, const char *alias)
 {
     return strcmp(own, name) == 0 || (alias && strcmp(alias, name) == 0);
 }
@@ -12,7 +12,7 @@ static bool named(const char *name, const char *own, const char *alias)
 const PlanType *plan_find_type(const PlanCatalog *c, const char *name)
 {
     for (size_t i = 0; i < c->n_types; i++) {
-        if (named(name, c->types[i]->name, c->types[i]->alias)) {
+        if (catalog_is_named(name, c->types[i]->name, c->types[i]->alias)) {
             return c->types[i];
         }
     }
@@ -64,7 +64,7 @@ const PlanType *plan_expect_type(const PlanCatalog *c, const char *name, GError 
 const PlanMachineType *plan_find_machine(const PlanCatalog *c, const char *name)
 {
     for (size_t i = 0; i < c->n_machines; i++) {
-        if (named(name, c->machines[i]->name, c->machines[i]->alias)) {
+        if (catalog_is_named(name, c->machines[i]->name, c->machines[i]->alias)) {
             return c->machines[i];
         }
     }

@@ -275,7 +275,7 @@ bool plan_id_well_formed(const char *id)
     return true;
 }
 
-static bool set_id(PlanDevice *d, const char *text, GError **err)
+static bool description_set_id(PlanDevice *d, const char *text, GError **err)
 {
     if (!plan_id_well_formed(text)) {
         g_autofree char *quoted = plan_quote(text);
@@ -328,7 +328,7 @@ static bool set_member(PlanDevice *d, const char *key, struct json_object *value
         return true;
     }
     if (strcmp(key, "id") == 0) {
-        return !text || set_id(d, text, err);
+        return !text || description_set_id(d, text, err);
     }
     if (strcmp(key, "bus") == 0) {
         g_free(d->bus);

@@ -4,7 +4,7 @@
  */
 #include "plan/internal.h"
 
-static void add(struct json_object *o, const char *key, struct json_object *value)
+static void dump_add(struct json_object *o, const char *key, struct json_object *value)
 {
     json_object_object_add_ex(o, key, value, JSON_C_OBJECT_ADD_CONSTANT_KEY);
 }
@@ -12,7 +12,7 @@ static void add(struct json_object *o, const char *key, struct json_object *valu
 static void add_string(struct json_object *o, const char *key, const char *text)
 {
     if (text) {
-        add(o, key, json_object_new_string(text));
+        dump_add(o, key, json_object_new_string(text));
     }
 }
 
@@ -88,11 +88,11 @@ static struct json_object *dump_device(const PlanDevice *d, const PlanCatalog *c
         add_string(o, "addr", addr);
     }
     if (d->implicit) {
-        add(o, "implicit", json_object_new_boolean(true));
+        dump_add(o, "implicit", json_object_new_boolean(true));
     }
     settings = dump_device_settings(d, c, false);
     if (settings) {
-        add(o, "properties", settings);
+        dump_add(o, "properties", settings);
     }
     return o;
 }
@@ -147,7 +147,7 @@ static struct json_object *dump_globals(const PlanMachine *m, const PlanCatalog 
 static void add_list(struct json_object *o, const char *key, struct json_object *list)
 {
     if (json_object_array_length(list)) {
-        add(o, key, list);
+        dump_add(o, key, list);
     } else {
         json_object_put(list);
     }
@@ -170,14 +170,14 @@ static struct json_object *dump_guest(const PlanMachine *m, const PlanCatalog *c
     add_string(o, "rtc", m->rtc);
     settings = machine_settings(m, c, false);
     if (settings) {
-        add(o, "properties", settings);
+        dump_add(o, "properties", settings);
     }
     add_string(o, "cpu", m->cpu);
     if (m->cpus) {
-        add(o, "cpus", json_object_new_uint64(m->cpus));
+        dump_add(o, "cpus", json_object_new_uint64(m->cpus));
     }
     if (m->ram_size) {
-        add(o, "ram", json_object_new_uint64(m->ram_size));
+        dump_add(o, "ram", json_object_new_uint64(m->ram_size));
     }
     add_list(o, "globals", dump_globals(m, c, false));
     list = json_object_new_array_ext((int)MAX(m->devices->len, 1));
@@ -209,7 +209,7 @@ static struct json_object *dump_host(const PlanMachine *m, const PlanCatalog *c)
 
     settings = machine_settings(m, c, true);
     if (settings) {
-        add(o, "properties", settings);
+        dump_add(o, "properties", settings);
     }
     add_list(o, "globals", dump_globals(m, c, true));
     for (guint i = 0; i < m->devices->len; i++) {
@@ -220,7 +220,7 @@ static struct json_object *dump_host(const PlanMachine *m, const PlanCatalog *c)
         if (settings) {
             entry = json_object_new_object();
             add_string(entry, "device", plan_device_name(d));
-            add(entry, "properties", settings);
+            dump_add(entry, "properties", settings);
             json_object_array_add(list, entry);
         }
     }
@@ -232,16 +232,16 @@ static struct json_object *dump_host(const PlanMachine *m, const PlanCatalog *c)
 
         add_string(entry, "kind", part->kind);
         add_string(entry, "id", part->id);
-        add(entry, "options", json_object_get(part->options));
+        dump_add(entry, "options", json_object_get(part->options));
         json_object_array_add(list, entry);
     }
     add_list(o, "parts", list);
     settings = plan_boot_paths_to_json(m);
     if (settings) {
-        add(o, "boot", settings);
+        dump_add(o, "boot", settings);
     }
     if (m->serials) {
-        add(o, "serials", dump_serials(m));
+        dump_add(o, "serials", dump_serials(m));
     }
     return o;
 }
@@ -250,15 +250,15 @@ struct json_object *plan_to_json(const PlanMachine *m, const PlanCatalog *c, boo
 {
     struct json_object *o = json_object_new_object(), *host;
 
-    add(o, "backplane-machine", json_object_new_int(PLAN_FORMAT));
-    add(o, "guest", dump_guest(m, c));
+    dump_add(o, "backplane-machine", json_object_new_int(PLAN_FORMAT));
+    dump_add(o, "guest", dump_guest(m, c));
     if (m->has_boot) {
-        add(o, "boot", plan_boot_to_json(m));
+        dump_add(o, "boot", plan_boot_to_json(m));
     }
     if (!guest_only) {
         host = dump_host(m, c);
         if (json_object_object_length(host)) {
-            add(o, "host", host);
+            dump_add(o, "host", host);
         } else {
             json_object_put(host);
         }

@@ -13,7 +13,7 @@ bool plan_global_is_host(const PlanGlobal *g, const PlanCatalog *c)
     return p && (p->flags & PLAN_PROP_HOST);
 }
 
-static bool refuse(const char *what, const char *prop, GError **err)
+static bool guest_fail(const char *what, const char *prop, GError **err)
 {
     return plan_fail(err,
                      "%s: property '%s' belongs to the source's host and may not come with "
@@ -29,7 +29,7 @@ static bool check_settings(const char *label, const GPtrArray *settings, const P
         const PlanProp *p = s->given ? plan_find_prop(props, n, s->name) : NULL;
 
         if (p && (p->flags & PLAN_PROP_HOST)) {
-            return refuse(label, p->name, err);
+            return guest_fail(label, p->name, err);
         }
     }
     return true;
@@ -66,17 +66,17 @@ bool plan_check_guest_only(const PlanMachine *m, const PlanCatalog *c, GError **
         const PlanBootImage *b = m->boot->pdata[i];
 
         if (b->path) {
-            return refuse("boot", b->role, err);
+            return guest_fail("boot", b->role, err);
         }
     }
     if (m->serials) {
-        return refuse("the machine", "serials", err);
+        return guest_fail("the machine", "serials", err);
     }
     for (guint i = 0; i < m->globals->len; i++) {
         const PlanGlobal *g = m->globals->pdata[i];
 
         if (plan_global_is_host(g, c)) {
-            return refuse("-global", g->prop, err);
+            return guest_fail("-global", g->prop, err);
         }
     }
     return (!t || check_settings(t->name, m->settings, t->props, t->n_props, err)) &&

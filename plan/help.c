@@ -4,7 +4,7 @@
  */
 #include "plan/internal.h"
 
-static int by_name(const void *a, const void *b)
+static int help_by_name(const void *a, const void *b)
 {
     return strcmp((*(const PlanType *const *)a)->name, (*(const PlanType *const *)b)->name);
 }
@@ -20,7 +20,7 @@ char *plan_help_types(const PlanCatalog *c)
     GString *out = g_string_new(NULL);
 
     memcpy(sorted, c->types, c->n_types * sizeof(*sorted));
-    qsort(sorted, c->n_types, sizeof(*sorted), by_name);
+    qsort(sorted, c->n_types, sizeof(*sorted), help_by_name);
     for (size_t i = 0; i < c->n_types; i++) {
         const PlanType *t = sorted[i];
 
@@ -64,9 +64,7 @@ static void append_prop(GString *out, const PlanProp *p, const char *compat)
     PlanValue v;
 
     plan_value_default(p, &v);
-    def = compat                       ? g_strdup(compat)
-          : p->kind == PLAN_PROP_MAC ? NULL
-                                       : plan_value_format(p, &v);
+    def = compat ? g_strdup(compat) : p->kind == PLAN_PROP_MAC ? NULL : plan_value_format(p, &v);
     plan_value_clear(&v);
     g_string_append_printf(out, "  %-28s", left);
     if (p->doc) {

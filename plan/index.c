@@ -89,7 +89,7 @@ static void add_compats(PlanIndex *x)
     }
 }
 
-static const char *prop_name(const void *table, size_t i)
+static const char *index_prop_name(const void *table, size_t i)
 {
     return ((const PlanProp *)table)[i].name;
 }
@@ -151,7 +151,7 @@ static bool add_global(PlanIndex *x, PlanGlobal *g, GError **err)
     }
     g->used = true;
     if (!plan_find_prop(t->props, t->n_props, g->prop)) {
-        g_autofree char *hint = suggest_hint_of(g->prop, prop_name, t->props, t->n_props);
+        g_autofree char *hint = suggest_hint_of(g->prop, index_prop_name, t->props, t->n_props);
         g_autofree char *quoted = plan_quote(g->prop);
 
         return plan_fail(err, "-global: type %s has no property %s%s", t->name, quoted, hint);

@@ -18,7 +18,7 @@ typedef struct Scanner {
     char *twice; /* the key found, g_free */
 } Scanner;
 
-static bool bad(Scanner *s, const char *problem)
+static bool json_syntax_fail(Scanner *s, const char *problem)
 {
     s->problem = problem;
     return false;
@@ -46,14 +46,14 @@ static bool scan_escape(Scanner *s)
     if (s->p < s->end && *s->p == 'u') {
         for (unsigned i = 1; i <= 4; i++) {
             if (s->end - s->p <= i || !g_ascii_isxdigit(s->p[i])) {
-                return bad(s, "\\u needs four hexadecimal digits");
+                return json_syntax_fail(s, "\\u needs four hexadecimal digits");
             }
         }
         s->p += 5;
         return true;
     }
     if (s->p == s->end || !*s->p || !strchr("\"'\\/bfnrt", *s->p)) {
-        return bad(s, "a string has an unknown escape sequence");
+        return json_syntax_fail(s, "a string has an unknown escape sequence");
     }
     s->p++;
     return true;
@@ -68,17 +68,17 @@ static bool scan_string(Scanner *s, char quote)
         unsigned char c = (unsigned char)*s->p++;
 
         if (c < 0x20) {
-            return bad(s, "a string has a control character");
+            return json_syntax_fail(s, "a string has a control character");
         }
         if (c == '\\' && !scan_escape(s)) {
             return false;
         }
     }
     if (s->p == s->end) {
-        return bad(s, "it ends inside a string");
+        return json_syntax_fail(s, "it ends inside a string");
     }
     if (!g_utf8_validate(begin, s->p - begin, NULL)) {
-        return bad(s, "a string is not valid UTF-8");
+        return json_syntax_fail(s, "a string is not valid UTF-8");
     }
     s->p++;
     return true;
@@ -115,19 +115,19 @@ static bool scan_word(Scanner *s)
 
     while (s->p + n < s->end && (g_ascii_isalnum(s->p[n]) || strchr("+-.", s->p[n])) && s->p[n]) {
         if (++n > PLAN_JSON_NUMBER_MAX) {
-            return bad(s, "a number is too long");
+            return json_syntax_fail(s, "a number is too long");
         }
     }
     memcpy(word, s->p, n);
     word[n] = '\0';
     if (!g_strv_contains(literals, word)) {
         if (!is_number(word, &integer)) {
-            return bad(s, n ? "a word is not a JSON value" : "a value is expected");
+            return json_syntax_fail(s, n ? "a word is not a JSON value" : "a value is expected");
         }
         if (integer &&
             !(*word == '-' ? g_ascii_string_to_signed(word, 10, G_MININT64, 0, NULL, NULL)
                            : g_ascii_string_to_unsigned(word, 10, 0, G_MAXUINT64, NULL, NULL))) {
-            return bad(s, "a number does not fit 64 bits");
+            return json_syntax_fail(s, "a number does not fit 64 bits");
         }
     }
     s->p += n;
@@ -156,7 +156,7 @@ static bool scan_member(Scanner *s, GHashTable **seen)
     skip_space(s);
     quote = s->p < s->end ? *s->p : '\0';
     if (quote != '"' && quote != '\'') {
-        return bad(s, "a key is expected");
+        return json_syntax_fail(s, "a key is expected");
     }
     key = ++s->p;
     if (!scan_string(s, quote)) {
@@ -166,7 +166,7 @@ static bool scan_member(Scanner *s, GHashTable **seen)
     if (s->find && seen_before(s, seen, key, s->p - key - 1)) {
         return false;
     }
-    return next_is(s, ':') ? scan_value(s) : bad(s, "':' is expected");
+    return next_is(s, ':') ? scan_value(s) : json_syntax_fail(s, "':' is expected");
 }
 
 static bool scan_members(Scanner *s, char close, bool object, GHashTable **seen)
@@ -180,7 +180,8 @@ static bool scan_members(Scanner *s, char close, bool object, GHashTable **seen)
         }
     } while (next_is(s, ','));
     return next_is(s, close) ||
-           bad(s, s->p == s->end ? "it ends too early" : "',' or the closing bracket is expected");
+           json_syntax_fail(s, s->p == s->end ? "it ends too early"
+                                              : "',' or the closing bracket is expected");
 }
 
 static bool scan_nested(Scanner *s, bool object)
@@ -189,7 +190,7 @@ static bool scan_nested(Scanner *s, bool object)
     bool ok;
 
     if (s->depth == s->limits->depth) {
-        return bad(s, "it is nested too deeply");
+        return json_syntax_fail(s, "it is nested too deeply");
     }
     s->depth++;
     ok = scan_members(s, object ? '}' : ']', object, &seen);
@@ -203,10 +204,10 @@ static bool scan_value(Scanner *s)
 
     skip_space(s);
     if (s->p == s->end) {
-        return bad(s, "it ends too early");
+        return json_syntax_fail(s, "it ends too early");
     }
     if (++s->values > s->limits->values) {
-        return bad(s, "it has too many values");
+        return json_syntax_fail(s, "it has too many values");
     }
     c = *s->p;
     if (c == '{' || c == '[') {
@@ -220,13 +221,13 @@ static bool scan_value(Scanner *s)
     return scan_word(s);
 }
 
-static bool scan(Scanner *s)
+static bool json_scan_value(Scanner *s)
 {
     if (!scan_value(s)) {
         return false;
     }
     skip_space(s);
-    return s->p == s->end || bad(s, "something follows its end");
+    return s->p == s->end || json_syntax_fail(s, "something follows its end");
 }
 
 /* Members of all objects inside o. The depth was checked. */
@@ -253,13 +254,14 @@ static bool fail_twice(Scanner *s, const char *what, GError **err)
     Scanner again = { s->start, s->start, s->end, s->limits, .find = true };
     g_autofree char *quoted = NULL;
 
-    scan(&again);
+    json_scan_value(&again);
     quoted = again.twice ? plan_quote(again.twice) : g_strdup("a key");
     g_free(again.twice);
     return plan_fail(err, "%s has %s twice in one object", what, quoted);
 }
 
-static struct json_object *build(const char *text, size_t len, unsigned depth, const char **problem)
+static struct json_object *json_build_value(const char *text, size_t len, unsigned depth,
+                                            const char **problem)
 {
     struct json_tokener *tok = json_tokener_new_ex((int)depth + 1);
     enum json_tokener_error state;
@@ -286,12 +288,12 @@ struct json_object *plan_json_read(const char *text, size_t len, const char *wha
         plan_fail(err, "%s is %zu bytes long: at most %zu are accepted", what, len, limits->bytes);
         return NULL;
     }
-    if (!scan(&s)) {
+    if (!json_scan_value(&s)) {
         plan_fail(err, "%s is not valid JSON: %s at byte %zu", what, s.problem,
                   (size_t)(s.p - text));
         return NULL;
     }
-    o = build(text, len, limits->depth, &s.problem);
+    o = json_build_value(text, len, limits->depth, &s.problem);
     if (!o) {
         plan_fail(err, "%s is not valid JSON: %s", what, s.problem);
     } else if (count_members(o) != s.keys) {

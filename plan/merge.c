@@ -11,7 +11,7 @@
 
 /* --- devices by id, or by bus and address --- */
 
-static char *key_of(const PlanDevice *d, bool anonymous)
+static char *merge_device_key(const PlanDevice *d, bool anonymous)
 {
     g_autofree char *addr = NULL;
 
@@ -30,7 +30,7 @@ static GHashTable *devices_by_key(const PlanMachine *m, bool anonymous)
     GHashTable *keys = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 
     for (guint i = 0; i < m->devices->len; i++) {
-        char *key = key_of(m->devices->pdata[i], anonymous);
+        char *key = merge_device_key(m->devices->pdata[i], anonymous);
 
         if (key) {
             g_hash_table_insert(keys, key, m->devices->pdata[i]);
@@ -42,7 +42,7 @@ static GHashTable *devices_by_key(const PlanMachine *m, bool anonymous)
 static PlanDevice *take_device(PlanMachine *m, GHashTable *keys, const PlanDevice *d,
                                bool anonymous)
 {
-    g_autofree char *key = key_of(d, anonymous);
+    g_autofree char *key = merge_device_key(d, anonymous);
 
     return key ? g_hash_table_lookup(keys, key) : NULL;
 }
@@ -130,7 +130,7 @@ static void merge_host(PlanMachine *base, PlanMachine *over)
     g_ptr_array_set_size(over->host, 0);
 }
 
-static void replace(char **text, char **by)
+static void merge_replace(char **text, char **by)
 {
     if (*by) {
         g_free(*text);
@@ -148,11 +148,11 @@ bool plan_merge(PlanMachine *base, const PlanMachine *over, const PlanCatalog *c
     copy = plan_machine_copy(over);
     plan_index_free(base->index);
     base->index = NULL;
-    replace(&base->type, &copy->type);
-    replace(&base->cpu, &copy->cpu);
-    replace(&base->name, &copy->name);
-    replace(&base->uuid, &copy->uuid);
-    replace(&base->rtc, &copy->rtc);
+    merge_replace(&base->type, &copy->type);
+    merge_replace(&base->cpu, &copy->cpu);
+    merge_replace(&base->name, &copy->name);
+    merge_replace(&base->uuid, &copy->uuid);
+    merge_replace(&base->rtc, &copy->rtc);
     base->cpus = copy->cpus ? copy->cpus : base->cpus;
     base->ram_size = copy->ram_size ? copy->ram_size : base->ram_size;
     merge_settings(base->settings, copy->settings);
@@ -168,8 +168,8 @@ bool plan_merge(PlanMachine *base, const PlanMachine *over, const PlanCatalog *c
 /* --- files beside each other --- */
 
 /* "the machine: property 'aia' is 'none' in one file and 'aplic' in another" */
-static bool differ(const char *subject, const char *what, const char *a, const char *b,
-                   GError **err)
+static bool merge_differ_fail(const char *subject, const char *what, const char *a, const char *b,
+                              GError **err)
 {
     g_autofree char *x = a ? plan_quote(a) : g_strdup("unset");
     g_autofree char *y = b ? plan_quote(b) : g_strdup("unset");
@@ -180,7 +180,7 @@ static bool differ(const char *subject, const char *what, const char *a, const c
 static bool combine_text(char **base, char **other, const char *what, GError **err)
 {
     if (*base && *other && strcmp(*base, *other) != 0) {
-        return differ("the machine", what, *base, *other, err);
+        return merge_differ_fail("the machine", what, *base, *other, err);
     }
     if (!*base) {
         *base = g_steal_pointer(other);
@@ -204,7 +204,7 @@ static bool combine_number(uint64_t base, uint64_t other, const char *what, GErr
     g_autofree char *a = g_strdup_printf("%" G_GUINT64_FORMAT, base);
     g_autofree char *b = g_strdup_printf("%" G_GUINT64_FORMAT, other);
 
-    return !base || !other || base == other || differ("the machine", what, a, b, err);
+    return !base || !other || base == other || merge_differ_fail("the machine", what, a, b, err);
 }
 
 /* "on" and "true", "4K" and "4096" are the same. */
@@ -236,7 +236,7 @@ bool plan_settings_combine(GPtrArray *base, const GPtrArray *other, const char *
             g_autofree char *name = plan_quote(s->name);
             g_autofree char *what = g_strdup_printf("property %s", name);
 
-            return differ(subject, what, old->text, s->text, err);
+            return merge_differ_fail(subject, what, old->text, s->text, err);
         }
     }
     return true;
@@ -248,10 +248,10 @@ static bool combine_place(PlanDevice *d, PlanDevice *other, const char *label, G
     g_autofree char *b = other->has_addr ? plan_addr_format(&other->addr, other->full_addr) : NULL;
 
     if (d->bus && other->bus && strcmp(d->bus, other->bus) != 0) {
-        return differ(label, "bus", d->bus, other->bus, err);
+        return merge_differ_fail(label, "bus", d->bus, other->bus, err);
     }
     if (a && b && strcmp(a, b) != 0) {
-        return differ(label, "addr", a, b, err);
+        return merge_differ_fail(label, "addr", a, b, err);
     }
     if (!d->bus) {
         d->bus = g_steal_pointer(&other->bus);
@@ -270,7 +270,7 @@ static bool combine_device(PlanDevice *d, PlanDevice *other, const PlanCatalog *
     g_autofree char *label = plan_device_label(d);
 
     if (!same_type(c, d->type, other->type)) {
-        return differ(label, "type", d->type, other->type, err);
+        return merge_differ_fail(label, "type", d->type, other->type, err);
     }
     d->implicit |= other->implicit;
     return combine_place(d, other, label, err) &&
@@ -321,7 +321,7 @@ static bool combine_globals(PlanMachine *base, PlanMachine *other, GError **err)
         if (old && strcmp(old->value, g->value) != 0) {
             g_autofree char *text = g_strdup_printf("-global %s.%s", g->type, g->prop);
 
-            return differ(text, "the value", old->value, g->value, err);
+            return merge_differ_fail(text, "the value", old->value, g->value, err);
         }
         g_ptr_array_add(base->globals, g_ptr_array_steal_index(other->globals, 0));
     }

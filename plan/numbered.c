@@ -5,12 +5,12 @@
  */
 #include "plan/internal.h"
 
-static PlanDevice *holder_of(const PlanBusNode *node, uint64_t n)
+static PlanDevice *numbered_holder(const PlanBusNode *node, uint64_t n)
 {
     return g_hash_table_lookup(node->numbers, GUINT_TO_POINTER((guint)n));
 }
 
-static uint64_t limit_of(const PlanBusNode *node)
+static uint64_t numbered_limit(const PlanBusNode *node)
 {
     const PlanValue *v = node->owner ? plan_device_get(node->owner, node->rule->limit_prop) : NULL;
 
@@ -25,9 +25,9 @@ static const PlanProp *number_prop(const PlanType *t, const PlanBusRule *rule)
 /* The lowest free number from `from` on, or the bus's limit. */
 static uint64_t next_free(const PlanBusNode *node, uint64_t from)
 {
-    uint64_t limit = limit_of(node), n = from;
+    uint64_t limit = numbered_limit(node), n = from;
 
-    while (n < limit && holder_of(node, n)) {
+    while (n < limit && numbered_holder(node, n)) {
         n++;
     }
     return n;
@@ -37,7 +37,7 @@ bool plan_numbered_has_room(const PlanBusNode *node, const PlanType *t)
 {
     const PlanProp *p = number_prop(t, node->rule);
 
-    return p && next_free(node, p->min) < limit_of(node);
+    return p && next_free(node, p->min) < numbered_limit(node);
 }
 
 bool plan_number_given(const PlanDevice *d)
@@ -51,13 +51,13 @@ bool plan_number_given(const PlanDevice *d)
 /* "1-3, 7", "none" */
 static char *free_numbers(const PlanBusNode *node, uint64_t first)
 {
-    uint64_t limit = limit_of(node);
+    uint64_t limit = numbered_limit(node);
     GString *out = g_string_new(NULL);
 
     for (uint64_t n = next_free(node, first); n < limit; n = next_free(node, n)) {
         uint64_t from = n;
 
-        while (n < limit && !holder_of(node, n)) {
+        while (n < limit && !numbered_holder(node, n)) {
             n++;
         }
         g_string_append_printf(out, "%s%u", out->len ? ", " : "", (unsigned)from);
@@ -68,16 +68,16 @@ static char *free_numbers(const PlanBusNode *node, uint64_t first)
     return g_string_free(g_string_append(out, out->len ? "" : "none"), FALSE);
 }
 
-static bool refuse(const PlanBusNode *node, const PlanDevice *d, const PlanProp *p, uint64_t n,
-                   GError **err)
+static bool numbered_fail(const PlanBusNode *node, const PlanDevice *d, const PlanProp *p,
+                          uint64_t n, GError **err)
 {
     g_autofree char *label = plan_device_label(d), *unused = free_numbers(node, p->min);
-    const PlanDevice *holder = n < limit_of(node) ? holder_of(node, n) : NULL;
+    const PlanDevice *holder = n < numbered_limit(node) ? numbered_holder(node, n) : NULL;
     g_autofree char *other = holder ? plan_device_label(holder) : NULL;
 
     if (!plan_number_given(d)) {
         return plan_fail(err, "%s: bus '%s' is full: %s=%u of its owner allows no more", label,
-                         node->name, node->rule->limit_prop, (unsigned)limit_of(node));
+                         node->name, node->rule->limit_prop, (unsigned)numbered_limit(node));
     }
     if (holder) {
         return plan_fail(err, "%s: %s=%u on bus '%s' is held by %s: free there: %s", label, p->name,
@@ -87,7 +87,7 @@ static bool refuse(const PlanBusNode *node, const PlanDevice *d, const PlanProp 
                      "%s: %s=%u is beyond the end of bus '%s', whose owner has %s=%u: free "
                      "there: %s",
                      label, p->name, (unsigned)n, node->name, node->rule->limit_prop,
-                     (unsigned)limit_of(node), unused);
+                     (unsigned)numbered_limit(node), unused);
 }
 
 bool plan_put_numbered(PlanDevice *d, PlanBusNode *node, GError **err)
@@ -101,8 +101,8 @@ bool plan_put_numbered(PlanDevice *d, PlanBusNode *node, GError **err)
                          node->rule->number_prop);
     }
     n = plan_number_given(d) ? s->value.u : next_free(node, p->min);
-    if (n >= limit_of(node) || holder_of(node, n)) {
-        return refuse(node, d, p, n, err);
+    if (n >= numbered_limit(node) || numbered_holder(node, n)) {
+        return numbered_fail(node, d, p, n, err);
     }
     plan_setting_choose(s, p, (PlanValue){ .kind = p->kind, .u = n });
     g_hash_table_insert(node->numbers, GUINT_TO_POINTER((guint)n), d);

@@ -28,7 +28,7 @@ static const struct NumberRule *rule_of(const PlanDevice *d)
     return NULL;
 }
 
-static gpointer key_of(const struct NumberRule *r, const PlanDevice *d)
+static gpointer numbers_key(const struct NumberRule *r, const PlanDevice *d)
 {
     uint64_t major = r->major ? plan_device_get(d, r->major)->u : 0;
     uint64_t minor = plan_device_get(d, r->minor)->u;
@@ -45,7 +45,7 @@ bool plan_take_number(PlanIndex *x, PlanDevice *d, GError **err)
     if (!r || (r->choose && !plan_setting_find(d->settings, r->minor)->given)) {
         return true;
     }
-    holder = g_hash_table_lookup(x->unique, key_of(r, d));
+    holder = g_hash_table_lookup(x->unique, numbers_key(r, d));
     if (holder && holder != d) {
         g_autofree char *label = plan_device_label(d), *other = plan_device_label(holder);
         uint64_t minor = plan_device_get(d, r->minor)->u;
@@ -58,7 +58,7 @@ bool plan_take_number(PlanIndex *x, PlanDevice *d, GError **err)
                          r->major, (unsigned)plan_device_get(d, r->major)->u, r->minor,
                          (unsigned)minor, other);
     }
-    g_hash_table_insert(x->unique, key_of(r, d), d);
+    g_hash_table_insert(x->unique, numbers_key(r, d), d);
     return true;
 }
 
@@ -76,7 +76,7 @@ bool plan_choose_number(PlanIndex *x, PlanDevice *d, GError **err)
     last = p->max ? p->max : p->kind == PLAN_PROP_U8 ? UINT8_MAX : 0x1fff;
     for (uint64_t n = MAX(s->value.u, p->min); n <= last; n++) {
         s->value.u = n;
-        if (!g_hash_table_contains(x->unique, key_of(r, d))) {
+        if (!g_hash_table_contains(x->unique, numbers_key(r, d))) {
             plan_setting_choose(s, p, (PlanValue){ .kind = p->kind, .u = n });
             return plan_take_number(x, d, err);
         }
@@ -93,7 +93,7 @@ void plan_release_number(PlanIndex *x, PlanDevice *d)
 {
     const struct NumberRule *r = d->t ? rule_of(d) : NULL;
 
-    if (r && g_hash_table_lookup(x->unique, key_of(r, d)) == d) {
-        g_hash_table_remove(x->unique, key_of(r, d));
+    if (r && g_hash_table_lookup(x->unique, numbers_key(r, d)) == d) {
+        g_hash_table_remove(x->unique, numbers_key(r, d));
     }
 }

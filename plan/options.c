@@ -7,7 +7,7 @@
 enum { KEY_MAX = 256, NEST_MAX = 16, LIST_MAX = 4096 };
 
 /* The text up to the next single comma; *text moves behind it, or becomes NULL at the end. */
-static char *take_value(const char **text)
+static char *options_take_value(const char **text)
 {
     GString *out = g_string_new(NULL);
     const char *c = *text;
@@ -69,7 +69,7 @@ static bool take_option(const char **text, const char *implied, struct json_obje
     } else {
         key = g_strdup(implied);
     }
-    value = take_value(text);
+    value = options_take_value(text);
     if (!has_value && !implied) { /* "server", and "nowait" for wait=off */
         bool off = g_strv_contains(negated_keys, key);
 

@@ -137,8 +137,8 @@ static PlanFound find_by_number(PlanIndex *x, const PlanDevice *d, PlanBusNode *
     return PLAN_REFUSED;
 }
 
-static PlanFound find_named(PlanIndex *x, const PlanDevice *d, bool last, PlanBusNode **node,
-                            GError **err)
+static PlanFound place_find_named(PlanIndex *x, const PlanDevice *d, bool last, PlanBusNode **node,
+                                  GError **err)
 {
     g_autofree char *quoted = NULL, *why = NULL;
 
@@ -193,7 +193,7 @@ PlanFound plan_find_bus(PlanIndex *x, PlanDevice *d, bool last, PlanBusNode **no
         return PLAN_FOUND;
     }
     found = d->has_addr && d->full_addr ? find_by_number(x, d, node, err)
-            : d->bus                    ? find_named(x, d, last, node, err)
+            : d->bus                    ? place_find_named(x, d, last, node, err)
                                         : find_default(x, d, last, node, err);
     if (found == PLAN_FOUND && !plan_bus_takes(*node, d->t)) {
         const char *what = d->t->role != PLAN_PCI_ENDPOINT    ? plan_role_name(d->t->role)
@@ -215,7 +215,7 @@ PlanFound plan_find_bus(PlanIndex *x, PlanDevice *d, bool last, PlanBusNode **no
 
 /* --- one place on a bus --- */
 
-static PlanDevice *holder_of(const PlanBusNode *node, const PlanPciAddr *addr)
+static PlanDevice *place_holder(const PlanBusNode *node, const PlanPciAddr *addr)
 {
     return node->slot[addr->slot] ? node->slot[addr->slot][addr->fn] : NULL;
 }
@@ -223,7 +223,8 @@ static PlanDevice *holder_of(const PlanBusNode *node, const PlanPciAddr *addr)
 static bool refuse_slot(const PlanIndex *x, const PlanDevice *d, const PlanBusNode *node,
                         const char *why, GError **err)
 {
-    g_autofree char *label = plan_device_short_label(d), *unused = plan_free_slots(node), *others = NULL;
+    g_autofree char *label = plan_device_short_label(d), *unused = plan_free_slots(node),
+                    *others = NULL;
 
     if (slot_mask(node) & ~node->used) {
         return plan_fail(err, "%s: %s: free slots there: %s", label, why, unused);
@@ -253,7 +254,7 @@ static bool choose_slot(PlanIndex *x, PlanDevice *d, PlanBusNode *node, GError *
 
 static bool check_addr(PlanIndex *x, const PlanDevice *d, const PlanBusNode *node, GError **err)
 {
-    const PlanDevice *holder = holder_of(node, &d->addr);
+    const PlanDevice *holder = place_holder(node, &d->addr);
     g_autofree char *addr = NULL, *why = NULL, *other = NULL;
     unsigned first, last;
 
@@ -372,7 +373,7 @@ static void put_board(PlanIndex *x, PlanDevice *d)
 }
 
 /* Names and the bus it brings, once the place is known. */
-static bool enter(PlanIndex *x, PlanDevice *d, GError **err)
+static bool place_enter(PlanIndex *x, PlanDevice *d, GError **err)
 {
     const char *name = plan_device_name(d);
     g_autofree char *bus_name = NULL;
@@ -397,7 +398,7 @@ bool plan_put(PlanIndex *x, PlanDevice *d, PlanBusNode *node, GError **err)
     d->place = NULL;
     if (!node) {
         put_board(x, d);
-        return enter(x, d, err);
+        return place_enter(x, d, err);
     }
     if (node->rule->addr == PLAN_ADDR_NUMBER ? !plan_put_numbered(d, node, err)
                                              : !put_pci(x, d, node, err)) {
@@ -409,7 +410,7 @@ bool plan_put(PlanIndex *x, PlanDevice *d, PlanBusNode *node, GError **err)
     }
     node->n_devices++;
     d->on = node;
-    return enter(x, d, err);
+    return place_enter(x, d, err);
 }
 
 static void leave_slot(PlanBusNode *node, const PlanDevice *d)

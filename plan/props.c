@@ -4,7 +4,7 @@
  */
 #include "plan/internal.h"
 
-static const char *prop_name(const void *table, size_t i)
+static const char *props_prop_name(const void *table, size_t i)
 {
     return ((const PlanProp *)table)[i].name;
 }
@@ -27,7 +27,7 @@ static bool resolve_one(PlanSetting *s, const PlanProp *p, GError **err)
 }
 
 /* A setting for a property that nobody gave. */
-static PlanSetting *complete(const PlanProp *p, GHashTable *defaults, GError **err)
+static PlanSetting *props_complete(const PlanProp *p, GHashTable *defaults, GError **err)
 {
     const char *text = defaults ? g_hash_table_lookup(defaults, p->name) : NULL;
     PlanSetting *s;
@@ -66,8 +66,8 @@ static char *list_names(const PlanProp *props, size_t n)
 
 /* slots[i] gets the given setting of props[i]. A dump lists them in table order, so that the
  * place behind the last match is tried first. */
-static bool match(GPtrArray *settings, const PlanProp *props, size_t n, PlanSetting **slots,
-                  GError **err)
+static bool props_match(GPtrArray *settings, const PlanProp *props, size_t n, PlanSetting **slots,
+                        GError **err)
 {
     size_t next = 0;
 
@@ -79,7 +79,7 @@ static bool match(GPtrArray *settings, const PlanProp *props, size_t n, PlanSett
 
         if (!p && s->given) {
             g_autofree char *quoted = plan_quote(s->name);
-            g_autofree char *hint = suggest_hint_of(s->name, prop_name, props, n);
+            g_autofree char *hint = suggest_hint_of(s->name, props_prop_name, props, n);
             g_autofree char *known = *hint ? g_strdup("") : list_names(props, n);
 
             return plan_fail(err, "there is no property %s%s%s", quoted, hint, known);
@@ -98,7 +98,7 @@ bool plan_resolve_settings(GPtrArray **settings, const PlanProp *props, size_t n
     g_autofree PlanSetting **slots = g_new0(PlanSetting *, n + 1);
     g_autoptr(GPtrArray) done = NULL;
 
-    if (!match(*settings, props, n, slots, err)) {
+    if (!props_match(*settings, props, n, slots, err)) {
         return false;
     }
     for (size_t i = 0; i < n; i++) {
@@ -108,7 +108,7 @@ bool plan_resolve_settings(GPtrArray **settings, const PlanProp *props, size_t n
     }
     done = g_ptr_array_new_full((guint)n, plan_setting_free);
     for (size_t i = 0; i < n; i++) {
-        PlanSetting *s = slots[i] ? NULL : complete(&props[i], defaults, err);
+        PlanSetting *s = slots[i] ? NULL : props_complete(&props[i], defaults, err);
 
         if (!s && !slots[i]) {
             return false;

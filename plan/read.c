@@ -140,8 +140,8 @@ static bool read_string(char **into, struct json_object *value, const Where *whe
     return true;
 }
 
-static bool read_number(uint64_t *into, struct json_object *value, const Where *where, uint64_t max,
-                        GError **err)
+static bool description_read_number(uint64_t *into, struct json_object *value, const Where *where,
+                                    uint64_t max, GError **err)
 {
     if (!json_object_is_type(value, json_type_int) ||
         (*into = json_object_get_uint64(value)) == 0 || json_object_get_int64(value) < 0 ||
@@ -293,7 +293,7 @@ static bool read_wanted(void *m, struct json_object *o, const Where *where, GErr
     return ok;
 }
 
-static bool read_part(void *m, struct json_object *o, const Where *where, GError **err)
+static bool description_read_part(void *m, struct json_object *o, const Where *where, GError **err)
 {
     static const Key keys[] = { { "kind", strings_kind },
                                 { "id", strings_id },
@@ -381,7 +381,7 @@ static bool guest_cpus(void *m, struct json_object *v, const Where *where, GErro
 {
     uint64_t cpus;
 
-    if (!read_number(&cpus, v, where, 1 << 16, err)) {
+    if (!description_read_number(&cpus, v, where, 1 << 16, err)) {
         return false;
     }
     ((PlanMachine *)m)->cpus = (unsigned)cpus;
@@ -390,7 +390,7 @@ static bool guest_cpus(void *m, struct json_object *v, const Where *where, GErro
 
 static bool guest_ram(void *m, struct json_object *v, const Where *where, GError **err)
 {
-    return read_number(&((PlanMachine *)m)->ram_size, v, where, 1ull << 52, err);
+    return description_read_number(&((PlanMachine *)m)->ram_size, v, where, 1ull << 52, err);
 }
 
 static bool guest_devices(void *m, struct json_object *v, const Where *where, GError **err)
@@ -545,7 +545,7 @@ static bool host_properties(void *machine, struct json_object *v, const Where *w
 
 static bool host_parts(void *m, struct json_object *v, const Where *where, GError **err)
 {
-    return read_list(v, where, PLAN_PARTS_MAX, read_part, m, err);
+    return read_list(v, where, PLAN_PARTS_MAX, description_read_part, m, err);
 }
 
 static bool read_boot(void *m, struct json_object *v, const Where *where, GError **err)
@@ -643,7 +643,7 @@ PlanMachine *plan_from_text(const char *text, size_t len, GError **err)
 /* --- several files --- */
 
 /* At most what a description may have, since the path may be that of an endless device. */
-static char *read_text(const char *path, size_t *len, GError **err)
+static char *description_read_text(const char *path, size_t *len, GError **err)
 {
     g_autoptr(GString) text = g_string_new(NULL);
     g_autofree char *piece = g_malloc(1 << 16);
@@ -668,7 +668,7 @@ static char *read_text(const char *path, size_t *len, GError **err)
 static struct json_object *parse_file(const char *path, GError **err)
 {
     size_t len;
-    g_autofree char *text = read_text(path, &len, err);
+    g_autofree char *text = description_read_text(path, &len, err);
     struct json_object *o =
         text ? plan_json_parse(text, len, "the machine description", err) : NULL;
 

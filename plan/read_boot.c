@@ -6,8 +6,8 @@
 
 enum { SHA256_DIGITS = 64, PATH_BYTES = 4096, APPEND_BYTES = 1 << 20, MAX_SERIALS = 8 };
 
-static bool string_of(struct json_object *v, size_t max, const char *place, const char **text,
-                      GError **err)
+static bool boot_read_string(struct json_object *v, size_t max, const char *place,
+                             const char **text, GError **err)
 {
     if (plan_json_string(v, max, text, err)) {
         return true;
@@ -20,7 +20,7 @@ static bool read_role(struct json_object *v, const char *place, const char **rol
 {
     g_autofree char *quoted = NULL;
 
-    if (!string_of(v, PLAN_ID_MAX, place, role, err)) {
+    if (!boot_read_string(v, PLAN_ID_MAX, place, role, err)) {
         return false;
     }
     if (plan_boot_role_ok(*role)) {
@@ -34,7 +34,7 @@ static bool read_sha256(char **into, struct json_object *v, const char *place, G
 {
     const char *text;
 
-    if (!string_of(v, SHA256_DIGITS, place, &text, err)) {
+    if (!boot_read_string(v, SHA256_DIGITS, place, &text, err)) {
         return false;
     }
     if (strlen(text) != SHA256_DIGITS || strspn(text, "0123456789abcdef") != SHA256_DIGITS) {
@@ -119,7 +119,7 @@ bool plan_read_boot(PlanMachine *m, struct json_object *o, GError **err)
         if (strcmp(key, "images") == 0) {
             ok = read_images(m, value, err);
         } else if (strcmp(key, "append") == 0) {
-            ok = string_of(value, APPEND_BYTES, "boot.append", &text, err);
+            ok = boot_read_string(value, APPEND_BYTES, "boot.append", &text, err);
             m->append = ok ? g_strdup(text) : NULL;
         } else {
             g_autofree char *quoted = plan_quote(key);
@@ -146,7 +146,7 @@ static bool read_path(PlanMachine *m, const char *role, struct json_object *v, G
                          quoted);
     }
     place = g_strconcat("host.boot.", role, NULL);
-    if (!string_of(v, PATH_BYTES, place, &path, err)) {
+    if (!boot_read_string(v, PATH_BYTES, place, &path, err)) {
         return false;
     }
     b = b ? b : plan_add_boot(m, role);
@@ -192,7 +192,8 @@ bool plan_read_serials(PlanMachine *m, struct json_object *o, GError **err)
     for (size_t i = 0; i < json_object_array_length(o); i++) {
         const char *text;
 
-        if (!string_of(json_object_array_get_idx(o, i), PATH_BYTES, "host.serials", &text, err)) {
+        if (!boot_read_string(json_object_array_get_idx(o, i), PATH_BYTES, "host.serials", &text,
+                              err)) {
             return false;
         }
         g_ptr_array_add(list, g_strdup(text));

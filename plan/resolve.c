@@ -404,7 +404,7 @@ static bool check_hotpluggable(const PlanDevice *d, GError **err)
                                            label);
 }
 
-static bool add_device(PlanMachine *m, PlanIndex *x, PlanDevice *d, GError **err)
+static bool resolve_add_device(PlanMachine *m, PlanIndex *x, PlanDevice *d, GError **err)
 {
     PlanDevice *other;
     PlanBusNode *node;
@@ -449,7 +449,7 @@ bool plan_add_device(PlanMachine *m, const PlanCatalog *c, PlanDevice *d, bool r
     d->implicit = false;
     forget_place(d);
     m->index->running = running;
-    ok = add_device(m, m->index, d, err);
+    ok = resolve_add_device(m, m->index, d, err);
     m->index->running = false;
     return ok;
 }

@@ -33,14 +33,14 @@ const char *plan_resource_name(PlanResource r)
 }
 
 /* Everything here saturates: a size is whatever the user wrote. */
-static uint64_t add(uint64_t a, uint64_t b)
+static uint64_t room_add(uint64_t a, uint64_t b)
 {
     return a > UINT64_MAX - b ? UINT64_MAX : a + b;
 }
 
 static uint64_t round_up(uint64_t n, uint64_t step)
 {
-    return add(n, step - 1) & ~(step - 1);
+    return room_add(n, step - 1) & ~(step - 1);
 }
 
 static PlanResource resource_of(const PlanBar *b)
@@ -56,7 +56,7 @@ static bool bar_present(const PlanDevice *d, const PlanBar *b)
            (!b->unless_prop || !plan_device_flag(d, b->unless_prop, below_port));
 }
 
-static uint64_t number_of(const PlanDevice *d, const char *prop)
+static uint64_t room_number(const PlanDevice *d, const char *prop)
 {
     const PlanValue *v = prop ? plan_device_get(d, prop) : NULL;
 
@@ -65,12 +65,12 @@ static uint64_t number_of(const PlanDevice *d, const char *prop)
 
 static uint64_t vectors_of(const PlanDevice *d, const PlanBar *b)
 {
-    uint64_t n = b->vectors_prop ? number_of(d, b->vectors_prop) : b->vectors;
+    uint64_t n = b->vectors_prop ? room_number(d, b->vectors_prop) : b->vectors;
     const PlanCount *c = &b->auto_vectors;
 
     if (n == PLAN_AUTO_COUNT) {
-        n = c->base + c->times[0] * number_of(d, c->prop[0]) +
-            c->times[1] * number_of(d, c->prop[1]);
+        n = c->base + c->times[0] * room_number(d, c->prop[0]) +
+            c->times[1] * room_number(d, c->prop[1]);
     }
     return MIN(n, MSIX_MAX);
 }
@@ -93,12 +93,12 @@ uint64_t plan_bar_size(const PlanDevice *d, const PlanBar *b)
         return 0;
     }
     if (b->size_prop && plan_device_get(d, b->size_prop)) {
-        return number_of(d, b->size_prop);
+        return room_number(d, b->size_prop);
     }
     return b->size ? b->size : msix_size(vectors_of(d, b));
 }
 
-static void add_piece(GArray *pieces, uint64_t size, uint64_t align)
+static void room_add_piece(GArray *pieces, uint64_t size, uint64_t align)
 {
     Piece piece = { size, align };
 
@@ -114,7 +114,7 @@ static int largest_first(const void *a, const void *b)
     return (x->align < y->align) - (x->align > y->align);
 }
 
-static Piece pack(GArray *pieces)
+static Piece room_pack_bars(GArray *pieces)
 {
     Piece all = { 0, 1 };
 
@@ -123,7 +123,7 @@ static Piece pack(GArray *pieces)
         const Piece *p = &g_array_index(pieces, Piece, i);
 
         all.align = MAX(all.align, p->align);
-        all.size = add(round_up(all.size, p->align), p->size);
+        all.size = room_add(round_up(all.size, p->align), p->size);
     }
     return all;
 }
@@ -133,7 +133,7 @@ static Piece need_of(const PlanBusNode *node, PlanResource r);
 static void add_bar_piece(GArray *pieces, uint64_t size)
 {
     if (size) {
-        add_piece(pieces, size, 1ull << (63 - __builtin_clzll(size)));
+        room_add_piece(pieces, size, 1ull << (63 - __builtin_clzll(size)));
     }
 }
 
@@ -145,7 +145,8 @@ static void add_window(GArray *pieces, const PlanDevice *d, PlanResource r)
     if (below && below->rule->addr == PLAN_ADDR_PCI && below->root != below) {
         Piece behind = need_of(below, r);
 
-        add_piece(pieces, round_up(behind.size, window_step[r]), MAX(behind.align, window_step[r]));
+        room_add_piece(pieces, round_up(behind.size, window_step[r]),
+                       MAX(behind.align, window_step[r]));
     }
 }
 
@@ -170,12 +171,12 @@ static Piece need_of(const PlanBusNode *node, PlanResource r)
             }
         }
     }
-    return pack(pieces);
+    return room_pack_bars(pieces);
 }
 
 /* --- the windows of root buses --- */
 
-static bool is_root(const PlanBusNode *node)
+static bool room_is_root(const PlanBusNode *node)
 {
     return node->root == node;
 }
@@ -189,7 +190,7 @@ static uint64_t root_window(const PlanIndex *x, const PlanBusNode *root, PlanRes
     for (guint i = 0; i < x->bus_order->len; i++) {
         const PlanBusNode *other = x->bus_order->pdata[i];
 
-        if (is_root(other) && other->number > root->number && other->number < end_bus) {
+        if (room_is_root(other) && other->number > root->number && other->number < end_bus) {
             end_bus = other->number;
         }
     }
@@ -203,7 +204,8 @@ PlanRoom plan_bus_room(const PlanIndex *x, const PlanBusNode *node, PlanResource
     PlanRoom room = { .need = need_of(node, r).size };
 
     if (node->root) {
-        room.window = is_root(node) ? root_window(x, node, r) : round_up(room.need, window_step[r]);
+        room.window =
+            room_is_root(node) ? root_window(x, node, r) : round_up(room.need, window_step[r]);
     }
     return room;
 }
@@ -237,7 +239,7 @@ static void fill_high(GArray *either, uint64_t window, GArray *low)
     g_array_sort(either, largest_first);
     for (guint i = 0; i < either->len; i++) {
         Piece *p = &g_array_index(either, Piece, i);
-        uint64_t end = add(round_up(at, p->align), p->size);
+        uint64_t end = room_add(round_up(at, p->align), p->size);
 
         if (end <= window) {
             at = end;
@@ -254,9 +256,9 @@ static uint64_t use_of(const PlanDevice *d, PlanResource r)
 
     for (size_t i = 0; i < d->t->n_bars; i++) {
         const PlanBar *b = &d->t->bars[i];
-        bool high = b->is64 && (b->prefetch || is_root(d->on));
+        bool high = b->is64 && (b->prefetch || room_is_root(d->on));
 
-        sum = add(sum, b->io || high != (r == PLAN_ROOM_MEM64) ? 0 : plan_bar_size(d, b));
+        sum = room_add(sum, b->io || high != (r == PLAN_ROOM_MEM64) ? 0 : plan_bar_size(d, b));
     }
     return sum;
 }
@@ -315,13 +317,13 @@ static bool check_root(const PlanMachine *m, const PlanBusNode *root, GError **e
     uint64_t window64 = root_window(m->index, root, PLAN_ROOM_MEM64), need;
 
     split_memory(root, low, either);
-    need = pack(low).size;
+    need = room_pack_bars(low).size;
     if (need > window32) {
         return refuse_room(m, root, PLAN_ROOM_MEM32, need, window32, err);
     }
     fill_high(either, window64, low);
-    if (pack(low).size > window32) {
-        return refuse_room(m, root, PLAN_ROOM_MEM64, pack(either).size, window64, err);
+    if (room_pack_bars(low).size > window32) {
+        return refuse_room(m, root, PLAN_ROOM_MEM64, room_pack_bars(either).size, window64, err);
     }
     return true;
 }
@@ -336,7 +338,7 @@ bool plan_check_room(const PlanMachine *m, GError **err)
     for (guint i = 0; i < x->bus_order->len; i++) {
         const PlanBusNode *node = x->bus_order->pdata[i];
 
-        if (is_root(node) && !check_root(m, node, err)) {
+        if (room_is_root(node) && !check_root(m, node, err)) {
             return false;
         }
     }

@@ -21,14 +21,14 @@ typedef struct Picture {
     GString *svg;
 } Picture;
 
-static const char *text_of(struct json_object *o, const char *key)
+static const char *topology_text(struct json_object *o, const char *key)
 {
     struct json_object *v;
 
     return json_object_object_get_ex(o, key, &v) ? json_object_get_string(v) : NULL;
 }
 
-static uint64_t number_of(struct json_object *o, const char *key)
+static uint64_t topology_number(struct json_object *o, const char *key)
 {
     struct json_object *v;
 
@@ -40,7 +40,7 @@ static struct json_object *bus_named(const Picture *p, const char *name)
     for (size_t i = 0; i < json_object_array_length(p->buses); i++) {
         struct json_object *bus = json_object_array_get_idx(p->buses, i);
 
-        if (g_strcmp0(text_of(bus, "bus"), name) == 0) {
+        if (g_strcmp0(topology_text(bus, "bus"), name) == 0) {
             return bus;
         }
     }
@@ -57,7 +57,7 @@ static struct json_object *held_of(struct json_object *bus)
 /* The bus that a device brings, or NULL. */
 static struct json_object *brought(const Picture *p, struct json_object *device)
 {
-    const char *name = text_of(device, "bus");
+    const char *name = topology_text(device, "bus");
 
     return name ? bus_named(p, name) : NULL;
 }
@@ -77,7 +77,7 @@ static unsigned bus_height(const Picture *p, struct json_object *bus)
 
 /* --- ink --- */
 
-static void text(Picture *p, unsigned x, unsigned y, const char *style, const char *s)
+static void topology_draw_text(Picture *p, unsigned x, unsigned y, const char *style, const char *s)
 {
     g_autofree char *escaped = g_markup_escape_text(s, -1);
 
@@ -85,7 +85,8 @@ static void text(Picture *p, unsigned x, unsigned y, const char *style, const ch
                            escaped);
 }
 
-static void box(Picture *p, unsigned x, unsigned y, unsigned w, unsigned h, const char *style)
+static void topology_draw_box(Picture *p, unsigned x, unsigned y, unsigned w, unsigned h,
+                              const char *style)
 {
     g_string_append_printf(
         p->svg, "<rect x=\"%u\" y=\"%u\" width=\"%u\" height=\"%u\" rx=\"5\" class=\"%s\"/>\n", x,
@@ -147,9 +148,9 @@ static char *bars_of(const PlanDevice *d)
 /* One window: what it holds of what it could hold, and a bar as full. */
 static void draw_gauge(Picture *p, struct json_object *room, unsigned x, unsigned y)
 {
-    uint64_t need = number_of(room, "need"), window = number_of(room, "window");
+    uint64_t need = topology_number(room, "need"), window = topology_number(room, "window");
     unsigned width = GAUGE - 2 * GAP;
-    GString *label = g_string_new(text_of(room, "resource"));
+    GString *label = g_string_new(topology_text(room, "resource"));
     g_autofree char *shown = NULL;
 
     g_string_append(label, ": ");
@@ -159,13 +160,13 @@ static void draw_gauge(Picture *p, struct json_object *room, unsigned x, unsigne
         plan_append_size(label, window);
     }
     shown = g_string_free(label, FALSE);
-    text(p, x, y + 18, "gauge", shown);
-    box(p, x, y + 25, width, GAUGE_HEIGHT, "room");
+    topology_draw_text(p, x, y + 18, "gauge", shown);
+    topology_draw_box(p, x, y + 25, width, GAUGE_HEIGHT, "room");
     if (need && window) {
         double part = MIN(1.0, (double)need / (double)window);
 
-        box(p, x, y + 25, MAX(2u, (unsigned)(part * width)), GAUGE_HEIGHT,
-            need > window ? "over" : "full");
+        topology_draw_box(p, x, y + 25, MAX(2u, (unsigned)(part * width)), GAUGE_HEIGHT,
+                          need > window ? "over" : "full");
     }
 }
 
@@ -190,18 +191,18 @@ static unsigned draw_bus(Picture *p, struct json_object *bus, unsigned x, unsign
 
 static unsigned draw_device(Picture *p, struct json_object *d, unsigned x, unsigned y)
 {
-    const char *type = text_of(d, "type"), *id = text_of(d, "device");
-    const char *irqs = text_of(d, "interrupts");
+    const char *type = topology_text(d, "type"), *id = topology_text(d, "device");
+    const char *irqs = topology_text(d, "interrupts");
     struct json_object *child = brought(p, d);
     g_autofree char *bars = bars_of(plan_find_device(p->m, id));
     g_autofree char *label = g_strdup_printf("%s%s%s", type, id && !strchr(id, '/') ? "  " : "",
                                              id && !strchr(id, '/') ? id : "");
 
-    box(p, x, y, right_of(x - GAP) - x - GAP, ROW - 6, child ? "bridge" : "device");
-    text(p, x + 8, y + 16, "addr", text_of(d, "addr"));
-    text(p, x + 56, y + 16, "name", label);
-    text(p, WIDTH - MARGIN - BARS_AT, y + 16, "bars", bars);
-    text(p, WIDTH - MARGIN - IRQS_AT, y + 16, "bars", irqs ? irqs : "");
+    topology_draw_box(p, x, y, right_of(x - GAP) - x - GAP, ROW - 6, child ? "bridge" : "device");
+    topology_draw_text(p, x + 8, y + 16, "addr", topology_text(d, "addr"));
+    topology_draw_text(p, x + 56, y + 16, "name", label);
+    topology_draw_text(p, WIDTH - MARGIN - BARS_AT, y + 16, "bars", bars);
+    topology_draw_text(p, WIDTH - MARGIN - IRQS_AT, y + 16, "bars", irqs ? irqs : "");
     y += ROW;
     return child ? draw_bus(p, child, x + INDENT, y - 2) + GAP : y;
 }
@@ -211,12 +212,12 @@ static unsigned draw_bus(Picture *p, struct json_object *bus, unsigned x, unsign
     struct json_object *held = held_of(bus);
     g_autofree char *rule = bus_rule(bus);
     g_autofree char *title =
-        g_strdup_printf("bus %s  (%s)", text_of(bus, "bus"), text_of(bus, "kind"));
+        g_strdup_printf("bus %s  (%s)", topology_text(bus, "bus"), topology_text(bus, "kind"));
     unsigned bottom = y + bus_height(p, bus);
 
-    box(p, x, y, right_of(x) - x, bottom - y - 2, "bus");
-    text(p, x + 10, y + 18, "title", title);
-    text(p, x + 10, y + 35, "rule", rule);
+    topology_draw_box(p, x, y, right_of(x) - x, bottom - y - 2, "bus");
+    topology_draw_text(p, x + 10, y + 18, "title", title);
+    topology_draw_text(p, x + 10, y + 35, "rule", rule);
     draw_gauges(p, bus, right_of(x), y);
     y += HEAD;
     for (size_t i = 0; held && i < json_object_array_length(held); i++) {
@@ -234,9 +235,9 @@ static const char style[] = "<style>text{font-family:sans-serif;font-size:13px;f
                             ".bridge{fill:#e4eef9;stroke:#5f87b5}</style>\n";
 
 /* A bus that no device brings: those are drawn at the left edge. */
-static bool is_root(struct json_object *bus)
+static bool topology_is_root(struct json_object *bus)
 {
-    return text_of(bus, "owner") == NULL;
+    return topology_text(bus, "owner") == NULL;
 }
 
 char *plan_topology_svg(const PlanMachine *m, const PlanCatalog *c)
@@ -247,7 +248,7 @@ char *plan_topology_svg(const PlanMachine *m, const PlanCatalog *c)
     for (size_t i = 0; i < json_object_array_length(p.buses); i++) {
         struct json_object *bus = json_object_array_get_idx(p.buses, i);
 
-        height += is_root(bus) ? bus_height(&p, bus) + GAP : 0;
+        height += topology_is_root(bus) ? bus_height(&p, bus) + GAP : 0;
     }
     g_string_append_printf(p.svg,
                            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%u\" "
@@ -257,7 +258,7 @@ char *plan_topology_svg(const PlanMachine *m, const PlanCatalog *c)
     for (size_t i = 0; i < json_object_array_length(p.buses); i++) {
         struct json_object *bus = json_object_array_get_idx(p.buses, i);
 
-        y = is_root(bus) ? draw_bus(&p, bus, MARGIN, y) + GAP : y;
+        y = topology_is_root(bus) ? draw_bus(&p, bus, MARGIN, y) + GAP : y;
     }
     g_string_append(p.svg, "</svg>\n");
     json_object_put(p.buses);

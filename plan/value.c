@@ -33,7 +33,7 @@ static void range_of(const PlanProp *p, uint64_t *min, uint64_t *max)
     *max = own ? p->max : kind_range[p->kind].max;
 }
 
-static bool parse_bool(const char *text, bool *b)
+static bool value_parse_bool(const char *text, bool *b)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(bool_words); i++) {
         if (g_ascii_strcasecmp(text, bool_words[i].word) == 0) {
@@ -159,7 +159,7 @@ static bool parse_cap(const PlanProp *p, const char *text, int64_t *value)
     const char *end;
     bool on;
 
-    if (parse_bool(text, &on)) {
+    if (value_parse_bool(text, &on)) {
         *value = on ? PLAN_CAP_ANYWHERE : PLAN_CAP_OFF;
         return true;
     }
@@ -187,7 +187,7 @@ static bool parse_onoff(const char *text, uint64_t *value)
     bool on = false;
     bool is_auto = g_ascii_strcasecmp(text, "auto") == 0;
 
-    if (!is_auto && !parse_bool(text, &on)) {
+    if (!is_auto && !value_parse_bool(text, &on)) {
         return false;
     }
     *value = is_auto ? PLAN_AUTO : on ? PLAN_ON : PLAN_OFF;
@@ -198,7 +198,7 @@ static bool parse_kind(const PlanProp *p, const char *text, PlanValue *v)
 {
     switch (p->kind) {
     case PLAN_PROP_BOOL:
-        return parse_bool(text, &v->b);
+        return value_parse_bool(text, &v->b);
     case PLAN_PROP_I32:
         return parse_ranged_signed(p, text, &v->i);
     case PLAN_PROP_STRING:

@@ -91,10 +91,10 @@ static bool boot_nothing(Session *s, GError **err)
         any |= option_of(s, role) != NULL;
     }
     if (any) {
-        g_set_error(err, SYSTEM_ERROR,
-                    "machine '%s' has no CPU and no memory: it takes no -bios, -kernel, -initrd, "
-                    "-append and -dtb",
-                    s->plan->type);
+        error_set(err, ERROR_USER,
+                  "machine '%s' has no CPU and no memory: it takes no -bios, -kernel, -initrd, "
+                  "-append and -dtb",
+                  s->plan->type);
     }
     return !any;
 }
@@ -129,22 +129,20 @@ static bool check_stated(Session *s, BootRole role, const PlanBootImage *stated,
     const BootImage *image = &s->boot->image[role];
 
     if (stated->size && stated->size != image->size) {
-        g_set_error(err, SYSTEM_ERROR,
-                    "%s '%s' has %" G_GUINT64_FORMAT
-                    " bytes, and the description states %" G_GUINT64_FORMAT,
-                    boot_role_text(role), image->path, image->size, stated->size);
-        return false;
+        return error_set(err, ERROR_USER,
+                         "%s '%s' has %" G_GUINT64_FORMAT
+                         " bytes, and the description states %" G_GUINT64_FORMAT,
+                         boot_role_text(role), image->path, image->size, stated->size);
     }
     if (!stated->sha256 || !boot_images_hash(s->boot, role, err)) {
         return !stated->sha256;
     }
     if (strcmp(stated->sha256, image->sha256) != 0) {
-        g_set_error(err, SYSTEM_ERROR,
-                    "%s '%s' has the SHA-256 %s, and the description states %s: to start from "
-                    "another file, name it with -%s",
-                    boot_role_text(role), image->path, image->sha256, stated->sha256,
-                    role == BOOT_FIRMWARE ? "bios" : boot_role_name(role));
-        return false;
+        return error_set(err, ERROR_USER,
+                         "%s '%s' has the SHA-256 %s, and the description states %s: to start from "
+                         "another file, name it with -%s",
+                         boot_role_text(role), image->path, image->sha256, stated->sha256,
+                         role == BOOT_FIRMWARE ? "bios" : boot_role_name(role));
     }
     return true;
 }
@@ -160,12 +158,11 @@ static bool open_image(Session *s, BootRole role, GError **err)
         return true;
     }
     if (!b->path) {
-        g_set_error(err, SYSTEM_ERROR,
-                    "the description has a %s of %" G_GUINT64_FORMAT
-                    " bytes, but names no file of this host: give it with -%s",
-                    boot_role_text(role), b->size,
-                    role == BOOT_FIRMWARE ? "bios" : boot_role_name(role));
-        return false;
+        return error_set(err, ERROR_USER,
+                         "the description has a %s of %" G_GUINT64_FORMAT
+                         " bytes, but names no file of this host: give it with -%s",
+                         boot_role_text(role), b->size,
+                         role == BOOT_FIRMWARE ? "bios" : boot_role_name(role));
     }
     if (!boot_images_open(s->boot, role, b->path, err)) {
         return false;
@@ -193,7 +190,7 @@ bool boot_open(Session *s, GError **err)
 
 /* --- digests --- */
 
-static bool known(const BootImages *b)
+static bool boot_digests_known(const BootImages *b)
 {
     for (BootRole role = 0; role < BOOT_ROLES; role++) {
         if (b->image[role].fd >= 0 && !b->image[role].sha256[0]) {
@@ -203,7 +200,7 @@ static bool known(const BootImages *b)
     return true;
 }
 
-static void enter(PlanMachine *plan, const BootImages *b)
+static void boot_enter_digests(PlanMachine *plan, const BootImages *b)
 {
     for (BootRole role = 0; role < BOOT_ROLES; role++) {
         PlanBootImage *p = plan_find_boot(plan, boot_role_name(role));
@@ -278,7 +275,7 @@ int boot_digests(Session *s, bool wait, GError **err)
     if (!s->m->boot || !s->plan->has_boot) {
         return 1;
     }
-    if (!known(s->m->boot)) {
+    if (!boot_digests_known(s->m->boot)) {
         if (!s->boot_hash && !hash_start(s, err)) {
             return -1;
         }
@@ -290,7 +287,7 @@ int boot_digests(Session *s, bool wait, GError **err)
         result = g_atomic_int_get(&s->boot_hash->done) ? hash_take(s, err) : 0;
     }
     if (result > 0) {
-        enter(s->plan, s->m->boot);
+        boot_enter_digests(s->plan, s->m->boot);
     }
     return result;
 }
@@ -302,7 +299,7 @@ bool boot_digests_now(Session *s, GError **err)
             return false;
         }
     }
-    enter(s->plan, s->boot);
+    boot_enter_digests(s->plan, s->boot);
     return true;
 }
 
@@ -342,8 +339,7 @@ void boot_free(Session *s)
 
 static bool write_failed(const char *path, GError **err)
 {
-    g_set_error(err, SYSTEM_ERROR, "%s cannot be written: %s", path, g_strerror(errno));
-    return false;
+    return error_set(err, ERROR_USER, "%s cannot be written: %s", path, g_strerror(errno));
 }
 
 /* In place, so that owner and mode of an existing file stay, and devices and pipes too. */
@@ -422,8 +418,7 @@ bool boot_dump_machine(Session *s, const char *path, GError **err)
     g_autofree char *text = NULL;
 
     if (!s->built) {
-        g_set_error(err, SYSTEM_ERROR, "there is no machine yet: it waits for a stream");
-        return false;
+        return error_set(err, ERROR_USER, "there is no machine yet: it waits for a stream");
     }
     if (boot_digests(s, true, err) < 0) {
         return false;

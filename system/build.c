@@ -34,7 +34,7 @@ static void write_back(PlanDevice *d, const Device *dev)
     }
 }
 
-static Device *plug(Session *s, PlanDevice *d, GError **err)
+static Device *build_plug(Session *s, PlanDevice *d, GError **err)
 {
     const DeviceType *type = device_type_find(d->t->name);
     Device *dev = device_new(s->m, type, d, err);
@@ -59,7 +59,7 @@ static bool build_pass(Session *s, GPtrArray *left, bool *progress, GError **err
             left->pdata[kept++] = d; /* the device that brings it comes later on the line */
             continue;
         }
-        if (!plug(s, d, err)) {
+        if (!build_plug(s, d, err)) {
             return false;
         }
         *progress = true;
@@ -68,7 +68,7 @@ static bool build_pass(Session *s, GPtrArray *left, bool *progress, GError **err
     return true;
 }
 
-static bool build_devices(Session *s, GError **err)
+static bool build_all_devices(Session *s, GError **err)
 {
     g_autoptr(GPtrArray) left = g_ptr_array_new();
     bool progress = true;
@@ -85,9 +85,9 @@ static bool build_devices(Session *s, GError **err)
     if (left->len > 0) {
         PlanDevice *d = left->pdata[0];
 
-        g_set_error(err, SYSTEM_ERROR, "device '%s' cannot be plugged: machine %s has no bus '%s'",
-                    plan_device_name(d), s->plan->type, d->bus);
-        return false;
+        return error_set(err, ERROR_USER,
+                         "device '%s' cannot be plugged: machine %s has no bus '%s'",
+                         plan_device_name(d), s->plan->type, d->bus);
     }
     return true;
 }
@@ -114,7 +114,7 @@ bool build_machine(Session *s, GError **err)
 
     s->m->type_name = board->plan.name;
     s->m->board_ops = board;
-    return board->build(s->m, s->plan, err) && build_devices(s, err);
+    return board->build(s->m, s->plan, err) && build_all_devices(s, err);
 }
 
 /* --- what monitors ask for --- */
@@ -137,13 +137,12 @@ static const PlanCatalog *get_catalog(Machine *m)
 static bool plug_allowed(Machine *m, GError **err)
 {
     if (m->migrating > 0 || m->state == RUN_INMIGRATE) {
-        g_set_error(err, SYSTEM_ERROR, "devices cannot come or go while the machine migrates");
-        return false;
+        return error_set(err, ERROR_USER, "devices cannot come or go while the machine migrates");
     }
     return true;
 }
 
-static Device *device_add(Machine *m, PlanDevice *d, GError **err)
+static Device *build_device_add(Machine *m, PlanDevice *d, GError **err)
 {
     Session *s = session_of(m);
     Device *dev;
@@ -152,23 +151,22 @@ static Device *device_add(Machine *m, PlanDevice *d, GError **err)
         plan_device_free(d);
         return NULL;
     }
-    dev = plug(s, d, err);
+    dev = build_plug(s, d, err);
     if (!dev) {
         plan_remove_device(s->plan, d);
     }
     return dev;
 }
 
-static bool device_del(Machine *m, Device *dev, GError **err)
+static bool build_device_del(Machine *m, Device *dev, GError **err)
 {
     if (!plug_allowed(m, err)) {
         return false;
     }
     if (!dev->type->hotpluggable || !dev->bus) {
-        g_set_error(err, SYSTEM_ERROR,
-                    "device '%s' of type %s cannot be unplugged while the machine exists",
-                    device_name(dev), dev->type->name);
-        return false;
+        return error_set(err, ERROR_USER,
+                         "device '%s' of type %s cannot be unplugged while the machine exists",
+                         device_name(dev), dev->type->name);
     }
     /* There is no guest to ask before it ran. */
     if (m->state == RUN_PRELAUNCH || dev->type->kind != &pci_device_kind) {
@@ -188,7 +186,7 @@ static bool host_del(Machine *m, const char *kind, const char *id, GError **err)
     return host_part_del(session_of(m), kind, id, err);
 }
 
-static bool dump_machine(Machine *m, const char *path, GError **err)
+static bool build_dump_machine(Machine *m, const char *path, GError **err)
 {
     return boot_dump_machine(session_of(m), path, err);
 }
@@ -216,11 +214,9 @@ static bool do_cont(Machine *m, GError **err)
         session_of(m)->stopped = false; /* run once the stream has come */
         return true;
     default:
-        g_set_error(err, SYSTEM_ERROR, "the guest cannot continue in state %s: %s",
-                    run_state_name(m->state),
-                    m->state == RUN_FINISH_MIGRATE ? "a migration is finishing"
-                                                   : "use system_reset first");
-        return false;
+        return error_set(
+            err, ERROR_USER, "the guest cannot continue in state %s: %s", run_state_name(m->state),
+            m->state == RUN_FINISH_MIGRATE ? "a migration is finishing" : "use system_reset first");
     }
 }
 
@@ -232,7 +228,7 @@ static void do_stop(Machine *m)
 }
 
 /* A machine that was built in part cannot be built once more. */
-static bool exit_preconfig(Machine *m, GError **err)
+static bool build_exit_preconfig(Machine *m, GError **err)
 {
     Session *s = session_of(m);
 
@@ -253,12 +249,12 @@ void build_fill_host(Session *s)
         .name = s->plan->name,
         .uuid = s->plan->uuid,
         .preconfig = s->preconfig,
-        .exit_preconfig = exit_preconfig,
+        .exit_preconfig = build_exit_preconfig,
         .description = get_description,
         .catalog = get_catalog,
-        .device_add = device_add,
-        .device_del = device_del,
-        .dump_machine = dump_machine,
+        .device_add = build_device_add,
+        .device_del = build_device_del,
+        .dump_machine = build_dump_machine,
         .boot_digests = digests,
         .host_add = host_add,
         .host_del = host_del,

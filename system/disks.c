@@ -27,20 +27,7 @@ static void free_drive_option(gpointer p)
     g_free(d);
 }
 
-static bool fail(GError **err, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
-static bool fail(GError **err, const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    if (err) {
-        *err = g_error_new_valist(SYSTEM_ERROR, fmt, ap);
-    }
-    va_end(ap);
-    return false;
-}
-
-static bool print(Session *s, char *text)
+static bool disks_print(Session *s, char *text)
 {
     fputs(text, stdout);
     g_free(text);
@@ -48,7 +35,7 @@ static bool print(Session *s, char *text)
     return true;
 }
 
-static const char *text_of(struct json_object *o, const char *key)
+static const char *disks_text(struct json_object *o, const char *key)
 {
     struct json_object *v;
 
@@ -72,12 +59,14 @@ static bool check_interface(const char *iface, GError **err)
         return true;
     }
     if (g_strv_contains(other_interfaces, iface)) {
-        return fail(err,
-                    "if=%s: this machine has no such bus; use if=virtio, or if=none,id=NAME with "
-                    "-device TYPE,drive=NAME",
-                    iface);
+        return error_set(
+            err, ERROR_USER,
+            "if=%s: this machine has no such bus; use if=virtio, or if=none,id=NAME with "
+            "-device TYPE,drive=NAME",
+            iface);
     }
-    return fail(err, "unsupported bus type '%s'; accepted are none and virtio", iface);
+    return error_set(err, ERROR_USER, "unsupported bus type '%s'; accepted are none and virtio",
+                     iface);
 }
 
 /* A number from o, which is removed from it; def if absent. */
@@ -85,7 +74,7 @@ static bool take_number(struct json_object *o, const char *key, unsigned *n, boo
                         GError **err)
 {
     static const PlanProp number = { .name = "number", .kind = PLAN_PROP_U32, .max = 65535 };
-    const char *text = text_of(o, key);
+    const char *text = disks_text(o, key);
     PlanValue v;
 
     *given = text != NULL;
@@ -121,7 +110,7 @@ static bool take_place(Session *s, DriveOption *d, struct json_object *o, GError
         return false;
     }
     if (has_index && (has_bus || has_unit)) {
-        return fail(err, "index cannot be used with bus and unit");
+        return error_set(err, ERROR_USER, "index cannot be used with bus and unit");
     }
     if (has_index) {
         d->unit = index;
@@ -131,8 +120,8 @@ static bool take_place(Session *s, DriveOption *d, struct json_object *o, GError
         }
     }
     if (find_place(s, d)) {
-        return fail(err, "drive with if=%s, bus=%u, unit=%u (index=%u) exists", d->iface, d->bus,
-                    d->unit, d->unit);
+        return error_set(err, ERROR_USER, "drive with if=%s, bus=%u, unit=%u (index=%u) exists",
+                         d->iface, d->bus, d->unit, d->unit);
     }
     return true;
 }
@@ -142,7 +131,7 @@ static bool take_place(Session *s, DriveOption *d, struct json_object *o, GError
 /* file=NAME with file.KEY=VALUE beside it: the name becomes options of that node, too. */
 static bool spread_file(struct json_object *flat, GError **err)
 {
-    const char *name = text_of(flat, "file");
+    const char *name = disks_text(flat, "file");
     struct json_object *parsed;
     bool options = false;
 
@@ -171,7 +160,7 @@ static bool spread_file(struct json_object *flat, GError **err)
     return true;
 }
 
-static struct json_object *parse(const char *arg, GError **err)
+static struct json_object *disks_parse(const char *arg, GError **err)
 {
     struct json_object *flat = plan_options_parse(arg, NULL, err), *nested = NULL;
 
@@ -185,7 +174,7 @@ static struct json_object *parse(const char *arg, GError **err)
     return nested;
 }
 
-static bool add_part(Session *s, const char *kind, struct json_object *o, GError **err)
+static bool disks_add_part(Session *s, const char *kind, struct json_object *o, GError **err)
 {
     PlanHostPart *part = plan_host_part_parse(kind, json_object_to_json_string(o), err);
 
@@ -199,19 +188,19 @@ static bool add_part(Session *s, const char *kind, struct json_object *o, GError
 static bool add_drive(Session *s, const char *option, struct json_object *o, GError **err)
 {
     DriveOption *d = g_new0(DriveOption, 1);
-    const char *iface = text_of(o, "if"), *id;
+    const char *iface = disks_text(o, "if"), *id;
     bool ok;
 
     d->option = option;
     d->iface = g_strdup(iface ? iface : "none");
     json_object_object_del(o, "if");
     ok = check_interface(d->iface, err) && take_place(s, d, o, err);
-    id = text_of(o, "id");
+    id = disks_text(o, "id");
     d->id = id ? g_strdup(id) : g_strdup_printf("%s%u", d->iface, d->unit);
     if (!id) {
         json_object_object_add(o, "id", json_object_new_string(d->id));
     }
-    ok = ok && block_drive_check(o, err) && add_part(s, "drive", o, err);
+    ok = ok && block_drive_check(o, err) && disks_add_part(s, "drive", o, err);
     if (ok) {
         g_ptr_array_add(s->drives, d);
     } else {
@@ -226,20 +215,20 @@ bool disks_drive(Session *s, const char *arg, GError **err)
     bool ok;
 
     if (is_help(arg)) {
-        return print(s, block_drive_help());
+        return disks_print(s, block_drive_help());
     }
-    o = parse(arg, err);
+    o = disks_parse(arg, err);
     if (!o) {
         g_prefix_error(err, "-drive %s: ", arg);
         return false;
     }
-    if (is_help(text_of(o, "format")) || is_help(text_of(o, "driver"))) {
+    if (is_help(disks_text(o, "format")) || is_help(disks_text(o, "driver"))) {
         json_object_put(o);
-        return print(s, block_driver_help(NULL, NULL));
+        return disks_print(s, block_driver_help(NULL, NULL));
     }
-    if (is_help(text_of(o, "if"))) {
+    if (is_help(disks_text(o, "if"))) {
         json_object_put(o);
-        return print(s, g_strdup("none\nvirtio\n"));
+        return disks_print(s, g_strdup("none\nvirtio\n"));
     }
     ok = add_drive(s, NULL, o, err);
     json_object_put(o);
@@ -273,12 +262,12 @@ bool disks_blockdev(Session *s, const char *arg, GError **err)
     const char *driver = words[0] ? words[0] : "";
 
     if (is_help(arg) || strcmp(arg, "driver=help") == 0) {
-        return print(s, block_driver_help(NULL, NULL));
+        return disks_print(s, block_driver_help(NULL, NULL));
     }
     if (*arg != '{' && (g_strv_contains((const char *const *)words, "help") ||
                         g_strv_contains((const char *const *)words, "?"))) {
         driver = g_str_has_prefix(driver, "driver=") ? driver + 7 : driver;
-        return print(s, block_driver_help(driver, err));
+        return disks_print(s, block_driver_help(driver, err));
     }
     return option_host_part(s, "blockdev", arg, err);
 }
@@ -331,7 +320,7 @@ bool disks_add_devices(Session *s, GError **err)
     return true;
 }
 
-static bool is_on(const char *text)
+static bool disks_is_on(const char *text)
 {
     return text && (strcmp(text, "on") == 0 || strcmp(text, "true") == 0);
 }
@@ -340,17 +329,18 @@ bool disks_apply_snapshot(Session *s, GError **err)
 {
     for (guint i = 0; s->snapshot && i < s->plan->host->len; i++) {
         const PlanHostPart *part = s->plan->host->pdata[i];
-        const char *driver = text_of(part->options, "driver");
+        const char *driver = disks_text(part->options, "driver");
 
         if (strcmp(part->kind, "drive") == 0) {
             json_object_object_add(part->options, "snapshot", json_object_new_string("on"));
         } else if (strcmp(part->kind, "blockdev") == 0 && driver &&
                    !g_str_has_prefix(driver, "null-") &&
-                   !is_on(text_of(part->options, "read-only"))) {
-            return fail(err,
-                        "-snapshot: it does not protect the image of -blockdev node-name=%s; use "
-                        "-drive, or read-only=on",
-                        part->id);
+                   !disks_is_on(disks_text(part->options, "read-only"))) {
+            return error_set(
+                err, ERROR_USER,
+                "-snapshot: it does not protect the image of -blockdev node-name=%s; use "
+                "-drive, or read-only=on",
+                part->id);
         }
     }
     return true;

@@ -54,7 +54,7 @@ static const HostKind kinds[] = {
     { "netdev", create_netdev, netdev_del, netdev_free_all },
 };
 
-static const HostKind *find_kind(const char *kind)
+static const HostKind *host_kind_find(const char *kind)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
         if (strcmp(kinds[i].kind, kind) == 0) {
@@ -90,12 +90,11 @@ static const char *sort_of(const PlanHostPart *part)
     return "?";
 }
 
-static bool known(const PlanHostPart *part, GError **err)
+static bool host_kind_known(const PlanHostPart *part, GError **err)
 {
-    if (!find_kind(part->kind)) {
-        g_set_error(err, SYSTEM_ERROR, "-%s %s,id=%s: this build has no back ends of that kind",
-                    part->kind, sort_of(part), part->id);
-        return false;
+    if (!host_kind_find(part->kind)) {
+        return error_set(err, ERROR_USER, "-%s %s,id=%s: this build has no back ends of that kind",
+                         part->kind, sort_of(part), part->id);
     }
     return true;
 }
@@ -108,7 +107,7 @@ bool host_chardevs_create(Session *s, GError **err)
 bool host_parts_create(Session *s, GError **err)
 {
     for (guint i = 0; i < s->plan->host->len; i++) {
-        if (!known(s->plan->host->pdata[i], err)) {
+        if (!host_kind_known(s->plan->host->pdata[i], err)) {
             return false;
         }
     }
@@ -134,11 +133,11 @@ bool host_part_add(Session *s, const char *kind, struct json_object *options, GE
 {
     PlanHostPart *part = plan_host_part_parse(kind, json_object_to_json_string(options), err);
 
-    if (!part || !known(part, err) || !plan_machine_add_host(s->plan, part, err)) {
+    if (!part || !host_kind_known(part, err) || !plan_machine_add_host(s->plan, part, err)) {
         plan_host_part_free(part);
         return false;
     }
-    if (!find_kind(kind)->create(s->m, part->options, err)) {
+    if (!host_kind_find(kind)->create(s->m, part->options, err)) {
         plan_machine_remove_host(s->plan, part);
         return false;
     }
@@ -148,11 +147,10 @@ bool host_part_add(Session *s, const char *kind, struct json_object *options, GE
 bool host_part_del(Session *s, const char *kind, const char *id, GError **err)
 {
     PlanHostPart *part = plan_find_host(s->plan, kind, id);
-    const HostKind *k = find_kind(kind);
+    const HostKind *k = host_kind_find(kind);
 
     if (!part || !k || !k->del) {
-        g_set_error(err, SYSTEM_ERROR, "there is no %s named '%s'", kind, id);
-        return false;
+        return error_set(err, ERROR_USER, "there is no %s named '%s'", kind, id);
     }
     if (!k->del(s->m, id, err)) {
         return false;

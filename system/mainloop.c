@@ -26,7 +26,7 @@ typedef struct PollSet {
     int size;
 } PollSet;
 
-static int query(GMainContext *ctx, int priority, int *timeout, PollSet *p)
+static int loop_query(GMainContext *ctx, int priority, int *timeout, PollSet *p)
 {
     int n;
 
@@ -55,7 +55,7 @@ static void iterate(Machine *m, GMainContext *ctx, PollSet *p)
     int64_t timer_ns;
 
     g_main_context_prepare(ctx, &priority);
-    n = query(ctx, priority, &timeout, p);
+    n = loop_query(ctx, priority, &timeout, p);
     timer_ns = clocks_wait_ns(m->clocks);
     machine_unlock(m);
     wait_for_events(p, n, timeout, timer_ns);
@@ -111,7 +111,7 @@ static void signals_to_main_loop(Session *s)
     }
 }
 
-static G_GNUC_NORETURN void die(Signals *g, int number)
+static G_GNUC_NORETURN void loop_end_process(Signals *g, int number)
 {
     sigset_t set;
 
@@ -125,7 +125,7 @@ static G_GNUC_NORETURN void die(Signals *g, int number)
 }
 
 /* False if the deadline passed. */
-static bool await(int fd, int ms)
+static bool loop_await(int fd, int ms)
 {
     struct pollfd p = { .fd = fd, .events = POLLIN };
     eventfd_t count;
@@ -153,13 +153,13 @@ static gint64 starved_us(void)
 
 /* Whether the main loop takes the request within ANSWER_MS in which it could have run: on a busy
  * host it is not blocked, only late. */
-static bool answered(Signals *g)
+static bool loop_answered(Signals *g)
 {
     gint64 begin = g_get_monotonic_time(), starved = starved_us();
     gint64 left = ANSWER_MS * 1000;
 
     while (left > 0) {
-        if (await(g->taken, (int)(left / 1000) + 1)) {
+        if (loop_await(g->taken, (int)(left / 1000) + 1)) {
             return true;
         }
         left = ANSWER_MS * 1000 - (g_get_monotonic_time() - begin - MAX(0, starved_us() - starved));
@@ -171,13 +171,13 @@ static void received(Signals *g, int number)
 {
     message("%s: terminating on signal %d", g->s->program, number);
     if (!__atomic_load_n(&g->running, __ATOMIC_ACQUIRE)) {
-        die(g, number);
+        loop_end_process(g, number);
     }
     __atomic_store_n(&g->number, number, __ATOMIC_RELEASE);
     eventfd_write(g->request, 1);
-    if (!answered(g)) {
+    if (!loop_answered(g)) {
         message("%s: the main loop is blocked: ending at once", g->s->program);
-        die(g, number);
+        loop_end_process(g, number);
     }
 }
 
@@ -231,13 +231,11 @@ bool signals_start(Session *s, GError **err)
     signal(SIGPIPE, SIG_IGN);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     if (!open_fds(g, &set)) {
-        g_set_error(err, SYSTEM_ERROR, "signals cannot be received: %s", g_strerror(errno));
-        return false;
+        return error_set(err, ERROR_USER, "signals cannot be received: %s", g_strerror(errno));
     }
     /* before the first use of the default context, without which GLib ends the process */
     if (!host_can_open(CONTEXT_FDS)) {
-        g_set_error(err, SYSTEM_ERROR, "the main loop cannot start: %s", g_strerror(errno));
-        return false;
+        return error_set(err, ERROR_USER, "the main loop cannot start: %s", g_strerror(errno));
     }
     g->source = g_unix_fd_source_new(g->request, G_IO_IN);
     g_source_set_callback(g->source, G_SOURCE_FUNC(on_signal), g, NULL);
@@ -246,7 +244,7 @@ bool signals_start(Session *s, GError **err)
     return g->thread;
 }
 
-static void close_fd(int fd)
+static void loop_close_fd(int fd)
 {
     if (fd >= 0) {
         close(fd);
@@ -268,9 +266,9 @@ void signals_stop(Session *s)
         g_source_destroy(g->source);
         g_source_unref(g->source);
     }
-    close_fd(g->fd);
-    close_fd(g->request);
-    close_fd(g->taken);
-    close_fd(g->quit);
+    loop_close_fd(g->fd);
+    loop_close_fd(g->request);
+    loop_close_fd(g->taken);
+    loop_close_fd(g->quit);
     g_clear_pointer(&s->signals, g_free);
 }

@@ -18,7 +18,7 @@
 
 /* --- the machine --- */
 
-static const PlanMachine *describe(void *opaque)
+static const PlanMachine *session_describe(void *opaque)
 {
     Session *s = opaque;
 
@@ -32,7 +32,7 @@ static uint64_t part_size(void *opaque, const char *kind, const char *id)
     return n ? block_size(n) : 0;
 }
 
-static void offer(void *opaque, MigrationOffer *out)
+static void session_offer(void *opaque, MigrationOffer *out)
 {
     Session *s = opaque;
 
@@ -49,7 +49,7 @@ static void offer(void *opaque, MigrationOffer *out)
     };
 }
 
-static bool build(Session *s, GError **err)
+static bool session_build(Session *s, GError **err)
 {
     s->built = true;
     if (!build_machine(s, err)) {
@@ -109,7 +109,7 @@ static bool hook_build(void *opaque, const PlanMachine *wanted, GError **err)
     }
     take_description(s, wanted);
     take_identity(s, s->plan, wanted);
-    return build(s, err);
+    return session_build(s, err);
 }
 
 /* Builds from before the boot section did not send what a reset loads. */
@@ -188,7 +188,7 @@ static void hook_discard(void *opaque)
     boot_forget(s);
     s->host.name = s->plan->name;
     s->host.uuid = s->plan->uuid;
-    if (s->guest_given && !build(s, &err)) {
+    if (s->guest_given && !session_build(s, &err)) {
         message("%s: the machine cannot be built again after a failed load: %s", s->program,
                 err->message);
         s->built = false;
@@ -204,7 +204,7 @@ void migration_note_given(Session *s)
                      s->plan->cpus || s->plan->ram_size;
 }
 
-static int take_fd(void *opaque, const char *name, bool write)
+static int session_take_fd(void *opaque, const char *name, bool write)
 {
     Machine *m = ((Session *)opaque)->m;
     int fd = monitor_dup_fdset(m, name, write);
@@ -232,14 +232,14 @@ void migration_create(Session *s)
     MigrationHooks hooks = {
         .opaque = s,
         .catalog = s->catalog,
-        .description = describe,
-        .offer = offer,
+        .description = session_describe,
+        .offer = session_offer,
         .build = hook_build,
         .boot_digests = hook_digests,
         .boot = hook_boot,
         .loaded = hook_loaded,
         .discard = hook_discard,
-        .take_fd = take_fd,
+        .take_fd = session_take_fd,
         .may_leave = may_leave,
         .disks_release = disks_release,
         .disks_take = disks_take,

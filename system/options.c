@@ -11,18 +11,6 @@
 #include "util/suggest.h"
 #include "util/trace.h"
 
-bool option_refuse(GError **err, const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    if (err) {
-        *err = g_error_new_valist(SYSTEM_ERROR, fmt, ap);
-    }
-    va_end(ap);
-    return false;
-}
-
 bool option_print(Session *s, char *text)
 {
     fputs(text, stdout);
@@ -53,7 +41,7 @@ bool option_set_string(char **field, const char *value)
     return true;
 }
 
-static bool opt_global(Session *s, const char *arg, GError **err)
+static bool options_opt_global(Session *s, const char *arg, GError **err)
 {
     return plan_machine_add_global(s->plan, arg, err);
 }
@@ -66,8 +54,8 @@ static bool opt_set(Session *s, const char *arg, GError **err)
     SetOption *o;
 
     if (!eq || g_strv_length(parts) != 3) {
-        return option_refuse(err, "-set %s: use GROUP.ID.KEY=VALUE, as in device.nic0.addr=05.0",
-                             arg);
+        return error_set(err, ERROR_USER,
+                         "-set %s: use GROUP.ID.KEY=VALUE, as in device.nic0.addr=05.0", arg);
     }
     o = g_new0(SetOption, 1);
     *o =
@@ -78,7 +66,7 @@ static bool opt_set(Session *s, const char *arg, GError **err)
 
 /* --- devices and host parts --- */
 
-static bool device_help(Session *s, const char *arg, GError **err)
+static bool options_device_help(Session *s, const char *arg, GError **err)
 {
     g_auto(GStrv) words = g_strsplit(arg, ",", 0);
     const PlanType *t;
@@ -90,12 +78,12 @@ static bool device_help(Session *s, const char *arg, GError **err)
     return t && option_print(s, plan_help_type(t));
 }
 
-static bool opt_device(Session *s, const char *arg, GError **err)
+static bool options_opt_device(Session *s, const char *arg, GError **err)
 {
     PlanDevice *d;
 
     if (option_has_help(arg)) {
-        return device_help(s, arg, err);
+        return options_device_help(s, arg, err);
     }
     if (*arg == '{' && !option_types_check_device(s->catalog, arg, err)) {
         return false;
@@ -212,7 +200,8 @@ static bool opt_serial(Session *s, const char *arg, GError **err)
     return true;
 }
 
-static void add_monitor(Session *s, const char *chardev, bool by_id, bool control, bool pretty)
+static void options_add_monitor(Session *s, const char *chardev, bool by_id, bool control,
+                                bool pretty)
 {
     MonitorOption *o = g_new0(MonitorOption, 1);
 
@@ -226,7 +215,7 @@ static bool opt_monitor(Session *s, const char *arg, GError **err)
         return serial_help(s);
     }
     s->have_monitor = true;
-    add_monitor(s, arg, false, false, false);
+    options_add_monitor(s, arg, false, false, false);
     return true;
 }
 
@@ -235,7 +224,7 @@ static bool opt_qmp(Session *s, const char *arg, GError **err)
     if (option_wants_help(arg)) {
         return serial_help(s);
     }
-    add_monitor(s, arg, false, true, false);
+    options_add_monitor(s, arg, false, true, false);
     return true;
 }
 
@@ -244,7 +233,7 @@ static bool opt_qmp_pretty(Session *s, const char *arg, GError **err)
     if (option_wants_help(arg)) {
         return serial_help(s);
     }
-    add_monitor(s, arg, false, true, true);
+    options_add_monitor(s, arg, false, true, true);
     return true;
 }
 
@@ -262,14 +251,14 @@ static bool opt_mon(Session *s, const char *arg, GError **err)
     pretty = option_take_key(o, "pretty");
     json_object_put(o);
     if (!chardev) {
-        return option_refuse(err, "-mon %s: chardev= is missing", arg);
+        return error_set(err, ERROR_USER, "-mon %s: chardev= is missing", arg);
     }
     control = mode && strcmp(mode, "control") == 0;
     if (mode && !control && strcmp(mode, "readline") != 0) {
-        return option_refuse(err, "-mon %s: mode=%s: use readline or control", arg, mode);
+        return error_set(err, ERROR_USER, "-mon %s: mode=%s: use readline or control", arg, mode);
     }
     s->have_monitor = s->have_monitor || !control;
-    add_monitor(s, chardev, true, control, pretty && strcmp(pretty, "on") == 0);
+    options_add_monitor(s, chardev, true, control, pretty && strcmp(pretty, "on") == 0);
     return true;
 }
 
@@ -342,8 +331,9 @@ static const Option options[] = {
     { "overcommit", "mem-lock=on|off,cpu-pm=off", "lock the memory of the process",
       FN(opt_overcommit), KEYS(overcommit_keys, NULL) },
     { "device", "TYPE[,prop=value...]", "add a device; help lists types, TYPE,help properties",
-      FN(opt_device), .kinds = KINDS_DEVICE },
-    { "global", "TYPE.PROP=VALUE", "set a property of all devices of a type", FN(opt_global) },
+      FN(options_opt_device), .kinds = KINDS_DEVICE },
+    { "global", "TYPE.PROP=VALUE", "set a property of all devices of a type",
+      FN(options_opt_global) },
     { "set", "GROUP.ID.KEY=VALUE", "set a property of an option with that id", FN(opt_set) },
     { "name", "[guest=]NAME[,process=NAME,debug-threads=on]",
       "name the guest, and the process for ps and top", NO_FN, KEYS(name_keys, "guest") },
@@ -437,7 +427,7 @@ static const Option options[] = {
 
 /* --- parsing --- */
 
-static const Option *find_option(const char *name)
+static const Option *options_find(const char *name)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(options); i++) {
         if (strcmp(options[i].name, name) == 0) {
@@ -458,7 +448,7 @@ const Option *option_table(size_t *n)
     return options;
 }
 
-static bool apply(Session *s, const Option *o, const char *arg, GError **err)
+static bool options_apply_row(Session *s, const Option *o, const char *arg, GError **err)
 {
     bool help = o->keys && option_has_help(arg);
 
@@ -473,7 +463,7 @@ static bool apply(Session *s, const Option *o, const char *arg, GError **err)
     }
     if (o->field == SIZE_MAX) {
         if (o->only && strcmp(o->only, arg) != 0) {
-            return option_refuse(err, "-%s %s: use %s", o->name, arg, o->only);
+            return error_set(err, ERROR_USER, "-%s %s: use %s", o->name, arg, o->only);
         }
         return true;
     }
@@ -486,13 +476,13 @@ static bool apply(Session *s, const Option *o, const char *arg, GError **err)
 
 bool options_apply(Session *s, const char *name, const char *arg, GError **err)
 {
-    const Option *o = find_option(name);
+    const Option *o = options_find(name);
 
     if (!o || !o->arg || o->fn == readconfig) {
-        return option_refuse(
-            err, "there is no option '%s' with properties: -help lists the options", name);
+        return error_set(err, ERROR_USER,
+                         "there is no option '%s' with properties: -help lists the options", name);
     }
-    return apply(s, o, arg, err);
+    return options_apply_row(s, o, arg, err);
 }
 
 static bool refuse_option(const char *given, GError **err)
@@ -502,16 +492,17 @@ static bool refuse_option(const char *given, GError **err)
     g_autofree char *hint = suggest_hint_of(name, option_name, NULL, G_N_ELEMENTS(options));
 
     if (absent) {
-        return option_refuse(err, "%s", absent);
+        return error_set(err, ERROR_USER, "%s", absent);
     }
-    return option_refuse(err, "option '%s' is unknown%s; -help lists the options", given, hint);
+    return error_set(err, ERROR_USER, "option '%s' is unknown%s; -help lists the options", given,
+                     hint);
 }
 
 bool options_parse(Session *s, int argc, char **argv, GError **err)
 {
     for (int i = 1; i < argc && s->mode == MODE_RUN; i++) {
         const Option *o = argv[i][0] == '-' && argv[i][1]
-                              ? find_option(argv[i] + (argv[i][1] == '-' ? 2 : 1))
+                              ? options_find(argv[i] + (argv[i][1] == '-' ? 2 : 1))
                               : NULL;
         const char *arg = NULL;
 
@@ -519,20 +510,21 @@ bool options_parse(Session *s, int argc, char **argv, GError **err)
             return refuse_option(argv[i], err);
         }
         if (!o) {
-            return option_refuse(err,
-                                 "'%s' is not an option: give a disk image with -drive file=%s",
-                                 argv[i], argv[i]);
+            return error_set(err, ERROR_USER,
+                             "'%s' is not an option: give a disk image with -drive file=%s",
+                             argv[i], argv[i]);
         }
         if (o->arg) {
             if (i + 1 == argc) {
-                return option_refuse(err, "option %s needs an argument: %s", argv[i], o->arg);
+                return error_set(err, ERROR_USER, "option %s needs an argument: %s", argv[i],
+                                 o->arg);
             }
             arg = argv[++i];
             if (!g_utf8_validate(arg, -1, NULL)) {
-                return option_refuse(err, "the argument of -%s is no UTF-8 text", o->name);
+                return error_set(err, ERROR_USER, "the argument of -%s is no UTF-8 text", o->name);
             }
         }
-        if (!apply(s, o, arg, err)) {
+        if (!options_apply_row(s, o, arg, err)) {
             return false;
         }
         if (o->fn == opt_show && strcmp(arg, "state") == 0 && i + 1 < argc) {

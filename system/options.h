@@ -62,8 +62,8 @@ struct json_object *options_json(const Session *s);
 void options_keys_markdown(GString *out);
 
 /*
- * options_types.c: check the JSON form of an option. False with @err set for a value of another type
- * than QMP requires; the message names the key and both types.
+ * options_types.c: check the JSON form of an option. False with @err set for a value of another
+ * type than QMP requires; the message names the key and both types.
  */
 bool option_types_check_part(const PlanHostPart *part, GError **err);
 bool option_types_check_device(const PlanCatalog *c, const char *text, GError **err);
@@ -77,8 +77,6 @@ void absent_describe_devices(PlanCatalog *c);
 /* Both tables, for the documentation. */
 void absent_markdown(GString *out);
 
-/* Set *err to a sentence; always false. */
-bool option_refuse(GError **err, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 /* Print and free `text`, and end the run with status 0. Always true. */
 bool option_print(Session *s, char *text);
 bool option_wants_help(const char *arg);
@@ -93,8 +91,8 @@ bool option_host_part(Session *s, const char *kind, const char *arg, GError **er
 bool option_add_device(Session *s, char *text, GError **err);
 
 OptionFn opt_machine, opt_machine_config, opt_accel, opt_cpu, opt_memory,
-    opt_smp;                           /* options_machine.c */
-OptionFn opt_netdev, opt_net, opt_nic; /* options_net.c */
+    opt_smp;                                                     /* options_machine.c */
+OptionFn opt_netdev, opt_net, opt_nic;                           /* options_net.c */
 OptionFn opt_uuid, opt_log, opt_show, opt_overcommit, opt_trace; /* options_run.c */
 
 extern const PlanProp accel_keys[], memory_keys[], smp_keys[];

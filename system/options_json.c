@@ -18,25 +18,25 @@
 #include "util/log.h"
 #include "util/trace.h"
 
-static void put(struct json_object *o, const char *key, const char *value)
+static void options_json_put(struct json_object *o, const char *key, const char *value)
 {
     if (value) {
         json_object_object_add(o, key, json_object_new_string(value));
     }
 }
 
-static struct json_object *named(struct json_object *list, const char *name)
+static struct json_object *options_json_named(struct json_object *list, const char *name)
 {
     struct json_object *o = json_object_new_object();
 
-    put(o, "name", name);
+    options_json_put(o, "name", name);
     json_object_array_add(list, o);
     return o;
 }
 
 /* --- keys --- */
 
-static const char *kind_name(PlanPropKind kind)
+static const char *options_json_kind(PlanPropKind kind)
 {
     static const char *const names[] = {
         [PLAN_PROP_BOOL] = "bool",       [PLAN_PROP_U8] = "number",      [PLAN_PROP_U16] = "number",
@@ -51,13 +51,13 @@ static const char *kind_name(PlanPropKind kind)
 
 static void add_key(struct json_object *list, const PlanProp *p)
 {
-    struct json_object *o = named(list, p->name), *values;
+    struct json_object *o = options_json_named(list, p->name), *values;
 
-    put(o, "kind", kind_name(p->kind));
-    put(o, "doc", p->doc);
-    put(o, "backend", p->backend);
+    options_json_put(o, "kind", options_json_kind(p->kind));
+    options_json_put(o, "doc", p->doc);
+    options_json_put(o, "backend", p->backend);
     if (p->flags & PLAN_PROP_FIXED) {
-        put(o, "fixed", p->def ? "on" : "off");
+        options_json_put(o, "fixed", p->def ? "on" : "off");
     }
     if (p->flags & PLAN_PROP_REQUIRED) {
         json_object_object_add(o, "required", json_object_new_boolean(true));
@@ -90,7 +90,7 @@ static void add_names(struct json_object *o, const char *member, const char *con
     struct json_object *list = json_object_new_array();
 
     for (size_t i = 0; keys && keys[i]; i++) {
-        named(list, keys[i]);
+        options_json_named(list, keys[i]);
     }
     json_object_object_add(o, member, list);
 }
@@ -102,7 +102,7 @@ static void add_machines(struct json_object *list, const Session *s)
     for (size_t i = 0; i < s->catalog->n_machines; i++) {
         const PlanMachineType *t = s->catalog->machines[i];
 
-        add_props(named(list, t->name), t->props, t->n_props);
+        add_props(options_json_named(list, t->name), t->props, t->n_props);
     }
 }
 
@@ -112,22 +112,22 @@ static void add_devices(struct json_object *list, const Session *s)
         const PlanType *t = s->catalog->types[i];
 
         if (t->user_creatable) {
-            add_props(named(list, t->name), t->props, t->n_props);
+            add_props(options_json_named(list, t->name), t->props, t->n_props);
         }
     }
 }
 
-static void add_cpus(struct json_object *list)
+static void options_json_cpus(struct json_object *list)
 {
     for (const CpuType *const *t = cpu_types; *t; t++) {
-        add_props(named(list, (*t)->name), (*t)->props, (*t)->n_props);
+        add_props(options_json_named(list, (*t)->name), (*t)->props, (*t)->n_props);
     }
 }
 
 static void add_objects(struct json_object *list)
 {
     for (size_t i = 0; host_object_kinds[i]; i++) {
-        add_props(named(list, host_object_kinds[i]->name), host_object_kinds[i]->props,
+        add_props(options_json_named(list, host_object_kinds[i]->name), host_object_kinds[i]->props,
                   host_object_kinds[i]->n_props);
     }
 }
@@ -140,7 +140,7 @@ static void add_kinds(struct json_object *list, KindFn *fn)
     const char *const *keys;
 
     for (size_t i = 0; fn(i, &name, &keys); i++) {
-        add_names(named(list, name), "keys", keys);
+        add_names(options_json_named(list, name), "keys", keys);
     }
 }
 
@@ -179,13 +179,13 @@ static void add_items(struct json_object *list, OptionKinds kinds)
     const char *name;
 
     for (size_t i = 0; kinds == KINDS_LOG && log_item(i, &name); i++) {
-        named(list, name);
+        options_json_named(list, name);
     }
     for (size_t i = 0; kinds == KINDS_TRACE && i < TRACE_EVENTS; i++) {
-        named(list, trace_name((TraceEvent)i));
+        options_json_named(list, trace_name((TraceEvent)i));
     }
     for (size_t i = 0; kinds == KINDS_SHOW && show_name(i, &name); i++) {
-        named(list, name);
+        options_json_named(list, name);
     }
 }
 
@@ -198,7 +198,7 @@ static struct json_object *kinds_json(const Session *s, OptionKinds kinds)
         add_machines(list, s);
         break;
     case KINDS_CPU:
-        add_cpus(list);
+        options_json_cpus(list);
         break;
     case KINDS_DEVICE:
         add_devices(list, s);
@@ -216,7 +216,7 @@ static struct json_object *kinds_json(const Session *s, OptionKinds kinds)
         add_kinds(list, block_driver_keys);
         break;
     case KINDS_DRIVE:
-        add_names(named(list, "drive"), "keys", block_drive_keys());
+        add_names(options_json_named(list, "drive"), "keys", block_drive_keys());
         break;
     default:
         add_items(list, kinds);
@@ -233,11 +233,11 @@ struct json_object *options_json(const Session *s)
 
     for (size_t i = 0; i < n; i++) {
         const Option *o = &table[i];
-        struct json_object *row = named(list, o->name);
+        struct json_object *row = options_json_named(list, o->name);
 
-        put(row, "arg", o->arg);
-        put(row, "help", o->help);
-        put(row, "only", o->only);
+        options_json_put(row, "arg", o->arg);
+        options_json_put(row, "help", o->help);
+        options_json_put(row, "only", o->only);
         json_object_object_add(row, "compat", json_object_new_boolean(o->compat));
         if (o->keys) {
             add_props(row, o->keys, option_n_keys(o));

@@ -40,11 +40,11 @@ static bool unknown_key(const Option *o, const char *arg, const char *key, GErro
     g_autofree char *list = accepted_keys(o);
     g_autofree char *near = suggest_hint_of(key, key_name, o->keys, option_n_keys(o));
 
-    return option_refuse(err, "-%s %s: key '%s' is unknown%s; accepted are %s", o->name, arg, key,
-                         near, list);
+    return error_set(err, ERROR_USER, "-%s %s: key '%s' is unknown%s; accepted are %s", o->name,
+                     arg, key, near, list);
 }
 
-static void store(Session *s, const PlanProp *p, const PlanValue *v)
+static void option_key_store(Session *s, const PlanProp *p, const PlanValue *v)
 {
     void *at = (char *)s + p->field;
 
@@ -64,8 +64,8 @@ static void store(Session *s, const PlanProp *p, const PlanValue *v)
     }
 }
 
-static bool take_value(Session *s, const Option *o, const PlanProp *p, struct json_object *value,
-                       GError **err)
+static bool option_key_take(Session *s, const Option *o, const PlanProp *p,
+                            struct json_object *value, GError **err)
 {
     const char *text = value ? json_object_get_string(value) : "";
     PlanValue v = { 0 };
@@ -75,7 +75,7 @@ static bool take_value(Session *s, const Option *o, const PlanProp *p, struct js
         return false;
     }
     if (p->field) {
-        store(s, p, &v);
+        option_key_store(s, p, &v);
     }
     plan_value_clear(&v);
     return true;
@@ -94,7 +94,7 @@ bool option_keys_store(Session *s, const Option *o, const char *arg, GError **er
     {
         const PlanProp *p = plan_find_prop(o->keys, option_n_keys(o), key);
 
-        ok = ok && (p || unknown_key(o, arg, key, err)) && take_value(s, o, p, value, err);
+        ok = ok && (p || unknown_key(o, arg, key, err)) && option_key_take(s, o, p, value, err);
     }
     json_object_put(values);
     return ok;

@@ -127,10 +127,10 @@ static bool check_plugging(const char *arg, const char *slots, uint64_t size, ui
 {
     bool ok = (!slots || strcmp(slots, "0") == 0) && maxmem == size;
 
-    return ok || option_refuse(err,
-                               "-m %s: memory cannot be plugged into this machine: leave slots= "
-                               "and maxmem= out, or use slots=0 and maxmem equal to size",
-                               arg);
+    return ok || error_set(err, ERROR_USER,
+                           "-m %s: memory cannot be plugged into this machine: leave slots= "
+                           "and maxmem= out, or use slots=0 and maxmem equal to size",
+                           arg);
 }
 
 /* "512", "1G", "size=1G,slots=0,maxmem=1G" */
@@ -147,14 +147,14 @@ bool opt_memory(Session *s, const char *arg, GError **err)
     }
     json_object_put(o);
     if (!size) {
-        return option_refuse(err, "-m %s: size= is missing", arg);
+        return error_set(err, ERROR_USER, "-m %s: size= is missing", arg);
     }
     if (!parse_mib("size", size, &bytes, err) ||
         (maxmem && !parse_mib("maxmem", maxmem, &max, err))) {
         return false;
     }
     if (bytes == 0) {
-        return option_refuse(err, "-m %s: the size of RAM must not be 0", arg);
+        return error_set(err, ERROR_USER, "-m %s: the size of RAM must not be 0", arg);
     }
     s->plan->ram_size = bytes;
     return check_plugging(arg, slots, bytes, maxmem ? max : bytes, err);

@@ -39,10 +39,10 @@ static bool choose_model(Session *s, const char *option, char **model, GError **
         return option_set_string(model, DEFAULT_MODEL);
     }
     return is_model(s->catalog, *model) ||
-           option_refuse(err,
-                         "-%s model=%s: no network device of that name; -%s model=help lists "
-                         "the models",
-                         option, *model, option);
+           error_set(err, ERROR_USER,
+                     "-%s model=%s: no network device of that name; -%s model=help lists "
+                     "the models",
+                     option, *model, option);
 }
 
 bool opt_netdev(Session *s, const char *arg, GError **err)
@@ -126,8 +126,8 @@ bool opt_nic(Session *s, const char *arg, GError **err)
 
 static bool second(const char *what, GError **err)
 {
-    return option_refuse(err, "-net: only one %s is possible; use -netdev and -device, or -nic",
-                         what);
+    return error_set(err, ERROR_USER,
+                     "-net: only one %s is possible; use -netdev and -device, or -nic", what);
 }
 
 static bool net_nic(Session *s, struct json_object *o, GError **err)
@@ -191,10 +191,10 @@ bool options_net_finish(Session *s, GError **err)
     json_object_object_foreach(o, key, value)
     {
         (void)value;
-        return option_refuse(err,
-                             "-net nic: '%s' is unknown; accepted are model, macaddr, netdev, "
-                             "addr and name",
-                             key);
+        return error_set(err, ERROR_USER,
+                         "-net nic: '%s' is unknown; accepted are model, macaddr, netdev, "
+                         "addr and name",
+                         key);
     }
     return choose_model(s, "net nic", &model, err) &&
            add_nic_device(s, model, netdev ? netdev : s->net_backend, mac, addr, name, err);

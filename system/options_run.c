@@ -11,8 +11,8 @@
 bool opt_uuid(Session *s, const char *arg, GError **err)
 {
     if (!g_uuid_string_is_valid(arg)) {
-        return option_refuse(err, "-uuid %s: use the form 01234567-89ab-cdef-0123-456789abcdef",
-                             arg);
+        return error_set(err, ERROR_USER,
+                         "-uuid %s: use the form 01234567-89ab-cdef-0123-456789abcdef", arg);
     }
     return option_set_string(&s->uuid, arg);
 }
@@ -50,8 +50,9 @@ bool opt_show(Session *s, const char *arg, GError **err)
 /* Locking memory is done at the start; a CPU that sleeps in the guest needs hardware help. */
 bool opt_overcommit(Session *s, const char *arg, GError **err)
 {
-    return !s->cpu_pm || option_refuse(err, "-overcommit cpu-pm=on: guest CPUs do not run in "
-                                            "hardware virtualization here; use cpu-pm=off");
+    return !s->cpu_pm || error_set(err, ERROR_USER,
+                                   "-overcommit cpu-pm=on: guest CPUs do not run in "
+                                   "hardware virtualization here; use cpu-pm=off");
 }
 
 /* --- keys --- */

@@ -25,12 +25,6 @@ typedef struct ProcessUser {
     gid_t gid;
 } ProcessUser;
 
-static bool process_error(const char *what, GError **err)
-{
-    g_set_error(err, SYSTEM_ERROR, "%s: %s", what, g_strerror(errno));
-    return false;
-}
-
 /* The parent stays until the child is ready (one byte) or has failed (end of file). */
 static G_GNUC_NORETURN void wait_for_child(int fd)
 {
@@ -49,7 +43,7 @@ bool process_daemonize(Session *s, GError **err)
     pid_t pid;
 
     if (pipe2(fds, O_CLOEXEC) < 0 || (pid = fork()) < 0) {
-        return process_error("cannot go into the background", err);
+        return error_set_errno(err, errno, "cannot go into the background");
     }
     if (pid > 0) {
         close(fds[1]);
@@ -60,7 +54,7 @@ bool process_daemonize(Session *s, GError **err)
     setsid();
     pid = fork();
     if (pid < 0) {
-        return process_error("cannot go into the background", err);
+        return error_set_errno(err, errno, "cannot go into the background");
     }
     if (pid > 0) {
         _exit(0);
@@ -107,8 +101,7 @@ bool process_write_pidfile(Session *s, GError **err)
     struct stat st;
 
     if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0) {
-        g_set_error(err, SYSTEM_ERROR, "pid file '%s' cannot be taken: %s", s->pidfile,
-                    g_strerror(errno));
+        error_set_errno(err, errno, "pid file '%s' cannot be taken", s->pidfile);
         if (fd >= 0) {
             close(fd);
         }
@@ -116,8 +109,7 @@ bool process_write_pidfile(Session *s, GError **err)
     }
     if ((fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && ftruncate(fd, 0) < 0) ||
         write(fd, text, strlen(text)) != (ssize_t)strlen(text)) {
-        g_set_error(err, SYSTEM_ERROR, "pid file '%s' cannot be written: %s", s->pidfile,
-                    g_strerror(errno));
+        error_set_errno(err, errno, "pid file '%s' cannot be written", s->pidfile);
         close(fd);
         return false;
     }
@@ -130,11 +122,10 @@ bool process_follow_parent(GError **err)
     pid_t parent = getppid();
 
     if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0) {
-        return process_error("exit-with-parent=on is not possible", err);
+        return error_set_errno(err, errno, "exit-with-parent=on is not possible");
     }
     if (getppid() != parent) {
-        g_set_error(err, SYSTEM_ERROR, "exit-with-parent=on: the parent has ended already");
-        return false;
+        return error_set(err, ERROR_USER, "exit-with-parent=on: the parent has ended already");
     }
     return true;
 }
@@ -167,10 +158,9 @@ static bool process_find_user(const char *text, ProcessUser *user, GError **err)
         return true;
     }
     if (getpwnam_r(text, &entry, buffer, sizeof(buffer), &pw) != 0 || !pw) {
-        g_set_error(err, SYSTEM_ERROR,
-                    "user '%s' does not exist: use the name of a user, or UID:GID in decimal",
-                    text);
-        return false;
+        return error_set(err, ERROR_USER,
+                         "user '%s' does not exist: use the name of a user, or UID:GID in decimal",
+                         text);
     }
     *user = (ProcessUser){ .name = text, .uid = pw->pw_uid, .gid = pw->pw_gid };
     return true;
@@ -179,9 +169,7 @@ static bool process_find_user(const char *text, ProcessUser *user, GError **err)
 static bool process_change_root(const char *folder, GError **err)
 {
     if (chroot(folder) < 0 || chdir("/") < 0) {
-        g_set_error(err, SYSTEM_ERROR, "-run-with chroot=%s is not possible: %s", folder,
-                    g_strerror(errno));
-        return false;
+        return error_set_errno(err, errno, "-run-with chroot=%s is not possible", folder);
     }
     return true;
 }
@@ -192,14 +180,11 @@ static bool process_become(const ProcessUser *user, const char *text, GError **e
     int groups = user->name ? initgroups(user->name, user->gid) : setgroups(1, &user->gid);
 
     if (groups < 0 || setgid(user->gid) < 0 || setuid(user->uid) < 0) {
-        g_set_error(err, SYSTEM_ERROR, "-run-with user=%s is not possible: %s", text,
-                    g_strerror(errno));
-        return false;
+        return error_set_errno(err, errno, "-run-with user=%s is not possible", text);
     }
     if (user->uid != 0 && setuid(0) == 0) {
-        g_set_error(err, SYSTEM_ERROR, "-run-with user=%s: the process can become root again",
-                    text);
-        return false;
+        return error_set(err, ERROR_USER, "-run-with user=%s: the process can become root again",
+                         text);
     }
     return true;
 }
@@ -227,11 +212,12 @@ bool process_confine(Session *s, GError **err)
 
 bool process_set_name(const char *name, GError **err)
 {
-    return prctl(PR_SET_NAME, name) == 0 || process_error("-name process=", err);
+    return prctl(PR_SET_NAME, name) == 0 || error_set_errno(err, errno, "-name process=");
 }
 
 bool process_lock_memory(GError **err)
 {
     return mlockall(MCL_CURRENT | MCL_FUTURE) == 0 ||
-           process_error("-overcommit mem-lock=on: memory cannot be locked (see ulimit -l)", err);
+           error_set_errno(err, errno,
+                           "-overcommit mem-lock=on: memory cannot be locked (see ulimit -l)");
 }

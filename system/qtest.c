@@ -67,7 +67,7 @@ static void run_line(Qtest *q, const char *s, size_t len)
 }
 
 /* The unfinished line grows by len bytes, or is given up. */
-static void keep(Qtest *q, const char *s, size_t len)
+static void qtest_keep(Qtest *q, const char *s, size_t len)
 {
     if (q->skipping || q->line->len + len > QTEST_LINE_MAX) {
         q->skipping = true;
@@ -83,7 +83,7 @@ static void end_line(Qtest *q, const char *s, size_t len)
         run_line(q, s, len);
         return;
     }
-    keep(q, s, len);
+    qtest_keep(q, s, len);
     if (q->skipping) {
         qtest_reply(q, "ERR the line is too long: at most %u bytes", QTEST_LINE_MAX);
     } else {
@@ -106,7 +106,7 @@ static const char *run_lines(Qtest *q, const char *s, const char *end)
         }
     }
     if (s < end) {
-        keep(q, s, (size_t)(end - s));
+        qtest_keep(q, s, (size_t)(end - s));
     }
     return end;
 }

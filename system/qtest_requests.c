@@ -32,7 +32,7 @@ static void reply_hex(Qtest *q, uint64_t value, unsigned digits)
 }
 
 /* Word i as a number, or an ERR reply. */
-static bool arg(Qtest *q, const QtestWords *r, unsigned i, uint64_t *value)
+static bool request_arg(Qtest *q, const QtestWords *r, unsigned i, uint64_t *value)
 {
     if (qtest_number(r->w[i], value)) {
         return true;
@@ -45,7 +45,7 @@ static bool arg(Qtest *q, const QtestWords *r, unsigned i, uint64_t *value)
 /* Address and length of the block commands. */
 static bool range_args(Qtest *q, const QtestWords *r, uint64_t *addr, uint64_t *len)
 {
-    if (!arg(q, r, 1, addr) || !arg(q, r, 2, len)) {
+    if (!request_arg(q, r, 1, addr) || !request_arg(q, r, 2, len)) {
         return false;
     }
     if (*len > QTEST_LEN_MAX) {
@@ -86,7 +86,7 @@ static void do_read(Qtest *q, const QtestWords *r)
 {
     uint64_t addr, value = 0;
 
-    if (arg(q, r, 1, &addr)) {
+    if (request_arg(q, r, 1, &addr)) {
         mem_read_memo(&q->m->memory, &q->memo, addr, width_of(r->w[0].s[4]), &value);
         reply_hex(q, value, 16);
     }
@@ -96,7 +96,7 @@ static void do_write(Qtest *q, const QtestWords *r)
 {
     uint64_t addr, value;
 
-    if (arg(q, r, 1, &addr) && arg(q, r, 2, &value)) {
+    if (request_arg(q, r, 1, &addr) && request_arg(q, r, 2, &value)) {
         mem_write_memo(&q->m->memory, &q->memo, addr, width_of(r->w[0].s[5]), value);
         reply_ok(q);
     }
@@ -104,7 +104,7 @@ static void do_write(Qtest *q, const QtestWords *r)
 
 static bool port_arg(Qtest *q, const QtestWords *r, uint64_t *port)
 {
-    if (!arg(q, r, 1, port)) {
+    if (!request_arg(q, r, 1, port)) {
         return false;
     }
     if (*port > 0xffff) {
@@ -114,7 +114,7 @@ static bool port_arg(Qtest *q, const QtestWords *r, uint64_t *port)
     return true;
 }
 
-static void do_in(Qtest *q, const QtestWords *r)
+static void request_do_in(Qtest *q, const QtestWords *r)
 {
     uint64_t port, value = 0;
 
@@ -128,7 +128,7 @@ static void do_out(Qtest *q, const QtestWords *r)
 {
     uint64_t port, value;
 
-    if (port_arg(q, r, &port) && arg(q, r, 2, &value)) {
+    if (port_arg(q, r, &port) && request_arg(q, r, 2, &value)) {
         mem_write(&q->m->io, port, width_of(r->w[0].s[3]), value);
         reply_ok(q);
     }
@@ -225,7 +225,7 @@ static void do_memset(Qtest *q, const QtestWords *r)
 {
     uint64_t addr, len, value;
 
-    if (arg(q, r, 1, &addr) && arg(q, r, 2, &len) && arg(q, r, 3, &value)) {
+    if (request_arg(q, r, 1, &addr) && request_arg(q, r, 2, &len) && request_arg(q, r, 3, &value)) {
         if (len > QTEST_LEN_MAX) {
             qtest_reply(q, "ERR length %" PRIu64 " is too large: at most %u bytes", len,
                         QTEST_LEN_MAX);
@@ -275,7 +275,7 @@ static void do_clock_step(Qtest *q, const QtestWords *r)
             return;
         }
         step_to(q, now, to);
-    } else if (arg(q, r, 1, &by)) {
+    } else if (request_arg(q, r, 1, &by)) {
         if (by > (uint64_t)(CLOCK_NEVER - 1 - now)) {
             qtest_reply(q, "FAIL the virtual clock cannot move by %" PRIu64 " ns", by);
             return;
@@ -288,7 +288,7 @@ static void do_clock_set(Qtest *q, const QtestWords *r)
 {
     uint64_t to;
 
-    if (!stepped(q) || !arg(q, r, 1, &to)) {
+    if (!stepped(q) || !request_arg(q, r, 1, &to)) {
         return;
     }
     if (to >= CLOCK_NEVER) {
@@ -376,7 +376,7 @@ static void do_set_irq_in(Qtest *q, const QtestWords *r)
     Device *dev = find_device(q, r->w[1]);
     uint64_t n, level;
 
-    if (!dev || !arg(q, r, 3, &n) || !arg(q, r, 4, &level)) {
+    if (!dev || !request_arg(q, r, 3, &n) || !request_arg(q, r, 4, &level)) {
         return;
     }
     if (!qtest_word_is(r->w[2], "unnamed-gpio-in")) {
@@ -404,7 +404,8 @@ static void do_csr(Qtest *q, const QtestWords *r)
         qtest_reply(q, "FAIL csr takes get_csr or set_csr");
         return;
     }
-    if (!arg(q, r, 2, &hart) || !arg(q, r, 3, &csr) || !arg(q, r, 4, &value)) {
+    if (!request_arg(q, r, 2, &hart) || !request_arg(q, r, 3, &csr) ||
+        !request_arg(q, r, 4, &value)) {
         return;
     }
     if (hart >= q->m->cpus->len) {
@@ -450,9 +451,9 @@ static const Command commands[] = {
     CMD("writeq", 3, 3, do_write),
     CMD("readb", 2, 2, do_read),
     CMD("writeb", 3, 3, do_write),
-    CMD("inb", 2, 2, do_in),
-    CMD("inw", 2, 2, do_in),
-    CMD("inl", 2, 2, do_in),
+    CMD("inb", 2, 2, request_do_in),
+    CMD("inw", 2, 2, request_do_in),
+    CMD("inl", 2, 2, request_do_in),
     CMD("outb", 3, 3, do_out),
     CMD("outw", 3, 3, do_out),
     CMD("outl", 3, 3, do_out),

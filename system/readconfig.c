@@ -35,9 +35,10 @@ typedef struct ConfigReader {
     GString *text;
 } ConfigReader;
 
-static bool refuse(const ConfigReader *r, unsigned line, GError **err, const char *fmt, ...)
-    G_GNUC_PRINTF(4, 5);
-static bool refuse(const ConfigReader *r, unsigned line, GError **err, const char *fmt, ...)
+static bool readconfig_fail(const ConfigReader *r, unsigned line, GError **err, const char *fmt,
+                            ...) G_GNUC_PRINTF(4, 5);
+static bool readconfig_fail(const ConfigReader *r, unsigned line, GError **err, const char *fmt,
+                            ...)
 {
     g_autofree char *what = NULL;
     va_list ap;
@@ -45,8 +46,7 @@ static bool refuse(const ConfigReader *r, unsigned line, GError **err, const cha
     va_start(ap, fmt);
     what = g_strdup_vprintf(fmt, ap);
     va_end(ap);
-    g_set_error(err, SYSTEM_ERROR, "-readconfig %s: line %u: %s", r->path, line, what);
-    return false;
+    return error_set(err, ERROR_USER, "-readconfig %s: line %u: %s", r->path, line, what);
 }
 
 static void add_property(ConfigReader *r, const char *key, const char *value)
@@ -70,7 +70,7 @@ static bool end_section(ConfigReader *r, GError **err)
         option = strcmp(other_names[i].group, r->group) == 0 ? other_names[i].option : option;
     }
     if (!options_apply(r->s, option, r->text->str, &why)) {
-        refuse(r, r->section_line, err, "%s", why->message);
+        readconfig_fail(r, r->section_line, err, "%s", why->message);
         g_error_free(why);
         return false;
     }
@@ -101,13 +101,15 @@ static bool begin_section(ConfigReader *r, char *text, GError **err)
         return false;
     }
     if (text[len - 1] != ']' || word == 0) {
-        return refuse(r, r->line, err, "a section is [GROUP] or [GROUP \"ID\"], not '%s'", text);
+        return readconfig_fail(r, r->line, err, "a section is [GROUP] or [GROUP \"ID\"], not '%s'",
+                               text);
     }
     text[len - 1] = '\0';
     rest = g_strstrip(text + 1 + word);
     id = *rest ? unquote(rest) : NULL;
     if (*rest && !id) {
-        return refuse(r, r->line, err, "the id of a section stands in quotes, not as '%s'", rest);
+        return readconfig_fail(r, r->line, err, "the id of a section stands in quotes, not as '%s'",
+                               rest);
     }
     r->group = g_strndup(text + 1, word);
     r->section_line = r->line;
@@ -123,15 +125,16 @@ static bool take_property(ConfigReader *r, char *text, GError **err)
     g_autofree char *value = NULL;
 
     if (!r->group) {
-        return refuse(r, r->line, err, "'%s' stands before the first section", text);
+        return readconfig_fail(r, r->line, err, "'%s' stands before the first section", text);
     }
     if (!eq || eq == text) {
-        return refuse(r, r->line, err, "a property is KEY = \"VALUE\", not '%s'", text);
+        return readconfig_fail(r, r->line, err, "a property is KEY = \"VALUE\", not '%s'", text);
     }
     *eq = '\0';
     value = unquote(g_strstrip(eq + 1));
     if (!value) {
-        return refuse(r, r->line, err, "the value of '%s' stands in quotes", g_strstrip(text));
+        return readconfig_fail(r, r->line, err, "the value of '%s' stands in quotes",
+                               g_strstrip(text));
     }
     add_property(r, g_strstrip(text), value);
     return true;
@@ -171,8 +174,7 @@ bool readconfig(Session *s, const char *path, GError **err)
         return false;
     }
     if (!g_utf8_validate(text, (gssize)len, NULL)) {
-        g_set_error(err, SYSTEM_ERROR, "-readconfig %s: it is not UTF-8 text", path);
-        return false;
+        return error_set(err, ERROR_USER, "-readconfig %s: it is not UTF-8 text", path);
     }
     r.text = g_string_new(NULL);
     ok = take_lines(&r, text, err);

@@ -62,7 +62,7 @@ static void carry_out_shutdown(Session *s)
     s->quit = true;
 }
 
-static gboolean work(gpointer opaque)
+static gboolean runstate_work(gpointer opaque)
 {
     Session *s = opaque;
 
@@ -79,7 +79,7 @@ static gboolean work(gpointer opaque)
 static void schedule(Session *s)
 {
     if (!s->work) {
-        s->work = g_idle_add_full(G_PRIORITY_HIGH, work, s, NULL);
+        s->work = g_idle_add_full(G_PRIORITY_HIGH, runstate_work, s, NULL);
     }
 }
 
@@ -114,7 +114,7 @@ static void on_run_state(void *opaque, RunState from, RunState to)
     }
 }
 
-static void on_event(void *opaque, const Event *event)
+static void runstate_on_event(void *opaque, const Event *event)
 {
     monitor_event(((Session *)opaque)->m, event);
 }
@@ -134,7 +134,7 @@ void runstate_fill_hooks(Session *s)
 {
     s->m->hooks = (MachineHooks){
         .opaque = s,
-        .event = on_event,
+        .event = runstate_on_event,
         .request = on_request,
         .run_state = on_run_state,
         .device_gone = on_device_gone,

@@ -10,9 +10,8 @@
 #include "hw/core/type_catalog.h"
 #include "monitor/host.h"
 #include "system/qtest.h"
+#include "util/error.h"
 #include "util/sandbox.h"
-
-#define SYSTEM_ERROR G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE
 
 typedef enum SessionMode {
     MODE_RUN,
@@ -222,9 +221,9 @@ bool session_prepare(Session *s, int argc, char **argv, GError **err);
 bool session_start(Session *s, GError **err);
 /*
  * Find what would keep the completed description from starting: build the machine with
- * Machine.dry_run set, which opens no file and no socket of the host. The description may be changed
- * by it (PLAN_PROP_DECIDED). Returns false with the error that session_start() would set. The
- * machine is freed by session_free(). Once, in place of session_start().
+ * Machine.dry_run set, which opens no file and no socket of the host. The description may be
+ * changed by it (PLAN_PROP_DECIDED). Returns false with the error that session_start() would set.
+ * The machine is freed by session_free(). Once, in place of session_start().
  */
 bool session_check(Session *s, GError **err);
 /* The machine itself, running as the command line says. Once, also if it fails. */

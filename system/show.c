@@ -11,7 +11,7 @@
 #include "options.h"
 #include "util/outfile.h"
 
-static void print_json(struct json_object *o)
+static void show_print_json(struct json_object *o)
 {
     printf("%s\n", json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY |
                                                          JSON_C_TO_STRING_NOSLASHESCAPE));
@@ -109,11 +109,11 @@ static bool show_state(Session *s, GError **err)
     g_autofree char *text = NULL;
 
     if (!t && !vm) {
-        g_set_error(err, SYSTEM_ERROR,
-                    "-show state %s: there is no such type: -device help and -cpu help list the "
-                    "types",
-                    name);
-        return false;
+        return error_set(
+            err, ERROR_USER,
+            "-show state %s: there is no such type: -device help and -cpu help list the "
+            "types",
+            name);
     }
     if (!vm) {
         printf("%s: %s\n", t->name, t->no_state ? t->no_state : "has no state of its own");
@@ -124,16 +124,15 @@ static bool show_state(Session *s, GError **err)
     return true;
 }
 
-static bool show_registers(Session *s, GError **err)
+static bool show_register_rows(Session *s, GError **err)
 {
     const DeviceType *t = device_type_find(s->show_arg ? s->show_arg : "");
     g_autofree char *text = NULL;
 
     if (!t) {
-        g_set_error(err, SYSTEM_ERROR,
-                    "-show registers=%s: unknown device type; use -device help for a list",
-                    s->show_arg ? s->show_arg : "");
-        return false;
+        return error_set(err, ERROR_USER,
+                         "-show registers=%s: unknown device type; use -device help for a list",
+                         s->show_arg ? s->show_arg : "");
     }
     if (!t->kind || !t->kind->registers) {
         printf("%s: has no registers\n", t->name);
@@ -157,7 +156,7 @@ static const char *const prop_kinds[] = {
     [PLAN_PROP_BACKEND] = "backend",
 };
 
-static void put(struct json_object *o, const char *key, const char *value)
+static void show_put(struct json_object *o, const char *key, const char *value)
 {
     if (value) {
         json_object_object_add(o, key, json_object_new_string(value));
@@ -177,14 +176,14 @@ static struct json_object *props_json(const PlanType *t)
         const PlanProp *p = &t->props[i];
         struct json_object *o = json_object_new_object();
 
-        put(o, "name", p->name);
-        put(o, "kind", prop_kinds[p->kind]);
+        show_put(o, "name", p->name);
+        show_put(o, "kind", prop_kinds[p->kind]);
         put_u64(o, "default", p->def);
         if (p->max) {
             put_u64(o, "min", p->min);
             put_u64(o, "max", p->max);
         }
-        put(o, "doc", p->doc);
+        show_put(o, "doc", p->doc);
         json_object_array_add(list, o);
     }
     return list;
@@ -198,10 +197,10 @@ static struct json_object *bars_json(const PlanType *t)
         struct json_object *o = json_object_new_object();
 
         put_u64(o, "index", t->bars[i].index);
-        put(o, "space", t->bars[i].io ? "io" : t->bars[i].is64 ? "memory64" : "memory32");
+        show_put(o, "space", t->bars[i].io ? "io" : t->bars[i].is64 ? "memory64" : "memory32");
         json_object_object_add(o, "prefetch", json_object_new_boolean(t->bars[i].prefetch));
         put_u64(o, "size", t->bars[i].size);
-        put(o, "size-prop", t->bars[i].size_prop);
+        show_put(o, "size-prop", t->bars[i].size_prop);
         json_object_array_add(list, o);
     }
     return list;
@@ -218,7 +217,7 @@ static struct json_object *caps_json(const PlanType *t)
         json_object_object_add(o, "extended", json_object_new_boolean(t->caps[i].extended));
         json_object_object_add(o, "required", json_object_new_boolean(t->caps[i].required));
         put_u64(o, "length", t->caps[i].length);
-        put(o, "prop", t->caps[i].prop);
+        show_put(o, "prop", t->caps[i].prop);
         json_object_array_add(list, o);
     }
     return list;
@@ -232,9 +231,9 @@ static bool show_catalog(Session *s, GError **err)
         const PlanType *t = s->catalog->types[i];
         struct json_object *o = json_object_new_object();
 
-        put(o, "name", t->name);
-        put(o, "alias", t->alias);
-        put(o, "doc", t->doc);
+        show_put(o, "name", t->name);
+        show_put(o, "alias", t->alias);
+        show_put(o, "doc", t->doc);
         json_object_object_add(o, "user-creatable", json_object_new_boolean(t->user_creatable));
         json_object_object_add(o, "hotpluggable", json_object_new_boolean(t->hotpluggable));
         json_object_object_add(o, "properties", props_json(t));
@@ -242,7 +241,7 @@ static bool show_catalog(Session *s, GError **err)
         json_object_object_add(o, "capabilities", caps_json(t));
         json_object_array_add(list, o);
     }
-    print_json(list);
+    show_print_json(list);
     return true;
 }
 
@@ -263,7 +262,7 @@ static bool show_options(Session *s, GError **err)
     g_autoptr(GString) keys = g_string_new(NULL);
 
     if (g_strcmp0(s->show_arg, "json") == 0) {
-        print_json(options_json(s));
+        show_print_json(options_json(s));
         return true;
     }
     text = options_help(true);
@@ -303,12 +302,18 @@ static const struct {
     const char *name;
     bool (*run)(Session *s, GError **err);
 } shows[] = {
-    { "catalog-c", show_catalog_c }, { "default-machine", show_default },
-    { "machines", show_machines },   { "pci-slots", show_slots },
-    { "machine", show_machine },     { "catalog", show_catalog },
-    { "state", show_state },         { "options", show_options },
-    { "registers", show_registers }, { "commands", show_commands },
-    { "topology", show_topology },   { "absent", show_absent },
+    { "catalog-c", show_catalog_c },
+    { "default-machine", show_default },
+    { "machines", show_machines },
+    { "pci-slots", show_slots },
+    { "machine", show_machine },
+    { "catalog", show_catalog },
+    { "state", show_state },
+    { "options", show_options },
+    { "registers", show_register_rows },
+    { "commands", show_commands },
+    { "topology", show_topology },
+    { "absent", show_absent },
 };
 
 bool show_name(size_t i, const char **name)
@@ -330,6 +335,5 @@ bool show(Session *s, GError **err)
         }
         g_string_append_printf(list, "%s%s", i ? ", " : "", shows[i].name);
     }
-    g_set_error(err, SYSTEM_ERROR, "-show %s: use one of %s", s->show, list->str);
-    return false;
+    return error_set(err, ERROR_USER, "-show %s: use one of %s", s->show, list->str);
 }

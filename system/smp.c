@@ -43,15 +43,13 @@ static bool smp_read(struct json_object *o, Topology *t, GError **err)
         const char *text = json_object_get_string(v);
 
         if (!field) {
-            g_set_error(err, SYSTEM_ERROR,
-                        "-smp: '%s' is not a key: use cpus, sockets, cores, threads or maxcpus",
-                        key);
-            return false;
+            return error_set(
+                err, ERROR_USER,
+                "-smp: '%s' is not a key: use cpus, sockets, cores, threads or maxcpus", key);
         }
         if (!g_ascii_string_to_unsigned(text ? text : "", 10, 1, SMP_MAX, field, NULL)) {
-            g_set_error(err, SYSTEM_ERROR, "-smp %s=%s: use a number from 1 to %d", key, text,
-                        SMP_MAX);
-            return false;
+            return error_set(err, ERROR_USER, "-smp %s=%s: use a number from 1 to %d", key, text,
+                             SMP_MAX);
         }
     }
     return true;
@@ -84,25 +82,22 @@ static void smp_complete(Topology *t)
 static bool smp_check(const Topology *t, GError **err)
 {
     if (t->dies > 1 || t->clusters > 1) {
-        g_set_error(err, SYSTEM_ERROR,
-                    "-smp: dies and clusters are not part of this machine's CPU topology: use "
-                    "sockets, cores and threads");
-        return false;
+        return error_set(err, ERROR_USER,
+                         "-smp: dies and clusters are not part of this machine's CPU topology: use "
+                         "sockets, cores and threads");
     }
     if (t->sockets * t->cores * t->threads != t->maxcpus) {
-        g_set_error(err, SYSTEM_ERROR,
-                    "-smp: invalid CPU topology: sockets (%" G_GUINT64_FORMAT
-                    ") * cores (%" G_GUINT64_FORMAT ") * threads (%" G_GUINT64_FORMAT
-                    ") must be maxcpus (%" G_GUINT64_FORMAT ")",
-                    t->sockets, t->cores, t->threads, t->maxcpus);
-        return false;
+        return error_set(err, ERROR_USER,
+                         "-smp: invalid CPU topology: sockets (%" G_GUINT64_FORMAT
+                         ") * cores (%" G_GUINT64_FORMAT ") * threads (%" G_GUINT64_FORMAT
+                         ") must be maxcpus (%" G_GUINT64_FORMAT ")",
+                         t->sockets, t->cores, t->threads, t->maxcpus);
     }
     if (t->cpus > t->maxcpus) {
-        g_set_error(err, SYSTEM_ERROR,
-                    "-smp: invalid CPU topology: cpus (%" G_GUINT64_FORMAT
-                    ") must not exceed maxcpus (%" G_GUINT64_FORMAT ")",
-                    t->cpus, t->maxcpus);
-        return false;
+        return error_set(err, ERROR_USER,
+                         "-smp: invalid CPU topology: cpus (%" G_GUINT64_FORMAT
+                         ") must not exceed maxcpus (%" G_GUINT64_FORMAT ")",
+                         t->cpus, t->maxcpus);
     }
     return true;
 }

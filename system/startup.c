@@ -129,9 +129,8 @@ static bool set_device(Session *s, const SetOption *o, GError **err)
         d = each->id && strcmp(each->id, o->id) == 0 ? each : NULL;
     }
     if (!d) {
-        g_set_error(err, SYSTEM_ERROR, "-set device.%s.%s: there is no device of that id", o->id,
-                    o->key);
-        return false;
+        return error_set(err, ERROR_USER, "-set device.%s.%s: there is no device of that id", o->id,
+                         o->key);
     }
     if (strcmp(o->key, "addr") == 0) {
         d->has_addr = plan_addr_parse(o->value, &d->addr, &d->full_addr, err);
@@ -155,9 +154,8 @@ static bool apply_set(Session *s, const SetOption *o, GError **err)
     }
     part = plan_find_host(s->plan, o->group, o->id);
     if (!part) {
-        g_set_error(err, SYSTEM_ERROR, "-set %s.%s.%s: there is no %s of that id", o->group, o->id,
-                    o->key, o->group);
-        return false;
+        return error_set(err, ERROR_USER, "-set %s.%s.%s: there is no %s of that id", o->group,
+                         o->id, o->key, o->group);
     }
     json_object_object_add(part->options, o->key, json_object_new_string(o->value));
     return true;
@@ -213,17 +211,16 @@ static bool apply_memory_options(Session *s, GError **err)
         const PlanSetting *set = s->plan->settings->pdata[i];
 
         if (strcmp(set->name, "memory-backend") == 0) {
-            g_set_error(err, SYSTEM_ERROR,
-                        "%s and -machine memory-backend=%s: use one of them; memory back ends have "
-                        "the properties mem-path and prealloc",
-                        s->mem_path ? "-mem-path" : "-mem-prealloc", set->text);
-            return false;
+            return error_set(
+                err, ERROR_USER,
+                "%s and -machine memory-backend=%s: use one of them; memory back ends have "
+                "the properties mem-path and prealloc",
+                s->mem_path ? "-mem-path" : "-mem-prealloc", set->text);
         }
     }
     if (!t->default_ram_id) {
-        g_set_error(err, SYSTEM_ERROR, "%s: machine %s has no RAM",
-                    s->mem_path ? "-mem-path" : "-mem-prealloc", t->name);
-        return false;
+        return error_set(err, ERROR_USER, "%s: machine %s has no RAM",
+                         s->mem_path ? "-mem-path" : "-mem-prealloc", t->name);
     }
     s->plan->ram_size = s->plan->ram_size ? s->plan->ram_size : t->default_ram;
     o = json_object_new_object();
@@ -317,7 +314,7 @@ static void warn_of_globals(const Session *s)
     }
 }
 
-static bool resolve(Session *s, GError **err)
+static bool session_resolve(Session *s, GError **err)
 {
     if (!disks_add_devices(s, err) || (s->machine_configs->len && !apply_config_files(s, err))) {
         return false;
@@ -351,15 +348,15 @@ static Chardev *make_chardev(Session *s, const char *id, const char *text, GErro
     if (g_str_has_prefix(text, "chardev:")) {
         c = chardev_find(s->m, text + 8);
         if (!c) {
-            g_set_error(err, SYSTEM_ERROR, "character device '%s' does not exist: add -chardev",
-                        text + 8);
+            error_set(err, ERROR_USER, "character device '%s' does not exist: add -chardev",
+                      text + 8);
         }
         return c;
     }
     return chardev_new(s->m, id, text, err);
 }
 
-static bool add_monitor(Session *s, const MonitorOption *o, unsigned n, GError **err)
+static bool session_add_monitor(Session *s, const MonitorOption *o, unsigned n, GError **err)
 {
     g_autofree char *id = g_strdup_printf("compat_monitor%u", n);
     Chardev *c;
@@ -369,8 +366,8 @@ static bool add_monitor(Session *s, const MonitorOption *o, unsigned n, GError *
     }
     c = o->by_id ? chardev_find(s->m, o->chardev) : make_chardev(s, id, o->chardev, err);
     if (!c && o->by_id) {
-        g_set_error(err, SYSTEM_ERROR, "-mon chardev=%s: there is no character device of that id",
-                    o->chardev);
+        error_set(err, ERROR_USER, "-mon chardev=%s: there is no character device of that id",
+                  o->chardev);
     }
     return c && monitor_open(s->m, c, o->control, o->pretty, err);
 }
@@ -402,7 +399,7 @@ static bool open_chardevs(Session *s, GError **err)
         return false;
     }
     for (guint i = 0; i < s->monitors->len; i++) {
-        if (!add_monitor(s, s->monitors->pdata[i], i, err)) {
+        if (!session_add_monitor(s, s->monitors->pdata[i], i, err)) {
             return false;
         }
     }
@@ -444,9 +441,8 @@ static bool choose_accel(Session *s, GError **err)
     if (strcmp(parts[0], "interp") == 0 || strcmp(parts[0], "tcg") == 0) {
         return true; /* tcg: our own engine, so that existing command lines work */
     }
-    g_set_error(err, SYSTEM_ERROR, "-accel %s: use interp, tcg (the same engine) or qtest",
-                parts[0]);
-    return false;
+    return error_set(err, ERROR_USER, "-accel %s: use interp, tcg (the same engine) or qtest",
+                     parts[0]);
 }
 
 bool session_start_machine(Session *s, GError **err)
@@ -466,10 +462,9 @@ bool session_start_machine(Session *s, GError **err)
 static bool check_process_options(const Session *s, GError **err)
 {
     if (s->preconfig && s->daemonize) {
-        g_set_error(err, SYSTEM_ERROR,
-                    "-preconfig and -daemonize: use one: the parent process "
-                    "waits for a machine that waits for QMP");
-        return false;
+        return error_set(err, ERROR_USER,
+                         "-preconfig and -daemonize: use one: the parent process "
+                         "waits for a machine that waits for QMP");
     }
     return true;
 }
@@ -534,7 +529,7 @@ bool session_start(Session *s, GError **err)
 
 /* A refusal may quote any bytes of the command line: one line of valid text for the terminal, which
  * may not know the quotes of GLib's own messages. */
-static void tidy(GError *err)
+static void session_tidy_error(GError *err)
 {
     g_autofree char *valid = g_utf8_make_valid(err->message, -1);
     GString *text = g_string_new(valid);
@@ -552,10 +547,10 @@ bool session_prepare(Session *s, int argc, char **argv, GError **err)
 {
     GError *why = NULL;
 
-    if (options_parse(s, argc, argv, &why) && (s->mode == MODE_DONE || resolve(s, &why))) {
+    if (options_parse(s, argc, argv, &why) && (s->mode == MODE_DONE || session_resolve(s, &why))) {
         return true;
     }
-    tidy(why);
+    session_tidy_error(why);
     g_propagate_error(err, why);
     return false;
 }

@@ -14,6 +14,7 @@
 #include "hw/pci-host/ecam.h"
 #include "hw/riscv/virt.h"
 #include "hw/rtc/goldfish.h"
+#include "util/error.h"
 #include "util/outfile.h"
 
 #define MiB             (1ull << 20)
@@ -44,18 +45,6 @@ typedef struct Plan {
     bool has_firmware, has_kernel;
 } Plan;
 
-G_GNUC_PRINTF(2, 3) static bool fail(GError **err, const char *fmt, ...)
-{
-    va_list args;
-    g_autofree char *text = NULL;
-
-    va_start(args, fmt);
-    text = g_strdup_vprintf(fmt, args);
-    va_end(args);
-    g_set_error_literal(err, g_quark_from_static_string("backplane-boot"), 0, text);
-    return false;
-}
-
 static uint64_t align_up(uint64_t v, uint64_t a)
 {
     return (v + a - 1) & ~(a - 1);
@@ -83,8 +72,9 @@ static bool find_roots(Plan *p, GError **err)
     VirtConfig *c = &p->v->config;
 
     if (h->roots->len - 1 > VIRT_MAX_ROOTS)
-        return fail(err, "the machine has %u extra PCI roots; the device tree can name %u",
-                    h->roots->len - 1, VIRT_MAX_ROOTS);
+        return error_set(err, ERROR_USER,
+                         "the machine has %u extra PCI roots; the device tree can name %u",
+                         h->roots->len - 1, VIRT_MAX_ROOTS);
     for (c->n_roots = 0; c->n_roots + 1 < h->roots->len; c->n_roots++)
         c->roots[c->n_roots] = ((PCIBus *)g_ptr_array_index(h->roots, c->n_roots + 1))->root_number;
     qsort(c->roots, c->n_roots, 1, compare_numbers);
@@ -99,7 +89,8 @@ static bool make_fdt(Plan *p, GError **err)
     if (!find_roots(p, err))
         return false;
     if (room > MiB)
-        return fail(err, "-append is %zu bytes long; at most 1 MiB is accepted", room - FDT_ROOM);
+        return error_set(err, ERROR_USER, "-append is %zu bytes long; at most 1 MiB is accepted",
+                         room - FDT_ROOM);
     if (image_of(p, BOOT_DTB))
         p->fdt = virt_fdt_load(image_of(p, BOOT_DTB), room, err);
     else
@@ -108,10 +99,10 @@ static bool make_fdt(Plan *p, GError **err)
         return false;
     size = fdt_totalsize(p->fdt);
     if (top - p->base < size)
-        return fail(err,
-                    "%" G_GUINT64_FORMAT " bytes of RAM have no room for the device tree "
-                    "(-m gives more memory)",
-                    p->end - p->base);
+        return error_set(err, ERROR_USER,
+                         "%" G_GUINT64_FORMAT " bytes of RAM have no room for the device tree "
+                         "(-m gives more memory)",
+                         p->end - p->base);
     p->fdt_addr = (top - size) & ~(FDT_ALIGN - 1);
     if (p->fdt_addr < p->base) /* tiny memory: unaligned is better than none */
         p->fdt_addr = (top - size) & ~7ull;
@@ -138,7 +129,7 @@ static bool dump_fdt(Plan *p, GError **err)
 
     if (out_file_write(p->boot->dumpdtb, p->fdt, fdt_totalsize(p->fdt), &why))
         return true;
-    return fail(err, "dumpdtb=%s: %s", p->boot->dumpdtb, why->message);
+    return error_set(err, ERROR_USER, "dumpdtb=%s: %s", p->boot->dumpdtb, why->message);
 }
 
 /* --- images --- */
@@ -149,10 +140,11 @@ const char *virt_default_firmware(GError **err)
         if (g_file_test(default_firmware[i], G_FILE_TEST_IS_REGULAR))
             return default_firmware[i];
     }
-    fail(err,
-         "the default firmware %s is not there: install the package opensbi, or give -bios FILE or "
-         "-bios none",
-         default_firmware[0]);
+    error_set(
+        err, ERROR_USER,
+        "the default firmware %s is not there: install the package opensbi, or give -bios FILE or "
+        "-bios none",
+        default_firmware[0]);
     return NULL;
 }
 
@@ -182,10 +174,11 @@ static bool load_kernel(Plan *p, GError **err)
     if (!p->has_firmware || p->kernel.start >= p->firmware.end)
         return true;
     label = boot_image_label(BOOT_KERNEL, image);
-    return fail(err,
-                "%s wants memory from 0x%" G_GINT64_MODIFIER "x, where the firmware stands (up to "
-                "0x%" G_GINT64_MODIFIER "x): -bios none makes room",
-                label, p->kernel.start, p->firmware.end);
+    return error_set(err, ERROR_USER,
+                     "%s wants memory from 0x%" G_GINT64_MODIFIER
+                     "x, where the firmware stands (up to "
+                     "0x%" G_GINT64_MODIFIER "x): -bios none makes room",
+                     label, p->kernel.start, p->firmware.end);
 }
 
 /* Far above the kernel where there is room, so that its own early allocations stay clear; else
@@ -205,24 +198,24 @@ static bool load_initrd(Plan *p, GError **err)
     if (start < lowest) {
         g_autofree char *label = boot_image_label(BOOT_INITRD, image);
 
-        return fail(err,
-                    "%s does not fit: it has %" G_GUINT64_FORMAT
-                    " bytes, and there is room from 0x%" G_GINT64_MODIFIER
-                    "x to 0x%" G_GINT64_MODIFIER "x (-m gives more memory)",
-                    label, size, lowest, p->fdt_addr);
+        return error_set(err, ERROR_USER,
+                         "%s does not fit: it has %" G_GUINT64_FORMAT
+                         " bytes, and there is room from 0x%" G_GINT64_MODIFIER
+                         "x to 0x%" G_GINT64_MODIFIER "x (-m gives more memory)",
+                         label, size, lowest, p->fdt_addr);
     }
     return load_image_at(p->v->loads, BOOT_INITRD, image, start, p->fdt_addr, &p->initrd, err);
 }
 
 /* --- the boot ROM --- */
 
-static void put32(uint8_t *p, uint32_t v)
+static void boot_put_le32(uint8_t *p, uint32_t v)
 {
     v = GUINT32_TO_LE(v);
     memcpy(p, &v, 4);
 }
 
-static void put64(uint8_t *p, uint64_t v)
+static void boot_put_le64(uint8_t *p, uint64_t v)
 {
     v = GUINT64_TO_LE(v);
     memcpy(p, &v, 8);
@@ -248,9 +241,9 @@ static void make_boot_rom(Plan *p)
 
     G_STATIC_ASSERT(sizeof(code) + sizeof(words) == sizeof(p->v->boot_rom));
     for (unsigned i = 0; i < G_N_ELEMENTS(code); i++)
-        put32(rom + i * 4, code[i]);
+        boot_put_le32(rom + i * 4, code[i]);
     for (unsigned i = 0; i < G_N_ELEMENTS(words); i++)
-        put64(rom + sizeof(code) + i * 8, words[i]);
+        boot_put_le64(rom + sizeof(code) + i * 8, words[i]);
     p->v->booted = true;
 }
 
@@ -267,7 +260,8 @@ static bool check_options(const Plan *p, GError **err)
     bool initrd = image_of(p, BOOT_INITRD) != NULL;
 
     if (!image_of(p, BOOT_KERNEL) && (initrd || p->boot->append))
-        return fail(err, "-%s is for a kernel: it needs -kernel", initrd ? "initrd" : "append");
+        return error_set(err, ERROR_USER, "-%s is for a kernel: it needs -kernel",
+                         initrd ? "initrd" : "append");
     return true;
 }
 

@@ -13,6 +13,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "util/error.h"
+
 #define IMAGE_HEADER_SIZE 64
 #define IMAGE_ALIGN       (2u << 20)
 #define MAX_SEGMENTS      128
@@ -39,11 +41,6 @@ typedef struct ImageFile {
     int fd;
     uint64_t size, floor, limit;
 } ImageFile;
-
-static GQuark load_error(void)
-{
-    return g_quark_from_static_string("backplane-load");
-}
 
 LoadList *load_list_new(LoadRam ram)
 {
@@ -81,7 +78,7 @@ void load_list_free(LoadList *l)
     g_free(l);
 }
 
-static bool read_exact(int fd, uint8_t *dst, uint64_t len, uint64_t at)
+static bool loader_read_exact(int fd, uint8_t *dst, uint64_t len, uint64_t at)
 {
     while (len) {
         ssize_t n = pread(fd, dst, MIN(len, 1u << 30), at);
@@ -105,17 +102,17 @@ static bool piece_write(LoadList *l, const LoadPiece *p, GError **err)
     if (p->bytes)
         memcpy(dst, g_bytes_get_data(p->bytes, NULL), p->len);
     else
-        ok = read_exact(p->fd, dst, p->len, p->at);
+        ok = loader_read_exact(p->fd, dst, p->len, p->at);
     memset(dst + p->len, 0, p->zero);
     ram_written_any(l->ram.ram, p->offset, p->len + p->zero);
     if (!ok)
-        g_set_error(err, load_error(), 0, "cannot read %" G_GUINT64_FORMAT " bytes of %s: %s",
-                    p->len, p->label, errno ? g_strerror(errno) : "the file became shorter");
+        error_set(err, ERROR_USER, "cannot read %" G_GUINT64_FORMAT " bytes of %s: %s", p->len,
+                  p->label, errno ? g_strerror(errno) : "the file became shorter");
     return ok;
 }
 
 /* Remember a piece and write it for the first time. */
-static bool add_piece(LoadList *l, const LoadPiece *p, GError **err)
+static bool loader_add_piece(LoadList *l, const LoadPiece *p, GError **err)
 {
     g_array_append_val(l->pieces, *p);
     errno = 0;
@@ -140,7 +137,7 @@ void load_bytes(LoadList *l, const void *data, uint64_t len, uint64_t addr)
     g_assert(addr >= l->ram.base && p.offset <= l->ram.ram->size &&
              len <= l->ram.ram->size - p.offset);
     p.bytes = g_bytes_new(data, len);
-    add_piece(l, &p, NULL);
+    loader_add_piece(l, &p, NULL);
 }
 
 /* --- files --- */
@@ -151,12 +148,12 @@ static bool check_fits(const ImageFile *f, uint64_t addr, uint64_t len, uint64_t
 {
     if (addr >= floor && addr <= f->limit && len <= f->limit - addr)
         return true;
-    g_set_error(err, load_error(), 0,
-                "%s does not fit: it needs %" G_GUINT64_FORMAT " bytes at 0x%" G_GINT64_MODIFIER
-                "x, and there is room from 0x%" G_GINT64_MODIFIER "x to 0x%" G_GINT64_MODIFIER
-                "x (-m gives more memory)",
-                f->label, len, addr, floor, f->limit);
-    return false;
+    return error_set(err, ERROR_USER,
+                     "%s does not fit: it needs %" G_GUINT64_FORMAT
+                     " bytes at 0x%" G_GINT64_MODIFIER
+                     "x, and there is room from 0x%" G_GINT64_MODIFIER "x to 0x%" G_GINT64_MODIFIER
+                     "x (-m gives more memory)",
+                     f->label, len, addr, floor, f->limit);
 }
 
 /* One range of the file to [addr, addr + len + zero): checked, loaded, remembered. */
@@ -166,21 +163,19 @@ static bool load_piece(ImageFile *f, uint64_t at, uint64_t len, uint64_t zero, u
     LoadPiece p = { .at = at, .len = len, .zero = zero, .offset = addr - f->l->ram.base };
 
     if (at > f->size || len > f->size - at) {
-        g_set_error(err, load_error(), 0,
-                    "%s is truncated: it names %" G_GUINT64_FORMAT " bytes at %" G_GUINT64_FORMAT
-                    " and has %" G_GUINT64_FORMAT,
-                    f->label, len, at, f->size);
-        return false;
+        return error_set(err, ERROR_USER,
+                         "%s is truncated: it names %" G_GUINT64_FORMAT
+                         " bytes at %" G_GUINT64_FORMAT " and has %" G_GUINT64_FORMAT,
+                         f->label, len, at, f->size);
     }
     if (!check_fits(f, addr, zero > UINT64_MAX - len ? UINT64_MAX : len + zero, floor, err))
         return false;
     p.fd = fcntl(f->fd, F_DUPFD_CLOEXEC, 3);
     if (p.fd < 0) {
-        g_set_error(err, load_error(), 0, "%s: %s", f->label, g_strerror(errno));
-        return false;
+        return error_set(err, ERROR_USER, "%s: %s", f->label, g_strerror(errno));
     }
     p.label = g_strdup(f->label);
-    return add_piece(f->l, &p, err);
+    return loader_add_piece(f->l, &p, err);
 }
 
 /* --- ELF64 --- */
@@ -189,7 +184,7 @@ static bool elf_header(ImageFile *f, Elf64_Ehdr *h, GError **err)
 {
     const char *wrong = NULL;
 
-    if (!read_exact(f->fd, (uint8_t *)h, sizeof(*h), 0))
+    if (!loader_read_exact(f->fd, (uint8_t *)h, sizeof(*h), 0))
         wrong = "its header is truncated";
     else if (h->e_ident[EI_CLASS] != ELFCLASS64 || h->e_ident[EI_DATA] != ELFDATA2LSB)
         wrong = "it is not 64-bit little-endian";
@@ -198,8 +193,7 @@ static bool elf_header(ImageFile *f, Elf64_Ehdr *h, GError **err)
     else if (h->e_phentsize != sizeof(Elf64_Phdr) || h->e_phnum == 0 || h->e_phnum > MAX_SEGMENTS)
         wrong = "its program headers are malformed";
     if (wrong)
-        g_set_error(err, load_error(), 0, "%s is an ELF file that cannot be loaded: %s", f->label,
-                    wrong);
+        error_set(err, ERROR_USER, "%s is an ELF file that cannot be loaded: %s", f->label, wrong);
     return !wrong;
 }
 
@@ -231,9 +225,9 @@ static bool elf_segment(ImageFile *f, const Elf64_Phdr *p, uint64_t e_entry, Loa
                         GError **err)
 {
     if (p->p_memsz < p->p_filesz) {
-        g_set_error(err, load_error(), 0,
-                    "%s is an ELF file with a segment larger in the file than in memory", f->label);
-        return false;
+        return error_set(err, ERROR_USER,
+                         "%s is an ELF file with a segment larger in the file than in memory",
+                         f->label);
     }
     if (!load_piece(f, p->p_offset, p->p_filesz, p->p_memsz - p->p_filesz, p->p_paddr, f->floor,
                     err))
@@ -258,10 +252,9 @@ static bool load_elf(ImageFile *f, LoadedImage *out, GError **err)
         uint64_t at = h.e_phoff + i * sizeof(p);
 
         if (at < h.e_phoff || at > f->size || f->size - at < sizeof(p) ||
-            !read_exact(f->fd, (uint8_t *)&p, sizeof(p), at)) {
-            g_set_error(err, load_error(), 0, "%s is truncated: program header %u is missing",
-                        f->label, i);
-            return false;
+            !loader_read_exact(f->fd, (uint8_t *)&p, sizeof(p), at)) {
+            return error_set(err, ERROR_USER, "%s is truncated: program header %u is missing",
+                             f->label, i);
         }
         if (p.p_type == PT_LOAD && p.p_memsz) {
             Elf64_Phdr part = p.p_memsz < p.p_filesz ? p : elf_clip(f, &p);
@@ -278,13 +271,12 @@ static bool load_elf(ImageFile *f, LoadedImage *out, GError **err)
         return true;
     if (skipped.p_type == PT_LOAD)
         return elf_segment(f, &skipped, h.e_entry, out, err); /* reports that it does not fit */
-    g_set_error(err, load_error(), 0, "%s is an ELF file without anything to load", f->label);
-    return false;
+    return error_set(err, ERROR_USER, "%s is an ELF file without anything to load", f->label);
 }
 
 /* --- Linux Image --- */
 
-static uint32_t le32(const uint8_t *p)
+static uint32_t loader_get_le32(const uint8_t *p)
 {
     return p[0] | p[1] << 8 | p[2] << 16 | (uint32_t)p[3] << 24;
 }
@@ -295,23 +287,23 @@ static bool check_pe(ImageFile *f, const uint8_t *header, GError **err)
 {
     enum { COFF = 24, SECTION = 40, MAX_SECTIONS = 32 };
     uint8_t coff[COFF], section[SECTION];
-    uint64_t at = le32(header + 0x3c);
+    uint64_t at = loader_get_le32(header + 0x3c);
     bool whole = true;
 
     if (memcmp(header, "MZ", 2) != 0)
         return true;
-    whole = read_exact(f->fd, coff, COFF, at) && memcmp(coff, "PE\0\0", 4) == 0;
+    whole = loader_read_exact(f->fd, coff, COFF, at) && memcmp(coff, "PE\0\0", 4) == 0;
     for (unsigned i = 0; whole && i < MIN((unsigned)(coff[6] | coff[7] << 8), MAX_SECTIONS); i++) {
         uint64_t row = at + COFF + (coff[20] | coff[21] << 8) + i * SECTION;
 
-        whole = read_exact(f->fd, section, SECTION, row) &&
-                (uint64_t)le32(section + 16) + le32(section + 20) <= f->size;
+        whole = loader_read_exact(f->fd, section, SECTION, row) &&
+                (uint64_t)loader_get_le32(section + 16) + loader_get_le32(section + 20) <= f->size;
     }
     if (!whole)
-        g_set_error(err, load_error(), 0,
-                    "%s is truncated: its %" G_GUINT64_FORMAT
-                    " bytes end before the sections that its PE header names",
-                    f->label, f->size);
+        error_set(err, ERROR_USER,
+                  "%s is truncated: its %" G_GUINT64_FORMAT
+                  " bytes end before the sections that its PE header names",
+                  f->label, f->size);
     return whole;
 }
 
@@ -324,12 +316,11 @@ static bool load_linux(ImageFile *f, const uint8_t *header, LoadedImage *out, GE
     text_offset = GUINT64_FROM_LE(text_offset);
     image_size = GUINT64_FROM_LE(image_size);
     if (text_offset > f->limit - ram_base || image_size < f->size) {
-        g_set_error(
-            err, load_error(), 0,
+        return error_set(
+            err, ERROR_USER,
             "%s has a Linux Image header with an impossible text offset (0x%" G_GINT64_MODIFIER
             "x) or image size (%" G_GUINT64_FORMAT " for a file of %" G_GUINT64_FORMAT " bytes)",
             f->label, text_offset, image_size, f->size);
-        return false;
     }
     if (!check_pe(f, header, err))
         return false;
@@ -349,7 +340,7 @@ bool load_image(LoadList *l, BootRole role, const BootImage *image, uint64_t flo
     uint8_t header[IMAGE_HEADER_SIZE] = { 0 };
     ImageFile f = { l, label, image->fd, image->size, floor, limit };
 
-    read_exact(f.fd, header, MIN(f.size, sizeof(header)), 0);
+    loader_read_exact(f.fd, header, MIN(f.size, sizeof(header)), 0);
     if (f.size >= SELFMAG && memcmp(header, ELFMAG, SELFMAG) == 0) {
         f.floor = l->ram.base;
         return load_elf(&f, out, err);

@@ -43,7 +43,7 @@ uint64_t virt_mmio64_base(const VirtConfig *c)
 }
 
 /* A board device is in no description: -global and compat rows reach it here. */
-static Device *create(Machine *m, const char *type, const char *settings, GError **err)
+static Device *virt_create_device(Machine *m, const char *type, const char *settings, GError **err)
 {
     const Virt *v = m->board;
     g_autofree char *defaults = plan_type_defaults(v->plan, type);
@@ -54,10 +54,10 @@ static Device *create(Machine *m, const char *type, const char *settings, GError
 }
 
 /* A board device, created and its first region mapped. */
-static Device *place(Machine *m, const char *type, const char *settings, uint64_t addr,
-                     GError **err)
+static Device *virt_place_device(Machine *m, const char *type, const char *settings, uint64_t addr,
+                                 GError **err)
 {
-    Device *dev = create(m, type, settings, err);
+    Device *dev = virt_create_device(m, type, settings, err);
 
     if (dev)
         sysdev_map(dev, 0, addr);
@@ -120,12 +120,12 @@ static bool build_timers(Machine *m, Virt *v, GError **err)
     uint64_t base = virt_map[VIRT_CLINT].base;
 
     if (v->config.aclint && v->config.aia == VIRT_AIA_APLIC_IMSIC) /* the IMSIC sends IPIs */
-        return place(m, "riscv.aclint.mtimer", harts, base, err);
-    if (!place(m, "riscv.aclint.swi", harts, base, err) ||
-        !place(m, "riscv.aclint.mtimer", harts, base + 0x4000, err))
+        return virt_place_device(m, "riscv.aclint.mtimer", harts, base, err);
+    if (!virt_place_device(m, "riscv.aclint.swi", harts, base, err) ||
+        !virt_place_device(m, "riscv.aclint.mtimer", harts, base + 0x4000, err))
         return false;
     return !v->config.aclint ||
-           place(m, "riscv.aclint.swi", sswi, virt_map[VIRT_ACLINT_SSWI].base, err);
+           virt_place_device(m, "riscv.aclint.swi", sswi, virt_map[VIRT_ACLINT_SSWI].base, err);
 }
 
 static bool build_plic(Machine *m, Virt *v, GError **err)
@@ -133,7 +133,7 @@ static bool build_plic(Machine *m, Virt *v, GError **err)
     g_autofree char *settings =
         g_strdup_printf("num-harts=%u,num-sources=%u", v->config.harts, VIRT_N_SOURCES);
 
-    v->irqchip = place(m, "riscv.sifive.plic", settings, virt_map[VIRT_PLIC].base, err);
+    v->irqchip = virt_place_device(m, "riscv.sifive.plic", settings, virt_map[VIRT_PLIC].base, err);
     return v->irqchip;
 }
 
@@ -142,8 +142,8 @@ static bool build_imsics(Machine *m, Virt *v, GError **err)
     g_autofree char *s_level = g_strdup_printf("num-harts=%u", v->config.harts);
     g_autofree char *m_level = g_strdup_printf("%s,mmode=on", s_level);
 
-    return place(m, "riscv.imsic", m_level, virt_map[VIRT_IMSIC_M].base, err) &&
-           place(m, "riscv.imsic", s_level, virt_map[VIRT_IMSIC_S].base, err);
+    return virt_place_device(m, "riscv.imsic", m_level, virt_map[VIRT_IMSIC_M].base, err) &&
+           virt_place_device(m, "riscv.imsic", s_level, virt_map[VIRT_IMSIC_S].base, err);
 }
 
 static bool build_aplics(Machine *m, Virt *v, GError **err)
@@ -152,9 +152,11 @@ static bool build_aplics(Machine *m, Virt *v, GError **err)
         g_strdup_printf("num-harts=%u,num-irqs=%u,msimode=%s", v->config.harts, VIRT_N_SOURCES,
                         v->config.aia == VIRT_AIA_APLIC_IMSIC ? "on" : "off");
     g_autofree char *m_level = g_strdup_printf("%s,mmode=on", s_level);
-    Device *child = place(m, "riscv.aplic", s_level, virt_map[VIRT_APLIC_S].base, err);
+    Device *child = virt_place_device(m, "riscv.aplic", s_level, virt_map[VIRT_APLIC_S].base, err);
 
-    v->irqchip = child ? place(m, "riscv.aplic", m_level, virt_map[VIRT_APLIC_M].base, err) : NULL;
+    v->irqchip =
+        child ? virt_place_device(m, "riscv.aplic", m_level, virt_map[VIRT_APLIC_M].base, err)
+              : NULL;
     if (v->irqchip)
         aplic_set_child(v->irqchip, child);
     return v->irqchip;
@@ -175,10 +177,10 @@ static bool build_irqchip(Machine *m, Virt *v, GError **err)
 
 /* --- devices --- */
 
-static Device *wired(Machine *m, Virt *v, const char *type, const char *settings, uint64_t addr,
-                     unsigned irq, GError **err)
+static Device *virt_wired_irq(Machine *m, Virt *v, const char *type, const char *settings,
+                              uint64_t addr, unsigned irq, GError **err)
 {
-    Device *dev = place(m, type, settings, addr, err);
+    Device *dev = virt_place_device(m, type, settings, addr, err);
 
     if (dev)
         sysdev_connect(dev, 0, device_irq_in(v->irqchip, irq));
@@ -197,25 +199,26 @@ static bool build_pci(Machine *m, Virt *v, GError **err)
         virt_map[VIRT_PCIE_ECAM].base, virt_map[VIRT_PCIE_ECAM].size, pio->base, pio->size,
         mmio->base, mmio->size, virt_mmio64_base(&v->config), (uint64_t)VIRT_PCIE_MMIO64_SIZE);
 
-    v->pci_host = create(m, "gpex-pcihost", settings, err);
+    v->pci_host = virt_create_device(m, "gpex-pcihost", settings, err);
     for (unsigned i = 0; v->pci_host && i < 4; i++)
         sysdev_connect(v->pci_host, i, device_irq_in(v->irqchip, VIRT_IRQ_PCIE + i));
     return v->pci_host;
 }
 
-static bool build_devices(Machine *m, Virt *v, GError **err)
+static bool virt_build_devices(Machine *m, Virt *v, GError **err)
 {
     const char *serial = chardev_find(m, SERIAL0) ? "chardev=" SERIAL0 : NULL;
 
     for (unsigned i = 0; i < VIRT_N_VIRTIO; i++) {
-        if (!wired(m, v, "virtio-mmio", NULL,
-                   virt_map[VIRT_VIRTIO].base + i * virt_map[VIRT_VIRTIO].size, VIRT_IRQ_VIRTIO + i,
-                   err))
+        if (!virt_wired_irq(m, v, "virtio-mmio", NULL,
+                            virt_map[VIRT_VIRTIO].base + i * virt_map[VIRT_VIRTIO].size,
+                            VIRT_IRQ_VIRTIO + i, err))
             return false;
     }
-    v->rtc = wired(m, v, "goldfish_rtc", NULL, virt_map[VIRT_RTC].base, VIRT_IRQ_RTC, err);
-    return v->rtc && place(m, "riscv.sifive.test", NULL, virt_map[VIRT_TEST].base, err) &&
-           wired(m, v, "serial-mm", serial, virt_map[VIRT_UART].base, VIRT_IRQ_UART, err);
+    v->rtc = virt_wired_irq(m, v, "goldfish_rtc", NULL, virt_map[VIRT_RTC].base, VIRT_IRQ_RTC, err);
+    return v->rtc &&
+           virt_place_device(m, "riscv.sifive.test", NULL, virt_map[VIRT_TEST].base, err) &&
+           virt_wired_irq(m, v, "serial-mm", serial, virt_map[VIRT_UART].base, VIRT_IRQ_UART, err);
 }
 
 /* --- the board --- */
@@ -255,7 +258,7 @@ static bool virt_build(Machine *m, const PlanMachine *plan, GError **err)
     g_assert(v->config.harts <= VIRT_MAX_HARTS);
     built = build_memory(m, v, plan, err) && build_cpus(m, v, plan, err) &&
             build_timers(m, v, err) && build_irqchip(m, v, err) && build_pci(m, v, err) &&
-            build_devices(m, v, err);
+            virt_build_devices(m, v, err);
     v->plan = NULL;
     return built;
 }

@@ -11,6 +11,7 @@
 #include <libfdt.h>
 
 #include "hw/pci-host/ecam.h"
+#include "util/error.h"
 
 enum { IRQ_LEVEL_HIGH = 4, TREE_SIZE = 64 << 10, MAX_CELLS = 512 };
 
@@ -29,7 +30,7 @@ typedef struct Cells {
     unsigned n;
 } Cells;
 
-static void cell(Cells *c, uint32_t v)
+static void fdt_put_cell(Cells *c, uint32_t v)
 {
     g_assert(c->n < MAX_CELLS);
     c->v[c->n++] = cpu_to_fdt32(v);
@@ -37,52 +38,53 @@ static void cell(Cells *c, uint32_t v)
 
 static void cell64(Cells *c, uint64_t v)
 {
-    cell(c, v >> 32);
-    cell(c, v);
+    fdt_put_cell(c, v >> 32);
+    fdt_put_cell(c, v);
 }
 
 /* The blob is ours and sized for everything below: an error of libfdt is our own bug. */
-static int ok(int r)
+static int fdt_writer_ok(int r)
 {
     g_assert_cmpint(r, >=, 0);
     return r;
 }
 
-static int add_node(Fdt *f, const char *parent, const char *name)
+static int fdt_add_node(Fdt *f, const char *parent, const char *name)
 {
-    return ok(fdt_add_subnode(f->blob, ok(fdt_path_offset(f->blob, parent)), name));
+    return fdt_writer_ok(
+        fdt_add_subnode(f->blob, fdt_writer_ok(fdt_path_offset(f->blob, parent)), name));
 }
 
-static int add_device(Fdt *f, const char *name, uint64_t base)
+static int fdt_add_device(Fdt *f, const char *name, uint64_t base)
 {
     g_autofree char *unit = g_strdup_printf("%s@%" G_GINT64_MODIFIER "x", name, base);
 
-    return add_node(f, "/soc", unit);
+    return fdt_add_node(f, "/soc", unit);
 }
 
 static void prop_cells(Fdt *f, int node, const char *name, const Cells *c)
 {
-    ok(fdt_setprop(f->blob, node, name, c->v, c->n * 4));
+    fdt_writer_ok(fdt_setprop(f->blob, node, name, c->v, c->n * 4));
 }
 
 static void prop_u32(Fdt *f, int node, const char *name, uint32_t v)
 {
-    ok(fdt_setprop_u32(f->blob, node, name, v));
+    fdt_writer_ok(fdt_setprop_u32(f->blob, node, name, v));
 }
 
 static void prop_flag(Fdt *f, int node, const char *name)
 {
-    ok(fdt_setprop(f->blob, node, name, NULL, 0));
+    fdt_writer_ok(fdt_setprop(f->blob, node, name, NULL, 0));
 }
 
 static void prop_string(Fdt *f, int node, const char *name, const char *v)
 {
-    ok(fdt_setprop_string(f->blob, node, name, v));
+    fdt_writer_ok(fdt_setprop_string(f->blob, node, name, v));
 }
 
 /* A list of strings: the literal holds the separating zeroes. */
 #define prop_strings(f, node, name, literal)                                                       \
-    ok(fdt_setprop((f)->blob, node, name, literal, sizeof(literal)))
+    fdt_writer_ok(fdt_setprop((f)->blob, node, name, literal, sizeof(literal)))
 
 static void prop_reg(Fdt *f, int node, uint64_t base, uint64_t size)
 {
@@ -103,9 +105,9 @@ static void prop_interrupt(Fdt *f, int node, unsigned irq)
 {
     Cells c = { .n = 0 };
 
-    cell(&c, irq);
+    fdt_put_cell(&c, irq);
     if (f->irq_cells == 2)
-        cell(&c, IRQ_LEVEL_HIGH);
+        fdt_put_cell(&c, IRQ_LEVEL_HIGH);
     prop_u32(f, node, "interrupt-parent", f->irqchip);
     prop_cells(f, node, "interrupts", &c);
 }
@@ -116,11 +118,11 @@ static void prop_cpu_inputs(Fdt *f, int node, uint32_t first, uint32_t second)
     Cells c = { .n = 0 };
 
     for (unsigned i = 0; i < f->c->harts; i++) {
-        cell(&c, f->cpu_intc[i]);
-        cell(&c, first);
+        fdt_put_cell(&c, f->cpu_intc[i]);
+        fdt_put_cell(&c, first);
         if (second) {
-            cell(&c, f->cpu_intc[i]);
-            cell(&c, second);
+            fdt_put_cell(&c, f->cpu_intc[i]);
+            fdt_put_cell(&c, second);
         }
     }
     prop_cells(f, node, "interrupts-extended", &c);
@@ -138,45 +140,45 @@ static uint32_t add_cpu(Fdt *f, unsigned i, Cpu *cpu)
 {
     g_autofree char *name = g_strdup_printf("cpu@%x", i);
     g_autofree char *path = g_strdup_printf("/cpus/%s", name);
-    int node = add_node(f, "/cpus", name);
+    int node = fdt_add_node(f, "/cpus", name);
     uint32_t phandle = new_phandle(f, node);
 
     if (cpu->type->fdt_props)
         cpu->type->fdt_props(cpu, f->blob, node);
-    node = ok(fdt_path_offset(f->blob, path));
+    node = fdt_writer_ok(fdt_path_offset(f->blob, path));
     prop_string(f, node, "compatible", "riscv");
     prop_string(f, node, "status", "okay");
     prop_u32(f, node, "reg", i);
     prop_string(f, node, "device_type", "cpu");
-    node = add_node(f, path, "interrupt-controller");
+    node = fdt_add_node(f, path, "interrupt-controller");
     f->cpu_intc[i] = new_phandle(f, node);
     prop_string(f, node, "compatible", "riscv,cpu-intc");
     prop_controller(f, node, 1);
     return phandle;
 }
 
-static void add_cpus(Fdt *f, GPtrArray *cpus)
+static void fdt_add_cpus(Fdt *f, GPtrArray *cpus)
 {
     uint32_t phandle[VIRT_MAX_HARTS];
-    int node = add_node(f, "/", "cpus");
+    int node = fdt_add_node(f, "/", "cpus");
 
     prop_u32(f, node, "timebase-frequency", VIRT_TIMEBASE);
     prop_u32(f, node, "#size-cells", 0);
     prop_u32(f, node, "#address-cells", 1);
-    add_node(f, "/cpus", "cpu-map");
-    add_node(f, "/cpus/cpu-map", "cluster0");
+    fdt_add_node(f, "/cpus", "cpu-map");
+    fdt_add_node(f, "/cpus/cpu-map", "cluster0");
     for (unsigned i = f->c->harts; i-- > 0;)
         phandle[i] = add_cpu(f, i, g_ptr_array_index(cpus, i));
     for (unsigned i = f->c->harts; i-- > 0;) {
         g_autofree char *core = g_strdup_printf("core%u", i);
 
-        prop_u32(f, add_node(f, "/cpus/cpu-map/cluster0", core), "cpu", phandle[i]);
+        prop_u32(f, fdt_add_node(f, "/cpus/cpu-map/cluster0", core), "cpu", phandle[i]);
     }
 }
 
 static void add_memory(Fdt *f)
 {
-    int node = add_node(f, "/", "memory@80000000");
+    int node = fdt_add_node(f, "/", "memory@80000000");
 
     prop_reg(f, node, virt_map[VIRT_DRAM].base, f->c->ram_size);
     prop_string(f, node, "device_type", "memory");
@@ -186,7 +188,7 @@ static void add_memory(Fdt *f)
 
 static void add_clint(Fdt *f)
 {
-    int node = add_device(f, "clint", virt_map[VIRT_CLINT].base);
+    int node = fdt_add_device(f, "clint", virt_map[VIRT_CLINT].base);
 
     prop_strings(f, node, "compatible", "sifive,clint0\0riscv,clint0");
     prop_reg(f, node, virt_map[VIRT_CLINT].base, virt_map[VIRT_CLINT].size);
@@ -195,7 +197,7 @@ static void add_clint(Fdt *f)
 
 static void add_swi(Fdt *f, const char *name, const char *compatible, uint64_t base, uint32_t input)
 {
-    int node = add_device(f, name, base);
+    int node = fdt_add_device(f, name, base);
 
     prop_string(f, node, "compatible", compatible);
     prop_reg(f, node, base, 0x4000);
@@ -205,7 +207,7 @@ static void add_swi(Fdt *f, const char *name, const char *compatible, uint64_t b
 
 static void add_mtimer(Fdt *f, uint64_t base, uint64_t mtime_size)
 {
-    int node = add_device(f, "mtimer", base);
+    int node = fdt_add_device(f, "mtimer", base);
     Cells c = { .n = 0 };
 
     prop_string(f, node, "compatible", "riscv,aclint-mtimer");
@@ -234,7 +236,7 @@ static void add_timers(Fdt *f)
 
 static void add_plic(Fdt *f)
 {
-    int node = add_device(f, "plic", virt_map[VIRT_PLIC].base);
+    int node = fdt_add_device(f, "plic", virt_map[VIRT_PLIC].base);
 
     f->irqchip = new_phandle(f, node);
     f->irq_cells = 1;
@@ -248,7 +250,7 @@ static void add_plic(Fdt *f)
 
 static uint32_t add_imsic(Fdt *f, uint64_t base, uint32_t input)
 {
-    int node = add_device(f, "imsics", base);
+    int node = fdt_add_device(f, "imsics", base);
     uint32_t phandle = new_phandle(f, node);
 
     prop_string(f, node, "compatible", "riscv,imsics");
@@ -264,7 +266,7 @@ static uint32_t add_imsic(Fdt *f, uint64_t base, uint32_t input)
 
 static int add_aplic(Fdt *f, VirtRegion where, uint32_t imsic, uint32_t input)
 {
-    int node = add_device(f, "aplic", virt_map[where].base);
+    int node = fdt_add_device(f, "aplic", virt_map[where].base);
 
     prop_string(f, node, "compatible", "riscv,aplic");
     prop_controller(f, node, 2);
@@ -293,9 +295,9 @@ static void add_aia(Fdt *f)
     m = f->next_phandle++;
     f->irqchip = f->next_phandle++;
     f->irq_cells = 2;
-    cell(&delegate, f->irqchip);
-    cell(&delegate, 1);
-    cell(&delegate, VIRT_N_SOURCES);
+    fdt_put_cell(&delegate, f->irqchip);
+    fdt_put_cell(&delegate, 1);
+    fdt_put_cell(&delegate, VIRT_N_SOURCES);
     node = add_aplic(f, VIRT_APLIC_M, f->imsic_m, 11);
     prop_u32(f, node, "phandle", m);
     prop_u32(f, node, "riscv,children", f->irqchip);
@@ -311,7 +313,7 @@ static void add_virtio(Fdt *f)
 {
     for (unsigned i = 0; i < VIRT_N_VIRTIO; i++) {
         uint64_t base = virt_map[VIRT_VIRTIO].base + i * virt_map[VIRT_VIRTIO].size;
-        int node = add_device(f, "virtio_mmio", base);
+        int node = fdt_add_device(f, "virtio_mmio", base);
 
         prop_string(f, node, "compatible", "virtio,mmio");
         prop_reg(f, node, base, virt_map[VIRT_VIRTIO].size);
@@ -321,7 +323,7 @@ static void add_virtio(Fdt *f)
 
 static void pci_range(Cells *c, uint32_t space, uint64_t bus, uint64_t cpu, uint64_t size)
 {
-    cell(c, space);
+    fdt_put_cell(c, space);
     cell64(c, bus);
     cell64(c, cpu);
     cell64(c, size);
@@ -335,17 +337,17 @@ static void prop_interrupt_map(Fdt *f, int node)
 
     for (unsigned slot = 0; slot < 4; slot++) {
         for (unsigned pin = 0; pin < 4; pin++) {
-            cell(&map, slot << 11);
+            fdt_put_cell(&map, slot << 11);
             cell64(&map, 0);
-            cell(&map, pin + 1);
-            cell(&map, f->irqchip);
-            cell(&map, VIRT_IRQ_PCIE + (slot + pin) % 4);
+            fdt_put_cell(&map, pin + 1);
+            fdt_put_cell(&map, f->irqchip);
+            fdt_put_cell(&map, VIRT_IRQ_PCIE + (slot + pin) % 4);
             if (f->irq_cells == 2)
-                cell(&map, IRQ_LEVEL_HIGH);
+                fdt_put_cell(&map, IRQ_LEVEL_HIGH);
         }
     }
     for (unsigned i = 0; i < G_N_ELEMENTS(mask); i++)
-        cell(&m, mask[i]);
+        fdt_put_cell(&m, mask[i]);
     prop_cells(f, node, "interrupt-map", &map);
     prop_cells(f, node, "interrupt-map-mask", &m);
 }
@@ -362,15 +364,15 @@ static void add_pci_root(Fdt *f, unsigned domain, unsigned first, unsigned end)
     EcamRange high = ecam_slice((EcamRange){ virt_mmio64_base(f->c), VIRT_PCIE_MMIO64_SIZE }, first,
                                 end, ECAM_ALIGN_MEM);
     uint64_t base = ecam->base + ((uint64_t)first << 20);
-    int node = add_device(f, "pci", base);
+    int node = fdt_add_device(f, "pci", base);
     Cells ranges = { .n = 0 }, buses = { .n = 0 };
 
     if (io.size)
         pci_range(&ranges, 0x01000000, io.base - pio->base, io.base, io.size);
     pci_range(&ranges, 0x02000000, low.base, low.base, low.size);
     pci_range(&ranges, 0x03000000, high.base, high.base, high.size);
-    cell(&buses, first);
-    cell(&buses, end - 1);
+    fdt_put_cell(&buses, first);
+    fdt_put_cell(&buses, end - 1);
     prop_u32(f, node, "#address-cells", 3);
     prop_u32(f, node, "#interrupt-cells", 1);
     prop_u32(f, node, "#size-cells", 2);
@@ -399,7 +401,7 @@ static void add_pci(Fdt *f)
 
 static void add_syscon(Fdt *f, const char *name, const char *compatible, uint32_t value)
 {
-    int node = add_node(f, "/", name);
+    int node = fdt_add_node(f, "/", name);
 
     prop_string(f, node, "compatible", compatible);
     prop_u32(f, node, "regmap", f->test);
@@ -409,7 +411,7 @@ static void add_syscon(Fdt *f, const char *name, const char *compatible, uint32_
 
 static void add_test(Fdt *f)
 {
-    int node = add_device(f, "test", virt_map[VIRT_TEST].base);
+    int node = fdt_add_device(f, "test", virt_map[VIRT_TEST].base);
 
     prop_strings(f, node, "compatible", "sifive,test1\0sifive,test0\0syscon");
     prop_reg(f, node, virt_map[VIRT_TEST].base, virt_map[VIRT_TEST].size);
@@ -420,13 +422,13 @@ static void add_test(Fdt *f)
 
 static void add_uart_and_rtc(Fdt *f)
 {
-    int node = add_device(f, "serial", virt_map[VIRT_UART].base);
+    int node = fdt_add_device(f, "serial", virt_map[VIRT_UART].base);
 
     prop_string(f, node, "compatible", "ns16550a");
     prop_reg(f, node, virt_map[VIRT_UART].base, virt_map[VIRT_UART].size);
     prop_u32(f, node, "clock-frequency", VIRT_UART_CLOCK);
     prop_interrupt(f, node, VIRT_IRQ_UART);
-    node = add_device(f, "rtc", virt_map[VIRT_RTC].base);
+    node = fdt_add_device(f, "rtc", virt_map[VIRT_RTC].base);
     prop_string(f, node, "compatible", "google,goldfish-rtc");
     prop_reg(f, node, virt_map[VIRT_RTC].base, virt_map[VIRT_RTC].size);
     prop_interrupt(f, node, VIRT_IRQ_RTC);
@@ -435,12 +437,12 @@ static void add_uart_and_rtc(Fdt *f)
 static void add_platform_bus(Fdt *f)
 {
     const VirtMap *map = &virt_map[VIRT_PLATFORM_BUS];
-    int node = add_node(f, "/", "platform-bus@4000000");
+    int node = fdt_add_node(f, "/", "platform-bus@4000000");
     Cells ranges = { .n = 0 };
 
-    cell(&ranges, 0);
+    fdt_put_cell(&ranges, 0);
     cell64(&ranges, map->base);
-    cell(&ranges, map->size);
+    fdt_put_cell(&ranges, map->size);
     prop_strings(f, node, "compatible", "qemu,platform\0simple-bus");
     prop_u32(f, node, "#size-cells", 1);
     prop_u32(f, node, "#address-cells", 1);
@@ -450,13 +452,13 @@ static void add_platform_bus(Fdt *f)
 
 static void add_root(Fdt *f)
 {
-    int node = ok(fdt_path_offset(f->blob, "/"));
+    int node = fdt_writer_ok(fdt_path_offset(f->blob, "/"));
 
     prop_string(f, node, "model", "riscv-virtio,qemu");
     prop_string(f, node, "compatible", "riscv-virtio");
     prop_u32(f, node, "#size-cells", 2);
     prop_u32(f, node, "#address-cells", 2);
-    node = add_node(f, "/", "soc");
+    node = fdt_add_node(f, "/", "soc");
     prop_flag(f, node, "ranges");
     prop_string(f, node, "compatible", "simple-bus");
     prop_u32(f, node, "#size-cells", 2);
@@ -469,9 +471,9 @@ void *virt_fdt_build(const VirtConfig *c, GPtrArray *cpus, size_t room)
     Fdt f = { .blob = g_malloc0(size), .c = c, .next_phandle = 1 };
     int node;
 
-    ok(fdt_create_empty_tree(f.blob, size));
+    fdt_writer_ok(fdt_create_empty_tree(f.blob, size));
     add_root(&f);
-    add_cpus(&f, cpus);
+    fdt_add_cpus(&f, cpus);
     add_memory(&f);
     add_timers(&f);
     if (c->aia == VIRT_AIA_NONE)
@@ -483,7 +485,7 @@ void *virt_fdt_build(const VirtConfig *c, GPtrArray *cpus, size_t room)
     add_pci(&f);
     add_test(&f);
     add_uart_and_rtc(&f);
-    node = add_node(&f, "/", "chosen");
+    node = fdt_add_node(&f, "/", "chosen");
     prop_string(&f, node, "stdout-path", "/soc/serial@10000000");
     return f.blob;
 }
@@ -513,16 +515,15 @@ bool virt_fdt_set_boot(void *fdt, const VirtFdtBoot *b, GError **err)
         node = fdt_add_subnode(fdt, 0, "chosen");
     if (node >= 0 && set_chosen(fdt, node, b))
         return true;
-    g_set_error(err, g_quark_from_static_string("backplane-fdt"), 0,
-                "the device tree takes no /chosen properties: it is malformed or full");
-    return false;
+    return error_set(err, ERROR_USER,
+                     "the device tree takes no /chosen properties: it is malformed or full");
 }
 
 static void *fdt_error(const BootImage *image, GError **err, const char *what)
 {
     g_autofree char *label = boot_image_label(BOOT_DTB, image);
 
-    g_set_error(err, g_quark_from_static_string("backplane-fdt"), 0, "%s %s", label, what);
+    error_set(err, ERROR_USER, "%s %s", label, what);
     return NULL;
 }
 

@@ -75,15 +75,15 @@ typedef enum PlanBusKind {
 
 /* What a PCI function is, as far as plugging rules go. */
 typedef enum PlanPciRole {
-    PLAN_PCI_NONE,          /* not a PCI function */
-    PLAN_PCI_ENDPOINT,      /* conventional, Express or either: see slots */
+    PLAN_PCI_NONE,     /* not a PCI function */
+    PLAN_PCI_ENDPOINT, /* conventional, Express or either: see slots */
     PLAN_PCI_ROOT_PORT,
     PLAN_PCI_UPSTREAM,
     PLAN_PCI_DOWNSTREAM,
-    PLAN_PCI_PCIE_BRIDGE,   /* Express to conventional */
-    PLAN_PCI_BRIDGE,        /* conventional to conventional */
-    PLAN_PCI_EXTRA_ROOT,    /* a root bus of its own (pxb-pcie) */
-    PLAN_PCI_HOST,          /* the host bridge's own function */
+    PLAN_PCI_PCIE_BRIDGE, /* Express to conventional */
+    PLAN_PCI_BRIDGE,      /* conventional to conventional */
+    PLAN_PCI_EXTRA_ROOT,  /* a root bus of its own (pxb-pcie) */
+    PLAN_PCI_HOST,        /* the host bridge's own function */
 } PlanPciRole;
 
 enum { PLAN_SLOT_CONVENTIONAL = 1 << 0, PLAN_SLOT_EXPRESS = 1 << 1 };
@@ -100,10 +100,10 @@ typedef struct PlanCount {
 typedef struct PlanBar {
     uint8_t index; /* 0-5 */
     bool io, is64, prefetch;
-    uint64_t size;           /* bytes; 0 without size_prop: as large as MSI-X needs it */
-    const char *size_prop;   /* a SIZE property that overrides `size`, or NULL; 0: no BAR */
-    const char *if_prop;     /* the BAR is there if this property is on, or NULL */
-    const char *unless_prop; /* and if this one is off; auto is on below an Express port */
+    uint64_t size;            /* bytes; 0 without size_prop: as large as MSI-X needs it */
+    const char *size_prop;    /* a SIZE property that overrides `size`, or NULL; 0: no BAR */
+    const char *if_prop;      /* the BAR is there if this property is on, or NULL */
+    const char *unless_prop;  /* and if this one is off; auto is on below an Express port */
     const char *vectors_prop; /* MSI-X: the property with their number, or NULL: `vectors` */
     uint32_t vectors;
     PlanCount auto_vectors; /* of PLAN_AUTO_COUNT in vectors_prop */
@@ -122,28 +122,28 @@ typedef enum PlanResource {
 typedef struct PlanCapability {
     uint16_t id;
     bool extended;
-    bool required;      /* the port type demands it: cannot be off */
+    bool required; /* the port type demands it: cannot be off */
     uint16_t length;
-    const char *prop;   /* the CAP property, or NULL */
+    const char *prop; /* the CAP property, or NULL */
 } PlanCapability;
 
 typedef struct PlanType {
     const char *name, *alias, *doc;
     const PlanProp *props;
     size_t n_props;
-    PlanBusKind plugs_into;   /* for what is not PCI; PLAN_BUS_NONE when `role` decides */
+    PlanBusKind plugs_into; /* for what is not PCI; PLAN_BUS_NONE when `role` decides */
     PlanPciRole role;
-    uint8_t slots;            /* PLAN_SLOT_* for endpoints */
-    PlanBusKind provides;     /* the bus it brings, or PLAN_BUS_NONE */
-    bool hotpluggable;        /* may be plugged and unplugged while the guest runs */
-    bool user_creatable;      /* false: the board creates it */
+    uint8_t slots;        /* PLAN_SLOT_* for endpoints */
+    PlanBusKind provides; /* the bus it brings, or PLAN_BUS_NONE */
+    bool hotpluggable;    /* may be plugged and unplugged while the guest runs */
+    bool user_creatable;  /* false: the board creates it */
     const PlanBar *bars;
     size_t n_bars;
     const PlanCapability *caps;
     size_t n_caps;
-    uint8_t pin;              /* INTx: 1 to 4 for A to D; 0: none */
-    const char *plain_prop;   /* if this property is on, Express and power management are off by
-                                 default on an Express root bus; NULL: they are on */
+    uint8_t pin;            /* INTx: 1 to 4 for A to D; 0: none */
+    const char *plain_prop; /* if this property is on, Express and power management are off by
+                               default on an Express root bus; NULL: they are on */
 } PlanType;
 
 /*
@@ -164,11 +164,11 @@ typedef struct PlanMachineType {
     const char *default_cpu, *default_ram_id;
     unsigned max_cpus;
     uint64_t default_ram;
-    const PlanProp *props;   /* -M virt,aia=... ; field is unused */
+    const PlanProp *props; /* -M virt,aia=... ; field is unused */
     size_t n_props;
-    const char *root_bus;    /* "pcie.0", or NULL for a machine without PCI */
+    const char *root_bus; /* "pcie.0", or NULL for a machine without PCI */
     PlanBusKind root_kind;
-    const char *const *implicit; /* NULL-terminated "type,id=...,addr=..." the board creates */
+    const char *const *implicit;     /* NULL-terminated "type,id=...,addr=..." the board creates */
     uint64_t window[PLAN_RESOURCES]; /* sizes of the root bus's windows */
     const char *newer; /* name of the next newer version, or NULL: its compat rows apply as well */
 } PlanMachineType;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The machine description: everything that says what the machine is, as plain data.
+ * The machine description: the complete configuration of a machine as plain data.
  *
  * Command line, -machine-config files, QMP device_add and incoming streams all become one of
  * these; plan_resolve() turns it into a complete description (every property has a value, every
@@ -40,24 +40,24 @@ typedef struct PlanSetting {
                       * plan_value_format()) and for a string or back end left unset */
     PlanValue value; /* valid once resolved */
     bool resolved;
-    bool given;      /* by the user, a file or the stream; false for a default */
+    bool given; /* by the user, a file or the stream; false for a default */
 } PlanSetting;
 
 typedef struct PlanPciAddr {
     uint16_t domain;
-    uint8_t bus;  /* only where a full address was asked for */
+    uint8_t bus; /* only where a full address was asked for */
     uint8_t slot, fn;
 } PlanPciAddr;
 
 typedef struct PlanDevice {
     char *type;
-    char *id;        /* NULL: anonymous; a deterministic one is derived from its place */
-    char *bus;       /* name of the bus, NULL until resolved if not given */
+    char *id;                 /* NULL: anonymous; a deterministic one is derived from its place */
+    char *bus;                /* name of the bus, NULL until resolved if not given */
     bool has_addr, full_addr; /* full: a bus number was given, until resolved */
     PlanPciAddr addr;
     GPtrArray *settings; /* PlanSetting*, in table order once resolved */
-    bool implicit;   /* created by the board */
-    unsigned option; /* which -device option it came from, from 1, for messages; 0: none */
+    bool implicit;       /* created by the board */
+    unsigned option;     /* number of its -device option, from 1, for messages; 0: none */
     /* Once resolved: */
     const PlanType *t;
     char *place; /* "pcie.0/05.0", "vs.0/1", "system/TYPE": names an anonymous device and its bus */
@@ -82,9 +82,9 @@ typedef struct PlanBootImage {
 } PlanBootImage;
 
 typedef struct PlanMachine {
-    char *type;              /* versioned name once resolved */
-    GPtrArray *settings;     /* PlanSetting*: machine properties */
-    char *cpu;               /* "rv64,zba=on" */
+    char *type;          /* versioned name once resolved */
+    GPtrArray *settings; /* PlanSetting*: machine properties */
+    char *cpu;           /* "rv64,zba=on" */
     uint64_t ram_size;
     unsigned cpus;
     GPtrArray *devices;      /* PlanDevice* in creation order */
@@ -104,158 +104,283 @@ typedef struct PlanGlobal {
     bool used; /* the type is known: resolving sets it, a caller may warn of the others */
 } PlanGlobal;
 
-/* The image of a role, or NULL; and a new one (the machine has none of that role). */
+/* --- the boot section --- */
+
+/* Return the image of a role ("kernel"), owned by @m, or NULL if @m has none. */
 PlanBootImage *plan_find_boot(const PlanMachine *m, const char *role);
+/* Add an empty image for a role that @m does not have yet. Return it; @m owns it. */
 PlanBootImage *plan_add_boot(PlanMachine *m, const char *role);
+/* Remove and free the image of a role. No effect if @m has none. */
 void plan_remove_boot(PlanMachine *m, const char *role);
-/* Replace the boot section by a copy of another description's. */
+/* Replace the boot section of @to by a copy of the boot section of @from. */
 void plan_set_boot(PlanMachine *to, const PlanMachine *from);
 
+/* --- creating and freeing --- */
+
+/* Return an empty description; freed by plan_machine_free(). */
 PlanMachine *plan_machine_new(void);
+/* Free a description with its devices and host parts. NULL is accepted. */
 void plan_machine_free(PlanMachine *m);
+/* Return a copy that is not resolved, even if @m is; freed by plan_machine_free(). */
 PlanMachine *plan_machine_copy(const PlanMachine *m);
+/* Return a device without settings. @type is not checked. Freed by plan_device_free(), or owned by
+ * a description once it is in its list of devices. */
 PlanDevice *plan_device_new(const char *type);
+/* Free a device that no description owns. NULL is accepted. */
 void plan_device_free(PlanDevice *d);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(PlanMachine, plan_machine_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(PlanDevice, plan_device_free)
 
-/* "TYPE,id=..,bus=..,addr=..,prop=value" (',,' is a comma) or a JSON object {"driver": ...}
- * (single quotes allowed). NULL and a sentence naming the option on a malformed one. Types and
- * properties are checked when resolving, so that order on the command line is free. */
+/* --- devices --- */
+
+/**
+ * plan_device_parse_known() - Create a device from the argument of -device.
+ * @text: "TYPE,id=ID,bus=BUS,addr=ADDR,property=value,...", where ',,' is a comma; or a JSON object
+ *        {"driver": TYPE, ...}, in which single quotes are accepted
+ * @c:    the types that are accepted, or NULL to accept any name
+ * @err:  set on failure
+ *
+ * Only the form is checked, and the type if @c is given. Properties, bus and address are checked by
+ * plan_resolve(), so that the options of a command line may have any order.
+ *
+ * Return: the device, freed by plan_device_free(), or NULL.
+ */
+PlanDevice *plan_device_parse_known(const char *text, const PlanCatalog *c, GError **err);
+/* Like plan_device_parse_known() with a parsed JSON object, which the caller keeps. */
+PlanDevice *plan_device_from_json_known(struct json_object *o, const PlanCatalog *c, GError **err);
+/* Like plan_device_parse_known() and plan_device_from_json_known() without a catalogue. */
 PlanDevice *plan_device_parse(const char *text, GError **err);
 PlanDevice *plan_device_from_json(struct json_object *o, GError **err);
-/* The same with the types of the catalogue at hand (NULL: none): an unknown type is reported
- * before anything else of the option is checked. */
-PlanDevice *plan_device_parse_known(const char *text, const PlanCatalog *c, GError **err);
-PlanDevice *plan_device_from_json_known(struct json_object *o, const PlanCatalog *c, GError **err);
 
-/* Add a setting, replacing one of that name. text NULL: explicitly unset. */
+/* Add a setting, or replace the setting of that name. @text NULL unsets the property explicitly.
+ * Not for a resolved device. */
 void plan_device_set(PlanDevice *d, const char *name, const char *text);
-/* A property of a resolved device was decided when it was created (PLAN_PROP_DECIDED): its value
- * stands in the description as if it had been given. */
+/* Store the value that a live device has chosen for a property with PLAN_PROP_DECIDED. The
+ * description then contains it as if the user had given it. No effect if @text is not a value of
+ * the property. */
 void plan_device_decide(PlanDevice *d, const char *name, const char *text);
-/* The resolved value, or NULL if the type has no such property. */
+/* Return the value of a property, owned by @d; NULL if the type has no such property or @d is not
+ * resolved. */
 const PlanValue *plan_device_get(const PlanDevice *d, const char *name);
 
-/* "-machine TYPE,prop=value,...": the type and the machine properties, laid over what m has. */
+/* --- machine properties --- */
+
+/* Merge the argument of -machine ("TYPE,property=value,...") into @m; a property that is given
+ * again replaces the earlier value. Return false with @err set if the text is malformed. */
 bool plan_machine_parse(PlanMachine *m, const char *text, GError **err);
+/* Add or replace a machine property. It is checked by plan_resolve(). */
 void plan_machine_set(PlanMachine *m, const char *name, const char *text);
-/* The resolved value of a machine property, or NULL. */
+/* Return the value of a machine property, owned by @m; NULL if the machine type has no such
+ * property or @m is not resolved. */
 const PlanValue *plan_machine_get(const PlanMachine *m, const char *name);
-/* "-global TYPE.PROP=VALUE" or "driver=TYPE,property=PROP,value=VALUE". */
+/* Add the argument of -global: "TYPE.PROPERTY=VALUE", or
+ * "driver=TYPE,property=PROPERTY,value=VALUE". Return false with @err set if it has another form,
+ * or for more than 4,096 of them. */
 bool plan_machine_add_global(PlanMachine *m, const char *text, GError **err);
 
-/* Defaults of a device type on this resolved machine that differ from the type's own (-global and
- * compat rows), as "prop=value,..." in no particular order, "" without any. Board devices, which
- * are in no description, are created with them. g_free. */
+/* Return the defaults of a device type on a resolved machine that differ from those of the type
+ * itself (-global and compat rows), as "property=value,..." in no particular order, "" if there are
+ * none; g_free(). For board devices, which are not part of a description. */
 char *plan_type_defaults(const PlanMachine *m, const char *type);
 
-/* Options as key=value,... (',,' is a comma; implied: the key of a first word without '=', or
- * NULL; a later word without '=' is on, "nowait" is wait=off) or as a JSON object (single quotes
- * allowed). Keys keep their order, values of the first form are strings. NULL and a sentence on a
- * malformed one. */
+/* --- options and host parts --- */
+
+/**
+ * plan_options_parse() - Parse an option into a JSON object.
+ * @text:    "key=value,...", where ',,' is a comma, or a JSON object
+ * @implied: the key of a first word without '=', or NULL
+ * @err:     set on failure
+ *
+ * A later word without '=' is a key with the value "on"; "nowait", "noserver" and "nomux" are keys
+ * with the value "off". Keys keep their order. Values of the first form are strings, those of the
+ * JSON form keep their types. If a key is repeated, the last value counts, except for hostfwd,
+ * guestfwd and dnssearch, whose values become an array. At most 1 MiB of text is accepted.
+ *
+ * Return: a new object for json_object_put(), or NULL.
+ */
 struct json_object *plan_options_parse(const char *text, const char *implied, GError **err);
-/* Dotted keys to nested objects, runs of 0, 1, 2 to arrays. Returns a new object. */
+/* Return a new object in which dotted keys have become nested objects, and keys 0, 1, 2, ...
+ * arrays. NULL with @err set if a key is both a value and a group, or is nested deeper than 16
+ * levels. */
 struct json_object *plan_options_nest(struct json_object *flat, GError **err);
-/* A host part of KIND from the text of its option: the implied key and the key that holds the
- * id are the kind's; dotted keys are nested. Refuses what has no id. */
+
+/**
+ * plan_host_part_parse() - Create a host part from the argument of its option.
+ * @kind: the option without its dash: "blockdev", "drive", "netdev", "chardev" or "object"
+ * @text: the argument, as for plan_options_parse(); the implied key and the key of the id depend on
+ *        @kind, and dotted keys are nested
+ * @err:  set on failure, also if the part has no id
+ *
+ * Return: the part, freed by plan_host_part_free() or owned by a description after
+ * plan_machine_add_host(); or NULL.
+ */
 PlanHostPart *plan_host_part_parse(const char *kind, const char *text, GError **err);
+/* Free a part that no description owns. NULL is accepted. */
 void plan_host_part_free(PlanHostPart *part);
-/* part is owned by m on success; a second one of its kind and id is refused. */
+/* Add a part. Return true, and @m owns it; false with @err set if @m has a part with the same kind
+ * and id, and the caller keeps @part. */
 bool plan_machine_add_host(PlanMachine *m, PlanHostPart *part, GError **err);
+/* Return the part with this kind and id, owned by @m, or NULL. */
 PlanHostPart *plan_find_host(const PlanMachine *m, const char *kind, const char *id);
-/* Remove and free a part of m. */
+/* Remove and free a part of @m. */
 void plan_machine_remove_host(PlanMachine *m, PlanHostPart *part);
 
-/* Make the whole description complete: types known, -global and compat values applied, every
- * property checked and given a value, buses found, addresses chosen (the lowest free slot that
- * the bus's rules allow), topology rules checked. On failure *err has one sentence and m is
- * unchanged in meaning. Resolving a resolved description changes nothing. */
+/* --- completing --- */
+
+/**
+ * plan_resolve() - Complete a description and check it.
+ * @m:   changed in place
+ * @c:   the types; must outlive @m
+ * @err: set on failure
+ *
+ * Types are looked up, -global and compat values are applied, each property is checked and given a
+ * value, the CPU is brought into its canonical form, buses are found, addresses are chosen (the
+ * lowest free one that the rules of the bus allow), and the topology and the windows are checked.
+ * Resolving a resolved description changes nothing.
+ *
+ * Return: true; or false, and @m then still describes what it described before.
+ */
 bool plan_resolve(PlanMachine *m, const PlanCatalog *c, GError **err);
 
-/* The same for one more device on a resolved description (QMP device_add): d is appended to
- * m->devices on success and owned by m; on failure m is unchanged and d is the caller's.
- * `running` applies the hotplug rules. */
+/**
+ * plan_add_device() - Add one device to a resolved description, as for device_add.
+ * @m:       the description; resolved first if it is not
+ * @c:       the types
+ * @d:       the device
+ * @running: true: apply the rules of hot plugging
+ * @err:     set on failure
+ *
+ * Return: true, and @m owns @d; false, and @m is unchanged and the caller keeps @d.
+ */
 bool plan_add_device(PlanMachine *m, const PlanCatalog *c, PlanDevice *d, bool running,
                      GError **err);
-/* Remove the device (not those on its bus: the caller removes these first). */
+/* Remove and free a device. The caller removes the devices on its bus first. */
 void plan_remove_device(PlanMachine *m, PlanDevice *d);
-/* By id, or by place for an anonymous device of a resolved description. */
+/* Return the device with this id, or the anonymous device of a resolved description with this
+ * place; NULL if there is none. */
 PlanDevice *plan_find_device(const PlanMachine *m, const char *id);
-/* Its id, or its place when anonymous: unique, deterministic, names its section in a stream. */
+/* Return the id of a device, or the place of an anonymous one, owned by @d. The name is unique and
+ * deterministic; it names the section of the device in a stream. */
 const char *plan_device_name(const PlanDevice *d);
+
+/* --- reading and writing --- */
 
 /* The format number in "backplane-machine" of a description. */
 enum { PLAN_FORMAT = 1 };
 
-/* The complete description as JSON, keys in a fixed order; `guest_only` leaves `host` out, but not
- * `boot`.
- * plan_from_json() of it gives an equal description: dump, read, dump is byte-identical. */
+/* Return a description as JSON with keys in a fixed order, for json_object_put(). @guest_only omits
+ * the `host` section, but not `boot`. plan_from_json() of the result returns an equal description:
+ * a dump of it is identical byte for byte. */
 struct json_object *plan_to_json(const PlanMachine *m, const PlanCatalog *c, bool guest_only);
+/* Return the description that a JSON object contains, or NULL with @err set. Unknown keys and
+ * values outside the limits are errors: the object may come from an untrusted stream. The caller
+ * keeps @o. */
 PlanMachine *plan_from_json(struct json_object *o, GError **err);
-char *plan_to_text(const PlanMachine *m, const PlanCatalog *c, bool guest_only); /* g_free */
+/* Like plan_to_json() and plan_from_json() with indented text; plan_to_text() returns text for
+ * g_free(). */
+char *plan_to_text(const PlanMachine *m, const PlanCatalog *c, bool guest_only);
 PlanMachine *plan_from_text(const char *text, size_t len, GError **err);
 
-/* One description from several files, in any order: sections that a file lacks come from others.
- * Devices are one by id, anonymous ones by bus and address, host parts by kind and id. Where two
- * files give different values for one thing, and for a file that cannot be read, NULL and a
- * sentence that begins with the path. */
+/**
+ * plan_from_files() - Read one description from several files.
+ * @paths: the files, in any order; a section that one file lacks may be in another
+ * @n:     number of files
+ * @c:     knows aliases of types; may be NULL
+ * @err:   set on failure, with a message that starts with the path
+ *
+ * Devices are identified by id, anonymous devices by bus and address, host parts by kind and id.
+ * Two files that give different values for the same property are an error.
+ *
+ * Return: the description, or NULL.
+ */
 PlanMachine *plan_from_files(const char *const *paths, size_t n, const PlanCatalog *c,
                              GError **err);
 
-/* False, with a sentence, if m names anything of the host: parts, or values of properties that
- * are the host's. What a stream brings must pass this. m need not be resolved. */
+/* Return false with @err set if @m contains anything of the host: host parts, or values of
+ * properties with PLAN_PROP_HOST. For descriptions that arrive in a stream. @m need not be
+ * resolved. */
 bool plan_check_guest_only(const PlanMachine *m, const PlanCatalog *c, GError **err);
 
-/* Lay a command line, `over`, on `base`: its values win, and others are added. A device with the id
- * of one in base changes the properties that it names, its bus and its address, if it names them;
- * another type keeps the place alone. base is changed. c (may be NULL) knows aliases of types. */
+/**
+ * plan_merge() - Merge the options of a command line into a description.
+ * @base: the description; changed in place, also on failure
+ * @over: the options: their values replace those of @base, and other objects are added
+ * @c:    knows aliases of types; may be NULL
+ * @err:  set on failure
+ *
+ * A device of @over with the id of a device of @base changes the properties that it names, and the
+ * bus and the address if it names them. If it has another type, only bus and address are kept.
+ *
+ * Return: true, or false.
+ */
 bool plan_merge(PlanMachine *base, const PlanMachine *over, const PlanCatalog *c, GError **err);
 
-/* Per PCI bus: slot range, free slots, what fits, hotplug or not, who holds the rest with its
- * interrupts, and how much of each window the BARs need (of a bridge's: the smallest window that
- * would do). m must be resolved. */
+/* --- reports about a resolved description --- */
+
+/* Describe each PCI bus: the range of slots, free slots, which devices are accepted and whether
+ * while the guest runs, the devices with their interrupts, and the part of each window that BARs
+ * need (for a bridge: the smallest sufficient window). The results are for json_object_put() and
+ * g_free(). */
 struct json_object *plan_slots_to_json(const PlanMachine *m, const PlanCatalog *c);
 char *plan_slots_to_text(const PlanMachine *m, const PlanCatalog *c);
-/* The same as a picture: buses, bridges, devices at their addresses with their BARs and
- * interrupts, free places, windows and how full they are. SVG text; g_free. m is resolved. */
+/* Draw the same data as an SVG picture; g_free(). */
 char *plan_topology_svg(const PlanMachine *m, const PlanCatalog *c);
 
-/* What differs for the guest between two complete descriptions: an array of
- * {device, property, wanted, have}; empty when a guest could not tell. */
+/* Return the differences between two resolved descriptions that a guest can observe, as an array of
+ * {device, property, wanted, have}; empty if there are none. For json_object_put(). */
 struct json_object *plan_diff(const PlanMachine *wanted, const PlanMachine *have,
                               const PlanCatalog *c);
-
-/* What differs between the boot sections, appended to such an array; nothing if one of the
- * descriptions does not have the section. */
+/* Append the differences between the boot sections to such an array. Nothing is appended if one of
+ * the descriptions has no boot section. */
 void plan_diff_boot(struct json_object *out, const PlanMachine *wanted, const PlanMachine *have);
-/* Devices of one type at one place that have different ids, in the same form: no guest sees ids,
- * but saved state is found by them. */
+/* Return, in the form of plan_diff(), devices with equal type and place and different ids. A guest
+ * cannot observe ids, but saved state is found by them. */
 struct json_object *plan_diff_names(const PlanMachine *wanted, const PlanMachine *have,
                                     const PlanCatalog *c);
 
-/* Help texts as `-device help`, `-device TYPE,help`, `-machine help` print them. g_free. */
+/* Help texts, all for g_free(): of -device help; -device TYPE,help; -machine help; -machine
+ * TYPE,help; and the default machine with the meaning of each alias. */
 char *plan_help_types(const PlanCatalog *c);
 char *plan_help_type(const PlanType *t);
 char *plan_help_machines(const PlanCatalog *c);
-char *plan_help_machine(const PlanCatalog *c, const PlanMachineType *t); /* -machine TYPE,help */
-char *plan_help_default_machine(const PlanCatalog *c); /* the default, and what aliases mean */
+char *plan_help_machine(const PlanCatalog *c, const PlanMachineType *t);
+char *plan_help_default_machine(const PlanCatalog *c);
 
-/* Addresses: "04.0" "4.0" "0x06" "0x06.0" "0000:01:00.0"; plain numbers are hexadecimal as in
- * -device addr=. `full` says whether a bus number was given. */
+/* --- PCI addresses --- */
+
+/* Parse "04.0", "4", "0x06.0" or "0000:01:00.0" (numbers are hexadecimal, as in -device addr=).
+ * *full becomes true if a bus number is given. Return false with @err set if the text is not an
+ * address. */
 bool plan_addr_parse(const char *text, PlanPciAddr *addr, bool *full, GError **err);
-char *plan_addr_format(const PlanPciAddr *addr, bool full); /* "04.0" or "0000:01:04.0" */
-int plan_addr_compare(const PlanPciAddr *a, const PlanPciAddr *b); /* -1, 0, 1 */
+/* Return "04.0", or with @full "0000:01:04.0"; g_free(). */
+char *plan_addr_format(const PlanPciAddr *addr, bool full);
+/* Compare by domain, bus, slot and function: -1, 0 or 1. */
+int plan_addr_compare(const PlanPciAddr *a, const PlanPciAddr *b);
 
-/* One value: parse text against a property; canonical text of a value (g_free). The sentence
- * names the property, the text and what is accepted. */
+/* --- property values --- */
+
+/**
+ * plan_value_parse() - Parse the text of a value.
+ * @p:    the property, with its range or choices
+ * @text: the text
+ * @v:    receives the value on success, freed by plan_value_clear(); unchanged on failure
+ * @err:  set on failure; the message names the property, the text and the accepted values
+ *
+ * Return: true, or false.
+ */
 bool plan_value_parse(const PlanProp *p, const char *text, PlanValue *v, GError **err);
-char *plan_value_format(const PlanProp *p, const PlanValue *v); /* NULL: an unset string */
+/* Return the canonical text of a value, for g_free(); NULL for a string that is not set. */
+char *plan_value_format(const PlanProp *p, const PlanValue *v);
+/* Free what a value owns. */
 void plan_value_clear(PlanValue *v);
+/* Set *v to the default of a property; freed by plan_value_clear(). */
 void plan_value_default(const PlanProp *p, PlanValue *v);
+/* True if both values have the same kind and content. */
 bool plan_value_equal(const PlanValue *a, const PlanValue *b);
+/* Return a value as JSON of the matching type, for json_object_put(); NULL (null) for a string that
+ * is not set. */
 struct json_object *plan_value_to_json(const PlanProp *p, const PlanValue *v);
-/* What the property takes, as the end of a sentence: "on or off". g_free. */
+/* Return the accepted values of a property as the end of a message ("on or off"); g_free(). */
 char *plan_value_accepts(const PlanProp *p);
 
 #endif

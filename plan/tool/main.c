@@ -12,8 +12,8 @@
 enum { EXIT_DIFFERS = 2 };
 
 typedef struct Tool {
-    PlanMachine *m;   /* of the options */
-    GPtrArray *files; /* paths of -machine-config */
+    PlanMachine *m;     /* of the options */
+    GPtrArray *files;   /* paths of -machine-config */
     unsigned n_devices; /* -device options so far */
     bool json, guest;
     const char *command;
@@ -33,7 +33,7 @@ static bool opt_machine(Tool *tool, const char *value, GError **err)
     return plan_machine_parse(tool->m, value, err);
 }
 
-static bool opt_device(Tool *tool, const char *value, GError **err)
+static bool tool_opt_device(Tool *tool, const char *value, GError **err)
 {
     PlanDevice *d = plan_device_parse_known(value, &plan_catalog, err);
 
@@ -44,7 +44,7 @@ static bool opt_device(Tool *tool, const char *value, GError **err)
     return d != NULL;
 }
 
-static bool opt_global(Tool *tool, const char *value, GError **err)
+static bool tool_opt_global(Tool *tool, const char *value, GError **err)
 {
     return plan_machine_add_global(tool->m, value, err);
 }
@@ -109,8 +109,8 @@ static const struct {
     { "machine", "M", "TYPE,...", "machine type and properties", opt_machine },
     { "machine-config", NULL, "FILE", "a description, or a part of one; other options go over it",
       opt_config },
-    { "device", NULL, "TYPE,...", "add a device", opt_device },
-    { "global", NULL, "TYPE.PROP=VALUE", "another default", opt_global },
+    { "device", NULL, "TYPE,...", "add a device", tool_opt_device },
+    { "global", NULL, "TYPE.PROP=VALUE", "another default", tool_opt_global },
     { "cpu", NULL, "TYPE,...", "CPU type", opt_cpu },
     { "m", NULL, "SIZE", "RAM, in MiB without a suffix", opt_ram },
     { "smp", NULL, "N", "number of CPUs", opt_smp },
@@ -119,7 +119,7 @@ static const struct {
 };
 
 /* The options as one complete description. */
-static PlanMachine *resolve(Tool *tool, GError **err)
+static PlanMachine *tool_resolve(Tool *tool, GError **err)
 {
     PlanMachine *m;
 
@@ -138,7 +138,7 @@ static PlanMachine *resolve(Tool *tool, GError **err)
 
 static int cmd_machine(Tool *tool, GError **err)
 {
-    PlanMachine *m = resolve(tool, err);
+    PlanMachine *m = tool_resolve(tool, err);
     g_autofree char *text = m ? plan_to_text(m, &plan_catalog, tool->guest) : NULL;
 
     if (text) {
@@ -147,7 +147,7 @@ static int cmd_machine(Tool *tool, GError **err)
     return m ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-static void print_json(struct json_object *o)
+static void tool_print_json(struct json_object *o)
 {
     puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
                                                JSON_C_TO_STRING_NOSLASHESCAPE));
@@ -156,14 +156,14 @@ static void print_json(struct json_object *o)
 
 static int cmd_slots(Tool *tool, GError **err)
 {
-    PlanMachine *m = resolve(tool, err);
+    PlanMachine *m = tool_resolve(tool, err);
     g_autofree char *text = NULL;
 
     if (!m) {
         return EXIT_FAILURE;
     }
     if (tool->json) {
-        print_json(plan_slots_to_json(m, &plan_catalog));
+        tool_print_json(plan_slots_to_json(m, &plan_catalog));
         return EXIT_SUCCESS;
     }
     text = plan_slots_to_text(m, &plan_catalog);
@@ -188,7 +188,7 @@ static int cmd_diff(Tool *tool, GError **err)
         json_object_put(diff);
         return EXIT_SUCCESS;
     }
-    print_json(diff);
+    tool_print_json(diff);
     return EXIT_DIFFERS;
 }
 
@@ -234,7 +234,7 @@ static const struct {
     { "machines", "", "list the machine types", 0, cmd_machines },
 };
 
-static void help(FILE *to)
+static void tool_help(FILE *to)
 {
     fputs("usage: backplane-plan COMMAND [OPTION...]\n\ncommands:\n", to);
     for (size_t i = 0; i < G_N_ELEMENTS(commands); i++) {
@@ -253,7 +253,7 @@ static void help(FILE *to)
 }
 
 /* The row of "-name" or "--name"; -1 for none. */
-static int find_option(const char *word)
+static int tool_find_option(const char *word)
 {
     const char *name = word + 1 + (word[1] == '-');
 
@@ -266,10 +266,10 @@ static int find_option(const char *word)
     return -1;
 }
 
-static bool parse(Tool *tool, int argc, char **argv, GError **err)
+static bool tool_parse(Tool *tool, int argc, char **argv, GError **err)
 {
     for (int i = 1; i < argc; i++) {
-        int row = argv[i][0] == '-' ? find_option(argv[i]) : -1;
+        int row = argv[i][0] == '-' ? tool_find_option(argv[i]) : -1;
         const char *value = row >= 0 && options[row].value ? argv[i + 1] : "";
 
         if (row >= 0 && value) {
@@ -291,7 +291,7 @@ static bool parse(Tool *tool, int argc, char **argv, GError **err)
     return true;
 }
 
-static int run(Tool *tool, GError **err)
+static int tool_run_command(Tool *tool, GError **err)
 {
     for (size_t i = 0; tool->command && i < G_N_ELEMENTS(commands); i++) {
         if (strcmp(commands[i].name, tool->command) != 0) {
@@ -318,10 +318,10 @@ int main(int argc, char **argv)
     int status = EXIT_FAILURE;
 
     if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
-        help(stdout);
+        tool_help(stdout);
         status = EXIT_SUCCESS;
-    } else if (parse(&tool, argc, argv, &err)) {
-        status = run(&tool, &err);
+    } else if (tool_parse(&tool, argc, argv, &err)) {
+        status = tool_run_command(&tool, &err);
     }
     if (err) {
         fprintf(stderr, "backplane-plan: %s\n", err->message);
