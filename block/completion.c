@@ -30,10 +30,14 @@ static bool completion_add(BlockRequest *req, int result)
     return first;
 }
 
+/* As soon as the request is in the list, the main loop may complete it and its owner may free it.
+ */
 void block_complete_any(BlockRequest *req, int result)
 {
+    BlockSet *set = req->p.root->set;
+
     if (completion_add(req, result)) {
-        eventfd_write(req->p.root->set->event, 1);
+        eventfd_write(set->event, 1);
     }
 }
 
