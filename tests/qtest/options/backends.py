@@ -63,7 +63,6 @@ def check_input():
             name = "c" if args[0] == "-chardev" else "serial0"
             guest = program(folder, say("abcdef"))
             with Machine("-bios", guest, "-accel", "interp", *args) as m:
-                expect = "cdef" if name == "c" else "abcdef"
                 got = ""
 
                 def more() -> bool:
@@ -71,7 +70,9 @@ def check_input():
                     got += m.qmp("ringbuf-read", device=name, size=100)
                     return got.endswith("f")
                 until(more, "text in the ring")
-                assert got.endswith("f") and (name != "c" or got in expect + "abcdef"), got
+                # a ring of 4 bytes may have lost some between two reads, but keeps their order
+                assert got == ("abcdef" if name == "serial0" else "".join(sorted(set(got)))), got
+                assert set(got) <= set("abcdef"), got
 
 
 @contextlib.contextmanager
