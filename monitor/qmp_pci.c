@@ -16,7 +16,7 @@
 
 static PCIHost *find_host(Machine *m)
 {
-    const BoardType *board = m->board_ops;
+    const BoardType *board = m->board_type;
     Bus *root = board && board->plan.root_bus ? bus_find(m, board->plan.root_bus) : NULL;
 
     return root ? ((PCIBus *)root)->host : NULL;

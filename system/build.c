@@ -113,7 +113,7 @@ bool build_machine(Session *s, GError **err)
     const BoardType *board = build_board(s);
 
     s->m->type_name = board->plan.name;
-    s->m->board_ops = board;
+    s->m->board_type = board;
     return board->build(s->m, s->plan, err) && build_all_devices(s, err);
 }
 

@@ -6,12 +6,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/memfd.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "util/error.h"
 #include "util/sha256.h"
 
 #define HASH_PIECE (256u << 10)
@@ -41,13 +43,6 @@ char *boot_image_label(BootRole role, const BootImage *image)
                        : g_strdup_printf("%s of the stream", roles[role].text);
 }
 
-static bool fail(GError **err, BootRole role, const char *path, const char *what)
-{
-    g_set_error(err, g_quark_from_static_string("backplane-load"), 0, "%s '%s'%s%s",
-                roles[role].text, path, *what == 'i' ? " " : ": ", what);
-    return false;
-}
-
 BootImages *boot_images_new(void)
 {
     BootImages *b = g_new0(BootImages, 1);
@@ -74,16 +69,18 @@ bool boot_images_open(BootImages *b, BootRole role, const char *path, GError **e
     BootImage *image = &b->image[role];
     struct stat st;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    const char *wrong = NULL;
 
     if (fd < 0 || fstat(fd, &st) < 0) {
-        wrong = g_strerror(errno);
-        return fail(err, role, path, wrong);
+        error_set_errno(err, errno, "%s '%s'", roles[role].text, path);
+        if (fd >= 0) {
+            close(fd);
+        }
+        return false;
     }
-    wrong = !S_ISREG(st.st_mode) ? "is not a regular file" : st.st_size == 0 ? "is empty" : NULL;
-    if (wrong) {
+    if (!S_ISREG(st.st_mode) || st.st_size == 0) {
         close(fd);
-        return fail(err, role, path, wrong);
+        return error_set(err, ERROR_USER, "%s '%s' is %s", roles[role].text, path,
+                         S_ISREG(st.st_mode) ? "empty" : "not a regular file");
     }
     *image = (BootImage){ .fd = fd, .size = (uint64_t)st.st_size, .path = g_strdup(path) };
     return true;
@@ -97,10 +94,8 @@ bool boot_images_make(BootImages *b, BootRole role, uint64_t size, GError **err)
     if (image->fd >= 0 && ftruncate(image->fd, (off_t)size) == 0) {
         return true;
     }
-    g_set_error(err, g_quark_from_static_string("backplane-load"), 0,
-                "the host has no memory for the %s of %" G_GUINT64_FORMAT " bytes: %s",
-                roles[role].text, size, g_strerror(errno));
-    return false;
+    return error_set_errno(err, errno, "the host has no memory for the %s of %" PRIu64 " bytes",
+                           roles[role].text, size);
 }
 
 bool boot_images_share(BootImages *to, BootRole role, const BootImage *from, GError **err)
@@ -113,12 +108,10 @@ bool boot_images_share(BootImages *to, BootRole role, const BootImage *from, GEr
     if (image->fd >= 0) {
         return true;
     }
-    g_set_error(err, g_quark_from_static_string("backplane-load"), 0, "the %s: %s",
-                roles[role].text, g_strerror(errno));
-    return false;
+    return error_set_errno(err, errno, "the %s", roles[role].text);
 }
 
-static bool read_exact(int fd, uint8_t *buf, uint64_t len, uint64_t at)
+static bool boot_image_read_exact(int fd, uint8_t *buf, uint64_t len, uint64_t at)
 {
     errno = 0;
     while (len) {
@@ -139,7 +132,7 @@ static bool read_exact(int fd, uint8_t *buf, uint64_t len, uint64_t at)
 
 bool boot_image_read(const BootImage *image, void *buf, uint64_t len, uint64_t at)
 {
-    return read_exact(image->fd, buf, len, at);
+    return boot_image_read_exact(image->fd, buf, len, at);
 }
 
 bool boot_image_hash(int fd, uint64_t size, char text[BOOT_SHA256_TEXT])
@@ -151,7 +144,7 @@ bool boot_image_hash(int fd, uint64_t size, char text[BOOT_SHA256_TEXT])
     for (uint64_t at = 0; ok && at < size; at += HASH_PIECE) {
         uint64_t n = MIN(HASH_PIECE, size - at);
 
-        ok = read_exact(fd, piece, n, at);
+        ok = boot_image_read_exact(fd, piece, n, at);
         sha256_add(sum, piece, ok ? n : 0);
     }
     if (ok) {
@@ -170,7 +163,6 @@ bool boot_images_hash(BootImages *b, BootRole role, GError **err)
         return true;
     }
     label = boot_image_label(role, image);
-    g_set_error(err, g_quark_from_static_string("backplane-load"), 0, "%s cannot be read again: %s",
-                label, errno ? g_strerror(errno) : "the file became shorter");
-    return false;
+    return error_set(err, ERROR_HOST, "%s cannot be read again: %s", label,
+                     errno ? g_strerror(errno) : "the file became shorter");
 }

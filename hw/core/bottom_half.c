@@ -18,13 +18,13 @@ typedef struct BottomHalfSource {
     BottomHalves *set;
 } BottomHalfSource;
 
-static bool runnable(const BottomHalves *set)
+static bool bottom_half_runnable(const BottomHalves *set)
 {
     return set->queue.length > 0 && machine_active(set->machine);
 }
 
 /* The owner is on the call stack (a nested turn of the main loop): it runs at a later turn. */
-static void bottom_half_run(BottomHalf *b)
+static void bottom_half_run_one(BottomHalf *b)
 {
     Device *owner = b->owner;
 
@@ -43,16 +43,16 @@ static void bottom_half_run(BottomHalf *b)
 
 /* Each one that was scheduled at the start at most once, so that one which schedules itself again
  * does not run twice before another. */
-static gboolean source_dispatch(GSource *source, GSourceFunc fn, gpointer data)
+static gboolean bottom_half_source_dispatch(GSource *source, GSourceFunc fn, gpointer data)
 {
     BottomHalves *set = ((BottomHalfSource *)source)->set;
     gint64 end = g_get_monotonic_time() + DISPATCH_US;
 
-    for (unsigned n = set->queue.length; n > 0 && runnable(set); n--) {
+    for (unsigned n = set->queue.length; n > 0 && bottom_half_runnable(set); n--) {
         BottomHalf *b = g_queue_pop_head_link(&set->queue)->data;
 
         b->scheduled = false;
-        bottom_half_run(b);
+        bottom_half_run_one(b);
         if (g_get_monotonic_time() >= end) {
             break;
         }
@@ -60,23 +60,28 @@ static gboolean source_dispatch(GSource *source, GSourceFunc fn, gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
-static gboolean source_prepare(GSource *source, gint *timeout)
+static gboolean bottom_half_source_prepare(GSource *source, gint *timeout)
 {
     BottomHalves *set = ((BottomHalfSource *)source)->set;
 
     set->round++;
     *timeout = -1;
-    return runnable(set);
+    return bottom_half_runnable(set);
 }
 
-static gboolean source_check(GSource *source)
+static gboolean bottom_half_source_check(GSource *source)
 {
-    return runnable(((BottomHalfSource *)source)->set);
+    return bottom_half_runnable(((BottomHalfSource *)source)->set);
 }
 
-static BottomHalves *set_of(Machine *m)
+static BottomHalves *bottom_half_set(Machine *m)
 {
-    static GSourceFuncs funcs = { source_prepare, source_check, source_dispatch, NULL, NULL, NULL };
+    static GSourceFuncs funcs = { bottom_half_source_prepare,
+                                  bottom_half_source_check,
+                                  bottom_half_source_dispatch,
+                                  NULL,
+                                  NULL,
+                                  NULL };
     BottomHalves *set = m->bottom_halves;
 
     if (!set) {
@@ -105,12 +110,12 @@ void bottom_halves_free(Machine *m)
 void bottom_half_setup(BottomHalf *b, Device *owner, void (*fn)(void *arg), void *arg)
 {
     *b = (BottomHalf){ .owner = owner, .fn = fn, .arg = arg, .link = { .data = b } };
-    set_of(owner->machine);
+    bottom_half_set(owner->machine);
 }
 
 void bottom_half_schedule(BottomHalf *b)
 {
-    BottomHalves *set = set_of(b->owner->machine);
+    BottomHalves *set = bottom_half_set(b->owner->machine);
 
     if (b->scheduled) {
         return;
@@ -125,12 +130,12 @@ void bottom_half_schedule(BottomHalf *b)
 void bottom_half_cancel(BottomHalf *b)
 {
     if (b->scheduled) {
-        g_queue_unlink(&set_of(b->owner->machine)->queue, &b->link);
+        g_queue_unlink(&bottom_half_set(b->owner->machine)->queue, &b->link);
         b->scheduled = false;
     }
 }
 
 unsigned bottom_half_round(Machine *m)
 {
-    return set_of(m)->round;
+    return bottom_half_set(m)->round;
 }

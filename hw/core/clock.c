@@ -3,7 +3,8 @@
  * Clocks and timers (contract in hw/core/clock.h).
  *
  * Each clock keeps its armed timers in a binary heap by deadline. The virtual clock is the
- * monotonic clock minus the time the guest stood still; readers take no lock (a sequence count).
+ * monotonic clock minus the time during which the guest was stopped. Readers use a sequence count
+ * instead of a lock.
  */
 #include "hw/core/clock.h"
 
@@ -15,7 +16,7 @@
 #define STEP_ROUNDS   1000 /* timers armed for one instant by each other: more is a livelock */
 
 typedef struct TimerHeap {
-    GPtrArray *timers; /* Timer*, heap order; each knows its position */
+    GPtrArray *timers; /* Timer*, in heap order; heap_pos is the index */
 } TimerHeap;
 
 struct ClockSet {
@@ -34,7 +35,7 @@ typedef struct ClockSource {
     ClockSet *clocks;
 } ClockSource;
 
-static int64_t host_ns(clockid_t id)
+static int64_t clock_host_ns(clockid_t id)
 {
     struct timespec t;
 
@@ -42,7 +43,7 @@ static int64_t host_ns(clockid_t id)
     return t.tv_sec * NS_PER_SECOND + t.tv_nsec;
 }
 
-static int64_t virtual_now(const ClockSet *c)
+static int64_t clock_virtual_now(const ClockSet *c)
 {
     unsigned seq;
     int64_t now;
@@ -50,14 +51,14 @@ static int64_t virtual_now(const ClockSet *c)
     do {
         seq = __atomic_load_n(&c->seq, __ATOMIC_ACQUIRE);
         now = __atomic_load_n(&c->running, __ATOMIC_RELAXED)
-                  ? host_ns(CLOCK_MONOTONIC) + __atomic_load_n(&c->offset, __ATOMIC_RELAXED)
+                  ? clock_host_ns(CLOCK_MONOTONIC) + __atomic_load_n(&c->offset, __ATOMIC_RELAXED)
                   : __atomic_load_n(&c->stopped_at, __ATOMIC_RELAXED);
         __atomic_thread_fence(__ATOMIC_ACQUIRE);
     } while ((seq & 1) || seq != __atomic_load_n(&c->seq, __ATOMIC_RELAXED));
     return now;
 }
 
-static void virtual_set(ClockSet *c, bool running, int64_t offset, int64_t stopped_at)
+static void clock_virtual_set(ClockSet *c, bool running, int64_t offset, int64_t stopped_at)
 {
     __atomic_store_n(&c->seq, c->seq + 1, __ATOMIC_RELAXED);
     __atomic_thread_fence(__ATOMIC_RELEASE);
@@ -71,69 +72,70 @@ int64_t clock_now_any(const Machine *m, ClockKind kind)
 {
     switch (kind) {
     case CLOCK_KIND_VIRTUAL:
-        return virtual_now(m->clocks);
+        return clock_virtual_now(m->clocks);
     case CLOCK_KIND_HOST:
-        return host_ns(CLOCK_REALTIME);
+        return clock_host_ns(CLOCK_REALTIME);
     case CLOCK_KIND_REALTIME:
     case CLOCK_KINDS:
         break;
     }
-    return host_ns(CLOCK_MONOTONIC);
+    return clock_host_ns(CLOCK_MONOTONIC);
 }
 
 /* --- the heap --- */
 
-static Timer *heap_at(const TimerHeap *h, unsigned i)
+static Timer *clock_heap_at(const TimerHeap *h, unsigned i)
 {
     return g_ptr_array_index(h->timers, i);
 }
 
-static void heap_place(TimerHeap *h, unsigned i, Timer *t)
+static void clock_heap_place(TimerHeap *h, unsigned i, Timer *t)
 {
     g_ptr_array_index(h->timers, i) = t;
     t->heap_pos = i;
 }
 
-static void heap_up(TimerHeap *h, Timer *t)
+static void clock_heap_up(TimerHeap *h, Timer *t)
 {
     unsigned i = t->heap_pos;
 
-    while (i > 0 && heap_at(h, (i - 1) / 2)->deadline > t->deadline) {
-        heap_place(h, i, heap_at(h, (i - 1) / 2));
+    while (i > 0 && clock_heap_at(h, (i - 1) / 2)->deadline > t->deadline) {
+        clock_heap_place(h, i, clock_heap_at(h, (i - 1) / 2));
         i = (i - 1) / 2;
     }
-    heap_place(h, i, t);
+    clock_heap_place(h, i, t);
 }
 
-static void heap_down(TimerHeap *h, Timer *t)
+static void clock_heap_down(TimerHeap *h, Timer *t)
 {
     unsigned i = t->heap_pos, n = h->timers->len;
 
     for (;;) {
         unsigned child = 2 * i + 1;
 
-        if (child + 1 < n && heap_at(h, child + 1)->deadline < heap_at(h, child)->deadline) {
+        if (child + 1 < n &&
+            clock_heap_at(h, child + 1)->deadline < clock_heap_at(h, child)->deadline) {
             child++;
         }
-        if (child >= n || heap_at(h, child)->deadline >= t->deadline) {
+        if (child >= n || clock_heap_at(h, child)->deadline >= t->deadline) {
             break;
         }
-        heap_place(h, i, heap_at(h, child));
+        clock_heap_place(h, i, clock_heap_at(h, child));
         i = child;
     }
-    heap_place(h, i, t);
+    clock_heap_place(h, i, t);
 }
 
-static void heap_remove(TimerHeap *h, Timer *t)
+static void clock_heap_remove(TimerHeap *h, Timer *t)
 {
-    Timer *last = heap_at(h, h->timers->len - 1);
+    Timer *last = clock_heap_at(h, h->timers->len - 1);
     unsigned pos = t->heap_pos;
 
     g_ptr_array_set_size(h->timers, h->timers->len - 1);
     if (last != t) {
-        heap_place(h, pos, last);
-        heap_up(h, last);
-        heap_down(h, last);
+        clock_heap_place(h, pos, last);
+        clock_heap_up(h, last);
+        clock_heap_down(h, last);
     }
 }
 
@@ -152,9 +154,9 @@ void timer_setup(Timer *t, void (*fn)(void *dev), void *dev)
     t->owner = owner;
 }
 
-/* The main loop looks at the deadlines before it waits; only if another thread changes them may
- * it be waiting already. */
-static void wake_loop(void)
+/* The main loop reads the deadlines before it waits. It may be waiting already only if another
+ * thread changes them. */
+static void clock_wake_loop(void)
 {
     if (!g_main_context_is_owner(NULL)) {
         g_main_context_wakeup(NULL);
@@ -175,10 +177,10 @@ void timer_arm_at(Timer *t, int64_t deadline)
         g_ptr_array_add(h->timers, t);
     }
     t->deadline = deadline;
-    heap_up(h, t);
-    heap_down(h, t);
+    clock_heap_up(h, t);
+    clock_heap_down(h, t);
     if (c->source && t->heap_pos == 0) {
-        wake_loop();
+        clock_wake_loop();
     }
 }
 
@@ -193,7 +195,7 @@ void timer_arm_ns(Timer *t, uint64_t delay)
 void timer_cancel(Timer *t)
 {
     if (timer_armed(t)) {
-        heap_remove(&t->machine->clocks->heaps[t->kind], t);
+        clock_heap_remove(&t->machine->clocks->heaps[t->kind], t);
         t->deadline = CLOCK_NEVER;
     }
 }
@@ -240,7 +242,7 @@ void clocks_free(ClockSet *c)
     }
     for (unsigned i = 0; i < CLOCK_KINDS; i++) {
         for (unsigned j = 0; j < c->heaps[i].timers->len; j++) {
-            heap_at(&c->heaps[i], j)->deadline = CLOCK_NEVER;
+            clock_heap_at(&c->heaps[i], j)->deadline = CLOCK_NEVER;
         }
         g_ptr_array_free(c->heaps[i].timers, TRUE);
     }
@@ -250,42 +252,42 @@ void clocks_free(ClockSet *c)
 void clocks_set_stepped(ClockSet *c)
 {
     c->stepped = true;
-    virtual_set(c, false, 0, 0);
+    clock_virtual_set(c, false, 0, 0);
 }
 
 void clocks_run_virtual(ClockSet *c, bool run)
 {
-    int64_t now = virtual_now(c);
+    int64_t now = clock_virtual_now(c);
 
     if (!c->stepped && run != c->running) {
-        virtual_set(c, run, now - host_ns(CLOCK_MONOTONIC), now);
-        wake_loop();
+        clock_virtual_set(c, run, now - clock_host_ns(CLOCK_MONOTONIC), now);
+        clock_wake_loop();
     }
 }
 
 void clocks_set_virtual(ClockSet *c, int64_t now)
 {
     g_assert(!c->running);
-    virtual_set(c, false, 0, now);
+    clock_virtual_set(c, false, 0, now);
 }
 
 int64_t clocks_deadline(const ClockSet *c, ClockKind kind)
 {
     const TimerHeap *h = &c->heaps[kind];
 
-    return h->timers->len ? heap_at(h, 0)->deadline : CLOCK_NEVER;
+    return h->timers->len ? clock_heap_at(h, 0)->deadline : CLOCK_NEVER;
 }
 
 /* Timers due at `now`, each at most once: one that re-arms in the past waits for the next call. */
-static unsigned dispatch_heap(TimerHeap *h, int64_t now)
+static unsigned clock_dispatch_heap(TimerHeap *h, int64_t now)
 {
     unsigned ran = 0;
 
-    if (h->timers->len == 0 || heap_at(h, 0)->deadline > now) {
+    if (h->timers->len == 0 || clock_heap_at(h, 0)->deadline > now) {
         return 0;
     }
     for (unsigned budget = h->timers->len; budget > 0 && h->timers->len > 0; budget--) {
-        Timer *t = heap_at(h, 0);
+        Timer *t = clock_heap_at(h, 0);
 
         if (t->deadline > now || !timer_fire(t)) {
             break;
@@ -303,7 +305,7 @@ unsigned clocks_dispatch(ClockSet *c)
         if (kind == CLOCK_KIND_VIRTUAL && (c->stepped || !c->running)) {
             continue;
         }
-        ran += dispatch_heap(&c->heaps[kind], clock_now_any(c->machine, kind));
+        ran += clock_dispatch_heap(&c->heaps[kind], clock_now_any(c->machine, kind));
     }
     return ran;
 }
@@ -320,13 +322,13 @@ bool clocks_step_to(ClockSet *c, int64_t to)
         int64_t now = MAX(c->stopped_at, MIN(next, to));
 
         rounds = now == c->stopped_at ? rounds + 1 : 0;
-        virtual_set(c, false, 0, now);
+        clock_virtual_set(c, false, 0, now);
         if (next > to || rounds > STEP_ROUNDS ||
-            !dispatch_heap(&c->heaps[CLOCK_KIND_VIRTUAL], now)) {
+            !clock_dispatch_heap(&c->heaps[CLOCK_KIND_VIRTUAL], now)) {
             break;
         }
     }
-    virtual_set(c, false, 0, to);
+    clock_virtual_set(c, false, 0, to);
     return true;
 }
 
@@ -348,7 +350,7 @@ int64_t clocks_wait_ns(const ClockSet *c)
     return wait;
 }
 
-static gboolean source_prepare(GSource *source, gint *timeout)
+static gboolean clock_source_prepare(GSource *source, gint *timeout)
 {
     int64_t wait = clocks_wait_ns(((ClockSource *)source)->clocks);
 
@@ -356,12 +358,12 @@ static gboolean source_prepare(GSource *source, gint *timeout)
     return wait == 0;
 }
 
-static gboolean source_check(GSource *source)
+static gboolean clock_source_check(GSource *source)
 {
     return clocks_wait_ns(((ClockSource *)source)->clocks) == 0;
 }
 
-static gboolean source_dispatch(GSource *source, GSourceFunc fn, gpointer data)
+static gboolean clock_source_dispatch(GSource *source, GSourceFunc fn, gpointer data)
 {
     clocks_dispatch(((ClockSource *)source)->clocks);
     return G_SOURCE_CONTINUE;
@@ -369,7 +371,9 @@ static gboolean source_dispatch(GSource *source, GSourceFunc fn, gpointer data)
 
 void clocks_attach(ClockSet *c)
 {
-    static GSourceFuncs funcs = { source_prepare, source_check, source_dispatch, NULL, NULL, NULL };
+    static GSourceFuncs funcs = {
+        clock_source_prepare, clock_source_check, clock_source_dispatch, NULL, NULL, NULL
+    };
 
     c->source = g_source_new(&funcs, sizeof(ClockSource));
     ((ClockSource *)c->source)->clocks = c;

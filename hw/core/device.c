@@ -10,6 +10,7 @@
 #include "hw/core/device_tree.h"
 #include "hw/core/prop.h"
 #include "machine-events.h"
+#include "util/error.h"
 #include "util/log.h"
 #include "util/trace.h"
 
@@ -50,26 +51,24 @@ void device_leave(Device *dev)
     dev->machine->entered--;
 }
 
-static bool guard_enter(void *owner)
+static bool device_guard_enter(void *owner)
 {
     return device_enter(owner);
 }
 
-static void guard_leave(void *owner)
+static void device_guard_leave(void *owner)
 {
     device_leave(owner);
 }
 
-const MemGuard device_guard = { guard_enter, guard_leave };
+const MemGuard device_guard = { device_guard_enter, device_guard_leave };
 
 /* --- buses --- */
 
 bool bus_init(Bus *bus, Machine *m, PlanBusKind kind, const char *name, Device *owner, GError **err)
 {
     if (g_hash_table_contains(m->buses, name)) {
-        g_set_error(err, G_FILE_ERROR, G_FILE_ERROR_EXIST,
-                    "the machine has a bus named '%s' already", name);
-        return false;
+        return error_set(err, ERROR_USER, "the machine has a bus named '%s' already", name);
     }
     *bus = (Bus){ .kind = kind, .name = g_strdup(name), .owner = owner, .machine = m };
     bus->members = g_ptr_array_new();
@@ -95,7 +94,7 @@ Bus *bus_find(Machine *m, const char *name)
 
 /* --- the tree --- */
 
-static void tree_add(Device *parent, Device *dev, char *name)
+static void device_tree_add(Device *parent, Device *dev, char *name)
 {
     dev->parent = parent;
     dev->path = g_strdup_printf("%s/%s", parent->path, name);
@@ -106,7 +105,7 @@ static void tree_add(Device *parent, Device *dev, char *name)
     g_free(name);
 }
 
-static void tree_remove(Device *dev)
+static void device_tree_remove(Device *dev)
 {
     if (dev->parent) {
         g_ptr_array_remove(dev->parent->children, dev);
@@ -114,7 +113,7 @@ static void tree_remove(Device *dev)
     }
 }
 
-static Device *node_new(Machine *m)
+static Device *device_node_new(Machine *m)
 {
     Device *dev = g_new0(Device, 1);
 
@@ -125,7 +124,7 @@ static Device *node_new(Machine *m)
     return dev;
 }
 
-static Device *child_named(const Device *parent, const char *name)
+static Device *device_child_named(const Device *parent, const char *name)
 {
     for (unsigned i = 0; parent->children && i < parent->children->len; i++) {
         Device *child = g_ptr_array_index(parent->children, i);
@@ -139,11 +138,11 @@ static Device *child_named(const Device *parent, const char *name)
 
 Device *device_container(Machine *m, const char *name)
 {
-    Device *node = child_named(m->root, name);
+    Device *node = device_child_named(m->root, name);
 
     if (!node) {
-        node = node_new(m);
-        tree_add(m->root, node, g_strdup(name));
+        node = device_node_new(m);
+        device_tree_add(m->root, node, g_strdup(name));
     }
     return node;
 }
@@ -152,25 +151,25 @@ void device_tree_init(Machine *m)
 {
     m->by_id = g_hash_table_new(g_str_hash, g_str_equal);
     m->buses = g_hash_table_new(g_str_hash, g_str_equal);
-    m->root = node_new(m);
+    m->root = device_node_new(m);
     m->root->path = g_strdup("/machine");
     device_container(m, "peripheral");
     device_container(m, "peripheral-anon");
     device_container(m, "unattached");
 }
 
-static void node_free(Device *dev)
+static void device_node_free(Device *dev)
 {
     while (dev->children && dev->children->len > 0) {
         Device *child = g_ptr_array_index(dev->children, dev->children->len - 1);
 
         if (child->type == &container_type) {
-            node_free(child);
+            device_node_free(child);
         } else {
             device_unplug(child);
         }
     }
-    tree_remove(dev);
+    device_tree_remove(dev);
     if (dev->children) {
         g_ptr_array_free(dev->children, TRUE);
     }
@@ -180,10 +179,10 @@ static void node_free(Device *dev)
 
 void device_tree_free(Machine *m)
 {
-    /* Users' devices go before what the board made for them to sit on. */
-    node_free(device_container(m, "peripheral-anon"));
-    node_free(device_container(m, "peripheral"));
-    node_free(m->root);
+    /* Devices of users are removed before the board's buses that they are on. */
+    device_node_free(device_container(m, "peripheral-anon"));
+    device_node_free(device_container(m, "peripheral"));
+    device_node_free(m->root);
     g_hash_table_destroy(m->by_id);
     g_hash_table_destroy(m->buses);
 }
@@ -199,7 +198,7 @@ typedef struct PathSearch {
     unsigned hits;
 } PathSearch;
 
-static bool match_tail(void *opaque, Device *dev)
+static bool device_match_tail(void *opaque, Device *dev)
 {
     PathSearch *s = opaque;
 
@@ -210,13 +209,13 @@ static bool match_tail(void *opaque, Device *dev)
     return true;
 }
 
-static Device *find_absolute(Machine *m, const char *path)
+static Device *device_find_absolute(Machine *m, const char *path)
 {
     g_auto(GStrv) parts = g_strsplit(path + 1, "/", -1);
     Device *dev = parts[0] && g_str_equal(parts[0], "machine") ? m->root : NULL;
 
     for (unsigned i = 1; dev && parts[i]; i++) {
-        dev = *parts[i] ? child_named(dev, parts[i]) : dev;
+        dev = *parts[i] ? device_child_named(dev, parts[i]) : dev;
     }
     return dev;
 }
@@ -226,9 +225,9 @@ Device *device_find_path(Machine *m, const char *path)
     PathSearch search = { .tail = path };
 
     if (*path == '/') {
-        return find_absolute(m, path);
+        return device_find_absolute(m, path);
     }
-    device_visit(m->root, match_tail, &search);
+    device_visit(m->root, device_match_tail, &search);
     return search.hits == 1 ? search.found : NULL;
 }
 
@@ -248,7 +247,7 @@ bool device_visit(Device *dev, bool (*fn)(void *opaque, Device *dev), void *opaq
 /* --- life --- */
 
 /* The rows that the sort adds to the type's own. */
-static bool store_kind_props(Device *dev, const PlanDevice *plan, GError **err)
+static bool device_store_kind_props(Device *dev, const PlanDevice *plan, GError **err)
 {
     const DeviceKind *kind = dev->type->kind;
     PlanProp row;
@@ -261,7 +260,7 @@ static bool store_kind_props(Device *dev, const PlanDevice *plan, GError **err)
     return true;
 }
 
-static void free_kind_props(Device *dev)
+static void device_free_kind_props(Device *dev)
 {
     const DeviceKind *kind = dev->type->kind;
     PlanProp row;
@@ -276,8 +275,7 @@ Device *device_new(Machine *m, const DeviceType *type, const PlanDevice *plan, G
     Device *dev = g_try_malloc0(type->size);
 
     if (!dev) {
-        g_set_error(err, G_FILE_ERROR, G_FILE_ERROR_NOMEM, "no memory for a %s device (%zu bytes)",
-                    type->name, type->size);
+        error_set(err, ERROR_HOST, "no memory for a %s device (%zu bytes)", type->name, type->size);
         return NULL;
     }
     dev->type = type;
@@ -286,7 +284,7 @@ Device *device_new(Machine *m, const DeviceType *type, const PlanDevice *plan, G
     dev->id = plan && plan->id ? g_strdup(plan->id) : NULL;
     dev->place = plan ? g_strdup(plan->place) : NULL;
     if (!props_store(type->props, type->n_props, dev, plan, err) ||
-        !store_kind_props(dev, plan, err)) {
+        !device_store_kind_props(dev, plan, err)) {
         device_unpin_any(dev);
         return NULL;
     }
@@ -302,7 +300,7 @@ static void device_finalize(Device *dev)
         dev->type->kind->finalize(dev);
     }
     props_free(dev->type->props, dev->type->n_props, dev);
-    free_kind_props(dev);
+    device_free_kind_props(dev);
     if (dev->children) {
         g_ptr_array_free(dev->children, TRUE);
     }
@@ -313,7 +311,7 @@ static void device_finalize(Device *dev)
     g_free(dev);
 }
 
-static gboolean finalize_later(gpointer opaque)
+static gboolean device_finalize_later(gpointer opaque)
 {
     Device *dev = opaque;
 
@@ -335,27 +333,26 @@ void device_unpin_any(Device *dev)
         return;
     }
     if (machine_locked(dev->machine)) {
-        finalize_later(dev);
+        device_finalize_later(dev);
     } else {
         /* The main loop holds the lock while it dispatches. */
-        g_idle_add(finalize_later, dev);
+        g_idle_add(device_finalize_later, dev);
     }
 }
 
-static bool find_bus(Device *dev, const PlanDevice *plan, GError **err)
+static bool device_find_bus(Device *dev, const PlanDevice *plan, GError **err)
 {
     if (!plan || !plan->bus) {
         return true;
     }
     dev->bus = bus_find(dev->machine, plan->bus);
     if (!dev->bus) {
-        g_set_error(err, G_FILE_ERROR, G_FILE_ERROR_NOENT, "%s: there is no bus named '%s'",
-                    device_name(dev), plan->bus);
+        error_set(err, ERROR_USER, "%s: there is no bus named '%s'", device_name(dev), plan->bus);
     }
     return dev->bus != NULL;
 }
 
-static void enter_tree(Device *dev, Device *parent)
+static void device_enter_tree(Device *dev, Device *parent)
 {
     Machine *m = dev->machine;
     bool anon = !dev->id;
@@ -363,7 +360,8 @@ static void enter_tree(Device *dev, Device *parent)
     if (!parent) {
         parent = device_container(m, anon ? "peripheral-anon" : "peripheral");
     }
-    tree_add(parent, dev, anon ? g_strdup_printf("device[%u]", m->anon++) : g_strdup(dev->id));
+    device_tree_add(parent, dev,
+                    anon ? g_strdup_printf("device[%u]", m->anon++) : g_strdup(dev->id));
     if (dev->id) {
         g_hash_table_insert(m->by_id, (char *)dev->id, dev);
     }
@@ -372,7 +370,7 @@ static void enter_tree(Device *dev, Device *parent)
     }
 }
 
-static void leave_tree(Device *dev)
+static void device_leave_tree(Device *dev)
 {
     if (dev->id && device_find_id(dev->machine, dev->id) == dev) {
         g_hash_table_remove(dev->machine->by_id, dev->id);
@@ -380,7 +378,7 @@ static void leave_tree(Device *dev)
     if (dev->bus) {
         g_ptr_array_remove(dev->bus->members, dev);
     }
-    tree_remove(dev);
+    device_tree_remove(dev);
 }
 
 bool device_realize(Device *dev, const PlanDevice *plan, Device *parent, GError **err)
@@ -389,12 +387,12 @@ bool device_realize(Device *dev, const PlanDevice *plan, Device *parent, GError 
     const DeviceKind *kind = type->kind;
 
     if (dev->id && device_find_id(dev->machine, dev->id)) {
-        g_set_error(err, G_FILE_ERROR, G_FILE_ERROR_EXIST,
-                    "the machine has a device with the id '%s' already", dev->id);
+        error_set(err, ERROR_USER, "the machine has a device with the id '%s' already", dev->id);
         device_unpin_any(dev);
         return false;
     }
-    if (!find_bus(dev, plan, err) || (kind && kind->attach && !kind->attach(dev, plan, err))) {
+    if (!device_find_bus(dev, plan, err) ||
+        (kind && kind->attach && !kind->attach(dev, plan, err))) {
         device_unpin_any(dev);
         return false;
     }
@@ -408,7 +406,7 @@ bool device_realize(Device *dev, const PlanDevice *plan, Device *parent, GError 
         device_unpin_any(dev);
         return false;
     }
-    enter_tree(dev, parent);
+    device_enter_tree(dev, parent);
     dev->realized = true;
     device_reset_tree(dev, RESET_COLD);
     if (kind && kind->ready) {
@@ -462,7 +460,7 @@ void device_unplug(Device *dev)
     if (dev->type->unrealize) {
         dev->type->unrealize(dev);
     }
-    leave_tree(dev);
+    device_leave_tree(dev);
     if (m->hooks.device_gone) {
         m->hooks.device_gone(m->hooks.opaque, dev);
     }
@@ -471,7 +469,7 @@ void device_unplug(Device *dev)
 
 /* --- reset --- */
 
-static bool reset_state(void *opaque, Device *dev)
+static bool device_reset_state(void *opaque, Device *dev)
 {
     ResetKind kind = *(ResetKind *)opaque;
 
@@ -485,7 +483,7 @@ static bool reset_state(void *opaque, Device *dev)
     return true;
 }
 
-static bool reset_outputs(void *opaque, Device *dev)
+static bool device_reset_outputs(void *opaque, Device *dev)
 {
     if (dev->type->kind && dev->type->kind->reset_exit) {
         dev->type->kind->reset_exit(dev);
@@ -498,6 +496,6 @@ static bool reset_outputs(void *opaque, Device *dev)
 
 void device_reset_tree(Device *dev, ResetKind kind)
 {
-    device_visit(dev, reset_state, &kind);
-    device_visit(dev, reset_outputs, NULL);
+    device_visit(dev, device_reset_state, &kind);
+    device_visit(dev, device_reset_outputs, NULL);
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "hw/core/host_object.h"
+#include "util/error.h"
 #include "util/host.h"
 
 typedef struct HostIothread {
@@ -20,7 +21,7 @@ typedef struct HostIothread {
     GCond known;
 } HostIothread;
 
-static gpointer run(gpointer opaque)
+static gpointer iothread_run(gpointer opaque)
 {
     HostIothread *t = opaque;
 
@@ -40,15 +41,14 @@ static bool iothread_open(HostObject *o, GError **err)
     g_autofree char *name = g_strdup_printf("IO %.12s", o->id); /* as the kernel keeps 15 */
 
     if (!host_can_open(2)) { /* GLib ends the process if it cannot make a context */
-        g_set_error(err, G_FILE_ERROR, G_FILE_ERROR_MFILE, "no file descriptors for a thread: %s",
-                    g_strerror(EMFILE));
-        return false;
+        return error_set(err, ERROR_HOST, "no file descriptors for a thread: %s",
+                         g_strerror(EMFILE));
     }
     g_mutex_init(&t->lock);
     g_cond_init(&t->known);
     t->context = g_main_context_new();
     t->loop = g_main_loop_new(t->context, FALSE);
-    t->thread = g_thread_try_new(name, run, t, err);
+    t->thread = g_thread_try_new(name, iothread_run, t, err);
     g_mutex_lock(&t->lock);
     while (t->thread && t->tid == 0) {
         g_cond_wait(&t->known, &t->lock);
@@ -57,18 +57,18 @@ static bool iothread_open(HostObject *o, GError **err)
     return t->thread != NULL;
 }
 
-static gboolean stop(gpointer loop)
+static gboolean iothread_stop(gpointer loop)
 {
     g_main_loop_quit(loop);
     return G_SOURCE_REMOVE;
 }
 
 /* The thread itself must stop its loop, which it may not have begun yet. */
-static void end_thread(HostIothread *t)
+static void iothread_end_thread(HostIothread *t)
 {
     GSource *source = g_idle_source_new();
 
-    g_source_set_callback(source, stop, t->loop, NULL);
+    g_source_set_callback(source, iothread_stop, t->loop, NULL);
     g_source_attach(source, t->context);
     g_source_unref(source);
     g_thread_join(t->thread);
@@ -79,7 +79,7 @@ static void iothread_close(HostObject *o)
     HostIothread *t = (HostIothread *)o;
 
     if (t->thread) {
-        end_thread(t);
+        iothread_end_thread(t);
     }
     if (t->loop) {
         g_main_loop_unref(t->loop);

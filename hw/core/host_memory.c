@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * memory-backend-ram, -memfd and -file: where guest RAM comes from.
+ * memory-backend-ram, -memfd and -file: sources of guest RAM.
  *
- * A back end says how memory is made; it is made when the machine is built, and again if a load
- * fails and the machine is built anew. Beside a private file all kinds are shared memory.
+ * A back end describes how memory is allocated. The memory is allocated when the machine is built,
+ * and again if a load fails and the machine is rebuilt. All classes use shared memory except a
+ * private file.
  */
 #include <errno.h>
 #include <unistd.h>
 
 #include "hw/core/host_object.h"
+#include "util/error.h"
 
-#define BAD     G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE
 #define MACHINE "machine" /* the user of RAM */
 
 typedef struct HostMemory {
@@ -29,16 +30,15 @@ static HostMemory *memory_of(const HostObject *o)
     return memory ? (HostMemory *)o : NULL;
 }
 
-/* The file is made when the machine is built: it or its folder must allow that. */
-static bool check_path(const char *path, GError **err)
+/* The file is created when the machine is built: check the permissions of it or its directory. */
+static bool memory_check_path(const char *path, GError **err)
 {
     g_autofree char *folder = g_path_get_dirname(path);
     bool there = g_file_test(path, G_FILE_TEST_EXISTS);
 
     if (access(there ? path : folder, there ? R_OK | W_OK : W_OK | X_OK) < 0) {
-        g_set_error(err, BAD, "mem-path=%s cannot be %s: %s", path,
-                    there ? "read and written" : "created", g_strerror(errno));
-        return false;
+        return error_set(err, ERROR_USER, "mem-path=%s cannot be %s: %s", path,
+                         there ? "read and written" : "created", g_strerror(errno));
     }
     return true;
 }
@@ -49,15 +49,14 @@ static bool memory_open(HostObject *o, GError **err)
     uint64_t huge = h->source.hugetlb_size;
 
     if (huge && (!h->source.hugetlb || (huge & (huge - 1)))) {
-        g_set_error(err, BAD, "hugetlbsize=%" G_GUINT64_FORMAT " %s", huge,
-                    h->source.hugetlb ? "is no power of two" : "needs hugetlb=on");
-        return false;
+        return error_set(err, ERROR_USER, "hugetlbsize=%" G_GUINT64_FORMAT " %s", huge,
+                         h->source.hugetlb ? "is not a power of two" : "requires hugetlb=on");
     }
     h->source.path = h->path;
     h->source.private_file = !h->share;
     h->source.no_dump = !h->dump;
     h->source.no_reserve = !h->reserve;
-    if (h->path && !check_path(h->path, err)) {
+    if (h->path && !memory_check_path(h->path, err)) {
         return false;
     }
     return ram_check_host(o->id, h->size, &h->source, err);
@@ -97,17 +96,17 @@ RamBlock *host_memory_ram(Machine *m, const char *backend, const char *block_id,
     RamBlock *block;
 
     if (!h) {
-        g_set_error(err, BAD, "memory-backend=%s: %s", backend,
-                    o ? "that object is no memory back end"
-                      : "there is no such object: add -object memory-backend-ram,id=...");
+        error_set(err, ERROR_USER, "memory-backend=%s: %s", backend,
+                  o ? "the object is not a memory back end"
+                    : "the object does not exist; add -object memory-backend-ram,id=...");
         return NULL;
     }
     if (h->size != size) {
-        g_set_error(err, BAD,
-                    "memory-backend=%s has %" G_GUINT64_FORMAT
-                    " bytes, the machine %" G_GUINT64_FORMAT
-                    ": give both the same size, or leave -m out",
-                    backend, h->size, size);
+        error_set(err, ERROR_USER,
+                  "memory-backend=%s has %" G_GUINT64_FORMAT
+                  " bytes, the machine %" G_GUINT64_FORMAT
+                  ": use the same size for both, or omit -m",
+                  backend, h->size, size);
         return NULL;
     }
     block = machine_ram_new_from(m, block_id, size, m->dry_run ? &anonymous : &h->source, err);
@@ -117,7 +116,7 @@ RamBlock *host_memory_ram(Machine *m, const char *backend, const char *block_id,
     return block;
 }
 
-static void release(void *opaque, HostObject *o)
+static void memory_release_one(void *opaque, HostObject *o)
 {
     if (memory_of(o)) {
         host_object_unuse(o, MACHINE);
@@ -126,10 +125,10 @@ static void release(void *opaque, HostObject *o)
 
 void host_memory_release(Machine *m)
 {
-    host_object_foreach(m, release, NULL);
+    host_object_foreach(m, memory_release_one, NULL);
 }
 
-/* --- the kinds --- */
+/* --- the classes --- */
 
 #define SIZE_PROP                                                                                  \
     {                                                                                              \
@@ -140,29 +139,32 @@ void host_memory_release(Machine *m)
 #define COMMON_PROPS(shared, text)                                                                 \
     SIZE_PROP, PROP_BOOL(HostMemory, share, "share", shared, text),                                \
         PROP_BOOL(HostMemory, source.prealloc, "prealloc", false,                                  \
-                  "have the host provide all of it at once"),                                      \
+                  "allocate all of the memory when the machine is built"),                         \
         PROP_BOOL(HostMemory, source.merge, "merge", true, "let the host merge equal pages"),      \
-        PROP_BOOL(HostMemory, dump, "dump", true, "in core files of the emulator"),                \
+        PROP_BOOL(HostMemory, dump, "dump", true,                                                  \
+                  "include the memory in core files of the emulator"),                             \
         PROP_BOOL(HostMemory, reserve, "reserve", true,                                            \
-                  "refuse more memory than the host has, and reserve huge pages")
+                  "reject more memory than the host has, and reserve huge pages")
 
 static const PlanProp ram_props[] = {
     COMMON_PROPS(false, "accepted: the memory can be shared either way"),
 };
 static const PlanProp memfd_props[] = {
     COMMON_PROPS(true, "accepted: the memory can be shared either way"),
-    PROP_BOOL(HostMemory, source.hugetlb, "hugetlb", false, "of huge pages"),
+    PROP_BOOL(HostMemory, source.hugetlb, "hugetlb", false, "use huge pages"),
     PROP_SIZE(HostMemory, source.hugetlb_size, "hugetlbsize", 0, 0, UINT64_MAX,
-              "their size (0: the host's default)"),
-    PROP_BOOL(HostMemory, source.seal, "seal", true, "fix its size for whoever shares it"),
+              "size of the huge pages (0: the host's default)"),
+    PROP_BOOL(HostMemory, source.seal, "seal", true,
+              "seal the memfd, so that its size cannot change"),
 };
 static const PlanProp file_props[] = {
-    COMMON_PROPS(false, "what the guest writes goes into the file"),
+    COMMON_PROPS(false, "guest writes are stored in the file"),
     { .name = "mem-path",
       .kind = PLAN_PROP_STRING,
       .flags = PLAN_PROP_REQUIRED,
       .field = FIELD(HostMemory, path, char *),
-      .doc = "the file, made if it is not there; or a folder for an unnamed one (hugetlbfs)" },
+      .doc = "the file, created if it does not exist; or a directory for an unnamed file "
+             "(hugetlbfs)" },
 };
 
 #define MEMORY_KIND(n, text, props_)                                                               \
@@ -173,6 +175,7 @@ static const PlanProp file_props[] = {
 const HostObjectKind host_memory_ram_kind =
     MEMORY_KIND("memory-backend-ram", "memory of the host for guest RAM", ram_props);
 const HostObjectKind host_memory_memfd =
-    MEMORY_KIND("memory-backend-memfd", "the same, with huge pages and seals", memfd_props);
+    MEMORY_KIND("memory-backend-memfd",
+                "memory of the host for guest RAM, with huge pages and seals", memfd_props);
 const HostObjectKind host_memory_file =
     MEMORY_KIND("memory-backend-file", "a file of the host as guest RAM", file_props);

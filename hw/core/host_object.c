@@ -1,27 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Host objects: the list of a machine, their properties and their users.
+ * Host objects: the list of a machine, properties and users (contract in hw/core/host_object.h).
  */
 #include "hw/core/host_object.h"
 
 #include <string.h>
 
 #include "hw/core/prop.h"
+#include "util/error.h"
 #include "util/suggest.h"
-
-#define BAD G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE
 
 const HostObjectKind *const host_object_kinds[] = {
     &host_iothread,    &host_memory_file, &host_memory_memfd, &host_memory_ram_kind,
     &host_rng_builtin, &host_rng_random,  &host_secret,       NULL,
 };
 
-static const char *kind_name(const void *table, size_t i)
+static const char *host_object_kind_name(const void *table, size_t i)
 {
     return host_object_kinds[i]->name;
 }
 
-static const HostObjectKind *find_kind(const char *name, GError **err)
+static const HostObjectKind *host_object_find_kind(const char *name, GError **err)
 {
     GString *known = g_string_new(NULL);
     g_autofree char *list = NULL, *hint = NULL;
@@ -34,21 +33,21 @@ static const HostObjectKind *find_kind(const char *name, GError **err)
         g_string_append_printf(known, "%s%s", i ? ", " : "", host_object_kinds[i]->name);
     }
     list = g_string_free(known, FALSE);
-    hint = suggest_hint_of(name, kind_name, NULL, G_N_ELEMENTS(host_object_kinds) - 1);
-    g_set_error(err, BAD, "object type '%s' is unknown%s; accepted are %s", name, hint, list);
+    hint = suggest_hint_of(name, host_object_kind_name, NULL, G_N_ELEMENTS(host_object_kinds) - 1);
+    error_set(err, ERROR_USER, "object type '%s' is unknown%s; accepted are %s", name, hint, list);
     return NULL;
 }
 
 /* --- the list --- */
 
-static GPtrArray *list_of(const Machine *m)
+static GPtrArray *host_object_list(const Machine *m)
 {
     return m->objects;
 }
 
 HostObject *host_object_find(const Machine *m, const char *id)
 {
-    GPtrArray *list = list_of(m);
+    GPtrArray *list = host_object_list(m);
 
     for (guint i = 0; list && i < list->len; i++) {
         HostObject *o = list->pdata[i];
@@ -62,14 +61,14 @@ HostObject *host_object_find(const Machine *m, const char *id)
 
 void host_object_foreach(const Machine *m, void (*fn)(void *opaque, HostObject *o), void *opaque)
 {
-    GPtrArray *list = list_of(m);
+    GPtrArray *list = host_object_list(m);
 
     for (guint i = 0; list && i < list->len; i++) {
         fn(opaque, list->pdata[i]);
     }
 }
 
-static void free_object(HostObject *o)
+static void host_object_free(HostObject *o)
 {
     o->kind->close(o);
     props_free(o->kind->props, o->kind->n_props, o);
@@ -80,14 +79,14 @@ static void free_object(HostObject *o)
 
 /* --- life --- */
 
-static const char *prop_name(const void *table, size_t i)
+static const char *host_object_prop_name(const void *table, size_t i)
 {
     return ((const PlanProp *)table)[i].name;
 }
 
 /* The options as settings of a description, whose rules for values hold here, too. */
-static PlanDevice *settings_of(const HostObjectKind *kind, struct json_object *options,
-                               GError **err)
+static PlanDevice *host_object_settings(const HostObjectKind *kind, struct json_object *options,
+                                        GError **err)
 {
     PlanDevice *d = plan_device_new(kind->name);
 
@@ -97,10 +96,11 @@ static PlanDevice *settings_of(const HostObjectKind *kind, struct json_object *o
             continue;
         }
         if (!plan_find_prop(kind->props, kind->n_props, key)) {
-            g_autofree char *hint = suggest_hint_of(key, prop_name, kind->props, kind->n_props);
+            g_autofree char *hint =
+                suggest_hint_of(key, host_object_prop_name, kind->props, kind->n_props);
 
-            g_set_error(err, BAD, "%s has no property '%s'%s; -object %s,help lists them",
-                        kind->name, key, hint, kind->name);
+            error_set(err, ERROR_USER, "%s has no property '%s'%s; -object %s,help lists them",
+                      kind->name, key, hint, kind->name);
             plan_device_free(d);
             return NULL;
         }
@@ -109,25 +109,25 @@ static PlanDevice *settings_of(const HostObjectKind *kind, struct json_object *o
     return d;
 }
 
-static bool required_given(const HostObjectKind *kind, struct json_object *options, GError **err)
+static bool host_object_required_given(const HostObjectKind *kind, struct json_object *options,
+                                       GError **err)
 {
     for (size_t i = 0; i < kind->n_props; i++) {
         if ((kind->props[i].flags & PLAN_PROP_REQUIRED) &&
             !json_object_object_get_ex(options, kind->props[i].name, NULL)) {
-            g_set_error(err, BAD, "%s needs %s=", kind->name, kind->props[i].name);
-            return false;
+            return error_set(err, ERROR_USER, "%s requires %s=", kind->name, kind->props[i].name);
         }
     }
     return true;
 }
 
-static HostObject *make(Machine *m, const HostObjectKind *kind, const char *id,
-                        struct json_object *options, GError **err)
+static HostObject *host_object_make(Machine *m, const HostObjectKind *kind, const char *id,
+                                    struct json_object *options, GError **err)
 {
-    g_autoptr(PlanDevice) settings = settings_of(kind, options, err);
+    g_autoptr(PlanDevice) settings = host_object_settings(kind, options, err);
     HostObject *o;
 
-    if (!settings || !required_given(kind, options, err)) {
+    if (!settings || !host_object_required_given(kind, options, err)) {
         return NULL;
     }
     o = g_malloc0(kind->size);
@@ -136,20 +136,20 @@ static HostObject *make(Machine *m, const HostObjectKind *kind, const char *id,
     o->id = g_strdup(id);
     o->users = g_ptr_array_new_with_free_func(g_free);
     if (!props_store(kind->props, kind->n_props, o, settings, err) || !kind->open(o, err)) {
-        free_object(o);
+        host_object_free(o);
         return NULL;
     }
     return o;
 }
 
-static const char *text_of(struct json_object *options, const char *key)
+static const char *host_object_json_text(struct json_object *options, const char *key)
 {
     struct json_object *v;
 
     return json_object_object_get_ex(options, key, &v) ? json_object_get_string(v) : NULL;
 }
 
-static const char *json_type_of(const PlanProp *p)
+static const char *host_object_json_type(const PlanProp *p)
 {
     bool number =
         p->kind == PLAN_PROP_SIZE || (p->kind >= PLAN_PROP_U8 && p->kind <= PLAN_PROP_I32);
@@ -159,18 +159,18 @@ static const char *json_type_of(const PlanProp *p)
 
 bool host_object_check_types(struct json_object *options, GError **err)
 {
-    const char *type = text_of(options, "qom-type");
-    const HostObjectKind *kind = type ? find_kind(type, NULL) : NULL;
+    const char *type = host_object_json_text(options, "qom-type");
+    const HostObjectKind *kind = type ? host_object_find_kind(type, NULL) : NULL;
 
     json_object_object_foreach(options, key, value)
     {
         const PlanProp *p = kind ? plan_find_prop(kind->props, kind->n_props, key) : NULL;
         const char *got = json_type_to_name(json_object_get_type(value));
 
-        if (p && strcmp(json_type_of(p), got) != 0) {
-            g_set_error(err, BAD, "Invalid parameter type for '%s', expected: %s, got: %s", key,
-                        json_type_of(p), got);
-            return false;
+        if (p && strcmp(host_object_json_type(p), got) != 0) {
+            return error_set(err, ERROR_USER,
+                             "Invalid parameter type for '%s', expected: %s, got: %s", key,
+                             host_object_json_type(p), got);
         }
     }
     return true;
@@ -178,21 +178,22 @@ bool host_object_check_types(struct json_object *options, GError **err)
 
 HostObject *host_object_new(Machine *m, struct json_object *options, GError **err)
 {
-    const char *type = text_of(options, "qom-type"), *id = text_of(options, "id");
-    const HostObjectKind *kind = type ? find_kind(type, err) : NULL;
+    const char *type = host_object_json_text(options, "qom-type"),
+               *id = host_object_json_text(options, "id");
+    const HostObjectKind *kind = type ? host_object_find_kind(type, err) : NULL;
     HostObject *o;
 
     if (!kind || !id) {
         if (!type || kind) {
-            g_set_error(err, BAD, "an object needs qom-type and id");
+            error_set(err, ERROR_USER, "an object requires qom-type and id");
         }
         return NULL;
     }
     if (host_object_find(m, id)) {
-        g_set_error(err, BAD, "there is an object '%s' already", id);
+        error_set(err, ERROR_USER, "object '%s' exists already", id);
         return NULL;
     }
-    o = make(m, kind, id, options, err);
+    o = host_object_make(m, kind, id, options, err);
     if (!o) {
         g_prefix_error(err, "object '%s': ", id);
         return NULL;
@@ -210,27 +211,25 @@ bool host_object_del(Machine *m, const char *id, GError **err)
     g_autofree char *users = NULL;
 
     if (!o) {
-        g_set_error(err, BAD, "there is no object named '%s'", id);
-        return false;
+        return error_set(err, ERROR_USER, "there is no object named '%s'", id);
     }
     if (o->users->len > 0) {
         g_ptr_array_add(o->users, NULL);
         users = g_strjoinv("', '", (char **)o->users->pdata);
         g_ptr_array_set_size(o->users, (gint)o->users->len - 1);
-        g_set_error(err, BAD, "object '%s' is in use by '%s'", id, users);
-        return false;
+        return error_set(err, ERROR_USER, "object '%s' is in use by '%s'", id, users);
     }
     g_ptr_array_remove(m->objects, o);
-    free_object(o);
+    host_object_free(o);
     return true;
 }
 
 void host_object_free_all(Machine *m)
 {
-    GPtrArray *list = list_of(m);
+    GPtrArray *list = host_object_list(m);
 
     while (list && list->len > 0) {
-        free_object(g_ptr_array_steal_index(list, list->len - 1));
+        host_object_free(g_ptr_array_steal_index(list, list->len - 1));
     }
     if (list) {
         g_ptr_array_unref(list);
@@ -281,7 +280,7 @@ char *host_object_help(void)
 
 char *host_object_kind_help(const char *name, GError **err)
 {
-    const HostObjectKind *kind = find_kind(name, err);
+    const HostObjectKind *kind = host_object_find_kind(name, err);
     PlanType t = { 0 };
 
     if (!kind) {

@@ -11,9 +11,8 @@
 #include <unistd.h>
 
 #include "hw/core/host_object.h"
+#include "util/error.h"
 #include "util/log.h"
-
-#define BAD G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE
 
 typedef struct HostRng {
     HostObject o;
@@ -25,7 +24,7 @@ typedef struct HostRng {
     void *opaque;
 } HostRng;
 
-static HostRng *rng_of(HostObject *o)
+static HostRng *rng_backend(HostObject *o)
 {
     return (HostRng *)o;
 }
@@ -37,15 +36,15 @@ HostObject *host_rng_find(Machine *m, const char *id, GError **err)
     if (o && (o->kind == &host_rng_builtin || o->kind == &host_rng_random)) {
         return o;
     }
-    g_set_error(err, BAD, "rng=%s: %s", id,
-                o ? "that object is no entropy source"
-                  : "there is no such object: add -object rng-builtin,id=... or rng-random");
+    error_set(err, ERROR_USER, "rng=%s: %s", id,
+              o ? "the object is not an entropy source"
+                : "the object does not exist; add -object rng-builtin,id=... or rng-random");
     return NULL;
 }
 
 size_t host_rng_read(HostObject *o, void *buf, size_t len)
 {
-    HostRng *r = rng_of(o);
+    HostRng *r = rng_backend(o);
     ssize_t n = r->fd < 0 ? getrandom(buf, len, 0) : read(r->fd, buf, len);
 
     if (n == 0 && len > 0 && !r->ended) {
@@ -55,7 +54,7 @@ size_t host_rng_read(HostObject *o, void *buf, size_t len)
     return n > 0 ? (size_t)n : 0;
 }
 
-static gboolean readable(gint fd, GIOCondition cond, gpointer opaque)
+static gboolean rng_readable(gint fd, GIOCondition cond, gpointer opaque)
 {
     HostRng *r = opaque;
 
@@ -66,7 +65,7 @@ static gboolean readable(gint fd, GIOCondition cond, gpointer opaque)
 
 void host_rng_wait(HostObject *o, void (*fn)(void *opaque), void *opaque)
 {
-    HostRng *r = rng_of(o);
+    HostRng *r = rng_backend(o);
 
     if (r->watch) {
         g_source_destroy(r->watch);
@@ -76,20 +75,20 @@ void host_rng_wait(HostObject *o, void (*fn)(void *opaque), void *opaque)
         r->fn = fn;
         r->opaque = opaque;
         r->watch = g_unix_fd_source_new(r->fd, G_IO_IN);
-        g_source_set_callback(r->watch, G_SOURCE_FUNC(readable), r, NULL);
+        g_source_set_callback(r->watch, G_SOURCE_FUNC(rng_readable), r, NULL);
         g_source_attach(r->watch, NULL);
     }
 }
 
-static bool builtin_open(HostObject *o, GError **err)
+static bool rng_builtin_open(HostObject *o, GError **err)
 {
-    rng_of(o)->fd = -1;
+    rng_backend(o)->fd = -1;
     return true;
 }
 
-static bool random_open(HostObject *o, GError **err)
+static bool rng_random_open(HostObject *o, GError **err)
 {
-    HostRng *r = rng_of(o);
+    HostRng *r = rng_backend(o);
 
     r->fd = -1;
     if (o->machine->dry_run) {
@@ -97,14 +96,15 @@ static bool random_open(HostObject *o, GError **err)
     }
     r->fd = open(r->filename, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (r->fd < 0) {
-        g_set_error(err, BAD, "filename=%s cannot be opened: %s", r->filename, g_strerror(errno));
+        error_set(err, ERROR_USER, "filename=%s cannot be opened: %s", r->filename,
+                  g_strerror(errno));
     }
     return r->fd >= 0;
 }
 
 static void rng_close(HostObject *o)
 {
-    HostRng *r = rng_of(o);
+    HostRng *r = rng_backend(o);
 
     host_rng_wait(o, NULL, NULL);
     if (o->kind == &host_rng_random && r->fd > 0) {
@@ -123,7 +123,7 @@ const HostObjectKind host_rng_builtin = {
     .name = "rng-builtin",
     .doc = "entropy from the host's kernel",
     .size = sizeof(HostRng),
-    .open = builtin_open,
+    .open = rng_builtin_open,
     .close = rng_close,
 };
 const HostObjectKind host_rng_random = {
@@ -131,6 +131,6 @@ const HostObjectKind host_rng_random = {
     .doc = "entropy from a device file of the host",
     .size = sizeof(HostRng),
     .props = LIST(random_props),
-    .open = random_open,
+    .open = rng_random_open,
     .close = rng_close,
 };

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * secret: bytes that must not stand in a command line of others, from data= or a file.
+ * secret: bytes that must not appear in the command line of other objects, from data= or a file.
  */
 #include <string.h>
 
 #include "hw/core/host_object.h"
+#include "util/error.h"
 #include "util/infile.h"
-
-#define BAD G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE
 
 enum { FORMAT_RAW, FORMAT_BASE64, SECRET_MAX = 1 << 20 };
 
@@ -19,7 +18,7 @@ typedef struct HostSecret {
 } HostSecret;
 
 /* g_base64_decode() skips what it does not know. */
-static bool is_base64(const char *text)
+static bool secret_is_base64(const char *text)
 {
     size_t n = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
     size_t pad = strspn(text + n, "=");
@@ -34,8 +33,7 @@ static bool secret_open(HostObject *o, GError **err)
     gsize len;
 
     if (!s->data == !s->file) {
-        g_set_error(err, BAD, "a secret needs one of data= and file=");
-        return false;
+        return error_set(err, ERROR_USER, "a secret requires exactly one of data= and file=");
     }
     if (s->file && o->machine->dry_run) {
         return true;
@@ -47,9 +45,9 @@ static bool secret_open(HostObject *o, GError **err)
         text = g_strdup(s->data);
         len = strlen(text);
     }
-    if (len > SECRET_MAX || (s->format == FORMAT_BASE64 && !is_base64(text))) {
-        g_set_error(err, BAD, "the secret is %s",
-                    len > SECRET_MAX ? "longer than 1 MiB" : "not in base64, as format= says");
+    if (len > SECRET_MAX || (s->format == FORMAT_BASE64 && !secret_is_base64(text))) {
+        error_set(err, ERROR_USER, "the secret is %s",
+                  len > SECRET_MAX ? "longer than 1 MiB" : "not in base64, which format= requires");
         g_free(text);
         return false;
     }

@@ -9,6 +9,7 @@
 #include "hw/core/clock.h"
 #include "hw/core/device_tree.h"
 #include "hw/core/host_object.h"
+#include "util/error.h"
 #include "util/trace.h"
 
 typedef struct RunFn {
@@ -50,7 +51,7 @@ Machine *machine_new(void)
 
 void machine_clear(Machine *m)
 {
-    const BoardType *board = m->board_ops;
+    const BoardType *board = m->board_type;
 
     device_tree_free(m);
     m->root = NULL;
@@ -75,7 +76,7 @@ void machine_clear(Machine *m)
 void machine_renew(Machine *m)
 {
     m->board = NULL;
-    m->board_ops = NULL;
+    m->board_type = NULL;
     m->anon = 0;
     device_tree_init(m);
 }
@@ -150,8 +151,7 @@ RamBlock *machine_ram_new_from(Machine *m, const char *id, uint64_t size, const 
     RamBlock *block;
 
     if (machine_ram_find(m, id)) {
-        g_set_error(err, G_FILE_ERROR, G_FILE_ERROR_EXIST,
-                    "the machine has a RAM block named '%s' already", id);
+        error_set(err, ERROR_USER, "the machine has a RAM block named '%s' already", id);
         return NULL;
     }
     block = ram_block_new_from(id, size, from, err);
@@ -189,7 +189,7 @@ void machine_remove_run_fn(Machine *m, RunStateFn *fn, void *opaque)
     }
 }
 
-static void call_run_fns(Machine *m, bool running, RunState state)
+static void machine_call_run_fns(Machine *m, bool running, RunState state)
 {
     for (unsigned i = 0; i < m->run_fns->len; i++) {
         RunFn *f = g_ptr_array_index(m->run_fns, running ? i : m->run_fns->len - 1 - i);
@@ -198,7 +198,7 @@ static void call_run_fns(Machine *m, bool running, RunState state)
     }
 }
 
-/* Clocks run whenever back ends and CPUs may look at them: they start first and stop last. */
+/* Clocks start first and stop last, because back ends and CPUs read them while they run. */
 void machine_set_state(Machine *m, RunState state)
 {
     RunState from = m->state;
@@ -211,9 +211,9 @@ void machine_set_state(Machine *m, RunState state)
     trace(TRACE_RUN_STATE, "%s -> %s", run_state_name(from), run_state_name(state));
     if (now && !was) {
         clocks_run_virtual(m->clocks, true);
-        call_run_fns(m, true, state);
+        machine_call_run_fns(m, true, state);
     } else if (was && !now) {
-        call_run_fns(m, false, state);
+        machine_call_run_fns(m, false, state);
         clocks_run_virtual(m->clocks, false);
     }
     if (m->hooks.run_state) {
@@ -223,7 +223,7 @@ void machine_set_state(Machine *m, RunState state)
 
 void machine_reset(Machine *m, ResetKind kind)
 {
-    const BoardType *board = m->board_ops;
+    const BoardType *board = m->board_type;
 
     device_reset_tree(m->root, kind);
     if (board && board->reset) {

@@ -8,7 +8,7 @@
 
 #include "hw/core/device.h"
 
-static size_t member_size(PlanPropKind kind)
+static size_t prop_member_size(PlanPropKind kind)
 {
     switch (kind) {
     case PLAN_PROP_BOOL:
@@ -35,12 +35,12 @@ static size_t member_size(PlanPropKind kind)
     return sizeof(char *);
 }
 
-static bool holds_string(const PlanProp *p)
+static bool prop_holds_string(const PlanProp *p)
 {
     return p->kind == PLAN_PROP_STRING || p->kind == PLAN_PROP_BACKEND;
 }
 
-static bool holds_signed(const PlanProp *p)
+static bool prop_holds_signed(const PlanProp *p)
 {
     return p->kind == PLAN_PROP_I32 || p->kind == PLAN_PROP_CAP;
 }
@@ -51,7 +51,7 @@ PlanValue prop_default(const PlanProp *p)
 
     if (p->kind == PLAN_PROP_BOOL) {
         v.b = p->def != 0;
-    } else if (holds_string(p)) {
+    } else if (prop_holds_string(p)) {
         v.s = (char *)p->def_str;
     } else if (p->kind != PLAN_PROP_MAC) {
         v.u = p->def;
@@ -65,37 +65,37 @@ PlanValue prop_value(const PlanProp *p, const void *obj)
     PlanValue v = { .kind = p->kind };
     int32_t narrow;
 
-    if (holds_signed(p)) {
+    if (prop_holds_signed(p)) {
         memcpy(&narrow, at, sizeof(narrow));
         v.i = narrow;
     } else if (p->kind == PLAN_PROP_MAC) {
         memcpy(v.mac, at, sizeof(v.mac));
     } else if (p->kind == PLAN_PROP_BOOL) {
         memcpy(&v.b, at, sizeof(v.b));
-    } else if (holds_string(p)) {
+    } else if (prop_holds_string(p)) {
         memcpy(&v.s, at, sizeof(v.s));
     } else {
-        memcpy(&v.u, at, member_size(p->kind)); /* little-endian host: reg.c checks */
+        memcpy(&v.u, at, prop_member_size(p->kind)); /* little-endian host: reg.c checks */
     }
     return v;
 }
 
-static void store(const PlanProp *p, void *obj, const PlanValue *v)
+static void prop_store(const PlanProp *p, void *obj, const PlanValue *v)
 {
     uint8_t *at = (uint8_t *)obj + p->field;
 
-    if (holds_string(p)) {
+    if (prop_holds_string(p)) {
         *(char **)(void *)at = g_strdup(v->s);
     } else if (p->kind == PLAN_PROP_MAC) {
         memcpy(at, v->mac, sizeof(v->mac));
     } else if (p->kind == PLAN_PROP_BOOL) {
         memcpy(at, &v->b, sizeof(v->b));
     } else {
-        memcpy(at, &v->u, member_size(p->kind));
+        memcpy(at, &v->u, prop_member_size(p->kind));
     }
 }
 
-static const PlanSetting *find_setting(const PlanDevice *plan, const char *name)
+static const PlanSetting *prop_find_setting(const PlanDevice *plan, const char *name)
 {
     for (unsigned i = 0; plan && plan->settings && i < plan->settings->len; i++) {
         const PlanSetting *s = g_ptr_array_index(plan->settings, i);
@@ -110,19 +110,19 @@ static const PlanSetting *find_setting(const PlanDevice *plan, const char *name)
 bool props_store(const PlanProp *props, size_t n, void *obj, const PlanDevice *plan, GError **err)
 {
     for (size_t i = 0; i < n; i++) {
-        const PlanSetting *s = find_setting(plan, props[i].name);
+        const PlanSetting *s = prop_find_setting(plan, props[i].name);
         PlanValue v = prop_default(&props[i]);
 
         if (s && s->resolved) {
-            store(&props[i], obj, &s->value);
+            prop_store(&props[i], obj, &s->value);
         } else if (s && s->text) {
             if (!plan_value_parse(&props[i], s->text, &v, err)) {
                 return false;
             }
-            store(&props[i], obj, &v);
+            prop_store(&props[i], obj, &v);
             plan_value_clear(&v);
         } else {
-            store(&props[i], obj, &v);
+            prop_store(&props[i], obj, &v);
         }
     }
     return true;
@@ -131,7 +131,7 @@ bool props_store(const PlanProp *props, size_t n, void *obj, const PlanDevice *p
 void props_free(const PlanProp *props, size_t n, void *obj)
 {
     for (size_t i = 0; i < n; i++) {
-        if (holds_string(&props[i])) {
+        if (prop_holds_string(&props[i])) {
             char *s;
 
             memcpy(&s, (uint8_t *)obj + props[i].field, sizeof(s));
@@ -140,7 +140,7 @@ void props_free(const PlanProp *props, size_t n, void *obj)
     }
 }
 
-static bool find_row(const DeviceType *type, const char *name, PlanProp *row)
+static bool prop_find_row(const DeviceType *type, const char *name, PlanProp *row)
 {
     const PlanProp *p = plan_find_prop(type->props, type->n_props, name);
 
@@ -161,7 +161,7 @@ char *device_prop_text(const Device *dev, const char *name)
     PlanProp row;
     PlanValue v;
 
-    if (!find_row(dev->type, name, &row)) {
+    if (!prop_find_row(dev->type, name, &row)) {
         return NULL;
     }
     v = prop_value(&row, dev);

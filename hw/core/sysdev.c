@@ -4,19 +4,19 @@
  */
 #include "hw/core/sysdev.h"
 
-static const SysDeviceType *sys_type(const SysDevice *s)
+static const SysDeviceType *sysdev_type(const SysDevice *s)
 {
     return (const SysDeviceType *)s->dev.type;
 }
 
-static uint64_t table_read(void *opaque, uint64_t offset, unsigned size)
+static uint64_t sysdev_table_read(void *opaque, uint64_t offset, unsigned size)
 {
     SysRegion *r = opaque;
 
     return reg_read(&r->file, r->instance, offset, size);
 }
 
-static void table_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+static void sysdev_table_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
 {
     SysRegion *r = opaque;
 
@@ -26,12 +26,12 @@ static void table_write(void *opaque, uint64_t offset, uint64_t value, unsigned 
 }
 
 static const MemOps table_ops = {
-    .read = table_read, .write = table_write, .impl_max = 8, .unaligned = true
+    .read = sysdev_table_read, .write = sysdev_table_write, .impl_max = 8, .unaligned = true
 };
 
-static void region_init(SysDevice *s, unsigned n, uint64_t size)
+static void sysdev_region_init(SysDevice *s, unsigned n, uint64_t size)
 {
-    const SysRegionDesc *d = &sys_type(s)->regions[n];
+    const SysRegionDesc *d = &sysdev_type(s)->regions[n];
     SysRegion *r = &s->region[n];
 
     r->instance = s;
@@ -43,53 +43,53 @@ static void region_init(SysDevice *s, unsigned n, uint64_t size)
     mem_set_guard(&r->mem, &device_guard, &s->dev);
 }
 
-static bool sys_attach(Device *dev, const PlanDevice *plan, GError **err)
+static bool sysdev_attach(Device *dev, const PlanDevice *plan, GError **err)
 {
     SysDevice *s = (SysDevice *)dev;
-    const SysDeviceType *t = sys_type(s);
+    const SysDeviceType *t = sysdev_type(s);
 
     g_assert(t->n_regions <= SYS_MAX_REGIONS && t->n_irqs <= SYS_MAX_IRQS);
     for (unsigned i = 0; i < t->n_regions; i++)
-        region_init(s, i, t->regions[i].size);
+        sysdev_region_init(s, i, t->regions[i].size);
     return true;
 }
 
-static void sys_detach(Device *dev)
+static void sysdev_detach(Device *dev)
 {
     SysDevice *s = (SysDevice *)dev;
 
-    for (unsigned i = 0; i < sys_type(s)->n_regions; i++)
+    for (unsigned i = 0; i < sysdev_type(s)->n_regions; i++)
         mem_unmap(&s->region[i].mem);
 }
 
-static void sys_finalize(Device *dev)
+static void sysdev_finalize(Device *dev)
 {
     SysDevice *s = (SysDevice *)dev;
 
-    for (unsigned i = 0; i < sys_type(s)->n_regions; i++)
+    for (unsigned i = 0; i < sysdev_type(s)->n_regions; i++)
         mem_fini(&s->region[i].mem);
     g_free(dev->irq_in);
     dev->irq_in = NULL;
     dev->n_irq_in = 0;
 }
 
-static void sys_reset(Device *dev, ResetKind kind)
+static void sysdev_reset(Device *dev, ResetKind kind)
 {
     SysDevice *s = (SysDevice *)dev;
 
-    for (unsigned i = 0; i < sys_type(s)->n_regions; i++) {
+    for (unsigned i = 0; i < sysdev_type(s)->n_regions; i++) {
         if (s->region[i].file.n)
             reg_reset(&s->region[i].file, s, kind);
     }
 }
 
-static void sys_describe(const DeviceType *type, PlanType *out)
+static void sysdev_describe(const DeviceType *type, PlanType *out)
 {
     out->plugs_into = PLAN_BUS_SYSTEM;
     out->user_creatable = false;
 }
 
-static char *sys_registers(const DeviceType *type, GError **err)
+static char *sysdev_registers(const DeviceType *type, GError **err)
 {
     const SysDeviceType *t = (const SysDeviceType *)type;
     GString *out = g_string_new(NULL);
@@ -112,19 +112,19 @@ static char *sys_registers(const DeviceType *type, GError **err)
 
 const DeviceKind sys_device_kind = {
     .name = "sys-bus-device",
-    .attach = sys_attach,
-    .detach = sys_detach,
-    .finalize = sys_finalize,
-    .reset = sys_reset,
-    .describe = sys_describe,
-    .registers = sys_registers,
+    .attach = sysdev_attach,
+    .detach = sysdev_detach,
+    .finalize = sysdev_finalize,
+    .reset = sysdev_reset,
+    .describe = sysdev_describe,
+    .registers = sysdev_registers,
 };
 
 void sysdev_map(Device *dev, unsigned n, uint64_t addr)
 {
     SysDevice *s = (SysDevice *)dev;
 
-    g_assert(dev->type->kind == &sys_device_kind && n < sys_type(s)->n_regions);
+    g_assert(dev->type->kind == &sys_device_kind && n < sysdev_type(s)->n_regions);
     mem_map(&dev->machine->memory, addr, &s->region[n].mem, 0, 0);
     if (n == 0) { /* the address is the place that names its section in a stream */
         g_free(dev->plan_id);
@@ -136,14 +136,14 @@ void sysdev_set_size(SysDevice *s, unsigned n, uint64_t size)
 {
     g_assert(!mem_is_mapped(&s->region[n].mem));
     mem_fini(&s->region[n].mem);
-    region_init(s, n, size);
+    sysdev_region_init(s, n, size);
 }
 
 void sysdev_connect(Device *dev, unsigned n, IrqPin *pin)
 {
     SysDevice *s = (SysDevice *)dev;
 
-    g_assert(dev->type->kind == &sys_device_kind && n < sys_type(s)->n_irqs);
+    g_assert(dev->type->kind == &sys_device_kind && n < sysdev_type(s)->n_irqs);
     s->irq[n].pin = pin;
     irq_set(pin, s->irq[n].level);
 }

@@ -267,7 +267,7 @@ static bool check_options(const Plan *p, GError **err)
 
 bool virt_boot(Machine *m, const BoardBoot *boot, GError **err)
 {
-    Virt *v = m->board;
+    Virt *v = (Virt *)m->board;
     uint64_t base = virt_map[VIRT_DRAM].base;
     Plan p = { .m = m, .v = v, .boot = boot, .base = base, .end = base + v->ram->size };
     bool done;

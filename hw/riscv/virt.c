@@ -45,7 +45,7 @@ uint64_t virt_mmio64_base(const VirtConfig *c)
 /* A board device is in no description: -global and compat rows reach it here. */
 static Device *virt_create_device(Machine *m, const char *type, const char *settings, GError **err)
 {
-    const Virt *v = m->board;
+    const Virt *v = (const Virt *)m->board;
     g_autofree char *defaults = plan_type_defaults(v->plan, type);
     g_autofree char *all = g_strdup_printf("%s%s%s", defaults, *defaults && settings ? "," : "",
                                            settings ? settings : "");
@@ -251,7 +251,8 @@ static bool virt_build(Machine *m, const PlanMachine *plan, GError **err)
     Virt *v = g_new0(Virt, 1);
     bool built;
 
-    m->board = v;
+    v->board.machine = m;
+    m->board = &v->board;
     m->has_guest = true;
     v->plan = plan;
     read_config(plan, &v->config);
@@ -266,7 +267,7 @@ static bool virt_build(Machine *m, const PlanMachine *plan, GError **err)
 /* Memory as it was at power-on, then the harts at the reset vector. */
 static void virt_reset(Machine *m)
 {
-    Virt *v = m->board;
+    Virt *v = (Virt *)m->board;
     g_autoptr(GError) err = NULL;
 
     virt_restore_boot_rom(v);
@@ -281,7 +282,7 @@ static void virt_reset(Machine *m)
 
 static void virt_free(Machine *m)
 {
-    Virt *v = m->board;
+    Virt *v = (Virt *)m->board;
 
     if (!v)
         return;

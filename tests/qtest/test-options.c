@@ -115,7 +115,7 @@ static const struct {
     { "-object memory-backend-ram,id=m,size=1M,color=red -M virt", "color" },
     { "-object nosuch,help", "memory-backend-ram" },
     { "-M virt,memory-backend=m", "memory-backend=m" },
-    { "-M virt,memory-backend=m -object secret,id=m,data=x", "no memory back end" },
+    { "-M virt,memory-backend=m -object secret,id=m,data=x", "not a memory back end" },
     { "-M virt,memory-backend=m -object memory-backend-ram,id=m,size=64M, -m 128", "67108864" },
     { "-M virt -device virtio-rng-pci,rng=r", "rng=r" },
     { "-M virt -device virtserialport", "add a virtio-serial-pci first" },

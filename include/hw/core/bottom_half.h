@@ -2,14 +2,14 @@
 /*
  * Bottom halves: work of a device that continues on the main loop.
  *
- * A device that has more to do than one access may take schedules a bottom half. The main loop
- * runs the scheduled ones in turn, inside their devices' re-entrancy guard, for at most about a
- * millisecond before it looks at its other sources again (monitors, timers, back ends). One that
- * schedules itself again runs after all others. A bottom half does not run while the machine is
- * stopped: it stays scheduled, is not saved, and a device finds its work again when the machine
- * runs.
+ * A device whose work exceeds the budget of one access schedules a bottom half. The main loop runs
+ * the scheduled ones in turn, inside the re-entrancy guards of their devices, for about a
+ * millisecond before it serves its other sources again (monitors, timers, back ends). A bottom half
+ * that schedules itself again runs after all others. It does not run while the machine is stopped:
+ * it stays scheduled and is not saved, and a device finds its remaining work when the machine runs
+ * again.
  *
- * Machine lock for everything in this file.
+ * Every function requires the machine lock.
  */
 #ifndef HW_CORE_BOTTOM_HALF_H
 #define HW_CORE_BOTTOM_HALF_H
@@ -24,19 +24,20 @@ typedef struct BottomHalf {
     bool scheduled;
 } BottomHalf;
 
-/* fn is called with arg, inside the owner's guard. */
+/* Initialise a bottom half. fn(arg) is called inside the owner's guard. */
 void bottom_half_setup(BottomHalf *b, Device *owner, void (*fn)(void *arg), void *arg);
-/* Run once from the main loop. No-op if scheduled already. */
+/* Request one call from the main loop. No effect if it is scheduled already. */
 void bottom_half_schedule(BottomHalf *b);
-/* Safe on one that is not scheduled, or was never set up (zeroed). Required before the owner is
- * freed. */
+/* Undo bottom_half_schedule(). Safe on one that is not scheduled or is zeroed. Required before the
+ * owner is freed. */
 void bottom_half_cancel(BottomHalf *b);
 
-/* A number that changes with each turn of the main loop, from the first bottom_half_setup() of
- * the machine on. */
+/* A number that changes with each turn of the main loop after the first bottom_half_setup() of the
+ * machine. */
 unsigned bottom_half_round(Machine *m);
 
 /* --- for machine.c --- */
+/* Free the queue of a machine without scheduled bottom halves. */
 void bottom_halves_free(Machine *m);
 
 #endif

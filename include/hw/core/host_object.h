@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Host objects: what -object and object-add create for others to use by id. No guest sees one,
- * and none is part of a stream. A kind is a const HostObjectKind with a table of properties; an
- * instance is one zeroed allocation that starts with a HostObject. Machine lock for everything.
+ * Host objects: the objects that -object and object-add create for use by id.
+ *
+ * A host object is not visible to the guest and not part of a stream. A class is a const
+ * HostObjectKind with a table of properties. An instance is one zeroed allocation that starts with
+ * a HostObject.
+ *
+ * Every function requires the machine lock.
  */
 #ifndef HW_CORE_HOST_OBJECT_H
 #define HW_CORE_HOST_OBJECT_H
@@ -16,72 +20,90 @@ typedef struct HostObjectKind {
     size_t size;
     const PlanProp *props;
     size_t n_props;
-    /* The properties are in their members: check them, open what they name. */
+    /* Check the properties, which are stored in their members, and open the resources they name. */
     bool (*open)(HostObject *o, GError **err);
-    void (*close)(HostObject *o); /* also after an open() that failed */
+    /* Undo open(), also one that failed. */
+    void (*close)(HostObject *o);
 } HostObjectKind;
 
 struct HostObject {
     const HostObjectKind *kind;
     Machine *machine;
     char *id;
-    GPtrArray *users; /* char*: who keeps it from being removed */
+    GPtrArray *users; /* char*: names of the users, which prevent its removal */
 };
 
-/* Options of QMP: false and a sentence if a value's JSON type is not that of its property (a string
- * for a number, say). Unknown kinds and properties are left to host_object_new(). */
+/* Check the JSON types of the options of object-add. False with an ERROR_USER if a value does not
+ * have the type of its property, for example a string for a number. Unknown classes and properties
+ * are not an error here; host_object_new() rejects them. */
 bool host_object_check_types(struct json_object *options, GError **err);
-/* From options with qom-type, id and properties, as text or JSON scalars. NULL and a sentence that
- * names the object; an unknown kind gets the list of those there are. */
+/**
+ * host_object_new() - Create a host object.
+ * @options: qom-type, id and properties, as text or JSON scalars
+ * @err:     an ERROR_USER or ERROR_HOST that names the object; for an unknown class it lists the
+ *           classes
+ *
+ * Return: the object, owned by the machine, or NULL. host_object_del() removes it.
+ */
 HostObject *host_object_new(Machine *m, struct json_object *options, GError **err);
-/* Refused, with the names of its users, while it is in use. */
+/* Remove an object. False with an ERROR_USER if it does not exist, or that names its users. */
 bool host_object_del(Machine *m, const char *id, GError **err);
+/* Free all objects of a machine, in use or not. */
 void host_object_free_all(Machine *m);
+/* The object with an id; NULL: none. */
 HostObject *host_object_find(const Machine *m, const char *id);
-/* In order of creation. */
+/* Call a function for each object in order of creation. */
 void host_object_foreach(const Machine *m, void (*fn)(void *opaque, HostObject *o), void *opaque);
-/* Take it for `user` (named in refusals) and give it back. */
+/* Prevent the removal of an object in the name of `user`, and allow it again. */
 void host_object_use(HostObject *o, const char *user);
 void host_object_unuse(HostObject *o, const char *user);
-/* Canonical text of a property; g_free. NULL: no such property, or unset. */
+/* Canonical text of a property, to free with g_free(). NULL: unknown property or no value. */
 char *host_object_prop_text(const HostObject *o, const char *name);
 
-/* `-object help` and `-object KIND,help`; g_free. NULL and a sentence for an unknown kind. */
+/* Text of `-object help` and `-object CLASS,help`, to free with g_free(). NULL with an ERROR_USER
+ * for an unknown class. */
 char *host_object_help(void);
 char *host_object_kind_help(const char *name, GError **err);
-/* All kinds, NULL-terminated. */
+/* All classes, NULL-terminated. */
 extern const HostObjectKind *const host_object_kinds[];
 
 /* --- memory: host_memory.c --- */
 
-/* NULL: o is no memory back end. */
+/* Source and size in bytes of the memory; NULL and 0: the object is not a memory back end. */
 const RamSource *host_memory_source(const HostObject *o);
 uint64_t host_memory_size(const HostObject *o);
+/* Return whether writes reach the file or other processes (share=on). */
 bool host_memory_shared(const HostObject *o);
-/* A RAM block of the machine from the back end of this id, which must be of the size; user
- * "machine". NULL and a sentence. */
+/**
+ * host_memory_ram() - Create a RAM block of the machine from a memory back end.
+ * @backend:  id of the back end, which gets the user "machine"
+ * @block_id: id of the RAM block
+ * @size:     bytes; the back end must have this size
+ *
+ * Return: the block, owned by the machine, or NULL with an error.
+ */
 RamBlock *host_memory_ram(Machine *m, const char *backend, const char *block_id, uint64_t size,
                           GError **err);
-/* The machine's RAM blocks are gone. */
+/* Undo the use of memory back ends by the machine, whose RAM blocks have been freed. */
 void host_memory_release(Machine *m);
 
 /* --- entropy: host_rng.c --- */
 
-/* The back end of this id, or NULL and a sentence. */
+/* The entropy source with an id, or NULL with an ERROR_USER. */
 HostObject *host_rng_find(Machine *m, const char *id, GError **err);
-/* Up to len bytes; 0: none now. */
+/* Read up to len bytes. Returns the number of bytes; 0: none are available now. */
 size_t host_rng_read(HostObject *o, void *buf, size_t len);
-/* Call fn(opaque) from the main loop once when there may be more; fn NULL gives that up. */
+/* Call fn(opaque) once from the main loop when bytes may be available. fn NULL cancels the call. */
 void host_rng_wait(HostObject *o, void (*fn)(void *opaque), void *opaque);
 
 /* --- I/O threads: host_iothread.c --- */
 
-/* The host's thread id; 0: o is no I/O thread. */
+/* The host's id of the thread; 0: the object is not an I/O thread. */
 int64_t host_iothread_tid(const HostObject *o);
 
 /* --- secrets: host_secret.c --- */
 
-/* The bytes, borrowed; NULL: o is no secret. */
+/* The bytes of a secret, borrowed; NULL: the object is not a secret. */
 GBytes *host_secret_bytes(const HostObject *o);
 
 extern const HostObjectKind host_memory_file, host_memory_memfd, host_memory_ram_kind,

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Interrupt pins: a level, the controller's handler, and one watcher (qtest interception).
+ * Interrupt pins: a level, the handler of the controller, and one watcher (qtest interception).
  *
- * The controller owns its input pins; sources keep pointers. A pin calls its handler only when
- * the level changes. Machine lock throughout.
+ * The controller owns its input pins; sources have pointers to them. A pin calls its handler only
+ * when the level changes.
+ *
+ * Every function requires the machine lock.
  */
 #ifndef HW_CORE_IRQ_H
 #define HW_CORE_IRQ_H
@@ -18,13 +20,13 @@ typedef struct IrqPin {
     void *opaque;
     unsigned n;
     bool level;
-    IrqFn *watch; /* called before fn; NULL when nobody watches */
+    IrqFn *watch; /* called before fn; NULL: none */
     void *watch_opaque;
 } IrqPin;
 
-/* Initialise count pins, numbered from 0, all low. */
+/* Initialise `count` pins, numbered from 0, at low level. fn(opaque, n, level) handles changes. */
 void irq_init(IrqPin *pins, unsigned count, IrqFn *fn, void *opaque);
-/* Drive the pin; pin may be NULL (not connected). */
+/* Set the level of a pin. NULL is allowed: a pin that is not connected. */
 void irq_set(IrqPin *pin, bool level);
 
 #endif

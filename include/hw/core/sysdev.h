@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Board devices: what stands at a fixed address of the machine with fixed interrupt lines.
+ * Board devices: devices at fixed addresses with fixed interrupt lines.
  *
- * A type is a const SysDeviceType: the tables of the DeviceType it embeds, its MMIO regions and
- * the number of its interrupt outputs. An instance's structure starts with SysDevice. The board
- * creates it (device_create), then maps its regions and connects its outputs; it lives as long
- * as the machine. Machine lock for everything here.
+ * A type is a const SysDeviceType: the tables of the embedded DeviceType, its MMIO regions and the
+ * number of its interrupt outputs. The structure of an instance starts with SysDevice. The board
+ * creates the device with device_create(), maps its regions and connects its outputs. It exists as
+ * long as the machine.
+ *
+ * Every function requires the machine lock.
  */
 #ifndef HW_CORE_SYSDEV_H
 #define HW_CORE_SYSDEV_H
@@ -14,10 +16,10 @@
 
 enum { SYS_MAX_REGIONS = 4, SYS_MAX_IRQS = 4 };
 
-/* One MMIO region. Content: a register table, else MMIO ops called with the instance. */
+/* One MMIO region: a register table, or MMIO operations that are called with the instance. */
 typedef struct SysRegionDesc {
     const char *name;
-    uint64_t size; /* bytes; 0: realize() gives it with sysdev_set_size() */
+    uint64_t size; /* bytes; 0: realize() sets it with sysdev_set_size() */
     const RegDesc *regs;
     size_t n_regs;
     const MemOps *ops;
@@ -52,15 +54,15 @@ typedef struct SysDevice {
 
 extern const DeviceKind sys_device_kind;
 
-/* Map region n of a board device at a physical address of the memory space. Once per region. */
+/* Map region n of a board device at an address of the memory space. Called once per region. */
 void sysdev_map(Device *dev, unsigned n, uint64_t addr);
-/* From realize(): the size of region n, which its row left open. */
+/* Set the size in bytes of region n, whose row has size 0. Called by realize(). */
 void sysdev_set_size(SysDevice *s, unsigned n, uint64_t size);
-/* Output n drives this pin from now on; it gets the present level at once. */
+/* Connect output n to a pin, which is set to the current level of the output. */
 void sysdev_connect(Device *dev, unsigned n, IrqPin *pin);
-/* Drive output n; nothing happens unless the level changes. */
+/* Set the level of output n. No effect unless the level changes. */
 void sysdev_irq_set(SysDevice *s, unsigned n, bool level);
-/* Input pin n of an interrupt controller; NULL when it has no such input. */
+/* Input pin n of an interrupt controller; NULL: it has no such input. */
 IrqPin *device_irq_in(Device *dev, unsigned n);
 
 #endif

@@ -85,6 +85,7 @@ void *virt_fdt_load(const BootImage *image, size_t room, GError **err);
 
 /* The board's own structure (Machine.board). */
 typedef struct Virt {
+    Board board;
     VirtConfig config;
     const PlanMachine *plan; /* while the board is being built; NULL later */
     RamBlock *ram, *rom;

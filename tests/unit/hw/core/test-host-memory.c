@@ -56,11 +56,11 @@ static void test_refusals(void)
     object(m, "memory-backend-ram,id=m,size=2M");
     object(m, "iothread,id=t");
     ram(m, "m", 1 << 20, "memory-backend=m has 2097152 bytes, the machine 1048576");
-    ram(m, "none", 1 << 20, "there is no such object");
-    ram(m, "t", 1 << 20, "that object is no memory back end");
-    refused(m, "memory-backend-memfd,id=h,size=2M,hugetlbsize=2M", "needs hugetlb=on");
-    refused(m, "memory-backend-memfd,id=h,size=2M,hugetlb=on,hugetlbsize=3M", "no power of two");
-    refused(m, "memory-backend-file,id=f,size=2M", "needs mem-path=");
+    ram(m, "none", 1 << 20, "the object does not exist");
+    ram(m, "t", 1 << 20, "the object is not a memory back end");
+    refused(m, "memory-backend-memfd,id=h,size=2M,hugetlbsize=2M", "requires hugetlb=on");
+    refused(m, "memory-backend-memfd,id=h,size=2M,hugetlb=on,hugetlbsize=3M", "not a power of two");
+    refused(m, "memory-backend-file,id=f,size=2M", "requires mem-path=");
     g_assert_null(host_memory_source(host_object_find(m, "t")));
     machine_end(m);
 }

@@ -20,7 +20,7 @@ static void test_list(void)
     g_assert_null(host_object_find(m, "c"));
     host_object_foreach(m, note, seen);
     g_assert_cmpstr(seen->str, ==, "a b ");
-    refused(m, "secret,id=a,data=y", "there is an object 'a' already");
+    refused(m, "secret,id=a,data=y", "object 'a' exists already");
     g_assert_true(host_object_del(m, "a", NULL));
     g_assert_null(host_object_find(m, "a"));
     object(m, "secret,id=a,data=z");
@@ -32,12 +32,12 @@ static void test_refusals(void)
 {
     Machine *m = machine_with_lock();
 
-    refused(m, "secret,data=x", "an object needs qom-type and id");
+    refused(m, "secret,data=x", "an object requires qom-type and id");
     refused(m, "qom-type=nope,id=a",
             "object type 'nope' is unknown; accepted are iothread, memory-");
     refused(m, "rng-builtin,id=a,rate=3",
             "object 'a': rng-builtin has no property 'rate'; -object rng-builtin,help lists them");
-    refused(m, "memory-backend-ram,id=a", "object 'a': memory-backend-ram needs size=");
+    refused(m, "memory-backend-ram,id=a", "object 'a': memory-backend-ram requires size=");
     refused(m, "memory-backend-ram,id=a,size=lots", "it takes a size in bytes");
     refused(m, "memory-backend-ram,id=a,size=1M,share=maybe", "on or off");
     g_assert_null(host_object_find(m, "a"));

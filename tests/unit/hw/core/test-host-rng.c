@@ -89,9 +89,9 @@ static void test_refusals(void)
             "object 'r': filename=/nowhere/at/all cannot be opened: No such file");
     object(m, "secret,id=s,data=x");
     g_assert_null(host_rng_find(m, "r", &none));
-    g_assert_nonnull(strstr(none->message, "rng=r: there is no such object"));
+    g_assert_nonnull(strstr(none->message, "rng=r: the object does not exist"));
     g_assert_null(host_rng_find(m, "s", &wrong));
-    g_assert_nonnull(strstr(wrong->message, "that object is no entropy source"));
+    g_assert_nonnull(strstr(wrong->message, "the object is not an entropy source"));
     machine_end(m);
 }
 

@@ -47,9 +47,9 @@ static void test_refusals(void)
 {
     Machine *m = machine_with_lock();
 
-    refused(m, "secret,id=a", "object 'a': a secret needs one of data= and file=");
-    refused(m, "secret,id=a,data=x,file=y", "needs one of");
-    refused(m, "secret,id=a,data=aGk,format=base64", "not in base64, as format= says");
+    refused(m, "secret,id=a", "object 'a': a secret requires exactly one of data= and file=");
+    refused(m, "secret,id=a,data=x,file=y", "requires exactly one of");
+    refused(m, "secret,id=a,data=aGk,format=base64", "not in base64, which format= requires");
     refused(m, "secret,id=a,data=a*k=,format=base64", "not in base64");
     refused(m, "secret,id=a,data=x,format=hex", "one of raw, base64");
     machine_end(m);

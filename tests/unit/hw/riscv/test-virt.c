@@ -34,7 +34,7 @@ static Machine *board(uint64_t ram, VirtAia aia)
     p->ram_size = ram;
     p->cpus = 1;
     set_enum(p, "aia", aia);
-    m->board_ops = &virt_board;
+    m->board_type = &virt_board;
     g_assert_true(virt_board.build(m, p, &err));
     g_assert_no_error(err);
     return m;
@@ -129,7 +129,7 @@ static void test_pci(void)
 static void test_intx(void)
 {
     Machine *m = board(128 * MiB, VIRT_AIA_NONE);
-    Virt *v = m->board;
+    Virt *v = (Virt *)m->board;
 
     for (unsigned i = 0; i < 4; i++) {
         sysdev_irq_set((SysDevice *)v->pci_host, i, true);
