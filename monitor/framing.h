@@ -15,8 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define FRAME_DEPTH_MAX 64
-#define FRAME_SIZE_MAX  (16u << 20)
+#define FRAME_DEPTH_MAX  64
+#define FRAME_SIZE_MAX   (16u << 20)
 #define FRAME_VALUES_MAX 65536 /* values of every type in one message */
 
 typedef enum FrameResult { FRAME_MORE, FRAME_MESSAGE, FRAME_BAD } FrameResult;
@@ -27,8 +27,8 @@ typedef struct Framer {
     uint64_t arrays;     /* bit per level: 1 inside '[', 0 inside '{' */
     unsigned depth;
     unsigned values; /* begun so far */
-    unsigned want; /* what the grammar expects next */
-    char quote;    /* inside a string: its quote */
+    unsigned want;   /* what the grammar expects next */
+    char quote;      /* inside a string: its quote */
     bool escaped;
     uint8_t utf8_left, utf8_min, utf8_max; /* continuation bytes expected, range of the next */
     size_t word;     /* where an unfinished number or literal starts + 1, or 0 */

@@ -1,63 +1,133 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The human monitor: finding a command in the tables, and help.
+ * The human monitor: lookup of commands and help.
+ *
+ * Names are not abbreviated. A name in a table may be a list of alternatives, as in "stop|s".
  */
 #include "internal.h"
 
 #include <string.h>
 
-/* A row whose name is the line's first words; the longest name wins. *rest: what follows it. */
-static const HmpCommand *find(const char *line, const char **rest)
+#define HMP_CANDIDATES_MAX 10 /* names in the message about an unknown command */
+
+/* The length of the alternative of name that the line begins with; 0 if there is none. */
+static size_t hmp_match(const HmpCommand *c, const char *line)
+{
+    for (const char *name = c->name, *end; *name; name = *end ? end + 1 : end) {
+        size_t len;
+
+        end = strchrnul(name, '|');
+        len = (size_t)(end - name);
+        if (strncmp(line, name, len) == 0 &&
+            (line[len] == '\0' || line[len] == ' ' ||
+             (line[len] == '/' && c->params[0] == '/'))) { /* xp/4xw */
+            return len;
+        }
+    }
+    return 0;
+}
+
+/* The command with the longest name that the line begins with. *rest is the text after it. */
+static const HmpCommand *hmp_find(const char *line, const char **rest)
 {
     const HmpCommand *best = NULL;
     size_t best_len = 0;
 
-    for (const CommandTable *const *t = command_tables; *t; t++) {
-        for (size_t i = 0; i < (*t)->n_hmp; i++) {
-            const HmpCommand *c = &(*t)->hmp[i];
-            size_t len = strlen(c->name);
+    for (const HmpTable *const *t = hmp_tables; *t; t++) {
+        for (size_t i = 0; i < (*t)->n_rows; i++) {
+            size_t len = hmp_match(&(*t)->rows[i], line);
 
-            if (len > best_len && strncmp(line, c->name, len) == 0 &&
-                (line[len] == '\0' || line[len] == ' ' ||
-                 (line[len] == '/' && c->params[0] == '/'))) { /* xp/4xw */
-                best = c;
+            if (len > best_len) {
+                best = &(*t)->rows[i];
                 best_len = len;
             }
         }
     }
-    if (best) {
-        *rest = line + best_len;
-    }
+    *rest = line + best_len;
     return best;
 }
 
-static void help_row(GString *out, const HmpCommand *c)
+const char *hmp_doc(const HmpCommand *c)
 {
-    g_string_append_printf(out, "%s%s%s -- %s\n", c->name, *c->params ? " " : "", c->params,
-                           c->doc);
+    size_t len = strcspn(c->name, "|");
+
+    for (size_t i = 0; i < qmp_n_commands && !c->doc; i++) {
+        const char *hmp = qmp_commands[i].hmp;
+
+        if (hmp && strlen(hmp) == len && strncmp(hmp, c->name, len) == 0) {
+            return qmp_commands[i].summary;
+        }
+    }
+    return c->doc;
 }
 
-/* All rows, those of one word group ("info"), or one. */
-static void help(const char *what, GString *out)
+static void hmp_help_row(GString *out, const HmpCommand *c)
+{
+    g_string_append_printf(out, "%s%s%s -- %s\n", c->name, *c->params ? " " : "", c->params,
+                           hmp_doc(c));
+}
+
+/* All commands (what is ""), those of one group ("info"), or one command. */
+static void hmp_help(const char *what, GString *out)
 {
     g_autofree char *group = g_strdup_printf("%s ", what);
     size_t before = out->len;
 
-    for (const CommandTable *const *t = command_tables; *t; t++) {
-        for (size_t i = 0; i < (*t)->n_hmp; i++) {
-            const HmpCommand *c = &(*t)->hmp[i];
+    for (const HmpTable *const *t = hmp_tables; *t; t++) {
+        for (size_t i = 0; i < (*t)->n_rows; i++) {
+            const HmpCommand *c = &(*t)->rows[i];
             bool sub = strchr(c->name, ' ') != NULL;
 
-            if (*what ? strcmp(c->name, what) == 0 || g_str_has_prefix(c->name, group) : !sub) {
-                help_row(out, c);
+            if (*what ? hmp_match(c, what) == strlen(what) || g_str_has_prefix(c->name, group)
+                      : !sub) {
+                hmp_help_row(out, c);
             }
         }
     }
     if (!*what) {
-        g_string_append(out, "info [subcommand] -- state of the machine; 'help info' lists what\n");
+        g_string_append(out,
+                        "info [subcommand] -- show state; 'help info' lists the subcommands\n");
     }
     if (out->len == before) {
         g_string_append_printf(out, "unknown command: '%s'\n", what);
+    }
+}
+
+/* "unknown command: 'info sta'", and the commands whose names begin with that text. */
+static void hmp_unknown(const char *line, GString *out)
+{
+    bool info = g_str_has_prefix(line, "info ");
+    g_autofree char *typed = g_strndup(line, strcspn(line + (info ? 5 : 0), " /") + (info ? 5 : 0));
+    unsigned n = 0;
+
+    g_string_append_printf(out, "unknown command: '%s'\n", typed);
+    for (const HmpTable *const *t = hmp_tables; *t; t++) {
+        for (size_t i = 0; i < (*t)->n_rows && n < HMP_CANDIDATES_MAX; i++) {
+            if (g_str_has_prefix((*t)->rows[i].name, typed)) {
+                g_string_append_printf(out, "%s%s",
+                                       n++ ? ", " : "candidates: ", (*t)->rows[i].name);
+            }
+        }
+    }
+    g_string_append(out, n ? "\n" : "");
+}
+
+static void hmp_run_command(Machine *m, const char *line, GString *out)
+{
+    g_autofree char *args = NULL;
+    const char *rest;
+    const HmpCommand *c = hmp_find(line, &rest);
+
+    if (!c) {
+        hmp_unknown(line, out);
+    } else if (monitor_in_preconfig(m)) {
+        g_string_append_printf(out,
+                               "%s: the machine does not exist yet; the QMP command "
+                               "x-exit-preconfig creates it\n",
+                               c->name);
+    } else {
+        args = g_strstrip(g_strdup(rest));
+        c->run(m, args, out);
     }
 }
 
@@ -66,29 +136,16 @@ char *hmp_run(Machine *m, const char *line)
     g_autoptr(GString) out = g_string_new(NULL);
     g_autofree char *clean = g_strstrip(g_strdup(line));
     g_autofree char *args = NULL;
-    const char *rest = "";
-    const HmpCommand *c;
 
     if (strcmp(clean, "help") == 0 || strcmp(clean, "?") == 0) {
-        help("", out);
+        hmp_help("", out);
     } else if (g_str_has_prefix(clean, "help ") || g_str_has_prefix(clean, "? ")) {
         args = g_strstrip(g_strdup(strchr(clean, ' ')));
-        help(args, out);
+        hmp_help(args, out);
     } else if (strcmp(clean, "info") == 0) {
-        help("info", out);
+        hmp_help("info", out);
     } else if (*clean) {
-        c = find(clean, &rest);
-        if (c && monitor_in_preconfig(m)) {
-            g_string_append_printf(out,
-                                   "%s: the machine is not built yet: the QMP command "
-                                   "x-exit-preconfig builds it\n",
-                                   c->name);
-        } else if (c) {
-            args = g_strstrip(g_strdup(rest));
-            c->run(m, args, out);
-        } else {
-            g_string_append_printf(out, "unknown command: '%s'\n", clean);
-        }
+        hmp_run_command(m, clean, out);
     }
     return g_string_free(g_steal_pointer(&out), FALSE);
 }

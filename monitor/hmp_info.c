@@ -2,6 +2,7 @@
 /*
  * What the human monitor shows of memory, CPUs and interrupts.
  */
+#include "hmp_expr.h"
 #include "internal.h"
 
 #include <inttypes.h>
@@ -11,7 +12,9 @@
 #include "hw/core/cpu.h"
 #include "util/log.h"
 
-static const char *region_kind(const MemRegion *r)
+#define HMP_DUMP_MAX 65536 /* values that xp shows at once */
+
+static const char *hmp_region_kind(const MemRegion *r)
 {
     static const char *const names[] = {
         [MEM_CONTAINER] = "container",
@@ -23,7 +26,7 @@ static const char *region_kind(const MemRegion *r)
     return r->kind == MEM_RAM && r->ram && r->ram->read_only ? "rom" : names[r->kind];
 }
 
-static void show_region(void *opaque, const MemRegion *r, uint64_t addr, unsigned depth)
+static void hmp_show_region(void *opaque, const MemRegion *r, uint64_t addr, unsigned depth)
 {
     uint64_t last = r->size == 0 ? addr : addr + r->size - 1;
 
@@ -31,18 +34,18 @@ static void show_region(void *opaque, const MemRegion *r, uint64_t addr, unsigne
         last = UINT64_MAX;
     }
     g_string_append_printf(opaque, "%*s%016" PRIx64 "-%016" PRIx64 " (prio %d, %s): %s\n",
-                           depth * 2 + 2, "", addr, last, r->priority, region_kind(r), r->name);
+                           depth * 2 + 2, "", addr, last, r->priority, hmp_region_kind(r), r->name);
 }
 
-static void hmp_mtree(Machine *m, const char *args, GString *out)
+static void hmp_info_mtree(Machine *m, const char *args, GString *out)
 {
     g_string_append(out, "address-space: memory\n");
-    mem_visit(&m->memory, show_region, out);
+    mem_visit(&m->memory, hmp_show_region, out);
     g_string_append(out, "\naddress-space: I/O\n");
-    mem_visit(&m->io, show_region, out);
+    mem_visit(&m->io, hmp_show_region, out);
 }
 
-static void show_registers(const Cpu *cpu, GString *out)
+static void hmp_show_registers(const Cpu *cpu, GString *out)
 {
     CpuReg regs[512];
     size_t n;
@@ -64,27 +67,27 @@ typedef struct CpuWalk {
     bool all;
 } CpuWalk;
 
-static void show_cpus(void *opaque)
+static void hmp_show_cpus(void *opaque)
 {
     CpuWalk *w = opaque;
 
     for (guint i = 0; i < w->m->cpus->len && (w->all || i == 0); i++) {
-        show_registers(w->m->cpus->pdata[i], w->out);
+        hmp_show_registers(w->m->cpus->pdata[i], w->out);
     }
 }
 
-static void hmp_registers(Machine *m, const char *args, GString *out)
+static void hmp_info_registers(Machine *m, const char *args, GString *out)
 {
     CpuWalk w = { m, out, strcmp(args, "-a") == 0 };
 
     if (m->qtest || !machine_running(m)) {
-        show_cpus(&w);
+        hmp_show_cpus(&w);
     } else {
-        cpus_exclusive(m, show_cpus, &w);
+        cpus_exclusive(m, hmp_show_cpus, &w);
     }
 }
 
-static bool show_pins(void *opaque, Device *dev)
+static bool hmp_show_pins(void *opaque, Device *dev)
 {
     for (unsigned i = 0; i < dev->n_irq_in; i++) {
         if (dev->irq_in[i].level) {
@@ -94,17 +97,17 @@ static bool show_pins(void *opaque, Device *dev)
     return true;
 }
 
-static void hmp_irq(Machine *m, const char *args, GString *out)
+static void hmp_info_irq(Machine *m, const char *args, GString *out)
 {
     gsize before = out->len;
 
-    device_visit(m->root, show_pins, out);
+    device_visit(m->root, hmp_show_pins, out);
     if (out->len == before) {
         g_string_append(out, "no interrupt input is high\n");
     }
 }
 
-static void hmp_ramblock(Machine *m, const char *args, GString *out)
+static void hmp_info_ramblock(Machine *m, const char *args, GString *out)
 {
     for (guint i = 0; i < m->ram_blocks->len; i++) {
         const RamBlock *b = m->ram_blocks->pdata[i];
@@ -113,13 +116,13 @@ static void hmp_ramblock(Machine *m, const char *args, GString *out)
     }
 }
 
-static void hmp_clocks(Machine *m, const char *args, GString *out)
+static void hmp_info_clocks(Machine *m, const char *args, GString *out)
 {
     g_string_append_printf(out, "virtual %" PRIi64 " ns\nhost %" PRIi64 " ns\n",
                            clock_now_any(m, CLOCK_KIND_VIRTUAL), clock_now_any(m, CLOCK_KIND_HOST));
 }
 
-static void hmp_guest_errors(Machine *m, const char *args, GString *out)
+static void hmp_info_guest_errors(Machine *m, const char *args, GString *out)
 {
     g_string_append_printf(out, "%" PRIu64 "\n", guest_error_count());
 }
@@ -133,62 +136,87 @@ static void hmp_log(Machine *m, const char *args, GString *out)
     }
 }
 
-/* "/COUNT[FORMAT][SIZE] ADDR": x d u and b h w g. False when it is not that. */
-static bool parse_dump(const char *args, uint64_t *count, unsigned *size, uint64_t *addr)
+/* --- print and xp --- */
+
+static void hmp_usage_error(GString *out, const char *command, const GError *err)
 {
-    char *end;
+    g_string_append_printf(out, "%s: %s\nTry \"help %s\" for more information\n", command,
+                           err->message, command);
+}
 
-    *count = 1;
-    *size = 4;
-    if (*args == '/') {
-        *count = g_ascii_strtoull(args + 1, &end, 10);
-        for (; *end && *end != ' '; end++) {
-            const char *sizes = "bhw.g", *at = strchr(sizes, *end);
+static void hmp_print(Machine *m, const char *args, GString *out)
+{
+    HmpFormat format = { .count = 1, .conversion = 'x', .size = 8 };
+    g_autoptr(GError) err = NULL;
+    uint64_t value;
 
-            if (at) {
-                *size = *end == 'g' ? 8 : 1u << (at - sizes);
-            } else if (!strchr("xduoc", *end)) {
-                return false;
-            }
-        }
-        args = end;
-        *count = *count ? *count : 1;
+    if (!hmp_format_parse(&args, &format, &err) || !hmp_expr_eval(args, &value, &err)) {
+        hmp_usage_error(out, "print", err);
+        return;
     }
-    *addr = g_ascii_strtoull(args, &end, 0);
-    return end != args && *end == '\0' && *count <= 65536;
+    hmp_format_value(out, format.conversion, value, 0, sizeof(value));
+    g_string_append_c(out, '\n');
+}
+
+/* Columns of a value of size bytes, so that the values of a line are aligned. */
+static int hmp_dump_width(const HmpFormat *f)
+{
+    int bits = (int)f->size * 8;
+
+    switch (f->conversion) {
+    case 'x':
+        return bits / 4;
+    case 'o':
+        return (bits + 2) / 3;
+    case 'c':
+        return 0;
+    default:
+        return (bits * 10 + 32) / 33; /* at least the decimal digits of 2^bits */
+    }
 }
 
 static void hmp_xp(Machine *m, const char *args, GString *out)
 {
-    uint64_t count, addr;
-    unsigned size, per_line;
+    HmpFormat f = { .count = 1, .conversion = 'x', .size = 4 };
+    g_autoptr(GError) err = NULL;
+    uint64_t addr, per_line;
 
-    if (!parse_dump(args, &count, &size, &addr)) {
-        g_string_append(out, "Error: use xp /COUNT[x][b|h|w|g] ADDRESS\n");
+    if (!hmp_format_parse(&args, &f, &err) || !hmp_expr_eval(args, &addr, &err)) {
+        hmp_usage_error(out, "xp", err);
         return;
     }
-    per_line = 16 / size;
-    for (uint64_t i = 0; i < count; i++, addr += size) {
+    if (f.conversion == 'i' || f.count > HMP_DUMP_MAX) {
+        g_string_append_printf(
+            out, "xp: accepted are the formats x, d, u, o and c and up to %d values\n",
+            HMP_DUMP_MAX);
+        return;
+    }
+    f.size = f.conversion == 'c' ? 1 : f.size;
+    per_line = f.size == 1 ? 8 : 16 / f.size;
+    for (uint64_t i = 0; i < f.count; i++, addr += f.size) {
         uint64_t value = 0;
 
         if (i % per_line == 0) {
             g_string_append_printf(out, "%s%016" PRIx64 ":", i ? "\n" : "", addr);
         }
-        mem_read(&m->memory, addr, size, &value);
-        g_string_append_printf(out, " 0x%0*" PRIx64, size * 2, value);
+        mem_read(&m->memory, addr, f.size, &value);
+        g_string_append_c(out, ' ');
+        hmp_format_value(out, f.conversion, value, hmp_dump_width(&f), f.size);
     }
-    g_string_append_c(out, '\n');
+    g_string_append(out, f.count ? "\n" : "");
 }
 
 static const HmpCommand hmp_commands[] = {
-    { "info mtree", "", "show the address map", hmp_mtree },
-    { "info registers", "[-a]", "show the registers of the first or of all CPUs", hmp_registers },
-    { "info irq", "", "show interrupt inputs that are high", hmp_irq },
-    { "info ramblock", "", "show the blocks of guest RAM", hmp_ramblock },
-    { "info clocks", "", "show the clocks", hmp_clocks },
-    { "info guest-errors", "", "show how many guest errors were counted", hmp_guest_errors },
+    { "info mtree", "", "show the address map", hmp_info_mtree },
+    { "info registers", "[-a]", "show the registers of the first or of all CPUs",
+      hmp_info_registers },
+    { "info irq", "", "show interrupt inputs that are high", hmp_info_irq },
+    { "info ramblock", "", "show the blocks of guest RAM", hmp_info_ramblock },
+    { "info clocks", "", "show the clocks", hmp_info_clocks },
+    { "info guest-errors", "", "show how many guest errors were counted", hmp_info_guest_errors },
     { "log", "ITEM[,...]", "log to stderr or the file of -D; none: stop", hmp_log },
+    { "print|p", "/FORMAT EXPRESSION", "show the value of an expression", hmp_print },
     { "xp", "/FORMAT ADDRESS", "show guest physical memory", hmp_xp },
 };
 
-const CommandTable info_table = { .hmp = hmp_commands, .n_hmp = G_N_ELEMENTS(hmp_commands) };
+const HmpTable info_table = { LIST(hmp_commands) };

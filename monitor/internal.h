@@ -99,8 +99,7 @@ void qmp_set_error(GError **err, QmpErrorClass cls, const char *fmt, ...) G_GNUC
 void hmp_info_block(Machine *m, const char *args, GString *out);
 void hmp_info_blockstats(Machine *m, const char *args, GString *out);
 
-extern const CommandTable unplug_table, object_table;
-extern const CommandTable qmp_session_table, machine_table, qom_table, device_table, pci_table,
-    chardev_table, host_table, info_table, migration_table, fd_table, fdset_table;
+extern const HmpTable machine_table, qom_table, device_table, pci_table, chardev_table, host_table,
+    info_table, migration_table, unplug_table, object_table;
 
 #endif

@@ -4,6 +4,7 @@
  * responses.
  */
 #include "internal.h"
+#include "qmp-commands.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -11,7 +12,7 @@
 #include "util/suggest.h"
 #include "util/trace.h"
 
-static const char *const class_names[] = {
+static const char *const qmp_class_names[] = {
     [QMP_GENERIC_ERROR] = "GenericError",
     [QMP_COMMAND_NOT_FOUND] = "CommandNotFound",
     [QMP_DEVICE_NOT_FOUND] = "DeviceNotFound",
@@ -35,25 +36,11 @@ struct json_object *qmp_error_response(GError *err)
     int cls = err->domain == QMP_ERROR ? err->code : QMP_GENERIC_ERROR;
     g_autofree char *text = g_utf8_make_valid(err->message, -1);
 
-    json_object_object_add(e, "class", json_object_new_string(class_names[cls]));
+    json_object_object_add(e, "class", json_object_new_string(qmp_class_names[cls]));
     json_object_object_add(e, "desc", json_object_new_string(text));
     json_object_object_add(o, "error", e);
     g_error_free(err);
     return o;
-}
-
-/* --- tables --- */
-
-const QmpCommand *qmp_find(const char *name)
-{
-    for (const CommandTable *const *t = command_tables; *t; t++) {
-        for (size_t i = 0; i < (*t)->n_qmp; i++) {
-            if (strcmp((*t)->qmp[i].name, name) == 0) {
-                return &(*t)->qmp[i];
-            }
-        }
-    }
-    return NULL;
 }
 
 struct json_object *qmp_call(Machine *m, const QmpCommand *c, struct json_object *args,
@@ -63,11 +50,8 @@ struct json_object *qmp_call(Machine *m, const QmpCommand *c, struct json_object
     struct json_object *result = NULL;
     GError *local = NULL;
 
-    if (qmp_schema_check(qmp_command_schema(c->name)->args, args ? args : none, "", &local)) {
+    if (qmp_schema_check(c->args, args ? args : none, "", &local)) {
         result = c->run(m, args ? args : none, &local);
-        if (!result && !local) {
-            result = json_object_new_object();
-        }
     }
     if (local) {
         g_propagate_error(err, local);
@@ -85,7 +69,7 @@ typedef struct QmpRequest {
     bool has_id;
 } QmpRequest;
 
-static bool take_key(QmpRequest *r, const char *key, struct json_object *v, GError **err)
+static bool qmp_parse_member(QmpRequest *r, const char *key, struct json_object *v, GError **err)
 {
     bool oob = strcmp(key, "exec-oob") == 0;
 
@@ -117,7 +101,7 @@ static bool take_key(QmpRequest *r, const char *key, struct json_object *v, GErr
     return true;
 }
 
-static bool parse_request(struct json_object *o, QmpRequest *r, GError **err)
+static bool qmp_parse_request(struct json_object *o, QmpRequest *r, GError **err)
 {
     *r = (QmpRequest){ 0 };
     if (!json_object_is_type(o, json_type_object)) {
@@ -127,7 +111,7 @@ static bool parse_request(struct json_object *o, QmpRequest *r, GError **err)
     r->has_id = json_object_object_get_ex(o, "id", &r->id); /* echoed in errors, too */
     json_object_object_foreach(o, key, value)
     {
-        if (!take_key(r, key, value, err)) {
+        if (!qmp_parse_member(r, key, value, err)) {
             return false;
         }
     }
@@ -146,12 +130,12 @@ bool qmp_is_oob(struct json_object *request)
 
 /* --- the handshake --- */
 
-static struct json_object *negotiate(Monitor *mon, const QmpRequest *r, GError **err)
+static struct json_object *qmp_negotiate(Monitor *mon, const QmpRequest *r, GError **err)
 {
     struct json_object *list = NULL;
     bool oob = false;
 
-    if (r->args && !qmp_schema_check(qmp_command_schema(r->name)->args, r->args, "", err)) {
+    if (r->args && !qmp_schema_check(qmp_find(r->name)->args, r->args, "", err)) {
         return NULL;
     }
     if (r->args) {
@@ -163,27 +147,12 @@ static struct json_object *negotiate(Monitor *mon, const QmpRequest *r, GError *
     return json_object_new_object();
 }
 
-static size_t count_commands(void)
+static const char *qmp_command_name(const void *table, size_t i)
 {
-    size_t n = 0;
-
-    for (const CommandTable *const *t = command_tables; *t; t++) {
-        n += (*t)->n_qmp;
-    }
-    return n;
+    return qmp_commands[i].name;
 }
 
-static const char *command_name(const void *table, size_t i)
-{
-    const CommandTable *const *t = command_tables;
-
-    for (; i >= (*t)->n_qmp; t++) {
-        i -= (*t)->n_qmp;
-    }
-    return (*t)->qmp[i].name;
-}
-
-static bool may_run(Monitor *mon, const QmpRequest *r, const QmpCommand *c, GError **err)
+static bool qmp_may_run(Monitor *mon, const QmpRequest *r, const QmpCommand *c, GError **err)
 {
     if (!__atomic_load_n(&mon->negotiated, __ATOMIC_RELAXED)) {
         qmp_set_error(err, QMP_COMMAND_NOT_FOUND,
@@ -191,7 +160,7 @@ static bool may_run(Monitor *mon, const QmpRequest *r, const QmpCommand *c, GErr
         return false;
     }
     if (!c) {
-        g_autofree char *hint = suggest_hint_of(r->name, command_name, NULL, count_commands());
+        g_autofree char *hint = suggest_hint_of(r->name, qmp_command_name, NULL, qmp_n_commands);
 
         qmp_set_error(err, QMP_COMMAND_NOT_FOUND, "The command %s has not been found%s", r->name,
                       hint);
@@ -207,13 +176,13 @@ static bool may_run(Monitor *mon, const QmpRequest *r, const QmpCommand *c, GErr
                       "exec-oob was not negotiated: enable the capability oob");
         return false;
     }
-    if (monitor_in_preconfig(mon->machine) &&
-        !(qmp_command_schema(c->name)->flags & QMP_PRECONFIG)) {
+    if (monitor_in_preconfig(mon->machine) && !(c->flags & QMP_PRECONFIG)) {
         qmp_set_error(err, QMP_GENERIC_ERROR,
-                      "The command %s needs the machine, which x-exit-preconfig builds", r->name);
+                      "The command %s requires the machine, which x-exit-preconfig creates",
+                      r->name);
         return false;
     }
-    if (r->oob && !(qmp_command_schema(c->name)->flags & QMP_OOB)) {
+    if (r->oob && !(c->flags & QMP_OOB)) {
         qmp_set_error(err, QMP_GENERIC_ERROR, "The command %s does not support OOB", r->name);
         return false;
     }
@@ -243,13 +212,13 @@ struct json_object *qmp_answer(Monitor *mon, struct json_object *request, bool i
     GError *err = NULL;
     QmpRequest r;
 
-    if (parse_request(request, &r, &err)) {
+    if (qmp_parse_request(request, &r, &err)) {
         const QmpCommand *c = qmp_find(r.name);
 
         if (c && !__atomic_load_n(&mon->negotiated, __ATOMIC_RELAXED) &&
             strcmp(r.name, "qmp_capabilities") == 0) {
-            result = negotiate(mon, &r, &err);
-        } else if (may_run(mon, &r, c, &err)) {
+            result = qmp_negotiate(mon, &r, &err);
+        } else if (qmp_may_run(mon, &r, c, &err)) {
             MonitorSet *set = in_thread ? NULL : mon->machine->monitors;
 
             if (set) {
@@ -270,36 +239,34 @@ struct json_object *qmp_answer(Monitor *mon, struct json_object *request, bool i
     return qmp_response(result, err, r.has_id, r.id);
 }
 
-/* --- commands about commands --- */
+/* --- commands about the protocol --- */
 
-static struct json_object *cmd_capabilities(Machine *m, struct json_object *args, GError **err)
+bool qmp_capabilities(Machine *m, const QmpQmpCapabilitiesArgs *args, GError **err)
 {
-    return json_object_new_object(); /* the session answers before dispatch */
+    return true; /* not reached in a session: qmp_negotiate() handles the command */
 }
 
-static struct json_object *cmd_query_commands(Machine *m, struct json_object *args, GError **err)
+struct json_object *qmp_query_commands(Machine *m, GError **err)
 {
     struct json_object *list = json_object_new_array();
 
-    for (const CommandTable *const *t = command_tables; *t; t++) {
-        for (size_t i = 0; i < (*t)->n_qmp; i++) {
-            struct json_object *o = json_object_new_object();
+    for (size_t i = 0; i < qmp_n_commands; i++) {
+        struct json_object *o = json_object_new_object();
 
-            json_object_object_add(o, "name", json_object_new_string((*t)->qmp[i].name));
-            json_object_array_add(list, o);
-        }
+        json_object_object_add(o, "name", json_object_new_string(qmp_commands[i].name));
+        json_object_array_add(list, o);
     }
     return list;
 }
 
-static struct json_object *cmd_query_schema(Machine *m, struct json_object *args, GError **err)
+struct json_object *qmp_query_qmp_schema(Machine *m, GError **err)
 {
     return qmp_schema();
 }
 
-static struct json_object *cmd_hmp(Machine *m, struct json_object *args, GError **err)
+struct json_object *qmp_human_monitor_command(Machine *m, const QmpHumanMonitorCommandArgs *args,
+                                              GError **err)
 {
-    const char *line = json_object_get_string(json_object_object_get(args, "command-line"));
     MonitorSet *set = m->monitors;
     g_autofree char *text = NULL, *valid = NULL;
     g_autoptr(GString) lines = g_string_new(NULL);
@@ -307,20 +274,11 @@ static struct json_object *cmd_hmp(Machine *m, struct json_object *args, GError 
     if (set) {
         set->human = true;
     }
-    text = hmp_run(m, line);
+    text = hmp_run(m, args->command_line);
     if (set) {
         set->human = false;
     }
     valid = g_utf8_make_valid(text, -1);
-    hmp_emit_lines(lines, valid); /* as on a terminal, for clients that compare whole lines */
+    hmp_emit_lines(lines, valid); /* CR LF, as on a terminal */
     return json_object_new_string(lines->str);
 }
-
-static const QmpCommand commands[] = {
-    { "qmp_capabilities", cmd_capabilities },
-    { "query-commands", cmd_query_commands },
-    { "query-qmp-schema", cmd_query_schema },
-    { "human-monitor-command", cmd_hmp },
-};
-
-const CommandTable qmp_session_table = { .qmp = commands, .n_qmp = G_N_ELEMENTS(commands) };

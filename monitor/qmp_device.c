@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * device_add, device_del, and the properties of device types.
+ * device_add, device_del and the properties of device types.
  */
 #include "internal.h"
+#include "qmp-commands.h"
 
 #include <string.h>
 
-static const char *arg_str(struct json_object *args, const char *key)
-{
-    return json_object_get_string(json_object_object_get(args, key));
-}
-
-static Device *add(Machine *m, PlanDevice *d, GError **err)
+static Device *device_add_planned(Machine *m, PlanDevice *d, GError **err)
 {
     if (!m->has_guest) {
         qmp_set_error(err, QMP_GENERIC_ERROR,
@@ -22,17 +18,14 @@ static Device *add(Machine *m, PlanDevice *d, GError **err)
     return monitor_host(m)->device_add(m, d, err);
 }
 
-static struct json_object *device_add(Machine *m, struct json_object *args, GError **err)
+bool qmp_device_add(Machine *m, struct json_object *args, GError **err)
 {
     PlanDevice *d = plan_device_from_json_known(args, monitor_host(m)->catalog(m), err);
 
-    if (d) {
-        add(m, d, err);
-    }
-    return NULL;
+    return d && device_add_planned(m, d, err);
 }
 
-static Device *find_user_device(Machine *m, const char *id, GError **err)
+static Device *device_find_named(Machine *m, const char *id, GError **err)
 {
     Device *dev = *id == '/' ? device_find_path(m, id) : device_find_id(m, id);
 
@@ -42,19 +35,16 @@ static Device *find_user_device(Machine *m, const char *id, GError **err)
     return dev;
 }
 
-static struct json_object *device_del(Machine *m, struct json_object *args, GError **err)
+bool qmp_device_del(Machine *m, const QmpDeviceDelArgs *args, GError **err)
 {
-    Device *dev = find_user_device(m, arg_str(args, "id"), err);
+    Device *dev = device_find_named(m, args->id, err);
 
-    if (dev) {
-        monitor_host(m)->device_del(m, dev, err);
-    }
-    return NULL;
+    return dev && monitor_host(m)->device_del(m, dev, err);
 }
 
 /* --- properties of types --- */
 
-static const char *const prop_types[] = {
+static const char *const device_prop_types[] = {
     [PLAN_PROP_BOOL] = "bool",       [PLAN_PROP_U8] = "uint8",       [PLAN_PROP_U16] = "uint16",
     [PLAN_PROP_U32] = "uint32",      [PLAN_PROP_U64] = "uint64",     [PLAN_PROP_I32] = "int32",
     [PLAN_PROP_SIZE] = "size",       [PLAN_PROP_STRING] = "str",     [PLAN_PROP_ENUM] = "enum",
@@ -62,12 +52,12 @@ static const char *const prop_types[] = {
     [PLAN_PROP_BACKEND] = "str",
 };
 
-static struct json_object *describe_prop(const PlanProp *p)
+static struct json_object *device_prop_json(const PlanProp *p)
 {
     struct json_object *o = json_object_new_object();
 
     json_object_object_add(o, "name", json_object_new_string(p->name));
-    json_object_object_add(o, "type", json_object_new_string(prop_types[p->kind]));
+    json_object_object_add(o, "type", json_object_new_string(device_prop_types[p->kind]));
     if (p->doc) {
         json_object_object_add(o, "description", json_object_new_string(p->doc));
     }
@@ -79,9 +69,8 @@ static struct json_object *describe_prop(const PlanProp *p)
     return o;
 }
 
-static struct json_object *list_props(Machine *m, struct json_object *args, GError **err)
+static struct json_object *device_props_json(Machine *m, const char *name, GError **err)
 {
-    const char *name = arg_str(args, "typename");
     const PlanType *t = plan_find_type(monitor_host(m)->catalog(m), name);
     struct json_object *list;
 
@@ -91,21 +80,26 @@ static struct json_object *list_props(Machine *m, struct json_object *args, GErr
     }
     list = json_object_new_array();
     for (size_t i = 0; i < t->n_props; i++) {
-        json_object_array_add(list, describe_prop(&t->props[i]));
+        json_object_array_add(list, device_prop_json(&t->props[i]));
     }
     return list;
 }
 
-static const QmpCommand commands[] = {
-    { "device_add", device_add },
-    { "device_del", device_del },
-    { "device-list-properties", list_props },
-    { "qom-list-properties", list_props },
-};
+struct json_object *qmp_device_list_properties(Machine *m, const QmpDeviceListPropertiesArgs *args,
+                                               GError **err)
+{
+    return device_props_json(m, args->typename, err);
+}
+
+struct json_object *qmp_qom_list_properties(Machine *m, const QmpQomListPropertiesArgs *args,
+                                            GError **err)
+{
+    return device_props_json(m, args->typename, err);
+}
 
 /* --- human monitor --- */
 
-static bool device_help(Machine *m, const char *args, GString *out)
+static bool hmp_device_help(Machine *m, const char *args, GString *out)
 {
     const PlanCatalog *c = monitor_host(m)->catalog(m);
     g_auto(GStrv) words = g_strsplit(args, ",", 0);
@@ -132,24 +126,24 @@ static bool device_help(Machine *m, const char *args, GString *out)
     return true;
 }
 
-static void hmp_add(Machine *m, const char *args, GString *out)
+static void hmp_device_add(Machine *m, const char *args, GString *out)
 {
     g_autoptr(GError) err = NULL;
     PlanDevice *d;
 
-    if (device_help(m, args, out)) {
+    if (hmp_device_help(m, args, out)) {
         return;
     }
     d = plan_device_parse_known(args, monitor_host(m)->catalog(m), &err);
-    if (!d || !add(m, d, &err)) {
+    if (!d || !device_add_planned(m, d, &err)) {
         g_string_append_printf(out, "Error: %s\n", err->message);
     }
 }
 
-static void hmp_del(Machine *m, const char *args, GString *out)
+static void hmp_device_del(Machine *m, const char *args, GString *out)
 {
     g_autoptr(GError) err = NULL;
-    Device *dev = find_user_device(m, args, &err);
+    Device *dev = device_find_named(m, args, &err);
 
     if (!dev || !monitor_host(m)->device_del(m, dev, &err)) {
         g_string_append_printf(out, "Error: %s\n", err->message);
@@ -157,9 +151,8 @@ static void hmp_del(Machine *m, const char *args, GString *out)
 }
 
 static const HmpCommand hmp_commands[] = {
-    { "device_add", "TYPE[,prop=value...]", "plug a device, like -device", hmp_add },
-    { "device_del", "ID", "unplug a device", hmp_del },
+    { "device_add", "TYPE[,prop=value...]", NULL, hmp_device_add },
+    { "device_del", "ID", NULL, hmp_device_del },
 };
 
-const CommandTable device_table = { commands, G_N_ELEMENTS(commands), hmp_commands,
-                                    G_N_ELEMENTS(hmp_commands) };
+const HmpTable device_table = { LIST(hmp_commands) };

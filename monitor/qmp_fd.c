@@ -1,55 +1,50 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Descriptors that clients pass over a unix socket and name: getfd, closefd.
+ * Descriptors that a client passes over a unix socket and gives a name: getfd and closefd.
  */
 #include "internal.h"
+#include "qmp-commands.h"
 
 #include <unistd.h>
 
-static void close_fd(gpointer p)
+static void monitor_close_fd(gpointer p)
 {
     close(GPOINTER_TO_INT(p) - 1);
 }
 
-static const char *name_of(struct json_object *args)
-{
-    return json_object_get_string(json_object_object_get(args, "fdname"));
-}
-
-static struct json_object *run_getfd(Machine *m, struct json_object *args, GError **err)
+bool qmp_getfd(Machine *m, const QmpGetfdArgs *args, GError **err)
 {
     MonitorSet *set = m->monitors;
-    const char *name = name_of(args);
+    const char *name = args->fdname;
     int fd = set && set->current ? chardev_take_passed_fd(set->current->chardev) : -1;
 
     if (fd < 0) {
         qmp_set_error(err, QMP_GENERIC_ERROR, "No file descriptor supplied via SCM_RIGHTS");
-        return NULL;
+        return false;
     }
     if (!*name || g_ascii_isdigit(*name)) {
         close(fd);
         qmp_set_error(err, QMP_GENERIC_ERROR,
                       "Parameter 'fdname' expects a name not starting with a digit");
-        return NULL;
+        return false;
     }
     if (!set->fds) {
-        set->fds = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, close_fd);
+        set->fds = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, monitor_close_fd);
     }
     g_hash_table_replace(set->fds, g_strdup(name), GINT_TO_POINTER(fd + 1));
-    return NULL;
+    return true;
 }
 
-static struct json_object *run_closefd(Machine *m, struct json_object *args, GError **err)
+bool qmp_closefd(Machine *m, const QmpClosefdArgs *args, GError **err)
 {
-    int fd = monitor_take_fd(m, name_of(args));
+    int fd = monitor_take_fd(m, args->fdname);
 
     if (fd < 0) {
-        qmp_set_error(err, QMP_GENERIC_ERROR, "File descriptor named '%s' not found",
-                      name_of(args));
-        return NULL;
+        qmp_set_error(err, QMP_GENERIC_ERROR, "File descriptor named '%s' not found", args->fdname);
+        return false;
     }
     close(fd);
-    return NULL;
+    return true;
 }
 
 int monitor_take_fd(Machine *m, const char *name)
@@ -63,10 +58,3 @@ int monitor_take_fd(Machine *m, const char *name)
     g_free(key);
     return GPOINTER_TO_INT(value) - 1;
 }
-
-static const QmpCommand commands[] = {
-    { "getfd", run_getfd },
-    { "closefd", run_closefd },
-};
-
-const CommandTable fd_table = { LIST(commands), NULL, 0 };

@@ -1,60 +1,51 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Sets of descriptors that clients pass over a unix socket: add-fd, remove-fd, query-fdsets. A set
- * holds the same file opened in different ways; "/dev/fdset/N" as a path takes the one that fits.
+ * Sets of descriptors that clients pass over a unix socket: add-fd, remove-fd and query-fdsets. The
+ * descriptors of a set refer to the same file with different access modes. The path "/dev/fdset/N"
+ * stands for the descriptor of set N whose access mode is the one required.
  */
 #include "internal.h"
+#include "qmp-commands.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
-#define MAX_MEMBERS 1024 /* of all sets; hosts allow about so many open files */
-#define PREFIX      "/dev/fdset/"
+#define FDSET_MEMBERS_MAX 1024 /* of all sets; close to the usual limit of open files */
+#define FDSET_PREFIX      "/dev/fdset/"
 
-typedef struct Member {
+typedef struct FdsetMember {
     int64_t set;
     int fd;
-    char *opaque; /* the client's note; NULL: none */
-} Member;
+    char *opaque; /* the note given to add-fd; NULL: none */
+} FdsetMember;
 
-static void member_free(gpointer p)
+static void fdset_member_free(gpointer p)
 {
-    Member *x = p;
+    FdsetMember *x = p;
 
     close(x->fd);
     g_free(x->opaque);
     g_free(x);
 }
 
-static Member *member(const MonitorSet *set, unsigned i)
+static FdsetMember *fdset_member(const MonitorSet *set, unsigned i)
 {
     return g_ptr_array_index(set->fdsets, i);
 }
 
-static bool has_set(const MonitorSet *set, int64_t id)
+static bool fdset_exists(const MonitorSet *set, int64_t id)
 {
     for (unsigned i = 0; set->fdsets && i < set->fdsets->len; i++) {
-        if (member(set, i)->set == id) {
+        if (fdset_member(set, i)->set == id) {
             return true;
         }
     }
     return false;
 }
 
-static bool int_arg(struct json_object *args, const char *key, int64_t *out)
-{
-    struct json_object *v;
-    bool given = json_object_object_get_ex(args, key, &v);
-
-    if (given) {
-        *out = json_object_get_int64(v);
-    }
-    return given;
-}
-
-static struct json_object *two_numbers(int64_t set, int fd)
+static struct json_object *fdset_add_result(int64_t set, int fd)
 {
     struct json_object *o = json_object_new_object();
 
@@ -63,7 +54,7 @@ static struct json_object *two_numbers(int64_t set, int fd)
     return o;
 }
 
-static bool add_allowed(MonitorSet *set, int64_t id, GError **err)
+static bool fdset_may_add(MonitorSet *set, int64_t id, GError **err)
 {
     if (id < 0) {
         qmp_set_error(err, QMP_GENERIC_ERROR,
@@ -71,52 +62,52 @@ static bool add_allowed(MonitorSet *set, int64_t id, GError **err)
                       id);
         return false;
     }
-    if (set->fdsets && set->fdsets->len >= MAX_MEMBERS) {
-        qmp_set_error(err, QMP_GENERIC_ERROR, "the sets hold %d descriptors already", MAX_MEMBERS);
+    if (set->fdsets && set->fdsets->len >= FDSET_MEMBERS_MAX) {
+        qmp_set_error(err, QMP_GENERIC_ERROR,
+                      "the descriptor sets already contain %d descriptors, the largest number",
+                      FDSET_MEMBERS_MAX);
         return false;
     }
     return true;
 }
 
-static struct json_object *run_add(Machine *m, struct json_object *args, GError **err)
+struct json_object *qmp_add_fd(Machine *m, const QmpAddFdArgs *args, GError **err)
 {
     MonitorSet *set = m->monitors;
     int fd = set && set->current ? chardev_take_passed_fd(set->current->chardev) : -1;
-    Member *x;
-    int64_t id = 0;
+    FdsetMember *x;
+    int64_t id = args->fdset_id;
 
     if (fd < 0) {
         qmp_set_error(err, QMP_GENERIC_ERROR, "No file descriptor supplied via SCM_RIGHTS");
         return NULL;
     }
-    if (!int_arg(args, "fdset-id", &id)) {
-        while (has_set(set, id)) {
+    if (!args->has_fdset_id) {
+        while (fdset_exists(set, id)) {
             id++;
         }
     }
-    if (!add_allowed(set, id, err)) {
+    if (!fdset_may_add(set, id, err)) {
         close(fd);
         return NULL;
     }
     if (!set->fdsets) {
-        set->fdsets = g_ptr_array_new_with_free_func(member_free);
+        set->fdsets = g_ptr_array_new_with_free_func(fdset_member_free);
     }
-    x = g_new0(Member, 1);
-    *x = (Member){ id, fd,
-                   g_strdup(json_object_get_string(json_object_object_get(args, "opaque"))) };
+    x = g_new0(FdsetMember, 1);
+    *x = (FdsetMember){ id, fd, g_strdup(args->opaque) };
     g_ptr_array_add(set->fdsets, x);
-    return two_numbers(id, fd);
+    return fdset_add_result(id, fd);
 }
 
-static struct json_object *run_remove(Machine *m, struct json_object *args, GError **err)
+bool qmp_remove_fd(Machine *m, const QmpRemoveFdArgs *args, GError **err)
 {
     MonitorSet *set = m->monitors;
-    int64_t id = -1, fd = -1;
-    bool one = int_arg(args, "fd", &fd), any = false;
+    int64_t id = args->fdset_id, fd = args->fd;
+    bool one = args->has_fd, any = false;
 
-    int_arg(args, "fdset-id", &id);
     for (unsigned i = set && set->fdsets ? set->fdsets->len : 0; i-- > 0;) {
-        if (member(set, i)->set == id && (!one || member(set, i)->fd == fd)) {
+        if (fdset_member(set, i)->set == id && (!one || fdset_member(set, i)->fd == fd)) {
             g_ptr_array_remove_index(set->fdsets, i);
             any = true;
         }
@@ -130,15 +121,15 @@ static struct json_object *run_remove(Machine *m, struct json_object *args, GErr
         qmp_set_error(err, QMP_GENERIC_ERROR,
                       "File descriptor named 'fdset-id:%" G_GINT64_FORMAT "' not found", id);
     }
-    return NULL;
+    return any;
 }
 
-static struct json_object *describe_set(const MonitorSet *set, int64_t id)
+static struct json_object *fdset_json(const MonitorSet *set, int64_t id)
 {
     struct json_object *o = json_object_new_object(), *fds = json_object_new_array();
 
     for (unsigned i = 0; i < set->fdsets->len; i++) {
-        const Member *x = member(set, i);
+        const FdsetMember *x = fdset_member(set, i);
         struct json_object *fd = json_object_new_object();
 
         if (x->set != id) {
@@ -156,26 +147,26 @@ static struct json_object *describe_set(const MonitorSet *set, int64_t id)
     return o;
 }
 
-static struct json_object *run_query(Machine *m, struct json_object *args, GError **err)
+struct json_object *qmp_query_fdsets(Machine *m, GError **err)
 {
     MonitorSet *set = m->monitors;
     struct json_object *list = json_object_new_array();
 
     for (unsigned i = 0; set && set->fdsets && i < set->fdsets->len; i++) {
-        int64_t id = member(set, i)->set;
+        int64_t id = fdset_member(set, i)->set;
         bool seen = false;
 
         for (unsigned j = 0; j < i; j++) {
-            seen |= member(set, j)->set == id;
+            seen |= fdset_member(set, j)->set == id;
         }
         if (!seen) {
-            json_object_array_add(list, describe_set(set, id));
+            json_object_array_add(list, fdset_json(set, id));
         }
     }
     return list;
 }
 
-static bool fits(int fd, bool write)
+static bool fdset_mode_matches(int fd, bool write)
 {
     int mode = fcntl(fd, F_GETFL);
 
@@ -188,24 +179,16 @@ int monitor_dup_fdset(Machine *m, const char *path, bool write)
     const MonitorSet *set = m->monitors;
     guint64 id;
 
-    if (!g_str_has_prefix(path, PREFIX) || !set || !set->fdsets ||
-        !g_ascii_string_to_unsigned(path + strlen(PREFIX), 10, 0, INT64_MAX, &id, NULL)) {
+    if (!g_str_has_prefix(path, FDSET_PREFIX) || !set || !set->fdsets ||
+        !g_ascii_string_to_unsigned(path + strlen(FDSET_PREFIX), 10, 0, INT64_MAX, &id, NULL)) {
         return -1;
     }
     for (unsigned i = 0; i < set->fdsets->len; i++) {
-        const Member *x = member(set, i);
+        const FdsetMember *x = fdset_member(set, i);
 
-        if (x->set == (int64_t)id && fits(x->fd, write)) {
+        if (x->set == (int64_t)id && fdset_mode_matches(x->fd, write)) {
             return fcntl(x->fd, F_DUPFD_CLOEXEC, 0);
         }
     }
     return -1;
 }
-
-static const QmpCommand commands[] = {
-    { "add-fd", run_add },
-    { "remove-fd", run_remove },
-    { "query-fdsets", run_query },
-};
-
-const CommandTable fdset_table = { LIST(commands), NULL, 0 };

@@ -1,32 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Commands about host objects: memory back ends, I/O threads, entropy sources, secrets.
+ * Commands about host objects: memory back ends, I/O threads, entropy sources and secrets.
  */
 #include "internal.h"
+#include "qmp-commands.h"
 
 #include "hw/core/host_object.h"
 
-static struct json_object *object_add(Machine *m, struct json_object *args, GError **err)
+bool qmp_object_add(Machine *m, struct json_object *args, GError **err)
 {
-    if (host_object_check_types(args, err)) {
-        monitor_host(m)->host_add(m, "object", args, err);
-    }
-    return NULL;
+    return monitor_host(m)->host_add(m, "object", args, err);
 }
 
-static struct json_object *object_del(Machine *m, struct json_object *args, GError **err)
+bool qmp_object_del(Machine *m, const QmpObjectDelArgs *args, GError **err)
 {
-    monitor_host(m)->host_del(m, "object",
-                              json_object_get_string(json_object_object_get(args, "id")), err);
-    return NULL;
+    return monitor_host(m)->host_del(m, "object", args->id, err);
 }
 
-static void put_bool(struct json_object *o, const char *name, bool value)
+static void object_put_bool(struct json_object *o, const char *name, bool value)
 {
     json_object_object_add(o, name, json_object_new_boolean(value));
 }
 
-static void describe_memory(void *opaque, HostObject *obj)
+static void object_memdev_json(void *opaque, HostObject *obj)
 {
     const RamSource *source = host_memory_source(obj);
     struct json_object *o;
@@ -37,24 +33,24 @@ static void describe_memory(void *opaque, HostObject *obj)
     o = json_object_new_object();
     json_object_object_add(o, "id", json_object_new_string(obj->id));
     json_object_object_add(o, "size", json_object_new_uint64(host_memory_size(obj)));
-    put_bool(o, "merge", source->merge);
-    put_bool(o, "dump", !source->no_dump);
-    put_bool(o, "prealloc", source->prealloc);
-    put_bool(o, "share", host_memory_shared(obj));
+    object_put_bool(o, "merge", source->merge);
+    object_put_bool(o, "dump", !source->no_dump);
+    object_put_bool(o, "prealloc", source->prealloc);
+    object_put_bool(o, "share", host_memory_shared(obj));
     json_object_object_add(o, "host-nodes", json_object_new_array());
     json_object_object_add(o, "policy", json_object_new_string("default"));
     json_object_array_add(opaque, o);
 }
 
-static struct json_object *query_memdev(Machine *m, struct json_object *args, GError **err)
+struct json_object *qmp_query_memdev(Machine *m, GError **err)
 {
     struct json_object *list = json_object_new_array();
 
-    host_object_foreach(m, describe_memory, list);
+    host_object_foreach(m, object_memdev_json, list);
     return list;
 }
 
-static void describe_thread(void *opaque, HostObject *obj)
+static void object_iothread_json(void *opaque, HostObject *obj)
 {
     int64_t tid = host_iothread_tid(obj);
     struct json_object *o;
@@ -65,7 +61,7 @@ static void describe_thread(void *opaque, HostObject *obj)
     o = json_object_new_object();
     json_object_object_add(o, "id", json_object_new_string(obj->id));
     json_object_object_add(o, "thread-id", json_object_new_int64(tid));
-    /* no polling before waiting */
+    /* the thread does not poll before it waits */
     json_object_object_add(o, "poll-max-ns", json_object_new_int(0));
     json_object_object_add(o, "poll-grow", json_object_new_int(0));
     json_object_object_add(o, "poll-shrink", json_object_new_int(0));
@@ -73,20 +69,13 @@ static void describe_thread(void *opaque, HostObject *obj)
     json_object_array_add(opaque, o);
 }
 
-static struct json_object *query_iothreads(Machine *m, struct json_object *args, GError **err)
+struct json_object *qmp_query_iothreads(Machine *m, GError **err)
 {
     struct json_object *list = json_object_new_array();
 
-    host_object_foreach(m, describe_thread, list);
+    host_object_foreach(m, object_iothread_json, list);
     return list;
 }
-
-static const QmpCommand commands[] = {
-    { "object-add", object_add },
-    { "object-del", object_del },
-    { "query-memdev", query_memdev },
-    { "query-iothreads", query_iothreads },
-};
 
 /* --- human monitor --- */
 
@@ -110,7 +99,7 @@ static void hmp_object_del(Machine *m, const char *args, GString *out)
     }
 }
 
-static void show_memory(void *opaque, HostObject *obj)
+static void hmp_show_memdev(void *opaque, HostObject *obj)
 {
     if (host_memory_source(obj)) {
         g_string_append_printf(opaque, "%s: %s, %" G_GUINT64_FORMAT " bytes, share %s\n", obj->id,
@@ -119,12 +108,12 @@ static void show_memory(void *opaque, HostObject *obj)
     }
 }
 
-static void hmp_memdev(Machine *m, const char *args, GString *out)
+static void hmp_info_memdev(Machine *m, const char *args, GString *out)
 {
-    host_object_foreach(m, show_memory, out);
+    host_object_foreach(m, hmp_show_memdev, out);
 }
 
-static void show_thread(void *opaque, HostObject *obj)
+static void hmp_show_iothread(void *opaque, HostObject *obj)
 {
     int64_t tid = host_iothread_tid(obj);
 
@@ -133,16 +122,16 @@ static void show_thread(void *opaque, HostObject *obj)
     }
 }
 
-static void hmp_iothreads(Machine *m, const char *args, GString *out)
+static void hmp_info_iothreads(Machine *m, const char *args, GString *out)
 {
-    host_object_foreach(m, show_thread, out);
+    host_object_foreach(m, hmp_show_iothread, out);
 }
 
 static const HmpCommand hmp_commands[] = {
-    { "object_add", "TYPE,id=ID[,...]", "create a host object", hmp_object_add },
-    { "object_del", "ID", "remove a host object nobody uses", hmp_object_del },
-    { "info memdev", "", "show the memory back ends", hmp_memdev },
-    { "info iothreads", "", "show the I/O threads", hmp_iothreads },
+    { "object_add", "TYPE,id=ID[,...]", NULL, hmp_object_add },
+    { "object_del", "ID", NULL, hmp_object_del },
+    { "info memdev", "", NULL, hmp_info_memdev },
+    { "info iothreads", "", NULL, hmp_info_iothreads },
 };
 
-const CommandTable object_table = { LIST(commands), LIST(hmp_commands) };
+const HmpTable object_table = { LIST(hmp_commands) };

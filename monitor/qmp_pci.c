@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * PCI as monitors show it: query-pci and info pci (what the guest has programmed), and
- * query-pci-config (config bytes with their masks and the capability lists). Read-only.
+ * Commands about PCI: query-pci and info pci (registers as the guest has programmed them), and
+ * query-pci-config (configuration space with its masks and capabilities). All are read-only.
  */
 #include "internal.h"
+#include "qmp-commands.h"
 #include "json_text.h"
 
 #include <inttypes.h>
@@ -14,7 +15,7 @@
 #include "hw/pci/names.h"
 #include "hw/pci/regs.h"
 
-static PCIHost *find_host(Machine *m)
+static PCIHost *pci_monitor_host(Machine *m)
 {
     const BoardType *board = m->board_type;
     Bus *root = board && board->plan.root_bus ? bus_find(m, board->plan.root_bus) : NULL;
@@ -24,14 +25,14 @@ static PCIHost *find_host(Machine *m)
 
 /* --- regions --- */
 
-typedef struct Region {
+typedef struct PCIRegionInfo {
     unsigned bar;
     bool io, is64, prefetch;
     uint64_t addr, size;
-} Region;
+} PCIRegionInfo;
 
 /* BAR i of the function; false if it has none. */
-static bool get_region(PCIDevice *d, unsigned i, Region *r)
+static bool pci_get_region(PCIDevice *d, unsigned i, PCIRegionInfo *r)
 {
     MemRegion *region = pci_bar_region(d, i);
     uint32_t value;
@@ -40,19 +41,21 @@ static bool get_region(PCIDevice *d, unsigned i, Region *r)
         return false;
     }
     value = i == PCI_ROM_BAR ? 0 : pci_get(d, (uint16_t)(0x10 + 4 * i), 4);
-    *r = (Region){ .bar = i, .io = value & 1, .addr = pci_bar_addr(d, i), .size = region->size };
+    *r = (PCIRegionInfo){
+        .bar = i, .io = value & 1, .addr = pci_bar_addr(d, i), .size = region->size
+    };
     r->is64 = !r->io && (value & 6) == 4;
     r->prefetch = !r->io && (value & 8);
     return true;
 }
 
-static void put_regions(JsonText *j, PCIDevice *d)
+static void pci_put_regions(JsonText *j, PCIDevice *d)
 {
-    Region r;
+    PCIRegionInfo r;
 
     json_text_open(j, "regions", '[');
     for (unsigned i = 0; i < PCI_NUM_BARS; i++) {
-        if (!get_region(d, i, &r)) {
+        if (!pci_get_region(d, i, &r)) {
             continue;
         }
         json_text_open(j, NULL, '{');
@@ -71,14 +74,15 @@ static void put_regions(JsonText *j, PCIDevice *d)
 
 /* --- bridges --- */
 
-typedef struct Window {
+typedef struct BridgeWindow {
     uint64_t base, limit;
-} Window;
+} BridgeWindow;
 
 /* B 3.2.5: base and limit of the three windows, as programmed. */
-static Window io_window(const PCIDevice *d)
+static BridgeWindow bridge_io_window(const PCIDevice *d)
 {
-    Window w = { (pci_get(d, 0x1c, 1) & 0xf0) << 8, (pci_get(d, 0x1d, 1) & 0xf0) << 8 | 0xfff };
+    BridgeWindow w = { (pci_get(d, 0x1c, 1) & 0xf0) << 8,
+                       (pci_get(d, 0x1d, 1) & 0xf0) << 8 | 0xfff };
 
     if ((pci_get(d, 0x1c, 1) & 0xf) == 1) {
         w.base |= (uint64_t)pci_get(d, 0x30, 2) << 16;
@@ -87,16 +91,16 @@ static Window io_window(const PCIDevice *d)
     return w;
 }
 
-static Window mem_window(const PCIDevice *d)
+static BridgeWindow bridge_mem_window(const PCIDevice *d)
 {
-    return (Window){ (uint64_t)(pci_get(d, 0x20, 2) & 0xfff0) << 16,
-                     (uint64_t)(pci_get(d, 0x22, 2) & 0xfff0) << 16 | 0xfffff };
+    return (BridgeWindow){ (uint64_t)(pci_get(d, 0x20, 2) & 0xfff0) << 16,
+                           (uint64_t)(pci_get(d, 0x22, 2) & 0xfff0) << 16 | 0xfffff };
 }
 
-static Window pref_window(const PCIDevice *d)
+static BridgeWindow bridge_pref_window(const PCIDevice *d)
 {
-    Window w = { (uint64_t)(pci_get(d, 0x24, 2) & 0xfff0) << 16,
-                 (uint64_t)(pci_get(d, 0x26, 2) & 0xfff0) << 16 | 0xfffff };
+    BridgeWindow w = { (uint64_t)(pci_get(d, 0x24, 2) & 0xfff0) << 16,
+                       (uint64_t)(pci_get(d, 0x26, 2) & 0xfff0) << 16 | 0xfffff };
 
     if ((pci_get(d, 0x24, 2) & 0xf) == 1) {
         w.base |= (uint64_t)pci_get(d, 0x28, 4) << 32;
@@ -105,7 +109,7 @@ static Window pref_window(const PCIDevice *d)
     return w;
 }
 
-static void put_window(JsonText *j, const char *key, Window w)
+static void bridge_put_window(JsonText *j, const char *key, BridgeWindow w)
 {
     json_text_open(j, key, '{');
     json_text_uint(j, "base", w.base);
@@ -113,9 +117,9 @@ static void put_window(JsonText *j, const char *key, Window w)
     json_text_close(j, '}');
 }
 
-static void put_devices(JsonText *j, PCIBus *bus);
+static void pci_put_devices(JsonText *j, PCIBus *bus);
 
-static void put_bridge(JsonText *j, PCIBridge *br)
+static void bridge_put(JsonText *j, PCIBridge *br)
 {
     PCIDevice *d = &br->pci;
 
@@ -124,17 +128,17 @@ static void put_bridge(JsonText *j, PCIBridge *br)
     json_text_uint(j, "number", pci_get(d, PCI_PRIMARY_BUS, 1));
     json_text_uint(j, "secondary", pci_get(d, PCI_SECONDARY_BUS, 1));
     json_text_uint(j, "subordinate", pci_get(d, PCI_SUBORDINATE_BUS, 1));
-    put_window(j, "io_range", io_window(d));
-    put_window(j, "memory_range", mem_window(d));
-    put_window(j, "prefetchable_range", pref_window(d));
+    bridge_put_window(j, "io_range", bridge_io_window(d));
+    bridge_put_window(j, "memory_range", bridge_mem_window(d));
+    bridge_put_window(j, "prefetchable_range", bridge_pref_window(d));
     json_text_close(j, '}');
-    put_devices(j, &br->sec);
+    pci_put_devices(j, &br->sec);
     json_text_close(j, '}');
 }
 
 /* --- functions --- */
 
-static void put_class(JsonText *j, const PCIDevice *d)
+static void pci_put_class(JsonText *j, const PCIDevice *d)
 {
     json_text_open(j, "class_info", '{');
     json_text_uint(j, "class", pci_get(d, 0xa, 2));
@@ -142,7 +146,7 @@ static void put_class(JsonText *j, const PCIDevice *d)
     json_text_close(j, '}');
 }
 
-static void put_id(JsonText *j, const PCIDevice *d)
+static void pci_put_id(JsonText *j, const PCIDevice *d)
 {
     json_text_open(j, "id", '{');
     json_text_uint(j, "device", pci_get(d, 2, 2));
@@ -154,7 +158,7 @@ static void put_id(JsonText *j, const PCIDevice *d)
     json_text_close(j, '}');
 }
 
-static bool put_function(void *opaque, PCIDevice *d)
+static bool pci_put_function(void *opaque, PCIDevice *d)
 {
     JsonText *j = opaque;
     PCIBridge *br = pci_bridge_of(d);
@@ -166,29 +170,29 @@ static bool put_function(void *opaque, PCIDevice *d)
     json_text_uint(j, "bus", pci_bus_number(d->bus));
     json_text_uint(j, "slot", PCI_SLOT(d->devfn));
     json_text_uint(j, "function", PCI_FUNC(d->devfn));
-    put_class(j, d);
-    put_id(j, d);
+    pci_put_class(j, d);
+    pci_put_id(j, d);
     json_text_uint(j, "irq", pci_get(d, 0x3c, 1));
     json_text_uint(j, "irq_pin", pci_get(d, 0x3d, 1));
     json_text_str(j, "qdev_id", d->dev.id ? d->dev.id : "");
-    put_regions(j, d);
+    pci_put_regions(j, d);
     if (br) {
-        put_bridge(j, br);
+        bridge_put(j, br);
     }
     json_text_close(j, '}');
     return true;
 }
 
-static void put_devices(JsonText *j, PCIBus *bus)
+static void pci_put_devices(JsonText *j, PCIBus *bus)
 {
     json_text_open(j, "devices", '[');
-    pci_bus_walk(bus, false, put_function, j);
+    pci_bus_walk(bus, false, pci_put_function, j);
     json_text_close(j, ']');
 }
 
-static struct json_object *query_pci(Machine *m, struct json_object *args, GError **err)
+struct json_object *qmp_query_pci(Machine *m, GError **err)
 {
-    PCIHost *host = find_host(m);
+    PCIHost *host = pci_monitor_host(m);
     JsonText j;
 
     json_text_begin(&j, '[');
@@ -197,7 +201,7 @@ static struct json_object *query_pci(Machine *m, struct json_object *args, GErro
 
         json_text_open(&j, NULL, '{');
         json_text_uint(&j, "bus", pci_bus_number(root));
-        put_devices(&j, root);
+        pci_put_devices(&j, root);
         json_text_close(&j, '}');
     }
     return json_text_end(&j, ']');
@@ -205,17 +209,17 @@ static struct json_object *query_pci(Machine *m, struct json_object *args, GErro
 
 /* --- query-pci-config --- */
 
-static void put_str(struct json_object *o, const char *key, const char *value)
+static void pci_put_str(struct json_object *o, const char *key, const char *value)
 {
     json_object_object_add(o, key, json_object_new_string(value));
 }
 
-static void put_int(struct json_object *o, const char *key, uint64_t value)
+static void pci_put_int(struct json_object *o, const char *key, uint64_t value)
 {
     json_object_object_add(o, key, json_object_new_uint64(value));
 }
 
-static struct json_object *hex(const PCIDevice *d, int mask)
+static struct json_object *pci_config_hex(const PCIDevice *d, int mask)
 {
     static const char digits[] = "0123456789abcdef";
     GString *text = g_string_sized_new(2 * d->config.size);
@@ -233,64 +237,57 @@ static struct json_object *hex(const PCIDevice *d, int mask)
     return o;
 }
 
-static struct json_object *capability_json(const PCICapEntry *e)
+static struct json_object *pci_capability_json(const PCICapEntry *e)
 {
     struct json_object *o = json_object_new_object();
 
-    put_int(o, "id", e->id);
-    put_str(o, "name", pci_cap_name(e->id, e->extended));
+    pci_put_int(o, "id", e->id);
+    pci_put_str(o, "name", pci_cap_name(e->id, e->extended));
     json_object_object_add(o, "extended", json_object_new_boolean(e->extended));
-    put_int(o, "offset", e->offset);
-    put_int(o, "size", e->size);
+    pci_put_int(o, "offset", e->offset);
+    pci_put_int(o, "size", e->size);
     return o;
 }
 
-static struct json_object *config_json(const PCIDevice *d)
+static struct json_object *pci_config_json(const PCIDevice *d)
 {
     struct json_object *o = json_object_new_object(), *caps = json_object_new_array();
     g_autofree char *address = g_strdup_printf("%02x:%02x.%x", pci_bus_number(d->bus),
                                                PCI_SLOT(d->devfn), PCI_FUNC(d->devfn));
 
-    put_str(o, "device", d->dev.id ? d->dev.id : "");
-    put_str(o, "path", d->dev.path);
-    put_str(o, "type", d->dev.type->name);
-    put_str(o, "address", address);
-    put_int(o, "size", d->config.size);
-    json_object_object_add(o, "config", hex(d, -1));
-    json_object_object_add(o, "wmask", hex(d, PCI_WMASK));
-    json_object_object_add(o, "w1cmask", hex(d, PCI_W1CMASK));
-    json_object_object_add(o, "cmask", hex(d, PCI_CMASK));
-    json_object_object_add(o, "used", hex(d, PCI_USED));
+    pci_put_str(o, "device", d->dev.id ? d->dev.id : "");
+    pci_put_str(o, "path", d->dev.path);
+    pci_put_str(o, "type", d->dev.type->name);
+    pci_put_str(o, "address", address);
+    pci_put_int(o, "size", d->config.size);
+    json_object_object_add(o, "config", pci_config_hex(d, -1));
+    json_object_object_add(o, "wmask", pci_config_hex(d, PCI_WMASK));
+    json_object_object_add(o, "w1cmask", pci_config_hex(d, PCI_W1CMASK));
+    json_object_object_add(o, "cmask", pci_config_hex(d, PCI_CMASK));
+    json_object_object_add(o, "used", pci_config_hex(d, PCI_USED));
     for (unsigned i = 0; i < d->config.n_entries; i++) {
-        json_object_array_add(caps, capability_json(&d->config.entries[i]));
+        json_object_array_add(caps, pci_capability_json(&d->config.entries[i]));
     }
     json_object_object_add(o, "capabilities", caps);
     return o;
 }
 
-static uint64_t arg_u64(struct json_object *args, const char *key)
+static PCIDevice *pci_find_addressed(Machine *m, const QmpQueryPciConfigArgs *args, GError **err)
 {
-    return json_object_get_uint64(json_object_object_get(args, key));
-}
-
-static PCIDevice *by_address(Machine *m, struct json_object *args, GError **err)
-{
-    uint64_t bus = arg_u64(args, "bus"), slot = arg_u64(args, "slot"),
-             fn = arg_u64(args, "function");
-    PCIHost *host = find_host(m);
+    uint64_t bus = args->bus, slot = args->slot, fn = args->function;
+    PCIHost *host = pci_monitor_host(m);
     PCIBus *on = host && bus < 256 ? pci_host_find_bus(host, (uint8_t)bus) : NULL;
     PCIDevice *d = on && slot < 32 && fn < 8 ? pci_bus_find(on, (uint8_t)(slot << 3 | fn)) : NULL;
 
     if (!d) {
         qmp_set_error(err, QMP_DEVICE_NOT_FOUND,
-                      "There is no PCI function at bus %" PRIu64 " slot %" PRIu64
-                      " function %" PRIu64,
-                      bus, slot, fn);
+                      "No PCI function at bus %" PRIu64 " slot %" PRIu64 " function %" PRIu64, bus,
+                      slot, fn);
     }
     return d;
 }
 
-static PCIDevice *by_name(Machine *m, const char *name, GError **err)
+static PCIDevice *pci_find_named(Machine *m, const char *name, GError **err)
 {
     Device *dev = *name == '/' ? device_find_path(m, name) : device_find_id(m, name);
 
@@ -301,44 +298,40 @@ static PCIDevice *by_name(Machine *m, const char *name, GError **err)
     return (PCIDevice *)dev;
 }
 
-static struct json_object *query_config(Machine *m, struct json_object *args, GError **err)
+struct json_object *qmp_query_pci_config(Machine *m, const QmpQueryPciConfigArgs *args,
+                                         GError **err)
 {
-    const char *name = json_object_get_string(json_object_object_get(args, "device"));
-    PCIDevice *d = name ? by_name(m, name, err) : by_address(m, args, err);
+    PCIDevice *d =
+        args->device ? pci_find_named(m, args->device, err) : pci_find_addressed(m, args, err);
 
-    return d ? config_json(d) : NULL;
+    return d ? pci_config_json(d) : NULL;
 }
-
-static const QmpCommand commands[] = {
-    { "query-pci", query_pci },
-    { "query-pci-config", query_config },
-};
 
 /* --- human monitor --- */
 
-static void show_window(GString *out, const char *name, Window w)
+static void hmp_show_window(GString *out, const char *name, BridgeWindow w)
 {
     g_string_append_printf(out, "      %s range [0x%08" PRIx64 ", 0x%08" PRIx64 "]\n", name, w.base,
                            w.limit);
 }
 
-static void show_bridge(GString *out, const PCIDevice *d)
+static void hmp_show_bridge(GString *out, const PCIDevice *d)
 {
     g_string_append_printf(out,
                            "      BUS %u.\n      secondary bus %u.\n      subordinate bus %u.\n",
                            pci_get(d, PCI_PRIMARY_BUS, 1), pci_get(d, PCI_SECONDARY_BUS, 1),
                            pci_get(d, PCI_SUBORDINATE_BUS, 1));
-    show_window(out, "IO", io_window(d));
-    show_window(out, "memory", mem_window(d));
-    show_window(out, "prefetchable memory", pref_window(d));
+    hmp_show_window(out, "IO", bridge_io_window(d));
+    hmp_show_window(out, "memory", bridge_mem_window(d));
+    hmp_show_window(out, "prefetchable memory", bridge_pref_window(d));
 }
 
-static void show_regions(GString *out, PCIDevice *d)
+static void hmp_show_regions(GString *out, PCIDevice *d)
 {
-    Region r;
+    PCIRegionInfo r;
 
     for (unsigned i = 0; i < PCI_NUM_BARS; i++) {
-        if (!get_region(d, i, &r)) {
+        if (!pci_get_region(d, i, &r)) {
             continue;
         }
         g_string_append_printf(out, "      BAR%u: %s at 0x%08" PRIx64, i,
@@ -353,7 +346,7 @@ static void show_regions(GString *out, PCIDevice *d)
     }
 }
 
-static bool show_function(void *opaque, PCIDevice *d)
+static bool hmp_show_function(void *opaque, PCIDevice *d)
 {
     GString *out = opaque;
 
@@ -370,28 +363,27 @@ static bool show_function(void *opaque, PCIDevice *d)
                                'A' + (int)pci_get(d, 0x3d, 1) - 1);
     }
     if (pci_bridge_of(d)) {
-        show_bridge(out, d);
+        hmp_show_bridge(out, d);
     }
-    show_regions(out, d);
+    hmp_show_regions(out, d);
     g_string_append_printf(out, "      id \"%s\"\n", d->dev.id ? d->dev.id : "");
     return true;
 }
 
-static void hmp_pci(Machine *m, const char *args, GString *out)
+static void hmp_info_pci(Machine *m, const char *args, GString *out)
 {
-    PCIHost *host = find_host(m);
+    PCIHost *host = pci_monitor_host(m);
 
     if (!host) {
         g_string_append(out, "PCI is not supported by this machine\n");
     }
     for (guint i = 0; host && i < host->roots->len; i++) {
-        pci_bus_walk(host->roots->pdata[i], true, show_function, out);
+        pci_bus_walk(host->roots->pdata[i], true, hmp_show_function, out);
     }
 }
 
 static const HmpCommand hmp_commands[] = {
-    { "info pci", "", "show PCI functions as the guest has programmed them", hmp_pci },
+    { "info pci", "", NULL, hmp_info_pci },
 };
 
-const CommandTable pci_table = { commands, G_N_ELEMENTS(commands), hmp_commands,
-                                 G_N_ELEMENTS(hmp_commands) };
+const HmpTable pci_table = { LIST(hmp_commands) };

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The device tree as QMP shows it: nodes are paths, properties are those of the tables.
+ * Commands about the device tree: nodes have paths, properties are those of the device types.
  */
 #include "internal.h"
+#include "qmp-commands.h"
 
 #include <string.h>
 
 #include "hw/core/host_object.h"
 
-/* Types that no description can name: the parents in qom-list-types. */
+/* Types that cannot be created: the parents in qom-list-types. */
 static const struct {
     const char *name, *parent;
 } abstract_types[] = {
@@ -18,13 +19,8 @@ static const struct {
     { "interface", NULL },
 };
 
-static const char *arg_str(struct json_object *args, const char *key)
-{
-    return json_object_get_string(json_object_object_get(args, key));
-}
-
-/* Runs of slashes count as one, and one at the end does not count; g_free. */
-static char *plain_path(const char *path)
+/* Replace runs of slashes by one and remove a slash at the end; g_free. */
+static char *qom_plain_path(const char *path)
 {
     GString *out = g_string_new(NULL);
 
@@ -38,9 +34,8 @@ static char *plain_path(const char *path)
     return g_string_free(out, FALSE);
 }
 
-static Device *find(Machine *m, struct json_object *args, GError **err)
+static Device *qom_find(Machine *m, const char *path, GError **err)
 {
-    g_autofree char *path = plain_path(arg_str(args, "path"));
     Device *dev = strcmp(path, "/") == 0 ? m->root : device_find_path(m, path);
 
     if (!dev) {
@@ -49,7 +44,7 @@ static Device *find(Machine *m, struct json_object *args, GError **err)
     return dev;
 }
 
-static void add_node(struct json_object *list, const char *name, const char *type)
+static void qom_add_node(struct json_object *list, const char *name, const char *type)
 {
     struct json_object *o = json_object_new_object();
 
@@ -58,7 +53,7 @@ static void add_node(struct json_object *list, const char *name, const char *typ
     json_object_array_add(list, o);
 }
 
-static const char *value_type(const PlanProp *p)
+static const char *qom_value_type(const PlanProp *p)
 {
     static const char *const names[] = {
         [PLAN_PROP_BOOL] = "bool",  [PLAN_PROP_U8] = "uint8",   [PLAN_PROP_U16] = "uint16",
@@ -69,57 +64,58 @@ static const char *value_type(const PlanProp *p)
     return p->kind < G_N_ELEMENTS(names) && names[p->kind] ? names[p->kind] : "str";
 }
 
-static const PlanType *plan_type(Machine *m, const Device *dev)
+static const PlanType *qom_plan_type(Machine *m, const Device *dev)
 {
     return plan_find_type(monitor_host(m)->catalog(m), dev->type->name);
 }
 
 /* --- host objects: /objects, beside the machine --- */
 
-#define OBJECTS "/objects"
+#define QOM_OBJECTS "/objects"
 
-/* The object of a path below OBJECTS, or NULL. */
-static HostObject *find_object(Machine *m, const char *path)
+/* The object with a path below QOM_OBJECTS, or NULL. */
+static HostObject *qom_find_object(Machine *m, const char *path)
 {
-    return g_str_has_prefix(path, OBJECTS "/") ? host_object_find(m, path + strlen(OBJECTS "/"))
-                                               : NULL;
+    return g_str_has_prefix(path, QOM_OBJECTS "/")
+               ? host_object_find(m, path + strlen(QOM_OBJECTS "/"))
+               : NULL;
 }
 
-static void add_object(void *opaque, HostObject *o)
+static void qom_add_object(void *opaque, HostObject *o)
 {
     g_autofree char *type = g_strdup_printf("child<%s>", o->kind->name);
 
-    add_node(opaque, o->id, type);
+    qom_add_node(opaque, o->id, type);
 }
 
-static bool object_prop_readable(const HostObject *o, const char *name)
+static bool qom_prop_is_readable(const HostObject *o, const char *name)
 {
     return o->kind != &host_secret || strcmp(name, "data") != 0;
 }
 
-/* What the path is of, if it names OBJECTS or one of them; else NULL. */
-static struct json_object *list_objects(Machine *m, const char *path)
+/* The nodes below QOM_OBJECTS or the properties of an object; NULL for any other path. */
+static struct json_object *qom_list_objects(Machine *m, const char *path)
 {
-    HostObject *o = find_object(m, path);
+    HostObject *o = qom_find_object(m, path);
     struct json_object *list;
 
-    if (!o && strcmp(path, OBJECTS) != 0) {
+    if (!o && strcmp(path, QOM_OBJECTS) != 0) {
         return NULL;
     }
     list = json_object_new_array();
-    add_node(list, "type", "string");
+    qom_add_node(list, "type", "string");
     for (size_t i = 0; o && i < o->kind->n_props; i++) {
-        if (object_prop_readable(o, o->kind->props[i].name)) {
-            add_node(list, o->kind->props[i].name, value_type(&o->kind->props[i]));
+        if (qom_prop_is_readable(o, o->kind->props[i].name)) {
+            qom_add_node(list, o->kind->props[i].name, qom_value_type(&o->kind->props[i]));
         }
     }
     if (!o) {
-        host_object_foreach(m, add_object, list);
+        host_object_foreach(m, qom_add_object, list);
     }
     return list;
 }
 
-static struct json_object *value_json(const PlanProp *p, const char *text)
+static struct json_object *qom_value_json(const PlanProp *p, const char *text)
 {
     if (p->kind == PLAN_PROP_BOOL) {
         return json_object_new_boolean(strcmp(text, "on") == 0 || strcmp(text, "true") == 0);
@@ -133,8 +129,7 @@ static struct json_object *value_json(const PlanProp *p, const char *text)
     return json_object_new_string(text);
 }
 
-/* NULL with *err untouched if the path is of no object. */
-static struct json_object *get_object_prop(const HostObject *o, const char *name, GError **err)
+static struct json_object *qom_object_prop(const HostObject *o, const char *name, GError **err)
 {
     const PlanProp *p = plan_find_prop(o->kind->props, o->kind->n_props, name);
     g_autofree char *text = host_object_prop_text(o, name);
@@ -145,66 +140,71 @@ static struct json_object *get_object_prop(const HostObject *o, const char *name
     if (p && p->kind == PLAN_PROP_SIZE) {
         return json_object_new_uint64(host_memory_size(o));
     }
-    if (!p || !object_prop_readable(o, name)) {
+    if (!p || !qom_prop_is_readable(o, name)) {
         qmp_set_error(err, QMP_GENERIC_ERROR, "Property '%s.%s' %s", o->kind->name, name,
                       p ? "cannot be read" : "not found");
         return NULL;
     }
-    return value_json(p, text ? text : "");
+    return qom_value_json(p, text ? text : "");
 }
 
 /* --- the device tree --- */
 
-static struct json_object *qom_list(Machine *m, struct json_object *args, GError **err)
+static struct json_object *qom_list_path(Machine *m, const char *given, GError **err)
 {
-    g_autofree char *path = plain_path(arg_str(args, "path"));
-    struct json_object *list = list_objects(m, path);
-    Device *dev = list ? NULL : find(m, args, err);
+    g_autofree char *path = qom_plain_path(given);
+    struct json_object *list = qom_list_objects(m, path);
+    Device *dev = list ? NULL : qom_find(m, path, err);
     const PlanType *t;
 
     if (!dev) {
         return list;
     }
     list = json_object_new_array();
-    add_node(list, "type", "string");
-    t = plan_type(m, dev);
+    qom_add_node(list, "type", "string");
+    t = qom_plan_type(m, dev);
     for (size_t i = 0; t && i < t->n_props; i++) {
-        add_node(list, t->props[i].name, value_type(&t->props[i]));
+        qom_add_node(list, t->props[i].name, qom_value_type(&t->props[i]));
     }
     if (strcmp(path, "/") == 0) {
-        add_node(list, "machine", "child<machine>");
-        add_node(list, "objects", "child<container>");
+        qom_add_node(list, "machine", "child<machine>");
+        qom_add_node(list, "objects", "child<container>");
         return list;
     }
     for (guint i = 0; dev->children && i < dev->children->len; i++) {
         Device *child = dev->children->pdata[i];
         g_autofree char *type = g_strdup_printf("child<%s>", child->type->name);
 
-        add_node(list, strrchr(child->path, '/') + 1, type);
+        qom_add_node(list, strrchr(child->path, '/') + 1, type);
     }
     return list;
 }
 
-static struct json_object *prop_json(const Device *dev, const PlanProp *p)
+struct json_object *qmp_qom_list(Machine *m, const QmpQomListArgs *args, GError **err)
+{
+    return qom_list_path(m, args->path, err);
+}
+
+static struct json_object *qom_prop_json(const Device *dev, const PlanProp *p)
 {
     g_autofree char *text = device_prop_text(dev, p->name);
 
-    return value_json(p, text ? text : ""); /* a text that is not set reads as empty */
+    return qom_value_json(p, text ? text : ""); /* an unset string reads as empty */
 }
 
-static struct json_object *qom_get(Machine *m, struct json_object *args, GError **err)
+static struct json_object *qom_get_value(Machine *m, const char *given, const char *name,
+                                         GError **err)
 {
-    const char *name = arg_str(args, "property");
-    g_autofree char *path = plain_path(arg_str(args, "path"));
-    HostObject *o = find_object(m, path);
-    bool container = strcmp(path, OBJECTS) == 0 && strcmp(name, "type") == 0;
-    Device *dev = o || container ? NULL : find(m, args, err);
-    const PlanType *t = dev ? plan_type(m, dev) : NULL;
+    g_autofree char *path = qom_plain_path(given);
+    HostObject *o = qom_find_object(m, path);
+    bool container = strcmp(path, QOM_OBJECTS) == 0 && strcmp(name, "type") == 0;
+    Device *dev = o || container ? NULL : qom_find(m, path, err);
+    const PlanType *t = dev ? qom_plan_type(m, dev) : NULL;
     const PlanProp *p = t ? plan_find_prop(t->props, t->n_props, name) : NULL;
-    struct json_object *value = p ? prop_json(dev, p) : NULL;
+    struct json_object *value = p ? qom_prop_json(dev, p) : NULL;
 
     if (o) {
-        return get_object_prop(o, name, err);
+        return qom_object_prop(o, name, err);
     }
     if (container) {
         return json_object_new_string("container");
@@ -218,19 +218,21 @@ static struct json_object *qom_get(Machine *m, struct json_object *args, GError 
     return value;
 }
 
-/* The properties of one node; one that cannot be read has no value. */
-static struct json_object *list_values(Machine *m, struct json_object *path, GError **err)
+struct json_object *qmp_qom_get(Machine *m, const QmpQomGetArgs *args, GError **err)
 {
-    struct json_object *args = json_object_new_object(), *node = NULL, *list;
+    return qom_get_value(m, args->path, args->property, err);
+}
 
-    json_object_object_add(args, "path", json_object_get(path));
-    list = qom_list(m, args, err);
+/* The properties of one node. A property that cannot be read has no value. */
+static struct json_object *qom_list_values(Machine *m, const char *path, GError **err)
+{
+    struct json_object *list = qom_list_path(m, path, err), *node = NULL;
+
     for (size_t i = 0; list && i < json_object_array_length(list); i++) {
         struct json_object *o = json_object_array_get_idx(list, i), *name, *value;
 
         json_object_object_get_ex(o, "name", &name);
-        json_object_object_add(args, "property", json_object_get(name));
-        value = qom_get(m, args, NULL);
+        value = qom_get_value(m, path, json_object_get_string(name), NULL);
         if (value) {
             json_object_object_add(o, "value", value);
         }
@@ -239,25 +241,18 @@ static struct json_object *list_values(Machine *m, struct json_object *path, GEr
         node = json_object_new_object();
         json_object_object_add(node, "properties", list);
     }
-    json_object_put(args);
     return node;
 }
 
-static struct json_object *qom_list_get(Machine *m, struct json_object *args, GError **err)
+struct json_object *qmp_qom_list_get(Machine *m, const QmpQomListGetArgs *args, GError **err)
 {
-    struct json_object *paths = json_object_object_get(args, "paths");
+    struct json_object *paths = args->paths;
     struct json_object *list = json_object_new_array();
 
     for (size_t i = 0; i < json_object_array_length(paths); i++) {
-        struct json_object *path = json_object_array_get_idx(paths, i), *node = NULL;
+        const char *path = json_object_get_string(json_object_array_get_idx(paths, i));
+        struct json_object *node = qom_list_values(m, path, err);
 
-        if (!json_object_is_type(path, json_type_string)) {
-            qmp_set_error(err, QMP_GENERIC_ERROR,
-                          "Parameter 'paths[%zu]' is no string: it names a node of the device tree",
-                          i);
-        } else {
-            node = list_values(m, path, err);
-        }
         if (!node) {
             json_object_put(list);
             return NULL;
@@ -267,20 +262,22 @@ static struct json_object *qom_list_get(Machine *m, struct json_object *args, GE
     return list;
 }
 
-static struct json_object *qom_set(Machine *m, struct json_object *args, GError **err)
+bool qmp_qom_set(Machine *m, const QmpQomSetArgs *args, GError **err)
 {
-    Device *dev = find(m, args, err);
+    g_autofree char *path = qom_plain_path(args->path);
+    Device *dev = qom_find(m, path, err);
 
     if (dev) {
         qmp_set_error(err, QMP_GENERIC_ERROR,
-                      "Property '%s.%s' is fixed while the device lives: give it to -device or "
-                      "device_add",
-                      dev->type->name, arg_str(args, "property"));
+                      "Property '%s.%s' cannot be set after the device was created; it is accepted "
+                      "by -device and device_add",
+                      dev->type->name, args->property);
     }
-    return NULL;
+    return false;
 }
 
-static void add_type(struct json_object *list, const char *name, const char *parent, bool abstract)
+static void qom_add_type(struct json_object *list, const char *name, const char *parent,
+                         bool abstract)
 {
     struct json_object *o = json_object_new_object();
 
@@ -294,7 +291,7 @@ static void add_type(struct json_object *list, const char *name, const char *par
     json_object_array_add(list, o);
 }
 
-static bool implements(const char *parent, const char *what)
+static bool qom_implements(const char *parent, const char *what)
 {
     while (parent) {
         const char *next = NULL;
@@ -312,36 +309,31 @@ static bool implements(const char *parent, const char *what)
     return false;
 }
 
-static struct json_object *list_types(Machine *m, struct json_object *args, GError **err)
+struct json_object *qmp_qom_list_types(Machine *m, const QmpQomListTypesArgs *args, GError **err)
 {
     struct json_object *list = json_object_new_array();
-    const char *what = arg_str(args, "implements");
-    bool abstract = json_object_get_boolean(json_object_object_get(args, "abstract"));
+    const char *what = args->implements;
+    bool abstract = args->abstract;
 
     for (size_t i = 0; abstract && i < G_N_ELEMENTS(abstract_types); i++) {
-        if (!what || implements(abstract_types[i].name, what)) {
-            add_type(list, abstract_types[i].name, abstract_types[i].parent, true);
+        if (!what || qom_implements(abstract_types[i].name, what)) {
+            qom_add_type(list, abstract_types[i].name, abstract_types[i].parent, true);
         }
     }
     for (size_t i = 0; i < n_device_types; i++) {
         const DeviceType *t = *device_type_entries[i];
         const char *parent = t->kind ? t->kind->name : "device";
 
-        if (!what || strcmp(what, t->name) == 0 || implements(parent, what)) {
-            add_type(list, t->name, parent, false);
+        if (!what || strcmp(what, t->name) == 0 || qom_implements(parent, what)) {
+            qom_add_type(list, t->name, parent, false);
         }
     }
     return list;
 }
 
-static const QmpCommand commands[] = {
-    { "qom-list", qom_list }, { "qom-get", qom_get },           { "qom-list-get", qom_list_get },
-    { "qom-set", qom_set },   { "qom-list-types", list_types },
-};
-
 /* --- human monitor --- */
 
-static unsigned depth_of(const Device *dev)
+static unsigned qom_depth(const Device *dev)
 {
     unsigned n = 0;
 
@@ -351,21 +343,21 @@ static unsigned depth_of(const Device *dev)
     return n;
 }
 
-static bool show_node(void *opaque, Device *dev)
+static bool hmp_show_node(void *opaque, Device *dev)
 {
-    g_string_append_printf(opaque, "%*s%s (%s)\n", depth_of(dev) * 2, "", strrchr(dev->path, '/'),
+    g_string_append_printf(opaque, "%*s%s (%s)\n", qom_depth(dev) * 2, "", strrchr(dev->path, '/'),
                            dev->type->name);
     return true;
 }
 
-static void hmp_qom_tree(Machine *m, const char *args, GString *out)
+static void hmp_info_qom_tree(Machine *m, const char *args, GString *out)
 {
-    device_visit(m->root, show_node, out);
+    device_visit(m->root, hmp_show_node, out);
 }
 
-static void show_props(Machine *m, const Device *dev, GString *out, unsigned indent)
+static void hmp_show_props(Machine *m, const Device *dev, GString *out, unsigned indent)
 {
-    const PlanType *t = plan_type(m, dev);
+    const PlanType *t = qom_plan_type(m, dev);
 
     for (size_t i = 0; t && i < t->n_props; i++) {
         g_autofree char *text = device_prop_text(dev, t->props[i].name);
@@ -376,7 +368,7 @@ static void show_props(Machine *m, const Device *dev, GString *out, unsigned ind
     }
 }
 
-static void show_bus(Machine *m, const Bus *bus, GString *out, unsigned indent)
+static void hmp_show_bus(Machine *m, const Bus *bus, GString *out, unsigned indent)
 {
     g_string_append_printf(out, "%*sbus: %s\n", indent, "", bus->name);
     for (guint i = 0; bus->members && i < bus->members->len; i++) {
@@ -384,9 +376,9 @@ static void show_bus(Machine *m, const Bus *bus, GString *out, unsigned indent)
 
         g_string_append_printf(out, "%*sdev: %s, id \"%s\"\n", indent + 2, "", dev->type->name,
                                dev->id ? dev->id : "");
-        show_props(m, dev, out, indent + 4);
+        hmp_show_props(m, dev, out, indent + 4);
         if (dev->child_bus) {
-            show_bus(m, dev->child_bus, out, indent + 4);
+            hmp_show_bus(m, dev->child_bus, out, indent + 4);
         }
     }
 }
@@ -396,8 +388,8 @@ typedef struct QtreeWalk {
     GString *out;
 } QtreeWalk;
 
-/* Devices of the board on no bus, each with the buses it brings below it. */
-static bool show_board_device(void *opaque, Device *dev)
+/* A device of the board that is on no bus, with the buses that it provides. */
+static bool hmp_show_board_device(void *opaque, Device *dev)
 {
     QtreeWalk *w = opaque;
 
@@ -406,25 +398,24 @@ static bool show_board_device(void *opaque, Device *dev)
     }
     g_string_append_printf(w->out, "  dev: %s, id \"%s\"\n", dev->type->name,
                            dev->id ? dev->id : "");
-    show_props(w->m, dev, w->out, 4);
+    hmp_show_props(w->m, dev, w->out, 4);
     if (dev->child_bus) {
-        show_bus(w->m, dev->child_bus, w->out, 4);
+        hmp_show_bus(w->m, dev->child_bus, w->out, 4);
     }
     return true;
 }
 
-static void hmp_qtree(Machine *m, const char *args, GString *out)
+static void hmp_info_qtree(Machine *m, const char *args, GString *out)
 {
     QtreeWalk w = { m, out };
 
     g_string_append(out, "bus: main-system-bus\n");
-    device_visit(m->root, show_board_device, &w);
+    device_visit(m->root, hmp_show_board_device, &w);
 }
 
 static const HmpCommand hmp_commands[] = {
-    { "info qtree", "", "show devices by bus, with their properties", hmp_qtree },
-    { "info qom-tree", "", "show the device tree", hmp_qom_tree },
+    { "info qtree", "", "show devices by bus, with their properties", hmp_info_qtree },
+    { "info qom-tree", "", "show the device tree", hmp_info_qom_tree },
 };
 
-const CommandTable qom_table = { commands, G_N_ELEMENTS(commands), hmp_commands,
-                                 G_N_ELEMENTS(hmp_commands) };
+const HmpTable qom_table = { LIST(hmp_commands) };

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Unplugging as a job: what is under way, giving it up, and pulling a device out unasked.
+ * Commands about unplugs in progress: query, cancel, and removal without the agreement of the
+ * guest.
  */
 #include "internal.h"
+#include "qmp-commands.h"
 
 #include "hw/pci/slot.h"
 
-static PCIDevice *find_named(Machine *m, const char *id, GError **err)
+static PCIDevice *unplug_find(Machine *m, const char *id, GError **err)
 {
     Device *dev = *id == '/' ? device_find_path(m, id) : device_find_id(m, id);
 
@@ -18,60 +20,41 @@ static PCIDevice *find_named(Machine *m, const char *id, GError **err)
     return (PCIDevice *)dev;
 }
 
-static PCIDevice *find_function(Machine *m, struct json_object *args, GError **err)
+bool qmp_unplug_force(Machine *m, const QmpUnplugForceArgs *args, GError **err)
 {
-    return find_named(m, json_object_get_string(json_object_object_get(args, "id")), err);
+    PCIDevice *d = unplug_find(m, args->id, err);
+
+    return d && pci_unplug_force(d, err);
 }
 
-static struct json_object *unplug_force(Machine *m, struct json_object *args, GError **err)
+bool qmp_unplug_cancel(Machine *m, const QmpUnplugCancelArgs *args, GError **err)
 {
-    PCIDevice *d = find_function(m, args, err);
+    PCIDevice *d = unplug_find(m, args->id, err);
 
-    if (d) {
-        pci_unplug_force(d, err);
-    }
-    return NULL;
+    return d && pci_unplug_cancel(d, err);
 }
 
-static struct json_object *unplug_cancel(Machine *m, struct json_object *args, GError **err)
+bool qmp_unplug_request(Machine *m, const QmpUnplugRequestArgs *args, GError **err)
 {
-    PCIDevice *d = find_function(m, args, err);
-
-    if (d) {
-        pci_unplug_cancel(d, err);
-    }
-    return NULL;
-}
-
-static struct json_object *unplug_request(Machine *m, struct json_object *args, GError **err)
-{
-    int64_t timeout = json_object_get_int64(json_object_object_get(args, "timeout"));
-    PCIDevice *d = find_function(m, args, err);
+    int64_t timeout = args->timeout;
+    PCIDevice *d = unplug_find(m, args->id, err);
 
     if (d && timeout < 0) {
         qmp_set_error(err, QMP_GENERIC_ERROR,
                       "Parameter 'timeout' is %" G_GINT64_FORMAT
-                      ": it takes milliseconds from 0 on",
+                      "; accepted are milliseconds, 0 or more",
                       timeout);
-    } else if (d) {
-        pci_unplug_request(d, timeout, err);
+        return false;
     }
-    return NULL;
+    return d && pci_unplug_request(d, (uint64_t)timeout, err);
 }
 
-static struct json_object *query_jobs(Machine *m, struct json_object *args, GError **err)
+struct json_object *qmp_query_unplug_jobs(Machine *m, GError **err)
 {
     return pci_unplug_query(m);
 }
 
-static const QmpCommand commands[] = {
-    { "query-unplug-jobs", query_jobs },
-    { "unplug-request", unplug_request },
-    { "unplug-cancel", unplug_cancel },
-    { "unplug-force", unplug_force },
-};
-
-static void hmp_jobs(Machine *m, const char *args, GString *out)
+static void hmp_info_unplug(Machine *m, const char *args, GString *out)
 {
     struct json_object *list = pci_unplug_query(m);
 
@@ -90,30 +73,31 @@ static void hmp_jobs(Machine *m, const char *args, GString *out)
     json_object_put(list);
 }
 
-static void hmp_do(Machine *m, const char *id, bool (*fn)(PCIDevice *d, GError **err), GString *out)
+static void hmp_unplug(Machine *m, const char *id, bool (*fn)(PCIDevice *d, GError **err),
+                       GString *out)
 {
     g_autoptr(GError) err = NULL;
-    PCIDevice *d = find_named(m, id, &err);
+    PCIDevice *d = unplug_find(m, id, &err);
 
     if (!d || !fn(d, &err)) {
         g_string_append_printf(out, "Error: %s\n", err->message);
     }
 }
 
-static void hmp_force(Machine *m, const char *args, GString *out)
+static void hmp_unplug_force(Machine *m, const char *args, GString *out)
 {
-    hmp_do(m, args, pci_unplug_force, out);
+    hmp_unplug(m, args, pci_unplug_force, out);
 }
 
-static void hmp_cancel(Machine *m, const char *args, GString *out)
+static void hmp_unplug_cancel(Machine *m, const char *args, GString *out)
 {
-    hmp_do(m, args, pci_unplug_cancel, out);
+    hmp_unplug(m, args, pci_unplug_cancel, out);
 }
 
 static const HmpCommand hmp_commands[] = {
-    { "unplug_force", "ID", "take a device out of its slot without asking the guest", hmp_force },
-    { "unplug_cancel", "ID", "give up the unplug of a device", hmp_cancel },
-    { "info unplug", "", "unplug jobs and how far they are", hmp_jobs },
+    { "unplug_force", "ID", NULL, hmp_unplug_force },
+    { "unplug_cancel", "ID", NULL, hmp_unplug_cancel },
+    { "info unplug", "", NULL, hmp_info_unplug },
 };
 
-const CommandTable unplug_table = { LIST(commands), LIST(hmp_commands) };
+const HmpTable unplug_table = { LIST(hmp_commands) };

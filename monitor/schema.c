@@ -11,21 +11,21 @@
 
 /* --- lookup --- */
 
-const QmpCommandSchema *qmp_command_schema(const char *name)
+const QmpCommand *qmp_find(const char *name)
 {
-    for (size_t i = 0; i < qmp_n_command_schemas; i++) {
-        if (strcmp(qmp_command_schemas[i].name, name) == 0) {
-            return &qmp_command_schemas[i];
+    for (size_t i = 0; i < qmp_n_commands; i++) {
+        if (strcmp(qmp_commands[i].name, name) == 0) {
+            return &qmp_commands[i];
         }
     }
     return NULL;
 }
 
-const QmpEventSchema *qmp_event_schema(const char *name)
+const char *qmp_enum_name(const char *type, int value)
 {
-    for (size_t i = 0; i < qmp_n_event_schemas; i++) {
-        if (strcmp(qmp_event_schemas[i].name, name) == 0) {
-            return &qmp_event_schemas[i];
+    for (size_t i = 0; i < qmp_n_types; i++) {
+        if (strcmp(qmp_types[i]->name, type) == 0) {
+            return qmp_types[i]->values[value];
         }
     }
     return NULL;
@@ -398,7 +398,7 @@ static void schema_type_json(struct json_object *list, const QmpType *type)
     }
 }
 
-static void schema_command_json(struct json_object *list, const QmpCommandSchema *c)
+static void schema_command_json(struct json_object *list, const QmpCommand *c)
 {
     struct json_object *o = schema_entry(list, c->name, "command"), *features;
 
@@ -420,12 +420,12 @@ struct json_object *qmp_schema(void)
 {
     struct json_object *list = json_object_new_array();
 
-    for (size_t i = 0; i < qmp_n_command_schemas; i++) {
-        schema_command_json(list, &qmp_command_schemas[i]);
+    for (size_t i = 0; i < qmp_n_commands; i++) {
+        schema_command_json(list, &qmp_commands[i]);
     }
-    for (size_t i = 0; i < qmp_n_event_schemas; i++) {
-        schema_put(schema_entry(list, qmp_event_schemas[i].name, "event"), "arg-type",
-                   qmp_event_schemas[i].data->name);
+    for (size_t i = 0; i < qmp_n_events; i++) {
+        schema_put(schema_entry(list, qmp_events[i].name, "event"), "arg-type",
+                   qmp_events[i].data->name);
     }
     for (size_t i = 0; i < qmp_n_types; i++) {
         schema_type_json(list, qmp_types[i]);

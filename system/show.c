@@ -276,14 +276,15 @@ static bool show_commands(Session *s, GError **err)
 {
     printf(
         "[qmp.md](qmp.md) describes QMP in full.\n\n| QMP command | what it does |\n|---|---|\n");
-    for (size_t i = 0; i < qmp_n_command_schemas; i++) {
-        printf("| `%s` | %s |\n", qmp_command_schemas[i].name, qmp_command_schemas[i].summary);
+    for (size_t i = 0; i < qmp_n_commands; i++) {
+        printf("| `%s` | %s |\n", qmp_commands[i].name, qmp_commands[i].summary);
     }
     printf("\n| HMP command | what it does |\n|---|---|\n");
-    for (const CommandTable *const *t = command_tables; *t; t++) {
-        for (size_t i = 0; i < (*t)->n_hmp; i++) {
-            printf("| `%s%s%s` | %s |\n", (*t)->hmp[i].name, *(*t)->hmp[i].params ? " " : "",
-                   (*t)->hmp[i].params, (*t)->hmp[i].doc);
+    for (const HmpTable *const *t = hmp_tables; *t; t++) {
+        for (size_t i = 0; i < (*t)->n_rows; i++) {
+            const HmpCommand *c = &(*t)->rows[i];
+
+            printf("| `%s%s%s` | %s |\n", c->name, *c->params ? " " : "", c->params, hmp_doc(c));
         }
     }
     return true;

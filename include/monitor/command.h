@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Monitor commands as tables. One file of monitor/ per subject (qmp_machine.c, qmp_block.c,
- * qmp_migration.c ...) exports one QmpTable and one HmpTable; monitor/tables.c lists them all.
- * From the rows come dispatch, argument checks, query-commands, query-qmp-schema, HMP `help`
- * and the reference in docs/.
+ * Monitor commands.
+ *
+ * QMP commands are declared in monitor/schema/; scripts/gen-qmp generates the prototypes of their
+ * functions. Each file of monitor/ with commands (qmp_machine.c, qmp_migration.c and so on) defines
+ * the functions of one subject and a table of HMP commands, which monitor/tables.c lists.
  */
 #ifndef MONITOR_COMMAND_H
 #define MONITOR_COMMAND_H
@@ -23,22 +24,15 @@ typedef enum QmpErrorClass {
     QMP_DEVICE_NOT_ACTIVE,
 } QmpErrorClass;
 
-typedef struct QmpCommand {
-    const char *name;
-    /* args: an object that the schema accepts (never NULL). Returns the value of "return" (owned by
-     * the caller; NULL means {}), or NULL with *err set, or NULL after qmp_defer(). Machine lock. */
-    struct json_object *(*run)(Machine *m, struct json_object *args, GError **err);
-} QmpCommand;
-
 typedef struct QmpDeferred QmpDeferred;
 
 /**
  * qmp_defer() - Answer the command that is being run later.
  * @m: the machine
  *
- * Called by QmpCommand.run or HmpCommand.run, which then returns NULL without an error (or appends
- * no text). The main loop continues; the session runs its next command after
- * qmp_deferred_finish(). Other sessions, and commands out of band, are not delayed.
+ * Called by the function of a QMP command, which then returns NULL without an error, or by
+ * HmpCommand.run, which then appends no text. The main loop continues; the session runs its next
+ * command after qmp_deferred_finish(). Other sessions, and commands out of band, are not delayed.
  *
  * Locking: machine lock, main loop.
  * Return: owned by the caller until qmp_deferred_finish(). NULL if no session runs the command
@@ -59,18 +53,16 @@ QmpDeferred *qmp_defer(Machine *m);
 void qmp_deferred_finish(QmpDeferred *d, struct json_object *result, GError *err);
 
 typedef struct HmpCommand {
-    const char *name;   /* "info pci" for sub-commands */
-    const char *params; /* "id" ; for help */
-    const char *doc;
-    /* args: the rest of the line, trimmed. Append the answer to out, or call qmp_defer(). */
+    const char *name;   /* with the group ("info pci") and alternatives ("stop|s") */
+    const char *params; /* for help */
+    const char *doc;    /* for help; NULL: the summary of the corresponding QMP command */
+    /* args: the rest of the line, trimmed. Append the output to out, or call qmp_defer(). */
     void (*run)(Machine *m, const char *args, GString *out);
 } HmpCommand;
 
-typedef struct CommandTable {
-    const QmpCommand *qmp;
-    size_t n_qmp;
-    const HmpCommand *hmp;
-    size_t n_hmp;
-} CommandTable;
+typedef struct HmpTable {
+    const HmpCommand *rows;
+    size_t n_rows;
+} HmpTable;
 
 #endif

@@ -14,8 +14,10 @@
 #include "monitor/command.h"
 #include "monitor/schema.h"
 
-/* All command tables of this build, NULL-terminated (monitor/tables.c). */
-extern const CommandTable *const command_tables[];
+/* The tables of HMP commands, NULL-terminated. */
+extern const HmpTable *const hmp_tables[];
+/* The text of a command for help. */
+const char *hmp_doc(const HmpCommand *c);
 
 /* Open a monitor on c: QMP if control, else HMP. pretty: indented QMP output. Lock. */
 bool monitor_open(Machine *m, Chardev *c, bool control, bool pretty, GError **err);
@@ -46,7 +48,6 @@ char *hmp_run(Machine *m, const char *line);
 
 /* --- for tests, the schema and the sessions themselves --- */
 
-const QmpCommand *qmp_find(const char *name);
 /* Check args (may be NULL) against the command's table and run it. The value of "return", or
  * NULL with *err. */
 struct json_object *qmp_call(Machine *m, const QmpCommand *c, struct json_object *args,

@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+typedef struct Machine Machine;
+
 typedef enum QmpMeta {
     QMP_META_BUILTIN,
     QMP_META_ENUM,
@@ -69,13 +71,17 @@ enum {
     QMP_PRECONFIG = 1 << 1, /* may run before the machine exists */
 };
 
-typedef struct QmpCommandSchema {
+typedef struct QmpCommand {
     const char *name, *summary;
+    /* Unmarshal args, which the type `args` accepts, and run the command. Returns the value of
+     * "return" (owned by the caller), NULL with *err set, or NULL after qmp_defer(). Machine lock.
+     */
+    struct json_object *(*run)(Machine *m, struct json_object *args, GError **err);
     const char *hmp; /* the corresponding HMP command, or NULL */
     const QmpType *args, *returns;
     unsigned flags;
     const char *const *features; /* NULL-terminated, or NULL */
-} QmpCommandSchema;
+} QmpCommand;
 
 typedef struct QmpEventSchema {
     const char *name;
@@ -84,14 +90,15 @@ typedef struct QmpEventSchema {
 
 extern const QmpType *const qmp_types[];
 extern const size_t qmp_n_types;
-extern const QmpCommandSchema qmp_command_schemas[];
-extern const size_t qmp_n_command_schemas;
-extern const QmpEventSchema qmp_event_schemas[];
-extern const size_t qmp_n_event_schemas;
+extern const QmpCommand qmp_commands[];
+extern const size_t qmp_n_commands;
+extern const QmpEventSchema qmp_events[];
+extern const size_t qmp_n_events;
 
-/* The command or event with this name; NULL if there is none. */
-const QmpCommandSchema *qmp_command_schema(const char *name);
-const QmpEventSchema *qmp_event_schema(const char *name);
+/* The command with this name; NULL if there is none. */
+const QmpCommand *qmp_find(const char *name);
+/* The text of a value of an enum; both must be in the schema. */
+const char *qmp_enum_name(const char *type, int value);
 
 /**
  * qmp_schema_check() - check a value against a type

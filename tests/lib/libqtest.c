@@ -3,6 +3,7 @@
  * Drive an emulator from a test program (documented in libqtest.h).
  */
 #include "libqtest.h"
+#include "qmpschema.h"
 #include "tests/lib/wait.h"
 
 #include <errno.h>
@@ -365,6 +366,47 @@ struct json_object *qmp_receive(QTest *q)
     return o;
 }
 
+/* The schema of the emulator, asked for once in a test program. */
+static QmpSchema *qmp_schema(QTest *q)
+{
+    static QmpSchema *schema;
+    struct json_object *o, *entries;
+
+    if (!schema) {
+        qmp_send(q, "{'execute':'query-qmp-schema'}\n");
+        while (json_object_object_get_ex(o = qmp_receive(q), "event", NULL)) {
+            g_queue_push_tail(&q->events, o);
+        }
+        if (!json_object_object_get_ex(o, "return", &entries)) {
+            g_error("QMP: %s", json_object_to_json_string(o));
+        }
+        schema = qmpschema_new(entries);
+        json_object_put(o);
+    }
+    return schema;
+}
+
+/* End the test if an answer or event does not have the type that the schema gives it. */
+static void qmp_check(QTest *q, const char *request, struct json_object *o)
+{
+    struct json_object *parsed = json_tokener_parse(request), *name, *value;
+    g_autofree char *problem = NULL;
+
+    if (json_object_object_get_ex(o, "event", NULL)) {
+        problem = qmpschema_event_problem(qmp_schema(q), o);
+    } else if (json_object_object_get_ex(o, "return", &value) &&
+               (json_object_object_get_ex(parsed, "execute", &name) ||
+                json_object_object_get_ex(parsed, "exec-oob", &name)) &&
+               !g_str_equal(json_object_get_string(name), "quit") &&
+               !g_str_equal(json_object_get_string(name), "qmp_capabilities")) {
+        problem = qmpschema_result_problem(qmp_schema(q), json_object_get_string(name), value);
+    }
+    if (problem) {
+        g_error("QMP: %s: %s: %s", request, problem, json_object_to_json_string(o));
+    }
+    json_object_put(parsed);
+}
+
 static struct json_object *qmp_ask(QTest *q, const char *fmt, va_list ap)
 {
     g_autoptr(GString) text = g_string_new(NULL);
@@ -377,6 +419,7 @@ static struct json_object *qmp_ask(QTest *q, const char *fmt, va_list ap)
         struct json_object *o = qmp_receive(q);
 
         if (!json_object_object_get_ex(o, "event", NULL)) {
+            qmp_check(q, text->str, o);
             return o;
         }
         g_queue_push_tail(&q->events, o);
@@ -442,6 +485,7 @@ struct json_object *qmp_event(QTest *q, const char *name)
 
         if (is_event(o, name)) {
             g_queue_delete_link(&q->events, l);
+            qmp_check(q, "", o);
             return o;
         }
     }
@@ -449,6 +493,7 @@ struct json_object *qmp_event(QTest *q, const char *name)
         struct json_object *o = qmp_receive(q);
 
         if (is_event(o, name)) {
+            qmp_check(q, "", o);
             return o;
         }
         g_queue_push_tail(&q->events, o);

@@ -46,7 +46,7 @@ int64_t qtest_clock_step(QTest *q, int64_t ns);
 /* Return the level of an intercepted pin according to the IRQ lines so far (irq_intercept_in). */
 bool qtest_irq(QTest *q, unsigned n);
 
-/* --- QMP --- */
+/* --- QMP: each result and event is checked against the schema of the emulator --- */
 /* Return the response to one request ('single quotes' allowed). Events are kept for qmp_event(). */
 struct json_object *qmp(QTest *q, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 /* Return the "return" member of the response, which must exist. The caller owns it. */

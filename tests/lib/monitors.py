@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
+from qmpschema import Schema
 from waiting import Deadline, Gone, TestFailure, receive
 
 CHUNK = 1 << 20
@@ -60,19 +61,27 @@ class Lines:
 
 
 class Qmp(Lines):
-    """A QMP client. Events are kept in order in `events`."""
+    """A QMP client. Events are kept in order in `events`.
+
+    Each result and event of Backplane is checked against its own schema.
+    """
 
     def __init__(self, sock: socket.socket, context: Callable[[], str], seconds: float = 30
                  ) -> None:
         super().__init__(sock, "QMP", context, seconds)
         self.events: list[dict] = []
+        self.schema: Schema | None = None
         self.greeting = self.message("greeting")["QMP"]
         self.command("qmp_capabilities")
+        if self.greeting.get("version", {}).get("package") == "Backplane":
+            self.schema = Schema(self.command("query-qmp-schema"))
 
     def message(self, what: str = "message", seconds: float | None = None) -> dict:
         """Return the next message. An event is also appended to `events`."""
         message = json.loads(self.line(what, seconds))
         if "event" in message:
+            if self.schema:
+                self.schema.check_event(message)
             self.events.append(message)
         return message
 
@@ -87,6 +96,8 @@ class Qmp(Lines):
         """Return the answer to the last command sent. Events before it are kept."""
         while "event" in (answer := self.message(f"answer to {name}", seconds)):
             pass
+        if self.schema and "return" in answer:
+            self.schema.check_result(name, answer["return"])
         return answer
 
     def raw(self, name: str, arguments: dict | None = None, timeout: float | None = None) -> dict:

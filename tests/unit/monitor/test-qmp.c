@@ -336,23 +336,101 @@ static void test_tables(void)
 {
     g_autoptr(GHashTable) names = g_hash_table_new(g_str_hash, g_str_equal);
 
-    for (size_t i = 0; i < qmp_n_command_schemas; i++) {
-        g_assert_nonnull(qmp_find(qmp_command_schemas[i].name));
+    for (size_t i = 0; i < qmp_n_commands; i++) {
+        g_assert_true(g_hash_table_add(names, (char *)qmp_commands[i].name));
     }
-    for (const CommandTable *const *t = command_tables; *t; t++) {
-        for (size_t i = 0; i < (*t)->n_qmp; i++) {
-            g_assert_nonnull((*t)->qmp[i].run);
-            g_assert_nonnull(qmp_command_schema((*t)->qmp[i].name));
-            g_assert_true(g_hash_table_add(names, (char *)(*t)->qmp[i].name));
-        }
-        for (size_t i = 0; i < (*t)->n_hmp; i++) {
-            g_autofree char *key = g_strdup_printf("hmp %s", (*t)->hmp[i].name);
+    for (const HmpTable *const *t = hmp_tables; *t; t++) {
+        for (size_t i = 0; i < (*t)->n_rows; i++) {
+            g_autofree char *key = g_strdup_printf("hmp %s", (*t)->rows[i].name);
 
-            g_assert_nonnull((*t)->hmp[i].doc);
+            g_assert_nonnull(hmp_doc(&(*t)->rows[i]));
             g_assert_false(g_hash_table_contains(names, key));
             g_hash_table_add(names, (char *)g_intern_string(key));
         }
     }
+}
+
+/* Arguments that the schema refuses, with the message. */
+static void test_check(void)
+{
+    static const struct {
+        const char *command, *args, *message;
+    } rows[] = {
+        { "query-status", "{'x':1}", "Parameter 'x' is unexpected" },
+        { "device_del", "{}", "Parameter 'id' is missing" },
+        { "device_del", "{'id':1}", "Invalid parameter type for 'id', expected: string" },
+        { "device_add", "{'bus':'b'}", "Parameter 'driver' is missing" },
+        { "set_link", "{'name':'n','up':'on'}",
+          "Invalid parameter type for 'up', expected: boolean" },
+        { "block_resize", "{'size':1.5}", "Invalid parameter type for 'size', expected: integer" },
+        { "block_resize", "{'size':18446744073709551615}",
+          "Parameter 'size' expects int64, not 18446744073709551615" },
+        { "query-pci-config", "{'bus':-1}", "Parameter 'bus' expects uint64, not -1" },
+        { "ringbuf-read", "{'device':'c','size':1,'format':'x'}",
+          "Parameter 'format' does not accept value 'x'; accepted are utf8, base64" },
+        { "qom-list-get", "{'paths':['/',7]}",
+          "Invalid parameter type for 'paths[1]', expected: string" },
+        { "blockdev-add", "{'driver':'null-co','node-name':'n','read-only':'on'}",
+          "Invalid parameter type for 'read-only', expected: boolean" },
+        { "blockdev-add", "{'driver':'null-co','filename':'x'}",
+          "Parameter 'filename' is unexpected" },
+        { "blockdev-add", "{'driver':'raw','file':7}",
+          "Invalid parameter type for 'file', expected: BlockdevRef" },
+        { "blockdev-add", "{'driver':'raw','file':{'driver':'file'}}",
+          "Parameter 'file.filename' is missing" },
+        { "netdev_add", "{'type':'x','id':'n'}",
+          "Parameter 'type' does not accept value 'x'; accepted are dgram, hubport, socket, "
+          "stream, tap, user" },
+        { "migrate-set-capabilities", "{'capabilities':[{'capability':'events'}]}",
+          "Parameter 'capabilities[0].state' is missing" },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        struct json_object *args = json_tokener_parse(rows[i].args);
+        g_autoptr(GError) err = NULL;
+
+        g_assert_null(qmp_call(NULL, qmp_find(rows[i].command), args, &err));
+        g_assert_error(err, QMP_ERROR, QMP_GENERIC_ERROR);
+        g_assert_cmpstr(err->message, ==, rows[i].message);
+        json_object_put(args);
+    }
+}
+
+static void expect_hmp(Machine *m, const char *line, const char *want)
+{
+    g_autofree char *got = hmp_run(m, line);
+
+    g_assert_cmpstr(got, ==, want);
+}
+
+/* Output of QEMU 7.2 for the same lines, and what differs: the candidates. */
+static void test_hmp_wording(void)
+{
+    Rig r;
+
+    rig_init(&r, false);
+    expect_hmp(r.m, "print 1+2", "0x3\n");
+    expect_hmp(r.m, "p/d -1", "-1\n");
+    expect_hmp(r.m, "p/u -1", "18446744073709551615\n");
+    expect_hmp(r.m, "p/x 4*(2+1)", "0xc\n");
+    expect_hmp(r.m, "p /o 8", "010\n");
+    expect_hmp(r.m, "p/c 65", "'A'\n");
+    expect_hmp(r.m, "p 0", "0\n");
+    expect_hmp(r.m, "p 'A'", "0x41\n");
+    expect_hmp(r.m, "p 4+4&3", "0x4\n");
+    expect_hmp(r.m, "p 2*3&1", "0\n");
+    expect_hmp(r.m, "p 10-3-2", "0x5\n");
+    expect_hmp(r.m, "p --5", "0x5\n");
+    expect_hmp(r.m, "xp/2dw 0x80000000+8", "0000000080000008:          0          0\n");
+    expect_hmp(r.m, "p 5/0", "print: division by zero\nTry \"help print\" for more information\n");
+    expect_hmp(r.m, "p/t 5",
+               "print: invalid char in format: 't'\nTry \"help print\" for more information\n");
+    expect_hmp(r.m, "info statu", "unknown command: 'info statu'\ncandidates: info status\n");
+    expect_hmp(r.m, "unplug_ x",
+               "unknown command: 'unplug_'\ncandidates: unplug_force, unplug_cancel\n");
+    expect_hmp(r.m, "nosuch x", "unknown command: 'nosuch'\n");
+    expect_hmp(r.m, "help s", "stop|s -- Stop the guest.\n");
+    rig_done(&r);
 }
 
 static void test_machines(void)
@@ -422,10 +500,11 @@ static void test_hmp_all(void)
     Rig r;
 
     rig_init(&r, true);
-    for (const CommandTable *const *t = command_tables; *t; t++) {
-        for (size_t i = 0; i < (*t)->n_hmp; i++) {
+    for (const HmpTable *const *t = hmp_tables; *t; t++) {
+        for (size_t i = 0; i < (*t)->n_rows; i++) {
             for (size_t k = 0; k < G_N_ELEMENTS(args); k++) {
-                g_autofree char *line = g_strdup_printf("%s %s", (*t)->hmp[i].name, args[k]);
+                g_auto(GStrv) names = g_strsplit((*t)->rows[i].name, "|", 2);
+                g_autofree char *line = g_strdup_printf("%s %s", names[0], args[k]);
 
                 g_free(hmp_run(r.m, line));
             }
@@ -449,8 +528,10 @@ int main(int argc, char **argv)
     g_test_add_func("/qmp/oob", test_oob);
     g_test_add_func("/qmp/schema", test_schema);
     g_test_add_func("/qmp/tables", test_tables);
+    g_test_add_func("/qmp/check", test_check);
     g_test_add_func("/qmp/machines", test_machines);
     g_test_add_func("/hmp/session", test_hmp);
     g_test_add_func("/hmp/all", test_hmp_all);
+    g_test_add_func("/hmp/wording", test_hmp_wording);
     return g_test_run();
 }

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Expressions and formats of the human monitor, as in `print/x 4*0x1000` and `xp/8xb ADDRESS`.
+ */
+#ifndef MONITOR_HMP_EXPR_H
+#define MONITOR_HMP_EXPR_H
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct HmpFormat {
+    uint64_t count;
+    char conversion; /* x d u o c */
+    unsigned size;   /* bytes: 1, 2, 4 or 8 */
+} HmpFormat;
+
+/**
+ * hmp_format_parse() - parse an optional "/[COUNT][xduoci][bhwg]"
+ * @text: start of the text; moved behind the format and the blanks that follow it
+ * @format: result; the caller sets the defaults
+ * @err: message about the first invalid character
+ *
+ * Return: false with an error if the format is malformed.
+ */
+bool hmp_format_parse(const char **text, HmpFormat *format, GError **err);
+
+/**
+ * hmp_expr_eval() - evaluate an expression that occupies the rest of a line
+ * @text: the expression: numbers in C notation, 'c', parentheses, and the operators (tightest
+ *        first) unary + - ~; * / %; & | ^; + -
+ * @value: result, modulo 2^64
+ * @err: message
+ *
+ * Return: false with an error if the expression is malformed.
+ */
+bool hmp_expr_eval(const char *text, uint64_t *value, GError **err);
+
+/* Append a value of @bytes bytes as the format converts it. */
+void hmp_format_value(GString *out, char conversion, uint64_t value, int width, unsigned bytes);
+
+#endif
