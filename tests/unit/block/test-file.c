@@ -5,16 +5,19 @@
  */
 #include "block/block.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <linux/loop.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "../hw/core/fake-types.h"
+#include "tests/lib/wait.h"
 
 enum { SIZE = 1 << 20 };
 
@@ -266,6 +269,59 @@ static void test_aio(Fixture *f, gconstpointer data)
     free(in);
 }
 
+/* --- completion --- */
+
+/* The I/O thread stops after it has added a request to the list of completions, which is its first
+ * use of a GMutex in block/, until the main thread has freed the request. */
+static int io_thread_pauses, io_thread_paused, request_freed; /* atomic */
+static GThread *main_thread;
+
+void g_mutex_unlock(GMutex *mutex)
+{
+    static void (*unlock)(GMutex *);
+    int pause = 1;
+
+    if (!unlock) {
+        unlock = (void (*)(GMutex *))dlsym(RTLD_NEXT, "g_mutex_unlock");
+    }
+    unlock(mutex);
+    if (g_thread_self() != main_thread &&
+        __atomic_compare_exchange_n(&io_thread_pauses, &pause, 0, false, __ATOMIC_SEQ_CST,
+                                    __ATOMIC_SEQ_CST)) {
+        g_atomic_int_set(&io_thread_paused, 1);
+        WAIT_UNTIL (g_atomic_int_get(&request_freed), 20) {
+            g_thread_yield();
+        }
+    }
+}
+
+/* The owner of a request may free it as soon as it is complete. */
+static void test_freed_request(Fixture *f, gconstpointer data)
+{
+    BlockNode *n = node(f, "file", f->path, "'aio':'threads'", NULL);
+    uint8_t buf[512] = { 0 };
+    struct iovec iov = { buf, sizeof(buf) };
+    BlockRequest *req =
+        mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    g_assert_true(req != MAP_FAILED);
+    *req = (BlockRequest){
+        .op = BLOCK_READ, .len = sizeof(buf), .iov = &iov, .n_iov = 1, .done = on_done, .opaque = f
+    };
+    f->done = 0;
+    main_thread = g_thread_self();
+    g_atomic_int_set(&io_thread_pauses, 1);
+    block_submit(n, req);
+    WAIT_UNTIL (g_atomic_int_get(&io_thread_paused), 20) {
+        g_thread_yield();
+    }
+    block_drain(n);
+    g_assert_cmpuint(f->done, ==, 1);
+    munmap(req, 4096);
+    g_atomic_int_set(&request_freed, 1);
+    g_assert_cmpint(io(f, n, BLOCK_FLUSH, 0, NULL, 0), ==, 0);
+}
+
 /* --- host_device --- */
 
 static void test_types(Fixture *f, gconstpointer data)
@@ -388,6 +444,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     ADD("aio", test_aio); /* first: no thread of a pool exists yet */
     ADD("cache", test_cache);
+    ADD("freed-request", test_freed_request);
     ADD("types", test_types);
     ADD("device", test_device);
     ADD("device-drive", test_device_drive);
