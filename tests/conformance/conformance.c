@@ -10,6 +10,7 @@
  * CONFORMANCE_ROUNDS multiplies the random parts (default 1).
  */
 #define FIXTURE_WITH_TYPES
+#define FIXTURE_WITH_CPUS
 #include "../unit/hw/pci/pci-fixture.h"
 #include "../unit/hw/pci/snapshot.h"
 

@@ -214,7 +214,9 @@ static inline void clock_step_ns(Fixture *f, int64_t ns)
     g_assert_true(clocks_step_to(f->m->clocks, clock_now_any(f->m, CLOCK_KIND_VIRTUAL) + ns));
 }
 
+#ifndef FIXTURE_WITH_CPUS
 const CpuType *const cpu_types[] = { NULL };
+#endif
 #ifndef FIXTURE_WITH_TYPES
 const DeviceType *const *const device_type_entries[] = { NULL };
 const size_t n_device_types = 0;

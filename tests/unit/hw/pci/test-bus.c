@@ -126,9 +126,9 @@ static void test_walk_and_paths(void)
     g_string_truncate(seen, 0);
     g_assert_true(pci_bus_walk(&f.host.root, false, collect, seen));
     g_assert_cmpstr(seen->str, ==, "0000:00:01.0 0000:00:02.0 0000:00:1f.0 ");
-    g_string_append(seen, "and a long tail that makes the walk stop at the next function ");
+    g_string_append(seen, "and a long text that makes the walk stop at the next function ");
     g_assert_false(pci_bus_walk(&f.host.root, false, collect, seen));
-    g_string_assign(seen, "the walk stops behind the port, and ends here ");
+    g_string_assign(seen, "sixty characters, so that the walk stops at the second one  ");
     g_assert_false(pci_bus_walk(&f.host.root, true, collect, seen));
     g_assert_true(g_str_has_suffix(seen->str, " 0000:00:02.0 "));
     fixture_fini(&f);

@@ -4,6 +4,7 @@
  */
 #include <libfdt.h>
 
+#include "util/error.h"
 #include "harness.h"
 
 static void test_features(void)
@@ -26,14 +27,40 @@ static void test_features(void)
         g_error_free(err);
     }
     machine_free(m);
-    /* Every property of the table is accepted, both ways. */
+    /* Every property of the table that can change is accepted, both ways. */
     for (size_t i = 0; i < riscv_cpu_type.n_props; i++) {
+        if (riscv_cpu_type.props[i].flags & PLAN_PROP_FIXED) {
+            continue;
+        }
         g_autofree char *off = g_strdup_printf("%s=off", riscv_cpu_type.props[i].name);
         g_autofree char *on = g_strdup_printf("%s=on", riscv_cpu_type.props[i].name);
         Hart *h = hart_new(off), *all = hart_new(on);
         g_assert_cmphex(h->cpu->features, !=, all->cpu->features);
         hart_free(h);
         hart_free(all);
+    }
+}
+
+/* A property that can have only one value is accepted with this value and rejected with the other.
+ * It is not part of the canonical form. */
+static void test_fixed(void)
+{
+    for (size_t i = 0; i < riscv_cpu_type.n_props; i++) {
+        const PlanProp *p = &riscv_cpu_type.props[i];
+        g_autofree char *good = g_strdup_printf("rv64,%s=%s", p->name, p->def ? "on" : "off");
+        g_autofree char *bad = g_strdup_printf("rv64,%s=%s", p->name, p->def ? "off" : "on");
+        g_autofree char *canonical = NULL;
+        g_autoptr(GError) err = NULL;
+
+        if (!(p->flags & PLAN_PROP_FIXED)) {
+            continue;
+        }
+        canonical = cpu_model_canonical(good, NULL, &err);
+        g_assert_no_error(err);
+        g_assert_cmpstr(canonical, ==, "rv64");
+        g_assert_null(cpu_model_canonical(bad, NULL, &err));
+        g_assert_error(err, BACKPLANE_ERROR, (int)ERROR_USER);
+        g_assert_nonnull(strstr(err->message, p->def ? "is always on" : "is always off"));
     }
 }
 
@@ -154,6 +181,7 @@ static void test_dirty_tracking(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/cpu/fixed", test_fixed);
     g_test_add_func("/cpu/features", test_features);
     g_test_add_func("/cpu/device-tree", test_device_tree);
     g_test_add_func("/cpu/registers", test_registers);
