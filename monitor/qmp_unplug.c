@@ -49,28 +49,42 @@ bool qmp_unplug_request(Machine *m, const QmpUnplugRequestArgs *args, GError **e
     return d && pci_unplug_request(d, (uint64_t)timeout, err);
 }
 
+static void unplug_add_json(void *list, const PCIUnplugInfo *info)
+{
+    struct json_object *o = json_object_new_object();
+
+    json_object_object_add(o, "device", json_object_new_string(info->device));
+    json_object_object_add(o, "port", json_object_new_string(info->port));
+    if (info->slot >= 0) {
+        json_object_object_add(o, "slot", json_object_new_int(info->slot));
+    }
+    json_object_object_add(o, "state", json_object_new_string(pci_unplug_state_name(info->state)));
+    json_object_array_add(list, o);
+}
+
 struct json_object *qmp_query_unplug_jobs(Machine *m, GError **err)
 {
-    return pci_unplug_query(m);
+    struct json_object *list = json_object_new_array();
+
+    pci_unplug_visit(m, unplug_add_json, list);
+    return list;
+}
+
+static void hmp_show_unplug(void *opaque, const PCIUnplugInfo *info)
+{
+    GString *out = opaque;
+
+    g_string_append_printf(out, "%s: %s (port %s", info->device, pci_unplug_state_name(info->state),
+                           info->port);
+    if (info->slot >= 0) {
+        g_string_append_printf(out, ", slot %d", info->slot);
+    }
+    g_string_append(out, ")\n");
 }
 
 static void hmp_info_unplug(Machine *m, const char *args, GString *out)
 {
-    struct json_object *list = pci_unplug_query(m);
-
-    for (size_t i = 0; i < json_object_array_length(list); i++) {
-        struct json_object *job = json_object_array_get_idx(list, i), *slot;
-
-        g_string_append_printf(out, "%s: %s (port %s",
-                               json_object_get_string(json_object_object_get(job, "device")),
-                               json_object_get_string(json_object_object_get(job, "state")),
-                               json_object_get_string(json_object_object_get(job, "port")));
-        if (json_object_object_get_ex(job, "slot", &slot)) {
-            g_string_append_printf(out, ", slot %d", json_object_get_int(slot));
-        }
-        g_string_append(out, ")\n");
-    }
-    json_object_put(list);
+    pci_unplug_visit(m, hmp_show_unplug, out);
 }
 
 static void hmp_unplug(Machine *m, const char *id, bool (*fn)(PCIDevice *d, GError **err),

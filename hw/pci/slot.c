@@ -450,10 +450,16 @@ static void slot_visit_all(Machine *m, void (*fn)(PCISlot *s, void *opaque), voi
     device_visit(m->root, slot_visit_bridge, &v);
 }
 
-static void slot_query_one(PCISlot *s, void *list)
+typedef struct SlotUnplugVisit {
+    void (*fn)(void *opaque, const PCIUnplugInfo *info);
+    void *opaque;
+} SlotUnplugVisit;
+
+static void slot_visit_unplug(PCISlot *s, void *opaque)
 {
-    struct json_object *o;
     const PCIDevice *d = slot_last_function(s);
+    const SlotUnplugVisit *v = opaque;
+    PCIUnplugInfo info;
 
     if (s->job == PCI_UNPLUG_NONE) {
         return;
@@ -461,22 +467,18 @@ static void slot_query_one(PCISlot *s, void *list)
     if (!s->job_device && d) { /* a request that was made before a migration */
         slot_name_job(s, d);
     }
-    o = json_object_new_object();
-    json_object_object_add(o, "device", json_object_new_string(s->job_device ? s->job_device : ""));
-    json_object_object_add(o, "port", json_object_new_string(device_name(&s->br->pci.dev)));
-    if (s->device != PCI_SLOT_WHOLE_BUS) {
-        json_object_object_add(o, "slot", json_object_new_int(s->device));
-    }
-    json_object_object_add(o, "state", json_object_new_string(pci_unplug_state_name(s->job)));
-    json_object_array_add(list, o);
+    info.device = s->job_device ? s->job_device : "";
+    info.port = device_name(&s->br->pci.dev);
+    info.slot = s->device == PCI_SLOT_WHOLE_BUS ? -1 : (int)s->device;
+    info.state = s->job;
+    v->fn(v->opaque, &info);
 }
 
-struct json_object *pci_unplug_query(Machine *m)
+void pci_unplug_visit(Machine *m, void (*fn)(void *opaque, const PCIUnplugInfo *info), void *opaque)
 {
-    struct json_object *list = json_object_new_array();
+    SlotUnplugVisit v = { fn, opaque };
 
-    slot_visit_all(m, slot_query_one, list);
-    return list;
+    slot_visit_all(m, slot_visit_unplug, &v);
 }
 
 static void slot_resume_one(PCISlot *s, void *opaque)

@@ -174,13 +174,24 @@ bool pci_unplug_force(PCIDevice *d, GError **err);
  */
 bool pci_unplug_cancel(PCIDevice *d, GError **err);
 
+/* A removal request: in progress, or the last one of a slot. Valid during the call. */
+typedef struct PCIUnplugInfo {
+    const char *device; /* id, or path without one; "" if not known */
+    const char *port;   /* port or bridge that the slot belongs to */
+    int slot;           /* device number, or -1 below an Express port */
+    PCIUnplugState state;
+} PCIUnplugInfo;
+
 /**
- * pci_unplug_query() - List the removal requests of a machine.
+ * pci_unplug_visit() - call a function for each removal request of a machine
+ * @m: the machine
+ * @fn: function
+ * @opaque: its first argument
  *
- * Return: an array, owned by the caller, with one object {"device", "port", "slot", "state"} per
- * slot that has or had a request. "slot" is the device number and is absent below Express ports.
+ * Locking: machine lock.
  */
-struct json_object *pci_unplug_query(Machine *m);
+void pci_unplug_visit(Machine *m, void (*fn)(void *opaque, const PCIUnplugInfo *info),
+                      void *opaque);
 
 /**
  * pci_unplug_resume() - Carry out the removals that a migration postponed.

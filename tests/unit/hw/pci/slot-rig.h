@@ -78,6 +78,21 @@ static const Controller controllers[] = {
 
 static unsigned failures;
 
+static inline void rig_note_unplug(void *opaque, const PCIUnplugInfo *info)
+{
+    g_string_append_printf(opaque, "%s %s %d %s;", info->device, info->port, info->slot,
+                           pci_unplug_state_name(info->state));
+}
+
+/* "DEVICE PORT SLOT STATE;" for each removal request; g_free. */
+static inline char *unplug_requests(Machine *m)
+{
+    GString *out = g_string_new(NULL);
+
+    pci_unplug_visit(m, rig_note_unplug, out);
+    return g_string_free(out, FALSE);
+}
+
 static inline void on_event(void *opaque, const Event *event)
 {
     failures += g_str_equal(event->name, "DEVICE_UNPLUG_GUEST_ERROR");

@@ -333,6 +333,21 @@ static void on_event(void *opaque, const Event *event)
     failures += g_str_equal(event->name, "DEVICE_UNPLUG_GUEST_ERROR");
 }
 
+static void rig_note_unplug(void *opaque, const PCIUnplugInfo *info)
+{
+    g_string_append_printf(opaque, "%s %s %d %s;", info->device, info->port, info->slot,
+                           pci_unplug_state_name(info->state));
+}
+
+/* "DEVICE PORT SLOT STATE;" for each removal request; g_free. */
+static char *unplug_requests(Machine *m)
+{
+    GString *out = g_string_new(NULL);
+
+    pci_unplug_visit(m, rig_note_unplug, out);
+    return g_string_free(out, FALSE);
+}
+
 static PCIDevice *slot_with_device(Fixture *f)
 {
     PCIDevice *d;
@@ -393,7 +408,7 @@ static void test_unplug(void)
 {
     Fixture f;
     PCIDevice *d = slot_with_device(&f);
-    struct json_object *jobs;
+    g_autofree char *jobs = NULL;
 
     g_assert_true(pci_unplug_request(d, 1000, NULL));
     g_assert_cmphex(status(&f), ==, EXP_SLTSTA_PDS | EXP_SLTSTA_ABP);
@@ -409,10 +424,8 @@ static void test_unplug(void)
     g_assert_null(device_find_id(f.m, "t0"));
     g_assert_cmphex(status(&f), ==, EXP_SLTSTA_CC | EXP_SLTSTA_PDC | EXP_SLTSTA_DLLSC);
     g_assert_cmpuint(failures, ==, 0);
-    jobs = pci_unplug_query(f.m);
-    g_assert_cmpstr(json_object_to_json_string_ext(jobs, JSON_C_TO_STRING_PLAIN), ==,
-                    "[{\"device\":\"t0\",\"port\":\"rp\",\"state\":\"removed\"}]");
-    json_object_put(jobs);
+    jobs = unplug_requests(f.m);
+    g_assert_cmpstr(jobs, ==, "t0 rp -1 removed;");
     clock_step_ns(&f, 2000000000);
     g_assert_cmpuint(failures, ==, 0);
     fixture_fini(&f);

@@ -54,7 +54,7 @@ static void test_query_after_load(gconstpointer opaque)
     for (unsigned gone = 0; gone < 2; gone++) {
         g_autoptr(GByteArray) bytes = NULL;
         g_autoptr(GError) err = NULL;
-        struct json_object *jobs, *o;
+        g_autofree char *jobs = NULL;
         PCIDevice *d, *br;
         Fixture f;
 
@@ -72,13 +72,9 @@ static void test_query_after_load(gconstpointer opaque)
         }
         g_assert_true(load_state(br, bytes, &err));
         g_assert_no_error(err);
-        jobs = pci_unplug_query(f.m);
-        o = json_object_array_get_idx(jobs, 0);
-        g_assert_cmpstr(json_object_get_string(json_object_object_get(o, "device")), ==,
-                        gone ? "" : "card");
-        g_assert_cmpstr(json_object_get_string(json_object_object_get(o, "state")), ==,
-                        gone ? "removed" : "requested");
-        json_object_put(jobs);
+        jobs = unplug_requests(f.m);
+        g_assert_true(g_str_has_prefix(jobs, gone ? " " : "card "));
+        g_assert_true(g_str_has_suffix(jobs, gone ? " removed;" : " requested;"));
         fixture_fini(&f);
     }
 }

@@ -10,7 +10,7 @@ static void test_unplug(gconstpointer opaque)
     const Controller *c = opaque;
     Fixture f;
     PCIDevice *d = slot_with_device(c, &f);
-    struct json_object *jobs;
+    g_autofree char *jobs = NULL;
 
     g_assert_true(pci_unplug_request(d, 1000, NULL));
     g_assert_true(c->pressed(&f));
@@ -23,12 +23,8 @@ static void test_unplug(gconstpointer opaque)
     run_pending();
     g_assert_false(slot_occupied(&f));
     g_assert_cmpuint(failures, ==, 0);
-    jobs = pci_unplug_query(f.m);
-    g_assert_cmpstr(json_object_to_json_string_ext(jobs, JSON_C_TO_STRING_PLAIN), ==,
-                    c->devfn
-                        ? "[{\"device\":\"card\",\"port\":\"br\",\"slot\":3,\"state\":\"removed\"}]"
-                        : "[{\"device\":\"card\",\"port\":\"br\",\"state\":\"removed\"}]");
-    json_object_put(jobs);
+    jobs = unplug_requests(f.m);
+    g_assert_cmpstr(jobs, ==, c->devfn ? "card br 3 removed;" : "card br -1 removed;");
     clock_step_ns(&f, 2000000000);
     g_assert_cmpuint(failures, ==, 0);
     fixture_fini(&f);
@@ -217,7 +213,7 @@ static void test_cancel(gconstpointer opaque)
 static void test_endless(gconstpointer opaque)
 {
     const Controller *c = opaque;
-    struct json_object *jobs, *o;
+    g_autofree char *jobs = NULL;
     Fixture f;
     PCIDevice *d;
 
@@ -227,10 +223,8 @@ static void test_endless(gconstpointer opaque)
     g_assert_true(pci_unplug_request(d, UINT64_MAX, NULL));
     clock_step_ns(&f, 1ll << 59); /* 18 years */
     g_assert_cmpstr(unplug_state(d), ==, "requested");
-    jobs = pci_unplug_query(f.m);
-    o = json_object_object_get(json_object_array_get_idx(jobs, 0), "device");
-    g_assert_cmpstr(json_object_get_string(o), ==, d->dev.path);
-    json_object_put(jobs);
+    jobs = unplug_requests(f.m);
+    g_assert_true(g_str_has_prefix(jobs, d->dev.path));
     c->say(&f, SAY_BLINK);
     c->say(&f, SAY_ON); /* rejected: reported by the path alone */
     g_assert_cmpuint(failures, ==, 1);
