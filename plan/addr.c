@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * PCI addresses as users write them, and the table of rules of each kind of bus.
+ * PCI addresses as users write them, and the rules of each bus type.
  */
 #include "plan/internal.h"
 

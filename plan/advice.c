@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What helps a device that finds no place. Everything said here can be done at that moment: on a
- * machine that is being planned, the buses with room, a device that brings such a bus, or a free
- * function of a slot; on a running machine, the buses that accept a device now.
+ * Advice for a device that has no place. Each suggestion is possible at the time of the message:
+ * for a machine that is being planned, buses with free slots, a device that provides such a bus, or
+ * a free function of a slot; for a running machine, the buses that accept a device now.
  */
 #include "plan/internal.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a guest could tell between two machines. Devices are matched by where they are, for a
- * guest knows no ids; host parts count as there or not, for it knows no files either.
+ * Differences between two machines that a guest can observe. Devices are matched by their places,
+ * because a guest cannot observe ids. For a property that names a host part, only whether it is set
+ * counts.
  */
 #include "plan/internal.h"
 

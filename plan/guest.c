@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What of a description is the guest's and what the host's: a stream brings the first only, for
- * whoever wrote it must not choose files here.
+ * Separation of guest and host: a stream contains the guest's part of a description only, because
+ * the sender must not choose files of this host.
  */
 #include "plan/internal.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the sources of plan/ share: error sentences, quoting, and the index of a resolved machine.
+ * Interfaces between the sources of plan/: error messages, quoting, and the index of a resolved
+ * machine.
  */
 #ifndef PLAN_INTERNAL_H
 #define PLAN_INTERNAL_H
@@ -26,17 +27,18 @@ enum {
     PLAN_PARTS_MAX = 1 << 16,
 };
 
-/* *err gets the sentence; always false (or NULL for the callers that return pointers). */
+/* Set *err. Always returns false. */
 bool plan_fail(GError **err, const char *format, ...) G_GNUC_PRINTF(2, 3);
-/* 'text' for a sentence: quoted, control characters and invalid UTF-8 escaped, long ones cut. */
+/* Return text in quotes for a message; g_free(). Control characters and invalid UTF-8 are escaped,
+ * long text is truncated. */
 char *plan_quote(const char *text);
 /* "device 'nic0' (virtio-net-pci)", or of an anonymous one "device 'virtio-net-pci' (-device
  * option 3) at 05.0". g_free. */
 char *plan_device_label(const PlanDevice *d);
-/* The same without an address, for sentences that give it themselves. */
+/* Like plan_device_label() without the address, for messages that contain it elsewhere. */
 char *plan_device_short_label(const PlanDevice *d);
 
-/* Strings from JSON: no NUL inside, at most max bytes. The sentence of these two lacks its
+/* Strings from JSON: no NUL inside, at most max bytes. The message of these two lacks its
  * subject ("must be a string"), which the caller puts in front. */
 bool plan_json_string(struct json_object *o, size_t max, const char **text, GError **err);
 /* The text of a scalar as an option would write it (*text NULL for null); g_free. */
@@ -66,7 +68,7 @@ typedef struct PlanBusNode {
     uint32_t used;         /* slots that hold something */
     PlanDevice **slot[32]; /* each eight functions, or NULL */
     GHashTable *numbers;   /* NUMBER: number -> device */
-    bool orphan;           /* its owner went first; lives until its last device goes */
+    bool orphan;           /* its owner was removed first; freed with its last device */
 } PlanBusNode;
 
 typedef struct PlanIndex {
@@ -91,7 +93,7 @@ PlanBusNode *plan_index_add_bus(PlanIndex *x, const char *name, PlanBusKind kind
 void plan_index_remove_bus(PlanIndex *x, PlanBusNode *node);
 
 /* props.c: check and complete the settings against a table, in its order. `defaults` (property
- * -> text, may be NULL) stands between what is given and the table's own. */
+ * -> text, may be NULL) overrides the table's defaults and is overridden by given values. */
 bool plan_resolve_settings(GPtrArray **settings, const PlanProp *props, size_t n,
                            GHashTable *defaults, GError **err);
 /* Type, id, settings: everything of d that needs no bus. */
@@ -101,7 +103,7 @@ void plan_setting_choose(PlanSetting *s, const PlanProp *p, PlanValue v);
 const PlanProp *plan_prop_of(const PlanDevice *d, const char *name);
 bool plan_device_flag(const PlanDevice *d, const char *name, bool otherwise);
 
-/* merge.c: files that each describe a part. Where they differ about one thing: an error. */
+/* merge.c: combine files that each describe a part. Two values for one property are an error. */
 bool plan_settings_combine(GPtrArray *base, const GPtrArray *other, const char *subject,
                            const PlanProp *props, size_t n, GError **err);
 bool plan_combine(PlanMachine *base, PlanMachine *other, const PlanCatalog *c, GError **err);
@@ -126,7 +128,7 @@ void plan_report_difference(struct json_object *out, const char *device, const c
 /* guest.c */
 bool plan_global_is_host(const PlanGlobal *g, const PlanCatalog *c);
 
-/* numbers.c: chassis and slot numbers, one of a kind in the machine. */
+/* numbers.c: chassis and slot numbers, each unique in the machine. */
 bool plan_take_number(PlanIndex *x, PlanDevice *d, GError **err);
 bool plan_choose_number(PlanIndex *x, PlanDevice *d, GError **err);
 void plan_release_number(PlanIndex *x, PlanDevice *d);
@@ -159,23 +161,24 @@ void plan_take_out(PlanIndex *x, PlanDevice *d);
 bool plan_check_slot(const PlanBusNode *node, unsigned slot, GError **err);
 bool plan_bus_hotplug(const PlanBusNode *node);
 void plan_bus_slots(const PlanBusNode *node, unsigned *first, unsigned *last);
-/* True if a device of this type may stand there, room aside. */
+/* True if the rules of the bus allow a device of this type; free slots are not checked. */
 bool plan_bus_takes(const PlanBusNode *node, const PlanType *t);
 /* Slots as "01-04, 06-1f", "none". g_free. */
 char *plan_free_slots(const PlanBusNode *node);
-/* The bus takes the type, has room and, while the machine runs, takes hot-plugged devices. */
+/* True if the bus allows the type, has a free slot and, while the machine runs, supports hot plug.
+ */
 bool plan_bus_accepts(const PlanIndex *x, const PlanBusNode *node, const PlanType *t);
 
 /* advice.c */
 /* "'rp0', 'rp1'": the buses that accept the type; "" if none does. g_free. */
 char *plan_name_buses(const PlanIndex *x, const PlanType *t);
-/* What helps d, which finds no place: the end of a sentence. `full`: the bus it was meant for and
- * that has no free slot, or NULL. g_free. */
+/* Return a suggestion for d, which has no place: the end of a message. `full`: the requested bus,
+ * and that has no free slot, or NULL. g_free. */
 char *plan_advice(const PlanIndex *x, const PlanDevice *d, const PlanBusNode *full);
 
 /* numbered.c: places on buses that count. */
 bool plan_numbered_has_room(const PlanBusNode *node, const PlanType *t);
-/* d goes to such a bus and says where. */
+/* True if d is on such a bus and its number was given. */
 bool plan_number_given(const PlanDevice *d);
 bool plan_put_numbered(PlanDevice *d, PlanBusNode *node, GError **err);
 /* tree.c: the way up to a root, its length, and the room in bus numbers. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Several descriptions made into one: a command line laid over a file, and files that each
+ * Merging descriptions: a command line into a file, and files that each
  * describe a part of a machine.
  *
  * A device of the command line with the id of one in the file changes what it names and leaves the

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Places that are a number in a property of the device: the ports of a virtio serial bus. A type
- * starts at the least number its property takes, the bus ends at its owner's limit.
+ * starts at the smallest number of its property, the bus ends at the limit of its owner.
  */
 #include "plan/internal.h"
 

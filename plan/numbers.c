@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Numbers that must be one of a kind in a machine: the (chassis, slot) pair of hot-plug ports,
+ * Numbers that must be unique in a machine: the (chassis, slot) pair of hot-plug ports,
  * the chassis number of conventional bridges, the bus number of extra roots.
  */
 #include "plan/internal.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Places: which bus a device goes to, which address it gets there, and what the slot's other
- * functions and the bus's rules say about it.
+ * Places: the bus of a device, its address there, and the conditions of the other functions in the
+ * slot and of the rules of the bus.
  */
 #include "plan/internal.h"
 

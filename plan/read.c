@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The description as JSON, in: whole or partial, every key known or refused by name.
+ * Reading a description from JSON, complete or partial. Unknown keys are errors.
  */
 #include <errno.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Reading what a description says about booting, and its serial ports.
+ * Reading the boot section and the serial ports of a description.
  */
 #include "plan/internal.h"
 

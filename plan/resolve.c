@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * From what was asked for to a complete description, whole or one device at a time.
+ * Completing a description: all of it, or one further device.
  */
 #include "plan/internal.h"
 

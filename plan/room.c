@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Room for BARs: what the functions of a bus need of each kind of window, how large the window in
+ * Room for BARs: the part of each window that the functions of a bus need, how large the window in
  * front of the bus is, and whether the memory windows of the root buses can hold everything. I/O is
- * only counted: a guest leaves I/O BARs and windows out that do not fit, and goes on. Largest
+ * only counted: a guest continues without I/O BARs and windows that do not fit. Largest
  * first, each at its natural alignment, is the tightest packing of powers of two; a bridge adds the
  * smallest window that holds what is behind it.
  */

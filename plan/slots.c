@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Who holds what: per bus the range of its slots, those that are free, what fits, whether it may
- * come while the guest runs, and what its windows must hold.
+ * Report of slots: for each bus the range of its slots, the free slots, the accepted devices,
+ * whether they can be plugged while the guest runs, and the contents of its windows.
  */
 #include "plan/internal.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Sentences: every refusal of this library is one line that quotes what it refuses safely.
+ * Text of messages: each error of this library is one line, and rejected text is quoted safely.
  */
 #include <stdarg.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the machine boots: the options -bios, -kernel, -initrd, -dtb and -append, the boot section
+ * Boot images: the options -bios, -kernel, -initrd, -dtb and -append, the boot section
  * of the description, and the open files behind both.
  *
  * SHA-256 of tens of megabytes takes a noticeable time, so that it is computed only when a

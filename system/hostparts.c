@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Host parts of a description: character back ends, objects, disks and network peers, created
- * before the devices that name them. One row a kind; the order of the rows is the order of
+ * before the devices that name them. Each class has one row; the order of the rows is the order of
  * creation.
  */
 #include "session.h"
@@ -45,7 +45,7 @@ static bool create_chardev(Machine *m, struct json_object *options, GError **err
     return chardev_new_json(m, options, err) != NULL;
 }
 
-/* Character back ends of all sorts, those of -serial included, are freed by the session. */
+/* All character back ends, including those of -serial, are freed by the session. */
 static const HostKind kinds[] = {
     { "chardev", create_chardev, chardev_del, NULL },
     { "object", create_object, host_object_del, host_object_free_all },

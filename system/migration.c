@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What migration asks of the session: describing, offering, building and discarding the machine.
+ * Hooks of the migration: describing, offering, building and discarding the machine.
  *
- * With -incoming and nothing said about the guest, no machine is built until a stream describes
- * one. If the command line does describe it, the machine is built at once, as management
- * software expects, and the stream's description must be equal.
+ * With -incoming and no option about the guest, no machine is built until a stream describes one.
+ * If the command line describes the guest, the machine is built immediately, as management software
+ * expects, and the description in the stream must be equal.
  */
 #include "session.h"
 
@@ -58,7 +58,7 @@ static bool session_build(Session *s, GError **err)
     return s->m->qtest || accel_start(s->m, err);
 }
 
-/* Labels of this command line win; what it does not say is the stream's. */
+/* Labels of this command line replace those of the stream. */
 static void take_identity(Session *s, PlanMachine *to, const PlanMachine *wanted)
 {
     char **const ours[] = { &to->name, &to->uuid, &to->rtc };
@@ -140,7 +140,7 @@ static int hook_digests(void *opaque, GError **err)
     return boot_digests(opaque, false, err);
 }
 
-/* The stream's word about capabilities wins over the description's: take it over. */
+/* Capabilities of the stream replace those of the description. */
 static void update_device(gpointer key, gpointer value, gpointer opaque)
 {
     const Device *dev = key;

@@ -16,7 +16,7 @@
 
 typedef bool OptionFn(Session *s, const char *arg, GError **err);
 
-/* Where the kinds of an option and their keys are listed, for `-show options=json`. */
+/* The source of the types of an option and their keys, for `-show options=json`. */
 typedef enum OptionKinds {
     KINDS_NONE,
     KINDS_MACHINE,
@@ -35,7 +35,7 @@ typedef enum OptionKinds {
 } OptionKinds;
 
 typedef struct Option {
-    const char *name, *arg; /* arg NULL: takes none */
+    const char *name, *arg; /* arg NULL: no argument */
     const char *help;
     OptionFn *fn;
     size_t field;         /* without fn: char * to set, or bool to make true; SIZE_MAX: neither */

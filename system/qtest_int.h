@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the qtest server's files share: its state, replies, and the table of requests.
+ * Interfaces between the files of the qtest server: state, replies, and the table of requests.
  */
 #ifndef SYSTEM_QTEST_INT_H
 #define SYSTEM_QTEST_INT_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The words of a qtest request line, and what they say. No side effects, no allocation; the words
- * are views of the line. Any thread.
+ * The words of a qtest request line and their values. The functions have no side effects and
+ * allocate nothing; the words are views of the line. Any thread.
  */
 #ifndef SYSTEM_QTEST_WORDS_H
 #define SYSTEM_QTEST_WORDS_H

@@ -68,13 +68,13 @@ typedef struct Session {
     BootImages *stream_boot; /* of the guest that a stream brought; NULL: none did */
     PlanMachine *given_boot; /* the boot section for `boot` */
     struct BootHash *boot_hash;
-    bool default_firmware; /* nobody chose another */
+    bool default_firmware; /* no option or file chose another */
 
     /* migration.c */
     struct Migration *migration;
-    bool machine_given, guest_given; /* the command line says -M; what else the guest is */
-    bool built;                      /* the machine stands */
-    PlanMachine *own;                /* the command line's, while plan is the stream's */
+    bool machine_given, guest_given; /* -M; other options about the guest */
+    bool built;                      /* the machine exists */
+    PlanMachine *own; /* of the command line, while plan is the description of a stream */
 
     /* running */
     GHashTable *planned; /* Device* -> PlanDevice* of the live machine */
@@ -93,7 +93,8 @@ Session *session_new(const char *program);
 void session_free(Session *s);
 
 /* --- options.c --- */
-/* Take a whole command line. May print help and set MODE_DONE. */
+/* Parse a command line. May print help and set MODE_DONE. Return false with @err set for an unknown
+ * option or an argument that is not accepted. */
 bool options_parse(Session *s, int argc, char **argv, GError **err);
 /* One option without its dash. */
 bool options_apply(Session *s, const char *name, const char *arg, GError **err);
@@ -115,7 +116,7 @@ bool disks_blockdev(Session *s, const char *arg, GError **err);
 /* -hda and the like: `option` is the option's name for messages, `media` disk or cdrom. */
 bool disks_image(Session *s, const char *option, unsigned index, const char *media,
                  const char *file, GError **err);
-/* After the whole command line: the devices of if=virtio, behind those of -device. */
+/* After the last option: add the devices of if=virtio, after those of -device. */
 bool disks_add_devices(Session *s, GError **err);
 /* After merging descriptions: -snapshot for every drive. */
 bool disks_apply_snapshot(Session *s, GError **err);
@@ -138,7 +139,7 @@ bool show_name(size_t i, const char **name);
 bool host_chardevs_create(Session *s, GError **err);
 bool host_parts_create(Session *s, GError **err);
 void host_parts_free(Machine *m);
-/* One part while the machine lives, in the description, too. */
+/* Create or delete one part of a running machine, and of its description. */
 bool host_part_add(Session *s, const char *kind, struct json_object *options, GError **err);
 bool host_part_del(Session *s, const char *kind, const char *id, GError **err);
 
@@ -161,17 +162,17 @@ bool boot_dump_machine(Session *s, const char *path, GError **err);
 /* --- build.c --- */
 /* The board of the resolved description; NULL for an unknown one. */
 const BoardType *build_board(const Session *s);
-/* Note or load what the machine boots (m->boot). remember: RAM comes from a stream. */
+/* Load the boot images (m->boot); @remember: only record them, because a stream contains RAM. */
 bool build_boot(Session *s, bool remember, GError **err);
 /* The board, every device of the resolved description, and what it boots. */
 bool build_machine(Session *s, GError **err);
 void build_fill_host(Session *s);
 
 /* --- migration.c --- */
-/* Before the description is resolved: what of it did the command line say? */
+/* Before the description is resolved: record whether the command line describes the guest. */
 void migration_note_given(Session *s);
 void migration_create(Session *s);
-/* Build the machine, unless a stream is to say what it is. */
+/* Build the machine, unless a stream will describe it. */
 bool migration_start_machine(Session *s, GError **err);
 /* Carry out -incoming. */
 bool migration_await(Session *s, GError **err);
@@ -193,7 +194,7 @@ void main_loop(Session *s);
 
 /* --- process.c: the host process --- */
 bool process_daemonize(Session *s, GError **err); /* returns in the child only */
-void process_ready(Session *s);                   /* tell the parent that waits */
+void process_ready(Session *s);                   /* report success to the parent that waits */
 bool process_write_pidfile(Session *s, GError **err);
 /* Remove it, if it was written and is a regular file. Any thread. */
 void process_remove_pidfile(const Session *s);
@@ -212,7 +213,7 @@ bool process_set_name(const char *name, GError **err);
 bool process_lock_memory(GError **err);
 
 /* --- startup.c --- */
-/* Everything that a start knows before it creates something. */
+/* Complete the description and open the boot images: all checks of a start that create nothing. */
 bool session_complete(Session *s, GError **err);
 /* The command line, up to the complete description (or what -show prints). */
 bool session_prepare(Session *s, int argc, char **argv, GError **err);
@@ -226,7 +227,7 @@ bool session_start(Session *s, GError **err);
  * The machine is freed by session_free(). Once, in place of session_start().
  */
 bool session_check(Session *s, GError **err);
-/* The machine itself, running as the command line says. Once, also if it fails. */
+/* Build the machine and start it, unless -S is given. Once, also if it fails. */
 bool session_start_machine(Session *s, GError **err);
 /* Everything, from the command line to the exit status. */
 int session_run(Session *s, int argc, char **argv);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One run from the command line to the exit status, in the order in which things depend on each
- * other.
+ * One run of the emulator from the command line to the exit status: each step requires only steps
+ * before it.
  */
 #include "options.h"
 
@@ -56,7 +56,7 @@ Session *session_new(const char *program)
     return s;
 }
 
-/* The machine and what serves it; the reverse of start(). Lock held. */
+/* Free the machine and its back ends, in the reverse order of session_start(). Lock held. */
 static void take_down(Session *s)
 {
     Machine *m = s->m;
@@ -72,7 +72,7 @@ static void take_down(Session *s)
         g_source_remove(s->work);
     }
     migration_free(s->migration);
-    machine_clear(m); /* devices let go of their back ends first */
+    machine_clear(m); /* devices release their back ends first */
     host_parts_free(m);
     chardev_free_all(m);
     machine_free(m);
@@ -177,7 +177,7 @@ static bool take_backend_size(Session *s, GError **err)
     }
     part = id && s->plan->ram_size == 0 ? plan_find_host(s->plan, "object", id) : NULL;
     if (!part || !json_object_object_get_ex(part->options, "size", &v)) {
-        return true; /* what is wrong will be said when RAM is made */
+        return true; /* a wrong size is reported when RAM is created */
     }
     if (!plan_value_parse(&size, json_object_get_string(v), &value, err)) {
         g_prefix_error(err, "object '%s': ", id);
@@ -243,7 +243,7 @@ static bool apply_memory_options(Session *s, GError **err)
     return true;
 }
 
-/* What QEMU gives when neither -serial nor -monitor says otherwise. */
+/* The defaults of QEMU without -serial and -monitor. */
 static void add_defaults(Session *s)
 {
     if (s->serials->len > 0 || s->nodefaults) {
@@ -256,7 +256,7 @@ static void add_defaults(Session *s)
     }
 }
 
-/* What the command line says beside devices and parts; it wins over files. */
+/* Labels of the command line replace those of description files. */
 static void take_labels(Session *s)
 {
     char *const given[] = { s->name, s->uuid, s->rtc };
@@ -270,7 +270,7 @@ static void take_labels(Session *s)
     }
 }
 
-/* -serial, else the description's, else what QEMU does without -serial. */
+/* -serial, otherwise the serial ports of the description, otherwise the defaults of QEMU. */
 static void take_serials(Session *s)
 {
     if (s->serials->len == 0 && s->plan->serials) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Booting the `virt` board: where firmware, kernel, initrd and device tree go, and the boot ROM
- * that hands them over.
+ * Booting the `virt` board: the addresses of firmware, kernel, initrd and device tree, and the boot
+ * ROM that passes them on.
  *
  * References: OpenSBI docs/firmware/fw_dynamic.md; Linux Documentation/arch/riscv/boot.rst. RAM
  * from below: firmware, kernel (next 2 MiB boundary), initrd, and near the top, below 3 GiB, the

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What older versions of `virt` have in place of today's defaults
+ * Defaults of older versions of `virt`
  * (docs/devel/machine-versions.md explains how to add a row).
  */
 #include "hw/riscv/virt.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The machine without anything, for clients that only want to ask about types.
+ * The machine without any hardware, for clients that only query types.
  */
 #include "hw/riscv/virt.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The `virt` board: what stands where, and how interrupts are wired.
+ * The `virt` board: its memory map and the wiring of its interrupts.
  */
 #include "hw/riscv/virt.h"
 
@@ -318,7 +318,7 @@ static const PlanProp virt_props[] = {
 
 static const char *const virt_implicit[] = { "gpex-root,addr=00.0", NULL };
 
-/* What all versions of the machine have in common: they differ by the rows of compat.c only. */
+/* Common to all versions of the machine, which differ only by the rows of compat.c. */
 /* clang-format off */
 #define VIRT_PLAN                                                                                 \
     .default_cpu = "rv64", .default_ram_id = "riscv_virt_board.ram", .max_cpus = VIRT_MAX_HARTS,                \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The rules of each kind of bus, in one const table: which places it has, what may be put there,
- * and whether that may happen while the guest runs.
+ * The rules of each bus type, in one const table: its places, the devices that it accepts, and
+ * whether devices can be plugged while the guest runs.
  *
  * A further address kind (SCSI, USB, IDE) is a row here and a PlanAddrKind.
  */
@@ -21,7 +21,7 @@ typedef enum PlanHotplug {
     PLAN_HOTPLUG_NEVER,
     PLAN_HOTPLUG_ALWAYS,
     PLAN_HOTPLUG_IF,     /* the owner's property `hotplug_prop` is on; off if it has none */
-    PLAN_HOTPLUG_UNLESS, /* the same, on if it has none */
+    PLAN_HOTPLUG_UNLESS, /* unless the property is on; on if it has none */
     PLAN_HOTPLUG_UNSEEN, /* until the guest has enumerated what is behind the owner, which the
                             emulator checks; such a bus is not listed as one that can be plugged */
 } PlanHotplug;
@@ -33,19 +33,19 @@ typedef struct PlanBusRule {
     bool ari;                      /* devfn 8 to 255 for functions of an ARI device */
     uint16_t roles;                /* 1 << PlanPciRole of what may be plugged */
     uint8_t slots;                 /* PLAN_SLOT_*: an endpoint needs one of these in common */
-    const char *takes;             /* the last two, in words */
+    const char *takes;             /* roles and slots in words, for messages */
     PlanHotplug hotplug;
     const char *hotplug_prop;
-    bool prop_reserves_slot0;             /* with hotplug_prop on, slot 0 is the controller's */
+    bool prop_reserves_slot0; /* with hotplug_prop on, slot 0 is reserved for the controller */
     const char *number_prop, *limit_prop; /* NUMBER: of the device, of the owner */
     const char *suffix;                   /* the bus is named: owner's id + suffix */
 } PlanBusRule;
 
-/* Never NULL; a kind out of range is PLAN_BUS_NONE. */
+/* Return the rules of a bus type, never NULL; those of PLAN_BUS_NONE for a value out of range. */
 const PlanBusRule *plan_bus_rule(PlanBusKind kind);
-/* True for the kinds whose functions have Express capabilities. */
+/* Return true if functions on such a bus have Express capabilities. */
 bool plan_bus_is_express(PlanBusKind kind);
-/* "an endpoint", "a root port" ... */
+/* Return the name of a role for messages: "an endpoint", "a root port" ... */
 const char *plan_role_name(PlanPciRole role);
 
 #endif

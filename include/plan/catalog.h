@@ -15,7 +15,7 @@
 
 struct PlanMachine;
 
-/* What a property holds. The comment names the C type of the field it is stored in. */
+/* The type of a property. The comment names the C type of the field it is stored in. */
 typedef enum PlanPropKind {
     PLAN_PROP_BOOL,    /* bool: on/off, true/false, yes/no */
     PLAN_PROP_U8,      /* uint8_t */
@@ -39,12 +39,12 @@ enum {
     PLAN_PROP_REQUIRED = 1 << 0, /* the user must give it */
     PLAN_PROP_HOST = 1 << 1,     /* belongs to the `host` section: the guest cannot see it */
     PLAN_PROP_FIXED = 1 << 3,    /* only the default is accepted */
-    PLAN_PROP_DECIDED = 1 << 2,  /* left open, it is decided when the device is created, from its
-                                    back end or place, and stands in the description from then on */
+    PLAN_PROP_DECIDED = 1 << 2,  /* if not given, the device chooses the value when it is created,
+                                    and the description then contains it */
 };
 
 /*
- * One property. Tables of these stand in the descriptors. `field` is the offset in the device's
+ * One property. Descriptors contain tables of properties. `field` is the offset in the device's
  * structure (meaningless to plan/). Numbers are checked against [min, max]; max 0 means the
  * kind's own range.
  */
@@ -60,7 +60,7 @@ typedef struct PlanProp {
     const char *doc;            /* one line for help */
 } PlanProp;
 
-/* The sorts of place a device can be put in, and the sorts of bus a device brings. */
+/* Bus types: where a device can be plugged, and the bus that a device provides. */
 typedef enum PlanBusKind {
     PLAN_BUS_NONE,
     PLAN_BUS_SYSTEM,        /* board devices; no user may plug there */
@@ -73,7 +73,7 @@ typedef enum PlanBusKind {
     PLAN_BUS_KINDS
 } PlanBusKind;
 
-/* What a PCI function is, as far as plugging rules go. */
+/* The role of a PCI function in the rules for plugging. */
 typedef enum PlanPciRole {
     PLAN_PCI_NONE,     /* not a PCI function */
     PLAN_PCI_ENDPOINT, /* conventional, Express or either: see slots */
@@ -94,23 +94,23 @@ typedef struct PlanCount {
     const char *prop[2]; /* NULL: no term */
     uint32_t times[2];
 } PlanCount;
-#define PLAN_AUTO_COUNT UINT32_MAX /* value of a count property: as many as the PlanCount says */
+#define PLAN_AUTO_COUNT UINT32_MAX /* value of a count property: use the PlanCount */
 
-/* One BAR, its presence and size a function of the resolved properties and the kind of bus. */
+/* One BAR. Its presence and size depend on the resolved properties and on the bus type. */
 typedef struct PlanBar {
     uint8_t index; /* 0-5 */
     bool io, is64, prefetch;
     uint64_t size;            /* bytes; 0 without size_prop: as large as MSI-X needs it */
     const char *size_prop;    /* a SIZE property that overrides `size`, or NULL; 0: no BAR */
-    const char *if_prop;      /* the BAR is there if this property is on, or NULL */
-    const char *unless_prop;  /* and if this one is off; auto is on below an Express port */
+    const char *if_prop;      /* the BAR exists only if this property is on, or NULL */
+    const char *unless_prop;  /* and only if this one is off; auto is on below an Express port */
     const char *vectors_prop; /* MSI-X: the property with their number, or NULL: `vectors` */
     uint32_t vectors;
     PlanCount auto_vectors; /* of PLAN_AUTO_COUNT in vectors_prop */
 } PlanBar;
 
-/* The windows that BARs are placed in. A 64-bit BAR that is not prefetchable goes below 4 GiB,
- * where a bridge can forward it. */
+/* The windows that BARs are placed in. A 64-bit BAR that is not prefetchable is placed below
+ * 4 GiB, because a bridge forwards it only there. */
 typedef enum PlanResource {
     PLAN_ROOM_IO,
     PLAN_ROOM_MEM32,
@@ -153,8 +153,8 @@ typedef struct PlanType {
  */
 typedef struct PlanCompat {
     const char *machine; /* the newest machine version the row applies to */
-    const char *type;    /* device type; "*": each type that has the property and no row of its own
-                            for this version; NULL: the property is the machine's */
+    const char *type;    /* device type; "*": each type that has the property and no own row for
+                            this version; NULL: a property of the machine */
     const char *prop, *value;
 } PlanCompat;
 
@@ -176,7 +176,7 @@ typedef struct PlanMachineType {
 /* Names of types that other programs have and this catalogue lacks, for error messages only. */
 typedef struct PlanAbsent {
     const char *pattern; /* a name, with * for any characters */
-    const char *feature; /* what is missing: "NVMe" */
+    const char *feature; /* the missing feature: "NVMe" */
     const char *instead; /* a type of this catalogue to use in its place, or NULL */
 } PlanAbsent;
 
@@ -194,18 +194,22 @@ typedef struct PlanCatalog {
     char *(*cpu_model)(const struct PlanMachine *m, GError **err);
 } PlanCatalog;
 
-/* By name or alias; NULL if unknown. */
+/* Return the type with this name or alias, or NULL. */
 const PlanType *plan_find_type(const PlanCatalog *c, const char *name);
-/* The same; NULL sets *err to a sentence with the nearest name that a user may give. */
+/* Like plan_find_type(); for an unknown type @err is set to a message with the nearest name, or
+ * with the feature that this version lacks. */
 const PlanType *plan_expect_type(const PlanCatalog *c, const char *name, GError **err);
+/* Return the machine type with this name or alias, or NULL. */
 const PlanMachineType *plan_find_machine(const PlanCatalog *c, const char *name);
-/* The default of a property that compat rows give on this machine; NULL if no row applies.
- * type NULL: a property of the machine itself. */
+/* Return the default of a property that compat rows set on this machine, or NULL if no row applies.
+ * @type NULL: a property of the machine itself. */
 const char *plan_compat_value(const PlanCatalog *c, const PlanMachineType *machine,
                               const char *type, const char *prop);
-/* C source that defines `const PlanCatalog plan_catalog` equal to c (fields left 0). g_free. */
+/* Return C source that defines `const PlanCatalog plan_catalog` equal to @c, with all fields 0;
+ * g_free(). */
 char *plan_catalog_to_c(const PlanCatalog *c);
 extern const PlanCatalog plan_catalog; /* in programs that link such a source */
+/* Return the property with this name of a table of @n, or NULL. */
 const PlanProp *plan_find_prop(const PlanProp *props, size_t n, const char *name);
 
 #endif

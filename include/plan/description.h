@@ -2,13 +2,13 @@
 /*
  * The machine description: the complete configuration of a machine as plain data.
  *
- * Command line, -machine-config files, QMP device_add and incoming streams all become one of
- * these; plan_resolve() turns it into a complete description (every property has a value, every
- * device an address); the live machine is built from that and from nothing else. It has two
- * sections: `guest` is what the guest can see, `host` names files, sockets and taps. A third
- * one, `boot`, identifies the images that it boots.
+ * The command line, -machine-config files, QMP device_add and incoming streams are converted to a
+ * description. plan_resolve() completes it: each property gets a value and each device an address.
+ * The live machine is built from the complete description only. A description has three sections:
+ * `guest` contains everything that a guest can observe, `host` names files, sockets and other
+ * resources of the host, and `boot` identifies the images that the machine boots.
  *
- * Nothing here is thread-safe; a description belongs to its holder.
+ * No function of this header is thread-safe. Each description has one owner.
  */
 #ifndef PLAN_DESCRIPTION_H
 #define PLAN_DESCRIPTION_H
@@ -17,7 +17,7 @@
 
 #include "plan/catalog.h"
 
-/* Every refusal of this library: one sentence without a newline, in valid UTF-8. */
+/* The domain of all errors of this library. A message is one line of valid UTF-8. */
 #define PLAN_ERROR plan_error_quark()
 enum { PLAN_ERROR_INVALID };
 GQuark plan_error_quark(void);
@@ -73,12 +73,12 @@ typedef struct PlanHostPart {
     struct json_object *options; /* owned object, keys in the order given */
 } PlanHostPart;
 
-/* What is loaded at power-on and again at each reset. */
+/* An image that is loaded at power-on and at each reset. */
 typedef struct PlanBootImage {
     char *role;    /* "firmware" "kernel" "initrd" "dtb" */
     uint64_t size; /* bytes; 0: not stated */
     char *sha256;  /* hexadecimal; NULL: not stated */
-    char *path;    /* of the file, the host's; NULL: not known */
+    char *path;    /* path of the file on this host; NULL: not known */
 } PlanBootImage;
 
 typedef struct PlanMachine {
@@ -91,17 +91,17 @@ typedef struct PlanMachine {
     GPtrArray *host;         /* PlanHostPart* */
     GPtrArray *globals;      /* PlanGlobal*: -global type.prop=value */
     char *name, *uuid, *rtc; /* as -name, -uuid, -rtc; NULL: not given */
-    bool has_boot;           /* the boot section is stated; false: what it boots is not known */
+    bool has_boot;           /* the boot section is stated; false: the images are not known */
     GPtrArray *boot;         /* PlanBootImage*, each role once, in a fixed order */
-    char *append;            /* the kernel's command line; NULL: none */
-    GPtrArray *serials;      /* char*: -serial, the host's; NULL: not stated */
+    char *append;            /* command line of the kernel; NULL: none */
+    GPtrArray *serials;      /* char*: arguments of -serial; NULL: not stated */
     struct PlanIndex *index; /* private to plan/: ids and buses of a resolved description */
     GHashTable *host_index;  /* private to plan/: PlanHostPart* by kind and id, or NULL */
 } PlanMachine;
 
 typedef struct PlanGlobal {
     char *type, *prop, *value;
-    bool used; /* the type is known: resolving sets it, a caller may warn of the others */
+    bool used; /* set by plan_resolve() if the type exists */
 } PlanGlobal;
 
 /* --- the boot section --- */
@@ -121,7 +121,8 @@ void plan_set_boot(PlanMachine *to, const PlanMachine *from);
 PlanMachine *plan_machine_new(void);
 /* Free a description with its devices and host parts. NULL is accepted. */
 void plan_machine_free(PlanMachine *m);
-/* Return a copy that is not resolved, even if @m is; freed by plan_machine_free(). */
+/* Return a deep copy without the index of ids and buses: plan_resolve() creates it again. Freed by
+ * plan_machine_free(). */
 PlanMachine *plan_machine_copy(const PlanMachine *m);
 /* Return a device without settings. @type is not checked. Freed by plan_device_free(), or owned by
  * a description once it is in its list of devices. */
@@ -217,10 +218,10 @@ struct json_object *plan_options_nest(struct json_object *flat, GError **err);
 PlanHostPart *plan_host_part_parse(const char *kind, const char *text, GError **err);
 /* Free a part that no description owns. NULL is accepted. */
 void plan_host_part_free(PlanHostPart *part);
-/* Add a part. Return true, and @m owns it; false with @err set if @m has a part with the same kind
+/* Add a part. Return true, and @m owns it; false with @err set if @m has a part with the same @kind
  * and id, and the caller keeps @part. */
 bool plan_machine_add_host(PlanMachine *m, PlanHostPart *part, GError **err);
-/* Return the part with this kind and id, owned by @m, or NULL. */
+/* Return the part with the given kind and id, owned by @m, or NULL. */
 PlanHostPart *plan_find_host(const PlanMachine *m, const char *kind, const char *id);
 /* Remove and free a part of @m. */
 void plan_machine_remove_host(PlanMachine *m, PlanHostPart *part);
@@ -285,7 +286,7 @@ PlanMachine *plan_from_text(const char *text, size_t len, GError **err);
  * plan_from_files() - Read one description from several files.
  * @paths: the files, in any order; a section that one file lacks may be in another
  * @n:     number of files
- * @c:     knows aliases of types; may be NULL
+ * @c:     for aliases of types; may be NULL
  * @err:   set on failure, with a message that starts with the path
  *
  * Devices are identified by id, anonymous devices by bus and address, host parts by kind and id.
@@ -305,7 +306,7 @@ bool plan_check_guest_only(const PlanMachine *m, const PlanCatalog *c, GError **
  * plan_merge() - Merge the options of a command line into a description.
  * @base: the description; changed in place, also on failure
  * @over: the options: their values replace those of @base, and other objects are added
- * @c:    knows aliases of types; may be NULL
+ * @c:    for aliases of types; may be NULL
  * @err:  set on failure
  *
  * A device of @over with the id of a device of @base changes the properties that it names, and the

@@ -5,7 +5,7 @@
  * The grammar is RFC 8259 with one addition: strings may have single quotes, as users of
  * -device "{'driver': ...}" and QMP clients write them. Refused beyond the grammar: a key that
  * an object has twice, integers that do not fit 64 bits, control characters and invalid UTF-8 in
- * strings, text after the value, and whatever exceeds the limits. The limits are checked before
+ * strings, text after the value, and everything beyond the limits. The limits are checked before
  * anything is allocated, and time and memory are linear in the length of the text.
  */
 #ifndef PLAN_JSON_H

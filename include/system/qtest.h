@@ -4,8 +4,8 @@
  *
  * One request a line, words separated by single spaces, numbers as C literals. Every line gets
  * exactly one reply line: "OK ...", "FAIL text" or "ERR text"; "IRQ raise N" and "IRQ lower N"
- * lines may stand before it. Replies to the requests of one feed leave in one piece. Machine
- * lock throughout.
+ * lines may precede it. Replies to the requests of one feed are sent in one piece. The caller of
+ * each function holds the machine lock.
  */
 #ifndef SYSTEM_QTEST_H
 #define SYSTEM_QTEST_H
@@ -16,22 +16,26 @@
 #define QTEST_LEN_MAX  (64u << 20) /* bytes that one request may read or write */
 
 typedef struct Qtest Qtest;
-/* Takes replies; returns how many bytes it took. What it does not take is offered again by
- * qtest_writable(); until then requests wait. */
+/* Receives replies. Returns the number of bytes that it accepted; the rest is passed again by
+ * qtest_writable(), and until then no further request is carried out. */
 typedef size_t QtestSink(void *opaque, const char *bytes, size_t len);
 
-/* Replies go to sink. */
+/* Create a server for @m that sends replies to @sink. Freed by qtest_free(). */
 Qtest *qtest_new(Machine *m, QtestSink *sink, void *opaque);
+/* Stop serving and free the server. NULL is accepted. */
 void qtest_free(Qtest *q);
-/* Bytes from the client, in any pieces. */
+/* Process bytes from the client, which need not be complete lines. */
 void qtest_feed(Qtest *q, const void *bytes, size_t len);
-/* The sink may take more. */
+/* Send replies that the sink did not accept, and continue with the requests that wait. */
 void qtest_writable(Qtest *q);
-/* The client is gone: forget half a line and the interrupt watch. */
+/* The client has disconnected: discard an incomplete line and the interrupt watch. */
 void qtest_restart(Qtest *q);
-/* Log requests and replies to a file (-qtest-log); "none" and /dev/null: no log. */
+/* Write requests and replies to a file (-qtest-log); "none" and /dev/null: no log. Return false
+ * with
+ * @err set if the file cannot be opened. */
 bool qtest_log_to(Qtest *q, const char *path, GError **err);
-/* Serve a character device; it must outlive q. */
+/* Connect the server to a character device, which must outlive @q. Return false with @err set if
+ * the device has a user already. */
 struct Chardev;
 bool qtest_serve(Qtest *q, struct Chardev *c, GError **err);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * backplane-plan: plan a machine without starting one. It takes the emulator's options that say
- * what the machine is, and prints the complete description, the slots, or what differs.
+ * backplane-plan: plan a machine without starting it. The program accepts the options of the emulator
+ * that describe the machine, and prints the complete description, the slots, or differences.
  */
 #include <stdio.h>
 #include <stdlib.h>

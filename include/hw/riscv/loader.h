@@ -2,9 +2,9 @@
 /*
  * Images loaded into guest RAM: firmware, kernel, initrd, device tree.
  *
- * Each loaded piece is remembered, so that a reset puts the machine's RAM back to what it was at
- * power-on: pieces that come from files keep the file open and are read again, which costs no
- * memory and survives the file's replacement by a package upgrade. Machine lock.
+ * Each loaded piece is recorded, so that a reset restores its part of RAM. A piece of a file keeps
+ * the file open and reads it again: this needs no memory, and a package upgrade that replaces the
+ * file has no effect. The caller of each function holds the machine lock.
  */
 #ifndef HW_RISCV_LOADER_H
 #define HW_RISCV_LOADER_H
@@ -12,39 +12,42 @@
 #include "hw/core/boot_image.h"
 #include "hw/core/machine.h"
 
-/* Where guest RAM stands, for range checks and copies. */
+/* Guest RAM and its address. */
 typedef struct LoadRam {
     RamBlock *ram;
     uint64_t base;
 } LoadRam;
 
-typedef struct LoadList LoadList; /* the remembered pieces */
+typedef struct LoadList LoadList; /* the recorded pieces */
+/* Return an empty list; freed by load_list_free(). */
 LoadList *load_list_new(LoadRam ram);
-/* From now on remember pieces for replays only, without writing them (RAM comes by a stream). */
+/* From now on record pieces without writing them to RAM, which a stream contains. */
 void load_list_only_remember(LoadList *l);
-/* Forget every piece. */
+/* Remove each piece from the list, and close its file. */
 void load_list_clear(LoadList *l);
+/* Free the list. NULL is accepted. */
 void load_list_free(LoadList *l);
-/* Write every piece again. A file that cannot be read any more is reported through err; the
- * other pieces are written all the same. */
+/* Write each piece to RAM again. Return false with @err set if a file cannot be read; the other
+ * pieces are written. */
 bool load_list_replay(LoadList *l, GError **err);
 
-/* What an image occupies once loaded, and where to enter it. */
+/* The memory that a loaded image occupies, and its entry point. */
 typedef struct LoadedImage {
-    uint64_t start, end; /* end includes memory that the image wants zeroed (bss) */
+    uint64_t start, end; /* end includes memory that the image requires to be zero (bss) */
     uint64_t entry;
 } LoadedImage;
 
 /* Load a kernel or firmware. Accepted: ELF64 for RISC-V (segments at their physical addresses), for
  * a kernel a Linux Image (at RAM base + text_offset, moved up to a multiple of 2 MiB above
  * `floor`), anything else as raw bytes at `floor`. Everything must lie in [floor, limit), which ELF
- * may extend down to RAM's base; otherwise one sentence names the image, its need and the limit. */
+ * may extend down to the base of RAM. Return true with *out set; or false with @err set to a
+ * message with the image, its size and the limit. */
 bool load_image(LoadList *l, BootRole role, const BootImage *image, uint64_t floor, uint64_t limit,
                 LoadedImage *out, GError **err);
-/* The whole image at an address that the caller chose. */
+/* Load all bytes of an image at @addr, with the results of load_image(). */
 bool load_image_at(LoadList *l, BootRole role, const BootImage *image, uint64_t addr,
                    uint64_t limit, LoadedImage *out, GError **err);
-/* Bytes of our own; takes a copy. In range by contract. */
+/* Write and record a copy of @len bytes. The range must be inside RAM. */
 void load_bytes(LoadList *l, const void *data, uint64_t len, uint64_t addr);
 
 #endif

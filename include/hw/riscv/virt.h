@@ -56,7 +56,7 @@ enum { VIRT_BOOT_ROM_SIZE = 88 }; /* code and data of the reset vector */
 
 typedef enum VirtAia { VIRT_AIA_NONE, VIRT_AIA_APLIC, VIRT_AIA_APLIC_IMSIC } VirtAia;
 
-/* What the options make of the board. */
+/* Configuration of a board. */
 typedef struct VirtConfig {
     VirtAia aia;
     bool aclint;
@@ -78,9 +78,11 @@ typedef struct VirtFdtBoot {
     uint64_t initrd_start, initrd_end; /* equal: none */
     const uint8_t *seed;               /* 32 bytes, or NULL */
 } VirtFdtBoot;
-/* Fill in /chosen. False with a sentence if the blob (a user's) has no room or is malformed. */
+/* Set the properties of /chosen. Return false with @err set if the blob (of -dtb) has no room or is
+ * malformed. */
 bool virt_fdt_set_boot(void *fdt, const VirtFdtBoot *boot, GError **err);
-/* A user's blob: checked, copied with `room` bytes free; g_free. NULL and a sentence. */
+/* Return a checked copy of the blob of -dtb with @room bytes of free space, for g_free(); NULL with
+ * @err set if it is malformed. */
 void *virt_fdt_load(const BootImage *image, size_t room, GError **err);
 
 /* The board's own structure (Machine.board). */
@@ -93,14 +95,15 @@ typedef struct Virt {
     LoadList *loads;
     Device *irqchip; /* the controller that wired interrupts enter */
     Device *pci_host, *rtc;
-    uint8_t boot_rom[VIRT_BOOT_ROM_SIZE]; /* what a reset writes to rom, once booted is true */
+    uint8_t boot_rom[VIRT_BOOT_ROM_SIZE]; /* content of rom after a reset, once booted is true */
     bool booted;
 } Virt;
 
-/* Firmware, kernel, initrd, device tree and boot ROM; also fills in loads. */
+/* Load firmware, kernel, initrd, device tree and boot ROM, as BoardType.boot. */
 bool virt_boot(Machine *m, const BoardBoot *boot, GError **err);
+/* Return the path of the first firmware that the host has, or NULL with @err set. */
 const char *virt_default_firmware(GError **err);
-/* A reset: the boot ROM as virt_boot() made it. */
+/* Write the boot ROM again, as virt_boot() did. */
 void virt_restore_boot_rom(Virt *v);
 
 /* The newest version of `virt`, and older ones. */
