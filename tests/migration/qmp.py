@@ -329,7 +329,7 @@ def concurrent_check(folder):
         peer = server.accept()[0]
         assert other.command("query-status")["running"] and unanswered(a.qmp)
         peer.close()
-        assert a.qmp.answer("hmp")["return"].startswith("Error: "), "no error"
+        assert a.qmp.answer("human-monitor-command")["return"].startswith("Error: "), "no error"
         # a client that disconnects, and the next one
         other.request("migrate-check", {"uri": uri})
         peer = server.accept()[0]

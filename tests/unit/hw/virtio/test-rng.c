@@ -121,7 +121,7 @@ static void test_source(void)
     int fd;
 
     drv_machine(&f, NULL, NULL);
-    refused(&f, drv_type("virtio-rng-pci"), "pcie.0", "dut", DRV_DEVFN, "rng=r", "no such object");
+    refused(&f, drv_type("virtio-rng-pci"), "pcie.0", "dut", DRV_DEVFN, "rng=r", "does not exist");
     g_assert_cmpint(mkfifo(path, 0600), ==, 0);
     json_object_object_add(o, "qom-type", json_object_new_string("rng-random"));
     json_object_object_add(o, "id", json_object_new_string("r"));
