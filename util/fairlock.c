@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A mutex that is granted in the order of requests (contract in util/fairlock.h).
+ * A mutex that no thread waits for without bound (contract in util/fairlock.h).
  *
  * A thread that finds the lock taken increments `waiters` and then reads `held` again. A thread
  * that releases the lock clears `held` and then reads `waiters` again. All four accesses are
@@ -12,6 +12,8 @@
 struct FairLockWaiter {
     GCond cond;
     bool granted;
+    bool woken;   /* signalled, and has not looked at the lock since */
+    gint64 since; /* monotonic us: when the request was made */
     FairLockWaiter *next;
 };
 
@@ -40,10 +42,23 @@ bool fair_lock_trylock(FairLock *l)
     return __atomic_load_n(&l->waiters, __ATOMIC_SEQ_CST) == 0 && fair_lock_take_free(l);
 }
 
+/* The first waiter has the lock. Guard. */
+static void fair_lock_dequeue(FairLock *l)
+{
+    FairLockWaiter *w = l->first;
+
+    l->first = w->next;
+    if (!l->first) {
+        l->last = NULL;
+    }
+    __atomic_sub_fetch(&l->waiters, 1, __ATOMIC_SEQ_CST);
+    w->granted = true;
+}
+
 /* Wait in the queue until the lock is granted. Guard. */
 static void fair_lock_wait(FairLock *l)
 {
-    FairLockWaiter w = { .granted = false };
+    FairLockWaiter w = { .since = g_get_monotonic_time() };
 
     g_cond_init(&w.cond);
     if (l->last) {
@@ -54,18 +69,22 @@ static void fair_lock_wait(FairLock *l)
     l->last = &w;
     while (!w.granted) {
         g_cond_wait(&w.cond, &l->guard);
+        w.woken = false;
+        if (!w.granted && l->first == &w && fair_lock_take_free(l)) {
+            fair_lock_dequeue(l);
+        }
     }
     g_cond_clear(&w.cond);
 }
 
 void fair_lock_lock(FairLock *l)
 {
-    if (fair_lock_trylock(l)) {
+    if (fair_lock_take_free(l)) {
         return;
     }
     g_mutex_lock(&l->guard);
     __atomic_add_fetch(&l->waiters, 1, __ATOMIC_SEQ_CST);
-    if (!l->first && fair_lock_take_free(l)) {
+    if (fair_lock_take_free(l)) {
         __atomic_sub_fetch(&l->waiters, 1, __ATOMIC_SEQ_CST);
     } else {
         fair_lock_wait(l);
@@ -73,39 +92,31 @@ void fair_lock_lock(FairLock *l)
     g_mutex_unlock(&l->guard);
 }
 
-/* The lock, which the caller owns, is the first waiter's from now on. Guard. */
-static void fair_lock_grant(FairLock *l)
-{
-    FairLockWaiter *w = l->first;
-
-    l->first = w->next;
-    if (!l->first) {
-        l->last = NULL;
-    }
-    __atomic_sub_fetch(&l->waiters, 1, __ATOMIC_SEQ_CST);
-    w->granted = true;
-    g_cond_signal(&w->cond);
-}
-
 void fair_lock_unlock(FairLock *l)
 {
+    FairLockWaiter *w;
+
     if (__atomic_load_n(&l->waiters, __ATOMIC_SEQ_CST) == 0) {
         __atomic_store_n(&l->held, 0, __ATOMIC_SEQ_CST);
         if (__atomic_load_n(&l->waiters, __ATOMIC_SEQ_CST) == 0) {
             return;
         }
         g_mutex_lock(&l->guard);
-        if (l->first && fair_lock_take_free(l)) {
-            fair_lock_grant(l);
-        }
-        g_mutex_unlock(&l->guard);
-        return;
-    }
-    g_mutex_lock(&l->guard);
-    if (l->first) {
-        fair_lock_grant(l);
     } else {
+        g_mutex_lock(&l->guard);
+        w = l->first;
+        if (w && g_get_monotonic_time() - w->since >= FAIR_LOCK_PATIENCE_US) {
+            fair_lock_dequeue(l);
+            g_cond_signal(&w->cond);
+            g_mutex_unlock(&l->guard);
+            return;
+        }
         __atomic_store_n(&l->held, 0, __ATOMIC_SEQ_CST);
+    }
+    w = l->first;
+    if (w && !w->woken) {
+        w->woken = true;
+        g_cond_signal(&w->cond);
     }
     g_mutex_unlock(&l->guard);
 }

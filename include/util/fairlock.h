@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A mutex that is granted in the order of requests.
+ * A mutex that no thread waits for without bound.
  *
  * An ordinary mutex can be taken again by the thread that just released it, before a thread that
- * waits for it has woken up. Two threads that take it in quick succession can therefore keep a
- * third one out for an unbounded time. Here the releasing thread hands the lock to the first
- * waiter, so a thread waits for at most one turn of each of the others. Without contention taking
- * and releasing cost one atomic operation each.
+ * waits for it has woken up, and this can repeat without bound. Here a thread that releases the
+ * lock hands it to the first waiter if that one has waited for FAIR_LOCK_PATIENCE_US; waiters
+ * are served in the order of their requests. A shorter wait does not cause a hand-over, because the
+ * lock is unused until the waiter runs, which on a loaded host costs more than it helps. Without
+ * contention taking and releasing cost one atomic operation each.
  *
  * All functions may be called from any thread. The lock is not recursive.
  */
@@ -15,6 +16,8 @@
 
 #include <glib.h>
 #include <stdbool.h>
+
+#define FAIR_LOCK_PATIENCE_US 1000
 
 typedef struct FairLockWaiter FairLockWaiter;
 
@@ -32,14 +35,16 @@ void fair_lock_init(FairLock *l);
 /* Free what the lock uses. No thread may own it or wait for it. */
 void fair_lock_clear(FairLock *l);
 
-/* Take the lock; waits until every thread that requested it earlier has released it. */
+/* Take the lock. The wait ends at the latest FAIR_LOCK_PATIENCE_US after the request, plus one turn
+ * of the owner and of each thread that requested the lock earlier. */
 void fair_lock_lock(FairLock *l);
 
 /* Take the lock if that is possible at once. Returns false, without effect, if a thread owns the
  * lock or waits for it. */
 bool fair_lock_trylock(FairLock *l);
 
-/* Release the lock. The caller must own it. The first waiter owns it when this returns. */
+/* Release the lock. The caller must own it. The first waiter owns it when this returns, if it has
+ * waited for FAIR_LOCK_PATIENCE_US. */
 void fair_lock_unlock(FairLock *l);
 
 #endif

@@ -147,8 +147,8 @@ void machine_free(Machine *m);
 /**
  * machine_lock() - Acquire the machine lock.
  *
- * The lock is granted in the order of requests (util/fairlock.h), so a CPU waits for at most one
- * turn of the main loop, and the main loop for one access of each CPU. The lock is not recursive.
+ * The lock is fair (util/fairlock.h): neither the main loop nor a CPU can keep the others out for
+ * longer than about a millisecond and one turn. The lock is not recursive.
  * machine_unlock() releases it.
  */
 void machine_lock(Machine *m);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The fair lock excludes, loses no request, and is granted in the order of requests. */
+/* The fair lock excludes, loses no request, and lets waiters in, in the order of their requests. */
 #include "util/fairlock.h"
 #include "tests/lib/wait.h"
 
@@ -59,8 +59,9 @@ static gpointer wait_thread(gpointer opaque)
     return NULL;
 }
 
-/* The owner requests the lock again as soon as it has released it: the threads that waited get it
- * first, in the order of their requests. An ordinary mutex lets the owner have it at once. */
+/* The owner requests the lock again as soon as it has released it: threads that have waited for
+ * FAIR_LOCK_PATIENCE_US get it first, in the order of their requests. With an ordinary mutex the
+ * owner would get it. */
 static void test_order(void)
 {
     Shared s = { .count = 0 };
@@ -76,6 +77,7 @@ static void test_order(void)
         }
     }
     g_assert_false(fair_lock_trylock(&s.lock));
+    wait_elapse(2 * FAIR_LOCK_PATIENCE_US, "all of them have waited for FAIR_LOCK_PATIENCE_US");
     fair_lock_unlock(&s.lock);
     fair_lock_lock(&s.lock);
     g_assert_cmpuint(s.order, ==, 1234);
