@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "migration/boot.h"
+#include "util/error.h"
 
 #define PIECE (1u << 20)
 
@@ -26,20 +27,19 @@ static bool put_piece(BootSend *s, BootRole role, uint64_t len, ByteWriter *w,
                       const StreamSection *section, GError **err)
 {
     const BootImage *image = &s->images->image[role];
-    g_autofree uint8_t *data = g_malloc(len);
     g_autofree char *label = NULL;
-    size_t at;
+    size_t at, data;
 
-    if (!boot_image_read(image, data, len, s->at)) {
-        label = boot_image_label(role, image);
-        g_set_error(err, MIGRATION_ERROR, 0, "%s cannot be read again: %s", label,
-                    errno ? g_strerror(errno) : "the file became shorter");
-        return false;
-    }
     at = stream_begin_full(w, section);
     put_u8(w, (uint8_t)role);
     put_be64(w, s->at);
-    put_bytes(w, data, len);
+    data = w->out->len;
+    g_byte_array_set_size(w->out, (guint)(data + len));
+    if (!boot_image_read(image, w->out->data + data, len, s->at)) {
+        label = boot_image_label(role, image);
+        return error_set(err, ERROR_HOST, "%s cannot be read again: %s", label,
+                         errno ? g_strerror(errno) : "the file became shorter");
+    }
     stream_end_full(w, section, at);
     return true;
 }

@@ -16,14 +16,18 @@
 #include "migration/outgoing_state.h"
 #include "migration/throttle.h"
 
-#define CHUNK     (1u << 20) /* bytes of stream data made in one turn */
-#define TICK_MS   20
-#define BURST_NS  50000000LL /* time whose share of max-bandwidth may be sent at once */
-#define MAX_TRIES 8          /* passes that are small enough to stop the guest for */
-#define MAX_STUCK 4          /* of these, passes that left more than half of what they sent */
-#define NS        1000000000LL
-#define RAM_ID    2
-#define HWDESC_ID 1
+/* Bytes of stream data made in one turn, and the size of a PART of RAM. A CPU that accesses a
+ * device waits for the turn, so it is short while the guest runs; a file has larger parts. */
+#define LIVE_CHUNK (512u << 10)
+#define FILE_CHUNK (1u << 20)
+#define FEW_BYTES  (1u << 20) /* left of a pass: the guest is stopped without further passes */
+#define TICK_MS    20
+#define BURST_NS   50000000LL /* time whose share of max-bandwidth may be sent at once */
+#define MAX_TRIES  8          /* passes that are small enough to stop the guest for */
+#define MAX_STUCK  4          /* of these, passes that left more than half of what they sent */
+#define NS         1000000000LL
+#define RAM_ID     2
+#define HWDESC_ID  1
 
 struct Outgoing {
     Migration *mig;
@@ -563,7 +567,7 @@ static bool outgoing_time_to_stop(Outgoing *o, uint64_t left, uint64_t before)
         return false;
     }
     o->stuck += left > before / 2;
-    return left <= CHUNK || o->stuck == MAX_STUCK || ++o->tries == MAX_TRIES;
+    return left <= FEW_BYTES || o->stuck == MAX_STUCK || ++o->tries == MAX_TRIES;
 }
 
 /* The target loads what is on its way before the guest is stopped, which shortens the stop. */
@@ -607,7 +611,7 @@ static void outgoing_produce(Outgoing *o)
 
     if (o->state == OUTGOING_BOOT) {
         outgoing_send_boot(o);
-    } else if (!ram_send_some(o->ram, &w, CHUNK)) {
+    } else if (!ram_send_some(o->ram, &w, channel_two_way(o->ch) ? LIVE_CHUNK : FILE_CHUNK)) {
         if (o->state == OUTGOING_RAM) {
             outgoing_end_of_pass(o);
         } else if (o->state == OUTGOING_REST) {

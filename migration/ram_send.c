@@ -196,7 +196,9 @@ static uint64_t next_page(const SendBlock *b)
 static void send_page(RamSend *s, SendBlock *b, uint64_t page, bool same, ByteWriter *w)
 {
     const uint8_t *p = b->ram->host + (page << RAM_PAGE_BITS);
-    bool zero = ram_hole_at(&b->hole, b->ram, page) || ram_is_zero(p, RAM_PAGE_SIZE);
+    /* after the first pass every page was written, so the host has allocated it */
+    bool hole = s->stats.passes == 1 && ram_hole_at(&b->hole, b->ram, page);
+    bool zero = hole || ram_is_zero(p, RAM_PAGE_SIZE);
     uint64_t item = zero ? RAM_ITEM_ZERO : RAM_ITEM_PAGE;
 
     put_be64(w, page << RAM_PAGE_BITS | item | (same ? RAM_ITEM_SAME_BLOCK : 0));
