@@ -37,19 +37,19 @@ void blockcache_fini(BlockCache *c)
     }
 }
 
-static unsigned mix(uint64_t v, unsigned bits)
+static unsigned blockcache_mix(uint64_t v, unsigned bits)
 {
     return (v * 0x9e3779b97f4a7c15u) >> (64 - bits);
 }
 
 static Block **hash_slot(BlockCache *c, uint64_t va, uint64_t host)
 {
-    return &c->hash[mix(va ^ (host << 20), BLOCK_BITS)];
+    return &c->hash[blockcache_mix(va ^ (host << 20), BLOCK_BITS)];
 }
 
 static Block **page_slot(BlockCache *c, uint64_t host)
 {
-    return &c->page[mix(host >> RAM_PAGE_BITS, CPAGE_BITS)];
+    return &c->page[blockcache_mix(host >> RAM_PAGE_BITS, CPAGE_BITS)];
 }
 
 void blockcache_jump_set(BlockCache *c, Block *b, uint32_t context)

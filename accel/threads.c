@@ -148,7 +148,7 @@ void cpu_set_deadline_any(Cpu *cpu, int64_t deadline)
 
 /* --- parking --- */
 
-static void park(CpuThread *t, bool parked)
+static void cpu_set_parked(CpuThread *t, bool parked)
 {
     t->parked = parked;
     if (parked) {
@@ -168,13 +168,13 @@ bool cpu_lock_machine(Cpu *cpu)
         return true; /* it never waited: as if the lock had come at once below */
     }
     g_mutex_lock(&t->accel->lock);
-    park(t, true);
+    cpu_set_parked(t, true);
     g_mutex_unlock(&t->accel->lock);
     machine_lock(cpu->machine);
     g_mutex_lock(&t->accel->lock);
     bool go = !(cpu_pending(cpu) & (CPU_PENDING_STOP | CPU_PENDING_EXCLUSIVE));
     if (go) {
-        park(t, false);
+        cpu_set_parked(t, false);
     }
     g_mutex_unlock(&t->accel->lock);
     /* Otherwise it stays parked: it goes straight to its thread's loop. */
@@ -314,11 +314,11 @@ static gpointer cpu_thread(gpointer opaque)
     g_mutex_lock(&a->lock);
     while (!a->quit) {
         if (!a->running || a->exclusive > 0) {
-            park(t, true);
+            cpu_set_parked(t, true);
             g_cond_wait(&t->wake, &a->lock);
             continue;
         }
-        park(t, false);
+        cpu_set_parked(t, false);
         cpu_clear_pending(t->cpu, CPU_PENDING_STOP | CPU_PENDING_EXCLUSIVE);
         g_mutex_unlock(&a->lock);
         if (!confined) { /* the process filter was installed before the guest was first started */
@@ -328,7 +328,7 @@ static gpointer cpu_thread(gpointer opaque)
         t->cpu->type->run(t->cpu);
         g_mutex_lock(&a->lock);
     }
-    park(t, true);
+    cpu_set_parked(t, true);
     g_mutex_unlock(&a->lock);
     return NULL;
 }

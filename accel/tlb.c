@@ -9,7 +9,7 @@
 /* Leaf sizes above a page: 64 KiB (Svnapot), 2 MiB, 1 GiB, 512 GiB. */
 static const uint8_t level_bits[TLB_LEVELS] = { 16, 21, 30, 39 };
 
-static unsigned hash(uint64_t v, unsigned bits)
+static unsigned tlb_hash(uint64_t v, unsigned bits)
 {
     return (v * 0x9e3779b97f4a7c15u) >> (64 - bits);
 }
@@ -43,7 +43,7 @@ void tlb_flush(Tlb *t)
 
 uint32_t tlb_context(Tlb *t, uint64_t space, uint32_t mode, bool *wrapped)
 {
-    TlbKey *k = &t->keys[hash(space ^ ((uint64_t)mode << 40) ^ mode, 6)];
+    TlbKey *k = &t->keys[tlb_hash(space ^ ((uint64_t)mode << 40) ^ mode, 6)];
 
     if (k->context != 0 && k->space == space && k->mode == mode) {
         return k->context;
@@ -75,17 +75,17 @@ void tlb_fill(Tlb *t, TlbKind kind, uint64_t va, uint32_t context, uint64_t host
     if (leaf_bits > TLB_PAGE_BITS) {
         for (unsigned i = 0; i < TLB_LEVELS; i++) {
             if (leaf_bits <= level_bits[i]) {
-                filter_set(t->large[i], hash(va >> level_bits[i], 10));
+                filter_set(t->large[i], tlb_hash(va >> level_bits[i], 10));
                 break;
             }
         }
     }
     if (kind == TLB_EXEC) {
-        filter_set(t->fetched, hash(page, 12));
+        filter_set(t->fetched, tlb_hash(page, 12));
     }
 }
 
-static void drop(TlbEntry *e, uint64_t va)
+static void tlb_drop(TlbEntry *e, uint64_t va)
 {
     if (((e->tag ^ va) & TLB_PAGE_MASK) == 0) {
         e->tag = 0;
@@ -108,14 +108,14 @@ static void drop_range(Tlb *t, uint64_t va, unsigned bits)
 bool tlb_flush_page(Tlb *t, uint64_t va)
 {
     unsigned i = tlb_index(va);
-    bool fetched = filter_has(t->fetched, hash(va & TLB_PAGE_MASK, 12));
+    bool fetched = filter_has(t->fetched, tlb_hash(va & TLB_PAGE_MASK, 12));
 
     t->epoch++;
     for (unsigned kind = 0; kind < TLB_KINDS; kind++) {
-        drop(&t->entry[kind][i], va);
+        tlb_drop(&t->entry[kind][i], va);
     }
     for (i = 0; i < TLB_LEVELS; i++) {
-        if (filter_has(t->large[i], hash(va >> level_bits[i], 10))) {
+        if (filter_has(t->large[i], tlb_hash(va >> level_bits[i], 10))) {
             drop_range(t, va, level_bits[i]);
             fetched = true;
         }

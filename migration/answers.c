@@ -23,7 +23,7 @@ void answers_clear(Answers *a)
 }
 
 /* -1: failed; 0: the channel has no more now; 1: bytes came. */
-static int fill(Answers *a, Channel *ch, GError **err)
+static int answers_fill(Answers *a, Channel *ch, GError **err)
 {
     uint8_t bytes[4096];
     bool eof;
@@ -40,7 +40,7 @@ static int fill(Answers *a, Channel *ch, GError **err)
     return n < 0 ? -1 : 0;
 }
 
-static int parse_deficits(Answers *a, Answer *out, GError **err)
+static int answers_parse_deficits(Answers *a, Answer *out, GError **err)
 {
     out->deficits = json_tokener_parse(a->deficits->str);
     g_string_truncate(a->deficits, 0);
@@ -53,7 +53,7 @@ static int parse_deficits(Answers *a, Answer *out, GError **err)
     return 1;
 }
 
-static int take_piece(Answers *a, Answer *out, GError **err)
+static int answers_take_piece(Answers *a, Answer *out, GError **err)
 {
     if (a->deficits->len + out->len > MAX_DEFICIT_TEXT) {
         g_set_error(err, MIGRATION_ERROR, 0,
@@ -61,11 +61,11 @@ static int take_piece(Answers *a, Answer *out, GError **err)
         return -1;
     }
     g_string_append_len(a->deficits, (const char *)out->data, out->len);
-    return out->type == ANSWER_MORE ? 0 : parse_deficits(a, out, err);
+    return out->type == ANSWER_MORE ? 0 : answers_parse_deficits(a, out, err);
 }
 
 /* An answer at the start of the buffer: false if it is not whole yet. */
-static bool whole(const Answers *a, Answer *out)
+static bool answers_complete(const Answers *a, Answer *out)
 {
     ByteReader r;
 
@@ -89,8 +89,8 @@ int answers_next(Answers *a, Channel *ch, Answer *out, GError **err)
             g_byte_array_remove_range(a->buf, 0, a->used);
             a->used = 0;
         }
-        if (!whole(a, out)) {
-            got = fill(a, ch, err);
+        if (!answers_complete(a, out)) {
+            got = answers_fill(a, ch, err);
             if (got <= 0) {
                 return got;
             }
@@ -100,7 +100,7 @@ int answers_next(Answers *a, Channel *ch, Answer *out, GError **err)
         if (out->type != ANSWER_MORE && out->type != ANSWER_DEFICITS) {
             return 1;
         }
-        got = take_piece(a, out, err);
+        got = answers_take_piece(a, out, err);
         if (got) {
             return got;
         }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Receiving boot images (contract in boot.h).
+ * Receiving boot images (contract in boot_internal.h).
  */
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "migration/boot.h"
+#include "migration/boot_internal.h"
 #include "util/sha256.h"
 
 struct BootReceive {
@@ -25,7 +25,7 @@ bool boot_image_matches(BootImages *own, BootRole role, const PlanBootImage *wan
            boot_images_hash(own, role, NULL) && strcmp(image->sha256, wanted->sha256) == 0;
 }
 
-static bool prepare(BootReceive *r, BootRole role, bool two_way, GError **err)
+static bool boot_receive_prepare(BootReceive *r, BootRole role, bool two_way, GError **err)
 {
     const PlanBootImage *wanted = plan_find_boot(r->wanted, boot_role_name(role));
 
@@ -49,7 +49,7 @@ BootReceive *boot_receive_new(const PlanMachine *wanted, BootImages *own, bool t
     r->own = own;
     r->images = boot_images_new();
     for (BootRole role = 0; role < BOOT_ROLES; role++) {
-        if (!prepare(r, role, two_way, err)) {
+        if (!boot_receive_prepare(r, role, two_way, err)) {
             boot_receive_free(r);
             return NULL;
         }
@@ -73,8 +73,8 @@ unsigned boot_receive_needed(const BootReceive *r)
     return r->needed;
 }
 
-static bool refuse(GError **err, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
-static bool refuse(GError **err, const char *fmt, ...)
+static bool boot_receive_refuse(GError **err, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
+static bool boot_receive_refuse(GError **err, const char *fmt, ...)
 {
     g_autofree char *what = NULL;
     va_list ap;
@@ -86,7 +86,7 @@ static bool refuse(GError **err, const char *fmt, ...)
     return false;
 }
 
-static bool write_piece(const BootImage *image, const uint8_t *data, size_t len, uint64_t at)
+static bool boot_receive_write(const BootImage *image, const uint8_t *data, size_t len, uint64_t at)
 {
     while (len) {
         ssize_t n = pwrite(image->fd, data, len, (off_t)at);
@@ -101,17 +101,18 @@ static bool write_piece(const BootImage *image, const uint8_t *data, size_t len,
     return true;
 }
 
-static bool check_digest(BootReceive *r, BootRole role, GError **err)
+static bool boot_receive_check_digest(BootReceive *r, BootRole role, GError **err)
 {
     BootImage *image = &r->images->image[role];
     const PlanBootImage *wanted = plan_find_boot(r->wanted, boot_role_name(role));
     const char *sum = sha256_text(r->sum[role]);
 
     if (strcmp(sum, wanted->sha256) != 0) {
-        return refuse(err,
-                      "the %s has the SHA-256 %s, and the description states %s: its file was "
-                      "changed while the guest ran, or the stream is damaged",
-                      boot_role_text(role), sum, wanted->sha256);
+        return boot_receive_refuse(
+            err,
+            "the %s has the SHA-256 %s, and the description states %s: its file was "
+            "changed while the guest ran, or the stream is damaged",
+            boot_role_text(role), sum, wanted->sha256);
     }
     g_strlcpy(image->sha256, sum, sizeof(image->sha256));
     return true;
@@ -129,29 +130,29 @@ bool boot_receive_piece(BootReceive *r, const StreamSection *s, const uint8_t *d
     at = get_be64(&b);
     left = reader_left(&b);
     if (s->version != BOOT_SECTION_VERSION || !reader_ok(&b) || left == 0) {
-        return refuse(err, "version %u with a record of %zu bytes is not understood", s->version,
-                      len);
+        return boot_receive_refuse(err, "version %u with a record of %zu bytes is not understood",
+                                   s->version, len);
     }
     if (role >= BOOT_ROLES || !(r->needed >> role & 1)) {
-        return refuse(err, "an image of role %u was not asked for", role);
+        return boot_receive_refuse(err, "an image of role %u was not asked for", role);
     }
     if (at != r->came[role] || left > r->images->image[role].size - at) {
-        return refuse(err,
-                      "a piece of %" G_GUINT64_FORMAT " bytes at %" G_GUINT64_FORMAT
-                      " of the %s is not the next one",
-                      left, at, boot_role_text(role));
+        return boot_receive_refuse(err,
+                                   "a piece of %" G_GUINT64_FORMAT " bytes at %" G_GUINT64_FORMAT
+                                   " of the %s is not the next one",
+                                   left, at, boot_role_text(role));
     }
-    if (!write_piece(&r->images->image[role], data + 9, left, at)) {
-        return refuse(err, "the host has no memory for the %s: %s", boot_role_text(role),
-                      g_strerror(errno));
+    if (!boot_receive_write(&r->images->image[role], data + 9, left, at)) {
+        return boot_receive_refuse(err, "the host has no memory for the %s: %s",
+                                   boot_role_text(role), g_strerror(errno));
     }
     sha256_add(r->sum[role], data + 9, left);
     r->came[role] += left;
-    return r->came[role] < r->images->image[role].size || check_digest(r, role, err);
+    return r->came[role] < r->images->image[role].size || boot_receive_check_digest(r, role, err);
 }
 
 /* A file of this host is better than a copy of it. */
-static bool prefer_own(BootReceive *r, BootRole role, GError **err)
+static bool boot_receive_prefer_own(BootReceive *r, BootRole role, GError **err)
 {
     const PlanBootImage *wanted = plan_find_boot(r->wanted, boot_role_name(role));
 
@@ -169,12 +170,13 @@ BootImages *boot_receive_finish(BootReceive *r, GError **err)
             continue;
         }
         if (r->came[role] < r->images->image[role].size) {
-            refuse(err,
-                   "the stream has %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT " bytes of the %s",
-                   r->came[role], r->images->image[role].size, boot_role_text(role));
+            boot_receive_refuse(err,
+                                "the stream has %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
+                                " bytes of the %s",
+                                r->came[role], r->images->image[role].size, boot_role_text(role));
             return NULL;
         }
-        if (!prefer_own(r, role, err)) {
+        if (!boot_receive_prefer_own(r, role, err)) {
             return NULL;
         }
     }

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Sending boot images (contract in boot.h).
+ * Sending boot images (contract in boot_internal.h).
  */
 #include <errno.h>
 #include <string.h>
 
-#include "migration/boot.h"
+#include "migration/boot_internal.h"
 #include "util/error.h"
 
 #define PIECE (1u << 20)
 
-static void describe(struct json_object *devices, const StreamSection *s, uint64_t len)
+static void boot_send_describe(struct json_object *devices, const StreamSection *s, uint64_t len)
 {
     g_autofree char *json = g_strdup_printf(
         "{\"name\":\"" BOOT_SECTION "\",\"instance_id\":%u,\"vmsd_name\":\"boot\",\"version\":%d,"
@@ -23,8 +23,8 @@ static void describe(struct json_object *devices, const StreamSection *s, uint64
     json_object_array_add(devices, json_tokener_parse(json));
 }
 
-static bool put_piece(BootSend *s, BootRole role, uint64_t len, ByteWriter *w,
-                      const StreamSection *section, GError **err)
+static bool boot_send_piece(BootSend *s, BootRole role, uint64_t len, ByteWriter *w,
+                            const StreamSection *section, GError **err)
 {
     const BootImage *image = &s->images->image[role];
     g_autofree char *label = NULL;
@@ -60,11 +60,11 @@ int boot_send_some(BootSend *s, ByteWriter *w, uint32_t *next_id, struct json_ob
         return 0;
     }
     len = MIN(PIECE, s->images->image[role].size - s->at);
-    if (!put_piece(s, role, len, w, &section, err)) {
+    if (!boot_send_piece(s, role, len, w, &section, err)) {
         return -1;
     }
     if (devices) {
-        describe(devices, &section, len);
+        boot_send_describe(devices, &section, len);
     }
     (*next_id)++;
     s->instance++;

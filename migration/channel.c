@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Channels (contract in channel.h).
+ * Channels (contract in channel_internal.h).
  */
-#include "migration/channel.h"
+#include "migration/channel_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "migration/channel_address.h"
+#include "migration/channel_address_internal.h"
 #include "migration/stream.h"
 #include "util/connector.h"
 #include "util/listener.h"
@@ -45,7 +45,7 @@ struct ChannelServer {
     void *opaque;
 };
 
-static bool fail(GError **err, const char *uri, const char *what, int e)
+static bool channel_fail(GError **err, const char *uri, const char *what, int e)
 {
     g_set_error(err, MIGRATION_ERROR, 0, "migration channel %s: %s%s%s", uri, what, e ? ": " : "",
                 e ? g_strerror(e) : "");
@@ -54,7 +54,7 @@ static bool fail(GError **err, const char *uri, const char *what, int e)
 
 /* Answers are small and waited for. A host that vanished is noticed within half a minute. What is
  * not tcp refuses these. */
-static void tune_socket(int fd)
+static void channel_tune_socket(int fd)
 {
     static const struct {
         int level, name, value;
@@ -85,7 +85,7 @@ static Channel *channel_alloc(const char *uri)
     return c;
 }
 
-static void take_fd(Channel *c, int fd)
+static void channel_take_fd(Channel *c, int fd)
 {
     struct stat st;
 
@@ -93,7 +93,7 @@ static void take_fd(Channel *c, int fd)
     g_unix_set_fd_nonblocking(fd, TRUE, NULL);
     c->socket = fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
     if (c->socket) {
-        tune_socket(fd);
+        channel_tune_socket(fd);
     }
 }
 
@@ -101,11 +101,11 @@ static Channel *channel_new(const char *uri, int fd)
 {
     Channel *c = channel_alloc(uri);
 
-    take_fd(c, fd);
+    channel_take_fd(c, fd);
     return c;
 }
 
-static void drop_source(GSource **source)
+static void channel_drop_source(GSource **source)
 {
     if (*source) {
         g_source_destroy(*source);
@@ -119,7 +119,7 @@ void channel_free(Channel *c)
     if (!c) {
         return;
     }
-    drop_source(&c->source);
+    channel_drop_source(&c->source);
     connector_free(c->connector);
     g_clear_error(&c->why);
     if (c->file) {
@@ -137,7 +137,7 @@ void channel_free(Channel *c)
 
 /* --- opening --- */
 
-static Channel *open_socket(const char *uri, GError **err)
+static Channel *channel_open_socket(const char *uri, GError **err)
 {
     g_autofree char *host = NULL, *port = NULL;
     ChannelAddress a;
@@ -156,7 +156,7 @@ static Channel *open_socket(const char *uri, GError **err)
     return c;
 }
 
-static Channel *open_fd(const char *uri, bool out, const ChannelFds *fds, GError **err)
+static Channel *channel_open_fd(const char *uri, bool out, const ChannelFds *fds, GError **err)
 {
     const char *name = uri + strlen("fd:");
     guint64 number;
@@ -166,14 +166,15 @@ static Channel *open_fd(const char *uri, bool out, const ChannelFds *fds, GError
         fd = number;
     }
     if (fd < 0 || fcntl(fd, F_GETFD) < 0) {
-        fail(err, uri, "there is no such descriptor: a name given with getfd, or a number", 0);
+        channel_fail(err, uri, "there is no such descriptor: a name given with getfd, or a number",
+                     0);
         return NULL;
     }
     fcntl(fd, F_SETFD, FD_CLOEXEC);
     return channel_new(uri, fd);
 }
 
-static Channel *open_exec(const char *uri, bool out, GError **err)
+static Channel *channel_open_exec(const char *uri, bool out, GError **err)
 {
     char *argv[] = { "/bin/sh", "-c", (char *)uri + strlen("exec:"), NULL };
     g_autoptr(GError) why = NULL;
@@ -183,7 +184,7 @@ static Channel *open_exec(const char *uri, bool out, GError **err)
 
     if (!g_spawn_async_with_pipes(NULL, argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &pid,
                                   out ? &fd : NULL, out ? NULL : &fd, NULL, &why)) {
-        fail(err, uri, why->message, 0);
+        channel_fail(err, uri, why->message, 0);
         return NULL;
     }
     fcntl(fd, F_SETFD, FD_CLOEXEC);
@@ -192,21 +193,21 @@ static Channel *open_exec(const char *uri, bool out, GError **err)
     return c;
 }
 
-static Channel *open_fdset(const char *uri, bool out, const ChannelFds *fds, GError **err)
+static Channel *channel_open_fdset(const char *uri, bool out, const ChannelFds *fds, GError **err)
 {
     int fd = fds && fds->take ? fds->take(fds->opaque, uri + strlen("file:"), out) : -1;
 
     if (fd < 0) {
-        fail(err, uri,
-             out ? "that set has no descriptor to write to: add-fd makes sets"
-                 : "that set has no descriptor to read from: add-fd makes sets",
-             0);
+        channel_fail(err, uri,
+                     out ? "that set has no descriptor to write to: add-fd makes sets"
+                         : "that set has no descriptor to read from: add-fd makes sets",
+                     0);
         return NULL;
     }
     return channel_new(uri, fd);
 }
 
-static Channel *open_file(const char *uri, bool out, GError **err)
+static Channel *channel_open_file(const char *uri, bool out, GError **err)
 {
     const char *path = uri + strlen("file:");
     g_autoptr(GError) why = NULL;
@@ -217,7 +218,7 @@ static Channel *open_file(const char *uri, bool out, GError **err)
     if (out) {
         file = out_file_begin(path, 0600, &why);
         if (!file) {
-            fail(err, uri, why->message, 0);
+            channel_fail(err, uri, why->message, 0);
             return NULL;
         }
         c = channel_new(uri, out_file_fd(file));
@@ -226,7 +227,7 @@ static Channel *open_file(const char *uri, bool out, GError **err)
     }
     fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO's writer may come later */
     if (fd < 0) {
-        fail(err, uri, "the file cannot be opened", errno);
+        channel_fail(err, uri, "the file cannot be opened", errno);
         return NULL;
     }
     return channel_new(uri, fd);
@@ -253,19 +254,19 @@ bool channel_check_uri(const char *uri, GError **err)
     return false;
 }
 
-static Channel *open_one_way(const char *uri, bool out, const ChannelFds *fds, GError **err)
+static Channel *channel_open_one_way(const char *uri, bool out, const ChannelFds *fds, GError **err)
 {
     if (g_str_has_prefix(uri, "fd:")) {
-        return open_fd(uri, out, fds, err);
+        return channel_open_fd(uri, out, fds, err);
     }
     if (g_str_has_prefix(uri, "exec:") && uri[5]) {
-        return open_exec(uri, out, err);
+        return channel_open_exec(uri, out, err);
     }
     if (g_str_has_prefix(uri, "file:/dev/fdset/")) {
-        return open_fdset(uri, out, fds, err);
+        return channel_open_fdset(uri, out, fds, err);
     }
     if (g_str_has_prefix(uri, "file:") && uri[5]) {
-        return open_file(uri, out, err);
+        return channel_open_file(uri, out, err);
     }
     channel_check_uri(uri, err);
     return NULL;
@@ -273,12 +274,13 @@ static Channel *open_one_way(const char *uri, bool out, const ChannelFds *fds, G
 
 Channel *channel_open_out(const char *uri, const ChannelFds *fds, GError **err)
 {
-    return channel_is_server(uri) ? open_socket(uri, err) : open_one_way(uri, true, fds, err);
+    return channel_is_server(uri) ? channel_open_socket(uri, err)
+                                  : channel_open_one_way(uri, true, fds, err);
 }
 
 Channel *channel_open_in(const char *uri, const ChannelFds *fds, GError **err)
 {
-    return open_one_way(uri, false, fds, err);
+    return channel_open_one_way(uri, false, fds, err);
 }
 
 bool channel_two_way(const Channel *c)
@@ -295,7 +297,7 @@ bool channel_is_file(const Channel *c)
 
 /* --- readiness --- */
 
-static gboolean ready(gint fd, GIOCondition condition, gpointer opaque)
+static gboolean channel_ready(gint fd, GIOCondition condition, gpointer opaque)
 {
     Channel *c = opaque;
 
@@ -303,26 +305,26 @@ static gboolean ready(gint fd, GIOCondition condition, gpointer opaque)
     return G_SOURCE_CONTINUE;
 }
 
-static void watch_fd(Channel *c)
+static void channel_watch_fd(Channel *c)
 {
     c->source = g_unix_fd_source_new(c->fd, c->what);
-    g_source_set_callback(c->source, G_SOURCE_FUNC(ready), c, NULL);
+    g_source_set_callback(c->source, G_SOURCE_FUNC(channel_ready), c, NULL);
     g_source_attach(c->source, NULL);
 }
 
-static void on_connected(void *opaque, int fd, const GError *err)
+static void channel_on_connected(void *opaque, int fd, const GError *err)
 {
     Channel *c = opaque;
 
     g_clear_pointer(&c->connector, connector_free);
     if (fd >= 0) {
-        take_fd(c, fd);
+        channel_take_fd(c, fd);
     } else {
         c->why = g_error_copy(err);
     }
     if (c->what) {
         if (fd >= 0) {
-            watch_fd(c);
+            channel_watch_fd(c);
         }
         c->fn(c->opaque); /* last: it may free c */
     }
@@ -330,21 +332,21 @@ static void on_connected(void *opaque, int fd, const GError *err)
 
 void channel_watch(Channel *c, bool in, bool out, ChannelFn *fn, void *opaque)
 {
-    drop_source(&c->source);
+    channel_drop_source(&c->source);
     c->what = (in ? G_IO_IN | G_IO_HUP : 0) | (out ? G_IO_OUT : 0);
     c->what |= c->what ? G_IO_ERR : 0;
     c->fn = fn;
     c->opaque = opaque;
     if (c->connector && !c->started) {
         c->started = true;
-        connector_start(c->connector, NULL, on_connected, c);
+        connector_start(c->connector, NULL, channel_on_connected, c);
     } else if (c->what && c->fd >= 0) {
-        watch_fd(c);
+        channel_watch_fd(c);
     }
 }
 
 /* Nobody runs the main context: look whether it is connected now. */
-static void poll_connector(Channel *c)
+static void channel_poll_connector(Channel *c)
 {
     int fd, r = connector_wait(c->connector, 0, &fd, &c->why);
 
@@ -352,19 +354,19 @@ static void poll_connector(Channel *c)
         g_clear_pointer(&c->connector, connector_free);
     }
     if (r > 0) {
-        take_fd(c, fd);
+        channel_take_fd(c, fd);
     }
 }
 
 int channel_connected(Channel *c, GError **err)
 {
     if (c->connector && !c->started) {
-        poll_connector(c);
+        channel_poll_connector(c);
     }
     if (c->why) {
         g_autofree char *what = g_strdup_printf("it cannot be connected: %s", c->why->message);
 
-        fail(err, c->uri, what, 0);
+        channel_fail(err, c->uri, what, 0);
         return -1;
     }
     return c->connector ? 0 : 1;
@@ -372,7 +374,7 @@ int channel_connected(Channel *c, GError **err)
 
 /* --- bytes --- */
 
-static bool try_later(int e)
+static bool channel_try_later(int e)
 {
     return e == EAGAIN || e == EWOULDBLOCK || e == EINTR;
 }
@@ -381,10 +383,10 @@ ssize_t channel_write(Channel *c, const void *buf, size_t len, GError **err)
 {
     ssize_t n = c->socket ? send(c->fd, buf, len, MSG_NOSIGNAL) : write(c->fd, buf, len);
 
-    if (n >= 0 || try_later(errno)) {
+    if (n >= 0 || channel_try_later(errno)) {
         return MAX(n, 0);
     }
-    fail(err, c->uri, "writing failed", errno);
+    channel_fail(err, c->uri, "writing failed", errno);
     return -1;
 }
 
@@ -393,28 +395,28 @@ ssize_t channel_read(Channel *c, void *buf, size_t len, bool *eof, GError **err)
     ssize_t n = read(c->fd, buf, len);
 
     *eof = n == 0;
-    if (n >= 0 || try_later(errno)) {
+    if (n >= 0 || channel_try_later(errno)) {
         return MAX(n, 0);
     }
-    fail(err, c->uri, "reading failed", errno);
+    channel_fail(err, c->uri, "reading failed", errno);
     return -1;
 }
 
 /* --- the end of one-way channels --- */
 
-static int finish_file(Channel *c, GError **err)
+static int channel_finish_file(Channel *c, GError **err)
 {
     g_autoptr(GError) why = NULL;
 
     c->fd = -1;
     if (!out_file_commit(g_steal_pointer(&c->file), true, &why)) {
-        fail(err, c->uri, why->message, 0);
+        channel_fail(err, c->uri, why->message, 0);
         return -1;
     }
     return 1;
 }
 
-static int finish_exec(Channel *c, GError **err)
+static int channel_finish_exec(Channel *c, GError **err)
 {
     int status;
     pid_t got;
@@ -440,13 +442,13 @@ int channel_finish(Channel *c, GError **err)
 {
     channel_watch(c, false, false, NULL, NULL);
     if (c->file) {
-        return finish_file(c, err);
+        return channel_finish_file(c, err);
     }
     if (c->pid) {
-        return finish_exec(c, err);
+        return channel_finish_exec(c, err);
     }
     if (!c->socket && channel_is_file(c) && fsync(c->fd) < 0) {
-        fail(err, c->uri, "the file cannot be written to the disk", errno);
+        channel_fail(err, c->uri, "the file cannot be written to the disk", errno);
         return -1;
     }
     return 1;
@@ -454,7 +456,8 @@ int channel_finish(Channel *c, GError **err)
 
 /* --- listening --- */
 
-static void on_peer(void *opaque, int fd, const struct sockaddr_storage *from, socklen_t len)
+static void channel_on_peer(void *opaque, int fd, const struct sockaddr_storage *from,
+                            socklen_t len)
 {
     ChannelServer *s = opaque;
     int room = 1 << 20;
@@ -464,7 +467,7 @@ static void on_peer(void *opaque, int fd, const struct sockaddr_storage *from, s
     s->fn(s->opaque, channel_new(s->address, fd));
 }
 
-static bool listen_on(int fd, ChannelAddress *a)
+static bool channel_listen(int fd, ChannelAddress *a)
 {
     int on = 1;
 
@@ -489,8 +492,8 @@ ChannelServer *channel_serve(const char *uri, ChannelAcceptFn *fn, void *opaque,
         return NULL;
     }
     fd = socket(a.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0 || !listen_on(fd, &a)) {
-        fail(err, uri, "it cannot be listened on", errno);
+    if (fd < 0 || !channel_listen(fd, &a)) {
+        channel_fail(err, uri, "it cannot be listened on", errno);
         if (fd >= 0) {
             close(fd);
         }
@@ -502,7 +505,7 @@ ChannelServer *channel_serve(const char *uri, ChannelAcceptFn *fn, void *opaque,
     s->opaque = opaque;
     s->address = channel_address_text(&a);
     s->at = a;
-    s->listener = listener_new(fd, NULL, on_peer, s);
+    s->listener = listener_new(fd, NULL, channel_on_peer, s);
     return s;
 }
 

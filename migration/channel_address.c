@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Socket addresses of migration URIs (contract in channel_address.h).
+ * Socket addresses of migration URIs (contract in channel_address_internal.h).
  */
-#include "migration/channel_address.h"
+#include "migration/channel_address_internal.h"
 
 #include <netdb.h>
 #include <netinet/in.h>
@@ -11,7 +11,7 @@
 #include "migration/stream.h"
 #include "util/connector.h"
 
-static bool parse_unix(const char *uri, ChannelAddress *a, GError **err)
+static bool channel_address_parse_unix(const char *uri, ChannelAddress *a, GError **err)
 {
     const char *path = uri + strlen("unix:");
     size_t len = strlen(path);
@@ -29,7 +29,7 @@ static bool parse_unix(const char *uri, ChannelAddress *a, GError **err)
 }
 
 /* "host:port" or "[v6]:port" into two strings. */
-static bool split_host(const char *text, char **host, char **port)
+static bool channel_address_split_host(const char *text, char **host, char **port)
 {
     const char *end;
 
@@ -56,7 +56,7 @@ bool channel_address_split(const char *uri, bool listening, char **host, char **
     guint64 number;
 
     *host = *port = NULL;
-    if (!split_host(uri + strlen("tcp:"), host, port) ||
+    if (!channel_address_split_host(uri + strlen("tcp:"), host, port) ||
         !g_ascii_string_to_unsigned(*port, 10, listening ? 0 : 1, 65535, &number, NULL)) {
         g_clear_pointer(host, g_free);
         g_clear_pointer(port, g_free);
@@ -67,7 +67,8 @@ bool channel_address_split(const char *uri, bool listening, char **host, char **
     return true;
 }
 
-static bool parse_tcp(const char *uri, bool listening, ChannelAddress *a, GError **err)
+static bool channel_address_parse_tcp(const char *uri, bool listening, ChannelAddress *a,
+                                      GError **err)
 {
     g_autofree char *host = NULL, *port = NULL;
     struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM }, *list;
@@ -92,8 +93,8 @@ static bool parse_tcp(const char *uri, bool listening, ChannelAddress *a, GError
 bool channel_address_parse(const char *uri, bool listening, ChannelAddress *a, GError **err)
 {
     memset(a, 0, sizeof(*a));
-    return g_str_has_prefix(uri, "unix:") ? parse_unix(uri, a, err)
-                                          : parse_tcp(uri, listening, a, err);
+    return g_str_has_prefix(uri, "unix:") ? channel_address_parse_unix(uri, a, err)
+                                          : channel_address_parse_tcp(uri, listening, a, err);
 }
 
 char *channel_address_text(const ChannelAddress *a)

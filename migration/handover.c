@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The hand-over record (contract in handover.h).
+ * The hand-over record (contract in handover_internal.h).
  */
-#include "migration/handover.h"
+#include "migration/handover_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,14 +12,14 @@
 
 #include "migration/stream.h"
 
-static const char *const steps[] = { "offered", "given", "source", "target" };
+static const char *const handover_steps[] = { "offered", "given", "source", "target" };
 
-static char *record(const char *folder, const char *token, const char *step)
+static char *handover_path(const char *folder, const char *token, const char *step)
 {
     return g_strdup_printf("%s/%s.%s", folder, token, step);
 }
 
-static bool fail(GError **err, const char *folder, const char *what)
+static bool handover_fail(GError **err, const char *folder, const char *what)
 {
     int e = errno;
 
@@ -28,7 +28,7 @@ static bool fail(GError **err, const char *folder, const char *what)
     return false;
 }
 
-static bool sync_folder(const char *folder)
+static bool handover_sync(const char *folder)
 {
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), e;
     bool ok = fd >= 0 && fsync(fd) == 0;
@@ -42,16 +42,16 @@ static bool sync_folder(const char *folder)
 }
 
 /* 0, or an errno. */
-static int move(const char *folder, const char *token, const char *from, const char *to)
+static int handover_move(const char *folder, const char *token, const char *from, const char *to)
 {
-    g_autofree char *a = record(folder, token, from), *b = record(folder, token, to);
+    g_autofree char *a = handover_path(folder, token, from), *b = handover_path(folder, token, to);
 
-    return g_rename(a, b) < 0 || !sync_folder(folder) ? errno : 0;
+    return g_rename(a, b) < 0 || !handover_sync(folder) ? errno : 0;
 }
 
-static bool exists(const char *folder, const char *token, const char *step)
+static bool handover_exists(const char *folder, const char *token, const char *step)
 {
-    g_autofree char *path = record(folder, token, step);
+    g_autofree char *path = handover_path(folder, token, step);
 
     return access(path, F_OK) == 0;
 }
@@ -69,26 +69,27 @@ bool handover_offer(const char *folder, char token[HANDOVER_TOKEN + 1], GError *
     for (char *p = uuid, *to = token; (*to = *p) != '\0'; p++) {
         to += *p != '-';
     }
-    path = record(folder, token, "offered");
+    path = handover_path(folder, token, "offered");
     fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0) {
-        return fail(err, folder, "no record can be made there");
+        return handover_fail(err, folder, "no record can be made there");
     }
     close(fd);
-    return sync_folder(folder) || fail(err, folder, "the record cannot be written to the disk");
+    return handover_sync(folder) ||
+           handover_fail(err, folder, "the record cannot be written to the disk");
 }
 
 bool handover_is_offered(const char *folder, const char *token)
 {
-    return exists(folder, token, "offered");
+    return handover_exists(folder, token, "offered");
 }
 
 bool handover_give(const char *folder, const char *token, GError **err)
 {
-    errno = move(folder, token, "offered", "given");
+    errno = handover_move(folder, token, "offered", "given");
     if (errno) {
-        fail(err, folder, "the record cannot be changed");
-        move(folder, token, "given", "offered");
+        handover_fail(err, folder, "the record cannot be changed");
+        handover_move(folder, token, "given", "offered");
         return false;
     }
     return true;
@@ -97,28 +98,28 @@ bool handover_give(const char *folder, const char *token, GError **err)
 HandoverClaim handover_claim(const char *folder, const char *token, bool target, GError **err)
 {
     const char *own = target ? "target" : "source", *other = target ? "source" : "target";
-    int e = move(folder, token, "given", own);
+    int e = handover_move(folder, token, "given", own);
 
     if (e == 0) {
         return HANDOVER_MINE;
     }
     /* a rename may have been done and not been said so: what is there decides */
-    if (exists(folder, token, own) && sync_folder(folder)) {
+    if (handover_exists(folder, token, own) && handover_sync(folder)) {
         return HANDOVER_MINE;
     }
-    if (e == ENOENT && exists(folder, token, other)) {
+    if (e == ENOENT && handover_exists(folder, token, other)) {
         return HANDOVER_THEIRS;
     }
     errno = e;
-    fail(err, folder, "the record cannot be changed");
-    move(folder, token, own, "given"); /* not claimed, if that is all that went wrong */
+    handover_fail(err, folder, "the record cannot be changed");
+    handover_move(folder, token, own, "given"); /* not claimed, if that is all that went wrong */
     return HANDOVER_UNKNOWN;
 }
 
 void handover_forget(const char *folder, const char *token)
 {
-    for (unsigned i = 0; i < G_N_ELEMENTS(steps); i++) {
-        g_autofree char *path = record(folder, token, steps[i]);
+    for (unsigned i = 0; i < G_N_ELEMENTS(handover_steps); i++) {
+        g_autofree char *path = handover_path(folder, token, handover_steps[i]);
 
         g_unlink(path);
     }

@@ -17,8 +17,8 @@
 #define MAX_CPUS        4096
 #define RECORD_KIND     "handover" /* among the parts: its id is the record's token */
 
-static void add_part(struct json_object *list, const MigrationOffer *offer, const PlanProp *p,
-                     const char *id)
+static void handshake_add_part(struct json_object *list, const MigrationOffer *offer,
+                               const PlanProp *p, const char *id)
 {
     uint64_t size = offer->part_size ? offer->part_size(offer->opaque, p->backend, id) : 0;
     struct json_object *o;
@@ -32,7 +32,7 @@ static void add_part(struct json_object *list, const MigrationOffer *offer, cons
     }
 }
 
-static void add_record(struct json_object *list, const char *token)
+static void handshake_add_record(struct json_object *list, const char *token)
 {
     struct json_object *o = json_object_new_object();
 
@@ -42,7 +42,7 @@ static void add_record(struct json_object *list, const char *token)
 }
 
 /* What the guest sees of the host parts that its devices name; and the hand-over record. */
-static struct json_object *describe_parts(Migration *mig, const PlanMachine *plan)
+static struct json_object *handshake_parts(Migration *mig, const PlanMachine *plan)
 {
     struct json_object *list = json_object_new_array();
     MigrationOffer offer = { 0 };
@@ -56,12 +56,12 @@ static struct json_object *describe_parts(Migration *mig, const PlanMachine *pla
             const PlanProp *p = plan_find_prop(d->t->props, d->t->n_props, s->name);
 
             if (p && p->kind == PLAN_PROP_BACKEND && s->text && *s->text) {
-                add_part(list, &offer, p, s->text);
+                handshake_add_part(list, &offer, p, s->text);
             }
         }
     }
     if (mig->record[0]) {
-        add_record(list, mig->record);
+        handshake_add_record(list, mig->record);
     }
     return list;
 }
@@ -74,7 +74,7 @@ char *handshake_text(Migration *mig)
 
     json_object_object_add(o, "profile", json_object_new_string(PROFILE));
     json_object_object_add(o, "description", plan_to_json(plan, mig->hooks.catalog, true));
-    json_object_object_add(o, "parts", describe_parts(mig, plan));
+    json_object_object_add(o, "parts", handshake_parts(mig, plan));
     text = g_strdup(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN));
     json_object_put(o);
     return text;
@@ -82,8 +82,8 @@ char *handshake_text(Migration *mig)
 
 /* --- reading --- */
 
-static bool refuse(GError **err, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
-static bool refuse(GError **err, const char *fmt, ...)
+static bool handshake_refuse(GError **err, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
+static bool handshake_refuse(GError **err, const char *fmt, ...)
 {
     g_autofree char *what = NULL;
     va_list ap;
@@ -95,7 +95,7 @@ static bool refuse(GError **err, const char *fmt, ...)
     return false;
 }
 
-static struct json_object *parse_json(const uint8_t *data, size_t len, GError **err)
+static struct json_object *handshake_parse_json(const uint8_t *data, size_t len, GError **err)
 {
     static const PlanJsonLimits limits = { MAX_DESCRIPTION, MAX_VALUES, MAX_DEPTH };
     struct json_object *o =
@@ -103,31 +103,33 @@ static struct json_object *parse_json(const uint8_t *data, size_t len, GError **
 
     if (o && !json_object_is_type(o, json_type_object)) {
         json_object_put(o);
-        refuse(err, "it is not a JSON object");
+        handshake_refuse(err, "it is not a JSON object");
         return NULL;
     }
     return o;
 }
 
-static bool check_keys(struct json_object *o, GError **err)
+static bool handshake_check_keys(struct json_object *o, GError **err)
 {
     struct json_object *profile = json_object_object_get(o, "profile");
     struct json_object *desc = json_object_object_get(o, "description");
 
     if (!json_object_is_type(profile, json_type_string) ||
         strcmp(json_object_get_string(profile), PROFILE)) {
-        return refuse(err, "the stream's profile is '%.60s', this build reads '" PROFILE "'",
-                      profile ? json_object_get_string(profile) : "");
+        return handshake_refuse(err,
+                                "the stream's profile is '%.60s', this build reads '" PROFILE "'",
+                                profile ? json_object_get_string(profile) : "");
     }
     if (!json_object_is_type(desc, json_type_object) || json_object_object_length(o) != 3 ||
         !json_object_is_type(json_object_object_get(o, "parts"), json_type_array)) {
-        return refuse(err, "it is not made of a profile, a description and parts");
+        return handshake_refuse(err, "it is not made of a profile, a description and parts");
     }
     if (json_object_array_length(json_object_object_get(o, "parts")) > MAX_PARTS) {
-        return refuse(err, "it has more than %d parts", MAX_PARTS);
+        return handshake_refuse(err, "it has more than %d parts", MAX_PARTS);
     }
     if (json_object_object_get_ex(desc, "host", NULL)) {
-        return refuse(err, "it names parts of the source's host, which a stream must not");
+        return handshake_refuse(err,
+                                "it names parts of the source's host, which a stream must not");
     }
     return true;
 }
@@ -139,7 +141,7 @@ static bool check_boot(const PlanMachine *plan, GError **err)
         const PlanBootImage *b = plan->boot->pdata[i];
 
         if (!b->size || !b->sha256) {
-            return refuse(err, "the %s has no size or no SHA-256", b->role);
+            return handshake_refuse(err, "the %s has no size or no SHA-256", b->role);
         }
     }
     return true;
@@ -148,14 +150,14 @@ static bool check_boot(const PlanMachine *plan, GError **err)
 PlanMachine *handshake_parse(const uint8_t *data, size_t len, const PlanCatalog *catalog,
                              struct json_object **parts, GError **err)
 {
-    struct json_object *o = parse_json(data, len, err);
+    struct json_object *o = handshake_parse_json(data, len, err);
     g_autoptr(PlanMachine) plan = NULL;
 
     *parts = NULL;
     if (!o) {
         return NULL;
     }
-    if (check_keys(o, err)) {
+    if (handshake_check_keys(o, err)) {
         plan = plan_from_json(json_object_object_get(o, "description"), err);
         *parts = json_object_get(json_object_object_get(o, "parts"));
     }
@@ -288,7 +290,7 @@ static void judge_machine(struct json_object *list, const PlanMachine *wanted,
     }
 }
 
-static const char *string_of(struct json_object *o, const char *key)
+static const char *handshake_string(struct json_object *o, const char *key)
 {
     struct json_object *v =
         json_object_is_type(o, json_type_object) ? json_object_object_get(o, key) : NULL;
@@ -304,8 +306,8 @@ static void judge_sizes(struct json_object *list, struct json_object *parts,
 
     for (size_t i = 0; i < n; i++) {
         struct json_object *o = json_object_array_get_idx(parts, i);
-        const char *id = string_of(o, "id");
-        uint64_t have = offer->part_size(offer->opaque, string_of(o, "kind"), id);
+        const char *id = handshake_string(o, "id");
+        uint64_t have = offer->part_size(offer->opaque, handshake_string(o, "kind"), id);
         int64_t wanted = *id ? json_object_get_int64(json_object_object_get(o, "size")) : 0;
 
         if (have && wanted != (int64_t)have) {
@@ -324,8 +326,8 @@ const char *handshake_record(struct json_object *parts)
     for (size_t i = 0; i < n; i++) {
         struct json_object *o = json_object_array_get_idx(parts, i);
 
-        if (g_str_equal(string_of(o, "kind"), RECORD_KIND)) {
-            return string_of(o, "id");
+        if (g_str_equal(handshake_string(o, "kind"), RECORD_KIND)) {
+            return handshake_string(o, "id");
         }
     }
     return NULL;
@@ -354,7 +356,7 @@ static void judge_record(struct json_object *list, struct json_object *parts,
 /* Device and property, separated by a character that no id has. g_free. */
 static char *place_of(struct json_object *o)
 {
-    return g_strconcat(string_of(o, "device"), "\n", string_of(o, "property"), NULL);
+    return g_strconcat(handshake_string(o, "device"), "\n", handshake_string(o, "property"), NULL);
 }
 
 /* Append those of more that are about another place than everything in the list. */
@@ -448,7 +450,7 @@ struct json_object *handshake_judge(PlanMachine *wanted, struct json_object *par
     return list;
 }
 
-static const char *text_of(struct json_object *o, const char *key, const char *none)
+static const char *handshake_text_of(struct json_object *o, const char *key, const char *none)
 {
     struct json_object *v = json_object_object_get(o, key);
 
@@ -463,9 +465,10 @@ char *handshake_sentence(struct json_object *deficits)
     for (size_t i = 0; i < n && s->len < 2000; i++) {
         struct json_object *o = json_object_array_get_idx(deficits, i);
 
-        g_string_append_printf(s, "%s%.100s %.100s: wanted %.200s, have %.200s", i ? "; " : "",
-                               text_of(o, "device", "machine"), text_of(o, "property", "?"),
-                               text_of(o, "wanted", "nothing"), text_of(o, "have", "none"));
+        g_string_append_printf(
+            s, "%s%.100s %.100s: wanted %.200s, have %.200s", i ? "; " : "",
+            handshake_text_of(o, "device", "machine"), handshake_text_of(o, "property", "?"),
+            handshake_text_of(o, "wanted", "nothing"), handshake_text_of(o, "have", "none"));
     }
     if (s->len >= 2000) {
         g_string_append_printf(s, "; %zu in all", n);

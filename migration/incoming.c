@@ -65,7 +65,7 @@ static void incoming_free(Incoming *in)
 
 /* Answers are short and the other side waits for them: what the channel does not take at once
  * is a channel that is broken. */
-static bool answer(Incoming *in, uint16_t type, const void *data, size_t len, GError **err)
+static bool incoming_answer(Incoming *in, uint16_t type, const void *data, size_t len, GError **err)
 {
     g_autoptr(GByteArray) out = g_byte_array_new();
     ByteWriter w = { out };
@@ -83,14 +83,14 @@ static bool answer(Incoming *in, uint16_t type, const void *data, size_t len, GE
     return n >= 0;
 }
 
-static void tell_source(Incoming *in, const char *text)
+static void incoming_report_error(Incoming *in, const char *text)
 {
     if (channel_two_way(in->ch)) {
-        answer(in, ANSWER_ERROR, text, MIN(strlen(text), 4000), NULL);
+        incoming_answer(in, ANSWER_ERROR, text, MIN(strlen(text), 4000), NULL);
     }
 }
 
-static void discard(Incoming *in)
+static void incoming_discard(Incoming *in)
 {
     Migration *mig = in->mig;
 
@@ -102,16 +102,16 @@ static void discard(Incoming *in)
     }
 }
 
-static void fail(Incoming *in, GError *err)
+static void incoming_fail(Incoming *in, GError *err)
 {
     Migration *mig = in->mig;
 
-    tell_source(in, err->message);
+    incoming_report_error(in, err->message);
     migration_set_error(mig, err);
     if (in->deficits && json_object_array_length(in->deficits)) {
         mig->deficits = json_object_get(in->deficits);
     }
-    discard(in);
+    incoming_discard(in);
     incoming_free(in);
     migration_set_status(mig, MIG_FAILED);
 }
@@ -119,13 +119,13 @@ static void fail(Incoming *in, GError *err)
 void incoming_cancel(Incoming *in)
 {
     if (in) {
-        fail(in, g_error_new_literal(MIGRATION_ERROR, 0, "the load was cancelled"));
+        incoming_fail(in, g_error_new_literal(MIGRATION_ERROR, 0, "the load was cancelled"));
     }
 }
 
 /* --- running --- */
 
-static RunState state_to_enter(const Incoming *in)
+static RunState incoming_run_state(const Incoming *in)
 {
     MigrationOffer offer = { 0 };
 
@@ -137,7 +137,7 @@ static RunState state_to_enter(const Incoming *in)
 }
 
 /* The source reads in the record whether the guest was taken; that is the last step. */
-static bool take_record(Incoming *in, GError **err)
+static bool incoming_take_record(Incoming *in, GError **err)
 {
     const char *token = handshake_record(in->parts);
     HandoverClaim claim = HANDOVER_MINE;
@@ -151,21 +151,21 @@ static bool take_record(Incoming *in, GError **err)
     return claim == HANDOVER_MINE;
 }
 
-static bool run_guest(Incoming *in, GError **err)
+static bool incoming_run_guest(Incoming *in, GError **err)
 {
     if (!migration_disks_take(in->mig, err)) {
         return false;
     }
-    if (!take_record(in, err)) {
+    if (!incoming_take_record(in, err)) {
         migration_disks_release(in->mig, NULL);
         return false;
     }
     in->state = IN_RUNS;
     channel_server_free(in->mig->server);
     in->mig->server = NULL;
-    machine_set_state(in->machine, state_to_enter(in));
+    machine_set_state(in->machine, incoming_run_state(in));
     if (channel_two_way(in->ch)) {
-        answer(in, ANSWER_RUNS, NULL, 0, NULL); /* the guest runs, heard or not */
+        incoming_answer(in, ANSWER_RUNS, NULL, 0, NULL); /* the guest runs, heard or not */
     }
     migration_set_status(in->mig, MIG_COMPLETED);
     return true;
@@ -173,13 +173,13 @@ static bool run_guest(Incoming *in, GError **err)
 
 /* --- elements of the stream --- */
 
-static bool refuse(GError **err, const char *what)
+static bool incoming_refuse(GError **err, const char *what)
 {
     g_set_error_literal(err, MIGRATION_ERROR, 0, what);
     return false;
 }
 
-static void set_timer(Incoming *in, unsigned seconds, GSourceFunc fn)
+static void incoming_set_timer(Incoming *in, unsigned seconds, GSourceFunc fn)
 {
     if (in->timer) {
         g_source_remove(in->timer);
@@ -188,40 +188,41 @@ static void set_timer(Incoming *in, unsigned seconds, GSourceFunc fn)
 }
 
 /* It may be a port scanner, or a source that hangs: others must be able to connect. */
-static gboolean no_description(gpointer opaque)
+static gboolean incoming_no_description(gpointer opaque)
 {
     Incoming *in = opaque;
 
     in->timer = 0;
-    fail(in, in->machine_type
-                 ? g_error_new(MIGRATION_ERROR, 0,
-                               "the source did not describe its machine within %d seconds",
-                               DESCRIPTION_SECONDS)
-                 : g_error_new(MIGRATION_ERROR, 0,
-                               "no migration stream began on the connection within %d seconds",
-                               HEADER_SECONDS));
+    incoming_fail(in,
+                  in->machine_type
+                      ? g_error_new(MIGRATION_ERROR, 0,
+                                    "the source did not describe its machine within %d seconds",
+                                    DESCRIPTION_SECONDS)
+                      : g_error_new(MIGRATION_ERROR, 0,
+                                    "no migration stream began on the connection within %d seconds",
+                                    HEADER_SECONDS));
     return G_SOURCE_REMOVE;
 }
 
-static bool on_configuration(void *opaque, const char *machine, GError **err)
+static bool incoming_configuration(void *opaque, const char *machine, GError **err)
 {
     Incoming *in = opaque;
 
     in->machine_type = g_strdup(machine);
     if (in->timer) {
-        set_timer(in, DESCRIPTION_SECONDS, no_description);
+        incoming_set_timer(in, DESCRIPTION_SECONDS, incoming_no_description);
     }
     return true;
 }
 
-static bool refuse_deficits(Incoming *in, GError **err)
+static bool incoming_refuse_deficits(Incoming *in, GError **err)
 {
     g_autofree char *text = handshake_sentence(in->deficits);
 
-    return refuse(err, text);
+    return incoming_refuse(err, text);
 }
 
-static bool build(Incoming *in, GError **err)
+static bool incoming_build(Incoming *in, GError **err)
 {
     Migration *mig = in->mig;
 
@@ -235,7 +236,7 @@ static bool build(Incoming *in, GError **err)
         }
     }
     in->built = true;
-    set_timer(in, 0, NULL);
+    incoming_set_timer(in, 0, NULL);
     if (!mig->hooks.build(mig->hooks.opaque, in->wanted, err)) {
         return false;
     }
@@ -245,8 +246,8 @@ static bool build(Incoming *in, GError **err)
     return in->ram != NULL;
 }
 
-static bool on_description(Incoming *in, const StreamSection *s, const uint8_t *data, size_t len,
-                           GError **err)
+static bool incoming_description(Incoming *in, const StreamSection *s, const uint8_t *data,
+                                 size_t len, GError **err)
 {
     MigrationOffer offer = { 0 };
 
@@ -265,16 +266,18 @@ static bool on_description(Incoming *in, const StreamSection *s, const uint8_t *
     in->deficits = handshake_judge(in->wanted, in->parts, &offer, in->mig->hooks.catalog);
     in->state = IN_JUDGED;
     if (g_strcmp0(in->machine_type, in->wanted->type)) {
-        return refuse(err, "the configuration and the description name different machines");
+        return incoming_refuse(err,
+                               "the configuration and the description name different machines");
     }
     if (channel_two_way(in->ch)) {
         return true;
     }
-    return json_object_array_length(in->deficits) ? refuse_deficits(in, err) : build(in, err);
+    return json_object_array_length(in->deficits) ? incoming_refuse_deficits(in, err)
+                                                  : incoming_build(in, err);
 }
 
 /* RAM comes next: the images are complete. */
-static bool take_boot(Incoming *in, GError **err)
+static bool incoming_take_boot(Incoming *in, GError **err)
 {
     const MigrationHooks *hooks = &in->mig->hooks;
     BootImages *images = NULL;
@@ -297,8 +300,8 @@ static bool take_boot(Incoming *in, GError **err)
     return true;
 }
 
-static bool on_full(void *opaque, const StreamSection *s, const uint8_t *data, size_t len,
-                    GError **err)
+static bool incoming_full(void *opaque, const StreamSection *s, const uint8_t *data, size_t len,
+                          GError **err)
 {
     Incoming *in = opaque;
 
@@ -312,11 +315,12 @@ static bool on_full(void *opaque, const StreamSection *s, const uint8_t *data, s
         return false;
     }
     digest_section(in->digest, s, data, len); /* closed once the digest was told */
-    return in->state == IN_HEAD ? on_description(in, s, data, len, err)
+    return in->state == IN_HEAD ? incoming_description(in, s, data, len, err)
                                 : loadvm_section(in->load, s, data, len, err);
 }
 
-static bool on_items(void *opaque, const StreamSection *s, ByteReader *r, bool *done, GError **err)
+static bool incoming_items(void *opaque, const StreamSection *s, ByteReader *r, bool *done,
+                           GError **err)
 {
     Incoming *in = opaque;
 
@@ -324,13 +328,13 @@ static bool on_items(void *opaque, const StreamSection *s, ByteReader *r, bool *
         g_set_error(err, MIGRATION_ERROR, 0, "section %s does not belong here", s->name);
         return false;
     }
-    return take_boot(in, err) && ram_receive_items(in->ram, s, r, done, err);
+    return incoming_take_boot(in, err) && ram_receive_items(in->ram, s, r, done, err);
 }
 
-static bool everything_came(Incoming *in, GError **err)
+static bool incoming_complete(Incoming *in, GError **err)
 {
     if (in->state != IN_LOADING) {
-        return refuse(err, "the stream ends where no machine is being loaded");
+        return incoming_refuse(err, "the stream ends where no machine is being loaded");
     }
     if (!ram_receive_finish(in->ram, err) || !loadvm_finish(in->load, err)) {
         return false;
@@ -345,101 +349,104 @@ static bool everything_came(Incoming *in, GError **err)
 
 /* --- commands of a two-way channel --- */
 
-static bool answer_deficits(Incoming *in, GError **err)
+static bool incoming_answer_deficits(Incoming *in, GError **err)
 {
     const char *text = json_object_to_json_string_ext(in->deficits, JSON_C_TO_STRING_PLAIN);
 
-    return answer(in, ANSWER_DEFICITS, text, strlen(text), err) &&
-           (in->check_over || refuse_deficits(in, err));
+    return incoming_answer(in, ANSWER_DEFICITS, text, strlen(text), err) &&
+           (in->check_over || incoming_refuse_deficits(in, err));
 }
 
-static bool on_check(Incoming *in, const uint8_t *data, size_t len, GError **err)
+static bool incoming_check(Incoming *in, const uint8_t *data, size_t len, GError **err)
 {
     uint8_t needed;
 
     if (in->state != IN_JUDGED || len != 1 || data[0] > 1) {
-        return refuse(err, "a check was asked for in the wrong place");
+        return incoming_refuse(err, "a check was asked for in the wrong place");
     }
     in->check_over = data[0];
     if (json_object_array_length(in->deficits)) {
-        return answer_deficits(in, err);
+        return incoming_answer_deficits(in, err);
     }
-    if (!in->check_over && !build(in, err)) {
+    if (!in->check_over && !incoming_build(in, err)) {
         return false;
     }
     needed = in->boot ? (uint8_t)boot_receive_needed(in->boot) : 0;
-    return answer(in, ANSWER_ACCEPT, &needed, in->boot ? 1 : 0, err);
+    return incoming_answer(in, ANSWER_ACCEPT, &needed, in->boot ? 1 : 0, err);
 }
 
 /* A source that is gone, or gave up unheard, must not find its guest running here later. */
-static gboolean no_go(gpointer opaque)
+static gboolean incoming_no_go(gpointer opaque)
 {
     Incoming *in = opaque;
 
     in->timer = 0;
-    fail(in, g_error_new(MIGRATION_ERROR, 0, "the source did not give the guest within %d seconds",
-                         GO_SECONDS));
+    incoming_fail(in,
+                  g_error_new(MIGRATION_ERROR, 0,
+                              "the source did not give the guest within %d seconds", GO_SECONDS));
     return G_SOURCE_REMOVE;
 }
 
-static bool on_prepare(Incoming *in, GError **err)
+static bool incoming_prepare(Incoming *in, GError **err)
 {
     uint8_t digest[DIGEST_BYTES];
     gsize len = 32;
 
-    if (!everything_came(in, err)) {
+    if (!incoming_complete(in, err)) {
         return false;
     }
     g_checksum_get_digest(in->digest, digest, &len);
     for (int i = 0; i < 8; i++) {
         digest[32 + i] = ram_receive_pages(in->ram) >> (56 - 8 * i);
     }
-    set_timer(in, GO_SECONDS, no_go);
-    return answer(in, ANSWER_DIGEST, digest, sizeof(digest), err);
+    incoming_set_timer(in, GO_SECONDS, incoming_no_go);
+    return incoming_answer(in, ANSWER_DIGEST, digest, sizeof(digest), err);
 }
 
-static bool on_command(void *opaque, uint16_t command, const uint8_t *data, size_t len,
-                       GError **err)
+static bool incoming_command(void *opaque, uint16_t command, const uint8_t *data, size_t len,
+                             GError **err)
 {
     Incoming *in = opaque;
 
     if (!channel_two_way(in->ch)) {
-        return refuse(err, "a command stands in a one-way stream");
+        return incoming_refuse(err, "a command stands in a one-way stream");
     }
     switch (command) {
     case STREAM_CMD_OPEN_RETURN_PATH:
-        return len ? refuse(err, "the command to open the return path has data") : true;
+        return len ? incoming_refuse(err, "the command to open the return path has data") : true;
     case STREAM_CMD_CHECK:
-        return on_check(in, data, len, err);
+        return incoming_check(in, data, len, err);
     case STREAM_CMD_SYNC:
         return in->state == IN_LOADING
-                   ? answer(in, ANSWER_SYNC, NULL, 0, err)
-                   : refuse(err, "a synchronization was asked for in the wrong place");
+                   ? incoming_answer(in, ANSWER_SYNC, NULL, 0, err)
+                   : incoming_refuse(err, "a synchronization was asked for in the wrong place");
     case STREAM_CMD_PREPARE:
-        return on_prepare(in, err);
+        return incoming_prepare(in, err);
     case STREAM_CMD_GO:
-        return in->state == IN_PREPARED ? run_guest(in, err)
-                                        : refuse(err, "the guest was given before it was loaded");
+        return in->state == IN_PREPARED
+                   ? incoming_run_guest(in, err)
+                   : incoming_refuse(err, "the guest was given before it was loaded");
     default:
         g_set_error(err, MIGRATION_ERROR, 0, "there is no command %u", command);
         return false;
     }
 }
 
-static bool on_end(void *opaque, GError **err)
+static bool incoming_end(void *opaque, GError **err)
 {
     Incoming *in = opaque;
 
-    return channel_two_way(in->ch) ? refuse(err, "a two-way stream has no end")
-                                   : everything_came(in, err);
+    return channel_two_way(in->ch) ? incoming_refuse(err, "a two-way stream has no end")
+                                   : incoming_complete(in, err);
 }
 
-static const StreamHandler handler = { on_configuration, on_full, on_items, on_command, on_end };
+static const StreamHandler incoming_handler = { incoming_configuration, incoming_full,
+                                                incoming_items, incoming_command, incoming_end };
 
 /* --- bytes --- */
 
 /* It only asked, and has its answer: the next may come at once. */
-static void end_check(Incoming *in)
+static void incoming_end_check(Incoming *in)
 {
     Migration *mig = in->mig;
 
@@ -447,35 +454,35 @@ static void end_check(Incoming *in)
     migration_set_status(mig, MIG_SETUP);
 }
 
-static void at_end_of_channel(Incoming *in)
+static void incoming_end_of_channel(Incoming *in)
 {
     GError *err = NULL;
 
     if (channel_two_way(in->ch)) {
-        fail(in, g_error_new_literal(MIGRATION_ERROR, 0, "the source closed the channel"));
+        incoming_fail(in, g_error_new_literal(MIGRATION_ERROR, 0, "the source closed the channel"));
         return;
     }
-    if (!stream_reader_finish(in->reader, &err) || !run_guest(in, &err)) {
-        fail(in, err);
+    if (!stream_reader_finish(in->reader, &err) || !incoming_run_guest(in, &err)) {
+        incoming_fail(in, err);
         return;
     }
     incoming_free(in);
 }
 
 /* Once the guest runs it stays, whatever stands behind its being given. */
-static void after_bytes(Incoming *in, bool understood, GError *err)
+static void incoming_after_bytes(Incoming *in, bool understood, GError *err)
 {
     if (in->state == IN_RUNS) {
         g_clear_error(&err);
         incoming_free(in);
     } else if (!understood) {
-        fail(in, err);
+        incoming_fail(in, err);
     } else if (in->check_over) {
-        end_check(in);
+        incoming_end_check(in);
     }
 }
 
-static void turn(void *opaque)
+static void incoming_turn(void *opaque)
 {
     Incoming *in = opaque;
     uint8_t *space = stream_reader_space(in->reader, CHUNK);
@@ -484,18 +491,18 @@ static void turn(void *opaque)
     ssize_t n = channel_read(in->ch, space, CHUNK, &eof, &err);
 
     if (n < 0) {
-        fail(in, err);
+        incoming_fail(in, err);
     } else if (eof) {
-        at_end_of_channel(in);
+        incoming_end_of_channel(in);
     } else if (n > 0) {
         in->mig->stats.bytes += n;
         understood = stream_reader_came(in->reader, n, &err);
-        after_bytes(in, understood, err);
+        incoming_after_bytes(in, understood, err);
     }
 }
 
 /* One at a time. What the source sends is never read, so that it may see a reset instead. */
-static void refuse_connection(Channel *ch)
+static void incoming_refuse_connection(Channel *ch)
 {
     static const char why[] = "another migration is under way here";
     g_autoptr(GByteArray) out = g_byte_array_new();
@@ -508,13 +515,14 @@ static void refuse_connection(Channel *ch)
 
 /* A connection on which no stream has begun does not keep others out. What has arrived on it by
  * now still counts. */
-static void give_up_silent(Migration *mig)
+static void incoming_give_up_silent(Migration *mig)
 {
     if (mig->in && mig->server && !mig->in->machine_type) {
-        turn(mig->in);
+        incoming_turn(mig->in);
     }
     if (mig->in && mig->server && !mig->in->machine_type) {
-        fail(mig->in, g_error_new_literal(MIGRATION_ERROR, 0,
+        incoming_fail(mig->in,
+                      g_error_new_literal(MIGRATION_ERROR, 0,
                                           "another connection came before this one began a "
                                           "migration stream"));
     }
@@ -525,9 +533,9 @@ void incoming_accept(void *opaque, Channel *ch)
     Migration *mig = opaque;
     Incoming *in;
 
-    give_up_silent(mig);
+    incoming_give_up_silent(mig);
     if (mig->in || mig->machine->state != RUN_INMIGRATE) {
-        refuse_connection(ch);
+        incoming_refuse_connection(ch);
         return;
     }
     migration_clear_result(mig);
@@ -535,13 +543,13 @@ void incoming_accept(void *opaque, Channel *ch)
     in->mig = mig;
     in->machine = mig->machine;
     in->ch = ch;
-    in->reader = stream_reader_new(&handler, in);
+    in->reader = stream_reader_new(&incoming_handler, in);
     in->digest = g_checksum_new(G_CHECKSUM_SHA256);
     mig->stats.started = migration_now();
     mig->in = in;
     migration_set_status(mig, MIG_ACTIVE);
     if (mig->server) {
-        set_timer(in, HEADER_SECONDS, no_description);
+        incoming_set_timer(in, HEADER_SECONDS, incoming_no_description);
     }
-    channel_watch(ch, true, false, turn, in);
+    channel_watch(ch, true, false, incoming_turn, in);
 }

@@ -5,11 +5,11 @@
 #ifndef MIGRATION_INTERNAL_H
 #define MIGRATION_INTERNAL_H
 
-#include "migration/boot.h"
-#include "migration/channel.h"
-#include "migration/handover.h"
+#include "migration/boot_internal.h"
+#include "migration/channel_internal.h"
+#include "migration/handover_internal.h"
 #include "migration/migration.h"
-#include "migration/ram.h"
+#include "migration/ram_internal.h"
 #include "migration/savevm.h"
 #include "util/error.h"
 

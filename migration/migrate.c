@@ -10,7 +10,7 @@
 #include "migration/internal.h"
 #include "util/sandbox.h"
 
-static const char *const status_names[MIG_STATUSES] = {
+static const char *const migration_status_names[MIG_STATUSES] = {
     [MIG_NONE] = "none",
     [MIG_SETUP] = "setup",
     [MIG_CANCELLING] = "cancelling",
@@ -74,7 +74,7 @@ Migration *migration_of(Machine *m)
 
 const char *migration_status(const Migration *mig)
 {
-    return status_names[mig->status];
+    return migration_status_names[mig->status];
 }
 
 void migration_set_status(Migration *mig, MigStatus status)
@@ -160,18 +160,19 @@ ChannelFds migration_fds(Migration *mig)
 
 /* --- entry points --- */
 
-static bool refuse(GError **err, const char *what)
+static bool migration_refuse(GError **err, const char *what)
 {
     g_set_error_literal(err, MIGRATION_ERROR, 0, what);
     return false;
 }
 
 /* exec: starts a process. Under spawn=deny it is refused here, before anything is stopped. */
-static bool may_open(const Migration *mig, const char *uri, GError **err)
+static bool migration_may_open(const Migration *mig, const char *uri, GError **err)
 {
     if (g_str_has_prefix(uri, "exec:") && sandbox_denies_spawn(mig->machine->sandbox)) {
-        return refuse(err, "exec: starts a process, which -sandbox spawn=deny forbids: use tcp:, "
-                           "unix:, fd: or file:");
+        return migration_refuse(
+            err, "exec: starts a process, which -sandbox spawn=deny forbids: use tcp:, "
+                 "unix:, fd: or file:");
     }
     return true;
 }
@@ -179,23 +180,23 @@ static bool may_open(const Migration *mig, const char *uri, GError **err)
 bool migration_may_send(Migration *mig, GError **err)
 {
     if (mig->out || mig->in) {
-        return refuse(err, "There's a migration process in progress");
+        return migration_refuse(err, "There's a migration process in progress");
     }
     if (mig->given_away) {
-        return refuse(err, "The guest was given away: there is nothing here to migrate");
+        return migration_refuse(err, "The guest was given away: there is nothing here to migrate");
     }
     if (mig->machine->state == RUN_INMIGRATE) {
-        return refuse(err, "Guest is waiting for an incoming migration");
+        return migration_refuse(err, "Guest is waiting for an incoming migration");
     }
     if (!mig->machine->has_guest || !mig->hooks.description(mig->hooks.opaque)) {
-        return refuse(err, "This machine has no guest to migrate");
+        return migration_refuse(err, "This machine has no guest to migrate");
     }
     return savevm_possible(mig->machine, err);
 }
 
 bool migration_start(Migration *mig, const char *uri, GError **err)
 {
-    if (!migration_may_send(mig, err) || !may_open(mig, uri, err) ||
+    if (!migration_may_send(mig, err) || !migration_may_open(mig, uri, err) ||
         (mig->hooks.may_leave && !mig->hooks.may_leave(mig->hooks.opaque, err))) {
         return false;
     }
@@ -208,8 +209,9 @@ bool migration_cancel(Migration *mig, GError **err)
 {
     if (mig->out) {
         if (!outgoing_may_cancel(mig->out)) {
-            return refuse(err, "The guest was given away already: the migration cannot be "
-                               "cancelled (see query-migrate and migrate-resolve)");
+            return migration_refuse(err,
+                                    "The guest was given away already: the migration cannot be "
+                                    "cancelled (see query-migrate and migrate-resolve)");
         }
         outgoing_cancel(mig->out);
     }
@@ -221,7 +223,8 @@ bool migration_cancel(Migration *mig, GError **err)
 bool migration_continue(Migration *mig, const char *state, GError **err)
 {
     if (g_strcmp0(state, "pre-switchover") || mig->status != MIG_PRE_SWITCHOVER) {
-        return refuse(err, "Migration not in expected state: only pre-switchover is continued");
+        return migration_refuse(
+            err, "Migration not in expected state: only pre-switchover is continued");
     }
     outgoing_continue(mig->out);
     return true;
@@ -230,15 +233,18 @@ bool migration_continue(Migration *mig, const char *state, GError **err)
 bool migration_resolve(Migration *mig, bool here, bool force, GError **err)
 {
     if (!mig->given_away) {
-        return refuse(err, "The guest is here and was not given away: there is nothing to resolve");
+        return migration_refuse(
+            err, "The guest is here and was not given away: there is nothing to resolve");
     }
     if (mig->status != MIG_UNDECIDED && here && !force) {
-        return refuse(err, "The target acknowledged that it runs the guest; to run it here too, "
-                           "give force=true");
+        return migration_refuse(
+            err, "The target acknowledged that it runs the guest; to run it here too, "
+                 "give force=true");
     }
     if (here && !force && migration_record_claim(mig, NULL) == HANDOVER_THEIRS) {
-        return refuse(err, "The hand-over record says that the target took the guest; to run it "
-                           "here all the same, give force=true");
+        return migration_refuse(
+            err, "The hand-over record says that the target took the guest; to run it "
+                 "here all the same, give force=true");
     }
     if (here && !migration_disks_take(mig, err)) {
         return false;
@@ -256,24 +262,26 @@ bool migration_resolve(Migration *mig, bool here, bool force, GError **err)
 bool migration_may_run(Migration *mig, GError **err)
 {
     if (mig->given_away) {
-        return refuse(err, mig->status == MIG_UNDECIDED
-                               ? "The guest was given away and the target did not acknowledge: "
-                                 "find out whether it runs there, then use migrate-resolve"
-                               : "The guest was given away and runs elsewhere; migrate-resolve "
-                                 "with guest=here and force=true takes it back");
+        return migration_refuse(
+            err, mig->status == MIG_UNDECIDED
+                     ? "The guest was given away and the target did not acknowledge: "
+                       "find out whether it runs there, then use migrate-resolve"
+                     : "The guest was given away and runs elsewhere; migrate-resolve "
+                       "with guest=here and force=true takes it back");
     }
     if (mig->machine->state == RUN_INMIGRATE) {
-        return refuse(err, "Guest is waiting for an incoming migration");
+        return migration_refuse(err, "Guest is waiting for an incoming migration");
     }
     if (mig->machine->state == RUN_FINISH_MIGRATE) {
-        return refuse(err, "Guest is stopped for the end of a migration; migrate_cancel keeps it");
+        return migration_refuse(
+            err, "Guest is stopped for the end of a migration; migrate_cancel keeps it");
     }
     return !mig->disks_released || migration_disks_take(mig, err);
 }
 
 /* --- the target --- */
 
-static bool read_once(Migration *mig, const char *uri, GError **err)
+static bool migration_read_once(Migration *mig, const char *uri, GError **err)
 {
     ChannelFds fds = migration_fds(mig);
     Channel *ch = channel_open_in(uri, &fds, err);
@@ -285,24 +293,24 @@ static bool read_once(Migration *mig, const char *uri, GError **err)
     return true;
 }
 
-static bool check_incoming(Migration *mig, bool later, GError **err)
+static bool migration_check_incoming(Migration *mig, bool later, GError **err)
 {
     bool again = mig->incoming_used && mig->status == MIG_FAILED;
 
     if (later && !mig->incoming_deferred && !again) {
-        return refuse(err, mig->incoming_used
-                               ? "The incoming migration has already been started"
-                               : "'-incoming' was not specified on the command line");
+        return migration_refuse(err, mig->incoming_used
+                                         ? "The incoming migration has already been started"
+                                         : "'-incoming' was not specified on the command line");
     }
     if (mig->out || mig->in || mig->server || (later && mig->machine->state != RUN_INMIGRATE)) {
-        return refuse(err, "The incoming migration has already been started");
+        return migration_refuse(err, "The incoming migration has already been started");
     }
     return true;
 }
 
 bool migration_incoming(Migration *mig, const char *uri, bool later, GError **err)
 {
-    if (!check_incoming(mig, later, err) || !may_open(mig, uri, err)) {
+    if (!migration_check_incoming(mig, later, err) || !migration_may_open(mig, uri, err)) {
         return false;
     }
     if (mig->machine->dry_run) {
@@ -320,7 +328,7 @@ bool migration_incoming(Migration *mig, const char *uri, bool later, GError **er
             return false;
         }
         migration_set_status(mig, MIG_SETUP);
-    } else if (!read_once(mig, uri, err)) {
+    } else if (!migration_read_once(mig, uri, err)) {
         return false;
     }
     mig->incoming_used = true;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The source of a migration: the state machine of outgoing_state.h, driven by the readiness of the
- * channel and by a slow tick.
+ * The source of a migration: the state machine of outgoing_state_internal.h, driven by the
+ * readiness of the channel and by a slow tick.
  *
  * Until GO has been handed to the kernel, every failure leaves the guest here, in the run state
  * that it had. From then on only the target can decide: it runs the guest, or it declines. If the
@@ -13,8 +13,8 @@
 #include "hw/core/cpu.h"
 #include "hw/pci/slot.h"
 #include "machine-events.h"
-#include "migration/outgoing_state.h"
-#include "migration/throttle.h"
+#include "migration/outgoing_state_internal.h"
+#include "migration/throttle_internal.h"
 
 /* Bytes of stream data made in one turn, and the size of a PART of RAM. A CPU that accesses a
  * device waits for the turn, so it is short while the guest runs; a file has larger parts. */

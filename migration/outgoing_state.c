@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The state table of an outgoing migration (contract in outgoing_state.h).
+ * The state table of an outgoing migration (contract in outgoing_state_internal.h).
  */
-#include "migration/outgoing_state.h"
+#include "migration/outgoing_state_internal.h"
 
 #define TO(state) (1u << OUTGOING_##state)
 #define TO_END    (TO(FAILED) | TO(CANCELLING))

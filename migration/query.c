@@ -27,7 +27,7 @@ static const struct {
     [PARAM_THROTTLE_TRIGGER] = { "throttle-trigger-threshold", 1, 100 },
 };
 
-static char *names_of_caps(void)
+static char *query_capability_names(void)
 {
     GString *s = g_string_new("");
 
@@ -51,7 +51,7 @@ bool migration_set_capability(Migration *mig, const char *name, bool on, GError 
             return true;
         }
     }
-    known = names_of_caps();
+    known = query_capability_names();
     g_set_error(err, MIGRATION_ERROR, 0,
                 "Migration capability '%s' is not one of this build, which has: %s", name, known);
     return false;
@@ -71,7 +71,7 @@ struct json_object *migration_query_capabilities(Migration *mig)
     return list;
 }
 
-static int find_param(const char *name)
+static int query_find_param(const char *name)
 {
     for (int i = 0; i < N_PARAMS; i++) {
         if (g_str_equal(name, params[i].name)) {
@@ -81,9 +81,9 @@ static int find_param(const char *name)
     return -1;
 }
 
-static bool check_param(const char *name, struct json_object *value, GError **err)
+static bool query_check_param(const char *name, struct json_object *value, GError **err)
 {
-    int i = find_param(name);
+    int i = query_find_param(name);
     int64_t v;
 
     if (i < 0) {
@@ -103,7 +103,7 @@ static bool check_param(const char *name, struct json_object *value, GError **er
     return true;
 }
 
-static bool check_folder(struct json_object *value, GError **err)
+static bool query_check_folder(struct json_object *value, GError **err)
 {
     const char *text = json_object_get_string(value);
 
@@ -125,8 +125,8 @@ bool migration_set_parameters(Migration *mig, struct json_object *args, GError *
             g_set_error(err, MIGRATION_ERROR, 0, "There's a migration process in progress");
             return false;
         }
-        if (!(g_str_equal(name, HANDOVER_FOLDER) ? check_folder(value, err)
-                                                 : check_param(name, value, err))) {
+        if (!(g_str_equal(name, HANDOVER_FOLDER) ? query_check_folder(value, err)
+                                                 : query_check_param(name, value, err))) {
             return false;
         }
     }
@@ -136,7 +136,7 @@ bool migration_set_parameters(Migration *mig, struct json_object *args, GError *
             g_free(mig->handover);
             mig->handover = *json_object_get_string(v) ? g_strdup(json_object_get_string(v)) : NULL;
         } else {
-            mig->params[find_param(key)] = json_object_get_int64(v);
+            mig->params[query_find_param(key)] = json_object_get_int64(v);
         }
     }
     return true;
@@ -156,12 +156,12 @@ struct json_object *migration_query_parameters(Migration *mig)
 
 /* --- query-migrate --- */
 
-static void put(struct json_object *o, const char *key, uint64_t v)
+static void query_put(struct json_object *o, const char *key, uint64_t v)
 {
     json_object_object_add(o, key, json_object_new_int64(MIN(v, INT64_MAX)));
 }
 
-static struct json_object *ram_json(const MigStats *s)
+static struct json_object *query_ram(const MigStats *s)
 {
     static const char *const zeroes[] = { "skipped",        "postcopy-requests",
                                           "multifd-bytes",  "downtime-bytes",
@@ -170,47 +170,48 @@ static struct json_object *ram_json(const MigStats *s)
     int64_t end = s->ended ? s->ended : migration_now();
     double seconds = MAX(1, end - s->started) / 1e9;
 
-    put(o, "transferred", s->bytes);
-    put(o, "remaining", s->ram.remaining);
-    put(o, "total", s->ram.total);
-    put(o, "duplicate", s->ram.zero);
-    put(o, "normal", s->ram.normal);
-    put(o, "normal-bytes", s->ram.normal * RAM_PAGE_SIZE);
-    put(o, "dirty-pages-rate", s->dirty_rate);
+    query_put(o, "transferred", s->bytes);
+    query_put(o, "remaining", s->ram.remaining);
+    query_put(o, "total", s->ram.total);
+    query_put(o, "duplicate", s->ram.zero);
+    query_put(o, "normal", s->ram.normal);
+    query_put(o, "normal-bytes", s->ram.normal * RAM_PAGE_SIZE);
+    query_put(o, "dirty-pages-rate", s->dirty_rate);
     json_object_object_add(o, "mbps", json_object_new_double(s->bytes * 8 / seconds / 1e6));
-    put(o, "dirty-sync-count", s->ram.passes);
-    put(o, "page-size", RAM_PAGE_SIZE);
-    put(o, "pages-per-second", (s->ram.zero + s->ram.normal) / seconds);
-    put(o, "precopy-bytes", s->bytes - s->device_bytes);
+    query_put(o, "dirty-sync-count", s->ram.passes);
+    query_put(o, "page-size", RAM_PAGE_SIZE);
+    query_put(o, "pages-per-second", (s->ram.zero + s->ram.normal) / seconds);
+    query_put(o, "precopy-bytes", s->bytes - s->device_bytes);
     for (unsigned i = 0; i < G_N_ELEMENTS(zeroes); i++) {
-        put(o, zeroes[i], 0);
+        query_put(o, zeroes[i], 0);
     }
     return o;
 }
 
-static void put_times(struct json_object *o, const Migration *mig)
+static void query_put_times(struct json_object *o, const Migration *mig)
 {
     const MigStats *s = &mig->stats;
     int64_t end = s->ended ? s->ended : migration_now();
 
-    put(o, "total-time", (end - s->started) / 1000000);
+    query_put(o, "total-time", (end - s->started) / 1000000);
     if (s->devices.devices) {
-        put(o, "devices-downtime", (uint64_t)(s->devices.ns / 1000000));
+        query_put(o, "devices-downtime", (uint64_t)(s->devices.ns / 1000000));
     }
     if (s->setup_done) {
-        put(o, "setup-time", (s->setup_done - s->started) / 1000000);
+        query_put(o, "setup-time", (s->setup_done - s->started) / 1000000);
     }
     if (mig->status == MIG_COMPLETED && s->stopped) {
-        put(o, "downtime", (s->ended - s->stopped) / 1000000);
+        query_put(o, "downtime", (s->ended - s->stopped) / 1000000);
     } else if (s->bandwidth) {
-        put(o, "expected-downtime", (uint64_t)migration_expected_downtime(s, s->ram.remaining));
+        query_put(o, "expected-downtime",
+                  (uint64_t)migration_expected_downtime(s, s->ram.remaining));
     }
     if (s->throttle) {
-        put(o, "cpu-throttle-percentage", s->throttle);
+        query_put(o, "cpu-throttle-percentage", s->throttle);
     }
 }
 
-static struct json_object *server_json(const Migration *mig)
+static struct json_object *query_server(const Migration *mig)
 {
     const char *text = channel_server_address(mig->server);
     struct json_object *list = json_object_new_array(), *o = json_object_new_object();
@@ -236,8 +237,8 @@ struct json_object *migration_query(Migration *mig)
         json_object_object_add(o, "status", json_object_new_string(migration_status(mig)));
     }
     if (mig->stats.started) {
-        put_times(o, mig);
-        json_object_object_add(o, "ram", ram_json(&mig->stats));
+        query_put_times(o, mig);
+        json_object_object_add(o, "ram", query_ram(&mig->stats));
     }
     if (mig->error) {
         json_object_object_add(o, "error-desc", json_object_new_string(mig->error));
@@ -246,7 +247,7 @@ struct json_object *migration_query(Migration *mig)
         json_object_object_add(o, "deficits", json_object_get(mig->deficits));
     }
     if (mig->server) {
-        json_object_object_add(o, "socket-address", server_json(mig));
+        json_object_object_add(o, "socket-address", query_server(mig));
     }
     if (json_object_array_length(blockers)) {
         json_object_object_add(o, "blocked-reasons", json_object_get(blockers));

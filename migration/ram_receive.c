@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Receiving RAM (contract in ram.h).
+ * Receiving RAM (contract in ram_internal.h).
  *
  * A page that comes for the first time is written to the block's memfd rather than stored
  * through the mapping: the host then provides it without a fault and without clearing it first,
@@ -13,8 +13,8 @@
 #include <sys/mman.h>
 #include <sys/uio.h>
 
-#include "migration/ram.h"
-#include "migration/ram_hole.h"
+#include "migration/ram_internal.h"
+#include "migration/ram_hole_internal.h"
 
 #define LONG_BITS (8 * sizeof(unsigned long))
 #define RUN_PAGES 256
@@ -88,8 +88,8 @@ uint64_t ram_receive_pages(const RamReceive *r)
     return r->pages;
 }
 
-static bool refuse(GError **err, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
-static bool refuse(GError **err, const char *fmt, ...)
+static bool ram_receive_refuse(GError **err, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
+static bool ram_receive_refuse(GError **err, const char *fmt, ...)
 {
     g_autofree char *what = NULL;
     va_list ap;
@@ -102,7 +102,7 @@ static bool refuse(GError **err, const char *fmt, ...)
 }
 
 /* The block named next in the stream. *name is empty if the bytes do not suffice yet. */
-static ReceiveBlock *find_block(RamReceive *r, ByteReader *b, char name[256])
+static ReceiveBlock *ram_receive_find_block(RamReceive *r, ByteReader *b, char name[256])
 {
     uint8_t len = get_u8(b);
 
@@ -119,78 +119,79 @@ static ReceiveBlock *find_block(RamReceive *r, ByteReader *b, char name[256])
 }
 
 /* An unknown name may be anything. */
-static bool refuse_block(const char *name, GError **err)
+static bool ram_receive_refuse_block(const char *name, GError **err)
 {
     g_autofree char *text = g_strescape(name, NULL);
 
-    return refuse(err, "this machine has no RAM block '%s'", text);
+    return ram_receive_refuse(err, "this machine has no RAM block '%s'", text);
 }
 
 /* --- the list of blocks --- */
 
-static bool take_list_entry(RamReceive *r, ByteReader *b, GError **err)
+static bool ram_receive_list_entry(RamReceive *r, ByteReader *b, GError **err)
 {
     char name[256];
-    ReceiveBlock *block = find_block(r, b, name);
+    ReceiveBlock *block = ram_receive_find_block(r, b, name);
     uint64_t size = get_be64(b);
 
     if (!reader_ok(b)) {
         return true; /* the caller sees that it was cut */
     }
     if (!block) {
-        return refuse_block(name, err);
+        return ram_receive_refuse_block(name, err);
     }
     if (block->listed) {
-        return refuse(err, "block %s is listed twice", name);
+        return ram_receive_refuse(err, "block %s is listed twice", name);
     }
     if (size != block->ram->size) {
-        return refuse(err,
-                      "block %s has %" G_GUINT64_FORMAT " bytes there and %" G_GUINT64_FORMAT
-                      " bytes here",
-                      name, size, block->ram->size);
+        return ram_receive_refuse(err,
+                                  "block %s has %" G_GUINT64_FORMAT
+                                  " bytes there and %" G_GUINT64_FORMAT " bytes here",
+                                  name, size, block->ram->size);
     }
     if (size > r->list_left) {
-        return refuse(err, "the blocks listed are larger than their sum");
+        return ram_receive_refuse(err, "the blocks listed are larger than their sum");
     }
     block->listed = true;
     r->list_left -= size;
     return true;
 }
 
-static bool end_list(RamReceive *r, GError **err)
+static bool ram_receive_end_list(RamReceive *r, GError **err)
 {
     r->in_list = false;
     r->list_done = true;
     for (unsigned i = 0; i < r->n_blocks; i++) {
         if (!r->blocks[i].listed) {
-            return refuse(err, "block %s is not listed", r->blocks[i].ram->id);
+            return ram_receive_refuse(err, "block %s is not listed", r->blocks[i].ram->id);
         }
     }
     return true;
 }
 
-static bool begin_list(RamReceive *r, uint64_t total, const StreamSection *s, GError **err)
+static bool ram_receive_begin_list(RamReceive *r, uint64_t total, const StreamSection *s,
+                                   GError **err)
 {
     if (r->list_done || s->kind != STREAM_START) {
-        return refuse(err, "a list of blocks stands in the wrong place");
+        return ram_receive_refuse(err, "a list of blocks stands in the wrong place");
     }
     r->in_list = true;
     r->list_left = total;
-    return total ? true : end_list(r, err);
+    return total ? true : ram_receive_end_list(r, err);
 }
 
 /* --- pages --- */
 
-static bool check_page(const ReceiveBlock *b, uint64_t offset, GError **err)
+static bool ram_receive_check_page(const ReceiveBlock *b, uint64_t offset, GError **err)
 {
     if (offset >= b->ram->size) {
-        return refuse(err, "offset 0x%" G_GINT64_MODIFIER "x is outside block %s", offset,
-                      b->ram->id);
+        return ram_receive_refuse(err, "offset 0x%" G_GINT64_MODIFIER "x is outside block %s",
+                                  offset, b->ram->id);
     }
     return true;
 }
 
-static void mark(RamReceive *r, ReceiveBlock *b, uint64_t page)
+static void ram_receive_mark(RamReceive *r, ReceiveBlock *b, uint64_t page)
 {
     unsigned long bit = 1ul << page % LONG_BITS;
 
@@ -201,24 +202,24 @@ static void mark(RamReceive *r, ReceiveBlock *b, uint64_t page)
     }
 }
 
-static bool has_come(const ReceiveBlock *b, uint64_t page)
+static bool ram_receive_has(const ReceiveBlock *b, uint64_t page)
 {
     return b->came[page / LONG_BITS] >> page % LONG_BITS & 1;
 }
 
-static void store_zero(ReceiveBlock *b, uint64_t page)
+static void ram_receive_store_zero(ReceiveBlock *b, uint64_t page)
 {
     uint8_t *p = b->ram->host + (page << RAM_PAGE_BITS);
 
     /* a hole is zero already; touching it would make the host provide it */
-    if ((has_come(b, page) || !ram_hole_at(&b->hole, b->ram, page)) &&
+    if ((ram_receive_has(b, page) || !ram_hole_at(&b->hole, b->ram, page)) &&
         !ram_is_zero(p, RAM_PAGE_SIZE)) {
         memset(p, 0, RAM_PAGE_SIZE);
     }
 }
 
 /* Drop the first `done` bytes of what is to be written. */
-static void advance(struct iovec **iov, unsigned *n, size_t done)
+static void ram_receive_advance(struct iovec **iov, unsigned *n, size_t done)
 {
     while (*n && done >= (*iov)->iov_len) {
         done -= (*iov)->iov_len;
@@ -232,7 +233,7 @@ static void advance(struct iovec **iov, unsigned *n, size_t done)
 }
 
 /* Store what is left of a run through the mapping, from `offset` of the block on. */
-static void copy_run(Run *run, const struct iovec *iov, size_t offset)
+static void ram_receive_copy_run(Run *run, const struct iovec *iov, size_t offset)
 {
     for (unsigned i = 0; i < run->n; i++) {
         memcpy(run->block->ram->host + offset, iov[i].iov_base, iov[i].iov_len);
@@ -241,7 +242,7 @@ static void copy_run(Run *run, const struct iovec *iov, size_t offset)
     run->n = 0;
 }
 
-static bool write_run(RamReceive *r, GError **err)
+static bool ram_receive_write_run(RamReceive *r, GError **err)
 {
     Run *run = &r->run;
     size_t start = run->first << RAM_PAGE_BITS, len = (size_t)run->n << RAM_PAGE_BITS, done = 0;
@@ -254,15 +255,16 @@ static bool write_run(RamReceive *r, GError **err)
         errno = EINVAL;
         n = fd < 0 ? -1 : pwritev(fd, iov, (int)run->n, (off_t)(start + done));
         if (n < 0 && (errno == EINVAL || errno == EOPNOTSUPP)) {
-            copy_run(run, iov, start + done);
+            ram_receive_copy_run(run, iov, start + done);
             return true;
         }
         if (n == 0 || (n < 0 && errno != EINTR)) {
-            return refuse(err, "the host has no memory for block %s at 0x%zx: %s",
-                          run->block->ram->id, start + done, n ? g_strerror(errno) : "it is full");
+            return ram_receive_refuse(err, "the host has no memory for block %s at 0x%zx: %s",
+                                      run->block->ram->id, start + done,
+                                      n ? g_strerror(errno) : "it is full");
         }
         done += MAX(n, 0);
-        advance(&iov, &run->n, MAX(n, 0));
+        ram_receive_advance(&iov, &run->n, MAX(n, 0));
     }
 #ifdef MADV_POPULATE_READ
     if (len) {
@@ -272,22 +274,22 @@ static bool write_run(RamReceive *r, GError **err)
     return true;
 }
 
-static bool in_run(const Run *run, const ReceiveBlock *b, uint64_t page)
+static bool ram_receive_in_run(const Run *run, const ReceiveBlock *b, uint64_t page)
 {
     return run->n && run->block == b && page >= run->first && page - run->first < run->n;
 }
 
-static bool store_page(RamReceive *r, ReceiveBlock *b, uint64_t page, const uint8_t *data,
-                       GError **err)
+static bool ram_receive_store_page(RamReceive *r, ReceiveBlock *b, uint64_t page,
+                                   const uint8_t *data, GError **err)
 {
     Run *run = &r->run;
 
-    if (has_come(b, page)) {
+    if (ram_receive_has(b, page)) {
         memcpy(b->ram->host + (page << RAM_PAGE_BITS), data, RAM_PAGE_SIZE);
         return true;
     }
     if (run->n && (run->block != b || page != run->first + run->n || run->n == RUN_PAGES) &&
-        !write_run(r, err)) {
+        !ram_receive_write_run(r, err)) {
         return false;
     }
     if (!run->n) {
@@ -299,20 +301,22 @@ static bool store_page(RamReceive *r, ReceiveBlock *b, uint64_t page, const uint
 }
 
 /* A page once more while it waits to be written: the older one first. */
-static bool store(RamReceive *r, ReceiveBlock *b, uint64_t page, const uint8_t *data, GError **err)
+static bool ram_receive_store(RamReceive *r, ReceiveBlock *b, uint64_t page, const uint8_t *data,
+                              GError **err)
 {
-    if (in_run(&r->run, b, page) && !write_run(r, err)) {
+    if (ram_receive_in_run(&r->run, b, page) && !ram_receive_write_run(r, err)) {
         return false;
     }
     if (data) {
-        return store_page(r, b, page, data, err);
+        return ram_receive_store_page(r, b, page, data, err);
     }
-    store_zero(b, page);
+    ram_receive_store_zero(b, page);
     return true;
 }
 
 /* The item after its first word; sets the reader's failure when it is cut. */
-static bool take_page(RamReceive *r, ByteReader *b, uint64_t offset, uint64_t flags, GError **err)
+static bool ram_receive_page(RamReceive *r, ByteReader *b, uint64_t offset, uint64_t flags,
+                             GError **err)
 {
     ReceiveBlock *block = r->last;
     const uint8_t *data = NULL;
@@ -320,9 +324,9 @@ static bool take_page(RamReceive *r, ByteReader *b, uint64_t offset, uint64_t fl
     char name[256];
 
     if (!(flags & RAM_ITEM_SAME_BLOCK)) {
-        block = find_block(r, b, name);
+        block = ram_receive_find_block(r, b, name);
         if (reader_ok(b) && !block) {
-            return refuse_block(name, err);
+            return ram_receive_refuse_block(name, err);
         }
     }
     if (flags & RAM_ITEM_ZERO) {
@@ -334,27 +338,30 @@ static bool take_page(RamReceive *r, ByteReader *b, uint64_t offset, uint64_t fl
         return true;
     }
     if (!block) {
-        return refuse(err, "the first page names no block");
+        return ram_receive_refuse(err, "the first page names no block");
     }
     if (fill) {
-        return refuse(err, "a page of block %s is filled with 0x%02x, only 0 is accepted",
-                      block->ram->id, fill);
+        return ram_receive_refuse(err,
+                                  "a page of block %s is filled with 0x%02x, only 0 is accepted",
+                                  block->ram->id, fill);
     }
-    if (!check_page(block, offset, err) || !store(r, block, offset >> RAM_PAGE_BITS, data, err)) {
+    if (!ram_receive_check_page(block, offset, err) ||
+        !ram_receive_store(r, block, offset >> RAM_PAGE_BITS, data, err)) {
         return false;
     }
-    mark(r, block, offset >> RAM_PAGE_BITS);
+    ram_receive_mark(r, block, offset >> RAM_PAGE_BITS);
     r->last = block;
     return true;
 }
 
-static bool take_item(RamReceive *r, const StreamSection *s, ByteReader *b, bool *done,
-                      GError **err)
+static bool ram_receive_item(RamReceive *r, const StreamSection *s, ByteReader *b, bool *done,
+                             GError **err)
 {
     uint64_t word, offset, flags;
 
     if (r->in_list) {
-        return take_list_entry(r, b, err) && (r->list_left || !reader_ok(b) || end_list(r, err));
+        return ram_receive_list_entry(r, b, err) &&
+               (r->list_left || !reader_ok(b) || ram_receive_end_list(r, err));
     }
     word = get_be64(b);
     if (!reader_ok(b)) {
@@ -363,10 +370,10 @@ static bool take_item(RamReceive *r, const StreamSection *s, ByteReader *b, bool
     offset = word & ~ITEM_MASK;
     flags = word & ITEM_MASK;
     if (flags == RAM_ITEM_BLOCKS) {
-        return begin_list(r, offset, s, err);
+        return ram_receive_begin_list(r, offset, s, err);
     }
     if (!r->list_done) {
-        return refuse(err, "it does not begin with the list of blocks");
+        return ram_receive_refuse(err, "it does not begin with the list of blocks");
     }
     if (flags == RAM_ITEM_END && offset == 0) {
         *done = true;
@@ -376,26 +383,26 @@ static bool take_item(RamReceive *r, const StreamSection *s, ByteReader *b, bool
     }
     if ((flags & ~(uint64_t)RAM_ITEM_SAME_BLOCK) != RAM_ITEM_ZERO &&
         (flags & ~(uint64_t)RAM_ITEM_SAME_BLOCK) != RAM_ITEM_PAGE) {
-        return refuse(err, "an item has the flags 0x%03x, which mean nothing here",
-                      (unsigned)flags);
+        return ram_receive_refuse(err, "an item has the flags 0x%03x, which mean nothing here",
+                                  (unsigned)flags);
     }
-    return take_page(r, b, offset, flags, err);
+    return ram_receive_page(r, b, offset, flags, err);
 }
 
 bool ram_receive_items(RamReceive *r, const StreamSection *s, ByteReader *b, bool *done,
                        GError **err)
 {
     if (strcmp(s->name, RAM_SECTION) || s->instance || s->version != RAM_SECTION_VERSION) {
-        return refuse(err, "section %s %u version %u came in its place", s->name, s->instance,
-                      s->version);
+        return ram_receive_refuse(err, "section %s %u version %u came in its place", s->name,
+                                  s->instance, s->version);
     }
     if (r->ended) {
-        return refuse(err, "it goes on after its end");
+        return ram_receive_refuse(err, "it goes on after its end");
     }
     while (!*done) {
         ByteReader item = *b;
 
-        if (!take_item(r, s, &item, done, err)) {
+        if (!ram_receive_item(r, s, &item, done, err)) {
             return false;
         }
         if (!reader_ok(&item)) {
@@ -403,21 +410,21 @@ bool ram_receive_items(RamReceive *r, const StreamSection *s, ByteReader *b, boo
         }
         *b = item;
     }
-    return write_run(r, err); /* the bytes are the reader's again */
+    return ram_receive_write_run(r, err); /* the bytes are the reader's again */
 }
 
 bool ram_receive_finish(const RamReceive *r, GError **err)
 {
     if (!r->ended) {
-        return refuse(err, "it did not come to its end");
+        return ram_receive_refuse(err, "it did not come to its end");
     }
     for (unsigned i = 0; i < r->n_blocks; i++) {
         const ReceiveBlock *b = &r->blocks[i];
         uint64_t missing = (b->ram->size >> RAM_PAGE_BITS) - b->n_came;
 
         if (missing) {
-            return refuse(err, "%" G_GUINT64_FORMAT " pages of block %s never came", missing,
-                          b->ram->id);
+            return ram_receive_refuse(err, "%" G_GUINT64_FORMAT " pages of block %s never came",
+                                      missing, b->ram->id);
         }
     }
     return true;

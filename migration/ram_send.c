@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Sending RAM (contract in ram.h).
+ * Sending RAM (contract in ram_internal.h).
  */
 #include <string.h>
 
 #include "hw/core/cpu.h"
-#include "migration/ram.h"
-#include "migration/ram_hole.h"
+#include "migration/ram_internal.h"
+#include "migration/ram_hole_internal.h"
 
 #define LONG_BITS (8 * sizeof(unsigned long))
 #define ZERO_COST 512 /* what finding a page of zeroes counts for in a turn, in bytes */
@@ -40,7 +40,7 @@ bool ram_is_zero(const void *p, size_t n)
 
 /* --- dirty tracking: with every CPU parked --- */
 
-static void drop_write_rights(Machine *m)
+static void ram_send_drop_write_rights(Machine *m)
 {
     for (unsigned i = 0; i < m->cpus->len; i++) {
         Cpu *cpu = g_ptr_array_index(m->cpus, i);
@@ -49,17 +49,17 @@ static void drop_write_rights(Machine *m)
     }
 }
 
-static void track_on(void *opaque)
+static void ram_send_track_on(void *opaque)
 {
     RamSend *s = opaque;
 
     for (unsigned i = 0; i < s->n_blocks; i++) {
         ram_dirty_track(s->blocks[i].ram, true);
     }
-    drop_write_rights(s->machine);
+    ram_send_drop_write_rights(s->machine);
 }
 
-static void track_off(void *opaque)
+static void ram_send_track_off(void *opaque)
 {
     RamSend *s = opaque;
 
@@ -68,7 +68,7 @@ static void track_off(void *opaque)
     }
 }
 
-static void fetch(void *opaque)
+static void ram_send_fetch(void *opaque)
 {
     RamSend *s = opaque;
     uint64_t pages = 0;
@@ -80,7 +80,7 @@ static void fetch(void *opaque)
         b->next = 0;
         b->hole = (RamHole){ 0 };
     }
-    drop_write_rights(s->machine);
+    ram_send_drop_write_rights(s->machine);
     s->stats.pass_pages = pages;
     s->stats.remaining = pages << RAM_PAGE_BITS;
 }
@@ -108,7 +108,7 @@ RamSend *ram_send_new(Machine *m, uint32_t id, GError **err)
         }
     }
     s->stats.remaining = s->stats.total;
-    cpus_exclusive(m, track_on, s);
+    cpus_exclusive(m, ram_send_track_on, s);
     return s;
 }
 
@@ -117,7 +117,7 @@ void ram_send_free(RamSend *s)
     if (!s) {
         return;
     }
-    cpus_exclusive(s->machine, track_off, s);
+    cpus_exclusive(s->machine, ram_send_track_off, s);
     for (unsigned i = 0; i < s->n_blocks; i++) {
         g_free(s->blocks[i].todo);
     }
@@ -132,18 +132,18 @@ const RamStats *ram_send_stats(const RamSend *s)
 
 /* --- the section --- */
 
-static StreamSection section(const RamSend *s, uint8_t kind)
+static StreamSection ram_send_section(const RamSend *s, uint8_t kind)
 {
     return (StreamSection){ kind, s->id, 0, RAM_SECTION_VERSION, RAM_SECTION };
 }
 
-static void put_name(ByteWriter *w, const char *id)
+static void ram_send_put_name(ByteWriter *w, const char *id)
 {
     put_u8(w, strlen(id));
     put_bytes(w, id, strlen(id));
 }
 
-static void close_section(const RamSend *s, ByteWriter *w)
+static void ram_send_close_section(const RamSend *s, ByteWriter *w)
 {
     put_be64(w, RAM_ITEM_END);
     stream_put_footer(w, s->id);
@@ -151,34 +151,34 @@ static void close_section(const RamSend *s, ByteWriter *w)
 
 void ram_send_start(RamSend *s, ByteWriter *w)
 {
-    StreamSection head = section(s, STREAM_START);
+    StreamSection head = ram_send_section(s, STREAM_START);
 
     stream_begin(w, &head);
     put_be64(w, s->stats.total | RAM_ITEM_BLOCKS);
     for (unsigned i = 0; i < s->n_blocks; i++) {
-        put_name(w, s->blocks[i].ram->id);
+        ram_send_put_name(w, s->blocks[i].ram->id);
         put_be64(w, s->blocks[i].ram->size);
     }
-    close_section(s, w);
+    ram_send_close_section(s, w);
 }
 
 void ram_send_end(RamSend *s, ByteWriter *w)
 {
-    StreamSection head = section(s, STREAM_END);
+    StreamSection head = ram_send_section(s, STREAM_END);
 
     stream_begin(w, &head);
-    close_section(s, w);
+    ram_send_close_section(s, w);
 }
 
 void ram_send_begin_pass(RamSend *s)
 {
     s->now = 0;
     s->stats.passes++;
-    cpus_exclusive(s->machine, fetch, s);
+    cpus_exclusive(s->machine, ram_send_fetch, s);
 }
 
 /* The first page at or after b->next that is to be sent; n_pages if there is none. */
-static uint64_t next_page(const SendBlock *b)
+static uint64_t ram_send_next_page(const SendBlock *b)
 {
     uint64_t page = b->next;
 
@@ -193,7 +193,7 @@ static uint64_t next_page(const SendBlock *b)
     return b->n_pages;
 }
 
-static void send_page(RamSend *s, SendBlock *b, uint64_t page, bool same, ByteWriter *w)
+static void ram_send_page(RamSend *s, SendBlock *b, uint64_t page, bool same, ByteWriter *w)
 {
     const uint8_t *p = b->ram->host + (page << RAM_PAGE_BITS);
     /* after the first pass every page was written, so the host has allocated it */
@@ -203,7 +203,7 @@ static void send_page(RamSend *s, SendBlock *b, uint64_t page, bool same, ByteWr
 
     put_be64(w, page << RAM_PAGE_BITS | item | (same ? RAM_ITEM_SAME_BLOCK : 0));
     if (!same) {
-        put_name(w, b->ram->id);
+        ram_send_put_name(w, b->ram->id);
     }
     if (zero) {
         put_u8(w, 0);
@@ -217,7 +217,7 @@ static void send_page(RamSend *s, SendBlock *b, uint64_t page, bool same, ByteWr
 
 bool ram_send_some(RamSend *s, ByteWriter *w, size_t room)
 {
-    StreamSection head = section(s, STREAM_PART);
+    StreamSection head = ram_send_section(s, STREAM_PART);
     size_t start = w->out->len;
     uint64_t zeroes = s->stats.zero;
     unsigned last = UINT_MAX; /* block of the item before: named anew in each part */
@@ -228,7 +228,7 @@ bool ram_send_some(RamSend *s, ByteWriter *w, size_t room)
     while (s->now < s->n_blocks &&
            w->out->len - start + (s->stats.zero - zeroes) * ZERO_COST < room) {
         SendBlock *b = &s->blocks[s->now];
-        uint64_t page = next_page(b);
+        uint64_t page = ram_send_next_page(b);
 
         if (page >= b->n_pages) {
             s->now++;
@@ -238,12 +238,12 @@ bool ram_send_some(RamSend *s, ByteWriter *w, size_t room)
             stream_begin(w, &head);
             any = true;
         }
-        send_page(s, b, page, last == s->now, w);
+        ram_send_page(s, b, page, last == s->now, w);
         b->next = page + 1;
         last = s->now;
     }
     if (any) {
-        close_section(s, w);
+        ram_send_close_section(s, w);
     }
     return any;
 }

@@ -49,7 +49,7 @@ static bool clock_post_load(void *obj, GError **err)
     return true;
 }
 
-static int find_run_state(const uint8_t *text, size_t size)
+static int savevm_find_run_state(const uint8_t *text, size_t size)
 {
     if (!memchr(text, 0, size)) {
         return -1;
@@ -62,10 +62,10 @@ static int find_run_state(const uint8_t *text, size_t size)
     return -1;
 }
 
-static bool state_check(void *obj, GError **err)
+static bool savevm_state_check(void *obj, GError **err)
 {
     MachineState *s = obj;
-    int state = find_run_state(s->run_state, sizeof(s->run_state));
+    int state = savevm_find_run_state(s->run_state, sizeof(s->run_state));
 
     if (state < 0 || state == RUN_INMIGRATE || state == RUN_FINISH_MIGRATE) {
         g_set_error(err, MIGRATION_ERROR, 0, "it is not the name of a state to continue in");
@@ -81,9 +81,10 @@ static const VmState clock_state = {
     .name = "clock", .version = 1, .fields = LIST(clock_fields), .post_load = clock_post_load
 };
 static const VmField globalstate_fields[] = { VM_BYTES(MachineState, run_state) };
-static const VmState globalstate = {
-    .name = "globalstate", .version = 1, .fields = LIST(globalstate_fields), .check = state_check
-};
+static const VmState globalstate = { .name = "globalstate",
+                                     .version = 1,
+                                     .fields = LIST(globalstate_fields),
+                                     .check = savevm_state_check };
 
 const VmState *savevm_table(const char *name)
 {
@@ -109,7 +110,7 @@ static void item_free(gpointer p)
 
 /* Ids and types are names in print; a place with an id in it may be longer than a section's name
  * may be. */
-static char *section_name(const char *place, const char *type)
+static char *savevm_section_name(const char *place, const char *type)
 {
     g_autofree char *full = g_strdup_printf("%s/%s", place, type);
     g_autofree char *sum = NULL;
@@ -121,7 +122,8 @@ static char *section_name(const char *place, const char *type)
     return g_strdup_printf("%.40s/%.60s", sum, type);
 }
 
-static void add_item(Walk *w, char *name, unsigned rank, const VmState *vm, void *obj, Device *dev)
+static void savevm_add_item(Walk *w, char *name, unsigned rank, const VmState *vm, void *obj,
+                            Device *dev)
 {
     Item *item = g_new0(Item, 1);
     char *key = g_strdup_printf("%s 0", name);
@@ -146,15 +148,15 @@ static unsigned bridge_depth(const Device *dev)
     return depth;
 }
 
-static bool add_device(void *opaque, Device *dev)
+static bool savevm_add_device(void *opaque, Device *dev)
 {
     Walk *w = opaque;
 
     if (dev->type->vmstate) {
         unsigned rank = dev->child_bus ? RANK_BRIDGE + bridge_depth(dev) : RANK_DEVICE;
 
-        add_item(w, section_name(dev->plan_id, dev->type->name), rank, dev->type->vmstate, dev,
-                 dev);
+        savevm_add_item(w, savevm_section_name(dev->plan_id, dev->type->name), rank,
+                        dev->type->vmstate, dev, dev);
     }
     return true;
 }
@@ -175,14 +177,14 @@ static void walk_init(Walk *w, Machine *m)
     w->by_name = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     memset(&w->state, 0, sizeof(w->state));
     w->state.machine = m;
-    add_item(w, g_strdup("clock"), RANK_CLOCK, &clock_state, &w->state, NULL);
+    savevm_add_item(w, g_strdup("clock"), RANK_CLOCK, &clock_state, &w->state, NULL);
     for (unsigned i = 0; i < m->cpus->len; i++) {
         Cpu *cpu = g_ptr_array_index(m->cpus, i);
 
-        add_item(w, g_strdup("cpu"), RANK_CPU, cpu->type->vmstate, cpu, NULL);
+        savevm_add_item(w, g_strdup("cpu"), RANK_CPU, cpu->type->vmstate, cpu, NULL);
     }
-    device_visit(m->root, add_device, w);
-    add_item(w, g_strdup("globalstate"), RANK_LAST, &globalstate, &w->state, NULL);
+    device_visit(m->root, savevm_add_device, w);
+    savevm_add_item(w, g_strdup("globalstate"), RANK_LAST, &globalstate, &w->state, NULL);
     g_ptr_array_sort(w->items, by_rank);
 }
 
@@ -432,5 +434,5 @@ RunState loadvm_run_state(const Loadvm *l)
 {
     const MachineState *s = &l->walk.state;
 
-    return find_run_state(s->run_state, sizeof(s->run_state));
+    return savevm_find_run_state(s->run_state, sizeof(s->run_state));
 }

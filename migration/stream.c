@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-static void put_name(ByteWriter *w, const char *name)
+static void stream_put_name(ByteWriter *w, const char *name)
 {
     size_t len = strlen(name);
 
@@ -29,7 +29,7 @@ void stream_begin(ByteWriter *w, const StreamSection *s)
     put_u8(w, s->kind);
     put_be32(w, s->id);
     if (s->kind == STREAM_START || s->kind == STREAM_FULL) {
-        put_name(w, s->name);
+        stream_put_name(w, s->name);
         put_be32(w, s->instance);
         put_be32(w, s->version);
     }

@@ -57,8 +57,9 @@ uint64_t stream_reader_position(const StreamReader *r)
     return r->base + r->from;
 }
 
-static Step fail(StreamReader *r, GError **err, const char *fmt, ...) G_GNUC_PRINTF(3, 4);
-static Step fail(StreamReader *r, GError **err, const char *fmt, ...)
+static Step stream_reader_fail(StreamReader *r, GError **err, const char *fmt, ...)
+    G_GNUC_PRINTF(3, 4);
+static Step stream_reader_fail(StreamReader *r, GError **err, const char *fmt, ...)
 {
     g_autofree char *what = NULL;
     va_list ap;
@@ -71,8 +72,8 @@ static Step fail(StreamReader *r, GError **err, const char *fmt, ...)
     return STEP_FAILED;
 }
 
-/* A reader over what is there; take() makes its progress final. */
-static ByteReader look(const StreamReader *r)
+/* A reader over what is there; stream_reader_take() makes its progress final. */
+static ByteReader stream_reader_peek(const StreamReader *r)
 {
     ByteReader b;
 
@@ -80,7 +81,7 @@ static ByteReader look(const StreamReader *r)
     return b;
 }
 
-static Step take(StreamReader *r, const ByteReader *b)
+static Step stream_reader_take(StreamReader *r, const ByteReader *b)
 {
     r->from += b->at;
     return STEP_OK;
@@ -88,25 +89,25 @@ static Step take(StreamReader *r, const ByteReader *b)
 
 static Step read_header(StreamReader *r, GError **err)
 {
-    ByteReader b = look(r);
+    ByteReader b = stream_reader_peek(r);
     uint32_t magic = get_be32(&b), version = get_be32(&b);
 
     if (!reader_ok(&b)) {
         return STEP_SHORT;
     }
     if (magic != STREAM_MAGIC) {
-        return fail(r, err, "it does not begin with QEVM");
+        return stream_reader_fail(r, err, "it does not begin with QEVM");
     }
     if (version != STREAM_VERSION) {
-        return fail(r, err, "file version %u is not %u", version, STREAM_VERSION);
+        return stream_reader_fail(r, err, "file version %u is not %u", version, STREAM_VERSION);
     }
     r->state = READ_CONFIGURATION;
-    return take(r, &b);
+    return stream_reader_take(r, &b);
 }
 
 static Step read_configuration(StreamReader *r, GError **err)
 {
-    ByteReader b = look(r);
+    ByteReader b = stream_reader_peek(r);
     uint8_t type = get_u8(&b);
     uint32_t len = get_be32(&b);
     char name[STREAM_MAX_NAME + 1] = { 0 };
@@ -115,23 +116,24 @@ static Step read_configuration(StreamReader *r, GError **err)
         return STEP_SHORT;
     }
     if (type != STREAM_CONFIGURATION) {
-        return fail(r, err, "element 0x%02x stands where the configuration must be", type);
+        return stream_reader_fail(r, err, "element 0x%02x stands where the configuration must be",
+                                  type);
     }
     if (len == 0 || len > STREAM_MAX_NAME) {
-        return fail(r, err, "the machine name has %u bytes, 1 to %u are accepted", len,
-                    STREAM_MAX_NAME);
+        return stream_reader_fail(r, err, "the machine name has %u bytes, 1 to %u are accepted",
+                                  len, STREAM_MAX_NAME);
     }
     if (!get_bytes(&b, name, len)) {
         return STEP_SHORT;
     }
     if (strlen(name) != len || !stream_name_ok(name)) {
-        return fail(r, err, "the machine name is not printable");
+        return stream_reader_fail(r, err, "the machine name is not printable");
     }
     if (!r->handler->configuration(r->opaque, name, err)) {
         return STEP_FAILED;
     }
     r->state = READ_ELEMENTS;
-    return take(r, &b);
+    return stream_reader_take(r, &b);
 }
 
 /* The header after the kind byte. */
@@ -145,8 +147,8 @@ static Step section_header(StreamReader *r, ByteReader *b, StreamSection *s, GEr
         return STEP_SHORT;
     }
     if (len == 0 || len > STREAM_MAX_NAME) {
-        return fail(r, err, "a section name has %u bytes, 1 to %u are accepted", len,
-                    STREAM_MAX_NAME);
+        return stream_reader_fail(r, err, "a section name has %u bytes, 1 to %u are accepted", len,
+                                  STREAM_MAX_NAME);
     }
     memset(s->name, 0, sizeof(s->name));
     get_bytes(b, s->name, len);
@@ -156,7 +158,7 @@ static Step section_header(StreamReader *r, ByteReader *b, StreamSection *s, GEr
         return STEP_SHORT;
     }
     if (strlen(s->name) != len || !stream_name_ok(s->name)) {
-        return fail(r, err, "a section name is not printable");
+        return stream_reader_fail(r, err, "a section name is not printable");
     }
     return STEP_OK;
 }
@@ -170,7 +172,8 @@ static Step check_footer(StreamReader *r, ByteReader *b, const StreamSection *s,
         return STEP_SHORT;
     }
     if (type != STREAM_FOOTER || id != s->id) {
-        return fail(r, err, "section %s %u does not end with its footer", s->name, s->instance);
+        return stream_reader_fail(r, err, "section %s %u does not end with its footer", s->name,
+                                  s->instance);
     }
     return STEP_OK;
 }
@@ -190,8 +193,9 @@ static Step read_full(StreamReader *r, ByteReader *b, GError **err)
         return STEP_SHORT;
     }
     if (len > STREAM_MAX_RECORD) {
-        return fail(r, err, "the record of section %s %u has %u bytes, at most %u are accepted",
-                    s.name, s.instance, len, STREAM_MAX_RECORD);
+        return stream_reader_fail(
+            r, err, "the record of section %s %u has %u bytes, at most %u are accepted", s.name,
+            s.instance, len, STREAM_MAX_RECORD);
     }
     data = get_view(b, len);
     if (!reader_ok(b)) {
@@ -204,7 +208,7 @@ static Step read_full(StreamReader *r, ByteReader *b, GError **err)
     if (!r->handler->full(r->opaque, &s, data, len, err)) {
         return STEP_FAILED;
     }
-    return take(r, b);
+    return stream_reader_take(r, b);
 }
 
 static StreamSection *find_open(StreamReader *r, uint32_t id)
@@ -226,18 +230,19 @@ static Step read_start(StreamReader *r, ByteReader *b, GError **err)
         return step;
     }
     if (find_open(r, s.id)) {
-        return fail(r, err, "section %s starts with id %u, which is open", s.name, s.id);
+        return stream_reader_fail(r, err, "section %s starts with id %u, which is open", s.name,
+                                  s.id);
     }
     if (r->n_open == MAX_ITERATIVE) {
-        return fail(r, err, "section %s is the %uth that starts, %u are accepted", s.name,
-                    MAX_ITERATIVE + 1, MAX_ITERATIVE);
+        return stream_reader_fail(r, err, "section %s is the %uth that starts, %u are accepted",
+                                  s.name, MAX_ITERATIVE + 1, MAX_ITERATIVE);
     }
     r->open[r->n_open++] = r->now = s;
     r->state = READ_ITEMS;
-    return take(r, b);
+    return stream_reader_take(r, b);
 }
 
-static Step read_part(StreamReader *r, ByteReader *b, uint8_t kind, GError **err)
+static Step stream_reader_part(StreamReader *r, ByteReader *b, uint8_t kind, GError **err)
 {
     uint32_t id = get_be32(b);
     StreamSection *s;
@@ -247,7 +252,7 @@ static Step read_part(StreamReader *r, ByteReader *b, uint8_t kind, GError **err
     }
     s = find_open(r, id);
     if (!s) {
-        return fail(r, err, "section id %u continues but never started", id);
+        return stream_reader_fail(r, err, "section id %u continues but never started", id);
     }
     r->now = *s;
     r->now.kind = kind;
@@ -255,7 +260,7 @@ static Step read_part(StreamReader *r, ByteReader *b, uint8_t kind, GError **err
         *s = r->open[--r->n_open];
     }
     r->state = READ_ITEMS;
-    return take(r, b);
+    return stream_reader_take(r, b);
 }
 
 static Step read_command(StreamReader *r, ByteReader *b, GError **err)
@@ -269,22 +274,22 @@ static Step read_command(StreamReader *r, ByteReader *b, GError **err)
     if (!r->handler->command(r->opaque, command, data, len, err)) {
         return STEP_FAILED;
     }
-    return take(r, b);
+    return stream_reader_take(r, b);
 }
 
 static Step read_end(StreamReader *r, ByteReader *b, GError **err)
 {
     if (r->n_open) {
-        return fail(r, err, "the stream ends inside section %s", r->open[0].name);
+        return stream_reader_fail(r, err, "the stream ends inside section %s", r->open[0].name);
     }
     r->state = READ_VMDESC;
-    take(r, b);
+    stream_reader_take(r, b);
     return r->handler->end(r->opaque, err) ? STEP_OK : STEP_FAILED;
 }
 
 static Step read_element(StreamReader *r, GError **err)
 {
-    ByteReader b = look(r);
+    ByteReader b = stream_reader_peek(r);
     uint8_t kind = get_u8(&b);
 
     if (!reader_ok(&b)) {
@@ -297,19 +302,19 @@ static Step read_element(StreamReader *r, GError **err)
         return read_start(r, &b, err);
     case STREAM_PART:
     case STREAM_END:
-        return read_part(r, &b, kind, err);
+        return stream_reader_part(r, &b, kind, err);
     case STREAM_COMMAND:
         return read_command(r, &b, err);
     case STREAM_EOF:
         return read_end(r, &b, err);
     default:
-        return fail(r, err, "there is no element of type 0x%02x", kind);
+        return stream_reader_fail(r, err, "there is no element of type 0x%02x", kind);
     }
 }
 
 static Step read_items(StreamReader *r, GError **err)
 {
-    ByteReader b = look(r);
+    ByteReader b = stream_reader_peek(r);
     bool done = false;
 
     if (!r->handler->items(r->opaque, &r->now, &b, &done, err)) {
@@ -325,19 +330,19 @@ static Step read_items(StreamReader *r, GError **err)
 
 static Step read_footer(StreamReader *r, GError **err)
 {
-    ByteReader b = look(r);
+    ByteReader b = stream_reader_peek(r);
     Step step = check_footer(r, &b, &r->now, err);
 
     if (step != STEP_OK) {
         return step;
     }
     r->state = READ_ELEMENTS;
-    return take(r, &b);
+    return stream_reader_take(r, &b);
 }
 
 static Step read_vmdesc(StreamReader *r, GError **err)
 {
-    ByteReader b = look(r);
+    ByteReader b = stream_reader_peek(r);
     uint8_t kind = get_u8(&b);
     uint32_t len = get_be32(&b);
 
@@ -345,16 +350,16 @@ static Step read_vmdesc(StreamReader *r, GError **err)
         return STEP_SHORT;
     }
     if (kind != STREAM_VMDESC || len > MAX_VMDESC) {
-        return fail(r, err, "what follows the end is no description of at most %u bytes",
-                    MAX_VMDESC);
+        return stream_reader_fail(
+            r, err, "what follows the end is no description of at most %u bytes", MAX_VMDESC);
     }
     r->text_left = len;
     r->state = READ_VMDESC_TEXT;
-    return take(r, &b);
+    return stream_reader_take(r, &b);
 }
 
 /* The description is for people and scripts; it says nothing that the load needs. */
-static Step read_text(StreamReader *r, GError **err)
+static Step stream_reader_text(StreamReader *r, GError **err)
 {
     size_t n = MIN(r->text_left, r->to - r->from);
 
@@ -369,14 +374,19 @@ static Step read_text(StreamReader *r, GError **err)
 
 static Step read_nothing(StreamReader *r, GError **err)
 {
-    return r->from == r->to ? STEP_SHORT : fail(r, err, "bytes follow the description");
+    return r->from == r->to ? STEP_SHORT
+                            : stream_reader_fail(r, err, "bytes follow the description");
 }
 
 static Step (*const steps[])(StreamReader *r, GError **err) = {
-    [READ_HEADER] = read_header,    [READ_CONFIGURATION] = read_configuration,
-    [READ_ELEMENTS] = read_element, [READ_ITEMS] = read_items,
-    [READ_FOOTER] = read_footer,    [READ_VMDESC] = read_vmdesc,
-    [READ_VMDESC_TEXT] = read_text, [READ_DONE] = read_nothing,
+    [READ_HEADER] = read_header,
+    [READ_CONFIGURATION] = read_configuration,
+    [READ_ELEMENTS] = read_element,
+    [READ_ITEMS] = read_items,
+    [READ_FOOTER] = read_footer,
+    [READ_VMDESC] = read_vmdesc,
+    [READ_VMDESC_TEXT] = stream_reader_text,
+    [READ_DONE] = read_nothing,
 };
 
 uint8_t *stream_reader_space(StreamReader *r, size_t room)
@@ -419,6 +429,6 @@ bool stream_reader_finish(StreamReader *r, GError **err)
     if ((r->state == READ_VMDESC || r->state == READ_DONE) && r->from == r->to) {
         return true;
     }
-    fail(r, err, "the stream is cut off");
+    stream_reader_fail(r, err, "the stream is cut off");
     return false;
 }

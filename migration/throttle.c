@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Slowing the guest down (contract in throttle.h).
+ * Slowing the guest down (contract in throttle_internal.h).
  */
-#include "migration/throttle.h"
+#include "migration/throttle_internal.h"
 
 #include "hw/core/cpu.h"
 
 #define MAX_HOLD_MS 1000
 
 /* A slice lasts until the main loop comes round; the hold after it makes up for what it took. */
-static gboolean turn(gpointer opaque)
+static gboolean throttle_turn(gpointer opaque)
 {
     Throttle *t = opaque;
     int64_t now = g_get_monotonic_time(), ran = MAX(now - t->since, THROTTLE_SLICE_MS * 1000);
@@ -23,7 +23,7 @@ static gboolean turn(gpointer opaque)
     }
     t->held = !t->held;
     t->since = now;
-    t->timer = g_timeout_add(ms, turn, t);
+    t->timer = g_timeout_add(ms, throttle_turn, t);
     return G_SOURCE_REMOVE;
 }
 
@@ -32,7 +32,7 @@ void throttle_set(Throttle *t, unsigned percent)
     t->percent = MIN(percent, 99);
     if (percent && !t->timer) {
         t->since = g_get_monotonic_time();
-        turn(t);
+        throttle_turn(t);
     } else if (!percent && t->timer) {
         g_source_remove(t->timer);
         t->timer = 0;

@@ -41,12 +41,12 @@ struct Aplic {
     AplicIdc idc[MAX_HARTS];
 };
 
-static bool get_bit(const uint32_t *words, unsigned n)
+static bool aplic_get_bit(const uint32_t *words, unsigned n)
 {
     return words[n / 32] >> n % 32 & 1;
 }
 
-static void put_bit(uint32_t *words, unsigned n, bool v)
+static void aplic_put_bit(uint32_t *words, unsigned n, bool v)
 {
     words[n / 32] = (words[n / 32] & ~(1u << n % 32)) | (uint32_t)v << n % 32;
 }
@@ -71,7 +71,7 @@ static bool is_level(const Aplic *s, unsigned n)
 /* The input as the source mode turns it: 1 is asserted (4.5.2). */
 static bool rectified(const Aplic *s, unsigned n)
 {
-    bool in = get_bit(s->input, n);
+    bool in = aplic_get_bit(s->input, n);
 
     switch (source_mode(s, n)) {
     case SM_EDGE1:
@@ -90,9 +90,9 @@ static void input_changed(Aplic *s, unsigned n, bool before)
     bool now = rectified(s, n);
 
     if (is_level(s, n) && (!s->msimode || !now))
-        put_bit(s->ip, n, now);
+        aplic_put_bit(s->ip, n, now);
     else if (now && !before)
-        put_bit(s->ip, n, true);
+        aplic_put_bit(s->ip, n, true);
 }
 
 /* A guest's order to set or clear a pending bit; a level source follows its wire (4.7). */
@@ -100,13 +100,13 @@ static void write_pending(Aplic *s, unsigned n, bool v)
 {
     if (!is_active(s, n) || (is_level(s, n) && (!s->msimode || (v && !rectified(s, n)))))
         return;
-    put_bit(s->ip, n, v);
+    aplic_put_bit(s->ip, n, v);
 }
 
 static void write_enabled(Aplic *s, unsigned n, bool v)
 {
     if (is_active(s, n))
-        put_bit(s->ie, n, v);
+        aplic_put_bit(s->ie, n, v);
 }
 
 /* --- delivery by message (4.9) --- */
@@ -142,9 +142,9 @@ static void send_pending(Aplic *s)
         for (; bits; bits &= bits - 1) {
             unsigned n = w * 32 + __builtin_ctz(bits);
 
-            if (!get_bit(s->ip, n))
+            if (!aplic_get_bit(s->ip, n))
                 continue;
-            put_bit(s->ip, n, false);
+            aplic_put_bit(s->ip, n, false);
             send_msi(s, HART_INDEX(s->target[n]), s->target[n] >> 12 & 0x3f,
                      s->target[n] & TARGET_EIID);
         }
@@ -153,7 +153,7 @@ static void send_pending(Aplic *s)
 
 /* --- direct delivery (4.8) --- */
 
-static uint32_t topi(const Aplic *s, unsigned hart)
+static uint32_t aplic_topi(const Aplic *s, unsigned hart)
 {
     uint32_t threshold = s->idc[hart].ithreshold, best = 0, best_prio = UINT32_MAX;
 
@@ -179,21 +179,21 @@ static void drive_harts(Aplic *s)
     bool on = s->domaincfg & DOMAINCFG_IE;
 
     for (unsigned i = 0; i < s->num_harts; i++) {
-        bool level = on && s->idc[i].idelivery && (s->idc[i].iforce || topi(s, i));
+        bool level = on && s->idc[i].idelivery && (s->idc[i].iforce || aplic_topi(s, i));
 
         cpu_drive(s->sys.dev.machine, i, s->mmode ? INPUT_MEIP : INPUT_SEIP, level);
     }
 }
 
-static uint32_t claim(Aplic *s, unsigned hart)
+static uint32_t aplic_claim(Aplic *s, unsigned hart)
 {
-    uint32_t top = topi(s, hart);
+    uint32_t top = aplic_topi(s, hart);
     unsigned n = top >> 16;
 
     if (!n)
         s->idc[hart].iforce = 0;
     else if (!is_level(s, n))
-        put_bit(s->ip, n, false);
+        aplic_put_bit(s->ip, n, false);
     drive_harts(s);
     return top;
 }
@@ -212,7 +212,7 @@ static void pass_down(Aplic *s, unsigned n)
 {
     if (s->child)
         irq_set(&s->child->sys.dev.irq_in[n],
-                (s->sourcecfg[n] & SOURCECFG_D) && get_bit(s->input, n));
+                (s->sourcecfg[n] & SOURCECFG_D) && aplic_get_bit(s->input, n));
 }
 
 static void aplic_input(void *opaque, unsigned n, bool level)
@@ -223,7 +223,7 @@ static void aplic_input(void *opaque, unsigned n, bool level)
     if (n == 0)
         return;
     before = rectified(s, n);
-    put_bit(s->input, n, level);
+    aplic_put_bit(s->input, n, level);
     pass_down(s, n);
     if (is_active(s, n)) {
         input_changed(s, n, before);
@@ -275,8 +275,8 @@ static void write_sourcecfg(Aplic *s, unsigned i, uint32_t v)
     s->sourcecfg[n] = legal_sourcecfg(s, v);
     pass_down(s, n);
     if (!is_active(s, n)) {
-        put_bit(s->ip, n, false);
-        put_bit(s->ie, n, false);
+        aplic_put_bit(s->ip, n, false);
+        aplic_put_bit(s->ie, n, false);
         s->target[n] = 0;
         return;
     }
@@ -418,9 +418,9 @@ static uint32_t read_idc(Aplic *s, unsigned i)
     case ITHRESHOLD:
         return s->idc[hart].ithreshold;
     case TOPI:
-        return topi(s, hart);
+        return aplic_topi(s, hart);
     case CLAIMI:
-        return claim(s, hart);
+        return aplic_claim(s, hart);
     }
     return 0;
 }
@@ -550,11 +550,12 @@ static bool aplic_check(void *obj, GError **err)
     Aplic *s = obj;
 
     for (unsigned n = 0; n < WORDS * 32; n++) {
-        bool set = get_bit(s->ip, n) || get_bit(s->ie, n) || (n <= MAX_SOURCES && s->target[n]);
+        bool set = aplic_get_bit(s->ip, n) || aplic_get_bit(s->ie, n) ||
+                   (n <= MAX_SOURCES && s->target[n]);
         bool there = n >= 1 && n <= s->num_sources;
 
         if ((!there && s->sourcecfg[n]) || (there && s->sourcecfg[n] & ~(SOURCECFG_D | 7u)) ||
-            (set && !is_active(s, n)) || (!there && get_bit(s->input, n))) {
+            (set && !is_active(s, n)) || (!there && aplic_get_bit(s->input, n))) {
             g_set_error(err, G_FILE_ERROR, G_FILE_ERROR_INVAL,
                         "aplic: source %u has state (sourcecfg 0x%x) that an inactive source "
                         "cannot have",
@@ -570,7 +571,7 @@ static bool aplic_post_load(void *obj, GError **err)
     Aplic *s = obj;
 
     for (unsigned n = 1; n <= s->num_sources; n++)
-        s->sys.dev.irq_in[n].level = get_bit(s->input, n);
+        s->sys.dev.irq_in[n].level = aplic_get_bit(s->input, n);
     if (!s->msimode)
         drive_harts(s);
     return true;

@@ -37,12 +37,12 @@ typedef struct Plic {
     PlicContext ctx[MAX_CONTEXTS];
 } Plic;
 
-static bool get_bit(const uint32_t *words, unsigned n)
+static bool plic_get_bit(const uint32_t *words, unsigned n)
 {
     return words[n / 32] >> n % 32 & 1;
 }
 
-static void put_bit(uint32_t *words, unsigned n, bool v)
+static void plic_put_bit(uint32_t *words, unsigned n, bool v)
 {
     words[n / 32] = (words[n / 32] & ~(1u << n % 32)) | (uint32_t)v << n % 32;
 }
@@ -80,8 +80,8 @@ static void update_outputs(Plic *s)
 /* The gateway of source n forwards a request if its line is high and none is outstanding. */
 static void gateway(Plic *s, unsigned n)
 {
-    if (get_bit(s->level, n) && !get_bit(s->claimed, n))
-        put_bit(s->pending, n, true);
+    if (plic_get_bit(s->level, n) && !plic_get_bit(s->claimed, n))
+        plic_put_bit(s->pending, n, true);
 }
 
 static void plic_input(void *opaque, unsigned n, bool level)
@@ -90,30 +90,31 @@ static void plic_input(void *opaque, unsigned n, bool level)
 
     if (n == 0)
         return;
-    put_bit(s->level, n, level);
+    plic_put_bit(s->level, n, level);
     gateway(s, n);
     update_outputs(s);
 }
 
-static uint32_t claim(Plic *s, PlicContext *c)
+static uint32_t plic_claim(Plic *s, PlicContext *c)
 {
     unsigned n = best_source(s, c, 0);
 
     if (n) {
-        put_bit(s->pending, n, false);
-        put_bit(s->claimed, n, true);
+        plic_put_bit(s->pending, n, false);
+        plic_put_bit(s->claimed, n, true);
         update_outputs(s);
     }
     return n;
 }
 
-static void complete(Plic *s, PlicContext *c, uint32_t n)
+static void plic_complete(Plic *s, PlicContext *c, uint32_t n)
 {
-    if (n == 0 || n > s->num_sources || !get_bit(c->enable, n) || !get_bit(s->claimed, n)) {
+    if (n == 0 || n > s->num_sources || !plic_get_bit(c->enable, n) ||
+        !plic_get_bit(s->claimed, n)) {
         guest_error("plic", "completion of source %u, which the context has not claimed", n);
         return;
     }
-    put_bit(s->claimed, n, false);
+    plic_put_bit(s->claimed, n, false);
     gateway(s, n);
     update_outputs(s);
 }
@@ -173,7 +174,7 @@ static uint64_t plic_read(void *opaque, uint64_t offset, unsigned size)
     PlicReg r = decode(s, offset);
 
     if (r.claim)
-        return claim(s, r.claim);
+        return plic_claim(s, r.claim);
     return r.word ? *r.word : 0;
 }
 
@@ -183,7 +184,7 @@ static void plic_write(void *opaque, uint64_t offset, uint64_t value, unsigned s
     PlicReg r = decode(s, offset);
 
     if (r.claim) {
-        complete(s, r.claim, value);
+        plic_complete(s, r.claim, value);
     } else if (r.mask) {
         *r.word = value & r.mask;
         update_outputs(s);
@@ -250,7 +251,7 @@ static bool plic_post_load(void *obj, GError **err)
     Plic *s = obj;
 
     for (unsigned n = 1; n <= s->num_sources; n++)
-        s->sys.dev.irq_in[n].level = get_bit(s->level, n);
+        s->sys.dev.irq_in[n].level = plic_get_bit(s->level, n);
     update_outputs(s);
     return true;
 }

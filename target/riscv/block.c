@@ -6,7 +6,7 @@
  * block; it ends with a jump, with what may change the meaning of what follows, or at the end of
  * the page.
  */
-#include "target/riscv/block.h"
+#include "target/riscv/block_internal.h"
 
 #include <string.h>
 
@@ -14,7 +14,7 @@
 
 #define MAX_INSNS 64
 
-static Op *emit(Builder *b, unsigned id)
+static Op *block_emit(Builder *b, unsigned id)
 {
     Op *op = &b->ops[b->n_ops++];
 
@@ -22,19 +22,19 @@ static Op *emit(Builder *b, unsigned id)
     return op;
 }
 
-static void set_id(Builder *b, Op *op, unsigned id)
+static void block_set_id(Builder *b, Op *op, unsigned id)
 {
     op->id = id;
     op->handler = b->cpu->handlers[id];
 }
 
-static uint8_t dest(unsigned rd)
+static uint8_t block_dest(unsigned rd)
 {
     return rd ? rd : X_DUMP;
 }
 
 /* Does an exit to va + rel stay in the page? One-time blocks are checked like the far ones. */
-static bool near(const Builder *b, int64_t rel)
+static bool block_is_near(const Builder *b, int64_t rel)
 {
     return !b->once && ((b->va ^ (b->va + rel)) & TLB_PAGE_MASK) == 0;
 }
@@ -48,7 +48,7 @@ static Op *address_before(Builder *b, unsigned id, const Insn *i)
     return op && op->id == id && op->rd == i->rs1 ? op : NULL;
 }
 
-static bool fits(int64_t v)
+static bool block_fits(int64_t v)
 {
     return v == (int32_t)v;
 }
@@ -65,11 +65,11 @@ static bool fuse_address(Builder *b, const Insn *i)
         li->imm = (int32_t)((uint32_t)li->imm + (uint32_t)i->imm);
         return true;
     }
-    if (li && i->op == OP_ADDI && fits((int64_t)li->imm + i->imm)) {
+    if (li && i->op == OP_ADDI && block_fits((int64_t)li->imm + i->imm)) {
         li->imm += i->imm;
         return true;
     }
-    if (la && i->op == OP_ADDI && fits((int64_t)la->imm + i->imm)) {
+    if (la && i->op == OP_ADDI && block_fits((int64_t)la->imm + i->imm)) {
         la->imm += i->imm;
         return true;
     }
@@ -80,13 +80,13 @@ static bool fuse_load(Builder *b, const Insn *i)
 {
     Op *la = address_before(b, OP_LA, i);
 
-    if (!la || i->rd != i->rs1 || !fits((int64_t)la->imm + i->imm)) {
+    if (!la || i->rd != i->rs1 || !block_fits((int64_t)la->imm + i->imm)) {
         return false;
     }
     la->imm += i->imm;
     la->aux = (uint16_t)i->imm;
     la->off = b->off / 2; /* a fault is the load's */
-    set_id(b, la, i->op == OP_LD ? OP_LD_PC : OP_LW_PC);
+    block_set_id(b, la, i->op == OP_LD ? OP_LD_PC : OP_LW_PC);
     return true;
 }
 
@@ -94,9 +94,9 @@ static bool fuse_load(Builder *b, const Insn *i)
 
 static void emit_jump(Builder *b, const Insn *i, int64_t target)
 {
-    Op *op = emit(b, near(b, target) ? OP_JAL : OP_JAL_FAR);
+    Op *op = block_emit(b, block_is_near(b, target) ? OP_JAL : OP_JAL_FAR);
 
-    op->rd = dest(i->rd);
+    op->rd = block_dest(i->rd);
     op->rs1 = b->n_links++;
     op->rs2 = i->len;
     op->imm = target;
@@ -108,7 +108,7 @@ static void emit_jalr(Builder *b, const Insn *i)
 {
     Op *la = address_before(b, OP_LA, i);
 
-    if (la && fits((int64_t)la->imm + i->imm)) {
+    if (la && block_fits((int64_t)la->imm + i->imm)) {
         int32_t target = (la->imm + i->imm) & ~1;
         if (i->rd == i->rs1) {
             b->n_ops--; /* the jump overwrites what auipc computed */
@@ -116,8 +116,8 @@ static void emit_jalr(Builder *b, const Insn *i)
         emit_jump(b, i, target);
         return;
     }
-    Op *op = emit(b, OP_JALR);
-    op->rd = dest(i->rd);
+    Op *op = block_emit(b, OP_JALR);
+    op->rd = block_dest(i->rd);
     op->rs1 = i->rs1;
     op->rs2 = i->len;
     op->imm = i->imm;
@@ -128,7 +128,7 @@ static void emit_jalr(Builder *b, const Insn *i)
 static void emit_branch(Builder *b, const Insn *i)
 {
     int64_t target = (int64_t)b->off + i->imm;
-    Op *op = emit(b, near(b, target) ? i->op : i->op - OP_BEQ + OP_BEQ_FAR);
+    Op *op = block_emit(b, block_is_near(b, target) ? i->op : i->op - OP_BEQ + OP_BEQ_FAR);
 
     op->rd = b->n_links++;
     op->rs1 = i->rs1;
@@ -139,7 +139,7 @@ static void emit_branch(Builder *b, const Insn *i)
 
 void builder_end(Builder *b)
 {
-    Op *op = emit(b, near(b, b->off) ? OP_END : OP_END_FAR);
+    Op *op = block_emit(b, block_is_near(b, b->off) ? OP_END : OP_END_FAR);
 
     op->rs2 = b->n_links++;
     op->imm = b->off;
@@ -148,9 +148,9 @@ void builder_end(Builder *b)
 
 static void emit_csr(Builder *b, const Insn *i)
 {
-    Op *op = emit(b, i->op);
+    Op *op = block_emit(b, i->op);
 
-    op->rd = dest(i->rd);
+    op->rd = block_dest(i->rd);
     op->rs1 = i->rs1;
     op->rs2 = b->n_links++;
     op->imm = i->imm;
@@ -161,7 +161,7 @@ static void emit_csr(Builder *b, const Insn *i)
 /* Instructions after which nothing is as it was: the handler goes on at the next address. */
 static void emit_system(Builder *b, const Insn *i)
 {
-    Op *op = emit(b, i->op);
+    Op *op = block_emit(b, i->op);
 
     op->rs1 = i->rs1;
     op->rs2 = i->rs2;
@@ -173,7 +173,7 @@ static void emit_system(Builder *b, const Insn *i)
 
 /* --- the rest --- */
 
-static bool is_fp(const Insn *i)
+static bool block_is_fp(const Insn *i)
 {
     unsigned format = isa_rows[i->row].format;
 
@@ -193,11 +193,11 @@ static const bool fp_dest_is_x[OP_ISA_COUNT] = {
 static void emit_fp(Builder *b, const Insn *i)
 {
     if (!b->fp_checked) {
-        emit(b, OP_FP_CHECK)->imm = i->word;
+        block_emit(b, OP_FP_CHECK)->imm = i->word;
         b->fp_checked = true;
     }
-    Op *op = emit(b, i->op);
-    op->rd = fp_dest_is_x[i->op] ? dest(i->rd) : i->rd;
+    Op *op = block_emit(b, i->op);
+    op->rd = fp_dest_is_x[i->op] ? block_dest(i->rd) : i->rd;
     op->rs1 = i->rs1;
     op->rs2 = i->rs2;
     op->imm = i->imm;
@@ -209,9 +209,9 @@ static void emit_fp(Builder *b, const Insn *i)
 
 static void emit_plain(Builder *b, const Insn *i)
 {
-    Op *op = emit(b, i->op);
+    Op *op = block_emit(b, i->op);
 
-    op->rd = dest(i->rd);
+    op->rd = block_dest(i->rd);
     op->rs1 = i->rs1;
     op->rs2 = i->rs2;
     op->imm = i->imm;
@@ -225,9 +225,9 @@ static void emit_addi(Builder *b, const Insn *i)
     emit_plain(b, i);
     Op *op = &b->ops[b->n_ops - 1];
     if (i->rs1 == 0) {
-        set_id(b, op, OP_LI);
+        block_set_id(b, op, OP_LI);
     } else if (i->imm == 0) {
-        set_id(b, op, OP_MV);
+        block_set_id(b, op, OP_MV);
     }
 }
 
@@ -235,12 +235,12 @@ static void emit_upper(Builder *b, const Insn *i)
 {
     Op *op;
 
-    if (i->op == OP_AUIPC && !fits((int64_t)b->off + i->imm)) {
+    if (i->op == OP_AUIPC && !block_fits((int64_t)b->off + i->imm)) {
         emit_plain(b, i);
         return;
     }
-    op = emit(b, i->op == OP_LUI ? OP_LI : OP_LA);
-    op->rd = dest(i->rd);
+    op = block_emit(b, i->op == OP_LUI ? OP_LI : OP_LA);
+    op->rd = block_dest(i->rd);
     op->imm = i->op == OP_LUI ? i->imm : (int32_t)b->off + i->imm;
     if (i->rd) {
         b->address_op = b->n_ops;
@@ -259,7 +259,7 @@ static void emit_add(Builder *b, const Insn *i)
     emit_plain(b, i);
     if (i->rs1 == 0) {
         b->ops[b->n_ops - 1].rs1 = i->rs2;
-        set_id(b, &b->ops[b->n_ops - 1], OP_MV);
+        block_set_id(b, &b->ops[b->n_ops - 1], OP_MV);
     }
 }
 
@@ -323,7 +323,7 @@ static void emit_insn(Builder *b, const Insn *i)
 {
     if (emitters[i->op]) {
         emitters[i->op](b, i);
-    } else if (is_fp(i)) {
+    } else if (block_is_fp(i)) {
         emit_fp(b, i);
     } else {
         emit_plain(b, i);
@@ -349,13 +349,13 @@ void builder_add(Builder *b, uint32_t word)
 
     b->n_insns++;
     if (log_on(LOG_EXEC) || (log_on(LOG_CPU) && b->off == 0)) {
-        emit(b, OP_LOG)->imm = insn.word;
+        block_emit(b, OP_LOG)->imm = insn.word;
         b->address_op = 0;
     }
     if (legal) {
         emit_insn(b, &insn);
     } else {
-        emit(b, OP_UNDEF)->imm = insn.word;
+        block_emit(b, OP_UNDEF)->imm = insn.word;
         b->done = true;
     }
     if (b->address_op == before) {

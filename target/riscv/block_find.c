@@ -5,7 +5,7 @@
  * An instruction that lies across two pages is a block of its own that is never cached by
  * address: its bytes are compared each time. So is one in a page that PMP cuts.
  */
-#include "target/riscv/block.h"
+#include "target/riscv/block_internal.h"
 
 #include <string.h>
 
@@ -18,7 +18,7 @@ static void finish(Builder *b, Block *block)
     memcpy(block->ops, b->ops, b->n_ops * sizeof(Op));
 }
 
-static bool sole(const RiscvCpu *cpu)
+static bool block_sole(const RiscvCpu *cpu)
 {
     return cpu->cpu.machine->cpus->len <= 1;
 }
@@ -61,7 +61,7 @@ static bool protect(RiscvCpu *cpu, RamBlock *ram, uint64_t offset, uint64_t len)
 {
     CodeRange range = { cpu, ram, offset, len };
 
-    if (sole(cpu)) {
+    if (block_sole(cpu)) {
         if (codepages_mark(cpu->blocks.pages, ram, offset, len)) {
             tlb_drop_writes_to(&cpu->tlb, page_host(&range));
         }
@@ -115,7 +115,7 @@ void rv_code_page_stored(RiscvCpu *cpu, RamBlock *ram, uint64_t offset)
     cpu_unlock_machine(&cpu->cpu);
 }
 
-static Block *build(RiscvCpu *cpu, uint64_t va, const uint8_t *host)
+static Block *block_build(RiscvCpu *cpu, uint64_t va, const uint8_t *host)
 {
     Builder b = { .cpu = cpu, .va = va, .host = host };
     unsigned page_left = RAM_PAGE_SIZE - (va & (RAM_PAGE_SIZE - 1));
@@ -188,7 +188,7 @@ static Block *build_once(RiscvCpu *cpu, uint64_t va, uint32_t word)
     return block;
 }
 
-static uint8_t *fetch(RiscvCpu *cpu, uint64_t va, bool *cached)
+static uint8_t *block_fetch(RiscvCpu *cpu, uint64_t va, bool *cached)
 {
     const TlbEntry *e = tlb_at(&cpu->tlb, TLB_EXEC, va);
     RamBlock *ram;
@@ -211,7 +211,7 @@ static Block *block_once(RiscvCpu *cpu, uint64_t va, const uint8_t *host)
     bool cached;
 
     if (insn_len(word) == 4) {
-        const uint8_t *second = fetch(cpu, va + 2, &cached);
+        const uint8_t *second = block_fetch(cpu, va + 2, &cached);
         if (!second) {
             return NULL; /* trap_tval is the second half's address */
         }
@@ -230,11 +230,11 @@ Block *rv_block(RiscvCpu *cpu)
     if (block && block->dead == BLOCK_LIVE) {
         return block;
     }
-    blockcache_sync(&cpu->blocks, sole(cpu));
+    blockcache_sync(&cpu->blocks, block_sole(cpu));
     if (cpu->edge_epoch != cpu->blocks.epoch) {
         clear_edges(cpu);
     }
-    uint8_t *host = fetch(cpu, va, &cached);
+    uint8_t *host = block_fetch(cpu, va, &cached);
     if (!host) {
         return NULL;
     }
@@ -244,7 +244,7 @@ Block *rv_block(RiscvCpu *cpu)
     }
     block = blockcache_find(&cpu->blocks, va, (uintptr_t)host);
     if (!block) {
-        block = build(cpu, va, host);
+        block = block_build(cpu, va, host);
         if (!block) {
             return NULL;
         }

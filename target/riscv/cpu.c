@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "target/riscv/block.h"
-#include "target/riscv/csr.h"
+#include "target/riscv/block_internal.h"
+#include "target/riscv/csr_internal.h"
 
 /* Extensions as users and the device tree name them, in the canonical order of an ISA string. */
 typedef struct ExtName {
@@ -91,7 +91,7 @@ static const ExtName *find_ext(const char *name)
 }
 
 /* -1: neither on nor off. */
-static int parse_bool(const char *text)
+static int cpu_parse_bool(const char *text)
 {
     static const char *const words[] = { "off", "on", "false", "true", "no", "yes" };
 
@@ -107,7 +107,7 @@ static bool set_feature(uint32_t *features, const char *item, GError **err)
 {
     g_auto(GStrv) pair = g_strsplit(item, "=", 2);
     const ExtName *e = pair[0] ? find_ext(pair[0]) : NULL;
-    int on = pair[0] && pair[1] ? parse_bool(pair[1]) : -1;
+    int on = pair[0] && pair[1] ? cpu_parse_bool(pair[1]) : -1;
 
     if (!e) {
         g_set_error(err, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
@@ -158,7 +158,7 @@ static CodePages *shared_pages(Machine *m)
     return m->cpus->len ? riscv_cpu(g_ptr_array_index(m->cpus, 0))->pages : NULL;
 }
 
-static Cpu *create(Machine *m, unsigned index, const char *features, GError **err)
+static Cpu *rv_cpu_create(Machine *m, unsigned index, const char *features, GError **err)
 {
     uint32_t mask;
 
@@ -198,14 +198,14 @@ static void flush_writes(Cpu *c)
     tlb_flush_writes(&riscv_cpu(c)->tlb);
 }
 
-static bool translate(Cpu *c, uint64_t va, uint64_t *pa)
+static bool rv_cpu_translate(Cpu *c, uint64_t va, uint64_t *pa)
 {
     return mmu_debug_translate(riscv_cpu(c), va, pa);
 }
 
 /* --- registers for monitors --- */
 
-static void put(CpuReg *regs, size_t max, size_t *n, const char *name, uint64_t value)
+static void rv_cpu_put(CpuReg *regs, size_t max, size_t *n, const char *name, uint64_t value)
 {
     if (*n < max) {
         regs[*n] = (CpuReg){ name, value };
@@ -231,18 +231,18 @@ static size_t registers(Cpu *c, CpuReg *regs, size_t max)
     RiscvCpu *cpu = riscv_cpu(c);
     size_t n = 0;
 
-    put(regs, max, &n, "pc", cpu->pc);
-    put(regs, max, &n, "priv", cpu->priv);
+    rv_cpu_put(regs, max, &n, "pc", cpu->pc);
+    rv_cpu_put(regs, max, &n, "priv", cpu->priv);
     for (unsigned i = 0; i < 32; i++) {
-        put(regs, max, &n, isa_x_names[i], cpu->x[i]);
+        rv_cpu_put(regs, max, &n, isa_x_names[i], cpu->x[i]);
     }
     for (unsigned i = 0; i < 32; i++) {
-        put(regs, max, &n, isa_f_names[i], cpu->f[i]);
+        rv_cpu_put(regs, max, &n, isa_f_names[i], cpu->f[i]);
     }
     for (size_t i = 0; i < csr_n_rows; i++) {
         uint64_t value = 0;
         if (csr_rows[i].count == 1 && debug_csr(cpu, csr_rows[i].number, false, &value)) {
-            put(regs, max, &n, csr_rows[i].name, value);
+            rv_cpu_put(regs, max, &n, csr_rows[i].name, value);
         }
     }
     return n;
@@ -308,14 +308,14 @@ const CpuType riscv_cpu_type = {
     .n_props = G_N_ELEMENTS(props),
     .msi = &msi,
     .vmstate = &riscv_cpu_vmstate,
-    .create = create,
+    .create = rv_cpu_create,
     .destroy = destroy,
     .reset = rv_reset,
     .run = rv_run,
     .set_input_any = rv_set_input_any,
     .flush_translations = flush_translations,
     .flush_writes = flush_writes,
-    .translate = translate,
+    .translate = rv_cpu_translate,
     .registers = registers,
     .csr_access = access_csr,
     .fdt_props = fdt_props,

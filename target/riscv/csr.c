@@ -3,7 +3,7 @@
  * The table of control and status registers and access through it (privileged ISA, chapter
  * "Control and Status Registers").
  */
-#include "target/riscv/csr.h"
+#include "target/riscv/csr_internal.h"
 
 #include <stddef.h>
 
@@ -20,7 +20,7 @@
 #define COUNTER_TM   2u
 #define COUNTER_IR   4u
 
-static uint64_t merge(uint64_t old, uint64_t value, uint64_t mask)
+static uint64_t csr_merge(uint64_t old, uint64_t value, uint64_t mask)
 {
     return (old & ~mask) | (value & mask);
 }
@@ -80,10 +80,10 @@ static bool read_mstatus(RiscvCpu *cpu, unsigned n, uint64_t *v)
 
 static bool write_mstatus(RiscvCpu *cpu, unsigned n, uint64_t v, uint64_t mask)
 {
-    uint64_t s = merge(cpu->mstatus, v, MSTATUS_WRITE);
+    uint64_t s = csr_merge(cpu->mstatus, v, MSTATUS_WRITE);
 
     if ((s & MSTATUS_MPP) >> 11 == 2) {
-        s = merge(s, cpu->mstatus, MSTATUS_MPP);
+        s = csr_merge(s, cpu->mstatus, MSTATUS_MPP);
     }
     cpu->mstatus = s;
     return true;
@@ -97,7 +97,7 @@ static bool read_sstatus(RiscvCpu *cpu, unsigned n, uint64_t *v)
 
 static bool write_sstatus(RiscvCpu *cpu, unsigned n, uint64_t v, uint64_t mask)
 {
-    cpu->mstatus = merge(cpu->mstatus, v, SSTATUS_WRITE);
+    cpu->mstatus = csr_merge(cpu->mstatus, v, SSTATUS_WRITE);
     return true;
 }
 
@@ -122,7 +122,7 @@ static bool write_ignored(RiscvCpu *cpu, unsigned n, uint64_t v, uint64_t mask)
     return true;
 }
 
-static bool read_zero(RiscvCpu *cpu, unsigned n, uint64_t *v)
+static bool csr_read_zero(RiscvCpu *cpu, unsigned n, uint64_t *v)
 {
     *v = 0;
     return true;
@@ -145,7 +145,7 @@ static bool read_mip(RiscvCpu *cpu, unsigned n, uint64_t *v)
 
 static void set_soft(RiscvCpu *cpu, uint64_t v, uint64_t mask)
 {
-    cpu->mip_soft = merge(cpu->mip_soft, v, mask);
+    cpu->mip_soft = csr_merge(cpu->mip_soft, v, mask);
     /* A software interrupt that came over an input is cleared here too. */
     __atomic_fetch_and(&cpu->mip_in, ~(mask & ~v & MIP(SSI)), __ATOMIC_SEQ_CST);
     rv_update_mip(cpu);
@@ -185,7 +185,7 @@ static bool read_sie(RiscvCpu *cpu, unsigned n, uint64_t *v)
 
 static bool write_sie(RiscvCpu *cpu, unsigned n, uint64_t v, uint64_t mask)
 {
-    cpu->mie = merge(cpu->mie, v, cpu->mideleg);
+    cpu->mie = csr_merge(cpu->mie, v, cpu->mideleg);
     return true;
 }
 
@@ -401,13 +401,13 @@ const CsrRow csr_rows[] = {
     FIELD_ROW(0x304, "mie", I, CSR_SAVED | CSR_IRQ, mie, MIP_S_ALL | MIP_M_ALL),
     FIELD_ROW(0x305, "mtvec", I, CSR_SAVED, mtvec, TVEC_MASK),
     FIELD_ROW(0x306, "mcounteren", I, CSR_SAVED, mcounteren, COUNTERS_ALL),
-    FN_ROW(0x308, 1, "mvien", SMAIA, 0, read_zero, write_ignored),
+    FN_ROW(0x308, 1, "mvien", SMAIA, 0, csr_read_zero, write_ignored),
     FN_ROW(0x309, 1, "mvip", SMAIA, CSR_IRQ, read_mvip, write_mip),
     { 0x30a, 1, "menvcfg", EXT_I, CSR_SAVED | CSR_PEEK | CSR_FLUSH | CSR_IRQ,
       offsetof(RiscvCpu, menvcfg), ALL_ONES, NULL, write_menvcfg },
     { 0x320, 1, "mcountinhibit", EXT_I, CSR_SAVED | CSR_PEEK, offsetof(RiscvCpu, mcountinhibit),
       ALL_ONES, NULL, write_mcountinhibit },
-    FN_ROW(0x323, 29, "mhpmevent3", I, 0, read_zero, write_ignored),
+    FN_ROW(0x323, 29, "mhpmevent3", I, 0, csr_read_zero, write_ignored),
     FIELD_ROW(0x340, "mscratch", I, CSR_SAVED, mscratch, ALL_ONES),
     FIELD_ROW(0x341, "mepc", I, CSR_SAVED, mepc, EPC_MASK),
     FIELD_ROW(0x342, "mcause", I, CSR_SAVED, mcause, ALL_ONES),
@@ -421,17 +421,17 @@ const CsrRow csr_rows[] = {
     FN_ROW(0x3b0, PMP_ENTRIES, "pmpaddr0", I, CSR_FLUSH, read_pmpaddr, write_pmpaddr),
     FN_ROW(0xb00, 1, "mcycle", I, 0, read_mcounter, write_mcounter),
     FN_ROW(0xb02, 1, "minstret", I, 0, read_mcounter, write_mcounter),
-    FN_ROW(0xb03, 29, "mhpmcounter3", I, 0, read_zero, write_ignored),
+    FN_ROW(0xb03, 29, "mhpmcounter3", I, 0, csr_read_zero, write_ignored),
     FN_ROW(0xc00, 1, "cycle", I, 0, read_counter, NULL),
     FN_ROW(0xc01, 1, "time", I, 0, read_counter, NULL),
     FN_ROW(0xc02, 1, "instret", I, 0, read_counter, NULL),
     FN_ROW(0xc03, 29, "hpmcounter3", I, 0, read_counter, NULL),
     FN_ROW(0xdb0, 1, "stopi", SSAIA, 0, csr_read_stopi, NULL),
-    FN_ROW(0xf11, 1, "mvendorid", I, 0, read_zero, NULL),
-    FN_ROW(0xf12, 1, "marchid", I, 0, read_zero, NULL),
-    FN_ROW(0xf13, 1, "mimpid", I, 0, read_zero, NULL),
+    FN_ROW(0xf11, 1, "mvendorid", I, 0, csr_read_zero, NULL),
+    FN_ROW(0xf12, 1, "marchid", I, 0, csr_read_zero, NULL),
+    FN_ROW(0xf13, 1, "mimpid", I, 0, csr_read_zero, NULL),
     FN_ROW(0xf14, 1, "mhartid", I, 0, read_mhartid, NULL),
-    FN_ROW(0xf15, 1, "mconfigptr", I, 0, read_zero, NULL),
+    FN_ROW(0xf15, 1, "mconfigptr", I, 0, csr_read_zero, NULL),
     FN_ROW(0xfb0, 1, "mtopi", SMAIA, 0, csr_read_mtopi, NULL),
 };
 const size_t csr_n_rows = G_N_ELEMENTS(csr_rows);
@@ -454,7 +454,7 @@ const CsrRow *csr_find(unsigned number)
 
 /* --- access --- */
 
-static bool allowed(const RiscvCpu *cpu, const CsrRow *row, unsigned number, bool write)
+static bool csr_allowed(const RiscvCpu *cpu, const CsrRow *row, unsigned number, bool write)
 {
     if (!has_ext(cpu, row->ext)) {
         return false;
@@ -506,7 +506,7 @@ bool csr_access(RiscvCpu *cpu, unsigned number, CsrOp op, bool read, bool write,
     uint64_t value, mask = op == CSR_OP_WRITE ? UINT64_MAX : operand;
 
     *old = 0;
-    if (!row || !allowed(cpu, row, number, write)) {
+    if (!row || !csr_allowed(cpu, row, number, write)) {
         return false;
     }
     /* No register here has a side effect on reading, so that a write may look at it too. */

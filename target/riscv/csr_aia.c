@@ -3,7 +3,7 @@
  * CSRs of the Advanced Interrupt Architecture: xireg, xtopei, xtopi. The priority arrays are
  * read-only zero, so that xtopi's priority is always 1 and the default order decides.
  */
-#include "target/riscv/csr.h"
+#include "target/riscv/csr_internal.h"
 
 enum { IPRIO0 = 0x30, IPRIO15 = 0x3f, IMSIC_FIRST = 0x70, IMSIC_LAST = 0xff };
 
@@ -51,7 +51,7 @@ bool csr_write_sireg(RiscvCpu *cpu, unsigned n, uint64_t v, uint64_t mask)
 }
 
 /* The identity stands in both halves: as itself and as its priority. */
-static uint64_t topei(RiscvCpu *cpu, MsiFile file)
+static uint64_t csr_topei(RiscvCpu *cpu, MsiFile file)
 {
     uint64_t id = imsic_top(&cpu->file[file]);
     cpu->topei_read = id;
@@ -60,13 +60,13 @@ static uint64_t topei(RiscvCpu *cpu, MsiFile file)
 
 bool csr_read_mtopei(RiscvCpu *cpu, unsigned n, uint64_t *v)
 {
-    *v = topei(cpu, MSI_FILE_M);
+    *v = csr_topei(cpu, MSI_FILE_M);
     return true;
 }
 
 bool csr_read_stopei(RiscvCpu *cpu, unsigned n, uint64_t *v)
 {
-    *v = topei(cpu, MSI_FILE_S);
+    *v = csr_topei(cpu, MSI_FILE_S);
     return true;
 }
 
@@ -83,7 +83,7 @@ bool csr_write_stopei(RiscvCpu *cpu, unsigned n, uint64_t v, uint64_t mask)
     return true;
 }
 
-static bool topi(RiscvCpu *cpu, unsigned priv, uint64_t *v)
+static bool csr_topi(RiscvCpu *cpu, unsigned priv, uint64_t *v)
 {
     rv_update_mip(cpu);
     uint64_t irq = rv_top_interrupt(cpu, priv);
@@ -93,10 +93,10 @@ static bool topi(RiscvCpu *cpu, unsigned priv, uint64_t *v)
 
 bool csr_read_mtopi(RiscvCpu *cpu, unsigned n, uint64_t *v)
 {
-    return topi(cpu, PRIV_M, v);
+    return csr_topi(cpu, PRIV_M, v);
 }
 
 bool csr_read_stopi(RiscvCpu *cpu, unsigned n, uint64_t *v)
 {
-    return topi(cpu, PRIV_S, v);
+    return csr_topi(cpu, PRIV_S, v);
 }

@@ -5,7 +5,7 @@
  */
 #include <stdio.h>
 
-#include "target/riscv/isa.h"
+#include "target/riscv/isa_internal.h"
 
 /* Row indices: a GROUP takes no index of its own. */
 #define GROUP(name, index) GROUP_##name, BEFORE_##name = GROUP_##name - 1,
@@ -53,49 +53,50 @@ const char *const isa_f_names[32] = {
     "fs6", "fs7", "fs8", "fs9", "fs10", "fs11", "ft8", "ft9", "ft10", "ft11",
 };
 
-static inline uint32_t bits(uint32_t w, unsigned high, unsigned low)
+static inline uint32_t decode_bits(uint32_t w, unsigned high, unsigned low)
 {
     return (w >> low) & ((1u << (high - low + 1)) - 1);
 }
 
 /* Bits high..low of w moved to stand at `at`. */
-static inline uint32_t place(uint32_t w, unsigned high, unsigned low, unsigned at)
+static inline uint32_t decode_place(uint32_t w, unsigned high, unsigned low, unsigned at)
 {
-    return bits(w, high, low) << at;
+    return decode_bits(w, high, low) << at;
 }
 
-static inline int32_t sext(uint32_t v, unsigned width)
+static inline int32_t decode_sext(uint32_t v, unsigned width)
 {
     return (int32_t)(v << (32 - width)) >> (32 - width);
 }
 
-static int32_t imm_s(uint32_t w)
+static int32_t decode_imm_s(uint32_t w)
 {
-    return sext(place(w, 31, 25, 5) | bits(w, 11, 7), 12);
+    return decode_sext(decode_place(w, 31, 25, 5) | decode_bits(w, 11, 7), 12);
 }
 
-static int32_t imm_b(uint32_t w)
+static int32_t decode_imm_b(uint32_t w)
 {
-    return sext(
-        place(w, 31, 31, 12) | place(w, 7, 7, 11) | place(w, 30, 25, 5) | place(w, 11, 8, 1), 13);
+    return decode_sext(decode_place(w, 31, 31, 12) | decode_place(w, 7, 7, 11) |
+                           decode_place(w, 30, 25, 5) | decode_place(w, 11, 8, 1),
+                       13);
 }
 
-static int32_t imm_j(uint32_t w)
+static int32_t decode_imm_j(uint32_t w)
 {
-    return sext(place(w, 31, 31, 20) | place(w, 19, 12, 12) | place(w, 20, 20, 11) |
-                    place(w, 30, 21, 1),
-                21);
+    return decode_sext(decode_place(w, 31, 31, 20) | decode_place(w, 19, 12, 12) |
+                           decode_place(w, 20, 20, 11) | decode_place(w, 30, 21, 1),
+                       21);
 }
 
 static bool operands_32(Insn *i, IsaFormat format)
 {
     uint32_t w = i->word;
 
-    i->rd = bits(w, 11, 7);
-    i->rs1 = bits(w, 19, 15);
-    i->rs2 = bits(w, 24, 20);
-    i->rs3 = bits(w, 31, 27);
-    i->rm = bits(w, 14, 12);
+    i->rd = decode_bits(w, 11, 7);
+    i->rs1 = decode_bits(w, 19, 15);
+    i->rs2 = decode_bits(w, 24, 20);
+    i->rs3 = decode_bits(w, 31, 27);
+    i->rm = decode_bits(w, 14, 12);
     switch (format) {
     case FMT_I:
     case FMT_FI:
@@ -105,23 +106,23 @@ static bool operands_32(Insn *i, IsaFormat format)
         i->imm = w >> 20;
         break;
     case FMT_SH6:
-        i->imm = bits(w, 25, 20);
+        i->imm = decode_bits(w, 25, 20);
         break;
     case FMT_SH5:
-        i->imm = bits(w, 24, 20);
+        i->imm = decode_bits(w, 24, 20);
         break;
     case FMT_S:
     case FMT_FS:
-        i->imm = imm_s(w);
+        i->imm = decode_imm_s(w);
         break;
     case FMT_B:
-        i->imm = imm_b(w);
+        i->imm = decode_imm_b(w);
         break;
     case FMT_U:
         i->imm = (int32_t)(w & 0xfffff000);
         break;
     case FMT_J:
-        i->imm = imm_j(w);
+        i->imm = decode_imm_j(w);
         break;
     case FMT_FRM:
     case FMT_FR4:
@@ -134,25 +135,27 @@ static bool operands_32(Insn *i, IsaFormat format)
 
 static int32_t imm_ci(uint32_t w)
 {
-    return sext(place(w, 12, 12, 5) | bits(w, 6, 2), 6);
+    return decode_sext(decode_place(w, 12, 12, 5) | decode_bits(w, 6, 2), 6);
 }
 
 static int32_t imm_cj(uint32_t w)
 {
-    return sext(place(w, 12, 12, 11) | place(w, 11, 11, 4) | place(w, 10, 9, 8) |
-                    place(w, 8, 8, 10) | place(w, 7, 7, 6) | place(w, 6, 6, 7) | place(w, 5, 3, 1) |
-                    place(w, 2, 2, 5),
-                12);
+    return decode_sext(decode_place(w, 12, 12, 11) | decode_place(w, 11, 11, 4) |
+                           decode_place(w, 10, 9, 8) | decode_place(w, 8, 8, 10) |
+                           decode_place(w, 7, 7, 6) | decode_place(w, 6, 6, 7) |
+                           decode_place(w, 5, 3, 1) | decode_place(w, 2, 2, 5),
+                       12);
 }
 
 static int32_t imm_cb(uint32_t w)
 {
-    return sext(place(w, 12, 12, 8) | place(w, 11, 10, 3) | place(w, 6, 5, 6) | place(w, 4, 3, 1) |
-                    place(w, 2, 2, 5),
-                9);
+    return decode_sext(decode_place(w, 12, 12, 8) | decode_place(w, 11, 10, 3) |
+                           decode_place(w, 6, 5, 6) | decode_place(w, 4, 3, 1) |
+                           decode_place(w, 2, 2, 5),
+                       9);
 }
 
-static void set(Insn *i, unsigned rd, unsigned rs1, unsigned rs2, int32_t imm)
+static void decode_set(Insn *i, unsigned rd, unsigned rs1, unsigned rs2, int32_t imm)
 {
     i->rd = rd;
     i->rs1 = rs1;
@@ -164,26 +167,28 @@ static void set(Insn *i, unsigned rd, unsigned rs1, unsigned rs2, int32_t imm)
 static bool operands_c0(Insn *i, IsaFormat format)
 {
     uint32_t w = i->word;
-    unsigned r1 = 8 + bits(w, 9, 7), r2 = 8 + bits(w, 4, 2);
-    uint32_t word = place(w, 12, 10, 3) | place(w, 6, 6, 2) | place(w, 5, 5, 6);
-    uint32_t dword = place(w, 12, 10, 3) | place(w, 6, 5, 6);
-    uint32_t sp4 = place(w, 12, 11, 4) | place(w, 10, 7, 6) | place(w, 6, 6, 2) | place(w, 5, 5, 3);
+    unsigned r1 = 8 + decode_bits(w, 9, 7), r2 = 8 + decode_bits(w, 4, 2);
+    uint32_t word =
+        decode_place(w, 12, 10, 3) | decode_place(w, 6, 6, 2) | decode_place(w, 5, 5, 6);
+    uint32_t dword = decode_place(w, 12, 10, 3) | decode_place(w, 6, 5, 6);
+    uint32_t sp4 = decode_place(w, 12, 11, 4) | decode_place(w, 10, 7, 6) |
+                   decode_place(w, 6, 6, 2) | decode_place(w, 5, 5, 3);
 
     switch (format) {
     case FMT_CIW:
-        set(i, r2, 2, 0, sp4);
+        decode_set(i, r2, 2, 0, sp4);
         return sp4 != 0;
     case FMT_CLW:
-        set(i, r2, r1, 0, word);
+        decode_set(i, r2, r1, 0, word);
         return true;
     case FMT_CLD:
-        set(i, r2, r1, 0, dword);
+        decode_set(i, r2, r1, 0, dword);
         return true;
     case FMT_CSW:
-        set(i, 0, r1, r2, word);
+        decode_set(i, 0, r1, r2, word);
         return true;
     default:
-        set(i, 0, r1, r2, dword);
+        decode_set(i, 0, r1, r2, dword);
         return true;
     }
 }
@@ -191,42 +196,44 @@ static bool operands_c0(Insn *i, IsaFormat format)
 static bool operands_c1(Insn *i, IsaFormat format)
 {
     uint32_t w = i->word;
-    unsigned rd = bits(w, 11, 7), r1 = 8 + bits(w, 9, 7), r2 = 8 + bits(w, 4, 2);
+    unsigned rd = decode_bits(w, 11, 7), r1 = 8 + decode_bits(w, 9, 7),
+             r2 = 8 + decode_bits(w, 4, 2);
     int32_t imm = imm_ci(w), sp16;
 
     switch (format) {
     case FMT_CI:
-        set(i, rd, rd, 0, imm);
+        decode_set(i, rd, rd, 0, imm);
         return true;
     case FMT_CI_RD:
-        set(i, rd, rd, 0, imm);
+        decode_set(i, rd, rd, 0, imm);
         return rd != 0;
     case FMT_CLI:
-        set(i, rd, 0, 0, imm);
+        decode_set(i, rd, 0, 0, imm);
         return true;
     case FMT_CI16SP:
-        sp16 = sext(place(w, 12, 12, 9) | place(w, 6, 6, 4) | place(w, 5, 5, 6) |
-                        place(w, 4, 3, 7) | place(w, 2, 2, 5),
-                    10);
-        set(i, 2, 2, 0, sp16);
+        sp16 = decode_sext(decode_place(w, 12, 12, 9) | decode_place(w, 6, 6, 4) |
+                               decode_place(w, 5, 5, 6) | decode_place(w, 4, 3, 7) |
+                               decode_place(w, 2, 2, 5),
+                           10);
+        decode_set(i, 2, 2, 0, sp16);
         return sp16 != 0;
     case FMT_CLUI:
-        set(i, rd, 0, 0, (int32_t)((uint32_t)imm << 12));
+        decode_set(i, rd, 0, 0, (int32_t)((uint32_t)imm << 12));
         return imm != 0;
     case FMT_CB_SH:
-        set(i, r1, r1, 0, imm & 63);
+        decode_set(i, r1, r1, 0, imm & 63);
         return true;
     case FMT_CB_IMM:
-        set(i, r1, r1, 0, imm);
+        decode_set(i, r1, r1, 0, imm);
         return true;
     case FMT_CA:
-        set(i, r1, r1, r2, 0);
+        decode_set(i, r1, r1, r2, 0);
         return true;
     case FMT_CJ:
-        set(i, 0, 0, 0, imm_cj(w));
+        decode_set(i, 0, 0, 0, imm_cj(w));
         return true;
     default:
-        set(i, 0, r1, 0, imm_cb(w));
+        decode_set(i, 0, r1, 0, imm_cb(w));
         return true;
     }
 }
@@ -234,43 +241,45 @@ static bool operands_c1(Insn *i, IsaFormat format)
 static bool operands_c2(Insn *i, IsaFormat format)
 {
     uint32_t w = i->word;
-    unsigned rd = bits(w, 11, 7), rs2 = bits(w, 6, 2);
-    uint32_t ldsp = place(w, 12, 12, 5) | place(w, 6, 5, 3) | place(w, 4, 2, 6);
-    uint32_t lwsp = place(w, 12, 12, 5) | place(w, 6, 4, 2) | place(w, 3, 2, 6);
+    unsigned rd = decode_bits(w, 11, 7), rs2 = decode_bits(w, 6, 2);
+    uint32_t ldsp =
+        decode_place(w, 12, 12, 5) | decode_place(w, 6, 5, 3) | decode_place(w, 4, 2, 6);
+    uint32_t lwsp =
+        decode_place(w, 12, 12, 5) | decode_place(w, 6, 4, 2) | decode_place(w, 3, 2, 6);
 
     switch (format) {
     case FMT_CI_SH:
-        set(i, rd, rd, 0, imm_ci(w) & 63);
+        decode_set(i, rd, rd, 0, imm_ci(w) & 63);
         return true;
     case FMT_CI_LDSP:
-        set(i, rd, 2, 0, ldsp);
+        decode_set(i, rd, 2, 0, ldsp);
         return true;
     case FMT_CI_LDSP_RD:
-        set(i, rd, 2, 0, ldsp);
+        decode_set(i, rd, 2, 0, ldsp);
         return rd != 0;
     case FMT_CI_LWSP:
-        set(i, rd, 2, 0, lwsp);
+        decode_set(i, rd, 2, 0, lwsp);
         return rd != 0;
     case FMT_CR_JR:
-        set(i, 0, rd, 0, 0);
+        decode_set(i, 0, rd, 0, 0);
         return rd != 0;
     case FMT_CR_JALR:
-        set(i, 1, rd, 0, 0);
+        decode_set(i, 1, rd, 0, 0);
         return rd != 0;
     case FMT_CR_MV:
-        set(i, rd, 0, rs2, 0);
+        decode_set(i, rd, 0, rs2, 0);
         return rs2 != 0;
     case FMT_CR_ADD:
-        set(i, rd, rd, rs2, 0);
+        decode_set(i, rd, rd, rs2, 0);
         return rs2 != 0;
     case FMT_CSS_SD:
-        set(i, 0, 2, rs2, place(w, 12, 10, 3) | place(w, 9, 7, 6));
+        decode_set(i, 0, 2, rs2, decode_place(w, 12, 10, 3) | decode_place(w, 9, 7, 6));
         return true;
     case FMT_CSS_SW:
-        set(i, 0, 2, rs2, place(w, 12, 9, 2) | place(w, 8, 7, 6));
+        decode_set(i, 0, 2, rs2, decode_place(w, 12, 9, 2) | decode_place(w, 8, 7, 6));
         return true;
     default:
-        set(i, 0, 0, 0, 0);
+        decode_set(i, 0, 0, 0, 0);
         return true;
     }
 }

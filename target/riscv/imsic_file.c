@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * An interrupt file of an IMSIC (contract in imsic_file.h).
+ * An interrupt file of an IMSIC (contract in imsic_file_internal.h).
  */
-#include "target/riscv/imsic_file.h"
+#include "target/riscv/imsic_file_internal.h"
 
 enum { EIDELIVERY = 0x70, EITHRESHOLD = 0x72, EIP0 = 0x80, EIE0 = 0xc0, LAST = 0xff };
 
@@ -38,7 +38,7 @@ void imsic_claim(ImsicFile *f, unsigned id)
 }
 
 /* The array element that an eip or eie number means: 32 identities a number, even ones only. */
-static bool element(unsigned select, unsigned *i)
+static bool imsic_file_element(unsigned select, unsigned *i)
 {
     *i = (select & 0x3f) / 2;
     return select >= EIP0 && select <= LAST && (select & 1) == 0;
@@ -57,7 +57,7 @@ bool imsic_read(const ImsicFile *f, unsigned select, uint64_t *value)
         *value = f->eithreshold;
         return true;
     }
-    if (!element(select, &i)) {
+    if (!imsic_file_element(select, &i)) {
         /* 0x71 and 0x73-0x7f are reserved and read as zero. */
         return select > EIDELIVERY && select < EIP0;
     }
@@ -85,7 +85,7 @@ bool imsic_write(ImsicFile *f, unsigned select, uint64_t value, uint64_t mask)
         f->eithreshold = (f->eithreshold & ~mask & 0xff) | (value & mask & 0xff);
         return true;
     }
-    if (!element(select, &i)) {
+    if (!imsic_file_element(select, &i)) {
         return select > EIDELIVERY && select < EIP0;
     }
     if (i < 4) {

@@ -7,9 +7,9 @@
  * tested where a block is left. Guest registers live in the hart; cpu->pc is only valid where a
  * block is left and during what may trap or enter a device.
  */
-#include "target/riscv/block.h"
-#include "target/riscv/csr.h"
-#include "target/riscv/sem_fp.h"
+#include "target/riscv/block_internal.h"
+#include "target/riscv/csr_internal.h"
+#include "target/riscv/sem_fp_internal.h"
 #include "util/log.h"
 
 #define LIKELY(x)   __builtin_expect(!!(x), 1)
@@ -33,17 +33,17 @@ static inline uint64_t rem_signed(uint64_t a, uint64_t b)
     return b == UINT64_MAX ? 0 : (uint64_t)((int64_t)a % (int64_t)b);
 }
 
-static inline uint64_t ror64(uint64_t v, uint64_t n)
+static inline uint64_t interp_ror64(uint64_t v, uint64_t n)
 {
     return v >> (n & 63) | v << (-n & 63);
 }
 
-static inline uint64_t rol64(uint64_t v, uint64_t n)
+static inline uint64_t interp_rol64(uint64_t v, uint64_t n)
 {
-    return ror64(v, -n);
+    return interp_ror64(v, -n);
 }
 
-static inline uint32_t ror32(uint32_t v, uint64_t n)
+static inline uint32_t interp_ror32(uint32_t v, uint64_t n)
 {
     return v >> (n & 31) | v << (-n & 31);
 }
@@ -255,11 +255,11 @@ trap: /* the instruction at cpu->pc did not happen */
     }
     goto service;
 
-#include "target/riscv/ops_int.h"
-#include "target/riscv/ops_mem.h"
-#include "target/riscv/ops_amo.h"
-#include "target/riscv/ops_fp.h"
-#include "target/riscv/ops_sys.h"
+#include "target/riscv/ops_int.inc"
+#include "target/riscv/ops_mem.inc"
+#include "target/riscv/ops_amo.inc"
+#include "target/riscv/ops_fp.inc"
+#include "target/riscv/ops_sys.inc"
 }
 
 void rv_run(Cpu *c)

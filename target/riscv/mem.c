@@ -11,7 +11,7 @@
  */
 #include <string.h>
 
-#include "target/riscv/hart.h"
+#include "target/riscv/hart_internal.h"
 #include "util/log.h"
 
 /* --- RAM --- */
@@ -123,7 +123,7 @@ static bool device_page_find(RiscvCpu *cpu, uint64_t va, Access access, uint64_t
 /* --- translation --- */
 
 /* Where va leads. The page enters the TLB if it is RAM that the access may use directly. */
-static bool find(RiscvCpu *cpu, uint64_t va, unsigned size, Access access, Place *p)
+static bool mem_find(RiscvCpu *cpu, uint64_t va, unsigned size, Access access, Place *p)
 {
     unsigned priv = access == ACCESS_FETCH ? cpu->priv : mmu_data_priv(cpu);
     uint8_t right = access_right[access];
@@ -177,7 +177,7 @@ static void stored(RiscvCpu *cpu, const Place *p, uint64_t len)
 /* --- devices --- */
 
 /* What no device answers is an access fault, but for windows that float high (PCI). */
-static bool answered(RiscvCpu *cpu, uint64_t pa, MemResult result)
+static bool mem_answered(RiscvCpu *cpu, uint64_t pa, MemResult result)
 {
     if (result == MEM_OK) {
         return true;
@@ -200,7 +200,7 @@ static bool device_access(RiscvCpu *cpu, uint64_t va, uint64_t pa, unsigned size
     MemMemo *memo = &device_page(cpu, va, write ? ACCESS_WRITE : ACCESS_READ)->memo;
     MemResult result = write ? mem_write_memo(root, memo, pa, size, *value)
                              : mem_read_memo(root, memo, pa, size, value);
-    bool ok = answered(cpu, pa, result);
+    bool ok = mem_answered(cpu, pa, result);
     cpu_device_leave(&cpu->cpu, start);
     cpu_unlock_machine(&cpu->cpu);
     if (!ok) {
@@ -271,7 +271,7 @@ static bool load_page(RiscvCpu *cpu, uint64_t va, unsigned size, uint64_t *value
     if (device_page_find(cpu, va, ACCESS_READ, &pa)) {
         return device_access(cpu, va, pa, size, false, value);
     }
-    if (!find(cpu, va, size, ACCESS_READ, &p)) {
+    if (!mem_find(cpu, va, size, ACCESS_READ, &p)) {
         return false;
     }
     if (p.host) {
@@ -282,7 +282,7 @@ static bool load_page(RiscvCpu *cpu, uint64_t va, unsigned size, uint64_t *value
     return device_access(cpu, va, p.pa, size, false, value);
 }
 
-static bool store_page(RiscvCpu *cpu, uint64_t va, unsigned size, uint64_t value)
+static bool mem_store_page(RiscvCpu *cpu, uint64_t va, unsigned size, uint64_t value)
 {
     uint64_t pa;
     Place p;
@@ -290,7 +290,7 @@ static bool store_page(RiscvCpu *cpu, uint64_t va, unsigned size, uint64_t value
     if (device_page_find(cpu, va, ACCESS_WRITE, &pa)) {
         return device_access(cpu, va, pa, size, true, &value);
     }
-    if (!find(cpu, va, size, ACCESS_WRITE, &p)) {
+    if (!mem_find(cpu, va, size, ACCESS_WRITE, &p)) {
         return false;
     }
     if (!p.host) {
@@ -325,15 +325,15 @@ bool rv_store(RiscvCpu *cpu, uint64_t va, unsigned size, uint64_t value)
     Place p;
 
     if (!crosses(va, size)) {
-        return store_page(cpu, va, size, value);
+        return mem_store_page(cpu, va, size, value);
     }
     /* Both pages must take it before either is written. */
     uint64_t second = (va + size - 1) & TLB_PAGE_MASK;
-    if (!find(cpu, va, 1, ACCESS_WRITE, &p) || !find(cpu, second, 1, ACCESS_WRITE, &p)) {
+    if (!mem_find(cpu, va, 1, ACCESS_WRITE, &p) || !mem_find(cpu, second, 1, ACCESS_WRITE, &p)) {
         return false;
     }
     for (unsigned i = 0; i < size; i++) {
-        if (!store_page(cpu, va + i, 1, value >> (8 * i) & 0xff)) {
+        if (!mem_store_page(cpu, va + i, 1, value >> (8 * i) & 0xff)) {
             return false;
         }
     }
@@ -346,7 +346,7 @@ void *rv_amo(RiscvCpu *cpu, uint64_t va, unsigned size, bool write, RamBlock **b
     Place p;
 
     *block = NULL;
-    if (!find(cpu, va, size, write ? ACCESS_WRITE : ACCESS_READ, &p)) {
+    if (!mem_find(cpu, va, size, write ? ACCESS_WRITE : ACCESS_READ, &p)) {
         return NULL;
     }
     if (!p.host || (write && p.block->read_only)) {
@@ -365,7 +365,7 @@ bool rv_zero_block(RiscvCpu *cpu, uint64_t va)
     uint64_t at = va & ~(uint64_t)(CBO_BLOCK - 1), zero = 0;
     Place p;
 
-    if (!find(cpu, at, CBO_BLOCK, ACCESS_WRITE, &p)) {
+    if (!mem_find(cpu, at, CBO_BLOCK, ACCESS_WRITE, &p)) {
         cpu->trap_tval = va;
         return false;
     }
@@ -385,7 +385,7 @@ uint8_t *rv_fetch(RiscvCpu *cpu, uint64_t va, RamBlock **block, uint64_t *offset
 {
     Place p;
 
-    if (!find(cpu, va, 2, ACCESS_FETCH, &p)) {
+    if (!mem_find(cpu, va, 2, ACCESS_FETCH, &p)) {
         return NULL;
     }
     if (!p.host) {

@@ -5,7 +5,7 @@
  *
  * Page tables are read through host pointers; a table that is not in RAM is an access fault.
  */
-#include "target/riscv/hart.h"
+#include "target/riscv/hart_internal.h"
 #include "util/log.h"
 
 #define PTE_V    (UINT64_C(1) << 0)
@@ -94,7 +94,7 @@ typedef struct Leaf {
 } Leaf;
 
 /* Find the leaf entry. Returns CAUSE_NONE, an access fault or a page fault. */
-static int walk(RiscvCpu *cpu, uint64_t va, Access access, Leaf *leaf)
+static int mmu_walk(RiscvCpu *cpu, uint64_t va, Access access, Leaf *leaf)
 {
     unsigned levels = SATP_MODE(cpu->satp) == SATP_SV39 ? 3 : 4;
     unsigned unused = 64 - (12 + 9 * levels);
@@ -128,7 +128,7 @@ static int walk(RiscvCpu *cpu, uint64_t va, Access access, Leaf *leaf)
     return page_fault(access);
 }
 
-static void resolve(const Leaf *leaf, uint64_t va, Translation *out)
+static void mmu_resolve(const Leaf *leaf, uint64_t va, Translation *out)
 {
     uint64_t base = (leaf->pte & PTE_PPN) << 2;
 
@@ -166,7 +166,7 @@ static int translate_paged(RiscvCpu *cpu, uint64_t va, Access access, unsigned p
 
     for (;;) {
         Leaf leaf;
-        int cause = walk(cpu, va, access, &leaf);
+        int cause = mmu_walk(cpu, va, access, &leaf);
         if (cause != CAUSE_NONE) {
             return cause;
         }
@@ -182,7 +182,7 @@ static int translate_paged(RiscvCpu *cpu, uint64_t va, Access access, unsigned p
                 continue;
             }
         }
-        resolve(&leaf, va, out);
+        mmu_resolve(&leaf, va, out);
         return CAUSE_NONE;
     }
 }
@@ -209,10 +209,10 @@ bool mmu_debug_translate(RiscvCpu *cpu, uint64_t va, uint64_t *pa)
     Leaf leaf;
 
     if (cpu->priv != PRIV_M && SATP_MODE(cpu->satp) != SATP_BARE) {
-        if (walk(cpu, va, ACCESS_READ, &leaf) != CAUSE_NONE) {
+        if (mmu_walk(cpu, va, ACCESS_READ, &leaf) != CAUSE_NONE) {
             return false;
         }
-        resolve(&leaf, va, &t);
+        mmu_resolve(&leaf, va, &t);
     }
     *pa = t.pa;
     return true;

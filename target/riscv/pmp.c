@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Physical memory protection (contract in pmp.h).
+ * Physical memory protection (contract in pmp_internal.h).
  */
-#include "target/riscv/pmp.h"
+#include "target/riscv/pmp_internal.h"
 
 #include <string.h>
 

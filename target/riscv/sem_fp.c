@@ -3,8 +3,8 @@
  * The arithmetic of F and D: add, subtract, multiply, divide, square root, fused multiply-add.
  */
 #include <math.h>
-#include "target/riscv/sem_fp_core.h"
-#include "target/riscv/sem_fp_host.h"
+#include "target/riscv/sem_fp_core_internal.h"
+#include "target/riscv/sem_fp_host_internal.h"
 
 FP_INLINE uint64_t fp_normalise_pack(FpFormat f, bool sign, int exp, uint64_t sig, unsigned rm,
                                      uint8_t *fflags)

@@ -2,7 +2,7 @@
 /*
  * Comparison, minimum and maximum, and classification of F and D. Nothing here rounds.
  */
-#include "target/riscv/sem_fp_core.h"
+#include "target/riscv/sem_fp_core_internal.h"
 
 FP_INLINE bool fp_is_nan(FpFormat f, uint64_t bits)
 {

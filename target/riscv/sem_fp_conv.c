@@ -2,7 +2,7 @@
 /*
  * The conversions of F and D: to and from integers, and between the formats.
  */
-#include "target/riscv/sem_fp_core.h"
+#include "target/riscv/sem_fp_core_internal.h"
 
 /* The largest and the smallest value of an integer type, as bits and as magnitudes. */
 typedef struct {

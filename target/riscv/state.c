@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "target/riscv/csr.h"
+#include "target/riscv/csr_internal.h"
 
 #define SAVED_MSTATUS                                                                              \
     (MSTATUS_SIE | MSTATUS_MIE | MSTATUS_SPIE | MSTATUS_MPIE | MSTATUS_SPP | MSTATUS_MPP |         \
@@ -67,41 +67,44 @@ static const VmField fields[] = {
     VM_STRUCT_ARRAY(T, file, &file_vmstate),
 };
 
-static bool refuse(GError **err, const char *what, uint64_t value, const char *legal)
+static bool state_refuse(GError **err, const char *what, uint64_t value, const char *legal)
 {
     g_set_error(err, G_FILE_ERROR, G_FILE_ERROR_INVAL, "%s is 0x%" PRIx64 "; %s", what, value,
                 legal);
     return false;
 }
 
-static bool check(void *obj, GError **err)
+static bool rv_state_check(void *obj, GError **err)
 {
     RiscvCpu *cpu = obj;
     unsigned mode = SATP_MODE(cpu->satp);
 
     if (cpu->x[0] != 0) {
-        return refuse(err, "x0", cpu->x[0], "it is always 0");
+        return state_refuse(err, "x0", cpu->x[0], "it is always 0");
     }
     if (cpu->priv == 2) {
-        return refuse(err, "the privilege mode", cpu->priv, "0, 1 and 3 are legal");
+        return state_refuse(err, "the privilege mode", cpu->priv, "0, 1 and 3 are legal");
     }
     if ((cpu->mstatus & MSTATUS_MPP) >> 11 == 2) {
-        return refuse(err, "mstatus", cpu->mstatus, "MPP may be 0, 1 or 3");
+        return state_refuse(err, "mstatus", cpu->mstatus, "MPP may be 0, 1 or 3");
     }
     if (mode != SATP_BARE && mode != SATP_SV39 && !(mode == SATP_SV48 && has_ext(cpu, EXT_SV48))) {
-        return refuse(err, "satp", cpu->satp, "the modes this CPU has are bare, sv39 and sv48");
+        return state_refuse(err, "satp", cpu->satp,
+                            "the modes this CPU has are bare, sv39 and sv48");
     }
     uint64_t legal = riscv_menvcfg_legal(cpu);
     if (cpu->menvcfg & ~legal) {
-        return refuse(err, "menvcfg", cpu->menvcfg, "it sets bits of extensions that are off here");
+        return state_refuse(err, "menvcfg", cpu->menvcfg,
+                            "it sets bits of extensions that are off here");
     }
     if (cpu->senvcfg & ~(legal & (ENVCFG_FIOM | ENVCFG_CBZE))) {
-        return refuse(err, "senvcfg", cpu->senvcfg, "it sets bits of extensions that are off here");
+        return state_refuse(err, "senvcfg", cpu->senvcfg,
+                            "it sets bits of extensions that are off here");
     }
     for (unsigned i = 0; i < 2; i++) {
         uint64_t none[2] = { 0, 0 };
         if (pmp_cfg_write(none, i, cpu->pmpcfg[i]) != cpu->pmpcfg[i]) {
-            return refuse(err, "pmpcfg", cpu->pmpcfg[i], "a byte of it is reserved");
+            return state_refuse(err, "pmpcfg", cpu->pmpcfg[i], "a byte of it is reserved");
         }
     }
     return true;
@@ -129,7 +132,7 @@ const VmState riscv_cpu_vmstate = {
     .version = 1,
     .fields = fields,
     .n_fields = G_N_ELEMENTS(fields),
-    .check = check,
+    .check = rv_state_check,
     .post_load = post_load,
 };
 

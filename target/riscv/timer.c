@@ -2,7 +2,7 @@
 /*
  * time, stimecmp (Sstc) and the cycle counter of a hart.
  */
-#include "target/riscv/hart.h"
+#include "target/riscv/hart_internal.h"
 
 uint64_t rv_time(const RiscvCpu *cpu)
 {

@@ -3,7 +3,7 @@
  * Traps, interrupts and returns from them (privileged ISA, chapters "Machine-Level ISA" and
  * "Supervisor-Level ISA").
  */
-#include "target/riscv/hart.h"
+#include "target/riscv/hart_internal.h"
 #include "util/log.h"
 
 #define CAUSE_INTERRUPT (UINT64_C(1) << 63)
@@ -48,7 +48,7 @@ static void enter_m(RiscvCpu *cpu, uint64_t cause, uint64_t tval)
     }
 }
 
-static void enter(RiscvCpu *cpu, uint64_t cause, uint64_t tval, uint64_t delegated)
+static void trap_enter(RiscvCpu *cpu, uint64_t cause, uint64_t tval, uint64_t delegated)
 {
     bool to_s = cpu->priv <= PRIV_S && (delegated >> (cause & 0x3f) & 1);
 
@@ -67,7 +67,7 @@ static void enter(RiscvCpu *cpu, uint64_t cause, uint64_t tval, uint64_t delegat
 
 void rv_trap(RiscvCpu *cpu, uint64_t cause, uint64_t tval)
 {
-    enter(cpu, cause, tval, cpu->medeleg);
+    trap_enter(cpu, cause, tval, cpu->medeleg);
 }
 
 /* --- interrupts --- */
@@ -105,7 +105,7 @@ unsigned rv_top_interrupt(RiscvCpu *cpu, unsigned priv)
 }
 
 /* The interrupt to take now; 0: none. Those for M come before those for S. */
-static unsigned due(RiscvCpu *cpu)
+static unsigned trap_due(RiscvCpu *cpu)
 {
     uint64_t set = rv_mip(cpu) & cpu->mie;
     uint64_t m = set & ~cpu->mideleg, s = set & cpu->mideleg;
@@ -124,17 +124,17 @@ static unsigned due(RiscvCpu *cpu)
 
 bool rv_take_interrupt(RiscvCpu *cpu)
 {
-    unsigned irq = due(cpu);
+    unsigned irq = trap_due(cpu);
 
     if (irq) {
-        enter(cpu, CAUSE_INTERRUPT | irq, 0, cpu->mideleg);
+        trap_enter(cpu, CAUSE_INTERRUPT | irq, 0, cpu->mideleg);
     }
     return irq != 0;
 }
 
 void rv_check_interrupts(RiscvCpu *cpu)
 {
-    if (due(cpu)) {
+    if (trap_due(cpu)) {
         __atomic_fetch_or(&cpu->cpu.pending, CPU_PENDING_INTERRUPT, __ATOMIC_SEQ_CST);
     }
 }

@@ -2,6 +2,6 @@
 /*
  * The CPU types of this build.
  */
-#include "target/riscv/hart.h"
+#include "target/riscv/hart_internal.h"
 
 const CpuType *const cpu_types[] = { &riscv_cpu_type, NULL };

@@ -9,7 +9,7 @@
 #include <fcntl.h>
 #include <signal.h>
 
-#include "migration/channel_address.h"
+#include "migration/channel_address_internal.h"
 #include "tests/lib/wait.h"
 
 static Channel *accepted;

@@ -3,7 +3,7 @@
  * The hand-over record: the first side that asks gets the guest, and later queries have the same
  * answer.
  */
-#include "migration/handover.h"
+#include "migration/handover_internal.h"
 
 #include <glib/gstdio.h>
 #include <string.h>

@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "migration/outgoing_state.h"
+#include "migration/outgoing_state_internal.h"
 
 static void test_rows(void)
 {

@@ -2,7 +2,7 @@
 /*
  * A throttled CPU runs for its share of the time while the main loop continues.
  */
-#include "migration/throttle.h"
+#include "migration/throttle_internal.h"
 
 #include "../accel/fake.h"
 #include "tests/lib/wait.h"

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "host-objects.h"
-#include "migration/ram_hole.h"
+#include "migration/ram_hole_internal.h"
 
 static RamBlock *ram(Machine *m, const char *backend, uint64_t size, const char *words)
 {

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <mpfr.h>
-#include "target/riscv/sem_fp.h"
+#include "target/riscv/sem_fp_internal.h"
 
 typedef struct {
     const char *name;

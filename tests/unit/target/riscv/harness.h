@@ -13,8 +13,8 @@
 #include <glib.h>
 #include <string.h>
 
-#include "target/riscv/block.h"
-#include "target/riscv/csr.h"
+#include "target/riscv/block_internal.h"
+#include "target/riscv/csr_internal.h"
 
 #define RAM_BASE  UINT64_C(0x80000000)
 #define RAM_BYTES UINT64_C(0x800000)

@@ -5,7 +5,7 @@
 #include <glib.h>
 #include <string.h>
 
-#include "target/riscv/isa.h"
+#include "target/riscv/isa_internal.h"
 
 #define ALL 0xffffffffu
 

@@ -4,7 +4,7 @@
  * flags, mstatus.FS. (The arithmetic has separate tests.)
  */
 #include "harness.h"
-#include "target/riscv/sem_fp.h"
+#include "target/riscv/sem_fp_internal.h"
 
 #define ONE  UINT64_C(0x3ff0000000000000)
 #define TWO  UINT64_C(0x4000000000000000)

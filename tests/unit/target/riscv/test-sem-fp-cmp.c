@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * sem_fp_cmp.c and the inline helpers of sem_fp.h: comparisons and classes compared with the host
+ * sem_fp_cmp.c and the inline helpers of sem_fp_internal.h: comparisons and classes compared with the host
  * compiler; minimum, maximum, sign injection and NaN boxing compared with the manual.
  */
 #include <math.h>
 #include <string.h>
 #include "fp-operands.h"
-#include "target/riscv/sem_fp.h"
+#include "target/riscv/sem_fp_internal.h"
 
 static double to_double(uint64_t bits)
 {

@@ -8,7 +8,7 @@
 #ifndef TARGET_RISCV_SEM_FP_CORE_H
 #define TARGET_RISCV_SEM_FP_CORE_H
 
-#include "target/riscv/sem_fp.h"
+#include "target/riscv/sem_fp_internal.h"
 
 #define FP_INLINE    static inline __attribute__((always_inline))
 #define FP_LIKELY(x) __builtin_expect(!!(x), 1)

@@ -12,8 +12,8 @@
 #include "hw/core/cpu.h"
 
 /* Start a thread for each CPU in m->cpus. They run guest code while the machine's state is
- * RUN_RUNNING, now and after each change. Once per machine, never under -accel qtest. False and a message
- * if the host has no resources for it; then nothing was started. Lock. */
+ * RUN_RUNNING, now and after each change. Once per machine, never under -accel qtest. False and a
+ * message if the host has no resources for it; then nothing was started. Lock. */
 bool accel_start(Machine *m, GError **err);
 /* End every CPU thread and wait for it. No-op if none was started. Lock held (it is dropped while
  * waiting); the main loop's context must still exist. Before machine_free(). */

@@ -6,7 +6,7 @@
 #ifndef TARGET_RISCV_CSR_H
 #define TARGET_RISCV_CSR_H
 
-#include "target/riscv/hart.h"
+#include "target/riscv/hart_internal.h"
 
 enum {
     CSR_CONTEXT = 1 << 0, /* a write may change what addresses mean */

@@ -9,9 +9,9 @@
 
 #include "accel/blockcache.h"
 #include "hw/core/clock.h"
-#include "target/riscv/imsic_file.h"
-#include "target/riscv/isa.h"
-#include "target/riscv/pmp.h"
+#include "target/riscv/imsic_file_internal.h"
+#include "target/riscv/isa_internal.h"
+#include "target/riscv/pmp_internal.h"
 
 enum { PRIV_U = 0, PRIV_S = 1, PRIV_M = 3 };
 
@@ -67,13 +67,13 @@ enum {
 #define SATP_PPN(v)  ((v) & ((UINT64_C(1) << 44) - 1))
 enum { SATP_BARE = 0, SATP_SV39 = 8, SATP_SV48 = 9 };
 
-#define TIME_NS     100 /* one tick of time and mtime: 10 MHz */
-#define CBO_BLOCK   64
-#define X_DUMP      32 /* where writes to x0 go */
-#define RAM_CHUNKS  64
-#define CHUNK_BITS  21
-#define EDGE_BLOCKS 64
-#define DEVICE_PAGES 16
+#define TIME_NS          100 /* one tick of time and mtime: 10 MHz */
+#define CBO_BLOCK        64
+#define X_DUMP           32 /* where writes to x0 go */
+#define RAM_CHUNKS       64
+#define CHUNK_BITS       21
+#define EDGE_BLOCKS      64
+#define DEVICE_PAGES     16
 #define CODE_PAGE_STORES 64 /* stores to one code page in a row, after which it is data again */
 
 /* RAM found in a 2 MiB piece of the physical address space. */

@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-#include "target/riscv/hart.h"
+#include "target/riscv/hart_internal.h"
 
 #define BLOCK_OPS(X)                                                                               \
     X(LI)    /* rd = imm */                                                                        \
@@ -21,8 +21,8 @@
     X(LD_PC) /* auipc and ld through it: rd = [va + imm]; aux is the ld's offset */                \
     X(LW_PC)                                                                                       \
     X(BEQ_FAR)                                                                                     \
-    X(BNE_FAR) X(BLT_FAR) X(BGE_FAR) X(BLTU_FAR) X(BGEU_FAR) X(JAL_FAR)                            \
-        X(END)                 /* go on at imm, same page */                                       \
+    X(BNE_FAR)                                                                                     \
+    X(BLT_FAR) X(BGE_FAR) X(BLTU_FAR) X(BGEU_FAR) X(JAL_FAR) X(END) /* go on at imm, same page */  \
         X(END_FAR) X(FP_CHECK) /* before the first use of floating point: mstatus.FS; imm is the   \
                                   word there */                                                    \
         X(LOG)                 /* -d exec, -d cpu: imm is the word that follows */                 \

@@ -12,7 +12,7 @@
 
 #include <float.h>
 #include <string.h>
-#include "target/riscv/sem_fp_core.h"
+#include "target/riscv/sem_fp_core_internal.h"
 
 FP_INLINE bool fp_host_may(unsigned rm, const uint8_t *fflags)
 {
