@@ -12,7 +12,7 @@
 struct FairLockWaiter {
     GCond cond;
     bool granted;
-    bool woken;   /* signalled, and has not looked at the lock since */
+    bool woken;   /* signalled, and has not tried to take the lock since */
     gint64 since; /* monotonic us: when the request was made */
     FairLockWaiter *next;
 };
