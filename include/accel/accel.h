@@ -2,9 +2,9 @@
 /*
  * Running CPUs: one thread each, started once the machine is built.
  *
- * A CPU thread is either parked (waiting to be let run, waiting for the machine lock, or asleep)
- * or inside CpuType.run(). What must not happen while a CPU looks at its caches of the guest is
- * done inside cpus_exclusive() (hw/core/cpu.h).
+ * A CPU thread is either parked (waiting for permission to run, waiting for the machine lock, or
+ * asleep) or inside CpuType.run(). Changes that must not happen while a CPU uses its caches of the
+ * guest are made inside cpus_exclusive() (hw/core/cpu.h).
  */
 #ifndef ACCEL_ACCEL_H
 #define ACCEL_ACCEL_H
@@ -15,8 +15,8 @@
  * RUN_RUNNING, now and after each change. Once per machine, never under -accel qtest. False and a
  * message if the host has no resources for it; then nothing was started. Lock. */
 bool accel_start(Machine *m, GError **err);
-/* End every CPU thread and wait for it. No-op if none was started. Lock held (it is dropped while
- * waiting); the main loop's context must still exist. Before machine_free(). */
+/* End every CPU thread and wait for it. No effect if none was started. Lock held (it is released
+ * while waiting); the context of the main loop must still exist. Called before machine_free(). */
 void accel_stop(Machine *m);
 
 /* The machine lock for a CPU's own thread: the CPU counts as parked while it waits. False,
@@ -25,10 +25,11 @@ void accel_stop(Machine *m);
 bool cpu_lock_machine(Cpu *cpu);
 void cpu_unlock_machine(Cpu *cpu);
 
-/* Around a device access, with that lock: counts it in cpu->device_accesses, and times one in
- * CPU_DEVICE_SAMPLE, a prime number so that no pattern of a driver's keeps step with it. */
+/* Called before and after a device access, with that lock held: count it in cpu->device_accesses,
+ * and measure the time of one access in CPU_DEVICE_SAMPLE, a prime number, so that no pattern of a
+ * driver coincides with the samples. */
 #define CPU_DEVICE_SAMPLE 61
-int64_t cpu_device_enter(Cpu *cpu); /* what the other one takes */
+int64_t cpu_device_enter(Cpu *cpu); /* returns the start for cpu_device_leave() */
 void cpu_device_leave(Cpu *cpu, int64_t start);
 
 /* The pending word, as the CPU's own thread sees it. */
@@ -36,7 +37,7 @@ static inline uint32_t cpu_pending(const Cpu *cpu)
 {
     return __atomic_load_n(&cpu->pending, __ATOMIC_RELAXED);
 }
-/* Clear bits, so that whatever was published before they were raised is seen afterwards. */
+/* Clear bits. Everything that was published before they were raised is seen afterwards. */
 static inline void cpu_clear_pending(Cpu *cpu, uint32_t bits)
 {
     __atomic_fetch_and(&cpu->pending, ~bits, __ATOMIC_SEQ_CST);

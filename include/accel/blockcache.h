@@ -2,15 +2,15 @@
 /*
  * Blocks of decoded guest code, one cache per CPU.
  *
- * A block is keyed by the virtual address it runs at and the host address of its bytes, so that
- * it is valid wherever that page is mapped there. It leaves through links: a near one (same page)
- * stays valid as long as its target lives; a far one is valid in the fetching context in which it
- * was made, and lapses with it.
+ * The key of a block is the virtual address at which it runs and the host address of its bytes, so
+ * the block is valid in every address space that maps the page at that address. Execution leaves
+ * a block through links. A near link (same page) is valid until its target is dropped. A far link
+ * is valid only in the fetching context in which it was made.
  *
- * A dead block is never unlinked: its first operation becomes one that looks the address up
- * again. Its memory returns when the arena is full and everything is dropped.
+ * A dropped block is never unlinked: its first operation is replaced by one that searches the
+ * address again. Its memory is reused when the arena is full and all blocks are dropped.
  *
- * For the CPU's own thread, or while it is parked.
+ * All functions are for the thread of the CPU, or are called while the CPU is parked.
  */
 #ifndef ACCEL_BLOCKCACHE_H
 #define ACCEL_BLOCKCACHE_H
@@ -38,11 +38,11 @@ struct Block {
     uint64_t va;
     uint64_t host;
     Block *hash_next;
-    Block *page_next; /* blocks whose bytes stand in pages of the same bucket */
+    Block *page_next; /* blocks whose bytes are in pages of the same bucket */
     uint16_t n_ops, n_links;
     uint16_t len; /* bytes of guest code */
     uint16_t dead;
-    /* n_links Links stand before the structure, the last one first */
+    /* n_links Links precede the structure, the last one first */
     Op ops[] __attribute__((aligned(16)));
 };
 
@@ -69,7 +69,7 @@ typedef struct BlockCache {
     uint8_t *arena;
     size_t used;
     uint64_t generation; /* of the TLB's contexts the jump entries are good for */
-    Op dead_op;          /* what a dead block begins with */
+    Op dead_op;          /* the first operation of a dropped block */
     CodePages *pages;
     CodeQueue queue;
     JumpEntry jump[1u << JUMP_BITS];

@@ -3,10 +3,10 @@
  * Which pieces of guest RAM hold decoded code, shared by all CPUs of a machine.
  *
  * A page holding code is marked RAM_PAGE_CODE and then has no direct write entry in any TLB, so
- * that every write to it passes ram_written_any(), which calls back here; a bitmap of 64-byte
- * granules tells writes to code from writes beside it. A write that hits code is queued for each
- * CPU, which drops what it decoded there at its next look (before it decodes again, and at a
- * fence.i at the latest).
+ * that every write to it passes ram_written_any(), which calls back here. A bitmap of 64-byte
+ * granules distinguishes writes to code from writes beside it. A write that hits code is queued for
+ * each CPU, which drops the blocks decoded there before it decodes again, and at a fence.i at the
+ * latest.
  */
 #ifndef ACCEL_CODEPAGE_H
 #define ACCEL_CODEPAGE_H
@@ -15,7 +15,7 @@
 
 #define CODE_GRANULE 64u /* bytes: a page has 64 of them */
 
-/* Writes to code seen by no CPU yet, one queue a CPU. */
+/* Writes to code that the CPU has not processed yet; one queue for each CPU. */
 #define CODE_QUEUE 64
 typedef struct CodeWrite {
     RamBlock *block;
@@ -30,15 +30,16 @@ typedef struct CodeQueue {
 
 typedef struct CodePages CodePages;
 
-/* The record of one machine, shared and counted; the first CPU makes it. */
+/* The record of one machine, shared by its CPUs and reference-counted; the first CPU creates it. */
 CodePages *codepages_get(Machine *m, CodePages *shared);
 void codepages_put(CodePages *pages);
 void codepages_add_queue(CodePages *pages, CodeQueue *queue);
 void codepages_remove_queue(CodePages *pages, CodeQueue *queue);
 
-/* Say that code at [offset, offset + len) of a block, inside one page, is about to be decoded.
- * True: the page was not marked before, and every CPU's write entries for it must go before the
- * code is read. Any CPU thread. NULL memory for the record counts as every granule. */
+/* Record that code at [offset, offset + len) of a block, inside one page, is about to be decoded.
+ * Returns true if the page was not marked before: the write entries of every CPU for the page must
+ * be removed before the code is read. Called from any CPU thread. If there is no memory for the
+ * record, all granules of the page count as code. */
 bool codepages_mark(CodePages *pages, RamBlock *block, uint64_t offset, uint64_t len);
 /* The granules of a page that still hold code, after its only user dropped some. */
 void codepages_refine(CodePages *pages, RamBlock *block, uint64_t offset, uint64_t granules);
@@ -47,7 +48,8 @@ static inline bool code_queue_any(const CodeQueue *q)
 {
     return __atomic_load_n(&q->count, __ATOMIC_ACQUIRE) != 0;
 }
-/* Take everything out. Returns the number of writes in out[CODE_QUEUE], or -1: drop all code. */
+/* Remove all entries. Returns the number of writes in out[CODE_QUEUE], or -1 if entries were lost
+ * and all code must be dropped. */
 int code_queue_take(CodeQueue *q, CodeWrite *out);
 
 /* The bits of the granules that [offset, offset + len) of a page touches. */

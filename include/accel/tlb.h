@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Software TLBs: guest virtual page to host address, one array each for reading, writing and
- * fetching, so that a copy between two pages with the same index does not fight for one entry.
+ * fetching, so that a copy between two pages with the same index does not compete for one entry.
  *
  * A tag is the page address with a 12-bit context in its low bits; context 0 never matches. A
  * context stands for one translation regime (the target's two key words), so that switching
- * address spaces or privilege flushes nothing. A full flush forgets the keys and goes on with new
- * numbers; when these run out the arrays are cleared.
+ * address spaces or privilege flushes nothing. A full flush discards the keys and continues with
+ * new numbers. The arrays are cleared when the numbers are used up.
  *
- * An access looks its entry up by the first byte and compares the tag with the page of the last
- * byte: inside a page any alignment is fast, a crossing goes the slow way. The index function
- * never gives two neighbouring pages the same entry, on which this rests.
+ * An access finds its entry by its first byte and compares the tag with the page of its last byte:
+ * an access inside a page is fast with any alignment, and one that crosses pages takes the slow
+ * path. This relies on the index function, which never gives two neighbouring pages the same entry.
  *
- * Only RAM is cached. Everything here is for the CPU's own thread, or while it is parked.
+ * Only RAM is cached. All functions are for the thread of the CPU, or are called while the CPU is
+ * parked.
  */
 #ifndef ACCEL_TLB_H
 #define ACCEL_TLB_H
@@ -36,8 +37,8 @@ typedef struct TlbEntry {
 typedef enum TlbKind { TLB_READ, TLB_WRITE, TLB_EXEC, TLB_KINDS } TlbKind;
 
 typedef struct TlbKey {
-    uint64_t space; /* the target's: what names the page tables */
-    uint32_t mode;  /* the target's: what changes rights; bit 31: a fetching context */
+    uint64_t space; /* defined by the target: identifies the page tables */
+    uint32_t mode;  /* defined by the target: changes access rights; bit 31: a fetching context */
     uint32_t context;
 } TlbKey;
 #define TLB_MODE_FETCH (1u << 31)
@@ -46,8 +47,9 @@ typedef struct Tlb {
     TlbEntry entry[TLB_KINDS][TLB_SIZE];
     TlbKey keys[TLB_KEYS];
     uint32_t next_context;
-    uint64_t generation; /* counts clearings: context numbers mean something else afterwards */
-    uint64_t epoch;      /* counts whatever ends a translation: for caches kept beside this one */
+    uint64_t
+        generation; /* incremented when the arrays are cleared and context numbers start again */
+    uint64_t epoch; /* incremented when any translation ends; for caches derived from this one */
     uint64_t large[TLB_LEVELS][16]; /* filters: large leaves that pieces were cached from */
     uint64_t fetched[64];           /* filter: pages in the fetch array since the last renewal */
 } Tlb;
@@ -57,7 +59,7 @@ static inline unsigned tlb_index(uint64_t va)
     return ((va >> TLB_PAGE_BITS) + (va >> (TLB_PAGE_BITS + TLB_BITS))) & (TLB_SIZE - 1);
 }
 
-/* The tag that an access to [va, va + size) in `context` must find. */
+/* The tag of an entry that serves an access to [va, va + size) in `context`. */
 static inline uint64_t tlb_tag(uint64_t va, unsigned size, uint32_t context)
 {
     return ((va + size - 1) & TLB_PAGE_MASK) | context;
@@ -70,28 +72,32 @@ static inline const TlbEntry *tlb_at(const Tlb *t, TlbKind kind, uint64_t va)
 
 void tlb_init(Tlb *t);
 
-/* A name for a context that is never used again for another one. */
+/* A value that identifies a context and is never used for another one. */
 static inline uint64_t tlb_unique(const Tlb *t, uint32_t context)
 {
     return t->generation << 12 | context;
 }
 
-/* The context number of a regime, given one if it has none. May clear everything: contexts got
- * earlier are then dead, and *wrapped becomes true (otherwise it is left alone). */
+/* The context number of a regime; assigns one if the regime has none. May clear the arrays:
+ * contexts returned earlier are then invalid and *wrapped is set to true. Otherwise *wrapped is not
+ * changed. */
 uint32_t tlb_context(Tlb *t, uint64_t space, uint32_t mode, bool *wrapped);
 
 /* Enter a page. `leaf_bits` is log2 of the size of the guest's page-table leaf it is part of. */
 void tlb_fill(Tlb *t, TlbKind kind, uint64_t va, uint32_t context, uint64_t host_page,
               unsigned leaf_bits);
 
-/* Forget every translation. Constant time except on wrap; contexts must be asked for again. */
+/* Discard every translation. Constant time unless the numbers wrap; callers must request their
+ * contexts again. */
 void tlb_flush(Tlb *t);
-/* Forget one address, in all contexts, with every piece of the large leaves it may stand in.
- * True: code may have been fetched through it; the caller must use tlb_renew_fetch(). */
+/* Discard one address, in all contexts, with every piece of the large leaves that may contain it.
+ * Returns true if code may have been fetched through it; the caller must then call
+ * tlb_renew_fetch(). */
 bool tlb_flush_page(Tlb *t, uint64_t va);
-/* Forget all regimes for which match() says so. */
+/* Discard all regimes for which match() returns true. */
 void tlb_flush_matching(Tlb *t, bool (*match)(uint64_t space, uint64_t arg), uint64_t arg);
-/* All fetching contexts die: what is keyed by their numbers (links between blocks) with them. */
+/* End all fetching contexts, and with them everything that is keyed by their numbers (links between
+ * blocks). */
 void tlb_renew_fetch(Tlb *t);
 /* Drop all write entries, or those to one host page. */
 void tlb_flush_writes(Tlb *t);

@@ -35,7 +35,7 @@ typedef struct Hart {
     MemRegion ram_region, device, exit;
     uint64_t device_value; /* the value that a load returns, or that a store wrote */
     unsigned device_loads, device_stores, device_size;
-    uint64_t at; /* address at which emit() writes the next instruction */
+    uint64_t at; /* address of the next instruction that is emitted */
 } Hart;
 
 static inline uint64_t harness_read(void *opaque, uint64_t offset, unsigned size)

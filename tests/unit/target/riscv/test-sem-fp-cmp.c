@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * sem_fp_cmp.c and the inline helpers of sem_fp_internal.h: comparisons and classes compared with the host
- * compiler; minimum, maximum, sign injection and NaN boxing compared with the manual.
+ * sem_fp_cmp.c and the inline helpers of sem_fp_internal.h: comparisons and classes compared with
+ * the host compiler; minimum, maximum, sign injection and NaN boxing compared with the manual.
  */
 #include <math.h>
 #include <string.h>
