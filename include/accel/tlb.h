@@ -9,7 +9,7 @@
  * new numbers. The arrays are cleared when the numbers are used up.
  *
  * An access finds its entry by its first byte and compares the tag with the page of its last byte:
- * an access inside a page is fast with any alignment, and one that crosses pages takes the slow
+ * an access inside a page is fast with any alignment, and one that crosses pages uses the slow
  * path. This relies on the index function, which never gives two neighbouring pages the same entry.
  *
  * Only RAM is cached. All functions are for the thread of the CPU, or are called while the CPU is
