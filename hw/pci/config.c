@@ -511,12 +511,12 @@ static void config_find_rows(ConfigAccess *a, const PCIConfig *c)
     }
 }
 
-static uint64_t config_row_value(const PCIConfig *c, const ConfigHit *h)
+static uint64_t config_bytes(const uint8_t *bytes, unsigned n)
 {
     uint64_t value = 0;
 
-    for (unsigned i = 0; i < h->row->width; i++) {
-        value |= (uint64_t)c->bytes[h->addr + i] << 8 * i;
+    for (unsigned i = 0; i < n; i++) {
+        value |= (uint64_t)bytes[i] << 8 * i;
     }
     return value;
 }
@@ -524,19 +524,16 @@ static uint64_t config_row_value(const PCIConfig *c, const ConfigHit *h)
 /* The value before and after; the bytes of the access are those of a->new. */
 static void config_evaluate(const PCIConfig *c, const ConfigAccess *a, ConfigHit *h)
 {
-    h->lanes = 0;
-    h->old = h->new = config_row_value(c, h);
-    for (unsigned i = 0; i < h->row->width; i++) {
-        uint32_t at = h->addr + i - a->addr;
+    uint32_t from = MAX(a->addr, h->addr);
+    uint32_t end = MIN(a->addr + a->len, h->addr + (uint32_t)h->row->width);
+    unsigned row_shift = 8 * (from - h->addr), access_shift = 8 * (from - a->addr);
+    uint64_t mask = (1ull << 8 * (end - from)) - 1, lanes = mask << row_shift;
+    uint64_t new = config_bytes(a->new, a->len) >> access_shift &mask;
+    uint64_t written = (a->value >> access_shift & mask) << row_shift;
 
-        if (h->addr + i >= a->addr && at < a->len) {
-            uint64_t lane = 0xffull << 8 * i;
-
-            h->lanes |= lane;
-            h->new = (h->new & ~lane) | (uint64_t)a->new[at] << 8 * i;
-            h->new |= (uint64_t)(a->value >> 8 * at & 0xff) << 8 * i & h->row->trigger;
-        }
-    }
+    h->lanes = (uint32_t)lanes;
+    h->old = config_bytes(c->bytes + h->addr, h->row->width);
+    h->new = (h->old & ~lanes) | new << row_shift | (written & h->row->trigger);
 }
 
 static bool config_accepted(const ConfigAccess *a, struct PCIDevice *d)
@@ -588,6 +585,9 @@ uint32_t pci_config_write(PCIConfig *c, struct PCIDevice *d, uint32_t addr, unsi
     a.n_hits = 0;
     for (unsigned i = 0; i < a.len; i++) {
         a.new[i] = config_masked_byte(c, addr + i, value >> 8 * i);
+    }
+    if (addr + a.len <= HEADER_SIZE && memcmp(c->bytes + addr, a.new, a.len) == 0) {
+        return 0; /* rows of the header act on a change alone */
     }
     config_find_rows(&a, c);
     for (unsigned i = 0; i < a.n_hits; i++) {
