@@ -196,8 +196,7 @@ static const PlanMachine *machine_description(Machine *m, GError **err)
     const PlanMachine *d = monitor_host(m)->description(m);
 
     if (!d) {
-        qmp_set_error(err, QMP_GENERIC_ERROR,
-                      "no machine exists yet; x-exit-preconfig creates it");
+        qmp_set_error(err, QMP_GENERIC_ERROR, "no machine exists yet; x-exit-preconfig creates it");
     }
     return d;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * backplane-plan: plan a machine without starting it. The program accepts the options of the emulator
- * that describe the machine, and prints the complete description, the slots, or differences.
+ * backplane-plan: plan a machine without starting it. The program accepts the options of the
+ * emulator that describe the machine, and prints the complete description, the slots, or
+ * differences.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -94,9 +94,9 @@ const CpuType *cpu_type_find(const char *name);
  * @defaults: features that the machine sets unless @model names them, in the same form; NULL: none
  * @err:      set on failure
  *
- * The canonical form is the type, then the features whose value differs from that of @defaults or of
- * the type, each once, as on or off, in the order of the type's properties. Two models with the same
- * canonical form are the same CPU.
+ * The canonical form is the type, then the features whose value differs from that of @defaults or
+ * of the type, each once, as on or off, in the order of the type's properties. Two models with the
+ * same canonical form are the same CPU.
  *
  * Return: the canonical form, freed by the caller; NULL if the type or a feature is unknown, or a
  * value is not accepted.

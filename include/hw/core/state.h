@@ -19,13 +19,18 @@
 #include "util/bytestream.h"
 
 typedef enum VmKind {
-    VM_KIND_U8, VM_KIND_U16, VM_KIND_U32, VM_KIND_U64, VM_KIND_I32, VM_KIND_I64,
+    VM_KIND_U8,
+    VM_KIND_U16,
+    VM_KIND_U32,
+    VM_KIND_U64,
+    VM_KIND_I32,
+    VM_KIND_I64,
     VM_KIND_BOOL,   /* one byte, 0 or 1, anything else refuses */
     VM_KIND_BYTES,  /* `count` raw bytes */
     VM_KIND_TIMER,  /* i64 absolute virtual deadline; armed by the core after everything loaded */
     VM_KIND_STRUCT, /* `sub`, `count` of them `stride` apart (count 0: one) */
     VM_KIND_RECORD, /* `ops`: a record of a core (PCI, virtio), self-describing */
-    VM_KIND_BANK,   /* `bank`, `n_bank`: the members of a register table, in the order of its rows */
+    VM_KIND_BANK, /* `bank`, `n_bank`: the members of a register table, in the order of its rows */
 } VmKind;
 
 /* A record whose shape is code, not rows: the PCI record, virtio queues. */
@@ -42,15 +47,15 @@ typedef struct VmField {
     const char *name;
     VmKind kind;
     size_t field;
-    uint32_t count;      /* array length (0: a scalar), or bytes of BYTES */
-    size_t stride;       /* of STRUCT arrays */
-    uint64_t min, max;   /* legal range of integers when max > 0 (signed kinds: as signed) */
-    uint64_t mask;       /* legal bits when non-zero */
+    uint32_t count;    /* array length (0: a scalar), or bytes of BYTES */
+    size_t stride;     /* of STRUCT arrays */
+    uint64_t min, max; /* legal range of integers when max > 0 (signed kinds: as signed) */
+    uint64_t mask;     /* legal bits when non-zero */
     const struct VmState *sub;
     const VmOps *ops;
     const RegDesc *bank;
     size_t n_bank;
-    uint16_t since;      /* table version that introduced the row; 0 means 1 */
+    uint16_t since; /* table version that introduced the row; 0 means 1 */
 } VmField;
 
 typedef struct VmState {
@@ -67,34 +72,68 @@ typedef struct VmState {
     const char *(*blocked)(void *obj);
 } VmState;
 
-#define VM_U8(T, m, ...)   { .name = #m, .kind = VM_KIND_U8, .field = FIELD(T, m, uint8_t), __VA_ARGS__ }
-#define VM_U16(T, m, ...)  { .name = #m, .kind = VM_KIND_U16, .field = FIELD(T, m, uint16_t), __VA_ARGS__ }
-#define VM_U32(T, m, ...)  { .name = #m, .kind = VM_KIND_U32, .field = FIELD(T, m, uint32_t), __VA_ARGS__ }
-#define VM_U64(T, m, ...)  { .name = #m, .kind = VM_KIND_U64, .field = FIELD(T, m, uint64_t), __VA_ARGS__ }
-#define VM_I32(T, m, ...)  { .name = #m, .kind = VM_KIND_I32, .field = FIELD(T, m, int32_t), __VA_ARGS__ }
-#define VM_I64(T, m, ...)  { .name = #m, .kind = VM_KIND_I64, .field = FIELD(T, m, int64_t), __VA_ARGS__ }
-#define VM_BOOL(T, m, ...) { .name = #m, .kind = VM_KIND_BOOL, .field = FIELD(T, m, bool), __VA_ARGS__ }
-#define VM_TIMER(T, m)     { .name = #m, .kind = VM_KIND_TIMER, .field = FIELD(T, m, Timer) }
+#define VM_U8(T, m, ...)                                                                           \
+    {                                                                                              \
+        .name = #m, .kind = VM_KIND_U8, .field = FIELD(T, m, uint8_t), __VA_ARGS__                 \
+    }
+#define VM_U16(T, m, ...)                                                                          \
+    {                                                                                              \
+        .name = #m, .kind = VM_KIND_U16, .field = FIELD(T, m, uint16_t), __VA_ARGS__               \
+    }
+#define VM_U32(T, m, ...)                                                                          \
+    {                                                                                              \
+        .name = #m, .kind = VM_KIND_U32, .field = FIELD(T, m, uint32_t), __VA_ARGS__               \
+    }
+#define VM_U64(T, m, ...)                                                                          \
+    {                                                                                              \
+        .name = #m, .kind = VM_KIND_U64, .field = FIELD(T, m, uint64_t), __VA_ARGS__               \
+    }
+#define VM_I32(T, m, ...)                                                                          \
+    {                                                                                              \
+        .name = #m, .kind = VM_KIND_I32, .field = FIELD(T, m, int32_t), __VA_ARGS__                \
+    }
+#define VM_I64(T, m, ...)                                                                          \
+    {                                                                                              \
+        .name = #m, .kind = VM_KIND_I64, .field = FIELD(T, m, int64_t), __VA_ARGS__                \
+    }
+#define VM_BOOL(T, m, ...)                                                                         \
+    {                                                                                              \
+        .name = #m, .kind = VM_KIND_BOOL, .field = FIELD(T, m, bool), __VA_ARGS__                  \
+    }
+#define VM_TIMER(T, m)                                                                             \
+    {                                                                                              \
+        .name = #m, .kind = VM_KIND_TIMER, .field = FIELD(T, m, Timer)                             \
+    }
 /* Arrays: the member must be an array of the element type. */
 #define VM_ARRAY_(T, m, C, K, ...)                                                                 \
-    { .name = #m, .kind = (K), .field = offsetof(T, m) + 0 * sizeof(&((T *)0)->m[0] == (C *)0),    \
-      .count = G_N_ELEMENTS(((T *)0)->m), __VA_ARGS__ }
+    {                                                                                              \
+        .name = #m, .kind = (K), .field = offsetof(T, m) + 0 * sizeof(&((T *)0)->m[0] == (C *)0),  \
+        .count = G_N_ELEMENTS(((T *)0)->m), __VA_ARGS__                                            \
+    }
 #define VM_U8_ARRAY(T, m, ...)  VM_ARRAY_(T, m, uint8_t, VM_KIND_U8, __VA_ARGS__)
 #define VM_U16_ARRAY(T, m, ...) VM_ARRAY_(T, m, uint16_t, VM_KIND_U16, __VA_ARGS__)
 #define VM_U32_ARRAY(T, m, ...) VM_ARRAY_(T, m, uint32_t, VM_KIND_U32, __VA_ARGS__)
 #define VM_U64_ARRAY(T, m, ...) VM_ARRAY_(T, m, uint64_t, VM_KIND_U64, __VA_ARGS__)
 #define VM_BYTES(T, m)          VM_ARRAY_(T, m, uint8_t, VM_KIND_BYTES)
 #define VM_STRUCT(T, m, s)                                                                         \
-    { .name = #m, .kind = VM_KIND_STRUCT, .field = offsetof(T, m), .sub = (s) }
+    {                                                                                              \
+        .name = #m, .kind = VM_KIND_STRUCT, .field = offsetof(T, m), .sub = (s)                    \
+    }
 #define VM_STRUCT_ARRAY(T, m, s)                                                                   \
-    { .name = #m, .kind = VM_KIND_STRUCT, .field = offsetof(T, m), .sub = (s),                     \
-      .count = G_N_ELEMENTS(((T *)0)->m), .stride = sizeof(((T *)0)->m[0]) }
+    {                                                                                              \
+        .name = #m, .kind = VM_KIND_STRUCT, .field = offsetof(T, m), .sub = (s),                   \
+        .count = G_N_ELEMENTS(((T *)0)->m), .stride = sizeof(((T *)0)->m[0])                       \
+    }
 /* The registers of a table of the structure itself: one integer for each row with a member. The
  * legal bits of a row with an identity are those that are writable or not part of the identity. */
 #define VM_BANK(regs)                                                                              \
-    { .name = #regs, .kind = VM_KIND_BANK, .bank = (regs), .n_bank = G_N_ELEMENTS(regs) }
+    {                                                                                              \
+        .name = #regs, .kind = VM_KIND_BANK, .bank = (regs), .n_bank = G_N_ELEMENTS(regs)          \
+    }
 #define VM_RECORD(T, m, C, o)                                                                      \
-    { .name = #m, .kind = VM_KIND_RECORD, .field = FIELD(T, m, C), .ops = (o) }
+    {                                                                                              \
+        .name = #m, .kind = VM_KIND_RECORD, .field = FIELD(T, m, C), .ops = (o)                    \
+    }
 
 /* The field that saves row i of a bank; false if the row has no member. */
 bool vm_bank_field(const VmField *bank, size_t i, VmField *out);
