@@ -103,7 +103,7 @@ static bool is_multifunction(const PlanDevice *d)
     return plan_device_flag(d, "multifunction", false);
 }
 
-/* Function 0 of the slot lets others stand beside it, or would if its user said so. */
+/* True if function 0 of the slot allows further functions, or would with multifunction=on. */
 static bool advice_can_share(const PlanDevice *zero)
 {
     return zero &&
@@ -157,7 +157,7 @@ static unsigned advice_bus_nr(const PlanIndex *x)
     return n;
 }
 
-/* Devices that would bring a bus which takes t, at that address of a root bus. */
+/* Name devices that provide a bus which accepts t, at that address of a root bus. */
 static void advise_carriers(const PlanIndex *x, const PlanBusNode *node, const PlanType *t,
                             GString *out)
 {
@@ -219,7 +219,7 @@ static void advise_switch(const PlanIndex *x, const PlanDevice *d, GString *out)
     }
 }
 
-/* What the machine would have needed from the start. */
+/* Name what the command line must contain at the start. */
 static void advise_start(const PlanIndex *x, const PlanType *t, GString *out)
 {
     size_t n = x->catalog->n_types;

@@ -204,7 +204,7 @@ static bool same_image(const PlanBootImage *a, const PlanBootImage *b)
 void plan_diff_boot(struct json_object *out, const PlanMachine *wanted, const PlanMachine *have)
 {
     if (!wanted->has_boot || !have->has_boot) {
-        return; /* one of them does not say */
+        return; /* not stated in one of them */
     }
     for (size_t i = 0; i < G_N_ELEMENTS(roles); i++) {
         const PlanBootImage *a = plan_find_boot(wanted, roles[i]);

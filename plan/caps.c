@@ -63,7 +63,7 @@ static bool capability_fail(const PlanDevice *d, const PlanSetting *s, const cha
     return plan_fail(err, "%s: %s=%s is not possible: %s", label, s->name, s->text, why);
 }
 
-/* What cannot be there: off if nobody asked for it, refused if somebody did. */
+/* Omit a capability that is not possible here. Fails if the user requested it explicitly. */
 static bool leave_out(PlanDevice *d, const PlanCapability *cap, const char *why, GError **err)
 {
     PlanSetting *s = setting_of(d, cap);
@@ -140,7 +140,7 @@ static void default_off(PlanDevice *d, const PlanCapability *cap)
     }
 }
 
-/* QEMU's virtio functions on a root bus are no Express functions. */
+/* In QEMU, virtio functions on a root bus do not have the Express capability. */
 static void make_plain(PlanDevice *d, const PlanCapability *exp)
 {
     if (d->t->plain_prop && plan_device_flag(d, d->t->plain_prop, false) && exp && d->on &&

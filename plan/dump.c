@@ -97,7 +97,7 @@ static struct json_object *dump_device(const PlanDevice *d, const PlanCatalog *c
     return o;
 }
 
-/* The host parts that the guest's devices want, by kind and id, each once. */
+/* Return the host parts that the devices of the guest require, by type and id, each once. */
 static struct json_object *dump_wanted(const PlanMachine *m)
 {
     g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -184,7 +184,7 @@ static struct json_object *dump_guest(const PlanMachine *m, const PlanCatalog *c
     for (guint i = 0; i < m->devices->len; i++) {
         const PlanDevice *d = m->devices->pdata[i];
 
-        if (!d->on || !d->on->orphan) { /* unplugged with its bridge, about to go */
+        if (!d->on || !d->on->orphan) { /* unplugged together with its bridge */
             json_object_array_add(list, dump_device(d, c));
         }
     }

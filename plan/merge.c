@@ -4,8 +4,8 @@
  * describe a part of a machine.
  *
  * A device of the command line with the id of one in the file changes what it names and leaves the
- * rest. Files are equals: where two of them differ about one thing, that is an error that names
- * it.
+ * rest. Files have equal rank: two values for one property are an error, which names
+ * the property.
  */
 #include "plan/internal.h"
 
@@ -117,7 +117,7 @@ static void merge_devices(PlanMachine *base, PlanMachine *over, const PlanCatalo
 
 static void merge_host(PlanMachine *base, PlanMachine *over)
 {
-    g_ptr_array_set_free_func(over->host, NULL); /* they go to base */
+    g_ptr_array_set_free_func(over->host, NULL); /* base owns the parts now */
     for (guint i = 0; i < over->host->len; i++) {
         PlanHostPart *part = over->host->pdata[i];
         PlanHostPart *old = plan_find_host(base, part->kind, part->id);
@@ -309,7 +309,7 @@ static const PlanGlobal *find_global(const PlanMachine *m, guint n, const PlanGl
     return NULL;
 }
 
-/* A global twice in one file is no conflict: the last of them counts. */
+/* A global that occurs twice in one file is not a conflict: the last one applies. */
 static bool combine_globals(PlanMachine *base, PlanMachine *other, GError **err)
 {
     guint before = base->globals->len;

@@ -62,7 +62,7 @@ bool plan_take_number(PlanIndex *x, PlanDevice *d, GError **err)
     return true;
 }
 
-/* The lowest number that nobody holds, from the property's default up. */
+/* Choose the lowest free number, from the default of the property upwards. */
 bool plan_choose_number(PlanIndex *x, PlanDevice *d, GError **err)
 {
     const struct NumberRule *r = rule_of(d);

@@ -113,7 +113,7 @@ struct json_object *plan_options_parse(const char *text, const char *implied, GE
     return out;
 }
 
-/* Where a.b.c=V goes: objects are made on the way. */
+/* Store a.b.c=V. Objects for a and b are created if they do not exist. */
 static bool nest_one(struct json_object *top, const char *key, struct json_object *value,
                      GError **err)
 {
@@ -144,7 +144,7 @@ static bool nest_one(struct json_object *top, const char *key, struct json_objec
     return true;
 }
 
-/* Whether the keys are 0, 1 ... n-1 in some order. */
+/* Return whether the keys are 0, 1 ... n-1 in any order. */
 static bool is_list(struct json_object *o)
 {
     int n = json_object_object_length(o);
@@ -204,7 +204,7 @@ struct json_object *plan_options_nest(struct json_object *flat, GError **err)
     return out;
 }
 
-/* What differs between the options that make host parts. */
+/* Differences between the options that create host parts. */
 static const struct {
     const char *kind, *implied, *id_key;
 } host_kinds[] = {

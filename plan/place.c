@@ -54,7 +54,7 @@ static uint32_t slot_mask(const PlanBusNode *node)
     return (uint32_t)((2ull << last) - (1ull << first));
 }
 
-/* For one more device of a type that the bus takes. */
+/* True if one more device of an accepted type has a place. */
 static bool has_room(const PlanBusNode *node, const PlanType *t)
 {
     if (node->rule->addr == PLAN_ADDR_NUMBER) {

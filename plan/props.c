@@ -26,7 +26,7 @@ static bool resolve_one(PlanSetting *s, const PlanProp *p, GError **err)
     return true;
 }
 
-/* A setting for a property that nobody gave. */
+/* Create the setting of a property that was not given. */
 static PlanSetting *props_complete(const PlanProp *p, GHashTable *defaults, GError **err)
 {
     const char *text = defaults ? g_hash_table_lookup(defaults, p->name) : NULL;

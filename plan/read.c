@@ -8,7 +8,7 @@
 
 #include "plan/internal.h"
 
-/* Where in the description something stands; made into text only for a sentence. */
+/* Position in the description; converted to text only for a message. */
 typedef struct Where {
     const struct Where *up;
     const char *key; /* NULL: an element of a list */
@@ -63,7 +63,7 @@ static bool string_at(const Where *where, struct json_object *value, size_t max,
     return false;
 }
 
-/* The row of that name; NULL and a sentence that lists those there are. */
+/* Return the row of that name; NULL with @err set to a message that lists the available names. */
 static const Key *find_key(const Key *keys, size_t n, const char *name, const Where *where,
                            GError **err)
 {
@@ -85,7 +85,7 @@ static const Key *find_key(const Key *keys, size_t n, const char *name, const Wh
     return NULL;
 }
 
-/* Each member of o goes to the row of its name. */
+/* Read each member of o by the row of its name. */
 static bool read_members(struct json_object *o, const Where *where, const Key *keys, size_t n,
                          void *into, GError **err)
 {
@@ -282,7 +282,7 @@ static void strings_clear(Strings *s)
     g_free(s->value);
 }
 
-/* What the guest section wants follows from its devices; here only its form is checked. */
+/* The required host parts follow from the devices of the guest; only the form is checked here. */
 static bool read_wanted(void *m, struct json_object *o, const Where *where, GError **err)
 {
     static const Key keys[] = { { "kind", strings_kind }, { "id", strings_id } };
@@ -607,7 +607,7 @@ static bool check_sections(struct json_object *o, GError **err)
     return true;
 }
 
-/* The sections [first, end) in the order of the table, whatever the file's. */
+/* The sections [first, end) in the order of the table, not of the file. */
 static bool read_sections(PlanMachine *m, struct json_object *o, size_t first, size_t end,
                           GError **err)
 {

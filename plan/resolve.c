@@ -101,7 +101,7 @@ static PlanDevice *find_implicit(const PlanMachine *m, const PlanDevice *wanted)
     return NULL;
 }
 
-/* What the board brings stands in front; a description may name it again, with settings. */
+/* Devices of the board precede all others; a description may name them again with settings. */
 static bool add_implicit(PlanMachine *m, const PlanMachineType *t, GError **err)
 {
     guint n = 0, claimed = 0;
@@ -147,7 +147,7 @@ static void forget_place(PlanDevice *d)
     d->place = NULL;
 }
 
-/* The id must be free, and so must the name of the bus that comes with it. */
+/* The id must be free, and the name of the bus that the device provides. */
 static bool claim_names(PlanIndex *x, PlanDevice *d, GError **err)
 {
     PlanDevice *other = d->id ? g_hash_table_lookup(x->devices, d->id) : NULL;
@@ -286,7 +286,7 @@ static void append_sorted(GPtrArray *out, PlanDevice *d)
     }
 }
 
-/* The order given, except that the device that brings a bus comes before those on it. */
+/* The order given, except that the device that provides a bus precedes the devices on it. */
 static void sort_devices(PlanMachine *m)
 {
     GPtrArray *out = g_ptr_array_new_full(m->devices->len, (GDestroyNotify)plan_device_free);

@@ -32,7 +32,7 @@ const char *plan_resource_name(PlanResource r)
     return names[r];
 }
 
-/* Everything here saturates: a size is whatever the user wrote. */
+/* All sums saturate, because the user can set any size. */
 static uint64_t room_add(uint64_t a, uint64_t b)
 {
     return a > UINT64_MAX - b ? UINT64_MAX : a + b;
@@ -75,7 +75,7 @@ static uint64_t vectors_of(const PlanDevice *d, const PlanBar *b)
     return MIN(n, MSIX_MAX);
 }
 
-/* The table, and behind it whole QWORDs of pending bits (PCI 6.8.2). The BAR stays without the
+/* The table, followed by the QWORDs of pending bits (PCI 6.8.2). The BAR stays without the
  * capability, since a loaded state can switch it on. */
 static uint64_t msix_size(uint64_t n)
 {
@@ -210,8 +210,8 @@ PlanRoom plan_bus_room(const PlanIndex *x, const PlanBusNode *node, PlanResource
     return room;
 }
 
-/* What may lie in either memory window: 64-bit BARs of the root bus, and the prefetchable windows
- * of bridges on it. `low` is for what must lie below 4 GiB. */
+/* The BARs that may be in either memory window: 64-bit BARs of the root bus, and the prefetchable
+ * windows of bridges on it. `low` is for what must lie below 4 GiB. */
 static void split_memory(const PlanBusNode *root, GArray *low, GArray *either)
 {
     for (unsigned i = 0; i < 8 * G_N_ELEMENTS(root->slot); i++) {
@@ -231,7 +231,7 @@ static void split_memory(const PlanBusNode *root, GArray *low, GArray *either)
     }
 }
 
-/* Largest first, as long as they fit above; the rest goes to `low`. */
+/* Place the largest first, as long as they fit above 4 GiB; append the others to `low`. */
 static void fill_high(GArray *either, uint64_t window, GArray *low)
 {
     uint64_t at = 0;

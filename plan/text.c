@@ -64,7 +64,7 @@ char *plan_quote(const char *text)
     return g_string_free(out, FALSE);
 }
 
-/* An anonymous device is one of many of its type: the option tells which. */
+/* Several anonymous devices can have one type: the number of the option identifies the device. */
 char *plan_device_short_label(const PlanDevice *d)
 {
     g_autofree char *type = plan_quote(d->type), *id = d->id ? plan_quote(d->id) : NULL;

@@ -4,8 +4,8 @@
  * for each of its windows, each device a box at its address with its BARs and interrupts, and the
  * bus it brings nested below it.
  *
- * Drawn from what plan_slots_to_json() says and from the types' BARs, so that the picture, the
- * text and the rules cannot disagree. Two passes: heights, then ink.
+ * Drawn from the result of plan_slots_to_json() and the BARs of the types, so that the picture, the
+ * text and the rules agree. Two passes: heights, then ink.
  */
 #include <string.h>
 

@@ -12,7 +12,7 @@ static const struct {
     { "true", true }, { "false", false }, { "y", true },   { "n", false },
 };
 
-/* What a kind takes when the property sets no range of its own. */
+/* The range of a type for a property without its own range. */
 static const struct {
     uint64_t min, max;
 } kind_range[] = {
@@ -218,7 +218,7 @@ static bool parse_kind(const PlanProp *p, const char *text, PlanValue *v)
     }
 }
 
-/* What would be accepted, for a sentence. */
+/* Describe the accepted values for a message. */
 char *plan_value_accepts(const PlanProp *p)
 {
     uint64_t min, max;

@@ -45,7 +45,7 @@ static bool is_qtest(const Session *s)
     return s->accel && g_str_has_prefix(s->accel, "qtest");
 }
 
-/* Unless something says otherwise. A target's firmware is the source's business. */
+/* Without -bios and a boot section. A migration target receives the firmware from the source. */
 static bool choose_default_firmware(Session *s, bool asked, GError **err)
 {
     const BoardType *board = build_board(s);
@@ -251,7 +251,7 @@ static bool hash_start(Session *s, GError **err)
     return true;
 }
 
-/* The thread has ended: its results become the machine's. */
+/* The thread has ended: store its results in the images of the machine. */
 static int hash_take(Session *s, GError **err)
 {
     g_autoptr(GError) why = g_steal_pointer(&s->boot_hash->error);
@@ -394,7 +394,7 @@ static bool write_image(const char *path, const BootImage *image, GError **err)
     return ok;
 }
 
-/* Images that came in a stream are written beside the description, which then names them. */
+/* Write images of a stream to files beside the description, and name them in it. */
 static bool write_images(const Session *s, PlanMachine *copy, const char *path, GError **err)
 {
     for (BootRole role = 0; s->m->boot && role < BOOT_ROLES; role++) {

@@ -20,7 +20,7 @@ const BoardType *build_board(const Session *s)
     return NULL;
 }
 
-/* What the device decided belongs to the guest's hardware, wherever it goes. */
+/* Store the values that the device has chosen. A migration must preserve them for the guest. */
 static void write_back(PlanDevice *d, const Device *dev)
 {
     for (size_t i = 0; i < d->t->n_props; i++) {
@@ -47,7 +47,7 @@ static Device *build_plug(Session *s, PlanDevice *d, GError **err)
     return dev;
 }
 
-/* One pass over what is left: everything whose bus is there. Sets *progress. */
+/* One pass over the remaining devices: create those whose bus exists. Sets *progress. */
 static bool build_pass(Session *s, GPtrArray *left, bool *progress, GError **err)
 {
     guint kept = 0;
@@ -56,7 +56,7 @@ static bool build_pass(Session *s, GPtrArray *left, bool *progress, GError **err
         PlanDevice *d = left->pdata[i];
 
         if (d->bus && !bus_find(s->m, d->bus)) {
-            left->pdata[kept++] = d; /* the device that brings it comes later on the line */
+            left->pdata[kept++] = d; /* its bus is provided by a later device */
             continue;
         }
         if (!build_plug(s, d, err)) {
@@ -211,7 +211,7 @@ static bool do_cont(Machine *m, GError **err)
     case RUN_RUNNING:
         return true;
     case RUN_INMIGRATE:
-        session_of(m)->stopped = false; /* run once the stream has come */
+        session_of(m)->stopped = false; /* run after the stream is loaded */
         return true;
     default:
         return error_set(

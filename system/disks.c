@@ -2,8 +2,8 @@
 /*
  * -drive, -blockdev and -snapshot: what they add to the description.
  *
- * A drive with if=virtio brings its device, which comes after all devices of the command line and
- * so takes the next free slot, as in QEMU. Any other drive is a back end alone.
+ * A drive with if=virtio creates its device, after all devices of the command line, so that the
+ * device gets the next free slot, as in QEMU. Any other drive is a back end only.
  */
 #include <stdio.h>
 #include <string.h>
@@ -272,7 +272,7 @@ bool disks_blockdev(Session *s, const char *arg, GError **err)
     return option_host_part(s, "blockdev", arg, err);
 }
 
-/* --- when the whole command line is known --- */
+/* --- after the last option --- */
 
 static bool drive_used(const Session *s, const DriveOption *d)
 {

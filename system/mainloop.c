@@ -137,7 +137,7 @@ static bool loop_await(int fd, int ms)
     return r > 0 && eventfd_read(fd, &count) == 0;
 }
 
-/* Microseconds that the main thread has waited for a CPU so far; 0 if the host does not tell. */
+/* Microseconds that the main thread has waited for a CPU; 0 if the host does not report it. */
 static gint64 starved_us(void)
 {
     g_autofree char *text = NULL;
@@ -151,8 +151,8 @@ static gint64 starved_us(void)
     return second ? (gint64)(g_ascii_strtoull(second + 1, NULL, 10) / 1000) : 0;
 }
 
-/* Whether the main loop takes the request within ANSWER_MS in which it could have run: on a busy
- * host it is not blocked, only late. */
+/* Return whether the main loop handles the request within ANSWER_MS in which it could have run: on
+ * a busy host it is not blocked, only late. */
 static bool loop_answered(Signals *g)
 {
     gint64 begin = g_get_monotonic_time(), starved = starved_us();

@@ -144,7 +144,7 @@ static void add_kinds(struct json_object *list, KindFn *fn)
     }
 }
 
-/* Keys that every kind accepts, or that go into other options. */
+/* Keys that each type accepts, or that are stored in other options. */
 static const char *const *common_keys(OptionKinds kinds)
 {
     static const char *const machine[] = { "type",   "accel",  "firmware", "kernel",

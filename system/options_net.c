@@ -53,7 +53,7 @@ bool opt_netdev(Session *s, const char *arg, GError **err)
     return option_host_part(s, "netdev", arg, err);
 }
 
-/* The back end of -nic or -net; takes `o`, which has its type. */
+/* Create the back end of -nic or -net. Consumes `o`, which contains the type. */
 static bool add_backend(Session *s, struct json_object *o, const char *id, GError **err)
 {
     PlanHostPart *part;

@@ -10,8 +10,8 @@
 #include "net/net.h"
 #include "options.h"
 
-/* Keys of back ends that do not hold a string. A key means the same in each kind and at each level
- * of nesting. */
+/* Keys of back ends that do not hold a string. A key has the same type in each back end and at each
+ * level of nesting. */
 typedef struct JsonKey {
     const char *part, *key;
     enum json_type type;
@@ -71,7 +71,7 @@ static bool json_key_is_child(const char *part, const char *key)
 
 typedef bool KeysOfKind(size_t i, const char **name, const char *const **keys);
 
-/* False for a key that no kind has: its kind refuses it, and lists those that it accepts. */
+/* Return false for a key that no back end has. The back end reports it with the accepted keys. */
 static bool json_key_known(const char *part, const char *key)
 {
     static const char *const common[] = { "type", "id", "driver", "node-name", NULL };

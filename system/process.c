@@ -87,7 +87,7 @@ void process_remove_pidfile(const Session *s)
 {
     struct stat st;
 
-    /* a device, a FIFO or a link that stands for the file is not ours */
+    /* do not remove a device, a FIFO or a link in the place of the file */
     if (__atomic_load_n(&s->pidfile_written, __ATOMIC_ACQUIRE) && lstat(s->pidfile, &st) == 0 &&
         S_ISREG(st.st_mode)) {
         unlink(s->pidfile);
@@ -114,7 +114,7 @@ bool process_write_pidfile(Session *s, GError **err)
         return false;
     }
     __atomic_store_n(&s->pidfile_written, true, __ATOMIC_RELEASE);
-    return true; /* stays open: the lock says that this process lives */
+    return true; /* stays open: the lock shows that this process runs */
 }
 
 bool process_follow_parent(GError **err)

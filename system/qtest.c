@@ -93,7 +93,8 @@ static void end_line(Qtest *q, const char *s, size_t len)
     g_string_truncate(q->line, 0);
 }
 
-/* Whole lines of [s, end); returns where it stopped because the client does not read. */
+/* Execute the complete lines of [s, end). Return the end of the last one executed: the rest waits
+ * if the client does not read. */
 static const char *run_lines(Qtest *q, const char *s, const char *end)
 {
     const char *nl;
@@ -121,7 +122,7 @@ void qtest_feed(Qtest *q, const void *bytes, size_t len)
     }
     q->busy = true;
     s = run_lines(q, s, end);
-    /* what a nested turn of the main loop read meanwhile comes after the rest of this */
+    /* input that a nested turn of the main loop has read follows this rest */
     g_byte_array_prepend(q->input, (const guint8 *)s, (guint)(end - s));
     q->busy = false;
     if (s == end) {

@@ -8,7 +8,7 @@
  *       addr = "5.0"
  *
  * A section is the option of its group with its lines as properties; commas in values are
- * values. Sections take effect in their order, where -readconfig stands on the command line.
+ * values. Sections take effect in their order, at the position of -readconfig on the command line.
  */
 #include "session.h"
 
@@ -79,7 +79,7 @@ static bool end_section(ConfigReader *r, GError **err)
     return true;
 }
 
-/* The text between two quotes, which must be all of it; NULL if it is not so. */
+/* Return the text between two quotes; NULL if the text does not start and end with a quote. */
 static char *unquote(const char *text)
 {
     size_t len = strlen(text);

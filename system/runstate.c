@@ -33,7 +33,7 @@ static void carry_out_reset(Session *s)
 {
     s->reset_wanted = false;
     if (s->m->state == RUN_INMIGRATE) {
-        return; /* there is no state to reset before it has come */
+        return; /* before a stream is loaded there is no state to reset */
     }
     if (s->m->state == RUN_FINISH_MIGRATE) {
         s->reset_wanted = true; /* what was sent must stay true: when it is known whose it is */

@@ -33,7 +33,7 @@ static const char *const default_firmware[] = {
     BACKPLANE_DATADIR "/opensbi-riscv64-generic-fw_dynamic.bin",
 };
 
-/* What is decided on the way. */
+/* State of one boot. */
 typedef struct Plan {
     Machine *m;
     Virt *v;
@@ -65,7 +65,7 @@ static int compare_numbers(const void *a, const void *b)
     return *(const uint8_t *)a - *(const uint8_t *)b;
 }
 
-/* Tell the tree of the extra PCI roots that were plugged. */
+/* Add the extra PCI roots to the device tree. */
 static bool find_roots(Plan *p, GError **err)
 {
     const PCIHost *h = ecam_host(p->v->pci_host);

@@ -8,7 +8,7 @@
 const PlanCompat board_compats[] = {
     /* The PLIC became the default, as in QEMU. */
     { "virt-0.1", NULL, "aia", "aplic-imsic" },
-    /* Capabilities stand where QEMU has them, and virtio functions on a root bus are not Express.
+    /* Capabilities have the offsets of QEMU, and virtio functions on a root bus are not Express.
      */
     { "virt-0.1", "edu", "qemu-layout", "off" },
     { "virt-0.1", "pci-testdev", "qemu-layout", "off" },

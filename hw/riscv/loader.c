@@ -111,7 +111,7 @@ static bool piece_write(LoadList *l, const LoadPiece *p, GError **err)
     return ok;
 }
 
-/* Remember a piece and write it for the first time. */
+/* Record a piece and write it for the first time. */
 static bool loader_add_piece(LoadList *l, const LoadPiece *p, GError **err)
 {
     g_array_append_val(l->pieces, *p);
@@ -156,7 +156,7 @@ static bool check_fits(const ImageFile *f, uint64_t addr, uint64_t len, uint64_t
                      f->label, len, addr, floor, f->limit);
 }
 
-/* One range of the file to [addr, addr + len + zero): checked, loaded, remembered. */
+/* One range of the file to [addr, addr + len + zero): check, load and record it. */
 static bool load_piece(ImageFile *f, uint64_t at, uint64_t len, uint64_t zero, uint64_t addr,
                        uint64_t floor, GError **err)
 {
@@ -328,7 +328,7 @@ static bool load_linux(ImageFile *f, const uint8_t *header, LoadedImage *out, GE
     if (addr < f->floor)
         addr = (f->floor + IMAGE_ALIGN - 1) & ~(uint64_t)(IMAGE_ALIGN - 1);
     *out = (LoadedImage){ addr, addr + image_size, addr };
-    /* Memory behind the file is the kernel's own to clear; it only must exist. */
+    /* The kernel clears the memory after the file; the memory only has to exist. */
     return check_fits(f, addr, image_size, f->floor, err) &&
            load_piece(f, 0, f->size, 0, addr, f->floor, err);
 }

@@ -20,7 +20,7 @@ typedef struct Fdt {
     const VirtConfig *c;
     uint32_t next_phandle;
     uint32_t cpu_intc[VIRT_MAX_HARTS];
-    uint32_t irqchip, irq_cells; /* where wired interrupts go */
+    uint32_t irqchip, irq_cells; /* the controller of wired interrupts */
     uint32_t imsic_m, imsic_s, test;
 } Fdt;
 
@@ -42,7 +42,7 @@ static void cell64(Cells *c, uint64_t v)
     fdt_put_cell(c, v);
 }
 
-/* The blob is ours and sized for everything below: an error of libfdt is our own bug. */
+/* The blob is created here with enough space: an error of libfdt is a bug of the emulator. */
 static int fdt_writer_ok(int r)
 {
     g_assert_cmpint(r, >=, 0);
@@ -329,7 +329,8 @@ static void pci_range(Cells *c, uint32_t space, uint64_t bus, uint64_t cpu, uint
     cell64(c, size);
 }
 
-/* INTx pin p of slot s goes to input (s + p) mod 4: the mapping repeats every four slots. */
+/* INTx pin p of slot s is connected to input (s + p) mod 4: the mapping repeats every four slots.
+ */
 static void prop_interrupt_map(Fdt *f, int node)
 {
     static const uint32_t mask[] = { 0x1800, 0, 0, 7 };
