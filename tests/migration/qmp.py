@@ -379,6 +379,29 @@ def handed_over_check(folder):
         refused(a, "migrate-check", "given away", uri=uri)
 
 
+def device_states(folder):
+    """Devices whose state alone exceeds downtime-limit: the estimate includes them, and the source
+    reports it before the guest stops."""
+    uri = f"unix:{folder}/s"
+    many = ["-M", "virt", "-m", "32", "-device", "pcie-pci-bridge,id=b0,addr=2"]
+    for n in range(240):
+        first = ",multifunction=on" if n % 8 == 0 else ""
+        many += ["-device", f"virtio-rng-pci,bus=b0,addr={n // 8 + 1:02x}.{n % 8}{first}"]
+    with source(*many) as a, target(uri) as b:
+        a.command("migrate-set-parameters", downtime_limit=1)
+        a.command("migrate", uri=uri)
+        report = settle(a)
+        assert report["status"] == "completed", report
+        assert report["devices-downtime"] >= 1, report
+        b.wait("completed")
+        assert "moving the state of 2" in a.errors and "downtime-limit is 1 ms" in a.errors, a.errors
+    with source() as a, target(uri) as b:       # few devices: nothing to report
+        a.command("migrate", uri=uri)
+        assert settle(a)["status"] == "completed"
+        b.wait("completed")
+        assert "downtime-limit" not in a.errors, a.errors
+
+
 def settings(_):
     """Parameters and capabilities: set and queried, and rejected by name."""
     with source() as a:
@@ -553,7 +576,8 @@ def timers(folder):
 
 
 TESTS = [order, pause, fields, bandwidth, cancel, failed_loads, incoming, check, concurrent_check,
-         oob_check, handed_over_check, settings, human, converge, fdsets, differ, announce, timers]
+         oob_check, handed_over_check, device_states, settings, human, converge, fdsets, differ,
+         announce, timers]
 
 
 def main():
