@@ -22,7 +22,8 @@
     X(LW_PC)                                                                                       \
     X(BEQ_FAR)                                                                                     \
     X(BNE_FAR)                                                                                     \
-    X(BLT_FAR) X(BGE_FAR) X(BLTU_FAR) X(BGEU_FAR) X(JAL_FAR) X(END) /* go on at imm, same page */  \
+    X(BLT_FAR)                                                                                     \
+    X(BGE_FAR) X(BLTU_FAR) X(BGEU_FAR) X(JAL_FAR) X(END) /* go on at imm, same page */             \
         X(END_FAR) X(FP_CHECK) /* before the first use of floating point: mstatus.FS; imm is the   \
                                   word there */                                                    \
         X(LOG)                 /* -d exec, -d cpu: imm is the word that follows */                 \
