@@ -14,21 +14,28 @@
 
 #include "target/riscv/hart_internal.h"
 
-#define BLOCK_OPS(X)                                                                               \
-    X(LI)    /* rd = imm */                                                                        \
-    X(LA)    /* rd = va + imm: auipc, alone or with the addi after it */                           \
-    X(MV)    /* rd = rs1 */                                                                        \
-    X(LD_PC) /* auipc and ld through it: rd = [va + imm]; aux is the ld's offset */                \
-    X(LW_PC)                                                                                       \
-    X(BEQ_FAR)                                                                                     \
-    X(BNE_FAR)                                                                                     \
-    X(BLT_FAR)                                                                                     \
-    X(BGE_FAR) X(BLTU_FAR) X(BGEU_FAR) X(JAL_FAR) X(END) /* go on at imm, same page */             \
-        X(END_FAR) X(FP_CHECK) /* before the first use of floating point: mstatus.FS; imm is the   \
-                                  word there */                                                    \
-        X(LOG)                 /* -d exec, -d cpu: imm is the word that follows */                 \
-        X(UNDEF)               /* illegal instruction: imm is the word */                          \
-        X(DEAD)                /* the code changed: look the address up again */
+/* clang-format off */
+#define BLOCK_OPS(X)                                                                        \
+    X(LI)       /* rd = imm */                                                              \
+    X(LA)       /* rd = va + imm: auipc, alone or with the addi after it */                 \
+    X(MV)       /* rd = rs1 */                                                              \
+    X(LD_PC)    /* auipc and ld through it: rd = [va + imm]; aux is the offset of the ld */ \
+    X(LW_PC)                                                                                \
+    X(BEQ_FAR)                                                                              \
+    X(BNE_FAR)                                                                              \
+    X(BLT_FAR)                                                                              \
+    X(BGE_FAR)                                                                              \
+    X(BLTU_FAR)                                                                             \
+    X(BGEU_FAR)                                                                             \
+    X(JAL_FAR)                                                                              \
+    X(END)      /* continue at imm, in the same page */                                     \
+    X(END_FAR)                                                                              \
+    X(FP_CHECK) /* checks mstatus.FS before the first use of floating point; imm is the     \
+                   instruction word there */                                                \
+    X(LOG)      /* -d exec, -d cpu: imm is the instruction word that follows */             \
+    X(UNDEF)    /* illegal instruction: imm is the word */                                  \
+    X(DEAD)     /* the code changed: look the address up again */
+/* clang-format on */
 
 #define X(id) OP_##id,
 enum { OP_BLOCK_FIRST = OP_ISA_COUNT - 1, BLOCK_OPS(X) OP_COUNT };
