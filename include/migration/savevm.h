@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The device part of a stream: every object with a saved-state table, as one section each.
+ * The device part of a stream: one section for each object that has a saved-state table.
  *
- * Sections are named after the place of the object ("0000:00:01.0/edu", "cpu"), so that they are
- * found again whatever the order of creation was. Bridges come before what is behind them.
- * Machine lock; the guest is stopped.
+ * A section is named after the place of its object ("0000:00:01.0/edu", "cpu"), so that it can be
+ * found independently of the order of creation. Bridges precede the devices behind them.
+ *
+ * All functions require the machine lock, and except where stated that the guest is stopped.
  */
 #ifndef MIGRATION_SAVEVM_H
 #define MIGRATION_SAVEVM_H
@@ -13,42 +14,66 @@
 #include "hw/core/state.h"
 #include "migration/stream.h"
 
-/* Why the guest cannot be saved: a sentence for each device in the way. An array; owned. */
+/* Return the reasons why the guest cannot be saved: an array with one string for each device that
+ * prevents it, for json_object_put(). The guest may run. */
 struct json_object *savevm_blockers(Machine *m);
-/* False with a sentence that has all of them. */
+/* Return true if the guest can be saved. Otherwise set *err to one message that contains all
+ * reasons, and return false. The guest may run. */
 bool savevm_possible(Machine *m, GError **err);
 
-/* Append one FULL section for each object, ids from *next_id on. `state` is the run state that
- * the guest shall have after the load. Adds each section to the digest and, unless NULL, its
- * description to `devices`. */
+/**
+ * savevm_save() - Append one FULL section for each object.
+ * @m:       the machine
+ * @state:   the run state that the guest shall have after the load
+ * @w:       where to append
+ * @next_id: the id of the first section; advanced by the number of sections
+ * @digest:  updated with each section
+ * @devices: an array to which the description of each section is added, or NULL
+ */
 void savevm_save(Machine *m, RunState state, ByteWriter *w, uint32_t *next_id, GChecksum *digest,
                  struct json_object *devices);
 
-/* Estimate what savevm_save() takes on this machine and an equal load on another one, from a
- * sample of the devices; the machine may run. */
+/* An estimate of the cost of savevm_save() and of the load on an equal target. */
 typedef struct SavevmCost {
     unsigned devices; /* sections */
     uint64_t bytes;
-    int64_t ns; /* of CPU time, both ends together */
+    int64_t ns; /* CPU time of both ends together */
 } SavevmCost;
+/* Estimate the cost by saving a sample of the devices into memory. The guest may run. */
 SavevmCost savevm_estimate(Machine *m);
 
-/* Loading into a machine that was built from the same description and reset. */
 typedef struct Loadvm Loadvm;
+/* Begin to load into a machine that was built from the same description and reset. Returns an
+ * object for loadvm_free(), which must be called before the machine is freed. */
 Loadvm *loadvm_new(Machine *m);
-void loadvm_free(Loadvm *l);
-/* One section. Unknown, repeated, too long, too short and illegal ones are refused. */
+void loadvm_free(Loadvm *l); /* NULL is allowed */
+
+/**
+ * loadvm_section() - Load one section.
+ * @l:    from loadvm_new()
+ * @s:    the header of the section
+ * @data: its record; borrowed
+ * @len:  the number of bytes in @data
+ * @err:  where to store the error
+ *
+ * Return: true if the section was loaded; false with @err set if no object has that name and
+ * instance, if the section was loaded before, if the record is shorter or longer than its fields,
+ * or if a value is invalid. After an error the state of the object is undefined: the machine must
+ * be reset or discarded.
+ */
 bool loadvm_section(Loadvm *l, const StreamSection *s, const uint8_t *data, size_t len,
                     GError **err);
-/* All came: false with the list of the sections that did not. Then arms all timers. */
+/* Arm all timers. If sections are missing, return false with *err listing them, and arm none. */
 bool loadvm_finish(Loadvm *l, GError **err);
-/* The run state that the stream asks for. After loadvm_finish(). */
+/* Return the run state that the stream requests. Valid after loadvm_finish(). */
 RunState loadvm_run_state(const Loadvm *l);
 
-/* The tables of the machine's own sections, "clock" and "globalstate"; NULL: no such section. */
+/* Return the table of one of the machine's own sections, "clock" or "globalstate"; NULL for any
+ * other name. */
 const VmState *savevm_table(const char *name);
 
-/* Add a section to the digest that both ends compare. */
+/* Add a section, with its name, instance, version and length, to the digest that both ends
+ * compare. */
 void digest_section(GChecksum *digest, const StreamSection *s, const void *data, size_t len);
 
 #endif
