@@ -19,12 +19,14 @@ typedef struct ChannelAddress {
     socklen_t len;
 } ChannelAddress;
 
-/* uri: "tcp:..." or "unix:...". */
+/* Parse "tcp:..." or "unix:...", and resolve the host name, which may block. An address to listen
+ * on may have port 0 and an empty host. Returns false with *err set. */
 bool channel_address_parse(const char *uri, bool listening, ChannelAddress *a, GError **err);
-/* The other way; g_free. */
+/* Return the address as a URI with a numeric host, for g_free(). */
 char *channel_address_text(const ChannelAddress *a);
 
-/* Host and port of tcp:HOST:PORT, without looking anything up; g_free. */
+/* Store host and port of tcp:HOST:PORT, each for g_free(), without resolving them. Returns false
+ * with *err set, and NULL stored, if the URI is malformed. */
 bool channel_address_split(const char *uri, bool listening, char **host, char **port, GError **err);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the files of migration/ share.
+ * Definitions shared by the files of migration/. All functions require the machine lock.
  */
 #ifndef MIGRATION_INTERNAL_H
 #define MIGRATION_INTERNAL_H
@@ -17,10 +17,10 @@
 #define HWDESC_VERSION 1
 #define PROFILE        "backplane-1"
 #define DIGEST_BYTES   40 /* SHA-256 of the sections, then the number of pages */
-#define STALL_SECONDS  10 /* without a byte while the guest stands still */
-#define GO_SECONDS     30 /* that a loaded guest waits for being given */
-/* Time limits of an accepted connection: to the header, and from there to the accepted
- * description. */
+#define STALL_SECONDS  10 /* maximum time without a byte in a state with OUTGOING_TIMED */
+#define GO_SECONDS     30 /* maximum time from the digest to GO, on the target */
+/* Time limits of an accepted connection: until the header is received, and from then until the
+ * description is accepted. */
 #define HEADER_SECONDS      10
 #define DESCRIPTION_SECONDS 30
 #define MAX_DEFICIT_TEXT    (8u << 20)
@@ -57,13 +57,13 @@ typedef enum MigParam {
     N_PARAMS
 } MigParam;
 
-/* What query-migrate tells; of the migration under way or of the last one. */
+/* Figures for query-migrate, of the migration in progress or of the last one. */
 typedef struct MigStats {
-    int64_t started, setup_done, stopped, ended; /* realtime ns; 0: not yet */
+    int64_t started, setup_done, stopped, ended; /* migration_now(); 0: not yet */
     uint64_t bytes, device_bytes;
     RamStats ram;
     SavevmCost devices;  /* estimated when the migration began */
-    uint64_t bandwidth;  /* bytes/s, of the last pass */
+    uint64_t bandwidth;  /* bytes/s during the last pass */
     uint64_t dirty_rate; /* pages/s */
     unsigned throttle;   /* percent */
 } MigStats;
@@ -81,45 +81,60 @@ struct Migration {
     bool caps[N_CAPS];
     uint64_t params[N_PARAMS];
     char *handover;                  /* folder of hand-over records; NULL: none are made */
-    char record[HANDOVER_TOKEN + 1]; /* the outgoing migration's; empty: it has none */
-    Outgoing *out;                   /* NULL: none under way */
-    MigrationCheck *check;           /* NULL: none under way; excludes out and in */
-    bool given_away;                 /* the guest runs elsewhere, or may */
+    char record[HANDOVER_TOKEN + 1]; /* token of the outgoing migration or check; empty: none */
+    Outgoing *out;                   /* NULL: none in progress */
+    MigrationCheck *check;           /* NULL: none in progress; excludes out and in */
+    bool given_away;                 /* the guest was handed over: it runs elsewhere, or may */
     bool disks_released;
     RunState before; /* the source's run state before it stopped */
     Incoming *in;    /* NULL: no connection */
     ChannelServer *server;
-    bool incoming_deferred, incoming_used; /* -incoming was given; its URI is known */
+    bool incoming_deferred, incoming_used; /* "defer" was given; a URI was given */
 };
 
 /* migrate.c */
+/* Set the status. A change is reported by a MIGRATION event if the capability is enabled. */
 void migration_set_status(Migration *mig, MigStatus status);
-/* Whether an outgoing migration can begin now. */
+/* Return true if an outgoing migration or a check can begin now; otherwise false with *err set. */
 bool migration_may_send(Migration *mig, GError **err);
-/* Remember why it failed; consumes err. */
+/* Set error-desc. Consumes err. */
 void migration_set_error(Migration *mig, GError *err);
+/* Clear the error, the incompatibilities and the figures of the last migration. */
 void migration_clear_result(Migration *mig);
+/* Lock the disks. Returns false with *err set. */
 bool migration_disks_take(Migration *mig, GError **err);
+/* Drain, flush and unlock the disks. Returns false with *err set. */
 bool migration_disks_release(Migration *mig, GError **err);
+/* Return the function that translates names to descriptors. */
 ChannelFds migration_fds(Migration *mig);
-/* The outgoing hand-over record; all do nothing if no folder is set. */
+/* Create the hand-over record of an outgoing migration or check, or change it to "given". Return
+ * false with *err set. Do nothing and return true if no folder is set. */
 bool migration_record_offer(Migration *mig, GError **err);
 bool migration_record_give(Migration *mig, GError **err);
-/* Whose is a guest that was given away? Without a record: unknown, and no error. */
+/* Claim a guest that was handed over, for the source. Without a record, returns HANDOVER_UNKNOWN
+ * and sets no error. */
 HandoverClaim migration_record_claim(Migration *mig, GError **err);
+/* Remove the record, if there is one. */
 void migration_record_forget(Migration *mig);
 int64_t migration_now(void); /* monotonic ns */
 
-/* ms that the last bytes of RAM and the devices' states would take now. */
+/* Return the time in ms in which ram_left bytes of RAM and the states of the devices could be
+ * transferred now. s->bandwidth must not be 0. */
 double migration_expected_downtime(const MigStats *s, uint64_t ram_left);
 
 /* outgoing.c */
+/* Begin to send the guest; mig->out is set. Returns false with *err set. */
 bool outgoing_start(Migration *mig, const char *uri, GError **err);
+/* Cancel, and free o. Permitted if outgoing_may_cancel(). */
 void outgoing_cancel(Outgoing *o);
+/* Leave pre-switchover. */
 void outgoing_continue(Outgoing *o);
+/* Return true if the guest was not handed over yet. */
 bool outgoing_may_cancel(const Outgoing *o);
+/* Close the channel and free o, without changing the status or the run state. NULL is allowed. */
 void outgoing_free(Outgoing *o);
-/* File header to description; the section is added to the digest and, unless NULL, to devices. */
+/* Append the file header, the configuration and the description. The section of the description is
+ * added to the digest and, unless NULL, to `devices`. */
 void outgoing_put_head(Migration *mig, ByteWriter *w, GChecksum *digest,
                        struct json_object *devices);
 
@@ -127,41 +142,48 @@ void outgoing_put_head(Migration *mig, ByteWriter *w, GChecksum *digest,
 /* End a check with an error, "migrate-check: WHY". NULL is allowed. */
 void migration_check_cancel(MigrationCheck *c, const char *why);
 
-/* answers.c: the return path as the source reads it */
+/* answers.c: the source's reader of the return path */
 typedef struct Answers {
     GByteArray *buf;
-    size_t used;       /* bytes of the answer given last */
-    GString *deficits; /* pieces of a list that is not whole yet */
+    size_t used;       /* bytes in buf of the answer that was returned last */
+    GString *deficits; /* pieces of a list that is not complete yet */
 } Answers;
 typedef struct Answer {
     uint16_t type;
     const uint8_t *data;
     size_t len;
-    struct json_object *deficits; /* of ANSWER_DEFICITS; owned by the caller */
+    struct json_object *deficits; /* the list of ANSWER_DEFICITS, owned by the caller; or NULL */
 } Answer;
 void answers_init(Answers *a);
 void answers_clear(Answers *a);
-/* Read what has come: 1 and *out (data valid until the next call); 0: nothing whole; -1. */
+/* Read from the channel. Returns 1: an answer is in *out, whose data is valid until the next call;
+ * 0: no complete answer has arrived; -1 with *err set. */
 int answers_next(Answers *a, Channel *ch, Answer *out, GError **err);
 
 /* incoming.c */
-void incoming_accept(void *opaque, Channel *ch); /* opaque: the Migration; takes ch */
+/* Begin to load from a channel, which this function owns, or reject it if another migration is in
+ * progress. opaque: the Migration. */
+void incoming_accept(void *opaque, Channel *ch);
+/* Fail the load with the error "the load was cancelled", and free in. NULL is allowed. */
 void incoming_cancel(Incoming *in);
 
 /* handshake.c */
-/* The text of the description section; g_free. */
+/* Return the text of the description section, for g_free(). */
 char *handshake_text(Migration *mig);
-/* Parse one: NULL and a sentence. Names no file of a host. *parts (owned, may be NULL) says what
- * the guest sees of the host parts: [{kind, id, size}]. */
+/* Parse such a text. Returns the description, for plan_machine_free(), which contains no file name
+ * of a host; NULL with *err set. *parts is set to the properties of host parts that the guest sees,
+ * [{kind, id, size}], or to NULL, for json_object_put(), also if NULL is returned. */
 PlanMachine *handshake_parse(const uint8_t *data, size_t len, const PlanCatalog *catalog,
                              struct json_object **parts, GError **err);
-/* Everything that `offer` cannot provide of `wanted`, as {device, property, wanted, have}; an
- * empty array: accepted, and wanted is then resolved. */
+/* Check whether `offer` provides everything that the description requires. Returns an array of
+ * incompatibilities {device, property, wanted, have}, for json_object_put(). If the array is empty,
+ * the description is accepted, and was resolved in place. */
 struct json_object *handshake_judge(PlanMachine *wanted, struct json_object *parts,
                                     const MigrationOffer *offer, const PlanCatalog *catalog);
-/* The token of the hand-over record among the parts, borrowed; NULL: there is none. */
+/* Return the token of the hand-over record among the parts, borrowed; NULL if there is none. */
 const char *handshake_record(struct json_object *parts);
-/* The list as one sentence; g_free. */
+/* Return the list of incompatibilities as one error message, for g_free(). Long lists are
+ * truncated. */
 char *handshake_sentence(struct json_object *deficits);
 
 #endif

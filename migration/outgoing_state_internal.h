@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The states of an outgoing migration as data: what each state means for the guest, the channel
- * and query-migrate, and which states may follow. docs/migration.md draws the table.
+ * The states of an outgoing migration as data: the effect of each state on the guest, the channel
+ * and query-migrate, and the states that may follow. docs/migration.md shows the table.
  */
 #ifndef MIGRATION_OUTGOING_STATE_H
 #define MIGRATION_OUTGOING_STATE_H
@@ -14,7 +14,7 @@ typedef enum OutgoingState {
     OUTGOING_OFFER,       /* the description is sent; the target checks it */
     OUTGOING_BOOT,        /* boot images are sent */
     OUTGOING_RAM,         /* passes over RAM while the guest runs */
-    OUTGOING_SYNC,        /* the target loads what is on its way, before the guest stops */
+    OUTGOING_SYNC,        /* the target loads the data in transit, before the guest stops */
     OUTGOING_PAUSED,      /* waiting for migrate-continue */
     OUTGOING_REST,        /* the rest of the pass during which the guest was stopped */
     OUTGOING_LAST,        /* the last pass */
@@ -30,17 +30,16 @@ typedef enum OutgoingState {
 } OutgoingState;
 
 typedef enum OutgoingGuest {
-    OUTGOING_GUEST_RUNS, /* in the run state it had when the migration began, or that commands set
-                          */
-    OUTGOING_GUEST_STOPPED, /* for the rest of the migration; it is still the source's */
-    OUTGOING_GUEST_GIVEN,   /* handed over: the source never runs it unasked */
+    OUTGOING_GUEST_RUNS,    /* not changed by the migration; commands may stop and continue it */
+    OUTGOING_GUEST_STOPPED, /* for the rest of the migration; the source owns it */
+    OUTGOING_GUEST_GIVEN,   /* handed over: the source does not run it without a request */
     OUTGOING_GUEST_ANY,     /* final states: see docs/migration.md */
 } OutgoingGuest;
 
 typedef enum OutgoingChannel {
     OUTGOING_CHANNEL_ANY,
     OUTGOING_CHANNEL_TWO_WAY, /* the state exists only with a return path */
-    OUTGOING_CHANNEL_ONE_WAY, /* the state exists only without */
+    OUTGOING_CHANNEL_ONE_WAY, /* the state exists only without a return path */
 } OutgoingChannel;
 
 enum {
@@ -54,8 +53,8 @@ enum {
 
 typedef struct OutgoingStateRow {
     const char *name;             /* for assertions and the documentation */
-    MigStatus status;             /* what query-migrate reports */
-    MigStatus status_after_pause; /* the same after pre-switchover was left */
+    MigStatus status;             /* for query-migrate */
+    MigStatus status_after_pause; /* for query-migrate, after pre-switchover was left */
     OutgoingGuest guest;
     OutgoingChannel channel;
     uint16_t answer; /* type of the answer that the state waits for; 0: none */

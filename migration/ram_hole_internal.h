@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Which pages of a block the host has never allocated. Reading such a page of a memfd makes the
- * host allocate it, so a mostly empty guest must not be read to find its pages of zeroes.
+ * Detection of the pages of a block that the host has never allocated. Reading such a page of a
+ * memfd causes the host to allocate it. Therefore the pages of zeroes of a mostly empty guest must
+ * be found without reading them.
  */
 #ifndef MIGRATION_RAM_HOLE_H
 #define MIGRATION_RAM_HOLE_H
@@ -10,15 +11,15 @@
 
 #include "memory/ram.h"
 
-/* The hole that was found last; zeroed: none. */
+/* Range of the hole that was found last; zeroed: none. */
 typedef struct RamHole {
     uint64_t first, end; /* pages [first, end) */
 } RamHole;
 
-/* Returns true if the page is not allocated. A write can allocate it at any time; dirty tracking
- * reports that. A range of holes costs one system call, an allocated page one call each: the kernel
- * visits every page in between to find the end of allocated pages (SEEK_HOLE), which takes
- * milliseconds. */
+/* Return true if the page is not allocated. A write can allocate it at any time; dirty tracking
+ * reports that. A range of holes costs one system call, and so does each allocated page: the end of
+ * a range of allocated pages is not searched for, because SEEK_HOLE visits every page in between,
+ * which costs milliseconds. */
 static inline bool ram_hole_at(RamHole *h, const RamBlock *block, uint64_t page)
 {
     off_t at = (off_t)(page << RAM_PAGE_BITS), data;

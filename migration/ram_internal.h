@@ -2,10 +2,12 @@
 /*
  * RAM in a stream: section "ram", version 4.
  *
- * The sender walks the blocks in passes. A pass takes the pages written since the last one (the
- * first: all), sends each as a normal page or, if it is all zero, as 9 bytes. The receiver
- * checks every item and, at the end, that every page came at least once.
- * Machine lock.
+ * The sender walks the blocks in passes. A pass sends the pages that were written since the pass
+ * before it began; the first pass sends all pages. A page is sent with its data or, if it is all
+ * zero, as 9 bytes. The receiver checks every item and, at the end, that every page was received at
+ * least once.
+ *
+ * All functions require the machine lock.
  */
 #ifndef MIGRATION_RAM_H
 #define MIGRATION_RAM_H
@@ -29,39 +31,42 @@ enum {
 typedef struct RamStats {
     uint64_t zero, normal; /* pages sent */
     uint64_t passes;       /* fetches of the dirty bits */
-    uint64_t remaining;    /* bytes left of this pass */
+    uint64_t remaining;    /* bytes that this pass has not sent yet */
     uint64_t total;        /* bytes of RAM */
-    uint64_t pass_pages;   /* pages that this pass began with */
+    uint64_t pass_pages;   /* pages to send at the beginning of this pass */
 } RamStats;
 
 typedef struct RamSend RamSend;
-/* Turns dirty tracking on. `id` is the section's id. NULL: no memory for the bitmaps. */
+/* Enable dirty tracking. `id` is the id of the section. Returns NULL with *err set if there is no
+ * memory for the bitmaps. */
 RamSend *ram_send_new(Machine *m, uint32_t id, GError **err);
-void ram_send_free(RamSend *s); /* turns it off; NULL is allowed */
-/* The section's start: the list of blocks. */
+/* Disable dirty tracking, and free s. NULL is allowed. */
+void ram_send_free(RamSend *s);
+/* Append the START section with the list of blocks. */
 void ram_send_start(RamSend *s, ByteWriter *w);
-/* Take the pages written since the last pass as the work of the next. */
+/* Begin a pass over the pages that were written since the last call; the first call: all pages. */
 void ram_send_begin_pass(RamSend *s);
-/* Append a PART with at most about `room` bytes of this pass, fewer if pages of zeroes have to be
- * searched for; false when nothing was left. */
+/* Append a PART with about `room` bytes of this pass, or fewer if many pages are all zero. Returns
+ * false if nothing was left; nothing is appended then. */
 bool ram_send_some(RamSend *s, ByteWriter *w, size_t room);
-/* The section's (empty) end. */
+/* Append the END section, which is empty. */
 void ram_send_end(RamSend *s, ByteWriter *w);
 const RamStats *ram_send_stats(const RamSend *s);
 
 /* --- receiving --- */
 typedef struct RamReceive RamReceive;
+/* Begin to receive the RAM of a machine. Returns NULL with *err set if there is no memory. */
 RamReceive *ram_receive_new(Machine *m, GError **err);
-void ram_receive_free(RamReceive *r);
-/* The items of one START, PART or END; see StreamHandler.items. */
+void ram_receive_free(RamReceive *r); /* NULL is allowed */
+/* Load the items of one START, PART or END section; see StreamHandler.items. */
 bool ram_receive_items(RamReceive *r, const StreamSection *s, ByteReader *b, bool *done,
                        GError **err);
-/* False with a sentence unless the section ended and every page came. */
+/* Return true if the section ended and every page was received; otherwise false with *err set. */
 bool ram_receive_finish(const RamReceive *r, GError **err);
-/* Pages taken so far, for the digest. */
+/* Return the number of page items received, for the digest. */
 uint64_t ram_receive_pages(const RamReceive *r);
 
-/* True if n bytes (a multiple of 64, aligned to 8) are all zero. */
+/* Return true if n bytes (a multiple of 64, aligned to 8) are all zero. */
 bool ram_is_zero(const void *p, size_t n);
 
 #endif

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Slowing the guest down (auto-converge): its CPUs run in short slices and are held in between,
- * for as long as makes the share wanted. The main loop, and with it the stream, goes on.
- * Machine lock.
+ * Throttling of the guest (auto-converge). The guest's CPUs run in short slices and are held in
+ * between; the length of the hold determines their share of the time. The main loop, which sends
+ * the stream, is not throttled.
+ *
+ * All functions require the machine lock.
  */
 #ifndef MIGRATION_THROTTLE_H
 #define MIGRATION_THROTTLE_H
@@ -13,13 +15,14 @@
 
 typedef struct Throttle {
     Machine *machine;
-    unsigned percent; /* of the time that the CPUs are held; 0: not at all */
+    unsigned percent; /* share of the time for which the CPUs are held; 0: not at all */
     unsigned timer;   /* GSource id; 0 while percent is 0 */
-    int64_t since;    /* monotonic us: when it held or let go */
+    int64_t since;    /* monotonic us: when the CPUs were held or released last */
     bool held;
 } Throttle;
 
-/* percent below 100; 0 lets go at once. The first call needs `machine` set and the rest zero. */
+/* Hold the CPUs for that share of the time; at most 99 percent. 0 releases the CPUs immediately.
+ * Before the first call, t->machine must be set and all other members zero. */
 void throttle_set(Throttle *t, unsigned percent);
 
 #endif
