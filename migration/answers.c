@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The return path as the source reads it: answers, cut into pieces or several at once.
+ * The source's reader of the return path. Answers may arrive in pieces, or several together.
  */
 #include <string.h>
 
@@ -22,7 +22,8 @@ void answers_clear(Answers *a)
     }
 }
 
-/* -1: failed; 0: the channel has no more now; 1: bytes came. */
+/* Read from the channel. Returns 1: bytes were added to the buffer; 0: none are available now; -1:
+ * failed, *err is set. */
 static int answers_fill(Answers *a, Channel *ch, GError **err)
 {
     uint8_t bytes[4096];
@@ -64,7 +65,7 @@ static int answers_take_piece(Answers *a, Answer *out, GError **err)
     return out->type == ANSWER_MORE ? 0 : answers_parse_deficits(a, out, err);
 }
 
-/* An answer at the start of the buffer: false if it is not whole yet. */
+/* Get the answer at the start of the buffer. Returns false if the answer is not complete yet. */
 static bool answers_complete(const Answers *a, Answer *out)
 {
     ByteReader r;

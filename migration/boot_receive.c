@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Receiving boot images (contract in boot_internal.h).
+ * The receiver of boot images (interface: boot_internal.h).
  */
 #include <errno.h>
 #include <string.h>
@@ -13,7 +13,7 @@ struct BootReceive {
     const PlanMachine *wanted;
     BootImages *images, *own;
     unsigned needed;
-    uint64_t came[BOOT_ROLES]; /* bytes */
+    uint64_t came[BOOT_ROLES]; /* bytes received */
     Sha256 *sum[BOOT_ROLES];
 };
 
@@ -151,7 +151,7 @@ bool boot_receive_piece(BootReceive *r, const StreamSection *s, const uint8_t *d
     return r->came[role] < r->images->image[role].size || boot_receive_check_digest(r, role, err);
 }
 
-/* A file of this host is better than a copy of it. */
+/* If a file of this host is identical to the image received, use the file and free the copy. */
 static bool boot_receive_prefer_own(BootReceive *r, BootRole role, GError **err)
 {
     const PlanBootImage *wanted = plan_find_boot(r->wanted, boot_role_name(role));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Sending boot images (contract in boot_internal.h).
+ * The sender of boot images (interface: boot_internal.h).
  */
 #include <errno.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "migration/boot_internal.h"
 #include "util/error.h"
 
-#define PIECE (1u << 20)
+#define PIECE (1u << 20) /* maximum bytes of an image in one section */
 
 static void boot_send_describe(struct json_object *devices, const StreamSection *s, uint64_t len)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Channels (contract in channel_internal.h).
+ * Implementation of channels (interface: channel_internal.h).
  */
 #include "migration/channel_internal.h"
 
@@ -25,13 +25,13 @@ struct Channel {
     char *uri;
     int fd;
     bool socket;
-    Connector *connector; /* while it connects; then fd is -1 */
-    bool started;         /* the connector calls back */
-    GError *why;          /* it failed to connect */
+    Connector *connector; /* while the channel is connecting; fd is -1 until then */
+    bool started;         /* connector_start() was called */
+    GError *why;          /* the error of a connection that failed */
     OutFile *file;        /* file: for writing; owns fd */
     GPid pid;             /* exec: */
     GSource *source;
-    GIOCondition what; /* to be told of; 0: nothing */
+    GIOCondition what; /* conditions for which fn is called; 0: none */
     ChannelFn *fn;
     void *opaque;
 };
@@ -39,7 +39,7 @@ struct Channel {
 struct ChannelServer {
     int fd;
     Listener *listener;
-    ChannelAddress at; /* of a unix socket: removed at the end */
+    ChannelAddress at; /* address listened on; a unix socket is removed at the end */
     char *address;
     ChannelAcceptFn *fn;
     void *opaque;
@@ -52,8 +52,9 @@ static bool channel_fail(GError **err, const char *uri, const char *what, int e)
     return false;
 }
 
-/* Answers are small and waited for. A host that vanished is noticed within half a minute. What is
- * not tcp refuses these. */
+/* Send short messages without delay, because the peer waits for answers, and detect a host that
+ * disappeared within half a minute. Sockets of other types reject these options; the
+ * error is ignored. */
 static void channel_tune_socket(int fd)
 {
     static const struct {
@@ -70,7 +71,7 @@ static void channel_tune_socket(int fd)
     for (unsigned i = 0; i < G_N_ELEMENTS(options); i++) {
         setsockopt(fd, options[i].level, options[i].name, &options[i].value, sizeof(int));
     }
-    /* tcp finds its own size; the usual one of a unix socket is a fifth of what a turn makes */
+    /* tcp adapts its buffer; the default buffer of a unix socket holds a fifth of LIVE_CHUNK */
     if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_UNIX) {
         setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
     }
@@ -225,7 +226,7 @@ static Channel *channel_open_file(const char *uri, bool out, GError **err)
         c->file = file;
         return c;
     }
-    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO's writer may come later */
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* do not wait for the writer of a FIFO */
     if (fd < 0) {
         channel_fail(err, uri, "the file cannot be opened", errno);
         return NULL;
@@ -345,7 +346,7 @@ void channel_watch(Channel *c, bool in, bool out, ChannelFn *fn, void *opaque)
     }
 }
 
-/* Nobody runs the main context: look whether it is connected now. */
+/* Check whether the connection is complete, for a caller that does not run the main context. */
 static void channel_poll_connector(Channel *c)
 {
     int fd, r = connector_wait(c->connector, 0, &fd, &c->why);
@@ -462,7 +463,8 @@ static void channel_on_peer(void *opaque, int fd, const struct sockaddr_storage 
     ChannelServer *s = opaque;
     int room = 1 << 20;
 
-    /* a long list of deficits must fit, since answers are written in one go */
+    /* answers are written with one call, so the buffer must hold a long list of incompatibilities
+     */
     setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
     s->fn(s->opaque, channel_new(s->address, fd));
 }

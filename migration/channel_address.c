@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Socket addresses of migration URIs (contract in channel_address_internal.h).
+ * Socket addresses of migration URIs (interface: channel_address_internal.h).
  */
 #include "migration/channel_address_internal.h"
 
@@ -28,7 +28,8 @@ static bool channel_address_parse_unix(const char *uri, ChannelAddress *a, GErro
     return true;
 }
 
-/* "host:port" or "[v6]:port" into two strings. */
+/* Split "host:port" or "[v6]:port" into two strings, for g_free(). Returns false if the text has
+ * neither form. */
 static bool channel_address_split_host(const char *text, char **host, char **port)
 {
     const char *end;

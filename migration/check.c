@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * migrate-check: the handshake alone, while the guest continues to run.
+ * migrate-check: only the handshake of a migration, while the guest continues to run.
  *
  * The check runs from the main loop like a migration: it is called when the channel is ready and
  * by a timer. It ends with exactly one call of the function given to migration_check_start().
@@ -19,7 +19,7 @@ struct MigrationCheck {
     size_t sent;
     bool digesting; /* connected, and the digests of the boot images are being computed */
     Answers answers;
-    int64_t deadline; /* monotonic ns; does not hold while digests are computed */
+    int64_t deadline; /* monotonic ns; ignored while digests are computed */
     guint tick;       /* GSource id */
     MigrationCheckFn *done;
     void *opaque;
@@ -102,7 +102,7 @@ static int check_send(MigrationCheck *c, GError **err)
     return n < 0 ? -1 : c->sent == c->out->len;
 }
 
-/* NULL without an error: no answer yet. */
+/* Return the result of the check for check_finish(). NULL without an error: no answer yet. */
 static struct json_object *check_read(MigrationCheck *c, GError **err)
 {
     Answer a;
@@ -126,7 +126,7 @@ static struct json_object *check_read(MigrationCheck *c, GError **err)
     return NULL;
 }
 
-/* True if c was freed. */
+/* Continue the check. Returns true if it ended and c was freed. */
 static bool check_step(MigrationCheck *c)
 {
     struct json_object *result = NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The hand-over record (contract in handover_internal.h).
+ * The hand-over record (interface: handover_internal.h).
  */
 #include "migration/handover_internal.h"
 
@@ -41,7 +41,7 @@ static bool handover_sync(const char *folder)
     return ok;
 }
 
-/* 0, or an errno. */
+/* Rename a record and write the folder to the disk. Returns 0 or an errno. */
 static int handover_move(const char *folder, const char *token, const char *from, const char *to)
 {
     g_autofree char *a = handover_path(folder, token, from), *b = handover_path(folder, token, to);
@@ -103,7 +103,7 @@ HandoverClaim handover_claim(const char *folder, const char *token, bool target,
     if (e == 0) {
         return HANDOVER_MINE;
     }
-    /* a rename may have been done and not been said so: what is there decides */
+    /* the file system may have renamed the record and reported an error: check the result */
     if (handover_exists(folder, token, own) && handover_sync(folder)) {
         return HANDOVER_MINE;
     }
@@ -112,7 +112,7 @@ HandoverClaim handover_claim(const char *folder, const char *token, bool target,
     }
     errno = e;
     handover_fail(err, folder, "the record cannot be changed");
-    handover_move(folder, token, own, "given"); /* not claimed, if that is all that went wrong */
+    handover_move(folder, token, own, "given"); /* undo a rename that could not be synchronized */
     return HANDOVER_UNKNOWN;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The description at the head of a stream: writing it, reading it, and judging whether this
- * process can provide what it asks for. Knows no live machine.
+ * The description at the beginning of a stream: write it, read it, and check whether this process
+ * can provide what it requires. These functions do not access the devices of a machine.
  */
 #include <string.h>
 
@@ -15,7 +15,7 @@
 #define MAX_PARTS       (2 * MAX_DEVICES)
 #define MAX_DEFICITS    10000
 #define MAX_CPUS        4096
-#define RECORD_KIND     "handover" /* among the parts: its id is the record's token */
+#define RECORD_KIND     "handover" /* type of a part whose id is the token of the hand-over record */
 
 static void handshake_add_part(struct json_object *list, const MigrationOffer *offer,
                                const PlanProp *p, const char *id)
@@ -41,7 +41,8 @@ static void handshake_add_record(struct json_object *list, const char *token)
     json_object_array_add(list, o);
 }
 
-/* What the guest sees of the host parts that its devices name; and the hand-over record. */
+/* Return an array with the properties, visible to the guest, of the host parts that its devices
+ * refer to, and with the hand-over record. */
 static struct json_object *handshake_parts(Migration *mig, const PlanMachine *plan)
 {
     struct json_object *list = json_object_new_array();
@@ -134,7 +135,8 @@ static bool handshake_check_keys(struct json_object *o, GError **err)
     return true;
 }
 
-/* A target must know what it gets before it gets it. */
+/* Check that the description states size and SHA-256 of each boot image. The target requires both
+ * before it receives the image. */
 static bool check_boot(const PlanMachine *plan, GError **err)
 {
     for (guint i = 0; i < plan->boot->len; i++) {
@@ -172,7 +174,7 @@ PlanMachine *handshake_parse(const uint8_t *data, size_t len, const PlanCatalog 
     return check_boot(plan, err) ? g_steal_pointer(&plan) : NULL;
 }
 
-/* --- judging --- */
+/* --- checking --- */
 
 static void deficit(struct json_object *list, const char *device, const char *property,
                     const char *wanted, const char *have)
@@ -180,7 +182,7 @@ static void deficit(struct json_object *list, const char *device, const char *pr
     struct json_object *o;
 
     if (json_object_array_length(list) >= MAX_DEFICITS) {
-        return; /* more than anybody reads */
+        return; /* bound the size of the answer */
     }
     o = json_object_new_object();
     json_object_object_add(o, "device", json_object_new_string(device));
@@ -216,8 +218,8 @@ static void judge_size(struct json_object *list, const PlanMachine *wanted,
     }
 }
 
-/* A block node may be given as -drive or as -blockdev; what is neither of the named kinds is an
- * -object. */
+/* Return true if a host part of the command line can be the back end of that type. A block node may
+ * be specified with -drive or -blockdev. A back end of any other type may be an -object. */
 static bool kind_fits(const char *wanted, const char *have)
 {
     if (g_str_equal(wanted, "block")) {
@@ -298,7 +300,7 @@ static const char *handshake_string(struct json_object *o, const char *key)
     return json_object_is_type(v, json_type_string) ? json_object_get_string(v) : "";
 }
 
-/* A disk of another size is another disk to the guest. */
+/* Add an incompatibility for each host part whose size, as the guest sees it, differs. */
 static void judge_sizes(struct json_object *list, struct json_object *parts,
                         const MigrationOffer *offer)
 {
@@ -333,7 +335,7 @@ const char *handshake_record(struct json_object *parts)
     return NULL;
 }
 
-/* The source will ask the record, so both ends must see the same folder. */
+/* Check that the hand-over record is visible here: both ends must access the same folder. */
 static void judge_record(struct json_object *list, struct json_object *parts,
                          const MigrationOffer *offer)
 {
@@ -353,13 +355,13 @@ static void judge_record(struct json_object *list, struct json_object *parts,
     }
 }
 
-/* Device and property, separated by a character that no id has. g_free. */
+/* Return device and property, separated by a character that no id contains, for g_free(). */
 static char *place_of(struct json_object *o)
 {
     return g_strconcat(handshake_string(o, "device"), "\n", handshake_string(o, "property"), NULL);
 }
 
-/* Append those of more that are about another place than everything in the list. */
+/* Append the elements of `more` whose device and property are not in the list yet. Frees more. */
 static void append_new(struct json_object *list, struct json_object *more)
 {
     g_autoptr(GHashTable) known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -384,7 +386,8 @@ static char *image_text(uint64_t size, const char *sha256)
                 : g_strdup("none");
 }
 
-/* An image that the command line names is what the guest must have; others can be sent. */
+/* Compare an image. If the command line specifies the image, the guest's must be identical. Any
+ * other image is sent with the stream, up to BOOT_MAX_SIZE. */
 static void judge_image(struct json_object *list, BootRole role, const PlanBootImage *wanted,
                         BootImages *own)
 {
@@ -430,7 +433,7 @@ struct json_object *handshake_judge(PlanMachine *wanted, struct json_object *par
 
     judge_size(list, wanted, offer);
     if (json_object_array_length(list)) {
-        return list; /* the rest would cost what was just refused */
+        return list; /* do not process a description that exceeds the limits */
     }
     judge_machine(list, wanted, offer, catalog);
     for (unsigned i = 0; i < wanted->devices->len; i++) {
@@ -444,7 +447,7 @@ struct json_object *handshake_judge(PlanMachine *wanted, struct json_object *par
             append_new(list, plan_diff(wanted, offer->own, catalog));
             append_new(list, plan_diff_names(wanted, offer->own, catalog));
         }
-    } else if (!json_object_array_length(list)) { /* else it may follow from what is listed */
+    } else if (!json_object_array_length(list)) { /* else it may follow from the list */
         deficit(list, "machine", "description", err->message, NULL);
     }
     return list;

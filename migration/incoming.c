@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The target: one connection, from the first byte until the guest runs or is refused.
+ * The target of a migration: one connection, from the first byte until the guest runs or is
+ * rejected.
  *
- * Nothing of the guest is run before everything was loaded and checked. Whatever fails before
- * that leaves this process as it was, ready for another connection.
+ * The guest does not run before everything was loaded and checked. After a failure before that, the
+ * process returns to its earlier state and accepts another connection.
  */
 #include <string.h>
 
@@ -13,10 +14,10 @@
 #define CHUNK (1u << 20) /* bytes read in one turn */
 
 typedef enum InState {
-    IN_HEAD,     /* up to the description */
-    IN_JUDGED,   /* two-way: the source has not asked yet */
+    IN_HEAD,     /* the description has not been received yet */
+    IN_JUDGED,   /* two-way: the description is checked; the source has not requested the result */
     IN_LOADING,  /* the machine is built */
-    IN_PREPARED, /* all is loaded and checked; two-way: waiting for GO */
+    IN_PREPARED, /* everything is loaded and checked; two-way: waiting for GO */
     IN_RUNS,
 } InState;
 
@@ -29,14 +30,14 @@ struct Incoming {
     GChecksum *digest;
     char *machine_type;
     PlanMachine *wanted;
-    struct json_object *parts;    /* what the guest sees of the host parts */
-    struct json_object *deficits; /* of the judgement */
+    struct json_object *parts;    /* properties of host parts that the guest sees */
+    struct json_object *deficits; /* incompatibilities found by handshake_judge() */
     bool built, check_over, booted;
     BootReceive *boot; /* NULL: the stream has no boot images, or all are loaded */
     RamReceive *ram;
     Loadvm *load;
     RunState state_wanted;
-    unsigned timer; /* GSource id: the time limit of the present stage; 0: it has none */
+    unsigned timer; /* GSource id: the time limit of the present stage; 0: no time limit */
 };
 
 /* --- the end --- */
@@ -63,8 +64,8 @@ static void incoming_free(Incoming *in)
     g_free(in);
 }
 
-/* Answers are short and the other side waits for them: what the channel does not take at once
- * is a channel that is broken. */
+/* Send an answer. Answers are short, and the source waits for them. A channel that does not accept
+ * an answer with one call is treated as broken. */
 static bool incoming_answer(Incoming *in, uint16_t type, const void *data, size_t len, GError **err)
 {
     g_autoptr(GByteArray) out = g_byte_array_new();
@@ -94,7 +95,7 @@ static void incoming_discard(Incoming *in)
 {
     Migration *mig = in->mig;
 
-    /* what refers to the machine goes first */
+    /* free everything that refers to the machine before the machine is discarded */
     g_clear_pointer(&in->load, loadvm_free);
     g_clear_pointer(&in->ram, ram_receive_free);
     if (in->built) {
@@ -136,7 +137,8 @@ static RunState incoming_run_state(const Incoming *in)
     return in->state_wanted == RUN_POSTMIGRATE ? RUN_PAUSED : in->state_wanted;
 }
 
-/* The source reads in the record whether the guest was taken; that is the last step. */
+/* Claim the guest in the hand-over record. This is the last step that can fail, because the source
+ * may then read in the record that the target owns the guest. */
 static bool incoming_take_record(Incoming *in, GError **err)
 {
     const char *token = handshake_record(in->parts);
@@ -165,7 +167,7 @@ static bool incoming_run_guest(Incoming *in, GError **err)
     in->mig->server = NULL;
     machine_set_state(in->machine, incoming_run_state(in));
     if (channel_two_way(in->ch)) {
-        incoming_answer(in, ANSWER_RUNS, NULL, 0, NULL); /* the guest runs, heard or not */
+        incoming_answer(in, ANSWER_RUNS, NULL, 0, NULL); /* an error does not stop the guest */
     }
     migration_set_status(in->mig, MIG_COMPLETED);
     return true;
@@ -187,7 +189,8 @@ static void incoming_set_timer(Incoming *in, unsigned seconds, GSourceFunc fn)
     in->timer = fn ? g_timeout_add_seconds(seconds, fn, in) : 0;
 }
 
-/* It may be a port scanner, or a source that hangs: others must be able to connect. */
+/* End a connection on which no description was received in time, for example from a port scanner or
+ * a source that hangs, so that other sources can connect. */
 static gboolean incoming_no_description(gpointer opaque)
 {
     Incoming *in = opaque;
@@ -276,7 +279,7 @@ static bool incoming_description(Incoming *in, const StreamSection *s, const uin
                                                   : incoming_build(in, err);
 }
 
-/* RAM comes next: the images are complete. */
+/* Complete the boot images, before the first section of RAM is loaded. */
 static bool incoming_take_boot(Incoming *in, GError **err)
 {
     const MigrationHooks *hooks = &in->mig->hooks;
@@ -305,7 +308,7 @@ static bool incoming_full(void *opaque, const StreamSection *s, const uint8_t *d
 {
     Incoming *in = opaque;
 
-    /* Its digest is in the description. */
+    /* Not added to in->digest: the description states the SHA-256 of each image. */
     if (in->state == IN_LOADING && in->boot && strcmp(s->name, BOOT_SECTION) == 0) {
         return boot_receive_piece(in->boot, s, data, len, err);
     }
@@ -314,7 +317,7 @@ static bool incoming_full(void *opaque, const StreamSection *s, const uint8_t *d
         g_set_error(err, MIGRATION_ERROR, 0, "section %s does not belong here", s->name);
         return false;
     }
-    digest_section(in->digest, s, data, len); /* closed once the digest was told */
+    digest_section(in->digest, s, data, len); /* not reached after the digest was sent */
     return in->state == IN_HEAD ? incoming_description(in, s, data, len, err)
                                 : loadvm_section(in->load, s, data, len, err);
 }
@@ -375,7 +378,8 @@ static bool incoming_check(Incoming *in, const uint8_t *data, size_t len, GError
     return incoming_answer(in, ANSWER_ACCEPT, &needed, in->boot ? 1 : 0, err);
 }
 
-/* A source that is gone, or gave up unheard, must not find its guest running here later. */
+/* Discard a guest that was not handed over in time. The source may have failed, or may have kept
+ * the guest without a message that arrived here. */
 static gboolean incoming_no_go(gpointer opaque)
 {
     Incoming *in = opaque;
@@ -445,7 +449,7 @@ static const StreamHandler incoming_handler = { incoming_configuration, incoming
 
 /* --- bytes --- */
 
-/* It only asked, and has its answer: the next may come at once. */
+/* End the connection of a source that only requested a check. The next connection is accepted. */
 static void incoming_end_check(Incoming *in)
 {
     Migration *mig = in->mig;
@@ -469,7 +473,8 @@ static void incoming_end_of_channel(Incoming *in)
     incoming_free(in);
 }
 
-/* Once the guest runs it stays, whatever stands behind its being given. */
+/* End the connection if the bytes were the last or invalid ones. A guest that runs is not affected
+ * by invalid bytes after GO. */
 static void incoming_after_bytes(Incoming *in, bool understood, GError *err)
 {
     if (in->state == IN_RUNS) {
@@ -501,7 +506,8 @@ static void incoming_turn(void *opaque)
     }
 }
 
-/* One at a time. What the source sends is never read, so that it may see a reset instead. */
+/* Reject a connection while another one is in use. The data of the source is not read, so the
+ * source may receive a reset instead of the message. */
 static void incoming_refuse_connection(Channel *ch)
 {
     static const char why[] = "another migration is under way here";
@@ -513,8 +519,8 @@ static void incoming_refuse_connection(Channel *ch)
     channel_free(ch);
 }
 
-/* A connection on which no stream has begun does not keep others out. What has arrived on it by
- * now still counts. */
+/* Close a connection on which no stream has begun, so that a new one can be accepted. Data that has
+ * already arrived on the old connection is read first. */
 static void incoming_give_up_silent(Migration *mig)
 {
     if (mig->in && mig->server && !mig->in->machine_type) {

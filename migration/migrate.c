@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The migration object: status, results, and the entry points of the contract.
+ * The migration object: status, results, and the functions of migration.h.
  */
 #include <signal.h>
 #include <string.h>
@@ -46,7 +46,7 @@ Migration *migration_new(Machine *m, const MigrationHooks *hooks)
     mig->hooks = *hooks;
     memcpy(mig->params, defaults, sizeof(defaults));
     m->migration = mig;
-    /* A command that ends, and a file that may not grow, must be errors, not our end. */
+    /* A command that ends early and a file-size limit must not end this process: writing fails. */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
     return mig;
@@ -84,7 +84,7 @@ void migration_set_status(Migration *mig, MigStatus status)
     }
     mig->status = status;
     if (mig->caps[CAP_EVENTS]) {
-        event_migration(mig->machine, (QmpMigrationStatus)status); /* the same order */
+        event_migration(mig->machine, (QmpMigrationStatus)status); /* equal values */
     }
 }
 
@@ -166,7 +166,7 @@ static bool migration_refuse(GError **err, const char *what)
     return false;
 }
 
-/* exec: starts a process. Under spawn=deny it is refused here, before anything is stopped. */
+/* Reject exec: under -sandbox spawn=deny, before the migration changes any state. */
 static bool migration_may_open(const Migration *mig, const char *uri, GError **err)
 {
     if (g_str_has_prefix(uri, "exec:") && sandbox_denies_spawn(mig->machine->sandbox)) {

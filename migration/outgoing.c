@@ -3,8 +3,8 @@
  * The source of a migration: the state machine of outgoing_state_internal.h, driven by the
  * readiness of the channel and by a slow tick.
  *
- * Until GO has been handed to the kernel, every failure leaves the guest here, in the run state
- * that it had. From then on only the target can decide: it runs the guest, or it declines. If the
+ * Until GO has been passed to the kernel, every failure leaves the guest on the source, in the run
+ * state that it had. From then on the target decides: it runs the guest, or it declines. If the
  * target is silent and there is no hand-over record, the migration is undecided.
  */
 #include <string.h>
@@ -20,9 +20,9 @@
  * device waits for the turn, so it is short while the guest runs; a file has larger parts. */
 #define LIVE_CHUNK (512u << 10)
 #define FILE_CHUNK (1u << 20)
-#define FEW_BYTES  (1u << 20) /* left of a pass: the guest is stopped without further passes */
+#define FEW_BYTES  (1u << 20) /* if at most this is left, stop the guest without further passes */
 #define TICK_MS    20
-#define BURST_NS   50000000LL /* time whose share of max-bandwidth may be sent at once */
+#define BURST_NS   50000000LL /* a burst has at most the bytes of max-bandwidth in this time */
 #define MAX_TRIES  8          /* passes that are small enough to stop the guest for */
 #define MAX_STUCK  4          /* of these, passes that left more than half of what they sent */
 #define NS         1000000000LL
@@ -46,9 +46,9 @@ struct Outgoing {
     Throttle throttle;
     bool stopped;     /* the guest was stopped for the last pass */
     bool was_paused;  /* pre-switchover was left */
-    int64_t moved_at; /* when a byte last moved, or a wait began */
+    int64_t moved_at; /* when a byte was last sent or received, or a wait began */
     int64_t budget_at, pass_at;
-    double budget; /* bytes that may be sent now; negative after a large piece */
+    double budget; /* bytes that may be sent now; negative after a larger piece was sent */
     uint64_t pass_bytes;
     unsigned tries, stuck;
     bool warned; /* the message about devices that exceed downtime-limit was printed */
@@ -64,7 +64,7 @@ static const OutgoingStateRow *outgoing_row(const Outgoing *o)
     return &outgoing_states[o->state];
 }
 
-/* What holds in the present state whenever no function of this file is running. */
+/* Check the invariants of the present state. They hold whenever no function of this file runs. */
 static void outgoing_check(const Outgoing *o)
 {
 #ifndef NDEBUG
@@ -138,7 +138,8 @@ void outgoing_free(Outgoing *o)
     }
 }
 
-/* The guest stays here: run it again if it ran. */
+/* Lock the disks again, and return the guest to the run state that it had. If the disks cannot be
+ * locked, the guest is paused and the error is extended. */
 static void outgoing_keep_guest(Outgoing *o)
 {
     Migration *mig = o->mig;
@@ -157,7 +158,7 @@ static void outgoing_keep_guest(Outgoing *o)
     }
 }
 
-/* Frees o. */
+/* End the migration with status "completed". Frees o. */
 static void outgoing_complete(Outgoing *o)
 {
     Migration *mig = o->mig;
@@ -199,14 +200,15 @@ static HandoverClaim outgoing_settle(Outgoing *o)
     return claim;
 }
 
-/* Frees o. Consumes err. */
+/* End the migration with status "failed" or, if the owner of the guest is unknown, "undecided".
+ * Frees o. Consumes err. */
 static void outgoing_fail(Outgoing *o, GError *err)
 {
     Migration *mig = o->mig;
 
     migration_set_error(mig, err);
     if (mig->given_away && o->out_at == 0 && o->out->len) {
-        mig->given_away = false; /* not a byte of GO left this process */
+        mig->given_away = false; /* no byte of GO was sent */
     }
     if (mig->given_away && outgoing_settle(o) != HANDOVER_MINE) {
         outgoing_free(mig->out);
@@ -299,8 +301,9 @@ static void outgoing_begin_boot(Outgoing *o, unsigned roles)
     outgoing_enter(o, OUTGOING_BOOT);
 }
 
-/* All images: a target without a return path cannot ask for some. Images that are larger than a
- * stream may carry are the target's own, or it refuses the description. */
+/* Return all images, for a target without a return path, which cannot request some of them. An
+ * image that is larger than BOOT_MAX_SIZE must exist on the target; otherwise the target rejects
+ * the description. */
 static unsigned outgoing_all_roles(const BootImages *images)
 {
     unsigned roles = 0;
@@ -386,7 +389,7 @@ static struct json_object *outgoing_description(Outgoing *o)
     return desc;
 }
 
-/* RAM is complete: append everything else at once. */
+/* RAM is complete: append everything that remains. */
 static void outgoing_put_devices(Outgoing *o)
 {
     ByteWriter w = outgoing_writer(o);
@@ -420,7 +423,7 @@ static bool outgoing_digest_matches(Outgoing *o, const Answer *a)
     return a->len == sizeof(own) && !memcmp(a->data, own, sizeof(own));
 }
 
-/* The target has loaded and checked everything: from here on the guest is the target's. */
+/* The target has loaded and checked everything. Compare its digest, and hand the guest over. */
 static void outgoing_hand_over(Outgoing *o, const Answer *a)
 {
     ByteWriter w = outgoing_writer(o);
@@ -443,7 +446,7 @@ static void outgoing_hand_over(Outgoing *o, const Answer *a)
 
 /* --- answers --- */
 
-/* The target will not run the guest. It is the source's, even after GO. Consumes why. */
+/* The target does not run the guest. The source keeps the guest, also after GO. Consumes why. */
 static void outgoing_declined(Outgoing *o, char *why)
 {
     o->mig->given_away = false;
@@ -463,7 +466,7 @@ static void outgoing_expected_answer(Outgoing *o, Answer *a)
     case ANSWER_DIGEST:
         outgoing_hand_over(o, a);
         break;
-    default: /* ANSWER_RUNS: the table has no other */
+    default: /* ANSWER_RUNS, the only other type in the table */
         outgoing_complete(o);
         break;
     }
@@ -540,8 +543,9 @@ double migration_expected_downtime(const MigStats *s, uint64_t ram_left)
     return bytes * 1000 / (double)s->bandwidth + (double)s->devices.ns / 1e6;
 }
 
-/* The downtime in ms that is accepted. Passes do not make the state of the devices smaller: if it
- * uses up downtime-limit, a tenth of the limit is left for RAM and a message is printed. */
+/* Return the accepted downtime in ms. More passes do not reduce the time for the devices. If the
+ * devices alone require most of downtime-limit, a tenth of the limit is added for RAM, and a
+ * message is printed once. */
 static double outgoing_limit(Outgoing *o)
 {
     double limit = (double)o->mig->params[PARAM_DOWNTIME_LIMIT];
@@ -559,8 +563,9 @@ static double outgoing_limit(Outgoing *o)
     return devices + limit / 10;
 }
 
-/* Whether to stop the guest for the bytes that are left. A few more passes shorten the stop while
- * they shrink, and find a pause of a guest that writes in bursts. */
+/* Return true if the guest is to be stopped for the bytes that are left. While passes become
+ * smaller, a few more of them shorten the downtime, and may find a pause of a guest that writes in
+ * bursts. */
 static bool outgoing_time_to_stop(Outgoing *o, uint64_t left, uint64_t before)
 {
     if (migration_expected_downtime(&o->mig->stats, left) > outgoing_limit(o)) {
@@ -570,7 +575,8 @@ static bool outgoing_time_to_stop(Outgoing *o, uint64_t left, uint64_t before)
     return left <= FEW_BYTES || o->stuck == MAX_STUCK || ++o->tries == MAX_TRIES;
 }
 
-/* The target loads what is on its way before the guest is stopped, which shortens the stop. */
+/* Wait until the target has loaded the data in transit, before the guest is stopped. This shortens
+ * the downtime. */
 static void outgoing_synchronize(Outgoing *o)
 {
     ByteWriter w = outgoing_writer(o);
@@ -604,7 +610,7 @@ static void outgoing_end_of_pass(Outgoing *o)
     }
 }
 
-/* Make stream data; the buffer is empty. States with OUTGOING_PRODUCES. */
+/* Append stream data to the buffer, which is empty. For states with OUTGOING_PRODUCES. */
 static void outgoing_produce(Outgoing *o)
 {
     ByteWriter w = outgoing_writer(o);
@@ -670,7 +676,7 @@ static bool outgoing_flush(Outgoing *o)
     return false;
 }
 
-/* Whether max-bandwidth forbids sending now. */
+/* Return true if max-bandwidth does not permit sending now. */
 static bool outgoing_over_budget(Outgoing *o)
 {
     double limit = (double)o->mig->params[PARAM_MAX_BANDWIDTH];
@@ -701,7 +707,8 @@ static void outgoing_finish(Outgoing *o)
     }
 }
 
-/* What comes before producing: connect, begin, or read answers. False: not connected, or failed. */
+/* Connect, begin the stream, or read answers, before data is produced. Returns false if the channel
+ * is not connected, if digests are not available yet, or after a failure. */
 static bool outgoing_prepare(Outgoing *o)
 {
     GError *err = NULL;

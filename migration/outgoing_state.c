@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The state table of an outgoing migration (contract in outgoing_state_internal.h).
+ * The state table of an outgoing migration (interface: outgoing_state_internal.h).
  */
 #include "migration/outgoing_state_internal.h"
 
 #define TO(state) (1u << OUTGOING_##state)
 #define TO_END    (TO(FAILED) | TO(CANCELLING))
 
-#define SAME(status) status, status /* whether or not the migration was paused */
+#define SAME(status) status, status /* status_after_pause is the same */
 
 const OutgoingStateRow outgoing_states[OUTGOING_STATES] = {
     [OUTGOING_CONNECT] = { "connect", SAME(MIG_SETUP), OUTGOING_GUEST_RUNS, OUTGOING_CHANNEL_ANY, 0,

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Receiving RAM (contract in ram_internal.h).
+ * The receiver of RAM (interface: ram_internal.h).
  *
- * A page that comes for the first time is written to the block's memfd rather than stored
- * through the mapping: the host then provides it without a fault and without clearing it first,
- * which is most of what storing costs. Neighbours are written at once, and mapped. Blocks without
- * a file that shows what is written (a private mapping), and files that cannot be written
- * (hugetlbfs), are stored to through the mapping.
+ * A page that is received for the first time is written to the memfd of its block, not stored
+ * through the mapping. The host then allocates the page without a page fault and without clearing
+ * it, which cause most of the cost of a store. Adjacent pages are written with one call, and then
+ * mapped. Blocks without a file in which a write is visible to the guest (private mappings), and
+ * files that cannot be written (hugetlbfs), are stored to through the mapping.
  */
 #include <errno.h>
 #include <string.h>
@@ -22,13 +22,13 @@
 
 typedef struct ReceiveBlock {
     RamBlock *ram;
-    unsigned long *came; /* pages received */
+    unsigned long *came; /* bitmap of pages received */
     uint64_t n_came;
     bool listed;
     RamHole hole;
 } ReceiveBlock;
 
-/* Neighbouring pages not written yet; they lie in the reader's buffer, from iov[0] on. */
+/* Adjacent pages that are not written yet. Their data is in the reader's buffer. */
 typedef struct Run {
     ReceiveBlock *block;
     uint64_t first;
@@ -40,9 +40,9 @@ struct RamReceive {
     Machine *machine;
     ReceiveBlock *blocks;
     unsigned n_blocks;
-    ReceiveBlock *last; /* of the item before, for SAME_BLOCK */
+    ReceiveBlock *last; /* block of the item before, for RAM_ITEM_SAME_BLOCK */
     bool list_done, ended;
-    uint64_t list_left; /* bytes of blocks still to be listed, while in_list */
+    uint64_t list_left; /* bytes of the blocks that are not listed yet, while in_list */
     bool in_list;
     uint64_t pages;
     Run run;
@@ -101,7 +101,8 @@ static bool ram_receive_refuse(GError **err, const char *fmt, ...)
     return false;
 }
 
-/* The block named next in the stream. *name is empty if the bytes do not suffice yet. */
+/* Return the block that the stream names next; NULL if it is unknown, or if the reader has too few
+ * bytes. */
 static ReceiveBlock *ram_receive_find_block(RamReceive *r, ByteReader *b, char name[256])
 {
     uint8_t len = get_u8(b);
@@ -118,7 +119,7 @@ static ReceiveBlock *ram_receive_find_block(RamReceive *r, ByteReader *b, char n
     return NULL;
 }
 
-/* An unknown name may be anything. */
+/* Reject an unknown block. Its name may contain any byte and is escaped. */
 static bool ram_receive_refuse_block(const char *name, GError **err)
 {
     g_autofree char *text = g_strescape(name, NULL);
@@ -135,7 +136,7 @@ static bool ram_receive_list_entry(RamReceive *r, ByteReader *b, GError **err)
     uint64_t size = get_be64(b);
 
     if (!reader_ok(b)) {
-        return true; /* the caller sees that it was cut */
+        return true; /* incomplete; the caller checks reader_ok() */
     }
     if (!block) {
         return ram_receive_refuse_block(name, err);
@@ -211,14 +212,14 @@ static void ram_receive_store_zero(ReceiveBlock *b, uint64_t page)
 {
     uint8_t *p = b->ram->host + (page << RAM_PAGE_BITS);
 
-    /* a hole is zero already; touching it would make the host provide it */
+    /* a hole is zero already; an access would cause the host to allocate the page */
     if ((ram_receive_has(b, page) || !ram_hole_at(&b->hole, b->ram, page)) &&
         !ram_is_zero(p, RAM_PAGE_SIZE)) {
         memset(p, 0, RAM_PAGE_SIZE);
     }
 }
 
-/* Drop the first `done` bytes of what is to be written. */
+/* Remove the first `done` bytes, which were written, from the list. */
 static void ram_receive_advance(struct iovec **iov, unsigned *n, size_t done)
 {
     while (*n && done >= (*iov)->iov_len) {
@@ -232,7 +233,7 @@ static void ram_receive_advance(struct iovec **iov, unsigned *n, size_t done)
     }
 }
 
-/* Store what is left of a run through the mapping, from `offset` of the block on. */
+/* Store the remaining pages of a run through the mapping, from `offset` in the block on. */
 static void ram_receive_copy_run(Run *run, const struct iovec *iov, size_t offset)
 {
     for (unsigned i = 0; i < run->n; i++) {
@@ -300,7 +301,8 @@ static bool ram_receive_store_page(RamReceive *r, ReceiveBlock *b, uint64_t page
     return true;
 }
 
-/* A page once more while it waits to be written: the older one first. */
+/* Store a page; data NULL: a page of zeroes. If the run contains an older version of the page, the
+ * run is written first. */
 static bool ram_receive_store(RamReceive *r, ReceiveBlock *b, uint64_t page, const uint8_t *data,
                               GError **err)
 {
@@ -314,7 +316,8 @@ static bool ram_receive_store(RamReceive *r, ReceiveBlock *b, uint64_t page, con
     return true;
 }
 
-/* The item after its first word; sets the reader's failure when it is cut. */
+/* Load the rest of an item, after its first word. If the item is incomplete, the reader has failed
+ * and nothing is changed. */
 static bool ram_receive_page(RamReceive *r, ByteReader *b, uint64_t offset, uint64_t flags,
                              GError **err)
 {
@@ -406,11 +409,11 @@ bool ram_receive_items(RamReceive *r, const StreamSection *s, ByteReader *b, boo
             return false;
         }
         if (!reader_ok(&item)) {
-            break; /* cut: wait for the rest */
+            break; /* incomplete: wait for the rest */
         }
         *b = item;
     }
-    return ram_receive_write_run(r, err); /* the bytes are the reader's again */
+    return ram_receive_write_run(r, err); /* its data is valid only during this call */
 }
 
 bool ram_receive_finish(const RamReceive *r, GError **err)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Sending RAM (contract in ram_internal.h).
+ * The sender of RAM (interface: ram_internal.h).
  */
 #include <string.h>
 
@@ -9,7 +9,7 @@
 #include "migration/ram_hole_internal.h"
 
 #define LONG_BITS (8 * sizeof(unsigned long))
-#define ZERO_COST 512 /* what finding a page of zeroes counts for in a turn, in bytes */
+#define ZERO_COST 512 /* bytes of `room` in ram_send_some() for which a page of zeroes counts */
 
 typedef struct SendBlock {
     RamBlock *ram;
@@ -177,7 +177,7 @@ void ram_send_begin_pass(RamSend *s)
     cpus_exclusive(s->machine, ram_send_fetch, s);
 }
 
-/* The first page at or after b->next that is to be sent; n_pages if there is none. */
+/* Return the first page at or after b->next that is to be sent; n_pages if there is none. */
 static uint64_t ram_send_next_page(const SendBlock *b)
 {
     uint64_t page = b->next;
@@ -196,7 +196,7 @@ static uint64_t ram_send_next_page(const SendBlock *b)
 static void ram_send_page(RamSend *s, SendBlock *b, uint64_t page, bool same, ByteWriter *w)
 {
     const uint8_t *p = b->ram->host + (page << RAM_PAGE_BITS);
-    /* after the first pass every page was written, so the host has allocated it */
+    /* later passes contain only pages that were written, which the host has allocated */
     bool hole = s->stats.passes == 1 && ram_hole_at(&b->hole, b->ram, page);
     bool zero = hole || ram_is_zero(p, RAM_PAGE_SIZE);
     uint64_t item = zero ? RAM_ITEM_ZERO : RAM_ITEM_PAGE;
@@ -220,10 +220,10 @@ bool ram_send_some(RamSend *s, ByteWriter *w, size_t room)
     StreamSection head = ram_send_section(s, STREAM_PART);
     size_t start = w->out->len;
     uint64_t zeroes = s->stats.zero;
-    unsigned last = UINT_MAX; /* block of the item before: named anew in each part */
+    unsigned last = UINT_MAX; /* block of the item before; each part names its first block */
     bool any = false;
 
-    /* Pages of zeroes are 9 bytes in the stream, but each must be read: without a bound on them a
+    /* A page of zeroes is 9 bytes in the stream, but must be read. Without a limit on such pages, a
      * turn could read all of RAM while the machine lock is held. */
     while (s->now < s->n_blocks &&
            w->out->len - start + (s->stats.zero - zeroes) * ZERO_COST < room) {

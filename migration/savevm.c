@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Walking the machine's saved-state tables (contract in savevm.h).
+ * Save and load the objects of a machine by their saved-state tables (interface: savevm.h).
  */
 #include "migration/savevm.h"
 
@@ -9,7 +9,7 @@
 #include "hw/core/clock.h"
 #include "hw/core/state.h"
 
-/* What of the machine itself is saved: two small objects with tables of their own. */
+/* State of the machine itself, which is saved in the sections "clock" and "globalstate". */
 typedef struct MachineState {
     Machine *machine;
     int64_t virtual_ns;
@@ -108,8 +108,8 @@ static void item_free(gpointer p)
     g_free(i);
 }
 
-/* Ids and types are names in print; a place with an id in it may be longer than a section's name
- * may be. */
+/* Return the name of the section of a device, for g_free(). Places and types are printable. A place
+ * that contains ids may exceed the length of a section name; its SHA-256 is used instead. */
 static char *savevm_section_name(const char *place, const char *type)
 {
     g_autofree char *full = g_strdup_printf("%s/%s", place, type);
@@ -137,7 +137,8 @@ static void savevm_add_item(Walk *w, char *name, unsigned rank, const VmState *v
     g_ptr_array_add(w->items, item);
 }
 
-/* Bus numbers end it long before RANK_CPU. */
+/* Return the number of bridges above a device. The number of buses is limited, so the result is
+ * less than RANK_CPU - RANK_BRIDGE. */
 static unsigned bridge_depth(const Device *dev)
 {
     unsigned depth = 0;
@@ -168,7 +169,7 @@ static gint by_rank(gconstpointer a, gconstpointer b)
     if (x->rank != y->rank) {
         return x->rank < y->rank ? -1 : 1;
     }
-    return strcmp(x->name, y->name); /* the sort is stable: instances stay in their order */
+    return strcmp(x->name, y->name); /* the sort is stable, so instances keep their order */
 }
 
 static void walk_init(Walk *w, Machine *m)
@@ -194,7 +195,7 @@ static void walk_clear(Walk *w)
     g_ptr_array_unref(w->items);
 }
 
-/* --- may it be saved? --- */
+/* --- reasons against saving --- */
 
 static const char *reason_against(Device *dev)
 {
@@ -206,7 +207,7 @@ static const char *reason_against(Device *dev)
     if (t->no_state) {
         return t->no_state;
     }
-    /* Its config space alone is state. */
+    /* Every PCI device has state: its configuration space. */
     return t->kind && g_str_equal(t->kind->name, "pci-device") ? "its type has no saved state"
                                                                : NULL;
 }
@@ -319,7 +320,7 @@ void savevm_save(Machine *m, RunState state, ByteWriter *w, uint32_t *next_id, G
     walk_clear(&walk);
 }
 
-/* Loading an object takes about twice as long as saving it. */
+/* BOTH_ENDS: loading an object requires about twice the time of saving it. */
 SavevmCost savevm_estimate(Machine *m)
 {
     enum { SAMPLE = 64, BOTH_ENDS = 3 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Writing the container (contract in stream.h).
+ * The writer of the container (interface: stream.h).
  */
 #include "migration/stream.h"
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Reading the container as bytes come (contract in stream.h).
+ * The reader of the container (interface: stream.h).
  *
- * Each element is parsed from its first byte whenever there may be enough of it; what is there
- * is thrown away only when the whole element was understood.
+ * An incomplete element is parsed again from its first byte when more bytes have arrived. Its bytes
+ * are removed from the buffer only after the complete element was parsed.
  */
 #include "migration/stream.h"
 
 #include <string.h>
 
-#define MAX_ITERATIVE 8 /* sections of START kind in one stream */
+#define MAX_ITERATIVE 8 /* START sections that may be open at the same time */
 #define MAX_VMDESC    (64u << 20)
 
 typedef enum ReadState {
@@ -17,7 +17,7 @@ typedef enum ReadState {
     READ_CONFIGURATION,
     READ_ELEMENTS,
     READ_ITEMS,  /* inside a START, PART or END section */
-    READ_FOOTER, /* after one */
+    READ_FOOTER, /* at the footer of such a section */
     READ_VMDESC,
     READ_VMDESC_TEXT,
     READ_DONE,
@@ -72,7 +72,7 @@ static Step stream_reader_fail(StreamReader *r, GError **err, const char *fmt, .
     return STEP_FAILED;
 }
 
-/* A reader over what is there; stream_reader_take() makes its progress final. */
+/* Return a reader of the bytes in the buffer. stream_reader_take() removes what it has read. */
 static ByteReader stream_reader_peek(const StreamReader *r)
 {
     ByteReader b;
@@ -136,7 +136,7 @@ static Step read_configuration(StreamReader *r, GError **err)
     return stream_reader_take(r, &b);
 }
 
-/* The header after the kind byte. */
+/* Read the header of a section, after the byte with its type. */
 static Step section_header(StreamReader *r, ByteReader *b, StreamSection *s, GError **err)
 {
     uint8_t len;
@@ -358,7 +358,7 @@ static Step read_vmdesc(StreamReader *r, GError **err)
     return stream_reader_take(r, &b);
 }
 
-/* The description is for people and scripts; it says nothing that the load needs. */
+/* Skip the text of the description. It is for users and scripts; the load does not require it. */
 static Step stream_reader_text(StreamReader *r, GError **err)
 {
     size_t n = MIN(r->text_left, r->to - r->from);
@@ -398,7 +398,7 @@ uint8_t *stream_reader_space(StreamReader *r, size_t room)
         r->from = 0;
     }
     if (r->size - r->to < room) {
-        /* grows with what came, never with what was announced */
+        /* the size depends on the bytes received, not on a length in the stream */
         r->size = r->to + MAX(room, r->to / 2);
         r->buf = g_realloc(r->buf, r->size);
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Slowing the guest down (contract in throttle_internal.h).
+ * Throttling of the guest (interface: throttle_internal.h).
  */
 #include "migration/throttle_internal.h"
 
@@ -8,7 +8,8 @@
 
 #define MAX_HOLD_MS 1000
 
-/* A slice lasts until the main loop comes round; the hold after it makes up for what it took. */
+/* End a slice or a hold. A slice lasts until the main loop calls this function, which may be late.
+ * The hold after the slice is proportional to its actual duration. */
 static gboolean throttle_turn(gpointer opaque)
 {
     Throttle *t = opaque;
