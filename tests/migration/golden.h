@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The container of a golden stream, as far as a mutator requires it: the positions of its sections
- * and their records, and of the items of RAM.
+ * The container of a golden stream, as far as a program that changes bytes of it requires: the
+ * positions of its sections and their records, and of the items of RAM.
  */
 #ifndef TESTS_MIGRATION_GOLDEN_H
 #define TESTS_MIGRATION_GOLDEN_H

@@ -2,7 +2,7 @@
 /*
  * A machine that has loaded a part of a stream. It is built from the stream's description and
  * loaded by the same functions as an incoming migration (incoming.c), but the test controls what is
- * loaded next. Thousands of records can be tried on it in the time that one machine takes.
+ * loaded next. Thousands of records can be tried on it in the time in which one machine is built.
  */
 #ifndef TESTS_MIGRATION_HALFWAY_H
 #define TESTS_MIGRATION_HALFWAY_H
@@ -87,7 +87,7 @@ static Halfway *halfway_open(const char *accel, const uint8_t *data, size_t len)
     return h;
 }
 
-/* Permit all sections (again). */
+/* Permit that each section is loaded again. */
 static void halfway_again(Halfway *h)
 {
     loadvm_free(h->load);

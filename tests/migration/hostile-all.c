@@ -60,7 +60,7 @@ static bool find_in_device(void *opaque, Device *dev)
     return true;
 }
 
-/* Raw buffers of more than 256 bytes, which may contain anything. */
+/* Collect the raw buffers of more than 256 bytes. They may contain any value. */
 static GArray *find_buffers(Run *run)
 {
     Buffers b = { run->g, g_array_new(FALSE, FALSE, sizeof(Range)) };
@@ -180,7 +180,7 @@ static void all_flips_of_record(Run *run, const Part *p, const GArray *buffers)
     trial_end(&t);
 }
 
-/* --- cuts --- */
+/* --- truncation --- */
 
 /* Feed a stream byte by byte. Returns true if it is complete. There must be no other failure
  * before. */

@@ -111,8 +111,8 @@ static size_t raw_step(const Run *run, size_t at, size_t len)
     return run->all ? 1 : 23;
 }
 
-/* Records without a table, and raw bytes: numbers of every width, as they may be lengths, indices
- * or addresses. */
+/* Try numbers of every width in records without a table and in raw bytes, because they may be
+ * lengths, indices or addresses. */
 static void try_raw(Fields *f, size_t at, size_t len)
 {
     size_t i = f->run->all ? 0 : (f->rows + f->run->seed) % 23;
@@ -220,8 +220,8 @@ static bool try_device(void *opaque, Device *dev)
     return true;
 }
 
-/* Name lengths, ids, instances, versions and record lengths; and the two sections without a
- * device. */
+/* Try name lengths, ids, instances, versions and record lengths, and the two sections that belong
+ * to no device. */
 static void try_container(Fields *f)
 {
     for (unsigned i = 0; i < f->run->g->parts->len; i++) {

@@ -101,7 +101,8 @@ static void check_equal(GByteArray *one, const GByteArray *two)
             two->len, p ? p->name : "container", p ? at - p->record : 0);
 }
 
-/* The state that this machine saves loads in another process, which saves the same bytes. */
+/* Check that the state which this machine saves can be loaded by another process, and that the
+ * process saves the same bytes. */
 static void check_reload(Run *run)
 {
     g_autoptr(GByteArray) one = rig_save(run->s), two = NULL;
@@ -161,7 +162,7 @@ bool hostile_try_case(Run *run, const uint8_t *data, size_t len, const char *mus
     return true;
 }
 
-/* --- bits and cuts --- */
+/* --- single bits and truncation --- */
 
 void hostile_tell_flip(Run *run, const Part *p, size_t at, unsigned bit)
 {
@@ -220,7 +221,7 @@ static void all_of_harts(Run *run)
     }
 }
 
-/* n cases, or as many as run in some seconds. */
+/* Run n cases, or as many as fit in the given number of seconds. */
 static void some_flips_and_cuts(Run *run, unsigned n, unsigned seconds)
 {
     gint64 begin = g_get_monotonic_time();

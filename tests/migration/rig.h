@@ -26,7 +26,8 @@
         "null-co,node-name=d1,size=1048576", "-netdev", "hubport,id=n0,hubid=0", "-netdev",        \
         "hubport,id=n1,hubid=0", "-chardev", "null,id=c0", "-chardev", "null,id=c1"
 
-/* A process that waits (-incoming defer), or with args a separate machine. */
+/* Create an emulator that waits for a stream (-incoming defer), or with args an independent
+ * machine. */
 static Session *rig_open_args(const char *const *args, unsigned n)
 {
     g_autoptr(GError) err = NULL;
@@ -36,7 +37,7 @@ static Session *rig_open_args(const char *const *args, unsigned n)
     if (!session_prepare(s, (int)n, (char **)args, &err) || !session_start(s, &err)) {
         g_error("%s", err->message);
     }
-    /* SIGTERM must end the test, not one of its machines */
+    /* SIGTERM must end the test program, not one emulator in it */
     sigemptyset(&end);
     sigaddset(&end, SIGINT);
     sigaddset(&end, SIGTERM);

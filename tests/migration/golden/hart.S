@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The guest of hart.gz: supervisor mode under Sv39 with timer interrupts, floating point, atomics
-# and traps to machine mode and back, for ever. Its first 448 bytes stand in ../recipes.py;
-# riscv64-linux-gnu-as -march=rv64gc, linked to 0x80000000 with --no-relax.
+# and traps to machine mode and back, in an endless loop. ../recipes.py contains its first 448 bytes.
+# Assemble with riscv64-linux-gnu-as -march=rv64gc, and link to 0x80000000 with --no-relax.
     .option norvc
     .globl _start
 _start:
@@ -24,7 +24,7 @@ _start:
     csrw mcounteren, t0
     csrw scounteren, t0
     la t1, table
-    li t0, 0xcf             # 0 to 1 GiB and 2 to 3 GiB as they are
+    li t0, 0xcf             # identity mapping of 0 to 1 GiB and 2 to 3 GiB
     sd t0, 0(t1)
     li t0, 0x200000cf
     sd t0, 16(t1)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Small machines that can migrate: some RAM, CPUs with one register, and widgets with a register
- * and a timer. Two machines in one process share the default main context, so that a complete
- * migration runs in one thread.
+ * Small machines that can be migrated: some RAM, CPUs with one register, and widgets with a
+ * register and a timer. Two machines in one process share the default main context, so that a
+ * complete migration runs in one thread.
  */
 #ifndef TESTS_MIGRATION_FIXTURE_H
 #define TESTS_MIGRATION_FIXTURE_H
@@ -123,11 +123,11 @@ typedef struct Box {
     Machine *m;
     Migration *mig;
     PlanMachine *plan; /* NULL until the machine is built */
-    PlanMachine *own;  /* given on the command line */
+    PlanMachine *own;  /* the description of the command line, for MigrationOffer.own */
     MigrationOffer offer;
     unsigned discards, takes, releases;
     bool refuse_take;
-    uint64_t disk_size; /* of each disk */
+    uint64_t disk_size; /* bytes of each disk */
     GString *events;
 } Box;
 

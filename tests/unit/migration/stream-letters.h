@@ -18,7 +18,7 @@ static const char *const devices[] = { "widget,id=w0,size=8", "widget,id=w1", NU
 
 typedef struct Sound {
     GByteArray *description, *ram, *sections;
-    RunState state; /* that the guest should have */
+    RunState state; /* run state that the stream requests for the guest */
 } Sound;
 
 static GByteArray *put_ram(Box *b)
@@ -36,7 +36,7 @@ static GByteArray *put_ram(Box *b)
     return out;
 }
 
-/* The text with which a valid source describes its machine. */
+/* Return the text with which a valid source describes its machine. */
 static GByteArray *put_description(Box *b)
 {
     GByteArray *out = g_byte_array_new();
@@ -80,7 +80,7 @@ static void put_text(ByteWriter *w, const char *name, unsigned instance, unsigne
     stream_end_full(w, &s, at);
 }
 
-/* The description with one string replaced. */
+/* Return the description with one string replaced. */
 static GString *with_string_replaced(const Sound *s, const char *from, const char *to)
 {
     GString *text = g_string_new_len((const char *)s->description->data, s->description->len);
@@ -159,7 +159,7 @@ static void put_letter(ByteWriter *w, const Sound *s, char letter)
     case 'h':
         stream_put_header(w, "box-1");
         break;
-    case 'H': /* of another machine */
+    case 'H': /* header with another machine type */
         stream_put_header(w, "box-2");
         break;
     case 'r':
@@ -220,7 +220,7 @@ static void send_letters(int fd, const Sound *s, const char *letters)
     g_assert_cmpint(send(fd, out->data, out->len, MSG_NOSIGNAL), ==, (ssize_t)out->len);
 }
 
-/* The answers received, as letters: accept, incompatibilities, more, digest, runs, error. */
+/* Return the answers received, as letters: accept, incompatibilities, more, digest, runs, error. */
 static char *received_letters(int fd)
 {
     static const char letters[] = "?ADMSRE";
@@ -252,7 +252,7 @@ static void check_waits(Box *b)
     g_assert_false(b->m->has_guest);
 }
 
-/* A valid stream is accepted, after anything that was received before. */
+/* Check that a valid stream is accepted after the streams received before. */
 static void check_takes(Box *b, const char *path, const Sound *s, RunState state)
 {
     int fd = connect_target(path);

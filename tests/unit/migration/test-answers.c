@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The return path: answers that arrive byte by byte, several at once, long lists, and invalid
+ * The return path: answers that arrive byte by byte or several together, long lists, and invalid
  * answers.
  */
 #include "fixture.h"
@@ -116,7 +116,7 @@ static void test_closed(void)
     put(&p, ANSWER_RUNS, "");
     close(p.peer);
     p.peer = -1;
-    g_assert_cmpint(answers_next(&p.answers, p.ch, &a, &err), ==, 1); /* it was sent before */
+    g_assert_cmpint(answers_next(&p.answers, p.ch, &a, &err), ==, 1); /* sent before */
     g_assert_cmpint(answers_next(&p.answers, p.ch, &a, &err), ==, -1);
     g_assert_nonnull(strstr(err->message, "closed"));
     path_clear(&p);

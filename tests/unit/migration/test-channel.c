@@ -99,7 +99,7 @@ static void test_file(void)
 
     g_assert_true(channel_is_file(c) && !channel_two_way(c));
     g_assert_cmpint(channel_write(c, "half", 4, NULL), ==, 4);
-    channel_free(c); /* abandoned: absent */
+    channel_free(c); /* an abandoned file is removed */
     g_assert_false(g_file_test(path, G_FILE_TEST_EXISTS));
     g_assert_false(g_file_test(part, G_FILE_TEST_EXISTS));
     c = channel_open_out(uri, NULL, NULL);

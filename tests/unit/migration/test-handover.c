@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The hand-over record: the first side that asks gets the guest, and later queries have the same
- * answer.
+ * The hand-over record: the first side that claims the guest owns it, and later claims return the
+ * same result.
  */
 #include "migration/handover_internal.h"
 

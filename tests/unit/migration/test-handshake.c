@@ -74,7 +74,7 @@ static char *many(const char *frame, const char *each, unsigned n)
     return g_string_free(text, FALSE);
 }
 
-/* Hundreds of thousands of anything are rejected, or checked, in linear time. */
+/* Hundreds of thousands of elements of any type are rejected, or checked, in linear time. */
 static void test_many(void)
 {
     static const char head[] =

@@ -107,7 +107,7 @@ static void test_after_go(void)
     sound_clear(&s);
 }
 
-/* Only checked: no machine is built, and the next source may connect. */
+/* A source that only requests a check: no machine is built, and the next source may connect. */
 static void test_check_only(void)
 {
     Box *b = box_empty();
@@ -477,7 +477,7 @@ static void put_lacking(GByteArray *out, unsigned n)
     stream_put_command(&w, STREAM_CMD_CHECK, "", 1);
 }
 
-/* Both ends of a channel; the target has one of them. */
+/* Create both ends of a channel, and give one of them to the target. */
 static int pair(Box *b, int room)
 {
     g_autofree char *uri = NULL;
@@ -555,7 +555,7 @@ static void test_long_error(void)
     g_byte_array_unref(s.ram);
 }
 
-/* Another process accepted the connection before the target did, or poll() was wrong. */
+/* Read the byte on which the target was woken up, as another process with the descriptor could. */
 static gboolean drain(gpointer fd)
 {
     uint8_t buf[64];

@@ -80,7 +80,7 @@ static void test_socket(void)
     check_same(b);
     g_assert_cmpuint(a->releases, ==, 1);
     g_assert_cmpuint(b->takes, ==, 1);
-    /* never twice */
+    /* the guest never runs twice */
     g_assert_false(migration_may_run(a->mig, &err));
     g_assert_nonnull(strstr(err->message, "given away"));
     g_clear_error(&err);
@@ -366,7 +366,7 @@ static unsigned files_in(const char *folder)
     return n;
 }
 
-/* With a record nothing is undecided, for a cut at any position. */
+/* With a record the migration is never undecided, for a cut at any position. */
 static void test_cut_with_record(void)
 {
     g_autofree char *folder = g_dir_make_tmp("backplane-record-XXXXXX", NULL);

@@ -13,7 +13,7 @@ static const StreamSection ram_start = { STREAM_START, 2, 0, 4, "ram" };
 static const StreamSection ram_part = { STREAM_PART, 2, 0, 4, "ram" };
 static const StreamSection ram_end = { STREAM_END, 2, 0, 4, "ram" };
 
-/* The section's bytes as the sender creates them, without framing. */
+/* Return the bytes of the section as the sender creates them, without framing. */
 static GByteArray *strip(GByteArray *out, size_t head)
 {
     g_byte_array_remove_range(out, 0, head);
@@ -239,7 +239,7 @@ static void test_order(void)
     }
 }
 
-/* --- refusals --- */
+/* --- rejected items --- */
 
 static void put_list(ByteWriter *w, uint64_t total, const char *name, uint64_t size)
 {

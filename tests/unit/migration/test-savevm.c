@@ -212,15 +212,15 @@ static void test_bridges_first(void)
     box_free(b);
 }
 
-/* --- types as there may be --- */
+/* --- devices of other types --- */
 
 static const char *busy(void *obj)
 {
     return ((Widget *)obj)->value ? "it is busy" : NULL;
 }
 
-/* The result of savevm_possible() for a machine whose first widget has another type; "" means that
- * it can be saved. */
+/* Return the error of savevm_possible() for a machine whose first widget has another type; "" if
+ * the machine can be saved. */
 static char *possible(Box *b, const DeviceType *type)
 {
     Device *dev = &box_widget(b, "w0")->dev;
@@ -271,14 +271,15 @@ static void save_record(void *field, ByteWriter *w)
 {
 }
 
-/* A device that checks what it read too late. */
+/* Load a record without checking that the reader had enough bytes. */
 static bool load_record(void *field, ByteReader *r, const char *path, GError **err)
 {
     get_be32(r);
     return true;
 }
 
-/* A record may not report that it was too short; then the section reports it. */
+/* If the load function of a record does not report that the record was too short,
+ * loadvm_section() reports it. */
 static void test_careless_record(void)
 {
     static const VmOps ops = { .type = "careless", .save = save_record, .load = load_record };
@@ -303,7 +304,7 @@ static void test_careless_record(void)
     box_free(b);
 }
 
-/* The acceptance of the devices is known before the guest stops. */
+/* The cost of the devices is estimated, and is part of the expected downtime. */
 static void test_estimate(void)
 {
     static const char *const three[] = { "widget,id=a", "widget,id=b", "widget,id=c", NULL };

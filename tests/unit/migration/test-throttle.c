@@ -7,7 +7,7 @@
 #include "../accel/fake.h"
 #include "tests/lib/wait.h"
 
-static uint64_t loops; /* atomic */
+static uint64_t loops; /* accessed atomically */
 
 static void run(Cpu *cpu)
 {
@@ -25,7 +25,7 @@ static const CpuType type = {
     .name = "test", .run = run, .destroy = nothing, .post_load_arm = nothing
 };
 
-/* Return what the CPU executes while the main loop runs for that long. */
+/* Return the number of loops that the CPU executes while the main loop runs for `ms`. */
 static uint64_t loops_in(unsigned ms)
 {
     uint64_t before = __atomic_load_n(&loops, __ATOMIC_SEQ_CST);
