@@ -28,7 +28,7 @@ GUEST = ["-M", "virt", "-m", "16", "-device", "edu", "-device", "ticker"]
 
 
 def guest():
-    """A machine with data in its memory, and a megabyte to save."""
+    """Start a machine with known data in its memory; a save writes about a megabyte."""
     m = Machine(*GUEST)
     m.ask(f"memset {WHERE + 4096:#x} {1 << 20:#x} 0x5a")
     m.write(WHERE, 8, MARK)
@@ -57,7 +57,7 @@ def loads(path):
 
 
 def limited(rng, folder, cases):
-    """The file must not grow beyond a random size."""
+    """Save while a limit on the size of files is in effect: random sizes."""
     path = folder / "limited"
     with guest() as m:
         save(m, f"file:{path}", "completed")
@@ -77,7 +77,7 @@ def limited(rng, folder, cases):
 
 
 def full_file_system(folder):
-    """A real file system that is full, in a separate mount namespace of the emulator."""
+    """Save to a full file system, in a separate mount namespace of the emulator."""
     program, wrapper = machines.EMULATOR, folder / "wrapper"
     there = folder / "there"
     there.mkdir()
@@ -102,7 +102,7 @@ def full_file_system(folder):
 
 
 def other_ends(folder):
-    """Commands and descriptors that fail, and invalid paths."""
+    """Save to commands and descriptors that fail, and to invalid paths."""
     with guest() as m:
         assert "exec:cat" in save(m, "exec:cat >/dev/full", "failed")
         assert save(m, "exec:head -c 5000 >/dev/null; exit 1", "failed")
@@ -118,7 +118,7 @@ def other_ends(folder):
 
 
 def killed(rng, folder, cases):
-    """The emulator is killed while it saves: the file loads, or does not exist."""
+    """Kill the emulator while it saves: the file loads, or does not exist."""
     path = folder / "killed"
     complete = 0
     for _ in range(cases):

@@ -18,12 +18,12 @@ def getfd(machine, fd, name):
 
 
 def guest(*args):
-    """Start a small machine, or one that waits."""
+    """Start a small machine, or one that waits for a stream."""
     return Machine(*(args or ("-M", "virt", "-m", "8", "-device", "edu,addr=3")))
 
 
 def over_socket():
-    """Each end gets one side of a socket pair."""
+    """Migrate over a socket pair; each end has one side."""
     ours, theirs = socket.socketpair()
     with guest() as a, guest("-incoming", "defer") as b:
         a.write(ADDRESS, 8, MARK)
@@ -44,7 +44,7 @@ def over_socket():
 
 
 def over_file():
-    """The source gets an open file, as management software does when it saves."""
+    """Save to an open file that is passed to the source, as management software does."""
     with tempfile.NamedTemporaryFile() as f, guest() as a:
         a.write(ADDRESS, 8, MARK)
         getfd(a, f.fileno(), "migrate")
@@ -56,7 +56,7 @@ def over_file():
 
 
 def errors():
-    """No descriptor, an invalid name, an unknown name."""
+    """Check the rejection of a missing descriptor, an invalid name and an unknown name."""
     with guest() as a:
         for command, arguments, words in (
                 ("getfd", {"fdname": "x"}, "SCM_RIGHTS"),

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Golden streams: the stream of an earlier build loads, has the saved values, and continues.
 
-For each stream: the independent reader parses it; it loads; saving at once gives the same sections
-(the description, and sections of a later version, may contain additional values that only later
-builds write); then every value of its recipe is checked, including timers and queues that continue.
+For each stream: the independent reader parses it; it loads; saving immediately gives the same
+sections (the description, and sections of a later version, may contain additional values that only
+later builds write); then every value of its recipe is checked, including timers and queues that
+continue.
 A file created by --add NAME is never overwritten.
 """
 import argparse
@@ -23,7 +24,7 @@ READER = importlib.import_module("read-stream")
 
 
 def start(recipe, *args):
-    """An emulator with the host parts of a recipe."""
+    """Start an emulator with the host parts of a recipe."""
     return Machine(*recipe.host, *args, qtest=not recipe.bios)
 
 

@@ -65,8 +65,8 @@ class Function:
 
 
 class Virtio:
-    """A modern virtio function whose BAR is at `bar`. Registers are located as a driver locates
-    them."""
+    """A modern virtio function whose BAR is mapped at `bar`. Registers are located as a
+    driver locates them."""
 
     def __init__(self, function, bar, index=4):
         self.f, self.m = function, function.m

@@ -22,7 +22,7 @@ from waiting import Gone, WaitTimeout, elapse  # noqa: E402
 
 
 def length_of_one(folder):
-    """The duration of an undisturbed migration, in seconds."""
+    """Return the duration of an undisturbed migration, in seconds."""
     pair = Pair(folder, random.Random(1), f"unix:{folder}/s")
     try:
         began = time.monotonic()
@@ -35,7 +35,7 @@ def length_of_one(folder):
 
 
 def wait_stop(source):
-    """Wait until the source reports that it stopped its guest. It may have ended before."""
+    """Wait until the source reports that its guest stopped, for at most 2 s after each event."""
     try:
         while "STOP" not in source.names():
             source.qmp.message("event STOP", 2)
@@ -44,7 +44,7 @@ def wait_stop(source):
 
 
 def one(rng, folder, length):
-    """One migration with a kill. Returns (victim, record, outcome)."""
+    """Kill one side of a migration. Returns (victim, record, outcome)."""
     record = folder if rng.random() < 1 / 3 else None
     pair = Pair(folder, rng, f"unix:{folder}/s", record)
     victim = rng.choice(["source", "target"])

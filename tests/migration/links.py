@@ -3,12 +3,17 @@
 """Migrate over a faulty link: the guest never runs twice and is never lost.
 
 A proxy connects the two ends over TCP on the loopback. At a random byte of one direction it injects
-a fault: cut both connections are reset close that direction is closed, the other continues
-(half-open) swallow that direction silently discards everything from there on (half-open) stall no
-more data is forwarded in either direction trickle the remaining data arrives in pieces of a few
-bytes Both ends stay alive, and the result is determined by querying both. If the data stops while
-the guest still runs, the source may wait without limit: it is cancelled, and its guest must
-continue. "undecided" is permitted only after the hand-over, and never with a hand-over record.
+a fault:
+  cut      both connections are reset
+  close    that direction is closed, the other continues (half-open)
+  swallow  that direction silently discards everything from there on (half-open)
+  stall    no more data is forwarded in either direction
+  trickle  the remaining data arrives in pieces of a few bytes
+
+Both ends stay alive, and the result is determined by querying both. If the data stops while the
+guest still runs, the source may wait without limit: the test cancels the migration, and the guest
+must continue.
+"undecided" is permitted only after the hand-over, and never with a hand-over record.
 Positions are drawn from the complete stream and, for half of the cases, from its end, where the
 guest is handed over. Cases that wait for a timeout of the source run in parallel.
 """
@@ -105,14 +110,14 @@ class Proxy(threading.Thread):
         sink.shutdown(socket.SHUT_WR)
 
     def reset(self):
-        """Close both connections at once, without a shutdown."""
+        """Close both connections immediately, without a shutdown."""
         self.ended.set()
         for end in self.ends:
             end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             end.close()
 
     def close(self):
-        """The network is interrupted permanently."""
+        """Close the listening socket and both connections: the network stays interrupted."""
         self.ended.set()
         self.server.close()
         for end in self.ends:
@@ -124,12 +129,12 @@ class Proxy(threading.Thread):
 
 
 def listening_port(target):
-    """The address on which the target listens."""
+    """Return the port on which the target listens."""
     return int(target.command("query-migrate")["socket-address"][0]["port"])
 
 
 def length_of_one(folder):
-    """The number of bytes to the target without a fault, for a given guest."""
+    """Return the number of bytes to the target without a fault, for a given guest."""
     pair = Pair(folder, random.Random(1), "tcp:127.0.0.1:0")
     proxy = Proxy(listening_port(pair.target), 0, None, 0)
     try:
@@ -143,7 +148,7 @@ def length_of_one(folder):
 
 
 def cancel_if_hanging(source):
-    """The guest runs and the link is silent: the management software has to cancel."""
+    """Wait for the result. If there is none and the guest still runs, cancel, as a client must."""
     for _ in moments(PATIENCE, 0.02):
         if source.status() in ("completed", "failed", "undecided", "cancelled"):
             return
@@ -155,7 +160,7 @@ def cancel_if_hanging(source):
 
 
 def one(seed, length):
-    """One migration. Returns (fault, direction, record, outcome)."""
+    """Run one migration. Returns (fault, direction, record, outcome)."""
     rng = random.Random(seed)
     folder = tempfile.mkdtemp(prefix="backplane-link-")
     record = folder if rng.random() < 1 / 3 else None
@@ -186,7 +191,7 @@ def one(seed, length):
 
 
 def target_is_free(target):
-    """After the link is lost the target must accept another migration. A silent one is cancelled.
+    """Wait until the target accepts another migration. If its link is silent, cancel on the target.
     """
     for _ in moments(2, 0.02):
         if target.status() in ("failed", "setup"):

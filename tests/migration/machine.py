@@ -30,7 +30,7 @@ class Machine(Emulator):
 
     @property
     def events(self):
-        """The events so far."""
+        """Return the events received so far."""
         return self.qmp.events
 
     def command(self, execute, **arguments):

@@ -17,12 +17,12 @@ PAGES = 16
 
 
 def line(kind):
-    """Options for 16 MiB of RAM from an object."""
+    """Return options for 16 MiB of RAM from an object."""
     return ["-object", f"{kind},id=m0,size=16M", "-M", "virt,memory-backend=m0", "-m", "16"]
 
 
 def marks(machine):
-    """Addresses: one word of each MiB."""
+    """Return the value of one word of each MiB."""
     return [machine.read(RAM + (n << 20) + 8, 8) for n in range(PAGES)]
 
 

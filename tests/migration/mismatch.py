@@ -23,11 +23,11 @@ VIRT = ["-M", "virt", "-m", "16"]
 
 
 def device(text):
-    """A -device option."""
+    """Return a -device option."""
     return ["-device", text]
 
 
-HERE = os.path.abspath(__file__)       # a file that is used as an image
+HERE = os.path.abspath(__file__)       # this file is used as an image
 OTHER = os.path.join(os.path.dirname(HERE), "machine.py")
 RAW = VIRT + ["-bios", "none", "-kernel", HERE, "-append", "a"]
 EDU = VIRT + device("edu,id=e0,addr=3")
@@ -130,7 +130,7 @@ PAIRS = [
 
 
 def start(*args, **kwargs):
-    """A machine, or None if this build does not have such an option."""
+    """Start a machine. Returns None if this build does not have such an option."""
     try:
         return Machine(*args, **kwargs)
     except RuntimeError:
@@ -159,8 +159,8 @@ def refusal(source, target, uri):
 
 
 def run(pair, folder, times):
-    """One pair: 'ok', 'skipped' or a description of the failure. The time of the rejection is
-    appended to times."""
+    """Run one pair. Returns 'ok', 'skipped' or a description of the failure. The time of the
+    rejection is appended to times."""
     name, ours, theirs, word = pair
     uri = f"unix:{folder}/{abs(hash(name))}"
     source = start(*ours)
@@ -185,7 +185,7 @@ def run(pair, folder, times):
 
 
 def more_cpus(folder):
-    """A stream that requires more CPUs than the machine can have."""
+    """Check the rejection of a stream that requires more CPUs than the machine can have."""
     path = os.path.join(folder, "cpus")
     with Machine(*VIRT) as source:
         source.command("migrate", uri=f"file:{path}")

@@ -6,7 +6,7 @@ A stream of a machine with every migratable device is saved. Then it is truncate
 outside the contents of RAM are inverted, and a target loads the result. After a rejection the
 target must be alive, waiting, and able to load the unmodified stream at the end. After a load the
 machine must answer QMP and can be saved, and the saved stream loads again. Without --long a sample
-is taken, which --seed and --cases select. A complete run takes days: the program `hostile` does
+is taken, which --seed and --cases select. A complete run requires days; the program `hostile` does
 that for the golden streams in less than an hour, without processes.
 """
 import argparse
@@ -29,7 +29,7 @@ SENTENCES = ("section ", "stream at byte", "description", ": ")
 
 
 def skip_ram(data):
-    """The bytes that are not contents of RAM pages, found by walking the container."""
+    """Return the bytes that are not contents of RAM pages, found by walking the container."""
     reader = importlib.import_module("read-stream")
     r = reader.Reader(data)
     ranges, start = [], 0
@@ -53,7 +53,7 @@ def skip_ram(data):
 
 
 def non_zero_page_bytes(data):
-    """The offsets to be changed: not in pages, and only some of the many zero-page items."""
+    """Return the offsets to be changed: not in pages, and only some of the many zero-page items."""
     offsets = []
     for first, end in skip_ram(data):
         if end - first > 20000:
@@ -99,7 +99,7 @@ class Target:
 
 
 def self_check(machine, folder):
-    """After a load: the machine answers, can be saved, and the saved stream loads."""
+    """Check a loaded machine: it answers QMP, can be saved, and the saved stream loads."""
     path = os.path.join(folder, "again")
     machine.command("stop")
     machine.command("query-pci")
@@ -120,7 +120,7 @@ def self_check(machine, folder):
 
 
 def cases(data, options):
-    """(name, bytes) of each case."""
+    """Yield (name, bytes) of each case."""
     rng = random.Random(options.seed)
     offsets = non_zero_page_bytes(data)
     flips = [(o, bit) for o in offsets for bit in range(8)]

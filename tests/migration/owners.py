@@ -13,12 +13,12 @@ WHERE = 0x80200000
 
 
 def disk_args(path):
-    """The host part of both sides."""
+    """Return the options for the host part, which is the same on both sides."""
     return ["-blockdev", f"file,node-name=d0,filename={path}"]
 
 
 class Pair:
-    """A running source and a target that waits."""
+    """Start a running source and a target that waits."""
 
     def __init__(self, folder, rng, listen, record=None):
         self.disk = os.path.join(folder, "disk")
@@ -40,13 +40,13 @@ class Pair:
 
 
 def runs(machine):
-    """Return true if the guest runs there, with its memory intact."""
+    """Return true if the guest runs on this machine, with its memory intact."""
     return machine.command("query-status")["status"] == "running" and \
         machine.read(WHERE, 8) == MARK
 
 
 def verdict_of_source(source):
-    """The state of the source when the target cannot be queried. Upper case: an error."""
+    """Return the state of the source when the target cannot be queried. Upper case: an error."""
     report = source.wait("completed", "failed", "undecided", "cancelled", seconds=60)
     if report["status"] in ("failed", "cancelled"):
         return "source continues" if runs(source) else "LOST"
@@ -61,7 +61,7 @@ def verdict_of_source(source):
 
 
 def undecided(source, report):
-    """The resolution that query-migrate names must work."""
+    """Apply the resolution that query-migrate names. Returns the result."""
     if "resolve" not in report:
         return "UNDECIDED WITHOUT A WAY OUT"
     source.command("migrate-resolve", guest="here")
@@ -70,7 +70,7 @@ def undecided(source, report):
 
 
 def verdict_of_target(target):
-    """The state of the target when the source cannot be queried."""
+    """Return the state of the target when the source cannot be queried."""
     report = target.wait("completed", "failed", "setup", seconds=60)
     if report["status"] == "completed":
         return "target runs" if runs(target) else "LOST"
@@ -79,7 +79,8 @@ def verdict_of_target(target):
 
 
 def verdict_of_both(source, target):
-    """Both are alive: exactly one owns the guest, or the source reports that it is undecided."""
+    """Return the result when both are alive: exactly one owns the guest, or the source reports that
+    the migration is undecided."""
     report = source.wait("completed", "failed", "undecided", "cancelled", seconds=60)
     here, there = runs(source), runs(target)
     if here and there:

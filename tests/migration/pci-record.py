@@ -24,7 +24,7 @@ CONFIG = 0x30000000 + (SLOT << 15)
 
 
 def sections(data):
-    """{name: (offset of the record's length, bytes of the record)} of FULL sections."""
+    """Return {name: (offset of the record's length, bytes of the record)} of FULL sections."""
     found, at = {}, 8 + 5 + struct.unpack_from(">I", data, 9)[0]
     while data[at]:
         kind, at = data[at], at + 5
@@ -86,7 +86,7 @@ def read_config(m):
 
 
 def load(folder, data):
-    """A machine that loaded the stream."""
+    """Start a machine that loads the stream."""
     path = os.path.join(folder, "load")
     with open(path, "wb") as f:
         f.write(data)
@@ -99,7 +99,7 @@ def load(folder, data):
 
 
 def check_golden(folder, version):
-    """A record of an earlier version."""
+    """Test the record of an earlier version."""
     with open(os.path.join(HERE, f"golden/pci-testdev-v{version}.hex"), encoding="ascii") as f:
         golden = bytes.fromhex(f.read())
     assert struct.unpack_from(">I", golden)[0] == version
@@ -157,7 +157,7 @@ def save_devices(folder, devices):
 
 
 def check_foreign(folder, saved, described):
-    """Put records of one machine into the stream of another."""
+    """Load a stream of one machine with records of another machine."""
     theirs, config = save_devices(folder, saved)
     data, other = save_devices(folder, described)
     assert config != other, "the pair does not differ"

@@ -12,8 +12,9 @@ conventional bridge, and a `ticker` that interrupts 200 times per second. During
     arrive in between, and the pending one must arrive then (nothing else restarts the ticker),
   - prints its uptime ten times per second: the ticks.
 Every hop is a migration over TCP to a new process that has -incoming and host parts, but no
-devices. The test fails for a tick that is more than a second later than ticks between hops, a wrong
-or missing result, a lost link, a move without announcement, or growth of the emulator's memory.
+devices. The test fails if a tick is more than a second later than ticks between hops, and for a
+wrong or missing result, a lost link, a move without announcement, or growth of the emulator's
+memory.
 Exit status 77: the guest material is missing (scripts/fetch-guest).
 """
 import argparse
@@ -122,7 +123,7 @@ for load in memory_and_disk network edu masking ticks; do $load </dev/null & don
 
 
 class Watch:
-    """The guest's output so far: a number that must increase for each type of line."""
+    """The guest's output so far. Each type of line contains a number that must increase."""
 
     def __init__(self) -> None:
         self.last: dict[str, int] = {}
@@ -193,7 +194,7 @@ def join_consoles(source: Emulator, target: Emulator) -> None:
 
 
 def hop(program: str, source: Emulator, parts: list[str], watch: Watch) -> tuple[Emulator, dict]:
-    """One migration. Returns the new process and the source's report."""
+    """Run one migration. Returns the new process and the answer of query-migrate on the source."""
     target = Emulator(program, ["-nodefaults", "-incoming", "tcp:127.0.0.1:0"] + parts)
     address = target.qmp.command("query-migrate")["socket-address"][0]
     start = time.monotonic()
@@ -212,7 +213,7 @@ def hop(program: str, source: Emulator, parts: list[str], watch: Watch) -> tuple
 
 
 def spread(values: list[float], digits: int = 0) -> str:
-    """Median and maximum."""
+    """Return a text with median and maximum."""
     return f"median {statistics.median(values):.{digits}f}, max {max(values):.{digits}f}"
 
 

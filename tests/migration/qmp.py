@@ -39,7 +39,7 @@ RAM_KEYS = {"transferred", "remaining", "total", "duplicate", "skipped", "normal
 
 
 def source(*args, fill=0, **kwargs):
-    """A running guest with a mark and that many MiB of nonzero data."""
+    """Start a running guest with a mark and that many MiB of nonzero data."""
     m = Machine(*(args or GUEST), **kwargs)
     if m.ask:
         m.write(WHERE, 8, MARK)
@@ -50,7 +50,7 @@ def source(*args, fill=0, **kwargs):
 
 
 def target(uri, *args):
-    """A process that waits."""
+    """Start a process that waits for a stream."""
     m = Machine("-incoming", uri, *args)
     capability(m, "events", True)
     return m
@@ -62,7 +62,7 @@ def capability(m, name, on):
 
 
 def refused(m, command, *words, **arguments):
-    """The command fails, and its description contains the words."""
+    """Check that the command fails, and that its description contains the words."""
     try:
         m.command(command, **arguments)
     except QmpError as error:
@@ -181,7 +181,7 @@ def bandwidth(folder):
 
 
 def cancel(folder):
-    """Cancel at any moment: the guest is in one place, and the next migration works."""
+    """Cancel at random moments: exactly one side runs the guest, and the next migration works."""
     rng = random.Random(7)
     with target(f"unix:{folder}/s") as b:
         moved = cancelled = 0
@@ -290,14 +290,14 @@ def check(folder):
 
 
 def second_client(m, path):
-    """Another QMP connection of the same process."""
+    """Open another QMP connection of the same process."""
     sock = socket.socket(socket.AF_UNIX)
     sock.connect(path)
     return Qmp(sock, m.describe)
 
 
 def silent_server():
-    """A server that accepts and never answers, and its URI."""
+    """Return a server that accepts connections and never answers, and its URI."""
     server = socket.create_server(("127.0.0.1", 0))
     server.settimeout(scaled(30))
     return server, f"tcp:127.0.0.1:{server.getsockname()[1]}"
@@ -456,7 +456,7 @@ def human(folder):
 
 
 def share(m, seconds=0.6):
-    """The share of time that the guest's CPU runs, or would run on an idle host."""
+    """Return the share of the time for which the guest's CPU runs, or would run on an idle host."""
     task = next(t for t in Path(f"/proc/{m.pid}/task").iterdir()
                 if (t / "comm").read_text().startswith("CPU"))
 

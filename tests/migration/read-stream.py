@@ -162,7 +162,7 @@ def read_full(r, name, instance, version, described):
 
 
 def index_devices(description):
-    """{(name, instance): description}; each occurs once."""
+    """Return {(name, instance): description}; each occurs once."""
     described = {}
     for device in description["devices"]:
         key = device["name"], device["instance_id"]

@@ -24,7 +24,7 @@ CSRS = {"mtvec": (0x305, RAM + 0x100), "mscratch": (0x340, 0x1122334455667788),
 
 
 def csr(m, number):
-    """A CSR of hart 0."""
+    """Return a CSR of hart 0."""
     return int(m.ask(f"csr get_csr 0 {number:#x} 0").split()[-1], 16)
 
 
@@ -35,7 +35,7 @@ def set_csrs(m):
 
 
 def csr_checks(m):
-    """The values that set_csrs() set."""
+    """Return the values that set_csrs() set."""
     return [(name, lambda n=number: csr(m, n), value) for name, (number, value) in CSRS.items()]
 
 
@@ -51,7 +51,7 @@ def set_board(m):
 
 
 def board_checks(m, ns=120000):
-    """The values that set_board() set."""
+    """Return the values that set_board() set."""
     return [("IER of the console", lambda: m.read(UART + 1, 1), 0x05),
             ("scratch of the console", lambda: m.read(UART + 7, 1), 0x5a),
             ("the clock's alarm is armed", lambda: m.read(RTC + 0x18, 4), 1),
@@ -68,7 +68,7 @@ ENDPOINTS = ["-device", "ticker,id=t0,addr=2,period-ns=50000", "-device", "edu,i
 
 
 def start_endpoints(m):
-    """A running ticker, an edu with both its jobs in progress, a selected test of pci-testdev."""
+    """Start a ticker and both jobs of an edu, and select a test of pci-testdev."""
     ticker = Function(m, 0, 2).enable((0, MMIO), (1, MMIO + 0x1000))
     edu = Function(m, 0, 3).enable((0, MMIO + 0x100000))
     Function(m, 0, 4).enable((0, MMIO + 0x200000), command=2)
@@ -93,7 +93,7 @@ def later(m, ns, address, size):
 
 
 def endpoint_checks(m):
-    """The values, and then the effect of the timers."""
+    """Return the values, and then the effect of the timers."""
     return [("ticker's id", lambda: m.read(MMIO, 4), TICK),
             ("ticker runs", lambda: m.read(MMIO + 4, 4), 3),
             ("ticks so far", lambda: m.read(MMIO + 12, 4), 2),
@@ -134,7 +134,7 @@ def aia_setup(m):
 
 
 def imsic_register(m, select):
-    """A register of hart 0's supervisor interrupt file."""
+    """Return a register of hart 0's supervisor interrupt file."""
     m.ask(f"csr set_csr 0 0x150 {select:#x}")
     return csr(m, 0x151)
 
@@ -402,7 +402,7 @@ def virtio_again(m, slot, bar, ring, chain):
 
 
 def virtio_state(m, slot, bar, reg, size, queue=0):
-    """A register of the common configuration."""
+    """Return a register of the common configuration."""
     device = Virtio(Function(m, 0, slot), bar)
     m.write(device.common + 0x16, 2, queue)
     return m.read(device.common + reg, size)
@@ -526,7 +526,7 @@ POWER_ON, BLINK, POWER_OFF = 0x06, 0x08, 0x0f  # commands: slot state and indica
 
 
 def shpc_select(m, number):
-    """The data register of the capability, with a register selected."""
+    """Return the data register of the capability, with a register selected."""
     bridge = Function(m, 0, 2)
     at = bridge.capability(HOTPLUG)
     bridge.set(at + 2, 1, number)
@@ -534,7 +534,7 @@ def shpc_select(m, number):
 
 
 def shpc_say(m, what, slot=3):
-    """A command for a slot."""
+    """Issue a command to a slot."""
     m.write(shpc_select(m, SHPC_COMMAND), 2, slot << 8 | what)
 
 

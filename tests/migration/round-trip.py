@@ -33,14 +33,14 @@ MACHINES = ["virt", "virt,aia=aplic-imsic", "virt,aia=aplic", "virt,aclint=on", 
 
 
 def types():
-    """The types that a user can create."""
+    """Return the types that a user can create."""
     text = subprocess.run([EMULATOR, "-M", "virt", "-device", "help"], capture_output=True,
                           text=True, check=False).stdout
     return re.findall(r'name "([\w.-]+)"', text)
 
 
 def options_for(name):
-    """-device options for a machine with one such device."""
+    """Return -device options for a machine with one such device."""
     extra = NEEDS.get(name, NEEDS["virtio-blk-pci"] if name.startswith("virtio-blk") else None)
     devices = BEFORE.get(extra, []) + [name + (f",{extra}" if extra else "")]
     return [word for device in devices for word in ("-device", device)]
@@ -97,7 +97,7 @@ def round_trip(machine, args, folder):
 
 
 def main():
-    """Test all types, then the complete machine. The exit status is 1 if one differs."""
+    """Test all types, then the complete machine. Returns the exit status: 1 if one differs."""
     bad = 0
     with tempfile.TemporaryDirectory(prefix="backplane-round-trip-") as folder:
         rows = [(name, "virt", options_for(name)) for name in types()]

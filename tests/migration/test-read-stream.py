@@ -15,7 +15,7 @@ READER = importlib.import_module("read-stream")
 
 
 def describe(data, change):
-    """The file with its description changed by a function over the JSON."""
+    """Return the file with its description changed by a function over the JSON."""
     at = READER.find_description(data)[0]
     value = json.loads(data[at:])
     change(value)
@@ -26,7 +26,7 @@ def describe(data, change):
 
 
 def brace_length(data):
-    """Like a writer that does not pad: 0x7b among the bytes of the length."""
+    """Return the file as written without padding: a byte of the length is 0x7b."""
     at = READER.find_description(data)[0]
     text = data[at:].rstrip()
     text += b" " * ((0x7b - len(text)) % 256)
@@ -34,7 +34,7 @@ def brace_length(data):
 
 
 def first_struct(value):
-    """Some structure of the description."""
+    """Return a structure of the description."""
     return next(f for d in value["devices"] for f in d["fields"] if f["type"] == "struct")
 
 

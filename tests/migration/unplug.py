@@ -17,7 +17,7 @@ BRIDGE = 0x30000000 + (1 << 15)     # function 01.0
 
 
 class Slot:
-    """A guest's commands to a slot: on, blink, off."""
+    """A slot, and a guest's commands to it: on, blink, off."""
 
     def __init__(self, name, devices, capability, control):
         self.name, self.capability, self.control = name, capability, control
@@ -51,7 +51,7 @@ def job(machine):
 
 
 def begin(slot, source, uri, step):
-    """A device in use, its unplug at that step, and the migration up to the switchover."""
+    """Create a device in use, bring its unplug to that step, and migrate up to the switchover."""
     slot.say(source, "on")
     source.command("unplug-request", id="card", timeout=1000)
     if step != "requested":
@@ -91,7 +91,7 @@ def moved(slot, step, late):
 
 
 def stays(slot):
-    """A cancelled migration: a device that the guest ejected meanwhile is removed on the source."""
+    """Cancel a migration: a device that the guest ejected meanwhile is removed on the source."""
     with tempfile.TemporaryDirectory() as folder:
         uri = f"unix:{folder}/stream"
         with Machine(*slot.args) as source, \
