@@ -83,7 +83,7 @@ def settle(m):
 
 
 def order(folder):
-    """Events in the order that clients rely on, on both sides."""
+    """Check that both sides send events in the order that clients rely on."""
     with source() as a, target(f"unix:{folder}/s") as b:
         a.command("migrate", uri=f"unix:{folder}/s")
         assert a.names() == ["setup"], f"before the reply: {a.names()}"
@@ -139,7 +139,7 @@ def pause(folder):
 
 
 def fields(folder):
-    """query-migrate during the migration and afterwards."""
+    """Check query-migrate during the migration and afterwards."""
     with source(fill=16) as a, target(f"unix:{folder}/s") as b:
         assert a.command("query-migrate") == {}
         a.command("migrate-set-parameters", max_bandwidth=4 * MIB)
@@ -250,7 +250,7 @@ def failed_loads(folder):
 
 
 def incoming(folder):
-    """-incoming defer and migrate-incoming, and rejected forms."""
+    """Use -incoming defer and migrate-incoming, and check the rejected forms."""
     with source() as a, target("defer") as b:
         refused(a, "migrate-incoming", "-incoming", uri="tcp:127.0.0.1:0")
         refused(b, "migrate", "incoming", uri=f"file:{folder}/x")
@@ -403,7 +403,7 @@ def device_states(folder):
 
 
 def settings(_):
-    """Parameters and capabilities: set and queried, and rejected by name."""
+    """Set and query parameters and capabilities; unknown names are rejected."""
     with source() as a:
         values = {"downtime-limit": 17, "max-bandwidth": 12345, "cpu-throttle-initial": 5,
                   "cpu-throttle-increment": 6, "max-cpu-throttle": 77,

@@ -109,7 +109,7 @@ class Ram:
                 raise StreamError(f"byte {r.at}: unknown flags {flags:#x}")
 
     def check(self):
-        """Every page must have been received."""
+        """Check that every page was received."""
         for name, size in self.blocks.items():
             if len(self.pages.get(name, ())) * self.page_size != size:
                 raise StreamError(f"block {name} is incomplete")

@@ -114,7 +114,7 @@ IMSIC = 0x28000000
 
 
 def aia_setup(m):
-    """Messages: the ticker's vector masked with one pending, edu's MSI enabled."""
+    """Use messages: mask the ticker's vector with one pending, and enable edu's MSI."""
     ticker, edu = start_endpoints(m)
     ticker.msix(MMIO + 0x1000, [(IMSIC, 5, 1)])
     at = edu.capability(MSI)
@@ -140,7 +140,7 @@ def imsic_register(m, select):
 
 
 def aia_checks(m):
-    """MSI-X with a mask, MSI, and the file's pending and enabled bits."""
+    """Return checks of MSI-X with a mask, MSI, and the bits of the interrupt file."""
     ticker, edu = Function(m, 0, 2), Function(m, 0, 3)
     return [("MSI-X is on", lambda: ticker.get(ticker.capability(MSIX) + 2, 2), 0x8000),
             ("vector's address", lambda: m.read(MMIO + 0x1000, 8), IMSIC),
@@ -158,14 +158,14 @@ def aia_checks(m):
 
 
 def wired_setup(m):
-    """Pins: the ticker's status is set, so that its level is asserted."""
+    """Use pins: set the ticker's status, so that its level is asserted."""
     start_endpoints(m)
     set_csrs(m)
     set_board(m)
 
 
 def plic_setup(m):
-    """The interrupt is pending in one PLIC context and claimed in another."""
+    """Make the interrupt pending in one PLIC context and claimed in another."""
     wired_setup(m)
     for source in range(1, 64):
         m.write(PLIC + 4 * source, 4, source % 7 + 1)
@@ -176,12 +176,12 @@ def plic_setup(m):
 
 
 def pin_of(m, slot):
-    """The level of a slot's pin: Interrupt Status in Status."""
+    """Return the level of a slot's pin: Interrupt Status in the Status register."""
     return Function(m, 0, slot).get(6, 2) >> 3 & 1
 
 
 def plic_checks(m):
-    """Priorities, enables, and the level of the pin."""
+    """Return checks of priorities, enables, and the level of the pin."""
     return [("ticker's pin is asserted", lambda: pin_of(m, 2), 1),
             ("priority of source 33", lambda: m.read(PLIC + 4 * 33, 4), 33 % 7 + 1),
             ("enabled", lambda: m.read(PLIC + 0x2084, 4), 0xffffffff),
@@ -196,7 +196,7 @@ APLIC_S = 0xd000000
 
 
 def aplic_setup(m):
-    """A wired APLIC with level-sensitive sources delegated to the supervisor domain."""
+    """Set up a wired APLIC with level-sensitive sources delegated to the supervisor domain."""
     for source in range(32, 36):
         m.write(APLIC_M + 4 * source, 4, 0x400)
         m.write(APLIC_S + 4 * source, 4, 6)
@@ -208,7 +208,7 @@ def aplic_setup(m):
 
 
 def aplic_checks(m):
-    """Source modes, targets, and the source that the ticker's pin makes pending."""
+    """Return checks of source modes, targets, and the source pending because of the ticker."""
     return [("ticker's pin is asserted", lambda: pin_of(m, 2), 1),
             ("domaincfg", lambda: m.read(APLIC_S, 4), 0x80000100),
             ("delegated", lambda: m.read(APLIC_M + 4 * 34, 4), 0x400),
@@ -254,7 +254,7 @@ def more_ticks(m):
 
 
 def hart_checks(m):
-    """Registers, translation and the timer: all are required for another tick."""
+    """Return checks of registers, translation and the timer. All are required for another tick."""
     return [("it ticked before it was saved", lambda: guest_word(m, TICKS) > 5, True),
             ("it continues", lambda: more_ticks(m), True)]
 
@@ -271,7 +271,7 @@ SLOT_CONTROL, SLOT_STATUS = 0x18, 0x1a
 
 
 def ports_setup(m):
-    """Bus numbers, nested windows, a device in use behind them, and an active unplug job."""
+    """Set bus numbers and nested windows, use a device behind them, and start an unplug job."""
     port = Function(m, 0, 2).bridge(1, 1, window=(MMIO, MMIO))
     Function(m, 0, 3).bridge(2, 5, window=(MMIO + 0x200000, MMIO + 0x400000))
     Function(m, 2, 0).bridge(3, 5, 2, (MMIO + 0x200000, MMIO + 0x400000))
@@ -302,7 +302,7 @@ def power_off(m):
 
 
 def ports_checks(m):
-    """Numbers, windows, decoding behind them, and a job that continues to its end."""
+    """Return checks of bus numbers, windows, decoding, and a job that continues to its end."""
     port, down = Function(m, 0, 2), Function(m, 3, 0)
     at = MMIO + 0x300000
     return [("bus numbers", lambda: down.get(0x18), 0x00040403),
@@ -328,8 +328,7 @@ LINK_CONTROL, LINK_STATUS, BRIDGE_CONTROL = 0x10, 0x12, 0x3e
 
 
 def links_setup(m):
-    """One link disabled, one bus held in reset, one link retrained with the event not acknowledged.
-    """
+    """Disable one link, hold one bus in reset, and retrain one link with its event pending."""
     ports = [Function(m, 0, slot).bridge(slot - 1, slot - 1) for slot in (2, 3, 4)]
     link = [port.capability(EXPRESS) + LINK_CONTROL for port in ports]
     ports[0].set(link[0], 2, 0x10)
@@ -338,14 +337,14 @@ def links_setup(m):
 
 
 def set_and_read(m, slot, reg, value):
-    """The ids of the device below a port after a write to a register of the port."""
+    """Return the ids of the device below a port after a write to a register of the port."""
     port = Function(m, 0, slot)
     port.set(reg if reg >= BRIDGE_CONTROL else port.capability(EXPRESS) + reg, 2, value)
     return Function(m, slot - 1, 0).get(0)
 
 
 def links_checks(m):
-    """A link that is down stays down until the guest enables it."""
+    """Return checks that a link that is down stays down until the guest enables it."""
     def reg(slot, at):
         port = Function(m, 0, slot)
         return port.get(port.capability(EXPRESS) + at, 2)
@@ -370,7 +369,7 @@ BLK_RING, NET_RING, RNG_RING = RAM + 0x20000, RAM + 0x30000, RAM + 0x40000
 
 
 def virtio_setup(m):
-    """A disk that completed a request, a network device with receive buffers, entropy delivered."""
+    """Complete a request of the disk, submit receive buffers, and get entropy."""
     blk = Virtio(Function(m, 0, 2), BLK_BAR).start(MODERN, 2, BLK_RING)
     m.write(RAM + 0x50000, 4, 0)
     m.write(RAM + 0x50008, 8, 0)
@@ -409,7 +408,7 @@ def virtio_state(m, slot, bar, reg, size, queue=0):
 
 
 def virtio_checks(m):
-    """Status, ring addresses and indices; and the queues continue."""
+    """Return checks of status, ring addresses and indices, and that the queues continue."""
     return [("status of the disk", lambda: virtio_state(m, 2, BLK_BAR, 0x14, 1), 15),
             ("ring of the disk", lambda: virtio_state(m, 2, BLK_BAR, 0x20, 8, 1), BLK_RING + 0x1000),
             ("size of a queue", lambda: virtio_state(m, 2, BLK_BAR, 0x18, 2, 1), 8),
@@ -438,7 +437,7 @@ PORT_IO = 0x3000000
 
 
 def legacy_ring(m):
-    """The ring that a legacy driver set by its page number: used index (8 descriptors)."""
+    """Return the used index of the legacy ring of 8 descriptors, which was set by page number."""
     return m.read(RAM + 0x10000 + 0x1000 + 2, 2)
 
 
@@ -459,7 +458,7 @@ def legacy_offer(m, index):
 
 
 def faces_setup(m):
-    """A legacy driver on the transitional entropy source; modern ones elsewhere."""
+    """Use a legacy driver on the transitional entropy source, and modern ones elsewhere."""
     Function(m, 0, 2).enable((0, 0x1000), command=5)
     m.write(PORT_IO + 0x1012, 1, 3)
     m.write(PORT_IO + 0x1004, 4, 0)
@@ -477,7 +476,7 @@ def faces_setup(m):
 
 
 def faces_checks(m):
-    """Both interfaces continue with their state."""
+    """Return checks that both interfaces continue with their state."""
     return [("legacy status", lambda: m.read(PORT_IO + 0x1012, 1), 7),
             ("legacy queue", lambda: m.read(PORT_IO + 0x1008, 4), (RAM + 0x10000) >> 12),
             ("legacy ring used once", lambda: legacy_ring(m), 1),
@@ -496,7 +495,7 @@ BRIDGES = ["-device", "pci-bridge,id=br0,addr=2,chassis_nr=1", "-device", "edu,i
 
 
 def bridges_setup(m):
-    """Windows over two edu devices, both with their pin asserted."""
+    """Set windows over two edu devices, and assert the pins of both."""
     Function(m, 0, 2).bridge(1, 1, window=(MMIO, MMIO))
     Function(m, 0, 3).bridge(2, 3, window=(MMIO + 0x100000, MMIO + 0x200000))
     Function(m, 2, 0).bridge(3, 3, 2, (MMIO + 0x100000, MMIO + 0x100000))
@@ -506,7 +505,7 @@ def bridges_setup(m):
 
 
 def bridges_checks(m):
-    """Decoding and levels behind both."""
+    """Return checks of decoding and pin levels behind both bridges."""
     return [("bus numbers", lambda: Function(m, 2, 0).get(0x18), 0x00030302),
             ("edu behind pci-bridge", lambda: m.read(MMIO, 4), EDU),
             ("edu behind pcie-pci-bridge", lambda: m.read(MMIO + 0x100000, 4), EDU),
@@ -539,12 +538,12 @@ def shpc_say(m, what, slot=3):
 
 
 def shpc_slot(m, slot=3):
-    """The register of a slot without its event bits: state, indicators, and so on."""
+    """Return the register of a slot without its event bits: state, indicators, and so on."""
     return m.read(shpc_select(m, SHPC_SLOT_1 + slot - 1), 2)
 
 
 def shpc_setup(m):
-    """Two devices in use, and an unplug of one requested with a deadline and accepted."""
+    """Use two devices. Request the unplug of one with a deadline, and accept it as the guest."""
     Function(m, 0, 2).bridge(1, 1, window=(MMIO, MMIO))
     Function(m, 1, 1).enable((0, MMIO + 0x10000))
     Function(m, 1, 3).enable((0, MMIO))
@@ -559,14 +558,15 @@ def shpc_setup(m):
 
 
 def shpc_eject(m):
-    """The guest ejects the device: the value read in its place, and the job."""
+    """Eject the device as the guest. Returns the value of its id register, and the job."""
     shpc_say(m, POWER_OFF)
     m.ask("clock_step 1000000")
     return Function(m, 1, 3).get(0), job(m)
 
 
 def shpc_checks(m):
-    """Both slots, the devices in them, and the active job, whose deadline counts guest time."""
+    """Return checks of both slots, their devices, and the active job, whose deadline counts guest
+    time."""
     return [("the job", lambda: job(m), ["accepted"]),
             ("slot 1: on, its light too", lambda: shpc_slot(m, 1) & 0x3f, 0x36),
             ("slot 3: on, its light blinks", lambda: shpc_slot(m) & 0x3f, 0x3a),
@@ -592,7 +592,7 @@ DEVICE_READY, PORT_READY, CONSOLE_PORT, PORT_OPEN = 0, 3, 4, 6
 
 
 def serial_device(m):
-    """The device as its driver finds it."""
+    """Return the device, with its registers located as a driver locates them."""
     return Virtio(Function(m, 0, 2), SERIAL_BAR)
 
 
@@ -624,7 +624,7 @@ def serial_heard(m, index):
 
 
 def serial_setup(m):
-    """A driver that was notified of all ports and has opened both. A buffer waits for input."""
+    """Act as a driver that was notified of all ports and opened both. A buffer waits for input."""
     device = serial_device(m).start(MODERN | MULTIPORT, 8, SERIAL_RING)
     for i in range(8):
         device.offer(serial_ring(CONTROL_IN), i,
@@ -647,7 +647,7 @@ def serial_again(m, port, index):
 
 
 def serial_checks(m):
-    """Features, queues, and ports that are still open at both ends."""
+    """Return checks of features, queues, and ports that are still open at both ends."""
     return [("status", lambda: virtio_state(m, 2, SERIAL_BAR, 0x14, 1), 15),
             ("number of queues", lambda: virtio_state(m, 2, SERIAL_BAR, 0x12, 2), 10),
             ("ring of a port", lambda: virtio_state(m, 2, SERIAL_BAR, 0x20, 8, 7), serial_ring(7)),
