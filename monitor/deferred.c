@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Commands whose answer is sent later (contract in include/monitor/command.h).
+ * Commands whose response is sent later (contract in include/monitor/command.h).
  *
  * A QmpDeferred belongs to the command that created it. MonitorSet.deferred lists all of them, so
- * that closing the monitors can detach them; Monitor.deferred is the one whose answer the
- * session's next command waits for.
+ * that closing the monitors can detach them. Monitor.deferred is the deferred command of a session.
+ * The next command of the session is executed after the response to it.
  */
 #include "internal.h"
 
@@ -12,11 +12,11 @@
 
 struct QmpDeferred {
     MonitorSet *set;
-    Monitor *monitor;    /* NULL: closed */
+    Monitor *monitor;    /* NULL: the session is closed */
     unsigned generation; /* of the connection that sent the command */
     struct json_object *id;
     bool has_id;
-    bool human; /* a line of the human monitor: the answer is text */
+    bool human; /* a line of the human monitor, whose response is text */
 };
 
 QmpDeferred *qmp_defer(Machine *m)

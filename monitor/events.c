@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Events on their way to QMP clients. Events that a guest or a network peer can raise at will are
- * limited: the first ones of an interval leave at once, and of those that follow the last one
- * leaves when the interval ends.
+ * Delivery of events to QMP clients. The rate of events that a guest or a network peer can raise
+ * without limit is limited. The first `burst` events of an interval are sent immediately. Of the
+ * events that follow, only the last one is sent, when the interval ends.
  */
 #include "internal.h"
 
@@ -10,12 +10,12 @@
 
 #include "hw/core/clock.h"
 
-/* Events of one group and one value of `key` share an interval, so that the last one delivered is
- * the last one raised. */
+/* Events with the same group and the same value of `key` share an interval, so that the last event
+ * sent is the last event raised. */
 static const struct Limit {
     const char *event, *group, *key;
-    unsigned ms, burst; /* the interval, and how many leave at once in it */
-    const char *only;   /* limit only events whose boolean of this name is true; NULL: all */
+    unsigned ms, burst; /* length of the interval; events sent immediately in it */
+    const char *only;   /* limit only events in which this boolean is true; NULL: all */
 } limits[] = {
     { "VSERPORT_CHANGE", "VSERPORT_CHANGE", "id", 1000, 1, NULL },
     { "BLOCK_IO_ERROR", "BLOCK_IO_ERROR", "qom-path", 1000, 16, NULL },
@@ -25,18 +25,18 @@ static const struct Limit {
     { "RESET", "RESET", NULL, 1000, 16, "guest" },
 };
 
-/* One event and key whose interval runs; gone when an interval ends with nothing held. */
+/* A running interval of one group and key. Freed when an interval ends without a held event. */
 typedef struct Held {
     MonitorSet *set;
     const struct Limit *limit;
     char *name;               /* its key in set->held */
-    unsigned left;            /* how many more leave at once in this interval */
-    struct json_object *last; /* the message that waits; NULL: none */
+    unsigned left;            /* events that are still sent immediately in this interval */
+    struct json_object *last; /* the held event; NULL: none */
     Timer timer;
 } Held;
 
-/* What an event is about, for clients that read too slowly: the last one of each subject is kept
- * for them. g_free. */
+/* Return the subject of an event: its name and the object that it concerns; g_free. For a client
+ * that does not read its output, only the last event of each subject is stored. */
 static char *subject_of(struct json_object *message)
 {
     static const char *const keys[] = { "qom-path",  "path",      "device", "id",
@@ -52,6 +52,7 @@ static char *subject_of(struct json_object *message)
     return g_strdup(event);
 }
 
+/* Send the message, which is consumed, to all QMP clients that have completed the handshake. */
 static void send_all(MonitorSet *set, struct json_object *message)
 {
     g_autofree char *subject = subject_of(message);
@@ -92,7 +93,7 @@ static struct json_object *event_object_json(const EventObject *object)
     return o;
 }
 
-/* As the event is raised: what is held keeps the time of its event. */
+/* Return the QMP message of an event with the current time. A held event keeps this time. */
 static struct json_object *message(const Event *event)
 {
     gint64 now = g_get_real_time();
@@ -132,6 +133,7 @@ static void held_free(gpointer opaque)
     g_free(h);
 }
 
+/* Start the timer of the interval. */
 static void rest(Held *h)
 {
     timer_arm_ns(&h->timer, h->limit->ms * 1000000ull);
@@ -150,7 +152,8 @@ static void interval_ended(void *opaque)
     rest(h);
 }
 
-/* Under qtest time is what the client steps. */
+/* Start an interval for the event and its key; @name is consumed. Under qtest the interval uses the
+ * virtual clock, which the client steps. */
 static void start_interval(Machine *m, MonitorSet *set, const struct Limit *limit, char *name)
 {
     Held *h = g_new0(Held, 1);
@@ -162,7 +165,8 @@ static void start_interval(Machine *m, MonitorSet *set, const struct Limit *limi
     rest(h);
 }
 
-/* Keep the message if its interval runs, else start one. True: kept. */
+/* Return false if the message may be sent immediately; the first one starts an interval. Return
+ * true if the message is held, in place of an earlier one; @msg is consumed in this case. */
 static bool hold(Machine *m, const struct Limit *limit, const Event *event, struct json_object *msg)
 {
     MonitorSet *set = m->monitors;

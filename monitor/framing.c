@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * JSON message framing (contract in framing.h).
+ * Framing of JSON messages (contract in framing.h).
  */
 #include "framing.h"
 
@@ -8,7 +8,7 @@
 
 #include "plan/json.h"
 
-#define FRAME_KEEP (64u << 10) /* bytes of text that stay allocated */
+#define FRAME_KEEP (64u << 10) /* bytes of text that framer_trim() leaves allocated */
 
 void framer_init(Framer *f)
 {
@@ -56,7 +56,8 @@ static bool bad(Framer *f, const char *problem)
 
 /* --- inside strings --- */
 
-/* First byte of a sequence (Unicode 15, table 3-7). */
+/* Check the first byte of a UTF-8 sequence and set the range of the next byte (Unicode 15, table
+ * 3-7). */
 static bool utf8_start(Framer *f, uint8_t c)
 {
     f->utf8_min = 0x80;
@@ -115,7 +116,7 @@ static const char *skip_digits(const char *p)
     return p;
 }
 
-/* RFC 8259 section 6, and integers within 64 bits. */
+/* Check the syntax of a number (RFC 8259 section 6), and that an integer fits 64 bits. */
 static bool check_number(Framer *f, const char *word)
 {
     const char *p = word + (*word == '-'), *q = skip_digits(p);
@@ -289,13 +290,14 @@ static bool outside(Framer *f, uint8_t c)
 
 /* --- one byte --- */
 
+/* Reject the message at byte @c. Only the first rejection on a line returns FRAME_BAD. */
 static FrameResult refuse(Framer *f, uint8_t c)
 {
     bool again = f->recovering;
 
     start_message(f);
     f->recovering = c != '\n';
-    if (c == '{' && outside(f, c)) { /* what is one too many there begins the next */
+    if (c == '{' && outside(f, c)) { /* a bracket that is not valid there starts the next message */
         g_string_append_c(f->text, '{');
     }
     return again ? FRAME_MORE : FRAME_BAD;

@@ -10,7 +10,7 @@
 
 #define HMP_CANDIDATES_MAX 10 /* names in the message about an unknown command */
 
-/* The length of the alternative of name that the line begins with; 0 if there is none. */
+/* Return the length of the alternative of the name that the line begins with; 0 if none matches. */
 static size_t hmp_match(const HmpCommand *c, const char *line)
 {
     for (const char *name = c->name, *end; *name; name = *end ? end + 1 : end) {
@@ -27,7 +27,8 @@ static size_t hmp_match(const HmpCommand *c, const char *line)
     return 0;
 }
 
-/* The command with the longest name that the line begins with. *rest is the text after it. */
+/* Return the command with the longest name that the line begins with; NULL if none matches. *rest
+ * is the text after the name. */
 static const HmpCommand *hmp_find(const char *line, const char **rest)
 {
     const HmpCommand *best = NULL;
@@ -67,7 +68,7 @@ static void hmp_help_row(GString *out, const HmpCommand *c)
                            hmp_doc(c));
 }
 
-/* All commands (what is ""), those of one group ("info"), or one command. */
+/* Append help for all commands (@what is ""), for one group ("info"), or for one command. */
 static void hmp_help(const char *what, GString *out)
 {
     g_autofree char *group = g_strdup_printf("%s ", what);
@@ -93,7 +94,7 @@ static void hmp_help(const char *what, GString *out)
     }
 }
 
-/* "unknown command: 'info sta'", and the commands whose names begin with that text. */
+/* Append "unknown command: 'info sta'" and the names of commands that begin with that text. */
 static void hmp_unknown(const char *line, GString *out)
 {
     bool info = g_str_has_prefix(line, "info ");

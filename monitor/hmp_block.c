@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * `info block`: the answers of query-block and query-named-block-nodes in the words clients look
- * for.
+ * `info block` and `info blockstats`: the results of query-block, query-named-block-nodes and
+ * query-blockstats in the text format of QEMU, which clients parse.
  */
 #include "internal.h"
 
@@ -22,7 +22,7 @@ static bool flag(struct json_object *o, const char *key)
     return json_object_get_boolean(json_object_object_get(o, key));
 }
 
-/* "1 MiB", "1.5 GiB" */
+/* Return the size as "1 MiB" or "1.5 GiB"; g_free. */
 static char *human(uint64_t bytes)
 {
     static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
@@ -110,7 +110,7 @@ static void show(const BlockArgs *a, struct json_object *o, GString *out)
     }
 }
 
-/* [-n] [-v] [device] */
+/* Arguments: [-n] [-v] [DEVICE]. -n: nodes instead of devices; -v: image details. */
 void hmp_info_block(Machine *m, const char *args, GString *out)
 {
     g_auto(GStrv) words = g_strsplit_set(args, " ", -1);

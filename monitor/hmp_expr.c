@@ -40,7 +40,7 @@ static void hmp_expr_skip(HmpExpr *e)
     }
 }
 
-/* The next character if it is one of the given ones, which is consumed; else 0. */
+/* Consume and return the next character if it is in @chars; otherwise return 0. */
 static char hmp_expr_take(HmpExpr *e, const char *chars)
 {
     hmp_expr_skip(e);
@@ -184,7 +184,7 @@ bool hmp_format_parse(const char **text, HmpFormat *format, GError **err)
     return true;
 }
 
-/* As a C character constant. */
+/* Append the value as a C character constant. */
 static void hmp_format_char(GString *out, uint64_t value)
 {
     static const char escapes[] = "\n\r\t\\'", letters[] = "nrt\\'";

@@ -16,8 +16,8 @@ typedef struct HmpFormat {
 } HmpFormat;
 
 /**
- * hmp_format_parse() - parse an optional "/[COUNT][xduoci][bhwg]"
- * @text: start of the text; moved behind the format and the blanks that follow it
+ * hmp_format_parse() - Parse an optional "/[COUNT][xduoci][bhwg]"
+ * @text: start of the text; advanced past the format and the blanks after it
  * @format: result; the caller sets the defaults
  * @err: message about the first invalid character
  *
@@ -26,7 +26,7 @@ typedef struct HmpFormat {
 bool hmp_format_parse(const char **text, HmpFormat *format, GError **err);
 
 /**
- * hmp_expr_eval() - evaluate an expression that occupies the rest of a line
+ * hmp_expr_eval() - Evaluate an expression that occupies the rest of a line
  * @text: the expression: numbers in C notation, 'c', parentheses, and the operators (tightest
  *        first) unary + - ~; * / %; & | ^; + -
  * @value: result, modulo 2^64
@@ -36,7 +36,8 @@ bool hmp_format_parse(const char **text, HmpFormat *format, GError **err);
  */
 bool hmp_expr_eval(const char *text, uint64_t *value, GError **err);
 
-/* Append a value of @bytes bytes as the format converts it. */
+/* Append a value of @bytes bytes in the format @conversion. @width: minimum number of columns; in
+ * hexadecimal, the number of digits after 0x. */
 void hmp_format_value(GString *out, char conversion, uint64_t value, int width, unsigned bytes);
 
 #endif

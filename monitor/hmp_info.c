@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the human monitor shows of memory, CPUs and interrupts.
+ * Commands of the human monitor that show memory, CPUs, interrupts and clocks, and evaluate
+ * expressions.
  */
 #include "hmp_expr.h"
 #include "internal.h"
@@ -12,7 +13,7 @@
 #include "hw/core/cpu.h"
 #include "util/log.h"
 
-#define HMP_DUMP_MAX 65536 /* values that xp shows at once */
+#define HMP_DUMP_MAX 65536 /* values that one xp command shows */
 
 static const char *hmp_region_kind(const MemRegion *r)
 {
@@ -158,7 +159,7 @@ static void hmp_print(Machine *m, const char *args, GString *out)
     g_string_append_c(out, '\n');
 }
 
-/* Columns of a value of size bytes, so that the values of a line are aligned. */
+/* Return the columns of a value of f->size bytes. The values of a line are aligned. */
 static int hmp_dump_width(const HmpFormat *f)
 {
     int bits = (int)f->size * 8;

@@ -27,7 +27,7 @@ void hmp_line_reset(HmpLine *l)
     l->recall = -1;
 }
 
-/* Take n characters off the end, on the screen too. */
+/* Erase the last @n characters of the line, and on the terminal. */
 static void rub_out(HmpLine *l, gsize n)
 {
     for (gsize i = 0; i < n; i++) {
@@ -60,7 +60,8 @@ static void recall(HmpLine *l, int step)
     }
 }
 
-/* ESC [ A and its kin. True if the byte belonged to one. */
+/* Process a byte of an escape sequence (ESC [ A for the up arrow). Return true if the byte is part
+ * of one. */
 static bool arrow_key(HmpLine *l, char c)
 {
     if (c == 0x1b) {

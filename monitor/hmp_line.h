@@ -15,17 +15,20 @@
     "Backplane " BACKPLANE_VERSION " monitor - type 'help' for more information\r\n" HMP_PROMPT
 
 typedef struct HmpLine {
-    GString *text, *echo; /* what is typed; what to send back (the caller empties it) */
-    char *entered;        /* the last whole line */
+    GString *text, *echo; /* the unfinished line; text to send, which the caller clears */
+    char *entered;        /* the last complete line */
     GQueue history;       /* char*, newest first */
-    int recall;           /* -1, or the place in the history */
-    unsigned escape;      /* bytes of an arrow key's sequence so far */
+    int recall;           /* index in history of the recalled line; -1: none */
+    unsigned escape;      /* bytes of the current escape sequence so far */
 } HmpLine;
 
+/* Initialize an editor; hmp_line_clear() frees its memory. */
 void hmp_line_init(HmpLine *l);
 void hmp_line_clear(HmpLine *l);
+/* Discard the unfinished line, for example because another client connected. */
 void hmp_line_reset(HmpLine *l);
-/* One byte typed. The line when it was Enter (valid until the next call), else NULL. */
+/* Process one typed byte. Return the complete line if the byte is Enter, valid until the next call;
+ * otherwise NULL. */
 const char *hmp_line_feed(HmpLine *l, char c);
 /* Append text with each newline as CR LF. */
 void hmp_emit_lines(GString *out, const char *text);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Answers written straight as text: see json_text.h.
+ * JSON values written directly as text (contract in json_text.h).
  */
 #include "json_text.h"
 
 #include <json-c/printbuf.h>
 #include <string.h>
 
-#define DIGITS_MAX 20 /* of 2^64 - 1 */
+#define DIGITS_MAX 20 /* decimal digits of 2^64 - 1 */
 
 static void put_key(JsonText *j, const char *key)
 {
@@ -100,7 +100,8 @@ void json_text_str(JsonText *j, const char *key, const char *value)
 
 /* --- the value --- */
 
-/* Indenting is for readers, who are slow: what was written is parsed and printed again. */
+/* Append the text with indentation. The text is parsed and printed again, which is slow. Clients
+ * request indentation for display only. */
 static void put_indented(struct printbuf *out, const GString *text, int flags)
 {
     struct json_object *o = json_tokener_parse(text->str);

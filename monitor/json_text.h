@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Answers written straight as text, for those that grow with the machine.
+ * JSON values written directly as text, for responses whose size depends on the number of devices.
  *
- * A json-c object costs a hash table and some ten allocations, which with thousands of functions
- * is most of an answer's time. A writer appends the compact text of one value instead:
+ * A json-c object requires a hash table and about ten allocations. With thousands of PCI functions,
+ * these dominate the time of a response. A writer appends the compact text of one value instead:
  *
  *     JsonText j;
  *
@@ -13,9 +13,11 @@
  *     json_text_close(&j, '}');
  *     result = json_text_end(&j, ']');
  *
- * The caller balances the brackets and gives a key inside '{' and NULL inside '['; keys are
- * literals that need no escapes. What json_text_end() returns is a value like any other to
- * json_object_put() and to the serializers (indented if so asked), but nothing can look inside.
+ * The caller balances the brackets. It passes a key inside '{' and NULL inside '['. Keys must not
+ * contain characters that JSON escapes. json_object_put() and the serializers, with or without
+ * indentation, accept the value that json_text_end() returns; its members cannot be read.
+ *
+ * A writer belongs to one thread. No function requires a lock, and none can fail.
  */
 #ifndef MONITOR_JSON_TEXT_H
 #define MONITOR_JSON_TEXT_H
@@ -27,19 +29,22 @@
 
 typedef struct JsonText {
     GString *out;
-    bool more; /* a value came before in this bracket */
+    bool more; /* the current bracket has a value already */
 } JsonText;
 
 /* Start a writer whose value is an object ('{') or an array ('['). */
 void json_text_begin(JsonText *j, char bracket);
-/* End the writer: its value, owned by the caller. */
+/* Close the first bracket and return the value, owned by the caller. The writer cannot be used
+ * after that. */
 struct json_object *json_text_end(JsonText *j, char bracket);
+/* Open an object ('{') or an array ('['), and close it with '}' or ']'. */
 void json_text_open(JsonText *j, const char *key, char bracket);
 void json_text_close(JsonText *j, char bracket);
+/* Append one value. */
 void json_text_int(JsonText *j, const char *key, int64_t value);
 void json_text_uint(JsonText *j, const char *key, uint64_t value);
 void json_text_bool(JsonText *j, const char *key, bool value);
-/* value: any valid UTF-8; escaped as JSON asks. */
+/* Append a string. @value: valid UTF-8, which is escaped as JSON requires. */
 void json_text_str(JsonText *j, const char *key, const char *value);
 
 #endif

@@ -108,7 +108,7 @@ static bool qmp_parse_request(struct json_object *o, QmpRequest *r, GError **err
         qmp_set_error(err, QMP_GENERIC_ERROR, "QMP input must be a JSON object");
         return false;
     }
-    r->has_id = json_object_object_get_ex(o, "id", &r->id); /* echoed in errors, too */
+    r->has_id = json_object_object_get_ex(o, "id", &r->id); /* errors contain it, too */
     json_object_object_foreach(o, key, value)
     {
         if (!qmp_parse_member(r, key, value, err)) {

@@ -110,7 +110,8 @@ static const char *chardev_option_name(const char *kind, const char *member)
     return member;
 }
 
-/* Copy the options of {"type": KIND, "data": {...}}, a back end or an address, to out; the kind. */
+/* Copy the options of {"type": KIND, "data": {...}}, a back end or an address, to @out. Return
+ * KIND, borrowed from @o. */
 static const char *chardev_copy_union(struct json_object *out, struct json_object *o)
 {
     const char *kind = json_object_get_string(json_object_object_get(o, "type"));

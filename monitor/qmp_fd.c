@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Descriptors that a client passes over a unix socket and gives a name: getfd and closefd.
+ * Descriptors that a client passes over a unix socket and names: getfd and closefd.
  */
 #include "internal.h"
 #include "qmp-commands.h"

@@ -2,7 +2,7 @@
 /*
  * Sets of descriptors that clients pass over a unix socket: add-fd, remove-fd and query-fdsets. The
  * descriptors of a set refer to the same file with different access modes. The path "/dev/fdset/N"
- * stands for the descriptor of set N whose access mode is the one required.
+ * denotes the descriptor of set N with the required access mode.
  */
 #include "internal.h"
 #include "qmp-commands.h"

@@ -100,7 +100,7 @@ static void hmp_info_usernet(Machine *m, const char *args, GString *out)
     g_string_append(out, text);
 }
 
-/* [NETDEV] RULE */
+/* Add or remove a port forwarding. Arguments: [NETDEV] RULE. */
 static void hmp_forward(Machine *m, const char *args, bool add, GString *out)
 {
     g_auto(GStrv) words = g_strsplit(args, " ", 2);
@@ -122,7 +122,7 @@ static void hmp_hostfwd_remove(Machine *m, const char *args, GString *out)
     hmp_forward(m, args, false, out);
 }
 
-/* The times of the same command in QEMU. */
+/* The times that QEMU's announce_self uses. */
 static const NetAnnounceTimes hmp_announce_times = {
     .initial = 50, .max = 550, .rounds = 5, .step = 100
 };

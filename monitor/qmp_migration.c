@@ -9,7 +9,8 @@
 
 #include "migration/migration.h"
 
-/* NULL with an error in a process without migration (a tool, a test). */
+/* Return the migration of the machine; NULL with @err set in a process without one (a tool, a
+ * test). */
 static Migration *migration_find(Machine *m, GError **err)
 {
     Migration *mig = migration_of(m);

@@ -31,7 +31,7 @@ typedef struct PCIRegionInfo {
     uint64_t addr, size;
 } PCIRegionInfo;
 
-/* BAR i of the function; false if it has none. */
+/* Store BAR @i of the function in *r; return false if the BAR does not exist. */
 static bool pci_get_region(PCIDevice *d, unsigned i, PCIRegionInfo *r)
 {
     MemRegion *region = pci_bar_region(d, i);
@@ -78,7 +78,8 @@ typedef struct BridgeWindow {
     uint64_t base, limit;
 } BridgeWindow;
 
-/* B 3.2.5: base and limit of the three windows, as programmed. */
+/* Return the base and limit of each window as the guest has programmed them (PCI-to-PCI Bridge
+ * Architecture Specification, 3.2.5). */
 static BridgeWindow bridge_io_window(const PCIDevice *d)
 {
     BridgeWindow w = { (pci_get(d, 0x1c, 1) & 0xf0) << 8,

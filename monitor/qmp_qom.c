@@ -19,7 +19,7 @@ static const struct {
     { "interface", NULL },
 };
 
-/* Replace runs of slashes by one and remove a slash at the end; g_free. */
+/* Return the path with single slashes and no slash at the end; g_free. */
 static char *qom_plain_path(const char *path)
 {
     GString *out = g_string_new(NULL);
@@ -73,7 +73,7 @@ static const PlanType *qom_plan_type(Machine *m, const Device *dev)
 
 #define QOM_OBJECTS "/objects"
 
-/* The object with a path below QOM_OBJECTS, or NULL. */
+/* Return the object with this path below QOM_OBJECTS, or NULL. */
 static HostObject *qom_find_object(Machine *m, const char *path)
 {
     return g_str_has_prefix(path, QOM_OBJECTS "/")
@@ -93,7 +93,7 @@ static bool qom_prop_is_readable(const HostObject *o, const char *name)
     return o->kind != &host_secret || strcmp(name, "data") != 0;
 }
 
-/* The nodes below QOM_OBJECTS or the properties of an object; NULL for any other path. */
+/* Return the nodes below QOM_OBJECTS, or the properties of an object; NULL for any other path. */
 static struct json_object *qom_list_objects(Machine *m, const char *path)
 {
     HostObject *o = qom_find_object(m, path);
@@ -223,7 +223,7 @@ struct json_object *qmp_qom_get(Machine *m, const QmpQomGetArgs *args, GError **
     return qom_get_value(m, args->path, args->property, err);
 }
 
-/* The properties of one node. A property that cannot be read has no value. */
+/* Return the properties of one node. A property that cannot be read has no value. */
 static struct json_object *qom_list_values(Machine *m, const char *path, GError **err)
 {
     struct json_object *list = qom_list_path(m, path, err), *node = NULL;
@@ -388,7 +388,7 @@ typedef struct QtreeWalk {
     GString *out;
 } QtreeWalk;
 
-/* A device of the board that is on no bus, with the buses that it provides. */
+/* Show a device that is not on a bus, and the buses that it provides. */
 static bool hmp_show_board_device(void *opaque, Device *dev)
 {
     QtreeWalk *w = opaque;

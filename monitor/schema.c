@@ -135,7 +135,7 @@ static bool schema_check_array(const QmpType *type, struct json_object *value, c
     return true;
 }
 
-/* Every type of an alternate has a JSON type of its own. */
+/* Check an alternate by the JSON type of the value, which differs for each of its types. */
 static bool schema_check_alternate(const QmpType *type, struct json_object *value, const char *path,
                                    GError **err)
 {
@@ -174,7 +174,7 @@ static bool schema_check_members(const QmpType *type, struct json_object *value,
     return true;
 }
 
-/* The type with the further members of an object; NULL if the type has no variants. */
+/* Return the type with the further members of an object; NULL if the type has no variants. */
 static const QmpType *schema_variant(const QmpType *type, struct json_object *value)
 {
     const char *tag =
@@ -188,7 +188,7 @@ static const QmpType *schema_variant(const QmpType *type, struct json_object *va
     return NULL;
 }
 
-/* The members are checked before unexpected keys are: a wrong tag is the more useful message. */
+/* Check the members before unexpected keys, because an invalid tag is the more useful message. */
 static bool schema_check_object(const QmpType *type, struct json_object *value, const char *path,
                                 GError **err)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Monitor sessions: bytes in and out, batches, and the thread that reads sessions whose
- * clients negotiated out-of-band commands.
+ * Monitor sessions: input, output, batches of requests, and the thread that reads the sessions
+ * whose clients negotiated out-of-band commands.
  */
 #include "internal.h"
 
@@ -11,8 +11,8 @@
 #include "plan/json.h"
 #include "util/host.h"
 
-#define TRIM_AT       (1u << 20) /* bytes of a request after which memory is given back */
-#define LAST_WORDS_MS 200        /* for all clients together, when the process ends */
+#define TRIM_AT       (1u << 20) /* bytes of a request from which on malloc_trim() is called */
+#define LAST_WORDS_MS 200        /* limit of the final flush, for all clients together */
 #define CONTEXT_FDS   2          /* descriptors that a GMainContext may need */
 
 /* --- output --- */
@@ -22,7 +22,8 @@ static size_t waiting_locked(const Monitor *mon)
     return mon->out->len - mon->sent;
 }
 
-/* Hand over what the character device takes; monitor_writable() is called when it takes more. */
+/* Write as much output as the character device accepts; on_writable() writes more of it later.
+ * No-op inside a batch. */
 static void flush_locked(Monitor *mon)
 {
     if (mon->busy || waiting_locked(mon) == 0) {
@@ -50,7 +51,7 @@ static void append_locked(Monitor *mon, const char *text, size_t len, bool crlf)
     }
 }
 
-/* Append one message; outside a batch it leaves at once. Any thread. */
+/* Append text to the output. Outside a batch it is written immediately. Any thread. */
 static void emit_text(Monitor *mon, const char *text, size_t len, bool crlf)
 {
     g_mutex_lock(&mon->lock);
@@ -98,6 +99,8 @@ static MonitorLate *pop_late_locked(Monitor *mon)
     return l;
 }
 
+/* Store the event, which is consumed, in place of an older one with the same subject. If the queue
+ * is full, its oldest event is dropped. */
 static void keep_late_locked(Monitor *mon, const char *subject, struct json_object *event)
 {
     GList *old = g_hash_table_lookup(mon->late_of, subject);
@@ -115,7 +118,7 @@ static void keep_late_locked(Monitor *mon, const char *subject, struct json_obje
     g_hash_table_insert(mon->late_of, l->subject, mon->late.tail);
 }
 
-/* The client reads again: append the events that were kept, in their order. */
+/* Append the stored events to the output, oldest first, until MONITOR_OUT_MAX bytes are unsent. */
 static void append_late_locked(Monitor *mon)
 {
     while (mon->late.length > 0 && waiting_locked(mon) < MONITOR_OUT_MAX) {
@@ -154,7 +157,8 @@ static bool is_threaded(const Monitor *mon)
     return __atomic_load_n(&mon->threaded, __ATOMIC_ACQUIRE);
 }
 
-/* Whether the next request may be carried out. */
+/* Return whether the session may execute its next request: the output and the queue are below their
+ * limits, and (without a session thread) no command is deferred. */
 static bool may_take(Monitor *mon)
 {
     bool yes;
@@ -178,12 +182,12 @@ static void run_request(Monitor *mon, struct json_object *request, bool in_threa
 
     json_object_put(request);
     if (!response) {
-        return; /* deferred */
+        return; /* qmp_deferred_finish() sends the response */
     }
     if (generation == __atomic_load_n(&mon->generation, __ATOMIC_RELAXED)) {
         monitor_emit(mon, response);
     } else {
-        json_object_put(response); /* the client that asked is gone */
+        json_object_put(response); /* the client that sent the request has disconnected */
     }
 }
 
@@ -197,7 +201,7 @@ static void call_in_main_loop(Monitor *mon, GSourceFunc fn)
     g_source_unref(source);
 }
 
-/* From the session thread: leave a request to the main loop. */
+/* Queue a request, which is consumed, for the main loop. Called by the session thread. */
 static void enqueue(Monitor *mon, struct json_object *request)
 {
     g_mutex_lock(&mon->lock);
@@ -264,7 +268,8 @@ static gpointer thread_main(gpointer opaque)
     return NULL;
 }
 
-/* False if the host has no resources for it now. */
+/* Start the session thread if it does not run. Return false if the host lacks the descriptors or
+ * the thread that it requires. */
 static bool start_thread(MonitorSet *set)
 {
     if (set->thread) {
@@ -284,10 +289,11 @@ static bool start_thread(MonitorSet *set)
 }
 
 /*
- * The client negotiated out-of-band commands: from now on the session thread reads it, and owns
- * the framer and the input. `threaded` is set before the hand-over: the first byte that the
- * thread reads must not run a command there. Without the thread (a mux, or a host without
- * resources) everything stays on the main loop, in order.
+ * Move the session to the session thread, which then owns the framer and the input. Called after
+ * the client has negotiated out-of-band commands. `threaded` is set before the move, because a
+ * request that the thread reads must not be executed there as if on the main loop. If the thread
+ * cannot read the session (a mux, or a host without resources), the session remains on the main
+ * loop and executes all requests in order.
  */
 static void go_threaded(Monitor *mon)
 {
@@ -325,7 +331,8 @@ static void handle_message(Monitor *mon, const GString *text)
     }
 }
 
-/* Take input up to the end of the next message; returns how much that was. */
+/* Consume input up to the end of the next message and execute that message. Return the number of
+ * bytes consumed. */
 static size_t qmp_take(Monitor *mon, const char *buf, size_t len)
 {
     size_t used, size;
@@ -336,7 +343,7 @@ static size_t qmp_take(Monitor *mon, const char *buf, size_t len)
         handle_message(mon, mon->framer.text);
         framer_trim(&mon->framer);
         if (size >= TRIM_AT) {
-            malloc_trim(0); /* the parsed request was many times as large */
+            malloc_trim(0); /* the parsed request occupied a multiple of its text */
         }
     } else if (r == FRAME_BAD) {
         parse_error(mon, mon->framer.problem);
@@ -367,13 +374,14 @@ static void greet(Monitor *mon)
     monitor_emit(mon, o);
 }
 
+/* Reset the session for another client: drop all input, output, queued requests and events. */
 static void forget_client(Monitor *mon)
 {
     g_mutex_lock(&mon->lock);
     __atomic_store_n(&mon->negotiated, false, __ATOMIC_RELAXED);
     __atomic_store_n(&mon->oob, false, __ATOMIC_RELAXED);
     __atomic_add_fetch(&mon->generation, 1, __ATOMIC_RELAXED);
-    mon->deferred = NULL; /* its answer is dropped */
+    mon->deferred = NULL; /* qmp_deferred_finish() drops the response */
     g_string_truncate(mon->out, 0);
     mon->sent = 0;
     g_hash_table_remove_all(mon->late_of);
@@ -420,7 +428,7 @@ static void session_run_line(Monitor *mon, const char *line)
     }
 }
 
-/* One byte for the line editor. */
+/* Pass one byte to the line editor and execute the line that the byte completes. Return 1. */
 static size_t hmp_take(Monitor *mon, char byte)
 {
     const char *line = hmp_line_feed(&mon->line, byte);
@@ -433,8 +441,9 @@ static size_t hmp_take(Monitor *mon, char byte)
     return 1;
 }
 
-/* Carry out requests from the input until it or the client's patience ends. A request may run a
- * nested main loop, which appends to the input or, if the client goes, empties it. */
+/* Execute requests from the input until it is empty or may_take() is false. A request may run a
+ * nested main loop, which can append to the input. If the client disconnects there, the input is
+ * emptied and `generation` changes. */
 static void take_input(Monitor *mon)
 {
     while (mon->in_used < mon->in->len && may_take(mon)) {
@@ -453,6 +462,8 @@ static void take_input(Monitor *mon)
     }
 }
 
+/* Execute the requests of the input. On the main loop, the responses of one call are written
+ * together. No-op in a nested call. */
 static void feed(Monitor *mon)
 {
     bool batch = !is_threaded(mon);
@@ -472,7 +483,7 @@ static void feed(Monitor *mon)
     } while (mon->in->len > 0 && may_take(mon));
     mon->feeding = false;
     if (batch && mon->in->len == 0 && __atomic_load_n(&mon->oob, __ATOMIC_RELAXED)) {
-        go_threaded(mon); /* last: from here on the thread owns the framer */
+        go_threaded(mon); /* last, because the thread then owns the framer */
     }
 }
 
@@ -484,7 +495,7 @@ static void on_read(void *opaque, const uint8_t *buf, size_t len)
     feed(mon);
 }
 
-/* The client read some: send more, and continue with its requests. */
+/* The client has read output: write more of it, and execute further requests. */
 static void on_writable(void *opaque)
 {
     Monitor *mon = opaque;
@@ -578,7 +589,8 @@ bool monitor_open(Machine *m, Chardev *c, bool control, bool pretty, GError **er
     return true;
 }
 
-/* What still waits goes to the character device's own buffer, for its last flush. */
+/* Move the unsent output to the buffer of the character device and flush that for at most @ms
+ * milliseconds. */
 static void last_words(Monitor *mon, int ms)
 {
     g_mutex_lock(&mon->lock);

@@ -15,7 +15,8 @@
 
 typedef struct Monitor Monitor;
 
-/* QMP error classes; the code of a GError in QMP_ERROR. Any other GError is GenericError. */
+/* QMP error classes: the codes of GError domain QMP_ERROR. An error of another domain is reported
+ * as GenericError. */
 #define QMP_ERROR g_quark_from_static_string("qmp-error")
 typedef enum QmpErrorClass {
     QMP_GENERIC_ERROR,
@@ -27,7 +28,7 @@ typedef enum QmpErrorClass {
 typedef struct QmpDeferred QmpDeferred;
 
 /**
- * qmp_defer() - Answer the command that is being run later.
+ * qmp_defer() - Defer the response to the command that is being executed.
  * @m: the machine
  *
  * Called by the function of a QMP command, which then returns NULL without an error, or by
@@ -36,12 +37,12 @@ typedef struct QmpDeferred QmpDeferred;
  *
  * Locking: machine lock, main loop.
  * Return: owned by the caller until qmp_deferred_finish(). NULL if no session runs the command
- * (a test, or a tool): nobody can be answered.
+ * (a test, or a tool), because no client receives a response.
  */
 QmpDeferred *qmp_defer(Machine *m);
 
 /**
- * qmp_deferred_finish() - Send the answer of a deferred command and free @d.
+ * qmp_deferred_finish() - Send the response to a deferred command and free @d.
  * @d:      from qmp_defer()
  * @result: the value of "return", consumed; NULL if the command failed
  * @err:    the error if @result is NULL, consumed

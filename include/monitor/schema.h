@@ -95,13 +95,13 @@ extern const size_t qmp_n_commands;
 extern const QmpEventSchema qmp_events[];
 extern const size_t qmp_n_events;
 
-/* The command with this name; NULL if there is none. */
+/* Return the command with this name; NULL if it does not exist. */
 const QmpCommand *qmp_find(const char *name);
-/* The text of a value of an enum; both must be in the schema. */
+/* Return the text of a value of an enum type. Both must exist in the schema. */
 const char *qmp_enum_name(const char *type, int value);
 
 /**
- * qmp_schema_check() - check a value against a type
+ * qmp_schema_check() - Check a value against a type.
  * @type: the type
  * @value: the value; NULL is the JSON value null
  * @path: name of the value in messages; "" for the arguments of a command
@@ -114,14 +114,14 @@ bool qmp_schema_check(const QmpType *type, struct json_object *value, const char
                       GError **err);
 
 /**
- * qmp_schema_unmarshal() - store checked arguments in the structure of a command
+ * qmp_schema_unmarshal() - Store checked arguments in the structure of a command.
  * @type: type of the arguments, which has offsets
  * @args: arguments that qmp_schema_check() accepted
  * @out: structure, zeroed by the caller; strings and objects in it are borrowed from @args
  */
 void qmp_schema_unmarshal(const QmpType *type, struct json_object *args, void *out);
 
-/* The result of query-qmp-schema; owned by the caller. */
+/* Return the result of query-qmp-schema, owned by the caller. */
 struct json_object *qmp_schema(void);
 
 #endif
