@@ -35,7 +35,7 @@ static const PlanBusRule rules[PLAN_BUS_KINDS] = {
         .name = "pcie-port", .doc = "the link below a PCI Express port", .addr = PLAN_ADDR_PCI,
         .ari = true,
         .roles = ROLE(ENDPOINT) | ROLE(UPSTREAM) | ROLE(PCIE_BRIDGE) | ROLE(BRIDGE),
-        /* conventional functions, too: QEMU's users plug edu there */
+        /* conventional functions, too: QEMU command lines plug edu there */
         .slots = PLAN_SLOT_CONVENTIONAL | PLAN_SLOT_EXPRESS,
         .takes = "one device, a switch upstream port or a bridge",
         .hotplug = PLAN_HOTPLUG_UNLESS, .hotplug_prop = "hotplug", .suffix = "",
@@ -80,7 +80,7 @@ const char *plan_role_name(PlanPciRole role)
     return (unsigned)role < G_N_ELEMENTS(names) ? names[role] : names[0];
 }
 
-/* One to max_digits hexadecimal digits. */
+/* Parse 1 to @max_digits hexadecimal digits and advance *text past them. */
 static bool parse_hex(const char **text, unsigned max_digits, unsigned *value)
 {
     unsigned n = 0, v = 0;
@@ -98,7 +98,7 @@ static const char *skip_0x(const char *text)
     return g_ascii_strncasecmp(text, "0x", 2) == 0 ? text + 2 : text;
 }
 
-/* SLOT[.FUNCTION], "0x" allowed in front of either, as management software writes them. */
+/* Parse SLOT[.FUNCTION]. Management software writes "0x" in front of either. */
 static bool parse_slot(const char *text, PlanPciAddr *addr)
 {
     unsigned slot, fn = 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Advice for a device that has no place. Each suggestion is possible at the time of the message:
- * for a machine that is being planned, buses with free slots, a device that provides such a bus, or
- * a free function of a slot; for a running machine, the buses that accept a device now.
+ * Advice for a device that has no place. Each suggestion is possible at the time of the message.
+ * For a machine that is being planned, it is a bus with free slots, a device that provides such a
+ * bus, or a free function of a slot. For a running machine it is a bus that accepts a device.
  */
 #include "plan/internal.h"
 
@@ -29,7 +29,7 @@ char *plan_name_buses(const PlanIndex *x, const PlanType *t)
     return g_string_free(out, FALSE);
 }
 
-/* The first bus that accepts the type now; NULL: none does. */
+/* Return the first bus that accepts the type now; NULL if none does. */
 static const PlanBusNode *advice_bus(const PlanIndex *x, const PlanType *t)
 {
     for (guint i = 0; i < x->bus_order->len; i++) {
@@ -40,7 +40,7 @@ static const PlanBusNode *advice_bus(const PlanIndex *x, const PlanType *t)
     return NULL;
 }
 
-/* The type's bus would take t. */
+/* Return whether the bus that @carrier provides accepts @t. */
 static bool advice_carries(const PlanType *carrier, const PlanType *t)
 {
     PlanBusNode bus = { .kind = carrier->provides, .rule = plan_bus_rule(carrier->provides) };
@@ -50,14 +50,16 @@ static bool advice_carries(const PlanType *carrier, const PlanType *t)
     return carrier->user_creatable && carrier->provides != PLAN_BUS_NONE && plan_bus_takes(&bus, t);
 }
 
-/* Express ports first: on these most devices can be plugged and unplugged later. */
+/* Return whether the type is an Express port. Advice names these first, because most devices can be
+ * plugged and unplugged below a port. */
 static bool advice_preferred(const PlanType *t)
 {
     return t->role == PLAN_PCI_ROOT_PORT || t->role == PLAN_PCI_DOWNSTREAM;
 }
 
-/* Types of which each stands on the bus of the next and the first takes t, up to one that a bus
- * accepts now. The shortest such chain, ports before others; 0: there is none. */
+/* Find the shortest chain of types in which the bus of chain[0] accepts @t, the bus of each further
+ * type accepts the type before it, and an existing bus accepts the last type now. Ports are
+ * preferred. Return its length, at most @max; 0 if there is none. */
 static unsigned advice_chain(const PlanIndex *x, const PlanType *t, unsigned max,
                              const PlanType **chain)
 {
@@ -82,7 +84,8 @@ static unsigned advice_chain(const PlanIndex *x, const PlanType *t, unsigned max
     return 0;
 }
 
-/* "add a pcie-root-port and on its bus an x3130-upstream first" */
+/* Append "add a pcie-root-port and on its bus an x3130-upstream first". Return false if no chain
+ * exists. */
 static bool advise_chain(const PlanIndex *x, const PlanType *t, GString *out)
 {
     const PlanType *chain[CHAIN_MAX];
@@ -142,8 +145,8 @@ static bool advice_bus_nr_free(const PlanIndex *x, unsigned n)
     return true;
 }
 
-/* The bus number that a further root may start at: half of them, or the highest that is free, since
- * root buses share the windows by their bus numbers. */
+/* Return a free first bus number for a further root bus: 0x80 if possible, because root buses share
+ * the windows in proportion to their bus numbers. */
 static unsigned advice_bus_nr(const PlanIndex *x)
 {
     unsigned n = 0xff;
@@ -179,7 +182,8 @@ static void advise_carriers(const PlanIndex *x, const PlanBusNode *node, const P
     g_string_append(out, n ? " there brings a further bus" : "");
 }
 
-/* Addresses that are given are held before others are chosen, so function 0 needs its own given. */
+/* Suggest a free function of an occupied slot. Function 0 must have an explicit address, because
+ * explicit addresses are reserved before other addresses are chosen. */
 static bool advise_function(const PlanIndex *x, const PlanBusNode *node, const PlanDevice *d,
                             GString *out)
 {
@@ -204,7 +208,7 @@ static bool advise_function(const PlanIndex *x, const PlanBusNode *node, const P
     return true;
 }
 
-/* A bus has room for one device; a switch on it, for many. */
+/* Suggest a switch, which provides further buses below a bus for one device. */
 static void advise_switch(const PlanIndex *x, const PlanDevice *d, GString *out)
 {
     for (size_t i = 0; i < x->catalog->n_types && d->t->role == PLAN_PCI_ENDPOINT; i++) {

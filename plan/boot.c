@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The boot section: which images a machine boots, by role, size and SHA-256, and the kernel's
- * command line. Paths of images belong to the host.
+ * The boot section: the images that a machine boots, by role, size and SHA-256, and the command
+ * line of the kernel. Paths of images belong to the host.
  */
 #include "plan/internal.h"
 
@@ -60,7 +60,7 @@ static unsigned role_order(const char *role)
     return i;
 }
 
-/* Kept in the order of the table, so that equal sections have equal text. */
+/* Insert in the order of the table, so that equal sections have equal text. */
 PlanBootImage *plan_add_boot(PlanMachine *m, const char *role)
 {
     PlanBootImage *b = g_new0(PlanBootImage, 1);
@@ -97,7 +97,7 @@ void plan_set_boot(PlanMachine *to, const PlanMachine *from)
     plan_boot_copy(to, from);
 }
 
-/* --- files beside each other --- */
+/* --- combining files --- */
 
 static bool boot_images_differ(const char *role, const char *what, GError **err)
 {
@@ -136,7 +136,7 @@ bool plan_boot_combine(PlanMachine *base, PlanMachine *other, GError **err)
     return true;
 }
 
-/* --- out --- */
+/* --- output --- */
 
 struct json_object *plan_boot_to_json(const PlanMachine *m)
 {
@@ -162,7 +162,7 @@ struct json_object *plan_boot_to_json(const PlanMachine *m)
     return o;
 }
 
-/* Role to path; NULL: no path is known. */
+/* Return an object that maps roles to paths; NULL if no path is known. */
 struct json_object *plan_boot_paths_to_json(const PlanMachine *m)
 {
     struct json_object *o = NULL;
@@ -178,7 +178,7 @@ struct json_object *plan_boot_paths_to_json(const PlanMachine *m)
     return o;
 }
 
-/* --- what differs --- */
+/* --- differences --- */
 
 static struct json_object *digest_json(const PlanBootImage *b)
 {
@@ -204,7 +204,7 @@ static bool same_image(const PlanBootImage *a, const PlanBootImage *b)
 void plan_diff_boot(struct json_object *out, const PlanMachine *wanted, const PlanMachine *have)
 {
     if (!wanted->has_boot || !have->has_boot) {
-        return; /* not stated in one of them */
+        return; /* one of the descriptions has no boot section */
     }
     for (size_t i = 0; i < G_N_ELEMENTS(roles); i++) {
         const PlanBootImage *a = plan_find_boot(wanted, roles[i]);

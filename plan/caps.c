@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Capability properties: what a port type requires cannot be off, what needs Express needs it,
- * and an offset leaves room for the entry. Overlaps are the PCI core's to find.
+ * Rules for capability properties. A capability that the port type requires cannot be off, a
+ * capability that depends on Express requires Express, and an offset must leave room for the entry.
+ * The PCI core detects overlaps.
  */
 #include "plan/internal.h"
 
@@ -130,7 +131,7 @@ static bool check_one(PlanDevice *d, const PlanCapability *cap, bool express, GE
     return check_offset(d, cap, err);
 }
 
-/* Off unless the user or a global asked for it. */
+/* Switch the capability off unless the user or a global has set the property. */
 static void default_off(PlanDevice *d, const PlanCapability *cap)
 {
     PlanSetting *s = cap ? setting_of(d, cap) : NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Look-ups in a catalogue.
+ * Lookups in a catalogue.
  */
 #include "plan/internal.h"
 
@@ -19,7 +19,8 @@ const PlanType *plan_find_type(const PlanCatalog *c, const char *name)
     return NULL;
 }
 
-/* Names and aliases of the types that a user may give: 2 * n_types of them. */
+/* Return the name (even @i) or alias (odd @i) of type i / 2; NULL if users may not create the type.
+ * @i is less than 2 * n_types. */
 static const char *catalog_type_name(const void *catalog, size_t i)
 {
     const PlanCatalog *c = catalog;

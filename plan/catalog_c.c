@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A catalogue as C source: the emulator prints its own at build time, backplane-plan links it.
+ * A catalogue as C source. The emulator prints its catalogue at build time, and backplane-plan is
+ * linked with it.
  */
 #include "plan/internal.h"
 
@@ -54,7 +55,7 @@ static void put_props(GString *out, const char *name, const PlanProp *props, siz
         put_string(out, p->doc);
         g_string_append(out, "},\n");
     }
-    g_string_append(out, "    { NULL }\n};\n"); /* C has no empty tables */
+    g_string_append(out, "    { NULL }\n};\n"); /* C has no empty arrays */
 }
 
 static void put_bars(GString *out, const char *name, const PlanType *t)

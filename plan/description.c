@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The description's own life: making, copying, freeing, and parsing single options into it.
+ * Creating, copying and freeing descriptions, and parsing single options.
  */
 #include "plan/internal.h"
 
@@ -190,7 +190,7 @@ static GPtrArray *serials_copy(const GPtrArray *serials)
     return copy;
 }
 
-/* The copy has no index: it is complete in meaning but must be resolved before it is added to. */
+/* Copy a description without its index. The copy must be resolved before a device is added. */
 PlanMachine *plan_machine_copy(const PlanMachine *m)
 {
     PlanMachine *copy = g_new0(PlanMachine, 1);
@@ -289,7 +289,8 @@ static bool description_set_id(PlanDevice *d, const char *text, GError **err)
     return true;
 }
 
-/* A number as JSON is slot << 3 | function, as QEMU's clients send it; -1 means any place. */
+/* Set the address. A JSON number is slot << 3 | function, as clients of QEMU send it; -1 means any
+ * address. */
 static bool set_addr(PlanDevice *d, struct json_object *value, const char *text, GError **err)
 {
     if (json_object_is_type(value, json_type_int)) {
@@ -393,7 +394,7 @@ PlanDevice *plan_device_from_json_known(struct json_object *o, const PlanCatalog
     return device_from_json(o, c, err);
 }
 
-/* The type in front of the other options of the text form, before these are parsed. */
+/* Check the type at the start of the text form, before the other options are parsed. */
 static bool expect_first_word(const char *text, const PlanCatalog *c, GError **err)
 {
     size_t len = strcspn(text, "=,");
@@ -452,7 +453,7 @@ bool plan_machine_parse(PlanMachine *m, const char *text, GError **err)
     return ok;
 }
 
-/* driver=TYPE,property=PROP,value=VALUE */
+/* Parse driver=TYPE,property=PROP,value=VALUE. */
 static PlanGlobal *global_from_options(const char *text, GError **err)
 {
     static const char *const keys[] = { "driver", "property", "value" };
@@ -514,7 +515,7 @@ static gboolean host_equal(gconstpointer a, gconstpointer b)
     return strcmp(p->id, q->id) == 0 && strcmp(p->kind, q->kind) == 0;
 }
 
-/* The index of m->host, made anew if the array was changed behind its back. */
+/* Return the index of m->host. It is rebuilt if the array has another length than the index. */
 static GHashTable *host_index(PlanMachine *m)
 {
     if (m->host_index && g_hash_table_size(m->host_index) == m->host->len) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Differences between two machines that a guest can observe. Devices are matched by their places,
- * because a guest cannot observe ids. For a property that names a host part, only whether it is set
- * counts.
+ * because a guest cannot observe ids. For a property that names a host part, the
+ * comparison is limited to whether the property is set.
  */
 #include "plan/internal.h"
 
@@ -62,7 +62,7 @@ static void compare_settings(struct json_object *out, const char *device, const 
     }
 }
 
-/* "0000:40/01.0/00.0": the way from the root bus. */
+/* Return the path of the device from its root bus, as in "0000:40/01.0/00.0". */
 static char *path_of(const PlanDevice *d)
 {
     GString *path;
@@ -125,7 +125,8 @@ static void compare_devices(struct json_object *out, const PlanMachine *wanted,
     }
 }
 
-/* The saved state of a device is found by its name, so at equal places the names must be equal. */
+/* Report devices at equal places with different names. A stream identifies the state of a device by
+ * its name. */
 static struct json_object *diff_names(const PlanMachine *wanted, const PlanMachine *have)
 {
     g_autoptr(GHashTable) theirs = by_path(have);
@@ -160,7 +161,8 @@ static struct json_object *diff_resolved(const PlanMachine *wanted, const PlanMa
     return out;
 }
 
-/* m itself when it has its index, else a resolved copy in *copy; NULL if that is refused. */
+/* Return @m if it has an index; otherwise a resolved copy, also stored in *copy. NULL with @err set
+ * if the description cannot be resolved. */
 static const PlanMachine *indexed(const PlanMachine *m, const PlanCatalog *c, PlanMachine **copy,
                                   GError **err)
 {

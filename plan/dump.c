@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The description as JSON, out: keys in a fixed order, so that dump, read, dump is identical.
+ * Writing a description as JSON. The order of keys is fixed, so that a description that was read
+ * and written again has the same text.
  */
 #include "plan/internal.h"
 
@@ -37,7 +38,8 @@ struct json_object *plan_value_to_json(const PlanProp *p, const PlanValue *v)
     }
 }
 
-/* An object of those settings that are (or are not) the host's; NULL if there are none. */
+/* Return an object of the settings that belong to the host (@host) or to the guest; NULL if there
+ * are none. */
 static struct json_object *dump_settings(const GPtrArray *settings, const PlanProp *props, size_t n,
                                          bool host)
 {

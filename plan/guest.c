@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Separation of guest and host: a stream contains the guest's part of a description only, because
- * the sender must not choose files of this host.
+ * Separation of guest and host. A migration stream contains only the guest section of a
+ * description, because the sender must not choose files of this host.
  */
 #include "plan/internal.h"
 

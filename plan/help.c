@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Help texts, made from the catalogue.
+ * Help texts, generated from the catalogue.
  */
 #include "plan/internal.h"
 
@@ -54,7 +54,8 @@ static const char *kind_word(const PlanProp *p)
     return p->kind == PLAN_PROP_BACKEND && p->backend ? p->backend : words[p->kind];
 }
 
-/* compat: the default on the machine in question, or NULL for the property's own. */
+/* Append one property. @compat: its default on the machine version, or NULL for the default of the
+ * property. */
 static void append_prop(GString *out, const PlanProp *p, const char *compat)
 {
     g_autofree char *choices =

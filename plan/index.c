@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The index of a resolved description: ids, buses and slots are found without a search.
+ * The index of a resolved description: hash tables of ids, buses and types, and the slots of each
+ * bus.
  */
 #include "plan/internal.h"
 
@@ -94,7 +95,8 @@ static const char *index_prop_name(const void *table, size_t i)
     return ((const PlanProp *)table)[i].name;
 }
 
-/* Families that -global may name: settings apply to every member that has the property. */
+/* Return whether the type is a member of a family that -global can name. A global of a family
+ * applies to each member that has the property. */
 static bool in_family(const PlanType *t, const char *family)
 {
     bool virtio = g_str_has_prefix(t->name, "virtio-") && t->role == PLAN_PCI_ENDPOINT;

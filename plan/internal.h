@@ -14,9 +14,9 @@
 #include "util/suggest.h"
 
 enum {
-    PLAN_ID_MAX = 127,          /* bytes of an id; places built on it fit a stream's 255 */
+    PLAN_ID_MAX = 127,          /* bytes of an id; places derived from it fit 255 bytes */
     PLAN_DEPTH_MAX = 24,        /* bridges above a device */
-    PLAN_DEVICES_MAX = 1 << 17, /* a full segment twice over */
+    PLAN_DEVICES_MAX = 1 << 17, /* twice the functions of a segment */
     PLAN_TEXT_MAX = 128 << 20,  /* bytes of a description */
     PLAN_OPTION_MAX = 1 << 20,  /* bytes of one option */
     PLAN_JSON_DEPTH = 32,
@@ -32,21 +32,23 @@ bool plan_fail(GError **err, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /* Return text in quotes for a message; g_free(). Control characters and invalid UTF-8 are escaped,
  * long text is truncated. */
 char *plan_quote(const char *text);
-/* "device 'nic0' (virtio-net-pci)", or of an anonymous one "device 'virtio-net-pci' (-device
- * option 3) at 05.0". g_free. */
+/* Return "device 'nic0' (virtio-net-pci)" or, for an anonymous device, "device 'virtio-net-pci'
+ * (-device option 3) at 05.0"; g_free(). */
 char *plan_device_label(const PlanDevice *d);
 /* Like plan_device_label() without the address, for messages that contain it elsewhere. */
 char *plan_device_short_label(const PlanDevice *d);
 
-/* Strings from JSON: no NUL inside, at most max bytes. The message of these two lacks its
- * subject ("must be a string"), which the caller puts in front. */
+/* Set *text to the string @o, borrowed. Fails if @o is not a string, contains NUL, or exceeds @max
+ * bytes. The messages of this function and the next lack the subject ("must be a string"), which
+ * the caller prepends. */
 bool plan_json_string(struct json_object *o, size_t max, const char **text, GError **err);
-/* The text of a scalar as an option would write it (*text NULL for null); g_free. */
+/* Set *text to a JSON scalar as an option would write it, NULL for null; g_free(). */
 bool plan_json_scalar(struct json_object *o, char **text, GError **err);
-/* A description or an option as JSON. NULL and a message. */
+/* Parse a description or an option. @what names the text in messages. Return the value, owned by
+ * the caller, or NULL with @err set. */
 struct json_object *plan_json_parse(const char *text, size_t len, const char *what, GError **err);
 
-/* "4K", "1M", "1028K". */
+/* Append a size in bytes as "4K", "1M" or "1028K". */
 void plan_append_size(GString *s, uint64_t size);
 
 PlanSetting *plan_setting_new(const char *name, const char *text, bool given);
@@ -61,14 +63,14 @@ typedef struct PlanBusNode {
     char *name;
     PlanBusKind kind;
     const PlanBusRule *rule;
-    PlanDevice *owner;        /* NULL: the machine's root bus */
+    PlanDevice *owner;        /* NULL: the root bus of the machine */
     struct PlanBusNode *root; /* the root bus above, or itself */
-    unsigned number, n_buses; /* of a root: first bus number, buses from it down */
+    unsigned number, n_buses; /* of a root: first bus number, number of buses below and itself */
     unsigned depth, n_devices;
-    uint32_t used;         /* slots that hold something */
-    PlanDevice **slot[32]; /* each eight functions, or NULL */
+    uint32_t used;         /* bit for each occupied slot */
+    PlanDevice **slot[32]; /* arrays of 8 functions, or NULL */
     GHashTable *numbers;   /* NUMBER: number -> device */
-    bool orphan;           /* its owner was removed first; freed with its last device */
+    bool orphan;           /* the owner was removed; freed with the last device */
 } PlanBusNode;
 
 typedef struct PlanIndex {
@@ -78,8 +80,8 @@ typedef struct PlanIndex {
     GHashTable *defaults; /* type name -> (property -> text): globals over compat values */
     GHashTable *devices;  /* id or place -> PlanDevice */
     GHashTable *buses;    /* name -> PlanBusNode */
-    GPtrArray *bus_order; /* PlanBusNode in creation order; owns */
-    GHashTable *unique;   /* slot and chassis numbers taken -> PlanDevice */
+    GPtrArray *bus_order; /* PlanBusNode in creation order, owned */
+    GHashTable *unique;   /* used slot and chassis number -> PlanDevice */
     PlanBusNode *root;    /* NULL: a machine without PCI */
     bool running;         /* a device is being added to a running machine: hot-plug rules apply */
 } PlanIndex;
@@ -96,14 +98,15 @@ void plan_index_remove_bus(PlanIndex *x, PlanBusNode *node);
  * -> text, may be NULL) overrides the table's defaults and is overridden by given values. */
 bool plan_resolve_settings(GPtrArray **settings, const PlanProp *props, size_t n,
                            GHashTable *defaults, GError **err);
-/* Type, id, settings: everything of d that needs no bus. */
+/* Resolve type, id and settings of @d, which do not depend on a bus. */
 bool plan_resolve_device(PlanIndex *x, PlanDevice *d, GError **err);
-/* Give a resolved setting another value, as if the user had. */
+/* Set a resolved setting to another value, as if the user had given the value. */
 void plan_setting_choose(PlanSetting *s, const PlanProp *p, PlanValue v);
 const PlanProp *plan_prop_of(const PlanDevice *d, const char *name);
 bool plan_device_flag(const PlanDevice *d, const char *name, bool otherwise);
 
-/* merge.c: combine files that each describe a part. Two values for one property are an error. */
+/* merge.c: combine files that describe parts of a machine. Two different values of one property are
+ * an error. */
 bool plan_settings_combine(GPtrArray *base, const GPtrArray *other, const char *subject,
                            const PlanProp *props, size_t n, GError **err);
 bool plan_combine(PlanMachine *base, PlanMachine *other, const PlanCatalog *c, GError **err);
@@ -121,7 +124,7 @@ bool plan_read_boot(PlanMachine *m, struct json_object *o, GError **err);
 bool plan_read_boot_paths(PlanMachine *m, struct json_object *o, GError **err);
 bool plan_read_serials(PlanMachine *m, struct json_object *o, GError **err);
 
-/* diff.c: wanted and have are taken, either may be NULL. */
+/* diff.c: append one difference. `wanted` and `have` are consumed; either may be NULL. */
 void plan_report_difference(struct json_object *out, const char *device, const char *property,
                             struct json_object *wanted, struct json_object *have);
 
@@ -133,55 +136,56 @@ bool plan_take_number(PlanIndex *x, PlanDevice *d, GError **err);
 bool plan_choose_number(PlanIndex *x, PlanDevice *d, GError **err);
 void plan_release_number(PlanIndex *x, PlanDevice *d);
 
-/* caps.c: what the bus means for the capabilities. d is on its bus. */
+/* caps.c: check the capabilities of @d, which is on its bus, against the bus type. */
 bool plan_check_capabilities(PlanDevice *d, GError **err);
 bool plan_has_ari(const PlanDevice *d);
-/* The type has the conventional capability and it is not switched off. */
+/* Return whether the type has the conventional capability and the capability is not off. */
 bool plan_has_cap(const PlanDevice *d, unsigned id);
 
 /* room.c */
 typedef struct PlanRoom {
-    uint64_t need, window; /* bytes; window 0: not known, or the root bus has none */
+    uint64_t need, window; /* bytes; window 0: unknown, or the root bus has none */
 } PlanRoom;
 const char *plan_resource_name(PlanResource r);
 uint64_t plan_bar_size(const PlanDevice *d, const PlanBar *b);
 PlanRoom plan_bus_room(const PlanIndex *x, const PlanBusNode *node, PlanResource r);
-/* The memory BARs of all devices can be placed in the windows of their root buses. */
+/* Check that the memory BARs of all devices fit the windows of their root buses. */
 bool plan_check_room(const PlanMachine *m, GError **err);
 
 /* place.c */
 typedef enum PlanFound { PLAN_FOUND, PLAN_NOT_YET, PLAN_REFUSED } PlanFound;
-/* The bus that d names or falls to (NULL for board devices). NOT_YET, unless it is the `last`
- * try: the name may be that of an anonymous device's bus that has no place yet. */
+/* Set *node to the bus that @d names, or to the default bus; NULL for board devices. Return
+ * PLAN_NOT_YET for an unknown name unless @last: an anonymous device without a place may provide
+ * the bus. PLAN_REFUSED with @err set on failure. */
 PlanFound plan_find_bus(PlanIndex *x, PlanDevice *d, bool last, PlanBusNode **node, GError **err);
-/* Put d there, at its address or the lowest free one. */
+/* Place @d on @node, at its address or at the lowest free one. */
 bool plan_put(PlanIndex *x, PlanDevice *d, PlanBusNode *node, GError **err);
 void plan_take_out(PlanIndex *x, PlanDevice *d);
-/* Function 0 and ARI, for one slot. */
+/* Check the conditions for function 0 and ARI of one slot. */
 bool plan_check_slot(const PlanBusNode *node, unsigned slot, GError **err);
 bool plan_bus_hotplug(const PlanBusNode *node);
 void plan_bus_slots(const PlanBusNode *node, unsigned *first, unsigned *last);
-/* True if the rules of the bus allow a device of this type; free slots are not checked. */
+/* Return whether the rules of the bus allow a device of this type. Free slots are not checked. */
 bool plan_bus_takes(const PlanBusNode *node, const PlanType *t);
-/* Slots as "01-04, 06-1f", "none". g_free. */
+/* Return the free slots as "01-04, 06-1f" or "none"; g_free(). */
 char *plan_free_slots(const PlanBusNode *node);
 /* True if the bus allows the type, has a free slot and, while the machine runs, supports hot plug.
  */
 bool plan_bus_accepts(const PlanIndex *x, const PlanBusNode *node, const PlanType *t);
 
 /* advice.c */
-/* "'rp0', 'rp1'": the buses that accept the type; "" if none does. g_free. */
+/* Return the buses that accept the type as "'rp0', 'rp1'"; "" if none does; g_free(). */
 char *plan_name_buses(const PlanIndex *x, const PlanType *t);
-/* Return a suggestion for d, which has no place: the end of a message. `full`: the requested bus,
- * and that has no free slot, or NULL. g_free. */
+/* Return a suggestion for @d, which has no place, as the end of a message; g_free(). @full: the
+ * requested bus if it has no free slot, or NULL. */
 char *plan_advice(const PlanIndex *x, const PlanDevice *d, const PlanBusNode *full);
 
-/* numbered.c: places on buses that count. */
+/* numbered.c: places on buses with PLAN_ADDR_NUMBER. */
 bool plan_numbered_has_room(const PlanBusNode *node, const PlanType *t);
-/* True if d is on such a bus and its number was given. */
+/* Return whether @d is on such a bus and its number was given. */
 bool plan_number_given(const PlanDevice *d);
 bool plan_put_numbered(PlanDevice *d, PlanBusNode *node, GError **err);
-/* tree.c: the way up to a root, its length, and the room in bus numbers. */
+/* tree.c: the root of each bus, its depth, and the available bus numbers. */
 bool plan_attach_bus(PlanBusNode *node, GError **err);
 void plan_detach_bus(PlanBusNode *node);
 bool plan_check_bus_numbers(PlanIndex *x, GError **err);

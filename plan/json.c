@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Strict JSON (contract in plan/json.h): a scanner checks grammar and limits without allocating,
- * then json-c builds the value. The scanner counts keys; if json-c's objects hold fewer, one of
- * them has a key twice, and a second scan finds its name.
+ * Strict JSON (contract in plan/json.h). A scanner checks grammar and limits without allocating,
+ * and json-c then builds the value. The scanner counts keys. If the objects of json-c have fewer
+ * keys, an object has a key twice, and a second scan finds the key.
  */
 #include "plan/json.h"
 
@@ -59,7 +59,7 @@ static bool scan_escape(Scanner *s)
     return true;
 }
 
-/* s->p is behind the opening quote; afterwards behind the closing one. */
+/* Scan a string. s->p is after the opening quote, and on return after the closing quote. */
 static bool scan_string(Scanner *s, char quote)
 {
     const char *begin = s->p;
@@ -84,7 +84,7 @@ static bool scan_string(Scanner *s, char quote)
     return true;
 }
 
-/* RFC 8259 section 6. */
+/* Return whether the word is a number (RFC 8259 section 6). */
 static bool is_number(const char *word, bool *integer)
 {
     const char *p = word + (*word == '-'), *q = p + strspn(p, "0123456789");
@@ -136,7 +136,7 @@ static bool scan_word(Scanner *s)
 
 static bool scan_value(Scanner *s);
 
-/* Second scan: true if this object had the key before. */
+/* Return whether the object has the key already. Used by the second scan. */
 static bool seen_before(Scanner *s, GHashTable **seen, const char *key, size_t len)
 {
     if (!*seen) {
@@ -230,7 +230,8 @@ static bool json_scan_value(Scanner *s)
     return s->p == s->end || json_syntax_fail(s, "something follows its end");
 }
 
-/* Members of all objects inside o. The depth was checked. */
+/* Return the number of members of all objects in @o. The scanner has limited the depth of the
+ * recursion. */
 static size_t count_members(struct json_object *o)
 {
     size_t n = 0;

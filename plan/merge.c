@@ -3,9 +3,9 @@
  * Merging descriptions: a command line into a file, and files that each
  * describe a part of a machine.
  *
- * A device of the command line with the id of one in the file changes what it names and leaves the
- * rest. Files have equal rank: two values for one property are an error, which names
- * the property.
+ * A device of the command line with the id of a device in the file replaces the properties that it
+ * names and keeps the others. Files have equal rank: two values of one property are an error, which
+ * names the property.
  */
 #include "plan/internal.h"
 
@@ -74,7 +74,8 @@ static void merge_settings(GPtrArray *base, const GPtrArray *over)
     }
 }
 
-/* Another type keeps the place; the properties were the old type's. */
+/* Merge @over into @d. If the type changes, the place is kept and the properties are discarded,
+ * because they belong to the old type. */
 static void merge_device(PlanDevice *d, PlanDevice *over, const PlanCatalog *c)
 {
     bool moved = over->bus && g_strcmp0(over->bus, d->bus) != 0;
@@ -165,9 +166,10 @@ bool plan_merge(PlanMachine *base, const PlanMachine *over, const PlanCatalog *c
     return true;
 }
 
-/* --- files beside each other --- */
+/* --- combining files --- */
 
-/* "the machine: property 'aia' is 'none' in one file and 'aplic' in another" */
+/* Set an error as "the machine: property 'aia' is 'none' in one file and 'aplic' in another".
+ * Return false. */
 static bool merge_differ_fail(const char *subject, const char *what, const char *a, const char *b,
                               GError **err)
 {
@@ -188,7 +190,7 @@ static bool combine_text(char **base, char **other, const char *what, GError **e
     return true;
 }
 
-/* An alias and the machine that it means are the same. */
+/* Combine the machine types. A name and its alias are equal. */
 static bool combine_type(PlanMachine *base, PlanMachine *other, const PlanCatalog *c, GError **err)
 {
     const PlanMachineType *t = c && base->type ? plan_find_machine(c, base->type) : NULL;
@@ -207,7 +209,7 @@ static bool combine_number(uint64_t base, uint64_t other, const char *what, GErr
     return !base || !other || base == other || merge_differ_fail("the machine", what, a, b, err);
 }
 
-/* "on" and "true", "4K" and "4096" are the same. */
+/* Return whether two texts have the same value, for example "on" and "true", or "4K" and "4096". */
 static bool same_value(const PlanProp *p, const char *a, const char *b)
 {
     PlanValue x, y;

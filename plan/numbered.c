@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Places that are a number in a property of the device: the ports of a virtio serial bus. A type
- * starts at the smallest number of its property, the bus ends at the limit of its owner.
+ * Places that are a number in a property of the device: the ports of a virtio serial bus. The
+ * lowest number is the minimum of the property; the highest is the limit that the owner of the bus
+ * sets.
  */
 #include "plan/internal.h"
 
@@ -22,7 +23,7 @@ static const PlanProp *number_prop(const PlanType *t, const PlanBusRule *rule)
     return rule->number_prop ? plan_find_prop(t->props, t->n_props, rule->number_prop) : NULL;
 }
 
-/* The lowest free number from `from` on, or the bus's limit. */
+/* Return the lowest free number that is at least @from, or the limit of the bus. */
 static uint64_t next_free(const PlanBusNode *node, uint64_t from)
 {
     uint64_t limit = numbered_limit(node), n = from;
@@ -48,7 +49,7 @@ bool plan_number_given(const PlanDevice *d)
     return s && s->given && s->value.u != p->def;
 }
 
-/* "1-3, 7", "none" */
+/* Return the free numbers as "1-3, 7" or "none"; g_free(). */
 static char *free_numbers(const PlanBusNode *node, uint64_t first)
 {
     uint64_t limit = numbered_limit(node);

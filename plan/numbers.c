@@ -7,7 +7,7 @@
 
 static const struct NumberRule {
     uint16_t roles;
-    const char *major, *minor; /* major may be NULL; the minor one is chosen when not given */
+    const char *major, *minor; /* major may be NULL; minor is chosen if it is not given */
     bool choose;
 } number_rules[] = {
     { 1 << PLAN_PCI_ROOT_PORT | 1 << PLAN_PCI_DOWNSTREAM, "chassis", "slot", true },

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The two spellings of an option: key=value,... and a JSON object.
+ * The two forms of an option: key=value,... and a JSON object.
  */
 #include "plan/internal.h"
 
 enum { KEY_MAX = 256, NEST_MAX = 16, LIST_MAX = 4096 };
 
-/* The text up to the next single comma; *text moves behind it, or becomes NULL at the end. */
+/* Return the text up to the next single comma; g_free(). *text is advanced past the comma, or set
+ * to NULL at the end. */
 static char *options_take_value(const char **text)
 {
     GString *out = g_string_new(NULL);
@@ -23,10 +24,10 @@ static char *options_take_value(const char **text)
     return g_string_free(out, FALSE);
 }
 
-/* Words without '=' that switch off what follows their "no". */
+/* Words without '=' that switch off the key after "no". */
 static const char *const negated_keys[] = { "nowait", "noserver", "nomux", NULL };
 
-/* Keys that may stand several times on one line; of all others the last one counts. */
+/* Keys that may occur several times in one option. For any other key, the last value applies. */
 static const char *const list_keys[] = { "hostfwd", "guestfwd", "dnssearch", NULL };
 
 static void add_option(struct json_object *out, const char *key, const char *value)
@@ -47,7 +48,7 @@ static void add_option(struct json_object *out, const char *key, const char *val
     json_object_array_add(old, json_object_new_string(value));
 }
 
-/* One KEY=VALUE, KEY, or (first) VALUE of the implied key. */
+/* Parse one KEY=VALUE, KEY, or VALUE of the implied key, which is accepted only first. */
 static bool take_option(const char **text, const char *implied, struct json_object *out,
                         GError **err)
 {
@@ -160,7 +161,8 @@ static bool is_list(struct json_object *o)
     return n > 0;
 }
 
-/* A copy of o in which objects with keys 0..n-1 are lists; o itself never is one. */
+/* Return a copy of @o in which objects with the keys 0 to n-1 are lists. With @top, @o remains an
+ * object. */
 static struct json_object *listed(struct json_object *o, bool top)
 {
     struct json_object *out;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Places: the bus of a device, its address there, and the conditions of the other functions in the
- * slot and of the rules of the bus.
+ * Places: the bus of a device, its address on the bus, and the conditions that the other functions
+ * of the slot and the rules of the bus impose.
  */
 #include "plan/internal.h"
 
@@ -54,7 +54,7 @@ static uint32_t slot_mask(const PlanBusNode *node)
     return (uint32_t)((2ull << last) - (1ull << first));
 }
 
-/* True if one more device of an accepted type has a place. */
+/* Return whether the bus has a place for one more device of an accepted type. */
 static bool has_room(const PlanBusNode *node, const PlanType *t)
 {
     if (node->rule->addr == PLAN_ADDR_NUMBER) {
@@ -102,7 +102,7 @@ static PlanFound refused(GError **err, const PlanDevice *d, const PlanIndex *x, 
     return PLAN_REFUSED;
 }
 
-/* The root bus of a full address: only root buses have numbers that the guest cannot change. */
+/* Find the root bus of a full address. The guest can change the numbers of all other buses. */
 static PlanFound find_by_number(PlanIndex *x, const PlanDevice *d, PlanBusNode **node, GError **err)
 {
     g_autofree char *label = plan_device_label(d), *addr = plan_addr_format(&d->addr, true);
@@ -285,7 +285,8 @@ static bool has_multifunction(const PlanDevice *d)
     return plan_device_flag(d, "multifunction", false);
 }
 
-/* The others of an ARI device stand in "slots" above 0 and need function 0 to have ARI. */
+/* Check the functions of an ARI device with a function number above 7. They occupy "slots" above 0
+ * and require that function 0 has ARI. */
 static bool check_ari(const PlanBusNode *node, const PlanDevice *d, GError **err)
 {
     const PlanDevice *zero = node->slot[0] ? node->slot[0][0] : NULL;
@@ -362,7 +363,7 @@ static bool put_pci(PlanIndex *x, PlanDevice *d, PlanBusNode *node, GError **err
     return true;
 }
 
-/* Board devices: the type, and a number from the second of a type on. */
+/* Set the place of a board device: its type, and a number except for the first device of a type. */
 static void put_board(PlanIndex *x, PlanDevice *d)
 {
     d->place = g_strdup_printf("system/%s", d->t->name);
@@ -372,7 +373,7 @@ static void put_board(PlanIndex *x, PlanDevice *d)
     }
 }
 
-/* Names and the bus it brings, once the place is known. */
+/* Enter the names of @d and the bus that it provides in the index. The place of @d is set. */
 static bool place_enter(PlanIndex *x, PlanDevice *d, GError **err)
 {
     const char *name = plan_device_name(d);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Settings against a property table: unknown names refused, values checked, the rest completed.
+ * Checking settings against a property table: unknown names are rejected, values are checked, and
+ * missing settings are created.
  */
 #include "plan/internal.h"
 
@@ -49,7 +50,7 @@ static PlanSetting *props_complete(const PlanProp *p, GHashTable *defaults, GErr
     return s;
 }
 
-/* ": known are a, b and 3 more" */
+/* Return the names as ": known are a, b and 3 more"; g_free(). */
 static char *list_names(const PlanProp *props, size_t n)
 {
     enum { SHOWN = 12 };
@@ -64,8 +65,8 @@ static char *list_names(const PlanProp *props, size_t n)
     return g_string_free(out, FALSE);
 }
 
-/* slots[i] gets the given setting of props[i]. A dump lists them in table order, so that the
- * place behind the last match is tried first. */
+/* Set slots[i] to the given setting of props[i]. The row after the last match is tried first,
+ * because a dump lists settings in the order of the table. */
 static bool props_match(GPtrArray *settings, const PlanProp *props, size_t n, PlanSetting **slots,
                         GError **err)
 {
@@ -156,7 +157,7 @@ bool plan_device_flag(const PlanDevice *d, const char *name, bool otherwise)
                                         : otherwise;
 }
 
-/* A device that users may name, or one that the machine itself brings. */
+/* Check that users may create the type, or that the machine type creates the device. */
 static bool check_type(PlanIndex *x, PlanDevice *d, GError **err)
 {
     d->t = g_hash_table_lookup(x->types, d->type);

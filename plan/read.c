@@ -8,7 +8,7 @@
 
 #include "plan/internal.h"
 
-/* Position in the description; converted to text only for a message. */
+/* Position in the description. Converted to text only for a message. */
 typedef struct Where {
     const struct Where *up;
     const char *key; /* NULL: an element of a list */
@@ -22,7 +22,7 @@ typedef struct Key {
     ReadFn *read;
 } Key;
 
-/* "guest.devices[3].addr" */
+/* Return the position as "guest.devices[3].addr"; g_free(). */
 static char *where_text(const Where *where)
 {
     GString *out = g_string_new(NULL);
@@ -38,7 +38,7 @@ static char *where_text(const Where *where)
 
 static bool fail_at(const Where *where, GError **err, const char *format, ...) G_GNUC_PRINTF(3, 4);
 
-/* "guest.devices[3].addr must be ..." */
+/* Set an error as "guest.devices[3].addr must be ...". Return false. */
 static bool fail_at(const Where *where, GError **err, const char *format, ...)
 {
     g_autofree char *place = where_text(where), *what = NULL;
@@ -85,7 +85,7 @@ static const Key *find_key(const Key *keys, size_t n, const char *name, const Wh
     return NULL;
 }
 
-/* Read each member of o by the row of its name. */
+/* Read each member of @o with the row of its name. */
 static bool read_members(struct json_object *o, const Where *where, const Key *keys, size_t n,
                          void *into, GError **err)
 {
@@ -104,7 +104,7 @@ static bool read_members(struct json_object *o, const Where *where, const Key *k
     return true;
 }
 
-/* Each element of a list, with its number in `where`. */
+/* Read each element of a list. Its index is added to @where. */
 static bool read_list(struct json_object *list, const Where *where, size_t max, ReadFn *read,
                       void *into, GError **err)
 {
@@ -171,8 +171,8 @@ static bool read_settings(GPtrArray *settings, struct json_object *o, const Wher
             g_prefix_error(err, "%s: property %s ", place, quoted);
             return false;
         }
-        /* The parser refuses a key given twice. No search is needed unless the host section adds
-         * to what the guest section gave. */
+        /* The parser rejects a key given twice. A search is required only if the host section adds
+         * to the settings of the guest section. */
         g_ptr_array_add(settings, plan_setting_new(name, text, true));
     }
     return true;
@@ -429,9 +429,9 @@ static bool read_guest(void *m, struct json_object *o, const Where *where, GErro
 
 /* --- the host section --- */
 
-/* The name that a device of the guest section will have: its id, or its place as written. counts:
- * type -> how many names of the form system/TYPE.N were tried, so that many devices of one type
- * take linear time. */
+/* Return the name that a device of the guest section will have: its id, or its place as written.
+ * @counts: type -> number of names of the form system/TYPE.N that were tried, so that the time is
+ * linear in the number of devices of one type. */
 static char *name_as_read(const PlanDevice *d, GHashTable *names, GHashTable *counts)
 {
     g_autofree char *addr = NULL;
@@ -466,8 +466,8 @@ static char *name_as_read(const PlanDevice *d, GHashTable *names, GHashTable *co
 
 typedef struct HostReader {
     PlanMachine *m;
-    GHashTable *names; /* made when a device is first named */
-    PlanDevice *d;     /* that of the entry being read */
+    GHashTable *names; /* created when a device is first named */
+    PlanDevice *d;     /* the device of the entry being read */
 } HostReader;
 
 static bool host_device_name(void *reader, struct json_object *v, const Where *where, GError **err)
@@ -587,7 +587,7 @@ static const Key sections[] = { { "backplane-machine", read_format },
                                 { "guest", read_guest },
                                 { "boot", read_boot },
                                 { "host", read_host } };
-enum { FIRST_HOST = 3 }; /* the host section refers to devices of the one before */
+enum { FIRST_HOST = 3 }; /* the host section refers to devices of the guest section */
 
 static bool check_sections(struct json_object *o, GError **err)
 {
@@ -607,7 +607,7 @@ static bool check_sections(struct json_object *o, GError **err)
     return true;
 }
 
-/* The sections [first, end) in the order of the table, not of the file. */
+/* Read the sections [first, end) in the order of the table, not of the file. */
 static bool read_sections(PlanMachine *m, struct json_object *o, size_t first, size_t end,
                           GError **err)
 {
@@ -642,7 +642,7 @@ PlanMachine *plan_from_text(const char *text, size_t len, GError **err)
 
 /* --- several files --- */
 
-/* At most what a description may have, since the path may be that of an endless device. */
+/* Read a file of at most PLAN_TEXT_MAX bytes. The path may name a device without an end. */
 static char *description_read_text(const char *path, size_t *len, GError **err)
 {
     g_autoptr(GString) text = g_string_new(NULL);
@@ -686,7 +686,8 @@ static bool add_guest(PlanMachine *m, struct json_object *o, const PlanCatalog *
     return read_sections(part, o, 0, FIRST_HOST, err) && plan_combine(m, part, c, err);
 }
 
-/* All guest sections first: a file may give the host parts of another one's devices. */
+/* Read all guest sections first, because a file may contain the host parts of devices in another
+ * file. */
 PlanMachine *plan_from_files(const char *const *paths, size_t n, const PlanCatalog *c, GError **err)
 {
     g_autoptr(PlanMachine) m = plan_machine_new();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Completing a description: all of it, or one further device.
+ * Completing a description, or one further device.
  */
 #include "plan/internal.h"
 
@@ -85,7 +85,7 @@ static bool resolve_machine(PlanMachine *m, const PlanCatalog *c, const PlanMach
     return true;
 }
 
-/* The device of m that is the one this implicit option asks for. */
+/* Return the device of @m that matches the implicit device `wanted`, or NULL. */
 static PlanDevice *find_implicit(const PlanMachine *m, const PlanDevice *wanted)
 {
     for (guint i = 0; i < m->devices->len; i++) {
@@ -101,7 +101,8 @@ static PlanDevice *find_implicit(const PlanMachine *m, const PlanDevice *wanted)
     return NULL;
 }
 
-/* Devices of the board precede all others; a description may name them again with settings. */
+/* Create the devices of the machine type in front of all others. A description may contain them
+ * with settings. */
 static bool add_implicit(PlanMachine *m, const PlanMachineType *t, GError **err)
 {
     guint n = 0, claimed = 0;
@@ -109,7 +110,7 @@ static bool add_implicit(PlanMachine *m, const PlanMachineType *t, GError **err)
     for (guint i = 0; i < m->devices->len; i++) {
         PlanDevice *d = m->devices->pdata[i];
 
-        d->sorted = false; /* here: matched with one that the machine brings */
+        d->sorted = false; /* here: matched with an implicit device of the machine type */
         claimed += d->implicit;
     }
     for (; t->implicit && t->implicit[n]; n++) {
@@ -147,7 +148,7 @@ static void forget_place(PlanDevice *d)
     d->place = NULL;
 }
 
-/* The id must be free, and the name of the bus that the device provides. */
+/* Check that the id of the device and the name of the bus that it provides are not used. */
 static bool claim_names(PlanIndex *x, PlanDevice *d, GError **err)
 {
     PlanDevice *other = d->id ? g_hash_table_lookup(x->devices, d->id) : NULL;
@@ -202,7 +203,8 @@ static bool resolve_each(PlanMachine *m, PlanIndex *x, GError **err)
     return true;
 }
 
-/* Put those with (or without) an address whose bus is known by now. -1: refused; else how many. */
+/* Place the devices with (or without) an address whose bus is known. Return the number of devices
+ * placed; -1 on failure. */
 static int put_ready(PlanMachine *m, PlanIndex *x, bool with_addr, GError **err)
 {
     int n = 0;
@@ -224,8 +226,9 @@ static int put_ready(PlanMachine *m, PlanIndex *x, bool with_addr, GError **err)
     return n;
 }
 
-/* Given addresses are held before any is chosen. A bus of an anonymous device has its name only
- * once that device has its place, hence the rounds: at most one per level of the tree. */
+/* Place all devices, those with an address first. The bus of an anonymous device has a name only
+ * after that device has a place. Several rounds are therefore required, at most one for each level
+ * of the tree. */
 static bool put_all(PlanMachine *m, PlanIndex *x, GError **err)
 {
     int placed, n;
@@ -274,7 +277,8 @@ static bool check_all(PlanMachine *m, PlanIndex *x, GError **err)
     return plan_check_bus_numbers(x, err) && plan_check_room(m, err);
 }
 
-/* The recursion is as deep as the tree, which plan_attach_bus() bounds. */
+/* Append @d after the device that provides its bus. plan_attach_bus() limits the depth of the
+ * recursion. */
 static void append_sorted(GPtrArray *out, PlanDevice *d)
 {
     if (!d->sorted) {
@@ -286,7 +290,8 @@ static void append_sorted(GPtrArray *out, PlanDevice *d)
     }
 }
 
-/* The order given, except that the device that provides a bus precedes the devices on it. */
+/* Sort the devices: the order given, except that the device that provides a bus precedes the
+ * devices on it. */
 static void sort_devices(PlanMachine *m)
 {
     GPtrArray *out = g_ptr_array_new_full(m->devices->len, (GDestroyNotify)plan_device_free);
@@ -334,7 +339,8 @@ bool plan_resolve(PlanMachine *m, const PlanCatalog *c, GError **err)
 
 /* --- one more device --- */
 
-/* The inside of a switch, or the link below one of its ports: plugged together with the switch. */
+/* Return whether the bus is inside a switch or below one of its ports. These devices are plugged
+ * together with the switch. */
 static bool part_of_switch(const PlanBusNode *node)
 {
     const PlanBusNode *above = node->owner ? node->owner->on : NULL;
@@ -343,7 +349,8 @@ static bool part_of_switch(const PlanBusNode *node)
            (above && above->rule->hotplug == PLAN_HOTPLUG_UNSEEN);
 }
 
-/* Only function 0 completes a device for the guest, so that it is plugged last. */
+/* Check that @d can be hot-plugged. Function 0 must be plugged last, because the guest then scans
+ * the slot. */
 static bool check_hotplug(PlanIndex *x, const PlanDevice *d, const PlanBusNode *node, GError **err)
 {
     g_autofree char *label = plan_device_label(d), *others = NULL;
@@ -369,7 +376,7 @@ static bool add_checked(PlanIndex *x, PlanDevice *d, GError **err)
 {
     const PlanBusNode *node = d->on && d->on->rule->addr == PLAN_ADDR_PCI ? d->on : NULL;
     uint32_t slots = !node             ? 0
-                     : node->rule->ari ? node->used /* function 0 concerns them all */
+                     : node->rule->ari ? node->used /* function 0 affects all slots */
                                        : 1u << d->addr.slot;
 
     if (d->brings && !plan_attach_bus(d->brings, err)) {

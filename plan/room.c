@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Room for BARs: the part of each window that the functions of a bus need, how large the window in
- * front of the bus is, and whether the memory windows of the root buses can hold everything. I/O is
- * only counted: a guest continues without I/O BARs and windows that do not fit. Largest
- * first, each at its natural alignment, is the tightest packing of powers of two; a bridge adds the
- * smallest window that holds what is behind it.
+ * Room for BARs: the size that the functions of a bus require in each window, the size of the
+ * window of the bus, and whether all BARs fit the memory windows of the root buses. The requirement
+ * for I/O is computed but not checked, because a guest runs without I/O BARs and windows that do
+ * not fit.
+ *
+ * BARs are placed in descending order of size, each naturally aligned. This is the tightest packing
+ * of powers of two. A bridge adds the smallest window that contains the BARs below it.
  */
 #include "plan/internal.h"
 
@@ -16,7 +18,8 @@ enum {
     USERS = 3
 };
 
-/* The steps of a bridge's window: 4 KiB of ports, 1 MiB of memory (PCI bridges 1.2, 3.2.5). */
+/* Granularity of the windows of a bridge: 4 KiB of ports, 1 MiB of memory (PCI-to-PCI Bridge
+ * Architecture Specification 1.2, 3.2.5). */
 static const uint64_t window_step[PLAN_RESOURCES] = {
     [PLAN_ROOM_IO] = 1 << 12, [PLAN_ROOM_MEM32] = 1 << 20, [PLAN_ROOM_MEM64] = 1 << 20
 };
@@ -32,7 +35,7 @@ const char *plan_resource_name(PlanResource r)
     return names[r];
 }
 
-/* All sums saturate, because the user can set any size. */
+/* Return a + b, saturated. All sums saturate, because the user can set any size. */
 static uint64_t room_add(uint64_t a, uint64_t b)
 {
     return a > UINT64_MAX - b ? UINT64_MAX : a + b;
@@ -75,8 +78,9 @@ static uint64_t vectors_of(const PlanDevice *d, const PlanBar *b)
     return MIN(n, MSIX_MAX);
 }
 
-/* The table, followed by the QWORDs of pending bits (PCI 6.8.2). The BAR stays without the
- * capability, since a loaded state can switch it on. */
+/* Return the size of the BAR for @n MSI-X vectors: the table, followed by the QWORDs of pending
+ * bits (PCI 6.8.2). The BAR exists even if the capability is off, because a migrated state can
+ * enable the capability. */
 static uint64_t msix_size(uint64_t n)
 {
     uint64_t size = MSIX_BAR_LEAST;
@@ -137,7 +141,7 @@ static void add_bar_piece(GArray *pieces, uint64_t size)
     }
 }
 
-/* The window of a bridge. */
+/* Append the window of a bridge. */
 static void add_window(GArray *pieces, const PlanDevice *d, PlanResource r)
 {
     const PlanBusNode *below = d->brings;
@@ -181,7 +185,8 @@ static bool room_is_root(const PlanBusNode *node)
     return node->root == node;
 }
 
-/* Root buses share the host's windows in proportion to their bus numbers. 0: not known. */
+/* Return the size of the window of a root bus; 0 if it is unknown. Root buses share the windows of
+ * the host bridge in proportion to their bus numbers. */
 static uint64_t root_window(const PlanIndex *x, const PlanBusNode *root, PlanResource r)
 {
     uint64_t whole = x->machine->window[r], first, end;
@@ -210,8 +215,9 @@ PlanRoom plan_bus_room(const PlanIndex *x, const PlanBusNode *node, PlanResource
     return room;
 }
 
-/* The BARs that may be in either memory window: 64-bit BARs of the root bus, and the prefetchable
- * windows of bridges on it. `low` is for what must lie below 4 GiB. */
+/* Collect the memory BARs and bridge windows of a root bus. 64-bit BARs and prefetchable windows
+ * are added to @either, because both windows accept them. The others are added to @low, because
+ * they must be below 4 GiB. */
 static void split_memory(const PlanBusNode *root, GArray *low, GArray *either)
 {
     for (unsigned i = 0; i < 8 * G_N_ELEMENTS(root->slot); i++) {
@@ -231,7 +237,7 @@ static void split_memory(const PlanBusNode *root, GArray *low, GArray *either)
     }
 }
 
-/* Place the largest first, as long as they fit above 4 GiB; append the others to `low`. */
+/* Place BARs above 4 GiB, largest first, while they fit. Append the others to @low. */
 static void fill_high(GArray *either, uint64_t window, GArray *low)
 {
     uint64_t at = 0;
@@ -249,7 +255,7 @@ static void fill_high(GArray *either, uint64_t window, GArray *low)
     }
 }
 
-/* Bytes that the function's BARs need of the window. */
+/* Return the bytes of the window that the BARs of the function require. */
 static uint64_t use_of(const PlanDevice *d, PlanResource r)
 {
     uint64_t sum = 0;
@@ -263,7 +269,8 @@ static uint64_t use_of(const PlanDevice *d, PlanResource r)
     return sum;
 }
 
-/* "device 'a' (pci-testdev) with 1G, ...": the largest users of the window, at most USERS. */
+/* Return the largest users of the window, at most USERS, as "device 'a' (pci-testdev) with 1G,
+ * ..."; g_free(). */
 static char *name_users(const PlanMachine *m, const PlanBusNode *root, PlanResource r)
 {
     const PlanDevice *top[USERS] = { NULL };

@@ -5,7 +5,7 @@
  */
 #include "plan/internal.h"
 
-/* Devices of a bus in the order of their addresses. */
+/* Return the devices of a bus in the order of their addresses. */
 static GPtrArray *holders(const PlanBusNode *node)
 {
     GPtrArray *list = g_ptr_array_new();
@@ -34,7 +34,8 @@ static const char *addr_text(const PlanDevice *d)
 
 enum { CAP_ID_MSI = 0x05, CAP_ID_MSIX = 0x11, PINS = 4 };
 
-/* The line of the root that the function's pin reaches through the bridges above it. */
+/* Return the interrupt line of the root bus to which the bridges route the INTx pin of the
+ * function. */
 static unsigned root_line(const PlanDevice *d)
 {
     unsigned pin = d->t->pin - 1u;
@@ -45,7 +46,7 @@ static unsigned root_line(const PlanDevice *d)
     return pin % PINS;
 }
 
-/* "MSI-X, INTA on line 2"; NULL: the function never interrupts. g_free. */
+/* Return the interrupts of a function as "MSI-X, INTA on line 2"; g_free(). NULL if it has none. */
 static char *interrupts(const PlanDevice *d)
 {
     GString *s = g_string_new(NULL);
@@ -63,7 +64,8 @@ static char *interrupts(const PlanDevice *d)
     return g_string_free(s, s->len == 0);
 }
 
-/* {"resource": "I/O", "need": bytes, "window": bytes}; what a bus has no use for is left out. */
+/* Return a list of {"resource": "I/O", "need": bytes, "window": bytes}. Resources that no function
+ * of the bus uses are omitted. */
 static struct json_object *room_to_json(const PlanIndex *x, const PlanBusNode *node)
 {
     struct json_object *list = json_object_new_array();
@@ -167,7 +169,7 @@ static void holder_to_text(GString *out, const PlanDevice *d, unsigned width)
     g_string_append_c(out, '\n');
 }
 
-/* "  room     1M of 1G 32-bit memory, 16K of 1M 64-bit memory" */
+/* Append "  room     1M of 1G 32-bit memory, 16K of 1M 64-bit memory". */
 static void room_to_text(GString *out, const PlanIndex *x, const PlanBusNode *node)
 {
     const char *before = "  room     ";

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Text of messages: each error of this library is one line, and rejected text is quoted safely.
+ * Text of messages. Each error of this library is one line. Control characters and invalid UTF-8 in
+ * quoted text are escaped.
  */
 #include <stdarg.h>
 
@@ -64,7 +65,7 @@ char *plan_quote(const char *text)
     return g_string_free(out, FALSE);
 }
 
-/* Several anonymous devices can have one type: the number of the option identifies the device. */
+/* Several anonymous devices can have one type, so that the number of the option identifies one. */
 char *plan_device_short_label(const PlanDevice *d)
 {
     g_autofree char *type = plan_quote(d->type), *id = d->id ? plan_quote(d->id) : NULL;

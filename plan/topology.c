@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The PCI topology as a picture (SVG): each bus a frame with its rule, its free places and a gauge
- * for each of its windows, each device a box at its address with its BARs and interrupts, and the
- * bus it brings nested below it.
+ * The PCI topology as an SVG picture. Each bus is a frame with its rule, its free places and a
+ * gauge for each of its windows. Each device is a box with its address, BARs and interrupts. The
+ * bus that a device provides is nested below its box.
  *
- * Drawn from the result of plan_slots_to_json() and the BARs of the types, so that the picture, the
- * text and the rules agree. Two passes: heights, then ink.
+ * The picture is drawn from the result of plan_slots_to_json() and the BARs of the types, so that
+ * it agrees with the text and the rules. The first pass computes heights, the second pass draws.
  */
 #include <string.h>
 
@@ -54,7 +54,7 @@ static struct json_object *held_of(struct json_object *bus)
     return json_object_object_get_ex(bus, "held", &held) ? held : NULL;
 }
 
-/* The bus that a device brings, or NULL. */
+/* Return the bus that a device provides, or NULL. */
 static struct json_object *brought(const Picture *p, struct json_object *device)
 {
     const char *name = topology_text(device, "bus");
@@ -75,7 +75,7 @@ static unsigned bus_height(const Picture *p, struct json_object *bus)
     return height;
 }
 
-/* --- ink --- */
+/* --- drawing --- */
 
 static void topology_draw_text(Picture *p, unsigned x, unsigned y, const char *style, const char *s)
 {
@@ -93,7 +93,7 @@ static void topology_draw_box(Picture *p, unsigned x, unsigned y, unsigned w, un
         y, w, h, style);
 }
 
-/* "01-04, 06-1f" of a sorted array of numbers. */
+/* Return a sorted array of numbers as "01-04, 06-1f"; g_free(). */
 static char *ranges(struct json_object *list)
 {
     GString *s = g_string_new(NULL);
@@ -126,7 +126,7 @@ static char *bus_rule(struct json_object *bus)
     return g_strdup_printf("free: %s%s", list ? list : "none", live ? "  -  hot plug" : "");
 }
 
-/* "BAR0 1M, BAR4 16K 64-bit" */
+/* Return the BARs of a device as "BAR0 1M, BAR4 16K 64-bit"; g_free(). */
 static char *bars_of(const PlanDevice *d)
 {
     GString *s = g_string_new(NULL);
@@ -145,7 +145,7 @@ static char *bars_of(const PlanDevice *d)
     return g_string_free(s, FALSE);
 }
 
-/* One window: what it holds of what it could hold, and a bar as full. */
+/* Draw one window: the used and total size as text, and a bar that shows the used part. */
 static void draw_gauge(Picture *p, struct json_object *room, unsigned x, unsigned y)
 {
     uint64_t need = topology_number(room, "need"), window = topology_number(room, "window");
@@ -170,7 +170,7 @@ static void draw_gauge(Picture *p, struct json_object *room, unsigned x, unsigne
     }
 }
 
-/* In the head of the frame, the last at its right edge. */
+/* Draw the gauges in the head of the frame, the last one at its right edge. */
 static void draw_gauges(Picture *p, struct json_object *bus, unsigned right, unsigned y)
 {
     struct json_object *list;
@@ -181,7 +181,7 @@ static void draw_gauges(Picture *p, struct json_object *bus, unsigned right, uns
     }
 }
 
-/* Frames narrow on both sides as they nest. */
+/* Return the right edge of a frame with left edge @x. Nested frames are narrower on both sides. */
 static unsigned right_of(unsigned x)
 {
     return WIDTH - MARGIN - (x - MARGIN) / 5;
@@ -234,7 +234,7 @@ static const char style[] = "<style>text{font-family:sans-serif;font-size:13px;f
                             ".bus{fill:#f5f8fb;stroke:#8aa4bf}.device{fill:#ffffff;stroke:#b9c6d3}"
                             ".bridge{fill:#e4eef9;stroke:#5f87b5}</style>\n";
 
-/* A bus that no device brings: those are drawn at the left edge. */
+/* Return whether no device provides the bus. Such buses are drawn at the left edge. */
 static bool topology_is_root(struct json_object *bus)
 {
     return topology_text(bus, "owner") == NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The tree of buses: every bus hangs off a root, not too deep, and the bus numbers suffice.
+ * The tree of buses: each bus has a root, its depth is limited, and the bus numbers are sufficient.
  */
 #include "plan/internal.h"
 
@@ -14,7 +14,7 @@ static bool is_pci(const PlanBusNode *node)
     return node->rule->addr == PLAN_ADDR_PCI;
 }
 
-/* First bus number of an extra root; the machine's own root has 0. */
+/* Set the first bus number of a root: bus_nr of an extra root, 0 for the root of the machine. */
 static void start_root(PlanBusNode *node)
 {
     const PlanValue *v = node->owner ? plan_device_get(node->owner, "bus_nr") : NULL;
@@ -25,7 +25,7 @@ static void start_root(PlanBusNode *node)
     node->depth = 0;
 }
 
-/* Give node its root by walking up to a bus that has one. */
+/* Set the root of @node and of each bus above it that has none, from the first bus that has one. */
 bool plan_attach_bus(PlanBusNode *node, GError **err)
 {
     PlanBusNode *chain[PLAN_DEPTH_MAX + 1];
@@ -87,7 +87,7 @@ static int by_number(const void *a, const void *b)
     return (int)left->number - (int)right->number;
 }
 
-/* Each root has the numbers from its own to the next root's. */
+/* Check the bus numbers. A root has the numbers from its first one up to that of the next root. */
 bool plan_check_bus_numbers(PlanIndex *x, GError **err)
 {
     g_autoptr(GPtrArray) roots = g_ptr_array_new();

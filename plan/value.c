@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Property values: from text to a checked value, and back to canonical text.
+ * Property values: parsing and checking text, and formatting a value as canonical text.
  */
 #include "plan/internal.h"
 
@@ -44,8 +44,8 @@ static bool value_parse_bool(const char *text, bool *b)
     return false;
 }
 
-/* Decimal or 0x; where it stopped. A leading zero that would read differently as octal is
- * refused rather than guessed. */
+/* Parse a decimal number, or a hexadecimal one with 0x. *end is the first character after it. A
+ * number with a leading zero is rejected if its value as octal would differ. */
 static bool parse_number(const char *text, uint64_t *value, const char **end)
 {
     bool hex = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
@@ -69,7 +69,7 @@ static bool parse_number(const char *text, uint64_t *value, const char **end)
     return true;
 }
 
-/* "1536", "64k", "1.5G": bytes, the suffix a power of 1024. */
+/* Parse a size in bytes: "1536", "64k" or "1.5G". The suffix is a power of 1024. */
 static bool parse_size(const char *text, uint64_t *value)
 {
     static const char suffixes[] = "kmgtpe";
@@ -140,7 +140,7 @@ static bool parse_unsigned(const PlanProp *p, const char *text, uint64_t *value)
         return false;
     }
     range_of(p, &min, &max);
-    /* a default outside the range means "not set" and must read back from a dump */
+    /* a default outside the range means "not set", and a dump with it must be accepted */
     return (*value >= min && *value <= max) ||
            (*value == p->def && !(p->flags & PLAN_PROP_REQUIRED));
 }
@@ -287,7 +287,7 @@ void plan_value_default(const PlanProp *p, PlanValue *v)
         v->i = (int64_t)p->def;
         break;
     case PLAN_PROP_MAC:
-        break; /* all zero: none given */
+        break; /* all bytes 0: no address given */
     default:
         v->u = p->def;
         break;

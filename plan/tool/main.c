@@ -13,7 +13,7 @@
 enum { EXIT_DIFFERS = 2 };
 
 typedef struct Tool {
-    PlanMachine *m;     /* of the options */
+    PlanMachine *m;     /* the machine that the options describe */
     GPtrArray *files;   /* paths of -machine-config */
     unsigned n_devices; /* -device options so far */
     bool json, guest;
@@ -119,7 +119,7 @@ static const struct {
     { "guest", NULL, NULL, "the guest section only", opt_guest },
 };
 
-/* The options as one complete description. */
+/* Return the complete description of the machine that the options describe; NULL with @err set. */
 static PlanMachine *tool_resolve(Tool *tool, GError **err)
 {
     PlanMachine *m;
@@ -172,7 +172,8 @@ static int cmd_slots(Tool *tool, GError **err)
     return EXIT_SUCCESS;
 }
 
-/* Like diff(1): nothing and 0 when a guest could not tell, else the list and 2. */
+/* Print the differences that a guest can observe. Return 0 if there are none, otherwise 2; 1 with
+ * @err set if a description is not valid. */
 static int cmd_diff(Tool *tool, GError **err)
 {
     g_autoptr(PlanMachine) wanted = read_file(tool->args[0], err);
@@ -253,7 +254,7 @@ static void tool_help(FILE *to)
     }
 }
 
-/* The row of "-name" or "--name"; -1 for none. */
+/* Return the row of "-name" or "--name"; -1 if the option is unknown. */
 static int tool_find_option(const char *word)
 {
     const char *name = word + 1 + (word[1] == '-');
