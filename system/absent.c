@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Options and device types of QEMU that this version does not have: what they stand for and what to
- * use in their place, so that a refusal names the missing feature.
+ * Options and device types of QEMU that this version does not have: the missing feature, and the
+ * option or type to use in its place. Error messages contain both.
  */
 #include <string.h>
 
@@ -57,7 +57,7 @@ static const AbsentOption absent_options[] = {
     { "watchdog-action", "a watchdog", NULL },
 };
 
-/* The first pattern that a type's name matches applies. */
+/* The first pattern that matches the name of a type applies. */
 static const PlanAbsent absent_devices[] = {
     { "virtio-blk-device", "virtio over MMIO", "virtio-blk-pci" },
     { "virtio-net-device", "virtio over MMIO", "virtio-net-pci" },

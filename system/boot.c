@@ -3,8 +3,8 @@
  * Boot images: the options -bios, -kernel, -initrd, -dtb and -append, the boot section
  * of the description, and the open files behind both.
  *
- * SHA-256 of tens of megabytes takes a noticeable time, so that it is computed only when a
- * description is written or a migration begins, and then beside the main loop.
+ * Computing SHA-256 of tens of megabytes requires a noticeable time. It is therefore computed only
+ * when a description is written or a migration begins, and then by a thread.
  */
 #include "session.h"
 
@@ -17,7 +17,7 @@
 
 #include "hw/core/machine.h"
 
-/* A computation under way: it has descriptors of its own. */
+/* A running computation of digests. It has its own descriptors of the images. */
 typedef struct BootHash {
     GThread *thread;
     BootImages *images;
@@ -45,7 +45,8 @@ static bool is_qtest(const Session *s)
     return s->accel && g_str_has_prefix(s->accel, "qtest");
 }
 
-/* Without -bios and a boot section. A migration target receives the firmware from the source. */
+/* Choose the default firmware of the board. Called without -bios and without a boot section. A
+ * migration target receives the firmware from the source. */
 static bool choose_default_firmware(Session *s, bool asked, GError **err)
 {
     const BoardType *board = build_board(s);
@@ -54,7 +55,7 @@ static bool choose_default_firmware(Session *s, bool asked, GError **err)
     const char *path;
 
     if (is_qtest(s) && !asked && !kernel) {
-        return true; /* the CPUs of qtest never run */
+        return true; /* CPUs do not run under qtest */
     }
     path = board->default_firmware(&why);
     if (path) {
@@ -82,7 +83,7 @@ static bool choose_firmware(Session *s, GError **err)
     return (s->plan->has_boot && !asked) || choose_default_firmware(s, asked, err);
 }
 
-/* A board without memory for images. */
+/* Reject boot images for a board that has no memory for them. */
 static bool boot_nothing(Session *s, GError **err)
 {
     bool any = s->append || s->plan->append || s->plan->boot->len > 0;
@@ -251,7 +252,8 @@ static bool hash_start(Session *s, GError **err)
     return true;
 }
 
-/* The thread has ended: store its results in the images of the machine. */
+/* Store the results of the thread, which has ended, in the images of the machine. Return 1,
+ * or -1 with @err set if an image could not be read. */
 static int hash_take(Session *s, GError **err)
 {
     g_autoptr(GError) why = g_steal_pointer(&s->boot_hash->error);
@@ -303,7 +305,7 @@ bool boot_digests_now(Session *s, GError **err)
     return true;
 }
 
-/* --- the stream's images --- */
+/* --- images of a migration stream --- */
 
 void boot_use(Session *s, const PlanMachine *wanted, BootImages *images)
 {
@@ -342,7 +344,8 @@ static bool write_failed(const char *path, GError **err)
     return error_set(err, ERROR_USER, "%s cannot be written: %s", path, g_strerror(errno));
 }
 
-/* In place, so that owner and mode of an existing file stay, and devices and pipes too. */
+/* Open the file for writing. An existing file is overwritten, so that its owner and mode are kept
+ * and devices and pipes are accepted. */
 static int open_output(const char *path, GError **err)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0644);
@@ -394,7 +397,8 @@ static bool write_image(const char *path, const BootImage *image, GError **err)
     return ok;
 }
 
-/* Write images of a stream to files beside the description, and name them in it. */
+/* Write the images of a migration stream to files in the directory of the description @path, and
+ * set their paths in @copy. */
 static bool write_images(const Session *s, PlanMachine *copy, const char *path, GError **err)
 {
     for (BootRole role = 0; s->m->boot && role < BOOT_ROLES; role++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * From a complete description to live devices, at the start and for device_add alike.
+ * Creating devices from a complete description, at the start and for device_add.
  */
 #include "session.h"
 
@@ -47,7 +47,8 @@ static Device *build_plug(Session *s, PlanDevice *d, GError **err)
     return dev;
 }
 
-/* One pass over the remaining devices: create those whose bus exists. Sets *progress. */
+/* Create the devices in @left whose bus exists, and keep the others in it. Set *progress if a
+ * device was created. */
 static bool build_pass(Session *s, GPtrArray *left, bool *progress, GError **err)
 {
     guint kept = 0;
@@ -117,7 +118,7 @@ bool build_machine(Session *s, GError **err)
     return board->build(s->m, s->plan, err) && build_all_devices(s, err);
 }
 
-/* --- what monitors ask for --- */
+/* --- functions for monitors --- */
 
 static Session *session_of(Machine *m)
 {
@@ -168,7 +169,7 @@ static bool build_device_del(Machine *m, Device *dev, GError **err)
                          "device '%s' of type %s cannot be unplugged while the machine exists",
                          device_name(dev), dev->type->name);
     }
-    /* There is no guest to ask before it ran. */
+    /* no guest has run yet that could agree */
     if (m->state == RUN_PRELAUNCH || dev->type->kind != &pci_device_kind) {
         device_unplug(dev);
         return true;
@@ -227,7 +228,7 @@ static void do_stop(Machine *m)
     }
 }
 
-/* A machine that was built in part cannot be built once more. */
+/* End the process after a failure, because a machine that exists in part cannot be completed. */
 static bool build_exit_preconfig(Machine *m, GError **err)
 {
     Session *s = session_of(m);

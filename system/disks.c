@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * -drive, -blockdev and -snapshot: what they add to the description.
+ * -drive, -blockdev and -snapshot: host parts and devices that they add to the description.
  *
  * A drive with if=virtio creates its device, after all devices of the command line, so that the
  * device gets the next free slot, as in QEMU. Any other drive is a back end only.
@@ -69,7 +69,7 @@ static bool check_interface(const char *iface, GError **err)
                      iface);
 }
 
-/* A number from o, which is removed from it; def if absent. */
+/* Set *n to the number of @key and remove the key. Without the key, *n is 0 and *given is false. */
 static bool take_number(struct json_object *o, const char *key, unsigned *n, bool *given,
                         GError **err)
 {
@@ -128,7 +128,7 @@ static bool take_place(Session *s, DriveOption *d, struct json_object *o, GError
 
 /* --- options --- */
 
-/* file=NAME with file.KEY=VALUE beside it: the name becomes options of that node, too. */
+/* Replace file=NAME by options of the node if file.KEY=VALUE options exist as well. */
 static bool spread_file(struct json_object *flat, GError **err)
 {
     const char *name = disks_text(flat, "file");
@@ -290,7 +290,8 @@ static bool drive_used(const Session *s, const DriveOption *d)
     return false;
 }
 
-/* The user of such an option expects a disk, and in QEMU the machine has none, either. */
+/* Warn about -hda and similar options whose drive is not used by a device. The user expects a disk
+ * in the machine. */
 static void warn_unused(const Session *s)
 {
     for (guint i = 0; i < s->drives->len; i++) {

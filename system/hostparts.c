@@ -16,7 +16,7 @@
 typedef struct HostKind {
     const char *kind;
     bool (*create)(Machine *m, struct json_object *options, GError **err);
-    bool (*del)(Machine *m, const char *id, GError **err); /* NULL: stays to the end */
+    bool (*del)(Machine *m, const char *id, GError **err); /* NULL: exists until the process ends */
     void (*free_all)(Machine *m);
 } HostKind;
 
@@ -76,7 +76,7 @@ static bool create_kind(Session *s, const HostKind *k, GError **err)
     return true;
 }
 
-/* "iothread" of an object, "user" of a netdev. */
+/* Return the type of a host part: "iothread" for an object, "user" for a netdev. */
 static const char *sort_of(const PlanHostPart *part)
 {
     static const char *const keys[] = { "qom-type", "type", "driver" };
@@ -119,7 +119,7 @@ bool host_parts_create(Session *s, GError **err)
     return true;
 }
 
-/* In the reverse order: objects last, since others may use them. */
+/* Free the parts in reverse order, because other parts can use objects. */
 void host_parts_free(Machine *m)
 {
     for (size_t i = G_N_ELEMENTS(kinds); i-- > 0;) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The main loop: GLib's default context, iterated by hand so that the machine lock is dropped
- * exactly while waiting; and the signals that end the emulator.
+ * The main loop, which iterates the default context of GLib and releases the machine lock only
+ * while it waits; and the signals that end the emulator.
  */
 #include "session.h"
 
@@ -37,7 +37,8 @@ static int loop_query(GMainContext *ctx, int priority, int *timeout, PollSet *p)
     return n;
 }
 
-/* GLib counts in milliseconds; the machine's timers do not. */
+/* Wait for events until the timeout of GLib in milliseconds or the timer of the machine in
+ * nanoseconds, whichever is earlier. */
 static void wait_for_events(PollSet *p, int n, int timeout_ms, int64_t timer_ns)
 {
     int64_t ns = timeout_ms < 0 ? CLOCK_NEVER : timeout_ms * INT64_C(1000000);
@@ -84,26 +85,26 @@ void main_loop(Session *s)
 /* --- signals --- */
 
 /*
- * A thread receives the signals that end the emulator, so that they work whatever the main loop
- * does: while the process starts, which may wait for a peer, a name or a slow file, they end it at
- * once. Later they ask the main loop to shut down; if it has not taken the request after
- * ANSWER_MS, not counting what it waited for a CPU, something blocks it, and the signal ends the
- * process as if it were not caught.
+ * A thread receives the signals that end the emulator, so that a blocked main loop does not delay
+ * them. During the start, which can wait for a peer, a name server or a slow file, a signal ends
+ * the process immediately. After the start, a signal requests a shutdown from the main loop. If the
+ * main loop does not accept the request within ANSWER_MS, excluding the time that it waited for a
+ * CPU, the main loop is blocked, and the signal ends the process as if it were not caught.
  */
 enum { ANSWER_MS = 900 };
 
 struct Signals {
     Session *s;
     int fd;             /* signalfd */
-    int request, taken; /* eventfds: to the main loop, and back */
-    int quit;           /* eventfd: the thread ends */
+    int request, taken; /* eventfds: request to the main loop, acknowledgement */
+    int quit;           /* eventfd: ends the thread */
     bool running;       /* atomic: the main loop runs */
     int number;         /* atomic: the last signal */
     GThread *thread;
     GSource *source;
 };
 
-/* From now on signals are requests. */
+/* Deliver further signals to the main loop as shutdown requests. */
 static void signals_to_main_loop(Session *s)
 {
     if (s->signals) {
@@ -124,7 +125,7 @@ static G_GNUC_NORETURN void loop_end_process(Signals *g, int number)
     _exit(128 + number);
 }
 
-/* False if the deadline passed. */
+/* Wait until the eventfd is readable and read it. Return false after @ms milliseconds. */
 static bool loop_await(int fd, int ms)
 {
     struct pollfd p = { .fd = fd, .events = POLLIN };
@@ -137,11 +138,12 @@ static bool loop_await(int fd, int ms)
     return r > 0 && eventfd_read(fd, &count) == 0;
 }
 
-/* Microseconds that the main thread has waited for a CPU; 0 if the host does not report it. */
+/* Return the microseconds that the main thread has waited for a CPU; 0 if the host does not report
+ * them. */
 static gint64 starved_us(void)
 {
     g_autofree char *text = NULL;
-    const char *second; /* of three numbers: nanoseconds of waiting */
+    const char *second; /* the second of three numbers: nanoseconds of waiting */
     gsize len;
 
     if (!in_file_read("/proc/self/schedstat", 256, &text, &len, NULL)) {
@@ -151,8 +153,8 @@ static gint64 starved_us(void)
     return second ? (gint64)(g_ascii_strtoull(second + 1, NULL, 10) / 1000) : 0;
 }
 
-/* Return whether the main loop handles the request within ANSWER_MS in which it could have run: on
- * a busy host it is not blocked, only late. */
+/* Return whether the main loop accepts the request within ANSWER_MS, excluding the time that it
+ * waits for a CPU. On a busy host the main loop can be late without being blocked. */
 static bool loop_answered(Signals *g)
 {
     gint64 begin = g_get_monotonic_time(), starved = starved_us();
@@ -233,7 +235,7 @@ bool signals_start(Session *s, GError **err)
     if (!open_fds(g, &set)) {
         return error_set(err, ERROR_USER, "signals cannot be received: %s", g_strerror(errno));
     }
-    /* before the first use of the default context, without which GLib ends the process */
+    /* check before GLib creates the default context, because GLib aborts on failure */
     if (!host_can_open(CONTEXT_FDS)) {
         return error_set(err, ERROR_USER, "the main loop cannot start: %s", g_strerror(errno));
     }

@@ -73,17 +73,17 @@ static void take_identity(Session *s, PlanMachine *to, const PlanMachine *wanted
     s->host.uuid = to->uuid;
 }
 
-/* The stream's guest, with the host parts of this command line. */
+/* Set s->plan to the guest section of the stream with the host parts of the command line. */
 static void take_description(Session *s, const PlanMachine *wanted)
 {
     PlanMachine *whole = plan_machine_copy(wanted), *own = plan_machine_copy(s->plan);
 
-    g_ptr_array_set_free_func(own->host, NULL); /* they go to whole */
+    g_ptr_array_set_free_func(own->host, NULL); /* moved to the new description */
     for (guint i = 0; i < own->host->len; i++) {
         PlanHostPart *part = own->host->pdata[i];
 
         if (!plan_machine_add_host(whole, part, NULL)) {
-            plan_host_part_free(part); /* the description has none, so that none is in the way */
+            plan_host_part_free(part); /* not reached: a stream contains no host parts */
         }
     }
     whole->serials = g_steal_pointer(&own->serials);
@@ -112,7 +112,8 @@ static bool hook_build(void *opaque, const PlanMachine *wanted, GError **err)
     return session_build(s, err);
 }
 
-/* Builds from before the boot section did not send what a reset loads. */
+/* Warn that the stream contains no boot images. Versions before the boot section did not send the
+ * images that a reset loads. */
 static void warn_no_images(const Session *s)
 {
     if (s->m->has_guest && !s->m->qtest) {

@@ -34,7 +34,7 @@ bool option_has_help(const char *arg)
 
 bool option_set_string(char **field, const char *value)
 {
-    char *copy = g_strdup(value); /* value may be *field */
+    char *copy = g_strdup(value); /* @value may be *field */
 
     g_free(*field);
     *field = copy;
@@ -148,8 +148,9 @@ bool option_add_device(Session *s, char *text, GError **err)
     return d != NULL;
 }
 
-/* -hda to -hdd and -cdrom, as in QEMU: a drive of the machine's own bus, which virt does not have.
- * The drive is a back end, and disks_add_devices() warns if no device uses it. */
+/* -hda to -hdd and -cdrom. In QEMU they create a drive on the default bus of the machine, which
+ * virt does not have. Here they create a back end, and disks_add_devices() warns if no device uses
+ * it. */
 #define IMAGE_OPTION(name, index, media)                                                           \
     static bool opt_##name(Session *s, const char *arg, GError **err)                              \
     {                                                                                              \
@@ -342,7 +343,7 @@ static const Option options[] = {
       STR(rtc), KEYS(rtc_keys, NULL) },
     { "boot", "[order=]DRIVES[,...]", "the firmware chooses what to boot", NO_FN,
       KEYS(boot_keys, "order"), .compat = true },
-    /* what it boots */
+    /* boot images */
     { "bios", "FILE", "firmware: a file, default or none", STR(bios) },
     { "kernel", "FILE", "kernel: a Linux Image, ELF or raw file", STR(kernel) },
     { "initrd", "FILE", "initial RAM disk", STR(initrd) },

@@ -4,9 +4,9 @@
  * docs/reference/options.md and `-show options=json`, from which a test derives every form that
  * must have an observable effect (tests/qtest/option_walk.py).
  *
- * An option is carried out by its function, or stores its argument in a field of the Session, or
- * is one of its key=value pairs. Rows with `keys` accept only these keys; each value is checked
- * against the row of its key and stored in the Session before the function is called.
+ * An option calls its function, stores its argument in a field of the Session, or consists of
+ * key=value pairs. A row with `keys` accepts only these keys. Each value is checked against the row
+ * of its key and stored in the Session before the function is called.
  */
 #ifndef SYSTEM_OPTIONS_H
 #define SYSTEM_OPTIONS_H
@@ -39,9 +39,9 @@ typedef struct Option {
     const char *help;
     OptionFn *fn;
     size_t field;         /* without fn: char * to set, or bool to make true; SIZE_MAX: neither */
-    const char *only;     /* without fn: the values accepted, for what has no effect here */
+    const char *only;     /* without fn: accepted values of an option without effect */
     const PlanProp *keys; /* fields are offsets in the Session; 0: not stored */
-    const size_t *n_keys_at; /* how many; NULL: none */
+    const size_t *n_keys_at; /* number of keys; NULL: 0 */
     const char *implied;     /* the key of a first word without '=' */
     OptionKinds kinds;
     bool compat; /* accepted for compatibility: it has no effect on this machine */
@@ -49,44 +49,45 @@ typedef struct Option {
 
 /* options.c */
 const Option *option_table(size_t *n);
-/* options_keys.c: check `arg` against the keys of `o` and store the values. False and one sentence
- * that names the option, the key and what is accepted. */
+/* options_keys.c: check @arg against the keys of @o and store the values. Return false with @err
+ * set to a message that names the option, the key and the accepted values. */
 bool option_keys_store(Session *s, const Option *o, const char *arg, GError **err);
 void option_keys_free(Session *s, const Option *o);
-/* The keys of `o` for OPTION help; g_free. */
+/* Return the keys of @o for OPTION help; g_free(). */
 char *option_keys_help(const Option *o);
 size_t option_n_keys(const Option *o);
-/* options_json.c: the table as JSON, with each kind, key and value that can be named. */
+/* options_json.c: return the table as JSON with all types, keys and values; owned by the caller. */
 struct json_object *options_json(const Session *s);
-/* The keys of each option as sections of docs/reference/options.md. */
+/* Append the keys of each option as sections of docs/reference/options.md. */
 void options_keys_markdown(GString *out);
 
 /*
- * options_types.c: check the JSON form of an option. False with @err set for a value of another
- * type than QMP requires; the message names the key and both types.
+ * options_types.c: check the JSON form of an option. Return false with @err set for a value whose
+ * type is not the one that QMP requires. The message names the key and both types.
  */
 bool option_types_check_part(const PlanHostPart *part, GError **err);
 bool option_types_check_device(const PlanCatalog *c, const char *text, GError **err);
 
 /* --- absent.c --- */
-/* Why an option of QEMU is not accepted ("-vnc is not available ..."); NULL if it is not one of the
- * known ones. g_free. */
+/* Return the message for an option of QEMU that is not available ("-vnc is not available ...");
+ * g_free(). NULL if the table does not contain the option. */
 char *absent_option_text(const char *name);
-/* Enter QEMU's device types that this version lacks in the catalogue. */
+/* Add the device types of QEMU that this version lacks to the catalogue. */
 void absent_describe_devices(PlanCatalog *c);
-/* Both tables, for the documentation. */
+/* Append both tables for the documentation. */
 void absent_markdown(GString *out);
 
-/* Print and free `text`, and end the run with status 0. Always true. */
+/* Print and free @text, and set MODE_DONE. Always returns true. */
 bool option_print(Session *s, char *text);
 bool option_wants_help(const char *arg);
-/* True if one of the comma-separated words of a text (not JSON) argument is help. */
+/* Return whether one of the comma-separated words of an argument in text form is "help" or "?".
+ * False for JSON. */
 bool option_has_help(const char *arg);
-/* Replace *field by a copy; always true. */
+/* Replace *field by a copy of @value. Always returns true. */
 bool option_set_string(char **field, const char *value);
-/* Remove a key from `o`: its text (owned by the caller), or NULL if it is absent. */
+/* Remove a key from @o. Return its text, owned by the caller, or NULL if the key does not exist. */
 char *option_take_key(struct json_object *o, const char *key);
-/* Add a host part or a device to the description. option_add_device() frees `text`. */
+/* Add a host part or a device to the description. option_add_device() frees @text. */
 bool option_host_part(Session *s, const char *kind, const char *arg, GError **err);
 bool option_add_device(Session *s, char *text, GError **err);
 

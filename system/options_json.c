@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The option table for programs: every option, kind, key and value that can be named.
+ * The option table for programs: all options, types, keys and values.
  *
  * [{"name", "arg", "help", "compat", "only", "keys": [KEY], "common": [KEY],
  *   "kinds": [{"name", "keys": [KEY]}]}]
- * where KEY is {"name", "kind", "values", "min", "max", "doc"}; of kinds whose keys have no type
- * only the name is known.
+ * where KEY is {"name", "kind", "values", "min", "max", "doc"}; keys without a
+ * type have only "name".
  */
 #include <string.h>
 
@@ -144,7 +144,8 @@ static void add_kinds(struct json_object *list, KindFn *fn)
     }
 }
 
-/* Keys that each type accepts, or that are stored in other options. */
+/* Return the keys that all types of an option accept, and the keys that are stored as other
+ * options. */
 static const char *const *common_keys(OptionKinds kinds)
 {
     static const char *const machine[] = { "type",   "accel",  "firmware", "kernel",

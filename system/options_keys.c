@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Options of key=value pairs: checking against the rows of the option, and storing the values.
+ * Options of key=value pairs: checking values against the rows of the option, and storing them.
  */
 #include <string.h>
 

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-/* Keys of -machine that are options of their own. */
+/* Store a key of -machine that has the effect of another option. */
 static bool machine_key(Session *s, const char *key, const char *value)
 {
     const struct {
@@ -103,7 +103,7 @@ bool opt_cpu(Session *s, const char *arg, GError **err)
 
 enum { MIB_BITS = 20 };
 
-/* A size in which a plain number is in MiB. */
+/* Parse a size. A number without a suffix is in MiB. */
 static bool parse_mib(const char *key, const char *text, uint64_t *bytes, GError **err)
 {
     const PlanProp size = { .name = key, .kind = PLAN_PROP_SIZE };
@@ -121,7 +121,7 @@ static bool parse_mib(const char *key, const char *text, uint64_t *bytes, GError
     return ok;
 }
 
-/* Memory cannot be plugged, so the largest size is the one at the start. */
+/* Reject slots and maxmem of -m that require hot-plugged memory, which does not exist. */
 static bool check_plugging(const char *arg, const char *slots, uint64_t size, uint64_t maxmem,
                            GError **err)
 {
@@ -133,7 +133,7 @@ static bool check_plugging(const char *arg, const char *slots, uint64_t size, ui
                            arg);
 }
 
-/* "512", "1G", "size=1G,slots=0,maxmem=1G" */
+/* Parse the argument of -m: "512", "1G" or "size=1G,slots=0,maxmem=1G". */
 bool opt_memory(Session *s, const char *arg, GError **err)
 {
     struct json_object *o = plan_options_parse(arg, "size", err);

@@ -9,7 +9,7 @@
 
 #define DEFAULT_MODEL "virtio-net-pci"
 
-/* Device types with a netdev property: the models of -nic and -net nic. */
+/* Return the list of models for -nic and -net nic: the device types with a netdev property. */
 static char *models_help(const PlanCatalog *c)
 {
     GString *out = g_string_new("Supported NIC models:\n");
@@ -32,7 +32,8 @@ static bool is_model(const PlanCatalog *c, const char *name)
     return t && plan_find_prop(t->props, t->n_props, "netdev");
 }
 
-/* "virtio" is what QEMU's documentation calls the default model. */
+/* Replace *model by the default model if it is NULL or "virtio", a name in the documentation of
+ * QEMU. */
 static bool choose_model(Session *s, const char *option, char **model, GError **err)
 {
     if (!*model || strcmp(*model, "virtio") == 0) {
@@ -68,7 +69,7 @@ static bool add_backend(Session *s, struct json_object *o, const char *id, GErro
     return true;
 }
 
-/* A device as a JSON object: values need no quoting. */
+/* Add the device of -nic or -net as a JSON object, in which values require no quoting. */
 static bool add_nic_device(Session *s, const char *model, const char *netdev, const char *mac,
                            const char *addr, const char *id, GError **err)
 {
@@ -90,7 +91,7 @@ static bool add_nic_device(Session *s, const char *model, const char *netdev, co
     return option_add_device(s, text, err);
 }
 
-/* -nic BACKEND,model=TYPE,mac=...,...: a -netdev and its -device. */
+/* Create the back end and the device of -nic BACKEND,model=TYPE,mac=...,... */
 bool opt_nic(Session *s, const char *arg, GError **err)
 {
     struct json_object *o;

@@ -23,7 +23,7 @@ bool opt_log(Session *s, const char *arg, GError **err)
                                   : option_set_string(&s->log_items, arg);
 }
 
-/* [enable=]PATTERN,events=FILE,file=FILE: the files are opened when the machine starts. */
+/* Parse [enable=]PATTERN,events=FILE,file=FILE. session_start() opens the files. */
 bool opt_trace(Session *s, const char *arg, GError **err)
 {
     g_autofree char *pattern = NULL;
@@ -47,7 +47,7 @@ bool opt_show(Session *s, const char *arg, GError **err)
     return !sep || option_set_string(&s->show_arg, sep + 1);
 }
 
-/* Locking memory is done at the start; a CPU that sleeps in the guest needs hardware help. */
+/* Reject cpu-pm=on, which requires virtualization hardware. session_start() locks memory. */
 bool opt_overcommit(Session *s, const char *arg, GError **err)
 {
     return !s->cpu_pm || error_set(err, ERROR_USER,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Types of JSON values on the command line. A value in the key=value form is text and is parsed by
- * its user; a value in the JSON form must have the type that QMP requires, as in QEMU.
+ * Types of JSON values on the command line. The user of a value in the key=value form parses its
+ * text. A value in the JSON form must have the type that QMP requires, as in QEMU.
  */
 #include <string.h>
 
@@ -63,7 +63,8 @@ static enum json_type json_key_type(const char *part, const char *key)
     return json_type_string;
 }
 
-/* A block node is named by a string, or described by an object in the place of the string. */
+/* Return whether the key refers to a block node: by name (a string), or with the options of the
+ * node (an object). */
 static bool json_key_is_child(const char *part, const char *key)
 {
     return strcmp(part, "blockdev") == 0 && (strcmp(key, "file") == 0 || strcmp(key, "base") == 0);
@@ -125,7 +126,8 @@ bool option_types_check_part(const PlanHostPart *part, GError **err)
     return ok;
 }
 
-/* QEMU's addr= and the capability properties have two spellings: a number or a string. */
+/* Return whether the JSON type of @value is accepted for the property. addr= and capability
+ * properties accept a number or a string. */
 static bool json_fits_prop(const PlanProp *p, struct json_object *value, enum json_type *expected)
 {
     enum json_type got = json_object_get_type(value);

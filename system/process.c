@@ -20,12 +20,13 @@
 #include <unistd.h>
 
 typedef struct ProcessUser {
-    const char *name; /* NULL: only numbers are known */
+    const char *name; /* NULL: only the numbers were given */
     uid_t uid;
     gid_t gid;
 } ProcessUser;
 
-/* The parent stays until the child is ready (one byte) or has failed (end of file). */
+/* End the parent process when the child is ready (one byte in the pipe) or has failed (end of
+ * file). */
 static G_GNUC_NORETURN void wait_for_child(int fd)
 {
     char byte;
@@ -60,7 +61,7 @@ bool process_daemonize(Session *s, GError **err)
         _exit(0);
     }
     umask(027);
-    s->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC); /* out of reach after -chroot */
+    s->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC); /* not accessible after -chroot */
     return true;
 }
 
@@ -114,7 +115,7 @@ bool process_write_pidfile(Session *s, GError **err)
         return false;
     }
     __atomic_store_n(&s->pidfile_written, true, __ATOMIC_RELEASE);
-    return true; /* stays open: the lock shows that this process runs */
+    return true; /* remains open: the lock shows that this process runs */
 }
 
 bool process_follow_parent(GError **err)
@@ -147,7 +148,8 @@ static bool parse_ids(const char *text, uid_t *uid, gid_t *gid)
     return true;
 }
 
-/* Looked up before the root folder changes, since the user database is below it. */
+/* Look up the user of -runas. Called before -chroot takes effect, because the user database is not
+ * accessible after it. */
 static bool process_find_user(const char *text, ProcessUser *user, GError **err)
 {
     struct passwd entry, *pw = NULL;
@@ -174,7 +176,8 @@ static bool process_change_root(const char *folder, GError **err)
     return true;
 }
 
-/* Groups first: they cannot be changed without the privileges that setuid() gives up. */
+/* Change the groups and then the user, because setuid() drops the privileges that changing groups
+ * requires. */
 static bool process_become(const ProcessUser *user, const char *text, GError **err)
 {
     int groups = user->name ? initgroups(user->name, user->gid) : setgroups(1, &user->gid);

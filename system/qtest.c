@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The qtest server (contract in system/qtest.h): lines in, replies out.
+ * The qtest server (contract in system/qtest.h): lines, logging and replies.
  */
 #include "qtest_int.h"
 
@@ -10,7 +10,7 @@
 
 #include "util/outfile.h"
 
-#define FLUSH_AT (1u << 20) /* bytes of replies that leave before the feed is done */
+#define FLUSH_AT (1u << 20) /* bytes of replies that are sent before the end of a feed */
 
 /* --- replies --- */
 
@@ -66,7 +66,7 @@ static void run_line(Qtest *q, const char *s, size_t len)
     }
 }
 
-/* The unfinished line grows by len bytes, or is given up. */
+/* Append bytes to the unfinished line, or discard the line if it is too long. */
 static void qtest_keep(Qtest *q, const char *s, size_t len)
 {
     if (q->skipping || q->line->len + len > QTEST_LINE_MAX) {
@@ -93,8 +93,8 @@ static void end_line(Qtest *q, const char *s, size_t len)
     g_string_truncate(q->line, 0);
 }
 
-/* Execute the complete lines of [s, end). Return the end of the last one executed: the rest waits
- * if the client does not read. */
+/* Execute the complete lines of [s, end) and keep an incomplete one. Return the start of the lines
+ * that are not executed yet because the client does not read its replies, or @end. */
 static const char *run_lines(Qtest *q, const char *s, const char *end)
 {
     const char *nl;
@@ -122,7 +122,7 @@ void qtest_feed(Qtest *q, const void *bytes, size_t len)
     }
     q->busy = true;
     s = run_lines(q, s, end);
-    /* input that a nested turn of the main loop has read follows this rest */
+    /* a nested main loop may have added input, which follows these lines */
     g_byte_array_prepend(q->input, (const guint8 *)s, (guint)(end - s));
     q->busy = false;
     if (s == end) {
@@ -144,7 +144,7 @@ void qtest_writable(Qtest *q)
     g_byte_array_unref(waiting);
 }
 
-/* --- life --- */
+/* --- creating and connecting --- */
 
 Qtest *qtest_new(Machine *m, QtestSink *sink, void *opaque)
 {

@@ -17,10 +17,10 @@ struct Qtest {
     QtestSink *sink;
     void *opaque;
     GString *line;     /* the unfinished request */
-    bool skipping;     /* the rest of a line that is too long */
-    GString *out;      /* replies that the sink has not taken */
+    bool skipping;     /* discard the rest of a line that is too long */
+    GString *out;      /* replies that the sink has not accepted */
     bool busy;         /* inside a feed, which sends the replies at its end */
-    GByteArray *input; /* requests that wait until the client reads its replies */
+    GByteArray *input; /* requests that are not executed yet */
     Device *watched;   /* interception: pinned; NULL for none */
     FILE *log;
     gint64 start;
@@ -28,12 +28,13 @@ struct Qtest {
     ChardevFront front;
 };
 
-/* Append a reply line; it leaves at the end of the feed. */
+/* Append a reply line. It is sent at the end of the feed. */
 void qtest_reply(Qtest *q, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
-/* Offer what is ready once it is more than limit bytes. False when the client does not read it. */
+/* Send the replies if they exceed @limit bytes. Return false if the sink does not accept all of
+ * them. */
 bool qtest_flush(Qtest *q, size_t limit);
 
-/* Carry out one request, whose words all fitted or not, and append its one reply. */
+/* Execute one request and append its reply. @fits: qtest_split() has stored all of its words. */
 void qtest_run_request(Qtest *q, const QtestWords *r, bool fits);
 /* End interception, if any. */
 void qtest_unwatch(Qtest *q);

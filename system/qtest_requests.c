@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The requests of the qtest protocol: rows of one const table (docs: system/qtest.h). Hex data is
- * printed by hand, since clients pipeline a million lines a second.
+ * The requests of the qtest protocol, as rows of a const table (contract in system/qtest.h). Hex
+ * data is formatted without printf(), because clients pipeline a million lines a second.
  */
 #include "qtest_int.h"
 
@@ -19,7 +19,7 @@ static void reply_ok(Qtest *q)
 
 static const char hex_digits[] = "0123456789abcdef";
 
-/* "OK 0x" and `digits` hex digits. */
+/* Append the reply "OK 0x" and @digits hexadecimal digits. */
 static void reply_hex(Qtest *q, uint64_t value, unsigned digits)
 {
     char text[5 + 16 + 1] = "OK 0x";
@@ -31,7 +31,7 @@ static void reply_hex(Qtest *q, uint64_t value, unsigned digits)
     g_string_append_len(q->out, text, digits + 6);
 }
 
-/* Word i as a number, or an ERR reply. */
+/* Set *value to word @i as a number. Append an ERR reply and return false if it is not a number. */
 static bool request_arg(Qtest *q, const QtestWords *r, unsigned i, uint64_t *value)
 {
     if (qtest_number(r->w[i], value)) {
@@ -42,7 +42,8 @@ static bool request_arg(Qtest *q, const QtestWords *r, unsigned i, uint64_t *val
     return false;
 }
 
-/* Address and length of the block commands. */
+/* Set *addr and *len to words 1 and 2 of a block command. Append an ERR reply and return false if
+ * they are not valid. */
 static bool range_args(Qtest *q, const QtestWords *r, uint64_t *addr, uint64_t *len)
 {
     if (!request_arg(q, r, 1, addr) || !request_arg(q, r, 2, len)) {
@@ -269,7 +270,7 @@ static void do_clock_step(Qtest *q, const QtestWords *r)
             qtest_reply(q, "FAIL no timer is pending on the virtual clock");
             return;
         }
-        /* a timer that is due already runs without time passing */
+        /* a timer that has expired runs although the clock does not advance */
         if (to <= now && clocks_step_to(q->m->clocks, now)) {
             qtest_reply(q, "OK %" PRIi64, now);
             return;
@@ -317,7 +318,7 @@ static void on_irq(void *opaque, unsigned n, bool level)
 
     g_string_append_printf(q->out, "IRQ %s %u\n", level ? "raise" : "lower", n);
     if (!q->busy) {
-        qtest_flush(q, 0); /* raised by the host's side, between requests */
+        qtest_flush(q, 0); /* raised between requests, for example by a back end */
     }
 }
 
@@ -439,7 +440,7 @@ typedef struct Command {
         name, sizeof(name) - 1, min, max, fn                                                       \
     }
 
-/* In the order of frequency. */
+/* Sorted by frequency of use. */
 static const Command commands[] = {
     CMD("read", 3, 3, do_read_block),
     CMD("write", 4, 4, do_write_block),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The words of a qtest request line (contract in qtest_words.h), scanned by hand since clients
- * pipeline a million lines a second.
+ * The words of a qtest request line (contract in qtest_words.h), scanned without library
+ * functions because clients pipeline a million lines a second.
  */
 #include "qtest_words.h"
 

@@ -22,14 +22,15 @@ typedef struct QtestWords {
     unsigned n;
 } QtestWords;
 
-/* The words of a line, which single spaces separate: two spaces make an empty word. False when
- * there are more than any request has; the first ones are in *r then. */
+/* Split a line at single spaces. Two adjacent spaces enclose an empty word. Return false if the
+ * line has more than QTEST_MAX_WORDS words; *r then contains the first ones. */
 bool qtest_split(const char *s, size_t len, QtestWords *r);
 bool qtest_word_is(QtestWord w, const char *text);
-/* A C literal of at most 64 bits, with a sign as strtoull takes it; false on anything else. */
+/* Parse a C literal of at most 64 bits with an optional sign, as strtoull() accepts it. Return
+ * false for any other text. */
 bool qtest_number(QtestWord w, uint64_t *value);
-/* The bytes of "0x0123..." into p, at most len; the rest of p is left alone. False on a character
- * that is no hexadecimal digit. w has its "0x". */
+/* Store the bytes of "0x0123..." in @p, at most @len; further bytes of @p are unchanged. Return
+ * false for a character that is not a hexadecimal digit. @w must start with "0x". */
 bool qtest_hex_bytes(QtestWord w, uint8_t *p, uint64_t len);
 
 #endif

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * -readconfig: options from a file, a section each.
+ * -readconfig: options from a file. Each section is one option.
  *
  *     # comment
  *     [device "nic0"]
  *       driver = "virtio-net-pci"
  *       addr = "5.0"
  *
- * A section is the option of its group with its lines as properties; commas in values are
- * values. Sections take effect in their order, at the position of -readconfig on the command line.
+ * The group of a section is the name of the option, and its lines are the properties. Commas in
+ * values are literal. Sections take effect in their order, at the position of -readconfig on the
+ * command line.
  */
 #include "session.h"
 
@@ -18,7 +19,7 @@
 
 #define CONFIG_SIZE_MAX (1 << 20)
 
-/* Groups whose option has another name. */
+/* Groups whose name differs from the name of the option. */
 static const struct {
     const char *group, *option;
 } other_names[] = {
@@ -31,7 +32,7 @@ typedef struct ConfigReader {
     Session *s;
     const char *path;
     unsigned line, section_line;
-    char *group; /* of the section that is being read, or NULL */
+    char *group; /* of the current section, or NULL */
     GString *text;
 } ConfigReader;
 
@@ -57,7 +58,7 @@ static void add_property(ConfigReader *r, const char *key, const char *value)
     g_string_append_printf(r->text, "%s%s=%s", r->text->len ? "," : "", key, escaped);
 }
 
-/* The section is complete: it is an option. */
+/* Apply the option of the section, which is complete. */
 static bool end_section(ConfigReader *r, GError **err)
 {
     const char *option = r->group;
@@ -90,7 +91,7 @@ static char *unquote(const char *text)
     return g_strndup(text + 1, len - 2);
 }
 
-/* [group] or [group "id"] */
+/* Parse [group] or [group "id"]. */
 static bool begin_section(ConfigReader *r, char *text, GError **err)
 {
     size_t len = strlen(text), word = strcspn(text + 1, " \t\"]");

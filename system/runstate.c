@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Stop, continue, reset and end: asked for anywhere under the machine lock, carried out from the
- * main loop, with the events QMP clients wait for.
+ * Stop, continue, reset and shutdown. Any holder of the machine lock can request them. The main
+ * loop executes them and sends the events that QMP clients expect.
  */
 #include "session.h"
 
@@ -36,7 +36,7 @@ static void carry_out_reset(Session *s)
         return; /* before a stream is loaded there is no state to reset */
     }
     if (s->m->state == RUN_FINISH_MIGRATE) {
-        s->reset_wanted = true; /* what was sent must stay true: when it is known whose it is */
+        s->reset_wanted = true; /* the sent state must stay valid; reset after the migration */
         return;
     }
     if (s->m->qtest || !machine_running(s->m)) {
@@ -99,7 +99,7 @@ static void on_request(void *opaque, ShutdownCause cause, int exit_status)
     schedule(s);
 }
 
-/* RESUME and STOP frame the times when guest code runs. */
+/* Send RESUME when guest code starts to run, and STOP when it no longer runs. */
 static void on_run_state(void *opaque, RunState from, RunState to)
 {
     Session *s = opaque;

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One run of the emulator: what the command line asked for, the machine built from it, and what
- * the main loop has to do next.
+ * One run of the emulator: the options of the command line, the machine, and the requests that the
+ * main loop executes next.
+ *
+ * Locking: functions that are called after session_start() require the machine lock and run on the
+ * main loop, unless their comment states otherwise. A function with @err returns false, NULL or a
+ * negative number on failure and sets *err.
  */
 #ifndef SYSTEM_SESSION_H
 #define SYSTEM_SESSION_H
@@ -34,7 +38,7 @@ typedef enum LifeAction { LIFE_DEFAULT, LIFE_PAUSE } LifeAction;
 typedef struct Session {
     const char *program;
     Machine *m;
-    PlanMachine *plan; /* the command line's, then the complete one */
+    PlanMachine *plan; /* description of the command line, later the complete one */
     PlanCatalog *catalog;
     MonitorHost host;
     SessionMode mode;
@@ -48,11 +52,11 @@ typedef struct Session {
     char *rtc;
     char *process_name, *mem_path, *trace_file, *trace_events;
     struct json_object *net_nic; /* -net nic, until its back end is known */
-    char *net_backend;           /* id of the one that -net made */
+    char *net_backend;           /* id of the back end that -net created */
     GPtrArray *serials;          /* char* */
     GPtrArray *monitors;         /* MonitorOption* */
     GPtrArray *sets;             /* SetOption* */
-    GPtrArray *drives;           /* of -drive (disks.c) */
+    GPtrArray *drives;           /* DriveOption*: options of -drive (disks.c) */
     unsigned n_nics;
     bool have_machine, have_monitor;
     SandboxPolicy sandbox;
@@ -64,17 +68,17 @@ typedef struct Session {
     bool msg_timestamp, msg_guest_name, mem_lock, cpu_pm, mem_prealloc;
 
     /* boot.c */
-    BootImages *boot;        /* those of the command line and of description files */
-    BootImages *stream_boot; /* of the guest that a stream brought; NULL: none did */
+    BootImages *boot;        /* images of the command line and of description files */
+    BootImages *stream_boot; /* images in a migration stream; NULL: none received */
     PlanMachine *given_boot; /* the boot section for `boot` */
     struct BootHash *boot_hash;
-    bool default_firmware; /* no option or file chose another */
+    bool default_firmware; /* no option or file selects firmware */
 
     /* migration.c */
     struct Migration *migration;
     bool machine_given, guest_given; /* -M; other options about the guest */
     bool built;                      /* the machine exists */
-    PlanMachine *own; /* of the command line, while plan is the description of a stream */
+    PlanMachine *own;                /* plan of the command line while plan describes a stream */
 
     /* running */
     GHashTable *planned; /* Device* -> PlanDevice* of the live machine */
@@ -82,7 +86,7 @@ typedef struct Session {
     int ready_fd, null_fd;
     bool pidfile_written; /* atomic: the signal thread reads it */
     struct Signals *signals;
-    guint work; /* idle source that carries out requests */
+    guint work; /* idle source that executes requests */
     bool shutdown_wanted, reset_wanted;
     ShutdownCause shutdown_cause, reset_cause;
     bool quit;
@@ -96,29 +100,30 @@ void session_free(Session *s);
 /* Parse a command line. May print help and set MODE_DONE. Return false with @err set for an unknown
  * option or an argument that is not accepted. */
 bool options_parse(Session *s, int argc, char **argv, GError **err);
-/* One option without its dash. */
+/* Apply one option. @name: its name without the dash. */
 bool options_apply(Session *s, const char *name, const char *arg, GError **err);
-/* After the last option: connect what -net made (options_net.c). */
+/* After the last option: connect the device and the back end of -net (options_net.c). */
 bool options_net_finish(Session *s, GError **err);
 void options_net_free(Session *s);
-/* -readconfig (readconfig.c) */
+/* Apply the options in the file of -readconfig (readconfig.c). */
 bool readconfig(Session *s, const char *path, GError **err);
-void options_free(Session *s); /* the strings that options set */
-/* "-name ARG  what" for each option; g_free. markdown: as a table for docs/. */
+void options_free(Session *s); /* free the strings that options have set */
+/* Return "-name ARG  description" for each option; g_free(). @markdown: as a table for docs/. */
 char *options_help(bool markdown);
 
 /* --- disks.c: -drive, -blockdev, -snapshot --- */
 void disks_init(Session *s);
 void disks_free(Session *s);
-/* Add the back end to the description; or print help and set MODE_DONE. */
+/* Add the back end of -drive or -blockdev to the description, or print help and set MODE_DONE. */
 bool disks_drive(Session *s, const char *arg, GError **err);
 bool disks_blockdev(Session *s, const char *arg, GError **err);
-/* -hda and the like: `option` is the option's name for messages, `media` disk or cdrom. */
+/* Add the back end of -hda to -hdd or -cdrom. @option: name of the option for messages; @media:
+ * "disk" or "cdrom". */
 bool disks_image(Session *s, const char *option, unsigned index, const char *media,
                  const char *file, GError **err);
-/* After the last option: add the devices of if=virtio, after those of -device. */
+/* After the last option: add the devices of drives with if=virtio, after the devices of -device. */
 bool disks_add_devices(Session *s, GError **err);
-/* After merging descriptions: -snapshot for every drive. */
+/* After merging descriptions: apply -snapshot to all drives. */
 bool disks_apply_snapshot(Session *s, GError **err);
 
 /* --- smp.c --- */
@@ -129,107 +134,119 @@ bool disks_apply_snapshot(Session *s, GError **err);
 bool smp_parse(const char *arg, unsigned *cpus, GError **err);
 
 /* --- show.c: -show --- */
+/* Print the output of -show and set MODE_DONE. */
 bool show(Session *s, GError **err);
-/* The i-th word of -show; false at the end. */
+/* Set *name to the i-th word that -show accepts. Return false if there are fewer. */
 bool show_name(size_t i, const char **name);
 
 /* --- hostparts.c --- */
-/* Create the character back ends of the description, which monitors need; and every other host
- * part (-netdev, -drive, -object ...). */
+/* Create the character back ends of the description, which monitors require. */
 bool host_chardevs_create(Session *s, GError **err);
+/* Create all other host parts of the description (-netdev, -drive, -object ...). host_parts_free()
+ * frees them. */
 bool host_parts_create(Session *s, GError **err);
 void host_parts_free(Machine *m);
-/* Create or delete one part of a running machine, and of its description. */
+/* Create or delete one part of an existing machine and of its description. @options is borrowed. */
 bool host_part_add(Session *s, const char *kind, struct json_object *options, GError **err);
 bool host_part_del(Session *s, const char *kind, const char *id, GError **err);
 
 /* --- boot.c --- */
-/* Which images, and where they are: into the description. */
+/* Store the roles and paths of the boot images in the description. */
 bool boot_resolve(Session *s, GError **err);
-/* Open them all, and compare them with what the description states of them. */
+/* Open all boot images and compare them with the sizes and digests in the description. */
 bool boot_open(Session *s, GError **err);
-/* As MigrationHooks.boot_digests; with `wait` it releases the machine lock until the digests are
- * known. The second is for a machine that is not built. */
+/* Store the digests of the boot images in the description. Return 1 if this is done, 0 if a thread
+ * still computes them, -1 with @err set on failure. @wait: release the machine lock until the
+ * thread has ended. */
 int boot_digests(Session *s, bool wait, GError **err);
+/* Like boot_digests() without a thread, for a machine that is not created. */
 bool boot_digests_now(Session *s, GError **err);
-/* The machine boots the images of a stream (taken), or those of the command line again. */
+/* boot_use: boot the images of a migration stream; @images is consumed. boot_forget: boot the
+ * images of the command line again. */
 void boot_use(Session *s, const PlanMachine *wanted, BootImages *images);
 void boot_forget(Session *s);
 void boot_free(Session *s);
-/* QMP dump-machine: the description of the machine as it is, which a process can start from. */
+/* Write the description of the machine to @path, for the QMP command dump-machine. -machine-config
+ * accepts the file. Releases the machine lock while digests are computed. */
 bool boot_dump_machine(Session *s, const char *path, GError **err);
 
 /* --- build.c --- */
-/* The board of the resolved description; NULL for an unknown one. */
+/* Return the board of the resolved description, constant; NULL for an unknown board. */
 const BoardType *build_board(const Session *s);
-/* Load the boot images (m->boot); @remember: only record them, because a stream contains RAM. */
+/* Load the boot images (m->boot). `remember`: only record them, because a stream contains RAM. */
 bool build_boot(Session *s, bool remember, GError **err);
-/* The board, every device of the resolved description, and what it boots. */
+/* Create the board and all devices of the resolved description, and load the boot images. */
 bool build_machine(Session *s, GError **err);
+/* Set m->host to the functions that monitors call. */
 void build_fill_host(Session *s);
 
 /* --- migration.c --- */
 /* Before the description is resolved: record whether the command line describes the guest. */
 void migration_note_given(Session *s);
+/* Create s->migration. With -incoming, also set the run state to RUN_INMIGRATE. */
 void migration_create(Session *s);
 /* Build the machine, unless a stream will describe it. */
 bool migration_start_machine(Session *s, GError **err);
-/* Carry out -incoming. */
+/* Start to receive the stream of -incoming. No-op without it. */
 bool migration_await(Session *s, GError **err);
 
 /* --- runstate.c --- */
+/* Set m->hooks. */
 void runstate_fill_hooks(Session *s);
-/* Let the guest run (or stay stopped with -S). */
+/* Start the accelerator, and run the guest unless -S or -incoming is given. */
 bool runstate_start(Session *s, GError **err);
 
 /* --- mainloop.c --- */
 typedef struct Signals Signals;
-/* From now on SIGTERM, SIGINT and SIGHUP end the process through a thread of their own. Before any
- * other thread is made: they inherit the mask. */
+/* Start the thread that handles SIGTERM, SIGINT and SIGHUP, and block these signals. Called before
+ * any other thread is created, because threads inherit the mask. signals_stop() undoes it. */
 bool signals_start(Session *s, GError **err);
-/* No-op if they were not started. The main loop is over. */
+/* End the thread. Called after the main loop. No-op if the thread was not started. */
 void signals_stop(Session *s);
-/* Run until session->quit. The machine lock is held except while waiting. */
+/* Run the main loop until s->quit. The machine lock is held except while waiting for events. */
 void main_loop(Session *s);
 
 /* --- process.c: the host process --- */
-bool process_daemonize(Session *s, GError **err); /* returns in the child only */
+bool process_daemonize(Session *s, GError **err); /* returns only in the child */
 void process_ready(Session *s);                   /* report success to the parent that waits */
+/* Create and lock the file of -pidfile. Fails if another process has locked it. */
 bool process_write_pidfile(Session *s, GError **err);
-/* Remove it, if it was written and is a regular file. Any thread. */
+/* Remove the pid file if this process has written it and the file is regular. Any thread. */
 void process_remove_pidfile(const Session *s);
+/* End this process with its parent process. */
 bool process_follow_parent(GError **err);
 /*
- * Give up what the guest's execution does not require: enter the -chroot folder, become the -runas
- * user, and install the system-call filter. Files of the command line are open by then; threads
- * exist, but no CPU thread has executed guest code. Fails if any of the three is not possible.
+ * Drop the privileges that running the guest does not require: enter the -chroot folder, become the
+ * -runas user, and install the system-call filter. Files of the command line are open by then;
+ * threads exist, but no CPU thread has executed guest code. Fails if any of the three is not
+ * possible.
  */
 bool process_confine(Session *s, GError **err);
-/* False with @err set if the user of -runas does not exist. Changes nothing. */
+/* Return false with @err set if the user of -runas does not exist. Changes nothing. */
 bool process_check_confine(const Session *s, GError **err);
-/* The name that ps and top show: at most 15 bytes of it (prctl PR_SET_NAME). */
+/* Set the name that ps and top show, truncated to 15 bytes (prctl PR_SET_NAME). */
 bool process_set_name(const char *name, GError **err);
-/* -overcommit mem-lock=on: everything mapped now and later stays in RAM. */
+/* Lock all current and future mappings in RAM, for -overcommit mem-lock=on. */
 bool process_lock_memory(GError **err);
 
 /* --- startup.c --- */
 /* Complete the description and open the boot images: all checks of a start that create nothing. */
 bool session_complete(Session *s, GError **err);
-/* The command line, up to the complete description (or what -show prints). */
+/* Parse the command line and complete the description, or print the output of -show. */
 bool session_prepare(Session *s, int argc, char **argv, GError **err);
-/* Everything that serves the machine, and the machine unless --preconfig has it wait; its lock is
- * held. Once. */
+/* Create the host parts, monitors and, without --preconfig, the machine. On return the machine lock
+ * is held. Called once. */
 bool session_start(Session *s, GError **err);
 /*
  * Find what would keep the completed description from starting: build the machine with
- * Machine.dry_run set, which opens no file and no socket of the host. The description may be
- * changed by it (PLAN_PROP_DECIDED). Returns false with the error that session_start() would set.
- * The machine is freed by session_free(). Once, in place of session_start().
+ * Machine.dry_run set, which opens no file and no socket of the host. Devices can set
+ * values in the description (PLAN_PROP_DECIDED). Returns false with the error that session_start()
+ * would set. session_free() frees the machine. Called once, in place of session_start().
  */
 bool session_check(Session *s, GError **err);
-/* Build the machine and start it, unless -S is given. Once, also if it fails. */
+/* Create the machine, and start it unless -S is given. Called once, even if it fails. */
 bool session_start_machine(Session *s, GError **err);
-/* Everything, from the command line to the exit status. */
+/* Run the emulator with a command line. Return the exit status of the process. */
 int session_run(Session *s, int argc, char **argv);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * -show: what a machine would be, without starting it.
+ * -show: print the description, the slots and other properties of a machine without starting it.
  */
 #include <stdio.h>
 #include <string.h>
@@ -18,7 +18,7 @@ static void show_print_json(struct json_object *o)
     json_object_put(o);
 }
 
-/* A text that may or may not end with a newline. */
+/* Print a text, and a newline if the text does not end with one. */
 static void print_text(const char *text)
 {
     size_t len = strlen(text);
@@ -93,7 +93,8 @@ static bool show_machine(Session *s, GError **err)
     return true;
 }
 
-/* The table of what is not a device: a CPU type, or a part of the machine itself. */
+/* Return the table of saved state of a CPU type or of a part of the machine; NULL if the name is
+ * unknown. */
 static const VmState *other_table(const char *name)
 {
     const CpuType *cpu = cpu_type_find(name);
@@ -245,7 +246,7 @@ static bool show_catalog(Session *s, GError **err)
     return true;
 }
 
-/* For the build: backplane-plan links this build's catalogue. */
+/* Print the catalogue as C source. The build uses it for backplane-plan. */
 static bool show_catalog_c(Session *s, GError **err)
 {
     g_autofree char *text = plan_catalog_to_c(s->catalog);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * -smp: the number of harts and the shape of the CPU topology.
+ * -smp: the number of harts and the CPU topology.
  *
  * The board describes all harts as cores of one cluster, as QEMU's `virt` does; sockets, cores and
  * threads are checked against each other and against the number of CPUs.
@@ -55,7 +55,8 @@ static bool smp_read(struct json_object *o, Topology *t, GError **err)
     return true;
 }
 
-/* Cores take what is left over, then sockets, then threads. */
+/* Compute the missing parts of the topology. The first missing one of cores, sockets and threads is
+ * set so that the product is the number of CPUs; the others are 1. */
 static void smp_complete(Topology *t)
 {
     guint64 total = t->maxcpus ? t->maxcpus : t->cpus;

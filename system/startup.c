@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One run of the emulator from the command line to the exit status: each step requires only steps
- * before it.
+ * One run of the emulator from the command line to the exit status. Each step depends only on
+ * earlier steps.
  */
 #include "options.h"
 
@@ -161,7 +161,7 @@ static bool apply_set(Session *s, const SetOption *o, GError **err)
     return true;
 }
 
-/* Without -m the machine is as large as the memory it is given. */
+/* Set the RAM size to the size of the object that memory-backend= names, unless -m is given. */
 static bool take_backend_size(Session *s, GError **err)
 {
     static const PlanProp size = { .name = "size", .kind = PLAN_PROP_SIZE, .min = 1 };
@@ -177,7 +177,7 @@ static bool take_backend_size(Session *s, GError **err)
     }
     part = id && s->plan->ram_size == 0 ? plan_find_host(s->plan, "object", id) : NULL;
     if (!part || !json_object_object_get_ex(part->options, "size", &v)) {
-        return true; /* a wrong size is reported when RAM is created */
+        return true; /* an invalid size is reported when RAM is created */
     }
     if (!plan_value_parse(&size, json_object_get_string(v), &value, err)) {
         g_prefix_error(err, "object '%s': ", id);
@@ -197,7 +197,8 @@ static const PlanMachineType *machine_type(const Session *s)
     return t;
 }
 
-/* -mem-path and -mem-prealloc: a memory back end of the board's RAM, as if given with -object. */
+/* Add the memory back end of -mem-path and -mem-prealloc, as -object would, and use it as the RAM
+ * of the board. */
 static bool apply_memory_options(Session *s, GError **err)
 {
     const PlanMachineType *t = machine_type(s);
@@ -243,7 +244,7 @@ static bool apply_memory_options(Session *s, GError **err)
     return true;
 }
 
-/* The defaults of QEMU without -serial and -monitor. */
+/* Add the serial port and monitor that QEMU creates without -serial and -monitor. */
 static void add_defaults(Session *s)
 {
     if (s->serials->len > 0 || s->nodefaults) {
@@ -270,7 +271,8 @@ static void take_labels(Session *s)
     }
 }
 
-/* -serial, otherwise the serial ports of the description, otherwise the defaults of QEMU. */
+/* Set the serial ports from -serial, from the description, or to the defaults of QEMU, in this
+ * order. */
 static void take_serials(Session *s)
 {
     if (s->serials->len == 0 && s->plan->serials) {
@@ -372,8 +374,8 @@ static bool session_add_monitor(Session *s, const MonitorOption *o, unsigned n, 
     return c && monitor_open(s->m, c, o->control, o->pretty, err);
 }
 
-/* serialN is what boards look for: the id, or the alias of one that -chardev made. "mon:" shares
- * the back end with a monitor. */
+/* Create the back end of serial port @n. Boards find it as "serialN", which is its id, or an alias
+ * if -chardev created it. "mon:" connects a monitor to the back end as well. */
 static bool add_serial(Session *s, const char *text, unsigned n, GError **err)
 {
     g_autofree char *id = g_strdup_printf("serial%u", n);
@@ -439,7 +441,7 @@ static bool choose_accel(Session *s, GError **err)
         return true;
     }
     if (strcmp(parts[0], "interp") == 0 || strcmp(parts[0], "tcg") == 0) {
-        return true; /* tcg: our own engine, so that existing command lines work */
+        return true; /* tcg selects the interpreter, so that existing command lines work */
     }
     return error_set(err, ERROR_USER, "-accel %s: use interp, tcg (the same engine) or qtest",
                      parts[0]);
@@ -469,7 +471,7 @@ static bool check_process_options(const Session *s, GError **err)
     return true;
 }
 
-/* An empty machine with its hooks. Takes its lock. */
+/* Create an empty machine with its hooks, and acquire its lock. */
 static void create_machine(Session *s, bool dry_run)
 {
     s->m = machine_new();
@@ -482,7 +484,7 @@ static void create_machine(Session *s, bool dry_run)
     clocks_attach(s->m->clocks);
 }
 
-/* Everything that is created before the machine's own devices. */
+/* Create everything that the devices of the machine require. */
 static bool create_host_parts(Session *s, GError **err)
 {
     return choose_accel(s, err) && open_chardevs(s, err) && host_parts_create(s, err);
@@ -527,8 +529,8 @@ bool session_start(Session *s, GError **err)
     return s->mode == MODE_DONE || open_qtest(s, err);
 }
 
-/* A refusal may quote any bytes of the command line: one line of valid text for the terminal, which
- * may not know the quotes of GLib's own messages. */
+/* Convert the message to one line of valid UTF-8, because it can quote any bytes of the command
+ * line. Replace the typographic quotes in messages of GLib, which the terminal may not support. */
 static void session_tidy_error(GError *err)
 {
     g_autofree char *valid = g_utf8_make_valid(err->message, -1);
