@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Print the tests' catalogue as C, for test-catalog-c to link.
+ * Print the catalogue of the tests as C source, with which test-catalog-c is linked.
  */
 #include <stdio.h>
 

@@ -317,7 +317,7 @@ G_GNUC_UNUSED static void tc_sentence(const GError *err)
     g_assert_cmpuint(strlen(err->message), <, 1000);
 }
 
-/* Check that resolving fails with a message that contains all of these words ('|' between them). */
+/* Check that resolving fails with a message that contains all of these texts, separated by '|'. */
 G_GNUC_UNUSED static void tc_refused(PlanMachine *m, const char *words)
 {
     g_autoptr(GError) err = NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Add single options to a description; copies; look-ups before resolving.
+ * Adding single options to a description, copies, and lookups before resolving.
  */
 #include <string.h>
 
@@ -41,7 +41,7 @@ static void test_json(void)
     g_assert_cmpstr(((PlanSetting *)d->settings->pdata[3])->text, ==, "-4");
 }
 
-/* An unknown type is reported before any other error of the option, in both spellings. */
+/* An unknown type is reported before any other error of the option, in both forms. */
 static void test_unknown_type(void)
 {
     static const char *const rows[] = {
@@ -58,7 +58,7 @@ static void test_unknown_type(void)
     }
 }
 
-/* Types that come with the machine are not suggested. Aliases are. */
+/* Types that only the machine creates are not suggested. Aliases are suggested. */
 static void test_suggested_types(void)
 {
     g_autoptr(GError) host = NULL, alias = NULL;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Dump, read, dump: identical for random machines. Omitting a device from a file moves no other.
+ * A random machine that is dumped, read and dumped again is identical. Removing a device from a
+ * file moves no other device.
  */
 #include <string.h>
 
@@ -20,7 +21,7 @@ static void assert_round_trip(const PlanMachine *m)
     g_autofree char *first = plan_to_text(m, &tc_catalog, false);
     g_autoptr(PlanMachine) again = read_back(first);
     g_autofree char *unresolved = plan_to_text(again, NULL, false);
-    g_autoptr(PlanMachine) twice = read_back(unresolved); /* an unresolved dump reads back, too */
+    g_autoptr(PlanMachine) twice = read_back(unresolved); /* an unresolved dump can be read, too */
     g_autofree char *second = NULL, *third = NULL;
     g_autoptr(GError) err = NULL;
     struct json_object *diff;

@@ -8,7 +8,7 @@
 
 static const PlanJsonLimits limits = { 1 << 20, 1000, 8 };
 
-/* NULL if the text is accepted, else the message. */
+/* Return NULL if the text is accepted, otherwise the message. */
 static char *problem(const char *text, size_t len)
 {
     g_autoptr(GError) err = NULL;
@@ -99,7 +99,7 @@ static void test_twice(void)
 
         g_assert_cmpstr(why, ==, "it has 'execute' twice in one object");
     }
-    /* spelled differently, or equal when read as a C string */
+    /* written differently, or equal as a C string */
     const char *escaped = "{'a': 1, '\\u0061': 2}", *nul = "{'a': 1, 'a\\u0000b': 2}";
     g_autofree char *one = problem(escaped, strlen(escaped)), *two = problem(nul, strlen(nul));
 

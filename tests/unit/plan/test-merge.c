@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Merge a command line into a file.
+ * Merging a command line into a file, and several files.
  */
 #include <stdio.h>
 #include <string.h>
@@ -159,7 +159,7 @@ static void test_conflicts(void)
     }
 }
 
-/* Equal values in both are not a conflict. */
+/* Equal values in both files are not a conflict. */
 static void test_repeated(void)
 {
     const char *files[] = { PART("{\"file\":\"a\"}"), PART("{\"file\":\"a\"}"), GLOBAL("8"), NULL };

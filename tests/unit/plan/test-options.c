@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Options in both spellings, nesting, and host parts.
+ * Options in both forms, nesting, and host parts.
  */
 #include <string.h>
 

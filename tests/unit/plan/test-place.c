@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Add one device to a resolved machine: addresses, hot-plug rules, removal. A rejection changes
- * nothing.
+ * Adding one device to a resolved machine: addresses, hot-plug rules, removal. A rejected device
+ * does not change the machine.
  */
 #include <string.h>
 
@@ -40,7 +40,8 @@ static void refused(PlanMachine *m, const char *option, bool running, const char
     g_assert_cmpstr(slots, ==, slots_after);
 }
 
-/* The inside of a switch can be plugged while the emulator permits it. It is not suggested. */
+/* Devices can be plugged inside a switch while the emulator permits it. These buses are not
+ * suggested. */
 static void test_switch(void)
 {
     g_autoptr(PlanMachine) m = TC_RESOLVED("root-port,id=rp", "root-port,id=rp2");
@@ -216,7 +217,7 @@ static void test_full_root_with_ports(void)
     add(m, "nic,bus=again", false);
 }
 
-/* multifunction cannot be changed for a function that comes with the machine. */
+/* multifunction cannot be changed for a function that the machine creates. */
 static void test_beside_the_host(void)
 {
     g_autoptr(PlanMachine) m = TC_RESOLVED("nic,id=n");

@@ -87,7 +87,7 @@ static void test_implicit(void)
     tc_refused(read_back(text), "implicit|virt-0.1 does not bring it");
 }
 
-/* Mutated dumps never crash. What remains resolves, or is rejected with a message. */
+/* Mutated dumps never crash. Each is accepted and resolved, or rejected with a message. */
 static void test_mutated(void)
 {
     g_autoptr(GRand) rand = g_rand_new_with_seed((guint32)g_test_rand_int());

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Resolving: addresses are chosen, rules are kept, and each error message names the alternatives.
+ * Resolving: addresses are chosen, rules are observed, and error messages name alternatives.
  */
 #include <string.h>
 

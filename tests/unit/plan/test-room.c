@@ -19,7 +19,7 @@ static void check(const PlanMachine *m, const char *bus, PlanResource r, uint64_
     g_assert_cmphex(got.window, ==, window);
 }
 
-/* Two levels of bridges. Each window is as large as what is behind it, in steps of its
+/* Two levels of bridges. The size of each window is that of the BARs below it, rounded up to its
  * granularity. */
 static void test_bridges(void)
 {
@@ -34,7 +34,7 @@ static void test_bridges(void)
     check(m, "pcie.0", PLAN_ROOM_MEM64, 0, 1ull << 34);
 }
 
-/* The largest is first, so that no space is lost to alignment. */
+/* The largest BAR is placed first, so that alignment wastes no space. */
 static void test_packing(void)
 {
     g_autoptr(PlanMachine) m =
@@ -55,7 +55,7 @@ static void test_huge(void)
     check(m, "pcie.0", PLAN_ROOM_MEM64, (8ull << 30) + 5000, 1ull << 34);
 }
 
-/* Root buses share the host's windows in proportion to their bus numbers. */
+/* Root buses share the windows of the host bridge in proportion to their bus numbers. */
 static void test_extra_root(void)
 {
     g_autoptr(PlanMachine) m = TC_RESOLVED("pxb,id=x,bus_nr=16", "root-port,id=rp,bus=x",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The listing of buses.
+ * The report of slots as text and as JSON.
  */
 #include <string.h>
 

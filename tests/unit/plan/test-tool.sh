@@ -1,16 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# backplane-plan and the emulator print the same for a machine, valid or not. TAP.
+# Check that backplane-plan and the emulator print the same output for valid and invalid machines.
+# Output: TAP.
 # usage: test-tool.sh EMULATOR TOOL
 emulator=$1 tool=$2 n=0
 dir=$(mktemp -d) && trap 'rm -rf "$dir"' EXIT
 
-check() { # description; status of the command before
+check() { # arguments: description; checks the status of the previous command
     status=$?
     n=$((n + 1))
     [ $status = 0 ] && echo "ok $n $1" || echo "not ok $n $1"
 }
-wrong() { # option...: both fail with the same message and exit status 1
+wrong() { # arguments: options, with which both fail with the same message and exit status 1
     "$emulator" -M virt "$@" -show machine 2>"$dir/a" >/dev/null
     a=$?
     "$tool" machine -M virt "$@" 2>"$dir/b" >/dev/null
@@ -24,7 +25,7 @@ wrong() { # option...: both fail with the same message and exit status 1
 set -- -M virt -m 256 -device pcie-root-port,id=rp -device x3130-upstream,id=up,bus=rp \
     -device xio3130-downstream,bus=up,addr=3 -device ticker,bus=up/03.0 \
     -device pcie-pci-bridge -device edu,bus=pcie.0/02.0
-guest() { # the guest section: only the emulator has the boot inputs and the consoles
+guest() { # print the guest section, because only the emulator has boot images and consoles
     python3 -c 'import json, sys; print(json.dumps(json.load(sys.stdin)["guest"], indent=1))'
 }
 "$emulator" "$@" -show machine >"$dir/one" && guest <"$dir/one" >"$dir/guest" &&

@@ -7,7 +7,7 @@
 #include "plan/internal.h"
 #include "tests/unit/plan/test-catalog.h"
 
-/* n bridges, each on the previous one, in reverse order. */
+/* Return a machine with @n bridges, each on the previous one, in reverse order. */
 static PlanMachine *chain(int n)
 {
     PlanMachine *m = plan_machine_new();
@@ -37,7 +37,8 @@ static void test_loop(void)
                "old,bus=a");
 }
 
-/* 255 buses fit below bus 0. Another does not, nor does a root that reduces the range. */
+/* 255 buses fit below bus 0. One more does not fit, and neither does a root that reduces the
+ * range. */
 static void test_numbers(void)
 {
     g_autoptr(PlanMachine) m = plan_machine_new();

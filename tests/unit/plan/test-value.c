@@ -125,7 +125,7 @@ static void test_rows(void)
     }
 }
 
-/* null unsets strings and nothing else. Every default can be formatted and read back. */
+/* null is accepted only for strings. Each default can be formatted and parsed. */
 static void test_null_and_default(void)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(props); i++) {
