@@ -20,7 +20,7 @@ typedef struct Rig {
     int64_t now;
 } Rig;
 
-/* The received event, without members that a client does not compare. */
+/* Return the received event without the members that the tests do not compare; g_free. */
 static char *heard(Rig *r)
 {
     char text[8192];
@@ -71,7 +71,7 @@ static void port(Rig *r, const char *id, bool open)
     monitor_event(r->m, &(const Event){ "VSERPORT_CHANGE", { fields, 2 } });
 }
 
-/* "p0+ p1-": the ports that opened and closed, in order. */
+/* Check the ports that opened and closed, in order, as in "p0+ p1-". */
 static void expect(Rig *r, const char *want)
 {
     g_autofree char *text = heard(r);
@@ -109,7 +109,7 @@ static void test_limited(void)
     expect(&r, "");
     step(&r, 1);
     expect(&r, "p0-");
-    port(&r, "p0", true); /* the delayed one began its own interval */
+    port(&r, "p0", true); /* the delayed event started its own interval */
     expect(&r, "");
     step(&r, SECOND);
     expect(&r, "p0+");
@@ -120,7 +120,7 @@ static void test_limited(void)
     rig_done(&r);
 }
 
-/* With any number of names, those without events for an interval are discarded. */
+/* Intervals without events are freed, for any number of names. */
 static void test_forgotten(void)
 {
     Rig r;
@@ -183,8 +183,8 @@ static void raise_event(Rig *r, const char *event, const char *key, const char *
     monitor_event(r->m, &(const Event){ event, { fields, G_N_ELEMENTS(fields) } });
 }
 
-/* The first of a burst is sent at once, then one per second with the latest data, separately for
- * each device. */
+/* The first events of a burst are sent immediately, then one per second with the latest data,
+ * separately for each device. */
 static void test_bursts(void)
 {
     static const char *const events[] = { "BLOCK_IO_ERROR", "RESET" };
@@ -205,7 +205,7 @@ static void test_bursts(void)
         g_assert_nonnull(strstr(later, "\"n\":100000,"));
         step(&r, 2ll * SECOND);
     }
-    for (unsigned n = 0; n < 50; n++) { /* by the user: all of them */
+    for (unsigned n = 0; n < 50; n++) { /* requested by the user: all are sent */
         monitor_event(r.m, &(const Event){ "RESET" });
     }
     g_autofree char *users = heard(&r);
@@ -214,7 +214,7 @@ static void test_bursts(void)
     rig_done(&r);
 }
 
-/* The event of a pair that was raised last is delivered last. */
+/* Of two related events, the one that was raised last is sent last. */
 static void test_pair(void)
 {
     static const char *const events[] = { "NETDEV_STREAM_CONNECTED", "NETDEV_STREAM_DISCONNECTED" };

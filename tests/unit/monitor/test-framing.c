@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * JSON framing: messages are found however they are split, malformed ones are rejected once per
- * line, and a valid message after a malformed one is found.
+ * JSON framing: messages are found for any division of the input, malformed ones are rejected once
+ * per line, and a valid message after a malformed one is found.
  */
 #include <string.h>
 
 #include "monitor/framing.h"
 
-/* Feed text in pieces; "M" for each message, "B" for each rejection. */
+/* Feed text in pieces. Return "M" for each message and "B" for each rejection; g_free. */
 static char *run(Framer *f, const char *text, size_t len, size_t piece, GPtrArray *messages)
 {
     GString *out = g_string_new(NULL);
@@ -133,7 +133,7 @@ static void test_limits(void)
     framer_clear(&f);
 }
 
-/* 1 MiB of noise: at most one answer per line. */
+/* 1 MiB of random input: at most one response per line. */
 static void test_noise(void)
 {
     g_autofree char *noise = g_malloc(1 << 20), *got = NULL, *after = NULL;

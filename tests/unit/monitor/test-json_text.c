@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Answers written as text: json-c reads back the same values.
+ * Values written as text: json-c reads the same values.
  */
 #include "monitor/json_text.h"
 
@@ -45,7 +45,7 @@ static void test_text(void)
     json_object_put(o);
 }
 
-/* Inside an answer and indented, as with -mon pretty=on: the same value. */
+/* The value is unchanged inside a response and with indentation, as with -mon pretty=on. */
 static void test_indented(void)
 {
     struct json_object *answer = json_object_new_object(), *again;

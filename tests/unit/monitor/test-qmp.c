@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * QMP through a socket: greeting, handshake, ids, error classes, argument checks, events, noise,
- * out-of-band commands while another is blocked, the schema; and HMP lines.
+ * QMP through a socket: greeting, handshake, ids, error classes, argument checks, events, random
+ * input, out-of-band commands while another is blocked, the schema; and HMP lines.
  */
 #include <poll.h>
 #include <string.h>
@@ -240,10 +240,10 @@ static void test_errors(void)
     handshake(&r, "{'execute':'qmp_capabilities'}\n");
     for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
         expect(&r, bad[i][0], bad[i][1]);
-        expect(&r, "{'execute':'query-target'}\n", "riscv64"); /* exactly one answer each */
+        expect(&r, "{'execute':'query-target'}\n", "riscv64"); /* exactly one response each */
     }
     send_text(&r, "{'execute':'query-t");
-    g_assert_null(next_line(&r, false, 20)); /* half a request is not a request */
+    g_assert_null(next_line(&r, false, 20)); /* an incomplete request has no response */
     expect(&r, "arget'}\n", "riscv64");
     rig_done(&r);
 }
@@ -285,7 +285,7 @@ static void test_events(void)
 }
 
 /* The main loop is not iterated (as if a command blocked): ordinary requests wait, out-of-band ones
- * are answered. */
+ * are executed. */
 static void test_oob(void)
 {
     g_autofree char *line = NULL, *late = NULL;
@@ -331,7 +331,7 @@ static void test_schema(void)
     json_object_put(schema);
 }
 
-/* Every row is documented and has a unique name. */
+/* Each row is documented and has a unique name. */
 static void test_tables(void)
 {
     g_autoptr(GHashTable) names = g_hash_table_new(g_str_hash, g_str_equal);
@@ -350,7 +350,7 @@ static void test_tables(void)
     }
 }
 
-/* Arguments that the schema refuses, with the message. */
+/* Arguments that the schema rejects, with the message. */
 static void test_check(void)
 {
     static const struct {
@@ -403,7 +403,7 @@ static void expect_hmp(Machine *m, const char *line, const char *want)
     g_assert_cmpstr(got, ==, want);
 }
 
-/* Output of QEMU 7.2 for the same lines, and what differs: the candidates. */
+/* The output is that of QEMU 7.2 for the same lines, except for the list of candidates. */
 static void test_hmp_wording(void)
 {
     Rig r;
@@ -493,7 +493,7 @@ static void test_hmp(void)
     rig_done(&r);
 }
 
-/* Every command of the tables answers, with any arguments. */
+/* Each command of the tables returns output or an error for any arguments. */
 static void test_hmp_all(void)
 {
     static const char *const args[] = { "", "x", "-a", "/4xw 0x80000000", "help", "\xff\x01 %s%n" };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Monitor sessions with clients that read slowly or not at all: no message is truncated or lost,
- * requests wait, memory is bounded, and the last event of each subject arrives. And the hand-over
- * of a session to its thread.
+ * requests wait, memory is bounded, and the last event of each subject arrives. Also the hand-over
+ * of a session to the session thread.
  */
 #include <poll.h>
 #include <string.h>
@@ -55,7 +55,7 @@ static void turn(void)
     }
 }
 
-/* Write as much as the socket accepts now. */
+/* Write as many bytes as the socket accepts now. Return their number. */
 static size_t push(Rig *r, const char *text, size_t len)
 {
     ssize_t n = send(r->fd, text, len, MSG_DONTWAIT);
@@ -76,7 +76,7 @@ static bool pull(Rig *r)
     return n > 0;
 }
 
-/* Read until the text ends with this. */
+/* Read until the text ends with @end. */
 static void pull_until(Rig *r, const char *end)
 {
     WAIT_UNTIL (g_str_has_suffix(r->got->str, end), 20) {
@@ -85,7 +85,7 @@ static void pull_until(Rig *r, const char *end)
     }
 }
 
-/* Sixty requests with an id of 256 KiB. No answer is read until the socket is full. */
+/* Send 60 requests with an id of 256 KiB. No response is read until the socket is full. */
 static void slow_reader(const char *hello)
 {
     enum { COUNT = 60, BIG = 1 << 18 };
@@ -232,9 +232,9 @@ static void test_refused(void)
 }
 
 /*
- * A client that negotiates out-of-band commands and sends more at once: no request runs in the
- * session thread. query-commands would fail there, because it is not marked QMP_OOB, and
- * MonitorSet.current is set only by the main loop.
+ * A client negotiates out-of-band commands and sends further requests in one write. None of them
+ * runs in the session thread. query-commands would fail there, because it is not marked QMP_OOB,
+ * and MonitorSet.current is set only by the main loop.
  */
 static void test_hand_over(void)
 {
