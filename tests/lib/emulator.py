@@ -86,7 +86,7 @@ class Emulator:
     # --- sockets ---
 
     def _listen(self, name: str) -> str:
-        """Listen for a connection of the emulator. Returns the argument of its socket option."""
+        """Listen for a connection of the emulator. Return the argument of its socket option."""
         self._sockets[name] = socket.socket(socket.AF_UNIX)
         self._sockets[name].bind(str(self.dir / name))
         self._sockets[name].listen(1)
@@ -102,14 +102,14 @@ class Emulator:
 
     @property
     def qmp(self) -> Qmp:
-        """The QMP connection. It is accepted on first use."""
+        """Return the QMP connection, which is accepted on first use."""
         if self._qmp is None:
             self._qmp = Qmp(self._accept("qmp"), self.describe, self.patience)
         return self._qmp
 
     @property
     def qtest(self) -> Qtest:
-        """The qtest connection. It is accepted on first use."""
+        """Return the qtest connection, which is accepted on first use."""
         if self._qtest is None:
             self._qtest = Qtest(self._accept("qtest"), self.describe, self.patience)
         return self._qtest
@@ -132,7 +132,7 @@ class Emulator:
 
     @property
     def errors(self) -> str:
-        """The text that the emulator has written to standard error so far."""
+        """Return the text that the emulator has written to standard error so far."""
         try:
             return (self.dir / "stderr").read_text(errors="replace")
         except FileNotFoundError:

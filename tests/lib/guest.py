@@ -22,7 +22,7 @@ class Skip(Exception):
 
 @cache
 def device_types(program: str) -> set[str]:
-    """The device types that `-device help` lists."""
+    """Return the device types that `-device help` lists."""
     done = subprocess.run([program, "-M", "virt", "-device", "help"], text=True, check=False,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=scaled(30),
                           stdin=subprocess.DEVNULL)

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #define ECAM     0x30000000ull
-#define TIMEOUT  30 /* seconds for each answer */
+#define TIMEOUT  30 /* seconds for each response */
 #define MAX_PINS 1024
 
 struct QTest {
@@ -234,7 +234,7 @@ void qtest_send(QTest *q, const void *bytes, size_t len)
     send_all(q->qtest_fd, bytes, len);
 }
 
-/* Handle an "IRQ raise 5" line. Returns false if the line is not an IRQ line. */
+/* Handle an "IRQ raise 5" line. Return false if the line is not an IRQ line. */
 static bool take_irq(QTest *q, const char *line)
 {
     bool raise = g_str_has_prefix(line, "IRQ raise ");
@@ -366,7 +366,7 @@ struct json_object *qmp_receive(QTest *q)
     return o;
 }
 
-/* The schema of the emulator, asked for once in a test program. */
+/* Return the schema of the emulator, which is requested once in a test program. */
 static QmpSchema *qmp_schema(QTest *q)
 {
     static QmpSchema *schema;
@@ -386,7 +386,7 @@ static QmpSchema *qmp_schema(QTest *q)
     return schema;
 }
 
-/* End the test if an answer or event does not have the type that the schema gives it. */
+/* End the test if a response or event does not have the type that the schema states. */
 static void qmp_check(QTest *q, const char *request, struct json_object *o)
 {
     struct json_object *parsed = json_tokener_parse(request), *name, *value;

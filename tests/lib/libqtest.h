@@ -15,19 +15,19 @@
 
 typedef struct QTest QTest;
 
-/* Start the emulator with `args` (shell words) before "-accel qtest". Connects both sockets and
+/* Start the emulator with @args (shell words) before "-accel qtest". Connects both sockets and
  * completes the QMP handshake. */
 QTest *qtest_start(const char *args);
 /* Like qtest_start(), without the QMP handshake: the first qmp_receive() returns the greeting. */
 QTest *qtest_start_raw(const char *args);
-/* Send SIGTERM. The exit status must be 0. Frees q. */
+/* Send SIGTERM. The exit status must be 0. Frees @q. */
 void qtest_end(QTest *q);
-/* Wait until the emulator ends by itself. Returns the exit status, or -1 if a signal ended it.
- * Frees q. */
+/* Wait until the emulator ends by itself. Return the exit status, or -1 if a signal ended it.
+ * Frees @q. */
 int qtest_wait(QTest *q);
 /* Return the private memory of the emulator in KiB, without guest RAM (RssAnon of Linux). */
 unsigned long qtest_memory(QTest *q);
-/* Run the emulator with args and without sockets. Returns the exit status. Stores its outputs in
+/* Run the emulator with @args and without sockets. Return the exit status. Store its outputs in
  * *out and *err (g_free) unless these are NULL. */
 int qtest_run(const char *args, char **out, char **err);
 
@@ -65,7 +65,7 @@ void pci_write(QTest *q, unsigned bus, unsigned slot, unsigned fn, unsigned reg,
                uint32_t value);
 /* Return the offset of a capability, 0 if the function does not have it. */
 unsigned pci_find_cap(QTest *q, unsigned bus, unsigned slot, unsigned fn, uint8_t id);
-/* Measure a memory BAR by writing all ones, and set its address (64-bit BARs too). Returns its
+/* Measure a memory BAR by writing all ones, and set its address (64-bit BARs too). Return its
  * size. */
 uint64_t pci_place_bar(QTest *q, unsigned bus, unsigned slot, unsigned fn, unsigned bar,
                        uint64_t addr);

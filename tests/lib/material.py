@@ -23,7 +23,7 @@ class MaterialError(Exception):
 
 
 def cache_dir() -> Path:
-    """The directory of everything downloaded and built for guests."""
+    """Return the directory of all files downloaded and built for guests."""
     if os.environ.get("BACKPLANE_CACHE"):
         return Path(os.environ["BACKPLANE_CACHE"]).absolute()
     if (TOP / "cache").is_dir():
@@ -33,7 +33,7 @@ def cache_dir() -> Path:
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal."""
+    """Return the SHA-256 of a file in hexadecimal."""
     with open(path, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
@@ -67,7 +67,7 @@ def replace_dir(new: Path, old: Path) -> None:
 
 
 def program() -> str:
-    """The running script's name, for messages."""
+    """Return the name of the running script for messages."""
     return Path(sys.argv[0]).name
 
 
@@ -92,35 +92,35 @@ def find(what: str, pattern: str, script: str) -> Path:
 
 
 def debian_kernel() -> Path:
-    """Debian's riscv64 kernel image (trixie, 6.12)."""
+    """Return the riscv64 kernel image of Debian (trixie, 6.12)."""
     return find("Debian's riscv64 kernel", "trixie/boot/vmlinux-*", "fetch-guest")
 
 
 def opensbi(version: str) -> Path:
-    """Debian's OpenSBI fw_dynamic.bin: '1.6' is from trixie, '1.1' from Debian 12."""
+    """Return the OpenSBI fw_dynamic.bin of Debian: '1.6' is from trixie, '1.1' from Debian 12."""
     suite = {"1.6": "trixie", "1.1": "bookworm"}[version]
     return find(f"OpenSBI {version}", f"{suite}/usr/lib/riscv64-linux-gnu/opensbi/generic/"
                 "fw_dynamic.bin", "fetch-guest")
 
 
 def uboot() -> Path:
-    """Debian's U-Boot for `virt`, which runs in S mode under OpenSBI."""
+    """Return the U-Boot of Debian for `virt`, which runs in S mode under OpenSBI."""
     return find("U-Boot", "trixie/usr/lib/u-boot/qemu-riscv64_smode/uboot.elf", "fetch-guest")
 
 
 def initramfs(kernel: str = "debian") -> Path:
-    """The test initramfs with the modules of one kernel: 'debian' or 'hotplug' (the second kernel).
-    """
+    """Return the test initramfs with the modules of one kernel: 'debian' or 'hotplug' (the second
+    kernel)."""
     return find(f"the initramfs for the {kernel} kernel", f"initramfs-{kernel}.cpio",
                 "make-initramfs")
 
 
 def kernel_6_1() -> Path:
-    """Linux 6.1 with the second kernel's configuration. It has a driver for the PLIC, none for the
-    AIA."""
+    """Return Linux 6.1 with the configuration of the second kernel. It has a driver for the PLIC,
+    but none for the AIA."""
     return find("the 6.1 guest kernel", "kernel-6.1/Image", "build-guest-kernel 6.1")
 
 
 def hotplug_kernel() -> Path:
-    """The second kernel: native hotplug, SHPC, AER, DPC and the test drivers built in."""
+    """Return the second kernel: native hotplug, SHPC, AER, DPC and the test drivers built in."""
     return find("the second guest kernel", "hotplug-kernel/Image", "build-guest-kernel")

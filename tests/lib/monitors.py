@@ -14,7 +14,7 @@ LETTERS = {1: "b", 2: "w", 4: "l", 8: "q"}
 
 
 class QmpError(TestFailure):
-    """An error answer. The text is its description."""
+    """An error response. The text is its description."""
 
     def __init__(self, command: str, error: dict) -> None:
         super().__init__(error["desc"])
@@ -22,7 +22,7 @@ class QmpError(TestFailure):
 
 
 class Lines:
-    """A connection that carries lines. An incomplete line is kept until its end arrives."""
+    """A connection that transfers lines. An incomplete line is kept until its end arrives."""
 
     def __init__(self, sock: socket.socket, name: str, context: Callable[[], str],
                  seconds: float = 30) -> None:
@@ -154,7 +154,7 @@ class Qtest(Lines):
         return answer[2:].strip()
 
     def ask_all(self, requests: list[str]) -> None:
-        """Send many requests at once. Each must be answered with OK. Interrupts must not be
+        """Send many requests together. Each must be answered with OK. Interrupts must not be
         intercepted."""
         data = "".join(request + "\n" for request in requests).encode()
         at = seen = 0

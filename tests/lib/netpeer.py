@@ -28,7 +28,7 @@ FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 
 
 def checksum(data: bytes) -> int:
-    """The Internet checksum."""
+    """Return the Internet checksum."""
     data += b"\0" * (len(data) % 2)
     total = sum(struct.unpack(f"!{len(data) // 2}H", data))
     while total >> 16:
@@ -49,7 +49,7 @@ class Connection:
 
 
 class Peer:
-    """The host. `counts` counts what happened. A separate thread answers."""
+    """The host. `counts` has the number of each type of event. A separate thread answers."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -200,7 +200,7 @@ class Peer:
             self._segment(key, c.sent, ACK, b"")
 
     def _push(self, key: tuple[bytes, int], c: Connection) -> bool:
-        """Send what the window permits. Returns false if nothing was sent."""
+        """Send what the window permits. Return false if nothing was sent."""
         any_sent = False
         while c.sent < len(c.out) and c.sent < WINDOW:
             part = bytes(c.out[c.sent:c.sent + MSS])

@@ -13,7 +13,7 @@ VERSION = "7.2"
 
 
 def unsuitable(program: str) -> str | None:
-    """Return a sentence why a QEMU program cannot be used for comparison, or None."""
+    """Return the reason why a QEMU program cannot be used for comparison, or None."""
     if not shutil.which(program):
         return f"{program} not found (Debian package qemu-system-misc)"
     done = subprocess.run([program, "--version"], capture_output=True, text=True, check=False,

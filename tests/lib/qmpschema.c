@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Check QMP answers and events against the result of query-qmp-schema (contract in qmpschema.h).
- * The check is independent of the one in monitor/: it reads what a client reads.
+ * Check QMP responses and events against the result of query-qmp-schema (contract in qmpschema.h).
+ * The check does not use the code of monitor/. It uses only data that a client receives.
  */
 #include "qmpschema.h"
 
@@ -112,7 +112,7 @@ static char *alternate_problem(QmpSchema *s, struct json_object *entry, struct j
     return g_strdup_printf("%s is not of type %s", path, schema_text(entry, "name"));
 }
 
-/* Check the members of a type, and remove their keys from `left`. */
+/* Check the members of a type, and remove their keys from @left. */
 static char *members_problem(QmpSchema *s, struct json_object *entry, struct json_object *value,
                              const char *path, GHashTable *left)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Check QMP answers and events against the result of query-qmp-schema.
+ * Check QMP responses and events against the result of query-qmp-schema.
  */
 #ifndef TESTS_QMPSCHEMA_H
 #define TESTS_QMPSCHEMA_H
@@ -11,10 +11,10 @@ typedef struct QmpSchema QmpSchema;
 
 /* Read the result of query-qmp-schema, of which the caller keeps a reference. */
 QmpSchema *qmpschema_new(struct json_object *entries);
-/* The value of "return" of a command; NULL if it has the type of the schema, else the problem
- * (g_free). */
+/* Check the value of "return" of a command. Return NULL if it has the type of the schema, otherwise
+ * the problem; g_free(). */
 char *qmpschema_result_problem(QmpSchema *s, const char *command, struct json_object *value);
-/* An event; NULL if it is one of the schema, else the problem (g_free). */
+/* Check an event. Return NULL if the schema contains it, otherwise the problem; g_free(). */
 char *qmpschema_event_problem(QmpSchema *s, struct json_object *message);
 
 #endif

@@ -39,7 +39,7 @@ class Schema:
             raise TestFailure(f"schema: {what}: {problem}: {str(value)[:500]}")
 
     def _problem(self, name: str, value: Any, path: str) -> str:
-        """Why a value is not of a type; empty if it is."""
+        """Return the reason why a value does not have a type; empty if it has the type."""
         entry = self.types[name]
         meta = entry["meta-type"]
         if meta == "builtin":
@@ -74,7 +74,7 @@ class Schema:
         return "" if fine else f"{path} is {value!r}, expected: {kind}"
 
     def _members(self, entry: dict, value: dict) -> dict[str, dict]:
-        """The members that an object of this type has with this tag."""
+        """Return the members of an object of this type, including those that its tag selects."""
         members = {m["name"]: m for m in entry["members"]}
         tag = value.get(entry.get("tag"))
         for variant in entry.get("variants", []):

@@ -122,7 +122,7 @@ class Console(unittest.TestCase):
             self.assertEqual(fake.wait(5), 3)
 
     def test_closed(self) -> None:
-        """A console that closes ends the wait at once. The report contains its text."""
+        """A console that closes ends the wait immediately. The report contains its text."""
         with self.start("echo last words; echo trouble >&2") as fake:
             with self.assertRaisesRegex(TestFailure, "(?s)console closed.*trouble.*last words"):
                 fake.expect("never", 60)

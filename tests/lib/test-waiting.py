@@ -34,7 +34,7 @@ done
 
 
 class Limits(unittest.TestCase):
-    """Limits scale with the machine, and a report states what was waited for."""
+    """Limits scale with the machine, and a report states the awaited condition."""
 
     def test_answer(self) -> None:
         """until() returns the first true answer. An exception of `look` ends the wait."""
@@ -113,11 +113,11 @@ class Limits(unittest.TestCase):
 
 
 class Complete(unittest.TestCase):
-    """An incomplete state is never taken for a complete one."""
+    """An incomplete state is never accepted as a complete one."""
 
     def test_lines(self) -> None:
-        """A line that arrives in parts is one line. A peer that closes within a line raises Gone.
-        """
+        """A line that arrives in parts is one line. A peer that closes within a line raises
+        `Gone`."""
         near, far = socket.socketpair()
         lines = Lines(near, "test", lambda: "", 5)
 
@@ -135,7 +135,7 @@ class Complete(unittest.TestCase):
         lines.close()
 
     def test_events(self) -> None:
-        """Events before an answer are kept. An event that has not arrived is waited for."""
+        """Events before a response are kept. An event that has not arrived is waited for."""
         near, far = socket.socketpair()
         far.sendall(b'{"QMP": {}}\n{"event": "A"}\n{"return": {}}\n{"event": "B"}\n{"ev')
         qmp = Qmp(near, lambda: "", 5)

@@ -112,7 +112,7 @@ class Deadline:
         return WaitTimeout(text)
 
     def pause(self) -> None:
-        """Sleep before the next evaluation, at least as long as the last evaluation took, so that
+        """Sleep before the next evaluation, at least for the duration of the last evaluation, so that
         polling does not delay the awaited event. Raises the failure report when the limit is
         reached."""
         looked, left = time.monotonic() - self.resumed, self.left()
@@ -223,7 +223,7 @@ def ended(process: subprocess.Popen, what: str, seconds: float = 30,
 
 
 def end(process: subprocess.Popen, seconds: float = 5) -> int:
-    """End a process with SIGTERM, and with SIGKILL if that has no effect. Returns its status."""
+    """End a process with SIGTERM, and with SIGKILL if that has no effect. Return its status."""
     for stop in (process.terminate, process.kill):
         if process.poll() is None:
             stop()
