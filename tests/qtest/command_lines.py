@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Command lines that people type for QEMU: each starts, or is refused by the name of what is missing.
+"""Command lines in common use for QEMU: each starts, or is rejected with the missing feature.
 
-The lines are in lines/lines.txt. Kernels, firmware and disks are stand-ins of a few instructions,
-so that a line takes some milliseconds; the start-up code and the option handling are real. Lines
-that need OpenSBI are skipped on a host that does not have it.
+The lines are in lines/lines.txt. Kernels, firmware and disks are replaced by programs of a few
+instructions, so that a line takes some milliseconds. All other code of a start is executed. Lines
+that require OpenSBI are skipped on a host that does not have it.
 """
 
 import concurrent.futures
@@ -27,19 +27,19 @@ SBI_PLACES = (SBI, Path("/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.b
 
 
 def words(text: str) -> bytes:
-    """A program that writes a text to the serial port and then waits forever."""
+    """Return a program that writes a text to the serial port and then waits without limit."""
     return b"".join(word.to_bytes(4, "little") for word in [*walk.say(text), *walk.FOREVER])
 
 
 def image(code: bytes) -> bytes:
-    """A Linux Image: the header, and the code behind it."""
+    """Return a Linux Image: the header and the code."""
     jump = 0x0400006f                           # j +64
     return struct.pack("<IIQQQIIQ8sII", jump, 0, 0x200000, 64 + len(code), 0, 2, 0, 0,
                        b"RISCV\0\0\0", 0x05435352, 0) + code
 
 
 def elf(code: bytes, address: int) -> bytes:
-    """An ELF program with one segment."""
+    """Return an ELF program with one segment."""
     header = b"\x7fELF" + bytes([2, 1, 1, 0]) + bytes(8)
     header += struct.pack("<HHIQQQIHHHHHH", 2, 243, 1, address, 64, 0, 0, 64, 56, 1, 0, 0, 0)
     header += struct.pack("<IIQQQQQQ", 1, 5, 0x1000, address, address, len(code), len(code), 0x1000)
@@ -47,7 +47,7 @@ def elf(code: bytes, address: int) -> bytes:
 
 
 def make_files(folder: Path, sbi: Path | None) -> dict[str, str]:
-    """The stand-ins by their names."""
+    """Create the replacement files. Return their paths by name."""
     contents = {
         "image": image(words("Linux version\r\n")),
         "initrd": b"070701" + b"0" * 104,
@@ -63,7 +63,7 @@ def make_files(folder: Path, sbi: Path | None) -> dict[str, str]:
 
 
 def shows(args: list[str], text: str) -> str | None:
-    """Start and wait for the text on standard output."""
+    """Start and wait for the text on standard output. Return the problem, or None."""
     with walk.spawn(args, stdin=subprocess.DEVNULL, text=False) as proc:
         timer = threading.Timer(walk.scaled(5), proc.kill)
         timer.start()
@@ -81,7 +81,7 @@ def shows(args: list[str], text: str) -> str | None:
 
 
 def starts(args: list[str], folder: Path) -> str | None:
-    """Start and ask for the status."""
+    """Start and wait for the QMP greeting. Return the problem, or None."""
     path = folder / "qmp"
     with walk.spawn([*args, "-qmp", f"unix:{path},server=on,wait=off"]) as proc:
         try:
@@ -97,7 +97,8 @@ def starts(args: list[str], folder: Path) -> str | None:
 
 
 def refused(args: list[str], text: str) -> str | None:
-    """Start; it must end with status 1 and one line that contains the text."""
+    """Start the emulator, which must end with status 1 and one line that contains the text. Return
+    the problem, or None."""
     status, _, err = walk.run(*args)
     if status != 1 or text not in err or err.count("\n") != 1:
         return f"status {status}: {err}"
@@ -105,12 +106,12 @@ def refused(args: list[str], text: str) -> str | None:
 
 
 def try_line(number: int, line: str, folder: Path, files: dict[str, str]) -> tuple[str, str | None]:
-    """The expectation's first word, and what is wrong."""
+    """Run one line. Return the first word of its expectation, and the problem or None."""
     expectation, arguments = (part.strip() for part in line.split("|", 1))
     kind, _, text = expectation.partition(" ")
     scratch = folder / str(number)
     scratch.mkdir()
-    (scratch / "disk").write_bytes(bytes(1 << 20))      # each its own: a running machine locks it
+    (scratch / "disk").write_bytes(bytes(1 << 20))      # one per line: a running machine locks it
     args = shlex.split(arguments.format(**files, dir=scratch, disk=scratch / "disk"))
     try:
         if kind == "shows":
@@ -125,7 +126,7 @@ def try_line(number: int, line: str, folder: Path, files: dict[str, str]) -> tup
 
 
 def needs_firmware(line: str) -> bool:
-    """Whether OpenSBI is loaded: by name, by default, or because nothing else is given."""
+    """Return whether a line loads OpenSBI: by name, or because it selects no other firmware."""
     return line.startswith(("shows", "starts")) and \
         not any(given in line for given in ("-bios none", "-bios {bin}", "-bios {mboot}"))
 

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A machine that is started from its description is the same machine.
+"""A machine that is started from its description is equal to the original machine.
 
-For random command lines: -show machine prints a description. Loaded with -machine-config it is
-printed again byte for byte, and the two machines have the same device tree, the same answer to
-query-pci, and the same bytes in the configuration space of each function on the root bus and behind
-its bridges, before and after all ones are written to the BARs. A command line that cannot start is
-refused with the same message by -show and by a start.
+-show machine prints the description of a random command line. With -machine-config, the same
+description is printed. The two machines have the same device tree, the same response to query-pci,
+and the same bytes in the configuration space of each function on the root bus and behind its
+bridges, before and after all ones are written to the BARs. A command line that cannot start is
+rejected with the same message by -show and by a start.
 
 usage: description.py [SEED]    (otherwise one fixed seed and one random seed)
 """
@@ -52,16 +52,16 @@ class Line:
                                                  "pcie-root-port.aer=off"))]
 
     def chance(self, probability: float) -> bool:
-        """True with this probability."""
+        """Return true with this probability."""
         return self.rng.random() < probability
 
     def name(self, kind: str) -> str:
-        """A new id."""
+        """Return a new id."""
         self.count += 1
         return f"{kind}{self.count}"
 
     def machine(self) -> None:
-        """-M, -cpu, -smp, -m and the names."""
+        """Add -M, -cpu, -smp, -m and names."""
         rng, machine = self.rng, [self.rng.choice(("virt", "virt-0.1", "virt-0.2"))]
         if self.chance(0.5):
             machine.append(f"aia={rng.choice(('none', 'aplic', 'aplic-imsic'))}")
@@ -88,7 +88,7 @@ class Line:
             self.args += [rng.choice(("-nodefaults", "-S", "-no-reboot", "-no-shutdown"))]
 
     def images(self) -> None:
-        """-bios, -kernel, -initrd and -append."""
+        """Add -bios, -kernel, -initrd and -append."""
         rng = self.rng
         self.args += ["-bios", rng.choice(("none", str(self.folder / "bios")))]
         kernel = self.chance(0.5)
@@ -101,7 +101,7 @@ class Line:
             self.args += ["-initrd", str(self.folder / "initrd")]
 
     def host_parts(self) -> None:
-        """Serial ports and what the machine's RAM comes from."""
+        """Add serial ports and a back end of RAM."""
         rng = self.rng
         serial = rng.choice(("null", "none", "chardev:con", "chardev:buffer"))
         if serial == "chardev:con":
@@ -114,7 +114,7 @@ class Line:
                           "-machine", "memory-backend=ram"]
 
     def bridge(self) -> None:
-        """A port, a switch or a bridge, and the bus that it provides."""
+        """Add a port, a switch or a bridge, and the bus that it provides."""
         kind, bus = self.rng.choice(("port", "port", "switch", "bridge", "pxb")), "pcie.0"
         at = f",addr={self.rng.randrange(1, 31):02x}.0" if self.chance(0.4) else ""
         name = self.name(kind)
@@ -136,7 +136,7 @@ class Line:
             self.args += ["-device", f"pxb-pcie,id={name},bus_nr={self.count * 8 + 64}"]
 
     def device(self) -> None:
-        """An endpoint with what it needs of the host."""
+        """Add an endpoint and the host parts that it requires."""
         rng, extra = self.rng, []
         kind = rng.choice(("blk", "net", "rng", "serial", "edu", "testdev", "ticker", "nic",
                            "drive"))
@@ -184,7 +184,7 @@ class Line:
                      [*extra, *rng.choice(([], ["multifunction=on"]))])
 
     def add(self, kind: str, properties: list[str]) -> None:
-        """-device in one of its two forms."""
+        """Add -device in one of its two forms."""
         pairs = [part.split("=") for prop in properties for part in prop.split(",")]
         if self.chance(0.2) and all(key in ("id", "bus", "addr", "drive", "netdev", "rng", "mac")
                                     for key, _ in pairs):
@@ -198,12 +198,12 @@ BASE = ("-accel", "qtest", "-display", "none", "-monitor", "none")
 
 
 def read(machine: "Live", at: int, size: int) -> str:
-    """Guest memory in hexadecimal."""
+    """Return bytes of guest memory in hexadecimal."""
     return machine.qtest(f"read {at:#x} {size:#x}").removeprefix("OK ")
 
 
 class Live(Machine):
-    """A machine with QMP and the qtest protocol: the latter on a socket."""
+    """A machine with QMP on standard input and output, and with qtest on a socket."""
 
     def __init__(self, folder: Path, *args: str) -> None:
         mine, theirs = socket.socketpair()
@@ -215,14 +215,14 @@ class Live(Machine):
         theirs.close()
 
     def qtest(self, line: str) -> str:
-        """One request."""
+        """Send one request and return its reply."""
         self.peer.write(line + "\n")
         self.peer.flush()
         return self.peer.readline().strip()
 
 
 def functions(machine: Live, bus: int) -> list[int]:
-    """ECAM addresses of the functions of a bus."""
+    """Return the ECAM addresses of the functions of a bus."""
     found = []
     for slot in range(32):
         base = ECAM + (bus << 20) + (slot << 15)
@@ -233,7 +233,7 @@ def functions(machine: Live, bus: int) -> list[int]:
 
 
 def look(folder: Path, *args: str) -> dict:
-    """Everything that a guest can read of the machine's PCI hierarchy, two levels deep."""
+    """Return all data that a guest can read in two levels of the PCI hierarchy."""
     with Live(folder, *args) as machine:
         seen = {"query-pci": machine.qmp("query-pci"), "config": {}, "sized": {}}
         todo, next_bus = functions(machine, 0), 1
@@ -256,7 +256,7 @@ def look(folder: Path, *args: str) -> dict:
 
 
 def tree(folder: Path, *args: str) -> bytes:
-    """The device tree without the seed, which is random."""
+    """Return the device tree without the seed, which is random."""
     path = folder / "tree"
     status, _, err = walk.run(*BASE, *args, "-machine", f"dumpdtb={path}")
     assert status == 0, err
@@ -269,7 +269,7 @@ def tree(folder: Path, *args: str) -> bytes:
 
 
 def check(args: list[str], folder: Path) -> str:
-    """What became of one command line: "same" or "refused"; raises AssertionError."""
+    """Check one command line. Return "same" or "refused"; raise AssertionError on a failure."""
     status, first, err = walk.run(*BASE, *args, "-show", "machine")
     if status:
         started = walk.run(*BASE, *args)
@@ -288,7 +288,7 @@ def check(args: list[str], folder: Path) -> str:
 
 
 def differences(one: object, two: object) -> str:
-    """The first difference of two results."""
+    """Return the first difference of two results."""
     if isinstance(one, dict) and isinstance(two, dict):
         for key in one.keys() | two.keys():
             if one.get(key) != two.get(key):
@@ -299,7 +299,7 @@ def differences(one: object, two: object) -> str:
 
 
 def one_line(seed: int, number: int) -> tuple[str, str]:
-    """The result and, for a failure, what is wrong."""
+    """Return the result and, for a failure, the problem."""
     with walk.Folder() as folder:
         for name in ("bios", "kernel", "initrd"):
             (folder / name).write_bytes(struct.pack("<I", 0x0000006f) * 16)

@@ -35,7 +35,7 @@ HELD = {"read-write": {100, 101, 201}, "read-only": {100, 201}, "shared": {100, 
 
 
 def disk(image, use):
-    """The options of a machine with the image."""
+    """Return the options of a machine with the image."""
     drive, device = USES[use]
     return ["-M", "virt", "-nodefaults", "-S",
             "-drive", f"file={image},format=raw,if=none,id=d{drive}",
@@ -49,7 +49,7 @@ def check(condition, text):
 
 
 def start(program, args):
-    """A machine that is complete: its QMP has answered."""
+    """Start a machine and wait until QMP responds."""
     machine = Emulator(program, args, console=False)
     _ = machine.qmp
     return machine

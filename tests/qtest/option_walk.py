@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Everything documented works: start the emulator with each form of each option.
+"""All documented options work: start the emulator with each form of each option.
 
 The emulator lists the forms (`-show options=json`): each option, each type of back end, each key
 and each value of a key with a fixed set of values. Every form requires a check in options/*.py that
@@ -32,14 +32,15 @@ GENERIC = ("device", "cpu", "M", "machine")
 
 
 def key_forms(prefix: str, key: dict) -> list[str]:
-    """The forms of one key."""
+    """Return the forms of one key."""
     kind = key.get("kind", "")
     values = ["on", "off"] if kind == "bool" else key.get("values", [])
     return [f"{prefix} {key['name']}={value}" for value in values or [""]]
 
 
 def probed(option: str, kind: str, key: str) -> list[str]:
-    """The values that the error message for an invalid one lists; none if any text is accepted."""
+    """Return the values that the error message for an invalid value lists; an empty list if any
+    text is accepted."""
     given = {"-chardev": f"{kind},id=x", "-netdev": f"{kind},id=x", "-drive": "id=x",
              "-blockdev": f"{kind},node-name=x"}[option]
     if option == "-chardev" and kind == "socket" and key == "wait":
@@ -59,7 +60,7 @@ def probed(option: str, kind: str, key: str) -> list[str]:
 
 
 def forms_of(table: list[dict]) -> list[str]:
-    """Every form that requires a check, except those of GENERIC types."""
+    """Return all forms that require a check, except those of GENERIC types."""
     forms = []
     for option in table:
         name = f"-{option['name']}"
@@ -85,7 +86,7 @@ def forms_of(table: list[dict]) -> list[str]:
 
 
 def generic_jobs(table: list[dict]) -> list[tuple]:
-    """(form, function, arguments) for the properties of devices, CPUs and machines."""
+    """Return (form, function, arguments) for the properties of devices, CPUs and machines."""
     jobs = []
     for option in table:
         for kind in option.get("kinds", []) if option["name"] in GENERIC else []:

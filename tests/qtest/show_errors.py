@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""-show reports what would keep a machine from starting.
+"""-show reports each error that would prevent a machine from starting.
 
 Each command line of lines/bad.txt cannot start. It is run as a start, with -show machine and with
 -show pci-slots: exit status and messages must be equal, and nothing is printed on standard output.
-The checks that need an open file are not part of this: the rows have no missing images.
+Errors that are found only when a file is opened are not covered: no row has a missing image.
 """
 
 import concurrent.futures
@@ -49,9 +49,9 @@ UNTOUCHED = [
 
 
 def compare(line: str, image: str) -> str | None:
-    """Run a bad line three times; what differs."""
+    """Run an invalid line three times. Return the difference between the runs, or None."""
     args = [*BASE, *shlex.split(line.format(image=image))]
-    status, _, err = walk.run(*args)            # a monitor on stdio may have greeted
+    status, _, err = walk.run(*args)            # stdout may have the greeting of a monitor
     if status != 1 or err.count("\n") != 1:
         return f"{line}: a start ends with {status}: {err}"
     for what in ("machine", "pci-slots"):
@@ -62,7 +62,8 @@ def compare(line: str, image: str) -> str | None:
 
 
 def untouched(line: str) -> str | None:
-    """-show prints the machine, and neither creates nor requires what the line names."""
+    """-show prints the machine, and neither creates nor requires the files that the line names.
+    Return the problem, or None."""
     with walk.Folder() as folder:
         args = ["-M", "virt", "-bios", "none", *shlex.split(line.format(dir=folder))]
         status, out, err = walk.run(*args, "-show", "machine")

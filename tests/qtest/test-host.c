@@ -20,7 +20,8 @@
 
 static char *folder;
 
-/* Shell words; %s is the test's directory. Output is written to DIRECTORY/out. */
+/* Start the emulator with @args (shell words; %s is the directory of the test). Its output is
+ * written to DIRECTORY/out. */
 static pid_t start(const char *args)
 {
     g_autoptr(GString) command = g_string_new(args);
@@ -47,7 +48,7 @@ static char *output(void)
     return text ? text : g_strdup("");
 }
 
-/* Return the wait status. */
+/* Wait for the process to end and return its wait status. */
 static int wait_end(pid_t pid)
 {
     int status;
@@ -97,7 +98,7 @@ static void test_term_at_start(void)
     g_assert_cmpint(listen(listener, 1), ==, 0);
     for (unsigned i = 0; i < G_N_ELEMENTS(more); i++) {
         more[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
-        (void)connect(more[i], (struct sockaddr *)&un, sizeof(un)); /* the last ones wait */
+        (void)connect(more[i], (struct sockaddr *)&un, sizeof(un)); /* the last ones are pending */
     }
     g_assert_cmpint(mkfifo(fifo, 0600), ==, 0);
     for (size_t i = 0; i < G_N_ELEMENTS(lines); i++) {
@@ -107,7 +108,7 @@ static void test_term_at_start(void)
         WAIT_UNTIL (i == 0 || settled(pid), 10) {
         }
         wait_elapse(50000, "it ends by itself, or has reached the wait under test");
-        g_assert_cmpint(waitpid(pid, &status, WNOHANG), ==, 0); /* it waits */
+        g_assert_cmpint(waitpid(pid, &status, WNOHANG), ==, 0); /* the emulator still waits */
         kill(pid, SIGTERM);
         status = wait_end(pid);
         g_assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
@@ -276,7 +277,7 @@ static void test_log(void)
     g_assert_cmpstr(text, ==, "before no client reads this\n");
 }
 
-/* A command whose answer is pending for seconds does not block the main loop: SIGTERM ends the
+/* A command whose response is pending for seconds does not block the main loop: SIGTERM ends the
  * process normally. */
 static void test_pending_command(void)
 {
@@ -301,7 +302,7 @@ static void test_pending_command(void)
     g_assert_cmpint(recv(qmp, greeting, sizeof(greeting), 0), >, 0);
     g_assert_cmpint(send(qmp, check, strlen(check), 0), ==, (ssize_t)strlen(check));
     begin = g_get_monotonic_time();
-    peer = accept(silent, NULL, NULL); /* the answer is pending now */
+    peer = accept(silent, NULL, NULL); /* the response is pending now */
     kill(pid, SIGTERM);
     status = wait_end(pid);
     g_assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);

@@ -85,7 +85,7 @@ static void negotiate(Plug *p)
 
 static void enable_queue(Plug *p)
 {
-    qtest_write(p->q, RING + 0x1000, 4, 0); /* empty rings: nothing made available yet */
+    qtest_write(p->q, RING + 0x1000, 4, 0); /* empty rings */
     qtest_write(p->q, RING + 0x2000, 4, 0);
     qtest_write(p->q, BAR4 + 0x16, 2, 0);
     qtest_write(p->q, BAR4 + 0x18, 2, 32);
@@ -132,7 +132,7 @@ static void (*const steps[])(Plug *p) = {
     see_button, blink, power_on, steady, configure, negotiate, enable_queue, driver_ok, submit,
 };
 
-/* --- the ways out --- */
+/* --- the ways to unplug --- */
 
 static void by_request(Plug *p)
 {
@@ -252,7 +252,7 @@ static void plug_and_leave(size_t n_steps, void (*leave)(Plug *p))
             check_writes(&p);
         }
         g_assert_cmphex(pci_read(p.q, 0, PORT, 0, p.exp + SLTSTA, 2) & 0x40, ==, 0);
-        open_port(&p); /* after a reset, too */
+        open_port(&p); /* by_reset() clears the registers of the port */
         pci_write(p.q, 0, PORT, 0, p.exp + SLTSTA, 2, 0xffff);
         answer(&p, PIC_OFF | POWER_OFF);
     }
@@ -272,7 +272,7 @@ static void test_each_step(void)
     }
 }
 
-/* --- what stays behind --- */
+/* --- memory after unplugging --- */
 
 enum { CYCLES = 120, WARM_UP = 40, LEAK = 2 /* KiB per cycle */ };
 
@@ -332,7 +332,7 @@ static void test_memory(void)
     g_free(p.image);
 }
 
-/* --- what a client sees --- */
+/* --- the QMP interface --- */
 
 static void check_says(QTest *q, const char *command, const char *says)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The command line: rejected forms (status 1 and one sentence), forms that print and end with
+ * The command line: rejected forms (status 1 and a one-line message), forms that print and end with
  * status 0, options in any order, a dumped machine read back, and the background process.
  */
 #include <glib/gstdio.h>
@@ -199,7 +199,8 @@ static void test_printed(void)
     }
 }
 
-/* Dump, read, dump is byte-identical. Removing a device from the file moves no other. */
+/* A description that is read and dumped again is identical. Removing a device from the file moves
+ * no other device. */
 static void test_round_trip(void)
 {
     g_autofree char *path = g_strdup_printf("%s/machine-%d", g_get_tmp_dir(), (int)getpid());

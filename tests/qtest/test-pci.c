@@ -43,10 +43,10 @@ static void test_bars(void)
     QTest *q = qtest_start("-M virt -device ticker,addr=04.0");
 
     g_assert_cmphex(pci_place_bar(q, 0, 4, 0, 0, BAR0), ==, 4096);
-    g_assert_cmphex(qtest_read(q, BAR0, 4), ==, 0xffffffff); /* not decoding yet */
+    g_assert_cmphex(qtest_read(q, BAR0, 4), ==, 0xffffffff); /* memory decoding is off */
     pci_write(q, 0, 4, 0, 4, 2, CMD_MEM);
     g_assert_cmphex(qtest_read(q, BAR0, 4), ==, 0x7469636b);
-    pci_write(q, 0, 4, 0, 0x10, 4, (uint32_t)BAR0 + 0x10000); /* moved while enabled */
+    pci_write(q, 0, 4, 0, 0x10, 4, (uint32_t)BAR0 + 0x10000); /* move while decoding is on */
     g_assert_cmphex(qtest_read(q, BAR0, 4), ==, 0xffffffff);
     g_assert_cmphex(qtest_read(q, BAR0 + 0x10000, 4), ==, 0x7469636b);
     pci_write(q, 0, 4, 0, 4, 2, 0);
@@ -59,7 +59,7 @@ static void ticker_start(QTest *q, unsigned command)
     pci_place_bar(q, 0, 4, 0, 0, BAR0);
     pci_place_bar(q, 0, 4, 0, 1, BAR1);
     pci_write(q, 0, 4, 0, 4, 2, command);
-    qtest_write(q, BAR0 + TICKER_CTRL, 4, 3); /* run, with interrupt */
+    qtest_write(q, BAR0 + TICKER_CTRL, 4, 3); /* run with interrupt */
 }
 
 static void test_msix(void)
@@ -83,14 +83,14 @@ static void test_msix(void)
     qtest_clock_step(q, TICK_NS);
     g_assert_cmphex(qtest_read(q, RAM_AT + 0x100, 4), ==, 0xcafe);
     qtest_write(q, RAM_AT + 0x100, 4, 0);
-    pci_write(q, 0, 4, 0, 4, 2, CMD_MEM); /* no bus mastering, no message */
+    pci_write(q, 0, 4, 0, 4, 2, CMD_MEM); /* no message without bus mastering */
     qtest_write(q, BAR0 + TICKER_STATUS, 4, 1);
     qtest_clock_step(q, TICK_NS);
     g_assert_cmphex(qtest_read(q, RAM_AT + 0x100, 4), ==, 0);
     qtest_end(q);
 }
 
-/* qom-list-get returns several objects with their values at once. One unknown path rejects all. */
+/* One qom-list-get returns several objects with their values. It fails if one path is unknown. */
 static void test_list_get(void)
 {
     QTest *q = qtest_start("-M virt -device edu,id=e -object rng-builtin,id=r");
@@ -197,8 +197,8 @@ static void test_edu(void)
     qtest_end(q);
 }
 
-/* The user controls capabilities: off, or at an offset. An impossible request is rejected with one
- * sentence. */
+/* The user controls capabilities: off, or at an offset. An impossible request is rejected with a
+ * one-line message. */
 static void test_capabilities(void)
 {
     QTest *q = qtest_start("-M virt -device ticker,addr=04.0,msix=0x98");
@@ -245,7 +245,7 @@ static void test_query(void)
     qtest_end(q);
 }
 
-/* A guest that never answers a request, one that does, and a forced removal. */
+/* Unplug with a guest that does not respond, with one that responds, and by force. */
 static void test_unplug(void)
 {
     QTest *q =
@@ -297,7 +297,7 @@ static void test_unplug_shpc(void)
     pci_write(q, 0, 1, 0, pos + 4, 2, 0x308);    /* the indicator of slot 3 blinks */
     jobs = hmp(q, "info unplug");
     g_assert_cmpstr(jobs, ==, "e: accepted (port b, slot 3)\r\n");
-    pci_write(q, 0, 1, 0, pos + 4, 2, 0x30f); /* and is off again */
+    pci_write(q, 0, 1, 0, pos + 4, 2, 0x30f); /* the indicator is off again */
     json_object_put(qmp_event(q, "DEVICE_DELETED"));
     zero = qmp_error_class(q, "{'execute':'device_add','arguments':"
                               "{'driver':'edu','bus':'b','addr':'0'}}");
@@ -309,7 +309,7 @@ static void test_unplug_shpc(void)
     qtest_end(q);
 }
 
-/* A listener that accepts a connection and never sends anything; its path is out[]. */
+/* Create a listener that never accepts or sends; its path is in *out. Return the descriptor. */
 static int silent_target(struct sockaddr_un *out)
 {
     g_autofree char *folder = g_dir_make_tmp("bp-XXXXXX", NULL);
@@ -349,9 +349,9 @@ static void test_unplug_migrating(void)
     g_rmdir(folder);
 }
 
-/* --- following what a refusal suggests --- */
+/* --- following the suggestions of error messages --- */
 
-/* "-device first -device virtio-rng-pci ... -device last", 32 of them. */
+/* Return 32 options "-device first -device virtio-rng-pci ... -device last". */
 static char *many_devices(const char *first, const char *last)
 {
     GString *args = g_string_new("-M virt ");
@@ -365,8 +365,8 @@ static char *many_devices(const char *first, const char *last)
     return g_string_free(args, FALSE);
 }
 
-/* The 32nd endpoint is accepted at the function that the message names, or on one of the buses it
- * lists. */
+/* The 32nd endpoint is accepted at the function that the message names, or on one of the buses that
+ * the message lists. */
 static void test_full_root_bus(void)
 {
     g_autofree char *plain = many_devices("", ""), *err = NULL, *more = NULL;
@@ -393,8 +393,8 @@ static void test_full_root_bus(void)
     qtest_end(q);
 }
 
-/* Without bus=, a running machine lists the buses that accept the device now; and they accept
- * it. */
+/* Without bus=, a running machine lists the buses that accept the device now. Each of them accepts
+ * the device. */
 static void test_running_buses(void)
 {
     QTest *q = qtest_start("-M virt -device pcie-root-port,id=p0 -device pcie-root-port,id=p1 "
@@ -439,7 +439,7 @@ static void check_layout(const char *machine, const char *prop, unsigned msix, u
     qtest_end(q);
 }
 
-/* The layout is QEMU's from virt-0.2 on. If the offset is in use, the capability is moved. */
+/* From virt-0.2 on, the layout is that of QEMU. A capability is moved if its offset is in use. */
 static void test_qemu_layout(void)
 {
     check_layout("virt", "", 0x98, 0xdc, false);

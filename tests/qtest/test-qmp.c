@@ -60,7 +60,7 @@ static void test_not_stopped(void)
     QTest *q = qtest_start("-M virt");
     g_autofree char *now = status(q);
 
-    g_assert_cmpstr(now, ==, "running"); /* at once: CPUs exist but never run */
+    g_assert_cmpstr(now, ==, "running"); /* immediately: the CPUs never run */
     qtest_end(q);
 }
 
@@ -101,7 +101,7 @@ static void test_queries(void)
             json_object_object_get(json_object_array_get_idx(list, i), "name"));
 
         if (g_str_has_prefix(name, "query-")) {
-            json_object_put(qmp(q, "{'execute':'%s'}", name)); /* any valid answer */
+            json_object_put(qmp(q, "{'execute':'%s'}", name)); /* any valid response */
         }
     }
     json_object_put(list);
@@ -411,7 +411,7 @@ static void test_properties(void)
     qtest_end(q);
 }
 
-/* The common spelling of the format, without a space. */
+/* The format in its common form, without a space. */
 static void test_xp(void)
 {
     QTest *q = qtest_start("-M virt");
@@ -422,7 +422,7 @@ static void test_xp(void)
     qtest_end(q);
 }
 
-/* Ports are added and removed at once, with DEVICE_DELETED and their path. The description contains
+/* Ports are added and removed immediately. DEVICE_DELETED has their path, and the description has
  * their number. */
 static void test_ports(void)
 {
@@ -463,7 +463,7 @@ static void test_ports(void)
     qtest_end(q);
 }
 
-/* Character devices are added and removed, in QMP's nested form, and are part of the
+/* Character devices are added and removed with the nested form of QMP, and are part of the
  * description. */
 static void test_chardevs(void)
 {

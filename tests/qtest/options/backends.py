@@ -16,7 +16,7 @@ from walk import Folder, Machine, covers, finish, prints, program, qtest_run, re
 # --- consoles ---
 
 def guest_says(folder: Path, *args: str, text: str = "hi") -> tuple[str, str]:
-    """Run a guest that prints a text and powers off. Returns standard output and error."""
+    """Run a guest that prints a text and powers off. Return standard output and error."""
     status, out, err = run("-M", "virt", "-display", "none", "-monitor", "none", "-bios",
                            program(folder, say(text) + finish(0x5555)), *args)
     assert status == 0, err
@@ -87,7 +87,7 @@ def qtest(path: Path):
 
 
 def connected(path: Path | tuple[str, int]) -> socket.socket:
-    """Connect as soon as a server listens."""
+    """Connect to a server as soon as it listens."""
     unix = not isinstance(path, tuple)
 
     def attempt():
@@ -139,7 +139,7 @@ def check_sockets():
                 connected("\0" + name) as sock, sock.makefile() as file:
             assert file.readline().strip() == "{"           # indented
             proc.kill()
-        # as a client, over TCP, with and without delay; and with an inherited descriptor
+        # as a client over TCP with and without delay, and with an inherited descriptor
         with socket.create_server(("127.0.0.1", 0)) as server:
             server.settimeout(scaled(20))
             port = server.getsockname()[1]
@@ -490,7 +490,7 @@ def check_memory_backends():
 
 
 def memory_backend(kind: str, base: str, key: str, value: str) -> None:
-    """One setting: in the object, and in the flags of the mapping."""
+    """Check one setting in the object and in the flags of the mapping."""
     flags = {"merge": ("mg", True), "dump": ("dd", False)}
     with Machine("-M", "virt,memory-backend=ram", "-object", f"{base},{key}={value}") as m:
         assert m.get("/objects/ram", key) == (value == "on"), (kind, key, value)

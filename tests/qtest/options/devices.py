@@ -40,7 +40,7 @@ def around(kind: str, table: dict) -> list | str:
 
 
 def values_of(key: dict) -> list[str]:
-    """The values to test: each one if they can be listed, otherwise the limits or an example."""
+    """Return the values to test: all of a finite list, otherwise the limits or an example."""
     kind = key["kind"]
     if key["name"] == "romfile":
         return [ROM.name]
@@ -98,7 +98,7 @@ def cpu_tree(folder, cpu: str) -> bytes:
 
 
 def check_cpu_key(kind: str, key: dict) -> None:
-    """A feature of a CPU changes the device tree; of one that is fixed, one value is accepted."""
+    """A feature of a CPU changes the device tree. A fixed feature accepts only one value."""
     if "fixed" in key:
         refused(f"property '{key['name']}' is always {key['fixed']}", "-M", "virt", "-cpu",
                 f"{kind},{key['name']}={'off' if key['fixed'] == 'on' else 'on'}")

@@ -14,7 +14,7 @@ from walk import (FOREVER, Folder, Machine, PROGRAM, addi, covers, csrw, finish,
 UUID = "01234567-89ab-cdef-0123-456789abcdef"
 
 
-# --- what prints and ends ---
+# --- options that print and end ---
 
 @covers("-h", "-help", "-version")
 def check_help():
@@ -376,7 +376,7 @@ def check_sandbox():
             with Machine("-sandbox", f"on,{key}={value}") as m:
                 assert filters(m)[0] == 2
                 lengths.add(value)
-        assert len(lengths) == 2    # the calls that each denies: test-confine
+        assert len(lengths) == 2    # test-confine checks the calls that each filter denies
 
 
 @covers("-msg", "-msg timestamp=on", "-msg timestamp=off", "-msg guest-name=on",

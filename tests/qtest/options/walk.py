@@ -53,7 +53,7 @@ def spawn(args: list[str], **options) -> subprocess.Popen:
 
 
 def run(*args: str, text: str = "", cwd: str | None = None) -> tuple[int, str, str]:
-    """Start the emulator, feed `text` to its standard input, and wait for its end. Returns status
+    """Start the emulator, feed `text` to its standard input, and wait for its end. Return status
     and outputs."""
     with spawn(list(args), cwd=cwd) as proc:
         try:
