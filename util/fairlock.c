@@ -56,29 +56,29 @@ static void fair_lock_dequeue(FairLock *l)
 }
 
 /* Wait in the queue until the lock is granted. Guard. */
-static void fair_lock_wait(FairLock *l)
+static void fair_lock_wait(FairLock *l, FairLockWaiter *w)
 {
-    FairLockWaiter w = { .since = g_get_monotonic_time() };
-
-    g_cond_init(&w.cond);
+    g_cond_init(&w->cond);
     if (l->last) {
-        l->last->next = &w;
+        l->last->next = w;
     } else {
-        l->first = &w;
+        l->first = w;
     }
-    l->last = &w;
-    while (!w.granted) {
-        g_cond_wait(&w.cond, &l->guard);
-        w.woken = false;
-        if (!w.granted && l->first == &w && fair_lock_take_free(l)) {
+    l->last = w;
+    while (!w->granted) {
+        g_cond_wait(&w->cond, &l->guard);
+        w->woken = false;
+        if (!w->granted && l->first == w && fair_lock_take_free(l)) {
             fair_lock_dequeue(l);
         }
     }
-    g_cond_clear(&w.cond);
+    g_cond_clear(&w->cond);
 }
 
 void fair_lock_lock(FairLock *l)
 {
+    FairLockWaiter w = { .granted = false };
+
     if (fair_lock_take_free(l)) {
         return;
     }
@@ -87,7 +87,8 @@ void fair_lock_lock(FairLock *l)
     if (fair_lock_take_free(l)) {
         __atomic_sub_fetch(&l->waiters, 1, __ATOMIC_SEQ_CST);
     } else {
-        fair_lock_wait(l);
+        w.since = g_get_monotonic_time();
+        fair_lock_wait(l, &w);
     }
     g_mutex_unlock(&l->guard);
 }

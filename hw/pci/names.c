@@ -40,9 +40,9 @@ const char *pci_cap_name(uint16_t id, bool extended)
 
 static const RegDesc *names_row_at(PCIRegTable t, unsigned at)
 {
-    for (size_t i = 0; i < t.n; i++) {
-        if (at >= t.rows[i].offset && at < t.rows[i].offset + t.rows[i].width) {
-            return &t.rows[i];
+    for (const RegDesc *row = t.rows; row < t.rows + t.n; row++) {
+        if (at >= row->offset && at < row->offset + row->width) {
+            return row;
         }
     }
     return NULL;
