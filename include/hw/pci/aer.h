@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Advanced Error Reporting: telling that an error happened (PCIe 5.0 6.2 and 7.8.4).
+ * Advanced Error Reporting: report an error of a function (PCIe 5.0 6.2 and 7.8.4).
+ *
+ * pci_aer_report() requires the machine lock.
  */
 #ifndef HW_PCI_AER_H
 #define HW_PCI_AER_H
@@ -9,17 +11,23 @@
 
 typedef struct PCIAerError {
     bool correctable;
-    uint8_t bit;   /* in the uncorrectable or correctable status register */
-    bool advisory; /* an uncorrectable error to be signalled as an advisory one */
+    uint8_t bit;   /* bit of Uncorrectable or Correctable Error Status */
+    bool advisory; /* signal the uncorrectable error as an Advisory Non-Fatal Error */
     bool has_header;
     uint32_t header[4]; /* of the packet in error */
 } PCIAerError;
 
-/* Log the error in d's registers and send the message they ask for up to the root port, whose
- * status and interrupt follow. False, with nothing changed: d has no AER capability or the bit is
- * not one it can report. Machine lock. */
+/**
+ * pci_aer_report() - Report an error of a function.
+ *
+ * Logs the error in the registers of @d, and sends the message that the registers require to the
+ * root port, which updates its status and its interrupt.
+ *
+ * Return: false with nothing changed if @d has no AER capability or does not implement the bit.
+ */
 bool pci_aer_report(PCIDevice *d, const PCIAerError *e);
-/* The bit of an error by its name ("poison_tlp", "bad_dllp" ...); -1: unknown. */
+/* Return the status bit of an error by its name ("poison_tlp", "bad_dllp" ...), and in *correctable
+ * the register that contains it; -1: unknown name. */
 int pci_aer_bit(const char *name, bool *correctable);
 
 #endif

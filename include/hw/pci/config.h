@@ -3,8 +3,8 @@
  * Configuration space: bytes, the masks that control access to them, and the register rows from
  * which the masks are compiled.
  *
- * This module depends on neither bus nor memory. A guest's write is processed in the order that
- * hw/core/reg.h gives, and returns effects; the device layer applies them.
+ * This module depends on neither bus nor memory. A guest's write is processed in the order of
+ * hw/core/reg.h and returns effects; the device layer applies them.
  *
  * Registers are described by rows (RegDesc). pci_config_compile() translates rows into byte masks,
  * which are the run-time form: wmask = rw, w1cmask = w1c, sticky, cmask = identity, and `used` for
@@ -14,9 +14,11 @@
  * plain (40h to FFh: read-write) or reserved (100h onward: reads as zero). A function therefore
  * needs memory only for the blocks in which it has registers.
  *
- * Invariants: wmask & w1cmask == 0 for every byte; the bytes of an entry are used; those of an
- * added entry are read-only unless its rows or its owner opened bits, those of a reserved entry as
- * its owner set them; entries are 4-byte aligned and do not overlap. Machine lock.
+ * Invariants: wmask & w1cmask == 0 for every byte. The bytes of an entry are used. The bytes of an
+ * added entry are read-only except for bits that its rows or its owner made writable; the owner
+ * sets the masks of a reserved entry. Entries are 4-byte aligned and do not overlap.
+ *
+ * Every function requires the machine lock.
  */
 #ifndef HW_PCI_CONFIG_H
 #define HW_PCI_CONFIG_H
@@ -48,7 +50,8 @@ typedef enum PCIMaskKind {
 typedef struct PCIRegTable {
     const RegDesc *rows;
     size_t n;
-    /* Depends on the type, its properties and the kind of bus alone. NULL: every function. */
+    /* Return whether a function has the rows. Depends only on the type, its properties and the
+     * class of its bus. NULL: every function has them. */
     bool (*applies)(const struct PCIDevice *d, const struct PCICapDesc *desc);
 } PCIRegTable;
 
@@ -92,78 +95,98 @@ enum {
     PCI_EFFECT_RESET_D3HOT = 1 << 10, /* reset this function: it left D3hot */
 };
 
-/* Zeroed bytes with the masks every header of that type has (PCI 6.1, 6.2; bridge 3.2). size is
- * 256 or 4096, type 0 or 1. Undone by pci_config_fini(). */
+/**
+ * pci_config_init() - Create a configuration space without capabilities.
+ * @c:    overwritten
+ * @size: 256 or 4096 bytes
+ * @type: header type, 0 or 1
+ *
+ * The bytes are zero except for reset values of the header, and the masks are those of the header
+ * type (PCI 6.1, 6.2; PCI-to-PCI Bridge 1.2 3.2). pci_config_fini() undoes it.
+ */
 void pci_config_init(PCIConfig *c, unsigned size, unsigned type);
 void pci_config_fini(PCIConfig *c);
-/* Make c a copy of `from` with bytes, masks and entries of its own; undone by pci_config_fini(). */
+/* Make c a copy of `from` with separate bytes, masks and entries. pci_config_fini() undoes it. */
 void pci_config_copy(PCIConfig *c, const PCIConfig *from);
 
-/* The guest's read of `len` bytes. Bytes past the end read as ones, as does every length other than
- * 1, 2 and 4. */
+/* Return the value of a guest's read of `len` bytes. Bytes past the end read as ones; a read of a
+ * length other than 1, 2 and 4 returns all ones. */
 uint32_t pci_config_read(const PCIConfig *c, uint32_t addr, unsigned len);
-/* The guest's write, in the order of hw/core/reg.h: accept() of every row touched, store by the
- * masks, wrote() of every row touched. `d` is passed to both functions. Bytes past the end are
- * ignored; a length other than 1, 2 and 4 writes nothing. Returns PCI_EFFECT_*, 0 if a row refused
- * the access. */
+/**
+ * pci_config_write() - Process a guest's write, in the order of hw/core/reg.h.
+ * @d:    passed to accept() and wrote() of the rows
+ * @addr: byte offset
+ * @len:  1, 2 or 4 bytes; another length writes nothing. Bytes past the end are ignored
+ *
+ * Calls accept() of every row that the access covers, stores the bytes through the masks, and calls
+ * wrote() of these rows. A write to the header that changes no byte calls neither.
+ *
+ * Return: the effects, PCI_EFFECT_*; 0 if a row refused the access.
+ */
 uint32_t pci_config_write(PCIConfig *c, struct PCIDevice *d, uint32_t addr, unsigned len,
                           uint32_t value);
-/* During wrote(): the bits of the row that the access covers. */
+/* Return the bits of the row that the access covers. Valid during wrote(). */
 uint32_t pci_config_lanes(const PCIConfig *c);
 
-/* The device's own access: no masks. In range by contract. */
+/* Access of the device: masks do not apply and no row is called. The bytes must be in range. */
 uint32_t pci_config_get(const PCIConfig *c, uint32_t addr, unsigned len);
 void pci_config_set(PCIConfig *c, uint32_t addr, unsigned len, uint32_t value);
 
 /* --- the table compiler --- */
 
-/* The rows of the header of that type. */
+/* Return the rows of a header type, 0 or 1. */
 PCIRegTable pci_config_header_rows(unsigned type);
-/* The rows that every entry of the conventional or the extended list starts with. */
+/* Return the rows with which every entry of the conventional or the extended list starts. */
 PCIRegTable pci_config_head_rows(bool extended);
-/* Set the masks of the bytes that the rows cover. */
+/* Set the masks of the bytes that the rows cover. pos is the offset of the header or the entry. */
 void pci_config_compile(PCIConfig *c, uint16_t pos, const RegDesc *rows, size_t n);
-/* The same, and set the bytes to the reset values. */
+/* Like pci_config_compile(), and set the bytes to the reset values. */
 void pci_config_declare(PCIConfig *c, uint16_t pos, const RegDesc *rows, size_t n);
-/* Declare the tables that apply to the entry at pos, and give it their accept() and wrote(). */
+/* Declare the selected tables (bit t: table t) at the entry at pos. Guest writes to the entry then
+ * call accept() and wrote() of their rows. */
 void pci_config_declare_entry(PCIConfig *c, uint16_t pos, const PCIRegTable *tables,
                               uint32_t selected);
-/* NULL, or a sentence about the first malformed row (g_free). For the conformance test. */
+/* Check rows. Return NULL, or a message about the first malformed row, which the caller frees with
+ * g_free(). For the conformance test. */
 char *pci_config_check_rows(const RegDesc *rows, size_t n);
 
-/* One byte of a mask. */
+/* Return the byte of a mask at addr. */
 uint8_t pci_config_mask(const PCIConfig *c, PCIMaskKind kind, uint32_t addr);
-/* Set bytes of a mask without a row, for tests of this module. */
+/* Set bytes of a mask without a row: len bytes to a value, n bytes to the same value. */
 void pci_config_mask_set(PCIConfig *c, PCIMaskKind kind, uint32_t addr, unsigned len,
                          uint32_t value);
 void pci_config_mask_fill(PCIConfig *c, PCIMaskKind kind, uint32_t addr, unsigned n, uint8_t value);
 
-/* All masks of n bytes but `used`, to be restored where an entry moves to. g_free. */
+/* Return a copy of all masks of n bytes except `used`, for an entry that moves. The caller frees it
+ * with g_free(). pci_config_restore_masks() sets the masks of n bytes at another address from it.
+ */
 uint8_t *pci_config_save_masks(const PCIConfig *c, uint32_t addr, unsigned n);
 void pci_config_restore_masks(PCIConfig *c, uint32_t addr, unsigned n, const uint8_t *saved);
-/* Put the masks of [addr, addr+n) back to those of unallocated space: plain or reserved. */
+/* Set the masks of [addr, addr+n) to those of unallocated space: plain or reserved. */
 void pci_config_unclaim(PCIConfig *c, uint32_t addr, unsigned n);
 
 /* Set writable and write-1-to-clear bits to zero, then the bits of every entry that are not part of
- * its identity to their row's reset value. Sticky bits change only if `cold`. */
+ * its identity to the reset value of their row. Sticky bits change only if `cold`. */
 void pci_config_reset(PCIConfig *c, bool cold);
 
 /* --- entries --- */
 
-/* The entry that covers this offset; NULL: none. */
+/* Return the entry that contains an offset; NULL: none. Valid until entries are added or removed.
+ */
 PCICapEntry *pci_config_entry_at(const PCIConfig *c, uint32_t offset);
-/* Allocate the bytes of an entry: used and read-only, with the rows of its list. */
+/* Allocate the bytes of an entry as used and read-only, with the first rows of its list. */
 void pci_config_claim(PCIConfig *c, const PCICapEntry *entry);
-/* Allocate them and leave the other masks as they are. */
+/* Allocate the bytes of an entry and leave all masks but `used` unchanged. */
 void pci_config_reserve(PCIConfig *c, const PCICapEntry *entry);
-/* The list of entries alone: add one, remove the one that starts at this offset. */
+/* Add an entry to the array of entries, and remove the entry that starts at an offset from it.
+ * Bytes and masks do not change. */
 void pci_config_entry_add(PCIConfig *c, const PCICapEntry *entry);
 void pci_config_entry_drop(PCIConfig *c, uint16_t offset);
 
 /* Remove all entries and unclaim everything past the header (before a load). */
 void pci_config_forget(PCIConfig *c);
 
-/* Heap bytes in use. For the benchmark. */
+/* Return the heap bytes in use. For the benchmark. */
 size_t pci_config_footprint(const PCIConfig *c);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Names of registers and capabilities, as the specifications spell them, for messages and for
+ * Names of registers and capabilities, as in the specifications, for messages and for
  * query-pci-config.
  */
 #ifndef HW_PCI_NAMES_H
@@ -12,12 +12,13 @@
 
 #include "hw/pci/config.h"
 
-/* "MSI-X", "Advanced Error Reporting"; "unknown" for an id that has no name here. Static. */
+/* Return the name of a capability ("MSI-X", "Advanced Error Reporting"), or "unknown" for an id
+ * without a name. The text is static. */
 const char *pci_cap_name(uint16_t id, bool extended);
 
-/* The register that holds the byte at addr: "Command", "Base Address 0", "MSI-X Message
- * Control", "Vendor Specific +0x4" inside an entry without names, "device-specific 0x60" where
- * nothing is allocated. g_free. */
+/* Return the name of the register that contains the byte at addr: "Command", "Base Address 0",
+ * "MSI-X Message Control", "Vendor Specific +0x4" in an entry without named registers,
+ * "device-specific 0x60" in unallocated space. The caller frees it with g_free(). */
 char *pci_register_name(const PCIConfig *c, uint32_t addr);
 
 #endif

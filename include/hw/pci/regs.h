@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Offsets and bits of the two configuration headers and of the conventional capabilities, named
- * as the specifications name them (PCI 3.0 chapter 6, PCI-to-PCI Bridge 1.2 chapter 3, PCI Power
+ * Offsets and bits of the two configuration headers and of the conventional capabilities, with
+ * the names of the specifications (PCI 3.0 chapter 6, PCI-to-PCI Bridge 1.2 chapter 3, PCI Power
  * Management 1.2 chapter 3, PCIe 5.0 chapter 7).
  */
 #ifndef HW_PCI_REGS_H
