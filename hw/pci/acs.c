@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Access Control Services (PCIe 5.0 7.7.8). Traffic between functions
- * of one machine always passes the root, so the controls have nothing to switch off; they are
- * there for software that checks them before it assigns devices.
+ * Access Control Services (PCIe 5.0 7.7.8). Requests between functions of a machine always pass the
+ * root complex, so the controls have no effect. They exist for software that checks them before it
+ * assigns devices.
  */
 #include "hw/pci/pci_int.h"
 
@@ -14,7 +14,7 @@ static const RegDesc acs_rows[] = {
 };
 static const PCIRegTable acs_tables[] = { { .rows = LIST(acs_rows) } };
 
-/* The control bits of the implemented services are writable. */
+/* Set the capability bits, and make the control bits of the implemented services writable. */
 static bool acs_setup(PCIDevice *d, unsigned row, uint16_t pos, GError **err)
 {
     uint16_t bits = pci_type(d)->caps[row].acs.services;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Advanced Error Reporting (PCIe 5.0 7.8.4): registers, the way of an error from the function that
- * found it to the root port (6.2.4 to 6.2.6), and the root port's status and interrupt.
+ * Advanced Error Reporting (PCIe 5.0 7.8.4): registers, error messages from the function that
+ * detects an error to the root port (6.2.4 to 6.2.6), and the root port's status and interrupt.
  */
 #include "hw/pci/aer.h"
 
@@ -65,7 +65,7 @@ static void set_bits(PCIDevice *d, uint16_t at, uint32_t bits)
     pci_config_set(&d->config, at, 4, get(d, at, 4) | bits);
 }
 
-/* --- the root port's side --- */
+/* --- the root port --- */
 
 static void root_update_irq(PCIDevice *d, uint16_t pos)
 {
@@ -104,7 +104,8 @@ static void root_receive(PCIDevice *d, uint16_t pos, Message message, uint16_t s
     root_update_irq(d, pos);
 }
 
-/* Up the tree: a port passes messages on if its Bridge Control says SERR# Enable (7.5.1.3.13). */
+/* Send a message to the root port. A port on the path forwards it only if SERR# Enable of its
+ * Bridge Control is set (7.5.1.3.13). */
 static void send_message(PCIDevice *d, Message message)
 {
     uint16_t source = pci_requester(d) & 0xffff;
@@ -120,7 +121,7 @@ static void send_message(PCIDevice *d, Message message)
     }
 }
 
-/* --- the function's side (6.2.5, figure 6-2) --- */
+/* --- the function that detects the error (6.2.5, figure 6-2) --- */
 
 static void report_correctable(PCIDevice *d, uint16_t pos, uint32_t bit)
 {
@@ -219,8 +220,8 @@ int pci_aer_bit(const char *name, bool *correctable)
 
 /* --- the capability --- */
 
-/* Errors and their logs survive every reset but a cold one, so that software can read them after a
- * reset. The logs are state: they are not compared on load. */
+/* Only a cold reset clears errors and their logs, so that software can read them after any other
+ * reset. The logs are state and are not compared on load. */
 static const RegDesc aer_rows[] = {
     REG_ROW("Uncorrectable Error Status", UNCOR_STATUS, 4, .w1c = UNCOR_BITS, .sticky = UINT32_MAX,
             .identity = REG_ALL, .doc = "uncorrectable errors that were detected"),

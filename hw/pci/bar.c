@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Base Address registers, the expansion ROM and legacy fixed ranges: declaring them, and mapping
- * them into the bus where the registers say (PCI 6.2.5).
+ * Base Address registers, the expansion ROM and legacy fixed ranges: their declaration, and their
+ * mapping in the bus at the addresses in the registers (PCI 6.2.5).
  *
- * Ranges may overlap: the winner among functions is the lowest devfn, then the lowest BAR.
+ * Where ranges overlap, the function with the lowest devfn has priority, then the lowest BAR.
  */
 #include <string.h>
 
@@ -46,7 +46,7 @@ uint32_t pci_bar_register(const PCIDevice *d, unsigned index)
     return PCI_BASE_ADDRESS_0 + 4 * index;
 }
 
-/* --- what a BAR shows --- */
+/* --- contents of a BAR --- */
 
 static uint64_t regs_read(void *opaque, uint64_t offset, unsigned size)
 {
@@ -90,7 +90,7 @@ static void init_content(PCIBar *bar, const PCIBarDesc *desc)
     mem_map(&bar->region, 0, &bar->content, 0, 0);
 }
 
-/* --- declaring --- */
+/* --- declaration --- */
 
 static void append(PCIDevice *d, PCIBar *bar)
 {
@@ -143,7 +143,8 @@ static bool check_size(const PCIDevice *d, const PCIBarDesc *desc, uint64_t size
     return true;
 }
 
-/* The size of a BAR that only holds MSI-X follows from the number of vectors. */
+/* The number of vectors determines the size of a BAR that contains only MSI-X. Return that size, or
+ * 0 if no MSI-X capability uses the BAR. */
 static uint64_t msix_only_size(const PCIDevice *d, const PCIBarDesc *desc)
 {
     const PCIDeviceType *type = pci_type(d);
@@ -161,7 +162,8 @@ static uint64_t msix_only_size(const PCIDevice *d, const PCIBarDesc *desc)
     return 0;
 }
 
-/* The register's row in the header table has no writable bits: they follow from the size. */
+/* Set the masks and the value of the register. Its row in the header table has no writable bits,
+ * because the size determines them. */
 static void declare(PCIDevice *d, PCIBar *bar)
 {
     const RegDesc row =
@@ -308,7 +310,7 @@ static bool rom_enabled(const PCIDevice *d)
     return pci_config_get(&d->config, pci_bar_register(d, PCI_ROM_BAR), 4) & PCI_ROM_ENABLE;
 }
 
-/* The address the register holds; PCI_BAR_UNMAPPED if the range would wrap. */
+/* Return the address in the register, or PCI_BAR_UNMAPPED if the range ends at 2^64. */
 static uint64_t register_addr(const PCIDevice *d, const PCIBar *bar)
 {
     uint32_t at = pci_bar_register(d, bar->index);
@@ -318,10 +320,11 @@ static uint64_t register_addr(const PCIDevice *d, const PCIBar *bar)
         addr |= (uint64_t)pci_config_get(&d->config, at + 4, 4) << 32;
     }
     addr &= ~(bar->size - 1);
-    /* All ones is what sizing leaves behind, not a place. */
+    /* The sizing of a BAR leaves all ones in the register, which is not an address. */
     return addr + (bar->size - 1) == UINT64_MAX ? PCI_BAR_UNMAPPED : addr;
 }
 
+/* Return the address at which the BAR must decode now, or PCI_BAR_UNMAPPED. */
 static uint64_t wanted_addr(const PCIDevice *d, const PCIBar *bar)
 {
     uint16_t command = pci_config_get(&d->config, PCI_COMMAND, 2);

@@ -3,9 +3,9 @@
  * The two capability lists: the linked list in 40h to FFh (PCI 6.7) and the extended list from
  * 100h on (PCIe 7.6). Contract in hw/pci/pci.h.
  *
- * The list a guest sees is the bytes; what is allocated, and how long each entry is, is the
- * config's entries. A walk follows the bytes and visits at most as many entries as fit, so a
- * looped or wild list from a stream ends.
+ * The configuration bytes contain the list that a guest reads. PCIConfig.entries has the allocated
+ * entries and their sizes. A walk follows the bytes and visits at most as many entries as fit, so
+ * that it ends on a list with a loop, which a stream can contain.
  */
 #include <errno.h>
 #include <string.h>
@@ -22,7 +22,7 @@ enum {
 
 /* --- space, for both lists --- */
 
-/* How many bytes at `offset` are free, up to `size`. */
+/* Return the number of free bytes at `offset`, at most `size`. */
 static unsigned free_run(const PCIConfig *c, unsigned offset, unsigned size)
 {
     for (unsigned i = 0; i < size; i++) {
@@ -38,8 +38,8 @@ static bool is_free(const PCIConfig *c, unsigned offset, unsigned size)
     return free_run(c, offset, size) == size;
 }
 
-/* First aligned run of `size` free bytes in [first, end); 0 if none. Each byte is looked at once.
- */
+/* Return the offset of the first aligned run of `size` free bytes in [first, end), or 0. Reads each
+ * byte once. */
 static unsigned find_space(const PCIConfig *c, unsigned first, unsigned end, unsigned size)
 {
     for (unsigned offset = first; offset + size <= end;) {
@@ -55,14 +55,15 @@ static unsigned find_space(const PCIConfig *c, unsigned first, unsigned end, uns
 
 static void release(PCIConfig *c, const PCICapEntry *e)
 {
-    unsigned offset = e->offset, size = e->size; /* e lies in the array that shrinks */
+    unsigned offset = e->offset, size = e->size; /* e is an element of the array that shrinks */
 
     pci_config_entry_drop(c, offset);
     pci_config_unclaim(c, offset, size);
     memset(c->bytes + offset, 0, size);
 }
 
-/* The refusal of a placement, naming the holder if that is the reason; false. */
+/* Set an error that states why an entry cannot be at an offset; it names the overlapping entry.
+ * Return false. */
 static bool refuse(const PCIDevice *d, const char *name, unsigned offset, unsigned size,
                    unsigned first, unsigned end, GError **err)
 {
@@ -120,8 +121,8 @@ static void set_list_bit(PCIConfig *c)
 
 enum { ANY_ID = -1, ANY_PLACE = 0 };
 
-/* The byte that points to the first entry after the pointer at `from` that has the id and stands
- * at the place wanted; 0 if none. */
+/* Find the first entry, from the pointer at `from` on, with an id and at an offset; ANY_ID and
+ * ANY_PLACE match all. Return the offset of the byte that points to it, or 0. */
 static uint8_t find_pointer(const PCIConfig *c, uint8_t from, int cap_id, unsigned place)
 {
     uint8_t pointer = from;
@@ -226,8 +227,8 @@ int pci_del_capability(PCIDevice *d, uint8_t cap_id, uint8_t size)
     return 0;
 }
 
-/* Mark the bytes of an entry whose masks are its caller's. The same range once more is no change.
- */
+/* Mark the bytes of an entry as used. The caller sets its masks. A range that is reserved already
+ * is not an error. */
 static int reserve(PCIConfig *c, const PCICapEntry *e, unsigned first, unsigned end)
 {
     const PCICapEntry *holder = pci_config_entry_at(c, e->offset);
@@ -250,7 +251,8 @@ int pci_reserve_capability(PCIDevice *d, uint8_t offset, uint8_t size)
     return size < 2 ? -EINVAL : reserve(c, &e, PCI_HEADER_SIZE, PCI_CONFIG_SIZE);
 }
 
-/* --- the extended list: a header of 4 bytes {id, version, next}; the first stands at 100h --- */
+/* --- the extended list: each entry has a header of 4 bytes {id, version, next}; the first entry is
+ * at 100h --- */
 
 static bool has_extended(const PCIConfig *c)
 {
@@ -279,7 +281,7 @@ static uint16_t ext_find_from(const PCIConfig *c, unsigned at, int cap_id, unsig
 {
     unsigned prev = 0;
 
-    if (cap_id == 0) { /* the null head is no capability */
+    if (cap_id == 0) { /* the id of the null head, which is not a capability */
         return 0;
     }
     for (unsigned n = 0; at && n < MAX_EXT_ENTRIES; n++) {
@@ -367,7 +369,9 @@ int pcie_add_ext_capability_at(PCIDevice *d, uint16_t cap_id, uint8_t version, u
     return offset;
 }
 
-/* The entry at 100h leaves a null head behind, from which the rest still hangs. */
+/* Unlink an entry. The entry at 100h is replaced by a null head that points to the rest of the
+ * list.
+ */
 static void ext_unlink(PCIConfig *c, unsigned before, const PCICapEntry *e)
 {
     unsigned next = ext_next(c, e->offset);
@@ -409,7 +413,7 @@ int pcie_reserve_ext_capability(PCIDevice *d, uint16_t offset, uint16_t size)
     return reserve(c, &e, PCI_EXT_CAP_BASE, PCIE_CONFIG_SIZE);
 }
 
-/* --- by place, for the core: several entries may have one id --- */
+/* --- by offset, for the core: several entries may have the same id --- */
 
 void pci_cap_delete_at(PCIDevice *d, uint16_t offset)
 {

@@ -29,7 +29,7 @@ const PCICapClass *pci_cap_class(uint16_t id, bool extended)
 {
     const PCICapClass *cls = pci_cap_class_find(id, extended);
 
-    g_assert(cls); /* a row of a type without a class */
+    g_assert(cls); /* rows of a type have only ids that have a class */
     return cls;
 }
 
@@ -109,7 +109,7 @@ const char *pci_cap_value_prop(const PCICapDesc *desc)
     return own ? own : desc->prop;
 }
 
-/* --- which rows there are, and where --- */
+/* --- presence and offsets of the capabilities --- */
 
 static bool on_express_bus(const PCIDevice *d)
 {
@@ -159,7 +159,8 @@ static bool check_required(const PCIDevice *d, GError **err)
     return true;
 }
 
-/* Whether the row is to be there; an error when what the user asked for cannot be. */
+/* Decide whether the capability of a row is instantiated. Fails if the user requested it explicitly
+ * and it is not possible. */
 static bool row_wanted(const PCIDevice *d, unsigned row, bool *wanted, GError **err)
 {
     const PCICapDesc *desc = &pci_type(d)->caps[row];
@@ -168,7 +169,8 @@ static bool row_wanted(const PCIDevice *d, unsigned row, bool *wanted, GError **
     *wanted = d->cap_prop[row] != PLAN_CAP_OFF;
     if (*wanted && desc->extended && !d->express) {
         *wanted = false;
-        /* On a conventional bus it is left out like Express itself; asked for, it is an error. */
+        /* On a conventional bus the capability is absent, like Express itself, unless the user
+         * requested an offset. */
         if (on_express_bus(d) || d->cap_prop[row] > desc->at) {
             pci_error(err,
                       "%s: %s needs PCI Express, which this function does not have here; "
@@ -210,7 +212,7 @@ static int place(PCIDevice *d, const PCICapDesc *desc, unsigned length, uint16_t
     return pos;
 }
 
-/* The tables that apply to d: bit t for table t. */
+/* Return the tables that apply to d: bit t for table t. */
 static uint32_t caps_select(const PCIDevice *d, const PCICapDesc *desc, const PCIRegTable *tables,
                             size_t n)
 {
@@ -282,7 +284,8 @@ bool pci_cap_add_row(PCIDevice *d, unsigned row, uint16_t at, GError **err)
     return true;
 }
 
-/* Rows with an offset of their own take their place before those that stand anywhere. */
+/* Add the capabilities of rows with a requested offset (placed) or of the other rows. Requested
+ * offsets are allocated first. */
 static bool init_rows(PCIDevice *d, bool placed, GError **err)
 {
     for (size_t row = 0; row < pci_type(d)->n_caps; row++) {
@@ -299,7 +302,7 @@ static bool init_rows(PCIDevice *d, bool placed, GError **err)
     return true;
 }
 
-/* Where QEMU has it, if that is free. */
+/* Add the capability of a row at QEMU's offset, if the offset is not requested and is free. */
 static void init_at_qemu_offset(PCIDevice *d, unsigned row)
 {
     const PCIDeviceType *type = pci_type(d);
@@ -311,7 +314,7 @@ static void init_at_qemu_offset(PCIDevice *d, unsigned row)
     }
 }
 
-/* QEMU adds entries at the head of the list as it walks up config space. */
+/* Link the entries in QEMU's order: from the highest to the lowest offset. */
 void pci_caps_relink(PCIDevice *d)
 {
     uint8_t head = 0;
@@ -327,8 +330,8 @@ void pci_caps_relink(PCIDevice *d)
     }
 }
 
-/* The order of the list is the type's and not that of the placing, so that a description which
- * spells out every offset gives the same bytes as one that leaves them open. */
+/* Link the entries in the order of the type's rows. The order in which they were placed has no
+ * effect: a description that states every offset gives the same bytes as one that states none. */
 static void relink(PCIDevice *d)
 {
     const PCIDeviceType *type = pci_type(d);
@@ -352,7 +355,7 @@ bool pci_caps_init(PCIDevice *d, GError **err)
         return false;
     }
     for (size_t row = 0; row < pci_type(d)->n_caps; row++) {
-        init_at_qemu_offset(d, row); /* else it is placed like the others */
+        init_at_qemu_offset(d, row); /* without a QEMU offset: placed below */
     }
     if (!init_rows(d, false, err)) {
         return false;
@@ -397,7 +400,7 @@ void pci_caps_reset(PCIDevice *d, ResetKind kind)
     }
 }
 
-/* --- vendor-specific capabilities: a length, and the device's own registers --- */
+/* --- vendor-specific capabilities: a length, and registers that the device owns --- */
 
 static uint16_t vendor_length(const PCIDeviceType *type, const PCICapDesc *desc)
 {

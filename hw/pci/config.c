@@ -10,13 +10,13 @@
 
 enum { HEADER_SIZE = 0x40, CONVENTIONAL_SIZE = 0x100 };
 
-/* Space nobody allocated. Written to only after a copy was made (config_own_block). */
+/* Masks of unallocated space. config_own_block() makes a copy before the first change. */
 static const PCIMasks config_plain_block = { .wmask = { [0 ... PCI_MASK_BLOCK - 1] = 0xff } };
 static const PCIMasks config_reserved_block = { .cmask = { [0 ... PCI_MASK_BLOCK - 1] = 0xff } };
 
 /* --- the registers of the two headers --- */
 
-/* The wrote() functions of the header depend on the values alone, not on the device. */
+/* The wrote() functions of the header depend only on the values, not on the device. */
 static uint32_t header_command_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
     uint64_t changed = old ^ new;
@@ -60,15 +60,15 @@ static uint32_t header_control_wrote(void *dev, const RegDesc *r, uint64_t old, 
      PCI_BRIDGE_CTL_FAST_BACK | PCI_BRIDGE_CTL_DISCARD | PCI_BRIDGE_CTL_SEC_DISCARD |              \
      PCI_BRIDGE_CTL_DISCARD_SERR)
 
-/* A constant register, and one that has further columns. */
+/* A register whose bits are identity; further columns may follow. */
 #define CONST(off, w, n, ...) REG_ROW(n, off, w, .identity = REG_ALL, __VA_ARGS__)
 #define BAR(i)                                                                                     \
     CONST(PCI_BASE_ADDRESS_0 + 4 * (i), 4, "Base Address " #i, .wrote = header_bar_wrote,          \
           .doc = "address at which BAR " #i " decodes; the writable bits follow from its size")
 
-/* 00h to 17h, and 34h, of both types. The class fills in the constants and the BARs their writable
- * bits. The list may start elsewhere in a loaded state, and the interrupt status is compared with
- * the level of the pin. */
+/* Registers 00h to 17h and 34h of both header types. The device layer sets the constants and makes
+ * bits of the BARs writable. A loaded state may have another Capabilities Pointer and other values
+ * of Capabilities List and Interrupt Status, so these are not compared. */
 #define HEADER_FIRST                                                                               \
     CONST(PCI_VENDOR_ID, 2, "Vendor ID", .doc = "vendor of the function"),                         \
         CONST(PCI_DEVICE_ID, 2, "Device ID", .doc = "device of that vendor"),                      \
@@ -235,7 +235,7 @@ void pci_config_unclaim(PCIConfig *c, uint32_t addr, unsigned n)
 
 /* --- the table compiler --- */
 
-/* Byte i of a column; arrays wider than 8 bytes have all or no bits. */
+/* Return byte i of a column. Rows wider than 8 bytes have all bits or none. */
 static uint8_t config_column_byte(uint64_t bits, unsigned i)
 {
     return i < 8 ? bits >> 8 * i : bits == REG_ALL ? 0xff : 0;
@@ -362,7 +362,7 @@ void pci_config_reserve(PCIConfig *c, const PCICapEntry *e)
     pci_config_entry_add(c, e);
 }
 
-/* --- life --- */
+/* --- creation, copy and destruction --- */
 
 void pci_config_init(PCIConfig *c, unsigned size, unsigned type)
 {
@@ -438,16 +438,16 @@ uint32_t pci_config_read(const PCIConfig *c, uint32_t addr, unsigned len)
     return value;
 }
 
-/* A row with functions that an access touches. */
+/* A row with accept() or wrote() that an access covers. */
 typedef struct ConfigHit {
     const RegDesc *row;
-    uint16_t addr; /* of its first byte */
+    uint16_t addr; /* of the row's first byte */
     uint32_t lanes;
     uint64_t old, new; /* new: with the trigger bits that were written */
 } ConfigHit;
 
-/* An access that is being processed: what it covers, and the rows that it touches. Rows do not
- * overlap, so there is at most one for each byte. */
+/* An access that is being processed, and the rows that it covers. Rows do not overlap, so each byte
+ * belongs to at most one row. */
 typedef struct ConfigAccess {
     uint32_t addr, value;
     unsigned len;
@@ -464,7 +464,7 @@ static void config_add_hit(ConfigAccess *a, const RegDesc *r, uint32_t addr)
     }
 }
 
-/* The first row that ends behind `offset`. */
+/* Return the index of the first row that ends after `offset`. */
 static size_t config_first_row(const RegDesc *rows, size_t n, uint32_t offset)
 {
     size_t lo = 0, hi = n;
@@ -521,7 +521,7 @@ static uint64_t config_bytes(const uint8_t *bytes, unsigned n)
     return value;
 }
 
-/* The value before and after; the bytes of the access are those of a->new. */
+/* Set the value of the row before and after the access, and the bits that the access covers. */
 static void config_evaluate(const PCIConfig *c, const ConfigAccess *a, ConfigHit *h)
 {
     uint32_t from = MAX(a->addr, h->addr);
@@ -587,7 +587,7 @@ uint32_t pci_config_write(PCIConfig *c, struct PCIDevice *d, uint32_t addr, unsi
         a.new[i] = config_masked_byte(c, addr + i, value >> 8 * i);
     }
     if (addr + a.len <= HEADER_SIZE && memcmp(c->bytes + addr, a.new, a.len) == 0) {
-        return 0; /* rows of the header act on a change alone */
+        return 0; /* rows of the header act only on a change */
     }
     config_find_rows(&a, c);
     for (unsigned i = 0; i < a.n_hits; i++) {
@@ -662,7 +662,7 @@ static void config_reset_entry(PCIConfig *c, const PCICapEntry *e, bool cold)
 void pci_config_reset(PCIConfig *c, bool cold)
 {
     for (unsigned b = 0; b < c->size / PCI_MASK_BLOCK; b++) {
-        if (c->masks[b] != &config_reserved_block) { /* nothing writable there */
+        if (c->masks[b] != &config_reserved_block) { /* it has no writable bits */
             config_reset_block(c, b, cold);
         }
     }

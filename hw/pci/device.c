@@ -83,7 +83,7 @@ static void pci_set_identity(PCIDevice *d)
     pci_config_set(c, PCI_REVISION_ID, 1, type->revision);
     pci_config_set(c, PCI_CLASS_PROG, 3, type->class_code);
     if (c->type == 0) {
-        /* Without ids of its own a type has those that drivers expect of emulated hardware. */
+        /* The default subsystem ids are those that drivers expect of emulated hardware. */
         bool own = type->subsystem_vendor != 0;
 
         pci_config_set(c, PCI_SUBSYSTEM_VENDOR_ID, 2, own ? type->subsystem_vendor : 0x1af4);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The one way of all DMA and of all messages: bus-master gate, the bus's translate hook, the
- * address map (PCI 6.2.2; contract in hw/pci/pci.h).
+ * DMA and messages of all functions: bus-master check, translation by the host, then the address
+ * map (PCI 6.2.2; contract in hw/pci/pci.h).
  */
 #include <string.h>
 
@@ -29,7 +29,8 @@ bool pci_bus_master(const PCIDevice *d)
     }
 }
 
-/* One contiguous piece: where it is in machine memory. False: refused. */
+/* Translate the start of a range to machine memory. *len receives the contiguous bytes. Return
+ * false if the access is rejected. */
 static bool translate(const PCIDevice *d, uint64_t addr, bool write, uint64_t *out, uint64_t *len)
 {
     const PCIHost *h = d->bus->host;
@@ -81,7 +82,7 @@ static MemResult transfer(PCIDevice *d, uint64_t addr, void *buf, uint64_t len, 
         }
         return MEM_REFUSED;
     }
-    d->dev.busy = true; /* whatever brought us here, our own registers are not for us */
+    d->dev.busy = true; /* refuse accesses to the function's own registers */
     result = move(d, addr, buf, len, write);
     d->dev.busy = busy;
     return result;
@@ -97,8 +98,9 @@ MemResult pci_dma_write(PCIDevice *d, uint64_t addr, const void *buf, uint64_t l
     return transfer(d, addr, (void *)buf, len, true);
 }
 
-/* The RAM behind the start of [addr, addr + *len), which is cut to what lies in one piece. NULL: it
- * is not RAM, or must not be written, or not be reached. */
+/* Return the host address of the start of [addr, addr + *len), and reduce *len to the bytes that
+ * are contiguous. NULL: the start is not RAM, is read-only and `write` is set, or the translation
+ * rejects it. */
 static uint8_t *ram_piece(PCIDevice *d, uint64_t addr, uint64_t *len, bool write, RamBlock **block,
                           uint64_t *offset)
 {

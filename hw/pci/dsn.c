@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The Device Serial Number capability (PCIe 5.0 7.9.3). The number is the U64 property named by
- * the row's serial_prop; 0 leaves the capability out.
+ * The Device Serial Number capability (PCIe 5.0 7.9.3). The number is the value of the U64 property
+ * that serial_prop of the row names; 0 omits the capability.
  */
 #include "hw/pci/pci_int.h"
 

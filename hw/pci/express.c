@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The PCI Express capability (PCIe 5.0 7.5.3) of every port type: what each shows, from one
- * table, and what its registers do. Slots are in express_slot.c.
+ * The PCI Express capability (PCIe 5.0 7.5.3) of every device/port type: one table of the features
+ * of each type, the registers and their effects. Slots are in express_slot.c.
  */
 #include "hw/pci/exp_regs.h"
 #include "hw/pci/pci_int.h"
@@ -9,7 +9,9 @@
 
 enum { PORT_BRIDGE_CONTROL = 0x5f };
 
-/* What a port type shows. Widths and speeds are the port's properties where it has them. */
+/* Features of a device/port type. Link speed and width are properties of the ports that have a
+ * slot.
+ */
 typedef struct PortShape {
     uint8_t type;
     bool link, slot, root, flr, forwards_ari, prefixes;
@@ -36,7 +38,7 @@ static const PortShape shapes[] = {
     [PLAN_PCI_HOST] = { .type = EXP_TYPE_RC_INTEGRATED },
 };
 
-/* Link speeds and widths by the index of their property (port types list the names). */
+/* Link speeds and widths, indexed by the value of their property. The port types have the names. */
 static const uint8_t speeds[] = { 1, 2, 3, 4, 5 };
 static const uint8_t widths[] = { 1, 2, 4, 8, 12, 16, 32 };
 
@@ -61,7 +63,7 @@ static PortShape shape_of(const PCIDevice *d)
     PortShape s = shapes[pci_type(d)->role];
 
     if (s.type == EXP_TYPE_ENDPOINT && d->bus->bus.kind == PLAN_BUS_PCIE_ROOT) {
-        s.type = EXP_TYPE_RC_INTEGRATED; /* no link to the complex it is part of */
+        s.type = EXP_TYPE_RC_INTEGRATED; /* part of the root complex, without a link */
         s.link = false;
     }
     if (s.type == EXP_TYPE_UPSTREAM && !d->exp_strict) {
@@ -112,7 +114,7 @@ static void setup_slot(PCIDevice *d, uint16_t pos)
     pci_config_set(&d->config, pos + EXP_SLTCAP, 4, cap);
 }
 
-/* The capability registers; the rows have the control and status registers. */
+/* Set the capability registers. The rows initialise the control and status registers. */
 static bool express_setup(PCIDevice *d, unsigned row, uint16_t pos, GError **err)
 {
     PortShape s = shape_of(d);
@@ -175,7 +177,7 @@ static uint32_t express_slot_wrote(void *dev, const RegDesc *r, uint64_t old, ui
     return 0;
 }
 
-/* Status bits were cleared: the interrupt may have no cause any more. */
+/* Update the interrupt, because status bits that cause it were cleared. */
 static uint32_t express_status_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
     pci_port_update_irq(dev);
@@ -239,7 +241,7 @@ static const RegDesc exp_devctl_flr_rows[] = {
                        .doc = "error reporting enables; bit 15: Initiate Function Level Reset"),
 };
 
-/* Device Control 2 of ports: ARI Forwarding Enable, End-End TLP Prefix Blocking. */
+/* Device Control 2. Ports can have ARI Forwarding Enable and End-End TLP Prefix Blocking. */
 #define EXP_DEVICE_CONTROL2(...) EXP_CONST(EXP_DEVCTL2, 2, "Device Control 2", __VA_ARGS__)
 static const RegDesc exp_devctl2_rows[] = { EXP_DEVICE_CONTROL2(.doc = "zero") };
 static const RegDesc exp_devctl2_prefix_rows[] = {
@@ -261,7 +263,7 @@ static const RegDesc exp_link_rows[] = {
 };
 
 /* Link Control (7.5.3.7). Read Completion Boundary is read-only at root ports, zero at switch ports
- * and optional elsewhere; Enable Clock Power Management needs the capability. */
+ * and optional elsewhere; Enable Clock Power Management requires the capability. */
 enum {
     EXP_LNKCTL_RW = EXP_LNKCTL_ASPM | EXP_LNKCTL_COMMON_CLOCK | EXP_LNKCTL_EXTENDED_SYNCH,
     EXP_LNKCTL_RW_PORT = EXP_LNKCTL_RW | EXP_LNKCTL_DISABLE | EXP_LNKCTL_HAWD,
@@ -286,7 +288,8 @@ static const RegDesc exp_port_lnkctl_bandwidth_rows[] = {
 static const RegDesc exp_lnksta_rows[] = {
     EXP_CONST(EXP_LNKSTA, 2, "Link Status", .reset = EXP_LNKSTA_RESET, .doc = "speed and width"),
 };
-/* Whether the link is active depends on what is plugged: it is state, not identity. */
+/* The presence of a device determines Data Link Layer Link Active. The register is therefore state,
+ * not identity. */
 static const RegDesc exp_port_lnksta_rows[] = {
     REG_ROW("Link Status", EXP_LNKSTA, 2, .w1c = EXP_LNKSTA_LBMS | EXP_LNKSTA_LABS,
             .reset = EXP_LNKSTA_RESET, .wrote = express_status_wrote,
@@ -300,7 +303,7 @@ static const RegDesc exp_lnkctl2_speed_rows[] = {
                       .doc = "target link speed; no effect"),
 };
 
-/* Slot Status reports what is plugged: state, not identity. */
+/* Slot Status reports the presence of a device. The register is therefore state, not identity. */
 #define EXP_SLOT(ctl, sta)                                                                         \
     EXP_CONST(EXP_SLTCAP, 4, "Slot Capabilities", .doc = "hot-plug elements, slot number"),        \
         EXP_CONST(EXP_SLTCTL, 2, "Slot Control", .rw = (ctl), .wrote = express_slot_wrote,         \
@@ -308,7 +311,7 @@ static const RegDesc exp_lnkctl2_speed_rows[] = {
         REG_ROW("Slot Status", EXP_SLTSTA, 2, .w1c = (sta), .wrote = express_status_wrote,         \
                 .doc = "presence and interlock; button, presence, link and command events")
 static const RegDesc exp_slot_0_1_rows[] = { EXP_SLOT(0, 0) };
-/* Without a hot-plug controller the link can still change, by Link Disable. */
+/* Without a hot-plug controller, Link Disable can still change the state of the link. */
 static const RegDesc exp_slot_rows[] = { EXP_SLOT(EXP_SLTCTL_DLLSCE, EXP_SLTSTA_DLLSC) };
 static const RegDesc exp_slot_hotplug_rows[] = { EXP_SLOT(EXP_SLTCTL_RW, EXP_SLTSTA_W1C) };
 
@@ -320,8 +323,8 @@ static const RegDesc exp_slot_hotplug_rows[] = { EXP_SLOT(EXP_SLTCTL_RW, EXP_SLT
 static const RegDesc exp_root_0_1_rows[] = { EXP_ROOT(EXP_RTCTL_RW_0_1) };
 static const RegDesc exp_root_rows[] = { EXP_ROOT(EXP_RTCTL_RW) };
 
-/* Registers of the header that an Express function has otherwise than a conventional one (7.5.1).
- * A port has no timers of a conventional bus behind it (7.5.1.3.13), nor a latency on it
+/* Registers of the header that differ from those of a conventional function (7.5.1). A port has
+ * neither the discard timers of a conventional secondary bus (7.5.1.3.13) nor its latency timer
  * (7.5.1.3.4). Parity Error Response may be absent in a root complex integrated endpoint
  * (7.5.1.1.3). */
 static const RegDesc exp_bridge_control_rows[] = {
@@ -334,7 +337,7 @@ static const RegDesc exp_command_rows[] = {
     EXP_CONST(PCI_COMMAND, 2, "Command", .rw = PCI_COMMAND_RW | PCI_COMMAND_PARITY),
 };
 
-/* --- which functions have them --- */
+/* --- conditions under which a function has the registers --- */
 
 #define EXP_WHEN(name, condition)                                                                  \
     static bool exp_when_##name(const PCIDevice *d, const PCICapDesc *desc)                        \

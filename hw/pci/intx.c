@@ -17,7 +17,7 @@ bool pci_intx_asserted(const PCIDevice *d)
 
 unsigned pci_swizzle(const PCIDevice *d, unsigned pin)
 {
-    /* Below a port all functions are of device 0, whatever ARI makes of the number. */
+    /* All functions below a port belong to device 0: with ARI, devfn is a function number. */
     unsigned slot = d->bus->bus.kind == PLAN_BUS_PCIE_PORT ? 0 : PCI_SLOT(d->devfn);
 
     return (slot + pin) % PCI_NUM_PINS;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * MSI (PCI 6.8.1): 32- or 64-bit address, 1 to 32 messages, optional per-vector mask and pending
- * bits. All of its state is in the config bytes.
+ * bits. All of its state is in the configuration bytes.
  */
 #include "hw/pci/pci_int.h"
 
@@ -101,7 +101,7 @@ void msi_clear_pending(PCIDevice *d, unsigned n)
 
 /* --- the capability --- */
 
-/* More messages than the function has are not granted (PCI 6.8.1.3). */
+/* Limit Multiple Message Enable to the number of messages that the function has (PCI 6.8.1.3). */
 static void clamp_messages(PCIDevice *d)
 {
     unsigned capable = log2_capable(d);
@@ -156,7 +156,8 @@ static const RegDesc msi_rows[] = {
 #define MSI_DATA(off)                                                                              \
     REG_ROW("Message Data", off, 2, .rw = 0xffff, .identity = REG_ALL,                             \
             .doc = "data of message 0; the low bits are the number of the message")
-/* One bit for each message that the function has: setup() restricts both to these. */
+/* Mask and pending bits. setup() restricts both registers to one bit for each message that the
+ * function has. */
 #define MSI_MASK(off)                                                                              \
     REG_ROW("Mask Bits", off, 4, .rw = UINT32_MAX, .identity = REG_ALL, .wrote = msi_mask_wrote,   \
             .doc = "messages that are held back")

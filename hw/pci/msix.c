@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * MSI-X (PCI 6.8.2): the table and the Pending Bit Array in a BAR, per-vector and function
- * masks, delivery of what was pending when a mask goes, and a notifier for somebody who sends
- * messages in the function's stead.
+ * MSI-X (PCI 6.8.2): the table and the Pending Bit Array in a BAR, masks of vectors and of the
+ * function, delivery of pending messages when a mask is cleared, and a notifier for a component
+ * that sends messages on behalf of the function.
  */
 #include <string.h>
 
@@ -10,9 +10,9 @@
 #include "util/trace.h"
 
 typedef struct PCIMsix {
-    uint16_t pos; /* of the capability */
+    uint16_t pos; /* offset of the capability */
     uint16_t n;
-    bool enabled, masked; /* as Message Control says */
+    bool enabled, masked; /* MSI-X Enable and Function Mask of Message Control */
     uint8_t *table, *pba;
     uint32_t pba_bytes;
     MemRegion table_mmio, pba_mmio;
@@ -24,10 +24,10 @@ enum { SHARED_BAR_HALF = 2048 };
 
 static uint32_t pba_size(uint64_t n)
 {
-    return (n + 63) / 64 * 8; /* whole QWORDs (PCI 6.8.2) */
+    return (n + 63) / 64 * 8; /* a multiple of 8 bytes (PCI 6.8.2) */
 }
 
-/* Where the PBA stands behind a table at 0 unless the type says otherwise. */
+/* Return the default offset of the PBA, which follows a table at offset 0. */
 static uint64_t default_pba(uint64_t n)
 {
     return MAX(n * PCI_MSIX_ENTRY_SIZE, SHARED_BAR_HALF);
@@ -65,6 +65,7 @@ static bool vector_masked(const PCIMsix *m, unsigned n)
     return entry(m, n)[PCI_MSIX_ENTRY_CONTROL] & PCI_MSIX_ENTRY_MASKED;
 }
 
+/* Return true if the vector is able to send. */
 static bool live(const PCIMsix *m, unsigned n)
 {
     return m->enabled && !m->masked && !vector_masked(m, n);
@@ -117,7 +118,8 @@ void msix_clear_pending(PCIDevice *d, unsigned n)
     }
 }
 
-/* A vector's liveness or message may have changed: tell who listens, deliver what waited. */
+/* Process a possible change of a vector's message or of its ability to send: call the notifier and
+ * send a pending message. */
 static void vector_changed(PCIDevice *d, unsigned n, bool was_live)
 {
     PCIMsix *m = d->msix;
@@ -174,7 +176,8 @@ static uint64_t table_read(void *opaque, uint64_t offset, unsigned size)
     return bytes_read(m->table, m->n * PCI_MSIX_ENTRY_SIZE, offset, size);
 }
 
-/* Message Address bits 1:0 and all of Vector Control but bit 0 are reserved. */
+/* Return the writable bits of byte `at` of a table entry. Message Address bits 1:0 and Vector
+ * Control bits 31:1 are reserved. */
 static uint8_t writable(unsigned at)
 {
     return at == 0                        ? 0xfc
@@ -342,7 +345,7 @@ static void msix_placed(PCIDevice *d, unsigned row)
     }
 }
 
-/* Take Message Control over; every vector may have changed. */
+/* Process a change of Message Control, which can change every vector. */
 static void control_changed(PCIDevice *d)
 {
     PCIMsix *m = d->msix;

@@ -3,7 +3,7 @@
  * Documentation of a function's registers (-show registers=TYPE): the rows of the header, of the
  * capabilities and of the BARs, with the masks and values of an instance after a cold reset.
  *
- * The instance belongs to a machine of its own. An Express endpoint is below a root port, as it
+ * The instance belongs to a separate machine. An Express endpoint is below a root port, as it
  * usually is; every other function is on the root bus. A type whose realize() requires a back end
  * is shown with the registers that its tables give.
  */
@@ -101,7 +101,7 @@ static RegDesc registers_effective(const PCIConfig *c, uint16_t pos, const RegDe
     RegDesc live = *r;
 
     live.rw = live.w1c = live.sticky = live.reset = 0;
-    live.wrote = NULL; /* the masks tell the access */
+    live.wrote = NULL; /* the masks determine the access column */
     for (unsigned i = 0; i < r->width && i < 8; i++) {
         uint32_t at = pos + r->offset + i;
         uint8_t writable = pci_config_mask(c, PCI_WMASK, at) | pci_config_mask(c, PCI_W1CMASK, at);

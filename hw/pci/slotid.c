@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Slot Identification (PCI-to-PCI Bridge 1.2, chapter 13): the chassis that the bridge begins.
- * The property chassis_prop has its number; 0, the chassis of the machine itself, omits the
- * capability.
+ * Slot Identification (PCI-to-PCI Bridge 1.2, chapter 13) of the first bridge of a chassis. The
+ * property that chassis_prop names has the chassis number; 0, the chassis of the machine itself,
+ * omits the capability.
  */
 #include "hw/pci/pci_int.h"
 
 enum {
-    SLOTID_EXPANSION = 2, /* slots given by this bridge, and whether it is the chassis' first */
+    SLOTID_EXPANSION = 2, /* number of expansion slots; First In Chassis */
     SLOTID_CHASSIS = 3,
     SLOTID_SIZEOF = 4,
     SLOTID_FIRST = 1 << 5,

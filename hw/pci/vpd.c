@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Vital Product Data (PCI 3.0 appendix I): a window of four bytes on a small memory. The guest
- * writes an address and the flag F: 0 to have the data filled in (F turns 1), 1 to have the data
- * stored (F turns 0). The memory holds an identifier, what the type is, and read-only fields, the
- * part and serial number of the properties; nothing in it is writable, so a store is only
- * acknowledged.
+ * writes an address and the flag F. F = 0 requests a read: the function fills in the data and sets
+ * F. F = 1 requests a write: the function stores the data and clears F. The memory contains an
+ * identifier, which is the description of the type, and read-only fields with the part number and
+ * the serial number of the properties. No byte is writable, so a write is only acknowledged.
  */
 #include <string.h>
 
@@ -18,8 +18,8 @@ enum {
 
     TAG_IDENTIFIER = 0x82, /* large resources */
     TAG_READ_ONLY = 0x90,
-    TAG_END = 0x78,     /* small resource, the last */
-    FIELD_HEAD = 3,     /* two characters of a keyword, a length */
+    TAG_END = 0x78,     /* small resource; ends the data */
+    FIELD_HEAD = 3,     /* keyword of two characters, length */
     CHECKSUM_FIELD = 4, /* RV and one byte */
     MAX_TEXT = 255,
 };
@@ -31,7 +31,7 @@ static void put_head(GByteArray *out, uint8_t tag, unsigned len)
     g_byte_array_append(out, head, sizeof(head));
 }
 
-/* A field that has something to say. */
+/* Append a field; nothing for an empty text. */
 static void put_field(GByteArray *out, const char *keyword, const char *text)
 {
     uint8_t head[FIELD_HEAD] = { keyword[0], keyword[1], strlen(text) };
@@ -47,7 +47,7 @@ static unsigned field_length(const char *text)
     return *text ? FIELD_HEAD + strlen(text) : 0;
 }
 
-/* The byte that makes the sum of everything up to and with it zero (appendix I, field RV). */
+/* Append field RV: its byte makes the sum of all bytes up to and including it zero (appendix I). */
 static void put_checksum(GByteArray *out)
 {
     uint8_t field[CHECKSUM_FIELD] = { 'R', 'V', 1, 0 };
@@ -133,7 +133,7 @@ static uint32_t data_at(const GByteArray *bytes, unsigned addr)
     return data;
 }
 
-/* The transfer starts when the byte with the flag is written; addresses are multiples of 4. */
+/* Start a transfer when the byte with the flag is written. Bits 1:0 of the address are ignored. */
 static uint32_t vpd_address_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
     PCIDevice *d = dev;
