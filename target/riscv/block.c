@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Guest code to operations.
+ * Translation of guest code into operations.
  *
- * A block goes on behind conditional branches, so that the likely way through a function is one
- * block; it ends with a jump, with what may change the meaning of what follows, or at the end of
- * the page.
+ * A block continues after conditional branches, so that the likely path through a function is one
+ * block. It ends at a jump, at an instruction that may change how the following code is fetched or
+ * executed, or at the end of the page.
  */
 #include "target/riscv/block_internal.h"
 
@@ -33,7 +33,7 @@ static uint8_t block_dest(unsigned rd)
     return rd ? rd : X_DUMP;
 }
 
-/* Does an exit to va + rel stay in the page? One-time blocks are checked like the far ones. */
+/* Return true if an exit to va + rel stays in the page. All exits of one-time blocks are far. */
 static bool block_is_near(const Builder *b, int64_t rel)
 {
     return !b->once && ((b->va ^ (b->va + rel)) & TLB_PAGE_MASK) == 0;
@@ -53,7 +53,8 @@ static bool block_fits(int64_t v)
     return v == (int32_t)v;
 }
 
-/* lui or auipc, then addi or addiw to the same register. */
+/* Fuse addi or addiw into the preceding lui or auipc with the same register. Return true if done.
+ */
 static bool fuse_address(Builder *b, const Insn *i)
 {
     Op *li = address_before(b, OP_LI, i), *la = address_before(b, OP_LA, i);
@@ -85,7 +86,7 @@ static bool fuse_load(Builder *b, const Insn *i)
     }
     la->imm += i->imm;
     la->aux = (uint16_t)i->imm;
-    la->off = b->off / 2; /* a fault is the load's */
+    la->off = b->off / 2; /* the load is the instruction that can fault */
     block_set_id(b, la, i->op == OP_LD ? OP_LD_PC : OP_LW_PC);
     return true;
 }
@@ -158,7 +159,8 @@ static void emit_csr(Builder *b, const Insn *i)
     b->done = true;
 }
 
-/* Instructions after which nothing is as it was: the handler goes on at the next address. */
+/* Emit an instruction that can change the state of the hart as a whole. It ends the block; its
+ * handler continues with the block at the next address. */
 static void emit_system(Builder *b, const Insn *i)
 {
     Op *op = block_emit(b, i->op);
@@ -171,7 +173,7 @@ static void emit_system(Builder *b, const Insn *i)
     b->done = true;
 }
 
-/* --- the rest --- */
+/* --- other instructions --- */
 
 static bool block_is_fp(const Insn *i)
 {
@@ -203,7 +205,7 @@ static void emit_fp(Builder *b, const Insn *i)
     op->imm = i->imm;
     if (isa_rows[i->row].format == FMT_FRM || isa_rows[i->row].format == FMT_FR4) {
         op->aux = i->rm | i->rs3 << 3;
-        op->imm = i->word; /* for the trap if the dynamic mode is a reserved one */
+        op->imm = i->word; /* for the trap if the dynamic rounding mode is reserved */
     }
 }
 
@@ -281,7 +283,7 @@ static void emit_nothing(Builder *b, const Insn *i)
 
 typedef void EmitFn(Builder *b, const Insn *i);
 
-/* What is not plain. */
+/* Instructions that emit_plain() and emit_fp() do not translate. */
 static EmitFn *const emitters[OP_ISA_COUNT] = {
     [OP_ADDI] = emit_addi,
     [OP_ADDIW] = emit_addiw,
@@ -340,7 +342,7 @@ static void log_decoded(const Builder *b, const Insn *insn, bool legal)
     log_line("0x%016" PRIx64 ": %0*x  %s", b->va + b->off, insn->len * 2, insn->word, text);
 }
 
-/* lui and auipc are remembered for the instruction after them. */
+/* b->address_op is the operation of a lui or auipc until the next instruction is translated. */
 void builder_add(Builder *b, uint32_t word)
 {
     Insn insn;
@@ -372,7 +374,7 @@ void builder_add_all(Builder *b)
     unsigned page_left = RAM_PAGE_SIZE - (b->va & (RAM_PAGE_SIZE - 1));
 
     while (!b->done) {
-        /* An instruction makes at most three operations. */
+        /* An instruction becomes at most three operations. */
         if (b->n_insns >= MAX_INSNS || b->off >= BLOCK_MAX_BYTES || b->n_ops >= BLOCK_MAX_OPS - 4 ||
             b->n_links >= BLOCK_MAX_LINKS - 2 || b->off + 2 > page_left ||
             b->off + len_at(b->host + b->off) > page_left) {

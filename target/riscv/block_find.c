@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The way from an address to its block.
+ * Lookup of the block at an address.
  *
- * An instruction that lies across two pages is a block of its own that is never cached by
- * address: its bytes are compared each time. So is one in a page that PMP cuts.
+ * An instruction that crosses a page boundary is a separate block, which is never cached by
+ * address: its bytes are compared each time. The same applies to an instruction in a page in which
+ * PMP rights differ.
  */
 #include "target/riscv/block_internal.h"
 
@@ -40,7 +41,7 @@ static bool is_code_page(const RamBlock *ram, uint64_t offset)
     return __atomic_load_n(&ram->pages[offset / RAM_PAGE_SIZE], __ATOMIC_SEQ_CST) & RAM_PAGE_CODE;
 }
 
-/* Every hart is parked. */
+/* Make a page a code page. Called while every hart is parked. */
 static void start_code_page(void *opaque)
 {
     const CodeRange *r = opaque;
@@ -53,9 +54,11 @@ static void start_code_page(void *opaque)
 }
 
 /*
- * From here on writes to the bytes are noticed. The page is marked before direct write entries are
- * dropped, and its bytes are read afterwards. With several harts the mark and the entries of all of
- * them change as one: a hart that finds the mark may rely on it.
+ * Make writes to a range of RAM invalidate the code in it. The page is marked before the direct
+ * write entries of the TLB are dropped, and the caller reads its bytes afterwards. With several
+ * harts, the mark and the entries of all harts change while every hart is parked: if the mark is
+ * set, no hart has a direct write entry. Return false with CAUSE_ABANDON if the hart must stop
+ * first.
  */
 static bool protect(RiscvCpu *cpu, RamBlock *ram, uint64_t offset, uint64_t len)
 {
@@ -67,7 +70,7 @@ static bool protect(RiscvCpu *cpu, RamBlock *ram, uint64_t offset, uint64_t len)
         }
         return true;
     }
-    if (is_code_page(ram, offset)) { /* it stays one until this hart parks */
+    if (is_code_page(ram, offset)) { /* the mark can be removed only while this hart is parked */
         codepages_mark(cpu->blocks.pages, ram, offset, len);
         return true;
     }
@@ -79,7 +82,7 @@ static bool protect(RiscvCpu *cpu, RamBlock *ram, uint64_t offset, uint64_t len)
     return true;
 }
 
-/* Every hart is parked. */
+/* Make a page a data page again. Called while every hart is parked. */
 static void end_code_page(void *opaque)
 {
     const CodeRange *r = opaque;
@@ -93,8 +96,9 @@ static void end_code_page(void *opaque)
 }
 
 /*
- * One hart cannot tell whether others still hold code of a page. So when a page is written again
- * and again it ceases to be a code page for all of them; whoever executes it decodes it anew.
+ * A hart has no information about the blocks that other harts have of a page. After
+ * CODE_PAGE_STORES stores in a row the page therefore becomes a data page for all harts. A hart
+ * that executes it decodes it again.
  */
 void rv_code_page_stored(RiscvCpu *cpu, RamBlock *ram, uint64_t offset)
 {
@@ -134,7 +138,7 @@ static Block *block_build(RiscvCpu *cpu, uint64_t va, const uint8_t *host)
     return block;
 }
 
-/* --- one instruction, by content --- */
+/* --- blocks of one instruction, compared by content --- */
 
 static void clear_edges(RiscvCpu *cpu)
 {
@@ -204,7 +208,8 @@ static uint8_t *block_fetch(RiscvCpu *cpu, uint64_t va, bool *cached)
     return host;
 }
 
-/* An instruction whose second half may be on another page, or behind a PMP boundary. */
+/* Return the block of an instruction whose second half may be on another page or may have other PMP
+ * rights. NULL: fetching the second half trapped. */
 static Block *block_once(RiscvCpu *cpu, uint64_t va, const uint8_t *host)
 {
     uint32_t word = word_at(host, 2);
@@ -213,7 +218,7 @@ static Block *block_once(RiscvCpu *cpu, uint64_t va, const uint8_t *host)
     if (insn_len(word) == 4) {
         const uint8_t *second = block_fetch(cpu, va + 2, &cached);
         if (!second) {
-            return NULL; /* trap_tval is the second half's address */
+            return NULL; /* trap_tval is the address of the second half */
         }
         word |= word_at(second, 2) << 16;
     }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Operations that only blocks contain, beside those of the instruction set: fused pairs, exits
- * that leave the page, checks.
+ * Operations that only blocks contain, in addition to those of the instruction set: fused pairs,
+ * exits that leave the page, checks.
  *
- * Fields by operation. An exit: imm is the target relative to the block's va, aux the number of
- * instructions retired up to and with it. Branches have their link's number in rd, jumps in rs1
- * (and the instruction's length in rs2), CSR accesses and the end of a block in rs2.
+ * Fields of an exit: imm is the target relative to the block's va, aux the number of instructions
+ * retired up to and including the exit. The number of the link is in rd of branches, in rs1 of
+ * jumps (which have the instruction's length in rs2), and in rs2 of CSR accesses and of the end of
+ * a block.
  */
 #ifndef TARGET_RISCV_BLOCK_H
 #define TARGET_RISCV_BLOCK_H
@@ -17,9 +18,9 @@
 /* clang-format off */
 #define BLOCK_OPS(X)                                                                        \
     X(LI)       /* rd = imm */                                                              \
-    X(LA)       /* rd = va + imm: auipc, alone or with the addi after it */                 \
+    X(LA)       /* rd = va + imm: auipc, alone or fused with the following addi */                 \
     X(MV)       /* rd = rs1 */                                                              \
-    X(LD_PC)    /* auipc and ld through it: rd = [va + imm]; aux is the offset of the ld */ \
+    X(LD_PC)    /* auipc fused with ld: rd = [va + imm]; aux is the offset of the ld */ \
     X(LW_PC)                                                                                \
     X(BEQ_FAR)                                                                              \
     X(BNE_FAR)                                                                              \
@@ -41,30 +42,30 @@
 enum { OP_BLOCK_FIRST = OP_ISA_COUNT - 1, BLOCK_OPS(X) OP_COUNT };
 #undef X
 
-/* Block.dead: the block may be entered once, but not be linked to or remembered. */
+/* Block.dead. BLOCK_ONCE: the block can be entered once, and is neither linked to nor cached. */
 enum { BLOCK_LIVE, BLOCK_DEAD, BLOCK_ONCE };
 
 /* A block under construction. */
-#define BLOCK_MAX_BYTES 480 /* Op.off counts half-words in a byte */
+#define BLOCK_MAX_BYTES 480 /* Op.off is 8 bits wide and counts half-words */
 
 typedef struct Builder {
     RiscvCpu *cpu;
     uint64_t va;
     const uint8_t *host;
-    unsigned off; /* of the instruction at hand */
+    unsigned off; /* offset of the current instruction */
     unsigned n_ops, n_links, n_insns;
-    unsigned address_op; /* index + 1 of the lui or auipc just before, else 0 */
+    unsigned address_op; /* index + 1 of the operation of the preceding lui or auipc; 0: none */
     bool fp_checked, done, once;
     Op ops[BLOCK_MAX_OPS + 8];
 } Builder;
 
-/* Decode one instruction (a word) at b->off; all from b->host to the block's end; and go on behind
- * what was decoded. */
+/* builder_add() decodes one instruction (a word) at b->off, builder_add_all() all instructions from
+ * b->host to the end of the block. builder_end() emits the exit to the instruction after them. */
 void builder_add(Builder *b, uint32_t word);
 void builder_add_all(Builder *b);
 void builder_end(Builder *b);
 
-/* The instruction of len bytes at p, and the length of the one there. */
+/* Return the instruction of len bytes at p. */
 static inline uint32_t word_at(const uint8_t *p, unsigned len)
 {
     uint16_t low, high = 0;
@@ -76,6 +77,7 @@ static inline uint32_t word_at(const uint8_t *p, unsigned len)
     return low | (uint32_t)high << 16;
 }
 
+/* Return the length in bytes of the instruction at p. */
 static inline unsigned len_at(const uint8_t *p)
 {
     uint16_t low;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The CPU type "rv64": making and configuring harts, and what boards and monitors see of them.
+ * The CPU type "rv64": creation and configuration of harts, and their interface for boards and
+ * monitors.
  */
 #include <libfdt.h>
 #include <stdlib.h>
@@ -9,11 +10,13 @@
 #include "target/riscv/block_internal.h"
 #include "target/riscv/csr_internal.h"
 
-/* Extensions as users and the device tree name them, in the canonical order of an ISA string. */
+/* Extensions with their names for users and the device tree, in the canonical order of an ISA
+ * string.
+ */
 typedef struct ExtName {
     const char *name;
     IsaExt ext;
-    bool isa; /* stands in riscv,isa-extensions */
+    bool isa; /* listed in riscv,isa-extensions */
     const char *doc;
 } ExtName;
 
@@ -90,7 +93,7 @@ static const ExtName *find_ext(const char *name)
     return NULL;
 }
 
-/* -1: neither on nor off. */
+/* Return 1 for on, 0 for off, -1 for other text. */
 static int cpu_parse_bool(const char *text)
 {
     static const char *const words[] = { "off", "on", "false", "true", "no", "yes" };
@@ -140,7 +143,7 @@ static bool parse_features(const char *text, uint32_t *features, GError **err)
     return true;
 }
 
-/* --- life --- */
+/* --- creation and destruction --- */
 
 static void destroy(Cpu *c)
 {
@@ -272,7 +275,8 @@ static void append_item(GByteArray *list, const char *name)
     g_byte_array_append(list, (const guint8 *)name, strlen(name) + 1);
 }
 
-/* Old readers want one string, new ones a list; the kernel prefers the list. */
+/* Set the properties of the CPU node. Old readers require the string riscv,isa, new ones the list
+ * riscv,isa-extensions; Linux prefers the list. */
 static void fdt_props(Cpu *c, void *fdt, int node)
 {
     RiscvCpu *cpu = riscv_cpu(c);

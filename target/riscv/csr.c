@@ -116,7 +116,7 @@ static bool read_misa(RiscvCpu *cpu, unsigned n, uint64_t *v)
     return true;
 }
 
-/* misa and the counters of a machine without a PMU: legal values are what they are. */
+/* Ignore a write: misa, and the counters of a machine without a PMU, have only one legal value. */
 static bool write_ignored(RiscvCpu *cpu, unsigned n, uint64_t v, uint64_t mask)
 {
     return true;
@@ -146,7 +146,7 @@ static bool read_mip(RiscvCpu *cpu, unsigned n, uint64_t *v)
 static void set_soft(RiscvCpu *cpu, uint64_t v, uint64_t mask)
 {
     cpu->mip_soft = csr_merge(cpu->mip_soft, v, mask);
-    /* A software interrupt that came over an input is cleared here too. */
+    /* The write also clears a software interrupt that an input raised. */
     __atomic_fetch_and(&cpu->mip_in, ~(mask & ~v & MIP(SSI)), __ATOMIC_SEQ_CST);
     rv_update_mip(cpu);
 }
@@ -509,7 +509,7 @@ bool csr_access(RiscvCpu *cpu, unsigned number, CsrOp op, bool read, bool write,
     if (!row || !csr_allowed(cpu, row, number, write)) {
         return false;
     }
-    /* No register here has a side effect on reading, so that a write may look at it too. */
+    /* Reading a register has no side effect, so a write without a read can read it as well. */
     if (!row->read) {
         *old = *(uint64_t *)((char *)cpu + row->field);
     } else if (!row->read(cpu, number, old)) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * CSRs of the Advanced Interrupt Architecture: xireg, xtopei, xtopi. The priority arrays are
- * read-only zero, so that xtopi's priority is always 1 and the default order decides.
+ * read-only zero, so that the priority in xtopi is always 1 and the default order applies.
  */
 #include "target/riscv/csr_internal.h"
 
@@ -50,7 +50,7 @@ bool csr_write_sireg(RiscvCpu *cpu, unsigned n, uint64_t v, uint64_t mask)
     return write_ireg(cpu, MSI_FILE_S, cpu->siselect, v, mask);
 }
 
-/* The identity stands in both halves: as itself and as its priority. */
+/* Return xtopei: the identity in the upper half and its priority, which is equal, in the lower. */
 static uint64_t csr_topei(RiscvCpu *cpu, MsiFile file)
 {
     uint64_t id = imsic_top(&cpu->file[file]);
@@ -70,7 +70,7 @@ bool csr_read_stopei(RiscvCpu *cpu, unsigned n, uint64_t *v)
     return true;
 }
 
-/* A write claims the interrupt that the same instruction's read reported, whatever the value. */
+/* Claim the interrupt that the read of the same instruction returned. The value has no effect. */
 bool csr_write_mtopei(RiscvCpu *cpu, unsigned n, uint64_t v, uint64_t mask)
 {
     imsic_claim(&cpu->file[MSI_FILE_M], cpu->topei_read);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Instruction word to operation: a scan over the rows of the word's major opcode, then the
- * operands by format (unprivileged ISA, "RV32/64G instruction set listings", C chapter 16.8).
+ * Decoding of an instruction word: a scan of the rows of its major opcode, then the operands by
+ * format (unprivileged ISA, "RV32/64G instruction set listings", C chapter 16.8).
  */
 #include <stdio.h>
 
 #include "target/riscv/isa_internal.h"
 
-/* Row indices: a GROUP takes no index of its own. */
+/* Row indices. A GROUP has the index of its first row. */
 #define GROUP(name, index) GROUP_##name, BEFORE_##name = GROUP_##name - 1,
 #define INSN(id, ...)      ROW_##id,
 #define ALIAS(id, ...)     ROW_##id,
@@ -58,7 +58,7 @@ static inline uint32_t decode_bits(uint32_t w, unsigned high, unsigned low)
     return (w >> low) & ((1u << (high - low + 1)) - 1);
 }
 
-/* Bits high..low of w moved to stand at `at`. */
+/* Return bits high..low of w, moved to bit `at`. */
 static inline uint32_t decode_place(uint32_t w, unsigned high, unsigned low, unsigned at)
 {
     return decode_bits(w, high, low) << at;
@@ -331,7 +331,7 @@ bool decode(uint32_t word, uint32_t features, Insn *insn)
     return false;
 }
 
-/* Operands as an assembler takes them, of the expanded form of compressed instructions. */
+/* Write the operands in assembler syntax. Compressed instructions have those of their expansion. */
 static void operands_text(const Insn *i, uint64_t pc, char *buf, size_t size)
 {
     const char *const *x = isa_x_names, *const *f = isa_f_names;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The state of one RISC-V hart and the functions that act on all of it.
+ * The state of one RISC-V hart and the functions of its files.
  *
- * Everything is for the hart's own thread (or while it is parked) but what says otherwise.
+ * Only the thread of the hart calls these functions, or another thread while the hart is parked,
+ * except where stated otherwise. Any thread may call a function whose name ends in _any.
  */
 #ifndef TARGET_RISCV_HART_H
 #define TARGET_RISCV_HART_H
@@ -69,26 +70,26 @@ enum { SATP_BARE = 0, SATP_SV39 = 8, SATP_SV48 = 9 };
 
 #define TIME_NS          100 /* one tick of time and mtime: 10 MHz */
 #define CBO_BLOCK        64
-#define X_DUMP           32 /* where writes to x0 go */
+#define X_DUMP           32 /* element of x[] that receives writes to x0 */
 #define RAM_CHUNKS       64
 #define CHUNK_BITS       21
 #define EDGE_BLOCKS      64
 #define DEVICE_PAGES     16
-#define CODE_PAGE_STORES 64 /* stores to one code page in a row, after which it is data again */
+#define CODE_PAGE_STORES 64 /* stores in a row after which a code page becomes a data page */
 
-/* RAM found in a 2 MiB piece of the physical address space. */
+/* The RAM in a 2 MiB chunk of the physical address space. */
 typedef struct RamChunk {
     uint64_t number; /* chunk number + 1; 0: empty */
     RamBlock *block;
     uint64_t offset;
 } RamChunk;
 
-/* Where a page leads that is not RAM; as good as the TLB's entries, so it ends when they do. */
+/* The translation of a page that is not RAM. It is valid as long as the entries of the TLB. */
 typedef struct DevicePage {
     uint64_t tag; /* as in the TLB */
     uint64_t epoch;
     uint64_t pa;
-    MemMemo memo; /* of the last register in it */
+    MemMemo memo; /* of the region that was accessed last in the page */
 } DevicePage;
 
 typedef struct RiscvCpu {
@@ -96,46 +97,46 @@ typedef struct RiscvCpu {
     uint64_t x[33];
     uint64_t f[32];
     uint64_t pc;
-    uint64_t retired; /* instructions; exact where a block is left */
+    uint64_t retired; /* retired instructions; exact after a block is left */
     uint32_t data_context, fetch_context;
     uint64_t fetch_unique; /* tlb_unique() of fetch_context */
     uint8_t priv;
     uint8_t fflags, frm;
-    bool stip;          /* time has reached stimecmp (as of the last look) */
-    bool in_debug;      /* csr_access from outside: privilege is not checked */
-    int32_t trap_cause; /* set by what returns false */
+    bool stip;          /* time had reached stimecmp when it was last checked */
+    bool in_debug;      /* access by a debugger: csr_access() does not check the privilege */
+    int32_t trap_cause; /* set by functions that return false */
     uint64_t trap_tval;
     uint32_t features;       /* 1 << IsaExt */
-    uint32_t log_seen;       /* log_mask that cached blocks were built under */
+    uint32_t log_seen;       /* log_mask with which the cached blocks were built */
     const int32_t *handlers; /* of the interpreter, by OpId */
 
-    /* reservation of lr: host address (0: none) and the value read */
+    /* Reservation of lr: host address (0: none) and the value read. */
     uint64_t lr_host, lr_value;
 
-    /* CSRs: values as written, legal bits only */
+    /* CSRs: legal bits of the values written. */
     uint64_t mstatus, medeleg, mideleg, mie, mtvec, mcounteren, menvcfg, mcountinhibit;
     uint64_t mscratch, mepc, mcause, mtval;
     uint64_t stvec, scounteren, senvcfg, sscratch, sepc, scause, stval, satp, stimecmp;
-    uint64_t mip_soft; /* SSIP, STIP, SEIP as software wrote them */
+    uint64_t mip_soft; /* SSIP, STIP, SEIP as written by software */
     uint64_t mip_in;   /* atomic: levels of the interrupt inputs */
     uint64_t mip_own;  /* mip_soft, stip and the interrupt files */
     uint64_t miselect, siselect;
-    unsigned topei_read; /* identity that the instruction under way read or would have */
-    uint64_t cycle_base, instret_base; /* counter minus its source; value itself if inhibited */
+    unsigned topei_read; /* identity that the current CSR instruction read from xtopei */
+    uint64_t cycle_base, instret_base; /* counter minus its source; the counter if inhibited */
     uint64_t pmpcfg[2], pmpaddr[PMP_ENTRIES];
     ImsicFile file[MSI_FILES];
 
-    Pmp pmp; /* compiled */
+    Pmp pmp; /* compiled from pmpcfg and pmpaddr */
     RamChunk chunk[RAM_CHUNKS];
     DevicePage device_page[2][DEVICE_PAGES]; /* for loads, for stores */
     MemListener listener;
     bool listening;
     CodePages *pages;
     BlockCache blocks;
-    Block *edge[EDGE_BLOCKS]; /* one instruction each, checked by content; see block.c */
+    Block *edge[EDGE_BLOCKS]; /* one instruction each, compared by content; see block_find.c */
     uint64_t edge_epoch;
-    uint64_t stored_page;    /* host address of the code page that was stored to last */
-    unsigned stores_to_page; /* stores to it in a row */
+    uint64_t stored_page;    /* host address of the code page of the last store */
+    unsigned stores_to_page; /* number of stores in a row to that page */
     Tlb tlb;
 } RiscvCpu;
 
@@ -153,34 +154,38 @@ static inline bool has_ext(const RiscvCpu *cpu, IsaExt ext)
 
 /* Run until STOP or EXCLUSIVE is pending (CpuType.run). */
 void rv_run(Cpu *cpu);
-/* The interpreter's handler offsets. */
+/* Return the handler offsets of the interpreter, by OpId. */
 const int32_t *rv_handlers(void);
 
 /* --- block.c --- */
 
-/* The block at cpu->pc, decoded if need be. NULL: fetching it trapped (trap_*). */
+/* Return the block at cpu->pc, decoded if necessary. NULL: the fetch trapped (trap_cause). */
 Block *rv_block(RiscvCpu *cpu);
 
 void rv_blocks_free(RiscvCpu *cpu);
 
-/* The hart stored to this RAM by the slow path. With several harts only. */
+/* Process a store of the hart to RAM without a direct TLB entry. Called only with several harts. */
 void rv_code_page_stored(RiscvCpu *cpu, RamBlock *ram, uint64_t offset);
 
-/* --- mem.c: data accesses that missed the TLB. False: trap_* says why. --- */
+/* --- mem.c: accesses that missed the TLB. They return false if the access trapped (trap_cause).
+ * --- */
 bool rv_load(RiscvCpu *cpu, uint64_t va, unsigned size, uint64_t *value);
 bool rv_store(RiscvCpu *cpu, uint64_t va, unsigned size, uint64_t value);
-/* Host address for an atomic access (aligned by the caller), NULL on a trap. After the access the
- * caller passes *block (NULL: nothing to do) and *offset to rv_stored(). `write` false for lr,
- * which needs read rights only. */
+/* Return the host address for an atomic access to an aligned address; NULL: the access trapped.
+ * After the access the caller passes *block (NULL: nothing to do) and *offset to rv_stored().
+ * `write` is false for lr, which requires only read rights. */
 void *rv_amo(RiscvCpu *cpu, uint64_t va, unsigned size, bool write, RamBlock **block,
              uint64_t *offset);
-/* A store through no direct entry was made: mark it, and drop what was decoded there. */
+/* Mark the bytes of a store without a direct TLB entry as written, and drop the blocks of them. */
 void rv_stored(RiscvCpu *cpu, RamBlock *block, uint64_t offset, uint64_t len);
-/* Zero the CBO_BLOCK bytes around va. */
+/* Zero the aligned block of CBO_BLOCK bytes that contains va. */
 bool rv_zero_block(RiscvCpu *cpu, uint64_t va);
-/* The RAM at a physical address up to the end of its page, NULL if there is none. */
+/* Return the host address of the RAM at a physical address, valid up to the end of the page; NULL:
+ * no RAM. */
 uint8_t *rv_ram(RiscvCpu *cpu, uint64_t pa, RamBlock **block, uint64_t *offset);
-/* Host address of code at va, entered into the TLB where possible. NULL on a trap. */
+/* Return the host address of the code at va, and fill the TLB where possible. NULL: the fetch
+ * trapped.
+ */
 uint8_t *rv_fetch(RiscvCpu *cpu, uint64_t va, RamBlock **block, uint64_t *offset);
 void rv_forget_ram(RiscvCpu *cpu);
 void rv_mem_attach(RiscvCpu *cpu);
@@ -192,22 +197,23 @@ typedef struct Translation {
     uint64_t pa;
     uint8_t leaf_bits; /* log2 of the size of the leaf */
 } Translation;
-/* The cause of a page or access fault, or CAUSE_NONE. PMP on the result is not checked. */
+/* Translate an address. Return CAUSE_NONE, or the cause of a page or access fault. The PMP rights
+ * of the result are not checked. */
 int mmu_translate(RiscvCpu *cpu, uint64_t va, Access access, unsigned priv, Translation *out);
-/* Without side effects and rights, for debuggers. */
+/* Translate an address for a debugger, without side effects and without checking rights. */
 bool mmu_debug_translate(RiscvCpu *cpu, uint64_t va, uint64_t *pa);
-/* The privilege that data accesses have: MPRV counts. */
+/* Return the privilege of data accesses, which depends on MPRV. */
 unsigned mmu_data_priv(const RiscvCpu *cpu);
-/* Privilege, satp or mstatus changed: find the contexts again. */
+/* Recompute the TLB contexts after a change of privilege, satp or mstatus. */
 void mmu_update_contexts(RiscvCpu *cpu);
 void mmu_flush(RiscvCpu *cpu);
 void mmu_sfence(RiscvCpu *cpu, bool by_va, uint64_t va, bool by_asid, uint64_t asid);
-/* Access fault or page fault of an access. */
+/* Return the cause of an access fault. */
 int mmu_access_fault(Access access);
 
 /* --- trap.c --- */
 
-/* Record a trap for the caller to take; returns false. */
+/* Record a trap, which the caller raises. Return false. */
 static inline bool rv_fail(RiscvCpu *cpu, int cause, uint64_t tval)
 {
     cpu->trap_cause = cause;
@@ -216,15 +222,18 @@ static inline bool rv_fail(RiscvCpu *cpu, int cause, uint64_t tval)
 }
 /* Take an exception at cpu->pc. */
 void rv_trap(RiscvCpu *cpu, uint64_t cause, uint64_t tval);
-/* Take the interrupt of the highest priority that is enabled. False: there is none. */
+/* Take the enabled interrupt with the highest priority. Return false if there is none. */
 bool rv_take_interrupt(RiscvCpu *cpu);
-/* Set the pending word if an interrupt could be taken now: after what may enable one. */
+/* Set the pending word if an interrupt can be taken now. Called after any change that may enable
+ * one.
+ */
 void rv_check_interrupts(RiscvCpu *cpu);
-/* Interrupt pending and enabled for a mode regardless of the global enables: number or 0. */
+/* Return the interrupt of a mode with the highest priority that is pending and enabled in mie; the
+ * global enables have no effect. 0: none. */
 unsigned rv_top_interrupt(RiscvCpu *cpu, unsigned priv);
 bool rv_mret(RiscvCpu *cpu, uint32_t word); /* false: illegal instruction */
 bool rv_sret(RiscvCpu *cpu, uint32_t word);
-/* Recompute mip_own: stimecmp, interrupt files, software bits. */
+/* Recompute mip_own from stimecmp, the interrupt files and the software bits. */
 void rv_update_mip(RiscvCpu *cpu);
 static inline uint64_t rv_mip(const RiscvCpu *cpu)
 {
@@ -237,7 +246,7 @@ void rv_wrs(RiscvCpu *cpu, bool bounded);
 
 /* --- timer.c --- */
 uint64_t rv_time(const RiscvCpu *cpu);
-/* stimecmp or menvcfg.STCE changed: ask for a wake-up. */
+/* Request a wake-up after a change of stimecmp or menvcfg.STCE. */
 void rv_timer_update(RiscvCpu *cpu);
 uint64_t rv_cycle(const RiscvCpu *cpu);
 
@@ -246,7 +255,7 @@ extern const CpuType riscv_cpu_type;
 
 /* --- state.c --- */
 extern const VmState riscv_cpu_vmstate;
-/* Everything derived from architectural values is stale. */
+/* Recompute or drop all state that is derived from architectural values. */
 void rv_state_changed(RiscvCpu *cpu);
 void rv_reset(Cpu *cpu, uint64_t pc);
 

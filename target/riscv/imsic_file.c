@@ -37,7 +37,8 @@ void imsic_claim(ImsicFile *f, unsigned id)
     __atomic_fetch_and(&f->eip[id / 64], ~(UINT64_C(1) << (id % 64)), __ATOMIC_SEQ_CST);
 }
 
-/* The array element that an eip or eie number means: 32 identities a number, even ones only. */
+/* Set *i to the array element of an eip or eie register. Return false for any other number. On RV64
+ * only even numbers exist. */
 static bool imsic_file_element(unsigned select, unsigned *i)
 {
     *i = (select & 0x3f) / 2;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The interpreter: one function that dispatches operations by computed goto, assembled from
- * ops_*.h, and the loop around it.
+ * The interpreter: one function that dispatches operations by computed goto and includes the
+ * handlers in ops_*.inc, and the loop around it.
  *
- * Inside a block nothing is tested but what each operation itself may do. The pending word is
- * tested where a block is left. Guest registers live in the hart; cpu->pc is only valid where a
- * block is left and during what may trap or enter a device.
+ * Inside a block, only the operations themselves check conditions. The pending word is checked when
+ * a block is left. Guest registers are stored in RiscvCpu. cpu->pc is valid only when a block is
+ * left and during operations that may trap or access a device.
  */
 #include "target/riscv/block_internal.h"
 #include "target/riscv/csr_internal.h"
@@ -48,7 +48,7 @@ static inline uint32_t interp_ror32(uint32_t v, uint64_t n)
     return v >> (n & 31) | v << (-n & 31);
 }
 
-/* Each byte that has a bit set becomes all ones. */
+/* Set each byte of v that is not zero to all ones. */
 static inline uint64_t or_combine(uint64_t v)
 {
     const uint64_t low = UINT64_C(0x7f7f7f7f7f7f7f7f);
@@ -70,13 +70,13 @@ static bool sfence_allowed(const RiscvCpu *cpu)
     return cpu->priv == PRIV_M || (cpu->priv == PRIV_S && !(cpu->mstatus & MSTATUS_TVM));
 }
 
-/* In U-mode it is legal to end wfi at once; TW makes it illegal below M. */
+/* Return true if wfi is legal: in M-mode, and in S-mode unless TW is set. */
 static bool wfi_allowed(const RiscvCpu *cpu)
 {
     return cpu->priv == PRIV_M || (!(cpu->mstatus & MSTATUS_TW) && cpu->priv == PRIV_S);
 }
 
-/* The instruction word of a CSR operation, for xtval. */
+/* Return the instruction word of a CSR operation, for xtval. */
 static uint32_t csr_word(const Op *op)
 {
     static const uint8_t funct3[] = { 1, 2, 3, 5, 6, 7 };
@@ -108,7 +108,8 @@ static void log_insn(const RiscvCpu *cpu, uint64_t pc, const Op *op)
     }
 }
 
-/* Instructions of a block before the one at an operation; rarely wanted, so counted anew. */
+/* Return the number of instructions of a block before the one that an operation belongs to. It is
+ * counted on each call, because it is rarely needed. */
 static unsigned retired_before(const RiscvCpu *cpu, const Block *b, const Op *op)
 {
     unsigned n = 0;
@@ -124,7 +125,9 @@ static unsigned retired_before(const RiscvCpu *cpu, const Block *b, const Op *op
     return n;
 }
 
-/* Blocks have log operations in them or not: begin anew when -d changed. */
+/* Drop all blocks if the log mask (-d) changed: blocks contain log operations only if it requires
+ * them.
+ */
 static void check_log(RiscvCpu *cpu)
 {
     if (cpu->log_seen != log_mask) {
@@ -133,7 +136,7 @@ static void check_log(RiscvCpu *cpu)
     }
 }
 
-/* Look at the pending word. False: run() must return. */
+/* Process the pending word. Return false if rv_run() must return. */
 static bool service(RiscvCpu *cpu)
 {
     uint32_t pending = cpu_pending(&cpu->cpu);
@@ -178,7 +181,8 @@ static bool service(RiscvCpu *cpu)
         goto raise;                                                                                \
     } while (0)
 
-/* Leave through a link of the block. A near one holds as long as its target lives. */
+/* Leave the block through one of its links. A near link is valid as long as its target exists; a
+ * far link only in the context in which it was made. */
 #define LEAVE(number, target, valid)                                                               \
     do {                                                                                           \
         link = block_link(b, number);                                                              \
@@ -192,7 +196,8 @@ static bool service(RiscvCpu *cpu)
 #define LEAVE_NEAR(number, target) LEAVE(number, target, link->to != NULL)
 #define LEAVE_FAR(number, target)  LEAVE(number, target, link->context == cpu->fetch_unique)
 
-/* With no hart it only tells its handlers. */
+/* Run a hart until the pending word requires a return, and return NULL. With cpu == NULL, return
+ * the handler offsets. */
 static const int32_t *interpret(RiscvCpu *cpu)
 {
 #define GROUP(name, index)
@@ -243,13 +248,13 @@ resolve : {
     ENTER(to);
 }
 
-raise: /* the operation at hand did not happen */
+raise: /* the current operation was not carried out */
     if (cpu->trap_cause == CAUSE_ABANDON) {
-        goto service; /* pc is this instruction's, or what a reset made it */
+        goto service; /* pc is the address of this instruction, or was set by a reset */
     }
     cpu->pc = OP_PC;
     cpu->retired += retired_before(cpu, b, op);
-trap: /* the instruction at cpu->pc did not happen */
+trap: /* the instruction at cpu->pc was not executed */
     if (cpu->trap_cause >= 0) {
         rv_trap(cpu, cpu->trap_cause, cpu->trap_tval);
     }

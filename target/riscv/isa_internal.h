@@ -2,7 +2,7 @@
 /*
  * The instruction set as data: operation ids, the row of each encoding, and the decoder.
  *
- * decode() is pure: it knows neither CPU state nor memory.
+ * decode() is pure: it accesses neither CPU state nor memory.
  */
 #ifndef TARGET_RISCV_ISA_H
 #define TARGET_RISCV_ISA_H
@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Extensions that instructions and CSRs belong to: bit numbers of a feature mask. */
+/* Extensions of instructions and CSRs: bit numbers of a feature mask. */
 typedef enum IsaExt {
     EXT_I,
     EXT_M,
@@ -38,7 +38,7 @@ typedef enum IsaExt {
     EXT_COUNT
 } IsaExt;
 
-/* How operands stand in the word: see decode.c. */
+/* Location of the operands in the word: see decode.c. */
 typedef enum IsaFormat {
     FMT_NONE,
     FMT_R,
@@ -85,7 +85,7 @@ typedef enum IsaFormat {
     FMT_CSS_SW
 } IsaFormat;
 
-/* Operation ids: one per instruction, then those that only blocks contain (block.h). */
+/* Operation ids: one per instruction, then those that only blocks contain (block_internal.h). */
 #define GROUP(name, index)
 #define ALIAS(id, ...)
 #define INSN(id, ...) OP_##id,
@@ -107,29 +107,29 @@ typedef struct IsaRow {
 extern const IsaRow isa_rows[];
 extern const size_t isa_n_rows;
 
-/* A decoded instruction. Register numbers are the guest's (0 is x0 or f0). */
+/* A decoded instruction. Register numbers are those of the instruction: 0 is x0 or f0. */
 typedef struct Insn {
     uint16_t op;
     uint16_t row; /* index in isa_rows */
     uint8_t len;  /* bytes: 2 or 4 */
     uint8_t rd, rs1, rs2, rs3, rm;
-    int32_t imm; /* sign-extended; CSR number for CSR instructions, which have the register
-                    or the 5-bit immediate in rs1 */
+    int32_t imm; /* sign-extended. CSR instructions: the CSR number; the register or the 5-bit
+                    immediate is in rs1 */
     uint32_t word;
 } Insn;
 
-/* Length in bytes of the instruction that starts with this half-word. */
+/* Return the length in bytes of the instruction that starts with a half-word. */
 static inline unsigned insn_len(uint16_t low)
 {
     return (low & 3) == 3 ? 4 : 2;
 }
 
-/* Decode one instruction; `word` has the low half only for a 16-bit one (upper bits ignored).
- * False: not a legal encoding with this set of extensions (`features`: bits 1 << IsaExt). len
- * and word are set in either case. */
+/* Decode one instruction. The upper half of `word` is ignored for a 16-bit instruction. `features`
+ * has bits 1 << IsaExt. Return false if the encoding is illegal with these extensions; insn->len
+ * and insn->word are set in either case. */
 bool decode(uint32_t word, uint32_t features, Insn *insn);
 
-/* "addi a0,a0,-1" into buf, for logs. */
+/* Write the instruction in assembler syntax ("addi a0,a0,-1") to buf, for logs. */
 void disassemble(const Insn *insn, uint64_t pc, char *buf, size_t size);
 
 /* ABI names of the 32 integer and floating-point registers. */

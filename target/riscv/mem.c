@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Guest memory as the hart sees it when the TLB has no answer: translation, protection, RAM,
- * and devices through the address map. The only file of the CPU that knows the map.
+ * Memory accesses of a hart that miss the TLB: translation, protection, RAM, and devices through
+ * the address map. No other file of the CPU uses the map.
  *
- * RAM is looked up once per 2 MiB of physical address space and remembered until the map
- * changes. Of the pages that are not RAM a few translations are remembered, and with each the
- * region that answered last, so that a driver's register accesses walk no page table and descend
- * no map. A device access is made with the machine lock and nothing
- * else held; what the CPU has cached may be gone afterwards.
+ * RAM is looked up once per 2 MiB of physical address space and cached until the map changes. For a
+ * few pages that are not RAM, the translation and the region of the last access are cached, so that
+ * register accesses of a driver require neither a page table walk nor a lookup in the map. A device
+ * access is made with the machine lock and no other lock held. Cached state of the CPU may be
+ * invalid afterwards.
  */
 #include <string.h>
 
@@ -88,10 +88,10 @@ void rv_mem_detach(RiscvCpu *cpu)
 
 typedef struct Place {
     uint64_t pa;
-    uint8_t *host; /* NULL: a device */
+    uint8_t *host; /* NULL: not RAM */
     RamBlock *block;
     uint64_t offset;
-    bool cached; /* the TLB has it now */
+    bool cached; /* the TLB has an entry for the access */
 } Place;
 
 static const uint8_t access_right[] = { PMP_R, PMP_W, PMP_X };
@@ -111,7 +111,8 @@ static void device_page_fill(RiscvCpu *cpu, uint64_t va, uint64_t pa, Access acc
                                                   .pa = pa & TLB_PAGE_MASK };
 }
 
-/* The physical address, if va is in a device's page that was used before. */
+/* Return true, and the physical address, if the translation of va is cached as one that is not RAM.
+ */
 static bool device_page_find(RiscvCpu *cpu, uint64_t va, Access access, uint64_t *pa)
 {
     const DevicePage *d = device_page(cpu, va, access);
@@ -122,7 +123,8 @@ static bool device_page_find(RiscvCpu *cpu, uint64_t va, Access access, uint64_t
 
 /* --- translation --- */
 
-/* Where va leads. The page enters the TLB if it is RAM that the access may use directly. */
+/* Translate va and check the rights. Fills the TLB if the page is RAM that the access may use
+ * directly. Return false if the access trapped. */
 static bool mem_find(RiscvCpu *cpu, uint64_t va, unsigned size, Access access, Place *p)
 {
     unsigned priv = access == ACCESS_FETCH ? cpu->priv : mmu_data_priv(cpu);
@@ -166,7 +168,8 @@ void rv_stored(RiscvCpu *cpu, RamBlock *block, uint64_t offset, uint64_t len)
     }
 }
 
-/* A first store through a clean page marks it dirty, which is what makes the next one direct. */
+/* Process a store to RAM. The first store to a clean page marks the page dirty, so that the next
+ * store can use a direct TLB entry. */
 static void stored(RiscvCpu *cpu, const Place *p, uint64_t len)
 {
     if (!p->cached) {
@@ -176,7 +179,8 @@ static void stored(RiscvCpu *cpu, const Place *p, uint64_t len)
 
 /* --- devices --- */
 
-/* What no device answers is an access fault, but for windows that float high (PCI). */
+/* Return true unless the result of a device access is an access fault. An unmapped address is one,
+ * except in windows that read as ones (PCI). */
 static bool mem_answered(RiscvCpu *cpu, uint64_t pa, MemResult result)
 {
     if (result == MEM_OK) {
@@ -221,8 +225,8 @@ static bool crosses(uint64_t va, unsigned size)
 }
 
 /*
- * An aligned access is one host access: another hart must see all of it or nothing, which memcpy()
- * with a variable length does not promise.
+ * Load from RAM. An aligned access is one host access, because it must be atomic for other harts;
+ * memcpy() with a variable length does not guarantee that.
  */
 static uint64_t load_host(const uint8_t *host, unsigned size)
 {
@@ -327,7 +331,7 @@ bool rv_store(RiscvCpu *cpu, uint64_t va, unsigned size, uint64_t value)
     if (!crosses(va, size)) {
         return mem_store_page(cpu, va, size, value);
     }
-    /* Both pages must take it before either is written. */
+    /* Check both pages before writing to either. */
     uint64_t second = (va + size - 1) & TLB_PAGE_MASK;
     if (!mem_find(cpu, va, 1, ACCESS_WRITE, &p) || !mem_find(cpu, second, 1, ACCESS_WRITE, &p)) {
         return false;

@@ -3,7 +3,7 @@
  * Address translation: Sv39 and Sv48 with Svadu, Svpbmt and Svnapot (privileged ISA, chapter
  * "Supervisor-Level ISA"), and the contexts of the TLBs.
  *
- * Page tables are read through host pointers; a table that is not in RAM is an access fault.
+ * Page tables are read through host pointers. A table that is not in RAM causes an access fault.
  */
 #include "target/riscv/hart_internal.h"
 #include "util/log.h"
@@ -40,7 +40,7 @@ static int page_fault(Access access)
     return cause[access];
 }
 
-/* Everything about a leaf but its A and D bits. */
+/* Return true if a leaf entry allows an access. The A and D bits are not checked. */
 static bool leaf_allows(const RiscvCpu *cpu, uint64_t pte, Access access, unsigned priv)
 {
     bool user = pte & PTE_U;
@@ -61,7 +61,7 @@ static bool leaf_allows(const RiscvCpu *cpu, uint64_t pte, Access access, unsign
     }
 }
 
-/* Reserved encodings of an entry that is valid. */
+/* Return true if a valid entry has a reserved encoding. */
 static bool pte_reserved(const RiscvCpu *cpu, uint64_t pte, bool leaf, unsigned level)
 {
     if ((pte & PTE_RSVD) || (pte & (PTE_R | PTE_W)) == PTE_W) {
@@ -86,14 +86,14 @@ static bool pte_reserved(const RiscvCpu *cpu, uint64_t pte, bool leaf, unsigned 
 }
 
 typedef struct Leaf {
-    uint64_t *host; /* of the entry */
+    uint64_t *host; /* host address of the entry */
     RamBlock *block;
     uint64_t offset;
     uint64_t pa, pte;
     unsigned level;
 } Leaf;
 
-/* Find the leaf entry. Returns CAUSE_NONE, an access fault or a page fault. */
+/* Find the leaf entry. Return CAUSE_NONE, or the cause of an access or page fault. */
 static int mmu_walk(RiscvCpu *cpu, uint64_t va, Access access, Leaf *leaf)
 {
     unsigned levels = SATP_MODE(cpu->satp) == SATP_SV39 ? 3 : 4;
@@ -141,7 +141,8 @@ static void mmu_resolve(const Leaf *leaf, uint64_t va, Translation *out)
     out->pa = (base & ~mask) | (va & mask);
 }
 
-/* Set A and D as the access wants. 1: done, 0: the entry changed, walk again, -1: not allowed. */
+/* Set the A and D bits that an access requires. Return 1 if done, 0 if the entry changed and the
+ * walk must be repeated, -1 for a page fault, -2 for an access fault. */
 static int update_ad(RiscvCpu *cpu, Leaf *leaf, uint64_t want)
 {
     if (!(cpu->menvcfg & ENVCFG_ADUE)) {

@@ -23,7 +23,7 @@ typedef struct Area {
     uint64_t first, last;
 } Area;
 
-/* What one entry covers. Addresses are 56 bits wide: registers hold bits 55:2. */
+/* Return the range of an entry. Addresses are 56 bits wide; the registers contain bits 55:2. */
 static Area area_of(const uint64_t cfg[2], const uint64_t addr[PMP_ENTRIES], unsigned i)
 {
     uint64_t a = addr[i], low = i ? addr[i - 1] : 0;
@@ -34,7 +34,7 @@ static Area area_of(const uint64_t cfg[2], const uint64_t addr[PMP_ENTRIES], uns
     case MODE_NA4:
         return (Area){ true, a << 2, (a << 2) + 3 };
     case MODE_NAPOT: {
-        uint64_t span = a ^ (a + 1); /* the trailing ones and the zero above them */
+        uint64_t span = a ^ (a + 1); /* the trailing ones and the lowest zero bit */
         uint64_t first = (a & ~span) << 2;
         return (Area){ true, first, first + (((span << 2) | 3)) };
     }
@@ -43,7 +43,8 @@ static Area area_of(const uint64_t cfg[2], const uint64_t addr[PMP_ENTRIES], uns
     }
 }
 
-/* Rights of the lowest entry that covers an address. Unlocked entries do not bind M. */
+/* Return the rights of the lowest entry that contains an address. Entries that are not locked do
+ * not apply to M-mode. */
 static PmpRange rights_at(const Area *areas, const uint64_t cfg[2], uint64_t at, unsigned *entry)
 {
     PmpRange r = { .first = at, .m = PMP_R | PMP_W | PMP_X, .su = 0 };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Physical memory protection (privileged ISA, "Physical Memory Protection"), compiled on each
- * write of its registers into sorted ranges that cover the whole address space. Pure.
+ * write of its registers into sorted ranges that cover the entire address space. The functions
+ * access no other state.
  */
 #ifndef TARGET_RISCV_PMP_H
 #define TARGET_RISCV_PMP_H
@@ -14,10 +15,10 @@
 
 enum { PMP_R = 1 << 0, PMP_W = 1 << 1, PMP_X = 1 << 2, PMP_L = 1 << 7 };
 
-/* All bytes of [first, last] have the same matching entry. Rights are PMP_R, _W, _X. */
+/* A range: all bytes of [first, last] match the same entry. Rights are PMP_R, PMP_W and PMP_X. */
 typedef struct PmpRange {
     uint64_t first, last;
-    uint8_t m, su; /* rights of M, and of S and U */
+    uint8_t m, su; /* rights of M-mode, and of S-mode and U-mode */
 } PmpRange;
 
 typedef struct Pmp {
@@ -25,14 +26,14 @@ typedef struct Pmp {
     unsigned n;
 } Pmp;
 
-/* cfg: PMP_ENTRIES bytes in pairs of registers, as in pmpcfg0 and pmpcfg2. */
+/* Compile the registers. cfg is pmpcfg0 and pmpcfg2, which have one byte for each entry. */
 void pmp_compile(Pmp *pmp, const uint64_t cfg[2], const uint64_t addr[PMP_ENTRIES]);
-/* The range an address stands in; never NULL. */
+/* Return the range that contains an address; never NULL. */
 const PmpRange *pmp_find(const Pmp *pmp, uint64_t pa);
-/* May [pa, pa + len) be accessed with all of `rights`? */
+/* Return true if [pa, pa + len) can be accessed with all of `rights`. */
 bool pmp_allows(const Pmp *pmp, bool machine, uint64_t pa, uint64_t len, uint8_t rights);
 
-/* Legal values of the registers after a write: locked entries keep theirs. */
+/* Return the values of the registers after a write. Locked entries do not change. */
 uint64_t pmp_cfg_write(const uint64_t cfg[2], unsigned reg, uint64_t value);
 uint64_t pmp_addr_write(const uint64_t cfg[2], const uint64_t addr[PMP_ENTRIES], unsigned i,
                         uint64_t value);

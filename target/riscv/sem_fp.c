@@ -19,7 +19,8 @@ FP_INLINE uint64_t fp_normalise_pack(FpFormat f, bool sign, int exp, uint64_t si
     return fp_round_pack(f, sign, exp - shift, sig, rm, fflags);
 }
 
-/* A sum with a zero, an infinity or a NaN in it; a_bits and b_bits are the operands. */
+/* Return a sum with an operand that is zero, infinite or NaN; a_bits and b_bits are the operands.
+ */
 FP_INLINE uint64_t fp_add_special(FpFormat f, FpNum a, FpNum b, uint64_t a_bits, uint64_t b_bits,
                                   unsigned rm, uint8_t *fflags)
 {
@@ -125,9 +126,9 @@ FP_INLINE uint64_t fp_div(FpFormat f, uint64_t a_bits, uint64_t b_bits, unsigned
 }
 
 /*
- * The square root of sig * 2^46, 2^62 <= sig < 2^64, rounded down; *exact tells whether it is one.
- * The host's estimate is a few units off at most and only saves steps: the loops make it exact,
- * and since the remainder is small, its low 64 bits are all of it.
+ * Return the square root of sig * 2^46, 2^62 <= sig < 2^64, rounded down, and in *exact whether it
+ * is exact. The error of the host's estimate is a few units at most. The loops correct the
+ * estimate, and the remainder is so small that its low 64 bits are sufficient.
  */
 FP_INLINE uint64_t fp_integer_sqrt(uint64_t sig, bool *exact)
 {
@@ -166,7 +167,8 @@ FP_INLINE uint64_t fp_sqrt(FpFormat f, uint64_t bits, unsigned rm, uint8_t *ffla
     return fp_round_pack(f, false, (a.exp - odd) / 2, root << 8 | !exact, rm, fflags);
 }
 
-/* a*b + c with a zero, an infinity or a NaN among them, except a finite product and c zero. */
+/* Return a*b + c if an operand is zero, infinite or NaN, except for a product that is finite and
+ * not zero with c zero. */
 FP_INLINE uint64_t fp_fma_special(FpFormat f, FpNum a, FpNum b, FpNum c, uint64_t c_bits,
                                   unsigned rm, uint8_t *fflags)
 {
@@ -197,7 +199,8 @@ FP_INLINE uint64_t fp_normalise_pack_wide(FpFormat f, bool sign, int exp, FpWide
     return fp_round_pack(f, sign, exp + 1 - shift, fp_narrow_jam(sum << shift, 65), rm, fflags);
 }
 
-/* The sum of two products-to-be, each wide / 2^126 * 2^exp with bit 126 its highest set bit. */
+/* Return the rounded sum of two numbers, each wide / 2^126 * 2^exp with bit 126 the highest set
+ * bit. */
 FP_INLINE uint64_t fp_add_wide(FpFormat f, FpNum a, FpWide a_wide, FpNum b, FpWide b_wide,
                                unsigned rm, uint8_t *fflags)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Comparison, minimum and maximum, and classification of F and D. Nothing here rounds.
+ * Comparison, minimum and maximum, and classification of F and D. No operation rounds.
  */
 #include "target/riscv/sem_fp_core_internal.h"
 
@@ -21,7 +21,8 @@ FP_INLINE void fp_note_snan(FpFormat f, uint64_t a, uint64_t b, uint8_t *fflags)
     }
 }
 
-/* The bits as an integer in the order of the numbers, with -0 just below +0. */
+/* Return an integer for a number, in the order of the numbers; that of -0 is just below that of +0.
+ */
 FP_INLINE int64_t fp_order(FpFormat f, uint64_t bits)
 {
     int64_t magnitude = (int64_t)(bits & ~fp_zero(f, true));

@@ -51,7 +51,7 @@ FP_INLINE uint64_t fp_to_int(FpFormat f, uint64_t bits, FpIntType type, unsigned
     if (a.kind != KIND_FINITE || a.exp > 63) {
         return fp_to_int_limit(type, a.sign && !(a.kind & KIND_NAN), fflags);
     }
-    /* 64 bits of integer, 64 of fraction; no format is so wide that rounding could carry out. */
+    /* 64 bits of integer, 64 bits of fraction. In no format can rounding overflow. */
     FpWide fixed = fp_shift_jam_wide((FpWide)a.sig << 65, 63 - a.exp);
     uint64_t magnitude = (uint64_t)(fixed >> 64), fraction = (uint64_t)fixed;
 
@@ -65,7 +65,7 @@ FP_INLINE uint64_t fp_to_int(FpFormat f, uint64_t bits, FpIntType type, unsigned
     return a.sign ? -magnitude : magnitude;
 }
 
-/* An x register holds a 32-bit result sign-extended, unsigned or not. */
+/* Sign-extend a 32-bit result, signed or unsigned, for an x register. */
 FP_INLINE uint64_t fp_sext(uint64_t value)
 {
     return (uint64_t)(int32_t)value;

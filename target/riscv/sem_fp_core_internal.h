@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the files of sem_fp share: taking a number apart, and rounding one into a format.
+ * Functions for the files of sem_fp: unpack a number, and round a number to a format.
  *
- * Every function is always inlined and takes its format as a compile-time constant, so that one
- * source serves both formats at the speed of two.
+ * Every function is always inlined and its format is a compile-time constant, so that the compiler
+ * generates specialised code for each format.
  */
 #ifndef TARGET_RISCV_SEM_FP_CORE_H
 #define TARGET_RISCV_SEM_FP_CORE_H
@@ -23,11 +23,13 @@ typedef struct {
 static const FpFormat fp_single = { 23, 8 };
 static const FpFormat fp_double = { 52, 11 };
 
-/* KIND_FINITE is 0 so that or-ing the kinds of operands tests for "all are finite and not zero". */
+/* Class of a number. KIND_FINITE is 0, so that the OR of the operands' classes is 0 if all operands
+ * are finite and not zero. */
 typedef enum { KIND_FINITE = 0, KIND_ZERO = 1, KIND_INF = 2, KIND_QNAN = 4, KIND_SNAN = 8 } FpKind;
 #define KIND_NAN (KIND_QNAN | KIND_SNAN)
 
-/* A finite number is sig / 2^62 * 2^exp, with bit 62 the highest set bit of sig. */
+/* An unpacked number. A finite number is sig / 2^62 * 2^exp; bit 62 is the highest set bit of sig.
+ */
 typedef struct {
     uint64_t sig;
     int exp;
@@ -70,19 +72,20 @@ FP_INLINE uint64_t fp_invalid(FpFormat f, uint8_t *fflags)
     return fp_nan(f);
 }
 
-/* The result of an operation with a NaN among its operands, whose kinds are or-ed in kinds. */
+/* Return the result of an operation with a NaN operand. `kinds` is the OR of the operands' classes.
+ */
 FP_INLINE uint64_t fp_nan_result(FpFormat f, unsigned kinds, uint8_t *fflags)
 {
     return kinds & KIND_SNAN ? fp_invalid(f, fflags) : fp_nan(f);
 }
 
-/* The sign of an exact zero that is the sum of two numbers of opposite signs. */
+/* Return the sign of a zero that is the exact sum of two numbers with opposite signs. */
 FP_INLINE bool fp_sum_zero_sign(unsigned rm)
 {
     return rm == FRM_RDN;
 }
 
-/* Shift right; a lost bit sets the lowest one, so that rounding still sees it. */
+/* Shift right. A set bit that is shifted out sets the lowest bit, for rounding. */
 FP_INLINE uint64_t fp_shift_jam(uint64_t value, unsigned count)
 {
     if (count > 63) {
@@ -129,7 +132,9 @@ FP_INLINE FpNum fp_unpack(FpFormat f, uint64_t bits)
     return n;
 }
 
-/* What rounding adds below the last kept bit; a tie of FRM_RNE is put right by the caller. */
+/* Return the value that rounding adds below the last kept bit. The caller corrects a tie of
+ * FRM_RNE.
+ */
 FP_INLINE uint64_t fp_round_addend(unsigned rm, bool sign, uint64_t mask)
 {
     switch (rm) {
@@ -153,8 +158,8 @@ FP_INLINE uint64_t fp_overflow(FpFormat f, bool sign, unsigned rm, uint8_t *ffla
 }
 
 /*
- * Round sign, sig / 2^62 * 2^exp into the format; bit 62 is the highest set bit of sig, whose
- * lowest bit stands for everything below it too.
+ * Round sign, sig / 2^62 * 2^exp to the format. Bit 62 is the highest set bit of sig. The lowest
+ * bit of sig is also set if any lower bit of the exact number is set.
  */
 FP_INLINE uint64_t fp_round_pack(FpFormat f, bool sign, int exp, uint64_t sig, unsigned rm,
                                  uint8_t *fflags)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The host's floating point as a short cut.
+ * Use of the host's floating point as a fast path.
  *
- * Where the host computes in these formats and rounds to nearest, its result stands if no flag
- * but NX can follow and NX is set already: a finite number above the smallest normal one. It is
- * not NaN, so nothing was invalid; not infinite, so nothing overflowed or was divided by zero;
- * and large enough that it was not tiny before or after rounding.
+ * If the host computes in these formats and rounds to nearest, its result is used if NX is set
+ * already and the operation can raise no other flag. That holds for a finite result above the
+ * smallest normal number: it is not NaN, so no operation was invalid; it is not infinite, so there
+ * was neither an overflow nor a division by zero; and it was not tiny before or after rounding.
  */
 #ifndef TARGET_RISCV_SEM_FP_HOST_H
 #define TARGET_RISCV_SEM_FP_HOST_H
@@ -58,7 +58,8 @@ FP_INLINE uint64_t fp_bits_d(double value)
     return bits;
 }
 
-/* Return what the expression gives, if it stands; in functions with rm and fflags. */
+/* Return the value of the expression from the function if it is usable. For functions with rm and
+ * fflags. */
 #define FP_TRY_HOST_S(expression)                                                                  \
     if (fp_host_may(rm, fflags)) {                                                                 \
         uint32_t bits = fp_bits_s(expression);                                                     \

@@ -7,10 +7,10 @@
  * - A single is a uint32_t, a double a uint64_t, both as IEEE 754-2019 binary32/binary64.
  *   Reading and writing the 64-bit f registers goes through fp_unbox() and fp_box().
  * - rm is a rounding mode, FRM_RNE to FRM_RMM. The caller has resolved the dynamic mode and has
- *   raised an illegal instruction for the reserved ones; any other value here rounds as FRM_RMM.
- * - Exceptions are or-ed into *fflags in the bit order of fcsr; nothing is ever cleared there.
+ *   raised an illegal instruction for the reserved modes; any other value rounds as FRM_RMM.
+ * - Exceptions are ORed into *fflags in the bit order of fcsr; no bit is cleared.
  * - A NaN result is the canonical NaN. Tininess is detected after rounding.
- * - They may be called from any thread and never fail.
+ * - Any thread may call it, and it never fails.
  */
 #ifndef TARGET_RISCV_SEM_FP_H
 #define TARGET_RISCV_SEM_FP_H
@@ -42,13 +42,13 @@ enum {
 #define FP32_CANONICAL_NAN UINT32_C(0x7fc00000)
 #define FP64_CANONICAL_NAN UINT64_C(0x7ff8000000000000)
 
-/* The f register that holds a single: the upper half is all ones. */
+/* Return the f register of a single: the upper half is all ones. */
 static inline uint64_t fp_box(uint32_t single)
 {
     return UINT64_C(0xffffffff00000000) | single;
 }
 
-/* The single an f register holds; one that is not NaN-boxed reads as the canonical NaN. */
+/* Return the single in an f register; the canonical NaN if it is not NaN-boxed. */
 static inline uint32_t fp_unbox(uint64_t reg)
 {
     return reg >> 32 == UINT32_MAX ? (uint32_t)reg : FP32_CANONICAL_NAN;
@@ -67,7 +67,7 @@ uint64_t sem_fdiv_d(uint64_t a, uint64_t b, unsigned rm, uint8_t *fflags);
 uint64_t sem_fsqrt_d(uint64_t a, unsigned rm, uint8_t *fflags);
 
 /*
- * Fused: one rounding. fmadd = a*b + c, fmsub = a*b - c, fnmsub = -(a*b) + c,
+ * Fused multiply-add with one rounding. fmadd = a*b + c, fmsub = a*b - c, fnmsub = -(a*b) + c,
  * fnmadd = -(a*b) - c. Infinity times zero is invalid even when c is a quiet NaN.
  */
 uint32_t sem_fmadd_s(uint32_t a, uint32_t b, uint32_t c, unsigned rm, uint8_t *fflags);
@@ -80,8 +80,8 @@ uint64_t sem_fnmsub_d(uint64_t a, uint64_t b, uint64_t c, unsigned rm, uint8_t *
 uint64_t sem_fnmadd_d(uint64_t a, uint64_t b, uint64_t c, unsigned rm, uint8_t *fflags);
 
 /*
- * minimumNumber and maximumNumber of IEEE 754-2019: a NaN operand loses against a number, two
- * NaNs give the canonical NaN, -0 is below +0, a signalling NaN raises NV.
+ * minimumNumber and maximumNumber of IEEE 754-2019. A number and a NaN give the number, two NaNs
+ * give the canonical NaN, -0 is below +0, and a signalling NaN raises NV.
  */
 uint32_t sem_fmin_s(uint32_t a, uint32_t b, uint8_t *fflags);
 uint32_t sem_fmax_s(uint32_t a, uint32_t b, uint8_t *fflags);
@@ -89,8 +89,8 @@ uint64_t sem_fmin_d(uint64_t a, uint64_t b, uint8_t *fflags);
 uint64_t sem_fmax_d(uint64_t a, uint64_t b, uint8_t *fflags);
 
 /*
- * 1 or 0 as an x register takes it. feq raises NV for a signalling NaN only, flt and fle for any
- * NaN; a comparison with a NaN is 0.
+ * Comparisons. Return 1 or 0; a comparison with a NaN is 0. feq raises NV for a signalling NaN
+ * only, flt and fle for any NaN.
  */
 uint64_t sem_feq_s(uint32_t a, uint32_t b, uint8_t *fflags);
 uint64_t sem_flt_s(uint32_t a, uint32_t b, uint8_t *fflags);
@@ -99,8 +99,8 @@ uint64_t sem_feq_d(uint64_t a, uint64_t b, uint8_t *fflags);
 uint64_t sem_flt_d(uint64_t a, uint64_t b, uint8_t *fflags);
 uint64_t sem_fle_d(uint64_t a, uint64_t b, uint8_t *fflags);
 
-/* The 10-bit one-hot class: -inf, -normal, -subnormal, -0, +0, +subnormal, +normal, +inf, sNaN,
- * qNaN. */
+/* Return the class as one of 10 bits, from bit 0: -inf, -normal, -subnormal, -0, +0, +subnormal,
+ * +normal, +inf, sNaN, qNaN. */
 uint64_t sem_fclass_s(uint32_t a);
 uint64_t sem_fclass_d(uint64_t a);
 
@@ -136,9 +136,9 @@ static inline uint64_t sem_fsgnjx_d(uint64_t a, uint64_t b)
 }
 
 /*
- * To an integer, as an x register takes it: a 32-bit result, unsigned too, is sign-extended to 64
- * bits. A value out of range after rounding gives the nearest limit, a NaN the largest value;
- * both raise NV and not NX.
+ * Convert to an integer. A 32-bit result, signed or unsigned, is sign-extended to 64 bits. A value
+ * that is out of range after rounding gives the nearest limit and a NaN the largest value; both
+ * raise NV and not NX.
  */
 uint64_t sem_fcvt_w_s(uint32_t a, unsigned rm, uint8_t *fflags);
 uint64_t sem_fcvt_wu_s(uint32_t a, unsigned rm, uint8_t *fflags);
@@ -149,7 +149,7 @@ uint64_t sem_fcvt_wu_d(uint64_t a, unsigned rm, uint8_t *fflags);
 uint64_t sem_fcvt_l_d(uint64_t a, unsigned rm, uint8_t *fflags);
 uint64_t sem_fcvt_lu_d(uint64_t a, unsigned rm, uint8_t *fflags);
 
-/* From an integer: x is the whole x register; the w and wu forms look at its low 32 bits only. */
+/* Convert from an integer. x is an x register; the w and wu forms use only its low 32 bits. */
 uint32_t sem_fcvt_s_w(uint64_t x, unsigned rm, uint8_t *fflags);
 uint32_t sem_fcvt_s_wu(uint64_t x, unsigned rm, uint8_t *fflags);
 uint32_t sem_fcvt_s_l(uint64_t x, unsigned rm, uint8_t *fflags);
@@ -159,7 +159,7 @@ uint64_t sem_fcvt_d_wu(uint64_t x, unsigned rm, uint8_t *fflags);
 uint64_t sem_fcvt_d_l(uint64_t x, unsigned rm, uint8_t *fflags);
 uint64_t sem_fcvt_d_lu(uint64_t x, unsigned rm, uint8_t *fflags);
 
-/* Between the formats. Widening is exact and rounds nothing; rm is there for the uniform shape. */
+/* Convert between the formats. Widening is exact; it has rm only for a uniform signature. */
 uint32_t sem_fcvt_s_d(uint64_t a, unsigned rm, uint8_t *fflags);
 uint64_t sem_fcvt_d_s(uint32_t a, unsigned rm, uint8_t *fflags);
 

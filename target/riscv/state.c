@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What of a hart is saved: architectural values only. TLBs, blocks and reservations are made
- * anew after a load.
+ * Saved state of a hart: architectural values only. TLBs, blocks and reservations are empty after a
+ * load.
  */
 #include <string.h>
 
@@ -161,8 +161,8 @@ void rv_reset(Cpu *c, uint64_t pc)
             memset((char *)cpu + f->field, 0, MAX(f->count, 1) * sizeof(uint64_t));
         }
     }
-    /* Without firmware that knows of it, hardware updating of A and D is on (as "svadu" without
-     * "svade" in the device tree means). */
+    /* Hardware updating of A and D is on by default, for firmware that does not set ADUE. The
+     * device tree reports that with "svadu" and without "svade". */
     cpu->menvcfg = has_ext(cpu, EXT_SVADU) ? ENVCFG_ADUE : 0;
     cpu->stimecmp = UINT64_MAX;
     cpu->cpu.halted = false;

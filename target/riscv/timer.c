@@ -9,7 +9,7 @@ uint64_t rv_time(const RiscvCpu *cpu)
     return (uint64_t)clock_now_any(cpu->cpu.machine, CLOCK_KIND_VIRTUAL) / TIME_NS;
 }
 
-/* A 1 GHz counter: the virtual clock. */
+/* Return the cycle counter: the virtual clock at 1 GHz. */
 uint64_t rv_cycle(const RiscvCpu *cpu)
 {
     return clock_now_any(cpu->cpu.machine, CLOCK_KIND_VIRTUAL);

@@ -9,7 +9,7 @@
 #define CAUSE_INTERRUPT (UINT64_C(1) << 63)
 #define SLEEP_SLICE_NS  1000000
 
-/* Highest first. */
+/* Interrupts in descending order of priority. */
 static const uint8_t priority[] = { IRQ_MEI, IRQ_MSI, IRQ_MTI, IRQ_SEI, IRQ_SSI, IRQ_STI };
 
 static void enter_s(RiscvCpu *cpu, uint64_t cause, uint64_t tval)
@@ -104,7 +104,9 @@ unsigned rv_top_interrupt(RiscvCpu *cpu, unsigned priv)
     return highest(priv == PRIV_M ? set & ~cpu->mideleg : set & cpu->mideleg);
 }
 
-/* The interrupt to take now; 0: none. Those for M come before those for S. */
+/* Return the interrupt to take now; 0: none. Interrupts of M-mode have priority over those of
+ * S-mode.
+ */
 static unsigned trap_due(RiscvCpu *cpu)
 {
     uint64_t set = rv_mip(cpu) & cpu->mie;
@@ -201,7 +203,8 @@ bool rv_sret(RiscvCpu *cpu, uint32_t word)
 
 /* --- waiting --- */
 
-/* It may end early, as the architecture allows: for a stop, or an input that is not enabled. */
+/* Carry out wfi. It may end early for a stop or for an input that is not enabled, which the
+ * architecture allows. */
 void rv_wfi(RiscvCpu *cpu)
 {
     int64_t deadline = CLOCK_NEVER;
@@ -220,7 +223,8 @@ void rv_wfi(RiscvCpu *cpu)
     rv_check_interrupts(cpu);
 }
 
-/* One hart: nobody else takes the reservation, so a stall only yields the host CPU for a bit. */
+/* Carry out wrs.nto or wrs.sto. A change of the reservation does not end the wait: the hart sleeps
+ * for a short time to yield the host CPU. */
 void rv_wrs(RiscvCpu *cpu, bool bounded)
 {
     if (cpu->lr_host != 0) {
