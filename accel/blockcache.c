@@ -20,7 +20,7 @@ bool blockcache_init(BlockCache *c, CodePages *pages)
         return false;
     }
     c->arena = p;
-    c->used = 16; /* offset 0 is what an empty jump entry holds */
+    c->used = 16; /* offset 0 marks an empty jump entry */
     c->pages = pages;
     g_mutex_init(&c->queue.lock);
     codepages_add_queue(pages, &c->queue);

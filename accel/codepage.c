@@ -7,11 +7,11 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* One RAM block's granule bitmaps: address space for all of its pages, memory for few. */
+/* Granule bitmaps of a RAM block: address space for all of its pages, memory for few of them. */
 typedef struct CodeMap {
     CodePages *pages;
     RamBlock *block;
-    uint64_t *granules; /* NULL: no memory, every granule counts */
+    uint64_t *granules; /* NULL: no memory; every granule counts as code */
     size_t bytes;
 } CodeMap;
 
@@ -106,7 +106,7 @@ static void code_written(void *opaque, RamBlock *block, uint64_t offset, uint64_
     }
 }
 
-/* The callback is published last: until then no page of the block is marked. */
+/* Return the map of a RAM block. A new block's callback is set last, before any page is marked. */
 static CodeMap *map_of(CodePages *pages, RamBlock *block)
 {
     CodeMap *map = __atomic_load_n(&block->code_opaque, __ATOMIC_ACQUIRE);

@@ -3,9 +3,9 @@
  * CPU threads: running, parking, sleeping, and the timer behind cpu_set_deadline_any()
  * (contracts in accel/accel.h and hw/core/cpu.h).
  *
- * Accel.lock orders everything here; it is the innermost lock, taken with or without the
- * machine lock held. A CPU is parked when it cannot touch guest state before it has taken one of
- * the two locks and looked again.
+ * Accel.lock protects all state of this file. It is the innermost lock and is acquired with or
+ * without the machine lock held. A CPU is parked while it must acquire one of the two locks and
+ * check its pending word before it can access guest state.
  */
 #include "accel/accel.h"
 
@@ -21,7 +21,7 @@ typedef struct Accel {
     Machine *machine;
     GMutex lock;
     GCond parked;       /* some CPU parked */
-    unsigned exclusive; /* nested cpus_exclusive() under way, and cpus_hold() */
+    unsigned exclusive; /* number of nested cpus_exclusive() and cpus_hold() in progress */
     bool running, quit;
     int timer_fd; /* one for all CPUs: the earliest deadline */
     guint timer_source;
@@ -36,7 +36,7 @@ typedef struct CpuThread {
     bool parked;
     uint32_t sleeping; /* atomic */
     int64_t deadline;
-    int64_t clock_cost; /* of reading the thread's CPU clock, ns */
+    int64_t clock_cost; /* duration of reading the thread's CPU clock, ns */
 } CpuThread;
 
 static Accel *machine_accel(Machine *m)
@@ -165,7 +165,7 @@ bool cpu_lock_machine(Cpu *cpu)
         return true;
     }
     if (machine_trylock(cpu->machine)) {
-        return true; /* it never waited: as if the lock had come at once below */
+        return true; /* equivalent to acquiring the lock below without waiting */
     }
     g_mutex_lock(&t->accel->lock);
     cpu_set_parked(t, true);
@@ -177,7 +177,7 @@ bool cpu_lock_machine(Cpu *cpu)
         cpu_set_parked(t, false);
     }
     g_mutex_unlock(&t->accel->lock);
-    /* Otherwise it stays parked: it goes straight to its thread's loop. */
+    /* A CPU that must not continue stays parked and returns to the loop of its thread. */
     if (!go) {
         machine_unlock(cpu->machine);
     }
@@ -191,7 +191,8 @@ void cpu_unlock_machine(Cpu *cpu)
 
 /* --- statistics --- */
 
-/* CPU time of the calling thread: what else the host runs does not count. */
+/* Return the CPU time of the calling thread in ns, without the time of other threads of the host.
+ */
 static int64_t thread_ns(void)
 {
     struct timespec t;
@@ -200,7 +201,7 @@ static int64_t thread_ns(void)
     return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
 }
 
-/* What reading that clock adds between two readings. */
+/* Return the time in ns that one reading of the clock adds between two readings. */
 static int64_t clock_cost(void)
 {
     int64_t least = INT64_MAX;
@@ -226,7 +227,7 @@ void cpu_device_leave(Cpu *cpu, int64_t start)
     }
 }
 
-/* Ask every CPU to park. Accel.lock. */
+/* Request every CPU to park. Requires Accel.lock. */
 static void ask_to_park(Accel *a, uint32_t bit)
 {
     for (unsigned i = 0; i < a->threads->len; i++) {
@@ -236,7 +237,8 @@ static void ask_to_park(Accel *a, uint32_t bit)
     }
 }
 
-/* Ask, and wait until all but the calling thread's have. Accel.lock. */
+/* Request every CPU to park, and wait until all except the calling thread's have parked. Requires
+ * Accel.lock. */
 static void park_others(Accel *a, uint32_t bit)
 {
     ask_to_park(a, bit);

@@ -35,7 +35,7 @@ void tlb_flush(Tlb *t)
     memset(t->keys, 0, sizeof(t->keys));
     memset(t->large, 0, sizeof(t->large));
     memset(t->fetched, 0, sizeof(t->fetched));
-    /* Contexts in use by the running CPU are at most a few: wrap with room to spare. */
+    /* Wrap early: a running CPU uses only a few contexts. */
     if (t->next_context > TLB_CONTEXTS - TLB_KEYS) {
         clear_all(t);
     }
@@ -92,7 +92,7 @@ static void tlb_drop(TlbEntry *e, uint64_t va)
     }
 }
 
-/* A scan of the arrays is as good as a walk over the pages of a large leaf. */
+/* Drop the entries of a large leaf. A scan of the arrays is as fast as a loop over its pages. */
 static void drop_range(Tlb *t, uint64_t va, unsigned bits)
 {
     for (unsigned kind = 0; kind < TLB_KINDS; kind++) {
