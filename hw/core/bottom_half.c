@@ -23,7 +23,8 @@ static bool bottom_half_runnable(const BottomHalves *set)
     return set->queue.length > 0 && machine_active(set->machine);
 }
 
-/* The owner is on the call stack (a nested turn of the main loop): it runs at a later turn. */
+/* Call a bottom half. If its owner is on the call stack (a nested turn of the main loop), it is
+ * called at a later turn. */
 static void bottom_half_run_one(BottomHalf *b)
 {
     Device *owner = b->owner;
@@ -41,8 +42,8 @@ static void bottom_half_run_one(BottomHalf *b)
     device_unpin_any(owner);
 }
 
-/* Each one that was scheduled at the start at most once, so that one which schedules itself again
- * does not run twice before another. */
+/* Call the bottom halves that are scheduled at the start, each at most once. One that schedules
+ * itself again is therefore not called twice before another. */
 static gboolean bottom_half_source_dispatch(GSource *source, GSourceFunc fn, gpointer data)
 {
     BottomHalves *set = ((BottomHalfSource *)source)->set;

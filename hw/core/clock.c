@@ -13,7 +13,7 @@
 #include "hw/core/device.h"
 
 #define NS_PER_SECOND 1000000000LL
-#define STEP_ROUNDS   1000 /* timers armed for one instant by each other: more is a livelock */
+#define STEP_ROUNDS   1000 /* rounds of timers that arm each other; more is a livelock */
 
 typedef struct TimerHeap {
     GPtrArray *timers; /* Timer*, in heap order; heap_pos is the index */
@@ -200,8 +200,8 @@ void timer_cancel(Timer *t)
     }
 }
 
-/* A device that is on the call stack or already unplugged is not entered; its timer then stays
- * due and runs at the next turn. */
+/* Call the function of a timer. A device that is on the call stack or unplugged is not entered; its
+ * timer stays due and expires at the next turn. */
 static bool timer_fire(Timer *t)
 {
     Device *owner = t->owner;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * CPU types by name (contract in hw/core/cpu.h; running CPUs is accel/'s).
+ * CPU types by name (contract in hw/core/cpu.h; accel/ runs the CPUs).
  */
 #include "hw/core/cpu.h"
 
@@ -28,7 +28,7 @@ static const char *cpu_prop_name(const void *type, size_t i)
     return ((const CpuType *)type)->props[i].name;
 }
 
-/* One FEATURE=VALUE into values[], which has an entry for each property of the type. */
+/* Parse one FEATURE=VALUE into values[], which has an element for each property of the type. */
 static bool cpu_feature_parse(const CpuType *t, const char *item, int *values, GError **err)
 {
     g_auto(GStrv) pair = g_strsplit(item, "=", 2);

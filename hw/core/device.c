@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Devices: their life, the tree, buses by name, and the re-entrancy guard
- * (contract in hw/core/device.h).
+ * Devices: creation and removal, the tree, buses by name, and the re-entrancy guard (contract in
+ * hw/core/device.h).
  */
 #include "hw/core/device.h"
 
@@ -244,9 +244,9 @@ bool device_visit(Device *dev, bool (*fn)(void *opaque, Device *dev), void *opaq
     return true;
 }
 
-/* --- life --- */
+/* --- creation and removal --- */
 
-/* The rows that the sort adds to the type's own. */
+/* Store the properties that the class adds to those of the type. */
 static bool device_store_kind_props(Device *dev, const PlanDevice *plan, GError **err)
 {
     const DeviceKind *kind = dev->type->kind;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * iothread: a thread of the host with a main loop of its own, by name. Management software
- * creates one a disk and pins it to host CPUs by the thread id. Block I/O has threads of its own
- * here (docs/locking.md), so that none is bound to it.
+ * iothread: a named thread of the host with its own main loop. Management software creates one for
+ * each disk and pins it to host CPUs by the thread id. Block I/O uses other threads
+ * (docs/locking.md), so no device uses this thread.
  */
 #include <errno.h>
 #include <unistd.h>
@@ -38,7 +38,7 @@ static gpointer iothread_run(gpointer opaque)
 static bool iothread_open(HostObject *o, GError **err)
 {
     HostIothread *t = (HostIothread *)o;
-    g_autofree char *name = g_strdup_printf("IO %.12s", o->id); /* as the kernel keeps 15 */
+    g_autofree char *name = g_strdup_printf("IO %.12s", o->id); /* 15 characters at most */
 
     if (!host_can_open(2)) { /* GLib ends the process if it cannot make a context */
         return error_set(err, ERROR_HOST, "no file descriptors for a thread: %s",
@@ -63,7 +63,8 @@ static gboolean iothread_stop(gpointer loop)
     return G_SOURCE_REMOVE;
 }
 
-/* The thread itself must stop its loop, which it may not have begun yet. */
+/* Stop the loop and wait for the thread. The loop may not have started yet, so the thread itself
+ * stops it. */
 static void iothread_end_thread(HostIothread *t)
 {
     GSource *source = g_idle_source_new();

@@ -77,14 +77,14 @@ static void host_object_free(HostObject *o)
     g_free(o);
 }
 
-/* --- life --- */
+/* --- creation and deletion --- */
 
 static const char *host_object_prop_name(const void *table, size_t i)
 {
     return ((const PlanProp *)table)[i].name;
 }
 
-/* The options as settings of a description, whose rules for values hold here, too. */
+/* Return the options as settings of a description, so that the same rules for values apply. */
 static PlanDevice *host_object_settings(const HostObjectKind *kind, struct json_object *options,
                                         GError **err)
 {
@@ -253,7 +253,7 @@ void host_object_unuse(HostObject *o, const char *user)
     }
 }
 
-/* --- for people --- */
+/* --- text --- */
 
 char *host_object_prop_text(const HostObject *o, const char *name)
 {

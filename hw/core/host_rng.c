@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * rng-builtin and rng-random: entropy from the host's kernel, and from a device file of the host.
- * Reading never waits: a file that has nothing now is watched.
+ * Reading never waits. A file without data is watched until it has data.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +18,7 @@ typedef struct HostRng {
     HostObject o;
     char *filename;
     int fd;     /* -1: the kernel's generator */
-    bool ended; /* the file has no more */
+    bool ended; /* end of file was reached */
     GSource *watch;
     void (*fn)(void *opaque);
     void *opaque;

@@ -17,7 +17,7 @@ typedef struct HostSecret {
     GBytes *bytes;
 } HostSecret;
 
-/* g_base64_decode() skips what it does not know. */
+/* Return true if the text is valid base64. g_base64_decode() skips invalid characters. */
 static bool secret_is_base64(const char *text)
 {
     size_t n = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");

@@ -62,9 +62,9 @@ uint64_t reg_width_mask(const RegDesc *r)
 
 /* The part of an access [offset, offset+size) that falls in a row. */
 typedef struct RegPart {
-    unsigned reg_shift;    /* bits from the row's start to the part's first byte */
-    unsigned access_shift; /* the same from the access's start */
-    uint64_t mask;         /* of the part, at bit 0 */
+    unsigned reg_shift;    /* bits from the start of the row to the first byte of the part */
+    unsigned access_shift; /* bits from the start of the access to that byte */
+    uint64_t mask;         /* bits of the part, from bit 0 */
 } RegPart;
 
 static RegPart reg_part(const RegDesc *r, uint64_t offset, unsigned size)
@@ -177,7 +177,7 @@ void reg_reset(const RegFile *f, void *dev, ResetKind kind)
 
 /* --- documentation --- */
 
-/* One kind of access: its name alone if it applies to every bit. */
+/* Append one type of access: only its name if it applies to every bit. */
 static void reg_describe_bits(GString *text, const char *kind, uint64_t bits, uint64_t all)
 {
     if (!bits) {

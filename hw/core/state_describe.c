@@ -34,7 +34,7 @@ static void vm_json_add(struct json_object *o, const char *key, struct json_obje
     json_object_object_add(o, key, value);
 }
 
-/* Bytes that one element of the row occupies in the stream: what saving it writes. */
+/* Return the bytes that one element of the row occupies in the stream. */
 static size_t vm_element_size(const VmField *f, void *obj, uint32_t i)
 {
     g_autoptr(GByteArray) scratch = g_byte_array_new();
@@ -79,7 +79,7 @@ static struct json_object *vm_field_json(const VmField *f, void *obj, uint32_t i
     return o;
 }
 
-/* A bank is described as the fields that its rows stand for. */
+/* Describe a bank as the fields of its rows. */
 static void vm_bank_json(struct json_object *list, const VmField *bank, void *obj)
 {
     VmField row;

@@ -126,7 +126,7 @@ void sysdev_map(Device *dev, unsigned n, uint64_t addr)
 
     g_assert(dev->type->kind == &sys_device_kind && n < sysdev_type(s)->n_regions);
     mem_map(&dev->machine->memory, addr, &s->region[n].mem, 0, 0);
-    if (n == 0) { /* the address is the place that names its section in a stream */
+    if (n == 0) { /* the address is the name of its section in a stream */
         g_free(dev->plan_id);
         dev->plan_id = g_strdup_printf("%s@%" G_GINT64_MODIFIER "x", dev->type->name, addr);
     }

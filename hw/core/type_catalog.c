@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-/* The type's own properties and those of its sort, in one table. */
+/* Return the properties of the type and of its class in one table. */
 static const PlanProp *all_props(const DeviceType *t, size_t *n)
 {
     GArray *props = g_array_new(FALSE, TRUE, sizeof(PlanProp));

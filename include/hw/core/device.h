@@ -47,7 +47,8 @@ typedef struct DeviceKind {
     /* Fill in the catalogue entry of a type, except name, doc and properties, which the registry
      * provides. Called once per type. */
     void (*describe)(const DeviceType *type, PlanType *out);
-    /* The registers of a type of this kind as Markdown tables (g_free), or NULL and *err. */
+    /* Return the registers of a type as Markdown tables, or NULL with an error. The caller frees
+     * the text with g_free(). */
     char *(*registers)(const DeviceType *type, GError **err);
 } DeviceKind;
 

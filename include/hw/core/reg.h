@@ -35,27 +35,27 @@
  * must not overlap (reg_table_check). */
 typedef struct RegDesc {
     uint64_t offset;   /* bytes from the start of the BAR, the header or the capability */
-    uint64_t rw;       /* bits the guest writes */
-    uint64_t w1c;      /* bits the guest clears by writing 1 */
+    uint64_t rw;       /* bits that the guest writes */
+    uint64_t w1c;      /* bits that the guest clears by writing 1 */
     uint64_t trigger;  /* bits that act when 1 is written; not stored, they read as zero */
     uint64_t sticky;   /* bits that only a cold reset changes */
-    uint64_t reset;    /* value after reset; constant bits have this value always */
+    uint64_t reset;    /* value after reset; constant bits always have this value */
     uint64_t identity; /* bits that a saved state must have in common with the device; bits of rw
                           and w1c are never compared */
     uint8_t width;     /* bytes: 1, 2, 4, 8; more for an array of bytes in configuration space */
     size_t field;      /* offset of the member, of the width's type; or REG_NO_FIELD */
     const char *name;
     const char *doc; /* meaning, for the documentation; may be NULL */
-    /* Value to return instead of the member's. Must not change state unless the register is
-     * specified as read-to-clear. */
+    /* Return the value to read instead of the member's. Must not change state unless the register
+     * is specified as read-to-clear. */
     uint64_t (*read)(void *dev, const struct RegDesc *r);
-    /* Whether the write is possible now. `value` is the register's value if the write is stored,
-     * with the trigger bits that were written. Must not change state. NULL: always. */
+    /* Return whether the write is possible now. `value` is the register's value if the write is
+     * stored, with the trigger bits that were written. Must not change state. NULL: always. */
     bool (*accept)(void *dev, const struct RegDesc *r, uint64_t value);
-    /* The register was written. `old` is the value before the access; `new` is the stored value
-     * with the trigger bits that were written. For a row with REG_NO_FIELD `old` is the reset value
-     * and `new` is what was written. Returns effects, as the caller of the access defines them
-     * (PCI: PCI_EFFECT_*), or 0. */
+    /* Process a write of the register. `old` is the value before the access; `new` is the stored
+     * value with the trigger bits that were written. For a row with REG_NO_FIELD `old` is the reset
+     * value and `new` is what was written. Returns effects, as the caller of the access defines
+     * them (PCI: PCI_EFFECT_*), or 0. */
     uint32_t (*wrote)(void *dev, const struct RegDesc *r, uint64_t old, uint64_t new);
 } RegDesc;
 
@@ -90,20 +90,23 @@ typedef struct RegFile {
     const char *name;
 } RegFile;
 
-/* Read `size` bytes (1, 2, 4 or 8) at `offset`, little-endian, zero-extended. Machine lock. */
+/* Read `size` bytes (1, 2, 4 or 8) at `offset`, little-endian, zero-extended. Requires the machine
+ * lock. */
 uint64_t reg_read(const RegFile *f, void *dev, uint64_t offset, unsigned size);
-/* Write them, in the order given at the top of this file. Returns the effects of all rows, which
- * the caller must apply; 0 if a row refused the access. Machine lock. */
+/* Write `size` bytes at `offset`, in the order given at the top of this file. Returns the effects
+ * of all rows, which the caller must apply; 0 if a row refused the access. Requires the machine
+ * lock. */
 uint32_t reg_write(const RegFile *f, void *dev, uint64_t offset, uint64_t value, unsigned size);
 /* Set every member to its reset value; sticky bits stay unless kind is RESET_COLD. */
 void reg_reset(const RegFile *f, void *dev, ResetKind kind);
-/* The bits of a row that fit its width: 0xffff for 2 bytes. */
+/* Return the bits that fit the width of a row: 0xffff for 2 bytes. */
 uint64_t reg_width_mask(const RegDesc *r);
 /* Append the head of a Markdown table of registers, or the line of one register at `offset`: its
  * width in bits, access ("ro", "rw", "w1c 3h"), reset value, name and description. */
 void reg_describe_head(GString *out);
 void reg_describe(GString *out, const RegDesc *r, uint64_t offset);
-/* NULL, or a sentence about the first malformed row (g_free). For the conformance test. */
+/* Check a table. Return NULL, or a message about the first malformed row, which the caller frees
+ * with g_free(). For the conformance test. */
 char *reg_table_check(const RegFile *f);
 
 #endif

@@ -8,8 +8,10 @@
  * recomputes it. A row with `since` above 1 is present from that version of the table on; older
  * streams leave the member at its reset value.
  *
- * Errors name the path ("0000:00:01.0/edu/fact"), the value and the range. Nothing of an object
- * is trusted after a failed load; its owner resets or discards it. Machine lock.
+ * Errors name the path ("0000:00:01.0/edu/fact"), the value and the range. The members of an object
+ * are undefined after a failed load; its owner resets or discards it.
+ *
+ * Every function requires the machine lock.
  */
 #ifndef HW_CORE_STATE_H
 #define HW_CORE_STATE_H
@@ -25,20 +27,22 @@ typedef enum VmKind {
     VM_KIND_U64,
     VM_KIND_I32,
     VM_KIND_I64,
-    VM_KIND_BOOL,   /* one byte, 0 or 1, anything else refuses */
+    VM_KIND_BOOL,   /* one byte, 0 or 1; any other value is refused */
     VM_KIND_BYTES,  /* `count` raw bytes */
-    VM_KIND_TIMER,  /* i64 absolute virtual deadline; armed by the core after everything loaded */
+    VM_KIND_TIMER,  /* i64 absolute virtual deadline; armed by the core after all devices are loaded
+                     */
     VM_KIND_STRUCT, /* `sub`, `count` of them `stride` apart (count 0: one) */
     VM_KIND_RECORD, /* `ops`: a record of a core (PCI, virtio), self-describing */
     VM_KIND_BANK, /* `bank`, `n_bank`: the members of a register table, in the order of its rows */
 } VmKind;
 
-/* A record whose shape is code, not rows: the PCI record, virtio queues. */
+/* A record whose format is implemented by functions, not rows: the PCI record, virtio queues. */
 typedef struct VmOps {
     const char *type; /* the name in the description JSON: "pci config", "msix state" */
     void (*save)(void *field, ByteWriter *w);
     bool (*load)(void *field, ByteReader *r, const char *path, GError **err);
-    /* What save() writes now, as {vmsd_name, version, fields}; owned. NULL: bytes of that type. */
+    /* Return a description of the bytes that save() writes now, as {vmsd_name, version, fields};
+     * the caller owns it. NULL: bytes of that type. */
     struct json_object *(*describe)(void *field);
 } VmOps;
 
@@ -64,11 +68,12 @@ typedef struct VmState {
     const VmField *fields;
     size_t n_fields;
     void (*pre_save)(void *obj);
-    /* Fields that depend on each other: false with a sentence. Called with all rows loaded. */
+    /* Check fields that depend on each other. Return false with an error. Called when all rows are
+     * loaded. */
     bool (*check)(void *obj, GError **err);
-    /* Recompute what is derived. Called after check; other devices may not be loaded yet. */
+    /* Recompute derived state. Called after check; other devices may not be loaded yet. */
     bool (*post_load)(void *obj, GError **err);
-    /* Reason why this cannot be saved now (static text), or NULL. */
+    /* Return the reason why the object cannot be saved now (static text), or NULL. */
     const char *(*blocked)(void *obj);
 } VmState;
 
@@ -124,7 +129,7 @@ typedef struct VmState {
         .name = #m, .kind = VM_KIND_STRUCT, .field = offsetof(T, m), .sub = (s),                   \
         .count = G_N_ELEMENTS(((T *)0)->m), .stride = sizeof(((T *)0)->m[0])                       \
     }
-/* The registers of a table of the structure itself: one integer for each row with a member. The
+/* The members of a register table of the structure: one integer for each row with a member. The
  * legal bits of a row with an identity are those that are writable or not part of the identity. */
 #define VM_BANK(regs)                                                                              \
     {                                                                                              \
@@ -135,26 +140,28 @@ typedef struct VmState {
         .name = #m, .kind = VM_KIND_RECORD, .field = FIELD(T, m, C), .ops = (o)                    \
     }
 
-/* The field that saves row i of a bank; false if the row has no member. */
+/* Return in *out the field that saves row i of a bank; false if the row has no member. */
 bool vm_bank_field(const VmField *bank, size_t i, VmField *out);
-/* Bytes of one element in a stream; 0 for a structure, a record and a bank. */
+/* Return the bytes of one element in a stream; 0 for a structure, a record and a bank. */
 unsigned vm_kind_bytes(VmKind kind);
 /* Append the state of obj. Returns the bytes written. */
 size_t vm_save(const VmState *vm, void *obj, ByteWriter *w);
-/* Read a state of `version` (from the section header). Must consume exactly what it needs: the
- * caller checks that the section's bytes are used up. */
+/* Load the state of obj in a table version, from the section header. The caller checks that all
+ * bytes of the section were read. Return false with an error. */
 bool vm_load(const VmState *vm, void *obj, unsigned version, ByteReader *r, const char *path,
              GError **err);
 /* Arm the timers of obj at the deadlines that vm_load() stored. */
 void vm_arm_timers(const VmState *vm, void *obj);
 
-/* The description of one saved object for the stream's trailing JSON: an array of
- * {name, type, size[, array_len, index, struct]} with the quirks of the format. `sizes` are
- * those that vm_save() of this very object wrote. */
+/* Return the description of one saved object for the JSON at the end of the stream: an array of
+ * {name, type, size[, array_len, index, struct]}. The sizes are those that vm_save() writes for
+ * this object. */
 struct json_object *vm_describe(const VmState *vm, void *obj);
-/* Documentation of a table (-show state TYPE): one row a line, g_free. */
+/* Return the documentation of a table (-show state TYPE), one line for each row. The caller frees
+ * it with g_free(). */
 char *vm_document(const VmState *vm);
-/* NULL, or a sentence about the first malformed row (g_free). For the conformance test. */
+/* Check a table. Return NULL, or a message about the first malformed row, which the caller frees
+ * with g_free(). For the conformance test. */
 char *vm_table_check(const VmState *vm);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The catalogue of this build: what plan/ knows of the descriptors linked in.
+ * The catalogue of this build: the linked descriptors in the form that plan/ uses.
  */
 #ifndef HW_CORE_TYPE_CATALOG_H
 #define HW_CORE_TYPE_CATALOG_H
