@@ -3,7 +3,7 @@
  * Advanced Core Local Interruptor: software interrupts and the machine timer.
  *
  * Reference: RISC-V ACLINT specification 1.0-rc4. The SiFive CLINT is an MSWI at offset 0 and an
- * MTIMER at 0x4000 of the same window, so the board makes it from these two.
+ * MTIMER at 0x4000 of the same window. The board creates it from these two devices.
  */
 #include "hw/core/sysdev.h"
 #include "hw/intc/cpu_input.h"
@@ -11,7 +11,7 @@
 enum { MAX_HARTS = 8, SWI_SIZE = 0x4000, MTIMER_SIZE = 0x8000, MTIME = 0x7ff8 };
 #define NS_PER_S 1000000000u
 
-/* --- MSWI and SSWI: one word a hart, bit 0 --- */
+/* --- MSWI and SSWI: one word for each hart, with bit 0 --- */
 
 typedef struct AclintSwi {
     SysDevice sys;
@@ -35,7 +35,7 @@ static void swi_write(void *opaque, uint64_t offset, uint64_t value, unsigned si
     if (hart >= s->num_harts)
         return;
     if (s->supervisor) {
-        if (value & 1) /* SETSSIP makes an edge: the hart keeps SSIP until it clears it (4.1) */
+        if (value & 1) /* SETSSIP is an edge: SSIP stays set until the hart clears it (4.1) */
             cpu_drive(s->sys.dev.machine, hart, INPUT_SSIP, true);
         return;
     }
@@ -62,7 +62,7 @@ static void swi_drive(void *dev)
         cpu_drive(s->sys.dev.machine, i, INPUT_MSIP, s->msip[i]);
 }
 
-/* A reset also takes back an edge that the hart has not answered. */
+/* Drive the outputs. A reset also clears SSIP of harts that have not processed an edge. */
 static void swi_reset_exit(void *dev)
 {
     AclintSwi *s = dev;
@@ -120,7 +120,7 @@ typedef struct AclintMtimer {
     uint32_t num_harts, frequency;
     uint64_t mtimecmp[MAX_HARTS];
     uint64_t delta; /* mtime minus the ticks of the virtual clock */
-    Timer next;     /* the earliest compare value that lies ahead */
+    Timer next;     /* the earliest compare value in the future */
 } AclintMtimer;
 
 static uint64_t mtime_ticks(const AclintMtimer *s)
@@ -130,7 +130,8 @@ static uint64_t mtime_ticks(const AclintMtimer *s)
     return (unsigned __int128)now * s->frequency / NS_PER_S;
 }
 
-/* Virtual time at which the tick counter reaches `ticks`: CLOCK_NEVER beyond its range. */
+/* Return the virtual time at which the tick counter reaches `ticks`; CLOCK_NEVER beyond its range.
+ */
 static int64_t ticks_to_ns(const AclintMtimer *s, unsigned __int128 ticks)
 {
     unsigned __int128 ns = (ticks * NS_PER_S + s->frequency - 1) / s->frequency;
@@ -180,7 +181,7 @@ static void mtimer_write(void *opaque, uint64_t offset, uint64_t value, unsigned
     AclintMtimer *s = opaque;
     uint64_t v = value;
 
-    if (size == 4) { /* the other half stays */
+    if (size == 4) { /* the other half does not change */
         uint64_t mask = 0xffffffffull << offset % 8 * 8;
 
         v = (mtimer_value(s, offset) & ~mask) | (value << offset % 8 * 8 & mask);
@@ -212,7 +213,7 @@ static void mtimer_reset(void *dev, ResetKind kind)
     AclintMtimer *s = dev;
 
     for (unsigned i = 0; i < MAX_HARTS; i++)
-        s->mtimecmp[i] = UINT64_MAX; /* unspecified by the text: no interrupt before it is set */
+        s->mtimecmp[i] = UINT64_MAX; /* not specified: no interrupt before software sets it */
     timer_cancel(&s->next);
 }
 
@@ -223,8 +224,8 @@ static void mtimer_unrealize(void *dev)
     timer_cancel(&s->next);
 }
 
-/* Levels follow from the clock, which may not be loaded yet: the timer's row re-arms it, and a
- * deadline that has passed drives the line at the first turn. */
+/* The clock determines the levels, but it may not be loaded yet. The row of the timer re-arms the
+ * timer, and a deadline in the past drives the line at the first turn of the main loop. */
 static const VmField mtimer_fields[] = {
     VM_U64_ARRAY(AclintMtimer, mtimecmp),
     VM_U64(AclintMtimer, delta),

@@ -2,10 +2,11 @@
 /*
  * Advanced Platform-Level Interrupt Controller: one interrupt domain.
  *
- * Reference: RISC-V Advanced Interrupt Architecture 1.0, chapter 4. A machine has a root domain
- * at machine level, where all wires enter, and a child at supervisor level that gets the sources
- * which the root delegates. A domain either signals harts by wire (direct delivery mode, with
- * one interrupt delivery control each) or writes messages to IMSIC files; the mode is fixed.
+ * Reference: RISC-V Advanced Interrupt Architecture 1.0, chapter 4. A machine has a root domain at
+ * machine level, which all wires are connected to, and a child domain at supervisor level, which
+ * receives the sources that the root delegates. A domain either signals harts by wire (direct
+ * delivery mode, with one interrupt delivery control for each hart) or writes messages to IMSIC
+ * files. The mode is fixed.
  */
 #include "hw/intc/aplic.h"
 #include "hw/core/sysdev.h"
@@ -68,7 +69,8 @@ static bool is_level(const Aplic *s, unsigned n)
     return source_mode(s, n) >= SM_LEVEL1;
 }
 
-/* The input as the source mode turns it: 1 is asserted (4.5.2). */
+/* Return the rectified input: the level of the wire, inverted if the source mode requires it; 1:
+ * asserted (4.5.2). */
 static bool rectified(const Aplic *s, unsigned n)
 {
     bool in = aplic_get_bit(s->input, n);
@@ -84,7 +86,8 @@ static bool rectified(const Aplic *s, unsigned n)
     return false;
 }
 
-/* The pending bit after the rectified input of an active source may have changed (4.7). */
+/* Update the pending bit after a possible change of the rectified input of an active source (4.7).
+ */
 static void input_changed(Aplic *s, unsigned n, bool before)
 {
     bool now = rectified(s, n);
@@ -95,7 +98,8 @@ static void input_changed(Aplic *s, unsigned n, bool before)
         aplic_put_bit(s->ip, n, true);
 }
 
-/* A guest's order to set or clear a pending bit; a level source follows its wire (4.7). */
+/* Carry out a guest's write that sets or clears a pending bit. The wire determines that of a level
+ * source (4.7). */
 static void write_pending(Aplic *s, unsigned n, bool v)
 {
     if (!is_active(s, n) || (is_level(s, n) && (!s->msimode || (v && !rectified(s, n)))))
@@ -132,8 +136,8 @@ static void send_msi(Aplic *s, unsigned hart, unsigned guest, unsigned eiid)
                     eiid, hart, addr);
 }
 
-/* One pass: what a message's own side effects make pending is sent by the pass that they start
- * themselves, so that a guest which aims messages at this controller cannot keep it busy. */
+/* Send the pending messages in one pass. A message whose side effects make a source pending starts
+ * another pass, so that a guest cannot keep this loop busy with messages to this controller. */
 static void send_pending(Aplic *s)
 {
     for (unsigned w = 0; w < WORDS; w++) {
@@ -231,7 +235,7 @@ static void aplic_input(void *opaque, unsigned n, bool level)
     }
 }
 
-/* --- registers: blocks of words; `i` is the word's place in its block --- */
+/* --- registers: blocks of words; `i` is the index of the word in its block --- */
 
 typedef uint32_t ReadFn(Aplic *s, unsigned i);
 typedef void WriteFn(Aplic *s, unsigned i, uint32_t v);
@@ -256,7 +260,7 @@ static uint32_t read_sourcecfg(Aplic *s, unsigned i)
     return i + 1 <= s->num_sources ? s->sourcecfg[i + 1] : 0;
 }
 
-/* Legal values only: reserved modes, delegation without a child or to one that is not there
+/* Return the legal value for a write. Reserved modes and delegation to a child that does not exist
  * make the source inactive. */
 static uint32_t legal_sourcecfg(const Aplic *s, uint32_t v)
 {
@@ -281,8 +285,8 @@ static void write_sourcecfg(Aplic *s, unsigned i, uint32_t v)
         return;
     }
     if (!s->msimode && (s->target[n] & TARGET_IPRIO) == 0)
-        s->target[n] |= 1; /* 0 is no legal priority (4.5.16.1) */
-    if (is_level(s, n))    /* edges are not made up from a change of mode */
+        s->target[n] |= 1; /* priority 0 is illegal (4.5.16.1) */
+    if (is_level(s, n))    /* a change of mode is not an edge */
         input_changed(s, n, false);
 }
 
@@ -382,7 +386,7 @@ static void write_genmsi(Aplic *s, unsigned i, uint32_t v)
 {
     if (!s->msimode)
         return;
-    s->genmsi = v & (0xfffc0000u | TARGET_EIID); /* Busy never shows: it is sent at once */
+    s->genmsi = v & (0xfffc0000u | TARGET_EIID); /* Busy reads as 0: the message is sent now */
     send_msi(s, HART_INDEX(v), 0, v & TARGET_EIID);
 }
 
@@ -502,7 +506,7 @@ static const MemOps aplic_ops = {
     .read = aplic_read, .write = aplic_write, .valid_min = 4, .valid_max = 4, .impl_min = 4
 };
 
-/* --- life --- */
+/* --- creation and reset --- */
 
 void aplic_set_child(Device *root, Device *child)
 {

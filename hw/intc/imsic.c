@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The memory-mapped side of IMSIC interrupt files: one 4 KiB page a hart, where a message lands.
+ * The memory-mapped pages of IMSIC interrupt files: one 4 KiB page for each hart, which receives
+ * messages.
  *
- * Reference: RISC-V Advanced Interrupt Architecture 1.0, 3.5. The files themselves belong to the
- * harts and are reached through the CPU type's message sink.
+ * Reference: RISC-V Advanced Interrupt Architecture 1.0, 3.5. The harts have the files; the pages
+ * access them through the message sink of the CPU type.
  */
 #include "hw/core/sysdev.h"
 #include "hw/intc/cpu_input.h"

@@ -4,8 +4,8 @@
  * threshold and claim/complete.
  *
  * Reference: RISC-V Platform-Level Interrupt Controller specification 1.0.0. Context 2h is
- * M mode of hart h, context 2h+1 its S mode. Gateways are level-triggered: a request once
- * forwarded is not retracted, and none is forwarded again before its completion.
+ * M mode of hart h, context 2h+1 its S mode. Gateways are level-triggered. A forwarded request is
+ * not retracted, and no further request is forwarded before its completion.
  */
 #include "hw/core/sysdev.h"
 #include "hw/intc/cpu_input.h"
@@ -47,8 +47,8 @@ static void plic_put_bit(uint32_t *words, unsigned n, bool v)
     words[n / 32] = (words[n / 32] & ~(1u << n % 32)) | (uint32_t)v << n % 32;
 }
 
-/* The best source for a context with a priority above `floor`: highest priority, then lowest
- * number; 0 if there is none. Priority 0 never interrupts. */
+/* Return the source for a context that has the highest priority above `floor`, then the lowest
+ * number; 0: none. Priority 0 never interrupts. */
 static unsigned best_source(const Plic *s, const PlicContext *c, uint32_t floor)
 {
     unsigned best = 0;
@@ -77,7 +77,7 @@ static void update_outputs(Plic *s)
     }
 }
 
-/* The gateway of source n forwards a request if its line is high and none is outstanding. */
+/* Forward a request of source n if its line is high and no request is outstanding. */
 static void gateway(Plic *s, unsigned n)
 {
     if (plic_get_bit(s->level, n) && !plic_get_bit(s->claimed, n))
@@ -119,7 +119,7 @@ static void plic_complete(Plic *s, PlicContext *c, uint32_t n)
     update_outputs(s);
 }
 
-/* What an offset names; NULL fields for nothing. */
+/* The register at an offset. The pointers are NULL if there is none. */
 typedef struct PlicReg {
     uint32_t *word;
     uint32_t mask; /* writable bits */
