@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * edu: the device that PCI driver courses are taught with: identification, liveness check,
+ * edu: a device for courses on PCI drivers: identification, liveness check,
  * factorial, raised interrupts and a DMA engine over a 4 KiB buffer (registers: docs/specs/edu.md).
  *
- * The factorial takes FACTORIAL_NS and a DMA transfer DMA_NS of guest time.
+ * Computing a factorial takes FACTORIAL_NS of guest time, a DMA transfer DMA_NS.
  */
 #include <string.h>
 
@@ -24,8 +24,8 @@ typedef struct Edu {
     Timer compute, transfer;
 } Edu;
 
-/* With MSI each cause is a message of its own, whether others are pending or not; without, the
- * pin is the status. */
+/* Update the interrupt. With MSI each cause sends a message, whether or not others are pending.
+ * Without MSI the pin is asserted while a status bit is set. */
 static void edu_update_irq(void *dev)
 {
     Edu *e = dev;
@@ -49,7 +49,7 @@ static void edu_computed(void *dev)
     Edu *e = dev;
     uint32_t n = e->factorial, result = 1;
 
-    /* Above 34 the product is 0 modulo 2^32. */
+    /* The factorial of 34 or more is 0 modulo 2^32. */
     for (n = MIN(n, 34); n > 1; n--) {
         result *= n;
     }
@@ -137,7 +137,7 @@ static uint32_t edu_dma_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_
     return 0;
 }
 
-/* --- life --- */
+/* --- creation and reset --- */
 
 static bool edu_realize(void *dev, GError **err)
 {

@@ -22,7 +22,7 @@ enum {
     HEADER_COUNT = 12
 };
 
-/* What the guest reads at the start of a BAR. */
+/* Header that the guest reads at the start of a BAR. */
 typedef struct TestHeader {
     uint8_t test, width, pad[2];
     uint32_t offset, data, count;
@@ -31,7 +31,7 @@ typedef struct TestHeader {
 G_STATIC_ASSERT(offsetof(TestHeader, count) == HEADER_COUNT);
 
 typedef struct TestBar {
-    uint8_t current; /* the test chosen; N_TESTS: none */
+    uint8_t current; /* the selected test; N_TESTS: none */
     uint32_t count;
 } TestBar;
 
@@ -41,8 +41,8 @@ typedef struct TestDev {
     TestBar bars[2]; /* memory, I/O */
 } TestDev;
 
-/* The tests: where they are written, and whether only MAGIC counts. The two that
- * name an eventfd count like the first: no access bypasses the device. */
+/* The tests: the address of the writes, and whether only MAGIC counts. The two tests that name an
+ * eventfd count like the first, because no access bypasses the device. */
 static const struct {
     const char *name;
     uint32_t at;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * SiFive test finisher: one write-only register through which a guest ends or resets the
- * machine. The low half of the value is the order, the high half the exit code of a failure.
+ * machine. The low half of the value is the command, the high half the exit code of a failure.
  */
 #include "hw/core/sysdev.h"
 #include "util/log.h"

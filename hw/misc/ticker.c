@@ -2,8 +2,8 @@
 /*
  * ticker: a countdown timer on PCI (registers: docs/specs/ticker.md).
  *
- * This file has the counter alone. The core derives the rest from the tables: configuration space,
- * BARs, interrupts, saved state, documentation.
+ * This file has only the counter. The core implements the rest from the tables: configuration
+ * space, BARs, interrupts, saved state, documentation.
  */
 #include "hw/pci/pci.h"
 
