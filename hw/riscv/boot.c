@@ -4,8 +4,8 @@
  * ROM that passes them on.
  *
  * References: OpenSBI docs/firmware/fw_dynamic.md; Linux Documentation/arch/riscv/boot.rst. RAM
- * from below: firmware, kernel (next 2 MiB boundary), initrd, and near the top, below 3 GiB, the
- * device tree.
+ * contains, in ascending order: firmware, kernel (at the next 2 MiB boundary), initrd, and the
+ * device tree, near the end of RAM and below 3 GiB.
  */
 #include <libfdt.h>
 #include <string.h>
@@ -18,7 +18,7 @@
 #include "util/outfile.h"
 
 #define MiB             (1ull << 20)
-#define FDT_TOP         (3072 * MiB) /* firmware with 32-bit habits finds the tree below this */
+#define FDT_TOP         (3072 * MiB) /* firmware that uses 32-bit addresses can access the tree */
 #define FDT_ALIGN       (2 * MiB)
 #define FDT_ROOM        4096
 #define KERNEL_ALIGN    (2 * MiB)
@@ -50,7 +50,7 @@ static uint64_t align_up(uint64_t v, uint64_t a)
     return (v + a - 1) & ~(a - 1);
 }
 
-/* NULL: there is none. */
+/* Return the image of a role; NULL: none. */
 static const BootImage *image_of(const Plan *p, BootRole role)
 {
     const BootImage *image = p->boot->images ? &p->boot->images->image[role] : NULL;
@@ -104,7 +104,7 @@ static bool make_fdt(Plan *p, GError **err)
                          "(-m gives more memory)",
                          p->end - p->base);
     p->fdt_addr = (top - size) & ~(FDT_ALIGN - 1);
-    if (p->fdt_addr < p->base) /* tiny memory: unaligned is better than none */
+    if (p->fdt_addr < p->base) /* very small RAM: the tree is not aligned */
         p->fdt_addr = (top - size) & ~7ull;
     return true;
 }
@@ -181,8 +181,8 @@ static bool load_kernel(Plan *p, GError **err)
                      label, p->kernel.start, p->firmware.end);
 }
 
-/* Far above the kernel where there is room, so that its own early allocations stay clear; else
- * as high as it fits. */
+/* Load the initrd far above the kernel if there is space, so that early allocations of the kernel
+ * do not overlap it; otherwise at the highest possible address. */
 static bool load_initrd(Plan *p, GError **err)
 {
     const BootImage *image = image_of(p, BOOT_INITRD);

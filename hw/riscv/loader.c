@@ -3,8 +3,8 @@
  * Loading images into guest RAM.
  *
  * References: Linux Documentation/arch/riscv/boot-image-header.rst; System V ABI (ELF64).
- * Files are read with pread() straight into guest memory. Nothing in a file is trusted: every
- * range is checked against the file's size and the RAM before it is used.
+ * Files are read with pread() directly into guest memory. No value in a file is trusted: every
+ * range is checked against the size of the file and of the RAM before it is used.
  */
 #include "hw/riscv/loader.h"
 
@@ -24,7 +24,7 @@ typedef struct LoadPiece {
     GBytes *bytes;
     uint64_t at;     /* in the file */
     uint64_t len;    /* bytes to copy */
-    uint64_t zero;   /* bytes to clear behind them */
+    uint64_t zero;   /* bytes to clear after them */
     uint64_t offset; /* in the RAM block */
     char *label;     /* "kernel '/boot/Image'" */
 } LoadPiece;
@@ -142,7 +142,7 @@ void load_bytes(LoadList *l, const void *data, uint64_t len, uint64_t addr)
 
 /* --- files --- */
 
-/* Does [addr, addr + len) lie in [floor, limit)? */
+/* Check that [addr, addr + len) is in [floor, limit). */
 static bool check_fits(const ImageFile *f, uint64_t addr, uint64_t len, uint64_t floor,
                        GError **err)
 {
@@ -156,7 +156,7 @@ static bool check_fits(const ImageFile *f, uint64_t addr, uint64_t len, uint64_t
                      f->label, len, addr, floor, f->limit);
 }
 
-/* One range of the file to [addr, addr + len + zero): check, load and record it. */
+/* Check, load and record one range of the file, which is stored at [addr, addr + len + zero). */
 static bool load_piece(ImageFile *f, uint64_t at, uint64_t len, uint64_t zero, uint64_t addr,
                        uint64_t floor, GError **err)
 {
@@ -197,8 +197,8 @@ static bool elf_header(ImageFile *f, Elf64_Ehdr *h, GError **err)
     return !wrong;
 }
 
-/* Linkers place the headers one page below the first address of the program: skip what lies below
- * memory if a part of the segment does not. */
+/* Skip the part of a segment that is below the start of RAM, unless all of it is. Linkers place the
+ * headers one page below the first address of the program. */
 static Elf64_Phdr elf_clip(const ImageFile *f, const Elf64_Phdr *p)
 {
     Elf64_Phdr part = *p;
@@ -214,7 +214,7 @@ static Elf64_Phdr elf_clip(const ImageFile *f, const Elf64_Phdr *p)
     return part;
 }
 
-/* Also a segment of headers alone, far below the program. */
+/* Return true if all of a segment is below the start of RAM, such as a segment of headers only. */
 static bool elf_below(const ImageFile *f, const Elf64_Phdr *p)
 {
     return p->p_memsz >= p->p_filesz && p->p_paddr < f->floor &&
@@ -234,7 +234,7 @@ static bool elf_segment(ImageFile *f, const Elf64_Phdr *p, uint64_t e_entry, Loa
         return false;
     out->start = MIN(out->start, p->p_paddr);
     out->end = MAX(out->end, p->p_paddr + p->p_memsz);
-    if (e_entry - p->p_vaddr < p->p_memsz) /* e_entry is virtual: enter where it was put */
+    if (e_entry - p->p_vaddr < p->p_memsz) /* virtual address: use the load address */
         out->entry = p->p_paddr + (e_entry - p->p_vaddr);
     return true;
 }
@@ -281,8 +281,9 @@ static uint32_t loader_get_le32(const uint8_t *p)
     return p[0] | p[1] << 8 | p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
-/* An Image with an EFI stub is a PE file, too, whose section table says how long the file must
- * be (PE format, 4 "Section Table"); the Image header's size counts memory. */
+/* Check the length of an Image with an EFI stub. It is also a PE file, and the section table
+ * contains the length of the file (PE format, 4 "Section Table"). The size in the Image header is
+ * that in memory. */
 static bool check_pe(ImageFile *f, const uint8_t *header, GError **err)
 {
     enum { COFF = 24, SECTION = 40, MAX_SECTIONS = 32 };
@@ -328,7 +329,7 @@ static bool load_linux(ImageFile *f, const uint8_t *header, LoadedImage *out, GE
     if (addr < f->floor)
         addr = (f->floor + IMAGE_ALIGN - 1) & ~(uint64_t)(IMAGE_ALIGN - 1);
     *out = (LoadedImage){ addr, addr + image_size, addr };
-    /* The kernel clears the memory after the file; the memory only has to exist. */
+    /* The kernel clears the memory after the file, so the memory only has to exist. */
     return check_fits(f, addr, image_size, f->floor, err) &&
            load_piece(f, 0, f->size, 0, addr, f->floor, err);
 }

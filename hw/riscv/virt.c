@@ -33,7 +33,7 @@ const VirtMap virt_map[VIRT_REGIONS] = {
 };
 
 #define RAM_ID  "riscv_virt_board.ram"
-#define SERIAL0 "serial0" /* the id that -serial gives its first back end */
+#define SERIAL0 "serial0" /* id of the first back end of -serial */
 
 uint64_t virt_mmio64_base(const VirtConfig *c)
 {
@@ -42,7 +42,8 @@ uint64_t virt_mmio64_base(const VirtConfig *c)
     return (end + VIRT_PCIE_MMIO64_SIZE - 1) & ~(VIRT_PCIE_MMIO64_SIZE - 1);
 }
 
-/* A board device is in no description: -global and compat rows reach it here. */
+/* Create a board device. No description contains it, so the rows of -global and compat.c are
+ * applied here. */
 static Device *virt_create_device(Machine *m, const char *type, const char *settings, GError **err)
 {
     const Virt *v = (const Virt *)m->board;
@@ -53,7 +54,7 @@ static Device *virt_create_device(Machine *m, const char *type, const char *sett
     return device_create(m, type, *all ? all : NULL, NULL, err);
 }
 
-/* A board device, created and its first region mapped. */
+/* Create a board device and map its first region. */
 static Device *virt_place_device(Machine *m, const char *type, const char *settings, uint64_t addr,
                                  GError **err)
 {
@@ -264,7 +265,7 @@ static bool virt_build(Machine *m, const PlanMachine *plan, GError **err)
     return built;
 }
 
-/* Memory as it was at power-on, then the harts at the reset vector. */
+/* Load memory as at power-on, and set the harts to the reset vector. */
 static void virt_reset(Machine *m)
 {
     Virt *v = (Virt *)m->board;
@@ -318,7 +319,7 @@ static const PlanProp virt_props[] = {
 
 static const char *const virt_implicit[] = { "gpex-root,addr=00.0", NULL };
 
-/* Common to all versions of the machine, which differ only by the rows of compat.c. */
+/* Description of all versions of the machine, which differ only by the rows of compat.c. */
 /* clang-format off */
 #define VIRT_PLAN                                                                                 \
     .default_cpu = "rv64", .default_ram_id = "riscv_virt_board.ram", .max_cpus = VIRT_MAX_HARTS,                \

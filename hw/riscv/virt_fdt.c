@@ -3,8 +3,8 @@
  * The device tree of the `virt` board.
  *
  * References: Devicetree Specification 0.4; Linux Documentation/devicetree/bindings (riscv,aplic,
- * riscv,imsics, host-generic-pci). Nodes are made in the order in which phandles are given out;
- * libfdt puts a new node before its elder siblings.
+ * riscv,imsics, host-generic-pci). Nodes are created in the order of their phandles; libfdt inserts
+ * a new node before the existing siblings.
  */
 #include "hw/riscv/virt.h"
 
@@ -20,11 +20,11 @@ typedef struct Fdt {
     const VirtConfig *c;
     uint32_t next_phandle;
     uint32_t cpu_intc[VIRT_MAX_HARTS];
-    uint32_t irqchip, irq_cells; /* the controller of wired interrupts */
+    uint32_t irqchip, irq_cells; /* the controller for wired interrupts */
     uint32_t imsic_m, imsic_s, test;
 } Fdt;
 
-/* Cells being gathered for one property. */
+/* Cells that are collected for one property. */
 typedef struct Cells {
     uint32_t v[MAX_CELLS];
     unsigned n;
@@ -82,7 +82,7 @@ static void prop_string(Fdt *f, int node, const char *name, const char *v)
     fdt_writer_ok(fdt_setprop_string(f->blob, node, name, v));
 }
 
-/* A list of strings: the literal holds the separating zeroes. */
+/* Set a list of strings. The literal contains the separating NULs. */
 #define prop_strings(f, node, name, literal)                                                       \
     fdt_writer_ok(fdt_setprop((f)->blob, node, name, literal, sizeof(literal)))
 
@@ -112,7 +112,7 @@ static void prop_interrupt(Fdt *f, int node, unsigned irq)
     prop_cells(f, node, "interrupts", &c);
 }
 
-/* interrupts-extended to these inputs (0: only one) of every hart. */
+/* Set interrupts-extended to two inputs of every hart; second 0: to one input. */
 static void prop_cpu_inputs(Fdt *f, int node, uint32_t first, uint32_t second)
 {
     Cells c = { .n = 0 };
@@ -280,8 +280,8 @@ static int add_aplic(Fdt *f, VirtRegion where, uint32_t imsic, uint32_t input)
     return node;
 }
 
-/* M delegates everything to S. The delegation property was spelt differently before it was
- * ratified: firmware of both ages finds its own. */
+/* Add the AIA controllers. The M-level domain delegates all sources to the S-level domain. The
+ * delegation property has two names: the ratified one, and the earlier one for older firmware. */
 static void add_aia(Fdt *f)
 {
     Cells delegate = { .n = 0 };
@@ -354,8 +354,8 @@ static void prop_interrupt_map(Fdt *f, int node)
 }
 
 /* The root with bus numbers [first, end) and its parts of the windows (see hw/pci-host/ecam.h). */
-/* Linux refuses two host bridges of one domain in a device tree, so each root is a domain of its
- * own there, though they share the segment's ECAM. */
+/* Linux rejects two host bridges with the same domain in a device tree. Each root therefore has a
+ * separate domain there, although all roots share the ECAM of the segment. */
 static void add_pci_root(Fdt *f, unsigned domain, unsigned first, unsigned end)
 {
     const VirtMap *ecam = &virt_map[VIRT_PCIE_ECAM], *pio = &virt_map[VIRT_PCIE_PIO];
@@ -491,7 +491,7 @@ void *virt_fdt_build(const VirtConfig *c, GPtrArray *cpus, size_t room)
     return f.blob;
 }
 
-/* --- what booting adds --- */
+/* --- properties that booting adds --- */
 
 static bool set_chosen(void *fdt, int node, const VirtFdtBoot *b)
 {
