@@ -159,7 +159,7 @@ static inline void check_state_round_trip(Device *dev)
     g_assert_cmpmem(a->data, a->len, b->data, b->len);
 }
 
-/* Every size at every offset of [addr, addr + len): reads, and writes of noise. */
+/* Read, and write random values, with every size at every offset of [addr, addr + len). */
 static inline void random_accesses(Machine *m, uint64_t addr, uint64_t len, unsigned rounds)
 {
     static const unsigned sizes[] = { 1, 2, 4, 8 };

@@ -98,7 +98,7 @@ static void test_patience(void)
         g_assert_cmpint(drv_collect(&s.v, 1, 3), ==, 0);
     }
     heard = sd_heard(&s, 0);
-    g_assert_cmpuint(heard->len, ==, 40 * 0x4000); /* the back end kept them */
+    g_assert_cmpuint(heard->len, ==, 40 * 0x4000); /* the back end stores them */
     sd_fini(&s);
 }
 

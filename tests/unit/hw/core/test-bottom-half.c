@@ -101,7 +101,7 @@ static void test_stopped(void)
     teardown(&r);
 }
 
-/* On the call stack: later. Unplugged: not at all. */
+/* A bottom half of a device on the call stack runs later, one of an unplugged device never. */
 static void test_guard(void)
 {
     Rig r;

@@ -17,7 +17,7 @@ typedef struct Item {
     Fixture *f;
     int id;
     uint64_t period;
-    bool again; /* re-arm for the very same instant */
+    bool again; /* re-arm for the same time */
     Timer *cancel;
     int64_t fired_at;
 } Item;
@@ -151,7 +151,8 @@ static void test_running(void)
     machine_free(m);
 }
 
-/* A stepped clock's timers are not waited for; those of a real-time clock to the nanosecond. */
+/* The time to wait excludes timers of a stepped clock; for those of a real-time clock it is exact
+ * to the nanosecond. */
 static void test_wait(void)
 {
     Fixture f;

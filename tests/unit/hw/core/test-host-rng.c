@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Entropy sources: bytes, a file that has none now and some later, one that ends.
+ * Entropy sources: bytes, a file that has data only later, a file that ends.
  */
 #include <fcntl.h>
 #include <glib/gstdio.h>

@@ -106,7 +106,7 @@ static void test_round_trip(void)
     g_assert_cmpint(b.temp, ==, -4);
 }
 
-/* Each fault: byte offset, new value, and what the message must name. */
+/* Each fault: byte offset, new value, and a text that the message must contain. */
 static void test_refusals(void)
 {
     static const struct {
@@ -256,7 +256,7 @@ static const VmField list_fields[] = { VM_U32(Bank, ctrl, .mask = 3),
 static const VmState bank_state = { .name = "bank", .version = 1, .fields = LIST(bank_fields) };
 static const VmState list_state = { .name = "bank", .version = 1, .fields = LIST(list_fields) };
 
-/* The rows of a bank stand for the fields that a table would list: the same bytes, description,
+/* The rows of a bank are equivalent to the fields of a table: they give equal bytes, description,
  * documentation and refusals. */
 static void test_bank(void)
 {

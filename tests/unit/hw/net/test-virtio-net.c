@@ -432,7 +432,7 @@ static void test_features(void)
         drv_set_status(&n->v, VIRTIO_CONFIG_S_FEATURES_OK);
         g_assert_cmphex(drv_status(&n->v), ==, 0);
     }
-    /* the same properties offer the same features, for any back end */
+    /* The offered features depend only on the properties, not on the back end. */
     g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), ==, 0);
     device_unplug(&n->v.d->dev);
     for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
@@ -825,7 +825,9 @@ static void test_announce(void)
     check_announce(false);
 }
 
-/* Requested by a client: both, because the client has no knowledge of the guest. */
+/* Announce on request of a client: both ways, because the client has no information about the
+ * guest.
+ */
 static void test_announce_on_demand(void)
 {
     const NetAnnounceTimes once = { .rounds = 1 };

@@ -19,7 +19,7 @@ typedef enum Say { SAY_ON, SAY_BLINK, SAY_OFF, SAY_CLEAR } Say;
 
 typedef struct Controller {
     const char *name, *type;
-    uint8_t devfn; /* of the device */
+    uint8_t devfn; /* of the device in the slot */
     void (*say)(Fixture *f, Say what);
     bool (*pressed)(Fixture *f);
 } Controller;
@@ -84,7 +84,7 @@ static inline void rig_note_unplug(void *opaque, const PCIUnplugInfo *info)
                            pci_unplug_state_name(info->state));
 }
 
-/* "DEVICE PORT SLOT STATE;" for each removal request; g_free. */
+/* Return "DEVICE PORT SLOT STATE;" for each removal request. The caller frees it with g_free(). */
 static inline char *unplug_requests(Machine *m)
 {
     GString *out = g_string_new(NULL);
@@ -146,7 +146,7 @@ static inline const char *unplug_state(PCIDevice *d)
     return pci_unplug_state_name(pci_slot_of(d)->job);
 }
 
-/* One test, run for that controller. */
+/* Register a test for a controller. */
 static inline void slot_test(const Controller *c, const char *name, GTestDataFunc fn)
 {
     g_autofree char *path = g_strdup_printf("/slot/%s/%s", c->name, name);

@@ -76,7 +76,7 @@ static void test_sizing(void)
 
     fixture_init(&f);
     plug_function(&f, &type, "pcie.0", NULL, DEVFN, "size=4G");
-    for (unsigned command = 0; command <= ALL; command++) { /* the same with and without decoding */
+    for (unsigned command = 0; command <= ALL; command++) { /* with and without decoding */
         config_write(&f, DEVFN, PCI_COMMAND, 2, command);
         g_assert_cmphex(size_of(&f, BAR0), ==, 0xfffff000);
         g_assert_cmphex(size_of(&f, BAR0 + 4), ==, 0xffffffe1);

@@ -16,7 +16,7 @@ static const PCIDeviceType type = {
     .base = { .name = "dev", .kind = &pci_device_kind, .size = sizeof(PCIDevice) },
     .caps = LIST(caps),
 };
-/* More than fits in config space. */
+/* Capabilities that do not fit in config space. */
 static const PCICapDesc big_caps[] = {
     PCI_CAP_VENDOR(100, "a"),
     PCI_CAP_VENDOR(92, "b"),

@@ -379,8 +379,8 @@ static void test_interlock(void)
     fixture_fini(&f);
 }
 
-/* A held device stays when power is off, until the guest opens the interlock or the device is
- * removed by force. */
+/* A device whose interlock is engaged stays when power is off, until the guest opens the interlock
+ * or the device is removed by force. */
 static void test_interlocked_unplug(void)
 {
     for (unsigned force = 0; force < 2; force++) {
@@ -419,7 +419,7 @@ static void test_unplug(void)
     g_assert_cmpstr(job(d), ==, "accepted");
     clear(&f);
     command(&f, OFF);
-    g_assert_nonnull(device_find_id(f.m, "t0")); /* not from inside the access */
+    g_assert_nonnull(device_find_id(f.m, "t0")); /* not removed inside the access */
     settle();
     g_assert_null(device_find_id(f.m, "t0"));
     g_assert_cmphex(status(&f), ==, EXP_SLTSTA_CC | EXP_SLTSTA_PDC | EXP_SLTSTA_DLLSC);

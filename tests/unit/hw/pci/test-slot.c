@@ -19,7 +19,7 @@ static void test_unplug(gconstpointer opaque)
     c->say(&f, SAY_BLINK);
     g_assert_cmpstr(unplug_state(d), ==, "accepted");
     c->say(&f, SAY_OFF);
-    g_assert_true(slot_occupied(&f)); /* not from inside the access */
+    g_assert_true(slot_occupied(&f)); /* not removed inside the access */
     run_pending();
     g_assert_false(slot_occupied(&f));
     g_assert_cmpuint(failures, ==, 0);
@@ -123,7 +123,7 @@ static void test_incoming(gconstpointer opaque)
 }
 
 /* The guest powered the slot off without a request: the device stays, and a later request completes
- * at once. */
+ * immediately. */
 static void test_powered_off_already(gconstpointer opaque)
 {
     const Controller *c = opaque;
@@ -175,7 +175,7 @@ static void test_timeout_then_force(gconstpointer opaque)
     g_assert_cmpstr(unplug_state(d), ==, "timed-out");
     g_assert_cmpuint(failures, ==, 1);
     c->say(&f, SAY_CLEAR);
-    g_assert_true(pci_unplug_request(d, 0, NULL)); /* it never blinked: press the button again */
+    g_assert_true(pci_unplug_request(d, 0, NULL)); /* the guest never blinked: press again */
     g_assert_true(c->pressed(&f));
     g_assert_true(pci_unplug_force(d, NULL));
     g_assert_false(slot_occupied(&f));
@@ -199,7 +199,7 @@ static void test_cancel(gconstpointer opaque)
     run_pending();
     g_assert_true(slot_occupied(&f));
     c->say(&f, SAY_ON);
-    g_assert_true(pci_unplug_request(d, 0, NULL)); /* the same after a response of the guest */
+    g_assert_true(pci_unplug_request(d, 0, NULL)); /* also after a response of the guest */
     c->say(&f, SAY_BLINK);
     c->say(&f, SAY_CLEAR);
     g_assert_true(pci_unplug_cancel(d, NULL));
@@ -226,7 +226,7 @@ static void test_endless(gconstpointer opaque)
     jobs = unplug_requests(f.m);
     g_assert_true(g_str_has_prefix(jobs, d->dev.path));
     c->say(&f, SAY_BLINK);
-    c->say(&f, SAY_ON); /* rejected: reported by the path alone */
+    c->say(&f, SAY_ON); /* rejected: reported with the path only */
     g_assert_cmpuint(failures, ==, 1);
     fixture_fini(&f);
 }

@@ -349,7 +349,7 @@ static void test_nested(void)
     drv_finish(&f);
 }
 
-/* A device whose realization fails at once, and one that fails later. */
+/* A device whose realize() fails immediately, and one whose realize() fails later. */
 static void test_refused(void)
 {
     Fixture f;

@@ -317,7 +317,7 @@ static void test_rings(void)
         start(&f, &v, "drive=d0,packed=on,queue-size=16");
         drv_start(&v, features, 1);
         g_assert_cmphex(v.features, ==, features | F_BIT(VIRTIO_F_VERSION_1));
-        for (unsigned i = 0; i < 100; i++) { /* several times round, up to five at once */
+        for (unsigned i = 0; i < 100; i++) { /* several laps, up to five chains together */
             for (unsigned n = 0; n <= i % 5; n++) {
                 put_read(&v, 0);
             }

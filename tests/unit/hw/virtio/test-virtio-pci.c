@@ -201,7 +201,7 @@ static void check_pending(bool legacy)
     Drv v;
 
     start_pending(&f, &v, legacy);
-    give_vector(&v, 0, 1); /* the same one */
+    give_vector(&v, 0, 1); /* no change */
     g_assert_cmphex(pending(&v), ==, 7);
     give_vector(&v, 0, 4);
     g_assert_cmphex(pending(&v), ==, 5);
@@ -212,7 +212,7 @@ static void check_pending(bool legacy)
     g_assert_cmphex(pending(&v), ==, 4);
     give_vector(&v, 2, VIRTIO_MSI_NO_VECTOR);
     g_assert_cmphex(pending(&v), ==, 4);
-    give_config_vector(&v, 99); /* it does not exist: so the queue has none */
+    give_config_vector(&v, 99); /* it does not exist: the queue has no vector */
     g_assert_cmphex(pending(&v), ==, 0);
     mask_vectors(&v, false);
     for (unsigned n = 0; n <= QUEUES; n++) {
@@ -539,7 +539,7 @@ static void test_resets_in_flight(void)
     }
     drv_start(&v, 0, QUEUES);
     offer_many(&v, 40);
-    device_unplug(&v.d->dev); /* and the last type: during I/O */
+    device_unplug(&v.d->dev); /* during I/O as well */
     drv_finish(&f);
 }
 
