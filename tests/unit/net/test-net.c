@@ -366,7 +366,8 @@ static struct sockaddr_in reserve_port(int *fd)
     return at;
 }
 
-/* A stream server starts without a peer, gets one, and loses it. The state shows each step. */
+/* A stream server starts without a peer, accepts a peer, and loses it. The state shows each step.
+ */
 static void test_stream_states(void)
 {
     Machine *m = machine();
@@ -747,7 +748,7 @@ static int bind_peer(const char *path)
     return fd;
 }
 
-/* An empty datagram, or an empty frame of a stream, is ignored and ends nothing. */
+/* An empty datagram, or an empty frame of a stream, is ignored and does not end the connection. */
 static void test_empty(void)
 {
     static const uint8_t frame[60] = { 1, 2, 3 };
