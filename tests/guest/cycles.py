@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Repeated plugging and unplugging on eight ports at once, under load."""
+"""Repeated plugging and unplugging on eight ports simultaneously, under load."""
 
 import tempfile
 import time
@@ -16,7 +16,7 @@ HOLES = 80              # additional KiB in total, for heap fragmentation, most 
 
 
 def turn(machine: SlotMachine, number: int, server: HTTPServer) -> int:
-    """Run one cycle on every port at once: plug, use, and unplug the device while the guest uses
+    """Run one cycle on all ports together: plug, use, and unplug the device while the guest uses
     it. Disks and network adapters alternate. Returns the number of operations the guest completed.
     """
     names = {bus: f"{('disk', 'nic')[(at + number) % 2]}.{number}.{bus}"

@@ -274,7 +274,8 @@ def hotplug_firmware(subject: Subject) -> None:
 @test
 def hotplug_own_eject(subject: Subject) -> None:
     """A slot that the guest powers off and on itself keeps its disk, because the device stays in
-    the slot. An unplug request while the slot is powered off completes at once."""
+    the slot. An unplug request while the slot is powered off completes
+    immediately."""
     with tempfile.TemporaryDirectory() as scratch:
         with slot_machine(subject, scratch, ["rp0"], []) as machine:
             power = f"/sys/bus/pci/slots/{SLOT_OF['rp0']}/power"

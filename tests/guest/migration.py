@@ -167,7 +167,7 @@ class Pair:
 
 
 def refused_while_moving(qmp: Qmp, name: str) -> None:
-    """Plugging and unplugging are rejected with one sentence each while a migration runs."""
+    """Plugging and unplugging are rejected with one message each while a migration runs."""
     for command, arguments_ in (
             ("device_add", {"driver": "virtio-rng-pci", "id": "r", "bus": "rp1"}),
             ("device_del", {"id": name}), ("unplug-request", {"id": name}),

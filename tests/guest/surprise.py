@@ -36,7 +36,7 @@ def check_sane(log: str) -> None:
 
 
 def pull(machine: SlotMachine, places: dict[str, str]) -> None:
-    """Remove all devices at once and check the guest's reaction. The disks are idle, because Linux
+    """Remove all devices together and check the guest's reaction. The disks are idle, because Linux
     waits forever for a request that was in flight. One disk is open."""
     disks = [name for name in places.values() if name.startswith("disk")]
     for name in disks:
