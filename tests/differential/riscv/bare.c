@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The bare-metal side: M-mode from reset, 16550 UART, power-off through the test device. With
+ * The bare-metal variant: M-mode from reset, 16550 UART, power-off through the test device. With
  * PAGED, the program runs in U-mode on Sv39 tables. These are an identity mapping except for the
  * two pages of the scratch memory, which are mapped elsewhere in reverse order.
  */

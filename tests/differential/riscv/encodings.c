@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Run every instruction word of a list separately, legal or not, in M, S or U mode, and report its
- * effect on the registers and on memory, or its trap. The word, and each address to which it may
- * jump, is surrounded by c.ebreak. The registers point to memory that is filled with it, too.
+ * effect on the registers and on memory, or its trap. c.ebreak surrounds the word and each address
+ * to which it may jump, and fills the memory that the registers point to.
  */
 #include "encodings.h"
 #include "runtime.h"

@@ -65,12 +65,13 @@ def lines_of(command):
 
 
 def start(command, machine, program):
-    """The lines that a bare-metal program prints on an emulator, and a description of a failure."""
+    """Return the lines that a bare-metal program prints on an emulator, and a description of a
+    failure."""
     return lines_of(command.split() + machine.split() + [program])
 
 
 def first_difference(a, b):
-    """The index of the first line that differs or is missing, or None."""
+    """Return the index of the first line that differs or is missing, or None."""
     for i in range(max(len(a), len(b))):
         if i >= len(a) or i >= len(b) or a[i] != b[i]:
             return i
@@ -78,7 +79,8 @@ def first_difference(a, b):
 
 
 def missing(commands):
-    """The first missing command of (command, package that provides it), as a sentence, or None."""
+    """Return a message about the first missing command of (command, package that provides it), or
+    None."""
     for command, provider in commands + [(CROSS + "gcc", "Debian package gcc-riscv64-linux-gnu"),
                                          (CROSS + "ld", "Debian package binutils-riscv64-linux-gnu")]:
         if not shutil.which(command):
@@ -87,7 +89,7 @@ def missing(commands):
 
 
 def add_options(parser):
-    """The options of both tests."""
+    """Add the options of both tests."""
     default = os.path.join(ROOT, "build", "backplane-system-riscv64")
     parser.add_argument("--seed", default="1", metavar="S", help="any text (default %(default)s)")
     parser.add_argument("--emulator", default=os.environ.get("BACKPLANE_SYSTEM", default),
