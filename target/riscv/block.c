@@ -53,7 +53,8 @@ static bool block_fits(int64_t v)
     return v == (int32_t)v;
 }
 
-/* Fuse addi or addiw into the preceding lui or auipc with the same register. Return true if done.
+/* Fuse addi into the preceding lui or auipc, or addiw into lui, if the registers are the same.
+ * Return true if done.
  */
 static bool fuse_address(Builder *b, const Insn *i)
 {
@@ -159,8 +160,8 @@ static void emit_csr(Builder *b, const Insn *i)
     b->done = true;
 }
 
-/* Emit an instruction that can change the state of the hart as a whole. It ends the block; its
- * handler continues with the block at the next address. */
+/* Emit an instruction after which privilege, translation or code may differ. It ends the block; its
+ * handler looks up the next block. */
 static void emit_system(Builder *b, const Insn *i)
 {
     Op *op = block_emit(b, i->op);
