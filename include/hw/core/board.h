@@ -31,7 +31,7 @@ typedef struct BoardType {
      * The description is resolved. False with an error: machine_clear() undoes what was created. */
     bool (*build)(Machine *m, const PlanMachine *plan, GError **err);
     /* Load firmware and kernel and create the device tree. All devices of the description are
-     * plugged. With boot->remember RAM is not written. False with an error. */
+     * plugged. RAM is not written if a stream provides it (see BoardBoot). False with an error. */
     bool (*boot)(Machine *m, const BoardBoot *boot, GError **err);
     /* Path of the firmware that is loaded without -bios; static text. NULL with an error if the
      * host has none. The entry is NULL if the board boots nothing. */

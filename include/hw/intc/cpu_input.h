@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The interrupt inputs of a RISC-V hart, as interrupt controllers drive them: bit numbers of the
- * mip register (Privileged Architecture 3.1.9).
+ * The interrupt inputs of a RISC-V hart for interrupt controllers: bit numbers of the mip register
+ * (Privileged Architecture 3.1.9).
  */
 #ifndef HW_INTC_CPU_INPUT_H
 #define HW_INTC_CPU_INPUT_H
@@ -10,7 +10,7 @@
 
 enum { INPUT_SSIP = 1, INPUT_MSIP = 3, INPUT_MTIP = 7, INPUT_SEIP = 9, INPUT_MEIP = 11 };
 
-/* Drive one input of hart n; a hart that the machine does not have is ignored. */
+/* Drive one input of hart n. No effect if the machine has no such hart. */
 static inline void cpu_drive(const Machine *m, unsigned n, unsigned input, bool level)
 {
     Cpu *cpu = n < m->cpus->len ? g_ptr_array_index(m->cpus, n) : NULL;

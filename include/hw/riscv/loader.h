@@ -21,7 +21,7 @@ typedef struct LoadRam {
 typedef struct LoadList LoadList; /* the recorded pieces */
 /* Return an empty list; freed by load_list_free(). */
 LoadList *load_list_new(LoadRam ram);
-/* From now on record pieces without writing them to RAM, which a stream contains. */
+/* Record all further pieces without writing them to RAM, because a stream provides RAM. */
 void load_list_only_remember(LoadList *l);
 /* Remove each piece from the list, and close its file. */
 void load_list_clear(LoadList *l);
@@ -39,8 +39,8 @@ typedef struct LoadedImage {
 
 /* Load a kernel or firmware. Accepted: ELF64 for RISC-V (segments at their physical addresses), for
  * a kernel a Linux Image (at RAM base + text_offset, moved up to a multiple of 2 MiB above
- * `floor`), anything else as raw bytes at `floor`. Everything must lie in [floor, limit), which ELF
- * may extend down to the base of RAM. Return true with *out set; or false with @err set to a
+ * `floor`), and any other file as raw bytes at `floor`. The image must be in [floor, limit); an ELF
+ * file may also use the RAM below `floor`. Return true with *out set; or false with @err set to a
  * message with the image, its size and the limit. */
 bool load_image(LoadList *l, BootRole role, const BootImage *image, uint64_t floor, uint64_t limit,
                 LoadedImage *out, GError **err);

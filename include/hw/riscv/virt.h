@@ -2,8 +2,8 @@
 /*
  * The `virt` board: its memory map, its options and its device tree.
  *
- * The map, the node names and the properties are those of QEMU's `virt`, so that firmware and
- * test programs built for it run unchanged; docs/ lists the differences.
+ * The map, the node names and the properties are those of QEMU's `virt`, so that firmware and test
+ * programs for that machine run unchanged. docs/ lists the differences.
  */
 #ifndef HW_RISCV_VIRT_H
 #define HW_RISCV_VIRT_H
@@ -62,15 +62,16 @@ typedef struct VirtConfig {
     bool aclint;
     unsigned harts;
     uint64_t ram_size;
-    uint8_t roots[VIRT_MAX_ROOTS]; /* numbers of extra PCI roots, rising */
+    uint8_t roots[VIRT_MAX_ROOTS]; /* numbers of extra PCI roots, ascending */
     unsigned n_roots;
 } VirtConfig;
 
-/* Start of the 64-bit PCI window: above RAM, aligned to its own size. */
+/* Return the start of the 64-bit PCI window, which is above RAM and aligned to its size. */
 uint64_t virt_mmio64_base(const VirtConfig *c);
 
-/* The device tree of a board, without what booting adds; a blob with at least `room` bytes of
- * free space, g_free. fdt_props of each Cpu is called; `cpus` may be longer than c->harts. */
+/* Return the device tree of a board without the properties that booting adds, as a blob with at
+ * least `room` bytes of free space. The caller frees it with g_free(). fdt_props() of each Cpu is
+ * called; `cpus` may be longer than c->harts. */
 void *virt_fdt_build(const VirtConfig *c, GPtrArray *cpus, size_t room);
 
 typedef struct VirtFdtBoot {
@@ -85,7 +86,7 @@ bool virt_fdt_set_boot(void *fdt, const VirtFdtBoot *boot, GError **err);
  * @err set if it is malformed. */
 void *virt_fdt_load(const BootImage *image, size_t room, GError **err);
 
-/* The board's own structure (Machine.board). */
+/* The structure of the board (Machine.board). */
 typedef struct Virt {
     Board board;
     VirtConfig config;
@@ -93,7 +94,7 @@ typedef struct Virt {
     RamBlock *ram, *rom;
     MemRegion ram_region, rom_region;
     LoadList *loads;
-    Device *irqchip; /* the controller that wired interrupts enter */
+    Device *irqchip; /* the controller for wired interrupts */
     Device *pci_host, *rtc;
     uint8_t boot_rom[VIRT_BOOT_ROM_SIZE]; /* content of rom after a reset, once booted is true */
     bool booted;

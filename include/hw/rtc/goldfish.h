@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Setting the real-time clock from the command line.
+ * Configuration of the real-time clock from the command line.
  */
 #ifndef HW_RTC_GOLDFISH_H
 #define HW_RTC_GOLDFISH_H

@@ -89,7 +89,7 @@ extern const VmState virtio_pci_state;
                   "offer the reset of single queues"),                                             \
         PROP_BOOL(VirtioPCI, any_layout, "any_layout", true, "accept any layout of requests")
 
-/* One type. s is the suffix of its name; arguments behind vec_ are further members of the
+/* One type. s is the suffix of its name; arguments after vec_ are further members of the
  * PCIDeviceType. */
 #define VIRTIO_PCI_TYPE_(n, s, nick, T, text, class_, props_, state, klass, iface_, slots_, init_, \
                          exit_, vec_, ...)                                                         \
@@ -124,8 +124,8 @@ extern const VmState virtio_pci_state;
     }
 
 /* Define the three types of a device: sym_any, sym_transitional and sym_modern. The first has the
- * alias virtio-X. A line VIRTIO_DEVICE_TYPES(sym) behind this enters them in the table of types.
- * Arguments behind the PlanCount of vectors are further members of the PCIDeviceType. */
+ * alias virtio-X. A line VIRTIO_DEVICE_TYPES(sym) after it adds them to the table of types.
+ * Arguments after the PlanCount of vectors are further members of the PCIDeviceType. */
 #define VIRTIO_PCI_TYPES(sym, n, T, text, class_, props_, state, klass, ...)                       \
     static const VirtioPCIType sym##_any = VIRTIO_PCI_TYPE_(                                       \
         n, "", "virtio-" n, T, text, class_, props_, state, klass, VIRTIO_IFACE_BY_PLACE,          \
