@@ -39,7 +39,7 @@ static bool virtio_serial_is_multiport(const VirtioSerial *s)
     return virtio_has(&s->vpci.virtio, VIRTIO_CONSOLE_F_MULTIPORT);
 }
 
-/* The receive queue of a port; the transmit queue follows it. Port 0 has the pair in front of the
+/* The receive queue of a port; the transmit queue follows it. Port 0 has the pair before the
  * control queues (5.3.2). */
 static unsigned virtio_serial_queue_of(const VirtioSerialPort *p)
 {

@@ -4,7 +4,7 @@
  *
  * Queue 2n receives and queue 2n + 1 transmits for pair n. The last queue is the control queue.
  * Back ends without offloads get finished frames: net/ computes checksums and cuts segments. The
- * features that the device offers therefore depend on its properties alone, not on its back end.
+ * features that the device offers therefore depend only on its properties, not on its back end.
  */
 #include <linux/virtio_ids.h>
 #include <string.h>
@@ -175,7 +175,7 @@ static bool virtio_net_deliver(VirtioNet *n, VirtQueue *vq, const struct iovec *
 }
 
 /* Return whether the device receives a frame now. Frames shorter than an Ethernet header are
- * accepted, because tests and tools send them; the filter reads zeroes behind their end. */
+ * accepted, because tests and tools send them; the filter reads zeroes after their end. */
 static bool virtio_net_accepts_frame(VirtioNet *n, const uint8_t *head, size_t len)
 {
     return virtq_ready(virtio_queue(&n->vpci.virtio, 0)) && len > 0 && len <= NET_MAX_FRAME &&

@@ -46,7 +46,7 @@ VirtqBuf *virtq_next(VirtQueue *vq)
     return NULL;
 }
 
-/* Run the waiting queues, beginning behind the queue that had the last turn. */
+/* Run the waiting queues, starting after the queue that had the last turn. */
 static void turn_run(void *opaque)
 {
     VirtioDevice *v = opaque;
@@ -73,7 +73,7 @@ static void turn_run(void *opaque)
     }
 }
 
-/* The queue is handled now, unless it already waits for a turn, the machine is stopped, or the
+/* Process the queue now, unless it already waits for a turn, the machine is stopped, or the
  * notification is caused by another device (DMA or a message that the guest directs here). In the
  * last case one access could otherwise start as many turns as the device has queues. */
 void virtq_kick(VirtQueue *vq)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The virtio PCI transport (virtio 1.2, 4.1): life of the function, its capabilities, DMA and
- * interrupts. The register files are in virtio_pci_modern.c and virtio_pci_legacy.c.
+ * The virtio PCI transport (virtio 1.2, 4.1): creation and removal of the function, its
+ * capabilities, DMA and interrupts. The register files are in virtio_pci_modern.c and
+ * virtio_pci_legacy.c.
  */
 #include "hw/virtio/virtio_pci.h"
 
