@@ -216,8 +216,8 @@ struct PCIDeviceType {
  * With MSI-X or MSI enabled, a rising level sends the message of vector @n (MSI: @n modulo the
  * number of messages granted), or sets its pending bit if the vector is masked. A falling level
  * clears the pending bit; with MSI only if no other source that shares the message asserts.
- * Otherwise the OR of the levels of all sources drives the INTx pin, unless Interrupt Disable is
- * set (PCI 6.2.2, 6.8).
+ * With neither enabled, the OR of the levels of all sources drives the INTx pin, unless Interrupt
+ * Disable is set (PCI 6.2.2, 6.8).
  */
 void pci_irq_set(PCIDevice *d, unsigned n, bool level);
 

@@ -13,7 +13,9 @@
  * @options: base=utc, base=localtime or base=YYYY-MM-DD[Thh:mm:ss] sets the current time;
  * clock=host, rt or vm selects the clock (vm stops while the guest is stopped)
  *
- * Machine lock. Return: false, with @err naming the option, if a value is invalid.
+ * Requires the machine lock.
+ *
+ * Return: false with an error that names the option if a value is invalid.
  */
 bool goldfish_set(Device *dev, const char *options, GError **err);
 
