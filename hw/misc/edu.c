@@ -3,7 +3,7 @@
  * edu: a device for courses on PCI drivers: identification, liveness check,
  * factorial, raised interrupts and a DMA engine over a 4 KiB buffer (registers: docs/specs/edu.md).
  *
- * Computing a factorial takes FACTORIAL_NS of guest time, a DMA transfer DMA_NS.
+ * A factorial is complete after FACTORIAL_NS of guest time, a DMA transfer after DMA_NS.
  */
 #include <string.h>
 
