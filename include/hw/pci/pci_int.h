@@ -180,7 +180,7 @@ static inline bool pci_in_d0(const PCIDevice *d)
 /* --- registers.c --- */
 /* Return the registers of an instance with default properties as Markdown, or NULL with an error.
  * The caller frees the text with g_free(). */
-char *pci_type_registers(const DeviceType *type, GError **err);
+char *pci_type_registers(const DeviceType *base, GError **err);
 
 /* --- device.c --- */
 /* Apply the PCI_EFFECT_* of one access, each once. */

@@ -21,14 +21,14 @@
 
 enum { SIZE = 1 << 20 };
 
-/* Calls of fdatasync() by this process. The program's own definition has precedence over the C
- * library's. */
+/* Calls of fdatasync() by this process. The definition of the program has precedence over the C
+ * library. The parameter has the name of <unistd.h>. */
 static int synced;
 
-int fdatasync(int fd)
+int fdatasync(int __fildes)
 {
     __atomic_fetch_add(&synced, 1, __ATOMIC_RELAXED);
-    return (int)syscall(SYS_fdatasync, fd);
+    return (int)syscall(SYS_fdatasync, __fildes);
 }
 
 typedef struct Fixture {

@@ -181,8 +181,8 @@ static void test_lanes(void)
 
     b->nic = (NetNic){ .receive = lanes_receive, .lane = lanes_lane, .opaque = &c };
     for (unsigned i = 0; i < ROUNDS; i++) {
-        for (uint8_t lane = 0; lane <= NET_LANES; lane++) {
-            send_lane(na, lane, i);
+        for (unsigned lane = 0; lane <= NET_LANES; lane++) {
+            send_lane(na, (uint8_t)lane, i);
         }
     }
     for (unsigned lane = 0; lane < NET_LANES; lane++) {
