@@ -246,15 +246,20 @@ bool net_nic_add(Machine *m, NetNic *nic, const char *netdev, const char *id, GE
 
 void net_nic_remove(Machine *m, NetNic *nic)
 {
+    NetSet *set = m->netdevs;
+
     if (!nic->name) {
         return;
     }
     if (nic->peer) {
         netdev_detach(nic->peer);
     }
-    g_ptr_array_remove(net_set(m)->nics, nic);
+    g_ptr_array_remove(set->nics, nic);
     g_clear_pointer(&nic->name, g_free);
     nic->peer = NULL;
+    if (set->nics->len + set->netdevs->len + g_hash_table_size(set->announcing) == 0) {
+        netdev_free_all(m); /* a machine without devices owns no memory of this file */
+    }
 }
 
 bool net_nic_link(const NetNic *nic)
