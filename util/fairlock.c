@@ -4,8 +4,8 @@
  *
  * A thread that finds the lock taken increments `waiters` and then reads `held` again. A thread
  * that releases the lock clears `held` and then reads `waiters` again. All four accesses are
- * sequentially consistent, so that at least one of the two threads observes the other and no
- * request is lost.
+ * sequentially consistent, including the read of a compare-and-exchange that fails, so that at
+ * least one of the two threads observes the other and no request is lost.
  */
 #include "util/fairlock.h"
 
@@ -34,7 +34,7 @@ static bool fair_lock_take_free(FairLock *l)
     int free = 0;
 
     return __atomic_compare_exchange_n(&l->held, &free, 1, false, __ATOMIC_SEQ_CST,
-                                       __ATOMIC_RELAXED);
+                                       __ATOMIC_SEQ_CST);
 }
 
 bool fair_lock_trylock(FairLock *l)

@@ -22,7 +22,7 @@
 enum { SIZE = 1 << 20 };
 
 /* Calls of fdatasync() by this process. The definition of the program has precedence over the C
- * library. The parameter has the name of <unistd.h>. */
+ * library. The parameter has the name that the C library declares. */
 static int synced;
 
 int fdatasync(int __fildes)
