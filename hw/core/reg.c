@@ -32,15 +32,31 @@ static const RegDesc *reg_row_at(const RegFile *f, uint64_t offset)
     return lo < f->n ? &f->regs[lo] : NULL;
 }
 
+/* Read a member. A memcpy() of a constant length is one load; of a variable length, a call. */
 static uint64_t reg_field_get(const RegDesc *r, const void *dev)
 {
+    const uint8_t *p = (const uint8_t *)dev + r->field;
     uint64_t v = 0;
 
     if (r->field == REG_NO_FIELD) {
         return r->reset;
     }
-    memcpy(&v, (const uint8_t *)dev + r->field, r->width);
-    return v;
+    switch (r->width) {
+    case 4:
+        memcpy(&v, p, 4);
+        return v;
+    case 8:
+        memcpy(&v, p, 8);
+        return v;
+    default:
+        memcpy(&v, p, r->width);
+        return v;
+    }
+}
+
+static uint64_t reg_row_get(const RegDesc *r, void *dev)
+{
+    return r->read ? r->read(dev, r) : reg_field_get(r, dev);
 }
 
 static void reg_field_set(const RegDesc *r, void *dev, uint64_t v)
@@ -78,19 +94,30 @@ static RegPart reg_part(const RegDesc *r, uint64_t offset, unsigned size)
     for (const RegDesc *r = reg_row_at(f, offset), *end_ = (f)->regs + (f)->n;                     \
          r && r < end_ && r->offset < (offset) + (size); r++)
 
-uint64_t reg_read(const RegFile *f, void *dev, uint64_t offset, unsigned size)
+static uint64_t reg_read_parts(const RegFile *f, void *dev, uint64_t offset, unsigned size)
 {
-    const RegDesc *first = NULL;
     uint64_t value = 0;
 
     FOR_ROWS(r, f, offset, size)
     {
         RegPart p = reg_part(r, offset, size);
-        uint64_t v = r->read ? r->read(dev, r) : reg_field_get(r, dev);
 
-        value |= (v >> p.reg_shift & p.mask) << p.access_shift;
-        first = first ? first : r;
+        value |= (reg_row_get(r, dev) >> p.reg_shift & p.mask) << p.access_shift;
     }
+    return value;
+}
+
+uint64_t reg_read(const RegFile *f, void *dev, uint64_t offset, unsigned size)
+{
+    const RegDesc *first = reg_row_at(f, offset);
+    bool whole = first && first->offset == offset && first->width == size;
+    uint64_t value;
+
+    if (first && first->offset >= offset + size) {
+        first = NULL;
+    }
+    value = whole ? reg_row_get(first, dev) & reg_mask_bytes(size)
+                  : reg_read_parts(f, dev, offset, size);
     trace(TRACE_REG_READ, "%s 0x%" PRIx64 " (%s), %u bytes -> 0x%" PRIx64, f->name, offset,
           first ? first->name : "no register", size, value);
     if (!first) {
