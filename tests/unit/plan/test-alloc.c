@@ -577,7 +577,8 @@ static void run_history(const unsigned *history, unsigned depth)
     }
 }
 
-/* All histories of two devices up to 6 steps: 8^6. */
+/* All histories of two devices up to 6 steps, except those that differ only in the names of the
+ * devices: 8^6 / 2. */
 static void test_histories(void)
 {
     unsigned history[6], depth = 6;
@@ -586,7 +587,9 @@ static void test_histories(void)
         for (unsigned i = 0; i < depth; i++) {
             history[i] = n >> 3 * i & 7;
         }
-        run_history(history, depth);
+        if (history[0] < 4) {
+            run_history(history, depth);
+        }
     }
 }
 
