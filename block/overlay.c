@@ -270,7 +270,7 @@ static int overlay_punch_hole(const BlockOverlay *s, uint64_t at, uint64_t len)
         return 0;
     }
     for (uint64_t done = 0; done < len && result == 0; done += s->cluster) {
-        result = overlay_file_write(s->fd, zeroes, s->cluster, at + done);
+        result = overlay_file_write(s->fd, zeroes, MIN(s->cluster, len - done), at + done);
     }
     return result;
 }
