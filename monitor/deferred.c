@@ -19,6 +19,26 @@ struct QmpDeferred {
     bool human; /* a line of the human monitor, whose response is text */
 };
 
+void monitor_command_begin(MonitorSet *set, Monitor *mon, unsigned generation, bool human)
+{
+    set->current = mon;
+    set->generation = generation;
+    set->human = human;
+    set->begun = NULL;
+}
+
+QmpDeferred *monitor_command_end(MonitorSet *set)
+{
+    QmpDeferred *d = set->begun;
+
+    set->current = NULL;
+    set->human = false;
+    set->begun = NULL;
+    return d;
+}
+
+/* The session thread may detect at any time that the client has disconnected. A later client does
+ * not wait for the command. */
 QmpDeferred *qmp_defer(Machine *m)
 {
     MonitorSet *set = m->monitors;
@@ -30,12 +50,15 @@ QmpDeferred *qmp_defer(Machine *m)
     d = g_new0(QmpDeferred, 1);
     d->set = set;
     d->monitor = set->current;
-    d->generation = __atomic_load_n(&d->monitor->generation, __ATOMIC_RELAXED);
+    d->generation = set->generation;
     d->human = set->human;
     g_mutex_lock(&d->monitor->lock);
-    d->monitor->deferred = d;
+    if (d->generation == __atomic_load_n(&d->monitor->generation, __ATOMIC_RELAXED)) {
+        d->monitor->deferred = d;
+    }
     g_mutex_unlock(&d->monitor->lock);
     g_ptr_array_add(set->deferred, d);
+    set->begun = d;
     return d;
 }
 
@@ -79,7 +102,7 @@ static void deferred_answer(QmpDeferred *d, struct json_object *result, GError *
         }
         result = json_object_new_string(text);
     }
-    monitor_emit(d->monitor, qmp_response(result, err, d->has_id, d->id));
+    monitor_emit_to(d->monitor, d->generation, qmp_response(result, err, d->has_id, d->id));
 }
 
 void qmp_deferred_finish(QmpDeferred *d, struct json_object *result, GError *err)

@@ -57,7 +57,9 @@ typedef struct MonitorLate {
 typedef struct MonitorSet {
     GPtrArray *all;      /* Monitor* */
     Monitor *current;    /* the session whose request the main loop executes */
+    unsigned generation; /* of the connection that sent that request */
     bool human;          /* that request is a line of the human monitor */
+    QmpDeferred *begun;  /* the response to that request was deferred; NULL: not */
     GPtrArray *deferred; /* QmpDeferred*: all commands without a response yet */
     GHashTable *held;    /* running intervals (events.c); NULL until the first */
     GHashTable *fds;     /* name -> descriptor + 1, from getfd; NULL until the first */
@@ -69,13 +71,22 @@ typedef struct MonitorSet {
 
 /* Send one message, which is consumed. Any thread. */
 void monitor_emit(Monitor *mon, struct json_object *o);
+/* Send one message, which is consumed, unless the client of the connection @generation has
+ * disconnected. Any thread. */
+void monitor_emit_to(Monitor *mon, unsigned generation, struct json_object *o);
 /* Send an event, which is consumed. If the client does not read its output, only the last event of
  * each subject is stored. Any thread. */
 void monitor_emit_event(Monitor *mon, const char *subject, struct json_object *event);
-/* Execute a request. Return the response, owned by the caller; NULL if the command deferred it.
- * Reads and updates the state of the handshake in @mon. @in_thread: the request is out of band and
- * is executed without the machine lock; otherwise main loop, machine lock. */
-struct json_object *qmp_answer(Monitor *mon, struct json_object *request, bool in_thread);
+/* Execute a request of the connection @generation. Return the response, owned by the caller; NULL
+ * if the command deferred it. Reads and updates the state of the handshake in @mon. @in_thread: the
+ * request is out of band and is executed without the machine lock; otherwise main loop, machine
+ * lock. */
+struct json_object *qmp_answer(Monitor *mon, struct json_object *request, unsigned generation,
+                               bool in_thread);
+/* Begin and end the execution of a request by the main loop. The latter returns the deferred
+ * command if the request deferred its response; NULL if not. Machine lock. */
+void monitor_command_begin(MonitorSet *set, Monitor *mon, unsigned generation, bool human);
+QmpDeferred *monitor_command_end(MonitorSet *set);
 /* Return {"return": result}, or the error response if @result is NULL; owned by the caller. The
  * response contains @id if @has_id. Consumes @result and @err, not @id. Any thread. */
 struct json_object *qmp_response(struct json_object *result, GError *err, bool has_id,

@@ -206,7 +206,8 @@ struct json_object *qmp_response(struct json_object *result, GError *err, bool h
     return response;
 }
 
-struct json_object *qmp_answer(Monitor *mon, struct json_object *request, bool in_thread)
+struct json_object *qmp_answer(Monitor *mon, struct json_object *request, unsigned generation,
+                               bool in_thread)
 {
     struct json_object *result = NULL;
     GError *err = NULL;
@@ -220,18 +221,17 @@ struct json_object *qmp_answer(Monitor *mon, struct json_object *request, bool i
             result = qmp_negotiate(mon, &r, &err);
         } else if (qmp_may_run(mon, &r, c, &err)) {
             MonitorSet *set = in_thread ? NULL : mon->machine->monitors;
+            QmpDeferred *deferred;
 
             if (set) {
-                set->current = mon;
+                monitor_command_begin(set, mon, generation, false);
             }
             trace(TRACE_QMP_COMMAND, "%s", r.name);
             result = qmp_call(mon->machine, c, r.args, &err);
-            if (set) {
-                set->current = NULL;
-            }
-            if (set && mon->deferred) {
+            deferred = set ? monitor_command_end(set) : NULL;
+            if (deferred) {
                 json_object_put(result); /* the {} of a command without a result */
-                monitor_deferred_set_id(mon->deferred, r.has_id, r.id);
+                monitor_deferred_set_id(deferred, r.has_id, r.id);
                 return NULL;
             }
         }

@@ -78,6 +78,20 @@ void monitor_emit(Monitor *mon, struct json_object *o)
     json_object_put(o);
 }
 
+void monitor_emit_to(Monitor *mon, unsigned generation, struct json_object *o)
+{
+    size_t len;
+    const char *text = message_text(mon, o, &len);
+
+    g_mutex_lock(&mon->lock);
+    if (generation == __atomic_load_n(&mon->generation, __ATOMIC_RELAXED)) {
+        append_locked(mon, text, len, true);
+        flush_locked(mon);
+    }
+    g_mutex_unlock(&mon->lock);
+    json_object_put(o);
+}
+
 /* --- events for a client that does not read --- */
 
 static void late_free(gpointer opaque)
@@ -175,19 +189,19 @@ static bool may_take(Monitor *mon)
 static gboolean in_main_loop(gpointer opaque);
 static void feed(Monitor *mon);
 
-static void run_request(Monitor *mon, struct json_object *request, bool in_thread)
+static unsigned session_generation(const Monitor *mon)
 {
-    unsigned generation = __atomic_load_n(&mon->generation, __ATOMIC_RELAXED);
-    struct json_object *response = qmp_answer(mon, request, in_thread);
+    return __atomic_load_n(&mon->generation, __ATOMIC_RELAXED);
+}
+
+static void run_request(Monitor *mon, struct json_object *request, unsigned generation,
+                        bool in_thread)
+{
+    struct json_object *response = qmp_answer(mon, request, generation, in_thread);
 
     json_object_put(request);
-    if (!response) {
-        return; /* qmp_deferred_finish() sends the response */
-    }
-    if (generation == __atomic_load_n(&mon->generation, __ATOMIC_RELAXED)) {
-        monitor_emit(mon, response);
-    } else {
-        json_object_put(response); /* the client that sent the request has disconnected */
+    if (response) { /* otherwise qmp_deferred_finish() sends it */
+        monitor_emit_to(mon, generation, response);
     }
 }
 
@@ -224,15 +238,17 @@ static gboolean in_main_loop(gpointer opaque)
     Monitor *mon = opaque;
     MonitorSet *set = mon->machine->monitors;
     struct json_object *request;
+    unsigned generation;
     GSource *source;
 
     g_mutex_lock(&mon->lock);
+    generation = session_generation(mon);
     request = mon->deferred ? NULL : g_queue_pop_head(&mon->queue);
     g_mutex_unlock(&mon->lock);
     if (!request) {
         return G_SOURCE_REMOVE; /* the client disconnected, or monitor_resume() calls again */
     }
-    run_request(mon, request, false);
+    run_request(mon, request, generation, false);
     source = g_idle_source_new();
     g_source_set_callback(source, more_input, mon, NULL);
     g_source_attach(source, set->context);
@@ -323,9 +339,9 @@ static void handle_message(Monitor *mon, const GString *text)
     if (!request && !g_str_has_prefix(text->str, "null")) {
         parse_error(mon, err->message);
     } else if (!is_threaded(mon)) {
-        run_request(mon, request, false);
+        run_request(mon, request, session_generation(mon), false);
     } else if (__atomic_load_n(&mon->oob, __ATOMIC_RELAXED) && qmp_is_oob(request)) {
-        run_request(mon, request, true);
+        run_request(mon, request, session_generation(mon), true);
     } else {
         enqueue(mon, request);
     }
@@ -418,12 +434,9 @@ static void session_run_line(Monitor *mon, const char *line)
     MonitorSet *set = mon->machine->monitors;
     g_autofree char *answer = NULL;
 
-    set->current = mon;
-    set->human = true;
+    monitor_command_begin(set, mon, session_generation(mon), true);
     answer = hmp_run(mon->machine, line);
-    set->current = NULL;
-    set->human = false;
-    if (!mon->deferred) {
+    if (!monitor_command_end(set)) {
         monitor_emit_human(mon, answer);
     }
 }
@@ -447,12 +460,12 @@ static size_t hmp_take(Monitor *mon, char byte)
 static void take_input(Monitor *mon)
 {
     while (mon->in_used < mon->in->len && may_take(mon)) {
-        unsigned generation = __atomic_load_n(&mon->generation, __ATOMIC_RELAXED);
+        unsigned generation = session_generation(mon);
         const char *at = (const char *)mon->in->data + mon->in_used;
         size_t used =
             mon->control ? qmp_take(mon, at, mon->in->len - mon->in_used) : hmp_take(mon, *at);
 
-        if (generation == __atomic_load_n(&mon->generation, __ATOMIC_RELAXED)) {
+        if (generation == session_generation(mon)) {
             mon->in_used += used;
         }
     }

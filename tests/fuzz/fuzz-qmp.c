@@ -53,7 +53,7 @@ static void answer(Monitor *mon, const char *text, size_t len)
     struct json_object *request = plan_json_read(text, len, "it", &limits, NULL), *response;
 
     if (harmless(request)) {
-        response = qmp_answer(mon, request, false);
+        response = qmp_answer(mon, request, 0, false);
         g_assert_true(json_object_object_get_ex(response, "return", NULL) !=
                       json_object_object_get_ex(response, "error", NULL));
         json_object_put(response);

@@ -2,11 +2,13 @@
 /*
  * Monitor sessions with clients that read slowly or not at all: no message is truncated or lost,
  * requests wait, memory is bounded, and the last event of each subject arrives. Also the hand-over
- * of a session to the session thread.
+ * of a session to the session thread, and clients that disconnect during a command.
  */
+#include <glib/gstdio.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "../../../monitor/internal.h"
@@ -254,6 +256,105 @@ static void test_hand_over(void)
     }
 }
 
+/* --- a client that disconnects while the main loop executes its command --- */
+
+typedef struct Departure {
+    Rig rig;
+    char *folder, *path;
+    bool before; /* the client is replaced before the command defers its response */
+    QmpDeferred *deferred;
+} Departure;
+
+static Departure *departure; /* of the running test: MonitorHost has no argument for it */
+
+static int departure_connect(const Departure *d)
+{
+    struct sockaddr_un to = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+    g_strlcpy(to.sun_path, d->path, sizeof(to.sun_path));
+    g_assert_cmpint(connect(fd, (struct sockaddr *)&to, sizeof(to)), ==, 0);
+    return fd;
+}
+
+/* Disconnect, and connect the next client. Each changes the number of the connection. */
+static void departure_replace_client(Departure *d)
+{
+    Monitor *mon = monitor(&d->rig);
+    unsigned generation = __atomic_load_n(&mon->generation, __ATOMIC_RELAXED);
+
+    close(d->rig.fd);
+    d->rig.fd = departure_connect(d);
+    WAIT_UNTIL (__atomic_load_n(&mon->generation, __ATOMIC_RELAXED) == generation + 2, 20) {
+    }
+}
+
+/* The command chardev-add, which defers its response. */
+static bool departure_add(Machine *m, const char *kind, struct json_object *o, GError **err)
+{
+    if (departure->before) {
+        departure_replace_client(departure);
+    }
+    departure->deferred = qmp_defer(m);
+    if (!departure->before) {
+        departure_replace_client(departure);
+    }
+    return false;
+}
+
+/* The next client receives its own responses only, and does not wait for the deferred command. */
+static void check_departure(bool before)
+{
+    static const char hello[] = "{'execute':'qmp_capabilities','arguments':{'enable':['oob']}}\n",
+                      add[] = "{'execute':'chardev-add','arguments':{'id':'x',"
+                              "'backend':{'type':'null','data':{}}}}\n",
+                      name[] = "{'execute':'query-name'}\n";
+    Departure d = { .before = before, .folder = g_dir_make_tmp("test-session-XXXXXX", NULL) };
+    g_autofree char *options = NULL;
+    Rig *r = &d.rig;
+
+    departure = &d;
+    d.path = g_build_filename(d.folder, "qmp", NULL);
+    options = g_strdup_printf("socket,id=q,path=%s,server=on,wait=off", d.path);
+    *r = (Rig){ .m = fixture_new(1), .got = g_string_new(NULL) };
+    r->host = (MonitorHost){ .name = "guest1", .host_add = departure_add };
+    r->m->host = &r->host;
+    g_assert_true(monitor_open(r->m, chardev_new(r->m, NULL, options, NULL), true, false, NULL));
+    r->fd = departure_connect(&d);
+    g_assert_cmpint(send(r->fd, hello, strlen(hello), 0), ==, (ssize_t)strlen(hello));
+    WAIT_UNTIL (__atomic_load_n(&monitor(r)->threaded, __ATOMIC_ACQUIRE), 20) {
+        turn();
+    }
+    g_assert_cmpint(send(r->fd, add, strlen(add), 0), ==, (ssize_t)strlen(add));
+    WAIT_UNTIL (d.deferred != NULL, 20) {
+        turn();
+    }
+    g_assert_cmpint(send(r->fd, hello, strlen(hello), 0), ==, (ssize_t)strlen(hello));
+    pull_until(r, "{\"return\":{}}\r\n");
+    g_string_truncate(r->got, 0);
+    g_assert_cmpint(send(r->fd, name, strlen(name), 0), ==, (ssize_t)strlen(name));
+    pull_until(r, "{\"return\":{\"name\":\"guest1\"}}\r\n");
+    qmp_deferred_finish(d.deferred, json_object_new_object(), NULL);
+    g_string_truncate(r->got, 0);
+    g_assert_cmpint(send(r->fd, name, strlen(name), 0), ==, (ssize_t)strlen(name));
+    pull_until(r, "\r\n");
+    g_assert_cmpstr(r->got->str, ==, "{\"return\":{\"name\":\"guest1\"}}\r\n");
+    rig_done(r);
+    g_rmdir(d.folder);
+    g_free(d.folder);
+    g_free(d.path);
+}
+
+static void test_departure_before(void)
+{
+    check_departure(true);
+}
+
+static void test_departure_after(void)
+{
+    check_departure(false);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -263,5 +364,7 @@ int main(int argc, char **argv)
     g_test_add_func("/session/late-events", test_late_events);
     g_test_add_func("/session/refused", test_refused);
     g_test_add_func("/session/hand-over", test_hand_over);
+    g_test_add_func("/session/departure-before", test_departure_before);
+    g_test_add_func("/session/departure-after", test_departure_after);
     return g_test_run();
 }
