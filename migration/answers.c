@@ -6,6 +6,10 @@
 
 #include "migration/internal.h"
 
+/* Reads of one call. A target that sends pieces of a list without end, which may be empty, does not
+ * block the main loop. The channel remains readable, so the caller is called again. */
+#define FILLS_MAX 32
+
 void answers_init(Answers *a)
 {
     a->used = 0;
@@ -83,6 +87,7 @@ static bool answers_complete(const Answers *a, Answer *out)
 
 int answers_next(Answers *a, Channel *ch, Answer *out, GError **err)
 {
+    unsigned fills = 0;
     int got;
 
     for (;;) {
@@ -91,7 +96,7 @@ int answers_next(Answers *a, Channel *ch, Answer *out, GError **err)
             a->used = 0;
         }
         if (!answers_complete(a, out)) {
-            got = answers_fill(a, ch, err);
+            got = fills++ < FILLS_MAX ? answers_fill(a, ch, err) : 0;
             if (got <= 0) {
                 return got;
             }

@@ -157,7 +157,7 @@ typedef struct Answer {
 void answers_init(Answers *a);
 void answers_clear(Answers *a);
 /* Read from the channel. Returns 1: an answer is in *out, whose data is valid until the next call;
- * 0: no complete answer has arrived; -1 with *err set. */
+ * 0: no complete answer was read; the channel may have more bytes; -1 with *err set. */
 int answers_next(Answers *a, Channel *ch, Answer *out, GError **err);
 
 /* incoming.c */

@@ -5,12 +5,13 @@
  */
 #include "fixture.h"
 
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 typedef struct Path {
     Answers answers;
     Channel *ch;
-    int peer;
+    int fd, peer;
 } Path;
 
 static void path_init(Path *p)
@@ -21,6 +22,7 @@ static void path_init(Path *p)
     g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), ==, 0);
     uri = g_strdup_printf("fd:%d", fds[0]);
     p->ch = channel_open_out(uri, NULL, NULL);
+    p->fd = fds[0]; /* owned by the channel */
     p->peer = fds[1];
     answers_init(&p->answers);
 }
@@ -106,6 +108,44 @@ static void test_endless_list(void)
     path_clear(&p);
 }
 
+/* Empty pieces do not add to the length of the list. One call reads a part of them only. */
+static void test_empty_pieces(void)
+{
+    static const uint8_t more[4] = { ANSWER_MORE >> 8, ANSWER_MORE & 0xff };
+    g_autofree uint8_t *flood = g_malloc(1 << 20);
+    int room = 1 << 20, left = 0, calls = 0, got;
+    ssize_t sent;
+    Answer a;
+    Path p;
+
+    path_init(&p);
+    setsockopt(p.peer, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+    for (size_t at = 0; at < 1 << 20; at += sizeof(more)) {
+        memcpy(flood + at, more, sizeof(more));
+    }
+    sent = send(p.peer, flood, 1 << 20, MSG_DONTWAIT);
+    g_assert_cmpint(sent, >, 160 << 10);
+    g_assert_cmpint(answers_next(&p.answers, p.ch, &a, NULL), ==, 0);
+    g_assert_cmpint(ioctl(p.fd, FIONREAD, &left), ==, 0);
+    g_assert_cmpint(left, >, 0);
+    g_assert_cmpint(left, <, sent);
+    for (; left > 0; calls++) {
+        g_assert_cmpint(answers_next(&p.answers, p.ch, &a, NULL), ==, 0);
+        g_assert_cmpint(ioctl(p.fd, FIONREAD, &left), ==, 0);
+    }
+    g_assert_cmpint(calls, <, 1000);
+    if (sent % 4) {
+        g_assert_cmpint(write(p.peer, more + sent % 4, 4 - sent % 4), ==, 4 - sent % 4);
+    }
+    put(&p, ANSWER_ACCEPT, "");
+    for (got = 0; got == 0;) {
+        got = answers_next(&p.answers, p.ch, &a, NULL);
+    }
+    g_assert_cmpint(got, ==, 1);
+    g_assert_cmphex(a.type, ==, ANSWER_ACCEPT);
+    path_clear(&p);
+}
+
 static void test_closed(void)
 {
     g_autoptr(GError) err = NULL;
@@ -128,6 +168,7 @@ int main(int argc, char **argv)
     g_test_add_func("/migration/answers/pieces", test_pieces);
     g_test_add_func("/migration/answers/list", test_list);
     g_test_add_func("/migration/answers/endless-list", test_endless_list);
+    g_test_add_func("/migration/answers/empty-pieces", test_empty_pieces);
     g_test_add_func("/migration/answers/closed", test_closed);
     return g_test_run();
 }
