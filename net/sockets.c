@@ -177,10 +177,26 @@ static void sock_start(NetSock *s, int fd)
     s->in = g_unix_fd_add(fd, G_IO_IN | G_IO_HUP, sock_on_readable, s);
 }
 
+/* Send the bytes that the socket accepts now. Returns their number. The caller may be a CPU thread:
+ * a watch would wake the main loop for each frame. Errors other than EAGAIN drop the frame; the
+ * reading side detects the end of the connection. */
+static size_t sock_send_now(NetSock *s, uint8_t head[4], const uint8_t *frame, size_t len)
+{
+    struct iovec iov[2] = { { head, 4 }, { (void *)frame, len } };
+    struct msghdr message = { .msg_iov = iov, .msg_iovlen = 2 };
+    ssize_t sent = sendmsg(s->fd, &message, MSG_NOSIGNAL);
+
+    if (sent < 0) {
+        return errno == EAGAIN || errno == EINTR ? 0 : 4 + len;
+    }
+    return (size_t)sent;
+}
+
 static bool sock_send(Netdev *n, const uint8_t *frame, size_t len)
 {
     NetSock *s = n->priv;
     uint8_t head[4] = { len >> 24, len >> 16, len >> 8, len };
+    size_t sent;
 
     if (s->fd < 0) {
         return true; /* no peer: the frame is lost */
@@ -193,8 +209,15 @@ static bool sock_send(Netdev *n, const uint8_t *frame, size_t len)
     if (s->tx->len > OUT_LIMIT) {
         return false;
     }
-    g_byte_array_append(s->tx, head, sizeof(head));
-    g_byte_array_append(s->tx, frame, len);
+    sent = s->tx->len ? 0 : sock_send_now(s, head, frame, len);
+    if (sent == sizeof(head) + len) {
+        return true;
+    }
+    if (sent < sizeof(head)) {
+        g_byte_array_append(s->tx, head + sent, (guint)(sizeof(head) - sent));
+        sent = sizeof(head);
+    }
+    g_byte_array_append(s->tx, frame + (sent - sizeof(head)), (guint)(len + sizeof(head) - sent));
     if (!s->out) {
         s->out = g_unix_fd_add(s->fd, G_IO_OUT, sock_on_writable, s);
     }

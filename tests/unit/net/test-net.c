@@ -228,6 +228,48 @@ static void test_stream(void)
     finish(m, a, na, b, nb);
 }
 
+/* A frame is sent at once, without the main loop. If the socket is full, the rest of the frame and
+ * later frames follow in order. */
+static void test_stream_now(void)
+{
+    enum { FRAMES = 400, LEN = 4000 };
+    Machine *m = machine();
+    Card *a = g_new(Card, 1);
+    g_autofree char *json = NULL;
+    g_autofree uint8_t *all = g_malloc(FRAMES * (LEN + 4)), *frame = g_malloc(LEN);
+    size_t got = 0, sent = 0;
+    int fds[2], room = 65536;
+    ssize_t n;
+    Netdev *na;
+
+    g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), ==, 0);
+    setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+    json = g_strdup_printf("{'type':'stream','id':'a','addr':{'type':'fd','str':'%d'}}", fds[0]);
+    na = make_with_card(m, json, a);
+    g_assert_cmpuint(send_bytes(na, frame, LEN), ==, LEN);
+    g_assert_cmpint(recv(fds[1], all, LEN + 5, MSG_DONTWAIT), ==, LEN + 4);
+    for (unsigned i = 0; i < FRAMES; i++) {
+        memset(frame, (int)i, LEN);
+        sent += send_bytes(na, frame, LEN);
+    }
+    g_assert_cmpuint(sent, >, 2 * 65536);
+    WAIT_UNTIL (got == sent / LEN * (LEN + 4), 20) {
+        g_main_context_iteration(NULL, FALSE);
+        while ((n = recv(fds[1], all + got, FRAMES * (LEN + 4) - got, MSG_DONTWAIT)) > 0) {
+            got += (size_t)n;
+        }
+    }
+    for (size_t i = 0; i < sent / LEN; i++) {
+        const uint8_t *p = all + i * (LEN + 4);
+
+        g_assert_cmpuint(p[2] << 8 | p[3], ==, LEN);
+        g_assert_cmpuint(p[4], ==, i & 0xff);
+        g_assert_cmpuint(p[LEN + 3], ==, i & 0xff);
+    }
+    close(fds[1]);
+    finish(m, a, na, NULL, NULL);
+}
+
 /* A peer that sends invalid lengths is disconnected; everything else continues. */
 static void test_stream_noise(void)
 {
@@ -838,6 +880,7 @@ int main(int argc, char **argv)
     g_test_add_func("/net/hub", test_hub);
     g_test_add_func("/net/lanes", test_lanes);
     g_test_add_func("/net/stream", test_stream);
+    g_test_add_func("/net/stream-now", test_stream_now);
     g_test_add_func("/net/stream-noise", test_stream_noise);
     g_test_add_func("/net/empty", test_empty);
     g_test_add_func("/net/reconnect", test_reconnect);
