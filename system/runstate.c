@@ -150,5 +150,4 @@ bool runstate_start(Session *s, GError **err)
         machine_set_state(s->m, RUN_RUNNING);
     }
     return true;
-    return true;
 }
