@@ -37,7 +37,7 @@ typedef struct Held {
 
 /* Return the subject of an event: its name and the object that it concerns; g_free. For a client
  * that does not read its output, only the last event of each subject is stored. */
-static char *subject_of(struct json_object *message)
+static char *event_subject(struct json_object *message)
 {
     static const char *const keys[] = { "qom-path",  "path",      "device", "id",
                                         "netdev-id", "node-name", NULL };
@@ -53,9 +53,9 @@ static char *subject_of(struct json_object *message)
 }
 
 /* Send the message, which is consumed, to all QMP clients that have completed the handshake. */
-static void send_all(MonitorSet *set, struct json_object *message)
+static void event_send_all(MonitorSet *set, struct json_object *message)
 {
-    g_autofree char *subject = subject_of(message);
+    g_autofree char *subject = event_subject(message);
 
     for (guint i = 0; i < set->all->len; i++) {
         Monitor *mon = set->all->pdata[i];
@@ -94,7 +94,7 @@ static struct json_object *event_object_json(const EventObject *object)
 }
 
 /* Return the QMP message of an event with the current time. A held event keeps this time. */
-static struct json_object *message(const Event *event)
+static struct json_object *event_message(const Event *event)
 {
     gint64 now = g_get_real_time();
     struct json_object *o = json_object_new_object(), *at = json_object_new_object();
@@ -111,7 +111,7 @@ static struct json_object *message(const Event *event)
 
 /* --- the limit --- */
 
-static const struct Limit *limit_of(const Event *event)
+static const struct Limit *event_find_limit(const Event *event)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(limits); i++) {
         const struct Limit *l = &limits[i];
@@ -123,7 +123,7 @@ static const struct Limit *limit_of(const Event *event)
     return NULL;
 }
 
-static void held_free(gpointer opaque)
+static void event_held_free(gpointer opaque)
 {
     Held *h = opaque;
 
@@ -134,12 +134,12 @@ static void held_free(gpointer opaque)
 }
 
 /* Start the timer of the interval. */
-static void rest(Held *h)
+static void event_start_timer(Held *h)
 {
     timer_arm_ns(&h->timer, h->limit->ms * 1000000ull);
 }
 
-static void interval_ended(void *opaque)
+static void event_interval_ended(void *opaque)
 {
     Held *h = opaque;
 
@@ -147,27 +147,28 @@ static void interval_ended(void *opaque)
         g_hash_table_remove(h->set->held, h->name);
         return;
     }
-    send_all(h->set, g_steal_pointer(&h->last));
+    event_send_all(h->set, g_steal_pointer(&h->last));
     h->left = 0;
-    rest(h);
+    event_start_timer(h);
 }
 
 /* Start an interval for the event and its key; @name is consumed. Under qtest the interval uses the
  * virtual clock, which the client steps. */
-static void start_interval(Machine *m, MonitorSet *set, const struct Limit *limit, char *name)
+static void event_start_interval(Machine *m, MonitorSet *set, const struct Limit *limit, char *name)
 {
     Held *h = g_new0(Held, 1);
 
     *h = (Held){ .set = set, .limit = limit, .name = name, .left = limit->burst - 1 };
     timer_setup_plain(&h->timer, m, m->qtest ? CLOCK_KIND_VIRTUAL : CLOCK_KIND_REALTIME,
-                      interval_ended, h);
+                      event_interval_ended, h);
     g_hash_table_insert(set->held, h->name, h);
-    rest(h);
+    event_start_timer(h);
 }
 
 /* Return false if the message may be sent immediately; the first one starts an interval. Return
  * true if the message is held, in place of an earlier one; @msg is consumed in this case. */
-static bool hold(Machine *m, const struct Limit *limit, const Event *event, struct json_object *msg)
+static bool event_hold(Machine *m, const struct Limit *limit, const Event *event,
+                       struct json_object *msg)
 {
     MonitorSet *set = m->monitors;
     const char *key = limit->key ? event_str(event, limit->key) : NULL;
@@ -175,11 +176,11 @@ static bool hold(Machine *m, const struct Limit *limit, const Event *event, stru
     Held *h;
 
     if (!set->held) {
-        set->held = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, held_free);
+        set->held = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, event_held_free);
     }
     h = g_hash_table_lookup(set->held, name);
     if (!h) {
-        start_interval(m, set, limit, g_steal_pointer(&name));
+        event_start_interval(m, set, limit, g_steal_pointer(&name));
         return false;
     }
     if (h->left > 0) {
@@ -193,14 +194,14 @@ static bool hold(Machine *m, const struct Limit *limit, const Event *event, stru
 
 void monitor_event(Machine *m, const Event *event)
 {
-    const struct Limit *limit = limit_of(event);
+    const struct Limit *limit = event_find_limit(event);
     struct json_object *msg;
 
     if (!m->monitors) {
         return;
     }
-    msg = message(event);
-    if (!limit || !hold(m, limit, event, msg)) {
-        send_all(m->monitors, msg);
+    msg = event_message(event);
+    if (!limit || !event_hold(m, limit, event, msg)) {
+        event_send_all(m->monitors, msg);
     }
 }

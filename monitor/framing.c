@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Framing of JSON messages (contract in framing.h).
+ * Framing of JSON messages (contract in framing_internal.h).
  */
-#include "framing.h"
+#include "framing_internal.h"
 
 #include <string.h>
 
@@ -23,7 +23,7 @@ void framer_clear(Framer *f)
 
 enum { WANT_VALUE, WANT_VALUE_OR_CLOSE, WANT_KEY, WANT_KEY_OR_CLOSE, WANT_COLON, WANT_COMMA };
 
-static void start_message(Framer *f)
+static void framer_start_message(Framer *f)
 {
     g_string_truncate(f->text, 0);
     f->depth = f->values = 0;
@@ -44,11 +44,11 @@ void framer_trim(Framer *f)
 
 void framer_reset(Framer *f)
 {
-    start_message(f);
+    framer_start_message(f);
     f->recovering = false;
 }
 
-static bool bad(Framer *f, const char *problem)
+static bool framer_fail(Framer *f, const char *problem)
 {
     f->problem = problem;
     return false;
@@ -58,7 +58,7 @@ static bool bad(Framer *f, const char *problem)
 
 /* Check the first byte of a UTF-8 sequence and set the range of the next byte (Unicode 15, table
  * 3-7). */
-static bool utf8_start(Framer *f, uint8_t c)
+static bool framer_utf8_start(Framer *f, uint8_t c)
 {
     f->utf8_min = 0x80;
     f->utf8_max = 0xbf;
@@ -76,16 +76,16 @@ static bool utf8_start(Framer *f, uint8_t c)
         f->utf8_min = c == 0xf0 ? 0x90 : 0x80;
         f->utf8_max = c == 0xf4 ? 0x8f : 0xbf;
     } else {
-        return bad(f, "a string has a byte that is no UTF-8");
+        return framer_fail(f, "a string has a byte that is no UTF-8");
     }
     return true;
 }
 
-static bool in_string(Framer *f, uint8_t c)
+static bool framer_in_string(Framer *f, uint8_t c)
 {
     if (f->utf8_left > 0) {
         if (c < f->utf8_min || c > f->utf8_max) {
-            return bad(f, "a string has a byte that is no UTF-8");
+            return framer_fail(f, "a string has a byte that is no UTF-8");
         }
         f->utf8_left--;
         f->utf8_min = 0x80;
@@ -93,7 +93,7 @@ static bool in_string(Framer *f, uint8_t c)
         return true;
     }
     if (c < 0x20) {
-        return bad(f, "a string has a control character");
+        return framer_fail(f, "a string has a control character");
     }
     if (f->escaped) {
         f->escaped = false;
@@ -103,12 +103,12 @@ static bool in_string(Framer *f, uint8_t c)
         f->quote = 0;
         f->want = f->want == WANT_COLON ? WANT_COLON : WANT_COMMA;
     }
-    return utf8_start(f, c);
+    return framer_utf8_start(f, c);
 }
 
 /* --- numbers and literals --- */
 
-static const char *skip_digits(const char *p)
+static const char *framer_skip_digits(const char *p)
 {
     while (g_ascii_isdigit(*p)) {
         p++;
@@ -117,48 +117,48 @@ static const char *skip_digits(const char *p)
 }
 
 /* Check the syntax of a number (RFC 8259 section 6), and that an integer fits 64 bits. */
-static bool check_number(Framer *f, const char *word)
+static bool framer_check_number(Framer *f, const char *word)
 {
-    const char *p = word + (*word == '-'), *q = skip_digits(p);
+    const char *p = word + (*word == '-'), *q = framer_skip_digits(p);
     bool integer = true;
 
     if (q == p || (*p == '0' && q != p + 1)) {
-        return bad(f, "it has a word that is no JSON value");
+        return framer_fail(f, "it has a word that is no JSON value");
     }
     if (*q == '.') {
         integer = false;
         p = q + 1;
-        q = skip_digits(p);
+        q = framer_skip_digits(p);
     }
     if (q != p && (*q | 0x20) == 'e') {
         integer = false;
         p = q + 1 + (q[1] == '+' || q[1] == '-');
-        q = skip_digits(p);
+        q = framer_skip_digits(p);
     }
     if (q == p || *q) {
-        return bad(f, "it has a word that is no JSON value");
+        return framer_fail(f, "it has a word that is no JSON value");
     }
     if (integer &&
         !(*word == '-' ? g_ascii_string_to_signed(word, 10, G_MININT64, 0, NULL, NULL)
                        : g_ascii_string_to_unsigned(word, 10, 0, G_MAXUINT64, NULL, NULL))) {
-        return bad(f, "a number does not fit 64 bits");
+        return framer_fail(f, "a number does not fit 64 bits");
     }
     return true;
 }
 
-static bool end_word(Framer *f)
+static bool framer_end_word(Framer *f)
 {
     static const char *const literals[] = { "true", "false", "null", NULL };
     const char *word = f->text->str + f->word - 1;
 
     f->word = 0;
     f->want = WANT_COMMA;
-    return g_strv_contains(literals, word) || check_number(f, word);
+    return g_strv_contains(literals, word) || framer_check_number(f, word);
 }
 
 /* --- outside strings --- */
 
-static bool unexpected(Framer *f)
+static bool framer_unexpected(Framer *f)
 {
     static const char *const problems[] = {
         [WANT_VALUE] = "a value is expected",
@@ -169,28 +169,28 @@ static bool unexpected(Framer *f)
         [WANT_COMMA] = "',' or the closing bracket is expected",
     };
 
-    return bad(f, problems[f->want]);
+    return framer_fail(f, problems[f->want]);
 }
 
-static bool wants_value(const Framer *f)
+static bool framer_wants_value(const Framer *f)
 {
     return f->want == WANT_VALUE || f->want == WANT_VALUE_OR_CLOSE;
 }
 
-static bool count_value(Framer *f)
+static bool framer_count_value(Framer *f)
 {
-    return ++f->values <= FRAME_VALUES_MAX || bad(f, "it has too many values");
+    return ++f->values <= FRAME_VALUES_MAX || framer_fail(f, "it has too many values");
 }
 
-static bool open_bracket(Framer *f, bool array)
+static bool framer_open_bracket(Framer *f, bool array)
 {
-    if (!wants_value(f)) {
-        return unexpected(f);
+    if (!framer_wants_value(f)) {
+        return framer_unexpected(f);
     }
     if (f->depth == FRAME_DEPTH_MAX) {
-        return bad(f, "it is nested too deeply");
+        return framer_fail(f, "it is nested too deeply");
     }
-    if (!count_value(f)) {
+    if (!framer_count_value(f)) {
         return false;
     }
     f->arrays = (f->arrays & ~(1ull << f->depth)) | (uint64_t)array << f->depth;
@@ -199,31 +199,31 @@ static bool open_bracket(Framer *f, bool array)
     return true;
 }
 
-static bool in_array(const Framer *f)
+static bool framer_in_array(const Framer *f)
 {
     return (f->arrays >> (f->depth - 1) & 1) != 0;
 }
 
-static bool close_bracket(Framer *f, bool array)
+static bool framer_close_bracket(Framer *f, bool array)
 {
     bool fits =
         f->want == WANT_COMMA || f->want == (array ? WANT_VALUE_OR_CLOSE : WANT_KEY_OR_CLOSE);
 
-    if (!fits || f->depth == 0 || in_array(f) != array) {
-        return unexpected(f);
+    if (!fits || f->depth == 0 || framer_in_array(f) != array) {
+        return framer_unexpected(f);
     }
     f->depth--;
     f->want = WANT_COMMA;
     return true;
 }
 
-static bool open_quote(Framer *f, char c)
+static bool framer_open_quote(Framer *f, char c)
 {
     if (f->want == WANT_KEY || f->want == WANT_KEY_OR_CLOSE) {
         f->want = WANT_COLON;
-    } else if (!wants_value(f)) {
-        return unexpected(f);
-    } else if (!count_value(f)) {
+    } else if (!framer_wants_value(f)) {
+        return framer_unexpected(f);
+    } else if (!framer_count_value(f)) {
         return false;
     } else {
         f->want = WANT_VALUE;
@@ -232,49 +232,49 @@ static bool open_quote(Framer *f, char c)
     return true;
 }
 
-static bool punctuation(Framer *f, uint8_t c)
+static bool framer_punctuation(Framer *f, uint8_t c)
 {
     if (c == ',' && f->want == WANT_COMMA && f->depth > 0) {
-        f->want = in_array(f) ? WANT_VALUE : WANT_KEY;
+        f->want = framer_in_array(f) ? WANT_VALUE : WANT_KEY;
         return true;
     }
     if (c == ':' && f->want == WANT_COLON) {
         f->want = WANT_VALUE;
         return true;
     }
-    return unexpected(f);
+    return framer_unexpected(f);
 }
 
-static bool word_byte(Framer *f, uint8_t c)
+static bool framer_word_byte(Framer *f, uint8_t c)
 {
     if (!f->word) {
-        if (!wants_value(f)) {
-            return unexpected(f);
+        if (!framer_wants_value(f)) {
+            return framer_unexpected(f);
         }
         f->word = f->text->len + 1;
-        return count_value(f);
+        return framer_count_value(f);
     }
-    return f->text->len - f->word < PLAN_JSON_NUMBER_MAX || bad(f, "a number is too long");
+    return f->text->len - f->word < PLAN_JSON_NUMBER_MAX || framer_fail(f, "a number is too long");
 }
 
-static bool outside(Framer *f, uint8_t c)
+static bool framer_outside_word(Framer *f, uint8_t c)
 {
     if (g_ascii_isalnum(c) || c == '-' || c == '+' || c == '.') {
-        return word_byte(f, c);
+        return framer_word_byte(f, c);
     }
-    if (f->word && !end_word(f)) {
+    if (f->word && !framer_end_word(f)) {
         return false;
     }
     switch (c) {
     case '{':
     case '[':
-        return open_bracket(f, c == '[');
+        return framer_open_bracket(f, c == '[');
     case '}':
     case ']':
-        return close_bracket(f, c == ']');
+        return framer_close_bracket(f, c == ']');
     case '"':
     case '\'':
-        return open_quote(f, (char)c);
+        return framer_open_quote(f, (char)c);
     case ' ':
     case '\t':
     case '\r':
@@ -282,35 +282,36 @@ static bool outside(Framer *f, uint8_t c)
         return true;
     default:
         if (c < 0x20 || c >= 0x7f) {
-            return bad(f, "it has a byte that no JSON text contains");
+            return framer_fail(f, "it has a byte that no JSON text contains");
         }
-        return punctuation(f, c);
+        return framer_punctuation(f, c);
     }
 }
 
 /* --- one byte --- */
 
 /* Reject the message at byte @c. Only the first rejection on a line returns FRAME_BAD. */
-static FrameResult refuse(Framer *f, uint8_t c)
+static FrameResult framer_reject(Framer *f, uint8_t c)
 {
     bool again = f->recovering;
 
-    start_message(f);
+    framer_start_message(f);
     f->recovering = c != '\n';
-    if (c == '{' && outside(f, c)) { /* a bracket that is not valid there starts the next message */
+    if (c == '{' &&
+        framer_outside_word(f, c)) { /* a bracket that is not valid there starts the next message */
         g_string_append_c(f->text, '{');
     }
     return again ? FRAME_MORE : FRAME_BAD;
 }
 
-static bool is_space(uint8_t c)
+static bool framer_is_space(uint8_t c)
 {
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-static FrameResult feed_byte(Framer *f, uint8_t c)
+static FrameResult framer_feed_byte(Framer *f, uint8_t c)
 {
-    if (f->text->len == 0 && (is_space(c) || (f->recovering && c != '{'))) {
+    if (f->text->len == 0 && (framer_is_space(c) || (f->recovering && c != '{'))) {
         f->recovering = f->recovering && c != '\n';
         return FRAME_MORE;
     }
@@ -319,10 +320,10 @@ static FrameResult feed_byte(Framer *f, uint8_t c)
     }
     if (f->text->len >= FRAME_SIZE_MAX) {
         f->problem = "it is too long";
-        return refuse(f, c);
+        return framer_reject(f, c);
     }
-    if (f->quote ? !in_string(f, c) : !outside(f, c)) {
-        return refuse(f, c);
+    if (f->quote ? !framer_in_string(f, c) : !framer_outside_word(f, c)) {
+        return framer_reject(f, c);
     }
     g_string_append_c(f->text, (char)c);
     return f->depth == 0 && f->want == WANT_COMMA && !f->quote ? FRAME_MESSAGE : FRAME_MORE;
@@ -331,10 +332,10 @@ static FrameResult feed_byte(Framer *f, uint8_t c)
 FrameResult framer_feed(Framer *f, const char *bytes, size_t len, size_t *used)
 {
     if (f->done) {
-        start_message(f);
+        framer_start_message(f);
     }
     for (size_t i = 0; i < len; i++) {
-        FrameResult r = feed_byte(f, (uint8_t)bytes[i]);
+        FrameResult r = framer_feed_byte(f, (uint8_t)bytes[i]);
 
         if (r != FRAME_MORE) {
             f->done = r == FRAME_MESSAGE;

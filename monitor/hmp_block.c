@@ -10,20 +10,20 @@
 
 #include "block/block.h"
 
-static const char *text(struct json_object *o, const char *key)
+static const char *hmp_block_text(struct json_object *o, const char *key)
 {
     struct json_object *v;
 
     return json_object_object_get_ex(o, key, &v) ? json_object_get_string(v) : "";
 }
 
-static bool flag(struct json_object *o, const char *key)
+static bool hmp_block_flag(struct json_object *o, const char *key)
 {
     return json_object_get_boolean(json_object_object_get(o, key));
 }
 
 /* Return the size as "1 MiB" or "1.5 GiB"; g_free. */
-static char *human(uint64_t bytes)
+static char *hmp_block_size_text(uint64_t bytes)
 {
     static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
     double v = (double)bytes;
@@ -35,51 +35,54 @@ static char *human(uint64_t bytes)
     return g_strdup_printf("%.4g %s", v, units[i]);
 }
 
-static void show_node(GString *out, const char *name, struct json_object *node)
+static void hmp_block_show_node(GString *out, const char *name, struct json_object *node)
 {
-    g_string_append_printf(out, "%s: %s (%s%s)\n", name, text(node, "file"), text(node, "drv"),
-                           flag(node, "ro") ? ", read-only" : "");
+    g_string_append_printf(out, "%s: %s (%s%s)\n", name, hmp_block_text(node, "file"),
+                           hmp_block_text(node, "drv"),
+                           hmp_block_flag(node, "ro") ? ", read-only" : "");
 }
 
-static void show_cache(GString *out, struct json_object *node)
+static void hmp_block_show_cache(GString *out, struct json_object *node)
 {
     struct json_object *cache = json_object_object_get(node, "cache");
 
     g_string_append_printf(out, "    Cache mode:       %s%s%s\n",
-                           flag(cache, "writeback") ? "writeback" : "writethrough",
-                           flag(cache, "direct") ? ", direct" : "",
-                           flag(cache, "no-flush") ? ", ignore flushes" : "");
+                           hmp_block_flag(cache, "writeback") ? "writeback" : "writethrough",
+                           hmp_block_flag(cache, "direct") ? ", direct" : "",
+                           hmp_block_flag(cache, "no-flush") ? ", ignore flushes" : "");
 }
 
-static void show_image(GString *out, struct json_object *node)
+static void hmp_block_show_image(GString *out, struct json_object *node)
 {
     struct json_object *image = json_object_object_get(node, "image");
     uint64_t size = json_object_get_uint64(json_object_object_get(image, "virtual-size"));
-    g_autofree char *units = human(size);
+    g_autofree char *units = hmp_block_size_text(size);
 
     g_string_append_printf(out,
                            "\nImages:\nimage: %s\nfile format: %s\n"
                            "virtual size: %s (%" PRIu64 " bytes)\n",
-                           text(image, "filename"), text(image, "format"), units, size);
+                           hmp_block_text(image, "filename"), hmp_block_text(image, "format"),
+                           units, size);
 }
 
-static void show_device(GString *out, struct json_object *o)
+static void hmp_block_show_device(GString *out, struct json_object *o)
 {
     struct json_object *node = json_object_object_get(o, "inserted");
-    const char *drive = text(o, "device"), *name = text(node, "node-name"), *qdev = text(o, "qdev");
+    const char *drive = hmp_block_text(o, "device"), *name = hmp_block_text(node, "node-name"),
+               *qdev = hmp_block_text(o, "qdev");
     g_autofree char *both = g_strdup_printf("%s (%s)", drive, name);
 
-    show_node(out, *drive ? both : name, node);
+    hmp_block_show_node(out, *drive ? both : name, node);
     if (*qdev) {
         g_string_append_printf(out, "    Attached to:      %s\n", qdev);
     }
-    if (strcmp(text(o, "io-status"), "ok") != 0 && *text(o, "io-status")) {
-        g_string_append_printf(out, "    I/O status:       %s\n", text(o, "io-status"));
+    if (strcmp(hmp_block_text(o, "io-status"), "ok") != 0 && *hmp_block_text(o, "io-status")) {
+        g_string_append_printf(out, "    I/O status:       %s\n", hmp_block_text(o, "io-status"));
     }
-    if (flag(o, "removable")) {
+    if (hmp_block_flag(o, "removable")) {
         g_string_append(out, "    Removable device: not locked, tray closed\n");
     }
-    show_cache(out, node);
+    hmp_block_show_cache(out, node);
 }
 
 typedef struct BlockArgs {
@@ -87,26 +90,26 @@ typedef struct BlockArgs {
     const char *name; /* NULL: all */
 } BlockArgs;
 
-static bool chosen(const BlockArgs *a, struct json_object *o)
+static bool hmp_block_chosen(const BlockArgs *a, struct json_object *o)
 {
     struct json_object *node = a->nodes ? o : json_object_object_get(o, "inserted");
 
-    return !a->name || strcmp(text(node, "node-name"), a->name) == 0 ||
-           (!a->nodes && strcmp(text(o, "device"), a->name) == 0);
+    return !a->name || strcmp(hmp_block_text(node, "node-name"), a->name) == 0 ||
+           (!a->nodes && strcmp(hmp_block_text(o, "device"), a->name) == 0);
 }
 
-static void show(const BlockArgs *a, struct json_object *o, GString *out)
+static void hmp_block_show(const BlockArgs *a, struct json_object *o, GString *out)
 {
     struct json_object *node = a->nodes ? o : json_object_object_get(o, "inserted");
 
     if (a->nodes) {
-        show_node(out, text(node, "node-name"), node);
-        show_cache(out, node);
+        hmp_block_show_node(out, hmp_block_text(node, "node-name"), node);
+        hmp_block_show_cache(out, node);
     } else {
-        show_device(out, o);
+        hmp_block_show_device(out, o);
     }
     if (a->verbose) {
-        show_image(out, node);
+        hmp_block_show_image(out, node);
     }
 }
 
@@ -127,9 +130,9 @@ void hmp_info_block(Machine *m, const char *args, GString *out)
     for (size_t i = 0; i < json_object_array_length(list); i++) {
         struct json_object *o = json_object_array_get_idx(list, i);
 
-        if (chosen(&a, o)) {
+        if (hmp_block_chosen(&a, o)) {
             g_string_append(out, out->len > before ? "\n" : "");
-            show(&a, o, out);
+            hmp_block_show(&a, o, out);
         }
     }
     json_object_put(list);
@@ -157,8 +160,9 @@ void hmp_info_blockstats(Machine *m, const char *args, GString *out)
         struct json_object *o = json_object_array_get_idx(list, i);
         struct json_object *stats = json_object_object_get(o, "stats");
 
-        g_string_append_printf(
-            out, "%s:", *text(o, "device") ? text(o, "device") : text(o, "node-name"));
+        g_string_append_printf(out, "%s:",
+                               *hmp_block_text(o, "device") ? hmp_block_text(o, "device")
+                                                            : hmp_block_text(o, "node-name"));
         for (size_t k = 0; k < G_N_ELEMENTS(keys); k++) {
             g_string_append_printf(out, " %s=%" PRIu64, keys[k],
                                    json_object_get_uint64(json_object_object_get(stats, keys[k])));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Expressions and formats of the human monitor (contract in hmp_expr.h).
+ * Expressions and formats of the human monitor (contract in hmp_expr_internal.h).
  */
-#include "hmp_expr.h"
+#include "hmp_expr_internal.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -3,7 +3,7 @@
  * Commands of the human monitor that show memory, CPUs, interrupts and clocks, and evaluate
  * expressions.
  */
-#include "hmp_expr.h"
+#include "hmp_expr_internal.h"
 #include "internal.h"
 
 #include <inttypes.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The monitor's line editor (contract in hmp_line.h).
+ * The monitor's line editor (contract in hmp_line_internal.h).
  */
-#include "hmp_line.h"
+#include "hmp_line_internal.h"
 
 #include <string.h>
 
@@ -28,7 +28,7 @@ void hmp_line_reset(HmpLine *l)
 }
 
 /* Erase the last @n characters of the line, and on the terminal. */
-static void rub_out(HmpLine *l, gsize n)
+static void hmp_line_erase(HmpLine *l, gsize n)
 {
     for (gsize i = 0; i < n; i++) {
         g_string_append(l->echo, "\b \b");
@@ -36,7 +36,7 @@ static void rub_out(HmpLine *l, gsize n)
     g_string_truncate(l->text, l->text->len - n);
 }
 
-static void remember(HmpLine *l, const char *line)
+static void hmp_line_remember(HmpLine *l, const char *line)
 {
     const char *newest = g_queue_peek_head(&l->history);
 
@@ -48,12 +48,12 @@ static void remember(HmpLine *l, const char *line)
     }
 }
 
-static void recall(HmpLine *l, int step)
+static void hmp_line_recall(HmpLine *l, int step)
 {
     int to = CLAMP(l->recall + step, -1, (int)l->history.length - 1);
 
     l->recall = to;
-    rub_out(l, l->text->len);
+    hmp_line_erase(l, l->text->len);
     if (to >= 0) {
         g_string_append(l->text, g_queue_peek_nth(&l->history, (guint)to));
         g_string_append(l->echo, l->text->str);
@@ -62,7 +62,7 @@ static void recall(HmpLine *l, int step)
 
 /* Process a byte of an escape sequence (ESC [ A for the up arrow). Return true if the byte is part
  * of one. */
-static bool arrow_key(HmpLine *l, char c)
+static bool hmp_line_arrow_key(HmpLine *l, char c)
 {
     if (c == 0x1b) {
         l->escape = 1;
@@ -75,38 +75,38 @@ static bool arrow_key(HmpLine *l, char c)
     if (l->escape == 2) {
         l->escape = 0;
         if (c == 'A' || c == 'B') {
-            recall(l, c == 'A' ? 1 : -1);
+            hmp_line_recall(l, c == 'A' ? 1 : -1);
         }
         return true;
     }
     return false;
 }
 
-static const char *enter(HmpLine *l)
+static const char *hmp_line_enter(HmpLine *l)
 {
     g_string_append(l->echo, "\r\n");
     g_free(l->entered);
     l->entered = g_strdup(l->text->str);
-    remember(l, l->entered);
+    hmp_line_remember(l, l->entered);
     hmp_line_reset(l);
     return l->entered;
 }
 
 const char *hmp_line_feed(HmpLine *l, char c)
 {
-    if (arrow_key(l, c)) {
+    if (hmp_line_arrow_key(l, c)) {
         return NULL;
     }
     switch (c) {
     case '\n':
     case '\r':
-        return enter(l);
+        return hmp_line_enter(l);
     case '\b':
     case 0x7f:
-        rub_out(l, MIN(1, l->text->len));
+        hmp_line_erase(l, MIN(1, l->text->len));
         return NULL;
     case 0x15: /* Ctrl-U */
-        rub_out(l, l->text->len);
+        hmp_line_erase(l, l->text->len);
         return NULL;
     default:
         if ((guint8)c >= 0x20 && l->text->len < HMP_LINE_MAX) {

@@ -5,8 +5,8 @@
 #ifndef MONITOR_INTERNAL_H
 #define MONITOR_INTERNAL_H
 
-#include "framing.h"
-#include "hmp_line.h"
+#include "framing_internal.h"
+#include "hmp_line_internal.h"
 #include "monitor/host.h"
 #include "monitor/monitor.h"
 

@@ -5,7 +5,7 @@
  */
 #include "internal.h"
 #include "qmp-commands.h"
-#include "json_text.h"
+#include "json_text_internal.h"
 
 #include <inttypes.h>
 #include <string.h>

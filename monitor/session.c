@@ -17,20 +17,21 @@
 
 /* --- output --- */
 
-static size_t waiting_locked(const Monitor *mon)
+static size_t monitor_waiting_locked(const Monitor *mon)
 {
     return mon->out->len - mon->sent;
 }
 
-/* Write as much output as the character device accepts; on_writable() writes more of it later.
- * No-op inside a batch. */
-static void flush_locked(Monitor *mon)
+/* Write as much output as the character device accepts; monitor_on_writable() writes more of it
+ * later. No-op inside a batch. */
+static void monitor_flush_locked(Monitor *mon)
 {
-    if (mon->busy || waiting_locked(mon) == 0) {
+    if (mon->busy || monitor_waiting_locked(mon) == 0) {
         return;
     }
-    mon->sent += chardev_write_now(mon->chardev, mon->out->str + mon->sent, waiting_locked(mon));
-    if (waiting_locked(mon) == 0) {
+    mon->sent +=
+        chardev_write_now(mon->chardev, mon->out->str + mon->sent, monitor_waiting_locked(mon));
+    if (monitor_waiting_locked(mon) == 0) {
         mon->sent = 0;
         g_string_truncate(mon->out, 0);
         if (mon->out->allocated_len > MONITOR_KEEP) {
@@ -43,7 +44,7 @@ static void flush_locked(Monitor *mon)
     }
 }
 
-static void append_locked(Monitor *mon, const char *text, size_t len, bool crlf)
+static void monitor_append_locked(Monitor *mon, const char *text, size_t len, bool crlf)
 {
     g_string_append_len(mon->out, text, (gssize)len);
     if (crlf) {
@@ -52,15 +53,15 @@ static void append_locked(Monitor *mon, const char *text, size_t len, bool crlf)
 }
 
 /* Append text to the output. Outside a batch it is written immediately. Any thread. */
-static void emit_text(Monitor *mon, const char *text, size_t len, bool crlf)
+static void monitor_emit_text(Monitor *mon, const char *text, size_t len, bool crlf)
 {
     g_mutex_lock(&mon->lock);
-    append_locked(mon, text, len, crlf);
-    flush_locked(mon);
+    monitor_append_locked(mon, text, len, crlf);
+    monitor_flush_locked(mon);
     g_mutex_unlock(&mon->lock);
 }
 
-static const char *message_text(const Monitor *mon, struct json_object *o, size_t *len)
+static const char *monitor_message_text(const Monitor *mon, struct json_object *o, size_t *len)
 {
     return json_object_to_json_string_length(
         o,
@@ -72,21 +73,21 @@ static const char *message_text(const Monitor *mon, struct json_object *o, size_
 void monitor_emit(Monitor *mon, struct json_object *o)
 {
     size_t len;
-    const char *text = message_text(mon, o, &len);
+    const char *text = monitor_message_text(mon, o, &len);
 
-    emit_text(mon, text, len, true);
+    monitor_emit_text(mon, text, len, true);
     json_object_put(o);
 }
 
 void monitor_emit_to(Monitor *mon, unsigned generation, struct json_object *o)
 {
     size_t len;
-    const char *text = message_text(mon, o, &len);
+    const char *text = monitor_message_text(mon, o, &len);
 
     g_mutex_lock(&mon->lock);
     if (generation == __atomic_load_n(&mon->generation, __ATOMIC_RELAXED)) {
-        append_locked(mon, text, len, true);
-        flush_locked(mon);
+        monitor_append_locked(mon, text, len, true);
+        monitor_flush_locked(mon);
     }
     g_mutex_unlock(&mon->lock);
     json_object_put(o);
@@ -94,7 +95,7 @@ void monitor_emit_to(Monitor *mon, unsigned generation, struct json_object *o)
 
 /* --- events for a client that does not read --- */
 
-static void late_free(gpointer opaque)
+static void monitor_late_free(gpointer opaque)
 {
     MonitorLate *l = opaque;
 
@@ -103,7 +104,7 @@ static void late_free(gpointer opaque)
     g_free(l);
 }
 
-static MonitorLate *pop_late_locked(Monitor *mon)
+static MonitorLate *monitor_pop_late_locked(Monitor *mon)
 {
     MonitorLate *l = g_queue_pop_head(&mon->late);
 
@@ -115,17 +116,17 @@ static MonitorLate *pop_late_locked(Monitor *mon)
 
 /* Store the event, which is consumed, in place of an older one with the same subject. If the queue
  * is full, its oldest event is dropped. */
-static void keep_late_locked(Monitor *mon, const char *subject, struct json_object *event)
+static void monitor_keep_late_locked(Monitor *mon, const char *subject, struct json_object *event)
 {
     GList *old = g_hash_table_lookup(mon->late_of, subject);
     MonitorLate *l = g_new(MonitorLate, 1);
 
     if (old) {
         g_hash_table_remove(mon->late_of, subject);
-        late_free(old->data);
+        monitor_late_free(old->data);
         g_queue_delete_link(&mon->late, old);
     } else if (mon->late.length >= MONITOR_LATE_MAX) {
-        late_free(pop_late_locked(mon));
+        monitor_late_free(monitor_pop_late_locked(mon));
     }
     *l = (MonitorLate){ g_strdup(subject), event };
     g_queue_push_tail(&mon->late, l);
@@ -133,24 +134,24 @@ static void keep_late_locked(Monitor *mon, const char *subject, struct json_obje
 }
 
 /* Append the stored events to the output, oldest first, until MONITOR_OUT_MAX bytes are unsent. */
-static void append_late_locked(Monitor *mon)
+static void monitor_append_late_locked(Monitor *mon)
 {
-    while (mon->late.length > 0 && waiting_locked(mon) < MONITOR_OUT_MAX) {
-        MonitorLate *l = pop_late_locked(mon);
+    while (mon->late.length > 0 && monitor_waiting_locked(mon) < MONITOR_OUT_MAX) {
+        MonitorLate *l = monitor_pop_late_locked(mon);
         size_t len;
-        const char *text = message_text(mon, l->event, &len);
+        const char *text = monitor_message_text(mon, l->event, &len);
 
-        append_locked(mon, text, len, true);
-        late_free(l);
-        flush_locked(mon);
+        monitor_append_locked(mon, text, len, true);
+        monitor_late_free(l);
+        monitor_flush_locked(mon);
     }
 }
 
 void monitor_emit_event(Monitor *mon, const char *subject, struct json_object *event)
 {
     g_mutex_lock(&mon->lock);
-    if (mon->late.length > 0 || waiting_locked(mon) >= MONITOR_OUT_MAX) {
-        keep_late_locked(mon, subject, g_steal_pointer(&event));
+    if (mon->late.length > 0 || monitor_waiting_locked(mon) >= MONITOR_OUT_MAX) {
+        monitor_keep_late_locked(mon, subject, g_steal_pointer(&event));
     }
     g_mutex_unlock(&mon->lock);
     if (event) {
@@ -158,44 +159,44 @@ void monitor_emit_event(Monitor *mon, const char *subject, struct json_object *e
     }
 }
 
-static void set_busy(Monitor *mon, bool busy)
+static void monitor_set_busy(Monitor *mon, bool busy)
 {
     g_mutex_lock(&mon->lock);
     mon->busy = busy;
-    flush_locked(mon);
+    monitor_flush_locked(mon);
     g_mutex_unlock(&mon->lock);
 }
 
-static bool is_threaded(const Monitor *mon)
+static bool monitor_is_threaded(const Monitor *mon)
 {
     return __atomic_load_n(&mon->threaded, __ATOMIC_ACQUIRE);
 }
 
 /* Return whether the session may execute its next request: the output and the queue are below their
  * limits, and (without a session thread) no command is deferred. */
-static bool may_take(Monitor *mon)
+static bool monitor_may_take(Monitor *mon)
 {
     bool yes;
 
     g_mutex_lock(&mon->lock);
-    yes = waiting_locked(mon) < MONITOR_OUT_MAX && mon->queue.length < QMP_QUEUE_MAX &&
-          (is_threaded(mon) || !mon->deferred);
+    yes = monitor_waiting_locked(mon) < MONITOR_OUT_MAX && mon->queue.length < QMP_QUEUE_MAX &&
+          (monitor_is_threaded(mon) || !mon->deferred);
     g_mutex_unlock(&mon->lock);
     return yes;
 }
 
 /* --- QMP requests --- */
 
-static gboolean in_main_loop(gpointer opaque);
-static void feed(Monitor *mon);
+static gboolean monitor_in_main_loop(gpointer opaque);
+static void monitor_feed(Monitor *mon);
 
-static unsigned session_generation(const Monitor *mon)
+static unsigned monitor_generation(const Monitor *mon)
 {
     return __atomic_load_n(&mon->generation, __ATOMIC_RELAXED);
 }
 
-static void run_request(Monitor *mon, struct json_object *request, unsigned generation,
-                        bool in_thread)
+static void monitor_run_request(Monitor *mon, struct json_object *request, unsigned generation,
+                                bool in_thread)
 {
     struct json_object *response = qmp_answer(mon, request, generation, in_thread);
 
@@ -205,7 +206,7 @@ static void run_request(Monitor *mon, struct json_object *request, unsigned gene
     }
 }
 
-static void call_in_main_loop(Monitor *mon, GSourceFunc fn)
+static void monitor_call_in_main_loop(Monitor *mon, GSourceFunc fn)
 {
     GSource *source = g_idle_source_new();
 
@@ -216,24 +217,24 @@ static void call_in_main_loop(Monitor *mon, GSourceFunc fn)
 }
 
 /* Queue a request, which is consumed, for the main loop. Called by the session thread. */
-static void enqueue(Monitor *mon, struct json_object *request)
+static void monitor_enqueue(Monitor *mon, struct json_object *request)
 {
     g_mutex_lock(&mon->lock);
     g_queue_push_tail(&mon->queue, request);
     g_mutex_unlock(&mon->lock);
-    call_in_main_loop(mon, in_main_loop);
+    monitor_call_in_main_loop(mon, monitor_in_main_loop);
 }
 
-static gboolean more_input(gpointer opaque)
+static gboolean monitor_more_input(gpointer opaque)
 {
     Monitor *mon = opaque;
 
-    feed(mon);
+    monitor_feed(mon);
     chardev_accept_input(mon->chardev);
     return G_SOURCE_REMOVE;
 }
 
-static gboolean in_main_loop(gpointer opaque)
+static gboolean monitor_in_main_loop(gpointer opaque)
 {
     Monitor *mon = opaque;
     MonitorSet *set = mon->machine->monitors;
@@ -242,15 +243,15 @@ static gboolean in_main_loop(gpointer opaque)
     GSource *source;
 
     g_mutex_lock(&mon->lock);
-    generation = session_generation(mon);
+    generation = monitor_generation(mon);
     request = mon->deferred ? NULL : g_queue_pop_head(&mon->queue);
     g_mutex_unlock(&mon->lock);
     if (!request) {
         return G_SOURCE_REMOVE; /* the client disconnected, or monitor_resume() calls again */
     }
-    run_request(mon, request, generation, false);
+    monitor_run_request(mon, request, generation, false);
     source = g_idle_source_new();
-    g_source_set_callback(source, more_input, mon, NULL);
+    g_source_set_callback(source, monitor_more_input, mon, NULL);
     g_source_attach(source, set->context);
     g_source_unref(source);
     return G_SOURCE_REMOVE;
@@ -266,15 +267,15 @@ void monitor_resume(Monitor *mon, QmpDeferred *d)
         waiting = mon->queue.length;
     }
     g_mutex_unlock(&mon->lock);
-    if (!is_threaded(mon)) {
-        call_in_main_loop(mon, more_input);
+    if (!monitor_is_threaded(mon)) {
+        monitor_call_in_main_loop(mon, monitor_more_input);
     }
     for (; waiting > 0; waiting--) {
-        call_in_main_loop(mon, in_main_loop);
+        monitor_call_in_main_loop(mon, monitor_in_main_loop);
     }
 }
 
-static gpointer thread_main(gpointer opaque)
+static gpointer monitor_thread_main(gpointer opaque)
 {
     MonitorSet *set = opaque;
 
@@ -286,7 +287,7 @@ static gpointer thread_main(gpointer opaque)
 
 /* Start the session thread if it does not run. Return false if the host lacks the descriptors or
  * the thread that it requires. */
-static bool start_thread(MonitorSet *set)
+static bool monitor_start_thread(MonitorSet *set)
 {
     if (set->thread) {
         return true;
@@ -296,7 +297,7 @@ static bool start_thread(MonitorSet *set)
     }
     set->context = g_main_context_new();
     set->loop = g_main_loop_new(set->context, FALSE);
-    set->thread = g_thread_try_new("monitor", thread_main, set, NULL);
+    set->thread = g_thread_try_new("monitor", monitor_thread_main, set, NULL);
     if (!set->thread) {
         g_clear_pointer(&set->loop, g_main_loop_unref);
         g_clear_pointer(&set->context, g_main_context_unref);
@@ -311,11 +312,11 @@ static bool start_thread(MonitorSet *set)
  * cannot read the session (a mux, or a host without resources), the session remains on the main
  * loop and executes all requests in order.
  */
-static void go_threaded(Monitor *mon)
+static void monitor_go_threaded(Monitor *mon)
 {
     MonitorSet *set = mon->machine->monitors;
 
-    if (start_thread(set)) {
+    if (monitor_start_thread(set)) {
         __atomic_store_n(&mon->threaded, true, __ATOMIC_RELEASE);
         if (!chardev_set_context(mon->chardev, set->context)) {
             __atomic_store_n(&mon->threaded, false, __ATOMIC_RELEASE);
@@ -323,13 +324,13 @@ static void go_threaded(Monitor *mon)
     }
 }
 
-static void parse_error(Monitor *mon, const char *problem)
+static void monitor_parse_error(Monitor *mon, const char *problem)
 {
     monitor_emit(mon, qmp_error_response(g_error_new(QMP_ERROR, QMP_GENERIC_ERROR,
                                                      "JSON parse error: %s", problem)));
 }
 
-static void handle_message(Monitor *mon, const GString *text)
+static void monitor_handle_message(Monitor *mon, const GString *text)
 {
     static const PlanJsonLimits limits = { FRAME_SIZE_MAX, FRAME_VALUES_MAX, FRAME_DEPTH_MAX };
     g_autoptr(GError) err = NULL;
@@ -337,39 +338,39 @@ static void handle_message(Monitor *mon, const GString *text)
         plan_json_read(text->str, text->len, "the request", &limits, &err);
 
     if (!request && !g_str_has_prefix(text->str, "null")) {
-        parse_error(mon, err->message);
-    } else if (!is_threaded(mon)) {
-        run_request(mon, request, session_generation(mon), false);
+        monitor_parse_error(mon, err->message);
+    } else if (!monitor_is_threaded(mon)) {
+        monitor_run_request(mon, request, monitor_generation(mon), false);
     } else if (__atomic_load_n(&mon->oob, __ATOMIC_RELAXED) && qmp_is_oob(request)) {
-        run_request(mon, request, session_generation(mon), true);
+        monitor_run_request(mon, request, monitor_generation(mon), true);
     } else {
-        enqueue(mon, request);
+        monitor_enqueue(mon, request);
     }
 }
 
 /* Consume input up to the end of the next message and execute that message. Return the number of
  * bytes consumed. */
-static size_t qmp_take(Monitor *mon, const char *buf, size_t len)
+static size_t monitor_qmp_take(Monitor *mon, const char *buf, size_t len)
 {
     size_t used, size;
     FrameResult r = framer_feed(&mon->framer, buf, len, &used);
 
     if (r == FRAME_MESSAGE) {
         size = mon->framer.text->len;
-        handle_message(mon, mon->framer.text);
+        monitor_handle_message(mon, mon->framer.text);
         framer_trim(&mon->framer);
         if (size >= TRIM_AT) {
             malloc_trim(0); /* the parsed request occupied a multiple of its text */
         }
     } else if (r == FRAME_BAD) {
-        parse_error(mon, mon->framer.problem);
+        monitor_parse_error(mon, mon->framer.problem);
     }
     return used;
 }
 
 /* --- the connection --- */
 
-static struct json_object *version(void)
+static struct json_object *monitor_version(void)
 {
     const QmpCommand *c = qmp_find("query-version");
     struct json_object *none = json_object_new_object(), *v = c->run(NULL, none, NULL);
@@ -378,20 +379,20 @@ static struct json_object *version(void)
     return v;
 }
 
-static void greet(Monitor *mon)
+static void monitor_greet(Monitor *mon)
 {
     struct json_object *o = json_object_new_object(), *qmp = json_object_new_object(),
                        *caps = json_object_new_array();
 
     json_object_array_add(caps, json_object_new_string("oob"));
-    json_object_object_add(qmp, "version", version());
+    json_object_object_add(qmp, "version", monitor_version());
     json_object_object_add(qmp, "capabilities", caps);
     json_object_object_add(o, "QMP", qmp);
     monitor_emit(mon, o);
 }
 
 /* Reset the session for another client: drop all input, output, queued requests and events. */
-static void forget_client(Monitor *mon)
+static void monitor_forget_client(Monitor *mon)
 {
     g_mutex_lock(&mon->lock);
     __atomic_store_n(&mon->negotiated, false, __ATOMIC_RELAXED);
@@ -401,7 +402,7 @@ static void forget_client(Monitor *mon)
     g_string_truncate(mon->out, 0);
     mon->sent = 0;
     g_hash_table_remove_all(mon->late_of);
-    g_queue_clear_full(&mon->late, late_free);
+    g_queue_clear_full(&mon->late, monitor_late_free);
     for (struct json_object *r; (r = g_queue_pop_head(&mon->queue));) {
         json_object_put(r);
     }
@@ -411,30 +412,30 @@ static void forget_client(Monitor *mon)
     framer_reset(&mon->framer);
 }
 
-static size_t on_can_read(void *opaque)
+static size_t monitor_on_can_read(void *opaque)
 {
     Monitor *mon = opaque;
 
-    if (mon->in->len > 0 || !may_take(mon)) {
+    if (mon->in->len > 0 || !monitor_may_take(mon)) {
         return 0;
     }
-    return is_threaded(mon) ? 4096 : SIZE_MAX;
+    return monitor_is_threaded(mon) ? 4096 : SIZE_MAX;
 }
 
 void monitor_emit_human(Monitor *mon, const char *text)
 {
     hmp_emit_lines(mon->line.echo, text);
     g_string_append(mon->line.echo, HMP_PROMPT);
-    emit_text(mon, mon->line.echo->str, mon->line.echo->len, false);
+    monitor_emit_text(mon, mon->line.echo->str, mon->line.echo->len, false);
     g_string_truncate(mon->line.echo, 0);
 }
 
-static void session_run_line(Monitor *mon, const char *line)
+static void monitor_run_line(Monitor *mon, const char *line)
 {
     MonitorSet *set = mon->machine->monitors;
     g_autofree char *answer = NULL;
 
-    monitor_command_begin(set, mon, session_generation(mon), true);
+    monitor_command_begin(set, mon, monitor_generation(mon), true);
     answer = hmp_run(mon->machine, line);
     if (!monitor_command_end(set)) {
         monitor_emit_human(mon, answer);
@@ -442,30 +443,30 @@ static void session_run_line(Monitor *mon, const char *line)
 }
 
 /* Pass one byte to the line editor and execute the line that the byte completes. Return 1. */
-static size_t hmp_take(Monitor *mon, char byte)
+static size_t monitor_hmp_take(Monitor *mon, char byte)
 {
     const char *line = hmp_line_feed(&mon->line, byte);
 
-    emit_text(mon, mon->line.echo->str, mon->line.echo->len, false);
+    monitor_emit_text(mon, mon->line.echo->str, mon->line.echo->len, false);
     g_string_truncate(mon->line.echo, 0);
     if (line) {
-        session_run_line(mon, line);
+        monitor_run_line(mon, line);
     }
     return 1;
 }
 
-/* Execute requests from the input until it is empty or may_take() is false. A request may run a
- * nested main loop, which can append to the input. If the client disconnects there, the input is
- * emptied and `generation` changes. */
-static void take_input(Monitor *mon)
+/* Execute requests from the input until it is empty or monitor_may_take() is false. A request may
+ * run a nested main loop, which can append to the input. If the client disconnects there, the input
+ * is emptied and `generation` changes. */
+static void monitor_take_input(Monitor *mon)
 {
-    while (mon->in_used < mon->in->len && may_take(mon)) {
-        unsigned generation = session_generation(mon);
+    while (mon->in_used < mon->in->len && monitor_may_take(mon)) {
+        unsigned generation = monitor_generation(mon);
         const char *at = (const char *)mon->in->data + mon->in_used;
-        size_t used =
-            mon->control ? qmp_take(mon, at, mon->in->len - mon->in_used) : hmp_take(mon, *at);
+        size_t used = mon->control ? monitor_qmp_take(mon, at, mon->in->len - mon->in_used)
+                                   : monitor_hmp_take(mon, *at);
 
-        if (generation == session_generation(mon)) {
+        if (generation == monitor_generation(mon)) {
             mon->in_used += used;
         }
     }
@@ -477,9 +478,9 @@ static void take_input(Monitor *mon)
 
 /* Execute the requests of the input. On the main loop, the responses of one call are written
  * together. No-op in a nested call. */
-static void feed(Monitor *mon)
+static void monitor_feed(Monitor *mon)
 {
-    bool batch = !is_threaded(mon);
+    bool batch = !monitor_is_threaded(mon);
 
     if (mon->feeding || mon->in->len == 0) {
         return;
@@ -487,41 +488,41 @@ static void feed(Monitor *mon)
     mon->feeding = true;
     do {
         if (batch) {
-            set_busy(mon, true);
+            monitor_set_busy(mon, true);
         }
-        take_input(mon);
+        monitor_take_input(mon);
         if (batch) {
-            set_busy(mon, false);
+            monitor_set_busy(mon, false);
         }
-    } while (mon->in->len > 0 && may_take(mon));
+    } while (mon->in->len > 0 && monitor_may_take(mon));
     mon->feeding = false;
     if (batch && mon->in->len == 0 && __atomic_load_n(&mon->oob, __ATOMIC_RELAXED)) {
-        go_threaded(mon); /* last, because the thread then owns the framer */
+        monitor_go_threaded(mon); /* last, because the thread then owns the framer */
     }
 }
 
-static void on_read(void *opaque, const uint8_t *buf, size_t len)
+static void monitor_on_read(void *opaque, const uint8_t *buf, size_t len)
 {
     Monitor *mon = opaque;
 
     g_byte_array_append(mon->in, buf, (guint)len);
-    feed(mon);
+    monitor_feed(mon);
 }
 
 /* The client has read output: write more of it, and execute further requests. */
-static void on_writable(void *opaque)
+static void monitor_on_writable(void *opaque)
 {
     Monitor *mon = opaque;
 
     g_mutex_lock(&mon->lock);
-    flush_locked(mon);
-    append_late_locked(mon);
+    monitor_flush_locked(mon);
+    monitor_append_late_locked(mon);
     g_mutex_unlock(&mon->lock);
-    feed(mon);
+    monitor_feed(mon);
     chardev_accept_input(mon->chardev);
 }
 
-static void on_event(void *opaque, ChardevEvent event)
+static void monitor_on_event(void *opaque, ChardevEvent event)
 {
     Monitor *mon = opaque;
 
@@ -530,12 +531,12 @@ static void on_event(void *opaque, ChardevEvent event)
     }
     if (event == CHARDEV_FOCUSED) {
         if (!mon->control) {
-            emit_text(mon, HMP_PROMPT, strlen(HMP_PROMPT), false);
+            monitor_emit_text(mon, HMP_PROMPT, strlen(HMP_PROMPT), false);
         }
         return;
     }
     if (mon->control) {
-        forget_client(mon);
+        monitor_forget_client(mon);
     } else {
         g_mutex_lock(&mon->lock);
         __atomic_add_fetch(&mon->generation, 1, __ATOMIC_RELAXED);
@@ -543,16 +544,16 @@ static void on_event(void *opaque, ChardevEvent event)
         g_mutex_unlock(&mon->lock);
     }
     if (event == CHARDEV_OPENED && mon->control) {
-        greet(mon);
+        monitor_greet(mon);
     } else if (event == CHARDEV_OPENED) {
         hmp_line_reset(&mon->line);
-        emit_text(mon, HMP_BANNER, strlen(HMP_BANNER), false);
+        monitor_emit_text(mon, HMP_BANNER, strlen(HMP_BANNER), false);
     }
 }
 
 /* --- the set --- */
 
-static MonitorSet *set_of(Machine *m)
+static MonitorSet *monitor_set_of(Machine *m)
 {
     if (!m->monitors) {
         MonitorSet *set = g_new0(MonitorSet, 1);
@@ -564,10 +565,10 @@ static MonitorSet *set_of(Machine *m)
     return m->monitors;
 }
 
-static void monitor_free(Monitor *mon)
+static void monitor_free_one(Monitor *mon)
 {
     chardev_detach(mon->chardev, &mon->front);
-    forget_client(mon);
+    monitor_forget_client(mon);
     framer_clear(&mon->framer);
     hmp_line_clear(&mon->line);
     g_string_free(mon->out, TRUE);
@@ -593,21 +594,22 @@ bool monitor_open(Machine *m, Chardev *c, bool control, bool pretty, GError **er
     mon->late_of = g_hash_table_new(g_str_hash, g_str_equal);
     framer_init(&mon->framer);
     hmp_line_init(&mon->line);
-    mon->front = (ChardevFront){ on_can_read, on_read, on_event, on_writable, mon };
+    mon->front = (ChardevFront){ monitor_on_can_read, monitor_on_read, monitor_on_event,
+                                 monitor_on_writable, mon };
     if (!chardev_attach(c, &mon->front, err)) {
-        monitor_free(mon);
+        monitor_free_one(mon);
         return false;
     }
-    g_ptr_array_add(set_of(m)->all, mon);
+    g_ptr_array_add(monitor_set_of(m)->all, mon);
     return true;
 }
 
 /* Move the unsent output to the buffer of the character device and flush that for at most @ms
  * milliseconds. */
-static void last_words(Monitor *mon, int ms)
+static void monitor_last_words(Monitor *mon, int ms)
 {
     g_mutex_lock(&mon->lock);
-    chardev_write(mon->chardev, mon->out->str + mon->sent, waiting_locked(mon));
+    chardev_write(mon->chardev, mon->out->str + mon->sent, monitor_waiting_locked(mon));
     mon->sent = mon->out->len;
     g_mutex_unlock(&mon->lock);
     chardev_flush(mon->chardev, ms);
@@ -632,8 +634,8 @@ void monitor_close_all(Machine *m)
         if (mon->threaded) {
             chardev_set_context(mon->chardev, NULL);
         }
-        last_words(mon, (int)(MAX(0, end - g_get_monotonic_time()) / 1000));
-        monitor_free(mon);
+        monitor_last_words(mon, (int)(MAX(0, end - g_get_monotonic_time()) / 1000));
+        monitor_free_one(mon);
     }
     if (set->loop) {
         g_main_loop_unref(set->loop);

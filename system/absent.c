@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "options.h"
+#include "options_internal.h"
 
 typedef struct AbsentOption {
     const char *name, *feature, *instead;

@@ -6,7 +6,7 @@
  * Computing SHA-256 of tens of megabytes requires a noticeable time. It is therefore computed only
  * when a description is written or a migration begins, and then by a thread.
  */
-#include "session.h"
+#include "internal.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,7 +2,7 @@
 /*
  * Creating devices from a complete description, at the start and for device_add.
  */
-#include "session.h"
+#include "internal.h"
 
 #include <string.h>
 

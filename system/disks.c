@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "block/block.h"
-#include "options.h"
+#include "options_internal.h"
 #include "util/log.h"
 
 typedef struct DriveOption {

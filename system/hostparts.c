@@ -4,7 +4,7 @@
  * before the devices that name them. Each class has one row; the order of the rows is the order of
  * creation.
  */
-#include "session.h"
+#include "internal.h"
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
 /*
  * Entry point of the emulator.
  */
-#include "session.h"
+#include "internal.h"
 
 int main(int argc, char **argv)
 {

@@ -3,7 +3,7 @@
  * The main loop, which iterates the default context of GLib and releases the machine lock only
  * while it waits; and the signals that end the emulator.
  */
-#include "session.h"
+#include "internal.h"
 
 #include <errno.h>
 #include <glib-unix.h>

@@ -6,7 +6,7 @@
  * If the command line describes the guest, the machine is built immediately, as management software
  * expects, and the description in the stream must be equal.
  */
-#include "session.h"
+#include "internal.h"
 
 #include <string.h>
 

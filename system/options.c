@@ -7,7 +7,7 @@
 
 #include "chardev/chardev.h"
 #include "hw/core/host_object.h"
-#include "options.h"
+#include "options_internal.h"
 #include "util/suggest.h"
 #include "util/trace.h"
 

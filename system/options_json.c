@@ -14,7 +14,7 @@
 #include "hw/core/cpu.h"
 #include "hw/core/host_object.h"
 #include "net/net.h"
-#include "options.h"
+#include "options_internal.h"
 #include "util/log.h"
 #include "util/trace.h"
 

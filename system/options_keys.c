@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "options.h"
+#include "options_internal.h"
 #include "util/suggest.h"
 
 size_t option_n_keys(const Option *o)

@@ -2,7 +2,7 @@
 /*
  * Options that describe the machine: -machine, -accel, -cpu, -m and -smp.
  */
-#include "options.h"
+#include "options_internal.h"
 
 #include <string.h>
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "net/net.h"
-#include "options.h"
+#include "options_internal.h"
 
 #define DEFAULT_MODEL "virtio-net-pci"
 

@@ -2,7 +2,7 @@
 /*
  * Options that control the process and its logs.
  */
-#include "options.h"
+#include "options_internal.h"
 #include "util/log.h"
 #include "util/trace.h"
 

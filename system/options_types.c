@@ -8,7 +8,7 @@
 #include "block/block.h"
 #include "hw/core/host_object.h"
 #include "net/net.h"
-#include "options.h"
+#include "options_internal.h"
 
 /* Keys of back ends that do not hold a string. A key has the same type in each back end and at each
  * level of nesting. */

@@ -3,7 +3,7 @@
  * The host process: running in the background, the pid file, ending with the parent process, and
  * giving up privileges.
  */
-#include "session.h"
+#include "internal.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,7 +2,7 @@
 /*
  * The qtest server (contract in system/qtest.h): lines, logging and replies.
  */
-#include "qtest_int.h"
+#include "qtest_internal.h"
 
 #include <errno.h>
 #include <stdarg.h>

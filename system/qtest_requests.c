@@ -3,7 +3,7 @@
  * The requests of the qtest protocol, as rows of a const table (contract in system/qtest.h). Hex
  * data is formatted without printf(), because clients pipeline a million lines a second.
  */
-#include "qtest_int.h"
+#include "qtest_internal.h"
 
 #include <string.h>
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The words of a qtest request line (contract in qtest_words.h), scanned without library
+ * The words of a qtest request line (contract in qtest_words_internal.h), scanned without library
  * functions because clients pipeline a million lines a second.
  */
-#include "qtest_words.h"
+#include "qtest_words_internal.h"
 
 #include <glib.h>
 #include <string.h>

@@ -11,7 +11,7 @@
  * values are literal. Sections take effect in their order, at the position of -readconfig on the
  * command line.
  */
-#include "session.h"
+#include "internal.h"
 
 #include <string.h>
 

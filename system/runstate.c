@@ -3,7 +3,7 @@
  * Stop, continue, reset and shutdown. Any holder of the machine lock can request them. The main
  * loop executes them and sends the events that QMP clients expect.
  */
-#include "session.h"
+#include "internal.h"
 
 #include "accel/accel.h"
 #include "chardev/chardev.h"

@@ -8,7 +8,7 @@
 #include "hw/core/cpu.h"
 #include "migration/savevm.h"
 #include "monitor/monitor.h"
-#include "options.h"
+#include "options_internal.h"
 #include "util/outfile.h"
 
 static void show_print_json(struct json_object *o)

@@ -5,7 +5,7 @@
  * The board describes all harts as cores of one cluster, as QEMU's `virt` does; sockets, cores and
  * threads are checked against each other and against the number of CPUs.
  */
-#include "session.h"
+#include "internal.h"
 
 #include <string.h>
 

@@ -3,7 +3,7 @@
  * One run of the emulator from the command line to the exit status. Each step depends only on
  * earlier steps.
  */
-#include "options.h"
+#include "options_internal.h"
 
 #include <string.h>
 #include <unistd.h>

@@ -6,7 +6,7 @@
 
 #include "monitor/internal.h"
 #include "plan/json.h"
-#include "system/session.h"
+#include "system/internal.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

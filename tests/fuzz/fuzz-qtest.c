@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "system/session.h"
+#include "system/internal.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

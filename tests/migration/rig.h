@@ -17,7 +17,7 @@
 #include "hw/core/state.h"
 #include "hw/pci/pci_int.h"
 #include "migration/internal.h"
-#include "system/session.h"
+#include "system/internal.h"
 #include "tests/lib/wait.h"
 
 /* The host parts that the golden streams refer to. */

@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "monitor/framing.h"
+#include "monitor/framing_internal.h"
 
 /* Feed text in pieces. Return "M" for each message and "B" for each rejection; g_free. */
 static char *run(Framer *f, const char *text, size_t len, size_t piece, GPtrArray *messages)

@@ -2,7 +2,7 @@
 /*
  * Values written as text: json-c reads the same values.
  */
-#include "monitor/json_text.h"
+#include "monitor/json_text_internal.h"
 
 static struct json_object *sample(void)
 {

@@ -5,7 +5,7 @@
 #include <glib.h>
 #include <string.h>
 
-#include "system/qtest_words.h"
+#include "system/qtest_words_internal.h"
 
 static QtestWord word(const char *s)
 {

@@ -2,13 +2,13 @@
 /*
  * Interfaces between the files of the qtest server: state, replies, and the table of requests.
  */
-#ifndef SYSTEM_QTEST_INT_H
-#define SYSTEM_QTEST_INT_H
+#ifndef SYSTEM_QTEST_INTERNAL_H
+#define SYSTEM_QTEST_INTERNAL_H
 
 #include <stdio.h>
 
 #include "chardev/chardev.h"
-#include "qtest_words.h"
+#include "qtest_words_internal.h"
 #include "system/qtest.h"
 
 struct Qtest {

@@ -2,8 +2,8 @@
 /*
  * The line editor of the human monitor: echo, backspace, Ctrl-U, and a history by the arrow keys.
  */
-#ifndef MONITOR_HMP_LINE_H
-#define MONITOR_HMP_LINE_H
+#ifndef MONITOR_HMP_LINE_INTERNAL_H
+#define MONITOR_HMP_LINE_INTERNAL_H
 
 #include <glib.h>
 #include <stdbool.h>

@@ -2,8 +2,8 @@
 /*
  * Expressions and formats of the human monitor, as in `print/x 4*0x1000` and `xp/8xb ADDRESS`.
  */
-#ifndef MONITOR_HMP_EXPR_H
-#define MONITOR_HMP_EXPR_H
+#ifndef MONITOR_HMP_EXPR_INTERNAL_H
+#define MONITOR_HMP_EXPR_INTERNAL_H
 
 #include <glib.h>
 #include <stdbool.h>

@@ -7,8 +7,8 @@
  * main loop, unless their comment states otherwise. A function with @err returns false, NULL or a
  * negative number on failure and sets *err.
  */
-#ifndef SYSTEM_SESSION_H
-#define SYSTEM_SESSION_H
+#ifndef SYSTEM_INTERNAL_H
+#define SYSTEM_INTERNAL_H
 
 #include "hw/core/board.h"
 #include "hw/core/type_catalog.h"

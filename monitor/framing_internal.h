@@ -11,8 +11,8 @@
  *
  * A framer belongs to one thread. No function requires a lock.
  */
-#ifndef MONITOR_FRAMING_H
-#define MONITOR_FRAMING_H
+#ifndef MONITOR_FRAMING_INTERNAL_H
+#define MONITOR_FRAMING_INTERNAL_H
 
 #include <glib.h>
 #include <stdbool.h>

@@ -19,8 +19,8 @@
  *
  * A writer belongs to one thread. No function requires a lock, and none can fail.
  */
-#ifndef MONITOR_JSON_TEXT_H
-#define MONITOR_JSON_TEXT_H
+#ifndef MONITOR_JSON_TEXT_INTERNAL_H
+#define MONITOR_JSON_TEXT_INTERNAL_H
 
 #include <glib.h>
 #include <json-c/json.h>

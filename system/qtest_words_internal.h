@@ -3,8 +3,8 @@
  * The words of a qtest request line and their values. The functions have no side effects and
  * allocate nothing; the words are views of the line. Any thread.
  */
-#ifndef SYSTEM_QTEST_WORDS_H
-#define SYSTEM_QTEST_WORDS_H
+#ifndef SYSTEM_QTEST_WORDS_INTERNAL_H
+#define SYSTEM_QTEST_WORDS_INTERNAL_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -8,10 +8,10 @@
  * key=value pairs. A row with `keys` accepts only these keys. Each value is checked against the row
  * of its key and stored in the Session before the function is called.
  */
-#ifndef SYSTEM_OPTIONS_H
-#define SYSTEM_OPTIONS_H
+#ifndef SYSTEM_OPTIONS_INTERNAL_H
+#define SYSTEM_OPTIONS_INTERNAL_H
 
-#include "session.h"
+#include "internal.h"
 #include "util/error.h"
 
 typedef bool OptionFn(Session *s, const char *arg, GError **err);
