@@ -1,122 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Block nodes over real files: data, ends, read-only, the graph and its permissions, locks,
- * hand-over, probing, temporary overlays, resizing, rejected options, and requests in flight at
- * deletion.
+ * Block nodes over real files: data, ends, read-only, the graph, probing, resizing, rejected
+ * options, statistics, and requests in flight at deletion.
  */
-#include "block/block.h"
-
 #include <errno.h>
-#include <fcntl.h>
-#include <glib/gstdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
-#include "../hw/core/fake-types.h"
+#include "block-fixture.h"
 #include "tests/lib/wait.h"
-
-enum { SIZE = 1 << 20 };
-
-typedef struct Fixture {
-    Machine *m;
-    char *path;
-    int result;
-    unsigned done;
-    char *other;
-} Fixture;
-
-#define SWAP(a, b)                                                                                 \
-    do {                                                                                           \
-        char *c_ = (a);                                                                            \
-        (a) = (b);                                                                                 \
-        (b) = c_;                                                                                  \
-    } while (0)
-
-static bool no_fallocate; /* as on a file system that does not support it */
-
-/* Replaces the function of the C library. */
-int fallocate(int fd, int mode, off_t at, off_t len)
-{
-    if (no_fallocate) {
-        errno = EOPNOTSUPP;
-        return -1;
-    }
-    return (int)syscall(SYS_fallocate, fd, mode, at, len);
-}
-
-static void setup(Fixture *f, gconstpointer data)
-{
-    int fd = g_file_open_tmp("test-block-XXXXXX", &f->path, NULL);
-
-    g_assert_cmpint(ftruncate(fd, SIZE), ==, 0);
-    close(fd);
-    f->m = machine_new();
-    machine_lock(f->m);
-}
-
-static void teardown(Fixture *f, gconstpointer data)
-{
-    block_free_all(f->m);
-    machine_free(f->m);
-    g_unlink(f->path);
-    g_free(f->path);
-}
-
-/* Replace %s in the line by the name of the file, if it occurs. */
-static char *with_path(const Fixture *f, const char *line)
-{
-    g_auto(GStrv) parts = g_strsplit(line, "%s", -1);
-
-    return g_strjoinv(f->path, parts);
-}
-
-static BlockNode *node(Fixture *f, const char *line, bool inactive, GError **err)
-{
-    g_autofree char *text = with_path(f, line);
-    struct json_object *o = json_tokener_parse(text);
-    BlockNode *n;
-
-    g_assert_nonnull(o);
-    n = block_node_new(f->m, o, inactive, err);
-    json_object_put(o);
-    return n;
-}
-
-static BlockNode *drive(Fixture *f, const char *line, GError **err)
-{
-    g_autofree char *text = with_path(f, line);
-    struct json_object *o = json_tokener_parse(text);
-    BlockNode *n = block_drive_new(f->m, o, false, err);
-
-    json_object_put(o);
-    return n;
-}
-
-static void on_done(BlockRequest *req, int result)
-{
-    Fixture *f = req->opaque;
-
-    f->result = result;
-    f->done++;
-}
-
-static int io(Fixture *f, BlockNode *n, BlockOp op, uint64_t at, void *buf, size_t len)
-{
-    struct iovec iov[2] = { { buf, len / 2 },
-                            { buf ? (uint8_t *)buf + len / 2 : NULL, len - len / 2 } };
-    BlockRequest req = {
-        .op = op, .offset = at, .len = len, .iov = iov, .n_iov = 2, .done = on_done, .opaque = f
-    };
-
-    f->done = 0;
-    block_submit(n, &req);
-    g_assert_cmpuint(f->done, ==, 0); /* never from inside the call */
-    block_drain(n);
-    g_assert_cmpuint(f->done, ==, 1);
-    return f->result;
-}
 
 static void check_data(Fixture *f, BlockNode *n)
 {
@@ -181,137 +73,6 @@ static void test_read_only(Fixture *f, gconstpointer data)
     g_assert_false(block_resize(n, SIZE * 2, NULL));
 }
 
-enum { RW = BLOCK_PERM_CONSISTENT_READ | BLOCK_PERM_WRITE };
-enum { READ_SHARED = BLOCK_PERM_ALL & ~BLOCK_PERM_WRITE };
-static const BlockUser writer = { .perm = RW, .shared = READ_SHARED };
-static const BlockUser reader = { .perm = BLOCK_PERM_CONSISTENT_READ, .shared = READ_SHARED };
-static const BlockUser sharer = { .perm = RW, .shared = BLOCK_PERM_ALL };
-
-/* Return the bytes of the image that open files of this process have locked, as "100 101 201". */
-static char *locked_bytes(const Fixture *f)
-{
-    GString *out = g_string_new(NULL);
-    int fd = g_open(f->path, O_RDWR);
-
-    for (int at = 0; at < 300; at++) {
-        struct flock lock = { .l_type = F_WRLCK, .l_start = at, .l_len = 1 };
-
-        g_assert_cmpint(fcntl(fd, F_OFD_GETLK, &lock), ==, 0);
-        if (lock.l_type != F_UNLCK) {
-            g_string_append_printf(out, "%s%d", out->len ? " " : "", at);
-        }
-    }
-    close(fd);
-    return g_string_free(out, FALSE);
-}
-
-static void assert_locked(const Fixture *f, const char *bytes)
-{
-    g_autofree char *held = locked_bytes(f);
-
-    g_assert_cmpstr(held, ==, bytes);
-}
-
-/* Every way of opening in QEMU's table. */
-static void test_lock_bytes(Fixture *f, gconstpointer data)
-{
-    static const struct {
-        const char *line;
-        const BlockUser *user; /* NULL: none */
-        const char *bytes;
-    } rows[] = {
-        { "{'id':'d','file':'%s','format':'raw'}", NULL, "100" },
-        { "{'id':'d','file':'%s','format':'raw'}", &writer, "100 101 201" },
-        { "{'id':'d','file':'%s','format':'raw'}", &sharer, "100 101" },
-        { "{'id':'d','file':'%s','format':'raw','readonly':'on'}", &reader, "100 201" },
-        { "{'id':'d','file':'%s','format':'raw','media':'cdrom'}", &reader, "100 201" },
-        { "{'id':'d','file':'%s','format':'raw','snapshot':'on'}", NULL, "100 201 203" },
-        { "{'id':'d','file':'%s','format':'raw','snapshot':'on'}", &writer, "100 201 203" },
-        { "{'id':'d','driver':'raw','file':{'filename':'%s','locking':'off'}}", &writer, "" },
-        { "{'id':'d','file':'%s','format':'raw','readonly':'on','force-share':'on'}", &reader,
-          "100" },
-    };
-
-    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
-        g_autoptr(GError) err = NULL;
-        BlockNode *n = drive(f, rows[i].line, &err);
-
-        g_assert_no_error(err);
-        if (rows[i].user) {
-            g_assert_true(block_attach(n, rows[i].user, "disk", &err));
-            assert_locked(f, rows[i].bytes);
-            block_detach(n, rows[i].user);
-        } else {
-            assert_locked(f, rows[i].bytes);
-        }
-        g_assert_true(block_node_del(f->m, "d", NULL));
-        assert_locked(f, "");
-    }
-}
-
-static void test_locks(Fixture *f, gconstpointer data)
-{
-    g_autoptr(GError) err = NULL, again = NULL;
-    BlockNode *a = node(f, "{'driver':'file','node-name':'a','filename':'%s'}", false, NULL);
-    BlockNode *b = node(f, "{'driver':'file','node-name':'b','filename':'%s'}", false, NULL);
-    BlockNode *c = node(f, "{'driver':'file','node-name':'c','filename':'%s'}", true, NULL);
-    uint8_t buf[512] = { 0 };
-
-    /* a node alone holds no lock; two devices exclude each other in either order */
-    assert_locked(f, "");
-    g_assert_true(block_attach(a, &writer, "one", NULL));
-    g_assert_false(block_attach(b, &writer, "two", &err));
-    g_assert_nonnull(strstr(err->message, "Failed to get \"write\" lock. Is another process using "
-                                          "the image ["));
-    g_assert_false(block_attach(b, &reader, "two", &again));
-    g_assert_nonnull(strstr(again->message, "Failed to get shared \"write\" lock"));
-    assert_locked(f, "100 101 201");
-    /* hand-over: a target opens it inactive, the source releases it, the target activates it */
-    g_assert_true(block_attach(c, &writer, "three", NULL));
-    assert_locked(f, "100 101 201");
-    g_assert_cmpint(io(f, c, BLOCK_READ, 0, buf, 512), ==, -EIO);
-    g_assert_false(block_activate_all(f->m, NULL));
-    g_assert_cmpint(io(f, c, BLOCK_READ, 0, buf, 512), ==, -EIO);
-    block_detach(c, &writer);
-    g_assert_true(block_inactivate_all(f->m, NULL));
-    assert_locked(f, "");
-    g_assert_cmpint(io(f, a, BLOCK_WRITE, 0, buf, 512), ==, -EIO);
-    g_assert_true(block_activate_all(f->m, NULL));
-    assert_locked(f, "100 101 201");
-    g_assert_cmpint(io(f, a, BLOCK_WRITE, 0, buf, 512), ==, 0);
-    block_detach(a, &writer);
-    assert_locked(f, "");
-}
-
-/* Activation acquires all locks or none. */
-static void test_activate_all_or_none(Fixture *f, gconstpointer data)
-{
-    int fd = g_open(f->path, O_RDWR);
-    struct flock lock = { .l_type = F_RDLCK, .l_start = 201, .l_len = 1 };
-    g_autofree char *other = g_strconcat(f->path, "2", NULL);
-    g_autoptr(GError) err = NULL;
-    BlockNode *a, *b;
-
-    g_assert_true(g_file_set_contents(other, "", 0, NULL));
-    a = node(f, "{'driver':'file','node-name':'a','filename':'%s2'}", true, NULL);
-    b = node(f, "{'driver':'file','node-name':'b','filename':'%s'}", true, NULL);
-    g_assert_true(block_attach(a, &writer, "one", NULL));
-    g_assert_true(block_attach(b, &writer, "two", NULL));
-    g_assert_cmpint(fcntl(fd, F_OFD_SETLK, &lock), ==, 0);
-    g_assert_false(block_activate_all(f->m, &err));
-    g_assert_nonnull(strstr(err->message, "block node 'b'"));
-    f->other = other;
-    SWAP(f->path, f->other);
-    assert_locked(f, "");
-    SWAP(f->path, f->other);
-    close(fd);
-    g_assert_true(block_activate_all(f->m, NULL));
-    assert_locked(f, "100 101 201");
-    block_detach(a, &writer);
-    block_detach(b, &writer);
-    g_unlink(other);
-}
-
 /* --- the graph --- */
 
 static void test_children(Fixture *f, gconstpointer data)
@@ -369,32 +130,6 @@ static void test_inline(Fixture *f, gconstpointer data)
     g_assert_null(block_find(f->m, "p"));
 }
 
-static void test_permissions(Fixture *f, gconstpointer data)
-{
-    BlockNode *p = node(f, "{'driver':'file','node-name':'p','filename':'%s'}", false, NULL);
-    BlockNode *a = node(f, "{'driver':'raw','node-name':'a','file':'p'}", false, NULL);
-    BlockNode *b = node(f, "{'driver':'raw','node-name':'b','file':'p'}", false, NULL);
-    static const BlockUser two = { .perm = RW, .shared = BLOCK_PERM_ALL };
-    g_autoptr(GError) err = NULL, same = NULL;
-
-    g_assert_true(block_attach(a, &writer, "one", NULL));
-    g_assert_false(block_attach(b, &sharer, "two", &err)); /* meets at p */
-    g_assert_nonnull(strstr(err->message, "Permission conflict on node 'p': 'write'"));
-    g_assert_false(block_attach(a, &reader, "three", &same));
-    g_assert_nonnull(strstr(same->message, "share-rw=on"));
-    block_detach(a, &writer);
-    g_assert_true(block_attach(a, &sharer, "one", NULL));
-    g_assert_true(block_attach(a, &two, "two", NULL));
-    assert_locked(f, "100 101");
-    block_detach(a, &two);
-    block_detach(a, &sharer);
-    assert_locked(f, "");
-    g_assert_true(block_attach(b, &reader, "one", NULL));
-    g_assert_true(block_attach(p, &reader, "two", NULL));
-    block_detach(p, &reader);
-    block_detach(b, &reader);
-}
-
 static void test_deep(Fixture *f, gconstpointer data)
 {
     g_autoptr(GError) err = NULL;
@@ -411,14 +146,6 @@ static void test_deep(Fixture *f, gconstpointer data)
 }
 
 /* --- probing --- */
-
-static void put_file(const Fixture *f, uint64_t at, const void *data, size_t len)
-{
-    int fd = g_open(f->path, O_RDWR);
-
-    g_assert_cmpint(pwrite(fd, data, len, at), ==, (ssize_t)len);
-    close(fd);
-}
 
 static void test_probe(Fixture *f, gconstpointer data)
 {
@@ -475,116 +202,6 @@ static void test_probe(Fixture *f, gconstpointer data)
     }
 }
 
-/* --- snapshot=on --- */
-
-enum { MODEL = 256 * 1024 };
-
-static void model_write(uint8_t *model, uint64_t at, uint64_t len, int value)
-{
-    memset(model + at, value, len);
-}
-
-/* Random requests compared with a model. The image is unchanged. */
-static void test_overlay(Fixture *f, gconstpointer data)
-{
-    g_autofree uint8_t *model = g_malloc(MODEL), *image = g_malloc(MODEL), *buf = g_malloc(MODEL);
-    g_autofree char *after = NULL;
-    BlockNode *n;
-
-    for (unsigned i = 0; i < MODEL; i++) {
-        image[i] = (uint8_t)g_test_rand_int();
-    }
-    memcpy(model, image, MODEL);
-    put_file(f, 0, image, MODEL);
-    g_assert_cmpint(truncate(f->path, MODEL), ==, 0);
-    n = drive(f, "{'id':'d','file':'%s','format':'raw','snapshot':'on','discard':'unmap'}", NULL);
-    for (unsigned i = 0; i < 3000; i++) {
-        uint64_t at = (uint64_t)g_test_rand_int_range(0, MODEL / 512) * 512;
-        uint64_t some = (uint64_t)g_test_rand_int_range(1, 40) * 512, len = MIN(MODEL - at, some);
-        int value = g_test_rand_int_range(1, 256), kind = g_test_rand_int_range(0, 8);
-
-        if (kind == 0) {
-            g_assert_cmpint(io(f, n, BLOCK_WRITE_ZEROES, at, NULL, len), ==, 0);
-            model_write(model, at, len, 0);
-        } else if (kind == 1) { /* complete clusters of 4096 bytes are discarded, partial ones
-                                 * remain */
-            uint64_t from = (at + 4095) / 4096 * 4096, to = (at + len) / 4096 * 4096;
-
-            g_assert_cmpint(io(f, n, BLOCK_DISCARD, at, NULL, len), ==, 0);
-            if (to > from) {
-                model_write(model, from, to - from, 0);
-            }
-        } else if (kind < 5) {
-            memset(buf, value, len);
-            g_assert_cmpint(io(f, n, BLOCK_WRITE, at, buf, len), ==, 0);
-            model_write(model, at, len, value);
-        } else {
-            g_assert_cmpint(io(f, n, BLOCK_READ, at, buf, len), ==, 0);
-            g_assert_cmpmem(buf, len, model + at, len);
-        }
-    }
-    g_assert_cmpint(io(f, n, BLOCK_FLUSH, 0, NULL, 0), ==, 0);
-    g_assert_cmpint(io(f, n, BLOCK_READ, 0, buf, MODEL), ==, 0);
-    g_assert_cmpmem(buf, MODEL, model, MODEL);
-    /* truncated, and extended again: zeroes */
-    g_assert_true(block_resize(n, 65536, NULL));
-    g_assert_true(block_resize(n, MODEL * 2, NULL));
-    g_assert_cmpint(io(f, n, BLOCK_READ, 0, buf, MODEL), ==, 0);
-    memset(model + 65536, 0, MODEL - 65536);
-    g_assert_cmpmem(buf, MODEL, model, MODEL);
-    g_assert_true(g_file_get_contents(f->path, &after, NULL, NULL));
-    g_assert_cmpmem(after, MODEL, image, MODEL);
-}
-
-/* TMPDIR on a file system that cannot punch holes: zeroes are written. */
-static void test_overlay_plain(Fixture *f, gconstpointer data)
-{
-    no_fallocate = true;
-    test_overlay(f, data);
-    no_fallocate = false;
-}
-
-/* A guest whose disk is in a temporary file cannot be handed over. */
-static void test_overlay_stays(Fixture *f, gconstpointer data)
-{
-    g_autoptr(GError) err = NULL;
-    BlockNode *n = drive(f, "{'id':'d','file':'%s','format':'raw','snapshot':'on'}", NULL);
-
-    g_assert_true(block_may_hand_over(f->m, NULL)); /* no guest uses it */
-    g_assert_true(block_attach(n, &writer, "disk", NULL));
-    g_assert_false(block_may_hand_over(f->m, &err));
-    g_assert_nonnull(strstr(err->message, "'d' has snapshot=on"));
-    g_assert_false(block_inactivate_all(f->m, NULL));
-    assert_locked(f, "100 201 203");
-    block_detach(n, &writer);
-}
-
-/* Many parallel writes to parts of the same clusters: none is lost. */
-static void test_overlay_parallel(Fixture *f, gconstpointer data)
-{
-    enum { N = 512 };
-    BlockNode *n = drive(f, "{'id':'d','file':'%s','format':'raw','snapshot':'on'}", NULL);
-    g_autofree BlockRequest *reqs = g_new0(BlockRequest, N);
-    g_autofree struct iovec *iov = g_new0(struct iovec, N);
-    g_autofree uint8_t *out = g_malloc(N * 512), *in = g_malloc(N * 512);
-
-    for (unsigned i = 0; i < N; i++) {
-        memset(out + i * 512, (int)(i % 255 + 1), 512);
-        iov[i] = (struct iovec){ out + i * 512, 512 };
-        reqs[i] = (BlockRequest){ .op = BLOCK_WRITE,
-                                  .offset = i * 512,
-                                  .len = 512,
-                                  .iov = &iov[i],
-                                  .n_iov = 1,
-                                  .done = on_done,
-                                  .opaque = f };
-        block_submit(n, &reqs[i]);
-    }
-    block_drain(n);
-    g_assert_cmpint(io(f, n, BLOCK_READ, 0, in, N * 512), ==, 0);
-    g_assert_cmpmem(in, N * 512, out, N * 512);
-}
-
 /* A write of zeroes becomes a hole in the host file. */
 static void test_detect_zeroes(Fixture *f, gconstpointer data)
 {
@@ -604,35 +221,6 @@ static void test_detect_zeroes(Fixture *f, gconstpointer data)
     memset(buf, 1, SIZE);
     g_assert_cmpint(io(f, n, BLOCK_READ, 0, buf, SIZE), ==, 0);
     g_assert_cmpint(buf[0] | buf[SIZE - 1], ==, 0);
-}
-
-/* Another holder of the open file: the kernel is one for a short time after the last io_uring
- * request. */
-static int open_again(const char *path)
-{
-    for (int fd = 3; fd < 1024; fd++) {
-        g_autofree char *name = g_strdup_printf("/proc/self/fd/%d", fd);
-        g_autofree char *target = g_file_read_link(name, NULL);
-
-        if (target && strcmp(target, path) == 0) {
-            return dup(fd);
-        }
-    }
-    return -1;
-}
-
-static void test_lock_ends_with_node(Fixture *f, gconstpointer data)
-{
-    const char *line = "{'id':'d','file':'%s','format':'raw'}";
-    int fd;
-
-    g_assert_nonnull(drive(f, line, NULL));
-    assert_locked(f, "100");
-    fd = open_again(f->path);
-    g_assert_cmpint(fd, >=, 0);
-    g_assert_true(block_node_del(f->m, "d", NULL));
-    assert_locked(f, "");
-    close(fd);
 }
 
 static uint64_t resized_to;
@@ -719,17 +307,7 @@ static void test_flood(Fixture *f, gconstpointer data)
     g_autofree struct iovec *iov = g_new0(struct iovec, N);
     g_autofree uint8_t *data_buf = g_malloc0(N * 512);
 
-    for (unsigned i = 0; i < N; i++) {
-        iov[i] = (struct iovec){ data_buf + i * 512, 512 };
-        reqs[i] = (BlockRequest){ .op = i & 1 ? BLOCK_WRITE : BLOCK_READ,
-                                  .offset = i * 512,
-                                  .len = 512,
-                                  .iov = &iov[i],
-                                  .n_iov = 1,
-                                  .done = on_done,
-                                  .opaque = f };
-        block_submit(n, &reqs[i]);
-    }
+    submit_sectors(f, n, BLOCK_READ, BLOCK_WRITE, 0, data_buf, N, reqs, iov);
     g_assert_cmpuint(block_in_flight(n), >, 0);
     g_assert_true(block_node_del(f->m, "a", NULL));
     g_assert_cmpuint(f->done, ==, N);
@@ -865,20 +443,11 @@ int main(int argc, char **argv)
     ADD("uring", test_uring);
     ADD("direct", test_direct);
     ADD("read-only", test_read_only);
-    ADD("lock-bytes", test_lock_bytes);
-    ADD("locks", test_locks);
-    ADD("activate-all-or-none", test_activate_all_or_none);
     ADD("children", test_children);
     ADD("inline", test_inline);
-    ADD("permissions", test_permissions);
     ADD("deep", test_deep);
     ADD("probe", test_probe);
-    ADD("overlay", test_overlay);
-    ADD("overlay-plain", test_overlay_plain);
-    ADD("overlay-stays", test_overlay_stays);
-    ADD("overlay-parallel", test_overlay_parallel);
     ADD("detect-zeroes", test_detect_zeroes);
-    ADD("lock-ends-with-node", test_lock_ends_with_node);
     ADD("resize-and-use", test_resize_and_use);
     ADD("refusals", test_refusals);
     ADD("flood", test_flood);

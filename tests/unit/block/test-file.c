@@ -3,23 +3,16 @@
  * The drivers file and host_device: the effect of cache= and aio= as the host observes it, and
  * block devices of the host. The latter are loop devices; without them the tests are skipped.
  */
-#include "block/block.h"
-
 #include <dlfcn.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <glib/gstdio.h>
 #include <linux/loop.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 
-#include "../hw/core/fake-types.h"
+#include "block-fixture.h"
 #include "tests/lib/wait.h"
-
-enum { SIZE = 1 << 20 };
 
 /* Calls of fdatasync() by this process. The definition of the program has precedence over the C
  * library. The parameter has the name that the C library declares. */
@@ -29,37 +22,6 @@ int fdatasync(int __fildes)
 {
     __atomic_fetch_add(&synced, 1, __ATOMIC_RELAXED);
     return (int)syscall(SYS_fdatasync, __fildes);
-}
-
-typedef struct Fixture {
-    Machine *m;
-    char *path, *device; /* an image; a loop device on it */
-    int loop;
-    int result;
-    unsigned done;
-} Fixture;
-
-static void setup(Fixture *f, gconstpointer data)
-{
-    int fd = g_file_open_tmp("test-file-XXXXXX", &f->path, NULL);
-
-    g_assert_cmpint(ftruncate(fd, SIZE), ==, 0);
-    close(fd);
-    f->loop = -1;
-    f->m = machine_new();
-    machine_lock(f->m);
-}
-
-static void teardown(Fixture *f, gconstpointer data)
-{
-    block_free_all(f->m);
-    machine_free(f->m);
-    if (f->loop >= 0) {
-        close(f->loop); /* the last user: the device detaches the file */
-    }
-    g_unlink(f->path);
-    g_free(f->path);
-    g_free(f->device);
 }
 
 /* Attach the image to a free loop device with this logical block size. */
@@ -92,40 +54,22 @@ static bool loop_attach(Fixture *f, uint32_t sector)
     return f->loop >= 0;
 }
 
-static BlockNode *node(Fixture *f, const char *driver, const char *path, const char *options,
-                       GError **err)
+static BlockNode *file_node(Fixture *f, const char *driver, const char *path, const char *options,
+                            GError **err)
 {
     g_autofree char *text = g_strdup_printf("{'driver':'%s','node-name':'n','filename':'%s'%s%s}",
                                             driver, path, *options ? "," : "", options);
-    struct json_object *o = json_tokener_parse(text);
-    BlockNode *n;
 
-    g_assert_nonnull(o);
-    n = block_node_new(f->m, o, false, err);
-    json_object_put(o);
-    return n;
+    return node(f, text, false, err);
 }
 
-static void on_done(BlockRequest *req, int result)
-{
-    Fixture *f = req->opaque;
-
-    f->result = result;
-    f->done++;
-}
-
-static int io(Fixture *f, BlockNode *n, BlockOp op, uint64_t at, void *buf, size_t len)
+/* Perform a request in one segment, as direct I/O requires it to be aligned. */
+static int file_io(Fixture *f, BlockNode *n, BlockOp op, uint64_t at, void *buf, size_t len)
 {
     struct iovec iov = { buf, len };
-    BlockRequest req = {
-        .op = op, .offset = at, .len = len, .iov = &iov, .n_iov = 1, .done = on_done, .opaque = f
-    };
+    BlockRequest req = { .op = op, .offset = at, .len = len, .iov = &iov, .n_iov = 1 };
 
-    f->done = 0;
-    block_submit(n, &req);
-    block_drain(n);
-    g_assert_cmpuint(f->done, ==, 1);
-    return f->result;
+    return submit(f, n, &req);
 }
 
 /* --- cache= --- */
@@ -164,12 +108,10 @@ static void test_cache(Fixture *f, gconstpointer data)
         g_autofree char *text =
             g_strdup_printf("{'id':'d','format':'raw','file':'%s','cache':'%s','aio':'threads'}",
                             f->path, rows[i].mode);
-        struct json_object *o = json_tokener_parse(text);
         g_autoptr(GError) err = NULL;
-        BlockNode *n = block_drive_new(f->m, o, false, &err);
+        BlockNode *n = drive(f, text, &err);
         int before;
 
-        json_object_put(o);
         if (!n && rows[i].direct) {
             g_test_message("cache=%s: %s", rows[i].mode, err->message);
             continue; /* a file system without direct I/O */
@@ -177,10 +119,10 @@ static void test_cache(Fixture *f, gconstpointer data)
         g_assert_no_error(err);
         g_assert_cmpint(!(open_flags(f->path) & O_DIRECT), ==, !rows[i].direct);
         before = synced;
-        g_assert_cmpint(io(f, n, BLOCK_WRITE, 4096, buf, 4096), ==, 0);
+        g_assert_cmpint(file_io(f, n, BLOCK_WRITE, 4096, buf, 4096), ==, 0);
         g_assert_cmpint(synced - before, ==, rows[i].for_write);
         before = synced;
-        g_assert_cmpint(io(f, n, BLOCK_FLUSH, 0, NULL, 0), ==, 0);
+        g_assert_cmpint(file_io(f, n, BLOCK_FLUSH, 0, NULL, 0), ==, 0);
         g_assert_cmpint(synced - before, ==, rows[i].for_flush);
         g_assert_true(block_node_del(f->m, "d", NULL));
     }
@@ -246,7 +188,7 @@ static void test_aio(Fixture *f, gconstpointer data)
         g_autofree char *options =
             g_strdup_printf("'aio':'%s','cache':{'direct':true}", rows[i].aio);
         g_autoptr(GError) err = NULL;
-        BlockNode *n = node(f, "file", f->path, options, &err);
+        BlockNode *n = file_node(f, "file", f->path, options, &err);
 
         if (!n) { /* refused by name, with the reason */
             g_test_message("%s", err->message);
@@ -254,9 +196,9 @@ static void test_aio(Fixture *f, gconstpointer data)
             continue;
         }
         memset(out, (int)i + 1, 8192);
-        g_assert_cmpint(io(f, n, BLOCK_WRITE, 4096, out, 8192), ==, 0);
-        g_assert_cmpint(io(f, n, BLOCK_FLUSH, 0, NULL, 0), ==, 0);
-        g_assert_cmpint(io(f, n, BLOCK_READ, 4096, in, 8192), ==, 0);
+        g_assert_cmpint(file_io(f, n, BLOCK_WRITE, 4096, out, 8192), ==, 0);
+        g_assert_cmpint(file_io(f, n, BLOCK_FLUSH, 0, NULL, 0), ==, 0);
+        g_assert_cmpint(file_io(f, n, BLOCK_READ, 4096, in, 8192), ==, 0);
         g_assert_cmpmem(in, 8192, out, 8192);
         g_assert_cmpint(has_descriptor("[io_uring]"), ==, rows[i].ring);
         g_assert_cmpint(has_mapping("/[aio]"), ==, rows[i].native);
@@ -298,7 +240,7 @@ void g_mutex_unlock(GMutex *mutex)
 /* The owner of a request may free it as soon as it is complete. */
 static void test_freed_request(Fixture *f, gconstpointer data)
 {
-    BlockNode *n = node(f, "file", f->path, "'aio':'threads'", NULL);
+    BlockNode *n = file_node(f, "file", f->path, "'aio':'threads'", NULL);
     uint8_t buf[512] = { 0 };
     struct iovec iov = { buf, sizeof(buf) };
     BlockRequest *req =
@@ -319,7 +261,7 @@ static void test_freed_request(Fixture *f, gconstpointer data)
     g_assert_cmpuint(f->done, ==, 1);
     munmap(req, 4096);
     g_atomic_int_set(&request_freed, 1);
-    g_assert_cmpint(io(f, n, BLOCK_FLUSH, 0, NULL, 0), ==, 0);
+    g_assert_cmpint(file_io(f, n, BLOCK_FLUSH, 0, NULL, 0), ==, 0);
 }
 
 /* --- host_device --- */
@@ -338,7 +280,8 @@ static void test_types(Fixture *f, gconstpointer data)
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
         g_autoptr(GError) err = NULL;
 
-        g_assert_null(node(f, rows[i].driver, rows[i].path ? rows[i].path : f->path, "", &err));
+        g_assert_null(
+            file_node(f, rows[i].driver, rows[i].path ? rows[i].path : f->path, "", &err));
         g_assert_nonnull(strstr(err->message, rows[i].why));
     }
 }
@@ -352,21 +295,21 @@ static void test_device(Fixture *f, gconstpointer data)
     if (!loop_attach(f, 512)) {
         return;
     }
-    g_assert_null(node(f, "file", f->device, "", &err));
+    g_assert_null(file_node(f, "file", f->device, "", &err));
     g_assert_nonnull(strstr(err->message, "use driver 'host_device'"));
-    n = node(f, "host_device", f->device, "'discard':'unmap'", NULL);
+    n = file_node(f, "host_device", f->device, "'discard':'unmap'", NULL);
     g_assert_nonnull(n);
     g_assert_cmpuint(block_size(n), ==, SIZE);
     memset(out, 0x5a, sizeof(out));
-    g_assert_cmpint(io(f, n, BLOCK_WRITE, SIZE - 8192, out, 8192), ==, 0);
-    g_assert_cmpint(io(f, n, BLOCK_WRITE_ZEROES, SIZE - 8192, NULL, 4096), ==, 0);
-    g_assert_cmpint(io(f, n, BLOCK_READ, SIZE - 8192, in, 8192), ==, 0);
+    g_assert_cmpint(file_io(f, n, BLOCK_WRITE, SIZE - 8192, out, 8192), ==, 0);
+    g_assert_cmpint(file_io(f, n, BLOCK_WRITE_ZEROES, SIZE - 8192, NULL, 4096), ==, 0);
+    g_assert_cmpint(file_io(f, n, BLOCK_READ, SIZE - 8192, in, 8192), ==, 0);
     g_assert_cmpmem(in, 4096, zero, 4096);
     g_assert_cmpmem(in + 4096, 4096, out, 4096);
-    g_assert_cmpint(io(f, n, BLOCK_DISCARD, SIZE - 4096, NULL, 4096), ==, 0);
-    g_assert_cmpint(io(f, n, BLOCK_READ, SIZE - 4096, in, 4096), ==, 0);
+    g_assert_cmpint(file_io(f, n, BLOCK_DISCARD, SIZE - 4096, NULL, 4096), ==, 0);
+    g_assert_cmpint(file_io(f, n, BLOCK_READ, SIZE - 4096, in, 4096), ==, 0);
     g_assert_cmpmem(in, 4096, zero, 4096); /* a loop device punches a hole */
-    g_assert_cmpint(io(f, n, BLOCK_FLUSH, 0, NULL, 0), ==, 0);
+    g_assert_cmpint(file_io(f, n, BLOCK_FLUSH, 0, NULL, 0), ==, 0);
     /* the size is that of the device */
     g_assert_false(block_resize(n, 2 * SIZE, &size));
     g_assert_nonnull(strstr(size->message, "cannot be resized"));
@@ -379,15 +322,13 @@ static void test_device(Fixture *f, gconstpointer data)
 static void test_device_drive(Fixture *f, gconstpointer data)
 {
     g_autofree char *text = NULL;
-    struct json_object *o, *list, *below;
+    struct json_object *list, *below;
 
     if (!loop_attach(f, 512)) {
         return;
     }
     text = g_strdup_printf("{'id':'d','format':'raw','file':'%s'}", f->device);
-    o = json_tokener_parse(text);
-    g_assert_nonnull(block_drive_new(f->m, o, false, NULL));
-    json_object_put(o);
+    g_assert_nonnull(drive(f, text, NULL));
     list = block_query(f->m, true);
     below = json_object_object_get(json_object_array_get_idx(list, 0), "drv");
     g_assert_cmpstr(json_object_get_string(below), ==, "host_device");
@@ -407,34 +348,23 @@ static void test_large_blocks(Fixture *f, gconstpointer data)
     if (!loop_attach(f, 4096)) {
         return;
     }
-    n = node(f, "host_device", f->device, "'cache':{'direct':true},'discard':'unmap'", NULL);
+    n = file_node(f, "host_device", f->device, "'cache':{'direct':true},'discard':'unmap'", NULL);
     g_assert_nonnull(n);
-    f->done = 0;
     for (unsigned i = 0; i < N; i++) {
-        uint8_t *sector = expected + 512 * (i + 3);
-
-        memset(sector, (int)i + 1, 512);
-        iov[i] = (struct iovec){ sector, 512 };
-        reqs[i] = (BlockRequest){ .op = BLOCK_WRITE,
-                                  .offset = 512 * (i + 3),
-                                  .len = 512,
-                                  .iov = &iov[i],
-                                  .n_iov = 1,
-                                  .done = on_done,
-                                  .opaque = f };
-        block_submit(n, &reqs[i]);
+        memset(expected + 512 * (i + 3), (int)i + 1, 512);
     }
+    submit_sectors(f, n, BLOCK_WRITE, BLOCK_WRITE, 512 * 3, expected + 512 * 3, N, reqs, iov);
     block_drain(n);
     g_assert_cmpuint(f->done, ==, N);
-    g_assert_cmpint(io(f, n, BLOCK_READ, 0, buf, SIZE), ==, 0);
+    g_assert_cmpint(file_io(f, n, BLOCK_READ, 0, buf, SIZE), ==, 0);
     g_assert_cmpmem(buf, SIZE, expected, SIZE);
     /* zeroes of a part of a block, and a discard that keeps both ends */
-    g_assert_cmpint(io(f, n, BLOCK_WRITE_ZEROES, 2048, NULL, 1024), ==, 0);
+    g_assert_cmpint(file_io(f, n, BLOCK_WRITE_ZEROES, 2048, NULL, 1024), ==, 0);
     memset(expected + 2048, 0, 1024);
-    g_assert_cmpint(io(f, n, BLOCK_DISCARD, 7680, NULL, 1024), ==, 0);
-    g_assert_cmpint(io(f, n, BLOCK_DISCARD, 15872, NULL, 8192), ==, 0);
+    g_assert_cmpint(file_io(f, n, BLOCK_DISCARD, 7680, NULL, 1024), ==, 0);
+    g_assert_cmpint(file_io(f, n, BLOCK_DISCARD, 15872, NULL, 8192), ==, 0);
     memset(expected + 16384, 0, 4096);
-    g_assert_cmpint(io(f, n, BLOCK_READ, 512, buf, SIZE - 1024), ==, 0);
+    g_assert_cmpint(file_io(f, n, BLOCK_READ, 512, buf, SIZE - 1024), ==, 0);
     g_assert_cmpmem(buf, SIZE - 1024, expected + 512, SIZE - 1024);
 }
 
