@@ -75,7 +75,7 @@ static uint64_t hmp_expr_number(HmpExpr *e)
     return value;
 }
 
-static uint64_t hmp_expr_sum(HmpExpr *e);
+static uint64_t hmp_expr_level(HmpExpr *e, unsigned level);
 
 static uint64_t hmp_expr_unary(HmpExpr *e)
 {
@@ -89,7 +89,7 @@ static uint64_t hmp_expr_unary(HmpExpr *e)
         return hmp_expr_fail(e, "more than %d nested operators", HMP_EXPR_DEPTH_MAX);
     }
     e->depth++;
-    value = op == '(' ? hmp_expr_sum(e) : hmp_expr_unary(e);
+    value = op == '(' ? hmp_expr_level(e, 0) : hmp_expr_unary(e);
     e->depth--;
     if (op == '(' && !hmp_expr_take(e, ")")) {
         return hmp_expr_fail(e, "')' expected");
@@ -97,47 +97,43 @@ static uint64_t hmp_expr_unary(HmpExpr *e)
     return op == '-' ? -value : op == '~' ? ~value : value;
 }
 
-static uint64_t hmp_expr_product(HmpExpr *e)
+static uint64_t hmp_expr_apply(HmpExpr *e, char op, uint64_t left, uint64_t right)
 {
-    uint64_t value = hmp_expr_unary(e);
-    char op;
-
-    while ((op = hmp_expr_take(e, "*/%"))) {
-        uint64_t right = hmp_expr_unary(e);
-
-        if (op == '*') {
-            value *= right;
-        } else if (right == 0) {
-            return hmp_expr_fail(e, "division by zero");
-        } else {
-            value = op == '/' ? value / right : value % right;
-        }
+    switch (op) {
+    case '+':
+        return left + right;
+    case '-':
+        return left - right;
+    case '&':
+        return left & right;
+    case '|':
+        return left | right;
+    case '^':
+        return left ^ right;
+    case '*':
+        return left * right;
+    default:
+        break;
     }
-    return value;
+    if (right == 0) {
+        return hmp_expr_fail(e, "division by zero");
+    }
+    return op == '/' ? left / right : left % right;
 }
 
-static uint64_t hmp_expr_logic(HmpExpr *e)
+/* Evaluate operators of this level of precedence, from left to right, and of the levels above. */
+static uint64_t hmp_expr_level(HmpExpr *e, unsigned level)
 {
-    uint64_t value = hmp_expr_product(e);
+    static const char *const operators[] = { "+-", "&|^", "*/%" };
+    uint64_t value;
     char op;
 
-    while ((op = hmp_expr_take(e, "&|^"))) {
-        uint64_t right = hmp_expr_product(e);
-
-        value = op == '&' ? value & right : op == '|' ? value | right : value ^ right;
+    if (level == G_N_ELEMENTS(operators)) {
+        return hmp_expr_unary(e);
     }
-    return value;
-}
-
-static uint64_t hmp_expr_sum(HmpExpr *e)
-{
-    uint64_t value = hmp_expr_logic(e);
-    char op;
-
-    while ((op = hmp_expr_take(e, "+-"))) {
-        uint64_t right = hmp_expr_logic(e);
-
-        value = op == '+' ? value + right : value - right;
+    value = hmp_expr_level(e, level + 1);
+    while ((op = hmp_expr_take(e, operators[level]))) {
+        value = hmp_expr_apply(e, op, value, hmp_expr_level(e, level + 1));
     }
     return value;
 }
@@ -146,7 +142,7 @@ bool hmp_expr_eval(const char *text, uint64_t *value, GError **err)
 {
     HmpExpr e = { .at = text, .err = err };
 
-    *value = hmp_expr_sum(&e);
+    *value = hmp_expr_level(&e, 0);
     hmp_expr_skip(&e);
     if (*e.at) {
         hmp_expr_fail(&e, "extraneous characters at the end of line");
