@@ -13,6 +13,8 @@
 #ifndef BLOCK_BLOCK_INT_H
 #define BLOCK_BLOCK_INT_H
 
+#include <json-c/json.h>
+
 #include "block/block.h"
 #include "util/error.h"
 

@@ -7,6 +7,7 @@
 #define CHARDEV_INTERNAL_H
 
 #include <glib-unix.h>
+#include <json-c/json.h>
 
 #include "chardev/chardev.h"
 #include "util/error.h"

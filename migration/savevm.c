@@ -266,26 +266,53 @@ void digest_section(GChecksum *digest, const StreamSection *s, const void *data,
     g_checksum_update(digest, data, len);
 }
 
+static struct json_object *describe_fields(const VmDescription *d);
+
+static struct json_object *describe_field(const VmFieldInfo *f)
+{
+    struct json_object *o = json_object_new_object(), *sub;
+
+    json_object_object_add(o, "name", json_object_new_string(f->name));
+    if (f->indexed) {
+        json_object_object_add(o, "index", json_object_new_int64(f->index));
+    } else if (f->array_len) {
+        json_object_object_add(o, "array_len", json_object_new_int64(f->array_len));
+    }
+    json_object_object_add(o, "type", json_object_new_string(f->type));
+    if (f->sub) {
+        sub = json_object_new_object();
+        json_object_object_add(sub, "vmsd_name", json_object_new_string(f->sub->name));
+        json_object_object_add(sub, "version", json_object_new_int64(f->sub->version));
+        json_object_object_add(sub, "fields", describe_fields(f->sub));
+        json_object_object_add(o, "struct", sub);
+    }
+    json_object_object_add(o, "size", json_object_new_uint64(f->size));
+    return o;
+}
+
+static struct json_object *describe_fields(const VmDescription *d)
+{
+    struct json_object *list = json_object_new_array();
+
+    for (guint i = 0; i < d->fields->len; i++) {
+        json_object_array_add(list, describe_field(&g_array_index(d->fields, VmFieldInfo, i)));
+    }
+    return list;
+}
+
+/* The first field of each section is its length. */
 static struct json_object *describe_item(const Item *item)
 {
+    static const VmFieldInfo length = { .name = "length", .type = "uint32", .size = 4 };
+    g_autoptr(VmDescription) d = vm_describe(item->vm, item->obj);
     struct json_object *o = json_object_new_object();
-    struct json_object *fields = vm_describe(item->vm, item->obj), *list;
-    struct json_object *length = json_object_new_object();
 
-    json_object_object_add(length, "name", json_object_new_string("length"));
-    json_object_object_add(length, "type", json_object_new_string("uint32"));
-    json_object_object_add(length, "size", json_object_new_int(4));
-    list = json_object_new_array();
-    json_object_array_add(list, length);
-    for (size_t i = 0; i < json_object_array_length(fields); i++) {
-        json_object_array_add(list, json_object_get(json_object_array_get_idx(fields, i)));
-    }
-    json_object_put(fields);
+    g_array_prepend_val(d->fields, length);
     json_object_object_add(o, "name", json_object_new_string(item->name));
     json_object_object_add(o, "instance_id", json_object_new_int64(item->instance));
-    json_object_object_add(o, "vmsd_name", json_object_new_string(item->vm->name));
-    json_object_object_add(o, "version", json_object_new_int(item->vm->version));
-    json_object_object_add(o, "fields", list);
+    json_object_object_add(o, "vmsd_name", json_object_new_string(d->name));
+    json_object_object_add(o, "version", json_object_new_int64(d->version));
+    json_object_object_add(o, "fields", describe_fields(d));
     return o;
 }
 

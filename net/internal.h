@@ -5,6 +5,7 @@
 #ifndef NET_INTERNAL_H
 #define NET_INTERNAL_H
 
+#include <json-c/json.h>
 #include <sys/socket.h>
 
 #include "net/net.h"

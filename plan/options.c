@@ -263,6 +263,25 @@ PlanHostPart *plan_host_part_parse(const char *kind, const char *text, GError **
     return NULL;
 }
 
+PlanDevice *plan_object_settings(struct json_object *options)
+{
+    PlanDevice *d = plan_device_new(NULL);
+
+    json_object_object_foreach(options, key, value)
+    {
+        const char *text = json_object_get_string(value);
+
+        if (strcmp(key, "qom-type") == 0) {
+            d->type = g_strdup(text);
+        } else if (strcmp(key, "id") == 0) {
+            d->id = g_strdup(text);
+        } else {
+            plan_device_set(d, key, text);
+        }
+    }
+    return d;
+}
+
 void plan_host_part_free(PlanHostPart *part)
 {
     if (part) {

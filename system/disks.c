@@ -5,6 +5,7 @@
  * A drive with if=virtio creates its device, after all devices of the command line, so that the
  * device gets the next free slot, as in QEMU. Any other drive is a back end only.
  */
+#include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -37,7 +37,9 @@ static bool create_netdev(Machine *m, struct json_object *options, GError **err)
 
 static bool create_object(Machine *m, struct json_object *options, GError **err)
 {
-    return host_object_new(m, options, err) != NULL;
+    g_autoptr(PlanDevice) settings = plan_object_settings(options);
+
+    return host_object_new(m, settings, err) != NULL;
 }
 
 static bool create_chardev(Machine *m, struct json_object *options, GError **err)

@@ -10,6 +10,8 @@
 #ifndef SYSTEM_INTERNAL_H
 #define SYSTEM_INTERNAL_H
 
+#include <json-c/json.h>
+
 #include "hw/core/board.h"
 #include "hw/core/type_catalog.h"
 #include "monitor/host.h"

@@ -11,6 +11,8 @@
 #ifndef SYSTEM_OPTIONS_INTERNAL_H
 #define SYSTEM_OPTIONS_INTERNAL_H
 
+#include <json-c/json.h>
+
 #include "internal.h"
 #include "util/error.h"
 

@@ -110,22 +110,6 @@ static bool json_check_object(const char *part, const char *prefix, struct json_
     return true;
 }
 
-bool option_types_check_part(const PlanHostPart *part, GError **err)
-{
-    bool ok = true;
-
-    if (strcmp(part->kind, "object") == 0) {
-        ok = host_object_check_types(part->options, err);
-    } else if (strcmp(part->kind, "netdev") == 0 || strcmp(part->kind, "blockdev") == 0) {
-        ok = json_check_object(part->kind, "", part->options, err);
-    }
-    if (!ok) {
-        g_prefix_error(err, "-%s %s '%s': ", part->kind,
-                       strcmp(part->kind, "blockdev") == 0 ? "node-name" : "id", part->id);
-    }
-    return ok;
-}
-
 /* Return whether the JSON type of @value is accepted for the property. addr= and capability
  * properties accept a number or a string. */
 static bool json_fits_prop(const PlanProp *p, struct json_object *value, enum json_type *expected)
@@ -154,6 +138,47 @@ static bool json_fits_prop(const PlanProp *p, struct json_object *value, enum js
     return got == *expected;
 }
 
+static bool json_check_props(const PlanProp *props, size_t n, struct json_object *options,
+                             GError **err)
+{
+    for (size_t i = 0; i < n; i++) {
+        enum json_type expected;
+        struct json_object *value;
+
+        if (json_object_object_get_ex(options, props[i].name, &value) &&
+            !json_fits_prop(&props[i], value, &expected)) {
+            return json_type_refuse(err, props[i].name, expected, value);
+        }
+    }
+    return true;
+}
+
+/* An unknown class is not an error here; host_object_new() rejects it. */
+static bool json_check_host_object(struct json_object *options, GError **err)
+{
+    struct json_object *type = json_object_object_get(options, "qom-type");
+    const HostObjectKind *kind =
+        type ? host_object_find_kind(json_object_get_string(type), NULL) : NULL;
+
+    return !kind || json_check_props(kind->props, kind->n_props, options, err);
+}
+
+bool option_types_check_part(const PlanHostPart *part, GError **err)
+{
+    bool ok = true;
+
+    if (strcmp(part->kind, "object") == 0) {
+        ok = json_check_host_object(part->options, err);
+    } else if (strcmp(part->kind, "netdev") == 0 || strcmp(part->kind, "blockdev") == 0) {
+        ok = json_check_object(part->kind, "", part->options, err);
+    }
+    if (!ok) {
+        g_prefix_error(err, "-%s %s '%s': ", part->kind,
+                       strcmp(part->kind, "blockdev") == 0 ? "node-name" : "id", part->id);
+    }
+    return ok;
+}
+
 bool option_types_check_device(const PlanCatalog *c, const char *text, GError **err)
 {
     struct json_object *o = plan_options_parse(text, NULL, err), *driver;
@@ -163,15 +188,9 @@ bool option_types_check_device(const PlanCatalog *c, const char *text, GError **
     t = o && json_object_object_get_ex(o, "driver", &driver)
             ? plan_find_type(c, json_object_get_string(driver))
             : NULL;
-    for (size_t i = 0; ok && t && i < t->n_props; i++) {
-        enum json_type expected;
-        struct json_object *value;
-
-        if (json_object_object_get_ex(o, t->props[i].name, &value) &&
-            !json_fits_prop(&t->props[i], value, &expected)) {
-            ok = json_type_refuse(err, t->props[i].name, expected, value);
-            g_prefix_error(err, "-device %s: ", t->name);
-        }
+    if (t && !json_check_props(t->props, t->n_props, o, err)) {
+        g_prefix_error(err, "-device %s: ", t->name);
+        ok = false;
     }
     json_object_put(o);
     return ok;

@@ -20,7 +20,7 @@ static const char *host_object_kind_name(const void *table, size_t i)
     return host_object_kinds[i]->name;
 }
 
-static const HostObjectKind *host_object_find_kind(const char *name, GError **err)
+const HostObjectKind *host_object_find_kind(const char *name, GError **err)
 {
     GString *known = g_string_new(NULL);
     g_autofree char *list = NULL, *hint = NULL;
@@ -84,118 +84,76 @@ static const char *host_object_prop_name(const void *table, size_t i)
     return ((const PlanProp *)table)[i].name;
 }
 
-/* Return the options as settings of a description, so that the same rules for values apply. */
-static PlanDevice *host_object_settings(const HostObjectKind *kind, struct json_object *options,
-                                        GError **err)
+static bool host_object_settings_known(const HostObjectKind *kind, const PlanDevice *options,
+                                       GError **err)
 {
-    PlanDevice *d = plan_device_new(kind->name);
+    for (guint i = 0; i < options->settings->len; i++) {
+        const char *key = ((const PlanSetting *)options->settings->pdata[i])->name;
 
-    json_object_object_foreach(options, key, value)
-    {
-        if (strcmp(key, "qom-type") == 0 || strcmp(key, "id") == 0) {
-            continue;
-        }
         if (!plan_find_prop(kind->props, kind->n_props, key)) {
             g_autofree char *hint =
                 suggest_hint_of(key, host_object_prop_name, kind->props, kind->n_props);
 
-            error_set(err, ERROR_USER, "%s has no property '%s'%s; -object %s,help lists them",
-                      kind->name, key, hint, kind->name);
-            plan_device_free(d);
-            return NULL;
+            return error_set(err, ERROR_USER,
+                             "%s has no property '%s'%s; -object %s,help lists them", kind->name,
+                             key, hint, kind->name);
         }
-        plan_device_set(d, key, json_object_get_string(value));
     }
-    return d;
+    return true;
 }
 
-static bool host_object_required_given(const HostObjectKind *kind, struct json_object *options,
+static bool host_object_required_given(const HostObjectKind *kind, const PlanDevice *options,
                                        GError **err)
 {
     for (size_t i = 0; i < kind->n_props; i++) {
         if ((kind->props[i].flags & PLAN_PROP_REQUIRED) &&
-            !json_object_object_get_ex(options, kind->props[i].name, NULL)) {
+            !props_find_setting(options, kind->props[i].name)) {
             return error_set(err, ERROR_USER, "%s requires %s=", kind->name, kind->props[i].name);
         }
     }
     return true;
 }
 
-static HostObject *host_object_make(Machine *m, const HostObjectKind *kind, const char *id,
-                                    struct json_object *options, GError **err)
+static HostObject *host_object_make(Machine *m, const HostObjectKind *kind,
+                                    const PlanDevice *options, GError **err)
 {
-    g_autoptr(PlanDevice) settings = host_object_settings(kind, options, err);
     HostObject *o;
 
-    if (!settings || !host_object_required_given(kind, options, err)) {
+    if (!host_object_settings_known(kind, options, err) ||
+        !host_object_required_given(kind, options, err)) {
         return NULL;
     }
     o = g_malloc0(kind->size);
     o->kind = kind;
     o->machine = m;
-    o->id = g_strdup(id);
+    o->id = g_strdup(options->id);
     o->users = g_ptr_array_new_with_free_func(g_free);
-    if (!props_store(kind->props, kind->n_props, o, settings, err) || !kind->open(o, err)) {
+    if (!props_store(kind->props, kind->n_props, o, options, err) || !kind->open(o, err)) {
         host_object_free(o);
         return NULL;
     }
     return o;
 }
 
-static const char *host_object_json_text(struct json_object *options, const char *key)
+HostObject *host_object_new(Machine *m, const PlanDevice *options, GError **err)
 {
-    struct json_object *v;
-
-    return json_object_object_get_ex(options, key, &v) ? json_object_get_string(v) : NULL;
-}
-
-static const char *host_object_json_type(const PlanProp *p)
-{
-    bool number =
-        p->kind == PLAN_PROP_SIZE || (p->kind >= PLAN_PROP_U8 && p->kind <= PLAN_PROP_I32);
-
-    return p->kind == PLAN_PROP_BOOL ? "boolean" : number ? "int" : "string";
-}
-
-bool host_object_check_types(struct json_object *options, GError **err)
-{
-    const char *type = host_object_json_text(options, "qom-type");
-    const HostObjectKind *kind = type ? host_object_find_kind(type, NULL) : NULL;
-
-    json_object_object_foreach(options, key, value)
-    {
-        const PlanProp *p = kind ? plan_find_prop(kind->props, kind->n_props, key) : NULL;
-        const char *got = json_type_to_name(json_object_get_type(value));
-
-        if (p && strcmp(host_object_json_type(p), got) != 0) {
-            return error_set(err, ERROR_USER,
-                             "Invalid parameter type for '%s', expected: %s, got: %s", key,
-                             host_object_json_type(p), got);
-        }
-    }
-    return true;
-}
-
-HostObject *host_object_new(Machine *m, struct json_object *options, GError **err)
-{
-    const char *type = host_object_json_text(options, "qom-type"),
-               *id = host_object_json_text(options, "id");
-    const HostObjectKind *kind = type ? host_object_find_kind(type, err) : NULL;
+    const HostObjectKind *kind = options->type ? host_object_find_kind(options->type, err) : NULL;
     HostObject *o;
 
-    if (!kind || !id) {
-        if (!type || kind) {
-            error_set(err, ERROR_USER, "an object requires qom-type and id");
-        }
+    if (!options->type || (kind && !options->id)) {
+        error_set(err, ERROR_USER, "an object requires qom-type and id");
         return NULL;
     }
-    if (host_object_find(m, id)) {
-        error_set(err, ERROR_USER, "object '%s' exists already", id);
+    if (!kind) {
         return NULL;
     }
-    o = host_object_make(m, kind, id, options, err);
+    if (host_object_find(m, options->id)) {
+        error_set(err, ERROR_USER, "object '%s' exists already", options->id);
+        return NULL;
+    }
+    o = host_object_make(m, kind, options, err);
     if (!o) {
-        g_prefix_error(err, "object '%s': ", id);
+        g_prefix_error(err, "object '%s': ", options->id);
         return NULL;
     }
     if (!m->objects) {

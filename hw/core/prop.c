@@ -95,7 +95,7 @@ static void prop_store(const PlanProp *p, void *obj, const PlanValue *v)
     }
 }
 
-static const PlanSetting *prop_find_setting(const PlanDevice *plan, const char *name)
+const PlanSetting *props_find_setting(const PlanDevice *plan, const char *name)
 {
     for (unsigned i = 0; plan && plan->settings && i < plan->settings->len; i++) {
         const PlanSetting *s = g_ptr_array_index(plan->settings, i);
@@ -110,7 +110,7 @@ static const PlanSetting *prop_find_setting(const PlanDevice *plan, const char *
 bool props_store(const PlanProp *props, size_t n, void *obj, const PlanDevice *plan, GError **err)
 {
     for (size_t i = 0; i < n; i++) {
-        const PlanSetting *s = prop_find_setting(plan, props[i].name);
+        const PlanSetting *s = props_find_setting(plan, props[i].name);
         PlanValue v = prop_default(&props[i]);
 
         if (s && s->resolved) {

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Saved-state tables as text: the stream's description JSON, the documentation of a table, and
- * the check of its rows (contract in hw/core/state.h).
+ * Saved-state tables for readers: the description of saved bytes, the documentation of a table,
+ * and the check of its rows (contract in hw/core/state.h).
  */
 #include "hw/core/state.h"
-
-#include <json-c/json.h>
 
 static const char *const vm_kind_names[] = {
     [VM_KIND_U8] = "uint8",      [VM_KIND_U16] = "uint16",    [VM_KIND_U32] = "uint32",
@@ -29,9 +27,33 @@ static void *vm_member(const VmField *f, void *obj, uint32_t i)
     return (uint8_t *)obj + f->field + i * f->stride;
 }
 
-static void vm_json_add(struct json_object *o, const char *key, struct json_object *value)
+VmDescription *vm_description_new(const char *name, unsigned version)
 {
-    json_object_object_add(o, key, value);
+    VmDescription *d = g_new0(VmDescription, 1);
+
+    d->name = name;
+    d->version = version;
+    d->fields = g_array_new(FALSE, TRUE, sizeof(VmFieldInfo));
+    return d;
+}
+
+void vm_description_free(VmDescription *d)
+{
+    for (guint i = 0; d && i < d->fields->len; i++) {
+        vm_description_free(g_array_index(d->fields, VmFieldInfo, i).sub);
+    }
+    if (d) {
+        g_array_unref(d->fields);
+    }
+    g_free(d);
+}
+
+VmFieldInfo *vm_description_add(VmDescription *d, const char *name, const char *type, uint64_t size)
+{
+    VmFieldInfo info = { .name = name, .type = type, .size = size };
+
+    g_array_append_val(d->fields, info);
+    return &g_array_index(d->fields, VmFieldInfo, d->fields->len - 1);
 }
 
 /* Return the bytes that one element of the row occupies in the stream. */
@@ -49,65 +71,53 @@ static size_t vm_element_size(const VmField *f, void *obj, uint32_t i)
     return vm_save(&row, obj, &w);
 }
 
-static struct json_object *vm_struct_json(const VmField *f, void *p)
+static void vm_describe_field(VmDescription *d, const VmField *f, void *obj, uint32_t i)
 {
-    struct json_object *o = json_object_new_object();
+    const char *type = vm_is_described(f) ? "struct" : vm_type_name(f);
+    VmFieldInfo *info = vm_description_add(d, f->name, type, vm_element_size(f, obj, i));
 
-    vm_json_add(o, "vmsd_name", json_object_new_string(f->sub->name));
-    vm_json_add(o, "version", json_object_new_int(f->sub->version));
-    vm_json_add(o, "fields", vm_describe(f->sub, p));
-    return o;
-}
-
-static struct json_object *vm_field_json(const VmField *f, void *obj, uint32_t i)
-{
-    struct json_object *o = json_object_new_object();
-
-    vm_json_add(o, "name", json_object_new_string(f->name));
     if (f->count && f->kind == VM_KIND_STRUCT) {
-        vm_json_add(o, "index", json_object_new_int64(i));
+        info->indexed = true;
+        info->index = i;
     } else if (f->count && f->kind != VM_KIND_BYTES) {
-        vm_json_add(o, "array_len", json_object_new_int64(f->count));
+        info->array_len = f->count;
     }
-    vm_json_add(o, "type", json_object_new_string(vm_is_described(f) ? "struct" : vm_type_name(f)));
     if (vm_is_described(f)) {
-        vm_json_add(o, "struct", f->ops->describe(vm_member(f, obj, i)));
+        info->sub = f->ops->describe(vm_member(f, obj, i));
     } else if (f->kind == VM_KIND_STRUCT) {
-        vm_json_add(o, "struct", vm_struct_json(f, vm_member(f, obj, i)));
+        info->sub = vm_describe(f->sub, vm_member(f, obj, i));
     }
-    vm_json_add(o, "size", json_object_new_int64(vm_element_size(f, obj, i)));
-    return o;
 }
 
 /* Describe a bank as the fields of its rows. */
-static void vm_bank_json(struct json_object *list, const VmField *bank, void *obj)
+static void vm_describe_bank(VmDescription *d, const VmField *bank, void *obj)
 {
     VmField row;
 
     for (size_t i = 0; i < bank->n_bank; i++) {
         if (vm_bank_field(bank, i, &row)) {
-            json_object_array_add(list, vm_field_json(&row, obj, 0));
+            vm_describe_field(d, &row, obj, 0);
         }
     }
 }
 
-struct json_object *vm_describe(const VmState *vm, void *obj)
+VmDescription *vm_describe(const VmState *vm, void *obj)
 {
-    struct json_object *list = json_object_new_array();
+    VmDescription *d = vm_description_new(vm->name, vm->version);
 
     for (size_t i = 0; i < vm->n_fields; i++) {
         const VmField *f = &vm->fields[i];
         uint32_t n = f->kind == VM_KIND_STRUCT ? MAX(f->count, 1) : 1;
 
         if (f->kind == VM_KIND_BANK) {
-            vm_bank_json(list, f, obj);
+            vm_describe_bank(d, f, obj);
             continue;
         }
         for (uint32_t j = 0; j < n; j++) {
-            json_object_array_add(list, vm_field_json(f, obj, j));
+            vm_describe_field(d, f, obj, j);
         }
     }
-    return list;
+    return d;
 }
 
 static void vm_document_row(const VmField *f, unsigned depth, GString *out)

@@ -19,7 +19,6 @@
  * must agree, relative to the capability. All differences are reported together, and a load that
  * fails changes nothing.
  */
-#include <json-c/json.h>
 #include <string.h>
 
 #include "state_internal.h"
@@ -127,42 +126,25 @@ static void record_save(void *field, ByteWriter *w)
     record_put_caps(d, w);
 }
 
-static void record_describe_field(struct json_object *list, const char *name, const char *type,
-                                  unsigned size, unsigned count)
+static VmDescription *record_describe(void *field)
 {
-    struct json_object *o = json_object_new_object();
-
-    json_object_object_add(o, "name", json_object_new_string(name));
-    if (count) {
-        json_object_object_add(o, "array_len", json_object_new_int((int)count));
-    }
-    json_object_object_add(o, "type", json_object_new_string(type));
-    json_object_object_add(o, "size", json_object_new_int((int)size));
-    json_object_array_add(list, o);
-}
-
-static struct json_object *record_describe(void *field)
-{
-    struct json_object *o = json_object_new_object(), *list = json_object_new_array();
+    VmDescription *out = vm_description_new("PCIDevice", PCI_RECORD_PRESENT);
     g_autoptr(GByteArray) caps = g_byte_array_new();
     const PCIDevice *d = field;
     ByteWriter w = { caps };
 
     record_put_caps(d, &w);
     if (record_is_extended(d)) {
-        record_describe_field(list, "length", "uint32", 4, 0);
+        vm_description_add(out, "length", "uint32", 4);
     }
-    record_describe_field(list, "version_id", "uint32", 4, 0);
-    record_describe_field(list, "cap_present", "uint32", 4, 0);
-    record_describe_field(list, "config", "pci config", record_lean_size(d), 0);
-    record_describe_field(list, "irq_state", "uint32", 4, PCI_NUM_PINS);
+    vm_description_add(out, "version_id", "uint32", 4);
+    vm_description_add(out, "cap_present", "uint32", 4);
+    vm_description_add(out, "config", "pci config", record_lean_size(d));
+    vm_description_add(out, "irq_state", "uint32", 4)->array_len = PCI_NUM_PINS;
     if (caps->len) {
-        record_describe_field(list, "caps", "pci capability state", caps->len, 0);
+        vm_description_add(out, "caps", "pci capability state", caps->len);
     }
-    json_object_object_add(o, "vmsd_name", json_object_new_string("PCIDevice"));
-    json_object_object_add(o, "version", json_object_new_int(PCI_RECORD_PRESENT));
-    json_object_object_add(o, "fields", list);
-    return o;
+    return out;
 }
 
 /* --- the trial copy receives the contents of the record --- */

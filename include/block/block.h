@@ -27,7 +27,6 @@
 #ifndef BLOCK_BLOCK_H
 #define BLOCK_BLOCK_H
 
-#include <json-c/json.h>
 #include <sys/uio.h>
 
 #include "hw/core/machine.h"
@@ -35,6 +34,7 @@
 #define BLOCK_SECTOR    512
 #define BLOCK_DEPTH_MAX 16
 
+struct json_object; /* <json-c/json.h>: options and results of monitors */
 typedef struct BlockNode BlockNode;
 
 /* Permissions. Bit n corresponds to the lock bytes 100 + n and 200 + n. */

@@ -15,12 +15,11 @@
 #ifndef CHARDEV_CHARDEV_H
 #define CHARDEV_CHARDEV_H
 
-#include <json-c/json.h>
-
 #include "hw/core/machine.h"
 
 #define CHARDEV_BUFFER (16u << 20) /* bytes */
 
+struct json_object; /* <json-c/json.h>: options of chardevs */
 typedef struct Chardev Chardev;
 typedef enum ChardevEvent {
     CHARDEV_OPENED,  /* a peer is connected; on a mux, when the front end has the focus at first */

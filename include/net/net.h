@@ -11,7 +11,6 @@
 #ifndef NET_NET_H
 #define NET_NET_H
 
-#include <json-c/json.h>
 #include <sys/uio.h>
 
 #include "hw/core/machine.h"
@@ -22,6 +21,7 @@ enum {
     NET_MIN_GSO = 48, /* smallest gso_size, in bytes: a frame has at most 1,366 segments */
 };
 
+struct json_object; /* <json-c/json.h>: options of back ends */
 typedef struct Netdev Netdev;
 
 /* Offload metadata of a frame, in host byte order; all zero for a plain frame. The members are

@@ -9,9 +9,9 @@
 #define PLAN_CATALOG_H
 
 #include <glib.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 struct PlanMachine;
 

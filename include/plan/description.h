@@ -13,9 +13,9 @@
 #ifndef PLAN_DESCRIPTION_H
 #define PLAN_DESCRIPTION_H
 
-#include <json-c/json.h>
-
 #include "plan/catalog.h"
+
+struct json_object; /* <json-c/json.h>, which users of the JSON functions include */
 
 /* The domain of all errors of this library. A message is one line of valid UTF-8. */
 #define PLAN_ERROR plan_error_quark()
@@ -216,6 +216,9 @@ struct json_object *plan_options_nest(struct json_object *flat, GError **err);
  * plan_machine_add_host(); or NULL.
  */
 PlanHostPart *plan_host_part_parse(const char *kind, const char *text, GError **err);
+/* Return the options of an "object" part as settings: its class as the type (NULL: not given), its
+ * id, and each other option as text. Freed by plan_device_free(). */
+PlanDevice *plan_object_settings(struct json_object *options);
 /* Free a part that no description owns. NULL is accepted. */
 void plan_host_part_free(PlanHostPart *part);
 /* Add a part. Return true, and @m owns it; false with @err set if @m has a part with the same @kind

@@ -4,6 +4,7 @@
  * emulator that describe the machine, and prints the complete description, the slots, or
  * differences.
  */
+#include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -3,6 +3,8 @@
  * virtio-net with a peer that sends frames, and a link that is disconnected, depending on the
  * input.
  */
+#include <json-c/json.h>
+
 #include "fuzz-virtio.h"
 
 static bool drop(void *opaque, unsigned lane, const struct iovec *iov, int n, const NetMeta *meta)

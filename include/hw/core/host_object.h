@@ -33,19 +33,15 @@ struct HostObject {
     GPtrArray *users; /* char*: names of the users, which prevent its removal */
 };
 
-/* Check the JSON types of the options of object-add. False with an ERROR_USER if a value does not
- * have the type of its property, for example a string for a number. Unknown classes and properties
- * are not an error here; host_object_new() rejects them. */
-bool host_object_check_types(struct json_object *options, GError **err);
 /**
  * host_object_new() - Create a host object.
- * @options: qom-type, id and properties, as text or JSON scalars
+ * @options: class (`type`), id and properties (`settings`, as text)
  * @err:     an ERROR_USER or ERROR_HOST that names the object; for an unknown class it lists the
  *           classes
  *
  * Return: the object, owned by the machine, or NULL. host_object_del() removes it.
  */
-HostObject *host_object_new(Machine *m, struct json_object *options, GError **err);
+HostObject *host_object_new(Machine *m, const PlanDevice *options, GError **err);
 /* Remove an object. False with an ERROR_USER if it does not exist, or that names its users. */
 bool host_object_del(Machine *m, const char *id, GError **err);
 /* Free all objects of a machine, in use or not. */
@@ -64,6 +60,8 @@ char *host_object_prop_text(const HostObject *o, const char *name);
  * for an unknown class. */
 char *host_object_help(void);
 char *host_object_kind_help(const char *name, GError **err);
+/* The class with a name. NULL with an ERROR_USER that lists the classes if there is none. */
+const HostObjectKind *host_object_find_kind(const char *name, GError **err);
 /* All classes, NULL-terminated. */
 extern const HostObjectKind *const host_object_kinds[];
 

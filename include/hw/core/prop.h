@@ -25,6 +25,8 @@
 bool props_store(const PlanProp *props, size_t n, void *obj, const PlanDevice *plan, GError **err);
 /* Free the strings that props_store() copied. */
 void props_free(const PlanProp *props, size_t n, void *obj);
+/* The setting with a name, owned by @plan; NULL: not set, or @plan is NULL. */
+const PlanSetting *props_find_setting(const PlanDevice *plan, const char *name);
 /* Value of a member. Strings are borrowed from the object. */
 PlanValue prop_value(const PlanProp *p, const void *obj);
 /* Default of a row. Strings are borrowed from the row. */

@@ -36,14 +36,33 @@ typedef enum VmKind {
     VM_KIND_BANK, /* `bank`, `n_bank`: the members of a register table, in the order of its rows */
 } VmKind;
 
+typedef struct VmDescription VmDescription;
+
+/* One field of a description. */
+typedef struct VmFieldInfo {
+    const char *name, *type; /* not owned; those of a table or literals */
+    uint64_t size;           /* bytes of the field, or of one element of an array */
+    uint32_t array_len;      /* number of elements; 0: not an array */
+    bool indexed;            /* the field is element `index` of an array of structures */
+    uint32_t index;
+    VmDescription *sub; /* the fields of a structure; owned; NULL: not a structure */
+} VmFieldInfo;
+
+/* The layout of the bytes that vm_save() writes for one object. */
+struct VmDescription {
+    const char *name; /* not owned */
+    unsigned version;
+    GArray *fields; /* VmFieldInfo, in stream order */
+};
+
 /* A record whose format is implemented by functions, not rows: the PCI record, virtio queues. */
 typedef struct VmOps {
-    const char *type; /* the name in the description JSON: "pci config", "msix state" */
+    const char *type; /* the name in a description: "pci config", "msix state" */
     void (*save)(void *field, ByteWriter *w);
     bool (*load)(void *field, ByteReader *r, const char *path, GError **err);
-    /* Return a description of the bytes that save() writes now, as {vmsd_name, version, fields};
-     * the caller owns it. NULL: bytes of that type. */
-    struct json_object *(*describe)(void *field);
+    /* Return a description of the bytes that save() writes now, for vm_description_free(). NULL:
+     * bytes of that type. */
+    VmDescription *(*describe)(void *field);
 } VmOps;
 
 struct VmState;
@@ -153,10 +172,19 @@ bool vm_load(const VmState *vm, void *obj, unsigned version, ByteReader *r, cons
 /* Arm the timers of obj at the deadlines that vm_load() stored. */
 void vm_arm_timers(const VmState *vm, void *obj);
 
-/* Return the description of one saved object for the JSON at the end of the stream: an array of
- * {name, type, size[, array_len, index, struct]}. The sizes are those that vm_save() writes for
- * this object. */
-struct json_object *vm_describe(const VmState *vm, void *obj);
+/* Return the description of the bytes that vm_save() writes for this object, for
+ * vm_description_free(). Migration writes it as JSON at the end of a stream. */
+VmDescription *vm_describe(const VmState *vm, void *obj);
+/* Return an empty description, for vm_description_free(). @name must outlive it. */
+VmDescription *vm_description_new(const char *name, unsigned version);
+/* Append a field. @name and @type must outlive @d. Returns the field, which is valid until the next
+ * one is added; the caller may set its other members. */
+VmFieldInfo *vm_description_add(VmDescription *d, const char *name, const char *type,
+                                uint64_t size);
+/* Free a description and its structures. NULL is accepted. */
+void vm_description_free(VmDescription *d);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(VmDescription, vm_description_free)
+
 /* Return the documentation of a table (-show state TYPE), one line for each row. The caller frees
  * it with g_free(). */
 char *vm_document(const VmState *vm);

@@ -3,6 +3,7 @@
  * Networks: frames in both directions over hubs and sockets, queueing and loss, links, rejected
  * options, and completion of frames (checksums, TCP segments) compared with plain arithmetic.
  */
+#include <json-c/json.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/resource.h>

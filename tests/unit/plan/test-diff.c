@@ -2,6 +2,7 @@
 /*
  * Differences between two machines that are visible to a guest.
  */
+#include <json-c/json.h>
 #include <string.h>
 
 #include "tests/unit/plan/test-catalog.h"

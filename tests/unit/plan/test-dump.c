@@ -3,6 +3,7 @@
  * A random machine that is dumped, read and dumped again is identical. Removing a device from a
  * file moves no other device.
  */
+#include <json-c/json.h>
 #include <string.h>
 
 #include "tests/unit/plan/test-catalog.h"

@@ -2,6 +2,7 @@
 /*
  * Options in both forms, nesting, and host parts.
  */
+#include <json-c/json.h>
 #include <string.h>
 
 #include "tests/unit/plan/test-catalog.h"

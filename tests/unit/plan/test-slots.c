@@ -2,6 +2,7 @@
 /*
  * The report of slots as text and as JSON.
  */
+#include <json-c/json.h>
 #include <string.h>
 
 #include "tests/unit/plan/test-catalog.h"

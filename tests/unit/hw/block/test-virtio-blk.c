@@ -5,6 +5,7 @@
  * the machine runs again, including errors that occur inside an access, during a reset, a save or
  * an unplug.
  */
+#include <json-c/json.h>
 #include <linux/virtio_blk.h>
 
 #include <errno.h>

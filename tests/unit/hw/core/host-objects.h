@@ -5,6 +5,7 @@
 #ifndef TESTS_HOST_OBJECTS_H
 #define TESTS_HOST_OBJECTS_H
 
+#include <json-c/json.h>
 #include <string.h>
 
 #include "fake-types.h"
@@ -13,12 +14,12 @@
 static inline HostObject *try_object(Machine *m, const char *text, GError **err)
 {
     struct json_object *o = plan_options_parse(text, "qom-type", err);
-    HostObject *made;
+    g_autoptr(PlanDevice) settings = NULL;
 
     g_assert_nonnull(o);
-    made = host_object_new(m, o, err);
+    settings = plan_object_settings(o);
     json_object_put(o);
-    return made;
+    return host_object_new(m, settings, err);
 }
 
 static inline HostObject *object(Machine *m, const char *text)

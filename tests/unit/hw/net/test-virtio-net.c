@@ -4,6 +4,7 @@
  * every header and buffer layout, offloads, the filter and the control queue, receive queues by
  * flow, link and announcements, and the saved state of all of these.
  */
+#include <json-c/json.h>
 #include <sys/socket.h>
 #include <unistd.h>
 

@@ -795,22 +795,18 @@ static void test_lean_conventional(void)
 static void check_description(PCIDevice *d, const char *const *names)
 {
     g_autoptr(GByteArray) lean = save_lean(d);
-    struct json_object *desc = pci_record_ops.describe(d);
-    struct json_object *fields = json_object_object_get(desc, "fields");
-    unsigned sum = 0;
+    g_autoptr(VmDescription) desc = pci_record_ops.describe(d);
+    uint64_t sum = 0;
 
-    for (size_t i = 0; i < json_object_array_length(fields); i++) {
-        struct json_object *o = json_object_array_get_idx(fields, i), *n = NULL;
+    for (guint i = 0; i < desc->fields->len; i++) {
+        const VmFieldInfo *f = &g_array_index(desc->fields, VmFieldInfo, i);
 
-        json_object_object_get_ex(o, "array_len", &n);
-        sum += json_object_get_int(json_object_object_get(o, "size")) *
-               (n ? json_object_get_int(n) : 1);
-        g_assert_cmpstr(json_object_get_string(json_object_object_get(o, "name")), ==, names[i]);
+        sum += f->size * MAX(f->array_len, 1);
+        g_assert_cmpstr(f->name, ==, names[i]);
     }
-    g_assert_null(names[json_object_array_length(fields)]);
+    g_assert_null(names[desc->fields->len]);
     g_assert_cmpuint(sum, ==, lean->len);
-    g_assert_cmpint(json_object_get_int(json_object_object_get(desc, "version")), ==, 3);
-    json_object_put(desc);
+    g_assert_cmpuint(desc->version, ==, 3);
 }
 
 #define RECORD "version_id", "cap_present", "config", "irq_state"

@@ -114,7 +114,7 @@ static void test_source(void)
 {
     g_autofree char *dir = g_dir_make_tmp("bp-XXXXXX", NULL);
     g_autofree char *path = g_build_filename(dir, "fifo", NULL);
-    struct json_object *o = json_object_new_object();
+    g_autoptr(PlanDevice) options = plan_device_new("rng-random");
     g_autoptr(GError) err = NULL;
     Fixture f;
     Drv v;
@@ -123,11 +123,9 @@ static void test_source(void)
     drv_machine(&f, NULL, NULL);
     refused(&f, drv_type("virtio-rng-pci"), "pcie.0", "dut", DRV_DEVFN, "rng=r", "does not exist");
     g_assert_cmpint(mkfifo(path, 0600), ==, 0);
-    json_object_object_add(o, "qom-type", json_object_new_string("rng-random"));
-    json_object_object_add(o, "id", json_object_new_string("r"));
-    json_object_object_add(o, "filename", json_object_new_string(path));
-    g_assert_nonnull(host_object_new(f.m, o, &err));
-    json_object_put(o);
+    options->id = g_strdup("r");
+    plan_device_set(options, "filename", path);
+    g_assert_nonnull(host_object_new(f.m, options, &err));
     fd = open(path, O_WRONLY);
     drv_plug(&v, &f, "virtio-rng-pci", "rng=r", false);
     g_assert_false(host_object_del(f.m, "r", NULL));

@@ -6,6 +6,7 @@
  * Frames may be lost. None is changed, duplicated or reordered, and none is written to a buffer
  * after a reset. At any check the device still transmits frames in both directions.
  */
+#include <json-c/json.h>
 #include <sys/socket.h>
 #include <unistd.h>
 

@@ -11,6 +11,8 @@
 #ifndef FIXTURE_WITH_TYPES
 #define FIXTURE_WITH_TYPES
 #endif
+#include <json-c/json.h>
+
 #include "../pci/pci-fixture.h"
 
 #include "block/block.h"
