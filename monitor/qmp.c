@@ -251,10 +251,9 @@ struct json_object *qmp_query_commands(Machine *m, GError **err)
     struct json_object *list = json_object_new_array();
 
     for (size_t i = 0; i < qmp_n_commands; i++) {
-        struct json_object *o = json_object_new_object();
+        QmpCommandInfo info = { .name = qmp_commands[i].name };
 
-        json_object_object_add(o, "name", json_object_new_string(qmp_commands[i].name));
-        json_object_array_add(list, o);
+        json_object_array_add(list, qmp_make_command_info(&info));
     }
     return list;
 }

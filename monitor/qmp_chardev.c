@@ -11,12 +11,11 @@
 
 static void chardev_add_json(void *opaque, Chardev *c)
 {
-    struct json_object *o = json_object_new_object();
+    QmpChardevInfo info = { .label = chardev_id(c),
+                            .filename = chardev_describe(c),
+                            .frontend_open = chardev_front_is_open(c) };
 
-    json_object_object_add(o, "label", json_object_new_string(chardev_id(c)));
-    json_object_object_add(o, "filename", json_object_new_string(chardev_describe(c)));
-    json_object_object_add(o, "frontend-open", json_object_new_boolean(chardev_front_is_open(c)));
-    json_object_array_add(opaque, o);
+    json_object_array_add(opaque, qmp_make_chardev_info(&info));
 }
 
 struct json_object *qmp_query_chardev(Machine *m, GError **err)

@@ -54,19 +54,16 @@ static const char *const device_prop_types[] = {
 
 static struct json_object *device_prop_json(const PlanProp *p)
 {
-    struct json_object *o = json_object_new_object();
+    QmpObjectPropertyInfo info = { .name = p->name,
+                                   .type = device_prop_types[p->kind],
+                                   .description = p->doc };
 
-    json_object_object_add(o, "name", json_object_new_string(p->name));
-    json_object_object_add(o, "type", json_object_new_string(device_prop_types[p->kind]));
-    if (p->doc) {
-        json_object_object_add(o, "description", json_object_new_string(p->doc));
-    }
     if (p->kind == PLAN_PROP_BOOL) {
-        json_object_object_add(o, "default-value", json_object_new_boolean(p->def != 0));
+        info.default_value = json_object_new_boolean(p->def != 0);
     } else if (p->kind <= PLAN_PROP_U64 || p->kind == PLAN_PROP_SIZE) {
-        json_object_object_add(o, "default-value", json_object_new_uint64(p->def));
+        info.default_value = json_object_new_uint64(p->def);
     }
-    return o;
+    return qmp_make_object_property_info(&info);
 }
 
 static struct json_object *device_props_json(Machine *m, const char *name, GError **err)

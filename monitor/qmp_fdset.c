@@ -45,15 +45,6 @@ static bool fdset_exists(const MonitorSet *set, int64_t id)
     return false;
 }
 
-static struct json_object *fdset_add_result(int64_t set, int fd)
-{
-    struct json_object *o = json_object_new_object();
-
-    json_object_object_add(o, "fdset-id", json_object_new_int64(set));
-    json_object_object_add(o, "fd", json_object_new_int(fd));
-    return o;
-}
-
 static bool fdset_may_add(MonitorSet *set, int64_t id, GError **err)
 {
     if (id < 0) {
@@ -97,7 +88,7 @@ struct json_object *qmp_add_fd(Machine *m, const QmpAddFdArgs *args, GError **er
     x = g_new0(FdsetMember, 1);
     *x = (FdsetMember){ id, fd, g_strdup(args->opaque) };
     g_ptr_array_add(set->fdsets, x);
-    return fdset_add_result(id, fd);
+    return qmp_make_addfd_info(&(QmpAddfdInfo){ .fdset_id = id, .fd = fd });
 }
 
 bool qmp_remove_fd(Machine *m, const QmpRemoveFdArgs *args, GError **err)
@@ -126,25 +117,17 @@ bool qmp_remove_fd(Machine *m, const QmpRemoveFdArgs *args, GError **err)
 
 static struct json_object *fdset_json(const MonitorSet *set, int64_t id)
 {
-    struct json_object *o = json_object_new_object(), *fds = json_object_new_array();
+    QmpFdsetInfo info = { .fdset_id = id, .fds = json_object_new_array() };
 
     for (unsigned i = 0; i < set->fdsets->len; i++) {
         const FdsetMember *x = fdset_member(set, i);
-        struct json_object *fd = json_object_new_object();
+        QmpFdsetFdInfo fd = { .fd = x->fd, .opaque = x->opaque };
 
-        if (x->set != id) {
-            json_object_put(fd);
-            continue;
+        if (x->set == id) {
+            json_object_array_add(info.fds, qmp_make_fdset_fd_info(&fd));
         }
-        json_object_object_add(fd, "fd", json_object_new_int(x->fd));
-        if (x->opaque) {
-            json_object_object_add(fd, "opaque", json_object_new_string(x->opaque));
-        }
-        json_object_array_add(fds, fd);
     }
-    json_object_object_add(o, "fdset-id", json_object_new_int64(id));
-    json_object_object_add(o, "fds", fds);
-    return o;
+    return qmp_make_fdset_info(&info);
 }
 
 struct json_object *qmp_query_fdsets(Machine *m, GError **err)

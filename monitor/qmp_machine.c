@@ -12,102 +12,47 @@
 #include "hw/core/board.h"
 #include "util/outfile.h"
 
-static void machine_put_str(struct json_object *o, const char *key, const char *value)
-{
-    json_object_object_add(o, key, json_object_new_string(value));
-}
-
-static void machine_put_bool(struct json_object *o, const char *key, bool value)
-{
-    json_object_object_add(o, key, json_object_new_boolean(value));
-}
-
-static void machine_put_int(struct json_object *o, const char *key, int64_t value)
-{
-    json_object_object_add(o, key, json_object_new_int64(value));
-}
+/* The answer of query-uuid without -uuid. */
+static const char machine_no_uuid[] = "00000000-0000-0000-0000-000000000000";
 
 struct json_object *qmp_query_version(Machine *m, GError **err)
 {
     g_auto(GStrv) parts = g_strsplit(BACKPLANE_VERSION, ".", 3);
-    struct json_object *o = json_object_new_object(), *v = json_object_new_object();
+    QmpVersionTriple triple = { .major = g_ascii_strtoll(parts[0], NULL, 10),
+                                .minor = g_ascii_strtoll(parts[1], NULL, 10),
+                                .micro = g_ascii_strtoll(parts[2], NULL, 10) };
+    QmpVersionInfo info = { .qemu = qmp_make_version_triple(&triple), .package = "Backplane" };
 
-    machine_put_int(v, "micro", g_ascii_strtoll(parts[2], NULL, 10));
-    machine_put_int(v, "minor", g_ascii_strtoll(parts[1], NULL, 10));
-    machine_put_int(v, "major", g_ascii_strtoll(parts[0], NULL, 10));
-    json_object_object_add(o, "qemu", v);
-    machine_put_str(o, "package", "Backplane");
-    return o;
+    return qmp_make_version_info(&info);
 }
 
 struct json_object *qmp_query_status(Machine *m, GError **err)
 {
-    struct json_object *o = json_object_new_object();
+    QmpStatusInfo info = { .status = run_state_name(m->state), .running = machine_running(m) };
 
-    machine_put_str(o, "status", run_state_name(m->state));
-    machine_put_bool(o, "running", machine_running(m));
-    return o;
+    return qmp_make_status_info(&info);
 }
 
 struct json_object *qmp_query_target(Machine *m, GError **err)
 {
-    struct json_object *o = json_object_new_object();
-
-    machine_put_str(o, "arch", "riscv64");
-    return o;
+    return qmp_make_target_info(&(QmpTargetInfo){ .arch = "riscv64" });
 }
 
 struct json_object *qmp_query_kvm(Machine *m, GError **err)
 {
-    struct json_object *o = json_object_new_object();
-
-    machine_put_bool(o, "enabled", false);
-    machine_put_bool(o, "present", false);
-    return o;
+    return qmp_make_kvm_info(&(QmpKvmInfo){ .enabled = false, .present = false });
 }
 
 struct json_object *qmp_query_name(Machine *m, GError **err)
 {
-    struct json_object *o = json_object_new_object();
-
-    if (monitor_host(m)->name) {
-        machine_put_str(o, "name", monitor_host(m)->name);
-    }
-    return o;
+    return qmp_make_name_info(&(QmpNameInfo){ .name = monitor_host(m)->name });
 }
 
 struct json_object *qmp_query_uuid(Machine *m, GError **err)
 {
     const char *uuid = monitor_host(m)->uuid;
-    struct json_object *o = json_object_new_object();
 
-    machine_put_str(o, "UUID", uuid ? uuid : "00000000-0000-0000-0000-000000000000");
-    return o;
-}
-
-static struct json_object *machine_type_json(const PlanMachineType *p)
-{
-    struct json_object *o = json_object_new_object();
-
-    machine_put_str(o, "name", p->name);
-    if (p->alias) {
-        machine_put_str(o, "alias", p->alias);
-    }
-    if (p->is_default) {
-        machine_put_bool(o, "is-default", true);
-    }
-    machine_put_int(o, "cpu-max", p->max_cpus ? p->max_cpus : 1);
-    machine_put_bool(o, "hotpluggable-cpus", false);
-    machine_put_bool(o, "numa-mem-supported", false);
-    machine_put_bool(o, "deprecated", false);
-    machine_put_bool(o, "acpi", false);
-    if (p->default_cpu) {
-        machine_put_str(o, "default-cpu-type", p->default_cpu);
-    }
-    if (p->default_ram_id) {
-        machine_put_str(o, "default-ram-id", p->default_ram_id);
-    }
-    return o;
+    return qmp_make_uuid_info(&(QmpUuidInfo){ .UUID = uuid ? uuid : machine_no_uuid });
 }
 
 struct json_object *qmp_query_machines(Machine *m, GError **err)
@@ -115,17 +60,39 @@ struct json_object *qmp_query_machines(Machine *m, GError **err)
     struct json_object *list = json_object_new_array();
 
     for (const BoardType *const *b = board_types; *b; b++) {
-        json_object_array_add(list, machine_type_json(&(*b)->plan));
+        const PlanMachineType *p = &(*b)->plan;
+        QmpMachineInfo info = { .name = p->name,
+                                .alias = p->alias,
+                                .is_default = p->is_default,
+                                .cpu_max = p->max_cpus ? p->max_cpus : 1,
+                                .default_cpu_type = p->default_cpu,
+                                .default_ram_id = p->default_ram_id };
+
+        json_object_array_add(list, qmp_make_machine_info(&info));
     }
     return list;
 }
 
 struct json_object *qmp_query_current_machine(Machine *m, GError **err)
 {
-    struct json_object *o = json_object_new_object();
+    return qmp_make_current_machine_params(&(QmpCurrentMachineParams){ 0 });
+}
 
-    machine_put_bool(o, "wakeup-suspend-support", false);
-    return o;
+static struct json_object *machine_cpu_json(Cpu *cpu)
+{
+    QmpCpuInstanceProperties props = { .has_core_id = true, .core_id = cpu->index };
+    int thread = g_atomic_int_get(&cpu->thread_id);
+    QmpCpuInfoFast info = { .cpu_index = cpu->index,
+                            .props = qmp_make_cpu_instance_properties(&props),
+                            .qom_path = cpu->device ? cpu->device->path : "/machine/unattached",
+                            .thread_id = thread ? thread : getpid(),
+                            .target = "riscv64",
+                            .has_x_retired = cpu->type->retired != NULL,
+                            .x_retired = cpu->type->retired ? cpu->type->retired(cpu) : 0,
+                            .x_device_accesses = (int64_t)cpu->device_accesses,
+                            .x_device_ns = cpu->device_ns };
+
+    return qmp_make_cpu_info_fast(&info);
 }
 
 struct json_object *qmp_query_cpus_fast(Machine *m, GError **err)
@@ -133,23 +100,7 @@ struct json_object *qmp_query_cpus_fast(Machine *m, GError **err)
     struct json_object *list = json_object_new_array();
 
     for (guint i = 0; i < m->cpus->len; i++) {
-        Cpu *cpu = m->cpus->pdata[i];
-        struct json_object *o = json_object_new_object(), *props = json_object_new_object();
-        int thread;
-
-        machine_put_int(o, "cpu-index", cpu->index);
-        machine_put_int(props, "core-id", cpu->index);
-        json_object_object_add(o, "props", props);
-        machine_put_str(o, "qom-path", cpu->device ? cpu->device->path : "/machine/unattached");
-        thread = g_atomic_int_get(&cpu->thread_id);
-        machine_put_int(o, "thread-id", thread ? thread : getpid());
-        machine_put_str(o, "target", "riscv64");
-        if (cpu->type->retired) {
-            machine_put_int(o, "x-retired", cpu->type->retired(cpu));
-        }
-        machine_put_int(o, "x-device-accesses", (int64_t)cpu->device_accesses);
-        machine_put_int(o, "x-device-ns", cpu->device_ns);
-        json_object_array_add(list, o);
+        json_object_array_add(list, machine_cpu_json(m->cpus->pdata[i]));
     }
     return list;
 }
@@ -159,13 +110,9 @@ struct json_object *qmp_query_cpu_definitions(Machine *m, GError **err)
     struct json_object *list = json_object_new_array();
 
     for (const CpuType *const *t = cpu_types; *t; t++) {
-        struct json_object *o = json_object_new_object();
+        QmpCpuDefinitionInfo info = { .name = (*t)->name, .typename = (*t)->name };
 
-        machine_put_str(o, "name", (*t)->name);
-        machine_put_str(o, "typename", (*t)->name);
-        machine_put_bool(o, "static", false);
-        machine_put_bool(o, "deprecated", false);
-        json_object_array_add(list, o);
+        json_object_array_add(list, qmp_make_cpu_definition_info(&info));
     }
     return list;
 }
@@ -185,10 +132,8 @@ struct json_object *qmp_query_memory_devices(Machine *m, GError **err)
 struct json_object *qmp_query_memory_size_summary(Machine *m, GError **err)
 {
     const PlanMachine *d = monitor_host(m)->description(m);
-    struct json_object *o = json_object_new_object();
 
-    machine_put_int(o, "base-memory", d ? (int64_t)d->ram_size : 0);
-    return o;
+    return qmp_make_memory_info(&(QmpMemoryInfo){ .base_memory = d ? (int64_t)d->ram_size : 0 });
 }
 
 static const PlanMachine *machine_description(Machine *m, GError **err)
@@ -299,7 +244,7 @@ static void hmp_info_uuid(Machine *m, const char *args, GString *out)
 {
     const char *uuid = monitor_host(m)->uuid;
 
-    g_string_append_printf(out, "%s\n", uuid ? uuid : "00000000-0000-0000-0000-000000000000");
+    g_string_append_printf(out, "%s\n", uuid ? uuid : machine_no_uuid);
 }
 
 static void hmp_info_kvm(Machine *m, const char *args, GString *out)

@@ -17,29 +17,22 @@ bool qmp_object_del(Machine *m, const QmpObjectDelArgs *args, GError **err)
     return monitor_host(m)->host_del(m, "object", args->id, err);
 }
 
-static void object_put_bool(struct json_object *o, const char *name, bool value)
-{
-    json_object_object_add(o, name, json_object_new_boolean(value));
-}
-
 static void object_memdev_json(void *opaque, HostObject *obj)
 {
     const RamSource *source = host_memory_source(obj);
-    struct json_object *o;
 
-    if (!source) {
-        return;
+    if (source) {
+        QmpMemdev info = { .id = obj->id,
+                           .size = host_memory_size(obj),
+                           .merge = source->merge,
+                           .dump = !source->no_dump,
+                           .prealloc = source->prealloc,
+                           .share = host_memory_shared(obj),
+                           .host_nodes = json_object_new_array(),
+                           .policy = "default" };
+
+        json_object_array_add(opaque, qmp_make_memdev(&info));
     }
-    o = json_object_new_object();
-    json_object_object_add(o, "id", json_object_new_string(obj->id));
-    json_object_object_add(o, "size", json_object_new_uint64(host_memory_size(obj)));
-    object_put_bool(o, "merge", source->merge);
-    object_put_bool(o, "dump", !source->no_dump);
-    object_put_bool(o, "prealloc", source->prealloc);
-    object_put_bool(o, "share", host_memory_shared(obj));
-    json_object_object_add(o, "host-nodes", json_object_new_array());
-    json_object_object_add(o, "policy", json_object_new_string("default"));
-    json_object_array_add(opaque, o);
 }
 
 struct json_object *qmp_query_memdev(Machine *m, GError **err)
@@ -50,23 +43,14 @@ struct json_object *qmp_query_memdev(Machine *m, GError **err)
     return list;
 }
 
+/* The polling parameters are 0, because the thread does not poll before it waits. */
 static void object_iothread_json(void *opaque, HostObject *obj)
 {
-    int64_t tid = host_iothread_tid(obj);
-    struct json_object *o;
+    QmpIOThreadInfo info = { .id = obj->id, .thread_id = host_iothread_tid(obj) };
 
-    if (tid == 0) {
-        return;
+    if (info.thread_id) {
+        json_object_array_add(opaque, qmp_make_iothread_info(&info));
     }
-    o = json_object_new_object();
-    json_object_object_add(o, "id", json_object_new_string(obj->id));
-    json_object_object_add(o, "thread-id", json_object_new_int64(tid));
-    /* the thread does not poll before it waits */
-    json_object_object_add(o, "poll-max-ns", json_object_new_int(0));
-    json_object_object_add(o, "poll-grow", json_object_new_int(0));
-    json_object_object_add(o, "poll-shrink", json_object_new_int(0));
-    json_object_object_add(o, "aio-max-batch", json_object_new_int(0));
-    json_object_array_add(opaque, o);
 }
 
 struct json_object *qmp_query_iothreads(Machine *m, GError **err)

@@ -46,11 +46,9 @@ static Device *qom_find(Machine *m, const char *path, GError **err)
 
 static void qom_add_node(struct json_object *list, const char *name, const char *type)
 {
-    struct json_object *o = json_object_new_object();
+    QmpObjectPropertyInfo info = { .name = name, .type = type };
 
-    json_object_object_add(o, "name", json_object_new_string(name));
-    json_object_object_add(o, "type", json_object_new_string(type));
-    json_object_array_add(list, o);
+    json_object_array_add(list, qmp_make_object_property_info(&info));
 }
 
 static const char *qom_value_type(const PlanProp *p)
@@ -279,16 +277,9 @@ bool qmp_qom_set(Machine *m, const QmpQomSetArgs *args, GError **err)
 static void qom_add_type(struct json_object *list, const char *name, const char *parent,
                          bool abstract)
 {
-    struct json_object *o = json_object_new_object();
+    QmpObjectTypeInfo info = { .name = name, .parent = parent, .abstract = abstract };
 
-    json_object_object_add(o, "name", json_object_new_string(name));
-    if (parent) {
-        json_object_object_add(o, "parent", json_object_new_string(parent));
-    }
-    if (abstract) {
-        json_object_object_add(o, "abstract", json_object_new_boolean(true));
-    }
-    json_object_array_add(list, o);
+    json_object_array_add(list, qmp_make_object_type_info(&info));
 }
 
 static bool qom_implements(const char *parent, const char *what)

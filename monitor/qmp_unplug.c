@@ -51,15 +51,13 @@ bool qmp_unplug_request(Machine *m, const QmpUnplugRequestArgs *args, GError **e
 
 static void unplug_add_json(void *list, const PCIUnplugInfo *info)
 {
-    struct json_object *o = json_object_new_object();
+    QmpUnplugJob job = { .device = info->device,
+                         .port = info->port,
+                         .has_slot = info->slot >= 0,
+                         .slot = info->slot,
+                         .state = pci_unplug_state_name(info->state) };
 
-    json_object_object_add(o, "device", json_object_new_string(info->device));
-    json_object_object_add(o, "port", json_object_new_string(info->port));
-    if (info->slot >= 0) {
-        json_object_object_add(o, "slot", json_object_new_int(info->slot));
-    }
-    json_object_object_add(o, "state", json_object_new_string(pci_unplug_state_name(info->state)));
-    json_object_array_add(list, o);
+    json_object_array_add(list, qmp_make_unplug_job(&job));
 }
 
 struct json_object *qmp_query_unplug_jobs(Machine *m, GError **err)

@@ -303,6 +303,63 @@ void qmp_schema_unmarshal(const QmpType *type, struct json_object *args, void *o
     }
 }
 
+/* --- marshalling --- */
+
+static struct json_object *schema_load(const QmpType *type, const void *field)
+{
+    if (type->meta == QMP_META_ENUM ||
+        (type->meta == QMP_META_BUILTIN && type->builtin == QMP_STR)) {
+        const char *text = *(const char *const *)field;
+
+        return text ? json_object_new_string(text) : NULL;
+    }
+    if (type->meta != QMP_META_BUILTIN) {
+        return *(struct json_object *const *)field;
+    }
+    switch (type->builtin) {
+    case QMP_INT:
+        return json_object_new_int64(*(const int64_t *)field);
+    case QMP_UINT:
+    case QMP_SIZE:
+        return json_object_new_uint64(*(const uint64_t *)field);
+    case QMP_NUMBER:
+        return json_object_new_double(*(const double *)field);
+    case QMP_BOOL:
+        return json_object_new_boolean(*(const bool *)field);
+    default:
+        return *(struct json_object *const *)field;
+    }
+}
+
+static bool schema_is_present(const QmpMember *m, const char *from)
+{
+    if (m->has_flag) {
+        return *(const bool *)(from + m->has_offset);
+    }
+    if (m->optional && m->type->meta == QMP_META_BUILTIN && m->type->builtin == QMP_BOOL) {
+        return *(const bool *)(from + m->offset);
+    }
+    return true;
+}
+
+struct json_object *qmp_schema_marshal(const QmpType *type, const void *from)
+{
+    struct json_object *o = json_object_new_object();
+
+    for (size_t i = 0; i < type->n_members; i++) {
+        const QmpMember *m = &type->members[i];
+        struct json_object *value = schema_is_present(m, from)
+                                        ? schema_load(m->type, (const char *)from + m->offset)
+                                        : NULL;
+
+        g_assert(value || m->optional);
+        if (value) {
+            json_object_object_add(o, m->name, value);
+        }
+    }
+    return o;
+}
+
 /* --- query-qmp-schema --- */
 
 static void schema_put(struct json_object *o, const char *key, const char *value)

@@ -42,7 +42,7 @@ typedef struct QmpMember {
     const QmpType *type;
     bool optional;
     bool has_flag;             /* the structure has a flag for the presence of the member */
-    size_t offset, has_offset; /* in the structure of the arguments of a command */
+    size_t offset, has_offset; /* in the structure of the arguments of a command, or of a result */
 } QmpMember;
 
 /* Further members of an object whose tag has a value. */
@@ -120,6 +120,15 @@ bool qmp_schema_check(const QmpType *type, struct json_object *value, const char
  * @out: structure, zeroed by the caller; strings and objects in it are borrowed from @args
  */
 void qmp_schema_unmarshal(const QmpType *type, struct json_object *args, void *out);
+
+/**
+ * qmp_schema_marshal() - Make a JSON object from the structure of a result.
+ * @type: type of the result, which has offsets
+ * @from: structure with every required member; JSON values in it are consumed
+ *
+ * Return: the object, owned by the caller.
+ */
+struct json_object *qmp_schema_marshal(const QmpType *type, const void *from);
 
 /* Return the result of query-qmp-schema, owned by the caller. */
 struct json_object *qmp_schema(void);
