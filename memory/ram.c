@@ -136,11 +136,6 @@ static bool map_block(RamBlock *b, const RamSource *from, GError **err)
     return true;
 }
 
-RamBlock *ram_block_new(const char *id, uint64_t size, GError **err)
-{
-    return ram_block_new_from(id, size, &(RamSource){ 0 }, err);
-}
-
 bool ram_check_host(const char *id, uint64_t size, const RamSource *from, GError **err)
 {
     const char *what;
@@ -160,7 +155,7 @@ bool ram_check_host(const char *id, uint64_t size, const RamSource *from, GError
                      id, size, limit, what);
 }
 
-RamBlock *ram_block_new_from(const char *id, uint64_t size, const RamSource *from, GError **err)
+RamBlock *ram_block_new(const char *id, uint64_t size, const RamSource *from, GError **err)
 {
     RamBlock *b;
 

@@ -473,11 +473,6 @@ bool netdev_set_link(Machine *m, const char *name, bool up, GError **err)
     return true;
 }
 
-bool netdev_link(const Netdev *n)
-{
-    return n->link;
-}
-
 void netdev_foreach(Machine *m, void (*fn)(void *opaque, Netdev *n), void *opaque)
 {
     GPtrArray *list = netdev_list(m);

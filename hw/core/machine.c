@@ -154,7 +154,7 @@ RamBlock *machine_ram_new_from(Machine *m, const char *id, uint64_t size, const 
         error_set(err, ERROR_USER, "the machine has a RAM block named '%s' already", id);
         return NULL;
     }
-    block = ram_block_new_from(id, size, from, err);
+    block = ram_block_new(id, size, from, err);
     if (block) {
         g_ptr_array_add(m->ram_blocks, block);
     }

@@ -8,11 +8,6 @@
 
 enum { BUS_DEVICE_FUNCTIONS = 8, BUS_ALL_FUNCTIONS = 256 };
 
-PCIBus *pci_bus_of(const PCIDevice *d)
-{
-    return d->bus;
-}
-
 uint8_t pci_devfn(const PCIDevice *d)
 {
     return d->devfn;

@@ -38,7 +38,6 @@ struct VirtQueue {
     uint16_t signalled;             /* next_used when the driver was last interrupted */
     bool signalled_valid;
     bool unsignalled; /* a buffer was pushed since the last virtq_notify() */
-    bool quiet;       /* the device suppresses notifications */
     uint32_t epoch;   /* incremented by each reset; buffers of an earlier epoch are dropped */
     uint32_t in_use;  /* buffers that were popped and not returned */
 };
@@ -52,7 +51,6 @@ typedef struct RingOps {
     void (*push)(VirtQueue *vq, const VirtqBuf *buf, uint32_t written);
     /* true if the driver requests an interrupt for the buffers pushed since `old` */
     bool (*wants_interrupt)(VirtQueue *vq, uint16_t old, bool old_valid);
-    void (*set_notify)(VirtQueue *vq, bool want);
 } RingOps;
 
 extern const RingOps ring_split, ring_packed;

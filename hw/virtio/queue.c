@@ -136,14 +136,6 @@ void virtq_notify(VirtQueue *vq)
     }
 }
 
-void virtq_want_notify(VirtQueue *vq, bool want)
-{
-    if (virtq_ready(vq)) {
-        vq->quiet = !want;
-        virtq_ring_ops(vq)->set_notify(vq, want);
-    }
-}
-
 VirtQueue *virtio_queue(VirtioDevice *v, unsigned n)
 {
     return n < v->n_queues ? &v->queues[n] : NULL;
@@ -267,14 +259,7 @@ uint32_t virtq_legacy_page(const VirtQueue *vq)
 
 /* --- saved state: the common registers, followed by the queues that the driver set up --- */
 
-enum {
-    Q_ENABLED = 1,
-    Q_AVAIL_WRAP = 2,
-    Q_USED_WRAP = 4,
-    Q_SIGNALLED = 8,
-    Q_QUIET = 16,
-    Q_ALL = 31
-};
+enum { Q_ENABLED = 1, Q_AVAIL_WRAP = 2, Q_USED_WRAP = 4, Q_SIGNALLED = 8, Q_ALL = 15 };
 
 static bool virtq_is_live(const VirtQueue *vq)
 {
@@ -288,8 +273,7 @@ static void virtq_save(const VirtQueue *vq, ByteWriter *w)
     put_be16(w, vq->size);
     put_be16(w, vq->vector);
     put_u8(w, (vq->enabled ? Q_ENABLED : 0) | (vq->avail_wrap ? Q_AVAIL_WRAP : 0) |
-                  (vq->used_wrap ? Q_USED_WRAP : 0) | (vq->signalled_valid ? Q_SIGNALLED : 0) |
-                  (vq->quiet ? Q_QUIET : 0));
+                  (vq->used_wrap ? Q_USED_WRAP : 0) | (vq->signalled_valid ? Q_SIGNALLED : 0));
     put_be64(w, vq->desc);
     put_be64(w, vq->driver);
     put_be64(w, vq->device);
@@ -365,7 +349,6 @@ static bool virtq_load(VirtioDevice *v, ByteReader *r, const char *path, GError 
     vq->avail_wrap = flags & Q_AVAIL_WRAP;
     vq->used_wrap = flags & Q_USED_WRAP;
     vq->signalled_valid = flags & Q_SIGNALLED;
-    vq->quiet = flags & Q_QUIET;
     vq->desc = get_be64(r);
     vq->driver = get_be64(r);
     vq->device = get_be64(r);

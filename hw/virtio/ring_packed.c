@@ -74,23 +74,13 @@ static bool packed_read_chain(VirtqBuf *buf, uint16_t slot)
     return true;
 }
 
-static void packed_write_event(VirtQueue *vq, uint16_t flags)
+/* Request a notification when the driver makes the next buffer available. */
+static void packed_write_event(VirtQueue *vq)
 {
-    EventSuppression e = { vq->next_avail | (vq->avail_wrap ? 0x8000 : 0), flags };
+    EventSuppression e = { vq->next_avail | (vq->avail_wrap ? 0x8000 : 0),
+                           VRING_PACKED_EVENT_FLAG_DESC };
 
     ring_write(vq, vq->device, &e, sizeof(e));
-}
-
-static void packed_set_notify(VirtQueue *vq, bool want)
-{
-    if (!want) {
-        packed_write_event(vq, VRING_PACKED_EVENT_FLAG_DISABLE);
-    } else {
-        packed_write_event(vq, virtio_has(vq->v, VIRTIO_RING_F_EVENT_IDX)
-                                   ? VRING_PACKED_EVENT_FLAG_DESC
-                                   : VRING_PACKED_EVENT_FLAG_ENABLE);
-    }
-    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* before the caller reads the ring again */
 }
 
 static VirtqBuf *packed_fetch(VirtQueue *vq, uint16_t slot)
@@ -113,8 +103,8 @@ static VirtqBuf *packed_pop(VirtQueue *vq)
         return NULL;
     }
     packed_advance(vq, &vq->next_avail, &vq->avail_wrap, buf->n_desc);
-    if (virtio_has(vq->v, VIRTIO_RING_F_EVENT_IDX) && !vq->quiet) {
-        packed_write_event(vq, VRING_PACKED_EVENT_FLAG_DESC);
+    if (virtio_has(vq->v, VIRTIO_RING_F_EVENT_IDX)) {
+        packed_write_event(vq);
         __atomic_thread_fence(__ATOMIC_SEQ_CST); /* before the ring is read again */
     }
     return buf;
@@ -176,5 +166,4 @@ const RingOps ring_packed = {
     .unpop = packed_unpop,
     .push = packed_push,
     .wants_interrupt = packed_wants_interrupt,
-    .set_notify = packed_set_notify,
 };

@@ -74,18 +74,6 @@ static bool split_read_chain(VirtqBuf *buf, uint16_t i)
     return true;
 }
 
-static void split_set_notify(VirtQueue *vq, bool want)
-{
-    if (virtio_has(vq->v, VIRTIO_RING_F_EVENT_IDX)) {
-        if (want) {
-            ring_write16(vq, split_avail_event(vq), vq->next_avail);
-        }
-    } else {
-        ring_write16(vq, vq->device, want ? 0 : VRING_USED_F_NO_NOTIFY);
-    }
-    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* before the caller reads the ring again */
-}
-
 static VirtqBuf *split_fetch(VirtQueue *vq, uint16_t head)
 {
     VirtqBuf *buf = chain_new(vq);
@@ -112,7 +100,7 @@ static VirtqBuf *split_pop(VirtQueue *vq)
         return NULL;
     }
     vq->next_avail++;
-    if (virtio_has(vq->v, VIRTIO_RING_F_EVENT_IDX) && !vq->quiet) {
+    if (virtio_has(vq->v, VIRTIO_RING_F_EVENT_IDX)) {
         ring_write16(vq, split_avail_event(vq), vq->next_avail);
         __atomic_thread_fence(__ATOMIC_SEQ_CST); /* before the ring is read again */
     }
@@ -155,5 +143,4 @@ const RingOps ring_split = {
     .unpop = split_unpop,
     .push = split_push,
     .wants_interrupt = split_wants_interrupt,
-    .set_notify = split_set_notify,
 };

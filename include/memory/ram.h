@@ -48,11 +48,6 @@ struct RamBlock {
     void *code_opaque;
 };
 
-/* Create a zeroed block; @size > 0 is rounded up to full pages. Returns NULL with an error that
- * names ID, size and cause; more memory than the host can provide (memory/limit.h) is rejected. The
- * caller owns the block; undone by ram_block_free(). Any thread. */
-RamBlock *ram_block_new(const char *id, uint64_t size, GError **err);
-
 /* Source of the memory of a block; all zero: a memfd. */
 typedef struct RamSource {
     const char *path;      /* a file; or a directory, for an unnamed file in it */
@@ -64,8 +59,10 @@ typedef struct RamSource {
     bool merge, no_dump;   /* advice to the host: KSM; leave out of core files */
     bool no_reserve;       /* permit more than the host can provide; do not reserve huge pages */
 } RamSource;
-/* Like ram_block_new(), with a source. */
-RamBlock *ram_block_new_from(const char *id, uint64_t size, const RamSource *from, GError **err);
+/* Create a zeroed block; @size > 0 is rounded up to full pages. Returns NULL with an error that
+ * names ID, size and cause; more memory than the host can provide (memory/limit.h) is rejected. The
+ * caller owns the block; undone by ram_block_free(). Any thread. */
+RamBlock *ram_block_new(const char *id, uint64_t size, const RamSource *from, GError **err);
 /* Return false with an error if the host cannot provide @size bytes and @from requires it. */
 bool ram_check_host(const char *id, uint64_t size, const RamSource *from, GError **err);
 

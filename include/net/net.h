@@ -107,8 +107,6 @@ void netdev_detach(Netdev *n);
  * Return: false with @err set if there is neither.
  */
 bool netdev_set_link(Machine *m, const char *name, bool up, GError **err);
-/** netdev_link() - Return whether the link is up. */
-bool netdev_link(const Netdev *n);
 
 /* --- devices --- */
 

@@ -55,7 +55,5 @@ const EventField *event_field(const Event *event, const char *name);
 /* The string or the switch of a field; NULL or false if there is no such field. */
 const char *event_str(const Event *event, const char *name);
 bool event_on(const Event *event, const char *name);
-/* "NAME key=value key={key=value}"; g_free. */
-char *event_text(const Event *event);
 
 #endif

@@ -489,8 +489,6 @@ void pci_device_reset(PCIDevice *d, ResetKind kind);
 
 /* --- location of a function --- */
 
-/* Return the bus of a function; NULL: none. */
-PCIBus *pci_bus_of(const PCIDevice *d);
 /* Return the requester id with the current bus number. */
 PCIRequester pci_requester(const PCIDevice *d);
 uint8_t pci_devfn(const PCIDevice *d);

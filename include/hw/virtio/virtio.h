@@ -186,9 +186,6 @@ bool virtq_ready(const VirtQueue *vq);
  */
 bool virtio_can_dma(VirtioDevice *v);
 
-/** virtq_want_notify() - Enable or suppress notifications by the driver (2.7.10, 2.8.9). */
-void virtq_want_notify(VirtQueue *vq, bool want);
-
 /** virtio_queue() - Get queue n; NULL if it does not exist. Owned by the device. */
 VirtQueue *virtio_queue(VirtioDevice *v, unsigned n);
 unsigned virtq_index(const VirtQueue *vq);

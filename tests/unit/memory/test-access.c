@@ -239,7 +239,7 @@ static void test_one_access(void)
 static void test_ram_and_ends(void)
 {
     MemRegion root = { 0 }, a = { 0 }, b = { 0 };
-    RamBlock *ram = ram_block_new("test", 0x2000, NULL);
+    RamBlock *ram = ram_block_new("test", 0x2000, &(RamSource){ 0 }, NULL);
     uint8_t buf[64], zero[8] = { 0 };
     uint64_t v;
 

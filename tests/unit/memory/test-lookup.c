@@ -157,7 +157,7 @@ static void test_deep(void)
 static void test_ram_ptr(void)
 {
     MemRegion root = { 0 }, r = { 0 };
-    RamBlock *block, *ram = ram_block_new("test", 0x4000, NULL);
+    RamBlock *block, *ram = ram_block_new("test", 0x4000, &(RamSource){ 0 }, NULL);
     uint64_t offset;
 
     mem_init_container(&root, "root", UINT64_MAX, MEM_ZEROES);

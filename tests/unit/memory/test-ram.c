@@ -14,7 +14,7 @@ enum { PAGES = 100 };
 static void test_make(void)
 {
     g_autoptr(GError) err = NULL;
-    RamBlock *b = ram_block_new("a.ram", 5000, &err);
+    RamBlock *b = ram_block_new("a.ram", 5000, &(RamSource){ 0 }, &err);
 
     g_assert_no_error(err);
     g_assert_cmpuint(b->size, ==, 8192);
@@ -28,14 +28,14 @@ static void test_too_much(void)
 {
     g_autoptr(GError) err = NULL;
 
-    g_assert_null(ram_block_new("big.ram", UINT64_MAX, &err));
+    g_assert_null(ram_block_new("big.ram", UINT64_MAX, &(RamSource){ 0 }, &err));
     g_assert_nonnull(strstr(err->message, "big.ram"));
     g_assert_nonnull(strstr(err->message, "18446744073709551615"));
 }
 
 static void test_dirty(void)
 {
-    RamBlock *b = ram_block_new("a", PAGES << RAM_PAGE_BITS, NULL);
+    RamBlock *b = ram_block_new("a", PAGES << RAM_PAGE_BITS, &(RamSource){ 0 }, NULL);
     unsigned long map[4];
 
     ram_written_any(b, 0, 1); /* not tracked: nothing is recorded */
@@ -56,7 +56,7 @@ static void test_dirty(void)
 /* Any range of any pattern, compared with a plain list. Other bits of the states do not change. */
 static void test_dirty_ranges(void)
 {
-    RamBlock *b = ram_block_new("a", PAGES << RAM_PAGE_BITS, NULL);
+    RamBlock *b = ram_block_new("a", PAGES << RAM_PAGE_BITS, &(RamSource){ 0 }, NULL);
     bool dirty[PAGES] = { false };
     unsigned long map[4];
 
@@ -95,7 +95,7 @@ static void test_dirty_ranges(void)
 
 static void test_direct_write(void)
 {
-    RamBlock *b = ram_block_new("a", PAGES << RAM_PAGE_BITS, NULL);
+    RamBlock *b = ram_block_new("a", PAGES << RAM_PAGE_BITS, &(RamSource){ 0 }, NULL);
     unsigned long map[4];
 
     g_assert_true(ram_page_direct_write_any(b, 1));
@@ -124,7 +124,7 @@ static void code_written(void *opaque, RamBlock *block, uint64_t offset, uint64_
 
 static void test_code(void)
 {
-    RamBlock *b = ram_block_new("a", PAGES << RAM_PAGE_BITS, NULL);
+    RamBlock *b = ram_block_new("a", PAGES << RAM_PAGE_BITS, &(RamSource){ 0 }, NULL);
 
     b->code_written = code_written;
     b->pages[7] |= RAM_PAGE_CODE;
@@ -140,17 +140,17 @@ static void test_code(void)
 static void test_source(void)
 {
     g_autoptr(GError) err = NULL;
-    RamBlock *b = ram_block_new_from("s", 1 << 20, &(RamSource){ .seal = true }, &err);
+    RamBlock *b = ram_block_new("s", 1 << 20, &(RamSource){ .seal = true }, &err);
 
     g_assert_no_error(err);
     g_assert_cmpint(ftruncate(b->fd, 4096), <, 0);
     g_assert_true(b->holes);
     ram_block_free(b);
-    b = ram_block_new_from("s", 1 << 20, &(RamSource){ .prealloc = true, .no_dump = true }, &err);
+    b = ram_block_new("s", 1 << 20, &(RamSource){ .prealloc = true, .no_dump = true }, &err);
     g_assert_no_error(err);
     g_assert_cmpint(lseek(b->fd, 0, SEEK_HOLE), ==, 1 << 20); /* none inside */
     ram_block_free(b);
-    g_assert_null(ram_block_new_from("s", 4096, &(RamSource){ .path = "/nowhere/x" }, &err));
+    g_assert_null(ram_block_new("s", 4096, &(RamSource){ .path = "/nowhere/x" }, &err));
     g_assert_nonnull(strstr(err->message, "RAM block s of 4096 bytes: /nowhere/x: No such file"));
 }
 

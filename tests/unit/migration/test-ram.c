@@ -117,7 +117,7 @@ static void test_other_memory(void)
 
         g_file_set_contents(path, old, 1 << 20, NULL);
         ram_block_free(g_ptr_array_steal_index(b->m->ram_blocks, 0));
-        to = ram_block_new_from("box.ram", 1 << 20, &source, &err);
+        to = ram_block_new("box.ram", 1 << 20, &source, &err);
         g_assert_no_error(err);
         g_ptr_array_add(b->m->ram_blocks, to);
         if (kind == 2) { /* a descriptor that rejects writes */

@@ -497,7 +497,7 @@ static void test_info(void)
     g_assert_false(net_nic_link(&c[1].nic));
     g_assert_cmpuint(c[1].links, ==, 1);
     g_assert_true(netdev_set_link(m, "nic0", false, NULL));
-    g_assert_false(netdev_link(netdev_find(m, "s")));
+    g_assert_false(netdev_find(m, "s")->link);
     for (unsigned i = 0; i < 3; i++) {
         net_nic_remove(m, &c[i].nic);
     }

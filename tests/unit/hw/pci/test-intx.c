@@ -211,7 +211,7 @@ static void test_detached(void)
     g_assert_cmpint(pci_msi_send(d, RAM, 1), ==, MEM_REFUSED);
     g_assert_false(pci_dma_map(d, RAM, 16, true, &map));
     g_assert_false(pci_bus_master(d));
-    g_assert_null(pci_bus_of(d));
+    g_assert_null(d->bus);
     pci_device_reset(d, RESET_FUNCTION);
     pci_device_config_write(d, PCI_COMMAND, 2, 0xffff);
     g_assert_cmphex(pci_bar_addr(d, 0), ==, PCI_BAR_UNMAPPED);

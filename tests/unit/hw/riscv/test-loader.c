@@ -23,7 +23,7 @@ typedef struct Env {
 
 static void env_new(Env *e)
 {
-    e->ram = ram_block_new("test.ram", SIZE, NULL);
+    e->ram = ram_block_new("test.ram", SIZE, &(RamSource){ 0 }, NULL);
     e->l = load_list_new((LoadRam){ e->ram, BASE });
     e->path = g_strdup("/tmp/backplane-load-XXXXXX");
     close(g_mkstemp(e->path));
