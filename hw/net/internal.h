@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * virtio-net inside hw/net (virtio 1.2, 5.1): the device structure, which unit tests use as well,
- * and the receive filter.
+ * the receive filter and the control queue.
  */
 #ifndef HW_NET_INTERNAL_H
 #define HW_NET_INTERNAL_H
@@ -74,9 +74,21 @@ bool net_filter_set_table(NetFilter *f, const uint8_t *p, size_t len);
 /* A number that is the same for the frames of a flow in both directions. False: not an IP frame. */
 bool net_flow_hash(const uint8_t *head, uint32_t *flow);
 
+/* --- virtio_net_control.c --- */
+
+/* Run the commands of the control queue, up to the work budget of the turn. A malformed command
+ * breaks the device. */
+void virtio_net_control(VirtioNet *n, VirtQueue *vq);
+
 static inline Device *net_device(VirtioNet *n)
 {
     return &n->vpci.pci.dev;
+}
+
+/* Return whether the machine is stopped: queues are not processed. */
+static inline bool virtio_net_stopped(VirtioNet *n)
+{
+    return !machine_active(net_device(n)->machine);
 }
 
 /* Bytes of the header in front of each frame. */
