@@ -118,6 +118,7 @@ HandoverClaim migration_record_claim(Migration *mig, GError **err);
 void migration_record_forget(Migration *mig);
 int64_t migration_now(void); /* monotonic ns */
 
+/* convergence.c */
 /* Return the time in ms in which ram_left bytes of RAM and the states of the devices could be
  * transferred now. s->bandwidth must not be 0. */
 double migration_expected_downtime(const MigStats *s, uint64_t ram_left);

@@ -13,18 +13,15 @@
 #include "hw/core/cpu.h"
 #include "hw/pci/slot.h"
 #include "machine-events.h"
+#include "migration/convergence_internal.h"
 #include "migration/outgoing_state_internal.h"
-#include "migration/throttle_internal.h"
 
 /* Bytes of stream data made in one turn, and the size of a PART of RAM. A CPU that accesses a
  * device waits for the turn, so it is short while the guest runs; a file has larger parts. */
 #define LIVE_CHUNK (512u << 10)
 #define FILE_CHUNK (1u << 20)
-#define FEW_BYTES  (1u << 20) /* if at most this is left, stop the guest without further passes */
 #define TICK_MS    20
 #define BURST_NS   50000000LL /* a burst has at most the bytes of max-bandwidth in this time */
-#define MAX_TRIES  8          /* passes that are small enough to stop the guest for */
-#define MAX_STUCK  4          /* of these, passes that left more than half of what they sent */
 #define NS         1000000000LL
 #define RAM_ID     2
 #define HWDESC_ID  1
@@ -43,15 +40,13 @@ struct Outgoing {
     struct json_object *devices; /* the description of a one-way stream; NULL otherwise */
     uint32_t next_id;
     unsigned tick; /* GSource id */
-    Throttle throttle;
+    Convergence convergence;
     bool stopped;     /* the guest was stopped for the last pass */
     bool was_paused;  /* pre-switchover was left */
     int64_t moved_at; /* when a byte was last sent or received, or a wait began */
     int64_t budget_at, pass_at;
     double budget; /* bytes that may be sent now; negative after a larger piece was sent */
     uint64_t pass_bytes;
-    unsigned tries, stuck;
-    bool warned; /* the message about devices that exceed downtime-limit was printed */
     bool in_turn, dead;
 };
 
@@ -123,7 +118,7 @@ void outgoing_free(Outgoing *o)
     if (!o->mig->given_away) {
         migration_record_forget(o->mig);
     }
-    throttle_set(&o->throttle, 0);
+    convergence_end(&o->convergence);
     o->mig->stats.ended = migration_now();
     o->mig->out = NULL;
     o->machine->migrating--;
@@ -362,7 +357,7 @@ static void outgoing_stop_guest(Outgoing *o)
     o->mig->before = o->machine->state;
     o->mig->stats.stopped = o->moved_at = migration_now();
     o->stopped = true;
-    throttle_set(&o->throttle, 0);
+    convergence_end(&o->convergence);
     machine_set_state(o->machine, RUN_FINISH_MIGRATE);
 }
 
@@ -521,60 +516,6 @@ static void outgoing_pass_event(Outgoing *o)
     }
 }
 
-/* Slow the guest down if it writes faster than the channel transports (auto-converge). */
-static void outgoing_consider_throttle(Outgoing *o, uint64_t dirty_bytes)
-{
-    const uint64_t *p = o->mig->params;
-    unsigned *t = &o->mig->stats.throttle;
-
-    if (!o->mig->caps[CAP_AUTO_CONVERGE] || ram_send_stats(o->ram)->passes < 3 ||
-        dirty_bytes * 100 < o->pass_bytes * p[PARAM_THROTTLE_TRIGGER]) {
-        return;
-    }
-    *t = *t ? *t + p[PARAM_THROTTLE_INCREMENT] : p[PARAM_THROTTLE_INITIAL];
-    *t = MIN(*t, p[PARAM_THROTTLE_MAX]);
-    throttle_set(&o->throttle, *t);
-}
-
-double migration_expected_downtime(const MigStats *s, uint64_t ram_left)
-{
-    double bytes = (double)ram_left + (double)s->devices.bytes;
-
-    return bytes * 1000 / (double)s->bandwidth + (double)s->devices.ns / 1e6;
-}
-
-/* Return the accepted downtime in ms. More passes do not reduce the time for the devices. If the
- * devices alone require most of downtime-limit, a tenth of the limit is added for RAM, and a
- * message is printed once. */
-static double outgoing_limit(Outgoing *o)
-{
-    double limit = (double)o->mig->params[PARAM_DOWNTIME_LIMIT];
-    double devices = migration_expected_downtime(&o->mig->stats, 0);
-
-    if (devices < limit * 0.9) {
-        return limit;
-    }
-    if (!o->warned) {
-        o->warned = true;
-        g_printerr("backplane: migration: moving the state of %u devices takes about %.0f ms; "
-                   "downtime-limit is %.0f ms\n",
-                   o->mig->stats.devices.devices, devices, limit);
-    }
-    return devices + limit / 10;
-}
-
-/* Return true if the guest is to be stopped for the bytes that are left. While passes become
- * smaller, a few more of them shorten the downtime, and may find a pause of a guest that writes in
- * bursts. */
-static bool outgoing_time_to_stop(Outgoing *o, uint64_t left, uint64_t before)
-{
-    if (migration_expected_downtime(&o->mig->stats, left) > outgoing_limit(o)) {
-        return false;
-    }
-    o->stuck += left > before / 2;
-    return left <= FEW_BYTES || o->stuck == MAX_STUCK || ++o->tries == MAX_TRIES;
-}
-
 /* Wait until the target has loaded the data in transit, before the guest is stopped. This shortens
  * the downtime. */
 static void outgoing_synchronize(Outgoing *o)
@@ -602,10 +543,10 @@ static void outgoing_end_of_pass(Outgoing *o)
     outgoing_pass_event(o);
     left = ram_send_stats(o->ram)->remaining;
     s->dirty_rate = (double)(left >> RAM_PAGE_BITS) * NS / took;
-    outgoing_consider_throttle(o, left);
+    convergence_throttle(&o->convergence, ram_send_stats(o->ram)->passes, o->pass_bytes, left);
     o->pass_at = now;
     o->pass_bytes = 0;
-    if (outgoing_time_to_stop(o, left, before)) {
+    if (convergence_reached(&o->convergence, left, before)) {
         outgoing_synchronize(o);
     }
 }
@@ -816,7 +757,8 @@ bool outgoing_start(Migration *mig, const char *uri, GError **err)
     }
     o = g_new0(Outgoing, 1);
     o->mig = mig;
-    o->machine = o->throttle.machine = mig->machine;
+    o->machine = mig->machine;
+    convergence_init(&o->convergence, mig);
     o->ch = ch;
     o->out = g_byte_array_new();
     o->digest = g_checksum_new(G_CHECKSUM_SHA256);
