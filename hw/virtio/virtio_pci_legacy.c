@@ -155,26 +155,22 @@ static uint32_t legacy_write_vector(void *dev, const RegDesc *r, uint64_t old, u
     return 0;
 }
 
-#define ROW(n, off, w, ...)                                                                        \
-    {                                                                                              \
-        .name = (n), .offset = (off), .width = (w), .field = REG_NO_FIELD, __VA_ARGS__             \
-    }
 static const RegDesc legacy_regs[] = {
-    ROW("device_features", VIRTIO_PCI_HOST_FEATURES, 4, .read = legacy_read_host_features),
-    ROW("driver_features", VIRTIO_PCI_GUEST_FEATURES, 4, .read = legacy_read_guest_features,
-        .wrote = legacy_write_guest_features),
-    ROW("queue_address", VIRTIO_PCI_QUEUE_PFN, 4, .read = legacy_read_queue_page,
-        .wrote = legacy_write_queue_page),
-    ROW("queue_size", VIRTIO_PCI_QUEUE_NUM, 2, .read = legacy_read_queue_size),
+    REG_ROW("device_features", VIRTIO_PCI_HOST_FEATURES, 4, .read = legacy_read_host_features),
+    REG_ROW("driver_features", VIRTIO_PCI_GUEST_FEATURES, 4, .read = legacy_read_guest_features,
+            .wrote = legacy_write_guest_features),
+    REG_ROW("queue_address", VIRTIO_PCI_QUEUE_PFN, 4, .read = legacy_read_queue_page,
+            .wrote = legacy_write_queue_page),
+    REG_ROW("queue_size", VIRTIO_PCI_QUEUE_NUM, 2, .read = legacy_read_queue_size),
     REG16(VirtioPCI, queue_select, VIRTIO_PCI_QUEUE_SEL, .rw = 0xffff),
-    ROW("queue_notify", VIRTIO_PCI_QUEUE_NOTIFY, 2, .wrote = legacy_write_notify),
-    ROW("device_status", VIRTIO_PCI_STATUS, 1, .read = legacy_read_status,
-        .wrote = legacy_write_status),
-    ROW("isr_status", VIRTIO_PCI_ISR, 1, .read = legacy_read_isr),
-    ROW("config_msix_vector", VIRTIO_MSI_CONFIG_VECTOR, 2, .read = legacy_read_vector,
-        .wrote = legacy_write_vector),
-    ROW("queue_msix_vector", VIRTIO_MSI_QUEUE_VECTOR, 2, .read = legacy_read_vector,
-        .wrote = legacy_write_vector),
+    REG_ROW("queue_notify", VIRTIO_PCI_QUEUE_NOTIFY, 2, .wrote = legacy_write_notify),
+    REG_ROW("device_status", VIRTIO_PCI_STATUS, 1, .read = legacy_read_status,
+            .wrote = legacy_write_status),
+    REG_ROW("isr_status", VIRTIO_PCI_ISR, 1, .read = legacy_read_isr),
+    REG_ROW("config_msix_vector", VIRTIO_MSI_CONFIG_VECTOR, 2, .read = legacy_read_vector,
+            .wrote = legacy_write_vector),
+    REG_ROW("queue_msix_vector", VIRTIO_MSI_QUEUE_VECTOR, 2, .read = legacy_read_vector,
+            .wrote = legacy_write_vector),
 };
 static const RegFile legacy_file = { LIST(legacy_regs), "virtio legacy header" };
 
