@@ -50,26 +50,26 @@ enum {
 
 typedef enum Message { MESSAGE_COR, MESSAGE_NONFATAL, MESSAGE_FATAL } Message;
 
-static bool is_root(const PCIDevice *d)
+static bool aer_is_root_port(const PCIDevice *d)
 {
     return pci_type(d)->role == PLAN_PCI_ROOT_PORT;
 }
 
-static uint32_t get(const PCIDevice *d, uint16_t at, unsigned len)
+static uint32_t aer_get(const PCIDevice *d, uint16_t at, unsigned len)
 {
     return pci_config_get(&d->config, at, len);
 }
 
-static void set_bits(PCIDevice *d, uint16_t at, uint32_t bits)
+static void aer_set_bits(PCIDevice *d, uint16_t at, uint32_t bits)
 {
-    pci_config_set(&d->config, at, 4, get(d, at, 4) | bits);
+    pci_config_set(&d->config, at, 4, aer_get(d, at, 4) | bits);
 }
 
 /* --- the root port --- */
 
-static void root_update_irq(PCIDevice *d, uint16_t pos)
+static void aer_root_update_irq(PCIDevice *d, uint16_t pos)
 {
-    uint32_t status = get(d, pos + ROOT_STATUS, 4), command = get(d, pos + ROOT_COMMAND, 4);
+    uint32_t status = aer_get(d, pos + ROOT_STATUS, 4), command = aer_get(d, pos + ROOT_COMMAND, 4);
     bool on = ((status & ROOT_COR) && (command & COMMAND_COR)) ||
               ((status & ROOT_NONFATAL) && (command & COMMAND_NONFATAL)) ||
               ((status & ROOT_FATAL) && (command & COMMAND_FATAL));
@@ -79,61 +79,61 @@ static void root_update_irq(PCIDevice *d, uint16_t pos)
 
 static uint32_t aer_root_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
-    root_update_irq(dev, pcie_find_ext_capability(dev, PCI_EXT_CAP_ID_AER));
+    aer_root_update_irq(dev, pcie_find_ext_capability(dev, PCI_EXT_CAP_ID_AER));
     return 0;
 }
 
-static void root_receive(PCIDevice *d, uint16_t pos, Message message, uint16_t source)
+static void aer_root_receive(PCIDevice *d, uint16_t pos, Message message, uint16_t source)
 {
-    uint32_t status = get(d, pos + ROOT_STATUS, 4);
+    uint32_t status = aer_get(d, pos + ROOT_STATUS, 4);
 
     if (message == MESSAGE_COR) {
         if (!(status & ROOT_COR)) {
             pci_config_set(&d->config, pos + COR_SOURCE, 2, source);
         }
-        set_bits(d, pos + ROOT_STATUS, status & ROOT_COR ? ROOT_COR_MULTIPLE : ROOT_COR);
+        aer_set_bits(d, pos + ROOT_STATUS, status & ROOT_COR ? ROOT_COR_MULTIPLE : ROOT_COR);
     } else {
         if (!(status & ROOT_UNCOR)) {
             pci_config_set(&d->config, pos + UNCOR_SOURCE, 2, source);
-            set_bits(d, pos + ROOT_STATUS, message == MESSAGE_FATAL ? ROOT_FIRST_FATAL : 0);
+            aer_set_bits(d, pos + ROOT_STATUS, message == MESSAGE_FATAL ? ROOT_FIRST_FATAL : 0);
         }
-        set_bits(d, pos + ROOT_STATUS,
-                 (status & ROOT_UNCOR ? ROOT_UNCOR_MULTIPLE : ROOT_UNCOR) |
-                     (message == MESSAGE_FATAL ? ROOT_FATAL : ROOT_NONFATAL));
+        aer_set_bits(d, pos + ROOT_STATUS,
+                     (status & ROOT_UNCOR ? ROOT_UNCOR_MULTIPLE : ROOT_UNCOR) |
+                         (message == MESSAGE_FATAL ? ROOT_FATAL : ROOT_NONFATAL));
     }
-    root_update_irq(d, pos);
+    aer_root_update_irq(d, pos);
 }
 
 /* Send a message to the root port. A port on the path forwards it only if SERR# Enable of its
  * Bridge Control is set (7.5.1.3.13). */
-static void send_message(PCIDevice *d, Message message)
+static void aer_send_message(PCIDevice *d, Message message)
 {
     uint16_t source = pci_requester(d) & 0xffff;
 
-    while (d && !is_root(d)) {
+    while (d && !aer_is_root_port(d)) {
         d = d->bus->bridge ? &d->bus->bridge->pci : NULL;
         if (d && !(pci_config_get(&d->config, PCI_BRIDGE_CONTROL, 2) & PCI_BRIDGE_CTL_SERR)) {
             return;
         }
     }
     if (d && pcie_find_ext_capability(d, PCI_EXT_CAP_ID_AER)) {
-        root_receive(d, pcie_find_ext_capability(d, PCI_EXT_CAP_ID_AER), message, source);
+        aer_root_receive(d, pcie_find_ext_capability(d, PCI_EXT_CAP_ID_AER), message, source);
     }
 }
 
 /* --- the function that detects the error (6.2.5, figure 6-2) --- */
 
-static void report_correctable(PCIDevice *d, uint16_t pos, uint32_t bit)
+static void aer_report_correctable(PCIDevice *d, uint16_t pos, uint32_t bit)
 {
-    set_bits(d, pos + COR_STATUS, bit);
-    if (!(get(d, pos + COR_MASK, 4) & bit) && (get(d, d->exp_pos + EXP_DEVCTL, 2) & 1)) {
-        send_message(d, MESSAGE_COR);
+    aer_set_bits(d, pos + COR_STATUS, bit);
+    if (!(aer_get(d, pos + COR_MASK, 4) & bit) && (aer_get(d, d->exp_pos + EXP_DEVCTL, 2) & 1)) {
+        aer_send_message(d, MESSAGE_COR);
     }
 }
 
-static void log_header(PCIDevice *d, uint16_t pos, const PCIAerError *e)
+static void aer_log_header(PCIDevice *d, uint16_t pos, const PCIAerError *e)
 {
-    uint32_t cap = get(d, pos + CAP, 4);
+    uint32_t cap = aer_get(d, pos + CAP, 4);
 
     pci_config_set(&d->config, pos + CAP, 4, (cap & ~(uint32_t)CAP_FIRST_ERROR) | e->bit);
     for (unsigned i = 0; e->has_header && i < 4; i++) {
@@ -141,24 +141,24 @@ static void log_header(PCIDevice *d, uint16_t pos, const PCIAerError *e)
     }
 }
 
-static void report_uncorrectable(PCIDevice *d, uint16_t pos, const PCIAerError *e)
+static void aer_report_uncorrectable(PCIDevice *d, uint16_t pos, const PCIAerError *e)
 {
-    uint32_t bit = 1u << e->bit, status = get(d, pos + UNCOR_STATUS, 4);
-    bool fatal = get(d, pos + UNCOR_SEVERITY, 4) & bit;
-    uint16_t enables = get(d, d->exp_pos + EXP_DEVCTL, 2);
+    uint32_t bit = 1u << e->bit, status = aer_get(d, pos + UNCOR_STATUS, 4);
+    bool fatal = aer_get(d, pos + UNCOR_SEVERITY, 4) & bit;
+    uint16_t enables = aer_get(d, d->exp_pos + EXP_DEVCTL, 2);
     bool serr = pci_config_get(&d->config, PCI_COMMAND, 2) & PCI_COMMAND_SERR;
 
-    set_bits(d, pos + UNCOR_STATUS, bit);
-    if (get(d, pos + UNCOR_MASK, 4) & bit) {
+    aer_set_bits(d, pos + UNCOR_STATUS, bit);
+    if (aer_get(d, pos + UNCOR_MASK, 4) & bit) {
         return;
     }
-    if (!(status & ~get(d, pos + UNCOR_MASK, 4))) {
-        log_header(d, pos, e);
+    if (!(status & ~aer_get(d, pos + UNCOR_MASK, 4))) {
+        aer_log_header(d, pos, e);
     }
     if (e->advisory && !fatal) {
-        report_correctable(d, pos, COR_ADVISORY);
+        aer_report_correctable(d, pos, COR_ADVISORY);
     } else if (serr || (enables & (fatal ? 4 : 2))) {
-        send_message(d, fatal ? MESSAGE_FATAL : MESSAGE_NONFATAL);
+        aer_send_message(d, fatal ? MESSAGE_FATAL : MESSAGE_NONFATAL);
     }
 }
 
@@ -176,14 +176,14 @@ bool pci_aer_report(PCIDevice *d, const PCIAerError *e)
     }
     if (e->correctable) {
         pci_config_set(&d->config, d->exp_pos + EXP_DEVSTA, 2,
-                       get(d, d->exp_pos + EXP_DEVSTA, 2) | 1);
-        report_correctable(d, pos, bit);
+                       aer_get(d, d->exp_pos + EXP_DEVSTA, 2) | 1);
+        aer_report_correctable(d, pos, bit);
     } else {
-        bool fatal = get(d, pos + UNCOR_SEVERITY, 4) & bit;
+        bool fatal = aer_get(d, pos + UNCOR_SEVERITY, 4) & bit;
 
         pci_config_set(&d->config, d->exp_pos + EXP_DEVSTA, 2,
-                       get(d, d->exp_pos + EXP_DEVSTA, 2) | (fatal ? 4 : 2));
-        report_uncorrectable(d, pos, e);
+                       aer_get(d, d->exp_pos + EXP_DEVSTA, 2) | (fatal ? 4 : 2));
+        aer_report_uncorrectable(d, pos, e);
     }
     return true;
 }
@@ -255,7 +255,7 @@ static const RegDesc aer_root_rows[] = {
 
 static bool aer_is_root(const PCIDevice *d, const PCICapDesc *desc)
 {
-    return is_root(d);
+    return aer_is_root_port(d);
 }
 
 static const PCIRegTable aer_tables[] = {

@@ -48,14 +48,14 @@ uint32_t pci_bar_register(const PCIDevice *d, unsigned index)
 
 /* --- contents of a BAR --- */
 
-static uint64_t regs_read(void *opaque, uint64_t offset, unsigned size)
+static uint64_t bar_regs_read(void *opaque, uint64_t offset, unsigned size)
 {
     PCIBar *bar = opaque;
 
     return reg_read(&bar->file, bar->pci, offset, size);
 }
 
-static void regs_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+static void bar_regs_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
 {
     PCIBar *bar = opaque;
 
@@ -67,14 +67,14 @@ static void regs_write(void *opaque, uint64_t offset, uint64_t value, unsigned s
 }
 
 static const MemOps regs_ops = {
-    .read = regs_read,
-    .write = regs_write,
+    .read = bar_regs_read,
+    .write = bar_regs_write,
     .impl_min = 1,
     .impl_max = 8,
     .unaligned = true,
 };
 
-static void init_content(PCIBar *bar, const PCIBarDesc *desc)
+static void bar_init_content(PCIBar *bar, const PCIBarDesc *desc)
 {
     const char *name = bar->pci->dev.type->name;
 
@@ -92,7 +92,7 @@ static void init_content(PCIBar *bar, const PCIBarDesc *desc)
 
 /* --- declaration --- */
 
-static void append(PCIDevice *d, PCIBar *bar)
+static void bar_append(PCIDevice *d, PCIBar *bar)
 {
     PCIBar **at = &d->bars;
 
@@ -103,29 +103,29 @@ static void append(PCIDevice *d, PCIBar *bar)
     *at = bar;
 }
 
-static bool refuse(const PCIDevice *d, GError **err, unsigned index, const char *why)
+static bool bar_refuse(const PCIDevice *d, GError **err, unsigned index, const char *why)
 {
     pci_error(err, "%s: BAR %u %s", device_name(&d->dev), index, why);
     return false;
 }
 
-static bool check_place(const PCIDevice *d, const PCIBarDesc *desc, GError **err)
+static bool bar_check_place(const PCIDevice *d, const PCIBarDesc *desc, GError **err)
 {
     unsigned limit = d->config.type == 1 ? 2 : PCI_ROM_BAR;
     unsigned index = desc->index, last = index + (desc->kind == PCI_BAR_MEM64 ? 1 : 0);
 
     if (last >= limit) {
-        return refuse(d, err, index, "does not exist in this header");
+        return bar_refuse(d, err, index, "does not exist in this header");
     }
     for (const PCIBar *bar = d->bars; bar; bar = bar->next) {
         if (bar->index <= last && bar->index + (bar->is64 ? 1u : 0u) >= index) {
-            return refuse(d, err, index, "is taken already");
+            return bar_refuse(d, err, index, "is taken already");
         }
     }
     return true;
 }
 
-static bool check_size(const PCIDevice *d, const PCIBarDesc *desc, uint64_t size, GError **err)
+static bool bar_check_size(const PCIDevice *d, const PCIBarDesc *desc, uint64_t size, GError **err)
 {
     uint64_t min = desc->kind == PCI_BAR_IO ? MIN_IO : MIN_MEM;
     uint64_t max = desc->kind == PCI_BAR_IO      ? MAX_IO
@@ -145,7 +145,7 @@ static bool check_size(const PCIDevice *d, const PCIBarDesc *desc, uint64_t size
 
 /* The number of vectors determines the size of a BAR that contains only MSI-X. Return that size, or
  * 0 if no MSI-X capability uses the BAR. */
-static uint64_t msix_only_size(const PCIDevice *d, const PCIBarDesc *desc)
+static uint64_t bar_msix_only_size(const PCIDevice *d, const PCIBarDesc *desc)
 {
     const PCIDeviceType *type = pci_type(d);
 
@@ -164,7 +164,7 @@ static uint64_t msix_only_size(const PCIDevice *d, const PCIBarDesc *desc)
 
 /* Set the masks and the value of the register. Its row in the header table has no writable bits,
  * because the size determines them. */
-static void declare(PCIDevice *d, PCIBar *bar)
+static void bar_declare(PCIDevice *d, PCIBar *bar)
 {
     const RegDesc row =
         REG_ROW("", pci_bar_register(d, bar->index), bar->is64 ? 8 : 4, .rw = ~(bar->size - 1),
@@ -184,9 +184,9 @@ bool pci_add_bar(PCIDevice *d, const PCIBarDesc *desc, GError **err)
         return true;
     }
     if (!size && !desc->size_prop) {
-        size = msix_only_size(d, desc);
+        size = bar_msix_only_size(d, desc);
     }
-    if (!check_place(d, desc, err) || !check_size(d, desc, size, err)) {
+    if (!bar_check_place(d, desc, err) || !bar_check_size(d, desc, size, err)) {
         return false;
     }
     bar = g_new0(PCIBar, 1);
@@ -199,9 +199,9 @@ bool pci_add_bar(PCIDevice *d, const PCIBarDesc *desc, GError **err)
                      .size = size,
                      .addr = PCI_BAR_UNMAPPED };
     mem_init_container(&bar->region, d->dev.type->name, size, MEM_ONES);
-    init_content(bar, desc);
-    declare(d, bar);
-    append(d, bar);
+    bar_init_content(bar, desc);
+    bar_declare(d, bar);
+    bar_append(d, bar);
     return true;
 }
 
@@ -216,12 +216,12 @@ void pci_add_fixed_range(PCIDevice *d, bool io, uint64_t addr, MemRegion *r)
                      .fixed = r,
                      .fixed_addr = addr,
                      .addr = PCI_BAR_UNMAPPED };
-    append(d, bar);
+    bar_append(d, bar);
 }
 
 /* --- the expansion ROM --- */
 
-static uint64_t rom_size(gsize bytes)
+static uint64_t bar_rom_size(gsize bytes)
 {
     uint64_t size = MIN_ROM;
 
@@ -231,7 +231,7 @@ static uint64_t rom_size(gsize bytes)
     return size;
 }
 
-static void add_rom_bar(PCIDevice *d, RamBlock *block, uint64_t size)
+static void bar_add_rom(PCIDevice *d, RamBlock *block, uint64_t size)
 {
     const RegDesc row = REG_ROW("", pci_bar_register(d, PCI_ROM_BAR), 4,
                                 .rw = (~(uint32_t)(size - 1) & ~ROM_LOW_BITS) | PCI_ROM_ENABLE,
@@ -243,10 +243,10 @@ static void add_rom_bar(PCIDevice *d, RamBlock *block, uint64_t size)
     };
     mem_init_ram(&bar->region, "rom", block, 0, size);
     pci_config_declare(&d->config, 0, &row, 1);
-    append(d, bar);
+    bar_append(d, bar);
 }
 
-static bool init_rom(PCIDevice *d, GError **err)
+static bool bar_init_rom(PCIDevice *d, GError **err)
 {
     g_autofree char *bytes = NULL, *id = NULL;
     gsize len;
@@ -266,13 +266,13 @@ static bool init_rom(PCIDevice *d, GError **err)
         return false;
     }
     id = g_strdup_printf("%s/rom", d->dev.plan_id);
-    block = machine_ram_new(d->dev.machine, id, rom_size(len), err);
+    block = machine_ram_new(d->dev.machine, id, bar_rom_size(len), err);
     if (!block) {
         return false;
     }
     memcpy(block->host, bytes, len);
     block->read_only = true;
-    add_rom_bar(d, block, rom_size(len));
+    bar_add_rom(d, block, bar_rom_size(len));
     return true;
 }
 
@@ -285,7 +285,7 @@ bool pci_bars_init(PCIDevice *d, GError **err)
             return false;
         }
     }
-    return init_rom(d, err);
+    return bar_init_rom(d, err);
 }
 
 void pci_bars_fini(PCIDevice *d)
@@ -305,13 +305,13 @@ void pci_bars_fini(PCIDevice *d)
 
 /* --- mapping --- */
 
-static bool rom_enabled(const PCIDevice *d)
+static bool bar_rom_enabled(const PCIDevice *d)
 {
     return pci_config_get(&d->config, pci_bar_register(d, PCI_ROM_BAR), 4) & PCI_ROM_ENABLE;
 }
 
 /* Return the address in the register, or PCI_BAR_UNMAPPED if the range ends at 2^64. */
-static uint64_t register_addr(const PCIDevice *d, const PCIBar *bar)
+static uint64_t bar_register_addr(const PCIDevice *d, const PCIBar *bar)
 {
     uint32_t at = pci_bar_register(d, bar->index);
     uint64_t addr = pci_config_get(&d->config, at, 4);
@@ -325,19 +325,19 @@ static uint64_t register_addr(const PCIDevice *d, const PCIBar *bar)
 }
 
 /* Return the address at which the BAR must decode now, or PCI_BAR_UNMAPPED. */
-static uint64_t wanted_addr(const PCIDevice *d, const PCIBar *bar)
+static uint64_t bar_wanted_addr(const PCIDevice *d, const PCIBar *bar)
 {
     uint16_t command = pci_config_get(&d->config, PCI_COMMAND, 2);
     uint16_t enable = bar->io ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY;
 
     if (!d->present || !pci_in_d0(d) || !(command & enable) ||
-        (bar->index == PCI_ROM_BAR && !rom_enabled(d))) {
+        (bar->index == PCI_ROM_BAR && !bar_rom_enabled(d))) {
         return PCI_BAR_UNMAPPED;
     }
-    return bar->index == PCI_FIXED_RANGE ? bar->fixed_addr : register_addr(d, bar);
+    return bar->index == PCI_FIXED_RANGE ? bar->fixed_addr : bar_register_addr(d, bar);
 }
 
-static void move_bar(PCIDevice *d, PCIBar *bar, uint64_t addr)
+static void bar_move(PCIDevice *d, PCIBar *bar, uint64_t addr)
 {
     MemRegion *r = bar->fixed ? bar->fixed : &bar->region;
 
@@ -358,10 +358,10 @@ static void move_bar(PCIDevice *d, PCIBar *bar, uint64_t addr)
 void pci_bars_update(PCIDevice *d)
 {
     for (PCIBar *bar = d->bars; bar; bar = bar->next) {
-        uint64_t addr = wanted_addr(d, bar);
+        uint64_t addr = bar_wanted_addr(d, bar);
 
         if (addr != bar->addr) {
-            move_bar(d, bar, addr);
+            bar_move(d, bar, addr);
         }
     }
 }

@@ -23,7 +23,7 @@ enum {
 /* --- space, for both lists --- */
 
 /* Return the number of free bytes at `offset`, at most `size`. */
-static unsigned free_run(const PCIConfig *c, unsigned offset, unsigned size)
+static unsigned cap_free_run(const PCIConfig *c, unsigned offset, unsigned size)
 {
     for (unsigned i = 0; i < size; i++) {
         if (pci_config_mask(c, PCI_USED, offset + i)) {
@@ -33,17 +33,17 @@ static unsigned free_run(const PCIConfig *c, unsigned offset, unsigned size)
     return size;
 }
 
-static bool is_free(const PCIConfig *c, unsigned offset, unsigned size)
+static bool cap_is_free(const PCIConfig *c, unsigned offset, unsigned size)
 {
-    return free_run(c, offset, size) == size;
+    return cap_free_run(c, offset, size) == size;
 }
 
 /* Return the offset of the first aligned run of `size` free bytes in [first, end), or 0. Reads each
  * byte once. */
-static unsigned find_space(const PCIConfig *c, unsigned first, unsigned end, unsigned size)
+static unsigned cap_find_space(const PCIConfig *c, unsigned first, unsigned end, unsigned size)
 {
     for (unsigned offset = first; offset + size <= end;) {
-        unsigned run = free_run(c, offset, size);
+        unsigned run = cap_free_run(c, offset, size);
 
         if (run == size) {
             return offset;
@@ -53,7 +53,7 @@ static unsigned find_space(const PCIConfig *c, unsigned first, unsigned end, uns
     return 0;
 }
 
-static void release(PCIConfig *c, const PCICapEntry *e)
+static void cap_release(PCIConfig *c, const PCICapEntry *e)
 {
     unsigned offset = e->offset, size = e->size; /* e is an element of the array that shrinks */
 
@@ -64,8 +64,8 @@ static void release(PCIConfig *c, const PCICapEntry *e)
 
 /* Set an error that states why an entry cannot be at an offset; it names the overlapping entry.
  * Return false. */
-static bool refuse(const PCIDevice *d, const char *name, unsigned offset, unsigned size,
-                   unsigned first, unsigned end, GError **err)
+static bool cap_refuse(const PCIDevice *d, const char *name, unsigned offset, unsigned size,
+                       unsigned first, unsigned end, GError **err)
 {
     const char *who = device_name(&d->dev);
 
@@ -92,27 +92,27 @@ static bool refuse(const PCIDevice *d, const char *name, unsigned offset, unsign
     return false;
 }
 
-static int check_range(const PCIConfig *c, unsigned offset, unsigned size, unsigned first,
-                       unsigned end)
+static int cap_check_range(const PCIConfig *c, unsigned offset, unsigned size, unsigned first,
+                           unsigned end)
 {
     if (offset < first || offset % ALIGN || offset + size > end) {
         return -EINVAL;
     }
-    return is_free(c, offset, size) ? 0 : -EBUSY;
+    return cap_is_free(c, offset, size) ? 0 : -EBUSY;
 }
 
 /* --- the conventional list --- */
 
-static uint8_t next_of(const PCIConfig *c, unsigned pointer_at)
+static uint8_t cap_next_of(const PCIConfig *c, unsigned pointer_at)
 {
     uint8_t next = c->bytes[pointer_at] & ~(ALIGN - 1);
 
     return next >= PCI_HEADER_SIZE ? next : 0;
 }
 
-static void set_list_bit(PCIConfig *c)
+static void cap_set_list_bit(PCIConfig *c)
 {
-    if (next_of(c, PCI_CAPABILITY_LIST)) {
+    if (cap_next_of(c, PCI_CAPABILITY_LIST)) {
         c->bytes[PCI_STATUS] |= PCI_STATUS_CAP_LIST;
     } else {
         c->bytes[PCI_STATUS] &= ~PCI_STATUS_CAP_LIST;
@@ -123,7 +123,7 @@ enum { ANY_ID = -1, ANY_PLACE = 0 };
 
 /* Find the first entry, from the pointer at `from` on, with an id and at an offset; ANY_ID and
  * ANY_PLACE match all. Return the offset of the byte that points to it, or 0. */
-static uint8_t find_pointer(const PCIConfig *c, uint8_t from, int cap_id, unsigned place)
+static uint8_t cap_find_pointer(const PCIConfig *c, uint8_t from, int cap_id, unsigned place)
 {
     uint8_t pointer = from;
 
@@ -131,7 +131,7 @@ static uint8_t find_pointer(const PCIConfig *c, uint8_t from, int cap_id, unsign
         return 0;
     }
     for (unsigned n = 0; n < MAX_ENTRIES; n++) {
-        uint8_t at = next_of(c, pointer);
+        uint8_t at = cap_next_of(c, pointer);
 
         if (!at) {
             return 0;
@@ -146,9 +146,9 @@ static uint8_t find_pointer(const PCIConfig *c, uint8_t from, int cap_id, unsign
 
 uint8_t pci_find_capability(const PCIDevice *d, uint8_t cap_id)
 {
-    uint8_t pointer = find_pointer(&d->config, PCI_CAPABILITY_LIST, cap_id, ANY_PLACE);
+    uint8_t pointer = cap_find_pointer(&d->config, PCI_CAPABILITY_LIST, cap_id, ANY_PLACE);
 
-    return pointer ? next_of(&d->config, pointer) : 0;
+    return pointer ? cap_next_of(&d->config, pointer) : 0;
 }
 
 uint8_t pci_find_next_capability(const PCIDevice *d, uint8_t after, uint8_t cap_id)
@@ -158,11 +158,11 @@ uint8_t pci_find_next_capability(const PCIDevice *d, uint8_t after, uint8_t cap_
     if (after < PCI_HEADER_SIZE || after == UINT8_MAX) {
         return 0;
     }
-    pointer = find_pointer(&d->config, after + 1, cap_id, ANY_PLACE);
-    return pointer ? next_of(&d->config, pointer) : 0;
+    pointer = cap_find_pointer(&d->config, after + 1, cap_id, ANY_PLACE);
+    return pointer ? cap_next_of(&d->config, pointer) : 0;
 }
 
-static void link_at(PCIConfig *c, uint8_t cap_id, uint8_t offset, uint8_t size)
+static void cap_link_at(PCIConfig *c, uint8_t cap_id, uint8_t offset, uint8_t size)
 {
     memset(c->bytes + offset, 0, size);
     c->bytes[offset] = cap_id;
@@ -176,11 +176,11 @@ int pci_add_capability(PCIDevice *d, uint8_t cap_id, uint8_t size)
 {
     unsigned offset;
 
-    offset = size < 2 ? 0 : find_space(&d->config, PCI_HEADER_SIZE, PCI_CONFIG_SIZE, size);
+    offset = size < 2 ? 0 : cap_find_space(&d->config, PCI_HEADER_SIZE, PCI_CONFIG_SIZE, size);
     if (!offset) {
         return -ENOSPC;
     }
-    link_at(&d->config, cap_id, offset, size);
+    cap_link_at(&d->config, cap_id, offset, size);
     return offset;
 }
 
@@ -193,46 +193,46 @@ int pci_add_capability_at(PCIDevice *d, uint8_t cap_id, uint8_t offset, uint8_t 
                   name, size);
         return -EINVAL;
     }
-    if (check_range(&d->config, offset, size, PCI_HEADER_SIZE, PCI_CONFIG_SIZE) < 0) {
-        refuse(d, name, offset, size, PCI_HEADER_SIZE, PCI_CONFIG_SIZE, err);
+    if (cap_check_range(&d->config, offset, size, PCI_HEADER_SIZE, PCI_CONFIG_SIZE) < 0) {
+        cap_refuse(d, name, offset, size, PCI_HEADER_SIZE, PCI_CONFIG_SIZE, err);
         return -EINVAL;
     }
-    link_at(&d->config, cap_id, offset, size);
+    cap_link_at(&d->config, cap_id, offset, size);
     return offset;
 }
 
-static void unlink_at(PCIConfig *c, uint8_t pointer, const PCICapEntry *e)
+static void cap_unlink_at(PCIConfig *c, uint8_t pointer, const PCICapEntry *e)
 {
     c->bytes[pointer] = c->bytes[e->offset + 1];
-    release(c, e);
-    set_list_bit(c);
+    cap_release(c, e);
+    cap_set_list_bit(c);
 }
 
 int pci_del_capability(PCIDevice *d, uint8_t cap_id, uint8_t size)
 {
     PCIConfig *c = &d->config;
-    uint8_t pointer = find_pointer(c, PCI_CAPABILITY_LIST, cap_id, ANY_PLACE);
+    uint8_t pointer = cap_find_pointer(c, PCI_CAPABILITY_LIST, cap_id, ANY_PLACE);
     const PCICapEntry *e;
     uint8_t offset;
 
     if (!pointer) {
         return 0;
     }
-    offset = next_of(c, pointer);
+    offset = cap_next_of(c, pointer);
     e = pci_config_entry_at(c, offset);
     if (!e || e->offset != offset || e->size != size) {
         return -EINVAL;
     }
-    unlink_at(c, pointer, e);
+    cap_unlink_at(c, pointer, e);
     return 0;
 }
 
 /* Mark the bytes of an entry as used. The caller sets its masks. A range that is reserved already
  * is not an error. */
-static int reserve(PCIConfig *c, const PCICapEntry *e, unsigned first, unsigned end)
+static int cap_reserve(PCIConfig *c, const PCICapEntry *e, unsigned first, unsigned end)
 {
     const PCICapEntry *holder = pci_config_entry_at(c, e->offset);
-    int ret = check_range(c, e->offset, e->size, first, end);
+    int ret = cap_check_range(c, e->offset, e->size, first, end);
 
     if (ret == -EBUSY && holder && holder->offset == e->offset && holder->size == e->size) {
         return 0;
@@ -248,36 +248,36 @@ int pci_reserve_capability(PCIDevice *d, uint8_t offset, uint8_t size)
     PCIConfig *c = &d->config;
     PCICapEntry e = { .offset = offset, .size = size, .id = c->bytes[offset] };
 
-    return size < 2 ? -EINVAL : reserve(c, &e, PCI_HEADER_SIZE, PCI_CONFIG_SIZE);
+    return size < 2 ? -EINVAL : cap_reserve(c, &e, PCI_HEADER_SIZE, PCI_CONFIG_SIZE);
 }
 
 /* --- the extended list: each entry has a header of 4 bytes {id, version, next}; the first entry is
  * at 100h --- */
 
-static bool has_extended(const PCIConfig *c)
+static bool cap_has_extended(const PCIConfig *c)
 {
     return c->size > PCI_EXT_CAP_BASE;
 }
 
-static uint32_t ext_header(const PCIConfig *c, unsigned offset)
+static uint32_t ext_cap_header(const PCIConfig *c, unsigned offset)
 {
     return pci_config_get(c, offset, EXT_HEADER);
 }
 
-static unsigned ext_next(const PCIConfig *c, unsigned offset)
+static unsigned ext_cap_next(const PCIConfig *c, unsigned offset)
 {
-    unsigned next = ext_header(c, offset) >> 20 & ~(ALIGN - 1u);
+    unsigned next = ext_cap_header(c, offset) >> 20 & ~(ALIGN - 1u);
 
     return next > PCI_EXT_CAP_BASE ? next : 0;
 }
 
-static void set_ext_next(PCIConfig *c, unsigned offset, unsigned next)
+static void ext_cap_set_next(PCIConfig *c, unsigned offset, unsigned next)
 {
-    pci_config_set(c, offset, EXT_HEADER, (ext_header(c, offset) & 0xfffff) | next << 20);
+    pci_config_set(c, offset, EXT_HEADER, (ext_cap_header(c, offset) & 0xfffff) | next << 20);
 }
 
-static uint16_t ext_find_from(const PCIConfig *c, unsigned at, int cap_id, unsigned place,
-                              unsigned *before)
+static uint16_t ext_cap_find_from(const PCIConfig *c, unsigned at, int cap_id, unsigned place,
+                                  unsigned *before)
 {
     unsigned prev = 0;
 
@@ -285,7 +285,7 @@ static uint16_t ext_find_from(const PCIConfig *c, unsigned at, int cap_id, unsig
         return 0;
     }
     for (unsigned n = 0; at && n < MAX_EXT_ENTRIES; n++) {
-        if ((cap_id == ANY_ID || (int)(ext_header(c, at) & 0xffff) == cap_id) &&
+        if ((cap_id == ANY_ID || (int)(ext_cap_header(c, at) & 0xffff) == cap_id) &&
             (place == ANY_PLACE || at == place)) {
             if (before) {
                 *before = prev;
@@ -293,7 +293,7 @@ static uint16_t ext_find_from(const PCIConfig *c, unsigned at, int cap_id, unsig
             return at;
         }
         prev = at;
-        at = ext_next(c, at);
+        at = ext_cap_next(c, at);
     }
     return 0;
 }
@@ -302,29 +302,30 @@ uint16_t pcie_find_ext_capability(const PCIDevice *d, uint16_t cap_id)
 {
     const PCIConfig *c = &d->config;
 
-    return has_extended(c) ? ext_find_from(c, PCI_EXT_CAP_BASE, cap_id, ANY_PLACE, NULL) : 0;
+    return cap_has_extended(c) ? ext_cap_find_from(c, PCI_EXT_CAP_BASE, cap_id, ANY_PLACE, NULL)
+                               : 0;
 }
 
 uint16_t pcie_find_next_ext_capability(const PCIDevice *d, uint16_t after, uint16_t cap_id)
 {
     const PCIConfig *c = &d->config;
 
-    if (!has_extended(c) || after < PCI_EXT_CAP_BASE || after > PCIE_CONFIG_SIZE - EXT_HEADER) {
+    if (!cap_has_extended(c) || after < PCI_EXT_CAP_BASE || after > PCIE_CONFIG_SIZE - EXT_HEADER) {
         return 0;
     }
-    return ext_find_from(c, ext_next(c, after), cap_id, ANY_PLACE, NULL);
+    return ext_cap_find_from(c, ext_cap_next(c, after), cap_id, ANY_PLACE, NULL);
 }
 
-static void ext_link_at(PCIConfig *c, uint16_t cap_id, uint8_t version, unsigned offset,
-                        unsigned size)
+static void ext_cap_link_at(PCIConfig *c, uint16_t cap_id, uint8_t version, unsigned offset,
+                            unsigned size)
 {
-    unsigned next = ext_next(c, PCI_EXT_CAP_BASE);
+    unsigned next = ext_cap_next(c, PCI_EXT_CAP_BASE);
 
     memset(c->bytes + offset, 0, size);
     pci_config_set(c, offset, EXT_HEADER,
                    cap_id | (uint32_t)(version & 0xf) << 16 | (uint32_t)next << 20);
     if (offset != PCI_EXT_CAP_BASE) {
-        set_ext_next(c, PCI_EXT_CAP_BASE, offset);
+        ext_cap_set_next(c, PCI_EXT_CAP_BASE, offset);
     }
     pci_config_claim(
         c, &(PCICapEntry){ .offset = offset, .size = size, .id = cap_id, .extended = true });
@@ -334,13 +335,13 @@ int pcie_add_ext_capability(PCIDevice *d, uint16_t cap_id, uint8_t version, uint
 {
     unsigned offset = 0;
 
-    if (has_extended(&d->config) && cap_id != 0 && size >= EXT_HEADER) {
-        offset = find_space(&d->config, PCI_EXT_CAP_BASE, PCIE_CONFIG_SIZE, size);
+    if (cap_has_extended(&d->config) && cap_id != 0 && size >= EXT_HEADER) {
+        offset = cap_find_space(&d->config, PCI_EXT_CAP_BASE, PCIE_CONFIG_SIZE, size);
     }
     if (!offset) {
         return -ENOSPC;
     }
-    ext_link_at(&d->config, cap_id, version, offset, size);
+    ext_cap_link_at(&d->config, cap_id, version, offset, size);
     return offset;
 }
 
@@ -349,7 +350,7 @@ int pcie_add_ext_capability_at(PCIDevice *d, uint16_t cap_id, uint8_t version, u
 {
     const char *name = pci_cap_name(cap_id, true);
 
-    if (!has_extended(&d->config)) {
+    if (!cap_has_extended(&d->config)) {
         pci_error(err, "%s: the %s capability is an extended one and needs PCI Express",
                   device_name(&d->dev), name);
         return -EINVAL;
@@ -361,23 +362,23 @@ int pcie_add_ext_capability_at(PCIDevice *d, uint16_t cap_id, uint8_t version, u
                   device_name(&d->dev), cap_id, size);
         return -EINVAL;
     }
-    if (check_range(&d->config, offset, size, PCI_EXT_CAP_BASE, PCIE_CONFIG_SIZE) < 0) {
-        refuse(d, name, offset, size, PCI_EXT_CAP_BASE, PCIE_CONFIG_SIZE, err);
+    if (cap_check_range(&d->config, offset, size, PCI_EXT_CAP_BASE, PCIE_CONFIG_SIZE) < 0) {
+        cap_refuse(d, name, offset, size, PCI_EXT_CAP_BASE, PCIE_CONFIG_SIZE, err);
         return -EINVAL;
     }
-    ext_link_at(&d->config, cap_id, version, offset, size);
+    ext_cap_link_at(&d->config, cap_id, version, offset, size);
     return offset;
 }
 
 /* Unlink an entry. The entry at 100h is replaced by a null head that points to the rest of the
  * list.
  */
-static void ext_unlink(PCIConfig *c, unsigned before, const PCICapEntry *e)
+static void ext_cap_unlink(PCIConfig *c, unsigned before, const PCICapEntry *e)
 {
-    unsigned next = ext_next(c, e->offset);
+    unsigned next = ext_cap_next(c, e->offset);
 
-    release(c, e);
-    set_ext_next(c, before ? before : PCI_EXT_CAP_BASE, next);
+    cap_release(c, e);
+    ext_cap_set_next(c, before ? before : PCI_EXT_CAP_BASE, next);
 }
 
 int pcie_del_ext_capability(PCIDevice *d, uint16_t cap_id, uint16_t size)
@@ -387,8 +388,8 @@ int pcie_del_ext_capability(PCIDevice *d, uint16_t cap_id, uint16_t size)
     uint16_t offset = 0;
     const PCICapEntry *e;
 
-    if (has_extended(c)) {
-        offset = ext_find_from(c, PCI_EXT_CAP_BASE, cap_id, ANY_PLACE, &before);
+    if (cap_has_extended(c)) {
+        offset = ext_cap_find_from(c, PCI_EXT_CAP_BASE, cap_id, ANY_PLACE, &before);
     }
     if (!offset) {
         return 0;
@@ -397,7 +398,7 @@ int pcie_del_ext_capability(PCIDevice *d, uint16_t cap_id, uint16_t size)
     if (!e || e->offset != offset || e->size != size) {
         return -EINVAL;
     }
-    ext_unlink(c, before, e);
+    ext_cap_unlink(c, before, e);
     return 0;
 }
 
@@ -406,11 +407,11 @@ int pcie_reserve_ext_capability(PCIDevice *d, uint16_t offset, uint16_t size)
     PCIConfig *c = &d->config;
     PCICapEntry e = { .offset = offset, .size = size, .extended = true };
 
-    if (!has_extended(c) || size < EXT_HEADER || offset > PCIE_CONFIG_SIZE - EXT_HEADER) {
+    if (!cap_has_extended(c) || size < EXT_HEADER || offset > PCIE_CONFIG_SIZE - EXT_HEADER) {
         return -EINVAL;
     }
-    e.id = ext_header(c, offset) & 0xffff;
-    return reserve(c, &e, PCI_EXT_CAP_BASE, PCIE_CONFIG_SIZE);
+    e.id = ext_cap_header(c, offset) & 0xffff;
+    return cap_reserve(c, &e, PCI_EXT_CAP_BASE, PCIE_CONFIG_SIZE);
 }
 
 /* --- by offset, for the core: several entries may have the same id --- */
@@ -424,13 +425,13 @@ void pci_cap_delete_at(PCIDevice *d, uint16_t offset)
 
     g_assert(e && e->offset == offset);
     if (e->extended) {
-        if (ext_find_from(c, PCI_EXT_CAP_BASE, ANY_ID, offset, &before)) {
-            ext_unlink(c, before, e);
+        if (ext_cap_find_from(c, PCI_EXT_CAP_BASE, ANY_ID, offset, &before)) {
+            ext_cap_unlink(c, before, e);
         }
         return;
     }
-    pointer = find_pointer(c, PCI_CAPABILITY_LIST, ANY_ID, offset);
+    pointer = cap_find_pointer(c, PCI_CAPABILITY_LIST, ANY_ID, offset);
     if (pointer) {
-        unlink_at(c, pointer, e);
+        cap_unlink_at(c, pointer, e);
     }
 }

@@ -52,7 +52,7 @@ int pci_cap_row(const PCIDevice *d, const PCICapClass *cls)
     return -1;
 }
 
-static const PCICapClass *class_of(const PCICapDesc *desc)
+static const PCICapClass *caps_class_of(const PCICapDesc *desc)
 {
     return pci_cap_class(desc->id, desc->extended);
 }
@@ -103,7 +103,7 @@ uint64_t pci_cap_count(const PCIDevice *d, const PCICapDesc *desc)
 
 const char *pci_cap_value_prop(const PCICapDesc *desc)
 {
-    const PCICapClass *cls = class_of(desc);
+    const PCICapClass *cls = caps_class_of(desc);
     const char *own = cls->value_prop ? cls->value_prop(desc) : desc->count_prop;
 
     return own ? own : desc->prop;
@@ -111,7 +111,7 @@ const char *pci_cap_value_prop(const PCICapDesc *desc)
 
 /* --- presence and offsets of the capabilities --- */
 
-static bool on_express_bus(const PCIDevice *d)
+static bool caps_on_express_bus(const PCIDevice *d)
 {
     PlanBusKind kind = d->bus->bus.kind;
 
@@ -124,33 +124,33 @@ bool pci_wants_express(const PCIDevice *d)
     const PCIDeviceType *type = pci_type(d);
 
     for (size_t i = 0; i < type->n_caps; i++) {
-        if (class_of(&type->caps[i]) == &pci_express_class && d->cap_prop[i] != PLAN_CAP_OFF) {
-            return on_express_bus(d);
+        if (caps_class_of(&type->caps[i]) == &pci_express_class && d->cap_prop[i] != PLAN_CAP_OFF) {
+            return caps_on_express_bus(d);
         }
     }
     return false;
 }
 
-static const char *row_name(const PCICapDesc *desc)
+static const char *caps_row_name(const PCICapDesc *desc)
 {
     return desc->prop ? desc->prop : pci_cap_name(desc->id, desc->extended);
 }
 
-static bool row_required(const PCIDevice *d, const PCICapDesc *desc)
+static bool caps_row_required(const PCIDevice *d, const PCICapDesc *desc)
 {
     return desc->required || (d->express && desc->id == PCI_CAP_ID_PM && !desc->extended);
 }
 
-static bool check_required(const PCIDevice *d, GError **err)
+static bool caps_check_required(const PCIDevice *d, GError **err)
 {
     for (size_t row = 0; row < pci_type(d)->n_caps; row++) {
         const PCICapDesc *desc = &pci_type(d)->caps[row];
 
-        if (d->cap_prop[row] == PLAN_CAP_OFF && row_required(d, desc)) {
+        if (d->cap_prop[row] == PLAN_CAP_OFF && caps_row_required(d, desc)) {
             pci_error(err,
                       "%s: %s cannot be off: %s requires the %s capability; on or an offset is "
                       "accepted",
-                      device_name(&d->dev), row_name(desc),
+                      device_name(&d->dev), caps_row_name(desc),
                       desc->required ? d->dev.type->name : "a PCI Express function",
                       pci_cap_name(desc->id, desc->extended));
             return false;
@@ -161,21 +161,21 @@ static bool check_required(const PCIDevice *d, GError **err)
 
 /* Decide whether the capability of a row is instantiated. Fails if the user requested it explicitly
  * and it is not possible. */
-static bool row_wanted(const PCIDevice *d, unsigned row, bool *wanted, GError **err)
+static bool caps_row_wanted(const PCIDevice *d, unsigned row, bool *wanted, GError **err)
 {
     const PCICapDesc *desc = &pci_type(d)->caps[row];
-    const PCICapClass *cls = class_of(desc);
+    const PCICapClass *cls = caps_class_of(desc);
 
     *wanted = d->cap_prop[row] != PLAN_CAP_OFF;
     if (*wanted && desc->extended && !d->express) {
         *wanted = false;
         /* On a conventional bus the capability is absent, like Express itself, unless the user
          * requested an offset. */
-        if (on_express_bus(d) || d->cap_prop[row] > desc->at) {
+        if (caps_on_express_bus(d) || d->cap_prop[row] > desc->at) {
             pci_error(err,
                       "%s: %s needs PCI Express, which this function does not have here; "
                       "%s=off is accepted",
-                      device_name(&d->dev), row_name(desc), row_name(desc));
+                      device_name(&d->dev), caps_row_name(desc), caps_row_name(desc));
             return false;
         }
     }
@@ -185,9 +185,10 @@ static bool row_wanted(const PCIDevice *d, unsigned row, bool *wanted, GError **
     return true;
 }
 
-static int place(PCIDevice *d, const PCICapDesc *desc, unsigned length, uint16_t at, GError **err)
+static int caps_place(PCIDevice *d, const PCICapDesc *desc, unsigned length, uint16_t at,
+                      GError **err)
 {
-    const PCICapClass *cls = class_of(desc);
+    const PCICapClass *cls = caps_class_of(desc);
     int pos;
 
     if (at && desc->extended) {
@@ -229,7 +230,7 @@ static uint32_t caps_select(const PCIDevice *d, const PCICapDesc *desc, const PC
 
 static void caps_declare(PCIDevice *d, const PCICapDesc *desc, uint16_t pos)
 {
-    const PCICapClass *cls = class_of(desc);
+    const PCICapClass *cls = caps_class_of(desc);
     uint32_t header = caps_select(d, desc, cls->header, cls->n_header);
 
     pci_config_declare_entry(&d->config, pos, cls->tables,
@@ -244,8 +245,8 @@ static void caps_declare(PCIDevice *d, const PCICapDesc *desc, uint16_t pos)
 bool pci_cap_place_row(PCIDevice *d, unsigned row, uint16_t at, GError **err)
 {
     const PCICapDesc *desc = &pci_type(d)->caps[row];
-    const PCICapClass *cls = class_of(desc);
-    int pos = place(d, desc, pci_cap_length(pci_type(d), desc), at, err);
+    const PCICapClass *cls = caps_class_of(desc);
+    int pos = caps_place(d, desc, pci_cap_length(pci_type(d), desc), at, err);
 
     if (pos < 0) {
         return false;
@@ -270,7 +271,7 @@ void pci_cap_drop_row(PCIDevice *d, unsigned row)
 
 bool pci_cap_add_row(PCIDevice *d, unsigned row, uint16_t at, GError **err)
 {
-    const PCICapClass *cls = class_of(&pci_type(d)->caps[row]);
+    const PCICapClass *cls = caps_class_of(&pci_type(d)->caps[row]);
 
     if (!pci_cap_place_row(d, row, at, err)) {
         return false;
@@ -286,7 +287,7 @@ bool pci_cap_add_row(PCIDevice *d, unsigned row, uint16_t at, GError **err)
 
 /* Add the capabilities of rows with a requested offset (placed) or of the other rows. Requested
  * offsets are allocated first. */
-static bool init_rows(PCIDevice *d, bool placed, GError **err)
+static bool caps_init_rows(PCIDevice *d, bool placed, GError **err)
 {
     for (size_t row = 0; row < pci_type(d)->n_caps; row++) {
         bool wanted;
@@ -294,7 +295,7 @@ static bool init_rows(PCIDevice *d, bool placed, GError **err)
         if ((d->cap_prop[row] > 0) != placed || d->cap_pos[row]) {
             continue;
         }
-        if (!row_wanted(d, row, &wanted, err) ||
+        if (!caps_row_wanted(d, row, &wanted, err) ||
             (wanted && !pci_cap_add_row(d, row, placed ? d->cap_prop[row] : 0, err))) {
             return false;
         }
@@ -303,13 +304,13 @@ static bool init_rows(PCIDevice *d, bool placed, GError **err)
 }
 
 /* Add the capability of a row at QEMU's offset, if the offset is not requested and is free. */
-static void init_at_qemu_offset(PCIDevice *d, unsigned row)
+static void caps_init_at_qemu_offset(PCIDevice *d, unsigned row)
 {
     const PCIDeviceType *type = pci_type(d);
     uint16_t at = d->qemu_layout && type->qemu_offset ? type->qemu_offset(d, row) : 0;
     bool wanted = at != 0 && d->cap_prop[row] == PLAN_CAP_ANYWHERE && !d->cap_pos[row];
 
-    if (wanted && row_wanted(d, row, &wanted, NULL) && wanted) {
+    if (wanted && caps_row_wanted(d, row, &wanted, NULL) && wanted) {
         pci_cap_add_row(d, row, at, NULL);
     }
 }
@@ -332,7 +333,7 @@ void pci_caps_relink(PCIDevice *d)
 
 /* Link the entries in the order of the type's rows. The order in which they were placed has no
  * effect: a description that states every offset gives the same bytes as one that states none. */
-static void relink(PCIDevice *d)
+static void caps_relink(PCIDevice *d)
 {
     const PCIDeviceType *type = pci_type(d);
     uint8_t head = 0;
@@ -351,16 +352,16 @@ static void relink(PCIDevice *d)
 bool pci_caps_init(PCIDevice *d, GError **err)
 {
     g_assert(pci_type(d)->n_caps <= PCI_MAX_CAPS && !d->config.bytes[PCI_CAPABILITY_LIST]);
-    if (!check_required(d, err) || !init_rows(d, true, err)) {
+    if (!caps_check_required(d, err) || !caps_init_rows(d, true, err)) {
         return false;
     }
     for (size_t row = 0; row < pci_type(d)->n_caps; row++) {
-        init_at_qemu_offset(d, row); /* without a QEMU offset: placed below */
+        caps_init_at_qemu_offset(d, row); /* without a QEMU offset: placed below */
     }
-    if (!init_rows(d, false, err)) {
+    if (!caps_init_rows(d, false, err)) {
         return false;
     }
-    relink(d);
+    caps_relink(d);
     pci_caps_relink(d);
     return true;
 }
@@ -368,7 +369,7 @@ bool pci_caps_init(PCIDevice *d, GError **err)
 void pci_caps_fini(PCIDevice *d)
 {
     for (size_t row = 0; row < pci_type(d)->n_caps; row++) {
-        const PCICapClass *cls = class_of(&pci_type(d)->caps[row]);
+        const PCICapClass *cls = caps_class_of(&pci_type(d)->caps[row]);
 
         if (d->cap_pos[row] && cls->remove) {
             cls->remove(d, row);
@@ -392,7 +393,7 @@ int pci_cap_row_at(const PCIDevice *d, uint16_t pos)
 void pci_caps_reset(PCIDevice *d, ResetKind kind)
 {
     for (size_t row = 0; row < pci_type(d)->n_caps; row++) {
-        const PCICapClass *cls = class_of(&pci_type(d)->caps[row]);
+        const PCICapClass *cls = caps_class_of(&pci_type(d)->caps[row]);
 
         if (d->cap_pos[row] && cls->reset) {
             cls->reset(d, row, kind);

@@ -8,7 +8,7 @@
 #include "hw/pci/pci_int.h"
 #include "util/trace.h"
 
-static bool master_enabled(const PCIDevice *d)
+static bool dma_master_enabled(const PCIDevice *d)
 {
     return d->present && pci_in_d0(d) && (d->config.bytes[PCI_COMMAND] & PCI_COMMAND_MASTER);
 }
@@ -19,7 +19,7 @@ bool pci_bus_master(const PCIDevice *d)
     const PCIDevice *at = d;
 
     for (;;) {
-        if (!at->bus || !master_enabled(at)) {
+        if (!at->bus || !dma_master_enabled(at)) {
             return false;
         }
         if (!at->bus->bridge) {
@@ -31,7 +31,8 @@ bool pci_bus_master(const PCIDevice *d)
 
 /* Translate the start of a range to machine memory. *len receives the contiguous bytes. Return
  * false if the access is rejected. */
-static bool translate(const PCIDevice *d, uint64_t addr, bool write, uint64_t *out, uint64_t *len)
+static bool dma_translate(const PCIDevice *d, uint64_t addr, bool write, uint64_t *out,
+                          uint64_t *len)
 {
     const PCIHost *h = d->bus->host;
 
@@ -42,28 +43,28 @@ static bool translate(const PCIDevice *d, uint64_t addr, bool write, uint64_t *o
     return h->translate(h->translate_opaque, pci_requester(d), addr, write, out, len) && *len > 0;
 }
 
-static MemResult move_piece(PCIDevice *d, uint64_t addr, uint8_t *buf, uint64_t len, bool write)
+static MemResult dma_move_piece(PCIDevice *d, uint64_t addr, uint8_t *buf, uint64_t len, bool write)
 {
     MemRegion *root = &d->dev.machine->memory;
 
     return write ? mem_write_buf(root, addr, buf, len) : mem_read_buf(root, addr, buf, len);
 }
 
-static MemResult move(PCIDevice *d, uint64_t addr, uint8_t *buf, uint64_t len, bool write)
+static MemResult dma_move(PCIDevice *d, uint64_t addr, uint8_t *buf, uint64_t len, bool write)
 {
     MemResult result = MEM_OK;
 
     while (len > 0) {
         uint64_t out, piece = len;
 
-        if (!translate(d, addr, write, &out, &piece)) {
+        if (!dma_translate(d, addr, write, &out, &piece)) {
             if (!write) {
                 memset(buf, 0xff, len);
             }
             return result | MEM_REFUSED;
         }
         piece = MIN(piece, len);
-        result |= move_piece(d, out, buf, piece, write);
+        result |= dma_move_piece(d, out, buf, piece, write);
         addr += piece;
         buf += piece;
         len -= piece;
@@ -71,7 +72,7 @@ static MemResult move(PCIDevice *d, uint64_t addr, uint8_t *buf, uint64_t len, b
     return result;
 }
 
-static MemResult transfer(PCIDevice *d, uint64_t addr, void *buf, uint64_t len, bool write)
+static MemResult dma_transfer(PCIDevice *d, uint64_t addr, void *buf, uint64_t len, bool write)
 {
     bool busy = d->dev.busy;
     MemResult result;
@@ -83,31 +84,31 @@ static MemResult transfer(PCIDevice *d, uint64_t addr, void *buf, uint64_t len, 
         return MEM_REFUSED;
     }
     d->dev.busy = true; /* refuse accesses to the function's own registers */
-    result = move(d, addr, buf, len, write);
+    result = dma_move(d, addr, buf, len, write);
     d->dev.busy = busy;
     return result;
 }
 
 MemResult pci_dma_read(PCIDevice *d, uint64_t addr, void *buf, uint64_t len)
 {
-    return transfer(d, addr, buf, len, false);
+    return dma_transfer(d, addr, buf, len, false);
 }
 
 MemResult pci_dma_write(PCIDevice *d, uint64_t addr, const void *buf, uint64_t len)
 {
-    return transfer(d, addr, (void *)buf, len, true);
+    return dma_transfer(d, addr, (void *)buf, len, true);
 }
 
 /* Return the host address of the start of [addr, addr + *len), and reduce *len to the bytes that
  * are contiguous. NULL: the start is not RAM, is read-only and `write` is set, or the translation
  * rejects it. */
-static uint8_t *ram_piece(PCIDevice *d, uint64_t addr, uint64_t *len, bool write, RamBlock **block,
-                          uint64_t *offset)
+static uint8_t *dma_ram_piece(PCIDevice *d, uint64_t addr, uint64_t *len, bool write,
+                              RamBlock **block, uint64_t *offset)
 {
     uint64_t out, piece = *len;
     MemLookup l;
 
-    if (!translate(d, addr, write, &out, &piece)) {
+    if (!dma_translate(d, addr, write, &out, &piece)) {
         return NULL;
     }
     l = mem_lookup(&d->dev.machine->memory, out);
@@ -120,7 +121,8 @@ static uint8_t *ram_piece(PCIDevice *d, uint64_t addr, uint64_t *len, bool write
     return l.leaf->ram->host + *offset;
 }
 
-static MemResult transfer_ram(PCIDevice *d, uint64_t addr, uint8_t *buf, uint64_t len, bool write)
+static MemResult dma_transfer_ram(PCIDevice *d, uint64_t addr, uint8_t *buf, uint64_t len,
+                                  bool write)
 {
     if (!pci_bus_master(d)) {
         return MEM_REFUSED;
@@ -128,7 +130,7 @@ static MemResult transfer_ram(PCIDevice *d, uint64_t addr, uint8_t *buf, uint64_
     while (len > 0) {
         uint64_t piece = len, offset;
         RamBlock *block;
-        uint8_t *host = ram_piece(d, addr, &piece, write, &block, &offset);
+        uint8_t *host = dma_ram_piece(d, addr, &piece, write, &block, &offset);
 
         if (!host) {
             return MEM_REFUSED;
@@ -148,18 +150,18 @@ static MemResult transfer_ram(PCIDevice *d, uint64_t addr, uint8_t *buf, uint64_
 
 MemResult pci_dma_read_ram(PCIDevice *d, uint64_t addr, void *buf, uint64_t len)
 {
-    return transfer_ram(d, addr, buf, len, false);
+    return dma_transfer_ram(d, addr, buf, len, false);
 }
 
 MemResult pci_dma_write_ram(PCIDevice *d, uint64_t addr, const void *buf, uint64_t len)
 {
-    return transfer_ram(d, addr, (void *)buf, len, true);
+    return dma_transfer_ram(d, addr, (void *)buf, len, true);
 }
 
 MemResult pci_msi_send(PCIDevice *d, uint64_t addr, uint32_t data)
 {
     uint32_t le = GUINT32_TO_LE(data);
-    MemResult result = transfer(d, addr, &le, sizeof(le), true);
+    MemResult result = dma_transfer(d, addr, &le, sizeof(le), true);
 
     trace(TRACE_PCI_MSI, "%s %" PRIx64 " <- %x%s", device_name(&d->dev), addr, data,
           !pci_bus_master(d)       ? ": dropped, Bus Master Enable is clear"
@@ -176,7 +178,8 @@ bool pci_dma_map(PCIDevice *d, uint64_t addr, uint64_t len, bool write, PCIDmaMa
     uint64_t offset;
     uint8_t *host;
 
-    if (len == 0 || !pci_bus_master(d) || !translate(d, addr, write, &out, &piece) || piece < len) {
+    if (len == 0 || !pci_bus_master(d) || !dma_translate(d, addr, write, &out, &piece) ||
+        piece < len) {
         return false;
     }
     host = mem_ram_ptr(&d->dev.machine->memory, out, len, &block, &offset);

@@ -58,7 +58,7 @@ static bool express_bandwidth(const PCIPort *p)
     return express_speed(p) > 1 || (p->br.pci.exp_strict && express_width(p) > 1);
 }
 
-static PortShape shape_of(const PCIDevice *d)
+static PortShape express_shape(const PCIDevice *d)
 {
     PortShape s = shapes[pci_type(d)->role];
 
@@ -72,7 +72,7 @@ static PortShape shape_of(const PCIDevice *d)
     return s;
 }
 
-static bool is_port(const PCIDevice *d)
+static bool express_is_port(const PCIDevice *d)
 {
     return shapes[pci_type(d)->role].slot;
 }
@@ -82,12 +82,12 @@ static bool express_wanted(const PCIDevice *d, const PCICapDesc *desc)
     return d->express;
 }
 
-static void setup_link(PCIDevice *d, uint16_t pos)
+static void express_setup_link(PCIDevice *d, uint16_t pos)
 {
     PCIConfig *c = &d->config;
     uint32_t speed = 1, width = 1, cap = EXP_LNKCAP_ASPM_L0S;
 
-    if (is_port(d)) {
+    if (express_is_port(d)) {
         PCIPort *p = (PCIPort *)d;
 
         speed = express_speed(p);
@@ -102,7 +102,7 @@ static void setup_link(PCIDevice *d, uint16_t pos)
     }
 }
 
-static void setup_slot(PCIDevice *d, uint16_t pos)
+static void express_setup_slot(PCIDevice *d, uint16_t pos)
 {
     PCIPort *p = (PCIPort *)d;
     uint32_t cap = (uint32_t)p->physical_slot << EXP_SLTCAP_NUMBER_SHIFT;
@@ -117,7 +117,7 @@ static void setup_slot(PCIDevice *d, uint16_t pos)
 /* Set the capability registers. The rows initialise the control and status registers. */
 static bool express_setup(PCIDevice *d, unsigned row, uint16_t pos, GError **err)
 {
-    PortShape s = shape_of(d);
+    PortShape s = express_shape(d);
     PCIConfig *c = &d->config;
 
     pci_config_set(c, pos + EXP_FLAGS, 2,
@@ -128,10 +128,10 @@ static bool express_setup(PCIDevice *d, unsigned row, uint16_t pos, GError **err
                    (s.forwards_ari ? EXP_DEVCAP2_ARI : 0) |
                        (s.prefixes ? EXP_DEVCAP2_END_END_PREFIX : 0));
     if (s.link) {
-        setup_link(d, pos);
+        express_setup_link(d, pos);
     }
     if (s.slot) {
-        setup_slot(d, pos);
+        express_setup_slot(d, pos);
     }
     return true;
 }
@@ -143,7 +143,7 @@ static void express_placed(PCIDevice *d, unsigned row)
 
 /* --- guest writes --- */
 
-static void follow_ari(PCIDevice *d)
+static void express_follow_ari(PCIDevice *d)
 {
     PCIBridge *br = pci_bridge_of(d);
 
@@ -193,7 +193,7 @@ static void express_reset(PCIDevice *d, unsigned row, ResetKind kind)
     if (speed > 1 && (kind == RESET_COLD || !d->exp_strict)) { /* the field is sticky */
         pci_config_set(c, pos + EXP_LNKCTL2, 2, speed);
     }
-    if (is_port(d)) {
+    if (express_is_port(d)) {
         PCIPort *p = (PCIPort *)d;
 
         if (p->hotplug_prop) {
@@ -205,13 +205,13 @@ static void express_reset(PCIDevice *d, unsigned row, ResetKind kind)
         }
         pci_port_reset(p);
     }
-    follow_ari(d);
+    express_follow_ari(d);
 }
 
 static void express_loaded(PCIDevice *d, unsigned row, const uint8_t *state)
 {
-    follow_ari(d);
-    if (is_port(d)) {
+    express_follow_ari(d);
+    if (express_is_port(d)) {
         pci_slot_loading(&((PCIPort *)d)->slot);
     }
 }
@@ -342,8 +342,8 @@ static const RegDesc exp_command_rows[] = {
 #define EXP_WHEN(name, condition)                                                                  \
     static bool exp_when_##name(const PCIDevice *d, const PCICapDesc *desc)                        \
     {                                                                                              \
-        PortShape s = shape_of(d);                                                                 \
-        bool strict = d->exp_strict, port = is_port(d);                                            \
+        PortShape s = express_shape(d);                                                            \
+        bool strict = d->exp_strict, port = express_is_port(d);                                    \
         const PCIPort *p = port ? (const PCIPort *)d : NULL;                                       \
                                                                                                    \
         (void)s, (void)strict, (void)p;                                                            \

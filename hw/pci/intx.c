@@ -5,7 +5,7 @@
  */
 #include "hw/pci/pci_int.h"
 
-static bool messages_on(const PCIDevice *d)
+static bool intx_messages_on(const PCIDevice *d)
 {
     return msix_enabled(d) || msi_enabled(d);
 }
@@ -23,7 +23,7 @@ unsigned pci_swizzle(const PCIDevice *d, unsigned pin)
     return (slot + pin) % PCI_NUM_PINS;
 }
 
-static void host_line(PCIHost *h, unsigned line, bool level)
+static void intx_host_line(PCIHost *h, unsigned line, bool level)
 {
     uint32_t before = h->intx_count[line];
 
@@ -33,7 +33,7 @@ static void host_line(PCIHost *h, unsigned line, bool level)
     }
 }
 
-static void drive(const PCIDevice *d, bool level)
+static void intx_drive(const PCIDevice *d, bool level)
 {
     unsigned pin = pci_swizzle(d, d->pin - 1);
 
@@ -41,12 +41,12 @@ static void drive(const PCIDevice *d, bool level)
         d = &d->bus->bridge->pci;
         pin = pci_swizzle(d, pin);
     }
-    host_line(d->bus->host, pin, level);
+    intx_host_line(d->bus->host, pin, level);
 }
 
 void pci_intx_update(PCIDevice *d)
 {
-    bool asserted = pci_intx_asserted(d) && !messages_on(d);
+    bool asserted = pci_intx_asserted(d) && !intx_messages_on(d);
     uint16_t command = pci_config_get(&d->config, PCI_COMMAND, 2);
     bool level =
         asserted && d->bus && d->present && pci_in_d0(d) && !(command & PCI_COMMAND_INTX_DISABLE);
@@ -58,11 +58,11 @@ void pci_intx_update(PCIDevice *d)
     }
     if (level != d->intx_driven) {
         d->intx_driven = level;
-        drive(d, level);
+        intx_drive(d, level);
     }
 }
 
-static void send_message(PCIDevice *d, unsigned n)
+static void intx_send_message(PCIDevice *d, unsigned n)
 {
     if (msix_enabled(d)) {
         msix_notify(d, n);
@@ -84,7 +84,7 @@ void pci_irq_set(PCIDevice *d, unsigned n, bool level)
     }
     d->levels ^= 1ull << n;
     if (level) {
-        send_message(d, n);
+        intx_send_message(d, n);
     } else {
         msix_clear_pending(d, n);
         msi_clear_pending(d, n);
@@ -99,5 +99,5 @@ uint32_t pci_irq_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 
 void pci_irq_pulse(PCIDevice *d, unsigned n)
 {
-    send_message(d, n);
+    intx_send_message(d, n);
 }

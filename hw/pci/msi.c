@@ -7,58 +7,58 @@
 
 enum { MAX_MESSAGES = 32, MME_MASK = 7 << PCI_MSI_MULTIPLE_ENABLE_SHIFT };
 
-static uint16_t control(const PCIDevice *d)
+static uint16_t msi_control(const PCIDevice *d)
 {
     return pci_config_get(&d->config, d->msi_pos + PCI_MSI_CONTROL, 2);
 }
 
-static bool is_64bit(const PCIDevice *d)
+static bool msi_is_64bit(const PCIDevice *d)
 {
-    return control(d) & PCI_MSI_64BIT;
+    return msi_control(d) & PCI_MSI_64BIT;
 }
 
-static bool maskable(const PCIDevice *d)
+static bool msi_maskable(const PCIDevice *d)
 {
-    return control(d) & PCI_MSI_MASKABLE;
+    return msi_control(d) & PCI_MSI_MASKABLE;
 }
 
-static unsigned data_at(const PCIDevice *d)
+static unsigned msi_data_at(const PCIDevice *d)
 {
-    return d->msi_pos + (is_64bit(d) ? 12 : 8);
+    return d->msi_pos + (msi_is_64bit(d) ? 12 : 8);
 }
 
-static unsigned mask_at(const PCIDevice *d)
+static unsigned msi_mask_at(const PCIDevice *d)
 {
-    return data_at(d) + 4;
+    return msi_data_at(d) + 4;
 }
 
-static unsigned pending_at(const PCIDevice *d)
+static unsigned msi_pending_at(const PCIDevice *d)
 {
-    return data_at(d) + 8;
+    return msi_data_at(d) + 8;
 }
 
-static unsigned log2_capable(const PCIDevice *d)
+static unsigned msi_log2_capable(const PCIDevice *d)
 {
-    return control(d) >> PCI_MSI_MULTIPLE_CAPABLE_SHIFT & 7;
+    return msi_control(d) >> PCI_MSI_MULTIPLE_CAPABLE_SHIFT & 7;
 }
 
-static unsigned log2_enabled(const PCIDevice *d)
+static unsigned msi_log2_enabled(const PCIDevice *d)
 {
-    return control(d) >> PCI_MSI_MULTIPLE_ENABLE_SHIFT & 7;
+    return msi_control(d) >> PCI_MSI_MULTIPLE_ENABLE_SHIFT & 7;
 }
 
 bool msi_enabled(const PCIDevice *d)
 {
-    return d->msi_pos && (control(d) & PCI_MSI_ENABLE);
+    return d->msi_pos && (msi_control(d) & PCI_MSI_ENABLE);
 }
 
-static void send(PCIDevice *d, unsigned n)
+static void msi_send(PCIDevice *d, unsigned n)
 {
     uint64_t addr = pci_config_get(&d->config, d->msi_pos + PCI_MSI_ADDRESS_LO, 4);
-    uint32_t data = pci_config_get(&d->config, data_at(d), 2);
-    unsigned messages = 1u << log2_enabled(d);
+    uint32_t data = pci_config_get(&d->config, msi_data_at(d), 2);
+    unsigned messages = 1u << msi_log2_enabled(d);
 
-    if (is_64bit(d)) {
+    if (msi_is_64bit(d)) {
         addr |= (uint64_t)pci_config_get(&d->config, d->msi_pos + PCI_MSI_ADDRESS_HI, 4) << 32;
     }
     pci_msi_send(d, addr, (data & ~(messages - 1)) | n);
@@ -71,13 +71,13 @@ void msi_notify(PCIDevice *d, unsigned n)
     if (!msi_enabled(d)) {
         return;
     }
-    n &= (1u << log2_enabled(d)) - 1;
-    if (maskable(d) && (pci_config_get(&d->config, mask_at(d), 4) >> n & 1)) {
-        pending = pci_config_get(&d->config, pending_at(d), 4);
-        pci_config_set(&d->config, pending_at(d), 4, pending | 1u << n);
+    n &= (1u << msi_log2_enabled(d)) - 1;
+    if (msi_maskable(d) && (pci_config_get(&d->config, msi_mask_at(d), 4) >> n & 1)) {
+        pending = pci_config_get(&d->config, msi_pending_at(d), 4);
+        pci_config_set(&d->config, msi_pending_at(d), 4, pending | 1u << n);
         return;
     }
-    send(d, n);
+    msi_send(d, n);
 }
 
 void msi_clear_pending(PCIDevice *d, unsigned n)
@@ -85,64 +85,64 @@ void msi_clear_pending(PCIDevice *d, unsigned n)
     uint32_t pending;
     unsigned messages;
 
-    if (!d->msi_pos || !maskable(d)) {
+    if (!d->msi_pos || !msi_maskable(d)) {
         return;
     }
-    messages = 1u << log2_enabled(d);
+    messages = 1u << msi_log2_enabled(d);
     n &= messages - 1;
     for (unsigned source = n; source < PCI_MAX_IRQS; source += messages) {
         if (d->levels >> source & 1) {
             return;
         }
     }
-    pending = pci_config_get(&d->config, pending_at(d), 4);
-    pci_config_set(&d->config, pending_at(d), 4, pending & ~(1u << n));
+    pending = pci_config_get(&d->config, msi_pending_at(d), 4);
+    pci_config_set(&d->config, msi_pending_at(d), 4, pending & ~(1u << n));
 }
 
 /* --- the capability --- */
 
 /* Limit Multiple Message Enable to the number of messages that the function has (PCI 6.8.1.3). */
-static void clamp_messages(PCIDevice *d)
+static void msi_clamp_messages(PCIDevice *d)
 {
-    unsigned capable = log2_capable(d);
+    unsigned capable = msi_log2_capable(d);
 
-    if (log2_enabled(d) > capable) {
-        uint16_t flags = control(d) & ~MME_MASK;
+    if (msi_log2_enabled(d) > capable) {
+        uint16_t flags = msi_control(d) & ~MME_MASK;
 
         flags |= capable << PCI_MSI_MULTIPLE_ENABLE_SHIFT;
         pci_config_set(&d->config, d->msi_pos + PCI_MSI_CONTROL, 2, flags);
     }
 }
 
-static void deliver_pending(PCIDevice *d)
+static void msi_deliver_pending(PCIDevice *d)
 {
     uint32_t mask, pending, due;
 
-    if (!msi_enabled(d) || !maskable(d)) {
+    if (!msi_enabled(d) || !msi_maskable(d)) {
         return;
     }
-    mask = pci_config_get(&d->config, mask_at(d), 4);
-    pending = pci_config_get(&d->config, pending_at(d), 4);
+    mask = pci_config_get(&d->config, msi_mask_at(d), 4);
+    pending = pci_config_get(&d->config, msi_pending_at(d), 4);
     due = pending & ~mask;
-    pci_config_set(&d->config, pending_at(d), 4, pending & mask);
+    pci_config_set(&d->config, msi_pending_at(d), 4, pending & mask);
     while (due) {
         unsigned n = __builtin_ctz(due);
 
         due &= due - 1;
-        send(d, n & ((1u << log2_enabled(d)) - 1));
+        msi_send(d, n & ((1u << msi_log2_enabled(d)) - 1));
     }
 }
 
 static uint32_t msi_control_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
-    clamp_messages(dev);
-    deliver_pending(dev);
+    msi_clamp_messages(dev);
+    msi_deliver_pending(dev);
     return (old ^ new) & PCI_MSI_ENABLE ? PCI_EFFECT_INTX : 0;
 }
 
 static uint32_t msi_mask_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
-    deliver_pending(dev);
+    msi_deliver_pending(dev);
     return 0;
 }
 

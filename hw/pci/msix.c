@@ -22,13 +22,13 @@ typedef struct PCIMsix {
 
 enum { SHARED_BAR_HALF = 2048 };
 
-static uint32_t pba_size(uint64_t n)
+static uint32_t msix_pba_size(uint64_t n)
 {
     return (n + 63) / 64 * 8; /* a multiple of 8 bytes (PCI 6.8.2) */
 }
 
 /* Return the default offset of the PBA, which follows a table at offset 0. */
-static uint64_t default_pba(uint64_t n)
+static uint64_t msix_default_pba(uint64_t n)
 {
     return MAX(n * PCI_MSIX_ENTRY_SIZE, SHARED_BAR_HALF);
 }
@@ -37,7 +37,7 @@ uint64_t msix_bar_size(uint64_t vectors)
 {
     uint64_t size = 2 * SHARED_BAR_HALF;
 
-    while (size < default_pba(vectors) + pba_size(vectors)) {
+    while (size < msix_default_pba(vectors) + msix_pba_size(vectors)) {
         size <<= 1;
     }
     return size;
@@ -55,25 +55,25 @@ bool msix_enabled(const PCIDevice *d)
 
 /* --- one vector --- */
 
-static uint8_t *entry(const PCIMsix *m, unsigned n)
+static uint8_t *msix_entry(const PCIMsix *m, unsigned n)
 {
     return m->table + n * PCI_MSIX_ENTRY_SIZE;
 }
 
-static bool vector_masked(const PCIMsix *m, unsigned n)
+static bool msix_vector_masked(const PCIMsix *m, unsigned n)
 {
-    return entry(m, n)[PCI_MSIX_ENTRY_CONTROL] & PCI_MSIX_ENTRY_MASKED;
+    return msix_entry(m, n)[PCI_MSIX_ENTRY_CONTROL] & PCI_MSIX_ENTRY_MASKED;
 }
 
 /* Return true if the vector is able to send. */
-static bool live(const PCIMsix *m, unsigned n)
+static bool msix_is_live(const PCIMsix *m, unsigned n)
 {
-    return m->enabled && !m->masked && !vector_masked(m, n);
+    return m->enabled && !m->masked && !msix_vector_masked(m, n);
 }
 
-static void message_of(const PCIMsix *m, unsigned n, uint64_t *addr, uint32_t *data)
+static void msix_message_of(const PCIMsix *m, unsigned n, uint64_t *addr, uint32_t *data)
 {
-    const uint8_t *e = entry(m, n);
+    const uint8_t *e = msix_entry(m, n);
 
     memcpy(addr, e, 8);
     memcpy(data, e + PCI_MSIX_ENTRY_DATA, 4);
@@ -81,17 +81,17 @@ static void message_of(const PCIMsix *m, unsigned n, uint64_t *addr, uint32_t *d
     *data = GUINT32_FROM_LE(*data);
 }
 
-static bool pending(const PCIMsix *m, unsigned n)
+static bool msix_pending(const PCIMsix *m, unsigned n)
 {
     return m->pba[n / 8] >> n % 8 & 1;
 }
 
-static void send(PCIDevice *d, unsigned n)
+static void msix_send(PCIDevice *d, unsigned n)
 {
     uint64_t addr;
     uint32_t data;
 
-    message_of(d->msix, n, &addr, &data);
+    msix_message_of(d->msix, n, &addr, &data);
     pci_msi_send(d, addr, data);
 }
 
@@ -102,8 +102,8 @@ void msix_notify(PCIDevice *d, unsigned n)
     if (!m || !m->enabled || n >= m->n) {
         return;
     }
-    if (live(m, n)) {
-        send(d, n);
+    if (msix_is_live(m, n)) {
+        msix_send(d, n);
     } else {
         m->pba[n / 8] |= 1 << n % 8;
         trace(TRACE_PCI_MSIX, "%s vector %u pending: %s", device_name(&d->dev), n,
@@ -120,24 +120,24 @@ void msix_clear_pending(PCIDevice *d, unsigned n)
 
 /* Process a possible change of a vector's message or of its ability to send: call the notifier and
  * send a pending message. */
-static void vector_changed(PCIDevice *d, unsigned n, bool was_live)
+static void msix_vector_changed(PCIDevice *d, unsigned n, bool was_live)
 {
     PCIMsix *m = d->msix;
-    bool is_live = live(m, n);
+    bool is_live = msix_is_live(m, n);
     uint64_t addr;
     uint32_t data;
 
     if (m->notifier && is_live) {
-        message_of(m, n, &addr, &data);
+        msix_message_of(m, n, &addr, &data);
         m->notifier->unmasked(m->opaque, n, addr, data);
     } else if (m->notifier && was_live) {
         m->notifier->masked(m->opaque, n);
     }
-    if (is_live && pending(m, n)) {
+    if (is_live && msix_pending(m, n)) {
         trace(TRACE_PCI_MSIX, "%s vector %u unmasked: pending message sent", device_name(&d->dev),
               n);
         msix_clear_pending(d, n);
-        send(d, n);
+        msix_send(d, n);
     }
 }
 
@@ -151,15 +151,15 @@ void msix_set_notifier(PCIDevice *d, const MsixNotifier *notifier, void *opaque)
     m->notifier = notifier;
     m->opaque = opaque;
     for (unsigned n = 0; notifier && n < m->n; n++) {
-        if (live(m, n)) {
-            vector_changed(d, n, true);
+        if (msix_is_live(m, n)) {
+            msix_vector_changed(d, n, true);
         }
     }
 }
 
 /* --- the table and the PBA --- */
 
-static uint64_t bytes_read(const uint8_t *bytes, uint64_t len, uint64_t offset, unsigned size)
+static uint64_t msix_bytes_read(const uint8_t *bytes, uint64_t len, uint64_t offset, unsigned size)
 {
     uint64_t value = 0;
 
@@ -169,16 +169,16 @@ static uint64_t bytes_read(const uint8_t *bytes, uint64_t len, uint64_t offset, 
     return value;
 }
 
-static uint64_t table_read(void *opaque, uint64_t offset, unsigned size)
+static uint64_t msix_table_read(void *opaque, uint64_t offset, unsigned size)
 {
     const PCIMsix *m = ((PCIDevice *)opaque)->msix;
 
-    return bytes_read(m->table, m->n * PCI_MSIX_ENTRY_SIZE, offset, size);
+    return msix_bytes_read(m->table, m->n * PCI_MSIX_ENTRY_SIZE, offset, size);
 }
 
 /* Return the writable bits of byte `at` of a table entry. Message Address bits 1:0 and Vector
  * Control bits 31:1 are reserved. */
-static uint8_t writable(unsigned at)
+static uint8_t msix_writable(unsigned at)
 {
     return at == 0                        ? 0xfc
            : at == PCI_MSIX_ENTRY_CONTROL ? 1
@@ -186,42 +186,45 @@ static uint8_t writable(unsigned at)
                                           : 0xff;
 }
 
-static void table_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+static void msix_table_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
 {
     PCIDevice *d = opaque;
     PCIMsix *m = d->msix;
     uint64_t len = m->n * PCI_MSIX_ENTRY_SIZE;
     unsigned first = offset / PCI_MSIX_ENTRY_SIZE;
-    bool was_live[2] = { first < m->n && live(m, first), first + 1u < m->n && live(m, first + 1) };
+    bool was_live[2] = { first < m->n && msix_is_live(m, first),
+                         first + 1u < m->n && msix_is_live(m, first + 1) };
 
     for (unsigned i = 0; i < size && offset + i < len; i++) {
         uint64_t at = offset + i;
-        uint8_t w = writable(at % PCI_MSIX_ENTRY_SIZE);
+        uint8_t w = msix_writable(at % PCI_MSIX_ENTRY_SIZE);
 
         m->table[at] = (m->table[at] & ~w) | (value >> 8 * i & w);
     }
     for (unsigned n = first; n < m->n && n * PCI_MSIX_ENTRY_SIZE < offset + size; n++) {
-        vector_changed(d, n, was_live[n - first]);
+        msix_vector_changed(d, n, was_live[n - first]);
     }
 }
 
-static uint64_t pba_read(void *opaque, uint64_t offset, unsigned size)
+static uint64_t msix_pba_read(void *opaque, uint64_t offset, unsigned size)
 {
     const PCIMsix *m = ((PCIDevice *)opaque)->msix;
 
-    return bytes_read(m->pba, m->pba_bytes, offset, size);
+    return msix_bytes_read(m->pba, m->pba_bytes, offset, size);
 }
 
 /* Read-only (PCI 6.8.2.10). */
-static void pba_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+static void msix_pba_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
 {
 }
 
-static const MemOps table_ops = {
-    .read = table_read, .write = table_write, .impl_min = 1, .impl_max = 8, .unaligned = true
-};
+static const MemOps table_ops = { .read = msix_table_read,
+                                  .write = msix_table_write,
+                                  .impl_min = 1,
+                                  .impl_max = 8,
+                                  .unaligned = true };
 static const MemOps pba_ops = {
-    .read = pba_read, .write = pba_write, .impl_min = 1, .impl_max = 8, .unaligned = true
+    .read = msix_pba_read, .write = msix_pba_write, .impl_min = 1, .impl_max = 8, .unaligned = true
 };
 
 /* --- the capability --- */
@@ -231,7 +234,7 @@ typedef struct MsixLayout {
     unsigned bar;
 } MsixLayout;
 
-static MsixLayout layout_of(const PCIDevice *d, const PCICapDesc *desc)
+static MsixLayout msix_layout_of(const PCIDevice *d, const PCICapDesc *desc)
 {
     MsixLayout l = { .n = pci_cap_count(d, desc),
                      .bar = desc->msix.bar,
@@ -239,13 +242,13 @@ static MsixLayout layout_of(const PCIDevice *d, const PCICapDesc *desc)
                      .pba = desc->msix.pba };
 
     if (l.table == 0 && l.pba == 0) {
-        l.pba = default_pba(l.n);
+        l.pba = msix_default_pba(l.n);
     }
     return l;
 }
 
-static bool check_layout(const PCIDevice *d, const PCICapDesc *desc, const MsixLayout *l,
-                         GError **err)
+static bool msix_check_layout(const PCIDevice *d, const PCICapDesc *desc, const MsixLayout *l,
+                              GError **err)
 {
     const PCIBar *bar = pci_bar(d, l->bar);
     const char *prop = desc->count_prop ? desc->count_prop : "the type";
@@ -257,7 +260,7 @@ static bool check_layout(const PCIDevice *d, const PCICapDesc *desc, const MsixL
         return false;
     }
     table_end = l->table + l->n * PCI_MSIX_ENTRY_SIZE;
-    pba_end = l->pba + pba_size(l->n);
+    pba_end = l->pba + msix_pba_size(l->n);
     if (!bar || bar->io || table_end > bar->size || pba_end > bar->size ||
         (l->table < pba_end && l->pba < table_end) || l->table % 8 || l->pba % 8) {
         pci_error(err,
@@ -276,8 +279,8 @@ static bool msix_wanted(const PCIDevice *d, const PCICapDesc *desc)
     return pci_cap_count(d, desc) != 0;
 }
 
-static void map_part(PCIDevice *d, MemRegion *r, const char *name, uint64_t size, const MemOps *ops,
-                     unsigned bar, uint64_t at)
+static void msix_map_part(PCIDevice *d, MemRegion *r, const char *name, uint64_t size,
+                          const MemOps *ops, unsigned bar, uint64_t at)
 {
     mem_init_mmio(r, name, size, ops, d);
     mem_set_guard(r, &device_guard, &d->dev);
@@ -290,17 +293,17 @@ static void msix_clear(PCIMsix *m)
     memset(m->table, 0, m->n * PCI_MSIX_ENTRY_SIZE);
     memset(m->pba, 0, m->pba_bytes);
     for (unsigned n = 0; n < m->n; n++) {
-        entry(m, n)[PCI_MSIX_ENTRY_CONTROL] = PCI_MSIX_ENTRY_MASKED;
+        msix_entry(m, n)[PCI_MSIX_ENTRY_CONTROL] = PCI_MSIX_ENTRY_MASKED;
     }
 }
 
 static bool msix_setup(PCIDevice *d, unsigned row, uint16_t pos, GError **err)
 {
     const PCICapDesc *desc = &pci_type(d)->caps[row];
-    MsixLayout l = layout_of(d, desc);
+    MsixLayout l = msix_layout_of(d, desc);
     PCIConfig *c = &d->config;
 
-    if (!check_layout(d, desc, &l, err)) {
+    if (!msix_check_layout(d, desc, &l, err)) {
         return false;
     }
     pci_config_set(c, pos + PCI_MSIX_CONTROL, 2, l.n - 1);
@@ -311,18 +314,18 @@ static bool msix_setup(PCIDevice *d, unsigned row, uint16_t pos, GError **err)
 
 static void msix_create(PCIDevice *d, unsigned row)
 {
-    MsixLayout l = layout_of(d, &pci_type(d)->caps[row]);
+    MsixLayout l = msix_layout_of(d, &pci_type(d)->caps[row]);
     PCIMsix *m;
 
     m = g_new0(PCIMsix, 1);
     m->n = l.n;
-    m->pba_bytes = pba_size(l.n);
+    m->pba_bytes = msix_pba_size(l.n);
     m->table = g_malloc(l.n * PCI_MSIX_ENTRY_SIZE);
     m->pba = g_malloc(m->pba_bytes);
     msix_clear(m);
-    map_part(d, &m->table_mmio, "msix-table", l.n * PCI_MSIX_ENTRY_SIZE, &table_ops, l.bar,
-             l.table);
-    map_part(d, &m->pba_mmio, "msix-pba", m->pba_bytes, &pba_ops, l.bar, l.pba);
+    msix_map_part(d, &m->table_mmio, "msix-table", l.n * PCI_MSIX_ENTRY_SIZE, &table_ops, l.bar,
+                  l.table);
+    msix_map_part(d, &m->pba_mmio, "msix-pba", m->pba_bytes, &pba_ops, l.bar, l.pba);
     d->msix = m;
 }
 
@@ -346,7 +349,7 @@ static void msix_placed(PCIDevice *d, unsigned row)
 }
 
 /* Process a change of Message Control, which can change every vector. */
-static void control_changed(PCIDevice *d)
+static void msix_control_changed(PCIDevice *d)
 {
     PCIMsix *m = d->msix;
     uint16_t control = pci_config_get(&d->config, m->pos + PCI_MSIX_CONTROL, 2);
@@ -362,15 +365,15 @@ static void control_changed(PCIDevice *d)
         return;
     }
     for (unsigned n = 0; n < m->n; n++) {
-        if (!vector_masked(m, n)) {
-            vector_changed(d, n, could);
+        if (!msix_vector_masked(m, n)) {
+            msix_vector_changed(d, n, could);
         }
     }
 }
 
 static uint32_t msix_control_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
-    control_changed(dev);
+    msix_control_changed(dev);
     return (old ^ new) & PCI_MSIX_ENABLE ? PCI_EFFECT_INTX : 0;
 }
 
@@ -390,7 +393,7 @@ static void msix_reset(PCIDevice *d, unsigned row, ResetKind kind)
     PCIMsix *m = d->msix;
 
     for (unsigned n = 0; m->notifier && n < m->n; n++) {
-        if (live(m, n)) {
+        if (msix_is_live(m, n)) {
             m->notifier->masked(m->opaque, n);
         }
     }
@@ -405,14 +408,14 @@ static void msix_save(PCIDevice *d, unsigned row, ByteWriter *w)
     put_bytes(w, d->msix->pba, (d->msix->n + 7) / 8);
 }
 
-static bool check_entry(const uint8_t *e, unsigned n, const char *path, GError **err)
+static bool msix_check_entry(const uint8_t *e, unsigned n, const char *path, GError **err)
 {
     for (unsigned at = 0; at < PCI_MSIX_ENTRY_SIZE; at++) {
-        if (e[at] & ~writable(at)) {
+        if (e[at] & ~msix_writable(at)) {
             pci_error(err,
                       "%s: MSI-X table entry %u has reserved bits 0x%02x set in byte %u: zero is "
                       "accepted",
-                      path, n, e[at] & ~writable(at), at);
+                      path, n, e[at] & ~msix_writable(at), at);
             return false;
         }
     }
@@ -422,7 +425,7 @@ static bool check_entry(const uint8_t *e, unsigned n, const char *path, GError *
 static bool msix_parse(const PCIDevice *d, unsigned row, ByteReader *r, const uint8_t **state,
                        const char *path, GError **err)
 {
-    unsigned n = layout_of(d, &pci_type(d)->caps[row]).n, bits = (n + 7) / 8;
+    unsigned n = msix_layout_of(d, &pci_type(d)->caps[row]).n, bits = (n + 7) / 8;
     const uint8_t *table = get_view(r, n * PCI_MSIX_ENTRY_SIZE + bits);
 
     if (!table) {
@@ -430,7 +433,7 @@ static bool msix_parse(const PCIDevice *d, unsigned row, ByteReader *r, const ui
         return false;
     }
     for (unsigned i = 0; i < n; i++) {
-        if (!check_entry(table + i * PCI_MSIX_ENTRY_SIZE, i, path, err)) {
+        if (!msix_check_entry(table + i * PCI_MSIX_ENTRY_SIZE, i, path, err)) {
             return false;
         }
     }

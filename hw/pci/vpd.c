@@ -24,7 +24,7 @@ enum {
     MAX_TEXT = 255,
 };
 
-static void put_head(GByteArray *out, uint8_t tag, unsigned len)
+static void vpd_put_head(GByteArray *out, uint8_t tag, unsigned len)
 {
     uint8_t head[3] = { tag, len, len >> 8 };
 
@@ -32,7 +32,7 @@ static void put_head(GByteArray *out, uint8_t tag, unsigned len)
 }
 
 /* Append a field; nothing for an empty text. */
-static void put_field(GByteArray *out, const char *keyword, const char *text)
+static void vpd_put_field(GByteArray *out, const char *keyword, const char *text)
 {
     uint8_t head[FIELD_HEAD] = { keyword[0], keyword[1], strlen(text) };
 
@@ -42,13 +42,13 @@ static void put_field(GByteArray *out, const char *keyword, const char *text)
     }
 }
 
-static unsigned field_length(const char *text)
+static unsigned vpd_field_length(const char *text)
 {
     return *text ? FIELD_HEAD + strlen(text) : 0;
 }
 
 /* Append field RV: its byte makes the sum of all bytes up to and including it zero (appendix I). */
-static void put_checksum(GByteArray *out)
+static void vpd_put_checksum(GByteArray *out)
 {
     uint8_t field[CHECKSUM_FIELD] = { 'R', 'V', 1, 0 };
     uint8_t sum = 0;
@@ -63,30 +63,32 @@ static void put_checksum(GByteArray *out)
     g_byte_array_append(out, field, sizeof(field));
 }
 
-static const char *text_or(const char *given, const char *otherwise)
+static const char *vpd_text_or(const char *given, const char *otherwise)
 {
     return given ? given : otherwise;
 }
 
-static GByteArray *compose(const PCIDevice *d)
+static GByteArray *vpd_compose(const PCIDevice *d)
 {
     const DeviceType *type = d->dev.type;
-    const char *identifier = text_or(type->doc, type->name);
-    const char *part = text_or(d->vpd_part, type->name), *serial = text_or(d->vpd_serial, "");
+    const char *identifier = vpd_text_or(type->doc, type->name);
+    const char *part = vpd_text_or(d->vpd_part, type->name),
+               *serial = vpd_text_or(d->vpd_serial, "");
     GByteArray *out = g_byte_array_new();
     uint8_t end = TAG_END;
 
-    put_head(out, TAG_IDENTIFIER, strlen(identifier));
+    vpd_put_head(out, TAG_IDENTIFIER, strlen(identifier));
     g_byte_array_append(out, (const uint8_t *)identifier, strlen(identifier));
-    put_head(out, TAG_READ_ONLY, field_length(part) + field_length(serial) + CHECKSUM_FIELD);
-    put_field(out, "PN", part);
-    put_field(out, "SN", serial);
-    put_checksum(out);
+    vpd_put_head(out, TAG_READ_ONLY,
+                 vpd_field_length(part) + vpd_field_length(serial) + CHECKSUM_FIELD);
+    vpd_put_field(out, "PN", part);
+    vpd_put_field(out, "SN", serial);
+    vpd_put_checksum(out);
     g_byte_array_append(out, &end, 1);
     return out;
 }
 
-static bool printable(const char *text)
+static bool vpd_printable(const char *text)
 {
     while (g_ascii_isprint(*text)) {
         text++;
@@ -94,9 +96,9 @@ static bool printable(const char *text)
     return *text == 0;
 }
 
-static bool check_text(const PCIDevice *d, const char *prop, const char *text, GError **err)
+static bool vpd_check_text(const PCIDevice *d, const char *prop, const char *text, GError **err)
 {
-    if (!text || (strlen(text) <= MAX_TEXT && printable(text))) {
+    if (!text || (strlen(text) <= MAX_TEXT && vpd_printable(text))) {
         return true;
     }
     pci_error(err, "%s: %s takes up to %d printable ASCII characters", device_name(&d->dev), prop,
@@ -108,13 +110,13 @@ static bool check_text(const PCIDevice *d, const char *prop, const char *text, G
 
 static bool vpd_setup(PCIDevice *d, unsigned row, uint16_t pos, GError **err)
 {
-    return check_text(d, "vpd-part", d->vpd_part, err) &&
-           check_text(d, "vpd-serial", d->vpd_serial, err);
+    return vpd_check_text(d, "vpd-part", d->vpd_part, err) &&
+           vpd_check_text(d, "vpd-serial", d->vpd_serial, err);
 }
 
 static void vpd_create(PCIDevice *d, unsigned row)
 {
-    d->cap_state[row] = compose(d);
+    d->cap_state[row] = vpd_compose(d);
 }
 
 static void vpd_remove(PCIDevice *d, unsigned row)
@@ -123,7 +125,7 @@ static void vpd_remove(PCIDevice *d, unsigned row)
     d->cap_state[row] = NULL;
 }
 
-static uint32_t data_at(const GByteArray *bytes, unsigned addr)
+static uint32_t vpd_data_at(const GByteArray *bytes, unsigned addr)
 {
     uint32_t data = 0;
 
@@ -145,7 +147,7 @@ static uint32_t vpd_address_wrote(void *dev, const RegDesc *r, uint64_t old, uin
     }
     if (!(new &VPD_FLAG)) {
         pci_config_set(&d->config, pos + VPD_DATA, 4,
-                       data_at(d->cap_state[row], new & ~(unsigned)VPD_FLAG & ~3u));
+                       vpd_data_at(d->cap_state[row], new & ~(unsigned)VPD_FLAG & ~3u));
     }
     pci_config_set(&d->config, pos + VPD_ADDRESS, 2, new ^ VPD_FLAG);
     return 0;
