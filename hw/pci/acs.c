@@ -6,11 +6,10 @@
  */
 #include "hw/pci/pci_int.h"
 
-enum { ACS_CAP = 4, ACS_CTL = 6, ACS_SIZEOF = 8 };
-
 static const RegDesc acs_rows[] = {
-    REG_ROW("Capability", ACS_CAP, 2, .identity = REG_ALL, .doc = "services that are implemented"),
-    REG_ROW("Control", ACS_CTL, 2, .identity = REG_ALL, .doc = "services that are enabled"),
+    REG_ROW("Capability", PCI_ACS_CAP, 2, .identity = REG_ALL,
+            .doc = "services that are implemented"),
+    REG_ROW("Control", PCI_ACS_CTRL, 2, .identity = REG_ALL, .doc = "services that are enabled"),
 };
 static const PCIRegTable acs_tables[] = { { .rows = LIST(acs_rows) } };
 
@@ -18,9 +17,9 @@ static const PCIRegTable acs_tables[] = { { .rows = LIST(acs_rows) } };
 static bool acs_setup(PCIDevice *d, unsigned row, uint16_t pos, GError **err)
 {
     uint16_t bits = pci_type(d)->caps[row].acs.services;
-    const RegDesc control = REG_ROW("Control", ACS_CTL, 2, .rw = bits, .identity = REG_ALL);
+    const RegDesc control = REG_ROW("Control", PCI_ACS_CTRL, 2, .rw = bits, .identity = REG_ALL);
 
-    pci_config_set(&d->config, pos + ACS_CAP, 2, bits);
+    pci_config_set(&d->config, pos + PCI_ACS_CAP, 2, bits);
     pci_config_compile(&d->config, pos, &control, 1);
     return true;
 }
@@ -32,7 +31,7 @@ const PCICapClass pci_acs_class = {
     .version = 1,
     .present_bit = 6,
     .doc = "Access Control Services",
-    .size = ACS_SIZEOF,
+    .size = PCI_EXT_CAP_ACS_SIZEOF,
     .tables = LIST(acs_tables),
     .setup = acs_setup,
 };

@@ -5,50 +5,23 @@
  */
 #include "hw/pci/aer.h"
 
-#include "hw/pci/exp_regs.h"
 #include "hw/pci/pci_int.h"
 #include "hw/pci/port.h"
 
 enum {
-    UNCOR_STATUS = 0x04,
-    UNCOR_MASK = 0x08,
-    UNCOR_SEVERITY = 0x0c,
-    COR_STATUS = 0x10,
-    COR_MASK = 0x14,
-    CAP = 0x18,
-    HEADER_LOG = 0x1c,
-    ROOT_COMMAND = 0x2c,
-    ROOT_STATUS = 0x30,
-    COR_SOURCE = 0x34,
-    UNCOR_SOURCE = 0x36,
-    PREFIX_LOG = 0x38,
     AER_SIZEOF = 0x48,
-
-    UNCOR_BITS = 0x03fff030,
-    UNCOR_FATAL_BY_DEFAULT = 0x00462030,
-    COR_BITS = 0xf1c1,
-    COR_MASKED_BY_DEFAULT = 0xe000,
-    COR_ADVISORY = 1 << 13,
-    CAP_FIRST_ERROR = 0x1f,
-    CAP_ECRC = 0xa0, /* generation and checking capable */
-    CAP_ECRC_ENABLES = 0x140,
-    CAP_MULTIPLE_HEADERS = 1 << 9,
-
-    ROOT_COMMAND_RW = 7,
-    ROOT_STATUS_W1C = 0x7f,
-    ROOT_COR = 1 << 0,
-    ROOT_COR_MULTIPLE = 1 << 1,
-    ROOT_UNCOR = 1 << 2,
-    ROOT_UNCOR_MULTIPLE = 1 << 3,
-    ROOT_FIRST_FATAL = 1 << 4,
-    ROOT_NONFATAL = 1 << 5,
-    ROOT_FATAL = 1 << 6,
-    COMMAND_COR = 1,
-    COMMAND_NONFATAL = 2,
-    COMMAND_FATAL = 4,
+    AER_UNCOR_BITS = 0x03fff030,
+    AER_UNCOR_FATAL_BY_DEFAULT = 0x00462030,
+    AER_COR_BITS = 0xf1c1,
+    AER_COR_MASKED_BY_DEFAULT = 0xe000,
+    AER_ECRC_CAPABLE = PCI_ERR_CAP_ECRC_GENC | PCI_ERR_CAP_ECRC_CHKC,
+    AER_ECRC_ENABLES = PCI_ERR_CAP_ECRC_GENE | PCI_ERR_CAP_ECRC_CHKE,
+    AER_ROOT_COMMAND_RW =
+        PCI_ERR_ROOT_CMD_COR_EN | PCI_ERR_ROOT_CMD_NONFATAL_EN | PCI_ERR_ROOT_CMD_FATAL_EN,
+    AER_ROOT_STATUS_W1C = 0x7f,
 };
 
-typedef enum Message { MESSAGE_COR, MESSAGE_NONFATAL, MESSAGE_FATAL } Message;
+typedef enum AerMessage { AER_MESSAGE_COR, AER_MESSAGE_NONFATAL, AER_MESSAGE_FATAL } AerMessage;
 
 static bool aer_is_root_port(const PCIDevice *d)
 {
@@ -69,44 +42,50 @@ static void aer_set_bits(PCIDevice *d, uint16_t at, uint32_t bits)
 
 static void aer_root_update_irq(PCIDevice *d, uint16_t pos)
 {
-    uint32_t status = aer_get(d, pos + ROOT_STATUS, 4), command = aer_get(d, pos + ROOT_COMMAND, 4);
-    bool on = ((status & ROOT_COR) && (command & COMMAND_COR)) ||
-              ((status & ROOT_NONFATAL) && (command & COMMAND_NONFATAL)) ||
-              ((status & ROOT_FATAL) && (command & COMMAND_FATAL));
+    uint32_t status = aer_get(d, pos + PCI_ERR_ROOT_STATUS, 4),
+             command = aer_get(d, pos + PCI_ERR_ROOT_COMMAND, 4);
+    bool on = ((status & PCI_ERR_ROOT_COR_RCV) && (command & PCI_ERR_ROOT_CMD_COR_EN)) ||
+              ((status & PCI_ERR_ROOT_NONFATAL_RCV) && (command & PCI_ERR_ROOT_CMD_NONFATAL_EN)) ||
+              ((status & PCI_ERR_ROOT_FATAL_RCV) && (command & PCI_ERR_ROOT_CMD_FATAL_EN));
 
     pci_port_set_error_irq((PCIPort *)d, on);
 }
 
 static uint32_t aer_root_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
-    aer_root_update_irq(dev, pcie_find_ext_capability(dev, PCI_EXT_CAP_ID_AER));
+    aer_root_update_irq(dev, pcie_find_ext_capability(dev, PCI_EXT_CAP_ID_ERR));
     return 0;
 }
 
-static void aer_root_receive(PCIDevice *d, uint16_t pos, Message message, uint16_t source)
+static void aer_root_receive(PCIDevice *d, uint16_t pos, AerMessage message, uint16_t source)
 {
-    uint32_t status = aer_get(d, pos + ROOT_STATUS, 4);
+    uint32_t status = aer_get(d, pos + PCI_ERR_ROOT_STATUS, 4);
 
-    if (message == MESSAGE_COR) {
-        if (!(status & ROOT_COR)) {
-            pci_config_set(&d->config, pos + COR_SOURCE, 2, source);
+    if (message == AER_MESSAGE_COR) {
+        if (!(status & PCI_ERR_ROOT_COR_RCV)) {
+            pci_config_set(&d->config, pos + PCI_ERR_ROOT_ERR_SRC, 2, source);
         }
-        aer_set_bits(d, pos + ROOT_STATUS, status & ROOT_COR ? ROOT_COR_MULTIPLE : ROOT_COR);
+        aer_set_bits(d, pos + PCI_ERR_ROOT_STATUS,
+                     status & PCI_ERR_ROOT_COR_RCV ? PCI_ERR_ROOT_MULTI_COR_RCV
+                                                   : PCI_ERR_ROOT_COR_RCV);
     } else {
-        if (!(status & ROOT_UNCOR)) {
-            pci_config_set(&d->config, pos + UNCOR_SOURCE, 2, source);
-            aer_set_bits(d, pos + ROOT_STATUS, message == MESSAGE_FATAL ? ROOT_FIRST_FATAL : 0);
+        if (!(status & PCI_ERR_ROOT_UNCOR_RCV)) {
+            pci_config_set(&d->config, pos + PCI_ERR_ROOT_ERR_SRC_UNCOR, 2, source);
+            aer_set_bits(d, pos + PCI_ERR_ROOT_STATUS,
+                         message == AER_MESSAGE_FATAL ? PCI_ERR_ROOT_FIRST_FATAL : 0);
         }
-        aer_set_bits(d, pos + ROOT_STATUS,
-                     (status & ROOT_UNCOR ? ROOT_UNCOR_MULTIPLE : ROOT_UNCOR) |
-                         (message == MESSAGE_FATAL ? ROOT_FATAL : ROOT_NONFATAL));
+        aer_set_bits(d, pos + PCI_ERR_ROOT_STATUS,
+                     (status & PCI_ERR_ROOT_UNCOR_RCV ? PCI_ERR_ROOT_MULTI_UNCOR_RCV
+                                                      : PCI_ERR_ROOT_UNCOR_RCV) |
+                         (message == AER_MESSAGE_FATAL ? PCI_ERR_ROOT_FATAL_RCV
+                                                       : PCI_ERR_ROOT_NONFATAL_RCV));
     }
     aer_root_update_irq(d, pos);
 }
 
 /* Send a message to the root port. A port on the path forwards it only if SERR# Enable of its
  * Bridge Control is set (7.5.1.3.13). */
-static void aer_send_message(PCIDevice *d, Message message)
+static void aer_send_message(PCIDevice *d, AerMessage message)
 {
     uint16_t source = pci_requester(d) & 0xffff;
 
@@ -116,8 +95,8 @@ static void aer_send_message(PCIDevice *d, Message message)
             return;
         }
     }
-    if (d && pcie_find_ext_capability(d, PCI_EXT_CAP_ID_AER)) {
-        aer_root_receive(d, pcie_find_ext_capability(d, PCI_EXT_CAP_ID_AER), message, source);
+    if (d && pcie_find_ext_capability(d, PCI_EXT_CAP_ID_ERR)) {
+        aer_root_receive(d, pcie_find_ext_capability(d, PCI_EXT_CAP_ID_ERR), message, source);
     }
 }
 
@@ -125,64 +104,66 @@ static void aer_send_message(PCIDevice *d, Message message)
 
 static void aer_report_correctable(PCIDevice *d, uint16_t pos, uint32_t bit)
 {
-    aer_set_bits(d, pos + COR_STATUS, bit);
-    if (!(aer_get(d, pos + COR_MASK, 4) & bit) && (aer_get(d, d->exp_pos + EXP_DEVCTL, 2) & 1)) {
-        aer_send_message(d, MESSAGE_COR);
+    aer_set_bits(d, pos + PCI_ERR_COR_STATUS, bit);
+    if (!(aer_get(d, pos + PCI_ERR_COR_MASK, 4) & bit) &&
+        (aer_get(d, d->exp_pos + PCI_EXP_DEVCTL, 2) & PCI_EXP_DEVCTL_CERE)) {
+        aer_send_message(d, AER_MESSAGE_COR);
     }
 }
 
 static void aer_log_header(PCIDevice *d, uint16_t pos, const PCIAerError *e)
 {
-    uint32_t cap = aer_get(d, pos + CAP, 4);
+    uint32_t cap = aer_get(d, pos + PCI_ERR_CAP, 4);
 
-    pci_config_set(&d->config, pos + CAP, 4, (cap & ~(uint32_t)CAP_FIRST_ERROR) | e->bit);
+    pci_config_set(&d->config, pos + PCI_ERR_CAP, 4, (cap & ~(uint32_t)PCI_ERR_CAP_FEP) | e->bit);
     for (unsigned i = 0; e->has_header && i < 4; i++) {
-        pci_config_set(&d->config, pos + HEADER_LOG + 4 * i, 4, e->header[i]);
+        pci_config_set(&d->config, pos + PCI_ERR_HEADER_LOG + 4 * i, 4, e->header[i]);
     }
 }
 
 static void aer_report_uncorrectable(PCIDevice *d, uint16_t pos, const PCIAerError *e)
 {
-    uint32_t bit = 1u << e->bit, status = aer_get(d, pos + UNCOR_STATUS, 4);
-    bool fatal = aer_get(d, pos + UNCOR_SEVERITY, 4) & bit;
-    uint16_t enables = aer_get(d, d->exp_pos + EXP_DEVCTL, 2);
+    uint32_t bit = 1u << e->bit, status = aer_get(d, pos + PCI_ERR_UNCOR_STATUS, 4);
+    bool fatal = aer_get(d, pos + PCI_ERR_UNCOR_SEVER, 4) & bit;
+    uint16_t enables = aer_get(d, d->exp_pos + PCI_EXP_DEVCTL, 2);
     bool serr = pci_config_get(&d->config, PCI_COMMAND, 2) & PCI_COMMAND_SERR;
 
-    aer_set_bits(d, pos + UNCOR_STATUS, bit);
-    if (aer_get(d, pos + UNCOR_MASK, 4) & bit) {
+    aer_set_bits(d, pos + PCI_ERR_UNCOR_STATUS, bit);
+    if (aer_get(d, pos + PCI_ERR_UNCOR_MASK, 4) & bit) {
         return;
     }
-    if (!(status & ~aer_get(d, pos + UNCOR_MASK, 4))) {
+    if (!(status & ~aer_get(d, pos + PCI_ERR_UNCOR_MASK, 4))) {
         aer_log_header(d, pos, e);
     }
     if (e->advisory && !fatal) {
-        aer_report_correctable(d, pos, COR_ADVISORY);
-    } else if (serr || (enables & (fatal ? 4 : 2))) {
-        aer_send_message(d, fatal ? MESSAGE_FATAL : MESSAGE_NONFATAL);
+        aer_report_correctable(d, pos, PCI_ERR_COR_ADV_NFAT);
+    } else if (serr || (enables & (fatal ? PCI_EXP_DEVCTL_FERE : PCI_EXP_DEVCTL_NFERE))) {
+        aer_send_message(d, fatal ? AER_MESSAGE_FATAL : AER_MESSAGE_NONFATAL);
     }
 }
 
 bool pci_aer_report(PCIDevice *d, const PCIAerError *e)
 {
-    uint16_t pos = d->express ? pcie_find_ext_capability(d, PCI_EXT_CAP_ID_AER) : 0;
+    uint16_t pos = d->express ? pcie_find_ext_capability(d, PCI_EXT_CAP_ID_ERR) : 0;
     uint32_t bit;
 
     if (!pos || !d->bus || e->bit > 31) {
         return false;
     }
     bit = 1u << e->bit;
-    if (!(bit & (e->correctable ? COR_BITS : UNCOR_BITS))) {
+    if (!(bit & (e->correctable ? AER_COR_BITS : AER_UNCOR_BITS))) {
         return false;
     }
     if (e->correctable) {
-        pci_config_set(&d->config, d->exp_pos + EXP_DEVSTA, 2,
-                       aer_get(d, d->exp_pos + EXP_DEVSTA, 2) | 1);
+        pci_config_set(&d->config, d->exp_pos + PCI_EXP_DEVSTA, 2,
+                       aer_get(d, d->exp_pos + PCI_EXP_DEVSTA, 2) | PCI_EXP_DEVSTA_CED);
         aer_report_correctable(d, pos, bit);
     } else {
-        bool fatal = aer_get(d, pos + UNCOR_SEVERITY, 4) & bit;
+        bool fatal = aer_get(d, pos + PCI_ERR_UNCOR_SEVER, 4) & bit;
 
-        pci_config_set(&d->config, d->exp_pos + EXP_DEVSTA, 2,
-                       aer_get(d, d->exp_pos + EXP_DEVSTA, 2) | (fatal ? 4 : 2));
+        pci_config_set(&d->config, d->exp_pos + PCI_EXP_DEVSTA, 2,
+                       aer_get(d, d->exp_pos + PCI_EXP_DEVSTA, 2) |
+                           (fatal ? PCI_EXP_DEVSTA_FED : PCI_EXP_DEVSTA_NFED));
         aer_report_uncorrectable(d, pos, e);
     }
     return true;
@@ -223,33 +204,36 @@ int pci_aer_bit(const char *name, bool *correctable)
 /* Only a cold reset clears errors and their logs, so that software can read them after any other
  * reset. The logs are state and are not compared on load. */
 static const RegDesc aer_rows[] = {
-    REG_ROW("Uncorrectable Error Status", UNCOR_STATUS, 4, .w1c = UNCOR_BITS, .sticky = UINT32_MAX,
-            .identity = REG_ALL, .doc = "uncorrectable errors that were detected"),
-    REG_ROW("Uncorrectable Error Mask", UNCOR_MASK, 4, .rw = UNCOR_BITS, .sticky = UINT32_MAX,
-            .identity = REG_ALL, .doc = "errors that are not reported"),
-    REG_ROW("Uncorrectable Error Severity", UNCOR_SEVERITY, 4, .rw = UNCOR_BITS,
-            .sticky = UINT32_MAX, .reset = UNCOR_FATAL_BY_DEFAULT, .identity = REG_ALL,
+    REG_ROW("Uncorrectable Error Status", PCI_ERR_UNCOR_STATUS, 4, .w1c = AER_UNCOR_BITS,
+            .sticky = UINT32_MAX, .identity = REG_ALL,
+            .doc = "uncorrectable errors that were detected"),
+    REG_ROW("Uncorrectable Error Mask", PCI_ERR_UNCOR_MASK, 4, .rw = AER_UNCOR_BITS,
+            .sticky = UINT32_MAX, .identity = REG_ALL, .doc = "errors that are not reported"),
+    REG_ROW("Uncorrectable Error Severity", PCI_ERR_UNCOR_SEVER, 4, .rw = AER_UNCOR_BITS,
+            .sticky = UINT32_MAX, .reset = AER_UNCOR_FATAL_BY_DEFAULT, .identity = REG_ALL,
             .doc = "errors that are reported as fatal"),
-    REG_ROW("Correctable Error Status", COR_STATUS, 4, .w1c = COR_BITS, .sticky = UINT32_MAX,
-            .identity = REG_ALL, .doc = "correctable errors that were detected"),
-    REG_ROW("Correctable Error Mask", COR_MASK, 4, .rw = COR_BITS, .sticky = UINT32_MAX,
-            .reset = COR_MASKED_BY_DEFAULT, .identity = REG_ALL,
+    REG_ROW("Correctable Error Status", PCI_ERR_COR_STATUS, 4, .w1c = AER_COR_BITS,
+            .sticky = UINT32_MAX, .identity = REG_ALL,
+            .doc = "correctable errors that were detected"),
+    REG_ROW("Correctable Error Mask", PCI_ERR_COR_MASK, 4, .rw = AER_COR_BITS, .sticky = UINT32_MAX,
+            .reset = AER_COR_MASKED_BY_DEFAULT, .identity = REG_ALL,
             .doc = "errors that are not reported"),
-    REG_ROW("Capabilities and Control", CAP, 4, .rw = CAP_ECRC_ENABLES, .sticky = UINT32_MAX,
-            .reset = CAP_ECRC | CAP_MULTIPLE_HEADERS,
-            .identity = UINT32_MAX & ~(uint32_t)CAP_FIRST_ERROR,
+    REG_ROW("Capabilities and Control", PCI_ERR_CAP, 4, .rw = AER_ECRC_ENABLES,
+            .sticky = UINT32_MAX, .reset = AER_ECRC_CAPABLE | PCI_ERR_CAP_MHRC,
+            .identity = UINT32_MAX & ~(uint32_t)PCI_ERR_CAP_FEP,
             .doc = "first error pointer, ECRC capabilities and enables"),
-    REG_ROW("Header Log", HEADER_LOG, 16, .sticky = REG_ALL,
+    REG_ROW("Header Log", PCI_ERR_HEADER_LOG, 16, .sticky = REG_ALL,
             .doc = "header of the packet of the first error"),
-    REG_ROW("TLP Prefix Log", PREFIX_LOG, 16, .sticky = REG_ALL,
+    REG_ROW("TLP Prefix Log", PCI_ERR_PREFIX_LOG, 16, .sticky = REG_ALL,
             .doc = "prefixes of the packet of the first error"),
 };
 static const RegDesc aer_root_rows[] = {
-    REG_ROW("Root Error Command", ROOT_COMMAND, 4, .rw = ROOT_COMMAND_RW, .identity = REG_ALL,
-            .wrote = aer_root_wrote, .doc = "interrupt enables"),
-    REG_ROW("Root Error Status", ROOT_STATUS, 4, .w1c = ROOT_STATUS_W1C, .identity = REG_ALL,
-            .wrote = aer_root_wrote, .doc = "error messages that were received"),
-    REG_ROW("Error Source Identification", COR_SOURCE, 4,
+    REG_ROW("Root Error Command", PCI_ERR_ROOT_COMMAND, 4, .rw = AER_ROOT_COMMAND_RW,
+            .identity = REG_ALL, .wrote = aer_root_wrote, .doc = "interrupt enables"),
+    REG_ROW("Root Error Status", PCI_ERR_ROOT_STATUS, 4, .w1c = AER_ROOT_STATUS_W1C,
+            .identity = REG_ALL, .wrote = aer_root_wrote,
+            .doc = "error messages that were received"),
+    REG_ROW("Error Source Identification", PCI_ERR_ROOT_ERR_SRC, 4,
             .doc = "requesters of the first correctable and the first uncorrectable error"),
 };
 
@@ -264,7 +248,7 @@ static const PCIRegTable aer_tables[] = {
 };
 
 const PCICapClass pci_aer_class = {
-    .id = PCI_EXT_CAP_ID_AER,
+    .id = PCI_EXT_CAP_ID_ERR,
     .extended = true,
     .name = "Advanced Error Reporting",
     .version = 2,

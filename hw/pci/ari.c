@@ -6,12 +6,10 @@
  */
 #include "hw/pci/pci_int.h"
 
-enum { ARI_CAP = 4, ARI_NEXT_FUNCTION = 5, ARI_CONTROL = 6, ARI_SIZEOF = 8 };
-
 static const RegDesc ari_rows[] = {
-    REG_ROW("Capability", ARI_CAP, 2, .identity = 0x00ff,
+    REG_ROW("Capability", PCI_ARI_CAP, 2, .identity = 0x00ff,
             .doc = "number of the next function in bits 15:8; 0: the last"),
-    REG_ROW("Control", ARI_CONTROL, 2, .identity = REG_ALL, .doc = "zero: no function groups"),
+    REG_ROW("Control", PCI_ARI_CTRL, 2, .identity = REG_ALL, .doc = "zero: no function groups"),
 };
 static const PCIRegTable ari_tables[] = { { .rows = LIST(ari_rows) } };
 
@@ -26,7 +24,7 @@ void pci_ari_refresh(PCIDevice *d)
     for (unsigned fn = d->devfn + 1u; fn < d->bus->n_functions && !next; fn++) {
         next = pci_bus_find(d->bus, fn) ? fn : 0;
     }
-    d->config.bytes[pos + ARI_NEXT_FUNCTION] = next;
+    d->config.bytes[pos + PCI_ARI_CAP_NFN] = next;
 }
 
 const PCICapClass pci_ari_class = {
@@ -36,6 +34,6 @@ const PCICapClass pci_ari_class = {
     .version = 1,
     .present_bit = 8,
     .doc = "Alternative Routing-ID Interpretation",
-    .size = ARI_SIZEOF,
+    .size = PCI_EXT_CAP_ARI_SIZEOF,
     .tables = LIST(ari_tables),
 };

@@ -168,8 +168,9 @@ static void bar_declare(PCIDevice *d, PCIBar *bar)
 {
     const RegDesc row =
         REG_ROW("", pci_bar_register(d, bar->index), bar->is64 ? 8 : 4, .rw = ~(bar->size - 1),
-                .reset = (bar->io ? PCI_BAR_SPACE_IO : 0) | (bar->is64 ? PCI_BAR_MEM_64 : 0) |
-                         (bar->prefetch ? PCI_BAR_MEM_PREFETCH : 0),
+                .reset = (bar->io ? PCI_BASE_ADDRESS_SPACE_IO : 0) |
+                         (bar->is64 ? PCI_BASE_ADDRESS_MEM_TYPE_64 : 0) |
+                         (bar->prefetch ? PCI_BASE_ADDRESS_MEM_PREFETCH : 0),
                 .identity = REG_ALL);
 
     pci_config_declare(&d->config, 0, &row, 1);
@@ -233,9 +234,10 @@ static uint64_t bar_rom_size(gsize bytes)
 
 static void bar_add_rom(PCIDevice *d, RamBlock *block, uint64_t size)
 {
-    const RegDesc row = REG_ROW("", pci_bar_register(d, PCI_ROM_BAR), 4,
-                                .rw = (~(uint32_t)(size - 1) & ~ROM_LOW_BITS) | PCI_ROM_ENABLE,
-                                .identity = REG_ALL);
+    const RegDesc row =
+        REG_ROW("", pci_bar_register(d, PCI_ROM_BAR), 4,
+                .rw = (~(uint32_t)(size - 1) & ~ROM_LOW_BITS) | PCI_ROM_ADDRESS_ENABLE,
+                .identity = REG_ALL);
     PCIBar *bar = g_new0(PCIBar, 1);
 
     *bar = (PCIBar){
@@ -307,7 +309,7 @@ void pci_bars_fini(PCIDevice *d)
 
 static bool bar_rom_enabled(const PCIDevice *d)
 {
-    return pci_config_get(&d->config, pci_bar_register(d, PCI_ROM_BAR), 4) & PCI_ROM_ENABLE;
+    return pci_config_get(&d->config, pci_bar_register(d, PCI_ROM_BAR), 4) & PCI_ROM_ADDRESS_ENABLE;
 }
 
 /* Return the address in the register, or PCI_BAR_UNMAPPED if the range ends at 2^64. */

@@ -8,12 +8,7 @@
  */
 #include "hw/pci/pci_int.h"
 
-enum {
-    BRIDGE_RANGE_TYPE_MASK = 0x0f,
-    BRIDGE_IO_RANGE_32 = 0x01,
-    BRIDGE_PREF_RANGE_64 = 0x01,
-    BRIDGE_WINDOW_ORDER = 7, /* after the function's own BARs */
-};
+enum { BRIDGE_WINDOW_ORDER = 7 /* after the function's own BARs */ };
 
 /* Class of the secondary bus of a role; PLAN_BUS_NONE: no secondary bus. */
 static const PlanBusKind bridge_role_buses[] = {
@@ -84,8 +79,8 @@ bool pci_bridge_init(PCIBridge *br, GError **err)
     mem_init_window(&br->io, "bridge-io", &sec->io, 0, 0);
     mem_init_window(&br->mem, "bridge-mem", &sec->mem, 0, 0);
     mem_init_window(&br->pref, "bridge-pref", &sec->mem, 0, 0);
-    pci_config_set(&d->config, PCI_PREF_MEMORY_BASE, 2, BRIDGE_PREF_RANGE_64);
-    pci_config_set(&d->config, PCI_PREF_MEMORY_LIMIT, 2, BRIDGE_PREF_RANGE_64);
+    pci_config_set(&d->config, PCI_PREF_MEMORY_BASE, 2, PCI_PREF_RANGE_TYPE_64);
+    pci_config_set(&d->config, PCI_PREF_MEMORY_LIMIT, 2, PCI_PREF_RANGE_TYPE_64);
     d->dev.child_bus = &sec->bus;
     bridge_link(br);
     pci_host_numbers_changed(sec->host);
@@ -113,8 +108,8 @@ void pci_bridge_fini(PCIBridge *br)
 void pci_bridge_set_io32(PCIBridge *br)
 {
     static const RegDesc rows[] = {
-        BRIDGE_WINDOW_ROW(PCI_IO_BASE, 1, "I/O Base", 0xf0, BRIDGE_IO_RANGE_32),
-        BRIDGE_WINDOW_ROW(PCI_IO_LIMIT, 1, "I/O Limit", 0xf0, BRIDGE_IO_RANGE_32),
+        BRIDGE_WINDOW_ROW(PCI_IO_BASE, 1, "I/O Base", 0xf0, PCI_IO_RANGE_TYPE_32),
+        BRIDGE_WINDOW_ROW(PCI_IO_LIMIT, 1, "I/O Limit", 0xf0, PCI_IO_RANGE_TYPE_32),
         BRIDGE_WINDOW_ROW(PCI_IO_BASE_UPPER16, 2, "I/O Base Upper 16 Bits", 0xffff, 0),
         BRIDGE_WINDOW_ROW(PCI_IO_LIMIT_UPPER16, 2, "I/O Limit Upper 16 Bits", 0xffff, 0),
     };
@@ -155,7 +150,7 @@ static BridgeRange bridge_io_range(const PCIConfig *c)
     BridgeRange r = { (c->bytes[PCI_IO_BASE] & 0xf0u) << 8,
                       (c->bytes[PCI_IO_LIMIT] & 0xf0u) << 8 | 0xfff };
 
-    if ((c->bytes[PCI_IO_BASE] & BRIDGE_RANGE_TYPE_MASK) == BRIDGE_IO_RANGE_32) {
+    if ((c->bytes[PCI_IO_BASE] & PCI_IO_RANGE_TYPE_MASK) == PCI_IO_RANGE_TYPE_32) {
         r.base |= (uint64_t)pci_config_get(c, PCI_IO_BASE_UPPER16, 2) << 16;
         r.limit |= (uint64_t)pci_config_get(c, PCI_IO_LIMIT_UPPER16, 2) << 16;
     }
@@ -175,7 +170,7 @@ static BridgeRange bridge_pref_range(const PCIConfig *c)
     uint16_t limit = pci_config_get(c, PCI_PREF_MEMORY_LIMIT, 2);
     BridgeRange r = { (uint64_t)(base & 0xfff0) << 16, (uint64_t)(limit & 0xfff0) << 16 | 0xfffff };
 
-    if ((base & BRIDGE_RANGE_TYPE_MASK) == BRIDGE_PREF_RANGE_64) {
+    if ((base & PCI_PREF_RANGE_TYPE_MASK) == PCI_PREF_RANGE_TYPE_64) {
         r.base |= (uint64_t)pci_config_get(c, PCI_PREF_BASE_UPPER32, 4) << 32;
         r.limit |= (uint64_t)pci_config_get(c, PCI_PREF_LIMIT_UPPER32, 4) << 32;
     }

@@ -90,7 +90,7 @@ static void pci_set_identity(PCIDevice *d)
         pci_config_set(c, PCI_SUBSYSTEM_ID, 2, own ? type->subsystem : 0x1100);
     }
     if (d->multifunction) {
-        c->bytes[PCI_HEADER_TYPE] |= PCI_HEADER_MULTI_FUNCTION;
+        c->bytes[PCI_HEADER_TYPE] |= PCI_HEADER_TYPE_MFD;
     }
     d->pin = pci_type_pin(type);
     pci_config_set(c, PCI_INTERRUPT_PIN, 1, d->pin);

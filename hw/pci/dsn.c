@@ -5,10 +5,9 @@
  */
 #include "hw/pci/pci_int.h"
 
-enum { DSN_NUMBER = 4, DSN_SIZEOF = 12 };
-
 static const RegDesc dsn_rows[] = {
-    REG_ROW("Serial Number", DSN_NUMBER, 8, .identity = REG_ALL, .doc = "serial number (EUI-64)"),
+    REG_ROW("Serial Number", PCI_DSN_SERIAL, 8, .identity = REG_ALL,
+            .doc = "serial number (EUI-64)"),
 };
 static const PCIRegTable dsn_tables[] = { { .rows = LIST(dsn_rows) } };
 
@@ -26,8 +25,8 @@ static bool dsn_setup(PCIDevice *d, unsigned row, uint16_t pos, GError **err)
 {
     uint64_t number = pci_prop_u64(d, pci_type(d)->caps[row].dsn.serial_prop);
 
-    pci_config_set(&d->config, pos + DSN_NUMBER, 4, (uint32_t)number);
-    pci_config_set(&d->config, pos + DSN_NUMBER + 4, 4, number >> 32);
+    pci_config_set(&d->config, pos + PCI_DSN_SERIAL, 4, (uint32_t)number);
+    pci_config_set(&d->config, pos + PCI_DSN_SERIAL + 4, 4, number >> 32);
     return true;
 }
 
@@ -38,7 +37,7 @@ const PCICapClass pci_dsn_class = {
     .version = 1,
     .present_bit = 7,
     .doc = "Device Serial Number",
-    .size = DSN_SIZEOF,
+    .size = PCI_EXT_CAP_DSN_SIZEOF,
     .tables = LIST(dsn_tables),
     .value_prop = dsn_value_prop,
     .wanted = dsn_wanted,

@@ -8,7 +8,6 @@
  */
 #include "hw/pci/port.h"
 
-#include "hw/pci/exp_regs.h"
 #include "hw/pci/pci_int.h"
 #include "util/error.h"
 
@@ -30,12 +29,12 @@ static void port_set_reg(PCIPort *p, uint16_t at, unsigned len, uint32_t clear, 
 
 static bool port_has_power_controller(const PCIPort *p)
 {
-    return port_reg(p, EXP_SLTCAP, 4) & EXP_SLTCAP_PCP;
+    return port_reg(p, PCI_EXP_SLTCAP, 4) & PCI_EXP_SLTCAP_PCP;
 }
 
 bool pci_port_powered(const PCIPort *p)
 {
-    return !port_has_power_controller(p) || !(port_reg(p, EXP_SLTCTL, 2) & EXP_SLTCTL_PCC);
+    return !port_has_power_controller(p) || !(port_reg(p, PCI_EXP_SLTCTL, 2) & PCI_EXP_SLTCTL_PCC);
 }
 
 /* --- the interrupt (PCIe 6.7.3.4) --- */
@@ -58,23 +57,23 @@ static void port_set_condition(PCIPort *p, bool *asserted, bool now)
  * (PCIe 7.5.3.7, 7.5.3.8). */
 static bool port_bandwidth_changed(const PCIPort *p)
 {
-    uint16_t control = port_reg(p, EXP_LNKCTL, 2), status = port_reg(p, EXP_LNKSTA, 2);
+    uint16_t control = port_reg(p, PCI_EXP_LNKCTL, 2), status = port_reg(p, PCI_EXP_LNKSTA, 2);
 
-    return ((status & EXP_LNKSTA_LBMS) && (control & EXP_LNKCTL_LBMIE)) ||
-           ((status & EXP_LNKSTA_LABS) && (control & EXP_LNKCTL_LABIE));
+    return ((status & PCI_EXP_LNKSTA_LBMS) && (control & PCI_EXP_LNKCTL_LBMIE)) ||
+           ((status & PCI_EXP_LNKSTA_LABS) && (control & PCI_EXP_LNKCTL_LABIE));
 }
 
 void pci_port_update_irq(PCIPort *p)
 {
     uint16_t control, status, events;
 
-    control = port_reg(p, EXP_SLTCTL, 2);
-    status = port_reg(p, EXP_SLTSTA, 2);
-    events = status & control & EXP_SLT_SAME_BITS;
-    if ((status & EXP_SLTSTA_DLLSC) && (control & EXP_SLTCTL_DLLSCE)) {
-        events |= EXP_SLTSTA_DLLSC;
+    control = port_reg(p, PCI_EXP_SLTCTL, 2);
+    status = port_reg(p, PCI_EXP_SLTSTA, 2);
+    events = status & control & PCI_EXP_SLT_SAME_BITS;
+    if ((status & PCI_EXP_SLTSTA_DLLSC) && (control & PCI_EXP_SLTCTL_DLLSCE)) {
+        events |= PCI_EXP_SLTSTA_DLLSC;
     }
-    port_set_condition(p, &p->hp_asserted, (control & EXP_SLTCTL_HPIE) && events);
+    port_set_condition(p, &p->hp_asserted, (control & PCI_EXP_SLTCTL_HPIE) && events);
     port_set_condition(p, &p->bw_asserted, port_bandwidth_changed(p));
 }
 
@@ -88,10 +87,10 @@ void pci_port_set_error_irq(PCIPort *p, bool asserted)
 static void port_latch(PCIPort *p, uint16_t bits)
 {
     const PCIConfig *c = &p->br.pci.config;
-    uint16_t at = p->br.pci.exp_pos + EXP_SLTSTA;
+    uint16_t at = p->br.pci.exp_pos + PCI_EXP_SLTSTA;
 
     bits &= pci_config_mask(c, PCI_W1CMASK, at) | pci_config_mask(c, PCI_W1CMASK, at + 1) << 8;
-    port_set_reg(p, EXP_SLTSTA, 2, 0, bits);
+    port_set_reg(p, PCI_EXP_SLTSTA, 2, 0, bits);
 }
 
 static void port_latch_event(PCIPort *p, uint16_t bits)
@@ -105,23 +104,23 @@ static void port_latch_event(PCIPort *p, uint16_t bits)
 /* Presence Detect State. */
 static bool port_occupied(const PCIPort *p)
 {
-    return port_reg(p, EXP_SLTSTA, 2) & EXP_SLTSTA_PDS;
+    return port_reg(p, PCI_EXP_SLTSTA, 2) & PCI_EXP_SLTSTA_PDS;
 }
 
 /* The link can be active: the slot has power, and neither Link Disable nor Secondary Bus Reset
  * keeps the link down. */
 static bool port_link_enabled(const PCIPort *p)
 {
-    return pci_port_powered(p) && !(port_reg(p, EXP_LNKCTL, 2) & EXP_LNKCTL_DISABLE) &&
+    return pci_port_powered(p) && !(port_reg(p, PCI_EXP_LNKCTL, 2) & PCI_EXP_LNKCTL_LD) &&
            !pci_bridge_in_reset(&p->br);
 }
 
 /* Set Data Link Layer Link Active. True if it changed. */
 static bool port_set_link(PCIPort *p, bool up)
 {
-    bool was = port_reg(p, EXP_LNKSTA, 2) & EXP_LNKSTA_DLLLA;
+    bool was = port_reg(p, PCI_EXP_LNKSTA, 2) & PCI_EXP_LNKSTA_DLLLA;
 
-    port_set_reg(p, EXP_LNKSTA, 2, EXP_LNKSTA_DLLLA, up ? EXP_LNKSTA_DLLLA : 0);
+    port_set_reg(p, PCI_EXP_LNKSTA, 2, PCI_EXP_LNKSTA_DLLLA, up ? PCI_EXP_LNKSTA_DLLLA : 0);
     return was != up;
 }
 
@@ -132,12 +131,12 @@ static void port_follow_link(PCIPort *p, ResetKind kind)
 {
     bool up = port_link_enabled(p) && port_occupied(p);
 
-    if (!up && (port_reg(p, EXP_LNKSTA, 2) & EXP_LNKSTA_DLLLA)) {
+    if (!up && (port_reg(p, PCI_EXP_LNKSTA, 2) & PCI_EXP_LNKSTA_DLLLA)) {
         pci_bus_reset(&p->br.sec, RESET_HOT);
     }
     pci_slot_show(&p->slot, port_link_enabled(p), kind);
     if (port_set_link(p, up)) {
-        port_latch(p, EXP_SLTSTA_DLLSC);
+        port_latch(p, PCI_EXP_SLTSTA_DLLSC);
     }
 }
 
@@ -145,9 +144,9 @@ void pci_port_link_control(PCIPort *p, uint16_t written)
 {
     port_follow_link(p, RESET_HOT);
     /* The link trains immediately. The end of a retraining is a bandwidth event (PCIe 7.5.3.8). */
-    if ((written & EXP_LNKCTL_RETRAIN) && (port_reg(p, EXP_LNKSTA, 2) & EXP_LNKSTA_DLLLA) &&
-        (port_reg(p, EXP_LNKCAP, 4) & EXP_LNKCAP_LBNC)) {
-        port_set_reg(p, EXP_LNKSTA, 2, 0, EXP_LNKSTA_LBMS);
+    if ((written & PCI_EXP_LNKCTL_RL) && (port_reg(p, PCI_EXP_LNKSTA, 2) & PCI_EXP_LNKSTA_DLLLA) &&
+        (port_reg(p, PCI_EXP_LNKCAP, 4) & PCI_EXP_LNKCAP_LBNC)) {
+        port_set_reg(p, PCI_EXP_LNKSTA, 2, 0, PCI_EXP_LNKSTA_LBMS);
     }
     pci_port_update_irq(p);
 }
@@ -164,7 +163,7 @@ static void port_reset_held(PCIBridge *br)
 
 static bool port_hp_irq_enabled(const PCIPort *p)
 {
-    return port_reg(p, EXP_SLTCTL, 2) & EXP_SLTCTL_HPIE;
+    return port_reg(p, PCI_EXP_SLTCTL, 2) & PCI_EXP_SLTCTL_HPIE;
 }
 
 /* The guest is about to check the slot by itself: it has not yet processed a link change or a
@@ -179,7 +178,7 @@ static bool port_guest_will_look(const PCIPort *p)
  * does not enable the presence interrupt on slots with a button. Returns the Slot Status bit. */
 static uint16_t port_insertion_button(PCIPort *p)
 {
-    if (!(port_reg(p, EXP_SLTCAP, 4) & EXP_SLTCAP_ABP)) {
+    if (!(port_reg(p, PCI_EXP_SLTCAP, 4) & PCI_EXP_SLTCAP_ABP)) {
         return 0;
     }
     if (port_guest_will_look(p)) {
@@ -187,7 +186,7 @@ static uint16_t port_insertion_button(PCIPort *p)
         return 0;
     }
     p->attended = port_hp_irq_enabled(p) && !pci_port_powered(p);
-    return EXP_SLTSTA_ABP;
+    return PCI_EXP_SLTSTA_ABP;
 }
 
 static void port_announce(PCISlot *s)
@@ -217,7 +216,8 @@ static void port_swap_cb(void *arg)
  * with power. */
 static void port_power_up_cold(PCIPort *p)
 {
-    port_set_reg(p, EXP_SLTCTL, 2, EXP_SLTCTL_PCC | EXP_SLTCTL_PIC, EXP_SLTCTL_PIC_ON);
+    port_set_reg(p, PCI_EXP_SLTCTL, 2, PCI_EXP_SLTCTL_PCC | PCI_EXP_SLTCTL_PIC,
+                 PCI_EXP_SLTCTL_PWR_IND_ON);
     pci_slot_show(&p->slot, true, RESET_COLD);
 }
 
@@ -232,7 +232,7 @@ static PCISlotEvent port_insertion_event(const PCIPort *p)
 /* Function 0 was plugged. */
 static void port_inserted(PCIPort *p)
 {
-    port_set_reg(p, EXP_SLTSTA, 2, 0, EXP_SLTSTA_PDS);
+    port_set_reg(p, PCI_EXP_SLTSTA, 2, 0, PCI_EXP_SLTSTA_PDS);
     pci_slot_event(&p->slot, port_insertion_event(p));
 }
 
@@ -240,9 +240,10 @@ static void port_inserted(PCIPort *p)
 static void port_emptied(PCIPort *p)
 {
     /* A button that was pressed for this device does not apply to the next one. */
-    port_set_reg(p, EXP_SLTSTA, 2, EXP_SLTSTA_ABP | EXP_SLTSTA_PDS, 0);
+    port_set_reg(p, PCI_EXP_SLTSTA, 2, PCI_EXP_SLTSTA_ABP | PCI_EXP_SLTSTA_PDS, 0);
     if (!pci_slot_live(&p->slot) && port_has_power_controller(p)) {
-        port_set_reg(p, EXP_SLTCTL, 2, EXP_SLTCTL_PIC, EXP_SLTCTL_PIC_OFF | EXP_SLTCTL_PCC);
+        port_set_reg(p, PCI_EXP_SLTCTL, 2, PCI_EXP_SLTCTL_PIC,
+                     PCI_EXP_SLTCTL_PWR_IND_OFF | PCI_EXP_SLTCTL_PCC);
     }
     pci_slot_event(&p->slot, PCI_SLOT_EV_EMPTIED);
     timer_arm_ns(&p->swap, PORT_SWAP_NS);
@@ -252,7 +253,7 @@ static void port_presence(PCIBridge *br, PCIDevice *d, bool present)
 {
     PCIPort *p = (PCIPort *)br;
     bool function_0 = pci_slot_is_function_0(&p->slot, d);
-    uint16_t changed = EXP_SLTSTA_PDC;
+    uint16_t changed = PCI_EXP_SLTSTA_PDC;
 
     if (present && !port_link_enabled(p)) {
         if (pci_slot_live(&p->slot) || !function_0) {
@@ -270,7 +271,7 @@ static void port_presence(PCIBridge *br, PCIDevice *d, bool present)
         port_emptied(p);
     }
     if (port_set_link(p, present && port_link_enabled(p))) {
-        changed |= EXP_SLTSTA_DLLSC;
+        changed |= PCI_EXP_SLTSTA_DLLSC;
     }
     if (pci_slot_live(&p->slot)) {
         port_latch_event(p, changed);
@@ -292,20 +293,21 @@ static void port_power_written(PCIPort *p, bool on)
 
 static PCIIndicator port_power_indicator(uint16_t control)
 {
-    return (control & EXP_SLTCTL_PIC) / EXP_SLTCTL_PIC_ON;
+    return (control & PCI_EXP_SLTCTL_PIC) / PCI_EXP_SLTCTL_PWR_IND_ON;
 }
 
 static bool port_locked(const PCISlot *s)
 {
-    return port_reg((const PCIPort *)s->br, EXP_SLTSTA, 2) & EXP_SLTSTA_EIS;
+    return port_reg((const PCIPort *)s->br, PCI_EXP_SLTSTA, 2) & PCI_EXP_SLTSTA_EIS;
 }
 
 /* Electromechanical Interlock Control is a command: it toggles the interlock and reads as zero
  * (PCIe 7.5.3.10). */
 static void port_toggle_interlock(PCIPort *p)
 {
-    port_set_reg(p, EXP_SLTCTL, 2, EXP_SLTCTL_EIC, 0);
-    port_set_reg(p, EXP_SLTSTA, 2, EXP_SLTSTA_EIS, ~port_reg(p, EXP_SLTSTA, 2) & EXP_SLTSTA_EIS);
+    port_set_reg(p, PCI_EXP_SLTCTL, 2, PCI_EXP_SLTCTL_EIC, 0);
+    port_set_reg(p, PCI_EXP_SLTSTA, 2, PCI_EXP_SLTSTA_EIS,
+                 ~port_reg(p, PCI_EXP_SLTSTA, 2) & PCI_EXP_SLTSTA_EIS);
     if (!port_locked(&p->slot)) {
         pci_slot_event(&p->slot, PCI_SLOT_EV_RELEASED);
     }
@@ -330,18 +332,18 @@ static void port_follow_attention(PCIPort *p, PCIIndicator was, PCIIndicator is)
 
 void pci_port_slot_control(PCIPort *p, uint16_t old)
 {
-    uint16_t now = port_reg(p, EXP_SLTCTL, 2);
+    uint16_t now = port_reg(p, PCI_EXP_SLTCTL, 2);
 
-    if (now & EXP_SLTCTL_EIC) {
+    if (now & PCI_EXP_SLTCTL_EIC) {
         port_toggle_interlock(p);
-        now &= ~EXP_SLTCTL_EIC;
+        now &= ~PCI_EXP_SLTCTL_EIC;
     }
     pci_slot_indicator(&p->slot, port_power_indicator(old), port_power_indicator(now));
     port_follow_attention(p, port_power_indicator(old), port_power_indicator(now));
-    if (port_has_power_controller(p) && ((old ^ now) & EXP_SLTCTL_PCC)) {
-        port_power_written(p, !(now & EXP_SLTCTL_PCC));
+    if (port_has_power_controller(p) && ((old ^ now) & PCI_EXP_SLTCTL_PCC)) {
+        port_power_written(p, !(now & PCI_EXP_SLTCTL_PCC));
     }
-    port_latch_event(p, EXP_SLTSTA_CC);
+    port_latch_event(p, PCI_EXP_SLTSTA_CC);
     pci_slot_assert(&p->slot);
 }
 
@@ -354,12 +356,12 @@ static bool port_slot_powered(const PCISlot *s)
 
 static PCIIndicator port_slot_indicator(const PCISlot *s)
 {
-    return port_power_indicator(port_reg((const PCIPort *)s->br, EXP_SLTCTL, 2));
+    return port_power_indicator(port_reg((const PCIPort *)s->br, PCI_EXP_SLTCTL, 2));
 }
 
 static void port_press(PCISlot *s)
 {
-    port_latch_event((PCIPort *)s->br, EXP_SLTSTA_ABP);
+    port_latch_event((PCIPort *)s->br, PCI_EXP_SLTSTA_ABP);
 }
 
 /* A guest that finds the device removed switches the slot off and then checks the slot again. */
@@ -401,10 +403,10 @@ void pci_port_reset(PCIPort *p)
 
     timer_cancel(&p->swap);
     p->hp_asserted = p->aer_asserted = p->bw_asserted = p->attended = p->unsaid = false;
-    port_set_reg(p, EXP_SLTSTA, 2, 0xffff, occupied ? EXP_SLTSTA_PDS : 0);
+    port_set_reg(p, PCI_EXP_SLTSTA, 2, 0xffff, occupied ? PCI_EXP_SLTSTA_PDS : 0);
     port_set_link(p, occupied);
     if (occupied) { /* devices that the guest had switched off become visible again */
-        port_set_reg(p, EXP_SLTCTL, 2, EXP_SLTCTL_PCC, 0);
+        port_set_reg(p, PCI_EXP_SLTCTL, 2, PCI_EXP_SLTCTL_PCC, 0);
         pci_slot_show(&p->slot, true, RESET_COLD);
     }
     pci_slot_event(&p->slot, PCI_SLOT_EV_RESET);

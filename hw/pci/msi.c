@@ -5,51 +5,51 @@
  */
 #include "hw/pci/pci_int.h"
 
-enum { MAX_MESSAGES = 32, MME_MASK = 7 << PCI_MSI_MULTIPLE_ENABLE_SHIFT };
+enum { MSI_MAX_MESSAGES = 32 };
 
 static uint16_t msi_control(const PCIDevice *d)
 {
-    return pci_config_get(&d->config, d->msi_pos + PCI_MSI_CONTROL, 2);
+    return pci_config_get(&d->config, d->msi_pos + PCI_MSI_FLAGS, 2);
 }
 
 static bool msi_is_64bit(const PCIDevice *d)
 {
-    return msi_control(d) & PCI_MSI_64BIT;
+    return msi_control(d) & PCI_MSI_FLAGS_64BIT;
 }
 
 static bool msi_maskable(const PCIDevice *d)
 {
-    return msi_control(d) & PCI_MSI_MASKABLE;
+    return msi_control(d) & PCI_MSI_FLAGS_MASKBIT;
 }
 
 static unsigned msi_data_at(const PCIDevice *d)
 {
-    return d->msi_pos + (msi_is_64bit(d) ? 12 : 8);
+    return d->msi_pos + (msi_is_64bit(d) ? PCI_MSI_DATA_64 : PCI_MSI_DATA_32);
 }
 
 static unsigned msi_mask_at(const PCIDevice *d)
 {
-    return msi_data_at(d) + 4;
+    return d->msi_pos + (msi_is_64bit(d) ? PCI_MSI_MASK_64 : PCI_MSI_MASK_32);
 }
 
 static unsigned msi_pending_at(const PCIDevice *d)
 {
-    return msi_data_at(d) + 8;
+    return d->msi_pos + (msi_is_64bit(d) ? PCI_MSI_PENDING_64 : PCI_MSI_PENDING_32);
 }
 
 static unsigned msi_log2_capable(const PCIDevice *d)
 {
-    return msi_control(d) >> PCI_MSI_MULTIPLE_CAPABLE_SHIFT & 7;
+    return msi_control(d) >> PCI_MSI_FLAGS_QMASK_SHIFT & 7;
 }
 
 static unsigned msi_log2_enabled(const PCIDevice *d)
 {
-    return msi_control(d) >> PCI_MSI_MULTIPLE_ENABLE_SHIFT & 7;
+    return msi_control(d) >> PCI_MSI_FLAGS_QSIZE_SHIFT & 7;
 }
 
 bool msi_enabled(const PCIDevice *d)
 {
-    return d->msi_pos && (msi_control(d) & PCI_MSI_ENABLE);
+    return d->msi_pos && (msi_control(d) & PCI_MSI_FLAGS_ENABLE);
 }
 
 static void msi_send(PCIDevice *d, unsigned n)
@@ -107,10 +107,10 @@ static void msi_clamp_messages(PCIDevice *d)
     unsigned capable = msi_log2_capable(d);
 
     if (msi_log2_enabled(d) > capable) {
-        uint16_t flags = msi_control(d) & ~MME_MASK;
+        uint16_t flags = msi_control(d) & ~PCI_MSI_FLAGS_QSIZE;
 
-        flags |= capable << PCI_MSI_MULTIPLE_ENABLE_SHIFT;
-        pci_config_set(&d->config, d->msi_pos + PCI_MSI_CONTROL, 2, flags);
+        flags |= capable << PCI_MSI_FLAGS_QSIZE_SHIFT;
+        pci_config_set(&d->config, d->msi_pos + PCI_MSI_FLAGS, 2, flags);
     }
 }
 
@@ -137,7 +137,7 @@ static uint32_t msi_control_wrote(void *dev, const RegDesc *r, uint64_t old, uin
 {
     msi_clamp_messages(dev);
     msi_deliver_pending(dev);
-    return (old ^ new) & PCI_MSI_ENABLE ? PCI_EFFECT_INTX : 0;
+    return (old ^ new) & PCI_MSI_FLAGS_ENABLE ? PCI_EFFECT_INTX : 0;
 }
 
 static uint32_t msi_mask_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
@@ -147,7 +147,7 @@ static uint32_t msi_mask_wrote(void *dev, const RegDesc *r, uint64_t old, uint64
 }
 
 static const RegDesc msi_rows[] = {
-    REG_ROW("Message Control", PCI_MSI_CONTROL, 2, .rw = PCI_MSI_ENABLE | MME_MASK,
+    REG_ROW("Message Control", PCI_MSI_FLAGS, 2, .rw = PCI_MSI_FLAGS_ENABLE | PCI_MSI_FLAGS_QSIZE,
             .identity = REG_ALL, .wrote = msi_control_wrote,
             .doc = "enable, messages requested and granted, 64-bit addresses, masking"),
     REG_ROW("Message Address", PCI_MSI_ADDRESS_LO, 4, .rw = 0xfffffffc, .identity = REG_ALL,
@@ -163,14 +163,16 @@ static const RegDesc msi_rows[] = {
             .doc = "messages that are held back")
 #define MSI_PENDING(off) REG_ROW("Pending Bits", off, 4, .doc = "masked messages that are due")
 
-static const RegDesc msi_data32_rows[] = { MSI_DATA(8) };
+static const RegDesc msi_data32_rows[] = { MSI_DATA(PCI_MSI_DATA_32) };
 static const RegDesc msi_data64_rows[] = {
     REG_ROW("Message Upper Address", PCI_MSI_ADDRESS_HI, 4, .rw = UINT32_MAX, .identity = REG_ALL,
             .doc = "bits 63:32 of the address"),
-    MSI_DATA(12),
+    MSI_DATA(PCI_MSI_DATA_64),
 };
-static const RegDesc msi_mask32_rows[] = { MSI_MASK(12), MSI_PENDING(16) };
-static const RegDesc msi_mask64_rows[] = { MSI_MASK(16), MSI_PENDING(20) };
+static const RegDesc msi_mask32_rows[] = { MSI_MASK(PCI_MSI_MASK_32),
+                                           MSI_PENDING(PCI_MSI_PENDING_32) };
+static const RegDesc msi_mask64_rows[] = { MSI_MASK(PCI_MSI_MASK_64),
+                                           MSI_PENDING(PCI_MSI_PENDING_64) };
 
 static bool msi_is32(const PCIDevice *d, const PCICapDesc *desc)
 {
@@ -220,16 +222,16 @@ static bool msi_setup(PCIDevice *d, unsigned row, uint16_t pos, GError **err)
     PCIConfig *c = &d->config;
     uint16_t flags = 0;
 
-    if (n > MAX_MESSAGES || (n & (n - 1))) {
+    if (n > MSI_MAX_MESSAGES || (n & (n - 1))) {
         pci_error(err, "%s: %" PRIu64 " MSI messages%s%s: 1, 2, 4, 8, 16 or 32 are accepted",
                   device_name(&d->dev), n, desc->count_prop ? " as set by " : "",
                   desc->count_prop ? desc->count_prop : "");
         return false;
     }
-    flags |= __builtin_ctz(n) << PCI_MSI_MULTIPLE_CAPABLE_SHIFT;
-    flags |= is64 ? PCI_MSI_64BIT : 0;
-    flags |= mask ? PCI_MSI_MASKABLE : 0;
-    pci_config_set(c, pos + PCI_MSI_CONTROL, 2, flags);
+    flags |= __builtin_ctz(n) << PCI_MSI_FLAGS_QMASK_SHIFT;
+    flags |= is64 ? PCI_MSI_FLAGS_64BIT : 0;
+    flags |= mask ? PCI_MSI_FLAGS_MASKBIT : 0;
+    pci_config_set(c, pos + PCI_MSI_FLAGS, 2, flags);
     if (mask) {
         RegDesc bits[] = { desc->msi.addr64 ? msi_mask64_rows[0] : msi_mask32_rows[0],
                            desc->msi.addr64 ? msi_mask64_rows[1] : msi_mask32_rows[1] };
@@ -249,9 +251,9 @@ static void msi_placed(PCIDevice *d, unsigned row)
 
 static bool msi_check(const PCIDevice *d, unsigned row, const char *path, GError **err)
 {
-    uint16_t flags = pci_config_get(&d->config, d->cap_pos[row] + PCI_MSI_CONTROL, 2);
-    unsigned enabled = flags >> PCI_MSI_MULTIPLE_ENABLE_SHIFT & 7;
-    unsigned capable = flags >> PCI_MSI_MULTIPLE_CAPABLE_SHIFT & 7;
+    uint16_t flags = pci_config_get(&d->config, d->cap_pos[row] + PCI_MSI_FLAGS, 2);
+    unsigned enabled = flags >> PCI_MSI_FLAGS_QSIZE_SHIFT & 7;
+    unsigned capable = flags >> PCI_MSI_FLAGS_QMASK_SHIFT & 7;
 
     if (enabled > capable) {
         pci_error(err, "%s: MSI Message Control enables %u messages: at most %u are accepted", path,

@@ -62,7 +62,7 @@ static uint8_t *msix_entry(const PCIMsix *m, unsigned n)
 
 static bool msix_vector_masked(const PCIMsix *m, unsigned n)
 {
-    return msix_entry(m, n)[PCI_MSIX_ENTRY_CONTROL] & PCI_MSIX_ENTRY_MASKED;
+    return msix_entry(m, n)[PCI_MSIX_ENTRY_VECTOR_CTRL] & PCI_MSIX_ENTRY_CTRL_MASKBIT;
 }
 
 /* Return true if the vector is able to send. */
@@ -180,10 +180,10 @@ static uint64_t msix_table_read(void *opaque, uint64_t offset, unsigned size)
  * Control bits 31:1 are reserved. */
 static uint8_t msix_writable(unsigned at)
 {
-    return at == 0                        ? 0xfc
-           : at == PCI_MSIX_ENTRY_CONTROL ? 1
-           : at > PCI_MSIX_ENTRY_CONTROL  ? 0
-                                          : 0xff;
+    return at == PCI_MSIX_ENTRY_LOWER_ADDR    ? 0xfc
+           : at == PCI_MSIX_ENTRY_VECTOR_CTRL ? PCI_MSIX_ENTRY_CTRL_MASKBIT
+           : at > PCI_MSIX_ENTRY_VECTOR_CTRL  ? 0
+                                              : 0xff;
 }
 
 static void msix_table_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
@@ -293,7 +293,7 @@ static void msix_clear(PCIMsix *m)
     memset(m->table, 0, m->n * PCI_MSIX_ENTRY_SIZE);
     memset(m->pba, 0, m->pba_bytes);
     for (unsigned n = 0; n < m->n; n++) {
-        msix_entry(m, n)[PCI_MSIX_ENTRY_CONTROL] = PCI_MSIX_ENTRY_MASKED;
+        msix_entry(m, n)[PCI_MSIX_ENTRY_VECTOR_CTRL] = PCI_MSIX_ENTRY_CTRL_MASKBIT;
     }
 }
 
@@ -306,7 +306,7 @@ static bool msix_setup(PCIDevice *d, unsigned row, uint16_t pos, GError **err)
     if (!msix_check_layout(d, desc, &l, err)) {
         return false;
     }
-    pci_config_set(c, pos + PCI_MSIX_CONTROL, 2, l.n - 1);
+    pci_config_set(c, pos + PCI_MSIX_FLAGS, 2, l.n - 1);
     pci_config_set(c, pos + PCI_MSIX_TABLE, 4, l.table | l.bar);
     pci_config_set(c, pos + PCI_MSIX_PBA, 4, l.pba | l.bar);
     return true;
@@ -352,8 +352,8 @@ static void msix_placed(PCIDevice *d, unsigned row)
 static void msix_control_changed(PCIDevice *d)
 {
     PCIMsix *m = d->msix;
-    uint16_t control = pci_config_get(&d->config, m->pos + PCI_MSIX_CONTROL, 2);
-    bool enabled = control & PCI_MSIX_ENABLE, masked = control & PCI_MSIX_FUNCTION_MASK;
+    uint16_t control = pci_config_get(&d->config, m->pos + PCI_MSIX_FLAGS, 2);
+    bool enabled = control & PCI_MSIX_FLAGS_ENABLE, masked = control & PCI_MSIX_FLAGS_MASKALL;
     bool could = m->enabled && !m->masked;
 
     if (enabled == m->enabled && masked == m->masked) {
@@ -374,13 +374,13 @@ static void msix_control_changed(PCIDevice *d)
 static uint32_t msix_control_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
     msix_control_changed(dev);
-    return (old ^ new) & PCI_MSIX_ENABLE ? PCI_EFFECT_INTX : 0;
+    return (old ^ new) & PCI_MSIX_FLAGS_ENABLE ? PCI_EFFECT_INTX : 0;
 }
 
 static const RegDesc msix_rows[] = {
-    REG_ROW("Message Control", PCI_MSIX_CONTROL, 2, .rw = PCI_MSIX_ENABLE | PCI_MSIX_FUNCTION_MASK,
-            .identity = REG_ALL, .wrote = msix_control_wrote,
-            .doc = "enable, function mask, number of vectors minus 1"),
+    REG_ROW("Message Control", PCI_MSIX_FLAGS, 2,
+            .rw = PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL, .identity = REG_ALL,
+            .wrote = msix_control_wrote, .doc = "enable, function mask, number of vectors minus 1"),
     REG_ROW("Table Offset/BIR", PCI_MSIX_TABLE, 4, .identity = REG_ALL,
             .doc = "BAR and offset of the vector table"),
     REG_ROW("PBA Offset/BIR", PCI_MSIX_PBA, 4, .identity = REG_ALL,
@@ -449,13 +449,13 @@ static bool msix_parse(const PCIDevice *d, unsigned row, ByteReader *r, const ui
 static void msix_loaded(PCIDevice *d, unsigned row, const uint8_t *state)
 {
     PCIMsix *m = d->msix;
-    uint16_t control = pci_config_get(&d->config, m->pos + PCI_MSIX_CONTROL, 2);
+    uint16_t control = pci_config_get(&d->config, m->pos + PCI_MSIX_FLAGS, 2);
 
     memcpy(m->table, state, m->n * PCI_MSIX_ENTRY_SIZE);
     memset(m->pba, 0, m->pba_bytes);
     memcpy(m->pba, state + m->n * PCI_MSIX_ENTRY_SIZE, (m->n + 7) / 8);
-    m->enabled = control & PCI_MSIX_ENABLE;
-    m->masked = control & PCI_MSIX_FUNCTION_MASK;
+    m->enabled = control & PCI_MSIX_FLAGS_ENABLE;
+    m->masked = control & PCI_MSIX_FLAGS_MASKALL;
 }
 
 const PCICapClass pci_msix_class = {
@@ -463,7 +463,7 @@ const PCICapClass pci_msix_class = {
     .name = "MSI-X",
     .present_bit = 0,
     .doc = "MSI-X interrupts",
-    .size = PCI_MSIX_SIZEOF,
+    .size = PCI_CAP_MSIX_SIZEOF,
     .tables = LIST(msix_tables),
     .wanted = msix_wanted,
     .setup = msix_setup,

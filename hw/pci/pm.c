@@ -8,7 +8,7 @@
  */
 #include "hw/pci/pci_int.h"
 
-enum { PMC_VERSION_3 = 3 };
+enum { PM_VERSION_3 = 3 };
 
 static void pm_placed(PCIDevice *d, unsigned row)
 {
@@ -17,34 +17,34 @@ static void pm_placed(PCIDevice *d, unsigned row)
 
 static unsigned pm_state(const PCIDevice *d, uint16_t pos)
 {
-    return d->config.bytes[pos + PCI_PM_PMCSR] & PCI_PM_STATE_MASK;
+    return d->config.bytes[pos + PCI_PM_CTRL] & PCI_PM_CTRL_STATE_MASK;
 }
 
 /* A write of a state that the function does not have is discarded (PCI PM 3.2.4). */
 static bool pm_accept(void *dev, const RegDesc *r, uint64_t value)
 {
-    unsigned state = value & PCI_PM_STATE_MASK;
+    unsigned state = value & PCI_PM_CTRL_STATE_MASK;
 
-    return state == 0 || state == PCI_PM_D3HOT;
+    return state == 0 || state == PCI_D3hot;
 }
 
 static uint32_t pm_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
     PCIDevice *d = dev;
 
-    d->d_state = new &PCI_PM_STATE_MASK;
+    d->d_state = new &PCI_PM_CTRL_STATE_MASK;
     if (old == new) {
         return 0;
     }
     return PCI_EFFECT_DECODE | PCI_EFFECT_INTX |
-           (d->d_state == 0 && !(new &PCI_PM_NO_SOFT_RESET) ? PCI_EFFECT_RESET_D3HOT : 0);
+           (d->d_state == 0 && !(new &PCI_PM_CTRL_NO_SOFT_RESET) ? PCI_EFFECT_RESET_D3HOT : 0);
 }
 
 static bool pm_check(const PCIDevice *d, unsigned row, const char *path, GError **err)
 {
     unsigned state = pm_state(d, d->cap_pos[row]);
 
-    if (state != 0 && state != PCI_PM_D3HOT) {
+    if (state != 0 && state != PCI_D3hot) {
         pci_error(err,
                   "%s: Power Management Control/Status has power state D%u: D0 and D3hot are "
                   "accepted",
@@ -60,18 +60,18 @@ static void pm_loaded(PCIDevice *d, unsigned row, const uint8_t *state)
 }
 
 static const RegDesc pm_rows[] = {
-    REG_ROW("Capabilities", PCI_PM_PMC, 2, .reset = PMC_VERSION_3, .identity = REG_ALL,
+    REG_ROW("Capabilities", PCI_PM_PMC, 2, .reset = PM_VERSION_3, .identity = REG_ALL,
             .doc = "version 3; no PME#, no D1 and D2"),
-    REG_ROW("Bridge Support", 6, 1, .identity = REG_ALL, .doc = "zero"),
-    REG_ROW("Data", 7, 1, .identity = REG_ALL, .doc = "zero"),
+    REG_ROW("Bridge Support", PCI_PM_PPB_EXTENSIONS, 1, .identity = REG_ALL, .doc = "zero"),
+    REG_ROW("Data", PCI_PM_DATA_REGISTER, 1, .identity = REG_ALL, .doc = "zero"),
 };
 static const RegDesc pm_reset_rows[] = {
-    REG_ROW("Control/Status", PCI_PM_PMCSR, 2, .rw = PCI_PM_STATE_MASK, .identity = REG_ALL,
+    REG_ROW("Control/Status", PCI_PM_CTRL, 2, .rw = PCI_PM_CTRL_STATE_MASK, .identity = REG_ALL,
             .accept = pm_accept, .wrote = pm_wrote, .doc = "power state: 0 or 3; 3 to 0 resets"),
 };
 static const RegDesc pm_keep_rows[] = {
-    REG_ROW("Control/Status", PCI_PM_PMCSR, 2, .rw = PCI_PM_STATE_MASK,
-            .reset = PCI_PM_NO_SOFT_RESET, .identity = REG_ALL, .accept = pm_accept,
+    REG_ROW("Control/Status", PCI_PM_CTRL, 2, .rw = PCI_PM_CTRL_STATE_MASK,
+            .reset = PCI_PM_CTRL_NO_SOFT_RESET, .identity = REG_ALL, .accept = pm_accept,
             .wrote = pm_wrote, .doc = "power state: 0 or 3; No_Soft_Reset"),
 };
 

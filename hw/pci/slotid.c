@@ -6,17 +6,10 @@
  */
 #include "hw/pci/pci_int.h"
 
-enum {
-    SLOTID_EXPANSION = 2, /* number of expansion slots; First In Chassis */
-    SLOTID_CHASSIS = 3,
-    SLOTID_SIZEOF = 4,
-    SLOTID_FIRST = 1 << 5,
-};
-
 static const RegDesc slotid_rows[] = {
-    REG_ROW("Expansion Slot", SLOTID_EXPANSION, 1, .reset = SLOTID_FIRST, .identity = REG_ALL,
+    REG_ROW("Expansion Slot", PCI_SID_ESR, 1, .reset = PCI_SID_ESR_FIC, .identity = REG_ALL,
             .doc = "first bridge of its chassis; number of slots (0)"),
-    REG_ROW("Chassis Number", SLOTID_CHASSIS, 1, .rw = 0xff, .identity = REG_ALL,
+    REG_ROW("Chassis Number", PCI_SID_CHASSIS_NR, 1, .rw = 0xff, .identity = REG_ALL,
             .doc = "number of the chassis; reset: property chassis_nr"),
 };
 static const PCIRegTable slotid_tables[] = { { .rows = LIST(slotid_rows) } };
@@ -38,13 +31,13 @@ static uint8_t slotid_chassis(const PCIDevice *d, unsigned row)
 
 static bool slotid_setup(PCIDevice *d, unsigned row, uint16_t pos, GError **err)
 {
-    pci_config_set(&d->config, pos + SLOTID_CHASSIS, 1, slotid_chassis(d, row));
+    pci_config_set(&d->config, pos + PCI_SID_CHASSIS_NR, 1, slotid_chassis(d, row));
     return true;
 }
 
 static void slotid_reset(PCIDevice *d, unsigned row, ResetKind kind)
 {
-    pci_config_set(&d->config, d->cap_pos[row] + SLOTID_CHASSIS, 1, slotid_chassis(d, row));
+    pci_config_set(&d->config, d->cap_pos[row] + PCI_SID_CHASSIS_NR, 1, slotid_chassis(d, row));
 }
 
 const PCICapClass pci_slotid_class = {
@@ -52,7 +45,7 @@ const PCICapClass pci_slotid_class = {
     .name = "Slot Identification",
     .present_bit = 10,
     .doc = "slot identification: the number of the chassis",
-    .size = SLOTID_SIZEOF,
+    .size = PCI_SID_SIZEOF,
     .tables = LIST(slotid_tables),
     .value_prop = slotid_value_prop,
     .wanted = slotid_wanted,

@@ -4,12 +4,11 @@
  */
 #include "hw/pci/pci_int.h"
 
-enum { SSVID_VENDOR = 4, SSVID_ID = 6, SSVID_SIZEOF = 8 };
-
 static const RegDesc ssvid_rows[] = {
-    REG_ROW("Subsystem Vendor ID", SSVID_VENDOR, 2, .identity = REG_ALL,
+    REG_ROW("Subsystem Vendor ID", PCI_SSVID_VENDOR_ID, 2, .identity = REG_ALL,
             .doc = "vendor of the board"),
-    REG_ROW("Subsystem ID", SSVID_ID, 2, .identity = REG_ALL, .doc = "board of that vendor"),
+    REG_ROW("Subsystem ID", PCI_SSVID_DEVICE_ID, 2, .identity = REG_ALL,
+            .doc = "board of that vendor"),
 };
 static const PCIRegTable ssvid_tables[] = { { .rows = LIST(ssvid_rows) } };
 
@@ -17,8 +16,8 @@ static bool ssvid_setup(PCIDevice *d, unsigned row, uint16_t pos, GError **err)
 {
     const PCICapDesc *desc = &pci_type(d)->caps[row];
 
-    pci_config_set(&d->config, pos + SSVID_VENDOR, 2, desc->ssvid.vendor);
-    pci_config_set(&d->config, pos + SSVID_ID, 2, desc->ssvid.id);
+    pci_config_set(&d->config, pos + PCI_SSVID_VENDOR_ID, 2, desc->ssvid.vendor);
+    pci_config_set(&d->config, pos + PCI_SSVID_DEVICE_ID, 2, desc->ssvid.id);
     return true;
 }
 
@@ -27,7 +26,7 @@ const PCICapClass pci_ssvid_class = {
     .name = "Subsystem ID",
     .present_bit = 5,
     .doc = "subsystem ids of the bridge",
-    .size = SSVID_SIZEOF,
+    .size = PCI_SSVID_SIZEOF,
     .tables = LIST(ssvid_tables),
     .setup = ssvid_setup,
 };

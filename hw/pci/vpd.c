@@ -11,17 +11,12 @@
 #include "hw/pci/pci_int.h"
 
 enum {
-    VPD_ADDRESS = 2,
-    VPD_DATA = 4,
-    VPD_SIZEOF = 8,
-    VPD_FLAG = 1 << 15,
-
-    TAG_IDENTIFIER = 0x82, /* large resources */
-    TAG_READ_ONLY = 0x90,
-    TAG_END = 0x78,     /* small resource; ends the data */
-    FIELD_HEAD = 3,     /* keyword of two characters, length */
-    CHECKSUM_FIELD = 4, /* RV and one byte */
-    MAX_TEXT = 255,
+    VPD_TAG_IDENTIFIER = 0x82, /* large resources */
+    VPD_TAG_READ_ONLY = 0x90,
+    VPD_TAG_END = 0x78,     /* small resource; ends the data */
+    VPD_FIELD_HEAD = 3,     /* keyword of two characters, length */
+    VPD_CHECKSUM_FIELD = 4, /* RV and one byte */
+    VPD_MAX_TEXT = 255,
 };
 
 static void vpd_put_head(GByteArray *out, uint8_t tag, unsigned len)
@@ -34,7 +29,7 @@ static void vpd_put_head(GByteArray *out, uint8_t tag, unsigned len)
 /* Append a field; nothing for an empty text. */
 static void vpd_put_field(GByteArray *out, const char *keyword, const char *text)
 {
-    uint8_t head[FIELD_HEAD] = { keyword[0], keyword[1], strlen(text) };
+    uint8_t head[VPD_FIELD_HEAD] = { keyword[0], keyword[1], strlen(text) };
 
     if (*text) {
         g_byte_array_append(out, head, sizeof(head));
@@ -44,22 +39,22 @@ static void vpd_put_field(GByteArray *out, const char *keyword, const char *text
 
 static unsigned vpd_field_length(const char *text)
 {
-    return *text ? FIELD_HEAD + strlen(text) : 0;
+    return *text ? VPD_FIELD_HEAD + strlen(text) : 0;
 }
 
 /* Append field RV: its byte makes the sum of all bytes up to and including it zero (appendix I). */
 static void vpd_put_checksum(GByteArray *out)
 {
-    uint8_t field[CHECKSUM_FIELD] = { 'R', 'V', 1, 0 };
+    uint8_t field[VPD_CHECKSUM_FIELD] = { 'R', 'V', 1, 0 };
     uint8_t sum = 0;
 
     for (unsigned i = 0; i < out->len; i++) {
         sum += out->data[i];
     }
-    for (unsigned i = 0; i < FIELD_HEAD; i++) {
+    for (unsigned i = 0; i < VPD_FIELD_HEAD; i++) {
         sum += field[i];
     }
-    field[FIELD_HEAD] = -sum;
+    field[VPD_FIELD_HEAD] = -sum;
     g_byte_array_append(out, field, sizeof(field));
 }
 
@@ -75,12 +70,12 @@ static GByteArray *vpd_compose(const PCIDevice *d)
     const char *part = vpd_text_or(d->vpd_part, type->name),
                *serial = vpd_text_or(d->vpd_serial, "");
     GByteArray *out = g_byte_array_new();
-    uint8_t end = TAG_END;
+    uint8_t end = VPD_TAG_END;
 
-    vpd_put_head(out, TAG_IDENTIFIER, strlen(identifier));
+    vpd_put_head(out, VPD_TAG_IDENTIFIER, strlen(identifier));
     g_byte_array_append(out, (const uint8_t *)identifier, strlen(identifier));
-    vpd_put_head(out, TAG_READ_ONLY,
-                 vpd_field_length(part) + vpd_field_length(serial) + CHECKSUM_FIELD);
+    vpd_put_head(out, VPD_TAG_READ_ONLY,
+                 vpd_field_length(part) + vpd_field_length(serial) + VPD_CHECKSUM_FIELD);
     vpd_put_field(out, "PN", part);
     vpd_put_field(out, "SN", serial);
     vpd_put_checksum(out);
@@ -98,11 +93,11 @@ static bool vpd_printable(const char *text)
 
 static bool vpd_check_text(const PCIDevice *d, const char *prop, const char *text, GError **err)
 {
-    if (!text || (strlen(text) <= MAX_TEXT && vpd_printable(text))) {
+    if (!text || (strlen(text) <= VPD_MAX_TEXT && vpd_printable(text))) {
         return true;
     }
     pci_error(err, "%s: %s takes up to %d printable ASCII characters", device_name(&d->dev), prop,
-              MAX_TEXT);
+              VPD_MAX_TEXT);
     return false;
 }
 
@@ -142,22 +137,22 @@ static uint32_t vpd_address_wrote(void *dev, const RegDesc *r, uint64_t old, uin
     int row = pci_cap_row(d, &pci_vpd_class);
     uint16_t pos = d->cap_pos[row];
 
-    if (!(pci_config_lanes(&d->config) & VPD_FLAG)) {
+    if (!(pci_config_lanes(&d->config) & PCI_VPD_ADDR_F)) {
         return 0;
     }
-    if (!(new &VPD_FLAG)) {
-        pci_config_set(&d->config, pos + VPD_DATA, 4,
-                       vpd_data_at(d->cap_state[row], new & ~(unsigned)VPD_FLAG & ~3u));
+    if (!(new &PCI_VPD_ADDR_F)) {
+        pci_config_set(&d->config, pos + PCI_VPD_DATA, 4,
+                       vpd_data_at(d->cap_state[row], new & ~(unsigned)PCI_VPD_ADDR_F & ~3u));
     }
-    pci_config_set(&d->config, pos + VPD_ADDRESS, 2, new ^ VPD_FLAG);
+    pci_config_set(&d->config, pos + PCI_VPD_ADDR, 2, new ^ PCI_VPD_ADDR_F);
     return 0;
 }
 
 static const RegDesc vpd_rows[] = {
-    REG_ROW("Address", VPD_ADDRESS, 2, .rw = 0xffff, .identity = REG_ALL,
+    REG_ROW("Address", PCI_VPD_ADDR, 2, .rw = 0xffff, .identity = REG_ALL,
             .wrote = vpd_address_wrote,
             .doc = "address; bit 15 starts a transfer and changes when it is complete"),
-    REG_ROW("Data", VPD_DATA, 4, .rw = UINT32_MAX, .identity = REG_ALL,
+    REG_ROW("Data", PCI_VPD_DATA, 4, .rw = UINT32_MAX, .identity = REG_ALL,
             .doc = "four bytes at the address"),
 };
 static const PCIRegTable vpd_tables[] = { { .rows = LIST(vpd_rows) } };
@@ -175,7 +170,7 @@ const PCICapClass pci_vpd_class = {
     .doc = "vital product data",
     .props = vpd_props,
     .n_props = G_N_ELEMENTS(vpd_props),
-    .size = VPD_SIZEOF,
+    .size = PCI_CAP_VPD_SIZEOF,
     .tables = LIST(vpd_tables),
     .setup = vpd_setup,
     .create = vpd_create,

@@ -269,12 +269,12 @@ static void test_bar_sizing(void)
         if (size == 0) {
             continue;
         }
-        size &= kind & PCI_BAR_SPACE_IO ? ~3u : ~15u;
+        size &= kind & PCI_BASE_ADDRESS_SPACE_IO ? ~3u : ~15u;
         g_assert_cmphex(size & (~size + 1), ==, size & -size);
         g_assert_cmphex(~size & (~size + 1), ==, 0); /* a run of ones from the top */
         pci_device_config_write(d, reg, 4, 0);
         g_assert_cmphex(pci_device_config_read(d, reg, 4), ==, kind);
-        i += (kind & 7) == PCI_BAR_MEM_64;
+        i += (kind & 7) == PCI_BASE_ADDRESS_MEM_TYPE_64;
     }
     finish(&f);
 }
@@ -289,10 +289,10 @@ static uint64_t bar_size(PCIDevice *d, unsigned index)
     pci_device_config_write(d, at, 4, UINT32_MAX);
     mask = pci_device_config_read(d, at, 4);
     pci_device_config_write(d, at, 4, low);
-    if (mask & PCI_BAR_SPACE_IO) {
+    if (mask & PCI_BASE_ADDRESS_SPACE_IO) {
         return mask & 0xfffffffc ? -(mask & 0xfffffffc) & 0xffffffff : 0;
     }
-    if (mask & PCI_BAR_MEM_64) {
+    if (mask & PCI_BASE_ADDRESS_MEM_TYPE_64) {
         high = pci_device_config_read(d, at + 4, 4);
         pci_device_config_write(d, at + 4, 4, UINT32_MAX);
         mask |= (uint64_t)pci_device_config_read(d, at + 4, 4) << 32;

@@ -33,8 +33,8 @@ static void masked(void *opaque, unsigned n)
 
 static void check(Fixture *f, PCIDevice *d, const Heard *h)
 {
-    uint16_t control = pci_get(d, d->cap_pos[0] + PCI_MSIX_CONTROL, 2);
-    bool on = (control & PCI_MSIX_ENABLE) && !(control & PCI_MSIX_FUNCTION_MASK);
+    uint16_t control = pci_get(d, d->cap_pos[0] + PCI_MSIX_FLAGS, 2);
+    bool on = (control & PCI_MSIX_FLAGS_ENABLE) && !(control & PCI_MSIX_FLAGS_MASKALL);
 
     for (unsigned n = 0; n < N; n++) {
         uint64_t at = MMIO + BAR_SIZE - (N - n) * 16;
@@ -56,7 +56,7 @@ static void step(Fixture *f, PCIDevice *d, Input *in)
 
     switch (op & 3) {
     case 0:
-        config_write(f, FN, d->cap_pos[0] + PCI_MSIX_CONTROL, 2, input_take(in, 2));
+        config_write(f, FN, d->cap_pos[0] + PCI_MSIX_FLAGS, 2, input_take(in, 2));
         break;
     case 1:
         msix_notify(d, input_take(in, 1) % (N + 2));

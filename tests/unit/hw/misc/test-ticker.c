@@ -61,7 +61,7 @@ static void test_msix(void)
 
     guest_write(&f, TABLE, 8, RAM + 0x40);
     guest_write(&f, TABLE + 8, 8, 0x5a);
-    config_write(&f, DEVFN, pos + PCI_MSIX_CONTROL, 2, PCI_MSIX_ENABLE);
+    config_write(&f, DEVFN, pos + PCI_MSIX_FLAGS, 2, PCI_MSIX_FLAGS_ENABLE);
     guest_write(&f, REGS + CTRL, 4, 3);
     clock_step_ns(&f, 1000000);
     g_assert_cmphex(guest_read(&f, RAM + 0x40, 4), ==, 0x5a);
@@ -93,9 +93,9 @@ static void test_d3hot(void)
     PCIDevice *d = start(&f, NULL);
     uint8_t pm = pci_find_capability(d, PCI_CAP_ID_PM);
 
-    config_write(&f, DEVFN, pm + PCI_PM_PMCSR, 2, PCI_PM_D3HOT);
+    config_write(&f, DEVFN, pm + PCI_PM_CTRL, 2, PCI_D3hot);
     g_assert_cmphex(guest_read(&f, REGS, 4), ==, 0xffffffff);
-    config_write(&f, DEVFN, pm + PCI_PM_PMCSR, 2, 0);
+    config_write(&f, DEVFN, pm + PCI_PM_CTRL, 2, 0);
     g_assert_cmphex(config_read(&f, DEVFN, PCI_BASE_ADDRESS_0, 4), ==, 0); /* soft reset */
     fixture_fini(&f);
 }

@@ -9,7 +9,6 @@
 #define FIXTURE_WITH_TYPES
 #include "pci-fixture.h"
 
-#include "hw/pci/exp_regs.h"
 #include "hw/pci/shpc.h"
 
 enum { BRIDGE = PCI_DEVFN(1, 0), EXP = 0x54, SLOT = 3, CARD_ID = 0x71c41234 };
@@ -32,21 +31,21 @@ static inline const PCIDeviceType *catalog_type(const char *name)
 static inline void express_say(Fixture *f, Say what)
 {
     static const uint16_t control[] = {
-        [SAY_ON] = EXP_SLTCTL_PIC_ON | EXP_SLTCTL_AIC_OFF,
-        [SAY_BLINK] = EXP_SLTCTL_PIC_BLINK | EXP_SLTCTL_AIC_OFF,
-        [SAY_OFF] = EXP_SLTCTL_PIC_OFF | EXP_SLTCTL_AIC_OFF | EXP_SLTCTL_PCC,
+        [SAY_ON] = PCI_EXP_SLTCTL_PWR_IND_ON | PCI_EXP_SLTCTL_ATTN_IND_OFF,
+        [SAY_BLINK] = PCI_EXP_SLTCTL_PWR_IND_BLINK | PCI_EXP_SLTCTL_ATTN_IND_OFF,
+        [SAY_OFF] = PCI_EXP_SLTCTL_PWR_IND_OFF | PCI_EXP_SLTCTL_ATTN_IND_OFF | PCI_EXP_SLTCTL_PCC,
     };
 
     if (what == SAY_CLEAR) {
-        config_write(f, BRIDGE, EXP + EXP_SLTSTA, 2, 0xffff);
+        config_write(f, BRIDGE, EXP + PCI_EXP_SLTSTA, 2, 0xffff);
     } else {
-        config_write(f, BRIDGE, EXP + EXP_SLTCTL, 2, control[what]);
+        config_write(f, BRIDGE, EXP + PCI_EXP_SLTCTL, 2, control[what]);
     }
 }
 
 static inline bool express_pressed(Fixture *f)
 {
-    return config_read(f, BRIDGE, EXP + EXP_SLTSTA, 2) & EXP_SLTSTA_ABP;
+    return config_read(f, BRIDGE, EXP + PCI_EXP_SLTSTA, 2) & PCI_EXP_SLTSTA_ABP;
 }
 
 static inline void shpc_say(Fixture *f, Say what)

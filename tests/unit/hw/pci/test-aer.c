@@ -7,7 +7,6 @@
 #include "pci-fixture.h"
 
 #include "hw/pci/aer.h"
-#include "hw/pci/exp_regs.h"
 
 enum {
     PORT = PCI_DEVFN(1, 0),
@@ -41,7 +40,7 @@ static PCIDevice *start(Fixture *f)
     config_write(f, PORT, PCI_PRIMARY_BUS, 4, 0x00010100);
     config_write(f, PORT, AER + COMMAND, 4, 7);
     config_write(f, PORT, PCI_BRIDGE_CONTROL, 2, PCI_BRIDGE_CTL_SERR);
-    guest_write(f, ecam_address(1, 0, d->exp_pos + EXP_DEVCTL), 2, 0xf);
+    guest_write(f, ecam_address(1, 0, d->exp_pos + PCI_EXP_DEVCTL), 2, 0xf);
     return d;
 }
 
@@ -122,11 +121,11 @@ static void test_not_enabled(void)
     Fixture f;
     PCIDevice *d = start(&f);
 
-    guest_write(&f, ecam_address(1, 0, d->exp_pos + EXP_DEVCTL), 2, 0);
+    guest_write(&f, ecam_address(1, 0, d->exp_pos + PCI_EXP_DEVCTL), 2, 0);
     report(d, MALFORMED, false);
     report(d, BAD_TLP, true);
     g_assert_cmphex(root(&f), ==, 0);
-    g_assert_cmphex(guest_read(&f, ecam_address(1, 0, d->exp_pos + EXP_DEVSTA), 2), ==, 5);
+    g_assert_cmphex(guest_read(&f, ecam_address(1, 0, d->exp_pos + PCI_EXP_DEVSTA), 2), ==, 5);
     fixture_fini(&f);
 }
 
@@ -193,7 +192,7 @@ static void test_function_decides(void)
 {
     Fixture f;
     PCIDevice *d = start(&f);
-    uint16_t devctl = d->exp_pos + EXP_DEVCTL;
+    uint16_t devctl = d->exp_pos + PCI_EXP_DEVCTL;
 
     guest_write(&f, ecam_address(1, 0, AER + COR_MASK), 4, 1 << BAD_TLP);
     report(d, BAD_TLP, true); /* logged, masked */
@@ -253,7 +252,7 @@ static void test_unheard(void)
 {
     static const PCICapDesc caps[] = {
         PCI_CAP_ENDPOINT,
-        { .id = PCI_EXT_CAP_ID_AER, .extended = true, .prop = "aer" },
+        { .id = PCI_EXT_CAP_ID_ERR, .extended = true, .prop = "aer" },
     };
     static const PCIDeviceType beside = {
         .base = { .name = "beside", .kind = &pci_device_kind, .size = sizeof(PCIDevice) },
@@ -263,7 +262,7 @@ static void test_unheard(void)
     PCIDevice *d = start(&f);
 
     d = plug_function(&f, &beside, "pcie.0", "beside", PCI_DEVFN(2, 0), NULL);
-    config_write(&f, PCI_DEVFN(2, 0), d->exp_pos + EXP_DEVCTL, 2, 0xf);
+    config_write(&f, PCI_DEVFN(2, 0), d->exp_pos + PCI_EXP_DEVCTL, 2, 0xf);
     report(d, MALFORMED, false);
     g_assert_cmphex(config_read(&f, PCI_DEVFN(2, 0), AER + STATUS, 4), ==, 1 << MALFORMED);
     g_assert_cmphex(root(&f), ==, 0);
@@ -275,7 +274,7 @@ static void test_unheard(void)
     d = plug_function(&f, type("pcie-pci-bridge"), "silent", "b2", 0, NULL);
     config_write(&f, PCI_DEVFN(3, 0), PCI_PRIMARY_BUS, 4, 0x00020200);
     config_write(&f, PCI_DEVFN(3, 0), PCI_BRIDGE_CONTROL, 2, PCI_BRIDGE_CTL_SERR);
-    guest_write(&f, ecam_address(2, 0, d->exp_pos + EXP_DEVCTL), 2, 0xf);
+    guest_write(&f, ecam_address(2, 0, d->exp_pos + PCI_EXP_DEVCTL), 2, 0xf);
     report(d, MALFORMED, false);
     g_assert_cmphex(guest_read(&f, ecam_address(2, 0, AER + STATUS), 4), ==, 1 << MALFORMED);
     g_assert_cmphex(root(&f), ==, 0);

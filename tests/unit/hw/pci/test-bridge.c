@@ -207,10 +207,10 @@ static void test_power(void)
 
     start(&r, NULL);
     pm = pci_find_capability(r.port, PCI_CAP_ID_PM);
-    config_write(&r.f, FN, pm + PCI_PM_PMCSR, 2, PCI_PM_D3HOT);
+    config_write(&r.f, FN, pm + PCI_PM_CTRL, 2, PCI_D3hot);
     MISS(&r, MMIO + 0x3000);
     g_assert_false(pci_bus_master(&r.leaf->pci));
-    config_write(&r.f, FN, pm + PCI_PM_PMCSR, 2, 0);
+    config_write(&r.f, FN, pm + PCI_PM_CTRL, 2, 0);
     MISS(&r, MMIO + 0x3000); /* reset on return to D0 */
     g_assert_cmphex(guest_read(&r.f, ecam_address(1, LEAF, 0), 4), ==, 0xffffffff);
     fixture_fini(&r.f);

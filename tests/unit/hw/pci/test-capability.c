@@ -437,7 +437,7 @@ static void test_messages(void)
     expect(pci_add_capability_at(&d, PCI_CAP_ID_PM, 0x4e, 8, &err), &err, "multiple of 4");
     expect(pci_add_capability_at(&d, PCI_CAP_ID_PM, 0x3c, 8, &err), &err, "0x40 to 0xff");
     expect(pci_add_capability_at(&d, PCI_CAP_ID_PM, 0xfc, 8, &err), &err, "0x40 to 0xff");
-    expect(pcie_add_ext_capability_at(&d, PCI_EXT_CAP_ID_AER, 1, 0x100, 0x48, &err), &err,
+    expect(pcie_add_ext_capability_at(&d, PCI_EXT_CAP_ID_ERR, 1, 0x100, 0x48, &err), &err,
            "PCI Express");
     pci_config_fini(&d.config);
 }
@@ -448,9 +448,9 @@ static void test_ext_head(void)
     PCIDevice d;
 
     device_init(&d, 4096);
-    g_assert_cmpint(pcie_add_ext_capability(&d, PCI_EXT_CAP_ID_AER, 2, 0x48), ==, 0x100);
+    g_assert_cmpint(pcie_add_ext_capability(&d, PCI_EXT_CAP_ID_ERR, 2, 0x48), ==, 0x100);
     g_assert_cmpint(pcie_add_ext_capability(&d, PCI_EXT_CAP_ID_DSN, 1, 12), ==, 0x148);
-    g_assert_cmpint(pcie_del_ext_capability(&d, PCI_EXT_CAP_ID_AER, 0x48), ==, 0);
+    g_assert_cmpint(pcie_del_ext_capability(&d, PCI_EXT_CAP_ID_ERR, 0x48), ==, 0);
     g_assert_cmphex(pci_config_get(&d.config, 0x100, 4), ==, 0x14800000);
     g_assert_cmphex(pcie_find_ext_capability(&d, PCI_EXT_CAP_ID_DSN), ==, 0x148);
     g_assert_cmpint(pcie_add_ext_capability(&d, PCI_EXT_CAP_ID_ACS, 1, 8), ==, 0x100);
@@ -479,7 +479,7 @@ static void test_ext_refused(void)
     expect(pcie_add_ext_capability_at(&d, 0, 1, 0x100, 8, &no_id), &no_id, "an id");
     g_assert_cmpint(pcie_add_ext_capability(&d, PCI_EXT_CAP_ID_ACS, 1, 8), ==, 0x100);
     g_assert_cmpint(pcie_add_ext_capability(&d, PCI_EXT_CAP_ID_DSN, 1, 12), ==, 0x108);
-    expect(pcie_add_ext_capability_at(&d, PCI_EXT_CAP_ID_AER, 1, 0x10c, 8, &taken), &taken,
+    expect(pcie_add_ext_capability_at(&d, PCI_EXT_CAP_ID_ERR, 1, 0x10c, 8, &taken), &taken,
            "0x10c");
     g_assert_cmpint(pcie_del_ext_capability(&d, PCI_EXT_CAP_ID_DSN, 8), ==, -EINVAL);
     g_assert_cmphex(pcie_find_ext_capability(&d, PCI_EXT_CAP_ID_DSN), ==, 0x108);

@@ -5,8 +5,6 @@
  */
 #include "pci-fixture.h"
 
-#include "hw/pci/exp_regs.h"
-
 typedef struct Dev {
     PCIDevice pci;
     uint32_t reg, keep;
@@ -171,7 +169,7 @@ static void test_hooks(void)
  * Initiate Function Level Reset. */
 static bool changes_decoding(const PCIDevice *d, unsigned at)
 {
-    return at == d->pm_pos + 0u + PCI_PM_PMCSR || at == d->exp_pos + 1u + EXP_DEVCTL;
+    return at == d->pm_pos + 0u + PCI_PM_CTRL || at == d->exp_pos + 1u + PCI_EXP_DEVCTL;
 }
 
 /* A write to a capability evaluates no BAR: counted over every byte of every capability. The test
@@ -205,7 +203,7 @@ static void test_evaluations(void)
     pci_set(d, PCI_BASE_ADDRESS_0, 4, MMIO);
     config_write(&f, FN, PCI_BASE_ADDRESS_0 + 4 * 4, 4, 0x10000);
     g_assert_cmphex(pci_bar_addr(d, 0), ==, MMIO);
-    config_write(&f, FN, d->pm_pos + PCI_PM_PMCSR, 2, PCI_PM_D3HOT);
+    config_write(&f, FN, d->pm_pos + PCI_PM_CTRL, 2, PCI_D3hot);
     g_assert_cmphex(pci_bar_addr(d, 0), ==, PCI_BAR_UNMAPPED);
     fixture_fini(&f);
 }

@@ -124,7 +124,7 @@ static void test_message_to_self(void)
     pos = pci_find_capability(d, PCI_CAP_ID_MSIX);
     guest_write(&f, REGS(1) + 0x1000, 8, REGS(1) + 0x1000);
     guest_write(&f, REGS(1) + 0x1008, 8, 0x55);
-    config_write(&f, A, pos + PCI_MSIX_CONTROL, 2, PCI_MSIX_ENABLE);
+    config_write(&f, A, pos + PCI_MSIX_FLAGS, 2, PCI_MSIX_FLAGS_ENABLE);
     msix_notify(d, 0);
     g_assert_cmphex(guest_read(&f, REGS(1) + 0x1000, 4), ==, REGS(1) + 0x1000);
     add(&f, B);

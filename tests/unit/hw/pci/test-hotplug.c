@@ -8,7 +8,6 @@
 
 #include <string.h>
 
-#include "hw/pci/exp_regs.h"
 #include "hw/pci/port.h"
 
 enum { PORT = PCI_DEVFN(1, 0), EXP = 0x54 };
@@ -43,17 +42,17 @@ static PCIDevice *insert(Fixture *f)
 
 static uint16_t status(Fixture *f)
 {
-    return config_read(f, PORT, EXP + EXP_SLTSTA, 2);
+    return config_read(f, PORT, EXP + PCI_EXP_SLTSTA, 2);
 }
 
 static void command(Fixture *f, uint16_t v)
 {
-    config_write(f, PORT, EXP + EXP_SLTCTL, 2, v);
+    config_write(f, PORT, EXP + PCI_EXP_SLTCTL, 2, v);
 }
 
 static void clear(Fixture *f)
 {
-    config_write(f, PORT, EXP + EXP_SLTSTA, 2, 0xffff);
+    config_write(f, PORT, EXP + PCI_EXP_SLTSTA, 2, 0xffff);
 }
 
 static uint32_t behind(Fixture *f)
@@ -63,14 +62,14 @@ static uint32_t behind(Fixture *f)
 
 static bool link_up(Fixture *f)
 {
-    return config_read(f, PORT, EXP + EXP_LNKSTA, 2) & EXP_LNKSTA_DLLLA;
+    return config_read(f, PORT, EXP + PCI_EXP_LNKSTA, 2) & PCI_EXP_LNKSTA_DLLLA;
 }
 
 enum {
-    ON = EXP_SLTCTL_PIC_ON | EXP_SLTCTL_AIC_OFF,
-    HEARS = EXP_SLTCTL_HPIE,
-    BLINK = EXP_SLTCTL_PIC_BLINK | EXP_SLTCTL_AIC_OFF,
-    OFF = EXP_SLTCTL_PIC_OFF | EXP_SLTCTL_AIC_OFF | EXP_SLTCTL_PCC
+    ON = PCI_EXP_SLTCTL_PWR_IND_ON | PCI_EXP_SLTCTL_ATTN_IND_OFF,
+    HEARS = PCI_EXP_SLTCTL_HPIE,
+    BLINK = PCI_EXP_SLTCTL_PWR_IND_BLINK | PCI_EXP_SLTCTL_ATTN_IND_OFF,
+    OFF = PCI_EXP_SLTCTL_PWR_IND_OFF | PCI_EXP_SLTCTL_ATTN_IND_OFF | PCI_EXP_SLTCTL_PCC
 };
 
 static void test_registers(void)
@@ -78,20 +77,20 @@ static void test_registers(void)
     Fixture f;
 
     start(&f, "slot=5,port=9,chassis=2");
-    g_assert_cmphex(config_read(&f, PORT, EXP + EXP_FLAGS, 2), ==, 0x0142);
-    g_assert_cmphex(config_read(&f, PORT, EXP + EXP_LNKCAP, 4), ==, 0x09300604);
-    g_assert_cmphex(config_read(&f, PORT, EXP + EXP_SLTCAP, 4), ==, 0x0002007b | 5 << 19);
+    g_assert_cmphex(config_read(&f, PORT, EXP + PCI_EXP_FLAGS, 2), ==, 0x0142);
+    g_assert_cmphex(config_read(&f, PORT, EXP + PCI_EXP_LNKCAP, 4), ==, 0x09300604);
+    g_assert_cmphex(config_read(&f, PORT, EXP + PCI_EXP_SLTCAP, 4), ==, 0x0002007b | 5 << 19);
     g_assert_cmphex(status(&f), ==, 0);
-    g_assert_cmphex(config_read(&f, PORT, EXP + EXP_SLTCTL, 2), ==, OFF);
+    g_assert_cmphex(config_read(&f, PORT, EXP + PCI_EXP_SLTCTL, 2), ==, OFF);
     fixture_fini(&f);
     start(&f, "hotplug=off");
-    g_assert_cmphex(config_read(&f, PORT, EXP + EXP_SLTCAP, 4), ==, 0);
+    g_assert_cmphex(config_read(&f, PORT, EXP + PCI_EXP_SLTCAP, 4), ==, 0);
     command(&f, 0xffff); /* the link state can change nevertheless */
-    g_assert_cmphex(config_read(&f, PORT, EXP + EXP_SLTCTL, 2), ==, EXP_SLTCTL_DLLSCE);
+    g_assert_cmphex(config_read(&f, PORT, EXP + PCI_EXP_SLTCTL, 2), ==, PCI_EXP_SLTCTL_DLLSCE);
     fixture_fini(&f);
     start(&f, "hotplug=off,x-strict-express=off");
     command(&f, 0xffff);
-    g_assert_cmphex(config_read(&f, PORT, EXP + EXP_SLTCTL, 2), ==, 0);
+    g_assert_cmphex(config_read(&f, PORT, EXP + PCI_EXP_SLTCTL, 2), ==, 0);
     fixture_fini(&f);
 }
 
@@ -102,12 +101,12 @@ static void test_plug(void)
 
     start(&f, NULL);
     insert(&f);
-    g_assert_cmphex(status(&f), ==, EXP_SLTSTA_PDS | EXP_SLTSTA_PDC | EXP_SLTSTA_ABP);
+    g_assert_cmphex(status(&f), ==, PCI_EXP_SLTSTA_PDS | PCI_EXP_SLTSTA_PDC | PCI_EXP_SLTSTA_ABP);
     g_assert_false(link_up(&f));
     g_assert_cmphex(behind(&f), ==, 0xffffffff);
     clear(&f);
     command(&f, ON);
-    g_assert_cmphex(status(&f), ==, EXP_SLTSTA_PDS | EXP_SLTSTA_CC | EXP_SLTSTA_DLLSC);
+    g_assert_cmphex(status(&f), ==, PCI_EXP_SLTSTA_PDS | PCI_EXP_SLTSTA_CC | PCI_EXP_SLTSTA_DLLSC);
     g_assert_true(link_up(&f));
     g_assert_cmphex(behind(&f), ==, 0x71c41234);
     fixture_fini(&f);
@@ -121,13 +120,13 @@ static void test_cold_plug(void)
     start(&f, NULL);
     f.m->state = RUN_PRELAUNCH;
     insert(&f);
-    g_assert_cmphex(status(&f), ==, EXP_SLTSTA_PDS);
-    g_assert_cmphex(config_read(&f, PORT, EXP + EXP_SLTCTL, 2), ==, ON); /* as after a reset */
+    g_assert_cmphex(status(&f), ==, PCI_EXP_SLTSTA_PDS);
+    g_assert_cmphex(config_read(&f, PORT, EXP + PCI_EXP_SLTCTL, 2), ==, ON); /* as after a reset */
     g_assert_true(link_up(&f));
     g_assert_cmphex(behind(&f), ==, 0x71c41234);
     machine_reset(f.m, RESET_HOT);
     config_write(&f, PORT, PCI_PRIMARY_BUS, 4, 0x00010100);
-    g_assert_cmphex(config_read(&f, PORT, EXP + EXP_SLTCTL, 2), ==, ON);
+    g_assert_cmphex(config_read(&f, PORT, EXP + PCI_EXP_SLTCTL, 2), ==, ON);
     g_assert_cmphex(behind(&f), ==, 0x71c41234);
     fixture_fini(&f);
 }
@@ -147,8 +146,8 @@ static void test_power_cycle(void)
     settle();
     g_assert_cmphex(behind(&f), ==, 0xffffffff);
     g_assert_cmphex(guest_read(&f, MMIO, 4), ==, 0xffffffff);
-    g_assert_true(status(&f) & EXP_SLTSTA_PDS); /* without a request: the device stays in the
-                                                 * slot */
+    g_assert_true(status(&f) & PCI_EXP_SLTSTA_PDS); /* without a request: the device stays in the
+                                                     * slot */
     command(&f, ON);
     g_assert_cmphex(behind(&f), ==, 0x71c41234);
     g_assert_cmphex(guest_read(&f, ecam_address(1, 0, PCI_BASE_ADDRESS_0), 4), ==, 0); /* fresh */
@@ -162,7 +161,7 @@ static void test_intx(void)
     Fixture f;
 
     start(&f, "msix=off");
-    command(&f, OFF | EXP_SLTCTL_HPIE | 1 << 3);
+    command(&f, OFF | PCI_EXP_SLTCTL_HPIE | 1 << 3);
     g_assert_false(f.line[1]);
     insert(&f);
     g_assert_true(f.line[1]);
@@ -180,8 +179,8 @@ static void test_msix(void)
     config_write(&f, PORT, PCI_BASE_ADDRESS_0, 4, (uint32_t)table);
     guest_write(&f, table, 8, RAM + 0x40);
     guest_write(&f, table + 8, 8, 0x5a);
-    config_write(&f, PORT, 0x48 + PCI_MSIX_CONTROL, 2, PCI_MSIX_ENABLE);
-    command(&f, OFF | EXP_SLTCTL_HPIE | 1 << 3 | 1 << 0);
+    config_write(&f, PORT, 0x48 + PCI_MSIX_FLAGS, 2, PCI_MSIX_FLAGS_ENABLE);
+    command(&f, OFF | PCI_EXP_SLTCTL_HPIE | 1 << 3 | 1 << 0);
     insert(&f);
     g_assert_cmphex(guest_read(&f, RAM + 0x40, 4), ==, 0x5a);
     g_assert_cmpuint(f.edges, ==, 0);
@@ -221,11 +220,11 @@ static void test_whole_switch(void)
     g_assert_cmphex(guest_read(&f, ecam_address(3, 0, 0), 4), ==, 0x71c41234);
     /* present at reset, not inserted: no button, and the power indicator is on */
     g_assert_cmphex(
-        pci_get((PCIDevice *)leaf->bus->bridge, leaf->bus->bridge->pci.exp_pos + EXP_SLTSTA, 2), ==,
-        EXP_SLTSTA_PDS);
+        pci_get((PCIDevice *)leaf->bus->bridge, leaf->bus->bridge->pci.exp_pos + PCI_EXP_SLTSTA, 2),
+        ==, PCI_EXP_SLTSTA_PDS);
     g_assert_cmphex(
-        pci_get((PCIDevice *)leaf->bus->bridge, leaf->bus->bridge->pci.exp_pos + EXP_SLTCTL, 2), ==,
-        ON);
+        pci_get((PCIDevice *)leaf->bus->bridge, leaf->bus->bridge->pci.exp_pos + PCI_EXP_SLTCTL, 2),
+        ==, ON);
     refused(&f, type("xio3130-downstream"), "up", "dn2", PCI_DEVFN(2, 0), NULL,
             "the guest has enumerated bus 'up'");
     guest_write(&f, ecam_address(2, 0, PCI_PRIMARY_BUS), 4,
@@ -316,8 +315,9 @@ static void test_msi(void)
     msi = pci_find_capability(d, PCI_CAP_ID_MSI);
     guest_write(&f, down + msi + PCI_MSI_ADDRESS_LO, 4, RAM + 0x40);
     guest_write(&f, down + msi + 12, 2, 0x5b);
-    guest_write(&f, down + msi + PCI_MSI_CONTROL, 2, PCI_MSI_ENABLE);
-    guest_write(&f, down + d->exp_pos + EXP_SLTCTL, 2, OFF | EXP_SLTCTL_HPIE | EXP_SLTSTA_PDC);
+    guest_write(&f, down + msi + PCI_MSI_FLAGS, 2, PCI_MSI_FLAGS_ENABLE);
+    guest_write(&f, down + d->exp_pos + PCI_EXP_SLTCTL, 2,
+                OFF | PCI_EXP_SLTCTL_HPIE | PCI_EXP_SLTSTA_PDC);
     plug_function(&f, type("ticker"), "dn", "t0", 0, NULL);
     g_assert_cmphex(guest_read(&f, RAM + 0x40, 4), ==, 0x5b);
     g_assert_cmpuint(f.edges, ==, 0);
@@ -371,11 +371,11 @@ static void test_interlock(void)
     Fixture f;
 
     start(&f, NULL);
-    command(&f, OFF | EXP_SLTCTL_EIC);
-    g_assert_true(status(&f) & EXP_SLTSTA_EIS);
-    g_assert_cmphex(config_read(&f, PORT, EXP + EXP_SLTCTL, 2), ==, OFF);
-    command(&f, OFF | EXP_SLTCTL_EIC);
-    g_assert_false(status(&f) & EXP_SLTSTA_EIS);
+    command(&f, OFF | PCI_EXP_SLTCTL_EIC);
+    g_assert_true(status(&f) & PCI_EXP_SLTSTA_EIS);
+    g_assert_cmphex(config_read(&f, PORT, EXP + PCI_EXP_SLTCTL, 2), ==, OFF);
+    command(&f, OFF | PCI_EXP_SLTCTL_EIC);
+    g_assert_false(status(&f) & PCI_EXP_SLTSTA_EIS);
     fixture_fini(&f);
 }
 
@@ -387,7 +387,7 @@ static void test_interlocked_unplug(void)
         Fixture f;
         PCIDevice *d = slot_with_device(&f);
 
-        command(&f, ON | EXP_SLTCTL_EIC);
+        command(&f, ON | PCI_EXP_SLTCTL_EIC);
         g_assert_true(pci_unplug_request(d, 0, NULL));
         command(&f, OFF);
         settle();
@@ -396,7 +396,7 @@ static void test_interlocked_unplug(void)
         if (force) {
             g_assert_true(pci_unplug_force(d, NULL));
         } else {
-            command(&f, OFF | EXP_SLTCTL_EIC);
+            command(&f, OFF | PCI_EXP_SLTCTL_EIC);
             settle();
         }
         g_assert_null(device_find_id(f.m, "t0"));
@@ -411,7 +411,7 @@ static void test_unplug(void)
     g_autofree char *jobs = NULL;
 
     g_assert_true(pci_unplug_request(d, 1000, NULL));
-    g_assert_cmphex(status(&f), ==, EXP_SLTSTA_PDS | EXP_SLTSTA_ABP);
+    g_assert_cmphex(status(&f), ==, PCI_EXP_SLTSTA_PDS | PCI_EXP_SLTSTA_ABP);
     g_assert_false(pci_unplug_request(d, 0, NULL));
     g_assert_cmpstr(job(d), ==, "requested");
     clear(&f);
@@ -422,7 +422,7 @@ static void test_unplug(void)
     g_assert_nonnull(device_find_id(f.m, "t0")); /* not removed inside the access */
     settle();
     g_assert_null(device_find_id(f.m, "t0"));
-    g_assert_cmphex(status(&f), ==, EXP_SLTSTA_CC | EXP_SLTSTA_PDC | EXP_SLTSTA_DLLSC);
+    g_assert_cmphex(status(&f), ==, PCI_EXP_SLTSTA_CC | PCI_EXP_SLTSTA_PDC | PCI_EXP_SLTSTA_DLLSC);
     g_assert_cmpuint(failures, ==, 0);
     jobs = unplug_requests(f.m);
     g_assert_cmpstr(jobs, ==, "t0 rp -1 removed;");
@@ -439,7 +439,7 @@ static void test_pulled(void)
 
     g_assert_true(pci_unplug_force(d, NULL));
     g_assert_null(device_find_id(f.m, "t0"));
-    g_assert_cmphex(status(&f), ==, EXP_SLTSTA_PDC | EXP_SLTSTA_DLLSC);
+    g_assert_cmphex(status(&f), ==, PCI_EXP_SLTSTA_PDC | PCI_EXP_SLTSTA_DLLSC);
     g_assert_false(link_up(&f));
     fixture_fini(&f);
 }
@@ -450,11 +450,11 @@ static void test_link_event(void)
     Fixture f;
 
     start(&f, "msix=off");
-    command(&f, ON | EXP_SLTCTL_DLLSCE | EXP_SLTCTL_HPIE);
+    command(&f, ON | PCI_EXP_SLTCTL_DLLSCE | PCI_EXP_SLTCTL_HPIE);
     clear(&f);
     g_assert_false(f.line[1]);
     insert(&f);
-    g_assert_true(status(&f) & EXP_SLTSTA_DLLSC);
+    g_assert_true(status(&f) & PCI_EXP_SLTSTA_DLLSC);
     g_assert_true(f.line[1]);
     clear(&f);
     g_assert_false(f.line[1]);
@@ -490,7 +490,7 @@ static bool pressed_by_insert(Fixture *f)
 {
     clear(f);
     insert(f);
-    return status(f) & EXP_SLTSTA_ABP;
+    return status(f) & PCI_EXP_SLTSTA_ABP;
 }
 
 /* Replace the device, with the time that a user needs for it. */
@@ -511,10 +511,10 @@ static void test_button_of_plug(void)
     g_assert_false(pressed_by_insert(&f)); /* it has not noticed yet */
     g_assert_true(link_up(&f));
     g_assert_true(pci_unplug_force((PCIDevice *)device_find_id(f.m, "t0"), NULL));
-    command(&f, ON | HEARS | EXP_SLTCTL_PCC); /* it is powering off, and checks afterwards */
+    command(&f, ON | HEARS | PCI_EXP_SLTCTL_PCC); /* it is powering off, and checks afterwards */
     g_assert_false(pressed_by_insert(&f));
     command(&f, OFF | HEARS);
-    command(&f, BLINK | HEARS | EXP_SLTCTL_PCC); /* powers on in 5 s */
+    command(&f, BLINK | HEARS | PCI_EXP_SLTCTL_PCC); /* powers on in 5 s */
     g_assert_true(pci_unplug_request((PCIDevice *)device_find_id(f.m, "t0"), 0, NULL));
     settle();
     g_assert_false(pressed_by_insert(&f));
@@ -523,7 +523,7 @@ static void test_button_of_plug(void)
     clear(&f);
     g_assert_true(pci_unplug_request((PCIDevice *)device_find_id(f.m, "t0"), 0, NULL));
     command(&f, BLINK | HEARS);
-    command(&f, BLINK | HEARS | EXP_SLTCTL_PCC);
+    command(&f, BLINK | HEARS | PCI_EXP_SLTCTL_PCC);
     settle();
     hands(&f);
     g_assert_true(pressed_by_insert(&f)); /* requested, so it does not check again */
@@ -543,27 +543,27 @@ static void test_button_unanswered(void)
     g_assert_true(pci_unplug_request((PCIDevice *)device_find_id(f.m, "t0"), 0, NULL));
     settle();
     g_assert_false(pressed_by_insert(&f));
-    command(&f, BLINK | HEARS | EXP_SLTCTL_PCC);
+    command(&f, BLINK | HEARS | PCI_EXP_SLTCTL_PCC);
     command(&f, BLINK | HEARS);
     command(&f, ON | HEARS); /* it found the second */
-    g_assert_false(status(&f) & EXP_SLTSTA_ABP);
+    g_assert_false(status(&f) & PCI_EXP_SLTSTA_ABP);
     command(&f, OFF | HEARS);
     g_assert_true(pci_unplug_request((PCIDevice *)device_find_id(f.m, "t0"), 0, NULL));
     settle();
     hands(&f);
     g_assert_true(pressed_by_insert(&f));
-    command(&f, BLINK | HEARS | EXP_SLTCTL_PCC);
+    command(&f, BLINK | HEARS | PCI_EXP_SLTCTL_PCC);
     g_assert_true(pci_unplug_request((PCIDevice *)device_find_id(f.m, "t0"), 0, NULL));
     settle();
     g_assert_false(pressed_by_insert(&f));
     hands(&f); /* it blinks for 5 s */
-    g_assert_false(status(&f) & EXP_SLTSTA_ABP);
+    g_assert_false(status(&f) & PCI_EXP_SLTSTA_ABP);
     command(&f, OFF | HEARS); /* it had found nothing */
-    g_assert_true(status(&f) & EXP_SLTSTA_ABP);
+    g_assert_true(status(&f) & PCI_EXP_SLTSTA_ABP);
     clear(&f);
-    command(&f, BLINK | HEARS | EXP_SLTCTL_PCC);
+    command(&f, BLINK | HEARS | PCI_EXP_SLTCTL_PCC);
     command(&f, OFF | HEARS); /* notified once */
-    g_assert_false(status(&f) & EXP_SLTSTA_ABP);
+    g_assert_false(status(&f) & PCI_EXP_SLTSTA_ABP);
     fixture_fini(&f);
 }
 
@@ -579,7 +579,7 @@ static void test_button_of_swap(void)
 
     command(&f, OFF | HEARS);
     g_assert_true(pressed_by_insert(&f));
-    command(&f, BLINK | HEARS | EXP_SLTCTL_PCC);
+    command(&f, BLINK | HEARS | PCI_EXP_SLTCTL_PCC);
     g_assert_true(pci_unplug_request((PCIDevice *)device_find_id(f.m, "t0"), 0, NULL));
     settle();
     command(&f, OFF | HEARS);
@@ -587,16 +587,16 @@ static void test_button_of_swap(void)
     command(&f, BLINK | HEARS);
     command(&f, ON | HEARS); /* it found the second */
     hands(&f);
-    g_assert_false(status(&f) & EXP_SLTSTA_ABP);
+    g_assert_false(status(&f) & PCI_EXP_SLTSTA_ABP);
     command(&f, OFF | HEARS);
     g_assert_true(pci_unplug_request((PCIDevice *)device_find_id(f.m, "t0"), 0, NULL));
     settle();
     g_assert_false(pressed_by_insert(&f));
     saved = save_state(port); /* in another transition */
     g_assert_true(load_state(port, saved, NULL));
-    g_assert_false(status(&f) & EXP_SLTSTA_ABP);
+    g_assert_false(status(&f) & PCI_EXP_SLTSTA_ABP);
     hands(&f);
-    g_assert_true(status(&f) & EXP_SLTSTA_ABP);
+    g_assert_true(status(&f) & PCI_EXP_SLTSTA_ABP);
     fixture_fini(&f);
 }
 
@@ -608,14 +608,14 @@ static void test_button_without_driver(void)
     PCIDevice *d = slot_with_device(&f);
 
     g_assert_true(pci_unplug_force(d, NULL));
-    command(&f, ON | EXP_SLTCTL_PCC | HEARS);
+    command(&f, ON | PCI_EXP_SLTCTL_PCC | HEARS);
     hands(&f);
     g_assert_true(pressed_by_insert(&f));
     command(&f, ON | HEARS);
     g_assert_true(pci_unplug_force((PCIDevice *)device_find_id(f.m, "t0"), NULL));
     hands(&f);
     command(&f, ON);
-    command(&f, ON | EXP_SLTCTL_PCC | HEARS);
+    command(&f, ON | PCI_EXP_SLTCTL_PCC | HEARS);
     g_assert_true(pressed_by_insert(&f));
     fixture_fini(&f);
 }
@@ -633,14 +633,14 @@ static void test_functions(void)
     g_assert_null(device_find_id(f.m, "f1"));
     plug_function(&f, type("ticker"), "rp", "f1", 1, "multifunction=on");
     d = plug_function(&f, type("ticker"), "rp", "t0", 0, "multifunction=on");
-    g_assert_cmphex(status(&f), ==, EXP_SLTSTA_PDS | EXP_SLTSTA_PDC | EXP_SLTSTA_ABP);
+    g_assert_cmphex(status(&f), ==, PCI_EXP_SLTSTA_PDS | PCI_EXP_SLTSTA_PDC | PCI_EXP_SLTSTA_ABP);
     command(&f, ON);
     g_assert_cmphex(guest_read(&f, ecam_address(1, 1, 0), 4), ==, 0x71c41234);
     g_assert_true(pci_unplug_request(d, 0, NULL));
     command(&f, OFF);
     settle();
     g_assert_null(device_find_id(f.m, "f1"));
-    g_assert_false(status(&f) & EXP_SLTSTA_PDS);
+    g_assert_false(status(&f) & PCI_EXP_SLTSTA_PDS);
     fixture_fini(&f);
 }
 
@@ -651,16 +651,16 @@ static void test_hostile_presence(void)
         Fixture f;
         PCIPort *p = start(&f, NULL);
         g_autoptr(GError) err = NULL;
-        uint8_t *sltsta = p->br.pci.config.bytes + EXP + EXP_SLTSTA;
+        uint8_t *sltsta = p->br.pci.config.bytes + EXP + PCI_EXP_SLTSTA;
 
         if (there) {
             insert(&f);
         }
         g_assert_true(pci_port_state.check(p, NULL));
-        *sltsta ^= EXP_SLTSTA_PDS;
+        *sltsta ^= PCI_EXP_SLTSTA_PDS;
         g_assert_false(pci_port_state.check(p, &err));
         g_assert_nonnull(strstr(err->message, there ? "contains a device" : "is empty"));
-        *sltsta ^= EXP_SLTSTA_PDS;
+        *sltsta ^= PCI_EXP_SLTSTA_PDS;
         fixture_fini(&f);
     }
 }

@@ -132,12 +132,12 @@ static void test_messages_take_over(void)
     config_write(&f, fn, PCI_COMMAND, 2, PCI_COMMAND_MASTER);
     config_write(&f, fn, pos + PCI_MSI_ADDRESS_LO, 4, RAM);
     config_write(&f, fn, pos + 12, 2, 0x77);
-    config_write(&f, fn, pos + PCI_MSI_CONTROL, 2, PCI_MSI_ENABLE);
+    config_write(&f, fn, pos + PCI_MSI_FLAGS, 2, PCI_MSI_FLAGS_ENABLE);
     g_assert_cmphex(lines(&f), ==, 0);
     g_assert_cmphex(guest_read(&f, RAM, 4), ==, 0); /* an existing level is not an edge */
     pci_irq_set(d, 2, true);
     g_assert_cmphex(guest_read(&f, RAM, 4), ==, 0x77);
-    config_write(&f, fn, pos + PCI_MSI_CONTROL, 2, 0);
+    config_write(&f, fn, pos + PCI_MSI_FLAGS, 2, 0);
     g_assert_cmphex(lines(&f), ==, 2);
     guest_write(&f, RAM, 4, 0);
     pci_irq_pulse(d, 0); /* not in message mode: no effect */

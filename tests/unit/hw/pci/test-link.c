@@ -6,7 +6,6 @@
 #define FIXTURE_WITH_TYPES
 #include "pci-fixture.h"
 
-#include "hw/pci/exp_regs.h"
 #include "hw/pci/port.h"
 
 enum { RP = PCI_DEVFN(1, 0), TICKER_ID = 0x71c41234, NOTHING = 0xffffffff };
@@ -68,14 +67,14 @@ static void bridge_control(Rig *r, uint32_t value)
 
 static bool active(const Rig *r)
 {
-    return get(r, EXP_LNKSTA) & EXP_LNKSTA_DLLLA;
+    return get(r, PCI_EXP_LNKSTA) & PCI_EXP_LNKSTA_DLLLA;
 }
 
 static bool changed(Rig *r)
 {
-    bool was = get(r, EXP_SLTSTA) & EXP_SLTSTA_DLLSC;
+    bool was = get(r, PCI_EXP_SLTSTA) & PCI_EXP_SLTSTA_DLLSC;
 
-    set(r, EXP_SLTSTA, EXP_SLTSTA_DLLSC);
+    set(r, PCI_EXP_SLTSTA, PCI_EXP_SLTSTA_DLLSC);
     return was;
 }
 
@@ -110,14 +109,14 @@ static void disable_one(bool in_switch, const char *settings)
     g_assert_true(active(&r));
     g_assert_cmphex(guest_read(&r.f, r.below + PCI_COMMAND, 2), ==, 7);
     g_assert_false(changed(&r));
-    set(&r, EXP_LNKCTL, EXP_LNKCTL_DISABLE);
-    g_assert_cmphex(get(&r, EXP_LNKCTL), ==, EXP_LNKCTL_DISABLE);
+    set(&r, PCI_EXP_LNKCTL, PCI_EXP_LNKCTL_LD);
+    g_assert_cmphex(get(&r, PCI_EXP_LNKCTL), ==, PCI_EXP_LNKCTL_LD);
     g_assert_true(changed(&r));
     check_down(&r);
-    set(&r, EXP_LNKCTL, EXP_LNKCTL_DISABLE | EXP_LNKCTL_COMMON_CLOCK); /* not an edge */
+    set(&r, PCI_EXP_LNKCTL, PCI_EXP_LNKCTL_LD | PCI_EXP_LNKCTL_CCC); /* not an edge */
     g_assert_false(changed(&r));
     check_down(&r);
-    set(&r, EXP_LNKCTL, 0);
+    set(&r, PCI_EXP_LNKCTL, 0);
     g_assert_true(changed(&r));
     check_up(&r);
     fixture_fini(&r.f);
@@ -138,8 +137,8 @@ static void test_no_slot(void)
     Rig r;
 
     start(&r, false, "hotplug=off,x-strict-express=off");
-    set(&r, EXP_LNKCTL, EXP_LNKCTL_DISABLE);
-    g_assert_cmphex(get(&r, EXP_SLTSTA), ==, EXP_SLTSTA_PDS);
+    set(&r, PCI_EXP_LNKCTL, PCI_EXP_LNKCTL_LD);
+    g_assert_cmphex(get(&r, PCI_EXP_SLTSTA), ==, PCI_EXP_SLTSTA_PDS);
     check_down(&r);
     fixture_fini(&r.f);
 }
@@ -152,14 +151,14 @@ static void test_above_switch(void)
 
     start(&r, true, NULL);
     root = pci_bus_find(&r.f.host.root, RP);
-    set(&r, EXP_LNKCTL, EXP_LNKCTL_DISABLE);
-    pci_device_config_write(root, root->exp_pos + EXP_LNKCTL, 2, EXP_LNKCTL_DISABLE);
+    set(&r, PCI_EXP_LNKCTL, PCI_EXP_LNKCTL_LD);
+    pci_device_config_write(root, root->exp_pos + PCI_EXP_LNKCTL, 2, PCI_EXP_LNKCTL_LD);
     g_assert_cmphex(guest_read(&r.f, ecam_address(1, 0, 0), 4), ==, NOTHING);
     g_assert_false(pci_bus_master(r.card));
-    pci_device_config_write(root, root->exp_pos + EXP_LNKCTL, 2, 0);
+    pci_device_config_write(root, root->exp_pos + PCI_EXP_LNKCTL, 2, 0);
     number(&r.f, 1, 0);
     number(&r.f, 2, 0);
-    g_assert_cmphex(get(&r, EXP_LNKCTL), ==, 0);
+    g_assert_cmphex(get(&r, PCI_EXP_LNKCTL), ==, 0);
     check_up(&r);
     fixture_fini(&r.f);
 }
@@ -178,13 +177,14 @@ static void test_interrupt(void)
     guest_write(&r.f, MMIO + 8, 4, 0x5b);
     guest_write(&r.f, MMIO + 12, 4, 0);
     pci_device_config_write(r.port, table + 2, 2, 0x8000);
-    set(&r, EXP_LNKCTL, EXP_LNKCTL_DISABLE);
+    set(&r, PCI_EXP_LNKCTL, PCI_EXP_LNKCTL_LD);
     g_assert_cmphex(guest_read(&r.f, RAM + 0x40, 4), ==, 0);
-    set(&r, EXP_LNKCTL, 0);
+    set(&r, PCI_EXP_LNKCTL, 0);
     changed(&r);
-    set(&r, EXP_SLTCTL, (get(&r, EXP_SLTCTL) | EXP_SLTCTL_DLLSCE | EXP_SLTCTL_HPIE));
+    set(&r, PCI_EXP_SLTCTL,
+        (get(&r, PCI_EXP_SLTCTL) | PCI_EXP_SLTCTL_DLLSCE | PCI_EXP_SLTCTL_HPIE));
     guest_write(&r.f, RAM + 0x40, 4, 0);
-    set(&r, EXP_LNKCTL, EXP_LNKCTL_DISABLE);
+    set(&r, PCI_EXP_LNKCTL, PCI_EXP_LNKCTL_LD);
     g_assert_cmphex(guest_read(&r.f, RAM + 0x40, 4), ==, 0x5b);
     fixture_fini(&r.f);
 }
@@ -194,23 +194,23 @@ static void test_retrain(void)
     Rig r;
 
     start(&r, false, NULL);
-    set(&r, EXP_LNKCTL, EXP_LNKCTL_RETRAIN);
-    g_assert_cmphex(get(&r, EXP_LNKCTL), ==, 0); /* reads as zero */
+    set(&r, PCI_EXP_LNKCTL, PCI_EXP_LNKCTL_RL);
+    g_assert_cmphex(get(&r, PCI_EXP_LNKCTL), ==, 0); /* reads as zero */
     g_assert_true(active(&r));
     g_assert_cmphex(guest_read(&r.f, r.below + PCI_COMMAND, 2), ==, 7); /* no reset */
-    g_assert_true(get(&r, EXP_LNKSTA) & EXP_LNKSTA_LBMS);
+    g_assert_true(get(&r, PCI_EXP_LNKSTA) & PCI_EXP_LNKSTA_LBMS);
     g_assert_cmpuint(r.f.edges, ==, 0);
-    set(&r, EXP_LNKCTL, EXP_LNKCTL_LBMIE);
+    set(&r, PCI_EXP_LNKCTL, PCI_EXP_LNKCTL_LBMIE);
     g_assert_cmpuint(r.f.edges, ==, 1);
-    set(&r, EXP_LNKSTA, EXP_LNKSTA_LBMS);
+    set(&r, PCI_EXP_LNKSTA, PCI_EXP_LNKSTA_LBMS);
     g_assert_cmpuint(r.f.edges, ==, 2);
-    g_assert_false(get(&r, EXP_LNKSTA) & EXP_LNKSTA_LBMS);
-    set(&r, EXP_LNKCTL, EXP_LNKCTL_DISABLE | EXP_LNKCTL_RETRAIN); /* nothing to train */
-    g_assert_false(get(&r, EXP_LNKSTA) & EXP_LNKSTA_LBMS);
+    g_assert_false(get(&r, PCI_EXP_LNKSTA) & PCI_EXP_LNKSTA_LBMS);
+    set(&r, PCI_EXP_LNKCTL, PCI_EXP_LNKCTL_LD | PCI_EXP_LNKCTL_RL); /* nothing to train */
+    g_assert_false(get(&r, PCI_EXP_LNKSTA) & PCI_EXP_LNKSTA_LBMS);
     fixture_fini(&r.f);
     start(&r, false, "x-speed=2_5,x-width=1"); /* no bandwidth to report */
-    set(&r, EXP_LNKCTL, EXP_LNKCTL_RETRAIN);
-    g_assert_false(get(&r, EXP_LNKSTA) & EXP_LNKSTA_LBMS);
+    set(&r, PCI_EXP_LNKCTL, PCI_EXP_LNKCTL_RL);
+    g_assert_false(get(&r, PCI_EXP_LNKSTA) & PCI_EXP_LNKSTA_LBMS);
     fixture_fini(&r.f);
 }
 
@@ -222,11 +222,11 @@ static void test_bus_reset(void)
     bridge_control(&r, PCI_BRIDGE_CTL_BUS_RESET);
     g_assert_true(changed(&r));
     check_down(&r);
-    set(&r, EXP_LNKCTL, EXP_LNKCTL_DISABLE); /* two reasons: both must be removed */
+    set(&r, PCI_EXP_LNKCTL, PCI_EXP_LNKCTL_LD); /* two reasons: both must be removed */
     bridge_control(&r, 0);
     check_down(&r);
     bridge_control(&r, PCI_BRIDGE_CTL_BUS_RESET);
-    set(&r, EXP_LNKCTL, 0);
+    set(&r, PCI_EXP_LNKCTL, 0);
     check_down(&r);
     g_assert_false(changed(&r));
     bridge_control(&r, 0);
@@ -239,8 +239,8 @@ static void test_bus_reset(void)
     fixture_fini(&r.f);
 }
 
-enum { OFF = EXP_SLTCTL_PIC_OFF | EXP_SLTCTL_AIC_OFF | EXP_SLTCTL_PCC };
-enum { ON = EXP_SLTCTL_PIC_ON | EXP_SLTCTL_AIC_OFF };
+enum { OFF = PCI_EXP_SLTCTL_PWR_IND_OFF | PCI_EXP_SLTCTL_ATTN_IND_OFF | PCI_EXP_SLTCTL_PCC };
+enum { ON = PCI_EXP_SLTCTL_PWR_IND_ON | PCI_EXP_SLTCTL_ATTN_IND_OFF };
 
 /* The link requires both slot power and Link Disable clear. */
 static void test_power(void)
@@ -248,20 +248,20 @@ static void test_power(void)
     Rig r;
 
     start(&r, false, NULL);
-    set(&r, EXP_SLTCTL, OFF);
+    set(&r, PCI_EXP_SLTCTL, OFF);
     g_assert_true(changed(&r));
     check_down(&r);
-    set(&r, EXP_LNKCTL, EXP_LNKCTL_DISABLE);
-    set(&r, EXP_LNKCTL, EXP_LNKCTL_RETRAIN);
+    set(&r, PCI_EXP_LNKCTL, PCI_EXP_LNKCTL_LD);
+    set(&r, PCI_EXP_LNKCTL, PCI_EXP_LNKCTL_RL);
     bridge_control(&r, PCI_BRIDGE_CTL_BUS_RESET);
     bridge_control(&r, 0);
     g_assert_false(changed(&r));
     check_down(&r);
-    set(&r, EXP_LNKCTL, EXP_LNKCTL_DISABLE);
-    set(&r, EXP_SLTCTL, ON);
+    set(&r, PCI_EXP_LNKCTL, PCI_EXP_LNKCTL_LD);
+    set(&r, PCI_EXP_SLTCTL, ON);
     g_assert_false(changed(&r));
     check_down(&r);
-    set(&r, EXP_LNKCTL, 0);
+    set(&r, PCI_EXP_LNKCTL, 0);
     g_assert_true(changed(&r));
     check_up(&r);
     fixture_fini(&r.f);
@@ -274,13 +274,13 @@ static void test_plug_disabled(void)
 
     start(&r, false, NULL);
     device_unplug(&r.card->dev);
-    set(&r, EXP_SLTSTA, 0xffff);
-    set(&r, EXP_SLTCTL, ON);
-    set(&r, EXP_LNKCTL, EXP_LNKCTL_DISABLE);
+    set(&r, PCI_EXP_SLTSTA, 0xffff);
+    set(&r, PCI_EXP_SLTCTL, ON);
+    set(&r, PCI_EXP_LNKCTL, PCI_EXP_LNKCTL_LD);
     r.card = plug_function(&r.f, type("ticker"), "rp", "t2", 0, NULL);
-    g_assert_true(get(&r, EXP_SLTSTA) & EXP_SLTSTA_PDS);
+    g_assert_true(get(&r, PCI_EXP_SLTSTA) & PCI_EXP_SLTSTA_PDS);
     check_down(&r);
-    set(&r, EXP_LNKCTL, 0);
+    set(&r, PCI_EXP_LNKCTL, 0);
     check_up(&r);
     fixture_fini(&r.f);
 }
@@ -348,15 +348,15 @@ static void test_load(void)
     Rig r;
 
     start(&r, false, NULL);
-    pci_set(r.port, r.port->exp_pos + EXP_LNKCTL, 2, EXP_LNKCTL_DISABLE); /* ignored */
+    pci_set(r.port, r.port->exp_pos + PCI_EXP_LNKCTL, 2, PCI_EXP_LNKCTL_LD); /* ignored */
     save(r.port, saved);
-    pci_set(r.port, r.port->exp_pos + EXP_LNKCTL, 2, 0);
+    pci_set(r.port, r.port->exp_pos + PCI_EXP_LNKCTL, 2, 0);
     r.f.m->state = RUN_INMIGRATE;
     reader_init(&in, saved->data, saved->len);
     g_assert_true(vm_load(r.port->dev.type->vmstate, r.port, 4, &in, "rp", &err));
     check_down(&r);
     r.f.m->state = RUN_RUNNING;
-    set(&r, EXP_LNKCTL, 0);
+    set(&r, PCI_EXP_LNKCTL, 0);
     check_up(&r);
     fixture_fini(&r.f);
 }

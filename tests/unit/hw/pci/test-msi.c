@@ -58,7 +58,7 @@ static void program(Fixture *f, uint8_t pos, bool is64, unsigned log2)
     config_write(f, FN, PCI_COMMAND, 2, PCI_COMMAND_MASTER);
     config_write(f, FN, pos + PCI_MSI_ADDRESS_LO, 4, (uint32_t)TO);
     config_write(f, FN, pos + (is64 ? 12 : 8), 2, 0xab00);
-    config_write(f, FN, pos + PCI_MSI_CONTROL, 2, PCI_MSI_ENABLE | log2 << 4);
+    config_write(f, FN, pos + PCI_MSI_FLAGS, 2, PCI_MSI_FLAGS_ENABLE | log2 << 4);
 }
 
 static uint32_t got(Fixture *f)

@@ -72,7 +72,7 @@ typedef struct Rig {
 
 static void control(Rig *r, uint16_t value)
 {
-    config_write(&r->f, DEVFN, r->pos + PCI_MSIX_CONTROL, 2, value);
+    config_write(&r->f, DEVFN, r->pos + PCI_MSIX_FLAGS, 2, value);
 }
 
 static void start(Rig *r, unsigned n)
@@ -125,7 +125,8 @@ static void test_model(void)
         case 0:
             enabled = g_test_rand_bit();
             fmask = g_test_rand_bit();
-            control(&r, (enabled ? PCI_MSIX_ENABLE : 0) | (fmask ? PCI_MSIX_FUNCTION_MASK : 0));
+            control(&r,
+                    (enabled ? PCI_MSIX_FLAGS_ENABLE : 0) | (fmask ? PCI_MSIX_FLAGS_MASKALL : 0));
             break;
         case 1:
         case 2:
@@ -146,7 +147,7 @@ static void test_model(void)
             g_assert_true((guest_read(&r.f, PBA + i / 8, 1) >> i % 8 & 1) == pending[i]);
         }
     }
-    control(&r, PCI_MSIX_ENABLE);
+    control(&r, PCI_MSIX_FLAGS_ENABLE);
     msix_notify(r.d, N); /* not a vector: no effect */
     msix_notify(r.d, UINT_MAX);
     fixture_fini(&r.f);
@@ -159,7 +160,7 @@ static void test_master_gate(void)
     start(&r, 1);
     program(&r, 0);
     guest_write(&r.f, TABLE + 12, 4, 0);
-    control(&r, PCI_MSIX_ENABLE);
+    control(&r, PCI_MSIX_FLAGS_ENABLE);
     config_write(&r.f, DEVFN, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
     msix_notify(r.d, 0);
     g_assert_false(arrived(&r, 0));
@@ -247,7 +248,7 @@ static void test_counts(void)
         uint8_t pos = pci_find_capability(d, PCI_CAP_ID_MSIX);
 
         g_assert_cmpuint(msix_vectors(d), ==, n);
-        g_assert_cmphex(pci_get(d, pos + PCI_MSIX_CONTROL, 2), ==, n - 1);
+        g_assert_cmphex(pci_get(d, pos + PCI_MSIX_FLAGS, 2), ==, n - 1);
         g_assert_cmpuint(pci_bar_region(d, 0)->size, >=, n * 16 + (n + 63) / 64 * 8);
         device_unplug(&d->dev);
     }
@@ -291,7 +292,7 @@ static void test_cause_gone(void)
 
     start(&r, 2);
     program(&r, 0);
-    control(&r, PCI_MSIX_ENABLE);
+    control(&r, PCI_MSIX_FLAGS_ENABLE);
     pci_irq_set(r.d, 0, true);
     g_assert_cmphex(guest_read(&r.f, PBA, 1), ==, 1);
     pci_irq_set(r.d, 0, false);
@@ -340,14 +341,14 @@ static void test_notifier(void)
     start(&r, 4);
     program(&r, 2);
     guest_write(&r.f, TABLE + 16 * 2 + 12, 4, 0);
-    control(&r, PCI_MSIX_ENABLE);
+    control(&r, PCI_MSIX_FLAGS_ENABLE);
     msix_set_notifier(r.d, &notifier, &h); /* is notified of vectors that are already enabled */
     g_assert_true(h.live[2] && h.addr[2] == AT(2) && h.events == 1);
     guest_write(&r.f, TABLE + 16 * 2, 4, AT(3)); /* moved while enabled: notified again */
     g_assert_cmphex(h.addr[2], ==, AT(3));
-    control(&r, PCI_MSIX_ENABLE | PCI_MSIX_FUNCTION_MASK);
+    control(&r, PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL);
     g_assert_false(h.live[2]);
-    control(&r, PCI_MSIX_ENABLE);
+    control(&r, PCI_MSIX_FLAGS_ENABLE);
     g_assert_true(h.live[2]);
     guest_write(&r.f, TABLE + 16 * 2 + 12, 4, 1);
     g_assert_false(h.live[2]);
@@ -375,7 +376,7 @@ static void test_state(void)
 
     start(&r, 5);
     program(&r, 3);
-    control(&r, PCI_MSIX_ENABLE);
+    control(&r, PCI_MSIX_FLAGS_ENABLE);
     msix_notify(r.d, 3);
     bytes = save_record(r.d);
     g_assert_cmpuint(bytes->len, ==, table + 81); /* 5 entries and a byte of pending bits */

@@ -54,7 +54,7 @@ static void test_registers(void)
             &c, &(PCICapEntry){ .offset = 0x70, .size = 16, .id = 0x77, .extended = false });
         pci_config_entry_add(
             &c, &(PCICapEntry){
-                    .offset = 0x100, .size = 0x48, .id = PCI_EXT_CAP_ID_AER, .extended = true });
+                    .offset = 0x100, .size = 0x48, .id = PCI_EXT_CAP_ID_ERR, .extended = true });
         name = pci_register_name(&c, cases[i].addr);
         g_assert_cmpstr(name, ==, cases[i].name);
         pci_config_fini(&c);

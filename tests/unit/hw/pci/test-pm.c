@@ -32,7 +32,7 @@ static const PCICapDesc keep_caps[] = { PCI_CAP_PM_D3_KEEP };
 TYPE(soft, soft_caps);
 TYPE(keep, keep_caps);
 
-enum { FN = PCI_DEVFN(1, 0), CSR = 0x40 + PCI_PM_PMCSR };
+enum { FN = PCI_DEVFN(1, 0), CSR = 0x40 + PCI_PM_CTRL };
 
 static Dev *start(Fixture *f, const PCIDeviceType *type)
 {
@@ -56,7 +56,7 @@ static void test_states(void)
             start(&f, &keep);
             config_write(&f, FN, CSR, 2, from);
             config_write(&f, FN, CSR, 2, 0xfffc | to);
-            g_assert_cmphex(config_read(&f, FN, CSR, 2), ==, PCI_PM_NO_SOFT_RESET | want);
+            g_assert_cmphex(config_read(&f, FN, CSR, 2), ==, PCI_PM_CTRL_NO_SOFT_RESET | want);
             fixture_fini(&f);
         }
     }
@@ -115,7 +115,7 @@ static void test_loaded(void)
     for (unsigned state = 0; state < 4; state++) {
         bool ok;
 
-        bytes->data[8 + CSR] = PCI_PM_NO_SOFT_RESET | state;
+        bytes->data[8 + CSR] = PCI_PM_CTRL_NO_SOFT_RESET | state;
         ok = load_record(&d->pci, bytes, &err);
         g_assert_true(ok == (state == 0 || state == 3));
         g_assert_true(ok || strstr(err->message, "D0 and D3hot are accepted"));

@@ -404,7 +404,7 @@ static void test_msi(void)
 
     config_write(&f, BRIDGE, pos + PCI_MSI_ADDRESS_LO, 4, RAM + 0x40);
     config_write(&f, BRIDGE, pos + 12, 2, 0x5a);
-    config_write(&f, BRIDGE, pos + PCI_MSI_CONTROL, 2, PCI_MSI_ENABLE);
+    config_write(&f, BRIDGE, pos + PCI_MSI_FLAGS, 2, PCI_MSI_FLAGS_ENABLE);
     put(&f, SHPC_SERR_INT, 0xa);
     set_slot(&f, SLOT, 0);
     insert(&f, "card", SLOT);

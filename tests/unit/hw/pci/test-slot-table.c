@@ -312,8 +312,9 @@ static PCISlot *the_slot(const Controller *c, Fixture *f)
 /* Express blinks and power are one register, so the Express guest keeps the power in a blink. */
 static void blink_with_power(Fixture *f, bool on)
 {
-    config_write(f, BRIDGE, EXP + EXP_SLTCTL, 2,
-                 EXP_SLTCTL_PIC_BLINK | EXP_SLTCTL_AIC_OFF | (on ? 0 : EXP_SLTCTL_PCC));
+    config_write(f, BRIDGE, EXP + PCI_EXP_SLTCTL, 2,
+                 PCI_EXP_SLTCTL_PWR_IND_BLINK | PCI_EXP_SLTCTL_ATTN_IND_OFF |
+                     (on ? 0 : PCI_EXP_SLTCTL_PCC));
 }
 
 static bool step_both(const Controller *c, Fixture *f, Step step)

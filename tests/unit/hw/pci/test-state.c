@@ -44,7 +44,7 @@ static const PCIDeviceType type = {
 /* State at a high offset of extended space. */
 static const PCICapDesc ext_caps[] = {
     PCI_CAP_ENDPOINT,
-    { .id = PCI_EXT_CAP_ID_AER, .extended = true, .prop = "aer", .at = 0x180 },
+    { .id = PCI_EXT_CAP_ID_ERR, .extended = true, .prop = "aer", .at = 0x180 },
 };
 static const PCIDeviceType ext_type = {
     .base = { .name = "ext", .kind = &pci_device_kind, .size = sizeof(PCIDevice) },
@@ -160,7 +160,7 @@ static PCIDevice *busy(Fixture *f, const char *settings)
     config_write(f, FN, 0xf8, 4, 0x12345678); /* device-specific area */
     if (msix) {
         guest_write(f, MMIO + 0x10000, 8, RAM);
-        config_write(f, FN, msix + PCI_MSIX_CONTROL, 2, PCI_MSIX_ENABLE);
+        config_write(f, FN, msix + PCI_MSIX_FLAGS, 2, PCI_MSIX_FLAGS_ENABLE);
     }
     pci_irq_set(d, 1, true);
     return d;
@@ -332,9 +332,9 @@ static void test_old_versions_conventional(void)
         loads(d, old);
         sound(d);
         g_assert_cmphex(pci_find_capability(d, PCI_CAP_ID_PM), !=, 0);
-        config_write(&f, FN, pci_find_capability(d, PCI_CAP_ID_PM) + PCI_PM_PMCSR, 2, PCI_PM_D3HOT);
+        config_write(&f, FN, pci_find_capability(d, PCI_CAP_ID_PM) + PCI_PM_CTRL, 2, PCI_D3hot);
         g_assert_cmpuint(d->d_state, ==, 3);
-        config_write(&f, FN, pci_find_capability(d, PCI_CAP_ID_PM) + PCI_PM_PMCSR, 2, 0);
+        config_write(&f, FN, pci_find_capability(d, PCI_CAP_ID_PM) + PCI_PM_CTRL, 2, 0);
         pci_irq_set(d, 1, false);
         fixture_fini(&f);
     }
@@ -416,7 +416,8 @@ static void test_foreign_offsets(void)
     g_assert_cmphex(msi, ==, 0xc0);
     text = device_prop_text(&d->dev, "msi");
     g_assert_cmpuint(g_ascii_strtoull(text, NULL, 0), ==, 0xc0);
-    config_write(&f, FN, msi + PCI_MSI_CONTROL, 2, PCI_MSI_ENABLE | 2 << 4); /* masks moved too */
+    config_write(&f, FN, msi + PCI_MSI_FLAGS, 2,
+                 PCI_MSI_FLAGS_ENABLE | 2 << 4); /* masks moved too */
     g_assert_true(msi_enabled(d));
     config_write(&f, FN, 0x40, 4, 0xffffffff); /* plain bytes now */
     g_assert_cmphex(config_read(&f, FN, 0x40, 4), ==, 0xffffffff);
