@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "hw/pci/pci_int.h"
+#include "util/error.h"
 #include "util/infile.h"
 #include "util/trace.h"
 
@@ -103,23 +104,21 @@ static void bar_append(PCIDevice *d, PCIBar *bar)
     *at = bar;
 }
 
-static bool bar_refuse(const PCIDevice *d, GError **err, unsigned index, const char *why)
-{
-    pci_error(err, "%s: BAR %u %s", device_name(&d->dev), index, why);
-    return false;
-}
-
 static bool bar_check_place(const PCIDevice *d, const PCIBarDesc *desc, GError **err)
 {
     unsigned limit = d->config.type == 1 ? 2 : PCI_ROM_BAR;
     unsigned index = desc->index, last = index + (desc->kind == PCI_BAR_MEM64 ? 1 : 0);
 
     if (last >= limit) {
-        return bar_refuse(d, err, index, "does not exist in this header");
+        return error_set(err, ERROR_USER,
+                         "%s: BAR %u does not exist in a type %u header: BARs 0 to %u are accepted",
+                         device_name(&d->dev), last, d->config.type, limit - 1);
     }
     for (const PCIBar *bar = d->bars; bar; bar = bar->next) {
         if (bar->index <= last && bar->index + (bar->is64 ? 1u : 0u) >= index) {
-            return bar_refuse(d, err, index, "is taken already");
+            return error_set(err, ERROR_USER, "%s: BAR %u is already used by BAR %u%s",
+                             device_name(&d->dev), index, bar->index,
+                             bar->is64 ? ", which is 64-bit" : "");
         }
     }
     return true;
@@ -133,12 +132,12 @@ static bool bar_check_size(const PCIDevice *d, const PCIBarDesc *desc, uint64_t 
                                                  : 1ull << 62;
 
     if (size < min || size > max || (size & (size - 1))) {
-        pci_error(err,
-                  "%s: BAR %u cannot be 0x%" PRIx64 " bytes%s%s: a power of two from %" PRIu64
-                  " to 0x%" PRIx64 " is accepted",
-                  device_name(&d->dev), desc->index, size, desc->size_prop ? " as set by " : "",
-                  desc->size_prop ? desc->size_prop : "", min, max);
-        return false;
+        return error_set(err, ERROR_USER,
+                         "%s: BAR %u cannot be 0x%" PRIx64
+                         " bytes%s%s: a power of two from %" PRIu64 " to 0x%" PRIx64 " is accepted",
+                         device_name(&d->dev), desc->index, size,
+                         desc->size_prop ? " as set by " : "",
+                         desc->size_prop ? desc->size_prop : "", min, max);
     }
     return true;
 }
@@ -262,10 +261,10 @@ static bool bar_init_rom(PCIDevice *d, GError **err)
         return false;
     }
     if (len == 0 || len > MAX_ROM) {
-        pci_error(err,
-                  "%s: romfile '%s' has %" G_GSIZE_FORMAT " bytes: 1 byte to %d MiB are accepted",
-                  device_name(&d->dev), d->romfile, len, MAX_ROM >> 20);
-        return false;
+        return error_set(err, ERROR_USER,
+                         "%s: romfile '%s' has %" G_GSIZE_FORMAT
+                         " bytes: 1 byte to %d MiB are accepted",
+                         device_name(&d->dev), d->romfile, len, MAX_ROM >> 20);
     }
     id = g_strdup_printf("%s/rom", d->dev.plan_id);
     block = machine_ram_new(d->dev.machine, id, bar_rom_size(len), err);

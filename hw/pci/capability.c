@@ -12,12 +12,13 @@
 
 #include "hw/pci/names.h"
 #include "hw/pci/pci_int.h"
+#include "util/error.h"
 
 enum {
-    ALIGN = 4,
-    MAX_ENTRIES = (PCI_CONFIG_SIZE - PCI_HEADER_SIZE) / ALIGN,
-    EXT_HEADER = 4,
-    MAX_EXT_ENTRIES = (PCIE_CONFIG_SIZE - PCI_EXT_CAP_BASE) / ALIGN,
+    CAP_ALIGN = 4,
+    CAP_MAX_ENTRIES = (PCI_CONFIG_SIZE - PCI_HEADER_SIZE) / CAP_ALIGN,
+    EXT_CAP_HEADER = 4,
+    EXT_CAP_MAX_ENTRIES = (PCIE_CONFIG_SIZE - PCI_EXT_CAP_BASE) / CAP_ALIGN,
 };
 
 /* --- space, for both lists --- */
@@ -48,7 +49,7 @@ static unsigned cap_find_space(const PCIConfig *c, unsigned first, unsigned end,
         if (run == size) {
             return offset;
         }
-        offset = (offset + run + ALIGN) & ~(ALIGN - 1u);
+        offset = (offset + run + CAP_ALIGN) & ~(CAP_ALIGN - 1u);
     }
     return 0;
 }
@@ -62,40 +63,40 @@ static void cap_release(PCIConfig *c, const PCICapEntry *e)
     memset(c->bytes + offset, 0, size);
 }
 
-/* Set an error that states why an entry cannot be at an offset; it names the overlapping entry.
- * Return false. */
-static bool cap_refuse(const PCIDevice *d, const char *name, unsigned offset, unsigned size,
-                       unsigned first, unsigned end, GError **err)
+/* Report why an entry cannot be at an offset; the message names an overlapping entry. Return false.
+ */
+static bool cap_place_error(const PCIDevice *d, const char *name, unsigned offset, unsigned size,
+                            unsigned first, unsigned end, GError **err)
 {
     const char *who = device_name(&d->dev);
 
-    if (offset % ALIGN) {
-        pci_error(err, "%s: the %s capability cannot be at 0x%x: entries start on a multiple of 4",
-                  who, name, offset);
-    } else if (offset < first || offset + size > end) {
-        pci_error(err,
-                  "%s: the %s capability cannot be at 0x%x: its %u bytes must lie in 0x%x to "
-                  "0x%x",
-                  who, name, offset, size, first, end - 1);
-    } else {
-        const PCICapEntry *holder = NULL;
+    const PCICapEntry *other = NULL;
 
-        for (unsigned i = 0; !holder; i++) {
-            holder = pci_config_entry_at(&d->config, offset + i);
-        }
-        pci_error(err,
-                  "%s: the %s capability cannot be at 0x%x: the %s capability holds 0x%x to "
-                  "0x%x",
-                  who, name, offset, pci_cap_name(holder->id, holder->extended), holder->offset,
-                  holder->offset + holder->size - 1);
+    if (offset % CAP_ALIGN) {
+        return error_set(err, ERROR_USER,
+                         "%s: the %s capability cannot be at 0x%x: a multiple of 4 is accepted",
+                         who, name, offset);
     }
-    return false;
+    if (offset < first || offset + size > end) {
+        return error_set(err, ERROR_USER,
+                         "%s: the %s capability cannot be at 0x%x: its %u bytes must lie in 0x%x "
+                         "to 0x%x",
+                         who, name, offset, size, first, end - 1);
+    }
+    for (unsigned i = 0; !other; i++) {
+        other = pci_config_entry_at(&d->config, offset + i);
+    }
+    return error_set(err, ERROR_USER,
+                     "%s: the %s capability cannot be at 0x%x: 0x%x to 0x%x is used by the %s "
+                     "capability",
+                     who, name, offset, other->offset, other->offset + other->size - 1,
+                     pci_cap_name(other->id, other->extended));
 }
 
 static int cap_check_range(const PCIConfig *c, unsigned offset, unsigned size, unsigned first,
                            unsigned end)
 {
-    if (offset < first || offset % ALIGN || offset + size > end) {
+    if (offset < first || offset % CAP_ALIGN || offset + size > end) {
         return -EINVAL;
     }
     return cap_is_free(c, offset, size) ? 0 : -EBUSY;
@@ -105,7 +106,7 @@ static int cap_check_range(const PCIConfig *c, unsigned offset, unsigned size, u
 
 static uint8_t cap_next_of(const PCIConfig *c, unsigned pointer_at)
 {
-    uint8_t next = c->bytes[pointer_at] & ~(ALIGN - 1);
+    uint8_t next = c->bytes[pointer_at] & ~(CAP_ALIGN - 1);
 
     return next >= PCI_HEADER_SIZE ? next : 0;
 }
@@ -119,10 +120,10 @@ static void cap_set_list_bit(PCIConfig *c)
     }
 }
 
-enum { ANY_ID = -1, ANY_PLACE = 0 };
+enum { CAP_ANY_ID = -1, CAP_ANY_PLACE = 0 };
 
-/* Find the first entry, from the pointer at `from` on, with an id and at an offset; ANY_ID and
- * ANY_PLACE match all. Return the offset of the byte that points to it, or 0. */
+/* Find the first entry, from the pointer at `from` on, with an id and at an offset; CAP_ANY_ID and
+ * CAP_ANY_PLACE match all. Return the offset of the byte that points to it, or 0. */
 static uint8_t cap_find_pointer(const PCIConfig *c, uint8_t from, int cap_id, unsigned place)
 {
     uint8_t pointer = from;
@@ -130,13 +131,14 @@ static uint8_t cap_find_pointer(const PCIConfig *c, uint8_t from, int cap_id, un
     if (!(c->bytes[PCI_STATUS] & PCI_STATUS_CAP_LIST)) {
         return 0;
     }
-    for (unsigned n = 0; n < MAX_ENTRIES; n++) {
+    for (unsigned n = 0; n < CAP_MAX_ENTRIES; n++) {
         uint8_t at = cap_next_of(c, pointer);
 
         if (!at) {
             return 0;
         }
-        if ((cap_id == ANY_ID || c->bytes[at] == cap_id) && (place == ANY_PLACE || at == place)) {
+        if ((cap_id == CAP_ANY_ID || c->bytes[at] == cap_id) &&
+            (place == CAP_ANY_PLACE || at == place)) {
             return pointer;
         }
         pointer = at + 1;
@@ -146,7 +148,7 @@ static uint8_t cap_find_pointer(const PCIConfig *c, uint8_t from, int cap_id, un
 
 uint8_t pci_find_capability(const PCIDevice *d, uint8_t cap_id)
 {
-    uint8_t pointer = cap_find_pointer(&d->config, PCI_CAPABILITY_LIST, cap_id, ANY_PLACE);
+    uint8_t pointer = cap_find_pointer(&d->config, PCI_CAPABILITY_LIST, cap_id, CAP_ANY_PLACE);
 
     return pointer ? cap_next_of(&d->config, pointer) : 0;
 }
@@ -158,7 +160,7 @@ uint8_t pci_find_next_capability(const PCIDevice *d, uint8_t after, uint8_t cap_
     if (after < PCI_HEADER_SIZE || after == UINT8_MAX) {
         return 0;
     }
-    pointer = cap_find_pointer(&d->config, after + 1, cap_id, ANY_PLACE);
+    pointer = cap_find_pointer(&d->config, after + 1, cap_id, CAP_ANY_PLACE);
     return pointer ? cap_next_of(&d->config, pointer) : 0;
 }
 
@@ -189,12 +191,12 @@ int pci_add_capability_at(PCIDevice *d, uint8_t cap_id, uint8_t offset, uint8_t 
     const char *name = pci_cap_name(cap_id, false);
 
     if (size < 2) {
-        pci_error(err, "%s: the %s capability needs at least 2 bytes, not %u", device_name(&d->dev),
-                  name, size);
+        error_set(err, ERROR_USER, "%s: the %s capability needs at least 2 bytes, not %u",
+                  device_name(&d->dev), name, size);
         return -EINVAL;
     }
     if (cap_check_range(&d->config, offset, size, PCI_HEADER_SIZE, PCI_CONFIG_SIZE) < 0) {
-        cap_refuse(d, name, offset, size, PCI_HEADER_SIZE, PCI_CONFIG_SIZE, err);
+        cap_place_error(d, name, offset, size, PCI_HEADER_SIZE, PCI_CONFIG_SIZE, err);
         return -EINVAL;
     }
     cap_link_at(&d->config, cap_id, offset, size);
@@ -211,7 +213,7 @@ static void cap_unlink_at(PCIConfig *c, uint8_t pointer, const PCICapEntry *e)
 int pci_del_capability(PCIDevice *d, uint8_t cap_id, uint8_t size)
 {
     PCIConfig *c = &d->config;
-    uint8_t pointer = cap_find_pointer(c, PCI_CAPABILITY_LIST, cap_id, ANY_PLACE);
+    uint8_t pointer = cap_find_pointer(c, PCI_CAPABILITY_LIST, cap_id, CAP_ANY_PLACE);
     const PCICapEntry *e;
     uint8_t offset;
 
@@ -261,19 +263,19 @@ static bool cap_has_extended(const PCIConfig *c)
 
 static uint32_t ext_cap_header(const PCIConfig *c, unsigned offset)
 {
-    return pci_config_get(c, offset, EXT_HEADER);
+    return pci_config_get(c, offset, EXT_CAP_HEADER);
 }
 
 static unsigned ext_cap_next(const PCIConfig *c, unsigned offset)
 {
-    unsigned next = ext_cap_header(c, offset) >> 20 & ~(ALIGN - 1u);
+    unsigned next = ext_cap_header(c, offset) >> 20 & ~(CAP_ALIGN - 1u);
 
     return next > PCI_EXT_CAP_BASE ? next : 0;
 }
 
 static void ext_cap_set_next(PCIConfig *c, unsigned offset, unsigned next)
 {
-    pci_config_set(c, offset, EXT_HEADER, (ext_cap_header(c, offset) & 0xfffff) | next << 20);
+    pci_config_set(c, offset, EXT_CAP_HEADER, (ext_cap_header(c, offset) & 0xfffff) | next << 20);
 }
 
 static uint16_t ext_cap_find_from(const PCIConfig *c, unsigned at, int cap_id, unsigned place,
@@ -284,9 +286,9 @@ static uint16_t ext_cap_find_from(const PCIConfig *c, unsigned at, int cap_id, u
     if (cap_id == 0) { /* the id of the null head, which is not a capability */
         return 0;
     }
-    for (unsigned n = 0; at && n < MAX_EXT_ENTRIES; n++) {
-        if ((cap_id == ANY_ID || (int)(ext_cap_header(c, at) & 0xffff) == cap_id) &&
-            (place == ANY_PLACE || at == place)) {
+    for (unsigned n = 0; at && n < EXT_CAP_MAX_ENTRIES; n++) {
+        if ((cap_id == CAP_ANY_ID || (int)(ext_cap_header(c, at) & 0xffff) == cap_id) &&
+            (place == CAP_ANY_PLACE || at == place)) {
             if (before) {
                 *before = prev;
             }
@@ -302,7 +304,7 @@ uint16_t pcie_find_ext_capability(const PCIDevice *d, uint16_t cap_id)
 {
     const PCIConfig *c = &d->config;
 
-    return cap_has_extended(c) ? ext_cap_find_from(c, PCI_EXT_CAP_BASE, cap_id, ANY_PLACE, NULL)
+    return cap_has_extended(c) ? ext_cap_find_from(c, PCI_EXT_CAP_BASE, cap_id, CAP_ANY_PLACE, NULL)
                                : 0;
 }
 
@@ -310,10 +312,11 @@ uint16_t pcie_find_next_ext_capability(const PCIDevice *d, uint16_t after, uint1
 {
     const PCIConfig *c = &d->config;
 
-    if (!cap_has_extended(c) || after < PCI_EXT_CAP_BASE || after > PCIE_CONFIG_SIZE - EXT_HEADER) {
+    if (!cap_has_extended(c) || after < PCI_EXT_CAP_BASE ||
+        after > PCIE_CONFIG_SIZE - EXT_CAP_HEADER) {
         return 0;
     }
-    return ext_cap_find_from(c, ext_cap_next(c, after), cap_id, ANY_PLACE, NULL);
+    return ext_cap_find_from(c, ext_cap_next(c, after), cap_id, CAP_ANY_PLACE, NULL);
 }
 
 static void ext_cap_link_at(PCIConfig *c, uint16_t cap_id, uint8_t version, unsigned offset,
@@ -322,7 +325,7 @@ static void ext_cap_link_at(PCIConfig *c, uint16_t cap_id, uint8_t version, unsi
     unsigned next = ext_cap_next(c, PCI_EXT_CAP_BASE);
 
     memset(c->bytes + offset, 0, size);
-    pci_config_set(c, offset, EXT_HEADER,
+    pci_config_set(c, offset, EXT_CAP_HEADER,
                    cap_id | (uint32_t)(version & 0xf) << 16 | (uint32_t)next << 20);
     if (offset != PCI_EXT_CAP_BASE) {
         ext_cap_set_next(c, PCI_EXT_CAP_BASE, offset);
@@ -335,7 +338,7 @@ int pcie_add_ext_capability(PCIDevice *d, uint16_t cap_id, uint8_t version, uint
 {
     unsigned offset = 0;
 
-    if (cap_has_extended(&d->config) && cap_id != 0 && size >= EXT_HEADER) {
+    if (cap_has_extended(&d->config) && cap_id != 0 && size >= EXT_CAP_HEADER) {
         offset = cap_find_space(&d->config, PCI_EXT_CAP_BASE, PCIE_CONFIG_SIZE, size);
     }
     if (!offset) {
@@ -351,19 +354,19 @@ int pcie_add_ext_capability_at(PCIDevice *d, uint16_t cap_id, uint8_t version, u
     const char *name = pci_cap_name(cap_id, true);
 
     if (!cap_has_extended(&d->config)) {
-        pci_error(err, "%s: the %s capability is an extended one and needs PCI Express",
+        error_set(err, ERROR_USER, "%s: the %s capability is an extended one and needs PCI Express",
                   device_name(&d->dev), name);
         return -EINVAL;
     }
-    if (cap_id == 0 || size < EXT_HEADER) {
-        pci_error(err,
+    if (cap_id == 0 || size < EXT_CAP_HEADER) {
+        error_set(err, ERROR_USER,
                   "%s: an extended capability needs an id and at least 4 bytes, not id 0x%x with "
                   "%u bytes",
                   device_name(&d->dev), cap_id, size);
         return -EINVAL;
     }
     if (cap_check_range(&d->config, offset, size, PCI_EXT_CAP_BASE, PCIE_CONFIG_SIZE) < 0) {
-        cap_refuse(d, name, offset, size, PCI_EXT_CAP_BASE, PCIE_CONFIG_SIZE, err);
+        cap_place_error(d, name, offset, size, PCI_EXT_CAP_BASE, PCIE_CONFIG_SIZE, err);
         return -EINVAL;
     }
     ext_cap_link_at(&d->config, cap_id, version, offset, size);
@@ -389,7 +392,7 @@ int pcie_del_ext_capability(PCIDevice *d, uint16_t cap_id, uint16_t size)
     const PCICapEntry *e;
 
     if (cap_has_extended(c)) {
-        offset = ext_cap_find_from(c, PCI_EXT_CAP_BASE, cap_id, ANY_PLACE, &before);
+        offset = ext_cap_find_from(c, PCI_EXT_CAP_BASE, cap_id, CAP_ANY_PLACE, &before);
     }
     if (!offset) {
         return 0;
@@ -407,7 +410,8 @@ int pcie_reserve_ext_capability(PCIDevice *d, uint16_t offset, uint16_t size)
     PCIConfig *c = &d->config;
     PCICapEntry e = { .offset = offset, .size = size, .extended = true };
 
-    if (!cap_has_extended(c) || size < EXT_HEADER || offset > PCIE_CONFIG_SIZE - EXT_HEADER) {
+    if (!cap_has_extended(c) || size < EXT_CAP_HEADER ||
+        offset > PCIE_CONFIG_SIZE - EXT_CAP_HEADER) {
         return -EINVAL;
     }
     e.id = ext_cap_header(c, offset) & 0xffff;
@@ -425,12 +429,12 @@ void pci_cap_delete_at(PCIDevice *d, uint16_t offset)
 
     g_assert(e && e->offset == offset);
     if (e->extended) {
-        if (ext_cap_find_from(c, PCI_EXT_CAP_BASE, ANY_ID, offset, &before)) {
+        if (ext_cap_find_from(c, PCI_EXT_CAP_BASE, CAP_ANY_ID, offset, &before)) {
             ext_cap_unlink(c, before, e);
         }
         return;
     }
-    pointer = cap_find_pointer(c, PCI_CAPABILITY_LIST, ANY_ID, offset);
+    pointer = cap_find_pointer(c, PCI_CAPABILITY_LIST, CAP_ANY_ID, offset);
     if (pointer) {
         cap_unlink_at(c, pointer, e);
     }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "hw/pci/names.h"
+#include "util/error.h"
 
 static const PCICapClass *const cap_classes[] = {
     &pci_pm_class,    &pci_msi_class,  &pci_msix_class,   &pci_vendor_class, &pci_express_class,
@@ -147,13 +148,13 @@ static bool caps_check_required(const PCIDevice *d, GError **err)
         const PCICapDesc *desc = &pci_type(d)->caps[row];
 
         if (d->cap_prop[row] == PLAN_CAP_OFF && caps_row_required(d, desc)) {
-            pci_error(err,
-                      "%s: %s cannot be off: %s requires the %s capability; on or an offset is "
-                      "accepted",
-                      device_name(&d->dev), caps_row_name(desc),
-                      desc->required ? d->dev.type->name : "a PCI Express function",
-                      pci_cap_name(desc->id, desc->extended));
-            return false;
+            return error_set(
+                err, ERROR_USER,
+                "%s: %s cannot be off: %s requires the %s capability; on or an offset is "
+                "accepted",
+                device_name(&d->dev), caps_row_name(desc),
+                desc->required ? d->dev.type->name : "a PCI Express function",
+                pci_cap_name(desc->id, desc->extended));
         }
     }
     return true;
@@ -172,11 +173,10 @@ static bool caps_row_wanted(const PCIDevice *d, unsigned row, bool *wanted, GErr
         /* On a conventional bus the capability is absent, like Express itself, unless the user
          * requested an offset. */
         if (caps_on_express_bus(d) || d->cap_prop[row] > desc->at) {
-            pci_error(err,
-                      "%s: %s needs PCI Express, which this function does not have here; "
-                      "%s=off is accepted",
-                      device_name(&d->dev), caps_row_name(desc), caps_row_name(desc));
-            return false;
+            return error_set(err, ERROR_USER,
+                             "%s: %s needs PCI Express, which this function does not have here; "
+                             "%s=off is accepted",
+                             device_name(&d->dev), caps_row_name(desc), caps_row_name(desc));
         }
     }
     if (*wanted && cls->wanted) {
@@ -195,7 +195,7 @@ static int caps_place(PCIDevice *d, const PCICapDesc *desc, unsigned length, uin
         return pcie_add_ext_capability_at(d, desc->id, cls->version, at, length, err);
     }
     if (at > UINT8_MAX) {
-        pci_error(err,
+        error_set(err, ERROR_USER,
                   "%s: the %s capability cannot be at 0x%x: its %u bytes must lie in 0x40 to "
                   "0xff",
                   device_name(&d->dev), pci_cap_name(desc->id, false), at, length);
@@ -207,8 +207,8 @@ static int caps_place(PCIDevice *d, const PCICapDesc *desc, unsigned length, uin
     pos = desc->extended ? pcie_add_ext_capability(d, desc->id, cls->version, length)
                          : pci_add_capability(d, desc->id, length);
     if (pos < 0) {
-        pci_error(err, "%s: no %u free bytes are left for the %s capability", device_name(&d->dev),
-                  length, pci_cap_name(desc->id, desc->extended));
+        error_set(err, ERROR_USER, "%s: no %u free bytes are left for the %s capability",
+                  device_name(&d->dev), length, pci_cap_name(desc->id, desc->extended));
     }
     return pos;
 }

@@ -4,6 +4,7 @@
  * bits. All of its state is in the configuration bytes.
  */
 #include "hw/pci/pci_int.h"
+#include "util/error.h"
 
 enum { MSI_MAX_MESSAGES = 32 };
 
@@ -223,10 +224,10 @@ static bool msi_setup(PCIDevice *d, unsigned row, uint16_t pos, GError **err)
     uint16_t flags = 0;
 
     if (n > MSI_MAX_MESSAGES || (n & (n - 1))) {
-        pci_error(err, "%s: %" PRIu64 " MSI messages%s%s: 1, 2, 4, 8, 16 or 32 are accepted",
-                  device_name(&d->dev), n, desc->count_prop ? " as set by " : "",
-                  desc->count_prop ? desc->count_prop : "");
-        return false;
+        return error_set(err, ERROR_USER,
+                         "%s: %" PRIu64 " MSI messages%s%s: 1, 2, 4, 8, 16 or 32 are accepted",
+                         device_name(&d->dev), n, desc->count_prop ? " as set by " : "",
+                         desc->count_prop ? desc->count_prop : "");
     }
     flags |= __builtin_ctz(n) << PCI_MSI_FLAGS_QMASK_SHIFT;
     flags |= is64 ? PCI_MSI_FLAGS_64BIT : 0;
@@ -256,9 +257,9 @@ static bool msi_check(const PCIDevice *d, unsigned row, const char *path, GError
     unsigned capable = flags >> PCI_MSI_FLAGS_QMASK_SHIFT & 7;
 
     if (enabled > capable) {
-        pci_error(err, "%s: MSI Message Control enables %u messages: at most %u are accepted", path,
-                  1u << enabled, 1u << capable);
-        return false;
+        return error_set(err, ERROR_GUEST,
+                         "%s: MSI Message Control enables %u messages: at most %u are accepted",
+                         path, 1u << enabled, 1u << capable);
     }
     return true;
 }

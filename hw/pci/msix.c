@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "hw/pci/pci_int.h"
+#include "util/error.h"
 #include "util/trace.h"
 
 typedef struct PCIMsix {
@@ -255,21 +256,20 @@ static bool msix_check_layout(const PCIDevice *d, const PCICapDesc *desc, const 
     uint64_t table_end, pba_end;
 
     if (l->n > MSIX_MAX_VECTORS) {
-        pci_error(err, "%s: %" PRIu64 " MSI-X vectors as set by %s: 0 to %d are accepted",
-                  device_name(&d->dev), l->n, prop, MSIX_MAX_VECTORS);
-        return false;
+        return error_set(err, ERROR_USER,
+                         "%s: %" PRIu64 " MSI-X vectors as set by %s: 0 to %d are accepted",
+                         device_name(&d->dev), l->n, prop, MSIX_MAX_VECTORS);
     }
     table_end = l->table + l->n * PCI_MSIX_ENTRY_SIZE;
     pba_end = l->pba + msix_pba_size(l->n);
     if (!bar || bar->io || table_end > bar->size || pba_end > bar->size ||
         (l->table < pba_end && l->pba < table_end) || l->table % 8 || l->pba % 8) {
-        pci_error(err,
-                  "%s: the MSI-X table of %" PRIu64 " vectors (0x%" PRIx64 " to 0x%" PRIx64
-                  ") and its pending bits (0x%" PRIx64 " to 0x%" PRIx64
-                  ") must not overlap and must lie in memory BAR %u of 0x%" PRIx64 " bytes",
-                  device_name(&d->dev), l->n, l->table, table_end - 1, l->pba, pba_end - 1, l->bar,
-                  bar ? bar->size : 0);
-        return false;
+        return error_set(err, ERROR_USER,
+                         "%s: the MSI-X table of %" PRIu64 " vectors (0x%" PRIx64 " to 0x%" PRIx64
+                         ") and its pending bits (0x%" PRIx64 " to 0x%" PRIx64
+                         ") must not overlap and must lie in memory BAR %u of 0x%" PRIx64 " bytes",
+                         device_name(&d->dev), l->n, l->table, table_end - 1, l->pba, pba_end - 1,
+                         l->bar, bar ? bar->size : 0);
     }
     return true;
 }
@@ -412,11 +412,11 @@ static bool msix_check_entry(const uint8_t *e, unsigned n, const char *path, GEr
 {
     for (unsigned at = 0; at < PCI_MSIX_ENTRY_SIZE; at++) {
         if (e[at] & ~msix_writable(at)) {
-            pci_error(err,
-                      "%s: MSI-X table entry %u has reserved bits 0x%02x set in byte %u: zero is "
-                      "accepted",
-                      path, n, e[at] & ~msix_writable(at), at);
-            return false;
+            return error_set(
+                err, ERROR_GUEST,
+                "%s: MSI-X table entry %u has reserved bits 0x%02x set in byte %u: zero is "
+                "accepted",
+                path, n, e[at] & ~msix_writable(at), at);
         }
     }
     return true;
@@ -429,8 +429,8 @@ static bool msix_parse(const PCIDevice *d, unsigned row, ByteReader *r, const ui
     const uint8_t *table = get_view(r, n * PCI_MSIX_ENTRY_SIZE + bits);
 
     if (!table) {
-        pci_error(err, "%s: the MSI-X table is cut short: %u vectors are expected", path, n);
-        return false;
+        return error_set(err, ERROR_GUEST,
+                         "%s: the MSI-X table is cut short: %u vectors are expected", path, n);
     }
     for (unsigned i = 0; i < n; i++) {
         if (!msix_check_entry(table + i * PCI_MSIX_ENTRY_SIZE, i, path, err)) {
@@ -438,9 +438,9 @@ static bool msix_parse(const PCIDevice *d, unsigned row, ByteReader *r, const ui
         }
     }
     if (n % 8 && table[n * PCI_MSIX_ENTRY_SIZE + bits - 1] >> n % 8) {
-        pci_error(err, "%s: MSI-X pending bits beyond vector %u are set: zero is accepted", path,
-                  n - 1);
-        return false;
+        return error_set(err, ERROR_GUEST,
+                         "%s: MSI-X pending bits beyond vector %u are set: zero is accepted", path,
+                         n - 1);
     }
     *state = table;
     return true;

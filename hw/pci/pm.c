@@ -7,6 +7,7 @@
  * (No_Soft_Reset).
  */
 #include "hw/pci/pci_int.h"
+#include "util/error.h"
 
 enum { PM_VERSION_3 = 3 };
 
@@ -45,11 +46,11 @@ static bool pm_check(const PCIDevice *d, unsigned row, const char *path, GError 
     unsigned state = pm_state(d, d->cap_pos[row]);
 
     if (state != 0 && state != PCI_D3hot) {
-        pci_error(err,
-                  "%s: Power Management Control/Status has power state D%u: D0 and D3hot are "
-                  "accepted",
-                  path, state);
-        return false;
+        return error_set(
+            err, ERROR_GUEST,
+            "%s: Power Management Control/Status has power state D%u: D0 and D3hot are "
+            "accepted",
+            path, state);
     }
     return true;
 }

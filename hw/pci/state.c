@@ -377,7 +377,7 @@ static bool record_parse_config(PCIRecord *r, ByteReader *in, GError **err)
     unsigned n;
 
     if (!record_read(r, in)) {
-        return pci_record_refuse(r, err);
+        return pci_record_report(r, err);
     }
     n = pci_record_walk(r, r->config, found);
     if (r->version < PCI_RECORD_PRESENT) {
@@ -389,7 +389,7 @@ static bool record_parse_config(PCIRecord *r, ByteReader *in, GError **err)
     pci_record_match(r, found, n);
     pci_record_compare(r, found, n);
     if (r->n_wrong) {
-        return pci_record_refuse(r, err);
+        return pci_record_report(r, err);
     }
     record_apply(r, found, n);
     return true;

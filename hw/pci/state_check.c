@@ -24,7 +24,7 @@ void pci_record_wrong(PCIRecord *r, const char *fmt, ...)
     va_end(ap);
 }
 
-bool pci_record_refuse(const PCIRecord *r, GError **err)
+bool pci_record_report(const PCIRecord *r, GError **err)
 {
     if (r->n_wrong > RECORD_MAX_REPORTED) {
         g_string_append_printf(r->wrong, "; and %u more", r->n_wrong - RECORD_MAX_REPORTED);

@@ -44,7 +44,7 @@ typedef struct PCIFound {
 /* Record a difference. All differences become one message. */
 void pci_record_wrong(PCIRecord *r, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
 /* Report the recorded differences as an ERROR_GUEST. Returns false. */
-bool pci_record_refuse(const PCIRecord *r, GError **err);
+bool pci_record_report(const PCIRecord *r, GError **err);
 
 /* Collect the entries of both capability lists in `config`, in list order, and return their number.
  * A malformed entry is recorded as a difference and ends its list. `found` has PCI_RECORD_ENTRIES

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "hw/pci/pci_int.h"
+#include "util/error.h"
 
 enum {
     VPD_TAG_IDENTIFIER = 0x82, /* large resources */
@@ -96,9 +97,10 @@ static bool vpd_check_text(const PCIDevice *d, const char *prop, const char *tex
     if (!text || (strlen(text) <= VPD_MAX_TEXT && vpd_printable(text))) {
         return true;
     }
-    pci_error(err, "%s: %s takes up to %d printable ASCII characters", device_name(&d->dev), prop,
-              VPD_MAX_TEXT);
-    return false;
+    return error_set(
+        err, ERROR_USER,
+        "%s: %s is too long or not printable: at most %d printable ASCII characters are accepted",
+        device_name(&d->dev), prop, VPD_MAX_TEXT);
 }
 
 /* --- the capability --- */

@@ -22,9 +22,6 @@
 #include "hw/pci/bridge.h"
 #include "hw/pci/regs.h"
 
-/* Set an error about a user's request or a stream. The message is one sentence. */
-#define pci_error(err, ...) g_set_error(err, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, __VA_ARGS__)
-
 typedef struct PCICapClass {
     uint16_t id;
     bool extended;

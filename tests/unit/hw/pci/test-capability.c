@@ -433,7 +433,7 @@ static void test_messages(void)
     device_init(&d, 256);
     g_assert_cmpint(pci_add_capability(&d, PCI_CAP_ID_MSIX, 12), ==, 0x40);
     expect(pci_add_capability_at(&d, PCI_CAP_ID_PM, 0x48, 8, &err), &err,
-           "the MSI-X capability holds 0x40 to 0x4b");
+           "0x40 to 0x4b is used by the MSI-X capability");
     expect(pci_add_capability_at(&d, PCI_CAP_ID_PM, 0x4e, 8, &err), &err, "multiple of 4");
     expect(pci_add_capability_at(&d, PCI_CAP_ID_PM, 0x3c, 8, &err), &err, "0x40 to 0xff");
     expect(pci_add_capability_at(&d, PCI_CAP_ID_PM, 0xfc, 8, &err), &err, "0x40 to 0xff");

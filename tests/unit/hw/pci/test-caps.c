@@ -67,7 +67,7 @@ static void test_places(void)
     g_assert_cmphex(d->cap_pos[0], ==, 0xc0);
     g_assert_cmphex(d->exp_pos, ==, 0x40);
     device_unplug(&d->dev);
-    refused(&f, &type, "pcie.0", "d", FN, "last=0x54", "Vendor Specific capability holds 0x50");
+    refused(&f, &type, "pcie.0", "d", FN, "last=0x54", "is used by the Vendor Specific capability");
     refused(&f, &type, "pcie.0", "d", FN, "last=0x1000", "0x40 to 0xff");
     refused(&f, &type, "pcie.0", "d", FN, "last=0x100", "0x40 to 0xff");
     refused(&f, &type, "pcie.0", "d", FN, "last=0x20", "0x40 to 0xff");

@@ -378,7 +378,7 @@ static void test_switched(void)
 
     fixture_init(&f);
     refused(&f, type("pcie-root-port"), "pcie.0", "rp", RP, "express=off", "cannot be off");
-    refused(&f, type("pcie-root-port"), "pcie.0", "rp", RP, "aer=0x104,acs=0x100", "holds");
+    refused(&f, type("pcie-root-port"), "pcie.0", "rp", RP, "aer=0x104,acs=0x100", "is used by");
     refused(&f, type("pcie-root-port"), "pcie.0", "rp", RP, "aer=0xf0", "0x100 to 0xfff");
     d = plug_function(&f, type("pcie-root-port"), "pcie.0", "rp", RP,
                       "aer=off,acs=0x200,express=0x80");

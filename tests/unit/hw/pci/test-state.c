@@ -424,7 +424,7 @@ static void test_foreign_offsets(void)
     config_write(&f, FN, pci_find_capability(d, PCI_CAP_ID_PM) + 4, 2, 3);
     g_assert_cmpuint(d->d_state, ==, 3);
     device_unplug(&d->dev);
-    refused(&f, &type, "pcie.0", "d", FN, "msix=0xe0,msi=0xd0", "holds 0xe0");
+    refused(&f, &type, "pcie.0", "d", FN, "msix=0xe0,msi=0xd0", "0xe0 to 0xeb is used");
     fixture_fini(&f);
 }
 

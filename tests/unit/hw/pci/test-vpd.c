@@ -84,7 +84,7 @@ static void test_refusals(void)
     Fixture f;
 
     fixture_init(&f);
-    refused(&f, &one_type, "pcie.0", "d", ONE_FN, too_long, "vpd-part takes up to 255");
+    refused(&f, &one_type, "pcie.0", "d", ONE_FN, too_long, "at most 255 printable");
     refused(&f, &one_type, "pcie.0", "d", ONE_FN, "vpd=on,vpd-serial=a\tb", "vpd-serial");
     refused(&f, &one_type, "pcie.0", "d", ONE_FN, "vpd=on,vpd-part=\xc3\xa9", "ASCII");
     plug_function(&f, &one_type, "pcie.0", "d", ONE_FN, fits);
