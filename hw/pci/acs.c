@@ -4,7 +4,7 @@
  * root complex, so the controls have no effect. They exist for software that checks them before it
  * assigns devices.
  */
-#include "hw/pci/pci_int.h"
+#include "internal.h"
 
 static const RegDesc acs_rows[] = {
     REG_ROW("Capability", PCI_ACS_CAP, 2, .identity = REG_ALL,

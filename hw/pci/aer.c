@@ -5,7 +5,7 @@
  */
 #include "hw/pci/aer.h"
 
-#include "hw/pci/pci_int.h"
+#include "internal.h"
 #include "hw/pci/port.h"
 
 enum {

@@ -4,7 +4,7 @@
  * number of the next function depends on the functions that are on the bus now. It is therefore
  * computed when it is read (pci_ari_refresh()), and is not compared on load.
  */
-#include "hw/pci/pci_int.h"
+#include "internal.h"
 
 static const RegDesc ari_rows[] = {
     REG_ROW("Capability", PCI_ARI_CAP, 2, .identity = 0x00ff,

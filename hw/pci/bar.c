@@ -7,7 +7,7 @@
  */
 #include <string.h>
 
-#include "hw/pci/pci_int.h"
+#include "internal.h"
 #include "util/error.h"
 #include "util/infile.h"
 #include "util/trace.h"

@@ -6,7 +6,7 @@
  * A window is a view of the secondary bus's container, mapped in the primary bus's container at the
  * same address. Reprogramming one register moves one region.
  */
-#include "hw/pci/pci_int.h"
+#include "internal.h"
 
 enum { BRIDGE_WINDOW_ORDER = 7 /* after the function's own BARs */ };
 

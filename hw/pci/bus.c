@@ -2,7 +2,7 @@
 /*
  * PCI buses: addresses, lookup, walks, paths and reset (contract in hw/pci/bus.h).
  */
-#include "hw/pci/pci_int.h"
+#include "internal.h"
 #include "util/error.h"
 #include "util/log.h"
 

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "hw/pci/names.h"
-#include "hw/pci/pci_int.h"
+#include "internal.h"
 #include "util/error.h"
 
 enum {

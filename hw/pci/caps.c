@@ -2,7 +2,7 @@
 /*
  * Capabilities of a function: allocation from the rows of its type, and dispatch to the classes.
  */
-#include "hw/pci/pci_int.h"
+#include "internal.h"
 
 #include <errno.h>
 #include <string.h>

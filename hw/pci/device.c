@@ -3,7 +3,7 @@
  * PCI functions: attaching one to a bus from the tables of its type, configuration accesses and
  * their effects, reset, and the catalogue entry of its type.
  */
-#include "hw/pci/pci_int.h"
+#include "internal.h"
 #include "util/error.h"
 #include "util/log.h"
 #include "util/trace.h"

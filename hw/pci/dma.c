@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "hw/pci/pci_int.h"
+#include "internal.h"
 #include "util/trace.h"
 
 static bool dma_master_enabled(const PCIDevice *d)

@@ -3,7 +3,7 @@
  * The Device Serial Number capability (PCIe 5.0 7.9.3). The number is the value of the U64 property
  * that serial_prop of the row names; 0 omits the capability.
  */
-#include "hw/pci/pci_int.h"
+#include "internal.h"
 
 static const RegDesc dsn_rows[] = {
     REG_ROW("Serial Number", PCI_DSN_SERIAL, 8, .identity = REG_ALL,

@@ -3,7 +3,7 @@
  * The PCI Express capability (PCIe 5.0 7.5.3) of every device/port type: one table of the features
  * of each type, the registers and their effects. Slots are in express_slot.c.
  */
-#include "hw/pci/pci_int.h"
+#include "internal.h"
 #include "hw/pci/port.h"
 
 enum { EXPRESS_BRIDGE_CONTROL_RW = 0x5f };

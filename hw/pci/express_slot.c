@@ -8,7 +8,7 @@
  */
 #include "hw/pci/port.h"
 
-#include "hw/pci/pci_int.h"
+#include "internal.h"
 #include "util/error.h"
 
 /* Debounce time between a removal and the button press for the next device. */

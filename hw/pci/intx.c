@@ -3,7 +3,7 @@
  * Interrupt pins: from the sources of a function to the four lines of the host
  * (PCI 2.2.6, 6.2.2, 6.2.3; swizzle: B 9.1).
  */
-#include "hw/pci/pci_int.h"
+#include "internal.h"
 
 static bool intx_messages_on(const PCIDevice *d)
 {

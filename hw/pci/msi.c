@@ -3,7 +3,7 @@
  * MSI (PCI 6.8.1): 32- or 64-bit address, 1 to 32 messages, optional per-vector mask and pending
  * bits. All of its state is in the configuration bytes.
  */
-#include "hw/pci/pci_int.h"
+#include "internal.h"
 #include "util/error.h"
 
 enum { MSI_MAX_MESSAGES = 32 };

@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include "hw/pci/pci_int.h"
+#include "internal.h"
 #include "util/error.h"
 #include "util/trace.h"
 

@@ -5,7 +5,7 @@
  */
 #include "hw/pci/names.h"
 
-#include "hw/pci/pci_int.h"
+#include "internal.h"
 
 /* Capabilities that this build does not have: a loaded or broken list can contain them. */
 static const struct {

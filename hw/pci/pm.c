@@ -6,7 +6,7 @@
  * neither DMA nor interrupts. The transition to D0 resets it, unless the type keeps its state
  * (No_Soft_Reset).
  */
-#include "hw/pci/pci_int.h"
+#include "internal.h"
 #include "util/error.h"
 
 enum { PM_VERSION_3 = 3 };

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #include "hw/pci/names.h"
-#include "hw/pci/pci_int.h"
+#include "internal.h"
 
 /* --- the instance --- */
 

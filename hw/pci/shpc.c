@@ -13,7 +13,7 @@
  */
 #include "hw/pci/shpc.h"
 
-#include "hw/pci/pci_int.h"
+#include "internal.h"
 #include "util/error.h"
 
 /* --- logical slots --- */

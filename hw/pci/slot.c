@@ -5,7 +5,7 @@
  */
 #include "hw/pci/slot.h"
 
-#include "hw/pci/pci_int.h"
+#include "internal.h"
 #include "machine-events.h"
 #include "util/error.h"
 #include "util/trace.h"

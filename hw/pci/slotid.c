@@ -4,7 +4,7 @@
  * property that chassis_prop names has the chassis number; 0, the chassis of the machine itself,
  * omits the capability.
  */
-#include "hw/pci/pci_int.h"
+#include "internal.h"
 
 static const RegDesc slotid_rows[] = {
     REG_ROW("Expansion Slot", PCI_SID_ESR, 1, .reset = PCI_SID_ESR_FIC, .identity = REG_ALL,

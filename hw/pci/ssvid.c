@@ -2,7 +2,7 @@
 /*
  * The Subsystem ID and Subsystem Vendor ID capability of bridges (PCI-to-PCI Bridge 1.2, 3.2.5.13).
  */
-#include "hw/pci/pci_int.h"
+#include "internal.h"
 
 static const RegDesc ssvid_rows[] = {
     REG_ROW("Subsystem Vendor ID", PCI_SSVID_VENDOR_ID, 2, .identity = REG_ALL,

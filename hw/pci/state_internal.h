@@ -6,7 +6,7 @@
 #ifndef HW_PCI_STATE_INTERNAL_H
 #define HW_PCI_STATE_INTERNAL_H
 
-#include "hw/pci/pci_int.h"
+#include "internal.h"
 
 enum {
     PCI_RECORD_CONFIG = 1, /* versions */

@@ -15,7 +15,7 @@
 #include "hw/core/clock.h"
 #include "hw/core/cpu.h"
 #include "hw/core/state.h"
-#include "hw/pci/pci_int.h"
+#include "hw/pci/internal.h"
 #include "migration/internal.h"
 #include "system/internal.h"
 #include "tests/lib/wait.h"

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "hw/core/cpu.h"
-#include "hw/pci/pci_int.h"
+#include "hw/pci/internal.h"
 
 #define ECAM     0x30000000ull
 #define PIO      0x03000000ull

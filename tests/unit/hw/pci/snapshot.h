@@ -7,7 +7,7 @@
 #ifndef TESTS_HW_PCI_SNAPSHOT_H
 #define TESTS_HW_PCI_SNAPSHOT_H
 
-#include "hw/pci/pci_int.h"
+#include "hw/pci/internal.h"
 
 static inline void snapshot_config(const PCIConfig *c, GByteArray *out)
 {

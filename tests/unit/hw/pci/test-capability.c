@@ -10,7 +10,7 @@
 
 #include "../core/fake-types.h"
 
-#include "hw/pci/pci_int.h"
+#include "hw/pci/internal.h"
 
 enum { MAX = 512 };
 

@@ -16,8 +16,8 @@
  *
  * Every function requires the machine lock.
  */
-#ifndef HW_PCI_PCI_INT_H
-#define HW_PCI_PCI_INT_H
+#ifndef HW_PCI_INTERNAL_H
+#define HW_PCI_INTERNAL_H
 
 #include "hw/pci/bridge.h"
 #include "hw/pci/regs.h"
