@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "migration/internal.h"
+#include "util/error.h"
 
 /* Reads of one call. A target that sends pieces of a list without end, which may be empty, does not
  * block the main loop. The channel remains readable, so the caller is called again. */
@@ -39,7 +40,7 @@ static int answers_fill(Answers *a, Channel *ch, GError **err)
         return 1;
     }
     if (eof) {
-        g_set_error(err, MIGRATION_ERROR, 0, "the target closed the channel");
+        error_set(err, ERROR_HOST, "the target closed the channel");
         return -1;
     }
     return n < 0 ? -1 : 0;
@@ -52,7 +53,7 @@ static int answers_parse_deficits(Answers *a, Answer *out, GError **err)
     if (!json_object_is_type(out->deficits, json_type_array)) {
         json_object_put(out->deficits);
         out->deficits = NULL;
-        g_set_error(err, MIGRATION_ERROR, 0, "the target's list of deficits is malformed");
+        error_set(err, ERROR_GUEST, "the target's list of deficits is malformed");
         return -1;
     }
     return 1;
@@ -61,8 +62,8 @@ static int answers_parse_deficits(Answers *a, Answer *out, GError **err)
 static int answers_take_piece(Answers *a, Answer *out, GError **err)
 {
     if (a->deficits->len + out->len > MAX_DEFICIT_TEXT) {
-        g_set_error(err, MIGRATION_ERROR, 0,
-                    "the target's list of deficits is longer than %u bytes", MAX_DEFICIT_TEXT);
+        error_set(err, ERROR_GUEST, "the target's list of deficits is longer than %u bytes",
+                  MAX_DEFICIT_TEXT);
         return -1;
     }
     g_string_append_len(a->deficits, (const char *)out->data, out->len);

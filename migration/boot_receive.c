@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "migration/boot_internal.h"
+#include "util/error.h"
 #include "util/sha256.h"
 
 struct BootReceive {
@@ -73,19 +74,6 @@ unsigned boot_receive_needed(const BootReceive *r)
     return r->needed;
 }
 
-static bool boot_receive_refuse(GError **err, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
-static bool boot_receive_refuse(GError **err, const char *fmt, ...)
-{
-    g_autofree char *what = NULL;
-    va_list ap;
-
-    va_start(ap, fmt);
-    what = g_strdup_vprintf(fmt, ap);
-    va_end(ap);
-    g_set_error(err, MIGRATION_ERROR, 0, "section " BOOT_SECTION ": %s", what);
-    return false;
-}
-
 static bool boot_receive_write(const BootImage *image, const uint8_t *data, size_t len, uint64_t at)
 {
     while (len) {
@@ -108,11 +96,11 @@ static bool boot_receive_check_digest(BootReceive *r, BootRole role, GError **er
     const char *sum = sha256_text(r->sum[role]);
 
     if (strcmp(sum, wanted->sha256) != 0) {
-        return boot_receive_refuse(
-            err,
-            "the %s has the SHA-256 %s, and the description states %s: its file was "
-            "changed while the guest ran, or the stream is damaged",
-            boot_role_text(role), sum, wanted->sha256);
+        return error_set(err, ERROR_GUEST,
+                         "section " BOOT_SECTION
+                         ": the %s has the SHA-256 %s, and the description states %s: its file was "
+                         "changed while the guest ran, or the stream is damaged",
+                         boot_role_text(role), sum, wanted->sha256);
     }
     g_strlcpy(image->sha256, sum, sizeof(image->sha256));
     return true;
@@ -130,21 +118,25 @@ bool boot_receive_piece(BootReceive *r, const StreamSection *s, const uint8_t *d
     at = get_be64(&b);
     left = reader_left(&b);
     if (s->version != BOOT_SECTION_VERSION || !reader_ok(&b) || left == 0) {
-        return boot_receive_refuse(err, "version %u with a record of %zu bytes is not understood",
-                                   s->version, len);
+        return error_set(err, ERROR_GUEST,
+                         "section " BOOT_SECTION
+                         ": version %u with a record of %zu bytes is not understood",
+                         s->version, len);
     }
     if (role >= BOOT_ROLES || !(r->needed >> role & 1)) {
-        return boot_receive_refuse(err, "an image of role %u was not asked for", role);
+        return error_set(err, ERROR_GUEST,
+                         "section " BOOT_SECTION ": an image of role %u was not asked for", role);
     }
     if (at != r->came[role] || left > r->images->image[role].size - at) {
-        return boot_receive_refuse(err,
-                                   "a piece of %" G_GUINT64_FORMAT " bytes at %" G_GUINT64_FORMAT
-                                   " of the %s is not the next one",
-                                   left, at, boot_role_text(role));
+        return error_set(err, ERROR_GUEST,
+                         "section " BOOT_SECTION ": a piece of %" G_GUINT64_FORMAT
+                         " bytes at %" G_GUINT64_FORMAT " of the %s is not the next one",
+                         left, at, boot_role_text(role));
     }
     if (!boot_receive_write(&r->images->image[role], data + 9, left, at)) {
-        return boot_receive_refuse(err, "the host has no memory for the %s: %s",
-                                   boot_role_text(role), g_strerror(errno));
+        return error_set(err, ERROR_HOST,
+                         "section " BOOT_SECTION ": the host has no memory for the %s: %s",
+                         boot_role_text(role), g_strerror(errno));
     }
     sha256_add(r->sum[role], data + 9, left);
     r->came[role] += left;
@@ -170,10 +162,10 @@ BootImages *boot_receive_finish(BootReceive *r, GError **err)
             continue;
         }
         if (r->came[role] < r->images->image[role].size) {
-            boot_receive_refuse(err,
-                                "the stream has %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
-                                " bytes of the %s",
-                                r->came[role], r->images->image[role].size, boot_role_text(role));
+            error_set(err, ERROR_GUEST,
+                      "section " BOOT_SECTION ": the stream has %" G_GUINT64_FORMAT
+                      " of %" G_GUINT64_FORMAT " bytes of the %s",
+                      r->came[role], r->images->image[role].size, boot_role_text(role));
             return NULL;
         }
         if (!boot_receive_prefer_own(r, role, err)) {

@@ -18,6 +18,7 @@
 #include "migration/channel_address_internal.h"
 #include "migration/stream.h"
 #include "util/connector.h"
+#include "util/error.h"
 #include "util/listener.h"
 #include "util/outfile.h"
 
@@ -44,13 +45,6 @@ struct ChannelServer {
     ChannelAcceptFn *fn;
     void *opaque;
 };
-
-static bool channel_fail(GError **err, const char *uri, const char *what, int e)
-{
-    g_set_error(err, MIGRATION_ERROR, 0, "migration channel %s: %s%s%s", uri, what, e ? ": " : "",
-                e ? g_strerror(e) : "");
-    return false;
-}
 
 /* Send short messages without delay, because the peer waits for answers, and detect a host that
  * disappeared within half a minute. Sockets of other types reject these options; the
@@ -167,8 +161,10 @@ static Channel *channel_open_fd(const char *uri, bool out, const ChannelFds *fds
         fd = number;
     }
     if (fd < 0 || fcntl(fd, F_GETFD) < 0) {
-        channel_fail(err, uri, "there is no such descriptor: a name given with getfd, or a number",
-                     0);
+        error_set(err, ERROR_USER,
+                  "migration channel %s: there is no such descriptor: a name given with getfd, or "
+                  "a number",
+                  uri);
         return NULL;
     }
     fcntl(fd, F_SETFD, FD_CLOEXEC);
@@ -185,7 +181,7 @@ static Channel *channel_open_exec(const char *uri, bool out, GError **err)
 
     if (!g_spawn_async_with_pipes(NULL, argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &pid,
                                   out ? &fd : NULL, out ? NULL : &fd, NULL, &why)) {
-        channel_fail(err, uri, why->message, 0);
+        error_set(err, ERROR_HOST, "migration channel %s: %s", uri, why->message);
         return NULL;
     }
     fcntl(fd, F_SETFD, FD_CLOEXEC);
@@ -199,10 +195,9 @@ static Channel *channel_open_fdset(const char *uri, bool out, const ChannelFds *
     int fd = fds && fds->take ? fds->take(fds->opaque, uri + strlen("file:"), out) : -1;
 
     if (fd < 0) {
-        channel_fail(err, uri,
-                     out ? "that set has no descriptor to write to: add-fd makes sets"
-                         : "that set has no descriptor to read from: add-fd makes sets",
-                     0);
+        error_set(err, ERROR_USER,
+                  "migration channel %s: that set has no descriptor to %s: add-fd makes sets", uri,
+                  out ? "write to" : "read from");
         return NULL;
     }
     return channel_new(uri, fd);
@@ -219,7 +214,7 @@ static Channel *channel_open_file(const char *uri, bool out, GError **err)
     if (out) {
         file = out_file_begin(path, 0600, &why);
         if (!file) {
-            channel_fail(err, uri, why->message, 0);
+            error_set(err, ERROR_HOST, "migration channel %s: %s", uri, why->message);
             return NULL;
         }
         c = channel_new(uri, out_file_fd(file));
@@ -228,7 +223,7 @@ static Channel *channel_open_file(const char *uri, bool out, GError **err)
     }
     fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* do not wait for the writer of a FIFO */
     if (fd < 0) {
-        channel_fail(err, uri, "the file cannot be opened", errno);
+        error_set_errno(err, errno, "migration channel %s: the file cannot be opened", uri);
         return NULL;
     }
     return channel_new(uri, fd);
@@ -248,11 +243,11 @@ bool channel_check_uri(const char *uri, GError **err)
             return true;
         }
     }
-    g_set_error(err, MIGRATION_ERROR, 0,
-                "migration URI '%s': tcp:HOST:PORT, unix:PATH, fd:NAME-OR-NUMBER, exec:COMMAND and "
-                "file:PATH are accepted",
-                uri);
-    return false;
+    return error_set(
+        err, ERROR_USER,
+        "migration URI '%s': tcp:HOST:PORT, unix:PATH, fd:NAME-OR-NUMBER, exec:COMMAND and "
+        "file:PATH are accepted",
+        uri);
 }
 
 static Channel *channel_open_one_way(const char *uri, bool out, const ChannelFds *fds, GError **err)
@@ -365,9 +360,8 @@ int channel_connected(Channel *c, GError **err)
         channel_poll_connector(c);
     }
     if (c->why) {
-        g_autofree char *what = g_strdup_printf("it cannot be connected: %s", c->why->message);
-
-        channel_fail(err, c->uri, what, 0);
+        error_set(err, ERROR_HOST, "migration channel %s: it cannot be connected: %s", c->uri,
+                  c->why->message);
         return -1;
     }
     return c->connector ? 0 : 1;
@@ -387,7 +381,7 @@ ssize_t channel_write(Channel *c, const void *buf, size_t len, GError **err)
     if (n >= 0 || channel_try_later(errno)) {
         return MAX(n, 0);
     }
-    channel_fail(err, c->uri, "writing failed", errno);
+    error_set_errno(err, errno, "migration channel %s: writing failed", c->uri);
     return -1;
 }
 
@@ -399,7 +393,7 @@ ssize_t channel_read(Channel *c, void *buf, size_t len, bool *eof, GError **err)
     if (n >= 0 || channel_try_later(errno)) {
         return MAX(n, 0);
     }
-    channel_fail(err, c->uri, "reading failed", errno);
+    error_set_errno(err, errno, "migration channel %s: reading failed", c->uri);
     return -1;
 }
 
@@ -411,7 +405,7 @@ static int channel_finish_file(Channel *c, GError **err)
 
     c->fd = -1;
     if (!out_file_commit(g_steal_pointer(&c->file), true, &why)) {
-        channel_fail(err, c->uri, why->message, 0);
+        error_set(err, ERROR_HOST, "migration channel %s: %s", c->uri, why->message);
         return -1;
     }
     return 1;
@@ -432,8 +426,8 @@ static int channel_finish_exec(Channel *c, GError **err)
     }
     c->pid = 0;
     if (got < 0 || !WIFEXITED(status) || WEXITSTATUS(status)) {
-        g_set_error(err, MIGRATION_ERROR, 0, "migration channel %s: the command failed (status %d)",
-                    c->uri, got < 0 ? -1 : status);
+        error_set(err, ERROR_HOST, "migration channel %s: the command failed (status %d)", c->uri,
+                  got < 0 ? -1 : status);
         return -1;
     }
     return 1;
@@ -449,7 +443,8 @@ int channel_finish(Channel *c, GError **err)
         return channel_finish_exec(c, err);
     }
     if (!c->socket && channel_is_file(c) && fsync(c->fd) < 0) {
-        channel_fail(err, c->uri, "the file cannot be written to the disk", errno);
+        error_set_errno(err, errno, "migration channel %s: the file cannot be written to the disk",
+                        c->uri);
         return -1;
     }
     return 1;
@@ -495,7 +490,7 @@ ChannelServer *channel_serve(const char *uri, ChannelAcceptFn *fn, void *opaque,
     }
     fd = socket(a.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0 || !channel_listen(fd, &a)) {
-        channel_fail(err, uri, "it cannot be listened on", errno);
+        error_set_errno(err, errno, "migration channel %s: it cannot be listened on", uri);
         if (fd >= 0) {
             close(fd);
         }

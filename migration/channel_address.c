@@ -10,6 +10,7 @@
 
 #include "migration/stream.h"
 #include "util/connector.h"
+#include "util/error.h"
 
 static bool channel_address_parse_unix(const char *uri, ChannelAddress *a, GError **err)
 {
@@ -17,10 +18,9 @@ static bool channel_address_parse_unix(const char *uri, ChannelAddress *a, GErro
     size_t len = strlen(path);
 
     if (len == 0 || len >= sizeof(a->un.sun_path)) {
-        g_set_error(err, MIGRATION_ERROR, 0,
-                    "migration URI '%s': the path has %zu bytes, 1 to %zu are accepted", uri, len,
-                    sizeof(a->un.sun_path) - 1);
-        return false;
+        return error_set(err, ERROR_USER,
+                         "migration URI '%s': the path has %zu bytes, 1 to %zu are accepted", uri,
+                         len, sizeof(a->un.sun_path) - 1);
     }
     a->un.sun_family = AF_UNIX;
     memcpy(a->un.sun_path, path, len + 1);
@@ -61,9 +61,9 @@ bool channel_address_split(const char *uri, bool listening, char **host, char **
         !g_ascii_string_to_unsigned(*port, 10, listening ? 0 : 1, 65535, &number, NULL)) {
         g_clear_pointer(host, g_free);
         g_clear_pointer(port, g_free);
-        g_set_error(err, MIGRATION_ERROR, 0,
-                    "migration URI '%s': tcp:HOST:PORT with a port up to 65535 is accepted", uri);
-        return false;
+        return error_set(err, ERROR_USER,
+                         "migration URI '%s': tcp:HOST:PORT with a port up to 65535 is accepted",
+                         uri);
     }
     return true;
 }
@@ -81,9 +81,8 @@ static bool channel_address_parse_tcp(const char *uri, bool listening, ChannelAd
     hints.ai_flags = AI_NUMERICSERV | (listening ? AI_PASSIVE : 0);
     e = resolve_wait(host, port, &hints, &list);
     if (e) {
-        g_set_error(err, MIGRATION_ERROR, 0, "migration URI '%s': no address for host '%s': %s",
-                    uri, host, gai_strerror(e));
-        return false;
+        return error_set(err, ERROR_HOST, "migration URI '%s': no address for host '%s': %s", uri,
+                         host, gai_strerror(e));
     }
     memcpy(&a->storage, list->ai_addr, list->ai_addrlen);
     a->len = list->ai_addrlen;

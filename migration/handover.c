@@ -11,21 +11,13 @@
 #include <unistd.h>
 
 #include "migration/stream.h"
+#include "util/error.h"
 
 static const char *const handover_steps[] = { "offered", "given", "source", "target" };
 
 static char *handover_path(const char *folder, const char *token, const char *step)
 {
     return g_strdup_printf("%s/%s.%s", folder, token, step);
-}
-
-static bool handover_fail(GError **err, const char *folder, const char *what)
-{
-    int e = errno;
-
-    g_set_error(err, MIGRATION_ERROR, 0, "hand-over folder '%s': %s: %s", folder, what,
-                g_strerror(e));
-    return false;
 }
 
 static bool handover_sync(const char *folder)
@@ -72,11 +64,14 @@ bool handover_offer(const char *folder, char token[HANDOVER_TOKEN + 1], GError *
     path = handover_path(folder, token, "offered");
     fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0) {
-        return handover_fail(err, folder, "no record can be made there");
+        return error_set_errno(err, errno, "hand-over folder '%s': no record can be made there",
+                               folder);
     }
     close(fd);
     return handover_sync(folder) ||
-           handover_fail(err, folder, "the record cannot be written to the disk");
+           error_set_errno(err, errno,
+                           "hand-over folder '%s': the record cannot be written to the disk",
+                           folder);
 }
 
 bool handover_is_offered(const char *folder, const char *token)
@@ -88,7 +83,7 @@ bool handover_give(const char *folder, const char *token, GError **err)
 {
     errno = handover_move(folder, token, "offered", "given");
     if (errno) {
-        handover_fail(err, folder, "the record cannot be changed");
+        error_set_errno(err, errno, "hand-over folder '%s': the record cannot be changed", folder);
         handover_move(folder, token, "given", "offered");
         return false;
     }
@@ -110,8 +105,7 @@ HandoverClaim handover_claim(const char *folder, const char *token, bool target,
     if (e == ENOENT && handover_exists(folder, token, other)) {
         return HANDOVER_THEIRS;
     }
-    errno = e;
-    handover_fail(err, folder, "the record cannot be changed");
+    error_set_errno(err, e, "hand-over folder '%s': the record cannot be changed", folder);
     handover_move(folder, token, own, "given"); /* undo a rename that could not be synchronized */
     return HANDOVER_UNKNOWN;
 }

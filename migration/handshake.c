@@ -7,6 +7,7 @@
 
 #include "migration/internal.h"
 #include "plan/json.h"
+#include "util/error.h"
 
 #define MAX_DESCRIPTION (16u << 20)
 #define MAX_DEPTH       32
@@ -83,19 +84,6 @@ char *handshake_text(Migration *mig)
 
 /* --- reading --- */
 
-static bool handshake_refuse(GError **err, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
-static bool handshake_refuse(GError **err, const char *fmt, ...)
-{
-    g_autofree char *what = NULL;
-    va_list ap;
-
-    va_start(ap, fmt);
-    what = g_strdup_vprintf(fmt, ap);
-    va_end(ap);
-    g_set_error(err, MIGRATION_ERROR, 0, "section " HWDESC_SECTION ": %s", what);
-    return false;
-}
-
 static struct json_object *handshake_parse_json(const uint8_t *data, size_t len, GError **err)
 {
     static const PlanJsonLimits limits = { MAX_DESCRIPTION, MAX_VALUES, MAX_DEPTH };
@@ -104,7 +92,7 @@ static struct json_object *handshake_parse_json(const uint8_t *data, size_t len,
 
     if (o && !json_object_is_type(o, json_type_object)) {
         json_object_put(o);
-        handshake_refuse(err, "it is not a JSON object");
+        error_set(err, ERROR_GUEST, "section " HWDESC_SECTION ": it is not a JSON object");
         return NULL;
     }
     return o;
@@ -117,20 +105,25 @@ static bool handshake_check_keys(struct json_object *o, GError **err)
 
     if (!json_object_is_type(profile, json_type_string) ||
         strcmp(json_object_get_string(profile), PROFILE)) {
-        return handshake_refuse(err,
-                                "the stream's profile is '%.60s', this build reads '" PROFILE "'",
-                                profile ? json_object_get_string(profile) : "");
+        return error_set(err, ERROR_GUEST,
+                         "section " HWDESC_SECTION
+                         ": the stream's profile is '%.60s', this build reads '" PROFILE "'",
+                         profile ? json_object_get_string(profile) : "");
     }
     if (!json_object_is_type(desc, json_type_object) || json_object_object_length(o) != 3 ||
         !json_object_is_type(json_object_object_get(o, "parts"), json_type_array)) {
-        return handshake_refuse(err, "it is not made of a profile, a description and parts");
+        return error_set(err, ERROR_GUEST,
+                         "section " HWDESC_SECTION
+                         ": it is not made of a profile, a description and parts");
     }
     if (json_object_array_length(json_object_object_get(o, "parts")) > MAX_PARTS) {
-        return handshake_refuse(err, "it has more than %d parts", MAX_PARTS);
+        return error_set(err, ERROR_GUEST, "section " HWDESC_SECTION ": it has more than %d parts",
+                         MAX_PARTS);
     }
     if (json_object_object_get_ex(desc, "host", NULL)) {
-        return handshake_refuse(err,
-                                "it names parts of the source's host, which a stream must not");
+        return error_set(err, ERROR_GUEST,
+                         "section " HWDESC_SECTION
+                         ": it names parts of the source's host, which a stream must not");
     }
     return true;
 }
@@ -143,7 +136,9 @@ static bool check_boot(const PlanMachine *plan, GError **err)
         const PlanBootImage *b = plan->boot->pdata[i];
 
         if (!b->size || !b->sha256) {
-            return handshake_refuse(err, "the %s has no size or no SHA-256", b->role);
+            return error_set(err, ERROR_GUEST,
+                             "section " HWDESC_SECTION ": the %s has no size or no SHA-256",
+                             b->role);
         }
     }
     return true;

@@ -10,6 +10,7 @@
 
 #include "hw/core/clock.h"
 #include "migration/internal.h"
+#include "util/error.h"
 
 #define CHUNK (1u << 20) /* bytes read in one turn */
 
@@ -78,8 +79,7 @@ static bool incoming_answer(Incoming *in, uint16_t type, const void *data, size_
     stream_put_answer(&w, type, data, len);
     n = channel_write(in->ch, out->data, out->len, err);
     if (n >= 0 && (size_t)n < out->len) {
-        g_set_error(err, MIGRATION_ERROR, 0, "the source does not read the answers");
-        return false;
+        return error_set(err, ERROR_HOST, "the source does not read the answers");
     }
     return n >= 0;
 }
@@ -120,7 +120,8 @@ static void incoming_fail(Incoming *in, GError *err)
 void incoming_cancel(Incoming *in)
 {
     if (in) {
-        incoming_fail(in, g_error_new_literal(MIGRATION_ERROR, 0, "the load was cancelled"));
+        incoming_fail(in,
+                      g_error_new_literal(BACKPLANE_ERROR, ERROR_USER, "the load was cancelled"));
     }
 }
 
@@ -148,7 +149,7 @@ static bool incoming_take_record(Incoming *in, GError **err)
         claim = handover_claim(in->mig->handover, token, true, err);
     }
     if (claim == HANDOVER_THEIRS) {
-        g_set_error(err, MIGRATION_ERROR, 0, "the source took the guest back");
+        error_set(err, ERROR_HOST, "the source took the guest back");
     }
     return claim == HANDOVER_MINE;
 }
@@ -175,12 +176,6 @@ static bool incoming_run_guest(Incoming *in, GError **err)
 
 /* --- elements of the stream --- */
 
-static bool incoming_refuse(GError **err, const char *what)
-{
-    g_set_error_literal(err, MIGRATION_ERROR, 0, what);
-    return false;
-}
-
 static void incoming_set_timer(Incoming *in, unsigned seconds, GSourceFunc fn)
 {
     if (in->timer) {
@@ -198,10 +193,10 @@ static gboolean incoming_no_description(gpointer opaque)
     in->timer = 0;
     incoming_fail(in,
                   in->machine_type
-                      ? g_error_new(MIGRATION_ERROR, 0,
+                      ? g_error_new(BACKPLANE_ERROR, ERROR_HOST,
                                     "the source did not describe its machine within %d seconds",
                                     DESCRIPTION_SECONDS)
-                      : g_error_new(MIGRATION_ERROR, 0,
+                      : g_error_new(BACKPLANE_ERROR, ERROR_HOST,
                                     "no migration stream began on the connection within %d seconds",
                                     HEADER_SECONDS));
     return G_SOURCE_REMOVE;
@@ -222,7 +217,7 @@ static bool incoming_refuse_deficits(Incoming *in, GError **err)
 {
     g_autofree char *text = handshake_sentence(in->deficits);
 
-    return incoming_refuse(err, text);
+    return error_set(err, ERROR_GUEST, "%s", text);
 }
 
 static bool incoming_build(Incoming *in, GError **err)
@@ -255,10 +250,9 @@ static bool incoming_description(Incoming *in, const StreamSection *s, const uin
     MigrationOffer offer = { 0 };
 
     if (strcmp(s->name, HWDESC_SECTION) || s->instance || s->version != HWDESC_VERSION) {
-        g_set_error(err, MIGRATION_ERROR, 0,
-                    "the first section is %s %u version %u, not " HWDESC_SECTION " version %d",
-                    s->name, s->instance, s->version, HWDESC_VERSION);
-        return false;
+        return error_set(err, ERROR_GUEST,
+                         "the first section is %s %u version %u, not " HWDESC_SECTION " version %d",
+                         s->name, s->instance, s->version, HWDESC_VERSION);
     }
     in->wanted = handshake_parse(data, len, in->mig->hooks.catalog, &in->parts, err);
     if (!in->wanted) {
@@ -269,8 +263,8 @@ static bool incoming_description(Incoming *in, const StreamSection *s, const uin
     in->deficits = handshake_judge(in->wanted, in->parts, &offer, in->mig->hooks.catalog);
     in->state = IN_JUDGED;
     if (g_strcmp0(in->machine_type, in->wanted->type)) {
-        return incoming_refuse(err,
-                               "the configuration and the description name different machines");
+        return error_set(err, ERROR_GUEST,
+                         "the configuration and the description name different machines");
     }
     if (channel_two_way(in->ch)) {
         return true;
@@ -314,8 +308,7 @@ static bool incoming_full(void *opaque, const StreamSection *s, const uint8_t *d
     }
 
     if (in->state != IN_HEAD && in->state != IN_LOADING) {
-        g_set_error(err, MIGRATION_ERROR, 0, "section %s does not belong here", s->name);
-        return false;
+        return error_set(err, ERROR_GUEST, "section %s does not belong here", s->name);
     }
     digest_section(in->digest, s, data, len); /* not reached after the digest was sent */
     return in->state == IN_HEAD ? incoming_description(in, s, data, len, err)
@@ -328,8 +321,7 @@ static bool incoming_items(void *opaque, const StreamSection *s, ByteReader *r, 
     Incoming *in = opaque;
 
     if (in->state != IN_LOADING) {
-        g_set_error(err, MIGRATION_ERROR, 0, "section %s does not belong here", s->name);
-        return false;
+        return error_set(err, ERROR_GUEST, "section %s does not belong here", s->name);
     }
     return incoming_take_boot(in, err) && ram_receive_items(in->ram, s, r, done, err);
 }
@@ -337,7 +329,7 @@ static bool incoming_items(void *opaque, const StreamSection *s, ByteReader *r, 
 static bool incoming_complete(Incoming *in, GError **err)
 {
     if (in->state != IN_LOADING) {
-        return incoming_refuse(err, "the stream ends where no machine is being loaded");
+        return error_set(err, ERROR_GUEST, "the stream ends where no machine is being loaded");
     }
     if (!ram_receive_finish(in->ram, err) || !loadvm_finish(in->load, err)) {
         return false;
@@ -365,7 +357,7 @@ static bool incoming_check(Incoming *in, const uint8_t *data, size_t len, GError
     uint8_t needed;
 
     if (in->state != IN_JUDGED || len != 1 || data[0] > 1) {
-        return incoming_refuse(err, "a check was asked for in the wrong place");
+        return error_set(err, ERROR_GUEST, "a check was asked for in the wrong place");
     }
     in->check_over = data[0];
     if (json_object_array_length(in->deficits)) {
@@ -386,7 +378,7 @@ static gboolean incoming_no_go(gpointer opaque)
 
     in->timer = 0;
     incoming_fail(in,
-                  g_error_new(MIGRATION_ERROR, 0,
+                  g_error_new(BACKPLANE_ERROR, ERROR_HOST,
                               "the source did not give the guest within %d seconds", GO_SECONDS));
     return G_SOURCE_REMOVE;
 }
@@ -413,26 +405,27 @@ static bool incoming_command(void *opaque, uint16_t command, const uint8_t *data
     Incoming *in = opaque;
 
     if (!channel_two_way(in->ch)) {
-        return incoming_refuse(err, "a command stands in a one-way stream");
+        return error_set(err, ERROR_GUEST, "a command stands in a one-way stream");
     }
     switch (command) {
     case STREAM_CMD_OPEN_RETURN_PATH:
-        return len ? incoming_refuse(err, "the command to open the return path has data") : true;
+        return len ? error_set(err, ERROR_GUEST, "the command to open the return path has data")
+                   : true;
     case STREAM_CMD_CHECK:
         return incoming_check(in, data, len, err);
     case STREAM_CMD_SYNC:
         return in->state == IN_LOADING
                    ? incoming_answer(in, ANSWER_SYNC, NULL, 0, err)
-                   : incoming_refuse(err, "a synchronization was asked for in the wrong place");
+                   : error_set(err, ERROR_GUEST,
+                               "a synchronization was asked for in the wrong place");
     case STREAM_CMD_PREPARE:
         return incoming_prepare(in, err);
     case STREAM_CMD_GO:
         return in->state == IN_PREPARED
                    ? incoming_run_guest(in, err)
-                   : incoming_refuse(err, "the guest was given before it was loaded");
+                   : error_set(err, ERROR_GUEST, "the guest was given before it was loaded");
     default:
-        g_set_error(err, MIGRATION_ERROR, 0, "there is no command %u", command);
-        return false;
+        return error_set(err, ERROR_GUEST, "there is no command %u", command);
     }
 }
 
@@ -440,7 +433,7 @@ static bool incoming_end(void *opaque, GError **err)
 {
     Incoming *in = opaque;
 
-    return channel_two_way(in->ch) ? incoming_refuse(err, "a two-way stream has no end")
+    return channel_two_way(in->ch) ? error_set(err, ERROR_GUEST, "a two-way stream has no end")
                                    : incoming_complete(in, err);
 }
 
@@ -463,7 +456,8 @@ static void incoming_end_of_channel(Incoming *in)
     GError *err = NULL;
 
     if (channel_two_way(in->ch)) {
-        incoming_fail(in, g_error_new_literal(MIGRATION_ERROR, 0, "the source closed the channel"));
+        incoming_fail(
+            in, g_error_new_literal(BACKPLANE_ERROR, ERROR_HOST, "the source closed the channel"));
         return;
     }
     if (!stream_reader_finish(in->reader, &err) || !incoming_run_guest(in, &err)) {
@@ -528,7 +522,7 @@ static void incoming_give_up_silent(Migration *mig)
     }
     if (mig->in && mig->server && !mig->in->machine_type) {
         incoming_fail(mig->in,
-                      g_error_new_literal(MIGRATION_ERROR, 0,
+                      g_error_new_literal(BACKPLANE_ERROR, ERROR_HOST,
                                           "another connection came before this one began a "
                                           "migration stream"));
     }

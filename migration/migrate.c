@@ -8,6 +8,7 @@
 #include "hw/core/clock.h"
 #include "machine-events.h"
 #include "migration/internal.h"
+#include "util/error.h"
 #include "util/sandbox.h"
 
 static const char *const migration_status_names[MIG_STATUSES] = {
@@ -160,19 +161,13 @@ ChannelFds migration_fds(Migration *mig)
 
 /* --- entry points --- */
 
-static bool migration_refuse(GError **err, const char *what)
-{
-    g_set_error_literal(err, MIGRATION_ERROR, 0, what);
-    return false;
-}
-
 /* Reject exec: under -sandbox spawn=deny, before the migration changes any state. */
 static bool migration_may_open(const Migration *mig, const char *uri, GError **err)
 {
     if (g_str_has_prefix(uri, "exec:") && sandbox_denies_spawn(mig->machine->sandbox)) {
-        return migration_refuse(
-            err, "exec: starts a process, which -sandbox spawn=deny forbids: use tcp:, "
-                 "unix:, fd: or file:");
+        return error_set(err, ERROR_USER,
+                         "exec: starts a process, which -sandbox spawn=deny forbids: use tcp:, "
+                         "unix:, fd: or file:");
     }
     return true;
 }
@@ -180,16 +175,17 @@ static bool migration_may_open(const Migration *mig, const char *uri, GError **e
 bool migration_may_send(Migration *mig, GError **err)
 {
     if (mig->out || mig->in) {
-        return migration_refuse(err, "There's a migration process in progress");
+        return error_set(err, ERROR_USER, "There's a migration process in progress");
     }
     if (mig->given_away) {
-        return migration_refuse(err, "The guest was given away: there is nothing here to migrate");
+        return error_set(err, ERROR_USER,
+                         "The guest was given away: there is nothing here to migrate");
     }
     if (mig->machine->state == RUN_INMIGRATE) {
-        return migration_refuse(err, "Guest is waiting for an incoming migration");
+        return error_set(err, ERROR_USER, "Guest is waiting for an incoming migration");
     }
     if (!mig->machine->has_guest || !mig->hooks.description(mig->hooks.opaque)) {
-        return migration_refuse(err, "This machine has no guest to migrate");
+        return error_set(err, ERROR_USER, "This machine has no guest to migrate");
     }
     return savevm_possible(mig->machine, err);
 }
@@ -209,9 +205,9 @@ bool migration_cancel(Migration *mig, GError **err)
 {
     if (mig->out) {
         if (!outgoing_may_cancel(mig->out)) {
-            return migration_refuse(err,
-                                    "The guest was given away already: the migration cannot be "
-                                    "cancelled (see query-migrate and migrate-resolve)");
+            return error_set(err, ERROR_USER,
+                             "The guest was given away already: the migration cannot be "
+                             "cancelled (see query-migrate and migrate-resolve)");
         }
         outgoing_cancel(mig->out);
     }
@@ -223,8 +219,8 @@ bool migration_cancel(Migration *mig, GError **err)
 bool migration_continue(Migration *mig, const char *state, GError **err)
 {
     if (g_strcmp0(state, "pre-switchover") || mig->status != MIG_PRE_SWITCHOVER) {
-        return migration_refuse(
-            err, "Migration not in expected state: only pre-switchover is continued");
+        return error_set(err, ERROR_USER,
+                         "Migration not in expected state: only pre-switchover is continued");
     }
     outgoing_continue(mig->out);
     return true;
@@ -233,18 +229,18 @@ bool migration_continue(Migration *mig, const char *state, GError **err)
 bool migration_resolve(Migration *mig, bool here, bool force, GError **err)
 {
     if (!mig->given_away) {
-        return migration_refuse(
-            err, "The guest is here and was not given away: there is nothing to resolve");
+        return error_set(err, ERROR_USER,
+                         "The guest is here and was not given away: there is nothing to resolve");
     }
     if (mig->status != MIG_UNDECIDED && here && !force) {
-        return migration_refuse(
-            err, "The target acknowledged that it runs the guest; to run it here too, "
-                 "give force=true");
+        return error_set(err, ERROR_USER,
+                         "The target acknowledged that it runs the guest; to run it here too, "
+                         "give force=true");
     }
     if (here && !force && migration_record_claim(mig, NULL) == HANDOVER_THEIRS) {
-        return migration_refuse(
-            err, "The hand-over record says that the target took the guest; to run it "
-                 "here all the same, give force=true");
+        return error_set(err, ERROR_USER,
+                         "The hand-over record says that the target took the guest; to run it "
+                         "here all the same, give force=true");
     }
     if (here && !migration_disks_take(mig, err)) {
         return false;
@@ -262,19 +258,19 @@ bool migration_resolve(Migration *mig, bool here, bool force, GError **err)
 bool migration_may_run(Migration *mig, GError **err)
 {
     if (mig->given_away) {
-        return migration_refuse(
-            err, mig->status == MIG_UNDECIDED
-                     ? "The guest was given away and the target did not acknowledge: "
-                       "find out whether it runs there, then use migrate-resolve"
-                     : "The guest was given away and runs elsewhere; migrate-resolve "
-                       "with guest=here and force=true takes it back");
+        return error_set(err, ERROR_USER, "%s",
+                         mig->status == MIG_UNDECIDED
+                             ? "The guest was given away and the target did not acknowledge: "
+                               "find out whether it runs there, then use migrate-resolve"
+                             : "The guest was given away and runs elsewhere; migrate-resolve "
+                               "with guest=here and force=true takes it back");
     }
     if (mig->machine->state == RUN_INMIGRATE) {
-        return migration_refuse(err, "Guest is waiting for an incoming migration");
+        return error_set(err, ERROR_USER, "Guest is waiting for an incoming migration");
     }
     if (mig->machine->state == RUN_FINISH_MIGRATE) {
-        return migration_refuse(
-            err, "Guest is stopped for the end of a migration; migrate_cancel keeps it");
+        return error_set(err, ERROR_USER,
+                         "Guest is stopped for the end of a migration; migrate_cancel keeps it");
     }
     return !mig->disks_released || migration_disks_take(mig, err);
 }
@@ -298,12 +294,12 @@ static bool migration_check_incoming(Migration *mig, bool later, GError **err)
     bool again = mig->incoming_used && mig->status == MIG_FAILED;
 
     if (later && !mig->incoming_deferred && !again) {
-        return migration_refuse(err, mig->incoming_used
-                                         ? "The incoming migration has already been started"
-                                         : "'-incoming' was not specified on the command line");
+        return error_set(err, ERROR_USER, "%s",
+                         mig->incoming_used ? "The incoming migration has already been started"
+                                            : "'-incoming' was not specified on the command line");
     }
     if (mig->out || mig->in || mig->server || (later && mig->machine->state != RUN_INMIGRATE)) {
-        return migration_refuse(err, "The incoming migration has already been started");
+        return error_set(err, ERROR_USER, "The incoming migration has already been started");
     }
     return true;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "migration/internal.h"
+#include "util/error.h"
 
 #define HANDOVER_FOLDER "handover-folder"
 
@@ -42,8 +43,7 @@ bool migration_set_capability(Migration *mig, const char *name, bool on, GError 
     g_autofree char *known = NULL;
 
     if (mig->out || mig->in) {
-        g_set_error(err, MIGRATION_ERROR, 0, "There's a migration process in progress");
-        return false;
+        return error_set(err, ERROR_USER, "There's a migration process in progress");
     }
     for (int i = 0; i < N_CAPS; i++) {
         if (g_str_equal(name, cap_names[i])) {
@@ -52,9 +52,9 @@ bool migration_set_capability(Migration *mig, const char *name, bool on, GError 
         }
     }
     known = query_capability_names();
-    g_set_error(err, MIGRATION_ERROR, 0,
-                "Migration capability '%s' is not one of this build, which has: %s", name, known);
-    return false;
+    return error_set(err, ERROR_USER,
+                     "Migration capability '%s' is not one of this build, which has: %s", name,
+                     known);
 }
 
 struct json_object *migration_query_capabilities(Migration *mig)
@@ -87,18 +87,16 @@ static bool query_check_param(const char *name, struct json_object *value, GErro
     int64_t v;
 
     if (i < 0) {
-        g_set_error(err, MIGRATION_ERROR, 0, "Migration parameter '%s' is not one of this build",
-                    name);
-        return false;
+        return error_set(err, ERROR_USER, "Migration parameter '%s' is not one of this build",
+                         name);
     }
     v = json_object_get_int64(value);
     if (!json_object_is_type(value, json_type_int) || v < 0 || (uint64_t)v < params[i].min ||
         (uint64_t)v > params[i].max) {
-        g_set_error(err, MIGRATION_ERROR, 0,
-                    "Migration parameter '%s' is an integer from %" G_GUINT64_FORMAT
-                    " to %" G_GUINT64_FORMAT ", not %s",
-                    name, params[i].min, params[i].max, json_object_to_json_string(value));
-        return false;
+        return error_set(err, ERROR_USER,
+                         "Migration parameter '%s' is an integer from %" G_GUINT64_FORMAT
+                         " to %" G_GUINT64_FORMAT ", not %s",
+                         name, params[i].min, params[i].max, json_object_to_json_string(value));
     }
     return true;
 }
@@ -111,10 +109,10 @@ static bool query_check_folder(struct json_object *value, GError **err)
         (!*text || g_file_test(text, G_FILE_TEST_IS_DIR))) {
         return true;
     }
-    g_set_error(err, MIGRATION_ERROR, 0,
-                "Migration parameter '" HANDOVER_FOLDER "' is a folder, or \"\" for none, not %s",
-                json_object_to_json_string(value));
-    return false;
+    return error_set(err, ERROR_USER,
+                     "Migration parameter '" HANDOVER_FOLDER
+                     "' is a folder, or \"\" for none, not %s",
+                     json_object_to_json_string(value));
 }
 
 bool migration_set_parameters(Migration *mig, struct json_object *args, GError **err)
@@ -122,8 +120,7 @@ bool migration_set_parameters(Migration *mig, struct json_object *args, GError *
     json_object_object_foreach(args, name, value)
     {
         if (g_str_equal(name, HANDOVER_FOLDER) && (mig->out || mig->in || mig->record[0])) {
-            g_set_error(err, MIGRATION_ERROR, 0, "There's a migration process in progress");
-            return false;
+            return error_set(err, ERROR_USER, "There's a migration process in progress");
         }
         if (!(g_str_equal(name, HANDOVER_FOLDER) ? query_check_folder(value, err)
                                                  : query_check_param(name, value, err))) {

@@ -15,6 +15,7 @@
 
 #include "migration/ram_internal.h"
 #include "migration/ram_hole_internal.h"
+#include "util/error.h"
 
 #define LONG_BITS (8 * sizeof(unsigned long))
 #define RUN_PAGES 256
@@ -62,8 +63,7 @@ RamReceive *ram_receive_new(Machine *m, GError **err)
                                 sizeof(long));
         r->n_blocks++;
         if (!b->came) {
-            g_set_error(err, MIGRATION_ERROR, 0, "no memory to track the pages of RAM block %s",
-                        b->ram->id);
+            error_set(err, ERROR_HOST, "no memory to track the pages of RAM block %s", b->ram->id);
             ram_receive_free(r);
             return NULL;
         }
@@ -86,19 +86,6 @@ void ram_receive_free(RamReceive *r)
 uint64_t ram_receive_pages(const RamReceive *r)
 {
     return r->pages;
-}
-
-static bool ram_receive_refuse(GError **err, const char *fmt, ...) G_GNUC_PRINTF(2, 3);
-static bool ram_receive_refuse(GError **err, const char *fmt, ...)
-{
-    g_autofree char *what = NULL;
-    va_list ap;
-
-    va_start(ap, fmt);
-    what = g_strdup_vprintf(fmt, ap);
-    va_end(ap);
-    g_set_error(err, MIGRATION_ERROR, 0, "section ram: %s", what);
-    return false;
 }
 
 /* Return the block that the stream names next; NULL if it is unknown, or if the reader has too few
@@ -124,7 +111,7 @@ static bool ram_receive_refuse_block(const char *name, GError **err)
 {
     g_autofree char *text = g_strescape(name, NULL);
 
-    return ram_receive_refuse(err, "this machine has no RAM block '%s'", text);
+    return error_set(err, ERROR_GUEST, "section ram: this machine has no RAM block '%s'", text);
 }
 
 /* --- the list of blocks --- */
@@ -142,16 +129,17 @@ static bool ram_receive_list_entry(RamReceive *r, ByteReader *b, GError **err)
         return ram_receive_refuse_block(name, err);
     }
     if (block->listed) {
-        return ram_receive_refuse(err, "block %s is listed twice", name);
+        return error_set(err, ERROR_GUEST, "section ram: block %s is listed twice", name);
     }
     if (size != block->ram->size) {
-        return ram_receive_refuse(err,
-                                  "block %s has %" G_GUINT64_FORMAT
-                                  " bytes there and %" G_GUINT64_FORMAT " bytes here",
-                                  name, size, block->ram->size);
+        return error_set(err, ERROR_GUEST,
+                         "section ram: block %s has %" G_GUINT64_FORMAT
+                         " bytes there and %" G_GUINT64_FORMAT " bytes here",
+                         name, size, block->ram->size);
     }
     if (size > r->list_left) {
-        return ram_receive_refuse(err, "the blocks listed are larger than their sum");
+        return error_set(err, ERROR_GUEST,
+                         "section ram: the blocks listed are larger than their sum");
     }
     block->listed = true;
     r->list_left -= size;
@@ -164,7 +152,8 @@ static bool ram_receive_end_list(RamReceive *r, GError **err)
     r->list_done = true;
     for (unsigned i = 0; i < r->n_blocks; i++) {
         if (!r->blocks[i].listed) {
-            return ram_receive_refuse(err, "block %s is not listed", r->blocks[i].ram->id);
+            return error_set(err, ERROR_GUEST, "section ram: block %s is not listed",
+                             r->blocks[i].ram->id);
         }
     }
     return true;
@@ -174,7 +163,8 @@ static bool ram_receive_begin_list(RamReceive *r, uint64_t total, const StreamSe
                                    GError **err)
 {
     if (r->list_done || s->kind != STREAM_START) {
-        return ram_receive_refuse(err, "a list of blocks stands in the wrong place");
+        return error_set(err, ERROR_GUEST,
+                         "section ram: a list of blocks stands in the wrong place");
     }
     r->in_list = true;
     r->list_left = total;
@@ -186,8 +176,9 @@ static bool ram_receive_begin_list(RamReceive *r, uint64_t total, const StreamSe
 static bool ram_receive_check_page(const ReceiveBlock *b, uint64_t offset, GError **err)
 {
     if (offset >= b->ram->size) {
-        return ram_receive_refuse(err, "offset 0x%" G_GINT64_MODIFIER "x is outside block %s",
-                                  offset, b->ram->id);
+        return error_set(err, ERROR_GUEST,
+                         "section ram: offset 0x%" G_GINT64_MODIFIER "x is outside block %s",
+                         offset, b->ram->id);
     }
     return true;
 }
@@ -260,9 +251,9 @@ static bool ram_receive_write_run(RamReceive *r, GError **err)
             return true;
         }
         if (n == 0 || (n < 0 && errno != EINTR)) {
-            return ram_receive_refuse(err, "the host has no memory for block %s at 0x%zx: %s",
-                                      run->block->ram->id, start + done,
-                                      n ? g_strerror(errno) : "it is full");
+            return error_set(
+                err, ERROR_HOST, "section ram: the host has no memory for block %s at 0x%zx: %s",
+                run->block->ram->id, start + done, n ? g_strerror(errno) : "it is full");
         }
         done += MAX(n, 0);
         ram_receive_advance(&iov, &run->n, MAX(n, 0));
@@ -341,12 +332,13 @@ static bool ram_receive_page(RamReceive *r, ByteReader *b, uint64_t offset, uint
         return true;
     }
     if (!block) {
-        return ram_receive_refuse(err, "the first page names no block");
+        return error_set(err, ERROR_GUEST, "section ram: the first page names no block");
     }
     if (fill) {
-        return ram_receive_refuse(err,
-                                  "a page of block %s is filled with 0x%02x, only 0 is accepted",
-                                  block->ram->id, fill);
+        return error_set(
+            err, ERROR_GUEST,
+            "section ram: a page of block %s is filled with 0x%02x, only 0 is accepted",
+            block->ram->id, fill);
     }
     if (!ram_receive_check_page(block, offset, err) ||
         !ram_receive_store(r, block, offset >> RAM_PAGE_BITS, data, err)) {
@@ -376,7 +368,8 @@ static bool ram_receive_item(RamReceive *r, const StreamSection *s, ByteReader *
         return ram_receive_begin_list(r, offset, s, err);
     }
     if (!r->list_done) {
-        return ram_receive_refuse(err, "it does not begin with the list of blocks");
+        return error_set(err, ERROR_GUEST,
+                         "section ram: it does not begin with the list of blocks");
     }
     if (flags == RAM_ITEM_END && offset == 0) {
         *done = true;
@@ -386,8 +379,9 @@ static bool ram_receive_item(RamReceive *r, const StreamSection *s, ByteReader *
     }
     if ((flags & ~(uint64_t)RAM_ITEM_SAME_BLOCK) != RAM_ITEM_ZERO &&
         (flags & ~(uint64_t)RAM_ITEM_SAME_BLOCK) != RAM_ITEM_PAGE) {
-        return ram_receive_refuse(err, "an item has the flags 0x%03x, which mean nothing here",
-                                  (unsigned)flags);
+        return error_set(err, ERROR_GUEST,
+                         "section ram: an item has the flags 0x%03x, which mean nothing here",
+                         (unsigned)flags);
     }
     return ram_receive_page(r, b, offset, flags, err);
 }
@@ -396,11 +390,12 @@ bool ram_receive_items(RamReceive *r, const StreamSection *s, ByteReader *b, boo
                        GError **err)
 {
     if (strcmp(s->name, RAM_SECTION) || s->instance || s->version != RAM_SECTION_VERSION) {
-        return ram_receive_refuse(err, "section %s %u version %u came in its place", s->name,
-                                  s->instance, s->version);
+        return error_set(err, ERROR_GUEST,
+                         "section ram: section %s %u version %u came in its place", s->name,
+                         s->instance, s->version);
     }
     if (r->ended) {
-        return ram_receive_refuse(err, "it goes on after its end");
+        return error_set(err, ERROR_GUEST, "section ram: it goes on after its end");
     }
     while (!*done) {
         ByteReader item = *b;
@@ -419,15 +414,16 @@ bool ram_receive_items(RamReceive *r, const StreamSection *s, ByteReader *b, boo
 bool ram_receive_finish(const RamReceive *r, GError **err)
 {
     if (!r->ended) {
-        return ram_receive_refuse(err, "it did not come to its end");
+        return error_set(err, ERROR_GUEST, "section ram: it did not come to its end");
     }
     for (unsigned i = 0; i < r->n_blocks; i++) {
         const ReceiveBlock *b = &r->blocks[i];
         uint64_t missing = (b->ram->size >> RAM_PAGE_BITS) - b->n_came;
 
         if (missing) {
-            return ram_receive_refuse(err, "%" G_GUINT64_FORMAT " pages of block %s never came",
-                                      missing, b->ram->id);
+            return error_set(err, ERROR_GUEST,
+                             "section ram: %" G_GUINT64_FORMAT " pages of block %s never came",
+                             missing, b->ram->id);
         }
     }
     return true;

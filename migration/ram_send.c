@@ -7,6 +7,7 @@
 #include "hw/core/cpu.h"
 #include "migration/ram_internal.h"
 #include "migration/ram_hole_internal.h"
+#include "util/error.h"
 
 #define LONG_BITS (8 * sizeof(unsigned long))
 #define ZERO_COST 512 /* bytes of `room` in ram_send_some() for which a page of zeroes counts */
@@ -101,8 +102,7 @@ RamSend *ram_send_new(Machine *m, uint32_t id, GError **err)
         s->n_blocks++;
         s->stats.total += b->ram->size;
         if (!b->todo) {
-            g_set_error(err, MIGRATION_ERROR, 0, "no memory to track the pages of RAM block %s",
-                        b->ram->id);
+            error_set(err, ERROR_HOST, "no memory to track the pages of RAM block %s", b->ram->id);
             ram_send_free(s);
             return NULL;
         }

@@ -8,6 +8,7 @@
 
 #include "hw/core/clock.h"
 #include "hw/core/state.h"
+#include "util/error.h"
 
 /* State of the machine itself, which is saved in the sections "clock" and "globalstate". */
 typedef struct MachineState {
@@ -68,8 +69,7 @@ static bool savevm_state_check(void *obj, GError **err)
     int state = savevm_find_run_state(s->run_state, sizeof(s->run_state));
 
     if (state < 0 || state == RUN_INMIGRATE || state == RUN_FINISH_MIGRATE) {
-        g_set_error(err, MIGRATION_ERROR, 0, "it is not the name of a state to continue in");
-        return false;
+        return error_set(err, ERROR_GUEST, "it is not the name of a state to continue in");
     }
     return true;
 }
@@ -246,7 +246,7 @@ bool savevm_possible(Machine *m, GError **err)
     }
     json_object_put(list);
     if (n) {
-        g_set_error_literal(err, MIGRATION_ERROR, 0, text->str);
+        error_set(err, ERROR_USER, "%s", text->str);
     }
     return n == 0;
 }
@@ -400,23 +400,20 @@ bool loadvm_section(Loadvm *l, const StreamSection *s, const uint8_t *data, size
     ByteReader r;
 
     if (!item) {
-        g_set_error(err, MIGRATION_ERROR, 0,
-                    "section %s: this machine has nothing of that name and instance", key);
-        return false;
+        return error_set(err, ERROR_GUEST,
+                         "section %s: this machine has nothing of that name and instance", key);
     }
     if (item->loaded) {
-        g_set_error(err, MIGRATION_ERROR, 0, "section %s comes twice", key);
-        return false;
+        return error_set(err, ERROR_GUEST, "section %s comes twice", key);
     }
     reader_init(&r, data, len);
     if (!vm_load(item->vm, item->obj, s->version, &r, item->name, err)) {
         return false;
     }
     if (!reader_ok(&r) || reader_left(&r)) {
-        g_set_error(err, MIGRATION_ERROR, 0,
-                    "section %s: its record of %zu bytes is %s than its fields", key, len,
-                    reader_ok(&r) ? "longer" : "shorter");
-        return false;
+        return error_set(err, ERROR_GUEST,
+                         "section %s: its record of %zu bytes is %s than its fields", key, len,
+                         reader_ok(&r) ? "longer" : "shorter");
     }
     item->loaded = true;
     return true;
@@ -435,7 +432,7 @@ static bool check_complete(const Loadvm *l, GError **err)
         }
     }
     if (list->len) {
-        g_set_error(err, MIGRATION_ERROR, 0, "the stream lacks these sections: %s", list->str);
+        error_set(err, ERROR_GUEST, "the stream lacks these sections: %s", list->str);
     }
     return list->len == 0;
 }

@@ -6,6 +6,7 @@
  * are removed from the buffer only after the complete element was parsed.
  */
 #include "migration/stream.h"
+#include "util/error.h"
 
 #include <string.h>
 
@@ -67,8 +68,8 @@ static Step stream_reader_fail(StreamReader *r, GError **err, const char *fmt, .
     va_start(ap, fmt);
     what = g_strdup_vprintf(fmt, ap);
     va_end(ap);
-    g_set_error(err, MIGRATION_ERROR, 0, "migration stream at byte %" G_GUINT64_FORMAT ": %s",
-                stream_reader_position(r), what);
+    error_set(err, ERROR_GUEST, "migration stream at byte %" G_GUINT64_FORMAT ": %s",
+              stream_reader_position(r), what);
     return STEP_FAILED;
 }
 

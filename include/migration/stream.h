@@ -26,8 +26,6 @@
 #define STREAM_MAX_RECORD (64u << 20) /* bytes of one FULL record */
 #define STREAM_MAX_NAME   127         /* some readers treat name lengths as signed bytes */
 
-#define MIGRATION_ERROR g_quark_from_static_string("migration-error")
-
 enum {
     STREAM_EOF = 0,
     STREAM_START = 1,

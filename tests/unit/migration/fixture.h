@@ -16,6 +16,7 @@
 #include "hw/core/clock.h"
 #include "migration/internal.h"
 #include "tests/lib/wait.h"
+#include "util/error.h"
 
 /* --- types --- */
 
@@ -209,7 +210,7 @@ static bool hook_take(void *opaque, GError **err)
 
     b->takes++;
     if (b->refuse_take) {
-        g_set_error(err, MIGRATION_ERROR, 0, "the disk is locked");
+        g_set_error(err, BACKPLANE_ERROR, ERROR_HOST, "the disk is locked");
     }
     return !b->refuse_take;
 }

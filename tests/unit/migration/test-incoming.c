@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #include "stream-letters.h"
+#include "util/error.h"
 /* --- two-way streams --- */
 
 typedef struct Order {
@@ -291,7 +292,7 @@ static void test_record(void)
 
 static bool build_nothing(void *opaque, const PlanMachine *wanted, GError **err)
 {
-    g_set_error(err, MIGRATION_ERROR, 0, "the host has no such thing");
+    g_set_error(err, BACKPLANE_ERROR, ERROR_HOST, "the host has no such thing");
     return false;
 }
 

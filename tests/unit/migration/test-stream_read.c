@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "migration/stream.h"
+#include "util/error.h"
 
 static GString *log_text;
 static const char *refuse; /* the callback that rejects its data; NULL: none */
@@ -12,7 +13,7 @@ static const char *refuse; /* the callback that rejects its data; NULL: none */
 static bool takes(const char *callback, GError **err)
 {
     if (g_strcmp0(refuse, callback) == 0) {
-        g_set_error(err, MIGRATION_ERROR, 0, "%s refuses", callback);
+        g_set_error(err, BACKPLANE_ERROR, ERROR_HOST, "%s refuses", callback);
         return false;
     }
     return true;
