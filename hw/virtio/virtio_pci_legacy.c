@@ -155,6 +155,8 @@ static uint32_t legacy_write_vector(void *dev, const RegDesc *r, uint64_t old, u
     return 0;
 }
 
+#define LEGACY_VECTOR(n, off)                                                                      \
+    REG_ROW(n, off, 2, .read = legacy_read_vector, .wrote = legacy_write_vector)
 static const RegDesc legacy_regs[] = {
     REG_ROW("device_features", VIRTIO_PCI_HOST_FEATURES, 4, .read = legacy_read_host_features),
     REG_ROW("driver_features", VIRTIO_PCI_GUEST_FEATURES, 4, .read = legacy_read_guest_features,
@@ -167,10 +169,8 @@ static const RegDesc legacy_regs[] = {
     REG_ROW("device_status", VIRTIO_PCI_STATUS, 1, .read = legacy_read_status,
             .wrote = legacy_write_status),
     REG_ROW("isr_status", VIRTIO_PCI_ISR, 1, .read = legacy_read_isr),
-    REG_ROW("config_msix_vector", VIRTIO_MSI_CONFIG_VECTOR, 2, .read = legacy_read_vector,
-            .wrote = legacy_write_vector),
-    REG_ROW("queue_msix_vector", VIRTIO_MSI_QUEUE_VECTOR, 2, .read = legacy_read_vector,
-            .wrote = legacy_write_vector),
+    LEGACY_VECTOR("config_msix_vector", VIRTIO_MSI_CONFIG_VECTOR),
+    LEGACY_VECTOR("queue_msix_vector", VIRTIO_MSI_QUEUE_VECTOR),
 };
 static const RegFile legacy_file = { LIST(legacy_regs), "virtio legacy header" };
 

@@ -182,6 +182,8 @@ static uint32_t common_write_queue_reset(void *dev, const RegDesc *r, uint64_t o
     return 0;
 }
 
+/* Half of the address of a ring area. */
+#define COMMON_AREA(n, off) REG_ROW(n, off, 4, .read = common_read_area, .wrote = common_write_area)
 static const RegDesc common_regs[] = {
     REG32(VirtioPCI, device_feature_select, VIRTIO_PCI_COMMON_DFSELECT, .rw = 0xffffffff),
     REG_ROW("device_feature", VIRTIO_PCI_COMMON_DF, 4, .read = common_read_device_feature),
@@ -203,18 +205,12 @@ static const RegDesc common_regs[] = {
     REG_ROW("queue_enable", VIRTIO_PCI_COMMON_Q_ENABLE, 2, .read = common_read_queue_enable,
             .wrote = common_write_queue_enable),
     REG_ROW("queue_notify_off", VIRTIO_PCI_COMMON_Q_NOFF, 2, .read = common_read_notify_off),
-    REG_ROW("queue_desc_lo", VIRTIO_PCI_COMMON_Q_DESCLO, 4, .read = common_read_area,
-            .wrote = common_write_area),
-    REG_ROW("queue_desc_hi", VIRTIO_PCI_COMMON_Q_DESCHI, 4, .read = common_read_area,
-            .wrote = common_write_area),
-    REG_ROW("queue_driver_lo", VIRTIO_PCI_COMMON_Q_AVAILLO, 4, .read = common_read_area,
-            .wrote = common_write_area),
-    REG_ROW("queue_driver_hi", VIRTIO_PCI_COMMON_Q_AVAILHI, 4, .read = common_read_area,
-            .wrote = common_write_area),
-    REG_ROW("queue_device_lo", VIRTIO_PCI_COMMON_Q_USEDLO, 4, .read = common_read_area,
-            .wrote = common_write_area),
-    REG_ROW("queue_device_hi", VIRTIO_PCI_COMMON_Q_USEDHI, 4, .read = common_read_area,
-            .wrote = common_write_area),
+    COMMON_AREA("queue_desc_lo", VIRTIO_PCI_COMMON_Q_DESCLO),
+    COMMON_AREA("queue_desc_hi", VIRTIO_PCI_COMMON_Q_DESCHI),
+    COMMON_AREA("queue_driver_lo", VIRTIO_PCI_COMMON_Q_AVAILLO),
+    COMMON_AREA("queue_driver_hi", VIRTIO_PCI_COMMON_Q_AVAILHI),
+    COMMON_AREA("queue_device_lo", VIRTIO_PCI_COMMON_Q_USEDLO),
+    COMMON_AREA("queue_device_hi", VIRTIO_PCI_COMMON_Q_USEDHI),
     REG_ROW("queue_notify_data", VIRTIO_PCI_COMMON_Q_NDATA, 2, .read = common_read_notify_off),
     REG_ROW("queue_reset", VIRTIO_PCI_COMMON_Q_RESET, 2, .wrote = common_write_queue_reset),
 };
