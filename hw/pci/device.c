@@ -3,6 +3,7 @@
  * PCI functions: attaching one to a bus from the tables of its type, configuration accesses and
  * their effects, reset, and the catalogue entry of its type.
  */
+#include "hw/pci/names.h"
 #include "internal.h"
 #include "util/error.h"
 #include "util/log.h"
@@ -217,6 +218,15 @@ static void pci_finalize(Device *dev)
 
 /* --- configuration accesses --- */
 
+static void pci_trace_access(TraceEvent event, const PCIDevice *d, uint32_t reg, unsigned len,
+                             const char *arrow, uint32_t value)
+{
+    g_autofree char *name = pci_register_name(&d->config, reg);
+
+    trace_line(event, "%s 0x%x (%s), %u bytes %s 0x%x", device_name(&d->dev), reg, name, len, arrow,
+               value);
+}
+
 uint32_t pci_device_config_read(PCIDevice *d, uint32_t reg, unsigned len)
 {
     const PCIDeviceType *type = pci_type(d);
@@ -230,7 +240,9 @@ uint32_t pci_device_config_read(PCIDevice *d, uint32_t reg, unsigned len)
         device_leave(&d->dev);
     }
     value = pci_config_read(&d->config, reg, len);
-    trace(TRACE_PCI_CFG_READ, "%s 0x%x, %u bytes -> 0x%x", device_name(&d->dev), reg, len, value);
+    if (trace_on(TRACE_PCI_CFG_READ)) {
+        pci_trace_access(TRACE_PCI_CFG_READ, d, reg, len, "->", value);
+    }
     return value;
 }
 
@@ -270,7 +282,9 @@ void pci_device_config_write(PCIDevice *d, uint32_t reg, unsigned len, uint32_t 
     if (!d->bus || !device_enter(&d->dev)) {
         return;
     }
-    trace(TRACE_PCI_CFG_WRITE, "%s 0x%x, %u bytes <- 0x%x", device_name(&d->dev), reg, len, value);
+    if (trace_on(TRACE_PCI_CFG_WRITE)) {
+        pci_trace_access(TRACE_PCI_CFG_WRITE, d, reg, len, "<-", value);
+    }
     effects = pci_config_write(&d->config, d, reg, len, value);
     if (effects) {
         pci_apply_effects(d, effects);

@@ -453,6 +453,7 @@ def check_trace():
 
         text = traced("-trace", f"pci_*,file={file}")
         assert "pci_cfg_read" in text and "pci_cfg_write" in text and "pci_bar" in text
+        assert "0x4 (Command), 2 bytes <- 0x6" in text, text
         text = traced("-trace", f"enable=device_reset,file={file}")
         assert "device_reset" in text and "pci_" not in text
         text = traced("-trace", f"events={folder / 'events'},file={file}")

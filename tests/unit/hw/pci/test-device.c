@@ -3,7 +3,11 @@
  * The life of a function: what the tables define, hooks of the type, resets by type and phase,
  * undoing each failed step, catalogue data, and the memory of an idle function.
  */
+#include <glib/gstdio.h>
+
 #include "pci-fixture.h"
+
+#include "util/trace.h"
 
 typedef struct Dev {
     PCIDevice pci;
@@ -162,6 +166,31 @@ static void test_hooks(void)
     g_assert_cmpuint(d->writes, ==, 1);
     g_assert_cmpuint(d->reads, ==, 2);
     d->pci.dev.busy = false;
+    fixture_fini(&f);
+}
+
+/* The trace events of configuration accesses contain the name of the register. */
+static void test_trace(void)
+{
+    g_autofree char *dir = g_dir_make_tmp("pci-XXXXXX", NULL);
+    g_autofree char *file = g_build_filename(dir, "trace", NULL), *text = NULL;
+    Fixture f;
+    PCIDevice *d;
+
+    fixture_init(&f);
+    d = plug_function(&f, &type, "pcie.0", "d", FN, "msi=on");
+    g_assert_true(trace_to_file(file, NULL));
+    g_assert_true(trace_set("pci_cfg_*", TRACE_BY_USER, NULL));
+    config_write(&f, FN, PCI_COMMAND, 2, 6);
+    config_read(&f, FN, d->msi_pos + PCI_MSI_FLAGS, 2);
+    config_write(&f, FN, PCI_ROM_ADDRESS + 5, 1, 1);
+    trace_clear(TRACE_BY_USER);
+    g_assert_true(g_file_get_contents(file, &text, NULL, NULL));
+    g_assert_nonnull(strstr(text, "pci_cfg_write d 0x4 (Command), 2 bytes <- 0x6\n"));
+    g_assert_nonnull(strstr(text, " (MSI Message Control), 2 bytes -> 0x"));
+    g_assert_nonnull(strstr(text, " (reserved 0x35), 1 bytes <- 0x1\n"));
+    g_unlink(file);
+    g_rmdir(dir);
     fixture_fini(&f);
 }
 
@@ -375,6 +404,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/pci/device/header", test_header);
     g_test_add_func("/pci/device/buses-decide", test_buses_decide);
+    g_test_add_func("/pci/device/trace", test_trace);
     g_test_add_func("/pci/device/evaluations", test_evaluations);
     g_test_add_func("/pci/device/hooks", test_hooks);
     g_test_add_func("/pci/device/resets", test_resets);
