@@ -140,6 +140,34 @@ static void test_bridge_without_power(gconstpointer opaque)
     fixture_fini(&f);
 }
 
+/* A request with a deadline that becomes a removal without the guest, because the bridge has
+ * disappeared meanwhile: the deadline ends with the request, and the stream loads. */
+static void test_deadline(gconstpointer opaque)
+{
+    const Controller *c = opaque;
+    g_autoptr(GByteArray) saved = NULL;
+    g_autoptr(GError) err = NULL;
+    Fixture f;
+    PCIDevice *d = slot_with_device(c, &f), *br = (PCIDevice *)device_find_id(f.m, "br");
+    PCISlot *s = pci_slot_of(d);
+
+    g_assert_true(pci_unplug_request(d, 60000, NULL));
+    g_assert_true(timer_armed(&s->deadline));
+    pci_device_power(br, false, RESET_COLD);
+    clock_step_ns(&f, 5000000000); /* the guest did not respond in time */
+    g_assert_true(pci_unplug_request(d, 60000, NULL));
+    g_assert_cmpstr(unplug_state(d), ==, "powered-off");
+    g_assert_false(timer_armed(&s->deadline));
+    saved = save_state(br);
+    g_assert_true(load_state(br, saved, &err));
+    g_assert_no_error(err);
+    g_assert_false(timer_armed(&s->deadline));
+    run_pending();
+    g_assert_false(slot_occupied(&f));
+    g_assert_cmpuint(failures, ==, 0);
+    fixture_fini(&f);
+}
+
 /* A job of a stream that no source can have created. */
 static void test_hostile(gconstpointer opaque)
 {
@@ -210,6 +238,7 @@ int main(int argc, char **argv)
         slot_test(c, "query-after-load", test_query_after_load);
         slot_test(c, "late-answer", test_late_answer);
         slot_test(c, "bridge-without-power", test_bridge_without_power);
+        slot_test(c, "deadline", test_deadline);
         slot_test(c, "hostile", test_hostile);
         slot_test(c, "failed-load", test_failed_load);
     }
