@@ -251,31 +251,32 @@ enum {
 };
 #define SHPC_ROW(n)                                                                                \
     REG32(PCIShpcBridge, slot_reg[n], SHPC_SLOT + 4 * (n), .reset = SHPC_SLOT_RESET,               \
-          .rw = SHPC_SLOT_MASKS, .w1c = SHPC_SLOT_EVENTS, .wrote = shpc_wrote)
+          .rw = SHPC_SLOT_MASKS, .w1c = SHPC_SLOT_EVENTS, .wrote = shpc_wrote,                     \
+          .doc = "Logical Slot: state, indicators, latch and presence; events and their masks")
 #define SHPC_ROWS5(n)                                                                              \
     SHPC_ROW(n), SHPC_ROW((n) + 1), SHPC_ROW((n) + 2), SHPC_ROW((n) + 3), SHPC_ROW((n) + 4)
 
 static const RegDesc shpc_regs[] = {
-    REG32_CONST("base offset", SHPC_BASE_OFFSET, 0),
-    REG32_CONST("slots available 1", SHPC_SLOTS_AVAILABLE_1, SHPC_SLOTS),
-    REG32_CONST("slots available 2", SHPC_SLOTS_AVAILABLE_2, 0),
-    REG32_CONST("slot configuration", SHPC_SLOT_CONFIG, SHPC_SLOT_CONFIG_VALUE),
-    REG32_CONST("secondary bus configuration", SHPC_BUS_CONFIG, SHPC_INTERFACE_1),
-    REG8(PCIShpcBridge, command, SHPC_COMMAND, .rw = 0xff, .wrote = shpc_wrote_command),
-    REG8(PCIShpcBridge, target, SHPC_TARGET, .rw = 0x1f, .wrote = shpc_wrote),
-    REG16(PCIShpcBridge, status, SHPC_STATUS, .rw = 0),
-    { .offset = SHPC_INT_LOCATOR,
-      .width = 4,
-      .field = REG_NO_FIELD,
-      .name = "interrupt locator",
-      .read = shpc_read_int_locator },
-    { .offset = SHPC_SERR_LOCATOR,
-      .width = 4,
-      .field = REG_NO_FIELD,
-      .name = "SERR locator",
-      .read = shpc_read_serr_locator },
+    REG32_CONST("Base Offset", SHPC_BASE_OFFSET, 0, .doc = "offset of the registers in the BAR"),
+    REG32_CONST("Slots Available I", SHPC_SLOTS_AVAILABLE_1, SHPC_SLOTS,
+                .doc = "slots at 33 MHz conventional"),
+    REG32_CONST("Slots Available II", SHPC_SLOTS_AVAILABLE_2, 0, .doc = "slots at other speeds"),
+    REG32_CONST("Slot Configuration", SHPC_SLOT_CONFIG, SHPC_SLOT_CONFIG_VALUE,
+                .doc = "number of slots, first device and slot number, MRL sensor, button"),
+    REG32_CONST("Secondary Bus Configuration", SHPC_BUS_CONFIG, SHPC_INTERFACE_1,
+                .doc = "speed and mode of the bus, programming interface"),
+    REG8(PCIShpcBridge, command, SHPC_COMMAND, .rw = 0xff, .wrote = shpc_wrote_command,
+         .doc = "Command Code: a write carries out the command"),
+    REG8(PCIShpcBridge, target, SHPC_TARGET, .rw = 0x1f, .wrote = shpc_wrote,
+         .doc = "Target Slot of a command for one slot"),
+    REG16(PCIShpcBridge, status, SHPC_STATUS, .doc = "Command Status of the last command"),
+    REG_ROW("Interrupt Locator", SHPC_INT_LOCATOR, 4, .read = shpc_read_int_locator,
+            .doc = "command completed; slots with an event that is not masked"),
+    REG_ROW("SERR Locator", SHPC_SERR_LOCATOR, 4, .read = shpc_read_serr_locator,
+            .doc = "slots with a cause of SERR#"),
     REG32(PCIShpcBridge, serr_int, SHPC_SERR_INT, .reset = SHPC_SERR_INT_MASKS,
-          .rw = SHPC_SERR_INT_MASKS, .w1c = SHPC_SERR_INT_EVENTS, .wrote = shpc_wrote),
+          .rw = SHPC_SERR_INT_MASKS, .w1c = SHPC_SERR_INT_EVENTS, .wrote = shpc_wrote,
+          .doc = "Controller SERR-INT: masks and events of the controller"),
     SHPC_ROWS5(0),
     SHPC_ROWS5(5),
     SHPC_ROWS5(10),
@@ -589,7 +590,10 @@ static bool shpc_post_load(void *obj, GError **err)
      SHPC_SLOT_MRL_OPEN | SHPC_SLOT_EMPTY | SHPC_SLOT_PRESENCE_CHANGED |                           \
      SHPC_SLOT_BUTTON_PRESSED | SHPC_SLOT_MRL_CHANGED | SHPC_SLOT_MASKS)
 
-/* The format calls the registers "slot" and the slots "state". */
+/* The members of shpc_regs in the order of the table, but not as VM_BANK(shpc_regs). The
+ * description at the end of a stream has the logical slot registers as one array with the name
+ * "slot", not as 31 members, and the bits that a record may contain are fewer than those of the
+ * rows: no fault can occur. The format calls the slots "state". */
 static const VmField shpc_fields[] = {
     VM_U8(PCIShpcBridge, command),
     VM_U8(PCIShpcBridge, target, .max = 0x1f),
