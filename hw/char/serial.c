@@ -8,6 +8,11 @@
  * call for each byte. While the back end accepts no bytes, the FIFO keeps them and THRE remains
  * clear. Reception follows the trigger level, and the character timeout of four character times on
  * the virtual clock.
+ *
+ * The registers are not RegDesc rows, because an offset does not identify one: DLAB of LCR selects
+ * between two registers at offsets 0 and 1, and offset 2 reads IIR but writes FCR. Of the five
+ * other registers, only LCR and SCR are plain storage. A read of RBR, IIR, LSR or MSR changes
+ * state.
  */
 #include <linux/serial_reg.h>
 

@@ -4,7 +4,13 @@
  *
  * Reference: RISC-V ACLINT specification 1.0-rc4. The SiFive CLINT is an MSWI at offset 0 and an
  * MTIMER at 0x4000 of the same window. The board creates it from these two devices.
+ *
+ * MSWI and SSWI are register tables: one row for each hart. MTIMER is not. Its mtime is derived
+ * from the virtual clock and has no member, and a write of one of its halves must keep the other
+ * half. A row without a member receives only the bytes that were written, without their place in
+ * the register.
  */
+#include "hw/core/reg.h"
 #include "hw/core/sysdev.h"
 #include "hw/intc/cpu_input.h"
 
@@ -20,27 +26,59 @@ typedef struct AclintSwi {
     uint32_t msip[MAX_HARTS];
 } AclintSwi;
 
+static uint32_t swi_msip_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
+{
+    AclintSwi *s = dev;
+
+    cpu_drive(s->sys.dev.machine, (unsigned)r->offset / 4, INPUT_MSIP, new);
+    return 0;
+}
+
+/* SETSSIP is an edge: SSIP stays set until the hart clears it (4.1). */
+static uint32_t swi_setssip_wrote(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
+{
+    AclintSwi *s = dev;
+
+    if (new & 1) {
+        cpu_drive(s->sys.dev.machine, (unsigned)r->offset / 4, INPUT_SSIP, true);
+    }
+    return 0;
+}
+
+#define SWI_MSIP(n)                                                                                \
+    REG32(AclintSwi, msip[n], 4 * (n), .rw = 1, .wrote = swi_msip_wrote,                           \
+          .doc = "machine software interrupt of the hart")
+#define SWI_SETSSIP(n)                                                                             \
+    REG_ROW("setssip" #n, 4 * (n), 4, .trigger = 1, .wrote = swi_setssip_wrote,                    \
+            .doc = "1: supervisor software interrupt of the hart; reads as zero")
+static const RegDesc swi_msip_regs[MAX_HARTS] = {
+    SWI_MSIP(0), SWI_MSIP(1), SWI_MSIP(2), SWI_MSIP(3),
+    SWI_MSIP(4), SWI_MSIP(5), SWI_MSIP(6), SWI_MSIP(7),
+};
+static const RegDesc swi_setssip_regs[MAX_HARTS] = {
+    SWI_SETSSIP(0), SWI_SETSSIP(1), SWI_SETSSIP(2), SWI_SETSSIP(3),
+    SWI_SETSSIP(4), SWI_SETSSIP(5), SWI_SETSSIP(6), SWI_SETSSIP(7),
+};
+
+/* The registers of the harts that exist. */
+static RegFile swi_file(const AclintSwi *s)
+{
+    return (RegFile){ s->supervisor ? swi_setssip_regs : swi_msip_regs, s->num_harts,
+                      s->supervisor ? "sswi" : "mswi" };
+}
+
 static uint64_t swi_read(void *opaque, uint64_t offset, unsigned size)
 {
-    AclintSwi *s = opaque;
+    RegFile f = swi_file(opaque);
 
-    return offset / 4 < s->num_harts && !s->supervisor ? s->msip[offset / 4] : 0;
+    return reg_read(&f, opaque, offset, size);
 }
 
 static void swi_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
 {
-    AclintSwi *s = opaque;
-    unsigned hart = offset / 4;
+    RegFile f = swi_file(opaque);
 
-    if (hart >= s->num_harts)
-        return;
-    if (s->supervisor) {
-        if (value & 1) /* SETSSIP is an edge: SSIP stays set until the hart clears it (4.1) */
-            cpu_drive(s->sys.dev.machine, hart, INPUT_SSIP, true);
-        return;
-    }
-    s->msip[hart] = value & 1;
-    cpu_drive(s->sys.dev.machine, hart, INPUT_MSIP, s->msip[hart]);
+    reg_write(&f, opaque, offset, value, size);
 }
 
 static const MemOps swi_ops = {
@@ -123,7 +161,7 @@ typedef struct AclintMtimer {
     Timer next;     /* the earliest compare value in the future */
 } AclintMtimer;
 
-static uint64_t mtime_ticks(const AclintMtimer *s)
+static uint64_t mtimer_ticks(const AclintMtimer *s)
 {
     uint64_t now = clock_now_any(s->sys.dev.machine, CLOCK_KIND_VIRTUAL);
 
@@ -132,7 +170,7 @@ static uint64_t mtime_ticks(const AclintMtimer *s)
 
 /* Return the virtual time at which the tick counter reaches `ticks`; CLOCK_NEVER beyond its range.
  */
-static int64_t ticks_to_ns(const AclintMtimer *s, unsigned __int128 ticks)
+static int64_t mtimer_ns_of(const AclintMtimer *s, unsigned __int128 ticks)
 {
     unsigned __int128 ns = (ticks * NS_PER_S + s->frequency - 1) / s->frequency;
 
@@ -143,7 +181,7 @@ static int64_t ticks_to_ns(const AclintMtimer *s, unsigned __int128 ticks)
 static void mtimer_update(void *dev)
 {
     AclintMtimer *s = dev;
-    uint64_t ticks = mtime_ticks(s), mtime = ticks + s->delta;
+    uint64_t ticks = mtimer_ticks(s), mtime = ticks + s->delta;
     int64_t deadline = CLOCK_NEVER;
 
     for (unsigned i = 0; i < s->num_harts; i++) {
@@ -153,7 +191,7 @@ static void mtimer_update(void *dev)
         if (mtime < cmp) {
             unsigned __int128 at = (unsigned __int128)ticks + (cmp - mtime);
 
-            deadline = MIN(deadline, ticks_to_ns(s, at));
+            deadline = MIN(deadline, mtimer_ns_of(s, at));
         }
     }
     if (deadline == CLOCK_NEVER)
@@ -165,7 +203,7 @@ static void mtimer_update(void *dev)
 static uint64_t mtimer_value(const AclintMtimer *s, uint64_t offset)
 {
     if (offset / 8 == MTIME / 8)
-        return mtime_ticks(s) + s->delta;
+        return mtimer_ticks(s) + s->delta;
     return offset / 8 < s->num_harts ? s->mtimecmp[offset / 8] : 0;
 }
 
@@ -187,7 +225,7 @@ static void mtimer_write(void *opaque, uint64_t offset, uint64_t value, unsigned
         v = (mtimer_value(s, offset) & ~mask) | (value << offset % 8 * 8 & mask);
     }
     if (offset / 8 == MTIME / 8)
-        s->delta = v - mtime_ticks(s);
+        s->delta = v - mtimer_ticks(s);
     else if (offset / 8 < s->num_harts)
         s->mtimecmp[offset / 8] = v;
     mtimer_update(s);

@@ -7,10 +7,16 @@
  * receives the sources that the root delegates. A domain either signals harts by wire (direct
  * delivery mode, with one interrupt delivery control for each hart) or writes messages to IMSIC
  * files. The mode is fixed.
+ *
+ * The registers are a table of blocks (aplic_blocks) and not of RegDesc rows, which describe one
+ * register with one member each. A domain has blocks of up to 1023 equal registers, whose number is
+ * a property; setip, clrip, setie and clrie are four views of the same two bit arrays; and
+ * setipnum and its siblings act on the source whose number is written.
  */
 #include "hw/intc/aplic.h"
 #include "hw/core/sysdev.h"
 #include "hw/intc/cpu_input.h"
+#include "util/error.h"
 #include "util/log.h"
 
 enum { MAX_HARTS = 8, MAX_SOURCES = 127, WORDS = 4, APLIC_SIZE = 0x8000 };
@@ -54,28 +60,28 @@ static void aplic_put_bit(uint32_t *words, unsigned n, bool v)
 
 /* --- sources --- */
 
-static unsigned source_mode(const Aplic *s, unsigned n)
+static unsigned aplic_source_mode(const Aplic *s, unsigned n)
 {
     return s->sourcecfg[n] & SOURCECFG_D ? SM_INACTIVE : s->sourcecfg[n] & SOURCECFG_SM;
 }
 
-static bool is_active(const Aplic *s, unsigned n)
+static bool aplic_is_active(const Aplic *s, unsigned n)
 {
-    return n >= 1 && n <= s->num_sources && source_mode(s, n) != SM_INACTIVE;
+    return n >= 1 && n <= s->num_sources && aplic_source_mode(s, n) != SM_INACTIVE;
 }
 
-static bool is_level(const Aplic *s, unsigned n)
+static bool aplic_is_level(const Aplic *s, unsigned n)
 {
-    return source_mode(s, n) >= SM_LEVEL1;
+    return aplic_source_mode(s, n) >= SM_LEVEL1;
 }
 
-/* Return the rectified input: the level of the wire, inverted if the source mode requires it; 1:
- * asserted (4.5.2). */
-static bool rectified(const Aplic *s, unsigned n)
+/* Return the aplic_rectified input: the level of the wire, inverted if the source mode requires it;
+ * 1: asserted (4.5.2). */
+static bool aplic_rectified(const Aplic *s, unsigned n)
 {
     bool in = aplic_get_bit(s->input, n);
 
-    switch (source_mode(s, n)) {
+    switch (aplic_source_mode(s, n)) {
     case SM_EDGE1:
     case SM_LEVEL1:
         return in;
@@ -86,13 +92,14 @@ static bool rectified(const Aplic *s, unsigned n)
     return false;
 }
 
-/* Update the pending bit after a possible change of the rectified input of an active source (4.7).
+/* Update the pending bit after a possible change of the aplic_rectified input of an active source
+ * (4.7).
  */
-static void input_changed(Aplic *s, unsigned n, bool before)
+static void aplic_input_changed(Aplic *s, unsigned n, bool before)
 {
-    bool now = rectified(s, n);
+    bool now = aplic_rectified(s, n);
 
-    if (is_level(s, n) && (!s->msimode || !now))
+    if (aplic_is_level(s, n) && (!s->msimode || !now))
         aplic_put_bit(s->ip, n, now);
     else if (now && !before)
         aplic_put_bit(s->ip, n, true);
@@ -100,22 +107,23 @@ static void input_changed(Aplic *s, unsigned n, bool before)
 
 /* Carry out a guest's write that sets or clears a pending bit. The wire determines that of a level
  * source (4.7). */
-static void write_pending(Aplic *s, unsigned n, bool v)
+static void aplic_set_pending(Aplic *s, unsigned n, bool v)
 {
-    if (!is_active(s, n) || (is_level(s, n) && (!s->msimode || (v && !rectified(s, n)))))
+    if (!aplic_is_active(s, n) ||
+        (aplic_is_level(s, n) && (!s->msimode || (v && !aplic_rectified(s, n)))))
         return;
     aplic_put_bit(s->ip, n, v);
 }
 
-static void write_enabled(Aplic *s, unsigned n, bool v)
+static void aplic_set_enabled(Aplic *s, unsigned n, bool v)
 {
-    if (is_active(s, n))
+    if (aplic_is_active(s, n))
         aplic_put_bit(s->ie, n, v);
 }
 
 /* --- delivery by message (4.9) --- */
 
-static uint64_t msi_address(const Aplic *s, unsigned hart, unsigned guest)
+static uint64_t aplic_msi_address(const Aplic *s, unsigned hart, unsigned guest)
 {
     const uint32_t *cfg = s->root ? s->root->msiaddr : s->msiaddr;
     uint32_t high = cfg[MMSIADDRCFGH], mine = s->mmode ? high : cfg[SMSIADDRCFGH];
@@ -127,18 +135,19 @@ static uint64_t msi_address(const Aplic *s, unsigned hart, unsigned guest)
     return (ppn | group << (hhxs + 12) | in_group << lhxs | guest) << 12;
 }
 
-static void send_msi(Aplic *s, unsigned hart, unsigned guest, unsigned eiid)
+static void aplic_send_msi(Aplic *s, unsigned hart, unsigned guest, unsigned eiid)
 {
-    uint64_t addr = msi_address(s, hart, guest);
+    uint64_t addr = aplic_msi_address(s, hart, guest);
 
     if (mem_write(&s->sys.dev.machine->memory, addr, 4, eiid) != MEM_OK)
-        guest_error("aplic", "message %u for hart %u at 0x%" G_GINT64_MODIFIER "x landed nowhere",
-                    eiid, hart, addr);
+        guest_error("aplic",
+                    "message %u for hart %u: there is no memory at 0x%" G_GINT64_MODIFIER "x", eiid,
+                    hart, addr);
 }
 
 /* Send the pending messages in one pass. A message whose side effects make a source pending starts
  * another pass, so that a guest cannot keep this loop busy with messages to this controller. */
-static void send_pending(Aplic *s)
+static void aplic_send_pending(Aplic *s)
 {
     for (unsigned w = 0; w < WORDS; w++) {
         uint32_t bits = s->ip[w] & s->ie[w];
@@ -149,8 +158,8 @@ static void send_pending(Aplic *s)
             if (!aplic_get_bit(s->ip, n))
                 continue;
             aplic_put_bit(s->ip, n, false);
-            send_msi(s, HART_INDEX(s->target[n]), s->target[n] >> 12 & 0x3f,
-                     s->target[n] & TARGET_EIID);
+            aplic_send_msi(s, HART_INDEX(s->target[n]), s->target[n] >> 12 & 0x3f,
+                           s->target[n] & TARGET_EIID);
         }
     }
 }
@@ -178,7 +187,7 @@ static uint32_t aplic_topi(const Aplic *s, unsigned hart)
     return best ? best << 16 | best_prio : 0;
 }
 
-static void drive_harts(Aplic *s)
+static void aplic_drive_harts(Aplic *s)
 {
     bool on = s->domaincfg & DOMAINCFG_IE;
 
@@ -196,23 +205,23 @@ static uint32_t aplic_claim(Aplic *s, unsigned hart)
 
     if (!n)
         s->idc[hart].iforce = 0;
-    else if (!is_level(s, n))
+    else if (!aplic_is_level(s, n))
         aplic_put_bit(s->ip, n, false);
-    drive_harts(s);
+    aplic_drive_harts(s);
     return top;
 }
 
-static void update(Aplic *s)
+static void aplic_update(Aplic *s)
 {
     if (!s->msimode)
-        drive_harts(s);
+        aplic_drive_harts(s);
     else if (s->domaincfg & DOMAINCFG_IE)
-        send_pending(s);
+        aplic_send_pending(s);
 }
 
 /* --- wires --- */
 
-static void pass_down(Aplic *s, unsigned n)
+static void aplic_pass_down(Aplic *s, unsigned n)
 {
     if (s->child)
         irq_set(&s->child->sys.dev.irq_in[n],
@@ -226,43 +235,43 @@ static void aplic_input(void *opaque, unsigned n, bool level)
 
     if (n == 0)
         return;
-    before = rectified(s, n);
+    before = aplic_rectified(s, n);
     aplic_put_bit(s->input, n, level);
-    pass_down(s, n);
-    if (is_active(s, n)) {
-        input_changed(s, n, before);
-        update(s);
+    aplic_pass_down(s, n);
+    if (aplic_is_active(s, n)) {
+        aplic_input_changed(s, n, before);
+        aplic_update(s);
     }
 }
 
-/* --- registers: blocks of words; `i` is the index of the word in its block --- */
+/* --- registers: aplic_blocks of words; `i` is the index of the word in its block --- */
 
-typedef uint32_t ReadFn(Aplic *s, unsigned i);
-typedef void WriteFn(Aplic *s, unsigned i, uint32_t v);
+typedef uint32_t AplicReadFn(Aplic *s, unsigned i);
+typedef void AplicWriteFn(Aplic *s, unsigned i, uint32_t v);
 
-static uint32_t read_zero(Aplic *s, unsigned i)
+static uint32_t aplic_read_zero(Aplic *s, unsigned i)
 {
     return 0;
 }
 
-static uint32_t read_domaincfg(Aplic *s, unsigned i)
+static uint32_t aplic_read_domaincfg(Aplic *s, unsigned i)
 {
     return s->domaincfg | DOMAINCFG_FIXED | (s->msimode ? DOMAINCFG_DM : 0);
 }
 
-static void write_domaincfg(Aplic *s, unsigned i, uint32_t v)
+static void aplic_write_domaincfg(Aplic *s, unsigned i, uint32_t v)
 {
     s->domaincfg = v & DOMAINCFG_IE;
 }
 
-static uint32_t read_sourcecfg(Aplic *s, unsigned i)
+static uint32_t aplic_read_sourcecfg(Aplic *s, unsigned i)
 {
     return i + 1 <= s->num_sources ? s->sourcecfg[i + 1] : 0;
 }
 
 /* Return the legal value for a write. Reserved modes and delegation to a child that does not exist
  * make the source inactive. */
-static uint32_t legal_sourcecfg(const Aplic *s, uint32_t v)
+static uint32_t aplic_legal_sourcecfg(const Aplic *s, uint32_t v)
 {
     if (v & SOURCECFG_D)
         return s->child && (v & 0x3ff) == 0 ? SOURCECFG_D : 0;
@@ -270,32 +279,32 @@ static uint32_t legal_sourcecfg(const Aplic *s, uint32_t v)
     return v == 2 || v == 3 ? SM_INACTIVE : v;
 }
 
-static void write_sourcecfg(Aplic *s, unsigned i, uint32_t v)
+static void aplic_write_sourcecfg(Aplic *s, unsigned i, uint32_t v)
 {
     unsigned n = i + 1;
 
     if (n > s->num_sources)
         return;
-    s->sourcecfg[n] = legal_sourcecfg(s, v);
-    pass_down(s, n);
-    if (!is_active(s, n)) {
+    s->sourcecfg[n] = aplic_legal_sourcecfg(s, v);
+    aplic_pass_down(s, n);
+    if (!aplic_is_active(s, n)) {
         aplic_put_bit(s->ip, n, false);
         aplic_put_bit(s->ie, n, false);
         s->target[n] = 0;
         return;
     }
     if (!s->msimode && (s->target[n] & TARGET_IPRIO) == 0)
-        s->target[n] |= 1; /* priority 0 is illegal (4.5.16.1) */
-    if (is_level(s, n))    /* a change of mode is not an edge */
-        input_changed(s, n, false);
+        s->target[n] |= 1;    /* priority 0 is illegal (4.5.16.1) */
+    if (aplic_is_level(s, n)) /* a change of mode is not an edge */
+        aplic_input_changed(s, n, false);
 }
 
-static uint32_t read_msiaddr(Aplic *s, unsigned i)
+static uint32_t aplic_read_msiaddr(Aplic *s, unsigned i)
 {
     return s->root ? 0 : s->msiaddr[i];
 }
 
-static void write_msiaddr(Aplic *s, unsigned i, uint32_t v)
+static void aplic_write_msiaddr(Aplic *s, unsigned i, uint32_t v)
 {
     static const uint32_t bits[MSI_REGS] = { UINT32_MAX, MMSIADDRCFGH_BITS, UINT32_MAX,
                                              SMSIADDRCFGH_BITS };
@@ -304,100 +313,100 @@ static void write_msiaddr(Aplic *s, unsigned i, uint32_t v)
         s->msiaddr[i] = v & bits[i];
 }
 
-static uint32_t read_ip(Aplic *s, unsigned i)
+static uint32_t aplic_read_ip(Aplic *s, unsigned i)
 {
     return i < WORDS ? s->ip[i] : 0;
 }
 
-static uint32_t read_in(Aplic *s, unsigned i)
+static uint32_t aplic_read_in(Aplic *s, unsigned i)
 {
     uint32_t v = 0;
 
     for (unsigned b = 0; b < 32 && i < WORDS; b++) {
-        if (is_active(s, i * 32 + b))
-            v |= (uint32_t)rectified(s, i * 32 + b) << b;
+        if (aplic_is_active(s, i * 32 + b))
+            v |= (uint32_t)aplic_rectified(s, i * 32 + b) << b;
     }
     return v;
 }
 
-static uint32_t read_ie(Aplic *s, unsigned i)
+static uint32_t aplic_read_ie(Aplic *s, unsigned i)
 {
     return i < WORDS ? s->ie[i] : 0;
 }
 
-static void each_bit(Aplic *s, unsigned i, uint32_t v, void (*fn)(Aplic *, unsigned, bool),
-                     bool set)
+static void aplic_each_bit(Aplic *s, unsigned i, uint32_t v, void (*fn)(Aplic *, unsigned, bool),
+                           bool set)
 {
     for (; v && i < WORDS; v &= v - 1)
         fn(s, i * 32 + __builtin_ctz(v), set);
 }
 
-static void write_setip(Aplic *s, unsigned i, uint32_t v)
+static void aplic_write_setip(Aplic *s, unsigned i, uint32_t v)
 {
-    each_bit(s, i, v, write_pending, true);
+    aplic_each_bit(s, i, v, aplic_set_pending, true);
 }
 
-static void write_clrip(Aplic *s, unsigned i, uint32_t v)
+static void aplic_write_clrip(Aplic *s, unsigned i, uint32_t v)
 {
-    each_bit(s, i, v, write_pending, false);
+    aplic_each_bit(s, i, v, aplic_set_pending, false);
 }
 
-static void write_setie(Aplic *s, unsigned i, uint32_t v)
+static void aplic_write_setie(Aplic *s, unsigned i, uint32_t v)
 {
-    each_bit(s, i, v, write_enabled, true);
+    aplic_each_bit(s, i, v, aplic_set_enabled, true);
 }
 
-static void write_clrie(Aplic *s, unsigned i, uint32_t v)
+static void aplic_write_clrie(Aplic *s, unsigned i, uint32_t v)
 {
-    each_bit(s, i, v, write_enabled, false);
+    aplic_each_bit(s, i, v, aplic_set_enabled, false);
 }
 
-static void write_setipnum(Aplic *s, unsigned i, uint32_t v)
+static void aplic_write_setipnum(Aplic *s, unsigned i, uint32_t v)
 {
-    write_pending(s, v, true);
+    aplic_set_pending(s, v, true);
 }
 
-static void write_setipnum_be(Aplic *s, unsigned i, uint32_t v)
+static void aplic_write_setipnum_be(Aplic *s, unsigned i, uint32_t v)
 {
-    write_pending(s, GUINT32_SWAP_LE_BE(v), true);
+    aplic_set_pending(s, GUINT32_SWAP_LE_BE(v), true);
 }
 
-static void write_clripnum(Aplic *s, unsigned i, uint32_t v)
+static void aplic_write_clripnum(Aplic *s, unsigned i, uint32_t v)
 {
-    write_pending(s, v, false);
+    aplic_set_pending(s, v, false);
 }
 
-static void write_setienum(Aplic *s, unsigned i, uint32_t v)
+static void aplic_write_setienum(Aplic *s, unsigned i, uint32_t v)
 {
-    write_enabled(s, v, true);
+    aplic_set_enabled(s, v, true);
 }
 
-static void write_clrienum(Aplic *s, unsigned i, uint32_t v)
+static void aplic_write_clrienum(Aplic *s, unsigned i, uint32_t v)
 {
-    write_enabled(s, v, false);
+    aplic_set_enabled(s, v, false);
 }
 
-static uint32_t read_genmsi(Aplic *s, unsigned i)
+static uint32_t aplic_read_genmsi(Aplic *s, unsigned i)
 {
     return s->genmsi;
 }
 
-static void write_genmsi(Aplic *s, unsigned i, uint32_t v)
+static void aplic_write_genmsi(Aplic *s, unsigned i, uint32_t v)
 {
     if (!s->msimode)
         return;
     s->genmsi = v & (0xfffc0000u | TARGET_EIID); /* Busy reads as 0: the message is sent now */
-    send_msi(s, HART_INDEX(v), 0, v & TARGET_EIID);
+    aplic_send_msi(s, HART_INDEX(v), 0, v & TARGET_EIID);
 }
 
-static uint32_t read_target(Aplic *s, unsigned i)
+static uint32_t aplic_read_target(Aplic *s, unsigned i)
 {
     return i + 1 <= s->num_sources ? s->target[i + 1] : 0;
 }
 
-static void write_target(Aplic *s, unsigned i, uint32_t v)
+static void aplic_write_target(Aplic *s, unsigned i, uint32_t v)
 {
-    if (!is_active(s, i + 1))
+    if (!aplic_is_active(s, i + 1))
         return;
     if (s->msimode) /* no guest files: Guest Index is zero */
         s->target[i + 1] = v & (0xfffc0000u | TARGET_EIID);
@@ -408,7 +417,7 @@ static void write_target(Aplic *s, unsigned i, uint32_t v)
 
 enum { IDC_WORDS = 8, IDELIVERY = 0, IFORCE = 1, ITHRESHOLD = 2, TOPI = 6, CLAIMI = 7 };
 
-static uint32_t read_idc(Aplic *s, unsigned i)
+static uint32_t aplic_read_idc(Aplic *s, unsigned i)
 {
     unsigned hart = i / IDC_WORDS;
 
@@ -429,7 +438,7 @@ static uint32_t read_idc(Aplic *s, unsigned i)
     return 0;
 }
 
-static void write_idc(Aplic *s, unsigned i, uint32_t v)
+static void aplic_write_idc(Aplic *s, unsigned i, uint32_t v)
 {
     unsigned hart = i / IDC_WORDS;
 
@@ -448,58 +457,59 @@ static void write_idc(Aplic *s, unsigned i, uint32_t v)
     }
 }
 
-typedef struct Block {
+typedef struct AplicBlock {
     uint32_t at, words;
-    ReadFn *read;
-    WriteFn *write;
-} Block;
+    AplicReadFn *read;
+    AplicWriteFn *write;
+} AplicBlock;
 
-static const Block blocks[] = {
-    { 0x0000, 1, read_domaincfg, write_domaincfg },
-    { 0x0004, 1023, read_sourcecfg, write_sourcecfg },
-    { 0x1bc0, MSI_REGS, read_msiaddr, write_msiaddr },
-    { 0x1c00, 32, read_ip, write_setip },
-    { 0x1cdc, 1, read_zero, write_setipnum },
-    { 0x1d00, 32, read_in, write_clrip },
-    { 0x1ddc, 1, read_zero, write_clripnum },
-    { 0x1e00, 32, read_ie, write_setie },
-    { 0x1edc, 1, read_zero, write_setienum },
-    { 0x1f00, 32, read_zero, write_clrie },
-    { 0x1fdc, 1, read_zero, write_clrienum },
-    { 0x2000, 1, read_zero, write_setipnum },
-    { 0x2004, 1, read_zero, write_setipnum_be },
-    { 0x3000, 1, read_genmsi, write_genmsi },
-    { 0x3004, 1023, read_target, write_target },
-    { 0x4000, MAX_HARTS *IDC_WORDS, read_idc, write_idc },
+static const AplicBlock aplic_blocks[] = {
+    { 0x0000, 1, aplic_read_domaincfg, aplic_write_domaincfg },
+    { 0x0004, 1023, aplic_read_sourcecfg, aplic_write_sourcecfg },
+    { 0x1bc0, MSI_REGS, aplic_read_msiaddr, aplic_write_msiaddr },
+    { 0x1c00, 32, aplic_read_ip, aplic_write_setip },
+    { 0x1cdc, 1, aplic_read_zero, aplic_write_setipnum },
+    { 0x1d00, 32, aplic_read_in, aplic_write_clrip },
+    { 0x1ddc, 1, aplic_read_zero, aplic_write_clripnum },
+    { 0x1e00, 32, aplic_read_ie, aplic_write_setie },
+    { 0x1edc, 1, aplic_read_zero, aplic_write_setienum },
+    { 0x1f00, 32, aplic_read_zero, aplic_write_clrie },
+    { 0x1fdc, 1, aplic_read_zero, aplic_write_clrienum },
+    { 0x2000, 1, aplic_read_zero, aplic_write_setipnum },
+    { 0x2004, 1, aplic_read_zero, aplic_write_setipnum_be },
+    { 0x3000, 1, aplic_read_genmsi, aplic_write_genmsi },
+    { 0x3004, 1023, aplic_read_target, aplic_write_target },
+    { 0x4000, MAX_HARTS *IDC_WORDS, aplic_read_idc, aplic_write_idc },
 };
 
-static const Block *find_block(uint64_t offset)
+static const AplicBlock *aplic_find_block(uint64_t offset)
 {
-    for (unsigned i = 0; i < G_N_ELEMENTS(blocks); i++) {
-        if (offset >= blocks[i].at && (offset - blocks[i].at) / 4 < blocks[i].words)
-            return &blocks[i];
+    for (unsigned i = 0; i < G_N_ELEMENTS(aplic_blocks); i++) {
+        if (offset >= aplic_blocks[i].at &&
+            (offset - aplic_blocks[i].at) / 4 < aplic_blocks[i].words)
+            return &aplic_blocks[i];
     }
     return NULL;
 }
 
 static uint64_t aplic_read(void *opaque, uint64_t offset, unsigned size)
 {
-    const Block *b = find_block(offset);
+    const AplicBlock *b = aplic_find_block(offset);
 
     return b ? b->read(opaque, (offset - b->at) / 4) : 0;
 }
 
 static void aplic_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
 {
-    const Block *b = find_block(offset);
+    const AplicBlock *b = aplic_find_block(offset);
 
     if (!b) {
-        guest_error("aplic", "write of 0x%x at 0x%x, where no register is", (unsigned)value,
+        guest_error("aplic", "write of 0x%x at 0x%x: no register there", (unsigned)value,
                     (unsigned)offset);
         return;
     }
     b->write(opaque, (offset - b->at) / 4, value);
-    update(opaque);
+    aplic_update(opaque);
 }
 
 static const MemOps aplic_ops = {
@@ -545,8 +555,8 @@ static void aplic_reset_exit(void *dev)
     Aplic *s = dev;
 
     for (unsigned n = 1; n <= s->num_sources; n++)
-        pass_down(s, n);
-    update(s);
+        aplic_pass_down(s, n);
+    aplic_update(s);
 }
 
 static bool aplic_check(void *obj, GError **err)
@@ -559,12 +569,11 @@ static bool aplic_check(void *obj, GError **err)
         bool there = n >= 1 && n <= s->num_sources;
 
         if ((!there && s->sourcecfg[n]) || (there && s->sourcecfg[n] & ~(SOURCECFG_D | 7u)) ||
-            (set && !is_active(s, n)) || (!there && aplic_get_bit(s->input, n))) {
-            g_set_error(err, G_FILE_ERROR, G_FILE_ERROR_INVAL,
-                        "aplic: source %u has state (sourcecfg 0x%x) that an inactive source "
-                        "cannot have",
-                        n, s->sourcecfg[n]);
-            return false;
+            (set && !aplic_is_active(s, n)) || (!there && aplic_get_bit(s->input, n))) {
+            return error_set(err, ERROR_GUEST,
+                             "aplic: source %u has state (sourcecfg 0x%x) that an inactive source "
+                             "cannot have",
+                             n, s->sourcecfg[n]);
         }
     }
     return true;
@@ -577,21 +586,21 @@ static bool aplic_post_load(void *obj, GError **err)
     for (unsigned n = 1; n <= s->num_sources; n++)
         s->sys.dev.irq_in[n].level = aplic_get_bit(s->input, n);
     if (!s->msimode)
-        drive_harts(s);
+        aplic_drive_harts(s);
     return true;
 }
 
-static const VmField idc_fields[] = {
+static const VmField aplic_idc_fields[] = {
     VM_U32(AplicIdc, idelivery, .max = 1),
     VM_U32(AplicIdc, iforce, .max = 1),
     VM_U32(AplicIdc, ithreshold, .max = TARGET_IPRIO),
 };
 
-static const VmState idc_vmstate = {
+static const VmState aplic_idc_vmstate = {
     .name = "aplic_idc",
     .version = 1,
-    .fields = idc_fields,
-    .n_fields = G_N_ELEMENTS(idc_fields),
+    .fields = aplic_idc_fields,
+    .n_fields = G_N_ELEMENTS(aplic_idc_fields),
 };
 
 static const VmField aplic_fields[] = {
@@ -603,7 +612,7 @@ static const VmField aplic_fields[] = {
     VM_U32_ARRAY(Aplic, input),
     VM_U32_ARRAY(Aplic, ip),
     VM_U32_ARRAY(Aplic, ie),
-    VM_STRUCT_ARRAY(Aplic, idc, &idc_vmstate),
+    VM_STRUCT_ARRAY(Aplic, idc, &aplic_idc_vmstate),
 };
 
 static const VmState aplic_vmstate = {

@@ -5,6 +5,10 @@
  *
  * Reference: RISC-V Advanced Interrupt Architecture 1.0, 3.5. The harts have the files; the pages
  * access them through the message sink of the CPU type.
+ *
+ * The two registers of a page are not RegDesc rows: they have no members in this device, every page
+ * has the same two, and their effect depends on the number of the page, which a row does not
+ * receive.
  */
 #include "hw/core/sysdev.h"
 #include "hw/intc/cpu_input.h"
@@ -32,7 +36,7 @@ static void imsic_write(void *opaque, uint64_t offset, uint64_t value, unsigned 
     uint32_t id = reg == SETEIPNUM_BE ? GUINT32_SWAP_LE_BE((uint32_t)value) : value;
 
     if (!cpu || !cpu->type->msi || (reg != SETEIPNUM_LE && reg != SETEIPNUM_BE)) {
-        guest_error("imsic", "write of 0x%x at 0x%x, where no register is", (unsigned)value,
+        guest_error("imsic", "write of 0x%x at 0x%x: no register there", (unsigned)value,
                     (unsigned)offset);
         return;
     }

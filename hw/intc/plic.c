@@ -6,9 +6,14 @@
  * Reference: RISC-V Platform-Level Interrupt Controller specification 1.0.0. Context 2h is
  * M mode of hart h, context 2h+1 its S mode. Gateways are level-triggered. A forwarded request is
  * not retracted, and no further request is forwarded before its completion.
+ *
+ * plic_decode() computes the register at an offset, instead of RegDesc rows. The registers are
+ * arrays whose lengths and writable bits follow from the properties num-sources and num-harts, up
+ * to 227 registers, while rows are const and describe one register each.
  */
 #include "hw/core/sysdev.h"
 #include "hw/intc/cpu_input.h"
+#include "util/error.h"
 #include "util/log.h"
 
 enum { MAX_HARTS = 8, MAX_CONTEXTS = 2 * MAX_HARTS, MAX_SOURCES = 127, WORDS = 4 };
@@ -49,7 +54,7 @@ static void plic_put_bit(uint32_t *words, unsigned n, bool v)
 
 /* Return the source for a context that has the highest priority above `floor`, then the lowest
  * number; 0: none. Priority 0 never interrupts. */
-static unsigned best_source(const Plic *s, const PlicContext *c, uint32_t floor)
+static unsigned plic_best_source(const Plic *s, const PlicContext *c, uint32_t floor)
 {
     unsigned best = 0;
 
@@ -68,17 +73,17 @@ static unsigned best_source(const Plic *s, const PlicContext *c, uint32_t floor)
     return best;
 }
 
-static void update_outputs(Plic *s)
+static void plic_update_outputs(Plic *s)
 {
     for (unsigned i = 0; i < 2 * s->num_harts; i++) {
-        bool level = best_source(s, &s->ctx[i], s->ctx[i].threshold) != 0;
+        bool level = plic_best_source(s, &s->ctx[i], s->ctx[i].threshold) != 0;
 
         cpu_drive(s->sys.dev.machine, i / 2, i % 2 ? INPUT_SEIP : INPUT_MEIP, level);
     }
 }
 
 /* Forward a request of source n if its line is high and no request is outstanding. */
-static void gateway(Plic *s, unsigned n)
+static void plic_gateway(Plic *s, unsigned n)
 {
     if (plic_get_bit(s->level, n) && !plic_get_bit(s->claimed, n))
         plic_put_bit(s->pending, n, true);
@@ -91,18 +96,18 @@ static void plic_input(void *opaque, unsigned n, bool level)
     if (n == 0)
         return;
     plic_put_bit(s->level, n, level);
-    gateway(s, n);
-    update_outputs(s);
+    plic_gateway(s, n);
+    plic_update_outputs(s);
 }
 
 static uint32_t plic_claim(Plic *s, PlicContext *c)
 {
-    unsigned n = best_source(s, c, 0);
+    unsigned n = plic_best_source(s, c, 0);
 
     if (n) {
         plic_put_bit(s->pending, n, false);
         plic_put_bit(s->claimed, n, true);
-        update_outputs(s);
+        plic_update_outputs(s);
     }
     return n;
 }
@@ -115,8 +120,8 @@ static void plic_complete(Plic *s, PlicContext *c, uint32_t n)
         return;
     }
     plic_put_bit(s->claimed, n, false);
-    gateway(s, n);
-    update_outputs(s);
+    plic_gateway(s, n);
+    plic_update_outputs(s);
 }
 
 /* The register at an offset. The pointers are NULL if there is none. */
@@ -126,7 +131,7 @@ typedef struct PlicReg {
     PlicContext *claim;
 } PlicReg;
 
-static uint32_t source_mask(const Plic *s, unsigned word)
+static uint32_t plic_source_mask(const Plic *s, unsigned word)
 {
     uint32_t mask = word == 0 ? ~1u : ~0u;
     unsigned top = s->num_sources;
@@ -136,7 +141,7 @@ static uint32_t source_mask(const Plic *s, unsigned word)
     return word == top / 32 && top % 32 != 31 ? mask & ((2u << top % 32) - 1) : mask;
 }
 
-static PlicReg decode(Plic *s, uint64_t offset)
+static PlicReg plic_decode(Plic *s, uint64_t offset)
 {
     unsigned contexts = 2 * s->num_harts, i, word;
 
@@ -153,7 +158,7 @@ static PlicReg decode(Plic *s, uint64_t offset)
         i = (offset - ENABLE_BASE) / ENABLE_STRIDE;
         word = (offset - ENABLE_BASE) % ENABLE_STRIDE / 4;
         return i < contexts && word < WORDS
-                   ? (PlicReg){ &s->ctx[i].enable[word], source_mask(s, word), NULL }
+                   ? (PlicReg){ &s->ctx[i].enable[word], plic_source_mask(s, word), NULL }
                    : (PlicReg){ 0 };
     }
     i = (offset - CONTEXT_BASE) / CONTEXT_STRIDE;
@@ -171,7 +176,7 @@ static PlicReg decode(Plic *s, uint64_t offset)
 static uint64_t plic_read(void *opaque, uint64_t offset, unsigned size)
 {
     Plic *s = opaque;
-    PlicReg r = decode(s, offset);
+    PlicReg r = plic_decode(s, offset);
 
     if (r.claim)
         return plic_claim(s, r.claim);
@@ -181,15 +186,15 @@ static uint64_t plic_read(void *opaque, uint64_t offset, unsigned size)
 static void plic_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
 {
     Plic *s = opaque;
-    PlicReg r = decode(s, offset);
+    PlicReg r = plic_decode(s, offset);
 
     if (r.claim) {
         plic_complete(s, r.claim, value);
     } else if (r.mask) {
         *r.word = value & r.mask;
-        update_outputs(s);
+        plic_update_outputs(s);
     } else {
-        guest_error("plic", "write of 0x%x at 0x%x, where nothing is writable", (unsigned)value,
+        guest_error("plic", "write of 0x%x at 0x%x: no writable register there", (unsigned)value,
                     (unsigned)offset);
     }
 }
@@ -223,8 +228,8 @@ static void plic_reset_exit(void *dev)
     Plic *s = dev;
 
     for (unsigned n = 1; n <= s->num_sources; n++)
-        gateway(s, n);
-    update_outputs(s);
+        plic_gateway(s, n);
+    plic_update_outputs(s);
 }
 
 static bool plic_check(void *obj, GError **err)
@@ -232,15 +237,13 @@ static bool plic_check(void *obj, GError **err)
     Plic *s = obj;
 
     for (unsigned w = 0; w < WORDS; w++) {
-        uint32_t bad = (s->pending[w] | s->claimed[w] | s->level[w]) & ~source_mask(s, w);
+        uint32_t bad = (s->pending[w] | s->claimed[w] | s->level[w]) & ~plic_source_mask(s, w);
 
         for (unsigned i = 0; i < MAX_CONTEXTS; i++)
-            bad |= s->ctx[i].enable[w] & ~source_mask(s, w);
+            bad |= s->ctx[i].enable[w] & ~plic_source_mask(s, w);
         if (bad) {
-            g_set_error(err, G_FILE_ERROR, G_FILE_ERROR_INVAL,
-                        "plic: bits 0x%x of word %u name sources beyond %u", bad, w,
-                        s->num_sources);
-            return false;
+            return error_set(err, ERROR_GUEST, "plic: bits 0x%x of word %u name sources beyond %u",
+                             bad, w, s->num_sources);
         }
     }
     return true;
@@ -252,7 +255,7 @@ static bool plic_post_load(void *obj, GError **err)
 
     for (unsigned n = 1; n <= s->num_sources; n++)
         s->sys.dev.irq_in[n].level = plic_get_bit(s->level, n);
-    update_outputs(s);
+    plic_update_outputs(s);
     return true;
 }
 
