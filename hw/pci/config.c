@@ -8,8 +8,6 @@
 
 #include "hw/pci/regs.h"
 
-enum { HEADER_SIZE = 0x40, CONVENTIONAL_SIZE = 0x100 };
-
 /* Masks of unallocated space. config_own_block() makes a copy before the first change. */
 static const PCIMasks config_plain_block = { .wmask = { [0 ... PCI_MASK_BLOCK - 1] = 0xff } };
 static const PCIMasks config_reserved_block = { .cmask = { [0 ... PCI_MASK_BLOCK - 1] = 0xff } };
@@ -60,114 +58,157 @@ static uint32_t header_control_wrote(void *dev, const RegDesc *r, uint64_t old, 
      PCI_BRIDGE_CTL_FAST_BACK | PCI_BRIDGE_CTL_DISCARD | PCI_BRIDGE_CTL_SEC_DISCARD |              \
      PCI_BRIDGE_CTL_DISCARD_SERR)
 
-/* A register whose bits are identity; further columns may follow. */
-#define CONST(off, w, n, ...) REG_ROW(n, off, w, .identity = REG_ALL, __VA_ARGS__)
-#define BAR(i)                                                                                     \
-    CONST(PCI_BASE_ADDRESS_0 + 4 * (i), 4, "Base Address " #i, .wrote = header_bar_wrote,          \
-          .doc = "address at which BAR " #i " decodes; the writable bits follow from its size")
+/* The registers of a header, as X(register, width, name, columns…). Three expansions give the rows,
+ * their numbers, which count from 1, and the number of the row of each byte, so that the row of an
+ * access is found without a search. */
+#define HEADER_ROW(reg, w, n, ...)  REG_ROW(n, reg, w, __VA_ARGS__),
+#define ENDPOINT_NUMBER(reg, ...)   ENDPOINT_##reg,
+#define ENDPOINT_BYTES(reg, w, ...) [reg... reg + (w)-1] = ENDPOINT_##reg,
+#define BRIDGE_NUMBER(reg, ...)     BRIDGE_##reg,
+#define BRIDGE_BYTES(reg, w, ...)   [reg... reg + (w)-1] = BRIDGE_##reg,
+
+/* The constant bits of a register are identity. */
+#define FIXED .identity = REG_ALL
+#define HEADER_BAR(X, i)                                                                           \
+    X(PCI_BASE_ADDRESS_##i, 4, "Base Address " #i, FIXED, .wrote = header_bar_wrote,               \
+      .doc = "address at which BAR " #i " decodes; the writable bits follow from its size")
 
 /* Registers 00h to 17h and 34h of both header types. The device layer sets the constants and makes
  * bits of the BARs writable. A loaded state may have another Capabilities Pointer and other values
  * of Capabilities List and Interrupt Status, so these are not compared. */
-#define HEADER_FIRST                                                                               \
-    CONST(PCI_VENDOR_ID, 2, "Vendor ID", .doc = "vendor of the function"),                         \
-        CONST(PCI_DEVICE_ID, 2, "Device ID", .doc = "device of that vendor"),                      \
-        CONST(PCI_COMMAND, 2, "Command", .rw = PCI_COMMAND_RW, .wrote = header_command_wrote,      \
-              .doc = "I/O, memory and bus-master enables, SERR# enable, INTx disable"),            \
-        REG_ROW("Status", PCI_STATUS, 2, .w1c = STATUS_W1C,                                        \
-                .identity = (uint16_t) ~(PCI_STATUS_INTERRUPT | PCI_STATUS_CAP_LIST),              \
-                .doc = "interrupt status, capability list present, detected errors"),              \
-        CONST(PCI_REVISION_ID, 1, "Revision ID", .doc = "revision of the device"),                 \
-        CONST(PCI_CLASS_PROG, 3, "Class Code", .doc = "interface, subclass and base class"),       \
-        CONST(PCI_CACHE_LINE_SIZE, 1, "Cache Line Size", .rw = 0xff,                               \
-              .doc = "storage for software; no effect"),                                           \
-        CONST(PCI_LATENCY_TIMER, 1, "Latency Timer", .doc = "zero"),                               \
-        CONST(PCI_HEADER_TYPE, 1, "Header Type", .doc = "layout of the header; multi-function"),   \
-        CONST(PCI_BIST, 1, "BIST", .doc = "zero: no self-test"), BAR(0), BAR(1)
-#define HEADER_LIST                                                                                \
-    REG_ROW("Capabilities Pointer", PCI_CAPABILITY_LIST, 1, .doc = "first entry of the list")
-#define HEADER_INTERRUPT                                                                           \
-    CONST(PCI_INTERRUPT_LINE, 1, "Interrupt Line", .rw = 0xff,                                     \
-          .doc = "storage for software; no effect"),                                               \
-        CONST(PCI_INTERRUPT_PIN, 1, "Interrupt Pin", .doc = "0: none, 1 to 4: INTA# to INTD#")
-#define HEADER_ROM(at)                                                                             \
-    CONST(at, 4, "Expansion ROM Base Address", .wrote = header_rom_wrote,                          \
-          .doc = "address and enable of the expansion ROM")
+#define HEADER_FIRST(X)                                                                            \
+    X(PCI_VENDOR_ID, 2, "Vendor ID", FIXED, .doc = "vendor of the function")                       \
+    X(PCI_DEVICE_ID, 2, "Device ID", FIXED, .doc = "device of that vendor")                        \
+    X(PCI_COMMAND, 2, "Command", FIXED, .rw = PCI_COMMAND_RW, .wrote = header_command_wrote,       \
+      .doc = "I/O, memory and bus-master enables, SERR# enable, INTx disable")                     \
+    X(PCI_STATUS, 2, "Status", .w1c = STATUS_W1C,                                                  \
+      .identity = (uint16_t) ~(PCI_STATUS_INTERRUPT | PCI_STATUS_CAP_LIST),                        \
+      .doc = "interrupt status, capability list present, detected errors")                         \
+    X(PCI_REVISION_ID, 1, "Revision ID", FIXED, .doc = "revision of the device")                   \
+    X(PCI_CLASS_PROG, 3, "Class Code", FIXED, .doc = "interface, subclass and base class")         \
+    X(PCI_CACHE_LINE_SIZE, 1, "Cache Line Size", FIXED, .rw = 0xff,                                \
+      .doc = "storage for software; no effect")                                                    \
+    X(PCI_LATENCY_TIMER, 1, "Latency Timer", FIXED, .doc = "zero")                                 \
+    X(PCI_HEADER_TYPE, 1, "Header Type", FIXED, .doc = "layout of the header; multi-function")     \
+    X(PCI_BIST, 1, "BIST", FIXED, .doc = "zero: no self-test")                                     \
+    HEADER_BAR(X, 0)                                                                               \
+    HEADER_BAR(X, 1)
+#define HEADER_LIST(X)                                                                             \
+    X(PCI_CAPABILITY_LIST, 1, "Capabilities Pointer", .doc = "first entry of the list")
+#define HEADER_INTERRUPT(X)                                                                        \
+    X(PCI_INTERRUPT_LINE, 1, "Interrupt Line", FIXED, .rw = 0xff,                                  \
+      .doc = "storage for software; no effect")                                                    \
+    X(PCI_INTERRUPT_PIN, 1, "Interrupt Pin", FIXED, .doc = "0: none, 1 to 4: INTA# to INTD#")
+#define HEADER_ROM(X, reg)                                                                         \
+    X(reg, 4, "Expansion ROM Base Address", FIXED, .wrote = header_rom_wrote,                      \
+      .doc = "address and enable of the expansion ROM")
 
-static const RegDesc endpoint_rows[] = {
-    HEADER_FIRST,
-    BAR(2),
-    BAR(3),
-    BAR(4),
-    BAR(5),
-    CONST(0x28, 4, "Cardbus CIS Pointer", .doc = "zero"),
-    CONST(PCI_SUBSYSTEM_VENDOR_ID, 2, "Subsystem Vendor ID", .doc = "vendor of the board"),
-    CONST(PCI_SUBSYSTEM_ID, 2, "Subsystem ID", .doc = "board of that vendor"),
-    HEADER_ROM(PCI_ROM_ADDRESS),
-    HEADER_LIST,
-    HEADER_INTERRUPT,
-    CONST(PCI_MIN_GNT, 1, "Min_Gnt", .doc = "zero"),
-    CONST(PCI_MAX_LAT, 1, "Max_Lat", .doc = "zero"),
-};
+#define ENDPOINT_REGISTERS(X)                                                                      \
+    HEADER_FIRST(X)                                                                                \
+    HEADER_BAR(X, 2)                                                                               \
+    HEADER_BAR(X, 3)                                                                               \
+    HEADER_BAR(X, 4)                                                                               \
+    HEADER_BAR(X, 5)                                                                               \
+    X(PCI_CARDBUS_CIS, 4, "Cardbus CIS Pointer", FIXED, .doc = "zero")                             \
+    X(PCI_SUBSYSTEM_VENDOR_ID, 2, "Subsystem Vendor ID", FIXED, .doc = "vendor of the board")      \
+    X(PCI_SUBSYSTEM_ID, 2, "Subsystem ID", FIXED, .doc = "board of that vendor")                   \
+    HEADER_ROM(X, PCI_ROM_ADDRESS)                                                                 \
+    HEADER_LIST(X)                                                                                 \
+    HEADER_INTERRUPT(X)                                                                            \
+    X(PCI_MIN_GNT, 1, "Min_Gnt", FIXED, .doc = "zero")                                             \
+    X(PCI_MAX_LAT, 1, "Max_Lat", FIXED, .doc = "zero")
 
-#define WINDOW(off, w, n, mask, ...)                                                               \
-    CONST(off, w, n, .rw = (mask), .wrote = header_window_wrote, __VA_ARGS__)
-static const RegDesc bridge_rows[] = {
-    HEADER_FIRST,
-    CONST(PCI_PRIMARY_BUS, 1, "Primary Bus Number", .rw = 0xff, .wrote = header_bus_number_wrote,
-          .doc = "bus that the bridge is on"),
-    CONST(PCI_SECONDARY_BUS, 1, "Secondary Bus Number", .rw = 0xff,
-          .wrote = header_bus_number_wrote, .doc = "bus behind the bridge"),
-    CONST(PCI_SUBORDINATE_BUS, 1, "Subordinate Bus Number", .rw = 0xff,
-          .wrote = header_bus_number_wrote, .doc = "highest bus number behind the bridge"),
-    CONST(PCI_SEC_LATENCY_TIMER, 1, "Secondary Latency Timer", .rw = 0xff,
-          .doc = "storage for software; no effect"),
-    WINDOW(PCI_IO_BASE, 1, "I/O Base", 0xf0, .doc = "bits 15:12 of the first I/O port"),
-    WINDOW(PCI_IO_LIMIT, 1, "I/O Limit", 0xf0, .doc = "bits 15:12 of the last I/O port"),
-    CONST(PCI_SEC_STATUS, 2, "Secondary Status", .w1c = STATUS_W1C,
-          .doc = "errors detected on the secondary bus"),
-    WINDOW(PCI_MEMORY_BASE, 2, "Memory Base", 0xfff0, .doc = "bits 31:20 of the first address"),
-    WINDOW(PCI_MEMORY_LIMIT, 2, "Memory Limit", 0xfff0, .doc = "bits 31:20 of the last address"),
-    WINDOW(PCI_PREF_MEMORY_BASE, 2, "Prefetchable Memory Base", 0xfff0,
-           .doc = "bits 31:20 of the first prefetchable address"),
-    WINDOW(PCI_PREF_MEMORY_LIMIT, 2, "Prefetchable Memory Limit", 0xfff0,
-           .doc = "bits 31:20 of the last prefetchable address"),
-    WINDOW(PCI_PREF_BASE_UPPER32, 4, "Prefetchable Base Upper 32 Bits", 0xffffffff,
-           .doc = "bits 63:32 of the first prefetchable address"),
-    WINDOW(PCI_PREF_LIMIT_UPPER32, 4, "Prefetchable Limit Upper 32 Bits", 0xffffffff,
-           .doc = "bits 63:32 of the last prefetchable address"),
-    WINDOW(PCI_IO_BASE_UPPER16, 2, "I/O Base Upper 16 Bits", 0,
-           .doc = "bits 31:16 of the first I/O port"),
-    WINDOW(PCI_IO_LIMIT_UPPER16, 2, "I/O Limit Upper 16 Bits", 0,
-           .doc = "bits 31:16 of the last I/O port"),
-    HEADER_LIST,
-    HEADER_ROM(PCI_ROM_ADDRESS1),
-    HEADER_INTERRUPT,
-    CONST(PCI_BRIDGE_CONTROL, 2, "Bridge Control", .rw = BRIDGE_CONTROL_RW,
-          .w1c = PCI_BRIDGE_CTL_DISCARD_STATUS, .wrote = header_control_wrote,
-          .doc = "Secondary Bus Reset, SERR# and VGA forwarding, discard timers"),
+enum { ENDPOINT_NO_ROW, ENDPOINT_REGISTERS(ENDPOINT_NUMBER) };
+static const RegDesc endpoint_rows[] = { ENDPOINT_REGISTERS(HEADER_ROW) };
+static const uint8_t endpoint_row_of[PCI_HEADER_SIZE] = { ENDPOINT_REGISTERS(ENDPOINT_BYTES) };
+
+#define BUS_NUMBER(X, reg, n, ...)                                                                 \
+    X(reg, 1, n, FIXED, .rw = 0xff, .wrote = header_bus_number_wrote, __VA_ARGS__)
+#define WINDOW(X, reg, w, n, mask, ...)                                                            \
+    X(reg, w, n, FIXED, .rw = (mask), .wrote = header_window_wrote, __VA_ARGS__)
+#define BRIDGE_REGISTERS(X)                                                                        \
+    HEADER_FIRST(X)                                                                                \
+    BUS_NUMBER(X, PCI_PRIMARY_BUS, "Primary Bus Number", .doc = "bus that the bridge is on")       \
+    BUS_NUMBER(X, PCI_SECONDARY_BUS, "Secondary Bus Number", .doc = "bus behind the bridge")       \
+    BUS_NUMBER(X, PCI_SUBORDINATE_BUS, "Subordinate Bus Number",                                   \
+               .doc = "highest bus number behind the bridge")                                      \
+    X(PCI_SEC_LATENCY_TIMER, 1, "Secondary Latency Timer", FIXED, .rw = 0xff,                      \
+      .doc = "storage for software; no effect")                                                    \
+    WINDOW(X, PCI_IO_BASE, 1, "I/O Base", 0xf0, .doc = "bits 15:12 of the first I/O port")         \
+    WINDOW(X, PCI_IO_LIMIT, 1, "I/O Limit", 0xf0, .doc = "bits 15:12 of the last I/O port")        \
+    X(PCI_SEC_STATUS, 2, "Secondary Status", FIXED, .w1c = STATUS_W1C,                             \
+      .doc = "errors detected on the secondary bus")                                               \
+    WINDOW(X, PCI_MEMORY_BASE, 2, "Memory Base", 0xfff0, .doc = "bits 31:20 of the first address") \
+    WINDOW(X, PCI_MEMORY_LIMIT, 2, "Memory Limit", 0xfff0,                                         \
+           .doc = "bits 31:20 of the last address")                                                \
+    WINDOW(X, PCI_PREF_MEMORY_BASE, 2, "Prefetchable Memory Base", 0xfff0,                         \
+           .doc = "bits 31:20 of the first prefetchable address")                                  \
+    WINDOW(X, PCI_PREF_MEMORY_LIMIT, 2, "Prefetchable Memory Limit", 0xfff0,                       \
+           .doc = "bits 31:20 of the last prefetchable address")                                   \
+    WINDOW(X, PCI_PREF_BASE_UPPER32, 4, "Prefetchable Base Upper 32 Bits", 0xffffffff,             \
+           .doc = "bits 63:32 of the first prefetchable address")                                  \
+    WINDOW(X, PCI_PREF_LIMIT_UPPER32, 4, "Prefetchable Limit Upper 32 Bits", 0xffffffff,           \
+           .doc = "bits 63:32 of the last prefetchable address")                                   \
+    WINDOW(X, PCI_IO_BASE_UPPER16, 2, "I/O Base Upper 16 Bits", 0,                                 \
+           .doc = "bits 31:16 of the first I/O port")                                              \
+    WINDOW(X, PCI_IO_LIMIT_UPPER16, 2, "I/O Limit Upper 16 Bits", 0,                               \
+           .doc = "bits 31:16 of the last I/O port")                                               \
+    HEADER_LIST(X)                                                                                 \
+    HEADER_ROM(X, PCI_ROM_ADDRESS1)                                                                \
+    HEADER_INTERRUPT(X)                                                                            \
+    X(PCI_BRIDGE_CONTROL, 2, "Bridge Control", FIXED, .rw = BRIDGE_CONTROL_RW,                     \
+      .w1c = PCI_BRIDGE_CTL_DISCARD_STATUS, .wrote = header_control_wrote,                         \
+      .doc = "Secondary Bus Reset, SERR# and VGA forwarding, discard timers")
+
+enum { BRIDGE_NO_ROW, BRIDGE_REGISTERS(BRIDGE_NUMBER) };
+static const RegDesc bridge_rows[] = { BRIDGE_REGISTERS(HEADER_ROW) };
+static const uint8_t bridge_row_of[PCI_HEADER_SIZE] = { BRIDGE_REGISTERS(BRIDGE_BYTES) };
+
+/* The header types, by number. */
+static const struct {
+    PCIRegTable table;
+    const uint8_t *row_of;
+} config_headers[] = {
+    { { .rows = LIST(endpoint_rows) }, endpoint_row_of },
+    { { .rows = LIST(bridge_rows) }, bridge_row_of },
 };
 
 PCIRegTable pci_config_header_rows(unsigned type)
 {
-    return type == 1 ? (PCIRegTable){ .rows = bridge_rows, .n = G_N_ELEMENTS(bridge_rows) }
-                     : (PCIRegTable){ .rows = endpoint_rows, .n = G_N_ELEMENTS(endpoint_rows) };
+    return config_headers[type].table;
+}
+
+static inline const RegDesc *config_header_row(unsigned type, uint32_t addr)
+{
+    uint8_t number = config_headers[type].row_of[addr];
+
+    return number ? &config_headers[type].table.rows[number - 1] : NULL;
+}
+
+const RegDesc *pci_config_header_row(unsigned type, uint32_t addr)
+{
+    return config_header_row(type, addr);
 }
 
 /* An entry may be at another offset in a loaded state, so the pointers are not compared. */
 static const RegDesc conventional_head_rows[] = {
-    CONST(0, 1, "Capability ID", .doc = "kind of capability"),
-    REG_ROW("Next Capability Pointer", 1, 1, .doc = "next entry of the list; 0: the last"),
+    REG_ROW("Capability ID", PCI_CAP_LIST_ID, 1, .identity = REG_ALL, .doc = "class of capability"),
+    REG_ROW("Next Capability Pointer", PCI_CAP_LIST_NEXT, 1,
+            .doc = "next entry of the list; 0: the last"),
 };
 static const RegDesc extended_head_rows[] = {
     REG_ROW("Extended Capability Header", 0, 4, .identity = 0xfffff,
-            .doc = "kind and version of capability, next entry of the list"),
+            .doc = "class and version of capability, next entry of the list"),
 };
 
 PCIRegTable pci_config_head_rows(bool extended)
 {
-    return extended ? (PCIRegTable){ .rows = LIST(extended_head_rows) }
-                    : (PCIRegTable){ .rows = LIST(conventional_head_rows) };
+    static const PCIRegTable heads[] = {
+        { .rows = LIST(conventional_head_rows) },
+        { .rows = LIST(extended_head_rows) },
+    };
+
+    return heads[extended];
 }
 
 /* --- masks --- */
@@ -175,7 +216,7 @@ PCIRegTable pci_config_head_rows(bool extended)
 static PCIMasks *config_shared_block(unsigned block)
 {
     const PCIMasks *b =
-        block < CONVENTIONAL_SIZE / PCI_MASK_BLOCK ? &config_plain_block : &config_reserved_block;
+        block < PCI_CONFIG_SIZE / PCI_MASK_BLOCK ? &config_plain_block : &config_reserved_block;
 
     return (PCIMasks *)b;
 }
@@ -293,7 +334,7 @@ static const char *config_row_fault(const RegDesc *r, const RegDesc *before)
         return "has no name or no width";
     }
     if ((r->rw & r->w1c) | (r->trigger & (r->rw | r->w1c | r->reset))) {
-        return "has a bit of two kinds: rw, w1c and trigger are exclusive";
+        return "has a bit in two columns: rw, w1c and trigger are exclusive";
     }
     if ((r->rw | r->w1c | r->trigger | r->reset) & ~mask) {
         return "has bits beyond its width";
@@ -376,8 +417,8 @@ void pci_config_init(PCIConfig *c, unsigned size, unsigned type)
         c->masks[b] = config_shared_block(b);
     }
     memset(config_own_block(c, 0), 0, sizeof(PCIMasks));
-    pci_config_mask_fill(c, PCI_CMASK, 0, HEADER_SIZE, 0xff);
-    pci_config_mask_fill(c, PCI_USED, 0, HEADER_SIZE, 0xff);
+    pci_config_mask_fill(c, PCI_CMASK, 0, PCI_HEADER_SIZE, 0xff);
+    pci_config_mask_fill(c, PCI_USED, 0, PCI_HEADER_SIZE, 0xff);
     pci_config_declare(c, 0, header.rows, header.n);
     c->bytes[PCI_HEADER_TYPE] = type;
 }
@@ -418,6 +459,54 @@ size_t pci_config_footprint(const PCIConfig *c)
 
 /* --- a guest's accesses --- */
 
+/* Load and store n bytes in the order of configuration space, which is little-endian. The lengths
+ * of registers become one access each. */
+static inline uint64_t config_load(const uint8_t *bytes, unsigned n)
+{
+    uint64_t value = 0;
+    uint32_t v4;
+    uint16_t v2;
+
+    switch (n) {
+    case 1:
+        return *bytes;
+    case 2:
+        memcpy(&v2, bytes, 2);
+        return GUINT16_FROM_LE(v2);
+    case 4:
+        memcpy(&v4, bytes, 4);
+        return GUINT32_FROM_LE(v4);
+    default:
+        for (unsigned i = 0; i < n; i++) {
+            value |= (uint64_t)bytes[i] << 8 * i;
+        }
+        return value;
+    }
+}
+
+static inline void config_store(uint8_t *bytes, unsigned n, uint32_t value)
+{
+    uint32_t v4 = GUINT32_TO_LE(value);
+    uint16_t v2 = GUINT16_TO_LE((uint16_t)value);
+
+    switch (n) {
+    case 1:
+        *bytes = (uint8_t)value;
+        break;
+    case 2:
+        memcpy(bytes, &v2, 2);
+        break;
+    case 4:
+        memcpy(bytes, &v4, 4);
+        break;
+    default:
+        for (unsigned i = 0; i < n; i++) {
+            bytes[i] = (uint8_t)(value >> 8 * i);
+        }
+        break;
+    }
+}
+
 static bool config_len_ok(unsigned len)
 {
     return len == 1 || len == 2 || len == 4;
@@ -425,15 +514,15 @@ static bool config_len_ok(unsigned len)
 
 uint32_t pci_config_read(const PCIConfig *c, uint32_t addr, unsigned len)
 {
-    uint32_t value = 0;
+    unsigned n = addr < c->size ? MIN(len, c->size - addr) : 0;
+    uint32_t value;
 
     if (!config_len_ok(len)) {
         return UINT32_MAX;
     }
-    for (unsigned i = 0; i < len; i++) {
-        uint32_t at = addr + i;
-
-        value |= (uint32_t)(at >= addr && at < c->size ? c->bytes[at] : 0xff) << 8 * i;
+    value = n ? (uint32_t)config_load(c->bytes + addr, n) : 0;
+    for (; n < len; n++) {
+        value |= 0xffu << 8 * n;
     }
     return value;
 }
@@ -441,99 +530,77 @@ uint32_t pci_config_read(const PCIConfig *c, uint32_t addr, unsigned len)
 /* A row with accept() or wrote() that an access covers. */
 typedef struct ConfigHit {
     const RegDesc *row;
-    uint16_t addr; /* of the row's first byte */
-    uint32_t lanes;
+    uint32_t lanes;    /* bits of the row that the access covers */
     uint64_t old, new; /* new: with the trigger bits that were written */
 } ConfigHit;
 
 /* An access that is being processed, and the rows that it covers. Rows do not overlap, so each byte
  * belongs to at most one row. */
 typedef struct ConfigAccess {
-    uint32_t addr, value;
+    uint32_t addr, value, new; /* new: the bytes to store */
     unsigned len;
-    uint8_t new[4];
     unsigned n_hits;
     ConfigHit hits[4];
 } ConfigAccess;
 
-static void config_add_hit(ConfigAccess *a, const RegDesc *r, uint32_t addr)
+/* Add a row at `addr` to the access: its value before and after it, and the bits that it covers. */
+static void config_add_hit(const PCIConfig *c, ConfigAccess *a, const RegDesc *r, uint32_t addr)
 {
-    if ((r->accept || r->wrote) && a->n_hits < G_N_ELEMENTS(a->hits)) {
-        a->hits[a->n_hits].row = r;
-        a->hits[a->n_hits++].addr = addr;
-    }
+    uint32_t from = MAX(a->addr, addr), end = MIN(a->addr + a->len, addr + r->width);
+    unsigned row_shift = 8 * (from - addr), access_shift = 8 * (from - a->addr);
+    uint64_t mask = (1ull << 8 * (end - from)) - 1;
+    ConfigHit *h = &a->hits[a->n_hits++];
+
+    h->row = r;
+    h->lanes = (uint32_t)(mask << row_shift);
+    h->old = config_load(c->bytes + addr, r->width);
+    h->new = (h->old & ~(mask << row_shift)) | (a->new >> access_shift &mask) << row_shift |
+             ((a->value >> access_shift & mask) << row_shift & r->trigger);
 }
 
-/* Return the index of the first row that ends after `offset`. */
-static size_t config_first_row(const RegDesc *rows, size_t n, uint32_t offset)
+static bool config_row_acts(const ConfigAccess *a, const RegDesc *r)
 {
-    size_t lo = 0, hi = n;
+    return (r->accept || r->wrote) && a->n_hits < G_N_ELEMENTS(a->hits);
+}
 
-    while (lo < hi) {
-        size_t mid = (lo + hi) / 2;
+static void config_find_in_header(const PCIConfig *c, ConfigAccess *a)
+{
+    uint32_t end = MIN(a->addr + a->len, PCI_HEADER_SIZE);
 
-        if (rows[mid].offset + rows[mid].width <= offset) {
-            lo = mid + 1;
-        } else {
-            hi = mid;
+    for (uint32_t at = a->addr; at < end;) {
+        const RegDesc *r = config_header_row(c->type, at);
+
+        if (r && config_row_acts(a, r)) {
+            config_add_hit(c, a, r, (uint32_t)r->offset);
         }
+        at = r ? (uint32_t)r->offset + r->width : at + 1;
     }
-    return lo;
 }
 
-static void config_find_in_table(ConfigAccess *a, uint32_t pos, const RegDesc *rows, size_t n)
+static void config_find_in_table(const PCIConfig *c, ConfigAccess *a, uint32_t pos,
+                                 const PCIRegTable *t)
 {
     uint32_t from = a->addr > pos ? a->addr - pos : 0, end = a->addr + a->len - pos;
 
-    for (size_t i = config_first_row(rows, n, from); i < n && rows[i].offset < end; i++) {
-        config_add_hit(a, &rows[i], pos + rows[i].offset);
+    for (const RegDesc *r = t->rows; r < t->rows + t->n && r->offset < end; r++) {
+        if (r->offset + r->width > from && config_row_acts(a, r)) {
+            config_add_hit(c, a, r, pos + (uint32_t)r->offset);
+        }
     }
 }
 
-static void config_find_rows(ConfigAccess *a, const PCIConfig *c)
+static void config_find_in_entries(const PCIConfig *c, ConfigAccess *a)
 {
-    if (a->addr < HEADER_SIZE) {
-        PCIRegTable header = pci_config_header_rows(c->type);
-
-        config_find_in_table(a, 0, header.rows, header.n);
-    }
-    for (unsigned i = 0; a->addr + a->len > HEADER_SIZE && i < c->n_entries; i++) {
+    for (unsigned i = 0; i < c->n_entries; i++) {
         const PCICapEntry *e = &c->entries[i];
 
         if (a->addr + a->len <= e->offset || a->addr >= (uint32_t)e->offset + e->size) {
             continue;
         }
         for (uint32_t left = e->selected; left; left &= left - 1) {
-            const PCIRegTable *t = &e->tables[__builtin_ctz(left)];
-
-            config_find_in_table(a, e->offset, t->rows, t->n);
+            config_find_in_table(c, a, e->offset, &e->tables[__builtin_ctz(left)]);
         }
     }
-}
-
-static uint64_t config_bytes(const uint8_t *bytes, unsigned n)
-{
-    uint64_t value = 0;
-
-    for (unsigned i = 0; i < n; i++) {
-        value |= (uint64_t)bytes[i] << 8 * i;
-    }
-    return value;
-}
-
-/* Set the value of the row before and after the access, and the bits that the access covers. */
-static void config_evaluate(const PCIConfig *c, const ConfigAccess *a, ConfigHit *h)
-{
-    uint32_t from = MAX(a->addr, h->addr);
-    uint32_t end = MIN(a->addr + a->len, h->addr + (uint32_t)h->row->width);
-    unsigned row_shift = 8 * (from - h->addr), access_shift = 8 * (from - a->addr);
-    uint64_t mask = (1ull << 8 * (end - from)) - 1, lanes = mask << row_shift;
-    uint64_t new = config_bytes(a->new, a->len) >> access_shift &mask;
-    uint64_t written = (a->value >> access_shift & mask) << row_shift;
-
-    h->lanes = (uint32_t)lanes;
-    h->old = config_bytes(c->bytes + h->addr, h->row->width);
-    h->new = (h->old & ~lanes) | new << row_shift | (written & h->row->trigger);
 }
 
 static bool config_accepted(const ConfigAccess *a, struct PCIDevice *d)
@@ -563,12 +630,28 @@ static uint32_t config_report(const ConfigAccess *a, PCIConfig *c, struct PCIDev
     return effects;
 }
 
-static uint8_t config_masked_byte(const PCIConfig *c, uint32_t addr, uint8_t value)
+/* Return the bytes that a write stores, through the masks. The access is within one block. */
+static inline uint32_t config_masked(const PCIConfig *c, uint32_t addr, unsigned len,
+                                     uint32_t value)
 {
     const PCIMasks *m = c->masks[addr / PCI_MASK_BLOCK];
-    uint8_t w = m->wmask[addr % PCI_MASK_BLOCK], w1c = m->w1cmask[addr % PCI_MASK_BLOCK];
+    unsigned at = addr % PCI_MASK_BLOCK;
+    uint32_t old = (uint32_t)config_load(c->bytes + addr, len);
+    uint32_t w = (uint32_t)config_load(m->wmask + at, len);
+    uint32_t w1c = (uint32_t)config_load(m->w1cmask + at, len);
 
-    return ((c->bytes[addr] & ~w) | (value & w)) & ~(value & w1c);
+    return ((old & ~w) | (value & w)) & ~(value & w1c);
+}
+
+/* As config_masked(), for an access that may extend to the next block. */
+static uint32_t config_masked_any(const PCIConfig *c, uint32_t addr, unsigned len, uint32_t value)
+{
+    unsigned first = MIN(len, PCI_MASK_BLOCK - addr % PCI_MASK_BLOCK);
+    uint32_t low = config_masked(c, addr, first, value);
+
+    return first == len
+               ? low
+               : low | config_masked(c, addr + first, len - first, value >> 8 * first) << 8 * first;
 }
 
 uint32_t pci_config_write(PCIConfig *c, struct PCIDevice *d, uint32_t addr, unsigned len,
@@ -583,20 +666,20 @@ uint32_t pci_config_write(PCIConfig *c, struct PCIDevice *d, uint32_t addr, unsi
     a.value = value;
     a.len = MIN(len, c->size - addr);
     a.n_hits = 0;
-    for (unsigned i = 0; i < a.len; i++) {
-        a.new[i] = config_masked_byte(c, addr + i, value >> 8 * i);
+    a.new = config_masked_any(c, addr, a.len, value);
+    if (addr < PCI_HEADER_SIZE) {
+        if (addr + a.len <= PCI_HEADER_SIZE && a.new == config_load(c->bytes + addr, a.len)) {
+            return 0; /* rows of the header act only on a change */
+        }
+        config_find_in_header(c, &a);
     }
-    if (addr + a.len <= HEADER_SIZE && memcmp(c->bytes + addr, a.new, a.len) == 0) {
-        return 0; /* rows of the header act only on a change */
-    }
-    config_find_rows(&a, c);
-    for (unsigned i = 0; i < a.n_hits; i++) {
-        config_evaluate(c, &a, &a.hits[i]);
+    if (addr + a.len > PCI_HEADER_SIZE) {
+        config_find_in_entries(c, &a);
     }
     if (!config_accepted(&a, d)) {
         return 0;
     }
-    memcpy(c->bytes + addr, a.new, a.len);
+    config_store(c->bytes + addr, a.len, a.new);
     return config_report(&a, c, d);
 }
 
@@ -609,19 +692,12 @@ uint32_t pci_config_lanes(const PCIConfig *c)
 
 uint32_t pci_config_get(const PCIConfig *c, uint32_t addr, unsigned len)
 {
-    uint32_t value = 0;
-
-    for (unsigned i = 0; i < len; i++) {
-        value |= (uint32_t)c->bytes[addr + i] << 8 * i;
-    }
-    return value;
+    return (uint32_t)config_load(c->bytes + addr, len);
 }
 
 void pci_config_set(PCIConfig *c, uint32_t addr, unsigned len, uint32_t value)
 {
-    for (unsigned i = 0; i < len; i++) {
-        c->bytes[addr + i] = value >> 8 * i;
-    }
+    config_store(c->bytes + addr, len, value);
 }
 
 static void config_reset_block(PCIConfig *c, unsigned block, bool cold)

@@ -80,7 +80,7 @@ char *pci_register_name(const PCIConfig *c, uint32_t addr)
         return names_entry_register(e, addr - e->offset);
     }
     if (addr < PCI_HEADER_SIZE) {
-        const RegDesc *row = names_row_at(pci_config_header_rows(c->type), addr);
+        const RegDesc *row = pci_config_header_row(c->type, addr);
 
         return row ? g_strdup(row->name) : g_strdup_printf("reserved 0x%x", addr);
     }

@@ -28,7 +28,12 @@
 struct PCIDevice;
 struct PCICapDesc;
 
-enum { PCI_MASK_BLOCK = 64 };
+enum {
+    PCI_HEADER_SIZE = 0x40,
+    PCI_CONFIG_SIZE = 256,   /* of a conventional function */
+    PCIE_CONFIG_SIZE = 4096, /* of a PCI Express function */
+    PCI_MASK_BLOCK = 64,
+};
 
 typedef struct PCIMasks {
     uint8_t wmask[PCI_MASK_BLOCK];   /* the guest writes these bits */
@@ -136,6 +141,9 @@ void pci_config_set(PCIConfig *c, uint32_t addr, unsigned len, uint32_t value);
 
 /* Return the rows of a header type, 0 or 1. */
 PCIRegTable pci_config_header_rows(unsigned type);
+/* Return the row of a header type that covers the byte at addr, which is below PCI_HEADER_SIZE;
+ * NULL: reserved. O(1). */
+const RegDesc *pci_config_header_row(unsigned type, uint32_t addr);
 /* Return the rows with which every entry of the conventional or the extended list starts. */
 PCIRegTable pci_config_head_rows(bool extended);
 /* Set the masks of the bytes that the rows cover. pos is the offset of the header or the entry. */

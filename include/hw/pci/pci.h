@@ -24,9 +24,6 @@ typedef struct PCIBus PCIBus;
 typedef struct PCIDeviceType PCIDeviceType;
 
 enum {
-    PCI_CONFIG_SIZE = 256,
-    PCIE_CONFIG_SIZE = 4096,
-    PCI_HEADER_SIZE = 0x40,
     PCI_NUM_BARS = 7, /* six BARs and the expansion ROM */
     PCI_ROM_BAR = 6,
     PCI_NUM_PINS = 4,

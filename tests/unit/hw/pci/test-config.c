@@ -358,6 +358,25 @@ static void test_reset(void)
     pci_config_fini(&c);
 }
 
+/* The row of each byte of both headers is the one that a search finds. */
+static void test_header_rows(void)
+{
+    for (unsigned type = 0; type < 2; type++) {
+        PCIRegTable t = pci_config_header_rows(type);
+
+        for (uint32_t addr = 0; addr < PCI_HEADER_SIZE; addr++) {
+            const RegDesc *found = NULL;
+
+            for (size_t i = 0; i < t.n; i++) {
+                if (addr >= t.rows[i].offset && addr < t.rows[i].offset + t.rows[i].width) {
+                    found = &t.rows[i];
+                }
+            }
+            g_assert_true(pci_config_header_row(type, addr) == found);
+        }
+    }
+}
+
 static void test_entries(void)
 {
     PCIConfig c;
@@ -390,6 +409,7 @@ int main(int argc, char **argv)
     g_test_add_func("/pci/config/fresh-masks", test_fresh_masks);
     g_test_add_func("/pci/config/sharing", test_sharing);
     g_test_add_func("/pci/config/reset", test_reset);
+    g_test_add_func("/pci/config/header-rows", test_header_rows);
     g_test_add_func("/pci/config/entries", test_entries);
     return g_test_run();
 }
