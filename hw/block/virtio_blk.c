@@ -16,7 +16,7 @@
 #include <string.h>
 
 #include "block/block.h"
-#include "hw/virtio/virtio_pci.h"
+#include "hw/virtio/virtio_base.h"
 #include "machine-events.h"
 #include "util/error.h"
 #include "util/log.h"
@@ -46,7 +46,7 @@ typedef struct BlkReqList {
 } BlkReqList;
 
 struct VirtioBlk {
-    VirtioPCI vpci;
+    VirtioBase base;
     char *drive, *serial;
     uint16_t num_queues, queue_size;
     uint32_t logical, physical;
@@ -79,7 +79,7 @@ static VirtioBlk *virtio_blk_of(VirtioDevice *v)
  * for those drivers the cache is off. */
 static bool virtio_blk_writeback(VirtioBlk *blk)
 {
-    VirtioDevice *v = &blk->vpci.virtio;
+    VirtioDevice *v = &blk->base.virtio;
     bool fixed = (v->status & VIRTIO_CONFIG_S_DRIVER_OK) && !virtio_has(v, VIRTIO_BLK_F_FLUSH) &&
                  !virtio_has(v, VIRTIO_BLK_F_CONFIG_WCE);
 
@@ -137,7 +137,7 @@ static void virtio_blk_req_finish(BlkReq *req, uint8_t status)
 {
     VirtQueue *vq = req->buf->vq;
 
-    if (!virtio_can_dma(&req->blk->vpci.virtio)) {
+    if (!virtio_can_dma(&req->blk->base.virtio)) {
         req->ended = true;
         req->status = status;
         virtio_blk_list_push(&req->blk->due, req);
@@ -153,11 +153,10 @@ static void virtio_blk_announce_error(BlkReq *req, QmpBlockErrorAction action, i
 {
     VirtioBlk *blk = req->blk;
 
-    event_block_io_error(blk->vpci.pci.dev.machine, block_drive_id(blk->node),
-                         block_name(blk->node), blk->vpci.pci.dev.path,
-                         req->io.op == BLOCK_READ ? QMP_IO_OPERATION_TYPE_READ
-                                                  : QMP_IO_OPERATION_TYPE_WRITE,
-                         action, error == -ENOSPC, g_strerror(-error));
+    event_block_io_error(
+        blk->base.dev.machine, block_drive_id(blk->node), block_name(blk->node), blk->base.dev.path,
+        req->io.op == BLOCK_READ ? QMP_IO_OPERATION_TYPE_READ : QMP_IO_OPERATION_TYPE_WRITE, action,
+        error == -ENOSPC, g_strerror(-error));
 }
 
 /* The device's own policy, or the drive's. */
@@ -180,7 +179,7 @@ static void virtio_blk_req_failed(BlkReq *req, int error)
         virtio_blk_list_push(&req->blk->kept, req);
         block_set_io_status(req->blk->node, error);
         virtio_blk_announce_error(req, QMP_BLOCK_ERROR_ACTION_STOP, error);
-        machine_set_state(req->blk->vpci.pci.dev.machine, RUN_IO_ERROR);
+        machine_set_state(req->blk->base.dev.machine, RUN_IO_ERROR);
     } else if (policy == BLOCK_ON_ERROR_IGNORE) {
         virtio_blk_announce_error(req, QMP_BLOCK_ERROR_ACTION_IGNORE, error);
         virtio_blk_req_finish(req, VIRTIO_BLK_S_OK);
@@ -193,7 +192,7 @@ static void virtio_blk_req_failed(BlkReq *req, int error)
 
 static void virtio_blk_req_step_done(BlkReq *req, int result)
 {
-    if (req->blk->vpci.pci.dev.hidden) { /* unplugged: no driver is left */
+    if (req->blk->base.dev.hidden) { /* unplugged: no driver is left */
         virtq_discard(req->buf);
         virtio_blk_req_free(req);
         return;
@@ -217,7 +216,7 @@ static void virtio_blk_wake_stalled(VirtioBlk *blk)
     for (unsigned i = 0; blk->stalled; i++) {
         if (blk->stalled >> i & 1) {
             blk->stalled &= ~(1ull << i);
-            virtq_later(virtio_queue(&blk->vpci.virtio, i));
+            virtq_later(virtio_queue(&blk->base.virtio, i));
         }
     }
 }
@@ -226,7 +225,7 @@ static void virtio_blk_req_done(BlockRequest *io, int result)
 {
     BlkReq *req = io->opaque;
     VirtioBlk *blk = req->blk;
-    Device *dev = &blk->vpci.pci.dev;
+    Device *dev = &blk->base.dev;
     /* The guard may already be held: block_drain() is called from a register access or while the
      * machine stops. The completion is handled in the same way. */
     bool entered = !dev->busy && !dev->hidden && device_enter(dev);
@@ -285,8 +284,8 @@ static void virtio_blk_req_submit(BlkReq *req, uint64_t most)
     req->io.opaque = req;
     blk->in_flight++;
     blk->bytes_in_flight += req->io.len;
-    virtio_turn_charge(&blk->vpci.virtio, SUBMIT_UNITS + (req->iov ? req->io.len / UNIT_BYTES : 0));
-    device_pin_any(&blk->vpci.pci.dev);
+    virtio_turn_charge(&blk->base.virtio, SUBMIT_UNITS + (req->iov ? req->io.len / UNIT_BYTES : 0));
+    device_pin_any(&blk->base.dev);
     block_submit(blk->node, &req->io);
 }
 
@@ -369,7 +368,7 @@ static void virtio_blk_get_id(BlkReq *req)
  * VIRTIO_BLK_S_OK. */
 static uint8_t virtio_blk_start_request(BlkReq *req, uint64_t sector)
 {
-    VirtioDevice *v = &req->blk->vpci.virtio;
+    VirtioDevice *v = &req->blk->base.virtio;
 
     switch (req->type) {
     case VIRTIO_BLK_T_IN:
@@ -404,7 +403,7 @@ static void virtio_blk_start_chain(VirtioBlk *blk, VirtqBuf *buf)
     uint8_t status;
 
     if (buf->in_len < HEADER_LEN || buf->out_len < 1) {
-        virtio_broken(&blk->vpci.virtio, "a request without %s",
+        virtio_broken(&blk->base.virtio, "a request without %s",
                       buf->in_len < HEADER_LEN ? "a complete header" : "room for the status");
         virtq_discard(buf);
         return;
@@ -434,7 +433,7 @@ static bool virtio_blk_may_start(VirtioBlk *blk, VirtQueue *vq)
         blk->stalled |= 1ull << virtq_index(vq);
         return false;
     }
-    if (virtio_turn_left(&blk->vpci.virtio) == 0) {
+    if (virtio_turn_left(&blk->base.virtio) == 0) {
         virtq_later(vq);
         return false;
     }
@@ -450,7 +449,7 @@ static void virtio_blk_drop_loaded(VirtioBlk *blk)
 static void virtio_blk_restart_loaded(VirtioBlk *blk)
 {
     struct KeptHead *head = &blk->loaded[blk->loaded_at++];
-    VirtQueue *vq = virtio_queue(&blk->vpci.virtio, head->queue);
+    VirtQueue *vq = virtio_queue(&blk->base.virtio, head->queue);
     VirtqBuf *buf = vq ? virtq_refetch(vq, head->slot) : NULL;
 
     if (buf) {
@@ -648,7 +647,7 @@ static void virtio_blk_config_read(VirtioDevice *v, uint8_t *c)
 static void virtio_blk_choose_writeback(VirtioBlk *blk)
 {
     blk->writeback =
-        virtio_has(&blk->vpci.virtio, VIRTIO_BLK_F_FLUSH) && blk->write_cache != PLAN_OFF;
+        virtio_has(&blk->base.virtio, VIRTIO_BLK_F_FLUSH) && blk->write_cache != PLAN_OFF;
 }
 
 static bool virtio_blk_set_features(VirtioDevice *v, uint64_t features)
@@ -675,12 +674,12 @@ static void virtio_blk_config_written(VirtioDevice *v, const uint8_t *c, size_t 
 
 static void virtio_blk_resized(void *opaque, uint64_t size)
 {
-    virtio_config_changed(&((VirtioBlk *)opaque)->vpci.virtio);
+    virtio_config_changed(&((VirtioBlk *)opaque)->base.virtio);
 }
 
 static const char *virtio_blk_path(void *opaque)
 {
-    return ((VirtioBlk *)opaque)->vpci.pci.dev.path;
+    return ((VirtioBlk *)opaque)->base.dev.path;
 }
 
 /* --- life --- */
@@ -692,7 +691,7 @@ static bool virtio_blk_power_of_two(uint32_t v, uint32_t lo, uint32_t hi)
 
 static bool virtio_blk_check_props(VirtioBlk *blk, GError **err)
 {
-    const char *name = device_name(&blk->vpci.pci.dev), *what = NULL;
+    const char *name = device_name(&blk->base.dev), *what = NULL;
 
     if (!virtio_blk_power_of_two(blk->queue_size, 4, VIRTIO_MAX_QUEUE_SIZE)) {
         what = "queue-size must be a power of two from 4 to 1024";
@@ -714,7 +713,7 @@ static bool virtio_blk_check_props(VirtioBlk *blk, GError **err)
 static bool virtio_blk_init(void *dev, GError **err)
 {
     VirtioBlk *blk = dev;
-    Device *device = &blk->vpci.pci.dev;
+    Device *device = &blk->base.dev;
 
     if (!virtio_blk_check_props(blk, err)) {
         return false;
@@ -746,7 +745,7 @@ static bool virtio_blk_init(void *dev, GError **err)
         return false;
     }
     for (unsigned i = 0; i < blk->num_queues; i++) {
-        virtio_add_queue(&blk->vpci.virtio, blk->queue_size);
+        virtio_add_queue(&blk->base.virtio, blk->queue_size);
     }
     machine_add_run_fn(device->machine, virtio_blk_run_changed, blk);
     return true;
@@ -756,19 +755,15 @@ static void virtio_blk_exit(void *dev)
 {
     VirtioBlk *blk = dev;
 
-    machine_remove_run_fn(blk->vpci.pci.dev.machine, virtio_blk_run_changed, blk);
+    machine_remove_run_fn(blk->base.dev.machine, virtio_blk_run_changed, blk);
     block_detach(blk->node, &blk->user);
     blk->node = NULL;
 }
 
 static const PlanCount blk_auto_vectors = { 1, { "num-queues" }, { 1 } };
 
-static const VmField blk_fields[] = {
-    VM_VIRTIO_PCI(VirtioBlk, vpci),
-    VM_U8(VirtioBlk, writeback, .mask = 1),
-    VM_RECORD(VirtioBlk, kept, BlkReqList, &virtio_blk_kept_ops),
-};
-static const VmState blk_state = { .name = "virtio-blk", .version = 1, .fields = LIST(blk_fields) };
+VIRTIO_STATES(blk, "virtio-blk", VirtioBlk, 1, NULL, NULL, VM_U8(VirtioBlk, writeback, .mask = 1),
+              VM_RECORD(VirtioBlk, kept, BlkReqList, &virtio_blk_kept_ops));
 
 static const char *const policies[] = { "auto", "report", "ignore", "stop", "enospc", NULL };
 
@@ -778,7 +773,7 @@ static const char *const policies[] = { "auto", "report", "ignore", "stop", "eno
         .choices = policies, .flags = PLAN_PROP_HOST, .doc = (text)                                \
     }
 static const PlanProp blk_props[] = {
-    VIRTIO_PCI_PROPS,
+    VIRTIO_PROPS,
     PROP_BACKEND(VirtioBlk, drive, "drive", "block", "the drive or block node of the device"),
     PROP_STR(VirtioBlk, serial, "serial", "serial number, up to 20 bytes"),
     PROP_U16(VirtioBlk, num_queues, "num-queues", 1, 1, MAX_QUEUES, "request queues"),
@@ -808,6 +803,8 @@ static const VirtioClass blk_class = {
     .name = "virtio-blk",
     .device_id = VIRTIO_ID_BLOCK,
     .config_size = CONFIG_SIZE,
+    .init = virtio_blk_init,
+    .exit = virtio_blk_exit,
     .features = virtio_blk_features,
     .set_features = virtio_blk_set_features,
     .config_read = virtio_blk_config_read,
@@ -818,6 +815,6 @@ static const VirtioClass blk_class = {
     .reset = virtio_blk_reset,
 };
 
-VIRTIO_PCI_TYPES(blk, "blk", VirtioBlk, "disk", 0x010000, blk_props, blk_state, blk_class,
-                 virtio_blk_init, virtio_blk_exit, &blk_auto_vectors);
+VIRTIO_TYPES(blk, "blk", VirtioBlk, "disk", 0x010000, blk_props, blk_class, &blk_auto_vectors,
+             PLAN_BUS_NONE);
 VIRTIO_DEVICE_TYPES(blk);

@@ -11,7 +11,7 @@ enum { REMOVED_WORDS = VIRTIO_SERIAL_MAX_PORTS / 32 + 1 };
 enum { CONTROL_RX = 2, CONTROL_TX = 3 }; /* queues: device to driver, driver to device */
 
 struct VirtioSerial {
-    VirtioPCI vpci;
+    VirtioBase base;
     uint32_t max_ports;
     bool emergency_write;
     Bus bus;

@@ -21,7 +21,7 @@ enum { CHUNK = 16384, UNIT_BYTES = 512 };
 
 static Device *virtio_serial_device(VirtioSerial *s)
 {
-    return &s->vpci.pci.dev;
+    return &s->base.dev;
 }
 
 static VirtioSerial *virtio_serial_of(VirtioDevice *v)
@@ -36,7 +36,7 @@ static bool virtio_serial_stopped(VirtioSerial *s)
 
 static bool virtio_serial_is_multiport(const VirtioSerial *s)
 {
-    return virtio_has(&s->vpci.virtio, VIRTIO_CONSOLE_F_MULTIPORT);
+    return virtio_has(&s->base.virtio, VIRTIO_CONSOLE_F_MULTIPORT);
 }
 
 /* The receive queue of a port; the transmit queue follows it. Port 0 has the pair before the
@@ -48,12 +48,12 @@ static unsigned virtio_serial_queue_of(const VirtioSerialPort *p)
 
 static VirtQueue *virtio_serial_receive_queue(const VirtioSerialPort *p)
 {
-    return virtio_queue(&p->serial->vpci.virtio, virtio_serial_queue_of(p));
+    return virtio_queue(&p->serial->base.virtio, virtio_serial_queue_of(p));
 }
 
 static VirtQueue *virtio_serial_transmit_queue(const VirtioSerialPort *p)
 {
-    return virtio_queue(&p->serial->vpci.virtio, virtio_serial_queue_of(p) + 1);
+    return virtio_queue(&p->serial->base.virtio, virtio_serial_queue_of(p) + 1);
 }
 
 static VirtioSerialPort *virtio_serial_port_of_queue(VirtioSerial *s, unsigned queue)
@@ -81,7 +81,7 @@ static void virtio_serial_guard_leave(VirtioSerial *s, bool inside)
 static bool virtio_serial_send_message(VirtioSerial *s, uint32_t nr, uint16_t event, uint16_t value,
                                        const char *name)
 {
-    VirtQueue *vq = virtio_queue(&s->vpci.virtio, CONTROL_RX);
+    VirtQueue *vq = virtio_queue(&s->base.virtio, CONTROL_RX);
     VirtqBuf *buf = virtq_pop(vq);
     uint8_t message[MESSAGE_LEN];
     size_t len;
@@ -94,7 +94,7 @@ static bool virtio_serial_send_message(VirtioSerial *s, uint32_t nr, uint16_t ev
     memcpy(message + 6, &value, 2);
     len = virtq_write(buf, 0, message, MESSAGE_LEN);
     if (len < MESSAGE_LEN) {
-        virtio_broken(&s->vpci.virtio, "control queue: a buffer of %zu bytes", len);
+        virtio_broken(&s->base.virtio, "control queue: a buffer of %zu bytes", len);
     } else if (name) {
         len += virtq_write(buf, MESSAGE_LEN, name, strlen(name));
     }
@@ -149,7 +149,7 @@ static void virtio_serial_send_pending(VirtioSerial *s)
     for (uint32_t nr = 0; more && nr < s->max_ports; nr++) {
         more = !s->ports[nr] || virtio_serial_send_port_events(s->ports[nr]);
     }
-    virtq_notify(virtio_queue(&s->vpci.virtio, CONTROL_RX));
+    virtq_notify(virtio_queue(&s->base.virtio, CONTROL_RX));
 }
 
 static void virtio_serial_set_pending(VirtioSerialPort *p, uint8_t event)
@@ -177,7 +177,7 @@ typedef enum SendResult { SEND_DONE, SEND_PEER_BUSY, SEND_TURN_OVER } SendResult
 /* Send a chain from byte p->sent on, and advance p->sent. */
 static SendResult virtio_serial_send_chain(VirtioSerialPort *p, const VirtqBuf *buf)
 {
-    VirtioDevice *v = &p->serial->vpci.virtio;
+    VirtioDevice *v = &p->serial->base.virtio;
     size_t skip = p->sent;
 
     for (int i = 0; i < buf->n_in; i++) {
@@ -264,7 +264,7 @@ size_t virtio_serial_room(VirtioSerialPort *p)
     room = buf->out_len;
     virtq_unpop(vq, buf);
     if (room == 0) {
-        virtio_broken(&p->serial->vpci.virtio, "port %u: a receive buffer without room", p->nr);
+        virtio_broken(&p->serial->base.virtio, "port %u: a receive buffer without room", p->nr);
     }
     return room;
 }
@@ -374,7 +374,7 @@ bool virtio_serial_enter(VirtioSerial *s, VirtioSerialPort *p, GError **err)
 /* A driver without VIRTIO_CONSOLE_F_MULTIPORT sends no VIRTIO_CONSOLE_PORT_OPEN. */
 static void virtio_serial_open_lone_port(VirtioSerial *s)
 {
-    if ((s->vpci.virtio.status & VIRTIO_CONFIG_S_DRIVER_OK) && !virtio_serial_is_multiport(s) &&
+    if ((s->base.virtio.status & VIRTIO_CONFIG_S_DRIVER_OK) && !virtio_serial_is_multiport(s) &&
         s->ports[0]) {
         virtio_serial_set_guest_connected(s->ports[0], true);
     }
@@ -478,12 +478,12 @@ static void virtio_serial_run_message(VirtioSerial *s, const uint8_t *message)
 
 static void virtio_serial_receive_control(VirtioSerial *s)
 {
-    VirtQueue *vq = virtio_queue(&s->vpci.virtio, CONTROL_TX);
+    VirtQueue *vq = virtio_queue(&s->base.virtio, CONTROL_TX);
     uint8_t message[MESSAGE_LEN];
     VirtqBuf *buf;
 
     while (!virtio_serial_stopped(s) && (buf = virtq_next(vq))) {
-        virtio_turn_charge(&s->vpci.virtio, MESSAGE_UNITS);
+        virtio_turn_charge(&s->base.virtio, MESSAGE_UNITS);
         if (virtq_read(buf, 0, message, MESSAGE_LEN) == MESSAGE_LEN) {
             virtio_serial_run_message(s, message);
         } else {
@@ -611,7 +611,7 @@ static bool virtio_serial_init(void *dev, GError **err)
     d->child_bus = &s->bus;
     s->ports = g_new0(VirtioSerialPort *, s->max_ports);
     for (uint32_t i = 0; i < 2 * (s->max_ports + 1); i++) {
-        virtio_add_queue(&s->vpci.virtio, QUEUE_SIZE);
+        virtio_add_queue(&s->base.virtio, QUEUE_SIZE);
     }
     machine_add_run_fn(d->machine, virtio_serial_run_changed, s);
     return true;
@@ -646,6 +646,8 @@ static const VirtioClass serial_class = {
     .name = "virtio-serial",
     .device_id = VIRTIO_ID_CONSOLE,
     .config_size = CONFIG_SIZE,
+    .init = virtio_serial_init,
+    .exit = virtio_serial_exit,
     .features = virtio_serial_features,
     .config_read = virtio_serial_config_read,
     .config_written = virtio_serial_config_written,
@@ -655,23 +657,15 @@ static const VirtioClass serial_class = {
     .reset = virtio_serial_reset,
 };
 static const PlanProp serial_props[] = {
-    VIRTIO_PCI_PROPS,
+    VIRTIO_PROPS,
     PROP_U32(VirtioSerial, max_ports, "max_ports", DEFAULT_PORTS, 1, VIRTIO_SERIAL_MAX_PORTS,
              "ports of its bus; a single one is a console without control messages"),
     PROP_BOOL(VirtioSerial, emergency_write, "emergency-write", true,
               "offer the register that writes a character without queues"),
 };
-static const VmField serial_fields[] = {
-    VM_VIRTIO_PCI(VirtioSerial, vpci),
-    VM_BOOL(VirtioSerial, ready),
-    VM_U32_ARRAY(VirtioSerial, removed),
-};
-static const VmState serial_state = { .name = "virtio-serial",
-                                      .version = 1,
-                                      .fields = LIST(serial_fields),
-                                      .check = virtio_serial_check };
+VIRTIO_STATES(serial, "virtio-serial", VirtioSerial, 1, virtio_serial_check, NULL,
+              VM_BOOL(VirtioSerial, ready), VM_U32_ARRAY(VirtioSerial, removed));
 
-VIRTIO_PCI_TYPES(serial, "serial", VirtioSerial, "serial ports and consoles", 0x078000,
-                 serial_props, serial_state, serial_class, virtio_serial_init, virtio_serial_exit,
-                 &serial_auto_vectors, .provides = PLAN_BUS_VIRTIO_SERIAL);
+VIRTIO_TYPES(serial, "serial", VirtioSerial, "serial ports and consoles", 0x078000, serial_props,
+             serial_class, &serial_auto_vectors, PLAN_BUS_VIRTIO_SERIAL);
 VIRTIO_DEVICE_TYPES(serial);

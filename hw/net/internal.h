@@ -8,7 +8,7 @@
 
 #include <linux/virtio_net.h>
 
-#include "hw/virtio/virtio_pci.h"
+#include "hw/virtio/virtio_base.h"
 #include "net/net.h"
 
 enum {
@@ -39,7 +39,7 @@ typedef struct NetFilter {
 } NetFilter;
 
 typedef struct VirtioNet {
-    VirtioPCI vpci;
+    VirtioBase base;
     /* properties */
     char *netdev;
     uint8_t mac_prop[6];
@@ -82,7 +82,7 @@ void virtio_net_control(VirtioNet *n, VirtQueue *vq);
 
 static inline Device *net_device(VirtioNet *n)
 {
-    return &n->vpci.pci.dev;
+    return &n->base.dev;
 }
 
 /* Return whether the machine is stopped: queues are not processed. */
@@ -94,7 +94,7 @@ static inline bool virtio_net_stopped(VirtioNet *n)
 /* Bytes of the header in front of each frame. */
 static inline size_t net_header_len(const VirtioNet *n)
 {
-    const VirtioDevice *v = &n->vpci.virtio;
+    const VirtioDevice *v = &n->base.virtio;
     bool full = virtio_has(v, VIRTIO_NET_F_MRG_RXBUF) || virtio_has(v, VIRTIO_F_VERSION_1);
 
     return full ? sizeof(NetHeader) : offsetof(NetHeader, num_buffers);

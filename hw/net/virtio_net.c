@@ -27,7 +27,7 @@ static VirtioNet *virtio_net_of(VirtioDevice *v)
 /* Without VIRTIO_NET_F_MQ there is one pair, directly followed by the control queue (5.1.2). */
 static unsigned virtio_net_usable_pairs(const VirtioNet *n)
 {
-    return virtio_has(&n->vpci.virtio, VIRTIO_NET_F_MQ) ? n->pairs : 1;
+    return virtio_has(&n->base.virtio, VIRTIO_NET_F_MQ) ? n->pairs : 1;
 }
 
 /* --- receiving: the queue (5.1.6.5.6) --- */
@@ -62,9 +62,9 @@ static unsigned virtio_net_choose_pair(VirtioNet *n, const uint8_t *head)
  * active. */
 static VirtQueue *virtio_net_queue_of(VirtioNet *n, unsigned pair)
 {
-    VirtQueue *vq = pair < n->active_pairs ? virtio_queue(&n->vpci.virtio, 2 * pair) : NULL;
+    VirtQueue *vq = pair < n->active_pairs ? virtio_queue(&n->base.virtio, 2 * pair) : NULL;
 
-    return vq && virtq_ready(vq) ? vq : virtio_queue(&n->vpci.virtio, 0);
+    return vq && virtq_ready(vq) ? vq : virtio_queue(&n->base.virtio, 0);
 }
 
 /* --- receiving: buffers --- */
@@ -95,7 +95,7 @@ typedef enum RxResult { RX_DONE, RX_WAIT, RX_DROP } RxResult;
 static RxResult virtio_net_no_room(VirtioNet *n, const VirtQueue *vq, unsigned count, size_t have,
                                    size_t need)
 {
-    bool all = count == virtq_size(vq) || !virtio_has(&n->vpci.virtio, VIRTIO_NET_F_MRG_RXBUF);
+    bool all = count == virtq_size(vq) || !virtio_has(&n->base.virtio, VIRTIO_NET_F_MRG_RXBUF);
 
     if (count == 0 || !all) {
         return RX_WAIT;
@@ -110,7 +110,7 @@ static RxResult virtio_net_no_room(VirtioNet *n, const VirtQueue *vq, unsigned c
 static RxResult virtio_net_take_buffers(VirtioNet *n, VirtQueue *vq, size_t need, VirtqBuf **bufs,
                                         unsigned *count)
 {
-    unsigned most = virtio_has(&n->vpci.virtio, VIRTIO_NET_F_MRG_RXBUF) ? VIRTIO_MAX_QUEUE_SIZE : 1;
+    unsigned most = virtio_has(&n->base.virtio, VIRTIO_NET_F_MRG_RXBUF) ? VIRTIO_MAX_QUEUE_SIZE : 1;
     size_t have = 0;
     RxResult v;
 
@@ -121,7 +121,7 @@ static RxResult virtio_net_take_buffers(VirtioNet *n, VirtQueue *vq, size_t need
         }
         have += bufs[*count]->out_len;
         if (bufs[*count]->n_in > 0 || bufs[*count]->out_len == 0) {
-            virtio_broken(&n->vpci.virtio, "a receive buffer %s",
+            virtio_broken(&n->base.virtio, "a receive buffer %s",
                           bufs[*count]->n_in ? "that contains a readable part" : "without room");
             ++*count;
             break;
@@ -141,7 +141,7 @@ static NetHeader virtio_net_header_for(const VirtioNet *n, const NetMeta *meta, 
 {
     NetHeader h = { .num_buffers = buffers };
 
-    if (meta && virtio_has(&n->vpci.virtio, VIRTIO_NET_F_GUEST_CSUM)) {
+    if (meta && virtio_has(&n->base.virtio, VIRTIO_NET_F_GUEST_CSUM)) {
         h = (NetHeader){ meta->flags,      meta->gso_type,    meta->hdr_len, meta->gso_size,
                          meta->csum_start, meta->csum_offset, buffers };
     }
@@ -172,10 +172,10 @@ static bool virtio_net_deliver(VirtioNet *n, VirtQueue *vq, const struct iovec *
  * accepted, because tests and tools send them; the filter reads zeroes after their end. */
 static bool virtio_net_accepts_frame(VirtioNet *n, const uint8_t *head, size_t len)
 {
-    return virtq_ready(virtio_queue(&n->vpci.virtio, 0)) && len > 0 && len <= NET_MAX_FRAME &&
+    return virtq_ready(virtio_queue(&n->base.virtio, 0)) && len > 0 && len <= NET_MAX_FRAME &&
            (n->status & VIRTIO_NET_S_LINK_UP) &&
            net_filter_accepts(&n->filter, n->mac,
-                              virtio_has(&n->vpci.virtio, VIRTIO_NET_F_CTRL_VLAN), head);
+                              virtio_has(&n->base.virtio, VIRTIO_NET_F_CTRL_VLAN), head);
 }
 
 static size_t virtio_net_length(const struct iovec *iov, int n_iov)
@@ -216,12 +216,12 @@ static bool virtio_net_receive_frame(VirtioNet *n, unsigned lane, const struct i
     if (!virtio_net_accepts_frame(n, head, len)) {
         return true;
     }
-    if (virtio_turn_left(&n->vpci.virtio) == 0) {
+    if (virtio_turn_left(&n->base.virtio) == 0) {
         virtq_later(virtio_net_queue_of(
             n, lane)); /* virtio_net_notified() continues with the frames that wait */
         return false;
     }
-    virtio_turn_charge(&n->vpci.virtio, len / RX_UNIT_BYTES);
+    virtio_turn_charge(&n->base.virtio, len / RX_UNIT_BYTES);
     return virtio_net_deliver(n, virtio_net_queue_of(n, lane), iov, n_iov, len, meta);
 }
 
@@ -285,7 +285,7 @@ static TxResult virtio_net_send_one(VirtioNet *n, unsigned pair, VirtqBuf *buf)
     NetMeta meta;
     g_autofree struct iovec *iov = NULL;
     NetPart part = { .at = n->tx_at[pair],
-                     .most = virtio_turn_left(&n->vpci.virtio) / TX_FRAME_UNITS + 1 };
+                     .most = virtio_turn_left(&n->base.virtio) / TX_FRAME_UNITS + 1 };
     int count;
     bool sent;
 
@@ -300,7 +300,7 @@ static TxResult virtio_net_send_one(VirtioNet *n, unsigned pair, VirtqBuf *buf)
         virtio_net_learn(n, pair, iov, count);
     }
     sent = net_send_part(n->peer, iov, count, &meta, &part) > 0;
-    virtio_turn_charge(&n->vpci.virtio,
+    virtio_turn_charge(&n->base.virtio,
                        part.frames * TX_FRAME_UNITS + (buf->in_len - hlen) / TX_UNIT_BYTES);
     n->tx_at[pair] = part.more ? part.at : 0;
     return part.more ? TX_TURN_OVER : sent ? TX_DONE : TX_PEER_BUSY;
@@ -308,7 +308,7 @@ static TxResult virtio_net_send_one(VirtioNet *n, unsigned pair, VirtqBuf *buf)
 
 static void virtio_net_send_pair(VirtioNet *n, unsigned pair)
 {
-    VirtQueue *vq = virtio_queue(&n->vpci.virtio, 2 * pair + 1);
+    VirtQueue *vq = virtio_queue(&n->base.virtio, 2 * pair + 1);
     VirtqBuf *buf;
 
     if (virtio_net_stopped(n) || (n->tx_blocked >> pair & 1)) {
@@ -348,7 +348,7 @@ static void virtio_net_sent(void *opaque)
 
     for (unsigned pair = 0; pair < n->pairs; pair++) {
         if (n->tx_blocked >> pair & 1) {
-            virtq_later(virtio_queue(&n->vpci.virtio, 2 * pair + 1));
+            virtq_later(virtio_queue(&n->base.virtio, 2 * pair + 1));
         }
     }
     n->tx_blocked = 0;
@@ -469,17 +469,17 @@ static void virtio_net_link(void *opaque, bool up)
     VirtioNet *n = opaque;
 
     n->status = (n->status & ~VIRTIO_NET_S_LINK_UP) | (up ? VIRTIO_NET_S_LINK_UP : 0);
-    virtio_config_changed(&n->vpci.virtio);
+    virtio_config_changed(&n->base.virtio);
 }
 
 /* Ask the driver to announce itself. False: VIRTIO_NET_F_GUEST_ANNOUNCE was not negotiated. */
 static bool virtio_net_request_announce(VirtioNet *n)
 {
-    if (!virtio_has(&n->vpci.virtio, VIRTIO_NET_F_GUEST_ANNOUNCE)) {
+    if (!virtio_has(&n->base.virtio, VIRTIO_NET_F_GUEST_ANNOUNCE)) {
         return false;
     }
     n->status |= VIRTIO_NET_S_ANNOUNCE;
-    virtio_config_changed(&n->vpci.virtio);
+    virtio_config_changed(&n->base.virtio);
     return true;
 }
 
@@ -548,7 +548,7 @@ static void virtio_net_default_mac(VirtioNet *n)
         hash = (hash ^ (uint8_t)*p) * 16777619u; /* FNV-1a */
     }
     if (g_str_has_prefix(path, "0000:00:") && !strchr(path + 8, ':')) {
-        low = (low & ~0xffu) | (uint8_t)(low + pci_devfn(&n->vpci.pci));
+        low = (low & ~0xffu) | (uint8_t)(low + pci_devfn(&n->base.vpci.pci));
     } else {
         low = (hash ^ hash >> 24) & 0xffffff;
     }
@@ -576,13 +576,13 @@ static bool virtio_net_init(void *dev, GError **err)
     }
     n->peer = n->nic.peer;
     for (unsigned pair = 0; pair < n->pairs; pair++) {
-        virtio_add_queue(&n->vpci.virtio, n->rx_size);
-        virtio_add_queue(&n->vpci.virtio, n->tx_size);
+        virtio_add_queue(&n->base.virtio, n->rx_size);
+        virtio_add_queue(&n->base.virtio, n->tx_size);
     }
     if (n->ctrl) {
-        virtio_add_queue(&n->vpci.virtio, CTRL_QUEUE_SIZE);
+        virtio_add_queue(&n->base.virtio, CTRL_QUEUE_SIZE);
     }
-    machine_add_run_fn(n->vpci.pci.dev.machine, virtio_net_run_changed, n);
+    machine_add_run_fn(n->base.dev.machine, virtio_net_run_changed, n);
     return true;
 }
 
@@ -590,8 +590,8 @@ static void virtio_net_exit(void *dev)
 {
     VirtioNet *n = dev;
 
-    machine_remove_run_fn(n->vpci.pci.dev.machine, virtio_net_run_changed, n);
-    net_nic_remove(n->vpci.pci.dev.machine, &n->nic);
+    machine_remove_run_fn(n->base.dev.machine, virtio_net_run_changed, n);
+    net_nic_remove(n->base.dev.machine, &n->nic);
     n->peer = NULL;
 }
 
@@ -633,22 +633,14 @@ static const VmState filter_state = { .name = "filter",
                                       .version = 1,
                                       .fields = LIST(filter_fields) };
 
-static const VmField net_fields[] = {
-    VM_VIRTIO_PCI(VirtioNet, vpci),
-    VM_BYTES(VirtioNet, mac),
-    VM_U16(VirtioNet, status, .mask = VIRTIO_NET_S_LINK_UP | VIRTIO_NET_S_ANNOUNCE),
-    VM_U16(VirtioNet, active_pairs, .min = 1, .max = MAX_PAIRS),
-    VM_STRUCT(VirtioNet, filter, &filter_state),
-    VM_BYTES(VirtioNet, flows),
-};
-static const VmState net_state = { .name = "virtio-net",
-                                   .version = 1,
-                                   .fields = LIST(net_fields),
-                                   .check = virtio_net_check,
-                                   .post_load = virtio_net_post_load };
+VIRTIO_STATES(net, "virtio-net", VirtioNet, 1, virtio_net_check, virtio_net_post_load,
+              VM_BYTES(VirtioNet, mac),
+              VM_U16(VirtioNet, status, .mask = VIRTIO_NET_S_LINK_UP | VIRTIO_NET_S_ANNOUNCE),
+              VM_U16(VirtioNet, active_pairs, .min = 1, .max = MAX_PAIRS),
+              VM_STRUCT(VirtioNet, filter, &filter_state), VM_BYTES(VirtioNet, flows));
 
 static const PlanProp net_props[] = {
-    VIRTIO_PCI_PROPS,
+    VIRTIO_PROPS,
     PROP_BACKEND(VirtioNet, netdev, "netdev", "netdev",
                  "the netdev that the device is connected to"),
     { .name = "mac",
@@ -674,6 +666,8 @@ static const VirtioClass net_class = {
     .name = "virtio-net",
     .device_id = VIRTIO_ID_NET,
     .config_size = CONFIG_SIZE,
+    .init = virtio_net_init,
+    .exit = virtio_net_exit,
     .features = virtio_net_features,
     .set_features = virtio_net_set_features,
     .config_read = virtio_net_config_read,
@@ -683,6 +677,6 @@ static const VirtioClass net_class = {
     .reset = virtio_net_reset,
 };
 
-VIRTIO_PCI_TYPES(net, "net", VirtioNet, "network device", 0x020000, net_props, net_state, net_class,
-                 virtio_net_init, virtio_net_exit, &net_auto_vectors);
+VIRTIO_TYPES(net, "net", VirtioNet, "network device", 0x020000, net_props, net_class,
+             &net_auto_vectors, PLAN_BUS_NONE);
 VIRTIO_DEVICE_TYPES(net);

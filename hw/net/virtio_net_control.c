@@ -16,7 +16,7 @@ static bool virtio_net_ctrl_rx(VirtioNet *n, uint8_t cmd, const uint8_t *p, size
     NetFilter *f = &n->filter;
     bool *const modes[] = { &f->promisc, &f->allmulti, &f->alluni,
                             &f->nomulti, &f->nouni,    &f->nobcast };
-    bool extra = virtio_has(&n->vpci.virtio, VIRTIO_NET_F_CTRL_RX_EXTRA);
+    bool extra = virtio_has(&n->base.virtio, VIRTIO_NET_F_CTRL_RX_EXTRA);
 
     if (cmd >= (extra ? G_N_ELEMENTS(modes) : 2) || len != 1) {
         return false;
@@ -28,11 +28,11 @@ static bool virtio_net_ctrl_rx(VirtioNet *n, uint8_t cmd, const uint8_t *p, size
 static bool virtio_net_ctrl_mac(VirtioNet *n, uint8_t cmd, const uint8_t *p, size_t len)
 {
     if (cmd == VIRTIO_NET_CTRL_MAC_TABLE_SET) {
-        return virtio_has(&n->vpci.virtio, VIRTIO_NET_F_CTRL_RX) &&
+        return virtio_has(&n->base.virtio, VIRTIO_NET_F_CTRL_RX) &&
                net_filter_set_table(&n->filter, p, len);
     }
     if (cmd != VIRTIO_NET_CTRL_MAC_ADDR_SET || len != 6 ||
-        !virtio_has(&n->vpci.virtio, VIRTIO_NET_F_CTRL_MAC_ADDR)) {
+        !virtio_has(&n->base.virtio, VIRTIO_NET_F_CTRL_MAC_ADDR)) {
         return false;
     }
     memcpy(n->mac, p, 6);
@@ -98,9 +98,9 @@ static uint8_t virtio_net_run_command(VirtioNet *n, VirtqBuf *buf)
     bool ok;
 
     virtq_read(buf, 0, p, len);
-    virtio_turn_charge(&n->vpci.virtio, len / CTRL_UNIT_BYTES);
+    virtio_turn_charge(&n->base.virtio, len / CTRL_UNIT_BYTES);
     if (buf->in_len != len || p[0] >= G_N_ELEMENTS(classes) ||
-        !virtio_has(&n->vpci.virtio, classes[p[0]].feature)) {
+        !virtio_has(&n->base.virtio, classes[p[0]].feature)) {
         return VIRTIO_NET_ERR;
     }
     ok = classes[p[0]].run(n, p[1], p + 2, len - 2);
@@ -115,7 +115,7 @@ void virtio_net_control(VirtioNet *n, VirtQueue *vq)
         uint8_t ack;
 
         if (buf->in_len < 2 || buf->out_len < 1) {
-            virtio_broken(&n->vpci.virtio, "a control command without header or status");
+            virtio_broken(&n->base.virtio, "a control command without header or status");
             virtq_discard(buf);
             return;
         }

@@ -99,6 +99,9 @@ bool virtio_init(VirtioDevice *v, const VirtioClass *cls, const VirtioTransport 
 void virtio_fini(VirtioDevice *v);
 /* Reset the device (2.4). */
 void virtio_reset(VirtioDevice *v);
+/* Access the device configuration space (2.5). Bytes behind its end read as zero. */
+uint64_t virtio_config_read(VirtioDevice *v, uint64_t at, unsigned size);
+void virtio_config_write(VirtioDevice *v, uint64_t at, uint64_t value, unsigned size);
 /* Set the vector of a queue or of the configuration (`where` is the member). */
 void virtio_set_vector(VirtioDevice *v, uint16_t *where, uint16_t vector);
 /* The driver wrote the device status (2.1). */

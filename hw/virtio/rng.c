@@ -6,12 +6,12 @@
 #include <sys/random.h>
 
 #include "hw/core/host_object.h"
-#include "hw/virtio/virtio_pci.h"
+#include "hw/virtio/virtio_base.h"
 #include "util/error.h"
 #include "util/log.h"
 
 typedef struct VirtioRng {
-    VirtioPCI vpci;
+    VirtioBase base;
     char *rng;          /* id of the back end; NULL: getrandom() of the host */
     HostObject *source; /* the back end, or NULL */
     uint64_t max_bytes; /* per period */
@@ -61,7 +61,7 @@ static bool rng_fill_chain(VirtioRng *rng, VirtqBuf *buf, size_t want)
     const struct iovec *seg = NULL;
     size_t skip = 0;
 
-    while (rng->filled < want && virtio_turn_left(&rng->vpci.virtio) > 0) {
+    while (rng->filled < want && virtio_turn_left(&rng->base.virtio) > 0) {
         size_t part, got;
 
         if (!seg) {
@@ -69,7 +69,7 @@ static bool rng_fill_chain(VirtioRng *rng, VirtqBuf *buf, size_t want)
         }
         part = MIN(MIN(seg->iov_len - skip, want - rng->filled), CHUNK);
         got = rng_read_source(rng, (uint8_t *)seg->iov_base + skip, part);
-        virtio_turn_charge(&rng->vpci.virtio, 1 + got / UNIT_BYTES);
+        virtio_turn_charge(&rng->base.virtio, 1 + got / UNIT_BYTES);
         if (got == 0) {
             return false;
         }
@@ -91,8 +91,8 @@ static void rng_source_ready(void *dev)
 {
     VirtioRng *rng = dev;
 
-    if (machine_active(rng->vpci.pci.dev.machine)) {
-        virtq_later(virtio_queue(&rng->vpci.virtio, 0));
+    if (machine_active(rng->base.dev.machine)) {
+        virtq_later(virtio_queue(&rng->base.virtio, 0));
     }
 }
 
@@ -122,7 +122,7 @@ static bool rng_serve_chain(VirtioRng *rng, VirtQueue *vq, VirtqBuf *buf)
 
 static void rng_serve_queue(VirtioRng *rng)
 {
-    VirtQueue *vq = virtio_queue(&rng->vpci.virtio, 0);
+    VirtQueue *vq = virtio_queue(&rng->base.virtio, 0);
     VirtqBuf *buf;
 
     while (rng->quota > 0 && (buf = virtq_next(vq)) && rng_serve_chain(rng, vq, buf)) {
@@ -165,7 +165,7 @@ static uint64_t rng_features(VirtioDevice *v)
 static bool rng_init(void *dev, GError **err)
 {
     VirtioRng *rng = dev;
-    Device *d = &rng->vpci.pci.dev;
+    Device *d = &rng->base.dev;
 
     if (rng->rng && !(rng->source = host_rng_find(d->machine, rng->rng, err))) {
         g_prefix_error(err, "%s: ", device_name(d));
@@ -174,7 +174,7 @@ static bool rng_init(void *dev, GError **err)
     if (rng->source) {
         host_object_use(rng->source, device_name(d));
     }
-    virtio_add_queue(&rng->vpci.virtio, 8);
+    virtio_add_queue(&rng->base.virtio, 8);
     timer_setup(&rng->refill, rng_refill_quota, rng);
     rng->quota = rng->max_bytes;
     return true;
@@ -183,7 +183,7 @@ static bool rng_init(void *dev, GError **err)
 static void rng_exit(void *dev)
 {
     VirtioRng *rng = dev;
-    Device *d = &rng->vpci.pci.dev;
+    Device *d = &rng->base.dev;
 
     timer_cancel(&rng->refill);
     if (rng->source) {
@@ -198,13 +198,15 @@ static const PlanCount rng_auto_vectors = { 2 };
 static const VirtioClass rng_class = {
     .name = "virtio-rng",
     .device_id = VIRTIO_ID_RNG,
+    .init = rng_init,
+    .exit = rng_exit,
     .features = rng_features,
     .queue_notified = rng_notified,
     .queue_reset = rng_queue_reset,
     .reset = rng_reset,
 };
 static const PlanProp rng_props[] = {
-    VIRTIO_PCI_PROPS,
+    VIRTIO_PROPS,
     PROP_BACKEND(VirtioRng, rng, "rng", "rng",
                  "the entropy back end (default: getrandom() of the host)"),
     PROP_U64(VirtioRng, max_bytes, "max-bytes", INT64_MAX, 1, INT64_MAX,
@@ -223,15 +225,9 @@ static bool rng_check(void *obj, GError **err)
     }
     return true;
 }
-static const VmField rng_fields[] = {
-    VM_VIRTIO_PCI(VirtioRng, vpci),
-    VM_U64(VirtioRng, quota),
-    VM_TIMER(VirtioRng, refill),
-};
-static const VmState rng_state = {
-    .name = "virtio-rng", .version = 1, .fields = LIST(rng_fields), .check = rng_check
-};
+VIRTIO_STATES(rng, "virtio-rng", VirtioRng, 1, rng_check, NULL, VM_U64(VirtioRng, quota),
+              VM_TIMER(VirtioRng, refill));
 
-VIRTIO_PCI_TYPES(rng, "rng", VirtioRng, "entropy source", 0x00ff00, rng_props, rng_state, rng_class,
-                 rng_init, rng_exit, &rng_auto_vectors);
+VIRTIO_TYPES(rng, "rng", VirtioRng, "entropy source", 0x00ff00, rng_props, rng_class,
+             &rng_auto_vectors, PLAN_BUS_NONE);
 VIRTIO_DEVICE_TYPES(rng);

@@ -5,9 +5,13 @@
  */
 #include "hw/virtio/virtio.h"
 
+#include <string.h>
+
 #include "internal.h"
 #include "util/log.h"
 #include "util/trace.h"
+
+enum { MAX_CONFIG = 256 };
 
 bool virtio_init(VirtioDevice *v, const VirtioClass *cls, const VirtioTransport *t, void *instance,
                  Device *device, uint64_t transport_features)
@@ -136,6 +140,32 @@ void virtio_set_status(VirtioDevice *v, uint8_t status)
     }
     if ((v->status & ~old) & VIRTIO_CONFIG_S_DRIVER_OK) {
         virtio_kick_all(v);
+    }
+}
+
+uint64_t virtio_config_read(VirtioDevice *v, uint64_t at, unsigned size)
+{
+    const VirtioClass *cls = v->cls;
+    uint8_t config[MAX_CONFIG] = { 0 };
+    uint64_t value = 0;
+
+    if (cls->config_read && at < cls->config_size) {
+        cls->config_read(v, config);
+        memcpy(&value, config + at, MIN(size, sizeof(config) - at));
+    }
+    return value;
+}
+
+void virtio_config_write(VirtioDevice *v, uint64_t at, uint64_t value, unsigned size)
+{
+    const VirtioClass *cls = v->cls;
+    uint8_t config[MAX_CONFIG + 8] = { 0 };
+
+    if (cls->config_written && at < cls->config_size) {
+        size = MIN(size, cls->config_size - at);
+        cls->config_read(v, config);
+        memcpy(config + at, &value, size);
+        cls->config_written(v, config, at, size);
     }
 }
 

@@ -62,7 +62,7 @@ static void virtio_pci_dma_unmap(VirtioDevice *v, void *handle, uint64_t written
 void virtio_pci_update_intx(VirtioPCI *p)
 {
     if (!msix_enabled(&p->pci)) {
-        pci_irq_set(&p->pci, 0, p->virtio.isr != 0);
+        pci_irq_set(&p->pci, 0, p->virtio->isr != 0);
     }
 }
 
@@ -102,7 +102,7 @@ static uint16_t virtio_pci_vector_or_none(const VirtioPCI *p, uint16_t vector)
 
 void virtio_pci_set_vector(VirtioPCI *p, uint16_t *where, uint16_t vector)
 {
-    virtio_set_vector(&p->virtio, where, virtio_pci_vector_or_none(p, vector));
+    virtio_set_vector(p->virtio, where, virtio_pci_vector_or_none(p, vector));
 }
 
 /* --- building the function --- */
@@ -153,7 +153,7 @@ static uint16_t virtio_pci_transitional_id(uint16_t device_id)
 
 static void virtio_pci_set_ids(VirtioPCI *p)
 {
-    uint16_t id = p->virtio.cls->device_id;
+    uint16_t id = p->virtio->cls->device_id;
 
     if (p->legacy) {
         pci_set(&p->pci, 0x02, 2, virtio_pci_transitional_id(id));
@@ -165,16 +165,6 @@ static void virtio_pci_set_ids(VirtioPCI *p)
         pci_set(&p->pci, 0x2e, 2, 0x1100);
     }
     pci_set(&p->pci, 0x2c, 2, 0x1af4);
-}
-
-static uint64_t virtio_pci_transport_features(const VirtioPCI *p)
-{
-    return (p->indirect ? 1ull << VIRTIO_RING_F_INDIRECT_DESC : 0) |
-           (p->event_idx ? 1ull << VIRTIO_RING_F_EVENT_IDX : 0) |
-           (p->any_layout && p->legacy ? 1ull << VIRTIO_F_ANY_LAYOUT : 0) |
-           (p->modern ? 1ull << VIRTIO_F_VERSION_1 : 0) |
-           (p->modern && p->packed ? 1ull << VIRTIO_F_RING_PACKED : 0) |
-           (p->modern && p->queue_reset ? 1ull << VIRTIO_F_RING_RESET : 0);
 }
 
 /* On the root bus the five capabilities of the modern interface (88 bytes) precede MSI-X. Behind a
@@ -200,18 +190,14 @@ uint16_t virtio_pci_qemu_offset(const PCIDevice *d, unsigned row)
 bool virtio_pci_realize(void *dev, GError **err)
 {
     VirtioPCI *p = dev;
-    const VirtioPCIType *t = virtio_pci_type_of(p);
+    VirtioBase *b = dev;
 
-    if (!virtio_pci_choose_interfaces(p, err)) {
+    p->virtio = &b->virtio;
+    if (!virtio_pci_choose_interfaces(p, err) ||
+        !virtio_base_init(b, virtio_pci_type_of(p)->cls, &virtio_pci_transport, p->legacy,
+                          p->modern, err)) {
         return false;
     }
-    virtio_init(&p->virtio, t->cls, &virtio_pci_transport, p, &p->pci.dev,
-                virtio_pci_transport_features(p));
-    if (!t->init(dev, err)) {
-        virtio_fini(&p->virtio);
-        return false;
-    }
-    p->virtio.host_features |= t->cls->features(&p->virtio);
     virtio_pci_set_ids(p);
     if ((p->modern && !virtio_pci_add_modern(p, err)) ||
         (p->legacy && !virtio_pci_add_legacy(p, err))) {
@@ -226,11 +212,7 @@ void virtio_pci_unrealize(void *dev)
 {
     VirtioPCI *p = dev;
 
-    virtio_reset(&p->virtio);
-    virtio_turn_fini(&p->virtio);
-    if (virtio_pci_type_of(p)->exit) {
-        virtio_pci_type_of(p)->exit(dev);
-    }
+    virtio_base_exit(dev);
     mem_fini(&p->common);
     mem_fini(&p->isr);
     mem_fini(&p->config);
@@ -239,14 +221,14 @@ void virtio_pci_unrealize(void *dev)
 
 void virtio_pci_finalize(void *dev)
 {
-    virtio_fini(&((VirtioPCI *)dev)->virtio);
+    virtio_base_fini(dev);
 }
 
 void virtio_pci_reset(void *dev, ResetKind kind)
 {
     VirtioPCI *p = dev;
 
-    virtio_reset(&p->virtio);
+    virtio_reset(p->virtio);
     p->device_feature_select = p->driver_feature_select = 0;
     p->queue_select = 0;
     virtio_pci_update_intx(p);
@@ -258,9 +240,9 @@ static bool virtio_pci_vectors_exist(void *obj, GError **err)
 {
     VirtioPCI *p = obj;
 
-    for (unsigned i = 0; i <= p->virtio.n_queues; i++) {
+    for (unsigned i = 0; i <= p->virtio->n_queues; i++) {
         uint16_t vector =
-            i < p->virtio.n_queues ? p->virtio.queues[i].vector : p->virtio.config_vector;
+            i < p->virtio->n_queues ? p->virtio->queues[i].vector : p->virtio->config_vector;
 
         if (vector != virtio_pci_vector_or_none(p, vector)) {
             return error_set(err, ERROR_GUEST,
@@ -272,7 +254,7 @@ static bool virtio_pci_vectors_exist(void *obj, GError **err)
 
 static const VmField state_fields[] = {
     VM_PCI(VirtioPCI, pci),
-    VM_RECORD(VirtioPCI, virtio, VirtioDevice, &virtio_record_ops),
+    VM_RECORD(VirtioBase, virtio, VirtioDevice, &virtio_record_ops),
     VM_U32(VirtioPCI, device_feature_select),
     VM_U32(VirtioPCI, driver_feature_select),
     VM_U16(VirtioPCI, queue_select),

@@ -5,7 +5,7 @@
 #ifndef HW_VIRTIO_VIRTIO_PCI_INTERNAL_H
 #define HW_VIRTIO_VIRTIO_PCI_INTERNAL_H
 
-#include "hw/virtio/virtio_pci.h"
+#include "hw/virtio/virtio_base.h"
 #include "internal.h"
 
 enum {
@@ -27,9 +27,6 @@ void virtio_pci_update_intx(VirtioPCI *p);
 /* The driver selects a vector for a queue or the configuration (`where` is the member). A vector
  * that does not exist becomes VIRTIO_MSI_NO_VECTOR (4.1.5.1.2). */
 void virtio_pci_set_vector(VirtioPCI *p, uint16_t *where, uint16_t vector);
-/* Access the device configuration space. Bytes behind its end read as zero. */
-uint64_t virtio_pci_config_read(VirtioPCI *p, uint64_t at, unsigned size);
-void virtio_pci_config_write(VirtioPCI *p, uint64_t at, uint64_t value, unsigned size);
 /* Read and clear the ISR status. */
 uint8_t virtio_pci_take_isr(VirtioPCI *p);
 

@@ -1,73 +1,43 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The legacy interface: one I/O BAR (virtio 1.2, 4.1.4.10). Also the parts that both interfaces
- * share: the device configuration space and the ISR status.
+ * The legacy interface: one I/O BAR (virtio 1.2, 4.1.4.10). Also the ISR status, which both
+ * interfaces share.
  */
-#include <string.h>
-
 #include "hw/core/reg.h"
 #include "virtio_pci_internal.h"
-
-enum { LEGACY_MAX_CONFIG = 256 };
 
 /* --- shared by both interfaces --- */
 
 uint8_t virtio_pci_take_isr(VirtioPCI *p)
 {
-    uint8_t isr = p->virtio.isr;
+    uint8_t isr = p->virtio->isr;
 
-    p->virtio.isr = 0;
+    p->virtio->isr = 0;
     virtio_pci_update_intx(p);
     return isr;
-}
-
-uint64_t virtio_pci_config_read(VirtioPCI *p, uint64_t at, unsigned size)
-{
-    const VirtioClass *cls = p->virtio.cls;
-    uint8_t config[LEGACY_MAX_CONFIG] = { 0 };
-    uint64_t value = 0;
-
-    if (cls->config_read && at < cls->config_size) {
-        cls->config_read(&p->virtio, config);
-        memcpy(&value, config + at, MIN(size, sizeof(config) - at));
-    }
-    return value;
-}
-
-void virtio_pci_config_write(VirtioPCI *p, uint64_t at, uint64_t value, unsigned size)
-{
-    const VirtioClass *cls = p->virtio.cls;
-    uint8_t config[LEGACY_MAX_CONFIG + 8] = { 0 };
-
-    if (cls->config_written && at < cls->config_size) {
-        size = MIN(size, cls->config_size - at);
-        cls->config_read(&p->virtio, config);
-        memcpy(config + at, &value, size);
-        cls->config_written(&p->virtio, config, at, size);
-    }
 }
 
 /* --- the registers --- */
 
 static VirtQueue *legacy_selected(VirtioPCI *p)
 {
-    return virtio_queue(&p->virtio, p->queue_select);
+    return virtio_queue(p->virtio, p->queue_select);
 }
 
 static uint64_t legacy_read_host_features(void *dev, const RegDesc *r)
 {
-    return (uint32_t)((VirtioPCI *)dev)->virtio.host_features;
+    return (uint32_t)((VirtioPCI *)dev)->virtio->host_features;
 }
 
 static uint64_t legacy_read_guest_features(void *dev, const RegDesc *r)
 {
-    return (uint32_t)((VirtioPCI *)dev)->virtio.guest_features;
+    return (uint32_t)((VirtioPCI *)dev)->virtio->guest_features;
 }
 
 /* The legacy interface has no FEATURES_OK: bits that are not offered are ignored (3.1.2). */
 static uint32_t legacy_write_guest_features(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
-    VirtioDevice *v = &((VirtioPCI *)dev)->virtio;
+    VirtioDevice *v = ((VirtioPCI *)dev)->virtio;
 
     virtio_set_guest_features(v, new & v->host_features);
     if (v->cls->set_features) {
@@ -105,7 +75,7 @@ static uint64_t legacy_read_queue_size(void *dev, const RegDesc *r)
 
 static uint32_t legacy_write_notify(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
-    VirtQueue *vq = virtio_queue(&((VirtioPCI *)dev)->virtio, new);
+    VirtQueue *vq = virtio_queue(((VirtioPCI *)dev)->virtio, new);
 
     if (vq) {
         virtq_kick(vq);
@@ -115,14 +85,14 @@ static uint32_t legacy_write_notify(void *dev, const RegDesc *r, uint64_t old, u
 
 static uint64_t legacy_read_status(void *dev, const RegDesc *r)
 {
-    return ((VirtioPCI *)dev)->virtio.status;
+    return ((VirtioPCI *)dev)->virtio->status;
 }
 
 static uint32_t legacy_write_status(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
     VirtioPCI *p = dev;
 
-    virtio_set_status(&p->virtio, new);
+    virtio_set_status(p->virtio, new);
     virtio_pci_update_intx(p);
     return 0;
 }
@@ -137,7 +107,7 @@ static uint64_t legacy_read_vector(void *dev, const RegDesc *r)
     VirtQueue *vq = legacy_selected(dev);
 
     if (r->offset == VIRTIO_MSI_CONFIG_VECTOR) {
-        return ((VirtioPCI *)dev)->virtio.config_vector;
+        return ((VirtioPCI *)dev)->virtio->config_vector;
     }
     return vq ? vq->vector : VIRTIO_MSI_NO_VECTOR;
 }
@@ -148,7 +118,7 @@ static uint32_t legacy_write_vector(void *dev, const RegDesc *r, uint64_t old, u
     VirtQueue *vq = legacy_selected(p);
 
     if (r->offset == VIRTIO_MSI_CONFIG_VECTOR) {
-        virtio_pci_set_vector(p, &p->virtio.config_vector, new);
+        virtio_pci_set_vector(p, &p->virtio->config_vector, new);
     } else if (vq) {
         virtio_pci_set_vector(p, &vq->vector, new);
     }
@@ -184,7 +154,7 @@ static uint64_t legacy_read(void *dev, uint64_t at, unsigned size)
 {
     uint64_t start = legacy_config_start(dev);
 
-    return at >= start ? virtio_pci_config_read(dev, at - start, size)
+    return at >= start ? virtio_config_read(((VirtioPCI *)dev)->virtio, at - start, size)
                        : reg_read(&legacy_file, dev, at, size);
 }
 
@@ -193,7 +163,7 @@ static void legacy_write(void *dev, uint64_t at, uint64_t value, unsigned size)
     uint64_t start = legacy_config_start(dev);
 
     if (at >= start) {
-        virtio_pci_config_write(dev, at - start, value, size);
+        virtio_config_write(((VirtioPCI *)dev)->virtio, at - start, value, size);
     } else {
         reg_write(&legacy_file, dev, at, value, size);
     }
@@ -216,7 +186,7 @@ static uint64_t legacy_size(const VirtioClass *cls)
 bool virtio_pci_add_legacy(VirtioPCI *p, GError **err)
 {
     PCIBarDesc bar = {
-        .index = 0, .kind = PCI_BAR_IO, .size = legacy_size(p->virtio.cls), .ops = &legacy_ops
+        .index = 0, .kind = PCI_BAR_IO, .size = legacy_size(p->virtio->cls), .ops = &legacy_ops
     };
 
     return pci_add_bar(&p->pci, &bar, err);

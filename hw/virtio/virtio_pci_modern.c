@@ -12,7 +12,7 @@
 
 static VirtQueue *common_selected(VirtioPCI *p)
 {
-    return virtio_queue(&p->virtio, p->queue_select);
+    return virtio_queue(p->virtio, p->queue_select);
 }
 
 /* --- common configuration (4.1.4.3) --- */
@@ -22,7 +22,7 @@ static uint64_t common_read_device_feature(void *dev, const RegDesc *r)
     VirtioPCI *p = dev;
 
     return p->device_feature_select < 2
-               ? (uint32_t)(p->virtio.host_features >> (32 * p->device_feature_select))
+               ? (uint32_t)(p->virtio->host_features >> (32 * p->device_feature_select))
                : 0;
 }
 
@@ -31,7 +31,7 @@ static uint64_t common_read_driver_feature(void *dev, const RegDesc *r)
     VirtioPCI *p = dev;
 
     return p->driver_feature_select < 2
-               ? (uint32_t)((p->virtio.guest_features | p->virtio.not_offered) >>
+               ? (uint32_t)((p->virtio->guest_features | p->virtio->not_offered) >>
                             (32 * p->driver_feature_select))
                : 0;
 }
@@ -40,50 +40,49 @@ static uint32_t common_write_driver_feature(void *dev, const RegDesc *r, uint64_
 {
     VirtioPCI *p = dev;
     unsigned shift = 32 * p->driver_feature_select;
-    uint64_t old_bits = p->virtio.guest_features | p->virtio.not_offered;
+    uint64_t old_bits = p->virtio->guest_features | p->virtio->not_offered;
 
     if (p->driver_feature_select < 2) {
-        virtio_set_guest_features(&p->virtio,
-                                  (old_bits & ~(0xffffffffull << shift)) | new << shift);
+        virtio_set_guest_features(p->virtio, (old_bits & ~(0xffffffffull << shift)) | new << shift);
     }
     return 0;
 }
 
 static uint64_t common_read_config_vector(void *dev, const RegDesc *r)
 {
-    return ((VirtioPCI *)dev)->virtio.config_vector;
+    return ((VirtioPCI *)dev)->virtio->config_vector;
 }
 
 static uint32_t common_write_config_vector(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
     VirtioPCI *p = dev;
 
-    virtio_pci_set_vector(p, &p->virtio.config_vector, new);
+    virtio_pci_set_vector(p, &p->virtio->config_vector, new);
     return 0;
 }
 
 static uint64_t common_read_num_queues(void *dev, const RegDesc *r)
 {
-    return ((VirtioPCI *)dev)->virtio.n_queues;
+    return ((VirtioPCI *)dev)->virtio->n_queues;
 }
 
 static uint64_t common_read_status(void *dev, const RegDesc *r)
 {
-    return ((VirtioPCI *)dev)->virtio.status;
+    return ((VirtioPCI *)dev)->virtio->status;
 }
 
 static uint32_t common_write_status(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
     VirtioPCI *p = dev;
 
-    virtio_set_status(&p->virtio, new);
+    virtio_set_status(p->virtio, new);
     virtio_pci_update_intx(p);
     return 0;
 }
 
 static uint64_t common_read_generation(void *dev, const RegDesc *r)
 {
-    return ((VirtioPCI *)dev)->virtio.config_generation;
+    return ((VirtioPCI *)dev)->virtio->config_generation;
 }
 
 static uint64_t common_read_queue_size(void *dev, const RegDesc *r)
@@ -176,7 +175,7 @@ static uint32_t common_write_queue_reset(void *dev, const RegDesc *r, uint64_t o
     VirtioPCI *p = dev;
     VirtQueue *vq = common_selected(dev);
 
-    if (vq && new == 1 && virtio_has(&p->virtio, VIRTIO_F_RING_RESET)) {
+    if (vq && new == 1 && virtio_has(p->virtio, VIRTIO_F_RING_RESET)) {
         virtq_driver_reset(vq);
     }
     return 0;
@@ -240,12 +239,12 @@ static void modern_isr_write(void *dev, uint64_t at, uint64_t value, unsigned si
 
 static uint64_t modern_config_read(void *dev, uint64_t at, unsigned size)
 {
-    return virtio_pci_config_read(dev, at, size);
+    return virtio_config_read(((VirtioPCI *)dev)->virtio, at, size);
 }
 
 static void modern_config_write(void *dev, uint64_t at, uint64_t value, unsigned size)
 {
-    virtio_pci_config_write(dev, at, value, size);
+    virtio_config_write(((VirtioPCI *)dev)->virtio, at, value, size);
 }
 
 static uint64_t modern_notify_read(void *dev, uint64_t at, unsigned size)
@@ -255,7 +254,7 @@ static uint64_t modern_notify_read(void *dev, uint64_t at, unsigned size)
 
 static void modern_notify_write(void *dev, uint64_t at, uint64_t value, unsigned size)
 {
-    VirtQueue *vq = virtio_queue(&((VirtioPCI *)dev)->virtio, at / MODERN_NOTIFY_MULTIPLIER);
+    VirtQueue *vq = virtio_queue(((VirtioPCI *)dev)->virtio, at / MODERN_NOTIFY_MULTIPLIER);
 
     if (vq) {
         virtq_kick(vq);

@@ -3,8 +3,8 @@
  * Virtio devices, independent of their transport (virtio 1.2).
  *
  * A device is a VirtioClass: its id, features, configuration space, and a function that is called
- * when a queue is notified. The PCI transport (hw/virtio/virtio_pci.c) embeds a VirtioDevice and
- * provides queues, interrupts and DMA.
+ * when a queue is notified. A transport (hw/virtio/virtio_pci.c) provides registers, interrupts and
+ * DMA. hw/virtio/virtio_base.h combines both to device types.
  *
  * Queue memory is accessed through the DMA operations of the transport only, and must be RAM. A
  * device receives complete, checked descriptor chains. A malformed ring or chain breaks the device
@@ -59,6 +59,11 @@ typedef struct VirtioClass {
     uint16_t device_id;    /* 2 */
     uint16_t pci_class_hi; /* class and subclass of the PCI function: 0x0100 */
     size_t config_size;
+    /* Attach back ends and add queues. The device is not visible to the guest yet. False and *err
+     * on failure, with nothing attached. Not NULL in a device type. */
+    bool (*init)(void *dev, GError **err);
+    /* Detach back ends. queue_reset was called for every queue before. */
+    void (*exit)(void *dev);
     /* The features of this instance without those of the transport. Called when the device is
      * realized. Not NULL. */
     uint64_t (*features)(VirtioDevice *v);

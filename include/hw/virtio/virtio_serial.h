@@ -16,7 +16,7 @@
 #include <linux/virtio_console.h>
 
 #include "chardev/chardev.h"
-#include "hw/virtio/virtio_pci.h"
+#include "hw/virtio/virtio_base.h"
 
 enum { VIRTIO_SERIAL_MAX_PORTS = VIRTIO_MAX_QUEUES / 2 - 1 };
 

@@ -232,7 +232,7 @@ static inline GByteArray *sd_heard(Sd *s, unsigned nr)
 static inline unsigned sd_fill(Sd *s, unsigned nr, GByteArray *heard)
 {
     VirtioSerialPort *p = sd_function(s)->ports[nr];
-    VirtQueue *vq = virtio_queue(&sd_function(s)->vpci.virtio, sd_rx(nr) + 1);
+    VirtQueue *vq = virtio_queue(&sd_function(s)->base.virtio, sd_rx(nr) + 1);
     uint8_t buf[1000];
     unsigned sent = 0;
 

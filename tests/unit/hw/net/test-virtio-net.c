@@ -149,7 +149,7 @@ static void test_huge_chain(void)
         guest_write(&n->f, r->driver + 4 + 2 * (r->avail % r->size), 2, 0);
         guest_write(&n->f, r->driver + 2, 2, ++r->avail);
         drv_kick(&n->v, 1);
-        g_assert_cmpuint(virtio_turn_left(&((VirtioNet *)n->v.d)->vpci.virtio), >, VIRTIO_TURN / 2);
+        g_assert_cmpuint(virtio_turn_left(&((VirtioNet *)n->v.d)->base.virtio), >, VIRTIO_TURN / 2);
         g_assert_cmpint(drv_wait(&n->v, 1, 1), ==, 0);
     }
     g_assert_cmpuint(n->end.frames, ==, 0);

@@ -150,7 +150,7 @@ static void break_ring(Stress *s)
     drv_offer(&s->v, s->eager, &bad, 1);
     drv_kick(&s->v, s->eager);
     stress_main_loop(3);
-    if (!((VirtioPCI *)s->v.d)->virtio.broken) {
+    if (!((VirtioBase *)s->v.d)->virtio.broken) {
         drv_set_status(&s->v, 0);
     }
     stress_forget(s);

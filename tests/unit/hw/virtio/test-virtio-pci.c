@@ -110,7 +110,7 @@ static void check_vectors(bool legacy)
             g_assert_cmpint(drv_interrupted(&v, n), ==, n == q + 1);
         }
     }
-    virtio_config_changed(&((VirtioPCI *)v.d)->virtio);
+    virtio_config_changed(&((VirtioBase *)v.d)->virtio);
     g_assert_true(drv_interrupted(&v, 0));
     g_assert_false(f.line[3]);
     drv_finish(&f);
@@ -190,7 +190,7 @@ static void start_pending(Fixture *f, Drv *v, bool legacy)
     mask_vectors(v, true);
     g_assert_true(read_sector(v, 0));
     g_assert_true(read_sector(v, 1));
-    virtio_config_changed(&((VirtioPCI *)v->d)->virtio);
+    virtio_config_changed(&((VirtioBase *)v->d)->virtio);
     g_assert_cmphex(pending(v), ==, 7);
 }
 
@@ -306,7 +306,7 @@ static void check_intx(const char *settings, bool legacy)
     g_assert_cmphex(legacy ? drv_legacy_read(&v, L_ISR, 1) : guest_read(&f, v.isr, 1), ==, 1);
     g_assert_false(f.line[3]); /* the read cleared it */
     g_assert_cmphex(legacy ? drv_legacy_read(&v, L_ISR, 1) : guest_read(&f, v.isr, 1), ==, 0);
-    virtio_config_changed(&((VirtioPCI *)v.d)->virtio);
+    virtio_config_changed(&((VirtioBase *)v.d)->virtio);
     g_assert_true(f.line[3]);
     g_assert_true(read_sector(&v, 0));
     g_assert_cmphex(legacy ? drv_legacy_read(&v, L_ISR, 1) : guest_read(&f, v.isr, 1), ==, 3);

@@ -17,7 +17,7 @@
 
 #include "block/block.h"
 #include "hw/virtio/internal.h"
-#include "hw/virtio/virtio_pci.h"
+#include "hw/virtio/virtio_base.h"
 #include "net/net.h"
 #include "tests/lib/wait.h"
 

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Virtio device types: the interface for the file of a device.
+ *
+ * A device structure begins with VirtioBase, which contains the part of the transport and the
+ * VirtioDevice. The file of the device contains a VirtioClass, a table of properties that begins
+ * with VIRTIO_PROPS, one VIRTIO_STATES() with the rows of the saved state, and one VIRTIO_TYPES(),
+ * which defines the three types virtio-X-pci, virtio-X-pci-transitional and
+ * virtio-X-pci-non-transitional.
+ *
+ * Locking: the machine lock for every function.
+ */
+#ifndef HW_VIRTIO_VIRTIO_BASE_H
+#define HW_VIRTIO_VIRTIO_BASE_H
+
+#include "hw/virtio/virtio_pci.h"
+
+typedef struct VirtioBase {
+    union {
+        Device dev; /* the first member of the transport's part */
+        VirtioPCI vpci;
+    };
+    VirtioDevice virtio;
+    /* properties of the rings */
+    bool indirect, event_idx, packed, queue_reset, any_layout;
+} VirtioBase;
+
+/* --- for transports --- */
+
+/**
+ * virtio_base_init() - Initialize the virtio device of a structure that is being realized.
+ * @cls:    the class of the device
+ * @t:      the operations of the transport
+ * @legacy: the transport offers the legacy interface
+ * @modern: the transport offers the interface of virtio 1.0 and later
+ *
+ * Calls VirtioClass.init and VirtioClass.features. virtio_base_exit() undoes it.
+ *
+ * Return: false with the error of VirtioClass.init, and nothing is attached.
+ */
+bool virtio_base_init(VirtioBase *b, const VirtioClass *cls, const VirtioTransport *t, bool legacy,
+                      bool modern, GError **err);
+/* Reset the device and detach its back ends. */
+void virtio_base_exit(VirtioBase *b);
+/* Free the queues. Safe on a structure that was never realized. */
+void virtio_base_fini(VirtioBase *b);
+
+/* --- for devices --- */
+
+/* Properties of every type. The first VIRTIO_PCI_N_PROPS are those of the PCI transport. */
+enum { VIRTIO_PCI_N_PROPS = 3 };
+#define VIRTIO_AUTO_VECTORS PCI_AUTO_COUNT
+#define VIRTIO_PROPS                                                                               \
+    PROP_ONOFF(VirtioPCI, disable_legacy, "disable-legacy", PLAN_AUTO,                             \
+               "disable the legacy interface (auto: below an Express port)"),                      \
+        PROP_BOOL(VirtioPCI, disable_modern, "disable-modern", false,                              \
+                  "disable the modern interface"),                                                 \
+        PROP_U32(VirtioPCI, vectors, "vectors", VIRTIO_AUTO_VECTORS, 0, UINT32_MAX,                \
+                 "MSI-X vectors; 0: no MSI-X; 4294967295: one per queue"),                         \
+        PROP_BOOL(VirtioBase, indirect, "indirect_desc", true, "offer indirect descriptors"),      \
+        PROP_BOOL(VirtioBase, event_idx, "event_idx", true, "offer event indexes"),                \
+        PROP_BOOL(VirtioBase, packed, "packed", false, "offer packed rings (modern interface)"),   \
+        PROP_BOOL(VirtioBase, queue_reset, "queue_reset", true,                                    \
+                  "offer the reset of single queues"),                                             \
+        PROP_BOOL(VirtioBase, any_layout, "any_layout", true, "accept any layout of requests")
+
+/* Define the saved state of a device: sym_pci_state. check_ and post_load_ are functions of VmState
+ * or NULL; the further arguments are the rows of the device's own part. */
+#define VIRTIO_STATES(sym, n, T, version_, check_, post_load_, ...)                                \
+    static const VmField sym##_pci_fields[] = { { .name = "vpci",                                  \
+                                                  .kind = VM_KIND_STRUCT,                          \
+                                                  .field = offsetof(T, base),                      \
+                                                  .sub = &virtio_pci_state },                      \
+                                                __VA_ARGS__ };                                     \
+    static const VmState sym##_pci_state = { .name = (n),                                          \
+                                             .version = (version_),                                \
+                                             .fields = LIST(sym##_pci_fields),                     \
+                                             .check = (check_),                                    \
+                                             .post_load = (post_load_) }
+
+/* One PCI type. s is the suffix of its name. */
+#define VIRTIO_PCI_TYPE_(sym, n, s, nick, T, text, class_, props_, klass, iface_, slots_, vec_,    \
+                         provides_)                                                                \
+    {                                                                                              \
+        .pci = { .base = { .name = "virtio-" n "-pci" s,                                           \
+                           .alias = (nick),                                                        \
+                           .doc = text,                                                            \
+                           .kind = &pci_device_kind,                                               \
+                           .size = sizeof(T),                                                      \
+                           .props = LIST(props_),                                                  \
+                           .vmstate = &sym##_pci_state,                                            \
+                           .hotpluggable = true,                                                   \
+                           .realize = virtio_pci_realize,                                          \
+                           .reset = virtio_pci_reset,                                              \
+                           .unrealize = virtio_pci_unrealize,                                      \
+                           .finalize = virtio_pci_finalize },                                      \
+                 .vendor = 0x1af4,                                                                 \
+                 .device = 0x1040,                                                                 \
+                 .class_code = (class_),                                                           \
+                 .slots = (slots_),                                                                \
+                 .provides = (provides_),                                                          \
+                 .bars = LIST(virtio_pci_bars),                                                    \
+                 .caps = LIST(virtio_pci_caps),                                                    \
+                 .n_irqs = 1,                                                                      \
+                 .auto_count = (vec_),                                                             \
+                 .late_bar = virtio_pci_late_bar,                                                  \
+                 .qemu_offset = virtio_pci_qemu_offset,                                            \
+                 .plain_on_root = true,                                                            \
+                 .config_reading = virtio_pci_config_reading,                                      \
+                 .config_written = virtio_pci_config_written },                                    \
+        .cls = &(klass), .iface = (iface_)                                                         \
+    }
+
+/* Define the types of a device: sym_any, sym_transitional and sym_modern. The first has the alias
+ * virtio-X. A line VIRTIO_DEVICE_TYPES(sym) after it adds them to the table of types.
+ * @vec_: the PlanCount of MSI-X vectors; @provides_: the type of the bus of the device. */
+#define VIRTIO_TYPES(sym, n, T, text, class_, props_, klass, vec_, provides_)                      \
+    static const VirtioPCIType sym##_any = VIRTIO_PCI_TYPE_(                                       \
+        sym, n, "", "virtio-" n, T, text, class_, props_, klass, VIRTIO_IFACE_BY_PLACE,            \
+        PLAN_SLOT_CONVENTIONAL | PLAN_SLOT_EXPRESS, vec_, provides_);                              \
+    static const VirtioPCIType sym##_transitional =                                                \
+        VIRTIO_PCI_TYPE_(sym, n, "-transitional", NULL, T, text, class_, props_, klass,            \
+                         VIRTIO_IFACE_TRANSITIONAL, PLAN_SLOT_CONVENTIONAL, vec_, provides_);      \
+    static const VirtioPCIType sym##_modern = VIRTIO_PCI_TYPE_(                                    \
+        sym, n, "-non-transitional", NULL, T, text, class_, props_, klass, VIRTIO_IFACE_MODERN,    \
+        PLAN_SLOT_CONVENTIONAL | PLAN_SLOT_EXPRESS, vec_, provides_)
+#define VIRTIO_DEVICE_TYPE(t)                                                                      \
+    extern const DeviceType *const t##_entry;                                                      \
+    const DeviceType *const t##_entry = &(t).pci.base
+#define VIRTIO_DEVICE_TYPES(sym)                                                                   \
+    VIRTIO_DEVICE_TYPE(sym##_any);                                                                 \
+    VIRTIO_DEVICE_TYPE(sym##_transitional);                                                        \
+    VIRTIO_DEVICE_TYPE(sym##_modern)
+
+#endif
