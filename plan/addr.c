@@ -50,6 +50,10 @@ static const PlanBusRule rules[PLAN_BUS_KINDS] = {
         .takes = "virtio serial ports", .hotplug = PLAN_HOTPLUG_ALWAYS, .number_prop = "nr",
         .limit_prop = "max_ports", .suffix = ".0",
     },
+    [PLAN_BUS_VIRTIO_MMIO] = {
+        .name = "virtio-mmio-bus", .doc = "a virtio MMIO slot", .addr = PLAN_ADDR_SINGLE,
+        .takes = "one virtio device", .suffix = "",
+    },
 };
 
 const PlanBusRule *plan_bus_rule(PlanBusKind kind)

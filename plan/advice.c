@@ -50,11 +50,15 @@ static bool advice_carries(const PlanType *carrier, const PlanType *t)
     return carrier->user_creatable && carrier->provides != PLAN_BUS_NONE && plan_bus_takes(&bus, t);
 }
 
-/* Return whether the type is an Express port. Advice names these first, because most devices can be
- * plugged and unplugged below a port. */
-static bool advice_preferred(const PlanType *t)
+enum { ADVICE_RANKS = 3 };
+
+/* Return the rank of a type in the order of advice: Express ports first, because most devices can
+ * be plugged and unplugged below a port; then other PCI functions; then devices of other buses. */
+static unsigned advice_rank(const PlanType *t)
 {
-    return t->role == PLAN_PCI_ROOT_PORT || t->role == PLAN_PCI_DOWNSTREAM;
+    return t->role == PLAN_PCI_ROOT_PORT || t->role == PLAN_PCI_DOWNSTREAM ? 0
+           : t->role != PLAN_PCI_NONE                                      ? 1
+                                                                           : 2;
 }
 
 /* Find the shortest chain of types in which the bus of chain[0] accepts @t, the bus of each further
@@ -66,11 +70,11 @@ static unsigned advice_chain(const PlanIndex *x, const PlanType *t, unsigned max
     const PlanCatalog *c = x->catalog;
 
     for (unsigned length = 1; length <= max; length++) {
-        for (size_t i = 0; i < 2 * c->n_types; i++) {
+        for (size_t i = 0; i < ADVICE_RANKS * c->n_types; i++) {
             const PlanType *carrier = c->types[i % c->n_types];
             unsigned rest = 0;
 
-            if (advice_preferred(carrier) != (i < c->n_types) || !advice_carries(carrier, t) ||
+            if (advice_rank(carrier) != i / c->n_types || !advice_carries(carrier, t) ||
                 (x->running && !carrier->hotpluggable)) {
                 continue;
             }
@@ -228,10 +232,10 @@ static void advise_start(const PlanIndex *x, const PlanType *t, GString *out)
 {
     size_t n = x->catalog->n_types;
 
-    for (size_t i = 0; i < 2 * n; i++) {
+    for (size_t i = 0; i < ADVICE_RANKS * n; i++) {
         const PlanType *c = x->catalog->types[i % n];
 
-        if (advice_preferred(c) == (i < n) && advice_carries(c, t) &&
+        if (advice_rank(c) == i / n && advice_carries(c, t) &&
             plan_bus_rule(c->provides)->hotplug != PLAN_HOTPLUG_NEVER) {
             g_string_append_printf(out, "start the machine with a free '%s'", c->name);
             return;

@@ -144,7 +144,8 @@ static void put_machine(GString *out, size_t i, const PlanMachineType *t)
     }
     g_string_append(out, "}, ");
     put_string(out, t->newer);
-    g_string_append(out, "\n};\n\n");
+    put_string(out, t->mmio_bus);
+    g_string_append_printf(out, "%u\n};\n\n", t->n_mmio_buses);
 }
 
 static void put_index(GString *out, const char *type, const char *each, size_t n)

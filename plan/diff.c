@@ -77,7 +77,9 @@ static char *path_of(const PlanDevice *d)
 
         g_string_prepend(path, strrchr(d->place, '/'));
         if (top) {
-            g_autofree char *root = g_strdup_printf("0000:%02x", on->number);
+            g_autofree char *root = on->rule->addr == PLAN_ADDR_PCI
+                                        ? g_strdup_printf("0000:%02x", on->number)
+                                        : g_strdup(on->name);
 
             g_string_prepend(path, root);
         }
@@ -94,6 +96,49 @@ static GHashTable *by_path(const PlanMachine *m)
         g_hash_table_insert(devices, path_of(m->devices->pdata[i]), m->devices->pdata[i]);
     }
     return devices;
+}
+
+/* Return the default of a property of a board device: the value of -global or of a compatibility
+ * row, which were checked when the machine was resolved, or the value of the table. */
+static void diff_board_default(const PlanMachine *m, const PlanType *t, const PlanProp *p,
+                               PlanValue *v)
+{
+    GHashTable *of_type = g_hash_table_lookup(m->index->defaults, t->name);
+    const char *text = of_type ? g_hash_table_lookup(of_type, p->name) : NULL;
+
+    if (!text || !plan_value_parse(p, text, v, NULL)) {
+        plan_value_default(p, v);
+    }
+}
+
+static bool diff_is_board_type(const PlanType *t)
+{
+    return t->plugs_into == PLAN_BUS_SYSTEM && !t->user_creatable;
+}
+
+/* Compare the properties of board devices, which are not devices of a description. */
+static void diff_board_devices(struct json_object *out, const PlanMachine *wanted,
+                               const PlanMachine *have)
+{
+    const PlanCatalog *c = wanted->index->catalog;
+
+    for (size_t i = 0; i < c->n_types; i++) {
+        const PlanType *t = c->types[i];
+
+        for (size_t k = 0; diff_is_board_type(t) && k < t->n_props; k++) {
+            const PlanProp *p = &t->props[k];
+            PlanValue a, b;
+
+            diff_board_default(wanted, t, p, &a);
+            diff_board_default(have, t, p, &b);
+            if (!same_for_guest(p, &a, &b)) {
+                plan_report_difference(out, t->name, p->name, plan_value_to_json(p, &a),
+                                       plan_value_to_json(p, &b));
+            }
+            plan_value_clear(&a);
+            plan_value_clear(&b);
+        }
+    }
 }
 
 static void compare_devices(struct json_object *out, const PlanMachine *wanted,
@@ -158,6 +203,9 @@ static struct json_object *diff_resolved(const PlanMachine *wanted, const PlanMa
         compare_settings(out, NULL, t->props, t->n_props, wanted->settings, have->settings);
     }
     compare_devices(out, wanted, have);
+    if (t == have->index->machine) {
+        diff_board_devices(out, wanted, have);
+    }
     return out;
 }
 

@@ -212,6 +212,12 @@ PlanIndex *plan_index_new(PlanMachine *m, const PlanCatalog *c, const PlanMachin
         x->root->root = x->root;
         x->root->n_buses = 1;
     }
+    for (unsigned n = machine->n_mmio_buses; n > 0; n--) { /* in the order of filling */
+        g_autofree char *name = g_strdup_printf("%s%u", machine->mmio_bus, n - 1);
+        PlanBusNode *node = plan_index_add_bus(x, name, PLAN_BUS_VIRTIO_MMIO, NULL);
+
+        node->root = node;
+    }
     return x;
 }
 

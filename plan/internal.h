@@ -124,6 +124,10 @@ bool plan_read_boot(PlanMachine *m, struct json_object *o, GError **err);
 bool plan_read_boot_paths(PlanMachine *m, struct json_object *o, GError **err);
 bool plan_read_serials(PlanMachine *m, struct json_object *o, GError **err);
 
+/* slots.c: the buses of plan_slots_to_json(), and with @mmio those of virtio MMIO slots that hold a
+ * device; for json_object_put(). */
+struct json_object *plan_buses_to_json(const PlanMachine *m, bool mmio);
+
 /* diff.c: append one difference. `wanted` and `have` are consumed; either may be NULL. */
 void plan_report_difference(struct json_object *out, const char *device, const char *property,
                             struct json_object *wanted, struct json_object *have);
@@ -161,6 +165,8 @@ PlanFound plan_find_bus(PlanIndex *x, PlanDevice *d, bool last, PlanBusNode **no
 /* Place @d on @node, at its address or at the lowest free one. */
 bool plan_put(PlanIndex *x, PlanDevice *d, PlanBusNode *node, GError **err);
 void plan_take_out(PlanIndex *x, PlanDevice *d);
+/* Return whether the user chose the place of @d on its bus. Such devices are placed first. */
+bool plan_place_given(const PlanDevice *d);
 /* Check the conditions for function 0 and ARI of one slot. */
 bool plan_check_slot(const PlanBusNode *node, unsigned slot, GError **err);
 bool plan_bus_hotplug(const PlanBusNode *node);

@@ -154,6 +154,21 @@ static PlanFound place_find_named(PlanIndex *x, const PlanDevice *d, bool last, 
     return refused(err, d, x, why);
 }
 
+/* No bus is named and none is free. The buses of a machine type are limited. */
+static PlanFound place_refuse_default(const PlanIndex *x, const PlanDevice *d, GError **err)
+{
+    g_autofree char *why = NULL;
+
+    if (d->t->plugs_into != PLAN_BUS_VIRTIO_MMIO) {
+        return refused(err, d, x, "it needs a bus");
+    }
+    why = x->machine->n_mmio_buses
+              ? g_strdup_printf("each of the %u virtio-mmio buses of machine %s holds a device",
+                                x->machine->n_mmio_buses, x->machine->name)
+              : g_strdup_printf("machine %s has no virtio-mmio bus", x->machine->name);
+    return refused(err, d, x, why);
+}
+
 static PlanFound find_default(PlanIndex *x, const PlanDevice *d, bool last, PlanBusNode **node,
                               GError **err)
 {
@@ -175,7 +190,7 @@ static PlanFound find_default(PlanIndex *x, const PlanDevice *d, bool last, Plan
             return PLAN_FOUND;
         }
     }
-    return last ? refused(err, d, x, "it needs a bus") : PLAN_NOT_YET;
+    return last ? place_refuse_default(x, d, err) : PLAN_NOT_YET;
 }
 
 PlanFound plan_find_bus(PlanIndex *x, PlanDevice *d, bool last, PlanBusNode **node, GError **err)
@@ -190,6 +205,12 @@ PlanFound plan_find_bus(PlanIndex *x, PlanDevice *d, bool last, PlanBusNode **no
         return PLAN_REFUSED;
     }
     if (d->t->role == PLAN_PCI_NONE && d->t->plugs_into <= PLAN_BUS_SYSTEM) {
+        if (d->bus) {
+            g_autofree char *label = plan_device_label(d);
+
+            plan_fail(err, "%s: devices of this type are on no bus: leave out bus=", label);
+            return PLAN_REFUSED;
+        }
         return PLAN_FOUND;
     }
     found = d->has_addr && d->full_addr ? find_by_number(x, d, node, err)
@@ -343,6 +364,30 @@ bool plan_check_slot(const PlanBusNode *node, unsigned slot, GError **err)
     return true;
 }
 
+static void place_enter_slot(PlanBusNode *node, PlanDevice *d)
+{
+    if (!node->slot[d->addr.slot]) {
+        node->slot[d->addr.slot] = g_new0(PlanDevice *, 8);
+    }
+    node->slot[d->addr.slot][d->addr.fn] = d;
+    node->used |= 1u << d->addr.slot;
+}
+
+/* A bus for one device: its place is slot 0. */
+static bool place_put_single(PlanIndex *x, PlanDevice *d, PlanBusNode *node, GError **err)
+{
+    d->addr = (PlanPciAddr){ 0 };
+    if (node->used) {
+        g_autofree char *holder = plan_device_short_label(node->slot[0][0]);
+        g_autofree char *why = g_strdup_printf("bus '%s' is held by %s", node->name, holder);
+
+        return refused(err, d, x, why) == PLAN_FOUND;
+    }
+    place_enter_slot(node, d);
+    d->place = g_strconcat(node->name, "/0", NULL);
+    return true;
+}
+
 static bool put_pci(PlanIndex *x, PlanDevice *d, PlanBusNode *node, GError **err)
 {
     g_autofree char *addr = NULL;
@@ -350,11 +395,7 @@ static bool put_pci(PlanIndex *x, PlanDevice *d, PlanBusNode *node, GError **err
     if (d->has_addr ? !check_addr(x, d, node, err) : !choose_slot(x, d, node, err)) {
         return false;
     }
-    if (!node->slot[d->addr.slot]) {
-        node->slot[d->addr.slot] = g_new0(PlanDevice *, 8);
-    }
-    node->slot[d->addr.slot][d->addr.fn] = d;
-    node->used |= 1u << d->addr.slot;
+    place_enter_slot(node, d);
     d->addr.domain = 0;
     d->addr.bus = 0;
     d->full_addr = false;
@@ -393,6 +434,24 @@ static bool place_enter(PlanIndex *x, PlanDevice *d, GError **err)
     return true;
 }
 
+static bool place_put_on(PlanIndex *x, PlanDevice *d, PlanBusNode *node, GError **err)
+{
+    switch (node->rule->addr) {
+    case PLAN_ADDR_NUMBER:
+        return plan_put_numbered(d, node, err);
+    case PLAN_ADDR_SINGLE:
+        return place_put_single(x, d, node, err);
+    default:
+        return put_pci(x, d, node, err);
+    }
+}
+
+bool plan_place_given(const PlanDevice *d)
+{
+    return d->has_addr || plan_number_given(d) ||
+           (d->bus && plan_bus_rule(d->t->plugs_into)->addr == PLAN_ADDR_SINGLE);
+}
+
 bool plan_put(PlanIndex *x, PlanDevice *d, PlanBusNode *node, GError **err)
 {
     g_free(d->place);
@@ -401,8 +460,7 @@ bool plan_put(PlanIndex *x, PlanDevice *d, PlanBusNode *node, GError **err)
         put_board(x, d);
         return place_enter(x, d, err);
     }
-    if (node->rule->addr == PLAN_ADDR_NUMBER ? !plan_put_numbered(d, node, err)
-                                             : !put_pci(x, d, node, err)) {
+    if (!place_put_on(x, d, node, err)) {
         return false;
     }
     if (g_strcmp0(d->bus, node->name) != 0) {

@@ -214,7 +214,7 @@ static int put_ready(PlanMachine *m, PlanIndex *x, bool with_addr, GError **err)
         PlanBusNode *node;
         PlanFound found;
 
-        if (d->place || (d->has_addr || plan_number_given(d)) != with_addr) {
+        if (d->place || plan_place_given(d) != with_addr) {
             continue;
         }
         found = plan_find_bus(x, d, false, &node, err);

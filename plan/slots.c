@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Report of slots: for each bus the range of its slots, the free slots, the accepted devices,
- * whether they can be plugged while the guest runs, and the contents of its windows.
+ * whether they can be plugged while the guest runs, and the contents of its windows; and the
+ * virtio MMIO slots.
  */
 #include "plan/internal.h"
 
@@ -105,6 +106,11 @@ static struct json_object *holder_to_json(const PlanDevice *d)
     return o;
 }
 
+static bool slots_is_mmio(const PlanBusNode *node)
+{
+    return node->rule->addr == PLAN_ADDR_SINGLE;
+}
+
 static struct json_object *bus_to_json(const PlanIndex *x, const PlanBusNode *node)
 {
     struct json_object *o = json_object_new_object(), *list = json_object_new_array();
@@ -117,7 +123,7 @@ static struct json_object *bus_to_json(const PlanIndex *x, const PlanBusNode *no
     if (node->owner) {
         json_object_object_add(o, "owner", json_object_new_string(plan_device_name(node->owner)));
     }
-    if (node->root == node) {
+    if (node->root == node && !slots_is_mmio(node)) {
         json_object_object_add(o, "bus-number", json_object_new_int((int)node->number));
     }
     json_object_object_add(o, "takes", json_object_new_string(node->rule->takes));
@@ -130,7 +136,8 @@ static struct json_object *bus_to_json(const PlanIndex *x, const PlanBusNode *no
         }
     }
     json_object_object_add(o, "free-slots", list);
-    json_object_object_add(o, "room", room_to_json(x, node));
+    json_object_object_add(o, "room",
+                           slots_is_mmio(node) ? json_object_new_array() : room_to_json(x, node));
     list = json_object_new_array();
     for (guint i = 0; i < held->len; i++) {
         json_object_array_add(list, holder_to_json(held->pdata[i]));
@@ -139,24 +146,30 @@ static struct json_object *bus_to_json(const PlanIndex *x, const PlanBusNode *no
     return o;
 }
 
-struct json_object *plan_slots_to_json(const PlanMachine *m, const PlanCatalog *c)
+struct json_object *plan_buses_to_json(const PlanMachine *m, bool mmio)
 {
     struct json_object *list = json_object_new_array();
 
     g_assert(m->index);
     for (guint i = 0; i < m->index->bus_order->len; i++) {
         const PlanBusNode *node = m->index->bus_order->pdata[i];
+        bool shown = mmio && slots_is_mmio(node) && node->n_devices > 0;
 
-        if (node->rule->addr == PLAN_ADDR_PCI && !node->orphan) {
+        if ((node->rule->addr == PLAN_ADDR_PCI && !node->orphan) || shown) {
             json_object_array_add(list, bus_to_json(m->index, node));
         }
     }
     return list;
 }
 
-static void holder_to_text(GString *out, const PlanDevice *d, unsigned width)
+struct json_object *plan_slots_to_json(const PlanMachine *m, const PlanCatalog *c)
 {
-    g_string_append_printf(out, "  %-*s  %s", (int)width, addr_text(d), d->type);
+    return plan_buses_to_json(m, false);
+}
+
+static void holder_to_text(GString *out, const char *addr, const PlanDevice *d, unsigned width)
+{
+    g_string_append_printf(out, "  %-*s  %s", (int)width, addr, d->type);
     if (d->id) {
         g_string_append_printf(out, " '%s'", d->id);
     }
@@ -208,8 +221,32 @@ static void bus_to_text(GString *out, const PlanIndex *x, const PlanBusNode *nod
     g_string_append_printf(out, "  hotplug  %s\n", plan_bus_hotplug(node) ? "yes" : "no");
     room_to_text(out, x, node);
     for (guint i = 0; i < held->len; i++) {
-        holder_to_text(out, held->pdata[i], 7);
+        holder_to_text(out, addr_text(held->pdata[i]), held->pdata[i], 7);
     }
+}
+
+/* Append the virtio MMIO slots in the order of their numbers: the free ones, and the devices. */
+static void slots_mmio_to_text(GString *out, const PlanIndex *x)
+{
+    g_autoptr(GString) unused = g_string_new(NULL);
+    g_autoptr(GString) held = g_string_new(NULL);
+
+    for (unsigned n = 0; n < x->machine->n_mmio_buses; n++) {
+        g_autofree char *name = g_strdup_printf("%s%u", x->machine->mmio_bus, n);
+        const PlanBusNode *node = g_hash_table_lookup(x->buses, name);
+
+        if (node->n_devices == 0) {
+            g_string_append_printf(unused, "%s%u", unused->len ? ", " : "", n);
+        } else {
+            holder_to_text(held, name, node->slot[0][0], 7);
+        }
+    }
+    g_string_append_printf(out, "%sbuses '%s0' to '%s%u': virtio MMIO slots\n",
+                           out->len ? "\n" : "", x->machine->mmio_bus, x->machine->mmio_bus,
+                           x->machine->n_mmio_buses - 1);
+    g_string_append_printf(out, "  free     %s\n  takes    %s each\n  hotplug  no\n%s",
+                           unused->len ? unused->str : "none",
+                           plan_bus_rule(PLAN_BUS_VIRTIO_MMIO)->takes, held->str);
 }
 
 char *plan_slots_to_text(const PlanMachine *m, const PlanCatalog *c)
@@ -227,6 +264,9 @@ char *plan_slots_to_text(const PlanMachine *m, const PlanCatalog *c)
     }
     if (!out->len) {
         g_string_append_printf(out, "machine %s has no PCI bus\n", m->type);
+    }
+    if (m->index->machine->n_mmio_buses) {
+        slots_mmio_to_text(out, m->index);
     }
     return g_string_free(out, FALSE);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The PCI topology as an SVG picture. Each bus is a frame with its rule, its free places and a
- * gauge for each of its windows. Each device is a box with its address, BARs and interrupts. The
- * bus that a device provides is nested below its box.
+ * The PCI topology, and the virtio MMIO slots that hold a device, as an SVG picture. Each bus is a
+ * frame with its rule, its free places and a gauge for each of its windows. Each device is a box
+ * with its address, BARs and interrupts. The bus that a device provides is nested below its box.
  *
- * The picture is drawn from the result of plan_slots_to_json() and the BARs of the types, so that
+ * The picture is drawn from the result of plan_buses_to_json() and the BARs of the types, so that
  * it agrees with the text and the rules. The first pass computes heights, the second pass draws.
  */
 #include <string.h>
@@ -242,7 +242,7 @@ static bool topology_is_root(struct json_object *bus)
 
 char *plan_topology_svg(const PlanMachine *m, const PlanCatalog *c)
 {
-    Picture p = { m, c, plan_slots_to_json(m, c), g_string_new(NULL) };
+    Picture p = { m, c, plan_buses_to_json(m, true), g_string_new(NULL) };
     unsigned height = MARGIN, y = MARGIN;
 
     for (size_t i = 0; i < json_object_array_length(p.buses); i++) {

@@ -95,7 +95,7 @@ bool plan_check_bus_numbers(PlanIndex *x, GError **err)
     for (guint i = 0; i < x->bus_order->len; i++) {
         PlanBusNode *node = x->bus_order->pdata[i];
 
-        if (node->root == node) {
+        if (node->root == node && is_pci(node)) {
             g_ptr_array_add(roots, node);
         }
     }

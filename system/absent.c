@@ -59,10 +59,6 @@ static const AbsentOption absent_options[] = {
 
 /* The first pattern that matches the name of a type applies. */
 static const PlanAbsent absent_devices[] = {
-    { "virtio-blk-device", "virtio over MMIO", "virtio-blk-pci" },
-    { "virtio-net-device", "virtio over MMIO", "virtio-net-pci" },
-    { "virtio-rng-device", "virtio over MMIO", "virtio-rng-pci" },
-    { "virtio-serial-device", "virtio over MMIO", "virtio-serial-pci" },
     { "virtio-balloon*", "the virtio balloon", NULL },
     { "virtio-gpu*", "a display adapter", NULL },
     { "virtio-vga*", "a display adapter", NULL },
@@ -98,8 +94,7 @@ static const PlanAbsent absent_devices[] = {
     { "*-vga", "a display adapter", NULL },
     { "bochs-display", "a display adapter", NULL },
     { "ramfb", "a display adapter", NULL },
-    { "loader", "the loader device", NULL },
-    { "guest-loader", "the loader device", NULL },
+    { "guest-loader", "the device for hypervisor guests", "loader" },
     { "pvpanic-pci", "the pvpanic device", NULL },
     { "pci-serial*", "PCI serial ports", "virtserialport" },
     { "ivshmem-*", "shared memory between guests", NULL },

@@ -702,10 +702,11 @@ static bool virtio_blk_check_props(VirtioBlk *blk, GError **err)
     } else if (!blk->drive) {
         what = "property 'drive' is required: create a back end with -drive "
                "if=none,id=NAME,file=FILE,format=raw (or -blockdev node-name=NAME,...) and add "
-               "drive=NAME to -device virtio-blk-pci";
+               "drive=NAME to -device ";
     }
     if (what) {
-        error_set(err, ERROR_USER, "%s: %s", name, what);
+        error_set(err, ERROR_USER, "%s: %s%s", name, what,
+                  blk->drive ? "" : blk->base.dev.type->name);
     }
     return what == NULL;
 }

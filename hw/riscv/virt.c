@@ -10,6 +10,7 @@
 #include "hw/core/host_object.h"
 #include "hw/core/sysdev.h"
 #include "hw/intc/aplic.h"
+#include "hw/virtio/virtio_mmio.h"
 #include "util/log.h"
 
 const VirtMap virt_map[VIRT_REGIONS] = {
@@ -32,8 +33,9 @@ const VirtMap virt_map[VIRT_REGIONS] = {
     [VIRT_DRAM] = { 0x80000000, 0 },
 };
 
-#define RAM_ID  "riscv_virt_board.ram"
-#define SERIAL0 "serial0" /* id of the first back end of -serial */
+#define RAM_ID        "riscv_virt_board.ram"
+#define VIRT_MMIO_BUS "virtio-mmio-bus." /* followed by the number of the slot */
+#define SERIAL0       "serial0"          /* id of the first back end of -serial */
 
 uint64_t virt_mmio64_base(const VirtConfig *c)
 {
@@ -206,16 +208,26 @@ static bool build_pci(Machine *m, Virt *v, GError **err)
     return v->pci_host;
 }
 
+static bool virt_build_slots(Machine *m, Virt *v, GError **err)
+{
+    for (unsigned i = 0; i < VIRT_N_VIRTIO; i++) {
+        g_autofree char *bus = g_strdup_printf(VIRT_MMIO_BUS "%u", i);
+        Device *slot = virt_wired_irq(m, v, "virtio-mmio", NULL,
+                                      virt_map[VIRT_VIRTIO].base + i * virt_map[VIRT_VIRTIO].size,
+                                      VIRT_IRQ_VIRTIO + i, err);
+
+        if (!slot || (v->config.mmio_buses && !virtio_mmio_slot_add_bus(slot, bus, err)))
+            return false;
+    }
+    return true;
+}
+
 static bool virt_build_devices(Machine *m, Virt *v, GError **err)
 {
     const char *serial = chardev_find(m, SERIAL0) ? "chardev=" SERIAL0 : NULL;
 
-    for (unsigned i = 0; i < VIRT_N_VIRTIO; i++) {
-        if (!virt_wired_irq(m, v, "virtio-mmio", NULL,
-                            virt_map[VIRT_VIRTIO].base + i * virt_map[VIRT_VIRTIO].size,
-                            VIRT_IRQ_VIRTIO + i, err))
-            return false;
-    }
+    if (!virt_build_slots(m, v, err))
+        return false;
     v->rtc = virt_wired_irq(m, v, "goldfish_rtc", NULL, virt_map[VIRT_RTC].base, VIRT_IRQ_RTC, err);
     return v->rtc &&
            virt_place_device(m, "riscv.sifive.test", NULL, virt_map[VIRT_TEST].base, err) &&
@@ -257,12 +269,25 @@ static bool virt_build(Machine *m, const PlanMachine *plan, GError **err)
     m->has_guest = true;
     v->plan = plan;
     read_config(plan, &v->config);
+    v->config.mmio_buses = m->board_type && m->board_type->plan.n_mmio_buses;
     g_assert(v->config.harts <= VIRT_MAX_HARTS);
     built = build_memory(m, v, plan, err) && build_cpus(m, v, plan, err) &&
             build_timers(m, v, err) && build_irqchip(m, v, err) && build_pci(m, v, err) &&
             virt_build_devices(m, v, err);
     v->plan = NULL;
     return built;
+}
+
+void virt_reset_harts(Virt *v)
+{
+    GPtrArray *cpus = v->board.machine->cpus;
+
+    for (guint i = 0; i < cpus->len; i++) {
+        Cpu *cpu = g_ptr_array_index(cpus, i);
+        bool elsewhere = v->starts_elsewhere >> i & 1;
+
+        cpu->type->reset(cpu, elsewhere ? v->start_pc[i] : virt_map[VIRT_MROM].base);
+    }
 }
 
 /* Load memory as at power-on, and set the harts to the reset vector. */
@@ -274,11 +299,7 @@ static void virt_reset(Machine *m)
     virt_restore_boot_rom(v);
     if (!load_list_replay(v->loads, &err))
         message("backplane: reset: %s", err->message);
-    for (guint i = 0; i < m->cpus->len; i++) {
-        Cpu *cpu = g_ptr_array_index(m->cpus, i);
-
-        cpu->type->reset(cpu, virt_map[VIRT_MROM].base);
-    }
+    virt_reset_harts(v);
 }
 
 static void virt_free(Machine *m)
@@ -337,6 +358,8 @@ const BoardType virt_board = {
         .alias = "virt",
         .doc = "RISC-V machine with a PCI Express root complex",
         .is_default = true,
+        .mmio_bus = VIRT_MMIO_BUS,
+        .n_mmio_buses = VIRT_N_VIRTIO,
         VIRT_PLAN,
     },
     VIRT_OPS,

@@ -85,9 +85,9 @@ extern const VmOps virtio_record_ops;
 void virtq_set_size(VirtQueue *vq, uint16_t size);
 void virtq_set_area(VirtQueue *vq, uint64_t *area, uint64_t mask, uint64_t bits);
 void virtq_enable(VirtQueue *vq);
-/* The legacy queue address: a page frame number that determines all areas. 0 disables the queue. */
-void virtq_set_legacy_page(VirtQueue *vq, uint32_t pfn);
-uint32_t virtq_legacy_page(const VirtQueue *vq);
+/* The legacy queue address: the address of the descriptors determines the other areas; the used
+ * ring is aligned to @align bytes, a power of two. Address 0 disables the queue. */
+void virtq_set_legacy_area(VirtQueue *vq, uint64_t desc, uint32_t align);
 /* The driver resets one queue (2.6.1). */
 void virtq_driver_reset(VirtQueue *vq);
 
@@ -99,6 +99,12 @@ bool virtio_init(VirtioDevice *v, const VirtioClass *cls, const VirtioTransport 
 void virtio_fini(VirtioDevice *v);
 /* Reset the device (2.4). */
 void virtio_reset(VirtioDevice *v);
+/* Return 32 feature bits: those from bit 32 * word on; 0 for a word that does not exist. */
+uint32_t virtio_features_word(uint64_t features, uint32_t word);
+/* The driver writes 32 of its features. */
+void virtio_set_features_word(VirtioDevice *v, uint32_t word, uint32_t bits);
+/* The driver writes its features through a legacy interface. */
+void virtio_set_legacy_features(VirtioDevice *v, uint32_t features);
 /* Access the device configuration space (2.5). Bytes behind its end read as zero. */
 uint64_t virtio_config_read(VirtioDevice *v, uint64_t at, unsigned size);
 void virtio_config_write(VirtioDevice *v, uint64_t at, uint64_t value, unsigned size);

@@ -9,9 +9,6 @@
 #include "util/error.h"
 #include "util/log.h"
 
-#define LEGACY_PAGE_BITS 12
-#define LEGACY_ALIGN     4096
-
 /* --- ring memory --- */
 
 bool ring_read(VirtQueue *vq, uint64_t addr, void *buf, size_t len)
@@ -233,12 +230,11 @@ void virtq_enable(VirtQueue *vq)
     vq->enabled = true;
 }
 
-void virtq_set_legacy_page(VirtQueue *vq, uint32_t pfn)
+void virtq_set_legacy_area(VirtQueue *vq, uint64_t desc, uint32_t align)
 {
-    uint64_t desc = (uint64_t)pfn << LEGACY_PAGE_BITS;
     uint64_t driver = desc + 16 * (uint64_t)vq->size;
 
-    if (pfn == 0) {
+    if (desc == 0) {
         virtq_driver_reset(vq);
         return;
     }
@@ -247,14 +243,8 @@ void virtq_set_legacy_page(VirtQueue *vq, uint32_t pfn)
     }
     vq->desc = desc;
     vq->driver = driver;
-    vq->device = (driver + 4 + 2 * (uint64_t)vq->size + 2 + LEGACY_ALIGN - 1) &
-                 ~(uint64_t)(LEGACY_ALIGN - 1);
+    vq->device = (driver + 4 + 2 * (uint64_t)vq->size + 2 + align - 1) & ~(uint64_t)(align - 1);
     virtq_enable(vq);
-}
-
-uint32_t virtq_legacy_page(const VirtQueue *vq)
-{
-    return vq->enabled ? vq->desc >> LEGACY_PAGE_BITS : 0;
 }
 
 /* --- saved state: the common registers, followed by the queues that the driver set up --- */

@@ -96,6 +96,15 @@ static bool virtio_features_frozen(const VirtioDevice *v)
     return v->status & VIRTIO_CONFIG_S_FEATURES_OK;
 }
 
+/* A driver that omits FEATURES_OK uses the offered ones of its features. A saved state of such a
+ * driver must not contain others: loading compares them with the features of the target. */
+static void virtio_forget_not_offered(VirtioDevice *v)
+{
+    if (v->status & VIRTIO_CONFIG_S_DRIVER_OK) {
+        v->not_offered = 0;
+    }
+}
+
 void virtio_set_guest_features(VirtioDevice *v, uint64_t features)
 {
     if (virtio_features_frozen(v)) {
@@ -105,14 +114,41 @@ void virtio_set_guest_features(VirtioDevice *v, uint64_t features)
     }
     v->guest_features = features & v->host_features;
     v->not_offered = features & ~v->host_features;
+    virtio_forget_not_offered(v);
+}
+
+uint32_t virtio_features_word(uint64_t features, uint32_t word)
+{
+    return word < 2 ? (uint32_t)(features >> (32 * word)) : 0;
+}
+
+void virtio_set_features_word(VirtioDevice *v, uint32_t word, uint32_t bits)
+{
+    unsigned shift = 32 * (word & 1);
+    uint64_t old = v->guest_features | v->not_offered;
+
+    if (word < 2) {
+        virtio_set_guest_features(v, (old & ~(0xffffffffull << shift)) | (uint64_t)bits << shift);
+    }
+}
+
+/* A legacy interface has no FEATURES_OK: bits that are not offered are ignored (3.1.2). */
+void virtio_set_legacy_features(VirtioDevice *v, uint32_t features)
+{
+    virtio_set_guest_features(v, features & v->host_features);
+    if (v->cls->set_features) {
+        v->cls->set_features(v, v->guest_features);
+    }
 }
 
 /* FEATURES_OK remains set only if the device accepts the set of features (3.1.1), which must not
  * contain a bit that was not offered (2.2.2). Legacy drivers do not set FEATURES_OK, so that
- * VIRTIO_F_VERSION_1 is required (6.1). */
+ * VIRTIO_F_VERSION_1 is required if the device offers it (6.1). */
 static bool virtio_features_ok(VirtioDevice *v)
 {
-    return virtio_has(v, VIRTIO_F_VERSION_1) && !v->not_offered &&
+    bool legacy_only = !(v->host_features >> VIRTIO_F_VERSION_1 & 1);
+
+    return (legacy_only || virtio_has(v, VIRTIO_F_VERSION_1)) && !v->not_offered &&
            (!v->cls->set_features || v->cls->set_features(v, v->guest_features));
 }
 
@@ -135,6 +171,7 @@ void virtio_set_status(VirtioDevice *v, uint8_t status)
     /* A driver sets bits, and only a reset clears them (2.1.1). NEEDS_RESET is set by the device.
      */
     v->status = old | (status & ~VIRTIO_CONFIG_S_NEEDS_RESET);
+    virtio_forget_not_offered(v);
     if (v->cls->status_changed && v->status != old) {
         v->cls->status_changed(v, old);
     }

@@ -34,15 +34,9 @@ static uint64_t legacy_read_guest_features(void *dev, const RegDesc *r)
     return (uint32_t)((VirtioPCI *)dev)->virtio->guest_features;
 }
 
-/* The legacy interface has no FEATURES_OK: bits that are not offered are ignored (3.1.2). */
 static uint32_t legacy_write_guest_features(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
-    VirtioDevice *v = ((VirtioPCI *)dev)->virtio;
-
-    virtio_set_guest_features(v, new & v->host_features);
-    if (v->cls->set_features) {
-        v->cls->set_features(v, v->guest_features);
-    }
+    virtio_set_legacy_features(((VirtioPCI *)dev)->virtio, new);
     return 0;
 }
 
@@ -50,7 +44,7 @@ static uint64_t legacy_read_queue_page(void *dev, const RegDesc *r)
 {
     VirtQueue *vq = legacy_selected(dev);
 
-    return vq ? virtq_legacy_page(vq) : 0;
+    return vq && vq->enabled ? vq->desc >> VIRTIO_PCI_QUEUE_ADDR_SHIFT : 0;
 }
 
 static uint32_t legacy_write_queue_page(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
@@ -60,7 +54,7 @@ static uint32_t legacy_write_queue_page(void *dev, const RegDesc *r, uint64_t ol
     if (vq) {
         uint16_t vector = vq->vector;
 
-        virtq_set_legacy_page(vq, new);
+        virtq_set_legacy_area(vq, new << VIRTIO_PCI_QUEUE_ADDR_SHIFT, VIRTIO_PCI_VRING_ALIGN);
         vq->vector = vector;
     }
     return 0;

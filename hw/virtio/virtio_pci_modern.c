@@ -21,30 +21,22 @@ static uint64_t common_read_device_feature(void *dev, const RegDesc *r)
 {
     VirtioPCI *p = dev;
 
-    return p->device_feature_select < 2
-               ? (uint32_t)(p->virtio->host_features >> (32 * p->device_feature_select))
-               : 0;
+    return virtio_features_word(p->virtio->host_features, p->device_feature_select);
 }
 
 static uint64_t common_read_driver_feature(void *dev, const RegDesc *r)
 {
     VirtioPCI *p = dev;
 
-    return p->driver_feature_select < 2
-               ? (uint32_t)((p->virtio->guest_features | p->virtio->not_offered) >>
-                            (32 * p->driver_feature_select))
-               : 0;
+    return virtio_features_word(p->virtio->guest_features | p->virtio->not_offered,
+                                p->driver_feature_select);
 }
 
 static uint32_t common_write_driver_feature(void *dev, const RegDesc *r, uint64_t old, uint64_t new)
 {
     VirtioPCI *p = dev;
-    unsigned shift = 32 * p->driver_feature_select;
-    uint64_t old_bits = p->virtio->guest_features | p->virtio->not_offered;
 
-    if (p->driver_feature_select < 2) {
-        virtio_set_guest_features(p->virtio, (old_bits & ~(0xffffffffull << shift)) | new << shift);
-    }
+    virtio_set_features_word(p->virtio, p->driver_feature_select, new);
     return 0;
 }
 

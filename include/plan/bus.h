@@ -15,6 +15,7 @@ typedef enum PlanAddrKind {
     PLAN_ADDR_NONE,   /* not at all: board devices */
     PLAN_ADDR_PCI,    /* slot and function: addr=05.1 */
     PLAN_ADDR_NUMBER, /* a number held in a property of the device */
+    PLAN_ADDR_SINGLE, /* not at all: the bus holds one device, in place 0 */
 } PlanAddrKind;
 
 typedef enum PlanHotplug {

@@ -70,6 +70,7 @@ typedef enum PlanBusKind {
     PLAN_BUS_PCIE_PORT,     /* below a root or switch downstream port: slot 0 only, hotplug */
     PLAN_BUS_PCIE_UPSTREAM, /* inside a switch: downstream ports only */
     PLAN_BUS_VIRTIO_SERIAL, /* ports by number */
+    PLAN_BUS_VIRTIO_MMIO,   /* a virtio MMIO slot of the board: one device, no hotplug */
     PLAN_BUS_KINDS
 } PlanBusKind;
 
@@ -171,6 +172,10 @@ typedef struct PlanMachineType {
     const char *const *implicit;     /* NULL-terminated "type,id=...,addr=..." the board creates */
     uint64_t window[PLAN_RESOURCES]; /* sizes of the root bus's windows */
     const char *newer; /* name of the next newer version, or NULL: its compat rows apply as well */
+    /* Buses of virtio MMIO slots: their name without the number at its end, and how many; or NULL.
+     * A device without a bus gets the free one with the highest number, as in QEMU. */
+    const char *mmio_bus;
+    unsigned n_mmio_buses;
 } PlanMachineType;
 
 /* Names of types that other programs have and this catalogue lacks, for error messages only. */

@@ -5,7 +5,7 @@
  * accesses and streams must be rejected or harmless. A new type is covered by its registration. A
  * type that needs back ends, or a bus other than the root bus, has a row in `needs`. A type that is
  * not a PCI function is located on a bus that a PCI function provides, and accesses are made to
- * that function.
+ * that function, or in a virtio-mmio slot, and accesses are made to the registers of the slots.
  *
  * CONFORMANCE_ROUNDS multiplies the random parts (default 1).
  */
@@ -23,10 +23,12 @@
 #include "hw/core/sysdev.h"
 #include "hw/core/type_catalog.h"
 #include "hw/pci/port.h"
+#include "hw/virtio/virtio_mmio.h"
 #include "net/net.h"
 #include "plan/internal.h"
 
 enum { WRITES = 20000, MUTANTS = 2000, CYCLES = 1000, LEAK_LIMIT = 64 * 1024 };
+#define SLOTS 0x10001000ull /* address of the first virtio-mmio slot */
 
 /* Types that cannot simply be placed on the root bus. */
 typedef struct Need {
@@ -47,6 +49,10 @@ static const Need needs[] = {
     { "virtio-serial-pci", "rp", "max_ports=4", 0 },
     { "virtconsole", "vs.0", "nr=0,chardev=c0", 0 },
     { "virtserialport", "vs.0", "nr=3,chardev=c0,name=port", 0 },
+    { "virtio-blk-device", "slot1", "drive=d0,num-queues=4,packed=on", 0 },
+    { "virtio-net-device", "slot1", "netdev=n0,queue-pairs=2", 0 },
+    { "virtio-rng-device", "slot0", "max-bytes=1000", 0 },
+    { "virtio-serial-device", "slot0", "max_ports=4", 0 },
 };
 static const DeviceType *subject;
 static unsigned rounds = 1;
@@ -117,16 +123,35 @@ static Device *plug_subject(Fixture *f, bool everything)
     return &plug_function(f, t, n->bus, "dut", n->devfn, settings->len ? settings->str : NULL)->dev;
 }
 
-/* Return the PCI function of the device, or the one that provides its bus. */
+/* Return the PCI function of the device, or the one that provides its bus. NULL: the device is in a
+ * slot. */
 static PCIDevice *function_of(Device *dev)
 {
+    if (dev->type->kind == &virtio_mmio_device_kind) {
+        return NULL;
+    }
     return (PCIDevice *)(is_pci(dev->type) ? dev : dev->bus->owner);
+}
+
+/* Two slots: version 1, and version 2. */
+static void make_slots(Machine *m)
+{
+    static const char *const layouts[] = { "force-legacy=on", "force-legacy=off" };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(layouts); i++) {
+        g_autofree char *bus = g_strdup_printf("slot%u", i);
+        Device *slot = device_create(m, "virtio-mmio", layouts[i], NULL, NULL);
+
+        sysdev_map(slot, 0, SLOTS + i * VIRTIO_MMIO_SLOT_SIZE);
+        g_assert_true(virtio_mmio_slot_add_bus(slot, bus, NULL));
+    }
 }
 
 static void start_around(Fixture *f)
 {
     fixture_init(f);
     make_back_ends(f->m);
+    make_slots(f->m);
     plug_function(f, type("pcie-root-port"), "pcie.0", "rp", PCI_DEVFN(1, 0), NULL);
     plug_function(f, type("pcie-root-port"), "pcie.0", "rp2", PCI_DEVFN(2, 0), NULL);
     plug_function(f, type("x3130-upstream"), "rp2", "up", 0, NULL);
@@ -167,12 +192,29 @@ static GByteArray *saved(Device *dev)
     return bytes;
 }
 
+/* A guest that writes random values to the registers of the slots, many of them small. */
+static void poke_slots(Fixture *f, unsigned writes)
+{
+    for (unsigned i = 0; i < writes; i++) {
+        uint64_t addr = SLOTS + (g_test_rand_int() & 0x13fc), value;
+
+        mem_write(&f->m->memory, addr, 4,
+                  (uint32_t)g_test_rand_int() >> g_test_rand_int_range(0, 32));
+        mem_write(&f->m->memory, addr + (g_test_rand_int() & 7), 1u << g_test_rand_int_range(0, 4),
+                  g_test_rand_int());
+        mem_read(&f->m->memory, addr, 4, &value);
+    }
+}
+
 /* A guest that writes random values to the function's config space and BARs. */
 static void poke(Fixture *f, PCIDevice *d, unsigned writes)
 {
     static const uint8_t sizes[] = { 1, 2, 4 };
 
-    for (unsigned i = 0; i < writes; i++) {
+    if (!d) {
+        poke_slots(f, writes);
+    }
+    for (unsigned i = 0; d && i < writes; i++) {
         uint32_t at = g_test_rand_int_range(0, d->config.size + 4);
         unsigned len = sizes[g_test_rand_int_range(0, 3)];
 
@@ -193,8 +235,10 @@ static void poke(Fixture *f, PCIDevice *d, unsigned writes)
 
 static void map_bars(PCIDevice *d)
 {
-    pci_device_config_write(d, PCI_COMMAND, 2, 7);
-    for (unsigned i = 0; i < (d->config.type ? 2u : 6u); i++) {
+    if (d) {
+        pci_device_config_write(d, PCI_COMMAND, 2, 7);
+    }
+    for (unsigned i = 0; d && i < (d->config.type ? 2u : 6u); i++) {
         pci_device_config_write(d, PCI_BASE_ADDRESS_0 + 4 * i, 4, (uint32_t)MMIO + (i << 20));
     }
 }
@@ -204,8 +248,12 @@ static void map_bars(PCIDevice *d)
 static void check_list(PCIDevice *d)
 {
     uint8_t seen[PCIE_CONFIG_SIZE] = { 0 };
-    unsigned at = pci_get(d, PCI_CAPABILITY_LIST, 1);
+    unsigned at;
 
+    if (!d) {
+        return;
+    }
+    at = pci_get(d, PCI_CAPABILITY_LIST, 1);
     g_assert_true(!(pci_get(d, PCI_STATUS, 2) & PCI_STATUS_CAP_LIST) == (at == 0));
     for (; at; at = pci_get(d, at + 1, 1)) {
         g_assert_cmpuint(at, >=, PCI_HEADER_SIZE);
@@ -736,6 +784,7 @@ static void test_every_type(void)
 {
     static const char *const stateless[] = {
         "gpex-pcihost",      /* windows are properties; pins belong to the functions */
+        "loader",            /* it acts at power-on and reset only */
         "riscv.imsic",       /* its files are saved with the harts */
         "riscv.sifive.test", /* a write ends the machine */
         "virtio-mmio",       /* an empty slot */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Shared parts of the fuzz targets of virtio devices. An input is a list of operations on one
- * function. They access the registers of every interface, config space, and rings and buffers in
- * guest RAM; use the device as a driver would; reset it in every way; save and load it; stop and
- * unplug it.
+ * function, or on a device in a virtio-mmio slot. They access the registers of every interface,
+ * config space, and rings and buffers in guest RAM; use the device as a driver would; reset it in
+ * every way; save and load it; stop and unplug it.
  *
  * A target defines the type that it plugs in, with which settings, and the behaviour of its back
  * end.
@@ -37,6 +37,13 @@ typedef struct FuzzRun {
 
 static inline void fuzz_plug(FuzzRun *r)
 {
+    if (r->v.mmio) { /* virtio-X-pci: virtio-X-device */
+        g_autofree char *name = g_strndup(r->target->type, strlen(r->target->type) - 3);
+        g_autofree char *type = g_strconcat(name, "device", NULL);
+
+        drv_plug_slot(&r->v, &r->f, type, r->settings, r->v.legacy);
+        return;
+    }
     drv_plug(&r->v, &r->f, r->target->type, r->settings, r->v.legacy);
     drv_msix(&r->v, true);
 }
@@ -81,7 +88,7 @@ static inline void fuzz_reset(FuzzRun *r, Input *in)
     static const ResetKind kinds[] = { RESET_COLD, RESET_HOT, RESET_FUNCTION, RESET_D3HOT };
     unsigned way = input_take(in, 1);
 
-    if (way & 4) {
+    if (way & 4 || r->v.mmio) {
         machine_reset(r->f.m, RESET_HOT);
     } else {
         pci_device_reset(r->v.d, kinds[way & 3]);
@@ -131,6 +138,10 @@ static inline void fuzz_step(FuzzRun *r, Input *in)
 {
     uint8_t op = input_take(in, 1);
 
+    if (r->v.mmio && (op & 15) < 5) {
+        fuzz_bar(r, DRV_SLOT + input_take(in, 2) % (op & 1 ? 0x100 : 0x1000), in);
+        return;
+    }
     switch (op & 15) {
     case 0:
         fuzz_bar(r, DRV_MODERN + input_take(in, 2) % 0x4000, in);
@@ -158,7 +169,7 @@ static inline void fuzz_step(FuzzRun *r, Input *in)
         fuzz_poke(r, in);
         break;
     case 9:
-        drv_find(&r->v, &r->f, r->v.d, op >> 4 & 1);
+        drv_find(&r->v, &r->f, r->v.d, r->v.mmio ? r->v.legacy : op >> 4 & 1);
         drv_msix(&r->v, op >> 5 & 1);
         drv_try_start(&r->v, input_take(in, 8), r->target->queues);
         break;
@@ -196,6 +207,10 @@ static inline int fuzz_virtio(const FuzzVirtio *target, const uint8_t *data, siz
         target->prepare(&r->f);
     }
     r->v.legacy = how >> 2 & 1;
+    r->v.mmio = how >> 4 & 1;
+    if (r->v.mmio) {
+        drv_add_slot(&r->f, r->v.legacy);
+    }
     fuzz_plug(r);
     drv_try_start(&r->v, how & 8 ? UINT64_MAX : input_take(&in, 8), target->queues);
     while (in.left) {

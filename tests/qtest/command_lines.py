@@ -46,6 +46,66 @@ def elf(code: bytes, address: int) -> bytes:
     return header.ljust(0x1000, b"\0") + code
 
 
+# --- a program with the addresses of xv6: the disk in slot 0, its input 1 of the PLIC ---
+
+SLOT, PLIC, AREA = 0x10001000, 0xc000000, 0x80010000
+MAGIC = 0x10203040                              # xv6: the first word of sector 1
+DESC_NEXT, DESC_WRITE = 1, 2
+
+
+def constant(rd: int, value: int) -> list[int]:
+    """rd = an unsigned 32-bit number"""
+    return [walk.lui(rd, (value + 0x800 >> 12) & 0xfffff), walk.addi(rd, rd, value & 0xfff),
+            walk.slli(rd, rd, 32), rd << 15 | 32 << 20 | 5 << 12 | rd << 7 | 0x13]   # srli
+
+
+def put(address: int, value: int, width: int = 2) -> list[int]:
+    """Store a number of 2^width bytes."""
+    return [*constant(5, address), *constant(6, value), walk.store(width, 6, 5)]
+
+
+def expect(address: int, value: int, width: int = 6) -> list[int]:
+    """Load a number (width 4 to 6: 1 to 4 bytes, unsigned); load again until it is the value."""
+    read = [*constant(5, address), *constant(7, value), walk.load(width, 6, 5)]
+    back = -4 & 0x1fff                          # bne to the load
+    branch = (back >> 12 & 1) << 31 | (back >> 5 & 0x3f) << 25 | 7 << 20 | 6 << 15 | 1 << 12 | \
+        (back >> 1 & 0xf) << 8 | (back >> 11 & 1) << 7 | 0x63
+    return [*read, branch]
+
+
+def descriptor(n: int, address: int, size: int, flags: int) -> list[int]:
+    """Fill a descriptor that is followed by the next one if the flags say so."""
+    at = AREA + 16 * n
+    return [*put(at, address, 3), *put(at + 8, size), *put(at + 12, flags | n + 1 << 16)]
+
+
+def xv6() -> bytes:
+    """Return a program: hart 0 reads sector 1 through a queue of version 2, waits for the interrupt
+    in the PLIC and for the data, and then writes a text. Any other result ends in a loop."""
+    avail, used, header, data, status = (AREA + 0x1000 * n for n in range(1, 6))
+    words = [0xf14022f3,                        # csrr t0, mhartid
+             0x00028663,                        # beqz t0, +12
+             *walk.FOREVER,
+             *expect(SLOT, 0x74726976), *expect(SLOT + 4, 2), *expect(SLOT + 8, 2),
+             *put(PLIC + 4, 1), *put(PLIC + 0x2000, 1 << 1), *put(PLIC + 0x200000, 0),
+             *put(SLOT + 0x70, 0), *put(SLOT + 0x70, 3), *put(SLOT + 0x24, 1), *put(SLOT + 0x20, 1),
+             *put(SLOT + 0x70, 11), *expect(SLOT + 0x70, 11),
+             *put(SLOT + 0x30, 0), *expect(SLOT + 0x44, 0), *put(SLOT + 0x38, 8),
+             *put(SLOT + 0x80, AREA), *put(SLOT + 0x90, avail), *put(SLOT + 0xa0, used),
+             *put(SLOT + 0x44, 1), *put(SLOT + 0x70, 15),
+             *put(header + 8, 1, 3),            # read sector 1
+             *descriptor(0, header, 16, DESC_NEXT),
+             *descriptor(1, data, 512, DESC_NEXT | DESC_WRITE),
+             *descriptor(2, status, 1, DESC_WRITE),
+             *put(status, 0xff, 0), *put(avail + 2, 1, 1), 0x0ff0000f,      # fence
+             *put(SLOT + 0x50, 0),
+             *expect(PLIC + 0x200004, 1), *expect(SLOT + 0x60, 1), *put(SLOT + 0x64, 1),
+             *put(PLIC + 0x200004, 1),
+             *expect(used + 2, 1, 5), *expect(status, 0, 4), *expect(data, MAGIC),
+             *walk.say("xv6 kernel is booting\r\n"), *walk.FOREVER]
+    return b"".join(word.to_bytes(4, "little") for word in words)
+
+
 def make_files(folder: Path, sbi: Path | None) -> dict[str, str]:
     """Create the replacement files. Return their paths by name."""
     contents = {
@@ -56,6 +116,7 @@ def make_files(folder: Path, sbi: Path | None) -> dict[str, str]:
         "bin": words("HELLO\r\n"),
         "uboot": elf(words("U-Boot\r\n"), 0x80200000),
         "mboot": words("U-Boot\r\n"),
+        "xv6": elf(xv6(), 0x80000000),
     }
     for name, content in contents.items():
         (folder / name).write_bytes(content)
@@ -111,7 +172,8 @@ def try_line(number: int, line: str, folder: Path, files: dict[str, str]) -> tup
     kind, _, text = expectation.partition(" ")
     scratch = folder / str(number)
     scratch.mkdir()
-    (scratch / "disk").write_bytes(bytes(1 << 20))      # one per line: a running machine locks it
+    # one per line: a running machine locks it
+    (scratch / "disk").write_bytes((bytes(512) + MAGIC.to_bytes(4, "little")).ljust(1 << 20, b"\0"))
     args = shlex.split(arguments.format(**files, dir=scratch, disk=scratch / "disk"))
     try:
         if kind == "shows":

@@ -64,6 +64,7 @@ typedef struct VirtConfig {
     uint64_t ram_size;
     uint8_t roots[VIRT_MAX_ROOTS]; /* numbers of extra PCI roots, ascending */
     unsigned n_roots;
+    bool mmio_buses; /* virtio-mmio slots accept devices */
 } VirtConfig;
 
 /* Return the start of the 64-bit PCI window, which is above RAM and aligned to its size. */
@@ -98,6 +99,8 @@ typedef struct Virt {
     Device *pci_host, *rtc;
     uint8_t boot_rom[VIRT_BOOT_ROM_SIZE]; /* content of rom after a reset, once booted is true */
     bool booted;
+    uint32_t starts_elsewhere; /* bit n: hart n starts at start_pc[n], not in the boot ROM */
+    uint64_t start_pc[VIRT_MAX_HARTS];
 } Virt;
 
 /* Load firmware, kernel, initrd, device tree and boot ROM, as BoardType.boot. */
@@ -106,6 +109,8 @@ bool virt_boot(Machine *m, const BoardBoot *boot, GError **err);
 const char *virt_default_firmware(GError **err);
 /* Write the boot ROM again, as virt_boot() did. */
 void virt_restore_boot_rom(Virt *v);
+/* Reset the harts; they start in the boot ROM or where a loader device lets them start. */
+void virt_reset_harts(Virt *v);
 
 /* The newest version of `virt`, and older ones. */
 extern const BoardType virt_board, virt_0_1_board, none_board;

@@ -5,20 +5,22 @@
  * A device structure begins with VirtioBase, which contains the part of the transport and the
  * VirtioDevice. The file of the device contains a VirtioClass, a table of properties that begins
  * with VIRTIO_PROPS, one VIRTIO_STATES() with the rows of the saved state, and one VIRTIO_TYPES(),
- * which defines the three types virtio-X-pci, virtio-X-pci-transitional and
- * virtio-X-pci-non-transitional.
+ * which defines the types virtio-X-pci, virtio-X-pci-transitional, virtio-X-pci-non-transitional
+ * and virtio-X-device (MMIO).
  *
  * Locking: the machine lock for every function.
  */
 #ifndef HW_VIRTIO_VIRTIO_BASE_H
 #define HW_VIRTIO_VIRTIO_BASE_H
 
+#include "hw/virtio/virtio_mmio.h"
 #include "hw/virtio/virtio_pci.h"
 
 typedef struct VirtioBase {
     union {
         Device dev; /* the first member of the transport's part */
         VirtioPCI vpci;
+        VirtioMmio mmio;
     };
     VirtioDevice virtio;
     /* properties of the rings */
@@ -64,19 +66,26 @@ enum { VIRTIO_PCI_N_PROPS = 3 };
                   "offer the reset of single queues"),                                             \
         PROP_BOOL(VirtioBase, any_layout, "any_layout", true, "accept any layout of requests")
 
-/* Define the saved state of a device: sym_pci_state. check_ and post_load_ are functions of VmState
- * or NULL; the further arguments are the rows of the device's own part. */
+/* The saved state of a device on one transport. */
+#define VIRTIO_STATE_(sym, transport, row, n, T, version_, check_, post_load_, ...)                \
+    static const VmField sym##_##transport##_fields[] = { row, __VA_ARGS__ };                      \
+    static const VmState sym##_##transport##_state = { .name = (n),                                \
+                                                       .version = (version_),                      \
+                                                       .fields = LIST(sym##_##transport##_fields), \
+                                                       .check = (check_),                          \
+                                                       .post_load = (post_load_) }
+#define VIRTIO_STATE_ROW_(n, T, state)                                                             \
+    {                                                                                              \
+        .name = (n), .kind = VM_KIND_STRUCT, .field = offsetof(T, base), .sub = &(state)           \
+    }
+
+/* Define the saved state of a device: sym_pci_state and sym_mmio_state. check_ and post_load_ are
+ * functions of VmState or NULL; the further arguments are the rows of the device's own part. */
 #define VIRTIO_STATES(sym, n, T, version_, check_, post_load_, ...)                                \
-    static const VmField sym##_pci_fields[] = { { .name = "vpci",                                  \
-                                                  .kind = VM_KIND_STRUCT,                          \
-                                                  .field = offsetof(T, base),                      \
-                                                  .sub = &virtio_pci_state },                      \
-                                                __VA_ARGS__ };                                     \
-    static const VmState sym##_pci_state = { .name = (n),                                          \
-                                             .version = (version_),                                \
-                                             .fields = LIST(sym##_pci_fields),                     \
-                                             .check = (check_),                                    \
-                                             .post_load = (post_load_) }
+    VIRTIO_STATE_(sym, pci, VIRTIO_STATE_ROW_("vpci", T, virtio_pci_state), n, T, version_,        \
+                  check_, post_load_, __VA_ARGS__);                                                \
+    VIRTIO_STATE_(sym, mmio, VIRTIO_STATE_ROW_("mmio", T, virtio_mmio_state), n, T, version_,      \
+                  check_, post_load_, __VA_ARGS__)
 
 /* One PCI type. s is the suffix of its name. */
 #define VIRTIO_PCI_TYPE_(sym, n, s, nick, T, text, class_, props_, klass, iface_, slots_, vec_,    \
@@ -111,8 +120,8 @@ enum { VIRTIO_PCI_N_PROPS = 3 };
         .cls = &(klass), .iface = (iface_)                                                         \
     }
 
-/* Define the types of a device: sym_any, sym_transitional and sym_modern. The first has the alias
- * virtio-X. A line VIRTIO_DEVICE_TYPES(sym) after it adds them to the table of types.
+/* Define the types of a device: sym_any, sym_transitional, sym_modern and sym_mmio. The first has
+ * the alias virtio-X. A line VIRTIO_DEVICE_TYPES(sym) after it adds them to the table of types.
  * @vec_: the PlanCount of MSI-X vectors; @provides_: the type of the bus of the device. */
 #define VIRTIO_TYPES(sym, n, T, text, class_, props_, klass, vec_, provides_)                      \
     static const VirtioPCIType sym##_any = VIRTIO_PCI_TYPE_(                                       \
@@ -123,13 +132,28 @@ enum { VIRTIO_PCI_N_PROPS = 3 };
                          VIRTIO_IFACE_TRANSITIONAL, PLAN_SLOT_CONVENTIONAL, vec_, provides_);      \
     static const VirtioPCIType sym##_modern = VIRTIO_PCI_TYPE_(                                    \
         sym, n, "-non-transitional", NULL, T, text, class_, props_, klass, VIRTIO_IFACE_MODERN,    \
-        PLAN_SLOT_CONVENTIONAL | PLAN_SLOT_EXPRESS, vec_, provides_)
-#define VIRTIO_DEVICE_TYPE(t)                                                                      \
+        PLAN_SLOT_CONVENTIONAL | PLAN_SLOT_EXPRESS, vec_, provides_);                              \
+    static const VirtioMmioType sym##_mmio = { .base = { .name = "virtio-" n "-device",            \
+                                                         .doc = text " in a virtio-mmio slot",     \
+                                                         .kind = &virtio_mmio_device_kind,         \
+                                                         .size = sizeof(T),                        \
+                                                         .props = &(props_)[VIRTIO_PCI_N_PROPS],   \
+                                                         .n_props = G_N_ELEMENTS(props_) -         \
+                                                                    VIRTIO_PCI_N_PROPS,            \
+                                                         .vmstate = &sym##_mmio_state,             \
+                                                         .realize = virtio_mmio_realize,           \
+                                                         .reset = virtio_mmio_reset,               \
+                                                         .unrealize = virtio_mmio_unrealize,       \
+                                                         .finalize = virtio_mmio_finalize },       \
+                                               .cls = &(klass),                                    \
+                                               .provides = (provides_) }
+#define VIRTIO_DEVICE_TYPE(t, base_)                                                               \
     extern const DeviceType *const t##_entry;                                                      \
-    const DeviceType *const t##_entry = &(t).pci.base
+    const DeviceType *const t##_entry = &(t).base_
 #define VIRTIO_DEVICE_TYPES(sym)                                                                   \
-    VIRTIO_DEVICE_TYPE(sym##_any);                                                                 \
-    VIRTIO_DEVICE_TYPE(sym##_transitional);                                                        \
-    VIRTIO_DEVICE_TYPE(sym##_modern)
+    VIRTIO_DEVICE_TYPE(sym##_any, pci.base);                                                       \
+    VIRTIO_DEVICE_TYPE(sym##_transitional, pci.base);                                              \
+    VIRTIO_DEVICE_TYPE(sym##_modern, pci.base);                                                    \
+    VIRTIO_DEVICE_TYPE(sym##_mmio, base)
 
 #endif

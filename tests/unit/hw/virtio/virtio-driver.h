@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A small virtio driver over a PCI fixture. It finds the device as a guest would, through its
- * capabilities or its legacy BAR, sets up queues through either interface, and submits and collects
- * chains in split and packed rings. It uses at most one chain per ring slot and never wraps its
- * data area, so a test determines the addresses of its buffers.
+ * capabilities, its legacy BAR or a virtio-mmio slot, sets up queues through either interface, and
+ * submits and collects chains in split and packed rings. It uses at most one chain per ring slot
+ * and never wraps its data area, so a test determines the addresses of its buffers.
  */
 #ifndef TESTS_VIRTIO_DRIVER_H
 #define TESTS_VIRTIO_DRIVER_H
@@ -33,6 +33,8 @@ enum {
 #define DRV_MSIX_BAR MMIO
 #define DRV_MODERN   MMIO64
 #define DRV_IO       0x1000
+#define DRV_SLOT     0x10001000ull /* the virtio-mmio slot */
+#define DRV_BUS      "virtio-mmio-bus.0"
 #define F_BIT(n)     (1ull << (n))
 
 /* Registers of the common configuration and of the legacy header. */
@@ -68,6 +70,33 @@ enum {
     L_VECTOR = 0x16,
 };
 
+/* Registers of a virtio-mmio slot. */
+enum {
+    M_DEVICE_ID = 0x08,
+    M_DEVICE_FEATURES = 0x10,
+    M_DEVICE_SELECT = 0x14,
+    M_DRIVER_FEATURES = 0x20,
+    M_DRIVER_SELECT = 0x24,
+    M_PAGE_SIZE = 0x28,
+    M_SELECT = 0x30,
+    M_SIZE_MAX = 0x34,
+    M_SIZE = 0x38,
+    M_ALIGN = 0x3c,
+    M_PAGE = 0x40,
+    M_READY = 0x44,
+    M_NOTIFY = 0x50,
+    M_INTERRUPT = 0x60,
+    M_ACK = 0x64,
+    M_STATUS = 0x70,
+    M_DESC = 0x80,
+    M_DRIVER = 0x90,
+    M_DEVICE = 0xa0,
+    M_SHM = 0xb0,
+    M_RESET = 0xc0,
+    M_GENERATION = 0xfc,
+    M_CONFIG = 0x100,
+};
+
 typedef struct DrvRing {
     uint64_t desc, driver, device;
     uint16_t size, avail, used; /* split: free-running; packed: slots */
@@ -77,8 +106,9 @@ typedef struct DrvRing {
 
 typedef struct Drv {
     Fixture *f;
-    PCIDevice *d;
+    PCIDevice *d; /* of a device in a slot: only d->dev exists */
     bool legacy;
+    bool mmio; /* the device is in the slot at DRV_SLOT; legacy: version 1 */
     uint64_t features;
     uint64_t common, isr, config, notify; /* machine addresses; 0: the structure does not exist */
     uint32_t notify_step;
@@ -136,7 +166,7 @@ static inline void drv_program_msix(Drv *v)
 
 static inline void drv_msix(Drv *v, bool on)
 {
-    uint8_t at = pci_find_capability(v->d, PCI_CAP_ID_MSIX);
+    uint8_t at = v->mmio ? 0 : pci_find_capability(v->d, PCI_CAP_ID_MSIX);
 
     if (at) {
         drv_program_msix(v);
@@ -155,9 +185,13 @@ static inline bool drv_interrupted(Drv *v, unsigned vector)
 
 static inline void drv_find(Drv *v, Fixture *f, PCIDevice *d, bool legacy)
 {
-    uint8_t at = config_read(f, DRV_DEVFN, PCI_CAPABILITY_LIST, 1);
+    bool mmio = v->mmio;
+    uint8_t at = mmio ? 0 : config_read(f, DRV_DEVFN, PCI_CAPABILITY_LIST, 1);
 
-    *v = (Drv){ .f = f, .d = d, .legacy = legacy };
+    *v = (Drv){ .f = f, .d = d, .legacy = legacy, .mmio = mmio };
+    if (mmio) {
+        return;
+    }
     config_write(f, DRV_DEVFN, PCI_BASE_ADDRESS_0, 4, DRV_IO);
     config_write(f, DRV_DEVFN, PCI_BASE_ADDRESS_0 + 4, 4, DRV_MSIX_BAR);
     config_write(f, DRV_DEVFN, PCI_BASE_ADDRESS_0 + 16, 4, (uint32_t)DRV_MODERN);
@@ -193,14 +227,28 @@ static inline void drv_legacy_write(Drv *v, unsigned at, unsigned size, uint64_t
     guest_write(v->f, PIO + DRV_IO + at, size, value);
 }
 
+static inline uint32_t drv_slot_read(Drv *v, unsigned at)
+{
+    return guest_read(v->f, DRV_SLOT + at, 4);
+}
+
+static inline void drv_slot_write(Drv *v, unsigned at, uint32_t value)
+{
+    guest_write(v->f, DRV_SLOT + at, 4, value);
+}
+
 static inline uint8_t drv_status(Drv *v)
 {
-    return v->legacy ? drv_legacy_read(v, L_STATUS, 1) : drv_common_read(v, C_STATUS, 1);
+    return v->mmio     ? drv_slot_read(v, M_STATUS)
+           : v->legacy ? drv_legacy_read(v, L_STATUS, 1)
+                       : drv_common_read(v, C_STATUS, 1);
 }
 
 static inline void drv_set_status(Drv *v, uint8_t status)
 {
-    if (v->legacy) {
+    if (v->mmio) {
+        drv_slot_write(v, M_STATUS, status);
+    } else if (v->legacy) {
         drv_legacy_write(v, L_STATUS, 1, status);
     } else {
         drv_common_write(v, C_STATUS, 1, status);
@@ -211,6 +259,12 @@ static inline uint64_t drv_offered(Drv *v)
 {
     uint64_t low, high;
 
+    if (v->mmio) {
+        drv_slot_write(v, M_DEVICE_SELECT, 0);
+        low = drv_slot_read(v, M_DEVICE_FEATURES);
+        drv_slot_write(v, M_DEVICE_SELECT, 1);
+        return low | (uint64_t)drv_slot_read(v, M_DEVICE_FEATURES) << 32;
+    }
     if (v->legacy) {
         return drv_legacy_read(v, L_DEVICE_FEATURES, 4);
     }
@@ -224,12 +278,20 @@ static inline uint64_t drv_offered(Drv *v)
 /* Return the address of the device-specific configuration in the current interface. */
 static inline uint64_t drv_config(Drv *v, unsigned at, unsigned size)
 {
-    return v->legacy ? drv_legacy_read(v, (msix_enabled(v->d) ? 0x18 : 0x14) + at, size)
-                     : guest_read(v->f, v->config + at, size);
+    return v->mmio     ? guest_read(v->f, DRV_SLOT + M_CONFIG + at, size)
+           : v->legacy ? drv_legacy_read(v, (msix_enabled(v->d) ? 0x18 : 0x14) + at, size)
+                       : guest_read(v->f, v->config + at, size);
 }
 
 static inline void drv_write_features(Drv *v, uint64_t features)
 {
+    if (v->mmio) {
+        drv_slot_write(v, M_DRIVER_SELECT, 1);
+        drv_slot_write(v, M_DRIVER_FEATURES, features >> 32);
+        drv_slot_write(v, M_DRIVER_SELECT, 0);
+        drv_slot_write(v, M_DRIVER_FEATURES, (uint32_t)features);
+        return;
+    }
     if (v->legacy) {
         drv_legacy_write(v, L_DRIVER_FEATURES, 4, features);
         return;
@@ -242,7 +304,9 @@ static inline void drv_write_features(Drv *v, uint64_t features)
 
 static inline void drv_kick(Drv *v, unsigned q)
 {
-    if (v->legacy) {
+    if (v->mmio) {
+        drv_slot_write(v, M_NOTIFY, q);
+    } else if (v->legacy) {
         drv_legacy_write(v, L_NOTIFY, 2, q);
     } else {
         drv_common_write(v, C_SELECT, 2, q);
@@ -264,9 +328,36 @@ static inline void drv_place_ring(Drv *v, unsigned q, uint16_t size)
     memset(drv_ram(v, q * DRV_RING_SPAN), 0, DRV_RING_SPAN);
 }
 
+static inline void drv_slot_area(Drv *v, unsigned at, uint64_t area)
+{
+    drv_slot_write(v, at, (uint32_t)area);
+    drv_slot_write(v, at + 4, area >> 32);
+}
+
+static inline void drv_slot_queue(Drv *v, unsigned q, uint16_t size)
+{
+    drv_slot_write(v, M_SELECT, q);
+    size = size ? size : drv_slot_read(v, M_SIZE_MAX);
+    drv_place_ring(v, q, size);
+    drv_slot_write(v, M_SIZE, size);
+    if (v->legacy) {
+        drv_slot_write(v, M_ALIGN, 4096);
+        drv_slot_write(v, M_PAGE, v->ring[q].desc >> 12);
+        return;
+    }
+    drv_slot_area(v, M_DESC, v->ring[q].desc);
+    drv_slot_area(v, M_DRIVER, v->ring[q].driver);
+    drv_slot_area(v, M_DEVICE, v->ring[q].device);
+    drv_slot_write(v, M_READY, 1);
+}
+
 /* Set up queue q with vector `vector` (VIRTIO_MSI_NO_VECTOR: none); size 0: as offered. */
 static inline void drv_queue(Drv *v, unsigned q, uint16_t size, uint16_t vector)
 {
+    if (v->mmio) {
+        drv_slot_queue(v, q, size);
+        return;
+    }
     if (v->legacy) {
         drv_legacy_write(v, L_SELECT, 2, q);
         drv_place_ring(v, q, drv_legacy_read(v, L_SIZE, 2));
@@ -300,7 +391,9 @@ static inline bool drv_try_start(Drv *v, uint64_t features, unsigned n)
     drv_set_status(v, VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER);
     v->features = (features | (v->legacy ? 0 : F_BIT(VIRTIO_F_VERSION_1))) & drv_offered(v);
     drv_write_features(v, v->features);
-    if (v->legacy) {
+    if (v->mmio && v->legacy) {
+        drv_slot_write(v, M_PAGE_SIZE, 4096);
+    } else if (v->legacy) {
         if (msix_enabled(v->d)) {
             drv_legacy_write(v, L_CONFIG_VECTOR, 2, 0);
         }
@@ -309,7 +402,9 @@ static inline bool drv_try_start(Drv *v, uint64_t features, unsigned n)
         if (drv_status(v) != ok) {
             return false;
         }
-        drv_common_write(v, C_CONFIG_VECTOR, 2, 0);
+        if (!v->mmio) {
+            drv_common_write(v, C_CONFIG_VECTOR, 2, 0);
+        }
     }
     for (unsigned q = 0; q < n; q++) {
         drv_queue(v, q, 0, q + 1);
@@ -477,7 +572,39 @@ static inline void drv_machine(Fixture *f, const char *drive, const char *netdev
 
 static inline void drv_plug(Drv *v, Fixture *f, const char *type, const char *settings, bool legacy)
 {
+    v->mmio = false;
     drv_find(v, f, plug_function(f, drv_type(type), "pcie.0", "dut", DRV_DEVFN, settings), legacy);
+}
+
+/* Create the slot, with the register layout of version 1 if `legacy`. */
+static inline Device *drv_add_slot(Fixture *f, bool legacy)
+{
+    g_autoptr(GError) err = NULL;
+    Device *slot = device_create(f->m, "virtio-mmio",
+                                 legacy ? "force-legacy=on" : "force-legacy=off", NULL, &err);
+
+    g_assert_no_error(err);
+    sysdev_map(slot, 0, DRV_SLOT);
+    virtio_mmio_slot_add_bus(slot, DRV_BUS, &err);
+    g_assert_no_error(err);
+    return slot;
+}
+
+/* Plug a device into the slot. */
+static inline void drv_plug_slot(Drv *v, Fixture *f, const char *type, const char *settings,
+                                 bool legacy)
+{
+    g_autofree char *text = g_strdup_printf("%s,id=dut,bus=" DRV_BUS "%s%s", type,
+                                            settings ? "," : "", settings ? settings : "");
+    g_autoptr(PlanDevice) plan = plan_device_parse(text, NULL);
+    g_autoptr(GError) err = NULL;
+    Device *dev = device_new(f->m, device_type_find(type), plan, &err);
+
+    g_assert_no_error(err);
+    device_realize(dev, plan, NULL, &err);
+    g_assert_no_error(err);
+    v->mmio = true;
+    drv_find(v, f, (PCIDevice *)dev, legacy);
 }
 
 static inline void drv_finish(Fixture *f)
