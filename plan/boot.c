@@ -5,7 +5,8 @@
  */
 #include "plan/internal.h"
 
-static const char *const roles[] = { "firmware", "kernel", "initrd", "dtb" };
+static const char *const roles[] = { "firmware", "kernel",  "initrd",  "dtb",
+                                     "loader0",  "loader1", "loader2", "loader3" };
 
 void plan_boot_image_free(gpointer image)
 {

@@ -315,7 +315,16 @@ static bool set_addr(PlanDevice *d, struct json_object *value, const char *text,
     return d->has_addr;
 }
 
-static bool set_member(PlanDevice *d, const char *key, struct json_object *value, GError **err)
+/* Return whether "addr" is a property of the type, and not its address on a bus. */
+static bool description_addr_is_prop(const PlanCatalog *c, const char *type)
+{
+    const PlanType *t = c ? plan_find_type(c, type) : NULL;
+
+    return t && plan_find_prop(t->props, t->n_props, "addr") != NULL;
+}
+
+static bool set_member(PlanDevice *d, const PlanCatalog *c, const char *key,
+                       struct json_object *value, GError **err)
 {
     g_autofree char *text = NULL;
 
@@ -336,7 +345,7 @@ static bool set_member(PlanDevice *d, const char *key, struct json_object *value
         d->bus = g_strdup(text);
         return true;
     }
-    if (strcmp(key, "addr") == 0) {
+    if (strcmp(key, "addr") == 0 && !description_addr_is_prop(c, d->type)) {
         return !text || set_addr(d, value, text, err);
     }
     plan_device_set(d, key, text);
@@ -369,7 +378,7 @@ static PlanDevice *device_from_json(struct json_object *o, const PlanCatalog *c,
     d = plan_device_new(type);
     json_object_object_foreach(o, key, value)
     {
-        if (!set_member(d, key, value, err)) {
+        if (!set_member(d, c, key, value, err)) {
             g_autofree char *quoted = plan_quote(type);
 
             g_prefix_error(err, "device %s: ", quoted);

@@ -27,7 +27,9 @@ static bool read_role(struct json_object *v, const char *place, const char **rol
         return true;
     }
     quoted = plan_quote(*role);
-    return plan_fail(err, "%s is %s: known are firmware, kernel, initrd and dtb", place, quoted);
+    return plan_fail(err,
+                     "%s is %s: known are firmware, kernel, initrd, dtb and loader0 to loader3",
+                     place, quoted);
 }
 
 static bool read_sha256(char **into, struct json_object *v, const char *place, GError **err)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Boot images: the options -bios, -kernel, -initrd, -dtb and -append, the boot section
- * of the description, and the open files behind both.
+ * Boot images: the options -bios, -kernel, -initrd, -dtb and -append, the files of loader devices,
+ * the boot section of the description, and the open files behind them.
  *
  * Computing SHA-256 of tens of megabytes requires a noticeable time. It is therefore computed only
  * when a description is written or a migration begins, and then by a thread.
@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "hw/core/machine.h"
+#include "hw/misc/loader_device.h"
 
 /* A running computation of digests. It has its own descriptors of the images. */
 typedef struct BootHash {
@@ -100,6 +101,93 @@ static bool boot_nothing(Session *s, GError **err)
     return !any;
 }
 
+/* Return the option that names the file of a role, for messages. */
+static const char *boot_option(BootRole role)
+{
+    static const char *const options[] = { "-bios", "-kernel", "-initrd", "-dtb" };
+
+    return role < BOOT_LOADER ? options[role] : "-device loader,file=";
+}
+
+static bool boot_is_loader(const PlanDevice *d)
+{
+    return strcmp(d->type, LOADER_DEVICE_TYPE) == 0;
+}
+
+static const char *boot_loader_file(const PlanDevice *d)
+{
+    const PlanValue *v = plan_device_get(d, "file");
+
+    return v ? v->s : NULL;
+}
+
+/* Return the number of the device's boot image, from 1; 0: none was chosen. */
+static unsigned boot_loader_number(const PlanDevice *d)
+{
+    const PlanValue *v = plan_device_get(d, "x-image");
+
+    return v ? (unsigned)v->u : 0;
+}
+
+/* Choose the lowest number that no loader device has. */
+static bool boot_choose_number(const Session *s, PlanDevice *d, GError **err)
+{
+    unsigned used = 0;
+
+    for (guint i = 0; i < s->plan->devices->len; i++) {
+        const PlanDevice *other = s->plan->devices->pdata[i];
+
+        used |= boot_is_loader(other) ? 1u << boot_loader_number(other) : 0;
+    }
+    for (unsigned n = 1; n <= BOOT_LOADERS; n++) {
+        g_autofree char *text = g_strdup_printf("%u", n);
+
+        if (!(used >> n & 1)) {
+            plan_device_decide(d, "x-image", text);
+            return true;
+        }
+    }
+    return error_set(err, ERROR_USER, "%s: at most %d loader devices can have a file",
+                     plan_device_name(d), BOOT_LOADERS);
+}
+
+/* Make the file of a loader device a boot image. A device of a description keeps its number, and
+ * the description has the path of the image. */
+static bool boot_resolve_loader(Session *s, PlanDevice *d, GError **err)
+{
+    const char *file = boot_loader_file(d), *role;
+    const PlanBootImage *b;
+
+    if (file && !boot_loader_number(d) && !boot_choose_number(s, d, err)) {
+        return false;
+    }
+    if (!boot_loader_number(d)) {
+        return true;
+    }
+    role = boot_role_name(BOOT_LOADER + boot_loader_number(d) - 1);
+    b = plan_find_boot(s->plan, role);
+    if (file && (!b || g_strcmp0(b->path, file) != 0)) {
+        set_path(s, BOOT_LOADER + boot_loader_number(d) - 1, file);
+    } else if (!file && !b) {
+        return error_set(err, ERROR_USER,
+                         "%s: x-image=%u: the description has no image '%s'; give file=",
+                         plan_device_name(d), boot_loader_number(d), role);
+    }
+    return true;
+}
+
+static bool boot_resolve_loaders(Session *s, GError **err)
+{
+    for (guint i = 0; i < s->plan->devices->len; i++) {
+        PlanDevice *d = s->plan->devices->pdata[i];
+
+        if (boot_is_loader(d) && !boot_resolve_loader(s, d, err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool boot_resolve(Session *s, GError **err)
 {
     const BoardType *board = build_board(s);
@@ -114,6 +202,9 @@ bool boot_resolve(Session *s, GError **err)
         if (option_of(s, role)) {
             set_path(s, role, option_of(s, role));
         }
+    }
+    if (!boot_resolve_loaders(s, err)) {
+        return false;
     }
     if (s->append) {
         g_free(s->plan->append);
@@ -141,9 +232,9 @@ static bool check_stated(Session *s, BootRole role, const PlanBootImage *stated,
     if (strcmp(stated->sha256, image->sha256) != 0) {
         return error_set(err, ERROR_USER,
                          "%s '%s' has the SHA-256 %s, and the description states %s: to start from "
-                         "another file, name it with -%s",
+                         "another file, name it with %s",
                          boot_role_text(role), image->path, image->sha256, stated->sha256,
-                         role == BOOT_FIRMWARE ? "bios" : boot_role_name(role));
+                         boot_option(role));
     }
     return true;
 }
@@ -161,9 +252,8 @@ static bool open_image(Session *s, BootRole role, GError **err)
     if (!b->path) {
         return error_set(err, ERROR_USER,
                          "the description has a %s of %" G_GUINT64_FORMAT
-                         " bytes, but names no file of this host: give it with -%s",
-                         boot_role_text(role), b->size,
-                         role == BOOT_FIRMWARE ? "bios" : boot_role_name(role));
+                         " bytes, but names no file of this host: give it with %s",
+                         boot_role_text(role), b->size, boot_option(role));
     }
     if (!boot_images_open(s->boot, role, b->path, err)) {
         return false;

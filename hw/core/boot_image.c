@@ -25,7 +25,12 @@ static const struct {
     [BOOT_KERNEL] = { "kernel", "kernel" },
     [BOOT_INITRD] = { "initrd", "initrd" },
     [BOOT_DTB] = { "dtb", "device tree" },
+    [BOOT_LOADER] = { "loader0", "loader image 0" },
+    [BOOT_LOADER + 1] = { "loader1", "loader image 1" },
+    [BOOT_LOADER + 2] = { "loader2", "loader image 2" },
+    [BOOT_LOADER + 3] = { "loader3", "loader image 3" },
 };
+G_STATIC_ASSERT(BOOT_LOADERS == 4);
 
 const char *boot_role_name(BootRole role)
 {

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "hw/misc/loader_device.h"
 #include "hw/pci-host/ecam.h"
 #include "hw/riscv/virt.h"
 #include "hw/rtc/goldfish.h"
@@ -207,6 +208,76 @@ static bool load_initrd(Plan *p, GError **err)
     return load_image_at(p->v->loads, BOOT_INITRD, image, start, p->fdt_addr, &p->initrd, err);
 }
 
+/* --- loader devices --- */
+
+static bool virt_load_value(Plan *p, const LoaderDevice *d, GError **err)
+{
+    uint8_t bytes[8];
+
+    for (unsigned i = 0; i < d->data_len; i++)
+        bytes[d->data_be ? d->data_len - 1u - i : i] = d->data >> 8 * i;
+    if (!load_in_ram(p->v->loads, d->addr, d->data_len))
+        return error_set(err, ERROR_USER,
+                         "%s: addr=0x%" G_GINT64_MODIFIER
+                         "x: the %u bytes of data are not in RAM (0x%" G_GINT64_MODIFIER
+                         "x to 0x%" G_GINT64_MODIFIER "x)",
+                         device_name(&d->sys.dev), d->addr, d->data_len, p->base, p->end);
+    load_bytes(p->v->loads, bytes, d->data_len, d->addr);
+    return true;
+}
+
+static bool virt_load_file(Plan *p, const LoaderDevice *d, uint64_t *entry, GError **err)
+{
+    BootRole role = BOOT_LOADER + d->image - 1;
+    const BootImage *image = image_of(p, role);
+    LoadedImage out;
+
+    if (!image)
+        return error_set(err, ERROR_USER, "%s: the machine has no boot image '%s'",
+                         device_name(&d->sys.dev), boot_role_name(role));
+    if (!load_extra(p->v->loads, role, image, d->addr, d->force_raw, &out, err)) {
+        g_prefix_error(err, "%s: ", device_name(&d->sys.dev));
+        return false;
+    }
+    *entry = out.entry;
+    return true;
+}
+
+static bool virt_load_device(Plan *p, const LoaderDevice *d, GError **err)
+{
+    uint64_t entry = d->addr;
+
+    if (d->image ? !virt_load_file(p, d, &entry, err) : d->data_len && !virt_load_value(p, d, err))
+        return false;
+    if (d->cpu_num < p->v->config.harts) {
+        p->v->starts_elsewhere |= 1u << d->cpu_num;
+        p->v->start_pc[d->cpu_num] = entry;
+    }
+    return true;
+}
+
+/* Apply the loader devices: those with images, which must not overlap, and then those with bytes,
+ * which may overwrite a part of an image. */
+static bool virt_load_devices(Plan *p, GError **err)
+{
+    static const char *const containers[] = { "peripheral", "peripheral-anon" };
+
+    p->v->starts_elsewhere = 0;
+    for (unsigned bytes = 0; bytes < 2; bytes++) {
+        for (size_t c = 0; c < G_N_ELEMENTS(containers); c++) {
+            const GPtrArray *children = device_container(p->m, containers[c])->children;
+
+            for (guint i = 0; children && i < children->len; i++) {
+                const LoaderDevice *d = loader_device_of(g_ptr_array_index(children, i));
+
+                if (d && (d->data_len > 0) == (bytes > 0) && !virt_load_device(p, d, err))
+                    return false;
+            }
+        }
+    }
+    return true;
+}
+
 /* --- the boot ROM --- */
 
 static void boot_put_le32(uint8_t *p, uint32_t v)
@@ -277,12 +348,14 @@ bool virt_boot(Machine *m, const BoardBoot *boot, GError **err)
         load_list_only_remember(v->loads);
     done = check_options(&p, err) && (!boot->rtc || goldfish_set(v->rtc, boot->rtc, err)) &&
            make_fdt(&p, err) && load_firmware(&p, err) && load_kernel(&p, err) &&
-           load_initrd(&p, err) && finish_fdt(&p, err) &&
+           load_initrd(&p, err) && finish_fdt(&p, err) && virt_load_devices(&p, err) &&
            (!boot->dumpdtb || m->dry_run || dump_fdt(&p, err));
     if (done) {
         make_boot_rom(&p);
         if (!boot->remember)
             virt_restore_boot_rom(v);
+        if (!boot->remember && v->starts_elsewhere)
+            virt_reset_harts(v);
     }
     g_free(p.fdt);
     return done;

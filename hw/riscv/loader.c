@@ -40,6 +40,7 @@ typedef struct ImageFile {
     const char *label; /* "kernel '/boot/Image'" */
     int fd;
     uint64_t size, floor, limit;
+    guint apart; /* must not overlap the first `apart` pieces of the list */
 } ImageFile;
 
 LoadList *load_list_new(LoadRam ram)
@@ -130,12 +131,18 @@ bool load_list_replay(LoadList *l, GError **err)
     return ok;
 }
 
+bool load_in_ram(const LoadList *l, uint64_t addr, uint64_t len)
+{
+    uint64_t offset = addr - l->ram.base;
+
+    return addr >= l->ram.base && offset <= l->ram.ram->size && len <= l->ram.ram->size - offset;
+}
+
 void load_bytes(LoadList *l, const void *data, uint64_t len, uint64_t addr)
 {
     LoadPiece p = { .fd = -1, .len = len, .offset = addr - l->ram.base };
 
-    g_assert(addr >= l->ram.base && p.offset <= l->ram.ram->size &&
-             len <= l->ram.ram->size - p.offset);
+    g_assert(load_in_ram(l, addr, len));
     p.bytes = g_bytes_new(data, len);
     loader_add_piece(l, &p, NULL);
 }
@@ -156,6 +163,24 @@ static bool check_fits(const ImageFile *f, uint64_t addr, uint64_t len, uint64_t
                      f->label, len, addr, floor, f->limit);
 }
 
+/* Check that a piece does not overlap earlier pieces. */
+static bool loader_check_apart(const ImageFile *f, const LoadPiece *p, GError **err)
+{
+    for (guint i = 0; i < f->apart; i++) {
+        const LoadPiece *q = &g_array_index(f->l->pieces, LoadPiece, i);
+
+        if (p->offset < q->offset + q->len + q->zero && q->offset < p->offset + p->len + p->zero) {
+            return error_set(err, ERROR_USER,
+                             "%s occupies 0x%" G_GINT64_MODIFIER "x to 0x%" G_GINT64_MODIFIER
+                             "x, where %s is located",
+                             f->label, f->l->ram.base + p->offset,
+                             f->l->ram.base + p->offset + p->len + p->zero,
+                             q->label ? q->label : "the device tree");
+        }
+    }
+    return true;
+}
+
 /* Check, load and record one range of the file, which is stored at [addr, addr + len + zero). */
 static bool load_piece(ImageFile *f, uint64_t at, uint64_t len, uint64_t zero, uint64_t addr,
                        uint64_t floor, GError **err)
@@ -168,7 +193,8 @@ static bool load_piece(ImageFile *f, uint64_t at, uint64_t len, uint64_t zero, u
                          " bytes at %" G_GUINT64_FORMAT " and has %" G_GUINT64_FORMAT,
                          f->label, len, at, f->size);
     }
-    if (!check_fits(f, addr, zero > UINT64_MAX - len ? UINT64_MAX : len + zero, floor, err))
+    if (!check_fits(f, addr, zero > UINT64_MAX - len ? UINT64_MAX : len + zero, floor, err) ||
+        !loader_check_apart(f, &p, err))
         return false;
     p.fd = fcntl(f->fd, F_DUPFD_CLOEXEC, 3);
     if (p.fd < 0) {
@@ -339,7 +365,7 @@ bool load_image(LoadList *l, BootRole role, const BootImage *image, uint64_t flo
 {
     g_autofree char *label = boot_image_label(role, image);
     uint8_t header[IMAGE_HEADER_SIZE] = { 0 };
-    ImageFile f = { l, label, image->fd, image->size, floor, limit };
+    ImageFile f = { l, label, image->fd, image->size, floor, limit, 0 };
 
     loader_read_exact(f.fd, header, MIN(f.size, sizeof(header)), 0);
     if (f.size >= SELFMAG && memcmp(header, ELFMAG, SELFMAG) == 0) {
@@ -357,8 +383,43 @@ bool load_image_at(LoadList *l, BootRole role, const BootImage *image, uint64_t 
                    uint64_t limit, LoadedImage *out, GError **err)
 {
     g_autofree char *label = boot_image_label(role, image);
-    ImageFile f = { l, label, image->fd, image->size, addr, limit };
+    ImageFile f = { l, label, image->fd, image->size, addr, limit, 0 };
 
     *out = (LoadedImage){ addr, addr + f.size, addr };
     return load_piece(&f, 0, f.size, 0, addr, l->ram.base, err);
+}
+
+/* Reject formats that QEMU's loader device converts: raw bytes would be wrong. */
+static bool loader_check_raw(const ImageFile *f, const uint8_t *header, GError **err)
+{
+    static const uint8_t uimage[] = { 0x27, 0x05, 0x19, 0x56 };
+    bool hex = header[0] == ':';
+
+    for (unsigned i = 1; hex && i < 11; i++) {
+        hex = g_ascii_isxdigit(header[i]);
+    }
+    if (!hex && memcmp(header, uimage, sizeof(uimage)) != 0)
+        return true;
+    return error_set(err, ERROR_USER,
+                     "%s is %s, which is not supported: convert it to ELF or to raw bytes, or load "
+                     "the file itself with force-raw=on",
+                     f->label, hex ? "an Intel HEX file" : "a U-Boot image");
+}
+
+bool load_extra(LoadList *l, BootRole role, const BootImage *image, uint64_t addr, bool raw,
+                LoadedImage *out, GError **err)
+{
+    g_autofree char *label = boot_image_label(role, image);
+    uint64_t base = l->ram.base;
+    uint8_t header[IMAGE_HEADER_SIZE] = { 0 };
+    ImageFile f = {
+        l, label, image->fd, image->size, base, base + l->ram.ram->size, l->pieces->len
+    };
+
+    loader_read_exact(f.fd, header, MIN(f.size, sizeof(header)), 0);
+    if (!raw && f.size >= SELFMAG && memcmp(header, ELFMAG, SELFMAG) == 0)
+        return load_elf(&f, out, err);
+    *out = (LoadedImage){ addr, addr + f.size, addr };
+    return (raw || loader_check_raw(&f, header, err)) &&
+           load_piece(&f, 0, f.size, 0, addr, base, err);
 }

@@ -75,7 +75,7 @@ typedef struct PlanHostPart {
 
 /* An image that is loaded at power-on and at each reset. */
 typedef struct PlanBootImage {
-    char *role;    /* "firmware" "kernel" "initrd" "dtb" */
+    char *role;    /* "firmware" "kernel" "initrd" "dtb" "loader0" ... "loader3" */
     uint64_t size; /* bytes; 0: not stated */
     char *sha256;  /* hexadecimal; NULL: not stated */
     char *path;    /* path of the file on this host; NULL: not known */
@@ -138,7 +138,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(PlanDevice, plan_device_free)
  * plan_device_parse_known() - Create a device from the argument of -device.
  * @text: "TYPE,id=ID,bus=BUS,addr=ADDR,property=value,...", where ',,' is a comma; or a JSON object
  *        {"driver": TYPE, ...}, in which single quotes are accepted
- * @c:    the types that are accepted, or NULL to accept any name
+ * @c:    the types that are accepted, or NULL to accept any name; a type with a property "addr" is
+ *        recognized only with it
  * @err:  set on failure
  *
  * Only the form is checked, and the type if @c is given. Properties, bus and address are checked by

@@ -17,7 +17,8 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from machine import EMULATOR, Machine, QmpError  # noqa: E402
 
 NEEDS = {"virtio-blk-pci": "drive=d0", "xio3130-downstream": "bus=up", "x3130-upstream": "bus=rp",
-         "pxb-pcie": "bus_nr=64", "virtconsole": "bus=vs.0", "virtserialport": "bus=vs.0"}
+         "pxb-pcie": "bus_nr=64", "virtconsole": "bus=vs.0", "virtserialport": "bus=vs.0",
+         "loader": "addr=0x80000100,data=1,data-len=1"}
 # The devices that provide the required bus.
 BEFORE = {"bus=rp": ["pcie-root-port,id=rp,chassis=7"],
           "bus=up": ["pcie-root-port,id=rp,chassis=7", "x3130-upstream,id=up,bus=rp"],

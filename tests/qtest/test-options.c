@@ -38,7 +38,7 @@ static const struct {
       "32G" },
     { "-M virt -device pxb-pcie,id=x,bus_nr=255 -device pci-testdev,bus=x,membar=128M",
       "need 128M of the 64-bit memory window, which has 64M" },
-    { "-M virt -device loader,file=F,addr=0x80200000", "unknown device type 'loader'" },
+    { "-M virt -device guest-loader,addr=0x80200000", "unknown device type 'guest-loader'" },
     { "-M virt -device e1000,addr=999,=x", "unknown device type 'e1000'" },
     { "-M virt -device '{\"addr\": 999, \"id\": \"7\", \"driver\": \"e1000\"}'",
       "unknown device type 'e1000'" },

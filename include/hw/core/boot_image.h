@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Boot images: the firmware, kernel, initrd and device tree that a machine starts from.
+ * Boot images: the firmware, kernel, initrd and device tree that a machine starts from, and the
+ * files of its loader devices.
  *
  * An image is an open file, or memory that was filled from a migration stream. It exists as long as
  * the machine: a reset loads it again, and a migration sends it. Its SHA-256 is computed when it is
@@ -13,7 +14,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-typedef enum BootRole { BOOT_FIRMWARE, BOOT_KERNEL, BOOT_INITRD, BOOT_DTB, BOOT_ROLES } BootRole;
+enum { BOOT_LOADERS = 4 }; /* loader devices with a file: streams have 8 bits for roles */
+typedef enum BootRole {
+    BOOT_FIRMWARE,
+    BOOT_KERNEL,
+    BOOT_INITRD,
+    BOOT_DTB,
+    BOOT_LOADER, /* the first of them */
+    BOOT_ROLES = BOOT_LOADER + BOOT_LOADERS
+} BootRole;
 
 enum { BOOT_SHA256_TEXT = 65 }; /* hexadecimal digits and a NUL */
 
@@ -29,7 +38,7 @@ typedef struct BootImages {
     BootImage image[BOOT_ROLES];
 } BootImages;
 
-/* Name in descriptions: "firmware", "kernel", "initrd", "dtb". Static text. */
+/* Name in descriptions: "firmware", "kernel", "initrd", "dtb", "loader0". Static text. */
 const char *boot_role_name(BootRole role);
 /* Name in messages: as above, but "device tree". Static text. */
 const char *boot_role_text(BootRole role);

@@ -47,6 +47,13 @@ bool load_image(LoadList *l, BootRole role, const BootImage *image, uint64_t flo
 /* Load all bytes of an image at @addr, with the results of load_image(). */
 bool load_image_at(LoadList *l, BootRole role, const BootImage *image, uint64_t addr,
                    uint64_t limit, LoadedImage *out, GError **err);
+/* Load the image of a loader device: an ELF file at its addresses, unless @raw; any other file at
+ * @addr. It may be anywhere in RAM, but not overlap a piece that was loaded before. Results as for
+ * load_image(). */
+bool load_extra(LoadList *l, BootRole role, const BootImage *image, uint64_t addr, bool raw,
+                LoadedImage *out, GError **err);
+/* Return whether all of [addr, addr + len) is in RAM. */
+bool load_in_ram(const LoadList *l, uint64_t addr, uint64_t len);
 /* Write and record a copy of @len bytes. The range must be inside RAM. */
 void load_bytes(LoadList *l, const void *data, uint64_t len, uint64_t addr);
 

@@ -21,7 +21,8 @@ AROUND = {
     "xio3130": ["-device", "pcie-root-port,id=rp0,chassis=77,slot=77", "-device",
                 "x3130-upstream,id=up0,bus=rp0"],
 }
-GIVEN = {"pxb-pcie": ",bus_nr=128", "virtio-blk": ",drive=n0", "x3130": ",bus=rp0", "xio3130": ",bus=up0"}
+GIVEN = {"pxb-pcie": ",bus_nr=128", "virtio-blk": ",drive=n0", "x3130": ",bus=rp0", "xio3130": ",bus=up0",
+         "loader": ",addr=0x80000100,data-len=8"}
 BACKENDS = {
     "drive": ["-blockdev", "null-co,node-name=b1,size=1M"],
     "block": ["-blockdev", "null-co,node-name=b1,size=1M"],
@@ -42,8 +43,10 @@ def around(kind: str, table: dict) -> list | str:
 def values_of(key: dict) -> list[str]:
     """Return the values to test: all of a finite list, otherwise the limits or an example."""
     kind = key["kind"]
-    if key["name"] == "romfile":
+    if key["name"] in ("romfile", "file"):
         return [ROM.name]
+    if key["name"] == "addr":
+        return ["0x80000200"]       # in RAM
     if kind == "bool":
         return ["on", "off"]
     if kind == "enum":
@@ -78,6 +81,8 @@ def try_value(kind: str, key: dict, value: str) -> str | None:
     text = f"{kind},id=dut{around(kind, GIVEN)}"
     if key["kind"] == "backend" and name in ("drive",):
         text = text.replace(",drive=n0", "")
+    if name == "file":
+        text = text.replace(",data-len=8", "")
     text += f",{name}={value}"
     args = [*around(kind, AROUND), *BACKENDS.get(key.get("backend", ""), []), "-device", text]
     try:
