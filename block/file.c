@@ -141,17 +141,19 @@ static bool file_read_size(BlockNode *n, GError **err)
     return true;
 }
 
-/* The alignment of direct I/O to a regular file: the smallest that the file system accepts. */
+/* The alignment of direct I/O to a regular file: the smallest that the file system accepts. A read
+ * from an empty file succeeds with any alignment, so the largest one is used. */
 static uint32_t file_probe_align(int fd)
 {
     enum { LARGEST = 4096 };
     uint32_t align = BLOCK_SECTOR;
+    ssize_t n;
     void *buf;
 
     if (posix_memalign(&buf, LARGEST, LARGEST)) {
         return LARGEST;
     }
-    while (align < LARGEST && pread(fd, buf, align, 0) < 0 && errno == EINVAL) {
+    while (align < LARGEST && ((n = pread(fd, buf, align, 0)) == 0 || (n < 0 && errno == EINVAL))) {
         align *= 2;
     }
     free(buf);
