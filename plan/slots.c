@@ -225,7 +225,8 @@ static void bus_to_text(GString *out, const PlanIndex *x, const PlanBusNode *nod
     }
 }
 
-/* Append the virtio MMIO slots in the order of their numbers: the free ones, and the devices. */
+/* Append the virtio MMIO slots in the order of their numbers: the free ones, and the devices.
+ * Nothing if no slot holds a device. */
 static void slots_mmio_to_text(GString *out, const PlanIndex *x)
 {
     g_autoptr(GString) unused = g_string_new(NULL);
@@ -240,6 +241,9 @@ static void slots_mmio_to_text(GString *out, const PlanIndex *x)
         } else {
             holder_to_text(held, name, node->slot[0][0], 7);
         }
+    }
+    if (!held->len) {
+        return;
     }
     g_string_append_printf(out, "%sbuses '%s0' to '%s%u': virtio MMIO slots\n",
                            out->len ? "\n" : "", x->machine->mmio_bus, x->machine->mmio_bus,

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A guest that tries to block its machine. In machine mode, without an operating system, it finds
- * the functions of bus 0, and then endlessly submits random and plausible work of any size to
- * virtio queues, notifies, resets, points DMA and messages at registers, and writes random values
- * to registers and configuration space. Freestanding, RV64IMA, linked to the start of RAM; SEED is
- * its random seed.
+ * the functions of bus 0 and the devices in virtio-mmio slots, and then endlessly submits random
+ * and plausible work of any size to virtio queues, notifies, resets, points DMA and messages at
+ * registers, and writes random values to registers and configuration space. Freestanding, RV64IMA,
+ * linked to the start of RAM; SEED is its random seed.
  *
  * The word at RAM + 8 counts its rounds.
  */
@@ -18,6 +18,7 @@ typedef unsigned long u64;
 #define ECAM     0x30000000ul
 #define UART     0x10000000ul
 #define PIO      0x3000000ul
+#define MMIO     0x10001000ul           /* eight virtio-mmio slots, 4 KiB each */
 #define RINGS    (RAM_BASE + 0x1000000) /* 128 KiB for each queue */
 #define TABLES   (RAM_BASE + 0x2000000) /* indirect tables, 16 KiB each */
 #define HEADERS  (RAM_BASE + 0x3000000) /* headers at the start of plausible chains */
@@ -28,7 +29,8 @@ typedef unsigned long u64;
 enum { MAX_FUNCTIONS = 40, MAX_QUEUES = 64, MHZ = 10 };
 
 typedef struct Function {
-    u64 cfg; /* address of its configuration space */
+    u64 cfg;  /* address of its configuration space, or of its virtio-mmio slot */
+    u64 mmio; /* the same address for a device in a virtio-mmio slot, otherwise 0 */
     u16 vendor, device;
     u64 bar[6], bar_size[6];
     u64 common, notify, config; /* virtio, modern */
@@ -230,12 +232,31 @@ static void find_virtio(Function *f)
     f->class_id = f->device >= 0x1040 ? f->device - 0x1040 : r16(f->cfg + 0x2e);
 }
 
+static void find_slots(void)
+{
+    for (u64 at = MMIO; at < MMIO + 8 * 0x1000 && n_functions < MAX_FUNCTIONS; at += 0x1000) {
+        if (r32(at) == 0x74726976 && r32(at + 4) == 2 && r32(at + 8)) {
+            Function *f = &functions[n_functions++];
+
+            f->cfg = f->mmio = f->bar[0] = at;
+            f->bar_size[0] = 0x200;
+            f->config = at + 0x100;
+            f->common = f->notify = 0;
+            f->vendor = 0x1af4;
+            f->class_id = r32(at + 8);
+            f->queues = MAX_QUEUES;
+        }
+    }
+}
+
 static void find_functions(void)
 {
+    find_slots();
     for (unsigned slot = 0; slot < 32 && n_functions < MAX_FUNCTIONS; slot++) {
         Function *f = &functions[n_functions];
 
         f->cfg = ECAM + (slot << 15);
+        f->mmio = 0;
         f->vendor = r16(f->cfg);
         f->device = r16(f->cfg + 2);
         if (f->vendor == 0xffff) {
@@ -425,20 +446,53 @@ static void fill_queue(Function *f, unsigned q, u64 desc, u64 driver)
 
 /* --- virtio --- */
 
+static void w64_halves(u64 at, u64 v)
+{
+    w32(at, v);
+    w32(at + 4, v >> 32);
+}
+
+/* Select a queue. Return its largest size, or 0 if it does not exist. */
+static u16 select_queue(Function *f, unsigned q)
+{
+    if (f->mmio) {
+        w32(f->mmio + 0x30, q);
+        return r32(f->mmio + 0x34);
+    }
+    w16(f->common + 0x16, q);
+    return r16(f->common + 0x18);
+}
+
+/* Enable the selected queue. */
+static void enable_queue(Function *f, unsigned q, u64 desc, u64 driver, u64 device)
+{
+    if (f->mmio) {
+        w32(f->mmio + 0x38, f->size[q]);
+        w64_halves(f->mmio + 0x80, desc);
+        w64_halves(f->mmio + 0x90, driver);
+        w64_halves(f->mmio + 0xa0, device);
+        w32(f->mmio + 0x44, 1);
+        return;
+    }
+    w16(f->common + 0x18, f->size[q]);
+    w64(f->common + 0x20, desc);
+    w64(f->common + 0x28, driver);
+    w64(f->common + 0x30, device);
+    w16(f->common + 0x1a, one_in(2) ? q + 1 : 0xffff);
+    w16(f->common + 0x1c, 1);
+}
+
 static void set_queue(Function *f, unsigned q)
 {
     u64 desc = RINGS + q * 0x20000, driver = desc + 0x8000, device = desc + 0x10000;
-    u16 size;
+    u16 size = select_queue(f, q);
 
-    w16(f->common + 0x16, q);
-    size = r16(f->common + 0x18);
     if (size == 0) {
         return;
     }
     while (size > 2 && one_in(4)) {
         size /= 2;
     }
-    w16(f->common + 0x18, size);
     f->size[q] = size;
     f->avail[q] = 0;
     for (unsigned i = 0; i < 8; i++) {
@@ -447,11 +501,8 @@ static void set_queue(Function *f, unsigned q)
     fill_queue(f, q, desc, driver);
     w16(driver, 0);
     w16(driver + 2, 0);
-    w64(f->common + 0x20, one_in(40) ? wild() & ~15ul : desc);
-    w64(f->common + 0x28, one_in(40) ? wild() & ~15ul : driver);
-    w64(f->common + 0x30, one_in(40) ? wild() & ~15ul : device);
-    w16(f->common + 0x1a, one_in(2) ? q + 1 : 0xffff);
-    w16(f->common + 0x1c, 1);
+    enable_queue(f, q, one_in(40) ? wild() & ~15ul : desc, one_in(40) ? wild() & ~15ul : driver,
+                 one_in(40) ? wild() & ~15ul : device);
 }
 
 static void set_msix(Function *f)
@@ -474,29 +525,50 @@ static void set_msix(Function *f)
     }
 }
 
-static void start_virtio(Function *f)
+static void set_status(Function *f, u8 status)
 {
+    if (f->mmio) {
+        w32(f->mmio + 0x70, status);
+    } else {
+        w8(f->common + 0x14, status);
+    }
+}
+
+/* Accept offered features: a random part of the low half at times, and no packed rings. */
+static void accept_features(Function *f)
+{
+    u64 select = f->mmio ? f->mmio + 0x14 : f->common;
+    u64 offered = f->mmio ? f->mmio + 0x10 : f->common + 4;
+    u64 select_driver = f->mmio ? f->mmio + 0x24 : f->common + 8;
+    u64 accepted = f->mmio ? f->mmio + 0x20 : f->common + 12;
     u64 low, high;
 
-    w8(f->common + 0x14, 0);
-    w8(f->common + 0x14, 3);
-    w32(f->common, 0);
-    low = r32(f->common + 4);
-    w32(f->common, 1);
-    high = r32(f->common + 4) & ~4ul; /* no packed rings */
-    w32(f->common + 8, 0);
-    w32(f->common + 12, one_in(3) ? low & rnd() : low);
-    w32(f->common + 8, 1);
-    w32(f->common + 12, high);
-    w8(f->common + 0x14, 11);
-    set_msix(f);
-    f->queues = r16(f->common + 0x12);
+    w32(select, 0);
+    low = r32(offered);
+    w32(select, 1);
+    high = r32(offered) & ~4ul;
+    w32(select_driver, 0);
+    w32(accepted, one_in(3) ? low & rnd() : low);
+    w32(select_driver, 1);
+    w32(accepted, high);
+}
+
+static void start_virtio(Function *f)
+{
+    set_status(f, 0);
+    set_status(f, 3);
+    accept_features(f);
+    set_status(f, 11);
+    if (!f->mmio) {
+        set_msix(f);
+        f->queues = r16(f->common + 0x12);
+    }
     for (unsigned q = 0; q < f->queues && q < MAX_QUEUES; q++) {
         if (q < 8 || one_in(4)) {
             set_queue(f, q);
         }
     }
-    w8(f->common + 0x14, 15);
+    set_status(f, 15);
 }
 
 static void offer_and_kick(Function *f)
@@ -510,7 +582,11 @@ static void offer_and_kick(Function *f)
     f->avail[q] += one_in(4) ? 1 + below(f->size[q]) : f->size[q];
     w16(driver + 2, f->avail[q]);
     for (unsigned i = 0; i < 1 + below(4); i++) {
-        w16(f->notify + q * f->notify_step, q);
+        if (f->mmio) {
+            w32(f->mmio + 0x50, q);
+        } else {
+            w16(f->notify + q * f->notify_step, q);
+        }
     }
 }
 
@@ -518,7 +594,7 @@ static void attack_virtio(Function *f)
 {
     unsigned kicks = one_in(4) ? 200 : below(10);
 
-    if (!f->common) {
+    if (!f->common && !f->mmio) {
         return;
     }
     start_virtio(f);
