@@ -259,16 +259,16 @@ static bool plic_post_load(void *obj, GError **err)
     return true;
 }
 
-static const VmField context_fields[] = {
+static const VmField plic_context_fields[] = {
     VM_U32_ARRAY(PlicContext, enable),
     VM_U32(PlicContext, threshold, .mask = PRIORITY_MASK),
 };
 
-static const VmState context_vmstate = {
+static const VmState plic_context_vmstate = {
     .name = "plic_context",
     .version = 1,
-    .fields = context_fields,
-    .n_fields = G_N_ELEMENTS(context_fields),
+    .fields = plic_context_fields,
+    .n_fields = G_N_ELEMENTS(plic_context_fields),
 };
 
 static const VmField plic_fields[] = {
@@ -276,7 +276,7 @@ static const VmField plic_fields[] = {
     VM_U32_ARRAY(Plic, pending),
     VM_U32_ARRAY(Plic, claimed),
     VM_U32_ARRAY(Plic, level),
-    VM_STRUCT_ARRAY(Plic, ctx, &context_vmstate),
+    VM_STRUCT_ARRAY(Plic, ctx, &plic_context_vmstate),
 };
 
 static const VmState plic_vmstate = {

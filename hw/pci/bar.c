@@ -12,8 +12,14 @@
 #include "util/infile.h"
 #include "util/trace.h"
 
-enum { MIN_MEM = 16, MIN_IO = 4, MAX_IO = 256, MIN_ROM = 2048, MAX_ROM = 16 << 20 };
-enum { ROM_LOW_BITS = 0x7ff }; /* enable bit and reserved bits of the ROM register */
+enum {
+    BAR_MIN_MEM = 16,
+    BAR_MIN_IO = 4,
+    BAR_MAX_IO = 256,
+    BAR_MIN_ROM = 2048,
+    BAR_MAX_ROM = 16 << 20
+};
+enum { BAR_ROM_LOW_BITS = 0x7ff }; /* enable bit and reserved bits of the ROM register */
 
 PCIBar *pci_bar(const PCIDevice *d, unsigned index)
 {
@@ -67,7 +73,7 @@ static void bar_regs_write(void *opaque, uint64_t offset, uint64_t value, unsign
     }
 }
 
-static const MemOps regs_ops = {
+static const MemOps bar_regs_ops = {
     .read = bar_regs_read,
     .write = bar_regs_write,
     .impl_min = 1,
@@ -81,7 +87,7 @@ static void bar_init_content(PCIBar *bar, const PCIBarDesc *desc)
 
     if (desc->n_regs) {
         bar->file = (RegFile){ desc->regs, desc->n_regs, name };
-        mem_init_mmio(&bar->content, name, bar->size, &regs_ops, bar);
+        mem_init_mmio(&bar->content, name, bar->size, &bar_regs_ops, bar);
     } else if (desc->ops) {
         mem_init_mmio(&bar->content, name, bar->size, desc->ops, bar->pci);
     } else {
@@ -126,8 +132,8 @@ static bool bar_check_place(const PCIDevice *d, const PCIBarDesc *desc, GError *
 
 static bool bar_check_size(const PCIDevice *d, const PCIBarDesc *desc, uint64_t size, GError **err)
 {
-    uint64_t min = desc->kind == PCI_BAR_IO ? MIN_IO : MIN_MEM;
-    uint64_t max = desc->kind == PCI_BAR_IO      ? MAX_IO
+    uint64_t min = desc->kind == PCI_BAR_IO ? BAR_MIN_IO : BAR_MIN_MEM;
+    uint64_t max = desc->kind == PCI_BAR_IO      ? BAR_MAX_IO
                    : desc->kind == PCI_BAR_MEM32 ? 1ull << 31
                                                  : 1ull << 62;
 
@@ -223,7 +229,7 @@ void pci_add_fixed_range(PCIDevice *d, bool io, uint64_t addr, MemRegion *r)
 
 static uint64_t bar_rom_size(gsize bytes)
 {
-    uint64_t size = MIN_ROM;
+    uint64_t size = BAR_MIN_ROM;
 
     while (size < bytes) {
         size <<= 1;
@@ -235,7 +241,7 @@ static void bar_add_rom(PCIDevice *d, RamBlock *block, uint64_t size)
 {
     const RegDesc row =
         REG_ROW("", pci_bar_register(d, PCI_ROM_BAR), 4,
-                .rw = (~(uint32_t)(size - 1) & ~ROM_LOW_BITS) | PCI_ROM_ADDRESS_ENABLE,
+                .rw = (~(uint32_t)(size - 1) & ~BAR_ROM_LOW_BITS) | PCI_ROM_ADDRESS_ENABLE,
                 .identity = REG_ALL);
     PCIBar *bar = g_new0(PCIBar, 1);
 
@@ -256,15 +262,15 @@ static bool bar_init_rom(PCIDevice *d, GError **err)
     if (!d->romfile || !*d->romfile || !d->rombar) {
         return true;
     }
-    if (!in_file_read(d->romfile, MAX_ROM + 1, &bytes, &len, err)) {
+    if (!in_file_read(d->romfile, BAR_MAX_ROM + 1, &bytes, &len, err)) {
         g_prefix_error(err, "%s: romfile: ", device_name(&d->dev));
         return false;
     }
-    if (len == 0 || len > MAX_ROM) {
+    if (len == 0 || len > BAR_MAX_ROM) {
         return error_set(err, ERROR_USER,
                          "%s: romfile '%s' has %" G_GSIZE_FORMAT
                          " bytes: 1 byte to %d MiB are accepted",
-                         device_name(&d->dev), d->romfile, len, MAX_ROM >> 20);
+                         device_name(&d->dev), d->romfile, len, BAR_MAX_ROM >> 20);
     }
     id = g_strdup_printf("%s/rom", d->dev.plan_id);
     block = machine_ram_new(d->dev.machine, id, bar_rom_size(len), err);

@@ -21,7 +21,7 @@ typedef struct PCIMsix {
     void *opaque;
 } PCIMsix;
 
-enum { SHARED_BAR_HALF = 2048 };
+enum { MSIX_SHARED_BAR_HALF = 2048 };
 
 static uint32_t msix_pba_size(uint64_t n)
 {
@@ -31,12 +31,12 @@ static uint32_t msix_pba_size(uint64_t n)
 /* Return the default offset of the PBA, which follows a table at offset 0. */
 static uint64_t msix_default_pba(uint64_t n)
 {
-    return MAX(n * PCI_MSIX_ENTRY_SIZE, SHARED_BAR_HALF);
+    return MAX(n * PCI_MSIX_ENTRY_SIZE, MSIX_SHARED_BAR_HALF);
 }
 
 uint64_t msix_bar_size(uint64_t vectors)
 {
-    uint64_t size = 2 * SHARED_BAR_HALF;
+    uint64_t size = 2 * MSIX_SHARED_BAR_HALF;
 
     while (size < msix_default_pba(vectors) + msix_pba_size(vectors)) {
         size <<= 1;
@@ -219,12 +219,12 @@ static void msix_pba_write(void *opaque, uint64_t offset, uint64_t value, unsign
 {
 }
 
-static const MemOps table_ops = { .read = msix_table_read,
-                                  .write = msix_table_write,
-                                  .impl_min = 1,
-                                  .impl_max = 8,
-                                  .unaligned = true };
-static const MemOps pba_ops = {
+static const MemOps msix_table_ops = { .read = msix_table_read,
+                                       .write = msix_table_write,
+                                       .impl_min = 1,
+                                       .impl_max = 8,
+                                       .unaligned = true };
+static const MemOps msix_pba_ops = {
     .read = msix_pba_read, .write = msix_pba_write, .impl_min = 1, .impl_max = 8, .unaligned = true
 };
 
@@ -323,9 +323,9 @@ static void msix_create(PCIDevice *d, unsigned row)
     m->table = g_malloc(l.n * PCI_MSIX_ENTRY_SIZE);
     m->pba = g_malloc(m->pba_bytes);
     msix_clear(m);
-    msix_map_part(d, &m->table_mmio, "msix-table", l.n * PCI_MSIX_ENTRY_SIZE, &table_ops, l.bar,
-                  l.table);
-    msix_map_part(d, &m->pba_mmio, "msix-pba", m->pba_bytes, &pba_ops, l.bar, l.pba);
+    msix_map_part(d, &m->table_mmio, "msix-table", l.n * PCI_MSIX_ENTRY_SIZE, &msix_table_ops,
+                  l.bar, l.table);
+    msix_map_part(d, &m->pba_mmio, "msix-pba", m->pba_bytes, &msix_pba_ops, l.bar, l.pba);
     d->msix = m;
 }
 

@@ -12,7 +12,7 @@ static const struct {
     uint16_t id;
     bool extended;
     const char *name;
-} other_names[] = {
+} names_other_caps[] = {
     { 0x02, false, "AGP" },
     { 0x06, false, "CompactPCI Hot Swap" },
     { 0x07, false, "PCI-X" },
@@ -30,9 +30,9 @@ const char *pci_cap_name(uint16_t id, bool extended)
 {
     const PCICapClass *cls = pci_cap_class_find(id, extended);
 
-    for (size_t i = 0; !cls && i < G_N_ELEMENTS(other_names); i++) {
-        if (other_names[i].id == id && other_names[i].extended == extended) {
-            return other_names[i].name;
+    for (size_t i = 0; !cls && i < G_N_ELEMENTS(names_other_caps); i++) {
+        if (names_other_caps[i].id == id && names_other_caps[i].extended == extended) {
+            return names_other_caps[i].name;
         }
     }
     return cls ? cls->name : "unknown";
