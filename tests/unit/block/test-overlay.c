@@ -10,14 +10,14 @@
 
 static bool no_fallocate; /* as on a file system that does not support it */
 
-/* Replaces the function of the C library. */
-int fallocate(int fd, int mode, off_t at, off_t len)
+/* Replaces the function of the C library; the parameters have the names that it declares. */
+int fallocate(int __fd, int __mode, off_t __offset, off_t __len)
 {
     if (no_fallocate) {
         errno = EOPNOTSUPP;
         return -1;
     }
-    return (int)syscall(SYS_fallocate, fd, mode, at, len);
+    return (int)syscall(SYS_fallocate, __fd, __mode, __offset, __len);
 }
 
 enum { MODEL = 256 * 1024 };
