@@ -157,6 +157,19 @@ static void put_index(GString *out, const char *type, const char *each, size_t n
     g_string_append(out, "NULL };\n");
 }
 
+static void put_absent(GString *out, const PlanCatalog *c)
+{
+    g_string_append(out, "static const PlanAbsent absent[] = {\n");
+    for (size_t i = 0; i < c->n_absent; i++) {
+        g_string_append(out, "    { ");
+        put_string(out, c->absent[i].pattern);
+        put_string(out, c->absent[i].feature);
+        put_string(out, c->absent[i].instead);
+        g_string_append(out, "},\n");
+    }
+    g_string_append(out, "    { NULL }\n};\n\n");
+}
+
 char *plan_catalog_to_c(const PlanCatalog *c)
 {
     GString *out = g_string_new("/* Printed by the emulator: -show catalog-c. */\n"
@@ -179,9 +192,11 @@ char *plan_catalog_to_c(const PlanCatalog *c)
         put_string(out, c->compats[i].value);
         g_string_append(out, "},\n");
     }
+    g_string_append(out, "    { NULL }\n};\n");
+    put_absent(out, c);
     g_string_append_printf(out,
-                           "    { NULL }\n};\n\nconst PlanCatalog plan_catalog = {\n"
-                           "    types, %zu, machines, %zu, compats, %zu\n};\n",
-                           c->n_types, c->n_machines, c->n_compats);
+                           "const PlanCatalog plan_catalog = {\n"
+                           "    types, %zu, machines, %zu, compats, %zu, absent, %zu\n};\n",
+                           c->n_types, c->n_machines, c->n_compats, c->n_absent);
     return g_string_free(out, FALSE);
 }

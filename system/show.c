@@ -9,6 +9,7 @@
 #include "migration/savevm.h"
 #include "monitor/monitor.h"
 #include "options_internal.h"
+#include "plan/catalog_json.h"
 #include "util/outfile.h"
 
 static void show_print_json(struct json_object *o)
@@ -149,100 +150,9 @@ static bool show_register_rows(Session *s, GError **err)
 
 /* --- the catalogue --- */
 
-static const char *const prop_kinds[] = {
-    [PLAN_PROP_BOOL] = "bool",       [PLAN_PROP_U8] = "u8",          [PLAN_PROP_U16] = "u16",
-    [PLAN_PROP_U32] = "u32",         [PLAN_PROP_U64] = "u64",        [PLAN_PROP_I32] = "i32",
-    [PLAN_PROP_SIZE] = "size",       [PLAN_PROP_STRING] = "string",  [PLAN_PROP_ENUM] = "enum",
-    [PLAN_PROP_ONOFF] = "onoffauto", [PLAN_PROP_CAP] = "capability", [PLAN_PROP_MAC] = "mac",
-    [PLAN_PROP_BACKEND] = "backend",
-};
-
-static void show_put(struct json_object *o, const char *key, const char *value)
-{
-    if (value) {
-        json_object_object_add(o, key, json_object_new_string(value));
-    }
-}
-
-static void put_u64(struct json_object *o, const char *key, uint64_t value)
-{
-    json_object_object_add(o, key, json_object_new_uint64(value));
-}
-
-static struct json_object *props_json(const PlanType *t)
-{
-    struct json_object *list = json_object_new_array();
-
-    for (size_t i = 0; i < t->n_props; i++) {
-        const PlanProp *p = &t->props[i];
-        struct json_object *o = json_object_new_object();
-
-        show_put(o, "name", p->name);
-        show_put(o, "kind", prop_kinds[p->kind]);
-        put_u64(o, "default", p->def);
-        if (p->max) {
-            put_u64(o, "min", p->min);
-            put_u64(o, "max", p->max);
-        }
-        show_put(o, "doc", p->doc);
-        json_object_array_add(list, o);
-    }
-    return list;
-}
-
-static struct json_object *bars_json(const PlanType *t)
-{
-    struct json_object *list = json_object_new_array();
-
-    for (size_t i = 0; i < t->n_bars; i++) {
-        struct json_object *o = json_object_new_object();
-
-        put_u64(o, "index", t->bars[i].index);
-        show_put(o, "space", t->bars[i].io ? "io" : t->bars[i].is64 ? "memory64" : "memory32");
-        json_object_object_add(o, "prefetch", json_object_new_boolean(t->bars[i].prefetch));
-        put_u64(o, "size", t->bars[i].size);
-        show_put(o, "size-prop", t->bars[i].size_prop);
-        json_object_array_add(list, o);
-    }
-    return list;
-}
-
-static struct json_object *caps_json(const PlanType *t)
-{
-    struct json_object *list = json_object_new_array();
-
-    for (size_t i = 0; i < t->n_caps; i++) {
-        struct json_object *o = json_object_new_object();
-
-        put_u64(o, "id", t->caps[i].id);
-        json_object_object_add(o, "extended", json_object_new_boolean(t->caps[i].extended));
-        json_object_object_add(o, "required", json_object_new_boolean(t->caps[i].required));
-        put_u64(o, "length", t->caps[i].length);
-        show_put(o, "prop", t->caps[i].prop);
-        json_object_array_add(list, o);
-    }
-    return list;
-}
-
 static bool show_catalog(Session *s, GError **err)
 {
-    struct json_object *list = json_object_new_array();
-
-    for (size_t i = 0; i < s->catalog->n_types; i++) {
-        const PlanType *t = s->catalog->types[i];
-        struct json_object *o = json_object_new_object();
-
-        show_put(o, "name", t->name);
-        show_put(o, "alias", t->alias);
-        show_put(o, "doc", t->doc);
-        json_object_object_add(o, "user-creatable", json_object_new_boolean(t->user_creatable));
-        json_object_object_add(o, "hotpluggable", json_object_new_boolean(t->hotpluggable));
-        json_object_object_add(o, "properties", props_json(t));
-        json_object_object_add(o, "bars", bars_json(t));
-        json_object_object_add(o, "capabilities", caps_json(t));
-        json_object_array_add(list, o);
-    }
-    show_print_json(list);
+    show_print_json(plan_catalog_to_json(s->catalog));
     return true;
 }
 
