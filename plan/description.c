@@ -108,6 +108,7 @@ static PlanDevice *device_copy(const PlanDevice *d)
     copy->full_addr = d->full_addr;
     copy->addr = d->addr;
     copy->implicit = d->implicit;
+    copy->dynamic = d->dynamic;
     copy->option = d->option;
     copy->t = d->t;
     copy->place = g_strdup(d->place);
@@ -199,6 +200,7 @@ PlanMachine *plan_machine_copy(const PlanMachine *m)
     copy->cpu = g_strdup(m->cpu);
     copy->ram_size = m->ram_size;
     copy->cpus = m->cpus;
+    copy->planning = m->planning;
     copy->settings = plan_settings_copy(m->settings);
     copy->devices = g_ptr_array_new_full(m->devices->len, (GDestroyNotify)plan_device_free);
     copy->host = g_ptr_array_new_with_free_func((GDestroyNotify)plan_host_part_free);

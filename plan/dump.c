@@ -248,6 +248,22 @@ static struct json_object *dump_host(const PlanMachine *m, const PlanCatalog *c)
     return o;
 }
 
+/* Return the devices whose addresses were chosen by the planner. */
+static struct json_object *dump_planning(const PlanMachine *m)
+{
+    struct json_object *o = json_object_new_object(), *list = json_object_new_array();
+
+    for (guint i = 0; i < m->devices->len; i++) {
+        const PlanDevice *d = m->devices->pdata[i];
+
+        if (d->dynamic) {
+            json_object_array_add(list, json_object_new_string(plan_device_name(d)));
+        }
+    }
+    dump_add(o, "dynamic", list);
+    return o;
+}
+
 struct json_object *plan_to_json(const PlanMachine *m, const PlanCatalog *c, bool guest_only)
 {
     struct json_object *o = json_object_new_object(), *host;
@@ -263,6 +279,9 @@ struct json_object *plan_to_json(const PlanMachine *m, const PlanCatalog *c, boo
             dump_add(o, "host", host);
         } else {
             json_object_put(host);
+        }
+        if (m->planning) {
+            dump_add(o, "planning", dump_planning(m));
         }
     }
     return o;

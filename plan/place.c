@@ -460,6 +460,7 @@ bool plan_put(PlanIndex *x, PlanDevice *d, PlanBusNode *node, GError **err)
         put_board(x, d);
         return place_enter(x, d, err);
     }
+    d->dynamic |= !plan_place_given(d);
     if (!place_put_on(x, d, node, err)) {
         return false;
     }

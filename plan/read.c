@@ -534,6 +534,36 @@ static bool host_devices(void *m, struct json_object *v, const Where *where, GEr
     return ok;
 }
 
+static bool read_dynamic_name(void *reader, struct json_object *v, const Where *where, GError **err)
+{
+    HostReader *r = reader;
+
+    if (!host_device_name(r, v, where, err)) {
+        return false;
+    }
+    r->d->dynamic = true;
+    return true;
+}
+
+static bool planning_dynamic(void *m, struct json_object *v, const Where *where, GError **err)
+{
+    HostReader r = { .m = m };
+    bool ok = read_list(v, where, PLAN_DEVICES_MAX, read_dynamic_name, &r, err);
+
+    if (r.names) {
+        g_hash_table_unref(r.names);
+    }
+    return ok;
+}
+
+static bool read_planning(void *m, struct json_object *o, const Where *where, GError **err)
+{
+    static const Key keys[] = { { "dynamic", planning_dynamic } };
+
+    ((PlanMachine *)m)->planning = true;
+    return read_members(o, where, keys, G_N_ELEMENTS(keys), m, err);
+}
+
 static bool host_properties(void *machine, struct json_object *v, const Where *where, GError **err)
 {
     g_autoptr(GPtrArray) settings = g_ptr_array_new_with_free_func(plan_setting_free);
@@ -586,8 +616,9 @@ static bool read_format(void *m, struct json_object *v, const Where *where, GErr
 static const Key sections[] = { { "backplane-machine", read_format },
                                 { "guest", read_guest },
                                 { "boot", read_boot },
-                                { "host", read_host } };
-enum { FIRST_HOST = 3 }; /* the host section refers to devices of the guest section */
+                                { "host", read_host },
+                                { "planning", read_planning } };
+enum { FIRST_HOST = 3 }; /* the sections from here on refer to devices of the guest section */
 
 static bool check_sections(struct json_object *o, GError **err)
 {

@@ -17,6 +17,8 @@
 
 struct json_object; /* <json-c/json.h>, which users of the JSON functions include */
 
+G_BEGIN_DECLS
+
 /* The domain of all errors of this library. A message is one line of valid UTF-8. */
 #define PLAN_ERROR plan_error_quark()
 enum { PLAN_ERROR_INVALID };
@@ -57,6 +59,7 @@ typedef struct PlanDevice {
     PlanPciAddr addr;
     GPtrArray *settings; /* PlanSetting*, in table order once resolved */
     bool implicit;       /* created by the board */
+    bool dynamic;        /* the planner chose the address; false: the user or the board */
     unsigned option;     /* number of its -device option, from 1, for messages; 0: none */
     /* Once resolved: */
     const PlanType *t;
@@ -95,6 +98,7 @@ typedef struct PlanMachine {
     GPtrArray *boot;         /* PlanBootImage*, each role once, in a fixed order */
     char *append;            /* command line of the kernel; NULL: none */
     GPtrArray *serials;      /* char*: arguments of -serial; NULL: not stated */
+    bool planning;           /* a complete dump states which addresses are dynamic */
     struct PlanIndex *index; /* private to plan/: ids and buses of a resolved description */
     GHashTable *host_index;  /* private to plan/: PlanHostPart* by kind and id, or NULL */
 } PlanMachine;
@@ -387,5 +391,7 @@ bool plan_value_equal(const PlanValue *a, const PlanValue *b);
 struct json_object *plan_value_to_json(const PlanProp *p, const PlanValue *v);
 /* Return the accepted values of a property as the end of a message ("on or off"); g_free(). */
 char *plan_value_accepts(const PlanProp *p);
+
+G_END_DECLS
 
 #endif

@@ -39,6 +39,7 @@ check "a description reads back"
 check "and reads back in the emulator"
 "$tool" types >"$dir/types" && "$emulator" -device help | cmp - "$dir/types"
 check "equal types"
+"$tool" machine "$@" >"$dir/tool-machine"
 "$tool" diff "$dir/one" "$dir/one" >"$dir/diff" && [ ! -s "$dir/diff" ]
 check "no difference to itself"
 "$tool" machine "$@" -device edu >"$dir/two"
@@ -62,11 +63,68 @@ wrong -device ticker,period=3
 wrong -device pcie-root-port,express=off
 wrong -device nothing
 wrong -device tickr,addr=0x80200000
-for bad in "" nonsense "type" "type x" "diff a" "machine x" "machine -device" "machine -what" \
+
+# --- editing a file ---
+vm=$dir/vm.json
+"$tool" new "$vm" -M virt -device pcie-root-port,id=rp -device edu,id=e,addr=9 && "$tool" check "$vm"
+check "new and check"
+[ "$("$tool" add "$vm" virtio-net-pci,id=nic,bus=rp)" = "nic: virtio-net-pci at rp/00.0" ] &&
+    [ "$("$tool" add "$vm" virtio-rng-pci,id=rng)" = "rng: virtio-rng-pci at pcie.0/02.0" ] &&
+    [ "$("$tool" add "$vm" ticker)" = "pcie.0/03.0: ticker at pcie.0/03.0" ]
+check "add at the lowest free address"
+"$tool" remove "$vm" rng && [ "$("$tool" add "$vm" edu,id=e2)" = "e2: edu at pcie.0/02.0" ] &&
+    "$tool" slots "$vm" >"$dir/slots" && grep -q "03.0  *ticker" "$dir/slots"
+check "remove moves nothing"
+"$tool" explain "$vm" e2 >"$dir/out" && grep -q "chosen-by: planner" "$dir/out" &&
+    grep -q "01 held by rp" "$dir/out" && "$tool" explain "$vm" e | grep -q "chosen-by: user"
+check "explain"
+"$tool" freeze "$vm" e2 >/dev/null && "$tool" explain "$vm" e2 | grep -q "chosen-by: user" &&
+    "$tool" thaw "$vm" >/dev/null && "$tool" explain "$vm" e -json | grep -q '"chosen-by": "planner"'
+check "freeze and thaw"
+[ "$("$tool" move "$vm" e2 0c)" = "e2: edu at pcie.0/0c.0" ] &&
+    [ "$("$tool" move "$vm" e2 pcie.0/)" = "e2: edu at pcie.0/02.0" ]
+check "move"
+"$tool" set "$vm" nic vectors=5 >/dev/null &&
+    "$tool" args "$vm" | grep -q "id=nic,bus=rp,addr=00.0,vectors=5" && "$tool" set "$vm" nic vectors >/dev/null &&
+    ! "$tool" args "$vm" | grep -q vectors=
+check "set and restore a property"
+"$tool" args "$vm" >"$dir/args" && eval "\"$emulator\" $(cat "$dir/args") -show machine" >"$dir/one" &&
+    guest <"$dir/one" >"$dir/guest" && guest <"$vm" | cmp "$dir/guest" -
+check "the emulator builds the same machine from args"
+"$emulator" -M virt -drive file=/dev/null,if=none,id=d0,format=raw,file.locking=off -device virtio-blk-pci,drive=d0 \
+    -netdev user,id=n0,hostfwd=tcp::2222-:22,hostfwd=tcp::0-:23 -object rng-random,id=r0,filename=/dev/urandom \
+    -chardev socket,id=c0,path=/tmp/x,server=on,wait=off -name a,,b -global edu.dma_mask=0xff \
+    -show machine >"$dir/two" && "$tool" args "$dir/two" >"$dir/args" &&
+    eval "\"$emulator\" $(cat "$dir/args") -show machine" | cmp "$dir/two" -
+check "args of host parts"
+"$emulator" -show catalog >"$dir/catalog" && "$tool" types -json >"$dir/types" &&
+    "$tool" types -json -catalog "$dir/catalog" | cmp "$dir/types" - &&
+    "$tool" machine -catalog "$dir/catalog" "$@" | cmp - "$dir/tool-machine"
+check "a catalogue that is read is equal to the built-in one"
+for bad in '[]' '{' '{"backplane-catalog": 2}' '{"backplane-catalog": 1, "types": 3}' \
+    '{"backplane-catalog": 1, "types": [{"name": "a", "properties": [{"name": "p", "kind": "x"}]}]}' \
+    '{"backplane-catalog": 1, "types": [{"name": "a", "bars": [{"size-prop": "q"}]}]}' \
+    '{"backplane-catalog": 1, "buses": []}'; do
+    echo "$bad" >"$dir/catalog"
+    "$tool" types -catalog "$dir/catalog" >/dev/null 2>"$dir/err"
+    [ $? = 1 ] && [ "$(wc -l <"$dir/err")" = 1 ] && grep -q "^backplane-plan: -catalog: catalogue '" "$dir/err"
+    check "refused: catalogue $bad"
+done
+cp "$vm" "$dir/before"
+for bad in "add $vm nothing" "add $vm edu,id=e" "add $vm edu,addr=9" "remove $vm none" "remove $vm rp" "remove $vm pcie.0/00.0" \
+    "set $vm nic nothing=1" "set $vm nic vectors=x" "move $vm nic pcie.0/9" "move $vm nic nowhere/" "move $vm nic zz" \
+    "move $vm pcie.0/00.0 4" "freeze $vm none" "thaw $vm pcie.0/00.0" "explain $vm none" "new $vm" "args $vm -for x" \
+    "check /nonexistent" "args"; do
+    # shellcheck disable=SC2086
+    "$tool" $bad >/dev/null 2>"$dir/err"
+    [ $? = 1 ] && [ "$(wc -l <"$dir/err")" = 1 ] && cmp "$vm" "$dir/before"
+    check "refused, file unchanged: backplane-plan ${bad#*"$dir"}"
+done
+for bad in "" nonsense "types x" "types x y" "diff a" "machine x" "machine -device" "machine -what" \
     "machine -m 0" "machine -smp x" "machine -machine-config /nonexistent"; do
     # shellcheck disable=SC2086
     "$tool" $bad >/dev/null 2>"$dir/err"
     [ $? = 1 ] && [ "$(wc -l <"$dir/err")" = 1 ]
-    check "one sentence: backplane-plan $bad"
+    check "one line: backplane-plan $bad"
 done
 echo "1..$n"
