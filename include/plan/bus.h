@@ -10,6 +10,8 @@
 
 #include "plan/catalog.h"
 
+G_BEGIN_DECLS
+
 /* How a place on a bus is named. */
 typedef enum PlanAddrKind {
     PLAN_ADDR_NONE,   /* not at all: board devices */
@@ -48,5 +50,7 @@ const PlanBusRule *plan_bus_rule(PlanBusKind kind);
 bool plan_bus_is_express(PlanBusKind kind);
 /* Return the name of a role for messages: "an endpoint", "a root port" ... */
 const char *plan_role_name(PlanPciRole role);
+
+G_END_DECLS
 
 #endif

@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+G_BEGIN_DECLS
+
 struct PlanMachine;
 
 /* The type of a property. The comment names the C type of the field it is stored in. */
@@ -216,5 +218,7 @@ char *plan_catalog_to_c(const PlanCatalog *c);
 extern const PlanCatalog plan_catalog; /* in programs that link such a source */
 /* Return the property with this name of a table of @n, or NULL. */
 const PlanProp *plan_find_prop(const PlanProp *props, size_t n, const char *name);
+
+G_END_DECLS
 
 #endif

@@ -15,6 +15,8 @@
 #include <glib.h>
 #include <stdbool.h>
 
+G_BEGIN_DECLS
+
 enum { PLAN_JSON_NUMBER_MAX = 256 }; /* bytes of a number or literal */
 
 typedef struct PlanJsonLimits {
@@ -30,5 +32,7 @@ typedef struct PlanJsonLimits {
  */
 struct json_object *plan_json_read(const char *text, size_t len, const char *what,
                                    const PlanJsonLimits *limits, GError **err);
+
+G_END_DECLS
 
 #endif
