@@ -49,10 +49,12 @@ static void session_offer(void *opaque, MigrationOffer *out)
     };
 }
 
+/* Build the machine of the stream. Its description is resolved again, because a copy has no index,
+ * which contains the properties of the board's own devices (-global and compatibility rows). */
 static bool session_build(Session *s, GError **err)
 {
     s->built = true;
-    if (!build_machine(s, err)) {
+    if (!plan_resolve(s->plan, s->catalog, err) || !build_machine(s, err)) {
         return false;
     }
     return s->m->qtest || accel_start(s->m, err);

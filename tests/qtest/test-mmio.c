@@ -167,9 +167,39 @@ static void test_old_machine(void)
     qtest_end(q);
 }
 
-/* --- loader devices --- */
-
 static char *folder;
+
+static bool saved(QTest *q)
+{
+    struct json_object *o = qmp_return(q, "{'execute':'query-migrate'}");
+    bool done =
+        g_strcmp0(json_object_get_string(json_object_object_get(o, "status")), "completed") == 0;
+
+    json_object_put(o);
+    return done;
+}
+
+/* The target of a migration has the register layout of the source without an option for it. */
+static void test_migrated_layout(void)
+{
+    g_autofree char *path = g_build_filename(folder, "stream", NULL);
+    g_autofree char *args = g_strdup_printf("-incoming file:%s", path);
+    QTest *q = qtest_start("-M virt -m 4 -device virtio-rng-device "
+                           "-global virtio-mmio.force-legacy=false");
+
+    json_object_put(qmp_return(q, "{'execute':'migrate','arguments':{'uri':'file:%s'}}", path));
+    WAIT_UNTIL (saved(q), 10) {
+    }
+    qtest_end(q);
+    q = qtest_start(args);
+    WAIT_UNTIL (qtest_read(q, SLOT(7) + R_DEVICE_ID, 4) == ID_RNG, 10) {
+    }
+    g_assert_cmpuint(qtest_read(q, SLOT(7) + R_VERSION, 4), ==, 2);
+    qtest_end(q);
+    g_unlink(path);
+}
+
+/* --- loader devices --- */
 
 static char *loader_file(const char *name, const void *bytes, size_t len)
 {
@@ -261,6 +291,7 @@ int main(int argc, char **argv)
     g_test_add_func("/mmio/request", test_request);
     g_test_add_func("/mmio/bus-messages", test_bus_messages);
     g_test_add_func("/mmio/old-machine", test_old_machine);
+    g_test_add_func("/mmio/migrated-layout", test_migrated_layout);
     g_test_add_func("/loader/memory", test_loader);
     g_test_add_func("/loader/messages", test_loader_messages);
     rc = g_test_run();
