@@ -150,6 +150,24 @@ void blockcache_drop_code(BlockCache *c, const CodeWrite *write, bool sole)
     }
 }
 
+void blockcache_drop_va(BlockCache *c, uint64_t va)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(c->page); i++) {
+        Block **slot = &c->page[i];
+
+        while (*slot) {
+            Block *b = *slot;
+
+            if (va - b->va < b->len) {
+                *slot = b->page_next;
+                kill_block(c, b);
+            } else {
+                slot = &b->page_next;
+            }
+        }
+    }
+}
+
 void blockcache_sync_slow(BlockCache *c, bool sole)
 {
     CodeWrite writes[CODE_QUEUE];

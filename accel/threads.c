@@ -25,6 +25,7 @@ typedef struct Accel {
     bool running, quit;
     int timer_fd; /* one for all CPUs: the earliest deadline */
     guint timer_source;
+    guint debug_source; /* a CPU stopped for the debugger: the main loop stops the machine; or 0 */
     GPtrArray *threads;
 } Accel;
 
@@ -303,6 +304,62 @@ void cpus_release(Machine *m)
     }
 }
 
+/* --- stops for the debugger --- */
+
+void cpu_debug_stop(Cpu *cpu, CpuStop why, const CpuPoint *point, uint64_t addr)
+{
+    cpu->debug.stop = why;
+    cpu->debug.point = point ? point->kind : CPU_POINT_BREAK;
+    cpu->debug.addr = addr;
+    cpu->debug.step = false;
+    __atomic_fetch_or(&cpu->pending, CPU_PENDING_STOP, __ATOMIC_SEQ_CST);
+}
+
+/* Stop the machine, unless it was stopped or started again since the CPU stopped. Main loop. */
+static gboolean debug_stop_machine(gpointer opaque)
+{
+    Accel *a = opaque;
+    bool stopped = false;
+
+    g_mutex_lock(&a->lock);
+    a->debug_source = 0;
+    for (unsigned i = 0; i < a->threads->len; i++) {
+        CpuThread *t = g_ptr_array_index(a->threads, i);
+        stopped = stopped || t->cpu->debug.stop != CPU_STOP_NONE;
+    }
+    g_mutex_unlock(&a->lock);
+    if (stopped && machine_running(a->machine)) {
+        machine_set_state(a->machine, RUN_DEBUG);
+    }
+    return G_SOURCE_REMOVE;
+}
+
+/* Request the stop of the machine after CpuType.run() returned. Requires Accel.lock. */
+static void debug_report(CpuThread *t)
+{
+    Accel *a = t->accel;
+
+    if (t->cpu->debug.stop != CPU_STOP_NONE && !a->debug_source) {
+        a->debug_source = g_idle_add_full(G_PRIORITY_HIGH, debug_stop_machine, a, NULL);
+    }
+}
+
+static void debug_forget_stops(Accel *a)
+{
+    for (unsigned i = 0; i < a->threads->len; i++) {
+        CpuThread *t = g_ptr_array_index(a->threads, i);
+        t->cpu->debug.stop = CPU_STOP_NONE;
+    }
+}
+
+/* Return true if the thread may execute guest code. Requires Accel.lock. */
+static bool cpu_thread_may_run(const CpuThread *t)
+{
+    const CpuDebug *d = &t->cpu->debug;
+
+    return t->accel->running && t->accel->exclusive == 0 && !d->hold && d->stop == CPU_STOP_NONE;
+}
+
 /* --- the threads --- */
 
 static gpointer cpu_thread(gpointer opaque)
@@ -315,7 +372,7 @@ static gpointer cpu_thread(gpointer opaque)
     t->clock_cost = clock_cost();
     g_mutex_lock(&a->lock);
     while (!a->quit) {
-        if (!a->running || a->exclusive > 0) {
+        if (!cpu_thread_may_run(t)) {
             cpu_set_parked(t, true);
             g_cond_wait(&t->wake, &a->lock);
             continue;
@@ -329,6 +386,7 @@ static gpointer cpu_thread(gpointer opaque)
         }
         t->cpu->type->run(t->cpu);
         g_mutex_lock(&a->lock);
+        debug_report(t);
     }
     cpu_set_parked(t, true);
     g_mutex_unlock(&a->lock);
@@ -342,6 +400,7 @@ static void run_state(void *opaque, bool running, RunState state)
     g_mutex_lock(&a->lock);
     a->running = running;
     if (running) {
+        debug_forget_stops(a);
         wake_all(a);
     } else {
         park_others(a, CPU_PENDING_STOP);
@@ -436,6 +495,9 @@ void accel_stop(Machine *m)
     }
     machine_lock(m);
     g_source_remove(a->timer_source);
+    if (a->debug_source) {
+        g_source_remove(a->debug_source);
+    }
     close(a->timer_fd);
     g_ptr_array_free(a->threads, TRUE);
     g_mutex_clear(&a->lock);

@@ -135,7 +135,8 @@ static RunState incoming_run_state(const Incoming *in)
     if (in->state_wanted == RUN_RUNNING) {
         return offer.paused ? RUN_PAUSED : RUN_RUNNING;
     }
-    return in->state_wanted == RUN_POSTMIGRATE ? RUN_PAUSED : in->state_wanted;
+    return in->state_wanted == RUN_POSTMIGRATE || in->state_wanted == RUN_DEBUG ? RUN_PAUSED
+                                                                                : in->state_wanted;
 }
 
 /* Claim the guest in the hand-over record. This is the last step that can fail, because the source

@@ -335,6 +335,8 @@ void savevm_save(Machine *m, RunState state, ByteWriter *w, uint32_t *next_id, G
 
     walk_init(&walk, m);
     walk.state.virtual_ns = clock_now_any(m, CLOCK_KIND_VIRTUAL);
+    /* Breakpoints are not saved: a machine that a debugger stopped is paused at the target. */
+    state = state == RUN_DEBUG ? RUN_PAUSED : state;
     g_strlcpy((char *)walk.state.run_state, run_state_name(state), sizeof(walk.state.run_state));
     for (unsigned i = 0; i < walk.items->len; i++) {
         const Item *item = g_ptr_array_index(walk.items, i);

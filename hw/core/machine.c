@@ -23,6 +23,7 @@ const char *run_state_name(RunState s)
         [RUN_PRELAUNCH] = "prelaunch",
         [RUN_RUNNING] = "running",
         [RUN_PAUSED] = "paused",
+        [RUN_DEBUG] = "debug",
         [RUN_IO_ERROR] = "io-error",
         [RUN_SHUTDOWN] = "shutdown",
         [RUN_INMIGRATE] = "inmigrate",
@@ -89,6 +90,7 @@ void machine_free(Machine *m)
     g_ptr_array_free(m->ram_blocks, TRUE);
     g_ptr_array_free(m->cpus, TRUE);
     g_ptr_array_free(m->run_fns, TRUE);
+    g_free(m->points);
     clocks_free(m->clocks);
     bottom_halves_free(m);
     if (machine_locked(m)) {

@@ -113,6 +113,8 @@ void blockcache_drop_all(BlockCache *c);
 /* Drop what was decoded from the written bytes. `sole`: no other CPU has code there, so the
  * page's record may be refined. */
 void blockcache_drop_code(BlockCache *c, const CodeWrite *write, bool sole);
+/* Drop the blocks that contain the instruction at a virtual address, in every address space. */
+void blockcache_drop_va(BlockCache *c, uint64_t va);
 /* Carry out the queued drops and requests. */
 void blockcache_sync_slow(BlockCache *c, bool sole);
 static inline void blockcache_sync(BlockCache *c, bool sole)

@@ -348,9 +348,14 @@ void builder_add(Builder *b, uint32_t word)
 {
     Insn insn;
     bool legal = decode(word, b->cpu->features, &insn);
+    const CpuPoints *points = b->cpu->cpu.machine->points;
     unsigned before = b->address_op;
 
     b->n_insns++;
+    if (points && !b->pass && cpu_point_at(points, b->va + b->off)) {
+        block_emit(b, OP_BREAK);
+        b->address_op = 0;
+    }
     if (log_on(LOG_EXEC) || (log_on(LOG_CPU) && b->off == 0)) {
         block_emit(b, OP_LOG)->imm = insn.word;
         b->address_op = 0;
@@ -375,7 +380,7 @@ void builder_add_all(Builder *b)
     unsigned page_left = RAM_PAGE_SIZE - (b->va & (RAM_PAGE_SIZE - 1));
 
     while (!b->done) {
-        /* An instruction becomes at most three operations. */
+        /* An instruction becomes at most four operations. */
         if (b->n_insns >= MAX_INSNS || b->off >= BLOCK_MAX_BYTES || b->n_ops >= BLOCK_MAX_OPS - 4 ||
             b->n_links >= BLOCK_MAX_LINKS - 2 || b->off + 2 > page_left ||
             b->off + len_at(b->host + b->off) > page_left) {

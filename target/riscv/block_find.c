@@ -150,37 +150,50 @@ static void clear_edges(RiscvCpu *cpu)
     cpu->edge_epoch = cpu->blocks.epoch;
 }
 
-static Block *edge_slot(RiscvCpu *cpu, uint64_t va)
+/* Return the block of a slot, which is allocated on first use, with space for one instruction. */
+static Block *block_of_slot(Block **slot)
 {
-    unsigned i = (va >> 1 ^ va >> 12) % EDGE_BLOCKS;
-
-    if (!cpu->edge[i]) {
+    if (!*slot) {
         size_t size = 2 * sizeof(Link) + sizeof(Block) + 8 * sizeof(Op);
         uint8_t *p = g_aligned_alloc0(1, size, 16);
-        cpu->edge[i] = (Block *)(p + 2 * sizeof(Link));
-        cpu->edge[i]->va = 1;
+        *slot = (Block *)(p + 2 * sizeof(Link));
+        (*slot)->va = 1;
     }
-    return cpu->edge[i];
+    return *slot;
+}
+
+static Block *edge_slot(RiscvCpu *cpu, uint64_t va)
+{
+    return block_of_slot(&cpu->edge[(va >> 1 ^ va >> 12) % EDGE_BLOCKS]);
+}
+
+static void block_free_slot(Block **slot)
+{
+    if (*slot) {
+        g_aligned_free((uint8_t *)*slot - 2 * sizeof(Link));
+        *slot = NULL;
+    }
 }
 
 void rv_blocks_free(RiscvCpu *cpu)
 {
     for (unsigned i = 0; i < EDGE_BLOCKS; i++) {
-        if (cpu->edge[i]) {
-            g_aligned_free((uint8_t *)cpu->edge[i] - 2 * sizeof(Link));
-            cpu->edge[i] = NULL;
-        }
+        block_free_slot(&cpu->edge[i]);
     }
+    block_free_slot(&cpu->one_block);
 }
 
-static Block *build_once(RiscvCpu *cpu, uint64_t va, uint32_t word)
+void rv_blocks_drop_va(RiscvCpu *cpu, uint64_t va)
 {
-    Block *block = edge_slot(cpu, va);
-    Builder b = { .cpu = cpu, .va = va, .once = true };
+    blockcache_drop_va(&cpu->blocks, va);
+    clear_edges(cpu);
+}
 
-    if (block->va == va && block->host == word && !log_mask) {
-        return block;
-    }
+/* Translate one instruction into a block of a slot. @pass: without breakpoints. */
+static void block_build_insn(RiscvCpu *cpu, Block *block, uint64_t va, uint32_t word, bool pass)
+{
+    Builder b = { .cpu = cpu, .va = va, .once = true, .pass = pass };
+
     builder_add(&b, word);
     if (!b.done) {
         builder_end(&b);
@@ -189,6 +202,15 @@ static Block *build_once(RiscvCpu *cpu, uint64_t va, uint32_t word)
     finish(&b, block);
     block->host = word;
     block->dead = BLOCK_ONCE;
+}
+
+static Block *build_once(RiscvCpu *cpu, uint64_t va, uint32_t word)
+{
+    Block *block = edge_slot(cpu, va);
+
+    if (block->va != va || block->host != word || log_mask) {
+        block_build_insn(cpu, block, va, word, false);
+    }
     return block;
 }
 
@@ -208,21 +230,46 @@ static uint8_t *block_fetch(RiscvCpu *cpu, uint64_t va, bool *cached)
     return host;
 }
 
-/* Return the block of an instruction whose second half may be on another page or may have other PMP
- * rights. NULL: fetching the second half trapped. */
-static Block *block_once(RiscvCpu *cpu, uint64_t va, const uint8_t *host)
+/* Fetch an instruction whose second half may be on another page or may have other PMP rights.
+ * Return false if fetching the second half trapped; trap_tval is its address. */
+static bool block_fetch_word(RiscvCpu *cpu, uint64_t va, const uint8_t *host, uint32_t *word)
 {
-    uint32_t word = word_at(host, 2);
     bool cached;
 
-    if (insn_len(word) == 4) {
+    *word = word_at(host, 2);
+    if (insn_len(*word) == 4) {
         const uint8_t *second = block_fetch(cpu, va + 2, &cached);
         if (!second) {
-            return NULL; /* trap_tval is the address of the second half */
+            return false;
         }
-        word |= word_at(second, 2) << 16;
+        *word |= word_at(second, 2) << 16;
     }
-    return build_once(cpu, va, word);
+    return true;
+}
+
+static Block *block_once(RiscvCpu *cpu, uint64_t va, const uint8_t *host)
+{
+    uint32_t word;
+
+    return block_fetch_word(cpu, va, host, &word) ? build_once(cpu, va, word) : NULL;
+}
+
+/* Return a block of the instruction at cpu->pc only, without breakpoints, valid until the next
+ * call.
+ */
+static Block *block_find_one(RiscvCpu *cpu)
+{
+    Block *block = block_of_slot(&cpu->one_block);
+    uint64_t va = cpu->pc;
+    bool cached;
+    const uint8_t *host = block_fetch(cpu, va, &cached);
+    uint32_t word;
+
+    if (!host || !block_fetch_word(cpu, va, host, &word)) {
+        return NULL;
+    }
+    block_build_insn(cpu, block, va, word, true);
+    return block;
 }
 
 Block *rv_block(RiscvCpu *cpu)
@@ -232,6 +279,9 @@ Block *rv_block(RiscvCpu *cpu)
     Block *block = blockcache_jump(&cpu->blocks, va, context);
     bool cached;
 
+    if (__builtin_expect(cpu->one, false)) {
+        return block_find_one(cpu);
+    }
     if (block && block->dead == BLOCK_LIVE) {
         return block;
     }

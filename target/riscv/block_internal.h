@@ -34,6 +34,7 @@
     X(FP_CHECK) /* checks mstatus.FS before the first use of floating point; imm is the     \
                    instruction word there */                                                \
     X(LOG)      /* -d exec, -d cpu: imm is the instruction word that follows */             \
+    X(BREAK)    /* a breakpoint at the instruction that follows */                          \
     X(UNDEF)    /* illegal instruction: imm is the word */                                  \
     X(DEAD)     /* the code changed: look the address up again */
 /* clang-format on */
@@ -56,6 +57,7 @@ typedef struct Builder {
     unsigned n_ops, n_links, n_insns;
     unsigned address_op; /* index + 1 of the operation of the preceding lui or auipc; 0: none */
     bool fp_checked, done, once;
+    bool pass; /* ignore breakpoints */
     Op ops[BLOCK_MAX_OPS + 8];
 } Builder;
 

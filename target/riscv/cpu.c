@@ -183,6 +183,7 @@ static Cpu *rv_cpu_create(Machine *m, unsigned index, const char *features, GErr
     }
     cpu->blocks.dead_op = (Op){ .id = OP_DEAD, .handler = cpu->handlers[OP_DEAD] };
     rv_mem_attach(cpu);
+    riscv_debug_ops.point_changed(&cpu->cpu, NULL);
     rv_reset(&cpu->cpu, 0);
     return &cpu->cpu;
 }
@@ -216,19 +217,6 @@ static void rv_cpu_put(CpuReg *regs, size_t max, size_t *n, const char *name, ui
     ++*n;
 }
 
-static bool debug_csr(RiscvCpu *cpu, unsigned number, bool write, uint64_t *value)
-{
-    uint64_t old;
-
-    cpu->in_debug = true;
-    bool ok = csr_access(cpu, number, CSR_OP_WRITE, true, write, *value, &old);
-    cpu->in_debug = false;
-    if (ok && !write) {
-        *value = old;
-    }
-    return ok;
-}
-
 static size_t registers(Cpu *c, CpuReg *regs, size_t max)
 {
     RiscvCpu *cpu = riscv_cpu(c);
@@ -244,7 +232,7 @@ static size_t registers(Cpu *c, CpuReg *regs, size_t max)
     }
     for (size_t i = 0; i < csr_n_rows; i++) {
         uint64_t value = 0;
-        if (csr_rows[i].count == 1 && debug_csr(cpu, csr_rows[i].number, false, &value)) {
+        if (csr_rows[i].count == 1 && rv_debug_csr(cpu, csr_rows[i].number, false, &value)) {
             rv_cpu_put(regs, max, &n, csr_rows[i].name, value);
         }
     }
@@ -253,7 +241,7 @@ static size_t registers(Cpu *c, CpuReg *regs, size_t max)
 
 static bool access_csr(Cpu *c, unsigned csr, bool write, uint64_t *value)
 {
-    return debug_csr(riscv_cpu(c), csr, write, value);
+    return rv_debug_csr(riscv_cpu(c), csr, write, value);
 }
 
 static uint64_t retired(Cpu *c)
@@ -325,4 +313,5 @@ const CpuType riscv_cpu_type = {
     .fdt_props = fdt_props,
     .retired = retired,
     .post_load_arm = post_load_arm,
+    .debug = &riscv_debug_ops,
 };

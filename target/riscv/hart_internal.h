@@ -36,8 +36,9 @@ enum {
     CAUSE_FETCH_PAGE = 12,
     CAUSE_LOAD_PAGE = 13,
     CAUSE_STORE_PAGE = 15,
-    CAUSE_NONE = -1,   /* no trap */
-    CAUSE_ABANDON = -2 /* not a trap: leave the block, the instruction was not executed */
+    CAUSE_NONE = -1,    /* no trap */
+    CAUSE_ABANDON = -2, /* not a trap: leave the block, the instruction was not executed */
+    CAUSE_DEBUG = -3    /* as CAUSE_ABANDON, because of a watchpoint; the state is unchanged */
 };
 
 #define MSTATUS_SIE  (UINT64_C(1) << 1)
@@ -103,11 +104,17 @@ typedef struct RiscvCpu {
     uint8_t priv;
     uint8_t fflags, frm;
     bool stip;          /* time had reached stimecmp when it was last checked */
-    bool in_debug;      /* access by a debugger: csr_access() does not check the privilege */
+    bool in_debug;      /* access by a debugger: neither the privilege of CSRs nor the PMP rights of
+                         * page tables are checked */
     int32_t trap_cause; /* set by functions that return false */
     uint64_t trap_tval;
-    uint32_t features;       /* 1 << IsaExt */
-    uint32_t log_seen;       /* log_mask with which the cached blocks were built */
+    uint32_t features; /* 1 << IsaExt */
+    uint32_t log_seen; /* log_mask with which the cached blocks were built */
+    bool watching;     /* the machine has watchpoints */
+    bool one;          /* the block of one instruction is being executed (debug.c) */
+    bool pass;         /* execute one instruction without watchpoints: the CPU stopped at it */
+    uint64_t pass_pc;  /* its address */
+    Block *one_block;  /* that block; NULL until the first step */
     const int32_t *handlers; /* of the interpreter, by OpId */
 
     /* Reservation of lr: host address (0: none) and the value read. */
@@ -159,8 +166,11 @@ const int32_t *rv_handlers(void);
 
 /* --- block.c --- */
 
-/* Return the block at cpu->pc, decoded if necessary. NULL: the fetch trapped (trap_cause). */
+/* Return the block at cpu->pc, decoded if necessary; during a step, one that contains only the
+ * instruction at cpu->pc. NULL: the fetch trapped (trap_cause). */
 Block *rv_block(RiscvCpu *cpu);
+/* A breakpoint at an address changed: drop the blocks that contain it. */
+void rv_blocks_drop_va(RiscvCpu *cpu, uint64_t va);
 
 void rv_blocks_free(RiscvCpu *cpu);
 
@@ -202,6 +212,9 @@ typedef struct Translation {
 int mmu_translate(RiscvCpu *cpu, uint64_t va, Access access, unsigned priv, Translation *out);
 /* Translate an address for a debugger, without side effects and without checking rights. */
 bool mmu_debug_translate(RiscvCpu *cpu, uint64_t va, uint64_t *pa);
+/* Visit the leaves of the current page tables: see CpuDebugOps.mappings. */
+bool mmu_mappings(RiscvCpu *cpu, uint64_t max_entries, bool *complete,
+                  bool (*fn)(void *opaque, const CpuMapping *map), void *opaque);
 /* Return the privilege of data accesses, which depends on MPRV. */
 unsigned mmu_data_priv(const RiscvCpu *cpu);
 /* Recompute the TLB contexts after a change of privilege, satp or mstatus. */
@@ -243,6 +256,20 @@ void rv_set_input_any(Cpu *cpu, unsigned input, bool level);
 void rv_deliver_any(Cpu *cpu, MsiFile file, uint32_t id);
 void rv_wfi(RiscvCpu *cpu);
 void rv_wrs(RiscvCpu *cpu, bool bounded);
+
+/* --- debug.c --- */
+extern const CpuDebugOps riscv_debug_ops;
+/* Prepare a step before the hart runs. */
+void rv_debug_enter(RiscvCpu *cpu);
+/* Continue or complete a step, with CPU_PENDING_DEBUG pending. Return false if rv_run() must
+ * return. */
+bool rv_debug_service(RiscvCpu *cpu);
+/* Stop at the breakpoint at cpu->pc. */
+void rv_debug_break(RiscvCpu *cpu);
+/* Return true, with CAUSE_DEBUG, if a watchpoint stops the access of the instruction at cpu->pc. */
+bool rv_debug_watch(RiscvCpu *cpu, uint64_t va, unsigned size, bool read, bool write);
+/* Access a CSR as a debugger. Return false if it does not exist or the access is not possible. */
+bool rv_debug_csr(RiscvCpu *cpu, unsigned number, bool write, uint64_t *value);
 
 /* --- timer.c --- */
 uint64_t rv_time(const RiscvCpu *cpu);

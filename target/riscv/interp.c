@@ -139,16 +139,20 @@ static void check_log(RiscvCpu *cpu)
 /* Process the pending word. Return false if rv_run() must return. */
 static bool service(RiscvCpu *cpu)
 {
-    uint32_t pending = cpu_pending(&cpu->cpu);
-
-    if (pending & (CPU_PENDING_STOP | CPU_PENDING_EXCLUSIVE)) {
+    if (UNLIKELY(cpu_pending(&cpu->cpu) & CPU_PENDING_DEBUG) && !rv_debug_service(cpu)) {
         return false;
     }
-    cpu_clear_pending(&cpu->cpu, CPU_PENDING_INTERRUPT | CPU_PENDING_DEBUG);
+    if (cpu_pending(&cpu->cpu) & (CPU_PENDING_STOP | CPU_PENDING_EXCLUSIVE)) {
+        cpu->one = false; /* the instruction was not executed yet */
+        return false;
+    }
+    cpu_clear_pending(&cpu->cpu, CPU_PENDING_INTERRUPT);
     check_log(cpu);
     blockcache_sync(&cpu->blocks, cpu->cpu.machine->cpus->len <= 1);
     rv_update_mip(cpu);
-    rv_take_interrupt(cpu);
+    if (LIKELY(!cpu->one)) {
+        rv_take_interrupt(cpu);
+    }
     return true;
 }
 
@@ -250,6 +254,7 @@ resolve : {
 
 raise: /* the current operation was not carried out */
     if (cpu->trap_cause == CAUSE_ABANDON) {
+        cpu->one = false;
         goto service; /* pc is the address of this instruction, or was set by a reset */
     }
     cpu->pc = OP_PC;
@@ -275,6 +280,7 @@ void rv_run(Cpu *c)
     blockcache_sync(&cpu->blocks, c->machine->cpus->len <= 1);
     rv_update_mip(cpu);
     rv_check_interrupts(cpu);
+    rv_debug_enter(cpu);
     interpret(cpu);
 }
 

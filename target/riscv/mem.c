@@ -14,6 +14,8 @@
 #include "target/riscv/hart_internal.h"
 #include "util/log.h"
 
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+
 /* --- RAM --- */
 
 static uint8_t *map_ram(RiscvCpu *cpu, uint64_t pa, uint64_t len, RamBlock **block,
@@ -123,6 +125,13 @@ static bool device_page_find(RiscvCpu *cpu, uint64_t va, Access access, uint64_t
 
 /* --- translation --- */
 
+static bool mem_page_watched(const RiscvCpu *cpu, uint64_t va)
+{
+    const CpuPoints *points = cpu->cpu.machine->points;
+
+    return cpu_point_watch(points, va & TLB_PAGE_MASK, RAM_PAGE_SIZE, true, true) != NULL;
+}
+
 /* Translate va and check the rights. Fills the TLB if the page is RAM that the access may use
  * directly. Return false if the access trapped. */
 static bool mem_find(RiscvCpu *cpu, uint64_t va, unsigned size, Access access, Place *p)
@@ -147,6 +156,8 @@ static bool mem_find(RiscvCpu *cpu, uint64_t va, unsigned size, Access access, P
     }
     if (!p->host && access != ACCESS_FETCH) {
         device_page_fill(cpu, va, t.pa, access);
+    } else if (UNLIKELY(cpu->watching) && access != ACCESS_FETCH && mem_page_watched(cpu, va)) {
+        return true; /* each access must pass rv_load(), rv_store() or rv_amo() */
     } else if (p->host && (access != ACCESS_WRITE ||
                            ram_page_direct_write_any(p->block, p->offset / RAM_PAGE_SIZE))) {
         uint32_t context = access == ACCESS_FETCH ? cpu->fetch_context : cpu->data_context;
@@ -309,6 +320,9 @@ static bool mem_store_page(RiscvCpu *cpu, uint64_t va, unsigned size, uint64_t v
 
 bool rv_load(RiscvCpu *cpu, uint64_t va, unsigned size, uint64_t *value)
 {
+    if (UNLIKELY(cpu->watching) && rv_debug_watch(cpu, va, size, true, false)) {
+        return false;
+    }
     if (!crosses(va, size)) {
         return load_page(cpu, va, size, value);
     }
@@ -328,6 +342,9 @@ bool rv_store(RiscvCpu *cpu, uint64_t va, unsigned size, uint64_t value)
 {
     Place p;
 
+    if (UNLIKELY(cpu->watching) && rv_debug_watch(cpu, va, size, false, true)) {
+        return false;
+    }
     if (!crosses(va, size)) {
         return mem_store_page(cpu, va, size, value);
     }
@@ -350,6 +367,9 @@ void *rv_amo(RiscvCpu *cpu, uint64_t va, unsigned size, bool write, RamBlock **b
     Place p;
 
     *block = NULL;
+    if (UNLIKELY(cpu->watching) && rv_debug_watch(cpu, va, size, true, write)) {
+        return NULL;
+    }
     if (!mem_find(cpu, va, size, write ? ACCESS_WRITE : ACCESS_READ, &p)) {
         return NULL;
     }
@@ -369,6 +389,9 @@ bool rv_zero_block(RiscvCpu *cpu, uint64_t va)
     uint64_t at = va & ~(uint64_t)(CBO_BLOCK - 1), zero = 0;
     Place p;
 
+    if (UNLIKELY(cpu->watching) && rv_debug_watch(cpu, at, CBO_BLOCK, false, true)) {
+        return false;
+    }
     if (!mem_find(cpu, at, CBO_BLOCK, ACCESS_WRITE, &p)) {
         cpu->trap_tval = va;
         return false;

@@ -13,6 +13,7 @@
 #define PTE_W    (UINT64_C(1) << 2)
 #define PTE_X    (UINT64_C(1) << 3)
 #define PTE_U    (UINT64_C(1) << 4)
+#define PTE_G    (UINT64_C(1) << 5)
 #define PTE_A    (UINT64_C(1) << 6)
 #define PTE_D    (UINT64_C(1) << 7)
 #define PTE_PPN  (((UINT64_C(1) << 44) - 1) << 10)
@@ -105,7 +106,7 @@ static int mmu_walk(RiscvCpu *cpu, uint64_t va, Access access, Leaf *leaf)
     }
     for (int level = levels - 1; level >= 0; level--) {
         uint64_t pa = table + (va >> (12 + 9 * level) & 0x1ff) * 8;
-        if (!pmp_allows(&cpu->pmp, false, pa, 8, PMP_R)) {
+        if (!cpu->in_debug && !pmp_allows(&cpu->pmp, false, pa, 8, PMP_R)) {
             return mmu_access_fault(access);
         }
         leaf->host = (uint64_t *)rv_ram(cpu, pa, &leaf->block, &leaf->offset);
@@ -210,12 +211,88 @@ bool mmu_debug_translate(RiscvCpu *cpu, uint64_t va, uint64_t *pa)
     Leaf leaf;
 
     if (cpu->priv != PRIV_M && SATP_MODE(cpu->satp) != SATP_BARE) {
-        if (mmu_walk(cpu, va, ACCESS_READ, &leaf) != CAUSE_NONE) {
+        cpu->in_debug = true;
+        int cause = mmu_walk(cpu, va, ACCESS_READ, &leaf);
+        cpu->in_debug = false;
+        if (cause != CAUSE_NONE) {
             return false;
         }
         mmu_resolve(&leaf, va, &t);
     }
     *pa = t.pa;
+    return true;
+}
+
+/* --- all mappings, for debuggers --- */
+
+typedef struct MapWalk {
+    RiscvCpu *cpu;
+    uint64_t entries_left;
+    bool complete;
+    bool (*fn)(void *opaque, const CpuMapping *map);
+    void *opaque;
+} MapWalk;
+
+static bool mmu_report_leaf(const MapWalk *w, uint64_t va, const Leaf *leaf)
+{
+    static const struct {
+        uint64_t pte;
+        unsigned right;
+    } rights[] = {
+        { PTE_R, CPU_MAP_READ },  { PTE_W, CPU_MAP_WRITE },  { PTE_X, CPU_MAP_EXEC },
+        { PTE_U, CPU_MAP_USER },  { PTE_G, CPU_MAP_GLOBAL }, { PTE_A, CPU_MAP_ACCESSED },
+        { PTE_D, CPU_MAP_DIRTY },
+    };
+    CpuMapping map = { .va = va, .size = UINT64_C(1) << (12 + 9 * leaf->level) };
+    Translation t;
+
+    mmu_resolve(leaf, va, &t);
+    map.pa = t.pa;
+    for (unsigned i = 0; i < G_N_ELEMENTS(rights); i++) {
+        map.rights |= leaf->pte & rights[i].pte ? rights[i].right : 0;
+    }
+    return w->fn(w->opaque, &map);
+}
+
+/* Visit the table at a physical address. Return false to end the walk. */
+static bool mmu_walk_table(MapWalk *w, uint64_t table, unsigned level, uint64_t va)
+{
+    Leaf leaf = { .level = level };
+
+    for (uint64_t i = 0; i < 512; i++) {
+        uint64_t at = va | i << (12 + 9 * level);
+        unsigned unused = SATP_MODE(w->cpu->satp) == SATP_SV39 ? 25 : 16;
+
+        at = (uint64_t)((int64_t)(at << unused) >> unused);
+        leaf.host = (uint64_t *)rv_ram(w->cpu, table + i * 8, &leaf.block, &leaf.offset);
+        if (w->entries_left == 0) {
+            w->complete = false;
+            return false;
+        }
+        w->entries_left--;
+        leaf.pte = leaf.host ? __atomic_load_n(leaf.host, __ATOMIC_RELAXED) : 0;
+        bool is_leaf = leaf.pte & (PTE_R | PTE_X);
+        if (!(leaf.pte & PTE_V) || pte_reserved(w->cpu, leaf.pte, is_leaf, level)) {
+            continue;
+        }
+        if (is_leaf ? !mmu_report_leaf(w, at, &leaf)
+                    : level > 0 && !mmu_walk_table(w, (leaf.pte & PTE_PPN) << 2, level - 1, at)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool mmu_mappings(RiscvCpu *cpu, uint64_t max_entries, bool *complete,
+                  bool (*fn)(void *opaque, const CpuMapping *map), void *opaque)
+{
+    MapWalk w = { cpu, max_entries, true, fn, opaque };
+
+    if (SATP_MODE(cpu->satp) == SATP_BARE) {
+        return false;
+    }
+    mmu_walk_table(&w, SATP_PPN(cpu->satp) << 12, SATP_MODE(cpu->satp) == SATP_SV39 ? 2 : 3, 0);
+    *complete = w.complete;
     return true;
 }
 

@@ -13,6 +13,7 @@
 #ifndef HW_CORE_CPU_H
 #define HW_CORE_CPU_H
 
+#include "hw/core/cpu_debug.h"
 #include "hw/core/device.h"
 #include "hw/core/msi_sink.h"
 
@@ -21,7 +22,8 @@ enum {
     CPU_PENDING_INTERRUPT = 1 << 0, /* an interrupt input changed */
     CPU_PENDING_EXCLUSIVE = 1 << 1, /* cpus_exclusive() was called */
     CPU_PENDING_STOP = 1 << 2,      /* run() returns */
-    CPU_PENDING_DEBUG = 1 << 3,
+    CPU_PENDING_DEBUG = 1 << 3,     /* private to target/: one instruction is executed, then the
+                                     * word is tested again */
 };
 
 typedef struct CpuType CpuType;
@@ -36,6 +38,7 @@ struct Cpu {
     int thread_id;            /* host's id of the CPU's thread; atomic; 0: none yet */
     uint64_t device_accesses; /* accesses outside RAM; lock */
     int64_t device_ns;        /* CPU time in them, estimated from a sample; lock */
+    CpuDebug debug;
 };
 
 typedef struct CpuReg {
@@ -82,6 +85,7 @@ struct CpuType {
     uint64_t (*retired)(Cpu *cpu);
     /* Arm the timers whose deadlines were loaded. Lock, CPU not running. */
     void (*post_load_arm)(Cpu *cpu);
+    const CpuDebugOps *debug; /* NULL: the CPU cannot be debugged */
 };
 
 /* The CPU types of this build, NULL-terminated; defined by target/ (system/ links it in). */

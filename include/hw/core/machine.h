@@ -23,6 +23,7 @@ typedef enum RunState {
     RUN_PRELAUNCH, /* built, has not run yet (-S) */
     RUN_RUNNING,
     RUN_PAUSED,         /* stop, or loaded from a paused source */
+    RUN_DEBUG,          /* a CPU stopped at a breakpoint, a watchpoint or after a single step */
     RUN_IO_ERROR,       /* werror/rerror=stop */
     RUN_SHUTDOWN,       /* guest powered off, -no-shutdown */
     RUN_INMIGRATE,      /* waiting for a stream */
@@ -94,6 +95,7 @@ struct Machine {
     struct Board *board;                /* the board's structure; NULL before it is built */
     GPtrArray *chardevs;                /* Chardev *, private to chardev/ */
     struct MonitorSet *monitors;        /* private to monitor/ */
+    struct MonitorDump *dump;           /* private to monitor/ */
     struct Migration *migration;        /* private to migration/ */
     struct BlockSet *blocks;            /* private to block/ */
     struct NetSet *netdevs;             /* private to net/ */
@@ -105,6 +107,8 @@ struct Machine {
     struct BootImages
         *boot; /* images the machine boots (boot_image.h), owned by system/; or NULL */
     const struct MonitorHost *host; /* operations of system/ for monitors (monitor/host.h) */
+    struct CpuPoints *points;       /* break- and watchpoints (hw/core/cpu_debug.h); NULL: none */
+    struct GdbServer *gdb;          /* private to debug/; NULL: no gdb server */
     GPtrArray *run_fns;             /* private to machine.c */
     GHashTable *by_id;              /* private to device.c: id -> Device* */
     GHashTable *buses;              /* private to device.c: name -> Bus* */
