@@ -70,6 +70,13 @@ static void chardev_hang_up(Chardev *c)
     }
 }
 
+void chardev_disconnect(Chardev *c)
+{
+    if (c->is_socket && c->open) {
+        chardev_hang_up(c);
+    }
+}
+
 static void chardev_keep_passed(Chardev *c, const int *fds, size_t n)
 {
     g_mutex_lock(&c->out_lock);

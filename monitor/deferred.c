@@ -85,6 +85,9 @@ static char *deferred_text(struct json_object *result, const GError *err)
     if (err) {
         return g_strdup_printf("Error: %s\n", err->message);
     }
+    if (json_object_is_type(result, json_type_object) && json_object_object_length(result) == 0) {
+        return g_strdup(""); /* a command without a result */
+    }
     return g_strdup_printf("%s\n", json_object_to_json_string_ext(
                                        result, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED));
 }

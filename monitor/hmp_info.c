@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "debug/memory.h"
 #include "hw/core/clock.h"
 #include "hw/core/cpu.h"
 #include "util/log.h"
@@ -176,35 +177,84 @@ static int hmp_dump_width(const HmpFormat *f)
     }
 }
 
+/* x or xp. */
+typedef struct HmpDump {
+    Machine *m;
+    Cpu *cpu; /* translates the addresses; NULL: they are physical */
+    HmpFormat f;
+    uint64_t addr;
+    GString *out;
+} HmpDump;
+
+/* Read a value. Physical addresses without memory read as their bus does. */
+static bool hmp_dump_read(const HmpDump *d, uint64_t addr, uint64_t *value)
+{
+    *value = 0;
+    if (!d->cpu) {
+        mem_read(&d->m->memory, addr, d->f.size, value);
+        return true;
+    }
+    return debug_read(d->m, d->cpu, addr, value, d->f.size) == d->f.size;
+}
+
+/* Virtual addresses require that every CPU is parked. */
+static void hmp_dump_values(void *opaque)
+{
+    const HmpDump *d = opaque;
+    uint64_t per_line = d->f.size == 1 ? 8 : 16 / d->f.size, addr = d->addr, value;
+
+    for (uint64_t i = 0; i < d->f.count; i++, addr += d->f.size) {
+        if (i % per_line == 0) {
+            g_string_append_printf(d->out, "%s%016" PRIx64 ":", i ? "\n" : "", addr);
+        }
+        if (!hmp_dump_read(d, addr, &value)) {
+            g_string_append(d->out, " Cannot access memory");
+            break;
+        }
+        g_string_append_c(d->out, ' ');
+        hmp_format_value(d->out, d->f.conversion, value, hmp_dump_width(&d->f), d->f.size);
+    }
+    g_string_append(d->out, d->f.count ? "\n" : "");
+}
+
+static bool hmp_dump_parse(HmpDump *d, const char *name, const char *args)
+{
+    g_autoptr(GError) err = NULL;
+
+    d->f = (HmpFormat){ .count = 1, .conversion = 'x', .size = 4 };
+    if (!hmp_format_parse(&args, &d->f, &err) || !hmp_expr_eval(args, &d->addr, &err)) {
+        hmp_usage_error(d->out, name, err);
+        return false;
+    }
+    if (d->f.conversion == 'i' || d->f.count > HMP_DUMP_MAX) {
+        g_string_append_printf(
+            d->out, "%s: accepted are the formats x, d, u, o and c and up to %d values\n", name,
+            HMP_DUMP_MAX);
+        return false;
+    }
+    d->f.size = d->f.conversion == 'c' ? 1 : d->f.size;
+    return true;
+}
+
 static void hmp_xp(Machine *m, const char *args, GString *out)
 {
-    HmpFormat f = { .count = 1, .conversion = 'x', .size = 4 };
-    g_autoptr(GError) err = NULL;
-    uint64_t addr, per_line;
+    HmpDump d = { .m = m, .out = out };
 
-    if (!hmp_format_parse(&args, &f, &err) || !hmp_expr_eval(args, &addr, &err)) {
-        hmp_usage_error(out, "xp", err);
-        return;
+    if (hmp_dump_parse(&d, "xp", args)) {
+        hmp_dump_values(&d);
     }
-    if (f.conversion == 'i' || f.count > HMP_DUMP_MAX) {
-        g_string_append_printf(
-            out, "xp: accepted are the formats x, d, u, o and c and up to %d values\n",
-            HMP_DUMP_MAX);
-        return;
-    }
-    f.size = f.conversion == 'c' ? 1 : f.size;
-    per_line = f.size == 1 ? 8 : 16 / f.size;
-    for (uint64_t i = 0; i < f.count; i++, addr += f.size) {
-        uint64_t value = 0;
+}
 
-        if (i % per_line == 0) {
-            g_string_append_printf(out, "%s%016" PRIx64 ":", i ? "\n" : "", addr);
-        }
-        mem_read(&m->memory, addr, f.size, &value);
-        g_string_append_c(out, ' ');
-        hmp_format_value(out, f.conversion, value, hmp_dump_width(&f), f.size);
+static void hmp_x_virtual(Machine *m, const char *args, GString *out)
+{
+    HmpDump d = { .m = m, .out = out };
+
+    if (m->cpus->len == 0) {
+        g_string_append(out, "No CPU available\n");
+    } else if (hmp_dump_parse(&d, "x", args)) {
+        d.cpu = g_ptr_array_index(m->cpus, 0);
+        cpus_exclusive(m, hmp_dump_values, &d);
     }
-    g_string_append(out, f.count ? "\n" : "");
 }
 
 static const HmpCommand hmp_commands[] = {
@@ -217,6 +267,8 @@ static const HmpCommand hmp_commands[] = {
     { "info guest-errors", "", "show how many guest errors were counted", hmp_info_guest_errors },
     { "log", "ITEM[,...]", "log to stderr or the file of -D; none: stop", hmp_log },
     { "print|p", "/FORMAT EXPRESSION", "show the value of an expression", hmp_print },
+    { "x", "/FORMAT ADDRESS", "show virtual memory, as the first CPU translates it",
+      hmp_x_virtual },
     { "xp", "/FORMAT ADDRESS", "show guest physical memory", hmp_xp },
 };
 

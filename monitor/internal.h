@@ -112,7 +112,10 @@ void qmp_set_error(GError **err, QmpErrorClass cls, const char *fmt, ...) G_GNUC
 void hmp_info_block(Machine *m, const char *args, GString *out);
 void hmp_info_blockstats(Machine *m, const char *args, GString *out);
 
+/* End a job that writes guest memory, without a result. Called before the monitors are closed. */
+void monitor_dump_free(Machine *m);
+
 extern const HmpTable machine_table, qom_table, device_table, pci_table, chardev_table, host_table,
-    info_table, migration_table, unplug_table, object_table;
+    debug_table, dump_table, info_table, migration_table, unplug_table, object_table;
 
 #endif

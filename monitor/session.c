@@ -620,6 +620,7 @@ void monitor_close_all(Machine *m)
     MonitorSet *set = m->monitors;
     gint64 end = g_get_monotonic_time() + LAST_WORDS_MS * G_TIME_SPAN_MILLISECOND;
 
+    monitor_dump_free(m);
     if (!set) {
         return;
     }

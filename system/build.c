@@ -9,6 +9,7 @@
 #include "accel/accel.h"
 #include "hw/pci/slot.h"
 #include "migration/migration.h"
+#include "monitor/monitor.h"
 
 const BoardType *build_board(const Session *s)
 {
@@ -199,12 +200,18 @@ static bool digests(Machine *m, GError **err)
 
 static bool do_cont(Machine *m, GError **err)
 {
+    if (monitor_dump_active(m)) {
+        return error_set(err, ERROR_USER,
+                         "the guest cannot continue: dump-guest-memory is in "
+                         "progress");
+    }
     if (m->state != RUN_INMIGRATE && !migration_may_run(migration_of(m), err)) {
         return false;
     }
     switch (m->state) {
     case RUN_PRELAUNCH:
     case RUN_PAUSED:
+    case RUN_DEBUG:
     case RUN_IO_ERROR:
     case RUN_POSTMIGRATE:
         machine_set_state(m, RUN_RUNNING);
@@ -226,6 +233,11 @@ static void do_stop(Machine *m)
     if (machine_running(m)) {
         machine_set_state(m, RUN_PAUSED);
     }
+}
+
+static bool build_gdbserver(Machine *m, const char *device, GError **err)
+{
+    return session_gdb_set(session_of(m), device, err);
 }
 
 /* End the process after a failure, because a machine that exists in part cannot be completed. */
@@ -261,6 +273,7 @@ void build_fill_host(Session *s)
         .host_del = host_del,
         .cont = do_cont,
         .stop = do_stop,
+        .gdbserver = build_gdbserver,
     };
     s->m->host = &s->host;
 }

@@ -12,6 +12,7 @@
 
 #include <json-c/json.h>
 
+#include "chardev/chardev.h"
 #include "hw/core/board.h"
 #include "hw/core/type_catalog.h"
 #include "monitor/host.h"
@@ -50,6 +51,7 @@ typedef struct Session {
     unsigned n_device_options;  /* -device options so far */
     char *show, *show_arg;
     char *accel, *kernel, *initrd, *append, *dtb, *bios;
+    char *gdb_device; /* -gdb, -s */
     char *qtest_chardev, *qtest_log, *pidfile, *name, *uuid, *log_items, *log_file, *incoming;
     char *rtc;
     char *process_name, *mem_path, *trace_file, *trace_events;
@@ -85,6 +87,7 @@ typedef struct Session {
     /* running */
     GHashTable *planned; /* Device* -> PlanDevice* of the live machine */
     Qtest *qtest;
+    Chardev *gdb_chardev; /* of the gdb server, if it was created for it; or NULL */
     int ready_fd, null_fd;
     bool pidfile_written; /* atomic: the signal thread reads it */
     struct Signals *signals;
@@ -208,6 +211,17 @@ void signals_stop(Session *s);
 /* Run the main loop until s->quit. The machine lock is held except while waiting for events. */
 void main_loop(Session *s);
 
+/* --- gdb.c: -gdb, -s and gdbserver --- */
+#define GDB_DEFAULT_DEVICE "tcp:127.0.0.1:1234"
+/* Start the gdb server of -gdb. No-op without it. In a dry run, only check the options. */
+bool session_gdb_open(Session *s, GError **err);
+/* Return false with @err set if a gdb server is requested for a machine that has no CPU. */
+bool session_gdb_check(const Session *s, GError **err);
+/* Replace the gdb server by one on @device; "none": end it. */
+bool session_gdb_set(Session *s, const char *device, GError **err);
+/* Send the exit status of the process to the client, and end the server. */
+void session_gdb_close(Session *s);
+
 /* --- process.c: the host process --- */
 bool process_daemonize(Session *s, GError **err); /* returns only in the child */
 void process_ready(Session *s);                   /* report success to the parent that waits */
@@ -246,6 +260,9 @@ bool session_start(Session *s, GError **err);
  * would set. session_free() frees the machine. Called once, in place of session_start().
  */
 bool session_check(Session *s, GError **err);
+/* Create the character device of a short form or of "chardev:ID", or find it. @id: id of a new one;
+ * *created tells whether it is new. NULL with @err set on failure. */
+Chardev *session_chardev(Session *s, const char *id, const char *text, bool *created, GError **err);
 /* Create the machine, and start it unless -S is given. Called once, even if it fails. */
 bool session_start_machine(Session *s, GError **err);
 /* Run the emulator with a command line. Return the exit status of the process. */

@@ -238,6 +238,11 @@ static bool opt_qmp_pretty(Session *s, const char *arg, GError **err)
     return true;
 }
 
+static bool opt_gdb_default(Session *s, const char *arg, GError **err)
+{
+    return option_set_string(&s->gdb_device, GDB_DEFAULT_DEVICE);
+}
+
 static bool opt_mon(Session *s, const char *arg, GError **err)
 {
     struct json_object *o = plan_options_parse(arg, "chardev", err);
@@ -387,6 +392,10 @@ static const Option options[] = {
       KEYS(mon_keys, "chardev") },
     { "qtest", "DEV", "serve the qtest protocol on DEV", STR(qtest_chardev) },
     { "qtest-log", "FILE", "log the qtest protocol; none: do not", STR(qtest_log) },
+    { "gdb", "DEV",
+      "wait for gdb on DEV: tcp::PORT, unix:PATH,server=on,wait=off, stdio, chardev:ID, none",
+      STR(gdb_device) },
+    { "s", NULL, "the same as -gdb " GDB_DEFAULT_DEVICE, FN(opt_gdb_default) },
     { "display", "none", "there is no display", ONLY("none"), .compat = true },
     { "nographic", NULL, "serial port and monitor on the terminal", FLAG(nographic) },
     { "vga", "none", "there is no display adapter by default", ONLY("none"), .compat = true },

@@ -7,6 +7,7 @@
 
 #include "accel/accel.h"
 #include "chardev/chardev.h"
+#include "debug/gdb.h"
 #include "machine-events.h"
 #include "monitor/monitor.h"
 
@@ -109,6 +110,7 @@ static void on_run_state(void *opaque, RunState from, RunState to)
     } else if (from == RUN_RUNNING && to != RUN_RUNNING) {
         event_stop(s->m);
     }
+    gdb_run_state_changed(s->m);
     if (from == RUN_FINISH_MIGRATE && s->reset_wanted) {
         schedule(s);
     }

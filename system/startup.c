@@ -65,6 +65,7 @@ static void take_down(Session *s)
         machine_set_state(m, RUN_PAUSED);
         accel_stop(m);
     }
+    session_gdb_close(s);
     m->hooks = (MachineHooks){ 0 };
     qtest_free(s->qtest);
     monitor_close_all(m);
@@ -343,11 +344,12 @@ static bool session_resolve(Session *s, GError **err)
 
 /* --- consoles and monitors --- */
 
-static Chardev *make_chardev(Session *s, const char *id, const char *text, GError **err)
+Chardev *session_chardev(Session *s, const char *id, const char *text, bool *created, GError **err)
 {
     Chardev *c;
 
-    if (g_str_has_prefix(text, "chardev:")) {
+    *created = !g_str_has_prefix(text, "chardev:");
+    if (!*created) {
         c = chardev_find(s->m, text + 8);
         if (!c) {
             error_set(err, ERROR_USER, "character device '%s' does not exist: add -chardev",
@@ -356,6 +358,13 @@ static Chardev *make_chardev(Session *s, const char *id, const char *text, GErro
         return c;
     }
     return chardev_new(s->m, id, text, err);
+}
+
+static Chardev *make_chardev(Session *s, const char *id, const char *text, GError **err)
+{
+    bool created;
+
+    return session_chardev(s, id, text, &created, err);
 }
 
 static bool session_add_monitor(Session *s, const MonitorOption *o, unsigned n, GError **err)
@@ -455,6 +464,9 @@ bool session_start_machine(Session *s, GError **err)
     if (s->mode == MODE_DONE) {
         return true;
     }
+    if (!session_gdb_check(s, err)) {
+        return false;
+    }
     if (s->confine && !process_confine(s, err)) {
         return false;
     }
@@ -487,7 +499,8 @@ static void create_machine(Session *s, bool dry_run)
 /* Create everything that the devices of the machine require. */
 static bool create_host_parts(Session *s, GError **err)
 {
-    return choose_accel(s, err) && open_chardevs(s, err) && host_parts_create(s, err);
+    return choose_accel(s, err) && open_chardevs(s, err) && host_parts_create(s, err) &&
+           session_gdb_open(s, err);
 }
 
 bool session_check(Session *s, GError **err)
@@ -499,7 +512,8 @@ bool session_check(Session *s, GError **err)
     }
     create_machine(s, true);
     return create_host_parts(s, err) && migration_start_machine(s, err) &&
-           process_check_confine(s, err) && migration_await(s, err) && open_qtest(s, err);
+           session_gdb_check(s, err) && process_check_confine(s, err) && migration_await(s, err) &&
+           open_qtest(s, err);
 }
 
 bool session_start(Session *s, GError **err)

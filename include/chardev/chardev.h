@@ -146,6 +146,14 @@ bool chardev_set_context(Chardev *c, GMainContext *context);
  */
 int chardev_take_passed_fd(Chardev *c);
 
+/**
+ * chardev_disconnect() - Close the connection of the peer of a socket.
+ *
+ * The front end receives CHARDEV_CLOSED before the function returns, and may call it from its
+ * read(). A server then waits for the next peer. No effect on other types and without a peer.
+ */
+void chardev_disconnect(Chardev *c);
+
 /** chardev_flush() - Write buffered bytes, waiting at most @timeout_ms, when the process ends. */
 void chardev_flush(Chardev *c, int timeout_ms);
 

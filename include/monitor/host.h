@@ -53,6 +53,9 @@ typedef struct MonitorHost {
      * if a migration is finishing or a reset is required first. stop: stop the guest if it runs. */
     bool (*cont)(Machine *m, GError **err);
     void (*stop)(Machine *m);
+    /* Replace the gdb server by one on the character device @device, in the form of -gdb; "none":
+     * end it. */
+    bool (*gdbserver)(Machine *m, const char *device, GError **err);
 } MonitorHost;
 
 /* Return the functions of the machine; NULL in a test without system/. Any thread. */

@@ -67,6 +67,9 @@ int monitor_take_fd(Machine *m, const char *name);
  */
 int monitor_dup_fdset(Machine *m, const char *path, bool write);
 
+/* Return true while dump-guest-memory is in progress: the machine must not run. Machine lock. */
+bool monitor_dump_active(const Machine *m);
+
 /* Execute one HMP command line and return its output; g_free. Errors are part of the output.
  * Locking: machine lock, main loop. */
 char *hmp_run(Machine *m, const char *line);

@@ -8,7 +8,7 @@ import socket
 import subprocess
 from pathlib import Path
 
-from walk import (FOREVER, Folder, Machine, PROGRAM, addi, covers, csrw, finish, load, lui, prints,
+from walk import (Ended, FOREVER, Folder, Machine, PROGRAM, addi, covers, csrw, finish, load, lui, prints,
                   program, qtest_run, refused, run, say, slli, spawn, until)
 
 UUID = "01234567-89ab-cdef-0123-456789abcdef"
@@ -489,3 +489,17 @@ def check_trace():
         assert "virtio_status" in text and "virtio_notify" in text
         base += ["-device", "pcie-root-port,id=port,addr=3", "-device", "edu,bus=port"]
         assert "EMPTY + INSERTED_COLD -> ON" in traced("-trace", f"pci_slot,file={file}")
+
+
+# --- the gdb server ---
+
+@covers("-gdb", "-s")
+def check_gdb():
+    with Machine("-gdb", "tcp:127.0.0.1:0") as m:
+        assert "gdb" in [c["label"] for c in m.qmp("query-chardev")]
+    try:
+        with Machine("-s") as m:
+            names = {c["label"]: c["filename"] for c in m.qmp("query-chardev")}
+            assert "127.0.0.1:1234" in names["gdb"], names
+    except Ended as ended:
+        assert "127.0.0.1:1234" in ended.why, ended.why     # another process uses the port
