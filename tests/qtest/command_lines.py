@@ -146,12 +146,13 @@ def starts(args: list[str], folder: Path) -> str | None:
     path = folder / "qmp"
     with walk.spawn([*args, "-qmp", f"unix:{path},server=on,wait=off"]) as proc:
         try:
-            walk.until(lambda: path.exists() or proc.poll() is not None, "the QMP socket")
-            if proc.poll() is not None:
-                return f"ended: {proc.stderr.read()}"
             with socket.socket(socket.AF_UNIX) as peer:
                 peer.settimeout(walk.scaled(30))
-                peer.connect(str(path))
+                # The file exists before the emulator listens on it.
+                walk.until(lambda: peer.connect_ex(str(path)) == 0 or proc.poll() is not None,
+                           "the QMP socket")
+                if proc.poll() is not None:
+                    return f"ended: {proc.stderr.read()}"
                 return None if b"QMP" in peer.recv(4096) else "no QMP greeting"
         finally:
             proc.kill()
