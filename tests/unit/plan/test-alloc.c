@@ -67,6 +67,14 @@ static bool reserve(PlanAlloc *a, const char *range, unsigned views, unsigned op
     return plan_alloc_reserve(a, &r, owner, NULL, err);
 }
 
+static void assert_reserves(PlanAlloc *a, const char *range, unsigned views, unsigned options,
+                            const char *owner)
+{
+    bool ok = reserve(a, range, views, options, owner, NULL);
+
+    g_assert_true(ok);
+}
+
 static void assert_at(const PlanAlloc *a, const char *owner, const char *text)
 {
     g_autofree char *have = NULL;
@@ -314,7 +322,7 @@ static void test_pools(void)
         char name[16];
 
         g_snprintf(name, sizeof(name), "disk%u", i);
-        g_assert_true(reserve(a, "*:*:*:*", PLAN_LIVE, 0, name, NULL));
+        assert_reserves(a, "*:*:*:*", PLAN_LIVE, 0, name);
     }
     REFUSED(reserve(a, "*:*:*:*", PLAN_LIVE, 0, "disk7", &err),
             "no free scsi address matches *:*:*:*; free addresses: 0");
@@ -373,14 +381,14 @@ static void test_group(void)
     g_autoptr(PlanAlloc) a = SET(plan_address_type("pci"), PLAN_LIVE, "0:0:{1..3}.*");
     bool group_free = true;
 
-    g_assert_true(reserve(a, "*:*:*.0", PLAN_LIVE, PLAN_RESERVE_GROUP, "nic", NULL));
+    assert_reserves(a, "*:*:*.0", PLAN_LIVE, PLAN_RESERVE_GROUP, "nic");
     assert_at(a, "nic", "0000:00:01.0");
     g_assert_cmpuint(plan_alloc_count_free(a, PLAN_LIVE), ==, 16);
     g_assert_cmpuint(plan_alloc_count_held(a, PLAN_LIVE, 0, 0xff), ==, 1);
     REFUSED(reserve(a, "1.1", PLAN_LIVE, 0, "other", &err),
             "pci address 0000:00:01.1 is unavailable, because 'nic' holds 0000:00:01.0 of the same "
             "slot; nearest free address: 0000:00:02.0");
-    g_assert_true(reserve(a, "1.*", PLAN_LIVE, PLAN_RESERVE_JOIN, "vf", NULL));
+    assert_reserves(a, "1.*", PLAN_LIVE, PLAN_RESERVE_JOIN, "vf");
     assert_at(a, "vf", "0000:00:01.1");
     assert_reserved(a, "*:*:*.*", "other", "0000:00:02.0");
     REFUSED(reserve(a, "2.1", PLAN_LIVE, PLAN_RESERVE_GROUP, "alone", &err),
@@ -475,25 +483,25 @@ static void test_views(void)
     g_autoptr(PlanAlloc) a = SET(plan_address_type("pci"), PLAN_BOTH, "0:0:{1..3}.0");
     unsigned views;
 
-    g_assert_true(reserve(a, "*:*:*.*", PLAN_LIVE, 0, "live", NULL));
+    assert_reserves(a, "*:*:*.*", PLAN_LIVE, 0, "live");
     assert_at(a, "live", "0000:00:01.0");
-    g_assert_true(reserve(a, "*:*:*.*", PLAN_PERSISTENT, 0, "stored", NULL));
+    assert_reserves(a, "*:*:*.*", PLAN_PERSISTENT, 0, "stored");
     assert_at(a, "stored", "0000:00:02.0"); /* although 01.0 is free there */
-    g_assert_true(reserve(a, "*:*:*.*", PLAN_BOTH, 0, "both", NULL));
+    assert_reserves(a, "*:*:*.*", PLAN_BOTH, 0, "both");
     assert_at(a, "both", "0000:00:03.0");
     REFUSED(reserve(a, "*:*:*.*", PLAN_BOTH, 0, "more", &err),
             "no free pci address matches *:*:*.*; free addresses in both views: 0");
     REFUSED(reserve(a, "2.0", PLAN_PERSISTENT, 0, "live", &err),
             "'live' holds pci address 0000:00:01.0 in the live view and cannot have another one in "
             "the persistent view");
-    g_assert_true(reserve(a, "*:*:*.*", PLAN_PERSISTENT, 0, "live", NULL));
+    assert_reserves(a, "*:*:*.*", PLAN_PERSISTENT, 0, "live");
     assert_at(a, "live", "0000:00:01.0");
     REFUSED(reserve(a, "*:*:*.*", PLAN_PERSISTENT, 0, "live", &err),
             "'live' already holds pci address 0000:00:01.0 in both views");
     g_assert_true(plan_alloc_release(a, "live", PLAN_LIVE, NULL, NULL));
     g_assert_true(plan_alloc_find(a, "live", NULL, NULL, &views));
     g_assert_cmpuint(views, ==, PLAN_PERSISTENT);
-    g_assert_true(reserve(a, "1.0", PLAN_LIVE, 0, "guest", NULL));
+    assert_reserves(a, "1.0", PLAN_LIVE, 0, "guest");
     REFUSED(reserve(a, "*:*:*.*", PLAN_LIVE, 0, "live", &err),
             "pci address 0000:00:01.0 is held by 'guest' in the live view; nearest free address: "
             "0000:00:02.0");
@@ -507,14 +515,14 @@ static void test_pool_views(void)
 
     plan_controller_pool("pcie-root-port", 1, NULL, &range, NULL);
     pool = plan_alloc_add_pool(a, &range, PLAN_LIVE, 0, NULL, NULL);
-    g_assert_true(reserve(a, "*:*:*.*", PLAN_LIVE, PLAN_RESERVE_GROUP, "nic", NULL));
+    assert_reserves(a, "*:*:*.*", PLAN_LIVE, PLAN_RESERVE_GROUP, "nic");
     REFUSED(reserve(a, "*:*:*.*", PLAN_PERSISTENT, 0, "nic", &err),
             "pci address 0000:01:00.0 is not in a pool in the persistent view; no other address is "
             "free");
     g_assert_true(plan_alloc_set_pool_views(a, pool, PLAN_BOTH, NULL));
     g_assert_cmpuint(plan_alloc_count_free(a, PLAN_PERSISTENT), ==, 8);
     g_assert_cmpuint(plan_alloc_count_free(a, PLAN_BOTH), ==, 0);
-    g_assert_true(reserve(a, "*:*:*.*", PLAN_PERSISTENT, PLAN_RESERVE_GROUP, "nic", NULL));
+    assert_reserves(a, "*:*:*.*", PLAN_PERSISTENT, PLAN_RESERVE_GROUP, "nic");
     REFUSED(plan_alloc_set_pool_views(a, pool, PLAN_PERSISTENT, &err),
             "pci address 0000:01:00.0 of pool 1 is held by 'nic' in the live view");
     g_assert_true(plan_alloc_release(a, "nic", PLAN_LIVE, NULL, NULL));
@@ -601,7 +609,7 @@ static void test_transaction(void)
     PlanAddrRange range;
     uint32_t pool;
 
-    g_assert_true(reserve(a, "1.0", PLAN_BOTH, PLAN_RESERVE_GROUP, "nic", NULL));
+    assert_reserves(a, "1.0", PLAN_BOTH, PLAN_RESERVE_GROUP, "nic");
     REFUSED(plan_alloc_commit(a, &err), "no transaction of the set of pci addresses is open");
     g_assert_true(plan_alloc_begin(a, NULL));
     REFUSED(plan_alloc_begin(a, &err), "a transaction of the set of pci addresses is open");
@@ -609,8 +617,8 @@ static void test_transaction(void)
     pool = plan_alloc_add_pool(a, &range, PLAN_LIVE, 0, NULL, NULL);
     g_assert_true(plan_alloc_set_pool_views(a, pool, PLAN_BOTH, NULL));
     g_assert_true(plan_alloc_release(a, "nic", PLAN_BOTH, NULL, NULL));
-    g_assert_true(reserve(a, "1.1", PLAN_LIVE, 0, "other", NULL));
-    g_assert_true(reserve(a, "0:1:0.0", PLAN_BOTH, 0, "behind", NULL));
+    assert_reserves(a, "1.1", PLAN_LIVE, 0, "other");
+    assert_reserves(a, "0:1:0.0", PLAN_BOTH, 0, "behind");
     g_assert_true(plan_alloc_remove_pool(a, 1, NULL) == false);
     g_assert_true(plan_alloc_rollback(a, NULL));
     assert_at(a, "nic", "0000:00:01.0");
@@ -620,7 +628,7 @@ static void test_transaction(void)
     g_assert_cmpuint(plan_alloc_count_free(a, PLAN_BOTH), ==, 16);
     g_assert_false(plan_alloc_get_pool(a, pool, NULL, NULL, NULL, NULL));
     g_assert_true(plan_alloc_begin(a, NULL));
-    g_assert_true(reserve(a, "*:*:*.*", PLAN_BOTH, 0, "kept", NULL));
+    assert_reserves(a, "*:*:*.*", PLAN_BOTH, 0, "kept");
     g_assert_true(plan_alloc_commit(a, NULL));
     assert_at(a, "kept", "0000:00:02.0");
     g_assert_true(plan_alloc_begin(a, NULL)); /* freed with the set */
