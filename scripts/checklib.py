@@ -236,7 +236,7 @@ def arguments(doc: str) -> argparse.Namespace:
 
 
 def report(title: str, found: list[Finding], args: argparse.Namespace,
-           unconverted: tuple[str, ...]) -> int:
+           unconverted: tuple[str, ...] = ()) -> int:
     """Print findings or counts; return 1 if there is a finding in args.path or, without paths,
     outside of the directories in @unconverted.
     """
