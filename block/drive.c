@@ -96,8 +96,8 @@ struct json_object *block_filename_parse(const char *text, GError **err)
         return drive_named_driver(protocol, NULL);
     }
     error_set(err, ERROR_USER,
-              "Unknown protocol '%s'; accepted are file:PATH, host_device:PATH, null-co://, "
-              "null-aio:// and json:{...} (a path with a colon: ./PATH)",
+              "Unknown protocol '%s'; use file:PATH, host_device:PATH, null-co://, "
+              "null-aio:// or json:{...} (a path with a colon: ./PATH)",
               protocol);
     return NULL;
 }
@@ -144,8 +144,7 @@ static bool drive_set_cache_mode(struct json_object *node, const char *mode, GEr
         }
     }
     return error_set(err, ERROR_USER,
-                     "cache=%s: accepted are writeback, none, writethrough, directsync and unsafe",
-                     mode);
+                     "cache=%s: use writeback, none, writethrough, directsync or unsafe", mode);
 }
 
 static bool drive_read_cache(DriveSpec *s, struct json_object *o, GError **err)
@@ -196,8 +195,8 @@ static bool drive_read_access(DriveSpec *s, struct json_object *o, GError **err)
     }
     if (copy_on_read) {
         return error_set(err, ERROR_USER,
-                         "copy-on-read=on needs a format with a backing file, which this version "
-                         "does not have; accepted is off");
+                         "copy-on-read=on requires a format with a backing file, which this "
+                         "version does not have: use off");
     }
     s->read_only |= media == 1;
     if (s->read_only || one || two) {

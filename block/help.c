@@ -98,7 +98,7 @@ char *block_driver_help(const char *driver, GError **err)
     GString *out;
 
     if (driver && !drv) {
-        error_set(err, ERROR_USER, "Unknown driver '%s'; accepted are %s", driver, all);
+        error_set(err, ERROR_USER, "Unknown driver '%s'; use one of %s", driver, all);
         return NULL;
     }
     out = g_string_new(NULL);

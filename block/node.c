@@ -52,12 +52,12 @@ static const BlockDriver *node_need_driver(struct json_object *o, GError **err)
     g_autofree char *all = drv ? NULL : block_format_names();
 
     if (!name) {
-        error_set(err, ERROR_USER, "Parameter 'driver' is missing; accepted are %s", all);
+        error_set(err, ERROR_USER, "Parameter 'driver' is missing; use one of %s", all);
     } else if (!drv && probe_knows(name)) {
-        error_set(err, ERROR_USER, "format '%s' is not available in this version; accepted are %s",
+        error_set(err, ERROR_USER, "format '%s' is not available in this version; use one of %s",
                   name, all);
     } else if (!drv) {
-        error_set(err, ERROR_USER, "Unknown driver '%s'; accepted are %s", name, all);
+        error_set(err, ERROR_USER, "Unknown driver '%s'; use one of %s", name, all);
     }
     return drv;
 }
@@ -193,8 +193,8 @@ static BlockNode *node_find_child(BlockNode *n, struct json_object *o, bool inac
 
     if (!json_object_object_get_ex(o, n->drv->child, &given) || !given) {
         error_set(err, ERROR_USER,
-                  "Parameter '%s' is missing: accepted are the name of a node and the options of "
-                  "one (%s.driver=...)",
+                  "Parameter '%s' is missing: use the name of a node or the options of one "
+                  "(%s.driver=...)",
                   n->drv->child, n->drv->child);
         return NULL;
     }
@@ -263,7 +263,7 @@ static bool node_set_name(BlockNode *n, struct json_object *o, GError **err)
     } while (!name && block_find(n->set->machine, n->name));
     if (name && !node_name_usable(name) && !g_str_has_prefix(name, "#block-")) {
         error_set(err, ERROR_USER,
-                  "Invalid node-name: '%.*s': it is made of a letter and up to %d letters, "
+                  "Invalid node-name: '%.*s': use a letter and up to %d letters, "
                   "digits, '-', '.' and '_'",
                   NAME_LEN_MAX, name, NAME_LEN_MAX - 1);
     } else if (block_find(n->set->machine, n->name)) {

@@ -60,7 +60,7 @@ bool opt_enum(struct json_object *o, const char *key, const char *const *names, 
     }
     if (text) {
         all = g_strjoinv(", ", (char **)names + (**names ? 0 : 1));
-        error_set(err, ERROR_USER, "%s=%s: accepted are %s", key, text, all);
+        error_set(err, ERROR_USER, "%s=%s: use one of %s", key, text, all);
     }
     return text == NULL;
 }
@@ -73,7 +73,7 @@ bool opt_known(struct json_object *o, const char *const *keys, const char *what,
         if (!g_strv_contains(keys, key)) {
             g_autofree char *all = g_strjoinv(", ", (char **)keys);
 
-            return error_set(err, ERROR_USER, "%s: Parameter '%s' is unexpected; accepted are %s",
+            return error_set(err, ERROR_USER, "%s: Parameter '%s' is unexpected; use one of %s",
                              what, key, all);
         }
     }

@@ -672,7 +672,7 @@ static const ChardevKind *chardev_kind_find(const char *name, GError **err)
         g_string_append_printf(list, "%s%s", i ? ", " : "", kinds[i]->name);
     }
     hint = suggest_hint_of(name, chardev_kind_name, NULL, G_N_ELEMENTS(kinds));
-    error_set(err, ERROR_USER, "unknown character device type '%s'%s; accepted are %s", name, hint,
+    error_set(err, ERROR_USER, "unknown character device type '%s'%s; use one of %s", name, hint,
               list->str);
     return NULL;
 }

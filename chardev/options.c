@@ -102,7 +102,7 @@ static bool chardev_options_parse_short(struct json_object *o, const char *first
         chardev_options_put(o, "backend", "vc");
     } else {
         return error_set(err, ERROR_USER,
-                         "unknown character device '%s'; accepted are null, stdio, pty, file:PATH, "
+                         "unknown character device '%s'; use null, stdio, pty, file:PATH, "
                          "pipe:PATH, unix:PATH or tcp:HOST:PORT",
                          first);
     }
@@ -154,8 +154,8 @@ bool chardev_opt_bool(struct json_object *o, const char *key, bool def, bool *va
     }
     *value = g_strv_contains(yes, text);
     if (!*value && !g_strv_contains(no, text)) {
-        return error_set(err, ERROR_USER, "character device option %s=%s: accepted are on and off",
-                         key, text);
+        return error_set(err, ERROR_USER, "character device option %s=%s: use on or off", key,
+                         text);
     }
     return true;
 }
@@ -172,7 +172,7 @@ bool chardev_opt_check(const ChardevKind *kind, struct json_object *o, GError **
                 kind->keys ? g_strjoinv(", ", (char **)kind->keys) : g_strdup("no options");
 
             return error_set(err, ERROR_USER,
-                             "character device type '%s' has no option '%s'; accepted are %s",
+                             "character device type '%s' has no option '%s'; the options are %s",
                              kind->name, key, list);
         }
     }

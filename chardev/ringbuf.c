@@ -27,8 +27,8 @@ static bool ringbuf_open(Chardev *c, struct json_object *o, GError **err)
     if ((text && !g_ascii_string_to_unsigned(text, 10, 1, RING_MAX, &size, NULL)) ||
         (size & (size - 1))) {
         return error_set(err, ERROR_USER,
-                         "character device '%s': size=%s: accepted is a power of two up to %u",
-                         c->id, text, RING_MAX);
+                         "character device '%s': size=%s: use a power of two up to %u", c->id, text,
+                         RING_MAX);
     }
     r->size = size;
     r->data = g_try_malloc0(size);

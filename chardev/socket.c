@@ -192,8 +192,8 @@ static bool socket_read_mode(Socket *s, struct json_object *o, mode_t *mode, GEr
     value = strtoul(text, &end, 8);
     if (!g_ascii_isdigit(*text) || *end || value > 0777) {
         return error_set(err, ERROR_USER,
-                         "character device '%s': mode=%s: an octal number up to 0777 is accepted",
-                         s->c.id, text);
+                         "character device '%s': mode=%s: use an octal number up to 0777", s->c.id,
+                         text);
     }
     *mode = (mode_t)value;
     return true;
@@ -260,11 +260,10 @@ static int socket_inherited_fd(Socket *s, struct json_object *o, GError **err)
     s->c.about = g_strdup_printf("fd:%s", text);
     if (!g_ascii_string_to_unsigned(text, 10, 0, INT_MAX, &n, NULL) ||
         getsockopt((int)n, SOL_SOCKET, SO_TYPE, &type, &len) < 0) {
-        error_set(
-            err, ERROR_USER,
-            "character device '%s': fd=%s is not an open socket; accepted is the number of an "
-            "inherited one",
-            s->c.id, text);
+        error_set(err, ERROR_USER,
+                  "character device '%s': fd=%s is not an open socket: use the number of an "
+                  "inherited socket",
+                  s->c.id, text);
         return -1;
     }
     return (int)n;
@@ -338,11 +337,10 @@ static bool socket_read_reconnect(Socket *s, struct json_object *o, GError **err
         (seconds &&
          !g_ascii_string_to_unsigned(seconds, 10, 0, RECONNECT_MAX / 1000, &value, NULL)) ||
         (ms && !g_ascii_string_to_unsigned(ms, 10, 0, RECONNECT_MAX, &value, NULL))) {
-        return error_set(
-            err, ERROR_USER,
-            "character device '%s': one of reconnect=SECONDS and reconnect-ms=MILLISECONDS "
-            "is accepted, up to a day, 0 for never",
-            s->c.id);
+        return error_set(err, ERROR_USER,
+                         "character device '%s': use only one of reconnect=SECONDS and "
+                         "reconnect-ms=MILLISECONDS, up to a day, 0 for never",
+                         s->c.id);
     }
     s->reconnect_ms = (unsigned)(seconds ? value * 1000 : value);
     return true;

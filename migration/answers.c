@@ -53,7 +53,7 @@ static int answers_parse_deficits(Answers *a, Answer *out, GError **err)
     if (!json_object_is_type(out->deficits, json_type_array)) {
         json_object_put(out->deficits);
         out->deficits = NULL;
-        error_set(err, ERROR_GUEST, "the target's list of deficits is malformed");
+        error_set(err, ERROR_GUEST, "the list of incompatibilities from the target is malformed");
         return -1;
     }
     return 1;
@@ -62,7 +62,8 @@ static int answers_parse_deficits(Answers *a, Answer *out, GError **err)
 static int answers_take_piece(Answers *a, Answer *out, GError **err)
 {
     if (a->deficits->len + out->len > MAX_DEFICIT_TEXT) {
-        error_set(err, ERROR_GUEST, "the target's list of deficits is longer than %u bytes",
+        error_set(err, ERROR_GUEST,
+                  "the list of incompatibilities from the target is longer than %u bytes",
                   MAX_DEFICIT_TEXT);
         return -1;
     }

@@ -120,12 +120,12 @@ bool boot_receive_piece(BootReceive *r, const StreamSection *s, const uint8_t *d
     if (s->version != BOOT_SECTION_VERSION || !reader_ok(&b) || left == 0) {
         return error_set(err, ERROR_GUEST,
                          "section " BOOT_SECTION
-                         ": version %u with a record of %zu bytes is not understood",
+                         ": version %u with a record of %zu bytes is not supported",
                          s->version, len);
     }
     if (role >= BOOT_ROLES || !(r->needed >> role & 1)) {
         return error_set(err, ERROR_GUEST,
-                         "section " BOOT_SECTION ": an image of role %u was not asked for", role);
+                         "section " BOOT_SECTION ": an image of role %u was not requested", role);
     }
     if (at != r->came[role] || left > r->images->image[role].size - at) {
         return error_set(err, ERROR_GUEST,

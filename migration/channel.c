@@ -162,8 +162,8 @@ static Channel *channel_open_fd(const char *uri, bool out, const ChannelFds *fds
     }
     if (fd < 0 || fcntl(fd, F_GETFD) < 0) {
         error_set(err, ERROR_USER,
-                  "migration channel %s: there is no such descriptor: a name given with getfd, or "
-                  "a number",
+                  "migration channel %s: there is no such descriptor: use a name given with getfd, "
+                  "or a number",
                   uri);
         return NULL;
     }
@@ -243,11 +243,10 @@ bool channel_check_uri(const char *uri, GError **err)
             return true;
         }
     }
-    return error_set(
-        err, ERROR_USER,
-        "migration URI '%s': tcp:HOST:PORT, unix:PATH, fd:NAME-OR-NUMBER, exec:COMMAND and "
-        "file:PATH are accepted",
-        uri);
+    return error_set(err, ERROR_USER,
+                     "migration URI '%s': use tcp:HOST:PORT, unix:PATH, fd:NAME-OR-NUMBER, "
+                     "exec:COMMAND or file:PATH",
+                     uri);
 }
 
 static Channel *channel_open_one_way(const char *uri, bool out, const ChannelFds *fds, GError **err)
@@ -360,7 +359,7 @@ int channel_connected(Channel *c, GError **err)
         channel_poll_connector(c);
     }
     if (c->why) {
-        error_set(err, ERROR_HOST, "migration channel %s: it cannot be connected: %s", c->uri,
+        error_set(err, ERROR_HOST, "migration channel %s: cannot connect: %s", c->uri,
                   c->why->message);
         return -1;
     }
@@ -490,7 +489,7 @@ ChannelServer *channel_serve(const char *uri, ChannelAcceptFn *fn, void *opaque,
     }
     fd = socket(a.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0 || !channel_listen(fd, &a)) {
-        error_set_errno(err, errno, "migration channel %s: it cannot be listened on", uri);
+        error_set_errno(err, errno, "migration channel %s: cannot listen on the address", uri);
         if (fd >= 0) {
             close(fd);
         }

@@ -19,8 +19,8 @@ static bool channel_address_parse_unix(const char *uri, ChannelAddress *a, GErro
 
     if (len == 0 || len >= sizeof(a->un.sun_path)) {
         return error_set(err, ERROR_USER,
-                         "migration URI '%s': the path has %zu bytes, 1 to %zu are accepted", uri,
-                         len, sizeof(a->un.sun_path) - 1);
+                         "migration URI '%s': the path has %zu bytes; use 1 to %zu bytes", uri, len,
+                         sizeof(a->un.sun_path) - 1);
     }
     a->un.sun_family = AF_UNIX;
     memcpy(a->un.sun_path, path, len + 1);
@@ -62,8 +62,7 @@ bool channel_address_split(const char *uri, bool listening, char **host, char **
         g_clear_pointer(host, g_free);
         g_clear_pointer(port, g_free);
         return error_set(err, ERROR_USER,
-                         "migration URI '%s': tcp:HOST:PORT with a port up to 65535 is accepted",
-                         uri);
+                         "migration URI '%s': use tcp:HOST:PORT with a port up to 65535", uri);
     }
     return true;
 }

@@ -193,8 +193,8 @@ MigrationCheck *migration_check_new(Migration *mig, const char *uri, GError **er
     if (!ch || !channel_two_way(ch)) {
         channel_free(ch);
         error_set(err, ERROR_USER,
-                  "migration channel %s is one-way, so no target can answer; tcp:HOST:PORT, "
-                  "unix:PATH and an fd:NAME-OR-NUMBER that is a socket are accepted",
+                  "migration channel %s is one-way, so no target can answer: use tcp:HOST:PORT, "
+                  "unix:PATH, or fd:NAME-OR-NUMBER of a socket",
                   uri);
         return NULL;
     }

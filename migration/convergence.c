@@ -53,8 +53,8 @@ static double convergence_limit(Convergence *c)
     }
     if (!c->warned) {
         c->warned = true;
-        g_printerr("backplane: migration: moving the state of %u devices takes about %.0f ms; "
-                   "downtime-limit is %.0f ms\n",
+        g_printerr("backplane: migration: migrating the state of %u devices requires about %.0f "
+                   "ms, but downtime-limit is %.0f ms\n",
                    c->mig->stats.devices.devices, devices, limit);
     }
     return devices + limit / 10;

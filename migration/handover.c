@@ -64,8 +64,8 @@ bool handover_offer(const char *folder, char token[HANDOVER_TOKEN + 1], GError *
     path = handover_path(folder, token, "offered");
     fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0) {
-        return error_set_errno(err, errno, "hand-over folder '%s': no record can be made there",
-                               folder);
+        return error_set_errno(
+            err, errno, "hand-over folder '%s': no record can be created in the folder", folder);
     }
     close(fd);
     return handover_sync(folder) ||

@@ -92,7 +92,7 @@ static struct json_object *handshake_parse_json(const uint8_t *data, size_t len,
 
     if (o && !json_object_is_type(o, json_type_object)) {
         json_object_put(o);
-        error_set(err, ERROR_GUEST, "section " HWDESC_SECTION ": it is not a JSON object");
+        error_set(err, ERROR_GUEST, "section " HWDESC_SECTION ": the record is not a JSON object");
         return NULL;
     }
     return o;
@@ -107,23 +107,24 @@ static bool handshake_check_keys(struct json_object *o, GError **err)
         strcmp(json_object_get_string(profile), PROFILE)) {
         return error_set(err, ERROR_GUEST,
                          "section " HWDESC_SECTION
-                         ": the stream's profile is '%.60s', this build reads '" PROFILE "'",
+                         ": the profile of the stream is '%.60s', this version reads '" PROFILE "'",
                          profile ? json_object_get_string(profile) : "");
     }
     if (!json_object_is_type(desc, json_type_object) || json_object_object_length(o) != 3 ||
         !json_object_is_type(json_object_object_get(o, "parts"), json_type_array)) {
         return error_set(err, ERROR_GUEST,
                          "section " HWDESC_SECTION
-                         ": it is not made of a profile, a description and parts");
+                         ": the record must consist of a profile, a description and parts");
     }
     if (json_object_array_length(json_object_object_get(o, "parts")) > MAX_PARTS) {
-        return error_set(err, ERROR_GUEST, "section " HWDESC_SECTION ": it has more than %d parts",
+        return error_set(err, ERROR_GUEST,
+                         "section " HWDESC_SECTION ": the record has more than %d parts",
                          MAX_PARTS);
     }
     if (json_object_object_get_ex(desc, "host", NULL)) {
         return error_set(err, ERROR_GUEST,
-                         "section " HWDESC_SECTION
-                         ": it names parts of the source's host, which a stream must not");
+                         "section " HWDESC_SECTION ": the record names parts of the host of the "
+                         "source, which is not possible in a stream");
     }
     return true;
 }
@@ -402,7 +403,7 @@ static void judge_image(struct json_object *list, BootRole role, const PlanBootI
         deficit(list, "boot", boot_role_name(role), w, h);
     } else if (wanted && wanted->size > BOOT_MAX_SIZE) {
         deficit(list, "boot", boot_role_name(role), w,
-                "no such file given, and it is too large for a stream");
+                "no such file is given, and the image is too large for a stream");
     }
 }
 
@@ -464,7 +465,7 @@ char *handshake_sentence(struct json_object *deficits)
         struct json_object *o = json_object_array_get_idx(deficits, i);
 
         g_string_append_printf(
-            s, "%s%.100s %.100s: wanted %.200s, have %.200s", i ? "; " : "",
+            s, "%s%.100s %.100s: required %.200s, available %.200s", i ? "; " : "",
             handshake_text_of(o, "device", "machine"), handshake_text_of(o, "property", "?"),
             handshake_text_of(o, "wanted", "nothing"), handshake_text_of(o, "have", "none"));
     }

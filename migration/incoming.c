@@ -150,7 +150,7 @@ static bool incoming_take_record(Incoming *in, GError **err)
         claim = handover_claim(in->mig->handover, token, true, err);
     }
     if (claim == HANDOVER_THEIRS) {
-        error_set(err, ERROR_HOST, "the source took the guest back");
+        error_set(err, ERROR_HOST, "the source continued the guest");
     }
     return claim == HANDOVER_MINE;
 }
@@ -309,7 +309,7 @@ static bool incoming_full(void *opaque, const StreamSection *s, const uint8_t *d
     }
 
     if (in->state != IN_HEAD && in->state != IN_LOADING) {
-        return error_set(err, ERROR_GUEST, "section %s does not belong here", s->name);
+        return error_set(err, ERROR_GUEST, "section %s is not possible at this position", s->name);
     }
     digest_section(in->digest, s, data, len); /* not reached after the digest was sent */
     return in->state == IN_HEAD ? incoming_description(in, s, data, len, err)
@@ -322,7 +322,7 @@ static bool incoming_items(void *opaque, const StreamSection *s, ByteReader *r, 
     Incoming *in = opaque;
 
     if (in->state != IN_LOADING) {
-        return error_set(err, ERROR_GUEST, "section %s does not belong here", s->name);
+        return error_set(err, ERROR_GUEST, "section %s is not possible at this position", s->name);
     }
     return incoming_take_boot(in, err) && ram_receive_items(in->ram, s, r, done, err);
 }
@@ -330,7 +330,7 @@ static bool incoming_items(void *opaque, const StreamSection *s, ByteReader *r, 
 static bool incoming_complete(Incoming *in, GError **err)
 {
     if (in->state != IN_LOADING) {
-        return error_set(err, ERROR_GUEST, "the stream ends where no machine is being loaded");
+        return error_set(err, ERROR_GUEST, "the stream ends before the state of a machine");
     }
     if (!ram_receive_finish(in->ram, err) || !loadvm_finish(in->load, err)) {
         return false;
@@ -358,7 +358,7 @@ static bool incoming_check(Incoming *in, const uint8_t *data, size_t len, GError
     uint8_t needed;
 
     if (in->state != IN_JUDGED || len != 1 || data[0] > 1) {
-        return error_set(err, ERROR_GUEST, "a check was asked for in the wrong place");
+        return error_set(err, ERROR_GUEST, "a check is not possible at this position");
     }
     in->check_over = data[0];
     if (json_object_array_length(in->deficits)) {
@@ -378,9 +378,9 @@ static gboolean incoming_no_go(gpointer opaque)
     Incoming *in = opaque;
 
     in->timer = 0;
-    incoming_fail(in,
-                  g_error_new(BACKPLANE_ERROR, ERROR_HOST,
-                              "the source did not give the guest within %d seconds", GO_SECONDS));
+    incoming_fail(in, g_error_new(BACKPLANE_ERROR, ERROR_HOST,
+                                  "the source did not hand over the guest within %d seconds",
+                                  GO_SECONDS));
     return G_SOURCE_REMOVE;
 }
 
@@ -406,7 +406,7 @@ static bool incoming_command(void *opaque, uint16_t command, const uint8_t *data
     Incoming *in = opaque;
 
     if (!channel_two_way(in->ch)) {
-        return error_set(err, ERROR_GUEST, "a command stands in a one-way stream");
+        return error_set(err, ERROR_GUEST, "a one-way stream contains a command");
     }
     switch (command) {
     case STREAM_CMD_OPEN_RETURN_PATH:
@@ -418,15 +418,15 @@ static bool incoming_command(void *opaque, uint16_t command, const uint8_t *data
         return in->state == IN_LOADING
                    ? incoming_answer(in, ANSWER_SYNC, NULL, 0, err)
                    : error_set(err, ERROR_GUEST,
-                               "a synchronization was asked for in the wrong place");
+                               "a synchronization is not possible at this position");
     case STREAM_CMD_PREPARE:
         return incoming_prepare(in, err);
     case STREAM_CMD_GO:
         return in->state == IN_PREPARED
                    ? incoming_run_guest(in, err)
-                   : error_set(err, ERROR_GUEST, "the guest was given before it was loaded");
+                   : error_set(err, ERROR_GUEST, "the guest was handed over before it was loaded");
     default:
-        return error_set(err, ERROR_GUEST, "there is no command %u", command);
+        return error_set(err, ERROR_GUEST, "unknown command %u", command);
     }
 }
 
@@ -505,7 +505,7 @@ static void incoming_turn(void *opaque)
  * source may receive a reset instead of the message. */
 static void incoming_refuse_connection(Channel *ch)
 {
-    static const char why[] = "another migration is under way here";
+    static const char why[] = "another migration is in progress at the target";
     g_autoptr(GByteArray) out = g_byte_array_new();
     ByteWriter w = { out };
 
@@ -523,9 +523,9 @@ static void incoming_give_up_silent(Migration *mig)
     }
     if (mig->in && mig->server && !mig->in->machine_type) {
         incoming_fail(mig->in,
-                      g_error_new_literal(BACKPLANE_ERROR, ERROR_HOST,
-                                          "another connection came before this one began a "
-                                          "migration stream"));
+                      g_error_new_literal(
+                          BACKPLANE_ERROR, ERROR_HOST,
+                          "another connection arrived before this one began a migration stream"));
     }
 }
 

@@ -179,7 +179,7 @@ bool migration_may_send(Migration *mig, GError **err)
     }
     if (mig->given_away) {
         return error_set(err, ERROR_USER,
-                         "The guest was given away: there is nothing here to migrate");
+                         "The guest was handed over: there is no guest to migrate");
     }
     if (mig->machine->state == RUN_INMIGRATE) {
         return error_set(err, ERROR_USER, "Guest is waiting for an incoming migration");
@@ -196,7 +196,7 @@ bool migration_start(Migration *mig, const char *uri, GError **err)
         (mig->hooks.may_leave && !mig->hooks.may_leave(mig->hooks.opaque, err))) {
         return false;
     }
-    migration_check_cancel(mig->check, "a migration began");
+    migration_check_cancel(mig->check, "a migration started");
     migration_clear_result(mig);
     return outgoing_start(mig, uri, err);
 }
@@ -206,12 +206,12 @@ bool migration_cancel(Migration *mig, GError **err)
     if (mig->out) {
         if (!outgoing_may_cancel(mig->out)) {
             return error_set(err, ERROR_USER,
-                             "The guest was given away already: the migration cannot be "
-                             "cancelled (see query-migrate and migrate-resolve)");
+                             "The guest was handed over already: the migration cannot be cancelled "
+                             "(see query-migrate and migrate-resolve)");
         }
         outgoing_cancel(mig->out);
     }
-    migration_check_cancel(mig->check, "migrate_cancel was given");
+    migration_check_cancel(mig->check, "migrate_cancel was executed");
     incoming_cancel(mig->in);
     return true;
 }
@@ -230,17 +230,17 @@ bool migration_resolve(Migration *mig, bool here, bool force, GError **err)
 {
     if (!mig->given_away) {
         return error_set(err, ERROR_USER,
-                         "The guest is here and was not given away: there is nothing to resolve");
+                         "The guest is here and was not handed over: there is nothing to resolve");
     }
     if (mig->status != MIG_UNDECIDED && here && !force) {
-        return error_set(err, ERROR_USER,
-                         "The target acknowledged that it runs the guest; to run it here too, "
-                         "give force=true");
+        return error_set(
+            err, ERROR_USER,
+            "The target acknowledged that it runs the guest; to run it here too, use force=true");
     }
     if (here && !force && migration_record_claim(mig, NULL) == HANDOVER_THEIRS) {
         return error_set(err, ERROR_USER,
-                         "The hand-over record says that the target took the guest; to run it "
-                         "here all the same, give force=true");
+                         "The hand-over record states that the target claimed the guest; to run it "
+                         "here nevertheless, use force=true");
     }
     if (here && !migration_disks_take(mig, err)) {
         return false;
@@ -260,10 +260,10 @@ bool migration_may_run(Migration *mig, GError **err)
     if (mig->given_away) {
         return error_set(err, ERROR_USER, "%s",
                          mig->status == MIG_UNDECIDED
-                             ? "The guest was given away and the target did not acknowledge: "
-                               "find out whether it runs there, then use migrate-resolve"
-                             : "The guest was given away and runs elsewhere; migrate-resolve "
-                               "with guest=here and force=true takes it back");
+                             ? "The guest was handed over and the target did not acknowledge: find "
+                               "out whether the guest runs there, then use migrate-resolve"
+                             : "The guest was handed over and runs elsewhere; migrate-resolve with "
+                               "guest=here and force=true continues it here");
     }
     if (mig->machine->state == RUN_INMIGRATE) {
         return error_set(err, ERROR_USER, "Guest is waiting for an incoming migration");

@@ -426,8 +426,8 @@ static void outgoing_hand_over(Outgoing *o, const Answer *a)
 
     if (!outgoing_digest_matches(o, a)) {
         outgoing_fail_text(o, ERROR_GUEST,
-                           "the digests of source and target differ: the target loaded something "
-                           "else than was sent");
+                           "the digests of source and target differ: the target did not load the "
+                           "data that was sent");
         return;
     }
     if (!migration_disks_release(o->mig, &err) || !migration_record_give(o->mig, &err)) {
@@ -725,7 +725,7 @@ static void outgoing_check_stall(Outgoing *o)
     if (o->state != OUTGOING_HANDED_OVER) {
         outgoing_fail_text(o, ERROR_HOST, "the target did not answer for 10 seconds");
     } else if (outgoing_settle(o) == HANDOVER_MINE) {
-        outgoing_fail_text(o, ERROR_HOST, "the target did not take the guest within 10 seconds");
+        outgoing_fail_text(o, ERROR_HOST, "the target did not accept the guest within 10 seconds");
     }
 }
 

@@ -52,9 +52,8 @@ bool migration_set_capability(Migration *mig, const char *name, bool on, GError 
         }
     }
     known = query_capability_names();
-    return error_set(err, ERROR_USER,
-                     "Migration capability '%s' is not one of this build, which has: %s", name,
-                     known);
+    return error_set(err, ERROR_USER, "Migration capability '%s' does not exist: use one of %s",
+                     name, known);
 }
 
 struct json_object *migration_query_capabilities(Migration *mig)
@@ -87,8 +86,7 @@ static bool query_check_param(const char *name, struct json_object *value, GErro
     int64_t v;
 
     if (i < 0) {
-        return error_set(err, ERROR_USER, "Migration parameter '%s' is not one of this build",
-                         name);
+        return error_set(err, ERROR_USER, "Migration parameter '%s' does not exist", name);
     }
     v = json_object_get_int64(value);
     if (!json_object_is_type(value, json_type_int) || v < 0 || (uint64_t)v < params[i].min ||

@@ -24,7 +24,7 @@
 typedef struct ReceiveBlock {
     RamBlock *ram;
     unsigned long *came; /* bitmap of pages received */
-    uint64_t n_came;
+    uint64_t n_received;
     bool listed;
     RamHole hole;
 } ReceiveBlock;
@@ -134,12 +134,12 @@ static bool ram_receive_list_entry(RamReceive *r, ByteReader *b, GError **err)
     if (size != block->ram->size) {
         return error_set(err, ERROR_GUEST,
                          "section ram: block %s has %" G_GUINT64_FORMAT
-                         " bytes there and %" G_GUINT64_FORMAT " bytes here",
+                         " bytes at the source and %" G_GUINT64_FORMAT " bytes here",
                          name, size, block->ram->size);
     }
     if (size > r->list_left) {
         return error_set(err, ERROR_GUEST,
-                         "section ram: the blocks listed are larger than their sum");
+                         "section ram: the listed blocks are larger than their total size");
     }
     block->listed = true;
     r->list_left -= size;
@@ -164,7 +164,7 @@ static bool ram_receive_begin_list(RamReceive *r, uint64_t total, const StreamSe
 {
     if (r->list_done || s->kind != STREAM_START) {
         return error_set(err, ERROR_GUEST,
-                         "section ram: a list of blocks stands in the wrong place");
+                         "section ram: a list of blocks is not possible at this position");
     }
     r->in_list = true;
     r->list_left = total;
@@ -190,7 +190,7 @@ static void ram_receive_mark(RamReceive *r, ReceiveBlock *b, uint64_t page)
     r->pages++;
     if (!(b->came[page / LONG_BITS] & bit)) {
         b->came[page / LONG_BITS] |= bit;
-        b->n_came++;
+        b->n_received++;
     }
 }
 
@@ -337,7 +337,7 @@ static bool ram_receive_page(RamReceive *r, ByteReader *b, uint64_t offset, uint
     if (fill) {
         return error_set(
             err, ERROR_GUEST,
-            "section ram: a page of block %s is filled with 0x%02x, only 0 is accepted",
+            "section ram: a page of block %s is filled with 0x%02x: only 0 is accepted",
             block->ram->id, fill);
     }
     if (!ram_receive_check_page(block, offset, err) ||
@@ -369,7 +369,7 @@ static bool ram_receive_item(RamReceive *r, const StreamSection *s, ByteReader *
     }
     if (!r->list_done) {
         return error_set(err, ERROR_GUEST,
-                         "section ram: it does not begin with the list of blocks");
+                         "section ram: the section does not begin with the list of blocks");
     }
     if (flags == RAM_ITEM_END && offset == 0) {
         *done = true;
@@ -379,8 +379,7 @@ static bool ram_receive_item(RamReceive *r, const StreamSection *s, ByteReader *
     }
     if ((flags & ~(uint64_t)RAM_ITEM_SAME_BLOCK) != RAM_ITEM_ZERO &&
         (flags & ~(uint64_t)RAM_ITEM_SAME_BLOCK) != RAM_ITEM_PAGE) {
-        return error_set(err, ERROR_GUEST,
-                         "section ram: an item has the flags 0x%03x, which mean nothing here",
+        return error_set(err, ERROR_GUEST, "section ram: an item has the invalid flags 0x%03x",
                          (unsigned)flags);
     }
     return ram_receive_page(r, b, offset, flags, err);
@@ -391,11 +390,11 @@ bool ram_receive_items(RamReceive *r, const StreamSection *s, ByteReader *b, boo
 {
     if (strcmp(s->name, RAM_SECTION) || s->instance || s->version != RAM_SECTION_VERSION) {
         return error_set(err, ERROR_GUEST,
-                         "section ram: section %s %u version %u came in its place", s->name,
-                         s->instance, s->version);
+                         "section %s %u version %u is not section " RAM_SECTION " 0 version %d",
+                         s->name, s->instance, s->version, RAM_SECTION_VERSION);
     }
     if (r->ended) {
-        return error_set(err, ERROR_GUEST, "section ram: it goes on after its end");
+        return error_set(err, ERROR_GUEST, "section ram: the section continues after its end");
     }
     while (!*done) {
         ByteReader item = *b;
@@ -414,15 +413,15 @@ bool ram_receive_items(RamReceive *r, const StreamSection *s, ByteReader *b, boo
 bool ram_receive_finish(const RamReceive *r, GError **err)
 {
     if (!r->ended) {
-        return error_set(err, ERROR_GUEST, "section ram: it did not come to its end");
+        return error_set(err, ERROR_GUEST, "section ram: the section did not end");
     }
     for (unsigned i = 0; i < r->n_blocks; i++) {
         const ReceiveBlock *b = &r->blocks[i];
-        uint64_t missing = (b->ram->size >> RAM_PAGE_BITS) - b->n_came;
+        uint64_t missing = (b->ram->size >> RAM_PAGE_BITS) - b->n_received;
 
         if (missing) {
             return error_set(err, ERROR_GUEST,
-                             "section ram: %" G_GUINT64_FORMAT " pages of block %s never came",
+                             "section ram: %" G_GUINT64_FORMAT " pages of block %s are missing",
                              missing, b->ram->id);
         }
     }

@@ -69,7 +69,7 @@ static bool savevm_state_check(void *obj, GError **err)
     int state = savevm_find_run_state(s->run_state, sizeof(s->run_state));
 
     if (state < 0 || state == RUN_INMIGRATE || state == RUN_FINISH_MIGRATE) {
-        return error_set(err, ERROR_GUEST, "it is not the name of a state to continue in");
+        return error_set(err, ERROR_GUEST, "the text is not the name of a state to continue in");
     }
     return true;
 }
@@ -403,10 +403,10 @@ bool loadvm_section(Loadvm *l, const StreamSection *s, const uint8_t *data, size
 
     if (!item) {
         return error_set(err, ERROR_GUEST,
-                         "section %s: this machine has nothing of that name and instance", key);
+                         "section %s: this machine has no section of this name and instance", key);
     }
     if (item->loaded) {
-        return error_set(err, ERROR_GUEST, "section %s comes twice", key);
+        return error_set(err, ERROR_GUEST, "section %s occurs twice", key);
     }
     reader_init(&r, data, len);
     if (!vm_load(item->vm, item->obj, s->version, &r, item->name, err)) {

@@ -97,7 +97,7 @@ static Step read_header(StreamReader *r, GError **err)
         return STEP_SHORT;
     }
     if (magic != STREAM_MAGIC) {
-        return stream_reader_fail(r, err, "it does not begin with QEVM");
+        return stream_reader_fail(r, err, "the stream does not begin with QEVM");
     }
     if (version != STREAM_VERSION) {
         return stream_reader_fail(r, err, "file version %u is not %u", version, STREAM_VERSION);
@@ -117,8 +117,9 @@ static Step read_configuration(StreamReader *r, GError **err)
         return STEP_SHORT;
     }
     if (type != STREAM_CONFIGURATION) {
-        return stream_reader_fail(r, err, "element 0x%02x stands where the configuration must be",
-                                  type);
+        return stream_reader_fail(
+            r, err, "element 0x%02x is not the configuration, which must be the first element",
+            type);
     }
     if (len == 0 || len > STREAM_MAX_NAME) {
         return stream_reader_fail(r, err, "the machine name has %u bytes, 1 to %u are accepted",
@@ -352,7 +353,7 @@ static Step read_vmdesc(StreamReader *r, GError **err)
     }
     if (kind != STREAM_VMDESC || len > MAX_VMDESC) {
         return stream_reader_fail(
-            r, err, "what follows the end is no description of at most %u bytes", MAX_VMDESC);
+            r, err, "the data after the end is not a description of at most %u bytes", MAX_VMDESC);
     }
     r->text_left = len;
     r->state = READ_VMDESC_TEXT;

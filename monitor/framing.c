@@ -76,7 +76,7 @@ static bool framer_utf8_start(Framer *f, uint8_t c)
         f->utf8_min = c == 0xf0 ? 0x90 : 0x80;
         f->utf8_max = c == 0xf4 ? 0x8f : 0xbf;
     } else {
-        return framer_fail(f, "a string has a byte that is no UTF-8");
+        return framer_fail(f, "a string has a byte that is not UTF-8");
     }
     return true;
 }
@@ -85,7 +85,7 @@ static bool framer_in_string(Framer *f, uint8_t c)
 {
     if (f->utf8_left > 0) {
         if (c < f->utf8_min || c > f->utf8_max) {
-            return framer_fail(f, "a string has a byte that is no UTF-8");
+            return framer_fail(f, "a string has a byte that is not UTF-8");
         }
         f->utf8_left--;
         f->utf8_min = 0x80;
@@ -123,7 +123,7 @@ static bool framer_check_number(Framer *f, const char *word)
     bool integer = true;
 
     if (q == p || (*p == '0' && q != p + 1)) {
-        return framer_fail(f, "it has a word that is no JSON value");
+        return framer_fail(f, "a word is not a JSON value");
     }
     if (*q == '.') {
         integer = false;
@@ -136,7 +136,7 @@ static bool framer_check_number(Framer *f, const char *word)
         q = framer_skip_digits(p);
     }
     if (q == p || *q) {
-        return framer_fail(f, "it has a word that is no JSON value");
+        return framer_fail(f, "a word is not a JSON value");
     }
     if (integer &&
         !(*word == '-' ? g_ascii_string_to_signed(word, 10, G_MININT64, 0, NULL, NULL)
@@ -179,7 +179,7 @@ static bool framer_wants_value(const Framer *f)
 
 static bool framer_count_value(Framer *f)
 {
-    return ++f->values <= FRAME_VALUES_MAX || framer_fail(f, "it has too many values");
+    return ++f->values <= FRAME_VALUES_MAX || framer_fail(f, "the text has too many values");
 }
 
 static bool framer_open_bracket(Framer *f, bool array)
@@ -188,7 +188,7 @@ static bool framer_open_bracket(Framer *f, bool array)
         return framer_unexpected(f);
     }
     if (f->depth == FRAME_DEPTH_MAX) {
-        return framer_fail(f, "it is nested too deeply");
+        return framer_fail(f, "the text is nested too deeply");
     }
     if (!framer_count_value(f)) {
         return false;
@@ -282,7 +282,7 @@ static bool framer_outside_word(Framer *f, uint8_t c)
         return true;
     default:
         if (c < 0x20 || c >= 0x7f) {
-            return framer_fail(f, "it has a byte that no JSON text contains");
+            return framer_fail(f, "the text has a byte that JSON does not allow");
         }
         return framer_punctuation(f, c);
     }
@@ -319,7 +319,7 @@ static FrameResult framer_feed_byte(Framer *f, uint8_t c)
         f->recovering = false;
     }
     if (f->text->len >= FRAME_SIZE_MAX) {
-        f->problem = "it is too long";
+        f->problem = "the text is too long";
         return framer_reject(f, c);
     }
     if (f->quote ? !framer_in_string(f, c) : !framer_outside_word(f, c)) {

@@ -55,7 +55,7 @@ static bool fdset_may_add(MonitorSet *set, int64_t id, GError **err)
     }
     if (set->fdsets && set->fdsets->len >= FDSET_MEMBERS_MAX) {
         qmp_set_error(err, QMP_GENERIC_ERROR,
-                      "the descriptor sets already contain %d descriptors, the largest number",
+                      "the descriptor sets already contain %d descriptors, the maximum",
                       FDSET_MEMBERS_MAX);
         return false;
     }

@@ -57,9 +57,9 @@ bool qmp_block_resize(Machine *m, const QmpBlockResizeArgs *args, GError **err)
         qmp_set_error(err, QMP_GENERIC_ERROR, "Cannot find device='%s' nor node-name='%s'",
                       device ? device : "", node ? node : "");
     } else if (size < 0) {
-        qmp_set_error(err, QMP_GENERIC_ERROR,
-                      "Parameter 'size' is %" G_GINT64_FORMAT "; accepted is a number of bytes",
-                      size);
+        qmp_set_error(
+            err, QMP_GENERIC_ERROR,
+            "Parameter 'size' does not accept %" G_GINT64_FORMAT ": use a number of bytes", size);
     } else {
         return block_resize(n, (uint64_t)size, err);
     }

@@ -29,8 +29,7 @@ bool qmp_migrate(Machine *m, const QmpMigrateArgs *args, GError **err)
     Migration *mig = migration_find(m, err);
 
     if (mig && absent) {
-        qmp_set_error(err, QMP_GENERIC_ERROR,
-                      "migrate: '%s' is not supported; only false is accepted", absent);
+        qmp_set_error(err, QMP_GENERIC_ERROR, "migrate: '%s' is not supported: use false", absent);
         return false;
     }
     return mig && migration_start(mig, args->uri, err);
@@ -294,7 +293,7 @@ static void hmp_migrate_resolve(Machine *m, const char *args, GString *out)
     Migration *mig = migration_find(m, &err);
 
     if (mig && strcmp(guest, "here") != 0 && strcmp(guest, "there") != 0) {
-        g_string_append(out, "Error: accepted are here and there\n");
+        g_string_append(out, "Error: use here or there\n");
         return;
     }
     if (mig) {

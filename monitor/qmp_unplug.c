@@ -41,8 +41,8 @@ bool qmp_unplug_request(Machine *m, const QmpUnplugRequestArgs *args, GError **e
 
     if (d && timeout < 0) {
         qmp_set_error(err, QMP_GENERIC_ERROR,
-                      "Parameter 'timeout' is %" G_GINT64_FORMAT
-                      "; accepted are milliseconds, 0 or more",
+                      "Parameter 'timeout' does not accept %" G_GINT64_FORMAT
+                      ": use a number of milliseconds",
                       timeout);
         return false;
     }

@@ -117,8 +117,7 @@ static bool schema_check_enum(const QmpType *type, struct json_object *value, co
     }
     accepted = g_strjoinv(", ", (char **)type->values);
     qmp_set_error(err, QMP_GENERIC_ERROR,
-                  "Parameter '%s' does not accept value '%s'; accepted are %s", path, text,
-                  accepted);
+                  "Parameter '%s' does not accept value '%s'; use one of %s", path, text, accepted);
     return false;
 }
 

@@ -69,7 +69,7 @@ static bool net_addr_read_mode(const char *text, NetAddr *out, GError **err)
     unsigned long mode = text ? strtoul(text, &end, 8) : UNIX_SOCKET_MODE;
 
     if (text && (!g_ascii_isdigit(*text) || *end || mode > 0777)) {
-        return error_set(err, ERROR_USER, "mode=%s: an octal number up to 0777 is accepted", text);
+        return error_set(err, ERROR_USER, "mode=%s: use an octal number up to 0777", text);
     }
     out->mode = (mode_t)mode;
     return true;

@@ -55,7 +55,7 @@ static bool announce_check(Machine *m, const NetAnnounceTimes *t, char **names, 
 {
     for (char **name = names; name && *name; name++) {
         if (!net_nic_find(m, *name)) {
-            return error_set(err, ERROR_USER, "there is no network device named '%s'", *name);
+            return error_set(err, ERROR_USER, "network device '%s' does not exist", *name);
         }
     }
     if (t->initial > NET_ANNOUNCE_MAX_MS || t->max > NET_ANNOUNCE_MAX_MS ||

@@ -107,7 +107,7 @@ bool net_forward(Machine *m, const char *id, const char *rule, bool add, GError 
         }
     }
     return error_set(err, ERROR_USER,
-                     id ? "there is no user network named '%s'" : "there is no user network%s",
+                     id ? "user network '%s' does not exist" : "there is no user network%s",
                      id ? id : "");
 }
 

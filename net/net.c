@@ -66,8 +66,7 @@ static const NetKind *netdev_find_kind(const char *name, GError **err)
     }
     hint = suggest_hint_of(name ? name : "", netdev_kind_name, NULL, G_N_ELEMENTS(kinds));
     error_set(err, ERROR_USER,
-              "'%s' is not a netdev type%s; accepted are user, socket, stream, dgram, tap "
-              "and hubport",
+              "'%s' is not a netdev type%s; use user, socket, stream, dgram, tap or hubport",
               name ? name : "", hint);
     return NULL;
 }
@@ -102,8 +101,8 @@ static bool netdev_check_keys(const NetKind *kind, struct json_object *o, GError
             !g_strv_contains(kind->keys, key)) {
             g_autofree char *accepted = g_strjoinv(", ", (char **)kind->keys);
 
-            return error_set(err, ERROR_USER, "%s has no option '%s'; accepted are %s", kind->name,
-                             key, accepted);
+            return error_set(err, ERROR_USER, "%s has no option '%s'; the options are %s",
+                             kind->name, key, accepted);
         }
     }
     return true;
@@ -168,10 +167,10 @@ bool netdev_del(Machine *m, const char *id, GError **err)
     Netdev *n = netdev_find(m, id);
 
     if (!n) {
-        return error_set(err, ERROR_USER, "there is no netdev named '%s'", id);
+        return error_set(err, ERROR_USER, "netdev '%s' does not exist", id);
     }
     if (n->nic) {
-        return error_set(err, ERROR_USER, "netdev '%s' is in use by %s", id, n->device);
+        return error_set(err, ERROR_USER, "netdev '%s' is already used by %s", id, n->device);
     }
     netdev_destroy(n);
     return true;
@@ -233,7 +232,7 @@ bool net_nic_add(Machine *m, NetNic *nic, const char *netdev, const char *id, GE
     g_autofree char *name = id ? g_strdup(id) : nic_free_name(m, nic->model);
 
     if (netdev && !peer) {
-        return error_set(err, ERROR_USER, "%s: there is no netdev named '%s'", name, netdev);
+        return error_set(err, ERROR_USER, "%s: netdev '%s' does not exist", name, netdev);
     }
     if (peer && !netdev_attach(peer, nic, name, err)) {
         return false;
@@ -270,7 +269,7 @@ bool net_nic_link(const NetNic *nic)
 bool netdev_attach(Netdev *n, const NetNic *nic, const char *device, GError **err)
 {
     if (n->nic) {
-        return error_set(err, ERROR_USER, "%s: netdev '%s' is in use by %s", device, n->id,
+        return error_set(err, ERROR_USER, "%s: netdev '%s' is already used by %s", device, n->id,
                          n->device);
     }
     n->nic = nic;
@@ -461,7 +460,7 @@ bool netdev_set_link(Machine *m, const char *name, bool up, GError **err)
     Netdev *n = nic ? nic->peer : netdev_find(m, name);
 
     if (!n && !nic) {
-        return error_set(err, ERROR_USER, "there is no netdev or network device named '%s'", name);
+        return error_set(err, ERROR_USER, "netdev or network device '%s' does not exist", name);
     }
     if (n && n->link != up) {
         n->link = up;

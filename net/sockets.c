@@ -381,10 +381,9 @@ static bool sock_read_reconnect(NetSock *s, struct json_object *o, bool server, 
         (seconds &&
          !g_ascii_string_to_unsigned(seconds, 10, 0, RECONNECT_MAX / 1000, &value, NULL)) ||
         (ms && !g_ascii_string_to_unsigned(ms, 10, 0, RECONNECT_MAX, &value, NULL))) {
-        return error_set(
-            err, ERROR_USER,
-            "one of reconnect=SECONDS and reconnect-ms=MILLISECONDS is accepted, up to "
-            "a day, 0 for never");
+        return error_set(err, ERROR_USER,
+                         "use only one of reconnect=SECONDS and reconnect-ms=MILLISECONDS, up to a "
+                         "day, 0 for never");
     }
     s->reconnect_ms = (unsigned)(seconds ? value * 1000 : value);
     return true;

@@ -75,8 +75,7 @@ static bool tap_check_script(struct json_object *o, const char *key, GError **er
 
     if (v && !g_str_equal(v, "no")) {
         return error_set(err, ERROR_USER,
-                         "%s=%s: only 'no' is accepted; configure the interface before the start",
-                         key, v);
+                         "%s=%s: use 'no'; configure the interface before the start", key, v);
     }
     return true;
 }

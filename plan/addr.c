@@ -41,7 +41,7 @@ static const PlanBusRule rules[PLAN_BUS_KINDS] = {
         .hotplug = PLAN_HOTPLUG_UNLESS, .hotplug_prop = "hotplug", .suffix = "",
     },
     [PLAN_BUS_PCIE_UPSTREAM] = {
-        .name = "pcie-upstream", .doc = "the inside of a PCI Express switch",
+        .name = "pcie-upstream", .doc = "the internal bus of a PCI Express switch",
         .addr = PLAN_ADDR_PCI, .last_slot = 31, .roles = ROLE(DOWNSTREAM),
         .takes = "switch downstream ports", .hotplug = PLAN_HOTPLUG_UNSEEN, .suffix = "",
     },
@@ -70,7 +70,7 @@ bool plan_bus_is_express(PlanBusKind kind)
 const char *plan_role_name(PlanPciRole role)
 {
     static const char *const names[] = {
-        [PLAN_PCI_NONE] = "no PCI function",
+        [PLAN_PCI_NONE] = "not a PCI function",
         [PLAN_PCI_ENDPOINT] = "an endpoint",
         [PLAN_PCI_ROOT_PORT] = "a root port",
         [PLAN_PCI_UPSTREAM] = "a switch upstream port",
@@ -155,8 +155,8 @@ bool plan_addr_parse(const char *text, PlanPciAddr *addr, bool *full, GError **e
     }
     quoted = plan_quote(text);
     return plan_fail(err,
-                     "address %s is none: it takes SLOT or SLOT.FUNCTION in hexadecimal, slot 00 "
-                     "to 1f, function 0 to 7 (05, 05.1, 0x5.1), or a full 0000:00:05.1",
+                     "invalid address %s: use SLOT or SLOT.FUNCTION in hexadecimal, slot 00 to 1f, "
+                     "function 0 to 7 (05, 05.1, 0x5.1), or a full address (0000:00:05.1)",
                      quoted);
 }
 

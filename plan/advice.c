@@ -183,7 +183,7 @@ static void advise_carriers(const PlanIndex *x, const PlanBusNode *node, const P
             g_string_append_printf(out, " with bus_nr=%u", bus_nr);
         }
     }
-    g_string_append(out, n ? " there brings a further bus" : "");
+    g_string_append(out, n ? " there provides a further bus" : "");
 }
 
 /* Suggest a free function of an occupied slot. Function 0 must have an explicit address, because
@@ -202,10 +202,9 @@ static bool advise_function(const PlanIndex *x, const PlanBusNode *node, const P
     addr.fn = 0;
     zero = plan_addr_format(&addr, false);
     label = plan_device_short_label(node->slot[addr.slot][0]);
-    g_string_append_printf(out,
-                           "addr=%s on bus '%s' is a free function, beside %s with "
-                           "addr=%s,multifunction=on",
-                           at, node->name, label, zero);
+    g_string_append_printf(
+        out, "addr=%s on bus '%s' is a free function, next to %s with addr=%s,multifunction=on", at,
+        node->name, label, zero);
     if (d->t->role == PLAN_PCI_ENDPOINT) {
         advise_carriers(x, node, d->t, out);
     }
@@ -241,7 +240,7 @@ static void advise_start(const PlanIndex *x, const PlanType *t, GString *out)
             return;
         }
     }
-    g_string_append(out, "give it when the machine is started");
+    g_string_append(out, "add the device when the machine is started");
 }
 
 char *plan_advice(const PlanIndex *x, const PlanDevice *d, const PlanBusNode *full)
@@ -250,21 +249,21 @@ char *plan_advice(const PlanIndex *x, const PlanDevice *d, const PlanBusNode *fu
     GString *out = g_string_new(NULL);
 
     if (*names) {
-        g_string_append_printf(out, "free buses that take it%s: %s", x->running ? " now" : "",
-                               names);
+        g_string_append_printf(out, "free buses that accept the device%s: %s",
+                               x->running ? " now" : "", names);
         if (full && full == x->root && !x->running) {
             advise_switch(x, d, out);
         }
     } else if (x->running) {
-        g_string_append(out, "no free bus of the running machine takes it, ");
+        g_string_append(out, "no free bus of the running machine accepts the device, ");
         if (!advise_chain(x, d->t, out)) {
             advise_start(x, d->t, out);
         }
     } else if (!(full && full == x->root && advise_function(x, full, d, out))) {
-        g_string_append(out, "no free bus here takes it");
+        g_string_append(out, "no free bus of the machine accepts the device");
         g_string_append(out, ", ");
         if (!advise_chain(x, d->t, out) && !advise_function(x, full ? full : x->root, d, out)) {
-            g_string_append(out, "and nothing that this machine has room for brings one");
+            g_string_append(out, "and no device that could be added provides one");
         }
     }
     return g_string_free(out, FALSE);

@@ -516,7 +516,7 @@ static char *refusal_reason(const PlanAlloc *a, const PlanRequest *r, uint64_t a
     }
     if (owner) {
         quoted = plan_quote(owner);
-        return g_strdup_printf("is held by %s%s", quoted, plan_alloc_in_views(a, view));
+        return g_strdup_printf("is already used by %s%s", quoted, plan_alloc_in_views(a, view));
     }
     alloc_group(a, addr, &first, &last);
     owner = refusal_owner(a, first, last, views, &at, &view);

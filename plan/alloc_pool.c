@@ -221,8 +221,9 @@ static bool pool_check_unused(const PlanAlloc *a, const PlanPool *pool, unsigned
                 g_autofree char *addr = plan_address_format(a->type, MAX(s.lo, lo));
                 g_autofree char *name = plan_quote(holder->name);
 
-                return plan_fail(err, "%s address %s of pool %u is held by %s%s", a->type->name,
-                                 addr, pool->id, name, plan_alloc_in_views(a, 1u << v));
+                return plan_fail(err, "%s address %s of pool %u is already used by %s%s",
+                                 a->type->name, addr, pool->id, name,
+                                 plan_alloc_in_views(a, 1u << v));
             }
         }
     }

@@ -102,7 +102,7 @@ void plan_set_boot(PlanMachine *to, const PlanMachine *from)
 
 static bool boot_images_differ(const char *role, const char *what, GError **err)
 {
-    return plan_fail(err, "the %s has one %s here and another one in a file before it", role, what);
+    return plan_fail(err, "the %s of the %s differs from the one in an earlier file", what, role);
 }
 
 static bool combine_image(PlanMachine *base, const PlanBootImage *other, GError **err)
@@ -129,8 +129,8 @@ bool plan_boot_combine(PlanMachine *base, PlanMachine *other, GError **err)
         }
     }
     if (base->append && other->append && strcmp(base->append, other->append) != 0) {
-        return plan_fail(err, "the kernel has one command line here and another one in a file "
-                              "before it");
+        return plan_fail(err,
+                         "the command line of the kernel differs from the one in an earlier file");
     }
     base->append = base->append ? base->append : g_steal_pointer(&other->append);
     base->has_boot |= other->has_boot;

@@ -9,7 +9,7 @@
 enum { CAP_ID_PM = 0x01, CAP_ID_EXP = 0x10, EXT_CAP_ID_ARI = 0x0e };
 
 static const char required_text[] =
-    "this type of function must have the capability; it takes on or an offset";
+    "this type of function must have the capability; use on or an offset";
 
 static PlanSetting *setting_of(const PlanDevice *d, const PlanCapability *cap)
 {
@@ -105,8 +105,8 @@ static bool check_offset(const PlanDevice *d, const PlanCapability *cap, GError 
     }
     label = plan_device_label(d);
     return plan_fail(err,
-                     "%s: %s=%s leaves no room for the %u bytes of the capability: it takes "
-                     "off, on, or an offset from 0x%x to 0x%x",
+                     "%s: %s=%s leaves no room for the %u bytes of the capability: use off, on, or "
+                     "an offset from 0x%x to 0x%x",
                      label, s->name, s->text, cap->length, (unsigned)first,
                      (unsigned)(end - cap->length) & ~3u);
 }
@@ -115,17 +115,16 @@ static bool check_one(PlanDevice *d, const PlanCapability *cap, bool express, GE
 {
     if (cap->extended && !express) {
         return leave_out(d, cap,
-                         "an extended capability needs the Express capability, which this "
-                         "function does not have here; it takes off",
+                         "an extended capability requires the Express capability, which this "
+                         "function does not have here; use off",
                          err);
     }
     if (cap->required && !capability_keep(d, cap, required_text, err)) {
         return false;
     }
     if (!cap->extended && cap->id == CAP_ID_PM && express &&
-        !capability_keep(d, cap,
-                         "an Express function must have power management; it takes on or an offset",
-                         err)) {
+        !capability_keep(
+            d, cap, "an Express function must have power management; use on or an offset", err)) {
         return false;
     }
     return check_offset(d, cap, err);
@@ -159,7 +158,7 @@ bool plan_check_capabilities(PlanDevice *d, GError **err)
     bool express = exp && d->on && plan_bus_is_express(d->on->kind);
 
     make_plain(d, exp);
-    if (exp && !express && !leave_out(d, exp, "the bus is conventional PCI; it takes off", err)) {
+    if (exp && !express && !leave_out(d, exp, "the bus is conventional PCI; use off", err)) {
         return false;
     }
     if (express && exp->required && !capability_keep(d, exp, required_text, err)) {

@@ -277,7 +277,7 @@ static struct json_object *write_member(const CatalogField *f, const char *from)
                    : write_number(*(const uint64_t *)at);
     case CATALOG_NAME:
         text = catalog_name(f->names, *(const unsigned *)at);
-        /* The kind of a property is never omitted. */
+        /* The key "kind" is never omitted. */
         return *(const unsigned *)at || f->names == prop_kind_names ? json_object_new_string(text)
                                                                     : NULL;
     case CATALOG_FLAGS8:

@@ -264,7 +264,7 @@ const PlanValue *plan_machine_get(const PlanMachine *m, const char *name)
     return s && s->resolved ? &s->value : NULL;
 }
 
-bool plan_id_well_formed(const char *id)
+static bool description_id_valid(const char *id)
 {
     if (!g_ascii_isalpha(id[0]) || strlen(id) > PLAN_ID_MAX) {
         return false;
@@ -277,15 +277,24 @@ bool plan_id_well_formed(const char *id)
     return true;
 }
 
+bool plan_check_id(const char *id, GError **err)
+{
+    g_autofree char *quoted = NULL;
+
+    if (description_id_valid(id)) {
+        return true;
+    }
+    quoted = plan_quote(id);
+    return plan_fail(err,
+                     "invalid id %s: use letters, digits, '-', '.' and '_', a letter first, at "
+                     "most %d characters",
+                     quoted, PLAN_ID_MAX);
+}
+
 static bool description_set_id(PlanDevice *d, const char *text, GError **err)
 {
-    if (!plan_id_well_formed(text)) {
-        g_autofree char *quoted = plan_quote(text);
-
-        return plan_fail(err,
-                         "id %s is none: it takes letters, digits, '-', '.' and '_', a "
-                         "letter first, at most %d characters",
-                         quoted, PLAN_ID_MAX);
+    if (!plan_check_id(text, err)) {
+        return false;
     }
     d->id = g_strdup(text);
     return true;
@@ -299,9 +308,7 @@ static bool set_addr(PlanDevice *d, struct json_object *value, const char *text,
         int64_t devfn = json_object_get_int64(value);
 
         if (devfn < -1 || devfn > 0xff) {
-            return plan_fail(err,
-                             "address %s is none: as a number it takes slot * 8 + function, "
-                             "0 to 255",
+            return plan_fail(err, "invalid address %s: a number is slot * 8 + function, 0 to 255",
                              text);
         }
         d->has_addr = devfn >= 0;
@@ -362,7 +369,7 @@ static PlanDevice *device_from_json(struct json_object *o, const PlanCatalog *c,
 
     if (!json_object_is_type(o, json_type_object) ||
         !json_object_object_get_ex(o, "driver", &driver)) {
-        plan_fail(err, "a device needs its type: TYPE,id=... or {\"driver\": \"TYPE\", ...}");
+        plan_fail(err, "a device requires a type: TYPE,id=... or {\"driver\": \"TYPE\", ...}");
         return NULL;
     }
     if (!plan_json_string(driver, PLAN_ID_MAX, &type, err)) {
@@ -502,7 +509,7 @@ bool plan_machine_add_global(PlanMachine *m, const char *text, GError **err)
         g_autofree char *quoted = plan_quote(text);
 
         return plan_fail(err,
-                         "-global %s is not understood: it takes TYPE.PROPERTY=VALUE or "
+                         "invalid -global %s: use TYPE.PROPERTY=VALUE or "
                          "driver=TYPE,property=PROPERTY,value=VALUE",
                          quoted);
     }
@@ -552,7 +559,7 @@ bool plan_machine_add_host(PlanMachine *m, PlanHostPart *part, GError **err)
     if (plan_find_host(m, part->kind, part->id)) {
         g_autofree char *quoted = plan_quote(part->id);
 
-        return plan_fail(err, "-%s %s is given twice: each needs a name of its own", part->kind,
+        return plan_fail(err, "-%s %s is given twice: use a different name for each", part->kind,
                          quoted);
     }
     g_hash_table_add(host_index(m), part);

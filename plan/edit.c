@@ -181,7 +181,7 @@ bool plan_edit_set_dynamic(PlanMachine *m, const char *name, bool dynamic, GErro
 
 typedef struct ArgsWriter {
     const PlanMachine *m;
-    PlanMachine *bare; /* the same machine with the default of each capability */
+    PlanMachine *bare; /* copy of m with the default of each capability */
     PlanTarget target;
     GPtrArray *args;
 } ArgsWriter;

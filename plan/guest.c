@@ -16,8 +16,8 @@ bool plan_global_is_host(const PlanGlobal *g, const PlanCatalog *c)
 static bool guest_fail(const char *what, const char *prop, GError **err)
 {
     return plan_fail(err,
-                     "%s: property '%s' belongs to the source's host and may not come with "
-                     "the guest's description",
+                     "%s: property '%s' belongs to the host of the source and is not accepted in "
+                     "the description of a guest",
                      what, prop);
 }
 
@@ -58,8 +58,8 @@ bool plan_check_guest_only(const PlanMachine *m, const PlanCatalog *c, GError **
         g_autofree char *kind = plan_quote(part->kind), *id = plan_quote(part->id);
 
         return plan_fail(err,
-                         "part %s of kind %s belongs to the source's host and may not come "
-                         "with the guest's description",
+                         "part %s of type %s belongs to the host of the source and is not accepted "
+                         "in the description of a guest",
                          id, kind);
     }
     for (guint i = 0; i < m->boot->len; i++) {

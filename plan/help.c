@@ -72,7 +72,7 @@ static void append_prop(GString *out, const PlanProp *p, const char *compat)
         g_string_append_printf(out, " - %s", p->doc);
     }
     if (p->flags & PLAN_PROP_REQUIRED) {
-        g_string_append(out, " (must be given)");
+        g_string_append(out, " (required)");
     } else if (def) {
         g_string_append_printf(out, " (default: %s)", def);
     }
@@ -146,7 +146,7 @@ char *plan_help_default_machine(const PlanCatalog *c)
 
         g_string_prepend(out, line);
     } else {
-        g_string_prepend(out, "default machine: none, one must be given with -M\n");
+        g_string_prepend(out, "default machine: none; use -M to choose one\n");
     }
     return g_string_free(out, FALSE);
 }

@@ -56,7 +56,8 @@ void plan_setting_free(gpointer setting);
 PlanSetting *plan_setting_find(const GPtrArray *settings, const char *name);
 void plan_settings_set(GPtrArray *settings, const char *name, const char *text);
 GPtrArray *plan_settings_copy(const GPtrArray *settings);
-bool plan_id_well_formed(const char *id);
+/* Check the form of an id that a user chose. */
+bool plan_check_id(const char *id, GError **err);
 
 /* A bus of a resolved description. */
 typedef struct PlanBusNode {

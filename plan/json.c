@@ -75,7 +75,7 @@ static bool scan_string(Scanner *s, char quote)
         }
     }
     if (s->p == s->end) {
-        return json_syntax_fail(s, "it ends inside a string");
+        return json_syntax_fail(s, "the text ends inside a string");
     }
     if (!g_utf8_validate(begin, s->p - begin, NULL)) {
         return json_syntax_fail(s, "a string is not valid UTF-8");
@@ -180,7 +180,7 @@ static bool scan_members(Scanner *s, char close, bool object, GHashTable **seen)
         }
     } while (next_is(s, ','));
     return next_is(s, close) ||
-           json_syntax_fail(s, s->p == s->end ? "it ends too early"
+           json_syntax_fail(s, s->p == s->end ? "the text ends too early"
                                               : "',' or the closing bracket is expected");
 }
 
@@ -190,7 +190,7 @@ static bool scan_nested(Scanner *s, bool object)
     bool ok;
 
     if (s->depth == s->limits->depth) {
-        return json_syntax_fail(s, "it is nested too deeply");
+        return json_syntax_fail(s, "the text is nested too deeply");
     }
     s->depth++;
     ok = scan_members(s, object ? '}' : ']', object, &seen);
@@ -204,10 +204,10 @@ static bool scan_value(Scanner *s)
 
     skip_space(s);
     if (s->p == s->end) {
-        return json_syntax_fail(s, "it ends too early");
+        return json_syntax_fail(s, "the text ends too early");
     }
     if (++s->values > s->limits->values) {
-        return json_syntax_fail(s, "it has too many values");
+        return json_syntax_fail(s, "the text has too many values");
     }
     c = *s->p;
     if (c == '{' || c == '[') {
@@ -227,7 +227,7 @@ static bool json_scan_value(Scanner *s)
         return false;
     }
     skip_space(s);
-    return s->p == s->end || json_syntax_fail(s, "something follows its end");
+    return s->p == s->end || json_syntax_fail(s, "more text follows the end");
 }
 
 /* Return the number of members of all objects in @o. The scanner has limited the depth of the
@@ -274,7 +274,7 @@ static struct json_object *json_build_value(const char *text, size_t len, unsign
         o = json_tokener_parse_ex(tok, "", 1); /* a number at the very end */
     }
     state = json_tokener_get_error(tok);
-    *problem = state == json_tokener_success ? "it is null" : json_tokener_error_desc(state);
+    *problem = state == json_tokener_success ? "the value is null" : json_tokener_error_desc(state);
     json_tokener_free(tok);
     return o;
 }

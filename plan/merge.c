@@ -57,7 +57,7 @@ static bool same_type(const PlanCatalog *c, const char *a, const char *b)
 static bool check_count(const PlanMachine *base, const PlanMachine *over, GError **err)
 {
     return base->devices->len + over->devices->len <= PLAN_DEVICES_MAX ||
-           plan_fail(err, "%u devices are more than the %d that a machine may have",
+           plan_fail(err, "%u devices are too many: a machine may have at most %d",
                      base->devices->len + over->devices->len, PLAN_DEVICES_MAX);
 }
 
@@ -176,7 +176,7 @@ static bool merge_differ_fail(const char *subject, const char *what, const char 
     g_autofree char *x = a ? plan_quote(a) : g_strdup("unset");
     g_autofree char *y = b ? plan_quote(b) : g_strdup("unset");
 
-    return plan_fail(err, "%s: %s is %s here and %s in a file before it", subject, what, y, x);
+    return plan_fail(err, "%s: %s is %s here and %s in an earlier file", subject, what, y, x);
 }
 
 static bool combine_text(char **base, char **other, const char *what, GError **err)

@@ -77,12 +77,12 @@ static bool numbered_fail(const PlanBusNode *node, const PlanDevice *d, const Pl
     g_autofree char *other = holder ? plan_device_label(holder) : NULL;
 
     if (!plan_number_given(d)) {
-        return plan_fail(err, "%s: bus '%s' is full: %s=%u of its owner allows no more", label,
+        return plan_fail(err, "%s: bus '%s' is full: %s=%u of its owner is reached", label,
                          node->name, node->rule->limit_prop, (unsigned)numbered_limit(node));
     }
     if (holder) {
-        return plan_fail(err, "%s: %s=%u on bus '%s' is held by %s: free there: %s", label, p->name,
-                         (unsigned)n, node->name, other, unused);
+        return plan_fail(err, "%s: %s=%u on bus '%s' is already used by %s: free there: %s", label,
+                         p->name, (unsigned)n, node->name, other, unused);
     }
     return plan_fail(err,
                      "%s: %s=%u is beyond the end of bus '%s', whose owner has %s=%u: free "

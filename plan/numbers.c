@@ -51,12 +51,13 @@ bool plan_take_number(PlanIndex *x, PlanDevice *d, GError **err)
         uint64_t minor = plan_device_get(d, r->minor)->u;
 
         if (!r->major) {
-            return plan_fail(err, "%s: %s=%u is held by %s: each needs a number of its own", label,
-                             r->minor, (unsigned)minor, other);
+            return plan_fail(err,
+                             "%s: %s=%u is already used by %s: use a different number for each",
+                             label, r->minor, (unsigned)minor, other);
         }
-        return plan_fail(err, "%s: %s=%u,%s=%u is held by %s: each needs a pair of its own", label,
-                         r->major, (unsigned)plan_device_get(d, r->major)->u, r->minor,
-                         (unsigned)minor, other);
+        return plan_fail(
+            err, "%s: %s=%u,%s=%u is already used by %s: use a different pair for each", label,
+            r->major, (unsigned)plan_device_get(d, r->major)->u, r->minor, (unsigned)minor, other);
     }
     g_hash_table_insert(x->unique, numbers_key(r, d), d);
     return true;

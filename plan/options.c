@@ -59,10 +59,9 @@ static bool take_option(const char **text, const char *implied, struct json_obje
     if (key_len > KEY_MAX || (key_len == 0 && has_value)) {
         g_autofree char *quoted = plan_quote(*text);
 
-        return plan_fail(err,
-                         "option %s has no usable name in front of '=': names are 1 to %d "
-                         "characters long",
-                         quoted, KEY_MAX);
+        return plan_fail(
+            err, "option %s has an invalid name before '=': names are 1 to %d characters long",
+            quoted, KEY_MAX);
     }
     if (has_value || !implied) {
         key = g_strndup(*text, key_len);
@@ -114,7 +113,7 @@ struct json_object *plan_options_parse(const char *text, const char *implied, GE
     return out;
 }
 
-/* Store a.b.c=V. Objects for a and b are created if they do not exist. */
+/* Store A.B.KEY=VALUE. Objects for A and B are created if they do not exist. */
 static bool nest_one(struct json_object *top, const char *key, struct json_object *value,
                      GError **err)
 {
@@ -123,8 +122,8 @@ static bool nest_one(struct json_object *top, const char *key, struct json_objec
     guint n = g_strv_length(parts);
 
     if (n > NEST_MAX) {
-        return plan_fail(err, "option '%.60s...' is nested %u deep: at most %d is taken", key, n,
-                         NEST_MAX);
+        return plan_fail(err, "option '%.60s...' is nested %u deep: at most %d levels are accepted",
+                         key, n, NEST_MAX);
     }
     for (guint i = 0; i < n; i++) {
         bool last = i + 1 == n;
@@ -249,7 +248,7 @@ PlanHostPart *plan_host_part_parse(const char *kind, const char *text, GError **
         return NULL;
     }
     if (!json_object_object_get_ex(options, id_key, &id)) {
-        plan_fail(err, "-%s needs %s=NAME", kind, id_key);
+        plan_fail(err, "-%s requires %s=NAME", kind, id_key);
     } else if (plan_json_string(id, PLAN_ID_MAX, &id_text, err)) {
         part = g_new0(PlanHostPart, 1);
         part->kind = g_strdup(kind);

@@ -122,8 +122,8 @@ static PlanFound find_by_number(PlanIndex *x, const PlanDevice *d, PlanBusNode *
             if (!d->bus || strcmp(d->bus, b->name) == 0) {
                 return PLAN_FOUND;
             }
-            plan_fail(err, "%s: address %s is on bus '%s', but bus= names another", label, addr,
-                      b->name);
+            plan_fail(err, "%s: address %s is on bus '%s', but bus= names a different bus", label,
+                      addr, b->name);
             return PLAN_REFUSED;
         }
         g_string_append_printf(roots, "%s0000:%02x ('%s')", roots->len ? ", " : "", b->number,
@@ -131,8 +131,8 @@ static PlanFound find_by_number(PlanIndex *x, const PlanDevice *d, PlanBusNode *
     }
     list = g_string_free(roots, FALSE);
     plan_fail(err,
-              "%s: address %s is on no root bus; behind bridges the guest chooses the "
-              "numbers, so name the bus instead: bus=NAME,addr=SLOT; root buses: %s",
+              "%s: address %s is not on a root bus; the guest chooses the bus numbers below "
+              "bridges, so use bus=NAME,addr=SLOT; root buses: %s",
               label, addr, *list ? list : "none");
     return PLAN_REFUSED;
 }
@@ -160,7 +160,7 @@ static PlanFound place_refuse_default(const PlanIndex *x, const PlanDevice *d, G
     g_autofree char *why = NULL;
 
     if (d->t->plugs_into != PLAN_BUS_VIRTIO_MMIO) {
-        return refused(err, d, x, "it needs a bus");
+        return refused(err, d, x, "the device requires a bus");
     }
     why = x->machine->n_mmio_buses
               ? g_strdup_printf("each of the %u virtio-mmio buses of machine %s holds a device",
@@ -201,7 +201,7 @@ PlanFound plan_find_bus(PlanIndex *x, PlanDevice *d, bool last, PlanBusNode **no
     if (d->t->role == PLAN_PCI_NONE && d->has_addr) {
         g_autofree char *label = plan_device_label(d);
 
-        plan_fail(err, "%s: it is no PCI function and takes no addr", label);
+        plan_fail(err, "%s: the device is not a PCI function and does not accept addr", label);
         return PLAN_REFUSED;
     }
     if (d->t->role == PLAN_PCI_NONE && d->t->plugs_into <= PLAN_BUS_SYSTEM) {
@@ -223,10 +223,10 @@ PlanFound plan_find_bus(PlanIndex *x, PlanDevice *d, bool last, PlanBusNode **no
         g_autofree char *why =
             d->t->role == PLAN_PCI_NONE
                 ? g_strdup_printf("bus '%s' is %s", (*node)->name, (*node)->rule->doc)
-                : g_strdup_printf("it is %s, and bus '%s' (%s) takes %s", what, (*node)->name,
-                                  (*node)->rule->doc,
+                : g_strdup_printf("the device is %s, and bus '%s' (%s) accepts %s", what,
+                                  (*node)->name, (*node)->rule->doc,
                                   d->t->role == PLAN_PCI_EXTRA_ROOT && (*node)->owner
-                                      ? "none: only the machine's own root bus does"
+                                      ? "none: only the root bus of the machine does"
                                       : (*node)->rule->takes);
 
         return refused(err, d, x, why);
@@ -263,7 +263,8 @@ static bool choose_slot(PlanIndex *x, PlanDevice *d, PlanBusNode *node, GError *
         g_autofree char *label = first ? plan_device_short_label(first) : NULL;
         g_autofree char *why =
             node->rule->last_slot == 0 && label
-                ? g_strdup_printf("bus '%s' has one slot, 00, held by %s", node->name, label)
+                ? g_strdup_printf("bus '%s' has one slot, 00, already used by %s", node->name,
+                                  label)
                 : g_strdup_printf("bus '%s' has no free slot", node->name);
 
         return refuse_slot(x, d, node, why, err);
@@ -289,14 +290,14 @@ static bool check_addr(PlanIndex *x, const PlanDevice *d, const PlanBusNode *nod
     addr = plan_addr_format(&d->addr, false);
     if (holder) {
         other = plan_device_short_label(holder);
-        why = g_strdup_printf("%s on bus '%s' is held by %s", addr, node->name, other);
+        why = g_strdup_printf("%s on bus '%s' is already used by %s", addr, node->name, other);
     } else if (d->addr.slot < first) {
         why = g_strdup_printf("slot %02x of bus '%s' belongs to the hot-plug controller",
                               d->addr.slot, node->name);
     } else {
-        why =
-            g_strdup_printf("bus '%s' has no slot %02x, only %02x to %02x%s", node->name,
-                            d->addr.slot, first, last, node->rule->ari ? " (others need ARI)" : "");
+        why = g_strdup_printf("bus '%s' has no slot %02x, only %02x to %02x%s", node->name,
+                              d->addr.slot, first, last,
+                              node->rule->ari ? " (others require ARI)" : "");
     }
     return refuse_slot(x, d, node, why, err);
 }
@@ -319,8 +320,8 @@ static bool check_ari(const PlanBusNode *node, const PlanDevice *d, GError **err
     label = plan_device_label(d);
     other = plan_device_label(zero);
     return plan_fail(err,
-                     "%s: function %u of a device below bus '%s' needs ARI at function 0, "
-                     "which is %s without it",
+                     "%s: function %u of a device below bus '%s' requires ARI at function 0, %s, "
+                     "which does not have it",
                      label, d->addr.slot * 8u + d->addr.fn, node->name, other);
 }
 
@@ -341,19 +342,18 @@ bool plan_check_slot(const PlanBusNode *node, unsigned slot, GError **err)
         label = plan_device_short_label(d);
         if (!fn[0]) {
             return plan_fail(err,
-                             "%s: a guest looks at function %02x.0 first, and bus '%s' has "
-                             "nothing there: put a device at %02x.0 with multifunction=on, or "
-                             "set multifunction=on here if it comes later",
+                             "%s: a guest scans function %02x.0 first, and bus '%s' has no device "
+                             "there: add a device at %02x.0 with multifunction=on, or set "
+                             "multifunction=on here if that device is added later",
                              label, slot, node->name, slot);
         }
         other = plan_device_short_label(fn[0]);
         unused = plan_free_slots(node);
         return plan_fail(err,
-                         "%s: %02x.%u on bus '%s' is no place for it, because function 0 "
-                         "there, %s, is a single-function device%s; free slots there: %s",
+                         "%s: %02x.%u on bus '%s' is not possible, because function 0 of the slot, "
+                         "%s, is a single-function device%s; free slots there: %s",
                          label, slot, i, node->name, other,
-                         fn[0]->implicit ? " that comes with the machine"
-                                         : ": set multifunction=on on it",
+                         fn[0]->implicit ? " of the machine" : ": set multifunction=on for it",
                          unused);
     }
     for (unsigned i = 0; node->rule->ari && slot > 0 && fn && i < 8; i++) {
@@ -379,7 +379,8 @@ static bool place_put_single(PlanIndex *x, PlanDevice *d, PlanBusNode *node, GEr
     d->addr = (PlanPciAddr){ 0 };
     if (node->used) {
         g_autofree char *holder = plan_device_short_label(node->slot[0][0]);
-        g_autofree char *why = g_strdup_printf("bus '%s' is held by %s", node->name, holder);
+        g_autofree char *why =
+            g_strdup_printf("bus '%s' is already used by %s", node->name, holder);
 
         return refused(err, d, x, why) == PLAN_FOUND;
     }

@@ -36,7 +36,7 @@ static PlanSetting *props_complete(const PlanProp *p, GHashTable *defaults, GErr
     if (!text && (p->flags & PLAN_PROP_REQUIRED)) {
         g_autofree char *accepts = plan_value_accepts(p);
 
-        plan_fail(err, "property '%s' must be given: it takes %s", p->name, accepts);
+        plan_fail(err, "property '%s' is required: use %s", p->name, accepts);
         return NULL;
     }
     s = plan_setting_new(p->name, text, false);
@@ -54,7 +54,7 @@ static PlanSetting *props_complete(const PlanProp *p, GHashTable *defaults, GErr
 static char *list_names(const PlanProp *props, size_t n)
 {
     enum { SHOWN = 12 };
-    GString *out = g_string_new(n ? ": known are " : ": it takes none");
+    GString *out = g_string_new(n ? ": known are " : ": the type has none");
 
     for (size_t i = 0; i < n && i < SHOWN; i++) {
         g_string_append_printf(out, "%s%s", i ? ", " : "", props[i].name);
@@ -177,8 +177,8 @@ static bool check_type(PlanIndex *x, PlanDevice *d, GError **err)
     if (!d->implicit && !d->t->user_creatable) {
         g_autofree char *label = plan_device_label(d);
 
-        return plan_fail(err, "%s: devices of this type come with the machine and cannot be added",
-                         label);
+        return plan_fail(
+            err, "%s: devices of this type are created by the machine and cannot be added", label);
     }
     return true;
 }
@@ -186,17 +186,12 @@ static bool check_type(PlanIndex *x, PlanDevice *d, GError **err)
 bool plan_resolve_device(PlanIndex *x, PlanDevice *d, GError **err)
 {
     g_autofree char *label = NULL;
-    g_autofree char *quoted = NULL;
 
     if (!check_type(x, d, err)) {
         return false;
     }
-    if (d->id && !d->implicit && !plan_id_well_formed(d->id)) {
-        quoted = plan_quote(d->id);
-        return plan_fail(err,
-                         "id %s is none: it takes letters, digits, '-', '.' and '_', a "
-                         "letter first, at most %d characters",
-                         quoted, PLAN_ID_MAX);
+    if (d->id && !d->implicit && !plan_check_id(d->id, err)) {
+        return false;
     }
     if (!plan_resolve_settings(&d->settings, d->t->props, d->t->n_props,
                                g_hash_table_lookup(x->defaults, d->t->name), err)) {

@@ -115,7 +115,7 @@ static bool read_list(struct json_object *list, const Where *where, size_t max, 
     }
     n = json_object_array_length(list);
     if (n > max) {
-        return fail_at(where, err, "has %zu elements: at most %zu are taken", n, max);
+        return fail_at(where, err, "has %zu elements: at most %zu are accepted", n, max);
     }
     for (size_t i = 0; i < n; i++) {
         Where inner = { where, NULL, i };
@@ -238,7 +238,7 @@ static bool read_device(void *machine, struct json_object *o, const Where *where
     if (!read_members(o, where, keys, G_N_ELEMENTS(keys), d, err)) {
         return false;
     }
-    return d->type || fail_at(where, err, "needs a type");
+    return d->type || fail_at(where, err, "requires a type");
 }
 
 /* --- parts and globals: objects of strings --- */
@@ -300,8 +300,9 @@ static bool description_read_part(void *m, struct json_object *o, const Where *w
                                 { "options", strings_options } };
     Strings s = { NULL };
     PlanHostPart *part, *old;
-    bool ok = read_members(o, where, keys, G_N_ELEMENTS(keys), &s, err) &&
-              ((s.kind && s.id && s.options) || fail_at(where, err, "needs kind, id and options"));
+    bool ok =
+        read_members(o, where, keys, G_N_ELEMENTS(keys), &s, err) &&
+        ((s.kind && s.id && s.options) || fail_at(where, err, "requires kind, id and options"));
 
     if (ok) {
         part = g_new0(PlanHostPart, 1);
@@ -328,7 +329,7 @@ static bool read_global(void *machine, struct json_object *o, const Where *where
     PlanGlobal *g;
     bool ok =
         read_members(o, where, keys, G_N_ELEMENTS(keys), &s, err) &&
-        ((s.kind && s.prop && s.value) || fail_at(where, err, "needs type, property and value"));
+        ((s.kind && s.prop && s.value) || fail_at(where, err, "requires type, property and value"));
 
     if (ok) {
         g = g_new0(PlanGlobal, 1);
@@ -505,7 +506,7 @@ static bool host_device_properties(void *reader, struct json_object *v, const Wh
     g_autofree char *label = NULL;
 
     if (!r->d) {
-        return fail_at(where, err, "must come after the device's name");
+        return fail_at(where, err, "must follow the name of the device");
     }
     if (!read_settings(settings, v, where, err)) {
         return false;
@@ -608,8 +609,8 @@ static bool read_host(void *m, struct json_object *o, const Where *where, GError
 static bool read_format(void *m, struct json_object *v, const Where *where, GError **err)
 {
     return (json_object_is_type(v, json_type_int) && json_object_get_int64(v) == PLAN_FORMAT) ||
-           fail_at(where, err, "is %s: this build reads format %d",
-                   json_object_is_type(v, json_type_int) ? "another number" : "no number",
+           fail_at(where, err, "is %s: this version reads format %d",
+                   json_object_is_type(v, json_type_int) ? "not supported" : "not a number",
                    PLAN_FORMAT);
 }
 
@@ -626,7 +627,7 @@ static bool check_sections(struct json_object *o, GError **err)
 
     if (!json_object_is_type(o, json_type_object) ||
         !json_object_object_get_ex(o, sections[0].name, NULL)) {
-        return plan_fail(err, "this is no machine description: it needs \"backplane-machine\": %d",
+        return plan_fail(err, "not a machine description: \"backplane-machine\": %d is required",
                          PLAN_FORMAT);
     }
     json_object_object_foreach(o, name, value)

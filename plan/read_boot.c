@@ -70,7 +70,7 @@ static bool read_image(PlanMachine *m, struct json_object *o, const char *place,
         return false;
     }
     if (plan_find_boot(m, name)) {
-        return plan_fail(err, "%s: the role %s is there twice", place, name);
+        return plan_fail(err, "%s: the role %s occurs twice", place, name);
     }
     b = plan_add_boot(m, name);
     json_object_object_foreach(o, key, value)
@@ -153,7 +153,7 @@ static bool read_path(PlanMachine *m, const char *role, struct json_object *v, G
     }
     b = b ? b : plan_add_boot(m, role);
     if (b->path && strcmp(b->path, path) != 0) {
-        return plan_fail(err, "%s names another file than a description before it", place);
+        return plan_fail(err, "%s differs from the file in an earlier description", place);
     }
     g_free(b->path);
     b->path = g_strdup(path);
@@ -201,7 +201,7 @@ bool plan_read_serials(PlanMachine *m, struct json_object *o, GError **err)
         g_ptr_array_add(list, g_strdup(text));
     }
     if (m->serials && !same_serials(m->serials, list)) {
-        return plan_fail(err, "host.serials differs from a description before it");
+        return plan_fail(err, "host.serials differs from the one in an earlier description");
     }
     g_clear_pointer(&m->serials, g_ptr_array_unref);
     m->serials = g_steal_pointer(&list);

@@ -27,7 +27,7 @@ static const PlanMachineType *find_machine(const PlanMachine *m, const PlanCatal
     }
     quoted = plan_quote(m->type);
     hint = suggest_hint_of(m->type, machine_name, c->machines, c->n_machines);
-    plan_fail(err, "there is no machine %s%s: -M help lists those there are", quoted, hint);
+    plan_fail(err, "there is no machine %s%s: -M help lists the machines", quoted, hint);
     return NULL;
 }
 
@@ -131,7 +131,7 @@ static bool add_implicit(PlanMachine *m, const PlanMachineType *t, GError **err)
         }
     }
     if (claimed) {
-        return plan_fail(err, "%u device%s marked as implicit: machine %s does not bring %s",
+        return plan_fail(err, "%u device%s marked as implicit: machine %s does not create %s",
                          claimed, claimed == 1 ? " is" : "s are", t->name,
                          claimed == 1 ? "it" : "them");
     }
@@ -159,7 +159,8 @@ static bool claim_names(PlanIndex *x, PlanDevice *d, GError **err)
     }
     if (other) {
         label = plan_device_label(d);
-        return plan_fail(err, "%s: the id is taken by a device of type %s", label, other->type);
+        return plan_fail(err, "%s: the id is already used by a device of type %s", label,
+                         other->type);
     }
     g_hash_table_insert(x->devices, d->id, d);
     if (d->t->provides == PLAN_BUS_NONE) {
@@ -178,7 +179,7 @@ static bool claim_names(PlanIndex *x, PlanDevice *d, GError **err)
 static bool resolve_each(PlanMachine *m, PlanIndex *x, GError **err)
 {
     if (m->devices->len > PLAN_DEVICES_MAX) {
-        return plan_fail(err, "%u devices are more than the %d that a machine may have",
+        return plan_fail(err, "%u devices are too many: a machine may have at most %d",
                          m->devices->len, PLAN_DEVICES_MAX);
     }
     for (guint i = 0; i < m->devices->len; i++) {
@@ -358,15 +359,15 @@ static bool check_hotplug(PlanIndex *x, const PlanDevice *d, const PlanBusNode *
 
     if (!node || (!part_of_switch(node) && !plan_bus_hotplug(node))) {
         others = plan_advice(x, d, NULL);
-        return plan_fail(err, "%s: bus '%s' takes no device while the guest runs: %s", label,
+        return plan_fail(err, "%s: bus '%s' accepts no device while the guest runs: %s", label,
                          node ? node->name : "system", others);
     }
     if (fn && fn[0] && d->addr.fn > 0) {
         g_autofree char *other = plan_device_label(fn[0]);
 
         return plan_fail(err,
-                         "%s: function 0 of slot %02x on bus '%s', %s, is there already, and "
-                         "a running guest would not look for more: plug function 0 last",
+                         "%s: function 0 of slot %02x on bus '%s', %s, exists already, and a "
+                         "running guest does not scan the slot again: plug function 0 last",
                          label, d->addr.slot, node->name, other);
     }
     return true;
@@ -407,7 +408,7 @@ static bool check_hotpluggable(const PlanDevice *d, GError **err)
 
     return d->t->hotpluggable || plan_fail(err,
                                            "%s: devices of this type cannot be plugged while the "
-                                           "guest runs: give it when the machine is started",
+                                           "guest runs: add the device when the machine is started",
                                            label);
 }
 
@@ -423,10 +424,11 @@ static bool resolve_add_device(PlanMachine *m, PlanIndex *x, PlanDevice *d, GErr
     if (other) {
         g_autofree char *label = plan_device_label(d);
 
-        return plan_fail(err, "%s: the id is taken by a device of type %s", label, other->type);
+        return plan_fail(err, "%s: the id is already used by a device of type %s", label,
+                         other->type);
     }
     if (m->devices->len >= PLAN_DEVICES_MAX) {
-        return plan_fail(err, "the machine has %u devices, as many as it may", m->devices->len);
+        return plan_fail(err, "the machine already has %u devices, the maximum", m->devices->len);
     }
     if (plan_find_bus(x, d, true, &node, err) != PLAN_FOUND ||
         (x->running && !check_hotplug(x, d, node, err)) || !plan_take_number(x, d, err)) {

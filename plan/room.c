@@ -307,7 +307,7 @@ static bool refuse_room(const PlanMachine *m, const PlanBusNode *root, PlanResou
     g_autofree char *users = name_users(m, root, r);
     GString *text = g_string_new(NULL);
 
-    g_string_append_printf(text, "the BARs on bus '%s' and behind it need ", root->name);
+    g_string_append_printf(text, "the BARs on bus '%s' and below it require ", root->name);
     plan_append_size(text, round_up(need, 1 << 20)); /* a readable number */
     g_string_append_printf(text, " of the %s window, which has ", plan_resource_name(r));
     plan_append_size(text, window);

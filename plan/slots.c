@@ -174,10 +174,10 @@ static void holder_to_text(GString *out, const char *addr, const PlanDevice *d, 
         g_string_append_printf(out, " '%s'", d->id);
     }
     if (d->implicit) {
-        g_string_append(out, ", comes with the machine");
+        g_string_append(out, ", created by the machine");
     }
     if (d->brings) {
-        g_string_append_printf(out, ", brings bus '%s'", d->brings->name);
+        g_string_append_printf(out, ", provides bus '%s'", d->brings->name);
     }
     g_string_append_c(out, '\n');
 }
@@ -217,7 +217,7 @@ static void bus_to_text(GString *out, const PlanIndex *x, const PlanBusNode *nod
         g_string_append_printf(out, ", bus number 0x%02x", node->number);
     }
     g_string_append_printf(out, "\n  slots    %02x-%02x, free: %s\n", first, last, unused);
-    g_string_append_printf(out, "  takes    %s\n", node->rule->takes);
+    g_string_append_printf(out, "  accepts  %s\n", node->rule->takes);
     g_string_append_printf(out, "  hotplug  %s\n", plan_bus_hotplug(node) ? "yes" : "no");
     room_to_text(out, x, node);
     for (guint i = 0; i < held->len; i++) {
@@ -248,7 +248,7 @@ static void slots_mmio_to_text(GString *out, const PlanIndex *x)
     g_string_append_printf(out, "%sbuses '%s0' to '%s%u': virtio MMIO slots\n",
                            out->len ? "\n" : "", x->machine->mmio_bus, x->machine->mmio_bus,
                            x->machine->n_mmio_buses - 1);
-    g_string_append_printf(out, "  free     %s\n  takes    %s each\n  hotplug  no\n%s",
+    g_string_append_printf(out, "  free     %s\n  accepts  %s each\n  hotplug  no\n%s",
                            unused->len ? unused->str : "none",
                            plan_bus_rule(PLAN_BUS_VIRTIO_MMIO)->takes, held->str);
 }

@@ -100,7 +100,7 @@ bool plan_json_string(struct json_object *o, size_t max, const char **text, GErr
     if (strlen(*text) != len) {
         return plan_fail(err, "must not contain a NUL character");
     }
-    return len <= max || plan_fail(err, "is %zu bytes long: at most %zu are taken", len, max);
+    return len <= max || plan_fail(err, "is %zu bytes long: at most %zu are accepted", len, max);
 }
 
 bool plan_json_scalar(struct json_object *o, char **text, GError **err)

@@ -41,8 +41,8 @@ bool plan_attach_bus(PlanBusNode *node, GError **err)
                 g_autofree char *label = plan_device_label(node->owner);
 
                 return plan_fail(err,
-                                 "%s stands, through its own bus, on itself: give it a bus "
-                                 "that leads to a root",
+                                 "%s is on its own bus, or on a bus below it: use a bus that leads "
+                                 "to a root bus",
                                  label);
             }
         }
@@ -57,9 +57,7 @@ bool plan_attach_bus(PlanBusNode *node, GError **err)
     if (!node->root || node->depth + n > PLAN_DEPTH_MAX) {
         g_autofree char *label = plan_device_label(chain[0]->owner);
 
-        return plan_fail(err,
-                         "%s: %d bridges stand above its bus already, more than the %d that "
-                         "may",
+        return plan_fail(err, "%s: its bus is below %d bridges already; at most %d are possible",
                          label, (int)(node->depth + n), PLAN_DEPTH_MAX);
     }
     while (n > 0) {
@@ -116,7 +114,7 @@ bool plan_check_bus_numbers(PlanIndex *x, GError **err)
                              "root bus '%s' has the bus numbers 0x%02x to 0x%02x, too few "
                              "for the %u buses in its tree: move bridges to another root%s",
                              node->name, node->number, end - 1, node->n_buses,
-                             next ? " or raise the next one's bus_nr" : "");
+                             next ? " or raise bus_nr of the next one" : "");
         }
     }
     return true;

@@ -268,7 +268,7 @@ bool plan_value_parse(const PlanProp *p, const char *text, PlanValue *v, GError 
     plan_value_clear(v);
     quoted = text ? plan_quote(text) : g_strdup("null");
     accepts = plan_value_accepts(p);
-    return plan_fail(err, "property '%s' does not take %s: it takes %s", p->name, quoted, accepts);
+    return plan_fail(err, "property '%s' does not accept %s: use %s", p->name, quoted, accepts);
 }
 
 void plan_value_default(const PlanProp *p, PlanValue *v)

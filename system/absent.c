@@ -12,7 +12,7 @@ typedef struct AbsentOption {
 } AbsentOption;
 
 static const AbsentOption absent_options[] = {
-    { "L", "a search path for firmware", "give the file with -bios FILE" },
+    { "L", "a search path for firmware", "specify the file with -bios FILE" },
     { "add-fd", "descriptor sets on the command line", "use QMP add-fd" },
     { "async-teardown", "asynchronous teardown", NULL },
     { "audio-help", "sound", NULL },
@@ -21,7 +21,7 @@ static const AbsentOption absent_options[] = {
     { "dfilter", "address filters for logs", "use -d without a filter" },
     { "dump-vmstate", "a dump of all saved state", "use -show state=TYPE" },
     { "echr", "a configurable escape character", "Ctrl-a is the escape character" },
-    { "enable-kvm", "hardware virtualization (KVM)", "leave it out" },
+    { "enable-kvm", "hardware virtualization (KVM)", "omit the option" },
     { "enable-sync-profile", "lock profiling", NULL },
     { "fda", "a floppy controller", "use -drive file=FILE,format=raw,if=virtio" },
     { "fdb", "a floppy controller", "use -drive file=FILE,format=raw,if=virtio" },
@@ -34,10 +34,11 @@ static const AbsentOption absent_options[] = {
     { "loadvm", "snapshots inside disk images", "use -incoming file:FILE" },
     { "mtdblock", "flash memory", "use -drive file=FILE,format=raw,if=virtio" },
     { "numa", "NUMA nodes", NULL },
-    { "only-migratable", "a check that all devices can migrate", "leave it out: each can" },
+    { "only-migratable", "a check that all devices can migrate",
+      "omit the option: all devices can migrate" },
     { "option-rom", "option ROMs", NULL },
     { "parallel", "parallel ports", NULL },
-    { "pflash", "flash memory", "give firmware with -bios FILE" },
+    { "pflash", "flash memory", "specify firmware with -bios FILE" },
     { "plugin", "instrumentation plugins", NULL },
     { "portrait", "a display", "use -nographic or -display none" },
     { "rotate", "a display", "use -nographic or -display none" },
@@ -131,13 +132,13 @@ static void absent_append_row(GString *out, const char *name, const char *featur
 
 void absent_markdown(GString *out)
 {
-    g_string_append(out, "| option (after the dash) | what is missing | use in its place |\n"
+    g_string_append(out, "| option (after the dash) | missing feature | alternative |\n"
                          "|---|---|---|\n");
     for (size_t i = 0; i < G_N_ELEMENTS(absent_options); i++) {
         absent_append_row(out, absent_options[i].name, absent_options[i].feature,
                           absent_options[i].instead);
     }
-    g_string_append(out, "\n| device type | what is missing | use in its place |\n|---|---|---|\n");
+    g_string_append(out, "\n| device type | missing feature | alternative |\n|---|---|---|\n");
     for (size_t i = 0; i < G_N_ELEMENTS(absent_devices); i++) {
         absent_append_row(out, absent_devices[i].pattern, absent_devices[i].feature,
                           absent_devices[i].instead);

@@ -94,8 +94,8 @@ static bool boot_nothing(Session *s, GError **err)
     }
     if (any) {
         error_set(err, ERROR_USER,
-                  "machine '%s' has no CPU and no memory: it takes no -bios, -kernel, -initrd, "
-                  "-append and -dtb",
+                  "machine '%s' has no CPU and no memory: -bios, -kernel, -initrd, -append and "
+                  "-dtb are not possible",
                   s->plan->type);
     }
     return !any;
@@ -512,7 +512,9 @@ bool boot_dump_machine(Session *s, const char *path, GError **err)
     g_autofree char *text = NULL;
 
     if (!s->built) {
-        return error_set(err, ERROR_USER, "there is no machine yet: it waits for a stream");
+        return error_set(
+            err, ERROR_USER,
+            "the machine does not exist yet: the emulator waits for a migration stream");
     }
     if (boot_digests(s, true, err) < 0) {
         return false;

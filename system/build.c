@@ -139,7 +139,7 @@ static const PlanCatalog *get_catalog(Machine *m)
 static bool plug_allowed(Machine *m, GError **err)
 {
     if (m->migrating > 0 || m->state == RUN_INMIGRATE) {
-        return error_set(err, ERROR_USER, "devices cannot come or go while the machine migrates");
+        return error_set(err, ERROR_USER, "devices cannot be added or removed during a migration");
     }
     return true;
 }

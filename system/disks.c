@@ -66,8 +66,7 @@ static bool check_interface(const char *iface, GError **err)
             "-device TYPE,drive=NAME",
             iface);
     }
-    return error_set(err, ERROR_USER, "unsupported bus type '%s'; accepted are none and virtio",
-                     iface);
+    return error_set(err, ERROR_USER, "unsupported bus type '%s'; use none or virtio", iface);
 }
 
 /* Set *n to the number of @key and remove the key. Without the key, *n is 0 and *given is false. */
@@ -299,8 +298,8 @@ static void warn_unused(const Session *s)
         const DriveOption *d = s->drives->pdata[i];
 
         if (d->option && !drive_used(s, d)) {
-            message("%s: warning: %s: the guest has no disk for it, because no device uses the "
-                    "drive '%s': add -device virtio-blk-pci,drive=%s, or use -drive if=virtio",
+            message("%s: warning: %s: the guest has no disk for this drive, because no device uses "
+                    "the drive '%s': add -device virtio-blk-pci,drive=%s, or use -drive if=virtio",
                     s->program, d->option, d->id, d->id);
         }
     }
@@ -338,11 +337,10 @@ bool disks_apply_snapshot(Session *s, GError **err)
         } else if (strcmp(part->kind, "blockdev") == 0 && driver &&
                    !g_str_has_prefix(driver, "null-") &&
                    !disks_is_on(disks_text(part->options, "read-only"))) {
-            return error_set(
-                err, ERROR_USER,
-                "-snapshot: it does not protect the image of -blockdev node-name=%s; use "
-                "-drive, or read-only=on",
-                part->id);
+            return error_set(err, ERROR_USER,
+                             "-snapshot does not protect the image of -blockdev node-name=%s: use "
+                             "-drive, or read-only=on",
+                             part->id);
         }
     }
     return true;

@@ -95,7 +95,7 @@ static const char *sort_of(const PlanHostPart *part)
 static bool host_kind_known(const PlanHostPart *part, GError **err)
 {
     if (!host_kind_find(part->kind)) {
-        return error_set(err, ERROR_USER, "-%s %s,id=%s: this build has no back ends of that kind",
+        return error_set(err, ERROR_USER, "-%s %s,id=%s: there are no back ends of this type",
                          part->kind, sort_of(part), part->id);
     }
     return true;

@@ -170,7 +170,7 @@ static void received(Signals *g, int number)
     __atomic_store_n(&g->number, number, __ATOMIC_RELEASE);
     eventfd_write(g->request, 1);
     if (!loop_answered(g)) {
-        message("%s: the main loop is blocked: ending at once", g->s->program);
+        message("%s: the main loop is blocked: ending immediately", g->s->program);
         loop_end_process(g, number);
     }
 }

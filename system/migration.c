@@ -119,8 +119,8 @@ static bool hook_build(void *opaque, const PlanMachine *wanted, GError **err)
 static void warn_no_images(const Session *s)
 {
     if (s->m->has_guest && !s->m->qtest) {
-        g_printerr("%s: warning: the stream has no boot images: a reset loads what -bios, -kernel, "
-                   "-initrd, -dtb and -append of this command line say\n",
+        g_printerr("%s: warning: the stream has no boot images: a reset loads the files of -bios, "
+                   "-kernel, -initrd and -dtb and the text of -append of this command line\n",
                    s->program);
     }
 }
@@ -192,7 +192,7 @@ static void hook_discard(void *opaque)
     s->host.name = s->plan->name;
     s->host.uuid = s->plan->uuid;
     if (s->guest_given && !session_build(s, &err)) {
-        message("%s: the machine cannot be built again after a failed load: %s", s->program,
+        message("%s: the machine cannot be created again after a failed load: %s", s->program,
                 err->message);
         s->built = false;
     }

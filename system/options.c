@@ -257,7 +257,8 @@ static bool opt_mon(Session *s, const char *arg, GError **err)
     pretty = option_take_key(o, "pretty");
     json_object_put(o);
     if (!chardev) {
-        return error_set(err, ERROR_USER, "-mon %s: chardev= is missing", arg);
+        return error_set(err, ERROR_USER, "-mon %s: property 'chardev' is required: chardev=ID",
+                         arg);
     }
     control = mode && strcmp(mode, "control") == 0;
     if (mode && !control && strcmp(mode, "readline") != 0) {
@@ -312,48 +313,49 @@ static const Option options[] = {
     { "version", NULL, "show the version", FN(opt_version) },
     { "show", "WHAT",
       "print default-machine, machines, pci-slots, machine, topology[=FILE], catalog, catalog-c, "
-      "state=TYPE, registers=TYPE, options, commands or absent, and end",
+      "state=TYPE, registers=TYPE, options, commands or absent, and exit",
       FN(opt_show), .kinds = KINDS_SHOW },
     { "machine-config", "FILE",
       "start from a description, or a part of one, that -show machine printed; may be repeated",
       FN(opt_machine_config) },
-    { "readconfig", "FILE", "take options from a file: a section [OPTION \"ID\"] each",
+    { "readconfig", "FILE", "read options from a file with a section [OPTION \"ID\"] for each",
       FN(readconfig) },
     /* the machine */
     { "M", "TYPE[,prop=value...]", "choose the machine; help lists them", FN(opt_machine),
       .kinds = KINDS_MACHINE },
-    { "machine", "TYPE[,prop=value...]", "the same", FN(opt_machine), .kinds = KINDS_MACHINE },
-    { "accel", "NAME[,thread=single|multi]", "how CPUs run: interp, tcg (the same engine), qtest",
-      FN(opt_accel), KEYS(accel_keys, "accel") },
+    { "machine", "TYPE[,prop=value...]", "like -M", FN(opt_machine), .kinds = KINDS_MACHINE },
+    { "accel", "NAME[,thread=single|multi]",
+      "execution of guest CPUs: interp, tcg (the same engine) or qtest", FN(opt_accel),
+      KEYS(accel_keys, "accel") },
     { "cpu", "TYPE[,feature=on|off...]", "choose the CPU; help lists types and features",
       FN(opt_cpu), .kinds = KINDS_CPU },
     { "smp", "[cpus=]N[,sockets=N][,cores=N][,threads=N][,maxcpus=N]",
       "number of CPUs, each run by a host thread", FN(opt_smp), KEYS(smp_keys, "cpus") },
     { "m", "[size=]SIZE", "size of RAM, in MiB or with a suffix (128M)", FN(opt_memory),
       KEYS(memory_keys, "size") },
-    { "mem-path", "PATH", "RAM from a file, or from an unnamed one in a folder (hugetlbfs)",
+    { "mem-path", "PATH", "use a file as RAM, or an unnamed file in a folder (hugetlbfs)",
       STR(mem_path) },
-    { "mem-prealloc", NULL, "have the host provide all of RAM at the start", FLAG(mem_prealloc) },
+    { "mem-prealloc", NULL, "allocate all RAM at startup", FLAG(mem_prealloc) },
     { "overcommit", "mem-lock=on|off,cpu-pm=off", "lock the memory of the process",
       FN(opt_overcommit), KEYS(overcommit_keys, NULL) },
     { "device", "TYPE[,prop=value...]", "add a device; help lists types, TYPE,help properties",
       FN(options_opt_device), .kinds = KINDS_DEVICE },
     { "global", "TYPE.PROP=VALUE", "set a property of all devices of a type",
       FN(options_opt_global) },
-    { "set", "GROUP.ID.KEY=VALUE", "set a property of an option with that id", FN(opt_set) },
+    { "set", "GROUP.ID.KEY=VALUE", "set a property of the option with this id", FN(opt_set) },
     { "name", "[guest=]NAME[,process=NAME,debug-threads=on]",
       "name the guest, and the process for ps and top", NO_FN, KEYS(name_keys, "guest") },
-    { "uuid", "UUID", "the machine's UUID", FN(opt_uuid) },
+    { "uuid", "UUID", "UUID of the machine", FN(opt_uuid) },
     { "rtc", "OPTIONS", "base=utc|localtime|DATE, clock=host|rt|vm of the real-time clock",
       STR(rtc), KEYS(rtc_keys, NULL) },
-    { "boot", "[order=]DRIVES[,...]", "the firmware chooses what to boot", NO_FN,
+    { "boot", "[order=]DRIVES[,...]", "the firmware chooses the boot device", NO_FN,
       KEYS(boot_keys, "order"), .compat = true },
     /* boot images */
     { "bios", "FILE", "firmware: a file, default or none", STR(bios) },
     { "kernel", "FILE", "kernel: a Linux Image, ELF or raw file", STR(kernel) },
     { "initrd", "FILE", "initial RAM disk", STR(initrd) },
-    { "append", "TEXT", "the kernel's command line", STR(append) },
-    { "dtb", "FILE", "device tree in place of our own", STR(dtb) },
+    { "append", "TEXT", "command line of the kernel", STR(append) },
+    { "dtb", "FILE", "device tree that replaces the generated one", STR(dtb) },
     /* host parts */
     { "object", "TYPE,id=ID[,prop=value...]", "create a host object; help lists the types",
       FN(opt_object), .kinds = KINDS_OBJECT },
@@ -361,24 +363,24 @@ static const Option options[] = {
       "create a disk back end; help lists drivers, DRIVER,help options", FN(opt_blockdev),
       .kinds = KINDS_BLOCKDEV },
     { "drive", "file=FILE[,if=none|virtio,format=raw,id=ID,...]",
-      "create a disk back end, with if=virtio its disk, too; help lists the options", FN(opt_drive),
-      .kinds = KINDS_DRIVE },
-    { "hda", "FILE", "the same as -drive file=FILE,index=0: a back end (none0) for -device",
-      FN(opt_hda) },
-    { "hdb", "FILE", "the same with index=1 (none1)", FN(opt_hdb) },
-    { "hdc", "FILE", "the same with index=2 (none2)", FN(opt_hdc) },
-    { "hdd", "FILE", "the same with index=3 (none3)", FN(opt_hdd) },
-    { "cdrom", "FILE", "the same with index=2,media=cdrom (none2, read-only)", FN(opt_cdrom) },
+      "create a disk back end, and with if=virtio also a disk; help lists the options",
+      FN(opt_drive), .kinds = KINDS_DRIVE },
+    { "hda", "FILE", "like -drive file=FILE,index=0: a back end (none0) for -device", FN(opt_hda) },
+    { "hdb", "FILE", "like -hda, with index=1 (none1)", FN(opt_hdb) },
+    { "hdc", "FILE", "like -hda, with index=2 (none2)", FN(opt_hdc) },
+    { "hdd", "FILE", "like -hda, with index=3 (none3)", FN(opt_hdd) },
+    { "cdrom", "FILE", "like -hda, with index=2,media=cdrom (none2, read-only)", FN(opt_cdrom) },
     { "snapshot", NULL, "all drives have snapshot=on: their images are not modified",
       FLAG(snapshot) },
-    { "netdev", "KIND,id=ID[,...]", "create a network back end; help lists the kinds",
+    { "netdev", "KIND,id=ID[,...]", "create a network back end; help lists the types",
       FN(opt_netdev), .kinds = KINDS_NETDEV },
     { "nic", "none | KIND[,model=TYPE,mac=MAC,addr=ADDR,...]",
-      "a network back end with its device; model=help lists the types", FN(opt_nic),
+      "create a network back end and its device; model=help lists the types", FN(opt_nic),
       .kinds = KINDS_NIC },
     { "net", "none | nic[,model=TYPE,macaddr=MAC,addr=ADDR,name=ID,netdev=ID] | KIND[,...]",
-      "the older form: -net nic with -net KIND is -nic KIND", FN(opt_net), .kinds = KINDS_NET },
-    { "chardev", "KIND,id=ID[,...]", "create a character back end; help lists the kinds",
+      "older form: -net nic and -net KIND together are -nic KIND", FN(opt_net),
+      .kinds = KINDS_NET },
+    { "chardev", "KIND,id=ID[,...]", "create a character back end; help lists the types",
       FN(opt_chardev), .kinds = KINDS_CHARDEV },
     /* consoles and monitors */
     { "serial", "DEV",
@@ -398,40 +400,41 @@ static const Option options[] = {
     { "s", NULL, "the same as -gdb " GDB_DEFAULT_DEVICE, FN(opt_gdb_default) },
     { "display", "none", "there is no display", ONLY("none"), .compat = true },
     { "nographic", NULL, "serial port and monitor on the terminal", FLAG(nographic) },
-    { "vga", "none", "there is no display adapter by default", ONLY("none"), .compat = true },
-    { "audio", "none", "there is no sound", ONLY("none"), .compat = true },
-    { "audiodev", "none,id=ID", "there is no sound", NO_FN, KEYS(audiodev_keys, "driver"),
+    { "vga", "none", "the machine has no display adapter by default", ONLY("none"),
       .compat = true },
-    { "nodefaults", NULL, "nothing that is not asked for", FLAG(nodefaults) },
-    { "no-user-config", NULL, "there is no user configuration", ONLY(NULL), .compat = true },
+    { "audio", "none", "the machine has no audio device", ONLY("none"), .compat = true },
+    { "audiodev", "none,id=ID", "the machine has no audio device", NO_FN,
+      KEYS(audiodev_keys, "driver"), .compat = true },
+    { "nodefaults", NULL, "create no default devices", FLAG(nodefaults) },
+    { "no-user-config", NULL, "there are no user configuration files", ONLY(NULL), .compat = true },
     /* running */
-    { "S", NULL, "do not let the guest run before cont", FLAG(stopped) },
-    { "preconfig", NULL, "build the machine when QMP says x-exit-preconfig", FLAG(preconfig) },
-    { "no-reboot", NULL, "end instead of resetting", FLAG(no_reboot) },
-    { "no-shutdown", NULL, "stop instead of ending when the guest powers off", FLAG(no_shutdown) },
-    { "action", "reboot=reset|shutdown,shutdown=poweroff|pause", "what these events do",
+    { "S", NULL, "do not start the guest before the command cont", FLAG(stopped) },
+    { "preconfig", NULL, "create the machine only at the QMP command x-exit-preconfig",
+      FLAG(preconfig) },
+    { "no-reboot", NULL, "exit instead of resetting", FLAG(no_reboot) },
+    { "no-shutdown", NULL, "stop instead of exiting when the guest powers off", FLAG(no_shutdown) },
+    { "action", "reboot=reset|shutdown,shutdown=poweroff|pause", "actions for these events",
       FN(opt_action), KEYS(action_keys, NULL) },
     { "incoming", "URI", "wait for a migration stream", STR(incoming) },
-    { "daemonize", NULL, "run in the background once everything is ready", FLAG(daemonize) },
-    { "pidfile", "FILE", "write the process id", STR(pidfile) },
+    { "daemonize", NULL, "run in the background when startup is complete", FLAG(daemonize) },
+    { "pidfile", "FILE", "write the process id to a file", STR(pidfile) },
     { "run-with", "[exit-with-parent=on|off][,chroot=FOLDER][,user=NAME|UID:GID]",
-      "end when the parent process ends; give up the host's file tree and the user before the "
+      "exit when the parent process ends; change the root folder and the user before the "
       "guest runs",
       NO_FN, KEYS(run_with_keys, NULL) },
-    { "chroot", "FOLDER", "the same as -run-with chroot=FOLDER", STR(chroot_dir) },
-    { "runas", "NAME|UID:GID", "the same as -run-with user=NAME|UID:GID", STR(run_as) },
+    { "chroot", "FOLDER", "like -run-with chroot=FOLDER", STR(chroot_dir) },
+    { "runas", "NAME|UID:GID", "like -run-with user=NAME|UID:GID", STR(run_as) },
     { "sandbox",
       "on|off[,obsolete=allow|deny][,elevateprivileges=allow|deny|children]"
       "[,spawn=allow|deny][,resourcecontrol=allow|deny]",
-      "on: end the process at a system call that no part of it requires; off: no filter; by "
-      "default "
-      "such calls fail with EPERM and are reported",
+      "filter of system calls that the configuration does not require; on: such a call ends the "
+      "process; off: no filter; default: such a call fails with EPERM and is reported",
       FN(opt_sandbox), KEYS(sandbox_keys, "enable") },
-    { "msg", "timestamp=on|off,guest-name=on|off", "what to put in front of each message", NO_FN,
+    { "msg", "timestamp=on|off,guest-name=on|off", "prefix of each message", NO_FN,
       KEYS(msg_keys, NULL) },
-    { "d", "ITEM[,...]", "log; help lists what", FN(opt_log), .kinds = KINDS_LOG },
-    { "D", "FILE", "log to a file", STR(log_file) },
-    { "trace", "[enable=]PATTERN[,events=FILE,file=FILE]", "trace events; help lists them",
+    { "d", "ITEM[,...]", "enable log items; help lists them", FN(opt_log), .kinds = KINDS_LOG },
+    { "D", "FILE", "write the log to a file", STR(log_file) },
+    { "trace", "[enable=]PATTERN[,events=FILE,file=FILE]", "enable trace events; help lists them",
       FN(opt_trace), KEYS(trace_keys, "enable"), .kinds = KINDS_TRACE },
 };
 
@@ -490,7 +493,7 @@ bool options_apply(Session *s, const char *name, const char *arg, GError **err)
 
     if (!o || !o->arg || o->fn == readconfig) {
         return error_set(err, ERROR_USER,
-                         "there is no option '%s' with properties: -help lists the options", name);
+                         "there is no option '%s' with properties; -help lists the options", name);
     }
     return options_apply_row(s, o, arg, err);
 }
@@ -521,8 +524,8 @@ bool options_parse(Session *s, int argc, char **argv, GError **err)
         }
         if (!o) {
             return error_set(err, ERROR_USER,
-                             "'%s' is not an option: give a disk image with -drive file=%s",
-                             argv[i], argv[i]);
+                             "'%s' is not an option: use -drive file=%s for a disk image", argv[i],
+                             argv[i]);
         }
         if (o->arg) {
             if (i + 1 == argc) {
@@ -531,7 +534,7 @@ bool options_parse(Session *s, int argc, char **argv, GError **err)
             }
             arg = argv[++i];
             if (!g_utf8_validate(arg, -1, NULL)) {
-                return error_set(err, ERROR_USER, "the argument of -%s is no UTF-8 text", o->name);
+                return error_set(err, ERROR_USER, "the argument of -%s is not UTF-8 text", o->name);
             }
         }
         if (!options_apply_row(s, o, arg, err)) {
@@ -565,7 +568,7 @@ void options_free(Session *s)
 char *options_help(bool markdown)
 {
     const char *mark = " [compatibility: no effect]";
-    GString *out = g_string_new(markdown ? "| option | what it does |\n|---|---|\n"
+    GString *out = g_string_new(markdown ? "| option | description |\n|---|---|\n"
                                          : "usage: backplane-system-riscv64 [options]\n\n");
 
     for (size_t i = 0; i < G_N_ELEMENTS(options); i++) {

@@ -40,7 +40,7 @@ static bool unknown_key(const Option *o, const char *arg, const char *key, GErro
     g_autofree char *list = accepted_keys(o);
     g_autofree char *near = suggest_hint_of(key, key_name, o->keys, option_n_keys(o));
 
-    return error_set(err, ERROR_USER, "-%s %s: key '%s' is unknown%s; accepted are %s", o->name,
+    return error_set(err, ERROR_USER, "-%s %s: key '%s' is unknown%s; the keys are %s", o->name,
                      arg, key, near, list);
 }
 

@@ -63,9 +63,9 @@ bool opt_machine_config(Session *s, const char *arg, GError **err)
 bool opt_accel(Session *s, const char *arg, GError **err)
 {
     if (option_wants_help(arg)) {
-        return option_print(s, g_strdup("Accelerators:\ninterp  our interpreter (the default)\n"
-                                        "tcg     another name of it\n"
-                                        "qtest   CPUs never run; the clock is stepped\n"));
+        return option_print(s, g_strdup("Accelerators:\ninterp  the interpreter (default)\n"
+                                        "tcg     another name of interp\n"
+                                        "qtest   CPUs do not run, and the clock is stepped\n"));
     }
     return option_set_string(&s->accel, g_str_has_prefix(arg, "accel=") ? arg + 6 : arg);
 }
@@ -128,8 +128,8 @@ static bool check_plugging(const char *arg, const char *slots, uint64_t size, ui
     bool ok = (!slots || strcmp(slots, "0") == 0) && maxmem == size;
 
     return ok || error_set(err, ERROR_USER,
-                           "-m %s: memory cannot be plugged into this machine: leave slots= "
-                           "and maxmem= out, or use slots=0 and maxmem equal to size",
+                           "-m %s: memory cannot be plugged into this machine: omit slots= and "
+                           "maxmem=, or use slots=0 and maxmem equal to size",
                            arg);
 }
 
@@ -147,7 +147,7 @@ bool opt_memory(Session *s, const char *arg, GError **err)
     }
     json_object_put(o);
     if (!size) {
-        return error_set(err, ERROR_USER, "-m %s: size= is missing", arg);
+        return error_set(err, ERROR_USER, "-m %s: property 'size' is required: size=SIZE", arg);
     }
     if (!parse_mib("size", size, &bytes, err) ||
         (maxmem && !parse_mib("maxmem", maxmem, &max, err))) {
@@ -174,14 +174,14 @@ const PlanProp accel_keys[] = {
     { .name = "thread",
       .kind = PLAN_PROP_ENUM,
       .choices = tcg_threads,
-      .doc = "each CPU has a thread of its own; with one CPU both are the same" },
+      .doc = "accepted without effect: each CPU has its own thread" },
 };
 const size_t n_accel_keys = G_N_ELEMENTS(accel_keys);
 
 const PlanProp memory_keys[] = {
     { .name = "size", .kind = PLAN_PROP_STRING, .doc = "size of RAM" },
     { .name = "slots", .kind = PLAN_PROP_STRING, .doc = "only 0" },
-    { .name = "maxmem", .kind = PLAN_PROP_STRING, .doc = "only the size itself" },
+    { .name = "maxmem", .kind = PLAN_PROP_STRING, .doc = "only the value of size" },
 };
 const size_t n_memory_keys = G_N_ELEMENTS(memory_keys);
 
@@ -190,7 +190,7 @@ const size_t n_memory_keys = G_N_ELEMENTS(memory_keys);
         .name = (n), .kind = PLAN_PROP_STRING, .doc = (text)                                       \
     }
 const PlanProp smp_keys[] = {
-    COUNT("cpus", "number of CPUs"), COUNT("maxcpus", "limit of the product of the following"),
+    COUNT("cpus", "number of CPUs"), COUNT("maxcpus", "limit of the number of CPUs"),
     COUNT("sockets", "sockets"),     COUNT("dies", "per socket"),
     COUNT("clusters", "per die"),    COUNT("cores", "per cluster"),
     COUNT("threads", "per core"),

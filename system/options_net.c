@@ -39,11 +39,10 @@ static bool choose_model(Session *s, const char *option, char **model, GError **
     if (!*model || strcmp(*model, "virtio") == 0) {
         return option_set_string(model, DEFAULT_MODEL);
     }
-    return is_model(s->catalog, *model) ||
-           error_set(err, ERROR_USER,
-                     "-%s model=%s: no network device of that name; -%s model=help lists "
-                     "the models",
-                     option, *model, option);
+    return is_model(s->catalog, *model) || error_set(err, ERROR_USER,
+                                                     "-%s model=%s: there is no network device of "
+                                                     "this name; -%s model=help lists the models",
+                                                     option, *model, option);
 }
 
 bool opt_netdev(Session *s, const char *arg, GError **err)
@@ -192,10 +191,10 @@ bool options_net_finish(Session *s, GError **err)
     json_object_object_foreach(o, key, value)
     {
         (void)value;
-        return error_set(err, ERROR_USER,
-                         "-net nic: '%s' is unknown; accepted are model, macaddr, netdev, "
-                         "addr and name",
-                         key);
+        return error_set(
+            err, ERROR_USER,
+            "-net nic: key '%s' is unknown; the keys are model, macaddr, netdev, addr and name",
+            key);
     }
     return choose_model(s, "net nic", &model, err) &&
            add_nic_device(s, model, netdev ? netdev : s->net_backend, mac, addr, name, err);

@@ -81,14 +81,14 @@ const PlanProp name_keys[] = {
 KEYS(name_keys);
 
 const PlanProp msg_keys[] = {
-    BOOL_KEY("timestamp", offsetof(Session, msg_timestamp), "put the time before each message"),
+    BOOL_KEY("timestamp", offsetof(Session, msg_timestamp), "write the time before each message"),
     BOOL_KEY("guest-name", offsetof(Session, msg_guest_name),
-             "put the name of the guest before each message"),
+             "write the name of the guest before each message"),
 };
 KEYS(msg_keys);
 
 const PlanProp trace_keys[] = {
-    STRING_KEY("enable", 0, "events to switch on: a name or a pattern with * and ?"),
+    STRING_KEY("enable", 0, "events to enable: a name or a pattern with * and ?"),
     STRING_KEY("events", offsetof(Session, trace_events), "file with one pattern in each line"),
     STRING_KEY("file", offsetof(Session, trace_file), "write to this file instead of the log"),
 };
@@ -98,14 +98,14 @@ static const char *const on_reboot[] = { "reset", "shutdown", NULL };
 static const char *const on_shutdown[] = { "poweroff", "pause", NULL };
 
 const PlanProp action_keys[] = {
-    ENUM_KEY("reboot", 0, on_reboot, "when the guest resets the machine"),
-    ENUM_KEY("shutdown", 0, on_shutdown, "when the guest powers off"),
+    ENUM_KEY("reboot", 0, on_reboot, "action when the guest resets the machine"),
+    ENUM_KEY("shutdown", 0, on_shutdown, "action when the guest powers off"),
 };
 KEYS(action_keys);
 
 const PlanProp run_with_keys[] = {
     BOOL_KEY("exit-with-parent", offsetof(Session, exit_with_parent),
-             "end when the parent process ends"),
+             "exit when the parent process ends"),
     STRING_KEY("chroot", offsetof(Session, chroot_dir), "folder that becomes the root folder"),
     STRING_KEY("user", offsetof(Session, run_as), "user to become: a name, or UID:GID"),
 };
@@ -135,7 +135,7 @@ KEYS(mon_keys);
 
 const PlanProp overcommit_keys[] = {
     BOOL_KEY("mem-lock", offsetof(Session, mem_lock), "lock all memory of the process"),
-    BOOL_KEY("cpu-pm", offsetof(Session, cpu_pm), "only off: needs hardware virtualization"),
+    BOOL_KEY("cpu-pm", offsetof(Session, cpu_pm), "only off; on requires hardware virtualization"),
 };
 KEYS(overcommit_keys);
 
@@ -144,15 +144,15 @@ static const char *const rtc_drift[] = { "none", NULL };
 
 const PlanProp rtc_keys[] = {
     STRING_KEY("base", 0, "utc, localtime or a date such as 2026-01-31T23:59:59"),
-    ENUM_KEY("clock", 0, rtc_clocks, "what makes it advance: vm stops with the guest"),
-    ENUM_KEY("driftfix", 0, rtc_drift, "accepted: this clock delivers no periodic ticks"),
+    ENUM_KEY("clock", 0, rtc_clocks, "source of the time; vm stops with the guest"),
+    ENUM_KEY("driftfix", 0, rtc_drift, "only none; this clock has no periodic interrupt"),
 };
 KEYS(rtc_keys);
 
 static const char *const no_sound[] = { "none", NULL };
 
 const PlanProp audiodev_keys[] = {
-    ENUM_KEY("driver", 0, no_sound, "none: there is no sound"),
+    ENUM_KEY("driver", 0, no_sound, "only none; the machine has no audio device"),
     STRING_KEY("id", 0, "name of the back end"),
     { .name = "timer-period", .kind = PLAN_PROP_U32, .doc = "microseconds" },
     { .name = "out.frequency", .kind = PLAN_PROP_U32, .doc = "samples per second" },
@@ -167,6 +167,6 @@ const PlanProp boot_keys[] = {
     STRING_KEY("splash", 0, "picture"),
     { .name = "splash-time", .kind = PLAN_PROP_U32, .doc = "milliseconds" },
     { .name = "reboot-timeout", .kind = PLAN_PROP_I32, .doc = "milliseconds, or -1" },
-    BOOL_KEY("strict", 0, "boot from nothing else"),
+    BOOL_KEY("strict", 0, "boot only from these drives"),
 };
 KEYS(boot_keys);

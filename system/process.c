@@ -44,7 +44,7 @@ bool process_daemonize(Session *s, GError **err)
     pid_t pid;
 
     if (pipe2(fds, O_CLOEXEC) < 0 || (pid = fork()) < 0) {
-        return error_set_errno(err, errno, "cannot go into the background");
+        return error_set_errno(err, errno, "the process cannot continue in the background");
     }
     if (pid > 0) {
         close(fds[1]);
@@ -55,7 +55,7 @@ bool process_daemonize(Session *s, GError **err)
     setsid();
     pid = fork();
     if (pid < 0) {
-        return error_set_errno(err, errno, "cannot go into the background");
+        return error_set_errno(err, errno, "the process cannot continue in the background");
     }
     if (pid > 0) {
         _exit(0);
@@ -102,7 +102,7 @@ bool process_write_pidfile(Session *s, GError **err)
     struct stat st;
 
     if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0) {
-        error_set_errno(err, errno, "pid file '%s' cannot be taken", s->pidfile);
+        error_set_errno(err, errno, "pid file '%s' cannot be locked", s->pidfile);
         if (fd >= 0) {
             close(fd);
         }

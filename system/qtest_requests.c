@@ -184,7 +184,7 @@ static void do_write_block(Qtest *q, const QtestWords *r)
         return;
     }
     if (!qtest_hex_bytes(r->w[3], p, len)) {
-        qtest_reply(q, "ERR data of write has a character that is no hexadecimal digit");
+        qtest_reply(q, "ERR data of write has a character that is not a hexadecimal digit");
         return;
     }
     mem_write_buf(&q->m->memory, addr, p, len);
@@ -242,7 +242,7 @@ static void do_memset(Qtest *q, const QtestWords *r)
 static void step_to(Qtest *q, int64_t from, int64_t to)
 {
     if (to <= from || !clocks_step_to(q->m->clocks, to)) {
-        qtest_reply(q, "FAIL the virtual clock stands at %" PRIi64 " and moves only forward", from);
+        qtest_reply(q, "FAIL the virtual clock is at %" PRIi64 " and moves only forward", from);
         return;
     }
     qtest_reply(q, "OK %" PRIi64, clock_now_any(q->m, CLOCK_KIND_VIRTUAL));
@@ -364,11 +364,10 @@ static void do_intercept_out(Qtest *q, const QtestWords *r)
     Device *dev = find_device(q, r->w[1]);
 
     if (dev) {
-        qtest_reply(
-            q,
-            "FAIL outputs of '%s' cannot be watched: use irq_intercept_in on the controller "
-            "they lead to",
-            dev->path);
+        qtest_reply(q,
+                    "FAIL outputs of '%s' cannot be watched: use irq_intercept_in on the interrupt "
+                    "controller they are connected to",
+                    dev->path);
     }
 }
 
@@ -402,7 +401,7 @@ static void do_csr(Qtest *q, const QtestWords *r)
     Cpu *cpu;
 
     if (!write && !qtest_word_is(r->w[1], "get_csr")) {
-        qtest_reply(q, "FAIL csr takes get_csr or set_csr");
+        qtest_reply(q, "FAIL csr requires get_csr or set_csr");
         return;
     }
     if (!request_arg(q, r, 2, &hart) || !request_arg(q, r, 3, &csr) ||
@@ -490,7 +489,7 @@ void qtest_run_request(Qtest *q, const QtestWords *r, bool fits)
 
         qtest_reply(q, "FAIL Unknown command '%s'", shown);
     } else if (!fits || r->n < c->min_words || r->n > c->max_words) {
-        qtest_reply(q, "ERR %s takes %u to %u arguments, separated by one space each", c->name,
+        qtest_reply(q, "ERR %s requires %u to %u arguments, separated by single spaces", c->name,
                     c->min_words - 1u, c->max_words - 1u);
     } else {
         c->run(q, r);

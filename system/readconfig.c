@@ -109,8 +109,8 @@ static bool begin_section(ConfigReader *r, char *text, GError **err)
     rest = g_strstrip(text + 1 + word);
     id = *rest ? unquote(rest) : NULL;
     if (*rest && !id) {
-        return readconfig_fail(r, r->line, err, "the id of a section stands in quotes, not as '%s'",
-                               rest);
+        return readconfig_fail(r, r->line, err,
+                               "the id of a section must be in double quotes: '%s'", rest);
     }
     r->group = g_strndup(text + 1, word);
     r->section_line = r->line;
@@ -126,7 +126,7 @@ static bool take_property(ConfigReader *r, char *text, GError **err)
     g_autofree char *value = NULL;
 
     if (!r->group) {
-        return readconfig_fail(r, r->line, err, "'%s' stands before the first section", text);
+        return readconfig_fail(r, r->line, err, "'%s' is before the first section", text);
     }
     if (!eq || eq == text) {
         return readconfig_fail(r, r->line, err, "a property is KEY = \"VALUE\", not '%s'", text);
@@ -134,7 +134,7 @@ static bool take_property(ConfigReader *r, char *text, GError **err)
     *eq = '\0';
     value = unquote(g_strstrip(eq + 1));
     if (!value) {
-        return readconfig_fail(r, r->line, err, "the value of '%s' stands in quotes",
+        return readconfig_fail(r, r->line, err, "the value of '%s' must be in double quotes",
                                g_strstrip(text));
     }
     add_property(r, g_strstrip(text), value);
@@ -175,7 +175,7 @@ bool readconfig(Session *s, const char *path, GError **err)
         return false;
     }
     if (!g_utf8_validate(text, (gssize)len, NULL)) {
-        return error_set(err, ERROR_USER, "-readconfig %s: it is not UTF-8 text", path);
+        return error_set(err, ERROR_USER, "-readconfig %s: the file is not UTF-8 text", path);
     }
     r.text = g_string_new(NULL);
     ok = take_lines(&r, text, err);

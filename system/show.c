@@ -111,11 +111,9 @@ static bool show_state(Session *s, GError **err)
     g_autofree char *text = NULL;
 
     if (!t && !vm) {
-        return error_set(
-            err, ERROR_USER,
-            "-show state %s: there is no such type: -device help and -cpu help list the "
-            "types",
-            name);
+        return error_set(err, ERROR_USER,
+                         "-show state=%s: unknown type; use -device help or -cpu help for a list",
+                         name);
     }
     if (!vm) {
         printf("%s: %s\n", t->name, t->no_state ? t->no_state : "has no state of its own");
@@ -185,12 +183,11 @@ static bool show_options(Session *s, GError **err)
 
 static bool show_commands(Session *s, GError **err)
 {
-    printf(
-        "[qmp.md](qmp.md) describes QMP in full.\n\n| QMP command | what it does |\n|---|---|\n");
+    printf("[qmp.md](qmp.md) describes QMP in full.\n\n| QMP command | description |\n|---|---|\n");
     for (size_t i = 0; i < qmp_n_commands; i++) {
         printf("| `%s` | %s |\n", qmp_commands[i].name, qmp_commands[i].summary);
     }
-    printf("\n| HMP command | what it does |\n|---|---|\n");
+    printf("\n| HMP command | description |\n|---|---|\n");
     for (const HmpTable *const *t = hmp_tables; *t; t++) {
         for (size_t i = 0; i < (*t)->n_rows; i++) {
             const HmpCommand *c = &(*t)->rows[i];

@@ -130,8 +130,8 @@ static bool set_device(Session *s, const SetOption *o, GError **err)
         d = each->id && strcmp(each->id, o->id) == 0 ? each : NULL;
     }
     if (!d) {
-        return error_set(err, ERROR_USER, "-set device.%s.%s: there is no device of that id", o->id,
-                         o->key);
+        return error_set(err, ERROR_USER, "-set device.%s.%s: there is no device with this id",
+                         o->id, o->key);
     }
     if (strcmp(o->key, "addr") == 0) {
         d->has_addr = plan_addr_parse(o->value, &d->addr, &d->full_addr, err);
@@ -155,7 +155,7 @@ static bool apply_set(Session *s, const SetOption *o, GError **err)
     }
     part = plan_find_host(s->plan, o->group, o->id);
     if (!part) {
-        return error_set(err, ERROR_USER, "-set %s.%s.%s: there is no %s of that id", o->group,
+        return error_set(err, ERROR_USER, "-set %s.%s.%s: there is no %s with this id", o->group,
                          o->id, o->key, o->group);
     }
     json_object_object_add(part->options, o->key, json_object_new_string(o->value));
@@ -213,11 +213,10 @@ static bool apply_memory_options(Session *s, GError **err)
         const PlanSetting *set = s->plan->settings->pdata[i];
 
         if (strcmp(set->name, "memory-backend") == 0) {
-            return error_set(
-                err, ERROR_USER,
-                "%s and -machine memory-backend=%s: use one of them; memory back ends have "
-                "the properties mem-path and prealloc",
-                s->mem_path ? "-mem-path" : "-mem-prealloc", set->text);
+            return error_set(err, ERROR_USER,
+                             "%s and -machine memory-backend=%s: use only one of them; memory back "
+                             "ends have the properties mem-path and prealloc",
+                             s->mem_path ? "-mem-path" : "-mem-prealloc", set->text);
         }
     }
     if (!t->default_ram_id) {
@@ -377,7 +376,7 @@ static bool session_add_monitor(Session *s, const MonitorOption *o, unsigned n, 
     }
     c = o->by_id ? chardev_find(s->m, o->chardev) : make_chardev(s, id, o->chardev, err);
     if (!c && o->by_id) {
-        error_set(err, ERROR_USER, "-mon chardev=%s: there is no character device of that id",
+        error_set(err, ERROR_USER, "-mon chardev=%s: there is no character device with this id",
                   o->chardev);
     }
     return c && monitor_open(s->m, c, o->control, o->pretty, err);
@@ -477,8 +476,8 @@ static bool check_process_options(const Session *s, GError **err)
 {
     if (s->preconfig && s->daemonize) {
         return error_set(err, ERROR_USER,
-                         "-preconfig and -daemonize: use one: the parent process "
-                         "waits for a machine that waits for QMP");
+                         "-preconfig and -daemonize exclude each other: the parent process would "
+                         "wait for a machine that waits for QMP");
     }
     return true;
 }

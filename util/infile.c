@@ -31,7 +31,7 @@ static bool infile_read_all(int fd, bool pipe, GByteArray *out, size_t max, cons
         ssize_t n;
 
         if (pipe && poll(&ready, 1, wait) == 0) {
-            *why = "it has no data";
+            *why = "the file has no data";
             return false;
         }
         g_byte_array_set_size(out, at + CHUNK);
@@ -56,13 +56,13 @@ static bool infile_read_fd(int fd, const char *path, size_t max, GByteArray *out
         return infile_fail(path, g_strerror(errno), err);
     }
     if (S_ISDIR(st.st_mode) || S_ISBLK(st.st_mode)) {
-        return infile_fail(path, "it is not a file", err);
+        return infile_fail(path, "the path is a directory or a block device", err);
     }
     if (!infile_read_all(fd, !S_ISREG(st.st_mode), out, max, &why)) {
         return infile_fail(path, why, err);
     }
     if (out->len > max) {
-        g_autofree char *limit = g_strdup_printf("it has more than %zu bytes", max);
+        g_autofree char *limit = g_strdup_printf("the file has more than %zu bytes", max);
 
         return infile_fail(path, limit, err);
     }

@@ -158,8 +158,8 @@ bool log_set(const char *items, GError **err)
             for (size_t i = 0; i < G_N_ELEMENTS(categories); i++) {
                 g_string_append_printf(list, "%s, ", categories[i].name);
             }
-            return error_set(err, ERROR_USER, "log category '%s' is not known: use %sall or none",
-                             *n, list->str);
+            return error_set(err, ERROR_USER, "unknown log category '%s': use %sall or none", *n,
+                             list->str);
         }
         mask |= bits;
     }
@@ -244,7 +244,7 @@ void guest_error(const char *who, const char *fmt, ...)
     text = g_strdup_vprintf(fmt, ap);
     va_end(ap);
     if (missed) {
-        log_line("guest error: %" G_GUINT64_FORMAT " more were not written", missed);
+        log_line("guest error: %" G_GUINT64_FORMAT " more were not logged", missed);
     }
     log_line("guest error: %s: %s", who, text);
 }

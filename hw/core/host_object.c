@@ -34,7 +34,7 @@ const HostObjectKind *host_object_find_kind(const char *name, GError **err)
     }
     list = g_string_free(known, FALSE);
     hint = suggest_hint_of(name, host_object_kind_name, NULL, G_N_ELEMENTS(host_object_kinds) - 1);
-    error_set(err, ERROR_USER, "object type '%s' is unknown%s; accepted are %s", name, hint, list);
+    error_set(err, ERROR_USER, "object type '%s' is unknown%s; use one of %s", name, hint, list);
     return NULL;
 }
 

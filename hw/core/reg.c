@@ -261,7 +261,7 @@ static const char *reg_row_fault(const RegDesc *r, const RegDesc *before)
         return "has a width other than 1, 2, 4 or 8";
     }
     if ((r->rw & r->w1c) | (r->trigger & (r->rw | r->w1c | r->reset))) {
-        return "has a bit of two kinds: rw, w1c and trigger are exclusive";
+        return "has a bit with two functions: rw, w1c and trigger are exclusive";
     }
     if ((r->rw | r->w1c | r->trigger | r->reset | r->sticky) & ~reg_mask_bytes(r->width)) {
         return "has bits beyond its width";

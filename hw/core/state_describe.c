@@ -199,7 +199,7 @@ static const char *vm_row_fault(const VmField *f, const VmState *vm)
     if (f->kind == VM_KIND_TIMER && f->count) {
         return "is an array of timers: put each in a structure";
     }
-    return f->since > vm->version ? "came after the table's version" : NULL;
+    return f->since > vm->version ? "was added after the version of the table" : NULL;
 }
 
 char *vm_table_check(const VmState *vm)

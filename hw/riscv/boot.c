@@ -143,7 +143,7 @@ const char *virt_default_firmware(GError **err)
     }
     error_set(
         err, ERROR_USER,
-        "the default firmware %s is not there: install the package opensbi, or give -bios FILE or "
+        "the default firmware %s does not exist: install the package opensbi, or use -bios FILE or "
         "-bios none",
         default_firmware[0]);
     return NULL;
@@ -176,9 +176,9 @@ static bool load_kernel(Plan *p, GError **err)
         return true;
     label = boot_image_label(BOOT_KERNEL, image);
     return error_set(err, ERROR_USER,
-                     "%s wants memory from 0x%" G_GINT64_MODIFIER
-                     "x, where the firmware stands (up to "
-                     "0x%" G_GINT64_MODIFIER "x): -bios none makes room",
+                     "%s requires memory from 0x%" G_GINT64_MODIFIER
+                     "x, but the firmware is located up to "
+                     "0x%" G_GINT64_MODIFIER "x: use -bios none",
                      label, p->kernel.start, p->firmware.end);
 }
 

@@ -516,8 +516,9 @@ bool virt_fdt_set_boot(void *fdt, const VirtFdtBoot *b, GError **err)
         node = fdt_add_subnode(fdt, 0, "chosen");
     if (node >= 0 && set_chosen(fdt, node, b))
         return true;
-    return error_set(err, ERROR_USER,
-                     "the device tree takes no /chosen properties: it is malformed or full");
+    return error_set(
+        err, ERROR_USER,
+        "/chosen properties cannot be added to the device tree: it is malformed or full");
 }
 
 static void *fdt_error(const BootImage *image, GError **err, const char *what)

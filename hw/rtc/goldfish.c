@@ -209,7 +209,7 @@ bool goldfish_set(Device *dev, const char *options, GError **err)
             ok = goldfish_parse_clock(parts[i] + 6, &s->clock);
         if (!ok) {
             return error_set(err, ERROR_USER,
-                             "-rtc %s: accepted are base=utc|localtime|YYYY-MM-DD[Thh:mm:ss] and "
+                             "-rtc %s: use base=utc|localtime|YYYY-MM-DD[Thh:mm:ss] or "
                              "clock=host|rt|vm",
                              parts[i]);
         }

@@ -35,7 +35,7 @@ typedef struct PlanBusRule {
     uint8_t first_slot, last_slot; /* PCI */
     bool ari;                      /* devfn 8 to 255 for functions of an ARI device */
     uint16_t roles;                /* 1 << PlanPciRole of what may be plugged */
-    uint8_t slots;                 /* PLAN_SLOT_*: an endpoint needs one of these in common */
+    uint8_t slots;                 /* PLAN_SLOT_*: an endpoint requires one of these in common */
     const char *takes;             /* roles and slots in words, for messages */
     PlanHotplug hotplug;
     const char *hotplug_prop;

@@ -137,7 +137,7 @@ typedef struct PlanType {
     PlanBusKind plugs_into; /* for what is not PCI; PLAN_BUS_NONE when `role` decides */
     PlanPciRole role;
     uint8_t slots;        /* PLAN_SLOT_* for endpoints */
-    PlanBusKind provides; /* the bus it brings, or PLAN_BUS_NONE */
+    PlanBusKind provides; /* type of the bus that the device provides, or PLAN_BUS_NONE */
     bool hotpluggable;    /* may be plugged and unplugged while the guest runs */
     bool user_creatable;  /* false: the board creates it */
     const PlanBar *bars;

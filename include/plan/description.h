@@ -372,7 +372,7 @@ int plan_addr_compare(const PlanPciAddr *a, const PlanPciAddr *b);
  * plan_value_parse() - Parse the text of a value.
  * @p:    the property, with its range or choices
  * @text: the text
- * @v:    receives the value on success, freed by plan_value_clear(); unchanged on failure
+ * @v:    receives the value on success, freed by plan_value_clear(); owns nothing on failure
  * @err:  set on failure; the message names the property, the text and the accepted values
  *
  * Return: true, or false.

@@ -39,8 +39,8 @@ void fair_lock_clear(FairLock *l);
  * of the owner and of each thread that requested the lock earlier. */
 void fair_lock_lock(FairLock *l);
 
-/* Take the lock if that is possible at once. Returns false, without effect, if a thread owns the
- * lock or waits for it. */
+/* Take the lock if that is possible without waiting. Returns false, without effect, if a thread
+ * owns the lock or waits for it. */
 bool fair_lock_trylock(FairLock *l);
 
 /* Release the lock. The caller must own it. The first waiter owns it when this returns, if it has

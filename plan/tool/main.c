@@ -508,7 +508,7 @@ static void tool_help(FILE *to)
 
         fprintf(to, "  %-26s %s\n", left, commands[i].doc);
     }
-    fputs("\noptions, as the emulator's:\n", to);
+    fputs("\noptions, as in the emulator:\n", to);
     for (size_t i = 0; i < G_N_ELEMENTS(options); i++) {
         g_autofree char *left = g_strdup_printf(
             "-%s%s%s %s", options[i].name, options[i].alias ? ", -" : "",
@@ -549,7 +549,7 @@ static bool tool_parse(Tool *tool, int argc, char **argv, bool early, GError **e
             continue;
         } else if (argv[i][0] == '-' || tool->n_args == (int)G_N_ELEMENTS(tool->args)) {
             g_set_error(err, PLAN_ERROR, PLAN_ERROR_INVALID, "%.80s %s: try --help", argv[i],
-                        row >= 0 ? "needs a value" : "is not understood");
+                        row >= 0 ? "requires a value" : "is unknown");
             return false;
         } else if (!tool->command) {
             tool->command = argv[i];

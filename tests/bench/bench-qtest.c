@@ -2,8 +2,8 @@
 /*
  * A qtest client for measurements. It sends one request line repeatedly, one at a time or with many
  * in flight, and prints "seconds client-CPU server-CPU" for each of three runs. With `echo` it is a
- * server that answers every line at once and does nothing else: the upper bound that this host's
- * sockets permit.
+ * server that answers every line immediately and does nothing else: the upper bound that this
+ * host's sockets permit.
  *
  *   bench-qtest SOCKET PID CPU DEPTH COUNT LINE
  *   bench-qtest echo SOCKET
@@ -124,7 +124,7 @@ static void client(char **arg)
     }
 }
 
-/* Serve like an emulator: poll, read, and answer a batch at once. */
+/* Serve like an emulator: poll, read, and answer the lines of a batch together. */
 static void serve(int fd)
 {
     static const char reply[] = "OK 0x0000000000000000\n";

@@ -697,8 +697,9 @@ static const RegDesc *row_of(PCIDevice *d, const PCICapEntry *e, unsigned at)
     return found;
 }
 
-/* Bits that a write can change are bits of a row. Instances restrict those of some rows; a BAR and
- * the ROM have theirs from their sizes, and the header may have those of a capability. */
+/* Bits that a write can change are bits of a row. Instances restrict the bits of some rows. The
+ * writable bits of BARs and of the ROM depend on the size, and a capability may add bits to the
+ * header. */
 static void check_row(PCIDevice *d, const PCICapEntry *e, unsigned at)
 {
     const PCIConfig *c = &d->config;

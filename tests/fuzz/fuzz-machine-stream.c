@@ -9,7 +9,7 @@
  * another's name. Lengths and footers are adjusted.
  *
  * An input that does not change the description is first tried on a machine that was loaded up to
- * the first section, which takes a small fraction of the time. Complete emulators then check
+ * the first section, which requires a small fraction of the time. Complete emulators then check
  * streams that were accepted, and streams rejected with a message that was not seen before.
  */
 #include "../migration/halfway.h"
@@ -214,7 +214,7 @@ static Halfway *open_halfway(unsigned which)
     return halfway_open("qtest", g->data, (size_t)(at - g->data) - 5);
 }
 
-static void check_sentence(const char *text)
+static void check_message(const char *text)
 {
     g_assert_true(*text && g_utf8_validate(text, -1, NULL) && !strchr(text, '\n'));
 }
@@ -247,7 +247,7 @@ static bool known_refusal(unsigned which, const Apart *a)
     if (taken) {
         return false;
     }
-    check_sentence(err->message);
+    check_message(err->message);
     return !g_hash_table_add(stems, rig_stem(err->message));
 }
 
@@ -278,7 +278,7 @@ static void try_whole(const Apart *a, guint32 seed)
     waiting = waiting ? waiting : rig_open("qtest");
     refusal = rig_load(waiting, stream->data, stream->len);
     if (refusal) {
-        check_sentence(refusal);
+        check_message(refusal);
         return;
     }
     reload = taken++ % RELOAD_EACH == 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * -device options, one per line: all at once for a new machine, and one by one for a running one.
+ * -device options, one per line: all together for a new machine, and one by one for a running one.
  */
 #include "tests/fuzz/fuzz-plan.h"
 

@@ -56,7 +56,7 @@ write_all() {
 fetch_all() {
     i=0; ip link set $1 up; udhcpc -q -n -i $1 >/dev/null 2>&1
     while working /sys/class/net/$1 $4; do
-        wget -q -T 9 -O /tmp/$4.got $2 || continue      # it may be going
+        wget -q -T 9 -O /tmp/$4.got $2 || continue      # the server may be closing
         sum=$(md5sum </tmp/$4.got | cut -c1-32)
         if [ "$sum" = $3 ]; then i=$((i+1)); echo $i >/tmp/$4.new; mv /tmp/$4.new /tmp/$4.n; else echo $sum >>/tmp/$4.bad; fi
     done; }
@@ -261,7 +261,7 @@ def slot_machine(subject: Subject, scratch: str, root: list[str], switch: list[s
 
 # Harmless messages above level 'notice': the guest's clock advances while the host does not run the
 # hart.
-HARMLESS = ["hrtimer: interrupt took"]
+HARMLESS = ["hrtimer: interrupt took"]      # word-ok: a message of Linux
 
 
 def check_clean(log: str) -> None:

@@ -22,7 +22,7 @@ WARNS = "virtio_dev_remove"     # the source line at which the legacy driver rea
 
 def check_pulled(log: str, bus: str) -> None:
     """Linux logs the same messages for the slot as on real hardware."""
-    for what in ("Link Down", "Card not present"):
+    for what in ("Link Down", "Card not present"):      # word-ok: messages of Linux
         check(re.search(rf"pciehp: Slot\({SLOT_OF[bus]}\): {what}", log),
               f"the guest did not log '{what}' of {bus}", log)
 

@@ -30,7 +30,7 @@ enum { MAX_FUNCTIONS = 40, MAX_QUEUES = 64, MHZ = 10 };
 
 typedef struct Function {
     u64 cfg;  /* address of its configuration space, or of its virtio-mmio slot */
-    u64 mmio; /* the same address for a device in a virtio-mmio slot, otherwise 0 */
+    u64 mmio; /* address of the registers of a device in a virtio-mmio slot, otherwise 0 */
     u16 vendor, device;
     u64 bar[6], bar_size[6];
     u64 common, notify, config; /* virtio, modern */

@@ -41,6 +41,7 @@ GOOD = {
     "until.py": PYTHON + "until('it', look, 5)\nsock.settimeout(scaled(5))\nthread.join(d.left())\n",
     "parse.py": PYTHON + "while True:\n    word = next(words)\n    if not word:\n        break\n",
     "times.py": PYTHON + "for _ in range(3):\n    qmp.command('stop')\n' '.join(words)\n",
+    # word-ok: a name in test data
     "took.py": PYTHON + "took = time.monotonic() - began\nassert took < scaled(2)\n",
     "text.py": PYTHON + "guest.shell('until true; do sleep 1; done')\n",
     "word.sh": "#!/bin/sh\n# sleep 1\necho sleep well\n",

@@ -160,7 +160,7 @@ class Complete(unittest.TestCase):
                 shell_ready(guest, 5)
 
                 def load() -> None:
-                    elapse(0.3, "the file is not there yet")
+                    elapse(0.3, "the file does not exist yet")
                     (Path(scratch) / "guest.d/ticks").write_text("tick 1 ok\ntick 2 BAD\nti")
                 thread = threading.Thread(target=load)
                 thread.start()

@@ -332,7 +332,7 @@ int main(int argc, char **argv)
         return 2;
     }
     if (of && !parse_share(of, &share, &shares)) {
-        g_printerr("hostile: share '%s' is no I/N with I below N\n", of);
+        g_printerr("hostile: share '%s' is not I/N with I below N\n", of);
         return 2;
     }
     report_aborts();

@@ -82,7 +82,7 @@ def main():
             table[outcome] = table.get(outcome, 0) + 1
     finally:
         shutil.rmtree(folder)
-    print(f"{kills} kills, seed {options.seed}; one migration takes {length * 1000:.0f} ms")
+    print(f"{kills} kills, seed {options.seed}; duration of one migration: {length * 1000:.0f} ms")
     for (victim, record, outcome), count in sorted(table.items()):
         print(f"  {victim} killed{', ' if record else ''}{record}: {outcome}: {count}")
     bad = sum(count for (_, record, outcome), count in table.items()

@@ -47,20 +47,21 @@ PAIRS = [
      VIRT + device("edu,id=e0,addr=4"), "p0"),
     ("edu missing", EDU + device("ticker,id=t0,addr=5"), VIRT + device("ticker,id=t0,addr=5"),
      "e0"),
-    ("another kernel", RAW, ["-kernel", OTHER], ("boot kernel: wanted", "SHA-256", "machine.py)")),
+    ("another kernel", RAW, ["-kernel", OTHER],
+     ("boot kernel: required", "SHA-256", "machine.py)")),
     ("another kernel for the same machine", RAW, VIRT + ["-bios", "none", "-kernel", OTHER],
-     ("boot kernel: wanted", "SHA-256", "machine.py)")),
-    ("another command line", RAW, ["-append", "b"], "boot append: wanted a, have b"),
-    ("an initrd more", RAW, ["-initrd", OTHER], "boot initrd: wanted none, have"),
-    ("firmware or none", VIRT + ["-bios", HERE], ["-bios", "none"], "boot firmware: wanted"),
+     ("boot kernel: required", "SHA-256", "machine.py)")),
+    ("another command line", RAW, ["-append", "b"], "boot append: required a, available b"),
+    ("an initrd more", RAW, ["-initrd", OTHER], "boot initrd: required none, available"),
+    ("firmware or none", VIRT + ["-bios", HERE], ["-bios", "none"], "boot firmware: required"),
     ("UUID", VIRT + ["-uuid", "01234567-89ab-cdef-0123-456789abcdef"],
-     ["-uuid", "01234567-89ab-cdef-0123-456789abcdee"], "machine uuid: wanted 0123"),
+     ["-uuid", "01234567-89ab-cdef-0123-456789abcdee"], "machine uuid: required 0123"),
     ("two ids swapped", EDU + device("edu,id=e1,addr=4"),
      VIRT + device("edu,id=e1,addr=3") + device("edu,id=e0,addr=4"),
-     ("e0 id: wanted e0, have e1", "e1 id: wanted e1, have e0")),
-    ("an id that the target does not have", EDU, VIRT + device("edu,addr=3"), "e0 id: wanted e0"),
+     ("e0 id: required e0, available e1", "e1 id: required e1, available e0")),
+    ("an id that the target does not have", EDU, VIRT + device("edu,addr=3"), "e0 id: required e0"),
     ("an id that the source does not have", VIRT + device("edu,addr=3"), EDU,
-     "id: wanted None, have e0"),
+     "id: required None, available e0"),
     ("RAM 16 MiB to 32 MiB", VIRT, ["-M", "virt", "-m", "32"], "ram"),
     ("RAM 32 MiB to 16 MiB", ["-M", "virt", "-m", "32"], VIRT, "ram"),
     ("aia", ["-M", "virt,aia=none", "-m", "16"], ["-M", "virt,aia=aplic-imsic", "-m", "16"], "aia"),
@@ -170,8 +171,8 @@ def run(pair, folder, times):
             return "skipped: this build has no such option"
         deficits, took = refusal(source, target, uri)
         times.append(took)
-        text = "; ".join(f"{d['device'] or 'machine'} {d['property']}: wanted {d['wanted']}, have {d['have']}"
-                         for d in deficits)
+        text = "; ".join(f"{d['device'] or 'machine'} {d['property']}: required {d['wanted']}, "
+                         f"available {d['have']}" for d in deficits)
         for one in [word] if isinstance(word, str) else word:
             if one not in text:
                 return f"the list does not mention {one}: {text}"

@@ -35,7 +35,7 @@ class Reader:
     def take(self, size):
         """Return the next bytes."""
         if size < 0 or self.at + size > len(self.data):
-            raise StreamError(f"byte {self.at}: {size} bytes are wanted, "
+            raise StreamError(f"byte {self.at}: {size} bytes are required, "
                               f"{len(self.data) - self.at} are left")
         self.at += size
         return self.data[self.at - size:self.at]
@@ -97,7 +97,7 @@ class Ram:
                 self.pages.setdefault(self.name, set()).add(address)
                 if flags & 0x02:
                     if r.number(1):
-                        raise StreamError("a page is filled with something else than zero")
+                        raise StreamError("a page is filled with a value other than zero")
                     self.zero += 1
                 else:
                     r.take(self.page_size)
@@ -178,7 +178,7 @@ def read_stream(data):
     described = index_devices(description)
     r = Reader(data)
     if r.take(4) != b"QEVM" or r.number(4) != 3:
-        raise StreamError("this is no QEVM version 3 file")
+        raise StreamError("the file is not a QEVM version 3 file")
     if r.number(1) != CONFIGURATION:
         raise StreamError("the configuration is missing")
     machine = r.take(r.number(4)).decode("ascii")
@@ -207,7 +207,7 @@ def read_stream(data):
         if r.number(1) != FOOTER or r.number(4) != ident:
             raise StreamError(f"byte {r.at}: the footer is missing")
     if r.number(1) != VMDESC or r.number(4) != len(data) - r.at or r.at != where:
-        raise StreamError("what follows the end is not the description, or not that alone")
+        raise StreamError("the data after the end is not the description alone")
     if len(data) - r.at >= TAIL:
         raise StreamError("the description is not within the last 10 MiB")
     if described:

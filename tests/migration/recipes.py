@@ -519,7 +519,7 @@ def bridges_checks(m):
 # --- a bus with a hot-plug controller ---
 
 SHPC = ["-device", "pci-bridge,id=br0,addr=2,chassis_nr=1", "-device", "ticker,id=t0,bus=br0,addr=1",
-        "-device", "edu,id=card,bus=br0,addr=3"]
+        "-device", "edu,id=card,bus=br0,addr=3"]     # word-ok: an id in golden streams
 SHPC_COMMAND, SHPC_SLOT_1 = 5, 9  # registers, by DWORD Select
 POWER_ON, BLINK, POWER_OFF = 0x06, 0x08, 0x0f  # commands: slot state and indicators
 

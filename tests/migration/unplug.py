@@ -36,9 +36,9 @@ class Slot:
 
 
 SLOTS = [
-    Slot("express", ["pcie-root-port,id=br,addr=1", "ticker,id=card,bus=br"], 0x10,
+    Slot("express", ["pcie-root-port,id=br,addr=1", "ticker,id=dut,bus=br"], 0x10,
          {"on": (0x18, 0x01c0), "blink": (0x18, 0x02c0), "off": (0x18, 0x07c0)}),
-    Slot("shpc", ["pci-bridge,id=br,addr=1", "edu,id=card,bus=br,addr=3"], 0x0c,
+    Slot("shpc", ["pci-bridge,id=br,addr=1", "edu,id=dut,bus=br,addr=3"], 0x0c,
          {"on": (4, 0x0306), "blink": (4, 0x0308), "off": (4, 0x030f)}),
 ]
 
@@ -46,14 +46,14 @@ SLOTS = [
 def job(machine):
     """Return the state of the only job."""
     jobs = machine.command("query-unplug-jobs")
-    assert len(jobs) == 1 and jobs[0]["device"] == "card", jobs
+    assert len(jobs) == 1 and jobs[0]["device"] == "dut", jobs
     return jobs[0]["state"]
 
 
 def begin(slot, source, uri, step):
     """Create a device in use, bring its unplug to that step, and migrate up to the switchover."""
     slot.say(source, "on")
-    source.command("unplug-request", id="card", timeout=1000)
+    source.command("unplug-request", id="dut", timeout=1000)
     if step != "requested":
         slot.say(source, "blink")
     source.ask("clock_step 400000000")
@@ -98,7 +98,7 @@ def stays(slot):
                 Machine("-incoming", uri):
             begin(slot, source, uri, "powered-off")
             try:
-                source.command("unplug-force", id="card")
+                source.command("unplug-force", id="dut")
                 raise AssertionError("forced out of a migrating machine")
             except QmpError as error:
                 assert "migration" in str(error), error

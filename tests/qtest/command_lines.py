@@ -74,7 +74,7 @@ def expect(address: int, value: int, width: int = 6) -> list[int]:
 
 
 def descriptor(n: int, address: int, size: int, flags: int) -> list[int]:
-    """Fill a descriptor that is followed by the next one if the flags say so."""
+    """Fill a descriptor that is followed by the next one if the flags indicate one."""
     at = AREA + 16 * n
     return [*put(at, address, 3), *put(at + 8, size), *put(at + 12, flags | n + 1 << 16)]
 

@@ -109,7 +109,7 @@ REFUSED = [
     ("-blockdev file,node-name=p,filename={d},read-only=on "
      "-blockdev raw,node-name=f,file=p,read-only=off -device virtio-blk-pci,drive=f", "read-only"),
     ("-snapshot -blockdev file,node-name=p,filename={d}", "node-name=p"),
-    ("-pflash {d}", "flash memory; give firmware with -bios FILE"),
+    ("-pflash {d}", "flash memory; specify firmware with -bios FILE"),
     ("-sd {d}", "-drive file=FILE,format=raw,if=virtio"),
     ("-hdc {d} -cdrom {d}", "drive with if=none, bus=0, unit=2 (index=2) exists"),
     ("-device virtio-blk-pci", "drive=NAME"),

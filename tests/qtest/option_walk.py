@@ -54,8 +54,8 @@ def probed(option: str, kind: str, key: str) -> list[str]:
                          f"{given},{key}=no-such-value",
                          text='{"execute":"qmp_capabilities"}{"execute":"quit"}',
                          cwd=devices.SCRATCH.name)      # the value may be used as a file name
-    match = re.search(rf"{key}=no-such-value: (?:use|accepted are|accepted is|it takes(?: one of)?)"
-                      r" ((?:[\w-]+(?:, | and | or ))*[\w-]+)$", err.strip())
+    match = re.search(rf"{key}=no-such-value: use (?:one of )?"
+                      r"((?:[\w-]+(?:, | and | or ))*[\w-]+)$", err.strip())
     return re.split(r", | and | or ", match[1]) if match else []
 
 

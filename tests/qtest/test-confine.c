@@ -40,7 +40,7 @@ static Background start(const char *options)
     return b;
 }
 
-/* A daemon that has ended is a zombie until init collects it, which takes seconds in some
+/* A daemon that has ended is a zombie until init collects it, which may last seconds in some
  * containers. */
 static bool has_ended(pid_t pid)
 {

@@ -144,7 +144,7 @@ static void test_bus_messages(void)
     refuse("-M virt -device virtio-rng-device,bus=virtio-mmio-bus.8", "virtio-mmio-bus.8");
     refuse("-M virt -device virtio-rng-device,id=a,bus=virtio-mmio-bus.3 "
            "-device virtio-rng-device,bus=virtio-mmio-bus.3",
-           "bus 'virtio-mmio-bus.3' is held by device 'a' (virtio-rng-device)");
+           "bus 'virtio-mmio-bus.3' is already used by device 'a' (virtio-rng-device)");
     refuse("-M virt -device virtio-rng-pci,bus=virtio-mmio-bus.3", "a virtio MMIO slot");
     refuse("-M virt -device virtio-rng-device,bus=pcie.0",
            "bus 'pcie.0' is a PCI Express root bus");

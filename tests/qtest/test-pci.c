@@ -403,14 +403,14 @@ static void test_running_buses(void)
     g_autofree char *text = hmp(q, "device_add ticker"), *held = hmp(q, "device_add ticker,bus=p0");
     g_autofree char *none = NULL;
 
-    g_assert_nonnull(strstr(text, "free buses that take it now: 'p1', 'b'"));
-    g_assert_nonnull(strstr(held, "free buses that take it now: 'p1', 'b'"));
+    g_assert_nonnull(strstr(text, "free buses that accept the device now: 'p1', 'b'"));
+    g_assert_nonnull(strstr(held, "free buses that accept the device now: 'p1', 'b'"));
     json_object_put(qmp_return(q, "{'execute':'device_add','arguments':{'driver':'ticker','bus':"
                                   "'b'}}"));
     json_object_put(qmp_return(q, "{'execute':'device_add','arguments':{'driver':'ticker','bus':"
                                   "'p1'}}"));
     none = hmp(q, "device_add virtio-rng-pci");
-    g_assert_nonnull(strstr(none, "take it now: 'b'"));
+    g_assert_nonnull(strstr(none, "accept the device now: 'b'"));
     qtest_end(q);
     q = qtest_start("-M virt -device pcie-root-port,id=p0 -device ticker,bus=p0");
     g_free(none);

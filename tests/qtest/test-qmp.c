@@ -144,7 +144,7 @@ static void test_wording(void)
             "virtual size: 1 GiB (1073741824 bytes)\r\n");
     answers(q, "announce_self", "");
     answers(q, "announce_self nic0 series", "");
-    answers(q, "announce_self nobody", "Error: there is no network device named 'nobody'\r\n");
+    answers(q, "announce_self nobody", "Error: network device 'nobody' does not exist\r\n");
     json_object_put(qmp_return(q, "{'execute':'announce-self','arguments':{'initial':50,"
                                   "'max':100,'rounds':0,'step':10,'id':'series'}}"));
     g_autofree char *wrong = qmp_error_class(
@@ -200,7 +200,7 @@ static void test_plug(void)
     struct json_object *event;
 
     if (!has_type(q, "pcie-root-port")) {
-        g_test_skip("no type of this build brings a bus for it");
+        g_test_skip("no type of this build provides a bus for it");
         qtest_end(q);
         return;
     }
@@ -440,7 +440,7 @@ static void test_ports(void)
                  "\"id\":\"p\",\"bus\":\"vs.0\",\"properties\":{\"nr\":1,");
     held = error_text(q, "{'execute':'device_add','arguments':{'driver':'virtconsole','id':'x',"
                          "'bus':'vs.0','nr':1}}");
-    g_assert_nonnull(strstr(held, "nr=1 on bus 'vs.0' is held by device 'p'"));
+    g_assert_nonnull(strstr(held, "nr=1 on bus 'vs.0' is already used by device 'p'"));
     in_use = error_text(q, "{'execute':'device_add','arguments':{'driver':'virtserialport',"
                            "'id':'x','bus':'vs.0','chardev':'c'}}");
     g_assert_nonnull(strstr(in_use, "'c' is already in use"));

@@ -260,7 +260,7 @@ def check_nics():
             text = m.hmp("info network")
             assert mac in text and "n0: index=0,type=user" in text, (args, text)
             assert [d for d in m.qmp("query-pci")[0]["devices"] if d["slot"] == 7], args
-    assert "card" in net_of("-net", "nic,name=card", "-net", "user")
+    assert "dut" in net_of("-net", "nic,name=dut", "-net", "user")
     assert net_of("-nic", "none") == net_of("-net", "none") == net_of()
     assert "type=user" in net_of("-nic", "user") and "type=user" in net_of("-nic", "model=virtio")
     assert "hub 5" in net_of("-netdev", "hubport,id=h,hubid=5")

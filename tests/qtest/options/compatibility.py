@@ -3,7 +3,7 @@
 each, and the reason. -help marks the options among them."""
 
 WITHOUT_EFFECT = {
-    "-boot": (["-boot", "c"], "the firmware chooses what to boot"),
+    "-boot": (["-boot", "c"], "the firmware chooses the boot device"),
     "-boot order=": (["-boot", "order=cd"], "as above"),
     "-boot once=": (["-boot", "once=d"], "as above"),
     "-boot menu=on": (["-boot", "menu=on"], "as above"),

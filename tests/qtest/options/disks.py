@@ -86,7 +86,7 @@ def check_image_options():
             with Machine(option, str(path)) as m:
                 (found,) = [b for b in m.qmp("query-block") if b["device"] == name]
                 assert found["inserted"]["ro"] == (option == "-cdrom"), found
-                assert f"{option}: the guest has no disk for it" in m.close()
+                assert f"{option}: the guest has no disk for this drive" in m.close()
             with Machine(option, str(path), "-device", f"virtio-blk-pci,drive={name}") as m:
                 assert "the guest has no disk" not in m.close()
 

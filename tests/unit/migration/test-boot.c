@@ -170,8 +170,8 @@ static void test_refusals(void)
         const char *why;
     } cases[] = {
         { damage, "its file was changed while the guest ran" },
-        { other_role, "an image of role 3 was not asked for" },
-        { no_role, "an image of role 200 was not asked for" },
+        { other_role, "an image of role 3 was not requested" },
+        { no_role, "an image of role 200 was not requested" },
         { skip, "is not the next one" },
         { far_away, "is not the next one" },
     };

@@ -45,13 +45,13 @@ static void test_parse(void)
     parse("[]", "JSON");
     parse("{} x", "JSON");
     parse(nested, "JSON");
-    parse("{}", "profile is ''");
-    parse("{\"profile\":\"other-2\",\"description\":{}}", "profile is 'other-2'");
+    parse("{}", "profile of the stream is ''");
+    parse("{\"profile\":\"other-2\",\"description\":{}}", "profile of the stream is 'other-2'");
     parse("{\"profile\":\"" PROFILE "\"}", "a description and parts");
     parse("{\"profile\":\"" PROFILE "\",\"description\":{},\"parts\":[],\"more\":1}", "and parts");
     parse("{\"profile\":\"" PROFILE
           "\",\"description\":{\"host\":{\"d\":\"/etc/passwd\"}},\"parts\":[]}",
-          "source's host");
+          "host of the source");
     parse("{\"profile\":\"" PROFILE "\",\"description\":{},\"parts\":[]}", "");
 }
 
@@ -102,7 +102,7 @@ static void test_many(void)
     g_test_message("%d ms", (int)((g_get_monotonic_time() - start) / 1000));
 }
 
-static struct json_object *judge(const char *text, const MigrationOffer *offer)
+static struct json_object *compare(const char *text, const MigrationOffer *offer)
 {
     g_autoptr(PlanMachine) plan = parse(text, NULL);
 
@@ -111,15 +111,15 @@ static struct json_object *judge(const char *text, const MigrationOffer *offer)
 
 static void check(const char *text, const MigrationOffer *offer, unsigned n, const char *what)
 {
-    struct json_object *list = judge(text, offer);
-    g_autofree char *sentence = handshake_sentence(list);
+    struct json_object *list = compare(text, offer);
+    g_autofree char *message = handshake_sentence(list);
 
     g_assert_cmpuint(json_object_array_length(list), ==, n);
-    g_assert_true(!what || strstr(sentence, what));
+    g_assert_true(!what || strstr(message, what));
     json_object_put(list);
 }
 
-static void test_judge(void)
+static void test_compare(void)
 {
     static const char *const devices[] = { "widget,id=w0,drive=d0", "widget,id=w1,drive=d1", NULL };
     g_autofree char *text = text_of(devices), *plain = text_of(NULL);
@@ -127,18 +127,18 @@ static void test_judge(void)
     MigrationOffer offer = { .own = own };
 
     check(plain, &offer, 0, NULL);
-    check(text, &offer, 2, "w1 drive: wanted a block with the id 'd1', have none");
+    check(text, &offer, 2, "w1 drive: required a block with the id 'd1', available none");
     plan_machine_add_host(own, plan_host_part_parse("drive", "id=d0,if=none", NULL), NULL);
     check(text, &offer, 1, "d1");
     plan_machine_add_host(own, plan_host_part_parse("drive", "id=d1,if=none", NULL), NULL);
     check(text, &offer, 0, NULL);
     offer.max_ram = 4096;
     offer.max_cpus = 1;
-    check(text, &offer, 2, "machine cpus: wanted 2, have at most 1");
+    check(text, &offer, 2, "machine cpus: required 2, available at most 1");
     offer = (MigrationOffer){ .own = own, .max_devices = 1 };
     check(text, &offer, 1, "devices");
     offer = (MigrationOffer){ .own = own, .machine = "none" };
-    check(text, &offer, 1, "wanted box-1, have none");
+    check(text, &offer, 1, "required box-1, available none");
 }
 
 static void test_unknown(void)
@@ -149,7 +149,7 @@ static void test_unknown(void)
     g_autofree char *other = g_strjoinv("\"gadget\"", type);
     MigrationOffer offer = { 0 };
 
-    check(other, &offer, 1, "w0 type: wanted gadget, have none");
+    check(other, &offer, 1, "w0 type: required gadget, available none");
 }
 
 static void test_fixed(void)
@@ -162,7 +162,7 @@ static void test_fixed(void)
 
     check(text, &offer, 0, NULL);
     offer.own = different->plan;
-    check(text, &offer, 1, "w0 size: wanted 8, have 9");
+    check(text, &offer, 1, "w0 size: required 8, available 9");
     box_free(same);
     box_free(different);
 }
@@ -180,7 +180,7 @@ static void test_sizes(void)
     b->disk_size = 1000;
     check(text, &offer, 0, NULL);
     b->disk_size = 2000;
-    check(text, &offer, 1, "d0 size: wanted 1000, have 2000");
+    check(text, &offer, 1, "d0 size: required 1000, available 2000");
     box_free(a);
     box_free(b);
 }
@@ -193,13 +193,13 @@ static void test_whole_list(void)
     g_autofree char *text = text_of(eight);
     Box *here = box_new(nine);
     MigrationOffer offer = { .own = here->plan, .fixed = true };
-    struct json_object *list = judge(text, &offer);
+    struct json_object *list = compare(text, &offer);
 
     g_assert_cmpuint(json_object_array_length(list), ==, 2); /* the drive is listed once, and the
                                                               * size */
     json_object_put(list);
-    check(text, &offer, 2, "w0 drive: wanted a block with the id 'd0', have none");
-    check(text, &offer, 2, "w0 size: wanted 8, have 9");
+    check(text, &offer, 2, "w0 drive: required a block with the id 'd0', available none");
+    check(text, &offer, 2, "w0 size: required 8, available 9");
     box_free(here);
 }
 
@@ -210,7 +210,7 @@ static void test_more_cpus(void)
     MigrationOffer offer = { 0 };
 
     nine = g_strjoinv("\"cpus\":9", cut);
-    check(nine, &offer, 1, "machine cpus: wanted 9, have at most 8");
+    check(nine, &offer, 1, "machine cpus: required 9, available at most 8");
 }
 
 /* A hand-over record that is not visible here, and invalid tokens. */
@@ -223,12 +223,13 @@ static void test_record(void)
     strcpy(a->mig->record, "0123456789abcdef0123456789abcdef");
     text = handshake_text(a->mig);
     a->mig->record[0] = '\0';
-    check(text, &offer, 1, "machine handover-folder: wanted the folder that the source uses, have");
+    check(text, &offer, 1,
+          "machine handover-folder: required the folder that the source uses, available");
     offer.handover = g_get_tmp_dir();
     check(text, &offer, 1, "where there is no record 0123456789abcdef");
     g_auto(GStrv) cut = g_strsplit(text, "0123456789abcdef0123456789abcdef", -1);
     bad = g_strjoinv("../../../../../../../../etc/passw", cut);
-    check(bad, &offer, 1, "have /");
+    check(bad, &offer, 1, "available /");
     box_free(a);
 }
 
@@ -236,7 +237,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/migration/handshake/parse", test_parse);
-    g_test_add_func("/migration/handshake/judge", test_judge);
+    g_test_add_func("/migration/handshake/compare", test_compare);
     g_test_add_func("/migration/handshake/unknown", test_unknown);
     g_test_add_func("/migration/handshake/fixed", test_fixed);
     g_test_add_func("/migration/handshake/sizes", test_sizes);

@@ -23,34 +23,34 @@ static const Order orders[] = {
     { "hT", "E", "section backplane/hwdesc is not valid JSON" },
     { "Hd", "E", "the configuration and the description name different machines" },
     { "hs", "E", "the first section is clock 0" },
-    { "hr", "E", "section ram does not belong here" },
+    { "hr", "E", "section ram is not possible at this position" },
     { "ho!", "E", "no element" },
     { "hO", "E", "the command to open the return path has data" },
-    { "hoc", "E", "a check was asked for in the wrong place" },
-    { "hop", "E", "the stream ends where no machine is being loaded" },
-    { "hg", "E", "the guest was given before it was loaded" },
-    { "hdx", "E", "there is no command 7" },
-    { "hdo2", "E", "a check was asked for in the wrong place" },
-    { "hdo0", "E", "a check was asked for in the wrong place" },
-    { "hdo3", "E", "a check was asked for in the wrong place" },
-    { "hdd", "E", "section backplane/hwdesc does not belong here" },
-    { "hdr", "E", "section ram does not belong here" },
-    { "hds", "E", "section clock does not belong here" },
-    { "hdop", "E", "the stream ends where no machine is being loaded" },
+    { "hoc", "E", "a check is not possible at this position" },
+    { "hop", "E", "the stream ends before the state of a machine" },
+    { "hg", "E", "the guest was handed over before it was loaded" },
+    { "hdx", "E", "unknown command 7" },
+    { "hdo2", "E", "a check is not possible at this position" },
+    { "hdo0", "E", "a check is not possible at this position" },
+    { "hdo3", "E", "a check is not possible at this position" },
+    { "hdd", "E", "section backplane/hwdesc is not possible at this position" },
+    { "hdr", "E", "section ram is not possible at this position" },
+    { "hds", "E", "section clock is not possible at this position" },
+    { "hdop", "E", "the stream ends before the state of a machine" },
     { "hde", "E", "a two-way stream has no end" },
-    { "hLoc", "DE", "w0 type: wanted gadget, have none" },
-    { "hdoCs", "AE", "section clock does not belong here" },
-    { "hdocc", "AE", "a check was asked for in the wrong place" },
-    { "hdocd", "AE", "this machine has nothing of that name" },
-    { "hdocp", "AE", "section ram: it did not come to its end" },
-    { "hdocsp", "AE", "section ram: it did not come to its end" },
-    { "hdocRp", "AE", "section ram: it did not come to its end" },
+    { "hLoc", "DE", "w0 type: required gadget, available none" },
+    { "hdoCs", "AE", "section clock is not possible at this position" },
+    { "hdocc", "AE", "a check is not possible at this position" },
+    { "hdocd", "AE", "this machine has no section of this name" },
+    { "hdocp", "AE", "section ram: the section did not end" },
+    { "hdocsp", "AE", "section ram: the section did not end" },
+    { "hdocRp", "AE", "section ram: the section did not end" },
     { "hdocrp", "AE", "the stream lacks these sections: clock 0, cpu 0" },
-    { "hdocrss", "AE", "section clock 0 comes twice" },
-    { "hdocrsg", "AE", "the guest was given before it was loaded" },
-    { "hdocrspp", "ASE", "the stream ends where no machine is being loaded" },
-    { "hdocrsps", "ASE", "section clock does not belong here" },
-    { "hdocrspr", "ASE", "section ram does not belong here" },
+    { "hdocrss", "AE", "section clock 0 occurs twice" },
+    { "hdocrsg", "AE", "the guest was handed over before it was loaded" },
+    { "hdocrspp", "ASE", "the stream ends before the state of a machine" },
+    { "hdocrsps", "ASE", "section clock is not possible at this position" },
+    { "hdocrspr", "ASE", "section ram is not possible at this position" },
     { "hdocrspe", "ASE", "a two-way stream has no end" },
     { "hdocrsp!", "ASE", "no element" },
 };
@@ -181,16 +181,16 @@ static void test_copies(void)
         { "h", NULL, "the stream is cut off" },
         { "hdr", NULL, "the stream is cut off" },
         { "hdrs", NULL, "the stream is cut off" },
-        { "he", NULL, "the stream ends where no machine is being loaded" },
-        { "hre", NULL, "section ram does not belong here" },
-        { "hde", NULL, "section ram: it did not come to its end" },
+        { "he", NULL, "the stream ends before the state of a machine" },
+        { "hre", NULL, "section ram is not possible at this position" },
+        { "hde", NULL, "section ram: the section did not end" },
         { "hdre", NULL, "the stream lacks these sections" },
-        { "hdo", NULL, "a command stands in a one-way stream" },
-        { "hdg", NULL, "a command stands in a one-way stream" },
+        { "hdo", NULL, "a one-way stream contains a command" },
+        { "hdg", NULL, "a one-way stream contains a command" },
         { "Hd", NULL, "name different machines" },
-        { "hL", NULL, "w0 type: wanted gadget, have none" },
-        { "hdd", NULL, "this machine has nothing of that name" },
-        { "hdrse!!!!!", NULL, "what follows the end is no description" },
+        { "hL", NULL, "w0 type: required gadget, available none" },
+        { "hdd", NULL, "this machine has no section of this name" },
+        { "hdrse!!!!!", NULL, "the data after the end is not a description" },
     };
     Sound s = sound_new(RUN_PAUSED);
     Box *b = box_empty();
@@ -270,7 +270,7 @@ static void test_record(void)
     g_assert_cmpint(handover_claim(folder, token, false, NULL), ==, HANDOVER_MINE);
     send_letters(fd, &s, "g");
     wait_status(b, "completed", "failed");
-    g_assert_cmpstr(b->mig->error, ==, "the source took the guest back");
+    g_assert_cmpstr(b->mig->error, ==, "the source continued the guest");
     close(fd);
     check_waits(b);
     handover_forget(folder, token);
@@ -371,7 +371,7 @@ static void test_closed(void)
 
 /* The source disconnects before the answer: the answer cannot be written, or the channel not be
  * read. */
-static void test_gone(void)
+static void test_disconnected(void)
 {
     Sound s = sound_new(RUN_RUNNING);
     Box *b = box_empty();
@@ -418,7 +418,7 @@ static void test_no_go(void)
                     (GO_SECONDS - 10) * G_USEC_PER_SEC);
     g_source_set_ready_time(timer, 0);
     wait_status(b, "completed", "failed");
-    g_assert_nonnull(strstr(b->mig->error, "did not give the guest within 30 seconds"));
+    g_assert_nonnull(strstr(b->mig->error, "did not hand over the guest within 30 seconds"));
     answers = received_letters(fd);
     g_assert_cmpstr(answers, ==, "ASE");
     check_waits(b);
@@ -711,7 +711,7 @@ int main(int argc, char **argv)
     g_test_add_func("/migration/incoming/not-built", test_not_built);
     g_test_add_func("/migration/incoming/loaded-hook", test_loaded_hook);
     g_test_add_func("/migration/incoming/closed", test_closed);
-    g_test_add_func("/migration/incoming/gone", test_gone);
+    g_test_add_func("/migration/incoming/disconnected", test_disconnected);
     g_test_add_func("/migration/incoming/no-go", test_no_go);
     g_test_add_func("/migration/incoming/cancel", test_cancel);
     g_test_add_func("/migration/incoming/long-answer", test_long_answer);

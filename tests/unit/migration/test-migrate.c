@@ -82,7 +82,7 @@ static void test_socket(void)
     g_assert_cmpuint(b->takes, ==, 1);
     /* the guest never runs twice */
     g_assert_false(migration_may_run(a->mig, &err));
-    g_assert_nonnull(strstr(err->message, "given away"));
+    g_assert_nonnull(strstr(err->message, "handed over"));
     g_clear_error(&err);
     g_assert_false(migration_start(a->mig, uri, &err));
     g_clear_error(&err);
@@ -138,7 +138,7 @@ static void test_refused(void)
     start(a, uri);
     wait_status(a, "completed", "failed");
     g_assert_cmpstr(migration_status(a->mig), ==, "failed");
-    g_assert_nonnull(strstr(a->mig->error, "w0 drive: wanted a block with the id 'd0'"));
+    g_assert_nonnull(strstr(a->mig->error, "w0 drive: required a block with the id 'd0'"));
     g_assert_cmpuint(json_object_array_length(a->mig->deficits), ==, 2);
     g_assert_cmpint(a->m->state, ==, RUN_RUNNING);
     g_assert_cmpuint(a->mig->stats.ram.passes, ==, 0); /* no RAM was sent */
@@ -461,8 +461,8 @@ static void test_folder_missing(void)
     for (int i = 0; i < 2; i++) {
         start(a, uri);
         wait_status(a, "completed", "failed");
-        g_assert_nonnull(strstr(a->mig->error, "handover-folder: wanted the folder"));
-        g_assert_nonnull(strstr(a->mig->error, i ? other : "have none"));
+        g_assert_nonnull(strstr(a->mig->error, "handover-folder: required the folder"));
+        g_assert_nonnull(strstr(a->mig->error, i ? other : "available none"));
         g_assert_cmpuint(a->mig->stats.ram.passes, ==, 0);
         g_assert_cmpuint(files_in(folder), ==, 0);
         wait_status(b, "failed", "");

@@ -292,23 +292,24 @@ static void test_refusals(void)
     } while (0)
     CASE("no RAM block 'boxram'", put_list(&w, mb, "boxram", mb));
     CASE("1048576 bytes here", put_list(&w, mb, "box.ram", mb * 2));
-    CASE("larger than their sum", put_list(&w, 4096, "box.ram", mb));
+    CASE("larger than their total size", put_list(&w, 4096, "box.ram", mb));
     CASE("not listed", put_be64(&w, RAM_ITEM_BLOCKS));
     CASE("listed twice", put_list(&w, 2 * mb, "box.ram", mb); put_u8(&w, 7);
          put_bytes(&w, "box.ram", 7); put_be64(&w, mb));
     CASE("does not begin", put_named(&w, RAM_ITEM_ZERO, "box.ram"); put_u8(&w, 0));
-    CASE("wrong place", put_list(&w, mb, "box.ram", mb); put_list(&w, mb, "box.ram", mb));
+    CASE("not possible at this position", put_list(&w, mb, "box.ram", mb);
+         put_list(&w, mb, "box.ram", mb));
     CASE("outside block", put_list(&w, mb, "box.ram", mb);
          put_named(&w, mb | RAM_ITEM_ZERO, "box.ram"); put_u8(&w, 0));
     CASE("filled with 0x05", put_list(&w, mb, "box.ram", mb);
          put_named(&w, RAM_ITEM_ZERO, "box.ram"); put_u8(&w, 5));
     CASE("names no block", put_list(&w, mb, "box.ram", mb);
          put_be64(&w, RAM_ITEM_ZERO | RAM_ITEM_SAME_BLOCK); put_u8(&w, 0));
-    CASE("mean nothing", put_list(&w, mb, "box.ram", mb); put_be64(&w, 0x40));
-    CASE("mean nothing", put_list(&w, mb, "box.ram", mb);
+    CASE("invalid flags", put_list(&w, mb, "box.ram", mb); put_be64(&w, 0x40));
+    CASE("invalid flags", put_list(&w, mb, "box.ram", mb);
          put_be64(&w, RAM_ITEM_ZERO | RAM_ITEM_PAGE));
-    CASE("mean nothing", put_list(&w, mb, "box.ram", mb); put_be64(&w, 0x1000 | RAM_ITEM_END));
-    CASE("did not come to its end", put_list(&w, mb, "box.ram", mb); put_be64(&w, RAM_ITEM_END));
+    CASE("invalid flags", put_list(&w, mb, "box.ram", mb); put_be64(&w, 0x1000 | RAM_ITEM_END));
+    CASE("the section did not end", put_list(&w, mb, "box.ram", mb); put_be64(&w, RAM_ITEM_END));
 #undef CASE
     other.version = 5;
     refused(o, &other, "version 5");

@@ -127,7 +127,7 @@ static void test_refusals(void)
     Box *b = box_new(devices);
     char state[32] = "running";
 
-    refused(b, "w9/widget", 2, good, 20, "nothing of that name");
+    refused(b, "w9/widget", 2, good, 20, "no section of this name");
     refused(b, "w0/widget", 3, good, 20, "version 3");
     refused(b, "w0/widget", 2, good, 19, "");
     refused(b, "w0/widget", 2, good, 21, "longer");
@@ -150,7 +150,7 @@ static void test_twice_and_missing(void)
 
     g_assert_true(load_one(l, sections, 0, NULL));
     g_assert_false(load_one(l, sections, 0, &err));
-    g_assert_nonnull(strstr(err->message, "clock 0 comes twice"));
+    g_assert_nonnull(strstr(err->message, "clock 0 occurs twice"));
     g_clear_error(&err);
     g_assert_false(loadvm_finish(l, &err));
     g_assert_nonnull(strstr(err->message, "w0/widget 0, w1/widget 0"));

@@ -182,8 +182,8 @@ static void test_refusals(void)
     REFUSED("\1\0\0\0\1\1a\0\0\0\0\0\0\0\1\xff\x7e\0\0\0\1\0", "inside section a");
     REFUSED("\4\0\0\0\1\1a\0\0\0\0\0\0\0\1\0\0\0\0\x7d\0\0\0\1", "footer");
     REFUSED("\0\7", "cut off");
-    REFUSED("\0\6\4\0\0\1", "no description");
-    REFUSED("\0\7\0\0\0\1", "no description");
+    REFUSED("\0\6\4\0\0\1", "not a description");
+    REFUSED("\0\7\0\0\0\1", "not a description");
     REFUSED("\0\6\0\0\0\1{!", "bytes follow");
     g_assert_true(stream_reader_feed(nothing, NULL, 0, &err)); /* an iteration without a byte */
     g_assert_false(stream_reader_finish(nothing, NULL));
@@ -226,9 +226,9 @@ static void test_beginnings(void)
         size_t len;
         const char *why;
     } rows[] = {
-        { "QEVN\0\0\0\3", 8, "byte 0: it does not begin with QEVM" },
+        { "QEVN\0\0\0\3", 8, "byte 0: the stream does not begin with QEVM" },
         { "QEVM\0\0\0\4", 8, "byte 0: file version 4 is not 3" },
-        { "QEVM\0\0\0\3\4\0\0\0\1", 13, "byte 8: element 0x04 stands where" },
+        { "QEVM\0\0\0\3\4\0\0\0\1", 13, "byte 8: element 0x04 is not the configuration" },
         { "QEVM\0\0\0\3\7\0\0\0\0", 13, "the machine name has 0 bytes" },
         { "QEVM\0\0\0\3\7\0\0\0\x80", 13, "the machine name has 128 bytes" },
         { "QEVM\0\0\0\3\7\0\0\0\3a b", 16, "the machine name is not printable" },

@@ -367,7 +367,7 @@ static void test_check(void)
           "Parameter 'size' expects int64, not 18446744073709551615" },
         { "query-pci-config", "{'bus':-1}", "Parameter 'bus' expects uint64, not -1" },
         { "ringbuf-read", "{'device':'c','size':1,'format':'x'}",
-          "Parameter 'format' does not accept value 'x'; accepted are utf8, base64" },
+          "Parameter 'format' does not accept value 'x'; use one of utf8, base64" },
         { "qom-list-get", "{'paths':['/',7]}",
           "Invalid parameter type for 'paths[1]', expected: string" },
         { "blockdev-add", "{'driver':'null-co','node-name':'n','read-only':'on'}",
@@ -379,7 +379,7 @@ static void test_check(void)
         { "blockdev-add", "{'driver':'raw','file':{'driver':'file'}}",
           "Parameter 'file.filename' is missing" },
         { "netdev_add", "{'type':'x','id':'n'}",
-          "Parameter 'type' does not accept value 'x'; accepted are dgram, hubport, socket, "
+          "Parameter 'type' does not accept value 'x'; use one of dgram, hubport, socket, "
           "stream, tap, user" },
         { "migrate-set-capabilities", "{'capabilities':[{'capability':'events'}]}",
           "Parameter 'capabilities[0].state' is missing" },

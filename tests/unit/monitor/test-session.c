@@ -222,7 +222,7 @@ static void test_refused(void)
     for (size_t at = 0; at < ones->len;) {
         at += push(&r, ones->str + at, ones->len - at);
     }
-    pull_until(&r, "it has too many values\"}}\r\n");
+    pull_until(&r, "the text has too many values\"}}\r\n");
     push(&r, "\n{'id':", 7);
     for (size_t at = 0; at < 7000000;) {
         at += push(&r, digits + at, 7000000 - at);

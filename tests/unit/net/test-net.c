@@ -71,7 +71,7 @@ static Netdev *make_with_card(Machine *m, const char *json, Card *c)
     g_assert_no_error(err);
     memset(c, 0, sizeof(*c));
     c->nic = (NetNic){ .receive = card_receive, .link = card_link, .opaque = c };
-    g_assert_true(netdev_attach(n, &c->nic, "card", NULL));
+    g_assert_true(netdev_attach(n, &c->nic, "dut", NULL));
     return n;
 }
 
@@ -229,8 +229,8 @@ static void test_stream(void)
     finish(m, a, na, b, nb);
 }
 
-/* A frame is sent at once, without the main loop. If the socket is full, the rest of the frame and
- * later frames follow in order. */
+/* A frame is sent immediately, without the main loop. If the socket is full, the rest of the frame
+ * and later frames follow in order. */
 static void test_stream_now(void)
 {
     enum { FRAMES = 400, LEN = 4000 };
@@ -309,7 +309,7 @@ static void test_refusals(void)
         { "{'type':'user','id':'n','net':'here'}", "net=here" },
         { "{'type':'dgram','id':'n','local':{'type':'unix','path':'/tmp/x'},"
           "'remote':{'type':'inet','host':'127.0.0.1','port':'9'}}",
-          "the same type" },
+          "addresses of the same type" },
         { "{'type':'socket','id':'n'}", "connect=HOST:PORT" },
         { "{'type':'socket','id':'n','fd':'banana'}", "fd=banana" },
         { "{'type':'stream','id':'n'}", "addr.type" },
@@ -352,7 +352,7 @@ static void test_user(void)
     }
     memset(a, 0, sizeof(*a));
     a->nic = (NetNic){ .receive = card_receive, .opaque = a };
-    g_assert_true(netdev_attach(n, &a->nic, "card", NULL));
+    g_assert_true(netdev_attach(n, &a->nic, "dut", NULL));
     send_bytes(n, arp, sizeof(arp));
     g_assert_cmpuint(a->frames, ==, 0); /* not from within the device's own transmit call */
     settle();
@@ -458,7 +458,7 @@ static void add_card(Machine *m, Card *c, const char *netdev, const char *id)
                        .link = card_link,
                        .announce = card_announce,
                        .opaque = c,
-                       .model = "card",
+                       .model = "dut",
                        .mac = mac };
     net_nic_add(m, &c->nic, netdev, id, &err);
     g_assert_no_error(err);
@@ -481,10 +481,10 @@ static void test_info(void)
     add_card(m, &c[1], NULL, NULL);
     add_card(m, &c[2], "h1", NULL);
     want = g_strdup_printf("hub 4\n \\ h2\n"
-                           " \\ h1: card.2: index=0,type=nic,model=card,macaddr=52:54:00:12:34:56\n"
-                           "nic0: index=0,type=nic,model=card,macaddr=52:54:00:12:34:56\n"
+                           " \\ h1: dut.2: index=0,type=nic,model=dut,macaddr=52:54:00:12:34:56\n"
+                           "nic0: index=0,type=nic,model=dut,macaddr=52:54:00:12:34:56\n"
                            " \\ s: index=0,type=socket,socket: fd=%d\n"
-                           "card.1: index=0,type=nic,model=card,macaddr=52:54:00:12:34:56\n",
+                           "dut.1: index=0,type=nic,model=dut,macaddr=52:54:00:12:34:56\n",
                            fds[0]);
     shows(m, want);
     c[3] = c[0];
@@ -493,7 +493,7 @@ static void test_info(void)
     g_assert_false(net_nic_add(m, &c[3].nic, "nowhere", "nic1", &again));
     g_assert_nonnull(strstr(again->message, "'nowhere'"));
     /* a link by the name of its device, also of a device without a network */
-    g_assert_true(netdev_set_link(m, "card.1", false, NULL));
+    g_assert_true(netdev_set_link(m, "dut.1", false, NULL));
     g_assert_false(net_nic_link(&c[1].nic));
     g_assert_cmpuint(c[1].links, ==, 1);
     g_assert_true(netdev_set_link(m, "nic0", false, NULL));

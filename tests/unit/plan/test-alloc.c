@@ -273,7 +273,8 @@ static void test_reserve(void)
     assert_reserved(a, "*:*:{5..6}.0", "range", "0000:00:05.0");
     assert_reserved(a, "0:1:*.*", "bus", "0000:01:00.0");
     REFUSED(reserve(a, "5.1", PLAN_LIVE, 0, "second", &err),
-            "pci address 0000:00:05.1 is held by 'exact'; nearest free addresses: 0000:00:04.7, "
+            "pci address 0000:00:05.1 is already used by 'exact'; nearest free addresses: "
+            "0000:00:04.7, "
             "0000:00:05.2");
     REFUSED(reserve(a, "0.0", PLAN_LIVE, 0, "second", &err),
             "pci address 0000:00:00.0 is not in a pool; nearest free address: 0000:00:01.1");
@@ -330,7 +331,7 @@ static void test_pools(void)
     second = plan_alloc_add_pool(a, &range, PLAN_LIVE, 0, NULL, NULL);
     assert_reserved(a, "*:*:*:*", "disk7", "1:0:0:0");
     REFUSED(plan_alloc_remove_pool(a, second, &err),
-            "scsi address 1:0:0:0 of pool 2 is held by 'disk7'");
+            "scsi address 1:0:0:0 of pool 2 is already used by 'disk7'");
     plan_alloc_release(a, "disk7", PLAN_LIVE, NULL, NULL);
     g_assert_true(plan_alloc_remove_pool(a, second, NULL));
     REFUSED(plan_alloc_remove_pool(a, second, &err), "the set of scsi addresses has no pool 2");
@@ -503,7 +504,8 @@ static void test_views(void)
     g_assert_cmpuint(views, ==, PLAN_PERSISTENT);
     assert_reserves(a, "1.0", PLAN_LIVE, 0, "guest");
     REFUSED(reserve(a, "*:*:*.*", PLAN_LIVE, 0, "live", &err),
-            "pci address 0000:00:01.0 is held by 'guest' in the live view; nearest free address: "
+            "pci address 0000:00:01.0 is already used by 'guest' in the live view; nearest free "
+            "address: "
             "0000:00:02.0");
 }
 
@@ -524,7 +526,7 @@ static void test_pool_views(void)
     g_assert_cmpuint(plan_alloc_count_free(a, PLAN_BOTH), ==, 0);
     assert_reserves(a, "*:*:*.*", PLAN_PERSISTENT, PLAN_RESERVE_GROUP, "nic");
     REFUSED(plan_alloc_set_pool_views(a, pool, PLAN_PERSISTENT, &err),
-            "pci address 0000:01:00.0 of pool 1 is held by 'nic' in the live view");
+            "pci address 0000:01:00.0 of pool 1 is already used by 'nic' in the live view");
     g_assert_true(plan_alloc_release(a, "nic", PLAN_LIVE, NULL, NULL));
     g_assert_true(plan_alloc_set_pool_views(a, pool, PLAN_PERSISTENT, NULL));
     g_assert_cmpuint(plan_alloc_count_free(a, PLAN_LIVE), ==, 0);
@@ -667,8 +669,9 @@ static void test_ipv4(void)
 
     assert_reserved(a, "192.168.7.1", "router", "192.168.7.1");
     assert_reserved(a, "*.*.*.*", "guest", "192.168.7.2");
-    REFUSED(reserve(a, "192.168.7.1", PLAN_LIVE, 0, "other", &err),
-            "ipv4 address 192.168.7.1 is held by 'router'; nearest free address: 192.168.7.3");
+    REFUSED(
+        reserve(a, "192.168.7.1", PLAN_LIVE, 0, "other", &err),
+        "ipv4 address 192.168.7.1 is already used by 'router'; nearest free address: 192.168.7.3");
 }
 
 int main(int argc, char **argv)

@@ -29,15 +29,15 @@ static void test_refused(void)
 {
     TC_REFUSED("express=on is not possible|conventional PCI", "bridge,id=b",
                "nic,id=c,bus=b,express=on");
-    TC_REFUSED("aer=0x150|needs the Express capability", "bridge,id=b", "nic,bus=b,aer=0x150");
-    TC_REFUSED("aer=on|needs the Express capability", "nic,aer=on,express=off");
+    TC_REFUSED("aer=0x150|requires the Express capability", "bridge,id=b", "nic,bus=b,aer=0x150");
+    TC_REFUSED("aer=on|requires the Express capability", "nic,aer=on,express=off");
     TC_REFUSED("'r' (root-port)|express=off|must have the capability",
                "root-port,id=r,express=off");
     TC_REFUSED("pm=off|power management", "nic,pm=off");
     TC_REFUSED("msix=0xf8|no room for the 12 bytes|0x40 to 0xf4", "nic,msix=0xf8");
-    TC_REFUSED("'msix' does not take '0x3c'", "nic,msix=0x3c");
+    TC_REFUSED("'msix' does not accept '0x3c'", "nic,msix=0x3c");
     TC_REFUSED("msix=0x200|no room", "nic,msix=0x200");
-    TC_REFUSED("'aer' does not take '0xc0'|0x100", "nic,aer=0xc0");
+    TC_REFUSED("'aer' does not accept '0xc0'|0x100", "nic,aer=0xc0");
     TC_REFUSED("aer=0xffc|0xfd4", "nic,aer=0xffc");
 }
 

@@ -154,7 +154,7 @@ static void test_globals(void)
     tc_refused(g_steal_pointer(&m), "-global|nic has no property 'nope'");
     m = plan_machine_new();
     g_assert_true(plan_machine_add_global(m, "nic.vectors=x", NULL));
-    tc_refused(g_steal_pointer(&m), "-global nic.vectors|'vectors' does not take 'x'");
+    tc_refused(g_steal_pointer(&m), "-global nic.vectors|'vectors' does not accept 'x'");
 }
 
 static void test_host(void)

@@ -38,11 +38,12 @@ static void test_differs(void)
 
     plan_machine_parse(b, "virt,aia=none", NULL);
     text = diff_text(a, b);
-    g_assert_cmpstr(text, ==,
+    g_assert_cmpstr(text, ==, /* word-ok: a key of the format */
                     "[{\"device\":null,\"property\":\"aia\",\"wanted\":\"aplic-imsic\","
                     "\"have\":\"none\"},"
                     "{\"device\":\"n\",\"property\":\"netdev\",\"wanted\":\"x\",\"have\":null},"
                     "{\"device\":\"n\",\"property\":\"vectors\",\"wanted\":5,\"have\":4},"
+                    /* word-ok: a key of the format */
                     "{\"device\":\"pcie.0/07.0\",\"property\":\"type\",\"wanted\":\"old\","
                     "\"have\":null},"
                     "{\"device\":\"z\",\"property\":\"type\",\"wanted\":\"nic\",\"have\":\"old\"},"

@@ -14,7 +14,7 @@ static void test_help(void)
     g_autofree char *def = plan_help_default_machine(&tc_catalog);
 
     g_assert_nonnull(strstr(types, "name \"nic\", bus PCI, alias \"nic-pci\", desc \"a network "
-                                   "card for tests\"\n"));
+                                   "adapter for tests\"\n"));
     g_assert_nonnull(strstr(types, "name \"serialport\", bus virtio-serial-bus\n"));
     g_assert_null(strstr(types, "uart"));
     g_assert_true(g_str_has_prefix(type, "nic options:\n  addr="));

@@ -56,7 +56,7 @@ static void test_refused(void)
         { "{'a' 1}", "':' is expected" },
         { "{a:1}", "key is expected" },
         { "[1 2]", "closing bracket" },
-        { "[1]]", "follows its end" },
+        { "[1]]", "follows the end" },
         { "nul", "not a JSON value" },
         { "null", "null" },
         { "NaN", "not a JSON value" },

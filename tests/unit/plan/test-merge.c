@@ -130,7 +130,7 @@ static void test_conflicts(void)
         const char *one, *two, *why;
     } cases[] = {
         { HEAD "\"guest\":{\"ram\":4096}}", HEAD "\"guest\":{\"ram\":8192}}",
-          "the machine: ram is '8192' here and '4096' in a file before it" },
+          "the machine: ram is '8192' here and '4096' in an earlier file" },
         { HEAD "\"guest\":{\"cpu\":\"a\"}}", HEAD "\"guest\":{\"cpu\":\"b\"}}",
           "the machine: cpu is 'b' here and 'a'" },
         { HEAD "\"guest\":{\"properties\":{\"aia\":\"none\"}}}",

@@ -126,12 +126,14 @@ static void refuse(const char *devices, const char *word)
 static void test_messages(void)
 {
     refuse("blk blk blk blk", "each of the 3 virtio-mmio buses of machine board-2 holds a device");
-    refuse("blk,bus=mmio.1,id=x blk,bus=mmio.1", "bus 'mmio.1' is held by device 'x' (blk)");
-    refuse("blk,bus=mmio.1 blk,bus=mmio.1", "free buses that take it: 'mmio.2', 'mmio.0'");
+    refuse("blk,bus=mmio.1,id=x blk,bus=mmio.1",
+           "bus 'mmio.1' is already used by device 'x' (blk)");
+    refuse("blk,bus=mmio.1 blk,bus=mmio.1",
+           "free buses that accept the device: 'mmio.2', 'mmio.0'");
     refuse("blk,bus=mmio.3", "there is no bus 'mmio.3'");
     refuse("blk,bus=pcie.0", "bus 'pcie.0' is a PCI Express root bus");
-    refuse("nic,bus=mmio.0", "takes one virtio device");
-    refuse("blk,addr=1", "takes no addr");
+    refuse("nic,bus=mmio.0", "accepts one virtio device");
+    refuse("blk,addr=1", "does not accept addr");
     refuse("-board-1 blk", "machine board-1 has no virtio-mmio bus");
     refuse("-board-1 blk,bus=mmio.0", "there is no bus");
     refuse("rom,bus=mmio.0", "on no bus");
@@ -167,7 +169,7 @@ static void test_reports(void)
     struct json_object *pci = plan_slots_to_json(m, &catalog);
 
     g_assert_nonnull(strstr(text, "buses 'mmio.0' to 'mmio.2': virtio MMIO slots\n"
-                                  "  free     0, 1\n  takes    one virtio device each\n"
+                                  "  free     0, 1\n  accepts  one virtio device each\n"
                                   "  hotplug  no\n  mmio.2   blk 'a'\n"));
     g_assert_nonnull(strstr(svg, "bus mmio.2"));
     g_assert_null(strstr(svg, "bus mmio.1"));

@@ -67,24 +67,27 @@ static void test_full(void)
     g_assert_cmpstr(second->place, ==, "s.0/2");
     g_assert_cmpstr(add(m, "serialport,id=c")->place, ==, "t.0/1");
     refused(m, "serialport",
-            "it needs a bus: no free bus of the running machine takes it, start the machine"
+            "the device requires a bus: no free bus of the running machine accepts the device, "
+            "start the machine"
             " with a free 'serial-pci'");
-    refused(m, "serialport,bus=s.0", "bus 's.0' is full: max_ports=3 of its owner allows no more");
+    refused(m, "serialport,bus=s.0", "bus 's.0' is full: max_ports=3 of its owner is reached");
     plan_remove_device(m, second);
     g_assert_cmpstr(add(m, "serialport")->place, ==, "s.0/2");
 }
 
-static void test_sentences(void)
+static void test_messages(void)
 {
     g_autoptr(PlanMachine) m =
         TC_RESOLVED("serial-pci,id=s,max_ports=9", "serialport,id=a,nr=2", "serialport,id=b,nr=6");
 
-    refused(m, "serialport,bus=s.0,nr=6",
-            "nr=6 on bus 's.0' is held by device 'b' (serialport): free there: 1, 3-5, 7-8");
+    refused(
+        m, "serialport,bus=s.0,nr=6",
+        "nr=6 on bus 's.0' is already used by device 'b' (serialport): free there: 1, 3-5, 7-8");
     refused(m, "serialport,bus=s.0,nr=9",
             "nr=9 is beyond the end of bus 's.0', whose owner has max_ports=9: free there: 1, 3-5");
-    refused(m, "serialport,bus=s.0,nr=0", "it takes a number from 1 to 30");
-    refused(m, "serialport,bus=t.0", "there is no bus 't.0': free buses that take it now: 's.0'");
+    refused(m, "serialport,bus=s.0,nr=0", "use a number from 1 to 30");
+    refused(m, "serialport,bus=t.0",
+            "there is no bus 't.0': free buses that accept the device now: 's.0'");
 }
 
 int main(int argc, char **argv)
@@ -93,6 +96,6 @@ int main(int argc, char **argv)
     g_test_add_func("/plan/numbered/order", test_order);
     g_test_add_func("/plan/numbered/anonymous", test_anonymous);
     g_test_add_func("/plan/numbered/full", test_full);
-    g_test_add_func("/plan/numbered/sentences", test_sentences);
+    g_test_add_func("/plan/numbered/messages", test_messages);
     return g_test_run();
 }

@@ -35,7 +35,7 @@ static void test_released(void)
 
     g_assert_false(plan_add_device(m, &tc_catalog, again, false, &err));
     tc_sentence(err);
-    g_assert_nonnull(strstr(err->message, "chassis_nr=9 is held by device 'x'"));
+    g_assert_nonnull(strstr(err->message, "chassis_nr=9 is already used by device 'x'"));
     g_clear_error(&err);
     plan_remove_device(m, plan_find_device(m, "x"));
     plan_add_device(m, &tc_catalog, again, false, &err);

@@ -74,13 +74,13 @@ static void test_bad(void)
     g_autofree char *key = g_strnfill(300, 'k'), *deep = NULL, *big = NULL;
     GString *dots = g_string_new("a");
 
-    refused("=1", false, "usable name");
-    refused(key, false, "usable name");
+    refused("=1", false, "invalid name");
+    refused(key, false, "invalid name");
     refused("a=\xff", false, "UTF-8");
     refused("\xff=a", false, "UTF-8");
     refused("{'a': 1", false, "JSON");
     refused("{'a': '\xff'}", false, "JSON");
-    refused("{'a': 1} trailing", false, "something follows");
+    refused("{'a': 1} trailing", false, "more text follows");
     refused("a=1,a.b=2", true, "both as a value and as a group");
     refused("a.b=1,a=2", true, "both as a value and as a group");
     refused("a..b=1", true, "empty part");

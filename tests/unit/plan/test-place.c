@@ -105,15 +105,15 @@ static void test_hotplug(void)
         TC_RESOLVED("root-port,id=r0", "root-port,id=r1,hotplug=off", "nic,id=n0,bus=r0",
                     "bridge,id=b0", "bridge,id=b1,shpc=0x60", "root-port,id=r2,addr=9");
 
-    refused(m, "nic", true, "'pcie.0' takes no device while the guest runs|'b1', 'r2'");
-    refused(m, "nic,bus=r1", true, "'r1' takes no device|'b1', 'r2'");
-    refused(m, "old,bus=b0", true, "'b0' takes no device|'b1'");
-    refused(m, "disk,drive=d,bus=r0", true, "one slot, 00, held by device 'n0'|'r2'");
+    refused(m, "nic", true, "'pcie.0' accepts no device while the guest runs|'b1', 'r2'");
+    refused(m, "nic,bus=r1", true, "'r1' accepts no device|'b1', 'r2'");
+    refused(m, "old,bus=b0", true, "'b0' accepts no device|'b1'");
+    refused(m, "disk,drive=d,bus=r0", true, "one slot, 00, already used by device 'n0'|'r2'");
     refused(m, "root-port", true, "cannot be plugged while the guest runs");
     add(m, "disk,drive=d,bus=r2", true);
-    refused(
-        m, "disk,drive=d", true,
-        "no free bus of the running machine takes it, start the machine with a free 'root-port'");
+    refused(m, "disk,drive=d", true,
+            "no free bus of the running machine accepts the device, start the machine with a free "
+            "'root-port'");
     g_assert_cmpstr(add(m, "old,bus=b1", true)->place, ==, "b1/01.0");
     refused(m, "old,bus=b1,addr=0", true, "hot-plug controller");
 }
@@ -138,7 +138,7 @@ static void test_running_names(void)
             g_steal_pointer(&d);
             continue;
         }
-        list = strstr(err->message, "free buses that take it now: ");
+        list = strstr(err->message, "free buses that accept the device now: ");
         words = g_strsplit(list ? list : "", "'", -1);
         for (guint k = 1; words[0] && words[k] && words[k + 1]; k += 2) {
             g_auto(GStrv) parts = g_strsplit(wanted[i], ",bus=", 2);
@@ -148,7 +148,7 @@ static void test_running_names(void)
             g_assert_cmpstr(words[k], !=, "pcie.0");
         }
         if (!list) {
-            g_assert_nonnull(strstr(err->message, "the running machine takes it"));
+            g_assert_nonnull(strstr(err->message, "the running machine accepts the device"));
         }
     }
 }
@@ -181,9 +181,9 @@ static void test_full_root(void)
     g_assert_false(plan_resolve(full, &tc_catalog, &err));
     g_assert_cmpstr(err->message, ==,
                     "device 'nic' (-device option 32): bus 'pcie.0' has no free slot: addr=01.1 on "
-                    "bus 'pcie.0' is a free function, beside device 'nic' (-device option 1) with "
+                    "bus 'pcie.0' is a free function, next to device 'nic' (-device option 1) with "
                     "addr=01.0,multifunction=on; for more devices, a 'root-port' or a 'pxb' with "
-                    "bus_nr=128 there brings a further bus");
+                    "bus_nr=128 there provides a further bus");
     for (size_t i = 0; i < G_N_ELEMENTS(followed); i++) {
         g_autoptr(PlanMachine) m = full_machine(&multifunction, followed[i]);
 
@@ -204,15 +204,16 @@ static void test_full_root_with_ports(void)
     for (int i = 0; i < 30; i++) {
         add(m, "nic", false);
     }
-    refused(
-        m, "nic", false,
-        "free buses that take it: 'r0'; for more devices, a 'upstream' on 'r0' starts a switch");
+    refused(m, "nic", false,
+            "free buses that accept the device: 'r0'; for more devices, a 'upstream' on 'r0' "
+            "starts a switch");
     add(m, "upstream,id=up,bus=r0", false);
     add(m, "downstream,id=down,bus=up", false);
     add(m, "nic,bus=down", false);
     refused(m, "nic", false, "no free slot: addr=01.1 on bus 'pcie.0'");
-    refused(m, "nic,addr=3", false, "is held by|addr=01.1 on bus 'pcie.0'");
-    refused(m, "nic,bus=down", false, "no free bus here takes it, add a downstream first");
+    refused(m, "nic,addr=3", false, "is already used by|addr=01.1 on bus 'pcie.0'");
+    refused(m, "nic,bus=down", false,
+            "no free bus of the machine accepts the device, add a downstream first");
     add(m, "downstream,id=again,bus=up", false);
     add(m, "nic,bus=again", false);
 }
@@ -222,7 +223,7 @@ static void test_beside_the_host(void)
 {
     g_autoptr(PlanMachine) m = TC_RESOLVED("nic,id=n");
 
-    refused(m, "nic,addr=0.1", false, "single-function device that comes with the machine; free");
+    refused(m, "nic,addr=0.1", false, "single-function device of the machine; free");
     refused(m, "nic,addr=1.1", false, "device 'n' (nic), is a single-function device: set");
 }
 
@@ -258,11 +259,11 @@ static void test_ari(void)
 {
     g_autoptr(PlanMachine) m = TC_RESOLVED("root-port,id=r0", "root-port,id=r1");
 
-    refused(m, "nic,bus=r0,addr=3.1", false, "no slot 03|need ARI");
+    refused(m, "nic,bus=r0,addr=3.1", false, "no slot 03|require ARI");
     add(m, "nic,bus=r0,addr=0,ari=on", false);
     g_assert_cmpstr(add(m, "nic,bus=r0,addr=3.1,ari=on", false)->place, ==, "r0/03.1");
     add(m, "nic,bus=r1,addr=0", false);
-    refused(m, "nic,bus=r1,addr=1.0,ari=on", false, "function 8|needs ARI at function 0");
+    refused(m, "nic,bus=r1,addr=1.0,ari=on", false, "function 8|requires ARI at function 0");
 }
 
 static void test_fill(void)
@@ -285,7 +286,8 @@ static void test_ports(void)
 
     g_assert_cmpstr(add(m, "serialport,nr=2", true)->place, ==, "s.0/2");
     g_assert_cmpstr(add(m, "serialport,bus=s.0,id=p", true)->place, ==, "s.0/1");
-    refused(m, "serialport", true, "needs a bus|no free bus of the running machine takes it");
+    refused(m, "serialport", true,
+            "requires a bus|no free bus of the running machine accepts the device");
     refused(m, "serialport,bus=pcie.0", true, "bus 'pcie.0' is a PCI Express root bus");
     plan_remove_device(m, plan_find_device(m, "p"));
     g_assert_cmpstr(add(m, "serialport", true)->place, ==, "s.0/1");
@@ -295,11 +297,11 @@ static void test_bad_add(void)
 {
     g_autoptr(PlanMachine) m = TC_RESOLVED("nic,id=n");
 
-    refused(m, "nic,id=n", false, "id is taken");
+    refused(m, "nic,id=n", false, "id is already used");
     refused(m, "root-port,id=pcie.0", false, "bus 'pcie.0' exists already");
     refused(m, "what", false, "unknown device type");
     refused(m, "nic,vectors=9999", false, "0 to 2048");
-    refused(m, "host", false, "come with the machine");
+    refused(m, "host", false, "are created by the machine");
 }
 
 int main(int argc, char **argv)

@@ -35,7 +35,7 @@ static void test_bad(void)
         { "\"x\": 1", "guest has the unknown key 'x'" },
         { "\"devices\": {}", "guest.devices must be a list" },
         { "\"devices\": [1]", "guest.devices[0] must be an object" },
-        { "\"devices\": [{}]", "guest.devices[0] needs a type" },
+        { "\"devices\": [{}]", "guest.devices[0] requires a type" },
         { "\"devices\": [{\"type\": \"nic\", \"slot\": 1}]", "unknown key 'slot'" },
         { "\"devices\": [{\"type\": 1}]", "guest.devices[0].type must be a string" },
         { "\"devices\": [{\"type\": \"a\\u0000b\"}]", "NUL" },
@@ -47,7 +47,7 @@ static void test_bad(void)
         { "\"ram\": -1", "guest.ram must be a number" },
         { "\"ram\": 1.5", "guest.ram must be a number" },
         { "\"machine\": []", "guest.machine must be a string" },
-        { "\"globals\": [{\"type\": \"nic\"}]", "needs type, property and value" },
+        { "\"globals\": [{\"type\": \"nic\"}]", "requires type, property and value" },
         { "\"parts\": [{\"path\": \"/x\"}]", "unknown key 'path'" },
     };
     g_autofree char *deep = g_strnfill(100000, '['), *big = NULL, *big_id = NULL;
@@ -63,7 +63,7 @@ static void test_bad(void)
     refuse_text("[]", 2, "backplane-machine");
     refuse_text("{\"backplane-machine\": 2}", 24, "format 1");
     refuse_text("{\"backplane-machine\": \"1\"}", 26, "format 1");
-    refuse_text("{\"backplane-machine\": 1} x", 26, "something follows");
+    refuse_text("{\"backplane-machine\": 1} x", 26, "more text follows");
     refuse_text("{\"backplane-machine\": 1, \"y\": 1}", 32, "unknown key 'y'");
     refuse_text("{\"backplane-machine\": 1", 23, "ends too early");
     refuse_text("{\"backplane-machine\"\0: 1}", 25, "JSON");
@@ -84,7 +84,7 @@ static void test_implicit(void)
     static const char text[] = "{\"backplane-machine\": 1, \"guest\": {\"devices\": ["
                                "{\"type\": \"nic\", \"implicit\": true}]}}";
 
-    tc_refused(read_back(text), "implicit|virt-0.1 does not bring it");
+    tc_refused(read_back(text), "implicit|virt-0.1 does not create it");
 }
 
 /* Mutated dumps never crash. Each is accepted and resolved, or rejected with a message. */

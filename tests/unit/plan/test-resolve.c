@@ -153,12 +153,12 @@ static void test_again(void)
 
 static void test_refusals(void)
 {
-    TC_REFUSED(
-        "'b' (nic)|05.0 on bus 'pcie.0' is held by device 'a' (old): free slots|: 01-04, 06-1f",
-        "old,id=a,addr=5", "nic,id=b,addr=5");
-    TC_REFUSED("id is taken", "nic,id=a", "old,id=a");
+    TC_REFUSED("'b' (nic)|05.0 on bus 'pcie.0' is already used by device 'a' (old): free slots|: "
+               "01-04, 06-1f",
+               "old,id=a,addr=5", "nic,id=b,addr=5");
+    TC_REFUSED("id is already used", "nic,id=a", "old,id=a");
     TC_REFUSED("unknown device type 'nic2' (did you mean 'nic'?)", "nic2");
-    TC_REFUSED("come with the machine", "uart");
+    TC_REFUSED("are created by the machine", "uart");
     TC_REFUSED("no bus 'nope'|'pcie.0', 'rp'", "nic,id=a,bus=nope", "root-port,id=rp");
     TC_REFUSED("conventional endpoint|'sw'|'pcie.0', 'rp', 'rp2'", "old,id=a,bus=sw",
                "upstream,id=sw,bus=rp", "root-port,id=rp", "root-port,id=rp2");
@@ -167,31 +167,31 @@ static void test_refusals(void)
                "downstream");
     TC_REFUSED("switch upstream port|'rp'", "upstream", "root-port,id=rp");
     TC_REFUSED("root port|'sw'", "root-port,bus=sw", "upstream,id=sw,bus=rp", "root-port,id=rp");
-    TC_REFUSED("only the machine's own root bus", "pxb,bus_nr=8,id=p", "pxb,bus_nr=9,bus=p");
-    TC_REFUSED("no slot 01|00 to 00|need ARI", "nic,bus=rp,addr=1", "root-port,id=rp");
-    TC_REFUSED("one slot, 00, held by device 'a'", "nic,bus=rp,id=a", "nic,bus=rp,id=b",
+    TC_REFUSED("only the root bus of the machine", "pxb,bus_nr=8,id=p", "pxb,bus_nr=9,bus=p");
+    TC_REFUSED("no slot 01|00 to 00|require ARI", "nic,bus=rp,addr=1", "root-port,id=rp");
+    TC_REFUSED("one slot, 00, already used by device 'a'", "nic,bus=rp,id=a", "nic,bus=rp,id=b",
                "root-port,id=rp");
     TC_REFUSED("single-function device|multifunction=on", "nic,addr=5,id=a", "nic,addr=5.1");
     TC_REFUSED("05.0 first|multifunction=on", "nic,addr=5.1");
     TC_REFUSED("slot 00 of bus 'b' belongs to the hot-plug controller|free slots|: 01-1f",
                "old,bus=b,addr=0", "bridge,id=b,shpc=on");
-    TC_REFUSED("no root bus|'pcie.0'|bus=NAME", "nic,addr=0000:01:00.0");
-    TC_REFUSED("names another", "nic,addr=0000:00:05.0,bus=rp", "root-port,id=rp");
+    TC_REFUSED("not on a root bus|'pcie.0'|bus=NAME", "nic,addr=0000:01:00.0");
+    TC_REFUSED("names a different bus", "nic,addr=0000:00:05.0,bus=rp", "root-port,id=rp");
     TC_REFUSED("no property 'vectros'|'vectors'", "nic,id=a,vectros=3");
     TC_REFUSED("no property 'zzz': known are multifunction, dma_mask", "old,zzz=3");
     TC_REFUSED("and 3 more", "nic,id=a,zzz=3");
     TC_REFUSED("-device help", "zzz");
-    TC_REFUSED("'vectors' does not take '4096'|0 to 2048", "nic,vectors=4096");
-    TC_REFUSED("'drive' must be given", "disk");
-    TC_REFUSED("stands, through its own bus, on itself", "bridge,id=a,bus=b", "bridge,id=b,bus=a");
-    TC_REFUSED("chassis=1,slot=2 is held by device 'a'", "root-port,id=a,chassis=1,slot=2",
+    TC_REFUSED("'vectors' does not accept '4096'|0 to 2048", "nic,vectors=4096");
+    TC_REFUSED("'drive' is required", "disk");
+    TC_REFUSED("is on its own bus, or on a bus below it", "bridge,id=a,bus=b", "bridge,id=b,bus=a");
+    TC_REFUSED("chassis=1,slot=2 is already used by device 'a'", "root-port,id=a,chassis=1,slot=2",
                "root-port,id=b,chassis=1,slot=2");
-    TC_REFUSED("bus_nr=7 is held", "pxb,bus_nr=7", "pxb,bus_nr=7");
+    TC_REFUSED("bus_nr=7 is already used", "pxb,bus_nr=7", "pxb,bus_nr=7");
     TC_REFUSED("too few|0xff to 0xff", "pxb,bus_nr=255,id=p", "root-port,bus=p");
-    TC_REFUSED("nr=3 on bus 's.0' is held by device 'x'", "serial-pci,id=s", "serialport,nr=3,id=x",
-               "serialport,nr=3");
-    TC_REFUSED("needs a bus|add a serial-pci first", "serialport");
-    TC_REFUSED("takes no addr", "serialport,addr=3", "serial-pci");
+    TC_REFUSED("nr=3 on bus 's.0' is already used by device 'x'", "serial-pci,id=s",
+               "serialport,nr=3,id=x", "serialport,nr=3");
+    TC_REFUSED("requires a bus|add a serial-pci first", "serialport");
+    TC_REFUSED("does not accept addr", "serialport,addr=3", "serial-pci");
 }
 
 int main(int argc, char **argv)

@@ -100,17 +100,18 @@ static void fits(const char *const *devices)
 static void test_refused(void)
 {
     FITS("nic,bar-size=16G");
-    TC_REFUSED("need 32769M of the 64-bit memory window, which has 16G|device 'b' (nic) with 32G",
-               "nic,id=a", "nic,id=b,bar-size=32G");
+    TC_REFUSED(
+        "require 32769M of the 64-bit memory window, which has 16G|device 'b' (nic) with 32G",
+        "nic,id=a", "nic,id=b,bar-size=32G");
     FITS("nic,bar-size=16G", "nic,bar-size=512M"); /* the second is below 4 GiB */
     FITS("nic,bar-size=16G", "nic,bar-size=512M", "nic,bar-size=256M");
     TC_REFUSED(
-        "need 17G of the 64-bit memory window|with 16G|with 512M, device 'c' (nic) with 512M",
+        "require 17G of the 64-bit memory window|with 16G|with 512M, device 'c' (nic) with 512M",
         "nic,id=a,bar-size=16G", "nic,id=b,bar-size=512M", "nic,id=c,bar-size=512M");
     TC_REFUSED(
-        "bus 'x' and behind it need 128M of the 64-bit memory window, which has 64M|'n' (nic)",
+        "bus 'x' and below it require 128M of the 64-bit memory window, which has 64M|'n' (nic)",
         "pxb,id=x,bus_nr=255", "nic,id=n,bus=x,bar-size=128M");
-    TC_REFUSED("need 1025M of the 64-bit memory window, which has 128M", "pxb,id=x,bus_nr=16",
+    TC_REFUSED("require 1025M of the 64-bit memory window, which has 128M", "pxb,id=x,bus_nr=16",
                "root-port,id=rp", "nic,bus=rp,bar-size=1G", "nic,addr=5,bar-size=1M",
                "pxb,id=z,bus_nr=2");
 }
@@ -136,8 +137,9 @@ static void test_refused_low(void)
         }
     }
     g_assert_false(plan_resolve(m, &tc_catalog, &err));
-    g_assert_nonnull(strstr(err->message, "on bus 'pcie.0' and behind it need 1120M of the 32-bit "
-                                          "memory window, which has 1G; the largest users are "));
+    g_assert_nonnull(strstr(err->message,
+                            "on bus 'pcie.0' and below it require 1120M of the 32-bit "
+                            "memory window, which has 1G; the largest users are "));
     g_assert_nonnull(strstr(err->message, "device 'old' at 00.0 with 512K, device 'old'"));
 }
 
@@ -151,7 +153,7 @@ static void test_add(void)
 
     g_assert_false(plan_add_device(m, &tc_catalog, d, true, &err));
     g_assert_nonnull(strstr(err->message,
-                            "need 18G of the 64-bit memory window, which has 16G; the "
+                            "require 18G of the 64-bit memory window, which has 16G; the "
                             "largest users are device 'a' (nic) with 16G, device 'b' "
                             "(nic) with 2G"));
     plan_device_free(d);

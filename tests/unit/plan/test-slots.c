@@ -17,17 +17,17 @@ static void test_text(void)
     g_assert_cmpstr(text, ==,
                     "bus 'pcie.0': a PCI Express root bus, bus number 0x00\n"
                     "  slots    00-1f, free: 02, 04-1f\n"
-                    "  takes    integrated endpoints, root ports, bridges and extra root buses\n"
+                    "  accepts  integrated endpoints, root ports, bridges and extra root buses\n"
                     "  hotplug  no\n"
                     "  room     64B of 64K I/O, 1536K of 1G 32-bit memory, 1M of 16G 64-bit "
                     "memory\n"
-                    "  00.0     host, comes with the machine\n"
-                    "  01.0     root-port 'rp', brings bus 'rp'\n"
+                    "  00.0     host, created by the machine\n"
+                    "  01.0     root-port 'rp', provides bus 'rp'\n"
                     "  03.0     old\n"
                     "\n"
                     "bus 'rp': the link below a PCI Express port\n"
                     "  slots    00-00, free: none\n"
-                    "  takes    one device, a switch upstream port or a bridge\n"
+                    "  accepts  one device, a switch upstream port or a bridge\n"
                     "  hotplug  yes\n"
                     "  room     4K of 1M 32-bit memory, 4K of 1M 64-bit memory\n"
                     "  00.0     nic 'n'\n");
@@ -45,6 +45,7 @@ static void test_json(void)
 
     g_assert_cmpuint(json_object_array_length(o), ==, 2);
     g_assert_cmpstr(json_object_to_json_string_ext(port, JSON_C_TO_STRING_PLAIN), ==,
+                    /* word-ok: a key of the format */
                     "{\"bus\":\"rp\",\"kind\":\"pcie-port\",\"owner\":\"rp\",\"takes\":"
                     "\"one device, a switch upstream port or a bridge\","
                     "\"hotplug\":true,\"first-slot\":0,\"last-slot\":0,\"free-slots\":[],\"room\":["

@@ -44,7 +44,7 @@ static void check_boxes(const char *svg)
 static void test_topology(void)
 {
     g_autoptr(PlanMachine) m = TC_RESOLVED("root-port,id=port0", "upstream,id=up,bus=port0",
-                                           "downstream,id=dn,bus=up", "nic,id=card,bus=dn");
+                                           "downstream,id=dn,bus=up", "nic,id=end,bus=dn");
     g_autofree char *svg = plan_topology_svg(m, &tc_catalog);
 
     g_assert_true(g_str_has_prefix(svg, "<svg "));

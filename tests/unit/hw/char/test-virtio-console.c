@@ -40,7 +40,7 @@ static void test_places(void)
     g_assert_cmpstr(dev->plan_id, ==, "0000:00:03.0/2");
     sd_refused(&s, "virtserialport,bus=dut.0,id=b,nr=2", "port 2 of 'dut.0' is already used");
     sd_refused(&s, "virtserialport,bus=dut.0,nr=4", "port 4 of 'dut.0' does not exist");
-    sd_refused(&s, "virtserialport,bus=dut.0,nr=0", "it takes a number from 1 to 30");
+    sd_refused(&s, "virtserialport,bus=dut.0,nr=0", "use a number from 1 to 30");
     sd_refused(&s, "virtserialport,bus=dut.0,name=x", "name 'x' is already used by port");
     sd_refused(&s, "virtserialport,bus=pcie.0,id=b", "b: bus 'pcie.0' is not a virtio-serial bus");
     sd_refused(&s, "virtserialport,bus=dut.0,id=b,chardev=none",

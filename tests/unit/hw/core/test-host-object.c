@@ -33,13 +33,12 @@ static void test_refusals(void)
     Machine *m = machine_with_lock();
 
     refused(m, "secret,data=x", "an object requires qom-type and id");
-    refused(m, "qom-type=nope,id=a",
-            "object type 'nope' is unknown; accepted are iothread, memory-");
+    refused(m, "qom-type=nope,id=a", "object type 'nope' is unknown; use one of iothread, memory-");
     refused(m, "rng-builtin,id=a,rate=3",
             "object 'a': rng-builtin has no property 'rate'; -object rng-builtin,help lists them");
     refused(m, "memory-backend-ram,id=a", "object 'a': memory-backend-ram requires size=");
-    refused(m, "memory-backend-ram,id=a,size=lots", "it takes a size in bytes");
-    refused(m, "memory-backend-ram,id=a,size=1M,share=maybe", "on or off");
+    refused(m, "memory-backend-ram,id=a,size=lots", "use a size in bytes");
+    refused(m, "memory-backend-ram,id=a,size=1M,share=perhaps", "on or off");
     g_assert_null(host_object_find(m, "a"));
     machine_end(m);
 }

@@ -205,7 +205,7 @@ static void test_describe(void)
 
 static bool refuse_late(void *obj, GError **err)
 {
-    g_set_error(err, G_FILE_ERROR, 0, "what is derived does not fit");
+    g_set_error(err, G_FILE_ERROR, 0, "derived state does not fit");
     return false;
 }
 
@@ -226,7 +226,7 @@ static void test_paths(void)
         { "\1\6", 2, "dev/many[1]/a: the value 0x6 is outside 0x0 to 0x5" },
         { "\1\2\0\1\0\2\0\12", 8, "dev/list[2]: the value 0xa is outside 0x0 to 0x9" },
         { "\1\2\0\1\0", 5, "dev/list[1]: the record ends before this field" },
-        { "\1\2\0\1\0\2\0\3", 8, "dev/one: what is derived does not fit" },
+        { "\1\2\0\1\0\2\0\3", 8, "dev/one: derived state does not fit" },
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {

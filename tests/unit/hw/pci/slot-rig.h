@@ -120,7 +120,7 @@ static inline PCIDevice *slot_machine_start(const Controller *c, Fixture *f)
 
 static inline PCIDevice *slot_insert(const Controller *c, Fixture *f)
 {
-    return plug_function(f, catalog_type("ticker"), "br", "card", c->devfn, NULL);
+    return plug_function(f, catalog_type("ticker"), "br", "dut", c->devfn, NULL);
 }
 
 static inline PCIDevice *slot_with_device(const Controller *c, Fixture *f)
@@ -137,7 +137,7 @@ static inline PCIDevice *slot_with_device(const Controller *c, Fixture *f)
 
 static inline bool slot_occupied(Fixture *f)
 {
-    return device_find_id(f->m, "card") != NULL;
+    return device_find_id(f->m, "dut") != NULL;
 }
 
 static inline const char *unplug_state(PCIDevice *d)

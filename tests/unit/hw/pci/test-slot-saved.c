@@ -73,7 +73,7 @@ static void test_query_after_load(gconstpointer opaque)
         g_assert_true(load_state(br, bytes, &err));
         g_assert_no_error(err);
         jobs = unplug_requests(f.m);
-        g_assert_true(g_str_has_prefix(jobs, gone ? " " : "card "));
+        g_assert_true(g_str_has_prefix(jobs, gone ? " " : "dut "));
         g_assert_true(g_str_has_suffix(jobs, gone ? " removed;" : " requested;"));
         fixture_fini(&f);
     }
@@ -121,8 +121,8 @@ static void test_bridge_without_power(gconstpointer opaque)
     slot_machine_start(c, &f);
     f.m->state = RUN_PRELAUNCH;
     inner = plug_function(&f, catalog_type(c->devfn ? "pci-bridge" : "pcie-pci-bridge"), "br",
-                          "card", c->devfn, NULL);
-    behind = plug_function(&f, catalog_type("edu"), "card", "edu", PCI_DEVFN(1, 0), NULL);
+                          "dut", c->devfn, NULL);
+    behind = plug_function(&f, catalog_type("edu"), "dut", "edu", PCI_DEVFN(1, 0), NULL);
     on = save_state(inner);
     g_assert_true(behind->present);
     f.m->state = RUN_RUNNING;
@@ -133,7 +133,7 @@ static void test_bridge_without_power(gconstpointer opaque)
     g_assert_false(behind->present);
     f.m->state = RUN_PRELAUNCH;
     g_assert_false(
-        plug_function(&f, catalog_type("edu"), "card", "late", PCI_DEVFN(2, 0), NULL)->present);
+        plug_function(&f, catalog_type("edu"), "dut", "late", PCI_DEVFN(2, 0), NULL)->present);
     f.m->state = RUN_RUNNING;
     c->say(&f, SAY_ON);
     g_assert_true(behind->present);

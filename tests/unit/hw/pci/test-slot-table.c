@@ -253,7 +253,7 @@ static void guest(const Controller *c, Fixture *f, Say what)
 /* Carry out a step. Returns whether a command succeeded. */
 static bool take_step(const Controller *c, Fixture *f, Step step)
 {
-    PCIDevice *d = (PCIDevice *)device_find_id(f->m, "card");
+    PCIDevice *d = (PCIDevice *)device_find_id(f->m, "dut");
     bool ok = true;
 
     switch (step) {

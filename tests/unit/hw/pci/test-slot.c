@@ -24,7 +24,7 @@ static void test_unplug(gconstpointer opaque)
     g_assert_false(slot_occupied(&f));
     g_assert_cmpuint(failures, ==, 0);
     jobs = unplug_requests(f.m);
-    g_assert_cmpstr(jobs, ==, c->devfn ? "card br 3 removed;" : "card br -1 removed;");
+    g_assert_cmpstr(jobs, ==, c->devfn ? "dut br 3 removed;" : "dut br -1 removed;");
     clock_step_ns(&f, 2000000000);
     g_assert_cmpuint(failures, ==, 0);
     fixture_fini(&f);
@@ -42,7 +42,7 @@ static void test_ask_again(gconstpointer opaque)
     g_assert_true(pci_unplug_request(d, 0, NULL));
     clock_step_ns(&f, 4999999999);
     g_assert_false(pci_unplug_request(d, 0, &err));
-    g_assert_nonnull(strstr(err->message, "Device card is already in the process of unplug"));
+    g_assert_nonnull(strstr(err->message, "Device dut is already in the process of unplug"));
     clock_step_ns(&f, 1);
     c->say(&f, SAY_CLEAR);
     g_assert_true(pci_unplug_request(d, 0, NULL));
@@ -265,9 +265,9 @@ static void test_bridge(gconstpointer opaque)
 
     slot_machine_start(c, &f);
     f.m->state = RUN_PRELAUNCH;
-    plug_function(&f, catalog_type(c->devfn ? "pci-bridge" : "pcie-pci-bridge"), "br", "card",
+    plug_function(&f, catalog_type(c->devfn ? "pci-bridge" : "pcie-pci-bridge"), "br", "dut",
                   c->devfn, NULL);
-    plug_function(&f, catalog_type("edu"), "card", "edu", PCI_DEVFN(1, 0), NULL);
+    plug_function(&f, catalog_type("edu"), "dut", "edu", PCI_DEVFN(1, 0), NULL);
     f.m->state = RUN_RUNNING;
     for (unsigned round = 0; round < 2; round++) {
         config_write(&f, BRIDGE, PCI_PRIMARY_BUS, 4, 0x00020100);
@@ -310,7 +310,7 @@ static void test_function_0_last(gconstpointer opaque)
             g_assert_null(device_find_id(f.m, "second"));
         }
     }
-    plug_function(&f, catalog_type("ticker"), "br", "card", c->devfn, "multifunction=on");
+    plug_function(&f, catalog_type("ticker"), "br", "dut", c->devfn, "multifunction=on");
     g_assert_true(c->pressed(&f));
     c->say(&f, SAY_ON);
     g_assert_cmphex(guest_read(&f, ecam_address(1, c->devfn, 0), 4), ==, CARD_ID);
@@ -328,7 +328,7 @@ static void test_function_0_last_cold(gconstpointer opaque)
         slot_machine_start(c, &f);
         f.m->state = incoming ? RUN_INMIGRATE : RUN_PRELAUNCH;
         plug_function(&f, catalog_type("ticker"), "br", "second", c->devfn + 1, "multifunction=on");
-        plug_function(&f, catalog_type("ticker"), "br", "card", c->devfn, "multifunction=on");
+        plug_function(&f, catalog_type("ticker"), "br", "dut", c->devfn, "multifunction=on");
         f.m->state = RUN_RUNNING;
         g_assert_false(c->pressed(&f));
         g_assert_cmphex(guest_read(&f, ecam_address(1, c->devfn, 0), 4), ==, CARD_ID);
@@ -344,7 +344,7 @@ static void test_function_added(gconstpointer opaque)
     Fixture f;
 
     slot_machine_start(c, &f);
-    plug_function(&f, catalog_type("ticker"), "br", "card", c->devfn, "multifunction=on");
+    plug_function(&f, catalog_type("ticker"), "br", "dut", c->devfn, "multifunction=on");
     c->say(&f, SAY_ON);
     plug_function(&f, catalog_type("ticker"), "br", "second", c->devfn + 1, NULL);
     g_assert_cmphex(guest_read(&f, ecam_address(1, c->devfn + 1, 0), 4), ==, CARD_ID);
@@ -359,7 +359,7 @@ static void test_functions(gconstpointer opaque)
     PCIDevice *d, *second;
 
     slot_machine_start(c, &f);
-    d = plug_function(&f, catalog_type("ticker"), "br", "card", c->devfn, "multifunction=on");
+    d = plug_function(&f, catalog_type("ticker"), "br", "dut", c->devfn, "multifunction=on");
     second = plug_function(&f, catalog_type("ticker"), "br", "second", c->devfn + 1, NULL);
     if (c->devfn) {
         plug_function(&f, catalog_type("ticker"), "br", "other", PCI_DEVFN(SLOT + 1, 0), NULL);

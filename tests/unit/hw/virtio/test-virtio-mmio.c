@@ -217,7 +217,7 @@ static void test_legacy_layout(void)
     drv_finish(&f);
 }
 
-/* Version 2: a stopped queue forgets its buffers and its addresses, and can start again. */
+/* Version 2: a stopped queue discards its buffers and its addresses, and can start again. */
 static void test_ready(void)
 {
     Fixture f;

@@ -56,7 +56,7 @@ static void check_faces(const Faces *row)
     drv_finish(&f);
 }
 
-static void test_faces(void)
+static void test_interfaces(void)
 {
     static const Faces rows[] = {
         { "virtio-blk-pci", "drive=d0", 0x1001, 2, 0, true, true },
@@ -607,7 +607,7 @@ static void test_state_refused(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/virtio-pci/faces", test_faces);
+    g_test_add_func("/virtio-pci/interfaces", test_interfaces);
     g_test_add_func("/virtio-pci/face-by-place", test_face_by_place);
     g_test_add_func("/virtio-pci/vectors", test_vectors);
     g_test_add_func("/virtio-pci/no-vector", test_no_vector);
