@@ -31,7 +31,7 @@ static const char *const dump_status_names[] = { "none", "active", "completed", 
 struct MonitorDump {
     Machine *m;
     DebugDump *d;          /* NULL: no job; the other fields describe the last one */
-    QmpDeferred *deferred; /* NULL: nobody waits for a response */
+    QmpDeferred *deferred; /* NULL: no client waits for a response */
     guint source;
     bool core;    /* dump-guest-memory, which query-dump reports */
     bool detach;  /* DUMP_COMPLETED is emitted */

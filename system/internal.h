@@ -261,7 +261,7 @@ bool session_start(Session *s, GError **err);
  */
 bool session_check(Session *s, GError **err);
 /* Create the character device of a short form or of "chardev:ID", or find it. @id: id of a new one;
- * *created tells whether it is new. NULL with @err set on failure. */
+ * *created is true if it is new. NULL with @err set on failure. */
 Chardev *session_chardev(Session *s, const char *id, const char *text, bool *created, GError **err);
 /* Create the machine, and start it unless -S is given. Called once, even if it fails. */
 bool session_start_machine(Session *s, GError **err);

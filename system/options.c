@@ -398,7 +398,7 @@ static const Option options[] = {
       "wait for gdb on DEV: tcp::PORT, unix:PATH,server=on,wait=off, stdio, chardev:ID, none",
       STR(gdb_device) },
     { "s", NULL, "like -gdb " GDB_DEFAULT_DEVICE, FN(opt_gdb_default) },
-    { "display", "none", "there is no display", ONLY("none"), .compat = true },
+    { "display", "none", "the machine has no display", ONLY("none"), .compat = true },
     { "nographic", NULL, "serial port and monitor on the terminal", FLAG(nographic) },
     { "vga", "none", "the machine has no display adapter by default", ONLY("none"),
       .compat = true },
