@@ -49,6 +49,12 @@ static bool debug_piece_access(const DebugPiece *p)
     return true;
 }
 
+/* A CPU type without translation has no virtual memory to show. */
+static bool debug_translate(Cpu *cpu, uint64_t va, uint64_t *pa)
+{
+    return cpu->type->translate && cpu->type->translate(cpu, va, pa);
+}
+
 static uint64_t debug_access(DebugPiece *p, Cpu *cpu, uint64_t addr, uint64_t len)
 {
     uint64_t done = 0;
@@ -58,7 +64,7 @@ static uint64_t debug_access(DebugPiece *p, Cpu *cpu, uint64_t addr, uint64_t le
 
         p->pa = va;
         p->len = MIN(len - done, RAM_PAGE_SIZE - (va & (RAM_PAGE_SIZE - 1)));
-        if ((cpu && !cpu->type->translate(cpu, va, &p->pa)) || !debug_piece_access(p)) {
+        if ((cpu && !debug_translate(cpu, va, &p->pa)) || !debug_piece_access(p)) {
             break;
         }
         done += p->len;

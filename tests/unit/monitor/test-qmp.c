@@ -65,6 +65,11 @@ static bool do_cont(Machine *m, GError **err)
     return true;
 }
 
+static bool do_gdbserver(Machine *m, const char *device, GError **err)
+{
+    return true;
+}
+
 static void do_stop(Machine *m)
 {
     machine_set_state(m, RUN_PAUSED);
@@ -86,7 +91,8 @@ static void rig_init(Rig *r, bool control)
                              .host_add = host_add,
                              .host_del = host_del,
                              .cont = do_cont,
-                             .stop = do_stop };
+                             .stop = do_stop,
+                             .gdbserver = do_gdbserver };
     r->m->host = &r->host;
     g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), ==, 0);
     options = g_strdup_printf("socket,id=q,fd=%d", pair[0]);
