@@ -193,8 +193,11 @@ static void file_close(BlockNode *n)
  * afterwards. */
 static int file_open_fd(const BlockNode *n, const char *filename)
 {
-    int fd = open(filename, file_open_flags(n) | O_NONBLOCK | O_NOCTTY);
+    int fd;
 
+    if (!machine_open_fdset(n->set->machine, filename, !n->read_only, &fd)) {
+        fd = open(filename, file_open_flags(n) | O_NONBLOCK | O_NOCTTY);
+    }
     if (fd >= 0 && fcntl(fd, F_SETFL, file_open_flags(n) & O_DIRECT) < 0) {
         close(fd);
         return -1;

@@ -61,7 +61,7 @@ size_t chardev_front_room(Chardev *c)
     return c->front.can_read ? c->front.can_read(c->front.opaque) : SIZE_MAX;
 }
 
-static void chardev_hang_up(Chardev *c)
+static void chardev_peer_gone(Chardev *c)
 {
     chardev_drop_fds(c);
     chardev_emit(c, CHARDEV_CLOSED);
@@ -73,8 +73,22 @@ static void chardev_hang_up(Chardev *c)
 void chardev_disconnect(Chardev *c)
 {
     if (c->is_socket && c->open) {
-        chardev_hang_up(c);
+        chardev_peer_gone(c);
     }
+}
+
+bool chardev_may_hang_up(const Chardev *c)
+{
+    return c->is_socket;
+}
+
+void chardev_hang_up(Chardev *c)
+{
+    g_mutex_lock(&c->out_lock);
+    if (c->is_socket && c->fd_in >= 0) {
+        shutdown(c->fd_in, SHUT_RDWR); /* the watches report the end */
+    }
+    g_mutex_unlock(&c->out_lock);
 }
 
 static void chardev_keep_passed(Chardev *c, const int *fds, size_t n)
@@ -157,7 +171,7 @@ static gboolean chardev_on_readable(gint fd, GIOCondition cond, gpointer opaque)
     }
     chardev_unwatch(&c->in_watch);
     if (c->is_socket) {
-        chardev_hang_up(c);
+        chardev_peer_gone(c);
     }
     return G_SOURCE_REMOVE; /* end of a file or of a terminal's input; output continues */
 }
@@ -171,7 +185,7 @@ static gboolean chardev_on_hang_up(gint fd, GIOCondition cond, gpointer opaque)
 
     chardev_unwatch(&c->end_watch);
     if (ioctl(fd, FIONREAD, &unread) < 0 || unread == 0) {
-        chardev_hang_up(c);
+        chardev_peer_gone(c);
     }
     return G_SOURCE_REMOVE;
 }
@@ -677,6 +691,19 @@ static const ChardevKind *chardev_kind_find(const char *name, GError **err)
     return NULL;
 }
 
+int chardev_open_output(Chardev *c, const char *path, bool append, mode_t mode)
+{
+    int fd;
+
+    if (!machine_open_fdset(c->machine, path, true, &fd)) {
+        return out_log_open(path, append, mode);
+    }
+    if (fd >= 0) {
+        g_unix_set_fd_nonblocking(fd, TRUE, NULL); /* no effect on a regular file */
+    }
+    return fd;
+}
+
 static bool chardev_open_log(Chardev *c, struct json_object *o, GError **err)
 {
     const char *path = chardev_opt(o, "logfile");
@@ -688,7 +715,7 @@ static bool chardev_open_log(Chardev *c, struct json_object *o, GError **err)
     if (!path || c->machine->dry_run) {
         return true;
     }
-    c->log_fd = out_log_open(path, append, 0644);
+    c->log_fd = chardev_open_output(c, path, append, 0644);
     if (c->log_fd < 0) {
         return error_set_errno(err, errno, "character device '%s': log file '%s' cannot be written",
                                c->id, path);

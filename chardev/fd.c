@@ -68,12 +68,14 @@ static bool chardev_file_open(Chardev *c, struct json_object *o, GError **err)
     if (c->machine->dry_run) {
         return true;
     }
-    out = out_log_open(path, append, 0666);
+    out = chardev_open_output(c, path, append, 0666);
     if (out < 0) {
         return chardev_fd_error(c, path, err);
     }
     if (input) {
-        in = open(input, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        if (!machine_open_fdset(c->machine, input, false, &in)) {
+            in = open(input, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        }
         if (in < 0) {
             close(out);
             return chardev_fd_error(c, input, err);

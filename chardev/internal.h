@@ -77,6 +77,11 @@ GSource *chardev_watch(Chardev *c, int fd, GIOCondition cond, GUnixFDSourceFunc 
 void chardev_unwatch(GSource **source);
 size_t chardev_front_room(Chardev *c);
 
+/* Open a file for output, or a set of descriptors ("/dev/fdset/N"), whose file is not truncated.
+ * Return the descriptor, owned by the caller and non-blocking unless it is a regular file; -1 with
+ * errno. */
+int chardev_open_output(Chardev *c, const char *path, bool append, mode_t mode);
+
 /* Create a mux that owns `base`. */
 Chardev *chardev_mux_new(Machine *m, const char *id, Chardev *base, GError **err);
 Chardev *chardev_alloc(Machine *m, const ChardevKind *kind, const char *id);

@@ -4,6 +4,8 @@
  */
 #include "hw/core/machine.h"
 
+#include <errno.h>
+
 #include "hw/core/board.h"
 #include "hw/core/bottom_half.h"
 #include "hw/core/clock.h"
@@ -240,4 +242,16 @@ void machine_request(Machine *m, ShutdownCause cause, int exit_status)
     if (m->hooks.request) {
         m->hooks.request(m->hooks.opaque, cause, exit_status);
     }
+}
+
+#define FDSET_PREFIX "/dev/fdset/"
+
+bool machine_open_fdset(Machine *m, const char *path, bool write, int *fd)
+{
+    if (!g_str_has_prefix(path, FDSET_PREFIX)) {
+        return false;
+    }
+    errno = ENOENT;
+    *fd = m->hooks.open_fdset ? m->hooks.open_fdset(m->hooks.opaque, path, write) : -1;
+    return true;
 }

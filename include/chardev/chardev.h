@@ -154,6 +154,15 @@ int chardev_take_passed_fd(Chardev *c);
  */
 void chardev_disconnect(Chardev *c);
 
+/**
+ * chardev_may_hang_up() - Return whether a chardev is a socket, which chardev_hang_up()
+ * disconnects.
+ */
+bool chardev_may_hang_up(const Chardev *c);
+/** chardev_hang_up() - Disconnect the peer of a socket, as if the peer had disconnected. No effect
+ * without a peer. A client with reconnect= connects again. */
+void chardev_hang_up(Chardev *c);
+
 /** chardev_flush() - Write buffered bytes, waiting at most @timeout_ms, when the process ends. */
 void chardev_flush(Chardev *c, int timeout_ms);
 

@@ -70,6 +70,9 @@ typedef struct MachineHooks {
     void (*run_state)(void *opaque, RunState from, RunState to);
     /* The removal of a device is complete: delete it from the description. */
     void (*device_gone)(void *opaque, Device *dev);
+    /* Return a duplicate of a descriptor of set @path ("/dev/fdset/N") that permits writing
+     * (@write) or reading; -1 with errno set if the set has none. The caller owns the duplicate. */
+    int (*open_fdset)(void *opaque, const char *path, bool write);
 } MachineHooks;
 
 /* Called on each change between running and stopped: in order of registration when the machine
@@ -206,5 +209,15 @@ void machine_remove_run_fn(Machine *m, RunStateFn *fn, void *opaque);
 void machine_reset(Machine *m, ResetKind kind);
 
 void machine_request(Machine *m, ShutdownCause cause, int exit_status);
+
+/**
+ * machine_open_fdset() - Open a path that denotes a set of descriptors.
+ * @path:  a path of the host
+ * @write: the descriptor must permit writing; otherwise reading
+ * @fd:    set if @path is "/dev/fdset/N": a duplicate, which the caller owns, or -1 with errno
+ *
+ * Return: false if @path does not denote a set; the caller then opens it as usual.
+ */
+bool machine_open_fdset(Machine *m, const char *path, bool write, int *fd);
 
 #endif
