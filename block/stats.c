@@ -22,6 +22,8 @@ static const char *const access_name[] = {
     [ACCESS_UNMAP] = "unmap",
 };
 
+#define STATS_DEPTH 8 /* nodes below a disk that query-blockstats returns */
+
 static int64_t stats_now_ns(void)
 {
     struct timespec t;
@@ -99,7 +101,8 @@ static struct json_object *stats_counts(const BlockStats *s)
     return o;
 }
 
-static struct json_object *stats_entry(const BlockNode *n, const BlockEdge *user)
+/* Statistics of a node; with `depth` above 0, those of the nodes below it as well. */
+static struct json_object *stats_entry(const BlockNode *n, const BlockEdge *user, unsigned depth)
 {
     struct json_object *o = json_object_new_object();
 
@@ -108,6 +111,9 @@ static struct json_object *stats_entry(const BlockNode *n, const BlockEdge *user
     }
     json_object_object_add(o, "node-name", json_object_new_string(n->name));
     json_object_object_add(o, "stats", stats_counts(&n->stats));
+    if (n->child && depth > 0) {
+        json_object_object_add(o, "parent", stats_entry(n->child->node, NULL, depth - 1));
+    }
     return o;
 }
 
@@ -121,7 +127,7 @@ struct json_object *block_query_stats(Machine *m, bool nodes)
         struct json_object *o;
 
         if (nodes || n->drive || node_user(n)) {
-            o = stats_entry(n, nodes ? NULL : node_user(n));
+            o = stats_entry(n, nodes ? NULL : node_user(n), STATS_DEPTH);
             if (!nodes) {
                 json_object_object_add(o, "device", json_object_new_string(block_drive_id(n)));
             }

@@ -57,6 +57,7 @@ struct VirtioBlk {
     uint32_t werror, rerror; /* 0: the drive's policy; otherwise BlockErrorPolicy + 1 */
     BlockNode *node;
     BlockUser user;
+    char *path; /* of the device behind the transport; NULL until virtio_blk_path() */
     uint8_t writeback;
     BlkReqList kept; /* failed requests that are issued again when the machine runs */
     BlkReqList due;  /* requests between two steps, or that ended while DMA is not possible */
@@ -149,14 +150,28 @@ static void virtio_blk_req_finish(BlkReq *req, uint8_t status)
     virtio_blk_req_free(req);
 }
 
+/* Return the path of the virtio device, which is known once it is realized. */
+static const char *virtio_blk_path(void *opaque)
+{
+    VirtioBlk *blk = opaque;
+    const Device *dev = &blk->base.dev;
+
+    if (!blk->path) {
+        blk->path = g_strconcat(dev->path, dev->type->kind == &pci_device_kind ? "/" : NULL,
+                                VIRTIO_BACKEND, NULL);
+    }
+    return blk->path;
+}
+
 static void virtio_blk_announce_error(BlkReq *req, QmpBlockErrorAction action, int error)
 {
     VirtioBlk *blk = req->blk;
 
-    event_block_io_error(
-        blk->base.dev.machine, block_drive_id(blk->node), block_name(blk->node), blk->base.dev.path,
-        req->io.op == BLOCK_READ ? QMP_IO_OPERATION_TYPE_READ : QMP_IO_OPERATION_TYPE_WRITE, action,
-        error == -ENOSPC, g_strerror(-error));
+    event_block_io_error(blk->base.dev.machine, block_drive_id(blk->node), block_name(blk->node),
+                         virtio_blk_path(blk),
+                         req->io.op == BLOCK_READ ? QMP_IO_OPERATION_TYPE_READ
+                                                  : QMP_IO_OPERATION_TYPE_WRITE,
+                         action, error == -ENOSPC, g_strerror(-error));
 }
 
 /* The device's own policy, or the drive's. */
@@ -677,11 +692,6 @@ static void virtio_blk_resized(void *opaque, uint64_t size)
     virtio_config_changed(&((VirtioBlk *)opaque)->base.virtio);
 }
 
-static const char *virtio_blk_path(void *opaque)
-{
-    return ((VirtioBlk *)opaque)->base.dev.path;
-}
-
 /* --- life --- */
 
 static bool virtio_blk_power_of_two(uint32_t v, uint32_t lo, uint32_t hi)
@@ -759,6 +769,7 @@ static void virtio_blk_exit(void *dev)
     machine_remove_run_fn(blk->base.dev.machine, virtio_blk_run_changed, blk);
     block_detach(blk->node, &blk->user);
     blk->node = NULL;
+    g_clear_pointer(&blk->path, g_free);
 }
 
 static const PlanCount blk_auto_vectors = { 1, { "num-queues" }, { 1 } };

@@ -30,6 +30,10 @@ enum {
     VIRTIO_TURN = 500,          /* units of work in one turn */
 };
 
+/* The last part of the path of a virtio device behind its transport, as in QEMU. Both paths denote
+ * the same Device here. */
+#define VIRTIO_BACKEND "virtio-backend"
+
 typedef struct VirtioDevice VirtioDevice;
 typedef struct VirtQueue VirtQueue;
 

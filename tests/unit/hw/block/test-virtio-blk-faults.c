@@ -141,7 +141,7 @@ static void check_io_status(Fixture *f, const char *want)
 
     g_assert_cmpstr(json_object_get_string(json_object_object_get(o, "io-status")), ==, want);
     g_assert_cmpstr(json_object_get_string(json_object_object_get(o, "qdev")), ==,
-                    "/machine/peripheral/dut");
+                    "/machine/peripheral/dut/virtio-backend");
     json_object_put(list);
 }
 
