@@ -283,6 +283,16 @@ bool channel_two_way(const Channel *c)
     return c->socket;
 }
 
+bool channel_may_hang_up(const Channel *c)
+{
+    return c->socket && c->fd >= 0;
+}
+
+bool channel_hang_up(Channel *c)
+{
+    return channel_may_hang_up(c) && shutdown(c->fd, SHUT_RDWR) == 0;
+}
+
 bool channel_is_file(const Channel *c)
 {
     struct stat st;

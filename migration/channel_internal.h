@@ -48,6 +48,11 @@ void channel_free(Channel *c);
 
 /* Return true if the target can answer. */
 bool channel_two_way(const Channel *c);
+/* Disconnect a socket: reading and writing fail from now on, on both sides. Returns false, without
+ * effect, if the channel is not a connected socket. */
+bool channel_hang_up(Channel *c);
+/* Return true if channel_hang_up() has an effect. */
+bool channel_may_hang_up(const Channel *c);
 /* Return true if the channel writes to a regular file, that is, a copy which the guest may
  * outlive. */
 bool channel_is_file(const Channel *c);

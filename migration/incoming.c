@@ -125,6 +125,11 @@ void incoming_cancel(Incoming *in)
     }
 }
 
+Channel *incoming_channel(const Incoming *in)
+{
+    return in->ch;
+}
+
 /* --- running --- */
 
 static RunState incoming_run_state(const Incoming *in)

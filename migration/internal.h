@@ -130,6 +130,8 @@ bool outgoing_start(Migration *mig, const char *uri, GError **err);
 void outgoing_cancel(Outgoing *o);
 /* Leave pre-switchover. */
 void outgoing_continue(Outgoing *o);
+/* Return the channel, owned by o. */
+Channel *outgoing_channel(const Outgoing *o);
 /* Return true if the guest was not handed over yet. */
 bool outgoing_may_cancel(const Outgoing *o);
 /* Close the channel and free o, without changing the status or the run state. NULL is allowed. */
@@ -167,6 +169,8 @@ int answers_next(Answers *a, Channel *ch, Answer *out, GError **err);
 void incoming_accept(void *opaque, Channel *ch);
 /* Fail the load with the error "the load was cancelled", and free in. NULL is allowed. */
 void incoming_cancel(Incoming *in);
+/* Return the channel, owned by in. */
+Channel *incoming_channel(const Incoming *in);
 
 /* handshake.c */
 /* Return the text of the description section, for g_free(). */

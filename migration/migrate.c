@@ -216,6 +216,27 @@ bool migration_cancel(Migration *mig, GError **err)
     return true;
 }
 
+static Channel *migration_channel(const Migration *mig)
+{
+    return mig->out ? outgoing_channel(mig->out) : mig->in ? incoming_channel(mig->in) : NULL;
+}
+
+bool migration_may_hang_up(const Migration *mig)
+{
+    Channel *c = migration_channel(mig);
+
+    return c && channel_may_hang_up(c);
+}
+
+void migration_hang_up(Migration *mig)
+{
+    Channel *c = migration_channel(mig);
+
+    if (c) {
+        channel_hang_up(c);
+    }
+}
+
 bool migration_continue(Migration *mig, const char *state, GError **err)
 {
     if (g_strcmp0(state, "pre-switchover") || mig->status != MIG_PRE_SWITCHOVER) {

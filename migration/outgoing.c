@@ -238,6 +238,11 @@ void outgoing_cancel(Outgoing *o)
     outgoing_report(mig, OUTGOING_CANCELLED, false);
 }
 
+Channel *outgoing_channel(const Outgoing *o)
+{
+    return o->ch;
+}
+
 /* --- the beginning of the stream --- */
 
 void outgoing_put_head(Migration *mig, ByteWriter *w, GChecksum *digest,

@@ -136,3 +136,87 @@ char *net_info(Machine *m)
     }
     return g_string_free(out, FALSE);
 }
+
+/* --- receive filters --- */
+
+enum { NET_INFO_VLANS = 4096 };
+
+static const char *net_info_mode(NetRxMode mode)
+{
+    static const char *const names[] = { "none", "normal", "all" };
+
+    return names[mode];
+}
+
+static struct json_object *net_info_mac(const uint8_t *m)
+{
+    g_autofree char *text =
+        g_strdup_printf("%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
+
+    return json_object_new_string(text);
+}
+
+static struct json_object *net_info_macs(const uint8_t *table, unsigned n)
+{
+    struct json_object *list = json_object_new_array();
+
+    for (unsigned i = 0; i < n; i++) {
+        json_object_array_add(list, net_info_mac(table + i * 6));
+    }
+    return list;
+}
+
+static struct json_object *net_info_vlans(const uint8_t *bits)
+{
+    struct json_object *list = json_object_new_array();
+
+    for (unsigned i = 0; bits && i < NET_INFO_VLANS; i++) {
+        if (bits[i / 8] >> (i % 8) & 1) {
+            json_object_array_add(list, json_object_new_int((int)i));
+        }
+    }
+    return list;
+}
+
+static struct json_object *net_info_rx_filter(const NetNic *nic)
+{
+    struct json_object *o = json_object_new_object();
+    NetRxFilter f = { 0 };
+
+    nic->rx_filter(nic->opaque, &f);
+    json_object_object_add(o, "name", json_object_new_string(nic->name));
+    json_object_object_add(o, "promiscuous", json_object_new_boolean(f.promiscuous));
+    json_object_object_add(o, "multicast", json_object_new_string(net_info_mode(f.multicast)));
+    json_object_object_add(o, "unicast", json_object_new_string(net_info_mode(f.unicast)));
+    json_object_object_add(o, "vlan", json_object_new_string(net_info_mode(f.vlan)));
+    json_object_object_add(o, "broadcast-allowed", json_object_new_boolean(f.broadcast));
+    json_object_object_add(o, "multicast-overflow", json_object_new_boolean(f.multicast_overflow));
+    json_object_object_add(o, "unicast-overflow", json_object_new_boolean(f.unicast_overflow));
+    json_object_object_add(o, "main-mac", net_info_mac(nic->mac));
+    json_object_object_add(o, "vlan-table", net_info_vlans(f.vlans));
+    json_object_object_add(o, "unicast-table", net_info_macs(f.unicast_table, f.n_unicast));
+    json_object_object_add(o, "multicast-table", net_info_macs(f.multicast_table, f.n_multicast));
+    return o;
+}
+
+struct json_object *net_rx_filters(Machine *m, const char *name, GError **err)
+{
+    const NetNic *only = name ? net_nic_find(m, name) : NULL;
+    struct json_object *list;
+    GPtrArray *nics = net_set(m)->nics;
+
+    if (name && (!only || !only->rx_filter)) {
+        error_set(err, ERROR_USER, "network device '%s' %s", name,
+                  only ? "has no receive filter" : "does not exist");
+        return NULL;
+    }
+    list = json_object_new_array();
+    for (unsigned i = 0; i < nics->len; i++) {
+        const NetNic *nic = g_ptr_array_index(nics, i);
+
+        if (nic->rx_filter && (!only || nic == only)) {
+            json_object_array_add(list, net_info_rx_filter(nic));
+        }
+    }
+    return list;
+}

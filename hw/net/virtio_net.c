@@ -372,6 +372,33 @@ static void virtio_net_send_rarp(VirtioNet *n)
     }
 }
 
+/* Describe the receive filter for monitors. */
+static void virtio_net_rx_filter(void *opaque, NetRxFilter *out)
+{
+    const VirtioNet *n = opaque;
+    const NetFilter *f = &n->filter;
+    bool vlan = virtio_has(&n->vpci.virtio, VIRTIO_NET_F_CTRL_VLAN);
+
+    *out = (NetRxFilter){
+        .promiscuous = f->promisc,
+        .broadcast = !f->nobcast,
+        .unicast = f->nouni    ? NET_RX_NONE
+                   : f->alluni ? NET_RX_ALL
+                               : NET_RX_NORMAL,
+        .multicast = f->nomulti    ? NET_RX_NONE
+                     : f->allmulti ? NET_RX_ALL
+                                   : NET_RX_NORMAL,
+        .vlan = vlan ? NET_RX_NORMAL : NET_RX_ALL,
+        .unicast_overflow = f->mac_overflow,
+        .multicast_overflow = f->multi_overflow,
+        .unicast_table = f->table,
+        .multicast_table = f->table + f->n_uni * 6,
+        .n_unicast = f->n_uni,
+        .n_multicast = f->n_multi,
+        .vlans = vlan ? f->vlans : NULL,
+    };
+}
+
 /* --- the device --- */
 
 static void virtio_net_notified(VirtioDevice *v, unsigned queue)
@@ -568,6 +595,7 @@ static bool virtio_net_init(void *dev, GError **err)
                        .link = virtio_net_link,
                        .sent = virtio_net_sent,
                        .announce = virtio_net_announce_now,
+                       .rx_filter = virtio_net_rx_filter,
                        .opaque = n,
                        .model = net_device(n)->type->name,
                        .mac = n->mac };

@@ -141,6 +141,17 @@ bool migration_start(Migration *mig, const char *uri, GError **err);
 bool migration_cancel(Migration *mig, GError **err);
 
 /**
+ * migration_hang_up() - Disconnect the socket of the migration that is in progress.
+ * @mig: the migration object
+ *
+ * The migration then ends like one whose network fails: with status "failed", or "undecided" if the
+ * guest was handed over. No effect without a connected socket.
+ */
+void migration_hang_up(Migration *mig);
+/* Return true if migration_hang_up() has an effect. */
+bool migration_may_hang_up(const Migration *mig);
+
+/**
  * migration_continue() - Leave "pre-switchover" (capability pause-before-switchover).
  * @mig:   the migration object
  * @state: the status to leave; only "pre-switchover" is accepted

@@ -31,6 +31,18 @@ typedef struct NetMeta {
     uint16_t hdr_len, gso_size, csum_start, csum_offset;
 } NetMeta;
 
+typedef enum NetRxMode { NET_RX_NONE, NET_RX_NORMAL, NET_RX_ALL } NetRxMode;
+
+/* A receive filter, for monitors. The tables remain owned by the device. */
+typedef struct NetRxFilter {
+    bool promiscuous, broadcast;
+    NetRxMode unicast, multicast, vlan;
+    bool unicast_overflow, multicast_overflow;
+    const uint8_t *unicast_table, *multicast_table; /* 6 bytes for each address */
+    unsigned n_unicast, n_multicast;
+    const uint8_t *vlans; /* 4096 bits; NULL: no VLAN is filtered */
+} NetRxFilter;
+
 /* A network device of the guest. The device owns the structure and fills in the public members
  * before net_nic_add(). Function pointers may be NULL except receive. */
 typedef struct NetNic {
@@ -47,6 +59,8 @@ typedef struct NetNic {
     void (*sent)(void *opaque);
     /* Announce the location of the device to the network. */
     void (*announce)(void *opaque);
+    /* Describe the receive filter. */
+    void (*rx_filter)(void *opaque, NetRxFilter *out);
     void *opaque;
     const char *model;  /* device type, for monitors */
     const uint8_t *mac; /* the current address, 6 bytes */
@@ -174,6 +188,15 @@ bool net_announce(Machine *m, const char *id, const NetAnnounceTimes *times, cha
 
 /** net_info() - Get the text of `info network`: devices with their networks, and hubs; g_free. */
 char *net_info(Machine *m);
+
+/**
+ * net_rx_filters() - Get the result of query-rx-filter.
+ * @name: a network device; NULL: all that have a filter
+ *
+ * Return: an array for json_object_put(); NULL with @err set if the device does not exist or has no
+ * filter.
+ */
+struct json_object *net_rx_filters(Machine *m, const char *name, GError **err);
 
 /** net_user_connections() - Get the text of `info usernet`; g_free. */
 char *net_user_connections(Machine *m);
