@@ -13,7 +13,6 @@ typedef struct AbsentOption {
 
 static const AbsentOption absent_options[] = {
     { "L", "a search path for firmware", "specify the file with -bios FILE" },
-    { "add-fd", "descriptor sets on the command line", "use QMP add-fd" },
     { "async-teardown", "asynchronous teardown", NULL },
     { "audio-help", "sound", NULL },
     { "compat", "a compatibility policy", NULL },

@@ -43,7 +43,7 @@ static void set_path(Session *s, BootRole role, const char *path)
 
 static bool is_qtest(const Session *s)
 {
-    return s->accel && g_str_has_prefix(s->accel, "qtest");
+    return session_accel(s, NULL) == ACCEL_QTEST;
 }
 
 /* Choose the default firmware of the board. Called without -bios and without a boot section. A

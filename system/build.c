@@ -2,7 +2,7 @@
 /*
  * Creating devices from a complete description, at the start and for device_add.
  */
-#include "internal.h"
+#include "options_internal.h"
 
 #include <string.h>
 
@@ -256,6 +256,19 @@ static bool build_exit_preconfig(Machine *m, GError **err)
     return true;
 }
 
+static struct json_object *build_command_line_options(Machine *m, const char *option, GError **err)
+{
+    return options_qmp(session_of(m), option, err);
+}
+
+static void build_set_action(Machine *m, const bool *reset_shuts_down, const bool *off_pauses)
+{
+    Session *s = session_of(m);
+
+    s->no_reboot = reset_shuts_down ? *reset_shuts_down : s->no_reboot;
+    s->no_shutdown = off_pauses ? *off_pauses : s->no_shutdown;
+}
+
 void build_fill_host(Session *s)
 {
     s->host = (MonitorHost){
@@ -274,6 +287,8 @@ void build_fill_host(Session *s)
         .cont = do_cont,
         .stop = do_stop,
         .gdbserver = build_gdbserver,
+        .command_line_options = build_command_line_options,
+        .set_action = build_set_action,
     };
     s->m->host = &s->host;
 }

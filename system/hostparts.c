@@ -79,7 +79,7 @@ static bool create_kind(Session *s, const HostKind *k, GError **err)
 }
 
 /* Return the type of a host part: "iothread" for an object, "user" for a netdev. */
-static const char *sort_of(const PlanHostPart *part)
+static const char *host_part_type(const PlanHostPart *part)
 {
     static const char *const keys[] = { "qom-type", "type", "driver" };
     struct json_object *v;
@@ -96,9 +96,26 @@ static bool host_kind_known(const PlanHostPart *part, GError **err)
 {
     if (!host_kind_find(part->kind)) {
         return error_set(err, ERROR_USER, "-%s %s,id=%s: there are no back ends of this type",
-                         part->kind, sort_of(part), part->id);
+                         part->kind, host_part_type(part), part->id);
     }
     return true;
+}
+
+/* Apply -machine dump-guest-core= and mem-merge= to a memory back end that does not state them. */
+static void host_memory_defaults(const Session *s, PlanHostPart *part)
+{
+    const char *const values[][2] = { { "dump", s->dump_guest_core }, { "merge", s->mem_merge } };
+
+    if (strcmp(part->kind, "object") != 0 ||
+        !g_str_has_prefix(host_part_type(part), "memory-backend-")) {
+        return;
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(values); i++) {
+        if (values[i][1] && !json_object_object_get_ex(part->options, values[i][0], NULL)) {
+            json_object_object_add(part->options, values[i][0],
+                                   json_object_new_boolean(strcmp(values[i][1], "on") == 0));
+        }
+    }
 }
 
 bool host_chardevs_create(Session *s, GError **err)
@@ -112,6 +129,7 @@ bool host_parts_create(Session *s, GError **err)
         if (!host_kind_known(s->plan->host->pdata[i], err)) {
             return false;
         }
+        host_memory_defaults(s, s->plan->host->pdata[i]);
     }
     for (size_t i = 1; i < G_N_ELEMENTS(kinds); i++) {
         if (!create_kind(s, &kinds[i], err)) {
@@ -139,6 +157,7 @@ bool host_part_add(Session *s, const char *kind, struct json_object *options, GE
         plan_host_part_free(part);
         return false;
     }
+    host_memory_defaults(s, part);
     if (!host_kind_find(kind)->create(s->m, part->options, err)) {
         plan_machine_remove_host(s->plan, part);
         return false;

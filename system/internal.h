@@ -36,7 +36,18 @@ typedef struct SetOption {
     char *group, *id, *key, *value;
 } SetOption;
 
-typedef enum LifeAction { LIFE_DEFAULT, LIFE_PAUSE } LifeAction;
+/* -add-fd */
+typedef struct FdsetOption {
+    int64_t set;
+    int fd;
+    char *opaque; /* NULL: none */
+} FdsetOption;
+
+typedef enum AccelKind {
+    ACCEL_NONE, /* not available */
+    ACCEL_INTERP,
+    ACCEL_QTEST,
+} AccelKind;
 
 typedef struct Session {
     const char *program;
@@ -55,12 +66,14 @@ typedef struct Session {
     char *qtest_chardev, *qtest_log, *pidfile, *name, *uuid, *log_items, *log_file, *incoming;
     char *rtc;
     char *process_name, *mem_path, *trace_file, *trace_events;
-    struct json_object *net_nic; /* -net nic, until its back end is known */
-    char *net_backend;           /* id of the back end that -net created */
-    GPtrArray *serials;          /* char* */
-    GPtrArray *monitors;         /* MonitorOption* */
-    GPtrArray *sets;             /* SetOption* */
-    GPtrArray *drives;           /* DriveOption*: options of -drive (disks.c) */
+    char *dump_guest_core, *mem_merge; /* "on" or "off"; NULL: not given */
+    struct json_object *net_nic;       /* -net nic, until its back end is known */
+    char *net_backend;                 /* id of the back end that -net created */
+    GPtrArray *serials;                /* char* */
+    GPtrArray *monitors;               /* MonitorOption* */
+    GPtrArray *sets;                   /* SetOption* */
+    GPtrArray *fdsets;                 /* FdsetOption* */
+    GPtrArray *drives;                 /* DriveOption*: options of -drive (disks.c) */
     unsigned n_nics;
     bool have_machine, have_monitor;
     SandboxPolicy sandbox;
@@ -246,6 +259,9 @@ bool process_set_name(const char *name, GError **err);
 bool process_lock_memory(GError **err);
 
 /* --- startup.c --- */
+/* Return the first available accelerator of the list in -accel (NAME[:NAME...]). ACCEL_NONE with
+ * @err set if none is available or a name is unknown. */
+AccelKind session_accel(const Session *s, GError **err);
 /* Complete the description and open the boot images: all checks of a start that create nothing. */
 bool session_complete(Session *s, GError **err);
 /* Parse the command line and complete the description, or print the output of -show. */

@@ -324,9 +324,10 @@ static const Option options[] = {
     { "M", "TYPE[,prop=value...]", "choose the machine; help lists them", FN(opt_machine),
       .kinds = KINDS_MACHINE },
     { "machine", "TYPE[,prop=value...]", "like -M", FN(opt_machine), .kinds = KINDS_MACHINE },
-    { "accel", "NAME[,thread=single|multi]",
-      "execution of guest CPUs: interp, tcg (the same engine) or qtest", FN(opt_accel),
-      KEYS(accel_keys, "accel") },
+    { "accel", "NAME[:NAME...][,thread=single|multi]",
+      "execution of guest CPUs: interp, tcg (the same engine) or qtest; the first available one of "
+      "a list",
+      FN(opt_accel), KEYS(accel_keys, "accel") },
     { "cpu", "TYPE[,feature=on|off...]", "choose the CPU; help lists types and features",
       FN(opt_cpu), .kinds = KINDS_CPU },
     { "smp", "[cpus=]N[,sockets=N][,cores=N][,threads=N][,maxcpus=N]",
@@ -382,6 +383,9 @@ static const Option options[] = {
       .kinds = KINDS_NET },
     { "chardev", "KIND,id=ID[,...]", "create a character back end; help lists the types",
       FN(opt_chardev), .kinds = KINDS_CHARDEV },
+    { "add-fd", "set=SET,fd=FD[,opaque=NOTE]",
+      "the path /dev/fdset/SET opens this descriptor of the process", FN(opt_add_fd),
+      KEYS(add_fd_keys, NULL) },
     /* consoles and monitors */
     { "serial", "DEV",
       "connect the serial port: stdio, mon:stdio, file:F, unix:P, tcp:H:P, "
@@ -390,8 +394,8 @@ static const Option options[] = {
     { "monitor", "DEV", "human monitor on DEV", FN(opt_monitor) },
     { "qmp", "DEV", "QMP monitor on DEV", FN(opt_qmp) },
     { "qmp-pretty", "DEV", "QMP monitor with indented output", FN(opt_qmp_pretty) },
-    { "mon", "[chardev=]ID[,mode=readline|control,pretty=on]", "monitor on a -chardev", FN(opt_mon),
-      KEYS(mon_keys, "chardev") },
+    { "mon", "[chardev=]ID[,mode=readline|control,pretty=on,id=NAME]", "monitor on a -chardev",
+      FN(opt_mon), KEYS(mon_keys, "chardev") },
     { "qtest", "DEV", "serve the qtest protocol on DEV", STR(qtest_chardev) },
     { "qtest-log", "FILE", "write a log of the qtest protocol; none: no log", STR(qtest_log) },
     { "gdb", "DEV",
@@ -407,6 +411,7 @@ static const Option options[] = {
       KEYS(audiodev_keys, "driver"), .compat = true },
     { "nodefaults", NULL, "create no default devices", FLAG(nodefaults) },
     { "no-user-config", NULL, "there are no user configuration files", ONLY(NULL), .compat = true },
+    { "no-acpi", NULL, "the machine has no ACPI tables", ONLY(NULL), .compat = true },
     /* running */
     { "S", NULL, "do not start the guest before the command cont", FLAG(stopped) },
     { "preconfig", NULL, "create the machine only at the QMP command x-exit-preconfig",
@@ -561,6 +566,8 @@ void options_free(Session *s)
     g_free(s->show);
     g_free(s->show_arg);
     g_free(s->accel);
+    g_free(s->dump_guest_core);
+    g_free(s->mem_merge);
     g_free(s->uuid);
     g_free(s->log_items);
 }

@@ -60,6 +60,9 @@ char *option_keys_help(const Option *o);
 size_t option_n_keys(const Option *o);
 /* options_json.c: return the table as JSON with all types, keys and values; owned by the caller. */
 struct json_object *options_json(const Session *s);
+/* Return the table in the form of query-command-line-options; owned by the caller. @option: the
+ * only option to return, or NULL; NULL with @err set if the option does not exist. */
+struct json_object *options_qmp(const Session *s, const char *option, GError **err);
 /* Append the keys of each option as sections of docs/reference/options.md. */
 void options_keys_markdown(GString *out);
 
@@ -94,15 +97,17 @@ bool option_host_part(Session *s, const char *kind, const char *arg, GError **er
 bool option_add_device(Session *s, char *text, GError **err);
 
 OptionFn opt_machine, opt_machine_config, opt_accel, opt_cpu, opt_memory,
-    opt_smp;                                                     /* options_machine.c */
-OptionFn opt_netdev, opt_net, opt_nic;                           /* options_net.c */
-OptionFn opt_uuid, opt_log, opt_show, opt_overcommit, opt_trace; /* options_run.c */
+    opt_smp;                                                                 /* options_machine.c */
+OptionFn opt_netdev, opt_net, opt_nic;                                       /* options_net.c */
+OptionFn opt_uuid, opt_log, opt_show, opt_overcommit, opt_trace, opt_add_fd; /* options_run.c */
 
 extern const PlanProp accel_keys[], memory_keys[], smp_keys[];
 extern const size_t n_accel_keys, n_memory_keys, n_smp_keys;
 extern const PlanProp name_keys[], msg_keys[], overcommit_keys[], boot_keys[], rtc_keys[],
-    trace_keys[], action_keys[], run_with_keys[], mon_keys[], sandbox_keys[], audiodev_keys[];
+    trace_keys[], action_keys[], run_with_keys[], mon_keys[], sandbox_keys[], audiodev_keys[],
+    add_fd_keys[];
 extern const size_t n_name_keys, n_msg_keys, n_overcommit_keys, n_boot_keys, n_rtc_keys,
-    n_trace_keys, n_action_keys, n_run_with_keys, n_mon_keys, n_sandbox_keys, n_audiodev_keys;
+    n_trace_keys, n_action_keys, n_run_with_keys, n_mon_keys, n_sandbox_keys, n_audiodev_keys,
+    n_add_fd_keys;
 
 #endif

@@ -148,8 +148,10 @@ static void add_kinds(struct json_object *list, KindFn *fn)
  * options. */
 static const char *const *common_keys(OptionKinds kinds)
 {
-    static const char *const machine[] = { "type",   "accel",  "firmware", "kernel",
-                                           "initrd", "append", "dtb",      NULL };
+    static const char *const machine[] = {
+        "type", "accel", "firmware", "kernel",          "initrd",    "append", "dtb",
+        "usb",  "acpi",  "graphics", "dump-guest-core", "mem-merge", NULL,
+    };
     static const char *const chardev[] = { "id", "logfile", "logappend", "mux", NULL };
     static const char *const device[] = { "id", "bus", "addr", NULL };
     static const char *const id[] = { "id", NULL };
@@ -247,6 +249,112 @@ struct json_object *options_json(const Session *s)
             json_object_object_add(row, "kinds", kinds_json(s, o->kinds));
             add_names(row, "common", common_keys(o->kinds));
         }
+    }
+    return list;
+}
+
+/* --- query-command-line-options --- */
+
+/* Return the name of the option in QEMU's QMP. */
+static const char *options_qmp_name(const Option *o)
+{
+    static const char *const names[][2] = {
+        { "boot", "boot-opts" },
+        { "m", "memory" },
+        { "smp", "smp-opts" },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+        if (strcmp(names[i][0], o->name) == 0) {
+            return names[i][1];
+        }
+    }
+    return o->name;
+}
+
+static const char *options_qmp_type(const char *kind)
+{
+    static const char *const types[][2] = {
+        { "bool", "boolean" },
+        { "number", "number" },
+        { "size", "size" },
+    };
+
+    for (size_t i = 0; kind && i < G_N_ELEMENTS(types); i++) {
+        if (strcmp(types[i][0], kind) == 0) {
+            return types[i][1];
+        }
+    }
+    return "string";
+}
+
+/* Append the rows of @keys, which add_key() has written, that @seen does not contain yet. */
+static void options_qmp_add_keys(struct json_object *list, GHashTable *seen,
+                                 struct json_object *keys)
+{
+    for (size_t i = 0; keys && i < json_object_array_length(keys); i++) {
+        struct json_object *key = json_object_array_get_idx(keys, i), *o;
+        const char *name = json_object_get_string(json_object_object_get(key, "name"));
+
+        if (!g_hash_table_add(seen, g_strdup(name))) {
+            continue;
+        }
+        o = options_json_named(list, name);
+        options_json_put(
+            o, "type",
+            options_qmp_type(json_object_get_string(json_object_object_get(key, "kind"))));
+        options_json_put(o, "help", json_object_get_string(json_object_object_get(key, "doc")));
+    }
+}
+
+/* Return the keys of an option: its own, those of all types, and those of each type of back end. */
+static struct json_object *options_qmp_parameters(const Session *s, const Option *o)
+{
+    struct json_object *list = json_object_new_array(), *row = json_object_new_object(), *kinds;
+    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+    add_props(row, o->keys, option_n_keys(o));
+    add_names(row, "common", common_keys(o->kinds));
+    options_qmp_add_keys(list, seen, json_object_object_get(row, "keys"));
+    options_qmp_add_keys(list, seen, json_object_object_get(row, "common"));
+    json_object_put(row);
+    if (o->kinds == KINDS_DEVICE || o->kinds == KINDS_CPU || o->kinds == KINDS_OBJECT) {
+        return list;
+    }
+    kinds = kinds_json(s, o->kinds);
+    for (size_t i = 0; i < json_object_array_length(kinds); i++) {
+        options_qmp_add_keys(list, seen,
+                             json_object_object_get(json_object_array_get_idx(kinds, i), "keys"));
+    }
+    json_object_put(kinds);
+    return list;
+}
+
+struct json_object *options_qmp(const Session *s, const char *option, GError **err)
+{
+    struct json_object *list = json_object_new_array();
+    size_t n;
+    const Option *table = option_table(&n);
+
+    for (size_t i = 0; i < n; i++) {
+        const char *name = options_qmp_name(&table[i]);
+        struct json_object *o;
+
+        if (option && strcmp(option, name) != 0) {
+            continue;
+        }
+        o = json_object_new_object();
+        options_json_put(o, "option", name);
+        json_object_object_add(o, "parameters", options_qmp_parameters(s, &table[i]));
+        json_object_array_add(list, o);
+    }
+    if (json_object_array_length(list) == 0) {
+        json_object_put(list);
+        error_set(err, ERROR_USER,
+                  "option '%s' does not exist; query-command-line-options without an argument "
+                  "returns all options",
+                  option);
+        return NULL;
     }
     return list;
 }

@@ -25,15 +25,64 @@ static bool machine_key(Session *s, const char *key, const char *value)
     return false;
 }
 
-static void take_machine_keys(Session *s)
+/* Keys of -machine with the values on and off that every machine accepts. */
+static const struct MachineSwitch {
+    const char *key;
+    size_t field;       /* char * in the Session: "on" or "off"; 0: not stored */
+    const char *absent; /* what "on" requires and no machine has; NULL: both values are accepted */
+} machine_switches[] = {
+    { "usb", 0, "USB controller" },
+    { "acpi", 0, "ACPI tables" },
+    { "graphics", 0, NULL },
+    { "dump-guest-core", offsetof(Session, dump_guest_core), NULL },
+    { "mem-merge", offsetof(Session, mem_merge), NULL },
+};
+
+static const struct MachineSwitch *machine_switch_find(const char *key)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(machine_switches); i++) {
+        if (strcmp(machine_switches[i].key, key) == 0) {
+            return &machine_switches[i];
+        }
+    }
+    return NULL;
+}
+
+static bool machine_switch_take(Session *s, const struct MachineSwitch *key, const char *text,
+                                GError **err)
+{
+    const PlanProp prop = { .name = key->key, .kind = PLAN_PROP_BOOL };
+    PlanValue value;
+
+    if (!plan_value_parse(&prop, text, &value, err)) {
+        g_prefix_error(err, "-machine: ");
+        return false;
+    }
+    if (value.b && key->absent) {
+        return error_set(err, ERROR_USER, "-machine %s=%s: no machine has a %s; accepted is off",
+                         key->key, text, key->absent);
+    }
+    if (key->field) {
+        option_set_string((char **)(void *)((char *)s + key->field), value.b ? "on" : "off");
+    }
+    return true;
+}
+
+/* Remove the keys that are not properties of the machine from the description, and store them. */
+static bool take_machine_keys(Session *s, GError **err)
 {
     for (guint i = s->plan->settings->len; i-- > 0;) {
         PlanSetting *p = s->plan->settings->pdata[i];
+        const struct MachineSwitch *key = machine_switch_find(p->name);
 
-        if (machine_key(s, p->name, p->text)) {
+        if (key && !machine_switch_take(s, key, p->text, err)) {
+            return false;
+        }
+        if (key || machine_key(s, p->name, p->text)) {
             g_ptr_array_remove_index(s->plan->settings, i);
         }
     }
+    return true;
 }
 
 bool opt_machine(Session *s, const char *arg, GError **err)
@@ -47,11 +96,7 @@ bool opt_machine(Session *s, const char *arg, GError **err)
     if (t && words[1] && option_wants_help(words[1])) {
         return option_print(s, plan_help_machine(s->catalog, t));
     }
-    if (!plan_machine_parse(s->plan, arg, err)) {
-        return false;
-    }
-    take_machine_keys(s);
-    return true;
+    return plan_machine_parse(s->plan, arg, err) && take_machine_keys(s, err);
 }
 
 bool opt_machine_config(Session *s, const char *arg, GError **err)

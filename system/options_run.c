@@ -6,7 +6,11 @@
 #include "util/log.h"
 #include "util/trace.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <string.h>
+#include <unistd.h>
 
 bool opt_uuid(Session *s, const char *arg, GError **err)
 {
@@ -55,6 +59,39 @@ bool opt_overcommit(Session *s, const char *arg, GError **err)
                                    "hardware virtualization here; use cpu-pm=off");
 }
 
+static bool add_fd_number(const char *arg, const char *key, const char *text, guint64 min,
+                          guint64 max, guint64 *value, GError **err)
+{
+    return (text && g_ascii_string_to_unsigned(text, 10, min, max, value, NULL)) ||
+           error_set(err, ERROR_USER,
+                     "-add-fd %s: %s= is required; accepted is a number from %" G_GUINT64_FORMAT
+                     " to %" G_GUINT64_FORMAT,
+                     arg, key, min, max);
+}
+
+/* Record a descriptor that the parent process passed. session_start() moves it to its set. */
+bool opt_add_fd(Session *s, const char *arg, GError **err)
+{
+    struct json_object *o = plan_options_parse(arg, NULL, err);
+    g_autofree char *set = option_take_key(o, "set"), *fd = option_take_key(o, "fd"),
+                    *opaque = option_take_key(o, "opaque");
+    guint64 set_number, fd_number;
+    FdsetOption *x;
+
+    json_object_put(o);
+    if (!add_fd_number(arg, "set", set, 0, INT64_MAX, &set_number, err) ||
+        !add_fd_number(arg, "fd", fd, STDERR_FILENO + 1, INT_MAX, &fd_number, err)) {
+        return false;
+    }
+    if (fcntl((int)fd_number, F_GETFD) < 0) {
+        return error_set_errno(err, errno, "-add-fd %s: descriptor %s is not open", arg, fd);
+    }
+    x = g_new0(FdsetOption, 1);
+    *x = (FdsetOption){ (int64_t)set_number, (int)fd_number, g_steal_pointer(&opaque) };
+    g_ptr_array_add(s->fdsets, x);
+    return true;
+}
+
 /* --- keys --- */
 
 #define STRING_KEY(n, f, text)                                                                     \
@@ -79,6 +116,13 @@ const PlanProp name_keys[] = {
     ENUM_KEY("debug-threads", 0, only_on, "threads are always named"),
 };
 KEYS(name_keys);
+
+const PlanProp add_fd_keys[] = {
+    STRING_KEY("set", 0, "number of the set, from 0"),
+    STRING_KEY("fd", 0, "number of the descriptor in this process, from 3"),
+    STRING_KEY("opaque", 0, "a note, which query-fdsets returns"),
+};
+KEYS(add_fd_keys);
 
 const PlanProp msg_keys[] = {
     BOOL_KEY("timestamp", offsetof(Session, msg_timestamp), "write the time before each message"),
@@ -130,6 +174,7 @@ const PlanProp mon_keys[] = {
     STRING_KEY("chardev", 0, "id of the character back end"),
     ENUM_KEY("mode", 0, mon_modes, "human monitor or QMP"),
     BOOL_KEY("pretty", 0, "indented QMP output"),
+    STRING_KEY("id", 0, "name of the monitor, which nothing refers to"),
 };
 KEYS(mon_keys);
 

@@ -132,6 +132,11 @@ static void on_device_gone(void *opaque, Device *dev)
     }
 }
 
+static int on_open_fdset(void *opaque, const char *path, bool write)
+{
+    return monitor_dup_fdset(((Session *)opaque)->m, path, write);
+}
+
 void runstate_fill_hooks(Session *s)
 {
     s->m->hooks = (MachineHooks){
@@ -140,6 +145,7 @@ void runstate_fill_hooks(Session *s)
         .request = on_request,
         .run_state = on_run_state,
         .device_gone = on_device_gone,
+        .open_fdset = on_open_fdset,
     };
 }
 

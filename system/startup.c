@@ -5,6 +5,8 @@
  */
 #include "options_internal.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -22,6 +24,14 @@ static void free_monitor_option(gpointer p)
     MonitorOption *o = p;
 
     g_free(o->chardev);
+    g_free(o);
+}
+
+static void free_fdset_option(gpointer p)
+{
+    FdsetOption *o = p;
+
+    g_free(o->opaque);
     g_free(o);
 }
 
@@ -49,6 +59,7 @@ Session *session_new(const char *program)
     s->serials = g_ptr_array_new_with_free_func(g_free);
     s->monitors = g_ptr_array_new_with_free_func(free_monitor_option);
     s->sets = g_ptr_array_new_with_free_func(free_set_option);
+    s->fdsets = g_ptr_array_new_with_free_func(free_fdset_option);
     disks_init(s);
     s->planned = g_hash_table_new(NULL, NULL);
     s->ready_fd = s->null_fd = -1;
@@ -95,6 +106,7 @@ void session_free(Session *s)
     g_ptr_array_unref(s->serials);
     g_ptr_array_unref(s->monitors);
     g_ptr_array_unref(s->sets);
+    g_ptr_array_unref(s->fdsets);
     disks_free(s);
     g_hash_table_unref(s->planned);
     options_free(s);
@@ -198,30 +210,57 @@ static const PlanMachineType *machine_type(const Session *s)
     return t;
 }
 
-/* Add the memory back end of -mem-path and -mem-prealloc, as -object would, and use it as the RAM
- * of the board. */
+static const char *memory_backend_setting(const Session *s)
+{
+    for (guint i = 0; i < s->plan->settings->len; i++) {
+        const PlanSetting *set = s->plan->settings->pdata[i];
+
+        if (strcmp(set->name, "memory-backend") == 0) {
+            return set->text;
+        }
+    }
+    return NULL;
+}
+
+/* Decide whether the options require a memory back end that the command line does not name.
+ * dump-guest-core= and mem-merge= apply to a named back end as well (hostparts.c). */
+static bool needs_memory_backend(const Session *s, const PlanMachineType *t, bool *needed,
+                                 GError **err)
+{
+    const char *option = s->mem_path ? "-mem-path" : s->mem_prealloc ? "-mem-prealloc" : NULL;
+    const char *backend = memory_backend_setting(s);
+
+    *needed = option || ((s->dump_guest_core || s->mem_merge) && !backend && t->default_ram_id);
+    if (option && backend) {
+        return error_set(
+            err, ERROR_USER,
+            "%s and -machine memory-backend=%s: use one of them; memory back ends have "
+            "the properties mem-path and prealloc",
+            option, backend);
+    }
+    if (option && !t->default_ram_id) {
+        return error_set(err, ERROR_USER, "%s: machine %s has no RAM", option, t->name);
+    }
+    return true;
+}
+
+/* Add the memory back end of -mem-path, -mem-prealloc, dump-guest-core= and mem-merge=, as -object
+ * would, and use it as the RAM of the board. */
 static bool apply_memory_options(Session *s, GError **err)
 {
     const PlanMachineType *t = machine_type(s);
     struct json_object *o;
     PlanHostPart *part;
+    bool needed;
 
-    if ((!s->mem_path && !s->mem_prealloc) || !t) {
+    if (!t) {
         return true; /* an unknown machine is reported later */
     }
-    for (guint i = 0; i < s->plan->settings->len; i++) {
-        const PlanSetting *set = s->plan->settings->pdata[i];
-
-        if (strcmp(set->name, "memory-backend") == 0) {
-            return error_set(err, ERROR_USER,
-                             "%s and -machine memory-backend=%s: use only one of them; memory back "
-                             "ends have the properties mem-path and prealloc",
-                             s->mem_path ? "-mem-path" : "-mem-prealloc", set->text);
-        }
+    if (!needs_memory_backend(s, t, &needed, err)) {
+        return false;
     }
-    if (!t->default_ram_id) {
-        return error_set(err, ERROR_USER, "%s: machine %s has no RAM",
-                         s->mem_path ? "-mem-path" : "-mem-prealloc", t->name);
+    if (!needed) {
+        return true;
     }
     s->plan->ram_size = s->plan->ram_size ? s->plan->ram_size : t->default_ram;
     o = json_object_new_object();
@@ -439,20 +478,58 @@ static bool open_qtest(Session *s, GError **err)
 
 /* --- start --- */
 
-static bool choose_accel(Session *s, GError **err)
+/* Accelerators that -accel accepts. tcg selects the interpreter, so that existing command lines
+ * work. The others require hardware virtualization, which no build has. */
+static const struct Accel {
+    const char *name;
+    AccelKind kind;
+} accels[] = {
+    { "interp", ACCEL_INTERP }, { "tcg", ACCEL_INTERP }, { "qtest", ACCEL_QTEST },
+    { "kvm", ACCEL_NONE },      { "xen", ACCEL_NONE },   { "hvf", ACCEL_NONE },
+    { "nvmm", ACCEL_NONE },     { "whpx", ACCEL_NONE },
+};
+
+static const struct Accel *accel_find(const char *name)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(accels); i++) {
+        if (strcmp(accels[i].name, name) == 0) {
+            return &accels[i];
+        }
+    }
+    return NULL;
+}
+
+AccelKind session_accel(const Session *s, GError **err)
 {
     g_auto(GStrv) parts = g_strsplit(s->accel ? s->accel : "interp", ",", 2);
+    g_auto(GStrv) names = g_strsplit(parts[0] ? parts[0] : "", ":", 0);
+    AccelKind kind = ACCEL_NONE;
 
-    if (strcmp(parts[0], "qtest") == 0) {
+    for (size_t i = 0; names[i]; i++) {
+        const struct Accel *a = accel_find(names[i]);
+
+        if (!a) {
+            kind = ACCEL_NONE;
+            break;
+        }
+        kind = kind == ACCEL_NONE ? a->kind : kind;
+    }
+    if (kind == ACCEL_NONE) {
+        error_set(err, ERROR_USER, "-accel %s: use interp, tcg (the same engine) or qtest",
+                  parts[0] ? parts[0] : "");
+    }
+    return kind;
+}
+
+static bool choose_accel(Session *s, GError **err)
+{
+    AccelKind kind = session_accel(s, err);
+
+    if (kind == ACCEL_QTEST) {
         s->m->qtest = true;
         clocks_set_stepped(s->m->clocks);
-        return true;
     }
-    if (strcmp(parts[0], "interp") == 0 || strcmp(parts[0], "tcg") == 0) {
-        return true; /* tcg selects the interpreter, so that existing command lines work */
-    }
-    return error_set(err, ERROR_USER, "-accel %s: use interp, tcg (the same engine) or qtest",
-                     parts[0]);
+    return kind != ACCEL_NONE;
 }
 
 bool session_start_machine(Session *s, GError **err)
@@ -495,6 +572,29 @@ static void create_machine(Session *s, bool dry_run)
     clocks_attach(s->m->clocks);
 }
 
+/* Move the descriptors of -add-fd to their sets. A descriptor may be given for several sets; the
+ * inherited ones are closed after the last one. */
+static bool adopt_fdsets(Session *s, GError **err)
+{
+    for (guint i = 0; i < s->fdsets->len; i++) {
+        const FdsetOption *o = s->fdsets->pdata[i];
+        int fd = fcntl(o->fd, F_DUPFD_CLOEXEC, 0);
+
+        if (fd < 0) {
+            return error_set_errno(err, errno, "-add-fd fd=%d", o->fd);
+        }
+        if (!monitor_add_fdset(s->m, o->set, fd, o->opaque, err)) {
+            close(fd);
+            g_prefix_error(err, "-add-fd fd=%d: ", o->fd);
+            return false;
+        }
+    }
+    for (guint i = 0; i < s->fdsets->len; i++) {
+        close(((const FdsetOption *)s->fdsets->pdata[i])->fd);
+    }
+    return true;
+}
+
 /* Create everything that the devices of the machine require. */
 static bool create_host_parts(Session *s, GError **err)
 {
@@ -533,7 +633,7 @@ bool session_start(Session *s, GError **err)
         return false;
     }
     create_machine(s, false);
-    if (!create_host_parts(s, err)) {
+    if (!adopt_fdsets(s, err) || !create_host_parts(s, err)) {
         return false;
     }
     if (!s->preconfig && !session_start_machine(s, err)) {

@@ -56,6 +56,12 @@ typedef struct MonitorHost {
     /* Replace the gdb server by one on the character device @device, in the form of -gdb; "none":
      * end it. */
     bool (*gdbserver)(Machine *m, const char *device, GError **err);
+    /* Return the result of query-command-line-options, owned by the caller. @option: the only
+     * option to return, or NULL. Fails if the option does not exist. */
+    struct json_object *(*command_line_options)(Machine *m, const char *option, GError **err);
+    /* Set the reactions to requests of the guest. *reset_shuts_down: a reset ends the process;
+     * *off_pauses: a power-off stops the machine. NULL: unchanged. */
+    void (*set_action)(Machine *m, const bool *reset_shuts_down, const bool *off_pauses);
 } MonitorHost;
 
 /* Return the functions of the machine; NULL in a test without system/. Any thread. */

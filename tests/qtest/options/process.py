@@ -3,13 +3,14 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 from pathlib import Path
 
 from walk import (Ended, FOREVER, Folder, Machine, PROGRAM, addi, covers, csrw, finish, load, lui, prints,
-                  program, qtest_run, refused, run, say, slli, spawn, until)
+                  program, qtest_run, refused, run, say, scaled, slli, spawn, until)
 
 UUID = "01234567-89ab-cdef-0123-456789abcdef"
 
@@ -65,10 +66,16 @@ def check_accel():
         with Machine(*args, base=("-display", "none", "-serial", "none", "-qmp", "stdio",
                                   "-bios", "none")) as m:
             assert not has_cpu_thread(m), args
-    for args in (["-accel", "interp"], ["-accel", "tcg"], ["-M", "virt,accel=tcg"]):
+    for args in (["-accel", "interp"], ["-accel", "tcg"], ["-M", "virt,accel=tcg"],
+                 ["-accel", "kvm:tcg"], ["-M", "virt,accel=kvm:hvf:tcg:qtest"]):
         with Machine(*args, base=("-display", "none", "-serial", "none", "-qmp", "stdio",
                                   "-bios", "none")) as m:
             until(lambda: has_cpu_thread(m), "a CPU thread")
+    with Machine("-accel", "qtest:tcg", base=("-display", "none", "-serial", "none", "-qmp", "stdio",
+                                              "-bios", "none")) as m:
+        assert not has_cpu_thread(m)
+    for value in ("kvm", "kvm:xen", "kvm:nosuch:tcg", ":"):
+        refused(f"-accel {value}: use interp", "-M", "virt", "-display", "none", "-accel", value)
 
 
 def has_cpu_thread(m) -> bool:
@@ -168,6 +175,69 @@ def check_memory_source():
     with Machine("-m", "48") as plain, Machine("-m", "48", "-mem-prealloc") as full:
         grown = status_kib(full, "VmRSS") - status_kib(plain, "VmRSS")
         assert grown > 40 << 10, grown
+
+
+@covers(*[f"{option} {key}=" for option in ("-M", "-machine") for key in ("usb", "acpi")])
+def check_machine_absent():
+    for key in ("usb", "acpi"):
+        with Machine("-M", f"virt,{key}=off"):
+            pass
+        refused("accepted is off", "-machine", f"virt,{key}=on", "-display", "none")
+        refused(f"'{key}'", "-machine", f"virt,{key}=maybe", "-display", "none")
+
+
+def ram_flags(m) -> set[str]:
+    """Return the flags of the mapping of 16 MiB of RAM."""
+    maps = Path(f"/proc/{m.proc.pid}/smaps").read_text(encoding="ascii")
+    areas = re.findall(r"^[0-9a-f]+-.*\n(?:[A-Z].*\n)*", maps, re.MULTILINE)
+    area = next(a for a in areas if re.search(r"^Size: +16384 kB", a, re.MULTILINE))
+    return set(re.search(r"^VmFlags: (.*)$", area, re.MULTILINE)[1].split())
+
+
+@covers(*[f"{option} {key}=" for option in ("-M", "-machine")
+          for key in ("dump-guest-core", "mem-merge")])
+def check_machine_memory():
+    backend = ("-object", "memory-backend-ram,id=ram,size=16M")
+    for args in ((), backend):
+        machine = "virt,memory-backend=ram" if args else "virt"
+        path = "/objects/" + ("ram" if args else "riscv_virt_board.ram")
+        for key, name in (("dump-guest-core", "dump"), ("mem-merge", "merge")):
+            for value in ("on", "off"):
+                with Machine("-M", f"{machine},{key}={value}", "-m", "16M", *args) as m:
+                    assert m.get(path, name) == (value == "on"), (machine, key, value)
+                    no_dump = key == "dump-guest-core" and value == "off"
+                    assert ("dd" in ram_flags(m)) == no_dump, (machine, key, value)
+    with Machine("-M", "virt,memory-backend=ram,dump-guest-core=off", *backend[:1],
+                 backend[1] + ",dump=on") as m:
+        assert "dd" not in ram_flags(m), "the property of the object does not have priority"
+        m.qmp("object-add", **{"qom-type": "memory-backend-ram", "id": "more", "size": 1 << 20})
+        assert not m.get("/objects/more", "dump")
+
+
+@covers("-add-fd", "-add-fd set=", "-add-fd fd=", "-add-fd opaque=")
+def check_add_fd():
+    with Folder() as folder:
+        image = folder / "image"
+        image.write_bytes(b"x" * 65536)
+        with open(folder / "out", "wb") as out, open(image, "rb") as disk:
+            fds = (out.fileno(), disk.fileno())
+            with Machine("-add-fd", f"set=7,fd={fds[0]},opaque=serial", "-add-fd",
+                         f"set=8,fd={fds[1]}", "-chardev", "file,id=c0,path=/dev/fdset/7",
+                         "-chardev", "null,id=c1,logfile=/dev/fdset/7", "-blockdev",
+                         "file,node-name=d0,filename=/dev/fdset/8,read-only=on",
+                         pass_fds=fds) as m:
+                sets = {s["fdset-id"]: s["fds"] for s in m.qmp("query-fdsets")}
+                assert sets[7][0]["opaque"] == "serial" and set(sets) == {7, 8}, sets
+                assert m.qmp("query-named-block-nodes")[0]["image"]["virtual-size"] == 65536
+            for chardev, why in (("path=/dev/fdset/8", "Permission denied"),
+                                 ("path=/dev/fdset/9", "No such file")):
+                with spawn(["-M", "none", "-display", "none", "-add-fd", f"set=8,fd={fds[1]}",
+                            "-chardev", f"file,id=c0,{chardev}"], pass_fds=fds) as proc:
+                    assert why in proc.communicate(timeout=scaled(30))[1]
+    for value, why in (("set=1", "fd= is required"), ("fd=3", "set= is required"),
+                       ("set=1,fd=2", "from 3 to"), ("set=1,fd=999", "is not open"),
+                       ("set=-1,fd=3", "from 0 to"), ("set=1,fd=3,size=1", "'size' is unknown")):
+        refused(why, "-M", "none", "-display", "none", "-add-fd", value)
 
 
 @covers("-overcommit", "-overcommit mem-lock=on", "-overcommit mem-lock=off")
