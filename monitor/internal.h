@@ -7,6 +7,7 @@
 
 #include "framing_internal.h"
 #include "hmp_line_internal.h"
+#include "hw/core/cpu.h"
 #include "monitor/host.h"
 #include "monitor/monitor.h"
 
@@ -48,6 +49,8 @@ struct Monitor {
     GQueue queue;        /* json_object*: requests for the main loop */
 };
 
+typedef struct DirtyRate DirtyRate;
+
 typedef struct MonitorLate {
     char *subject;
     struct json_object *event;
@@ -55,20 +58,25 @@ typedef struct MonitorLate {
 
 /* m->monitors */
 typedef struct MonitorSet {
-    GPtrArray *all;      /* Monitor* */
-    Monitor *current;    /* the session whose request the main loop executes */
-    unsigned generation; /* of the connection that sent that request */
-    bool human;          /* that request is a line of the human monitor */
-    QmpDeferred *begun;  /* the response to that request was deferred; NULL: not */
-    GPtrArray *deferred; /* QmpDeferred*: all commands without a response yet */
-    GHashTable *held;    /* running intervals (events.c); NULL until the first */
-    GHashTable *fds;     /* name -> descriptor + 1, from getfd; NULL until the first */
-    GPtrArray *fdsets;   /* members of all sets, from add-fd; NULL until the first */
+    GPtrArray *all;        /* Monitor* */
+    Monitor *current;      /* the session whose request the main loop executes */
+    unsigned generation;   /* of the connection that sent that request */
+    bool human;            /* that request is a line of the human monitor */
+    QmpDeferred *begun;    /* the response to that request was deferred; NULL: not */
+    GPtrArray *deferred;   /* QmpDeferred*: all commands without a response yet */
+    GHashTable *held;      /* running intervals (events.c); NULL until the first */
+    GHashTable *fds;       /* name -> descriptor + 1, from getfd; NULL until the first */
+    GPtrArray *fdsets;     /* members of all sets, from add-fd; NULL until the first */
+    DirtyRate *dirty_rate; /* the last calc-dirty-rate; NULL until the first */
     GThread *thread;
     GMainContext *context; /* of the thread */
     GMainLoop *loop;
 } MonitorSet;
 
+/* Return the monitors of the machine, which are created by the first call. */
+MonitorSet *monitor_set(Machine *m);
+/* Return the path of a virtual CPU, which is unique; g_free. qom-get accepts it. */
+char *monitor_cpu_path(const Cpu *cpu);
 /* Send one message, which is consumed. Any thread. */
 void monitor_emit(Monitor *mon, struct json_object *o);
 /* Send one message, which is consumed, unless the client of the connection @generation has
@@ -104,6 +112,9 @@ void monitor_deferred_detach_all(MonitorSet *set);
 struct json_object *qmp_error_response(GError *err);
 /* Return whether the client requests out-of-band execution ("exec-oob"). */
 bool qmp_is_oob(struct json_object *request);
+
+/* End a measurement (qmp_dirty_rate.c). NULL: no effect. */
+void monitor_dirty_rate_free(DirtyRate *r);
 
 /* Set *err to a QMP_ERROR of the class @cls. */
 void qmp_set_error(GError **err, QmpErrorClass cls, const char *fmt, ...) G_GNUC_PRINTF(3, 4);

@@ -263,6 +263,12 @@ struct json_object *qmp_query_qmp_schema(Machine *m, GError **err)
     return qmp_schema();
 }
 
+struct json_object *
+qmp_query_command_line_options(Machine *m, const QmpQueryCommandLineOptionsArgs *args, GError **err)
+{
+    return monitor_host(m)->command_line_options(m, args->option, err);
+}
+
 struct json_object *qmp_human_monitor_command(Machine *m, const QmpHumanMonitorCommandArgs *args,
                                               GError **err)
 {

@@ -6,6 +6,7 @@
 #include "qmp-commands.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "chardev/ringbuf.h"
 
@@ -23,6 +24,21 @@ struct json_object *qmp_query_chardev(Machine *m, GError **err)
     struct json_object *list = json_object_new_array();
 
     chardev_foreach(m, chardev_add_json, list);
+    return list;
+}
+
+struct json_object *qmp_query_chardev_backends(Machine *m, GError **err)
+{
+    struct json_object *list = json_object_new_array();
+    const char *const *keys;
+    const char *name;
+
+    for (size_t i = 0; chardev_kind(i, &name, &keys); i++) {
+        struct json_object *o = json_object_new_object();
+
+        json_object_object_add(o, "name", json_object_new_string(name));
+        json_object_array_add(list, o);
+    }
     return list;
 }
 
@@ -146,10 +162,29 @@ static void chardev_socket_defaults(struct json_object *o)
     }
 }
 
+/* Replace the name of a descriptor that the client passed with getfd by the number of the
+ * descriptor. Return the descriptor, which no name refers to any more; -1 if there is none. */
+static int chardev_take_named_fd(Machine *m, struct json_object *o)
+{
+    struct json_object *name;
+    int fd = -1;
+
+    if (json_object_object_get_ex(o, "fd", &name)) {
+        fd = monitor_take_fd(m, json_object_get_string(name));
+    }
+    if (fd >= 0) {
+        g_autofree char *number = g_strdup_printf("%d", fd);
+
+        json_object_object_add(o, "fd", json_object_new_string(number));
+    }
+    return fd;
+}
+
 struct json_object *qmp_chardev_add(Machine *m, const QmpChardevAddArgs *args, GError **err)
 {
     struct json_object *o = json_object_new_object(), *answer = NULL;
     const char *kind, *about;
+    int fd;
 
     json_object_object_add(o, "id", json_object_new_string(args->id));
     kind = chardev_copy_union(o, args->backend);
@@ -157,7 +192,12 @@ struct json_object *qmp_chardev_add(Machine *m, const QmpChardevAddArgs *args, G
     if (strcmp(kind, "socket") == 0) {
         chardev_socket_defaults(o);
     }
-    if (monitor_host(m)->host_add(m, "chardev", o, err)) {
+    fd = chardev_take_named_fd(m, o);
+    if (!monitor_host(m)->host_add(m, "chardev", o, err)) {
+        if (fd >= 0) {
+            close(fd); /* a character device that fails has not adopted it */
+        }
+    } else {
         answer = json_object_new_object();
         about = chardev_describe(chardev_find(m, args->id));
         if (g_str_has_prefix(about, "pty:")) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * device_add, device_del and the properties of device types.
+ * device_add, device_del and the memory balloon.
  */
 #include "internal.h"
 #include "qmp-commands.h"
@@ -42,56 +42,23 @@ bool qmp_device_del(Machine *m, const QmpDeviceDelArgs *args, GError **err)
     return dev && monitor_host(m)->device_del(m, dev, err);
 }
 
-/* --- properties of types --- */
+/* --- the balloon --- */
 
-static const char *const device_prop_types[] = {
-    [PLAN_PROP_BOOL] = "bool",       [PLAN_PROP_U8] = "uint8",       [PLAN_PROP_U16] = "uint16",
-    [PLAN_PROP_U32] = "uint32",      [PLAN_PROP_U64] = "uint64",     [PLAN_PROP_I32] = "int32",
-    [PLAN_PROP_SIZE] = "size",       [PLAN_PROP_STRING] = "str",     [PLAN_PROP_ENUM] = "enum",
-    [PLAN_PROP_ONOFF] = "OnOffAuto", [PLAN_PROP_CAP] = "capability", [PLAN_PROP_MAC] = "str",
-    [PLAN_PROP_BACKEND] = "str",
-};
-
-static struct json_object *device_prop_json(const PlanProp *p)
+static void device_no_balloon(GError **err)
 {
-    QmpObjectPropertyInfo info = { .name = p->name,
-                                   .type = device_prop_types[p->kind],
-                                   .description = p->doc };
-
-    if (p->kind == PLAN_PROP_BOOL) {
-        info.default_value = json_object_new_boolean(p->def != 0);
-    } else if (p->kind <= PLAN_PROP_U64 || p->kind == PLAN_PROP_SIZE) {
-        info.default_value = json_object_new_uint64(p->def);
-    }
-    return qmp_make_object_property_info(&info);
+    qmp_set_error(err, QMP_DEVICE_NOT_ACTIVE, "No balloon device has been activated");
 }
 
-static struct json_object *device_props_json(Machine *m, const char *name, GError **err)
+bool qmp_balloon(Machine *m, const QmpBalloonArgs *args, GError **err)
 {
-    const PlanType *t = plan_find_type(monitor_host(m)->catalog(m), name);
-    struct json_object *list;
-
-    if (!t) {
-        qmp_set_error(err, QMP_DEVICE_NOT_FOUND, "Device '%s' not found", name);
-        return NULL;
-    }
-    list = json_object_new_array();
-    for (size_t i = 0; i < t->n_props; i++) {
-        json_object_array_add(list, device_prop_json(&t->props[i]));
-    }
-    return list;
+    device_no_balloon(err);
+    return false;
 }
 
-struct json_object *qmp_device_list_properties(Machine *m, const QmpDeviceListPropertiesArgs *args,
-                                               GError **err)
+struct json_object *qmp_query_balloon(Machine *m, GError **err)
 {
-    return device_props_json(m, args->typename, err);
-}
-
-struct json_object *qmp_qom_list_properties(Machine *m, const QmpQomListPropertiesArgs *args,
-                                            GError **err)
-{
-    return device_props_json(m, args->typename, err);
+    device_no_balloon(err);
+    return NULL;
 }
 
 /* --- human monitor --- */

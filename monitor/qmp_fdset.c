@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Sets of descriptors that clients pass over a unix socket: add-fd, remove-fd and query-fdsets. The
- * descriptors of a set refer to the same file with different access modes. The path "/dev/fdset/N"
- * denotes the descriptor of set N with the required access mode.
+ * Sets of descriptors that the command line or clients over a unix socket pass: -add-fd, add-fd,
+ * remove-fd and query-fdsets. The descriptors of a set refer to the same file with different access
+ * modes. The path "/dev/fdset/N" denotes the descriptor of set N with the required access mode.
  */
 #include "internal.h"
 #include "qmp-commands.h"
@@ -45,7 +45,7 @@ static bool fdset_exists(const MonitorSet *set, int64_t id)
     return false;
 }
 
-static bool fdset_may_add(MonitorSet *set, int64_t id, GError **err)
+static bool fdset_may_add(const MonitorSet *set, int64_t id, GError **err)
 {
     if (id < 0) {
         qmp_set_error(err, QMP_GENERIC_ERROR,
@@ -62,11 +62,27 @@ static bool fdset_may_add(MonitorSet *set, int64_t id, GError **err)
     return true;
 }
 
+bool monitor_add_fdset(Machine *m, int64_t id, int fd, const char *opaque, GError **err)
+{
+    MonitorSet *set = monitor_set(m);
+    FdsetMember *x;
+
+    if (!fdset_may_add(set, id, err)) {
+        return false;
+    }
+    if (!set->fdsets) {
+        set->fdsets = g_ptr_array_new_with_free_func(fdset_member_free);
+    }
+    x = g_new0(FdsetMember, 1);
+    *x = (FdsetMember){ id, fd, g_strdup(opaque) };
+    g_ptr_array_add(set->fdsets, x);
+    return true;
+}
+
 struct json_object *qmp_add_fd(Machine *m, const QmpAddFdArgs *args, GError **err)
 {
     MonitorSet *set = m->monitors;
     int fd = set && set->current ? chardev_take_passed_fd(set->current->chardev) : -1;
-    FdsetMember *x;
     int64_t id = args->fdset_id;
 
     if (fd < 0) {
@@ -78,16 +94,10 @@ struct json_object *qmp_add_fd(Machine *m, const QmpAddFdArgs *args, GError **er
             id++;
         }
     }
-    if (!fdset_may_add(set, id, err)) {
+    if (!monitor_add_fdset(m, id, fd, args->opaque, err)) {
         close(fd);
         return NULL;
     }
-    if (!set->fdsets) {
-        set->fdsets = g_ptr_array_new_with_free_func(fdset_member_free);
-    }
-    x = g_new0(FdsetMember, 1);
-    *x = (FdsetMember){ id, fd, g_strdup(args->opaque) };
-    g_ptr_array_add(set->fdsets, x);
     return qmp_make_addfd_info(&(QmpAddfdInfo){ .fdset_id = id, .fd = fd });
 }
 
@@ -160,10 +170,12 @@ static bool fdset_mode_matches(int fd, bool write)
 int monitor_dup_fdset(Machine *m, const char *path, bool write)
 {
     const MonitorSet *set = m->monitors;
+    int why = ENOENT;
     guint64 id;
 
     if (!g_str_has_prefix(path, FDSET_PREFIX) || !set || !set->fdsets ||
         !g_ascii_string_to_unsigned(path + strlen(FDSET_PREFIX), 10, 0, INT64_MAX, &id, NULL)) {
+        errno = ENOENT;
         return -1;
     }
     for (unsigned i = 0; i < set->fdsets->len; i++) {
@@ -172,6 +184,8 @@ int monitor_dup_fdset(Machine *m, const char *path, bool write)
         if (x->set == (int64_t)id && fdset_mode_matches(x->fd, write)) {
             return fcntl(x->fd, F_DUPFD_CLOEXEC, 0);
         }
+        why = x->set == (int64_t)id ? EACCES : why;
     }
+    errno = why;
     return -1;
 }

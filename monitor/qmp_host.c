@@ -47,6 +47,16 @@ struct json_object *qmp_query_blockstats(Machine *m, const QmpQueryBlockstatsArg
     return block_query_stats(m, args->query_nodes);
 }
 
+struct json_object *qmp_query_block_jobs(Machine *m, GError **err)
+{
+    return json_object_new_array();
+}
+
+struct json_object *qmp_query_jobs(Machine *m, GError **err)
+{
+    return json_object_new_array();
+}
+
 bool qmp_block_resize(Machine *m, const QmpBlockResizeArgs *args, GError **err)
 {
     const char *device = args->device, *node = args->node_name;
@@ -69,6 +79,11 @@ bool qmp_block_resize(Machine *m, const QmpBlockResizeArgs *args, GError **err)
 bool qmp_set_link(Machine *m, const QmpSetLinkArgs *args, GError **err)
 {
     return netdev_set_link(m, args->name, args->up, err);
+}
+
+struct json_object *qmp_query_rx_filter(Machine *m, const QmpQueryRxFilterArgs *args, GError **err)
+{
+    return net_rx_filters(m, args->name, err);
 }
 
 bool qmp_announce_self(Machine *m, const QmpAnnounceSelfArgs *args, GError **err)

@@ -15,13 +15,17 @@
 /* The answer of query-uuid without -uuid. */
 static const char machine_no_uuid[] = "00000000-0000-0000-0000-000000000000";
 
+/* Version of QEMU whose commands and options this emulator follows. Debian 12 contains it. */
+#define QMP_FOLLOWS "7.2.0"
+
 struct json_object *qmp_query_version(Machine *m, GError **err)
 {
-    g_auto(GStrv) parts = g_strsplit(BACKPLANE_VERSION, ".", 3);
+    g_auto(GStrv) parts = g_strsplit(QMP_FOLLOWS, ".", 3);
     QmpVersionTriple triple = { .major = g_ascii_strtoll(parts[0], NULL, 10),
                                 .minor = g_ascii_strtoll(parts[1], NULL, 10),
                                 .micro = g_ascii_strtoll(parts[2], NULL, 10) };
-    QmpVersionInfo info = { .qemu = qmp_make_version_triple(&triple), .package = "Backplane" };
+    QmpVersionInfo info = { .qemu = qmp_make_version_triple(&triple),
+                            .package = "Backplane " BACKPLANE_VERSION };
 
     return qmp_make_version_info(&info);
 }
@@ -81,10 +85,11 @@ struct json_object *qmp_query_current_machine(Machine *m, GError **err)
 static struct json_object *machine_cpu_json(Cpu *cpu)
 {
     QmpCpuInstanceProperties props = { .has_core_id = true, .core_id = cpu->index };
+    g_autofree char *path = monitor_cpu_path(cpu);
     int thread = g_atomic_int_get(&cpu->thread_id);
     QmpCpuInfoFast info = { .cpu_index = cpu->index,
                             .props = qmp_make_cpu_instance_properties(&props),
-                            .qom_path = cpu->device ? cpu->device->path : "/machine/unattached",
+                            .qom_path = path,
                             .thread_id = thread ? thread : getpid(),
                             .target = "riscv64",
                             .has_x_retired = cpu->type->retired != NULL,
@@ -197,6 +202,23 @@ bool qmp_cont(Machine *m, GError **err)
 bool qmp_quit(Machine *m, GError **err)
 {
     machine_request(m, SHUTDOWN_HOST_QMP_QUIT, 0);
+    return true;
+}
+
+bool qmp_inject_nmi(Machine *m, GError **err)
+{
+    qmp_set_error(err, QMP_GENERIC_ERROR, "The machine '%s' has no non-maskable interrupt",
+                  m->type_name ? m->type_name : "none");
+    return false;
+}
+
+bool qmp_set_action(Machine *m, const QmpSetActionArgs *args, GError **err)
+{
+    const bool shutdown = args->reboot == QMP_REBOOT_ACTION_SHUTDOWN;
+    const bool pause = args->shutdown == QMP_SHUTDOWN_ACTION_PAUSE;
+
+    monitor_host(m)->set_action(m, args->has_reboot ? &shutdown : NULL,
+                                args->has_shutdown ? &pause : NULL);
     return true;
 }
 

@@ -8,16 +8,8 @@
 #include <string.h>
 
 #include "hw/core/host_object.h"
-
-/* Types that cannot be created: the parents in qom-list-types. */
-static const struct {
-    const char *name, *parent;
-} abstract_types[] = {
-    { "object", NULL },         { "device", "object" },
-    { "pci-device", "device" }, { "virtio-serial-port", "device" },
-    { "sys-device", "device" }, { "sys-bus-device", "device" },
-    { "interface", NULL },
-};
+#include "hw/pci/pci.h"
+#include "hw/virtio/virtio.h"
 
 /* Return the path with single slashes and no slash at the end; g_free. */
 static char *qom_plain_path(const char *path)
@@ -34,9 +26,26 @@ static char *qom_plain_path(const char *path)
     return g_string_free(out, FALSE);
 }
 
+static bool is_virtio_pci(const Device *dev)
+{
+    return dev->type->kind == &pci_device_kind && g_str_has_prefix(dev->type->name, "virtio-");
+}
+
+/* Return the device at @path. The path of a virtio device behind its transport, which query-block
+ * returns, denotes the virtio device. */
+static Device *qom_find_device(Machine *m, const char *path)
+{
+    static const char suffix[] = "/" VIRTIO_BACKEND;
+    g_autofree char *base =
+        g_str_has_suffix(path, suffix) ? g_strndup(path, strlen(path) - strlen(suffix)) : NULL;
+    Device *dev = device_find_path(m, base ? base : path);
+
+    return dev && base && !is_virtio_pci(dev) ? NULL : dev;
+}
+
 static Device *qom_find(Machine *m, const char *path, GError **err)
 {
-    Device *dev = strcmp(path, "/") == 0 ? m->root : device_find_path(m, path);
+    Device *dev = strcmp(path, "/") == 0 ? m->root : qom_find_device(m, path);
 
     if (!dev) {
         qmp_set_error(err, QMP_DEVICE_NOT_FOUND, "Device '%s' not found", path);
@@ -113,6 +122,39 @@ static struct json_object *qom_list_objects(Machine *m, const char *path)
     return list;
 }
 
+/* --- virtual CPUs without a device --- */
+
+char *monitor_cpu_path(const Cpu *cpu)
+{
+    return cpu->device ? g_strdup(cpu->device->path)
+                       : g_strdup_printf("/machine/unattached/cpu[%u]", cpu->index);
+}
+
+/* Return the CPU without a device at this path, or NULL. */
+static const Cpu *qom_find_cpu(const Machine *m, const char *path)
+{
+    for (guint i = 0; i < m->cpus->len; i++) {
+        const Cpu *cpu = m->cpus->pdata[i];
+        g_autofree char *own = monitor_cpu_path(cpu);
+
+        if (!cpu->device && strcmp(own, path) == 0) {
+            return cpu;
+        }
+    }
+    return NULL;
+}
+
+static struct json_object *qom_list_cpu(const Machine *m, const char *path)
+{
+    struct json_object *list = NULL;
+
+    if (qom_find_cpu(m, path)) {
+        list = json_object_new_array();
+        qom_add_node(list, "type", "string");
+    }
+    return list;
+}
+
 static struct json_object *qom_value_json(const PlanProp *p, const char *text)
 {
     if (p->kind == PLAN_PROP_BOOL) {
@@ -151,7 +193,8 @@ static struct json_object *qom_object_prop(const HostObject *o, const char *name
 static struct json_object *qom_list_path(Machine *m, const char *given, GError **err)
 {
     g_autofree char *path = qom_plain_path(given);
-    struct json_object *list = qom_list_objects(m, path);
+    struct json_object *cpu = qom_list_cpu(m, path);
+    struct json_object *list = cpu ? cpu : qom_list_objects(m, path);
     Device *dev = list ? NULL : qom_find(m, path, err);
     const PlanType *t;
 
@@ -196,7 +239,8 @@ static struct json_object *qom_get_value(Machine *m, const char *given, const ch
     g_autofree char *path = qom_plain_path(given);
     HostObject *o = qom_find_object(m, path);
     bool container = strcmp(path, QOM_OBJECTS) == 0 && strcmp(name, "type") == 0;
-    Device *dev = o || container ? NULL : qom_find(m, path, err);
+    const Cpu *cpu = strcmp(name, "type") == 0 ? qom_find_cpu(m, path) : NULL;
+    Device *dev = o || container || cpu ? NULL : qom_find(m, path, err);
     const PlanType *t = dev ? qom_plan_type(m, dev) : NULL;
     const PlanProp *p = t ? plan_find_prop(t->props, t->n_props, name) : NULL;
     struct json_object *value = p ? qom_prop_json(dev, p) : NULL;
@@ -206,6 +250,9 @@ static struct json_object *qom_get_value(Machine *m, const char *given, const ch
     }
     if (container) {
         return json_object_new_string("container");
+    }
+    if (cpu) {
+        return json_object_new_string(cpu->type->name);
     }
     if (dev && strcmp(name, "type") == 0) {
         return json_object_new_string(dev->type->name);
@@ -272,54 +319,6 @@ bool qmp_qom_set(Machine *m, const QmpQomSetArgs *args, GError **err)
                       dev->type->name, args->property);
     }
     return false;
-}
-
-static void qom_add_type(struct json_object *list, const char *name, const char *parent,
-                         bool abstract)
-{
-    QmpObjectTypeInfo info = { .name = name, .parent = parent, .abstract = abstract };
-
-    json_object_array_add(list, qmp_make_object_type_info(&info));
-}
-
-static bool qom_implements(const char *parent, const char *what)
-{
-    while (parent) {
-        const char *next = NULL;
-
-        if (strcmp(parent, what) == 0) {
-            return true;
-        }
-        for (size_t i = 0; i < G_N_ELEMENTS(abstract_types); i++) {
-            if (strcmp(abstract_types[i].name, parent) == 0) {
-                next = abstract_types[i].parent;
-            }
-        }
-        parent = next;
-    }
-    return false;
-}
-
-struct json_object *qmp_qom_list_types(Machine *m, const QmpQomListTypesArgs *args, GError **err)
-{
-    struct json_object *list = json_object_new_array();
-    const char *what = args->implements;
-    bool abstract = args->abstract;
-
-    for (size_t i = 0; abstract && i < G_N_ELEMENTS(abstract_types); i++) {
-        if (!what || qom_implements(abstract_types[i].name, what)) {
-            qom_add_type(list, abstract_types[i].name, abstract_types[i].parent, true);
-        }
-    }
-    for (size_t i = 0; i < n_device_types; i++) {
-        const DeviceType *t = *device_type_entries[i];
-        const char *parent = t->kind ? t->kind->name : "device";
-
-        if (!what || strcmp(what, t->name) == 0 || qom_implements(parent, what)) {
-            qom_add_type(list, t->name, parent, false);
-        }
-    }
-    return list;
 }
 
 /* --- human monitor --- */

@@ -553,7 +553,7 @@ static void monitor_on_event(void *opaque, ChardevEvent event)
 
 /* --- the set --- */
 
-static MonitorSet *monitor_set_of(Machine *m)
+MonitorSet *monitor_set(Machine *m)
 {
     if (!m->monitors) {
         MonitorSet *set = g_new0(MonitorSet, 1);
@@ -600,7 +600,7 @@ bool monitor_open(Machine *m, Chardev *c, bool control, bool pretty, GError **er
         monitor_free_one(mon);
         return false;
     }
-    g_ptr_array_add(monitor_set_of(m)->all, mon);
+    g_ptr_array_add(monitor_set(m)->all, mon);
     return true;
 }
 
@@ -646,6 +646,7 @@ void monitor_close_all(Machine *m)
     g_clear_pointer(&set->held, g_hash_table_unref);
     g_clear_pointer(&set->fds, g_hash_table_unref);
     g_clear_pointer(&set->fdsets, g_ptr_array_unref);
+    g_clear_pointer(&set->dirty_rate, monitor_dirty_rate_free);
     g_free(set);
     m->monitors = NULL;
 }

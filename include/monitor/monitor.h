@@ -60,10 +60,16 @@ void monitor_event(Machine *m, const Event *event);
  */
 int monitor_take_fd(Machine *m, const char *name);
 /*
+ * Add a descriptor to set @id for -add-fd. @opaque: a note for query-fdsets, or NULL. Return true,
+ * and the set owns @fd; false with @err set if @id is negative or the sets are full. Locking:
+ * machine lock.
+ */
+bool monitor_add_fdset(Machine *m, int64_t id, int fd, const char *opaque, GError **err);
+/*
  * Return a duplicate of the descriptor in set N for @path "/dev/fdset/N" whose access mode permits
- * writing (@write) or reading. The caller owns and closes the duplicate. -1 if @path has another
- * form, the set has no such descriptor, or the limit of open files is reached. Locking: machine
- * lock.
+ * writing (@write) or reading. The caller owns and closes the duplicate. -1 with errno if @path
+ * has another form or the set does not exist (ENOENT), no descriptor permits the access (EACCES),
+ * or the limit of open files is reached. Locking: machine lock.
  */
 int monitor_dup_fdset(Machine *m, const char *path, bool write);
 

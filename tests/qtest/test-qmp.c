@@ -133,12 +133,12 @@ static void test_wording(void)
             "macaddr=52:54:00:00:00:02\r\n");
     answers(q, "info block",
             "d0 (#block-d0): null-co:// (raw, read-only)\r\n"
-            "    Attached to:      /machine/peripheral/disk0\r\n"
+            "    Attached to:      /machine/peripheral/disk0/virtio-backend\r\n"
             "    Cache mode:       writethrough, direct\r\n");
     answers(q, "info block -n d0", "");
     answers(q, "info block -v #block-d0",
             "d0 (#block-d0): null-co:// (raw, read-only)\r\n"
-            "    Attached to:      /machine/peripheral/disk0\r\n"
+            "    Attached to:      /machine/peripheral/disk0/virtio-backend\r\n"
             "    Cache mode:       writethrough, direct\r\n"
             "\r\nImages:\r\nimage: null-co://\r\nfile format: raw\r\n"
             "virtual size: 1 GiB (1073741824 bytes)\r\n");

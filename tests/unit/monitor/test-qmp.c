@@ -75,6 +75,15 @@ static void do_stop(Machine *m)
     machine_set_state(m, RUN_PAUSED);
 }
 
+static struct json_object *command_line_options(Machine *m, const char *option, GError **err)
+{
+    return json_object_new_array();
+}
+
+static void set_action(Machine *m, const bool *reset_shuts_down, const bool *off_pauses)
+{
+}
+
 static void rig_init(Rig *r, bool control)
 {
     int pair[2];
@@ -92,6 +101,8 @@ static void rig_init(Rig *r, bool control)
                              .host_del = host_del,
                              .cont = do_cont,
                              .stop = do_stop,
+                             .command_line_options = command_line_options,
+                             .set_action = set_action,
                              .gdbserver = do_gdbserver };
     r->m->host = &r->host;
     g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), ==, 0);
