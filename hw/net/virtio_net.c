@@ -377,7 +377,7 @@ static void virtio_net_rx_filter(void *opaque, NetRxFilter *out)
 {
     const VirtioNet *n = opaque;
     const NetFilter *f = &n->filter;
-    bool vlan = virtio_has(&n->vpci.virtio, VIRTIO_NET_F_CTRL_VLAN);
+    bool vlan = virtio_has(&n->base.virtio, VIRTIO_NET_F_CTRL_VLAN);
 
     *out = (NetRxFilter){
         .promiscuous = f->promisc,
