@@ -65,7 +65,7 @@ void gdb_error(GString *out, unsigned number);
  * sent later, when the machine stops. */
 bool gdb_execute(GdbServer *g);
 /* Like gdb_execute(), but for packets that begin with q or Q. There is always a reply. */
-void gdb_query(GdbServer *g, const char *args, size_t len);
+void gdb_query(GdbServer *g, const char *packet, size_t len);
 /* Parse a thread id and set *index; "0" and "-1" select `any`. False: no such thread. */
 bool gdb_thread_parse(const GdbServer *g, const char **text, unsigned any, unsigned *index);
 
