@@ -21,7 +21,7 @@ static void check_packet(GdbParser *p, const char *text, const char *data, size_
 {
     g_assert_cmpint(feed(p, text), ==, GDB_INPUT_PACKET);
     g_assert_cmpmem(p->data, p->len, data, len);
-    g_assert_cmpint(p->data[p->len], ==, 0);
+    g_assert_true(p->data[p->len] == '\0');
 }
 
 static void test_packets(void)
