@@ -234,7 +234,7 @@ static bool needs_memory_backend(const Session *s, const PlanMachineType *t, boo
     if (option && backend) {
         return error_set(
             err, ERROR_USER,
-            "%s and -machine memory-backend=%s: use one of them; memory back ends have "
+            "%s and -machine memory-backend=%s: use only one of them; memory back ends have "
             "the properties mem-path and prealloc",
             option, backend);
     }

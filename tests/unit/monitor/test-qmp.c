@@ -210,8 +210,8 @@ static void test_handshake(void)
     rig_init(&r, true);
     greeting = expect_line(&r);
     g_assert_cmpstr(greeting, ==,
-                    "{\"QMP\":{\"version\":{\"qemu\":{\"micro\":0,\"minor\":1,\"major\":0},"
-                    "\"package\":\"Backplane\"},\"capabilities\":[\"oob\"]}}");
+                    "{\"QMP\":{\"version\":{\"qemu\":{\"micro\":0,\"minor\":2,\"major\":7},"
+                    "\"package\":\"Backplane 0.1.0\"},\"capabilities\":[\"oob\"]}}");
     expect(&r, "{'execute':'query-version','id':7}\n", "CommandNotFound");
     expect(&r, "{'execute':'qmp_capabilities','arguments':{'enable':['fast']}}\n", "'fast'");
     expect(&r, "{'execute':'qmp_capabilities','id':{'a':[1]}}\n",

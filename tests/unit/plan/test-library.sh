@@ -4,7 +4,7 @@
 # headers are valid C++, and the examples work with the installed files, outside the source tree.
 # Output: TAP.
 # usage: test-library.sh SOURCE BUILD LIBRARY EMULATOR CC
-source=$1 build=$2 library=$3 emulator=$4 cc=$5 n=0
+source=$1 build=$2 library=$3 emulator=$(realpath "$4") cc=$5 n=0
 dir=$(mktemp -d) && trap 'rm -rf "$dir"' EXIT
 
 check() { # arguments: description; checks the status of the previous command

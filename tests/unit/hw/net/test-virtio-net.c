@@ -327,7 +327,7 @@ static void test_properties(void)
     g_assert_cmphex(drv_config(&n->v, 6, 2), ==, VIRTIO_NET_S_LINK_UP);
     g_assert_cmpuint(drv_config(&n->v, 8, 2), ==, 1);
     g_assert_cmpuint(drv_config(&n->v, 10, 2), ==, 9000);
-    refused(&n->f, t, "pcie.0", "b", PCI_DEVFN(4, 0), "netdev=n0", "in use by dut");
+    refused(&n->f, t, "pcie.0", "b", PCI_DEVFN(4, 0), "netdev=n0", "already used by dut");
     refused(&n->f, t, "pcie.0", "b", PCI_DEVFN(4, 0), "netdev=none", "'none'");
     refused(&n->f, t, "pcie.0", "b", PCI_DEVFN(4, 0), "rx_queue_size=100", "powers of two");
     refused(&n->f, t, "pcie.0", "b", PCI_DEVFN(4, 0), "host_mtu=60", "at least 68");
