@@ -137,18 +137,13 @@ static void hmp_hostfwd_remove(Machine *m, const char *args, GString *out)
     hmp_forward(m, args, false, out);
 }
 
-/* The times that QEMU's announce_self uses. */
-static const NetAnnounceTimes hmp_announce_times = {
-    .initial = 50, .max = 550, .rounds = 5, .step = 100
-};
-
 static void hmp_announce_self(Machine *m, const char *args, GString *out)
 {
     g_auto(GStrv) words = g_strsplit(args, " ", 2);
     g_auto(GStrv) devices = words[0] ? g_strsplit(words[0], ",", -1) : NULL;
     g_autoptr(GError) err = NULL;
 
-    if (!net_announce(m, words[0] && words[1] ? words[1] : "", &hmp_announce_times,
+    if (!net_announce(m, words[0] && words[1] ? words[1] : "", &net_announce_default,
                       devices && *devices ? devices : NULL, &err)) {
         g_string_append_printf(out, "Error: %s\n", err->message);
     }

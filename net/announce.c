@@ -11,6 +11,7 @@ typedef struct NetAnnounce {
     char **names; /* of network devices; NULL: all */
     NetAnnounceTimes times;
     unsigned done;
+    bool while_active; /* the series ends when the machine stops */
     Timer timer;
 } NetAnnounce;
 
@@ -41,10 +42,13 @@ static void announce_all(NetAnnounce *a)
 static void announce_round(void *opaque)
 {
     NetAnnounce *a = opaque;
+    bool ended = a->while_active && !machine_active(a->machine);
     uint64_t wait = a->times.initial + a->done * a->times.step;
 
-    announce_all(a);
-    if (++a->done >= a->times.rounds) {
+    if (!ended) {
+        announce_all(a);
+    }
+    if (ended || ++a->done >= a->times.rounds) {
         g_hash_table_remove(net_set(a->machine)->announcing, a->id);
         return;
     }
@@ -68,8 +72,8 @@ static bool announce_check(Machine *m, const NetAnnounceTimes *t, char **names, 
     return true;
 }
 
-bool net_announce(Machine *m, const char *id, const NetAnnounceTimes *times, char **names,
-                  GError **err)
+static bool net_announce_series(Machine *m, const char *id, const NetAnnounceTimes *times,
+                                char **names, bool while_active, GError **err)
 {
     NetSet *set = net_set(m);
     NetAnnounce *a;
@@ -83,10 +87,32 @@ bool net_announce(Machine *m, const char *id, const NetAnnounceTimes *times, cha
     }
     a = g_new0(NetAnnounce, 1);
     *a = (NetAnnounce){
-        .machine = m, .id = g_strdup(id), .names = g_strdupv(names), .times = *times
+        .machine = m,
+        .id = g_strdup(id),
+        .names = g_strdupv(names),
+        .times = *times,
+        .while_active = while_active,
     };
     timer_setup_plain(&a->timer, m, CLOCK_KIND_REALTIME, announce_round, a);
     g_hash_table_insert(set->announcing, a->id, a);
     announce_round(a);
     return true;
+}
+
+bool net_announce(Machine *m, const char *id, const NetAnnounceTimes *times, char **names,
+                  GError **err)
+{
+    return net_announce_series(m, id, times, names, false, err);
+}
+
+const NetAnnounceTimes net_announce_default = {
+    .initial = 50, .max = 550, .rounds = 5, .step = 100
+};
+
+void net_announce_move(Machine *m, const NetNic *nic)
+{
+    g_autofree char *id = g_strdup_printf("move of %s", nic->name);
+    char *names[] = { nic->name, NULL };
+
+    net_announce_series(m, id, &net_announce_default, names, true, NULL); /* the device exists */
 }

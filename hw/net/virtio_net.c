@@ -499,22 +499,17 @@ static void virtio_net_link(void *opaque, bool up)
     virtio_config_changed(&n->base.virtio);
 }
 
-/* Ask the driver to announce itself. False: VIRTIO_NET_F_GUEST_ANNOUNCE was not negotiated. */
-static bool virtio_net_request_announce(VirtioNet *n)
-{
-    if (!virtio_has(&n->base.virtio, VIRTIO_NET_F_GUEST_ANNOUNCE)) {
-        return false;
-    }
-    n->status |= VIRTIO_NET_S_ANNOUNCE;
-    virtio_config_changed(&n->base.virtio);
-    return true;
-}
-
-/* NetNic.announce. The device announces itself as well, because the driver may not answer. */
+/* NetNic.announce. Request an announcement of the driver, if VIRTIO_NET_F_GUEST_ANNOUNCE was
+ * negotiated. The device announces itself as well, because the driver may not answer. */
 static void virtio_net_announce_now(void *opaque)
 {
-    virtio_net_send_rarp(opaque);
-    virtio_net_request_announce(opaque);
+    VirtioNet *n = opaque;
+
+    virtio_net_send_rarp(n);
+    if (virtio_has(&n->base.virtio, VIRTIO_NET_F_GUEST_ANNOUNCE)) {
+        n->status |= VIRTIO_NET_S_ANNOUNCE;
+        virtio_config_changed(&n->base.virtio);
+    }
 }
 
 static bool virtio_net_post_load(void *obj, GError **err)
@@ -529,9 +524,7 @@ static void virtio_net_run_changed(void *opaque, bool running, RunState state)
 
     if (running && n->moved) {
         n->moved = false;
-        if (!virtio_net_request_announce(n)) {
-            virtio_net_send_rarp(n);
-        }
+        net_announce_move(net_device(n)->machine, &n->nic);
     }
     if (running && n->peer) {
         net_nic_ready(n->peer); /* drop the frames of a device that is not set up */

@@ -183,6 +183,16 @@ typedef struct NetAnnounceTimes {
  */
 bool net_announce(Machine *m, const char *id, const NetAnnounceTimes *times, char **names,
                   GError **err);
+/**
+ * net_announce_move() - Announce a device of a guest that has moved to this host.
+ * @nic: the device
+ *
+ * Starts a series with the times of QEMU's announcements, because a single frame can be lost. It
+ * ends when the guest stops: the guest may then run on another host.
+ */
+void net_announce_move(Machine *m, const NetNic *nic);
+/* The times that QEMU uses after a migration and for HMP announce_self. */
+extern const NetAnnounceTimes net_announce_default;
 
 /* --- monitors --- */
 
