@@ -530,8 +530,8 @@ def differ(_):
 
 
 def announce(folder):
-    """A network device whose driver cannot announce a move is announced by the device: once, and on
-    the target."""
+    """A network device whose driver cannot announce a move is announced by the device: five times,
+    and on the target."""
     peer = Peer(f"{folder}/net")
     wire = ["-netdev", f"stream,id=w0,server=off,addr.type=unix,addr.path={folder}/net"]
     try:
@@ -542,12 +542,11 @@ def announce(folder):
             a.command("migrate", uri=f"unix:{folder}/s")
             assert settle(a)["status"] == "completed", a.command("query-migrate")
             b.wait("completed")
-            until("the announcement", lambda: peer.counts["announced"], 10,
+            until("five announcements", lambda: peer.counts["announced"] == 5, 10,
                   state=lambda: peer.counts)
-            steady("announced once", lambda: peer.counts["announced"] == 1, 0.3)
             b.command("stop")
             b.command("cont")
-            steady("announced once", lambda: peer.counts["announced"] == 1, 0.2)
+            steady("five announcements", lambda: peer.counts["announced"] == 5, 0.7)
     finally:
         peer.close()
 
