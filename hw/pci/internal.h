@@ -2,11 +2,11 @@
 /*
  * Interfaces between the files of the PCI core.
  *
- * A capability is one file with one const PCICapClass, listed in hw/pci/caps.c. The class has the
- * rows of its registers. From a type's capability rows the core allocates the space (at the offset
- * that the property requests), declares the class's rows there, calls setup() for values that
- * depend on the instance, and later calls the rows' accept() and wrote() for guest writes. To add a
- * capability: write hw/pci/NAME.c with its class, and add the class to the list in caps.c.
+ * A capability is one file with one const PCICapClass, listed in hw/pci/capability_classes.c. The
+ * class has the rows of its registers. From a type's capability rows the core allocates the space
+ * (at the offset that the property requests), declares the class's rows there, calls setup() for
+ * values that depend on the instance, and later calls the rows' accept() and wrote() for guest
+ * writes. To add a capability, write hw/pci/NAME.c with its class, and add the class to that list.
  *
  * A guest's configuration write: pci_config_write() stores the bytes and returns the effects of the
  * rows; pci_apply_effects() (device.c) applies them once: a reset of the function, then BARs,
@@ -76,11 +76,11 @@ typedef struct PCICapClass {
     void (*loaded)(PCIDevice *d, unsigned row, const uint8_t *state);
 } PCICapClass;
 
-/* --- capability.c --- */
+/* --- capability_list.c --- */
 /* Unlink and free the entry that starts at offset. Other entries may have the same id. */
 void pci_cap_delete_at(PCIDevice *d, uint16_t offset);
 
-/* --- caps.c --- */
+/* --- capability_classes.c --- */
 /* Return the class of a capability id that a type's row has; asserts that it exists. */
 const PCICapClass *pci_cap_class(uint16_t id, bool extended);
 /* Return the class of any capability id; NULL: the core does not implement the capability. */
