@@ -109,6 +109,10 @@ static void put_type(GString *out, size_t i, const PlanType *t)
         out, "%s_props, %zu, %d, %d, %u, %d, %d, %d, %s_bars, %zu, %s_caps, %zu, %u, ", name,
         t->n_props, t->plugs_into, t->role, t->slots, t->provides, t->hotpluggable,
         t->user_creatable, name, t->n_bars, name, t->n_caps, t->pin);
+    g_string_append_printf(out, "%u, %u, %u, %u, ", t->class_code, t->msi_vectors, t->link_speed,
+                           t->link_width);
+    put_string(out, t->link_speed_prop);
+    put_string(out, t->link_width_prop);
     put_string(out, t->plain_prop);
     g_string_append(out, "\n};\n\n");
 }
@@ -145,7 +149,9 @@ static void put_machine(GString *out, size_t i, const PlanMachineType *t)
     g_string_append(out, "}, ");
     put_string(out, t->newer);
     put_string(out, t->mmio_bus);
-    g_string_append_printf(out, "%u\n};\n\n", t->n_mmio_buses);
+    g_string_append_printf(out, "%u, %u, ", t->n_mmio_buses, t->msi_per_cpu);
+    put_string(out, t->msi_if);
+    g_string_append(out, "\n};\n\n");
 }
 
 static void put_index(GString *out, const char *type, const char *each, size_t n)

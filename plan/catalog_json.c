@@ -116,6 +116,12 @@ static const CatalogField type_fields[] = {
     { "hotpluggable", CATALOG_BOOL, AT(PlanType, hotpluggable) },
     { "user-creatable", CATALOG_BOOL, AT(PlanType, user_creatable) },
     { "interrupt-pin", CATALOG_U8, AT(PlanType, pin) },
+    { "class", CATALOG_U32, AT(PlanType, class_code) },
+    { "msi-vectors", CATALOG_FLAGS16, AT(PlanType, msi_vectors) },
+    { "link-speed", CATALOG_U8, AT(PlanType, link_speed) },
+    { "link-width", CATALOG_U8, AT(PlanType, link_width) },
+    { "link-speed-prop", CATALOG_STRING_FIELD, AT(PlanType, link_speed_prop) },
+    { "link-width-prop", CATALOG_STRING_FIELD, AT(PlanType, link_width_prop) },
     { "plain-prop", CATALOG_STRING_FIELD, AT(PlanType, plain_prop) },
     { "properties", CATALOG_LIST, AT(PlanType, props), AT(PlanType, n_props),
       .table = &prop_table },
@@ -140,6 +146,8 @@ static const CatalogField machine_fields[] = {
     { "newer", CATALOG_STRING_FIELD, AT(PlanMachineType, newer) },
     { "mmio-bus", CATALOG_STRING_FIELD, AT(PlanMachineType, mmio_bus) },
     { "mmio-buses", CATALOG_U32, AT(PlanMachineType, n_mmio_buses) },
+    { "msi-per-cpu", CATALOG_U32, AT(PlanMachineType, msi_per_cpu) },
+    { "msi-if", CATALOG_STRING_FIELD, AT(PlanMachineType, msi_if) },
     { "implicit", CATALOG_STRINGS, AT(PlanMachineType, implicit) },
     { "properties", CATALOG_LIST, AT(PlanMachineType, props), AT(PlanMachineType, n_props),
       .table = &prop_table },
@@ -591,14 +599,15 @@ static bool check_ref(const CatalogCheck *k, const PlanType *t, const char *name
 enum {
     KINDS_NUMBER = 1 << PLAN_PROP_U8 | 1 << PLAN_PROP_U16 | 1 << PLAN_PROP_U32,
     KINDS_SWITCH = 1 << PLAN_PROP_BOOL | 1 << PLAN_PROP_ONOFF | 1 << PLAN_PROP_CAP,
+    KINDS_LINK = 1 << PLAN_PROP_ENUM | 1 << PLAN_PROP_STRING,
     /* Properties that plan/ reads by name have these kinds. */
     KINDS_KNOWN = KINDS_NUMBER | 1 << PLAN_PROP_U64,
 };
 
 static bool check_props(const CatalogCheck *k, const PlanProp *props, size_t n, GError **err)
 {
-    static const char *const numbers[] = { "chassis", "slot", "chassis_nr",
-                                           "bus_nr",  "nr",   "max_ports" };
+    static const char *const numbers[] = { "chassis", "slot",      "chassis_nr", "bus_nr",
+                                           "nr",      "max_ports", "numa_node" };
 
     for (size_t i = 0; i < n; i++) {
         const PlanProp *p = &props[i];
@@ -668,6 +677,8 @@ static bool check_type_row(const PlanCatalog *c, size_t i, GError **err)
         }
     }
     return check_ref(&k, t, t->plain_prop, KINDS_SWITCH, "plain-prop", err) &&
+           check_ref(&k, t, t->link_speed_prop, KINDS_LINK, "link-speed-prop", err) &&
+           check_ref(&k, t, t->link_width_prop, KINDS_LINK, "link-width-prop", err) &&
            check_props(&k, t->props, t->n_props, err) && check_bars(&k, t, err);
 }
 

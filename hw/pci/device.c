@@ -473,6 +473,25 @@ static void pci_describe_caps(const PCIDeviceType *type, PlanType *out)
     out->n_caps = type->n_caps;
 }
 
+/* The link of an Express function, and the messages of its MSI capability. */
+static void pci_describe_link(const PCIDeviceType *type, PlanType *out)
+{
+    for (size_t i = 0; i < type->n_caps; i++) {
+        const PCICapDesc *c = &type->caps[i];
+
+        if (c->id == PCI_CAP_ID_EXP && !c->extended) {
+            out->link_speed = out->link_width = 1;
+        } else if (c->id == PCI_CAP_ID_MSI && !c->extended) {
+            out->msi_vectors = c->msi.messages;
+        }
+    }
+    if (plan_find_prop(type->base.props, type->base.n_props, "x-speed")) {
+        out->link_speed = out->link_width = 0;
+        out->link_speed_prop = "x-speed";
+        out->link_width_prop = "x-width";
+    }
+}
+
 static void pci_describe(const DeviceType *base, PlanType *out)
 {
     const PCIDeviceType *type = (const PCIDeviceType *)base;
@@ -480,6 +499,8 @@ static void pci_describe(const DeviceType *base, PlanType *out)
     out->role = type->role == PLAN_PCI_NONE ? PLAN_PCI_ENDPOINT : type->role;
     out->slots = type->slots;
     out->pin = pci_type_pin(type);
+    out->class_code = type->class_code;
+    pci_describe_link(type, out);
     out->plain_prop = type->plain_on_root ? "qemu-layout" : NULL;
     out->provides = type->provides ? type->provides : pci_role_bus(type->role);
     pci_describe_bars(type, out);

@@ -346,7 +346,8 @@ static const char *const virt_implicit[] = { "gpex-root,addr=00.0", NULL };
     .default_cpu = "rv64", .default_ram_id = "riscv_virt_board.ram", .max_cpus = VIRT_MAX_HARTS,                \
     .default_ram = 128ull << 20, .props = virt_props, .n_props = G_N_ELEMENTS(virt_props),         \
     .root_bus = "pcie.0", .root_kind = PLAN_BUS_PCIE_ROOT, .implicit = virt_implicit,              \
-    .window = { VIRT_PCIE_PIO_SIZE, VIRT_PCIE_MMIO_SIZE, VIRT_PCIE_MMIO64_SIZE }
+    .window = { VIRT_PCIE_PIO_SIZE, VIRT_PCIE_MMIO_SIZE, VIRT_PCIE_MMIO64_SIZE },                  \
+    .msi_per_cpu = VIRT_IMSIC_IDS, .msi_if = "aia=aplic-imsic"
 #define VIRT_OPS                                                                                  \
     .build = virt_build, .boot = virt_boot, .default_firmware = virt_default_firmware,             \
     .cpu_features = virt_cpu_features, .reset = virt_reset, .free = virt_free

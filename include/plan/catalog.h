@@ -144,7 +144,12 @@ typedef struct PlanType {
     size_t n_bars;
     const PlanCapability *caps;
     size_t n_caps;
-    uint8_t pin;            /* INTx: 1 to 4 for A to D; 0: none */
+    uint8_t pin;          /* INTx: 1 to 4 for A to D; 0: none */
+    uint32_t class_code;  /* PCI class, subclass and interface; 0: not stated */
+    uint16_t msi_vectors; /* messages of an MSI capability; MSI-X: see the vectors of `bars` */
+    uint8_t link_speed;   /* generation of the link, 1 to 6; 0: see link_speed_prop, or no link */
+    uint8_t link_width;   /* lanes; 0: see link_width_prop, or no link */
+    const char *link_speed_prop, *link_width_prop; /* properties that contain them, or NULL */
     const char *plain_prop; /* if this property is on, Express and power management are off by
                                default on an Express root bus; NULL: they are on */
 } PlanType;
@@ -178,6 +183,8 @@ typedef struct PlanMachineType {
      * A device without a bus gets the free one with the highest number, as in QEMU. */
     const char *mmio_bus;
     unsigned n_mmio_buses;
+    unsigned msi_per_cpu; /* interrupt messages that a CPU can distinguish; 0: not stated */
+    const char *msi_if; /* "property=value" of the machine without which there are none, or NULL */
 } PlanMachineType;
 
 /* Names of types that other programs have and this catalogue lacks, for error messages only. */
