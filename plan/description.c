@@ -242,6 +242,7 @@ void plan_device_decide(PlanDevice *d, const char *name, const char *text)
         g_free(s->text);
         s->text = g_strdup(text);
         s->given = true;
+        plan_room_changed(d->on);
     }
 }
 
@@ -300,8 +301,8 @@ static bool description_set_id(PlanDevice *d, const char *text, GError **err)
     return true;
 }
 
-/* Set the address. A JSON number is slot << 3 | function, as clients of QEMU send it; -1 means any
- * address. */
+/* Set the address. A JSON number is slot << 3 | function, as clients of QEMU send it; -1 and auto
+ * mean any address. */
 static bool set_addr(PlanDevice *d, struct json_object *value, const char *text, GError **err)
 {
     if (json_object_is_type(value, json_type_int)) {
@@ -316,7 +317,7 @@ static bool set_addr(PlanDevice *d, struct json_object *value, const char *text,
         d->addr.fn = devfn & 7;
         return true;
     }
-    if (strcmp(text, "-1") == 0) {
+    if (strcmp(text, "-1") == 0 || strcmp(text, "auto") == 0) {
         d->has_addr = false;
         return true;
     }

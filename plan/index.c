@@ -27,6 +27,7 @@ PlanBusNode *plan_index_add_bus(PlanIndex *x, const char *name, PlanBusKind kind
     node->kind = kind;
     node->rule = plan_bus_rule(kind);
     node->owner = owner;
+    node->serial = ++x->last_serial;
     if (node->rule->addr == PLAN_ADDR_NUMBER) {
         node->numbers = g_hash_table_new(NULL, NULL);
     }
@@ -35,6 +36,7 @@ PlanBusNode *plan_index_add_bus(PlanIndex *x, const char *name, PlanBusKind kind
     }
     g_hash_table_insert(x->buses, node->name, node);
     g_ptr_array_add(x->bus_order, node);
+    plan_places_add_bus(x, node);
     return node;
 }
 
@@ -44,6 +46,7 @@ void plan_index_remove_bus(PlanIndex *x, PlanBusNode *node)
         node->owner->brings = NULL;
         node->owner = NULL;
         g_hash_table_remove(x->buses, node->name);
+        plan_places_drop_bus(node);
     }
     node->orphan = node->n_devices > 0;
     if (!node->orphan) {
@@ -230,6 +233,7 @@ void plan_index_free(PlanIndex *x)
         g_hash_table_unref(x->buses);
         g_hash_table_unref(x->unique);
         g_ptr_array_unref(x->bus_order);
+        plan_places_free(x->places);
         g_free(x);
     }
 }

@@ -25,6 +25,7 @@ enum {
     PLAN_NAME_MAX = 255,       /* bytes of a bus name or a place */
     PLAN_GLOBALS_MAX = 4096,
     PLAN_PARTS_MAX = 1 << 16,
+    PLAN_MESSAGE_MAX = 800, /* bytes of a message that contains other messages */
 };
 
 /* Set *err. Always returns false. */
@@ -59,6 +60,11 @@ GPtrArray *plan_settings_copy(const GPtrArray *settings);
 /* Check the form of an id that a user chose. */
 bool plan_check_id(const char *id, GError **err);
 
+/* The size and alignment that the BARs of a bus require. */
+typedef struct PlanNeed {
+    uint64_t size, align;
+} PlanNeed;
+
 /* A bus of a resolved description. */
 typedef struct PlanBusNode {
     char *name;
@@ -68,10 +74,16 @@ typedef struct PlanBusNode {
     struct PlanBusNode *root; /* the root bus above, or itself */
     unsigned number, n_buses; /* of a root: first bus number, number of buses below and itself */
     unsigned depth, n_devices;
-    uint32_t used;         /* bit for each occupied slot */
-    PlanDevice **slot[32]; /* arrays of 8 functions, or NULL */
-    GHashTable *numbers;   /* NUMBER: number -> device */
-    bool orphan;           /* the owner was removed; freed with the last device */
+    unsigned demand;           /* scratch of plan_bus_demand() */
+    uint32_t used;             /* bit for each occupied slot */
+    PlanDevice **slot[32];     /* arrays of 8 functions, or NULL */
+    GHashTable *numbers;       /* NUMBER: number -> device */
+    bool orphan;               /* the owner was removed; freed with the last device */
+    uint32_t serial;           /* number of the bus in the index, never used again */
+    uint32_t pool;             /* PCI: its addresses in the set of the index, 0: none (places.c) */
+    struct PlanPlaces *places; /* the set of the index, or NULL */
+    bool known;                /* `need` is valid (room.c) */
+    PlanNeed need[PLAN_RESOURCES];
 } PlanBusNode;
 
 typedef struct PlanIndex {
@@ -84,7 +96,9 @@ typedef struct PlanIndex {
     GPtrArray *bus_order; /* PlanBusNode in creation order, owned */
     GHashTable *unique;   /* used slot and chassis number -> PlanDevice */
     PlanBusNode *root;    /* NULL: a machine without PCI */
-    bool running;         /* a device is being added to a running machine: hot-plug rules apply */
+    uint32_t last_serial;
+    struct PlanPlaces *places; /* the addresses of all buses, or NULL (places.c) */
+    bool running; /* a device is being added to a running machine: hot-plug rules apply */
 } PlanIndex;
 
 /* index.c */
@@ -153,9 +167,18 @@ typedef struct PlanRoom {
 } PlanRoom;
 const char *plan_resource_name(PlanResource r);
 uint64_t plan_bar_size(const PlanDevice *d, const PlanBar *b);
+/* Return the bytes of BARs of the function that use this window of its root bus. */
+uint64_t plan_device_use(const PlanDevice *d, PlanResource r);
+/* Return the number of interrupt messages that the function can use. */
+uint64_t plan_device_vectors(const PlanDevice *d);
 PlanRoom plan_bus_room(const PlanIndex *x, const PlanBusNode *node, PlanResource r);
 /* Check that the memory BARs of all devices fit the windows of their root buses. */
 bool plan_check_room(const PlanMachine *m, GError **err);
+/* Like plan_check_room() for one root bus. */
+bool plan_check_root_room(const PlanMachine *m, const PlanBusNode *root, GError **err);
+/* Discard the size that the BARs of a bus and of the buses above it require, because a device was
+ * added, removed or changed. */
+void plan_room_changed(PlanBusNode *node);
 
 /* place.c */
 typedef enum PlanFound { PLAN_FOUND, PLAN_NOT_YET, PLAN_REFUSED } PlanFound;
@@ -168,6 +191,8 @@ bool plan_put(PlanIndex *x, PlanDevice *d, PlanBusNode *node, GError **err);
 void plan_take_out(PlanIndex *x, PlanDevice *d);
 /* Return whether the user chose the place of @d on its bus. Such devices are placed first. */
 bool plan_place_given(const PlanDevice *d);
+/* Return whether the user left the bus to a policy: bus=auto, or no bus. */
+bool plan_bus_auto(const PlanDevice *d);
 /* Check the conditions for function 0 and ARI of one slot. */
 bool plan_check_slot(const PlanBusNode *node, unsigned slot, GError **err);
 bool plan_bus_hotplug(const PlanBusNode *node);
@@ -179,6 +204,14 @@ char *plan_free_slots(const PlanBusNode *node);
 /* True if the bus allows the type, has a free slot and, while the machine runs, supports hot plug.
  */
 bool plan_bus_accepts(const PlanIndex *x, const PlanBusNode *node, const PlanType *t);
+
+/* places.c: the addresses of all PCI buses as one set of the allocator. It exists after the first
+ * request for a place by a policy; without it these functions have no effect. */
+void plan_places_add_bus(PlanIndex *x, PlanBusNode *node);
+void plan_places_drop_bus(PlanBusNode *node);
+void plan_places_enter(PlanBusNode *node, const PlanDevice *d);
+void plan_places_leave(PlanBusNode *node, const PlanDevice *d);
+void plan_places_free(struct PlanPlaces *p);
 
 /* advice.c */
 /* Return the buses that accept the type as "'rp0', 'rp1'"; "" if none does; g_free(). */
@@ -196,5 +229,18 @@ bool plan_put_numbered(PlanDevice *d, PlanBusNode *node, GError **err);
 bool plan_attach_bus(PlanBusNode *node, GError **err);
 void plan_detach_bus(PlanBusNode *node);
 bool plan_check_bus_numbers(PlanIndex *x, GError **err);
+/* Return whether the bus leads to a root bus through devices that have a place. */
+bool plan_bus_is_rooted(const PlanBusNode *node);
+/* Return the number behind the last bus number of a root: that of the next root, or 256. */
+unsigned plan_root_end(const PlanIndex *x, const PlanBusNode *root);
+
+/* resolve.c: one more device, in steps. */
+/* Resolve type and properties, and check that the id is free and the number of devices. */
+bool plan_prepare_device(PlanMachine *m, PlanIndex *x, PlanDevice *d, GError **err);
+/* Enter a prepared device at its bus and address, or at the lowest free address of its bus. On
+ * success @m owns it. */
+bool plan_enter_device(PlanMachine *m, PlanIndex *x, PlanDevice *d, GError **err);
+/* Undo plan_enter_device(); the caller owns the device again. */
+void plan_leave_device(PlanMachine *m, PlanDevice *d);
 
 #endif

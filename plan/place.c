@@ -371,6 +371,8 @@ static void place_enter_slot(PlanBusNode *node, PlanDevice *d)
     }
     node->slot[d->addr.slot][d->addr.fn] = d;
     node->used |= 1u << d->addr.slot;
+    plan_places_enter(node, d);
+    plan_room_changed(node);
 }
 
 /* A bus for one device: its place is slot 0. */
@@ -478,6 +480,8 @@ static void leave_slot(PlanBusNode *node, const PlanDevice *d)
 {
     PlanDevice **fn = node->slot[d->addr.slot];
 
+    plan_places_leave(node, d);
+    plan_room_changed(node);
     fn[d->addr.fn] = NULL;
     for (unsigned i = 0; i < 8; i++) {
         if (fn[i]) {

@@ -2,7 +2,7 @@
 /*
  * Completing a description, or one further device.
  */
-#include "plan/internal.h"
+#include "plan/policy_internal.h"
 
 static const char *machine_name(const void *table, size_t i)
 {
@@ -204,22 +204,52 @@ static bool resolve_each(PlanMachine *m, PlanIndex *x, GError **err)
     return true;
 }
 
+/* How the devices without an address are placed: with a policy, or as QEMU does. */
+typedef struct ResolvePlacing {
+    PlanMachine *m;
+    PlanIndex *x;
+    PlanGrower *grower; /* NULL: no policy */
+} ResolvePlacing;
+
+/* Return whether the policy chooses the bus, or only the address on a bus that is named. */
+static bool resolve_by_policy(const ResolvePlacing *r, const PlanDevice *d, bool named)
+{
+    return r->grower && d->t->role != PLAN_PCI_NONE && !plan_place_given(d) &&
+           plan_bus_auto(d) != named;
+}
+
+/* Place one device whose bus is known. */
+static PlanFound resolve_put(ResolvePlacing *r, PlanDevice *d, GError **err)
+{
+    PlanBusNode *node;
+    PlanFound found = plan_find_bus(r->x, d, false, &node, err);
+
+    if (found == PLAN_FOUND && resolve_by_policy(r, d, true)) {
+        if (!plan_bus_is_rooted(node)) {
+            return PLAN_NOT_YET;
+        }
+        if (!plan_attach_bus(node, err) || !plan_grow_place(r->grower, d, NULL, err)) {
+            return PLAN_REFUSED;
+        }
+    }
+    return found == PLAN_FOUND && !plan_put(r->x, d, node, err) ? PLAN_REFUSED : found;
+}
+
 /* Place the devices with (or without) an address whose bus is known. Return the number of devices
  * placed; -1 on failure. */
-static int put_ready(PlanMachine *m, PlanIndex *x, bool with_addr, GError **err)
+static int put_ready(ResolvePlacing *r, bool with_addr, GError **err)
 {
     int n = 0;
 
-    for (guint i = 0; i < m->devices->len; i++) {
-        PlanDevice *d = m->devices->pdata[i];
-        PlanBusNode *node;
+    for (guint i = 0; i < r->m->devices->len; i++) {
+        PlanDevice *d = r->m->devices->pdata[i];
         PlanFound found;
 
-        if (d->place || plan_place_given(d) != with_addr) {
+        if (d->place || plan_place_given(d) != with_addr || resolve_by_policy(r, d, false)) {
             continue;
         }
-        found = plan_find_bus(x, d, false, &node, err);
-        if (found == PLAN_REFUSED || (found == PLAN_FOUND && !plan_put(x, d, node, err))) {
+        found = resolve_put(r, d, err);
+        if (found == PLAN_REFUSED) {
             return -1;
         }
         n += found == PLAN_FOUND;
@@ -227,31 +257,106 @@ static int put_ready(PlanMachine *m, PlanIndex *x, bool with_addr, GError **err)
     return n;
 }
 
-/* Place all devices, those with an address first. The bus of an anonymous device has a name only
+/* Place devices, those with an address first. The bus of an anonymous device has a name only
  * after that device has a place. Several rounds are therefore required, at most one for each level
  * of the tree. */
-static bool put_all(PlanMachine *m, PlanIndex *x, GError **err)
+static bool put_rounds(ResolvePlacing *r, GError **err)
 {
     int placed, n;
 
     do {
         placed = 0;
-        while ((n = put_ready(m, x, true, err)) > 0) {
+        while ((n = put_ready(r, true, err)) > 0) {
             placed += n;
         }
-        if (n < 0 || (n = put_ready(m, x, false, err)) < 0) {
+        if (n < 0 || (n = put_ready(r, false, err)) < 0) {
             return false;
         }
         placed += n;
     } while (placed > 0);
-    for (guint i = 0; i < m->devices->len; i++) {
-        PlanDevice *d = m->devices->pdata[i];
+    return true;
+}
+
+/* A downstream port without a bus belongs to the switch of the option in front of it. */
+static void resolve_name_switch(ResolvePlacing *r, guint i, PlanDevice *d)
+{
+    while (i-- > 0) {
+        const PlanDevice *up = r->m->devices->pdata[i];
+
+        if (up->t->role == PLAN_PCI_UPSTREAM) {
+            if (up->brings && (~up->brings->used || up->brings->rule->last_slot < 31)) {
+                g_free(d->bus);
+                d->bus = g_strdup(up->brings->name);
+            }
+            return;
+        }
+    }
+}
+
+static bool resolve_put_policy(ResolvePlacing *r, guint i, GError **err)
+{
+    PlanDevice *d = r->m->devices->pdata[i];
+    PlanBusNode *node;
+
+    if (d->t->role == PLAN_PCI_DOWNSTREAM) {
+        resolve_name_switch(r, i, d);
+    }
+    if (!plan_grow_place(r->grower, d, NULL, err) ||
+        plan_find_bus(r->x, d, true, &node, err) != PLAN_FOUND || !plan_put(r->x, d, node, err)) {
+        return false;
+    }
+    if (d->t->role == PLAN_PCI_ENDPOINT) { /* as if the devices were added one by one */
+        plan_grow_spare(r->grower);
+    }
+    return true;
+}
+
+/* Place the devices without a bus: controllers before the devices that can use them. */
+static bool put_policy(ResolvePlacing *r, GError **err)
+{
+    static const PlanPciRole order[] = { PLAN_PCI_EXTRA_ROOT,  PLAN_PCI_ROOT_PORT,
+                                         PLAN_PCI_UPSTREAM,    PLAN_PCI_DOWNSTREAM,
+                                         PLAN_PCI_PCIE_BRIDGE, PLAN_PCI_BRIDGE,
+                                         PLAN_PCI_ENDPOINT };
+    guint n = r->m->devices->len;
+
+    for (size_t k = 0; r->grower && k < G_N_ELEMENTS(order); k++) {
+        bool any = false;
+
+        for (guint i = 0; i < n; i++) {
+            PlanDevice *d = r->m->devices->pdata[i];
+
+            if (d->place || d->t->role != order[k] || !resolve_by_policy(r, d, false)) {
+                continue;
+            }
+            any = true;
+            if (!resolve_put_policy(r, i, err)) {
+                return false;
+            }
+        }
+        if (any && !put_rounds(r, err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool put_all(ResolvePlacing *r, GError **err)
+{
+    if (!put_rounds(r, err) || !put_policy(r, err)) {
+        return false;
+    }
+    for (guint i = 0; i < r->m->devices->len; i++) {
+        PlanDevice *d = r->m->devices->pdata[i];
         PlanBusNode *node;
 
         if (!d->place) {
-            plan_find_bus(x, d, true, &node, err);
-            return false;
+            return plan_find_bus(r->x, d, true, &node, err) == PLAN_FOUND &&
+                   plan_attach_bus(node, err) && plan_put(r->x, d, node, err);
         }
+    }
+    if (r->grower) {
+        plan_grow_spare(r->grower);
     }
     return true;
 }
@@ -305,7 +410,17 @@ static void sort_devices(PlanMachine *m)
     m->devices = out;
 }
 
-static bool resolve_in_place(PlanMachine *m, const PlanCatalog *c, GError **err)
+static bool resolve_put_all(PlanMachine *m, const PlanCatalog *c, const PlanPolicy *p, GError **err)
+{
+    g_autoptr(GPtrArray) added = g_ptr_array_new();
+    PlanGrower grower = { .m = m, .x = m->index, .c = c, .policy = p, .added = added };
+    ResolvePlacing r = { m, m->index, p ? &grower : NULL };
+
+    return put_all(&r, err);
+}
+
+static bool resolve_in_place(PlanMachine *m, const PlanCatalog *c, const PlanPolicy *p,
+                             GError **err)
 {
     const PlanMachineType *t = find_machine(m, c, err);
 
@@ -314,20 +429,23 @@ static bool resolve_in_place(PlanMachine *m, const PlanCatalog *c, GError **err)
     }
     m->index = plan_index_new(m, c, t, err);
     if (!m->index || !add_implicit(m, t, err) || !resolve_each(m, m->index, err) ||
-        !put_all(m, m->index, err) || !check_all(m, m->index, err)) {
+        !resolve_put_all(m, c, p, err) || !check_all(m, m->index, err)) {
+        return false;
+    }
+    if (p && (!plan_check_bus_demand(m->index, p, err) || !plan_check_strict(m, p, err))) {
         return false;
     }
     sort_devices(m);
     return true;
 }
 
-bool plan_resolve(PlanMachine *m, const PlanCatalog *c, GError **err)
+bool plan_resolve_policy(PlanMachine *m, const PlanCatalog *c, const PlanPolicy *p, GError **err)
 {
     PlanMachine *before = plan_machine_copy(m), failed;
 
     plan_index_free(m->index);
     m->index = NULL;
-    if (resolve_in_place(m, c, err)) {
+    if (resolve_in_place(m, c, p, err)) {
         plan_machine_free(before);
         return true;
     }
@@ -336,6 +454,11 @@ bool plan_resolve(PlanMachine *m, const PlanCatalog *c, GError **err)
     *before = failed;
     plan_machine_free(before);
     return false;
+}
+
+bool plan_resolve(PlanMachine *m, const PlanCatalog *c, GError **err)
+{
+    return plan_resolve_policy(m, c, NULL, err);
 }
 
 /* --- one more device --- */
@@ -412,11 +535,11 @@ static bool check_hotpluggable(const PlanDevice *d, GError **err)
                                            label);
 }
 
-static bool resolve_add_device(PlanMachine *m, PlanIndex *x, PlanDevice *d, GError **err)
+bool plan_prepare_device(PlanMachine *m, PlanIndex *x, PlanDevice *d, GError **err)
 {
     PlanDevice *other;
-    PlanBusNode *node;
 
+    forget_place(d);
     if (!plan_resolve_device(x, d, err) || (x->running && !check_hotpluggable(d, err))) {
         return false;
     }
@@ -427,9 +550,14 @@ static bool resolve_add_device(PlanMachine *m, PlanIndex *x, PlanDevice *d, GErr
         return plan_fail(err, "%s: the id is already used by a device of type %s", label,
                          other->type);
     }
-    if (m->devices->len >= PLAN_DEVICES_MAX) {
-        return plan_fail(err, "the machine already has %u devices, the maximum", m->devices->len);
-    }
+    return m->devices->len < PLAN_DEVICES_MAX ||
+           plan_fail(err, "the machine already has %u devices, the maximum", m->devices->len);
+}
+
+bool plan_enter_device(PlanMachine *m, PlanIndex *x, PlanDevice *d, GError **err)
+{
+    PlanBusNode *node;
+
     if (plan_find_bus(x, d, true, &node, err) != PLAN_FOUND ||
         (x->running && !check_hotplug(x, d, node, err)) || !plan_take_number(x, d, err)) {
         return false;
@@ -439,12 +567,27 @@ static bool resolve_add_device(PlanMachine *m, PlanIndex *x, PlanDevice *d, GErr
         return false;
     }
     g_ptr_array_add(m->devices, d);
-    if (d->t->n_bars && !plan_check_room(m, err)) {
-        g_ptr_array_steal_index(m->devices, m->devices->len - 1);
-        undo_add(x, d);
+    if (d->t->n_bars && node && node->root && !plan_check_root_room(m, node->root, err)) {
+        plan_leave_device(m, d);
         return false;
     }
     return true;
+}
+
+/* Take a device out of the list without freeing it. It is usually the last one. */
+static void resolve_unlist(PlanMachine *m, PlanDevice *d)
+{
+    guint at = m->devices->len - 1;
+
+    if (m->devices->pdata[at] == d || g_ptr_array_find(m->devices, d, &at)) {
+        g_ptr_array_steal_index(m->devices, at);
+    }
+}
+
+void plan_leave_device(PlanMachine *m, PlanDevice *d)
+{
+    resolve_unlist(m, d);
+    undo_add(m->index, d);
 }
 
 bool plan_add_device(PlanMachine *m, const PlanCatalog *c, PlanDevice *d, bool running,
@@ -456,17 +599,17 @@ bool plan_add_device(PlanMachine *m, const PlanCatalog *c, PlanDevice *d, bool r
         return false;
     }
     d->implicit = false;
-    forget_place(d);
     m->index->running = running;
-    ok = resolve_add_device(m, m->index, d, err);
+    ok = plan_prepare_device(m, m->index, d, err) && plan_enter_device(m, m->index, d, err);
     m->index->running = false;
     return ok;
 }
 
 void plan_remove_device(PlanMachine *m, PlanDevice *d)
 {
+    resolve_unlist(m, d);
     if (m->index) {
         undo_add(m->index, d);
     }
-    g_ptr_array_remove(m->devices, d);
+    plan_device_free(d);
 }

@@ -24,9 +24,12 @@ static const uint64_t window_step[PLAN_RESOURCES] = {
     [PLAN_ROOM_IO] = 1 << 12, [PLAN_ROOM_MEM32] = 1 << 20, [PLAN_ROOM_MEM64] = 1 << 20
 };
 
-typedef struct Piece {
-    uint64_t size, align;
-} Piece;
+/* Sizes to be placed in descending order of alignment, summed for each power of two. */
+typedef struct RoomPack {
+    uint64_t sum[64];  /* sizes, each rounded up to its alignment */
+    uint64_t tail[64]; /* the largest part that rounding added, which the last one does not need */
+    unsigned top;      /* highest alignment + 1 */
+} RoomPack;
 
 const char *plan_resource_name(PlanResource r)
 {
@@ -102,80 +105,109 @@ uint64_t plan_bar_size(const PlanDevice *d, const PlanBar *b)
     return b->size ? b->size : msix_size(vectors_of(d, b));
 }
 
-static void room_add_piece(GArray *pieces, uint64_t size, uint64_t align)
+static void room_add_piece(RoomPack *pack, uint64_t size, uint64_t align)
 {
-    Piece piece = { size, align };
+    unsigned k = 63 - (unsigned)__builtin_clzll(align);
+    uint64_t rounded = round_up(size, align);
 
     if (size) {
-        g_array_append_val(pieces, piece);
+        pack->sum[k] = room_add(pack->sum[k], rounded);
+        pack->tail[k] = MAX(pack->tail[k], rounded - size);
+        pack->top = MAX(pack->top, k + 1);
     }
 }
 
-static int largest_first(const void *a, const void *b)
+/* Return the size and the alignment of all pieces. */
+static PlanNeed room_pack_all(const RoomPack *pack)
 {
-    const Piece *x = a, *y = b;
+    PlanNeed all = { 0, pack->top ? 1ull << (pack->top - 1) : 1 };
 
-    return (x->align < y->align) - (x->align > y->align);
-}
-
-static Piece room_pack_bars(GArray *pieces)
-{
-    Piece all = { 0, 1 };
-
-    g_array_sort(pieces, largest_first);
-    for (guint i = 0; i < pieces->len; i++) {
-        const Piece *p = &g_array_index(pieces, Piece, i);
-
-        all.align = MAX(all.align, p->align);
-        all.size = room_add(round_up(all.size, p->align), p->size);
+    for (unsigned k = pack->top; k > 0; k--) {
+        if (pack->sum[k - 1]) {
+            all.size = room_add(round_up(all.size, 1ull << (k - 1)), pack->sum[k - 1]);
+            all.size -= all.size == UINT64_MAX ? 0 : pack->tail[k - 1];
+        }
     }
     return all;
 }
 
-static Piece need_of(const PlanBusNode *node, PlanResource r);
+static PlanNeed need_of(const PlanBusNode *node, PlanResource r);
 
-static void add_bar_piece(GArray *pieces, uint64_t size)
+static void add_bar_piece(RoomPack *pack, uint64_t size)
 {
     if (size) {
-        room_add_piece(pieces, size, 1ull << (63 - __builtin_clzll(size)));
+        room_add_piece(pack, size, 1ull << (63 - __builtin_clzll(size)));
     }
 }
 
-/* Append the window of a bridge. */
-static void add_window(GArray *pieces, const PlanDevice *d, PlanResource r)
+/* Return the window of a bridge; the size is 0 if the device is not a bridge. */
+static PlanNeed room_window(const PlanDevice *d, PlanResource r)
 {
     const PlanBusNode *below = d->brings;
+    PlanNeed behind = { 0, 1 };
 
     if (below && below->rule->addr == PLAN_ADDR_PCI && below->root != below) {
-        Piece behind = need_of(below, r);
-
-        room_add_piece(pieces, round_up(behind.size, window_step[r]),
-                       MAX(behind.align, window_step[r]));
+        behind = need_of(below, r);
+        behind.size = round_up(behind.size, window_step[r]);
+        behind.align = MAX(behind.align, window_step[r]);
     }
+    return behind;
 }
 
-static void add_function(GArray *pieces, const PlanDevice *d, PlanResource r)
+static void add_window(RoomPack *pack, const PlanDevice *d, PlanResource r)
+{
+    PlanNeed window = room_window(d, r);
+
+    room_add_piece(pack, window.size, window.align);
+}
+
+static void add_function(RoomPack *packs, const PlanDevice *d)
 {
     for (size_t i = 0; i < d->t->n_bars; i++) {
         const PlanBar *b = &d->t->bars[i];
 
-        add_bar_piece(pieces, resource_of(b) == r ? plan_bar_size(d, b) : 0);
+        add_bar_piece(&packs[resource_of(b)], plan_bar_size(d, b));
     }
-    add_window(pieces, d, r);
+    for (unsigned r = 0; r < PLAN_RESOURCES; r++) {
+        add_window(&packs[r], d, r);
+    }
 }
 
-static Piece need_of(const PlanBusNode *node, PlanResource r)
+/* Compute what the functions of a bus require. The result is stored in the node until
+ * plan_room_changed(). */
+static void room_measure(const PlanBusNode *node)
 {
-    g_autoptr(GArray) pieces = g_array_new(FALSE, FALSE, sizeof(Piece));
+    PlanBusNode *store = (PlanBusNode *)node;
+    RoomPack packs[PLAN_RESOURCES] = { 0 };
 
     for (unsigned slot = 0; slot < G_N_ELEMENTS(node->slot); slot++) {
         for (unsigned fn = 0; node->slot[slot] && fn < 8; fn++) {
             if (node->slot[slot][fn]) {
-                add_function(pieces, node->slot[slot][fn], r);
+                add_function(packs, node->slot[slot][fn]);
             }
         }
     }
-    return room_pack_bars(pieces);
+    for (unsigned r = 0; r < PLAN_RESOURCES; r++) {
+        store->need[r] = room_pack_all(&packs[r]);
+    }
+    store->known = true;
+}
+
+static PlanNeed need_of(const PlanBusNode *node, PlanResource r)
+{
+    if (!node->known) {
+        room_measure(node);
+    }
+    return node->need[r];
+}
+
+/* The size of a bus is known only if those of all buses below it are. */
+void plan_room_changed(PlanBusNode *node)
+{
+    while (node && node->known) {
+        node->known = false;
+        node = node->owner ? node->owner->on : NULL;
+    }
 }
 
 /* --- the windows of root buses --- */
@@ -215,58 +247,99 @@ PlanRoom plan_bus_room(const PlanIndex *x, const PlanBusNode *node, PlanResource
     return room;
 }
 
-/* Collect the memory BARs and bridge windows of a root bus. 64-bit BARs and prefetchable windows
- * are added to @either, because both windows accept them. The others are added to @low, because
- * they must be below 4 GiB. */
-static void split_memory(const PlanBusNode *root, GArray *low, GArray *either)
+typedef struct RoomPieces {
+    RoomPack low;    /* pieces that must be below 4 GiB */
+    RoomPack either; /* pieces that both windows accept: 64-bit BARs and prefetchable windows */
+    GArray *list;    /* PlanNeed of `either`, or NULL */
+} RoomPieces;
+
+static void room_add_either(RoomPieces *p, PlanNeed need)
+{
+    room_add_piece(&p->either, need.size, need.align);
+    if (p->list && need.size) {
+        g_array_append_val(p->list, need);
+    }
+}
+
+static void room_split_bar(RoomPieces *p, const PlanBar *b, uint64_t size)
+{
+    if (b->io || !size) {
+        return;
+    }
+    if (b->is64) {
+        room_add_either(p, (PlanNeed){ size, 1ull << (63 - __builtin_clzll(size)) });
+    } else {
+        add_bar_piece(&p->low, size);
+    }
+}
+
+/* Collect the memory BARs and bridge windows of a root bus. */
+static void split_memory(const PlanBusNode *root, RoomPieces *p)
 {
     for (unsigned i = 0; i < 8 * G_N_ELEMENTS(root->slot); i++) {
         const PlanDevice *d = root->slot[i / 8] ? root->slot[i / 8][i % 8] : NULL;
 
         for (size_t k = 0; d && k < d->t->n_bars; k++) {
-            const PlanBar *b = &d->t->bars[k];
-
-            if (!b->io) {
-                add_bar_piece(b->is64 ? either : low, plan_bar_size(d, b));
-            }
+            room_split_bar(p, &d->t->bars[k], plan_bar_size(d, &d->t->bars[k]));
         }
         if (d) {
-            add_window(low, d, PLAN_ROOM_MEM32);
-            add_window(either, d, PLAN_ROOM_MEM64);
+            add_window(&p->low, d, PLAN_ROOM_MEM32);
+            room_add_either(p, room_window(d, PLAN_ROOM_MEM64));
         }
     }
 }
 
-/* Place BARs above 4 GiB, largest first, while they fit. Append the others to @low. */
-static void fill_high(GArray *either, uint64_t window, GArray *low)
+static int room_largest_first(const void *a, const void *b)
+{
+    const PlanNeed *x = a, *y = b;
+
+    return (x->align < y->align) - (x->align > y->align);
+}
+
+/* Place pieces above 4 GiB, largest first, while they fit. Add the others to @low. */
+static void fill_high(GArray *list, uint64_t window, RoomPack *low)
 {
     uint64_t at = 0;
 
-    g_array_sort(either, largest_first);
-    for (guint i = 0; i < either->len; i++) {
-        Piece *p = &g_array_index(either, Piece, i);
+    g_array_sort(list, room_largest_first);
+    for (guint i = 0; i < list->len; i++) {
+        PlanNeed *p = &g_array_index(list, PlanNeed, i);
         uint64_t end = room_add(round_up(at, p->align), p->size);
 
         if (end <= window) {
             at = end;
         } else {
-            g_array_append_val(low, *p);
+            room_add_piece(low, p->size, p->align);
         }
     }
 }
 
-/* Return the bytes of the window that the BARs of the function require. */
-static uint64_t use_of(const PlanDevice *d, PlanResource r)
+uint64_t plan_device_use(const PlanDevice *d, PlanResource r)
 {
     uint64_t sum = 0;
 
     for (size_t i = 0; i < d->t->n_bars; i++) {
         const PlanBar *b = &d->t->bars[i];
         bool high = b->is64 && (b->prefetch || room_is_root(d->on));
+        PlanResource own = b->io ? PLAN_ROOM_IO : high ? PLAN_ROOM_MEM64 : PLAN_ROOM_MEM32;
 
-        sum = room_add(sum, b->io || high != (r == PLAN_ROOM_MEM64) ? 0 : plan_bar_size(d, b));
+        sum = room_add(sum, own == r ? plan_bar_size(d, b) : 0);
     }
     return sum;
+}
+
+uint64_t plan_device_vectors(const PlanDevice *d)
+{
+    uint64_t n = d->t->msi_vectors;
+
+    for (size_t i = 0; i < d->t->n_bars; i++) {
+        const PlanBar *b = &d->t->bars[i];
+
+        if (!b->size && !b->size_prop) {
+            n = MAX(n, vectors_of(d, b));
+        }
+    }
+    return n;
 }
 
 /* Return the largest users of the window, at most USERS, as "device 'a' (pci-testdev) with 1G,
@@ -281,10 +354,10 @@ static char *name_users(const PlanMachine *m, const PlanBusNode *root, PlanResou
 
         for (unsigned k = 0; d && k < USERS; k++) {
             if (!d->on || d->on->root != root || d->on->rule->addr != PLAN_ADDR_PCI ||
-                !use_of(d, r)) {
+                !plan_device_use(d, r)) {
                 break;
             }
-            if (!top[k] || use_of(top[k], r) < use_of(d, r)) {
+            if (!top[k] || plan_device_use(top[k], r) < plan_device_use(d, r)) {
                 const PlanDevice *smaller = top[k];
 
                 top[k] = d;
@@ -296,7 +369,7 @@ static char *name_users(const PlanMachine *m, const PlanBusNode *root, PlanResou
         g_autofree char *label = plan_device_label(top[k]);
 
         g_string_append_printf(out, "%s%s with ", k ? ", " : "", label);
-        plan_append_size(out, use_of(top[k], r));
+        plan_append_size(out, plan_device_use(top[k], r));
     }
     return g_string_free(out, FALSE);
 }
@@ -316,21 +389,30 @@ static bool refuse_room(const PlanMachine *m, const PlanBusNode *root, PlanResou
     return false;
 }
 
-static bool check_root(const PlanMachine *m, const PlanBusNode *root, GError **err)
+bool plan_check_root_room(const PlanMachine *m, const PlanBusNode *root, GError **err)
 {
-    g_autoptr(GArray) low = g_array_new(FALSE, FALSE, sizeof(Piece));
-    g_autoptr(GArray) either = g_array_new(FALSE, FALSE, sizeof(Piece));
     uint64_t window32 = root_window(m->index, root, PLAN_ROOM_MEM32);
     uint64_t window64 = root_window(m->index, root, PLAN_ROOM_MEM64), need;
+    RoomPieces pieces = { 0 };
 
-    split_memory(root, low, either);
-    need = room_pack_bars(low).size;
+    if (!m->index->machine->window[PLAN_ROOM_MEM32] &&
+        !m->index->machine->window[PLAN_ROOM_MEM64]) {
+        return true;
+    }
+    split_memory(root, &pieces);
+    need = room_pack_all(&pieces.low).size;
     if (need > window32) {
         return refuse_room(m, root, PLAN_ROOM_MEM32, need, window32, err);
     }
-    fill_high(either, window64, low);
-    if (room_pack_bars(low).size > window32) {
-        return refuse_room(m, root, PLAN_ROOM_MEM64, room_pack_bars(either).size, window64, err);
+    need = room_pack_all(&pieces.either).size;
+    if (need > window64) {
+        pieces = (RoomPieces){ .list = g_array_new(FALSE, FALSE, sizeof(PlanNeed)) };
+        split_memory(root, &pieces);
+        fill_high(pieces.list, window64, &pieces.low);
+        g_array_unref(pieces.list);
+        if (room_pack_all(&pieces.low).size > window32) {
+            return refuse_room(m, root, PLAN_ROOM_MEM64, need, window64, err);
+        }
     }
     return true;
 }
@@ -339,13 +421,10 @@ bool plan_check_room(const PlanMachine *m, GError **err)
 {
     const PlanIndex *x = m->index;
 
-    if (!x->machine->window[PLAN_ROOM_MEM32] && !x->machine->window[PLAN_ROOM_MEM64]) {
-        return true;
-    }
     for (guint i = 0; i < x->bus_order->len; i++) {
         const PlanBusNode *node = x->bus_order->pdata[i];
 
-        if (room_is_root(node) && !check_root(m, node, err)) {
+        if (room_is_root(node) && !plan_check_root_room(m, node, err)) {
             return false;
         }
     }

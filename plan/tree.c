@@ -119,3 +119,30 @@ bool plan_check_bus_numbers(PlanIndex *x, GError **err)
     }
     return true;
 }
+
+bool plan_bus_is_rooted(const PlanBusNode *node)
+{
+    for (unsigned i = 0; node && !node->root && i <= PLAN_DEPTH_MAX; i++) {
+        bool root = node->owner && node->owner->t->role == PLAN_PCI_EXTRA_ROOT;
+
+        if (root) {
+            return true;
+        }
+        node = node->owner ? node->owner->on : NULL;
+    }
+    return node && node->root;
+}
+
+unsigned plan_root_end(const PlanIndex *x, const PlanBusNode *root)
+{
+    unsigned end = 0x100;
+
+    for (guint i = 0; i < x->bus_order->len; i++) {
+        const PlanBusNode *node = x->bus_order->pdata[i];
+
+        if (node->root == node && is_pci(node) && node->number > root->number) {
+            end = MIN(end, node->number);
+        }
+    }
+    return end;
+}

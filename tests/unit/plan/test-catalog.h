@@ -172,11 +172,12 @@ static const PlanType tc_pcie_bridge = {
 };
 static const PlanProp tc_pxb_props[] = {
     { .name = "bus_nr", .kind = PLAN_PROP_U8, .min = 1, .max = 255, .flags = PLAN_PROP_REQUIRED },
+    { .name = "numa_node", .kind = PLAN_PROP_U16, .def = 0xffff },
 };
 static const PlanType tc_pxb = {
     .name = "pxb",
     .props = tc_pxb_props,
-    .n_props = 1,
+    .n_props = G_N_ELEMENTS(tc_pxb_props),
     .role = PLAN_PCI_EXTRA_ROOT,
     .provides = PLAN_BUS_PCIE_ROOT,
     .user_creatable = true,
@@ -211,9 +212,21 @@ static const PlanType tc_serialport = {
     .user_creatable = true,
 };
 
+static const PlanBar tc_hungry_bars[] = { { .index = 0, .io = true, .size = 1 << 17 } };
+static const PlanType tc_hungry = {
+    .name = "hungry",
+    .props = tc_multifunction_props,
+    .n_props = 1,
+    .role = PLAN_PCI_ENDPOINT,
+    .slots = PLAN_SLOT_CONVENTIONAL,
+    .bars = tc_hungry_bars,
+    .n_bars = G_N_ELEMENTS(tc_hungry_bars),
+    .user_creatable = true,
+};
+
 static const PlanType *const tc_types[] = {
     &tc_nic,         &tc_old, &tc_disk, &tc_root_port, &tc_downstream, &tc_upstream,   &tc_bridge,
-    &tc_pcie_bridge, &tc_pxb, &tc_host, &tc_uart,      &tc_serial,     &tc_serialport,
+    &tc_pcie_bridge, &tc_pxb, &tc_host, &tc_uart,      &tc_serial,     &tc_serialport, &tc_hungry,
 };
 
 static const char *const tc_aia[] = { "none", "aplic", "aplic-imsic", NULL };
@@ -238,6 +251,8 @@ static const PlanMachineType tc_virt = {
     .root_kind = PLAN_BUS_PCIE_ROOT,
     .implicit = tc_implicit,
     .window = { 1 << 16, 1 << 30, 1ull << 34 },
+    .msi_per_cpu = 255,
+    .msi_if = "aia=aplic-imsic",
 };
 static const PlanMachineType tc_virt0 = {
     .name = "virt-0.0",
