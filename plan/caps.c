@@ -54,6 +54,7 @@ static void choose(PlanDevice *d, PlanSetting *s, int64_t value)
 {
     plan_setting_choose(s, plan_prop_of(d, s->name),
                         (PlanValue){ .kind = PLAN_PROP_CAP, .i = value });
+    plan_room_resized(d);
 }
 
 static bool capability_fail(const PlanDevice *d, const PlanSetting *s, const char *why,

@@ -242,7 +242,7 @@ void plan_device_decide(PlanDevice *d, const char *name, const char *text)
         g_free(s->text);
         s->text = g_strdup(text);
         s->given = true;
-        plan_room_changed(d->on);
+        plan_room_resized(d);
     }
 }
 

@@ -179,6 +179,8 @@ bool plan_check_root_room(const PlanMachine *m, const PlanBusNode *root, GError 
 /* Discard the size that the BARs of a bus and of the buses above it require, because a device was
  * added, removed or changed. */
 void plan_room_changed(PlanBusNode *node);
+/* Discard the sizes of the BARs of a device, because a property was changed. */
+void plan_room_resized(PlanDevice *d);
 
 /* place.c */
 typedef enum PlanFound { PLAN_FOUND, PLAN_NOT_YET, PLAN_REFUSED } PlanFound;

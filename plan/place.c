@@ -372,6 +372,7 @@ static void place_enter_slot(PlanBusNode *node, PlanDevice *d)
     node->slot[d->addr.slot][d->addr.fn] = d;
     node->used |= 1u << d->addr.slot;
     plan_places_enter(node, d);
+    d->sized = false;
     plan_room_changed(node);
 }
 

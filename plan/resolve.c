@@ -141,6 +141,7 @@ static bool add_implicit(PlanMachine *m, const PlanMachineType *t, GError **err)
 static void forget_place(PlanDevice *d)
 {
     d->on = NULL;
+    d->sized = false;
     d->brings = NULL;
     d->number = NULL;
     d->sorted = false;

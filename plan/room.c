@@ -94,7 +94,7 @@ static uint64_t msix_size(uint64_t n)
     return size;
 }
 
-uint64_t plan_bar_size(const PlanDevice *d, const PlanBar *b)
+static uint64_t room_bar_size(const PlanDevice *d, const PlanBar *b)
 {
     if (!bar_present(d, b)) {
         return 0;
@@ -103,6 +103,26 @@ uint64_t plan_bar_size(const PlanDevice *d, const PlanBar *b)
         return room_number(d, b->size_prop);
     }
     return b->size ? b->size : msix_size(vectors_of(d, b));
+}
+
+uint64_t plan_bar_size(const PlanDevice *d, const PlanBar *b)
+{
+    PlanDevice *store = (PlanDevice *)d;
+
+    if (d->t->n_bars > G_N_ELEMENTS(d->bar_size)) {
+        return room_bar_size(d, b);
+    }
+    for (size_t i = 0; !d->sized && i < d->t->n_bars; i++) {
+        store->bar_size[i] = room_bar_size(d, &d->t->bars[i]);
+    }
+    store->sized = true;
+    return d->bar_size[b - d->t->bars];
+}
+
+void plan_room_resized(PlanDevice *d)
+{
+    d->sized = false;
+    plan_room_changed(d->on);
 }
 
 static void room_add_piece(RoomPack *pack, uint64_t size, uint64_t align)

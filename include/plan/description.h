@@ -67,6 +67,8 @@ typedef struct PlanDevice {
     struct PlanBusNode *on, *brings; /* private to plan/ */
     PlanSetting *number;             /* private: the address on a bus that counts (ports) */
     bool sorted;                     /* private */
+    bool sized;                      /* private: `bar_size` is valid */
+    uint64_t bar_size[8];            /* private: sizes of the BARs in the order of the type */
 } PlanDevice;
 
 /* A host part: -blockdev, -drive, -netdev, -chardev, -object. Kept as its options. */
