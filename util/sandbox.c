@@ -20,6 +20,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -125,45 +126,15 @@ static const char *const deny_resourcecontrol[] = {
 
 /* Memory, synchronisation and time, for the C library and the CPU engine. */
 static const char *const cpu_runtime[] = {
-    "brk",
-    "clock_getres",
-    "clock_gettime",
-    "clock_nanosleep",
-    "exit",
-    "exit_group",
-    "futex",
-    "futex_waitv",
-    "getpid",
-    "getrandom",
-    "gettid",
-    "gettimeofday",
-    "madvise",
-    "membarrier",
-    "memfd_create",
-    "mmap",
-    "mmap2",
-    "mprotect",
-    "mremap",
-    "munmap",
-    "nanosleep",
-    "restart_syscall",
-    "rseq",
-    "rt_sigaction",
-    "rt_sigprocmask",
-    "rt_sigreturn",
-    "sched_getaffinity",
-    "sched_getattr",
-    "sched_setattr",
-    "sched_yield",
-    "set_robust_list",
-    "sigaltstack",
-    "sysinfo",
-    "tgkill",
-    "time",
-    "timer_settime",
-    "timerfd_gettime",
-    "timerfd_settime",
-    "uname",
+    "brk",           "clock_getres",    "clock_gettime",   "clock_nanosleep",
+    "exit",          "exit_group",      "futex",           "futex_waitv",
+    "getpid",        "getrandom",       "gettid",          "gettimeofday",
+    "madvise",       "membarrier",      "memfd_create",    "mremap",
+    "munmap",        "nanosleep",       "restart_syscall", "rseq",
+    "rt_sigaction",  "rt_sigprocmask",  "rt_sigreturn",    "sched_getaffinity",
+    "sched_getattr", "sched_setattr",   "sched_yield",     "set_robust_list",
+    "sigaltstack",   "sysinfo",         "tgkill",          "time",
+    "timer_settime", "timerfd_gettime", "timerfd_settime", "uname",
 };
 
 /* Transfers on descriptors that are open: disks, networks, consoles and their wake-ups. */
@@ -358,6 +329,23 @@ static int sandbox_process_rules(scmp_filter_ctx ctx, const SandboxPolicy *p)
     return rc;
 }
 
+/* New memory may not be executable: the buffers of translated code are mapped before the guest
+ * runs, and no CPU thread writes to an executable mapping. */
+static int sandbox_add_memory_rules(scmp_filter_ctx ctx)
+{
+    static const char *const calls[] = { "mmap", "mmap2", "mprotect" };
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < G_N_ELEMENTS(calls); i++) {
+        int nr = seccomp_syscall_resolve_name(calls[i]);
+        if (nr >= 0) {
+            rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 1,
+                                  SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+        }
+    }
+    return rc;
+}
+
 /* Files may be opened for reading only; the name of the thread is the only process attribute. */
 static int sandbox_cpu_rules(scmp_filter_ctx ctx)
 {
@@ -367,6 +355,7 @@ static int sandbox_cpu_rules(scmp_filter_ctx ctx)
     for (size_t i = 0; rc == 0 && i < G_N_ELEMENTS(cpu_lists); i++) {
         rc = sandbox_add_list(ctx, SCMP_ACT_ALLOW, cpu_lists[i].names, cpu_lists[i].n);
     }
+    rc = rc ? rc : sandbox_add_memory_rules(ctx);
     rc = rc ? rc
             : seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1,
                                SCMP_A2(SCMP_CMP_MASKED_EQ, writes, 0));

@@ -59,7 +59,8 @@ typedef int ChildFn(const SandboxPolicy *p);
 /* Return the wait status of a child that runs fn. Its stderr is stored in *output. */
 static int in_child(ChildFn *fn, const SandboxPolicy *p, char **output)
 {
-    char text[512];
+    GString *text = g_string_new(NULL);
+    char part[512];
     int fds[2], status;
     ssize_t n;
     pid_t pid;
@@ -72,8 +73,10 @@ static int in_child(ChildFn *fn, const SandboxPolicy *p, char **output)
         _exit(fn(p));
     }
     close(fds[1]);
-    n = read(fds[0], text, sizeof(text));
-    *output = g_strndup(text, (gsize)MAX(n, 0));
+    while ((n = read(fds[0], part, sizeof(part))) > 0) {
+        g_string_append_len(text, part, n);
+    }
+    *output = g_string_free(text, FALSE);
     close(fds[0]);
     g_assert_cmpint(waitpid(pid, &status, 0), ==, pid);
     return status;
@@ -131,6 +134,10 @@ static gpointer cpu_calls(gpointer opaque)
     memory = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED || munmap(memory, 4096) != 0) {
         return GINT_TO_POINTER(3);
+    }
+    memory = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory != MAP_FAILED || errno != EPERM) {
+        return GINT_TO_POINTER(8);
     }
     fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
@@ -198,6 +205,7 @@ static void test_report(void)
     check_exit(denied_call, &p, "'setns'");
     check_exit(new_thread, &p, NULL);
     check_exit(cpu_thread, &p, "'openat'");
+    check_exit(cpu_thread, &p, "'mmap'");
 }
 
 static void test_kill(void)
