@@ -11,15 +11,16 @@ G_STATIC_ASSERT(sizeof(Op) == 16);
 G_STATIC_ASSERT(sizeof(Link) == 16);
 G_STATIC_ASSERT(sizeof(Block) % 16 == 0);
 
-bool blockcache_init(BlockCache *c, CodePages *pages)
+bool blockcache_init(BlockCache *c, CodePages *pages, size_t reserve)
 {
-    void *p = mmap(NULL, ARENA_BYTES, PROT_READ | PROT_WRITE,
+    void *p = mmap(NULL, ARENA_BYTES + reserve, PROT_READ | PROT_WRITE,
                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
     if (p == MAP_FAILED) {
         return false;
     }
     c->arena = p;
+    c->reserve = reserve;
     c->used = 16; /* offset 0 marks an empty jump entry */
     c->pages = pages;
     g_mutex_init(&c->queue.lock);
@@ -32,7 +33,7 @@ void blockcache_fini(BlockCache *c)
     if (c->arena) {
         codepages_remove_queue(c->pages, &c->queue);
         g_mutex_clear(&c->queue.lock);
-        munmap(c->arena, ARENA_BYTES);
+        munmap(c->arena, ARENA_BYTES + c->reserve);
         c->arena = NULL;
     }
 }
@@ -87,7 +88,7 @@ Block *blockcache_new(BlockCache *c, unsigned n_ops, unsigned n_links)
     c->used += need;
     memset(at, 0, n_links * sizeof(Link));
     Block *b = (Block *)(at + n_links * sizeof(Link));
-    *b = (Block){ .n_ops = n_ops, .n_links = n_links };
+    *b = (Block){ .n_ops = n_ops, .n_links = n_links, .code = c->cold };
     return b;
 }
 
@@ -123,6 +124,7 @@ static void kill_block(BlockCache *c, Block *b)
     }
     b->ops[0] = c->dead_op;
     b->dead = 1;
+    b->code = c->cold;
     c->n_dropped++;
 }
 

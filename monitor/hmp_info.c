@@ -129,6 +129,17 @@ static void hmp_info_guest_errors(Machine *m, const char *args, GString *out)
     g_string_append_printf(out, "%" PRIu64 "\n", guest_error_count());
 }
 
+static void hmp_info_jit(Machine *m, const char *args, GString *out)
+{
+    for (unsigned i = 0; i < m->cpus->len; i++) {
+        const Cpu *cpu = g_ptr_array_index(m->cpus, i);
+
+        if (cpu->type->describe_execution) {
+            cpu->type->describe_execution(cpu, out);
+        }
+    }
+}
+
 static void hmp_log(Machine *m, const char *args, GString *out)
 {
     g_autoptr(GError) err = NULL;
@@ -264,6 +275,8 @@ static const HmpCommand hmp_commands[] = {
     { "info irq", "", "show interrupt inputs that are high", hmp_info_irq },
     { "info ramblock", "", "show the blocks of guest RAM", hmp_info_ramblock },
     { "info clocks", "", "show the clocks", hmp_info_clocks },
+    { "info jit", "", "show how CPUs execute guest code, and the use of translated code",
+      hmp_info_jit },
     { "info guest-errors", "", "show how many guest errors were counted", hmp_info_guest_errors },
     { "log", "ITEM[,...]", "log to stderr or the file of -D; none: stop", hmp_log },
     { "print|p", "/FORMAT EXPRESSION", "show the value of an expression", hmp_print },

@@ -27,8 +27,7 @@ static const struct TypeRow {
     { "user-creatable", "interface" },
 };
 
-/* Values of -accel. Both names of the interpreter are accepted; the type has the name that clients
- * of QEMU look for. */
+/* Values of -accel. The type of tcg and interp has the name that clients of QEMU look for. */
 static const struct TypeRow accel_types[] = {
     { "tcg-accel", "accel" },
     { "qtest-accel", "accel" },

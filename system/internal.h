@@ -45,6 +45,7 @@ typedef struct FdsetOption {
 
 typedef enum AccelKind {
     ACCEL_NONE, /* not available */
+    ACCEL_TCG,
     ACCEL_INTERP,
     ACCEL_QTEST,
 } AccelKind;

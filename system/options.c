@@ -325,8 +325,9 @@ static const Option options[] = {
       .kinds = KINDS_MACHINE },
     { "machine", "TYPE[,prop=value...]", "like -M", FN(opt_machine), .kinds = KINDS_MACHINE },
     { "accel", "NAME[:NAME...][,thread=single|multi]",
-      "execution of guest CPUs: interp, tcg (the same engine) or qtest; the first available one of "
-      "a list",
+      "execution of guest CPUs: tcg (translator), interp (interpreter) or qtest; the first "
+      "available "
+      "one of a list",
       FN(opt_accel), KEYS(accel_keys, "accel") },
     { "cpu", "TYPE[,feature=on|off...]", "choose the CPU; help lists types and features",
       FN(opt_cpu), .kinds = KINDS_CPU },

@@ -108,8 +108,10 @@ bool opt_machine_config(Session *s, const char *arg, GError **err)
 bool opt_accel(Session *s, const char *arg, GError **err)
 {
     if (option_wants_help(arg)) {
-        return option_print(s, g_strdup("Accelerators:\ninterp  the interpreter (default)\n"
-                                        "tcg     another name of interp\n"
+        return option_print(s, g_strdup("Accelerators:\n"
+                                        "tcg     translator on x86-64 hosts, interpreter on others "
+                                        "(default)\n"
+                                        "interp  interpreter\n"
                                         "qtest   CPUs do not run, and the clock is stepped\n"));
     }
     return option_set_string(&s->accel, g_str_has_prefix(arg, "accel=") ? arg + 6 : arg);
@@ -215,7 +217,7 @@ bool opt_smp(Session *s, const char *arg, GError **err)
 static const char *const tcg_threads[] = { "single", "multi", NULL };
 
 const PlanProp accel_keys[] = {
-    { .name = "accel", .kind = PLAN_PROP_STRING, .doc = "interp, tcg (the same engine) or qtest" },
+    { .name = "accel", .kind = PLAN_PROP_STRING, .doc = "tcg, interp or qtest" },
     { .name = "thread",
       .kind = PLAN_PROP_ENUM,
       .choices = tcg_threads,

@@ -478,15 +478,15 @@ static bool open_qtest(Session *s, GError **err)
 
 /* --- start --- */
 
-/* Accelerators that -accel accepts. tcg selects the interpreter, so that existing command lines
- * work. The others require hardware virtualization, which no build has. */
+/* Accelerators that -accel accepts. The last ones require hardware virtualization, which no build
+ * has. */
 static const struct Accel {
     const char *name;
     AccelKind kind;
 } accels[] = {
-    { "interp", ACCEL_INTERP }, { "tcg", ACCEL_INTERP }, { "qtest", ACCEL_QTEST },
-    { "kvm", ACCEL_NONE },      { "xen", ACCEL_NONE },   { "hvf", ACCEL_NONE },
-    { "nvmm", ACCEL_NONE },     { "whpx", ACCEL_NONE },
+    { "tcg", ACCEL_TCG },   { "interp", ACCEL_INTERP }, { "qtest", ACCEL_QTEST },
+    { "kvm", ACCEL_NONE },  { "xen", ACCEL_NONE },      { "hvf", ACCEL_NONE },
+    { "nvmm", ACCEL_NONE }, { "whpx", ACCEL_NONE },
 };
 
 static const struct Accel *accel_find(const char *name)
@@ -501,7 +501,7 @@ static const struct Accel *accel_find(const char *name)
 
 AccelKind session_accel(const Session *s, GError **err)
 {
-    g_auto(GStrv) parts = g_strsplit(s->accel ? s->accel : "interp", ",", 2);
+    g_auto(GStrv) parts = g_strsplit(s->accel ? s->accel : "tcg", ",", 2);
     g_auto(GStrv) names = g_strsplit(parts[0] ? parts[0] : "", ":", 0);
     AccelKind kind = ACCEL_NONE;
 
@@ -515,8 +515,7 @@ AccelKind session_accel(const Session *s, GError **err)
         kind = kind == ACCEL_NONE ? a->kind : kind;
     }
     if (kind == ACCEL_NONE) {
-        error_set(err, ERROR_USER, "-accel %s: use interp, tcg (the same engine) or qtest",
-                  parts[0] ? parts[0] : "");
+        error_set(err, ERROR_USER, "-accel %s: use tcg, interp or qtest", parts[0] ? parts[0] : "");
     }
     return kind;
 }
@@ -525,6 +524,7 @@ static bool choose_accel(Session *s, GError **err)
 {
     AccelKind kind = session_accel(s, err);
 
+    s->m->translate = kind == ACCEL_TCG;
     if (kind == ACCEL_QTEST) {
         s->m->qtest = true;
         clocks_set_stepped(s->m->clocks);

@@ -42,6 +42,7 @@ struct Block {
     uint16_t n_ops, n_links;
     uint16_t len; /* bytes of guest code */
     uint16_t dead;
+    const void *code; /* entry of translated code; BlockCache.cold: none */
     /* n_links Links precede the structure, the last one first */
     Op ops[] __attribute__((aligned(16)));
 };
@@ -67,9 +68,10 @@ typedef struct JumpEntry {
 
 typedef struct BlockCache {
     uint8_t *arena;
-    size_t used;
+    size_t used, reserve;
     uint64_t generation; /* of the TLB's contexts the jump entries are good for */
     Op dead_op;          /* the first operation of a dropped block */
+    const void *cold;    /* code for blocks without translated code; NULL: no translator */
     CodePages *pages;
     CodeQueue queue;
     JumpEntry jump[1u << JUMP_BITS];
@@ -80,8 +82,8 @@ typedef struct BlockCache {
     uint64_t n_built, n_dropped, n_full;
 } BlockCache;
 
-/* False: no address space for the arena. */
-bool blockcache_init(BlockCache *c, CodePages *pages);
+/* False: no address space for the arena, followed by `reserve` bytes that the caller may map. */
+bool blockcache_init(BlockCache *c, CodePages *pages, size_t reserve);
 void blockcache_fini(BlockCache *c);
 
 static inline unsigned jump_index(uint64_t va)

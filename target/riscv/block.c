@@ -6,7 +6,7 @@
  * block. It ends at a jump, at an instruction that may change how the following code is fetched or
  * executed, or at the end of the page.
  */
-#include "target/riscv/block_internal.h"
+#include "target/riscv/jit_internal.h"
 
 #include <string.h>
 
@@ -379,6 +379,9 @@ void builder_add_all(Builder *b)
 {
     unsigned page_left = RAM_PAGE_SIZE - (b->va & (RAM_PAGE_SIZE - 1));
 
+    if (b->cpu->jit) {
+        block_emit(b, OP_WARM)->imm = b->cpu->jit->threshold;
+    }
     while (!b->done) {
         /* An instruction becomes at most four operations. */
         if (b->n_insns >= MAX_INSNS || b->off >= BLOCK_MAX_BYTES || b->n_ops >= BLOCK_MAX_OPS - 4 ||

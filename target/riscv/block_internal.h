@@ -36,6 +36,10 @@
     X(LOG)      /* -d exec, -d cpu: imm is the instruction word that follows */             \
     X(BREAK)    /* a breakpoint at the instruction that follows */                          \
     X(UNDEF)    /* illegal instruction: imm is the word */                                  \
+    X(WARM)     /* first operation of a block that may be translated: imm is the number of     \
+                   executions until then */                                                \
+    X(TRANSLATED) /* first operation of a block with translated code */                     \
+    X(PLAIN)    /* first operation of a block that is not translated */                     \
     X(DEAD)     /* the code changed: look the address up again */
 /* clang-format on */
 

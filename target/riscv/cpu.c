@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "target/riscv/block_internal.h"
+#include "target/riscv/jit_internal.h"
 #include "target/riscv/csr_internal.h"
 
 /* Extensions with their names for users and the device tree, in the canonical order of an ISA
@@ -151,6 +151,7 @@ static void destroy(Cpu *c)
 
     rv_mem_detach(cpu);
     rv_blocks_free(cpu);
+    rv_jit_free(cpu);
     blockcache_fini(&cpu->blocks);
     codepages_put(cpu->pages);
     g_aligned_free(cpu);
@@ -163,6 +164,7 @@ static CodePages *shared_pages(Machine *m)
 
 static Cpu *rv_cpu_create(Machine *m, unsigned index, const char *features, GError **err)
 {
+    bool translate = m->translate && !m->qtest && !m->dry_run && rv_jit_supported();
     uint32_t mask;
 
     if (!parse_features(features, &mask, err)) {
@@ -174,10 +176,15 @@ static Cpu *rv_cpu_create(Machine *m, unsigned index, const char *features, GErr
     cpu->handlers = rv_handlers();
     cpu->pages = codepages_get(m, shared_pages(m));
     tlb_init(&cpu->tlb);
-    if (!blockcache_init(&cpu->blocks, cpu->pages)) {
+    if (!blockcache_init(&cpu->blocks, cpu->pages, translate ? JIT_BYTES : 0)) {
         g_set_error(err, G_FILE_ERROR, G_FILE_ERROR_NOMEM,
                     "CPU %u: no %u MiB of address space for decoded code", index,
                     ARENA_BYTES >> 20);
+        destroy(&cpu->cpu);
+        return NULL;
+    }
+    if (translate && !rv_jit_init(cpu, err)) {
+        g_prefix_error(err, "CPU %u: ", index);
         destroy(&cpu->cpu);
         return NULL;
     }
@@ -249,6 +256,11 @@ static uint64_t retired(Cpu *c)
     return __atomic_load_n(&riscv_cpu(c)->retired, __ATOMIC_RELAXED);
 }
 
+static void describe_execution(const Cpu *c, GString *out)
+{
+    rv_jit_describe((const RiscvCpu *)c, out);
+}
+
 static void post_load_arm(Cpu *c)
 {
     rv_timer_update(riscv_cpu(c));
@@ -311,6 +323,7 @@ const CpuType riscv_cpu_type = {
     .registers = registers,
     .csr_access = access_csr,
     .fdt_props = fdt_props,
+    .describe_execution = describe_execution,
     .retired = retired,
     .post_load_arm = post_load_arm,
     .debug = &riscv_debug_ops,

@@ -98,8 +98,9 @@ typedef struct RiscvCpu {
     uint64_t x[33];
     uint64_t f[32];
     uint64_t pc;
-    uint64_t retired; /* retired instructions; exact after a block is left */
-    uint32_t data_context, fetch_context;
+    uint64_t retired;      /* retired instructions; exact after a block is left */
+    uint64_t data_context; /* as wide as a tag of the TLB, for translated code */
+    uint32_t fetch_context;
     uint64_t fetch_unique; /* tlb_unique() of fetch_context */
     uint8_t priv;
     uint8_t fflags, frm;
@@ -116,6 +117,12 @@ typedef struct RiscvCpu {
     uint64_t pass_pc;  /* its address */
     Block *one_block;  /* that block; NULL until the first step */
     const int32_t *handlers; /* of the interpreter, by OpId */
+
+    /* The translator, and where its code was left (jit_internal.h); NULL: none. */
+    struct RvJit *jit;
+    uint32_t exit_block,
+        exit_op; /* offset of the block in the arena / 16, number of an operation */
+    Block *exit_to;
 
     /* Reservation of lr: host address (0: none) and the value read. */
     uint64_t lr_host, lr_value;

@@ -9,61 +9,12 @@
  */
 #include "target/riscv/block_internal.h"
 #include "target/riscv/csr_internal.h"
+#include "target/riscv/jit_internal.h"
+#include "target/riscv/ops_internal.h"
 #include "target/riscv/sem_fp_internal.h"
 #include "util/log.h"
 
-#define LIKELY(x)   __builtin_expect(!!(x), 1)
-#define UNLIKELY(x) __builtin_expect(!!(x), 0)
-
 /* --- helpers of operations --- */
-
-static inline uint64_t div_signed(uint64_t a, uint64_t b)
-{
-    if (b == 0) {
-        return UINT64_MAX;
-    }
-    return b == UINT64_MAX ? -a : (uint64_t)((int64_t)a / (int64_t)b);
-}
-
-static inline uint64_t rem_signed(uint64_t a, uint64_t b)
-{
-    if (b == 0) {
-        return a;
-    }
-    return b == UINT64_MAX ? 0 : (uint64_t)((int64_t)a % (int64_t)b);
-}
-
-static inline uint64_t interp_ror64(uint64_t v, uint64_t n)
-{
-    return v >> (n & 63) | v << (-n & 63);
-}
-
-static inline uint64_t interp_rol64(uint64_t v, uint64_t n)
-{
-    return interp_ror64(v, -n);
-}
-
-static inline uint32_t interp_ror32(uint32_t v, uint64_t n)
-{
-    return v >> (n & 31) | v << (-n & 31);
-}
-
-/* Set each byte of v that is not zero to all ones. */
-static inline uint64_t or_combine(uint64_t v)
-{
-    const uint64_t low = UINT64_C(0x7f7f7f7f7f7f7f7f);
-    uint64_t high = (((v & low) + low) | v) & ~low;
-
-    return high | (high - (high >> 7));
-}
-
-static bool cbo_zero_allowed(const RiscvCpu *cpu)
-{
-    if (cpu->priv == PRIV_M) {
-        return true;
-    }
-    return (cpu->menvcfg & ENVCFG_CBZE) && (cpu->priv == PRIV_S || (cpu->senvcfg & ENVCFG_CBZE));
-}
 
 static bool sfence_allowed(const RiscvCpu *cpu)
 {
@@ -172,18 +123,7 @@ static bool service(RiscvCpu *cpu)
         op = b->ops;                                                                               \
         DISPATCH;                                                                                  \
     } while (0)
-#define RD    (cpu->x[op->rd])
-#define RS1   (cpu->x[op->rs1])
-#define RS2   (cpu->x[op->rs2])
-#define FD    (cpu->f[op->rd])
-#define FS1   (cpu->f[op->rs1])
-#define FS2   (cpu->f[op->rs2])
-#define OP_PC (b->va + op->off * 2)
-#define TRAP(cause, tval)                                                                          \
-    do {                                                                                           \
-        rv_fail(cpu, cause, tval);                                                                 \
-        goto raise;                                                                                \
-    } while (0)
+#define RAISE goto raise
 
 /* Leave the block through one of its links. A near link is valid as long as its target exists; a
  * far link only in the context in which it was made. */
@@ -252,6 +192,28 @@ resolve : {
     ENTER(to);
 }
 
+translated: /* the hart's translator was left; see JitExit */
+    switch (cpu->jit->enter(cpu, b->code)) {
+    case JIT_EXIT_BLOCK:
+        ENTER(cpu->exit_to);
+    case JIT_EXIT_LINK:
+        b = jit_exit_block(cpu);
+        op = &b->ops[cpu->exit_op];
+        link = block_link(b, jit_exit_link(op));
+        cpu->pc = b->va + IMM;
+        goto resolve;
+    case JIT_EXIT_OP:
+        b = jit_exit_block(cpu);
+        op = &b->ops[cpu->exit_op];
+        DISPATCH;
+    case JIT_EXIT_RAISE:
+        b = jit_exit_block(cpu);
+        op = &b->ops[cpu->exit_op];
+        goto raise;
+    default:
+        goto service;
+    }
+
 raise: /* the current operation was not carried out */
     if (cpu->trap_cause == CAUSE_ABANDON) {
         cpu->one = false;
@@ -266,6 +228,7 @@ trap: /* the instruction at cpu->pc was not executed */
     goto service;
 
 #include "target/riscv/ops_int.inc"
+#include "target/riscv/ops_exit.inc"
 #include "target/riscv/ops_mem.inc"
 #include "target/riscv/ops_amo.inc"
 #include "target/riscv/ops_fp.inc"

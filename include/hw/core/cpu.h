@@ -81,6 +81,9 @@ struct CpuType {
     /* Add the properties of /cpus/cpu@N (riscv,isa and others) to a libfdt blob, which is in the
      * state, sequential-write or read-write, that the board uses. */
     void (*fdt_props)(Cpu *cpu, void *fdt, int node);
+    /* Describe how guest code is executed, one line, for `info jit`. Lock. NULL: nothing to
+     * describe. */
+    void (*describe_execution)(const Cpu *cpu, GString *out);
     /* Number of retired instructions, approximate while the CPU runs. */
     uint64_t (*retired)(Cpu *cpu);
     /* Arm the timers whose deadlines were loaded. Lock, CPU not running. */

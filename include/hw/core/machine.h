@@ -90,6 +90,9 @@ struct Machine {
     RunState state;
     MachineHooks hooks;
     bool qtest; /* -accel qtest: CPUs exist but never run */
+    /* CPUs translate code that is executed often into code of the host, if the host is supported.
+     * Set before the first CPU is created. */
+    bool translate;
     /* Built to be checked and freed again (-show): back ends check their options as at a start, but
      * open no file and no socket of the host. Set before the first back end is created. */
     bool dry_run;

@@ -15,7 +15,7 @@ static Env env_new(void)
     Env e = { ram_block_new("ram", 16 * RAM_PAGE_SIZE, &(RamSource){ 0 }, NULL),
               codepages_get(NULL, NULL), g_new0(BlockCache, 1) };
 
-    g_assert_true(blockcache_init(e.c, e.pages));
+    g_assert_true(blockcache_init(e.c, e.pages, 0));
     e.c->dead_op.id = 999;
     return e;
 }

@@ -15,6 +15,7 @@
 
 #include "target/riscv/block_internal.h"
 #include "target/riscv/csr_internal.h"
+#include "target/riscv/jit_internal.h"
 
 #define RAM_BASE  UINT64_C(0x80000000)
 #define RAM_BYTES UINT64_C(0x800000)
@@ -172,12 +173,14 @@ static inline void hart_reset(Hart *h)
     h->at = CODE;
 }
 
-static inline Hart *hart_new(const char *features)
+/* Create a hart. `translate`: each block is translated before it is executed. */
+static inline Hart *hart_new_with(const char *features, bool translate)
 {
     Hart *h = g_new0(Hart, 1);
 
     h->m = machine_new();
     machine_lock(h->m);
+    h->m->translate = translate;
     h->ram = machine_ram_new(h->m, "ram", RAM_BYTES, NULL);
     mem_init_ram(&h->ram_region, "ram", h->ram, 0, RAM_BYTES);
     mem_map(&h->m->memory, RAM_BASE, &h->ram_region, 0, 0);
@@ -190,10 +193,20 @@ static inline Hart *hart_new(const char *features)
     g_assert_no_error(err);
     g_ptr_array_add(h->m->cpus, cpu);
     h->cpu = riscv_cpu(cpu);
+    if (h->cpu->jit) {
+        h->cpu->jit->threshold = 1;
+    }
     hart_stop_code(h);
     hart_reset(h);
     machine_unlock(h->m);
     return h;
+}
+
+/* Create a hart with the engine that the test is run for: the interpreter, or the translator if the
+ * environment variable TRANSLATE is set. */
+static inline Hart *hart_new(const char *features)
+{
+    return hart_new_with(features, g_getenv("TRANSLATE") != NULL);
 }
 
 static inline void hart_free(Hart *h)

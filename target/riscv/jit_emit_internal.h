@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A block while it is translated, and access to guest registers.
+ */
+#ifndef TARGET_RISCV_JIT_EMIT_H
+#define TARGET_RISCV_JIT_EMIT_H
+
+#include "target/riscv/jit_internal.h"
+#include "target/riscv/x86_internal.h"
+
+#define JIT_X_BASE 16 /* the register that rbp points at */
+
+/* Displacement of a field of RiscvCpu relative to rbp. */
+#define JIT_FIELD(field) ((int32_t)offsetof(RiscvCpu, field) - JIT_BASE_OFFSET)
+#define JIT_BASE_OFFSET  ((int32_t)(offsetof(RiscvCpu, x) + JIT_X_BASE * 8))
+
+/* Code that is emitted after the body of the block: the path of a branch that is taken, and the
+ * call for an access that is not a hit in the TLB. */
+typedef struct JitTail {
+    uint8_t *jump; /* jumps that lead here: x86_land(); the second may be NULL */
+    uint8_t *jump2;
+    const uint8_t *resume; /* NULL: an exit through the link of the operation */
+    uint16_t op;
+} JitTail;
+
+typedef struct Jit {
+    Asm a;
+    RiscvCpu *cpu;
+    const RvJit *jit;
+    Block *b;
+    const Op *op; /* the operation that is translated */
+    unsigned n_tails;
+    JitTail tails[2 * BLOCK_MAX_OPS];
+} Jit;
+
+/* Return the host register of an x register, or -1. */
+static inline int jit_host_reg(unsigned x)
+{
+    static const int8_t host[] = {
+        [0] = -1,   [1] = -1,   [2] = RBX, [3] = -1,  [4] = -1,   [5] = -1,
+        [6] = -1,   [7] = -1,   [8] = R12, [9] = R13, [10] = R14, [11] = R15,
+        [12] = RSI, [13] = RDI, [14] = R8, [15] = R9, [16] = R10, [17] = R11,
+    };
+
+    return x < G_N_ELEMENTS(host) ? host[x] : -1;
+}
+
+static inline int32_t jit_x_disp(unsigned x)
+{
+    return ((int)x - JIT_X_BASE) * 8;
+}
+
+/* Emit `opcode reg, [field]`. */
+static inline void jit_field(Jit *j, unsigned opcode, bool wide, unsigned reg, int32_t disp)
+{
+    x86_rm(&j->a, opcode, wide, reg, RBP, disp);
+}
+
+/* Load a guest register into a host register. */
+static inline void jit_load_x(Jit *j, unsigned reg, unsigned x)
+{
+    int host = jit_host_reg(x);
+
+    if (x == 0) {
+        x86_rr(&j->a, X_XOR, false, reg, reg);
+    } else if (host >= 0) {
+        x86_mov(&j->a, reg, host);
+    } else {
+        jit_field(j, X_MOV, true, reg, jit_x_disp(x));
+    }
+}
+
+/* Return a host register that contains a guest register and must not be changed: its own, or
+ * `temporary`. */
+static inline unsigned jit_source(Jit *j, unsigned x, unsigned temporary)
+{
+    int host = jit_host_reg(x);
+
+    if (host >= 0) {
+        return host;
+    }
+    jit_load_x(j, temporary, x);
+    return temporary;
+}
+
+/* Store a host register to a guest register. */
+static inline void jit_store_x(Jit *j, unsigned x, unsigned reg)
+{
+    int host = jit_host_reg(x);
+
+    if (host >= 0) {
+        x86_mov(&j->a, host, reg);
+    } else if (x != 0 && x != X_DUMP) {
+        jit_field(j, X_STORE, true, reg, jit_x_disp(x));
+    }
+}
+
+/* Return the host register in which the result for a guest register is computed: its own, or rax.
+ * jit_result_done() completes it. */
+static inline unsigned jit_result(unsigned x)
+{
+    int host = jit_host_reg(x);
+
+    return host >= 0 ? (unsigned)host : RAX;
+}
+
+static inline void jit_result_done(Jit *j, unsigned x, unsigned reg)
+{
+    jit_store_x(j, x, reg);
+}
+
+/* Emit `opcode reg, x`. */
+static inline void jit_with_x(Jit *j, unsigned opcode, bool wide, unsigned reg, unsigned x)
+{
+    int host = jit_host_reg(x);
+
+    if (host >= 0) {
+        x86_rr(&j->a, opcode, wide, reg, host);
+    } else {
+        jit_field(j, opcode, wide, reg, jit_x_disp(x)); /* x[0] is zero in memory, too */
+    }
+}
+
+static inline unsigned jit_op_index(const Jit *j)
+{
+    return j->op - j->b->ops;
+}
+
+static inline JitTail *jit_tail(Jit *j, uint8_t *jump, const uint8_t *resume)
+{
+    JitTail *t = &j->tails[j->n_tails++];
+
+    *t = (JitTail){ .jump = jump, .resume = resume, .op = jit_op_index(j) };
+    return t;
+}
+
+/* Emit a call of rv_jit_op() for the operation. */
+void jit_emit_call(Jit *j, unsigned op);
+/* Emit the exit of the operation through its link. */
+void jit_emit_exit(Jit *j, unsigned op);
+
+/* The translation of an operation. It may emit nothing and return false: the operation is carried
+ * out by rv_jit_op() then. */
+typedef bool JitEmit(Jit *j, const Op *op);
+JitEmit *jit_emit_int(unsigned id); /* NULL: none; the same for the others */
+JitEmit *jit_emit_mem(unsigned id);
+
+#endif
