@@ -74,7 +74,8 @@ static char *grow_conditions(const PlanPrefs *p)
     return g_string_free(out, FALSE);
 }
 
-static bool grow_refuse(const PlanGrower *g, const PlanSearch *s, const char *growth, GError **err)
+static bool grow_refuse_device(const PlanGrower *g, const PlanSearch *s, const char *growth,
+                               GError **err)
 {
     g_autofree char *label = plan_device_label(s->d), *conditions = grow_conditions(s->prefs);
     g_autoptr(GString) out = g_string_new(NULL);
@@ -95,6 +96,23 @@ static bool grow_refuse(const PlanGrower *g, const PlanSearch *s, const char *gr
         }
     }
     return plan_fail(err, "%s", out->str);
+}
+
+/* Refuse a controller of growth: the message becomes a part of that for the device. */
+static bool grow_refuse_controller(const PlanSearch *s, GError **err)
+{
+    g_autoptr(GString) out = g_string_new(NULL);
+
+    grow_list_reasons(out, s);
+    return plan_fail(err, "no place for %s: %s", plan_role_name(s->d->t->role), out->str);
+}
+
+static bool grow_refuse(const PlanGrower *g, const PlanSearch *s, const char *growth, GError **err)
+{
+    if (g->depth > 0) {
+        return grow_refuse_controller(s, err);
+    }
+    return grow_refuse_device(g, s, growth, err);
 }
 
 /* Refuse preferences that no machine can satisfy. */
@@ -217,6 +235,9 @@ static bool grow_search(PlanGrower *g, PlanDevice *d, const PlanPrefs *prefs, GE
         return false;
     }
     node = plan_search_bus(&s);
+    if (!node && s.count[PLAN_REASON_FULL] && s.only) {
+        return true; /* plan_put() refuses with the holder and other buses */
+    }
     if (!node) {
         PlanSearch first = s;
 

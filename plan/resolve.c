@@ -555,6 +555,17 @@ bool plan_prepare_device(PlanMachine *m, PlanIndex *x, PlanDevice *d, GError **e
            plan_fail(err, "the machine already has %u devices, the maximum", m->devices->len);
 }
 
+/* Check the windows that the device changes: an extra root bus receives a part of those of the
+ * others. */
+static bool resolve_check_added(const PlanMachine *m, const PlanDevice *d, const PlanBusNode *node,
+                                GError **err)
+{
+    if (d->t->role == PLAN_PCI_EXTRA_ROOT) {
+        return plan_check_room(m, err);
+    }
+    return !d->t->n_bars || !node || !node->root || plan_check_root_room(m, node->root, err);
+}
+
 bool plan_enter_device(PlanMachine *m, PlanIndex *x, PlanDevice *d, GError **err)
 {
     PlanBusNode *node;
@@ -568,7 +579,7 @@ bool plan_enter_device(PlanMachine *m, PlanIndex *x, PlanDevice *d, GError **err
         return false;
     }
     g_ptr_array_add(m->devices, d);
-    if (d->t->n_bars && node && node->root && !plan_check_root_room(m, node->root, err)) {
+    if (!resolve_check_added(m, d, node, err)) {
         plan_leave_device(m, d);
         return false;
     }

@@ -235,6 +235,17 @@ def memory(options: Options) -> Iterator[str]:
         yield (f"| {row} | {cost.wall:.1f} | {other.wall:.1f} | {cost.wall / other.wall:.3f} |")
 
 
+def plan(options: Options) -> Iterator[str]:
+    """Planning with a policy and growth; CPU time of the library."""
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as catalog:
+        subprocess.run([options.ours, "-show", "catalog"], check=True, stdout=catalog)
+        for name, arguments in (("bench-plan", [catalog.name]), ("bench-alloc", [])):
+            done = subprocess.run([BUILD / "tests/bench" / name, *arguments], check=True, text=True,
+                                  timeout=scaled(600), stdout=subprocess.PIPE)
+            yield from done.stdout.rstrip().splitlines()
+            yield ""
+
+
 def process(options: Options) -> Iterator[str]:
     """The PCI core called in process; CPU time."""
     done = subprocess.run([BUILD / "tests/bench/bench-pci"], check=True, text=True, timeout=scaled(600),

@@ -367,7 +367,7 @@ static void test_refusals(void)
     expect_place(m, fixed, "nic,bus=rp", "", "rp/00.0");
     expect_refusal(m, fixed, "nic,id=last", "", NULL,
                    "device 'last'|satisfies hotplug=required|1 bus is full|permits no growth");
-    expect_refusal(m, fixed, "nic,bus=rp", "", NULL, "1 bus is full");
+    expect_refusal(m, fixed, "nic,bus=rp", "", NULL, "'rp' has one slot");
 }
 
 static void test_full(void)

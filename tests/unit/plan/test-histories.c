@@ -151,29 +151,28 @@ static void history_collect(History *h)
     }
 }
 
-/* Start the machine again from the text of its description, with or without the policy. */
-static void history_restart(History *h)
+/* Start the machine again from the text of its description, with or without the policy. @version:
+ * of the machine type; a newer one may have windows that are too small, and is then refused. */
+static void history_restart(History *h, unsigned version)
 {
     g_autofree char *text = plan_to_text(h->m, &tc_catalog, false);
     g_autoptr(GError) err = NULL;
     PlanMachine *m = plan_from_text(text, strlen(text), &err);
+    bool checked = version > h->version || history_pick(h, 2);
 
     g_assert_no_error(err);
-    plan_resolve_policy(m, &tc_catalog, history_pick(h, 2) ? h->policy : NULL, &err);
-    g_assert_no_error(err);
+    g_free(m->type);
+    m->type = g_strdup(history_versions[version]);
+    if (!plan_resolve_policy(m, &tc_catalog, checked ? h->policy : NULL, &err)) {
+        tc_sentence(err);
+        g_assert_cmpuint(version, >, h->version);
+        plan_machine_free(m);
+        return;
+    }
     plan_machine_free(h->m);
     h->m = m;
+    h->version = version;
     history_collect(h);
-}
-
-/* Move the description to a newer machine version. */
-static void history_upgrade(History *h)
-{
-    if (h->version + 1 < G_N_ELEMENTS(history_versions)) {
-        g_free(h->m->type);
-        h->m->type = g_strdup(history_versions[++h->version]);
-        history_restart(h);
-    }
 }
 
 static void history_step(History *h)
@@ -196,10 +195,10 @@ static void history_step(History *h)
         history_remove_controller(h);
         break;
     case 4:
-        history_restart(h);
+        history_restart(h, h->version);
         break;
     default:
-        history_upgrade(h);
+        history_restart(h, MIN(h->version + 1, G_N_ELEMENTS(history_versions) - 1));
     }
     history_check(h);
 }

@@ -164,6 +164,18 @@ static void test_add(void)
     g_assert_true(plan_add_device(m, &tc_catalog, d, true, &err));
 }
 
+/* An extra root bus receives a part of the windows of the others. */
+static void test_add_extra_root(void)
+{
+    g_autoptr(PlanMachine) m = TC_RESOLVED("nic,id=a,bar-size=8G", "nic,id=b,bar-size=4G");
+    PlanDevice *d = plan_device_parse("pxb,id=x,bus_nr=128", NULL);
+    g_autoptr(GError) err = NULL;
+
+    g_assert_false(plan_add_device(m, &tc_catalog, d, false, &err));
+    g_assert_nonnull(strstr(err->message, "require 12G of the 64-bit memory window, which has 8G"));
+    plan_device_free(d);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -175,5 +187,6 @@ int main(int argc, char **argv)
     g_test_add_func("/room/refused", test_refused);
     g_test_add_func("/room/refused-low", test_refused_low);
     g_test_add_func("/room/add", test_add);
+    g_test_add_func("/plan/room/add-extra-root", test_add_extra_root);
     return g_test_run();
 }
