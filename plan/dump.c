@@ -3,6 +3,8 @@
  * Writing a description as JSON. The order of keys is fixed, so that a description that was read
  * and written again has the same text.
  */
+#include <json-c/printbuf.h>
+
 #include "plan/internal.h"
 
 static void dump_add(struct json_object *o, const char *key, struct json_object *value)
@@ -38,6 +40,18 @@ struct json_object *plan_value_to_json(const PlanProp *p, const PlanValue *v)
     }
 }
 
+static bool dump_is_host(const PlanProp *p)
+{
+    return p && (p->flags & PLAN_PROP_HOST);
+}
+
+/* Return the property of setting @i, which usually has the same position. */
+static const PlanProp *dump_prop(const PlanSetting *s, const PlanProp *props, size_t n, guint i)
+{
+    return i < n && strcmp(props[i].name, s->name) == 0 ? &props[i]
+                                                        : plan_find_prop(props, n, s->name);
+}
+
 /* Return an object of the settings that belong to the host (@host) or to the guest; NULL if there
  * are none. */
 static struct json_object *dump_settings(const GPtrArray *settings, const PlanProp *props, size_t n,
@@ -47,12 +61,9 @@ static struct json_object *dump_settings(const GPtrArray *settings, const PlanPr
 
     for (guint i = 0; i < settings->len; i++) {
         const PlanSetting *s = settings->pdata[i];
-        const PlanProp *p = i < n && strcmp(props[i].name, s->name) == 0
-                                ? &props[i]
-                                : plan_find_prop(props, n, s->name);
-        bool is_host = p && (p->flags & PLAN_PROP_HOST);
+        const PlanProp *p = dump_prop(s, props, n, i);
 
-        if (is_host != host || (host && !s->given)) {
+        if (dump_is_host(p) != host || (host && !s->given)) {
             continue;
         }
         o = o ? o : json_object_new_object();
@@ -77,7 +88,110 @@ static struct json_object *dump_device_settings(const PlanDevice *d, const PlanC
     return dump_settings(d->settings, t ? t->props : NULL, t ? t->n_props : 0, host);
 }
 
-static struct json_object *dump_device(const PlanDevice *d, const PlanCatalog *c)
+/* --- the properties of a device as text --- */
+
+/* A device has many properties. An object for each of them would take most of the time of writing:
+ * one value with this serializer stands for all. */
+typedef struct DumpText {
+    const GPtrArray *settings;
+    const PlanProp *props;
+    size_t n;
+} DumpText;
+
+static void dump_text_string(struct printbuf *out, const char *text, int flags)
+{
+    const char *c = text;
+
+    while ((unsigned char)*c >= 0x20 && *c != '"' && *c != '\\') {
+        c++;
+    }
+    if (*c) { /* to be escaped */
+        struct json_object *o = json_object_new_string(text);
+        const char *quoted = json_object_to_json_string_ext(o, flags);
+
+        printbuf_memappend(out, quoted, (int)strlen(quoted));
+        json_object_put(o);
+        return;
+    }
+    printbuf_memappend(out, "\"", 1);
+    printbuf_memappend(out, text, (int)(c - text));
+    printbuf_memappend(out, "\"", 1);
+}
+
+static void dump_text_value(struct printbuf *out, const PlanSetting *s, const PlanProp *p,
+                            int flags)
+{
+    g_autofree char *text = NULL;
+    char number[32];
+    int len;
+
+    if (p && s->resolved && p->kind == PLAN_PROP_BOOL) {
+        len = g_snprintf(number, sizeof(number), s->value.b ? "true" : "false");
+    } else if (p && s->resolved && p->kind == PLAN_PROP_I32) {
+        len = g_snprintf(number, sizeof(number), "%" PRId64, s->value.i);
+    } else if (p && s->resolved && (p->kind <= PLAN_PROP_U64 || p->kind == PLAN_PROP_SIZE)) {
+        len = g_snprintf(number, sizeof(number), "%" PRIu64, s->value.u);
+    } else {
+        text = p && s->resolved ? plan_value_format(p, &s->value) : g_strdup(s->text);
+        if (text) {
+            dump_text_string(out, text, flags);
+            return;
+        }
+        len = g_snprintf(number, sizeof(number), "null");
+    }
+    printbuf_memappend(out, number, len);
+}
+
+static int dump_text_settings(struct json_object *o, struct printbuf *out, int level, int flags)
+{
+    const DumpText *t = json_object_get_userdata(o);
+    bool any = false;
+
+    printbuf_memappend(out, "{", 1);
+    for (guint i = 0; i < t->settings->len; i++) {
+        const PlanSetting *s = t->settings->pdata[i];
+        const PlanProp *p = dump_prop(s, t->props, t->n, i);
+
+        if (dump_is_host(p)) {
+            continue;
+        }
+        printbuf_memappend(out, any ? ",\n" : "\n", any ? 2 : 1);
+        printbuf_memset(out, -1, ' ', 2 * (level + 1));
+        dump_text_string(out, s->name, flags);
+        printbuf_memappend(out, ": ", 2);
+        dump_text_value(out, s, p, flags);
+        any = true;
+    }
+    printbuf_memappend(out, "\n", 1);
+    printbuf_memset(out, -1, ' ', 2 * level);
+    return printbuf_memappend(out, "}", 1);
+}
+
+static void dump_text_free(struct json_object *o, void *text)
+{
+    g_free(text);
+}
+
+/* Return a value that is written like the result of dump_settings() for the guest. */
+static struct json_object *dump_settings_text(const PlanDevice *d, const PlanCatalog *c)
+{
+    const PlanType *t = type_of(d, c);
+    DumpText text = { d->settings, t ? t->props : NULL, t ? t->n_props : 0 };
+    struct json_object *o = NULL;
+
+    for (guint i = 0; !o && i < d->settings->len; i++) {
+        if (!dump_is_host(dump_prop(d->settings->pdata[i], text.props, text.n, i))) {
+            DumpText *copy = g_new(DumpText, 1);
+
+            *copy = text;
+            o = json_object_new_boolean(true);
+            json_object_set_serializer(o, dump_text_settings, copy, dump_text_free);
+        }
+    }
+    return o;
+}
+
+static struct json_object *dump_device(const PlanDevice *d, const PlanCatalog *c, bool text)
 {
     struct json_object *o = json_object_new_object(), *settings;
 
@@ -92,7 +206,7 @@ static struct json_object *dump_device(const PlanDevice *d, const PlanCatalog *c
     if (d->implicit) {
         dump_add(o, "implicit", json_object_new_boolean(true));
     }
-    settings = dump_device_settings(d, c, false);
+    settings = text ? dump_settings_text(d, c) : dump_device_settings(d, c, false);
     if (settings) {
         dump_add(o, "properties", settings);
     }
@@ -162,7 +276,7 @@ static struct json_object *machine_settings(const PlanMachine *m, const PlanCata
     return dump_settings(m->settings, t ? t->props : NULL, t ? t->n_props : 0, host);
 }
 
-static struct json_object *dump_guest(const PlanMachine *m, const PlanCatalog *c)
+static struct json_object *dump_guest(const PlanMachine *m, const PlanCatalog *c, bool text)
 {
     struct json_object *o = json_object_new_object(), *settings, *list;
 
@@ -187,7 +301,7 @@ static struct json_object *dump_guest(const PlanMachine *m, const PlanCatalog *c
         const PlanDevice *d = m->devices->pdata[i];
 
         if (!d->on || !d->on->orphan) { /* unplugged together with its bridge */
-            json_object_array_add(list, dump_device(d, c));
+            json_object_array_add(list, dump_device(d, c, text));
         }
     }
     add_list(o, "devices", list);
@@ -264,12 +378,14 @@ static struct json_object *dump_planning(const PlanMachine *m)
     return o;
 }
 
-struct json_object *plan_to_json(const PlanMachine *m, const PlanCatalog *c, bool guest_only)
+/* @text: the result is only written as text, with the flags of plan_to_text(). */
+static struct json_object *dump_machine(const PlanMachine *m, const PlanCatalog *c, bool guest_only,
+                                        bool text)
 {
     struct json_object *o = json_object_new_object(), *host;
 
     dump_add(o, "backplane-machine", json_object_new_int(PLAN_FORMAT));
-    dump_add(o, "guest", dump_guest(m, c));
+    dump_add(o, "guest", dump_guest(m, c, text));
     if (m->has_boot) {
         dump_add(o, "boot", plan_boot_to_json(m));
     }
@@ -287,9 +403,14 @@ struct json_object *plan_to_json(const PlanMachine *m, const PlanCatalog *c, boo
     return o;
 }
 
+struct json_object *plan_to_json(const PlanMachine *m, const PlanCatalog *c, bool guest_only)
+{
+    return dump_machine(m, c, guest_only, false);
+}
+
 char *plan_to_text(const PlanMachine *m, const PlanCatalog *c, bool guest_only)
 {
-    struct json_object *o = plan_to_json(m, c, guest_only);
+    struct json_object *o = dump_machine(m, c, guest_only, true);
     char *text = g_strconcat(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY |
                                                                    JSON_C_TO_STRING_SPACED |
                                                                    JSON_C_TO_STRING_NOSLASHESCAPE),

@@ -150,7 +150,8 @@ static PlanFound place_find_named(PlanIndex *x, const PlanDevice *d, bool last, 
         return PLAN_NOT_YET;
     }
     quoted = plan_quote(d->bus);
-    why = g_strdup_printf("there is no bus %s", quoted);
+    why = plan_bus_auto(d) ? g_strdup("bus=auto requires a placement policy")
+                           : g_strdup_printf("there is no bus %s", quoted);
     return refused(err, d, x, why);
 }
 

@@ -13,6 +13,7 @@ typedef struct Where {
     const struct Where *up;
     const char *key; /* NULL: an element of a list */
     size_t index;
+    bool consume; /* free each element of a list after it has been read */
 } Where;
 
 typedef bool ReadFn(void *into, struct json_object *value, const Where *where, GError **err);
@@ -95,7 +96,7 @@ static bool read_members(struct json_object *o, const Where *where, const Key *k
     json_object_object_foreach(o, name, value)
     {
         const Key *key = find_key(keys, n, name, where, err);
-        Where inner = { where, name, 0 };
+        Where inner = { where, name, 0, where->consume };
 
         if (!key || !key->read(into, value, &inner, err)) {
             return false;
@@ -118,10 +119,13 @@ static bool read_list(struct json_object *list, const Where *where, size_t max, 
         return fail_at(where, err, "has %zu elements: at most %zu are accepted", n, max);
     }
     for (size_t i = 0; i < n; i++) {
-        Where inner = { where, NULL, i };
+        Where inner = { where, NULL, i, false };
 
         if (!read(into, json_object_array_get_idx(list, i), &inner, err)) {
             return false;
+        }
+        if (where->consume) { /* while it is in the caches */
+            json_object_array_put_idx(list, i, NULL);
         }
     }
     return true;
@@ -623,7 +627,7 @@ enum { FIRST_HOST = 3 }; /* the sections from here on refer to devices of the gu
 
 static bool check_sections(struct json_object *o, GError **err)
 {
-    const Where top = { NULL, "the description", 0 };
+    const Where top = { NULL, "the description", 0, false };
 
     if (!json_object_is_type(o, json_type_object) ||
         !json_object_object_get_ex(o, sections[0].name, NULL)) {
@@ -641,32 +645,37 @@ static bool check_sections(struct json_object *o, GError **err)
 
 /* Read the sections [first, end) in the order of the table, not of the file. */
 static bool read_sections(PlanMachine *m, struct json_object *o, size_t first, size_t end,
-                          GError **err)
+                          bool consume, GError **err)
 {
     struct json_object *section;
 
     for (size_t i = first; i < end; i++) {
         if (json_object_object_get_ex(o, sections[i].name, &section) &&
-            !sections[i].read(m, section, &(Where){ NULL, sections[i].name, 0 }, err)) {
+            !sections[i].read(m, section, &(Where){ NULL, sections[i].name, 0, consume }, err)) {
             return false;
         }
     }
     return true;
 }
 
-PlanMachine *plan_from_json(struct json_object *o, GError **err)
+static PlanMachine *read_machine(struct json_object *o, bool consume, GError **err)
 {
     g_autoptr(PlanMachine) m = plan_machine_new();
 
-    return check_sections(o, err) && read_sections(m, o, 0, G_N_ELEMENTS(sections), err)
+    return check_sections(o, err) && read_sections(m, o, 0, G_N_ELEMENTS(sections), consume, err)
                ? g_steal_pointer(&m)
                : NULL;
+}
+
+PlanMachine *plan_from_json(struct json_object *o, GError **err)
+{
+    return read_machine(o, false, err);
 }
 
 PlanMachine *plan_from_text(const char *text, size_t len, GError **err)
 {
     struct json_object *o = plan_json_parse(text, len, "the machine description", err);
-    PlanMachine *m = o ? plan_from_json(o, err) : NULL;
+    PlanMachine *m = o ? read_machine(o, true, err) : NULL;
 
     json_object_put(o);
     return m;
@@ -715,7 +724,7 @@ static bool add_guest(PlanMachine *m, struct json_object *o, const PlanCatalog *
 {
     g_autoptr(PlanMachine) part = plan_machine_new();
 
-    return read_sections(part, o, 0, FIRST_HOST, err) && plan_combine(m, part, c, err);
+    return read_sections(part, o, 0, FIRST_HOST, false, err) && plan_combine(m, part, c, err);
 }
 
 /* Read all guest sections first, because a file may contain the host parts of devices in another
@@ -734,7 +743,7 @@ PlanMachine *plan_from_files(const char *const *paths, size_t n, const PlanCatal
         }
     }
     for (size_t i = 0; i < n && ok; i++) {
-        ok = read_sections(m, files[i], FIRST_HOST, G_N_ELEMENTS(sections), err);
+        ok = read_sections(m, files[i], FIRST_HOST, G_N_ELEMENTS(sections), false, err);
         if (!ok) {
             g_prefix_error(err, "%s: ", paths[i]);
         }

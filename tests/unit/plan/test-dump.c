@@ -188,6 +188,29 @@ static void test_partial(void)
     assert_round_trip(m);
 }
 
+/* The text is that of the JSON value, with and without resolving, and with characters that are
+ * escaped. */
+static void test_text(void)
+{
+    g_autoptr(PlanMachine) m = TC_MACHINE("nic,id=x,model=a\"b\\c,vectors=3", "old", "disk,drive=d",
+                                          "nic,model=\x01/\xc3\xa9", "root-port");
+
+    for (int resolved = 0; resolved < 2; resolved++) {
+        struct json_object *o;
+        g_autofree char *text = NULL, *expected = NULL;
+
+        g_assert_true(!resolved || plan_resolve(m, &tc_catalog, NULL));
+        o = plan_to_json(m, &tc_catalog, false);
+        text = plan_to_text(m, &tc_catalog, false);
+        expected = g_strconcat(
+            json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
+                                                  JSON_C_TO_STRING_NOSLASHESCAPE),
+            "\n", NULL);
+        g_assert_cmpstr(text, ==, expected);
+        json_object_put(o);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -195,5 +218,6 @@ int main(int argc, char **argv)
     g_test_add_func("/dump/remove", test_remove);
     g_test_add_func("/dump/sections", test_sections);
     g_test_add_func("/dump/partial", test_partial);
+    g_test_add_func("/dump/text", test_text);
     return g_test_run();
 }

@@ -361,6 +361,13 @@ static void test_refusals(void)
     expect_refusal(m, p, "old", "link=express", NULL, "link=express|conventional one");
     expect_refusal(m, p, "disk,drive=d", "link=conventional", NULL, "link=conventional|Express");
     expect_refusal(m, p, "nic", "near=nowhere", NULL, "near='nowhere'|no such device");
+    {
+        g_autoptr(PlanDevice) d = plan_device_parse("nic,bus=auto", NULL);
+        g_autoptr(GError) err = NULL;
+
+        g_assert_false(plan_add_device(m, &tc_catalog, d, false, &err));
+        g_assert_nonnull(strstr(err->message, "bus=auto requires a placement policy"));
+    }
     expect_refusal(m, p, "nic,bus=nothing", "", NULL, "no bus 'nothing'");
     expect_refusal(m, p, "nic,bar-size=64G", "", NULL,
                    "64-bit memory window|which has 16G|largest users");
