@@ -69,6 +69,9 @@ static bool completion_deliver(BlockSet *set)
     while ((req = completion_next_finished(set))) {
         any = true;
         result = req->p.result;
+        if (req->p.pin) {
+            req->p.pin->drv->unpin(req->p.pin, req->p.pin_slot);
+        }
         req->p.root->in_flight--;
         stats_end(req->p.root, req, result);
         req->done(req, result);

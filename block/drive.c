@@ -66,7 +66,7 @@ static struct json_object *drive_parse_json_name(const char *text, GError **err)
     return nested;
 }
 
-static struct json_object *drive_path_options(const char *path)
+struct json_object *block_filename_parse_path(const char *path)
 {
     struct stat st;
     bool device = stat(path, &st) == 0 && S_ISBLK(st.st_mode);
@@ -80,10 +80,10 @@ struct json_object *block_filename_parse(const char *text, GError **err)
     g_autofree char *protocol = g_strndup(text, len);
 
     if (text[len] != ':') {
-        return drive_path_options(text);
+        return block_filename_parse_path(text);
     }
     if (g_str_equal(protocol, "file")) {
-        return drive_path_options(text + len + 1);
+        return block_filename_parse_path(text + len + 1);
     }
     if (g_str_equal(protocol, "json") && text[len + 1] == '{') {
         return drive_parse_json_name(text + len + 1, err);
@@ -104,14 +104,39 @@ struct json_object *block_filename_parse(const char *text, GError **err)
 
 /* --- options --- */
 
-/* Keys of the drive, of its interface (system/), and of a raw node. */
+/* Keys of the drive, of its interface (system/), and of raw and qcow2 nodes. */
 const char *const *block_drive_keys(void)
 {
     static const char *const keys[] = {
-        "file",   "if",     "id",           "format",    "driver",         "media",
-        "index",  "bus",    "unit",         "snapshot",  "read-only",      "readonly",
-        "cache",  "aio",    "copy-on-read", "discard",   "auto-read-only", "detect-zeroes",
-        "werror", "rerror", "force-share",  "node-name", "offset",         "size",
+        "file",
+        "if",
+        "id",
+        "format",
+        "driver",
+        "media",
+        "index",
+        "bus",
+        "unit",
+        "snapshot",
+        "read-only",
+        "readonly",
+        "cache",
+        "aio",
+        "copy-on-read",
+        "discard",
+        "auto-read-only",
+        "detect-zeroes",
+        "werror",
+        "rerror",
+        "force-share",
+        "node-name",
+        "offset",
+        "size",
+        "backing",
+        "lazy-refcounts",
+        "cache-size",
+        "l2-cache-size",
+        "refcount-cache-size",
         NULL,
     };
 
@@ -195,8 +220,7 @@ static bool drive_read_access(DriveSpec *s, struct json_object *o, GError **err)
     }
     if (copy_on_read) {
         return error_set(err, ERROR_USER,
-                         "copy-on-read=on requires a format with a backing file, which this "
-                         "version does not have: use off");
+                         "copy-on-read=on is not available in this version: use off");
     }
     s->read_only |= media == 1;
     if (s->read_only || one || two) {
@@ -304,7 +328,7 @@ static bool drive_place_file(DriveSpec *s, struct json_object *o, GError **err)
         return error_set(err, ERROR_USER, "property 'file' is required: file=...");
     }
     if (!opt_str(s->file, "driver")) {
-        struct json_object *path = drive_path_options(opt_str(s->file, "filename") ?: "");
+        struct json_object *path = block_filename_parse_path(opt_str(s->file, "filename") ?: "");
 
         drive_put_option(s->file, "driver", opt_str(path, "driver"));
         json_object_put(path);
@@ -355,6 +379,13 @@ static void drive_set_node_name(DriveSpec *s)
     }
 }
 
+/* Without a format, the options may be those of each format that probing can find. */
+static bool drive_check_node(const DriveSpec *s, GError **err)
+{
+    return (s->probe && opt_known(s->node, block_qcow2.keys, block_qcow2.name, NULL)) ||
+           node_check(s->node, err);
+}
+
 static bool drive_spec_read(DriveSpec *s, struct json_object *o, GError **err)
 {
     *s = (DriveSpec){ .node = json_object_new_object(), .id = opt_str(o, "id") };
@@ -364,7 +395,7 @@ static bool drive_spec_read(DriveSpec *s, struct json_object *o, GError **err)
                drive_read_file(s, o, err) && drive_read_format(s, o, err) &&
                drive_read_access(s, o, err) && drive_read_cache(s, o, err) &&
                drive_read_policies(s, o, err) && drive_place_file(s, o, err) &&
-               node_check(s->node, err) && (!s->file || node_check(s->file, err))) {
+               drive_check_node(s, err) && (!s->file || node_check(s->file, err))) {
         drive_set_node_name(s);
         return true;
     }
@@ -387,7 +418,8 @@ bool block_drive_check(struct json_object *options, GError **err)
 
 /* --- nodes --- */
 
-static bool drive_probe_format(BlockNode *file, GError **err)
+/* Probe the format of an image. Sets the driver of the format node. */
+static bool drive_probe_format(DriveSpec *s, BlockNode *file, GError **err)
 {
     const char *format;
 
@@ -396,6 +428,10 @@ static bool drive_probe_format(BlockNode *file, GError **err)
     }
     if (!probe_node(file, &format, err)) {
         return false;
+    }
+    if (format && driver_find(format)) {
+        drive_put_option(s->node, "driver", format);
+        return true;
     }
     if (format) {
         return error_set(
@@ -461,12 +497,12 @@ static BlockNode *drive_make_format(Machine *m, DriveSpec *s, bool inactive, GEr
     options = node_inline_options(s->node, s->file);
     file = node_new(m, NULL, options, inactive, err);
     json_object_put(options);
-    if (file && s->probe && !drive_probe_format(file, err)) {
+    if (file && s->probe && !drive_probe_format(s, file, err)) {
         node_unref(file);
         file = NULL;
     }
     n = file ? drive_stack_node(m, NULL, s->node, "file", file, inactive, err) : NULL;
-    if (n && s->probe) {
+    if (n && s->probe && n->drv == &block_raw) {
         raw_set_probed(n);
     }
     return n;

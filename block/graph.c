@@ -67,8 +67,6 @@ static bool edge_check(const BlockEdge *e, GError **err)
     return true;
 }
 
-static bool node_apply(BlockNode *n, GError **err);
-
 static bool edge_set(BlockEdge *e, unsigned perm, unsigned shared, GError **err)
 {
     unsigned old_perm = e->perm, old_shared = e->shared;
@@ -84,8 +82,8 @@ static bool edge_set(BlockEdge *e, unsigned perm, unsigned shared, GError **err)
     return false;
 }
 
-/* Update the references and locks below n to the permissions of the references to n. */
-static bool node_apply(BlockNode *n, GError **err)
+/* The reference to a backing file has the same permissions at all times. */
+bool node_apply(BlockNode *n, GError **err)
 {
     unsigned perm, shared;
 
@@ -187,8 +185,12 @@ void node_size_changed(BlockNode *n)
         const BlockEdge *e = n->parents->pdata[i];
 
         if (e->parent) {
+            uint64_t size = e->parent->size;
+
             e->parent->drv->child_resized(e->parent);
-            node_size_changed(e->parent);
+            if (e->parent->size != size) {
+                node_size_changed(e->parent);
+            }
         } else if (e->user && e->user->resized) {
             e->user->resized(e->user->opaque, n->size);
         }

@@ -25,7 +25,7 @@ static const KeyHelp drive_help[] = {
       "interface of the host for I/O; native requires cache.direct=on" },
     { "discard", "ignore|unmap", "ignore discards by the guest, or deallocate space of the image" },
     { "detect-zeroes", "off|on|unmap", "store written zeroes efficiently" },
-    { "copy-on-read", "off", "only off: no format with a backing file is available" },
+    { "copy-on-read", "off", "only off: copying is not available" },
     { "force-share", "on|off", "read an image that another process writes; requires read-only=on" },
     { "node-name", "NAME", "name of the top node (default: #block-ID)" },
     { "werror", "enospc|report|ignore|stop", "action on a write error (default: enospc)" },
@@ -62,6 +62,17 @@ static const KeyHelp raw_help[] = {
     { "size", "BYTES", "size of the disk (default: to the end of the child)" },
 };
 
+static const KeyHelp qcow2_help[] = {
+    { "file", "NODE", "name of the child, or its options as file.KEY=VALUE" },
+    { "backing", "NODE",
+      "the backing file: a name, options as backing.KEY=VALUE, or empty (default: as in the "
+      "image)" },
+    { "lazy-refcounts", "on|off", "postpone reference counts (default: as in the image)" },
+    { "cache-size", "BYTES", "limit of both metadata caches together" },
+    { "l2-cache-size", "BYTES", "limit of the cache of L2 tables (default: 32M)" },
+    { "refcount-cache-size", "BYTES", "limit of the cache of reference counts (default: 4M)" },
+};
+
 static void help_add_keys(GString *out, const KeyHelp *rows, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -83,6 +94,8 @@ static void help_add_driver_keys(GString *out, const BlockDriver *drv)
 {
     if (drv == &block_raw) {
         help_add_keys(out, raw_help, G_N_ELEMENTS(raw_help));
+    } else if (drv == &block_qcow2) {
+        help_add_keys(out, qcow2_help, G_N_ELEMENTS(qcow2_help));
     } else if (drv == &block_null || drv == &block_null_aio) {
         help_add_keys(out, null_help, G_N_ELEMENTS(null_help));
     } else {

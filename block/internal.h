@@ -7,6 +7,7 @@
  *   io.c          checks of a request, and options of nodes, before a driver receives it
  *   completion.c  completed requests, I/O threads; uring.c, linux_aio.c: engines of the host kernel
  *   raw.c overlay.c file.c null.c   drivers; image_lock.c: the locks of file.c
+ *   qcow2.c       the qcow2 driver (block/qcow2_internal.h); backing.c: backing files
  *   probe.c       signatures of image formats
  *   drive.c       -drive as node options; query.c stats.c: queries; options.c: option values
  */
@@ -21,6 +22,7 @@
 typedef struct BlockDriver BlockDriver;
 typedef struct BlockEdge BlockEdge;
 typedef struct BlockSet BlockSet;
+typedef struct BackingStack BackingStack;
 
 /* An asynchronous interface of the host kernel for open files. All functions need the machine
  * lock. */
@@ -83,6 +85,7 @@ struct BlockNode {
     BlockErrorPolicy on_write_error, on_read_error;
     GPtrArray *parents;   /* BlockEdge*: references to this node */
     BlockEdge *child;     /* reference to the child; NULL for a protocol node */
+    BlockEdge *backing;   /* reference to the backing file, which is only read; NULL: none */
     BlockEdge *drive_ref; /* reference of the drive, if this is its top node */
     unsigned in_flight;   /* requests submitted to this node, without those to a parent */
     BlockStats stats;
@@ -119,6 +122,10 @@ struct BlockDriver {
     /* Flush the data to the disk. NULL: not needed. */
     bool (*inactivate)(BlockNode *n, GError **err);
     const char *(*filename)(const BlockNode *n); /* NULL: that of the child */
+    /* A request with req->p.pin and req->p.pin_slot completed. NULL: the driver sets neither. */
+    void (*unpin)(BlockNode *n, unsigned slot);
+    /* Add what the image states to the result of a query. NULL: nothing. */
+    void (*info)(const BlockNode *n, struct json_object *image);
 };
 
 /*
@@ -135,6 +142,7 @@ struct BlockSet {
     guint source;
     GMutex lock;
     BlockRequest *finished, **finished_tail;
+    const BackingStack *opening; /* backing.c: images that are being opened */
 };
 
 BlockSet *block_set(Machine *m); /* created at the first call */
@@ -149,6 +157,12 @@ BlockNode *node_new(Machine *m, const BlockDriver *drv, struct json_object *opti
 /* The options of an inline child: those given, and options of the parent that the child inherits.
  * Discards are enabled, because the parent decides about them. The caller puts the object. */
 struct json_object *node_inline_options(struct json_object *parent, struct json_object *given);
+/* As node_new(), for a node whose option `file` is the name of `child`, which is closed on
+ * failure. */
+BlockNode *node_new_over(Machine *m, struct json_object *options, BlockNode *child, bool inactive,
+                         GError **err);
+/* Find a node by its name. NULL with *err if there is none. */
+BlockNode *node_find_named(Machine *m, const char *name, GError **err);
 /* Return whether the driver and the option names of a node exist. */
 bool node_check(struct json_object *options, GError **err);
 /* Close a node, and then its child, if nothing refers to it any more. */
@@ -170,11 +184,37 @@ char *edge_describe(const BlockEdge *e);
 /* Update the sizes of the nodes above and notify their devices. */
 void node_size_changed(BlockNode *n);
 
+/* Update the references and locks below n to the permissions of the references to n. */
+bool node_apply(BlockNode *n, GError **err);
+
+/* --- backing.c --- */
+/* The backing file that an image names. Members may be NULL. */
+typedef struct BlockBacking {
+    const char *name, *format;
+} BlockBacking;
+/* Open the backing file of a node: that of the option `backing`, or that of the image. False with
+ * *err if it cannot be opened. */
+bool backing_open(BlockNode *n, struct json_object *options, const BlockBacking *image,
+                  GError **err);
+/* The node options for a path. The caller puts them. */
+struct json_object *block_filename_parse_path(const char *path);
+
 /* --- io.c --- */
 /* Pass req to a node below its root. req->p.at is the offset in n. */
 void node_forward(BlockNode *n, BlockRequest *req);
 /* Read from a node in the calling thread. Bytes beyond its end are zero. Returns 0 or -errno. */
 int node_read_any(BlockNode *n, uint64_t at, void *buf, size_t len);
+/* As node_read_any() for segments of `len` bytes in total, which are changed. */
+int node_readv_any(BlockNode *n, uint64_t at, struct iovec *iov, int n_iov, uint64_t len);
+/* Change a node in the calling thread, for its parent. Return 0 or -errno. */
+int node_write_any(BlockNode *n, uint64_t at, const void *buf, size_t len);
+int node_writev_any(BlockNode *n, uint64_t at, struct iovec *iov, int n_iov, uint64_t len);
+int node_discard_any(BlockNode *n, uint64_t at, uint64_t len);
+int node_flush_any(BlockNode *n);
+/* Let a node have at least `size` bytes; the new ones are zero. -ENOSPC if it has a fixed size. */
+int node_grow_any(BlockNode *n, uint64_t size);
+/* The size of a node, which an I/O thread may increase. */
+uint64_t node_size_any(const BlockNode *n);
 
 /* --- completion.c --- */
 /* Complete a request with 0 or -errno. Its `done` is called on the main loop. Any thread. */
@@ -219,7 +259,7 @@ const char *perm_name(unsigned perm);
 bool overlay_is(const BlockNode *n);
 
 extern const BlockDriver block_file, block_host_device, block_null, block_null_aio, block_raw,
-    block_overlay;
+    block_overlay, block_qcow2;
 
 /* --- options.c --- */
 /* The text of a scalar option, NULL if absent. */

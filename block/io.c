@@ -15,7 +15,9 @@ static bool request_moves_data(BlockOp op)
 
 static bool request_in_range(const BlockNode *n, const BlockRequest *req)
 {
-    return req->p.op == BLOCK_FLUSH || (req->len <= n->size && req->p.at <= n->size - req->len);
+    uint64_t size = node_size_any(n);
+
+    return req->p.op == BLOCK_FLUSH || (req->len <= size && req->p.at <= size - req->len);
 }
 
 static int request_refusal(const BlockNode *n, const BlockRequest *req)
@@ -76,22 +78,88 @@ void block_submit(BlockNode *n, BlockRequest *req)
     req->p.op = req->op;
     req->p.fua = req->fua;
     req->p.unmap = req->may_unmap;
+    req->p.pin = NULL;
     stats_begin(req);
     n->in_flight++;
     node_forward(n, req);
 }
 
+/* --- in the calling thread, for a parent --- */
+
+static int node_perform(BlockNode *n, BlockOp op, uint64_t at, struct iovec *iov, int n_iov,
+                        uint64_t len)
+{
+    BlockRequest req = { .len = len, .iov = iov, .n_iov = n_iov };
+
+    req.p.at = at;
+    req.p.op = op;
+    req.p.node = n;
+    return n->drv->perform(n, &req);
+}
+
 int node_read_any(BlockNode *n, uint64_t at, void *buf, size_t len)
 {
-    size_t inside = at >= n->size ? 0 : MIN(len, n->size - at);
-    struct iovec iov = { buf, inside };
-    BlockRequest req = { .len = inside, .iov = &iov, .n_iov = 1 };
+    struct iovec iov = { buf, len };
 
-    memset((uint8_t *)buf + inside, 0, len - inside);
-    req.p.at = at;
-    req.p.op = BLOCK_READ;
-    req.p.node = n;
-    return inside ? n->drv->perform(n, &req) : 0;
+    return node_readv_any(n, at, &iov, 1, len);
+}
+
+int node_readv_any(BlockNode *n, uint64_t at, struct iovec *iov, int n_iov, uint64_t len)
+{
+    uint64_t size = node_size_any(n), left = at >= size ? 0 : MIN(len, size - at), inside = left;
+    int used = 0;
+
+    for (int i = 0; i < n_iov; i++) {
+        size_t part = MIN(iov[i].iov_len, left);
+
+        memset((uint8_t *)iov[i].iov_base + part, 0, iov[i].iov_len - part);
+        iov[i].iov_len = part;
+        left -= part;
+        used = part ? i + 1 : used;
+    }
+    return inside ? node_perform(n, BLOCK_READ, at, iov, used, inside) : 0;
+}
+
+int node_write_any(BlockNode *n, uint64_t at, const void *buf, size_t len)
+{
+    struct iovec iov = { (void *)buf, len };
+
+    return node_writev_any(n, at, &iov, 1, len);
+}
+
+int node_writev_any(BlockNode *n, uint64_t at, struct iovec *iov, int n_iov, uint64_t len)
+{
+    return len ? node_perform(n, BLOCK_WRITE, at, iov, n_iov, len) : 0;
+}
+
+int node_discard_any(BlockNode *n, uint64_t at, uint64_t len)
+{
+    return n->discard ? node_perform(n, BLOCK_DISCARD, at, NULL, 0, len) : 0;
+}
+
+int node_flush_any(BlockNode *n)
+{
+    return n->no_flush || n->read_only ? 0 : node_perform(n, BLOCK_FLUSH, 0, NULL, 0, 0);
+}
+
+uint64_t node_size_any(const BlockNode *n)
+{
+    return __atomic_load_n(&n->size, __ATOMIC_ACQUIRE);
+}
+
+int node_grow_any(BlockNode *n, uint64_t size)
+{
+    g_autoptr(GError) err = NULL;
+
+    size = (size + BLOCK_SECTOR - 1) & ~(uint64_t)(BLOCK_SECTOR - 1);
+    if (size <= node_size_any(n)) {
+        return 0;
+    }
+    if (!n->drv->resize(n, size, &err)) {
+        return -ENOSPC;
+    }
+    __atomic_store_n(&n->size, size, __ATOMIC_RELEASE);
+    return 0;
 }
 
 unsigned block_in_flight(const BlockNode *n)

@@ -9,8 +9,8 @@
 #include "internal.h"
 
 /* Drivers that users can name. The overlay is used by snapshot=on only. */
-static const BlockDriver *const drivers[] = { &block_file, &block_host_device, &block_null,
-                                              &block_null_aio, &block_raw };
+static const BlockDriver *const drivers[] = { &block_file,     &block_host_device, &block_null,
+                                              &block_null_aio, &block_raw,         &block_qcow2 };
 
 enum { NAME_LEN_MAX = 127 };
 
@@ -184,6 +184,16 @@ struct json_object *node_inline_options(struct json_object *parent, struct json_
     return o;
 }
 
+BlockNode *node_find_named(Machine *m, const char *name, GError **err)
+{
+    BlockNode *n = block_find(m, name);
+
+    if (!n) {
+        error_set(err, ERROR_USER, "Cannot find device='%s' nor node-name='%s'", name, name);
+    }
+    return n;
+}
+
 /* Find the child, or create it from inline options. */
 static BlockNode *node_find_child(BlockNode *n, struct json_object *o, bool inactive, GError **err)
 {
@@ -204,12 +214,7 @@ static BlockNode *node_find_child(BlockNode *n, struct json_object *o, bool inac
         json_object_put(all);
         return child;
     }
-    child = block_find(m, json_object_get_string(given));
-    if (!child) {
-        error_set(err, ERROR_USER, "Cannot find device='%s' nor node-name='%s'",
-                  json_object_get_string(given), json_object_get_string(given));
-    }
-    return child;
+    return node_find_named(m, json_object_get_string(given), err);
 }
 
 static bool node_open_child(BlockNode *n, struct json_object *o, bool inactive, GError **err)
@@ -276,6 +281,7 @@ static bool node_set_name(BlockNode *n, struct json_object *o, GError **err)
 
 static void node_release(BlockNode *n)
 {
+    edge_free(n->backing);
     edge_free(n->child);
     g_ptr_array_free(n->parents, TRUE);
     g_free(n->name);
@@ -290,7 +296,7 @@ static bool node_open(BlockNode *n, struct json_object *o, bool inactive, GError
         return false;
     }
     n->active = !inactive;
-    return n->drv->open(n, o, err);
+    return (!n->child || node_apply(n, err)) && n->drv->open(n, o, err);
 }
 
 BlockNode *node_new(Machine *m, const BlockDriver *drv, struct json_object *o, bool inactive,
@@ -313,6 +319,20 @@ BlockNode *node_new(Machine *m, const BlockDriver *drv, struct json_object *o, b
         return NULL;
     }
     g_ptr_array_add(n->set->nodes, n);
+    return n;
+}
+
+BlockNode *node_new_over(Machine *m, struct json_object *o, BlockNode *child, bool inactive,
+                         GError **err)
+{
+    BlockNode *n;
+
+    child->named = true; /* node_new() may fail after it attached the child and detached it */
+    n = node_new(m, NULL, o, inactive, err);
+    child->named = false;
+    if (!n) {
+        node_unref(child);
+    }
     return n;
 }
 

@@ -29,7 +29,30 @@ static struct json_object *query_image(const BlockNode *n)
         json_object_object_add(o, "actual-size", json_object_new_uint64(st.st_blocks * 512ull));
     }
     query_put_bool(o, "dirty-flag", false);
+    if (n->drv->info) {
+        n->drv->info(n, o);
+    }
+    if (n->backing) {
+        query_put_str(o, "full-backing-filename", node_filename(n->backing->node));
+        json_object_object_add(o, "backing-image", query_image(n->backing->node));
+    }
     return o;
+}
+
+/* The node that provides what n does not contain; NULL: none. */
+static const BlockNode *query_backing(const BlockNode *n)
+{
+    return n->backing ? n->backing->node : overlay_is(n) ? n->child->node : NULL;
+}
+
+static unsigned query_backing_depth(const BlockNode *n)
+{
+    unsigned depth = 0;
+
+    while ((n = query_backing(n))) {
+        depth++;
+    }
+    return depth;
 }
 
 static struct json_object *query_cache(const BlockNode *n)
@@ -59,9 +82,10 @@ static struct json_object *query_node(const BlockNode *n)
         json_object_object_add(o, limits[i], json_object_new_int(0));
     }
     json_object_object_add(o, "write_threshold", json_object_new_int(0));
-    json_object_object_add(o, "backing_file_depth", json_object_new_int(overlay_is(n)));
-    if (overlay_is(n)) {
-        query_put_str(o, "backing_file", node_filename(n->child->node));
+    json_object_object_add(o, "backing_file_depth",
+                           json_object_new_int((int)query_backing_depth(n)));
+    if (query_backing(n)) {
+        query_put_str(o, "backing_file", node_filename(query_backing(n)));
     }
     json_object_object_add(o, "cache", query_cache(n));
     json_object_object_add(o, "image", query_image(n));

@@ -3,10 +3,10 @@
  * Block back ends: a graph of named nodes with a device or a drive at the top.
  *
  * Graph. A protocol node (file, host_device, null-co, null-aio) accesses data. A format or filter
- * node (raw, overlay) works on a child: a node that the user named, or one that was created inline
- * together with its parent. A node exists while something refers to it: the user who created it by
- * name (blockdev-add), a parent node, a drive, or a device. A chain has at most BLOCK_DEPTH_MAX
- * nodes.
+ * node (raw, qcow2, overlay) works on a child: a node that the user named, or one that was created
+ * inline together with its parent. A qcow2 node may have a second one, its backing file. A node
+ * exists while something refers to it: the user who created it by name (blockdev-add), a parent
+ * node, a drive, or a device. A chain has at most BLOCK_DEPTH_MAX nodes.
  *
  * Permissions. Every reference to a node states the permissions that it uses and those that it
  * shares with all other references (BLOCK_PERM_*). A reference that conflicts with another is
@@ -32,7 +32,7 @@
 #include "hw/core/machine.h"
 
 #define BLOCK_SECTOR    512
-#define BLOCK_DEPTH_MAX 16
+#define BLOCK_DEPTH_MAX 64
 
 struct json_object; /* <json-c/json.h>: options and results of monitors */
 typedef struct BlockNode BlockNode;
@@ -77,6 +77,8 @@ struct BlockRequest {
         bool fua, unmap;
         int result;
         int64_t started_ns;
+        BlockNode *pin; /* the node to notify when the request completes; NULL: none */
+        unsigned pin_slot;
     } p;
 };
 
@@ -105,6 +107,8 @@ typedef enum BlockErrorPolicy {
  *            file, host_device  filename, aio, locking
  *            null-co, null-aio  size, read-zeroes
  *            raw                file (a node name, or the options of an inline node), offset, size
+ *            qcow2              file, backing (the same, or null), lazy-refcounts, cache-size,
+ *                               l2-cache-size, refcount-cache-size
  * @inactive: no locks and no caching before block_activate_all() (-incoming)
  * @err:      names the node, the option and what is accepted
  *

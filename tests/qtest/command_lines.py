@@ -19,8 +19,10 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "options"))
+sys.path.insert(0, str(HERE.parent / "lib"))
 
 import walk                                     # noqa: E402
+from images import empty_qcow2                  # noqa: E402
 
 SBI = Path("/usr/share/qemu/opensbi-riscv64-generic-fw_dynamic.bin")
 SBI_PLACES = (SBI, Path("/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin"))
@@ -111,7 +113,7 @@ def make_files(folder: Path, sbi: Path | None) -> dict[str, str]:
     contents = {
         "image": image(words("Linux version\r\n")),
         "initrd": b"070701" + b"0" * 104,
-        "qcow2": b"QFI\xfb\0\0\0\3".ljust(512, b"\0"),
+        "qcow2": empty_qcow2(1 << 30),
         "elf": elf(words("HELLO\r\n"), 0x80000000),
         "bin": words("HELLO\r\n"),
         "uboot": elf(words("U-Boot\r\n"), 0x80200000),

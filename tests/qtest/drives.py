@@ -9,6 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
 from emulator import Emulator  # noqa: E402
+from images import empty_qcow2  # noqa: E402
 from waiting import TestFailure, scaled  # noqa: E402
 
 EMULATOR = os.environ.get("BACKPLANE_BINARY",
@@ -31,7 +32,7 @@ def check(condition, text):
 
 
 # The command line, and the answer of query-block for the only drive: its id, whether a device uses
-# it, and members of "inserted". {d}: a raw image.
+# it, and members of "inserted". {d}: a raw image, {q}: qcow2, {v}: vmdk.
 MADE = [
     ("-drive file={d},format=raw,if=virtio", "virtio0", True, {"drv": "raw", "ro": False}),
     ("-hda {d}", "none0", False, {"drv": "raw", "ro": False}),
@@ -69,6 +70,16 @@ MADE = [
      {"cache": {"writeback": True, "direct": False, "no-flush": True}}),
     ("-drive file={d},format=raw,id=x,detect-zeroes=on", "x", False, {"detect_zeroes": "on"}),
     ("-drive file={d},format=raw,id=x,node-name=top", "x", False, {"node-name": "top"}),
+    ("-drive file={q},if=none,id=x", "x", False,
+     {"drv": "qcow2", "ro": False, "size": SIZE, "backing_file_depth": 0}),
+    ("-drive file={q},if=virtio,snapshot=on", "virtio0", True,
+     {"drv": "overlay", "size": SIZE, "backing_file": "{q}"}),
+    ("-drive file={q},format=qcow2,id=x,discard=unmap,detect-zeroes=unmap,cache=none,"
+     "l2-cache-size=1M,lazy-refcounts=on", "x", False, {"drv": "qcow2", "detect_zeroes": "unmap"}),
+    ("-blockdev driver=file,node-name=p,filename={q} -blockdev driver=file,node-name=b,"
+     "filename={d},read-only=on -blockdev qcow2,node-name=f,file=p,backing=b "
+     "-device virtio-blk-pci,drive=f", "", True,
+     {"node-name": "f", "drv": "qcow2", "backing_file": "{d}", "backing_file_depth": 1}),
     ("-blockdev driver=file,node-name=p,filename={d} -blockdev driver=raw,node-name=f,file=p "
      "-device virtio-blk-pci,drive=f", "", True, {"node-name": "f", "drv": "raw"}),
     ("-blockdev raw,node-name=f,file.driver=file,file.filename={d},read-only=on "
@@ -77,9 +88,15 @@ MADE = [
 
 # The command line, and words of the error message.
 REFUSED = [
-    ("-drive file={q},if=none,id=x", "'qcow2'"),
-    ("-drive file={q},if=none,id=x,snapshot=on", "'qcow2'"),
-    ("-drive file={d},format=qcow2,if=none,id=x", "'qcow2' is not available"),
+    ("-drive file={d},format=qcow2,if=none,id=x", "not in qcow2 format"),
+    ("-drive file={v},if=none,id=x", "format 'vmdk', which is not available"),
+    ("-drive file={q},id=x,lazy-refcounts=2", "'lazy-refcounts'"),
+    ("-drive file={q},id=x,offset=512", "'offset' is unexpected"),
+    ("-drive file={d},format=raw,id=x,lazy-refcounts=on", "'lazy-refcounts' is unexpected"),
+    ("-drive file={q},id=x,backing=nope", "node-name='nope'"),
+    ("-drive file={q},id=x,cache-size=1M,l2-cache-size=2M", "may not exceed cache-size"),
+    ("-drive file={q},id=x,if=virtio -drive file={q},id=y,if=virtio",
+     'Failed to get "write" lock'),
     ("-drive file={d},format=raw,driver=raw", "Cannot specify both 'driver' and 'format'"),
     ("-drive file=ftp://host/disk,format=raw", "Unknown protocol 'ftp'"),
     ("-drive file={d},format=raw,if=scsi", "if=scsi"),
@@ -105,7 +122,7 @@ REFUSED = [
     ("-blockdev raw,node-name=f", "'file' is missing"),
     ("-blockdev file,node-name=9f,filename={d}", "Invalid node-name"),
     ("-blockdev file,node-name=p,filename={d},force-share=on", "force-share=on"),
-    ("-blockdev qcow2,node-name=p,file.driver=file,file.filename={q}", "'qcow2' is not available"),
+    ("-blockdev qcow2,node-name=p,file.driver=file,file.filename={d}", "not in qcow2 format"),
     ("-blockdev file,node-name=p,filename={d},read-only=on "
      "-blockdev raw,node-name=f,file=p,read-only=off -device virtio-blk-pci,drive=f", "read-only"),
     ("-snapshot -blockdev file,node-name=p,filename={d}", "node-name=p"),
@@ -204,8 +221,8 @@ def test_graph(names):
 def main():
     """Run everything in a temporary directory."""
     with tempfile.TemporaryDirectory(prefix="backplane-drives-") as folder:
-        names = {"d": os.path.join(folder, "d.img"), "q": os.path.join(folder, "q.img")}
-        for name, head in (("d", b""), ("q", b"QFI\xfb\0\0\0\3")):
+        names = {name: os.path.join(folder, f"{name}.img") for name in "dqv"}
+        for name, head in (("d", b""), ("v", b"KDMV"), ("q", empty_qcow2(SIZE))):
             with open(names[name], "wb") as file:
                 file.write(head)
                 file.truncate(SIZE)

@@ -20,12 +20,14 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "options"))
+sys.path.insert(0, str(HERE.parent / "lib"))
 
 import walk                                     # noqa: E402
 import backends                                 # noqa: E402,F401
 import devices                                  # noqa: E402
 import disks                                    # noqa: E402,F401
 import process                                  # noqa: E402,F401
+import qcow2                                    # noqa: E402,F401
 from compatibility import WITHOUT_EFFECT        # noqa: E402
 
 GENERIC = ("device", "cpu", "M", "machine")

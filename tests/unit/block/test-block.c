@@ -141,8 +141,8 @@ static void test_deep(Fixture *f, gconstpointer data)
 
         g_assert_nonnull(node(f, line, false, NULL));
     }
-    g_assert_null(node(f, "{'driver':'raw','node-name':'last','file':'n16'}", false, &err));
-    g_assert_nonnull(strstr(err->message, "longer than 15"));
+    g_assert_null(node(f, "{'driver':'raw','node-name':'last','file':'n64'}", false, &err));
+    g_assert_nonnull(strstr(err->message, "longer than 63"));
 }
 
 /* --- probing --- */
@@ -153,7 +153,7 @@ static void test_probe(Fixture *f, gconstpointer data)
         const char *format, *magic;
         unsigned at, len;
     } rows[] = {
-        { "qcow2", "QFI\xfb\0\0\0\3", 0, 8 },
+        { "qcow2", "QFI\xfb\0\0\0\5", 0, 8 },
         { "qcow", "QFI\xfb\0\0\0\1", 0, 8 },
         { "qed", "QED\0", 0, 4 },
         { "vmdk", "KDMV\1\0\0\0", 0, 8 },
@@ -168,7 +168,7 @@ static void test_probe(Fixture *f, gconstpointer data)
 
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
         g_autoptr(GError) err = NULL;
-        g_autofree char *format = g_strdup_printf("'%s'", rows[i].format);
+        const char *format = rows[i].format;
         BlockNode *n;
 
         put_file(f, rows[i].at, rows[i].magic, rows[i].len);
@@ -262,7 +262,8 @@ static void test_refusals(Fixture *f, gconstpointer data)
         { "{'file':'%s'}", "id=" },
         { "{'id':'d','file':'%s','cache':'slow'}", "cache=slow" },
         { "{'id':'d','file':'%s','if':'ide'}", "if=ide" },
-        { "{'id':'d','file':'%s','format':'qcow2'}", "format 'qcow2' is not available" },
+        { "{'id':'d','file':'%s','format':'qcow2'}", "not in qcow2 format" },
+        { "{'id':'d','file':'%s','format':'vmdk'}", "format 'vmdk' is not available" },
         { "{'id':'d','file':'%s','format':'rwa'}", "Unknown driver 'rwa'" },
         { "{'id':'d','file':'%s','format':'raw','driver':'raw'}",
           "Cannot specify both 'driver' and 'format'" },
