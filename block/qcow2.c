@@ -194,7 +194,7 @@ static void qcow2_forward_pinned(BlockNode *n, BlockRequest *req, const Qcow2Ext
 
 static bool qcow2_write_is_direct(const Qcow2 *q, const BlockRequest *req, const Qcow2Extent *e)
 {
-    return e->copied && __atomic_load_n(&q->prepared, __ATOMIC_ACQUIRE) && !q->damaged &&
+    return e->copied && __atomic_load_n(&q->prepared, __ATOMIC_ACQUIRE) && !qcow2_is_damaged(q) &&
            !(req->p.fua && __atomic_load_n(&q->dirty, __ATOMIC_ACQUIRE));
 }
 
@@ -449,7 +449,7 @@ static struct json_object *qcow2_info_specific(const Qcow2 *q)
                                json_object_new_boolean((q->compatible & QCOW2_LAZY) != 0));
         json_object_object_add(
             data, "corrupt",
-            json_object_new_boolean(q->damaged || (q->incompatible & QCOW2_CORRUPT)));
+            json_object_new_boolean(qcow2_is_damaged(q) || (q->incompatible & QCOW2_CORRUPT)));
         json_object_object_add(data, "extended-l2", json_object_new_boolean(false));
     }
     json_object_object_add(data, "refcount-bits", json_object_new_int(1 << q->refcount_order));

@@ -19,10 +19,9 @@
 static bool compress_unzlib(const uint8_t *from, uint64_t len, uint8_t *to, uint64_t size)
 {
     enum { WINDOW_BITS = 15 };
-    z_stream z = { .next_in = (uint8_t *)from,
-                   .avail_in = (uInt)len,
-                   .next_out = to,
-                   .avail_out = (uInt)size };
+    z_stream z = {
+        .next_in = (uint8_t *)from, .avail_in = (uInt)len, .next_out = to, .avail_out = (uInt)size
+    };
     int r;
 
     if (inflateInit2(&z, -WINDOW_BITS) != Z_OK) {

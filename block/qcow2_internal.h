@@ -179,6 +179,11 @@ static inline BlockNode *qcow2_file(const Qcow2 *q)
     return q->node->child->node;
 }
 
+static inline bool qcow2_is_damaged(const Qcow2 *q)
+{
+    return __atomic_load_n(&q->damaged, __ATOMIC_ACQUIRE);
+}
+
 static inline uint64_t qcow2_clusters(const Qcow2 *q, uint64_t bytes)
 {
     return (bytes >> q->cluster_bits) + ((bytes & (q->cluster - 1)) != 0);

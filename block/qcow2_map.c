@@ -26,7 +26,8 @@ static int map_table(Qcow2 *q, uint64_t at, uint64_t *table)
     if (offset == 0) {
         return 0;
     }
-    if ((entry & L1_RESERVED) || (offset & (q->cluster - 1)) || offset >= qcow2_file(q)->size) {
+    if ((entry & L1_RESERVED) || (offset & (q->cluster - 1)) ||
+        offset >= node_size_any(qcow2_file(q))) {
         return qcow2_damage_seen(q, "L1 entry", i);
     }
     return 0;
@@ -73,7 +74,7 @@ void qcow2_compressed_place(const Qcow2 *q, uint64_t entry, uint64_t *at, uint64
 /* Interpret an L2 entry for the guest offset `at`. */
 static int map_decode(Qcow2 *q, uint64_t at, uint64_t entry, Qcow2Extent *e)
 {
-    uint64_t offset = entry & QCOW2_OFFSET, end = qcow2_file(q)->size, len;
+    uint64_t offset = entry & QCOW2_OFFSET, end = node_size_any(qcow2_file(q)), len;
 
     *e = (Qcow2Extent){ .entry = entry, .len = q->cluster - (at & (q->cluster - 1)) };
     if (entry & QCOW2_COMPRESSED) {

@@ -195,8 +195,9 @@ static int refcount_extend_file(Qcow2 *q, uint64_t end)
     enum { STEP = 1 << 20 };
     uint64_t step = MAX(STEP, q->cluster);
 
-    return end <= qcow2_file(q)->size ? 0
-                                      : node_grow_any(qcow2_file(q), (end + step - 1) / step * step);
+    return end <= qcow2_file(q)->size
+               ? 0
+               : node_grow_any(qcow2_file(q), (end + step - 1) / step * step);
 }
 
 static int refcount_set_run(Qcow2 *q, uint64_t index, uint64_t n)
@@ -256,8 +257,8 @@ void qcow2_unref(Qcow2 *q, uint64_t at, uint64_t len)
 {
     uint64_t start = at & ~(q->cluster - 1);
     Qcow2Range r = { start, ((at + len + q->cluster - 1) & ~(q->cluster - 1)) - start };
-    Qcow2Range *last = q->freed->len ? &g_array_index(q->freed, Qcow2Range, q->freed->len - 1)
-                                     : NULL;
+    Qcow2Range *last =
+        q->freed->len ? &g_array_index(q->freed, Qcow2Range, q->freed->len - 1) : NULL;
 
     if (last && last->at + last->len == r.at) {
         last->len += r.len;

@@ -104,8 +104,7 @@ static int repair_count_all(Qcow2 *q, RepairCounts *c)
 
         r = repair_count_l1(q, c, s->l1_offset, s->l1_size);
     }
-    return r < 0 || !q->n_snapshots ? r
-                                    : repair_count(q, c, q->snapshot_offset, q->snapshot_bytes);
+    return r < 0 || !q->n_snapshots ? r : repair_count(q, c, q->snapshot_offset, q->snapshot_bytes);
 }
 
 /* Find a cluster without references that the refcount block `block` counts. */

@@ -20,9 +20,10 @@ int qcow2_damage_seen(Qcow2 *q, const char *what, uint64_t at)
 {
     __atomic_store_n(&q->damaged, true, __ATOMIC_RELEASE);
     if (!__atomic_exchange_n(&q->reported, true, __ATOMIC_ACQ_REL)) {
-        message("qcow2: image '%s' (node '%s') is damaged: invalid %s (0x%" G_GINT64_MODIFIER
-                "x); writes are rejected. qemu-img check -r all repairs an image that is not in use",
-                node_filename(q->node), q->node->name, what, at);
+        message(
+            "qcow2: image '%s' (node '%s') is damaged: invalid %s (0x%" G_GINT64_MODIFIER
+            "x); writes are rejected. qemu-img check -r all repairs an image that is not in use",
+            node_filename(q->node), q->node->name, what, at);
     }
     return -EIO;
 }
@@ -134,7 +135,7 @@ int qcow2_settle(Qcow2 *q)
         sync_move_freed(q);
     }
     r = r < 0 ? r : qcow2_sync_refcounts(q);
-    if (r == 0 && !q->damaged && (q->incompatible & QCOW2_DIRTY)) {
+    if (r == 0 && !qcow2_is_damaged(q) && (q->incompatible & QCOW2_DIRTY)) {
         q->incompatible &= ~QCOW2_DIRTY;
         qcow2_header_set64(q, QCOW2_H_INCOMPATIBLE, q->incompatible);
         r = qcow2_header_write(q);
@@ -200,12 +201,22 @@ static int sync_write_features(Qcow2 *q)
     return r;
 }
 
+/* Extend the file to a multiple of the blocks of direct I/O. A write of the last block, which
+ * restores the size of the file, would otherwise conflict with a later extension. */
+static void sync_extend_file(Qcow2 *q)
+{
+    enum { BLOCK_MAX = 65536 };
+    uint64_t unit = MAX(BLOCK_MAX, q->cluster), size = qcow2_file(q)->size;
+
+    node_grow_any(qcow2_file(q), (size + unit - 1) / unit * unit); /* fails for a device: no need */
+}
+
 int qcow2_prepare_write(Qcow2 *q)
 {
     g_autoptr(GError) err = NULL;
     int r;
 
-    if (q->damaged) {
+    if (qcow2_is_damaged(q)) {
         return -EIO;
     }
     if (q->prepared) {
@@ -219,6 +230,7 @@ int qcow2_prepare_write(Qcow2 *q)
     qcow2_cache_clear(&q->refcounts);
     q->free_hint = 0;
     q->fresh_from = qcow2_clusters(q, qcow2_file(q)->size);
+    sync_extend_file(q);
     sync_find_metadata(q);
     r = q->incompatible & QCOW2_DIRTY ? qcow2_repair(q) : 0;
     r = r < 0 ? r : sync_write_features(q);

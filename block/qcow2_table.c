@@ -28,12 +28,11 @@ static bool table_check_entries(Qcow2 *q, GError **err)
     for (uint32_t i = 0; i < q->table_entries; i++) {
         uint64_t at = q->table[i] = GUINT64_FROM_BE(q->table[i]);
 
-        if (at && ((at & TABLE_RESERVED) || (at & (q->cluster - 1)) ||
-                   at >= qcow2_file(q)->size)) {
-            return error_set(err, ERROR_GUEST,
-                             "entry %u of the reference count table is invalid: 0x%" G_GINT64_MODIFIER
-                             "x",
-                             i, at);
+        if (at && ((at & TABLE_RESERVED) || (at & (q->cluster - 1)) || at >= qcow2_file(q)->size)) {
+            return error_set(
+                err, ERROR_GUEST,
+                "entry %u of the reference count table is invalid: 0x%" G_GINT64_MODIFIER "x", i,
+                at);
         }
     }
     return true;

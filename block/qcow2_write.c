@@ -204,9 +204,13 @@ static int write_allocating(Qcow2 *q, const BlockRequest *req, uint64_t done, ui
 static int write_in_place(Qcow2 *q, const BlockRequest *req, uint64_t done, const Qcow2Extent *e)
 {
     g_autofree struct iovec *iov = g_new(struct iovec, req->n_iov + 1);
-    int n = qcow2_slice_iov(req, done, e->len, iov), r;
+    int n = qcow2_slice_iov(req, done, e->len, iov), r = 0;
 
-    r = node_grow_any(qcow2_file(q), e->host + e->len);
+    if (e->host + e->len > node_size_any(qcow2_file(q))) {
+        g_mutex_lock(&q->meta); /* only one thread changes the size */
+        r = node_grow_any(qcow2_file(q), e->host + e->len);
+        g_mutex_unlock(&q->meta);
+    }
     return r < 0 ? r : node_writev_any(qcow2_file(q), e->host, iov, n, e->len);
 }
 
@@ -247,7 +251,7 @@ int qcow2_write_request(Qcow2 *q, const BlockRequest *req)
 
     for (uint64_t done = 0, len = 0; done < req->len && r == 0; done += len) {
         len = 0;
-        r = q->damaged ? -EIO : write_part(q, req, done, &len);
+        r = qcow2_is_damaged(q) ? -EIO : write_part(q, req, done, &len);
     }
     return r;
 }

@@ -101,8 +101,8 @@ static int zero_clusters(Qcow2 *q, uint64_t at, uint64_t len, bool discard)
 
         g_mutex_lock(&q->meta);
         r = qcow2_prepare_write(q);
-        while (r == 0 && qcow2_wait_allocs(q, at >> q->cluster_bits,
-                                           (stop - at) >> q->cluster_bits)) {
+        while (r == 0 &&
+               qcow2_wait_allocs(q, at >> q->cluster_bits, (stop - at) >> q->cluster_bits)) {
         }
         for (; at < stop && r == 0; at += q->cluster) {
             r = zero_cluster(q, at, discard);
@@ -133,7 +133,7 @@ int qcow2_discard_request(Qcow2 *q, const BlockRequest *req)
     if (first >= last || (!zero_has_flag(q) && q->node->backing)) {
         return 0;
     }
-    return q->damaged ? -EIO : zero_clusters(q, first, last - first, true);
+    return qcow2_is_damaged(q) ? -EIO : zero_clusters(q, first, last - first, true);
 }
 
 int qcow2_zero_request(Qcow2 *q, const BlockRequest *req)
@@ -143,7 +143,7 @@ int qcow2_zero_request(Qcow2 *q, const BlockRequest *req)
     int r = 0;
 
     zero_split(q, req->p.at, req->len, &first, &last);
-    if (q->damaged) {
+    if (qcow2_is_damaged(q)) {
         return -EIO;
     }
     if (first >= last || data) {
