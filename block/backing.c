@@ -63,8 +63,8 @@ static bool backing_push(BlockNode *n, const char *path, BackingStack *own, GErr
     }
     for (const BackingStack *s = own; s; s = s->above) {
         if (s->dev == st.st_dev && s->ino == st.st_ino) {
-            return error_set(err, ERROR_USER,
-                             "Backing file '%s' of '%s' creates an infinite loop", path, image);
+            return error_set(err, ERROR_USER, "Backing file '%s' of '%s' creates an infinite loop",
+                             path, image);
         }
     }
     n->set->opening = own;
@@ -86,7 +86,7 @@ static BlockNode *backing_stack_format(BlockNode *n, struct json_object *o, Bloc
     backing_put(given, "driver", format);
     backing_put(given, "file", file->name);
     json_object_object_add(given, "read-only", json_object_new_boolean(true));
-    if (probed) {
+    if (probed && driver_find(format) == &block_qcow2) { /* backing_probe() found no name */
         json_object_object_add(given, "backing", NULL);
     }
     all = node_inline_options(o, given);
@@ -230,7 +230,8 @@ bool backing_open(BlockNode *n, struct json_object *o, const BlockBacking *image
     if (present && given == NULL) { /* null: none */
         return true;
     }
-    if (present && json_object_is_type(given, json_type_string) && !*json_object_get_string(given)) {
+    if (present && json_object_is_type(given, json_type_string) &&
+        !*json_object_get_string(given)) {
         return true; /* backing= on a command line */
     }
     if (present) {
