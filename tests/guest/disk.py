@@ -2,10 +2,13 @@
 """Disk tests: virtio-blk under a file system, behind ports and switches, over each ring layout."""
 
 import re
+import shutil
+import subprocess
 import tempfile
+from collections.abc import Callable
 
 from emulator import Emulator
-from guest import arguments, finish, need_devices
+from guest import Skip, arguments, finish, need_devices
 from subject import Subject, check, test
 
 DISK_TREE = ["-device", "pcie-root-port,id=rp0,addr=02.0,chassis=1,slot=1",
@@ -32,21 +35,52 @@ lspci -vvv -d 1af4: | grep MSI-X || true
 """
 
 
-def disks(subject: Subject, options: str) -> str:
+def raw_image(path: str, size: int) -> str:
+    """Create an image. Return the options of its drive."""
+    with open(path, "wb") as image:
+        image.truncate(size)
+    return f"format=raw,file={path}"
+
+
+def tool(*command: str) -> None:
+    """Run a program that must succeed."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    check(done.returncode == 0, f"{command}: status {done.returncode}", done.stdout + done.stderr)
+
+
+def qcow2_image(path: str, size: int) -> str:
+    """Create an image over a chain of two backing files, with an internal snapshot. Its format is
+    probed."""
+    tool("qemu-img", "create", "-q", "-f", "raw", f"{path}.base", str(size // 2))
+    tool("qemu-img", "create", "-q", "-f", "qcow2", "-b", f"{path}.base", "-F", "raw",
+         f"{path}.middle", str(size))
+    tool("qemu-img", "create", "-q", "-f", "qcow2", "-b", f"{path}.middle", "-F", "qcow2",
+         "-o", "lazy_refcounts=on", path)
+    tool("qemu-img", "snapshot", "-c", "empty", path)
+    return f"discard=unmap,detect-zeroes=unmap,file={path}"
+
+
+def disks(subject: Subject, options: str,
+          create: Callable[[str, int], str] = raw_image) -> str:
     """Run ext4 behind a root port and behind a switch: write, reboot, verify. Returns the console
     output after the reboot."""
     size = 256 if subject.long else 8
     with tempfile.TemporaryDirectory() as scratch:
         args = arguments(machine=subject.msi_machine, run=DISK_SCRIPT % size) + DISK_TREE
         for number, bus in enumerate(("rp0", "dn")):
-            with open(f"{scratch}/{number}.img", "wb") as image:
-                image.truncate((size + 40) << 20)
-            args += ["-drive", f"if=none,id=d{number},format=raw,file={scratch}/{number}.img",
+            drive = create(f"{scratch}/{number}.img", (size + 40) << 20)
+            args += ["-drive", f"if=none,id=d{number},{drive}",
                      "-device", f"virtio-blk-pci,drive=d{number},bus={bus}{options}"]
         need_devices(subject.program, args)
         with Emulator(subject.program, args, qmp=False, echo=subject.echo) as machine:
             machine.expect("^BACKPLANE-INIT", 120)
             text = finish(machine, 900 if subject.long else 300)
+        for number in range(2):
+            if create is qcow2_image:
+                tool("qemu-img", "check", "-q", f"{scratch}/{number}.img")
+                tool("qemu-img", "convert", "-l", "empty", "-O", "raw", f"{scratch}/{number}.img",
+                     f"{scratch}/empty")
+                tool("cmp", "-n", str(size << 20), f"{scratch}/empty", "/dev/zero")
     for disk in ("vda", "vdb"):
         check(f"{disk} verified" in text, f"{disk} not verified", text)
     return text
@@ -112,6 +146,14 @@ def disk_ext4(subject: Subject) -> None:
     text = disks(subject, "")
     if not subject.is_qemu:
         check_vectors(text, 2)
+
+
+@test
+def disk_ext4_qcow2(subject: Subject) -> None:
+    """Two virtio disks in format qcow2, with backing files, lazy reference counts and discards."""
+    if not shutil.which("qemu-img"):
+        raise Skip("qemu-img is not installed")
+    disks(subject, "", qcow2_image)
 
 
 @test
