@@ -73,6 +73,16 @@ static const KeyHelp qcow2_help[] = {
     { "refcount-cache-size", "BYTES", "limit of the cache of reference counts (default: 4M)" },
 };
 
+static const KeyHelp blkdebug_help[] = {
+    { "image", "NODE", "name of the child, or its options as image.KEY=VALUE" },
+    { "inject-error.N.event", "none|read_aio|write_aio|flush_to_disk",
+      "requests that fail: all, reads, writes, flushes" },
+    { "inject-error.N.iotype", "read|write|write-zeroes|discard|flush", "only these requests" },
+    { "inject-error.N.errno", "NUMBER", "error of the request (default: 5, EIO)" },
+    { "inject-error.N.sector", "SECTOR", "only requests that access this sector" },
+    { "inject-error.N.once", "on|off", "only the first one" },
+};
+
 static void help_add_keys(GString *out, const KeyHelp *rows, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -94,6 +104,8 @@ static void help_add_driver_keys(GString *out, const BlockDriver *drv)
 {
     if (drv == &block_raw) {
         help_add_keys(out, raw_help, G_N_ELEMENTS(raw_help));
+    } else if (drv == &block_blkdebug) {
+        help_add_keys(out, blkdebug_help, G_N_ELEMENTS(blkdebug_help));
     } else if (drv == &block_qcow2) {
         help_add_keys(out, qcow2_help, G_N_ELEMENTS(qcow2_help));
     } else if (drv == &block_null || drv == &block_null_aio) {

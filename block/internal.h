@@ -6,7 +6,7 @@
  *   graph.c       references, permissions, sizes, hand-over
  *   io.c          checks of a request, and options of nodes, before a driver receives it
  *   completion.c  completed requests, I/O threads; uring.c, linux_aio.c: engines of the host kernel
- *   raw.c overlay.c file.c null.c   drivers; image_lock.c: the locks of file.c
+ *   raw.c overlay.c file.c null.c blkdebug.c   drivers; image_lock.c: the locks of file.c
  *   qcow2.c       the qcow2 driver (block/qcow2_internal.h); backing.c: backing files
  *   probe.c       signatures of image formats
  *   drive.c       -drive as node options; query.c stats.c: queries; options.c: option values
@@ -259,7 +259,7 @@ const char *perm_name(unsigned perm);
 bool overlay_is(const BlockNode *n);
 
 extern const BlockDriver block_file, block_host_device, block_null, block_null_aio, block_raw,
-    block_overlay, block_qcow2;
+    block_overlay, block_qcow2, block_blkdebug;
 
 /* --- options.c --- */
 /* The text of a scalar option, NULL if absent. */

@@ -3,10 +3,10 @@
  * Block back ends: a graph of named nodes with a device or a drive at the top.
  *
  * Graph. A protocol node (file, host_device, null-co, null-aio) accesses data. A format or filter
- * node (raw, qcow2, overlay) works on a child: a node that the user named, or one that was created
- * inline together with its parent. A qcow2 node may have a second one, its backing file. A node
- * exists while something refers to it: the user who created it by name (blockdev-add), a parent
- * node, a drive, or a device. A chain has at most BLOCK_DEPTH_MAX nodes.
+ * node (raw, qcow2, blkdebug, overlay) works on a child: a node that the user named, or one that
+ * was created inline together with its parent. A qcow2 node may have a second one, its backing
+ * file. A node exists while something refers to it: the user who created it by name (blockdev-add),
+ * a parent node, a drive, or a device. A chain has at most BLOCK_DEPTH_MAX nodes.
  *
  * Permissions. Every reference to a node states the permissions that it uses and those that it
  * shares with all other references (BLOCK_PERM_*). A reference that conflicts with another is
@@ -107,6 +107,7 @@ typedef enum BlockErrorPolicy {
  *            file, host_device  filename, aio, locking
  *            null-co, null-aio  size, read-zeroes
  *            raw                file (a node name, or the options of an inline node), offset, size
+ *            blkdebug           image, inject-error
  *            qcow2              file, backing (the same, or null), lazy-refcounts, cache-size,
  *                               l2-cache-size, refcount-cache-size
  * @inactive: no locks and no caching before block_activate_all() (-incoming)

@@ -84,8 +84,9 @@ static double bench_requests(Bench *b, BlockOp op, uint64_t len, unsigned count,
     b->next = 0;
     for (unsigned i = 0; i < DEPTH; i++) {
         b->iov[i] = (struct iovec){ b->memory + i * LARGE, len };
-        b->reqs[i] = (BlockRequest){ .op = op, .len = len, .iov = &b->iov[i], .n_iov = 1,
-                                     .done = bench_next, .opaque = b };
+        b->reqs[i] = (BlockRequest){
+            .op = op, .len = len, .iov = &b->iov[i], .n_iov = 1, .done = bench_next, .opaque = b
+        };
         bench_next(&b->reqs[i], 0);
     }
     block_drain(b->n);
@@ -137,8 +138,8 @@ typedef struct Row {
 static double bench_once(Bench *b, const Row *row, const char *folder, const char *format)
 {
     g_autofree char *path = g_strdup_printf("%s/bench.%s", folder, format);
-    g_autofree char *create = g_strdup_printf("qemu-img create -q -f %s %s %dM", format, path,
-                                              DISK_MIB);
+    g_autofree char *create =
+        g_strdup_printf("qemu-img create -q -f %s %s %dM", format, path, DISK_MIB);
     double rate;
 
     if (row->empty) {
@@ -192,9 +193,11 @@ int main(int argc, char **argv)
     static const Row rows[] = {
         { "128 sectors, in order, allocating", BLOCK_WRITE, LARGE, DISK_MIB * 16, false, true },
         { "4 KiB, random, allocating", BLOCK_WRITE, BLOCK, REQUESTS / 4, true, true },
-        { "128 sectors, in order, allocating, again", BLOCK_WRITE, LARGE, DISK_MIB * 16, false, true },
+        { "128 sectors, in order, allocating, again", BLOCK_WRITE, LARGE, DISK_MIB * 16, false,
+          true },
         { "4 KiB, random, allocated reads", BLOCK_READ, BLOCK, REQUESTS, true, false },
-        { "128 sectors, in order, allocated reads", BLOCK_READ, LARGE, DISK_MIB * 16, false, false },
+        { "128 sectors, in order, allocated reads", BLOCK_READ, LARGE, DISK_MIB * 16, false,
+          false },
         { "4 KiB, random, overwrites", BLOCK_WRITE, BLOCK, REQUESTS, true, false },
     };
     Bench b = { .f = { .loop = -1 } };

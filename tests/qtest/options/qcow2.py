@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Images in format qcow2: the options of the node and of -drive."""
+"""Images in format qcow2: the options of the node and of -drive. Nodes of blkdebug."""
 
 from disks import image, node
 from images import empty_qcow2
@@ -46,3 +46,21 @@ def check_qcow2():
                 assert node(m)
             rejected("this image has version 2", option, text.format(old) + ",lazy-refcounts=on")
             check_sizes(option, text.format(disk))
+
+
+@covers("-blockdev blkdebug", "-blockdev blkdebug image=", "-blockdev blkdebug inject-error=")
+def check_blkdebug():
+    with Folder() as folder:
+        text = f"blkdebug,node-name=n,image.driver=file,image.filename={image(folder)}"
+        rule = "inject-error.0"     # the effect of rules: tests/unit/block/test-qcow2.c
+        with Machine("-blockdev", f"{text},{rule}.event=write_aio,{rule}.once=on") as m:
+            assert node(m)["drv"] == "blkdebug"
+        with Machine("-blockdev", f"{text},{rule}.event=none,{rule}.iotype=discard,"
+                     f"{rule}.sector=5,{rule}.errno=28,inject-error.1.event=read_aio"):
+            pass
+        rejected("event=l1_update", "-blockdev", f"{text},{rule}.event=l1_update")
+        rejected("'inject-error.event' is missing", "-blockdev", f"{text},{rule}.once=on")
+        rejected("must be a list", "-blockdev", f"{text},inject-error.event=none")
+        rejected("errno=999", "-blockdev", f"{text},{rule}.event=none,{rule}.errno=999")
+        rejected("no request has", "-blockdev",
+                 f"{text},{rule}.event=read_aio,{rule}.iotype=flush")

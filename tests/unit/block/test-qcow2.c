@@ -264,6 +264,50 @@ static void test_hand_over(Fixture *f, gconstpointer data)
     machine_free(other.m);
 }
 
+/* --- errors of the file, through blkdebug --- */
+
+static void test_errors(Fixture *f, gconstpointer data)
+{
+    static const char *const rules[] = {
+        "{'event':'none','iotype':'flush','once':true,'errno':28}",
+        "{'event':'flush_to_disk','once':true}", "{'event':'write_aio','once':true,'errno':28}",
+        "{'event':'write_aio','sector':257,'once':true}", /* the refcount table or the block */
+    };
+    uint8_t out[4096], in[4096];
+
+    if (!have_qemu_img()) {
+        return;
+    }
+    memset(out, 0x3c, sizeof(out));
+    for (size_t i = 0; i < G_N_ELEMENTS(rules); i++) {
+        g_autofree char *line = g_strdup_printf(
+            "{'driver':'qcow2','node-name':'q','file':{'driver':'blkdebug','inject-error':[%s],"
+            "'image':{'driver':'file','filename':'%s'}}}",
+            rules[i], f->path);
+        unsigned failed = 0;
+        BlockNode *n;
+
+        g_assert_cmpint(run(f, "qemu-img create -q -f qcow2 %s 64M"), ==, 0);
+        n = node(f, line, false, NULL);
+        g_assert_true(block_attach(n, &writer, "disk", NULL));
+        for (unsigned k = 0; k < 4; k++) { /* the guest repeats what failed */
+            failed += io(f, n, BLOCK_WRITE, k * 1000 * 4096, out, sizeof(out)) < 0;
+            failed += io(f, n, BLOCK_FLUSH, 0, NULL, 0) < 0;
+            g_assert_cmpint(io(f, n, BLOCK_WRITE, k * 1000 * 4096, out, sizeof(out)), ==, 0);
+            g_assert_cmpint(io(f, n, BLOCK_FLUSH, 0, NULL, 0), ==, 0);
+        }
+        g_assert_cmpuint(failed, ==, 1);
+        close_image(f, n, true);
+        g_assert_cmpint(run(f, "qemu-img check -q -f qcow2 %s"), ==, 0);
+        n = open_image(f, false, NULL);
+        for (unsigned k = 0; k < 4; k++) {
+            g_assert_cmpint(io(f, n, BLOCK_READ, k * 1000 * 4096, in, sizeof(in)), ==, 0);
+            g_assert_cmpmem(in, sizeof(in), out, sizeof(out));
+        }
+        close_image(f, n, false);
+    }
+}
+
 /* --- rejected images --- */
 
 typedef struct Damage {
@@ -331,7 +375,7 @@ static void test_damaged_header(Fixture *f, gconstpointer data)
 /* Damage that is found when an entry is used: reads of other clusters continue. */
 static void test_damaged_entry(Fixture *f, gconstpointer data)
 {
-    static const uint64_t entries[] = { 1ull << 40,      0x50200,         1ull << 56 | 0x50000,
+    static const uint64_t entries[] = { 1ull << 40,       0x50200,         1ull << 56 | 0x50000,
                                         0x50000 | 1 << 3, UINT64_MAX >> 2, 3ull << 62 };
     uint8_t buf[512], head[512];
 
@@ -441,6 +485,7 @@ int main(int argc, char **argv)
     QCOW2_TEST("growth", test_growth);
     QCOW2_TEST("resize", test_resize);
     QCOW2_TEST("hand-over", test_hand_over);
+    QCOW2_TEST("errors", test_errors);
     QCOW2_TEST("damaged-header", test_damaged_header);
     QCOW2_TEST("damaged-entry", test_damaged_entry);
     QCOW2_TEST("backing", test_backing);
