@@ -54,6 +54,9 @@ static const PlanBusRule rules[PLAN_BUS_KINDS] = {
         .name = "virtio-mmio-bus", .doc = "a virtio MMIO slot", .addr = PLAN_ADDR_SINGLE,
         .takes = "one virtio device", .suffix = "",
     },
+    [PLAN_BUS_OTHER] = {
+        .name = "other", .doc = "a bus whose addresses are not managed", .takes = "nothing",
+    },
 };
 
 const PlanBusRule *plan_bus_rule(PlanBusKind kind)

@@ -77,6 +77,13 @@ PlanBootImage *plan_add_boot(PlanMachine *m, const char *role)
     return b;
 }
 
+void plan_boot_default(PlanMachine *m, const PlanCatalog *c)
+{
+    if (m->has_boot && !plan_find_boot(m, "firmware") && g_strcmp0(c->arch, "x86_64") != 0) {
+        plan_add_boot(m, "firmware")->path = g_strdup("default");
+    }
+}
+
 void plan_boot_copy(PlanMachine *to, const PlanMachine *from)
 {
     for (guint i = 0; i < from->boot->len; i++) {

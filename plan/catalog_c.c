@@ -51,6 +51,7 @@ static void put_props(GString *out, const char *name, const PlanProp *props, siz
         } else {
             g_string_append(out, "NULL, ");
         }
+        put_string(out, p->implied);
         put_string(out, p->backend);
         put_string(out, p->doc);
         g_string_append(out, "},\n");
@@ -125,6 +126,9 @@ static void put_machine(GString *out, size_t i, const PlanMachineType *t)
     if (t->implicit) {
         put_choices(out, "implicit", i, t->implicit);
     }
+    if (t->defaults) {
+        put_choices(out, "defaults", i, t->defaults);
+    }
     g_string_append_printf(out, "static const PlanMachineType %s = {\n    ", name);
     put_string(out, t->name);
     put_string(out, t->alias);
@@ -151,7 +155,12 @@ static void put_machine(GString *out, size_t i, const PlanMachineType *t)
     put_string(out, t->mmio_bus);
     g_string_append_printf(out, "%u, %u, ", t->n_mmio_buses, t->msi_per_cpu);
     put_string(out, t->msi_if);
-    g_string_append(out, "\n};\n\n");
+    if (t->defaults) {
+        g_string_append_printf(out, "defaults_%zu, ", i);
+    } else {
+        g_string_append(out, "NULL, ");
+    }
+    g_string_append_printf(out, "%d\n};\n\n", t->root_hotplug);
 }
 
 static void put_index(GString *out, const char *type, const char *each, size_t n)
@@ -202,7 +211,11 @@ char *plan_catalog_to_c(const PlanCatalog *c)
     put_absent(out, c);
     g_string_append_printf(out,
                            "const PlanCatalog plan_catalog = {\n"
-                           "    types, %zu, machines, %zu, compats, %zu, absent, %zu\n};\n",
+                           "    types, %zu, machines, %zu, compats, %zu, absent, %zu, ",
                            c->n_types, c->n_machines, c->n_compats, c->n_absent);
+    put_string(out, c->program);
+    put_string(out, c->version);
+    put_string(out, c->arch);
+    g_string_append(out, "\n};\n");
     return g_string_free(out, FALSE);
 }

@@ -68,6 +68,7 @@ static const CatalogField prop_fields[] = {
     { "min", CATALOG_VALUE, AT(PlanProp, min) },
     { "max", CATALOG_VALUE, AT(PlanProp, max) },
     { "default-string", CATALOG_STRING_FIELD, AT(PlanProp, def_str) },
+    { "implied", CATALOG_STRING_FIELD, AT(PlanProp, implied) },
     { "choices", CATALOG_STRINGS, AT(PlanProp, choices) },
     { "backend", CATALOG_STRING_FIELD, AT(PlanProp, backend) },
 };
@@ -148,6 +149,8 @@ static const CatalogField machine_fields[] = {
     { "mmio-buses", CATALOG_U32, AT(PlanMachineType, n_mmio_buses) },
     { "msi-per-cpu", CATALOG_U32, AT(PlanMachineType, msi_per_cpu) },
     { "msi-if", CATALOG_STRING_FIELD, AT(PlanMachineType, msi_if) },
+    { "default-devices", CATALOG_STRINGS, AT(PlanMachineType, defaults) },
+    { "root-hotplug", CATALOG_BOOL, AT(PlanMachineType, root_hotplug) },
     { "implicit", CATALOG_STRINGS, AT(PlanMachineType, implicit) },
     { "properties", CATALOG_LIST, AT(PlanMachineType, props), AT(PlanMachineType, n_props),
       .table = &prop_table },
@@ -170,6 +173,9 @@ static const CatalogField absent_fields[] = {
 static const CatalogTable absent_table = TABLE(absent_fields, PlanAbsent);
 
 static const CatalogField catalog_fields[] = {
+    { "program", CATALOG_STRING_FIELD, AT(PlanCatalog, program) },
+    { "version", CATALOG_STRING_FIELD, AT(PlanCatalog, version) },
+    { "arch", CATALOG_STRING_FIELD, AT(PlanCatalog, arch) },
     { "types", CATALOG_POINTERS, AT(PlanCatalog, types), AT(PlanCatalog, n_types),
       .table = &type_table },
     { "machines", CATALOG_POINTERS, AT(PlanCatalog, machines), AT(PlanCatalog, n_machines),
@@ -682,6 +688,21 @@ static bool check_type_row(const PlanCatalog *c, size_t i, GError **err)
            check_props(&k, t->props, t->n_props, err) && check_bars(&k, t, err);
 }
 
+/* Check devices of a machine, each the argument of -device. */
+static bool check_board_devices(const CatalogCheck *k, const char *const *devices,
+                                const char *member, GError **err)
+{
+    for (size_t i = 0; devices && devices[i]; i++) {
+        g_autoptr(PlanDevice) d = plan_device_parse_known(devices[i], k->c, err);
+
+        if (!d) {
+            g_prefix_error(err, "%s '%s': %s: ", k->what, k->name, member);
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool check_machine_row(const PlanCatalog *c, size_t i, GError **err)
 {
     const PlanMachineType *t = c->machines[i];
@@ -697,15 +718,9 @@ static bool check_machine_row(const PlanCatalog *c, size_t i, GError **err)
     if (t->newer && (!plan_find_machine(c, t->newer) || strcmp(t->newer, t->name) == 0)) {
         return check_fail(&k, "newer", "must name another machine", err);
     }
-    for (size_t j = 0; t->implicit && t->implicit[j]; j++) {
-        g_autoptr(PlanDevice) d = plan_device_parse_known(t->implicit[j], c, err);
-
-        if (!d) {
-            g_prefix_error(err, "machine '%s': implicit: ", t->name);
-            return false;
-        }
-    }
-    return check_props(&k, t->props, t->n_props, err);
+    return check_board_devices(&k, t->implicit, "implicit", err) &&
+           check_board_devices(&k, t->defaults, "default-devices", err) &&
+           check_props(&k, t->props, t->n_props, err);
 }
 
 static bool check_compat_row(const PlanCatalog *c, size_t i, GError **err)

@@ -108,6 +108,7 @@ static PlanDevice *device_copy(const PlanDevice *d)
     copy->full_addr = d->full_addr;
     copy->addr = d->addr;
     copy->implicit = d->implicit;
+    copy->complete = d->complete;
     copy->dynamic = d->dynamic;
     copy->option = d->option;
     copy->t = d->t;
@@ -157,6 +158,8 @@ void plan_machine_free(PlanMachine *m)
         g_free(m->name);
         g_free(m->uuid);
         g_free(m->rtc);
+        g_free(m->catalog);
+        g_free(m->policy);
         g_free(m);
     }
 }
@@ -201,6 +204,9 @@ PlanMachine *plan_machine_copy(const PlanMachine *m)
     copy->ram_size = m->ram_size;
     copy->cpus = m->cpus;
     copy->planning = m->planning;
+    copy->complete = m->complete;
+    copy->catalog = g_strdup(m->catalog);
+    copy->policy = g_strdup(m->policy);
     copy->settings = plan_settings_copy(m->settings);
     copy->devices = g_ptr_array_new_full(m->devices->len, (GDestroyNotify)plan_device_free);
     copy->host = g_ptr_array_new_with_free_func((GDestroyNotify)plan_host_part_free);

@@ -362,7 +362,7 @@ static struct json_object *dump_host(const PlanMachine *m, const PlanCatalog *c)
     return o;
 }
 
-/* Return the devices whose addresses were chosen by the planner. */
+/* Return the state of planning: what a program needs to continue. */
 static struct json_object *dump_planning(const PlanMachine *m)
 {
     struct json_object *o = json_object_new_object(), *list = json_object_new_array();
@@ -375,6 +375,9 @@ static struct json_object *dump_planning(const PlanMachine *m)
         }
     }
     dump_add(o, "dynamic", list);
+    dump_add(o, "complete", json_object_new_boolean(m->complete));
+    add_string(o, "catalog", m->catalog);
+    add_string(o, "policy", m->policy);
     return o;
 }
 

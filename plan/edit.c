@@ -267,8 +267,8 @@ static bool args_device(ArgsWriter *w, guint i, GError **err)
         return plan_fail(err, "%s is on bus '%s' of a device without an id, which QEMU cannot name",
                          label, d->on->name);
     }
-    if (d->on) {
-        args_append(out, "bus", d->on->name);
+    if (d->on || d->bus) {
+        args_append(out, "bus", d->on ? d->on->name : d->bus);
     }
     if (d->has_addr) {
         g_autofree char *addr = plan_addr_format(&d->addr, false);
@@ -295,30 +295,53 @@ static GString *args_name(const PlanMachine *m)
     return out;
 }
 
+/* Return true if the machine type is one of QEMU. */
+static bool args_is_qemu(const PlanMachine *m)
+{
+    return g_strcmp0(m->index->catalog->program, "qemu") == 0;
+}
+
+const char *plan_target_machine(const PlanMachine *m, PlanTarget target)
+{
+    const PlanMachineType *t = m->index->machine;
+
+    return args_is_qemu(m) == (target == PLAN_FOR_QEMU) || !t->alias ? t->name : t->alias;
+}
+
+/* Return the CPU for -cpu, or NULL to leave it to the target. */
+static const char *args_cpu(const ArgsWriter *w)
+{
+    const PlanMachine *m = w->m;
+    bool own = args_is_qemu(m) == (w->target == PLAN_FOR_QEMU);
+
+    return own && !(args_is_qemu(m) && g_strcmp0(m->cpu, m->index->machine->default_cpu) == 0)
+               ? m->cpu
+               : NULL;
+}
+
 static bool args_machine(ArgsWriter *w, GError **err)
 {
     const PlanMachine *m = w->m;
     const PlanMachineType *t = m->index->machine;
-    g_autoptr(GString) out =
-        g_string_new(w->target == PLAN_FOR_QEMU && t->alias ? t->alias : t->name);
+    g_autoptr(GString) out = g_string_new(plan_target_machine(m, w->target));
     g_autofree char *cpus = g_strdup_printf("%u", m->cpus);
     g_autofree char *ram = g_strdup_printf("%" G_GUINT64_FORMAT "k", m->ram_size >> 10);
     g_autoptr(GString) name = args_name(m);
     const struct {
         const char *option, *value;
     } rows[] = {
-        { "-cpu", w->target == PLAN_FOR_QEMU ? NULL : m->cpu },
-        { "-smp", cpus },
-        { "-m", ram },
-        { "-name", name->len ? name->str : NULL },
-        { "-uuid", m->uuid },
-        { "-rtc", m->rtc },
+        { "-cpu", args_cpu(w) }, { "-smp", cpus },
+        { "-m", ram },           { "-name", name->len ? name->str : NULL },
+        { "-uuid", m->uuid },    { "-rtc", m->rtc },
     };
 
     if (!args_settings(w, NULL, m->settings, NULL, t->props, t->n_props, out, err)) {
         return false;
     }
     args_add(w, "-machine", out->str);
+    if (args_is_qemu(m) && w->target == PLAN_FOR_QEMU) {
+        g_ptr_array_add(w->args, g_strdup("-nodefaults")); /* only the devices of the description */
+    }
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
         if (rows[i].value) {
             args_add(w, rows[i].option, rows[i].value);
@@ -351,7 +374,7 @@ static bool args_boot(ArgsWriter *w, GError **err)
         if (image && !image->path) {
             return plan_fail(err, "the boot image '%s' has no file on this host", rows[i].role);
         }
-        if (image || i == 0) {
+        if (image || (i == 0 && g_strcmp0(m->index->catalog->arch, "x86_64") != 0)) {
             args_add(w, rows[i].option, image ? image->path : "none");
         }
     }
@@ -439,9 +462,14 @@ char **plan_command_line(const PlanMachine *m, const PlanCatalog *c, PlanTarget 
         return NULL;
     }
     args_host(&w);
-    for (guint i = 0; i < m->devices->len; i++) {
-        if (!args_device(&w, i, err)) {
-            return NULL;
+    /* Devices on buses that are not managed follow the devices that provide these buses. */
+    for (unsigned pass = 0; pass < 2; pass++) {
+        for (guint i = 0; i < m->devices->len; i++) {
+            const PlanDevice *d = m->devices->pdata[i];
+
+            if ((d->t->plugs_into == PLAN_BUS_OTHER) == pass && !args_device(&w, i, err)) {
+                return NULL;
+            }
         }
     }
     g_ptr_array_add(args, NULL);

@@ -213,6 +213,7 @@ PlanIndex *plan_index_new(PlanMachine *m, const PlanCatalog *c, const PlanMachin
     if (machine->root_bus) {
         x->root = plan_index_add_bus(x, machine->root_bus, machine->root_kind, NULL);
         x->root->root = x->root;
+        x->root->hotplug = machine->root_hotplug;
         x->root->n_buses = 1;
     }
     for (unsigned n = machine->n_mmio_buses; n > 0; n--) { /* in the order of filling */

@@ -84,6 +84,7 @@ typedef struct PlanBusNode {
     struct PlanPlaces *places; /* the set of the index, or NULL */
     bool known;                /* `need` is valid (room.c) */
     PlanNeed need[PLAN_RESOURCES];
+    bool hotplug;              /* a root bus with hot plug, regardless of its rule */
 } PlanBusNode;
 
 typedef struct PlanIndex {
@@ -113,12 +114,19 @@ void plan_index_remove_bus(PlanIndex *x, PlanBusNode *node);
  * -> text, may be NULL) overrides the table's defaults and is overridden by given values. */
 bool plan_resolve_settings(GPtrArray **settings, const PlanProp *props, size_t n,
                            GHashTable *defaults, GError **err);
+/* Add the implied value of each property that a complete description lacks. */
+void plan_settings_imply(GPtrArray *settings, const PlanProp *props, size_t n);
 /* Resolve type, id and settings of @d, which do not depend on a bus. */
 bool plan_resolve_device(PlanIndex *x, PlanDevice *d, GError **err);
 /* Set a resolved setting to another value, as if the user had given the value. */
 void plan_setting_choose(PlanSetting *s, const PlanProp *p, PlanValue v);
 const PlanProp *plan_prop_of(const PlanDevice *d, const char *name);
 bool plan_device_flag(const PlanDevice *d, const char *name, bool otherwise);
+
+/* resolve.c: return the machine type that @m names, or the default one if it names none or
+ * "default"; NULL with @err set. */
+const PlanMachineType *plan_choose_machine(const PlanMachine *m, const PlanCatalog *c,
+                                           GError **err);
 
 /* merge.c: combine files that describe parts of a machine. Two different values of one property are
  * an error. */
@@ -128,6 +136,9 @@ bool plan_combine(PlanMachine *base, PlanMachine *other, const PlanCatalog *c, G
 
 /* boot.c */
 void plan_boot_image_free(gpointer image);
+/* Add the default firmware to a boot section that lacks one, as for a command line without -bios. A
+ * PC has its firmware without a boot section. */
+void plan_boot_default(PlanMachine *m, const PlanCatalog *c);
 bool plan_boot_role_ok(const char *role);
 void plan_boot_copy(PlanMachine *to, const PlanMachine *from);
 bool plan_boot_combine(PlanMachine *base, PlanMachine *other, GError **err);

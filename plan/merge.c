@@ -7,6 +7,7 @@
  * names and keeps the others. Files have equal rank: two values of one property are an error, which
  * names the property.
  */
+#include "plan/exchange.h"
 #include "plan/internal.h"
 
 /* --- devices by id, or by bus and address --- */
@@ -349,4 +350,29 @@ bool plan_combine(PlanMachine *base, PlanMachine *other, const PlanCatalog *c, G
                                  t ? t->props : NULL, t ? t->n_props : 0, err) &&
            combine_devices(base, other, c, err) && combine_globals(base, other, err) &&
            plan_boot_combine(base, other, err);
+}
+
+unsigned plan_merge_hints(PlanMachine *m, const PlanMachine *hints)
+{
+    g_autoptr(GHashTable) keys = devices_by_key(m, false);
+    unsigned n = 0;
+
+    for (guint i = 0; i < hints->devices->len; i++) {
+        const PlanDevice *hint = hints->devices->pdata[i];
+        PlanDevice *d = hint->id ? g_hash_table_lookup(keys, hint->id) : NULL;
+
+        if (!d || !hint->has_addr || d->implicit || (d->has_addr && !d->dynamic)) {
+            continue;
+        }
+        if (hint->bus) {
+            g_free(d->bus);
+            d->bus = g_strdup(hint->bus);
+        }
+        d->has_addr = true;
+        d->full_addr = hint->full_addr;
+        d->addr = hint->addr;
+        d->dynamic = false;
+        n++;
+    }
+    return n;
 }

@@ -17,7 +17,7 @@ bool plan_bus_hotplug(const PlanBusNode *node)
     case PLAN_HOTPLUG_UNLESS:
         return !node->owner || plan_device_flag(node->owner, r->hotplug_prop, true);
     default:
-        return false;
+        return node->hotplug;
     }
 }
 
@@ -204,6 +204,9 @@ PlanFound plan_find_bus(PlanIndex *x, PlanDevice *d, bool last, PlanBusNode **no
 
         plan_fail(err, "%s: the device is not a PCI function and does not accept addr", label);
         return PLAN_REFUSED;
+    }
+    if (d->t->role == PLAN_PCI_NONE && d->t->plugs_into == PLAN_BUS_OTHER) {
+        return PLAN_FOUND; /* the name of the bus is kept */
     }
     if (d->t->role == PLAN_PCI_NONE && d->t->plugs_into <= PLAN_BUS_SYSTEM) {
         if (d->bus) {

@@ -129,6 +129,15 @@ bool plan_resolve_settings(GPtrArray **settings, const PlanProp *props, size_t n
     return true;
 }
 
+void plan_settings_imply(GPtrArray *settings, const PlanProp *props, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (props[i].implied && !plan_setting_find(settings, props[i].name)) {
+            plan_settings_set(settings, props[i].name, props[i].implied);
+        }
+    }
+}
+
 void plan_setting_choose(PlanSetting *s, const PlanProp *p, PlanValue v)
 {
     plan_value_clear(&s->value);
@@ -193,11 +202,15 @@ bool plan_resolve_device(PlanIndex *x, PlanDevice *d, GError **err)
     if (d->id && !d->implicit && !plan_check_id(d->id, err)) {
         return false;
     }
+    if (d->complete) {
+        plan_settings_imply(d->settings, d->t->props, d->t->n_props);
+    }
     if (!plan_resolve_settings(&d->settings, d->t->props, d->t->n_props,
                                g_hash_table_lookup(x->defaults, d->t->name), err)) {
         label = plan_device_label(d);
         g_prefix_error(err, "%s: ", label);
         return false;
     }
+    d->complete = false; /* from now on, a setting that is removed gets its default */
     return true;
 }

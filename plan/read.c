@@ -492,6 +492,9 @@ static bool host_device_name(void *reader, struct json_object *v, const Where *w
             PlanDevice *d = r->m->devices->pdata[i];
 
             g_hash_table_insert(r->names, name_as_read(d, r->names, counts), d);
+            if (!d->id && d->bus && !d->has_addr) { /* the only place of its bus */
+                g_hash_table_insert(r->names, g_strconcat(d->bus, "/0", NULL), d);
+            }
         }
     }
     r->d = g_hash_table_lookup(r->names, name);
@@ -561,9 +564,35 @@ static bool planning_dynamic(void *m, struct json_object *v, const Where *where,
     return ok;
 }
 
+static bool planning_complete(void *machine, struct json_object *v, const Where *where,
+                              GError **err)
+{
+    PlanMachine *m = machine;
+
+    m->complete = json_object_get_boolean(v);
+    for (guint i = 0; i < m->devices->len; i++) {
+        ((PlanDevice *)m->devices->pdata[i])->complete = m->complete;
+    }
+    return json_object_is_type(v, json_type_boolean) ||
+           fail_at(where, err, "must be true or false");
+}
+
+static bool planning_catalog(void *m, struct json_object *v, const Where *where, GError **err)
+{
+    return read_string(&((PlanMachine *)m)->catalog, v, where, PLAN_NAME_MAX, err);
+}
+
+static bool planning_policy(void *m, struct json_object *v, const Where *where, GError **err)
+{
+    return read_string(&((PlanMachine *)m)->policy, v, where, PLAN_NAME_MAX, err);
+}
+
 static bool read_planning(void *m, struct json_object *o, const Where *where, GError **err)
 {
-    static const Key keys[] = { { "dynamic", planning_dynamic } };
+    static const Key keys[] = { { "dynamic", planning_dynamic },
+                                { "complete", planning_complete },
+                                { "catalog", planning_catalog },
+                                { "policy", planning_policy } };
 
     ((PlanMachine *)m)->planning = true;
     return read_members(o, where, keys, G_N_ELEMENTS(keys), m, err);

@@ -9,18 +9,19 @@ static const char *machine_name(const void *table, size_t i)
     return ((const PlanMachineType *const *)table)[i]->name;
 }
 
-static const PlanMachineType *find_machine(const PlanMachine *m, const PlanCatalog *c, GError **err)
+const PlanMachineType *plan_choose_machine(const PlanMachine *m, const PlanCatalog *c, GError **err)
 {
     const PlanMachineType *t = m->type ? plan_find_machine(c, m->type) : NULL;
+    bool any = !m->type || strcmp(m->type, "default") == 0;
     g_autofree char *quoted = NULL, *hint = NULL;
 
-    for (size_t i = 0; !m->type && i < c->n_machines; i++) {
-        t = c->machines[i]->is_default ? c->machines[i] : t;
+    for (size_t i = 0; !t && any && i < c->n_machines; i++) {
+        t = c->machines[i]->is_default ? c->machines[i] : NULL;
     }
     if (t) {
         return t;
     }
-    if (!m->type) {
+    if (any) {
         plan_fail(err, "no machine is given and there is no default: choose one with -M "
                        "(-M help lists them)");
         return NULL;
@@ -42,6 +43,9 @@ static bool resolve_machine_settings(PlanMachine *m, const PlanCatalog *c, const
         if (value) {
             g_hash_table_insert(defaults, (gpointer)t->props[i].name, (gpointer)value);
         }
+    }
+    if (m->complete) {
+        plan_settings_imply(m->settings, t->props, t->n_props);
     }
     if (!plan_resolve_settings(&m->settings, t->props, t->n_props, defaults, err)) {
         g_prefix_error(err, "machine %s: ", t->name);
@@ -423,7 +427,7 @@ static bool resolve_put_all(PlanMachine *m, const PlanCatalog *c, const PlanPoli
 static bool resolve_in_place(PlanMachine *m, const PlanCatalog *c, const PlanPolicy *p,
                              GError **err)
 {
-    const PlanMachineType *t = find_machine(m, c, err);
+    const PlanMachineType *t = plan_choose_machine(m, c, err);
 
     if (!t || !resolve_machine(m, c, t, err)) {
         return false;

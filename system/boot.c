@@ -71,7 +71,9 @@ static bool choose_default_firmware(Session *s, bool asked, GError **err)
 
 static bool choose_firmware(Session *s, GError **err)
 {
-    bool asked = s->bios && strcmp(s->bios, "default") == 0;
+    const PlanBootImage *planned = s->bios ? NULL : plan_find_boot(s->plan, "firmware");
+    const char *path = s->bios ? s->bios : planned ? planned->path : NULL;
+    bool asked = g_strcmp0(path, "default") == 0;
 
     if (s->bios && strcmp(s->bios, "none") == 0) {
         plan_remove_boot(s->plan, "firmware");

@@ -77,6 +77,9 @@ PlanCatalog *type_catalog_new(void)
     c->cpu_model = type_catalog_cpu_model;
     c->compats = board_compats;
     c->n_compats = n_board_compats;
+    c->program = "backplane";
+    c->version = BACKPLANE_VERSION;
+    c->arch = "riscv64";
     return c;
 }
 

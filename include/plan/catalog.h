@@ -58,6 +58,9 @@ typedef struct PlanProp {
     uint64_t def, min, max;
     const char *def_str;        /* default of STRING kinds */
     const char *const *choices; /* ENUM: NULL-terminated */
+    const char *implied;        /* the value that a complete description implies if it lacks the
+                                   property, because it was written before the property existed;
+                                   NULL: the default of its machine version */
     const char *backend;        /* BACKEND: "drive", "netdev", "chardev", "rng" ... */
     const char *doc;            /* one line for help */
 } PlanProp;
@@ -73,6 +76,7 @@ typedef enum PlanBusKind {
     PLAN_BUS_PCIE_UPSTREAM, /* inside a switch: downstream ports only */
     PLAN_BUS_VIRTIO_SERIAL, /* ports by number */
     PLAN_BUS_VIRTIO_MMIO,   /* a virtio MMIO slot of the board: one device, no hotplug */
+    PLAN_BUS_OTHER,         /* of a type whose addresses are kept as given and not checked */
     PLAN_BUS_KINDS
 } PlanBusKind;
 
@@ -185,6 +189,9 @@ typedef struct PlanMachineType {
     unsigned n_mmio_buses;
     unsigned msi_per_cpu; /* interrupt messages that a CPU can distinguish; 0: not stated */
     const char *msi_if; /* "property=value" of the machine without which there are none, or NULL */
+    const char *const *defaults; /* NULL-terminated "type,..." of devices that a command line
+                                    without -nodefaults has as well; NULL: none */
+    bool root_hotplug; /* the root bus accepts devices while the guest runs (ACPI hot plug) */
 } PlanMachineType;
 
 /* Names of types that other programs have and this catalogue lacks, for error messages only. */
@@ -203,6 +210,10 @@ typedef struct PlanCatalog {
     size_t n_compats;
     const PlanAbsent *absent; /* the first row that matches a name applies */
     size_t n_absent;
+    /* The program that runs these machines, "backplane" or "qemu", and its version; NULL: not
+     * stated. */
+    const char *program, *version;
+    const char *arch; /* of the guest CPUs: "riscv64", "x86_64"; NULL: not stated */
     /* The CPU of a machine whose properties are resolved, in canonical form, freed by the caller;
      * NULL with an error set if there is no such CPU. NULL: plan_resolve() keeps the text. */
     char *(*cpu_model)(const struct PlanMachine *m, GError **err);

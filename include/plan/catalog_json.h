@@ -37,6 +37,19 @@ struct json_object *plan_type_to_json(const PlanType *t);
 PlanCatalog *plan_catalog_from_text(const char *text, size_t len, GError **err);
 /* Like plan_catalog_from_text(), but for a file; a message begins with the name of the file. */
 PlanCatalog *plan_catalog_from_file(const char *path, GError **err);
+/* Like plan_catalog_from_file() with the output of `PATH -show catalog`, for the catalogue of an
+ * installed emulator. The program is run and may print at most 16 MiB. */
+PlanCatalog *plan_catalog_from_program(const char *path, GError **err);
+/**
+ * plan_catalog_open() - Read a catalogue by its name.
+ * @name: "program:PATH" for the catalogue of an emulator; a path, which contains '/' or ends in
+ *        ".json"; otherwise the name of an installed catalogue, such as "qemu-7.2-q35", of the
+ * folder share/backplane/catalogs, or of $BACKPLANE_CATALOGS if this is set
+ * @err:  set on failure; for a name that is not installed, the message lists the others
+ *
+ * Return: the catalogue, freed by plan_catalog_free(); or NULL.
+ */
+PlanCatalog *plan_catalog_open(const char *name, GError **err);
 /* Free a catalogue that one of these functions returned. NULL is accepted. */
 void plan_catalog_free(PlanCatalog *c);
 

@@ -59,6 +59,7 @@ typedef struct PlanDevice {
     PlanPciAddr addr;
     GPtrArray *settings; /* PlanSetting*, in table order once resolved */
     bool implicit;       /* created by the board */
+    bool complete;       /* read from a complete description: see PlanProp.implied */
     bool dynamic;        /* the planner chose the address; false: the user or the board */
     unsigned option;     /* number of its -device option, from 1, for messages; 0: none */
     /* Once resolved: */
@@ -83,7 +84,8 @@ typedef struct PlanBootImage {
     char *role;    /* "firmware" "kernel" "initrd" "dtb" "loader0" ... "loader3" */
     uint64_t size; /* bytes; 0: not stated */
     char *sha256;  /* hexadecimal; NULL: not stated */
-    char *path;    /* path of the file on this host; NULL: not known */
+    char *path;    /* path of the file on this host; NULL: not known. "default" of the role
+                      "firmware": the one that the program chooses */
 } PlanBootImage;
 
 typedef struct PlanMachine {
@@ -100,7 +102,10 @@ typedef struct PlanMachine {
     GPtrArray *boot;         /* PlanBootImage*, each role once, in a fixed order */
     char *append;            /* command line of the kernel; NULL: none */
     GPtrArray *serials;      /* char*: arguments of -serial; NULL: not stated */
-    bool planning;           /* a complete dump states which addresses are dynamic */
+    bool planning;           /* a dump contains the section "planning": which addresses are dynamic,
+                                and the next three members */
+    bool complete;           /* the properties that are missing have their PlanProp.implied value */
+    char *catalog, *policy;  /* names of the catalogue and of the placement policy; may be NULL */
     struct PlanIndex *index; /* private to plan/: ids and buses of a resolved description */
     GHashTable *host_index;  /* private to plan/: PlanHostPart* by kind and id, or NULL */
 } PlanMachine;

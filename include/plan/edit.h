@@ -30,6 +30,9 @@ bool plan_edit_remove(PlanMachine *m, const char *name, GError **err);
 bool plan_edit_set_dynamic(PlanMachine *m, const char *name, bool dynamic, GError **err);
 
 typedef enum PlanTarget { PLAN_FOR_BACKPLANE, PLAN_FOR_QEMU } PlanTarget;
+/* Return the name of the machine type of a resolved description in a program. Versioned names of
+ * QEMU and of Backplane differ: for the other program, it is the alias. */
+const char *plan_target_machine(const PlanMachine *m, PlanTarget target);
 /**
  * plan_command_line() - The options that start a machine with a resolved description.
  * @m:      the description
@@ -37,8 +40,9 @@ typedef enum PlanTarget { PLAN_FOR_BACKPLANE, PLAN_FOR_QEMU } PlanTarget;
  * @target: the program; each device has its bus and address, so that both choose the same places
  * @err:    set if the description contains something that the program lacks
  *
- * Properties and capabilities with their defaults are omitted. For QEMU, the machine type is the
- * alias of the versioned type and the CPU is omitted. A capability that differs from its default is
+ * Properties and capabilities with their defaults are omitted. For another program than that of the
+ * catalogue, the machine type is the alias of the versioned type and the CPU is omitted. With a
+ * catalogue of QEMU, -nodefaults is added for QEMU. A capability that differs from its default is
  * an error for QEMU, which has no such property.
  *
  * Return: a NULL-terminated array of arguments for g_strfreev(); or NULL.

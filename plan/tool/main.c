@@ -4,35 +4,45 @@
  * emulator that describe the machine, prints and compares descriptions, and edits files that
  * contain one.
  */
-#include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "plan/catalog_json.h"
-#include "plan/edit.h"
-
-enum { EXIT_DIFFERS = 2, TOOL_ARGS = 3 };
-
-typedef struct Tool {
-    PlanMachine *m;     /* the machine that the options describe */
-    GPtrArray *files;   /* paths of -machine-config */
-    unsigned n_devices; /* -device options so far */
-    const PlanCatalog *c;
-    PlanCatalog *loaded; /* of -catalog, or NULL */
-    bool json, guest;
-    PlanTarget target;
-    const char *command;
-    const char *args[TOOL_ARGS];
-    int n_args;
-} Tool;
+#include "plan/tool/tool_internal.h"
 
 typedef bool OptionFn(Tool *tool, const char *value, GError **err);
 
-static PlanMachine *read_file(const Tool *tool, const char *path, GError **err)
+const char *tool_arg(const Tool *tool, guint i)
 {
-    return plan_from_files(&path, 1, tool->c, err);
+    return i < tool->args->len ? tool->args->pdata[i] : NULL;
 }
+
+void tool_use_file(Tool *tool, guint i)
+{
+    if (tool_arg(tool, i)) {
+        g_ptr_array_add(tool->files, (char *)tool_arg(tool, i));
+    }
+}
+
+void tool_print_json(struct json_object *o)
+{
+    puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
+                                               JSON_C_TO_STRING_NOSLASHESCAPE));
+    json_object_put(o);
+}
+
+void tool_print_result(const Tool *tool, const char *key, const char *text)
+{
+    struct json_object *o;
+
+    if (tool->json) {
+        o = json_object_new_object();
+        json_object_object_add(o, key, json_object_new_string(text));
+        tool_print_json(o);
+    }
+}
+
+/* --- options --- */
 
 static bool opt_machine(Tool *tool, const char *value, GError **err)
 {
@@ -108,12 +118,81 @@ static bool opt_guest(Tool *tool, const char *value, GError **err)
     return tool->guest = true;
 }
 
-static bool tool_opt_catalog(Tool *tool, const char *value, GError **err)
+static bool opt_hints(Tool *tool, const char *value, GError **err)
+{
+    return tool->hints = true;
+}
+
+static bool tool_load_catalog(Tool *tool, const char *name, GError **err)
 {
     plan_catalog_free(tool->loaded);
-    tool->loaded = plan_catalog_from_file(value, err);
-    tool->c = tool->loaded;
+    tool->loaded = plan_catalog_open(name, err);
+    tool->c = tool->loaded ? tool->loaded : &plan_catalog;
+    tool->catalog = name;
     return tool->loaded != NULL;
+}
+
+static bool tool_opt_catalog(Tool *tool, const char *value, GError **err)
+{
+    return tool_load_catalog(tool, value, err);
+}
+
+static bool tool_opt_emulator(Tool *tool, const char *value, GError **err)
+{
+    tool->emulator = value;
+    return true;
+}
+
+static bool tool_add_part(Tool *tool, const char *kind, const char *value, GError **err)
+{
+    PlanHostPart *part = plan_host_part_parse(kind, value, err);
+
+    if (part && plan_machine_add_host(tool->m, part, err)) {
+        return true;
+    }
+    plan_host_part_free(part);
+    return false;
+}
+
+static bool tool_opt_drive(Tool *tool, const char *value, GError **err)
+{
+    struct json_object *o = plan_options_parse(value, NULL, err), *interface = NULL;
+    bool none = o && json_object_object_get_ex(o, "if", &interface) &&
+                strcmp(json_object_get_string(interface), "none") == 0;
+    g_autofree char *text = NULL;
+
+    if (!none) {
+        if (o) {
+            g_set_error(err, PLAN_ERROR, PLAN_ERROR_INVALID,
+                        "if=none is required: add the disk with -device");
+        }
+        json_object_put(o);
+        return false;
+    }
+    json_object_object_del(o, "if");
+    text = g_strdup(json_object_to_json_string(o));
+    json_object_put(o);
+    return tool_add_part(tool, "drive", text, err);
+}
+
+static bool tool_opt_blockdev(Tool *tool, const char *value, GError **err)
+{
+    return tool_add_part(tool, "blockdev", value, err);
+}
+
+static bool tool_opt_netdev(Tool *tool, const char *value, GError **err)
+{
+    return tool_add_part(tool, "netdev", value, err);
+}
+
+static bool tool_opt_chardev(Tool *tool, const char *value, GError **err)
+{
+    return tool_add_part(tool, "chardev", value, err);
+}
+
+static bool tool_opt_object(Tool *tool, const char *value, GError **err)
+{
+    return tool_add_part(tool, "object", value, err);
 }
 
 static bool tool_opt_for(Tool *tool, const char *value, GError **err)
@@ -123,6 +202,7 @@ static bool tool_opt_for(Tool *tool, const char *value, GError **err)
     for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
         if (strcmp(value, names[i]) == 0) {
             tool->target = i;
+            tool->has_target = true;
             return true;
         }
     }
@@ -143,22 +223,67 @@ static const struct {
     { "cpu", NULL, "TYPE,...", "CPU type", opt_cpu },
     { "m", NULL, "SIZE", "RAM, in MiB without a suffix", opt_ram },
     { "smp", NULL, "N", "number of CPUs", opt_smp },
-    { "json", NULL, NULL, "print JSON", opt_json },
-    { "catalog", NULL, "FILE",
-      "device types from a catalogue (-show catalog) instead of the built-in", tool_opt_catalog,
-      true },
-    { "for", NULL, "PROGRAM", "args: backplane (default) or qemu", tool_opt_for },
+    { "drive", NULL, "if=none,id=ID,...", "a disk of the host; devices refer to its id",
+      tool_opt_drive },
+    { "blockdev", NULL, "DRIVER,node-name=ID,...", "a disk of the host", tool_opt_blockdev },
+    { "netdev", NULL, "TYPE,id=ID,...", "a network of the host", tool_opt_netdev },
+    { "chardev", NULL, "BACKEND,id=ID,...", "a character device of the host", tool_opt_chardev },
+    { "object", NULL, "TYPE,id=ID,...", "another object of the host", tool_opt_object },
+    { "json", NULL, NULL, "print JSON, also {\"error\": MESSAGE}", opt_json, true },
+    { "catalog", NULL, "NAME",
+      "device types from a catalogue: a file, the name of an installed one, or program:PATH",
+      tool_opt_catalog, true },
+    { "emulator", NULL, "PATH", "xml: path of the program that runs the domain",
+      tool_opt_emulator },
+    { "for", NULL, "PROGRAM", "args and xml: backplane or qemu; default: that of the catalogue",
+      tool_opt_for },
+    { "hints", NULL, NULL, "merge: only the addresses of devices that exist", opt_hints },
     { "guest", NULL, NULL, "the guest section only", opt_guest },
 };
 
-/* Return the complete description of the machine that the options describe; NULL with @err set. */
-static PlanMachine *tool_resolve(Tool *tool, GError **err)
+/* --- descriptions --- */
+
+bool tool_use_catalog(Tool *tool, const PlanMachine *m, GError **err)
+{
+    if (tool->catalog || !m->catalog) {
+        return true;
+    }
+    return tool_load_catalog(tool, g_intern_string(m->catalog), err);
+}
+
+/* Read files as one description, with the catalogue that they name. */
+static PlanMachine *tool_read_files(Tool *tool, const char *const *paths, guint n, GError **err)
+{
+    PlanMachine *m = plan_from_files(paths, n, tool->c, err);
+    const PlanCatalog *before = tool->c;
+
+    if (m && !tool_use_catalog(tool, m, err)) {
+        g_clear_pointer(&m, plan_machine_free);
+    }
+    if (m && tool->c != before) { /* aliases of types differ */
+        plan_machine_free(m);
+        m = plan_from_files(paths, n, tool->c, err);
+    }
+    return m;
+}
+
+PlanMachine *tool_read(Tool *tool, const char *path, GError **err)
+{
+    PlanMachine *m = tool_read_files(tool, &path, 1, err);
+
+    if (m && !plan_resolve(m, tool->c, err)) {
+        g_prefix_error(err, "%s: ", path);
+        g_clear_pointer(&m, plan_machine_free);
+    }
+    return m;
+}
+
+PlanMachine *tool_resolve(Tool *tool, GError **err)
 {
     PlanMachine *m;
 
     if (tool->files->len) {
-        m = plan_from_files((const char *const *)tool->files->pdata, tool->files->len, tool->c,
-                            err);
+        m = tool_read_files(tool, (const char *const *)tool->files->pdata, tool->files->len, err);
         if (!m || !plan_merge(m, tool->m, tool->c, err)) {
             plan_machine_free(m);
             return NULL;
@@ -169,335 +294,36 @@ static PlanMachine *tool_resolve(Tool *tool, GError **err)
     return plan_resolve(tool->m, tool->c, err) ? tool->m : NULL;
 }
 
-static int cmd_machine(Tool *tool, GError **err)
-{
-    PlanMachine *m = tool_resolve(tool, err);
-    g_autofree char *text = m ? plan_to_text(m, tool->c, tool->guest) : NULL;
-
-    if (text) {
-        fputs(text, stdout);
-    }
-    return m ? EXIT_SUCCESS : EXIT_FAILURE;
-}
-
-static void tool_print_json(struct json_object *o)
-{
-    puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
-                                               JSON_C_TO_STRING_NOSLASHESCAPE));
-    json_object_put(o);
-}
-
-/* Use the file that an argument names as a description, if it is given. */
-static void tool_use_file(Tool *tool, int arg)
-{
-    if (tool->n_args > arg) {
-        g_ptr_array_add(tool->files, (char *)tool->args[arg]);
-    }
-}
-
-static int cmd_slots(Tool *tool, GError **err)
-{
-    PlanMachine *m = (tool_use_file(tool, 0), tool_resolve(tool, err));
-    g_autofree char *text = NULL;
-
-    if (!m) {
-        return EXIT_FAILURE;
-    }
-    if (tool->json) {
-        tool_print_json(plan_slots_to_json(m, tool->c));
-        return EXIT_SUCCESS;
-    }
-    text = plan_slots_to_text(m, tool->c);
-    fputs(text, stdout);
-    return EXIT_SUCCESS;
-}
-
-/* Print the differences that a guest can observe. Return 0 if there are none, otherwise 2; 1 with
- * @err set if a description is not valid. */
-static int cmd_diff(Tool *tool, GError **err)
-{
-    g_autoptr(PlanMachine) wanted = read_file(tool, tool->args[0], err);
-    g_autoptr(PlanMachine) have = wanted ? read_file(tool, tool->args[1], err) : NULL;
-    struct json_object *diff;
-
-    if (!have || !plan_resolve(wanted, tool->c, err) || !plan_resolve(have, tool->c, err)) {
-        return EXIT_FAILURE;
-    }
-    diff = plan_diff(wanted, have, tool->c);
-    plan_diff_boot(diff, wanted, have);
-    if (json_object_array_length(diff) == 0) {
-        json_object_put(diff);
-        return EXIT_SUCCESS;
-    }
-    tool_print_json(diff);
-    return EXIT_DIFFERS;
-}
-
-static int cmd_types(Tool *tool, GError **err)
-{
-    const PlanType *t = tool->n_args ? plan_expect_type(tool->c, tool->args[0], err) : NULL;
-    g_autofree char *text = NULL;
-
-    if (tool->n_args && !t) {
-        return EXIT_FAILURE;
-    }
-    if (tool->json) {
-        tool_print_json(t ? plan_type_to_json(t) : plan_catalog_to_json(tool->c));
-        return EXIT_SUCCESS;
-    }
-    text = t ? plan_help_type(t) : plan_help_types(tool->c);
-    fputs(text, stdout);
-    return EXIT_SUCCESS;
-}
-
-static int cmd_machines(Tool *tool, GError **err)
-{
-    g_autofree char *text = plan_help_machines(tool->c);
-
-    fputs(text, stdout);
-    return EXIT_SUCCESS;
-}
-
-/* --- editing a file --- */
-
-/* Replace the file by the description. The file is either the old one or the new one. */
-static bool tool_write(Tool *tool, const char *path, GError **err)
-{
-    g_autofree char *text = NULL;
-    GError *error = NULL;
-
-    tool->m->planning = true;
-    text = plan_to_text(tool->m, tool->c, false);
-    if (!g_file_set_contents(path, text, -1, &error)) {
-        g_set_error(err, PLAN_ERROR, PLAN_ERROR_INVALID, "%s", error->message);
-        g_error_free(error);
-        return false;
-    }
-    return true;
-}
-
-/* Print where a device is. */
-static void tool_print_place(const Tool *tool, const PlanDevice *d)
-{
-    if (tool->json) {
-        tool_print_json(plan_explain(tool->m, plan_device_name(d), NULL));
-    } else {
-        printf("%s: %s at %s\n", plan_device_name(d), d->type, d->place);
-    }
-}
-
-static int cmd_new(Tool *tool, GError **err)
-{
-    if (g_file_test(tool->args[0], G_FILE_TEST_EXISTS)) {
-        g_set_error(err, PLAN_ERROR, PLAN_ERROR_INVALID, "%s exists", tool->args[0]);
-        return EXIT_FAILURE;
-    }
-    return tool_resolve(tool, err) && tool_write(tool, tool->args[0], err) ? EXIT_SUCCESS
-                                                                           : EXIT_FAILURE;
-}
-
-static int cmd_add(Tool *tool, GError **err)
-{
-    PlanDevice *d;
-
-    tool_use_file(tool, 0);
-    if (!tool_resolve(tool, err)) {
-        return EXIT_FAILURE;
-    }
-    d = plan_device_parse_known(tool->args[1], tool->c, err);
-    if (!d || !plan_add_device(tool->m, tool->c, d, false, err)) {
-        plan_device_free(d);
-        return EXIT_FAILURE;
-    }
-    if (!tool_write(tool, tool->args[0], err)) {
-        return EXIT_FAILURE;
-    }
-    tool_print_place(tool, d);
-    return EXIT_SUCCESS;
-}
-
-static bool edit_remove(Tool *tool, GError **err)
-{
-    return plan_edit_remove(tool->m, tool->args[1], err);
-}
-
-static bool edit_set(Tool *tool, GError **err)
-{
-    const char *value = strchr(tool->args[2], '=');
-    g_autofree char *name =
-        g_strndup(tool->args[2], value ? (size_t)(value - tool->args[2]) : strlen(tool->args[2]));
-
-    return plan_edit_set(tool->m, tool->c, tool->args[1], name, value ? value + 1 : NULL, err);
-}
-
-static bool edit_move(Tool *tool, GError **err)
-{
-    return plan_edit_move(tool->m, tool->c, tool->args[1], tool->args[2], err);
-}
-
-static bool edit_freeze(Tool *tool, GError **err)
-{
-    return plan_edit_set_dynamic(tool->m, tool->n_args > 1 ? tool->args[1] : NULL, false, err);
-}
-
-static bool edit_thaw(Tool *tool, GError **err)
-{
-    return plan_edit_set_dynamic(tool->m, tool->n_args > 1 ? tool->args[1] : NULL, true, err);
-}
-
-/* Edit the description in a file. The file is unchanged on failure. */
-static int tool_edit(Tool *tool, bool (*edit)(Tool *tool, GError **err), GError **err)
-{
-    PlanDevice *d;
-
-    tool_use_file(tool, 0);
-    if (!tool_resolve(tool, err) || !edit(tool, err) || !tool_write(tool, tool->args[0], err)) {
-        return EXIT_FAILURE;
-    }
-    d = tool->n_args > 1 ? plan_find_device(tool->m, tool->args[1]) : NULL;
-    if (d) {
-        tool_print_place(tool, d);
-    }
-    return EXIT_SUCCESS;
-}
-
-static int cmd_remove(Tool *tool, GError **err)
-{
-    return tool_edit(tool, edit_remove, err);
-}
-
-static int cmd_set(Tool *tool, GError **err)
-{
-    return tool_edit(tool, edit_set, err);
-}
-
-static int cmd_move(Tool *tool, GError **err)
-{
-    return tool_edit(tool, edit_move, err);
-}
-
-static int cmd_freeze(Tool *tool, GError **err)
-{
-    return tool_edit(tool, edit_freeze, err);
-}
-
-static int cmd_thaw(Tool *tool, GError **err)
-{
-    return tool_edit(tool, edit_thaw, err);
-}
-
-static int cmd_check(Tool *tool, GError **err)
-{
-    tool_use_file(tool, 0);
-    return tool_resolve(tool, err) ? EXIT_SUCCESS : EXIT_FAILURE;
-}
-
-static void tool_print_args(const Tool *tool, char **args)
-{
-    struct json_object *list = json_object_new_array();
-
-    for (char **arg = args; *arg; arg++) {
-        g_autofree char *quoted =
-            strspn(*arg,
-                   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=,.:/+@%") ==
-                    strlen(*arg)
-                ? g_strdup(*arg)
-                : g_shell_quote(*arg);
-
-        json_object_array_add(list, json_object_new_string(*arg));
-        if (!tool->json) {
-            printf("%s%s", arg == args ? "" : **arg == '-' ? " \\\n    " : " ", quoted);
-        }
-    }
-    if (tool->json) {
-        tool_print_json(list);
-    } else {
-        printf("\n");
-        json_object_put(list);
-    }
-}
-
-static int cmd_args(Tool *tool, GError **err)
-{
-    PlanMachine *m = (tool_use_file(tool, 0), tool_resolve(tool, err));
-    g_auto(GStrv) args = m ? plan_command_line(m, tool->c, tool->target, err) : NULL;
-
-    if (args) {
-        tool_print_args(tool, args);
-    }
-    return args ? EXIT_SUCCESS : EXIT_FAILURE;
-}
-
-/* Print an element of a list of an explanation: a name, or "SLOT REASON by DEVICE". */
-static void tool_print_element(struct json_object *o)
-{
-    struct json_object *device = NULL;
-
-    if (!json_object_is_type(o, json_type_object)) {
-        printf("  %s\n", json_object_get_string(o));
-        return;
-    }
-    json_object_object_get_ex(o, "device", &device);
-    printf("  %s %s%s%s\n", json_object_get_string(json_object_object_get(o, "slot")),
-           json_object_get_string(json_object_object_get(o, "reason")), device ? " by " : "",
-           device ? json_object_get_string(device) : "");
-}
-
-/* Print the members of an explanation, one per line. */
-static void tool_print_members(struct json_object *o)
-{
-    json_object_object_foreach(o, key, value)
-    {
-        if (!json_object_is_type(value, json_type_array)) {
-            printf("%s: %s\n", key, json_object_get_string(value));
-            continue;
-        }
-        printf("%s:\n", key);
-        for (size_t i = 0; i < json_object_array_length(value); i++) {
-            tool_print_element(json_object_array_get_idx(value, i));
-        }
-    }
-}
-
-static int cmd_explain(Tool *tool, GError **err)
-{
-    PlanMachine *m = (tool_use_file(tool, 0), tool_resolve(tool, err));
-    struct json_object *o = m ? plan_explain(m, tool->args[1], err) : NULL;
-
-    if (!o) {
-        return EXIT_FAILURE;
-    }
-    if (tool->json) {
-        tool_print_json(o);
-    } else {
-        tool_print_members(o);
-        json_object_put(o);
-    }
-    return EXIT_SUCCESS;
-}
+/* --- commands --- */
 
 static const struct {
     const char *name, *args, *doc;
-    int min_args, max_args;
+    guint min_args, max_args;
     int (*run)(Tool *tool, GError **err);
 } commands[] = {
-    { "new", " FILE", "write the complete description that the options describe", 1, 1, cmd_new },
-    { "add", " FILE DEVICE", "add a device: TYPE,property=value,...", 2, 2, cmd_add },
-    { "remove", " FILE ID", "remove a device; no other device moves", 2, 2, cmd_remove },
-    { "set", " FILE ID PROP[=VALUE]", "set a property, or restore its default", 3, 3, cmd_set },
+    { "new", " FILE", "write the complete description that the options describe", 1, 1, tool_new },
+    { "import", " FILE SOURCE",
+      "write the description of a libvirt domain XML or a QEMU command line (- for standard input)",
+      2, 2, tool_import },
+    { "add", " FILE DEVICE", "add a device: TYPE,property=value,...", 2, 2, tool_add },
+    { "remove", " FILE ID", "remove a device; no other device moves", 2, 2, tool_remove },
+    { "set", " FILE ID PROP[=VALUE]", "set a property, or restore its default", 3, 3, tool_set },
     { "move", " FILE ID PLACE", "move a device to ADDR, BUS/ADDR, or the lowest address of BUS/", 3,
-      3, cmd_move },
-    { "freeze", " FILE [ID]", "record addresses as chosen by the user", 1, 2, cmd_freeze },
-    { "thaw", " FILE [ID]", "record addresses as chosen by the planner", 1, 2, cmd_thaw },
-    { "check", " FILE", "check a description", 1, 1, cmd_check },
-    { "args", " FILE", "print the command line that starts the machine", 1, 1, cmd_args },
-    { "explain", " FILE ID", "print why a device is where it is", 2, 2, cmd_explain },
-    { "machine", "", "print the complete description", 0, 0, cmd_machine },
-    { "slots", " [FILE]", "print the devices and the free slots of each bus", 0, 1, cmd_slots },
+      3, tool_move },
+    { "merge", " FILE OTHER", "merge another description, or with -hints its addresses, into FILE",
+      2, 2, tool_merge },
+    { "freeze", " FILE [ID]", "record addresses as chosen by the user", 1, 2, tool_freeze },
+    { "thaw", " FILE [ID]", "record addresses as chosen by the planner", 1, 2, tool_thaw },
+    { "check", " FILE", "check a description", 1, 1, tool_check },
+    { "args", " FILE", "print the command line that starts the machine", 1, 1, tool_args },
+    { "xml", " FILE", "print the domain XML for libvirt", 1, 1, tool_xml },
+    { "explain", " FILE ID", "print why a device is where it is", 2, 2, tool_explain },
+    { "machine", "", "print the complete description", 0, 0, tool_machine },
+    { "slots", " [FILE]", "print the devices and the free slots of each bus", 0, 1, tool_slots },
     { "diff", " WANTED HAVE", "print what differs for the guest between two files (exit status 2)",
-      2, 2, cmd_diff },
-    { "types", " [TYPE]", "list the device types, or the properties of one", 0, 1, cmd_types },
-    { "machines", "", "list the machine types", 0, 0, cmd_machines },
+      2, 2, tool_diff },
+    { "types", " [TYPE]", "list the device types, or the properties of one", 0, 1, tool_types },
+    { "machines", "", "list the machine types", 0, 0, tool_machines },
 };
 
 static void tool_help(FILE *to)
@@ -547,14 +373,14 @@ static bool tool_parse(Tool *tool, int argc, char **argv, bool early, GError **e
             i += options[row].value != NULL;
         } else if (early) {
             continue;
-        } else if (argv[i][0] == '-' || tool->n_args == (int)G_N_ELEMENTS(tool->args)) {
+        } else if (argv[i][0] == '-' && argv[i][1]) {
             g_set_error(err, PLAN_ERROR, PLAN_ERROR_INVALID, "%.80s %s: try --help", argv[i],
                         row >= 0 ? "requires a value" : "is unknown");
             return false;
         } else if (!tool->command) {
             tool->command = argv[i];
         } else {
-            tool->args[tool->n_args++] = argv[i];
+            g_ptr_array_add(tool->args, argv[i]);
         }
     }
     return true;
@@ -566,10 +392,10 @@ static int tool_run_command(Tool *tool, GError **err)
         if (strcmp(commands[i].name, tool->command) != 0) {
             continue;
         }
-        if (tool->n_args < commands[i].min_args || tool->n_args > commands[i].max_args) {
+        if (tool->args->len < commands[i].min_args || tool->args->len > commands[i].max_args) {
             g_set_error(err, PLAN_ERROR, PLAN_ERROR_INVALID,
-                        "%s has the arguments%s, not %d of them", tool->command,
-                        *commands[i].args ? commands[i].args : " (none)", tool->n_args);
+                        "%s has the arguments%s, not %u of them", tool->command,
+                        *commands[i].args ? commands[i].args : " (none)", tool->args->len);
             return EXIT_FAILURE;
         }
         return commands[i].run(tool, err);
@@ -582,7 +408,10 @@ static int tool_run_command(Tool *tool, GError **err)
 
 int main(int argc, char **argv)
 {
-    Tool tool = { .m = plan_machine_new(), .files = g_ptr_array_new(), .c = &plan_catalog };
+    Tool tool = { .m = plan_machine_new(),
+                  .files = g_ptr_array_new(),
+                  .args = g_ptr_array_new(),
+                  .c = &plan_catalog };
     g_autoptr(GError) err = NULL;
     int status = EXIT_FAILURE;
 
@@ -595,9 +424,11 @@ int main(int argc, char **argv)
     }
     if (err) {
         fprintf(stderr, "backplane-plan: %s\n", err->message);
+        tool_print_result(&tool, "error", err->message);
     }
     plan_machine_free(tool.m);
     plan_catalog_free(tool.loaded);
     g_ptr_array_unref(tool.files);
+    g_ptr_array_unref(tool.args);
     return status;
 }

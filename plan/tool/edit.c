@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Commands of backplane-plan that create and change a description in a file.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "plan/tool/tool_internal.h"
+
+enum { SOURCE_BYTES = 32 << 20 };
+
+/* Replace the file by the description. The file is either the old one or the new one. */
+static bool tool_write(Tool *tool, const char *path, GError **err)
+{
+    g_autofree char *text = NULL;
+    GError *error = NULL;
+
+    tool->m->planning = true;
+    tool->m->complete = true;
+    if (tool->catalog && !tool->m->catalog) {
+        tool->m->catalog = g_strdup(tool->catalog);
+    }
+    text = plan_to_text(tool->m, tool->c, false);
+    if (!g_file_set_contents(path, text, -1, &error)) {
+        g_set_error(err, PLAN_ERROR, PLAN_ERROR_INVALID, "%s", error->message);
+        g_error_free(error);
+        return false;
+    }
+    return true;
+}
+
+/* Fail if the file of a new description exists. */
+static bool tool_check_new(const Tool *tool, GError **err)
+{
+    if (g_file_test(tool_arg(tool, 0), G_FILE_TEST_EXISTS)) {
+        g_set_error(err, PLAN_ERROR, PLAN_ERROR_INVALID, "%s exists", tool_arg(tool, 0));
+        return false;
+    }
+    return true;
+}
+
+int tool_new(Tool *tool, GError **err)
+{
+    if (!tool_check_new(tool, err) || !tool_resolve(tool, err) ||
+        !tool_write(tool, tool_arg(tool, 0), err)) {
+        return EXIT_FAILURE;
+    }
+    tool_print_result(tool, "file", tool_arg(tool, 0));
+    return EXIT_SUCCESS;
+}
+
+/* --- import --- */
+
+/* Read a file, or the standard input for "-". */
+static GString *import_read(const char *path, GError **err)
+{
+    FILE *from = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+    g_autoptr(GString) text = g_string_new(NULL);
+    char piece[4096];
+    size_t n;
+
+    if (!from) {
+        g_set_error(err, PLAN_ERROR, PLAN_ERROR_INVALID, "%s cannot be read", path);
+        return NULL;
+    }
+    while (text->len <= SOURCE_BYTES && (n = fread(piece, 1, sizeof(piece), from)) > 0) {
+        g_string_append_len(text, piece, (gssize)n);
+    }
+    if (from != stdin) {
+        fclose(from);
+    }
+    return g_steal_pointer(&text);
+}
+
+/* Replace the machine of the tool by the one of a document: XML begins with '<'. */
+static bool import_parse(Tool *tool, const char *path, GError **err)
+{
+    g_autoptr(GString) text = import_read(path, err);
+    const char *first = text ? text->str : "";
+    PlanMachine *m;
+
+    if (!text) {
+        return false;
+    }
+    while (g_ascii_isspace(*first)) {
+        first++;
+    }
+    m = *first == '<' ? plan_from_libvirt(text->str, text->len, tool->c, err)
+                      : plan_from_command_line(text->str, text->len, tool->c, err);
+    if (!m) {
+        g_prefix_error(err, "%s: ", path);
+        return false;
+    }
+    plan_machine_free(tool->m);
+    tool->m = m;
+    return true;
+}
+
+int tool_import(Tool *tool, GError **err)
+{
+    if (!tool_check_new(tool, err) || !import_parse(tool, tool_arg(tool, 1), err) ||
+        !plan_resolve(tool->m, tool->c, err) || !tool_write(tool, tool_arg(tool, 0), err)) {
+        return EXIT_FAILURE;
+    }
+    tool_print_result(tool, "file", tool_arg(tool, 0));
+    return EXIT_SUCCESS;
+}
+
+/* --- changing --- */
+
+/* Print where a device is. */
+static void tool_print_place(const Tool *tool, const PlanDevice *d)
+{
+    if (tool->json) {
+        tool_print_json(plan_explain(tool->m, plan_device_name(d), NULL));
+    } else {
+        printf("%s: %s at %s\n", plan_device_name(d), d->type, d->place);
+    }
+}
+
+int tool_add(Tool *tool, GError **err)
+{
+    PlanDevice *d;
+
+    tool_use_file(tool, 0);
+    if (!tool_resolve(tool, err)) {
+        return EXIT_FAILURE;
+    }
+    d = plan_device_parse_known(tool_arg(tool, 1), tool->c, err);
+    if (!d || !plan_add_device(tool->m, tool->c, d, false, err)) {
+        plan_device_free(d);
+        return EXIT_FAILURE;
+    }
+    if (!tool_write(tool, tool_arg(tool, 0), err)) {
+        return EXIT_FAILURE;
+    }
+    tool_print_place(tool, d);
+    return EXIT_SUCCESS;
+}
+
+static bool edit_remove(Tool *tool, GError **err)
+{
+    return plan_edit_remove(tool->m, tool_arg(tool, 1), err);
+}
+
+static bool edit_set(Tool *tool, GError **err)
+{
+    const char *text = tool_arg(tool, 2), *value = strchr(text, '=');
+    g_autofree char *name = g_strndup(text, value ? (size_t)(value - text) : strlen(text));
+
+    return plan_edit_set(tool->m, tool->c, tool_arg(tool, 1), name, value ? value + 1 : NULL, err);
+}
+
+static bool edit_move(Tool *tool, GError **err)
+{
+    return plan_edit_move(tool->m, tool->c, tool_arg(tool, 1), tool_arg(tool, 2), err);
+}
+
+static bool edit_freeze(Tool *tool, GError **err)
+{
+    return plan_edit_set_dynamic(tool->m, tool_arg(tool, 1), false, err);
+}
+
+static bool edit_thaw(Tool *tool, GError **err)
+{
+    return plan_edit_set_dynamic(tool->m, tool_arg(tool, 1), true, err);
+}
+
+/* Edit the description in a file. The file is unchanged on failure. */
+static int tool_edit(Tool *tool, bool (*edit)(Tool *tool, GError **err), GError **err)
+{
+    PlanDevice *d;
+
+    tool_use_file(tool, 0);
+    if (!tool_resolve(tool, err) || !edit(tool, err) || !tool_write(tool, tool_arg(tool, 0), err)) {
+        return EXIT_FAILURE;
+    }
+    d = tool_arg(tool, 1) ? plan_find_device(tool->m, tool_arg(tool, 1)) : NULL;
+    if (d) {
+        tool_print_place(tool, d);
+    } else {
+        tool_print_result(tool, "device", tool_arg(tool, 1) ? tool_arg(tool, 1) : "*");
+    }
+    return EXIT_SUCCESS;
+}
+
+int tool_remove(Tool *tool, GError **err)
+{
+    return tool_edit(tool, edit_remove, err);
+}
+
+int tool_set(Tool *tool, GError **err)
+{
+    return tool_edit(tool, edit_set, err);
+}
+
+int tool_move(Tool *tool, GError **err)
+{
+    return tool_edit(tool, edit_move, err);
+}
+
+int tool_freeze(Tool *tool, GError **err)
+{
+    return tool_edit(tool, edit_freeze, err);
+}
+
+int tool_thaw(Tool *tool, GError **err)
+{
+    return tool_edit(tool, edit_thaw, err);
+}
+
+/* Merge a second file over the first one: all of it, or with -hints the addresses of devices that
+ * exist. Print the number of hints, or the differences. */
+int tool_merge(Tool *tool, GError **err)
+{
+    const char *path = tool_arg(tool, 1);
+    g_autoptr(PlanMachine) before = tool_read(tool, tool_arg(tool, 0), err);
+    g_autoptr(PlanMachine) over = before ? plan_from_files(&path, 1, tool->c, err) : NULL;
+    struct json_object *result;
+    unsigned n = 0;
+
+    if (!over) {
+        return EXIT_FAILURE;
+    }
+    plan_machine_free(tool->m);
+    tool->m = plan_machine_copy(before);
+    if (tool->hints) {
+        n = plan_merge_hints(tool->m, over);
+    }
+    if ((!tool->hints && !plan_merge(tool->m, over, tool->c, err)) ||
+        !plan_resolve(tool->m, tool->c, err) || !tool_write(tool, tool_arg(tool, 0), err)) {
+        return EXIT_FAILURE;
+    }
+    if (tool->hints && !tool->json) {
+        printf("%u device%s received an address\n", n, n == 1 ? "" : "s");
+        return EXIT_SUCCESS;
+    }
+    result = plan_diff(before, tool->m, tool->c);
+    if (tool->json || json_object_array_length(result)) {
+        tool_print_json(result);
+    } else {
+        json_object_put(result);
+    }
+    return EXIT_SUCCESS;
+}
