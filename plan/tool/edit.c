@@ -119,24 +119,110 @@ static void tool_print_place(const Tool *tool, const PlanDevice *d)
     }
 }
 
+/* Print the result of growth: the controllers that were added, and the device. */
+static void tool_print_growth(const Tool *tool, const PlanGrowth *g, struct json_object *list)
+{
+    if (list) {
+        json_object_array_add(list, plan_growth_to_json(g));
+        return;
+    }
+    for (unsigned i = 0; i < plan_growth_count(g); i++) {
+        const char *name = plan_growth_device(g, i)->id;
+        const PlanDevice *d = name ? plan_find_device(tool->m, name) : NULL;
+
+        if (!d && i + 1 == plan_growth_count(g)) { /* without an id: the last device */
+            d = tool->m->devices->pdata[tool->m->devices->len - 1];
+        }
+        if (d) {
+            printf("%s: %s at %s\n", plan_device_name(d), d->type, d->place);
+        }
+    }
+}
+
+/* Add a device as the policy demands. */
+static bool add_with_policy(Tool *tool, PlanDevice *d, struct json_object *list, GError **err)
+{
+    g_autoptr(PlanGrowth) g =
+        plan_grow_add(tool->m, tool->c, tool->policy, d, &tool->prefs, NULL, err);
+
+    if (!g) {
+        plan_device_free(d);
+        return false;
+    }
+    tool_print_growth(tool, g, list);
+    return true;
+}
+
 int tool_add(Tool *tool, GError **err)
 {
+    struct json_object *list = NULL;
     PlanDevice *d;
+    bool ok;
 
     tool_use_file(tool, 0);
-    if (!tool_resolve(tool, err)) {
+    d = tool_resolve(tool, err) ? plan_device_parse_known(tool_arg(tool, 1), tool->c, err) : NULL;
+    if (!d) {
         return EXIT_FAILURE;
     }
-    d = plan_device_parse_known(tool_arg(tool, 1), tool->c, err);
-    if (!d || !plan_add_device(tool->m, tool->c, d, false, err)) {
-        plan_device_free(d);
-        return EXIT_FAILURE;
+    if (!tool->policy) {
+        if (!plan_add_device(tool->m, tool->c, d, false, err)) {
+            plan_device_free(d);
+            return EXIT_FAILURE;
+        }
+        if (!tool_write(tool, tool_arg(tool, 0), err)) {
+            return EXIT_FAILURE;
+        }
+        tool_print_place(tool, d);
+        return EXIT_SUCCESS;
     }
-    if (!tool_write(tool, tool_arg(tool, 0), err)) {
-        return EXIT_FAILURE;
+    list = json_object_new_array();
+    ok = add_with_policy(tool, d, tool->json ? list : NULL, err) &&
+         tool_write(tool, tool_arg(tool, 0), err);
+    if (ok && tool->json) {
+        tool_print_json(json_object_get(json_object_array_get_idx(list, 0)));
     }
-    tool_print_place(tool, d);
-    return EXIT_SUCCESS;
+    json_object_put(list);
+    return ok ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* Return device @i of a series: its number is appended to its id. */
+static PlanDevice *grow_device(Tool *tool, unsigned i, GError **err)
+{
+    PlanDevice *d = plan_device_parse_known(tool_arg(tool, 1), tool->c, err);
+    char *id = d && d->id ? g_strdup_printf("%s%u", d->id, i) : NULL;
+
+    if (id) {
+        g_free(d->id);
+        d->id = id;
+    }
+    return d;
+}
+
+/* Add several devices. The file is unchanged if one of them has no place. */
+int tool_grow(Tool *tool, GError **err)
+{
+    static const PlanProp count = {
+        .name = "N", .kind = PLAN_PROP_U32, .def = 1, .min = 1, .max = 1 << 17
+    };
+    struct json_object *list = tool->json ? json_object_new_array() : NULL;
+    PlanValue n = { .u = 0 };
+    bool ok;
+
+    tool_use_file(tool, 0);
+    ok = plan_value_parse(&count, tool_arg(tool, 2), &n, err) && tool_resolve(tool, err);
+    if (ok && !tool->policy) {
+        ok = tool_use_policy(tool, "default", err);
+    }
+    for (unsigned i = 0; ok && i < n.u; i++) {
+        PlanDevice *d = grow_device(tool, i, err);
+
+        ok = d && tool->policy && add_with_policy(tool, d, list, err);
+    }
+    if (ok && (ok = tool_write(tool, tool_arg(tool, 0), err)) && list) {
+        tool_print_json(json_object_get(list));
+    }
+    json_object_put(list);
+    return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 static bool edit_remove(Tool *tool, GError **err)

@@ -143,6 +143,26 @@ static bool tool_opt_emulator(Tool *tool, const char *value, GError **err)
     return true;
 }
 
+static bool tool_opt_policy(Tool *tool, const char *value, GError **err)
+{
+    tool->policy_name = value;
+    return true;
+}
+
+static bool tool_opt_prefer(Tool *tool, const char *value, GError **err)
+{
+    plan_prefs_clear(&tool->prefs);
+    plan_prefs_init(&tool->prefs);
+    return plan_prefs_parse(&tool->prefs, value, err);
+}
+
+static bool tool_opt_machine_type(Tool *tool, const char *value, GError **err)
+{
+    plan_site_free(tool->site);
+    tool->site = plan_site_from_file(value, err);
+    return tool->site != NULL;
+}
+
 static bool tool_add_part(Tool *tool, const char *kind, const char *value, GError **err)
 {
     PlanHostPart *part = plan_host_part_parse(kind, value, err);
@@ -233,6 +253,12 @@ static const struct {
     { "catalog", NULL, "NAME",
       "device types from a catalogue: a file, the name of an installed one, or program:PATH",
       tool_opt_catalog, true },
+    { "machine-type", NULL, "FILE", "a machine type that the site defines", tool_opt_machine_type,
+      true },
+    { "policy", NULL, "NAME", "placement policy: a built-in one, a file, or none; new: default",
+      tool_opt_policy },
+    { "prefer", NULL, "KEY=VALUE,...", "add, grow, fit: preferences of the device",
+      tool_opt_prefer },
     { "emulator", NULL, "PATH", "xml: path of the program that runs the domain",
       tool_opt_emulator },
     { "for", NULL, "PROGRAM", "args and xml: backplane or qemu; default: that of the catalogue",
@@ -278,6 +304,24 @@ PlanMachine *tool_read(Tool *tool, const char *path, GError **err)
     return m;
 }
 
+bool tool_use_policy(Tool *tool, const char *otherwise, GError **err)
+{
+    const char *name = tool->policy_name ? tool->policy_name : tool->m->policy;
+
+    name = name ? name : otherwise;
+    plan_policy_free(tool->policy);
+    tool->policy = NULL;
+    if (tool->m->policy != name) {
+        g_free(tool->m->policy);
+        tool->m->policy = g_strdup(name);
+    }
+    if (!name || strcmp(name, "none") == 0) {
+        return true;
+    }
+    tool->policy = plan_policy_load(name, err);
+    return tool->policy != NULL;
+}
+
 PlanMachine *tool_resolve(Tool *tool, GError **err)
 {
     PlanMachine *m;
@@ -291,7 +335,13 @@ PlanMachine *tool_resolve(Tool *tool, GError **err)
         plan_machine_free(tool->m);
         tool->m = m;
     }
-    return plan_resolve(tool->m, tool->c, err) ? tool->m : NULL;
+    if (tool->site && !plan_site_apply(tool->site, tool->m, tool->c, err)) {
+        return NULL;
+    }
+    return tool_use_policy(tool, tool->command_new ? "default" : NULL, err) &&
+                   plan_resolve_policy(tool->m, tool->c, tool->policy, err)
+               ? tool->m
+               : NULL;
 }
 
 /* --- commands --- */
@@ -306,6 +356,10 @@ static const struct {
       "write the description of a libvirt domain XML or a QEMU command line (- for standard input)",
       2, 2, tool_import },
     { "add", " FILE DEVICE", "add a device: TYPE,property=value,...", 2, 2, tool_add },
+    { "grow", " FILE DEVICE N", "add N devices, numbered from 0, with the controllers they require",
+      3, 3, tool_grow },
+    { "fit", " FILE DEVICE...", "print which of the devices still fit, and where", 2, G_MAXUINT,
+      tool_fit },
     { "remove", " FILE ID", "remove a device; no other device moves", 2, 2, tool_remove },
     { "set", " FILE ID PROP[=VALUE]", "set a property, or restore its default", 3, 3, tool_set },
     { "move", " FILE ID PLACE", "move a device to ADDR, BUS/ADDR, or the lowest address of BUS/", 3,
@@ -398,6 +452,7 @@ static int tool_run_command(Tool *tool, GError **err)
                         *commands[i].args ? commands[i].args : " (none)", tool->args->len);
             return EXIT_FAILURE;
         }
+        tool->command_new = commands[i].run == tool_new;
         return commands[i].run(tool, err);
     }
     g_set_error(err, PLAN_ERROR, PLAN_ERROR_INVALID, "%.80s%s: try --help",
@@ -415,6 +470,7 @@ int main(int argc, char **argv)
     g_autoptr(GError) err = NULL;
     int status = EXIT_FAILURE;
 
+    plan_prefs_init(&tool.prefs);
     if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
         tool_help(stdout);
         status = EXIT_SUCCESS;
@@ -427,6 +483,9 @@ int main(int argc, char **argv)
         tool_print_result(&tool, "error", err->message);
     }
     plan_machine_free(tool.m);
+    plan_prefs_clear(&tool.prefs);
+    plan_policy_free(tool.policy);
+    plan_site_free(tool.site);
     plan_catalog_free(tool.loaded);
     g_ptr_array_unref(tool.files);
     g_ptr_array_unref(tool.args);

@@ -10,6 +10,8 @@
 #include "plan/catalog_json.h"
 #include "plan/edit.h"
 #include "plan/exchange.h"
+#include "plan/grow.h"
+#include "plan/site.h"
 
 enum { EXIT_DIFFERS = 2 };
 
@@ -18,14 +20,19 @@ typedef struct Tool {
     GPtrArray *files;   /* paths of -machine-config */
     unsigned n_devices; /* -device options so far */
     const PlanCatalog *c;
-    PlanCatalog *loaded;          /* of -catalog or -emulator, or NULL */
-    const char *catalog;          /* its name, or NULL: the built-in one */
-    const char *emulator;         /* path of the program, or NULL */
+    PlanCatalog *loaded;     /* of -catalog or -emulator, or NULL */
+    const char *catalog;     /* its name, or NULL: the built-in one */
+    const char *emulator;    /* path of the program, or NULL */
+    const char *policy_name; /* of -policy, or NULL */
+    PlanPolicy *policy;      /* in use, or NULL: as QEMU places devices */
+    PlanPrefs prefs;         /* of -prefer */
+    PlanSite *site;          /* of -machine-type, or NULL */
     bool json, guest, hints;
     bool has_target;
     PlanTarget target;
     const char *command;
-    GPtrArray *args; /* char*: the words behind the command, borrowed */
+    bool command_new; /* the command creates a description: the policy is "default" */
+    GPtrArray *args;  /* char*: the words behind the command, borrowed */
 } Tool;
 
 /* Return argument @i of the command, or NULL. */
@@ -34,6 +41,9 @@ const char *tool_arg(const Tool *tool, guint i);
 void tool_use_file(Tool *tool, guint i);
 /* Return the complete description of the files and options; NULL with @err set. */
 PlanMachine *tool_resolve(Tool *tool, GError **err);
+/* Load the policy of -policy, or else the one that the description names, or else @otherwise, which
+ * may be NULL. "none" selects none. */
+bool tool_use_policy(Tool *tool, const char *otherwise, GError **err);
 /* Return the resolved description of one file; NULL with @err set. */
 PlanMachine *tool_read(Tool *tool, const char *path, GError **err);
 /* Use the catalogue that a description names, unless an option names one. */
@@ -47,6 +57,8 @@ void tool_print_result(const Tool *tool, const char *key, const char *text);
 int tool_new(Tool *tool, GError **err);
 int tool_import(Tool *tool, GError **err);
 int tool_add(Tool *tool, GError **err);
+int tool_grow(Tool *tool, GError **err);
+int tool_fit(Tool *tool, GError **err);
 int tool_remove(Tool *tool, GError **err);
 int tool_set(Tool *tool, GError **err);
 int tool_move(Tool *tool, GError **err);

@@ -115,8 +115,8 @@ badline '-M q35 -device edu,addr=3 -device edu,addr=3' "03.0 on bus 'pcie.0' is 
 badline '-M q35 -drive if=floppy,file=x' "-drive: if=floppy is not supported"
 
 # --- merge and hints ---
-plan new "$dir/base.json" -M virt -device edu,id=a -device edu,id=b,addr=8 &&
-    plan new "$dir/hints.json" -M virt -device edu,id=a,addr=5 -device edu,id=b,addr=6 -device edu,id=zz,addr=7
+plan new "$dir/base.json" -policy none -M virt -device edu,id=a -device edu,id=b,addr=8 &&
+    plan new "$dir/hints.json" -policy none -M virt -device edu,id=a,addr=5 -device edu,id=b,addr=6 -device edu,id=zz,addr=7
 [ "$(plan merge "$dir/base.json" "$dir/hints.json" -hints)" = "1 device received an address" ] &&
     plan args "$dir/base.json" >"$dir/out" && has "$dir/out" 'edu,id=a,bus=pcie.0,addr=05.0' 'edu,id=b,bus=pcie.0,addr=08.0' &&
     ! grep -q zz "$dir/out"
@@ -135,7 +135,7 @@ check "  and the file is unchanged"
 while read -r command; do
     # shellcheck disable=SC2086
     plan $command -json >"$dir/out" 2>/dev/null
-    python3 -c 'import json, sys; json.load(open(sys.argv[1]))' "$dir/out" 2>"$dir/err"
+    python3 -c 'import json, sys; json.load(open(sys.argv[1]))' "$dir/out" 2>"$dir/err" && ! grep -q '"error":' "$dir/out"
     check "JSON: ${command%% *}"
 done <<END
 new $dir/j.json -M default -device edu,id=a
@@ -156,11 +156,50 @@ args $dir/j.json
 xml $dir/vm.json
 machine
 remove $dir/j.json b
-remove $dir/j.json nothing
+grow $dir/j.json edu,id=g 2
+fit $dir/j.json edu
 END
 plan remove "$dir/j.json" nothing -json >"$dir/out" 2>/dev/null
 [ $? = 1 ] && has "$dir/out" "\"error\": \"the machine has no device 'nothing'\""
 check "JSON: an error"
+
+# --- machine types of a site ---
+cat >"$dir/acme.json" <<END
+{"backplane-machine-type": 1, "name": "acme-web", "base": "pc-q35-7.2", "properties": {"smm": "off"},
+ "devices": ["virtio-rng-pci,id=rng0,addr=05"], "rules": [{"types": ["virtio-net-*", "e1000*"], "number": 1, "addr": "02.0"}]}
+END
+plan new "$dir/site.json" -catalog qemu-7.2-q35 -policy none -machine-type "$dir/acme.json" -M acme-web -device edu,id=e \
+    -device e1000,id=n0 -device virtio-net-pci,id=n1 && plan args "$dir/site.json" >"$dir/out" &&
+    has "$dir/out" '-machine pc-q35-7.2,smm=off' 'e1000,id=n0,bus=pcie.0,addr=02.0' 'virtio-rng-pci,id=rng0,bus=pcie.0,addr=05.0' \
+        'edu,id=e,bus=pcie.0,addr=01.0' 'virtio-net-pci,id=n1,bus=pcie.0,addr=03.0'
+check "properties, devices and rules of a site's machine type"
+badsite() { # definition, expected message
+    echo "$1" >"$dir/bad.json"
+    wrong "$2" machine -machine-type "$dir/bad.json"
+}
+badsite '[]' "not a machine type: \"backplane-machine-type\": 1 is required"
+badsite '{"backplane-machine-type": 1, "name": "a"}' "name and base are required"
+badsite '{"backplane-machine-type": 1, "name": "a", "base": "virt", "rules": [{"types": ["x"], "addr": "zz"}]}' "rules[0].addr: "
+badsite '{"backplane-machine-type": 1, "name": "a", "base": "virt", "devices": [3]}' "devices[0] must be a string"
+badsite '{"backplane-machine-type": 1, "name": "a", "base": "virt", "colour": 1}' "colour is an unknown key"
+
+# --- policy and growth ---
+plan new "$dir/grow.json" -catalog qemu-7.2-q35 && plan grow "$dir/grow.json" virtio-net-pci,id=nic 20 >"$dir/out" &&
+    has "$dir/out" 'nic0: virtio-net-pci at rp' 'nic19: virtio-net-pci at rp' && plan check "$dir/grow.json"
+check "grow adds the ports that 20 devices require"
+plan explain "$dir/grow.json" nic3 >"$dir/out" && has "$dir/out" 'rule hotplug, value required, satisfied true' 'chosen-by: planner'
+check "explain states the rules of the policy"
+plan fit "$dir/grow.json" virtio-blk-pci,drive=d pcie-root-port,bus=nowhere >"$dir/out"
+[ $? = 2 ] && has "$dir/out" 'virtio-blk-pci: rp' "pcie-root-port: no: "
+check "fit: exit status 2 if a device does not fit"
+plan add "$dir/grow.json" edu,id=plugged -prefer hotplug=required >"$dir/out" && has "$dir/out" 'plugged: edu at rp'
+check "a preference of one device"
+wrong "hotplug" add "$dir/grow.json" edu -prefer hotplug=perhaps
+cp "$dir/grow.json" "$dir/before"
+wrong "property 'N' does not accept '0'" grow "$dir/grow.json" edu 0
+wrong "there is no policy 'nothing'" add "$dir/grow.json" edu -policy nothing
+cmp "$dir/before" "$dir/grow.json"
+check "  and the file is unchanged"
 
 # --- complete descriptions ---
 cat >"$dir/catalogue" <<END

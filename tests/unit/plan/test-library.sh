@@ -44,7 +44,7 @@ check "the example in Python"
 ! python3 plan_scsi.py nothing 1 2>err && grep -q "unknown controller model" err
 check "the example in Python is refused"
 if command -v c++ >/dev/null; then
-    for header in address_types alloc bus catalog catalog_json description edit exchange json; do
+    for header in address_types alloc bus catalog catalog_json description edit exchange grow json policy site; do
         echo "#include <plan/$header.h>"
     done >all.cc
     echo 'int main() { return plan_address_type("pci") == nullptr; }' >>all.cc

@@ -66,7 +66,7 @@ wrong -device tickr,addr=0x80200000
 
 # --- editing a file ---
 vm=$dir/vm.json
-"$tool" new "$vm" -M virt -device pcie-root-port,id=rp -device edu,id=e,addr=9 && "$tool" check "$vm"
+"$tool" new "$vm" -policy none -M virt -device pcie-root-port,id=rp -device edu,id=e,addr=9 && "$tool" check "$vm"
 check "new and check"
 [ "$("$tool" add "$vm" virtio-net-pci,id=nic,bus=rp)" = "nic: virtio-net-pci at rp/00.0" ] &&
     [ "$("$tool" add "$vm" virtio-rng-pci,id=rng)" = "rng: virtio-rng-pci at pcie.0/02.0" ] &&
