@@ -1,14 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * XML documents as trees of elements. GLib's parser expands no entities of the document and reads no
- * other files. The tree is limited in depth and size.
+ * XML documents as trees of elements. GLib's parser expands no entities of the document and reads
+ * no other files. The tree is limited in depth and size.
  */
 #include <stdarg.h>
 
 #include "plan/internal.h"
 #include "plan/xml_internal.h"
 
-enum { XML_BYTES = 16 << 20, XML_DEPTH = 64, XML_ELEMENTS = 1 << 20, XML_ATTRIBUTES = 256 };
+enum {
+    XML_BYTES = 16 << 20,
+    XML_DEPTH = 64,
+    XML_ELEMENTS = 1 << 20,
+    XML_ATTRIBUTES = 256,
+    XML_PLACE = 300, /* bytes of a path in a message */
+    XML_MESSAGE = 500,
+};
 
 void plan_xml_free(PlanXml *x)
 {
@@ -113,13 +120,21 @@ static char *xml_path(const PlanXml *x)
     GString *out = g_string_new(NULL);
 
     for (; x; x = x->parent) {
-        g_autofree char *part = x->number > 1 ? g_strdup_printf("%s%s[%u]", x->parent ? "/" : "",
-                                                                x->name, x->number)
-                                              : g_strconcat(x->parent ? "/" : "", x->name, NULL);
+        g_autofree char *part =
+            x->number > 1 ? g_strdup_printf("%s%s[%u]", x->parent ? "/" : "", x->name, x->number)
+                          : g_strconcat(x->parent ? "/" : "", x->name, NULL);
 
         g_string_prepend(out, part);
     }
     return g_string_free(out, FALSE);
+}
+
+/* Truncate text to @max bytes, at a character. */
+static void xml_shorten(char *text, size_t max)
+{
+    if (strlen(text) > max) {
+        *g_utf8_find_prev_char(text, text + max) = '\0';
+    }
 }
 
 bool plan_xml_fail(const PlanXml *x, const char *path, GError **err, const char *format, ...)
@@ -130,6 +145,8 @@ bool plan_xml_fail(const PlanXml *x, const char *path, GError **err, const char 
     va_start(args, format);
     what = g_strdup_vprintf(format, args);
     va_end(args);
+    xml_shorten(place, XML_PLACE);
+    xml_shorten(what, XML_MESSAGE);
     return plan_fail(err, "%s%s%s: %s", place, path && *path != '@' ? "/" : "", path ? path : "",
                      what);
 }
@@ -162,8 +179,9 @@ static bool xml_check_start(XmlParser *p, const char *name, GError **err)
                          (int)strlen(quoted) - 2, quoted + 1);
     }
     return (p->depth < XML_DEPTH && p->n_elements < XML_ELEMENTS && strlen(name) <= PLAN_ID_MAX) ||
-           plan_fail(err, "elements are nested deeper than %d, are more than %d, or have a name "
-                          "of more than %d bytes",
+           plan_fail(err,
+                     "elements are nested deeper than %d, are more than %d, or have a name "
+                     "of more than %d bytes",
                      XML_DEPTH, XML_ELEMENTS, PLAN_ID_MAX);
 }
 
@@ -184,8 +202,9 @@ static void xml_start(GMarkupParseContext *context, const char *name, const char
     p->n_elements++;
     for (guint i = 0; names[i]; i++) {
         if (i == XML_ATTRIBUTES || strlen(names[i]) > PLAN_ID_MAX || xml_attribute(x, names[i])) {
-            plan_fail(err, "an element has more than %d attributes, a name of more than %d bytes, "
-                           "or an attribute twice",
+            plan_fail(err,
+                      "an element has more than %d attributes, a name of more than %d bytes, "
+                      "or an attribute twice",
                       XML_ATTRIBUTES, PLAN_ID_MAX);
             return;
         }
@@ -216,17 +235,15 @@ static void xml_text(GMarkupParseContext *context, const char *text, gsize len, 
 /* Set *err to the message of the parser with the path of the open element. */
 static void xml_parse_fail(const XmlParser *p, const GError *cause, GError **err)
 {
-    g_autofree char *line = g_strdup(cause->message);
+    g_autofree char *line = g_utf8_make_valid(cause->message, -1);
 
     for (char *c = line; *c; c++) {
         *c = g_ascii_iscntrl(*c) ? ' ' : *c;
     }
-    if (g_utf8_validate(line, -1, NULL) && g_utf8_strlen(line, -1) > 300) {
-        *g_utf8_offset_to_pointer(line, 300) = '\0';
-    }
     if (p->at) {
         plan_xml_fail(p->at, NULL, err, "%s", line);
     } else {
+        xml_shorten(line, XML_MESSAGE);
         plan_fail(err, "%s: %s", p->root, line);
     }
 }
