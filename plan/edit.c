@@ -104,6 +104,29 @@ static bool edit_place(PlanDevice *d, const PlanBusRule *rule, const char *place
     return true;
 }
 
+static PlanMachine *args_bare(const PlanMachine *m, const PlanCatalog *c, GError **err);
+
+/* Remove the settings of capabilities that follow from the present bus of a device, so that its
+ * next bus decides about them. */
+static bool edit_forget_derived(const PlanMachine *m, const PlanCatalog *c, const PlanDevice *d,
+                                PlanDevice *twin, GError **err)
+{
+    g_autoptr(PlanMachine) bare = args_bare(m, c, err);
+    const PlanDevice *plain = bare ? edit_twin(m, d, bare) : NULL;
+
+    for (size_t i = 0; plain && i < d->t->n_props; i++) {
+        const PlanProp *p = &d->t->props[i];
+        const PlanSetting *s = plan_setting_find(d->settings, p->name);
+        const PlanSetting *derived = plan_setting_find(plain->settings, p->name);
+
+        if (p->kind == PLAN_PROP_CAP && s && derived &&
+            plan_value_equal(&s->value, &derived->value)) {
+            edit_unset(twin, p->name);
+        }
+    }
+    return plain != NULL;
+}
+
 bool plan_edit_move(PlanMachine *m, const PlanCatalog *c, const char *name, const char *place,
                     GError **err)
 {
@@ -125,7 +148,8 @@ bool plan_edit_move(PlanMachine *m, const PlanCatalog *c, const char *name, cons
     }
     copy = plan_machine_copy(m);
     twin = edit_twin(m, d, copy);
-    if (!edit_place(twin, d->on ? d->on->rule : NULL, place, err)) {
+    if (!edit_forget_derived(m, c, d, twin, err) ||
+        !edit_place(twin, d->on ? d->on->rule : NULL, place, err)) {
         plan_machine_free(copy);
         return false;
     }

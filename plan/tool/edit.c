@@ -2,19 +2,40 @@
 /*
  * Commands of backplane-plan that create and change a description in a file.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "plan/tool/tool_internal.h"
 
 enum { SOURCE_BYTES = 32 << 20 };
 
+/* Replace the contents of a file in one step; the mode stays. A symbolic link stays, and the file
+ * that it names is replaced. */
+static bool tool_replace(const char *path, const char *text, GError **err)
+{
+    g_autofree char *real = realpath(path, NULL); /* NULL: a new file */
+    GError *error = NULL;
+    struct stat st;
+    int mode = real && stat(real, &st) == 0 ? (int)(st.st_mode & 07777) : 0666;
+
+    if (!g_file_set_contents_full(real ? real : path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT,
+                                  mode, &error)) {
+        g_set_error(err, PLAN_ERROR, PLAN_ERROR_INVALID, "%s", error->message);
+        g_error_free(error);
+        return false;
+    }
+    return !real || chmod(real, (mode_t)mode) == 0 ||
+           (g_set_error(err, PLAN_ERROR, PLAN_ERROR_INVALID, "%s: %s", real, g_strerror(errno)),
+            false);
+}
+
 /* Replace the file by the description. The file is either the old one or the new one. */
 static bool tool_write(Tool *tool, const char *path, GError **err)
 {
     g_autofree char *text = NULL;
-    GError *error = NULL;
 
     tool->m->planning = true;
     tool->m->complete = true;
@@ -22,12 +43,7 @@ static bool tool_write(Tool *tool, const char *path, GError **err)
         tool->m->catalog = g_strdup(tool->catalog);
     }
     text = plan_to_text(tool->m, tool->c, false);
-    if (!g_file_set_contents(path, text, -1, &error)) {
-        g_set_error(err, PLAN_ERROR, PLAN_ERROR_INVALID, "%s", error->message);
-        g_error_free(error);
-        return false;
-    }
-    return true;
+    return tool_replace(path, text, err);
 }
 
 /* Fail if the file of a new description exists. */

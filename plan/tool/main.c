@@ -461,6 +461,25 @@ static int tool_run_command(Tool *tool, GError **err)
     return EXIT_FAILURE;
 }
 
+/* Return a message in which the commands of this program replace the options of the emulator;
+ * g_free(). */
+static char *tool_message(const char *text)
+{
+    static const char *const rows[][2] = {
+        { "-device help lists the types", "backplane-plan types lists the types" },
+        { "-M help lists", "backplane-plan machines lists" },
+    };
+    char *out = g_strdup(text);
+
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_auto(GStrv) parts = g_strsplit(out, rows[i][0], -1);
+
+        g_free(out);
+        out = g_strjoinv(rows[i][1], parts);
+    }
+    return out;
+}
+
 int main(int argc, char **argv)
 {
     Tool tool = { .m = plan_machine_new(),
@@ -479,8 +498,10 @@ int main(int argc, char **argv)
         status = tool_run_command(&tool, &err);
     }
     if (err) {
-        fprintf(stderr, "backplane-plan: %s\n", err->message);
-        tool_print_result(&tool, "error", err->message);
+        g_autofree char *message = tool_message(err->message);
+
+        fprintf(stderr, "backplane-plan: %s\n", message);
+        tool_print_result(&tool, "error", message);
     }
     plan_machine_free(tool.m);
     plan_prefs_clear(&tool.prefs);
