@@ -182,35 +182,38 @@ static const LibvirtProp libvirt_props[] = {
 };
 
 static const LibvirtName libvirt_names[] = {
-    { "interface", "net" },    { "memballoon", "balloon" }, { "filesystem", "fs" },
-    { "redirdev", "redir" },   { "disk", "disk" },          { "controller", "controller" },
+    { "interface", "net" },  { "memballoon", "balloon" }, { "filesystem", "fs" },
+    { "redirdev", "redir" }, { "disk", "disk" },          { "controller", "controller" },
 };
 
 /* Elements of <devices> that have no address on a bus of the guest. */
-static const char *const libvirt_host_elements[] = {
-    "emulator", "graphics", "audio", "redirfilter", "lease", "memory", "nvram", "parallel", NULL
-};
+static const char *const libvirt_host_elements[] = { "emulator",    "graphics", "audio",
+                                                     "redirfilter", "lease",    "memory",
+                                                     "nvram",       "parallel", NULL };
 
-static bool libvirt_condition(const PlanXml *x, const char *condition)
+/* Check the condition "path=value" at the begin of @text. */
+static bool libvirt_condition(const PlanXml *x, const char *text)
 {
-    const char *equals = strchr(condition, '=');
-    g_autofree char *path = g_strndup(condition, (size_t)(equals - condition));
-    const char *value = plan_xml_get(x, path);
+    enum { PATH = 32 };
+    size_t len = strcspn(text, "="), end = strcspn(text, ";");
+    char path[PATH];
+    const char *value;
 
-    return strcmp(value ? value : "", equals + 1) == 0;
+    g_strlcpy(path, text, MIN(len + 1, PATH));
+    value = plan_xml_get(x, path);
+    value = value ? value : "";
+    return strncmp(value, text + len + 1, end - len - 1) == 0 && !value[end - len - 1];
 }
 
 static bool libvirt_matches(const LibvirtType *row, const PlanXml *x)
 {
-    g_auto(GStrv) conditions = NULL;
+    const char *condition = row->conditions;
     bool ok = strcmp(row->element, x->name) == 0;
 
-    if (!ok || !*row->conditions) {
-        return ok;
-    }
-    conditions = g_strsplit(row->conditions, ";", -1);
-    for (char **condition = conditions; ok && *condition; condition++) {
-        ok = libvirt_condition(x, *condition);
+    while (ok && *condition) {
+        ok = libvirt_condition(x, condition);
+        condition += strcspn(condition, ";");
+        condition += *condition == ';';
     }
     return ok;
 }

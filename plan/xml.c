@@ -11,7 +11,7 @@
 enum {
     XML_BYTES = 16 << 20,
     XML_DEPTH = 64,
-    XML_ELEMENTS = 1 << 20,
+    XML_ELEMENTS = 1 << 19,
     XML_ATTRIBUTES = 256,
     XML_PLACE = 300, /* bytes of a path in a message */
     XML_MESSAGE = 500,
@@ -70,20 +70,33 @@ static guint xml_attribute(const PlanXml *x, const char *name)
     return 0;
 }
 
+/* Return the first child whose name has this length and text. */
+static const PlanXml *xml_child_of(const PlanXml *x, const char *name, size_t len)
+{
+    for (guint i = 0; i < x->children->len; i++) {
+        const PlanXml *child = x->children->pdata[i];
+
+        if (strncmp(child->name, name, len) == 0 && !child->name[len]) {
+            return child;
+        }
+    }
+    return NULL;
+}
+
 const char *plan_xml_get(const PlanXml *x, const char *path)
 {
-    const char *at = strchr(path, '@');
-    g_autofree char *elements = at ? g_strndup(path, (size_t)(at - path)) : g_strdup(path);
-    g_auto(GStrv) parts = g_strsplit(elements, "/", -1);
     guint i;
 
-    for (char **part = parts; x && *part; part++) {
-        x = **part ? plan_xml_child(x, *part) : x;
+    while (x && *path && *path != '@') {
+        size_t len = strcspn(path, "/@");
+
+        x = xml_child_of(x, path, len);
+        path += len + (path[len] == '/');
     }
-    if (!x || !at) {
+    if (!x || !*path) {
         return x ? x->text : NULL;
     }
-    i = xml_attribute(x, at + 1);
+    i = xml_attribute(x, path + 1);
     return i ? x->attributes->pdata[i] : NULL;
 }
 
