@@ -367,8 +367,11 @@ static bool arg_vga(ArgumentReader *r, const char *option, const char *value, GE
 {
     static const struct {
         const char *name, *type;
-    } rows[] = { { "std", "VGA" },           { "cirrus", "cirrus-vga" }, { "qxl", "qxl-vga" },
-                 { "vmware", "vmware-svga" }, { "virtio", "virtio-vga" } };
+    } rows[] = { { "std", "VGA" },
+                 { "cirrus", "cirrus-vga" },
+                 { "qxl", "qxl-vga" },
+                 { "vmware", "vmware-svga" },
+                 { "virtio", "virtio-vga" } };
 
     r->vga = true;
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {

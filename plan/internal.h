@@ -84,7 +84,7 @@ typedef struct PlanBusNode {
     struct PlanPlaces *places; /* the set of the index, or NULL */
     bool known;                /* `need` is valid (room.c) */
     PlanNeed need[PLAN_RESOURCES];
-    bool hotplug;              /* a root bus with hot plug, regardless of its rule */
+    bool hotplug; /* a root bus with hot plug, regardless of its rule */
 } PlanBusNode;
 
 typedef struct PlanIndex {

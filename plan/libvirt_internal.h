@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Tables of libvirt's domain XML that serve reading and writing: which element is which device type,
- * and which of its values are which properties.
+ * Tables of libvirt's domain XML that serve reading and writing: which element is which device
+ * type, and which of its values are which properties.
  */
 #ifndef PLAN_LIBVIRT_INTERNAL_H
 #define PLAN_LIBVIRT_INTERNAL_H
 
 #include "plan/xml_internal.h"
 
-/* An element is of the device type if each condition holds: "path=value", separated by ';'. An empty
- * value is that of an absent attribute. */
+/* An element is of the device type if each condition holds: "path=value", separated by ';'. An
+ * empty value is that of an absent attribute. */
 typedef struct LibvirtType {
     const char *element, *conditions;
     const char *type; /* NULL: the element has no place on a bus of the machine */

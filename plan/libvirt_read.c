@@ -46,10 +46,9 @@ static bool domain_memory(DomainReader *r, const PlanXml *domain, GError **err)
     static const struct {
         const char *unit;
         uint64_t bytes;
-    } units[] = { { "b", 1 },          { "bytes", 1 },       { "KB", 1000 },
-                  { "k", 1024 },       { "KiB", 1024 },      { "MB", 1000000 },
-                  { "M", 1 << 20 },    { "MiB", 1 << 20 },   { "GB", 1000000000 },
-                  { "G", 1 << 30 },    { "GiB", 1 << 30 },   { "T", 1ull << 40 },
+    } units[] = { { "b", 1 },           { "bytes", 1 },    { "KB", 1000 },     { "k", 1024 },
+                  { "KiB", 1024 },      { "MB", 1000000 }, { "M", 1 << 20 },   { "MiB", 1 << 20 },
+                  { "GB", 1000000000 }, { "G", 1 << 30 },  { "GiB", 1 << 30 }, { "T", 1ull << 40 },
                   { "TiB", 1ull << 40 } };
     const char *unit = plan_xml_get(domain, "memory@unit");
     uint64_t n = 0;
@@ -73,8 +72,10 @@ static void domain_boot(DomainReader *r, const PlanXml *domain)
 {
     static const struct {
         const char *path, *role;
-    } images[] = { { "os/loader", "firmware" }, { "os/kernel", "kernel" },
-                   { "os/initrd", "initrd" },   { "os/dtb", "dtb" } };
+    } images[] = { { "os/loader", "firmware" },
+                   { "os/kernel", "kernel" },
+                   { "os/initrd", "initrd" },
+                   { "os/dtb", "dtb" } };
 
     for (size_t i = 0; i < G_N_ELEMENTS(images); i++) {
         const char *path = plan_xml_get(domain, images[i].path);
@@ -210,8 +211,9 @@ static bool domain_pci_address(DomainReader *r, const PlanXml *x, PlanDevice *d,
     }
     name = g_hash_table_lookup(r->pci, GUINT_TO_POINTER((guint)bus));
     if (domain || !name) {
-        return plan_xml_fail(x, "address@bus", err, "there is no PCI controller with the index %u%s",
-                             (unsigned)bus, domain ? " in another domain than 0" : "");
+        return plan_xml_fail(x, "address@bus", err,
+                             "there is no PCI controller with the index %u%s", (unsigned)bus,
+                             domain ? " in another domain than 0" : "");
     }
     g_free(d->bus);
     d->bus = g_strdup(name);
@@ -445,9 +447,8 @@ static bool domain_properties(const PlanXml *x, PlanDevice *d, const PlanType *t
     const LibvirtProp *row;
 
     for (size_t i = 0; (row = plan_libvirt_prop(i)); i++) {
-        const char *value = plan_libvirt_prop_applies(row, x->name, t->name)
-                                ? plan_xml_get(x, row->path)
-                                : NULL;
+        const char *value =
+            plan_libvirt_prop_applies(row, x->name, t->name) ? plan_xml_get(x, row->path) : NULL;
 
         if (value && !plan_find_prop(t->props, t->n_props, row->prop)) {
             return plan_xml_fail(x, row->path, err, "type %s has no property '%s'", t->name,
@@ -483,10 +484,9 @@ static const PlanType *domain_expect_type(const DomainReader *r, const PlanXml *
                                           GError **err)
 {
     bool mmio = g_strcmp0(plan_xml_get(x, "address@type"), "virtio-mmio") == 0;
-    g_autofree char *device =
-        mmio && g_str_has_suffix(name, "-pci")
-            ? g_strdup_printf("%.*s-device", (int)strlen(name) - 4, name)
-            : g_strdup(name);
+    g_autofree char *device = mmio && g_str_has_suffix(name, "-pci")
+                                  ? g_strdup_printf("%.*s-device", (int)strlen(name) - 4, name)
+                                  : g_strdup(name);
     GError *cause = NULL;
     const PlanType *t = plan_expect_type(r->c, device, &cause);
 

@@ -13,7 +13,7 @@
 typedef struct DomainWriter {
     const PlanMachine *m;
     PlanXml *devices;
-    GHashTable *index;  /* PlanBusNode -> index of its controller */
+    GHashTable *index; /* PlanBusNode -> index of its controller */
     unsigned n_pci;
     GHashTable *counts; /* word -> number of such elements so far */
     bool usb, balloon, video;
@@ -250,9 +250,10 @@ static bool writer_disk(DomainWriter *w, const PlanDevice *d, PlanXml *x, GError
     g_autofree char *why = NULL;
 
     if (!image && !removable) {
-        why = g_strdup_printf("the disk without the file of its drive '%s': add the option -drive or "
-                              "-blockdev with this id",
-                              drive ? drive : "");
+        why =
+            g_strdup_printf("the disk without the file of its drive '%s': add the option -drive or "
+                            "-blockdev with this id",
+                            drive ? drive : "");
         return writer_fail(d, why, err);
     }
     plan_xml_set(x, "@type", "file");
@@ -347,9 +348,11 @@ static bool writer_properties(const PlanDevice *d, PlanXml *x, GError **err)
         }
     }
     for (guint i = 0; i < d->settings->len; i++) {
-        static const char *const known[] = { "chassis", "slot", "port", "drive", "netdev", "rng", "mac",
-                                             "chardev", "host", "channel", "scsi-id", "lun", "unit",
-                                             "nr", "id", "masterbus", "chassis_nr", NULL };
+        static const char *const known[] = { "chassis",    "slot",    "port",    "drive",
+                                             "netdev",     "rng",     "mac",     "chardev",
+                                             "host",       "channel", "scsi-id", "lun",
+                                             "unit",       "nr",      "id",      "masterbus",
+                                             "chassis_nr", NULL };
         const PlanSetting *s = d->settings->pdata[i];
         const PlanProp *p = plan_prop_of(d, s->name);
 
@@ -357,7 +360,8 @@ static bool writer_properties(const PlanDevice *d, PlanXml *x, GError **err)
             !(p->flags & PLAN_PROP_HOST) && p->kind != PLAN_PROP_CAP &&
             !g_strv_contains(known, s->name) && !g_hash_table_contains(done, s->name)) {
             g_autofree char *text = plan_value_format(p, &s->value);
-            g_autofree char *what = g_strdup_printf("the property %s=%s", s->name, text ? text : "");
+            g_autofree char *what =
+                g_strdup_printf("the property %s=%s", s->name, text ? text : "");
 
             return writer_fail(d, what, err);
         }

@@ -128,8 +128,7 @@ static bool site_rule(PlanSite *s, struct json_object *o, GError **err)
 
     r->number = 1;
     g_ptr_array_add(s->rules, r);
-    if (!json_object_is_type(o, json_type_object) ||
-        !json_object_object_get_ex(o, "types", NULL) ||
+    if (!json_object_is_type(o, json_type_object) || !json_object_object_get_ex(o, "types", NULL) ||
         !json_object_object_get_ex(o, "addr", NULL)) {
         return plan_fail(err, "must be an object with types and addr");
     }
@@ -148,7 +147,8 @@ static bool site_rule(PlanSite *s, struct json_object *o, GError **err)
 
 static bool site_rules(PlanSite *s, struct json_object *o, GError **err)
 {
-    size_t n = json_object_is_type(o, json_type_array) ? json_object_array_length(o) : SITE_ROWS + 1;
+    size_t n =
+        json_object_is_type(o, json_type_array) ? json_object_array_length(o) : SITE_ROWS + 1;
 
     if (n > SITE_ROWS) {
         return plan_fail(err, "must be a list of at most %d rules", SITE_ROWS);

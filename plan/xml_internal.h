@@ -12,7 +12,7 @@
 #include <stdbool.h>
 
 typedef struct PlanXml {
-    char *name, *text; /* text: NULL if there is none but white space */
+    char *name, *text;     /* text: NULL if there is none but white space */
     GPtrArray *attributes; /* char*: name, value, name, value ... */
     GPtrArray *children;   /* PlanXml*, owned */
     const struct PlanXml *parent;

@@ -79,9 +79,8 @@ static bool plan_print(GuestPlan *p, const char *form, GError **err)
     } else if (strcmp(form, "json") == 0) {
         text = plan_to_text(p->m, p->c, false);
     } else {
-        args = plan_command_line(p->m, p->c, strcmp(form, "qemu") == 0 ? PLAN_FOR_QEMU
-                                                                       : PLAN_FOR_BACKPLANE,
-                                 err);
+        args = plan_command_line(
+            p->m, p->c, strcmp(form, "qemu") == 0 ? PLAN_FOR_QEMU : PLAN_FOR_BACKPLANE, err);
         text = args ? g_strjoinv("\n", args) : NULL;
         g_strfreev(args);
     }
@@ -119,7 +118,8 @@ int main(int argc, char **argv)
     bool ok = argc == 6 && plan_all(&p, argv, &err);
 
     if (!ok) {
-        fprintf(stderr, "%s\n", err ? err->message : "usage: plan-guest CATALOG DISKS NICS FOLDER FORM");
+        fprintf(stderr, "%s\n",
+                err ? err->message : "usage: plan-guest CATALOG DISKS NICS FOLDER FORM");
     }
     g_clear_error(&err);
     plan_machine_free(p.m);

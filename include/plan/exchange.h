@@ -2,9 +2,9 @@
 /*
  * Exchange with other programs: command lines of QEMU and domain XML of libvirt.
  *
- * The readers return descriptions that are not resolved. They accept untrusted text: memory and time
- * are linear in its length, and each failure is one message with the position in the document. No
- * function of this header needs a lock.
+ * The readers return descriptions that are not resolved. They accept untrusted text: memory and
+ * time are linear in its length, and each failure is one message with the position in the document.
+ * No function of this header needs a lock.
  */
 #ifndef PLAN_EXCHANGE_H
 #define PLAN_EXCHANGE_H
@@ -38,9 +38,9 @@ PlanMachine *plan_from_command_line(const char *text, size_t len, const PlanCata
  * @c:    the catalogue of the machine
  * @err:  set on failure; the message begins with the path of the element: "domain/devices/disk[2]"
  *
- * Devices receive the ids that libvirt gives them; the prefix "ua-" of an alias is omitted. Elements
- * that describe only the host are ignored. Disks in files, and user-mode networks, become host
- * parts; other host parts are referred to by their id.
+ * Devices receive the ids that libvirt gives them; the prefix "ua-" of an alias is omitted.
+ * Elements that describe only the host are ignored. Disks in files, and user-mode networks, become
+ * host parts; other host parts are referred to by their id.
  *
  * Return: the description, freed by plan_machine_free(); or NULL.
  */

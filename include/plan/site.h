@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Machine types that a site defines: a name for a machine type with other defaults, further devices,
- * and rules for addresses such as "the first network device is in slot 2".
+ * Machine types that a site defines: a name for a machine type with other defaults, further
+ * devices, and rules for addresses such as "the first network device is in slot 2".
  *
  * A definition is a JSON object. Applying it to a description yields a description of the base
  * machine: saved descriptions and streams do not contain the name of the site's type.
