@@ -94,7 +94,7 @@ static const PlanAbsent absent_devices[] = {
     { "ramfb", "a display adapter", NULL },
     { "guest-loader", "the device for hypervisor guests", "loader" },
     { "pvpanic-pci", "the pvpanic device", NULL },
-    { "pci-serial*", "PCI serial ports", "virtserialport" },
+    { "pci-serial-*", "PCI serial ports with several channels", "pci-serial" },
     { "ivshmem-*", "shared memory between guests", NULL },
     { "vfio-*", "device assignment (VFIO)", NULL },
     { "tpm-*", "a TPM", NULL },

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * 16550A UART: eight byte registers, two FIFOs of 16 bytes, a character back end.
+ * 16550A UART: eight byte registers, two FIFOs of 16 bytes, a character back end. It is a device of
+ * the board (serial-mm) and a PCI function with the registers in an I/O BAR (pci-serial).
  *
  * Reference: National Semiconductor PC16550D data sheet; register names are those of Linux.
  * Transmission uses no guest time. A byte is moved from the FIFO to a buffer, which is passed to
@@ -18,6 +19,7 @@
 
 #include "chardev/chardev.h"
 #include "hw/core/sysdev.h"
+#include "hw/pci/pci.h"
 #include "util/error.h"
 
 /* Bits that are implemented or have no name in linux/serial_reg.h. */
@@ -29,11 +31,16 @@ enum {
     MSR_INPUTS = UART_MSR_CTS | UART_MSR_DSR | UART_MSR_RI | UART_MSR_DCD,
 };
 #define FIFO_SIZE     16
+#define PCI_CLOCK_HZ  1843200 /* 16 * 115200 baud */
 #define LINE_SIZE     256
 #define LINE_DELAY_NS 1000000
 
 typedef struct Serial {
-    SysDevice sys;
+    union {
+        Device dev; /* the first member of the others */
+        SysDevice sys;
+        PCIDevice pci;
+    };
     char *chardev;
     uint32_t clock_hz;
     Chardev *chr;
@@ -78,7 +85,12 @@ static uint8_t serial_pending_interrupt(const Serial *s)
 
 static void serial_update_irq(Serial *s)
 {
-    sysdev_irq_set(&s->sys, 0, serial_pending_interrupt(s) != UART_IIR_NO_INT);
+    bool level = serial_pending_interrupt(s) != UART_IIR_NO_INT;
+
+    if (s->dev.type->kind == &pci_device_kind)
+        pci_irq_set(&s->pci, 0, level);
+    else
+        sysdev_irq_set(&s->sys, 0, level);
 }
 
 static uint64_t serial_char_time_ns(const Serial *s)
@@ -397,15 +409,15 @@ static bool serial_realize(void *dev, GError **err)
     Serial *s = dev;
 
     timer_setup(&s->rx_timeout, serial_rx_timed_out, s);
-    timer_setup_plain(&s->line_flush, s->sys.dev.machine, CLOCK_KIND_REALTIME,
-                      serial_front_writable, s);
+    timer_setup_plain(&s->line_flush, s->dev.machine, CLOCK_KIND_REALTIME, serial_front_writable,
+                      s);
     if (!s->chardev)
         return true;
-    s->chr = chardev_find(s->sys.dev.machine, s->chardev);
+    s->chr = chardev_find(s->dev.machine, s->chardev);
     if (!s->chr) {
         return error_set(err, ERROR_USER,
-                         "serial: there is no chardev '%s' (chardev= is the id of a -chardev)",
-                         s->chardev);
+                         "%s: there is no chardev '%s' (chardev= is the id of a -chardev)",
+                         device_name(&s->dev), s->chardev);
     }
     s->front = (ChardevFront){ serial_front_can_read, serial_front_read, serial_front_event,
                                serial_front_writable, s };
@@ -414,6 +426,12 @@ static bool serial_realize(void *dev, GError **err)
         return false;
     }
     return true;
+}
+
+static bool serial_pci_realize(void *dev, GError **err)
+{
+    ((Serial *)dev)->clock_hz = PCI_CLOCK_HZ;
+    return serial_realize(dev, err);
 }
 
 static void serial_unrealize(void *dev)
@@ -486,33 +504,33 @@ static bool serial_post_load(void *obj, GError **err)
     return true;
 }
 
-static const VmField serial_fields[] = {
-    VM_U8(Serial, ier, .mask = IER_BITS),
-    VM_U8(Serial, fcr, .mask = FCR_KEPT),
-    VM_U8(Serial, lcr),
-    VM_U8(Serial, mcr, .mask = MCR_BITS),
-    VM_U8(Serial, lsr),
-    VM_U8(Serial, msr),
-    VM_U8(Serial, scr),
-    VM_U8(Serial, dll),
-    VM_U8(Serial, dlm),
-    VM_BYTES(Serial, rx),
-    VM_BYTES(Serial, rx_bad),
-    VM_BYTES(Serial, tx),
-    VM_U8(Serial, n_rx, .max = FIFO_SIZE),
-    VM_U8(Serial, n_tx, .max = FIFO_SIZE),
-    VM_BYTES(Serial, line),
-    VM_U16(Serial, n_line, .max = LINE_SIZE),
-    VM_BOOL(Serial, thre_pending),
-    VM_BOOL(Serial, timeout_pending),
-    VM_TIMER(Serial, rx_timeout),
-};
+/* The rows of both types. */
+#define SERIAL_ROWS                                                                                \
+    VM_U8(Serial, ier, .mask = IER_BITS), VM_U8(Serial, fcr, .mask = FCR_KEPT),                    \
+        VM_U8(Serial, lcr), VM_U8(Serial, mcr, .mask = MCR_BITS), VM_U8(Serial, lsr),              \
+        VM_U8(Serial, msr), VM_U8(Serial, scr), VM_U8(Serial, dll), VM_U8(Serial, dlm),            \
+        VM_BYTES(Serial, rx), VM_BYTES(Serial, rx_bad), VM_BYTES(Serial, tx),                      \
+        VM_U8(Serial, n_rx, .max = FIFO_SIZE), VM_U8(Serial, n_tx, .max = FIFO_SIZE),              \
+        VM_BYTES(Serial, line), VM_U16(Serial, n_line, .max = LINE_SIZE),                          \
+        VM_BOOL(Serial, thre_pending), VM_BOOL(Serial, timeout_pending),                           \
+        VM_TIMER(Serial, rx_timeout)
+static const VmField serial_fields[] = { SERIAL_ROWS };
+static const VmField serial_pci_fields[] = { VM_PCI(Serial, pci), SERIAL_ROWS };
 
 static const VmState serial_vmstate = {
     .name = "serial",
     .version = 1,
     .fields = serial_fields,
     .n_fields = G_N_ELEMENTS(serial_fields),
+    .pre_save = serial_pre_save,
+    .check = serial_check,
+    .post_load = serial_post_load,
+};
+
+static const VmState serial_pci_vmstate = {
+    .name = "pci-serial",
+    .version = 1,
+    .fields = LIST(serial_pci_fields),
     .pre_save = serial_pre_save,
     .check = serial_check,
     .post_load = serial_post_load,
@@ -546,3 +564,33 @@ static const SysDeviceType serial_type = {
     .n_irqs = 1,
 };
 SYS_DEVICE_TYPE(serial_type);
+
+static const PlanProp serial_pci_props[] = {
+    PROP_BACKEND(Serial, chardev, "chardev", "chardev", "the character back end"),
+};
+
+static const PCIBarDesc serial_pci_bars[] = {
+    { .index = 0, .kind = PCI_BAR_IO, .size = 8, .ops = &serial_ops },
+};
+
+static const PCIDeviceType serial_pci_type = {
+    .base = { .name = "pci-serial",
+              .doc = "16550A UART on PCI",
+              .kind = &pci_device_kind,
+              .size = sizeof(Serial),
+              .props = LIST(serial_pci_props),
+              .vmstate = &serial_pci_vmstate,
+              .hotpluggable = true,
+              .realize = serial_pci_realize,
+              .reset = serial_reset,
+              .reset_exit = serial_reset_exit,
+              .unrealize = serial_unrealize },
+    .vendor = 0x1b36,
+    .device = 0x0002,
+    .revision = 1,
+    .class_code = 0x070002, /* serial port, 16550 interface */
+    .slots = PLAN_SLOT_CONVENTIONAL,
+    .bars = LIST(serial_pci_bars),
+    .n_irqs = 1,
+};
+PCI_DEVICE_TYPE(serial_pci_type);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""virtio-serial tests: consoles and named ports."""
+"""Tests of serial ports: virtio-serial with consoles and named ports, and pci-serial."""
 
 import hashlib
 import random
@@ -133,3 +133,30 @@ def virtio_serial_migration(subject: Subject) -> None:
                   f"{len(before)} and {len(after)} bytes of {size}, not the same", summed)
             first.close()
             second.close()
+
+
+@test
+def pci_serial(subject: Subject) -> None:
+    """A pci-serial port: the driver of the kernel receives and sends data with interrupts."""
+    data = random.Random(3).randbytes(32 << 10)
+    with tempfile.TemporaryDirectory() as scratch:
+        args = arguments() + ["-chardev", f"socket,id=c,path={scratch}/s,server=on,wait=off",
+                              "-device", "pci-serial,chardev=c,addr=1"]
+        need_devices(subject.program, args)
+        with Emulator(subject.program, args, echo=subject.echo) as machine:
+            shell_ready(machine)
+            found = machine.shell("find /sys/devices -path '*0000:00:01.0*' -name 'ttyS*'")
+            port = "/dev/" + found.split()[0].rsplit("/", 1)[1]
+            machine.shell(f"stty -F {port} raw -echo 115200")
+            with call(f"{scratch}/s") as peer:
+                machine.shell(f"head -c {len(data)} {port} >/tmp/f &")
+                peer.sendall(data)
+                summed = machine.shell("wait; md5sum /tmp/f", 120)
+                check(hashlib.md5(data).hexdigest() in summed, "other bytes in the guest", summed)
+                machine.shell(f"cat /tmp/f >{port} &")
+                back = b""
+                while len(back) < len(data) and (part := peer.recv(65536)):
+                    back += part
+            check(back == data, f"{len(back)} bytes were read back, and they differ", "")
+            machine.send("exit\n")
+            check(machine.wait() == 0, "a status other than 0", machine.console[-500:])
