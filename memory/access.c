@@ -195,6 +195,12 @@ static void ram_done(const MemLookup *l, uint64_t len)
     ram_written_any(l->leaf->ram, l->leaf->ram_offset + l->offset, len);
 }
 
+/* Return whether a store writes memory, and is not performed by a device. */
+static bool access_is_memory(const MemRegion *leaf)
+{
+    return leaf->kind == MEM_RAM && !leaf->ram->device_stores;
+}
+
 static uint64_t nothing_value(MemBackground background, unsigned size)
 {
     return background == MEM_ONES ? size_mask(size) : 0;
@@ -257,7 +263,7 @@ static MemResult write_found(MemRegion *root, const MemLookup *l, uint64_t addr,
     if (!l->leaf) {
         return MEM_UNMAPPED;
     }
-    if (l->leaf->kind == MEM_RAM) {
+    if (access_is_memory(l->leaf)) {
         if (!l->leaf->ram->read_only) {
             ram_store(ram_host(l), size, value);
             ram_done(l, size);
@@ -375,7 +381,7 @@ MemResult mem_write_buf(MemRegion *root, uint64_t addr, const void *buf, uint64_
 
         if (!l.leaf) {
             result |= MEM_UNMAPPED;
-        } else if (l.leaf->kind == MEM_RAM) {
+        } else if (access_is_memory(l.leaf)) {
             if (!l.leaf->ram->read_only) {
                 memcpy(ram_host(&l), p, n);
                 ram_done(&l, n);

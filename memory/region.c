@@ -66,6 +66,16 @@ void mem_init_ram(MemRegion *r, const char *name, RamBlock *ram, uint64_t offset
     r->has_ram = true;
 }
 
+void mem_init_rom_device(MemRegion *r, const char *name, RamBlock *ram, uint64_t offset,
+                         uint64_t size, const MemOps *ops, void *opaque)
+{
+    mem_init_ram(r, name, ram, offset, size);
+    ram->read_only = true;
+    ram->device_stores = true;
+    r->ops = ops;
+    r->opaque = opaque;
+}
+
 void mem_init_mmio(MemRegion *r, const char *name, uint64_t size, const MemOps *ops, void *opaque)
 {
     mem_region_init(r, name, MEM_MMIO, size);

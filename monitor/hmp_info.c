@@ -25,7 +25,10 @@ static const char *hmp_region_kind(const MemRegion *r)
         [MEM_MMIO] = "i/o",
     };
 
-    return r->kind == MEM_RAM && r->ram && r->ram->read_only ? "rom" : names[r->kind];
+    if (r->kind != MEM_RAM || !r->ram || !r->ram->read_only) {
+        return names[r->kind];
+    }
+    return r->ram->device_stores ? "romd" : "rom";
 }
 
 static void hmp_show_region(void *opaque, const MemRegion *r, uint64_t addr, unsigned depth)

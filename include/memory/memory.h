@@ -79,7 +79,7 @@ struct MemRegion {
     int32_t priority;
     uint32_t order, seq;
     MemKind kind;
-    /* read at the end of a lookup: MMIO */
+    /* read at the end of a lookup: MMIO, and stores to RAM with device_stores */
     const MemOps *ops;
     void *opaque;
     const MemGuard *guard;
@@ -115,9 +115,15 @@ void mem_init_window(MemRegion *r, const char *name, MemRegion *target, uint64_t
                      uint64_t size);
 /* [offset, offset + size) of a RAM block, which must exist as long as r. */
 void mem_init_ram(MemRegion *r, const char *name, RamBlock *ram, uint64_t offset, uint64_t size);
+/* Like mem_init_ram(), for a block whose stores a device handles (flash memory): loads and fetches
+ * are direct, a store calls the write function of @ops. Sets read_only and device_stores of the
+ * block, which must not be mapped elsewhere. */
+void mem_init_rom_device(MemRegion *r, const char *name, RamBlock *ram, uint64_t offset,
+                         uint64_t size, const MemOps *ops, void *opaque);
 /* Registers; @opaque is passed to the functions of @ops. */
 void mem_init_mmio(MemRegion *r, const char *name, uint64_t size, const MemOps *ops, void *opaque);
-/* Set the guard of an MMIO region. @owner is passed to its functions. */
+/* Set the guard of an MMIO region, or of one of mem_init_rom_device(). @owner is passed to its
+ * functions. */
 void mem_set_guard(MemRegion *r, const MemGuard *guard, void *owner);
 
 /* Unmap r if it is mapped, detach it from windows, and free its memory (not the structure). */

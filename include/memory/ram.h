@@ -36,14 +36,15 @@ typedef struct RamBlock RamBlock;
 typedef void RamCodeWrittenFn(void *opaque, RamBlock *block, uint64_t offset, uint64_t len);
 
 struct RamBlock {
-    char *id;       /* unique in the machine: "riscv_virt_board.ram" */
-    uint64_t size;  /* bytes */
-    int fd;         /* of the memory, open for the life of the block; -1: none */
-    bool holes;     /* SEEK_DATA on fd finds pages that the host never provided */
-    uint8_t *host;  /* mapping of the block */
-    uint8_t *pages; /* size / RAM_PAGE_SIZE bytes of RAM_PAGE_*; atomic access only */
-    bool tracking;  /* dirty tracking on (atomic) */
-    bool read_only; /* guest stores have no effect (ROM) */
+    char *id;           /* unique in the machine: "riscv_virt_board.ram" */
+    uint64_t size;      /* bytes */
+    int fd;             /* of the memory, open for the life of the block; -1: none */
+    bool holes;         /* SEEK_DATA on fd finds pages that the host never provided */
+    uint8_t *host;      /* mapping of the block */
+    uint8_t *pages;     /* size / RAM_PAGE_SIZE bytes of RAM_PAGE_*; atomic access only */
+    bool tracking;      /* dirty tracking on (atomic) */
+    bool read_only;     /* guest stores have no effect (ROM) */
+    bool device_stores; /* read_only as well: the operations of the region perform guest stores */
     RamCodeWrittenFn *code_written;
     void *code_opaque;
 };

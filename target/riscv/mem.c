@@ -308,7 +308,7 @@ static bool mem_store_page(RiscvCpu *cpu, uint64_t va, unsigned size, uint64_t v
     if (!mem_find(cpu, va, size, ACCESS_WRITE, &p)) {
         return false;
     }
-    if (!p.host) {
+    if (!p.host || p.block->device_stores) {
         return device_access(cpu, va, p.pa, size, true, &value);
     }
     if (!p.block->read_only) {
@@ -400,7 +400,7 @@ bool rv_zero_block(RiscvCpu *cpu, uint64_t va)
         memset(p.host, 0, CBO_BLOCK);
         stored(cpu, &p, CBO_BLOCK);
     }
-    for (unsigned i = 0; !p.host && i < CBO_BLOCK; i += 8) {
+    for (unsigned i = 0; (!p.host || p.block->device_stores) && i < CBO_BLOCK; i += 8) {
         if (!device_access(cpu, va, p.pa + i, 8, true, &zero)) {
             return false;
         }
