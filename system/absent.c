@@ -37,7 +37,6 @@ static const AbsentOption absent_options[] = {
       "omit the option: all devices can migrate" },
     { "option-rom", "option ROMs", NULL },
     { "parallel", "parallel ports", NULL },
-    { "pflash", "flash memory", "specify firmware with -bios FILE" },
     { "plugin", "instrumentation plugins", NULL },
     { "portrait", "a display", "use -nographic or -display none" },
     { "rotate", "a display", "use -nographic or -display none" },

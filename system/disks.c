@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * -drive, -blockdev and -snapshot: host parts and devices that they add to the description.
+ * -drive, -pflash, -blockdev and -snapshot: host parts and devices that they add to the
+ * description.
  *
  * A drive with if=virtio creates its device, after all devices of the command line, so that the
- * device gets the next free slot, as in QEMU. Any other drive is a back end only.
+ * device gets the next free slot, as in QEMU. A drive with if=pflash is the contents of a flash
+ * bank of the machine. Any other drive is a back end only.
  */
 #include <json-c/json.h>
 #include <stdio.h>
@@ -50,9 +52,8 @@ static bool is_help(const char *text)
 
 /* --- places --- */
 
-static const char *const interfaces[] = { "none", "virtio", NULL };
-static const char *const other_interfaces[] = { "ide", "scsi", "floppy", "pflash",
-                                                "mtd", "sd",   "xen",    NULL };
+static const char *const interfaces[] = { "none", "virtio", "pflash", NULL };
+static const char *const other_interfaces[] = { "ide", "scsi", "floppy", "mtd", "sd", "xen", NULL };
 
 static bool check_interface(const char *iface, GError **err)
 {
@@ -66,7 +67,8 @@ static bool check_interface(const char *iface, GError **err)
             "-device TYPE,drive=NAME",
             iface);
     }
-    return error_set(err, ERROR_USER, "unsupported bus type '%s'; use none or virtio", iface);
+    return error_set(err, ERROR_USER, "unsupported bus type '%s'; use none, virtio or pflash",
+                     iface);
 }
 
 /* Set *n to the number of @key and remove the key. Without the key, *n is 0 and *given is false. */
@@ -228,7 +230,7 @@ bool disks_drive(Session *s, const char *arg, GError **err)
     }
     if (is_help(disks_text(o, "if"))) {
         json_object_put(o);
-        return disks_print(s, g_strdup("none\nvirtio\n"));
+        return disks_print(s, g_strdup("none\nvirtio\npflash\n"));
     }
     ok = add_drive(s, NULL, o, err);
     json_object_put(o);
@@ -252,6 +254,21 @@ bool disks_image(Session *s, const char *option, unsigned index, const char *med
     json_object_put(o);
     if (!ok) {
         g_prefix_error(err, "%s %s: ", option, file);
+    }
+    return ok;
+}
+
+bool disks_pflash(Session *s, const char *file, GError **err)
+{
+    struct json_object *o = json_object_new_object();
+    bool ok;
+
+    json_object_object_add(o, "file", json_object_new_string(file));
+    json_object_object_add(o, "if", json_object_new_string("pflash"));
+    ok = add_drive(s, NULL, o, err);
+    json_object_put(o);
+    if (!ok) {
+        g_prefix_error(err, "-pflash %s: ", file);
     }
     return ok;
 }
@@ -305,12 +322,40 @@ static void warn_unused(const Session *s)
     }
 }
 
+/* Use a drive with if=pflash as the contents of a flash bank. */
+static bool disks_set_flash(Session *s, const DriveOption *d, GError **err)
+{
+    g_autofree char *prop = g_strdup_printf("pflash%u", d->unit);
+
+    if (d->bus || d->unit > 1) {
+        return error_set(
+            err, ERROR_USER,
+            "-drive if=pflash,bus=%u,unit=%u: machines have the flash banks unit=0 and "
+            "unit=1",
+            d->bus, d->unit);
+    }
+    for (guint i = 0; i < s->plan->settings->len; i++) {
+        const PlanSetting *set = s->plan->settings->pdata[i];
+
+        if (strcmp(set->name, prop) == 0 && set->text && *set->text) {
+            return error_set(err, ERROR_USER,
+                             "-machine %s=%s and -drive if=pflash,unit=%u: use only one of them",
+                             prop, set->text, d->unit);
+        }
+    }
+    plan_machine_set(s->plan, prop, d->id);
+    return true;
+}
+
 bool disks_add_devices(Session *s, GError **err)
 {
     for (guint i = 0; i < s->drives->len; i++) {
         const DriveOption *d = s->drives->pdata[i];
         PlanDevice *dev;
 
+        if (strcmp(d->iface, "pflash") == 0 && !disks_set_flash(s, d, err)) {
+            return false;
+        }
         if (strcmp(d->iface, "virtio") == 0) {
             dev = plan_device_new("virtio-blk-pci");
             plan_device_set(dev, "drive", d->id);

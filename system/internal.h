@@ -140,7 +140,10 @@ bool disks_blockdev(Session *s, const char *arg, GError **err);
  * "disk" or "cdrom". */
 bool disks_image(Session *s, const char *option, unsigned index, const char *media,
                  const char *file, GError **err);
-/* After the last option: add the devices of drives with if=virtio, after the devices of -device. */
+/* Add the back end of -pflash FILE. */
+bool disks_pflash(Session *s, const char *file, GError **err);
+/* After the last option: add the devices of drives with if=virtio, after the devices of -device,
+ * and use drives with if=pflash as flash banks. */
 bool disks_add_devices(Session *s, GError **err);
 /* After merging descriptions: apply -snapshot to all drives. */
 bool disks_apply_snapshot(Session *s, GError **err);

@@ -162,6 +162,11 @@ IMAGE_OPTION(hdc, 2, "disk")
 IMAGE_OPTION(hdd, 3, "disk")
 IMAGE_OPTION(cdrom, 2, "cdrom")
 
+static bool options_opt_pflash(Session *s, const char *arg, GError **err)
+{
+    return disks_pflash(s, arg, err);
+}
+
 static bool opt_drive(Session *s, const char *arg, GError **err)
 {
     return disks_drive(s, arg, err);
@@ -364,14 +369,17 @@ static const Option options[] = {
     { "blockdev", "DRIVER,node-name=ID[,...]",
       "create a disk back end; help lists drivers, DRIVER,help options", FN(opt_blockdev),
       .kinds = KINDS_BLOCKDEV },
-    { "drive", "file=FILE[,if=none|virtio,format=raw,id=ID,...]",
-      "create a disk back end, and with if=virtio also a disk; help lists the options",
+    { "drive", "file=FILE[,if=none|virtio|pflash,format=raw,id=ID,...]",
+      "create a disk back end; with if=virtio also a disk, with if=pflash it is the contents of a "
+      "flash bank; help lists the options",
       FN(opt_drive), .kinds = KINDS_DRIVE },
     { "hda", "FILE", "like -drive file=FILE,index=0: a back end (none0) for -device", FN(opt_hda) },
     { "hdb", "FILE", "like -hda, with index=1 (none1)", FN(opt_hdb) },
     { "hdc", "FILE", "like -hda, with index=2 (none2)", FN(opt_hdc) },
     { "hdd", "FILE", "like -hda, with index=3 (none3)", FN(opt_hdd) },
     { "cdrom", "FILE", "like -hda, with index=2,media=cdrom (none2, read-only)", FN(opt_cdrom) },
+    { "pflash", "FILE", "like -drive if=pflash,file=FILE: contents of the next flash bank",
+      FN(options_opt_pflash) },
     { "snapshot", NULL, "all drives have snapshot=on: their images are not modified",
       FLAG(snapshot) },
     { "netdev", "KIND,id=ID[,...]", "create a network back end; help lists the types",

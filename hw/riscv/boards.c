@@ -4,4 +4,5 @@
  */
 #include "hw/riscv/virt.h"
 
-const BoardType *const board_types[] = { &virt_board, &virt_0_1_board, &none_board, NULL };
+const BoardType *const board_types[] = { &virt_board, &virt_0_2_board, &virt_0_1_board, &none_board,
+                                         NULL };

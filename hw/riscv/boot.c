@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "hw/block/pflash.h"
 #include "hw/misc/loader_device.h"
 #include "hw/pci-host/ecam.h"
 #include "hw/riscv/virt.h"
@@ -44,6 +45,7 @@ typedef struct Plan {
     uint64_t fdt_addr;
     LoadedImage firmware, kernel, initrd;
     bool has_firmware, has_kernel;
+    uint64_t flash; /* address of the program in flash memory; 0: none */
 } Plan;
 
 static uint64_t align_up(uint64_t v, uint64_t a)
@@ -170,6 +172,10 @@ static bool load_kernel(Plan *p, GError **err)
     p->has_kernel = image != NULL;
     if (!image)
         return true;
+    if (p->flash && p->has_firmware)
+        return error_set(err, ERROR_USER,
+                         "-kernel: pflash0 contains the program that the firmware starts: omit one "
+                         "of them, or use -bios none");
     if (!load_image(p->v->loads, BOOT_KERNEL, image, floor, p->fdt_addr, &p->kernel, err))
         return false;
     if (!p->has_firmware || p->kernel.start >= p->firmware.end)
@@ -302,8 +308,9 @@ static void make_boot_rom(Plan *p)
         0x0182b283, /* ld    t0, 24(t0): firmware */
         0x00028067, /* jr    t0 */
     };
-    uint64_t start = p->has_firmware || !p->has_kernel ? p->firmware.entry : p->kernel.entry;
-    uint64_t next = p->has_kernel && p->has_firmware ? p->kernel.entry : 0;
+    uint64_t program = p->flash ? p->flash : p->has_kernel ? p->kernel.entry : 0;
+    uint64_t start = p->has_firmware || !program ? p->firmware.entry : program;
+    uint64_t next = p->has_firmware ? program : 0;
     const uint64_t words[] = {
         start, p->fdt_addr,    DYNAMIC_MAGIC,   DYNAMIC_VERSION,
         next,  DYNAMIC_NEXT_S, 0 /* options */, 0 /* boot hart */
@@ -343,6 +350,8 @@ bool virt_boot(Machine *m, const BoardBoot *boot, GError **err)
     Plan p = { .m = m, .v = v, .boot = boot, .base = base, .end = base + v->ram->size };
     bool done;
 
+    if (v->flash[0] && pflash_has_drive(v->flash[0]))
+        p.flash = virt_map[VIRT_FLASH].base;
     load_list_clear(v->loads);
     if (boot->remember)
         load_list_only_remember(v->loads);

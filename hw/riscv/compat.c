@@ -6,6 +6,8 @@
 #include "hw/riscv/virt.h"
 
 const PlanCompat board_compats[] = {
+    /* The machine has flash memory. */
+    { "virt-0.2", NULL, "x-boot-devices", "off" },
     /* The PLIC became the default, as in QEMU. */
     { "virt-0.1", NULL, "aia", "aplic-imsic" },
     /* Capabilities have the offsets of QEMU, and virtio functions on a root bus are not Express.

@@ -7,10 +7,12 @@
 #include <string.h>
 
 #include "chardev/chardev.h"
+#include "hw/block/pflash.h"
 #include "hw/core/host_object.h"
 #include "hw/core/sysdev.h"
 #include "hw/intc/aplic.h"
 #include "hw/virtio/virtio_mmio.h"
+#include "util/error.h"
 #include "util/log.h"
 
 const VirtMap virt_map[VIRT_REGIONS] = {
@@ -26,6 +28,7 @@ const VirtMap virt_map[VIRT_REGIONS] = {
     [VIRT_APLIC_S] = { 0xd000000, 0x8000 },
     [VIRT_UART] = { 0x10000000, 0x100 },
     [VIRT_VIRTIO] = { 0x10001000, 0x1000 },
+    [VIRT_FLASH] = { 0x20000000, VIRT_N_FLASH *PFLASH_SIZE },
     [VIRT_IMSIC_M] = { 0x24000000, 0x4000000 },
     [VIRT_IMSIC_S] = { 0x28000000, 0x4000000 },
     [VIRT_PCIE_ECAM] = { 0x30000000, 0x10000000 },
@@ -222,11 +225,34 @@ static bool virt_build_slots(Machine *m, Virt *v, GError **err)
     return true;
 }
 
+static bool virt_build_flash(Machine *m, Virt *v, GError **err)
+{
+    for (unsigned i = 0; i < VIRT_N_FLASH; i++) {
+        g_autofree char *prop = g_strdup_printf("pflash%u", i);
+        const PlanValue *drive = plan_machine_get(v->plan, prop);
+        bool given = drive && drive->s;
+        g_autofree char *settings = g_strdup_printf("name=virt.flash%u%s%s", i,
+                                                    given ? ",drive=" : "", given ? drive->s : "");
+
+        if (given && !v->config.boot_devices)
+            return error_set(err, ERROR_USER,
+                             "%s=%s: machine %s has no flash memory (x-boot-devices)", prop,
+                             drive->s, m->type_name);
+        if (!v->config.boot_devices)
+            continue;
+        v->flash[i] = virt_create_device(m, PFLASH_TYPE, settings, err);
+        if (!v->flash[i])
+            return false;
+        pflash_map(v->flash[i], virt_map[VIRT_FLASH].base + i * PFLASH_SIZE);
+    }
+    return true;
+}
+
 static bool virt_build_devices(Machine *m, Virt *v, GError **err)
 {
     const char *serial = chardev_find(m, SERIAL0) ? "chardev=" SERIAL0 : NULL;
 
-    if (!virt_build_slots(m, v, err))
+    if (!virt_build_slots(m, v, err) || !virt_build_flash(m, v, err))
         return false;
     v->rtc = virt_wired_irq(m, v, "goldfish_rtc", NULL, virt_map[VIRT_RTC].base, VIRT_IRQ_RTC, err);
     return v->rtc &&
@@ -250,12 +276,14 @@ static const PlanValue *setting(const PlanMachine *plan, const char *name)
 static void read_config(const PlanMachine *plan, VirtConfig *c)
 {
     const PlanValue *aia = setting(plan, "aia"), *aclint = setting(plan, "aclint");
+    const PlanValue *boot_devices = setting(plan, "x-boot-devices");
 
     *c = (VirtConfig){
         .aia = aia ? (VirtAia)aia->u : VIRT_AIA_NONE,
         .aclint = aclint && aclint->b,
         .harts = MAX(plan->cpus, 1),
         .ram_size = plan->ram_size,
+        .boot_devices = boot_devices && boot_devices->b,
     };
 }
 
@@ -332,6 +360,20 @@ static const PlanProp virt_props[] = {
       .flags = PLAN_PROP_HOST,
       .backend = "memory",
       .doc = "id of the -object that RAM comes from" },
+    { .name = "x-boot-devices",
+      .kind = PLAN_PROP_BOOL,
+      .def = true, /* compat.c: off on virt-0.2 */
+      .doc = "flash memory; as virt-0.2: off" },
+    { .name = "pflash0",
+      .kind = PLAN_PROP_BACKEND,
+      .flags = PLAN_PROP_HOST,
+      .backend = "block",
+      .doc = "drive or block node of the first flash bank: firmware" },
+    { .name = "pflash1",
+      .kind = PLAN_PROP_BACKEND,
+      .flags = PLAN_PROP_HOST,
+      .backend = "block",
+      .doc = "drive or block node of the second flash bank: variables" },
     { .name = "dumpdtb",
       .kind = PLAN_PROP_STRING,
       .flags = PLAN_PROP_HOST,
@@ -355,10 +397,22 @@ static const char *const virt_implicit[] = { "gpex-root,addr=00.0", NULL };
 
 const BoardType virt_board = {
     .plan = {
-        .name = "virt-0.2",
+        .name = "virt-0.3",
         .alias = "virt",
         .doc = "RISC-V machine with a PCI Express root complex",
         .is_default = true,
+        .mmio_bus = VIRT_MMIO_BUS,
+        .n_mmio_buses = VIRT_N_VIRTIO,
+        VIRT_PLAN,
+    },
+    VIRT_OPS,
+};
+
+const BoardType virt_0_2_board = {
+    .plan = {
+        .name = "virt-0.2",
+        .doc = "RISC-V machine with a PCI Express root complex",
+        .newer = "virt-0.3",
         .mmio_bus = VIRT_MMIO_BUS,
         .n_mmio_buses = VIRT_N_VIRTIO,
         VIRT_PLAN,

@@ -435,6 +435,21 @@ static void add_uart_and_rtc(Fdt *f)
     prop_interrupt(f, node, VIRT_IRQ_RTC);
 }
 
+static void fdt_add_flash(Fdt *f)
+{
+    uint64_t base = virt_map[VIRT_FLASH].base, bank = virt_map[VIRT_FLASH].size / VIRT_N_FLASH;
+    int node = fdt_add_node(f, "/", "flash@20000000");
+    Cells reg = { .n = 0 };
+
+    for (unsigned i = 0; i < VIRT_N_FLASH; i++) {
+        cell64(&reg, base + i * bank);
+        cell64(&reg, bank);
+    }
+    prop_u32(f, node, "bank-width", 4);
+    prop_cells(f, node, "reg", &reg);
+    prop_string(f, node, "compatible", "cfi-flash");
+}
+
 static void add_platform_bus(Fdt *f)
 {
     const VirtMap *map = &virt_map[VIRT_PLATFORM_BUS];
@@ -486,6 +501,8 @@ void *virt_fdt_build(const VirtConfig *c, GPtrArray *cpus, size_t room)
     add_pci(&f);
     add_test(&f);
     add_uart_and_rtc(&f);
+    if (c->boot_devices)
+        fdt_add_flash(&f);
     node = fdt_add_node(&f, "/", "chosen");
     prop_string(&f, node, "stdout-path", "/soc/serial@10000000");
     return f.blob;

@@ -118,6 +118,7 @@ def make_files(folder: Path, sbi: Path | None) -> dict[str, str]:
         "bin": words("HELLO\r\n"),
         "uboot": elf(words("U-Boot\r\n"), 0x80200000),
         "mboot": words("U-Boot\r\n"),
+        "flash": words("FLASH\r\n").ljust(32 << 20, b"\0"),
         "xv6": elf(xv6(), 0x80000000),
     }
     for name, content in contents.items():

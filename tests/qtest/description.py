@@ -62,7 +62,7 @@ class Line:
 
     def machine(self) -> None:
         """Add -M, -cpu, -smp, -m and names."""
-        rng, machine = self.rng, [self.rng.choice(("virt", "virt-0.1", "virt-0.2"))]
+        rng, machine = self.rng, [self.rng.choice(("virt", "virt-0.1", "virt-0.2", "virt-0.3"))]
         if self.chance(0.5):
             machine.append(f"aia={rng.choice(('none', 'aplic', 'aplic-imsic'))}")
         if self.chance(0.2):

@@ -67,6 +67,7 @@ static void test_types(void)
         "secret",
         "virt-0.1-machine",
         "virt-0.2-machine",
+        "virt-0.3-machine",
         "none-machine",
         "rv64",
     };
@@ -107,7 +108,7 @@ static void test_type_parents(void)
 {
     QTest *q = qtest_start("-M none");
 
-    g_assert_cmpuint(count_types(q, "machine"), ==, 3);
+    g_assert_cmpuint(count_types(q, "machine"), ==, 4);
     g_assert_cmpuint(count_types(q, "accel"), ==, 2);
     g_assert_cmpuint(count_types(q, "user-creatable"), ==, 7);
     g_assert_cmpuint(count_types(q, "object"), >,

@@ -140,7 +140,7 @@ static void test_bus_messages(void)
     for (unsigned i = 0; i < 9; i++) {
         g_string_append(nine, " -device virtio-rng-device");
     }
-    refuse(nine->str, "each of the 8 virtio-mmio buses of machine virt-0.2 holds a device");
+    refuse(nine->str, "each of the 8 virtio-mmio buses of machine virt-0.3 holds a device");
     refuse("-M virt -device virtio-rng-device,bus=virtio-mmio-bus.8", "virtio-mmio-bus.8");
     refuse("-M virt -device virtio-rng-device,id=a,bus=virtio-mmio-bus.3 "
            "-device virtio-rng-device,bus=virtio-mmio-bus.3",

@@ -24,6 +24,7 @@ typedef enum VirtRegion {
     VIRT_APLIC_S,
     VIRT_UART,
     VIRT_VIRTIO,
+    VIRT_FLASH,
     VIRT_IMSIC_M,
     VIRT_IMSIC_S,
     VIRT_PCIE_ECAM,
@@ -41,6 +42,7 @@ extern const VirtMap virt_map[VIRT_REGIONS];
 enum { VIRT_IRQ_VIRTIO = 1, VIRT_IRQ_UART = 10, VIRT_IRQ_RTC = 11, VIRT_IRQ_PCIE = 32 };
 enum {
     VIRT_N_VIRTIO = 8,
+    VIRT_N_FLASH = 2,
     VIRT_N_SOURCES = 96,
     VIRT_MAX_HARTS = 8,
     VIRT_MAX_ROOTS = 32, /* extra PCI roots that the device tree can name */
@@ -64,7 +66,8 @@ typedef struct VirtConfig {
     uint64_t ram_size;
     uint8_t roots[VIRT_MAX_ROOTS]; /* numbers of extra PCI roots, ascending */
     unsigned n_roots;
-    bool mmio_buses; /* virtio-mmio slots accept devices */
+    bool mmio_buses;   /* virtio-mmio slots accept devices */
+    bool boot_devices; /* flash memory (x-boot-devices) */
 } VirtConfig;
 
 /* Return the start of the 64-bit PCI window, which is above RAM and aligned to its size. */
@@ -97,6 +100,7 @@ typedef struct Virt {
     LoadList *loads;
     Device *irqchip; /* the controller for wired interrupts */
     Device *pci_host, *rtc;
+    Device *flash[VIRT_N_FLASH];          /* NULL: the machine has none */
     uint8_t boot_rom[VIRT_BOOT_ROM_SIZE]; /* content of rom after a reset, once booted is true */
     bool booted;
     uint32_t starts_elsewhere; /* bit n: hart n starts at start_pc[n], not in the boot ROM */
@@ -113,6 +117,6 @@ void virt_restore_boot_rom(Virt *v);
 void virt_reset_harts(Virt *v);
 
 /* The newest version of `virt`, and older ones. */
-extern const BoardType virt_board, virt_0_1_board, none_board;
+extern const BoardType virt_board, virt_0_2_board, virt_0_1_board, none_board;
 
 #endif

@@ -463,7 +463,8 @@ MEMORY = ("memory-backend-ram", "memory-backend-memfd", "memory-backend-file")
         "-object memory-backend-file mem-path=", "-object memory-backend-memfd seal=on",
         "-object memory-backend-memfd seal=off", "-object memory-backend-memfd hugetlb=off",
         "-object memory-backend-memfd hugetlb=on", "-object memory-backend-memfd hugetlbsize=",
-        "-M virt-0.1 memory-backend=", "-M virt-0.2 memory-backend=")
+        "-M virt-0.1 memory-backend=", "-M virt-0.2 memory-backend=",
+        "-M virt-0.3 memory-backend=")
 def check_memory_backends():
     with Folder() as folder:
         for kind in MEMORY:

@@ -3,7 +3,7 @@
 
 import tempfile
 
-from walk import Ended, Folder, Machine, refused, run
+from walk import Ended, Folder, Machine, covers, refused, run
 
 REFUSED = "refused"
 ROM = tempfile.NamedTemporaryFile(prefix="bp-rom-")     # removed at the end
@@ -23,6 +23,7 @@ AROUND = {
 }
 GIVEN = {"pxb-pcie": ",bus_nr=128", "virtio-blk": ",drive=n0", "x3130": ",bus=rp0", "xio3130": ",bus=up0",
          "loader": ",addr=0x80000100,data-len=8"}
+FLASH_BANK = 32 << 20
 BACKENDS = {
     "drive": ["-blockdev", "null-co,node-name=b1,size=1M"],
     "block": ["-blockdev", "null-co,node-name=b1,size=1M"],
@@ -115,8 +116,39 @@ def check_cpu_key(kind: str, key: dict) -> None:
         assert on != off, f"-cpu {kind},{key['name']}: the device tree is the same"
 
 
+def flash_word(m: Machine, bank: int) -> int:
+    """Return the first word of a flash bank."""
+    text = m.qmp("human-monitor-command",
+                 **{"command-line": f"xp /1wx {0x20000000 + bank * FLASH_BANK:#x}"})
+    return int(text.split(":")[1], 0)
+
+
+def check_flash_key(kind: str, name: str) -> None:
+    """pflash0 and pflash1: the bank has the contents of the node."""
+    with Folder() as folder:
+        path = folder / "flash"
+        path.write_bytes(b"FLSH".ljust(FLASH_BANK, b"\0"))
+        with Machine("-M", f"{kind},x-boot-devices=on,{name}=f", "-blockdev",
+                     f"file,node-name=f,filename={path}") as m:
+            assert flash_word(m, int(name[-1])) == int.from_bytes(b"FLSH", "little"), name
+
+
+@covers("-pflash")
+def check_flash_option() -> None:
+    with Folder() as folder:
+        paths = [folder / "code", folder / "vars"]
+        for path in paths:
+            path.write_bytes(path.name.encode().ljust(FLASH_BANK, b"\0"))
+        with Machine("-pflash", str(paths[0]), "-pflash", str(paths[1])) as m:
+            for bank, text in enumerate((b"code", b"vars")):
+                assert flash_word(m, bank) == int.from_bytes(text, "little"), bank
+
+
 def check_machine_key(kind: str, key: dict, value: str) -> None:
     """A property of a machine changes its device tree, or the process."""
+    if key["name"].startswith("pflash"):
+        check_flash_key(kind, key["name"])
+        return
     if key["name"] in ("memory-backend", "dumpdtb"):
         return      # with the memory back ends, and by every device tree in this file
     with Folder() as folder:

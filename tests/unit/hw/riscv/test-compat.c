@@ -73,7 +73,7 @@ static void test_versions(void)
 {
     PlanCatalog *c = type_catalog_new();
 
-    g_assert_true(plan_find_machine(c, "virt") == plan_find_machine(c, "virt-0.2"));
+    g_assert_true(plan_find_machine(c, "virt") == plan_find_machine(c, "virt-0.3"));
     for (size_t i = 0; i < c->n_machines; i++) {
         const PlanMachineType *m = c->machines[i];
 
