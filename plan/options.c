@@ -214,6 +214,7 @@ static const struct {
     { "netdev", "type", "id" },
     { "chardev", "backend", "id" },
     { "object", "qom-type", "id" },
+    { "fw_cfg", "name", "name" },
     { "fsdev", "fsdriver", "id" },
     { "audiodev", "driver", "id" },
 };

@@ -26,7 +26,6 @@ static const AbsentOption absent_options[] = {
     { "fdb", "a floppy controller", "use -drive file=FILE,format=raw,if=virtio" },
     { "fsdev", "a shared folder (9p)", NULL },
     { "full-screen", "a display", "use -nographic or -display none" },
-    { "fw_cfg", "the fw_cfg device", "pass values in the kernel's command line with -append" },
     { "icount", "instruction counting", NULL },
     { "iscsi", "iSCSI disks", "use -drive file=FILE,format=raw" },
     { "k", "a display", "use -nographic or -display none" },

@@ -11,6 +11,7 @@
 #include "block/block.h"
 #include "chardev/chardev.h"
 #include "hw/core/host_object.h"
+#include "hw/misc/fw_cfg.h"
 #include "net/net.h"
 
 typedef struct HostKind {
@@ -47,6 +48,28 @@ static bool create_chardev(Machine *m, struct json_object *options, GError **err
     return chardev_new_json(m, options, err) != NULL;
 }
 
+static bool create_fw_cfg(Machine *m, struct json_object *options, GError **err)
+{
+    const char *values[] = { NULL, NULL, NULL };
+    static const char *const keys[] = { "name", "file", "string" };
+
+    json_object_object_foreach(options, key, value)
+    {
+        size_t i = 0;
+
+        while (i < G_N_ELEMENTS(keys) && strcmp(keys[i], key) != 0) {
+            i++;
+        }
+        if (i == G_N_ELEMENTS(keys)) {
+            return error_set(err, ERROR_USER,
+                             "-fw_cfg: key '%s' is unknown; the keys are name, file and string",
+                             key);
+        }
+        values[i] = json_object_get_string(value);
+    }
+    return fw_cfg_file_new(m, values[0] ? values[0] : "", values[1], values[2], err);
+}
+
 /* All character back ends, including those of -serial, are freed by the session. */
 static const HostKind kinds[] = {
     { "chardev", create_chardev, chardev_del, NULL },
@@ -54,6 +77,7 @@ static const HostKind kinds[] = {
     { "blockdev", create_blockdev, block_node_del, block_free_all },
     { "drive", create_drive, NULL, NULL },
     { "netdev", create_netdev, netdev_del, netdev_free_all },
+    { "fw_cfg", create_fw_cfg, NULL, fw_cfg_files_free },
 };
 
 static const HostKind *host_kind_find(const char *kind)

@@ -123,6 +123,11 @@ static bool opt_object(Session *s, const char *arg, GError **err)
     return option_host_part(s, "object", arg, err);
 }
 
+static bool options_opt_fw_cfg(Session *s, const char *arg, GError **err)
+{
+    return option_host_part(s, "fw_cfg", arg, err);
+}
+
 static bool opt_blockdev(Session *s, const char *arg, GError **err)
 {
     return disks_blockdev(s, arg, err);
@@ -366,6 +371,9 @@ static const Option options[] = {
     /* host parts */
     { "object", "TYPE,id=ID[,prop=value...]", "create a host object; help lists the types",
       FN(opt_object), .kinds = KINDS_OBJECT },
+    { "fw_cfg", "[name=]NAME,file=FILE|string=TEXT",
+      "file that firmware and guest read from fw_cfg; the name begins with opt/",
+      FN(options_opt_fw_cfg), KEYS(fw_cfg_keys, "name") },
     { "blockdev", "DRIVER,node-name=ID[,...]",
       "create a disk back end; help lists drivers, DRIVER,help options", FN(opt_blockdev),
       .kinds = KINDS_BLOCKDEV },

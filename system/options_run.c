@@ -205,6 +205,13 @@ const PlanProp audiodev_keys[] = {
 };
 KEYS(audiodev_keys);
 
+const PlanProp fw_cfg_keys[] = {
+    STRING_KEY("name", 0, "name of the file, for example opt/org.example/value"),
+    STRING_KEY("file", 0, "file of the host with the contents"),
+    STRING_KEY("string", 0, "the contents"),
+};
+KEYS(fw_cfg_keys);
+
 const PlanProp boot_keys[] = {
     STRING_KEY("order", 0, "drive letters"),
     STRING_KEY("once", 0, "drive letters for the first boot"),

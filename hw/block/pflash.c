@@ -54,7 +54,7 @@ enum {
     STATUS_ERRORS = STATUS_SEQUENCE_ERROR,
 };
 
-/* What the next store is. */
+/* Meaning of the next store. */
 typedef enum PflashCycle {
     CYCLE_COMMAND,
     CYCLE_SECOND, /* data, a confirmation, or the number of words */
@@ -90,7 +90,8 @@ typedef struct Pflash {
 static const uint8_t pflash_query[] = {
     /* identification: command set, its table, no alternative command set */
     'Q', 'R', 'Y', 0x01, 0x00, 0x31, 0x00, 0x00, 0x00, 0x00, 0x00,
-    /* voltages; times as powers of two: word, buffer (us), block (ms), device; longest, as factors */
+    /* voltages; times as powers of two: word, buffer (us), block (ms), device; longest, as factors
+     */
     0x45, 0x55, 0x00, 0x00, 0x07, 0x07, 0x0a, 0x00, 0x04, 0x04, 0x04, 0x00,
     /* 16 MiB, 16-bit interface, write buffer of 2 KiB, one region of 128 blocks of 128 KiB */
     0x18, 0x02, 0x00, 0x0b, 0x00, 0x01, 0x7f, 0x00, 0x00, 0x02,
@@ -430,8 +431,7 @@ static bool pflash_realize(void *dev, GError **err)
         return false;
     s->ram = machine_ram_new(m, s->name, PFLASH_SIZE, err);
     /* At a migration target the stream provides the contents. */
-    if (!s->ram ||
-        (s->node && !m->dry_run && m->state != RUN_INMIGRATE && !pflash_fill(s, err))) {
+    if (!s->ram || (s->node && !m->dry_run && m->state != RUN_INMIGRATE && !pflash_fill(s, err))) {
         if (s->node)
             block_detach(s->node, &s->user);
         return false;

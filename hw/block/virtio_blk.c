@@ -48,6 +48,7 @@ typedef struct BlkReqList {
 struct VirtioBlk {
     VirtioBase base;
     char *drive, *serial;
+    int32_t bootindex;
     uint16_t num_queues, queue_size;
     uint32_t logical, physical;
     bool discard, write_zeroes, config_wce;
@@ -787,6 +788,7 @@ static const char *const policies[] = { "auto", "report", "ignore", "stop", "eno
 static const PlanProp blk_props[] = {
     VIRTIO_PROPS,
     PROP_BACKEND(VirtioBlk, drive, "drive", "block", "the drive or block node of the device"),
+    PROP_BOOTINDEX(VirtioBlk, bootindex),
     PROP_STR(VirtioBlk, serial, "serial", "serial number, up to 20 bytes"),
     PROP_U16(VirtioBlk, num_queues, "num-queues", 1, 1, MAX_QUEUES, "request queues"),
     PROP_U16(VirtioBlk, queue_size, "queue-size", 256, 4, VIRTIO_MAX_QUEUE_SIZE,

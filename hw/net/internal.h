@@ -42,6 +42,7 @@ typedef struct VirtioNet {
     VirtioBase base;
     /* properties */
     char *netdev;
+    int32_t bootindex;
     uint8_t mac_prop[6];
     uint16_t pairs, rx_size, tx_size, mtu;
     bool csum, tso, mrg, ctrl, announce, mq;

@@ -664,6 +664,7 @@ static const PlanProp net_props[] = {
     VIRTIO_PROPS,
     PROP_BACKEND(VirtioNet, netdev, "netdev", "netdev",
                  "the netdev that the device is connected to"),
+    PROP_BOOTINDEX(VirtioNet, bootindex),
     { .name = "mac",
       .kind = PLAN_PROP_MAC,
       .flags = PLAN_PROP_DECIDED,

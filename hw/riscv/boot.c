@@ -12,6 +12,7 @@
 #include <sys/random.h>
 
 #include "hw/block/pflash.h"
+#include "hw/misc/fw_cfg.h"
 #include "hw/misc/loader_device.h"
 #include "hw/pci-host/ecam.h"
 #include "hw/riscv/virt.h"
@@ -161,6 +162,31 @@ static bool load_firmware(Plan *p, GError **err)
            load_image(p->v->loads, BOOT_FIRMWARE, image, p->base, p->fdt_addr, &p->firmware, err);
 }
 
+/* Return whether kernel, initrd and command line are for the program in flash memory, which the
+ * firmware starts and which reads them from fw_cfg. */
+static bool boot_by_flash(const Plan *p)
+{
+    return p->flash && p->has_firmware;
+}
+
+static void boot_set_fw_cfg(const Plan *p)
+{
+    Device *dev = p->v->fw_cfg;
+    const BootImage *kernel = boot_by_flash(p) ? image_of(p, BOOT_KERNEL) : NULL;
+    const BootImage *initrd = kernel ? image_of(p, BOOT_INITRD) : NULL;
+    const char *append = kernel ? p->boot->append : NULL;
+    size_t len = append ? strlen(append) + 1 : 0;
+
+    if (!dev)
+        return;
+    fw_cfg_set_image(dev, FW_CFG_KERNEL_DATA, kernel);
+    fw_cfg_set_number(dev, FW_CFG_KERNEL_SIZE, kernel ? kernel->size : 0, 4);
+    fw_cfg_set_image(dev, FW_CFG_INITRD_DATA, initrd);
+    fw_cfg_set_number(dev, FW_CFG_INITRD_SIZE, initrd ? initrd->size : 0, 4);
+    fw_cfg_set(dev, FW_CFG_CMDLINE_DATA, append, len);
+    fw_cfg_set_number(dev, FW_CFG_CMDLINE_SIZE, len, 4);
+}
+
 static bool load_kernel(Plan *p, GError **err)
 {
     uint64_t floor = p->has_firmware ? align_up(p->firmware.end, KERNEL_ALIGN) : p->base;
@@ -172,10 +198,10 @@ static bool load_kernel(Plan *p, GError **err)
     p->has_kernel = image != NULL;
     if (!image)
         return true;
-    if (p->flash && p->has_firmware)
-        return error_set(err, ERROR_USER,
-                         "-kernel: pflash0 contains the program that the firmware starts: omit one "
-                         "of them, or use -bios none");
+    if (boot_by_flash(p)) { /* the program in flash memory loads it */
+        p->has_kernel = false;
+        return true;
+    }
     if (!load_image(p->v->loads, BOOT_KERNEL, image, floor, p->fdt_addr, &p->kernel, err))
         return false;
     if (!p->has_firmware || p->kernel.start >= p->firmware.end)
@@ -196,7 +222,7 @@ static bool load_initrd(Plan *p, GError **err)
     uint64_t size = image ? image->size : 0, start, lowest = align_up(p->kernel.end, 4096);
 
     p->initrd = (LoadedImage){ 0 };
-    if (!image)
+    if (!image || boot_by_flash(p))
         return true;
     start = align_up(p->kernel.start + MIN((p->end - p->base) / 2, INITRD_DISTANCE), 4096);
     start = MAX(start, lowest);
@@ -357,9 +383,11 @@ bool virt_boot(Machine *m, const BoardBoot *boot, GError **err)
         load_list_only_remember(v->loads);
     done = check_options(&p, err) && (!boot->rtc || goldfish_set(v->rtc, boot->rtc, err)) &&
            make_fdt(&p, err) && load_firmware(&p, err) && load_kernel(&p, err) &&
-           load_initrd(&p, err) && finish_fdt(&p, err) && virt_load_devices(&p, err) &&
+           load_initrd(&p, err) && (!v->fw_cfg || virt_set_bootorder(v, err)) &&
+           finish_fdt(&p, err) && virt_load_devices(&p, err) &&
            (!boot->dumpdtb || m->dry_run || dump_fdt(&p, err));
     if (done) {
+        boot_set_fw_cfg(&p);
         make_boot_rom(&p);
         if (!boot->remember)
             virt_restore_boot_rom(v);

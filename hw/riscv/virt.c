@@ -11,6 +11,7 @@
 #include "hw/core/host_object.h"
 #include "hw/core/sysdev.h"
 #include "hw/intc/aplic.h"
+#include "hw/misc/fw_cfg.h"
 #include "hw/virtio/virtio_mmio.h"
 #include "util/error.h"
 #include "util/log.h"
@@ -28,6 +29,7 @@ const VirtMap virt_map[VIRT_REGIONS] = {
     [VIRT_APLIC_S] = { 0xd000000, 0x8000 },
     [VIRT_UART] = { 0x10000000, 0x100 },
     [VIRT_VIRTIO] = { 0x10001000, 0x1000 },
+    [VIRT_FW_CFG] = { 0x10100000, FW_CFG_MMIO_SIZE },
     [VIRT_FLASH] = { 0x20000000, VIRT_N_FLASH *PFLASH_SIZE },
     [VIRT_IMSIC_M] = { 0x24000000, 0x4000000 },
     [VIRT_IMSIC_S] = { 0x28000000, 0x4000000 },
@@ -248,11 +250,43 @@ static bool virt_build_flash(Machine *m, Virt *v, GError **err)
     return true;
 }
 
+/* Set the UUID of the machine: 16 bytes in the order of its text. */
+static void virt_set_uuid(Virt *v)
+{
+    uint8_t bytes[16] = { 0 };
+    unsigned n = 0;
+
+    for (const char *p = v->plan->uuid ? v->plan->uuid : ""; *p && n < 32; p++) {
+        if (g_ascii_isxdigit(*p)) {
+            bytes[n / 2] |= (uint8_t)(g_ascii_xdigit_value(*p) << (n % 2 ? 0 : 4));
+            n++;
+        }
+    }
+    fw_cfg_set(v->fw_cfg, FW_CFG_UUID, bytes, sizeof(bytes));
+}
+
+static bool virt_build_fw_cfg(Machine *m, Virt *v, GError **err)
+{
+    if (!v->config.boot_devices)
+        return !fw_cfg_files(m) ||
+               error_set(err, ERROR_USER, "-fw_cfg: machine %s has no fw_cfg (x-boot-devices)",
+                         m->type_name);
+    v->fw_cfg = virt_place_device(m, FW_CFG_TYPE, NULL, virt_map[VIRT_FW_CFG].base, err);
+    if (!v->fw_cfg)
+        return false;
+    virt_set_uuid(v);
+    fw_cfg_set_number(v->fw_cfg, FW_CFG_RAM_SIZE, v->config.ram_size, 8);
+    fw_cfg_set_number(v->fw_cfg, FW_CFG_NB_CPUS, v->config.harts, 2);
+    fw_cfg_set_number(v->fw_cfg, FW_CFG_MAX_CPUS, v->config.harts, 2);
+    return true;
+}
+
 static bool virt_build_devices(Machine *m, Virt *v, GError **err)
 {
     const char *serial = chardev_find(m, SERIAL0) ? "chardev=" SERIAL0 : NULL;
 
-    if (!virt_build_slots(m, v, err) || !virt_build_flash(m, v, err))
+    if (!virt_build_slots(m, v, err) || !virt_build_flash(m, v, err) ||
+        !virt_build_fw_cfg(m, v, err))
         return false;
     v->rtc = virt_wired_irq(m, v, "goldfish_rtc", NULL, virt_map[VIRT_RTC].base, VIRT_IRQ_RTC, err);
     return v->rtc &&
@@ -325,6 +359,10 @@ static void virt_reset(Machine *m)
     g_autoptr(GError) err = NULL;
 
     virt_restore_boot_rom(v);
+    if (v->fw_cfg && !virt_set_bootorder(v, &err)) {
+        message("backplane: reset: %s", err->message);
+        g_clear_error(&err);
+    }
     if (!load_list_replay(v->loads, &err))
         message("backplane: reset: %s", err->message);
     virt_reset_harts(v);
@@ -363,7 +401,7 @@ static const PlanProp virt_props[] = {
     { .name = "x-boot-devices",
       .kind = PLAN_PROP_BOOL,
       .def = true, /* compat.c: off on virt-0.2 */
-      .doc = "flash memory; as virt-0.2: off" },
+      .doc = "flash memory and fw_cfg; as virt-0.2: off" },
     { .name = "pflash0",
       .kind = PLAN_PROP_BACKEND,
       .flags = PLAN_PROP_HOST,

@@ -450,6 +450,15 @@ static void fdt_add_flash(Fdt *f)
     prop_string(f, node, "compatible", "cfi-flash");
 }
 
+static void fdt_add_fw_cfg(Fdt *f)
+{
+    int node = fdt_add_node(f, "/", "fw-cfg@10100000");
+
+    prop_flag(f, node, "dma-coherent");
+    prop_reg(f, node, virt_map[VIRT_FW_CFG].base, virt_map[VIRT_FW_CFG].size);
+    prop_string(f, node, "compatible", "qemu,fw-cfg-mmio");
+}
+
 static void add_platform_bus(Fdt *f)
 {
     const VirtMap *map = &virt_map[VIRT_PLATFORM_BUS];
@@ -501,8 +510,10 @@ void *virt_fdt_build(const VirtConfig *c, GPtrArray *cpus, size_t room)
     add_pci(&f);
     add_test(&f);
     add_uart_and_rtc(&f);
-    if (c->boot_devices)
+    if (c->boot_devices) {
         fdt_add_flash(&f);
+        fdt_add_fw_cfg(&f);
+    }
     node = fdt_add_node(&f, "/", "chosen");
     prop_string(&f, node, "stdout-path", "/soc/serial@10000000");
     return f.blob;

@@ -206,11 +206,15 @@ static inline const char *device_name(const Device *dev)
         .name = (n), .kind = (K), .field = FIELD(T, m, C), .def = (d), .min = (lo), .max = (hi),   \
         .doc = (text)                                                                              \
     }
-#define PROP_U8(T, m, ...)   PROP_INT_(T, m, uint8_t, PLAN_PROP_U8, __VA_ARGS__)
-#define PROP_U16(T, m, ...)  PROP_INT_(T, m, uint16_t, PLAN_PROP_U16, __VA_ARGS__)
-#define PROP_U32(T, m, ...)  PROP_INT_(T, m, uint32_t, PLAN_PROP_U32, __VA_ARGS__)
-#define PROP_U64(T, m, ...)  PROP_INT_(T, m, uint64_t, PLAN_PROP_U64, __VA_ARGS__)
-#define PROP_I32(T, m, ...)  PROP_INT_(T, m, int32_t, PLAN_PROP_I32, __VA_ARGS__)
+#define PROP_U8(T, m, ...)  PROP_INT_(T, m, uint8_t, PLAN_PROP_U8, __VA_ARGS__)
+#define PROP_U16(T, m, ...) PROP_INT_(T, m, uint16_t, PLAN_PROP_U16, __VA_ARGS__)
+#define PROP_U32(T, m, ...) PROP_INT_(T, m, uint32_t, PLAN_PROP_U32, __VA_ARGS__)
+#define PROP_U64(T, m, ...) PROP_INT_(T, m, uint64_t, PLAN_PROP_U64, __VA_ARGS__)
+#define PROP_I32(T, m, ...) PROP_INT_(T, m, int32_t, PLAN_PROP_I32, __VA_ARGS__)
+/* The place in the boot order, for a board with fw_cfg; -1: none. */
+#define PROP_BOOTINDEX(T, m)                                                                       \
+    PROP_I32(T, m, "bootindex", (uint64_t)-1, (uint64_t)-1, INT32_MAX,                             \
+             "place in the boot order of firmware, lowest first; -1: none")
 #define PROP_SIZE(T, m, ...) PROP_INT_(T, m, uint64_t, PLAN_PROP_SIZE, __VA_ARGS__)
 #define PROP_STR(T, m, n, text)                                                                    \
     {                                                                                              \

@@ -24,6 +24,7 @@ typedef enum VirtRegion {
     VIRT_APLIC_S,
     VIRT_UART,
     VIRT_VIRTIO,
+    VIRT_FW_CFG,
     VIRT_FLASH,
     VIRT_IMSIC_M,
     VIRT_IMSIC_S,
@@ -67,7 +68,7 @@ typedef struct VirtConfig {
     uint8_t roots[VIRT_MAX_ROOTS]; /* numbers of extra PCI roots, ascending */
     unsigned n_roots;
     bool mmio_buses;   /* virtio-mmio slots accept devices */
-    bool boot_devices; /* flash memory (x-boot-devices) */
+    bool boot_devices; /* flash memory and fw_cfg (x-boot-devices) */
 } VirtConfig;
 
 /* Return the start of the 64-bit PCI window, which is above RAM and aligned to its size. */
@@ -100,7 +101,7 @@ typedef struct Virt {
     LoadList *loads;
     Device *irqchip; /* the controller for wired interrupts */
     Device *pci_host, *rtc;
-    Device *flash[VIRT_N_FLASH];          /* NULL: the machine has none */
+    Device *flash[VIRT_N_FLASH], *fw_cfg; /* NULL: the machine has none */
     uint8_t boot_rom[VIRT_BOOT_ROM_SIZE]; /* content of rom after a reset, once booted is true */
     bool booted;
     uint32_t starts_elsewhere; /* bit n: hart n starts at start_pc[n], not in the boot ROM */
@@ -111,6 +112,9 @@ typedef struct Virt {
 bool virt_boot(Machine *m, const BoardBoot *boot, GError **err);
 /* Return the path of the first firmware that the host has, or NULL with @err set. */
 const char *virt_default_firmware(GError **err);
+/* Write the file "bootorder" of fw_cfg, for the devices that the machine has now. Return false with
+ * @err set if two devices have the same bootindex. */
+bool virt_set_bootorder(Virt *v, GError **err);
 /* Write the boot ROM again, as virt_boot() did. */
 void virt_restore_boot_rom(Virt *v);
 /* Reset the harts; they start in the boot ROM or where a loader device lets them start. */

@@ -133,6 +133,21 @@ def check_flash_key(kind: str, name: str) -> None:
             assert flash_word(m, int(name[-1])) == int.from_bytes(b"FLSH", "little"), name
 
 
+@covers("-fw_cfg", "-fw_cfg name=", "-fw_cfg file=", "-fw_cfg string=")
+def check_fw_cfg() -> None:
+    with Folder() as folder:
+        path = folder / "data"
+        path.write_bytes(b"FILE")
+        with Machine("-fw_cfg", "name=opt/a,string=TEXT", "-fw_cfg", f"opt/b,file={path}") as m:
+            text = m.qmp("human-monitor-command", **{"command-line": "info mtree"})
+            assert "fwcfg" in text, text
+        # the contents: tests/unit/hw/misc/test-fw-cfg.c
+        refused("exists already", "-M", "virt", "-fw_cfg", "name=opt/a,string=x", "-fw_cfg",
+                "name=opt/a,string=y")
+        refused("/nonexistent", "-M", "virt", "-fw_cfg", "name=opt/a,file=/nonexistent")
+        refused("one of file= and string=", "-M", "virt", "-fw_cfg", "name=opt/a")
+
+
 @covers("-pflash")
 def check_flash_option() -> None:
     with Folder() as folder:

@@ -12,6 +12,7 @@
 
 #include "block/block.h"
 #include "hw/block/pflash.h"
+#include "tests/lib/wait.h"
 
 #define BASE 0x20000000ull
 enum { SECTOR = 256 << 10 };
@@ -65,13 +66,9 @@ static void flash_command(Flash *f, uint64_t offset, uint32_t command)
 /* Wait until the bank is ready. Returns its status. */
 static uint32_t flash_wait(Flash *f)
 {
-    uint32_t status;
+    uint32_t status = 0;
 
-    while (!((status = guest_read32(f->m, BASE)) & 0x80)) {
-        machine_unlock(f->m);
-        g_main_context_iteration(NULL, TRUE);
-        machine_lock(f->m);
-    }
+    WAIT_MAIN((status = guest_read32(f->m, BASE)) & 0x80, 20);
     return status;
 }
 
@@ -214,8 +211,8 @@ static void test_read_only(void)
 static void test_refused(void)
 {
     Machine *m = fixture_new(1);
-    struct json_object *o = json_tokener_parse(
-        "{'id':'d','file':{'driver':'null-co','size':'1M'},'format':'raw'}");
+    struct json_object *o =
+        json_tokener_parse("{'id':'d','file':{'driver':'null-co','size':'1M'},'format':'raw'}");
     static const char *const settings[] = { "name=f0,drive=d", "name=f0,drive=nope" };
 
     g_assert_nonnull(block_drive_new(m, o, false, NULL));

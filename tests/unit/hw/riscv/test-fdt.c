@@ -28,7 +28,6 @@ enum {
 
 static const Difference differences[] = {
     { "/pmu", NULL, TREE_ALL, "no performance counters to map events to" },
-    { "/fw-cfg@10100000", NULL, TREE_ALL, "the board has no fw_cfg yet" },
     { "/chosen", "rng-seed", TREE_ALL, "added when booting, random" },
     { "/cpus/cpu@*", "riscv,isa", TREE_ALL, "the CPU type's word, not the board's" },
     { "/soc/imsics@*", "#msi-cells", TREE_AIAS, "required by the binding, missing in 7.2" },
