@@ -142,7 +142,7 @@ def check_fw_cfg() -> None:
             text = m.qmp("human-monitor-command", **{"command-line": "info mtree"})
             assert "fwcfg" in text, text
         # the contents: tests/unit/hw/misc/test-fw-cfg.c
-        refused("exists already", "-M", "virt", "-fw_cfg", "name=opt/a,string=x", "-fw_cfg",
+        refused("is given twice", "-M", "virt", "-fw_cfg", "name=opt/a,string=x", "-fw_cfg",
                 "name=opt/a,string=y")
         refused("/nonexistent", "-M", "virt", "-fw_cfg", "name=opt/a,file=/nonexistent")
         refused("one of file= and string=", "-M", "virt", "-fw_cfg", "name=opt/a")
