@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "hw/core/board.h"
+#include "hw/core/power_button.h"
 #include "util/outfile.h"
 
 /* The answer of query-uuid without -uuid. */
@@ -239,6 +240,11 @@ bool qmp_system_reset(Machine *m, GError **err)
     return true;
 }
 
+bool qmp_system_powerdown(Machine *m, GError **err)
+{
+    return power_button_press(m, err);
+}
+
 /* --- human monitor --- */
 
 static void hmp_info_version(Machine *m, const char *args, GString *out)
@@ -336,6 +342,15 @@ static void hmp_topology(Machine *m, const char *args, GString *out)
     }
 }
 
+static void hmp_powerdown(Machine *m, const char *args, GString *out)
+{
+    g_autoptr(GError) err = NULL;
+
+    if (!power_button_press(m, &err)) {
+        g_string_append_printf(out, "Error: %s\n", err->message);
+    }
+}
+
 static const HmpCommand hmp_commands[] = {
     { "info version", "", NULL, hmp_info_version },
     { "info status", "", NULL, hmp_info_status },
@@ -349,6 +364,7 @@ static const HmpCommand hmp_commands[] = {
     { "stop|s", "", NULL, hmp_stop },
     { "cont|c", "", NULL, hmp_cont },
     { "system_reset", "", NULL, hmp_reset },
+    { "system_powerdown", "", NULL, hmp_powerdown },
     { "quit|q", "", NULL, hmp_quit },
 };
 

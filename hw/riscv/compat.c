@@ -6,7 +6,7 @@
 #include "hw/riscv/virt.h"
 
 const PlanCompat board_compats[] = {
-    /* The machine has flash memory and fw_cfg. */
+    /* The machine has flash memory, fw_cfg and a power button. */
     { "virt-0.2", NULL, "x-boot-devices", "off" },
     /* The PLIC became the default, as in QEMU. */
     { "virt-0.1", NULL, "aia", "aplic-imsic" },

@@ -29,6 +29,7 @@ const VirtMap virt_map[VIRT_REGIONS] = {
     [VIRT_APLIC_S] = { 0xd000000, 0x8000 },
     [VIRT_UART] = { 0x10000000, 0x100 },
     [VIRT_VIRTIO] = { 0x10001000, 0x1000 },
+    [VIRT_GPIO] = { 0x10060000, 0x1000 },
     [VIRT_FW_CFG] = { 0x10100000, FW_CFG_MMIO_SIZE },
     [VIRT_FLASH] = { 0x20000000, VIRT_N_FLASH *PFLASH_SIZE },
     [VIRT_IMSIC_M] = { 0x24000000, 0x4000000 },
@@ -289,6 +290,9 @@ static bool virt_build_devices(Machine *m, Virt *v, GError **err)
         !virt_build_fw_cfg(m, v, err))
         return false;
     v->rtc = virt_wired_irq(m, v, "goldfish_rtc", NULL, virt_map[VIRT_RTC].base, VIRT_IRQ_RTC, err);
+    if (v->config.boot_devices && !virt_wired_irq(m, v, "sifive_soc.gpio", NULL,
+                                                  virt_map[VIRT_GPIO].base, VIRT_IRQ_GPIO, err))
+        return false;
     return v->rtc &&
            virt_place_device(m, "riscv.sifive.test", NULL, virt_map[VIRT_TEST].base, err) &&
            virt_wired_irq(m, v, "serial-mm", serial, virt_map[VIRT_UART].base, VIRT_IRQ_UART, err);
@@ -401,7 +405,7 @@ static const PlanProp virt_props[] = {
     { .name = "x-boot-devices",
       .kind = PLAN_PROP_BOOL,
       .def = true, /* compat.c: off on virt-0.2 */
-      .doc = "flash memory and fw_cfg; as virt-0.2: off" },
+      .doc = "flash memory, fw_cfg and the power button; as virt-0.2: off" },
     { .name = "pflash0",
       .kind = PLAN_PROP_BACKEND,
       .flags = PLAN_PROP_HOST,

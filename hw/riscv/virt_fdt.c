@@ -450,6 +450,33 @@ static void fdt_add_flash(Fdt *f)
     prop_string(f, node, "compatible", "cfi-flash");
 }
 
+/* The power button: a key on pin 0 of a GPIO controller. */
+static void fdt_add_power_button(Fdt *f)
+{
+    enum { KEY_POWER_CODE = 116, ACTIVE_HIGH = 0 };
+    int node = fdt_add_device(f, "gpio", virt_map[VIRT_GPIO].base);
+    uint32_t gpio = new_phandle(f, node);
+    Cells pin = { .n = 0 };
+
+    prop_strings(f, node, "compatible", "sifive,fu540-c000-gpio\0sifive,gpio0");
+    prop_reg(f, node, virt_map[VIRT_GPIO].base, virt_map[VIRT_GPIO].size);
+    prop_interrupt(f, node, VIRT_IRQ_GPIO);
+    prop_flag(f, node, "gpio-controller");
+    prop_u32(f, node, "#gpio-cells", 2);
+    prop_u32(f, node, "ngpios", 1);
+    prop_controller(f, node, 2);
+    fdt_add_node(f, "/", "gpio-keys");
+    node = fdt_add_node(f, "/gpio-keys", "poweroff");
+    fdt_put_cell(&pin, gpio);
+    fdt_put_cell(&pin, 0);
+    fdt_put_cell(&pin, ACTIVE_HIGH);
+    prop_cells(f, node, "gpios", &pin);
+    prop_u32(f, node, "linux,code", KEY_POWER_CODE);
+    prop_string(f, node, "label", "GPIO Key Poweroff");
+    node = fdt_writer_ok(fdt_path_offset(f->blob, "/gpio-keys"));
+    prop_string(f, node, "compatible", "gpio-keys");
+}
+
 static void fdt_add_fw_cfg(Fdt *f)
 {
     int node = fdt_add_node(f, "/", "fw-cfg@10100000");
@@ -513,6 +540,7 @@ void *virt_fdt_build(const VirtConfig *c, GPtrArray *cpus, size_t room)
     if (c->boot_devices) {
         fdt_add_flash(&f);
         fdt_add_fw_cfg(&f);
+        fdt_add_power_button(&f);
     }
     node = fdt_add_node(&f, "/", "chosen");
     prop_string(&f, node, "stdout-path", "/soc/serial@10000000");

@@ -495,6 +495,21 @@ static void test_chardevs(void)
     qtest_end(q);
 }
 
+/* system_powerdown presses the button of the board for 100 ms. */
+static void test_powerdown(void)
+{
+    enum { GPIO = 0x10060000, INPUT_EN = 4 };
+    QTest *q = qtest_start("-M virt");
+
+    qtest_write(q, GPIO + INPUT_EN, 4, 1);
+    json_object_put(qmp_return(q, "{'execute':'system_powerdown'}"));
+    json_object_put(qmp_event(q, "POWERDOWN"));
+    g_assert_cmpuint(qtest_read(q, GPIO, 4), ==, 1);
+    qtest_clock_step(q, 100000000);
+    g_assert_cmpuint(qtest_read(q, GPIO, 4), ==, 0);
+    qtest_end(q);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -514,6 +529,7 @@ int main(int argc, char **argv)
     g_test_add_func("/qmp/xp", test_xp);
     g_test_add_func("/qmp/ports", test_ports);
     g_test_add_func("/qmp/chardevs", test_chardevs);
+    g_test_add_func("/qmp/powerdown", test_powerdown);
     g_test_add_func("/qmp/noise", test_noise);
     return g_test_run();
 }

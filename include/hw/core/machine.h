@@ -106,6 +106,7 @@ struct Machine {
     struct BlockSet *blocks;            /* private to block/ */
     struct NetSet *netdevs;             /* private to net/ */
     GPtrArray *objects;                 /* HostObject *, private to host_object.c */
+    GArray *power_buttons;              /* private to power_button.c; NULL: none */
     GPtrArray *fw_cfg_files;            /* FwCfgFile *, private to hw/misc/fw_cfg_files.c */
     /* Each CPU thread applies it to itself before it executes guest code; NULL: no filter. Set
      * before CPU threads are created; borrowed. */

@@ -24,6 +24,7 @@ typedef enum VirtRegion {
     VIRT_APLIC_S,
     VIRT_UART,
     VIRT_VIRTIO,
+    VIRT_GPIO,
     VIRT_FW_CFG,
     VIRT_FLASH,
     VIRT_IMSIC_M,
@@ -40,7 +41,13 @@ typedef struct VirtMap {
 extern const VirtMap virt_map[VIRT_REGIONS];
 
 /* Interrupt controller inputs */
-enum { VIRT_IRQ_VIRTIO = 1, VIRT_IRQ_UART = 10, VIRT_IRQ_RTC = 11, VIRT_IRQ_PCIE = 32 };
+enum {
+    VIRT_IRQ_VIRTIO = 1,
+    VIRT_IRQ_UART = 10,
+    VIRT_IRQ_RTC = 11,
+    VIRT_IRQ_GPIO = 12,
+    VIRT_IRQ_PCIE = 32
+};
 enum {
     VIRT_N_VIRTIO = 8,
     VIRT_N_FLASH = 2,
@@ -68,7 +75,7 @@ typedef struct VirtConfig {
     uint8_t roots[VIRT_MAX_ROOTS]; /* numbers of extra PCI roots, ascending */
     unsigned n_roots;
     bool mmio_buses;   /* virtio-mmio slots accept devices */
-    bool boot_devices; /* flash memory and fw_cfg (x-boot-devices) */
+    bool boot_devices; /* flash memory, fw_cfg and GPIO (x-boot-devices) */
 } VirtConfig;
 
 /* Return the start of the 64-bit PCI window, which is above RAM and aligned to its size. */

@@ -28,6 +28,8 @@ enum {
 
 static const Difference differences[] = {
     { "/pmu", NULL, TREE_ALL, "no performance counters to map events to" },
+    { "/soc/gpio@10060000", NULL, TREE_ALL, "QEMU's machine has no power button" },
+    { "/gpio-keys", NULL, TREE_ALL, "QEMU's machine has no power button" },
     { "/chosen", "rng-seed", TREE_ALL, "added when booting, random" },
     { "/cpus/cpu@*", "riscv,isa", TREE_ALL, "the CPU type's word, not the board's" },
     { "/soc/imsics@*", "#msi-cells", TREE_AIAS, "required by the binding, missing in 7.2" },
