@@ -464,6 +464,8 @@ static const struct ArgumentRow {
     { "run-with", true, NULL },
     { "s", false, NULL },
     { "S", false, NULL },
+    { "semihosting", false, NULL },
+    { "semihosting-config", true, NULL },
     { "sandbox", true, NULL },
     { "snapshot", false, NULL },
     { "spice", true, NULL },

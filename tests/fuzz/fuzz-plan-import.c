@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Documents of other programs: a domain XML document (first byte '<'), a catalogue ('{'), or a
- * command line. What is accepted resolves or is refused in one line, and can be written as XML.
+ * Documents of other programs: a domain XML document (first byte '<'), a catalogue or a machine
+ * type of a site ('{'), or a command line. What is accepted resolves or is refused in one line, and
+ * can be written as XML.
  */
 #include "plan/catalog_json.h"
 #include "plan/exchange.h"
+#include "plan/site.h"
 #include "tests/fuzz/fuzz-plan.h"
 
 static void import_machine(PlanMachine *m)
@@ -21,6 +23,20 @@ static void import_machine(PlanMachine *m)
     }
 }
 
+/* A machine type of a site is applied to a machine of its own name. */
+static void import_site(const char *text, size_t size)
+{
+    g_autoptr(GError) err = NULL;
+    g_autoptr(PlanSite) s = plan_site_from_text(text, size, &err);
+    g_autoptr(PlanMachine) m = TC_MACHINE("nic,id=n", "old,id=o");
+
+    if (!s || !plan_site_apply(s, m, &tc_catalog, &err)) {
+        tc_sentence(err);
+    } else {
+        fuzz_check_resolve(m);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     g_autoptr(GError) err = NULL;
@@ -34,6 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             tc_sentence(err);
         }
         plan_catalog_free(c);
+        import_site(text, size);
         return 0;
     }
     m = size && *data == '<' ? plan_from_libvirt(text, size, &tc_catalog, &err)

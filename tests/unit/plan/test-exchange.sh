@@ -102,6 +102,8 @@ line "pc, -nic and -vga" qemu-7.2-pc '-M pc -vga none -nic user,model=e1000,mac=
     'e1000,bus=pci.0' 'mac=52:54:00:00:00:01' 'virtio-blk-pci,bus=pci.0' '-netdev type=user,id=nic0'
 line "JSON devices" qemu-7.2-q35 "-nodefaults -M q35 -device '{\"driver\":\"pcie-root-port\",\"id\":\"p\",\"addr\":\"0x3\"}'" \
     'pcie-root-port,id=p,bus=pcie.0,addr=03.0'
+line "a loader and semihosting" qemu-7.2-virt '-M virt -bios none -semihosting -device loader,file=a.bin,addr=0x80000000' \
+    '-bios none' 'loader,addr=2147483648,file=a.bin'
 badline() { # command line, expected message
     printf '%s\n' "$1" >"$dir/line"
     rm -f "$dir/line.json"
