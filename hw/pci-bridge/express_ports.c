@@ -51,10 +51,29 @@ static const PCICapDesc root_port_caps[] = {
     { .id = 0x10, .prop = "express", .required = true, .at = 0x54 },
     { .id = 0x11, .prop = "msix", .at = 0x48, .msix = { 1, 0, 0, 0 } },
     { .id = 0x0d, .prop = "ssvid", .at = 0x40, .ssvid = { 0x1b36, 0 } },
+    { .id = 0x09, .vendor = { 0x20, .reserve = true } },
+    { .id = 0x14, .ea = { "x-fixed-bus", "bus-reserve" } },
     { .id = 0x01, .extended = true, .prop = "aer", .at = 0x100 },
     { .id = 0x0d, .extended = true, .prop = "acs", .at = 0x148, .acs = { 0x5f } },
 };
-static const PlanProp root_port_props[] = { PORT_PROPS(SPEED_16, WIDTH_32) };
+#define RESERVE_SIZE(m, n, text)                                                                   \
+    PROP_SIZE(PCIPort, m, n, UINT64_MAX, 0, UINT64_MAX, text ", for firmware (" MAX_64 ": none)")
+#define MAX_64 "18446744073709551615"
+static const PlanProp root_port_props[] = {
+    PORT_PROPS(SPEED_16, WIDTH_32),
+    PROP_U32(PCIPort, bus_reserve, "bus-reserve", UINT32_MAX, 0, UINT32_MAX,
+             "bus numbers to reserve behind the port, for firmware and for x-fixed-bus "
+             "(4294967295: none)"),
+    RESERVE_SIZE(io_reserve, "io-reserve", "I/O space to reserve behind the port"),
+    RESERVE_SIZE(mem_reserve, "mem-reserve", "memory to reserve behind the port"),
+    RESERVE_SIZE(pref32_reserve, "pref32-reserve",
+                 "prefetchable memory below 4 GiB to reserve behind the port"),
+    RESERVE_SIZE(pref64_reserve, "pref64-reserve",
+                 "prefetchable memory to reserve behind the port"),
+    PROP_U8(PCIPort, fixed_bus, "x-fixed-bus", 0, 0, 255,
+            "first bus number behind the port, which a guest must use together with the "
+            "bus-reserve numbers that follow (0: the guest chooses)"),
+};
 
 static const PCIDeviceType root_port = {
     .base = { .name = "pcie-root-port",

@@ -13,7 +13,7 @@
 static const PCICapClass *const cap_classes[] = {
     &pci_pm_class,    &pci_msi_class,  &pci_msix_class,   &pci_vendor_class, &pci_express_class,
     &pci_ssvid_class, &pci_vpd_class,  &pci_aer_class,    &pci_acs_class,    &pci_dsn_class,
-    &pci_ari_class,   &pci_shpc_class, &pci_slotid_class,
+    &pci_ari_class,   &pci_shpc_class, &pci_slotid_class, &pci_ea_class,
 };
 
 const PCICapClass *pci_cap_class_find(uint16_t id, bool extended)
@@ -410,8 +410,15 @@ static uint16_t vendor_length(const PCIDeviceType *type, const PCICapDesc *desc)
 
 static bool vendor_setup(PCIDevice *d, unsigned row, uint16_t pos, GError **err)
 {
-    pci_config_set(&d->config, pos + 2, 1, pci_type(d)->caps[row].vendor.size);
-    return true;
+    const PCICapDesc *desc = &pci_type(d)->caps[row];
+
+    pci_config_set(&d->config, pos + 2, 1, desc->vendor.size);
+    return !desc->vendor.reserve || pci_reserve_setup(d, pos, err);
+}
+
+static bool vendor_wanted(const PCIDevice *d, const PCICapDesc *desc)
+{
+    return !desc->vendor.reserve || pci_reserve_wanted(d);
 }
 
 static const RegDesc vendor_rows[] = {
@@ -426,5 +433,6 @@ const PCICapClass pci_vendor_class = {
     .doc = "vendor-specific capability",
     .tables = LIST(vendor_tables),
     .length = vendor_length,
+    .wanted = vendor_wanted,
     .setup = vendor_setup,
 };

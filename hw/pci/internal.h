@@ -119,10 +119,19 @@ bool pci_wants_express(const PCIDevice *d);
 
 extern const PCICapClass pci_vpd_class, pci_pm_class, pci_msi_class, pci_msix_class,
     pci_vendor_class, pci_express_class, pci_ssvid_class, pci_aer_class, pci_acs_class,
-    pci_dsn_class, pci_ari_class, pci_shpc_class, pci_slotid_class;
+    pci_dsn_class, pci_ari_class, pci_shpc_class, pci_slotid_class, pci_ea_class;
 /* Set ARI's Next Function Number from the functions that follow d on its bus. No effect without the
  * ARI capability. */
 void pci_ari_refresh(PCIDevice *d);
+
+/* --- reserve.c: resources that firmware reserves behind a port --- */
+/* Values of bus-reserve, and of the other reserve properties, that reserve nothing. */
+#define PCI_RESERVE_NONE_32 UINT32_MAX
+#define PCI_RESERVE_NONE    UINT64_MAX
+/* Return true if one of the reserve properties of a port is set. */
+bool pci_reserve_wanted(const PCIDevice *d);
+/* Check the reserve properties, and store them in the capability at @pos. */
+bool pci_reserve_setup(PCIDevice *d, uint16_t pos, GError **err);
 
 /* --- bar.c --- */
 typedef struct PCIBar {

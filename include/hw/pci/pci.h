@@ -74,6 +74,7 @@ typedef struct PCICapDesc {
         } pm;
         struct {
             uint8_t size; /* bytes, including the id, the next pointer and the length */
+            bool reserve; /* resources that firmware reserves (hw/pci/reserve.c) */
         } vendor;
         struct {
             uint8_t messages; /* a power of two */
@@ -96,6 +97,10 @@ typedef struct PCICapDesc {
         struct {
             const char *chassis_prop; /* an unsigned property. Its value 0: no capability */
         } slotid;
+        struct {
+            const char *bus_prop;  /* an unsigned property. Its value 0: no capability */
+            const char *more_prop; /* a U32 property: number of further buses; UINT32_MAX: 0 */
+        } ea;
     };
 } PCICapDesc;
 

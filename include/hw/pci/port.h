@@ -19,6 +19,9 @@ typedef struct PCIPort {
     uint8_t chassis;
     uint16_t physical_slot; /* Physical Slot Number of Slot Capabilities */
     bool hotplug_prop;
+    uint32_t bus_reserve; /* of a root port: see hw/pci/reserve.c and ea.c */
+    uint64_t io_reserve, mem_reserve, pref32_reserve, pref64_reserve;
+    uint8_t fixed_bus;
     uint32_t speed, width; /* PlanEnum of the link */
     PCISlot slot;
     bool hp_asserted;  /* condition of the hot-plug interrupt */

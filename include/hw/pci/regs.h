@@ -119,6 +119,7 @@ enum {
     PCI_CAP_ID_SSVID = 0x0d,
     PCI_CAP_ID_EXP = 0x10,
     PCI_CAP_ID_MSIX = 0x11,
+    PCI_CAP_ID_EA = 0x14,
 };
 /* extended capability ids (PCIe 7.9) */
 enum {
@@ -147,6 +148,13 @@ enum {
     PCI_VPD_DATA = 4,
     PCI_CAP_VPD_SIZEOF = 8,
     PCI_VPD_ADDR_F = 1 << 15,
+};
+
+/* Enhanced Allocation, of a function with a type 1 header and without entries */
+enum {
+    PCI_EA_NUM_ENT = 2,
+    PCI_EA_FIRST_ENT = 4,
+    PCI_EA_SIZEOF_BRIDGE = 8,
 };
 
 /* Slot Identification */
