@@ -41,6 +41,8 @@ static void grow_list_reasons(GString *out, const PlanSearch *s)
         { PLAN_REASON_SPARE, "port is kept free for growth", "ports are kept free for growth" },
         { PLAN_REASON_BRIDGE, "bus has slots for bridges only",
           "buses have slots for bridges only" },
+        { PLAN_REASON_WINDOW, "port has too small windows", "ports have too small windows" },
+        { PLAN_REASON_UNNUMBERED, "port has no bus number", "ports have no bus number" },
     };
     bool any = false;
 
@@ -194,6 +196,11 @@ static PlanBusNode *grow_bus(PlanGrower *g, PlanSearch *s, GString *why)
         if (ok && plan_search_begin(s, &error)) {
             node = plan_search_bus(s);
         }
+        if (ok && !node && g->guest && g->policy->growth[i] == PLAN_GROW_SWITCH) {
+            g->depth++; /* the ports of the switch can take switches themselves */
+            node = grow_bus(g, s, why);
+            g->depth--;
+        }
         if (node) {
             return node;
         }
@@ -226,6 +233,7 @@ static bool grow_search(PlanGrower *g, PlanDevice *d, const PlanPrefs *prefs, GE
                      .d = d,
                      .prefs = prefs,
                      .running = g->guest != NULL,
+                     .guest = g->guest,
                      .ignore_spare = d->t->role == PLAN_PCI_UPSTREAM ||
                                      (g->guest && d->t->role == PLAN_PCI_PCIE_BRIDGE) };
     g_autoptr(GString) growth = g_string_new(NULL);
@@ -270,30 +278,51 @@ bool plan_grow_place(PlanGrower *g, PlanDevice *d, const PlanPrefs *given, GErro
     return ok;
 }
 
-void plan_grow_spare(PlanGrower *g)
+/* Return the number of free root ports: with fixed bus numbers only these have numbers for
+ * switches.
+ */
+static unsigned grow_free_roots(const PlanIndex *x)
+{
+    unsigned n = 0;
+
+    for (guint i = 0; i < x->bus_order->len; i++) {
+        const PlanBusNode *node = x->bus_order->pdata[i];
+
+        n += node->kind == PLAN_BUS_PCIE_PORT && !node->n_devices && !node->orphan && node->owner &&
+             node->owner->on == node->root && plan_bus_hotplug(node);
+    }
+    return n;
+}
+
+/* Add a port by one of the first @n ways to grow. */
+static bool grow_spare_one(PlanGrower *g, size_t n)
 {
     static const PlanGrowKind kinds[] = { PLAN_GROW_ROOT_PORT, PLAN_GROW_SWITCH };
     PlanPrefs any;
 
     plan_prefs_init(&any);
-    if (!plan_attach_placed(g->x, NULL)) {
+    for (size_t i = 0; i < MIN(n, G_N_ELEMENTS(kinds)); i++) {
+        guint before = g->added->len;
+
+        if (plan_policy_grows(g->policy, kinds[i]) &&
+            plan_growth_try(g, kinds[i], NULL, &any, NULL)) {
+            return true;
+        }
+        plan_grow_undo(g, before);
+    }
+    return false;
+}
+
+void plan_grow_spare(PlanGrower *g)
+{
+    if (!plan_attach_placed(g->x, NULL) || g->guest || !g->x->root ||
+        !plan_bus_is_express(g->x->root->kind)) {
         return;
     }
-    while (!g->guest && g->x->root && plan_bus_is_express(g->x->root->kind) &&
-           plan_free_ports(g->x) < g->policy->spare_ports) {
-        guint before = g->added->len;
-        bool ok = false;
-
-        for (size_t i = 0; !ok && i < G_N_ELEMENTS(kinds); i++) {
-            ok = plan_policy_grows(g->policy, kinds[i]) &&
-                 plan_growth_try(g, kinds[i], NULL, &any, NULL);
-            if (!ok) {
-                plan_grow_undo(g, before);
-            }
-        }
-        if (!ok) {
-            return;
-        }
+    while (plan_growth_fixed(g) && grow_free_roots(g->x) < g->policy->spare_ports &&
+           grow_spare_one(g, 1)) {
+    }
+    while (plan_free_ports(g->x) < g->policy->spare_ports && grow_spare_one(g, 2)) {
     }
 }
 
@@ -458,6 +487,9 @@ static PlanGrowth *grow_one(PlanMachine *m, const PlanCatalog *c, const PlanPoli
     g.x = m->index;
     g.x->running = guest != NULL;
     result = grow_run(&g, d, prefs, err);
+    if (result && keep && !guest) {
+        plan_reserve_ports(g.x);
+    }
     if (result && !keep) {
         plan_leave_device(m, d);
         plan_grow_undo(&g, 0);

@@ -102,11 +102,26 @@ static void growth_set(const PlanGrower *g, PlanDevice *d, const char *name, uin
     }
 }
 
+bool plan_growth_fixed(const PlanGrower *g)
+{
+    return plan_reserve_fixed(growth_type(g, POLICY_ROOT_PORT, NULL));
+}
+
+/* Return the bus numbers behind each hot-plug port without a device. */
+static unsigned growth_port_buses(const PlanGrower *g)
+{
+    return plan_growth_fixed(g) ? 1 : MAX(g->policy->reserve.buses, 1);
+}
+
+/* plan_reserve_ports() completes ports with fixed numbers. */
 static void growth_set_reserve(const PlanGrower *g, PlanDevice *d)
 {
     const PlanReserve *r = &g->policy->reserve;
 
-    growth_set(g, d, "bus-reserve", r->buses);
+    if (plan_growth_fixed(g)) {
+        return;
+    }
+    growth_set(g, d, "bus-reserve", r->buses > 1 ? r->buses - 1 : 0);
     growth_set(g, d, "io-reserve", r->io);
     growth_set(g, d, "mem-reserve", r->mem);
     growth_set(g, d, "pref64-reserve", r->pref64);
@@ -172,12 +187,11 @@ static bool growth_root_port(PlanGrower *g, const PlanType *t, const PlanPrefs *
 /* Set *r to what is reserved behind a port. Return false if that is unknown. */
 static bool growth_reserved(const PlanGrower *g, const PlanBusNode *port, PlanReserve *r)
 {
-    if (g->guest && g->guest->reserved &&
-        g->guest->reserved(plan_device_name(port->owner), r, g->guest->data)) {
+    if (plan_guest_reserved(g->guest, port, r)) {
         return true;
     }
     *r = g->policy->reserve;
-    r->buses = MAX(r->buses, 1);
+    r->buses = growth_port_buses(g);
     return r->mem || r->pref64;
 }
 
@@ -231,23 +245,30 @@ static PlanBusNode *growth_need_port(PlanGrower *g, const PlanPrefs *prefs, GErr
 static unsigned growth_buses_left(const PlanGrower *g, const PlanBusNode *root)
 {
     unsigned end = plan_root_end(g->x, root),
-             need = plan_bus_demand(g->x, root, g->policy->reserve.buses);
+             need = plan_bus_demand(g->x, root, growth_port_buses(g));
 
     return end - root->number > need ? end - root->number - need : 0;
+}
+
+unsigned plan_guest_width(const PlanGuest *guest, const PlanReserve *reserved, bool known)
+{
+    PlanReserve r = *reserved;
+
+    /* With hpbussize=N the first port of a switch receives N numbers, if so many are left. */
+    r.buses = r.buses > 2 ? 2 + (r.buses - 2) / MAX(guest->hotplug_buses, 1) : 0;
+    r.mem = known ? r.mem : UINT64_MAX;
+    return plan_reserve_width(&r, GROWTH_WIDE);
 }
 
 /* Return how many ports of a switch below @port can be used. */
 static unsigned growth_switch_width(const PlanGrower *g, const PlanBusNode *port)
 {
-    unsigned width = g->policy->switch_ports, each = MAX(g->policy->reserve.buses, 1), left;
+    unsigned width = g->policy->switch_ports, each = growth_port_buses(g), left;
     PlanReserve r = { 0 };
     bool known = growth_reserved(g, port, &r);
 
     if (g->guest) {
-        each = MAX(g->guest->hotplug_buses, 1);
-        left = r.buses > 2 ? (r.buses - 2) / each : 0;
-        left = known ? MIN(left, r.mem / GROWTH_WINDOW) : left;
-        return MIN(MIN(width, left), GROWTH_WIDE);
+        return plan_guest_width(g->guest, &r, known);
     }
     left = growth_buses_left(g, port->root) + each;
     return MIN(width, left > 2 ? (left - 2) / each : 0);
@@ -263,12 +284,14 @@ static bool growth_refuse_port(const PlanGrower *g, const PlanBusNode *port, con
 
     growth_reserved(g, port, &r);
     if (g->guest) {
+        g_autofree char *parameters = plan_kernel_parameters(g->m, g->policy);
+
         return plan_fail(err,
                          "%s behind port '%s' requires at least %u bus numbers and %uM of memory; "
-                         "the guest has reserved %u and %uM: start it with more (Linux: "
-                         "pci=hpbussize=N,hpmmiosize=S)",
+                         "the guest has reserved %u and %uM: start it with more (Linux: %s)",
                          what, port->name, buses, windows, r.buses,
-                         (unsigned)MIN(r.mem >> 20, UINT_MAX));
+                         (unsigned)MIN(r.mem >> 20, UINT_MAX),
+                         *parameters ? parameters : "pci=hpbussize=N,hpmmiosize=S");
     }
     return plan_fail(err, "%s behind port '%s' requires %u bus numbers; root bus '%s' has %u left",
                      what, port->name, buses, port->root->name, growth_buses_left(g, port->root));
@@ -314,7 +337,7 @@ static bool growth_switch(PlanGrower *g, const PlanType *t, const PlanPrefs *pre
         unsigned each = g->guest ? MAX(g->guest->hotplug_buses, 1) : 1;
 
         return growth_refuse_port(g, port, "a switch", 2 + GROWTH_SWITCH_LEAST * each,
-                                  GROWTH_SWITCH_LEAST, err);
+                                  GROWTH_SWITCH_LEAST + 1, err);
     }
     d = growth_has_type(g, POLICY_DOWNSTREAM)
             ? growth_new_device(g, POLICY_UPSTREAM, port->name, err)
@@ -408,7 +431,7 @@ static bool growth_bridge(PlanGrower *g, const PlanType *t, const PlanPrefs *pre
 static unsigned growth_bus_nr(const PlanGrower *g)
 {
     unsigned end = plan_root_end(g->x, g->x->root), n = g->policy->root_buses;
-    unsigned used = plan_bus_demand(g->x, g->x->root, g->policy->reserve.buses);
+    unsigned used = plan_bus_demand(g->x, g->x->root, growth_port_buses(g));
 
     return end > n && end - n >= g->x->root->number + used ? end - n : 0;
 }

@@ -94,8 +94,10 @@ typedef enum PlanReason {
     PLAN_REASON_FULL,
     PLAN_REASON_SPARE,
     PLAN_REASON_BRIDGE,
-    PLAN_REASON_FARTHER, /* possible, but another bus satisfies more */
-    PLAN_REASON_LATER,   /* possible, but another bus precedes it */
+    PLAN_REASON_WINDOW,     /* the guest has reserved windows that are too small */
+    PLAN_REASON_UNNUMBERED, /* the guest has left no bus number for the port */
+    PLAN_REASON_FARTHER,    /* possible, but another bus satisfies more */
+    PLAN_REASON_LATER,      /* possible, but another bus precedes it */
     PLAN_REASONS
 } PlanReason;
 
@@ -107,8 +109,9 @@ typedef struct PlanSearch {
     const PlanPrefs *prefs;
     const PlanBusNode *only; /* the only bus, or NULL */
     bool running;
-    bool ignore_spare;   /* the last free ports may be used */
-    unsigned free_ports; /* set by plan_search_begin() */
+    const PlanGuest *guest; /* while it runs; may be NULL */
+    bool ignore_spare;      /* the last free ports may be used */
+    unsigned free_ports;    /* set by plan_search_begin() */
     const PlanDevice *near, *apart;
     unsigned lines[4];            /* users of the interrupt lines, if they matter */
     unsigned count[PLAN_REASONS]; /* set by plan_search_bus(): rejected buses by reason */
@@ -169,6 +172,29 @@ bool plan_growth_try(PlanGrower *g, PlanGrowKind kind, const PlanType *t, const 
 /* Return whether this type of growth can provide a bus for the device. */
 bool plan_growth_helps(const PlanGrower *g, PlanGrowKind kind, const PlanType *t,
                        const PlanPrefs *prefs);
+
+/* Return how many ports a switch has that is plugged into a port of the running guest, behind which
+ * it has reserved @reserved. @known: false if the sizes of the windows are not known. */
+unsigned plan_guest_width(const PlanGuest *guest, const PlanReserve *reserved, bool known);
+
+/* --- reserve.c --- */
+/* Set *r to what the guest has reserved behind a port, or will reserve when it finds the switch of
+ * the port. False if neither is known, or @guest is NULL. */
+bool plan_guest_reserved(const PlanGuest *guest, const PlanBusNode *port, PlanReserve *r);
+/* Return how many ports a switch behind a port with these resources has, at most @most, so that
+ * most devices can be added below it; 0 if no switch with two ports is possible. */
+unsigned plan_reserve_width(const PlanReserve *r, unsigned most);
+/* Return whether the bus numbers behind such root ports can be fixed. Other hot-plug ports then
+ * have one bus number each. */
+bool plan_reserve_fixed(const PlanType *root_port);
+/* Distribute the bus numbers that no bus requires, and the windows, among the root ports that grow,
+ * if their numbers can be fixed. No effect if they are distributed already. */
+void plan_reserve_ports(PlanIndex *x);
+/* Return the parameters of a machine whose bus numbers are fixed, "" for another; g_free(). */
+char *plan_reserve_parameters(const PlanMachine *m);
+
+/* growth.c: return whether the bus numbers behind the root ports of growth can be fixed. */
+bool plan_growth_fixed(const PlanGrower *g);
 
 /* --- space.c --- */
 /* Return the bus numbers that the tree of a root requires, with those that are reserved behind

@@ -440,6 +440,9 @@ static bool resolve_in_place(PlanMachine *m, const PlanCatalog *c, const PlanPol
     if (p && (!plan_check_bus_demand(m->index, p, err) || !plan_check_strict(m, p, err))) {
         return false;
     }
+    if (p) {
+        plan_reserve_ports(m->index);
+    }
     sort_devices(m);
     return true;
 }

@@ -24,6 +24,8 @@ static const char *const reason_names[PLAN_REASONS] = {
     [PLAN_REASON_FULL] = "full",
     [PLAN_REASON_SPARE] = "spare-port",
     [PLAN_REASON_BRIDGE] = "reserved-for-bridge",
+    [PLAN_REASON_WINDOW] = "window",
+    [PLAN_REASON_UNNUMBERED] = "no-bus-number",
     [PLAN_REASON_FARTHER] = "farther",
     [PLAN_REASON_LATER] = "later",
 };
@@ -50,6 +52,61 @@ unsigned plan_free_ports(const PlanIndex *x)
 
     for (guint i = 0; i < x->bus_order->len; i++) {
         n += search_is_free_port(x->bus_order->pdata[i]);
+    }
+    return n;
+}
+
+/* --- ports of a running guest --- */
+
+/* Return whether the guest has reserved resources behind a free port that are known. */
+static bool search_reserved(const PlanSearch *s, const PlanBusNode *node, PlanReserve *r)
+{
+    return search_is_free_port(node) && plan_guest_reserved(s->guest, node, r);
+}
+
+/* Return whether the BARs of the device fit the windows of a port. */
+static bool search_fits(const PlanDevice *d, const PlanReserve *r)
+{
+    uint64_t low = 0, high = 0;
+
+    for (size_t i = 0; i < d->t->n_bars; i++) {
+        const PlanBar *b = &d->t->bars[i];
+        uint64_t size = b->io ? 0 : plan_bar_size(d, b);
+        uint64_t *sum = b->is64 && b->prefetch ? &high : &low;
+
+        *sum = size > UINT64_MAX / 32 ? UINT64_MAX / 2 : *sum + size;
+    }
+    return low <= r->mem && (high <= r->pref64 || low + high <= r->mem);
+}
+
+/* An endpoint does not receive a port that can take a switch: a switch is plugged first. */
+static PlanReason search_guest(const PlanSearch *s, const PlanBusNode *node)
+{
+    bool endpoint = s->d->t->role == PLAN_PCI_ENDPOINT;
+    PlanReserve r = { 0 };
+
+    if (!search_reserved(s, node, &r)) {
+        return PLAN_REASON_NONE;
+    }
+    if (!r.buses) {
+        return PLAN_REASON_UNNUMBERED;
+    }
+    if (endpoint && plan_policy_grows(s->policy, PLAN_GROW_SWITCH) &&
+        plan_guest_width(s->guest, &r, true)) {
+        return PLAN_REASON_SPARE;
+    }
+    return endpoint && !search_fits(s->d, &r) ? PLAN_REASON_WINDOW : PLAN_REASON_NONE;
+}
+
+static unsigned search_count_free(const PlanSearch *s)
+{
+    unsigned n = 0;
+
+    for (guint i = 0; i < s->x->bus_order->len; i++) {
+        const PlanBusNode *node = s->x->bus_order->pdata[i];
+        PlanReserve r = { .buses = 1 };
+
+        n += search_is_free_port(node) && (!search_reserved(s, node, &r) || r.buses);
     }
     return n;
 }
@@ -178,7 +235,7 @@ bool plan_search_begin(PlanSearch *s, GError **err)
     if (!plan_attach_placed(s->x, err)) {
         return false;
     }
-    s->free_ports = plan_free_ports(s->x);
+    s->free_ports = search_count_free(s);
     if (search_wants_line(s)) {
         search_count_lines(s);
     }
@@ -241,9 +298,15 @@ static PlanReason search_room(const PlanSearch *s, const PlanBusNode *node)
     if (addr.fn) {
         return PLAN_REASON_NONE; /* next to other functions */
     }
-    if (search_is_free_port(node) && !s->only && !s->ignore_spare &&
-        s->free_ports <= s->policy->spare_ports) {
-        return PLAN_REASON_SPARE;
+    if (search_is_free_port(node) && !s->only) {
+        PlanReason reason = search_guest(s, node);
+
+        if (reason) {
+            return reason;
+        }
+        if (!s->ignore_spare && s->free_ports <= s->policy->spare_ports) {
+            return PLAN_REASON_SPARE;
+        }
     }
     return search_may_open(s, node) ? PLAN_REASON_NONE : PLAN_REASON_BRIDGE;
 }

@@ -167,9 +167,10 @@ struct json_object *plan_slots_to_json(const PlanMachine *m, const PlanCatalog *
     return plan_buses_to_json(m, false);
 }
 
-static void holder_to_text(GString *out, const char *addr, const PlanDevice *d, unsigned width)
+/* @planning: state who chose the address. */
+static void holder_to_text(GString *out, const char *addr, const PlanDevice *d, bool planning)
 {
-    g_string_append_printf(out, "  %-*s  %s", (int)width, addr, d->type);
+    g_string_append_printf(out, "  %-7s  %s", addr, d->type);
     if (d->id) {
         g_string_append_printf(out, " '%s'", d->id);
     }
@@ -178,6 +179,9 @@ static void holder_to_text(GString *out, const char *addr, const PlanDevice *d, 
     }
     if (d->brings) {
         g_string_append_printf(out, ", provides bus '%s'", d->brings->name);
+    }
+    if (planning && !d->implicit) {
+        g_string_append(out, d->dynamic ? ", dynamic" : ", static");
     }
     g_string_append_c(out, '\n');
 }
@@ -205,7 +209,7 @@ static void room_to_text(GString *out, const PlanIndex *x, const PlanBusNode *no
     g_string_append(out, *before == ',' ? "\n" : "");
 }
 
-static void bus_to_text(GString *out, const PlanIndex *x, const PlanBusNode *node)
+static void bus_to_text(GString *out, const PlanIndex *x, const PlanBusNode *node, bool planning)
 {
     g_autoptr(GPtrArray) held = holders(node);
     g_autofree char *unused = plan_free_slots(node);
@@ -221,13 +225,13 @@ static void bus_to_text(GString *out, const PlanIndex *x, const PlanBusNode *nod
     g_string_append_printf(out, "  hotplug  %s\n", plan_bus_hotplug(node) ? "yes" : "no");
     room_to_text(out, x, node);
     for (guint i = 0; i < held->len; i++) {
-        holder_to_text(out, addr_text(held->pdata[i]), held->pdata[i], 7);
+        holder_to_text(out, addr_text(held->pdata[i]), held->pdata[i], planning);
     }
 }
 
 /* Append the virtio MMIO slots in the order of their numbers: the free ones, and the devices.
  * Nothing if no slot holds a device. */
-static void slots_mmio_to_text(GString *out, const PlanIndex *x)
+static void slots_mmio_to_text(GString *out, const PlanIndex *x, bool planning)
 {
     g_autoptr(GString) unused = g_string_new(NULL);
     g_autoptr(GString) held = g_string_new(NULL);
@@ -239,7 +243,7 @@ static void slots_mmio_to_text(GString *out, const PlanIndex *x)
         if (node->n_devices == 0) {
             g_string_append_printf(unused, "%s%u", unused->len ? ", " : "", n);
         } else {
-            holder_to_text(held, name, node->slot[0][0], 7);
+            holder_to_text(held, name, node->slot[0][0], planning);
         }
     }
     if (!held->len) {
@@ -263,14 +267,14 @@ char *plan_slots_to_text(const PlanMachine *m, const PlanCatalog *c)
 
         if (node->rule->addr == PLAN_ADDR_PCI && !node->orphan) {
             g_string_append(out, out->len ? "\n" : "");
-            bus_to_text(out, m->index, node);
+            bus_to_text(out, m->index, node, m->planning);
         }
     }
     if (!out->len) {
         g_string_append_printf(out, "machine %s has no PCI bus\n", m->type);
     }
     if (m->index->machine->n_mmio_buses) {
-        slots_mmio_to_text(out, m->index);
+        slots_mmio_to_text(out, m->index, m->planning);
     }
     return g_string_free(out, FALSE);
 }

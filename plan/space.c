@@ -304,7 +304,14 @@ static void space_parameter(GString *out, const char *key, uint64_t value, uint6
 
 char *plan_kernel_parameters(const PlanMachine *m, const PlanPolicy *p)
 {
-    GString *out = g_string_new(NULL);
+    char *fixed = plan_reserve_parameters(m);
+    GString *out;
+
+    if (*fixed) {
+        return fixed;
+    }
+    g_free(fixed);
+    out = g_string_new(NULL);
 
     if (m->index && plan_free_ports(m->index)) {
         if (p->reserve.buses > 1) {

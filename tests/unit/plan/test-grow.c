@@ -273,10 +273,11 @@ typedef struct Reserved {
     PlanReserve r;
 } Reserved;
 
+/* The guest divides what it has reserved behind a port among the ports of a switch. */
 static bool reserved(const char *port, PlanReserve *r, void *data)
 {
     *r = ((Reserved *)data)->r;
-    return true;
+    return !strchr(port, '.');
 }
 
 static void test_running(void)
@@ -290,15 +291,59 @@ static void test_running(void)
     g_autoptr(PlanGrowth) two = NULL;
 
     g_assert_no_error(err);
-    g_assert_cmpuint(plan_growth_count(one), ==, 1);
-    g_assert_cmpstr(place_of(m, "n0"), ==, "a/00.0");
+    g_assert_cmpuint(plan_growth_count(one), ==, 1 + 5 + 1); /* 7 bus numbers: 5 ports */
+    g_assert_cmpstr(plan_growth_device(one, 0)->type, ==, "upstream");
+    g_assert_cmpstr(place_of(m, "sw1"), ==, "a/00.0");
+    g_assert_cmpstr(place_of(m, "n0"), ==, "sw1.0/00.0");
     two = try_add(m, p, "nic,id=n1", "", &guest, &err);
     g_assert_no_error(err);
-    g_assert_cmpuint(plan_growth_count(two), ==, 1 + 5 + 1); /* 7 bus numbers: 5 ports */
-    g_assert_cmpstr(plan_growth_device(two, 0)->type, ==, "upstream");
-    g_assert_cmpstr(place_of(m, "sw1"), ==, "b/00.0");
-    g_assert_cmpstr(place_of(m, "n1"), ==, "sw1.0/00.0");
+    g_assert_cmpuint(plan_growth_count(two), ==, 1);
+    g_assert_cmpstr(place_of(m, "n1"), ==, "sw1.1/00.0");
+}
+
+/* A port without further bus numbers accepts a device, and the last free port is kept. */
+static void test_running_leaves(void)
+{
+    g_autoptr(PlanPolicy) p = policy("default");
+    g_autoptr(PlanMachine) m = TC_RESOLVED("root-port,id=a", "root-port,id=b");
+    Reserved data = { { .buses = 1, .mem = 2 << 20, .pref64 = 2 << 20 } };
+    PlanGuest guest = { .reserved = reserved, .data = &data };
+    g_autoptr(GError) err = NULL;
+    g_autoptr(PlanGrowth) one = NULL;
+
+    expect_refusal(m, p, "nic,id=n,bar-size=4M", "", &guest, "2 ports have too small windows");
+    one = try_add(m, p, "nic,id=n0", "", &guest, &err);
+    g_assert_no_error(err);
     g_assert_cmpstr(place_of(m, "n0"), ==, "a/00.0");
+    expect_refusal(m, p, "nic,id=n1", "", &guest, "kept free for growth|has reserved 1");
+    data.r.buses = 0;
+    expect_refusal(m, p, "nic,id=n1", "", &guest, "1 port has no bus number");
+}
+
+/* Numbers and windows are divided equally, so that few wide switches reach most devices. */
+static void test_running_deep(void)
+{
+    g_autoptr(PlanPolicy) p = policy("default");
+    g_autoptr(PlanMachine) m = TC_RESOLVED("root-port,id=a");
+    Reserved data = { { .buses = 255, .mem = 256 << 20, .pref64 = 1 << 30 } };
+    PlanGuest guest = { .reserved = reserved, .data = &data };
+    unsigned n = 0, switches = 0;
+
+    for (;; n++) {
+        g_autofree char *option = g_strdup_printf("nic,id=n%u", n);
+        g_autoptr(GError) err = NULL;
+        g_autoptr(PlanGrowth) g = try_add(m, p, option, "", &guest, &err);
+
+        if (!g) {
+            tc_sentence(err);
+            break;
+        }
+        for (unsigned i = 0; i < plan_growth_count(g); i++) {
+            switches += strcmp(plan_growth_device(g, i)->type, "upstream") == 0;
+        }
+    }
+    g_assert_cmpuint(n, >=, 230);
+    g_assert_cmpuint(switches, <=, 10);
 }
 
 /* Linux gives each hot-plug port of an added switch the same number again: a bridge is added. */
@@ -576,6 +621,8 @@ int main(int argc, char **argv)
     g_test_add_func("/plan/grow/numa", test_numa);
     g_test_add_func("/plan/grow/preferences", test_preferences);
     g_test_add_func("/plan/grow/own-line", test_own_line);
+    g_test_add_func("/plan/grow/running-leaves", test_running_leaves);
+    g_test_add_func("/plan/grow/running-deep", test_running_deep);
     g_test_add_func("/plan/grow/running", test_running);
     g_test_add_func("/plan/grow/running-bridge", test_running_bridge);
     g_test_add_func("/plan/grow/dry", test_dry);

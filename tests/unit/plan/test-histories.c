@@ -54,7 +54,7 @@ static void history_check(History *h)
 static bool history_reserved(const char *port, PlanReserve *r, void *data)
 {
     *r = (PlanReserve){ .buses = 6, .mem = 8 << 20, .pref64 = 64 << 20 };
-    return true;
+    return !strchr(port, '.'); /* not a port of a switch */
 }
 
 /* Return preferences; some name another device. */
