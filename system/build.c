@@ -144,12 +144,11 @@ static bool plug_allowed(Machine *m, GError **err)
     return true;
 }
 
-static Device *build_device_add(Machine *m, PlanDevice *d, GError **err)
+Device *build_add_device(Session *s, PlanDevice *d, GError **err)
 {
-    Session *s = session_of(m);
     Device *dev;
 
-    if (!plug_allowed(m, err) || !plan_add_device(s->plan, s->catalog, d, true, err)) {
+    if (!plan_add_device(s->plan, s->catalog, d, true, err)) {
         plan_device_free(d);
         return NULL;
     }
@@ -157,6 +156,23 @@ static Device *build_device_add(Machine *m, PlanDevice *d, GError **err)
     if (!dev) {
         plan_remove_device(s->plan, d);
     }
+    return dev;
+}
+
+static Device *build_device_add(Machine *m, PlanDevice *d, GError **err)
+{
+    Session *s = session_of(m);
+    Device *dev;
+
+    if (!plug_allowed(m, err)) {
+        plan_device_free(d);
+        return NULL;
+    }
+    if (!grow_applies(s, d)) {
+        return build_add_device(s, d, err);
+    }
+    dev = grow_device_add(s, d, err);
+    plan_device_free(d);
     return dev;
 }
 

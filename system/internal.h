@@ -63,6 +63,7 @@ typedef struct Session {
     unsigned n_device_options;  /* -device options so far */
     char *show, *show_arg;
     char *accel, *kernel, *initrd, *append, *dtb, *bios;
+    char *pci_policy; /* -machine pci-policy=; NULL: devices are placed as in QEMU */
     char *gdb_device; /* -gdb, -s */
     char *qtest_chardev, *qtest_log, *pidfile, *name, *uuid, *log_items, *log_file, *incoming;
     char *rtc;
@@ -93,6 +94,7 @@ typedef struct Session {
     bool default_firmware; /* no option or file selects firmware */
 
     /* migration.c */
+    struct PlanPolicy *policy; /* of pci_policy; NULL: none */
     struct Migration *migration;
     bool machine_given, guest_given; /* -M; other options about the guest */
     bool built;                      /* the machine exists */
@@ -192,7 +194,21 @@ void boot_free(Session *s);
  * accepts the file. Releases the machine lock while digests are computed. */
 bool boot_dump_machine(Session *s, const char *path, GError **err);
 
+/* --- grow.c: -machine pci-policy= --- */
+/* Load the policy, if one is given. False with @err set if it does not exist or is malformed. */
+bool grow_load_policy(Session *s, GError **err);
+/* Warn if the kernel's command line lacks parameters that growth requires. */
+void grow_warn(const Session *s);
+/* Return whether the policy chooses the place of a device that is added to the running machine. */
+bool grow_applies(const Session *s, const PlanDevice *d);
+/* Add a device to the running machine, with the controllers that it requires. The caller keeps @d.
+ * Return NULL with @err set, and nothing is added, if there is no place. Machine lock held. */
+Device *grow_device_add(Session *s, const PlanDevice *d, GError **err);
+
 /* --- build.c --- */
+/* Add a device to the description and to the running machine; consumes @d. NULL with @err set on
+ * failure. Machine lock held. */
+Device *build_add_device(Session *s, PlanDevice *d, GError **err);
 /* Return the board of the resolved description, constant; NULL for an unknown board. */
 const BoardType *build_board(const Session *s);
 /* Load the boot images (m->boot). `remember`: only record them, because a stream contains RAM. */

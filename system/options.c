@@ -322,7 +322,8 @@ static const Option options[] = {
     { "help", NULL, "show this help", FN(opt_help) },
     { "version", NULL, "show the version", FN(opt_version) },
     { "show", "WHAT",
-      "print default-machine, machines, pci-slots, machine, topology[=FILE], catalog, catalog-c, "
+      "print default-machine, machines, pci-slots, machine, kernel-parameters, topology[=FILE], "
+      "catalog, catalog-c, "
       "state=TYPE, registers=TYPE, options, commands or absent, and exit",
       FN(opt_show), .kinds = KINDS_SHOW },
     { "machine-config", "FILE",

@@ -149,8 +149,8 @@ static void add_kinds(struct json_object *list, KindFn *fn)
 static const char *const *common_keys(OptionKinds kinds)
 {
     static const char *const machine[] = {
-        "type", "accel", "firmware", "kernel",          "initrd",    "append", "dtb",
-        "usb",  "acpi",  "graphics", "dump-guest-core", "mem-merge", NULL,
+        "type", "accel", "firmware", "kernel",          "initrd",    "append",     "dtb",
+        "usb",  "acpi",  "graphics", "dump-guest-core", "mem-merge", "pci-policy", NULL,
     };
     static const char *const chardev[] = { "id", "logfile", "logappend", "mux", NULL };
     static const char *const device[] = { "id", "bus", "addr", NULL };

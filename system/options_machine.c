@@ -13,8 +13,9 @@ static bool machine_key(Session *s, const char *key, const char *value)
         const char *key;
         char **field;
     } keys[] = {
-        { "accel", &s->accel },   { "kernel", &s->kernel }, { "initrd", &s->initrd },
-        { "append", &s->append }, { "dtb", &s->dtb },       { "firmware", &s->bios },
+        { "accel", &s->accel },           { "kernel", &s->kernel }, { "initrd", &s->initrd },
+        { "append", &s->append },         { "dtb", &s->dtb },       { "firmware", &s->bios },
+        { "pci-policy", &s->pci_policy },
     };
 
     for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {

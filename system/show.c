@@ -10,6 +10,7 @@
 #include "monitor/monitor.h"
 #include "options_internal.h"
 #include "plan/catalog_json.h"
+#include "plan/grow.h"
 #include "util/outfile.h"
 
 static void show_print_json(struct json_object *o)
@@ -73,6 +74,23 @@ static bool show_topology(Session *s, GError **err)
         return out_file_write(s->show_arg, svg, strlen(svg), err);
     }
     fputs(svg, stdout);
+    return true;
+}
+
+static bool show_kernel_parameters(Session *s, GError **err)
+{
+    g_autofree char *text = NULL;
+
+    if (!session_complete(s, err)) {
+        return false;
+    }
+    if (!s->policy) {
+        return error_set(err, ERROR_USER,
+                         "-show kernel-parameters: the machine has no policy: add -machine "
+                         "pci-policy=NAME");
+    }
+    text = plan_kernel_parameters(s->plan, s->policy);
+    print_text(text);
     return true;
 }
 
@@ -211,17 +229,12 @@ static const struct {
     const char *name;
     bool (*run)(Session *s, GError **err);
 } shows[] = {
-    { "catalog-c", show_catalog_c },
-    { "default-machine", show_default },
-    { "machines", show_machines },
-    { "pci-slots", show_slots },
-    { "machine", show_machine },
-    { "catalog", show_catalog },
-    { "state", show_state },
-    { "options", show_options },
-    { "registers", show_register_rows },
-    { "commands", show_commands },
-    { "topology", show_topology },
+    { "catalog-c", show_catalog_c }, { "default-machine", show_default },
+    { "machines", show_machines },   { "pci-slots", show_slots },
+    { "machine", show_machine },     { "kernel-parameters", show_kernel_parameters },
+    { "catalog", show_catalog },     { "state", show_state },
+    { "options", show_options },     { "registers", show_register_rows },
+    { "commands", show_commands },   { "topology", show_topology },
     { "absent", show_absent },
 };
 

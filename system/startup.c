@@ -15,6 +15,7 @@
 #include "hw/core/clock.h"
 #include "migration/migration.h"
 #include "monitor/monitor.h"
+#include "plan/grow.h"
 #include "util/log.h"
 #include "util/suggest.h"
 #include "util/trace.h"
@@ -109,6 +110,7 @@ void session_free(Session *s)
     g_ptr_array_unref(s->fdsets);
     disks_free(s);
     g_hash_table_unref(s->planned);
+    plan_policy_free(s->policy);
     options_free(s);
     g_free(s);
 }
@@ -332,7 +334,8 @@ bool session_complete(Session *s, GError **err)
 {
     take_labels(s);
     take_serials(s);
-    return plan_resolve(s->plan, s->catalog, err) && boot_resolve(s, err) && boot_open(s, err);
+    return grow_load_policy(s, err) && plan_resolve_policy(s->plan, s->catalog, s->policy, err) &&
+           boot_resolve(s, err) && boot_open(s, err);
 }
 
 static const char *type_name(const void *table, size_t i)
@@ -377,6 +380,7 @@ static bool session_resolve(Session *s, GError **err)
         return false;
     }
     warn_of_globals(s);
+    grow_warn(s);
     return true;
 }
 

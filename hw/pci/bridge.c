@@ -214,6 +214,26 @@ void pci_bridge_update_windows(PCIBridge *br)
     bridge_set_window(br, &br->pref, &d->bus->mem, memory, bridge_pref_range(c));
 }
 
+static uint64_t bridge_range_size(BridgeRange r)
+{
+    return r.base <= r.limit ? r.limit - r.base + 1 : 0;
+}
+
+void pci_bridge_space(const PCIBridge *br, PCIBridgeSpace *space)
+{
+    const PCIConfig *c = &br->pci.config;
+    unsigned first = c->bytes[PCI_SECONDARY_BUS], last = c->bytes[PCI_SUBORDINATE_BUS];
+
+    *space = (PCIBridgeSpace){ 0 };
+    if (first == 0) {
+        return;
+    }
+    space->buses = last >= first ? last - first + 1 : 0;
+    space->io = bridge_has_io(c) ? bridge_range_size(bridge_io_range(c)) : 0;
+    space->mem = bridge_range_size(bridge_mem_range(c));
+    space->pref = bridge_range_size(bridge_pref_range(c));
+}
+
 /* --- Bridge Control --- */
 
 bool pci_bridge_in_reset(const PCIBridge *br)

@@ -42,6 +42,18 @@ PCIBridge *pci_bridge_of(PCIDevice *d);
  */
 bool pci_bridge_in_reset(const PCIBridge *br);
 
+/* Resources that the guest has assigned to a bridge. */
+typedef struct PCIBridgeSpace {
+    unsigned buses;         /* bus numbers, that of the secondary bus included */
+    uint64_t io, mem, pref; /* bytes of the windows; 0: closed */
+} PCIBridgeSpace;
+
+/**
+ * pci_bridge_space() - Read the bus numbers and windows that the guest has assigned (B 3.2.5).
+ * @space: set; zero if the secondary bus has no number, as after a reset
+ */
+void pci_bridge_space(const PCIBridge *br, PCIBridgeSpace *space);
+
 /* --- for realize() of the bridges' types --- */
 
 /* Make the I/O window 32 bits wide; the default is 16 bits. */

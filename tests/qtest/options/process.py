@@ -26,7 +26,7 @@ def check_help():
 
 @covers("-show", "-show catalog-c", "-show default-machine", "-show machines", "-show pci-slots",
         "-show machine", "-show catalog", "-show state", "-show registers", "-show options",
-        "-show commands", "-show topology", "-show absent")
+        "-show commands", "-show topology", "-show absent", "-show kernel-parameters")
 def check_show():
     for what, needle in (("catalog-c", "PlanType"), ("default-machine", "virt"),
                          ("machines", "none"), ("absent", "`vnc`"), ("pci-slots", "00.0"), ("machine", '"devices"'),
@@ -35,6 +35,9 @@ def check_show():
                          ("options", "| `-device"), ("commands", "query-status"),
                          ("topology", "<svg")):
         prints(needle, "-M", "virt", "-show", what)
+    prints("pci=hpiosize=0,hpmmiosize=", "-M", "virt,pci-policy=default", "-show",
+           "kernel-parameters")
+    refused("the machine has no policy", "-M", "virt", "-show", "kernel-parameters")
 
 
 @covers("-machine-config", "-readconfig")
@@ -212,6 +215,36 @@ def check_machine_memory():
         assert "dd" not in ram_flags(m), "the property of the object does not have priority"
         m.qmp("object-add", **{"qom-type": "memory-backend-ram", "id": "more", "size": 1 << 20})
         assert not m.get("/objects/more", "dump")
+
+
+def bus_of_devices(m) -> dict[str, str]:
+    """Return the bus of each PCI device."""
+    return {held["device"]: bus["bus"] for bus in m.qmp("query-pci-slots") for held in bus["held"]}
+
+
+@covers("-M pci-policy=", "-machine pci-policy=")
+def check_machine_policy():
+    for option in ("-M", "-machine"):
+        prints('"rp1"', option, "virt,pci-policy=default", "-show", "machine")
+        refused("nonsense", option, "virt,pci-policy=nonsense", "-show", "machine")
+    switch = ["-device", "x3130-upstream,id=up"] + 10 * ["-device", "xio3130-downstream"]
+    prints("slots    00-1f, free: 0a-1f", "-M", "virt,pci-policy=default", *switch, "-show",
+           "pci-slots")
+    prints("01.0     pcie-root-port 'rp1', provides bus 'rp1', dynamic", "-M",
+           "virt,pci-policy=default", *switch, "-show", "pci-slots")
+    with Folder() as folder:
+        (folder / "policy.json").write_text('{"backplane-policy": 1, "base": "hotplug"}')
+        policy = f"virt,pci-policy={folder}/policy.json"
+        with Machine("-M", policy, "-device", "virtio-rng-pci,id=r") as m:
+            for number in range(3):
+                m.qmp("device_add", driver="virtio-rng-pci", id=f"r{number}")
+            devices = bus_of_devices(m)
+            assert devices["r"] == "rp1", devices
+            assert [devices[f"r{n}"] for n in range(3)] == [f"sw2.{n}" for n in range(3)], devices
+            m.qmp("human-monitor-command", **{"command-line": "device_add virtio-rng-pci,id=h"})
+            assert bus_of_devices(m) == devices | {"h": "sw2.3"}, bus_of_devices(m)
+            answer = m.raw("device_add", driver="virtio-rng-pci", id="h")
+            assert "already used" in answer["error"]["desc"], answer
 
 
 @covers("-add-fd", "-add-fd set=", "-add-fd fd=", "-add-fd opaque=")
