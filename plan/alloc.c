@@ -102,13 +102,15 @@ static void alloc_forbid(PlanAlloc *a, uint64_t first, uint64_t last, unsigned v
     }
 }
 
-/* Return the views of @views in which the address has neither an owner nor an unavailable group. */
-static unsigned alloc_open_views(const PlanAlloc *a, uint64_t addr, unsigned views)
+/* Return the views of @views in which the address has neither an owner nor an unavailable group.
+ * @unheld: views in which it has no owner, so that its owner need not be looked up. */
+static unsigned alloc_open_views(const PlanAlloc *a, uint64_t addr, unsigned views, unsigned unheld)
 {
     PlanSpan s;
 
     for (unsigned v = 0; v < ALLOC_VIEWS; v++) {
-        if (plan_span_find(&a->held[v], addr, &s) || plan_span_find(&a->closed[v], addr, &s)) {
+        if ((views >> v & 1) && ((!(unheld >> v & 1) && plan_span_find(&a->held[v], addr, &s)) ||
+                                 plan_span_find(&a->closed[v], addr, &s))) {
             views &= ~(1u << v);
         }
     }
@@ -117,7 +119,7 @@ static unsigned alloc_open_views(const PlanAlloc *a, uint64_t addr, unsigned vie
 
 static void alloc_refresh_one(PlanAlloc *a, uint64_t addr, PlanPool *pool)
 {
-    unsigned open = alloc_open_views(a, addr, pool->views);
+    unsigned open = alloc_open_views(a, addr, pool->views, 0);
 
     for (unsigned mask = 1; mask <= a->views; mask++) {
         PlanSpan s;
@@ -131,6 +133,22 @@ static void alloc_refresh_one(PlanAlloc *a, uint64_t addr, PlanPool *pool)
             } else {
                 plan_span_cut(&a->free[mask][i], key, key);
             }
+        }
+    }
+}
+
+/* Make an address free that had an owner in @views until now: it is in no tree of free addresses
+ * with one of these views. */
+static void alloc_free_one(PlanAlloc *a, uint64_t addr, unsigned views)
+{
+    PlanPool *pool = plan_alloc_pool_at(a, addr);
+    unsigned open = pool ? alloc_open_views(a, addr, pool->views, views) : 0;
+
+    for (unsigned mask = 1; mask <= a->views; mask++) {
+        for (unsigned i = 0; (mask & views) && !(mask & ~open) && i < a->n_orders; i++) {
+            uint64_t key = plan_key_of(&a->order[i], addr);
+
+            plan_span_add(&a->free[mask][i], key, key, pool);
         }
     }
 }
@@ -192,6 +210,25 @@ PlanHolder *plan_alloc_hold(PlanAlloc *a, const char *name, uint64_t first, uint
     return h;
 }
 
+/* Enter or remove one address of an owner. Only the addresses of a block can become one range. */
+static void alloc_hold_one(PlanSpanTree *held, uint64_t addr, PlanHolder *h)
+{
+    if (h->count == 1) {
+        plan_span_insert(held, addr, addr, h);
+    } else {
+        plan_span_add(held, addr, addr, h);
+    }
+}
+
+static void alloc_unhold_one(PlanSpanTree *held, uint64_t addr, const PlanHolder *h)
+{
+    if (h->count == 1) {
+        plan_span_remove(held, addr);
+    } else {
+        plan_span_cut(held, addr, addr);
+    }
+}
+
 void plan_alloc_attach(PlanAlloc *a, PlanHolder *h, unsigned views, unsigned closes)
 {
     uint64_t first, last;
@@ -201,7 +238,7 @@ void plan_alloc_attach(PlanAlloc *a, PlanHolder *h, unsigned views, unsigned clo
 
         for (unsigned v = 0; v < ALLOC_VIEWS; v++) {
             if (views >> v & 1) {
-                plan_span_add(&a->held[v], addr, addr, h);
+                alloc_hold_one(&a->held[v], addr, h);
             }
         }
         alloc_forbid(a, addr, addr, views);
@@ -242,15 +279,16 @@ unsigned plan_alloc_detach(PlanAlloc *a, PlanHolder *h, unsigned views)
 {
     unsigned opened;
 
+    views &= h->views;
     for (uint64_t i = 0; i < h->count; i++) {
         uint64_t addr = alloc_block_addr(a, h, i);
 
         for (unsigned v = 0; v < ALLOC_VIEWS; v++) {
             if (views >> v & 1) {
-                plan_span_cut(&a->held[v], addr, addr);
+                alloc_unhold_one(&a->held[v], addr, h);
             }
         }
-        plan_alloc_refresh(a, addr, addr);
+        alloc_free_one(a, addr, views);
     }
     opened = alloc_open_group(a, h->first, views);
     h->views &= (uint8_t)~views;
