@@ -253,3 +253,14 @@ def process(options: Options) -> Iterator[str]:
     yield "```"
     yield from done.stdout.rstrip().splitlines()
     yield "```"
+
+
+def qcow2(options: Options) -> Iterator[str]:
+    """Disk images in format qcow2 compared with raw, in process, in memory (/dev/shm)."""
+    folder = "/dev/shm" if os.path.isdir("/dev/shm") else tempfile.gettempdir()
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        done = subprocess.run([BUILD / "tests/bench/bench-qcow2", scratch], check=True, text=True,
+                              timeout=scaled(600), stdout=subprocess.PIPE)
+    yield "```"
+    yield from done.stdout.rstrip().splitlines()
+    yield "```"
