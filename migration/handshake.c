@@ -254,6 +254,12 @@ static void judge_parts(struct json_object *list, const PlanDevice *d, const Pla
     }
 }
 
+/* Return true if the command line describes the devices, which then use its own host parts. */
+static bool handshake_is_fixed(const MigrationOffer *offer)
+{
+    return offer->fixed && offer->own;
+}
+
 static void judge_device(struct json_object *list, const PlanDevice *d, const MigrationOffer *offer,
                          const PlanCatalog *catalog)
 {
@@ -271,7 +277,9 @@ static void judge_device(struct json_object *list, const PlanDevice *d, const Mi
             deficit(list, name, s->name, s->text ? s->text : "", NULL);
         }
     }
-    judge_parts(list, d, t, offer->own);
+    if (!handshake_is_fixed(offer)) {
+        judge_parts(list, d, t, offer->own);
+    }
 }
 
 static void judge_machine(struct json_object *list, const PlanMachine *wanted,
@@ -296,17 +304,27 @@ static const char *handshake_string(struct json_object *o, const char *key)
     return json_object_is_type(v, json_type_string) ? json_object_get_string(v) : "";
 }
 
+/* Return the id that a host part of the source has here. NULL if no device here corresponds to the
+ * one that uses it. `ids` is a table of plan_match_backends(); without one the ids are equal. */
+static const char *handshake_own_id(GHashTable *ids, const char *kind, const char *id)
+{
+    g_autofree char *key = plan_backend_key(kind, id);
+
+    return ids ? g_hash_table_lookup(ids, key) : id;
+}
+
 /* Add an incompatibility for each host part whose size, as the guest sees it, differs. */
-static void judge_sizes(struct json_object *list, struct json_object *parts,
+static void judge_sizes(struct json_object *list, struct json_object *parts, GHashTable *ids,
                         const MigrationOffer *offer)
 {
     size_t n = parts && offer->part_size ? json_object_array_length(parts) : 0;
 
     for (size_t i = 0; i < n; i++) {
         struct json_object *o = json_object_array_get_idx(parts, i);
-        const char *id = handshake_string(o, "id");
-        uint64_t have = offer->part_size(offer->opaque, handshake_string(o, "kind"), id);
-        int64_t wanted = *id ? json_object_get_int64(json_object_object_get(o, "size")) : 0;
+        const char *kind = handshake_string(o, "kind");
+        const char *id = handshake_own_id(ids, kind, handshake_string(o, "id"));
+        uint64_t have = id ? offer->part_size(offer->opaque, kind, id) : 0;
+        int64_t wanted = json_object_get_int64(json_object_object_get(o, "size"));
 
         if (have && wanted != (int64_t)have) {
             g_autofree char *w = g_strdup_printf("%" G_GINT64_FORMAT, wanted);
@@ -425,6 +443,7 @@ struct json_object *handshake_judge(PlanMachine *wanted, struct json_object *par
                                     const MigrationOffer *offer, const PlanCatalog *catalog)
 {
     struct json_object *list = json_object_new_array();
+    g_autoptr(GHashTable) ids = NULL;
     g_autoptr(GError) err = NULL;
 
     judge_size(list, wanted, offer);
@@ -435,17 +454,18 @@ struct json_object *handshake_judge(PlanMachine *wanted, struct json_object *par
     for (unsigned i = 0; i < wanted->devices->len; i++) {
         judge_device(list, g_ptr_array_index(wanted->devices, i), offer, catalog);
     }
-    judge_sizes(list, parts, offer);
     judge_record(list, parts, offer);
     judge_boot(list, wanted, offer);
     if (plan_resolve(wanted, catalog, &err)) {
-        if (offer->fixed && offer->own) {
+        if (handshake_is_fixed(offer)) {
+            ids = plan_match_backends(wanted, offer->own, catalog);
             append_new(list, plan_diff(wanted, offer->own, catalog));
             append_new(list, plan_diff_names(wanted, offer->own, catalog));
         }
     } else if (!json_object_array_length(list)) { /* else it may follow from the list */
         deficit(list, "machine", "description", err->message, NULL);
     }
+    judge_sizes(list, parts, ids, offer);
     return list;
 }
 

@@ -256,3 +256,51 @@ struct json_object *plan_diff_names(const PlanMachine *wanted, const PlanMachine
 {
     return compare(wanted, have, c, diff_names);
 }
+
+static void diff_match_device(GHashTable *out, const PlanDevice *a, const PlanDevice *b)
+{
+    for (size_t i = 0; i < a->t->n_props; i++) {
+        const PlanProp *p = &a->t->props[i];
+        const PlanSetting *theirs = a->settings->pdata[i], *ours = b->settings->pdata[i];
+
+        if (p->kind == PLAN_PROP_BACKEND && theirs->value.s && ours->value.s) {
+            g_hash_table_replace(out, plan_backend_key(p->backend, theirs->value.s),
+                                 g_strdup(ours->value.s));
+        }
+    }
+}
+
+static GHashTable *diff_match_resolved(const PlanMachine *wanted, const PlanMachine *have)
+{
+    GHashTable *out = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    g_autoptr(GHashTable) places = by_path(have);
+
+    for (guint i = 0; i < wanted->devices->len; i++) {
+        const PlanDevice *d = wanted->devices->pdata[i], *other;
+        g_autofree char *path = path_of(d);
+
+        other = g_hash_table_lookup(places, path);
+        if (other && other->t == d->t) {
+            diff_match_device(out, d, other);
+        }
+    }
+    return out;
+}
+
+char *plan_backend_key(const char *backend, const char *id)
+{
+    return g_strconcat(backend, "\n", id, NULL);
+}
+
+GHashTable *plan_match_backends(const PlanMachine *wanted, const PlanMachine *have,
+                                const PlanCatalog *c)
+{
+    PlanMachine *copy[2] = { NULL };
+    const PlanMachine *a = indexed(wanted, c, &copy[0], NULL);
+    const PlanMachine *b = indexed(have, c, &copy[1], NULL);
+    GHashTable *out = a && b ? diff_match_resolved(a, b) : NULL;
+
+    plan_machine_free(copy[0]);
+    plan_machine_free(copy[1]);
+    return out;
+}

@@ -194,6 +194,7 @@ PlanIndex *plan_index_new(PlanMachine *m, const PlanCatalog *c, const PlanMachin
     x->defaults =
         g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)g_hash_table_unref);
     x->devices = g_hash_table_new(g_str_hash, g_str_equal);
+    x->board = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     x->buses = g_hash_table_new(g_str_hash, g_str_equal);
     x->bus_order = g_ptr_array_new_with_free_func(bus_free);
     x->unique = g_hash_table_new(NULL, NULL);
@@ -231,6 +232,7 @@ void plan_index_free(PlanIndex *x)
         g_hash_table_unref(x->types);
         g_hash_table_unref(x->defaults);
         g_hash_table_unref(x->devices);
+        g_hash_table_unref(x->board);
         g_hash_table_unref(x->buses);
         g_hash_table_unref(x->unique);
         g_ptr_array_unref(x->bus_order);

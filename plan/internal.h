@@ -93,6 +93,7 @@ typedef struct PlanIndex {
     GHashTable *types;    /* name or alias -> PlanType */
     GHashTable *defaults; /* type name -> (property -> text): globals over compat values */
     GHashTable *devices;  /* id or place -> PlanDevice */
+    GHashTable *board;    /* the set of places of board devices */
     GHashTable *buses;    /* name -> PlanBusNode */
     GPtrArray *bus_order; /* PlanBusNode in creation order, owned */
     GHashTable *unique;   /* used slot and chassis number -> PlanDevice */

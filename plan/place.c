@@ -416,10 +416,11 @@ static bool put_pci(PlanIndex *x, PlanDevice *d, PlanBusNode *node, GError **err
 static void put_board(PlanIndex *x, PlanDevice *d)
 {
     d->place = g_strdup_printf("system/%s", d->t->name);
-    for (unsigned i = 1; g_hash_table_contains(x->devices, d->place); i++) {
+    for (unsigned i = 1; g_hash_table_contains(x->board, d->place); i++) {
         g_free(d->place);
         d->place = g_strdup_printf("system/%s.%u", d->t->name, i);
     }
+    g_hash_table_add(x->board, g_strdup(d->place));
 }
 
 /* Enter the names of @d and the bus that it provides in the index. The place of @d is set. */
@@ -507,6 +508,9 @@ void plan_take_out(PlanIndex *x, PlanDevice *d)
     }
     if (g_hash_table_lookup(x->devices, plan_device_name(d)) == d) {
         g_hash_table_remove(x->devices, plan_device_name(d));
+    }
+    if (!node && d->place) {
+        g_hash_table_remove(x->board, d->place);
     }
     g_free(d->place);
     d->place = NULL;

@@ -346,6 +346,14 @@ char *plan_topology_svg(const PlanMachine *m, const PlanCatalog *c);
  * {device, property, wanted, have}; empty if there are none. For json_object_put(). */
 struct json_object *plan_diff(const PlanMachine *wanted, const PlanMachine *have,
                               const PlanCatalog *c);
+/* Return a table of the host parts that devices with equal type and place refer to: from
+ * plan_backend_key() of the part of `wanted` to the id of the part of `have`. The ids of host parts
+ * may differ between two processes that run the same guest. NULL if one of the descriptions cannot
+ * be resolved; otherwise for g_hash_table_unref(). */
+GHashTable *plan_match_backends(const PlanMachine *wanted, const PlanMachine *have,
+                                const PlanCatalog *c);
+/* Return the key of a host part in such a table; g_free(). */
+char *plan_backend_key(const char *backend, const char *id);
 /* Append the differences between the boot sections to such an array. Nothing is appended if one of
  * the descriptions has no boot section. */
 void plan_diff_boot(struct json_object *out, const PlanMachine *wanted, const PlanMachine *have);

@@ -105,11 +105,11 @@ PAIRS = [
      ["-M", "virt", "-m", "32", "-blockdev", "null-co,node-name=d0,size=1048576"]
      + device("virtio-blk-pci,id=v0,drive=d0,addr=3,serial=B,queue-size=256"),
      ("serial", "queue-size", "e0", "ram")),
-    ("a host part, and a property",
+    ("a property, and another id of a disk",
      BLK + PORT[4:] + device("virtio-blk-pci,id=v0,drive=d0,addr=3"),
      VIRT + ["-blockdev", "null-co,node-name=d1,size=1048576"]
      + device("pcie-root-port,id=rp0,addr=2,chassis=7")
-     + device("virtio-blk-pci,id=v0,drive=d1,addr=3"), ("'d0'", "chassis")),
+     + device("virtio-blk-pci,id=v0,drive=d1,addr=3"), "chassis"),
     ("serial number of a disk", BLK + device("virtio-blk-pci,id=v0,drive=d0,serial=AAA,addr=3"),
      BLK + device("virtio-blk-pci,id=v0,drive=d0,serial=BBB,addr=3"), "serial"),
     ("host part missing", BLK + device("virtio-blk-pci,id=v0,drive=d0,addr=3"), None, "d0"),

@@ -128,7 +128,8 @@ typedef struct Box {
     MigrationOffer offer;
     unsigned discards, takes, releases;
     bool refuse_take;
-    uint64_t disk_size; /* bytes of each disk */
+    uint64_t disk_size;     /* bytes of each disk */
+    const char *large_disk; /* id of a disk that is twice as large, or NULL */
     GString *events;
 } Box;
 
@@ -171,7 +172,9 @@ static const PlanMachine *hook_description(void *opaque)
 
 static uint64_t part_size(void *opaque, const char *kind, const char *id)
 {
-    return ((Box *)opaque)->disk_size;
+    Box *b = opaque;
+
+    return g_strcmp0(b->large_disk, id) == 0 ? 2 * b->disk_size : b->disk_size;
 }
 
 static void hook_offer(void *opaque, MigrationOffer *out)
