@@ -8,6 +8,7 @@
 #include "util/error.h"
 
 #define HANDOVER_FOLDER "handover-folder"
+#define UNIT_BANDWIDTH  " bytes/second"
 
 static const char *const cap_names[N_CAPS] = {
     [CAP_EVENTS] = "events",
@@ -19,9 +20,10 @@ static const char *const cap_names[N_CAPS] = {
 static const struct {
     const char *name;
     uint64_t min, max;
+    const char *unit; /* in the human monitor; a size may have a suffix there and is in MiB */
 } params[N_PARAMS] = {
-    [PARAM_DOWNTIME_LIMIT] = { "downtime-limit", 0, 2000000 },
-    [PARAM_MAX_BANDWIDTH] = { "max-bandwidth", 0, INT64_MAX },
+    [PARAM_DOWNTIME_LIMIT] = { "downtime-limit", 0, 2000000, " ms" },
+    [PARAM_MAX_BANDWIDTH] = { "max-bandwidth", 0, INT64_MAX, UNIT_BANDWIDTH },
     [PARAM_THROTTLE_INITIAL] = { "cpu-throttle-initial", 1, 99 },
     [PARAM_THROTTLE_INCREMENT] = { "cpu-throttle-increment", 1, 99 },
     [PARAM_THROTTLE_MAX] = { "max-cpu-throttle", 1, 99 },
@@ -147,6 +149,51 @@ struct json_object *migration_query_parameters(Migration *mig)
     json_object_object_add(o, HANDOVER_FOLDER,
                            json_object_new_string(mig->handover ? mig->handover : ""));
     return o;
+}
+
+/* --- parameters as text --- */
+
+static struct json_object *query_parse_size(const char *name, const char *text, GError **err)
+{
+    const PlanProp size = { .name = name, .kind = PLAN_PROP_SIZE, .max = INT64_MAX };
+    bool digit = *text && g_ascii_isdigit(text[strlen(text) - 1]);
+    g_autofree char *full = g_strconcat(text, digit ? "M" : "", NULL);
+    PlanValue v;
+
+    if (plan_value_parse(&size, full, &v, NULL)) {
+        return json_object_new_int64((int64_t)v.u);
+    }
+    error_set(err, ERROR_USER, "Migration parameter '%s' is a size such as 100M, not '%s'", name,
+              text);
+    return NULL;
+}
+
+struct json_object *migration_parameter_parse(const char *name, const char *text, GError **err)
+{
+    int i = query_find_param(name);
+    gint64 number;
+
+    if (i < 0) {
+        return json_object_new_string(text);
+    }
+    if (g_strcmp0(params[i].unit, UNIT_BANDWIDTH) == 0) {
+        return query_parse_size(name, text, err);
+    }
+    if (g_ascii_string_to_signed(text, 10, 0, G_MAXINT64, &number, NULL)) {
+        return json_object_new_int64(number);
+    }
+    error_set(err, ERROR_USER,
+              "Migration parameter '%s' is an integer from %" G_GUINT64_FORMAT
+              " to %" G_GUINT64_FORMAT ", not '%s'",
+              name, params[i].min, params[i].max, text);
+    return NULL;
+}
+
+const char *migration_parameter_unit(const char *name)
+{
+    int i = query_find_param(name);
+
+    return i >= 0 && params[i].unit ? params[i].unit : "";
 }
 
 /* --- query-migrate --- */

@@ -113,6 +113,86 @@ static void hmp_unknown(const char *line, GString *out)
     g_string_append(out, n ? "\n" : "");
 }
 
+/* --- arguments --- */
+
+/* Move the next word of *text, without its quotes, to the end of @word. A word in double quotes may
+ * contain blanks; a backslash in quotes precedes a quote or a backslash. Return false if no word is
+ * left, or if a quote is not closed (*text then points to the quote). */
+static bool hmp_next_word(const char **text, GString *word)
+{
+    const char *p = *text + strspn(*text, " ");
+
+    if (*p != '"') {
+        size_t len = strcspn(p, " ");
+
+        g_string_append_len(word, p, (gssize)len);
+        *text = p + len;
+        return len > 0;
+    }
+    *text = p;
+    for (p++; *p && *p != '"'; p++) {
+        p += *p == '\\' && p[1];
+        g_string_append_c(word, *p);
+    }
+    if (*p != '"') {
+        return false;
+    }
+    *text = p + 1;
+    return true;
+}
+
+/* Count the arguments in the text of HmpCommand.params, as in "[-p] FILE [BEGIN LENGTH]". */
+static void hmp_count_params(const char *params, unsigned *least, unsigned *most)
+{
+    unsigned depth = 0;
+
+    *least = *most = 0;
+    for (bool inside = false; *params; params++) {
+        depth += *params == '[';
+        if (*params != ' ' && !inside) {
+            *least += depth == 0;
+            ++*most;
+        }
+        inside = *params != ' ';
+        depth -= *params == ']';
+    }
+}
+
+/* Return the arguments without quotes, separated by single blanks, for g_free(). NULL with a
+ * message in @out if there are too few or too many. The format of x, xp and print is part of an
+ * expression, which may contain blanks. */
+static char *hmp_arguments(const HmpCommand *c, const char *text, GString *out)
+{
+    int name = (int)strcspn(c->name, "|");
+    unsigned least, most, n = 0;
+    GString *args = g_string_new(NULL);
+    const char *wrong = NULL;
+
+    if (*c->params == '/') {
+        g_string_append(args, text);
+        return g_strstrip(g_string_free(args, FALSE));
+    }
+    hmp_count_params(c->params, &least, &most);
+    while (hmp_next_word(&text, args)) {
+        n++;
+        g_string_append_c(args, ' ');
+    }
+    if (*text) {
+        wrong = "a closing quote is missing";
+    } else if (n < least) {
+        wrong = "an argument is missing";
+    } else if (n > most) {
+        wrong = "extraneous characters at the end of line";
+    }
+    if (wrong) {
+        g_string_append_printf(out, "%.*s: %s\nTry \"help %.*s\" for more information\n", name,
+                               c->name, wrong, name, c->name);
+        g_string_free(args, TRUE);
+        return NULL;
+    }
+    return g_strchomp(g_string_free(args, FALSE));
+}
+
 static void hmp_run_command(Machine *m, const char *line, GString *out)
 {
     g_autofree char *args = NULL;
@@ -127,8 +207,10 @@ static void hmp_run_command(Machine *m, const char *line, GString *out)
                                "x-exit-preconfig creates it\n",
                                c->name);
     } else {
-        args = g_strstrip(g_strdup(rest));
-        c->run(m, args, out);
+        args = hmp_arguments(c, rest, out);
+        if (args) {
+            c->run(m, args, out);
+        }
     }
 }
 

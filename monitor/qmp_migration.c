@@ -190,24 +190,81 @@ static void hmp_migrate_cancel(Machine *m, const char *args, GString *out)
     hmp_report(out, err);
 }
 
+/* The rows of "info migrate" that clients of QEMU parse. */
+static const struct {
+    const char *key, *format; /* of query-migrate; of the line, with the value divided by `unit` */
+    int64_t unit;
+} time_rows[] = {
+    { "total-time", "total time: %" G_GINT64_FORMAT " ms", 1 },
+    { "downtime", "downtime: %" G_GINT64_FORMAT " ms", 1 },
+    { "expected-downtime", "expected downtime: %" G_GINT64_FORMAT " ms", 1 },
+    { "setup-time", "setup: %" G_GINT64_FORMAT " ms", 1 },
+    { "devices-downtime", "devices downtime: %" G_GINT64_FORMAT " ms", 1 },
+    { "cpu-throttle-percentage", "cpu throttle percentage: %" G_GINT64_FORMAT, 1 },
+}, ram_rows[] = {
+    { "transferred", "transferred ram: %" G_GINT64_FORMAT " kbytes", 1024 },
+    { "remaining", "remaining ram: %" G_GINT64_FORMAT " kbytes", 1024 },
+    { "total", "total ram: %" G_GINT64_FORMAT " kbytes", 1024 },
+    { "duplicate", "duplicate: %" G_GINT64_FORMAT " pages", 1 },
+    { "normal", "normal: %" G_GINT64_FORMAT " pages", 1 },
+    { "normal-bytes", "normal bytes: %" G_GINT64_FORMAT " kbytes", 1024 },
+    { "dirty-sync-count", "dirty sync count: %" G_GINT64_FORMAT, 1 },
+    { "page-size", "page size: %" G_GINT64_FORMAT " kbytes", 1024 },
+    { "dirty-pages-rate", "dirty pages rate: %" G_GINT64_FORMAT " pages", 1 },
+};
+
+static void hmp_put_ram(GString *out, struct json_object *ram)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(ram_rows); i++) {
+        struct json_object *v = json_object_object_get(ram, ram_rows[i].key);
+
+        g_string_append_printf(out, ram_rows[i].format,
+                               json_object_get_int64(v) / ram_rows[i].unit);
+        g_string_append_c(out, '\n');
+    }
+    g_string_append_printf(out, "throughput: %.2f mbps\n",
+                           json_object_get_double(json_object_object_get(ram, "mbps")));
+}
+
+static void hmp_put_migration(GString *out, struct json_object *o)
+{
+    static const char *const texts[] = { "error-desc", "deficits", "blocked-reasons", "resolve" };
+    struct json_object *v;
+
+    if (json_object_object_get_ex(o, "status", &v)) {
+        g_string_append_printf(out, "Migration status: %s\n", json_object_get_string(v));
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(texts); i++) {
+        if (json_object_object_get_ex(o, texts[i], &v)) {
+            g_string_append_printf(out, "%s: %s\n", texts[i], json_object_get_string(v));
+        }
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(time_rows); i++) {
+        if (json_object_object_get_ex(o, time_rows[i].key, &v)) {
+            g_string_append_printf(out, time_rows[i].format,
+                                   json_object_get_int64(v) / time_rows[i].unit);
+            g_string_append_c(out, '\n');
+        }
+    }
+    if (json_object_object_get_ex(o, "ram", &v)) {
+        hmp_put_ram(out, v);
+    }
+    if (json_object_object_get_ex(o, "socket-address", &v)) {
+        g_string_append_printf(out, "socket address: %s\n", json_object_to_json_string(v));
+    }
+}
+
 static void hmp_info_migrate(Machine *m, const char *args, GString *out)
 {
     GError *err = NULL;
     Migration *mig = migration_find(m, &err);
     struct json_object *o = mig ? migration_query(mig) : NULL;
 
-    if (!o) {
-        hmp_report(out, err);
-        return;
+    if (o) {
+        hmp_put_migration(out, o);
+        json_object_put(o);
     }
-    json_object_object_foreach(o, key, value)
-    {
-        g_string_append_printf(out, "%s: %s\n", key,
-                               json_object_is_type(value, json_type_string)
-                                   ? json_object_get_string(value)
-                                   : json_object_to_json_string(value));
-    }
-    json_object_put(o);
+    hmp_report(out, err);
 }
 
 static void hmp_info_migrate_parameters(Machine *m, const char *args, GString *out)
@@ -222,7 +279,8 @@ static void hmp_info_migrate_parameters(Machine *m, const char *args, GString *o
     }
     json_object_object_foreach(o, key, value)
     {
-        g_string_append_printf(out, "%s: %s\n", key, json_object_to_json_string(value));
+        g_string_append_printf(out, "%s: %s%s\n", key, json_object_to_json_string(value),
+                               migration_parameter_unit(key));
     }
     json_object_put(o);
 }
@@ -230,19 +288,15 @@ static void hmp_info_migrate_parameters(Machine *m, const char *args, GString *o
 static void hmp_migrate_set_parameter(Machine *m, const char *args, GString *out)
 {
     g_auto(GStrv) parts = g_strsplit(args, " ", 2);
-    struct json_object *o;
+    const char *text = parts[1] ? parts[1] : ""; /* NULL after a value in quotes that is empty */
     GError *err = NULL;
     Migration *mig = migration_find(m, &err);
+    struct json_object *value = mig ? migration_parameter_parse(parts[0], text, &err) : NULL;
 
-    if (mig && (!parts[0] || !parts[1])) {
-        g_string_append(out, "Error: the name and the value of a parameter are required\n");
-        return;
-    }
-    if (mig) {
-        struct json_object *value = json_tokener_parse(parts[1]);
+    if (value) {
+        struct json_object *o = json_object_new_object();
 
-        o = json_object_new_object();
-        json_object_object_add(o, parts[0], value ? value : json_object_new_string(parts[1]));
+        json_object_object_add(o, parts[0], value);
         migration_set_parameters(mig, o, &err);
         json_object_put(o);
     }
@@ -255,9 +309,8 @@ static void hmp_migrate_set_capability(Machine *m, const char *args, GString *ou
     GError *err = NULL;
     Migration *mig = migration_find(m, &err);
 
-    if (mig &&
-        (!parts[0] || !parts[1] || (strcmp(parts[1], "on") != 0 && strcmp(parts[1], "off") != 0))) {
-        g_string_append(out, "Error: the name of a capability and on or off are required\n");
+    if (mig && strcmp(parts[1], "on") != 0 && strcmp(parts[1], "off") != 0) {
+        g_string_append_printf(out, "Error: a capability is on or off, not '%s'\n", parts[1]);
         return;
     }
     if (mig) {

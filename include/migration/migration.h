@@ -272,6 +272,13 @@ struct json_object *migration_query_capabilities(Migration *mig);
  * of its parameter, or a handover-folder while a migration or a check is in progress.
  */
 bool migration_set_parameters(Migration *mig, struct json_object *args, GError **err);
+/* Return the value of a parameter from text of the human monitor, for json_object_put(). The size
+ * of max-bandwidth is in MiB unless it has a suffix. NULL with *err set if the text is not a value
+ * of the type of the parameter. The caller passes it to migration_set_parameters(), which checks
+ * the name and the range. */
+struct json_object *migration_parameter_parse(const char *name, const char *text, GError **err);
+/* Return the unit of a parameter for the human monitor, as in " ms"; "" if there is none. */
+const char *migration_parameter_unit(const char *name);
 /* Return an object with the value of each parameter, for json_object_put(). */
 struct json_object *migration_query_parameters(Migration *mig);
 /* Return the answer of query-migrate, for json_object_put(). In addition to QEMU's fields:

@@ -55,9 +55,11 @@ void qmp_deferred_finish(QmpDeferred *d, struct json_object *result, GError *err
 
 typedef struct HmpCommand {
     const char *name;   /* with the group ("info pci") and alternatives ("stop|s") */
-    const char *params; /* for help */
+    const char *params; /* for help, and for counting: words, optional ones in brackets as in
+                         * "[-p] FILE [BEGIN LENGTH]"; a first '/': one expression, not counted */
     const char *doc;    /* for help; NULL: the summary of the corresponding QMP command */
-    /* args: the rest of the line, trimmed. Append the output to out, or call qmp_defer(). */
+    /* args: the words after the name, as many as @params permits, without quotes and separated by
+     * one blank each. Append the output to out, or call qmp_defer(). */
     void (*run)(Machine *m, const char *args, GString *out);
 } HmpCommand;
 

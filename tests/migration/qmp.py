@@ -433,7 +433,14 @@ def human(folder):
         hmp(a, "migrate_set_capability pause-before-switchover on")
         assert "pause-before-switchover: on" in hmp(a, "info migrate_capabilities")
         hmp(a, "migrate_set_parameter downtime-limit 20")
-        assert "downtime-limit: 20" in hmp(a, "info migrate_parameters")
+        assert "downtime-limit: 20 ms" in hmp(a, "info migrate_parameters").splitlines()
+        for text, size in (("100", 100 << 20), ("3G", 3 << 30), ("64k", 64 << 10), ("128M", 1 << 27)):
+            assert hmp(a, f"migrate_set_parameter max-bandwidth {text}") == ""
+            parameters = hmp(a, "info migrate_parameters").splitlines()
+            assert f"max-bandwidth: {size} bytes/second" in parameters, parameters
+        for value in ("max-bandwidth 5x", "max-bandwidth -1", "downtime-limit 300ms",
+                      "downtime-limit 20x", "max-cpu-throttle 100", "nosuch 1"):
+            assert "Error: Migration parameter" in hmp(a, f"migrate_set_parameter {value}"), value
         assert "Error" in hmp(a, "migrate_set_parameter downtime-limit soon")
         assert hmp(a, f"migrate_set_parameter handover-folder {folder}") == ""
         assert hmp(b, f"migrate_set_parameter handover-folder {folder}") == ""
@@ -443,7 +450,9 @@ def human(folder):
         assert "Error" in hmp(a, "migrate_continue active")
         assert hmp(a, "migrate_continue pre-switchover") == ""
         settle(a)
-        assert "status: completed" in hmp(a, "info migrate")
+        report = hmp(a, "info migrate")
+        assert report.startswith("Migration status: completed\r\ntotal time: "), report
+        assert "\ntransferred ram: " in report and "\ndirty sync count: " in report, report
         assert "Error" in hmp(a, "migrate_cancel") or hmp(a, "info status")
         assert "Error" in hmp(a, "migrate_resolve maybe")
         assert "Error" in hmp(a, "migrate_resolve here")

@@ -450,6 +450,28 @@ static void test_hmp_wording(void)
     rig_done(&r);
 }
 
+/* Arguments are counted, and double quotes are removed. */
+static void test_hmp_arguments(void)
+{
+    static const char try_stop[] = "Try \"help stop\" for more information\n";
+    g_autofree char *extra =
+        g_strconcat("stop: extraneous characters at the end of line\n", try_stop, NULL);
+    g_autofree char *open = g_strconcat("stop: a closing quote is missing\n", try_stop, NULL);
+    Rig r;
+
+    rig_init(&r, false);
+    expect_hmp(r.m, "stop now", extra);
+    expect_hmp(r.m, "s \"\"", extra);
+    expect_hmp(r.m, "stop \"now", open);
+    expect_hmp(r.m, "stop \"no\\\"", open);
+    expect_hmp(r.m, "stop  ", "");
+    expect_hmp(r.m, "pmemsave 0 4",
+               "pmemsave: an argument is missing\nTry \"help pmemsave\" for more information\n");
+    expect_hmp(r.m, "device_del \"a b\\\"c\"", "Error: Device 'a b\"c' not found\n");
+    expect_hmp(r.m, "print 1 + 2", "0x3\n");
+    rig_done(&r);
+}
+
 static void test_machines(void)
 {
     static const char *const allowed[] = {
@@ -550,5 +572,6 @@ int main(int argc, char **argv)
     g_test_add_func("/hmp/session", test_hmp);
     g_test_add_func("/hmp/all", test_hmp_all);
     g_test_add_func("/hmp/wording", test_hmp_wording);
+    g_test_add_func("/hmp/arguments", test_hmp_arguments);
     return g_test_run();
 }
