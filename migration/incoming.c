@@ -106,6 +106,7 @@ static void incoming_discard(Incoming *in)
 static void incoming_fail(Incoming *in, GError *err)
 {
     Migration *mig = in->mig;
+    g_autofree char *why = g_strdup(err->message);
 
     incoming_report_error(in, err->message);
     migration_set_error(mig, err);
@@ -115,6 +116,9 @@ static void incoming_fail(Incoming *in, GError *err)
     incoming_discard(in);
     incoming_free(in);
     migration_set_status(mig, MIG_FAILED);
+    if (mig->hooks.load_failed) {
+        mig->hooks.load_failed(mig->hooks.opaque, why, mig->incoming_once);
+    }
 }
 
 void incoming_cancel(Incoming *in)

@@ -90,6 +90,9 @@ struct Migration {
     Incoming *in;    /* NULL: no connection */
     ChannelServer *server;
     bool incoming_deferred, incoming_used; /* "defer" was given; a URI was given */
+    bool incoming_once;     /* the URI is of the command line, and can be read only once */
+    MigrationEndFn *on_end; /* waits for the end of the outgoing migration; NULL: none */
+    void *on_end_opaque;
 };
 
 /* migrate.c */

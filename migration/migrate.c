@@ -53,13 +53,56 @@ Migration *migration_new(Machine *m, const MigrationHooks *hooks)
     return mig;
 }
 
+/* Return true if an outgoing migration with this status has ended. */
+static bool migration_status_is_end(MigStatus status)
+{
+    return status == MIG_NONE || status == MIG_CANCELLED || status == MIG_COMPLETED ||
+           status == MIG_FAILED || status == MIG_UNDECIDED;
+}
+
+/* Consumes err. */
+static void migration_call_on_end(Migration *mig, GError *err)
+{
+    MigrationEndFn *fn = mig->on_end;
+
+    mig->on_end = NULL;
+    if (fn) {
+        fn(mig->on_end_opaque, err);
+    } else {
+        g_clear_error(&err);
+    }
+}
+
+static void migration_report_end(Migration *mig)
+{
+    GError *err = NULL;
+
+    if (mig->status != MIG_COMPLETED) {
+        error_set(&err, ERROR_HOST, "migration %s%s%s", migration_status_names[mig->status],
+                  mig->error ? ": " : "", mig->error ? mig->error : "");
+    }
+    migration_call_on_end(mig, err);
+}
+
+void migration_on_end(Migration *mig, MigrationEndFn *fn, void *opaque)
+{
+    mig->on_end = fn;
+    mig->on_end_opaque = opaque;
+    if (migration_status_is_end(mig->status)) {
+        migration_report_end(mig);
+    }
+}
+
 void migration_free(Migration *mig)
 {
     if (!mig) {
         return;
     }
     migration_check_cancel(mig->check, "the process ends");
+    migration_call_on_end(
+        mig, g_error_new_literal(BACKPLANE_ERROR, ERROR_USER, "migrate: the process ends"));
     outgoing_free(mig->out);
+    mig->hooks.load_failed = NULL; /* the end of the process is not a failure */
     incoming_cancel(mig->in);
     channel_server_free(mig->server);
     migration_clear_result(mig);
@@ -86,6 +129,9 @@ void migration_set_status(Migration *mig, MigStatus status)
     mig->status = status;
     if (mig->caps[CAP_EVENTS]) {
         event_migration(mig->machine, (QmpMigrationStatus)status); /* equal values */
+    }
+    if (migration_status_is_end(status)) {
+        migration_report_end(mig);
     }
 }
 
@@ -348,6 +394,7 @@ bool migration_incoming(Migration *mig, const char *uri, bool later, GError **er
     } else if (!migration_read_once(mig, uri, err)) {
         return false;
     }
+    mig->incoming_once = !later && !mig->server;
     mig->incoming_used = true;
     return true;
 }

@@ -158,6 +158,15 @@ static void hmp_count_params(const char *params, unsigned *least, unsigned *most
     }
 }
 
+/* Return true if a word is an option such as -d that the command does not have, but has others. */
+static bool hmp_is_foreign_option(const HmpCommand *c, const char *word)
+{
+    g_autofree char *own = g_strdup_printf("[%s]", word);
+
+    return word[0] == '-' && g_ascii_isalpha(word[1]) && !word[2] && strstr(c->params, "[-") &&
+           !strstr(c->params, own);
+}
+
 /* Return the arguments without quotes, separated by single blanks, for g_free(). NULL with a
  * message in @out if there are too few or too many. The format of x, xp and print is part of an
  * expression, which may contain blanks. */
@@ -166,18 +175,25 @@ static char *hmp_arguments(const HmpCommand *c, const char *text, GString *out)
     int name = (int)strcspn(c->name, "|");
     unsigned least, most, n = 0;
     GString *args = g_string_new(NULL);
+    g_autofree char *option = NULL;
     const char *wrong = NULL;
+    gsize start = 0;
 
     if (*c->params == '/') {
         g_string_append(args, text);
         return g_strstrip(g_string_free(args, FALSE));
     }
     hmp_count_params(c->params, &least, &most);
-    while (hmp_next_word(&text, args)) {
+    for (; !wrong && hmp_next_word(&text, args); start = args->len) {
+        if (hmp_is_foreign_option(c, args->str + start)) {
+            wrong = option = g_strdup_printf("unsupported option %s", args->str + start);
+        }
         n++;
         g_string_append_c(args, ' ');
     }
-    if (*text) {
+    if (wrong) {
+        ; /* the first problem is reported */
+    } else if (*text) {
         wrong = "a closing quote is missing";
     } else if (n < least) {
         wrong = "an argument is missing";

@@ -154,16 +154,26 @@ static void hmp_report(GString *out, GError *err)
     }
 }
 
+static void hmp_migrate_ended(void *opaque, GError *err)
+{
+    qmp_deferred_finish(opaque, err ? NULL : json_object_new_object(), err);
+}
+
+/* Without -d the monitor executes no further command until the migration ends. A QMP session, which
+ * sends events, is not blocked. */
 static void hmp_migrate(Machine *m, const char *args, GString *out)
 {
+    bool detached = g_str_has_prefix(args, "-d ");
     GError *err = NULL;
     Migration *mig = migration_find(m, &err);
+    const Monitor *session = monitor_set(m)->current;
 
-    if (g_str_has_prefix(args, "-d ")) {
-        args += 3;
-    }
-    if (mig) {
-        migration_start(mig, args, &err);
+    if (mig && migration_start(mig, args + (detached ? 3 : 0), &err) && !detached) {
+        if (session && !session->control) {
+            migration_on_end(mig, hmp_migrate_ended, qmp_defer(m));
+        } else {
+            g_string_append(out, "The migration continues in the background\n");
+        }
     }
     hmp_report(out, err);
 }

@@ -198,6 +198,17 @@ static void hook_discard(void *opaque)
     }
 }
 
+/* A source that can be read again, or that a client named, leaves the decision to the client. */
+static void hook_load_failed(void *opaque, const char *why, bool final)
+{
+    Session *s = opaque;
+
+    message("%s: load of migration failed: %s", s->program, why);
+    if (final) {
+        machine_request(s->m, SHUTDOWN_HOST_ERROR, 1);
+    }
+}
+
 /* --- at the start --- */
 
 void migration_note_given(Session *s)
@@ -242,6 +253,7 @@ void migration_create(Session *s)
         .boot = hook_boot,
         .loaded = hook_loaded,
         .discard = hook_discard,
+        .load_failed = hook_load_failed,
         .take_fd = session_take_fd,
         .may_leave = may_leave,
         .disks_release = disks_release,

@@ -78,6 +78,10 @@ typedef struct MigrationHooks {
     /* A load failed after build() was called (build() itself may have failed): return the process
      * to a state in which it can accept another load. */
     void (*discard)(void *opaque);
+    /* A stream could not be loaded, after discard(). `final`: the command line names a source that
+     * can be read only once, so that this process cannot receive a guest any more. NULL: nothing to
+     * do. */
+    void (*load_failed)(void *opaque, const char *why, bool final);
     /* Return whether this guest can be migrated. Fails if the target cannot use the guest's disks.
      * NULL: it can be migrated. */
     bool (*may_leave)(void *opaque, GError **err);
@@ -126,6 +130,18 @@ Migration *migration_of(Machine *m);
  * Return: true if the migration started; false with @err set.
  */
 bool migration_start(Migration *mig, const char *uri, GError **err);
+
+typedef void MigrationEndFn(void *opaque, GError *err);
+/**
+ * migration_on_end() - Call a function when the outgoing migration ends.
+ * @mig:    the migration object; a migration was started
+ * @fn:     called once from the main loop: immediately if the migration ended already. It consumes
+ *          its error, which is NULL if the migration completed.
+ * @opaque: passed to @fn
+ *
+ * Only one function can wait. It is called with an error when migration_free() is called meanwhile.
+ */
+void migration_on_end(Migration *mig, MigrationEndFn *fn, void *opaque);
 
 /**
  * migration_cancel() - Cancel the outgoing migration, the check and the incoming connection.

@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import machine as machines  # noqa: E402
 from machine import Machine  # noqa: E402
 from owners import MARK, WHERE, runs  # noqa: E402
-from waiting import elapse  # noqa: E402
+from waiting import elapse, scaled  # noqa: E402
 
 GUEST = ["-M", "virt", "-m", "16", "-device", "edu", "-device", "ticker"]
 
@@ -137,6 +137,40 @@ def killed(rng, folder, cases):
     return complete
 
 
+def monitor_only(*lines):
+    """Run the emulator with a human monitor on standard input; return its output."""
+    command = [machines.EMULATOR, "-M", "virt", "-m", "16", "-display", "none", "-S", "-monitor", "stdio"]
+    done = subprocess.run(command, input="\n".join(lines) + "\n", text=True, timeout=scaled(30),
+                          stdout=subprocess.PIPE, check=True)
+    return done.stdout
+
+
+def human_monitor(folder):
+    """Save from the human monitor: the next command waits for the end of the migration."""
+    path = folder / "human"
+    output = monitor_only(f'migrate "exec:cat > {path}"', "info migrate", "quit")
+    assert "Migration status: completed" in output, output
+    with Machine("-incoming", f"file:{path}") as m:
+        assert m.wait("completed", "failed")["status"] == "completed"
+    output = monitor_only("migrate exec:false", "migrate -d exec:true", "quit")
+    assert output.count("Error: migration failed: ") == 1, output
+    return path
+
+
+def unreadable(folder, complete):
+    """Start with streams that do not load: the process reports the reason and ends."""
+    cut = folder / "cut"
+    cut.write_bytes(complete.read_bytes()[:3000])
+    for uri, why in ((f"file:{folder}/absent", "No such file"), (f"file:{cut}", "cut off"),
+                     ("exec:true", "cut off"), ("exec:echo a line of text", "migration stream"),
+                     (f"exec:cat {cut}; exit 3", "")):
+        done = subprocess.run([machines.EMULATOR, "-display", "none", "-incoming", uri], text=True,
+                              stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=scaled(30),
+                              check=False)
+        assert done.returncode == 1 and why in done.stderr and done.stderr.count("\n") == 1, \
+            (uri, done.returncode, done.stderr)
+
+
 def main():
     """Run all tests."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
@@ -152,6 +186,8 @@ def main():
         print(f"a full file system: {full_file_system(folder)}")
         other_ends(folder)
         print("commands, descriptors and paths that fail: ok")
+        unreadable(folder, human_monitor(folder))
+        print("the human monitor waits, and streams that do not load end the process: ok")
         print(f"killed {cases} times: {killed(rng, folder, cases)} complete, the others absent")
     finally:
         shutil.rmtree(folder)

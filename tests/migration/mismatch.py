@@ -196,7 +196,8 @@ def more_cpus(folder):
         assert data.count(b'"cpus":1,') == 1
         f.seek(0)
         f.write(data.replace(b'"cpus":1,', b'"cpus":9,'))
-    with Machine("-incoming", f"file:{path}") as target:
+    with Machine("-incoming", "defer") as target:
+        target.command("migrate-incoming", uri=f"file:{path}")
         report = target.wait("completed", "failed")
         assert report["status"] == "failed" and report["deficits"] == [
             {"device": "machine", "property": "cpus", "wanted": "9", "have": "at most 8"}], report
