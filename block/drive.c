@@ -9,6 +9,7 @@
 
 #include "internal.h"
 #include "plan/description.h"
+#include "util/suggest.h"
 
 /* Keys of the drive. Other keys are options of its format node. */
 static const char *const drive_keys[] = { "if",     "id",       "file",         "format",
@@ -361,6 +362,44 @@ static bool drive_take_node_options(DriveSpec *s, struct json_object *o, GError 
     return true;
 }
 
+static const char *drive_key_at(const void *table, size_t i)
+{
+    return ((GPtrArray *)table)->pdata[i];
+}
+
+/* Check that each option is one of the drive or of its format. The options of both are options of
+ * -drive for the user. */
+static bool drive_check_keys(const DriveSpec *s, struct json_object *o, GError **err)
+{
+    const char *driver = opt_str(s->node, "driver");
+    const BlockDriver *drv = driver ? driver_find(driver) : NULL;
+    g_autoptr(GPtrArray) keys = g_ptr_array_new();
+
+    for (size_t i = 0; drive_keys[i]; i++) {
+        g_ptr_array_add(keys, (gpointer)drive_keys[i]);
+    }
+    for (size_t i = 0; drv && drv->keys[i]; i++) {
+        g_ptr_array_add(keys, (gpointer)drv->keys[i]);
+    }
+    for (size_t i = 0; s->probe && block_qcow2.keys[i]; i++) {
+        g_ptr_array_add(keys, (gpointer)block_qcow2.keys[i]);
+    }
+    json_object_object_foreach(o, key, value)
+    {
+        (void)value;
+        if (drv && !strchr(key, '.') &&
+            !g_ptr_array_find_with_equal_func(keys, key, g_str_equal, NULL)) {
+            g_autofree char *hint = suggest_hint_of(key, drive_key_at, keys, keys->len);
+
+            return error_set(err, ERROR_USER,
+                             "option '%s' is unknown%s; -drive help lists the options, and "
+                             "-device TYPE,help those of the device",
+                             key, hint);
+        }
+    }
+    return true;
+}
+
 static bool drive_check_interface(struct json_object *o, GError **err)
 {
     static const char *const accepted[] = { "none", "virtio", NULL };
@@ -393,9 +432,10 @@ static bool drive_spec_read(DriveSpec *s, struct json_object *o, GError **err)
         error_set(err, ERROR_USER, "property 'id' is required: id=NAME");
     } else if (drive_check_interface(o, err) && drive_take_node_options(s, o, err) &&
                drive_read_file(s, o, err) && drive_read_format(s, o, err) &&
-               drive_read_access(s, o, err) && drive_read_cache(s, o, err) &&
-               drive_read_policies(s, o, err) && drive_place_file(s, o, err) &&
-               drive_check_node(s, err) && (!s->file || node_check(s->file, err))) {
+               drive_check_keys(s, o, err) && drive_read_access(s, o, err) &&
+               drive_read_cache(s, o, err) && drive_read_policies(s, o, err) &&
+               drive_place_file(s, o, err) && drive_check_node(s, err) &&
+               (!s->file || node_check(s->file, err))) {
         drive_set_node_name(s);
         return true;
     }

@@ -149,6 +149,12 @@ static bool stdio_open(Chardev *c, struct json_object *o, GError **err)
         return error_set(err, ERROR_USER,
                          "character device '%s': stdio is already in use; mux=on shares it", c->id);
     }
+    if (c->machine->background) {
+        return error_set(err, ERROR_USER,
+                         "character device '%s': cannot use stdio with -daemonize: use file:PATH, "
+                         "unix:PATH,server=on,wait=off or none",
+                         c->id);
+    }
     c->about = g_strdup("stdio");
     if (c->machine->dry_run) {
         return true;

@@ -100,6 +100,12 @@ static bool chardev_options_parse_short(struct json_object *o, const char *first
         chardev_options_put(o, "path", where);
     } else if (g_str_has_prefix(first, "vc:")) {
         chardev_options_put(o, "backend", "vc");
+    } else if (g_str_has_prefix(first, "telnet:") || g_str_has_prefix(first, "websocket:") ||
+               g_str_has_prefix(first, "udp:")) {
+        return error_set(
+            err, ERROR_USER,
+            "'%s': this version does not have %.*s character devices; use tcp:HOST:PORT", first,
+            (int)(where - first - 1), first);
     } else {
         return error_set(err, ERROR_USER,
                          "unknown character device '%s'; use null, stdio, pty, file:PATH, "

@@ -266,6 +266,19 @@ bool net_nic_link(const NetNic *nic)
     return nic->peer ? nic->peer->link : !nic->unplugged;
 }
 
+void net_visit_unused(const Machine *m, void (*fn)(void *opaque, const char *id), void *opaque)
+{
+    const NetSet *set = m->netdevs;
+
+    for (guint i = 0; set && i < set->netdevs->len; i++) {
+        const Netdev *n = set->netdevs->pdata[i];
+
+        if (!n->nic && n->kind != &net_hub) {
+            fn(opaque, n->id);
+        }
+    }
+}
+
 bool netdev_attach(Netdev *n, const NetNic *nic, const char *device, GError **err)
 {
     if (n->nic) {

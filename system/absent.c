@@ -35,7 +35,6 @@ static const AbsentOption absent_options[] = {
     { "only-migratable", "a check that all devices can migrate",
       "omit the option: all devices can migrate" },
     { "option-rom", "option ROMs", NULL },
-    { "parallel", "parallel ports", NULL },
     { "plugin", "instrumentation plugins", NULL },
     { "portrait", "a display", "use -nographic or -display none" },
     { "rotate", "a display", "use -nographic or -display none" },

@@ -125,17 +125,19 @@ static G_GNUC_NORETURN void loop_end_process(Signals *g, int number)
     _exit(128 + number);
 }
 
-/* Wait until the eventfd is readable and read it. Return false after @ms milliseconds. */
-static bool loop_await(int fd, int ms)
+/* Wait until the main loop accepts the request, or has ended for an earlier one and waits for this
+ * thread. Return false after @ms milliseconds. */
+static bool loop_await(const Signals *g, int ms)
 {
-    struct pollfd p = { .fd = fd, .events = POLLIN };
+    struct pollfd p[] = { { .fd = g->taken, .events = POLLIN },
+                          { .fd = g->quit, .events = POLLIN } };
     eventfd_t count;
     int r;
 
     do {
-        r = poll(&p, 1, ms);
+        r = poll(p, G_N_ELEMENTS(p), ms);
     } while (r < 0 && errno == EINTR);
-    return r > 0 && eventfd_read(fd, &count) == 0;
+    return r > 0 && (p[1].revents || eventfd_read(g->taken, &count) == 0);
 }
 
 /* Return whether the main loop accepts the request within ANSWER_MS. On a busy host the main loop
@@ -148,7 +150,7 @@ static bool loop_answered(Signals *g)
     int left = ANSWER_MS, busy_left = BUSY_MS;
     bool answered = false;
 
-    while (left > 0 && busy_left > 0 && !(answered = loop_await(g->taken, SLICE_MS))) {
+    while (left > 0 && busy_left > 0 && !(answered = loop_await(g, SLICE_MS))) {
         now = g_get_monotonic_time();
         if (cpu_wait_sample(wait, now - begin)) {
             busy_left -= SLICE_MS;

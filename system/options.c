@@ -424,6 +424,7 @@ static const Option options[] = {
     { "nographic", NULL, "serial port and monitor on the terminal", FLAG(nographic) },
     { "vga", "none", "the machine has no display adapter by default", ONLY("none"),
       .compat = true },
+    { "parallel", "none", "the machine has no parallel port", ONLY("none"), .compat = true },
     { "audio", "none", "the machine has no audio device", ONLY("none"), .compat = true },
     { "audiodev", "none,id=ID", "the machine has no audio device", NO_FN,
       KEYS(audiodev_keys, "driver"), .compat = true },

@@ -12,7 +12,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -99,9 +98,10 @@ bool process_write_pidfile(Session *s, GError **err)
 {
     g_autofree char *text = g_strdup_printf("%d\n", getpid());
     int fd = open(s->pidfile, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET }; /* all of it, as QEMU does */
     struct stat st;
 
-    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0) {
+    if (fd < 0 || fcntl(fd, F_OFD_SETLK, &lock) < 0) {
         error_set_errno(err, errno, "pid file '%s' cannot be locked", s->pidfile);
         if (fd >= 0) {
             close(fd);

@@ -16,6 +16,7 @@
 #include "migration/migration.h"
 #include "monitor/monitor.h"
 #include "plan/grow.h"
+#include "net/net.h"
 #include "util/log.h"
 #include "util/suggest.h"
 #include "util/trace.h"
@@ -536,10 +537,19 @@ static bool choose_accel(Session *s, GError **err)
     return kind != ACCEL_NONE;
 }
 
+static void startup_warn_netdev(void *opaque, const char *id)
+{
+    message("%s: warning: netdev %s has no peer: no device uses it",
+            ((const Session *)opaque)->program, id);
+}
+
 bool session_start_machine(Session *s, GError **err)
 {
     if (!migration_start_machine(s, err)) {
         return false;
+    }
+    if (s->built) {
+        net_visit_unused(s->m, startup_warn_netdev, s);
     }
     if (s->mode == MODE_DONE) {
         return true;
@@ -560,6 +570,11 @@ static bool check_process_options(const Session *s, GError **err)
                          "-preconfig and -daemonize exclude each other: the parent process would "
                          "wait for a machine that waits for QMP");
     }
+    if (s->nographic && s->daemonize) {
+        return error_set(err, ERROR_USER,
+                         "-nographic and -daemonize exclude each other: use -display none, and "
+                         "-serial and -monitor with a file or a socket");
+    }
     return true;
 }
 
@@ -568,6 +583,7 @@ static void create_machine(Session *s, bool dry_run)
 {
     s->m = machine_new();
     s->m->dry_run = dry_run;
+    s->m->background = s->daemonize;
     s->m->boot = s->boot;
     machine_lock(s->m);
     runstate_fill_hooks(s);

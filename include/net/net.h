@@ -142,6 +142,8 @@ NetNic *net_nic_find(Machine *m, const char *name);
 bool net_nic_link(const NetNic *nic);
 /** net_nic_ready() - Offer the frames that wait: the user of the back end may have buffers. */
 void net_nic_ready(Netdev *n);
+/* Call @fn with the id of each back end that neither a device nor a hub uses. Machine lock. */
+void net_visit_unused(const Machine *m, void (*fn)(void *opaque, const char *id), void *opaque);
 
 /**
  * net_send() - Send a frame to the network.

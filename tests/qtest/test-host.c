@@ -173,6 +173,43 @@ static void test_pidfile(void)
     g_unlink(pid);
 }
 
+/* A pid file that is locked as QEMU locks it is not replaced. */
+static void test_pidfile_lock(void)
+{
+    g_autofree char *pid = g_strdup_printf("%s/locked", folder), *err = NULL, *text = NULL;
+    g_autofree char *args = g_strdup_printf("-M none -pidfile %s", pid);
+    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+    int fd = open(pid, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+    g_assert_cmpint(write(fd, "1\n", 2), ==, 2);
+    g_assert_cmpint(fcntl(fd, F_OFD_SETLK, &lock), ==, 0);
+    g_assert_cmpint(qtest_run(args, NULL, &err), ==, 1);
+    g_assert_nonnull(strstr(err, "cannot be locked"));
+    g_assert_true(g_file_get_contents(pid, &text, NULL, NULL));
+    g_assert_cmpstr(text, ==, "1\n");
+    close(fd);
+    g_unlink(pid);
+}
+
+/* Signals that arrive while the process ends do not report a blocked main loop. */
+static void test_repeated_signals(void)
+{
+    for (int i = 0; i < 10; i++) {
+        g_autofree char *text = NULL;
+        pid_t pid = start("-M virt -display none -serial none -bios none -S");
+
+        WAIT_UNTIL (settled(pid), 10) {
+        }
+        for (int k = 0; k < 20; k++) {
+            kill(pid, SIGTERM);
+            g_usleep(200);
+        }
+        wait_end(pid);
+        text = output();
+        g_assert_null(strstr(text, "blocked"));
+    }
+}
+
 static void test_inputs(void)
 {
     static const char *const bad[] = {
@@ -322,6 +359,8 @@ int main(int argc, char **argv)
     g_test_add_func("/host/term-at-start", test_term_at_start);
     g_test_add_func("/host/outputs", test_outputs);
     g_test_add_func("/host/pidfile", test_pidfile);
+    g_test_add_func("/host/pidfile-lock", test_pidfile_lock);
+    g_test_add_func("/host/repeated-signals", test_repeated_signals);
     g_test_add_func("/host/log", test_log);
     g_test_add_func("/host/pending-command", test_pending_command);
     g_test_add_func("/host/inputs", test_inputs);

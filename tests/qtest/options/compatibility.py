@@ -15,6 +15,7 @@ WITHOUT_EFFECT = {
     "-boot strict=off": (["-boot", "strict=off"], "as above"),
     "-display": (["-display", "none"], "there is no display"),
     "-vga": (["-vga", "none"], "there is no display adapter"),
+    "-parallel": (["-parallel", "none"], "there is no parallel port"),
     "-audio": (["-audio", "none"], "there is no sound"),
     "-audiodev": (["-audiodev", "none,id=a"], "there is no sound"),
     "-audiodev driver=none": (["-audiodev", "driver=none,id=a"], "there is no sound"),
