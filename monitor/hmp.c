@@ -175,7 +175,7 @@ static char *hmp_arguments(const HmpCommand *c, const char *text, GString *out)
     int name = (int)strcspn(c->name, "|");
     unsigned least, most, n = 0;
     GString *args = g_string_new(NULL);
-    g_autofree char *option = NULL;
+    g_autofree char *option = NULL, *usage = NULL;
     const char *wrong = NULL;
     gsize start = 0;
 
@@ -196,7 +196,8 @@ static char *hmp_arguments(const HmpCommand *c, const char *text, GString *out)
     } else if (*text) {
         wrong = "a closing quote is missing";
     } else if (n < least) {
-        wrong = "an argument is missing";
+        wrong = usage =
+            g_strdup_printf("an argument is missing: use %.*s %s", name, c->name, c->params);
     } else if (n > most) {
         wrong = "extraneous characters at the end of line";
     }

@@ -22,6 +22,7 @@ static const struct {
     { "exec", LOG_EXEC, "each instruction executed: pc and encoding" },
     { "cpu", LOG_CPU, "registers before each block" },
     { "int", LOG_INT, "traps and interrupts" },
+    { "cpu_reset", LOG_CPU_RESET, "registers before each reset of a CPU" },
     { "mmu", LOG_MMU, "page walks and TLB fills" },
     { "unimp", LOG_UNIMP, "accesses to features that the machine does not implement" },
     { "guest_errors", LOG_GUEST_ERROR, "invalid accesses by the guest" },

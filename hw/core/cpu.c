@@ -4,9 +4,11 @@
  */
 #include "hw/core/cpu.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "util/error.h"
+#include "util/log.h"
 #include "util/suggest.h"
 
 const CpuType *cpu_type_find(const char *name)
@@ -17,6 +19,28 @@ const CpuType *cpu_type_find(const char *name)
         }
     }
     return NULL;
+}
+
+/* --- the log --- */
+
+#define CPU_LOG_REGISTERS 512
+
+void cpu_log_reset(Cpu *cpu)
+{
+    g_autoptr(GString) text = NULL;
+    CpuReg regs[CPU_LOG_REGISTERS];
+    size_t n;
+
+    if (!log_on(LOG_CPU_RESET) || !cpu->type->registers) {
+        return;
+    }
+    text = g_string_new(NULL);
+    n = MIN(cpu->type->registers(cpu, regs, CPU_LOG_REGISTERS), CPU_LOG_REGISTERS);
+    for (size_t i = 0; i < n; i++) {
+        g_string_append_printf(text, "%s %-12s %016" PRIx64, i % 4 ? "" : "\n", regs[i].name,
+                               regs[i].value);
+    }
+    log_line("CPU Reset (CPU %u)%s", cpu->index, text->str);
 }
 
 /* --- models --- */

@@ -352,6 +352,7 @@ void virt_reset_harts(Virt *v)
         Cpu *cpu = g_ptr_array_index(cpus, i);
         bool elsewhere = v->starts_elsewhere >> i & 1;
 
+        cpu_log_reset(cpu);
         cpu->type->reset(cpu, elsewhere ? v->start_pc[i] : virt_map[VIRT_MROM].base);
     }
 }

@@ -20,6 +20,7 @@ enum {
     LOG_MMU = 1 << 4,         /* page walks and TLB fills */
     LOG_UNIMP = 1 << 5,       /* accesses to features that the machine does not implement */
     LOG_GUEST_ERROR = 1 << 6, /* invalid accesses by the guest */
+    LOG_CPU_RESET = 1 << 7,   /* registers before each reset of a CPU */
 };
 
 /* Bits of the enabled categories. Accessed atomically. */

@@ -93,6 +93,9 @@ struct CpuType {
 
 /* The CPU types of this build, NULL-terminated; defined by target/ (system/ links it in). */
 extern const CpuType *const cpu_types[];
+/* Write the registers to the log if its category cpu_reset is enabled. A board calls it before each
+ * reset of a CPU. Lock, CPU not running. */
+void cpu_log_reset(Cpu *cpu);
 /* The CPU type with a name; NULL: none. */
 const CpuType *cpu_type_find(const char *name);
 /**

@@ -515,7 +515,7 @@ WALK = [addi(5, 0, -1), csrw(0x3b0, 5), addi(5, 0, 0x1f), csrw(0x3a0, 5), addi(5
 
 
 @covers("-d", "-D", "-d in_asm", "-d exec", "-d cpu", "-d int", "-d mmu", "-d unimp",
-        "-d guest_errors")
+        "-d guest_errors", "-d cpu_reset")
 def check_log():
     off = finish(0x5555)
     for item in ("in_asm", "exec"):
@@ -529,6 +529,7 @@ def check_log():
     missing = [lui(5, 0x1), lui(6, 0x200), load(2, 6, 6), *off]
     hole = [0x00000297, addi(5, 5, 20), csrw(0x305, 5), lui(6, 0x200), load(2, 6, 6), *off]
     assert log_of("unimp", hole).strip() or log_of("guest_errors", hole).strip(), missing
+    assert "CPU Reset (CPU 0)" in log_of("cpu_reset", off)
     assert log_of("none", off) == ""
 
 

@@ -466,7 +466,8 @@ static void test_hmp_arguments(void)
     expect_hmp(r.m, "stop \"no\\\"", open);
     expect_hmp(r.m, "stop  ", "");
     expect_hmp(r.m, "pmemsave 0 4",
-               "pmemsave: an argument is missing\nTry \"help pmemsave\" for more information\n");
+               "pmemsave: an argument is missing: use pmemsave ADDRESS SIZE FILE\nTry \"help "
+               "pmemsave\" for more information\n");
     expect_hmp(r.m, "device_del \"a b\\\"c\"", "Error: Device 'a b\"c' not found\n");
     expect_hmp(r.m, "migrate -b tcp:h:1",
                "migrate: unsupported option -b\nTry \"help migrate\" for more information\n");
