@@ -115,6 +115,7 @@ static bool build_cpus(Machine *m, Virt *v, const PlanMachine *plan, GError **er
             return false;
         if (m->cpus->len <= i)
             g_ptr_array_add(m->cpus, cpu);
+        cpu_log_reset(cpu);
         type->reset(cpu, virt_map[VIRT_MROM].base);
     }
     return true;

@@ -92,7 +92,7 @@ REFUSED = [
     ("-drive file={v},if=none,id=x", "format 'vmdk', which is not available"),
     ("-drive file={q},id=x,lazy-refcounts=2", "'lazy-refcounts'"),
     ("-drive file={q},id=x,offset=512", "'offset' is unexpected"),
-    ("-drive file={d},format=raw,id=x,lazy-refcounts=on", "'lazy-refcounts' is unexpected"),
+    ("-drive file={d},format=raw,id=x,lazy-refcounts=on", "'lazy-refcounts' is unknown"),
     ("-drive file={q},id=x,backing=nope", "node-name='nope'"),
     ("-drive file={q},id=x,cache-size=1M,l2-cache-size=2M", "may not exceed cache-size"),
     ("-drive file={q},id=x,if=virtio -drive file={q},id=y,if=virtio",

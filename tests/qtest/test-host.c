@@ -202,7 +202,7 @@ static void test_repeated_signals(void)
         }
         for (int k = 0; k < 20; k++) {
             kill(pid, SIGTERM);
-            g_usleep(200);
+            wait_elapse(200, "the signals arrive in different phases of the end");
         }
         wait_end(pid);
         text = output();

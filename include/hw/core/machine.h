@@ -97,7 +97,7 @@ struct Machine {
      * open no file and no socket of the host. Set before the first back end is created. */
     bool dry_run;
     bool background; /* the process has no terminal (-daemonize). Set as dry_run. */
-    bool has_guest;                     /* false for -machine none */
+    bool has_guest;  /* false for -machine none */
     const struct BoardType *board_type; /* hw/core/board.h; NULL: no board */
     struct Board *board;                /* the board's structure; NULL before it is built */
     GPtrArray *chardevs;                /* Chardev *, private to chardev/ */
