@@ -23,7 +23,7 @@
 
 #define TLB_PAGE_BITS 12
 #define TLB_PAGE_MASK (~(uint64_t)0 << TLB_PAGE_BITS)
-#define TLB_BITS      10
+#define TLB_BITS      12
 #define TLB_SIZE      (1u << TLB_BITS)
 #define TLB_CONTEXTS  4096u /* numbers 1 to 4095 */
 #define TLB_KEYS      64u
