@@ -169,6 +169,7 @@ bool rv_jit_init(RiscvCpu *cpu, GError **err)
         return false;
     }
     jit->threshold = JIT_THRESHOLD;
+    jit->host_fma = __builtin_cpu_supports("fma");
     cpu->jit = jit;
     jit_common(cpu);
     return true;
@@ -238,7 +239,9 @@ void jit_emit_exit(Jit *j, unsigned index)
 
 static void jit_emit_tail(Jit *j, const JitTail *t)
 {
-    x86_land(&j->a, t->jump);
+    for (unsigned i = 0; i < t->n_jumps; i++) {
+        x86_land(&j->a, t->jump[i]);
+    }
     if (t->resume) {
         jit_emit_call(j, t->op);
         x86_jmp_to(&j->a, t->resume);
@@ -254,6 +257,7 @@ static bool jit_one(Jit *j)
     JitEmit *emit = jit_emit_int(id);
 
     emit = emit ? emit : jit_emit_mem(id);
+    emit = emit ? emit : jit_emit_fp(id);
     if (emit && emit(j, j->op)) {
         return true;
     }

@@ -16,9 +16,10 @@
 
 /* Code that is emitted after the body of the block: the path of a branch that is taken, and the
  * call for an access that is not a hit in the TLB. */
+#define JIT_TAIL_JUMPS 6
 typedef struct JitTail {
-    uint8_t *jump; /* jumps that lead here: x86_land(); the second may be NULL */
-    uint8_t *jump2;
+    uint8_t *jump[JIT_TAIL_JUMPS]; /* lead here: x86_land() */
+    unsigned n_jumps;
     const uint8_t *resume; /* NULL: an exit through the link of the operation */
     uint16_t op;
 } JitTail;
@@ -126,12 +127,10 @@ static inline unsigned jit_op_index(const Jit *j)
     return j->op - j->b->ops;
 }
 
-static inline JitTail *jit_tail(Jit *j, uint8_t *jump, const uint8_t *resume)
+static inline void jit_tail(Jit *j, uint8_t *jump, const uint8_t *resume)
 {
-    JitTail *t = &j->tails[j->n_tails++];
-
-    *t = (JitTail){ .jump = jump, .resume = resume, .op = jit_op_index(j) };
-    return t;
+    j->tails[j->n_tails++] =
+        (JitTail){ .jump = { jump }, .n_jumps = 1, .resume = resume, .op = jit_op_index(j) };
 }
 
 /* Emit a call of rv_jit_op() for the operation. */
@@ -144,5 +143,6 @@ void jit_emit_exit(Jit *j, unsigned op);
 typedef bool JitEmit(Jit *j, const Op *op);
 JitEmit *jit_emit_int(unsigned id); /* NULL: none; the same for the others */
 JitEmit *jit_emit_mem(unsigned id);
+JitEmit *jit_emit_fp(unsigned id);
 
 #endif

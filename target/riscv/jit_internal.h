@@ -43,6 +43,7 @@ typedef struct RvJit {
     size_t first;   /* bytes of common code at the start of the buffer */
     uint64_t epoch; /* of the block cache: code of earlier ones was discarded */
     int32_t threshold;
+    bool host_fma; /* the host has fused multiplication and addition */
     JitEnter *enter;
     const uint8_t *call;                      /* common code: call rv_jit_op() */
     const uint8_t *cold, *link, *op, *lookup; /* common code: leave, see JitExit */

@@ -127,15 +127,15 @@ def servers() -> Iterator[dict[str, int]]:
             server.server_close()
 
 
-def initrd(base: Path, scratch: Path) -> Path:
-    """The guest's initramfs with the measuring program: a second archive after the first."""
+def initrd(base: Path, scratch: Path, source: Path = SOURCE) -> Path:
+    """The guest's initramfs with a measuring program: a second archive after the first."""
     loader = importlib.machinery.SourceFileLoader("initramfs", str(TOP / "scripts/make-initramfs"))
     module = importlib.util.module_from_spec(importlib.util.spec_from_loader("initramfs", loader))
     loader.exec_module(module)
-    program = scratch / "iobench"
-    subprocess.run(["riscv64-linux-gnu-gcc", "-O2", "-static", "-o", program, SOURCE], check=True)
+    program = scratch / source.stem
+    subprocess.run(["riscv64-linux-gnu-gcc", "-O2", "-static", "-o", program, source], check=True)
     archive = module.Cpio()
-    archive.file("usr/bin/iobench", program.read_bytes(), 0o755)
+    archive.file(f"usr/bin/{source.stem}", program.read_bytes(), 0o755)
     both = scratch / "initramfs"
     both.write_bytes(base.read_bytes() + archive.finish())
     return both
