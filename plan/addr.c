@@ -54,6 +54,10 @@ static const PlanBusRule rules[PLAN_BUS_KINDS] = {
         .name = "virtio-mmio-bus", .doc = "a virtio MMIO slot", .addr = PLAN_ADDR_SINGLE,
         .takes = "one virtio device", .suffix = "",
     },
+    [PLAN_BUS_SCSI] = {
+        .name = "SCSI", .doc = "a SCSI bus", .addr = PLAN_ADDR_SCSI,
+        .takes = "SCSI disks and CD-ROM drives", .hotplug = PLAN_HOTPLUG_ALWAYS, .suffix = ".0",
+    },
     [PLAN_BUS_OTHER] = {
         .name = "other", .doc = "a bus whose addresses are not managed", .takes = "nothing",
     },

@@ -59,7 +59,7 @@ static const char *const role_names[] = {
 static const char *const slot_names[] = { "conventional", "express", NULL };
 static const char *const hotplug_names[] = { "never",  "always",           "if",
                                              "unless", "until-enumerated", NULL };
-static const char *const address_names[] = { "none", "pci", "number", "single", NULL };
+static const char *const address_names[] = { "none", "pci", "number", "single", "scsi", NULL };
 static const CatalogField prop_fields[] = {
     { "name", CATALOG_STRING_FIELD, AT(PlanProp, name) },
     { "kind", CATALOG_NAME, AT(PlanProp, kind), .names = prop_kind_names },

@@ -91,6 +91,9 @@ static bool edit_place(PlanDevice *d, const PlanBusRule *rule, const char *place
     if (rule && rule->addr == PLAN_ADDR_SINGLE && !*addr) {
         return true;
     }
+    if (rule && rule->addr == PLAN_ADDR_SCSI) {
+        return plan_scsi_set_address(d, addr, err);
+    }
     if (!rule || rule->addr != PLAN_ADDR_NUMBER) {
         g_autofree char *label = plan_device_label(d);
 

@@ -3,6 +3,7 @@
  * The index of a resolved description: hash tables of ids, buses and types, and the slots of each
  * bus.
  */
+#include "plan/alloc.h"
 #include "plan/internal.h"
 
 static void bus_free(gpointer bus)
@@ -15,6 +16,7 @@ static void bus_free(gpointer bus)
     if (node->numbers) {
         g_hash_table_unref(node->numbers);
     }
+    plan_alloc_free(node->scsi);
     g_free(node->name);
     g_free(node);
 }
@@ -30,6 +32,9 @@ PlanBusNode *plan_index_add_bus(PlanIndex *x, const char *name, PlanBusKind kind
     node->serial = ++x->last_serial;
     if (node->rule->addr == PLAN_ADDR_NUMBER) {
         node->numbers = g_hash_table_new(NULL, NULL);
+    }
+    if (node->rule->addr == PLAN_ADDR_SCSI) {
+        plan_scsi_init(node);
     }
     if (owner) {
         owner->brings = node;

@@ -77,7 +77,8 @@ typedef struct PlanBusNode {
     unsigned demand;           /* scratch of plan_bus_demand() */
     uint32_t used;             /* bit for each occupied slot */
     PlanDevice **slot[32];     /* arrays of 8 functions, or NULL */
-    GHashTable *numbers;       /* NUMBER: number -> device */
+    GHashTable *numbers;       /* NUMBER: number -> device; SCSI: address -> device */
+    struct PlanAlloc *scsi;    /* SCSI: the addresses of the bus */
     bool orphan;               /* the owner was removed; freed with the last device */
     uint32_t serial;           /* number of the bus in the index, never used again */
     uint32_t pool;             /* PCI: its addresses in the set of the index, 0: none (places.c) */
@@ -239,6 +240,22 @@ bool plan_numbered_has_room(const PlanBusNode *node, const PlanType *t);
 /* Return whether @d is on such a bus and its number was given. */
 bool plan_number_given(const PlanDevice *d);
 bool plan_put_numbered(PlanDevice *d, PlanBusNode *node, GError **err);
+/* scsi.c: places on buses with PLAN_ADDR_SCSI. */
+void plan_scsi_init(PlanBusNode *node);
+bool plan_scsi_has_room(const PlanBusNode *node);
+/* Return whether @d is on such a bus and its target was given. */
+bool plan_scsi_given(const PlanDevice *d);
+bool plan_put_scsi(PlanDevice *d, PlanBusNode *node, GError **err);
+void plan_scsi_release(PlanBusNode *node, const PlanDevice *d);
+/* Return the last part of the place of a device that is read from a description, "0:3:1"; g_free().
+ * NULL if its target or unit is missing. */
+char *plan_scsi_place_as_read(const PlanDevice *d);
+/* Set the properties to those of an address "0:3:1", or unset them ("" ). False with @err set if
+ * the text is not an address. */
+bool plan_scsi_set_address(PlanDevice *d, const char *text, GError **err);
+/* Append the SCSI buses as text. */
+void plan_scsi_to_text(GString *out, const PlanIndex *x);
+
 /* tree.c: the root of each bus, its depth, and the available bus numbers. */
 bool plan_attach_bus(PlanBusNode *node, GError **err);
 void plan_detach_bus(PlanBusNode *node);

@@ -60,6 +60,9 @@ static bool has_room(const PlanBusNode *node, const PlanType *t)
     if (node->rule->addr == PLAN_ADDR_NUMBER) {
         return plan_numbered_has_room(node, t);
     }
+    if (node->rule->addr == PLAN_ADDR_SCSI) {
+        return plan_scsi_has_room(node);
+    }
     return (slot_mask(node) & ~node->used) != 0;
 }
 
@@ -450,6 +453,8 @@ static bool place_put_on(PlanIndex *x, PlanDevice *d, PlanBusNode *node, GError 
         return plan_put_numbered(d, node, err);
     case PLAN_ADDR_SINGLE:
         return place_put_single(x, d, node, err);
+    case PLAN_ADDR_SCSI:
+        return plan_put_scsi(d, node, err);
     default:
         return put_pci(x, d, node, err);
     }
@@ -457,7 +462,7 @@ static bool place_put_on(PlanIndex *x, PlanDevice *d, PlanBusNode *node, GError 
 
 bool plan_place_given(const PlanDevice *d)
 {
-    return d->has_addr || plan_number_given(d) ||
+    return d->has_addr || plan_number_given(d) || plan_scsi_given(d) ||
            (d->bus && plan_bus_rule(d->t->plugs_into)->addr == PLAN_ADDR_SINGLE);
 }
 
@@ -519,7 +524,9 @@ void plan_take_out(PlanIndex *x, PlanDevice *d)
         return;
     }
     node->n_devices--;
-    if (node->numbers) {
+    if (node->scsi) {
+        plan_scsi_release(node, d);
+    } else if (node->numbers) {
         g_hash_table_remove(node->numbers, GUINT_TO_POINTER((guint)d->number->value.u));
     } else {
         leave_slot(node, d);

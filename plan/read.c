@@ -450,6 +450,10 @@ static char *name_as_read(const PlanDevice *d, GHashTable *names, GHashTable *co
         addr = plan_addr_format(&d->addr, false);
         return g_strconcat(d->bus, "/", addr, NULL);
     }
+    addr = d->bus ? plan_scsi_place_as_read(d) : NULL;
+    if (addr) {
+        return g_strconcat(d->bus, "/", addr, NULL);
+    }
     for (unsigned k = 0; d->bus && k < PLAN_BUS_KINDS; k++) {
         const char *prop = plan_bus_rule(k)->number_prop;
         PlanSetting *s = prop ? plan_setting_find(d->settings, prop) : NULL;

@@ -276,5 +276,6 @@ char *plan_slots_to_text(const PlanMachine *m, const PlanCatalog *c)
     if (m->index->machine->n_mmio_buses) {
         slots_mmio_to_text(out, m->index, m->planning);
     }
+    plan_scsi_to_text(out, m->index);
     return g_string_free(out, FALSE);
 }

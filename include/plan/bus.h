@@ -3,7 +3,7 @@
  * The rules of each bus type, in one const table: its places, the devices that it accepts, and
  * whether devices can be plugged while the guest runs.
  *
- * A further address kind (SCSI, USB, IDE) is a row here and a PlanAddrKind.
+ * A further address kind (USB, IDE) is a row here and a PlanAddrKind.
  */
 #ifndef PLAN_BUS_H
 #define PLAN_BUS_H
@@ -18,6 +18,7 @@ typedef enum PlanAddrKind {
     PLAN_ADDR_PCI,    /* slot and function: addr=05.1 */
     PLAN_ADDR_NUMBER, /* a number held in a property of the device */
     PLAN_ADDR_SINGLE, /* not at all: the bus holds one device, in place 0 */
+    PLAN_ADDR_SCSI,   /* the properties channel, scsi-id and lun of the device */
 } PlanAddrKind;
 
 typedef enum PlanHotplug {

@@ -76,6 +76,7 @@ typedef enum PlanBusKind {
     PLAN_BUS_PCIE_UPSTREAM, /* inside a switch: downstream ports only */
     PLAN_BUS_VIRTIO_SERIAL, /* ports by number */
     PLAN_BUS_VIRTIO_MMIO,   /* a virtio MMIO slot of the board: one device, no hotplug */
+    PLAN_BUS_SCSI,          /* logical units by channel, target and number */
     PLAN_BUS_OTHER,         /* of a type whose addresses are kept as given and not checked */
     PLAN_BUS_KINDS
 } PlanBusKind;
