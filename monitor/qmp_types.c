@@ -18,6 +18,7 @@ static const struct TypeRow {
     { "device", "object" },
     { "pci-device", "device" },
     { "virtio-serial-port", "device" },
+    { "scsi-device", "device" },
     { "sys-device", "device" },
     { "sys-bus-device", "device" },
     { "cpu", "device" },

@@ -53,6 +53,10 @@ static const Need needs[] = {
     { "virtio-net-device", "slot1", "netdev=n0,queue-pairs=2", 0 },
     { "virtio-rng-device", "slot0", "max-bytes=1000", 0 },
     { "virtio-serial-device", "slot0", "max_ports=4", 0 },
+    { "virtio-scsi-pci", "rp", "num_queues=2", 0 },
+    { "virtio-scsi-device", "slot1", "num_queues=2,packed=on", 0 },
+    { "scsi-hd", "sc.0", "drive=d0,serial=s,wwn=1", 0 },
+    { "scsi-cd", "sc.0", "scsi-id=1,lun=2", 0 },
 };
 static const DeviceType *subject;
 static unsigned rounds = 1;
@@ -158,6 +162,7 @@ static void start_around(Fixture *f)
     plug_function(f, type("pcie-root-port"), "pcie.0", "rp3", PCI_DEVFN(3, 0), NULL);
     plug_function(f, type("pcie-pci-bridge"), "rp3", "cb", 0, NULL);
     plug_function(f, type("virtio-serial-pci"), "pcie.0", "vs", PCI_DEVFN(4, 0), "max_ports=4");
+    plug_function(f, type("virtio-scsi-pci"), "pcie.0", "sc", PCI_DEVFN(6, 0), NULL);
     f->m->qtest = true; /* let back ends deliver input as if the guest ran */
 }
 
@@ -400,6 +405,7 @@ static PlanMachine *plan_subject(const PlanCatalog *c, const char *settings)
         "pcie-root-port,id=rp,addr=1",   "pcie-root-port,id=rp2,addr=2",
         "x3130-upstream,id=up,bus=rp2",  "pcie-root-port,id=rp3,addr=3",
         "pcie-pci-bridge,id=cb,bus=rp3", "virtio-serial-pci,id=vs,addr=4,max_ports=4",
+        "virtio-scsi-pci,id=sc,addr=6",
     };
     const Need *n = need_of(subject);
     g_autofree char *dut =

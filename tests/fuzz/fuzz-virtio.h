@@ -23,7 +23,9 @@ typedef struct FuzzVirtio {
     unsigned queues;
     const char *drive, *netdev;
     void (*prepare)(Fixture *f);         /* may be NULL */
+    void (*plugged)(Fixture *f);         /* after the device was plugged; may be NULL */
     void (*host)(Fixture *f, Input *in); /* a change behind the device */
+    void (*driver)(Drv *v, Input *in);   /* a plausible request; may be NULL */
     void (*finish)(Fixture *f);          /* may be NULL */
 } FuzzVirtio;
 
@@ -42,10 +44,13 @@ static inline void fuzz_plug(FuzzRun *r)
         g_autofree char *type = g_strconcat(name, "device", NULL);
 
         drv_plug_slot(&r->v, &r->f, type, r->settings, r->v.legacy);
-        return;
+    } else {
+        drv_plug(&r->v, &r->f, r->target->type, r->settings, r->v.legacy);
+        drv_msix(&r->v, true);
     }
-    drv_plug(&r->v, &r->f, r->target->type, r->settings, r->v.legacy);
-    drv_msix(&r->v, true);
+    if (r->target->plugged) {
+        r->target->plugged(&r->f);
+    }
 }
 
 static inline void fuzz_turn(FuzzRun *r)
@@ -190,7 +195,11 @@ static inline void fuzz_step(FuzzRun *r, Input *in)
         machine_set_state(r->f.m, op >> 4 & 1 ? RUN_RUNNING : RUN_PAUSED);
         break;
     default:
-        r->target->host(&r->f, in);
+        if (r->target->driver && (op & 0x10)) {
+            r->target->driver(&r->v, in);
+        } else {
+            r->target->host(&r->f, in);
+        }
     }
 }
 

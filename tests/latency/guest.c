@@ -35,7 +35,7 @@ typedef struct Function {
     u64 bar[6], bar_size[6];
     u64 common, notify, config; /* virtio, modern */
     u32 notify_step;
-    u8 class_id; /* virtio: 1 net, 2 blk, 3 serial, 4 rng; 0: another */
+    u8 class_id; /* virtio: 1 net, 2 blk, 3 serial, 4 rng, 8 scsi; 0: another */
     u16 queues;
     u16 avail[MAX_QUEUES], size[MAX_QUEUES];
 } Function;
@@ -334,6 +334,57 @@ static void make_frame(void)
     }
 }
 
+/* The last SCSI command has data for the device. */
+static int scsi_out;
+
+/* A SCSI command for one of the units, most of them transfers near the start of the disk. */
+static u32 make_scsi_command(u64 at)
+{
+    static const u8 ops[] = {
+        0x28, 0x28, 0x2a, 0x2a, 0x88, 0x8a, 0x35, 0x93, 0x42, 0x12, 0x2f, 0xa0
+    };
+    u8 op = ops[below(COUNT(ops))];
+    unsigned sixteen = op >> 5 == 4;
+
+    for (unsigned i = 0; i < 51; i++) {
+        w8(at + i, 0);
+    }
+    w8(at, 1);
+    w8(at + 1, below(3));
+    w64(at + 8, below(64));
+    w8(at + 19, op);
+    w8(at + 20, op == 0x2f ? 2 : op == 0x93 ? below(2) * 8 : 0);
+    w8(at + 19 + (sixteen ? 8 : 4), below(256));
+    w8(at + 19 + (sixteen ? 12 : 7), below(16));
+    w8(at + 19 + (sixteen ? 13 : 8), rnd());
+    scsi_out = op == 0x2a || op == 0x8a || op == 0x93 || op == 0x42 || op == 0x2f;
+    return 51;
+}
+
+static u32 make_task_management(u64 at)
+{
+    w32(at, one_in(10) ? below(4) : 0);
+    w32(at + 4, below(9));
+    w32(at + 8, 1 | below(3) << 8);
+    w32(at + 12, 0);
+    w64(at + 16, below(64));
+    return 24;
+}
+
+/* Entry i of a chain of a SCSI controller: command, data, response and data. */
+static u64 plausible_scsi(unsigned q, unsigned i, u64 head, u32 *len, int *write)
+{
+    unsigned response = q >= 2 && scsi_out ? 2 : 1;
+
+    *write = q == 1 || i >= response;
+    if (q != 1 && i == 0) {
+        *len = q == 0 ? make_task_management(head) : make_scsi_command(head);
+        return head;
+    }
+    *len = q == 1 ? 16 : i == response ? 108 : 512u << below(12);
+    return data_at(*len);
+}
+
 /* Create the first segment of a chain that a device of this class processes. Returns its length. */
 static u32 make_header(const Function *f, u64 at)
 {
@@ -372,6 +423,9 @@ static u64 plausible(const Function *f, unsigned q, unsigned i, unsigned n, u32 
 {
     u64 head = HEADERS + below(1024) * 64;
 
+    if (f->class_id == 8) {
+        return plausible_scsi(q, i, head, len, write);
+    }
     *write = f->class_id == 4 || (f->class_id == 1 && !(q & 1)) ||
              (f->class_id == 3 && (q == 0 || (q > 3 && !(q & 1))));
     if (i == 0 && !*write && (f->class_id != 3 || q == 3)) {

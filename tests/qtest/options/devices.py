@@ -15,13 +15,15 @@ MAC = "52:54:00:12:34:99"
 # The environment that a type requires, with {} for the device itself.
 AROUND = {
     "virtio-blk": ["-blockdev", "null-co,node-name=n0,size=1M"],
+    "scsi-": ["-device", "virtio-scsi-pci,id=sc", "-blockdev", "null-co,node-name=n0,size=1M"],
     "virtserialport": ["-device", "virtio-serial-pci,id=vs"],
     "virtconsole": ["-device", "virtio-serial-pci,id=vs"],
     "x3130": ["-device", "pcie-root-port,id=rp0,chassis=77,slot=77"],
     "xio3130": ["-device", "pcie-root-port,id=rp0,chassis=77,slot=77", "-device",
                 "x3130-upstream,id=up0,bus=rp0"],
 }
-GIVEN = {"pxb-pcie": ",bus_nr=128", "virtio-blk": ",drive=n0", "x3130": ",bus=rp0", "xio3130": ",bus=up0",
+GIVEN = {"pxb-pcie": ",bus_nr=128", "virtio-blk": ",drive=n0",
+         "scsi-hd": ",drive=n0", "x3130": ",bus=rp0", "xio3130": ",bus=up0",
          "loader": ",addr=0x80000100,data-len=8"}
 FLASH_BANK = 32 << 20
 BACKENDS = {
