@@ -402,7 +402,7 @@ static bool drive_check_keys(const DriveSpec *s, struct json_object *o, GError *
 
 static bool drive_check_interface(struct json_object *o, GError **err)
 {
-    static const char *const accepted[] = { "none", "virtio", NULL };
+    static const char *const accepted[] = { "none", "virtio", "scsi", NULL };
     int i;
 
     return opt_enum(o, "if", accepted, 0, &i, err);

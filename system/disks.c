@@ -3,9 +3,10 @@
  * -drive, -pflash, -blockdev and -snapshot: host parts and devices that they add to the
  * description.
  *
- * A drive with if=virtio creates its device, after all devices of the command line, so that the
- * device gets the next free slot, as in QEMU. A drive with if=pflash is the contents of a flash
- * bank of the machine. Any other drive is a back end only.
+ * A drive with if=virtio or if=scsi creates its device, after all devices of the command line, so
+ * that the device gets the next free slot, as in QEMU. The disks of -hda to -hdd and -cdrom are
+ * created unless a device names their drive. A drive with if=pflash is the contents of a flash bank
+ * of the machine. Any other drive is a back end only.
  */
 #include <json-c/json.h>
 #include <stdio.h>
@@ -13,12 +14,12 @@
 
 #include "block/block.h"
 #include "options_internal.h"
-#include "util/log.h"
 
 typedef struct DriveOption {
     char *iface, *id;
     unsigned bus, unit;
-    const char *option; /* "-hda" for messages; NULL: -drive */
+    bool cdrom;         /* media=cdrom */
+    const char *option; /* "-hda"; NULL: -drive */
 } DriveOption;
 
 static void free_drive_option(gpointer p)
@@ -52,8 +53,10 @@ static bool is_help(const char *text)
 
 /* --- places --- */
 
-static const char *const interfaces[] = { "none", "virtio", "pflash", NULL };
-static const char *const other_interfaces[] = { "ide", "scsi", "floppy", "mtd", "sd", "xen", NULL };
+enum { SCSI_UNITS = 7 }; /* of a bus, for index=, as in QEMU */
+
+static const char *const interfaces[] = { "none", "virtio", "scsi", "pflash", NULL };
+static const char *const other_interfaces[] = { "ide", "floppy", "mtd", "sd", "xen", NULL };
 
 static bool check_interface(const char *iface, GError **err)
 {
@@ -61,13 +64,13 @@ static bool check_interface(const char *iface, GError **err)
         return true;
     }
     if (g_strv_contains(other_interfaces, iface)) {
-        return error_set(
-            err, ERROR_USER,
-            "if=%s: this machine has no such bus; use if=virtio, or if=none,id=NAME with "
-            "-device TYPE,drive=NAME",
-            iface);
+        return error_set(err, ERROR_USER,
+                         "if=%s: this machine has no such bus; use if=virtio or if=scsi, or "
+                         "if=none,id=NAME with "
+                         "-device TYPE,drive=NAME",
+                         iface);
     }
-    return error_set(err, ERROR_USER, "unsupported bus type '%s'; use none, virtio or pflash",
+    return error_set(err, ERROR_USER, "unsupported bus type '%s'; use none, virtio, scsi or pflash",
                      iface);
 }
 
@@ -101,6 +104,20 @@ static const DriveOption *find_place(const Session *s, const DriveOption *place)
     return NULL;
 }
 
+/* The units of a SCSI bus are limited: a higher index is on the next bus. */
+static void disks_set_index(DriveOption *d, unsigned index)
+{
+    bool scsi = strcmp(d->iface, "scsi") == 0;
+
+    d->bus = scsi ? index / SCSI_UNITS : d->bus;
+    d->unit = scsi ? index % SCSI_UNITS : index;
+}
+
+static unsigned disks_index(const DriveOption *d)
+{
+    return strcmp(d->iface, "scsi") == 0 ? d->bus * SCSI_UNITS + d->unit : d->unit;
+}
+
 static bool take_place(Session *s, DriveOption *d, struct json_object *o, GError **err)
 {
     unsigned index;
@@ -115,15 +132,15 @@ static bool take_place(Session *s, DriveOption *d, struct json_object *o, GError
         return error_set(err, ERROR_USER, "index cannot be used with bus and unit");
     }
     if (has_index) {
-        d->unit = index;
+        disks_set_index(d, index);
     } else if (!has_unit) {
-        while (find_place(s, d)) {
-            d->unit++;
+        for (index = disks_index(d); find_place(s, d);) {
+            disks_set_index(d, ++index);
         }
     }
     if (find_place(s, d)) {
         return error_set(err, ERROR_USER, "drive with if=%s, bus=%u, unit=%u (index=%u) exists",
-                         d->iface, d->bus, d->unit, d->unit);
+                         d->iface, d->bus, d->unit, disks_index(d));
     }
     return true;
 }
@@ -187,6 +204,14 @@ static bool disks_add_part(Session *s, const char *kind, struct json_object *o, 
     return true;
 }
 
+/* The ids of QEMU: virtio0, none2, scsi0-hd3, scsi1-cd0. */
+static char *disks_default_id(const DriveOption *d)
+{
+    return strcmp(d->iface, "scsi") == 0
+               ? g_strdup_printf("scsi%u-%s%u", d->bus, d->cdrom ? "cd" : "hd", d->unit)
+               : g_strdup_printf("%s%u", d->iface, d->unit);
+}
+
 static bool add_drive(Session *s, const char *option, struct json_object *o, GError **err)
 {
     DriveOption *d = g_new0(DriveOption, 1);
@@ -198,7 +223,8 @@ static bool add_drive(Session *s, const char *option, struct json_object *o, GEr
     json_object_object_del(o, "if");
     ok = check_interface(d->iface, err) && take_place(s, d, o, err);
     id = disks_text(o, "id");
-    d->id = id ? g_strdup(id) : g_strdup_printf("%s%u", d->iface, d->unit);
+    d->cdrom = g_strcmp0(disks_text(o, "media"), "cdrom") == 0;
+    d->id = id ? g_strdup(id) : disks_default_id(d);
     if (!id) {
         json_object_object_add(o, "id", json_object_new_string(d->id));
     }
@@ -230,7 +256,7 @@ bool disks_drive(Session *s, const char *arg, GError **err)
     }
     if (is_help(disks_text(o, "if"))) {
         json_object_put(o);
-        return disks_print(s, g_strdup("none\nvirtio\npflash\n"));
+        return disks_print(s, g_strdup("none\nvirtio\nscsi\npflash\n"));
     }
     ok = add_drive(s, NULL, o, err);
     json_object_put(o);
@@ -307,18 +333,57 @@ static bool drive_used(const Session *s, const DriveOption *d)
     return false;
 }
 
-/* Warn about -hda and similar options whose drive is not used by a device. The user expects a disk
- * in the machine. */
-static void warn_unused(const Session *s)
+static bool disks_has_device(const Session *s, const char *id)
 {
-    for (guint i = 0; i < s->drives->len; i++) {
-        const DriveOption *d = s->drives->pdata[i];
-
-        if (d->option && !drive_used(s, d)) {
-            message("%s: warning: %s: the guest has no disk for this drive, because no device uses "
-                    "the drive '%s': add -device virtio-blk-pci,drive=%s, or use -drive if=virtio",
-                    s->program, d->option, d->id, d->id);
+    for (guint i = 0; i < s->plan->devices->len; i++) {
+        if (g_strcmp0(((const PlanDevice *)s->plan->devices->pdata[i])->id, id) == 0) {
+            return true;
         }
+    }
+    return false;
+}
+
+static PlanDevice *disks_new_device(Session *s, const char *type, const char *drive)
+{
+    PlanDevice *dev = plan_device_new(type);
+
+    if (drive) {
+        plan_device_set(dev, "drive", drive);
+    }
+    g_ptr_array_add(s->plan->devices, dev);
+    return dev;
+}
+
+/* Add a SCSI disk or drive, and the controller "scsiN" of its bus unless there is a device of this
+ * name. */
+static PlanDevice *disks_add_scsi(Session *s, const DriveOption *d, unsigned bus)
+{
+    g_autofree char *controller = g_strdup_printf("scsi%u", bus);
+    PlanDevice *dev;
+
+    if (!disks_has_device(s, controller)) {
+        dev = disks_new_device(s, "virtio-scsi-pci", NULL);
+        dev->id = g_strdup(controller);
+    }
+    dev = disks_new_device(s, d->cdrom ? "scsi-cd" : "scsi-hd", d->id);
+    dev->bus = g_strconcat(controller, ".0", NULL);
+    return dev;
+}
+
+static void disks_add_device(Session *s, const DriveOption *d)
+{
+    if (strcmp(d->iface, "virtio") == 0) {
+        disks_new_device(s, "virtio-blk-pci", d->id);
+    } else if (strcmp(d->iface, "scsi") == 0) {
+        g_autofree char *unit = g_strdup_printf("%u", d->unit);
+        PlanDevice *dev = disks_add_scsi(s, d, d->bus);
+
+        plan_device_set(dev, "scsi-id", unit);
+        plan_device_set(dev, "lun", "0");
+    } else if (d->option && d->cdrom) {
+        disks_add_scsi(s, d, 0);
+    } else if (d->option) {
+        disks_new_device(s, "virtio-blk-pci", d->id);
     }
 }
 
@@ -351,18 +416,14 @@ bool disks_add_devices(Session *s, GError **err)
 {
     for (guint i = 0; i < s->drives->len; i++) {
         const DriveOption *d = s->drives->pdata[i];
-        PlanDevice *dev;
 
         if (strcmp(d->iface, "pflash") == 0 && !disks_set_flash(s, d, err)) {
             return false;
         }
-        if (strcmp(d->iface, "virtio") == 0) {
-            dev = plan_device_new("virtio-blk-pci");
-            plan_device_set(dev, "drive", d->id);
-            g_ptr_array_add(s->plan->devices, dev);
+        if (!d->option || !drive_used(s, d)) {
+            disks_add_device(s, d);
         }
     }
-    warn_unused(s);
     return true;
 }
 

@@ -144,8 +144,9 @@ bool disks_image(Session *s, const char *option, unsigned index, const char *med
                  const char *file, GError **err);
 /* Add the back end of -pflash FILE. */
 bool disks_pflash(Session *s, const char *file, GError **err);
-/* After the last option: add the devices of drives with if=virtio, after the devices of -device,
- * and use drives with if=pflash as flash banks. */
+/* After the last option: add the devices of drives with if=virtio or if=scsi, and the disks of -hda
+ * to -hdd and -cdrom whose drives no device names, after the devices of -device; and use drives
+ * with if=pflash as flash banks. */
 bool disks_add_devices(Session *s, GError **err);
 /* After merging descriptions: apply -snapshot to all drives. */
 bool disks_apply_snapshot(Session *s, GError **err);

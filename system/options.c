@@ -154,8 +154,7 @@ bool option_add_device(Session *s, char *text, GError **err)
 }
 
 /* -hda to -hdd and -cdrom. In QEMU they create a drive on the default bus of the machine, which
- * virt does not have. Here they create a back end, and disks_add_devices() warns if no device uses
- * it. */
+ * virt does not have. Here disks_add_devices() creates a disk unless a device uses the drive. */
 #define IMAGE_OPTION(name, index, media)                                                           \
     static bool opt_##name(Session *s, const char *arg, GError **err)                              \
     {                                                                                              \
@@ -378,15 +377,19 @@ static const Option options[] = {
     { "blockdev", "DRIVER,node-name=ID[,...]",
       "create a disk back end; help lists drivers, DRIVER,help options", FN(opt_blockdev),
       .kinds = KINDS_BLOCKDEV },
-    { "drive", "file=FILE[,if=none|virtio|pflash,format=raw,id=ID,...]",
-      "create a disk back end; with if=virtio also a disk, with if=pflash it is the contents of a "
-      "flash bank; help lists the options",
+    { "drive", "file=FILE[,if=none|virtio|scsi|pflash,format=raw,id=ID,...]",
+      "create a disk back end; with if=virtio or if=scsi also a disk, with if=pflash it is the "
+      "contents "
+      "of a flash bank; help lists the options",
       FN(opt_drive), .kinds = KINDS_DRIVE },
-    { "hda", "FILE", "like -drive file=FILE,index=0: a back end (none0) for -device", FN(opt_hda) },
+    { "hda", "FILE", "create the drive none0, and a virtio disk unless a -device uses the drive",
+      FN(opt_hda) },
     { "hdb", "FILE", "like -hda, with index=1 (none1)", FN(opt_hdb) },
     { "hdc", "FILE", "like -hda, with index=2 (none2)", FN(opt_hdc) },
     { "hdd", "FILE", "like -hda, with index=3 (none3)", FN(opt_hdd) },
-    { "cdrom", "FILE", "like -hda, with index=2,media=cdrom (none2, read-only)", FN(opt_cdrom) },
+    { "cdrom", "FILE",
+      "create the read-only drive none2, and a SCSI CD-ROM drive unless a -device uses it",
+      FN(opt_cdrom) },
     { "pflash", "FILE", "like -drive if=pflash,file=FILE: contents of the next flash bank",
       FN(options_opt_pflash) },
     { "snapshot", NULL, "all drives have snapshot=on: their images are not modified",

@@ -35,8 +35,13 @@ def check(condition, text):
 # it, and members of "inserted". {d}: a raw image, {q}: qcow2, {v}: vmdk.
 MADE = [
     ("-drive file={d},format=raw,if=virtio", "virtio0", True, {"drv": "raw", "ro": False}),
-    ("-hda {d}", "none0", False, {"drv": "raw", "ro": False}),
-    ("-hdd {d}", "none3", False, {}),
+    ("-hda {d}", "none0", True, {"drv": "raw", "ro": False}),
+    ("-hdd {d}", "none3", True, {}),
+    ("-cdrom {d}", "none2", True, {"ro": True}),
+    ("-drive file={d},format=raw,if=scsi", "scsi0-hd0", True, {"ro": False}),
+    ("-drive file={d},format=raw,if=scsi,index=9,media=cdrom", "scsi1-cd2", True, {"ro": True}),
+    ("-device virtio-scsi-pci,id=scsi0,num_queues=2 -drive file={d},format=raw,if=scsi,unit=3",
+     "scsi0-hd3", True, {}),
     ("-cdrom {d} -device virtio-blk-pci,drive=none2", "none2", True, {"ro": True}),
     ("-drive file={d},format=raw,if=virtio,index=3", "virtio3", True, {}),
     ("-drive file={d},format=raw,if=virtio,bus=0,unit=2", "virtio2", True, {}),
@@ -99,7 +104,9 @@ REFUSED = [
      'Failed to get "write" lock'),
     ("-drive file={d},format=raw,driver=raw", "Cannot specify both 'driver' and 'format'"),
     ("-drive file=ftp://host/disk,format=raw", "Unknown protocol 'ftp'"),
-    ("-drive file={d},format=raw,if=scsi", "if=scsi"),
+    ("-drive file={d},format=raw,if=scsi,unit=256", "use a number from 0 to 255"),
+    ("-drive file={d},format=raw,if=scsi,index=8 -drive file={d},format=raw,if=scsi,bus=1,unit=1",
+     "drive with if=scsi, bus=1, unit=1 (index=8) exists"),
     ("-drive file={d},format=raw,if=pflash", "a flash bank has 33554432"),
     ("-drive file={d},format=raw,if=pflash,unit=2", "unit=0 and unit=1"),
     ("-M virt-0.2 -drive file={d},format=raw,if=pflash", "machine virt-0.2 has no flash memory"),
@@ -162,7 +169,8 @@ def test_made(names):
             check(drives[0]["device"] == drive and ("qdev" in drives[0]) == used,
                   f"{line}: {drives[0]}")
             disks = machine.qmp.command("human-monitor-command", **{"command-line": "info pci"})
-            check(disks.count("1af4:1001") + disks.count("1af4:1042") == used, f"{line}: {disks}")
+            controllers = sum(disks.count(f"1af4:10{kind}") for kind in ("01", "42", "04", "48"))
+            check(controllers == used, f"{line}: {disks}")
             found = drives[0]["inserted"] | {"size": drives[0]["inserted"]["image"]["virtual-size"]}
             for key, value in wanted.items():
                 value = value.format(**names) if isinstance(value, str) else value

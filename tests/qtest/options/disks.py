@@ -86,9 +86,13 @@ def check_image_options():
             with Machine(option, str(path)) as m:
                 (found,) = [b for b in m.qmp("query-block") if b["device"] == name]
                 assert found["inserted"]["ro"] == (option == "-cdrom"), found
-                assert f"{option}: the guest has no disk for this drive" in m.close()
-            with Machine(option, str(path), "-device", f"virtio-blk-pci,drive={name}") as m:
-                assert "the guest has no disk" not in m.close()
+                disk = "scsi-cd" if option == "-cdrom" else "virtio-blk-pci"
+                path_of = found["qdev"].removesuffix("/virtio-backend")
+                assert m.qmp("qom-get", path=path_of, property="type") == disk, found
+            with Machine(option, str(path), "-device", f"virtio-blk-device,drive={name}") as m:
+                (found,) = [b for b in m.qmp("query-block") if b["device"] == name]
+                disk = m.qmp("qom-get", path=found["qdev"], property="type")
+                assert disk == "virtio-blk-device", found
 
 
 @covers("-drive aio=", "-blockdev file aio=", "-blockdev host_device aio=")
