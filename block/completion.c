@@ -178,6 +178,7 @@ BlockSet *block_set(Machine *m)
         set = m->blocks = g_new0(BlockSet, 1);
         set->machine = m;
         set->nodes = g_ptr_array_new();
+        set->media = g_ptr_array_new();
         set->finished_tail = &set->finished;
         g_mutex_init(&set->lock);
         set->event = -1;

@@ -325,6 +325,9 @@ static bool drive_place_file(DriveSpec *s, struct json_object *o, GError **err)
     if (!s->file && !s->probe && opt_str(s->node, "file")) {
         return true; /* json:{...} contains the name of a node */
     }
+    if (!s->file && s->probe) {
+        return true; /* no medium */
+    }
     if (!s->file) {
         return error_set(err, ERROR_USER, "property 'file' is required: file=...");
     }
@@ -553,6 +556,9 @@ static BlockNode *drive_make_nodes(Machine *m, DriveSpec *s, bool inactive, GErr
     struct json_object *top;
     BlockNode *base, *n;
 
+    if (!s->file && s->probe) {
+        return node_new(m, &block_empty, s->node, inactive, err);
+    }
     if (!s->snapshot) {
         return drive_make_format(m, s, inactive, err);
     }
@@ -575,6 +581,27 @@ static bool drive_hold_image(BlockNode *n, const DriveSpec *s, GError **err)
     n->on_write_error = s->on_write_error;
     n->on_read_error = s->on_read_error;
     return true;
+}
+
+BlockNode *drive_medium_new(Machine *m, const char *filename, const char *format, GError **err)
+{
+    g_autofree char *id = g_strdup_printf("medium%u", block_set(m)->n_auto++);
+    struct json_object *o = json_object_new_object();
+    DriveSpec s = { 0 };
+    BlockNode *n = NULL;
+
+    drive_put_option(o, "id", id);
+    drive_put_option(o, "file", filename);
+    drive_put_option(o, "read-only", "on");
+    if (format) {
+        drive_put_option(o, "format", format);
+    }
+    if (drive_spec_read(&s, o, err)) {
+        n = drive_make_nodes(m, &s, m->state == RUN_INMIGRATE, err);
+    }
+    drive_spec_clear(&s);
+    json_object_put(o);
+    return n;
 }
 
 BlockNode *block_drive_new(Machine *m, struct json_object *options, bool inactive, GError **err)

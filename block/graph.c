@@ -156,6 +156,12 @@ bool block_attach(BlockNode *n, const BlockUser *user, const char *device, GErro
                          "%s: Drive '%s' is already in use by another device: '%s'", device,
                          n->drive, other->name);
     }
+    if (n->drv == &block_empty) {
+        return error_set(err, ERROR_USER,
+                         "%s: drive '%s' has no medium, and the device requires one: add file=... "
+                         "to -drive",
+                         device, n->drive);
+    }
     if (!edge_new(n, NULL, user, device, user->perm, user->shared, err)) {
         g_prefix_error(err, "%s: ", device);
         return false;

@@ -135,6 +135,7 @@ struct BlockDriver {
 struct BlockSet {
     Machine *machine;
     GPtrArray *nodes;                   /* children before their parents */
+    GPtrArray *media;                   /* BlockMedia*: devices with removable media */
     GThreadPool *pool;                  /* created with the first request that blocks */
     BlockEngine *engines[ENGINE_KINDS]; /* NULL: not used yet */
     unsigned n_auto;                    /* names given to nodes without one */
@@ -236,6 +237,16 @@ bool probe_node(BlockNode *n, const char **format, GError **err);
 /* Return whether this is the name of a format that this build cannot open. */
 bool probe_knows(const char *format);
 
+/* --- media.c --- */
+struct BlockMedia;
+/* The device whose medium belongs to a drive; NULL: none. */
+struct BlockMedia *block_media_of_drive(BlockSet *set, const char *drive);
+
+/* --- drive.c --- */
+/* Create the read-only nodes of a medium that a monitor inserts. NULL with @err set on failure. The
+ * caller attaches a user, or calls node_unref(). */
+BlockNode *drive_medium_new(Machine *m, const char *filename, const char *format, GError **err);
+
 /* --- raw.c --- */
 /* The format was probed: reject writes that would change the result of probing. */
 void raw_set_probed(BlockNode *n);
@@ -259,7 +270,7 @@ const char *perm_name(unsigned perm);
 bool overlay_is(const BlockNode *n);
 
 extern const BlockDriver block_file, block_host_device, block_null, block_null_aio, block_raw,
-    block_overlay, block_qcow2, block_blkdebug;
+    block_overlay, block_qcow2, block_blkdebug, block_empty;
 
 /* --- options.c --- */
 /* The text of a scalar option, NULL if absent. */

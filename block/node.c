@@ -465,6 +465,7 @@ void block_free_all(Machine *m)
         close(set->event);
     }
     g_ptr_array_free(set->nodes, TRUE);
+    g_ptr_array_free(set->media, TRUE);
     g_mutex_clear(&set->lock);
     g_free(set);
     m->blocks = NULL;

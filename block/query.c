@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+#include "block/media.h"
 #include "internal.h"
 
 static void query_put_str(struct json_object *o, const char *key, const char *value)
@@ -92,6 +93,11 @@ static struct json_object *query_node(const BlockNode *n)
     return o;
 }
 
+static const char *query_io_status(const BlockNode *n)
+{
+    return !n->io_error ? "ok" : n->io_error == -ENOSPC ? "nospace" : "failed";
+}
+
 /* An entry of query-block for a drive, or for a device on a node. user: NULL without a device. */
 static struct json_object *query_device(const BlockNode *n, const BlockEdge *user)
 {
@@ -100,17 +106,36 @@ static struct json_object *query_device(const BlockNode *n, const BlockEdge *use
     query_put_str(o, "device", block_drive_id(n));
     if (user) {
         query_put_str(o, "qdev", edge_user_name(user));
-        query_put_str(o, "io-status",
-                      !n->io_error             ? "ok"
-                      : n->io_error == -ENOSPC ? "nospace"
-                                               : "failed");
+        query_put_str(o, "io-status", query_io_status(n));
     } else { /* no device uses the drive */
         query_put_bool(o, "tray_open", false);
     }
     query_put_str(o, "type", "unknown");
     query_put_bool(o, "removable", !user);
     query_put_bool(o, "locked", false);
-    json_object_object_add(o, "inserted", query_node(n));
+    if (n->drv != &block_empty) {
+        json_object_object_add(o, "inserted", query_node(n));
+    }
+    return o;
+}
+
+/* An entry of query-block for a device with removable media. */
+static struct json_object *query_media(const BlockMedia *mm)
+{
+    struct json_object *o = json_object_new_object();
+
+    query_put_str(o, "device", mm->drive ? mm->drive : "");
+    query_put_str(o, "qdev", mm->device->path);
+    if (mm->node) {
+        query_put_str(o, "io-status", query_io_status(mm->node));
+    }
+    query_put_bool(o, "tray_open", mm->tray_open);
+    query_put_str(o, "type", "unknown");
+    query_put_bool(o, "removable", true);
+    query_put_bool(o, "locked", mm->locked);
+    if (mm->node) {
+        json_object_object_add(o, "inserted", query_node(mm->node));
+    }
     return o;
 }
 
@@ -121,12 +146,12 @@ static void query_add_devices(struct json_object *list, const BlockNode *n)
     for (unsigned i = 0; i < n->parents->len; i++) {
         const BlockEdge *e = n->parents->pdata[i];
 
-        if (e->user) {
+        if (e->user && !e->user->removable) {
             json_object_array_add(list, query_device(n, e));
-            any = true;
         }
+        any |= e->user != NULL;
     }
-    if (!any && n->drive) {
+    if (!any && n->drive && !block_media_of_drive(n->set, n->drive)) {
         json_object_array_add(list, query_device(n, NULL));
     }
 }
@@ -139,11 +164,14 @@ struct json_object *block_query(Machine *m, bool named_nodes)
     for (unsigned i = 0; i < set->nodes->len; i++) {
         const BlockNode *n = g_ptr_array_index(set->nodes, i);
 
-        if (named_nodes) {
-            json_object_array_add(list, query_node(n));
-        } else {
+        if (!named_nodes) {
             query_add_devices(list, n);
+        } else if (n->drv != &block_empty) {
+            json_object_array_add(list, query_node(n));
         }
+    }
+    for (unsigned i = 0; !named_nodes && i < set->media->len; i++) {
+        json_object_array_add(list, query_media(g_ptr_array_index(set->media, i)));
     }
     return list;
 }

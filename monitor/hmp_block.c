@@ -72,7 +72,11 @@ static void hmp_block_show_device(GString *out, struct json_object *o)
                *qdev = hmp_block_text(o, "qdev");
     g_autofree char *both = g_strdup_printf("%s (%s)", drive, name);
 
-    hmp_block_show_node(out, *drive ? both : name, node);
+    if (node) {
+        hmp_block_show_node(out, *drive ? both : name, node);
+    } else {
+        g_string_append_printf(out, "%s: [not inserted]\n", *drive ? drive : qdev);
+    }
     if (*qdev) {
         g_string_append_printf(out, "    Attached to:      %s\n", qdev);
     }
@@ -80,9 +84,13 @@ static void hmp_block_show_device(GString *out, struct json_object *o)
         g_string_append_printf(out, "    I/O status:       %s\n", hmp_block_text(o, "io-status"));
     }
     if (hmp_block_flag(o, "removable")) {
-        g_string_append(out, "    Removable device: not locked, tray closed\n");
+        g_string_append_printf(out, "    Removable device: %slocked, tray %s\n",
+                               hmp_block_flag(o, "locked") ? "" : "not ",
+                               hmp_block_flag(o, "tray_open") ? "open" : "closed");
     }
-    hmp_block_show_cache(out, node);
+    if (node) {
+        hmp_block_show_cache(out, node);
+    }
 }
 
 typedef struct BlockArgs {
@@ -108,7 +116,7 @@ static void hmp_block_show(const BlockArgs *a, struct json_object *o, GString *o
     } else {
         hmp_block_show_device(out, o);
     }
-    if (a->verbose) {
+    if (a->verbose && node) {
         hmp_block_show_image(out, node);
     }
 }

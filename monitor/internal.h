@@ -127,6 +127,6 @@ void hmp_info_blockstats(Machine *m, const char *args, GString *out);
 void monitor_dump_free(Machine *m);
 
 extern const HmpTable machine_table, qom_table, device_table, pci_table, chardev_table, host_table,
-    debug_table, dump_table, info_table, migration_table, unplug_table, object_table;
+    debug_table, dump_table, info_table, migration_table, unplug_table, object_table, media_table;
 
 #endif

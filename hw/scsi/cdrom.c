@@ -167,7 +167,7 @@ void scsi_cdrom_get_event(ScsiDisk *d, SCSIRequest *req)
         data[1] = 6;
         data[2] = EVENT_CLASS_MEDIA;
         data[4] = d->media_event;
-        data[5] = (d->tray_open ? TRAY_OPEN : 0) | (scsi_disk_ready(d) ? MEDIUM_PRESENT : 0);
+        data[5] = (d->media.tray_open ? TRAY_OPEN : 0) | (scsi_disk_ready(d) ? MEDIUM_PRESENT : 0);
         d->media_event = SCSI_MEDIA_NO_CHANGE;
     }
     scsi_reply(req, data, media ? 8 : 4, scsi_cdb(req, 7, 2));
@@ -175,7 +175,7 @@ void scsi_cdrom_get_event(ScsiDisk *d, SCSIRequest *req)
 
 void scsi_cdrom_mechanism_status(ScsiDisk *d, SCSIRequest *req)
 {
-    uint8_t data[8] = { [1] = d->tray_open ? 0x10 : 0, [5] = 1 };
+    uint8_t data[8] = { [1] = d->media.tray_open ? 0x10 : 0, [5] = 1 };
 
     scsi_reply(req, data, sizeof(data), scsi_cdb(req, 8, 2));
 }

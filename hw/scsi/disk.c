@@ -149,7 +149,7 @@ static void disk_start(SCSIDevice *dev, SCSIRequest *req)
     if (!c) {
         scsi_fail(req, SCSI_INVALID_OPCODE);
     } else if ((c->flags & MEDIUM) && !scsi_disk_ready(d)) {
-        scsi_fail(req, d->tray_open ? SCSI_NO_MEDIUM_OPEN : SCSI_NO_MEDIUM);
+        scsi_fail(req, d->media.tray_open ? SCSI_NO_MEDIUM_OPEN : SCSI_NO_MEDIUM);
     } else {
         c->run(d, req);
     }
@@ -164,8 +164,8 @@ static void disk_drain(SCSIDevice *dev)
 {
     ScsiDisk *d = disk_of(dev);
 
-    if (d->node && block_in_flight(d->node)) {
-        block_drain(d->node);
+    if (d->media.node && block_in_flight(d->media.node)) {
+        block_drain(d->media.node);
     }
 }
 
@@ -173,7 +173,7 @@ static void disk_unit_reset(SCSIDevice *dev)
 {
     ScsiDisk *d = disk_of(dev);
 
-    d->tray_locked = false;
+    d->media.locked = false;
     d->writeback = d->write_cache != PLAN_OFF;
 }
 
@@ -218,12 +218,26 @@ static bool disk_check_props(const ScsiDisk *d, GError **err)
     return !what || error_set(err, ERROR_USER, "%s: %s", device_name(dev), what);
 }
 
-/* Attach the node named by the property. */
+static void disk_set_user(ScsiDisk *d, bool ro)
+{
+    d->media = (BlockMedia){
+        .device = &d->scsi.dev,
+        .moved = scsi_media_moved,
+        .eject_request = scsi_media_eject_request,
+        .user = { .resized = disk_resized,
+                  .path = disk_path,
+                  .opaque = d,
+                  .perm = BLOCK_PERM_CONSISTENT_READ | (ro ? 0 : BLOCK_PERM_WRITE),
+                  .shared = BLOCK_PERM_CONSISTENT_READ | BLOCK_PERM_WRITE_UNCHANGED |
+                            BLOCK_PERM_RESIZE | (d->share_rw ? BLOCK_PERM_WRITE : 0) },
+    };
+}
+
+/* Attach the node of a disk. */
 static bool disk_attach_node(ScsiDisk *d, GError **err)
 {
     Device *dev = &d->scsi.dev;
     BlockNode *n = block_find(dev->machine, d->drive);
-    bool ro;
 
     if (!n) {
         return error_set(err, ERROR_USER, "%s: there is no drive or block node named '%s'",
@@ -237,34 +251,33 @@ static bool disk_attach_node(ScsiDisk *d, GError **err)
     if (d->read_only == PLAN_AUTO) {
         d->read_only = block_read_only(n) ? PLAN_ON : PLAN_OFF;
     }
-    ro = d->read_only == PLAN_ON;
-    d->user = (BlockUser){
-        .resized = disk_resized,
-        .path = disk_path,
-        .opaque = d,
-        .perm = BLOCK_PERM_CONSISTENT_READ | (ro ? 0 : BLOCK_PERM_WRITE),
-        .shared = BLOCK_PERM_CONSISTENT_READ | BLOCK_PERM_WRITE_UNCHANGED | BLOCK_PERM_RESIZE |
-                  (d->share_rw ? BLOCK_PERM_WRITE : 0),
-    };
-    if (!block_attach(n, &d->user, device_name(dev), err)) {
+    disk_set_user(d, d->read_only == PLAN_ON);
+    if (!block_attach(n, &d->media.user, device_name(dev), err)) {
         return false;
     }
-    d->node = n;
+    d->media.node = n;
     return true;
+}
+
+static bool disk_attach_medium(ScsiDisk *d, GError **err)
+{
+    d->read_only = PLAN_ON;
+    disk_set_user(d, true);
+    return block_media_add(&d->media, d->drive, err);
 }
 
 static bool disk_realize(void *dev, GError **err)
 {
     ScsiDisk *d = dev;
     const char *own = d->device_id ? d->device_id : d->serial;
+    const BlockNode *n;
 
-    if (scsi_is_cdrom(d)) {
-        d->read_only = PLAN_ON;
-    }
-    if (!disk_check_props(d, err) || (d->drive && !disk_attach_node(d, err))) {
+    if (!disk_check_props(d, err) ||
+        !(scsi_is_cdrom(d) ? disk_attach_medium(d, err) : disk_attach_node(d, err))) {
         return false;
     }
-    d->text_id = g_strdup(own ? own : d->node ? block_drive_id(d->node) : "");
+    n = d->media.node;
+    d->text_id = g_strdup(own ? own : d->media.drive ? d->media.drive : n ? block_drive_id(n) : "");
     return true;
 }
 
@@ -272,9 +285,11 @@ static void disk_unrealize(void *dev)
 {
     ScsiDisk *d = dev;
 
-    if (d->node) {
-        block_detach(d->node, &d->user);
-        d->node = NULL;
+    if (scsi_is_cdrom(d)) {
+        block_media_del(&d->media);
+    } else if (d->media.node) {
+        block_detach(d->media.node, &d->media.user);
+        d->media.node = NULL;
     }
 }
 
@@ -287,7 +302,7 @@ static void disk_reset(void *dev, ResetKind kind)
 {
     ScsiDisk *d = dev;
 
-    d->tray_open = false;
+    d->media.tray_open = false;
     d->media_event = SCSI_MEDIA_NO_CHANGE;
 }
 
@@ -347,8 +362,8 @@ static const PlanProp cd_props[] = {
 static const VmField disk_fields[] = {
     VM_U8(ScsiDisk, scsi.attention, .mask = (1 << SCSI_ATTENTIONS) - 1),
     VM_U8(ScsiDisk, writeback, .mask = 1),
-    VM_BOOL(ScsiDisk, tray_open),
-    VM_BOOL(ScsiDisk, tray_locked),
+    VM_BOOL(ScsiDisk, media.tray_open),
+    VM_BOOL(ScsiDisk, media.locked),
     VM_U8(ScsiDisk, media_event, .max = SCSI_MEDIA_EVENTS - 1),
 };
 static const VmState disk_state = { .name = "scsi-disk",

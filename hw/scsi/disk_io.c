@@ -26,16 +26,17 @@ static BlockErrorPolicy disk_io_policy(const ScsiDisk *d, bool write)
 {
     uint32_t own = write ? d->werror : d->rerror;
 
-    return own ? (BlockErrorPolicy)(own - 1) : block_on_error(d->node, write);
+    return own ? (BlockErrorPolicy)(own - 1) : block_on_error(d->media.node, write);
 }
 
 static void disk_io_announce(const ScsiDisk *d, const SCSIRequest *req, QmpBlockErrorAction action,
                              int error)
 {
-    event_block_io_error(
-        d->scsi.dev.machine, block_drive_id(d->node), block_name(d->node), d->scsi.dev.path,
-        disk_io_writes(req) ? QMP_IO_OPERATION_TYPE_WRITE : QMP_IO_OPERATION_TYPE_READ, action,
-        error == -ENOSPC, g_strerror(-error));
+    event_block_io_error(d->scsi.dev.machine, block_drive_id(d->media.node),
+                         block_name(d->media.node), d->scsi.dev.path,
+                         disk_io_writes(req) ? QMP_IO_OPERATION_TYPE_WRITE
+                                             : QMP_IO_OPERATION_TYPE_READ,
+                         action, error == -ENOSPC, g_strerror(-error));
 }
 
 static SCSISense disk_io_sense(const SCSIRequest *req, int error)
@@ -54,7 +55,7 @@ static void disk_io_failed(ScsiDisk *d, SCSIRequest *req, int error)
 
     if (stop) {
         req->bus->ops->keep(req);
-        block_set_io_status(d->node, error);
+        block_set_io_status(d->media.node, error);
         disk_io_announce(d, req, QMP_BLOCK_ERROR_ACTION_STOP, error);
         machine_set_state(d->scsi.dev.machine, RUN_IO_ERROR);
     } else if (policy == BLOCK_ON_ERROR_IGNORE) {
@@ -156,7 +157,7 @@ void scsi_disk_step(ScsiDisk *d, SCSIRequest *req)
     SCSIBus *bus = req->bus;
     bool data = req->io.op == BLOCK_READ || req->io.op == BLOCK_WRITE;
 
-    if (!d->node) { /* the medium was removed between two steps */
+    if (!d->media.node) { /* the medium was removed between two steps */
         scsi_fail(req, SCSI_NO_MEDIUM);
         return;
     }
@@ -172,7 +173,7 @@ void scsi_disk_step(ScsiDisk *d, SCSIRequest *req)
     bus->ops->charge(bus, SCSI_SUBMIT_UNITS + (data ? req->io.len / SCSI_UNIT_BYTES : 0));
     device_pin_any(bus->bus.owner);
     device_pin_any(&d->scsi.dev);
-    block_submit(d->node, &req->io);
+    block_submit(d->media.node, &req->io);
 }
 
 /* --- commands --- */

@@ -207,7 +207,7 @@ void scsi_disk_mode_select(ScsiDisk *d, SCSIRequest *req)
     if (header + descriptor > len || !mode_check_descriptor(d, list + header, descriptor) ||
         !mode_select_pages(d, list + header + descriptor, len - header - descriptor, &flush)) {
         scsi_fail(req, SCSI_INVALID_PARAMETER);
-    } else if (flush && d->node) {
+    } else if (flush && d->media.node) {
         scsi_disk_flush(d, req);
     } else {
         scsi_end(req);

@@ -13,6 +13,7 @@
 #ifndef HW_SCSI_INTERNAL_H
 #define HW_SCSI_INTERNAL_H
 
+#include "block/media.h"
 #include "hw/scsi/scsi.h"
 
 /* Operation codes (SPC-3, SBC-3, MMC-5). */
@@ -74,13 +75,11 @@ typedef struct ScsiDisk {
     uint32_t write_cache;    /* PlanOnOff */
     uint32_t werror, rerror; /* 0: the policy of the drive; otherwise BlockErrorPolicy + 1 */
     /* back end */
-    BlockNode *node; /* NULL: no medium */
-    BlockUser user;
-    char *text_id; /* the identification in VPD page 83 */
+    BlockMedia media; /* of disks: only node, user and locked are used */
+    char *text_id;    /* the identification in VPD page 83 */
     /* guest-visible state */
-    uint8_t writeback;           /* WCE of the caching page */
-    bool tray_open, tray_locked; /* of drives with removable media */
-    uint8_t media_event;         /* SCSI_MEDIA_*, for GET EVENT STATUS NOTIFICATION */
+    uint8_t writeback;   /* WCE of the caching page */
+    uint8_t media_event; /* SCSI_MEDIA_*, for GET EVENT STATUS NOTIFICATION */
 } ScsiDisk;
 
 /* Media events (MMC-5, table 305). */
@@ -114,13 +113,13 @@ static inline bool scsi_is_cdrom(const ScsiDisk *d)
 /* Return whether a medium is present and the tray is closed. */
 static inline bool scsi_disk_ready(const ScsiDisk *d)
 {
-    return d->node && !d->tray_open;
+    return d->media.node && !d->media.tray_open;
 }
 
 /* Return the number of logical blocks of the medium. */
 static inline uint64_t scsi_disk_blocks(const ScsiDisk *d)
 {
-    return d->node ? block_size(d->node) / d->logical : 0;
+    return d->media.node ? block_size(d->media.node) / d->logical : 0;
 }
 
 /* request.c: a big-endian field of the command; a reply to REQUEST SENSE. */
@@ -143,7 +142,9 @@ void scsi_disk_inquiry(ScsiDisk *d, SCSIRequest *req);
 void scsi_disk_mode_sense(ScsiDisk *d, SCSIRequest *req);
 void scsi_disk_mode_select(ScsiDisk *d, SCSIRequest *req);
 
-/* media.c */
+/* media.c: the callbacks of BlockMedia, and commands. */
+void scsi_media_moved(Device *dev);
+void scsi_media_eject_request(Device *dev);
 void scsi_media_start_stop(ScsiDisk *d, SCSIRequest *req);
 void scsi_media_prevent_allow(ScsiDisk *d, SCSIRequest *req);
 

@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Trays and media of drives: the commands of the guest, and those of the monitors.
+ * Trays and media of drives: the commands of the guest, and the reports of changes by monitors.
  */
 #include "internal.h"
-#include "machine-events.h"
 
 enum { START = 1 << 0, LOEJ = 1 << 1, POWER_CONDITION = 0xf0 };
 
-static void media_move_tray(ScsiDisk *d, bool open)
+void scsi_media_moved(Device *dev)
 {
-    if (d->tray_open == open) {
-        return;
+    ScsiDisk *d = (ScsiDisk *)dev;
+
+    d->media_event = d->media.tray_open ? SCSI_MEDIA_REMOVED : SCSI_MEDIA_NEW;
+    if (scsi_disk_ready(d)) {
+        scsi_changed(&d->scsi, SCSI_ATTENTION_MEDIUM);
     }
-    d->tray_open = open;
-    d->media_event = open ? SCSI_MEDIA_REMOVED : SCSI_MEDIA_NEW;
-    if (!open && d->node) {
-        scsi_attention(&d->scsi, SCSI_ATTENTION_MEDIUM);
-    }
-    event_device_tray_moved(d->scsi.dev.machine, d->node ? block_drive_id(d->node) : "",
-                            d->scsi.dev.path, open);
+}
+
+void scsi_media_eject_request(Device *dev)
+{
+    ((ScsiDisk *)dev)->media_event = SCSI_MEDIA_EJECT_REQUEST;
 }
 
 /* START STOP UNIT (SBC-3, 5.25): LOEJ ejects or loads the medium. A disk that stops writes its
@@ -30,11 +30,11 @@ void scsi_media_start_stop(ScsiDisk *d, SCSIRequest *req)
     if (req->cdb[4] & POWER_CONDITION) {
         scsi_end(req);
     } else if (scsi_is_cdrom(d) && load) {
-        if (!start && d->tray_locked) {
+        if (!start && d->media.locked) {
             scsi_fail(req, SCSI_REMOVAL_PREVENTED);
             return;
         }
-        media_move_tray(d, !start);
+        block_media_move_tray(&d->media, !start);
         scsi_end(req);
     } else if (!scsi_is_cdrom(d) && !start && d->read_only != PLAN_ON) {
         scsi_disk_flush(d, req);
@@ -46,6 +46,6 @@ void scsi_media_start_stop(ScsiDisk *d, SCSIRequest *req)
 /* PREVENT ALLOW MEDIUM REMOVAL (SPC-3, 6.13). */
 void scsi_media_prevent_allow(ScsiDisk *d, SCSIRequest *req)
 {
-    d->tray_locked = req->cdb[4] & 1;
+    d->media.locked = req->cdb[4] & 1;
     scsi_end(req);
 }

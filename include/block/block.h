@@ -88,6 +88,7 @@ typedef struct BlockUser {
     const char *(*path)(void *opaque); /* path of the device in the tree, for queries */
     void *opaque;
     unsigned perm, shared; /* BLOCK_PERM_*: used; shared with other references */
+    bool removable;        /* the user has removable media (block/media.h) */
 } BlockUser;
 
 typedef enum BlockErrorPolicy {

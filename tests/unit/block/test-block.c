@@ -258,7 +258,7 @@ static void test_refusals(Fixture *f, gconstpointer data)
     static const struct {
         const char *line, *says;
     } rows[] = {
-        { "{'id':'d'}", "file=" },
+        { "{'id':'d','format':'raw'}", "file=" },
         { "{'file':'%s'}", "id=" },
         { "{'id':'d','file':'%s','cache':'slow'}", "cache=slow" },
         { "{'id':'d','file':'%s','if':'ide'}", "if=ide" },

@@ -315,6 +315,35 @@ static void test_tray(void)
     end_file(&s, path);
 }
 
+/* A monitor changes the medium: the guest that locked the tray is asked to eject it. */
+static void test_change(void)
+{
+    Scsi s;
+    char *path = start_file(&s, ",'media':'cdrom'", NULL, "scsi-cd,id=c,drive=d0,bus=dut.0", false);
+    BlockMedia *mm = block_media_find(s.f.m, "d0", NULL, NULL);
+    const uint8_t *data = scsi_data(&s, 0);
+
+    g_assert_true(mm == block_media_find(s.f.m, NULL, "c", NULL));
+    scsi_offer_events(&s, 2);
+    SCSI_OK(&s, 0, 0, OP_PREVENT_ALLOW, 0, 0, 0, 1, 0);
+    g_assert_false(block_media_change(mm, path, "raw", false, NULL));
+    SCSI_OK(&s, 0, 8, OP_GET_EVENT_STATUS, 1, 0, 0, 0x10, 0, 0, 0, 8, 0);
+    g_assert_cmphex(data[4], ==, SCSI_MEDIA_EJECT_REQUEST);
+    g_assert_true(block_media_change(mm, path, "raw", true, NULL));
+    g_assert_cmpint(drv_collect(&s.v, EVENT_QUEUE, 1), ==, 16);
+    SCSI_FAILS(&s, scsi_attention_sense(SCSI_ATTENTION_MEDIUM), 0, 0, OP_TEST_UNIT_READY, 0, 0, 0,
+               0, 0);
+    SCSI_OK(&s, 0, 8, OP_READ_CAPACITY_10, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    g_assert_cmpmem(data, 4, "\0\0\1\xff", 4);
+    SCSI_OK(&s, 0, 0, OP_PREVENT_ALLOW, 0, 0, 0, 0, 0);
+    g_assert_true(block_media_open(mm, false, NULL));
+    g_assert_true(block_media_remove(mm, NULL));
+    SCSI_FAILS(&s, SCSI_NO_MEDIUM_OPEN, 0, 8, OP_READ_CAPACITY_10, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    block_media_move_tray(mm, false);
+    SCSI_FAILS(&s, SCSI_NO_MEDIUM, 0, 8, OP_READ_CAPACITY_10, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    end_file(&s, path);
+}
+
 static void test_empty(void)
 {
     Scsi s;
@@ -339,6 +368,7 @@ int main(int argc, char **argv)
     g_test_add_func("/scsi-disk/read-only", test_read_only);
     g_test_add_func("/scsi-disk/cdrom", test_cdrom);
     g_test_add_func("/scsi-disk/tray", test_tray);
+    g_test_add_func("/scsi-disk/change", test_change);
     g_test_add_func("/scsi-disk/empty", test_empty);
     return g_test_run();
 }

@@ -149,9 +149,9 @@ static void test_attentions(void)
     g_assert_cmphex(scsi_data(&s, 0)[2], ==, SCSI_KEY_UNIT_ATTENTION);
     g_assert_cmphex(scsi_data(&s, 0)[13], ==, 3);
     SCSI_OK(&s, 0, 0, OP_TEST_UNIT_READY, 0, 0, 0, 0, 0);
-    d->tray_locked = true;
+    d->media.locked = true;
     g_assert_cmpuint(scsi_tmf(&s, VIRTIO_SCSI_T_TMF_I_T_NEXUS_RESET, 0, 0, 0), ==, 0);
-    g_assert_false(d->tray_locked);
+    g_assert_false(d->media.locked);
     SCSI_FAILS(&s, scsi_attention_sense(SCSI_ATTENTION_NEXUS_LOSS), 0, 0, OP_TEST_UNIT_READY, 0, 0,
                0, 0, 0);
     scsi_add(&s, "scsi-cd,bus=dut.0,scsi-id=0,lun=1");
