@@ -6,7 +6,7 @@
 
 #include "internal.h"
 
-enum { LEAD_OUT = 0xaa, DATA_TRACK = 0x14, CD_MAX_BLOCKS = 80 * 60 * 75 };
+enum { LEAD_OUT = 0xaa, LEAD_OUT_CONTROL = 0x16, DATA_TRACK = 0x14, CD_MAX_BLOCKS = 80 * 60 * 75 };
 enum { PROFILE_CD_ROM = 0x0008, PROFILE_DVD_ROM = 0x0010 };
 enum {
     EVENT_CLASS_NONE = 0x80,
@@ -97,6 +97,7 @@ void scsi_cdrom_read_toc(ScsiDisk *d, SCSIRequest *req)
             cdrom_append_track(out, 1, 0, msf);
         }
         cdrom_append_track(out, LEAD_OUT, blocks, msf);
+        out->data[out->len - 7] = LEAD_OUT_CONTROL;
     }
     cdrom_set_length(out, 2);
     scsi_reply(req, out->data, out->len, scsi_cdb(req, 7, 2));
@@ -125,9 +126,9 @@ static bool cdrom_append_feature(const ScsiDisk *d, unsigned n, GByteArray *out)
         cdrom_append_be(out, 1, 4);
         cdrom_append_be(out, 0x01000000, 4);
         return true;
-    case 3: /* removable medium: tray, eject, lock */
-        cdrom_append_be(out, 0x00030304, 4);
-        cdrom_append_be(out, 0x29000000, 4);
+    case 3: /* removable medium: tray, load, eject, lock */
+        cdrom_append_be(out, 0x00030b04, 4);
+        cdrom_append_be(out, 0x39000000, 4);
         return true;
     default:
         return false;

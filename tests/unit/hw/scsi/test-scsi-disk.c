@@ -273,7 +273,7 @@ static void test_cdrom(void)
     SCSI_OK(&s, 0, 2048, OP_READ_10, 0, 0, 0, 0, 2, 0, 0, 1, 0);
     g_assert_cmphex(data[0], ==, 24);
     SCSI_OK(&s, 0, 20, OP_READ_TOC, 0, 0, 0, 0, 0, 0, 0, 20, 0);
-    g_assert_cmpmem(data, 20, "\0\x12\1\1\0\x14\1\0\0\0\0\0\0\x14\xaa\0\0\0\2\0", 20);
+    g_assert_cmpmem(data, 20, "\0\x12\1\1\0\x14\1\0\0\0\0\0\0\x16\xaa\0\0\0\2\0", 20);
     SCSI_OK(&s, 0, 12, OP_READ_TOC, 2, 1, 0, 0, 0, 0, 0, 12, 0);
     g_assert_cmpmem(data, 12, "\0\x0a\1\1\0\x14\1\0\0\0\2\0", 12);
     SCSI_OK(&s, 0, 48, OP_READ_TOC, 0, 2, 0, 0, 0, 0, 0, 48, 0);
