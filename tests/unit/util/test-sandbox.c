@@ -136,8 +136,12 @@ static gpointer cpu_calls(gpointer opaque)
         return GINT_TO_POINTER(3);
     }
     memory = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory != MAP_FAILED || errno != EPERM) {
+    if (memory != MAP_FAILED) {
+        munmap(memory, 4096);
         return GINT_TO_POINTER(8);
+    }
+    if (errno != EPERM) {
+        return GINT_TO_POINTER(9);
     }
     fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (fd < 0) {

@@ -43,6 +43,7 @@ typedef struct Pair {
     bool stopped;  /* atomic: the watchdog ended a run */
     bool quit;     /* atomic */
     uint64_t n_stopped;
+    GThread *watch;
 } Pair;
 
 static unsigned lock_below(Pair *p, unsigned limit)
@@ -517,12 +518,12 @@ int main(int argc, char **argv)
         g_print("ok 1 # SKIP the translator does not support this host\n");
     } else {
         uint64_t from = lock_first(state, first);
-        GThread *watch = g_thread_new("watchdog", lock_watch, p);
+        p->watch = g_thread_new("watchdog", lock_watch, p);
         bool ok = lock_share(p, from, count, state) && p->n_stopped <= (uint64_t)count / 100 + 1;
         g_print("%s 1 - blocks %" PRIu64 " to %" PRIu64 ", %" PRIu64 " endless\n",
                 ok ? "ok" : "not ok", from, p->number, p->n_stopped);
         __atomic_store_n(&p->quit, true, __ATOMIC_SEQ_CST);
-        g_thread_join(watch);
+        g_thread_join(p->watch);
     }
     hart_free(p->h[0]);
     hart_free(p->h[1]);
