@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""SCSI tests: a disk and a CD-ROM drive of a virtio-scsi controller."""
+"""SCSI tests: disks and a CD-ROM drive of a virtio-scsi controller, plugged and migrated under I/O."""
 
 import hashlib
 import tempfile
 from pathlib import Path
 
 from emulator import Emulator
-from guest import arguments, finish, need_devices
+from guest import MSI_MACHINE, Skip, arguments, finish, need_devices, shell_ready
 from subject import Subject, check, test
 
 SIZE = 48 << 20
@@ -24,6 +24,22 @@ fi
 mkfs.ext4 -q /dev/sda; mount -t ext4 /dev/sda .
 (cd /mnt; dd if=/dev/urandom of=data bs=1M count=8; md5sum data >sum); umount .
 reboot -f
+"""
+# Write and verify blocks of one disk until /tmp/stop exists; report each round.
+LOAD = r"""cat >/tmp/io <<'END'
+dd if=/dev/urandom of=/tmp/w$1 bs=64k count=2 2>/dev/null
+n=0
+exec 3<>/dev/$1     # a write by name would create a file after the disk was removed
+while [ ! -e /tmp/stop ]; do
+    n=$((n + 1)); echo $n | dd of=/tmp/w$1 conv=notrunc 2>/dev/null
+    dd if=/tmp/w$1 of=/proc/self/fd/3 bs=64k seek=$((n % 256 * 2)) oflag=direct 2>/dev/null &&
+    dd if=/dev/$1 of=/tmp/r$1 bs=64k skip=$((n % 256 * 2)) count=2 iflag=direct 2>/dev/null &&
+    if cmp -s /tmp/w$1 /tmp/r$1; then echo round $n
+    elif [ $(stat -c %s /tmp/r$1) -eq 131072 ]; then echo BAD $n    # complete, and other data
+    else break; fi || break
+    usleep 50000
+done >>/tmp/log$1
+END
 """
 
 
@@ -51,3 +67,88 @@ def scsi_disk(subject: Subject) -> None:
             text = finish(machine, 300)
     for line in ("data: OK", hashlib.md5(disc).hexdigest(), "write back", "write through"):
         check(line in text, f"no '{line}'", text)
+
+
+def rounds(machine: Emulator, disk: str, more_than: int) -> int:
+    """Wait for more than that many rounds of I/O, all verified; return their number."""
+    text = machine.shell_value(
+        f"more than {more_than} rounds of {disk}",
+        f"cat /tmp/log{disk} 2>/dev/null >/tmp/seen; grep -c round /tmp/seen || true;"
+        "grep -c BAD /tmp/seen || true",
+        lambda text: int(text.split()[0]) > more_than, 120)
+    count, bad = (int(number) for number in text.split())
+    check(bad == 0, f"{bad} rounds of {disk} read other data", text)
+    return count
+
+
+def plug_disk(machine: Emulator, image: str, number: int, bus: str = "s0.0") -> None:
+    """Plug a disk, use it under I/O, and unplug it while I/O runs."""
+    qmp = machine.qmp
+    qmp.command("blockdev-add", **{"driver": "raw", "node-name": f"n{number}",
+                                   "file": {"driver": "file", "filename": image}})
+    qmp.command("device_add", driver="scsi-hd", id="hot", drive=f"n{number}", bus=bus,
+                **{"scsi-id": 1 + number % 7, "lun": number % 3 * 150})
+    machine.shell_until("[ -b /dev/sdb ]", 60)
+    machine.shell("rm -f /tmp/logsdb; sh /tmp/io sdb >/dev/null 2>&1 </dev/null &")
+    rounds(machine, "sdb", 1)
+    qmp.command("device_del", id="hot")
+    qmp.wait_event("DEVICE_DELETED", 30)
+    machine.shell_until("[ ! -e /dev/sdb ]", 60)
+    check("BAD" not in machine.shell("cat /tmp/logsdb"), "other data were read", "")
+    qmp.command("blockdev-del", **{"node-name": f"n{number}"})
+
+
+def plug_controller(machine: Emulator, image: str, number: int) -> None:
+    """Plug a controller with a disk into a port, and remove it while I/O runs."""
+    qmp = machine.qmp
+    qmp.command("device_add", driver="virtio-scsi-pci", id="hba", bus="rp")
+    # the kernel has no driver for the slot: switch its power on, as the driver would
+    machine.shell("setpci -s 02.0 CAP_EXP+18.w=0:400; sleep 1; echo 1 >/sys/bus/pci/rescan")
+    machine.shell_until("ls /sys/class/scsi_host | grep -q host[1-9]", 60)
+    qmp.command("blockdev-add", **{"driver": "raw", "node-name": f"c{number}",
+                                   "file": {"driver": "file", "filename": image}})
+    qmp.command("device_add", driver="scsi-hd", id="far", drive=f"c{number}", bus="hba.0")
+    machine.shell_until("[ -b /dev/sdb ]", 60)
+    machine.shell("rm -f /tmp/logsdb; sh /tmp/io sdb >/dev/null 2>&1 </dev/null &")
+    rounds(machine, "sdb", 1)
+    # the guest's driver removes the controller while I/O runs
+    machine.shell("for d in /sys/bus/pci/devices/0000:01:*; do echo 1 >$d/remove; done")
+    machine.shell_until("[ ! -e /dev/sdb ]", 60)
+    qmp.command("unplug-force", id="hba")
+    for _ in range(2):      # of the disk and of the controller
+        qmp.wait_event("DEVICE_DELETED", 30)
+    qmp.command("blockdev-del", **{"node-name": f"c{number}"})
+
+
+@test
+def scsi_hotplug(subject: Subject) -> None:
+    """Disks and controllers are plugged and unplugged under I/O, before and after a migration."""
+    if subject.is_qemu:
+        raise Skip("QEMU's -incoming needs the complete machine on its command line")
+    cycles = 100 if subject.long else 4
+    with tempfile.TemporaryDirectory() as scratch:
+        uri, hot = f"unix:{scratch}/stream", f"{scratch}/hot.img"
+        with open(hot, "wb") as image:
+            image.truncate(SIZE)
+        args = arguments(machine=MSI_MACHINE) + disk_args(scratch) + [
+            "-device", "pcie-root-port,id=rp,chassis=1"]
+        need_devices(subject.program, args)
+        with Emulator(subject.program, args, echo=subject.echo) as source:
+            shell_ready(source)
+            source.shell(LOAD + "sh /tmp/io sda >/dev/null 2>&1 </dev/null &")
+            for number in range(cycles // 2):
+                plug_disk(source, hot, number)
+                plug_controller(source, hot, number)
+            before = rounds(source, "sda", 1)
+            with Emulator(subject.program, ["-incoming", uri, *args[-6:-4]],
+                          echo=subject.echo) as target:
+                target.qmp.command("query-status")      # the target listens
+                source.qmp.command("migrate", uri=uri)
+                source.migrated()
+                rounds(target, "sda", before + 1)
+                for number in range(cycles // 2, cycles):
+                    plug_disk(target, hot, number)
+                    plug_controller(target, hot, number)
+                target.shell("touch /tmp/stop")
+                rounds(target, "sda", before + 2)
+                check("error" not in target.shell("dmesg | grep 'sda' || true"), "an I/O error", "")
