@@ -334,6 +334,7 @@ static const char *const disk_policies[] = { "auto", "report", "ignore", "stop",
                  "smallest unit of I/O"),                                                          \
         PROP_U32(ScsiDisk, physical, "physical_block_size", block, 512, 2 << 20,                   \
                  "unit of the medium"),                                                            \
+        PROP_BOOTINDEX(ScsiDisk, bootindex),                                                       \
         DISK_POLICY(rerror, "on a read error (auto: the policy of -drive, else report)")
 
 static const PlanProp hd_props[] = {

@@ -70,6 +70,7 @@ typedef struct ScsiDisk {
     uint64_t wwn;
     uint32_t logical, physical;
     uint16_t rotation_rate;
+    int32_t bootindex;
     bool removable, share_rw;
     uint32_t read_only;      /* PlanOnOff; not PLAN_AUTO after realize */
     uint32_t write_cache;    /* PlanOnOff */
