@@ -58,7 +58,7 @@ static const PlanAbsent absent_devices[] = {
     { "virtio-gpu*", "a display adapter", NULL },
     { "virtio-vga*", "a display adapter", NULL },
     { "virtio-9p*", "a shared folder (9p)", NULL },
-    { "virtio-keyboard*", "an input device", NULL },
+    { "virtio-keyboard-device", "an input device in a virtio-mmio slot", "virtio-keyboard-pci" },
     { "virtio-mouse*", "an input device", NULL },
     { "virtio-tablet*", "an input device", NULL },
     { "virtio-input*", "an input device", NULL },
