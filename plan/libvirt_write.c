@@ -268,6 +268,26 @@ static bool writer_disk(DomainWriter *w, const PlanDevice *d, PlanXml *x, GError
     return true;
 }
 
+/* Read "DOMAIN:BUS:SLOT.FUNCTION" in hexadecimal digits. */
+static bool writer_host_address(const char *text, unsigned at[4])
+{
+    static const char ends[] = { ':', ':', '.', '\0' };
+
+    for (size_t i = 0; i < sizeof(ends); i++) {
+        char *end;
+
+        if (!g_ascii_isxdigit(*text)) {
+            return false;
+        }
+        at[i] = (unsigned)g_ascii_strtoull(text, &end, 16);
+        if (*end != ends[i]) {
+            return false;
+        }
+        text = end + 1;
+    }
+    return true;
+}
+
 static bool writer_backend(DomainWriter *w, const PlanDevice *d, PlanXml *x, GError **err)
 {
     g_autofree char *text = NULL;
@@ -286,7 +306,7 @@ static bool writer_backend(DomainWriter *w, const PlanDevice *d, PlanXml *x, GEr
         plan_xml_set(x, "@type", "pty");
     } else if (strcmp(d->t->name, "vfio-pci") == 0) {
         text = writer_setting(d, "host");
-        if (!text || sscanf(text, "%x:%x:%x.%x", &at[0], &at[1], &at[2], &at[3]) != 4) {
+        if (!text || !writer_host_address(text, at)) {
             return writer_fail(d, "the device without host=DOMAIN:BUS:SLOT.FUNCTION", err);
         }
         plan_xml_set(x, "@mode", "subsystem");

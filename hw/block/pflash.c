@@ -219,7 +219,7 @@ static void pflash_buffer_add(Pflash *s, uint64_t offset, uint32_t value, unsign
 {
     uint64_t at = offset - s->start;
 
-    if (offset < s->start || at >= BUFFER_SIZE) {
+    if (offset < s->start || at + size > BUFFER_SIZE) {
         pflash_sequence_error(s, "offset outside the write buffer", (uint32_t)offset);
         return;
     }

@@ -136,7 +136,7 @@ static inline void jit_tail(Jit *j, uint8_t *jump, const uint8_t *resume)
 /* Emit a call of rv_jit_op() for the operation. */
 void jit_emit_call(Jit *j, unsigned op);
 /* Emit the exit of the operation through its link. */
-void jit_emit_exit(Jit *j, unsigned op);
+void jit_emit_exit(Jit *j, unsigned index);
 
 /* The translation of an operation. It may emit nothing and return false: the operation is carried
  * out by rv_jit_op() then. */
