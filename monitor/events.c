@@ -22,6 +22,7 @@ static const struct Limit {
     { "NETDEV_STREAM_CONNECTED", "NETDEV_STREAM", "netdev-id", 1000, 16, NULL },
     { "NETDEV_STREAM_DISCONNECTED", "NETDEV_STREAM", "netdev-id", 1000, 16, NULL },
     { "DEVICE_UNPLUG_GUEST_ERROR", "DEVICE_UNPLUG_GUEST_ERROR", "path", 1000, 16, NULL },
+    { "BALLOON_CHANGE", "BALLOON_CHANGE", NULL, 1000, 1, NULL },
     { "RESET", "RESET", NULL, 1000, 16, "guest" },
 };
 

@@ -127,6 +127,16 @@ void hmp_info_blockstats(Machine *m, const char *args, GString *out);
 void monitor_dump_free(Machine *m);
 
 extern const HmpTable machine_table, qom_table, device_table, pci_table, chardev_table, host_table,
-    debug_table, dump_table, info_table, migration_table, unplug_table, object_table, media_table;
+    debug_table, dump_table, info_table, migration_table, unplug_table, object_table, media_table,
+    balloon_table;
+
+/* Properties of a balloon that exist at run time (qmp_balloon.c). _prop_type: the type of the
+ * property "guest-stats", or NULL if the device is not a balloon. _get: the value of a property,
+ * owned by the caller; NULL if this is not the one. _set: false with an error if the value is not
+ * accepted; *done is false if the device has no such property. */
+const char *monitor_balloon_prop_type(Device *dev);
+struct json_object *monitor_balloon_get(Device *dev, const char *name);
+bool monitor_balloon_set(Device *dev, const char *name, struct json_object *value, bool *done,
+                         GError **err);
 
 #endif

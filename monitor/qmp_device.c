@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * device_add, device_del and the memory balloon.
+ * device_add and device_del.
  */
 #include "internal.h"
 #include "qmp-commands.h"
@@ -40,25 +40,6 @@ bool qmp_device_del(Machine *m, const QmpDeviceDelArgs *args, GError **err)
     Device *dev = device_find_named(m, args->id, err);
 
     return dev && monitor_host(m)->device_del(m, dev, err);
-}
-
-/* --- the balloon --- */
-
-static void device_no_balloon(GError **err)
-{
-    qmp_set_error(err, QMP_DEVICE_NOT_ACTIVE, "No balloon device has been activated");
-}
-
-bool qmp_balloon(Machine *m, const QmpBalloonArgs *args, GError **err)
-{
-    device_no_balloon(err);
-    return false;
-}
-
-struct json_object *qmp_query_balloon(Machine *m, GError **err)
-{
-    device_no_balloon(err);
-    return NULL;
 }
 
 /* --- human monitor --- */

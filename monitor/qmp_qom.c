@@ -207,6 +207,9 @@ static struct json_object *qom_list_path(Machine *m, const char *given, GError *
     for (size_t i = 0; t && i < t->n_props; i++) {
         qom_add_node(list, t->props[i].name, qom_value_type(&t->props[i]));
     }
+    if (monitor_balloon_prop_type(dev)) {
+        qom_add_node(list, "guest-stats", monitor_balloon_prop_type(dev));
+    }
     if (strcmp(path, "/") == 0) {
         qom_add_node(list, "machine", "child<machine>");
         qom_add_node(list, "objects", "child<container>");
@@ -243,7 +246,9 @@ static struct json_object *qom_get_value(Machine *m, const char *given, const ch
     Device *dev = o || container || cpu ? NULL : qom_find(m, path, err);
     const PlanType *t = dev ? qom_plan_type(m, dev) : NULL;
     const PlanProp *p = t ? plan_find_prop(t->props, t->n_props, name) : NULL;
-    struct json_object *value = p ? qom_prop_json(dev, p) : NULL;
+    struct json_object *value = p     ? qom_prop_json(dev, p)
+                                : dev ? monitor_balloon_get(dev, name)
+                                      : NULL;
 
     if (o) {
         return qom_object_prop(o, name, err);
@@ -311,14 +316,18 @@ bool qmp_qom_set(Machine *m, const QmpQomSetArgs *args, GError **err)
 {
     g_autofree char *path = qom_plain_path(args->path);
     Device *dev = qom_find(m, path, err);
+    bool done = false;
 
-    if (dev) {
+    if (dev && !monitor_balloon_set(dev, args->property, args->value, &done, err)) {
+        return false;
+    }
+    if (dev && !done) {
         qmp_set_error(err, QMP_GENERIC_ERROR,
                       "Property '%s.%s' cannot be set after the device was created; it is accepted "
                       "by -device and device_add",
                       dev->type->name, args->property);
     }
-    return false;
+    return done;
 }
 
 /* --- human monitor --- */

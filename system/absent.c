@@ -54,7 +54,6 @@ static const AbsentOption absent_options[] = {
 
 /* The first pattern that matches the name of a type applies. */
 static const PlanAbsent absent_devices[] = {
-    { "virtio-balloon*", "the virtio balloon", NULL },
     { "virtio-gpu*", "a display adapter", NULL },
     { "virtio-vga*", "a display adapter", NULL },
     { "virtio-9p*", "a shared folder (9p)", NULL },

@@ -49,6 +49,8 @@ static const Need needs[] = {
     { "virtio-serial-pci", "rp", "max_ports=4", 0 },
     { "virtconsole", "vs.0", "nr=0,chardev=c0", 0 },
     { "virtserialport", "vs.0", "nr=3,chardev=c0,name=port", 0 },
+    { "virtio-balloon-pci", "rp", "free-page-reporting=on", 0 },
+    { "virtio-balloon-device", "slot0", "free-page-reporting=on", 0 },
     { "virtio-blk-device", "slot1", "drive=d0,num-queues=4,packed=on", 0 },
     { "virtio-net-device", "slot1", "netdev=n0,queue-pairs=2", 0 },
     { "virtio-rng-device", "slot0", "max-bytes=1000", 0 },

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The PCI bus as the guest sees it: functions, and each type of interrupt."""
+"""The PCI bus as the guest sees it: functions, each type of interrupt, and the memory balloon."""
 
 import re
 from pathlib import Path
@@ -7,6 +7,7 @@ from pathlib import Path
 from emulator import Emulator
 from guest import MSI_MACHINE, arguments, need_devices, shell_ready
 from subject import EDU, TICKER, Subject, check, test
+from waiting import until
 
 TREE = ["-device", "pcie-root-port,id=rp1,addr=02.0,chassis=1,slot=1",
         "-device", "x3130-upstream,id=up,bus=rp1,addr=00.0",
@@ -124,3 +125,49 @@ def edu_plic(subject: Subject) -> None:
     """edu alone on the PLIC, without MSI. QEMU can pass this test, too."""
     text = subject.boot(arguments("hotplug", run=IRQS) + ["-device", EDU])
     check_counting(text, "edu", "INTx", "PLIC", False)
+
+
+# --- virtio-balloon ---
+
+MIB = 1 << 20
+# Provide 96 MiB of memory, and free it.
+FILL = "dd if=/dev/zero of=/tmp/fill bs=1M count=96 2>/dev/null; rm /tmp/fill"
+
+
+def shared_mib(machine: Emulator) -> int:
+    """MiB of guest memory that the host provides."""
+    text = Path(f"/proc/{machine.pid}/status").read_text(encoding="ascii")
+    return int(text.split("RssShmem:")[1].split()[0]) >> 10
+
+
+def total_mib(machine: Emulator) -> int:
+    """MiB of memory that the guest's kernel has."""
+    return int(machine.shell("grep MemTotal /proc/meminfo").split()[1]) >> 10
+
+
+@test
+def balloon(subject: Subject) -> None:
+    """The balloon inflates and deflates, the host gets memory back, and statistics arrive."""
+    args = arguments() + ["-device", "virtio-balloon-pci,id=b,free-page-reporting=on"]
+    need_devices(subject.program, args)
+    with Emulator(subject.program, args, echo=subject.echo) as machine:
+        shell_ready(machine)
+        machine.shell(FILL, 60)
+        full, before = total_mib(machine), shared_mib(machine)
+        machine.qmp.command("balloon", value=128 * MIB)
+        until("the balloon to inflate", lambda: machine.qmp.command("query-balloon")["actual"] ==
+              128 * MIB, 60)
+        check(machine.qmp.wait_event("BALLOON_CHANGE")["data"]["actual"] < 256 * MIB, "event", "")
+        check(total_mib(machine) <= full - 120, "the guest kept its memory", total_mib(machine))
+        check(shared_mib(machine) <= before - 64, "the host got less than 64 MiB",
+              f"{before} MiB before, {shared_mib(machine)} MiB after")
+        path = "/machine/peripheral/b"
+        machine.qmp.command("qom-set", path=path, property="guest-stats-polling-interval", value=1)
+        until("statistics", lambda: 0 < machine.qmp.command("qom-get", path=path,
+              property="guest-stats")["stats"]["stat-total-memory"] < 256 * MIB, 30)
+        machine.qmp.command("balloon", value=256 * MIB)
+        until("the balloon to deflate", lambda: machine.qmp.command("query-balloon")["actual"] ==
+              256 * MIB, 60)
+        check(total_mib(machine) == full, "the guest did not get its memory back", full)
+        machine.send("exit\n")
+        check(machine.wait() == 0, "a status other than 0", machine.console[-500:])

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Return of guest memory to the host: holes in the file of a block (contract in memory/discard.h).
+ */
+#include "memory/discard.h"
+
+#include <fcntl.h>
+#include <linux/falloc.h>
+
+bool ram_discard(RamBlock *block, uint64_t offset, uint64_t len)
+{
+    if (block->fd < 0 || fallocate(block->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                                   (off_t)offset, (off_t)len) < 0) {
+        return false;
+    }
+    ram_written_any(block, offset, len);
+    return true;
+}
