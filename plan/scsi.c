@@ -182,7 +182,7 @@ void plan_scsi_release(PlanBusNode *node, const PlanDevice *d)
 
 char *plan_scsi_place_as_read(const PlanDevice *d)
 {
-    const PlanSetting *part[G_N_ELEMENTS(scsi_props)];
+    const PlanSetting *part[G_N_ELEMENTS(scsi_props)] = { NULL };
 
     for (unsigned i = 0; i < G_N_ELEMENTS(part); i++) {
         part[i] = plan_setting_find(d->settings, scsi_props[i]);

@@ -372,9 +372,7 @@ static PlanDevice *disks_add_scsi(Session *s, const DriveOption *d, unsigned bus
 
 static void disks_add_device(Session *s, const DriveOption *d)
 {
-    if (strcmp(d->iface, "virtio") == 0) {
-        disks_new_device(s, "virtio-blk-pci", d->id);
-    } else if (strcmp(d->iface, "scsi") == 0) {
+    if (strcmp(d->iface, "scsi") == 0) {
         g_autofree char *unit = g_strdup_printf("%u", d->unit);
         PlanDevice *dev = disks_add_scsi(s, d, d->bus);
 
@@ -382,7 +380,7 @@ static void disks_add_device(Session *s, const DriveOption *d)
         plan_device_set(dev, "lun", "0");
     } else if (d->option && d->cdrom) {
         disks_add_scsi(s, d, 0);
-    } else if (d->option) {
+    } else if (d->option || strcmp(d->iface, "virtio") == 0) {
         disks_new_device(s, "virtio-blk-pci", d->id);
     }
 }

@@ -139,8 +139,8 @@ static uint8_t keyboard_string(char *to, const char *text)
 {
     size_t len = text ? MIN(strlen(text), sizeof(((struct virtio_input_config *)0)->u.string)) : 0;
 
-    if (len)
-        memcpy(to, text, len);
+    for (size_t i = 0; i < len; i++)
+        to[i] = text[i]; /* the field has a length, and no end */
     return (uint8_t)len;
 }
 

@@ -26,21 +26,19 @@ void scsi_media_eject_request(Device *dev)
 void scsi_media_start_stop(ScsiDisk *d, SCSIRequest *req)
 {
     bool start = req->cdb[4] & START, load = req->cdb[4] & LOEJ;
+    bool power = req->cdb[4] & POWER_CONDITION;
 
-    if (req->cdb[4] & POWER_CONDITION) {
-        scsi_end(req);
-    } else if (scsi_is_cdrom(d) && load) {
+    if (!power && scsi_is_cdrom(d) && load) {
         if (!start && d->media.locked) {
             scsi_fail(req, SCSI_REMOVAL_PREVENTED);
             return;
         }
         block_media_move_tray(&d->media, !start);
-        scsi_end(req);
-    } else if (!scsi_is_cdrom(d) && !start && d->read_only != PLAN_ON) {
+    } else if (!power && !scsi_is_cdrom(d) && !start && d->read_only != PLAN_ON) {
         scsi_disk_flush(d, req);
-    } else {
-        scsi_end(req);
+        return;
     }
+    scsi_end(req);
 }
 
 /* PREVENT ALLOW MEDIUM REMOVAL (SPC-3, 6.13). */

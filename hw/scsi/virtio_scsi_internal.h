@@ -58,7 +58,7 @@ bool virtio_scsi_parse_lun(const uint8_t *lun, uint8_t *target, uint32_t *unit);
 /* virtio_scsi_control.c */
 void virtio_scsi_control_notified(VirtioScsi *s);
 void virtio_scsi_event_notified(VirtioScsi *s);
-void virtio_scsi_event(SCSIBus *bus, SCSIDevice *dev, SCSIEvent event, SCSISense sense);
+void virtio_scsi_event(SCSIBus *bus, SCSIDevice *dev, SCSIEvent what, SCSISense sense);
 /* Answer the task management that waits, if no cancelled request is in flight. */
 void virtio_scsi_finish_tmfs(VirtioScsi *s);
 
