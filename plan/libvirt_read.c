@@ -592,7 +592,6 @@ static bool domain_arguments(DomainReader *r, const PlanXml *domain, GError **er
     const PlanXml *line = plan_xml_child(domain, "qemu:commandline");
     g_autoptr(GPtrArray) args = g_ptr_array_new();
     g_autoptr(PlanMachine) over = NULL;
-    g_autofree char *type = NULL;
 
     if (!line) {
         return true;

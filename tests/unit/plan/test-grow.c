@@ -103,7 +103,7 @@ static void test_root_ports(void)
     expect_place(m, p, "old,id=o", "", "pcie.0/02.0"); /* does not require hot plug */
     for (int i = 0; i < 8; i++) {
         g_autofree char *option = g_strdup_printf("disk,drive=d%d", i);
-        g_autofree char *place = grow_place(m, p, option, "hotplug=required");
+        g_free(grow_place(m, p, option, "hotplug=required"));
     }
     /* eight to a slot; function 0 has multifunction=on */
     g_assert_cmpstr(place_of(m, "rp9"), ==, "pcie.0/04.0");
@@ -215,7 +215,7 @@ static void test_bridges(void)
     expect_place(m, p, "old,id=a", "link=conventional", "br1/00.0");
     g_assert_cmpstr(place_of(m, "br1"), ==, "rp1/00.0");
     for (unsigned i = 0; i < 100; i++) {
-        g_autofree char *place = grow_place(m, p, "old", "link=conventional");
+        g_free(grow_place(m, p, "old", "link=conventional"));
     }
     for (guint i = 0; i < m->devices->len; i++) {
         bridges += ((const PlanDevice *)m->devices->pdata[i])->t->role == PLAN_PCI_BRIDGE;
@@ -451,7 +451,7 @@ static void test_strict(void)
     g_autoptr(GError) err = NULL;
 
     for (unsigned i = 0; i < 20; i++) {
-        g_autofree char *place = grow_place(m, p, "nic,vectors=6", "");
+        g_free(grow_place(m, p, "nic,vectors=6", ""));
     }
     g_assert_true(plan_check_space(m, p, &err));
     expect_refusal(m, p, "nic,id=big,vectors=200", "", NULL,
@@ -515,9 +515,9 @@ static void test_explain(void)
 {
     g_autoptr(PlanPolicy) p = policy("default");
     g_autoptr(PlanMachine) m = TC_RESOLVED(NULL);
-    g_autofree char *one = grow_place(m, p, "nic,id=nic0", "");
-    g_autofree char *two = grow_place(m, p, "old,id=old0", "link=conventional");
-    g_autofree char *three = grow_place(m, p, "serial-pci,id=s0", "");
+    g_free(grow_place(m, p, "nic,id=nic0", ""));
+    g_free(grow_place(m, p, "old,id=old0", "link=conventional"));
+    g_free(grow_place(m, p, "serial-pci,id=s0", ""));
 
     expect_explained(m, p, "nic0", "hotplug", "required", "pcie.0", "no-hotplug");
     expect_explained(m, p, "nic0", "hotplug", "required", "rp3", "spare-port");
@@ -536,10 +536,10 @@ static void test_parameters(void)
     g_assert_cmpstr(none, ==, "");
     g_assert_cmpstr(some, ==, "pci=hpbussize=12,hpmmiosize=64M,hpmmioprefsize=1024M");
     for (unsigned i = 0; i < 19; i++) {
-        g_autofree char *place = grow_place(m, p, "nic", "");
+        g_free(grow_place(m, p, "nic", ""));
     }
     /* 21 ports with 12 bus numbers each are 252; one more does not fit. */
-    g_autofree char *last = grow_place(m, p, "nic", "");
+    g_free(grow_place(m, p, "nic", ""));
 
     expect_refusal(m, p, "nic", "", NULL, "reserved behind each hot-plug port");
 }
