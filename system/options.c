@@ -588,6 +588,7 @@ void options_free(Session *s)
     g_free(s->show);
     g_free(s->show_arg);
     g_free(s->accel);
+    g_free(s->pci_policy);
     g_free(s->dump_guest_core);
     g_free(s->mem_merge);
     g_free(s->uuid);
