@@ -16,6 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .type = "virtio-keyboard-pci",
         .settings = { NULL, "packed=on", "serial=abc", "vectors=0,packed=on" },
         .queues = 2,
+        .pci_only = true,
         .host = host,
     };
 

@@ -21,6 +21,7 @@ typedef struct FuzzVirtio {
     const char *type;
     const char *const settings[4]; /* the first byte of the input chooses */
     unsigned queues;
+    bool pci_only; /* the type has no variant for virtio-mmio */
     const char *drive, *netdev;
     void (*prepare)(Fixture *f);         /* may be NULL */
     void (*plugged)(Fixture *f);         /* after the device was plugged; may be NULL */
@@ -216,7 +217,7 @@ static inline int fuzz_virtio(const FuzzVirtio *target, const uint8_t *data, siz
         target->prepare(&r->f);
     }
     r->v.legacy = how >> 2 & 1;
-    r->v.mmio = how >> 4 & 1;
+    r->v.mmio = how >> 4 & 1 && !target->pci_only;
     if (r->v.mmio) {
         drv_add_slot(&r->f, r->v.legacy);
     }
