@@ -35,12 +35,13 @@ static const RegDesc *reg_row_at(const RegFile *f, uint64_t offset)
 /* Read a member. A memcpy() of a constant length is one load; of a variable length, a call. */
 static uint64_t reg_field_get(const RegDesc *r, const void *dev)
 {
-    const uint8_t *p = (const uint8_t *)dev + r->field;
+    const uint8_t *p;
     uint64_t v = 0;
 
     if (r->field == REG_NO_FIELD) {
         return r->reset;
     }
+    p = (const uint8_t *)dev + r->field;
     switch (r->width) {
     case 4:
         memcpy(&v, p, 4);
