@@ -19,6 +19,7 @@
 #include "hw/virtio/virtio_base.h"
 #include "machine-events.h"
 #include "util/error.h"
+#include "util/iov.h"
 #include "util/log.h"
 
 enum {
@@ -258,27 +259,6 @@ static void virtio_blk_req_done(BlockRequest *io, int result)
 
 /* --- starting --- */
 
-/* Store the segments of the bytes [skip, skip + len) of `from` in `to`; return their number. */
-static int virtio_blk_slice(const struct iovec *from, int n, size_t skip, size_t len,
-                            struct iovec *to)
-{
-    int count = 0;
-
-    for (int i = 0; i < n && len > 0; i++) {
-        size_t part;
-
-        if (skip >= from[i].iov_len) {
-            skip -= from[i].iov_len;
-            continue;
-        }
-        part = MIN(from[i].iov_len - skip, len);
-        to[count++] = (struct iovec){ (uint8_t *)from[i].iov_base + skip, part };
-        len -= part;
-        skip = 0;
-    }
-    return count;
-}
-
 /* Submit the next step, of at most `most` bytes. */
 static void virtio_blk_req_submit(BlkReq *req, uint64_t most)
 {
@@ -294,7 +274,7 @@ static void virtio_blk_req_submit(BlkReq *req, uint64_t most)
             req->step = g_new(struct iovec, req->n_iov);
         }
         req->io.iov = req->step;
-        req->io.n_iov = virtio_blk_slice(req->iov, req->n_iov, req->done, req->io.len, req->step);
+        req->io.n_iov = iov_slice(req->iov, req->n_iov, req->done, req->io.len, req->step);
     }
     req->io.done = virtio_blk_req_done;
     req->io.opaque = req;
@@ -325,8 +305,8 @@ static uint8_t virtio_blk_start_transfer(BlkReq *req, uint64_t sector)
         return VIRTIO_BLK_S_IOERR;
     }
     req->iov = g_new(struct iovec, (read ? buf->n_out : buf->n_in) + 1);
-    req->n_iov = read ? virtio_blk_slice(buf->out, buf->n_out, 0, len, req->iov)
-                      : virtio_blk_slice(buf->in, buf->n_in, HEADER_LEN, len, req->iov);
+    req->n_iov = read ? iov_slice(buf->out, buf->n_out, 0, len, req->iov)
+                      : iov_slice(buf->in, buf->n_in, HEADER_LEN, len, req->iov);
     req->io.op = read ? BLOCK_READ : BLOCK_WRITE;
     req->offset = sector * BLOCK_SECTOR;
     req->len = len;

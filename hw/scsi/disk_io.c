@@ -9,6 +9,7 @@
 
 #include "internal.h"
 #include "machine-events.h"
+#include "util/iov.h"
 
 enum { CDB_FUA = 1 << 3, CDB_PROTECT = 7 << 5, CDB_BYTCHK = 3 << 1, CDB_UNMAP = 1 << 3 };
 enum { UNMAP_HEADER = 8, UNMAP_DESCRIPTOR = 16 };
@@ -76,7 +77,7 @@ static bool disk_io_same(const SCSIRequest *req)
     size_t len = req->io.len;
     g_autofree uint8_t *expected = g_malloc(len);
 
-    return scsi_iov_read(req->out, req->n_out, req->done, expected, len) == len &&
+    return iov_read(req->out, req->n_out, req->done, expected, len) == len &&
            memcmp(expected, req->bounce, len) == 0;
 }
 
@@ -147,7 +148,7 @@ static void disk_io_choose_memory(SCSIRequest *req)
         req->slice[0] = (struct iovec){ req->bounce, req->io.len };
         req->io.n_iov = 1;
     } else {
-        req->io.n_iov = scsi_iov_slice(all, n, req->done, req->io.len, req->slice);
+        req->io.n_iov = iov_slice(all, n, req->done, req->io.len, req->slice);
     }
     req->io.iov = req->slice;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "internal.h"
+#include "util/iov.h"
 
 static const SCSIDeviceType *request_type_of(const SCSIRequest *req)
 {
@@ -68,44 +69,6 @@ void scsi_request_clear(SCSIRequest *req)
 
 /* --- data --- */
 
-int scsi_iov_slice(const struct iovec *from, int n, size_t skip, size_t len, struct iovec *to)
-{
-    int count = 0;
-
-    for (int i = 0; i < n && len > 0; i++) {
-        size_t part;
-
-        if (skip >= from[i].iov_len) {
-            skip -= from[i].iov_len;
-            continue;
-        }
-        part = MIN(from[i].iov_len - skip, len);
-        to[count++] = (struct iovec){ (uint8_t *)from[i].iov_base + skip, part };
-        len -= part;
-        skip = 0;
-    }
-    return count;
-}
-
-size_t scsi_iov_read(const struct iovec *iov, int n, size_t at, void *dst, size_t len)
-{
-    size_t done = 0;
-
-    for (int i = 0; i < n && done < len; i++) {
-        size_t part;
-
-        if (at >= iov[i].iov_len) {
-            at -= iov[i].iov_len;
-            continue;
-        }
-        part = MIN(iov[i].iov_len - at, len - done);
-        memcpy((uint8_t *)dst + done, (const uint8_t *)iov[i].iov_base + at, part);
-        done += part;
-        at = 0;
-    }
-    return done;
-}
-
 static void request_write_data(SCSIRequest *req, const uint8_t *data, size_t len)
 {
     for (int i = 0; i < req->n_in && len > 0; i++) {
@@ -130,7 +93,7 @@ void scsi_reply(SCSIRequest *req, const void *data, size_t len, size_t allocated
 
 bool scsi_parameters(SCSIRequest *req, void *data, size_t len)
 {
-    if (scsi_iov_read(req->out, req->n_out, 0, data, len) < len) {
+    if (iov_read(req->out, req->n_out, 0, data, len) < len) {
         scsi_end_as(req, SCSI_OVERRUN);
         return false;
     }

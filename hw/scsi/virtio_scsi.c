@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "util/error.h"
+#include "util/iov.h"
 #include "virtio_scsi_internal.h"
 
 enum {
@@ -221,11 +222,11 @@ static void virtio_scsi_set_data(VirtioScsiReq *r)
     req->in_len = buf->out_len - response;
     if (req->out_len) {
         req->out = r->out = g_new(struct iovec, buf->n_in);
-        req->n_out = scsi_iov_slice(buf->in, buf->n_in, header, req->out_len, r->out);
+        req->n_out = iov_slice(buf->in, buf->n_in, header, req->out_len, r->out);
     }
     if (req->in_len) {
         req->in = r->in = g_new(struct iovec, buf->n_out);
-        req->n_in = scsi_iov_slice(buf->out, buf->n_out, response, req->in_len, r->in);
+        req->n_in = iov_slice(buf->out, buf->n_out, response, req->in_len, r->in);
         r->buf->touched = buf->out_len;
     }
 }

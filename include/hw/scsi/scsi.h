@@ -202,13 +202,6 @@ void scsi_reply(SCSIRequest *req, const void *data, size_t len, size_t allocated
  */
 bool scsi_parameters(SCSIRequest *req, void *data, size_t len);
 
-/** scsi_iov_read() - Copy from segments into a buffer, from byte @at on; return the bytes copied.
- */
-size_t scsi_iov_read(const struct iovec *iov, int n, size_t at, void *dst, size_t len);
-/** scsi_iov_slice() - Store the segments of the bytes [skip, skip + len) in @to, which has room for
- * @n; return their number. */
-int scsi_iov_slice(const struct iovec *from, int n, size_t skip, size_t len, struct iovec *to);
-
 /** scsi_sense_write() - Store sense data in fixed format in SCSI_SENSE_LEN bytes. */
 void scsi_sense_write(uint8_t *at, SCSISense sense);
 
