@@ -45,6 +45,8 @@ static unsigned gdb_signal(RunState state)
         [RUN_PAUSED] = 2,          /* SIGINT */
         [RUN_SHUTDOWN] = 3,        /* SIGQUIT */
         [RUN_INTERNAL_ERROR] = 6,  /* SIGABRT */
+        [RUN_GUEST_PANICKED] = 6,  /* SIGABRT */
+        [RUN_WATCHDOG] = 14,       /* SIGALRM */
         [RUN_IO_ERROR] = 23,       /* SIGIO */
         [RUN_FINISH_MIGRATE] = 24, /* SIGXCPU */
         [RUN_POSTMIGRATE] = 24,

@@ -24,6 +24,9 @@ static const struct Limit {
     { "DEVICE_UNPLUG_GUEST_ERROR", "DEVICE_UNPLUG_GUEST_ERROR", "path", 1000, 16, NULL },
     { "BALLOON_CHANGE", "BALLOON_CHANGE", NULL, 1000, 1, NULL },
     { "RESET", "RESET", NULL, 1000, 16, "guest" },
+    { "GUEST_PANICKED", "GUEST_PANICKED", NULL, 1000, 16, NULL },
+    { "GUEST_CRASHLOADED", "GUEST_CRASHLOADED", NULL, 1000, 16, NULL },
+    { "WATCHDOG", "WATCHDOG", NULL, 1000, 16, NULL },
 };
 
 /* A running interval of one group and key. Freed when an interval ends without a held event. */

@@ -6,7 +6,6 @@
 #include "qmp-commands.h"
 
 #include <string.h>
-
 #include <unistd.h>
 
 #include "hw/core/board.h"
@@ -15,6 +14,9 @@
 
 /* The answer of query-uuid without -uuid. */
 static const char machine_no_uuid[] = "00000000-0000-0000-0000-000000000000";
+
+G_STATIC_ASSERT((int)PANIC_SHUTDOWN == QMP_PANIC_ACTION_SHUTDOWN &&
+                (int)PANIC_NONE == QMP_PANIC_ACTION_NONE);
 
 /* Version of QEMU whose commands and options this emulator follows. Debian 12 contains it. */
 #define QMP_FOLLOWS "7.2.0"
@@ -215,11 +217,26 @@ bool qmp_inject_nmi(Machine *m, GError **err)
 
 bool qmp_set_action(Machine *m, const QmpSetActionArgs *args, GError **err)
 {
-    const bool shutdown = args->reboot == QMP_REBOOT_ACTION_SHUTDOWN;
-    const bool pause = args->shutdown == QMP_SHUTDOWN_ACTION_PAUSE;
+    GuestActions *a = monitor_host(m)->actions(m);
 
-    monitor_host(m)->set_action(m, args->has_reboot ? &shutdown : NULL,
-                                args->has_shutdown ? &pause : NULL);
+    if (args->has_reboot) {
+        a->reboot_shuts_down = args->reboot == QMP_REBOOT_ACTION_SHUTDOWN;
+    }
+    if (args->has_shutdown) {
+        a->shutdown_pauses = args->shutdown == QMP_SHUTDOWN_ACTION_PAUSE;
+    }
+    if (args->has_panic) {
+        a->panic = args->panic;
+    }
+    if (args->has_watchdog) {
+        a->watchdog = args->watchdog;
+    }
+    return true;
+}
+
+bool qmp_watchdog_set_action(Machine *m, const QmpWatchdogSetActionArgs *args, GError **err)
+{
+    monitor_host(m)->actions(m)->watchdog = args->action;
     return true;
 }
 
@@ -351,6 +368,26 @@ static void hmp_powerdown(Machine *m, const char *args, GString *out)
     }
 }
 
+static void hmp_watchdog_action(Machine *m, const char *args, GString *out)
+{
+    static const char *const names[] = {
+        [QMP_WATCHDOG_ACTION_RESET] = "reset",       [QMP_WATCHDOG_ACTION_SHUTDOWN] = "shutdown",
+        [QMP_WATCHDOG_ACTION_POWEROFF] = "poweroff", [QMP_WATCHDOG_ACTION_PAUSE] = "pause",
+        [QMP_WATCHDOG_ACTION_DEBUG] = "debug",       [QMP_WATCHDOG_ACTION_NONE] = "none"
+    };
+
+    for (uint32_t i = 0; i < G_N_ELEMENTS(names); i++) {
+        if (strcmp(names[i], args) == 0) {
+            monitor_host(m)->actions(m)->watchdog = i;
+            return;
+        }
+    }
+    g_string_append_printf(out,
+                           "Error: watchdog_action '%s': use reset, shutdown, poweroff, pause, "
+                           "debug or none\n",
+                           args);
+}
+
 static const HmpCommand hmp_commands[] = {
     { "info version", "", NULL, hmp_info_version },
     { "info status", "", NULL, hmp_info_status },
@@ -365,6 +402,7 @@ static const HmpCommand hmp_commands[] = {
     { "cont|c", "", NULL, hmp_cont },
     { "system_reset", "", NULL, hmp_reset },
     { "system_powerdown", "", NULL, hmp_powerdown },
+    { "watchdog_action", "ACTION", NULL, hmp_watchdog_action },
     { "quit|q", "", NULL, hmp_quit },
 };
 

@@ -49,7 +49,7 @@ static const AbsentOption absent_options[] = {
     { "usbdevice", "USB", NULL },
     { "virtfs", "a shared folder (9p)", NULL },
     { "vnc", "a display", "use -nographic or -display none" },
-    { "watchdog-action", "a watchdog", NULL },
+    { "watchdog", "an option that creates a watchdog", "use -device i6300esb" },
 };
 
 /* The first pattern that matches the name of a type applies. */
@@ -89,12 +89,12 @@ static const PlanAbsent absent_devices[] = {
     { "bochs-display", "a display adapter", NULL },
     { "ramfb", "a display adapter", NULL },
     { "guest-loader", "the device for hypervisor guests", "loader" },
-    { "pvpanic-pci", "the pvpanic device", NULL },
     { "pci-serial-*", "PCI serial ports with several channels", "pci-serial" },
     { "ivshmem-*", "shared memory between guests", NULL },
     { "vfio-*", "device assignment (VFIO)", NULL },
     { "tpm-*", "a TPM", NULL },
-    { "i6300esb", "a watchdog", NULL },
+    { "pvpanic", "the pvpanic device of the ISA bus", "pvpanic-pci" },
+    { "ib700", "the watchdog of the ISA bus", "i6300esb" },
     { "ioh3420", "the Intel root port", "pcie-root-port" },
     { "i82801b11-bridge", "the Intel bridge", "pcie-pci-bridge" },
 };

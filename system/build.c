@@ -229,6 +229,8 @@ static bool do_cont(Machine *m, GError **err)
     case RUN_PAUSED:
     case RUN_DEBUG:
     case RUN_IO_ERROR:
+    case RUN_GUEST_PANICKED:
+    case RUN_WATCHDOG:
     case RUN_POSTMIGRATE:
         machine_set_state(m, RUN_RUNNING);
         return true;
@@ -277,12 +279,9 @@ static struct json_object *build_command_line_options(Machine *m, const char *op
     return options_qmp(session_of(m), option, err);
 }
 
-static void build_set_action(Machine *m, const bool *reset_shuts_down, const bool *off_pauses)
+static GuestActions *build_actions(Machine *m)
 {
-    Session *s = session_of(m);
-
-    s->no_reboot = reset_shuts_down ? *reset_shuts_down : s->no_reboot;
-    s->no_shutdown = off_pauses ? *off_pauses : s->no_shutdown;
+    return &session_of(m)->actions;
 }
 
 void build_fill_host(Session *s)
@@ -304,7 +303,7 @@ void build_fill_host(Session *s)
         .stop = do_stop,
         .gdbserver = build_gdbserver,
         .command_line_options = build_command_line_options,
-        .set_action = build_set_action,
+        .actions = build_actions,
     };
     s->m->host = &s->host;
 }

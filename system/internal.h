@@ -82,8 +82,8 @@ typedef struct Session {
     char *chroot_dir, *run_as; /* -run-with chroot= and user=, -chroot, -runas */
     bool confine; /* this process runs one session: privileges and the filter apply to all of it */
     bool snapshot;
-    bool nographic, nodefaults, stopped, preconfig, daemonize, no_reboot, no_shutdown,
-        exit_with_parent;
+    bool nographic, nodefaults, stopped, preconfig, daemonize, exit_with_parent;
+    GuestActions actions; /* -action, -no-reboot, -no-shutdown, -watchdog-action */
     bool msg_timestamp, msg_guest_name, mem_lock, cpu_pm, mem_prealloc;
 
     /* boot.c */
@@ -108,7 +108,7 @@ typedef struct Session {
     bool pidfile_written; /* atomic: the signal thread reads it */
     struct Signals *signals;
     guint work; /* idle source that executes requests */
-    bool shutdown_wanted, reset_wanted;
+    bool shutdown_wanted, reset_wanted, panicked, watchdog_expired;
     ShutdownCause shutdown_cause, reset_cause;
     bool quit;
     int exit_status;
@@ -234,6 +234,11 @@ bool migration_await(Session *s, GError **err);
 void runstate_fill_hooks(Session *s);
 /* Start the accelerator, and run the guest unless -S or -incoming is given. */
 bool runstate_start(Session *s, GError **err);
+
+/* --- guest_actions.c --- */
+/* Report a panic of the guest, or the expiry of a watchdog, and carry out the selected action. */
+void guest_actions_panic(Session *s);
+void guest_actions_watchdog(Session *s);
 
 /* --- mainloop.c --- */
 typedef struct Signals Signals;

@@ -285,15 +285,17 @@ static bool opt_sandbox(Session *s, const char *arg, GError **err)
     return sandbox_policy_parse(&s->sandbox, arg, err);
 }
 
+/* Set the reactions that keys with a field do not set. */
 static bool opt_action(Session *s, const char *arg, GError **err)
 {
     struct json_object *o = plan_options_parse(arg, NULL, err);
     g_autofree char *reboot = o ? option_take_key(o, "reboot") : NULL;
     g_autofree char *shutdown = o ? option_take_key(o, "shutdown") : NULL;
+    GuestActions *a = &s->actions;
 
     json_object_put(o);
-    s->no_reboot = reboot ? strcmp(reboot, "shutdown") == 0 : s->no_reboot;
-    s->no_shutdown = shutdown ? strcmp(shutdown, "pause") == 0 : s->no_shutdown;
+    a->reboot_shuts_down = reboot ? strcmp(reboot, "shutdown") == 0 : a->reboot_shuts_down;
+    a->shutdown_pauses = shutdown ? strcmp(shutdown, "pause") == 0 : a->shutdown_pauses;
     return o != NULL;
 }
 
@@ -438,10 +440,15 @@ static const Option options[] = {
     { "S", NULL, "do not start the guest before the command cont", FLAG(stopped) },
     { "preconfig", NULL, "create the machine only at the QMP command x-exit-preconfig",
       FLAG(preconfig) },
-    { "no-reboot", NULL, "exit instead of resetting", FLAG(no_reboot) },
-    { "no-shutdown", NULL, "stop instead of exiting when the guest powers off", FLAG(no_shutdown) },
-    { "action", "reboot=reset|shutdown,shutdown=poweroff|pause", "actions for these events",
-      FN(opt_action), KEYS(action_keys, NULL) },
+    { "no-reboot", NULL, "exit instead of resetting", FLAG(actions.reboot_shuts_down) },
+    { "no-shutdown", NULL, "stop instead of exiting when the guest powers off",
+      FLAG(actions.shutdown_pauses) },
+    { "action",
+      "reboot=reset|shutdown,shutdown=poweroff|pause,panic=pause|shutdown|exit-failure|none,"
+      "watchdog=reset|shutdown|poweroff|pause|debug|none",
+      "actions for these events", FN(opt_action), KEYS(action_keys, NULL) },
+    { "watchdog-action", "reset|shutdown|poweroff|pause|debug|none",
+      "like -action watchdog=", NO_FN, KEYS(watchdog_action_keys, "watchdog") },
     { "incoming", "URI", "wait for a migration stream", STR(incoming) },
     { "daemonize", NULL, "run in the background when startup is complete", FLAG(daemonize) },
     { "pidfile", "FILE", "write the process id to a file", STR(pidfile) },

@@ -104,10 +104,10 @@ OptionFn opt_uuid, opt_log, opt_show, opt_overcommit, opt_trace, opt_add_fd; /* 
 extern const PlanProp accel_keys[], memory_keys[], smp_keys[];
 extern const size_t n_accel_keys, n_memory_keys, n_smp_keys;
 extern const PlanProp name_keys[], msg_keys[], overcommit_keys[], boot_keys[], fw_cfg_keys[],
-    rtc_keys[], trace_keys[], action_keys[], run_with_keys[], mon_keys[], sandbox_keys[],
-    audiodev_keys[], add_fd_keys[];
+    rtc_keys[], trace_keys[], action_keys[], watchdog_action_keys[], run_with_keys[], mon_keys[],
+    sandbox_keys[], audiodev_keys[], add_fd_keys[];
 extern const size_t n_name_keys, n_msg_keys, n_overcommit_keys, n_boot_keys, n_fw_cfg_keys,
-    n_rtc_keys, n_trace_keys, n_action_keys, n_run_with_keys, n_mon_keys, n_sandbox_keys,
-    n_audiodev_keys, n_add_fd_keys;
+    n_rtc_keys, n_trace_keys, n_action_keys, n_watchdog_action_keys, n_run_with_keys, n_mon_keys,
+    n_sandbox_keys, n_audiodev_keys, n_add_fd_keys;
 
 #endif

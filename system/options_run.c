@@ -140,12 +140,25 @@ KEYS(trace_keys);
 
 static const char *const on_reboot[] = { "reset", "shutdown", NULL };
 static const char *const on_shutdown[] = { "poweroff", "pause", NULL };
+/* In the order of PanicAction and QmpWatchdogAction. */
+static const char *const on_panic[] = { "shutdown", "pause", "exit-failure", "none", NULL };
+static const char *const on_watchdog[] = { "reset", "shutdown", "poweroff", "pause",
+                                           "debug", "none",     NULL };
+#define WATCHDOG_KEY                                                                               \
+    ENUM_KEY("watchdog", offsetof(Session, actions.watchdog), on_watchdog,                         \
+             "action when a watchdog expires")
 
 const PlanProp action_keys[] = {
     ENUM_KEY("reboot", 0, on_reboot, "action when the guest resets the machine"),
     ENUM_KEY("shutdown", 0, on_shutdown, "action when the guest powers off"),
+    ENUM_KEY("panic", offsetof(Session, actions.panic), on_panic,
+             "action when the guest reports a panic with pvpanic-pci"),
+    WATCHDOG_KEY,
 };
 KEYS(action_keys);
+
+const PlanProp watchdog_action_keys[] = { WATCHDOG_KEY };
+KEYS(watchdog_action_keys);
 
 const PlanProp run_with_keys[] = {
     BOOL_KEY("exit-with-parent", offsetof(Session, exit_with_parent),

@@ -45,7 +45,8 @@ static void carry_out_reset(Session *s)
     } else {
         cpus_exclusive(s->m, do_reset, s);
     }
-    if (s->m->state == RUN_SHUTDOWN || s->m->state == RUN_INTERNAL_ERROR) {
+    if (s->m->state == RUN_SHUTDOWN || s->m->state == RUN_INTERNAL_ERROR ||
+        s->m->state == RUN_GUEST_PANICKED || s->m->state == RUN_WATCHDOG) {
         machine_set_state(s->m, RUN_PAUSED);
     }
 }
@@ -56,17 +57,34 @@ static void carry_out_shutdown(Session *s)
 
     s->shutdown_wanted = false;
     event_shutdown(s->m, by_guest, (QmpShutdownCause)s->shutdown_cause);
-    if (s->no_shutdown && by_guest) {
+    if (s->actions.shutdown_pauses && by_guest) {
         machine_set_state(s->m, RUN_SHUTDOWN);
         return;
     }
     s->quit = true;
 }
 
+/* During the end of a migration the sent state must stay valid: the action follows it. */
+static void carry_out_actions(Session *s)
+{
+    if (s->m->state == RUN_FINISH_MIGRATE) {
+        return;
+    }
+    if (s->panicked) {
+        s->panicked = false;
+        guest_actions_panic(s);
+    }
+    if (s->watchdog_expired) {
+        s->watchdog_expired = false;
+        guest_actions_watchdog(s);
+    }
+}
+
 static gboolean runstate_work(gpointer opaque)
 {
     Session *s = opaque;
 
+    carry_out_actions(s); /* its requests are carried out below */
     s->work = 0;
     if (s->shutdown_wanted) {
         carry_out_shutdown(s);
@@ -89,7 +107,7 @@ static void on_request(void *opaque, ShutdownCause cause, int exit_status)
     Session *s = opaque;
     bool reset = cause == SHUTDOWN_GUEST_RESET || cause == SHUTDOWN_HOST_QMP_SYSTEM_RESET;
 
-    if (reset && !s->no_reboot) {
+    if (reset && !s->actions.reboot_shuts_down) {
         s->reset_wanted = true;
         s->reset_cause = cause;
     } else if (!s->shutdown_wanted) {
@@ -97,6 +115,22 @@ static void on_request(void *opaque, ShutdownCause cause, int exit_status)
         s->shutdown_cause = cause;
         s->exit_status = exit_status;
     }
+    schedule(s);
+}
+
+static void on_guest_panicked(void *opaque)
+{
+    Session *s = opaque;
+
+    s->panicked = true;
+    schedule(s);
+}
+
+static void on_watchdog_expired(void *opaque)
+{
+    Session *s = opaque;
+
+    s->watchdog_expired = true;
     schedule(s);
 }
 
@@ -111,7 +145,7 @@ static void on_run_state(void *opaque, RunState from, RunState to)
         event_stop(s->m);
     }
     gdb_run_state_changed(s->m);
-    if (from == RUN_FINISH_MIGRATE && s->reset_wanted) {
+    if (from == RUN_FINISH_MIGRATE && (s->reset_wanted || s->panicked || s->watchdog_expired)) {
         schedule(s);
     }
 }
@@ -143,6 +177,8 @@ void runstate_fill_hooks(Session *s)
         .opaque = s,
         .event = runstate_on_event,
         .request = on_request,
+        .guest_panicked = on_guest_panicked,
+        .watchdog_expired = on_watchdog_expired,
         .run_state = on_run_state,
         .device_gone = on_device_gone,
         .open_fdset = on_open_fdset,

@@ -32,6 +32,8 @@ const char *run_state_name(RunState s)
         [RUN_POSTMIGRATE] = "postmigrate",
         [RUN_FINISH_MIGRATE] = "finish-migrate",
         [RUN_INTERNAL_ERROR] = "internal-error",
+        [RUN_GUEST_PANICKED] = "guest-panicked",
+        [RUN_WATCHDOG] = "watchdog",
     };
 
     return names[s];
@@ -241,6 +243,20 @@ void machine_request(Machine *m, ShutdownCause cause, int exit_status)
 {
     if (m->hooks.request) {
         m->hooks.request(m->hooks.opaque, cause, exit_status);
+    }
+}
+
+void machine_guest_panicked(Machine *m)
+{
+    if (m->hooks.guest_panicked) {
+        m->hooks.guest_panicked(m->hooks.opaque);
+    }
+}
+
+void machine_watchdog_expired(Machine *m)
+{
+    if (m->hooks.watchdog_expired) {
+        m->hooks.watchdog_expired(m->hooks.opaque);
     }
 }
 

@@ -14,6 +14,22 @@
 
 #include "hw/core/device.h"
 
+/* Reaction to a panic of the guest, in the order of the schema (PanicAction). */
+typedef enum PanicAction {
+    PANIC_SHUTDOWN,
+    PANIC_PAUSE,
+    PANIC_EXIT_FAILURE,
+    PANIC_NONE
+} PanicAction;
+
+/* Reactions to requests and failures of the guest: -action and set-action. */
+typedef struct GuestActions {
+    bool reboot_shuts_down; /* a reset ends the process */
+    bool shutdown_pauses;   /* a power-off stops the machine */
+    uint32_t panic;         /* PanicAction */
+    uint32_t watchdog;      /* QmpWatchdogAction of machine-events.h */
+} GuestActions;
+
 typedef struct MonitorHost {
     const char *name; /* argument of -name, or NULL */
     const char *uuid; /* UUID of the machine in canonical form, or NULL */
@@ -59,9 +75,8 @@ typedef struct MonitorHost {
     /* Return the result of query-command-line-options, owned by the caller. @option: the only
      * option to return, or NULL. Fails if the option does not exist. */
     struct json_object *(*command_line_options)(Machine *m, const char *option, GError **err);
-    /* Set the reactions to requests of the guest. *reset_shuts_down: a reset ends the process;
-     * *off_pauses: a power-off stops the machine. NULL: unchanged. */
-    void (*set_action)(Machine *m, const bool *reset_shuts_down, const bool *off_pauses);
+    /* Return the reactions to requests of the guest, which the caller may change. Borrowed. */
+    GuestActions *(*actions)(Machine *m);
 } MonitorHost;
 
 /* Return the functions of the machine; NULL in a test without system/. Any thread. */

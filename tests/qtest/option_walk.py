@@ -23,6 +23,7 @@ sys.path.insert(0, str(HERE / "options"))
 sys.path.insert(0, str(HERE.parent / "lib"))
 
 import walk                                     # noqa: E402
+import actions                                  # noqa: E402,F401
 import backends                                 # noqa: E402,F401
 import devices                                  # noqa: E402
 import disks                                    # noqa: E402,F401

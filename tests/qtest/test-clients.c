@@ -182,7 +182,7 @@ static void test_actions(void)
     json_object_put(qmp_event(q, "RESET"));
     expect_ok(q, "{'execute':'set-action','arguments':{'reboot':'shutdown','shutdown':"
                  "'poweroff'}}");
-    expect_error(q, "{'execute':'set-action','arguments':{'panic':'pause'}}", "GenericError");
+    expect_error(q, "{'execute':'set-action','arguments':{'panic':'perhaps'}}", "GenericError");
     qtest_write(q, TEST, 4, 0x7777);
     json_object_put(qmp_event(q, "SHUTDOWN"));
     g_assert_cmpint(qtest_wait(q), ==, 0);

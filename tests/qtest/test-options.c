@@ -76,7 +76,7 @@ static const struct {
     { "-trace file=/nonexistent/dir/trace -M none", "/nonexistent/dir/trace" },
     { "-trace events=/nonexistent/events -M none", "/nonexistent/events" },
     { "-kernal x", "did you mean 'kernel'" },
-    { "-action panic=pause", "reboot, shutdown" },
+    { "-action crash=pause", "reboot, shutdown" },
     { "-rtc bas=utc", "did you mean 'base'" },
     { "-rtc clock=sun", "host, rt" },
     { "-msg colour=on", "timestamp" },

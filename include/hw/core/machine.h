@@ -30,6 +30,8 @@ typedef enum RunState {
     RUN_FINISH_MIGRATE, /* source, stopped for the last pass */
     RUN_POSTMIGRATE,    /* source, guest handed over */
     RUN_INTERNAL_ERROR,
+    RUN_GUEST_PANICKED, /* the guest reported a panic (pvpanic) */
+    RUN_WATCHDOG,       /* a watchdog expired, and its action is to pause */
     RUN_STATES
 } RunState;
 
@@ -66,6 +68,10 @@ typedef struct MachineHooks {
     void (*event)(void *opaque, const Event *event);
     /* The guest or a client requested a reset or a power-off. The main loop carries it out. */
     void (*request)(void *opaque, ShutdownCause cause, int exit_status);
+    /* The guest reported a panic, or a watchdog expired. The main loop carries out the action that
+     * the user selected. */
+    void (*guest_panicked)(void *opaque);
+    void (*watchdog_expired)(void *opaque);
     /* The run state changed. */
     void (*run_state)(void *opaque, RunState from, RunState to);
     /* The removal of a device is complete: delete it from the description. */
@@ -215,6 +221,10 @@ void machine_remove_run_fn(Machine *m, RunStateFn *fn, void *opaque);
 void machine_reset(Machine *m, ResetKind kind);
 
 void machine_request(Machine *m, ShutdownCause cause, int exit_status);
+/* Report a panic of the guest, and the expiry of a watchdog. The selected action (-action panic=,
+ * watchdog=) follows on the main loop; several reports before it count as one. */
+void machine_guest_panicked(Machine *m);
+void machine_watchdog_expired(Machine *m);
 
 /**
  * machine_open_fdset() - Open a path that denotes a set of descriptors.

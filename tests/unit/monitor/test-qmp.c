@@ -80,8 +80,11 @@ static struct json_object *command_line_options(Machine *m, const char *option, 
     return json_object_new_array();
 }
 
-static void set_action(Machine *m, const bool *reset_shuts_down, const bool *off_pauses)
+static GuestActions *actions(Machine *m)
 {
+    static GuestActions a;
+
+    return &a;
 }
 
 static void rig_init(Rig *r, bool control)
@@ -102,7 +105,7 @@ static void rig_init(Rig *r, bool control)
                              .cont = do_cont,
                              .stop = do_stop,
                              .command_line_options = command_line_options,
-                             .set_action = set_action,
+                             .actions = actions,
                              .gdbserver = do_gdbserver };
     r->m->host = &r->host;
     g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), ==, 0);
