@@ -128,8 +128,13 @@ static char *cpu_help(const CpuType *only)
         }
         g_string_append_printf(out, "%s%s\n", (*t)->name, only ? " features:" : "");
         for (size_t i = 0; i < (*t)->n_props; i++) {
-            g_string_append_printf(out, "  %-12s %s\n", (*t)->props[i].name,
-                                   (*t)->props[i].doc ? (*t)->props[i].doc : "");
+            const PlanProp *p = &(*t)->props[i];
+            bool fixed = p->flags & PLAN_PROP_FIXED;
+
+            g_string_append_printf(out, "  %-12s %s%s\n", p->name, p->doc,
+                                   fixed    ? ""
+                                   : p->def ? " (default on)"
+                                            : " (default off)");
         }
     }
     return g_string_free(out, FALSE);

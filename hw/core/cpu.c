@@ -52,11 +52,22 @@ static const char *cpu_prop_name(const void *type, size_t i)
     return ((const CpuType *)type)->props[i].name;
 }
 
+/* Return a property by its name. Versions of QEMU differ in upper and lower case ("Zfh"). */
+static const PlanProp *cpu_find_prop(const CpuType *t, const char *name)
+{
+    for (size_t i = 0; name && i < t->n_props; i++) {
+        if (g_ascii_strcasecmp(t->props[i].name, name) == 0) {
+            return &t->props[i];
+        }
+    }
+    return NULL;
+}
+
 /* Parse one FEATURE=VALUE into values[], which has an element for each property of the type. */
 static bool cpu_feature_parse(const CpuType *t, const char *item, int *values, GError **err)
 {
     g_auto(GStrv) pair = g_strsplit(item, "=", 2);
-    const PlanProp *p = plan_find_prop(t->props, t->n_props, pair[0]);
+    const PlanProp *p = cpu_find_prop(t, pair[0]);
     PlanValue v;
 
     if (!p) {

@@ -181,16 +181,21 @@ static bool block_is_fp(const Insn *i)
     unsigned format = isa_rows[i->row].format;
 
     return i->op == OP_FLW || i->op == OP_FLD || i->op == OP_FSW || i->op == OP_FSD ||
-           format == FMT_FR || format == FMT_FRM || format == FMT_FR4;
+           format == FMT_FI || format == FMT_FS || format == FMT_FR || format == FMT_FRM ||
+           format == FMT_FR4;
 }
 
 /* FP instructions whose rd is an x register. */
 static const bool fp_dest_is_x[OP_ISA_COUNT] = {
-    [OP_FCVT_W_S] = true, [OP_FCVT_WU_S] = true, [OP_FCVT_L_S] = true, [OP_FCVT_LU_S] = true,
-    [OP_FCVT_W_D] = true, [OP_FCVT_WU_D] = true, [OP_FCVT_L_D] = true, [OP_FCVT_LU_D] = true,
-    [OP_FMV_X_W] = true,  [OP_FMV_X_D] = true,   [OP_FCLASS_S] = true, [OP_FCLASS_D] = true,
-    [OP_FEQ_S] = true,    [OP_FLT_S] = true,     [OP_FLE_S] = true,    [OP_FEQ_D] = true,
-    [OP_FLT_D] = true,    [OP_FLE_D] = true,
+    [OP_FCVT_W_S] = true, [OP_FCVT_WU_S] = true,   [OP_FCVT_L_S] = true, [OP_FCVT_LU_S] = true,
+    [OP_FCVT_W_D] = true, [OP_FCVT_WU_D] = true,   [OP_FCVT_L_D] = true, [OP_FCVT_LU_D] = true,
+    [OP_FMV_X_W] = true,  [OP_FMV_X_D] = true,     [OP_FCLASS_S] = true, [OP_FCLASS_D] = true,
+    [OP_FEQ_S] = true,    [OP_FLT_S] = true,       [OP_FLE_S] = true,    [OP_FEQ_D] = true,
+    [OP_FLT_D] = true,    [OP_FLE_D] = true,       [OP_FCVT_W_H] = true, [OP_FCVT_WU_H] = true,
+    [OP_FCVT_L_H] = true, [OP_FCVT_LU_H] = true,   [OP_FMV_X_H] = true,  [OP_FCLASS_H] = true,
+    [OP_FEQ_H] = true,    [OP_FLT_H] = true,       [OP_FLE_H] = true,    [OP_FLEQ_S] = true,
+    [OP_FLTQ_S] = true,   [OP_FLEQ_D] = true,      [OP_FLTQ_D] = true,   [OP_FLEQ_H] = true,
+    [OP_FLTQ_H] = true,   [OP_FCVTMOD_W_D] = true,
 };
 
 static void emit_fp(Builder *b, const Insn *i)
@@ -282,6 +287,12 @@ static void emit_nothing(Builder *b, const Insn *i)
 {
 }
 
+/* Emit a may-be-operation: it writes zero to its destination. */
+static void emit_zero(Builder *b, const Insn *i)
+{
+    block_emit(b, OP_LI)->rd = block_dest(i->rd);
+}
+
 typedef void EmitFn(Builder *b, const Insn *i);
 
 /* Instructions that emit_plain() and emit_fp() do not translate. */
@@ -296,6 +307,15 @@ static EmitFn *const emitters[OP_ISA_COUNT] = {
     [OP_JAL] = emit_jal,
     [OP_JALR] = emit_jalr,
     [OP_PAUSE] = emit_nothing,
+    [OP_PREFETCH_I] = emit_nothing,
+    [OP_PREFETCH_R] = emit_nothing,
+    [OP_PREFETCH_W] = emit_nothing,
+    [OP_NTL_P1] = emit_nothing,
+    [OP_NTL_PALL] = emit_nothing,
+    [OP_NTL_S1] = emit_nothing,
+    [OP_NTL_ALL] = emit_nothing,
+    [OP_MOP_R] = emit_zero,
+    [OP_MOP_RR] = emit_zero,
     [OP_BEQ] = emit_branch,
     [OP_BNE] = emit_branch,
     [OP_BLT] = emit_branch,

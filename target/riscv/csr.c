@@ -66,6 +66,12 @@ static bool write_fcsr(RiscvCpu *cpu, unsigned n, uint64_t v, uint64_t mask)
 
 /* --- status --- */
 
+/* Return the bits of mstatus that can be written: FS is zero without floating point. */
+static uint64_t status_writable(const RiscvCpu *cpu, uint64_t mask)
+{
+    return has_ext(cpu, EXT_F) ? mask : mask & ~MSTATUS_FS;
+}
+
 static uint64_t status_read(const RiscvCpu *cpu)
 {
     uint64_t s = cpu->mstatus | MSTATUS_UXL | MSTATUS_SXL;
@@ -80,7 +86,7 @@ static bool read_mstatus(RiscvCpu *cpu, unsigned n, uint64_t *v)
 
 static bool write_mstatus(RiscvCpu *cpu, unsigned n, uint64_t v, uint64_t mask)
 {
-    uint64_t s = csr_merge(cpu->mstatus, v, MSTATUS_WRITE);
+    uint64_t s = csr_merge(cpu->mstatus, v, status_writable(cpu, MSTATUS_WRITE));
 
     if ((s & MSTATUS_MPP) >> 11 == 2) {
         s = csr_merge(s, cpu->mstatus, MSTATUS_MPP);
@@ -97,7 +103,7 @@ static bool read_sstatus(RiscvCpu *cpu, unsigned n, uint64_t *v)
 
 static bool write_sstatus(RiscvCpu *cpu, unsigned n, uint64_t v, uint64_t mask)
 {
-    cpu->mstatus = csr_merge(cpu->mstatus, v, SSTATUS_WRITE);
+    cpu->mstatus = csr_merge(cpu->mstatus, v, status_writable(cpu, SSTATUS_WRITE));
     return true;
 }
 
@@ -220,22 +226,33 @@ uint64_t riscv_menvcfg_legal(const RiscvCpu *cpu)
     uint64_t legal = ENVCFG_FIOM;
 
     legal |= has_ext(cpu, EXT_ZICBOZ) ? ENVCFG_CBZE : 0;
+    legal |= has_ext(cpu, EXT_ZICBOM) ? ENVCFG_CBIE | ENVCFG_CBCFE : 0;
     legal |= has_ext(cpu, EXT_SVADU) ? ENVCFG_ADUE : 0;
     legal |= has_ext(cpu, EXT_SVPBMT) ? ENVCFG_PBMTE : 0;
     legal |= has_ext(cpu, EXT_SSTC) ? ENVCFG_STCE : 0;
     return legal;
 }
 
+/* Return the value of a write to menvcfg or senvcfg. The value 2 of CBIE is reserved: it keeps the
+ * field. */
+static uint64_t envcfg_write(uint64_t old, uint64_t v, uint64_t legal)
+{
+    if ((v & ENVCFG_CBIE) == (UINT64_C(2) << 4)) {
+        v = csr_merge(v, old, ENVCFG_CBIE);
+    }
+    return v & legal;
+}
+
 static bool write_menvcfg(RiscvCpu *cpu, unsigned n, uint64_t v, uint64_t mask)
 {
-    cpu->menvcfg = v & riscv_menvcfg_legal(cpu);
+    cpu->menvcfg = envcfg_write(cpu->menvcfg, v, riscv_menvcfg_legal(cpu));
     rv_timer_update(cpu);
     return true;
 }
 
 static bool write_senvcfg(RiscvCpu *cpu, unsigned n, uint64_t v, uint64_t mask)
 {
-    cpu->senvcfg = v & (ENVCFG_FIOM | (has_ext(cpu, EXT_ZICBOZ) ? ENVCFG_CBZE : 0));
+    cpu->senvcfg = envcfg_write(cpu->senvcfg, v, riscv_menvcfg_legal(cpu) & SENVCFG_BITS);
     return true;
 }
 

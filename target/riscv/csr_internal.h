@@ -34,6 +34,8 @@ extern const size_t csr_n_rows;
 /* Return the row of a register; NULL: no such register. */
 const CsrRow *csr_find(unsigned number);
 
+/* The bits of menvcfg that senvcfg has as well. */
+#define SENVCFG_BITS (ENVCFG_FIOM | ENVCFG_CBIE | ENVCFG_CBCFE | ENVCFG_CBZE)
 /* Return the bits of menvcfg that this hart implements. */
 uint64_t riscv_menvcfg_legal(const RiscvCpu *cpu);
 

@@ -111,6 +111,11 @@ static bool operands_32(Insn *i, IsaFormat format)
     case FMT_SH5:
         i->imm = decode_bits(w, 24, 20);
         break;
+    case FMT_RQ:
+        return !((i->rd | i->rs2) & 1);
+    case FMT_PF:
+        i->imm = (int32_t)(w & 0xfe000000) >> 20;
+        break;
     case FMT_S:
     case FMT_FS:
         i->imm = decode_imm_s(w);
@@ -171,6 +176,7 @@ static bool operands_c0(Insn *i, IsaFormat format)
     uint32_t word =
         decode_place(w, 12, 10, 3) | decode_place(w, 6, 6, 2) | decode_place(w, 5, 5, 6);
     uint32_t dword = decode_place(w, 12, 10, 3) | decode_place(w, 6, 5, 6);
+    uint32_t byte = decode_place(w, 5, 5, 1) | decode_bits(w, 6, 6);
     uint32_t sp4 = decode_place(w, 12, 11, 4) | decode_place(w, 10, 7, 6) |
                    decode_place(w, 6, 6, 2) | decode_place(w, 5, 5, 3);
 
@@ -186,6 +192,18 @@ static bool operands_c0(Insn *i, IsaFormat format)
         return true;
     case FMT_CSW:
         decode_set(i, 0, r1, r2, word);
+        return true;
+    case FMT_CZ_BYTE:
+        decode_set(i, r2, r1, 0, byte);
+        return true;
+    case FMT_CZ_HALF:
+        decode_set(i, r2, r1, 0, byte & 2);
+        return true;
+    case FMT_CZ_STORE_BYTE:
+        decode_set(i, 0, r1, r2, byte);
+        return true;
+    case FMT_CZ_STORE_HALF:
+        decode_set(i, 0, r1, r2, byte & 2);
         return true;
     default:
         decode_set(i, 0, r1, r2, dword);
@@ -228,6 +246,17 @@ static bool operands_c1(Insn *i, IsaFormat format)
         return true;
     case FMT_CA:
         decode_set(i, r1, r1, r2, 0);
+        return true;
+    case FMT_CZ_UNARY:
+        decode_set(i, r1, r1, 0, 0);
+        return true;
+    case FMT_CZ_ZEXT:
+        decode_set(i, r1, r1, 0, 0xff);
+        return true;
+    case FMT_CZ_NOT:
+        decode_set(i, r1, r1, 0, -1);
+        return true;
+    case FMT_NONE:
         return true;
     case FMT_CJ:
         decode_set(i, 0, 0, 0, imm_cj(w));
@@ -299,13 +328,41 @@ static bool operands(Insn *i, IsaFormat format)
     }
 }
 
-bool decode(uint32_t word, uint32_t features, Insn *insn)
+uint64_t isa_features(uint64_t features)
+{
+    /* An instruction requires all of `all` (0: nothing), and one of `any` (0: nothing). */
+    static const struct {
+        IsaExt ext;
+        uint64_t all, any;
+    } derived[] = {
+        { EXT_ZFHMIN, 0, ISA_BIT(EXT_ZFHMIN) | ISA_BIT(EXT_ZFH) },
+        { EXT_ZBB_ZBKB, 0, ISA_BIT(EXT_ZBB) | ISA_BIT(EXT_ZBKB) },
+        { EXT_ZBC_ZBKC, 0, ISA_BIT(EXT_ZBC) | ISA_BIT(EXT_ZBKC) },
+        { EXT_ZFHMIN_D, ISA_BIT(EXT_ZFHMIN) | ISA_BIT(EXT_D), 0 },
+        { EXT_ZFA_D, ISA_BIT(EXT_ZFA) | ISA_BIT(EXT_D), 0 },
+        { EXT_ZFA_ZFH, ISA_BIT(EXT_ZFA) | ISA_BIT(EXT_ZFH), 0 },
+        { EXT_ZCB_M, ISA_BIT(EXT_ZCB) | ISA_BIT(EXT_M), 0 },
+        { EXT_ZCB_ZBA, ISA_BIT(EXT_ZCB) | ISA_BIT(EXT_ZBA), 0 },
+        { EXT_ZCB_ZBB, ISA_BIT(EXT_ZCB) | ISA_BIT(EXT_ZBB), 0 },
+    };
+
+    for (size_t i = 0; i < sizeof(derived) / sizeof(derived[0]); i++) {
+        bool all = (features & derived[i].all) == derived[i].all;
+        bool any = !derived[i].any || (features & derived[i].any);
+
+        features &= ~ISA_BIT(derived[i].ext);
+        features |= all && any ? ISA_BIT(derived[i].ext) : 0;
+    }
+    return features;
+}
+
+bool decode(uint32_t word, uint64_t features, Insn *insn)
 {
     *insn = (Insn){ .len = insn_len(word), .word = word };
     unsigned group = (word >> 2) & 31;
 
     if (insn->len == 2) {
-        if (!(features & (1u << EXT_C))) {
+        if (!(features & ISA_BIT(EXT_C))) {
             return false;
         }
         insn->word = word & 0xffff;
@@ -320,7 +377,7 @@ bool decode(uint32_t word, uint32_t features, Insn *insn)
         if ((row->match ^ w) & opcode) {
             break;
         }
-        if ((w & row->mask) == row->match && (features & (1u << row->ext))) {
+        if ((w & row->mask) == row->match && (features & ISA_BIT(row->ext))) {
             insn->op = row->op;
             insn->row = row - isa_rows;
             if (operands(insn, row->format)) {

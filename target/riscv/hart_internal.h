@@ -59,6 +59,8 @@ enum {
 #define MSTATUS_SD   (UINT64_C(1) << 63)
 
 #define ENVCFG_FIOM  (UINT64_C(1) << 0)
+#define ENVCFG_CBIE  (UINT64_C(3) << 4)
+#define ENVCFG_CBCFE (UINT64_C(1) << 6)
 #define ENVCFG_CBZE  (UINT64_C(1) << 7)
 #define ENVCFG_ADUE  (UINT64_C(1) << 61)
 #define ENVCFG_PBMTE (UINT64_C(1) << 62)
@@ -109,7 +111,7 @@ typedef struct RiscvCpu {
                          * page tables are checked */
     int32_t trap_cause; /* set by functions that return false */
     uint64_t trap_tval;
-    uint32_t features; /* 1 << IsaExt */
+    uint64_t features; /* ISA_BIT(), from isa_features() */
     uint32_t log_seen; /* log_mask with which the cached blocks were built */
     bool watching;     /* the machine has watchpoints */
     bool one;          /* the block of one instruction is being executed (debug.c) */
@@ -197,6 +199,12 @@ void *rv_amo(RiscvCpu *cpu, uint64_t va, unsigned size, bool write, RamBlock **b
 void rv_stored(RiscvCpu *cpu, RamBlock *block, uint64_t offset, uint64_t len);
 /* Zero the aligned block of CBO_BLOCK bytes that contains va. */
 bool rv_zero_block(RiscvCpu *cpu, uint64_t va);
+/* Check the rights of cbo.inval, cbo.clean or cbo.flush for the block of CBO_BLOCK bytes that
+ * contains va: those of a load or of a store suffice. */
+bool rv_manage_block(RiscvCpu *cpu, uint64_t va);
+/* Compare the 16 aligned bytes at p with old[], and replace them by src[] if they are equal, in one
+ * atomic access. Sets old[] to the previous value. Return whether they were equal. */
+bool rv_compare_swap_16(void *p, uint64_t old[2], const uint64_t src[2]);
 /* Return the host address of the RAM at a physical address, valid up to the end of the page; NULL:
  * no RAM. */
 uint8_t *rv_ram(RiscvCpu *cpu, uint64_t pa, RamBlock **block, uint64_t *offset);
@@ -285,7 +293,9 @@ void rv_timer_update(RiscvCpu *cpu);
 uint64_t rv_cycle(const RiscvCpu *cpu);
 
 /* --- cpu.c --- */
-extern const CpuType riscv_cpu_type;
+/* The type "rv64", and the others. */
+extern const CpuType riscv_cpu_type, riscv_cpu_max, riscv_cpu_rva22u64, riscv_cpu_rva22s64,
+    riscv_cpu_u54;
 
 /* --- state.c --- */
 extern const VmState riscv_cpu_vmstate;

@@ -35,15 +35,45 @@ typedef enum IsaExt {
     EXT_SMAIA,
     EXT_SSAIA,
     EXT_SV48,
+    EXT_ZBC,
+    EXT_ZBKB,
+    EXT_ZBKC,
+    EXT_ZBKX,
+    EXT_ZFH,
+    EXT_ZFHMIN,
+    EXT_ZFA,
+    EXT_ZACAS,
+    EXT_ZCB,
+    EXT_ZICBOM,
+    EXT_ZICBOP,
+    EXT_ZIHINTNTL,
+    EXT_ZIMOP,
+    EXT_ZCMOP,
+    EXT_SVADE,
+    /* Derived from the others (isa_features()): an instruction of two extensions, or one that
+     * requires two. */
+    EXT_ZBB_ZBKB,
+    EXT_ZBC_ZBKC,
+    EXT_ZFHMIN_D,
+    EXT_ZFA_D,
+    EXT_ZFA_ZFH,
+    EXT_ZCB_M,
+    EXT_ZCB_ZBA,
+    EXT_ZCB_ZBB,
     EXT_COUNT
 } IsaExt;
+
+/* A set of extensions. */
+#define ISA_BIT(ext) (UINT64_C(1) << (ext))
 
 /* Location of the operands in the word: see decode.c. */
 typedef enum IsaFormat {
     FMT_NONE,
     FMT_R,
     FMT_R2,
+    FMT_RQ, /* the register pairs rd and rs2 must be even */
     FMT_RS1,
+    FMT_PF,
     FMT_RS12,
     FMT_I,
     FMT_SH6,
@@ -82,7 +112,14 @@ typedef enum IsaFormat {
     FMT_CR_JALR,
     FMT_CR_ADD,
     FMT_CSS_SD,
-    FMT_CSS_SW
+    FMT_CSS_SW,
+    FMT_CZ_BYTE,
+    FMT_CZ_HALF,
+    FMT_CZ_STORE_BYTE,
+    FMT_CZ_STORE_HALF,
+    FMT_CZ_UNARY,
+    FMT_CZ_ZEXT,
+    FMT_CZ_NOT
 } IsaFormat;
 
 /* Operation ids: one per instruction, then those that only blocks contain (block_internal.h). */
@@ -125,9 +162,12 @@ static inline unsigned insn_len(uint16_t low)
 }
 
 /* Decode one instruction. The upper half of `word` is ignored for a 16-bit instruction. `features`
- * has bits 1 << IsaExt. Return false if the encoding is illegal with these extensions; insn->len
- * and insn->word are set in either case. */
-bool decode(uint32_t word, uint32_t features, Insn *insn);
+ * is a set of ISA_BIT(), from isa_features(). Return false if the encoding is illegal with these
+ * extensions; insn->len and insn->word are set in either case. */
+bool decode(uint32_t word, uint64_t features, Insn *insn);
+
+/* Return a set of extensions with those that it implies and the derived ones. */
+uint64_t isa_features(uint64_t features);
 
 /* Write the instruction in assembler syntax ("addi a0,a0,-1") to buf, for logs. */
 void disassemble(const Insn *insn, uint64_t pc, char *buf, size_t size);

@@ -7,9 +7,10 @@
 #include "target/riscv/ops_internal.h"
 #include "target/riscv/sem_fp_internal.h"
 
-#define CASE(id) case OP_##id:
-#define NEXT     return true
-#define RAISE    return false
+#define CASE(id)      case OP_##id:
+#define CASE_ALSO(id) CASE(id)
+#define NEXT          return true
+#define RAISE         return false
 
 bool rv_jit_op(RiscvCpu *cpu)
 {

@@ -408,6 +408,19 @@ bool rv_zero_block(RiscvCpu *cpu, uint64_t va)
     return true;
 }
 
+bool rv_manage_block(RiscvCpu *cpu, uint64_t va)
+{
+    uint64_t at = va & ~(uint64_t)(CBO_BLOCK - 1);
+    Place p;
+
+    if (mem_find(cpu, at, CBO_BLOCK, ACCESS_READ, &p) ||
+        mem_find(cpu, at, CBO_BLOCK, ACCESS_WRITE, &p)) {
+        return true;
+    }
+    cpu->trap_tval = va;
+    return false;
+}
+
 uint8_t *rv_fetch(RiscvCpu *cpu, uint64_t va, RamBlock **block, uint64_t *offset)
 {
     Place p;

@@ -70,6 +70,60 @@ static inline uint64_t or_combine(uint64_t v)
     return high | (high - (high >> 7));
 }
 
+/* Return the low half of the carry-less product. */
+static inline uint64_t carryless_low(uint64_t a, uint64_t b)
+{
+    uint64_t product = 0;
+
+    for (; b; b &= b - 1) {
+        product ^= a << __builtin_ctzll(b);
+    }
+    return product;
+}
+
+/* Return the high half of the carry-less product. */
+static inline uint64_t carryless_high(uint64_t a, uint64_t b)
+{
+    uint64_t product = 0;
+
+    for (b &= ~UINT64_C(1); b; b &= b - 1) {
+        product ^= a >> (64 - __builtin_ctzll(b));
+    }
+    return product;
+}
+
+static inline uint64_t reverse_in_bytes(uint64_t v)
+{
+    const uint64_t odd = UINT64_C(0xaaaaaaaaaaaaaaaa), pairs = UINT64_C(0xcccccccccccccccc);
+    const uint64_t nibbles = UINT64_C(0xf0f0f0f0f0f0f0f0);
+
+    v = (v & odd) >> 1 | (v << 1 & odd);
+    v = (v & pairs) >> 2 | (v << 2 & pairs);
+    return (v & nibbles) >> 4 | (v << 4 & nibbles);
+}
+
+/* Replace each field of `indices` by the field of v with that number; zero if there is none. */
+static inline uint64_t permute_fields(uint64_t v, uint64_t indices, unsigned width)
+{
+    uint64_t mask = (UINT64_C(1) << width) - 1, result = 0;
+
+    for (unsigned at = 0; at < 64; at += width) {
+        uint64_t index = indices >> at & mask;
+        result |= index < 64 / width ? (v >> (index * width) & mask) << at : 0;
+    }
+    return result;
+}
+
+/* Return whether cbo.clean and cbo.flush are enabled (`field` is ENVCFG_CBCFE) or cbo.inval is
+ * (ENVCFG_CBIE, for which each non-zero value permits an operation). */
+static inline bool cbo_manage_allowed(const RiscvCpu *cpu, uint64_t field)
+{
+    if (cpu->priv == PRIV_M) {
+        return true;
+    }
+    return (cpu->menvcfg & field) && (cpu->priv == PRIV_S || (cpu->senvcfg & field));
+}
+
 static inline bool cbo_zero_allowed(const RiscvCpu *cpu)
 {
     if (cpu->priv == PRIV_M) {

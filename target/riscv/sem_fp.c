@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The arithmetic of F and D: add, subtract, multiply, divide, square root, fused multiply-add.
+ * The arithmetic of F, D and Zfh: add, subtract, multiply, divide, square root, fused multiply-add.
  */
 #include <math.h>
 #include "target/riscv/sem_fp_core_internal.h"
@@ -342,4 +342,49 @@ uint64_t sem_fnmsub_d(uint64_t a, uint64_t b, uint64_t c, unsigned rm, uint8_t *
 uint64_t sem_fnmadd_d(uint64_t a, uint64_t b, uint64_t c, unsigned rm, uint8_t *fflags)
 {
     return sem_fmadd_d(a ^ FP64_SIGN, b, c ^ FP64_SIGN, rm, fflags);
+}
+
+uint16_t sem_fadd_h(uint16_t a, uint16_t b, unsigned rm, uint8_t *fflags)
+{
+    return (uint16_t)fp_add(fp_half, a, b, rm, fflags);
+}
+
+uint16_t sem_fmul_h(uint16_t a, uint16_t b, unsigned rm, uint8_t *fflags)
+{
+    return (uint16_t)fp_mul(fp_half, a, b, rm, fflags);
+}
+
+uint16_t sem_fdiv_h(uint16_t a, uint16_t b, unsigned rm, uint8_t *fflags)
+{
+    return (uint16_t)fp_div(fp_half, a, b, rm, fflags);
+}
+
+uint16_t sem_fsub_h(uint16_t a, uint16_t b, unsigned rm, uint8_t *fflags)
+{
+    return (uint16_t)fp_add(fp_half, a, b ^ FP16_SIGN, rm, fflags);
+}
+
+uint16_t sem_fsqrt_h(uint16_t a, unsigned rm, uint8_t *fflags)
+{
+    return (uint16_t)fp_sqrt(fp_half, a, rm, fflags);
+}
+
+uint16_t sem_fmadd_h(uint16_t a, uint16_t b, uint16_t c, unsigned rm, uint8_t *fflags)
+{
+    return (uint16_t)fp_fma(fp_half, a, b, c, rm, fflags);
+}
+
+uint16_t sem_fmsub_h(uint16_t a, uint16_t b, uint16_t c, unsigned rm, uint8_t *fflags)
+{
+    return sem_fmadd_h(a, b, c ^ FP16_SIGN, rm, fflags);
+}
+
+uint16_t sem_fnmsub_h(uint16_t a, uint16_t b, uint16_t c, unsigned rm, uint8_t *fflags)
+{
+    return sem_fmadd_h(a ^ FP16_SIGN, b, c, rm, fflags);
+}
+
+uint16_t sem_fnmadd_h(uint16_t a, uint16_t b, uint16_t c, unsigned rm, uint8_t *fflags)
+{
+    return sem_fmadd_h(a ^ FP16_SIGN, b, c ^ FP16_SIGN, rm, fflags);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Comparison, minimum and maximum, and classification of F and D. No operation rounds.
+ * Comparison, minimum and maximum, and classification of F, D, Zfh and Zfa. No operation rounds.
  */
 #include "target/riscv/sem_fp_core_internal.h"
 
@@ -42,6 +42,17 @@ FP_INLINE uint64_t fp_choose(FpFormat f, uint64_t a, uint64_t b, bool larger, ui
     return (fp_order(f, a) < fp_order(f, b)) != larger ? a : b;
 }
 
+/* Return the minimum or maximum; the canonical NaN if an operand is NaN. */
+FP_INLINE uint64_t fp_choose_number(FpFormat f, uint64_t a, uint64_t b, bool larger,
+                                    uint8_t *fflags)
+{
+    fp_note_snan(f, a, b, fflags);
+    if (fp_is_nan(f, a) || fp_is_nan(f, b)) {
+        return fp_nan(f);
+    }
+    return (fp_order(f, a) < fp_order(f, b)) != larger ? a : b;
+}
+
 typedef enum { FP_EQUAL, FP_LESS, FP_LESS_EQUAL } FpRelation;
 
 FP_INLINE uint64_t fp_compare(FpFormat f, uint64_t a, uint64_t b, FpRelation relation,
@@ -60,6 +71,17 @@ FP_INLINE uint64_t fp_compare(FpFormat f, uint64_t a, uint64_t b, FpRelation rel
     return relation == FP_EQUAL  ? equal
            : relation == FP_LESS ? !equal && fp_order(f, a) < fp_order(f, b)
                                  : equal || fp_order(f, a) < fp_order(f, b);
+}
+
+/* Compare without NV for a quiet NaN. */
+FP_INLINE uint64_t fp_compare_quiet(FpFormat f, uint64_t a, uint64_t b, FpRelation relation,
+                                    uint8_t *fflags)
+{
+    fp_note_snan(f, a, b, fflags);
+    if (fp_is_nan(f, a) || fp_is_nan(f, b)) {
+        return 0;
+    }
+    return fp_compare(f, a, b, relation, fflags);
 }
 
 FP_INLINE uint64_t fp_class(FpFormat f, uint64_t bits)
@@ -140,4 +162,94 @@ uint64_t sem_fclass_s(uint32_t a)
 uint64_t sem_fclass_d(uint64_t a)
 {
     return fp_class(fp_double, a);
+}
+
+uint16_t sem_fmin_h(uint16_t a, uint16_t b, uint8_t *fflags)
+{
+    return (uint16_t)fp_choose(fp_half, a, b, false, fflags);
+}
+
+uint16_t sem_fmax_h(uint16_t a, uint16_t b, uint8_t *fflags)
+{
+    return (uint16_t)fp_choose(fp_half, a, b, true, fflags);
+}
+
+uint64_t sem_feq_h(uint16_t a, uint16_t b, uint8_t *fflags)
+{
+    return fp_compare(fp_half, a, b, FP_EQUAL, fflags);
+}
+
+uint64_t sem_flt_h(uint16_t a, uint16_t b, uint8_t *fflags)
+{
+    return fp_compare(fp_half, a, b, FP_LESS, fflags);
+}
+
+uint64_t sem_fle_h(uint16_t a, uint16_t b, uint8_t *fflags)
+{
+    return fp_compare(fp_half, a, b, FP_LESS_EQUAL, fflags);
+}
+
+uint64_t sem_fclass_h(uint16_t a)
+{
+    return fp_class(fp_half, a);
+}
+
+uint32_t sem_fminm_s(uint32_t a, uint32_t b, uint8_t *fflags)
+{
+    return (uint32_t)fp_choose_number(fp_single, a, b, false, fflags);
+}
+
+uint32_t sem_fmaxm_s(uint32_t a, uint32_t b, uint8_t *fflags)
+{
+    return (uint32_t)fp_choose_number(fp_single, a, b, true, fflags);
+}
+
+uint64_t sem_fltq_s(uint32_t a, uint32_t b, uint8_t *fflags)
+{
+    return fp_compare_quiet(fp_single, a, b, FP_LESS, fflags);
+}
+
+uint64_t sem_fleq_s(uint32_t a, uint32_t b, uint8_t *fflags)
+{
+    return fp_compare_quiet(fp_single, a, b, FP_LESS_EQUAL, fflags);
+}
+
+uint64_t sem_fminm_d(uint64_t a, uint64_t b, uint8_t *fflags)
+{
+    return fp_choose_number(fp_double, a, b, false, fflags);
+}
+
+uint64_t sem_fmaxm_d(uint64_t a, uint64_t b, uint8_t *fflags)
+{
+    return fp_choose_number(fp_double, a, b, true, fflags);
+}
+
+uint64_t sem_fltq_d(uint64_t a, uint64_t b, uint8_t *fflags)
+{
+    return fp_compare_quiet(fp_double, a, b, FP_LESS, fflags);
+}
+
+uint64_t sem_fleq_d(uint64_t a, uint64_t b, uint8_t *fflags)
+{
+    return fp_compare_quiet(fp_double, a, b, FP_LESS_EQUAL, fflags);
+}
+
+uint16_t sem_fminm_h(uint16_t a, uint16_t b, uint8_t *fflags)
+{
+    return (uint16_t)fp_choose_number(fp_half, a, b, false, fflags);
+}
+
+uint16_t sem_fmaxm_h(uint16_t a, uint16_t b, uint8_t *fflags)
+{
+    return (uint16_t)fp_choose_number(fp_half, a, b, true, fflags);
+}
+
+uint64_t sem_fltq_h(uint16_t a, uint16_t b, uint8_t *fflags)
+{
+    return fp_compare_quiet(fp_half, a, b, FP_LESS, fflags);
+}
+
+uint64_t sem_fleq_h(uint16_t a, uint16_t b, uint8_t *fflags)
+{
+    return fp_compare_quiet(fp_half, a, b, FP_LESS_EQUAL, fflags);
 }

@@ -20,6 +20,7 @@ typedef struct {
     int exp_bits;
 } FpFormat;
 
+static const FpFormat fp_half = { 10, 5 };
 static const FpFormat fp_single = { 23, 8 };
 static const FpFormat fp_double = { 52, 11 };
 

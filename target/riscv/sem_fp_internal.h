@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The arithmetic of the F and D extensions (RISC-V unprivileged ISA, chapters "F" and "D",
- * version 20191213 and later) as pure functions on bit patterns: no CPU state, no memory.
+ * The arithmetic of the F, D, Zfh and Zfa extensions (RISC-V unprivileged ISA, chapters "F", "D",
+ * "Zfh" and "Zfa", version 20191213 and later) as pure functions on bit patterns: no CPU state, no
+ * memory.
  *
  * Conventions of every function below:
- * - A single is a uint32_t, a double a uint64_t, both as IEEE 754-2019 binary32/binary64.
+ * - A half is a uint16_t, a single a uint32_t, a double a uint64_t: IEEE 754-2019 binary16,
+ *   binary32 and binary64.
  *   Reading and writing the 64-bit f registers goes through fp_unbox() and fp_box().
  * - rm is a rounding mode, FRM_RNE to FRM_RMM. The caller has resolved the dynamic mode and has
  *   raised an illegal instruction for the reserved modes; any other value rounds as FRM_RMM.
@@ -37,6 +39,8 @@ enum {
     FRM_DYN = 7, /* in an instruction only: the mode in frm */
 };
 
+#define FP16_SIGN          0x8000
+#define FP16_CANONICAL_NAN 0x7e00
 #define FP32_SIGN          UINT32_C(0x80000000)
 #define FP64_SIGN          UINT64_C(0x8000000000000000)
 #define FP32_CANONICAL_NAN UINT32_C(0x7fc00000)
@@ -52,6 +56,18 @@ static inline uint64_t fp_box(uint32_t single)
 static inline uint32_t fp_unbox(uint64_t reg)
 {
     return reg >> 32 == UINT32_MAX ? (uint32_t)reg : FP32_CANONICAL_NAN;
+}
+
+/* Return the f register of a half: the upper 48 bits are ones. */
+static inline uint64_t fp_box_h(uint16_t half)
+{
+    return UINT64_C(0xffffffffffff0000) | half;
+}
+
+/* Return the half in an f register; the canonical NaN if it is not NaN-boxed. */
+static inline uint16_t fp_unbox_h(uint64_t reg)
+{
+    return reg >> 16 == UINT64_C(0xffffffffffff) ? (uint16_t)reg : FP16_CANONICAL_NAN;
 }
 
 /* a + b, a - b, a * b, a / b, square root. */
@@ -162,5 +178,78 @@ uint64_t sem_fcvt_d_lu(uint64_t x, unsigned rm, uint8_t *fflags);
 /* Convert between the formats. Widening is exact; it has rm only for a uniform signature. */
 uint32_t sem_fcvt_s_d(uint64_t a, unsigned rm, uint8_t *fflags);
 uint64_t sem_fcvt_d_s(uint32_t a, unsigned rm, uint8_t *fflags);
+
+/* --- Zfh: as the functions above, for halves --- */
+
+uint16_t sem_fadd_h(uint16_t a, uint16_t b, unsigned rm, uint8_t *fflags);
+uint16_t sem_fsub_h(uint16_t a, uint16_t b, unsigned rm, uint8_t *fflags);
+uint16_t sem_fmul_h(uint16_t a, uint16_t b, unsigned rm, uint8_t *fflags);
+uint16_t sem_fdiv_h(uint16_t a, uint16_t b, unsigned rm, uint8_t *fflags);
+uint16_t sem_fsqrt_h(uint16_t a, unsigned rm, uint8_t *fflags);
+uint16_t sem_fmadd_h(uint16_t a, uint16_t b, uint16_t c, unsigned rm, uint8_t *fflags);
+uint16_t sem_fmsub_h(uint16_t a, uint16_t b, uint16_t c, unsigned rm, uint8_t *fflags);
+uint16_t sem_fnmsub_h(uint16_t a, uint16_t b, uint16_t c, unsigned rm, uint8_t *fflags);
+uint16_t sem_fnmadd_h(uint16_t a, uint16_t b, uint16_t c, unsigned rm, uint8_t *fflags);
+uint16_t sem_fmin_h(uint16_t a, uint16_t b, uint8_t *fflags);
+uint16_t sem_fmax_h(uint16_t a, uint16_t b, uint8_t *fflags);
+uint64_t sem_feq_h(uint16_t a, uint16_t b, uint8_t *fflags);
+uint64_t sem_flt_h(uint16_t a, uint16_t b, uint8_t *fflags);
+uint64_t sem_fle_h(uint16_t a, uint16_t b, uint8_t *fflags);
+uint64_t sem_fclass_h(uint16_t a);
+uint64_t sem_fcvt_w_h(uint16_t a, unsigned rm, uint8_t *fflags);
+uint64_t sem_fcvt_wu_h(uint16_t a, unsigned rm, uint8_t *fflags);
+uint64_t sem_fcvt_l_h(uint16_t a, unsigned rm, uint8_t *fflags);
+uint64_t sem_fcvt_lu_h(uint16_t a, unsigned rm, uint8_t *fflags);
+uint16_t sem_fcvt_h_w(uint64_t x, unsigned rm, uint8_t *fflags);
+uint16_t sem_fcvt_h_wu(uint64_t x, unsigned rm, uint8_t *fflags);
+uint16_t sem_fcvt_h_l(uint64_t x, unsigned rm, uint8_t *fflags);
+uint16_t sem_fcvt_h_lu(uint64_t x, unsigned rm, uint8_t *fflags);
+uint16_t sem_fcvt_h_s(uint32_t a, unsigned rm, uint8_t *fflags);
+uint32_t sem_fcvt_s_h(uint16_t a, unsigned rm, uint8_t *fflags);
+uint16_t sem_fcvt_h_d(uint64_t a, unsigned rm, uint8_t *fflags);
+uint64_t sem_fcvt_d_h(uint16_t a, unsigned rm, uint8_t *fflags);
+
+static inline uint16_t sem_fsgnj_h(uint16_t a, uint16_t b)
+{
+    return (a & ~FP16_SIGN) | (b & FP16_SIGN);
+}
+
+static inline uint16_t sem_fsgnjn_h(uint16_t a, uint16_t b)
+{
+    return (a & ~FP16_SIGN) | (~b & FP16_SIGN);
+}
+
+static inline uint16_t sem_fsgnjx_h(uint16_t a, uint16_t b)
+{
+    return a ^ (b & FP16_SIGN);
+}
+
+/* --- Zfa --- */
+
+/* minimum and maximum of IEEE 754-2019: the canonical NaN if an operand is NaN. */
+uint32_t sem_fminm_s(uint32_t a, uint32_t b, uint8_t *fflags);
+uint32_t sem_fmaxm_s(uint32_t a, uint32_t b, uint8_t *fflags);
+uint16_t sem_fminm_h(uint16_t a, uint16_t b, uint8_t *fflags);
+uint16_t sem_fmaxm_h(uint16_t a, uint16_t b, uint8_t *fflags);
+uint64_t sem_fminm_d(uint64_t a, uint64_t b, uint8_t *fflags);
+uint64_t sem_fmaxm_d(uint64_t a, uint64_t b, uint8_t *fflags);
+/* Comparisons that raise NV for a signalling NaN only. */
+uint64_t sem_fltq_s(uint32_t a, uint32_t b, uint8_t *fflags);
+uint64_t sem_fleq_s(uint32_t a, uint32_t b, uint8_t *fflags);
+uint64_t sem_fltq_h(uint16_t a, uint16_t b, uint8_t *fflags);
+uint64_t sem_fleq_h(uint16_t a, uint16_t b, uint8_t *fflags);
+uint64_t sem_fltq_d(uint64_t a, uint64_t b, uint8_t *fflags);
+uint64_t sem_fleq_d(uint64_t a, uint64_t b, uint8_t *fflags);
+/* Round to an integral number. `inexact`: raise NX if the value changes (froundnx). */
+uint32_t sem_fround_s(uint32_t a, bool inexact, unsigned rm, uint8_t *fflags);
+uint16_t sem_fround_h(uint16_t a, bool inexact, unsigned rm, uint8_t *fflags);
+uint64_t sem_fround_d(uint64_t a, bool inexact, unsigned rm, uint8_t *fflags);
+/* Return constant 0 to 31 of fli. */
+uint32_t sem_fli_s(unsigned number);
+uint16_t sem_fli_h(unsigned number);
+uint64_t sem_fli_d(unsigned number);
+/* Convert towards zero to an integer modulo 2^32, sign-extended; the flags are those of fcvt.w.d.
+ */
+uint64_t sem_fcvtmod_w_d(uint64_t a, uint8_t *fflags);
 
 #endif

@@ -88,6 +88,9 @@ static bool rv_state_check(void *obj, GError **err)
     if ((cpu->mstatus & MSTATUS_MPP) >> 11 == 2) {
         return state_refuse(err, "mstatus", cpu->mstatus, "MPP may be 0, 1 or 3");
     }
+    if ((cpu->mstatus & MSTATUS_FS) && !has_ext(cpu, EXT_F)) {
+        return state_refuse(err, "mstatus", cpu->mstatus, "FS is 0 without floating point");
+    }
     if (mode != SATP_BARE && mode != SATP_SV39 && !(mode == SATP_SV48 && has_ext(cpu, EXT_SV48))) {
         return state_refuse(err, "satp", cpu->satp,
                             "the modes this CPU has are bare, sv39 and sv48");
@@ -97,7 +100,11 @@ static bool rv_state_check(void *obj, GError **err)
         return state_refuse(err, "menvcfg", cpu->menvcfg,
                             "it sets bits of extensions that are off here");
     }
-    if (cpu->senvcfg & ~(legal & (ENVCFG_FIOM | ENVCFG_CBZE))) {
+    if ((cpu->menvcfg & ENVCFG_CBIE) == (UINT64_C(2) << 4) ||
+        (cpu->senvcfg & ENVCFG_CBIE) == (UINT64_C(2) << 4)) {
+        return state_refuse(err, "menvcfg", cpu->menvcfg, "CBIE may be 0, 1 or 3, as in senvcfg");
+    }
+    if (cpu->senvcfg & ~(legal & SENVCFG_BITS)) {
         return state_refuse(err, "senvcfg", cpu->senvcfg,
                             "it sets bits of extensions that are off here");
     }
@@ -162,8 +169,9 @@ void rv_reset(Cpu *c, uint64_t pc)
         }
     }
     /* Hardware updating of A and D is on by default, for firmware that does not set ADUE. The
-     * device tree reports that with "svadu" and without "svade". */
-    cpu->menvcfg = has_ext(cpu, EXT_SVADU) ? ENVCFG_ADUE : 0;
+     * device tree reports that with "svadu" and without "svade". With both, it is off until
+     * software enables it. */
+    cpu->menvcfg = has_ext(cpu, EXT_SVADU) && !has_ext(cpu, EXT_SVADE) ? ENVCFG_ADUE : 0;
     cpu->stimecmp = UINT64_MAX;
     cpu->cpu.halted = false;
     reset_files(cpu);

@@ -4,4 +4,5 @@
  */
 #include "target/riscv/hart_internal.h"
 
-const CpuType *const cpu_types[] = { &riscv_cpu_type, NULL };
+const CpuType *const cpu_types[] = { &riscv_cpu_type,     &riscv_cpu_max, &riscv_cpu_rva22u64,
+                                     &riscv_cpu_rva22s64, &riscv_cpu_u54, NULL };

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Random RV64GC + Zba/Zbb/Zbs instruction sequences as assembler source.
+"""Random RV64GC + Zba/Zbb/Zbc/Zbkb/Zbkx/Zbs/Zfh instruction sequences as assembler source.
 
 A sequence is a list of items. An item is one instruction, or a few that belong together (an address
 and its use, LR and SC, a counted loop), as assembler lines. Everything is derived from the given
@@ -25,8 +25,9 @@ REGISTER_OPS = """add sub sll slt sltu xor srl sra or and addw subw sllw srlw sr
 mul mulh mulhsu mulhu mulw div divu rem remu divw divuw remw remuw
 mul mulh mulhu div rem divw remw
 add.uw sh1add sh2add sh3add sh1add.uw sh2add.uw sh3add.uw
-andn orn xnor max maxu min minu rol ror rolw rorw bclr bext binv bset""".split()
-UNARY_OPS = """clz clzw ctz cpop cpopw sext.b sext.h zext.h orc.b rev8
+andn orn xnor max maxu min minu rol ror rolw rorw bclr bext binv bset
+clmul clmulh clmulr pack packh packw xperm4 xperm8""".split()
+UNARY_OPS = """clz clzw ctz cpop cpopw brev8 sext.b sext.h zext.h orc.b rev8
 sext.w zext.w not neg negw seqz snez""".split()
 IMMEDIATE_OPS = "addi slti sltiu xori ori andi addiw addi".split()
 SHIFT_OPS = [(op, 64) for op in "slli srli srai rori slli.uw bclri bexti binvi bseti".split()]
@@ -123,7 +124,7 @@ def store(p):
 
 
 def float_memory(p):
-    op, size = p.of([("flw", 4), ("fsw", 4), ("fld", 8), ("fsd", 8)])
+    op, size = p.of([("flh", 2), ("fsh", 2), ("flw", 4), ("fsw", 4), ("fld", 8), ("fsd", 8)])
     return [f"{op} {p.of(F)}, {place(p, size)}"]
 
 
@@ -167,7 +168,7 @@ def reserved(p):
 
 
 def float_arithmetic(p):
-    fmt, rm = p.of("sd"), p.of(ROUNDINGS)
+    fmt, rm = p.of("sdh"), p.of(ROUNDINGS)
     kind = p.random()
     rd, a, b, c = p.of(F), p.of(F), p.of(F), p.of(F)
     if kind < .5:
@@ -178,7 +179,7 @@ def float_arithmetic(p):
 
 
 def float_compare(p):
-    fmt = p.of("sd")
+    fmt = p.of("sdh")
     kind = p.random()
     if kind < .45:
         return [f"{p.of(FLOAT_PLAIN_2)}.{fmt} {p.of(F)}, {p.of(F)}, {p.of(F)}"]
@@ -188,19 +189,23 @@ def float_compare(p):
 
 
 def float_convert(p):
-    fmt, rm, kind = p.of("sd"), p.of(ROUNDINGS), p.random()
+    fmt, rm, kind = p.of("sdh"), p.of(ROUNDINGS), p.random()
     integer = p.of(INTEGER_TYPES)
     if kind < .4:
         return [f"fcvt.{integer}.{fmt} {p.of(DESTINATIONS)}, {p.of(F)}, {rm}"]
     if kind < .7:
         exact = fmt == "d" and integer.startswith("w")
         return [f"fcvt.{fmt}.{integer} {p.of(F)}, {p.of(X)}" + ("" if exact else f", {rm}")]
+    if fmt == "h":
+        to, exact = p.of([("h.s", False), ("h.d", False), ("s.h", True), ("d.h", True)])
+        return [f"fcvt.{to} {p.of(F)}, {p.of(F)}" + ("" if exact else f", {rm}")]
     return [f"fcvt.s.d {p.of(F)}, {p.of(F)}, {rm}" if fmt == "s" else
             f"fcvt.d.s {p.of(F)}, {p.of(F)}"]
 
 
 def float_move(p):
     return [p.of([f"fmv.x.w {p.of(DESTINATIONS)}, {p.of(F)}", f"fmv.w.x {p.of(F)}, {p.of(X)}",
+                  f"fmv.x.h {p.of(DESTINATIONS)}, {p.of(F)}", f"fmv.h.x {p.of(F)}, {p.of(X)}",
                   f"fmv.x.d {p.of(DESTINATIONS)}, {p.of(F)}", f"fmv.d.x {p.of(F)}, {p.of(X)}"])]
 
 

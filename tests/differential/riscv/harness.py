@@ -11,7 +11,8 @@ sys.path.insert(0, os.path.join(ROOT, "tests/lib"))
 from waiting import scaled  # noqa: E402
 
 CROSS = "riscv64-linux-gnu-"
-MARCH = "rv64gc_zba_zbb_zbs_zifencei"
+MARCH = "rv64gc_zba_zbb_zbc_zbkb_zbkx_zbs_zfh_zifencei"
+CPU = "rv64,zbc=on,zbkb=on,zbkx=on,Zfh=on"
 C_FLAGS = ["-O2", "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-fno-pic", "-mcmodel=medany",
            "-msmall-data-limit=0", "-mabi=lp64d", "-march=" + MARCH]
 TIMEOUT = 60        # seconds of an idle machine

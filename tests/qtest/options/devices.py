@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Properties of devices, machines and CPUs: each value in a separate machine."""
 
+import re
 import tempfile
 
 from walk import Ended, Folder, Machine, covers, refused, run
@@ -101,6 +102,9 @@ def cpu_tree(folder, cpu: str) -> bytes:
     path = folder / cpu.replace("=", "-").replace(",", "-")
     status, _, err = run("-M", f"virt,dumpdtb={path}", "-cpu", cpu, "-accel", "qtest", "-bios",
                          "none", "-display", "none")
+    needs = re.search(r"also requires ([\w=,]+)", err)
+    if status and needs:
+        return cpu_tree(folder, f"{cpu},{needs[1]}")
     assert status == 0, err
     return path.read_bytes()
 

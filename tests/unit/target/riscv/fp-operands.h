@@ -67,7 +67,8 @@ static inline GArray *operand_specials(OperandFormat f, gboolean few)
     for (guint e = 0; e < (few ? 6 : G_N_ELEMENTS(exps)); e++) {
         for (guint i = 0; i < (few ? 4 : G_N_ELEMENTS(fracs)); i++) {
             for (uint64_t sign = 0; sign < 2; sign++) {
-                uint64_t bits = (sign << f.exp_bits | (uint64_t)exps[e]) << p | fracs[i];
+                uint64_t exp = (uint64_t)exps[e] & (uint64_t)max;
+                uint64_t bits = (sign << f.exp_bits | exp) << p | fracs[i];
 
                 g_array_append_val(values, bits);
             }

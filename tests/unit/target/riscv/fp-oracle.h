@@ -9,6 +9,7 @@
 
 #include <glib.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@ typedef struct {
     int exp_bits;
 } OracleFormat;
 
+static const OracleFormat oracle_half = { "h", 11, 10, 5 };
 static const OracleFormat oracle_single = { "s", 24, 23, 8 };
 static const OracleFormat oracle_double = { "d", 53, 52, 11 };
 
@@ -68,12 +70,48 @@ static inline bool oracle_is_snan(const OracleFormat *f, uint64_t bits)
     return oracle_is_nan(f, bits) && (bits & oracle_nan(f)) != oracle_nan(f);
 }
 
+/* Every half is a double. */
+static inline double oracle_half_value(uint64_t bits)
+{
+    int exp = bits >> 10 & 31;
+    double frac = bits & 0x3ff, value;
+
+    if (exp == 31) {
+        value = bits & 0x3ff ? (double)NAN : (double)INFINITY;
+    } else {
+        value = ldexp(exp ? frac + 1024 : frac, (exp ? exp : 1) - 25);
+    }
+    return bits & 0x8000 ? -value : value;
+}
+
+/* Return the bits of a double that is a half. */
+static inline uint64_t oracle_half_bits(double value)
+{
+    uint64_t sign = signbit(value) ? 0x8000 : 0;
+    double magnitude = fabs(value);
+    int exp;
+
+    if (isnan(value)) {
+        return 0x7e00;
+    }
+    if (isinf(value)) {
+        return sign | 0x7c00;
+    }
+    frexp(magnitude, &exp);
+    if (magnitude == 0 || exp < -13) {
+        return sign | (uint64_t)ldexp(magnitude, 24);
+    }
+    return sign | (((uint64_t)(exp + 13) << 10) + (uint64_t)ldexp(magnitude, 11 - exp));
+}
+
 /* The host's types only store the bits: every value is exact in both directions. */
 static inline void oracle_load(const OracleFormat *f, mpfr_t value, uint64_t bits)
 {
     double wide;
 
-    if (f == &oracle_single) {
+    if (f == &oracle_half) {
+        wide = oracle_half_value(bits);
+    } else if (f == &oracle_single) {
         uint32_t low = (uint32_t)bits;
         float narrow;
 
@@ -90,6 +128,9 @@ static inline uint64_t oracle_store(const OracleFormat *f, mpfr_t value)
     double wide = mpfr_get_d(value, MPFR_RNDZ);
     uint64_t bits;
 
+    if (f == &oracle_half) {
+        return oracle_half_bits(wide);
+    }
     if (f == &oracle_single) {
         float narrow = (float)wide;
         uint32_t low;

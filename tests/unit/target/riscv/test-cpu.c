@@ -7,6 +7,12 @@
 #include "util/error.h"
 #include "harness.h"
 
+/* Return what must be off as well if a property is off. */
+static const char *test_needs(const char *name)
+{
+    return g_str_equal(name, "f") ? ",d=off" : g_str_equal(name, "a") ? ",zawrs=off" : "";
+}
+
 static void test_features(void)
 {
     static const struct {
@@ -16,6 +22,13 @@ static void test_features(void)
         { "zba", "zba" },
         { "zba=maybe", "maybe" },
         { "=on", "=on" },
+        { "h=on", "property 'h' is always off" },
+        { "v=true", "property 'v' is always off" },
+        { "mmu=off", "property 'mmu' is always on" },
+        { "f=off", "CPU rv64: f=off also requires d=off" },
+        { "f=off,zfh=on", "f=off also requires d=off,zfh=off" },
+        { "a=off", "a=off also requires zawrs=off" },
+        { "a=off,f=off", "also requires" },
     };
     Machine *m = machine_new();
 
@@ -32,8 +45,9 @@ static void test_features(void)
         if (riscv_cpu_type.props[i].flags & PLAN_PROP_FIXED) {
             continue;
         }
-        g_autofree char *off = g_strdup_printf("%s=off", riscv_cpu_type.props[i].name);
-        g_autofree char *on = g_strdup_printf("%s=on", riscv_cpu_type.props[i].name);
+        const char *name = riscv_cpu_type.props[i].name;
+        g_autofree char *off = g_strdup_printf("%s=off%s", name, test_needs(name));
+        g_autofree char *on = g_strdup_printf("%s=on", name);
         Hart *h = hart_new(off), *all = hart_new(on);
         g_assert_cmphex(h->cpu->features, !=, all->cpu->features);
         hart_free(h);
@@ -62,6 +76,56 @@ static void test_fixed(void)
         g_assert_error(err, BACKPLANE_ERROR, (int)ERROR_USER);
         g_assert_nonnull(strstr(err->message, p->def ? "is always on" : "is always off"));
     }
+}
+
+/* Return the canonical form of a model. */
+static char *canonical_of(const char *model)
+{
+    GError *err = NULL;
+    char *text = cpu_model_canonical(model, NULL, &err);
+
+    g_assert_no_error(err);
+    return text;
+}
+
+/* Names have the upper and lower case of any version of QEMU; the profiles have their extensions.
+ */
+static void test_types(void)
+{
+    static const struct {
+        const CpuType *type;
+        uint64_t has, lacks;
+    } types[] = {
+        { &riscv_cpu_type, ISA_BIT(EXT_ZBA) | ISA_BIT(EXT_SSTC), ISA_BIT(EXT_ZFH) },
+        { &riscv_cpu_max, ISA_BIT(EXT_ZFH) | ISA_BIT(EXT_ZACAS) | ISA_BIT(EXT_ZIMOP), 0 },
+        { &riscv_cpu_rva22u64,
+          ISA_BIT(EXT_ZBS) | ISA_BIT(EXT_ZICBOM) | ISA_BIT(EXT_ZICBOP) | ISA_BIT(EXT_ZFHMIN),
+          ISA_BIT(EXT_ZFH) | ISA_BIT(EXT_SVPBMT) | ISA_BIT(EXT_SV48) },
+        { &riscv_cpu_rva22s64, ISA_BIT(EXT_SVADE) | ISA_BIT(EXT_SVPBMT) | ISA_BIT(EXT_SVINVAL),
+          ISA_BIT(EXT_SVADU) | ISA_BIT(EXT_ZICOND) },
+        { &riscv_cpu_u54, ISA_BIT(EXT_D) | ISA_BIT(EXT_C),
+          ISA_BIT(EXT_ZBA) | ISA_BIT(EXT_SSTC) | ISA_BIT(EXT_SV48) },
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(types); i++) {
+        Machine *m = machine_new();
+        GError *err = NULL;
+
+        machine_lock(m);
+        Cpu *cpu = types[i].type->create(m, 0, NULL, &err);
+        g_assert_no_error(err);
+        uint64_t features = riscv_cpu(cpu)->features;
+        g_assert_cmphex(features & types[i].has, ==, types[i].has);
+        g_assert_cmphex(features & types[i].lacks, ==, 0);
+        g_assert_true(cpu->type == types[i].type);
+        g_assert_true(cpu_type_find(cpu->type->name) == cpu->type);
+        cpu->type->destroy(cpu);
+        machine_free(m);
+    }
+    g_autofree char *upper = canonical_of("rv64,Zfh=on,ZBA=off,Counters=on,zba=on");
+    g_assert_cmpstr(upper, ==, "rv64,zfh=on");
+    g_autofree char *u54 = canonical_of("sifive-u54,zba=on,h=off");
+    g_assert_cmpstr(u54, ==, "sifive-u54,zba=on");
 }
 
 static const char *isa_string(const char *features, char *blob, size_t size, int *len)
@@ -103,6 +167,16 @@ static void test_device_tree(void)
     g_assert_true(g_str_has_prefix(isa, "rv64imafdc_"));
     g_assert_null(strstr(isa, "zba"));
     g_assert_nonnull(fdt_getprop(blob, node, "riscv,cboz-block-size", NULL));
+    g_assert_null(fdt_getprop(blob, node, "riscv,cbom-block-size", NULL));
+    list = isa_string("zfh=on,zicbom=on,zicbop=on,m=off", blob, sizeof(blob), &len);
+    node = fdt_path_offset(blob, "/cpu");
+    g_assert_true(has_item(list, len, "zfh") && has_item(list, len, "zfhmin"));
+    g_assert_true(has_item(list, len, "a") && !has_item(list, len, "m"));
+    isa = fdt_getprop(blob, node, "riscv,isa", NULL);
+    g_assert_true(g_str_has_prefix(isa, "rv64iafdc_"));
+    g_assert_nonnull(strstr(isa, "_zicbom_zicbop_zicboz"));
+    g_assert_nonnull(fdt_getprop(blob, node, "riscv,cbom-block-size", NULL));
+    g_assert_nonnull(fdt_getprop(blob, node, "riscv,cbop-block-size", NULL));
     isa_string("sv48=off,zicboz=off", blob, sizeof(blob), &len);
     node = fdt_path_offset(blob, "/cpu");
     g_assert_cmpstr(fdt_getprop(blob, node, "mmu-type", NULL), ==, "riscv,sv39");
@@ -182,6 +256,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/cpu/fixed", test_fixed);
+    g_test_add_func("/cpu/types", test_types);
     g_test_add_func("/cpu/features", test_features);
     g_test_add_func("/cpu/device-tree", test_device_tree);
     g_test_add_func("/cpu/registers", test_registers);

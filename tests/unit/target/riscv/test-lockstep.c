@@ -113,7 +113,7 @@ static uint32_t lock_plain_word(Pair *p)
         if (!decode(word, p->h[0]->cpu->features, &insn)) {
             continue;
         }
-        if (!lock_ends_block(insn.op) &&
+        if (!lock_ends_block(insn.op) && (insn.op != OP_AMOCAS_Q || insn.rd < LOOP_REG - 1) &&
             (insn.rd < LOOP_REG || isa_rows[insn.row].format == FMT_S ||
              isa_rows[insn.row].format == FMT_FS)) {
             return word;
@@ -124,10 +124,9 @@ static uint32_t lock_plain_word(Pair *p)
 /* A load, store or atomic with a pointer. */
 static uint32_t lock_memory_word(Pair *p)
 {
-    static const char *const loads[] = {
-        "lb", "lh", "lw", "ld", "lbu", "lhu", "lwu", "flw", "fld"
-    };
-    static const char *const stores[] = { "sb", "sh", "sw", "sd", "fsw", "fsd" };
+    static const char *const loads[] = { "lb",  "lh",  "lw",  "ld",  "lbu",
+                                         "lhu", "lwu", "flw", "fld", "flh" };
+    static const char *const stores[] = { "sb", "sh", "sw", "sd", "fsw", "fsd", "fsh" };
     unsigned base = 2 + lock_below(p, 14), other = lock_below(p, LOOP_REG);
     int32_t offset = (int32_t)lock_below(p, 64) - 32;
 
@@ -511,8 +510,8 @@ int main(int argc, char **argv)
     }
     Pair *p = g_new0(Pair, 1);
     p->rand = g_rand_new_with_seed(0);
-    p->h[0] = hart_new_with(NULL, false);
-    p->h[1] = hart_new_with(NULL, true);
+    p->h[0] = hart_new_with(HART_ALL, false);
+    p->h[1] = hart_new_with(HART_ALL, true);
     g_print("1..1\n");
     if (!p->h[1]->cpu->jit) {
         g_print("ok 1 # SKIP the translator does not support this host\n");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * sem_fp_conv.c compared with libmpfr, value and flags: every conversion of F and D, on special and
- * random operands, in every rounding mode.
+ * sem_fp_conv.c compared with libmpfr, value and flags: every conversion of F, D, Zfh and Zfa, on
+ * special and random operands, in every rounding mode.
  */
 #include "fp-operands.h"
 #include "fp-oracle.h"
@@ -29,8 +29,13 @@ typedef struct {
     WRAP(fcvt_lu_##f) WRAP(fcvt_##f##_w) WRAP(fcvt_##f##_wu) WRAP(fcvt_##f##_l) WRAP(fcvt_##f##_lu)
 WRAP_INT(s)
 WRAP_INT(d)
+WRAP_INT(h)
 WRAP(fcvt_s_d)
 WRAP(fcvt_d_s)
+WRAP(fcvt_s_h)
+WRAP(fcvt_h_s)
+WRAP(fcvt_d_h)
+WRAP(fcvt_h_d)
 
 #define ROWS(f, format)                                                                            \
     { "fcvt.w." #f, wrap_fcvt_w_##f, format, NULL, true, 32 },                                     \
@@ -47,8 +52,13 @@ WRAP(fcvt_d_s)
 static const Conv convs[] = {
     ROWS(s, &oracle_single),
     ROWS(d, &oracle_double),
+    ROWS(h, &oracle_half),
     { "fcvt.s.d", wrap_fcvt_s_d, &oracle_double, &oracle_single, false, 0 },
     { "fcvt.d.s", wrap_fcvt_d_s, &oracle_single, &oracle_double, false, 0 },
+    { "fcvt.s.h", wrap_fcvt_s_h, &oracle_half, &oracle_single, false, 0 },
+    { "fcvt.h.s", wrap_fcvt_h_s, &oracle_single, &oracle_half, false, 0 },
+    { "fcvt.d.h", wrap_fcvt_d_h, &oracle_half, &oracle_double, false, 0 },
+    { "fcvt.h.d", wrap_fcvt_h_d, &oracle_double, &oracle_half, false, 0 },
 };
 
 /* The limit nearest to a number out of range; a 32-bit limit is sign-extended as in an x
@@ -198,7 +208,9 @@ static void test_specials(gconstpointer data)
         check(conv, g_array_index(values, uint64_t, i));
     }
     g_array_free(values, TRUE);
-    check_near_integers(conv);
+    if (conv->from != &oracle_half) { /* test_random() has all halves */
+        check_near_integers(conv);
+    }
 }
 
 /*
@@ -213,10 +225,29 @@ static uint64_t pick_for_single(uint64_t *state)
     return (bits & (FP64_SIGN | UINT64_C(0xfffffffffffff)) & keep) | exp << 52;
 }
 
+/* A single or double whose exponent is in the range of halves, or at its limits. */
+static uint64_t pick_for_half(const OracleFormat *from, uint64_t *state)
+{
+    uint64_t bits = operand_random(state), bias = oracle_emax(from) - 1;
+    uint64_t exp = bias - 28 + operand_random(state) % 48;
+    uint64_t keep =
+        operand_random(state) & 1 ? ~UINT64_C(0) : ~UINT64_C(0) << (from->frac_bits - 11);
+
+    return (bits & (oracle_sign(from) | ((UINT64_C(1) << from->frac_bits) - 1)) & keep) |
+           exp << from->frac_bits;
+}
+
 static void test_random(gconstpointer data)
 {
     const Conv *conv = data;
     uint64_t state = (uint64_t)(conv - convs) + 100;
+
+    if (conv->from == &oracle_half) {
+        for (uint64_t x = 0; x < 0x10000; x++) {
+            check(conv, x);
+        }
+        return;
+    }
 
     for (unsigned long n = operand_count(30000); n > 0; n--) {
         if (!conv->from) {
@@ -224,6 +255,8 @@ static void test_random(gconstpointer data)
 
             check(conv, (uint64_t)((int64_t)operand_random(&state) >> (choice & 63)));
             check(conv, operand_random(&state) >> (choice >> 8 & 63) << (choice >> 16 & 63));
+        } else if (conv->to == &oracle_half) {
+            check(conv, pick_for_half(conv->from, &state));
         } else if (conv->to == &oracle_single) {
             check(conv, pick_for_single(&state));
         } else {
@@ -239,6 +272,180 @@ static void test_random(gconstpointer data)
     }
 }
 
+/* --- Zfa --- */
+
+typedef uint64_t RoundFn(uint64_t x, bool inexact, unsigned rm, uint8_t *fflags);
+#define WRAP_ROUND(f)                                                                              \
+    static uint64_t wrap_fround_##f(uint64_t x, bool inexact, unsigned rm, uint8_t *fflags)        \
+    {                                                                                              \
+        return sem_fround_##f(x, inexact, rm, fflags);                                             \
+    }                                                                                              \
+    static uint64_t wrap_fli_##f(unsigned number)                                                  \
+    {                                                                                              \
+        return sem_fli_##f(number);                                                                \
+    }
+WRAP_ROUND(s)
+WRAP_ROUND(d)
+WRAP_ROUND(h)
+
+typedef struct Zfa {
+    const OracleFormat *format;
+    RoundFn *round;
+    uint64_t (*constant)(unsigned number);
+} Zfa;
+static const Zfa zfa[] = {
+    { &oracle_single, wrap_fround_s, wrap_fli_s },
+    { &oracle_double, wrap_fround_d, wrap_fli_d },
+    { &oracle_half, wrap_fround_h, wrap_fli_h },
+};
+
+static uint64_t oracle_round(const OracleFormat *f, uint64_t x, unsigned rm, uint8_t *inexact,
+                             uint8_t *flags)
+{
+    static const mpfr_rnd_t rounds[] = { MPFR_RNDN, MPFR_RNDZ, MPFR_RNDD, MPFR_RNDU };
+    mpfr_t value, whole;
+
+    if (oracle_is_nan(f, x)) {
+        *flags |= oracle_is_snan(f, x) ? FFLAGS_NV : 0;
+        return oracle_nan(f);
+    }
+    mpfr_inits2(64, value, whole, (mpfr_ptr)NULL);
+    oracle_load(f, value, x);
+    if (rm == FRM_RMM) {
+        mpfr_round(whole, value);
+    } else {
+        mpfr_rint(whole, value, rounds[rm]);
+    }
+    *inexact |= mpfr_equal_p(whole, value) ? 0 : FFLAGS_NX;
+    if (mpfr_zero_p(whole)) {
+        mpfr_setsign(whole, whole, mpfr_signbit(value), MPFR_RNDN);
+    }
+    uint64_t bits = oracle_store(f, whole);
+
+    mpfr_clears(value, whole, (mpfr_ptr)NULL);
+    return bits;
+}
+
+static void check_round(const Zfa *z, uint64_t x)
+{
+    for (unsigned rm = FRM_RNE; rm <= FRM_RMM; rm++) {
+        uint8_t inexact = 0, want_flags = 0, plain = 0, noted = 0;
+        uint64_t want = oracle_round(z->format, x, rm, &inexact, &want_flags);
+
+        g_assert_cmphex(z->round(x, false, rm, &plain), ==, want);
+        g_assert_cmphex(z->round(x, true, rm, &noted), ==, want);
+        g_assert_cmphex(plain, ==, want_flags);
+        g_assert_cmphex(noted, ==, want_flags | inexact);
+    }
+}
+
+static void test_round(gconstpointer data)
+{
+    const Zfa *z = data;
+    OperandFormat f = { z->format->frac_bits, z->format->exp_bits };
+    GArray *values = operand_specials(f, FALSE);
+    uint64_t state = 9, bias = oracle_emax(z->format) - 1;
+
+    for (guint i = 0; i < values->len; i++) {
+        check_round(z, g_array_index(values, uint64_t, i));
+    }
+    for (uint64_t x = 0; z->format == &oracle_half && x < 0x10000; x++) {
+        check_round(z, x);
+    }
+    for (unsigned long n = operand_count(30000); n > 0; n--) {
+        uint64_t x = operand_pick(f, &state, 0);
+        uint64_t exp = bias - 3 + operand_random(&state) % (f.frac_bits + 6);
+
+        check_round(z, x);
+        exp = MIN(exp, 2 * bias);
+        check_round(z, (x & ~oracle_inf(z->format)) | exp << f.frac_bits);
+    }
+    g_array_free(values, TRUE);
+}
+
+/* The values of the table in the manual. */
+static void test_constants(gconstpointer data)
+{
+    static const char *const text[32] = {
+        "-1",   NULL,     "0x1p-16", "0x1p-15", "0x1p-8", "0x1p-7", "0.0625", "0.125",
+        "0.25", "0.3125", "0.375",   "0.4375",  "0.5",    "0.625",  "0.75",   "0.875",
+        "1",    "1.25",   "1.5",     "1.75",    "2",      "2.5",    "3",      "4",
+        "8",    "16",     "128",     "256",     "0x1p15", "0x1p16", "inf",    "nan",
+    };
+    const Zfa *z = data;
+
+    for (unsigned i = 0; i < 32; i++) {
+        mpfr_t value, in[3];
+        uint8_t flags = 0;
+
+        if (i == 1) {
+            g_assert_cmphex(z->constant(i), ==, UINT64_C(1) << z->format->frac_bits);
+            continue;
+        }
+        mpfr_init2(value, 53);
+        g_assert_cmpint(mpfr_set_str(value, text[i], 0, MPFR_RNDN), ==, 0);
+        in[0][0] = value[0];
+        g_assert_cmphex(z->constant(i), ==, oracle_result(z->format, OP_SET, in, 0, &flags));
+        mpfr_clear(value);
+    }
+}
+
+/* fcvtmod.w.d: the integer modulo 2^32, with the flags of fcvt.w.d. */
+static void check_modular(uint64_t x)
+{
+    uint8_t flags = 0, want_flags = 0;
+    uint64_t got = sem_fcvtmod_w_d(x, &flags), want = 0;
+    mpfr_t value;
+
+    sem_fcvt_w_d(x, FRM_RTZ, &want_flags);
+    mpfr_init2(value, 1200);
+    oracle_load(&oracle_double, value, x);
+    if (mpfr_number_p(value)) {
+        mpfr_trunc(value, value);
+        mpfr_t modulus;
+
+        mpfr_init2(modulus, 64);
+        mpfr_set_ui(modulus, 1ul << 32, MPFR_RNDN);
+        mpfr_fmod(value, value, modulus, MPFR_RNDN);
+        want = (uint64_t)(int32_t)(uint32_t)mpfr_get_sj(value, MPFR_RNDZ);
+        mpfr_clear(modulus);
+    }
+    mpfr_clear(value);
+    g_assert_cmphex(got, ==, want);
+    g_assert_cmphex(flags, ==, want_flags);
+}
+
+static void test_modular(void)
+{
+    OperandFormat f = { 52, 11 };
+    GArray *values = operand_specials(f, FALSE);
+    uint64_t state = 31;
+
+    for (guint i = 0; i < values->len; i++) {
+        check_modular(g_array_index(values, uint64_t, i));
+    }
+    for (unsigned long n = operand_count(30000); n > 0; n--) {
+        uint64_t x = operand_pick(f, &state, 0);
+
+        check_modular(x);
+        check_modular((x & ~oracle_inf(&oracle_double)) | (1023 - 2 + operand_random(&state) % 130)
+                                                              << 52);
+    }
+    g_array_free(values, TRUE);
+}
+
+static void add_zfa(void)
+{
+    for (guint i = 0; i < G_N_ELEMENTS(zfa); i++) {
+        g_autofree char *round = g_strdup_printf("/sem_fp_conv/fround.%s", zfa[i].format->name);
+        g_autofree char *constant = g_strdup_printf("/sem_fp_conv/fli.%s", zfa[i].format->name);
+
+        g_test_add_data_func(round, &zfa[i], test_round);
+        g_test_add_data_func(constant, &zfa[i], test_constants);
+    }
+    g_test_add_func("/sem_fp_conv/fcvtmod.w.d", test_modular);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -249,5 +456,6 @@ int main(int argc, char **argv)
         g_test_add_data_func(specials, &convs[i], test_specials);
         g_test_add_data_func(random, &convs[i], test_random);
     }
+    add_zfa();
     return g_test_run();
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * sem_fp.c compared with libmpfr, value and flags: every arithmetic operation of F and D on all
- * pairs (triples, of fewer values) of special operands and on random ones, in every rounding mode,
- * with no flag set before and with NX set before.
+ * sem_fp.c compared with libmpfr, value and flags: every arithmetic operation of F, D and Zfh on
+ * all pairs (triples, of fewer values) of special operands and on random ones, in every rounding
+ * mode, with no flag set before and with NX set before.
  */
 #include "fp-operands.h"
 #include "fp-oracle.h"
@@ -43,6 +43,7 @@ typedef struct {
     WRAP3(fmadd_##f) WRAP3(fmsub_##f) WRAP3(fnmsub_##f) WRAP3(fnmadd_##f)
 WRAP_ALL(s)
 WRAP_ALL(d)
+WRAP_ALL(h)
 
 #define OPS_OF(f, format)                                                                          \
     { "fadd." #f, wrap_fadd_##f, format, OP_ADD, 2, false, false },                                \
@@ -57,7 +58,8 @@ WRAP_ALL(d)
         "fnmadd." #f, wrap_fnmadd_##f, format, OP_FMA, 3, true, true                               \
     }
 
-static const Op ops[] = { OPS_OF(s, &oracle_single), OPS_OF(d, &oracle_double) };
+static const Op ops[] = { OPS_OF(s, &oracle_single), OPS_OF(d, &oracle_double),
+                          OPS_OF(h, &oracle_half) };
 
 static void check(const Op *op, const uint64_t x[3], unsigned rm)
 {
