@@ -570,11 +570,6 @@ static bool check_process_options(const Session *s, GError **err)
                          "-preconfig and -daemonize exclude each other: the parent process would "
                          "wait for a machine that waits for QMP");
     }
-    if (s->nographic && s->daemonize) {
-        return error_set(err, ERROR_USER,
-                         "-nographic and -daemonize exclude each other: use -display none, and "
-                         "-serial and -monitor with a file or a socket");
-    }
     return true;
 }
 

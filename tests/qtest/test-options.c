@@ -106,7 +106,7 @@ static const struct {
     { "-machine-config /dev/null", "/dev/null" },
     { "-readconfig /nonexistent/file", "'/nonexistent/file'" },
     { "-preconfig -daemonize -M none", "-preconfig and -daemonize" },
-    { "-nographic -daemonize -M none", "-nographic and -daemonize" },
+    { "-nographic -daemonize -M none", "cannot use stdio with -daemonize" },
     { "-monitor stdio -daemonize -M none", "cannot use stdio with -daemonize" },
     { "-M virt -serial mon:stdio -daemonize", "cannot use stdio with -daemonize" },
     { "-M virt -serial telnet::4444,server", "telnet character devices" },
@@ -310,12 +310,12 @@ static void test_serial(void)
     check_serial("-serial ringbuf", "serial0");
 }
 
-static void test_daemonize(void)
+/* A process with -daemonize responds after its parent has ended. */
+static void check_daemon(const char *options)
 {
     g_autofree char *folder = g_dir_make_tmp("backplane-test-XXXXXX", NULL);
     g_autofree char *pidfile = g_build_filename(folder, "pid", NULL);
-    g_autofree char *args =
-        g_strdup_printf("-M none -daemonize -pidfile %s -monitor none -serial none", pidfile);
+    g_autofree char *args = g_strdup_printf("%s -daemonize -pidfile %s", options, pidfile);
     g_autofree char *text = NULL;
     pid_t pid;
 
@@ -328,6 +328,14 @@ static void test_daemonize(void)
     WAIT_UNTIL (!g_file_test(pidfile, G_FILE_TEST_EXISTS), 20) {
     }
     g_assert_cmpint(g_rmdir(folder), ==, 0);
+}
+
+static void test_daemonize(void)
+{
+    check_daemon("-M none -monitor none -serial none");
+    /* -nographic does not use the terminal without a default serial port; libvirt probes so */
+    check_daemon("-S -no-user-config -nodefaults -nographic -machine none,accel=kvm:tcg");
+    check_daemon("-M none -nographic -serial null");
 }
 
 static char *config_file(const char *text)
