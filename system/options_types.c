@@ -39,6 +39,11 @@ static const JsonKey json_keys[] = {
     { "blockdev", "size", json_type_int },
     { "blockdev", "offset", json_type_int },
     { "blockdev", "cache", json_type_object },
+    { "blockdev", "lazy-refcounts", json_type_boolean },
+    { "blockdev", "l2-cache-size", json_type_int },
+    { "blockdev", "cache-size", json_type_int },
+    { "blockdev", "refcount-cache-size", json_type_int },
+    { "blockdev", "inject-error", json_type_array },
 };
 
 static const char *json_type_text(enum json_type type)
@@ -63,11 +68,15 @@ static enum json_type json_key_type(const char *part, const char *key)
     return json_type_string;
 }
 
-/* Return whether the key refers to a block node: by name (a string), or with the options of the
- * node (an object). */
-static bool json_key_is_child(const char *part, const char *key)
+/* Return whether the value refers to a block node in another form than its name, which is a string:
+ * with the options of the node (an object), or, for the backing file, as none (null). */
+static bool json_is_child(const char *part, const char *key, struct json_object *value)
 {
-    return strcmp(part, "blockdev") == 0 && (strcmp(key, "file") == 0 || strcmp(key, "base") == 0);
+    static const char *const children[] = { "file", "base", "image", "backing", NULL };
+
+    return strcmp(part, "blockdev") == 0 && g_strv_contains(children, key) &&
+           (json_object_is_type(value, json_type_object) ||
+            (!value && strcmp(key, "backing") == 0));
 }
 
 typedef bool KeysOfKind(size_t i, const char **name, const char *const **keys);
@@ -100,7 +109,7 @@ static bool json_check_object(const char *part, const char *prefix, struct json_
         if (!*prefix && !json_key_known(part, key)) {
             continue;
         }
-        if (!json_object_is_type(value, type) && !(object && json_key_is_child(part, key))) {
+        if (!json_object_is_type(value, type) && !json_is_child(part, key, value)) {
             return json_type_refuse(err, path, type, value);
         }
         if (object && !json_check_object(part, path, value, err)) {

@@ -85,6 +85,13 @@ MADE = [
      "filename={d},read-only=on -blockdev qcow2,node-name=f,file=p,backing=b "
      "-device virtio-blk-pci,drive=f", "", True,
      {"node-name": "f", "drv": "qcow2", "backing_file": "{d}", "backing_file_depth": 1}),
+    # JSON values with the types of QMP, as libvirt passes them
+    ('-blockdev {{"driver":"qcow2","node-name":"f","backing":null,"l2-cache-size":65536,"lazy-refcounts":true,'
+     '"file":{{"driver":"file","filename":"{q}"}}}} -device virtio-blk-pci,drive=f', "", True,
+     {"node-name": "f", "drv": "qcow2", "backing_file_depth": 0}),
+    ('-blockdev {{"driver":"qcow2","node-name":"f","file":{{"driver":"file","filename":"{q}"}},'
+     '"backing":{{"driver":"file","filename":"{d}"}}}} -device virtio-blk-pci,drive=f', "", True,
+     {"node-name": "f", "backing_file": "{d}", "backing_file_depth": 1}),
     ("-blockdev driver=file,node-name=p,filename={d} -blockdev driver=raw,node-name=f,file=p "
      "-device virtio-blk-pci,drive=f", "", True, {"node-name": "f", "drv": "raw"}),
     ("-blockdev raw,node-name=f,file.driver=file,file.filename={d},read-only=on "
@@ -134,6 +141,8 @@ REFUSED = [
     ("-blockdev file,node-name=9f,filename={d}", "Invalid node-name"),
     ("-blockdev file,node-name=p,filename={d},force-share=on", "force-share=on"),
     ("-blockdev qcow2,node-name=p,file.driver=file,file.filename={d}", "not in qcow2 format"),
+    ('-blockdev {{"driver":"qcow2","node-name":"f","backing":1,"file":"p"}}', "expected: string, got: integer"),
+    ('-blockdev {{"driver":"qcow2","node-name":"f","file":null}}', "expected: string, got: null"),
     ("-blockdev file,node-name=p,filename={d},read-only=on "
      "-blockdev raw,node-name=f,file=p,read-only=off -device virtio-blk-pci,drive=f", "read-only"),
     ("-snapshot -blockdev file,node-name=p,filename={d}", "node-name=p"),
