@@ -135,8 +135,8 @@ void block_media_move_tray(BlockMedia *mm, bool open)
     }
     mm->tray_open = open;
     mm->moved(mm->device);
-    event_device_tray_moved(mm->device->machine, mm->drive ? mm->drive : "", mm->device->path,
-                            open);
+    event_device_tray_moved(mm->device->machine, mm->drive ? mm->drive : "",
+                            device_id_or_path(mm->device), open);
 }
 
 bool block_media_open(BlockMedia *mm, bool force, GError **err)

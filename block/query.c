@@ -125,7 +125,7 @@ static struct json_object *query_media(const BlockMedia *mm)
     struct json_object *o = json_object_new_object();
 
     query_put_str(o, "device", mm->drive ? mm->drive : "");
-    query_put_str(o, "qdev", mm->device->path);
+    query_put_str(o, "qdev", device_id_or_path(mm->device));
     if (mm->node) {
         query_put_str(o, "io-status", query_io_status(mm->node));
     }

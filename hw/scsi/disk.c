@@ -181,7 +181,7 @@ static void disk_unit_reset(SCSIDevice *dev)
 
 static const char *disk_path(void *opaque)
 {
-    return ((ScsiDisk *)opaque)->scsi.dev.path;
+    return device_id_or_path(&((ScsiDisk *)opaque)->scsi.dev);
 }
 
 static void disk_resized(void *opaque, uint64_t size)

@@ -85,7 +85,7 @@ struct BlockRequest {
 /* A device that uses a node. Function pointers may be NULL. */
 typedef struct BlockUser {
     void (*resized)(void *opaque, uint64_t size);
-    const char *(*path)(void *opaque); /* path of the device in the tree, for queries */
+    const char *(*path)(void *opaque); /* id or path of the device, for queries */
     void *opaque;
     unsigned perm, shared; /* BLOCK_PERM_*: used; shared with other references */
     bool removable;        /* the user has removable media (block/media.h) */

@@ -26,7 +26,7 @@ def check(condition, text):
 def state(machine):
     """Return (image or None, tray open) of the only drive."""
     (found,) = machine.qmp.command("query-block")
-    check(found["device"] == "cd0" and found["removable"], found)
+    check(found["device"] == "cd0" and found["removable"] and found["qdev"] == "c", found)
     return found.get("inserted", {}).get("file"), found["tray_open"]
 
 
@@ -48,7 +48,7 @@ def hmp(machine, line):
 def moved(machine):
     """Return the state of the tray in the next event."""
     data = machine.qmp.wait_event("DEVICE_TRAY_MOVED", 30)["data"]
-    check(data["device"] == "cd0" and data["id"] == "/machine/peripheral/c", data)
+    check(data["device"] == "cd0" and data["id"] == "c", data)
     return data["tray-open"]
 
 

@@ -195,6 +195,11 @@ static inline const char *device_name(const Device *dev)
 {
     return dev->id ? dev->id : dev->plan_id ? dev->plan_id : dev->type->name;
 }
+/* Name for clients of QMP, which find the device by it: the id, otherwise the path. Borrowed. */
+static inline const char *device_id_or_path(const Device *dev)
+{
+    return dev->id ? dev->id : dev->path;
+}
 
 /* Property rows. The member's C type is checked. */
 #define PROP_BOOL(T, m, n, d, text)                                                                \
