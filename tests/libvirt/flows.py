@@ -4,10 +4,10 @@
 
 Two libvirt daemons of the host run the domains (rig.py). Each flow observes its effect in the guest,
 in the domain or in both. The flows use one guest in sequence; a flow that needs a running domain
-starts it again if an earlier flow ended it. docs/libvirt.md contains the results of the same flows
-with QEMU: run this program with --emulator qemu-system-riscv64 --table.
+starts it again if an earlier flow ended it. --compare runs the same flows with QEMU first, and --write
+creates a page with the results and the times of both.
 
-usage: flows.py [--emulator PROGRAM] [--table] [FLOW...]
+usage: flows.py [--emulator PROGRAM] [--compare QEMU [--write FILE]] [--table] [FLOW...]
 
 The exit status is 0 if all flows succeeded, 1 if one failed, and 77 if the host cannot run them.
 """
@@ -28,173 +28,9 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "lib")]
 import material  # noqa: E402
 import rig  # noqa: E402
-from rig import Console, Daemon, VirshError  # noqa: E402
+from flowlib import CHANNEL, DISK, FILE_DOMAIN, FLOWS, MIB, NAME, NIC, PORTS, RNG, Test, check, flow  # noqa: E402
+from rig import Daemon, VirshError  # noqa: E402
 from waiting import TestFailure, until  # noqa: E402
-
-MIB = 1 << 20
-NAME = "guest1"
-PORTS = 6       # root ports for hot plug
-
-# Interrupts are MSIs: with INTx, Linux waits for itself when a device below a hot-plug port is removed,
-# because both share a line (the thread of pciehp calls synchronize_irq() for its own interrupt).
-DOMAIN = """
-<domain type='qemu' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
-  <name>{name}</name>
-  <memory unit='MiB'>{memory}</memory>
-  <vcpu>1</vcpu>
-  <os>
-    <type arch='riscv64' machine='virt'>hvm</type>
-    <kernel>{kernel}</kernel>
-    <initrd>{initrd}</initrd>
-    <cmdline>console=ttyS0 cryptomgr.notests</cmdline>
-    <boot dev='cdrom'/>
-  </os>
-  <devices>
-    <emulator>{emulator}</emulator>
-    <controller type='pci' index='0' model='pcie-root'/>
-    {ports}
-    <controller type='virtio-serial'/>
-    <disk type='file' device='disk'>
-      <driver name='qemu' type='raw'/>
-      <source file='{disk}'/>
-      <target dev='vda' bus='virtio'/>
-    </disk>
-    <interface type='user'>
-      <mac address='52:54:00:00:00:01'/>
-      <model type='virtio'/>
-      {rom}
-    </interface>
-    <rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>
-    <serial type='pty'/>
-    <console type='pty'/>
-    <memballoon model='none'/>
-  </devices>
-  <qemu:commandline>
-    <qemu:arg value='-machine'/><qemu:arg value='aia=aplic-imsic'/>
-  </qemu:commandline>
-</domain>
-"""
-# A domain that starts OpenSBI only. Its serial port is a file, and a copy of the output a log.
-FILE_DOMAIN = """
-<domain type='qemu'>
-  <name>{name}</name>
-  <memory unit='MiB'>64</memory>
-  <vcpu>1</vcpu>
-  <os><type arch='riscv64' machine='virt'>hvm</type><boot dev='cdrom'/></os>
-  <devices>
-    <emulator>{emulator}</emulator>
-    <serial type='file'><source path='{file}'/><log file='{log}' append='on'/></serial>
-    <memballoon model='none'/>
-  </devices>
-</domain>
-"""
-DISK = """
-<disk type='file' device='disk'>
-  <driver name='qemu' type='raw'/>
-  <source file='{file}'/>
-  <target dev='vdb' bus='virtio'/>
-</disk>
-"""
-NIC = """
-<interface type='user'>
-  <mac address='52:54:00:00:00:02'/>
-  <model type='virtio'/>
-  {rom}
-</interface>
-"""
-RNG = "<rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>"
-CHANNEL = """
-<channel type='unix'>
-  <source mode='bind' path='{path}'/>
-  <target type='virtio' name='org.test.0'/>
-</channel>
-"""
-
-FLOWS: list[tuple[str, Callable]] = []
-
-
-def flow(title: str) -> Callable:
-    """Add a function to the flows."""
-    def add(function: Callable) -> Callable:
-        FLOWS.append((title, function))
-        return function
-    return add
-
-
-def check(condition: object, text: object) -> None:
-    """Fail unless the condition holds."""
-    if not condition:
-        raise TestFailure(str(text))
-
-
-class Test:
-    """Two daemons, and the guest that runs on one of them."""
-
-    def __init__(self, emulator: str, base: Path, a: Daemon, b: Daemon) -> None:
-        self.emulator, self.base, self.a, self.b = emulator, base, a, b
-        self.here = a                   # the daemon that runs the guest
-        self.console: Console | None = None
-        self.boot = ""                  # identifies the boot of the guest
-        self.notes: list[str] = []      # remarks about the flow, for --table
-        # QEMU requires a ROM of another package without it.
-        self.rom = "<rom enabled='no'/>" if Path(emulator).name.startswith("qemu") else ""
-        self.disk = base / "disk.img"
-        self.disk.write_bytes(b"first disk".ljust(16 * MIB, b"\0"))
-
-    def xml(self) -> str:
-        """Return the domain."""
-        ports = "\n".join("<controller type='pci' model='pcie-root-port'/>" for _ in range(PORTS))
-        return DOMAIN.format(name=NAME, memory=128, kernel=material.hotplug_kernel(),
-                             initrd=material.initramfs("hotplug"), emulator=self.emulator,
-                             ports=ports, disk=self.disk, rom=self.rom)
-
-    def state(self, daemon: Daemon | None = None) -> str:
-        """Return the state of the domain with its reason."""
-        return (daemon or self.here).virsh("domstate", NAME, "--reason")
-
-    def reopen(self) -> Console:
-        """Open the console of the domain where it runs now."""
-        if self.console:
-            self.console.close()
-        self.console = Console(self.here, NAME)
-        return self.console
-
-    def await_shell(self) -> None:
-        """Wait until the guest has booted, and start its counter."""
-        console = self.console
-        console.expect("^BACKPLANE-INIT", 120)
-        console.expect("^~ # ", 120)
-        console.send("dmesg -n 1; stty -echo; set +m; PS1='' PS2=''")
-        console.shell("true")
-        console.send("(n=0; while :; do n=$((n + 1)); echo $n >/tmp/new; mv /tmp/new /tmp/count;"
-                     " sleep 0.1; done) &")
-        self.boot = console.shell("cat /proc/sys/kernel/random/boot_id")
-
-    def up(self) -> Console:
-        """Ensure that the guest runs, and return its console."""
-        if not self.here.run("domstate", NAME, check=False).stdout.startswith("running"):
-            self.here = self.a
-            for daemon in (self.a, self.b):
-                daemon.run("destroy", NAME, check=False)
-                daemon.run("undefine", NAME, "--managed-save", check=False)
-            self.a.define(self.xml())
-            self.a.virsh("start", NAME)
-            self.reopen()
-            self.await_shell()
-        return self.console
-
-    def count(self) -> int:
-        """Return the counter of the guest, which must not have been booted again."""
-        boot, count = self.console.shell("cat /proc/sys/kernel/random/boot_id; cat /tmp/count"
-                                         ).split()
-        check(boot == self.boot, "the guest was booted again")
-        return int(count)
-
-    def continues(self, before: int) -> None:
-        """The guest has continued from a state at or after a value of its counter."""
-        now = self.count()
-        check(now >= before, f"the counter fell from {before} to {now}")
-        until("the counter to advance", lambda: self.count() > now, 30)
 
 
 # --- probing and life cycle ---
@@ -422,36 +258,6 @@ def managed_save(t: Test) -> None:
     t.continues(before)
 
 
-def migrate(t: Test, to: Daemon, *flags: str) -> None:
-    """Migrate the guest to another daemon, and check that it continues there."""
-    before, source = t.count(), t.here
-    source.virsh("migrate", NAME, to.uri, "--live", "--p2p", "--unsafe", *flags, seconds=120)
-    t.here = to
-    check(t.state() == "running (migrated)", t.state())
-    done = source.run("domstate", NAME, "--reason", check=False)
-    check(done.returncode or done.stdout.strip() == "shut off (migrated)", done.stdout)
-    t.reopen()
-    t.continues(before)
-
-
-@flow("p2p live migration and back")
-def migration(t: Test) -> None:
-    """The guest moves to the other daemon over TCP, and back over a unix socket."""
-    t.up()
-    migrate(t, t.b, "--migrateuri", "tcp:127.0.0.1", "--persistent", "--undefinesource")
-    migrate(t, t.a, "--migrateuri", f"unix://{t.base}/migrate.sock", "--persistent",
-            "--undefinesource")
-
-
-@flow("tunnelled and auto-converging migration")
-def tunnelled(t: Test) -> None:
-    """The stream passes through the daemons."""
-    t.up()
-    migrate(t, t.b, "--tunnelled", "--persistent", "--undefinesource")
-    migrate(t, t.a, "--auto-converge", "--migrateuri", "tcp:127.0.0.1", "--persistent",
-            "--undefinesource")
-
-
 # --- requests that this version refuses ---
 
 @flow("refusals leave the guest running")
@@ -459,8 +265,7 @@ def refusals(t: Test) -> None:
     """An operation that is not available fails with a message, and the guest continues."""
     t.up()
     before = t.count()
-    for words in (("inject-nmi", NAME), ("send-key", NAME, "KEY_A"),
-                  ("setmem", NAME, "64M", "--live"), ("blockcopy", NAME, "vda", str(t.base / "copy"), "--wait", "--transient-job"),
+    for words in (("inject-nmi", NAME), ("send-key", NAME, "KEY_A"), ("blockcopy", NAME, "vda", str(t.base / "copy"), "--wait", "--transient-job"),
                   ("snapshot-create-as", NAME, "s1", "--disk-only"),
                   ("migrate", NAME, t.b.uri, "--live", "--p2p", "--unsafe", "--postcopy"),
                   ("migrate", NAME, t.b.uri, "--live", "--p2p", "--unsafe", "--parallel"),
@@ -469,6 +274,10 @@ def refusals(t: Test) -> None:
         t.notes.append(f"{' '.join(words[:1] + words[-1:])}: {done.stderr.strip() or 'succeeded'}")
         check(t.state().startswith("running"), f"{words}: {t.state()}")
     t.continues(before)
+
+
+import flows_migration  # noqa: E402, F401    the order of the flows is the order of the modules
+import flows_more  # noqa: E402, F401
 
 
 # --- the end ---
@@ -516,12 +325,13 @@ def destroy(t: Test) -> None:
     check(NAME not in t.here.virsh("list", "--all"), "still listed")
 
 
-def run_flows(t: Test, only: list[str], table: bool) -> int:
-    """Run the flows. Return the number of failures."""
-    failures = 0
-    chosen = [(title, function) for title, function in FLOWS
-              if not only or function.__name__ in only]
-    print(f"1..{len(chosen)}", flush=True)
+Result = tuple[str, float, str, list[str]]    # title, seconds, problem, remarks
+
+
+def run_flows(t: Test, chosen: list[tuple[str, Callable]], table: bool) -> list[Result]:
+    """Run flows, and report each."""
+    results = []
+    print(f"# {t.emulator}\n1..{len(chosen)}", flush=True)
     for number, (title, function) in enumerate(chosen, 1):
         begin, problem = time.monotonic(), ""
         t.notes = []
@@ -531,38 +341,75 @@ def run_flows(t: Test, only: list[str], table: bool) -> int:
             problem = str(error) or repr(error)
             if not isinstance(error, TestFailure):
                 problem += "\n" + traceback.format_exc()
-        failures += bool(problem)
-        print(f"{'not ok' if problem else 'ok'} {number} {title}"
-              f" # {time.monotonic() - begin:.1f} s", flush=True)
+        seconds = time.monotonic() - begin
+        results.append((title, seconds, problem, t.notes))
+        print(f"{'not ok' if problem else 'ok'} {number} {title} # {seconds:.1f} s", flush=True)
         for line in [*t.notes, *problem.splitlines()] if problem or table else []:
             print(f"# {line}", flush=True)
-    return failures
+    return results
+
+
+def run_emulator(program: str, chosen: list[tuple[str, Callable]], table: bool) -> list[Result]:
+    """Run flows with one emulator on two new daemons."""
+    emulator = str(Path(shutil.which(program) or program).resolve())
+    base = Path(tempfile.mkdtemp(prefix="backplane-libvirt-"))
+    try:
+        with contextlib.ExitStack() as stack:
+            a = stack.enter_context(Daemon("a", base))
+            b = stack.enter_context(Daemon("b", base))
+            return run_flows(Test(emulator, base, a, b), chosen, table)
+    finally:
+        shutil.rmtree(base, ignore_errors=True)
+
+
+def write_table(file: Path, control: list[Result], own: list[Result]) -> None:
+    """Write the page with the results and times of both emulators."""
+    def text(line: str) -> str:
+        return re.sub(r"/tmp/[^ ]*/|error: |ERROR +", "", line.replace("|", "/"))[:140]
+
+    def cell(result: Result) -> str:
+        return f"fails: {text(result[2].splitlines()[0])}" if result[2] else \
+            "; ".join(["works", *map(text, result[3])]) if len(result[3]) == 1 else "works"
+
+    rows = [f"| {ours[0]} | {cell(theirs)} | {cell(ours)} | {theirs[1]:.1f} | {ours[1]:.1f} |"
+            for theirs, ours in zip(control, own, strict=True)]
+    file.write_text("""# Flows of libvirt
+
+Results of `tests/libvirt/flows.py --compare qemu-system-riscv64 --write FILE` with libvirt 9.0 and
+QEMU 7.2 of Debian 12. Both emulators run the same XML. Times are in seconds and contain the boots of the guest that a
+flow requires; they depend on the load of the host.
+
+| flow | QEMU | this emulator | time of QEMU | time of this emulator |
+|---|---|---|---|---|
+""" + "\n".join(rows) + "\n", encoding="utf-8")
 
 
 def main() -> int:
     """Run the flows that the command line names, or all of them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--emulator", default=os.environ.get("BACKPLANE"))
+    parser.add_argument("--compare", metavar="QEMU", help="run the flows with this emulator first")
+    parser.add_argument("--write", metavar="FILE", type=Path, help="write the page of the comparison")
     parser.add_argument("--table", action="store_true", help="print the notes of each flow")
     parser.add_argument("flows", nargs="*", help="names of functions")
     options = parser.parse_args()
     reason = rig.unsuitable()
     try:
-        material.hotplug_kernel(), material.initramfs("hotplug")
+        for kernel in ("hotplug", "debian"):
+            material.initramfs(kernel)
+        material.hotplug_kernel(), material.debian_kernel()
     except material.MaterialError as error:
         reason = reason or str(error)
     if reason:
         print(f"1..0 # SKIP {reason}")
         return 77
-    emulator = str(Path(shutil.which(options.emulator) or options.emulator).resolve())
-    base = Path(tempfile.mkdtemp(prefix="backplane-libvirt-"))
-    try:
-        with contextlib.ExitStack() as stack:
-            a = stack.enter_context(Daemon("a", base))
-            b = stack.enter_context(Daemon("b", base))
-            return 1 if run_flows(Test(emulator, base, a, b), options.flows, options.table) else 0
-    finally:
-        shutil.rmtree(base, ignore_errors=True)
+    chosen = [(title, function) for title, function in FLOWS
+              if not options.flows or function.__name__ in options.flows]
+    control = run_emulator(options.compare, chosen, options.table) if options.compare else []
+    own = run_emulator(options.emulator, chosen, options.table)
+    if options.write and control:
+        write_table(options.write, control, own)
+    return 1 if any(result[2] for result in own) else 0
 
 
 if __name__ == "__main__":
