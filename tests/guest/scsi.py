@@ -25,7 +25,8 @@ mkfs.ext4 -q /dev/sda; mount -t ext4 /dev/sda .
 (cd /mnt; dd if=/dev/urandom of=data bs=1M count=8; md5sum data >sum); umount .
 reboot -f
 """
-# Write and verify blocks of one disk until /tmp/stop exists; report each round.
+# Write and verify blocks of one disk until /tmp/stop exists or the disk is removed; report each round
+# and the end. The disk's name can be used again only after the end, because the loop keeps it open.
 LOAD = r"""cat >/tmp/io <<'END'
 dd if=/dev/urandom of=/tmp/w$1 bs=64k count=2 2>/dev/null
 n=0
@@ -39,6 +40,8 @@ while [ ! -e /tmp/stop ]; do
     else break; fi || break
     usleep 50000
 done >>/tmp/log$1
+exec 3>&-
+echo end >>/tmp/log$1
 END
 """
 
@@ -81,20 +84,35 @@ def rounds(machine: Emulator, disk: str, more_than: int) -> int:
     return count
 
 
+def start_load(machine: Emulator, unit: str) -> str:
+    """Wait for the disk of a unit (a pattern of sysfs), start I/O, and return the disk's name."""
+    machine.shell_until(f"ls -d {unit}/block/sd* >/tmp/found 2>/dev/null", 60)
+    disk = machine.shell("sed 's,.*/,,' /tmp/found").strip()
+    machine.shell_until(f"[ -b /dev/{disk} ]", 60)
+    machine.shell(f"rm -f /tmp/log{disk}; sh /tmp/io {disk} >/dev/null 2>&1 </dev/null &")
+    rounds(machine, disk, 1)
+    return disk
+
+
+def load_ended(machine: Emulator, disk: str) -> None:
+    """Wait until the load has noticed that its disk was removed."""
+    machine.shell_until(f"grep -q end /tmp/log{disk}", 60)
+    machine.shell_until(f"[ ! -e /dev/{disk} ]", 60)
+    check("BAD" not in machine.shell(f"cat /tmp/log{disk}"), "other data were read", "")
+
+
 def plug_disk(machine: Emulator, image: str, number: int, bus: str = "s0.0") -> None:
     """Plug a disk, use it under I/O, and unplug it while I/O runs."""
     qmp = machine.qmp
+    target, lun = 1 + number % 7, number % 3 * 150
     qmp.command("blockdev-add", **{"driver": "raw", "node-name": f"n{number}",
                                    "file": {"driver": "file", "filename": image}})
     qmp.command("device_add", driver="scsi-hd", id="hot", drive=f"n{number}", bus=bus,
-                **{"scsi-id": 1 + number % 7, "lun": number % 3 * 150})
-    machine.shell_until("[ -b /dev/sdb ]", 60)
-    machine.shell("rm -f /tmp/logsdb; sh /tmp/io sdb >/dev/null 2>&1 </dev/null &")
-    rounds(machine, "sdb", 1)
+                **{"scsi-id": target, "lun": lun})
+    disk = start_load(machine, f"/sys/bus/scsi/devices/0:0:{target}:*")
     qmp.command("device_del", id="hot")
     qmp.wait_event("DEVICE_DELETED", 30)
-    machine.shell_until("[ ! -e /dev/sdb ]", 60)
-    check("BAD" not in machine.shell("cat /tmp/logsdb"), "other data were read", "")
+    load_ended(machine, disk)
     qmp.command("blockdev-del", **{"node-name": f"n{number}"})
 
 
@@ -108,12 +126,10 @@ def plug_controller(machine: Emulator, image: str, number: int) -> None:
     qmp.command("blockdev-add", **{"driver": "raw", "node-name": f"c{number}",
                                    "file": {"driver": "file", "filename": image}})
     qmp.command("device_add", driver="scsi-hd", id="far", drive=f"c{number}", bus="hba.0")
-    machine.shell_until("[ -b /dev/sdb ]", 60)
-    machine.shell("rm -f /tmp/logsdb; sh /tmp/io sdb >/dev/null 2>&1 </dev/null &")
-    rounds(machine, "sdb", 1)
+    disk = start_load(machine, "/sys/bus/pci/devices/0000:01:*/virtio*/host*/target*/*:*")
     # the guest's driver removes the controller while I/O runs
-    machine.shell("for d in /sys/bus/pci/devices/0000:01:*; do echo 1 >$d/remove; done")
-    machine.shell_until("[ ! -e /dev/sdb ]", 60)
+    machine.shell("for d in /sys/bus/pci/devices/0000:01:*; do echo 1 >$d/remove; done", 60)
+    load_ended(machine, disk)
     qmp.command("unplug-force", id="hba")
     for _ in range(2):      # of the disk and of the controller
         qmp.wait_event("DEVICE_DELETED", 30)
