@@ -103,6 +103,7 @@ static bool qcow2_load(Qcow2 *q, GError **err)
     g_clear_pointer(&q->inflated, g_free);
     q->inflated_entry = 0;
     g_array_set_size(q->freed, 0);
+    q->freed_bytes = 0;
     g_array_set_size(q->waiting, 0);
     q->node->size = q->size & ~(uint64_t)(BLOCK_SECTOR - 1);
     return true;

@@ -76,7 +76,7 @@ static int cache_evict(Qcow2 *q, Qcow2Cache *c)
     if (s->dirty) {
         r = c == &q->l2 ? qcow2_sync(q) : cache_write_slice(q, s);
     }
-    if (r == 0) {
+    if (r == 0 && c->lru.tail && c->lru.tail->data == s) { /* qcow2_sync() may drop it */
         g_mutex_lock(&q->map);
         cache_remove_slice(c, s);
         g_mutex_unlock(&q->map);

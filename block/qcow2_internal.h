@@ -22,10 +22,10 @@
  *   3. entries of L2 and L1 tables                                then a barrier
  *   4. clusters that lost their last reference become free.
  *
- * Metadata changes remain in the caches until a flush or until a cache is full, which both run all
- * steps. An image whose process ends at any write therefore has at worst clusters that nothing
- * refers to. Entries are 8 bytes, aligned, so a write that is torn at a sector leaves each of them
- * old or new.
+ * Metadata changes remain in the caches until a flush, until a cache is full, or until the file
+ * would grow although many clusters wait to become free. Each of these runs all steps. An image
+ * whose process ends at any write therefore has at worst clusters that nothing refers to. Entries
+ * are 8 bytes, aligned, so a write that is torn at a sector leaves each of them old or new.
  *
  * Locks. `meta` is held while metadata change, and may be held during I/O. `map` guards the tables
  * and caches in memory, and is never held during I/O; a thread that holds `meta` may read them
@@ -152,6 +152,7 @@ typedef struct Qcow2 {
     uint64_t fresh_from;  /* this cluster and those after it contain zeroes */
     Qcow2Alloc *allocs;
     GArray *freed, *waiting; /* Qcow2Range: lost a reference; durable and waiting for pins */
+    uint64_t freed_bytes;    /* of the ranges in `freed` */
     unsigned pins[2], pin_slot;
     GMutex inflate; /* guards the decompressed cluster */
     uint64_t inflated_entry;

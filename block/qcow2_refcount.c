@@ -9,8 +9,9 @@
 
 #include "qcow2_internal.h"
 
-#define REFCOUNT_HOST_MAX   (1ull << 56) /* bytes of a file that L2 entries can refer to */
-#define REFCOUNT_BEYOND_MAX (1u << 20)   /* clusters in use beyond the end of the file */
+#define REFCOUNT_HOST_MAX   (1ull << 56)  /* bytes of a file that L2 entries can refer to */
+#define REFCOUNT_BEYOND_MAX (1u << 20)    /* clusters in use beyond the end of the file */
+#define REFCOUNT_FREED_MAX  (64ull << 20) /* bytes that wait for a flush */
 
 uint64_t qcow2_refcounts_per_block(const Qcow2 *q)
 {
@@ -215,13 +216,34 @@ static int refcount_set_run(Qcow2 *q, uint64_t index, uint64_t n)
     return 0;
 }
 
+/* Return whether so many clusters wait for a flush that they are made free before the file grows. A
+ * driver that never flushes can therefore not make the file grow beyond what the disk contains by
+ * more than an eighth, or 64 MiB. */
+static bool refcount_must_reclaim(const Qcow2 *q, uint64_t end)
+{
+    return end > q->fresh_from && q->freed_bytes > 0 &&
+           q->freed_bytes >= MIN(qcow2_file(q)->size / 8, REFCOUNT_FREED_MAX);
+}
+
+/* Find free clusters, making those free that wait for a flush if the file would grow otherwise. */
+static int refcount_choose(Qcow2 *q, uint64_t want, bool exact, uint64_t *index, uint64_t *got)
+{
+    int r = refcount_search(q, want, exact, index, got);
+
+    if (r < 0 || !refcount_must_reclaim(q, *index + *got)) {
+        return r;
+    }
+    r = qcow2_sync(q);
+    return r < 0 ? r : refcount_search(q, want, exact, index, got);
+}
+
 int qcow2_allocate(Qcow2 *q, uint64_t want, bool exact, uint64_t *at, uint64_t *got, bool *fresh)
 {
     uint64_t index;
     int r;
 
     qcow2_release(q);
-    r = refcount_search(q, want, exact, &index, got);
+    r = refcount_choose(q, want, exact, &index, got);
     if (r < 0) {
         return r;
     }
@@ -265,6 +287,7 @@ void qcow2_unref(Qcow2 *q, uint64_t at, uint64_t len)
     } else {
         g_array_append_val(q->freed, r);
     }
+    q->freed_bytes += r.len;
     qcow2_set_dirty(q);
 }
 

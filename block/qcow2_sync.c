@@ -82,17 +82,22 @@ int qcow2_sync_refcounts(Qcow2 *q)
 static void sync_move_freed(Qcow2 *q)
 {
     GArray *a = q->waiting;
+    bool moved;
 
     qcow2_release(q);
-    if (q->waiting->len > 0) {
+    if (q->freed->len == 0 || q->waiting->len > 0) {
         return;
     }
-    q->waiting = q->freed;
-    q->freed = a;
     g_mutex_lock(&q->map);
-    q->pin_slot = !q->pin_slot;
+    moved = q->pins[!q->pin_slot] == 0; /* all pins are in one slot, which is awaited from now on */
+    q->pin_slot ^= moved;
     g_mutex_unlock(&q->map);
-    qcow2_release(q);
+    if (moved) {
+        q->waiting = q->freed;
+        q->freed = a;
+        q->freed_bytes = 0;
+        qcow2_release(q);
+    }
 }
 
 /* With lazy reference counts the dirty bit in the header is set: only data must precede. */
@@ -113,6 +118,7 @@ int qcow2_sync(Qcow2 *q)
     int r;
 
     if (!__atomic_load_n(&q->dirty, __ATOMIC_ACQUIRE)) {
+        sync_move_freed(q); /* pins may have ended since the last change became durable */
         return 0;
     }
     r = sync_write_references(q);
@@ -131,9 +137,6 @@ int qcow2_settle(Qcow2 *q)
         return 0; /* nothing was changed */
     }
     r = qcow2_sync(q);
-    if (r == 0 && q->freed->len) {
-        sync_move_freed(q);
-    }
     r = r < 0 ? r : qcow2_sync_refcounts(q);
     if (r == 0 && !qcow2_is_damaged(q) && (q->incompatible & QCOW2_DIRTY)) {
         q->incompatible &= ~QCOW2_DIRTY;

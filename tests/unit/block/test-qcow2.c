@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "../../../block/qcow2_internal.h"
 #include "block-fixture.h"
 
 enum { DISK = 3 << 20 };
@@ -189,6 +190,107 @@ static void test_growth(Fixture *f, gconstpointer data)
     }
     close_image(f, n, true);
     g_assert_cmpint(run(f, "qemu-img check -q -f qcow2 %s"), ==, 0);
+}
+
+/* Writes and discards without a flush do not make the file grow much beyond the disk. */
+static void test_no_flush(Fixture *f, gconstpointer data)
+{
+    enum { BYTES = 16 << 20, CLUSTER = 64 << 10, CLUSTERS = BYTES / CLUSTER, ROUNDS = 3000 };
+    g_autofree uint8_t *buf = g_malloc(CLUSTER);
+    g_autoptr(GRand) rand = g_rand_new_with_seed(17);
+    GStatBuf st;
+    BlockNode *n;
+
+    if (!have_qemu_img()) {
+        return;
+    }
+    g_assert_cmpint(run(f, "qemu-img create -q -f qcow2 %s 16M"), ==, 0);
+    n = open_image(f, true, NULL);
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        uint64_t at = (uint64_t)g_rand_int_range(rand, 0, CLUSTERS) * CLUSTER;
+        BlockOp op = i % 3 == 0 ? BLOCK_WRITE_ZEROES : BLOCK_DISCARD;
+
+        memset(buf, (int)i, CLUSTER);
+        g_assert_cmpint(io(f, n, BLOCK_WRITE, at, buf, CLUSTER), ==, 0);
+        if (i % 4) {
+            at = (uint64_t)g_rand_int_range(rand, 0, CLUSTERS) * CLUSTER;
+            g_assert_cmpint(io(f, n, op, at, NULL, CLUSTER), ==, 0);
+        }
+    }
+    g_assert_cmpint(g_stat(f->path, &st), ==, 0);
+    g_assert_cmpint(st.st_size, <=, BYTES + BYTES / 8 + (2 << 20));
+    close_image(f, n, true);
+    g_assert_cmpint(run(f, "qemu-img check -q -f qcow2 %s"), ==, 0);
+}
+
+static uint64_t host_of(Qcow2 *q, uint64_t at)
+{
+    Qcow2Extent e;
+
+    g_mutex_lock(&q->meta);
+    g_assert_cmpint(qcow2_map_get(q, at, 1, &e), ==, 0);
+    g_mutex_unlock(&q->meta);
+    g_assert_cmpint(e.type, ==, QCOW2_DATA);
+    return e.host;
+}
+
+/* Write a cluster that is not allocated, flush, and return where it is in the file. */
+static uint64_t place_of_new(Fixture *f, BlockNode *n, uint64_t at)
+{
+    uint8_t buf[4096] = { 1 };
+
+    g_assert_cmpint(io(f, n, BLOCK_WRITE, at, buf, sizeof(buf)), ==, 0);
+    g_assert_cmpint(io(f, n, BLOCK_FLUSH, 0, NULL, 0), ==, 0);
+    return host_of(n->priv, at);
+}
+
+static void discard_and_flush(Fixture *f, BlockNode *n, uint64_t at)
+{
+    g_assert_cmpint(io(f, n, BLOCK_DISCARD, at, NULL, 64 << 10), ==, 0);
+    g_assert_cmpint(io(f, n, BLOCK_FLUSH, 0, NULL, 0), ==, 0);
+}
+
+/* Pin a cluster, flush some times, and release the cluster while it is pinned. */
+static void check_pinned(Fixture *f, unsigned flushes)
+{
+    enum { CLUSTER = 64 << 10 };
+    uint64_t place;
+    BlockNode *n;
+    unsigned slot;
+    Qcow2 *q;
+
+    g_assert_cmpint(run(f, "qemu-img create -q -f qcow2 %s 16M"), ==, 0);
+    n = open_image(f, true, NULL);
+    q = n->priv;
+    place = place_of_new(f, n, 0);
+    g_mutex_lock(&q->map);
+    slot = qcow2_pin(q);
+    g_mutex_unlock(&q->map);
+    for (unsigned i = 0; i < flushes; i++) {
+        place_of_new(f, n, CLUSTER + (i + 1ull) * (1 << 20));
+        if (i & 1) { /* other clusters are released too */
+            discard_and_flush(f, n, CLUSTER + (i + 1ull) * (1 << 20));
+        }
+    }
+    discard_and_flush(f, n, 0);
+    for (uint64_t i = 2; i < 6; i++) {
+        g_assert_cmpuint(place_of_new(f, n, i * CLUSTER), !=, place);
+    }
+    qcow2_unpin(q, slot);
+    place_of_new(f, n, 6 * CLUSTER); /* its flush releases what waited for the pin */
+    g_assert_cmpint(io(f, n, BLOCK_FLUSH, 0, NULL, 0), ==, 0);
+    place_of_new(f, n, 7 * CLUSTER);
+    g_assert_true(host_of(q, 6 * CLUSTER) == place || host_of(q, 7 * CLUSTER) == place);
+    close_image(f, n, true);
+    g_assert_cmpint(run(f, "qemu-img check -q -f qcow2 %s"), ==, 0);
+}
+
+/* A cluster that a request in flight accesses is not used again, over any number of flushes. */
+static void test_pinned(Fixture *f, gconstpointer data)
+{
+    for (unsigned i = 0; i < 5 && have_qemu_img(); i++) {
+        check_pinned(f, i);
+    }
 }
 
 /* New parts of a disk are zero, although the backing file is larger. */
@@ -483,6 +585,8 @@ int main(int argc, char **argv)
     g_test_add("/block/qcow2/" name, Fixture, NULL, setup, func, teardown)
     QCOW2_TEST("options", test_options);
     QCOW2_TEST("growth", test_growth);
+    QCOW2_TEST("no-flush", test_no_flush);
+    QCOW2_TEST("pinned", test_pinned);
     QCOW2_TEST("resize", test_resize);
     QCOW2_TEST("hand-over", test_hand_over);
     QCOW2_TEST("errors", test_errors);
