@@ -47,6 +47,16 @@ static BlockEngine *uring_create(BlockSet *set, GError **err)
     return &u->base;
 }
 
+/* Pass the queue entries to the kernel. False: the last entry remains in the queue. */
+static bool uring_enter(UringEngine *u)
+{
+    while (io_uring_submit(&u->ring) == -EINTR) {
+    }
+    return io_uring_sq_ready(&u->ring) == 0;
+}
+
+/* The kernel may refuse entries (EAGAIN: no memory). Nothing would submit them again before the
+ * next request: the entry becomes a no-operation, and a thread performs the request. */
 static bool uring_submit(BlockEngine *e, BlockRequest *req, int fd)
 {
     UringEngine *u = (UringEngine *)e;
@@ -54,6 +64,9 @@ static bool uring_submit(BlockEngine *e, BlockRequest *req, int fd)
 
     if (u->in_flight < URING_ENTRIES) {
         sqe = io_uring_get_sqe(&u->ring);
+        if (!sqe) {
+            uring_enter(u);
+        }
     }
     if (!sqe) {
         return false;
@@ -66,9 +79,12 @@ static bool uring_submit(BlockEngine *e, BlockRequest *req, int fd)
         io_uring_prep_fsync(sqe, fd, IORING_FSYNC_DATASYNC);
     }
     io_uring_sqe_set_data(sqe, req);
-    u->in_flight++;
-    while (io_uring_submit(&u->ring) == -EINTR) {
+    if (!uring_enter(u)) {
+        io_uring_prep_nop(sqe);
+        io_uring_sqe_set_data(sqe, NULL);
+        return false;
     }
+    u->in_flight++;
     return true;
 }
 
@@ -82,8 +98,10 @@ static void uring_poll(BlockEngine *e)
         int result = cqe->res;
 
         io_uring_cqe_seen(&u->ring, cqe);
-        u->in_flight--;
-        engine_complete(req, result);
+        if (req) { /* NULL: an entry that uring_submit() withdrew */
+            u->in_flight--;
+            engine_complete(req, result);
+        }
     }
 }
 
