@@ -9,6 +9,7 @@
  *   raw.c overlay.c file.c null.c blkdebug.c   drivers; image_lock.c: the locks of file.c
  *   qcow2.c       the qcow2 driver (block/qcow2_internal.h); backing.c: backing files
  *   probe.c       signatures of image formats
+ *   snapshot.c    internal snapshots, of drivers that store them
  *   drive.c       -drive as node options; query.c stats.c: queries; options.c: option values
  */
 #ifndef BLOCK_BLOCK_INT_H
@@ -17,6 +18,7 @@
 #include <json-c/json.h>
 
 #include "block/block.h"
+#include "block/snapshot.h"
 #include "util/error.h"
 
 typedef struct BlockDriver BlockDriver;
@@ -96,6 +98,16 @@ struct BlockNode {
     "driver", "node-name", "read-only", "auto-read-only", "force-share", "cache", "discard",       \
         "detect-zeroes"
 
+/* Internal snapshots (block/snapshot.h). Return 0 or -errno. index: of an existing snapshot. */
+typedef struct BlockSnapshotOps {
+    bool (*get)(const BlockNode *n, unsigned index, BlockSnapshot *out);
+    int (*write_state)(BlockNode *n, uint64_t at, const void *data, size_t len);
+    int (*read_state)(BlockNode *n, unsigned index, uint64_t at, void *data, size_t len);
+    int (*create)(BlockNode *n, const BlockSnapshot *info);
+    bool (*apply)(BlockNode *n, unsigned index, GError **err);
+    int (*remove)(BlockNode *n, unsigned index);
+} BlockSnapshotOps;
+
 struct BlockDriver {
     const char *name;
     const char *const *keys; /* all its options, NULL-terminated */
@@ -126,6 +138,7 @@ struct BlockDriver {
     void (*unpin)(BlockNode *n, unsigned slot);
     /* Add what the image states to the result of a query. NULL: nothing. */
     void (*info)(const BlockNode *n, struct json_object *image);
+    const BlockSnapshotOps *snapshots; /* NULL: the format stores none */
 };
 
 /*

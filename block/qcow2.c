@@ -525,4 +525,5 @@ const BlockDriver block_qcow2 = {
     .inactivate = qcow2_inactivate,
     .unpin = qcow2_end_pin,
     .info = qcow2_info,
+    .snapshots = &qcow2_snapshot_ops,
 };

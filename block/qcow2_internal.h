@@ -13,7 +13,7 @@
  *   qcow2_write.c     writes that allocate
  *   qcow2_zero.c      zeroes and discards
  *   qcow2_repair.c    reference counts of an image that was not closed
- *   qcow2_snapshot.c  the snapshot table
+ *   qcow2_snapshot.c  the snapshot table; qcow2_snapshot_change.c: its changes
  *
  * Order of writes. A reference in the file never precedes what it refers to:
  *
@@ -313,5 +313,8 @@ int qcow2_repair(Qcow2 *q);
 /* --- qcow2_snapshot.c --- */
 bool qcow2_snapshots_read(Qcow2 *q, GError **err);
 void qcow2_snapshots_clear(Qcow2 *q);
+
+/* --- qcow2_snapshot_change.c --- */
+extern const BlockSnapshotOps qcow2_snapshot_ops;
 
 #endif
