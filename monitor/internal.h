@@ -68,6 +68,7 @@ typedef struct MonitorSet {
     GHashTable *fds;       /* name -> descriptor + 1, from getfd; NULL until the first */
     GPtrArray *fdsets;     /* members of all sets, from add-fd; NULL until the first */
     DirtyRate *dirty_rate; /* the last calc-dirty-rate; NULL until the first */
+    GPtrArray *jobs;       /* snapshot jobs (qmp_snapshot.c); NULL until the first */
     GThread *thread;
     GMainContext *context; /* of the thread */
     GMainLoop *loop;
@@ -128,7 +129,7 @@ void monitor_dump_free(Machine *m);
 
 extern const HmpTable machine_table, qom_table, device_table, pci_table, chardev_table, host_table,
     debug_table, dump_table, info_table, migration_table, unplug_table, object_table, media_table,
-    balloon_table;
+    balloon_table, snapshot_table;
 
 /* Properties of a balloon that exist at run time (qmp_balloon.c). _prop_type: the type of the
  * property "guest-stats", or NULL if the device is not a balloon. _get: the value of a property,

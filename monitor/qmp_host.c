@@ -52,11 +52,6 @@ struct json_object *qmp_query_block_jobs(Machine *m, GError **err)
     return json_object_new_array();
 }
 
-struct json_object *qmp_query_jobs(Machine *m, GError **err)
-{
-    return json_object_new_array();
-}
-
 bool qmp_block_resize(Machine *m, const QmpBlockResizeArgs *args, GError **err)
 {
     const char *device = args->device, *node = args->node_name;

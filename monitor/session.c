@@ -647,6 +647,7 @@ void monitor_close_all(Machine *m)
     g_clear_pointer(&set->fds, g_hash_table_unref);
     g_clear_pointer(&set->fdsets, g_ptr_array_unref);
     g_clear_pointer(&set->dirty_rate, monitor_dirty_rate_free);
+    g_clear_pointer(&set->jobs, g_ptr_array_unref);
     g_free(set);
     m->monitors = NULL;
 }

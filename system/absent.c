@@ -29,7 +29,6 @@ static const AbsentOption absent_options[] = {
     { "icount", "instruction counting", NULL },
     { "iscsi", "iSCSI disks", "use -drive file=FILE,format=raw" },
     { "k", "a display", "use -nographic or -display none" },
-    { "loadvm", "snapshots inside disk images", "use -incoming file:FILE" },
     { "mtdblock", "flash memory", "use -drive file=FILE,format=raw,if=virtio" },
     { "numa", "NUMA nodes", NULL },
     { "only-migratable", "a check that all devices can migrate",

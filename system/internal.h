@@ -65,7 +65,8 @@ typedef struct Session {
     char *accel, *kernel, *initrd, *append, *dtb, *bios;
     char *pci_policy; /* -machine pci-policy=; NULL: devices are placed as in QEMU */
     char *gdb_device; /* -gdb, -s */
-    char *qtest_chardev, *qtest_log, *pidfile, *name, *uuid, *log_items, *log_file, *incoming;
+    char *qtest_chardev, *qtest_log, *pidfile, *name, *uuid, *log_items, *log_file, *incoming,
+        *loadvm;
     char *rtc;
     char *process_name, *mem_path, *trace_file, *trace_events;
     char *dump_guest_core, *mem_merge; /* "on" or "off"; NULL: not given */

@@ -450,6 +450,7 @@ static const Option options[] = {
     { "watchdog-action", "reset|shutdown|poweroff|pause|debug|none",
       "like -action watchdog=", NO_FN, KEYS(watchdog_action_keys, "watchdog") },
     { "incoming", "URI", "wait for a migration stream", STR(incoming) },
+    { "loadvm", "TAG", "start from a snapshot of savevm in the disk images", STR(loadvm) },
     { "daemonize", NULL, "run in the background when startup is complete", FLAG(daemonize) },
     { "pidfile", "FILE", "write the process id to a file", STR(pidfile) },
     { "run-with", "[exit-with-parent=on|off][,chroot=FOLDER][,user=NAME|UID:GID]",

@@ -9,6 +9,7 @@
 #include "chardev/chardev.h"
 #include "debug/gdb.h"
 #include "machine-events.h"
+#include "migration/snapshot.h"
 #include "monitor/monitor.h"
 
 /* ShutdownCause and the enum of the schema have the same order. */
@@ -185,9 +186,32 @@ void runstate_fill_hooks(Session *s)
     };
 }
 
+static bool runstate_loadvm(Session *s, GError **err)
+{
+    SnapshotPlace place;
+    bool ok;
+
+    if (!s->loadvm) {
+        return true;
+    }
+    if (s->incoming) {
+        return error_set(err, ERROR_USER, "-loadvm and -incoming exclude each other");
+    }
+    ok = migration_snapshot_place(s->m, s->loadvm, &place, err) &&
+         migration_snapshot_load(s->migration, &place, err);
+    g_clear_pointer(&place.disks, g_ptr_array_unref);
+    if (!ok) {
+        g_prefix_error(err, "-loadvm %s: ", s->loadvm);
+    }
+    return ok;
+}
+
 bool runstate_start(Session *s, GError **err)
 {
     if (!s->m->qtest && !accel_start(s->m, err)) {
+        return false;
+    }
+    if (!runstate_loadvm(s, err)) {
         return false;
     }
     if (!s->stopped && !s->incoming && s->m->state == RUN_PRELAUNCH) {

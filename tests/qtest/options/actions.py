@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Options that select what follows a panic of the guest or the expiry of a watchdog."""
+"""Options that select what follows a panic of the guest or the expiry of a watchdog, and -loadvm."""
 
 from emulator import Emulator
-from walk import PROGRAM, covers, refused
+from images import empty_qcow2
+from walk import Folder, PROGRAM, covers, refused
 
 PANIC, WATCHDOG = ["-device", "pvpanic-pci,addr=4"], ["-device", "i6300esb,addr=4"]
 
@@ -101,3 +102,18 @@ def check_changes():
         check_expiry(m, "debug")
         m.qmp.command("set-action", watchdog="poweroff")
         check_expiry(m, "poweroff")     # also with -no-shutdown
+
+
+@covers("-loadvm")
+def check_loadvm():
+    with Folder() as folder:
+        path = folder / "disk"
+        path.write_bytes(empty_qcow2(8 << 20))
+        args = ["-M", "virt", "-bios", "none", "-accel", "qtest", "-m", "16", "-drive",
+                f"file={path},format=qcow2,if=virtio"]
+        with Emulator(PROGRAM, args, console=False, qtest=True) as m:
+            m.qtest.write(0x80001000, 4, 0x1234)
+            m.qmp.command("human-monitor-command", **{"command-line": "savevm s"})
+        with Emulator(PROGRAM, [*args, "-loadvm", "s"], console=False, qtest=True) as m:
+            assert m.qtest.read(0x80001000, 4) == 0x1234
+        refused("Snapshot 'none' does not exist", *args, "-loadvm", "none")
