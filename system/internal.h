@@ -15,6 +15,7 @@
 #include "chardev/chardev.h"
 #include "hw/core/board.h"
 #include "hw/core/type_catalog.h"
+#include "hw/misc/fw_cfg.h"
 #include "monitor/host.h"
 #include "system/qtest.h"
 #include "util/error.h"
@@ -68,6 +69,7 @@ typedef struct Session {
     char *qtest_chardev, *qtest_log, *pidfile, *name, *uuid, *log_items, *log_file, *incoming,
         *loadvm;
     char *rtc;
+    BootOptions boot_options; /* -boot */
     char *process_name, *mem_path, *trace_file, *trace_events;
     char *dump_guest_core, *mem_merge; /* "on" or "off"; NULL: not given */
     struct json_object *net_nic;       /* -net nic, until its back end is known */

@@ -362,8 +362,9 @@ static const Option options[] = {
     { "uuid", "UUID", "UUID of the machine", FN(opt_uuid) },
     { "rtc", "OPTIONS", "base=utc|localtime|DATE, clock=host|rt|vm of the real-time clock",
       STR(rtc), KEYS(rtc_keys, NULL) },
-    { "boot", "[order=]DRIVES[,...]", "the firmware chooses the boot device", NO_FN,
-      KEYS(boot_keys, "order"), .compat = true },
+    { "boot", "[order=]DRIVES[,menu=on|off][,strict=on|off][,...]",
+      "boot menu and times for the firmware; drive letters have no effect, use bootindex=", NO_FN,
+      KEYS(boot_keys, "order") },
     /* boot images */
     { "bios", "FILE", "firmware: a file, default or none", STR(bios) },
     { "kernel", "FILE", "kernel: a Linux Image, ELF or raw file", STR(kernel) },

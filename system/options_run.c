@@ -228,10 +228,20 @@ KEYS(fw_cfg_keys);
 const PlanProp boot_keys[] = {
     STRING_KEY("order", 0, "drive letters"),
     STRING_KEY("once", 0, "drive letters for the first boot"),
-    BOOL_KEY("menu", 0, "boot menu"),
+    BOOL_KEY("menu", offsetof(Session, boot_options.menu), "let the firmware show its boot menu"),
     STRING_KEY("splash", 0, "picture"),
-    { .name = "splash-time", .kind = PLAN_PROP_U32, .doc = "milliseconds" },
-    { .name = "reboot-timeout", .kind = PLAN_PROP_I32, .doc = "milliseconds, or -1" },
-    BOOL_KEY("strict", 0, "boot only from these drives"),
+    { .name = "splash-time",
+      .kind = PLAN_PROP_U32,
+      .field = offsetof(Session, boot_options.splash_time),
+      .max = BOOT_TIME_MAX,
+      .doc = "how long the firmware waits for a key, with menu=on; milliseconds" },
+    { .name = "reboot-timeout",
+      .kind = PLAN_PROP_I32,
+      .field = offsetof(Session, boot_options.reboot_timeout),
+      .min = UINT64_MAX, /* -1 */
+      .max = BOOT_TIME_MAX,
+      .doc = "milliseconds before a reboot if no device can be booted; -1: no reboot" },
+    BOOL_KEY("strict", offsetof(Session, boot_options.strict),
+             "boot only from devices with bootindex="),
 };
 KEYS(boot_keys);

@@ -65,6 +65,7 @@ Session *session_new(const char *program)
     disks_init(s);
     s->planned = g_hash_table_new(NULL, NULL);
     s->ready_fd = s->null_fd = -1;
+    s->boot_options.splash_time = s->boot_options.reboot_timeout = BOOT_TIME_ABSENT;
     sandbox_policy_default(&s->sandbox);
     return s;
 }
@@ -580,6 +581,7 @@ static void create_machine(Session *s, bool dry_run)
     s->m->dry_run = dry_run;
     s->m->background = s->daemonize;
     s->m->boot = s->boot;
+    s->m->boot_options = &s->boot_options;
     machine_lock(s->m);
     runstate_fill_hooks(s);
     build_fill_host(s);

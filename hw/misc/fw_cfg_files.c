@@ -65,6 +65,14 @@ static bool fw_cfg_read_file(FwCfgFile *f, const char *path, GError **err)
     return true;
 }
 
+static void fw_cfg_file_insert(Machine *m, FwCfgFile *f)
+{
+    if (!m->fw_cfg_files)
+        m->fw_cfg_files = g_ptr_array_new_with_free_func(fw_cfg_file_free);
+    g_ptr_array_add(m->fw_cfg_files, f);
+    g_ptr_array_sort(m->fw_cfg_files, fw_cfg_file_compare);
+}
+
 bool fw_cfg_file_new(Machine *m, const char *name, const char *path, const char *string,
                      GError **err)
 {
@@ -84,11 +92,34 @@ bool fw_cfg_file_new(Machine *m, const char *name, const char *path, const char 
         fw_cfg_file_free(f);
         return false;
     }
-    if (!m->fw_cfg_files)
-        m->fw_cfg_files = g_ptr_array_new_with_free_func(fw_cfg_file_free);
-    g_ptr_array_add(m->fw_cfg_files, f);
-    g_ptr_array_sort(m->fw_cfg_files, fw_cfg_file_compare);
+    fw_cfg_file_insert(m, f);
     return true;
+}
+
+/* Add a file that contains a time of -boot, as a little-endian number of @size bytes. */
+static bool fw_cfg_time_new(Machine *m, const char *name, uint64_t ms, size_t size, GError **err)
+{
+    uint64_t value = GUINT64_TO_LE(ms);
+    FwCfgFile *f;
+
+    if (ms == BOOT_TIME_ABSENT)
+        return true;
+    if (!fw_cfg_check_name(m, name, err))
+        return false;
+    f = g_new0(FwCfgFile, 1);
+    f->name = g_strdup(name);
+    f->len = size;
+    f->data = g_memdup2(&value, size);
+    fw_cfg_file_insert(m, f);
+    return true;
+}
+
+bool fw_cfg_boot_files_new(Machine *m, GError **err)
+{
+    const BootOptions *o = m->boot_options;
+
+    return !o || (fw_cfg_time_new(m, "etc/boot-menu-wait", o->splash_time, 2, err) &&
+                  fw_cfg_time_new(m, "etc/boot-fail-wait", o->reboot_timeout, 4, err));
 }
 
 const GPtrArray *fw_cfg_files(const Machine *m)

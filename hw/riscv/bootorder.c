@@ -112,6 +112,7 @@ bool virt_set_bootorder(Virt *v, GError **err)
 {
     g_autoptr(GArray) entries = g_array_new(FALSE, FALSE, sizeof(BootEntry));
     g_autoptr(GString) out = g_string_new(NULL);
+    const BootOptions *options = v->board.machine->boot_options;
 
     device_visit(v->board.machine->root, bootorder_collect, entries);
     g_array_sort(entries, bootorder_compare);
@@ -128,6 +129,8 @@ bool virt_set_bootorder(Virt *v, GError **err)
         bootorder_path(out, e->dev);
         bootorder_unit(out, e->dev);
     }
+    if (entries->len && options && options->strict)
+        g_string_append(out, "\nHALT"); /* firmware stops after the last device */
     fw_cfg_set_bootorder(v->fw_cfg, out->str, out->len ? out->len + 1 : 0);
     return true;
 }

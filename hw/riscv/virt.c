@@ -269,15 +269,18 @@ static void virt_set_uuid(Virt *v)
 
 static bool virt_build_fw_cfg(Machine *m, Virt *v, GError **err)
 {
+    if (!fw_cfg_boot_files_new(m, err))
+        return false;
     if (!v->config.boot_devices)
         return !fw_cfg_files(m) ||
-               error_set(err, ERROR_USER, "-fw_cfg: machine %s has no fw_cfg (x-boot-devices)",
-                         m->type_name);
+               error_set(err, ERROR_USER,
+                         "-fw_cfg, -boot: machine %s has no fw_cfg (x-boot-devices)", m->type_name);
     v->fw_cfg = virt_place_device(m, FW_CFG_TYPE, NULL, virt_map[VIRT_FW_CFG].base, err);
     if (!v->fw_cfg)
         return false;
     virt_set_uuid(v);
     fw_cfg_set_number(v->fw_cfg, FW_CFG_RAM_SIZE, v->config.ram_size, 8);
+    fw_cfg_set_number(v->fw_cfg, FW_CFG_BOOT_MENU, m->boot_options && m->boot_options->menu, 2);
     fw_cfg_set_number(v->fw_cfg, FW_CFG_NB_CPUS, v->config.harts, 2);
     fw_cfg_set_number(v->fw_cfg, FW_CFG_MAX_CPUS, v->config.harts, 2);
     return true;

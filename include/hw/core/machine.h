@@ -104,17 +104,18 @@ struct Machine {
     bool dry_run;
     bool background; /* the process has no terminal (-daemonize). Set as dry_run. */
     bool has_guest;  /* false for -machine none */
-    const struct BoardType *board_type; /* hw/core/board.h; NULL: no board */
-    struct Board *board;                /* the board's structure; NULL before it is built */
-    GPtrArray *chardevs;                /* Chardev *, private to chardev/ */
-    struct MonitorSet *monitors;        /* private to monitor/ */
-    struct MonitorDump *dump;           /* private to monitor/ */
-    struct Migration *migration;        /* private to migration/ */
-    struct BlockSet *blocks;            /* private to block/ */
-    struct NetSet *netdevs;             /* private to net/ */
-    GPtrArray *objects;                 /* HostObject *, private to host_object.c */
-    GArray *power_buttons;              /* private to power_button.c; NULL: none */
-    GPtrArray *fw_cfg_files;            /* FwCfgFile *, private to hw/misc/fw_cfg_files.c */
+    const struct BoardType *board_type;     /* hw/core/board.h; NULL: no board */
+    struct Board *board;                    /* the board's structure; NULL before it is built */
+    GPtrArray *chardevs;                    /* Chardev *, private to chardev/ */
+    struct MonitorSet *monitors;            /* private to monitor/ */
+    struct MonitorDump *dump;               /* private to monitor/ */
+    struct Migration *migration;            /* private to migration/ */
+    struct BlockSet *blocks;                /* private to block/ */
+    struct NetSet *netdevs;                 /* private to net/ */
+    GPtrArray *objects;                     /* HostObject *, private to host_object.c */
+    GArray *power_buttons;                  /* private to power_button.c; NULL: none */
+    GPtrArray *fw_cfg_files;                /* FwCfgFile *, private to hw/misc/fw_cfg_files.c */
+    const struct BootOptions *boot_options; /* -boot (hw/misc/fw_cfg.h), borrowed; NULL: none */
     /* Each CPU thread applies it to itself before it executes guest code; NULL: no filter. Set
      * before CPU threads are created; borrowed. */
     const struct SandboxPolicy *sandbox;

@@ -64,6 +64,22 @@ void fw_cfg_set_bootorder(Device *dev, const void *data, size_t len);
  */
 bool fw_cfg_file_new(Machine *m, const char *name, const char *path, const char *string,
                      GError **err);
+
+/* Settings of -boot that firmware reads from fw_cfg. The times are in milliseconds. */
+typedef struct BootOptions {
+    bool menu, strict;       /* show the boot menu; boot only from devices with bootindex= */
+    uint64_t splash_time;    /* how long the firmware waits for a key, with @menu */
+    uint64_t reboot_timeout; /* after a boot without success; UINT64_MAX: no reboot */
+} BootOptions;
+enum { BOOT_TIME_MAX = 65535, BOOT_TIME_ABSENT = 65536 }; /* the limit of both; not given */
+
+/**
+ * fw_cfg_boot_files_new() - Add the files "etc/boot-menu-wait" and "etc/boot-fail-wait", each if
+ * Machine.boot_options contains its time.
+ *
+ * Return: false with an error that names the file if it exists already.
+ */
+bool fw_cfg_boot_files_new(Machine *m, GError **err);
 /* Free all files of a machine. */
 void fw_cfg_files_free(Machine *m);
 

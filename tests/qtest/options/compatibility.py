@@ -3,16 +3,9 @@
 each, and the reason. -help marks the options among them."""
 
 WITHOUT_EFFECT = {
-    "-boot": (["-boot", "c"], "the firmware chooses the boot device"),
-    "-boot order=": (["-boot", "order=cd"], "as above"),
+    "-boot order=": (["-boot", "order=cd"], "the firmware chooses the boot device"),
     "-boot once=": (["-boot", "once=d"], "as above"),
-    "-boot menu=on": (["-boot", "menu=on"], "as above"),
-    "-boot menu=off": (["-boot", "menu=off"], "as above"),
     "-boot splash=": (["-boot", "splash=x.jpg"], "as above"),
-    "-boot splash-time=": (["-boot", "splash-time=5"], "as above"),
-    "-boot reboot-timeout=": (["-boot", "reboot-timeout=-1"], "as above"),
-    "-boot strict=on": (["-boot", "strict=on"], "as above"),
-    "-boot strict=off": (["-boot", "strict=off"], "as above"),
     "-display": (["-display", "none"], "there is no display"),
     "-vga": (["-vga", "none"], "there is no display adapter"),
     "-parallel": (["-parallel", "none"], "there is no parallel port"),

@@ -4,7 +4,7 @@
 import re
 import tempfile
 
-from walk import Ended, Folder, Machine, covers, refused, run
+from walk import Ended, Folder, Machine, covers, qtest_run, refused, run
 
 REFUSED = "refused"
 ROM = tempfile.NamedTemporaryFile(prefix="bp-rom-")     # removed at the end
@@ -152,6 +152,43 @@ def check_fw_cfg() -> None:
                 "name=opt/a,string=y")
         refused("/nonexistent", "-M", "virt", "-fw_cfg", "name=opt/a,file=/nonexistent")
         refused("one of file= and string=", "-M", "virt", "-fw_cfg", "name=opt/a")
+
+
+def fw_cfg_read(args: tuple[str, ...], key: int, size: int) -> bytes:
+    """Return the first bytes of an item of fw_cfg."""
+    swapped = (key & 0xff) << 8 | key >> 8
+    lines = qtest_run([f"writew 0x10100008 {swapped:#x}", *["readb 0x10100000"] * size], "-M", "virt", *args)
+    return bytes(int(line.split()[1], 0) for line in lines[1:])
+
+
+def fw_cfg_files(args: tuple[str, ...]) -> dict[str, bytes]:
+    """Return the names and contents of the files of fw_cfg."""
+    count = int.from_bytes(fw_cfg_read(args, 0x19, 4), "big")
+    rows = fw_cfg_read(args, 0x19, 4 + 64 * count)[4:]
+    files = {}
+    for row in (rows[at:at + 64] for at in range(0, len(rows), 64)):
+        size, key = int.from_bytes(row[:4], "big"), int.from_bytes(row[4:6], "big")
+        files[row[8:].rstrip(b"\0").decode()] = fw_cfg_read(args, key, size) if size else b""
+    return files
+
+
+@covers("-boot", "-boot menu=on", "-boot menu=off", "-boot strict=on", "-boot strict=off", "-boot splash-time=",
+        "-boot reboot-timeout=")
+def check_boot() -> None:
+    disk = ("-blockdev", "null-co,node-name=n,size=1M", "-device", "virtio-blk-pci,drive=n,addr=5,bootindex=2")
+    first = b"/pci@ffffffffffffffff/scsi@5/disk@0,0"
+    assert fw_cfg_files(disk) == {"bootorder": first + b"\0"}
+    assert fw_cfg_files((*disk, "-boot", "c,strict=off,menu=on")) == {"bootorder": first + b"\0"}
+    times = ("-boot", "strict=on,splash-time=1500,reboot-timeout=-1")
+    assert fw_cfg_files((*disk, *times)) == {"bootorder": first + b"\nHALT\0", "etc/boot-menu-wait": b"\xdc\x05",
+                                             "etc/boot-fail-wait": b"\xff\xff\xff\xff"}
+    assert fw_cfg_files(("-boot", "strict=on"))["bootorder"] == b""
+    for args, value in (("menu=on", b"\1\0"), ("menu=off", b"\0\0"), ("c", b"\0\0")):
+        assert fw_cfg_read(("-boot", args), 0x0e, 2) == value, args
+    refused("from 0 to 65535", "-M", "virt", "-boot", "splash-time=65536")
+    refused("from -1 to 65535", "-M", "virt", "-boot", "reboot-timeout=-2")
+    refused("exists already", "-M", "virt", "-boot", "splash-time=1", "-fw_cfg", "name=etc/boot-menu-wait,string=x")
+    refused("has no fw_cfg", "-M", "virt-0.2", "-boot", "splash-time=1")
 
 
 @covers("-pflash")

@@ -183,6 +183,32 @@ static void test_files_refused(void)
     machine_free(m);
 }
 
+/* The times of -boot become files, unless -fw_cfg provides one of the same name. */
+static void test_boot_files(void)
+{
+    const BootOptions absent = { .splash_time = BOOT_TIME_ABSENT,
+                                 .reboot_timeout = BOOT_TIME_ABSENT };
+    const BootOptions given = { .splash_time = 0x1234, .reboot_timeout = UINT64_MAX };
+    g_autoptr(GError) err = NULL;
+    Machine *m = fixture_new(1);
+
+    m->boot_options = &absent;
+    g_assert_true(fw_cfg_boot_files_new(m, NULL));
+    g_assert_null(fw_cfg_files(m));
+    m->boot_options = &given;
+    g_assert_true(fw_cfg_boot_files_new(m, NULL));
+    g_assert_cmpuint(fw_cfg_files(m)->len, ==, 2);
+    const FwCfgFile *fail = fw_cfg_files(m)->pdata[0], *menu = fw_cfg_files(m)->pdata[1];
+    g_assert_cmpstr(fail->name, ==, "etc/boot-fail-wait");
+    g_assert_cmpmem(fail->data, fail->len, "\xff\xff\xff\xff", 4);
+    g_assert_cmpstr(menu->name, ==, "etc/boot-menu-wait");
+    g_assert_cmpmem(menu->data, menu->len, "\x34\x12", 2);
+    g_assert_false(fw_cfg_boot_files_new(m, &err));
+    g_assert_nonnull(strstr(err->message, "etc/boot-menu-wait"));
+    fw_cfg_files_free(m);
+    machine_free(m);
+}
+
 /* A target with other files refuses the stream; mutated streams load or are refused. */
 static void test_saved(void)
 {
@@ -231,6 +257,7 @@ int main(int argc, char **argv)
     g_test_add_func("/fw-cfg/dma", test_dma);
     g_test_add_func("/fw-cfg/long-dma", test_long_dma);
     g_test_add_func("/fw-cfg/files-refused", test_files_refused);
+    g_test_add_func("/fw-cfg/boot-files", test_boot_files);
     g_test_add_func("/fw-cfg/saved", test_saved);
     return g_test_run();
 }
