@@ -115,6 +115,36 @@ def uboot_pci(subject: Subject) -> None:
 
 
 @test
+def uboot_m_mode(subject: Subject) -> None:
+    """U-Boot in M mode instead of OpenSBI reads a disk on PCI and one in an MMIO slot, resets the machine and powers it
+    off."""
+    try:
+        args = ["-M", "virt", "-m", "256", "-bios", str(material.uboot(m_mode=True))]
+    except material.MaterialError as error:
+        raise Skip(str(error)) from None
+    with tempfile.TemporaryDirectory() as scratch:
+        for number, device in enumerate(("virtio-blk-device", "virtio-blk-pci")):
+            disk = Path(scratch) / device
+            disk.write_bytes(f"disk {number} here".encode().ljust(1 << 20, b"\0"))
+            args += ["-drive", f"if=none,id=d{number},format=raw,file={disk}", "-device", f"{device},drive=d{number}"]
+        with Emulator(subject.program, args, qmp=False, echo=subject.echo) as machine:
+            for last in ("reset", "poweroff"):
+                machine.expect("Hit any key to stop autoboot")
+                machine.send("\n")
+                machine.expect("^=> ")
+                machine.send("virtio scan\n")
+                found = set()
+                for number in range(2):
+                    machine.expect("^=> ")
+                    machine.send(f"virtio dev {number}; virtio read 81000000 0 1; md.b 81000000 10\n")
+                    found.add(machine.expect(r" disk (\d) here\.", 60)[1])
+                check(found == {"0", "1"}, f"disks {found}", machine.console[-2000:])
+                machine.expect("^=> ")
+                machine.send(f"{last}\n")
+            check(machine.wait() == 0, "a status other than 0", machine.console[-500:])
+
+
+@test
 def poweroff_and_reset(subject: Subject) -> None:
     """A guest that reboots ends the emulator under -no-reboot, with status 0."""
     args = arguments(run="reboot -f") + ["-no-reboot"]

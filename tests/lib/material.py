@@ -103,9 +103,21 @@ def opensbi(version: str) -> Path:
                 "fw_dynamic.bin", "fetch-guest")
 
 
-def uboot() -> Path:
-    """Return the U-Boot of Debian for `virt`, which runs in S mode under OpenSBI."""
-    return find("U-Boot", "trixie/usr/lib/u-boot/qemu-riscv64_smode/uboot.elf", "fetch-guest")
+def uboot(m_mode: bool = False) -> Path:
+    """Return the U-Boot of Debian for `virt`, which runs in S mode under OpenSBI, or in M mode."""
+    name = "qemu-riscv64/u-boot.bin" if m_mode else "qemu-riscv64_smode/uboot.elf"
+    return find("U-Boot", f"trixie/usr/lib/u-boot/{name}", "fetch-guest")
+
+
+def edk2() -> tuple[Path, Path]:
+    """Return the two flash images of EDK2: the program and the template of its variables."""
+    code = find("EDK2", "trixie/usr/share/qemu-efi-riscv64/RISCV_VIRT_CODE.fd", "fetch-guest efi")
+    return code, code.with_name("RISCV_VIRT_VARS.fd")
+
+
+def debian_root() -> Path:
+    """Return the disk image of a Debian system."""
+    return find("the Debian disk image", "debian-root/disk.img", "build-guest-root")
 
 
 def initramfs(kernel: str = "debian") -> Path:
