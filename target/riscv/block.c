@@ -306,7 +306,6 @@ static EmitFn *const emitters[OP_ISA_COUNT] = {
     [OP_AUIPC] = emit_upper,
     [OP_JAL] = emit_jal,
     [OP_JALR] = emit_jalr,
-    [OP_PAUSE] = emit_nothing,
     [OP_PREFETCH_I] = emit_nothing,
     [OP_PREFETCH_R] = emit_nothing,
     [OP_PREFETCH_W] = emit_nothing,

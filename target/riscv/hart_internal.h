@@ -126,8 +126,10 @@ typedef struct RiscvCpu {
         exit_op; /* offset of the block in the arena / 16, number of an operation */
     Block *exit_to;
 
-    /* Reservation of lr: host address (0: none) and the value read. */
+    /* Reservation of lr: host address (0: none), the value read, and its size in bytes. */
     uint64_t lr_host, lr_value;
+    unsigned lr_size;
+    unsigned pauses; /* number of pause instructions */
 
     /* CSRs: legal bits of the values written. */
     uint64_t mstatus, medeleg, mideleg, mie, mtvec, mcounteren, menvcfg, mcountinhibit;
@@ -271,6 +273,7 @@ void rv_set_input_any(Cpu *cpu, unsigned input, bool level);
 void rv_deliver_any(Cpu *cpu, MsiFile file, uint32_t id);
 void rv_wfi(RiscvCpu *cpu);
 void rv_wrs(RiscvCpu *cpu, bool bounded);
+void rv_pause(RiscvCpu *cpu);
 
 /* --- debug.c --- */
 extern const CpuDebugOps riscv_debug_ops;

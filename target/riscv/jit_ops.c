@@ -37,5 +37,5 @@ bool rv_jit_has_op(unsigned id)
             return true;
         }
     }
-    return id < OP_BEQ && id != OP_FENCE_I && id != OP_PAUSE;
+    return id < OP_BEQ && id != OP_FENCE_I;
 }

@@ -7,7 +7,13 @@
 #include "util/log.h"
 
 #define CAUSE_INTERRUPT (UINT64_C(1) << 63)
-#define SLEEP_SLICE_NS  1000000
+
+/* A hart that waits for another polls a few times, then sleeps. On a host with fewer CPUs than
+ * harts the other hart may need this host CPU, and sched_yield() does not reliably hand it over. */
+#define WAIT_POLLS   32
+#define WAIT_NAP_NS  INT64_C(20000)
+#define WRS_NTO_NAPS 50
+#define WRS_STO_NAPS 1
 
 /* Interrupts in descending order of priority. */
 static const uint8_t priority[] = { IRQ_MEI, IRQ_MSI, IRQ_MTI, IRQ_SEI, IRQ_SSI, IRQ_STI };
@@ -223,12 +229,42 @@ void rv_wfi(RiscvCpu *cpu)
     rv_check_interrupts(cpu);
 }
 
-/* Carry out wrs.nto or wrs.sto. A change of the reservation does not end the wait: the hart sleeps
- * for a short time to yield the host CPU. */
+static bool reservation_kept(const RiscvCpu *cpu)
+{
+    const void *p = (const void *)(uintptr_t)cpu->lr_host;
+
+    if (!p) {
+        return false;
+    }
+    return cpu->lr_size == 4
+               ? __atomic_load_n((const uint32_t *)p, __ATOMIC_ACQUIRE) == (uint32_t)cpu->lr_value
+               : __atomic_load_n((const uint64_t *)p, __ATOMIC_ACQUIRE) == cpu->lr_value;
+}
+
+static void wait_nap(RiscvCpu *cpu)
+{
+    int64_t now = clock_now_any(cpu->cpu.machine, CLOCK_KIND_VIRTUAL);
+
+    cpu_sleep_any(&cpu->cpu, now + WAIT_NAP_NS);
+}
+
+/* Carry out wrs.nto or wrs.sto ("Zawrs"): wait until another hart or a device changes the reserved
+ * word. Linux waits for its locks with them. */
 void rv_wrs(RiscvCpu *cpu, bool bounded)
 {
-    if (cpu->lr_host != 0) {
-        int64_t slice = bounded ? SLEEP_SLICE_NS / 100 : SLEEP_SLICE_NS;
-        cpu_sleep_any(&cpu->cpu, clock_now_any(cpu->cpu.machine, CLOCK_KIND_VIRTUAL) + slice);
+    unsigned polls = WAIT_POLLS + (bounded ? WRS_STO_NAPS : WRS_NTO_NAPS);
+
+    for (unsigned i = 0; i < polls && reservation_kept(cpu) && !cpu_pending(&cpu->cpu); i++) {
+        if (i >= WAIT_POLLS) {
+            wait_nap(cpu);
+        }
+    }
+}
+
+/* Carry out pause ("Zihintpause"), with which a hart polls a word that another hart changes. */
+void rv_pause(RiscvCpu *cpu)
+{
+    if (cpu->cpu.machine->cpus->len > 1 && ++cpu->pauses % WAIT_POLLS == 0) {
+        wait_nap(cpu);
     }
 }

@@ -117,7 +117,7 @@ static void test_reservation(void)
     hart_free(h);
 }
 
-/* wrs ends by itself, with and without a reservation. */
+/* wrs ends by itself, with and without a reservation, also while the clock does not advance. */
 static void test_wrs(void)
 {
     Hart *h = hart_new(NULL);
