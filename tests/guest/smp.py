@@ -67,25 +67,64 @@ def smp_imsic(subject: Subject) -> None:
 
 
 @test
+def smp_two(subject: Subject) -> None:
+    """Two harts with a PLIC."""
+    boot_linux(subject, 2, "virt")
+
+
+COUNTERS = ("for i in 0 1 2 3; do (n=0; while true; do n=$((n+1)); echo $n >/tmp/count$i; done) & "
+            "done")
+
+
+def counters_advance(machine: Emulator, low: list[int]) -> None:
+    """Wait until each counter is above its last value, and store the new one."""
+    check(machine.shell("nproc").strip() == "4", "not four harts", "")
+    for i in range(4):
+        text = machine.shell_value(f"counter {i} beyond {low[i]}", f"cat /tmp/count{i}",
+                                   lambda text, i=i: text.strip().isdigit() and int(text) > low[i])
+        low[i] = int(text)
+
+
+@test
 def smp_migration(subject: Subject) -> None:
-    """A guest with four busy harts migrates to another process, and all harts continue."""
+    """A guest with four busy harts migrates twice (long: 100 times), and all harts continue."""
     if subject.is_qemu:
         raise Skip("QEMU's -incoming needs the complete machine on its command line")
     with tempfile.TemporaryDirectory() as scratch:
-        uri = f"unix:{scratch}/stream"
         args = arguments(machine=MSI_MACHINE) + ["-smp", "4"]
-        with Emulator(subject.program, args, echo=subject.echo) as source:
+        counts = [0] * 4
+        source = Emulator(subject.program, args, echo=subject.echo)
+        try:
             shell_ready(source)
-            source.shell("for i in 0 1 2 3; do (n=0; while true; do n=$((n+1)); "
-                         "echo $n >/tmp/count$i; done) & done")
-            with Emulator(subject.program, ["-incoming", uri], echo=subject.echo) as target:
+            source.shell(COUNTERS)
+            for turn in range(100 if subject.long else 2):
+                uri = f"unix:{scratch}/stream{turn}"
+                target = Emulator(subject.program, ["-incoming", uri], echo=subject.echo)
+                source, old = target, source
                 target.qmp.command("query-status")      # the target listens
-                source.qmp.command("migrate", uri=uri)
-                source.migrated()
-                check(target.shell("nproc").strip() == "4", "not four harts", "")
-                for i in range(4):
-                    first = target.shell_value(f"counter {i}", f"cat /tmp/count{i}",
-                                               lambda text: text.strip().isdigit())
-                    target.shell_value(f"counter {i} beyond {first.strip()}", f"cat /tmp/count{i}",
-                                       lambda text, low=int(first): text.strip().isdigit()
-                                       and int(text) > low)
+                old.qmp.command("migrate", uri=uri)
+                old.migrated()
+                old.close()
+                counters_advance(target, counts)
+        finally:
+            source.close()
+
+
+# Four jobs that each compute the same checksums for a number of seconds.
+SOAK = """head -c 2000000 /dev/urandom >/tmp/data; md5sum </tmp/data >/tmp/sum
+end=$(($(cut -d. -f1 /proc/uptime) + %d))
+for i in 1 2 3 4; do (n=0; while [ $(cut -d. -f1 /proc/uptime) -lt $end ]; do n=$((n+1))
+md5sum </tmp/data | cmp - /tmp/sum || echo differs; gzip -c /tmp/data | gunzip -c | cmp - /tmp/data || echo differs
+done; echo finished after $n) & done; wait; dmesg | grep -E "stall|lockup|BUG|WARNING|Oops" || true"""
+
+
+@test
+def smp_soak(subject: Subject) -> None:
+    """Four harts compute, start processes and use pipes for ten seconds (long: one hour)."""
+    seconds = 3600 if subject.long else 10
+    with Emulator(subject.program, arguments(machine=subject.msi_machine) + ["-smp", "4"],
+                  echo=subject.echo) as machine:
+        shell_ready(machine)
+        text = machine.shell(SOAK % seconds, seconds + 120)
+        check(text.count("finished after") == 4, "a job did not finish", text)
+        check(len(text.split("\n")) <= 5, "a result differs, or the kernel complains", text)
