@@ -175,7 +175,7 @@ void qtest_end(QTest *q)
 
 int qtest_run(const char *args, char **out, char **err)
 {
-    g_autofree char *command = g_strdup_printf("%s %s", binary(), args);
+    g_autofree char *command = g_strdup_printf("timeout -k 5 120 %s %s", binary(), args);
     g_autoptr(GError) error = NULL;
     g_auto(GStrv) argv = g_new0(char *, 4);
     int status = 0;

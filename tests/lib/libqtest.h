@@ -27,8 +27,9 @@ void qtest_end(QTest *q);
 int qtest_wait(QTest *q);
 /* Return the private memory of the emulator in KiB, without guest RAM (RssAnon of Linux). */
 unsigned long qtest_memory(QTest *q);
-/* Run the emulator with @args and without sockets. Return the exit status. Store its outputs in
- * *out and *err (g_free) unless these are NULL. */
+/* Run the emulator with @args and without sockets. Return the exit status, which is 124 if the
+ * emulator had to be ended after 120 seconds. Store its outputs in *out and *err (g_free) unless
+ * these are NULL. */
 int qtest_run(const char *args, char **out, char **err);
 
 /* --- qtest --- */
