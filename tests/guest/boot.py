@@ -44,30 +44,48 @@ def boot_linux_6__1(subject: Subject) -> None:
     check("first sector" in text, "the disk cannot be read", text)
 
 
+def plic_program(scratch: str) -> str:
+    """Build plic.c and return its path."""
+    program = f"{scratch}/plic"
+    command = ["riscv64-linux-gnu-gcc", "-O2", "-ffreestanding", "-fno-pic", "-no-pie",
+               "-nostdlib", "-static", "-mcmodel=medany", "-march=rv64imac_zicsr",
+               "-mabi=lp64", "-Wl,--nmagic,-Ttext=0x80000000,--build-id=none",
+               "-Wl,--no-warn-rwx-segments", "-o", program, str(PLIC_SOURCE)]
+    try:
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+    except FileNotFoundError:
+        raise Skip("riscv64-linux-gnu-gcc not found: install the Debian package "
+                   "gcc-riscv64-linux-gnu") from None
+    return program
+
+
+def plic_answers(subject: Subject, harts: int, dialog: list[tuple[str, int]]) -> None:
+    """Send characters to plic.c, and expect an answer by a hart to each."""
+    with tempfile.TemporaryDirectory() as scratch:
+        args = ["-M", "virt", "-smp", str(harts), "-bios", "none", "-kernel",
+                plic_program(scratch)]
+        with Emulator(subject.program, args, qmp=False, echo=subject.echo) as machine:
+            machine.expect("^PLIC ready")
+            for letter, hart in dialog:
+                machine.send(letter)
+                machine.expect(f"^hart {hart}, source 10: {letter.upper()}")
+            machine.send("q")
+            machine.expect("^bye")
+            check(machine.wait() == 0, "a status other than 0", machine.console)
+
+
 @test
 def bare_metal_plic(subject: Subject) -> None:
     """A bare-metal program with built-in addresses receives the UART's interrupt through the PLIC.
     """
-    with tempfile.TemporaryDirectory() as scratch:
-        program = f"{scratch}/plic"
-        command = ["riscv64-linux-gnu-gcc", "-O2", "-ffreestanding", "-fno-pic", "-no-pie",
-                   "-nostdlib", "-static", "-mcmodel=medany", "-march=rv64imac_zicsr",
-                   "-mabi=lp64", "-Wl,--nmagic,-Ttext=0x80000000,--build-id=none",
-                   "-Wl,--no-warn-rwx-segments", "-o", program, str(PLIC_SOURCE)]
-        try:
-            subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
-        except FileNotFoundError:
-            raise Skip("riscv64-linux-gnu-gcc not found: install the Debian package "
-                       "gcc-riscv64-linux-gnu") from None
-        with Emulator(subject.program, ["-M", "virt", "-bios", "none", "-kernel", program],
-                      qmp=False, echo=subject.echo) as machine:
-            machine.expect("^PLIC ready")
-            for letter in "ab":
-                machine.send(letter)
-                machine.expect(f"^source 10 says {letter.upper()}")
-            machine.send("q")
-            machine.expect("^bye")
-            check(machine.wait() == 0, "a status other than 0", machine.console)
+    plic_answers(subject, 1, [("a", 0), ("b", 0)])
+
+
+@test
+def bare_metal_plic_smp(subject: Subject) -> None:
+    """Test bare_metal_plic on four harts; each receives the interrupt when it is moved to it."""
+    plic_answers(subject, 4, [("a", 0), ("1", 0), ("b", 1), ("3", 1), ("c", 3), ("2", 3),
+                              ("d", 2), ("0", 2), ("e", 0)])
 
 
 @test
@@ -96,15 +114,14 @@ def boot_hotplug_kernel(subject: Subject) -> None:
     check("CONFIG_HOTPLUG_PCI_SHPC=y" in text, "no SHPC driver", text)
 
 
-@test
-def uboot_pci(subject: Subject) -> None:
-    """U-Boot reaches its prompt under OpenSBI, and its `pci` command lists the bus."""
+def uboot_lists_bus(subject: Subject, options: list[str]) -> None:
+    """U-Boot reaches its prompt, and its `pci` command lists the bus."""
     try:
-        args = ["-M", "virt", "-m", "256", "-bios", str(material.opensbi("1.6")),
-                "-kernel", str(material.uboot())]
+        args = ["-m", "256", "-bios", str(material.opensbi("1.6")), "-kernel",
+                str(material.uboot())]
     except material.MaterialError as error:
         raise Skip(str(error)) from None
-    with Emulator(subject.program, args + ["-device", "edu,addr=03.0"], qmp=False,
+    with Emulator(subject.program, options + args + ["-device", "edu,addr=03.0"], qmp=False,
                   echo=subject.echo) as machine:
         machine.expect("Hit any key to stop autoboot")
         machine.send("\n")
@@ -112,6 +129,19 @@ def uboot_pci(subject: Subject) -> None:
         machine.send("pci\n")
         machine.expect(r"00\.03\.00 +0x1234 +0x11e8")
         machine.expect("^=> ")
+
+
+@test
+def uboot_pci(subject: Subject) -> None:
+    """U-Boot reaches its prompt under OpenSBI, and its `pci` command lists the bus."""
+    uboot_lists_bus(subject, ["-M", "virt"])
+
+
+@test
+def uboot_smp(subject: Subject) -> None:
+    """Test uboot_pci with four harts and each interrupt controller."""
+    for aia in ["none"] if subject.is_qemu else ["none", "aplic", "aplic-imsic"]:
+        uboot_lists_bus(subject, ["-M", f"virt,aia={aia}", "-smp", "4"])
 
 
 @test
