@@ -484,6 +484,9 @@ static bool drive_probe_format(DriveSpec *s, BlockNode *file, GError **err)
             "to show the image file itself",
             node_filename(file), format);
     }
+    if (s->read_only) {
+        return true; /* the guest cannot write the signature of another format */
+    }
     g_printerr("WARNING: Image format was not specified for '%s' and probing guessed raw.\n"
                "         Automatically detecting the format is dangerous for raw images, write "
                "operations on block 0 will be restricted.\n"

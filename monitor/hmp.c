@@ -94,6 +94,31 @@ static void hmp_help(const char *what, GString *out)
     }
 }
 
+/* Commands of QEMU that this version does not have, and what to use in their place. */
+static const struct HmpAbsent {
+    const char *name, *instead;
+} hmp_absent[] = {
+    { "drive_add", "the QMP commands blockdev-add and device_add add a disk" },
+    { "drive_del", "device_del removes a disk" },
+    { "block_resize", "the QMP command block_resize changes the size of a disk" },
+    { "commit", "images have no commit job; qemu-img commit works on an image that is not in use" },
+    { "block_stream", "images have no jobs; qemu-img rebase works on an image that is not in use" },
+    { "drive_mirror",
+      "images have no jobs; qemu-img convert works on an image that is not in use" },
+    { "drive_backup", "images have no jobs; savevm stores a snapshot in qcow2 images" },
+    { "snapshot_blkdev", "savevm stores a snapshot in qcow2 images" },
+};
+
+static void hmp_put_absent(const char *typed, GString *out)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(hmp_absent); i++) {
+        if (strcmp(hmp_absent[i].name, typed) == 0) {
+            g_string_append_printf(out, "this version does not have %s: %s\n", typed,
+                                   hmp_absent[i].instead);
+        }
+    }
+}
+
 /* Append "unknown command: 'info sta'" and the names of commands that begin with that text. */
 static void hmp_unknown(const char *line, GString *out)
 {
@@ -111,6 +136,7 @@ static void hmp_unknown(const char *line, GString *out)
         }
     }
     g_string_append(out, n ? "\n" : "");
+    hmp_put_absent(typed, out);
 }
 
 /* --- arguments --- */

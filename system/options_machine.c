@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "plan/policy.h"
+
 /* Store a key of -machine that has the effect of another option. */
 static bool machine_key(Session *s, const char *key, const char *value)
 {
@@ -69,21 +71,57 @@ static bool machine_switch_take(Session *s, const struct MachineSwitch *key, con
     return true;
 }
 
+/* Properties of QEMU's machines that require what no CPU type has. The value 0 is accepted. */
+static bool machine_refuse_absent(const PlanSetting *p, bool *taken, GError **err)
+{
+    *taken = strcmp(p->name, "aia-guests") == 0;
+    return !*taken || strcmp(p->text, "0") == 0 ||
+           error_set(err, ERROR_USER,
+                     "-machine aia-guests=%s: guest interrupt files require the hypervisor "
+                     "extension, which no CPU type has; accepted is 0",
+                     p->text);
+}
+
 /* Remove the keys that are not properties of the machine from the description, and store them. */
 static bool take_machine_keys(Session *s, GError **err)
 {
     for (guint i = s->plan->settings->len; i-- > 0;) {
         PlanSetting *p = s->plan->settings->pdata[i];
         const struct MachineSwitch *key = machine_switch_find(p->name);
+        bool absent;
 
+        if (!machine_refuse_absent(p, &absent, err)) {
+            return false;
+        }
         if (key && !machine_switch_take(s, key, p->text, err)) {
             return false;
         }
-        if (key || machine_key(s, p->name, p->text)) {
+        if (absent || key || machine_key(s, p->name, p->text)) {
             g_ptr_array_remove_index(s->plan->settings, i);
         }
     }
     return true;
+}
+
+static char *machine_policies(void)
+{
+    GString *out = g_string_new("Policies of -machine pci-policy=NAME, or the path of a file:\n");
+
+    for (size_t i = 0; plan_policy_name(i); i++) {
+        g_string_append_printf(out, "  %s\n", plan_policy_name(i));
+    }
+    return g_string_free(out, FALSE);
+}
+
+static char *machine_help(const Session *s, const PlanMachineType *t)
+{
+    g_autofree char *text = plan_help_machine(s->catalog, t);
+
+    return g_strconcat(
+        text,
+        "  pci-policy=<str>             - policy that places devices; help lists the "
+        "policies\n",
+        NULL);
 }
 
 bool opt_machine(Session *s, const char *arg, GError **err)
@@ -95,9 +133,13 @@ bool opt_machine(Session *s, const char *arg, GError **err)
         return option_print(s, plan_help_machines(s->catalog));
     }
     if (t && words[1] && option_wants_help(words[1])) {
-        return option_print(s, plan_help_machine(s->catalog, t));
+        return option_print(s, machine_help(s, t));
     }
-    return plan_machine_parse(s->plan, arg, err) && take_machine_keys(s, err);
+    if (!plan_machine_parse(s->plan, arg, err) || !take_machine_keys(s, err)) {
+        return false;
+    }
+    return !s->pci_policy || !option_wants_help(s->pci_policy) ||
+           option_print(s, machine_policies());
 }
 
 bool opt_machine_config(Session *s, const char *arg, GError **err)

@@ -8,6 +8,7 @@
 
 #include "hw/misc/fw_cfg.h"
 #include "util/error.h"
+#include "util/log.h"
 
 #define FW_CFG_FILE_MAX (16u << 20) /* bytes of one file */
 
@@ -83,6 +84,11 @@ bool fw_cfg_file_new(Machine *m, const char *name, const char *path, const char 
                          name);
     if (!fw_cfg_check_name(m, name, err))
         return false;
+    if (!g_str_has_prefix(name, "opt/")) {
+        message("warning: -fw_cfg name=%s: externally provided fw_cfg item names should be "
+                "prefixed with \"opt/\"",
+                name);
+    }
     f = g_new0(FwCfgFile, 1);
     f->name = g_strdup(name);
     if (string) {

@@ -206,6 +206,7 @@ def test_help(names):
 def test_warning(names):
     """A probed format is reported. Nothing is probed if a format is given, or with -blockdev."""
     for form, warned in (("-drive file={d},id=x", True), ("-drive file={d},id=x,format=raw", False),
+                         ("-drive file={d},id=x,read-only=on", False), ("-cdrom {d}", False),
                          ("-blockdev raw,node-name=f,file.driver=file,file.filename={d}", False)):
         with Emulator(EMULATOR, ["-accel", "qtest", "-M", "virt", "-nodefaults",
                                  *words(form, names)], console=False) as machine:

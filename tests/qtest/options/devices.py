@@ -148,6 +148,8 @@ def check_fw_cfg() -> None:
             text = m.qmp("human-monitor-command", **{"command-line": "info mtree"})
             assert "fwcfg" in text, text
         # the contents: tests/unit/hw/misc/test-fw-cfg.c
+        with Machine("-fw_cfg", "name=other,string=x") as m:
+            assert 'should be prefixed with "opt/"' in m.close()
         refused("is given twice", "-M", "virt", "-fw_cfg", "name=opt/a,string=x", "-fw_cfg",
                 "name=opt/a,string=y")
         refused("/nonexistent", "-M", "virt", "-fw_cfg", "name=opt/a,file=/nonexistent")
@@ -187,7 +189,9 @@ def check_boot() -> None:
         assert fw_cfg_read(("-boot", args), 0x0e, 2) == value, args
     refused("from 0 to 65535", "-M", "virt", "-boot", "splash-time=65536")
     refused("from -1 to 65535", "-M", "virt", "-boot", "reboot-timeout=-2")
-    refused("exists already", "-M", "virt", "-boot", "splash-time=1", "-fw_cfg", "name=etc/boot-menu-wait,string=x")
+    status, _, err = run("-M", "virt", "-boot", "splash-time=1", "-fw_cfg",
+                         "name=etc/boot-menu-wait,string=x")      # after the warning about the name
+    assert status == 1 and err.splitlines()[-1].endswith("the file exists already"), err
     refused("has no fw_cfg", "-M", "virt-0.2", "-boot", "splash-time=1")
 
 
