@@ -661,6 +661,63 @@ def serial_checks(m):
             ("control continues", lambda: serial_control(m, 5, 2, PORT_OPEN, 0), 6)]
 
 
+# --- small devices: a watchdog that counts, pvpanic, a balloon ---
+
+SMALL = ["-device", "i6300esb,id=w0,addr=2", "-device", "pvpanic-pci,id=p0,addr=3,events=1",
+         "-device", "virtio-balloon-pci,id=b0,addr=4"]
+SMALL_HOST = ["-watchdog-action", "none"]
+WATCHDOG, PANIC, BALLOON_BAR = MMIO, MMIO + 0x1000, MMIO + 0x100000
+BALLOON_RING, BALLOON_PAGE = RAM + 0x20000, RAM + 0xf0000
+UNIT_NS = 983040
+
+
+def watchdog_unlock(m):
+    """Unlock one write of a register of the watchdog."""
+    m.write(WATCHDOG + 12, 2, 0x80)
+    m.write(WATCHDOG + 12, 2, 0x86)
+
+
+def balloon_device(m):
+    """Return the balloon."""
+    return Virtio(Function(m, 0, 4), BALLOON_BAR)
+
+
+def small_setup(m):
+    """Start and lock the watchdog, let its first stage end, and inflate the balloon by a page."""
+    Function(m, 0, 3).enable((0, PANIC), command=2)
+    watchdog = Function(m, 0, 2).enable((0, WATCHDOG), command=2)
+    for register, units in ((0, 10), (4, 20)):
+        watchdog_unlock(m)
+        m.write(WATCHDOG + register, 4, units)
+    watchdog.set(0x60, 2, 3)
+    watchdog.set(0x68, 1, 3)
+    m.ask(f"clock_step {15 * UNIT_NS}")
+    m.command("balloon", value=0x80000)
+    device = balloon_device(m).start(MODERN, 2, BALLOON_RING)
+    m.write(BALLOON_PAGE, 4, 0x12345678)
+    m.write(RAM + 0x30000, 4, BALLOON_PAGE >> 12)
+    device.offer(BALLOON_RING, 0, [(RAM + 0x30000, 4, False)], kick=0)
+    wait_used(m, device, BALLOON_RING, 1)
+    m.write(device.part[4] + 4, 4, 1)
+
+
+def small_checks(m):
+    """Return checks of registers, of the remaining time, and of the balloon."""
+    def part():
+        return balloon_device(m).part[4]
+    return [("preload", lambda: m.read(WATCHDOG + 4, 4), 20),
+            ("lock", lambda: Function(m, 0, 2).get(0x68, 1), 3),
+            ("configuration", lambda: Function(m, 0, 2).get(0x60, 2), 3),
+            ("events of pvpanic", lambda: m.read(PANIC, 1), 1),
+            ("pages that the host requests", lambda: m.read(part(), 4), 128),
+            ("pages in the balloon", lambda: m.read(part() + 4, 4), 1),
+            ("size of the guest", lambda: m.command("query-balloon")["actual"], 0xff000),
+            ("the page in the balloon", lambda: m.read(BALLOON_PAGE, 4), 0),
+            ("not expired", lambda: later(m, 15 * UNIT_NS - 1, WATCHDOG + 12, 2), 0),
+            ("expired", lambda: later(m, 1, WATCHDOG + 12, 2), 0x1200),
+            ("unlocked by the expiry", lambda: Function(m, 0, 2).get(0x68, 1), 0)]
+
+
 class Recipe:
     """One golden stream."""
 
@@ -693,4 +750,5 @@ RECIPES = [
     Recipe("links-0.2", "virt-0.2", LINKS, links_setup, links_checks),
     Recipe("virtio-0.2", "virt-0.2", VIRTIO, virtio_setup, virtio_checks),
     Recipe("bridges-0.2", "virt-0.2", BRIDGES, bridges_setup, bridges_checks),
+    Recipe("small-0.3", "virt-0.3", SMALL, small_setup, small_checks, SMALL_HOST),
 ]
