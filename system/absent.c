@@ -65,7 +65,7 @@ static const PlanAbsent absent_devices[] = {
     { "vhost-*", "vhost and vhost-user devices", NULL },
     { "*-ahci*", "AHCI and IDE disks", "virtio-blk-pci" },
     { "ide-*", "AHCI and IDE disks", "virtio-blk-pci" },
-    { "nvme*", "NVMe", "virtio-blk-pci" },
+    { "nvme-*", "NVMe namespaces as devices, and subsystems", "nvme" },
     { "scsi-block", "SCSI pass-through", "scsi-hd" },
     { "scsi-generic", "SCSI pass-through", "scsi-hd" },
     { "megasas*", "this SCSI controller", "virtio-scsi-pci" },

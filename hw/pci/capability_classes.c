@@ -362,7 +362,9 @@ bool pci_caps_init(PCIDevice *d, GError **err)
         return false;
     }
     caps_relink(d);
-    pci_caps_relink(d);
+    if (!pci_type(d)->link_rows) {
+        pci_caps_relink(d);
+    }
     return true;
 }
 

@@ -57,6 +57,7 @@ static const Need needs[] = {
     { "virtio-serial-device", "slot0", "max_ports=4", 0 },
     { "virtio-scsi-pci", "rp", "num_queues=2", 0 },
     { "virtio-scsi-device", "slot1", "num_queues=2,packed=on", 0 },
+    { "nvme", "rp", "drive=d0,serial=s", 0 },
     { "scsi-hd", "sc.0", "drive=d0,serial=s,wwn=1", 0 },
     { "scsi-cd", "sc.0", "scsi-id=1,lun=2", 0 },
 };

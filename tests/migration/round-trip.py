@@ -18,7 +18,7 @@ from machine import EMULATOR, Machine, QmpError  # noqa: E402
 
 NEEDS = {"virtio-blk-pci": "drive=d0", "xio3130-downstream": "bus=up", "x3130-upstream": "bus=rp",
          "pxb-pcie": "bus_nr=64", "virtconsole": "bus=vs.0", "virtserialport": "bus=vs.0",
-         "scsi-hd": "bus=sc.0,drive=d0", "scsi-cd": "bus=sc.0",
+         "nvme": "drive=d0,serial=s", "scsi-hd": "bus=sc.0,drive=d0", "scsi-cd": "bus=sc.0",
          "loader": "addr=0x80000100,data=1,data-len=1"}
 # The devices that provide the required bus.
 BEFORE = {"bus=rp": ["pcie-root-port,id=rp,chassis=7"],

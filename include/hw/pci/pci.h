@@ -190,6 +190,7 @@ struct PCIDeviceType {
     /* Return QEMU's offset of the capability of a row; 0: the first free space. Called with
      * qemu-layout=on for rows whose offset is not set. NULL: no such offsets. */
     uint16_t (*qemu_offset)(const PCIDevice *d, unsigned row);
+    bool link_rows; /* with qemu-layout, the list has the order of the rows, not of the offsets */
     bool plain_on_root; /* with qemu-layout: by default not Express on an Express root bus */
     unsigned n_irqs;    /* number of interrupt sources, at most PCI_MAX_IRQS */
     /* Set the interrupt sources from the registers. Called once after an access whose rows returned
