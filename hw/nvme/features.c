@@ -89,9 +89,22 @@ static uint16_t nvme_queues_get(NvmeRequest *req, bool current)
     return NVME_SUCCESS;
 }
 
+static bool nvme_has_io_queues(const Nvme *n)
+{
+    for (unsigned i = 1; i < NVME_QUEUES; i++) {
+        if (n->cqs[i]) { /* each submission queue has one */
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The controller always allocates all its queues. */
 static uint16_t nvme_queues_set(NvmeRequest *req)
 {
+    if (nvme_has_io_queues(req->n)) { /* only before the first queue is created (5.21.1.7) */
+        return NVME_SEQUENCE_ERROR | NVME_DNR;
+    }
     if ((req->cmd.cdw11 & 0xffff) == 0xffff || req->cmd.cdw11 >> 16 == 0xffff) {
         return NVME_INVALID_FIELD | NVME_DNR;
     }

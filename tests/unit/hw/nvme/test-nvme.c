@@ -507,9 +507,12 @@ static void test_features(void)
     NVME_ADMIN(&v, NVME_ADMIN_SET_FEATURES, .cdw10 = (id), .cdw11 = (v11), ##__VA_ARGS__)
 #define GET(id, ...) NVME_ADMIN(&v, NVME_ADMIN_GET_FEATURES, .cdw10 = (id), ##__VA_ARGS__)
     start_slow(&v, DRIVE, SETTINGS ",num_queues=9");
+    g_assert_cmphex(SET(NVME_FEATURE_QUEUES, 0x30003), ==, NVME_SEQUENCE_ERROR | NVME_DNR);
+    nvme_enable_dut(&v);
     g_assert_cmphex(SET(NVME_FEATURE_QUEUES, 0x30003), ==, NVME_SUCCESS);
     g_assert_cmphex(v.result, ==, 0x70007);
     g_assert_cmphex(SET(NVME_FEATURE_QUEUES, 0xffff), ==, NVME_INVALID_FIELD | NVME_DNR);
+    g_assert_cmpint(nvme_create_pair(&v, 1, 32, 1), ==, NVME_SUCCESS);
     g_assert_cmphex(SET(NVME_FEATURE_WRITE_CACHE, 0), ==, NVME_SUCCESS);
     g_assert_cmphex(NVME_IO(&v, NVME_IO_WRITE), ==, NVME_SUCCESS);
     g_assert_true(disk.fua);
