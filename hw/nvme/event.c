@@ -24,9 +24,13 @@ static uint32_t nvme_event_result(unsigned i)
            (uint32_t)event_rows[i].page << 16;
 }
 
+/* Nothing is sent while the machine is stopped, because its memory must not change: an event that a
+ * monitor causes is sent when the machine runs. */
 void nvme_events_send(Nvme *n)
 {
-    for (unsigned i = 0; i < NVME_EVENTS && n->n_aers > 0 && nvme_ready(n); i++) {
+    bool may_send = nvme_ready(n) && machine_active(n->pci.dev.machine);
+
+    for (unsigned i = 0; i < NVME_EVENTS && n->n_aers > 0 && may_send; i++) {
         uint8_t type = 1u << event_rows[i].type;
 
         if (!(n->events >> i & 1) || (n->event_masks & type)) {

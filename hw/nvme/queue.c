@@ -274,6 +274,7 @@ void nvme_continue_all(Nvme *n)
             nvme_cq_post_pending(n, n->cqs[i]);
         }
     }
+    nvme_events_send(n);
     for (unsigned i = 0; i < NVME_QUEUES; i++) {
         if (n->sqs[i] && n->sqs[i]->head != n->sqs[i]->tail) {
             nvme_sq_move(n->sqs[i], &n->ready);

@@ -595,6 +595,15 @@ static void test_events(void)
     g_assert_cmpuint(nvme_data(&v)[0], ==, 1);
     g_assert_cmphex(LOG(NVME_LOG_CHANGED_NAMESPACES), ==, NVME_SUCCESS);
     g_assert_cmpuint(nvme_data(&v)[0], ==, 0);
+    /* an event of a stopped machine */
+    nvme_offer(&v, 0, (NvmeCommand){ .opcode = NVME_ADMIN_ASYNC_EVENT });
+    nvme_kick(&v, 0);
+    machine_set_state(v.f.m, RUN_PAUSED);
+    g_assert_true(block_resize(block_find(v.f.m, "d0"), 1 << 20, NULL));
+    g_assert_cmpint(nvme_collect(&v, 0), ==, NVME_NONE);
+    machine_set_state(v.f.m, RUN_RUNNING);
+    g_assert_cmpint(nvme_wait(&v, 0), ==, NVME_SUCCESS);
+    g_assert_cmphex(v.result, ==, 2 | NVME_LOG_CHANGED_NAMESPACES << 16);
     /* an event that occurs before the request */
     g_assert_cmphex(SET(NVME_FEATURE_TEMPERATURE, 300), ==, NVME_SUCCESS);
     g_assert_cmphex(NVME_ADMIN(&v, NVME_ADMIN_ASYNC_EVENT), ==, NVME_SUCCESS);
