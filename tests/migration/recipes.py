@@ -580,6 +580,63 @@ def shpc_checks(m):
             ("the other device continues", lambda: m.read(MMIO + 0x10000, 4), TICK)]
 
 
+# --- nvme ---
+
+NVME = ["-device", "nvme,id=nv0,drive=d0,serial=golden,addr=2,max_ioqpairs=3,msix_qsize=4", "-nic", "none"]
+NVME_BAR, NVME_QUEUES, NVME_DATA = 0x40000000, RAM + 0x10000, RAM + 0x30000
+
+
+def nvme_command(m, queue, index, opcode, cdw10=0, cdw11=0, prp=NVME_DATA):
+    """Place a command and write the doorbell."""
+    at = NVME_QUEUES + 0x2000 * queue + 64 * index
+    for offset, size, value in ((0, 4, opcode | (index + 1) << 16), (4, 4, queue), (8, 8, 0), (16, 8, 0),
+                                (24, 8, prp), (32, 8, 0), (40, 4, cdw10), (44, 4, cdw11), (48, 8, 0), (56, 8, 0)):
+        m.write(at + offset, size, value)
+    m.write(NVME_BAR + 0x1000 + 8 * queue, 4, index + 1)
+
+
+def nvme_completion(m, queue, index):
+    """Return result, identifier and status of a completion, or None."""
+    at = NVME_QUEUES + 0x2000 * queue + 0x1000 + 16 * index
+    dword = m.read(at + 12, 4)
+    return (m.read(at, 4), dword & 0xffff, dword >> 17) if dword >> 16 & 1 else None
+
+
+def nvme_setup(m):
+    """Two queue pairs, an event request, no write cache, and a completion for which there is no room."""
+    f = Function(m, 0, 2).enable((0, NVME_BAR), (1, 0))
+    f.msix(NVME_BAR + 0x2000, [(RAM + 0x9000 + 4 * n, 0x70 + n, n & 1) for n in range(4)])
+    m.write(NVME_BAR + 0x24, 4, 15 << 16 | 15)
+    m.write(NVME_BAR + 0x28, 8, NVME_QUEUES)
+    m.write(NVME_BAR + 0x30, 8, NVME_QUEUES + 0x1000)
+    m.write(NVME_BAR + 0x14, 4, 0x460001)
+    nvme_command(m, 0, 0, 5, 1 << 16 | 1, 1 << 16 | 3, NVME_QUEUES + 0x3000)   # two entries, vector 1
+    nvme_command(m, 0, 1, 1, 7 << 16 | 1, 1 << 16 | 1, NVME_QUEUES + 0x2000)
+    nvme_command(m, 0, 2, 12)
+    nvme_command(m, 0, 3, 9, 0x06, 0)
+    for index in range(2):
+        nvme_command(m, 1, index, 0x7f)     # unknown, so that it completes immediately
+    assert nvme_completion(m, 1, 0) == (0, 1, 0x4001) and not nvme_completion(m, 1, 1)
+
+
+def nvme_after(m, queue, index, act, *args):
+    """Act, and return the completion."""
+    act(*args)
+    return nvme_completion(m, queue, index)
+
+
+def nvme_checks(m):
+    """Return checks of registers, queues, features and events."""
+    return [("csts", lambda: m.read(NVME_BAR + 0x1c, 4), 1),
+            ("asq", lambda: m.read(NVME_BAR + 0x28, 8), NVME_QUEUES),
+            ("a completion without room", lambda: nvme_completion(m, 1, 1), None),
+            ("the completion when there is room",
+             lambda: nvme_after(m, 1, 1, m.write, NVME_BAR + 0x100c, 4, 1), (0, 2, 0x4001)),
+            ("the write cache", lambda: nvme_after(m, 0, 3, nvme_command, m, 0, 4, 10, 6), (0, 5, 0)),
+            ("an event", lambda: nvme_after(m, 0, 4, m.write, NVME_BAR + 0x1018, 4, 1), (0x10000, 3, 0)),
+            ("the pending bit of vector 1", lambda: m.read(NVME_BAR + 0x3000, 4), 2)]
+
+
 # --- virtio-serial ---
 
 SERIAL = ["-device", "virtio-serial-pci,id=vs0,addr=2,max_ports=4",
@@ -745,6 +802,7 @@ RECIPES = [
     Recipe("bridges", "virt-0.1", BRIDGES, bridges_setup, bridges_checks),
     Recipe("shpc", "virt-0.1", SHPC, shpc_setup, shpc_checks),
     Recipe("serial", "virt-0.1", SERIAL, serial_setup, serial_checks, SERIAL_HOST),
+    Recipe("nvme", "virt-0.2", NVME, nvme_setup, nvme_checks),
     Recipe("plic-0.2", "virt-0.2", ENDPOINTS, plic_setup, plic_checks),
     Recipe("ports-0.2", "virt-0.2", PORTS, ports_setup, ports_checks),
     Recipe("links-0.2", "virt-0.2", LINKS, links_setup, links_checks),
