@@ -33,6 +33,8 @@ ENGINE_BOUND = 2 / 3
 ECAM = 0x30000000
 DISK = ["-blockdev", "driver=null-co,node-name=d,size=1073741824",
         "-device", "virtio-blk-pci,drive=d,addr=05.0"]
+NVME = ["-blockdev", "driver=null-co,node-name=nv,size=1073741824",
+        "-device", "nvme,drive=nv,serial=1,addr=09.0"]
 FILE_MIB = 256
 NET = ["-netdev", "user,id=n", "-device", "virtio-net-pci,netdev=n,addr=06.0,romfile="]
 EDU = ["-device", "edu,addr=04.0"]
@@ -60,6 +62,9 @@ ROWS = [
     Row("virtio-blk file, 128 KiB in order, depth 8", "MB/s", 1e6 / 131072, "seq /dev/vdb 131072 8"),
     Row("virtio-blk null, 4 KiB random reads, depth 1", "k/s", 1e3, "blk /dev/vda 4096 1"),
     Row("virtio-blk null, 4 KiB random reads, depth 32", "k/s", 1e3, "blk /dev/vda 4096 32"),
+    Row("NVMe null, 4 KiB random reads, depth 1", "k/s", 1e3, "blk /dev/nvme0n1 4096 1"),
+    Row("NVMe null, 4 KiB random reads, depth 32", "k/s", 1e3, "blk /dev/nvme0n1 4096 32"),
+    Row("NVMe null, 128 KiB in order, depth 8", "MB/s", 1e6 / 131072, "seq /dev/nvme0n1 131072 8"),
     Row("virtio-net user, 1-byte TCP round trips", "k/s", 1e3, "rr 10.0.2.2 {port}"),
     Row("virtio-net user, TCP in (a request: 64 KiB)", "MB/s", 1e6, "in 10.0.2.2 {port}", 65536),
     Row("virtio-net user, TCP out (a request: 64 KiB)", "MB/s", 1e6, "out 10.0.2.2 {port}", 65536),
@@ -210,7 +215,7 @@ def samples_of(variants: list[tuple[str, str]], runs: int) -> list[list[dict[str
     take turns within each row, so that other load on the host affects them alike."""
     taken: list[list[dict[str, Sample]]] = [[{} for _ in range(runs)] for _ in variants]
     with servers() as ports, ExitStack() as stack:
-        guests = [stack.enter_context(booted(program, machine, "debian", EDU + DISK + NET))
+        guests = [stack.enter_context(booted(program, machine, "debian", EDU + DISK + NVME + NET))
                   for program, machine in variants]
         for row in ROWS:
             for run in range(runs):
