@@ -25,7 +25,7 @@ AROUND = {
 }
 GIVEN = {"pxb-pcie": ",bus_nr=128", "virtio-blk": ",drive=n0",
          "scsi-hd": ",drive=n0", "x3130": ",bus=rp0", "xio3130": ",bus=up0",
-         "loader": ",addr=0x80000100,data-len=8"}
+         "nvme": ",serial=1", "loader": ",addr=0x80000100,data-len=8"}
 FLASH_BANK = 32 << 20
 BACKENDS = {
     "drive": ["-blockdev", "null-co,node-name=b1,size=1M"],
@@ -87,6 +87,8 @@ def try_value(kind: str, key: dict, value: str) -> str | None:
         text = text.replace(",drive=n0", "")
     if name == "file":
         text = text.replace(",data-len=8", "")
+    if name == "serial":
+        text = text.replace(",serial=1", "")
     text += f",{name}={value}"
     args = [*around(kind, AROUND), *BACKENDS.get(key.get("backend", ""), []), "-device", text]
     try:
