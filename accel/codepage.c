@@ -38,6 +38,7 @@ static void free_map(CodeMap *map)
 {
     map->block->code_written = NULL;
     map->block->code_opaque = NULL;
+    ram_block_unref_any(map->block);
     if (map->granules) {
         munmap(map->granules, map->bytes);
     }
@@ -120,6 +121,7 @@ static CodeMap *map_of(CodePages *pages, RamBlock *block)
         map = g_new0(CodeMap, 1);
         map->pages = pages;
         map->block = block;
+        ram_block_ref_any(block); /* decoded blocks refer to it, also after an unplug */
         map->bytes = block->size / RAM_PAGE_SIZE * sizeof(uint64_t);
         void *p = mmap(NULL, map->bytes, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

@@ -179,9 +179,19 @@ RamBlock *ram_block_new(const char *id, uint64_t size, const RamSource *from, GE
     return b;
 }
 
+void ram_block_ref_any(RamBlock *block)
+{
+    __atomic_add_fetch(&block->refs, 1, __ATOMIC_SEQ_CST);
+}
+
+void ram_block_unref_any(RamBlock *block)
+{
+    ram_block_free(block);
+}
+
 void ram_block_free(RamBlock *block)
 {
-    if (!block) {
+    if (!block || __atomic_sub_fetch(&block->refs, 1, __ATOMIC_SEQ_CST) >= 0) {
         return;
     }
     if (block->host) {

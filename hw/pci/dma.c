@@ -188,6 +188,7 @@ bool pci_dma_map(PCIDevice *d, uint64_t addr, uint64_t len, bool write, PCIDmaMa
     }
     *map =
         (PCIDmaMap){ .host = host, .len = len, .block = block, .offset = offset, .write = write };
+    ram_block_ref_any(block);
     device_pin_any(&d->dev);
     return true;
 }
@@ -197,6 +198,7 @@ void pci_dma_unmap(PCIDevice *d, PCIDmaMap *map, uint64_t written)
     if (map->write && written > 0) {
         ram_written_any(map->block, map->offset, MIN(written, map->len));
     }
+    ram_block_unref_any(map->block);
     *map = (PCIDmaMap){ 0 };
     device_unpin_any(&d->dev);
 }

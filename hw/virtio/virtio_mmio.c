@@ -103,6 +103,7 @@ static void *virtio_mmio_dma_map(VirtioDevice *v, uint64_t addr, uint64_t len, b
     if (!host || (write && map.block->read_only)) {
         return NULL;
     }
+    ram_block_ref_any(map.block);
     device_pin_any(v->device);
     *handle = g_memdup2(&map, sizeof(map));
     return host;
@@ -115,6 +116,7 @@ static void virtio_mmio_dma_unmap(VirtioDevice *v, void *handle, uint64_t writte
     if (map->write && written > 0) {
         ram_written_any(map->block, map->offset, MIN(written, map->len));
     }
+    ram_block_unref_any(map->block);
     g_free(map);
     device_unpin_any(v->device);
 }

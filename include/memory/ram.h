@@ -36,6 +36,7 @@ typedef struct RamBlock RamBlock;
 typedef void RamCodeWrittenFn(void *opaque, RamBlock *block, uint64_t offset, uint64_t len);
 
 struct RamBlock {
+    int refs;           /* atomic */
     char *id;           /* unique in the machine: "riscv_virt_board.ram" */
     uint64_t size;      /* bytes */
     int fd;             /* of the memory, open for the life of the block; -1: none */
@@ -67,8 +68,13 @@ RamBlock *ram_block_new(const char *id, uint64_t size, const RamSource *from, GE
 /* Return false with an error if the host cannot provide @size bytes and @from requires it. */
 bool ram_check_host(const char *id, uint64_t size, const RamSource *from, GError **err);
 
-/* Free a block (NULL: no effect). No mapping and no CPU may refer to it. */
+/* Free a block (NULL: no effect), or postpone that until the last ram_block_unref_any(). No region
+ * and no CPU may refer to it. */
 void ram_block_free(RamBlock *block);
+/* Keep the memory of a block while a host pointer to it is in use, for example by DMA. */
+void ram_block_ref_any(RamBlock *block);
+/* Undo ram_block_ref_any(). */
+void ram_block_unref_any(RamBlock *block);
 
 /* Record a write to [offset, offset+len), which must be in range, by any means but a direct TLB
  * store: marks the pages dirty and drops decoded code. Any thread. */

@@ -136,6 +136,20 @@ static void test_code(void)
     ram_block_free(b);
 }
 
+/* The memory exists until its last user releases it. */
+static void test_refs(void)
+{
+    RamBlock *b = ram_block_new("a", 4096, &(RamSource){ 0 }, NULL);
+
+    ram_block_ref_any(b);
+    ram_block_ref_any(b);
+    ram_block_free(b);
+    b->host[0] = 1;
+    ram_block_unref_any(b);
+    b->host[4095] = 1;
+    ram_block_unref_any(b);
+}
+
 /* Sealed, preallocated, or from an invalid NUMA node. */
 static void test_source(void)
 {
@@ -163,6 +177,7 @@ int main(int argc, char **argv)
     g_test_add_func("/memory/ram/dirty-ranges", test_dirty_ranges);
     g_test_add_func("/memory/ram/direct-write", test_direct_write);
     g_test_add_func("/memory/ram/code", test_code);
+    g_test_add_func("/memory/ram/refs", test_refs);
     g_test_add_func("/memory/ram/source", test_source);
     return g_test_run();
 }
